@@ -1,0 +1,74 @@
+# What a developer needs. Everything runs as root on Debian 12 or 13, because
+# the lab makes network namespaces and machines.
+
+SHELL := /bin/bash
+GO ?= go
+CLOUD ?= examples/lab.yaml
+
+# Packages of this host: what the lab builds its images and machines with, what
+# the tests talk to the cloud with, and what the eBPF program is compiled with.
+LAB_PACKAGES := mmdebstrap systemd-container apt-utils xz-utils
+TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl
+GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev
+
+.PHONY: help build up down test test-unit test-e2e lint generate generate-check bench fuzz clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/macaw
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/macaw ./cmd/macaw
+
+up: build host-packages ## build, and make the cloud of examples/lab.yaml on the lab
+	bin/macaw up $(CLOUD)
+
+down: build ## remove that cloud, and the lab with it
+	bin/macaw down $(CLOUD)
+
+test: lint generate-check ## every test: unit, kernel and end-to-end
+	@$(MAKE) --no-print-directory test-packages
+	$(GO) test ./cmd/... ./internal/...
+	@$(MAKE) --no-print-directory test-e2e
+
+test-unit: ## the tests that need no root; under a minute
+	$(GO) test -short ./...
+
+test-e2e: build host-packages test-packages ## the tests that bring clouds up
+	$(GO) test -count=1 -v -timeout 35m ./test/e2e
+
+lint: ## gofmt, go vet, staticcheck
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change: $$out"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+generate: generate-packages ## compile the eBPF program
+	$(GO) generate ./internal/translate
+
+generate-check: generate ## see that the committed eBPF object is what its source compiles to
+	@git diff --exit-code --stat -- internal/translate || { echo "make generate changes what is committed"; exit 1; }
+
+bench: ## the benchmarks
+	$(GO) test -run '^$$' -bench . ./internal/lab/vpc ./internal/translate
+
+fuzz: ## each fuzz target for a minute
+	@for pkg in $$($(GO) list ./internal/...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
+			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 1m $$pkg || exit 1; \
+		done; \
+	done
+
+clean: ## remove what was built here
+	rm -rf bin
+
+# install-missing installs those of $(1) that are not there; a host that has
+# them all is not touched.
+install-missing = @missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then echo "installing $$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+.PHONY: host-packages test-packages generate-packages
+host-packages:
+	$(call install-missing,$(LAB_PACKAGES))
+test-packages:
+	$(call install-missing,$(TEST_PACKAGES))
+generate-packages:
+	$(call install-missing,$(GENERATE_PACKAGES))

@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/goccy/go-yaml"
+
+	"macaw/internal/host"
+	"macaw/internal/verify"
+)
+
+// access is how the cloud's administrator reaches it.
+type access struct {
+	Auth verify.Auth
+	path string // of the clouds.yaml that it is in
+}
+
+// takeAccess fetches the administrator's credentials from the controller and
+// puts them into clouds.yaml.
+func (a *App) takeAccess(ctx context.Context, s *site, h *host.Host, steps *Steps) (access, error) {
+	var acc access
+	err := steps.Do("host", "fetch credentials", func() error {
+		var err error
+		acc, err = fetchAccess(ctx, s, h)
+		return err
+	})
+	return acc, err
+}
+
+func fetchAccess(ctx context.Context, s *site, h *host.Host) (access, error) {
+	file, err := h.Output(ctx, "cat /etc/macaw/clouds.yaml")
+	if err != nil {
+		return access{}, fmt.Errorf("fetching the cloud's credentials: %w", err)
+	}
+	entry, err := cloudEntry([]byte(file), s.cloud.Name)
+	if err != nil {
+		return access{}, err
+	}
+	auth, err := authOf(entry)
+	if err != nil {
+		return access{}, err
+	}
+	path, err := cloudsPath()
+	if err != nil {
+		return access{}, err
+	}
+	if _, err := putCloud(path, s.cloud.Name, entry); err != nil {
+		return access{}, err
+	}
+	return access{Auth: auth, path: path}, nil
+}
+
+// authOf reads an entry of clouds.yaml.
+func authOf(entry yaml.MapSlice) (verify.Auth, error) {
+	b, err := yaml.Marshal(entry)
+	if err != nil {
+		return verify.Auth{}, err
+	}
+	var e struct {
+		Auth struct {
+			URL      string `yaml:"auth_url"`
+			User     string `yaml:"username"`
+			Password string `yaml:"password"`
+			Project  string `yaml:"project_name"`
+			Domain   string `yaml:"user_domain_name"`
+		} `yaml:"auth"`
+		Region string `yaml:"region_name"`
+	}
+	if err := yaml.Unmarshal(b, &e); err != nil {
+		return verify.Auth{}, err
+	}
+	return verify.Auth{
+		URL: e.Auth.URL, User: e.Auth.User, Password: e.Auth.Password, Project: e.Auth.Project,
+		Domain: e.Auth.Domain, Region: e.Region,
+	}, nil
+}

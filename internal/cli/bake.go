@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"macaw/internal/cloud"
+	"macaw/internal/host"
+	"macaw/internal/infra"
+	"macaw/internal/openstack"
+)
+
+func (a *App) bakeCommand() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:     "bake FILE",
+		GroupID: "cloud",
+		Short:   "Make an image with OpenStack's packages installed, so that up is faster",
+		Long: `Start an instance from a plain Debian, install OpenStack's packages on it as up
+would, and make an image (AMI) of it. From then on up uses that image, for this
+cloud and all others in the region, until the list of packages changes.`,
+		Example:           "  macaw bake cloud.yaml",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeCloudFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.bake(cmd.Context(), args[0], force)
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "make an image even if there is one")
+	return cmd
+}
+
+// baked is what bake has made, or found.
+type baked struct {
+	Image    string `json:"image"`
+	Packages string `json:"packages"` // the hash that the image is found by
+	Made     bool   `json:"made"`
+}
+
+func (a *App) bake(ctx context.Context, file string, force bool) error {
+	c, err := cloud.Load(file)
+	if err != nil {
+		return err
+	}
+	steps := a.steps()
+	bakery, err := a.connect(ctx, bakeryOf(c), steps, true)
+	if err != nil {
+		return err
+	}
+	hash := openstack.PackagesHash()
+	img, err := infra.FindImage(ctx, bakery.ec2, hash, "")
+	if err != nil {
+		return err
+	}
+	res := baked{Image: img.ID, Packages: hash}
+	if img.Kind != infra.ImageBaked || force {
+		if res.Image, err = a.bakeIn(ctx, bakery, hash, steps); err != nil {
+			return err
+		}
+		res.Made = true
+	}
+	return a.print(res, func(w io.Writer) error {
+		if !res.Made {
+			_, err := fmt.Fprintf(w, "Image %s has these packages already.\n", res.Image)
+			return err
+		}
+		_, err := fmt.Fprintf(w, "Image %s is made; macaw up uses it from now on.\n", res.Image)
+		return err
+	})
+}
+
+// bakeryOf is the cloud whose only node is imaged: a network and an instance,
+// with the one Elastic IP that SSH needs.
+func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
+	b := *c
+	b.Name = c.Name + "-bake"
+	b.Provider.Addresses, b.Provider.ElasticIPs = 0, 0
+	b.Nodes = []cloud.Node{c.Nodes[0]}
+	b.Nodes[0].Name = "bake"
+	b.Nodes[0].Roles = nil
+	return &b
+}
+
+// bakeIn makes the image in a cloud made for it, which is removed afterwards,
+// also after a failure.
+func (a *App) bakeIn(ctx context.Context, s *site, hash string, steps *Steps) (id string, err error) {
+	defer func() {
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)
+		defer cancel()
+		seen, seeErr := s.see(clean)
+		if seeErr == nil {
+			_, seeErr = infra.Apply(clean, s.ec2, infra.PlanDown(seen), infraProgress(steps))
+		}
+		if seeErr == nil {
+			seeErr = a.forget(s.cloud.Name)
+		}
+		if err == nil {
+			err = seeErr
+		}
+	}()
+	nodes, _, err := a.makeInfra(ctx, s, steps)
+	if err != nil {
+		return "", err
+	}
+	var h *host.Host
+	err = steps.Do("host", "SSH at "+nodes[0].ManagementPublic, func() error {
+		h, err = s.dial(ctx, nodes[0], nil)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	defer h.Close()
+	if err := a.putProgram(ctx, h, steps); err != nil {
+		return "", err
+	}
+	job := host.Job{Name: "macaw-node-install", Command: []string{nodeBinary, "node", "install"}}
+	if err := a.finish(ctx, h, job, steps); err != nil {
+		return "", err
+	}
+	if _, err := a.job(ctx, h, job, steps); err != nil {
+		return "", err
+	}
+	err = steps.Do("bake", "stop the instance and make the image", func() error {
+		id, err = infra.Bake(ctx, s.ec2, nodes[0].InstanceID, hash)
+		return err
+	})
+	return id, err
+}

@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"macaw/internal/gateway"
+	"macaw/internal/host"
+	"macaw/internal/translate"
+)
+
+func (a *App) gatewayCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "gateway",
+		GroupID: "cloud",
+		Short:   "The translation on a cloud's gateway node",
+		Long: `Show or switch the translation between the provider NIC and the bridge. On a node
+the commands work on the node itself; elsewhere they take the cloud file and
+work on the cloud's gateway node.`,
+		Args: cobra.NoArgs,
+	}
+	cmd.AddCommand(
+		a.gatewaySwitch("on", "Translate frames: the normal state", gateway.On),
+		a.gatewaySwitch("off", "Let frames pass untouched, so that AWS drops them: to see that it does", gateway.Off),
+		a.gatewayStatusCommand(), a.gatewayRunCommand(),
+	)
+	return cmd
+}
+
+// gatewaySwitch is "gateway on" or "gateway off".
+func (a *App) gatewaySwitch(name, short string, set func(context.Context, gateway.Config) error) *cobra.Command {
+	return &cobra.Command{
+		Use: name + " [FILE]", Short: short, Args: cobra.MaximumNArgs(1),
+		Example:           "  macaw gateway " + name + " cloud.yaml",
+		ValidArgsFunction: completeCloudFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.onGateway(cmd.Context(), args[0], func(ctx context.Context, h *host.Host) error {
+					return h.Run(ctx, nodeBinary+" gateway "+name, nil, nil)
+				})
+			}
+			cfg, err := nodeGateway()
+			if err != nil {
+				return err
+			}
+			return set(cmd.Context(), cfg)
+		},
+	}
+}
+
+func (a *App) gatewayStatusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "status [FILE]", Short: "Show the translation: mode, addresses, frames passed and dropped", Args: cobra.MaximumNArgs(1),
+		Example:           "  macaw gateway status cloud.yaml",
+		ValidArgsFunction: completeCloudFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var st gateway.Status
+			var err error
+			if len(args) == 1 {
+				err = a.onGateway(cmd.Context(), args[0], func(ctx context.Context, h *host.Host) error {
+					st, err = readGateway(ctx, h)
+					return err
+				})
+			} else {
+				var cfg gateway.Config
+				if cfg, err = nodeGateway(); err == nil {
+					st, err = gateway.ReadStatus(cmd.Context(), cfg)
+				}
+			}
+			if err != nil {
+				return err
+			}
+			return a.print(st, func(w io.Writer) error { return printGateway(w, st) })
+		},
+	}
+}
+
+// gatewayRunCommand is the agent.
+func (a *App) gatewayRunCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "run", Hidden: true, Short: "Be the gateway's agent", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := gateway.LoadConfig(file)
+			if err != nil {
+				return err
+			}
+			return gateway.Run(cmd.Context(), cfg, slog.New(slog.NewTextHandler(a.Stderr, nil)))
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", gateway.DefaultConfigFile, "the agent's configuration")
+	return cmd
+}
+
+// nodeGateway is the configuration of the node that this runs on.
+func nodeGateway() (gateway.Config, error) {
+	cfg, err := gateway.LoadConfig(gateway.DefaultConfigFile)
+	return cfg, hint(err, "this is not a gateway node; give the cloud file: macaw gateway status cloud.yaml")
+}
+
+// onGateway calls fn with a connection to the cloud's gateway node.
+func (a *App) onGateway(ctx context.Context, file string, fn func(context.Context, *host.Host) error) error {
+	s, err := a.open(ctx, file, a.steps(), false)
+	if err != nil {
+		return err
+	}
+	nodes, err := s.nodes(ctx)
+	if err != nil {
+		return err
+	}
+	h, err := s.dial(ctx, nodes[0], nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	return fn(ctx, h)
+}
+
+// readGateway asks a node for its translation.
+func readGateway(ctx context.Context, h *host.Host) (gateway.Status, error) {
+	var st gateway.Status
+	var out bytes.Buffer
+	if err := h.Run(ctx, nodeBinary+" gateway status --output json", nil, &out); err != nil {
+		return st, err
+	}
+	if err := json.Unmarshal(out.Bytes(), &st); err != nil {
+		return st, fmt.Errorf("reading the translation's status: %w", err)
+	}
+	return st, nil
+}
+
+func printGateway(w io.Writer, st gateway.Status) error {
+	fmt.Fprintf(w, "Translation: %s\n\n", st.Mode)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ADDRESS\tMAC")
+	for _, e := range st.Entries {
+		fmt.Fprintf(t, "%s\t%s\n", e.Addr, e.MAC)
+	}
+	fmt.Fprintln(t, "\t\nCOUNTER\tFRAMES\tBYTES")
+	var reasons []translate.Reason
+	for r, c := range st.Counters {
+		if c.Packets > 0 {
+			reasons = append(reasons, r)
+		}
+	}
+	slices.SortFunc(reasons, func(a, b translate.Reason) int { return strings.Compare(a.String(), b.String()) })
+	for _, r := range reasons {
+		c := st.Counters[r]
+		fmt.Fprintf(t, "%s\t%d\t%d\n", r, c.Packets, c.Bytes)
+	}
+	return t.Flush()
+}

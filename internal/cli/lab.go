@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"macaw/internal/guest"
+	"macaw/internal/lab"
+	"macaw/internal/lab/image"
+	"macaw/internal/lab/machine"
+	"macaw/internal/openstack"
+)
+
+func (a *App) labCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "lab",
+		GroupID: "lab",
+		Short:   "The lab: a local AWS with machines and a network that drops what AWS drops",
+		Args:    cobra.NoArgs,
+	}
+	cmd.AddCommand(a.labUpCommand(), a.labDownCommand(), a.labDropsCommand(), a.labRebootCommand(), a.labEnvCommand(), a.labDaemonCommand(), a.labMachineCommand())
+	return cmd
+}
+
+// labOptions are what this program brings a lab up with: the packages of its
+// OpenStack and of its guest lie in the lab's images.
+func labOptions(quota int) (lab.Options, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return lab.Options{}, err
+	}
+	return lab.Options{
+		Recipe:         image.Recipe{Suite: "trixie", Archive: openstack.Packages(), Apart: guest.Packages},
+		ElasticIPQuota: quota,
+		Daemon:         []string{self, "lab", "daemon"},
+	}, nil
+}
+
+func (a *App) labUpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "up",
+		Short:   "Bring the lab up: its stock image, EC2 API, metadata and fabric",
+		Example: "  macaw lab up",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.labUp(cmd.Context(), a.steps(), 0)
+			if err != nil {
+				return err
+			}
+			return a.print(map[string]string{"endpoint": lab.Endpoint, "region": lab.Region, "accessKey": cfg.AccessKey}, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "The lab is up at %s.\nFor a shell that talks to it:  eval \"$(macaw lab env)\"\n", lab.Endpoint)
+				return err
+			})
+		},
+	}
+}
+
+func (a *App) labUp(ctx context.Context, steps *Steps, quota int) (lab.Config, error) {
+	opts, err := labOptions(quota)
+	if err != nil {
+		return lab.Config{}, err
+	}
+	return lab.Up(ctx, opts, func(what string) func(error) { return steps.Start("lab", what) })
+}
+
+func (a *App) labDownCommand() *cobra.Command {
+	var purge bool
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Remove the lab: daemon, machines, namespaces, mounts, routes",
+		Long: `Remove the lab with everything in it: its daemon, machines, network namespaces,
+mounts and routes. Images stay, so that the next lab is up in a moment; --purge
+removes them too.`,
+		Example: "  macaw lab down\n  macaw lab down --purge",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			steps := a.steps()
+			return steps.Do("lab", "remove machines, namespaces, mounts and routes", func() error {
+				return lab.Down(cmd.Context(), purge)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&purge, "purge", false, "remove images too")
+	return cmd
+}
+
+func (a *App) labDropsCommand() *cobra.Command {
+	var last int
+	cmd := &cobra.Command{
+		Use:   "drops",
+		Short: "Show the frames that the fabric dropped, and why",
+		Long: `Show the frames that the lab's fabric did not pass on, counted by network
+interface and reason, and the last of them. AWS drops the same frames without
+a word.`,
+		Example: "  macaw lab drops\n  macaw lab drops --last 50\n  macaw lab drops --output json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			drops, err := lab.ReadDrops(cmd.Context())
+			if err != nil {
+				return hint(err, "macaw lab up")
+			}
+			return a.print(drops, func(w io.Writer) error { return printDrops(w, drops, last) })
+		},
+	}
+	cmd.Flags().IntVar(&last, "last", 10, "how many of the last drops to show")
+	return cmd
+}
+
+func printDrops(w io.Writer, d lab.Drops, last int) error {
+	if len(d.Counts) == 0 {
+		_, err := fmt.Fprintln(w, "The fabric has dropped nothing.")
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "PORT\tDIRECTION\tREASON\tFRAMES\t")
+	for _, c := range d.Counts {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", c.Port, c.Direction, c.Reason, c.Frames, c.Explain)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	recent := d.Recent[max(0, len(d.Recent)-last):]
+	if len(recent) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, "\nThe last of them:")
+	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range recent {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", r.Time.Format(time.TimeOnly), r.Port, r.Direction, r.Reason, r.Summary)
+	}
+	return t.Flush()
+}
+
+func (a *App) labRebootCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "reboot INSTANCE",
+		Short:   "Reboot a machine, given by instance ID or by name",
+		Example: "  macaw lab reboot cloud-1",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := labEC2(cmd.Context())
+			if err != nil {
+				return err
+			}
+			id, err := instanceNamed(cmd.Context(), api, args[0])
+			if err != nil {
+				return err
+			}
+			return a.steps().Do("lab", "reboot "+id, func() error { return reboot(cmd.Context(), api, id) })
+		},
+	}
+}
+
+func (a *App) labEnvCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "env",
+		Short:   "Print the environment in which AWS's tools talk to the lab",
+		Example: "  eval \"$(macaw lab env)\"\n  aws ec2 describe-instances",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := lab.ReadConfig()
+			if err != nil {
+				return hint(fmt.Errorf("there is no lab: %w", err), "macaw lab up")
+			}
+			env := map[string]string{
+				"AWS_ENDPOINT_URL": lab.Endpoint, "AWS_REGION": lab.Region, "AWS_DEFAULT_REGION": lab.Region,
+				"AWS_ACCESS_KEY_ID": cfg.AccessKey, "AWS_SECRET_ACCESS_KEY": cfg.SecretKey,
+			}
+			return a.print(env, func(w io.Writer) error {
+				var names []string
+				for name := range env {
+					names = append(names, name)
+				}
+				slices.Sort(names)
+				for _, name := range names {
+					if _, err := fmt.Fprintf(w, "export %s=%s\n", name, env[name]); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+// labDaemonCommand is the process that the lab is.
+func (a *App) labDaemonCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "daemon", Hidden: true, Short: "Be the lab's daemon", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			return lab.Serve(cmd.Context(), []string{self, "lab", "machine"})
+		},
+	}
+}
+
+// labMachineCommand is the process that a machine runs under.
+func (a *App) labMachineCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "machine FOLDER", Hidden: true, Short: "Run a machine of the lab", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return machine.Supervise(cmd.Context(), args[0])
+		},
+	}
+}

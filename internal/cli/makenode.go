@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"macaw/internal/cloud"
+	"macaw/internal/gateway"
+	"macaw/internal/host"
+	"macaw/internal/infra"
+	"macaw/internal/openstack"
+	"macaw/internal/translate"
+)
+
+const (
+	nodeBinary   = "/usr/local/bin/macaw"
+	nodeSpecPath = "/etc/macaw/node.json"
+)
+
+// nodeSpec is everything that a node is made from; it holds no secret.
+type nodeSpec struct {
+	OpenStack openstack.Spec `json:"openstack"`
+	Gateway   gateway.Config `json:"gateway"`
+}
+
+// applyNode makes this machine the node that spec describes. The provider NIC
+// comes first: Open vSwitch finds its port in place.
+func applyNode(ctx context.Context, spec nodeSpec, progress openstack.Progress) error {
+	if err := openstack.Install(ctx, progress); err != nil {
+		return err
+	}
+	if spec.OpenStack.Has(openstack.Gateway) {
+		progress(openstack.Event{Step: "provider NIC and translation", State: openstack.Started})
+		changed, err := gateway.Install(ctx, spec.Gateway, nodeBinary)
+		e := openstack.Event{Step: "provider NIC and translation", State: openstack.Done, Err: err}
+		switch {
+		case err != nil:
+			e.State = openstack.Failed
+		case !changed:
+			e.State = openstack.Skipped
+		}
+		progress(e)
+		if err != nil {
+			return err
+		}
+	}
+	return openstack.Apply(ctx, spec.OpenStack, progress)
+}
+
+// specOf is what a node of the cloud shall be.
+func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
+	var addresses []netip.Addr
+	for _, p := range n.Addresses {
+		addresses = append(addresses, netip.MustParseAddr(p.Private))
+	}
+	management := netip.MustParseAddr(n.ManagementAddress)
+	primary := netip.MustParseAddr(n.ProviderENI.Primary)
+	spec := nodeSpec{
+		OpenStack: openstack.Spec{
+			Cloud: c.Name, Region: "RegionOne", Node: n.Name, Controller: management,
+			Management: openstack.Management{Address: management, Public: netip.MustParseAddr(n.ManagementPublic)},
+			Provider: openstack.Provider{
+				NICMAC: n.ProviderENI.MAC, Subnet: c.Provider.Subnet, Gateway: c.Provider.Subnet.Masked().Addr().Next(),
+				Primary: primary, Addresses: addresses,
+			},
+			PhysicalNetwork: "provider", Bridge: "br-ex", ProviderPort: "mcw1",
+		},
+	}
+	mac, err := translate.ParseMAC(n.ProviderENI.MAC)
+	if err != nil {
+		return nodeSpec{}, fmt.Errorf("reading what AWS says of node %s: %w", n.Name, err)
+	}
+	spec.Gateway = gateway.Config{
+		Cloud: c.Name, NICMAC: mac, Primary: primary, Subnet: c.Provider.Subnet, Registered: addresses,
+		Network: externalNetwork, AuthFile: "/etc/macaw/gateway-auth.json",
+	}
+	for _, node := range c.Nodes {
+		if node.Name == n.Name {
+			for _, r := range node.Roles {
+				spec.OpenStack.Roles = append(spec.OpenStack.Roles, openstack.Role(r))
+			}
+		}
+	}
+	return spec, nil
+}
+
+// makeNode makes a machine the node of a spec. It returns how many steps had
+// something to do.
+func (a *App) makeNode(ctx context.Context, h *host.Host, spec nodeSpec, steps *Steps) (changed int, err error) {
+	if err := a.putProgram(ctx, h, steps); err != nil {
+		return 0, err
+	}
+	job := host.Job{Name: "macaw-node-apply", Command: []string{nodeBinary, "node", "apply"}}
+	// A job that an interrupted run has left behind may work from another
+	// spec: it comes to its end first.
+	if err := a.finish(ctx, h, job, steps); err != nil {
+		return 0, err
+	}
+	b, err := json.MarshalIndent(spec, "", "  ")
+	if err != nil {
+		return 0, err
+	}
+	if _, err := h.Put(ctx, nodeSpecPath, b, 0o600); err != nil {
+		return 0, err
+	}
+	return a.job(ctx, h, job, steps)
+}
+
+// putProgram copies this program to a machine.
+func (a *App) putProgram(ctx context.Context, h *host.Host, steps *Steps) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return steps.Do("host", "copy macaw", func() error {
+		_, err := h.PutFile(ctx, self, nodeBinary, 0o755)
+		return err
+	})
+}
+
+// finish follows a job that runs already to its end, however it ends.
+func (a *App) finish(ctx context.Context, h *host.Host, job host.Job, steps *Steps) error {
+	active, err := h.Active(ctx, job)
+	if err != nil || !active {
+		return err
+	}
+	steps.Note("host", "an earlier run of "+job.Name+" is under way; following it")
+	_, err = follow(ctx, h, job, steps)
+	var failed *jobError
+	if errors.As(err, &failed) || errors.Is(err, host.ErrLost) {
+		return nil
+	}
+	return err
+}
+
+// job starts a job and follows it to its end.
+func (a *App) job(ctx context.Context, h *host.Host, job host.Job, steps *Steps) (changed int, err error) {
+	if err := h.Start(ctx, job); err != nil {
+		return 0, err
+	}
+	return follow(ctx, h, job, steps)
+}
+
+// jobError is a job that ran and failed.
+type jobError struct{ job, text string }
+
+func (e *jobError) Error() string { return e.job + ": " + e.text }
+
+// follow shows the steps of a job's log and returns how it came out.
+func follow(ctx context.Context, h *host.Host, job host.Job, steps *Steps) (changed int, err error) {
+	running := map[string]func(error){}
+	result, stray := nodeEvent{}, ""
+	err = h.Follow(ctx, job, func(line []byte) {
+		var e nodeEvent
+		if json.Unmarshal(line, &e) != nil {
+			// What is not one of our lines is a program's last words.
+			stray = string(line)
+			return
+		}
+		done := running[e.Step]
+		switch {
+		case e.Result != "":
+			result = e
+		case e.State == openstack.Started:
+			running[e.Step] = steps.Start("node", e.Step)
+		case done == nil:
+		case e.State == openstack.Failed:
+			done(errors.New(e.Error))
+		case e.State == openstack.Done:
+			changed++
+			done(nil)
+		default:
+			done(nil)
+		}
+	})
+	switch {
+	case err != nil:
+		return changed, err
+	case result.Result == resultOK:
+		return changed, nil
+	case result.Result == resultFailed:
+		return changed, hint(&jobError{job.Name, result.Error}, "the node's log: journalctl, and /var/log/macaw/%s.log", job.Name)
+	}
+	return changed, fmt.Errorf("%s: %w: %s", job.Name, host.ErrLost, stray)
+}

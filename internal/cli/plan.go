@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"macaw/internal/host"
+)
+
+func (a *App) planCommand() *cobra.Command {
+	var exitCode bool
+	cmd := &cobra.Command{
+		Use:     "plan FILE",
+		GroupID: "cloud",
+		Short:   "Show what up would change on AWS, and change nothing",
+		Long: `Show the difference between the cloud file and what AWS has. Nothing is changed.
+What runs on the nodes is not part of the plan: up compares it there.`,
+		Example:           "  macaw plan cloud.yaml\n  macaw plan cloud.yaml --exit-code && echo as wanted",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeCloudFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.open(cmd.Context(), args[0], a.steps(), false)
+			if err != nil {
+				return err
+			}
+			key, _, err := sshKey(s.cloud.Name)
+			if err != nil {
+				return err
+			}
+			plan, err := s.plan(cmd.Context(), host.AuthorizedKey(key))
+			if err != nil {
+				return err
+			}
+			err = a.print(plan, func(w io.Writer) error {
+				if s.down {
+					fmt.Fprintln(w, "+ bring the lab up")
+				}
+				if plan.Empty() && len(plan.Drift) == 0 {
+					_, err := fmt.Fprintln(w, "AWS has what the cloud file wants.")
+					return err
+				}
+				_, err := fmt.Fprint(w, plan)
+				return err
+			})
+			if err == nil && exitCode && !plan.Empty() {
+				return codeError(exitChanges)
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, fmt.Sprintf("exit with %d if there is something to do", exitChanges))
+	return cmd
+}

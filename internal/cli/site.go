@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"golang.org/x/crypto/ssh"
+
+	"macaw/internal/cloud"
+	"macaw/internal/host"
+	"macaw/internal/infra"
+	"macaw/internal/lab"
+)
+
+// site is a cloud and the AWS that it is on.
+type site struct {
+	cloud *cloud.Cloud
+	ec2   *ec2.Client
+	// down says that the cloud's lab is not up: there is nothing to see.
+	down bool
+}
+
+// open reads a cloud file and connects to its AWS. up says that a lab shall be
+// brought up if it is down.
+func (a *App) open(ctx context.Context, file string, steps *Steps, up bool) (*site, error) {
+	c, err := cloud.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	return a.connect(ctx, c, steps, up)
+}
+
+func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool) (*site, error) {
+	s := &site{cloud: c}
+	if !c.InLab() {
+		cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(c.Target), config.WithRetryer(retryer))
+		if err != nil {
+			return nil, fmt.Errorf("finding AWS credentials: %w", err)
+		}
+		if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+			return nil, hint(fmt.Errorf("finding AWS credentials: %w", err), "aws configure, or target: lab for a cloud without AWS")
+		}
+		s.ec2 = ec2.NewFromConfig(cfg)
+		return s, nil
+	}
+	if up {
+		if _, err := a.labUp(ctx, steps, c.Lab.ElasticIPQuota); err != nil {
+			return nil, err
+		}
+	}
+	if !lab.Ready(ctx) {
+		s.down = true
+		return s, nil
+	}
+	api, err := labEC2(ctx)
+	s.ec2 = api
+	return s, err
+}
+
+// retryer backs off when AWS throttles, by AWS's own measure of its load.
+func retryer() aws.Retryer {
+	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+		o.StandardOptions = append(o.StandardOptions, func(s *retry.StandardOptions) { s.MaxAttempts = 8 })
+	})
+}
+
+// labEC2 is a client of the lab's EC2: AWS's own, with another endpoint.
+func labEC2(ctx context.Context) (*ec2.Client, error) {
+	if !lab.Ready(ctx) {
+		return nil, hint(lab.ErrDown, "macaw lab up")
+	}
+	cfg, err := lab.ReadConfig()
+	if err != nil {
+		return nil, err
+	}
+	return ec2.NewFromConfig(aws.Config{
+		Region: lab.Region, BaseEndpoint: aws.String(lab.Endpoint), Retryer: retryer,
+		Credentials: credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, ""),
+	}), nil
+}
+
+// see looks at what AWS has of the cloud.
+func (s *site) see(ctx context.Context) (infra.Seen, error) {
+	if s.down {
+		return infra.Seen{Zones: []string{lab.Region + "a"}}, nil
+	}
+	return infra.See(ctx, s.ec2, s.cloud.Name)
+}
+
+// dataDir is where the cloud's SSH key and known host keys lie. Neither is
+// state: without them a new key can be put on the machines.
+func dataDir(cloudName string) (string, error) {
+	base := os.Getenv("XDG_DATA_HOME")
+	if base == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", err
+		}
+		base = filepath.Join(home, ".local", "share")
+	}
+	return filepath.Join(base, "macaw", cloudName), nil
+}
+
+func sshKey(cloudName string) (ssh.Signer, string, error) {
+	dir, err := dataDir(cloudName)
+	if err != nil {
+		return nil, "", err
+	}
+	path := filepath.Join(dir, "id_ed25519")
+	key, err := host.LoadKey(path)
+	return key, path, err
+}
+
+// nodeUser is who logs in to Debian's images for EC2.
+const nodeUser = "admin"
+
+// dial connects to a node.
+func (s *site) dial(ctx context.Context, n infra.NodeOutput, waiting func(error)) (*host.Host, error) {
+	if n.InstanceID == "" || n.ManagementPublic == "" {
+		return nil, hint(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up")
+	}
+	key, path, err := sshKey(s.cloud.Name)
+	if err != nil {
+		return nil, err
+	}
+	return host.Dial(ctx, host.Config{
+		Address: n.ManagementPublic + ":22", User: nodeUser, Key: key, Identity: n.InstanceID,
+		HostKeys: host.HostKeys{Path: filepath.Join(filepath.Dir(path), "known_hosts")},
+	}, waiting)
+}
+
+// nodes returns what AWS has of the cloud's nodes; it is an error if there are
+// none.
+func (s *site) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
+	seen, err := s.see(ctx)
+	if err != nil {
+		return nil, err
+	}
+	nodes := infra.OutputsOf(s.cloud, seen).Nodes
+	for _, n := range nodes {
+		if n.InstanceID == "" {
+			return nil, hint(fmt.Errorf("cloud %s is not up: node %s: %w", s.cloud.Name, n.Name, fs.ErrNotExist), "macaw up")
+		}
+	}
+	return nodes, nil
+}
+
+// instanceNamed finds an instance by its ID or its Name tag.
+func instanceNamed(ctx context.Context, api *ec2.Client, name string) (string, error) {
+	pages := ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{})
+	var found []string
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", fmt.Errorf("finding instance %s: %w", name, err)
+		}
+		for _, r := range page.Reservations {
+			for _, i := range r.Instances {
+				if i.State.Name != types.InstanceStateNameTerminated && named(i, name) {
+					found = append(found, aws.ToString(i.InstanceId))
+				}
+			}
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", fmt.Errorf("finding instance %s: there is none", name)
+	}
+	return "", hint(fmt.Errorf("finding instance %s: %d have that name", name, len(found)), "give one of these IDs: %v", found)
+}
+
+func named(i types.Instance, name string) bool {
+	if aws.ToString(i.InstanceId) == name {
+		return true
+	}
+	for _, t := range i.Tags {
+		// Of the names that a tag may carry, the cloud's prefix may be left out.
+		if v := aws.ToString(t.Value); aws.ToString(t.Key) == "Name" && (v == name || strings.HasSuffix(v, "-"+name)) {
+			return true
+		}
+	}
+	return false
+}
+
+func reboot(ctx context.Context, api *ec2.Client, id string) error {
+	if _, err := api.RebootInstances(ctx, &ec2.RebootInstancesInput{InstanceIds: []string{id}}); err != nil {
+		return fmt.Errorf("rebooting %s: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"macaw/internal/gateway"
+	"macaw/internal/infra"
+)
+
+func (a *App) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "status FILE",
+		GroupID:           "cloud",
+		Short:             "Show a cloud's nodes, addresses and translation",
+		Example:           "  macaw status cloud.yaml\n  macaw status cloud.yaml --output json",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeCloudFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.status(cmd.Context(), args[0])
+		},
+	}
+}
+
+// cloudStatus is a cloud as it is found.
+type cloudStatus struct {
+	Cloud string       `json:"cloud"`
+	Nodes []nodeStatus `json:"nodes"`
+}
+
+type nodeStatus struct {
+	infra.NodeOutput
+	// Gateway is nil when the node did not answer; Error says why.
+	Gateway *gateway.Status `json:"gateway,omitempty"`
+	Error   string          `json:"error,omitempty"`
+}
+
+func (a *App) status(ctx context.Context, file string) error {
+	s, err := a.open(ctx, file, a.steps(), false)
+	if err != nil {
+		return err
+	}
+	seen, err := s.see(ctx)
+	if err != nil {
+		return err
+	}
+	st := cloudStatus{Cloud: s.cloud.Name, Nodes: []nodeStatus{}}
+	for _, n := range infra.OutputsOf(s.cloud, seen).Nodes {
+		node := nodeStatus{NodeOutput: n}
+		if n.InstanceID != "" {
+			if g, err := s.gatewayStatus(ctx, n); err != nil {
+				node.Error = err.Error()
+			} else {
+				node.Gateway = &g
+			}
+		}
+		st.Nodes = append(st.Nodes, node)
+	}
+	return a.print(st, st.text)
+}
+
+// gatewayStatus asks a node for its translation. A node that does not answer
+// soon is reported, not waited for.
+func (s *site) gatewayStatus(ctx context.Context, n infra.NodeOutput) (gateway.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	h, err := s.dial(ctx, n, nil)
+	if err != nil {
+		return gateway.Status{}, err
+	}
+	defer h.Close()
+	return readGateway(ctx, h)
+}
+
+func (s cloudStatus) text(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, n := range s.Nodes {
+		fmt.Fprintf(t, "Node %s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InstanceID, "not there"), n.ManagementAddress, n.ManagementPublic)
+		for _, p := range n.Addresses {
+			used := "free"
+			if n.Gateway != nil {
+				for _, e := range n.Gateway.Entries {
+					if e.Addr.String() == p.Private {
+						used = "in use by " + e.MAC.String()
+					}
+				}
+			}
+			fmt.Fprintf(t, "  %s\t%s\t%s\t\n", p.Private, cmp.Or(p.Public, "no Elastic IP"), used)
+		}
+		switch {
+		case n.Gateway != nil:
+			fmt.Fprintf(t, "  translation\t%s\t\t\n", n.Gateway.Mode)
+		case n.Error != "":
+			fmt.Fprintf(t, "  does not answer: %s\t\t\t\n", n.Error)
+		}
+	}
+	return t.Flush()
+}

@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"macaw/internal/host"
+	"macaw/internal/infra"
+	"macaw/internal/lab/image"
+	"macaw/internal/openstack"
+)
+
+// When up tries the cloud out.
+const (
+	verifyAuto   = "auto"
+	verifyAlways = "always"
+	verifyNever  = "never"
+)
+
+func (a *App) upCommand() *cobra.Command {
+	var when string
+	cmd := &cobra.Command{
+		Use:     "up FILE",
+		GroupID: "cloud",
+		Short:   "Make a cloud, or mend it",
+		Long: `Make the cloud that FILE describes: its AWS resources, OpenStack on its nodes,
+the external network, and a guest that shows that it works. What is there
+already is left alone, so the command can be run again at any time; it can be
+interrupted anywhere, and the next run goes on where it stopped.`,
+		Example: `  macaw up examples/lab.yaml
+  macaw up cloud.yaml --verify=never
+  macaw up cloud.yaml --output json`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeCloudFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains([]string{verifyAuto, verifyAlways, verifyNever}, when) {
+				return usageError{fmt.Errorf("--verify %q: want %s, %s or %s", when, verifyAuto, verifyAlways, verifyNever)}
+			}
+			return a.up(cmd.Context(), args[0], when)
+		},
+	}
+	cmd.Flags().StringVar(&when, "verify", verifyAuto, "try the cloud out: always, never, or auto: when something has changed since it was")
+	_ = cmd.RegisterFlagCompletionFunc("verify", cobra.FixedCompletions([]string{verifyAuto, verifyAlways, verifyNever}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// completeCloudFile offers YAML files.
+func completeCloudFile(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+func (a *App) up(ctx context.Context, file, when string) error {
+	steps := a.steps()
+	s, err := a.open(ctx, file, steps, true)
+	if err != nil {
+		return err
+	}
+	nodes, changes, err := a.makeInfra(ctx, s, steps)
+	if err != nil {
+		return err
+	}
+	// There is one node; the cloud file says so.
+	node := nodes[0]
+	var h *host.Host
+	err = steps.Do("host", "SSH to "+node.Name+" at "+node.ManagementPublic, func() error {
+		reach, cancel := context.WithTimeout(ctx, 10*time.Minute)
+		defer cancel()
+		h, err = s.dial(reach, node, nil)
+		return err
+	})
+	if err != nil {
+		return hint(err, "macaw status %s, and the instance's console output", file)
+	}
+	defer h.Close()
+	spec, err := specOf(s.cloud, node)
+	if err != nil {
+		return err
+	}
+	changed, err := a.makeNode(ctx, h, spec, steps)
+	if err != nil {
+		return err
+	}
+	changes += changed
+	access, err := a.takeAccess(ctx, s, h, steps)
+	if err != nil {
+		return err
+	}
+	if err := a.provideGuest(ctx, s, access, steps); err != nil {
+		return err
+	}
+	verified, err := a.verifyAfterUp(ctx, s, h, node, spec, access, when, steps)
+	if err != nil {
+		return hint(err, "macaw lab drops shows what the lab's network refused; macaw gateway status %s what the translation saw", file)
+	}
+	sum := summary{
+		Cloud: s.cloud.Name, Dashboard: "http://" + node.ManagementPublic + "/", Auth: access.Auth.URL,
+		Clouds: access.path, Addresses: node.Addresses, Verified: verified, Changes: changes,
+		Seconds: steps.Elapsed().Seconds(), Steps: steps.Timings(), file: file, image: guestImage(s.cloud), nodes: nodes,
+	}
+	return a.print(sum, sum.text)
+}
+
+// makeInfra makes the cloud's AWS resources and returns its nodes and how many
+// actions it took.
+func (a *App) makeInfra(ctx context.Context, s *site, steps *Steps) ([]infra.NodeOutput, int, error) {
+	key, _, err := sshKey(s.cloud.Name)
+	if err != nil {
+		return nil, 0, err
+	}
+	var plan *infra.Plan
+	err = steps.Do("infra", "see what AWS has", func() error {
+		plan, err = s.plan(ctx, host.AuthorizedKey(key))
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, d := range plan.Drift {
+		steps.Note("infra", d.String())
+	}
+	out, err := infra.Apply(ctx, s.ec2, plan, infraProgress(steps))
+	if err != nil {
+		return nil, 0, err
+	}
+	return out.Nodes, len(plan.Actions), nil
+}
+
+// plan is the difference between the cloud file and what AWS has.
+func (s *site) plan(ctx context.Context, publicKey string) (*infra.Plan, error) {
+	w := infra.Wanted{Cloud: s.cloud, PublicKey: publicKey}
+	seen, err := s.see(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.down {
+		// What the lab will offer once it is up.
+		opts, err := labOptions(0)
+		if err != nil {
+			return nil, err
+		}
+		w.Image = infra.Image{ID: image.StockID(opts.Recipe), Kind: infra.ImageStock}
+		return infra.PlanUp(w, seen)
+	}
+	w.Image, err = infra.FindImage(ctx, s.ec2, openstack.PackagesHash(), s.cloud.Nodes[0].Image)
+	if err != nil && !errors.Is(err, infra.ErrNoImage) {
+		return nil, err
+	}
+	return infra.PlanUp(w, seen)
+}
+
+// infraProgress shows the actions of a plan as steps.
+func infraProgress(steps *Steps) infra.Progress {
+	running := map[string]func(error){}
+	return func(e infra.Event) {
+		switch e.State {
+		case infra.Started:
+			running[e.Action.ID] = steps.Start("infra", fmt.Sprintf("%s %s %s", e.Action.Verb, e.Action.Object, e.Action.Detail))
+		default:
+			running[e.Action.ID](e.Err)
+		}
+	}
+}
+
+// summary is what up has to say at its end.
+type summary struct {
+	Cloud     string              `json:"cloud"`
+	Dashboard string              `json:"dashboard"`
+	Auth      string              `json:"authURL"`
+	Clouds    string              `json:"cloudsYAML"`
+	Addresses []infra.AddressPair `json:"addresses"`
+	Verified  string              `json:"verified"`
+	Changes   int                 `json:"changes"`
+	Seconds   float64             `json:"seconds"`
+	Steps     []Timing            `json:"steps"`
+
+	file, image string
+	nodes       []infra.NodeOutput
+}
+
+func (s summary) text(w io.Writer) error {
+	if s.Changes == 0 {
+		fmt.Fprintf(w, "Cloud %s is up; nothing had to change (%.1fs).\n\n", s.Cloud, s.Seconds)
+	} else {
+		fmt.Fprintf(w, "Cloud %s is up (%.1fs, %d changes).\n\n", s.Cloud, s.Seconds, s.Changes)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "  Dashboard\t%s\tuser admin, domain Default, password in %s\n", s.Dashboard, s.Clouds)
+	fmt.Fprintf(t, "  API\t%s\topenstack --os-cloud %s server list\n", s.Auth, s.Cloud)
+	for _, n := range s.nodes {
+		fmt.Fprintf(t, "  Node\t%s\tmacaw ssh %s %s\n", n.ManagementPublic, s.file, n.Name)
+	}
+	fmt.Fprintf(t, "  Verified\t%s\n", s.Verified)
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "\n  Addresses that Neutron gives to routers and floating IPs, and where the Internet finds them:")
+	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, p := range s.Addresses {
+		fmt.Fprintf(t, "    %s\t%s\n", p.Private, cmp.Or(p.Public, "no Elastic IP"))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if where := rooms(s.Steps); where != "" {
+		fmt.Fprintf(w, "\n  Where the time went: %s\n", where)
+	}
+	_, err := fmt.Fprintf(w, `
+  To try next:
+    export OS_CLOUD=%[1]s
+    openstack network create net && openstack subnet create net --network net --subnet-range 192.168.1.0/24 --dns-nameserver 8.8.8.8
+    openstack router create r --external-gateway public && openstack router add subnet r net
+    openstack server create guest --image %[3]s --flavor m1.nano --network net
+    openstack floating ip create public
+    macaw down %[2]s
+`, s.Cloud, s.file, s.image)
+	return err
+}
+
+// rooms sums up how long each room had a step under way; steps side by side
+// count once.
+func rooms(steps []Timing) string {
+	var order []string
+	spans := map[string][]Timing{}
+	for _, s := range steps {
+		if _, seen := spans[s.Room]; !seen {
+			order = append(order, s.Room)
+		}
+		spans[s.Room] = append(spans[s.Room], s)
+	}
+	out := ""
+	for _, room := range order {
+		list := spans[room]
+		slices.SortFunc(list, func(a, b Timing) int { return cmp.Compare(a.Start, b.Start) })
+		var total, until float64
+		for _, s := range list {
+			end := s.Start + s.Seconds
+			if end > until {
+				total += end - max(until, s.Start)
+				until = end
+			}
+		}
+		if total < 0.05 {
+			continue
+		}
+		if out != "" {
+			out += ", "
+		}
+		out += fmt.Sprintf("%s %.1fs", room, total)
+	}
+	return out
+}

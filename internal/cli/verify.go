@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"macaw/internal/cloud"
+	"macaw/internal/host"
+	"macaw/internal/infra"
+	"macaw/internal/lab/internet"
+	"macaw/internal/verify"
+)
+
+// externalNetwork is Neutron's name of the provider network.
+const externalNetwork = "public"
+
+// verifiedPath is where a node keeps which spec has been verified.
+const verifiedPath = "/var/lib/macaw/verified"
+
+func (a *App) verifyCommand() *cobra.Command {
+	var keep bool
+	cmd := &cobra.Command{
+		Use:     "verify FILE",
+		GroupID: "cloud",
+		Short:   "Show that a cloud works: a guest, reached from outside",
+		Long: `Make a project with a router and a guest, reach the Internet from the guest and
+the guest from here, and remove all of it again.`,
+		Example:           "  macaw verify cloud.yaml\n  macaw verify cloud.yaml --keep",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeCloudFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.verify(cmd.Context(), args[0], keep)
+		},
+	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "leave the project and its guest in place")
+	return cmd
+}
+
+func (a *App) verify(ctx context.Context, file string, keep bool) error {
+	steps := a.steps()
+	s, err := a.open(ctx, file, steps, false)
+	if err != nil {
+		return err
+	}
+	nodes, err := s.nodes(ctx)
+	if err != nil {
+		return err
+	}
+	h, err := s.dial(ctx, nodes[0], nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	acc, err := a.takeAccess(ctx, s, h, steps)
+	if err != nil {
+		return err
+	}
+	if err := a.provideGuest(ctx, s, acc, steps); err != nil {
+		return err
+	}
+	cfg := verifyConfig(s.cloud, nodes[0], acc)
+	cfg.Keep = keep
+	res, err := verify.Run(ctx, cfg, func(what string) func(error) { return steps.Start("verify", what) })
+	if err != nil {
+		return err
+	}
+	return a.print(res, func(w io.Writer) error {
+		fmt.Fprintf(w, "The cloud works: guest %s was reached at %s, which is floating IP %s.\n", res.Guest, res.ElasticIP, res.FloatingIP)
+		if !res.Kept {
+			return nil
+		}
+		path, err := keepKey(s.cloud.Name, res.Key)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w, "It was kept:  ssh -i %s %s@%s\n", path, cfg.User, res.ElasticIP)
+		return err
+	})
+}
+
+// keepKey writes down the key of a guest that was kept.
+func keepKey(cloudName string, key []byte) (string, error) {
+	dir, err := dataDir(cloudName)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "guest_ed25519")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path, key, 0o600)
+}
+
+// verifyConfig is what there is to verify of a cloud.
+func verifyConfig(c *cloud.Cloud, n infra.NodeOutput, acc access) verify.Config {
+	public := map[netip.Addr]netip.Addr{}
+	for _, p := range n.Addresses {
+		if p.Public != "" {
+			public[netip.MustParseAddr(p.Private)] = netip.MustParseAddr(p.Public)
+		}
+	}
+	download := "http://deb.debian.org/debian/dists/stable/Release"
+	if c.InLab() {
+		download = "http://" + internet.WebName + "/bytes/1048576"
+	}
+	return verify.Config{
+		Auth: acc.Auth, ExternalNetwork: externalNetwork, Image: guestImage(c), Flavor: guestFlavor(c), User: guestUser(c),
+		Public: func(a netip.Addr) (netip.Addr, bool) { p, ok := public[a]; return p, ok },
+		Ping:   netip.MustParseAddr("8.8.8.8"), Download: download,
+		Name: "macaw-verify", CIDR: netip.MustParsePrefix("192.168.222.0/24"), Patience: 5 * time.Minute,
+	}
+}
+
+// verifyAfterUp tries the cloud out if that is due, and says in words what
+// became of it.
+func (a *App) verifyAfterUp(ctx context.Context, s *site, h *host.Host, n infra.NodeOutput, spec nodeSpec, acc access, when string, steps *Steps) (string, error) {
+	if when == verifyNever {
+		return "not now", nil
+	}
+	mark, err := verifiedMark(spec)
+	if err != nil {
+		return "", err
+	}
+	before, err := h.Output(ctx, "cat "+verifiedPath+" 2>/dev/null || true")
+	if err != nil {
+		return "", err
+	}
+	if before = strings.TrimSpace(before); when == verifyAuto && strings.HasPrefix(before, mark+" ") {
+		return strings.TrimPrefix(before, mark+" ") + ", and nothing has changed since", nil
+	}
+	start := time.Now()
+	res, err := verify.Run(ctx, verifyConfig(s.cloud, n, acc), func(what string) func(error) { return steps.Start("verify", what) })
+	if err != nil {
+		return "", err
+	}
+	text := "on " + start.UTC().Format("2006-01-02 at 15:04 UTC")
+	if _, err := h.Put(ctx, verifiedPath, []byte(mark+" "+text+"\n"), 0o644); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s: a guest answered at %s (floating IP %s)", text, res.ElasticIP, res.FloatingIP), nil
+}
+
+// verifiedMark stands for a spec that was verified.
+func verifiedMark(spec nodeSpec) (string, error) {
+	b, err := json.Marshal(spec)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8]), nil
+}

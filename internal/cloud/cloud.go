@@ -1,0 +1,118 @@
+package cloud
+
+import "net/netip"
+
+// TargetLab is the target of a cloud on the local AWS.
+const TargetLab = "lab"
+
+// Cloud is a whole cloud file with every default filled in. A Cloud that
+// Parse returned is valid.
+type Cloud struct {
+	Name string
+	// Target is TargetLab or the name of an AWS region.
+	Target string
+	// AvailabilityZone is empty when it is left to Macaw.
+	AvailabilityZone string
+	VPC              VPC
+	Management       Management
+	Provider         Provider
+	Nodes            []Node
+	Verify           Verify
+	// Lab is the zero value on AWS.
+	Lab Lab
+}
+
+// VPC is the address space that everything lies in.
+type VPC struct {
+	CIDR netip.Prefix
+}
+
+// Management is the network of SSH, the APIs, the dashboard and the tunnels.
+type Management struct {
+	Subnet netip.Prefix
+	// Allow holds the networks that may reach SSH, the APIs and the dashboard.
+	Allow []netip.Prefix
+}
+
+// Provider is the network that Neutron calls external.
+type Provider struct {
+	Subnet netip.Prefix
+	// Addresses is how many private addresses Neutron gets.
+	Addresses int
+	// First is the first of them; the others follow without a gap.
+	First netip.Addr
+	// ElasticIPs is how many of them, counted from First, get an Elastic IP.
+	ElasticIPs int
+}
+
+// Role is a part that a node plays.
+type Role string
+
+// The roles of a node.
+const (
+	RoleController Role = "controller"
+	RoleCompute    Role = "compute"
+	RoleGateway    Role = "gateway"
+)
+
+// Roles returns every role there is.
+func Roles() []Role { return []Role{RoleController, RoleCompute, RoleGateway} }
+
+// Node is one instance.
+type Node struct {
+	Name string
+	// Type is the EC2 instance type.
+	Type  string
+	Roles []Role
+	// Image is an image ID, or empty for the image that Macaw finds.
+	Image string
+	// Disk is the size of the root volume in GiB.
+	Disk int
+}
+
+// Verify says how a finished cloud is tried out.
+type Verify struct {
+	// Image is the URL of the guest's image, or empty for Macaw's own guest.
+	Image string
+}
+
+// Lab holds what only the local AWS has knobs for.
+type Lab struct {
+	// ElasticIPQuota is how many Elastic IPs the lab's account may hold.
+	ElasticIPQuota int
+}
+
+// InLab reports whether the cloud's AWS is the local one.
+func (c *Cloud) InLab() bool { return c.Target == TargetLab }
+
+// ProviderAddresses returns Neutron's addresses in ascending order.
+func (c *Cloud) ProviderAddresses() []netip.Addr {
+	addrs := make([]netip.Addr, 0, c.Provider.Addresses)
+	for a := c.Provider.First; len(addrs) < c.Provider.Addresses; a = a.Next() {
+		addrs = append(addrs, a)
+	}
+	return addrs
+}
+
+// ManagementAddress returns the private management address of the i-th node.
+// It is fixed and not left to AWS, so that the catalog's addresses do not
+// change when a machine is made anew.
+func (c *Cloud) ManagementAddress(i int) netip.Addr {
+	return nth(c.Management.Subnet, reservedFirst+i)
+}
+
+// ProviderPrimary returns the primary address of the i-th node's provider ENI:
+// the i-th usable address of the subnet that is not one of Neutron's. Left to
+// AWS it could fall into Neutron's range.
+func (c *Cloud) ProviderPrimary(i int) netip.Addr {
+	a := nth(c.Provider.Subnet, reservedFirst)
+	for {
+		if off := offset(c.Provider.First, a); off < 0 || off >= c.Provider.Addresses {
+			if i == 0 {
+				return a
+			}
+			i--
+		}
+		a = a.Next()
+	}
+}

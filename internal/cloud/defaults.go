@@ -1,0 +1,63 @@
+package cloud
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// What a cloud file need not say.
+const (
+	defaultVPC            = "10.0.0.0/16"
+	defaultSubnetBits     = 24
+	defaultAddresses      = 4
+	defaultNodeType       = "t3.xlarge"
+	defaultDisk           = 40 // GiB
+	defaultElasticIPQuota = 20
+)
+
+func (d *decoder) defaults(c *Cloud) {
+	if !c.VPC.CIDR.IsValid() {
+		c.VPC.CIDR = netip.MustParsePrefix(defaultVPC)
+	}
+	// The first two subnets of the VPC, /24 where it is large enough for two.
+	bits := min(max(defaultSubnetBits, c.VPC.CIDR.Bits()+1), 32)
+	if !c.Management.Subnet.IsValid() {
+		c.Management.Subnet = netip.PrefixFrom(c.VPC.CIDR.Addr(), bits)
+	}
+	if !c.Provider.Subnet.IsValid() {
+		c.Provider.Subnet = netip.PrefixFrom(nth(c.VPC.CIDR, 1<<(32-bits)), bits)
+	}
+	if !d.has("management.allow") && c.InLab() {
+		c.Management.Allow = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}
+	}
+	if !d.has("provider.addresses") {
+		c.Provider.Addresses = defaultAddresses
+	}
+	if !d.has("provider.elasticIPs") {
+		c.Provider.ElasticIPs = c.Provider.Addresses
+	}
+	if !c.Provider.First.IsValid() {
+		c.Provider.First = defaultFirst(c.Provider.Subnet, c.Provider.Addresses)
+	}
+	if !d.has("nodes") {
+		c.Nodes = []Node{{}}
+	}
+	for i := range c.Nodes {
+		n, path := &c.Nodes[i], fmt.Sprintf("nodes[%d]", i)
+		if !d.has(path + ".name") {
+			n.Name = fmt.Sprintf("cloud-%d", i+1)
+		}
+		if !d.has(path + ".type") {
+			n.Type = defaultNodeType
+		}
+		if !d.has(path + ".roles") {
+			n.Roles = Roles()
+		}
+		if !d.has(path + ".disk") {
+			n.Disk = defaultDisk
+		}
+	}
+	if !d.has("lab.elasticIPQuota") && c.InLab() {
+		c.Lab.ElasticIPQuota = defaultElasticIPQuota
+	}
+}

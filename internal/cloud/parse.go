@@ -1,0 +1,107 @@
+package cloud
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Load reads the cloud file at path. What is wrong in the file comes back as
+// Errors; other errors are those of the file system.
+func Load(path string) (*Cloud, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the cloud file: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse reads a cloud file, fills in the defaults and validates it; file is
+// its name in error messages. The error is of type Errors and has all that is
+// wrong, not only the first thing.
+func Parse(file string, data []byte) (*Cloud, error) {
+	d := &decoder{file: file, at: map[string]position{}, bad: map[string]bool{}}
+	c := &Cloud{}
+	if root := d.document(data); root != nil {
+		d.at[""] = nodePosition(root)
+		d.cloud(root, c)
+		d.defaults(c)
+		d.validate(c)
+	}
+	if len(d.errs) > 0 {
+		d.errs.sort()
+		return nil, d.errs
+	}
+	return c, nil
+}
+
+func (d *decoder) cloud(root ast.Node, c *Cloud) {
+	text := func(to *string) func(string, ast.Node) {
+		return func(path string, n ast.Node) { d.text(path, n, to) }
+	}
+	number := func(to *int) func(string, ast.Node) {
+		return func(path string, n ast.Node) { d.number(path, n, to) }
+	}
+	prefix := func(to *netip.Prefix) func(string, ast.Node) {
+		return func(path string, n ast.Node) { d.prefix(path, n, to) }
+	}
+	section := func(fields ...field) func(string, ast.Node) {
+		return func(path string, n ast.Node) { d.mapping(path, n, fields...) }
+	}
+	d.mapping("", root,
+		field{"name", text(&c.Name)},
+		field{"target", text(&c.Target)},
+		field{"availabilityZone", text(&c.AvailabilityZone)},
+		field{"vpc", section(
+			field{"cidr", prefix(&c.VPC.CIDR)},
+		)},
+		field{"management", section(
+			field{"subnet", prefix(&c.Management.Subnet)},
+			field{"allow", func(path string, n ast.Node) {
+				d.list(path, n, func(path string, n ast.Node) {
+					var p netip.Prefix
+					if d.prefix(path, n, &p) {
+						c.Management.Allow = append(c.Management.Allow, p)
+					}
+				})
+			}},
+		)},
+		field{"provider", section(
+			field{"subnet", prefix(&c.Provider.Subnet)},
+			field{"addresses", number(&c.Provider.Addresses)},
+			field{"first", func(path string, n ast.Node) { d.address(path, n, &c.Provider.First) }},
+			field{"elasticIPs", number(&c.Provider.ElasticIPs)},
+		)},
+		field{"nodes", func(path string, n ast.Node) {
+			d.list(path, n, func(path string, n ast.Node) {
+				c.Nodes = append(c.Nodes, Node{})
+				d.node(path, n, &c.Nodes[len(c.Nodes)-1])
+			})
+		}},
+		field{"verify", section(
+			field{"image", text(&c.Verify.Image)},
+		)},
+		field{"lab", section(
+			field{"elasticIPQuota", number(&c.Lab.ElasticIPQuota)},
+		)},
+	)
+}
+
+func (d *decoder) node(path string, n ast.Node, node *Node) {
+	d.mapping(path, n,
+		field{"name", func(p string, n ast.Node) { d.text(p, n, &node.Name) }},
+		field{"type", func(p string, n ast.Node) { d.text(p, n, &node.Type) }},
+		field{"roles", func(p string, n ast.Node) {
+			d.list(p, n, func(p string, n ast.Node) {
+				var s string
+				if d.text(p, n, &s) {
+					node.Roles = append(node.Roles, Role(s))
+				}
+			})
+		}},
+		field{"image", func(p string, n ast.Node) { d.text(p, n, &node.Image) }},
+		field{"disk", func(p string, n ast.Node) { d.number(p, n, &node.Disk) }},
+	)
+}

@@ -1,0 +1,227 @@
+package cloud
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var comparePrefix = cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})
+
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("../../examples/*.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("found %d examples: %v", len(files), err)
+	}
+	for _, f := range files {
+		if _, err := Load(f); err != nil {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// What lab.yaml shows as defaults are the defaults.
+func TestLabExampleIsTheDefaults(t *testing.T) {
+	shown, err := Load("../../examples/lab.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defaults, err := Parse("x.yaml", []byte("name: lab\ntarget: lab\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(defaults, shown, comparePrefix); diff != "" {
+		t.Errorf("defaults (-), lab.yaml (+):\n%s", diff)
+	}
+}
+
+// Every key that the parser knows stands in lab.yaml.
+func TestLabExampleHasEveryField(t *testing.T) {
+	data, err := os.ReadFile("../../examples/lab.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"name", "target", "availabilityZone", "vpc", "cidr", "management", "subnet", "allow",
+		"provider", "addresses", "first", "elasticIPs", "nodes", "type", "roles", "image", "disk", "verify", "lab", "elasticIPQuota"} {
+		if !strings.Contains(string(data), key+":") {
+			t.Errorf("examples/lab.yaml does not show %s", key)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	p := netip.MustParsePrefix
+	got, err := Parse("x.yaml", []byte("name: x\ntarget: eu-central-1\nmanagement: {allow: [198.51.100.7/32]}\nprovider:\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Cloud{
+		Name:       "x",
+		Target:     "eu-central-1",
+		VPC:        VPC{CIDR: p("10.0.0.0/16")},
+		Management: Management{Subnet: p("10.0.0.0/24"), Allow: []netip.Prefix{p("198.51.100.7/32")}},
+		Provider:   Provider{Subnet: p("10.0.1.0/24"), Addresses: 4, First: netip.MustParseAddr("10.0.1.64"), ElasticIPs: 4},
+		Nodes:      []Node{{Name: "cloud-1", Type: "t3.xlarge", Roles: Roles(), Disk: 40}},
+	}
+	if diff := cmp.Diff(want, got, comparePrefix); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	tests := []struct {
+		name, file                           string
+		addresses, management, primary, next string
+	}{
+		{
+			name:      "defaults",
+			addresses: "10.0.1.64 10.0.1.65 10.0.1.66 10.0.1.67", management: "10.0.0.4", primary: "10.0.1.4", next: "10.0.1.5",
+		},
+		{
+			name:      "smallest vpc",
+			file:      "vpc: {cidr: 192.168.0.0/27}",
+			addresses: "192.168.0.27 192.168.0.28 192.168.0.29 192.168.0.30", management: "192.168.0.4", primary: "192.168.0.20", next: "192.168.0.21",
+		},
+		{
+			name:      "range at the start",
+			file:      "provider: {first: 10.0.1.5, addresses: 2}",
+			addresses: "10.0.1.5 10.0.1.6", management: "10.0.0.4", primary: "10.0.1.4", next: "10.0.1.7",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := Parse("x.yaml", []byte("name: x\ntarget: lab\n"+tt.file+"\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var addrs []string
+			for _, a := range c.ProviderAddresses() {
+				addrs = append(addrs, a.String())
+			}
+			got := []string{strings.Join(addrs, " "), c.ManagementAddress(0).String(), c.ProviderPrimary(0).String(), c.ProviderPrimary(1).String()}
+			if diff := cmp.Diff([]string{tt.addresses, tt.management, tt.primary, tt.next}, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestErrors(t *testing.T) {
+	const lab = "name: x\ntarget: lab\n"
+	const aws = "name: x\ntarget: eu-central-1\n"
+	const allow = "management: {allow: [198.51.100.7/32]}\n"
+	tests := []struct {
+		name, file string
+		want       []string // errors and hints, a line each
+	}{
+		{"empty", "# nothing\n", []string{"x.yaml:1:1: the file is empty", "hint: it needs at least a name and a target"}},
+		{"not YAML", "name: [x\n", []string{"x.yaml:1:7: not YAML: sequence end token ']' not found"}},
+		{"not a mapping", "- name\n", []string{
+			"x.yaml:1:1: expected keys and values, found a list",
+			"x.yaml:1:1: name: is missing", "hint: it tells the cloud's resources from others: " + nameHint,
+			"x.yaml:1:1: target: is missing", "hint: lab, or an AWS region such as eu-central-1"}},
+		{"two documents", lab + "---\nname: y\n", []string{"x.yaml:4:1: a second document: a cloud file has one"}},
+		{"no name", "target: lab\n", []string{"x.yaml:1:1: name: is missing", "hint: it tells the cloud's resources from others: " + nameHint}},
+		{"bad name", "name: My Cloud\ntarget: lab\n", []string{`x.yaml:1:7: name: "My Cloud" is not a name`, "hint: " + nameHint}},
+		{"number as name", "name: 12\ntarget: lab\n", []string{"x.yaml:1:7: name: expected text, found a number", `hint: put it in quotes: "12"`}},
+		{"empty value", "name:\ntarget: lab\n", []string{"x.yaml:1:1: name: expected text, found nothing"}},
+		{"no target", "name: x\n", []string{"x.yaml:1:1: target: is missing", "hint: lab, or an AWS region such as eu-central-1"}},
+		{"misspelt lab", "name: x\ntarget: lba\n", []string{`x.yaml:2:9: target: "lba" is neither the lab nor an AWS region`, `hint: did you mean "lab"?`}},
+		{"zone as region", "name: x\ntarget: eu-central-1a\n", []string{`x.yaml:2:9: target: "eu-central-1a" is neither the lab nor an AWS region`, "hint: lab, or an AWS region such as eu-central-1"}},
+		{"zone elsewhere", aws + "availabilityZone: us-east-1a\n" + allow, []string{`x.yaml:3:19: availabilityZone: "us-east-1a" is not in region eu-central-1`, "hint: one of eu-central-1 is called eu-central-1a"}},
+		{"unknown key", lab + "vcp:\n  cidr: 10.0.0.0/16\n", []string{`x.yaml:3:1: unknown key "vcp"`, `hint: did you mean "vpc"?`}},
+		{"unknown nested key", lab + "provider:\n  adresses: 3\n", []string{`x.yaml:4:3: unknown key "provider.adresses"`, `hint: did you mean "addresses"?`}},
+		{"nothing like it", lab + "nodes:\n  - flavour: t3.xlarge\n", []string{`x.yaml:4:5: unknown key "nodes[0].flavour"`, "hint: known here: name, type, roles, image, disk"}},
+		{"twice", lab + "target: lab\n", []string{`x.yaml:3:1: key "target" a second time`, "hint: the first is in line 2"}},
+		{"alias", "name: &n x\ntarget: lab\n", []string{"x.yaml:1:7: name: expected text, found an anchor, an alias or a tag, which a cloud file has no use for"}},
+		{"wrong types", lab + "vpc: 10.0.0.0/16\nprovider:\n  addresses: four\n  elasticIPs: 1.5\nnodes: cloud-1\n", []string{
+			"x.yaml:3:6: vpc: expected keys and values, found text",
+			"x.yaml:5:14: provider.addresses: expected a whole number, found text",
+			"x.yaml:6:15: provider.elasticIPs: expected a whole number, found a number",
+			"x.yaml:7:8: nodes: expected a list, found text"}},
+		{"bad CIDRs", lab + "vpc: {cidr: 10.0.0.0}\nmanagement:\n  subnet: 10.0.0.9/24\n  allow: [fd00::/8, 10.0.0.1]\n", []string{
+			`x.yaml:3:13: vpc.cidr: "10.0.0.0" is not a CIDR`, "hint: for this one address write 10.0.0.0/32",
+			"x.yaml:5:11: management.subnet: 10.0.0.9/24 has bits set behind the mask", "hint: the network is 10.0.0.0/24",
+			"x.yaml:6:11: management.allow[0]: fd00::/8 is not IPv4",
+			`x.yaml:6:21: management.allow[1]: "10.0.0.1" is not a CIDR`, "hint: for this one address write 10.0.0.1/32"}},
+		{"vpc too large", lab + "vpc: {cidr: 10.0.0.0/8}\n", []string{"x.yaml:3:13: vpc.cidr: 10.0.0.0/8 is not between /16 and /27, which is what two subnets of AWS fit in"}},
+		{"subnet too small", lab + "provider: {subnet: 10.0.1.0/29}\n", []string{"x.yaml:3:20: provider.subnet: 10.0.1.0/29 is not between /16 and /28, as AWS wants a subnet"}},
+		{"overlap", lab + "provider:\n  subnet: 10.0.0.128/25\n", []string{"x.yaml:4:11: provider.subnet: 10.0.0.128/25 overlaps management.subnet 10.0.0.0/24"}},
+		{"overlap with a default", lab + "management:\n  subnet: 10.0.0.0/23\n", []string{"x.yaml:4:11: management.subnet: 10.0.0.0/23 overlaps provider.subnet 10.0.1.0/24"}},
+		{"outside the vpc", lab + "provider: {subnet: 10.1.0.0/24}\n", []string{"x.yaml:3:20: provider.subnet: 10.1.0.0/24 is not inside the vpc 10.0.0.0/16"}},
+		{"no allow on aws", aws, []string{
+			"x.yaml:1:1: management.allow: is missing: on AWS the file must say who may reach SSH, the APIs and the dashboard",
+			"hint: put your own address here, such as 198.51.100.7/32; curl https://checkip.amazonaws.com shows it"}},
+		{"empty allow", lab + "management: {allow: []}\n", []string{"x.yaml:3:21: management.allow: is empty: nobody could reach the cloud", "hint: put your own address here, such as 198.51.100.7/32"}},
+		{"bad address", lab + "provider: {first: 10.0.1}\n", []string{`x.yaml:3:19: provider.first: "10.0.1" is not an IPv4 address`, "hint: write it like 10.0.1.64"}},
+		{"address outside", lab + "provider: {first: 10.0.2.1}\n", []string{"x.yaml:3:19: provider.first: 10.0.2.1 is outside the subnet 10.0.1.0/24"}},
+		{"reserved low", lab + "provider: {first: 10.0.1.3}\n", []string{
+			"x.yaml:3:19: provider.first: 10.0.1.3 is reserved by AWS in 10.0.1.0/24",
+			"hint: AWS keeps the first four and the last; usable are 10.0.1.4 to 10.0.1.254"}},
+		{"reserved high", lab + "provider: {first: 10.0.1.255, addresses: 2}\n", []string{
+			"x.yaml:3:19: provider.first: 10.0.1.255 is reserved by AWS in 10.0.1.0/24",
+			"hint: AWS keeps the first four and the last; usable are 10.0.1.4 to 10.0.1.254"}},
+		{"does not fit", lab + "provider: {first: 10.0.1.252}\n", []string{"x.yaml:3:19: provider.first: 4 addresses from 10.0.1.252 on do not fit in 10.0.1.0/24: there are 3"}},
+		{"no room for the node", lab + "provider: {subnet: 10.0.1.0/28, addresses: 11}\n", []string{
+			"x.yaml:3:44: provider.addresses: 11 of the usable addresses of 10.0.1.0/28 leave 0: each node's provider ENI needs one of its own",
+			"hint: take a larger provider.subnet"}},
+		{"too few addresses", lab + "provider: {addresses: 1}\n", []string{"x.yaml:3:23: provider.addresses: 1 is too few: a router takes one and a floating IP another"}},
+		{"too many Elastic IPs", lab + "provider: {elasticIPs: 5}\n", []string{"x.yaml:3:24: provider.elasticIPs: 5 are more than the 4 provider addresses"}},
+		{"too many for the type", lab + "provider: {addresses: 15}\n", []string{
+			"x.yaml:3:23: provider.addresses: 15 are too many for t3.xlarge: it carries 15 addresses on an ENI, its primary one included",
+			"hint: at most 14 here, or another type for node cloud-1"}},
+		{"unknown role", lab + "nodes:\n  - roles: [contoller, compute, gateway]\n", []string{`x.yaml:4:13: nodes[0].roles[0]: unknown role "contoller"`, `hint: did you mean "controller"?`}},
+		{"role twice", lab + "nodes:\n  - roles: [controller, compute, gateway, compute]\n", []string{`x.yaml:4:43: nodes[0].roles[3]: role "compute" a second time`}},
+		{"role missing", lab + "nodes:\n  - roles: [controller, gateway]\n", []string{"x.yaml:4:3: nodes: no node has the role compute"}},
+		{"no nodes", lab + "nodes: []\n", []string{"x.yaml:3:8: nodes: is empty", "hint: leave the key out for one node with every role"}},
+		{"two nodes", lab + "nodes:\n  - name: a\n  - name: b\n", []string{"x.yaml:4:3: nodes: more than one node is not supported yet", "hint: keep one node, with every role"}},
+		{"same name", lab + "nodes:\n  - name: a\n  - name: a\n", []string{
+			"x.yaml:4:3: nodes: more than one node is not supported yet", "hint: keep one node, with every role",
+			`x.yaml:5:11: nodes[1].name: there is another node "a"`}},
+		{"bad image and disk", lab + "nodes:\n  - image: debian-13\n    disk: 4\n", []string{
+			`x.yaml:4:12: nodes[0].image: "debian-13" is not an image ID such as ami-0123456789abcdef0`,
+			"x.yaml:5:11: nodes[0].disk: 4 GiB is too little: at least 10"}},
+		{"bad url", lab + "verify: {image: guest.qcow2}\n", []string{`x.yaml:3:17: verify.image: "guest.qcow2" is not an http or https URL`}},
+		{"lab on aws", aws + allow + "lab: {elasticIPQuota: 5}\n", []string{"x.yaml:4:6: lab: only a cloud whose target is lab has this section"}},
+		{"lab quota", lab + "lab: {elasticIPQuota: 4}\n", []string{"x.yaml:3:23: lab.elasticIPQuota: 4 are too few: the nodes and the provider addresses need 5 Elastic IPs"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := Parse("x.yaml", []byte(tt.file))
+			if err == nil {
+				t.Fatalf("accepted: %+v", c)
+			}
+			var got []string
+			for _, line := range strings.Split(err.Error(), "\n") {
+				got = append(got, strings.TrimSpace(line))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("name: x\ntarget: lab\nnodes:\n  - {type: t3.xlarge, roles: [controller]}\n"))
+	f.Add([]byte("vpc: {cidr: 255.255.255.240/28}\nprovider: {addresses: -1, elasticIPs: 99999999999}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse("x.yaml", data)
+		if err != nil {
+			return
+		}
+		for _, a := range append(c.ProviderAddresses(), c.ProviderPrimary(0)) {
+			if !c.Provider.Subnet.Contains(a) {
+				t.Errorf("%s is not in %s", a, c.Provider.Subnet)
+			}
+		}
+		if !c.Management.Subnet.Contains(c.ManagementAddress(0)) {
+			t.Errorf("%s is not in %s", c.ManagementAddress(0), c.Management.Subnet)
+		}
+	})
+}

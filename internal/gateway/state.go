@@ -1,0 +1,62 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"macaw/internal/translate"
+)
+
+// saved is the last known map, so that after a reboot frames pass before
+// Neutron answers.
+type saved struct {
+	Entries []translate.Entry `json:"entries"`
+}
+
+// loadState returns the entries that were saved, none if there is no file.
+func loadState(path string) ([]translate.Entry, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading saved translation: %w", err)
+	}
+	var s saved
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return nil, fmt.Errorf("reading saved translation %s: %w", path, err)
+	}
+	return s.Entries, nil
+}
+
+// saveState replaces the file as a whole: a machine that loses power has the
+// old map or the new one.
+func saveState(path string, entries []translate.Entry) error {
+	raw, err := json.MarshalIndent(saved{entries}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("saving translation: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("saving translation: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(append(raw, '\n'))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("saving translation: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("saving translation: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+package gateway
+
+import "fmt"
+
+// UnitName is the agent's systemd unit.
+const UnitName = "macaw-gateway.service"
+
+// Unit returns the text of the agent's systemd unit, for the macaw binary and
+// the configuration at these absolute paths.
+func Unit(binary, config string) string { return fmt.Sprintf(unit, binary, config) }
+
+// No default dependencies: cloud-init puts sysinit.target after the network,
+// and the network comes after Open vSwitch, which must find the provider port.
+//
+// No sandboxing that makes a mount namespace of its own: a BPF file system that
+// the agent mounts must outlive it.
+const unit = `[Unit]
+Description=Macaw gateway: translation between the provider NIC and the bridge
+DefaultDependencies=no
+RequiresMountsFor=/etc/macaw /var/lib/macaw
+Wants=network-pre.target
+After=local-fs.target network-pre.target systemd-sysctl.service systemd-modules-load.service
+Before=openvswitch-switch.service ovs-vswitchd.service ovn-controller.service network.target
+Conflicts=shutdown.target
+Before=shutdown.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart=%s gateway run --config %s
+Restart=always
+RestartSec=1
+TimeoutStartSec=60
+OOMScoreAdjust=-900
+LimitMEMLOCK=infinity
+
+[Install]
+WantedBy=multi-user.target
+`

@@ -1,0 +1,121 @@
+package guest
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"fmt"
+	"os/exec"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// drivers are the modules that a guest under nova's libvirt needs; what they
+// depend on comes with them.
+var drivers = []string{"virtio_pci", "virtio_net"}
+
+// module is a kernel module, not compressed.
+type module struct {
+	name string
+	data []byte
+}
+
+// modules returns the wanted modules and what they depend on, in the order in
+// which they are to be inserted. A package has no modules.dep, which is made
+// at installation, so the dependencies are read from the modules themselves.
+func modules(ctx context.Context, kernel tree, wanted []string) ([]module, error) {
+	paths := map[string]string{}
+	builtin := map[string]bool{}
+	var names []string
+	for p := range kernel {
+		names = append(names, p)
+	}
+	sort.Strings(names)
+	for _, p := range names {
+		switch base := path.Base(p); {
+		case base == "modules.builtin":
+			for _, line := range strings.Fields(string(kernel[p].data)) {
+				builtin[moduleName(line)] = true
+			}
+		case strings.HasSuffix(base, ".ko") || strings.HasSuffix(base, ".ko.xz"):
+			paths[moduleName(base)] = p
+		}
+	}
+	var (
+		out     []module
+		visited = map[string]bool{}
+		visit   func(string) error
+	)
+	visit = func(name string) error {
+		if visited[name] || builtin[name] {
+			return nil
+		}
+		visited[name] = true
+		p, ok := paths[name]
+		if !ok {
+			return fmt.Errorf("the kernel has no module %s", name)
+		}
+		data := kernel[p].data
+		if strings.HasSuffix(p, ".xz") { // busybox's insmod takes them plain only
+			var err error
+			if data, err = unxz(ctx, data); err != nil {
+				return fmt.Errorf("decompressing module %s: %w", name, err)
+			}
+		}
+		needs, err := moduleDepends(data)
+		if err != nil {
+			return fmt.Errorf("reading module %s: %w", name, err)
+		}
+		for _, n := range needs {
+			if err := visit(n); err != nil {
+				return fmt.Errorf("%w, which %s needs", err, name)
+			}
+		}
+		out = append(out, module{name, data})
+		return nil
+	}
+	for _, w := range wanted {
+		if err := visit(w); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// moduleName is the kernel's name of the module in a file.
+func moduleName(file string) string {
+	base := strings.TrimSuffix(strings.TrimSuffix(path.Base(file), ".xz"), ".ko")
+	return strings.ReplaceAll(base, "-", "_")
+}
+
+// moduleDepends reads the entry "depends" of the section .modinfo, whose
+// entries end with a zero byte.
+func moduleDepends(ko []byte) ([]string, error) {
+	f, err := elf.NewFile(bytes.NewReader(ko))
+	if err != nil {
+		return nil, err
+	}
+	s := f.Section(".modinfo")
+	if s == nil {
+		return nil, fmt.Errorf("no section .modinfo")
+	}
+	info, err := s.Data()
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range strings.Split(string(info), "\x00") {
+		if list, ok := strings.CutPrefix(entry, "depends="); ok {
+			names := strings.Split(strings.ReplaceAll(list, "-", "_"), ",")
+			return slices.DeleteFunc(names, func(n string) bool { return n == "" }), nil
+		}
+	}
+	return nil, nil
+}
+
+func unxz(ctx context.Context, data []byte) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "xz", "--decompress", "--stdout")
+	cmd.Stdin = bytes.NewReader(data)
+	return cmd.Output()
+}

@@ -1,0 +1,78 @@
+package host
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// Put writes a file of root's on the machine, whole or not at all. A file that
+// holds the same is left alone; changed says which it was.
+func (h *Host) Put(ctx context.Context, file string, content []byte, mode fs.FileMode) (changed bool, err error) {
+	same, err := h.holds(ctx, file, sha256.Sum256(content))
+	if err != nil || same {
+		return false, err
+	}
+	return true, h.write(ctx, file, bytes.NewReader(content), mode, "cat")
+}
+
+// PutFile copies a local file to the machine, compressed on the way, unless
+// the machine has it already.
+func (h *Host) PutFile(ctx context.Context, local, file string, mode fs.FileMode) (changed bool, err error) {
+	src, err := os.Open(local)
+	if err != nil {
+		return false, err
+	}
+	defer src.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, src); err != nil {
+		return false, err
+	}
+	same, err := h.holds(ctx, file, [sha256.Size]byte(sum.Sum(nil)))
+	if err != nil || same {
+		return false, err
+	}
+	if _, err := src.Seek(0, io.SeekStart); err != nil {
+		return false, err
+	}
+	r, w := io.Pipe()
+	go func() {
+		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		_, err := io.Copy(z, src)
+		if err == nil {
+			err = z.Close()
+		}
+		w.CloseWithError(err)
+	}()
+	defer r.Close()
+	return true, h.write(ctx, file, r, mode, "gzip -dc")
+}
+
+// write streams content through a filter into a temporary file beside the
+// target and renames it.
+func (h *Host) write(ctx context.Context, file string, content io.Reader, mode fs.FileMode, filter string) error {
+	tmp := path.Join(path.Dir(file), ".macaw-"+path.Base(file))
+	command := fmt.Sprintf("umask 077 && mkdir -p -m 755 %s && %s > %s && chmod %04o %s && mv %s %s",
+		Quote(path.Dir(file)), filter, Quote(tmp), mode.Perm(), Quote(tmp), Quote(tmp), Quote(file))
+	if err := h.Run(ctx, command, content, nil); err != nil {
+		return fmt.Errorf("writing %s on %s: %w", file, h.cfg.Address, err)
+	}
+	return nil
+}
+
+// holds says whether a file on the machine has the given hash.
+func (h *Host) holds(ctx context.Context, file string, sum [sha256.Size]byte) (bool, error) {
+	out, err := h.Output(ctx, "sha256sum -- "+Quote(file)+" 2>/dev/null || true")
+	if err != nil {
+		return false, err
+	}
+	return strings.HasPrefix(strings.TrimPrefix(out, `\`), hex.EncodeToString(sum[:])), nil
+}

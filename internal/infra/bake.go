@@ -1,0 +1,68 @@
+package infra
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// bakePatience bounds the wait for a stopped instance and for an image: EBS
+// copies a volume to S3 for it.
+const bakePatience = 30 * time.Minute
+
+// Baker is what of EC2 baking an image takes.
+type Baker interface {
+	ec2.DescribeInstancesAPIClient
+	ec2.DescribeImagesAPIClient
+	StopInstances(context.Context, *ec2.StopInstancesInput, ...func(*ec2.Options)) (*ec2.StopInstancesOutput, error)
+	CreateImage(context.Context, *ec2.CreateImageInput, ...func(*ec2.Options)) (*ec2.CreateImageOutput, error)
+}
+
+// Bake stops an instance and makes an image of it that FindImage knows as
+// baked with the packages of that hash. It returns the image's ID when the
+// image is ready for use.
+func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (string, error) {
+	if _, err := api.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{instanceID}}); err != nil {
+		return "", fmt.Errorf("stopping instance %s: %w", instanceID, err)
+	}
+	stopped := ec2.NewInstanceStoppedWaiter(api, func(o *ec2.InstanceStoppedWaiterOptions) { o.MinDelay = time.Second })
+	if err := stopped.Wait(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{instanceID}}, bakePatience); err != nil {
+		return "", fmt.Errorf("stopping instance %s: %w", instanceID, err)
+	}
+	tags := []types.Tag{
+		{Key: aws.String(TagPackages), Value: aws.String(packagesHash)},
+		{Key: aws.String("Name"), Value: aws.String("macaw-" + packagesHash)},
+	}
+	out, err := api.CreateImage(ctx, &ec2.CreateImageInput{
+		InstanceId: aws.String(instanceID),
+		// A name exists once in an account; an image of the same packages may
+		// be made again.
+		Name:        aws.String(fmt.Sprintf("macaw-%s-%s", packagesHash, time.Now().UTC().Format("20060102-150405"))),
+		Description: aws.String("Debian 13 with OpenStack's packages, by macaw"),
+		TagSpecifications: []types.TagSpecification{
+			{ResourceType: types.ResourceTypeImage, Tags: tags},
+		},
+	})
+	if err != nil {
+		return "", fmt.Errorf("making an image of %s: %w", instanceID, err)
+	}
+	id := aws.ToString(out.ImageId)
+	ready := ec2.NewImageAvailableWaiter(api, func(o *ec2.ImageAvailableWaiterOptions) { o.MinDelay = time.Second })
+	if err := ready.Wait(ctx, &ec2.DescribeImagesInput{ImageIds: []string{id}}, bakePatience); err != nil {
+		return "", fmt.Errorf("waiting for image %s: %w", id, err)
+	}
+	return id, nil
+}
+
+// Vacant reports whether a region has no VPC, of Macaw's or anybody's.
+func Vacant(ctx context.Context, api EC2) (bool, error) {
+	vpcs, err := api.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
+	if err != nil {
+		return false, fmt.Errorf("looking for clouds: %w", err)
+	}
+	return len(vpcs.Vpcs) == 0, nil
+}

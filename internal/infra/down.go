@@ -1,0 +1,63 @@
+package infra
+
+import "strings"
+
+// PlanDown returns what it takes to remove everything that is seen, in the
+// order in which AWS lets it go.
+func PlanDown(s Seen) *Plan {
+	p := &Plan{Cloud: s.Cloud}
+	ids := func(object string) (out []string) {
+		for _, a := range p.Actions {
+			if a.Object == object {
+				out = append(out, a.ID)
+			}
+		}
+		return out
+	}
+	remove := func(object, id, detail string, do func(string) step, needs ...[]string) {
+		a := Action{ID: id, Verb: Delete, Object: object, Detail: strings.TrimSpace(detail + " " + id), do: do(id)}
+		for _, n := range needs {
+			a.Needs = append(a.Needs, n...)
+		}
+		p.add(a)
+	}
+	for _, i := range s.Instances {
+		if i.State != "terminated" {
+			remove("instance", i.ID, name(i.Part), terminateInstance)
+		}
+	}
+	for _, a := range s.Addresses {
+		p.add(Action{ID: a.ID, Verb: Delete, Object: "elastic ip", Detail: strings.TrimSpace(a.Public + " " + a.Private), do: releaseAddress(a)})
+	}
+	for _, k := range s.KeyPairs {
+		p.add(Action{ID: k.ID, Verb: Delete, Object: "key pair", Detail: k.Name, do: deleteKeyPair(k.ID)})
+	}
+	for _, n := range s.Interfaces {
+		remove("network interface", n.ID, name(n.Part), deleteInterface, ids("instance"))
+	}
+	for _, g := range s.SecurityGroups {
+		remove("security group", g.ID, name(g.Part), deleteSecurityGroup, ids("network interface"))
+	}
+	for _, n := range s.Subnets {
+		remove("subnet", n.ID, name(n.Part), deleteSubnet, ids("network interface"))
+	}
+	for _, t := range s.RouteTables { // deleting a subnet ends its association
+		remove("route table", t.ID, "", deleteRouteTable, ids("subnet"))
+	}
+	for _, g := range s.InternetGateways {
+		// It cannot be detached while the VPC has public addresses (EC2 API
+		// Reference, DetachInternetGateway).
+		p.add(Action{ID: g.ID, Verb: Delete, Object: "internet gateway", Detail: g.ID,
+			Needs: append(ids("elastic ip"), ids("instance")...), do: deleteInternetGateway(g)})
+	}
+	for _, v := range s.VPCs {
+		remove("vpc", v.ID, v.CIDR, deleteVPC, ids("security group"), ids("subnet"), ids("route table"), ids("internet gateway"))
+	}
+	return p
+}
+
+// name returns what of a part is not its kind: "cloud-1 provider".
+func name(part string) string {
+	_, rest, _ := strings.Cut(part, "/")
+	return strings.ReplaceAll(rest, "/", " ")
+}

@@ -1,0 +1,73 @@
+package infra
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+)
+
+type options = func(*ec2.Options)
+
+// EC2 is what this package needs of AWS; *ec2.Client has it.
+type EC2 interface {
+	finder
+	networkMaker
+	nodeMaker
+	remover
+}
+
+// finder has the calls that change nothing.
+type finder interface {
+	DescribeAddresses(context.Context, *ec2.DescribeAddressesInput, ...options) (*ec2.DescribeAddressesOutput, error)
+	DescribeAvailabilityZones(context.Context, *ec2.DescribeAvailabilityZonesInput, ...options) (*ec2.DescribeAvailabilityZonesOutput, error)
+	DescribeImages(context.Context, *ec2.DescribeImagesInput, ...options) (*ec2.DescribeImagesOutput, error)
+	DescribeInstances(context.Context, *ec2.DescribeInstancesInput, ...options) (*ec2.DescribeInstancesOutput, error)
+	DescribeInternetGateways(context.Context, *ec2.DescribeInternetGatewaysInput, ...options) (*ec2.DescribeInternetGatewaysOutput, error)
+	DescribeKeyPairs(context.Context, *ec2.DescribeKeyPairsInput, ...options) (*ec2.DescribeKeyPairsOutput, error)
+	DescribeNetworkInterfaces(context.Context, *ec2.DescribeNetworkInterfacesInput, ...options) (*ec2.DescribeNetworkInterfacesOutput, error)
+	DescribeRouteTables(context.Context, *ec2.DescribeRouteTablesInput, ...options) (*ec2.DescribeRouteTablesOutput, error)
+	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...options) (*ec2.DescribeSecurityGroupsOutput, error)
+	DescribeSubnets(context.Context, *ec2.DescribeSubnetsInput, ...options) (*ec2.DescribeSubnetsOutput, error)
+	DescribeVpcAttribute(context.Context, *ec2.DescribeVpcAttributeInput, ...options) (*ec2.DescribeVpcAttributeOutput, error)
+	DescribeVpcs(context.Context, *ec2.DescribeVpcsInput, ...options) (*ec2.DescribeVpcsOutput, error)
+}
+
+type networkMaker interface {
+	CreateVpc(context.Context, *ec2.CreateVpcInput, ...options) (*ec2.CreateVpcOutput, error)
+	ModifyVpcAttribute(context.Context, *ec2.ModifyVpcAttributeInput, ...options) (*ec2.ModifyVpcAttributeOutput, error)
+	CreateInternetGateway(context.Context, *ec2.CreateInternetGatewayInput, ...options) (*ec2.CreateInternetGatewayOutput, error)
+	AttachInternetGateway(context.Context, *ec2.AttachInternetGatewayInput, ...options) (*ec2.AttachInternetGatewayOutput, error)
+	CreateSubnet(context.Context, *ec2.CreateSubnetInput, ...options) (*ec2.CreateSubnetOutput, error)
+	CreateRouteTable(context.Context, *ec2.CreateRouteTableInput, ...options) (*ec2.CreateRouteTableOutput, error)
+	CreateRoute(context.Context, *ec2.CreateRouteInput, ...options) (*ec2.CreateRouteOutput, error)
+	ReplaceRoute(context.Context, *ec2.ReplaceRouteInput, ...options) (*ec2.ReplaceRouteOutput, error)
+	AssociateRouteTable(context.Context, *ec2.AssociateRouteTableInput, ...options) (*ec2.AssociateRouteTableOutput, error)
+	CreateSecurityGroup(context.Context, *ec2.CreateSecurityGroupInput, ...options) (*ec2.CreateSecurityGroupOutput, error)
+	AuthorizeSecurityGroupIngress(context.Context, *ec2.AuthorizeSecurityGroupIngressInput, ...options) (*ec2.AuthorizeSecurityGroupIngressOutput, error)
+	RevokeSecurityGroupIngress(context.Context, *ec2.RevokeSecurityGroupIngressInput, ...options) (*ec2.RevokeSecurityGroupIngressOutput, error)
+}
+
+type nodeMaker interface {
+	ImportKeyPair(context.Context, *ec2.ImportKeyPairInput, ...options) (*ec2.ImportKeyPairOutput, error)
+	CreateNetworkInterface(context.Context, *ec2.CreateNetworkInterfaceInput, ...options) (*ec2.CreateNetworkInterfaceOutput, error)
+	AssignPrivateIpAddresses(context.Context, *ec2.AssignPrivateIpAddressesInput, ...options) (*ec2.AssignPrivateIpAddressesOutput, error)
+	UnassignPrivateIpAddresses(context.Context, *ec2.UnassignPrivateIpAddressesInput, ...options) (*ec2.UnassignPrivateIpAddressesOutput, error)
+	RunInstances(context.Context, *ec2.RunInstancesInput, ...options) (*ec2.RunInstancesOutput, error)
+	StartInstances(context.Context, *ec2.StartInstancesInput, ...options) (*ec2.StartInstancesOutput, error)
+	AllocateAddress(context.Context, *ec2.AllocateAddressInput, ...options) (*ec2.AllocateAddressOutput, error)
+	AssociateAddress(context.Context, *ec2.AssociateAddressInput, ...options) (*ec2.AssociateAddressOutput, error)
+}
+
+type remover interface {
+	TerminateInstances(context.Context, *ec2.TerminateInstancesInput, ...options) (*ec2.TerminateInstancesOutput, error)
+	DisassociateAddress(context.Context, *ec2.DisassociateAddressInput, ...options) (*ec2.DisassociateAddressOutput, error)
+	ReleaseAddress(context.Context, *ec2.ReleaseAddressInput, ...options) (*ec2.ReleaseAddressOutput, error)
+	DeleteNetworkInterface(context.Context, *ec2.DeleteNetworkInterfaceInput, ...options) (*ec2.DeleteNetworkInterfaceOutput, error)
+	DeleteSecurityGroup(context.Context, *ec2.DeleteSecurityGroupInput, ...options) (*ec2.DeleteSecurityGroupOutput, error)
+	DeleteSubnet(context.Context, *ec2.DeleteSubnetInput, ...options) (*ec2.DeleteSubnetOutput, error)
+	DeleteRouteTable(context.Context, *ec2.DeleteRouteTableInput, ...options) (*ec2.DeleteRouteTableOutput, error)
+	DetachInternetGateway(context.Context, *ec2.DetachInternetGatewayInput, ...options) (*ec2.DetachInternetGatewayOutput, error)
+	DeleteInternetGateway(context.Context, *ec2.DeleteInternetGatewayInput, ...options) (*ec2.DeleteInternetGatewayOutput, error)
+	DeleteVpc(context.Context, *ec2.DeleteVpcInput, ...options) (*ec2.DeleteVpcOutput, error)
+	DeleteKeyPair(context.Context, *ec2.DeleteKeyPairInput, ...options) (*ec2.DeleteKeyPairOutput, error)
+}

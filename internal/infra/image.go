@@ -1,0 +1,98 @@
+package infra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// ImageKind says what is in an image.
+type ImageKind string
+
+// The kinds of images. A stock image is a plain Debian; in a baked one the
+// OpenStack packages are installed already; a chosen one is the cloud file's.
+const (
+	ImageStock  ImageKind = "stock"
+	ImageBaked  ImageKind = "baked"
+	ImageChosen ImageKind = "chosen"
+)
+
+// Image is what an instance boots.
+type Image struct {
+	ID   string
+	Name string
+	Kind ImageKind
+	// RootDevice is the device name of the root volume, such as /dev/xvda.
+	RootDevice string
+	// Packages is the hash of the packages that are installed, or empty.
+	Packages string
+}
+
+// debianOwner is the account that publishes Debian's images.
+const debianOwner = "136693071363"
+
+// ErrNoImage says that there is no image to boot.
+var ErrNoImage = errors.New("no image found")
+
+// FindImage chooses what instances boot: the image with the ID override if
+// there is one; or the account's own newest image with these packages; or the
+// newest Debian 13.
+func FindImage(ctx context.Context, api EC2, packagesHash, override string) (Image, error) {
+	available := filter("state", "available")
+	if override != "" {
+		img, err := newestImage(ctx, api, &ec2.DescribeImagesInput{ImageIds: []string{override}})
+		if err != nil {
+			return Image{}, fmt.Errorf("finding image %s: %w", override, err)
+		}
+		img.Kind = ImageChosen
+		if packagesHash != "" && img.Packages == packagesHash {
+			img.Kind = ImageBaked
+		}
+		return img, nil
+	}
+	if packagesHash != "" {
+		img, err := newestImage(ctx, api, &ec2.DescribeImagesInput{
+			Owners:  []string{"self"},
+			Filters: []types.Filter{available, filter("tag:"+TagPackages, packagesHash)},
+		})
+		if err == nil {
+			img.Kind = ImageBaked
+			return img, nil
+		}
+		if !errors.Is(err, ErrNoImage) {
+			return Image{}, fmt.Errorf("finding a baked image: %w", err)
+		}
+	}
+	img, err := newestImage(ctx, api, &ec2.DescribeImagesInput{
+		Owners:  []string{debianOwner},
+		Filters: []types.Filter{available, filter("architecture", "x86_64"), filter("name", "debian-13-amd64-*")},
+	})
+	if err != nil {
+		return Image{}, fmt.Errorf("finding debian 13: %w", err)
+	}
+	img.Kind = ImageStock
+	return img, nil
+}
+
+func newestImage(ctx context.Context, api EC2, in *ec2.DescribeImagesInput) (Image, error) {
+	var found []types.Image
+	for p := ec2.NewDescribeImagesPaginator(api, in); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return Image{}, err
+		}
+		found = append(found, out.Images...)
+	}
+	if len(found) == 0 {
+		return Image{}, ErrNoImage
+	}
+	// CreationDate is ISO 8601 in UTC, so it sorts as text.
+	sort.SliceStable(found, func(i, j int) bool { return aws.ToString(found[i].CreationDate) > aws.ToString(found[j].CreationDate) })
+	img := found[0]
+	return Image{ID: aws.ToString(img.ImageId), Name: aws.ToString(img.Name), RootDevice: aws.ToString(img.RootDeviceName), Packages: tag(img.Tags, TagPackages)}, nil
+}

@@ -1,0 +1,266 @@
+package infra
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"macaw/internal/cloud"
+)
+
+// token derives a ClientToken, at most 64 characters (EC2 API Reference,
+// RunInstances), from what makes a resource the one it is. The IDs of what it
+// stands on are among it, so a cloud made anew has other tokens, while a call
+// repeated after a crash has the same and makes nothing twice.
+func token(what ...string) *string {
+	sum := sha256.Sum256([]byte(strings.Join(what, "\x00")))
+	return aws.String("macaw-" + hex.EncodeToString(sum[:16]))
+}
+
+// generations is how often something is made again because its token belongs
+// to one that is gone: AWS remembers tokens for longer than resources live.
+const generations = 5
+
+var errGone = errors.New("AWS knows it only as one that is gone")
+
+func importKeyPair(public string) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.call(ctx, func(ctx context.Context) error {
+			out, err := a.api.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{
+				KeyName: aws.String(keyName(a.cloud)), PublicKeyMaterial: []byte(public),
+				TagSpecifications: a.tags(types.ResourceTypeKeyPair, partKeyPair),
+			})
+			if err == nil {
+				a.set(partKeyPair, aws.ToString(out.KeyPairId))
+			}
+			return err
+		})
+	}
+}
+
+func createInterface(part, subnet, group, primary string, secondary []string) step {
+	return func(ctx context.Context, a *applier) error {
+		addresses := []types.PrivateIpAddressSpecification{{PrivateIpAddress: aws.String(primary), Primary: aws.Bool(true)}}
+		for _, s := range secondary {
+			addresses = append(addresses, types.PrivateIpAddressSpecification{PrivateIpAddress: aws.String(s), Primary: aws.Bool(false)})
+		}
+		for g := range generations {
+			in := &ec2.CreateNetworkInterfaceInput{
+				SubnetId: aws.String(a.id(subnet)), Groups: []string{a.id(group)}, PrivateIpAddresses: addresses,
+				Description:       aws.String("Macaw cloud " + a.cloud + ", " + part),
+				ClientToken:       token(a.cloud, part, a.id(subnet), a.id(group), primary, strings.Join(secondary, ","), fmt.Sprint(g)),
+				TagSpecifications: a.tags(types.ResourceTypeNetworkInterface, part),
+			}
+			var id string
+			if err := a.call(ctx, func(ctx context.Context) error {
+				out, err := a.api.CreateNetworkInterface(ctx, in)
+				if err == nil {
+					id = aws.ToString(out.NetworkInterface.NetworkInterfaceId)
+				}
+				return err
+			}); err != nil {
+				return err
+			}
+			err := a.awaitInterface(ctx, id)
+			if err == nil {
+				a.set(part, id)
+			}
+			if !errors.Is(err, errGone) {
+				return err
+			}
+		}
+		return errGone
+	}
+}
+
+func (a *applier) awaitInterface(ctx context.Context, id string) error {
+	return a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
+		out, err := a.api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}})
+		switch {
+		case notFound(err), err == nil && len(out.NetworkInterfaces) == 0:
+			return false, fmt.Errorf("network interface %s: %w", id, errGone), nil
+		case overloaded(errorCode(err)):
+			return false, err, nil
+		}
+		return err == nil, nil, err
+	})
+}
+
+func assign(part string, addresses []string) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.call(ctx, func(ctx context.Context) error {
+			_, err := a.api.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
+				NetworkInterfaceId: aws.String(a.id(part)), PrivateIpAddresses: addresses,
+			})
+			return err
+		})
+	}
+}
+
+func unassign(part string, addresses []string) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.call(ctx, func(ctx context.Context) error {
+			_, err := a.api.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{
+				NetworkInterfaceId: aws.String(a.id(part)), PrivateIpAddresses: addresses,
+			})
+			return err
+		})
+	}
+}
+
+// launch is what an instance is made from.
+type launch struct {
+	node     cloud.Node
+	image    Image
+	key      string
+	userData []byte
+	// gone has the node's earlier instances that AWS still shows.
+	gone []string
+}
+
+func runInstance(l launch) step {
+	return func(ctx context.Context, a *applier) error {
+		part := partInstance(l.node.Name)
+		enis := []string{a.id(partInterface(l.node.Name, partManagement)), a.id(partInterface(l.node.Name, partProvider))}
+		in := &ec2.RunInstancesInput{
+			ImageId: aws.String(l.image.ID), InstanceType: types.InstanceType(l.node.Type),
+			MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String(l.key),
+			// Nothing may read the machine's credentials by a forged request.
+			MetadataOptions: &types.InstanceMetadataOptionsRequest{
+				HttpEndpoint: types.InstanceMetadataEndpointStateEnabled, HttpTokens: types.HttpTokensStateRequired,
+			},
+			TagSpecifications: append(a.tags(types.ResourceTypeInstance, part), a.tags(types.ResourceTypeVolume, part)...),
+		}
+		for device, eni := range enis {
+			in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{
+				DeviceIndex: aws.Int32(int32(device)), NetworkInterfaceId: aws.String(eni),
+			})
+		}
+		if len(l.userData) > 0 {
+			in.UserData = aws.String(base64.StdEncoding.EncodeToString(l.userData))
+		}
+		if l.image.RootDevice != "" {
+			in.BlockDeviceMappings = []types.BlockDeviceMapping{{DeviceName: aws.String(l.image.RootDevice), Ebs: &types.EbsBlockDevice{
+				VolumeSize: aws.Int32(int32(l.node.Disk)), VolumeType: types.VolumeTypeGp3, DeleteOnTermination: aws.Bool(true),
+			}}}
+		}
+		for g := range generations {
+			in.ClientToken = token(a.cloud, part, strings.Join(enis, ","), l.image.ID, l.node.Type, strings.Join(l.gone, ","), fmt.Sprint(g))
+			err := a.call(ctx, func(ctx context.Context) error {
+				out, err := a.api.RunInstances(ctx, in)
+				if err == nil {
+					a.set(part, aws.ToString(out.Instances[0].InstanceId))
+				}
+				return err
+			}, "InvalidNetworkInterface.InUse") // by an instance that is shutting down
+			if err == nil {
+				err = awaitInstance(part)(ctx, a)
+			} else if errorCode(err) == "IdempotentParameterMismatch" {
+				err = errGone // the token is an earlier instance's
+			}
+			if !errors.Is(err, errGone) {
+				return err
+			}
+		}
+		return errGone
+	}
+}
+
+// awaitInstance waits until an instance runs.
+func awaitInstance(part string) step {
+	return func(ctx context.Context, a *applier) error {
+		id, unknown := a.id(part), a.clock.now().Add(briefly.total)
+		return a.until(ctx, slowly, func(ctx context.Context) (bool, error, error) {
+			i, err := a.instance(ctx, id)
+			switch {
+			case overloaded(errorCode(err)):
+				return false, err, nil
+			case err != nil:
+				return false, nil, err
+			case i == nil && a.clock.now().Before(unknown):
+				return false, nil, nil
+			case i == nil:
+				return false, nil, fmt.Errorf("instance %s: %w", id, errGone)
+			}
+			switch state := i.State.Name; state {
+			case types.InstanceStateNameRunning:
+				return true, nil, nil
+			case types.InstanceStateNameTerminated, types.InstanceStateNameShuttingDown:
+				if r := i.StateReason; r != nil && !strings.HasPrefix(aws.ToString(r.Code), "Client.UserInitiated") && aws.ToString(r.Code) != "" {
+					return false, nil, fmt.Errorf("instance %s ended at once: %s", id, aws.ToString(r.Message))
+				}
+				return false, nil, fmt.Errorf("instance %s: %w", id, errGone)
+			default:
+				return false, fmt.Errorf("instance %s is %s", id, state), nil
+			}
+		})
+	}
+}
+
+// instance returns nil for one that AWS does not know.
+func (a *applier) instance(ctx context.Context, id string) (*types.Instance, error) {
+	out, err := a.api.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
+	if notFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range out.Reservations {
+		for i := range r.Instances {
+			if r.Instances[i].State != nil {
+				return &r.Instances[i], nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+func startInstance(part string) step {
+	return func(ctx context.Context, a *applier) error {
+		if err := a.call(ctx, func(ctx context.Context) error {
+			_, err := a.api.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{a.id(part)}})
+			return err
+		}, "IncorrectInstanceState", "IncorrectState"); err != nil { // while it is stopping
+			return err
+		}
+		return awaitInstance(part)(ctx, a)
+	}
+}
+
+func allocateAddress(part string) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.call(ctx, func(ctx context.Context) error {
+			out, err := a.api.AllocateAddress(ctx, &ec2.AllocateAddressInput{
+				Domain: types.DomainTypeVpc, TagSpecifications: a.tags(types.ResourceTypeElasticIp, part),
+			})
+			if err == nil {
+				a.set(part, aws.ToString(out.AllocationId))
+			}
+			return err
+		})
+	}
+}
+
+// associateAddress names the private address, for otherwise AWS takes the
+// primary one, and says that the Elastic IP may move: some accounts are refused
+// without (EC2 API Reference, AssociateAddress).
+func associateAddress(t target) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.call(ctx, func(ctx context.Context) error {
+			_, err := a.api.AssociateAddress(ctx, &ec2.AssociateAddressInput{
+				AllocationId: aws.String(a.id(t.part)), NetworkInterfaceId: aws.String(a.id(t.eni)),
+				PrivateIpAddress: aws.String(t.private), AllowReassociation: aws.Bool(true),
+			})
+			return err
+		}, "InvalidInstanceID", "IncorrectInstanceState") // while the ENI's instance is pending
+	}
+}

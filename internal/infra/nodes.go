@@ -1,0 +1,177 @@
+package infra
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// interfaces plans both ENIs of the i-th node. They are made before the
+// instance and outlive it, so that addresses and MACs stay.
+func (b *up) interfaces(i int) {
+	node := b.c.Nodes[i].Name
+	b.eni(node, partManagement, b.c.ManagementAddress(i), nil)
+	var secondary []string
+	if i == 0 { // with several nodes the gateways' agents will share them out
+		for _, a := range b.c.ProviderAddresses() {
+			secondary = append(secondary, a.String())
+		}
+	}
+	b.eni(node, partProvider, b.c.ProviderPrimary(i), secondary)
+}
+
+func (b *up) eni(node, network string, primary netip.Addr, secondary []string) {
+	part := partInterface(node, network)
+	label := fmt.Sprintf("%s of %s", network, node)
+	for _, n := range b.s.Interfaces {
+		if n.Part != part || n.Subnet != b.ids[partSubnet(network)] {
+			continue
+		}
+		b.ids[part] = n.ID
+		if n.Primary != primary.String() {
+			b.drift("network interface "+label, "macaw down, then macaw up",
+				"its primary address is %s, the file makes it %s", n.Primary, primary)
+		}
+		// Removing comes first: the type limits how many fit.
+		if extra := missing(n.Secondary, secondary); len(extra) > 0 {
+			b.add(Action{ID: part + "/unassign", Verb: Change, Object: "network interface",
+				Detail: label + " gives up " + strings.Join(extra, " "), do: unassign(part, extra)})
+		}
+		if add := missing(secondary, n.Secondary); len(add) > 0 {
+			b.add(Action{ID: part + "/assign", Verb: Change, Object: "network interface",
+				Detail: label + " gets " + strings.Join(add, " "), Needs: []string{part + "/unassign"}, do: assign(part, add)})
+		}
+		return
+	}
+	detail := fmt.Sprintf("%s with %s", label, primary)
+	if k := len(secondary); k > 0 {
+		detail += fmt.Sprintf(" and %s to %s", secondary[0], secondary[k-1])
+	}
+	b.add(Action{ID: part, Verb: Create, Object: "network interface", Detail: detail,
+		Needs: []string{partSubnet(network), partGroup(network)},
+		do:    createInterface(part, partSubnet(network), partGroup(network), primary.String(), secondary)})
+}
+
+func (b *up) instance(i int) error {
+	node := b.c.Nodes[i]
+	part := partInstance(node.Name)
+	var gone []string
+	for _, in := range b.s.Instances {
+		if in.Part != part {
+			continue
+		}
+		if !in.live() {
+			gone = append(gone, in.ID)
+			continue
+		}
+		b.ids[part] = in.ID
+		b.instanceDrift(i, in)
+		switch in.State {
+		case "stopped", "stopping":
+			b.add(Action{ID: part, Verb: Start, Object: "instance", Detail: node.Name, do: startInstance(part)})
+		case "pending":
+			b.add(Action{ID: part, Verb: Start, Object: "instance", Detail: node.Name + " (it is starting)", do: awaitInstance(part)})
+		}
+		return nil
+	}
+	if b.w.Image.ID == "" {
+		return fmt.Errorf("planning instance %s: no image to boot", node.Name)
+	}
+	b.add(Action{ID: part, Verb: Create, Object: "instance", Detail: fmt.Sprintf("%s %s from %s", node.Name, node.Type, b.w.Image.ID),
+		Needs: []string{partInterface(node.Name, partManagement), partInterface(node.Name, partProvider), partKeyPair},
+		do:    runInstance(launch{node: node, image: b.w.Image, key: keyName(b.c.Name), userData: b.w.UserData, gone: gone})})
+	return nil
+}
+
+// instanceDrift reports what only a new instance could put right: that would
+// take the cloud's data with it, so it is for the operator to say.
+func (b *up) instanceDrift(i int, in Instance) {
+	node := b.c.Nodes[i]
+	object, hint := "instance "+node.Name, "macaw down, then macaw up makes a new one; its data is lost"
+	if in.Type != node.Type {
+		b.drift(object, hint, "its type is %s, the file says %s", in.Type, node.Type)
+	}
+	if b.w.Image.ID != "" && in.Image != b.w.Image.ID {
+		b.drift(object, hint, "its image is %s, a new one would get %s", in.Image, b.w.Image.ID)
+	}
+	for device, network := range []string{partManagement, partProvider} {
+		for _, n := range b.s.Interfaces {
+			if n.ID == b.ids[partInterface(node.Name, network)] && (n.Instance != in.ID || n.Device != int32(device)) {
+				b.drift(object, "attach it, then reboot the instance", "network interface %s (%s) is not its device %d", n.ID, network, device)
+			}
+		}
+	}
+}
+
+// target is where an Elastic IP leads.
+type target struct {
+	part    string // of the Elastic IP
+	eni     string // part of the ENI
+	private string
+	label   string
+}
+
+func (b *up) targets() []target {
+	var out []target
+	for i, n := range b.c.Nodes {
+		private := b.c.ManagementAddress(i).String()
+		out = append(out, target{partNodeAddress(n.Name), partInterface(n.Name, partManagement), private, fmt.Sprintf("%s, management of %s", private, n.Name)})
+	}
+	for i, a := range b.c.ProviderAddresses() {
+		if i < b.c.Provider.ElasticIPs {
+			out = append(out, target{partProviderAddress(a.String()), partInterface(b.c.Nodes[0].Name, partProvider), a.String(), a.String()})
+		}
+	}
+	return out
+}
+
+// addresses plans the Elastic IPs themselves, which need nothing and so come
+// first, and lets go of those that are not wanted: twins too, for AllocateAddress
+// has no ClientToken (EC2 API Reference, AllocateAddress) and each costs money.
+func (b *up) addresses() {
+	keep := map[string]bool{}
+	for _, t := range b.targets() {
+		if a := b.address(t); a != nil {
+			b.ids[t.part] = a.ID
+			keep[a.ID] = true
+		}
+	}
+	for _, a := range b.s.Addresses {
+		if !keep[a.ID] {
+			b.add(Action{ID: a.ID, Verb: Delete, Object: "elastic ip", Detail: strings.TrimSpace(a.Public + " " + a.Private), do: releaseAddress(a)})
+		}
+	}
+	var needs []string // with a quota that is just enough, letting go must come first
+	for _, a := range b.Actions {
+		needs = append(needs, a.ID)
+	}
+	for _, t := range b.targets() {
+		if b.ids[t.part] == "" {
+			b.add(Action{ID: t.part, Verb: Create, Object: "elastic ip", Detail: "for " + t.label, Needs: needs, do: allocateAddress(t.part)})
+		}
+	}
+}
+
+// address returns the Elastic IP of a target: of twins the one that leads there.
+func (b *up) address(t target) *Address {
+	var best *Address
+	for i, a := range b.s.Addresses {
+		if a.Part == t.part && (best == nil || a.Private == t.private && best.Private != t.private) {
+			best = &b.s.Addresses[i]
+		}
+	}
+	return best
+}
+
+func (b *up) associations() {
+	for _, t := range b.targets() {
+		a, eni := b.address(t), b.ids[t.eni]
+		if a != nil && eni != "" && a.Interface == eni && a.Private == t.private {
+			continue
+		}
+		b.add(Action{ID: t.part + "/associate", Verb: Change, Object: "elastic ip", Detail: "leads to " + t.label,
+			// Without an attached Internet gateway AWS answers Gateway.NotAttached.
+			Needs: []string{t.part, t.eni, t.eni + "/assign", "internet-gateway/attach"},
+			do:    associateAddress(t)})
+	}
+}

@@ -1,0 +1,74 @@
+package infra
+
+import (
+	"slices"
+
+	"macaw/internal/cloud"
+)
+
+// Outputs is what the rest of Macaw needs to know of a cloud's resources.
+type Outputs struct {
+	Nodes []NodeOutput `json:"nodes"`
+}
+
+// NodeOutput is a node as AWS has it. What is not there yet is empty.
+type NodeOutput struct {
+	Name       string `json:"name"`
+	InstanceID string `json:"instanceId"`
+	// ManagementAddress is the private one and ManagementPublic its Elastic IP.
+	ManagementAddress string        `json:"managementAddress"`
+	ManagementPublic  string        `json:"managementPublic"`
+	ProviderENI       ProviderENI   `json:"providerENI"`
+	Addresses         []AddressPair `json:"addresses"`
+}
+
+// ProviderENI is the node's second network interface.
+type ProviderENI struct {
+	ID      string `json:"id"`
+	MAC     string `json:"mac"`
+	Primary string `json:"primary"`
+}
+
+// AddressPair is one of Neutron's addresses, which is registered on the
+// provider ENI. Public is empty if no Elastic IP leads to it.
+type AddressPair struct {
+	Private string `json:"private"`
+	Public  string `json:"public,omitempty"`
+}
+
+// OutputsOf returns what is seen of each node of the cloud, in the cloud
+// file's order.
+func OutputsOf(c *cloud.Cloud, s Seen) Outputs {
+	public := func(eni, private string) string {
+		for _, a := range s.Addresses {
+			if a.Interface == eni && a.Private == private {
+				return a.Public
+			}
+		}
+		return ""
+	}
+	out := Outputs{Nodes: []NodeOutput{}}
+	for _, n := range c.Nodes {
+		node := NodeOutput{Name: n.Name, Addresses: []AddressPair{}}
+		for _, i := range s.Instances {
+			if i.Part == partInstance(n.Name) && i.live() {
+				node.InstanceID = i.ID
+			}
+		}
+		for _, e := range s.Interfaces {
+			switch e.Part {
+			case partInterface(n.Name, partManagement):
+				node.ManagementAddress, node.ManagementPublic = e.Primary, public(e.ID, e.Primary)
+			case partInterface(n.Name, partProvider):
+				node.ProviderENI = ProviderENI{ID: e.ID, MAC: e.MAC, Primary: e.Primary}
+				for _, a := range c.ProviderAddresses() {
+					if private := a.String(); slices.Contains(e.Secondary, private) {
+						node.Addresses = append(node.Addresses, AddressPair{private, public(e.ID, private)})
+					}
+				}
+			}
+		}
+		out.Nodes = append(out.Nodes, node)
+	}
+	return out
+}

@@ -1,0 +1,195 @@
+package infra
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/google/go-cmp/cmp"
+)
+
+var testImages = []types.Image{
+	{ImageId: aws.String("ami-old"), CreationDate: aws.String("2026-01-01T00:00:00.000Z"), OwnerId: aws.String(debianOwner)},
+	{ImageId: aws.String("ami-new"), CreationDate: aws.String("2026-03-01T00:00:00.000Z"), OwnerId: aws.String(debianOwner)},
+	{ImageId: aws.String("ami-baked2"), CreationDate: aws.String("2026-02-02T00:00:00.000Z"), OwnerId: aws.String("self"), Tags: []types.Tag{{Key: aws.String(TagPackages), Value: aws.String("abc")}}},
+	{ImageId: aws.String("ami-baked1"), CreationDate: aws.String("2026-02-01T00:00:00.000Z"), OwnerId: aws.String("self"), Tags: []types.Tag{{Key: aws.String(TagPackages), Value: aws.String("abc")}}},
+}
+
+const everything = `+ create elastic ip for 10.0.0.4, management of cloud-1
++ create elastic ip for 10.0.1.64
++ create vpc 10.0.0.0/16
+~ change vpc dns support and host names on
++ create internet gateway
+~ change internet gateway attached to the vpc
++ create subnet management 10.0.0.0/24 in lab-1a
++ create subnet provider 10.0.1.0/24 in lab-1a
++ create security group management
+~ change security group management allows everything from its own members; 22,80,5000,6080,8774,8778,9292,9696 from 0.0.0.0/0
++ create security group provider
+~ change security group provider allows everything from 0.0.0.0/0
++ create key pair macaw-first
++ create network interface management of cloud-1 with 10.0.0.4
++ create network interface provider of cloud-1 with 10.0.1.4 and 10.0.1.64 to 10.0.1.65
++ create instance cloud-1 t3.xlarge from ami-1
++ create route table
++ create route 0.0.0.0/0 to the internet gateway
+~ change subnet management uses the route table
+~ change subnet provider uses the route table
+~ change elastic ip leads to 10.0.0.4, management of cloud-1
+~ change elastic ip leads to 10.0.1.64
+`
+
+// Each case takes a whole cloud, breaks something, and says what mends it.
+func TestPlanUp(t *testing.T) {
+	w := wanted(t, "provider: {addresses: 2, elasticIPs: 1}\n")
+	f := newFake()
+	bringUp(t, f, w)
+	whole := func() Seen {
+		s, err := See(context.Background(), f, "first")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	eip := func(s *Seen, part string) *Address {
+		for i := range s.Addresses {
+			if s.Addresses[i].Part == part {
+				return &s.Addresses[i]
+			}
+		}
+		return nil
+	}
+	provider := func(s *Seen) *Interface {
+		for i := range s.Interfaces {
+			if s.Interfaces[i].Part == "eni/cloud-1/provider" {
+				return &s.Interfaces[i]
+			}
+		}
+		return nil
+	}
+	group := func(s *Seen) *SecurityGroup {
+		for i := range s.SecurityGroups {
+			if s.SecurityGroups[i].Part == "security-group/management" {
+				return &s.SecurityGroups[i]
+			}
+		}
+		return nil
+	}
+	tests := []struct {
+		name   string
+		mutate func(*Seen)
+		want   string
+	}{
+		{"nothing", func(s *Seen) { *s = Seen{Cloud: "first", Zones: []string{"lab-1a"}} }, everything},
+		{"all", func(*Seen) {}, ""},
+		{"killed after the vpc", func(s *Seen) {
+			*s = Seen{Cloud: "first", Zones: s.Zones, VPCs: []VPC{{ID: "vpc-1", Part: "vpc", CIDR: "10.0.0.0/16", DNSSupport: true}}}
+		}, strings.Replace(everything, "+ create vpc 10.0.0.0/16\n", "", 1)},
+		{"gateway not attached", func(s *Seen) { s.InternetGateways[0].VPC = "" }, "~ change internet gateway attached to the vpc\n"},
+		{"no route", func(s *Seen) { s.RouteTables[0].Default = "" }, "+ create route 0.0.0.0/0 to the internet gateway\n"},
+		{"route elsewhere", func(s *Seen) { s.RouteTables[0].Default = "igw-other" }, "~ change route 0.0.0.0/0 to the internet gateway\n"},
+		{"blackhole", func(s *Seen) { s.RouteTables[0].Blackhole = true }, "~ change route 0.0.0.0/0 to the internet gateway\n"},
+		{"subnet not associated", func(s *Seen) { s.RouteTables[0].Subnets = s.RouteTables[0].Subnets[:0] },
+			"~ change subnet management uses the route table\n~ change subnet provider uses the route table\n"},
+		{"rule missing", func(s *Seen) { g := group(s); g.Ingress = g.Ingress[:len(g.Ingress)-1] },
+			"~ change security group management allows 9696 from 0.0.0.0/0\n"},
+		{"a hole", func(s *Seen) { g := group(s); g.Ingress = append(g.Ingress, Rule{"tcp", 3306, 3306, everywhere}) },
+			"~ change security group management no longer allows 3306 from 0.0.0.0/0\n"},
+		{"secondary missing", func(s *Seen) { provider(s).Secondary = []string{"10.0.1.65"} },
+			"~ change network interface provider of cloud-1 gets 10.0.1.64\n"},
+		{"secondary too many", func(s *Seen) { n := provider(s); n.Secondary = append(n.Secondary, "10.0.1.70") },
+			"~ change network interface provider of cloud-1 gives up 10.0.1.70\n"},
+		{"not associated", func(s *Seen) { a := eip(s, "address/provider/10.0.1.64"); a.Interface, a.Private = "", "" },
+			"~ change elastic ip leads to 10.0.1.64\n"},
+		{"associated elsewhere", func(s *Seen) { eip(s, "address/provider/10.0.1.64").Private = "10.0.1.65" },
+			"~ change elastic ip leads to 10.0.1.64\n"},
+		{"twin address", func(s *Seen) {
+			s.Addresses = append(s.Addresses, Address{ID: "eipalloc-0", Part: "address/provider/10.0.1.64", Public: "198.51.100.99"})
+		}, "- delete elastic ip 198.51.100.99\n"},
+		{"address of before", func(s *Seen) {
+			s.Addresses = append(s.Addresses, Address{ID: "eipalloc-z", Part: "address/provider/10.0.1.70", Public: "198.51.100.99", Association: "a", Private: "10.0.1.70"})
+		}, "- delete elastic ip 198.51.100.99 10.0.1.70\n"},
+		{"stopped", func(s *Seen) { s.Instances[0].State = "stopped" }, "~ start instance cloud-1\n"},
+		{"pending", func(s *Seen) { s.Instances[0].State = "pending" }, "~ start instance cloud-1 (it is starting)\n"},
+		{"terminated", func(s *Seen) { s.Instances[0].State = "terminated" }, "+ create instance cloud-1 t3.xlarge from ami-1\n"},
+		{"another key, nothing runs", func(s *Seen) { s.Instances, s.KeyPairs[0].PublicKey = nil, "ssh-ed25519 BBBB x" },
+			"- delete key pair macaw-first\n+ create key pair macaw-first\n+ create instance cloud-1 t3.xlarge from ami-1\n"},
+		{"key hidden", func(s *Seen) { s.KeyPairs[0].PublicKey = "" }, ""},
+		{"second vpc", func(s *Seen) { s.VPCs = append([]VPC{{ID: "vpc-0", CIDR: "10.0.0.0/16"}}, s.VPCs...) },
+			"! vpc: there is a second one, vpc-0\n    hint: macaw down removes it\n"},
+		{"another network", func(s *Seen) { s.VPCs[0].CIDR = "10.9.0.0/16" },
+			"! vpc: it is 10.9.0.0/16, the file says 10.0.0.0/16\n    hint: macaw down, then macaw up\n"},
+		{"detached", func(s *Seen) {
+			n := provider(s)
+			n.ID, n.Instance = "eni-2", ""
+			eip(s, "address/provider/10.0.1.64").Interface = "eni-2"
+		},
+			"! instance cloud-1: network interface eni-2 (provider) is not its device 1\n    hint: attach it, then reboot the instance\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := whole()
+			tt.mutate(&s)
+			p, err := PlanUp(w, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, p.String()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPlanUpErrors(t *testing.T) {
+	w := wanted(t, "")
+	if _, err := PlanUp(w, Seen{Cloud: "first"}); err == nil {
+		t.Error("planned without a zone")
+	}
+	none := w
+	none.Image = Image{}
+	if _, err := PlanUp(none, Seen{Cloud: "first", Zones: []string{"a"}}); err == nil {
+		t.Error("planned an instance without an image")
+	}
+	w.UserData = make([]byte, maxUserData+1)
+	if _, err := PlanUp(w, Seen{Cloud: "first", Zones: []string{"a"}}); err == nil {
+		t.Error("planned with more user data than AWS takes")
+	}
+}
+
+func TestPlanJSON(t *testing.T) {
+	p, err := PlanUp(wanted(t, ""), Seen{Cloud: "first", Zones: []string{"a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Cloud   string
+		Actions []struct {
+			ID, Verb, Object, Detail string
+			Needs                    []string
+		}
+	}
+	if err := json.Unmarshal(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Cloud != "first" || len(got.Actions) != len(p.Actions) {
+		t.Fatalf("%s", data)
+	}
+	for _, a := range got.Actions {
+		if a.ID == "instance/cloud-1" {
+			if diff := cmp.Diff([]string{"eni/cloud-1/management", "eni/cloud-1/provider", "key-pair"}, a.Needs); diff != "" {
+				t.Errorf("needs, -want +got:\n%s", diff)
+			}
+		}
+	}
+	if data, _ := json.Marshal(PlanDown(Seen{Cloud: "first"})); string(data) != `{"cloud":"first","actions":[]}` {
+		t.Errorf("an empty plan is %s", data)
+	}
+}

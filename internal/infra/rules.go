@@ -1,0 +1,103 @@
+package infra
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"macaw/internal/cloud"
+)
+
+const (
+	everywhere = "0.0.0.0/0"
+	// sourceSelf stands for the group that a rule is in.
+	sourceSelf = "self"
+)
+
+// managementPorts are what an operator needs: SSH, the dashboard and its
+// console, and the APIs of keystone, nova, placement, glance and neutron.
+var managementPorts = []int32{22, 80, 5000, 6080, 8774, 8778, 9292, 9696}
+
+// managementRules lets the operator in, and the nodes to each other.
+func managementRules(m cloud.Management) []Rule {
+	rules := []Rule{{Protocol: "-1", From: -1, To: -1, Source: sourceSelf}}
+	for _, p := range m.Allow {
+		for _, port := range managementPorts {
+			rules = append(rules, Rule{Protocol: "tcp", From: port, To: port, Source: p.String()})
+		}
+	}
+	return rules
+}
+
+// providerRules lets everything in: what may reach a guest is for Neutron's
+// security groups to say, and two places that decide would be one too many.
+func providerRules() []Rule {
+	return []Rule{{Protocol: "-1", From: -1, To: -1, Source: everywhere}}
+}
+
+// rulesOf takes apart what AWS groups by protocol and ports.
+func rulesOf(p types.IpPermission, group string) []Rule {
+	rule := Rule{Protocol: aws.ToString(p.IpProtocol), From: -1, To: -1}
+	if p.FromPort != nil {
+		rule.From = *p.FromPort
+	}
+	if p.ToPort != nil {
+		rule.To = *p.ToPort
+	}
+	var rules []Rule
+	add := func(source string) {
+		if source == group {
+			source = sourceSelf
+		}
+		r := rule
+		r.Source = source
+		rules = append(rules, r)
+	}
+	for _, r := range p.IpRanges {
+		add(aws.ToString(r.CidrIp))
+	}
+	for _, r := range p.Ipv6Ranges {
+		add(aws.ToString(r.CidrIpv6))
+	}
+	for _, r := range p.PrefixListIds {
+		add(aws.ToString(r.PrefixListId))
+	}
+	for _, r := range p.UserIdGroupPairs {
+		add(aws.ToString(r.GroupId))
+	}
+	return rules
+}
+
+// permission is the rule in AWS's form.
+func (r Rule) permission(group string) types.IpPermission {
+	p := types.IpPermission{IpProtocol: aws.String(r.Protocol)}
+	if r.Protocol != "-1" {
+		p.FromPort, p.ToPort = aws.Int32(r.From), aws.Int32(r.To)
+	}
+	switch {
+	case r.Source == sourceSelf:
+		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(group)}}
+	case strings.HasPrefix(r.Source, "sg-"):
+		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(r.Source)}}
+	case strings.HasPrefix(r.Source, "pl-"):
+		p.PrefixListIds = []types.PrefixListId{{PrefixListId: aws.String(r.Source)}}
+	case strings.Contains(r.Source, ":"):
+		p.Ipv6Ranges = []types.Ipv6Range{{CidrIpv6: aws.String(r.Source)}}
+	default:
+		p.IpRanges = []types.IpRange{{CidrIp: aws.String(r.Source)}}
+	}
+	return p
+}
+
+// missing returns what of want is not in have.
+func missing[T comparable](want, have []T) []T {
+	var out []T
+	for _, w := range want {
+		if !slices.Contains(have, w) && !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	return out
+}

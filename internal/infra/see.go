@@ -1,0 +1,243 @@
+package infra
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"golang.org/x/sync/errgroup"
+)
+
+// See finds everything of the named cloud.
+func See(ctx context.Context, api EC2, cloud string) (Seen, error) {
+	s := Seen{Cloud: cloud}
+	mine := []types.Filter{filter("tag:"+TagCloud, cloud)}
+	g, ctx := errgroup.WithContext(ctx)
+	for what, look := range map[string]func(context.Context, EC2, []types.Filter) error{
+		"availability zones": s.seeZones,
+		"vpcs":               s.seeVPCs,
+		"internet gateways":  s.seeInternetGateways,
+		"subnets":            s.seeSubnets,
+		"route tables":       s.seeRouteTables,
+		"security groups":    s.seeSecurityGroups,
+		"key pairs":          s.seeKeyPairs,
+		"network interfaces": s.seeInterfaces,
+		"instances":          s.seeInstances,
+		"elastic ips":        s.seeAddresses,
+	} {
+		g.Go(func() error {
+			if err := look(ctx, api, mine); err != nil {
+				return fmt.Errorf("looking for the %s of cloud %s: %w", what, cloud, err)
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	return s, err
+}
+
+func (s *Seen) seeZones(ctx context.Context, api EC2, _ []types.Filter) error {
+	out, err := api.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{
+		Filters: []types.Filter{filter("state", "available"), filter("zone-type", "availability-zone")},
+	})
+	if err != nil {
+		return err
+	}
+	for _, z := range out.AvailabilityZones {
+		s.Zones = append(s.Zones, aws.ToString(z.ZoneName))
+	}
+	sort.Strings(s.Zones)
+	return nil
+}
+
+func (s *Seen) seeVPCs(ctx context.Context, api EC2, mine []types.Filter) error {
+	for p := ec2.NewDescribeVpcsPaginator(api, &ec2.DescribeVpcsInput{Filters: mine}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, v := range out.Vpcs {
+			vpc := VPC{ID: aws.ToString(v.VpcId), Part: tag(v.Tags, TagPart), CIDR: aws.ToString(v.CidrBlock)}
+			support, err := vpcAttribute(ctx, api, vpc.ID, types.VpcAttributeNameEnableDnsSupport)
+			if err != nil {
+				return err
+			}
+			names, err := vpcAttribute(ctx, api, vpc.ID, types.VpcAttributeNameEnableDnsHostnames)
+			if err != nil {
+				return err
+			}
+			if support == nil || names == nil {
+				continue // removed meanwhile
+			}
+			vpc.DNSSupport, vpc.DNSHostname = attributeTrue(support.EnableDnsSupport), attributeTrue(names.EnableDnsHostnames)
+			s.VPCs = append(s.VPCs, vpc)
+		}
+	}
+	sort.Slice(s.VPCs, func(i, j int) bool { return s.VPCs[i].ID < s.VPCs[j].ID })
+	return nil
+}
+
+// vpcAttribute returns nil for a VPC that is not there.
+func vpcAttribute(ctx context.Context, api EC2, vpc string, name types.VpcAttributeName) (*ec2.DescribeVpcAttributeOutput, error) {
+	out, err := api.DescribeVpcAttribute(ctx, &ec2.DescribeVpcAttributeInput{VpcId: aws.String(vpc), Attribute: name})
+	if notFound(err) {
+		return nil, nil
+	}
+	return out, err
+}
+
+func attributeTrue(v *types.AttributeBooleanValue) bool { return v != nil && aws.ToBool(v.Value) }
+
+func (s *Seen) seeInternetGateways(ctx context.Context, api EC2, mine []types.Filter) error {
+	for p := ec2.NewDescribeInternetGatewaysPaginator(api, &ec2.DescribeInternetGatewaysInput{Filters: mine}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, g := range out.InternetGateways {
+			gw := InternetGateway{ID: aws.ToString(g.InternetGatewayId), Part: tag(g.Tags, TagPart)}
+			for _, a := range g.Attachments {
+				gw.VPC = aws.ToString(a.VpcId)
+			}
+			s.InternetGateways = append(s.InternetGateways, gw)
+		}
+	}
+	sort.Slice(s.InternetGateways, func(i, j int) bool { return s.InternetGateways[i].ID < s.InternetGateways[j].ID })
+	return nil
+}
+
+func (s *Seen) seeSubnets(ctx context.Context, api EC2, mine []types.Filter) error {
+	for p := ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{Filters: mine}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, n := range out.Subnets {
+			s.Subnets = append(s.Subnets, Subnet{ID: aws.ToString(n.SubnetId), Part: tag(n.Tags, TagPart), VPC: aws.ToString(n.VpcId),
+				CIDR: aws.ToString(n.CidrBlock), Zone: aws.ToString(n.AvailabilityZone)})
+		}
+	}
+	sort.Slice(s.Subnets, func(i, j int) bool { return s.Subnets[i].ID < s.Subnets[j].ID })
+	return nil
+}
+
+func (s *Seen) seeRouteTables(ctx context.Context, api EC2, mine []types.Filter) error {
+	for p := ec2.NewDescribeRouteTablesPaginator(api, &ec2.DescribeRouteTablesInput{Filters: mine}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, t := range out.RouteTables {
+			table := RouteTable{ID: aws.ToString(t.RouteTableId), Part: tag(t.Tags, TagPart), VPC: aws.ToString(t.VpcId)}
+			for _, r := range t.Routes {
+				if aws.ToString(r.DestinationCidrBlock) == everywhere {
+					table.Blackhole = r.State == types.RouteStateBlackhole
+					table.Default = aws.ToString(r.GatewayId)
+					if table.Default == "" {
+						table.Default = "another target"
+					}
+				}
+			}
+			for _, a := range t.Associations {
+				if a.SubnetId != nil {
+					table.Subnets = append(table.Subnets, *a.SubnetId)
+				}
+			}
+			s.RouteTables = append(s.RouteTables, table)
+		}
+	}
+	sort.Slice(s.RouteTables, func(i, j int) bool { return s.RouteTables[i].ID < s.RouteTables[j].ID })
+	return nil
+}
+
+func (s *Seen) seeSecurityGroups(ctx context.Context, api EC2, mine []types.Filter) error {
+	for p := ec2.NewDescribeSecurityGroupsPaginator(api, &ec2.DescribeSecurityGroupsInput{Filters: mine}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, g := range out.SecurityGroups {
+			group := SecurityGroup{ID: aws.ToString(g.GroupId), Part: tag(g.Tags, TagPart), VPC: aws.ToString(g.VpcId)}
+			for _, p := range g.IpPermissions {
+				group.Ingress = append(group.Ingress, rulesOf(p, group.ID)...)
+			}
+			s.SecurityGroups = append(s.SecurityGroups, group)
+		}
+	}
+	sort.Slice(s.SecurityGroups, func(i, j int) bool { return s.SecurityGroups[i].ID < s.SecurityGroups[j].ID })
+	return nil
+}
+
+func (s *Seen) seeKeyPairs(ctx context.Context, api EC2, mine []types.Filter) error {
+	out, err := api.DescribeKeyPairs(ctx, &ec2.DescribeKeyPairsInput{Filters: mine, IncludePublicKey: aws.Bool(true)})
+	if err != nil {
+		return err
+	}
+	for _, k := range out.KeyPairs {
+		s.KeyPairs = append(s.KeyPairs, KeyPair{ID: aws.ToString(k.KeyPairId), Part: tag(k.Tags, TagPart),
+			Name: aws.ToString(k.KeyName), PublicKey: aws.ToString(k.PublicKey)})
+	}
+	sort.Slice(s.KeyPairs, func(i, j int) bool { return s.KeyPairs[i].ID < s.KeyPairs[j].ID })
+	return nil
+}
+
+func (s *Seen) seeInterfaces(ctx context.Context, api EC2, mine []types.Filter) error {
+	for p := ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{Filters: mine}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, n := range out.NetworkInterfaces {
+			eni := Interface{ID: aws.ToString(n.NetworkInterfaceId), Part: tag(n.TagSet, TagPart), VPC: aws.ToString(n.VpcId),
+				Subnet: aws.ToString(n.SubnetId), MAC: aws.ToString(n.MacAddress), Primary: aws.ToString(n.PrivateIpAddress)}
+			for _, a := range n.PrivateIpAddresses {
+				if !aws.ToBool(a.Primary) {
+					eni.Secondary = append(eni.Secondary, aws.ToString(a.PrivateIpAddress))
+				}
+			}
+			if a := n.Attachment; a != nil && a.Status != types.AttachmentStatusDetached {
+				eni.Instance, eni.Device = aws.ToString(a.InstanceId), aws.ToInt32(a.DeviceIndex)
+			}
+			s.Interfaces = append(s.Interfaces, eni)
+		}
+	}
+	sort.Slice(s.Interfaces, func(i, j int) bool { return s.Interfaces[i].ID < s.Interfaces[j].ID })
+	return nil
+}
+
+func (s *Seen) seeInstances(ctx context.Context, api EC2, mine []types.Filter) error {
+	for p := ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{Filters: mine}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, r := range out.Reservations {
+			for _, i := range r.Instances {
+				instance := Instance{ID: aws.ToString(i.InstanceId), Part: tag(i.Tags, TagPart),
+					Type: string(i.InstanceType), Image: aws.ToString(i.ImageId)}
+				if i.State != nil {
+					instance.State = string(i.State.Name)
+				}
+				s.Instances = append(s.Instances, instance)
+			}
+		}
+	}
+	sort.Slice(s.Instances, func(i, j int) bool { return s.Instances[i].ID < s.Instances[j].ID })
+	return nil
+}
+
+func (s *Seen) seeAddresses(ctx context.Context, api EC2, mine []types.Filter) error {
+	out, err := api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: mine})
+	if err != nil {
+		return err
+	}
+	for _, a := range out.Addresses {
+		s.Addresses = append(s.Addresses, Address{ID: aws.ToString(a.AllocationId), Part: tag(a.Tags, TagPart), Public: aws.ToString(a.PublicIp),
+			Association: aws.ToString(a.AssociationId), Interface: aws.ToString(a.NetworkInterfaceId), Private: aws.ToString(a.PrivateIpAddress)})
+	}
+	sort.Slice(s.Addresses, func(i, j int) bool { return s.Addresses[i].ID < s.Addresses[j].ID })
+	return nil
+}

@@ -1,0 +1,108 @@
+package infra
+
+// Seen is what AWS has of a cloud. Every list has all resources that bear the
+// cloud's tag, also twins: a call that was repeated because its answer got
+// lost may have made a second one.
+type Seen struct {
+	Cloud string
+	// Zones are the region's available zones, in AWS's order.
+	Zones            []string
+	VPCs             []VPC
+	InternetGateways []InternetGateway
+	Subnets          []Subnet
+	RouteTables      []RouteTable
+	SecurityGroups   []SecurityGroup
+	KeyPairs         []KeyPair
+	Interfaces       []Interface
+	// Instances has terminated ones too, for as long as AWS shows them.
+	Instances []Instance
+	Addresses []Address
+}
+
+// VPC is a virtual private cloud.
+type VPC struct {
+	ID, Part, CIDR          string
+	DNSSupport, DNSHostname bool
+}
+
+// InternetGateway is the way to the Internet of the VPC it is attached to.
+type InternetGateway struct {
+	ID, Part string
+	VPC      string // empty while it is not attached
+}
+
+// Subnet is one of the cloud's networks.
+type Subnet struct {
+	ID, Part, VPC, CIDR, Zone string
+}
+
+// RouteTable is what the subnets associated with it route by.
+type RouteTable struct {
+	ID, Part, VPC string
+	// Default is the target of 0.0.0.0/0: the ID of a gateway, or empty if
+	// there is no such route.
+	Default string
+	// Blackhole is true if that target is gone.
+	Blackhole bool
+	Subnets   []string
+}
+
+// SecurityGroup is a set of rules for what may come in.
+type SecurityGroup struct {
+	ID, Part, VPC string
+	Ingress       []Rule
+}
+
+// Rule allows traffic to come in from CIDR or from another member of its group.
+type Rule struct {
+	// Protocol is tcp, udp, icmp or -1 for all.
+	Protocol string
+	// From and To bound the destination port; -1 for all.
+	From, To int32
+	// Source is a CIDR, "self" for the group itself, or another group's ID.
+	Source string
+}
+
+// KeyPair is the SSH key that an instance's image puts in its user's account.
+type KeyPair struct {
+	ID, Part, Name string
+	// PublicKey is in the form of authorized_keys, or empty if AWS hides it.
+	PublicKey string
+}
+
+// Interface is an ENI.
+type Interface struct {
+	ID, Part, VPC, Subnet, MAC string
+	// Primary is its first private address and Secondary are the others.
+	Primary   string
+	Secondary []string
+	// Instance is the one it is attached to as device Device, or empty.
+	Instance string
+	Device   int32
+}
+
+// Instance is a machine.
+type Instance struct {
+	ID, Part, State, Type, Image string
+}
+
+// live reports whether the instance exists or can again.
+func (i Instance) live() bool { return i.State != "terminated" && i.State != "shutting-down" }
+
+// Address is an Elastic IP.
+type Address struct {
+	ID, Part, Public string
+	// Association, Interface and Private are empty if it leads nowhere.
+	Association, Interface, Private string
+}
+
+// Empty reports whether nothing is left of the cloud.
+func (s Seen) Empty() bool {
+	for _, i := range s.Instances {
+		if i.State != "terminated" {
+			return false
+		}
+	}
+	return len(s.VPCs)+len(s.InternetGateways)+len(s.Subnets)+len(s.RouteTables)+len(s.SecurityGroups)+
+		len(s.KeyPairs)+len(s.Interfaces)+len(s.Addresses) == 0
+}

@@ -1,0 +1,62 @@
+package infra
+
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// The tags are the only record of what belongs to a cloud, so that there is no
+// state file to lose. They are set in the call that makes a resource: a
+// process killed right after it leaves nothing that cannot be found.
+const (
+	// TagCloud holds the cloud's name.
+	TagCloud = "macaw:cloud"
+	// TagPart tells a cloud's resources apart, such as "eni/cloud-1/provider".
+	TagPart = "macaw:part"
+	// TagPackages is on an image and says which packages are installed in it.
+	TagPackages = "macaw:packages"
+)
+
+// The parts of a cloud. A part has one resource.
+const (
+	partVPC             = "vpc"
+	partInternetGateway = "internet-gateway"
+	partRouteTable      = "route-table"
+	partKeyPair         = "key-pair"
+	partManagement      = "management"
+	partProvider        = "provider"
+)
+
+func partSubnet(network string) string          { return "subnet/" + network }
+func partGroup(network string) string           { return "security-group/" + network }
+func partInterface(node, network string) string { return "eni/" + node + "/" + network }
+func partInstance(node string) string           { return "instance/" + node }
+func partNodeAddress(node string) string        { return "address/" + node + "/" + partManagement }
+func partProviderAddress(private string) string { return "address/" + partProvider + "/" + private }
+
+// keyName is a key pair's name, which is unique in a region.
+func keyName(cloud string) string { return "macaw-" + cloud }
+
+func tagged(t types.ResourceType, cloud, part string) types.TagSpecification {
+	tag := func(k, v string) types.Tag { return types.Tag{Key: aws.String(k), Value: aws.String(v)} }
+	return types.TagSpecification{ResourceType: t, Tags: []types.Tag{
+		tag("Name", cloud+"-"+strings.ReplaceAll(part, "/", "-")),
+		tag(TagCloud, cloud),
+		tag(TagPart, part),
+	}}
+}
+
+func tag(tags []types.Tag, key string) string {
+	for _, t := range tags {
+		if aws.ToString(t.Key) == key {
+			return aws.ToString(t.Value)
+		}
+	}
+	return ""
+}
+
+func filter(name string, values ...string) types.Filter {
+	return types.Filter{Name: aws.String(name), Values: values}
+}

@@ -1,0 +1,288 @@
+package infra
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"macaw/internal/cloud"
+)
+
+// Wanted is what a cloud's AWS resources shall be.
+type Wanted struct {
+	Cloud *cloud.Cloud
+	// PublicKey is an SSH public key in the form of authorized_keys.
+	PublicKey string
+	// Image is what new instances boot; it may be the zero value if there is no
+	// instance to make.
+	Image Image
+	// UserData is what cloud-init gets, at most 16 KiB (EC2 User Guide,
+	// user-data).
+	UserData []byte
+}
+
+const maxUserData = 16 << 10
+
+// up builds the plan that makes a cloud or mends it.
+type up struct {
+	*Plan
+	c *cloud.Cloud
+	w Wanted
+	s Seen
+}
+
+// PlanUp returns what it takes to make what is seen into what is wanted. It
+// asks nobody: the same input gives the same plan.
+func PlanUp(w Wanted, s Seen) (*Plan, error) {
+	if len(w.UserData) > maxUserData {
+		return nil, fmt.Errorf("planning cloud %s: %d bytes of user data, and AWS takes %d", w.Cloud.Name, len(w.UserData), maxUserData)
+	}
+	b := &up{Plan: &Plan{Cloud: w.Cloud.Name, wanted: &w, ids: map[string]string{}}, c: w.Cloud, w: w, s: s}
+	// The order of the plan is the order in which things are worth starting:
+	// Elastic IPs need nothing, and the instance takes longest.
+	b.addresses()
+	if err := b.network(); err != nil {
+		return nil, err
+	}
+	b.groups()
+	b.keyPair()
+	for i := range b.c.Nodes {
+		b.interfaces(i)
+		if err := b.instance(i); err != nil {
+			return nil, err
+		}
+	}
+	b.routes()
+	b.associations()
+	return b.Plan, nil
+}
+
+func (b *up) drift(object, hint, format string, args ...any) {
+	b.Drift = append(b.Drift, Drift{Object: object, Text: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// vpc returns the cloud's VPC. A twin can only be the fruit of a call repeated
+// before AWS showed its result; the one in use is the one with subnets.
+func (b *up) vpc() *VPC {
+	var best *VPC
+	for i, v := range b.s.VPCs {
+		used := false
+		for _, n := range b.s.Subnets {
+			used = used || n.VPC == v.ID
+		}
+		if best == nil || used {
+			best = &b.s.VPCs[i]
+		}
+		if used {
+			break
+		}
+	}
+	return best
+}
+
+func (b *up) network() error {
+	var vpcID string
+	if v := b.vpc(); v == nil {
+		b.add(Action{ID: partVPC, Verb: Create, Object: "vpc", Detail: b.c.VPC.CIDR.String(), do: createVPC(b.c.VPC.CIDR)})
+		b.add(b.dns())
+	} else {
+		vpcID = v.ID
+		b.ids[partVPC] = v.ID
+		if v.CIDR != b.c.VPC.CIDR.String() {
+			b.drift("vpc", "macaw down, then macaw up", "it is %s, the file says %s", v.CIDR, b.c.VPC.CIDR)
+		}
+		if !v.DNSSupport || !v.DNSHostname {
+			b.add(b.dns())
+		}
+		for _, other := range b.s.VPCs {
+			if other.ID != v.ID {
+				b.drift("vpc", "macaw down removes it", "there is a second one, %s", other.ID)
+			}
+		}
+	}
+	b.internetGateway(vpcID)
+	zone, err := b.zone()
+	if err != nil {
+		return err
+	}
+	b.subnet(vpcID, partManagement, b.c.Management.Subnet, zone)
+	b.subnet(vpcID, partProvider, b.c.Provider.Subnet, zone)
+	return nil
+}
+
+func (b *up) dns() Action {
+	return Action{ID: "vpc/dns", Verb: Change, Object: "vpc", Detail: "dns support and host names on", Needs: []string{partVPC}, do: enableDNS}
+}
+
+// zone returns where both subnets lie: a secondary address, and so a floating
+// IP, never leaves its zone.
+func (b *up) zone() (string, error) {
+	for _, n := range b.s.Subnets {
+		if n.VPC == b.ids[partVPC] {
+			return n.Zone, nil
+		}
+	}
+	if b.c.AvailabilityZone != "" {
+		return b.c.AvailabilityZone, nil
+	}
+	if len(b.s.Zones) == 0 {
+		return "", errors.New("planning the subnets: AWS shows no availability zone")
+	}
+	return b.s.Zones[0], nil
+}
+
+func (b *up) internetGateway(vpcID string) {
+	attached := false
+	for _, g := range b.s.InternetGateways {
+		if b.ids[partInternetGateway] == "" || g.VPC != "" && g.VPC == vpcID {
+			b.ids[partInternetGateway], attached = g.ID, g.VPC != "" && g.VPC == vpcID
+		}
+	}
+	if b.ids[partInternetGateway] == "" {
+		b.add(Action{ID: partInternetGateway, Verb: Create, Object: "internet gateway", do: createInternetGateway})
+	}
+	if !attached {
+		b.add(Action{ID: "internet-gateway/attach", Verb: Change, Object: "internet gateway", Detail: "attached to the vpc",
+			Needs: []string{partVPC, partInternetGateway}, do: attachInternetGateway})
+	}
+}
+
+func (b *up) subnet(vpcID, network string, cidr netip.Prefix, zone string) {
+	part := partSubnet(network)
+	for _, n := range b.s.Subnets {
+		if n.Part != part || n.VPC != vpcID {
+			continue
+		}
+		b.ids[part] = n.ID
+		if n.CIDR != cidr.String() {
+			b.drift("subnet "+network, "macaw down, then macaw up", "it is %s, the file says %s", n.CIDR, cidr)
+		}
+		if b.c.AvailabilityZone != "" && n.Zone != b.c.AvailabilityZone {
+			b.drift("subnet "+network, "macaw down, then macaw up", "it is in %s, the file says %s", n.Zone, b.c.AvailabilityZone)
+		}
+		return
+	}
+	b.add(Action{ID: part, Verb: Create, Object: "subnet", Detail: fmt.Sprintf("%s %s in %s", network, cidr, zone),
+		Needs: []string{partVPC}, do: createSubnet(part, cidr, zone)})
+}
+
+// routes gives both subnets one route table whose default leads to the
+// Internet gateway; the route inside the VPC is AWS's own.
+func (b *up) routes() {
+	var table *RouteTable
+	for i, t := range b.s.RouteTables {
+		if t.VPC == b.ids[partVPC] && (table == nil || len(t.Subnets) > len(table.Subnets)) {
+			table = &b.s.RouteTables[i]
+		}
+	}
+	if table == nil {
+		b.add(Action{ID: partRouteTable, Verb: Create, Object: "route table", Needs: []string{partVPC}, do: createRouteTable})
+		table = &RouteTable{}
+	} else {
+		b.ids[partRouteTable] = table.ID
+	}
+	needs := []string{partRouteTable, partInternetGateway, "internet-gateway/attach"}
+	switch {
+	case table.Default == "":
+		b.add(Action{ID: "route", Verb: Create, Object: "route", Detail: everywhere + " to the internet gateway", Needs: needs, do: createRoute})
+	case table.Default != b.ids[partInternetGateway] || table.Blackhole:
+		b.add(Action{ID: "route", Verb: Change, Object: "route", Detail: everywhere + " to the internet gateway", Needs: needs, do: replaceRoute})
+	}
+	for _, network := range []string{partManagement, partProvider} {
+		part := partSubnet(network)
+		if id := b.ids[part]; id != "" && slices.Contains(table.Subnets, id) {
+			continue
+		}
+		b.add(Action{ID: "route/" + part, Verb: Change, Object: "subnet", Detail: network + " uses the route table",
+			Needs: []string{partRouteTable, part}, do: associateRouteTable(part)})
+	}
+}
+
+func (b *up) groups() {
+	b.group(partManagement, managementRules(b.c.Management))
+	b.group(partProvider, providerRules())
+}
+
+func (b *up) group(network string, want []Rule) {
+	part := partGroup(network)
+	var have []Rule
+	for _, g := range b.s.SecurityGroups {
+		if g.Part == part && g.VPC == b.ids[partVPC] {
+			b.ids[part], have = g.ID, g.Ingress
+		}
+	}
+	if b.ids[part] == "" {
+		b.add(Action{ID: part, Verb: Create, Object: "security group", Detail: network, Needs: []string{partVPC}, do: createSecurityGroup(part, network)})
+	}
+	if add := missing(want, have); len(add) > 0 {
+		b.add(Action{ID: part + "/allow", Verb: Change, Object: "security group", Detail: network + " allows " + describeRules(add),
+			Needs: []string{part}, do: authorize(part, add)})
+	}
+	// A rule that the file does not have is a hole, not a detail.
+	if extra := missing(have, want); len(extra) > 0 {
+		b.add(Action{ID: part + "/revoke", Verb: Change, Object: "security group", Detail: network + " no longer allows " + describeRules(extra),
+			Needs: []string{part}, do: revoke(part, extra)})
+	}
+}
+
+// describeRules returns the rules for people: ports grouped by source.
+func describeRules(rules []Rule) string {
+	var order []string
+	ports := map[string][]string{}
+	for _, r := range rules {
+		source := r.Source
+		if source == sourceSelf {
+			source = "its own members"
+		}
+		if ports[source] == nil {
+			order = append(order, source)
+		}
+		port := fmt.Sprintf("%s %d", r.Protocol, r.From)
+		switch {
+		case r.Protocol == "-1":
+			port = "everything"
+		case r.From != r.To:
+			port = fmt.Sprintf("%s %d-%d", r.Protocol, r.From, r.To)
+		case r.Protocol == "tcp":
+			port = fmt.Sprint(r.From)
+		}
+		ports[source] = append(ports[source], port)
+	}
+	var out []string
+	for _, source := range order {
+		out = append(out, strings.Join(ports[source], ",")+" from "+source)
+	}
+	return strings.Join(out, "; ")
+}
+
+func (b *up) keyPair() {
+	used := false
+	for _, i := range b.s.Instances {
+		used = used || i.live()
+	}
+	for _, k := range b.s.KeyPairs {
+		if k.PublicKey == "" || sameKey(k.PublicKey, b.w.PublicKey) {
+			b.ids[partKeyPair] = k.ID
+			return
+		}
+		if used {
+			b.ids[partKeyPair] = k.ID
+			b.drift("key pair", "", "it has another public key than this machine's, and instances get theirs only when they are made")
+			return
+		}
+	}
+	a := Action{ID: partKeyPair, Verb: Create, Object: "key pair", Detail: keyName(b.c.Name), do: importKeyPair(b.w.PublicKey)}
+	for _, k := range b.s.KeyPairs {
+		a.Needs = append(a.Needs, k.ID)
+		b.add(Action{ID: k.ID, Verb: Delete, Object: "key pair", Detail: k.Name, do: deleteKeyPair(k.ID)})
+	}
+	b.add(a)
+}
+
+// sameKey compares the type and the key, not the comment.
+func sameKey(a, b string) bool {
+	x, y := strings.Fields(a), strings.Fields(b)
+	return len(x) > 1 && len(y) > 1 && x[0] == y[0] && x[1] == y[1]
+}

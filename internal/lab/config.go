@@ -1,0 +1,88 @@
+package lab
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Where the lab is, on a host. There is one lab on a host, because the
+// addresses of its Internet exist once.
+const (
+	Dir     = "/var/lib/macaw/lab"
+	Socket  = "/run/macaw/lab.sock"
+	Address = "127.0.0.1:8773" // of the EC2 API
+	Region  = "us-east-1"
+)
+
+// Endpoint is the URL of the lab's AWS.
+const Endpoint = "http://" + Address
+
+// Config is what a lab keeps as long as it exists: what it was made with.
+type Config struct {
+	AccessKey string `json:"accessKey"`
+	SecretKey string `json:"secretKey"`
+	// ElasticIPQuota is how many Elastic IPs the account may hold.
+	ElasticIPQuota int `json:"elasticIPQuota"`
+	// Image is the stock image that it offers.
+	Image string `json:"image"`
+}
+
+func configPath() string { return filepath.Join(Dir, "lab.json") }
+
+// ReadConfig returns the lab's configuration; fs.ErrNotExist when there is no
+// lab.
+func ReadConfig() (Config, error) {
+	b, err := os.ReadFile(configPath())
+	if err != nil {
+		return Config{}, err
+	}
+	var c Config
+	if err := json.Unmarshal(b, &c); err != nil {
+		return Config{}, fmt.Errorf("reading %s: %w", configPath(), err)
+	}
+	return c, nil
+}
+
+// configure writes the configuration down, with credentials made for it when
+// it has none yet.
+func configure(quota int, image string) (Config, error) {
+	c, err := ReadConfig()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Config{}, err
+	}
+	if c.AccessKey == "" {
+		c.AccessKey = "AKIA" + rand.Text()[:16]
+		c.SecretKey = (rand.Text() + rand.Text())[:40]
+	}
+	if quota > 0 {
+		c.ElasticIPQuota = quota
+	}
+	c.Image = image
+	return c, writeJSON(configPath(), c)
+}
+
+// writeJSON writes a file that only root reads, whole or not at all.
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(b)
+	if err := errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}

@@ -1,0 +1,125 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"macaw/internal/lab/ec2"
+	"macaw/internal/lab/internet"
+	"macaw/internal/lab/machine"
+	"macaw/internal/lab/vpc"
+)
+
+func machinesDir() string { return filepath.Join(Dir, "machines") }
+func statePath() string   { return filepath.Join(Dir, "state.json") }
+
+// Serve is the lab's daemon: the fabric with its devices, EC2's API, instance
+// metadata, the Internet. It returns when ctx ends or it is asked to stop;
+// machines run on, and the next daemon takes them over. supervisor is the
+// command line that runs machine.Supervise on a folder.
+func Serve(ctx context.Context, supervisor []string) error {
+	held, err := daemonLock()
+	if err != nil {
+		return fmt.Errorf("starting the lab: another daemon runs: %w", err)
+	}
+	defer held.Close()
+	cfg, err := ReadConfig()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+
+	fabric := vpc.New(vpc.Config{})
+	wires := vpc.NewSwitch(fabric, log)
+	defer wires.Close()
+	world, err := internetUp()
+	if err != nil {
+		return err
+	}
+	if err := wires.Attach(vpc.Internet, world); err != nil {
+		return err
+	}
+	services, err := servicesUp()
+	if err != nil {
+		return err
+	}
+	if err := wires.Attach(vpc.Services, services); err != nil {
+		return err
+	}
+
+	m := &machines{
+		manager: &machine.Manager{Dir: machinesDir(), Supervisor: supervisor},
+		images:  images(), wires: wires, log: log, ctx: ctx,
+	}
+	offered, err := stock(cfg)
+	if err != nil {
+		return err
+	}
+	service, err := ec2.Wire(ec2.Config{
+		Region: Region, File: statePath(), Fabric: fabric, Machines: m, Images: offered,
+		Addresses: internet.ElasticIPs, AddressQuota: cfg.ElasticIPQuota, Log: log,
+	}, ec2.Credentials{cfg.AccessKey: cfg.SecretKey}, asker(fabric))
+	if err != nil {
+		return err
+	}
+	defer service.State.Close()
+	m.poweredOff = func(id string) {
+		if err := service.State.PoweredOff(id); err != nil {
+			log.Warn("noting that a machine is off", "instance", id, "error", err)
+		}
+	}
+	service.State.Resume()
+	if err := m.adopt(); err != nil {
+		return err
+	}
+
+	api, err := net.Listen("tcp", Address)
+	if err != nil {
+		return fmt.Errorf("serving the EC2 API: %w", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return internet.ServeHTTP(ctx, api, service.API)
+	})
+	g.Go(func() error { return serveServices(ctx, service.Metadata) })
+	g.Go(func() error { return internet.Serve(ctx) })
+	g.Go(func() error { return control(ctx, fabric, cancel) })
+	return g.Wait()
+}
+
+// asker tells which ENI a request to the metadata service came from: the fabric
+// has given each an address of its own there.
+func asker(fabric *vpc.Fabric) func(*http.Request) (eni string, ok bool) {
+	return func(r *http.Request) (string, bool) {
+		client, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil {
+			return "", false
+		}
+		return fabric.ClientOf(client.Addr())
+	}
+}
+
+// stock is the image that the lab offers as somebody else's, as Debian's is on
+// AWS: the same owner, the same scheme of names, the same public parameter
+// (Debian wiki, Cloud/AmazonEC2Image).
+func stock(cfg Config) ([]ec2.Image, error) {
+	img, err := images().Get(cfg.Image)
+	if err != nil {
+		return nil, err
+	}
+	return []ec2.Image{{
+		ID: img.ID, Name: "debian-13-amd64-" + img.Created.UTC().Format("20060102-1504"), Description: "Debian 13 (amd64) for the lab",
+		Owner: "136693071363", Architecture: "x86_64", Created: img.Created,
+		Parameters: []string{"/aws/service/debian/release/13/latest/amd64"},
+	}}, nil
+}

@@ -1,0 +1,82 @@
+package ec2
+
+// actions are the calls that the lab answers; every other is InvalidAction.
+var actions = map[string]Handler{
+	"DescribeAvailabilityZones": read(describeAvailabilityZones),
+	"DescribeRegions":           read(describeRegions),
+
+	"CreateTags":   write(createTags),
+	"DeleteTags":   write(deleteTags),
+	"DescribeTags": read(describeTags),
+
+	"CreateVpc":            write(createVpc),
+	"DeleteVpc":            write(deleteVpc),
+	"DescribeVpcs":         read(describeVpcs),
+	"ModifyVpcAttribute":   write(modifyVpcAttribute),
+	"DescribeVpcAttribute": read(describeVpcAttribute),
+
+	"CreateSubnet":          write(createSubnet),
+	"DeleteSubnet":          write(deleteSubnet),
+	"DescribeSubnets":       read(describeSubnets),
+	"ModifySubnetAttribute": write(modifySubnetAttribute),
+
+	"CreateInternetGateway":    write(createInternetGateway),
+	"AttachInternetGateway":    write(attachInternetGateway),
+	"DetachInternetGateway":    write(detachInternetGateway),
+	"DeleteInternetGateway":    write(deleteInternetGateway),
+	"DescribeInternetGateways": read(describeInternetGateways),
+
+	"CreateRouteTable":             write(createRouteTable),
+	"AssociateRouteTable":          write(associateRouteTable),
+	"DisassociateRouteTable":       write(disassociateRouteTable),
+	"ReplaceRouteTableAssociation": write(replaceRouteTableAssociation),
+	"DeleteRouteTable":             write(deleteRouteTable),
+	"DescribeRouteTables":          read(describeRouteTables),
+	"CreateRoute":                  write(createRoute),
+	"ReplaceRoute":                 write(replaceRoute),
+	"DeleteRoute":                  write(deleteRoute),
+
+	"CreateSecurityGroup":           write(createSecurityGroup),
+	"DeleteSecurityGroup":           write(deleteSecurityGroup),
+	"DescribeSecurityGroups":        read(describeSecurityGroups),
+	"DescribeSecurityGroupRules":    read(describeSecurityGroupRules),
+	"AuthorizeSecurityGroupIngress": write(authorize(false)),
+	"AuthorizeSecurityGroupEgress":  write(authorize(true)),
+	"RevokeSecurityGroupIngress":    write(revoke(false)),
+	"RevokeSecurityGroupEgress":     write(revoke(true)),
+
+	"ImportKeyPair":    write(importKeyPair),
+	"DeleteKeyPair":    write(deleteKeyPair),
+	"DescribeKeyPairs": read(describeKeyPairs),
+
+	"CreateNetworkInterface":          write(createNetworkInterface),
+	"DeleteNetworkInterface":          write(deleteNetworkInterface),
+	"DescribeNetworkInterfaces":       read(describeNetworkInterfaces),
+	"ModifyNetworkInterfaceAttribute": write(modifyNetworkInterfaceAttribute),
+	"AttachNetworkInterface":          write(attachNetworkInterface),
+	"DetachNetworkInterface":          write(detachNetworkInterface),
+	"AssignPrivateIpAddresses":        write(assignPrivateIpAddresses),
+	"UnassignPrivateIpAddresses":      write(unassignPrivateIpAddresses),
+
+	"AllocateAddress":     write(allocateAddress),
+	"ReleaseAddress":      write(releaseAddress),
+	"AssociateAddress":    write(associateAddress),
+	"DisassociateAddress": write(disassociateAddress),
+	"DescribeAddresses":   read(describeAddresses),
+
+	"RunInstances":                  write(runInstances),
+	"StartInstances":                write(startInstances),
+	"StopInstances":                 write(stopInstances),
+	"RebootInstances":               write(rebootInstances),
+	"TerminateInstances":            write(terminateInstances),
+	"DescribeInstances":             read(describeInstances),
+	"DescribeInstanceStatus":        read(describeInstanceStatus),
+	"ModifyInstanceMetadataOptions": write(modifyInstanceMetadataOptions),
+	"GetConsoleOutput":              read(getConsoleOutput),
+	"DescribeInstanceTypes":         read(describeInstanceTypes),
+	"DescribeInstanceTypeOfferings": read(describeInstanceTypeOfferings),
+
+	"CreateImage":     write(createImage),
+	"DeregisterImage": write(deregisterImage),
+	"DescribeImages":  read(describeImages),
+}

@@ -1,0 +1,48 @@
+package ec2
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"time"
+)
+
+// tokenLifetime is how long a client token is remembered (EC2 Developer Guide,
+// ec2-api-idempotency).
+const tokenLifetime = 24 * time.Hour
+
+// tokenRecord remembers what a call with a client token made.
+type tokenRecord struct {
+	Request  string // hash of the parameters
+	Resource string // ID
+	At       time.Time
+}
+
+// replay says what a former call with the same client token made. The same
+// token with other parameters is refused.
+func (t *tx) replay(token string) (resource string, again bool, err error) {
+	if token == "" {
+		return "", false, nil
+	}
+	if len(token) > 64 {
+		return "", false, fail("InvalidClientToken", "The client token exceeds the maximum length of 64 characters")
+	}
+	former, again := t.Tokens[t.call.Action+" "+token]
+	if again && former.Request != requestHash(t.call.Form) {
+		return "", false, fail("IdempotentParameterMismatch",
+			"Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
+	}
+	return former.Resource, again, nil
+}
+
+// remember notes what the call with a client token made.
+func (t *tx) remember(token, resource string) {
+	if token != "" {
+		t.Tokens[t.call.Action+" "+token] = tokenRecord{requestHash(t.call.Form), resource, t.now}
+	}
+}
+
+func requestHash(form url.Values) string {
+	sum := sha256.Sum256([]byte(form.Encode())) // sorted by key
+	return hex.EncodeToString(sum[:])
+}

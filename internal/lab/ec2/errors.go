@@ -1,0 +1,60 @@
+package ec2
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// APIError is what EC2 answers instead of a result. Codes are those of the EC2
+// API Reference, "Error codes for the Amazon EC2 API"; clients branch on them.
+type APIError struct {
+	Status  int // HTTP status
+	Code    string
+	Message string
+}
+
+// Error returns code and message as the AWS command line shows them.
+func (e *APIError) Error() string { return e.Code + ": " + e.Message }
+
+// fail is a client error, which EC2 sends with status 400.
+func fail(code, format string, args ...any) *APIError {
+	return failStatus(http.StatusBadRequest, code, format, args...)
+}
+
+func failStatus(status int, code, format string, args ...any) *APIError {
+	return &APIError{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func invalidParameter(format string, args ...any) *APIError {
+	return fail("InvalidParameterValue", format, args...)
+}
+
+func missingParameter(name string) *APIError {
+	return fail("MissingParameter", "The request must contain the parameter %s", name)
+}
+
+func badCombination(format string, args ...any) *APIError {
+	return fail("InvalidParameterCombination", format, args...)
+}
+
+func dependencyViolation(kind, id string) *APIError {
+	return fail("DependencyViolation", "The %s '%s' has dependencies and cannot be deleted.", kind, id)
+}
+
+// unsupported refuses what AWS can do and the lab cannot, rather than pretend.
+func unsupported(format string, args ...any) *APIError {
+	return fail("UnsupportedOperation", format, args...)
+}
+
+// errDryRun is how EC2 reports that a call with DryRun would have succeeded.
+var errDryRun = failStatus(http.StatusPreconditionFailed, "DryRunOperation",
+	"Request would have succeeded, but DryRun flag is set.")
+
+// asAPIError gives every error a shape EC2 could have sent.
+func asAPIError(err error) *APIError {
+	if api, ok := errors.AsType[*APIError](err); ok {
+		return api
+	}
+	return failStatus(http.StatusInternalServerError, "InternalError", "An internal error has occurred")
+}

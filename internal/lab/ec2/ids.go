@@ -1,0 +1,75 @@
+package ec2
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"regexp"
+)
+
+// kind is a type of resource: how its IDs look and what EC2 says when one is
+// malformed or unknown. The spelling of the codes is AWS's, ID here, Id there.
+type kind struct {
+	name      string // in messages
+	prefix    string
+	malformed string
+	notFound  string
+	tagType   string // in TagSpecification and DescribeTags
+}
+
+var (
+	kindVPC             = kind{"vpc", "vpc", "InvalidVpcID.Malformed", "InvalidVpcID.NotFound", "vpc"}
+	kindSubnet          = kind{"subnet", "subnet", "InvalidSubnetID.Malformed", "InvalidSubnetID.NotFound", "subnet"}
+	kindGateway         = kind{"internetGateway", "igw", "InvalidInternetGatewayId.Malformed", "InvalidInternetGatewayID.NotFound", "internet-gateway"}
+	kindRouteTable      = kind{"routeTable", "rtb", "InvalidRouteTableId.Malformed", "InvalidRouteTableID.NotFound", "route-table"}
+	kindRouteTableAssoc = kind{"association", "rtbassoc", "InvalidAssociationID.Malformed", "InvalidAssociationID.NotFound", ""}
+	kindGroup           = kind{"security group", "sg", "InvalidGroupId.Malformed", "InvalidGroup.NotFound", "security-group"}
+	kindRule            = kind{"security group rule", "sgr", "InvalidSecurityGroupRuleId.Malformed", "InvalidSecurityGroupRuleId.NotFound", "security-group-rule"}
+	kindKeyPair         = kind{"key pair", "key", "InvalidParameterValue", "InvalidKeyPair.NotFound", "key-pair"}
+	kindENI             = kind{"networkInterface", "eni", "InvalidNetworkInterfaceId.Malformed", "InvalidNetworkInterfaceID.NotFound", "network-interface"}
+	kindAttachment      = kind{"networkInterfaceAttachment", "eni-attach", "InvalidNetworkInterfaceAttachmentId.Malformed", "InvalidAttachmentID.NotFound", ""}
+	kindAddress         = kind{"allocation", "eipalloc", "InvalidAllocationID.Malformed", "InvalidAllocationID.NotFound", "elastic-ip"}
+	kindAddressAssoc    = kind{"association", "eipassoc", "InvalidAssociationID.Malformed", "InvalidAssociationID.NotFound", ""}
+	kindInstance        = kind{"instance", "i", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound", "instance"}
+	kindImage           = kind{"image", "ami", "InvalidAMIID.Malformed", "InvalidAMIID.NotFound", "image"}
+)
+
+var idSuffix = regexp.MustCompile(`^[0-9a-f]{8}([0-9a-f]{9})?$`)
+
+// check refuses an ID that could not be one of this kind. EC2 tells it from an
+// ID that is merely unknown.
+func (k kind) check(id string) error {
+	if n := len(k.prefix) + 1; len(id) > n && id[:n] == k.prefix+"-" && idSuffix.MatchString(id[n:]) {
+		return nil
+	}
+	return fail(k.malformed, "Invalid id: \"%s\" (expecting \"%s-...\")", id, k.prefix)
+}
+
+func (k kind) missing(id string) *APIError {
+	switch k.prefix {
+	case kindGroup.prefix, kindRule.prefix, kindKeyPair.prefix:
+		return fail(k.notFound, "The %s '%s' does not exist", k.name, id)
+	case kindImage.prefix:
+		return fail(k.notFound, "The image id '[%s]' does not exist", id)
+	}
+	return fail(k.notFound, "The %s ID '%s' does not exist", k.name, id)
+}
+
+// newID makes an ID of the long format: 17 hexadecimal digits.
+func (k kind) newID() string { return newID(k.prefix) }
+
+func newID(prefix string) string {
+	var b [9]byte
+	rand.Read(b[:]) // never fails, by its documentation
+	return prefix + "-" + hex.EncodeToString(b[:])[:17]
+}
+
+// find looks a resource up by the ID a caller gave.
+func find[R any](k kind, all map[string]*R, id string) (*R, error) {
+	if r, ok := all[id]; ok {
+		return r, nil
+	}
+	if err := k.check(id); err != nil {
+		return nil, err
+	}
+	return nil, k.missing(id)
+}

@@ -1,0 +1,277 @@
+package ec2
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// The states of an image. A deregistered one is no longer shown, but its disk
+// stays while instances made of it live.
+const (
+	imagePending      = "pending"
+	imageAvailable    = "available"
+	imageFailed       = "failed"
+	imageDeregistered = "deregistered"
+)
+
+// imageRecord is an image made by CreateImage.
+type imageRecord struct {
+	Image
+	State    string
+	Instance string // that it was made of
+	tagHolder
+}
+
+// imagesShown are the stock images and those made here.
+func (t *tx) imagesShown() []*imageRecord {
+	all := map[string]*imageRecord{}
+	for _, stock := range t.cfg.Images {
+		all[stock.ID] = &imageRecord{Image: stock, State: imageAvailable}
+	}
+	for id, made := range t.Images {
+		if made.State != imageDeregistered {
+			all[id] = made
+		}
+	}
+	return byID(all)
+}
+
+func (t *tx) image(id string) (*imageRecord, error) {
+	for _, i := range t.imagesShown() {
+		if i.ID == id {
+			return i, nil
+		}
+	}
+	if err := kindImage.check(id); err != nil {
+		return nil, err
+	}
+	return nil, kindImage.missing(id)
+}
+
+// launchable refuses an image that no instance can be made of now.
+func (t *tx) launchable(id string) error {
+	i, err := t.image(id)
+	if err == nil && i.State != imageAvailable {
+		err = fail("InvalidAMIID.Unavailable", "The image ID '%s' is not available", id)
+	}
+	return err
+}
+
+func (t *tx) imageInUse(id string) bool {
+	for _, i := range t.Instances {
+		if i.Image == id && i.State != stateTerminated {
+			return true
+		}
+	}
+	return false
+}
+
+type createImageInput struct {
+	dryRun
+	tagged
+	InstanceId         string `form:",required"`
+	Name               string `form:",required"`
+	Description        string
+	NoReboot           bool
+	BlockDeviceMapping []blockDevice
+}
+
+type createImageOutput struct {
+	response
+	ID string `xml:"imageId"`
+}
+
+var imageName = regexp.MustCompile(`^[a-zA-Z0-9()\[\]. ./\-'@_]{3,128}$`)
+
+// createImage makes an image of a stopped instance, or of a running one if
+// told not to reboot it: EC2's way of shutting it down for the while is left
+// to the caller.
+func createImage(t *tx, in createImageInput) (*createImageOutput, error) {
+	i, err := find(kindInstance, t.Instances, in.InstanceId)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !imageName.MatchString(in.Name):
+		return nil, fail("InvalidAMIName.Malformed", "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'")
+	case i.State == stateRunning && !in.NoReboot:
+		return nil, unsupported("The lab does not reboot an instance to make an image of it: stop it first, or set NoReboot")
+	case i.State != stateRunning && i.State != stateStopped:
+		return nil, fail("IncorrectState", "The instance '%s' is not in a valid state for this operation (%s)", i.ID, i.State)
+	}
+	for _, other := range t.imagesShown() {
+		if other.Name == in.Name && other.Owner == t.cfg.Account {
+			return nil, fail("InvalidAMIName.Duplicate", "AMI name %s is already in use by AMI %s", in.Name, other.ID)
+		}
+	}
+	image := &imageRecord{State: imagePending, Instance: i.ID, Image: Image{ID: kindImage.newID(), Name: in.Name,
+		Description: in.Description, Owner: t.cfg.Account, Architecture: "x86_64", Created: t.now}}
+	if image.Tags, err = in.tagsFor(kindImage, kind{tagType: "snapshot"}); err != nil {
+		return nil, err
+	}
+	t.Images[image.ID] = image
+	return &createImageOutput{ID: image.ID}, nil
+}
+
+// makeImage has the image made that is pending.
+func (s *State) makeImage(ctx context.Context, id string) {
+	image := s.view().Images[id]
+	if image == nil || image.State != imagePending {
+		return
+	}
+	err := s.cfg.Machines.CreateImage(ctx, image.Instance, id)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		s.cfg.Log.Error("making an image", "image", id, "instance", image.Instance, "err", err)
+	}
+	s.note("the image "+id, func(t *tx) error {
+		image := t.Images[id]
+		switch {
+		case image == nil || image.State != imagePending:
+			return errDiscard
+		case err != nil:
+			image.State = imageFailed
+		default:
+			image.State = imageAvailable
+		}
+		return nil
+	})
+}
+
+// removeImage removes the disk of an image that nothing needs.
+func (s *State) removeImage(ctx context.Context, id string) {
+	if err := s.cfg.Machines.DeleteImage(ctx, id); err != nil {
+		if ctx.Err() == nil {
+			s.cfg.Log.Error("deleting an image", "image", id, "err", err)
+		}
+		return // the next change of the state tries again
+	}
+	s.note("the end of the image "+id, func(t *tx) error { delete(t.Images, id); return nil })
+}
+
+type deregisterImageInput struct {
+	dryRun
+	ImageId                   string `form:",required"`
+	DeleteAssociatedSnapshots bool
+}
+
+func deregisterImage(t *tx, in deregisterImageInput) (*done, error) {
+	if _, err := t.image(in.ImageId); err != nil {
+		return nil, err
+	}
+	image := t.Images[in.ImageId]
+	if image == nil {
+		return nil, failStatus(401, "AuthFailure", "Not authorized for image:%s", in.ImageId)
+	}
+	image.State = imageDeregistered
+	return ok()
+}
+
+type imageXML struct {
+	ID             string      `xml:"imageId"`
+	Location       string      `xml:"imageLocation"`
+	State          string      `xml:"imageState"`
+	Owner          string      `xml:"imageOwnerId"`
+	Created        string      `xml:"creationDate"`
+	Public         bool        `xml:"isPublic"`
+	Architecture   string      `xml:"architecture"`
+	Type           string      `xml:"imageType"`
+	Name           string      `xml:"name"`
+	Description    string      `xml:"description,omitempty"`
+	RootType       string      `xml:"rootDeviceType"`
+	RootName       string      `xml:"rootDeviceName"`
+	Virtualization string      `xml:"virtualizationType"`
+	Hypervisor     string      `xml:"hypervisor"`
+	ENA            bool        `xml:"enaSupport"`
+	Platform       string      `xml:"platformDetails"`
+	Source         string      `xml:"sourceInstanceId,omitempty"`
+	Tags           set[tagXML] `xml:"tagSet"`
+}
+
+func (t *tx) imageXML(i *imageRecord) imageXML {
+	return imageXML{ID: i.ID, Location: i.Owner + "/" + i.Name, State: i.State, Owner: i.Owner, Created: timestamp(i.Created),
+		Public: i.Owner != t.cfg.Account, Architecture: i.Architecture, Type: "machine", Name: i.Name, Description: i.Description,
+		RootType: "ebs", RootName: "/dev/xvda", Virtualization: "hvm", Hypervisor: "xen", ENA: true,
+		Platform: "Linux/UNIX", Source: i.Instance, Tags: i.Tags.xml()}
+}
+
+type describeImagesInput struct {
+	query
+	ImageId           []string
+	Owner             []string
+	ExecutableBy      []string
+	IncludeDeprecated bool
+	IncludeDisabled   bool
+}
+
+type describeImagesOutput struct {
+	response
+	Images    set[imageXML] `xml:"imagesSet"`
+	NextToken string        `xml:"nextToken,omitempty"`
+}
+
+func describeImages(t *tx, in describeImagesInput) (*describeImagesOutput, error) {
+	all := slices.DeleteFunc(t.imagesShown(), func(i *imageRecord) bool {
+		mine := slices.Contains(in.Owner, "self") && i.Owner == t.cfg.Account
+		return len(in.Owner) > 0 && !mine && !slices.Contains(in.Owner, i.Owner)
+	})
+	images, next, err := choose(selection[imageRecord]{
+		kind:    kindImage,
+		id:      func(i *imageRecord) string { return i.ID },
+		tags:    func(i *imageRecord) tags { return i.Tags },
+		maxPage: 1000,
+		values: func(i *imageRecord, name string) ([]string, bool) {
+			switch name {
+			case "image-id":
+				return one(i.ID)
+			case "name":
+				return one(i.Name)
+			case "description":
+				return one(i.Description)
+			case "owner-id":
+				return one(i.Owner)
+			case "state":
+				return one(i.State)
+			case "architecture":
+				return one(i.Architecture)
+			case "is-public":
+				return flag(i.Owner != t.cfg.Account)
+			case "creation-date":
+				return one(timestamp(i.Created))
+			case "source-instance-id":
+				return one(i.Instance)
+			case "image-type":
+				return one("machine")
+			case "root-device-type":
+				return one("ebs")
+			case "virtualization-type":
+				return one("hvm")
+			case "hypervisor":
+				return one("xen")
+			case "ena-support":
+				return flag(true)
+			}
+			return nil, false
+		},
+	}, all, in.ImageId, in.query)
+	if err != nil {
+		return nil, err
+	}
+	return &describeImagesOutput{Images: setOf(images, t.imageXML), NextToken: next}, nil
+}
+
+// parameter is the value of a public SSM parameter: the newest of the images
+// that bear it.
+func (t *tx) parameter(name string) (image *Image, ok bool) {
+	var newest time.Time
+	for _, i := range t.cfg.Images {
+		if slices.Contains(i.Parameters, name) && (image == nil || i.Created.After(newest)) {
+			image, newest = &i, i.Created
+		}
+	}
+	return image, image != nil
+}

@@ -1,0 +1,181 @@
+package ec2
+
+import (
+	"crypto/md5"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// keyPairRecord is a key pair; they are kept by name.
+type keyPairRecord struct {
+	ID          string
+	Name        string
+	Public      string // one line as in authorized_keys
+	Type        string // rsa or ed25519
+	Fingerprint string
+	Created     time.Time
+	tagHolder
+}
+
+type importKeyPairInput struct {
+	dryRun
+	tagged
+	KeyName           string `form:",required"`
+	PublicKeyMaterial string `form:",required"` // base64
+}
+
+type importKeyPairOutput struct {
+	response
+	ID          string      `xml:"keyPairId"`
+	Name        string      `xml:"keyName"`
+	Fingerprint string      `xml:"keyFingerprint"`
+	Tags        set[tagXML] `xml:"tagSet"`
+}
+
+func importKeyPair(t *tx, in importKeyPairInput) (*importKeyPairOutput, error) {
+	if t.KeyPairs[in.KeyName] != nil {
+		return nil, fail("InvalidKeyPair.Duplicate", "The keypair already exists")
+	}
+	badKey := fail("InvalidKey.Format", "Key is not in valid OpenSSH public key format")
+	material, err := base64.StdEncoding.DecodeString(in.PublicKeyMaterial)
+	if err != nil {
+		return nil, badKey
+	}
+	key, _, _, _, err := ssh.ParseAuthorizedKey(material)
+	if err != nil {
+		return nil, badKey
+	}
+	k := &keyPairRecord{ID: kindKeyPair.newID(), Name: in.KeyName, Public: strings.TrimSpace(string(material)), Created: t.now}
+	if k.Type, k.Fingerprint, err = fingerprint(key); err != nil {
+		return nil, badKey
+	}
+	if k.Tags, err = in.tagsFor(kindKeyPair); err != nil {
+		return nil, err
+	}
+	t.KeyPairs[k.Name] = k
+	return &importKeyPairOutput{ID: k.ID, Name: k.Name, Fingerprint: k.Fingerprint, Tags: k.Tags.xml()}, nil
+}
+
+// fingerprint is, for an imported RSA key, the MD5 of its DER, and for an
+// ED25519 key the SHA-256 as OpenSSH has it (EC2 User Guide, verify-keys).
+// Other types EC2 does not take.
+func fingerprint(key ssh.PublicKey) (keyType, sum string, err error) {
+	switch key.Type() {
+	case ssh.KeyAlgoED25519:
+		// EC2 writes the padding that OpenSSH leaves away.
+		return "ed25519", strings.TrimPrefix(ssh.FingerprintSHA256(key), "SHA256:") + "=", nil
+	case ssh.KeyAlgoRSA:
+		der, err := x509.MarshalPKIXPublicKey(key.(ssh.CryptoPublicKey).CryptoPublicKey())
+		if err != nil {
+			return "", "", err
+		}
+		hash := md5.Sum(der)
+		parts := make([]string, len(hash))
+		for i, b := range hash {
+			parts[i] = hex.EncodeToString([]byte{b})
+		}
+		return "rsa", strings.Join(parts, ":"), nil
+	}
+	return "", "", fail("InvalidKey.Format", "unsupported key type %s", key.Type())
+}
+
+type deleteKeyPairInput struct {
+	dryRun
+	KeyName   string
+	KeyPairId string
+}
+
+type deleteKeyPairOutput struct {
+	response
+	Return bool   `xml:"return"`
+	ID     string `xml:"keyPairId,omitempty"`
+}
+
+// deleteKeyPair succeeds for a name that is not there, as on EC2.
+func deleteKeyPair(t *tx, in deleteKeyPairInput) (*deleteKeyPairOutput, error) {
+	if (in.KeyName == "") == (in.KeyPairId == "") {
+		return nil, badCombination("Exactly one of KeyName and KeyPairId must be specified")
+	}
+	out := &deleteKeyPairOutput{Return: true}
+	for name, k := range t.KeyPairs {
+		if name == in.KeyName || k.ID == in.KeyPairId {
+			out.ID = k.ID
+			delete(t.KeyPairs, name)
+		}
+	}
+	return out, nil
+}
+
+type keyPairXML struct {
+	ID          string      `xml:"keyPairId"`
+	Name        string      `xml:"keyName"`
+	Type        string      `xml:"keyType"`
+	Fingerprint string      `xml:"keyFingerprint"`
+	Public      string      `xml:"publicKey,omitempty"`
+	Created     string      `xml:"createTime"`
+	Tags        set[tagXML] `xml:"tagSet"`
+}
+
+type describeKeyPairsInput struct {
+	query
+	KeyName          []string
+	KeyPairId        []string
+	IncludePublicKey bool
+}
+
+type describeKeyPairsOutput struct {
+	response
+	Keys set[keyPairXML] `xml:"keySet"`
+}
+
+func keyPairValues(k *keyPairRecord, name string) (values []string, ok bool) {
+	switch name {
+	case "key-name":
+		return one(k.Name)
+	case "key-pair-id":
+		return one(k.ID)
+	case "fingerprint":
+		return one(k.Fingerprint)
+	}
+	return nil, false
+}
+
+func describeKeyPairs(t *tx, in describeKeyPairsInput) (*describeKeyPairsOutput, error) {
+	byName := selection[keyPairRecord]{
+		kind:   kind{name: "key pair", prefix: "key", malformed: kindKeyPair.notFound},
+		id:     func(k *keyPairRecord) string { return k.Name },
+		tags:   func(k *keyPairRecord) tags { return k.Tags },
+		values: keyPairValues,
+	}
+	for _, name := range in.KeyName {
+		if t.KeyPairs[name] == nil {
+			return nil, kindKeyPair.missing(name)
+		}
+	}
+	keys, _, err := choose(byName, byID(t.KeyPairs), in.KeyName, in.query)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.KeyPairId) > 0 {
+		withID := byName
+		withID.kind, withID.id = kindKeyPair, func(k *keyPairRecord) string { return k.ID }
+		if keys, err = withIDs(withID, keys, in.KeyPairId); err != nil {
+			return nil, err
+		}
+	}
+	return &describeKeyPairsOutput{Keys: setOf(keys, func(k *keyPairRecord) keyPairXML {
+		x := keyPairXML{ID: k.ID, Name: k.Name, Type: k.Type, Fingerprint: k.Fingerprint, Created: timestamp(k.Created), Tags: k.Tags.xml()}
+		if in.IncludePublicKey {
+			x.Public = k.Public
+		}
+		return x
+	})}, nil
+}
+
+// timestamp is how EC2 writes times.
+func timestamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }

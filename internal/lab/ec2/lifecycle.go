@@ -1,0 +1,122 @@
+package ec2
+
+// What users ask of instances. The calls note the state that an instance is on
+// its way to; settle makes the machines follow.
+
+type instanceIDsInput struct {
+	dryRun
+	InstanceId     []string `form:",required"`
+	Force          bool
+	SkipOsShutdown bool
+}
+
+type stateChangeXML struct {
+	ID       string   `xml:"instanceId"`
+	Current  stateXML `xml:"currentState"`
+	Previous stateXML `xml:"previousState"`
+}
+
+type stateChangesOutput struct {
+	response
+	Changes set[stateChangeXML] `xml:"instancesSet"`
+}
+
+// change applies one transition to all instances named, or to none.
+func (t *tx) change(in instanceIDsInput, transition func(*instanceRecord) error) (*stateChangesOutput, error) {
+	out := &stateChangesOutput{}
+	for _, id := range in.InstanceId {
+		i, err := find(kindInstance, t.Instances, id)
+		if err != nil {
+			return nil, err
+		}
+		before := i.State
+		if err := transition(i); err != nil {
+			return nil, err
+		}
+		out.Changes.Items = append(out.Changes.Items, stateChangeXML{i.ID, newStateXML(i.State), newStateXML(before)})
+	}
+	return out, nil
+}
+
+func startInstances(t *tx, in instanceIDsInput) (*stateChangesOutput, error) {
+	return t.change(in, func(i *instanceRecord) error {
+		switch i.State {
+		case statePending, stateRunning:
+		case stateStopped:
+			i.State, i.Reason, i.Launched, i.Reboot = statePending, reasonXML{}, t.now, false
+		default:
+			return fail("IncorrectInstanceState", "The instance '%s' is not in a state from which it can be started.", i.ID)
+		}
+		return nil
+	})
+}
+
+func stopInstances(t *tx, in instanceIDsInput) (*stateChangesOutput, error) {
+	return t.change(in, func(i *instanceRecord) error {
+		switch i.State {
+		case stateStopping, stateStopped:
+		case stateRunning:
+			i.State, i.Reason = stateStopping, reasonUser
+		default:
+			return fail("IncorrectInstanceState", "The instance '%s' is not in a state from which it can be stopped.", i.ID)
+		}
+		return nil
+	})
+}
+
+func terminateInstances(t *tx, in instanceIDsInput) (*stateChangesOutput, error) {
+	return t.change(in, func(i *instanceRecord) error {
+		if i.Protected {
+			return fail("OperationNotPermitted", "The instance '%s' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.", i.ID)
+		}
+		if i.State != stateTerminated && i.State != stateShuttingDown {
+			i.State, i.Reason = stateShuttingDown, reasonUser
+		}
+		return nil
+	})
+}
+
+func rebootInstances(t *tx, in instanceIDsInput) (*done, error) {
+	_, err := t.change(in, func(i *instanceRecord) error {
+		if i.State != stateRunning {
+			return fail("IncorrectState", "Instance '%s' is not in a valid state for this operation (%s)", i.ID, i.State)
+		}
+		i.Reboot = true
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ok()
+}
+
+// PoweredOff tells that a machine has shut itself down: its instance is then
+// stopped, or goes away if it was launched to terminate on shutdown.
+func (s *State) PoweredOff(instanceID string) error {
+	return s.update(nil, func(t *tx) error {
+		i, err := find(kindInstance, t.Instances, instanceID)
+		if err != nil {
+			return err
+		}
+		if i.State != stateRunning {
+			return errDiscard // it is on its way somewhere already
+		}
+		i.State, i.Reason, i.Reboot = stateStopped, reasonItself, false
+		if i.TerminateOnShutdown {
+			i.State = stateShuttingDown
+		}
+		return nil
+	})
+}
+
+// Instances are all that are not terminated, by ID.
+func (s *State) Instances() []Instance {
+	t := s.view()
+	var all []Instance
+	for _, i := range byID(t.Instances) {
+		if i.State != stateTerminated {
+			all = append(all, t.spec(i))
+		}
+	}
+	return all
+}

@@ -1,0 +1,305 @@
+package ec2
+
+import (
+	"slices"
+)
+
+type routeTableRecord struct {
+	ID           string
+	VPC          string
+	Routes       []routeRecord // the local route first
+	Associations []routeTableAssociation
+	tagHolder
+}
+
+// routeTableAssociation is with a subnet, or makes the table the main one of
+// its VPC.
+type routeTableAssociation struct {
+	ID     string
+	Subnet string
+	Main   bool
+}
+
+func (r *routeTableRecord) main() bool {
+	return slices.ContainsFunc(r.Associations, func(a routeTableAssociation) bool { return a.Main })
+}
+
+// routeTableOf is the table a subnet uses: its own or the main one (VPC User
+// Guide, VPC_Route_Tables).
+func (t *tx) routeTableOf(s *subnetRecord) *routeTableRecord {
+	var main *routeTableRecord
+	for _, r := range t.RouteTables {
+		if r.VPC != s.VPC {
+			continue
+		}
+		if slices.ContainsFunc(r.Associations, func(a routeTableAssociation) bool { return a.Subnet == s.ID }) {
+			return r
+		}
+		if r.main() {
+			main = r
+		}
+	}
+	return main
+}
+
+func (t *tx) newRouteTable(v *vpcRecord) *routeTableRecord {
+	r := &routeTableRecord{ID: kindRouteTable.newID(), VPC: v.ID, Routes: []routeRecord{{Dest: v.CIDR, Target: targetLocal}}}
+	t.RouteTables[r.ID] = r
+	return r
+}
+
+// association finds the table with an association and the place of it there.
+func (t *tx) association(id string) (*routeTableRecord, int, error) {
+	for _, r := range t.RouteTables {
+		if i := slices.IndexFunc(r.Associations, func(a routeTableAssociation) bool { return a.ID == id }); i >= 0 {
+			return r, i, nil
+		}
+	}
+	if err := kindRouteTableAssoc.check(id); err != nil {
+		return nil, 0, err
+	}
+	return nil, 0, kindRouteTableAssoc.missing(id)
+}
+
+type associationStateXML struct {
+	State string `xml:"state"`
+}
+
+type associationXML struct {
+	ID     string              `xml:"routeTableAssociationId"`
+	Table  string              `xml:"routeTableId"`
+	Subnet string              `xml:"subnetId,omitempty"`
+	Main   bool                `xml:"main"`
+	State  associationStateXML `xml:"associationState"`
+}
+
+type routeTableXML struct {
+	ID           string              `xml:"routeTableId"`
+	VPC          string              `xml:"vpcId"`
+	Owner        string              `xml:"ownerId"`
+	Routes       set[routeXML]       `xml:"routeSet"`
+	Associations set[associationXML] `xml:"associationSet"`
+	Propagating  set[string]         `xml:"propagatingVgwSet"`
+	Tags         set[tagXML]         `xml:"tagSet"`
+}
+
+func (t *tx) routeTableXML(r *routeTableRecord) routeTableXML {
+	return routeTableXML{ID: r.ID, VPC: r.VPC, Owner: t.cfg.Account, Tags: r.Tags.xml(),
+		Routes: setOf(r.Routes, func(route routeRecord) routeXML { return t.routeXML(r, route) }),
+		Associations: setOf(r.Associations, func(a routeTableAssociation) associationXML {
+			return associationXML{a.ID, r.ID, a.Subnet, a.Main, associationStateXML{"associated"}}
+		})}
+}
+
+type createRouteTableInput struct {
+	dryRun
+	tagged
+	VpcId       string `form:",required"`
+	ClientToken string
+}
+
+type createRouteTableOutput struct {
+	response
+	Table routeTableXML `xml:"routeTable"`
+	Token string        `xml:"clientToken,omitempty"`
+}
+
+func createRouteTable(t *tx, in createRouteTableInput) (*createRouteTableOutput, error) {
+	made, again, err := t.replay(in.ClientToken)
+	if err != nil {
+		return nil, err
+	}
+	if r := t.RouteTables[made]; again && r != nil {
+		return &createRouteTableOutput{Table: t.routeTableXML(r), Token: in.ClientToken}, nil
+	}
+	v, err := find(kindVPC, t.VPCs, in.VpcId)
+	if err != nil {
+		return nil, err
+	}
+	r := t.newRouteTable(v)
+	if r.Tags, err = in.tagsFor(kindRouteTable); err != nil {
+		return nil, err
+	}
+	t.remember(in.ClientToken, r.ID)
+	return &createRouteTableOutput{Table: t.routeTableXML(r), Token: in.ClientToken}, nil
+}
+
+type associateRouteTableInput struct {
+	dryRun
+	RouteTableId string `form:",required"`
+	SubnetId     string `form:",required"`
+}
+
+type associateRouteTableOutput struct {
+	response
+	ID    string              `xml:"associationId"`
+	State associationStateXML `xml:"associationState"`
+}
+
+func associateRouteTable(t *tx, in associateRouteTableInput) (*associateRouteTableOutput, error) {
+	r, err := find(kindRouteTable, t.RouteTables, in.RouteTableId)
+	if err != nil {
+		return nil, err
+	}
+	s, err := find(kindSubnet, t.Subnets, in.SubnetId)
+	if err != nil {
+		return nil, err
+	}
+	if r.VPC != s.VPC {
+		return nil, invalidParameter("Route table %s and subnet %s belong to different networks", r.ID, s.ID)
+	}
+	for _, other := range t.RouteTables {
+		for _, a := range other.Associations {
+			if a.Subnet != s.ID {
+				continue
+			}
+			if other != r {
+				return nil, fail("Resource.AlreadyAssociated", "the specified association for route table %s conflicts with an existing association", r.ID)
+			}
+			return &associateRouteTableOutput{ID: a.ID, State: associationStateXML{"associated"}}, nil
+		}
+	}
+	a := routeTableAssociation{ID: kindRouteTableAssoc.newID(), Subnet: s.ID}
+	r.Associations = append(r.Associations, a)
+	return &associateRouteTableOutput{ID: a.ID, State: associationStateXML{"associated"}}, nil
+}
+
+type disassociateRouteTableInput struct {
+	dryRun
+	AssociationId string `form:",required"`
+}
+
+func disassociateRouteTable(t *tx, in disassociateRouteTableInput) (*done, error) {
+	r, i, err := t.association(in.AssociationId)
+	if err != nil {
+		return nil, err
+	}
+	if r.Associations[i].Main {
+		return nil, invalidParameter("cannot disassociate the main route table association %s", in.AssociationId)
+	}
+	r.Associations = slices.Delete(r.Associations, i, i+1)
+	return ok()
+}
+
+type replaceRouteTableAssociationInput struct {
+	dryRun
+	AssociationId string `form:",required"`
+	RouteTableId  string `form:",required"`
+}
+
+type replaceRouteTableAssociationOutput struct {
+	response
+	ID    string              `xml:"newAssociationId"`
+	State associationStateXML `xml:"associationState"`
+}
+
+// replaceRouteTableAssociation moves a subnet, or the role of main table, to
+// another table. The association gets a new ID.
+func replaceRouteTableAssociation(t *tx, in replaceRouteTableAssociationInput) (*replaceRouteTableAssociationOutput, error) {
+	from, i, err := t.association(in.AssociationId)
+	if err != nil {
+		return nil, err
+	}
+	to, err := find(kindRouteTable, t.RouteTables, in.RouteTableId)
+	if err != nil {
+		return nil, err
+	}
+	if from.VPC != to.VPC {
+		return nil, invalidParameter("Route tables %s and %s belong to different networks", from.ID, to.ID)
+	}
+	a := from.Associations[i]
+	a.ID = kindRouteTableAssoc.newID()
+	from.Associations = slices.Delete(from.Associations, i, i+1)
+	to.Associations = append(to.Associations, a)
+	return &replaceRouteTableAssociationOutput{ID: a.ID, State: associationStateXML{"associated"}}, nil
+}
+
+type routeTableIDInput struct {
+	dryRun
+	RouteTableId string `form:",required"`
+}
+
+func deleteRouteTable(t *tx, in routeTableIDInput) (*done, error) {
+	r, err := find(kindRouteTable, t.RouteTables, in.RouteTableId)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.Associations) > 0 {
+		return nil, dependencyViolation("routeTable", r.ID)
+	}
+	delete(t.RouteTables, r.ID)
+	return ok()
+}
+
+type describeRouteTablesInput struct {
+	query
+	RouteTableId []string
+}
+
+type describeRouteTablesOutput struct {
+	response
+	Tables    set[routeTableXML] `xml:"routeTableSet"`
+	NextToken string             `xml:"nextToken,omitempty"`
+}
+
+func describeRouteTables(t *tx, in describeRouteTablesInput) (*describeRouteTablesOutput, error) {
+	tables, next, err := choose(selection[routeTableRecord]{
+		kind:    kindRouteTable,
+		id:      func(r *routeTableRecord) string { return r.ID },
+		tags:    func(r *routeTableRecord) tags { return r.Tags },
+		values:  t.routeTableValues,
+		maxPage: 100,
+	}, byID(t.RouteTables), in.RouteTableId, in.query)
+	if err != nil {
+		return nil, err
+	}
+	return &describeRouteTablesOutput{Tables: setOf(tables, t.routeTableXML), NextToken: next}, nil
+}
+
+func (t *tx) routeTableValues(r *routeTableRecord, name string) (values []string, ok bool) {
+	x := t.routeTableXML(r)
+	associations := func(value func(associationXML) string) ([]string, bool) {
+		return mapped(x.Associations.Items, value), true
+	}
+	routes := func(value func(routeXML) string) ([]string, bool) { return mapped(x.Routes.Items, value), true }
+	switch name {
+	case "route-table-id":
+		return one(r.ID)
+	case "vpc-id":
+		return one(r.VPC)
+	case "owner-id":
+		return one(t.cfg.Account)
+	case "association.main":
+		return flag(r.main())
+	case "association.subnet-id":
+		return associations(func(a associationXML) string { return a.Subnet })
+	case "association.route-table-association-id":
+		return associations(func(a associationXML) string { return a.ID })
+	case "association.route-table-id":
+		return associations(func(a associationXML) string { return a.Table })
+	case "route.destination-cidr-block":
+		return routes(func(r routeXML) string { return r.Dest })
+	case "route.gateway-id":
+		return routes(func(r routeXML) string { return r.Gateway })
+	case "route.network-interface-id":
+		return routes(func(r routeXML) string { return r.ENI })
+	case "route.instance-id":
+		return routes(func(r routeXML) string { return r.Instance })
+	case "route.state":
+		return routes(func(r routeXML) string { return r.State })
+	case "route.origin":
+		return routes(func(r routeXML) string { return r.Origin })
+	}
+	return nil, false
+}
+
+// mapped are the values of records that have one.
+func mapped[R any](records []R, value func(R) string) []string {
+	var all []string
+	for _, r := range records {
+		if v := value(r); v != "" {
+			all = append(all, v)
+		}
+	}
+	return all
+}

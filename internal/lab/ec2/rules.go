@@ -1,0 +1,254 @@
+package ec2
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// anyProtocol is how EC2 writes a rule for all traffic.
+const anyProtocol = "-1"
+
+// maxRules is the quota of rules of one direction in a group (VPC User Guide,
+// amazon-vpc-limits).
+const maxRules = 60
+
+// ruleRecord is one rule. Exactly one of CIDR and Source is set.
+type ruleRecord struct {
+	ID       string
+	Group    string
+	Egress   bool
+	Protocol string // tcp, udp, icmp, icmpv6, a number, or -1
+	// From and To are ports, or ICMP type and code; -1 stands for any.
+	From, To    int
+	CIDR        string
+	Source      string // ID of the group referred to
+	Description string
+	tagHolder
+}
+
+func (r *ruleRecord) same(o *ruleRecord) bool {
+	return r.Group == o.Group && r.Egress == o.Egress && r.Protocol == o.Protocol &&
+		r.From == o.From && r.To == o.To && r.CIDR == o.CIDR && r.Source == o.Source
+}
+
+func (r *ruleRecord) ipv6() bool { return strings.Contains(r.CIDR, ":") }
+
+func (t *tx) addRule(r *ruleRecord) {
+	r.ID = kindRule.newID()
+	t.Rules[r.ID] = r
+}
+
+// rulesOf are the rules of a group in one direction, by ID.
+func (t *tx) rulesOf(group string, egress bool) []*ruleRecord {
+	return slices.DeleteFunc(byID(t.Rules), func(r *ruleRecord) bool { return r.Group != group || r.Egress != egress })
+}
+
+type ipRangeInput struct {
+	CidrIp      string
+	CidrIpv6    string
+	Description string
+}
+
+type groupPairInput struct {
+	GroupId     string
+	GroupName   string
+	UserId      string
+	VpcId       string
+	Description string
+}
+
+type permissionInput struct {
+	IpProtocol string `form:",required"`
+	FromPort   *int
+	ToPort     *int
+	IpRanges   []ipRangeInput
+	Ipv6Ranges []ipRangeInput
+	Groups     []groupPairInput
+}
+
+// permissionsInput is what the four Authorize and Revoke calls share. The
+// parameters of a single rule are the older way to say it.
+type permissionsInput struct {
+	dryRun
+	tagged
+	GroupId             string `form:",required"`
+	IpPermissions       []permissionInput
+	SecurityGroupRuleId []string
+	IpProtocol          string
+	FromPort            *int
+	ToPort              *int
+	CidrIp              string
+}
+
+// rules are the rules that the request names, in no group's possession yet.
+func (in permissionsInput) rules(t *tx, g *groupRecord, egress bool) ([]*ruleRecord, error) {
+	permissions := in.IpPermissions
+	if in.IpProtocol != "" || in.CidrIp != "" {
+		if len(permissions) > 0 {
+			return nil, badCombination("The parameter 'ipPermissions' may not be used in combination with 'ipProtocol'")
+		}
+		permissions = []permissionInput{{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort, IpRanges: []ipRangeInput{{CidrIp: in.CidrIp}}}}
+	}
+	var rules []*ruleRecord
+	for _, p := range permissions {
+		base := ruleRecord{Group: g.ID, Egress: egress}
+		if err := p.ports(&base); err != nil {
+			return nil, err
+		}
+		for _, r := range append(slices.Clone(p.IpRanges), p.Ipv6Ranges...) {
+			cidr, err := netip.ParsePrefix(cmp.Or(r.CidrIp, r.CidrIpv6))
+			if err != nil {
+				return nil, invalidParameter("CIDR block %s is malformed", cmp.Or(r.CidrIp, r.CidrIpv6))
+			}
+			rule := base
+			rule.CIDR, rule.Description = cidr.Masked().String(), r.Description
+			rules = append(rules, &rule)
+		}
+		for _, pair := range p.Groups {
+			source, err := find(kindGroup, t.Groups, pair.GroupId)
+			if err != nil {
+				return nil, err
+			}
+			if source.VPC != g.VPC {
+				return nil, kindGroup.missing(source.ID)
+			}
+			rule := base
+			rule.Source, rule.Description = source.ID, pair.Description
+			rules = append(rules, &rule)
+		}
+	}
+	if len(rules) == 0 && len(in.SecurityGroupRuleId) == 0 {
+		return nil, missingParameter("ipPermissions")
+	}
+	return rules, nil
+}
+
+var protocolNames = map[string]string{"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": anyProtocol}
+
+// protocolNumber is the IP protocol of a rule, -1 for any.
+func protocolNumber(name string) int {
+	for number, n := range protocolNames {
+		if n == name && name != anyProtocol {
+			name = number
+		}
+	}
+	n, _ := strconv.Atoi(name)
+	return n
+}
+
+// ports fills in protocol and ports. For other protocols than TCP, UDP and
+// ICMP all ports are allowed, whatever was said (EC2 API Reference, IpPermission).
+func (p permissionInput) ports(r *ruleRecord) error {
+	r.Protocol = strings.ToLower(p.IpProtocol)
+	if name, ok := protocolNames[r.Protocol]; ok {
+		r.Protocol = name
+	}
+	r.From, r.To = -1, -1
+	switch r.Protocol {
+	case "tcp", "udp":
+		if p.FromPort == nil || p.ToPort == nil {
+			return invalidParameter("Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.")
+		}
+		r.From, r.To = *p.FromPort, *p.ToPort
+		if r.From == -1 && r.To == -1 {
+			r.From, r.To = 0, 65535
+		}
+		if r.From < 0 || r.To > 65535 || r.From > r.To {
+			return invalidParameter("Invalid TCP/UDP port range (%d:%d)", r.From, r.To)
+		}
+	case "icmp", "icmpv6":
+		if p.FromPort != nil {
+			r.From = *p.FromPort
+		}
+		if p.ToPort != nil {
+			r.To = *p.ToPort
+		}
+		if r.From < -1 || r.From > 255 || r.To < -1 || r.To > 255 {
+			return invalidParameter("ICMP type (%d) or code (%d) out of range", r.From, r.To)
+		}
+	case anyProtocol:
+	default:
+		if n, err := strconv.Atoi(r.Protocol); err != nil || n < 0 || n > 255 {
+			return invalidParameter("Invalid value '%s' for IP protocol. Unknown protocol.", p.IpProtocol)
+		}
+	}
+	return nil
+}
+
+type authorizeOutput struct {
+	response
+	Return bool         `xml:"return"`
+	Rules  set[ruleXML] `xml:"securityGroupRuleSet"`
+}
+
+func authorize(egress bool) func(*tx, permissionsInput) (*authorizeOutput, error) {
+	return func(t *tx, in permissionsInput) (*authorizeOutput, error) {
+		g, err := find(kindGroup, t.Groups, in.GroupId)
+		if err != nil {
+			return nil, err
+		}
+		rules, err := in.rules(t, g, egress)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rules {
+			have := t.rulesOf(g.ID, egress)
+			if slices.ContainsFunc(have, r.same) {
+				return nil, fail("InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists",
+					cmp.Or(r.CIDR, r.Source), r.Protocol, r.From, r.To)
+			}
+			if len(have) >= maxRules {
+				return nil, fail("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
+			}
+			if r.Tags, err = in.tagsFor(kindRule); err != nil {
+				return nil, err
+			}
+			t.addRule(r)
+		}
+		return &authorizeOutput{Return: true, Rules: setOf(rules, t.ruleXML)}, nil
+	}
+}
+
+type revokeOutput struct {
+	response
+	Return bool         `xml:"return"`
+	Rules  set[ruleXML] `xml:"revokedSecurityGroupRuleSet"`
+}
+
+func revoke(egress bool) func(*tx, permissionsInput) (*revokeOutput, error) {
+	return func(t *tx, in permissionsInput) (*revokeOutput, error) {
+		g, err := find(kindGroup, t.Groups, in.GroupId)
+		if err != nil {
+			return nil, err
+		}
+		rules, err := in.rules(t, g, egress)
+		if err != nil {
+			return nil, err
+		}
+		var revoked []*ruleRecord
+		for _, id := range in.SecurityGroupRuleId {
+			r, err := find(kindRule, t.Rules, id)
+			if err != nil {
+				return nil, err
+			}
+			if r.Group != g.ID || r.Egress != egress {
+				return nil, kindRule.missing(id)
+			}
+			revoked = append(revoked, r)
+		}
+		for _, r := range rules {
+			have := t.rulesOf(g.ID, egress)
+			i := slices.IndexFunc(have, r.same)
+			if i < 0 {
+				return nil, fail("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+			}
+			revoked = append(revoked, have[i])
+		}
+		maps.DeleteFunc(t.Rules, func(_ string, r *ruleRecord) bool { return slices.Contains(revoked, r) })
+		return &revokeOutput{Return: true, Rules: setOf(revoked, t.ruleXML)}, nil
+	}
+}

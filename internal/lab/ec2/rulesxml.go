@@ -1,0 +1,142 @@
+package ec2
+
+type ipRangeXML struct {
+	CIDR        string `xml:"cidrIp"`
+	Description string `xml:"description,omitempty"`
+}
+
+type ipv6RangeXML struct {
+	CIDR        string `xml:"cidrIpv6"`
+	Description string `xml:"description,omitempty"`
+}
+
+type groupPairXML struct {
+	User        string `xml:"userId"`
+	Group       string `xml:"groupId"`
+	Description string `xml:"description,omitempty"`
+}
+
+type permissionXML struct {
+	Protocol   string            `xml:"ipProtocol"`
+	From       *int              `xml:"fromPort"`
+	To         *int              `xml:"toPort"`
+	Groups     set[groupPairXML] `xml:"groups"`
+	Ranges     set[ipRangeXML]   `xml:"ipRanges"`
+	IPv6Ranges set[ipv6RangeXML] `xml:"ipv6Ranges"`
+	PrefixList set[string]       `xml:"prefixListIds"`
+}
+
+// ports are nil where EC2 leaves them out: for all protocols but TCP, UDP and
+// ICMP.
+func (r *ruleRecord) ports() (from, to *int) {
+	switch r.Protocol {
+	case "tcp", "udp", "icmp", "icmpv6":
+		return &r.From, &r.To
+	}
+	return nil, nil
+}
+
+// permissionsXML shows rules as permissions: those that differ only in the
+// peer are one.
+func (t *tx) permissionsXML(group string, egress bool) set[permissionXML] {
+	type key struct {
+		protocol string
+		from, to int
+	}
+	var all set[permissionXML]
+	place := map[key]int{}
+	for _, r := range t.rulesOf(group, egress) {
+		k := key{r.Protocol, r.From, r.To}
+		i, seen := place[k]
+		if !seen {
+			i = len(all.Items)
+			place[k] = i
+			p := permissionXML{Protocol: r.Protocol}
+			p.From, p.To = r.ports()
+			all.Items = append(all.Items, p)
+		}
+		p := &all.Items[i]
+		switch {
+		case r.Source != "":
+			p.Groups.Items = append(p.Groups.Items, groupPairXML{t.cfg.Account, r.Source, r.Description})
+		case r.ipv6():
+			p.IPv6Ranges.Items = append(p.IPv6Ranges.Items, ipv6RangeXML{r.CIDR, r.Description})
+		default:
+			p.Ranges.Items = append(p.Ranges.Items, ipRangeXML{r.CIDR, r.Description})
+		}
+	}
+	return all
+}
+
+type referencedGroupXML struct {
+	Group string `xml:"groupId"`
+	User  string `xml:"userId"`
+	VPC   string `xml:"vpcId"`
+}
+
+type ruleXML struct {
+	ID          string              `xml:"securityGroupRuleId"`
+	ARN         string              `xml:"securityGroupRuleArn"`
+	Group       string              `xml:"groupId"`
+	Owner       string              `xml:"groupOwnerId"`
+	Egress      bool                `xml:"isEgress"`
+	Protocol    string              `xml:"ipProtocol"`
+	From        int                 `xml:"fromPort"`
+	To          int                 `xml:"toPort"`
+	CIDR        string              `xml:"cidrIpv4,omitempty"`
+	CIDRv6      string              `xml:"cidrIpv6,omitempty"`
+	Referenced  *referencedGroupXML `xml:"referencedGroupInfo"`
+	Description string              `xml:"description,omitempty"`
+	Tags        set[tagXML]         `xml:"tagSet"`
+}
+
+func (t *tx) ruleXML(r *ruleRecord) ruleXML {
+	x := ruleXML{ID: r.ID, ARN: t.cfg.arn("security-group-rule", r.ID), Group: r.Group, Owner: t.cfg.Account, Egress: r.Egress,
+		Protocol: r.Protocol, From: r.From, To: r.To, Description: r.Description, Tags: r.Tags.xml()}
+	switch {
+	case r.Source != "":
+		x.Referenced = &referencedGroupXML{Group: r.Source, User: t.cfg.Account}
+		if g := t.Groups[r.Source]; g != nil {
+			x.Referenced.VPC = g.VPC
+		}
+	case r.ipv6():
+		x.CIDRv6 = r.CIDR
+	default:
+		x.CIDR = r.CIDR
+	}
+	return x
+}
+
+type describeRulesInput struct {
+	query
+	SecurityGroupRuleId []string
+}
+
+type describeRulesOutput struct {
+	response
+	Rules     set[ruleXML] `xml:"securityGroupRuleSet"`
+	NextToken string       `xml:"nextToken,omitempty"`
+}
+
+var selectRules = selection[ruleRecord]{
+	kind: kindRule,
+	id:   func(r *ruleRecord) string { return r.ID },
+	tags: func(r *ruleRecord) tags { return r.Tags },
+	values: func(r *ruleRecord, name string) ([]string, bool) {
+		switch name {
+		case "security-group-rule-id":
+			return one(r.ID)
+		case "group-id":
+			return one(r.Group)
+		}
+		return nil, false
+	},
+}
+
+func describeSecurityGroupRules(t *tx, in describeRulesInput) (*describeRulesOutput, error) {
+	rules, next, err := choose(selectRules, byID(t.Rules), in.SecurityGroupRuleId, in.query)
+	if err != nil {
+		return nil, err
+	}
+	return &describeRulesOutput{Rules: setOf(rules, t.ruleXML), NextToken: next}, nil
+}

@@ -1,0 +1,213 @@
+package ec2
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+)
+
+const (
+	// retryAfter is the pause before a machine is told again what it failed
+	// to do, where giving up is no choice.
+	retryAfter = 2 * time.Second
+	// rememberTerminated is how long terminated instances are shown (EC2 User
+	// Guide, terminating-instances: "a short while, usually an hour").
+	rememberTerminated = time.Hour
+)
+
+// settle sets to work on everything that is on its way to another state. It is
+// called under the write lock after every change, and only looks: what was
+// begun by a former run is found like what a call has just asked for.
+func (s *State) settle() {
+	t := s.view()
+	for id, i := range t.Instances {
+		if goal := t.goal(i); goal != "" {
+			s.work.run(s.ctx, id, goal, func(ctx context.Context) { s.moveInstance(ctx, id) })
+		}
+	}
+	for id, image := range t.Images {
+		switch {
+		case image.State == imagePending:
+			s.work.run(s.ctx, id, imagePending, func(ctx context.Context) { s.makeImage(ctx, id) })
+		case image.State == imageDeregistered && !t.imageInUse(id):
+			s.work.run(s.ctx, id, imageDeregistered, func(ctx context.Context) { s.removeImage(ctx, id) })
+		}
+	}
+}
+
+// goal names what the instance's machine has to do, empty for nothing.
+func (t *tx) goal(i *instanceRecord) string {
+	switch i.State {
+	case statePending, stateStopping, stateShuttingDown:
+		return i.State
+	case stateRunning:
+		if i.Reboot {
+			return "reboot"
+		}
+		for _, e := range t.enisOf(i.ID) {
+			if e.Attachment.Status != attached {
+				return "plug"
+			}
+		}
+	}
+	return ""
+}
+
+// moveInstance makes the machine do what its instance's state asks for, and
+// notes the outcome unless the state has been changed meanwhile.
+func (s *State) moveInstance(ctx context.Context, id string) {
+	t := s.view()
+	i := t.Instances[id]
+	if i == nil {
+		return
+	}
+	seen, goal, spec := t, t.goal(i), t.spec(i)
+	var err error
+	switch goal {
+	case "":
+		return
+	case statePending:
+		if i.Made {
+			err = s.cfg.Machines.Start(ctx, spec)
+		} else {
+			err = s.cfg.Machines.Launch(ctx, spec)
+		}
+	case stateStopping:
+		err = s.cfg.Machines.Stop(ctx, id)
+	case stateShuttingDown:
+		err = s.cfg.Machines.Terminate(ctx, id)
+	case "reboot":
+		err = s.cfg.Machines.Reboot(ctx, id)
+	case "plug":
+		err = s.plug(ctx, t, i)
+	}
+	if ctx.Err() != nil {
+		return // something else is wanted now, or the lab is closing
+	}
+	if err != nil {
+		s.cfg.Log.Error("moving an instance", "instance", id, "goal", goal, "err", err)
+		if goal == stateStopping || goal == stateShuttingDown {
+			pause(ctx, retryAfter)
+			s.work.again(id)
+			return
+		}
+	}
+	s.note(fmt.Sprintf("the end of %s of %s", goal, id), func(t *tx) error {
+		if i := t.Instances[id]; i != nil && t.goal(i) == goal {
+			t.arrive(i, goal, seen, err)
+			return nil
+		}
+		return errDiscard
+	})
+}
+
+// arrive notes that an instance's machine has done, or failed to do, what it
+// had to when the state was as seen.
+func (t *tx) arrive(i *instanceRecord, goal string, seen *tx, err error) {
+	switch {
+	case goal == statePending && err == nil:
+		i.State, i.Made = stateRunning, true
+	case goal == statePending && i.Made:
+		i.State, i.Reason = stateStopped, reasonLaunchFail
+	case goal == statePending:
+		i.State, i.Reason = stateShuttingDown, reasonLaunchFail
+	case goal == stateStopping:
+		i.State = stateStopped
+	case goal == stateShuttingDown:
+		t.terminated(i)
+	case goal == "reboot":
+		i.Reboot = false
+	case goal == "plug":
+		t.plugged(i, seen, err)
+	}
+}
+
+// terminated gives the instance's interfaces back: those made with it go.
+func (t *tx) terminated(i *instanceRecord) {
+	i.State, i.Ended, i.UserData = stateTerminated, t.now, nil
+	for _, e := range t.enisOf(i.ID) {
+		if e.Attachment.DeleteOnTermination {
+			t.deleteENI(e)
+		} else {
+			e.Attachment = nil
+		}
+	}
+}
+
+// plug makes a running machine's devices follow its attachments.
+func (s *State) plug(ctx context.Context, t *tx, i *instanceRecord) error {
+	hotPlug := s.cfg.Machines.(HotPlug) // or no attachment would change while it runs
+	for _, e := range t.enisOf(i.ID) {
+		var err error
+		switch e.Attachment.Status {
+		case attaching:
+			err = hotPlug.AttachNIC(ctx, i.ID, e.nic())
+		case detaching:
+			err = hotPlug.DetachNIC(ctx, i.ID, e.nic())
+		}
+		if err != nil {
+			return fmt.Errorf("plugging %s: %w", e.ID, err)
+		}
+	}
+	return nil
+}
+
+// plugged ends what plug did with the attachments it saw. After a failure new
+// ones are undone, and those that were to end do so nevertheless: the fabric
+// enforces it.
+func (t *tx) plugged(i *instanceRecord, seen *tx, err error) {
+	for _, e := range t.enisOf(i.ID) {
+		before := seen.ENIs[e.ID]
+		if before == nil || before.Attachment == nil || *before.Attachment != *e.Attachment {
+			continue
+		}
+		switch {
+		case e.Attachment.Status == detaching, e.Attachment.Status == attaching && err != nil:
+			e.Attachment = nil
+		case e.Attachment.Status == attaching:
+			e.Attachment.Status = attached
+		}
+	}
+}
+
+// note writes an outcome down. It can fail when the disk does; the next run
+// then does the work again.
+func (s *State) note(what string, change func(*tx) error) {
+	if err := s.update(nil, change); err != nil {
+		s.cfg.Log.Error("noting "+what, "err", err)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// purge forgets what EC2 forgets.
+func (t *tx) purge() {
+	maps.DeleteFunc(t.Instances, func(_ string, i *instanceRecord) bool {
+		return i.State == stateTerminated && t.now.Sub(i.Ended) > rememberTerminated
+	})
+	maps.DeleteFunc(t.Tokens, func(_ string, r tokenRecord) bool { return t.now.Sub(r.At) > tokenLifetime })
+}
+
+func (e *eniRecord) nic() NIC {
+	return NIC{ENI: e.ID, MAC: e.MAC, DeviceIndex: e.Attachment.DeviceIndex, Device: "eth" + strconv.Itoa(e.Attachment.DeviceIndex)}
+}
+
+// spec is what Machines must know of an instance.
+func (t *tx) spec(i *instanceRecord) Instance {
+	limits := instanceTypes[i.Type]
+	spec := Instance{ID: i.ID, ImageID: i.Image, Type: i.Type, VCPUs: limits.VCPUs, MemoryMB: limits.MemoryGB << 10, State: i.State}
+	for _, e := range t.enisOf(i.ID) {
+		if e.Attachment.DeviceIndex == 0 {
+			spec.Hostname = hostname(e.primary())
+		}
+		spec.NICs = append(spec.NICs, e.nic())
+	}
+	return spec
+}

@@ -1,0 +1,235 @@
+package ec2
+
+import (
+	"slices"
+	"strings"
+)
+
+// tags are a resource's, by key.
+type tags map[string]string
+
+// maxTags is the number of tags a resource may have (EC2 User Guide, Using_Tags).
+const maxTags = 50
+
+type tagXML struct {
+	Key   string `xml:"key"`
+	Value string `xml:"value"`
+}
+
+func (t tags) xml() set[tagXML] {
+	return setOf(sortedKeys(t), func(k string) tagXML { return tagXML{k, t[k]} })
+}
+
+type tagInput struct {
+	Key   string
+	Value *string
+}
+
+type tagSpecification struct {
+	ResourceType string
+	Tag          []tagInput
+}
+
+// tagged is embedded in the requests that tag what they create.
+type tagged struct {
+	TagSpecification []tagSpecification
+}
+
+// tagsFor are the tags for a kind of resource. Tags for a kind that is neither
+// this nor among others are refused.
+func (in tagged) tagsFor(k kind, others ...kind) (tags, error) {
+	t := tags{}
+	for _, spec := range in.TagSpecification {
+		other := func(k kind) bool { return k.tagType == spec.ResourceType }
+		switch {
+		case spec.ResourceType == k.tagType:
+			if err := t.add(spec.Tag); err != nil {
+				return nil, err
+			}
+		case !slices.ContainsFunc(others, other):
+			return nil, invalidParameter("'%s' is not a valid taggable resource type for this operation.", spec.ResourceType)
+		}
+	}
+	return t, nil
+}
+
+// add sets tags (EC2 User Guide, Using_Tags, "Tag restrictions").
+func (t tags) add(in []tagInput) error {
+	for _, tag := range in {
+		switch {
+		case tag.Key == "":
+			return missingParameter("Tag.Key")
+		case strings.HasPrefix(strings.ToLower(tag.Key), "aws:"):
+			return invalidParameter("Tag keys starting with 'aws:' are reserved for internal use")
+		case len([]rune(tag.Key)) > 128:
+			return invalidParameter("Tag key exceeds the maximum length of 128 characters")
+		}
+		value := ""
+		if tag.Value != nil {
+			value = *tag.Value
+		}
+		if len([]rune(value)) > 256 {
+			return invalidParameter("Tag value exceeds the maximum length of 256 characters")
+		}
+		t[tag.Key] = value
+	}
+	if len(t) > maxTags {
+		return fail("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
+	}
+	return nil
+}
+
+// tagHolder is embedded in the records of everything that has tags.
+type tagHolder struct {
+	Tags tags `json:",omitempty"`
+}
+
+func (h *tagHolder) held() *tagHolder { return h }
+
+type taggedResource struct {
+	kind kind
+	*tagHolder
+}
+
+// taggedResources are all, by ID.
+func (t *tx) taggedResources() map[string]taggedResource {
+	all := map[string]taggedResource{}
+	collectTags(all, kindVPC, t.VPCs)
+	collectTags(all, kindSubnet, t.Subnets)
+	collectTags(all, kindGateway, t.Gateways)
+	collectTags(all, kindRouteTable, t.RouteTables)
+	collectTags(all, kindGroup, t.Groups)
+	collectTags(all, kindRule, t.Rules)
+	collectTags(all, kindENI, t.ENIs)
+	collectTags(all, kindAddress, t.Addresses)
+	collectTags(all, kindInstance, t.Instances)
+	collectTags(all, kindImage, t.Images)
+	for _, r := range t.KeyPairs {
+		all[r.ID] = taggedResource{kindKeyPair, &r.tagHolder}
+	}
+	return all
+}
+
+func collectTags[R any, P interface {
+	*R
+	held() *tagHolder
+}](into map[string]taggedResource, k kind, records map[string]*R) {
+	for id, r := range records {
+		into[id] = taggedResource{k, P(r).held()}
+	}
+}
+
+// taggable finds what CreateTags and DeleteTags are about.
+func (t *tx) taggable(id string) (*tagHolder, error) {
+	if r, ok := t.taggedResources()[id]; ok {
+		return r.tagHolder, nil
+	}
+	for _, k := range []kind{kindVPC, kindSubnet, kindGateway, kindRouteTable, kindGroup, kindRule,
+		kindENI, kindAddress, kindInstance, kindImage, kindKeyPair} {
+		if k.check(id) == nil {
+			return nil, k.missing(id)
+		}
+	}
+	return nil, fail("InvalidID", "The ID '%s' is not valid", id)
+}
+
+type createTagsInput struct {
+	dryRun
+	ResourceId []string   `form:",required"`
+	Tag        []tagInput `form:",required"`
+}
+
+func createTags(t *tx, in createTagsInput) (*done, error) {
+	for _, id := range in.ResourceId {
+		resource, err := t.taggable(id)
+		if err != nil {
+			return nil, err
+		}
+		if resource.Tags == nil {
+			resource.Tags = tags{}
+		}
+		if err := resource.Tags.add(in.Tag); err != nil {
+			return nil, err
+		}
+	}
+	return ok()
+}
+
+type deleteTagsInput struct {
+	dryRun
+	ResourceId []string `form:",required"`
+	Tag        []tagInput
+}
+
+// deleteTags deletes a tag whatever its value unless a value is given, which
+// must then match; without tags it deletes all (EC2 API Reference, DeleteTags).
+func deleteTags(t *tx, in deleteTagsInput) (*done, error) {
+	for _, id := range in.ResourceId {
+		resource, err := t.taggable(id)
+		if err != nil {
+			return nil, err
+		}
+		if len(in.Tag) == 0 {
+			resource.Tags = nil
+		}
+		for _, tag := range in.Tag {
+			if v, set := resource.Tags[tag.Key]; set && (tag.Value == nil || *tag.Value == v) {
+				delete(resource.Tags, tag.Key)
+			}
+		}
+	}
+	return ok()
+}
+
+// tagRecord is one tag of one resource, as DescribeTags lists them.
+type tagRecord struct {
+	resource, resourceType, key, value string
+}
+
+type tagDescriptionXML struct {
+	Key          string `xml:"key"`
+	ResourceID   string `xml:"resourceId"`
+	ResourceType string `xml:"resourceType"`
+	Value        string `xml:"value"`
+}
+
+type describeTagsOutput struct {
+	response
+	Tags      set[tagDescriptionXML] `xml:"tagSet"`
+	NextToken string                 `xml:"nextToken,omitempty"`
+}
+
+var selectTags = selection[tagRecord]{
+	kind: kind{name: "tag", prefix: "tag"},
+	id:   func(r *tagRecord) string { return r.resource + " " + r.key },
+	values: func(r *tagRecord, name string) ([]string, bool) {
+		switch name {
+		case "key":
+			return one(r.key)
+		case "value":
+			return one(r.value)
+		case "resource-id":
+			return one(r.resource)
+		case "resource-type":
+			return one(r.resourceType)
+		}
+		return nil, false
+	},
+}
+
+func describeTags(t *tx, in query) (*describeTagsOutput, error) {
+	var all []*tagRecord
+	for id, resource := range t.taggedResources() {
+		for key, value := range resource.Tags {
+			all = append(all, &tagRecord{id, resource.kind.tagType, key, value})
+		}
+	}
+	slices.SortFunc(all, func(a, b *tagRecord) int { return strings.Compare(selectTags.id(a), selectTags.id(b)) })
+	page, next, err := choose(selectTags, all, nil, in)
+	if err != nil {
+		return nil, err
+	}
+	return &describeTagsOutput{NextToken: next, Tags: setOf(page, func(r *tagRecord) tagDescriptionXML {
+		return tagDescriptionXML{r.key, r.resource, r.resourceType, r.value}
+	})}, nil
+}

@@ -1,0 +1,83 @@
+package ec2
+
+import (
+	"context"
+	"time"
+
+	"macaw/internal/lab/vpc"
+)
+
+// Fabric carries the frames. It is told the whole topology before the call
+// that changed it is answered, in the order of the changes. It must not call
+// back into State. An error is logged, and the topology told again with the
+// next change: an API call on AWS does not fail because the data plane does.
+type Fabric interface {
+	SetTopology(vpc.Topology) error
+}
+
+// Machines runs the instances. The calls block until done and are made from
+// goroutines of State's, one at a time for an instance. Each may be made again
+// after a crash, and must then finish what the first one began.
+type Machines interface {
+	// Launch makes and boots a machine. It returns when the machine is
+	// powered on, which is what EC2 calls running, not when it is reachable.
+	Launch(ctx context.Context, i Instance) error
+	// Start boots a stopped machine, perhaps with other network interfaces.
+	Start(ctx context.Context, i Instance) error
+	// Stop shuts a machine down and keeps its disk.
+	Stop(ctx context.Context, instanceID string) error
+	// Reboot restarts the operating system; it may return before it is up.
+	Reboot(ctx context.Context, instanceID string) error
+	// Terminate removes a machine and everything of it. A machine that was
+	// never made, or is gone, is no error.
+	Terminate(ctx context.Context, instanceID string) error
+	// ConsoleOutput is what the machine has printed, the newest 64 KiB.
+	ConsoleOutput(ctx context.Context, instanceID string) ([]byte, error)
+	// CreateImage makes an image of a machine's disk, which is at rest only
+	// if the instance is stopped.
+	CreateImage(ctx context.Context, instanceID, imageID string) error
+	// DeleteImage removes an image that CreateImage made and no machine uses.
+	DeleteImage(ctx context.Context, imageID string) error
+}
+
+// HotPlug is what a Machines may do besides: network interfaces that come and
+// go while the machine runs. Without it they are refused on running instances.
+type HotPlug interface {
+	AttachNIC(ctx context.Context, instanceID string, n NIC) error
+	DetachNIC(ctx context.Context, instanceID string, n NIC) error
+}
+
+// Instance is what Machines must know to run an instance.
+type Instance struct {
+	ID       string // i-...
+	ImageID  string // ami-...
+	Type     string // such as m8i.2xlarge
+	VCPUs    int
+	MemoryMB int    // MiB
+	Hostname string // ip-10-0-0-11, after the primary private address
+	State    string // as EC2 names it: pending, running, ...
+	NICs     []NIC  // in the order of their device indices
+}
+
+// NIC is a network interface of an instance.
+type NIC struct {
+	ENI         string // eni-...
+	MAC         vpc.MAC
+	DeviceIndex int
+	// Device is the name the instance shall see, eth0 for device index 0.
+	Device string
+}
+
+// Image is a machine image that the lab offers. Stock images belong to
+// somebody else, as Debian's do on AWS.
+type Image struct {
+	ID           string // ami-...
+	Name         string
+	Description  string
+	Owner        string // account ID
+	Architecture string // x86_64 or arm64
+	Created      time.Time
+	// Parameters are the public SSM parameters whose value is the image's ID,
+	// such as /aws/service/debian/release/13/latest/amd64.
+	Parameters []string
+}

@@ -1,0 +1,78 @@
+package ec2
+
+import (
+	"bytes"
+	"encoding/xml"
+	"net/http"
+)
+
+// xmlNamespace is on every successful answer, with the slash at its end, and on
+// no error (EC2 API Reference, "Query requests" and "errors-overview").
+const xmlNamespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
+
+// response begins every result: requestId is its first element.
+type response struct {
+	RequestID string `xml:"requestId"`
+}
+
+func (r *response) setRequestID(id string) { r.RequestID = id }
+
+// result is a pointer to a struct that embeds response.
+type result interface{ setRequestID(string) }
+
+// done is the result of calls that have nothing to say.
+type done struct {
+	response
+	Return bool `xml:"return"`
+}
+
+func ok() (*done, error) { return &done{Return: true}, nil }
+
+// set is a list as EC2 writes it: <xxxSet><item>..</item></xxxSet>, present
+// even when it is empty.
+type set[T any] struct {
+	Items []T `xml:"item"`
+}
+
+func setOf[R, T any](records []R, render func(R) T) set[T] {
+	s := set[T]{Items: make([]T, 0, len(records))}
+	for _, r := range records {
+		s.Items = append(s.Items, render(r))
+	}
+	return s
+}
+
+func encodeResult(action, requestID string, r result) ([]byte, error) {
+	r.setRequestID(requestID)
+	start := xml.StartElement{
+		Name: xml.Name{Local: action + "Response"},
+		Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: xmlNamespace}},
+	}
+	b := bytes.NewBufferString(xml.Header)
+	if err := xml.NewEncoder(b).EncodeElement(r, start); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+type errorResponse struct {
+	XMLName   xml.Name `xml:"Response"`
+	Code      string   `xml:"Errors>Error>Code"`
+	Message   string   `xml:"Errors>Error>Message"`
+	RequestID string   `xml:"RequestID"`
+}
+
+func writeError(w http.ResponseWriter, requestID string, e *APIError) {
+	body, err := xml.Marshal(errorResponse{Code: e.Code, Message: e.Message, RequestID: requestID})
+	if err != nil {
+		http.Error(w, "encoding an error", http.StatusInternalServerError)
+		return
+	}
+	writeXML(w, e.Status, append([]byte(xml.Header), body...))
+}
+
+func writeXML(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	w.WriteHeader(status)
+	w.Write(body)
+}

@@ -1,0 +1,138 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// archiveDir is where a machine finds the apt archive of its image.
+const archiveDir = "var/lib/macaw/archive"
+
+// build makes the stock root file system of r in dir/rootfs and fetches the
+// packages that stay outside it into dir/apart. What the tools print goes to
+// log. The caller gives an empty directory and throws it away on an error.
+func build(ctx context.Context, r Recipe, dir string, log *os.File) error {
+	overlay := filepath.Join(dir, "overlay")
+	if err := copyFiles(overlay); err != nil {
+		return err
+	}
+	apart := filepath.Join(dir, "apart")
+	if err := os.MkdirAll(apart, 0o755); err != nil {
+		return err
+	}
+	mirror, err := mirror(ctx)
+	if err != nil {
+		return err
+	}
+	root := filepath.Join(dir, "rootfs")
+	// The hooks run with the image's root as $1 and with an apt configuration
+	// that resolves packages for the image but fetches them as the host does.
+	args := []string{
+		"--mode=root", "--format=directory", "--variant=minbase",
+		"--skip=cleanup/apt/lists",
+		"--aptopt=Acquire::Languages \"none\"",
+		"--aptopt=APT::Install-Recommends \"false\"",
+		"--include=" + strings.Join(base, ","),
+	}
+	if len(r.Archive) > 0 {
+		args = append(args, "--customize-hook="+archiveHook(r.Archive))
+	}
+	if len(r.Apart) > 0 {
+		args = append(args, "--customize-hook="+apartHook(r.Apart, apart))
+	}
+	args = append(args,
+		// mmdebstrap's own sources name the mirror; a machine has its archive.
+		`--customize-hook=rm -f "$1"/etc/apt/sources.list.d/*`,
+		"--customize-hook=sync-in "+overlay+" /",
+		// Identities belong to a machine, not to an image.
+		`--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname "$1"/etc/resolv.conf && : > "$1"/etc/machine-id`,
+		`--customize-hook=rm -rf "$1"/var/lib/apt/lists && mkdir -p "$1"/var/lib/apt/lists/partial && ln -sf ../run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf`,
+		r.Suite, root, mirror)
+	cmd := exec.CommandContext(ctx, "mmdebstrap", args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "SOURCE_DATE_EPOCH=0")
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Run(); err != nil {
+		if errors.Is(err, exec.ErrNotFound) {
+			return fmt.Errorf("building the stock image: mmdebstrap is not installed: %w", err)
+		}
+		return fmt.Errorf("building the stock image: mmdebstrap: %w (its output is in %s)", err, log.Name())
+	}
+	return os.RemoveAll(overlay)
+}
+
+// archiveHook fetches packages with their dependencies and makes them a flat
+// apt archive inside the image.
+func archiveHook(packages []string) string {
+	return `set -e
+export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
+apt-get --yes --download-only --no-install-recommends install ` + strings.Join(packages, " ") + `
+mkdir -p "$1/` + archiveDir + `"
+mv "$1"/var/cache/apt/archives/*.deb "$1/` + archiveDir + `/"
+unset APT_CONFIG
+cd "$1/` + archiveDir + `"
+apt-ftparchive packages . > Packages
+apt-ftparchive release . > Release`
+}
+
+// apartHook fetches packages, with what the image lacks of their dependencies,
+// to a directory of the host.
+func apartHook(packages []string, dir string) string {
+	return `set -e
+export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
+apt-get --yes --download-only --reinstall --no-install-recommends install ` + strings.Join(packages, " ") + `
+mv "$1"/var/cache/apt/archives/*.deb "` + dir + `/"`
+}
+
+// mirror is the Debian mirror that this host itself uses, so that a proxy or
+// a local mirror set up once serves the lab too.
+func mirror(ctx context.Context) (string, error) {
+	if m := os.Getenv("MACAW_DEBIAN_MIRROR"); m != "" {
+		return m, nil
+	}
+	const fallback = "http://deb.debian.org/debian"
+	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(ORIGIN) $(SUITE) $(REPO_URI)", "Created-By: Packages").Output()
+	if err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		return fallback, nil
+	}
+	return pickMirror(string(out), fallback), nil
+}
+
+// pickMirror finds the address of the main Debian archive in the lines
+// "origin suite address" that apt prints, and skips the security archive,
+// which holds only part of a release.
+func pickMirror(targets, fallback string) string {
+	for line := range strings.Lines(targets) {
+		f := strings.Fields(line)
+		if len(f) == 3 && f[0] == "Debian" && !strings.Contains(f[1], "security") {
+			return strings.TrimSuffix(f[2], "/")
+		}
+	}
+	return fallback
+}
+
+// copyFiles lays the embedded tree down in dir.
+func copyFiles(dir string) error {
+	return fs.WalkDir(files, "files", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(dir, strings.TrimPrefix(path, "files"))
+		if d.IsDir() {
+			return os.MkdirAll(to, 0o755)
+		}
+		b, err := files.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, b, 0o644)
+	})
+}

@@ -1,0 +1,64 @@
+package imds
+
+import "time"
+
+// Source says what an instance may know about itself.
+type Source interface {
+	// Metadata returns the instance that a network interface is attached to;
+	// ok is false when it is attached to none.
+	Metadata(eni string) (i Instance, ok bool)
+}
+
+// Instance is what the service tells an instance about itself. Empty values
+// have no key in the tree.
+type Instance struct {
+	ID           string
+	ImageID      string
+	Type         string
+	Architecture string // x86_64
+	Account      string
+	Region       string
+	Zone         string
+	ZoneID       string
+	Reservation  string
+	LaunchIndex  int
+	Launched     time.Time
+	PrivateDNS   string // such as ip-10-0-0-11.ec2.internal
+	PublicDNS    string
+	KeyName      string
+	PublicKey    string // one line as in authorized_keys
+	UserData     []byte // nil if there is none
+	NICs         []NIC  // in the order of device indices, the primary first
+	Options      Options
+	// Tags are shown only if the options say so.
+	Tags map[string]string
+}
+
+// Options are the instance's metadata options (EC2 API Reference,
+// InstanceMetadataOptionsResponse).
+type Options struct {
+	Disabled      bool // the service answers 403
+	TokenOptional bool // requests without a token are answered, as in version 1
+	HopLimit      int  // of the answer to a token request, 1 to 64
+	ShowTags      bool
+}
+
+// NIC is a network interface of the instance.
+type NIC struct {
+	ENI         string
+	MAC         string
+	DeviceIndex int
+	Addresses   []string // private IPv4, the primary first
+	// Public maps a private address to its Elastic IP.
+	Public     map[string]string
+	PrivateDNS string
+	PublicDNS  string
+	Subnet     string
+	SubnetCIDR string
+	VPC        string
+	VPCCIDRs   []string
+	Groups     []Group
+}
+
+// Group is a security group of a network interface.
+type Group struct{ ID, Name string }

@@ -1,0 +1,201 @@
+package machine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"macaw/internal/lab/namespace"
+)
+
+// Signals that systemd as init understands (systemd(1), "Signals"); the
+// numbers count from glibc's SIGRTMIN, which is 34.
+const (
+	sigPowerOff = syscall.Signal(34 + 4)
+	sigReboot   = syscall.Signal(34 + 5)
+)
+
+// Manager keeps the machines of one lab in a directory.
+type Manager struct {
+	Dir string
+	// Supervisor is the command line that runs Supervise on the folder given
+	// as one more argument.
+	Supervisor []string
+}
+
+func (m *Manager) folder(id string) folder { return folder(filepath.Join(m.Dir, id)) }
+
+// Create makes the machine's folder and its network namespace. It does not
+// boot. Creating a machine that is there does nothing.
+func (m *Manager) Create(spec Spec) error {
+	f := m.folder(spec.ID)
+	if err := os.MkdirAll(string(f), 0o755); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(spec, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(f.spec(), b, 0o600); err != nil {
+		return err
+	}
+	return namespace.Add(Namespace(spec.ID))
+}
+
+// Start boots a machine that was created. The process that runs it belongs to
+// a session of its own, so neither a signal to this process nor its end
+// reaches it. Starting a running machine does nothing.
+func (m *Manager) Start(ctx context.Context, id string) error {
+	f := m.folder(id)
+	if f.running() {
+		return nil
+	}
+	log, err := os.OpenFile(f.console(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(m.Supervisor[0], append(m.Supervisor[1:], string(f))...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting machine %s: %w", id, err)
+	}
+	// Reap it if it ends while this process lives.
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for !f.running() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-ended:
+			return fmt.Errorf("starting machine %s: its supervisor ended: %w: %s", id, err, m.lastLine(f))
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// Specs returns every machine that there is.
+func (m *Manager) Specs() ([]Spec, error) {
+	entries, err := os.ReadDir(m.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var specs []Spec
+	for _, e := range entries {
+		spec, err := m.folder(e.Name()).read()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // half made, or half removed
+		}
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, spec)
+	}
+	return specs, nil
+}
+
+// Running says whether the machine is powered on.
+func (m *Manager) Running(id string) bool { return m.folder(id).running() }
+
+// Reboot asks the machine's init to reboot.
+func (m *Manager) Reboot(id string) error {
+	if err := m.folder(id).signal(sigReboot); err != nil {
+		return fmt.Errorf("rebooting machine %s: %w", id, err)
+	}
+	return nil
+}
+
+// Stop asks the machine's init to power off and pulls the plug after grace.
+func (m *Manager) Stop(ctx context.Context, id string, grace time.Duration) error {
+	f := m.folder(id)
+	if grace > 0 {
+		if err := f.signal(sigPowerOff); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("stopping machine %s: %w", id, err)
+		}
+		if m.wait(ctx, f, grace) == nil {
+			return nil
+		}
+	}
+	if err := f.signal(syscall.SIGKILL); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("stopping machine %s: %w", id, err)
+	}
+	if err := m.wait(ctx, f, 10*time.Second); err != nil {
+		return fmt.Errorf("stopping machine %s: %w", id, err)
+	}
+	return nil
+}
+
+// Wait returns when the machine is powered off.
+func (m *Manager) Wait(ctx context.Context, id string) error {
+	return m.wait(ctx, m.folder(id), 0)
+}
+
+func (m *Manager) wait(ctx context.Context, f folder, limit time.Duration) error {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	for f.running() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// Upper is the directory with what the machine has changed on its image.
+func (m *Manager) Upper(id string) string { return m.folder(id).upper() }
+
+// Destroy pulls the plug and removes everything of the machine: its namespace
+// with the devices in it, its mount, its files. It may be called again.
+func (m *Manager) Destroy(ctx context.Context, id string) error {
+	f := m.folder(id)
+	if err := m.Stop(ctx, id, 0); err != nil {
+		return err
+	}
+	unmount(f.root())
+	if err := namespace.Delete(Namespace(id)); err != nil {
+		return err
+	}
+	return os.RemoveAll(string(f))
+}
+
+// Console returns what the machine has printed, at most the last max bytes.
+func (m *Manager) Console(id string, max int64) ([]byte, error) {
+	file, err := os.Open(m.folder(id).console())
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if st, err := file.Stat(); err == nil && st.Size() > max {
+		if _, err := file.Seek(-max, 2); err != nil {
+			return nil, err
+		}
+	}
+	var b bytes.Buffer
+	_, err = b.ReadFrom(file)
+	return b.Bytes(), err
+}
+
+func (m *Manager) lastLine(f folder) string {
+	b, _ := os.ReadFile(f.console())
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return lines[len(lines)-1]
+}

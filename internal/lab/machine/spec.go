@@ -1,0 +1,68 @@
+package machine
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Spec is what a machine is made of. It is written down in the machine's
+// folder, where the supervisor reads it.
+type Spec struct {
+	// ID is the instance ID, such as i-0123456789abcdef0.
+	ID string
+	// Layers are the directories of the image, the topmost first.
+	Layers []string
+	// Hostname is what the machine is called before cloud-init names it.
+	Hostname string
+	// NICs are the devices in the machine's namespace. Who carries their
+	// frames makes them; here they are written down so that a daemon that is
+	// started again finds them.
+	NICs []NIC
+}
+
+// NIC is a network interface of a machine.
+type NIC struct {
+	ENI    string // eni-...
+	Device string // eth0
+	MAC    [6]byte
+}
+
+// Namespace is the name of the machine's network namespace.
+func Namespace(id string) string { return "mcw-" + id }
+
+// folder is where everything of one machine lies.
+type folder string
+
+func (f folder) path(name string) string { return filepath.Join(string(f), name) }
+func (f folder) spec() string            { return f.path("machine.json") }
+func (f folder) upper() string           { return f.path("upper") }
+func (f folder) work() string            { return f.path("work") }
+func (f folder) root() string            { return f.path("root") }
+func (f folder) console() string         { return f.path("console.log") }
+func (f folder) lock() string            { return f.path("running.lock") }
+func (f folder) leader() string          { return f.path("nspawn.pid") }
+
+func (f folder) read() (Spec, error) {
+	b, err := os.ReadFile(f.spec())
+	if err != nil {
+		return Spec{}, err
+	}
+	var s Spec
+	if err := json.Unmarshal(b, &s); err != nil {
+		return Spec{}, fmt.Errorf("reading %s: %w", f.spec(), err)
+	}
+	return s, nil
+}
+
+// overlay is the option string of the machine's overlay mount.
+func (f folder) overlay(layers []string) (string, error) {
+	for _, l := range layers {
+		if strings.ContainsAny(l, ":,\\") {
+			return "", fmt.Errorf("mounting %s: overlayfs can't take the path %q", f.root(), l)
+		}
+	}
+	return fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", strings.Join(layers, ":"), f.upper(), f.work()), nil
+}

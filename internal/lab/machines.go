@@ -1,0 +1,169 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"macaw/internal/lab/ec2"
+	"macaw/internal/lab/image"
+	"macaw/internal/lab/machine"
+	"macaw/internal/lab/namespace"
+	"macaw/internal/lab/vpc"
+)
+
+// shutdownGrace is how long a machine may take to power off before the plug is
+// pulled.
+const shutdownGrace = 90 * time.Second
+
+// consoleSize is how much of a console EC2 shows, in bytes (EC2 API Reference,
+// GetConsoleOutput).
+const consoleSize = 64 << 10
+
+// machines runs EC2's instances as machines whose NICs are the fabric's.
+type machines struct {
+	manager *machine.Manager
+	images  image.Store
+	wires   *vpc.Switch
+	log     *slog.Logger
+	// poweredOff is told of a machine that has ended, whoever ended it.
+	poweredOff func(instanceID string)
+	ctx        context.Context
+}
+
+// Launch makes and boots a machine.
+func (m *machines) Launch(ctx context.Context, i ec2.Instance) error {
+	img, err := m.images.Get(i.ImageID)
+	if err != nil {
+		return err
+	}
+	spec := machine.Spec{ID: i.ID, Layers: img.Layers, Hostname: i.Hostname}
+	for _, n := range i.NICs {
+		spec.NICs = append(spec.NICs, machine.NIC{ENI: n.ENI, Device: n.Device, MAC: n.MAC})
+	}
+	if err := m.manager.Create(spec); err != nil {
+		return err
+	}
+	if err := m.plug(spec); err != nil {
+		return err
+	}
+	if err := m.manager.Start(ctx, i.ID); err != nil {
+		return err
+	}
+	go m.watch(i.ID)
+	return nil
+}
+
+// Start boots a machine that was stopped; its disk is as it was.
+func (m *machines) Start(ctx context.Context, i ec2.Instance) error { return m.Launch(ctx, i) }
+
+// plug gives a machine its devices and connects them to the fabric.
+func (m *machines) plug(spec machine.Spec) error {
+	for _, n := range spec.NICs {
+		port := vpc.ENIPort(n.ENI)
+		if m.wires.Attached(port) {
+			continue
+		}
+		tap, err := vpc.OpenTAP(vpc.DeviceConfig{
+			Namespace: namespace.Path(machine.Namespace(spec.ID)), Name: n.Device, MAC: n.MAC, MTU: jumbo,
+		})
+		if err != nil {
+			return fmt.Errorf("giving machine %s its %s: %w", spec.ID, n.Device, err)
+		}
+		if err := m.wires.Attach(port, tap); err != nil {
+			return errors.Join(err, tap.Close())
+		}
+	}
+	return nil
+}
+
+// unplug disconnects a machine's devices.
+func (m *machines) unplug(id string) error {
+	specs, err := m.manager.Specs()
+	if err != nil {
+		return err
+	}
+	for _, s := range specs {
+		if s.ID != id {
+			continue
+		}
+		for _, n := range s.NICs {
+			err = errors.Join(err, m.wires.Detach(vpc.ENIPort(n.ENI)))
+		}
+	}
+	return err
+}
+
+// adopt connects the machines that ran on while there was no daemon, and
+// reports those that ended meanwhile.
+func (m *machines) adopt() error {
+	specs, err := m.manager.Specs()
+	if err != nil {
+		return err
+	}
+	for _, s := range specs {
+		if !m.manager.Running(s.ID) {
+			m.poweredOff(s.ID)
+			continue
+		}
+		if err := m.plug(s); err != nil {
+			return err
+		}
+		go m.watch(s.ID)
+	}
+	return nil
+}
+
+// watch reports when a machine has ended.
+func (m *machines) watch(id string) {
+	if m.manager.Wait(m.ctx, id) == nil {
+		m.poweredOff(id)
+	}
+}
+
+// Stop shuts a machine down.
+func (m *machines) Stop(ctx context.Context, id string) error {
+	return m.manager.Stop(ctx, id, shutdownGrace)
+}
+
+// Reboot restarts a machine's operating system.
+func (m *machines) Reboot(_ context.Context, id string) error { return m.manager.Reboot(id) }
+
+// Terminate removes a machine and everything of it.
+func (m *machines) Terminate(ctx context.Context, id string) error {
+	if err := m.unplug(id); err != nil {
+		m.log.Warn("disconnecting a machine", "instance", id, "error", err)
+	}
+	return m.manager.Destroy(ctx, id)
+}
+
+// ConsoleOutput is what a machine has printed.
+func (m *machines) ConsoleOutput(_ context.Context, id string) ([]byte, error) {
+	return m.manager.Console(id, consoleSize)
+}
+
+// CreateImage makes an image of a machine's disk.
+func (m *machines) CreateImage(ctx context.Context, instanceID, imageID string) error {
+	specs, err := m.manager.Specs()
+	if err != nil {
+		return err
+	}
+	for _, s := range specs {
+		if s.ID == instanceID {
+			parent, err := m.images.Of(s.Layers)
+			if err != nil {
+				return err
+			}
+			_, err = m.images.Snapshot(ctx, imageID, m.manager.Upper(instanceID), parent)
+			return err
+		}
+	}
+	return fmt.Errorf("making an image of machine %s: there is none", instanceID)
+}
+
+// DeleteImage removes an image.
+func (m *machines) DeleteImage(_ context.Context, imageID string) error {
+	return m.images.Remove(imageID)
+}

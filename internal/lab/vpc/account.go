@@ -1,0 +1,87 @@
+package vpc
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// record is what the fabric keeps about a port from one topology to the next.
+type record struct {
+	account
+	flows     flowTable
+	fragments [2]fragmentCache // by direction
+}
+
+// account counts frames at a port.
+type account struct {
+	at            Port
+	frames, bytes [2]atomic.Uint64
+	drops         [2][reasonCount]atomic.Uint64
+}
+
+func (a *account) accept(d Direction, bytes int) {
+	a.frames[d].Add(1)
+	a.bytes[d].Add(uint64(bytes))
+}
+
+// Traffic counts what passed.
+type Traffic struct {
+	Frames, Bytes uint64
+}
+
+// DropCount counts the frames dropped in a direction for a reason.
+type DropCount struct {
+	Direction Direction
+	Reason    Reason
+	Frames    uint64
+}
+
+// Counters are a port's since the fabric began, or the ENI did.
+type Counters struct {
+	Port Port // ENI "" stands for frames from ports whose ENI does not exist
+	// Sent counts frames from the port that the fabric took and passed on or
+	// answered; one that is dropped at its receiver counts as sent and, there, as
+	// a drop. Received counts frames handed to the port.
+	Sent, Received Traffic
+	Drops          []DropCount // without zeros, in a fixed order
+}
+
+// Counters returns the counters of all ports, sorted.
+func (f *Fabric) Counters() []Counters {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var all []Counters
+	for p, r := range f.records {
+		c := Counters{
+			Port:     p,
+			Sent:     Traffic{r.frames[Egress].Load(), r.bytes[Egress].Load()},
+			Received: Traffic{r.frames[Ingress].Load(), r.bytes[Ingress].Load()},
+		}
+		for d := range r.drops {
+			for why := range r.drops[d] {
+				if n := r.drops[d][why].Load(); n > 0 {
+					c.Drops = append(c.Drops, DropCount{Direction(d), Reason(why), n})
+				}
+			}
+		}
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b Counters) int {
+		return cmp.Or(cmp.Compare(a.Port.Kind, b.Port.Kind), cmp.Compare(a.Port.ENI, b.Port.ENI))
+	})
+	return all
+}
+
+// undelivered counts a delivery that the edge could not make.
+func (f *Fabric) undelivered(d Delivery, why Reason, now time.Time) {
+	f.mu.Lock()
+	r := f.records[d.To]
+	f.mu.Unlock()
+	if r == nil {
+		r = f.unknown
+	}
+	r.drops[Ingress][why].Add(1)
+	f.log.add(now, d.To, Ingress, why, d.Frame, d.To.Kind != PortENI)
+}

@@ -1,0 +1,67 @@
+package vpc
+
+const (
+	arpLen     = 28
+	arpRequest = 1
+	arpReply   = 2
+)
+
+// arpHeader is what Ethernet and IPv4 make of an ARP packet's first six bytes.
+var arpHeader = [6]byte{0, 1, 8, 0, 6, 4}
+
+// arp answers as the mapping service does: from what is registered, and without
+// the request being seen by anybody (Logical Separation on AWS whitepaper).
+func (ps *pass) arp(n *nic, frame []byte) {
+	if len(frame) < etherLen+arpLen || [6]byte(frame[etherLen:]) != arpHeader {
+		ps.drop(n.record, Egress, ReasonMalformed, frame, false)
+		return
+	}
+	b := frame[etherLen : etherLen+arpLen]
+	sender, target := getAddr(b[14:]), getAddr(b[24:])
+	probe := sender == 0 // RFC 5227: duplicate address detection
+	why := ReasonNone
+	var answer MAC
+	switch {
+	case MAC(b[8:14]) != n.mac:
+		why = ReasonARPSenderMAC
+	case n.check && !probe && !n.owns(sender):
+		why = ReasonARPSenderAddress
+	case sender == target && !probe:
+		why = ReasonARPGratuitous
+	case get16(b[6:]) != arpRequest:
+		why = ReasonARPReply
+	default:
+		var ok bool
+		if answer, ok = n.seg.resolve(target); !ok {
+			why = ReasonARPUnregistered
+		}
+	}
+	if why != ReasonNone {
+		ps.drop(n.record, Egress, why, frame, false)
+		return
+	}
+	n.accept(Egress, len(frame))
+	copy(frame, n.mac[:])
+	copy(frame[6:], answer[:])
+	put16(b[6:], arpReply)
+	copy(b[8:], answer[:])
+	putAddr(b[14:], target)
+	copy(b[18:], n.mac[:])
+	putAddr(b[24:], sender)
+	ps.deliver(n, frame[:etherLen+arpLen])
+}
+
+// resolve returns the MAC by which an address is reached on the subnet's link:
+// the router's own, that of the ENI that has registered the address, also for
+// its owner who probes for a duplicate, and the router's for services, which
+// instances reach without a route (DHCP may name a resolver on the link, and
+// Amazon Linux has an on-link route to 169.254.169.254).
+func (s *segment) resolve(a addr4) (MAC, bool) {
+	if a == s.gateway || isService(a) || a == s.net.resolver {
+		return s.gatewayMAC, true
+	}
+	if n := s.net.nics[a]; n != nil && n.seg == s && n.attached {
+		return n.mac, true
+	}
+	return MAC{}, false
+}

@@ -1,0 +1,43 @@
+package vpc
+
+import "encoding/binary"
+
+// sum adds 16-bit words to a partial Internet checksum (RFC 1071).
+func sum(partial uint32, b []byte) uint32 {
+	for len(b) >= 2 {
+		partial += uint32(b[0])<<8 | uint32(b[1])
+		b = b[2:]
+	}
+	if len(b) == 1 {
+		partial += uint32(b[0]) << 8
+	}
+	return partial
+}
+
+// fold returns the checksum of a partial sum.
+func fold(partial uint32) uint16 {
+	for partial > 0xffff {
+		partial = partial>>16 + partial&0xffff
+	}
+	return ^uint16(partial)
+}
+
+// mend16 changes a checksum as one covered word changes: HC' = ~(~HC + ~m + m'),
+// RFC 1624 equation 3.
+func mend16(check, old, new uint16) uint16 {
+	return fold(uint32(^check) + uint32(^old) + uint32(new))
+}
+
+// mend32 is mend16 for two adjacent words.
+func mend32(check uint16, old, new addr4) uint16 {
+	return fold(uint32(^check) +
+		uint32(^uint16(old>>16)) + uint32(^uint16(old)) +
+		uint32(new>>16) + uint32(new&0xffff))
+}
+
+func get16(b []byte) uint16    { return binary.BigEndian.Uint16(b) }
+func put16(b []byte, v uint16) { binary.BigEndian.PutUint16(b, v) }
+func getAddr(b []byte) addr4   { return addr4(binary.BigEndian.Uint32(b)) }
+func putAddr(b []byte, a addr4) {
+	binary.BigEndian.PutUint32(b, uint32(a))
+}

@@ -1,0 +1,89 @@
+package vpc
+
+const (
+	offSource      = 12 // in an IPv4 header
+	offDestination = 16
+)
+
+// translateSource gives the packet another source. An ICMP error from that
+// source quotes a packet that was sent to it, so the quoted destination changes
+// with it (RFC 5508, section 4.2).
+func (p *packet) translateSource(to addr4) {
+	from := p.src
+	p.rewrite(offSource, from, to)
+	p.src = to
+	p.rewriteQuoted(offDestination, from, to)
+}
+
+// translateDestination gives the packet another destination, and the packet
+// quoted in an ICMP error another source.
+func (p *packet) translateDestination(to addr4) {
+	from := p.dst
+	p.rewrite(offDestination, from, to)
+	p.dst = to
+	p.rewriteQuoted(offSource, from, to)
+}
+
+func (p *packet) rewrite(off int, from, to addr4) {
+	ip := p.ip()
+	putAddr(ip[off:], to)
+	put16(ip[10:], mend32(get16(ip[10:]), from, to))
+	if p.offset == 0 {
+		mendTransport(p.proto, ip[p.head:], from, to)
+	}
+}
+
+// mendTransport changes the transport checksum as an address of its pseudo
+// header changes. It returns the offset of the checksum and its old value, or
+// false if there is none to change.
+func mendTransport(proto uint8, l4 []byte, from, to addr4) (off int, old uint16, ok bool) {
+	switch proto {
+	case protoTCP:
+		off = 16
+	case protoUDP:
+		off = 6
+	default:
+		return 0, 0, false // the ICMP checksum does not cover addresses
+	}
+	if len(l4) < off+2 {
+		return 0, 0, false
+	}
+	old = get16(l4[off:])
+	if proto == protoUDP && old == 0 {
+		return 0, 0, false // sent without a checksum (RFC 768)
+	}
+	sum := mend32(old, from, to)
+	if proto == protoUDP && sum == 0 {
+		sum = 0xffff
+	}
+	put16(l4[off:], sum)
+	return off, old, true
+}
+
+// rewriteQuoted changes an address in the packet that an ICMP error quotes,
+// and every checksum that covers it: the quoted header's, the quoted transport's
+// where it is in the quote, and the error's own.
+func (p *packet) rewriteQuoted(off int, from, to addr4) {
+	q, ok := p.quoted()
+	if !ok {
+		return
+	}
+	icmp := p.l4()
+	ip := icmp[8:]
+	if getAddr(ip[off:]) != from {
+		return
+	}
+	check := get16(icmp[2:])
+	putAddr(ip[off:], to)
+	check = mend32(check, from, to)
+	old := get16(ip[10:])
+	put16(ip[10:], mend32(old, from, to))
+	check = mend16(check, old, get16(ip[10:]))
+	if q.offset == 0 {
+		l4 := ip[q.head:]
+		if at, old, ok := mendTransport(q.proto, l4, from, to); ok {
+			check = mend16(check, old, get16(l4[at:]))
+		}
+	}
+	put16(icmp[2:], check)
+}

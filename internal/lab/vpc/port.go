@@ -1,0 +1,107 @@
+package vpc
+
+// PortKind says what is at the other end of a port.
+type PortKind uint8
+
+// The kinds of port. An ENI speaks Ethernet; the Internet and the services
+// speak bare IPv4, because nothing about their link is part of a VPC.
+const (
+	PortENI PortKind = iota
+	PortInternet
+	PortServices
+)
+
+// Port is one edge of the fabric. It is comparable.
+type Port struct {
+	Kind PortKind
+	ENI  string // the ENI's ID; empty for other kinds
+}
+
+// The two ports that exist once.
+var (
+	// Internet carries raw IPv4 packets between Internet gateways and the
+	// Internet.
+	Internet = Port{Kind: PortInternet}
+	// Services carries raw IPv4 packets between ENIs and the link-local
+	// services: instance metadata, DNS and time.
+	Services = Port{Kind: PortServices}
+)
+
+// ENIPort returns the port of an ENI. Its frames are Ethernet frames without
+// frame check sequence.
+func ENIPort(id string) Port { return Port{Kind: PortENI, ENI: id} }
+
+// String returns the ENI's ID, "internet" or "services".
+func (p Port) String() string {
+	switch p.Kind {
+	case PortInternet:
+		return "internet"
+	case PortServices:
+		return "services"
+	}
+	return p.ENI
+}
+
+// Direction is seen from the instance, as in the rules of a security group.
+type Direction uint8
+
+// The two directions. What arrives from the Internet or the services and finds
+// no ENI counts as ingress of that port.
+const (
+	Egress Direction = iota
+	Ingress
+)
+
+// String returns "egress" or "ingress".
+func (d Direction) String() string {
+	if d == Egress {
+		return "egress"
+	}
+	return "ingress"
+}
+
+func (d Direction) opposite() Direction { return 1 - d }
+
+// Delivery is a frame or packet and the port it goes to.
+type Delivery struct {
+	To    Port
+	Frame []byte
+}
+
+// Output is what became of a frame. Its memory is used again by the next
+// Forward that is given the same Output; the zero value is ready for use.
+type Output struct {
+	// Deliveries holds the frame as its receiver gets it, or its fragments, or
+	// the fabric's answer to the sender, or nothing.
+	Deliveries []Delivery
+	// Reason is why the frame, or a fragment of it, went no further; ReasonNone
+	// if it was delivered or answered.
+	Reason Reason
+
+	work []byte // the frame under way: always an Ethernet header, then the packet
+	side []byte // answers and fragments
+}
+
+func (o *Output) reset() {
+	o.Deliveries = o.Deliveries[:0]
+	o.Reason = ReasonNone
+}
+
+// load copies a frame into the working buffer, pad bytes from its beginning.
+func (o *Output) load(frame []byte, pad int) []byte {
+	n := pad + len(frame)
+	if cap(o.work) < n {
+		o.work = make([]byte, max(n, 2048))
+	}
+	o.work = o.work[:n]
+	copy(o.work[pad:], frame)
+	return o.work
+}
+
+// aside returns n bytes apart from the working buffer, holding anything.
+func (o *Output) aside(n int) []byte {
+	if cap(o.side) < n {
+		o.side = make([]byte, max(n, 2048))
+	}
+	return o.side[:n]
+}

@@ -1,0 +1,74 @@
+package vpc
+
+// route passes on a packet that an ENI sent to its subnet's router.
+//
+// The router leaves the TTL alone: traceroute within a VPC shows no hop for it.
+func (ps *pass) route(n *nic, p *packet) {
+	s := n.seg
+	why := ReasonNone
+	switch {
+	case p.dst == broadcastAddr:
+		why = ReasonBroadcast
+	case p.dst.multicast():
+		why = ReasonMulticast
+	case isLinkLocal(p.dst):
+		why = ReasonLinkLocal
+	case p.dst == s.gateway:
+		why = ReasonRouter
+	}
+	if why != ReasonNone {
+		ps.drop(n.record, Egress, why, p.frame, false)
+		return
+	}
+	h := s.lookup(p.dst)
+	if h == nil {
+		ps.drop(n.record, Egress, ReasonNoRoute, p.frame, false)
+		return
+	}
+	var target *nic
+	switch h.kind {
+	case TargetLocal:
+		if target = s.net.nics[p.dst]; target == nil || !target.attached {
+			why = ReasonUnassigned
+		}
+	case TargetENI:
+		// The target must have SourceDestCheck off, unless the packet is for
+		// itself (VPC User Guide, route-table-options, middlebox appliances).
+		// A route whose target is gone or detached is a blackhole (EC2 API
+		// Reference, Route).
+		switch target = h.nic; {
+		case target == nil || !target.attached:
+			why = ReasonBlackhole
+		case target.check && !target.owns(p.dst):
+			why = ReasonTargetSourceDestCheck
+		}
+	case TargetInternetGateway:
+		if s.net.igw == "" || s.net.igw != h.igw {
+			ps.drop(n.record, Egress, ReasonNoInternetGateway, p.frame, false)
+			return
+		}
+		ps.toInternet(n, p)
+		return
+	default:
+		why = ReasonBlackhole
+	}
+	if why != ReasonNone {
+		ps.drop(n.record, Egress, why, p.frame, false)
+		return
+	}
+	n.accept(Egress, len(p.frame))
+	p.setMACs(target.mac, target.seg.gatewayMAC)
+	ps.arrive(target, p)
+}
+
+// lookup returns the route with the longest matching prefix (VPC User Guide,
+// route-tables-priority), or nil. A table has 500 entries at most by default,
+// and few in practice, so the list is the fastest structure.
+func (s *segment) lookup(a addr4) *hop {
+	for i := range s.routes {
+		if h := &s.routes[i]; a&h.mask == h.base {
+			return h
+		}
+	}
+	return nil
+}

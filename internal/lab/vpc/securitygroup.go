@@ -1,0 +1,177 @@
+package vpc
+
+import (
+	"fmt"
+	"time"
+)
+
+// filter is a rule of a security group.
+type filter struct {
+	proto      int
+	from, to   int // as in Rule
+	base, mask addr4
+	members    map[addr4]struct{} // of the group named, instead of base and mask
+}
+
+// addRules compiles the security groups into each ENI. What an ENI's groups
+// allow is allowed by any of them (VPC User Guide, security-group-rules).
+func (c *compiler) addRules(t Topology) error {
+	groups := make(map[string]*SecurityGroup)
+	for i := range t.SecurityGroups {
+		g := &t.SecurityGroups[i]
+		if groups[g.ID] != nil {
+			return fmt.Errorf("compiling security group %s: listed twice", g.ID)
+		}
+		groups[g.ID] = g
+	}
+	type compiled struct {
+		group string
+		rules [2][]filter
+	}
+	cache := make(map[string]*compiled)
+	for _, e := range t.ENIs {
+		n := c.nics[e.ID]
+		for _, id := range e.SecurityGroups {
+			g := groups[id]
+			if g == nil || g.VPC != n.seg.net.id {
+				return fmt.Errorf("compiling ENI %s: no security group %q in %s", e.ID, id, n.seg.net.id)
+			}
+			k := cache[id]
+			if k == nil {
+				k = &compiled{group: id}
+				for d, rules := range [2][]Rule{Egress: g.Egress, Ingress: g.Ingress} {
+					fs, err := n.seg.net.filters(rules)
+					if err != nil {
+						return fmt.Errorf("compiling the %s rules of security group %s: %w", Direction(d), id, err)
+					}
+					k.rules[d] = fs
+				}
+				cache[id] = k
+			}
+			for d := range n.rules {
+				n.rules[d] = append(n.rules[d], k.rules[d]...)
+			}
+		}
+	}
+	return nil
+}
+
+func (v *network) filters(rules []Rule) ([]filter, error) {
+	var fs []filter
+	for _, r := range rules {
+		f := filter{proto: r.Protocol, from: r.FromPort, to: r.ToPort}
+		switch {
+		case r.Group != "" && r.CIDR.IsValid():
+			return nil, fmt.Errorf("a rule names both %s and %s", r.Group, r.CIDR)
+		case r.Group != "":
+			// A group stands for the private addresses of its ENIs (VPC User
+			// Guide, security-group-rules), so what comes by way of an
+			// Internet gateway does not match it.
+			if f.members = v.groups[r.Group]; f.members == nil {
+				continue // nobody is in it
+			}
+		case !r.CIDR.IsValid():
+			return nil, fmt.Errorf("a rule names neither a group nor a CIDR")
+		case r.CIDR.Addr().Is6():
+			continue
+		default:
+			base, bits, err := prefix4(r.CIDR.Masked())
+			if err != nil {
+				return nil, err
+			}
+			f.base, f.mask = base, mask(bits)
+		}
+		fs = append(fs, f)
+	}
+	return fs, nil
+}
+
+// matches tells whether the rule allows a packet to or from a remote address.
+func (f *filter) matches(p *packet, remote addr4) bool {
+	if f.proto != -1 && f.proto != int(p.proto) {
+		return false
+	}
+	if f.members != nil {
+		if _, ok := f.members[remote]; !ok {
+			return false
+		}
+	} else if remote&f.mask != f.base {
+		return false
+	}
+	if f.proto == -1 {
+		return true
+	}
+	switch p.proto {
+	case protoTCP, protoUDP:
+		every := f.from == -1 || f.from <= 0 && f.to >= 65535
+		return every || p.offset == 0 && f.from <= int(p.dport) && int(p.dport) <= f.to
+	case protoICMP:
+		return f.from == -1 || p.offset == 0 && f.from == int(p.icmpType) && (f.to == -1 || f.to == int(p.icmpCode))
+	}
+	return true // ports of other protocols are not looked at
+}
+
+// permit decides whether an ENI's security groups let a packet pass, and notes
+// the drop if not. Groups are stateful: a reply to what was allowed is allowed,
+// and so is an ICMP error about it (EC2 User Guide,
+// security-group-connection-tracking).
+func (ps *pass) permit(n *nic, p *packet, d Direction) bool {
+	why := ps.judge(n, p, d, ps.now.Sub(ps.f.epoch))
+	if why == ReasonNone {
+		return true
+	}
+	ps.drop(n.record, d, why, p.frame, false)
+	return false
+}
+
+func (ps *pass) judge(n *nic, p *packet, d Direction, now time.Duration) Reason {
+	if p.offset != 0 && n.fragments[d].knows(p, now) {
+		return ReasonNone
+	}
+	var key flowKey
+	trackable := false
+	switch {
+	case p.isError():
+		// About a packet of the other direction.
+		if q, ok := p.quoted(); ok && n.flows.has(q.flow(d.opposite()), now) {
+			return ReasonNone
+		}
+	case p.offset == 0:
+		trackable = true
+		key = p.flow(d)
+		if n.flows.hit(key, p, d, now) {
+			if p.more {
+				n.fragments[d].remember(p, now)
+			}
+			return ReasonNone
+		}
+	}
+	remote := p.dst
+	if d == Ingress {
+		remote = p.src
+	}
+	allowed := false
+	for i := range n.rules[d] {
+		if n.rules[d][i].matches(p, remote) {
+			allowed = true
+			break
+		}
+	}
+	switch {
+	case !allowed && p.offset != 0:
+		return ReasonFragment
+	case !allowed && d == Egress:
+		return ReasonSecurityGroupEgress
+	case !allowed:
+		return ReasonSecurityGroupIngress
+	}
+	if trackable {
+		if !n.flows.add(key, p, d, now) {
+			return ReasonConntrackFull
+		}
+		if p.more {
+			n.fragments[d].remember(p, now)
+		}
+	}
+	return ReasonNone
+}

@@ -1,0 +1,129 @@
+package vpc
+
+import "fmt"
+
+// The link-local services (EC2 User Guide, using-instance-addressing,
+// link-local addresses; VPC User Guide, AmazonDNS-concepts). The resolver also
+// answers at the VPC's base plus two.
+const (
+	metadataAddr addr4 = 169<<24 | 254<<16 | 169<<8 | 254
+	resolverAddr addr4 = 169<<24 | 254<<16 | 169<<8 | 253
+	timeAddr     addr4 = 169<<24 | 254<<16 | 169<<8 | 123
+)
+
+func isService(a addr4) bool {
+	return a == metadataAddr || a == resolverAddr || a == timeAddr
+}
+
+func isLinkLocal(a addr4) bool { return a>>16 == 169<<8|254 }
+
+// client is who stands behind an address of 100.64.0.0/10 (RFC 6598), by which
+// the services know an ENI: VPCs may overlap, so a private address names nobody.
+// Each private address of an ENI has a pair of them. The even one speaks to a
+// link-local address. The odd one speaks to the VPC's base plus two, which the
+// services see as 169.254.169.253; so a reply finds its way without state.
+type client struct {
+	nic     *nic
+	private addr4
+}
+
+// toServices passes on a packet that an ENI sends to a service. Security groups
+// do not filter it (VPC User Guide, vpc-security-groups: DNS, DHCP, metadata and
+// time are exempt).
+func (ps *pass) toServices(n *nic, p *packet) {
+	from, ok := n.clients[p.src]
+	if !ok {
+		ps.drop(n.record, Egress, ReasonServiceSource, p.frame, false)
+		return
+	}
+	if p.dst == n.seg.net.resolver {
+		from |= 1
+		p.translateDestination(resolverAddr)
+	}
+	p.translateSource(from)
+	n.accept(Egress, len(p.frame))
+	ps.deliverRaw(ps.f.services, p.ip())
+}
+
+// fromServices passes on a reply to the ENI that asked, and to it only.
+func (ps *pass) fromServices(ip []byte) {
+	r := ps.f.services
+	frame := ps.out.load(ip, etherLen)
+	var p packet
+	if !p.parse(frame) {
+		ps.drop(r, Egress, unparsed(ip), ip, true)
+		return
+	}
+	c, ok := ps.tables.clients[p.dst&^1]
+	viaBase := p.dst&1 != 0
+	if !ok || !isService(p.src) || viaBase && p.src != resolverAddr {
+		ps.drop(r, Egress, ReasonServiceReply, ip, true)
+		return
+	}
+	r.accept(Egress, len(p.ip()))
+	n := c.nic
+	if viaBase {
+		p.translateSource(n.seg.net.resolver)
+	}
+	p.translateDestination(c.private)
+	p.setMACs(n.mac, n.seg.gatewayMAC)
+	if !n.attached {
+		ps.drop(n.record, Ingress, ReasonDetached, p.frame, false)
+		return
+	}
+	ps.deliver(n, p.frame)
+}
+
+// clientPool gives out pairs of addresses of 100.64.0.0/10.
+type clientPool struct {
+	pairs map[clientKey]addr4
+	used  map[addr4]bool
+	next  addr4
+}
+
+type clientKey struct {
+	eni     string
+	private addr4
+}
+
+const (
+	clientBase addr4 = 100<<24 | 64<<16
+	clientSize addr4 = 1 << 22
+)
+
+func (c *clientPool) init() {
+	c.pairs = make(map[clientKey]addr4)
+	c.used = make(map[addr4]bool)
+	c.next = 2 // the first pair is left to the services' own end
+}
+
+// get returns the even address of the pair of an ENI's private address. Pairs
+// are given out in turn, so that one is not used again soon.
+func (c *clientPool) get(eni string, private addr4) (addr4, error) {
+	k := clientKey{eni, private}
+	if a, ok := c.pairs[k]; ok {
+		return a, nil
+	}
+	for range clientSize / 2 {
+		a := clientBase + c.next
+		if c.next += 2; c.next == clientSize {
+			c.next = 2
+		}
+		if !c.used[a] {
+			c.used[a] = true
+			c.pairs[k] = a
+			return a, nil
+		}
+	}
+	return 0, fmt.Errorf("no address of 100.64.0.0/10 is left for a client of the services")
+}
+
+// keep forgets the pairs that are not in the tables.
+func (c *clientPool) keep(t *tables) {
+	for k, a := range c.pairs {
+		if _, ok := t.clients[a]; !ok {
+			delete(c.pairs, k)
+			delete(c.used, a)
+		}
+	}
+}

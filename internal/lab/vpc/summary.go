@@ -1,0 +1,114 @@
+package vpc
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// summarize says in a line what the beginning of a frame (or, with raw, of a
+// bare packet) shows. It trusts nothing, as dropped frames are often broken.
+func summarize(b []byte, raw bool) string {
+	if raw {
+		if unparsed(b) == ReasonIPv6 {
+			return summarizeIPv6(b)
+		}
+		return summarizeIPv4(b)
+	}
+	if len(b) < etherLen {
+		return fmt.Sprintf("%d bytes, no Ethernet header", len(b))
+	}
+	head := fmt.Sprintf("%s > %s ", net.HardwareAddr(b[6:12]), net.HardwareAddr(b[:6]))
+	body := b[etherLen:]
+	switch t := get16(b[12:]); t {
+	case etherARP:
+		return head + summarizeARP(body)
+	case etherIPv4:
+		return head + summarizeIPv4(body)
+	case etherIPv6:
+		return head + summarizeIPv6(body)
+	case etherVLAN, etherQinQ:
+		if len(body) >= 2 {
+			return head + fmt.Sprintf("VLAN %d", get16(body)&0xfff)
+		}
+		return head + "VLAN"
+	default:
+		return head + fmt.Sprintf("ethertype %#04x", t)
+	}
+}
+
+func summarizeARP(b []byte) string {
+	if len(b) < arpLen {
+		return "ARP, cut short"
+	}
+	sender := fmt.Sprintf("%s (%s)", getAddr(b[14:]).netip(), net.HardwareAddr(b[8:14]))
+	target := getAddr(b[24:]).netip()
+	switch get16(b[6:]) {
+	case arpRequest:
+		return fmt.Sprintf("ARP who-has %s tell %s", target, sender)
+	case arpReply:
+		return fmt.Sprintf("ARP %s is-at %s, to %s", getAddr(b[14:]).netip(), net.HardwareAddr(b[8:14]), target)
+	}
+	return fmt.Sprintf("ARP operation %d from %s", get16(b[6:]), sender)
+}
+
+func summarizeIPv4(b []byte) string {
+	if len(b) < 20 || b[0]>>4 != 4 {
+		return "IPv4, no header"
+	}
+	var p packet
+	head := int(b[0]&15) * 4
+	src, dst := getAddr(b[12:]).netip(), getAddr(b[16:]).netip()
+	if head < 20 || head > len(b) || !p.fields(b, head, false) {
+		return fmt.Sprintf("%s > %s %s, broken", src, dst, protocol(b[9]))
+	}
+	var s strings.Builder
+	switch {
+	case p.offset != 0:
+		fmt.Fprintf(&s, "%s > %s %s", src, dst, protocol(p.proto))
+	case p.proto == protoTCP || p.proto == protoUDP:
+		fmt.Fprintf(&s, "%s > %s %s", netip.AddrPortFrom(src, p.sport), netip.AddrPortFrom(dst, p.dport), protocol(p.proto))
+		if p.proto == protoTCP {
+			for i, name := range []string{"FIN", "SYN", "RST", "", "ACK"} {
+				if p.flags>>i&1 != 0 && name != "" {
+					s.WriteString(" " + name)
+				}
+			}
+		}
+	case p.proto == protoICMP:
+		fmt.Fprintf(&s, "%s > %s ICMP type %d code %d", src, dst, p.icmpType, p.icmpCode)
+		if p.icmpType == icmpEcho || p.icmpType == icmpEchoReply {
+			fmt.Fprintf(&s, " id %d", p.icmpID)
+		}
+	default:
+		fmt.Fprintf(&s, "%s > %s %s", src, dst, protocol(p.proto))
+	}
+	fmt.Fprintf(&s, " length %d", get16(b[2:]))
+	if p.offset != 0 || p.more {
+		fmt.Fprintf(&s, " fragment %d at %d", get16(b[4:]), int(p.offset)*8)
+	}
+	return s.String()
+}
+
+func summarizeIPv6(b []byte) string {
+	if len(b) < 40 {
+		return "IPv6, no header"
+	}
+	src, dst := netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
+	return fmt.Sprintf("%s > %s %s", src, dst, protocol(b[6]))
+}
+
+func protocol(n uint8) string {
+	switch n {
+	case protoICMP:
+		return "ICMP"
+	case protoTCP:
+		return "TCP"
+	case protoUDP:
+		return "UDP"
+	case 58:
+		return "ICMPv6"
+	}
+	return fmt.Sprintf("protocol %d", n)
+}

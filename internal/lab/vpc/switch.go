@@ -1,0 +1,143 @@
+package vpc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrAttached says that a port has a link already.
+var ErrAttached = errors.New("the port has a link already")
+
+// Link carries frames (of an ENI) or raw packets (of other ports): each Read
+// returns one, each Write sends one. Close must end a Read. *Device is one.
+type Link interface {
+	io.ReadWriteCloser
+}
+
+// Switch moves frames between links as its fabric says. Each link has a reader,
+// which also writes what comes of a frame, so frames from one link stay in order.
+type Switch struct {
+	fabric *Fabric
+	log    *slog.Logger
+
+	mu     sync.Mutex // held to change links
+	links  atomic.Pointer[map[Port]*attachment]
+	closed bool
+}
+
+type attachment struct {
+	link Link
+	done chan struct{} // closed when the reader has ended
+}
+
+// NewSwitch returns a switch without links.
+func NewSwitch(f *Fabric, log *slog.Logger) *Switch {
+	s := &Switch{fabric: f, log: log}
+	s.links.Store(&map[Port]*attachment{})
+	return s
+}
+
+// Attach puts a link on a port and begins to read from it. The switch owns the
+// link from then on. It fails with ErrAttached if the port has one, and with
+// os.ErrClosed after Close.
+func (s *Switch) Attach(p Port, l Link) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("attaching %s: %w", p, os.ErrClosed)
+	}
+	old := *s.links.Load()
+	if old[p] != nil {
+		return fmt.Errorf("attaching %s: %w", p, ErrAttached)
+	}
+	a := &attachment{link: l, done: make(chan struct{})}
+	links := maps.Clone(old)
+	links[p] = a
+	s.links.Store(&links)
+	go s.read(p, a)
+	return nil
+}
+
+// Attached tells whether the port has a link. A port loses its link when the
+// link fails, as when its interface is removed.
+func (s *Switch) Attached(p Port) bool { return (*s.links.Load())[p] != nil }
+
+// Detach closes a port's link and returns when no frame of it is under way. A
+// port without a link is no error.
+func (s *Switch) Detach(p Port) error {
+	s.mu.Lock()
+	a := (*s.links.Load())[p]
+	s.remove(p, a)
+	s.mu.Unlock()
+	if a == nil {
+		return nil
+	}
+	err := a.link.Close()
+	<-a.done
+	if err != nil && !errors.Is(err, os.ErrClosed) {
+		return fmt.Errorf("detaching %s: %w", p, err)
+	}
+	return nil
+}
+
+// Close detaches all ports and lets no more be attached.
+func (s *Switch) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	links := *s.links.Load()
+	s.mu.Unlock()
+	var errs []error
+	for p := range links {
+		errs = append(errs, s.Detach(p))
+	}
+	return errors.Join(errs...)
+}
+
+// remove takes an attachment off its port, if it is still there.
+func (s *Switch) remove(p Port, a *attachment) {
+	old := *s.links.Load()
+	if a == nil || old[p] != a {
+		return
+	}
+	links := maps.Clone(old)
+	delete(links, p)
+	s.links.Store(&links)
+}
+
+func (s *Switch) read(p Port, a *attachment) {
+	defer close(a.done)
+	var out Output
+	frame := make([]byte, 1<<16)
+	for {
+		n, err := a.link.Read(frame)
+		if err != nil {
+			s.mu.Lock()
+			ours := (*s.links.Load())[p] != a
+			s.remove(p, a)
+			s.mu.Unlock()
+			if !ours {
+				a.link.Close()
+				s.log.Warn("a port lost its link", "port", p.String(), "error", err)
+			}
+			return
+		}
+		now := time.Now()
+		s.fabric.Forward(p, frame[:n], now, &out)
+		links := *s.links.Load()
+		for _, d := range out.Deliveries {
+			to := links[d.To]
+			if to == nil {
+				s.fabric.undelivered(d, ReasonNoDevice, now)
+			} else if _, err := to.link.Write(d.Frame); err != nil {
+				s.fabric.undelivered(d, ReasonDevice, now)
+			}
+		}
+	}
+}

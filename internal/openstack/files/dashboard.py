@@ -1,0 +1,27 @@
+# Read after local_settings.py.
+ALLOWED_HOSTS = ['*']
+SECRET_KEY = '{{.Secrets.Dashboard}}'
+OPENSTACK_HOST = '{{.Controller}}'
+OPENSTACK_KEYSTONE_URL = 'http://{{.Controller}}:5000/v3'
+OPENSTACK_KEYSTONE_DEFAULT_ROLE = 'member'
+OPENSTACK_ENDPOINT_TYPE = 'internalURL'
+DEFAULT_SERVICE_REGIONS = {'*': '{{.Region}}'}
+WEBROOT = '/horizon/'
+LOGIN_URL = '/horizon/auth/login/'
+LOGOUT_URL = '/horizon/auth/logout/'
+LOGIN_REDIRECT_URL = '/horizon/'
+STATIC_URL = '/horizon/static/'
+SESSION_ENGINE = 'django.contrib.sessions.backends.cache'
+CACHES = {
+    'default': {
+        'BACKEND': 'django.core.cache.backends.memcached.PyMemcacheCache',
+        'LOCATION': '{{.Controller}}:11211',
+    },
+}
+OPENSTACK_NEUTRON_NETWORK = {
+    'enable_router': True,
+    'enable_quotas': True,
+    'enable_distributed_router': False,
+    'enable_ha_router': False,
+    'enable_fip_topology_check': True,
+}

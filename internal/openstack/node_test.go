@@ -1,0 +1,181 @@
+package openstack
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSpecValidate(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*Spec)
+		want   string
+	}{
+		{"good", func(*Spec) {}, ""},
+		{"no role", func(s *Spec) { s.Roles = nil }, "has no role"},
+		{"unknown role", func(s *Spec) { s.Roles = []Role{"cook"} }, `role "cook"`},
+		{"quote in a name", func(s *Spec) { s.Node = "a'b" }, `name of the node is "a'b"`},
+		{"address elsewhere", func(s *Spec) { s.Provider.Addresses[0] = netip.MustParseAddr("10.9.9.9") }, "10.9.9.9 is outside"},
+		{"the NIC's own address", func(s *Spec) { s.Provider.Addresses[0] = s.Provider.Primary }, "not Neutron's to give"},
+		{"two controllers", func(s *Spec) { s.Controller = netip.MustParseAddr("10.0.0.99") }, "the controller's address is 10.0.0.99"},
+	} {
+		s := allInOne()
+		tt.change(&s)
+		err := s.Validate()
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: error = %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestSpecSurvivesJSON(t *testing.T) {
+	b, err := json.Marshal(allInOne())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Spec
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(allInOne(), got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+		t.Errorf("spec (-want +got):\n%s", diff)
+	}
+}
+
+func TestFileWrite(t *testing.T) {
+	root := t.TempDir()
+	f := file{Path: "/etc/x/y.conf", Mode: 0o640, Content: []byte("a\n")}
+	for i, want := range []bool{true, false} {
+		if changed, err := f.write(root); changed != want || err != nil {
+			t.Errorf("write %d: changed %v, %v; want %v", i+1, changed, err, want)
+		}
+	}
+	os.Chmod(filepath.Join(root, f.Path), 0o644)
+	if changed, _ := f.write(root); !changed {
+		t.Error("another mode is not noticed")
+	}
+	f.Content = []byte("b\n")
+	if changed, _ := f.write(root); !changed {
+		t.Error("another content is not noticed")
+	}
+	left, _ := os.ReadDir(filepath.Join(root, "etc/x"))
+	if len(left) != 1 {
+		t.Errorf("files left behind: %v", left)
+	}
+}
+
+func TestSecretsAreMadeOnce(t *testing.T) {
+	root := t.TempDir()
+	if _, err := loadSecrets(root, false); err == nil {
+		t.Error("a node that is not the controller makes up secrets")
+	}
+	first, err := loadSecrets(root, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Admin == "" || first.Admin == first.Rabbit || len(first.Accounts) != len(accounts) || len(first.Databases) != len(databases) {
+		t.Errorf("incomplete: %d accounts, %d databases", len(first.Accounts), len(first.Databases))
+	}
+	again, err := loadSecrets(root, true)
+	if diff := cmp.Diff(first, again); diff != "" || err != nil {
+		t.Errorf("second time %v (-first +second):\n%s", err, diff)
+	}
+	if info, _ := os.Stat(filepath.Join(root, secretsPath)); info.Mode() != 0o600 {
+		t.Errorf("mode %o", info.Mode())
+	}
+}
+
+func TestAllocationPools(t *testing.T) {
+	got := allocationPools(allInOne().Provider.Addresses)
+	want := []pool{{"10.0.1.20", "10.0.1.21"}, {"10.0.1.30", "10.0.1.30"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("pools (-want +got):\n%s", diff)
+	}
+	if !samePools([]pool{want[1], want[0]}, got) || samePools(want[:1], got) {
+		t.Error("pools are compared wrongly")
+	}
+}
+
+func TestMissingFlavors(t *testing.T) {
+	if got := missingFlavors(nil); len(got) != len(flavors) {
+		t.Errorf("%d of %d flavors", len(got), len(flavors))
+	}
+	if got := missingFlavors(flavors); len(got) != 0 {
+		t.Errorf("makes again %v", got)
+	}
+}
+
+func TestOVSArgs(t *testing.T) {
+	s := allInOne()
+	for _, tt := range []struct {
+		kernel bool
+		roles  []Role
+		want   []string
+		not    string
+	}{
+		{true, s.Roles, []string{"ovn-bridge-datapath-type=system", "add-port br-ex mcw1", "ovn-bridge-mappings=provider:br-ex", "enable-chassis-as-gw"}, "netdev"},
+		{false, s.Roles, []string{"ovn-bridge-datapath-type=netdev", "set Bridge br-ex datapath_type=netdev", "set Bridge br-int datapath_type=netdev"}, "=system "},
+		{true, []Role{Compute}, []string{"ovn-encap-ip=10.0.0.11"}, "br-ex"},
+	} {
+		s.Roles = tt.roles
+		got := strings.Join(ovsArgs(s, facts{KernelOVS: tt.kernel}), " ")
+		for _, w := range tt.want {
+			if !strings.Contains(got, w) {
+				t.Errorf("kernel %v, roles %v: no %q in %s", tt.kernel, tt.roles, w, got)
+			}
+		}
+		if strings.Contains(got, tt.not) {
+			t.Errorf("kernel %v, roles %v: %q in %s", tt.kernel, tt.roles, tt.not, got)
+		}
+	}
+}
+
+func TestEnsureSchemasSkipsWhatIsThere(t *testing.T) {
+	root := t.TempDir()
+	installed := "python3-nova 2:31.0.0-6\n"
+	var ran []string
+	run := func(_ context.Context, c command) (string, error) {
+		ran = append(ran, c.Args[0])
+		if c.Args[0] == "dpkg-query" {
+			return installed, nil
+		}
+		if c.Args[0] == "mariadb" {
+			ran = append(ran, strings.Fields(c.Stdin)[0])
+		}
+		return "", nil
+	}
+	for _, tt := range []struct {
+		name   string
+		before func()
+		want   []string
+	}{
+		{"first time: whatever an interrupted run left is dropped", func() {}, []string{"dpkg-query", "mariadb", "DROP", "python3"}},
+		{"nothing new", func() {}, []string{"dpkg-query"}},
+		{"upgraded, in use: nothing is dropped", func() {
+			installed = "python3-nova 2:31.0.1-1\n"
+			loadSecrets(root, true)
+		}, []string{"dpkg-query", "mariadb", "CREATE", "python3"}},
+	} {
+		ran = nil
+		tt.before()
+		if err := ensureSchemas(t.Context(), run, root); err != nil && err != errNothingToDo {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, ran); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestPackagesHash(t *testing.T) {
+	if h := PackagesHash(); len(h) != 16 || h != PackagesHash() {
+		t.Errorf("hash %q is not one name", h)
+	}
+}

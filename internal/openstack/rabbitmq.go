@@ -1,0 +1,11 @@
+package openstack
+
+var rabbitmq = service{
+	name:  "rabbitmq",
+	roles: []Role{Controller},
+	files: []configFile{
+		{template: "rabbitmq.conf", path: "/etc/rabbitmq/rabbitmq.conf", group: "rabbitmq", readers: []string{"rabbitmq-server.service"}},
+		{template: "rabbitmq-env.conf", path: "/etc/rabbitmq/rabbitmq-env.conf", readers: []string{"rabbitmq-server.service"}},
+	},
+	units: []string{"rabbitmq-server.service"},
+}

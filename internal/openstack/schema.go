@@ -1,0 +1,94 @@
+package openstack
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+//go:embed schema.py
+var schemaScript []byte
+
+const (
+	mariadbSocket = "/run/mysqld/mysqld.sock"
+	schemaStamp   = "/var/lib/macaw/schemas.json"
+)
+
+// schemaPackages bring the migrations of the databases.
+var schemaPackages = []string{"python3-glance", "python3-keystone", "python3-neutron", "python3-nova", "python3-placement"}
+
+// schemaVersions are the installed versions of what brings the migrations.
+func schemaVersions(ctx context.Context, run runner) (map[string]string, error) {
+	out, err := run(ctx, command{Args: append([]string{"dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", "--"}, schemaPackages...)})
+	if err != nil {
+		return nil, fmt.Errorf("asking for the versions of packages: %w", err)
+	}
+	versions := map[string]string{}
+	for line := range strings.Lines(out) {
+		name, version, _ := strings.Cut(strings.TrimSpace(line), " ")
+		versions[name] = version
+	}
+	return versions, nil
+}
+
+// ensureSchemas brings the tables up to the installed packages. Where the stamp says that they are,
+// this costs one dpkg-query. The database server must run.
+func ensureSchemas(ctx context.Context, run runner, root string) error {
+	versions, err := schemaVersions(ctx, run)
+	if err != nil {
+		return err
+	}
+	var stamped map[string]string
+	content, err := os.ReadFile(filepath.Join(root, schemaStamp))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("reading the versions of the databases: %w", err)
+	default:
+		if err := json.Unmarshal(content, &stamped); err != nil {
+			return fmt.Errorf("reading the versions of the databases from %s: %w", schemaStamp, err)
+		}
+	}
+	if maps.Equal(versions, stamped) {
+		return errNothingToDo
+	}
+	var sql strings.Builder
+	fresh := stamped == nil && !exists(filepath.Join(root, secretsPath))
+	for _, d := range databases {
+		for _, schema := range d.schemas {
+			if fresh {
+				// MariaDB cannot take back half a migration, and there is nothing in it yet.
+				fmt.Fprintf(&sql, "DROP DATABASE IF EXISTS %s;\n", schema)
+			}
+			fmt.Fprintf(&sql, "CREATE DATABASE IF NOT EXISTS %s CHARACTER SET utf8mb3;\n", schema)
+		}
+	}
+	if _, err := query(ctx, run, sql.String()); err != nil {
+		return fmt.Errorf("making databases: %w", err)
+	}
+	identity, err := json.Marshal(blankIdentity())
+	if err != nil {
+		return fmt.Errorf("making tables: %w", err)
+	}
+	if _, err := run(ctx, command{Args: []string{"python3", "-", mariadbSocket, string(identity)}, Stdin: string(schemaScript)}); err != nil {
+		return fmt.Errorf("making tables: %w", err)
+	}
+	content, err = json.Marshal(versions)
+	if err != nil {
+		return fmt.Errorf("stamping the databases: %w", err)
+	}
+	_, err = file{Path: schemaStamp, Mode: 0o644, Content: content}.write(root)
+	return err
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

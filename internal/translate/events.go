@@ -1,0 +1,57 @@
+package translate
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/cilium/ebpf/ringbuf"
+)
+
+// Event is a frame from the bridge whose source is not registered (Reason is
+// one of OutUnregistered...) or a registered address that is announced from
+// another MAC (OutMoved). Events are a sample: at most one a second for an
+// address and MAC, at most 64 a second in all.
+type Event struct {
+	Reason   Reason     `json:"reason"`
+	Addr     netip.Addr `json:"addr"`
+	MAC      MAC        `json:"mac"`      // the frame's source
+	Protocol uint16     `json:"protocol"` // EtherType
+	Length   int        `json:"length"`   // of the frame, octets
+}
+
+// Events calls each for every event until ctx is done, and then returns nil.
+// The first ones may be old: events wait for a reader. Only one process may
+// read events.
+func (t *Translator) Events(ctx context.Context, each func(Event)) error {
+	reader, err := ringbuf.NewReader(t.events)
+	if err != nil {
+		return fmt.Errorf("opening events of translation: %w", err)
+	}
+	defer reader.Close()
+	stop := context.AfterFunc(ctx, func() { reader.Close() })
+	defer stop()
+	for {
+		record, err := reader.Read()
+		if errors.Is(err, ringbuf.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading events of translation: %w", err)
+		}
+		var raw bpfEvent
+		if err := binary.Read(bytes.NewReader(record.RawSample), binary.NativeEndian, &raw); err != nil {
+			return fmt.Errorf("reading event of %d octets: %w", len(record.RawSample), err)
+		}
+		each(Event{
+			Reason:   Reason(raw.Reason),
+			Addr:     netip.AddrFrom16(raw.Address).Unmap(),
+			MAC:      raw.Mac.B,
+			Protocol: raw.Protocol,
+			Length:   int(raw.Length),
+		})
+	}
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What both programs do with a frame: look at it, count it, send it on, tell of it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "maps.h"
+
+static __always_inline void count(struct __sk_buff *skb, enum reason reason)
+{
+	__u32 key = reason;
+	struct count *c = bpf_map_lookup_elem(&counters, &key);
+
+	if (c) {
+		c->packets++;
+		c->bytes += skb->len;
+	}
+}
+
+static __always_inline int drop(struct __sk_buff *skb, enum reason reason)
+{
+	count(skb, reason);
+	return TC_ACT_SHOT;
+}
+
+static __always_inline int to_wire(struct __sk_buff *skb, enum reason reason)
+{
+	count(skb, reason);
+	return bpf_redirect(nic, 0);
+}
+
+/* Sent out of mcw0 the frame arrives on mcw1, as from a cable. */
+static __always_inline int to_bridge(struct __sk_buff *skb, enum reason reason)
+{
+	count(skb, reason);
+	return bpf_redirect(port, 0);
+}
+
+/* Not ours: on to whatever else listens on the NIC. */
+static __always_inline int to_host(struct __sk_buff *skb, enum reason reason)
+{
+	count(skb, reason);
+	return TC_ACT_UNSPEC;
+}
+
+static __always_inline bool is_off(void)
+{
+	__u32 key = 0;
+	struct setting *s = bpf_map_lookup_elem(&settings, &key);
+
+	return s && s->mode == MODE_OFF;
+}
+
+/* Ethernet and ARP fields are two-octet aligned; six single octets cost more. */
+static __always_inline void set_mac(void *to, const void *from)
+{
+	((__u16 *)to)[0] = ((const __u16 *)from)[0];
+	((__u16 *)to)[1] = ((const __u16 *)from)[1];
+	((__u16 *)to)[2] = ((const __u16 *)from)[2];
+}
+
+static __always_inline void set_eni(void *to)
+{
+	const volatile __u16 *from = (const volatile __u16 *)&eni;
+
+	((__u16 *)to)[0] = from[0];
+	((__u16 *)to)[1] = from[1];
+	((__u16 *)to)[2] = from[2];
+}
+
+static __always_inline bool same_mac(const void *a, const void *b)
+{
+	const __u16 *x = a, *y = b;
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+}
+
+/* The frame, if its first n octets can be read, pulled in if need be. */
+static __always_inline void *frame(struct __sk_buff *skb, __u32 n)
+{
+	void *data = (void *)(long)skb->data;
+	void *end = (void *)(long)skb->data_end;
+
+	if (data + n > end) {
+		if (bpf_skb_pull_data(skb, n))
+			return NULL;
+		data = (void *)(long)skb->data;
+		end = (void *)(long)skb->data_end;
+		if (data + n > end)
+			return NULL;
+	}
+	return data;
+}
+
+static __always_inline bool is_vlan(__be16 protocol)
+{
+	return protocol == bpf_htons(ETH_P_8021Q) ||
+	       protocol == bpf_htons(ETH_P_8021AD);
+}
+
+/*
+ * Tells user space of an address. The same address and MAC at most once a
+ * second, and all addresses together at most EVENTS_PER_SECOND: a scan with
+ * forged sources would defeat the memory of addresses alone.
+ */
+static __noinline int announce(struct __sk_buff *skb, enum reason reason,
+			       struct address6 *address)
+{
+	struct announced now = { .at = bpf_ktime_get_ns() };
+	struct announced *last;
+	struct budget *budget;
+	struct event *event;
+	__u32 key = 0;
+
+	if (!address)
+		return 0;
+	if (bpf_skb_load_bytes(skb, offsetof(struct ethhdr, h_source), &now.mac, 6))
+		return 0;
+	last = bpf_map_lookup_elem(&lately, address);
+	if (last && now.at - last->at < SECOND && same_mac(&last->mac, &now.mac))
+		return 0;
+
+	/* Two CPUs may begin the same second twice: a few events more. */
+	budget = bpf_map_lookup_elem(&spending, &key);
+	if (!budget)
+		return 0;
+	if (budget->second != now.at / SECOND) {
+		budget->second = now.at / SECOND;
+		budget->spent = 0;
+	}
+	if (budget->spent >= EVENTS_PER_SECOND)
+		return 0;
+	__sync_fetch_and_add(&budget->spent, 1);
+
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return 0;
+	__builtin_memcpy(event->address, address, sizeof(event->address));
+	event->mac = now.mac;
+	event->protocol = bpf_ntohs(skb->protocol);
+	event->reason = reason;
+	event->length = skb->len;
+	bpf_ringbuf_submit(event, 0);
+	bpf_map_update_elem(&lately, address, &now, BPF_ANY);
+	return 0;
+}
+
+static __noinline int announce4(struct __sk_buff *skb, enum reason reason, __u32 address)
+{
+	struct address6 mapped = { .be = { 0, 0, bpf_htonl(0xffff), address } };
+
+	/* 0.0.0.0 asks for an address (DHCP, ARP probe), it is none. */
+	return address ? announce(skb, reason, &mapped) : 0;
+}

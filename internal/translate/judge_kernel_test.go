@@ -1,0 +1,172 @@
+package translate
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// judge reads every frame that reaches a fabric's interface, and notes what AWS
+// would not take; frames from a foreign MAC are dropped behind its back.
+type judge struct {
+	mu     sync.Mutex
+	faults []string
+	frames [][]byte
+}
+
+func newJudge(s *space, name string) *judge {
+	s.t.Helper()
+	j := new(judge)
+	fd := s.tap(name)
+	s.do(func() error { return onlyFrom(name, eniMAC) })
+	done := make(chan struct{})
+	s.t.Cleanup(func() { <-done; unix.Close(fd) })
+	stop := make(chan struct{})
+	s.t.Cleanup(func() { close(stop) })
+	go func() {
+		defer close(done)
+		buf := make([]byte, 1<<16)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			n, from, err := unix.Recvfrom(fd, buf, 0)
+			if err != nil {
+				continue // time is up, look for stop
+			}
+			if sll, ok := from.(*unix.SockaddrLinklayer); ok && sll.Pkttype != unix.PACKET_OUTGOING {
+				j.see(append([]byte(nil), buf[:n]...))
+			}
+		}
+	}()
+	return j
+}
+
+// tap opens a packet socket on an interface of the space.
+func (s *space) tap(name string) int {
+	s.t.Helper()
+	var fd int
+	s.do(func() (err error) {
+		l, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		all := uint16(unix.ETH_P_ALL)<<8 | uint16(unix.ETH_P_ALL)>>8
+		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(all)); err != nil {
+			return err
+		}
+		if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 20000}); err != nil {
+			return err
+		}
+		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: l.Attrs().Index})
+	})
+	return fd
+}
+
+// send puts frames on the wire of an interface.
+func (s *space) send(name string, frames ...[]byte) {
+	s.t.Helper()
+	fd := s.tap(name)
+	defer unix.Close(fd)
+	for _, f := range frames {
+		if _, err := unix.Write(fd, f); err != nil {
+			s.t.Fatalf("sending on %s: %v", name, err)
+		}
+	}
+}
+
+// onlyFrom drops what other MACs send, after packet sockets saw it.
+func onlyFrom(name string, mac MAC) error {
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: ebpf.SchedCLS,
+		Instructions: asm.Instructions{
+			asm.Mov.Reg(asm.R6, asm.R1),
+			asm.LoadAbs(6, asm.Word),
+			asm.LoadImm(asm.R1, int64(binary.BigEndian.Uint32(mac[:4])), asm.DWord),
+			asm.JNE.Reg(asm.R0, asm.R1, "drop"),
+			asm.LoadAbs(10, asm.Half),
+			asm.JNE.Imm(asm.R0, int32(binary.BigEndian.Uint16(mac[4:])), "drop"),
+			asm.Mov.Imm(asm.R0, 0),
+			asm.Return(),
+			asm.Mov.Imm(asm.R0, 2).WithSymbol("drop"),
+			asm.Return(),
+		},
+		License: "GPL",
+	})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	// The link stays open as long as the test's process lives.
+	_, err = link.AttachTCX(link.TCXOptions{Interface: l.Attrs().Index, Program: p, Attach: ebpf.AttachTCXIngress})
+	return err
+}
+
+func (j *judge) see(f []byte) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.frames = append(j.frames, f)
+	if len(f) < 14 || MAC(f[6:12]) != eniMAC {
+		j.faults = append(j.faults, fmt.Sprintf("foreign MAC: %x", f))
+		return
+	}
+	allowed := func(a netip.Addr) bool { return a == router4 || a == router6 || a == primary4 }
+	var source netip.Addr
+	switch kind := binary.BigEndian.Uint16(f[12:]); {
+	case kind == 0x800 && len(f) >= 34:
+		source = netip.AddrFrom4([4]byte(f[26:30]))
+	case kind == 0x806 && len(f) >= 42:
+		source = netip.AddrFrom4([4]byte(f[28:32]))
+		if MAC(f[22:28]) != eniMAC {
+			j.faults = append(j.faults, fmt.Sprintf("foreign ARP sender: %x", f))
+		}
+	case kind == 0x86dd && len(f) >= 54:
+		source = netip.AddrFrom16([16]byte(f[22:38]))
+		if f[20] == 58 && len(f) >= 86 && (f[54] == 135 || f[54] == 136) && MAC(f[80:86]) != eniMAC {
+			j.faults = append(j.faults, fmt.Sprintf("foreign ND option: %x", f))
+		}
+	}
+	if !allowed(source) {
+		j.faults = append(j.faults, fmt.Sprintf("source %s: %x", source, f))
+	}
+}
+
+// verdict returns the faults since the last verdict.
+func (j *judge) verdict() []string {
+	time.Sleep(50 * time.Millisecond) // frames under way, and the reader's turn
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	faults := j.faults
+	j.faults, j.frames = nil, nil
+	return faults
+}
+
+// saw tells whether a frame that satisfies match arrived, within a second.
+func (j *judge) saw(match func([]byte) bool) bool {
+	for range 50 {
+		j.mu.Lock()
+		for _, f := range j.frames {
+			if match(f) {
+				j.mu.Unlock()
+				return true
+			}
+		}
+		j.mu.Unlock()
+		time.Sleep(20 * time.Millisecond)
+	}
+	return false
+}

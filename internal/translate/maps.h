@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the programs and user space share: reasons, entries, events, maps. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <bpf/bpf_helpers.h>
+
+#define MAX_ADDRESSES     65536
+#define SECOND            1000000000ULL
+#define EVENTS_PER_SECOND 64
+
+/* What became of a frame; each frame is counted under exactly one reason. */
+enum reason {
+	OUT_IPV4,
+	OUT_IPV6,
+	OUT_ARP,
+	OUT_ND,
+	OUT_MOVED,             /* ARP or ND of a known address, from a new MAC */
+	OUT_UNTOUCHED,         /* translation is off */
+	OUT_UNREGISTERED_IPV4, /* from here on: dropped */
+	OUT_UNREGISTERED_IPV6,
+	OUT_UNREGISTERED_ARP,
+	OUT_LINK_LOCAL,
+	OUT_LOCAL,
+	OUT_MALFORMED,
+	OUT_PROTOCOL,
+	OUT_VLAN,
+
+	IN_IPV4,
+	IN_IPV6,
+	IN_ARP,
+	IN_MULTICAST,
+	IN_ANSWERED,
+	IN_HOST,
+	IN_UNTOUCHED,
+	IN_VLAN,               /* dropped */
+
+	REASONS,
+};
+
+/* Zero is what a new map holds: a fresh translation translates. */
+enum mode {
+	MODE_TRANSLATE,
+	MODE_OFF,
+};
+
+struct mac {
+	__u8 b[6];
+};
+
+struct address4 {
+	__u32 be;
+};
+
+struct address6 {
+	__u32 be[4];
+};
+
+struct entry {
+	struct mac mac;
+	__u16 flags; /* reserved, zero */
+};
+
+struct count {
+	__u64 packets;
+	__u64 bytes;
+};
+
+struct setting {
+	enum mode mode;
+};
+
+/* An address that user space should hear of. */
+struct event {
+	__u8 address[16]; /* IPv4 as ::ffff:a.b.c.d */
+	struct mac mac;   /* the frame's source MAC */
+	__u16 protocol;   /* EtherType, host order */
+	enum reason reason;
+	__u32 length;     /* of the frame, octets */
+};
+
+struct announced {
+	__u64 at;
+	struct mac mac;
+	__u16 pad;
+};
+
+struct budget {
+	__u64 second;
+	__u64 spent;
+};
+
+struct arp {
+	__be16 hardware, protocol;
+	__u8 hardware_len, protocol_len;
+	__be16 operation;
+	struct mac sender_mac;
+	__u8 sender[4];
+	struct mac target_mac;
+	__u8 target[4];
+} __attribute__((packed));
+
+/* Makes the types known to bpf2go, which finds them in the object's BTF. */
+const struct event *unused_event __attribute__((unused));
+
+/*
+ * Constants of one load. They are part of the program and not of a map, so the
+ * hot path loads an immediate; when a device is made anew the program is
+ * loaded again and replaced in place.
+ */
+const volatile __u32 nic = 0;       /* ifindex */
+const volatile __u32 port = 0;      /* ifindex of mcw0 */
+const volatile struct mac eni = {}; /* the NIC's MAC */
+const volatile __u32 primary = 0;   /* network order; 0: answer no ARP */
+
+/*
+ * The maps are pinned by name and outlive both programs and agent.
+ * Elements are allocated when used: a node has ten addresses, not 65536.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_ADDRESSES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct address4);
+	__type(value, struct entry);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} addresses4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_ADDRESSES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct address6);
+	__type(value, struct entry);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} addresses6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct setting);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} settings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, REASONS);
+	__type(key, __u32);
+	__type(value, struct count);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 16);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} events SEC(".maps");
+
+/* What was announced lately; not pinned, a reload may announce again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct address6);
+	__type(value, struct announced);
+} lately SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct budget);
+} spending SEC(".maps");

@@ -1,0 +1,129 @@
+package translate
+
+import "fmt"
+
+// Reason says what became of a frame. Its text form, "out_unregistered_ipv4",
+// is stable: counters and documentation use it.
+type Reason uint32
+
+// Every frame is counted under exactly one reason. Out is from the bridge to
+// the fabric, In is from the fabric to the bridge.
+const (
+	OutIPv4      = Reason(bpfReasonOUT_IPV4)      // translated
+	OutIPv6      = Reason(bpfReasonOUT_IPV6)      // translated
+	OutARP       = Reason(bpfReasonOUT_ARP)       // translated, ARP sender too
+	OutND        = Reason(bpfReasonOUT_ND)        // translated, ND options too
+	OutMoved     = Reason(bpfReasonOUT_MOVED)     // as OutARP and OutND, from a MAC that is not the entry's
+	OutUntouched = Reason(bpfReasonOUT_UNTOUCHED) // translation is off
+
+	OutUnregisteredIPv4 = Reason(bpfReasonOUT_UNREGISTERED_IPV4) // dropped: the fabric does not know the source
+	OutUnregisteredIPv6 = Reason(bpfReasonOUT_UNREGISTERED_IPV6) // dropped: the fabric does not know the source
+	OutUnregisteredARP  = Reason(bpfReasonOUT_UNREGISTERED_ARP)  // dropped: the fabric does not know the sender
+	OutLinkLocal        = Reason(bpfReasonOUT_LINK_LOCAL)        // dropped: IPv6 from fe80::/10 or ::
+	OutLocal            = Reason(bpfReasonOUT_LOCAL)             // dropped: ARP between two addresses of this bridge
+	OutMalformed        = Reason(bpfReasonOUT_MALFORMED)         // dropped: too short, or ARP of another kind
+	OutProtocol         = Reason(bpfReasonOUT_PROTOCOL)          // dropped: neither IP nor ARP
+	OutVLAN             = Reason(bpfReasonOUT_VLAN)              // dropped: tagged, the fabric knows no VLANs
+
+	InIPv4      = Reason(bpfReasonIN_IPV4)      // translated
+	InIPv6      = Reason(bpfReasonIN_IPV6)      // translated
+	InARP       = Reason(bpfReasonIN_ARP)       // translated
+	InMulticast = Reason(bpfReasonIN_MULTICAST) // IPv6, to bridge and host
+	InAnswered  = Reason(bpfReasonIN_ANSWERED)  // ARP for the primary address
+	InHost      = Reason(bpfReasonIN_HOST)      // not for the bridge, left to the host
+	InUntouched = Reason(bpfReasonIN_UNTOUCHED) // translation is off
+	InVLAN      = Reason(bpfReasonIN_VLAN)      // dropped: tagged
+
+	reasons = Reason(bpfReasonREASONS)
+)
+
+var reasonTexts = [reasons]string{
+	OutIPv4:             "out_ipv4",
+	OutIPv6:             "out_ipv6",
+	OutARP:              "out_arp",
+	OutND:               "out_nd",
+	OutMoved:            "out_moved",
+	OutUntouched:        "out_untouched",
+	OutUnregisteredIPv4: "out_unregistered_ipv4",
+	OutUnregisteredIPv6: "out_unregistered_ipv6",
+	OutUnregisteredARP:  "out_unregistered_arp",
+	OutLinkLocal:        "out_link_local",
+	OutLocal:            "out_local",
+	OutMalformed:        "out_malformed",
+	OutProtocol:         "out_protocol",
+	OutVLAN:             "out_vlan",
+	InIPv4:              "in_ipv4",
+	InIPv6:              "in_ipv6",
+	InARP:               "in_arp",
+	InMulticast:         "in_multicast",
+	InAnswered:          "in_answered",
+	InHost:              "in_host",
+	InUntouched:         "in_untouched",
+	InVLAN:              "in_vlan",
+}
+
+// String returns the reason's text form.
+func (r Reason) String() string {
+	if r < reasons {
+		return reasonTexts[r]
+	}
+	return fmt.Sprintf("reason_%d", uint32(r))
+}
+
+// MarshalText returns the reason's text form, so that maps of reasons become
+// readable JSON.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads a reason's text form.
+func (r *Reason) UnmarshalText(text []byte) error {
+	for i, s := range reasonTexts {
+		if s == string(text) {
+			*r = Reason(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not a reason", text)
+}
+
+// Out tells the direction: true from the bridge to the fabric, false back.
+func (r Reason) Out() bool { return r < InIPv4 }
+
+// Dropped tells that frames counted under the reason went nowhere.
+func (r Reason) Dropped() bool {
+	return r >= OutUnregisteredIPv4 && r <= OutVLAN || r == InVLAN
+}
+
+// Mode is what the programs do with frames.
+type Mode uint32
+
+// Translate is the normal mode. With Off frames pass both ways untouched, and
+// the fabric drops what is not from the ENI's own MAC.
+const (
+	Translate = Mode(bpfModeMODE_TRANSLATE)
+	Off       = Mode(bpfModeMODE_OFF)
+)
+
+// String returns "translate" or "off".
+func (m Mode) String() string {
+	switch m {
+	case Translate:
+		return "translate"
+	case Off:
+		return "off"
+	}
+	return fmt.Sprintf("mode_%d", uint32(m))
+}
+
+// MarshalText returns the mode's text form.
+func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// UnmarshalText reads "translate" or "off".
+func (m *Mode) UnmarshalText(text []byte) error {
+	for _, known := range []Mode{Translate, Off} {
+		if known.String() == string(text) {
+			*m = known
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not a mode", text)
+}

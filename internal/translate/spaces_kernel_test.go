@@ -1,0 +1,331 @@
+package translate
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/net/icmp"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+	"golang.org/x/sys/unix"
+)
+
+var (
+	eniMAC     = mustMAC("02:0a:0b:0c:0d:0e")
+	routerMAC  = mustMAC("fa:16:3e:11:22:33")
+	router2MAC = mustMAC("fa:16:3e:44:55:66")
+	gatewayMAC = mustMAC("0e:00:00:00:00:01")
+
+	router4, gateway4, primary4 = netip.MustParseAddr("10.99.0.10"), netip.MustParseAddr("10.99.0.1"), netip.MustParseAddr("10.99.0.5")
+	stray4                      = netip.MustParseAddr("10.99.0.11")
+	router6, gateway6           = netip.MustParseAddr("fd99::10"), netip.MustParseAddr("fd99::1")
+	stray6                      = netip.MustParseAddr("fd99::77")
+	linkLocal                   = netip.MustParseAddr("fe80::f816:3eff:fe11:2233")
+
+	registered = []Entry{{router4, routerMAC}, {router6, routerMAC}}
+)
+
+func mustMAC(s string) MAC {
+	m, err := ParseMAC(s)
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func needRoot(t testing.TB) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root: network namespaces and eBPF programs")
+	}
+}
+
+// space is a thread with network and mount namespaces of its own, without
+// names: whatever happens to the test, they vanish with it.
+type space struct {
+	t    testing.TB
+	work chan func()
+	fd   int
+}
+
+func newSpace(t testing.TB) *space {
+	t.Helper()
+	needRoot(t)
+	s := &space{t: t, work: make(chan func())}
+	ready := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS)
+		if err == nil {
+			err = unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, "")
+		}
+		if err == nil {
+			s.fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		}
+		ready <- err
+		if err != nil {
+			return
+		}
+		for f := range s.work {
+			f()
+		}
+	}()
+	if err := <-ready; err != nil {
+		t.Fatalf("making namespaces: %v", err)
+	}
+	t.Cleanup(func() {
+		close(s.work)
+		unix.Close(s.fd)
+	})
+	s.do(func() error {
+		for _, path := range []string{"net/ipv6/conf/default/accept_dad", "net/ipv6/conf/all/accept_dad"} {
+			if err := setSysctl(path, "0"); err != nil {
+				return err
+			}
+		}
+		return up("lo")
+	})
+	return s
+}
+
+// do runs f on the space's thread; an error ends the test.
+func (s *space) do(f func() error) {
+	s.t.Helper()
+	if err := s.try(f); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *space) try(f func() error) error {
+	result := make(chan error)
+	s.work <- func() { result <- f() }
+	return <-result
+}
+
+func up(name string) error {
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	return netlink.LinkSetUp(l)
+}
+
+// cable joins two spaces with a veth pair.
+func cable(a *space, nameA string, macA MAC, b *space, nameB string, macB MAC, mtu int) {
+	a.t.Helper()
+	a.do(func() error {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name, attrs.MTU, attrs.HardwareAddr = nameA, mtu, macA[:]
+		return netlink.LinkAdd(&netlink.Veth{
+			LinkAttrs: attrs, PeerName: nameB, PeerMTU: uint32(mtu),
+			PeerHardwareAddr: macB[:], PeerNamespace: netlink.NsFd(b.fd),
+		})
+	})
+	a.do(func() error { return up(nameA) })
+	b.do(func() error { return up(nameB) })
+}
+
+func (s *space) addr(name, cidr string) {
+	s.t.Helper()
+	s.do(func() error {
+		l, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		a, err := netlink.ParseAddr(cidr)
+		if err != nil {
+			return err
+		}
+		a.Flags = unix.IFA_F_NODAD
+		return netlink.AddrAdd(l, a)
+	})
+}
+
+// world is a router behind a bridge, a host with a provider NIC, and a fabric
+// that drops frames from any MAC but the ENI's.
+type world struct {
+	t                testing.TB
+	vm, host, fabric *space
+	cfg              Config
+	judge            *judge
+}
+
+func newWorld(t testing.TB, mtu int) *world {
+	t.Helper()
+	w := newUnjudgedWorld(t, mtu)
+	w.judge = newJudge(w.fabric, "vpc0")
+	return w
+}
+
+func newUnjudgedWorld(t testing.TB, mtu int) *world {
+	t.Helper()
+	w := &world{t: t, vm: newSpace(t), host: newSpace(t), fabric: newSpace(t)}
+	w.cfg = Config{NIC: "eth1", Primary: primary4, PinDir: filepath.Join(t.TempDir(), "bpf")}
+	w.host.do(func() error { return setSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
+	cable(w.vm, "vr0", routerMAC, w.host, "vmport", mustMAC("02:00:00:00:00:01"), mtu)
+	cable(w.host, "eth1", eniMAC, w.fabric, "vpc0", gatewayMAC, mtu)
+	w.host.do(func() error {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name, attrs.MTU = "br-ex", mtu
+		if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
+			return err
+		}
+		return up("br-ex")
+	})
+	w.plug("vmport")
+	w.vm.addr("vr0", "10.99.0.10/24")
+	w.vm.addr("vr0", "fd99::10/64")
+	w.fabric.addr("vpc0", "10.99.0.1/24")
+	w.fabric.addr("vpc0", "fd99::1/64")
+	return w
+}
+
+func (w *world) plug(port string) {
+	w.t.Helper()
+	w.host.do(func() error {
+		bridge, err := netlink.LinkByName("br-ex")
+		if err != nil {
+			return err
+		}
+		l, err := netlink.LinkByName(port)
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetMaster(l, bridge)
+	})
+}
+
+// attach attaches, plugs the provider port into the bridge and syncs.
+func (w *world) attach(entries ...Entry) *Translator {
+	w.t.Helper()
+	var tr *Translator
+	w.host.do(func() (err error) {
+		if tr, err = Attach(w.cfg); err != nil {
+			return err
+		}
+		_, err = tr.Sync(entries)
+		return err
+	})
+	w.t.Cleanup(func() { tr.Close() })
+	w.plug("mcw1")
+	return tr
+}
+
+// attachAndExit attaches from another process, which ends.
+func (w *world) attachAndExit() {
+	w.t.Helper()
+	w.host.do(func() error {
+		self := exec.Command(os.Args[0])
+		self.Env = append(os.Environ(), "MACAW_TEST_ATTACH="+w.cfg.PinDir)
+		if out, err := self.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
+}
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("MACAW_TEST_ATTACH"); dir != "" {
+		if _, err := Attach(Config{NIC: "eth1", Primary: primary4, PinDir: dir}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// pings tells whether an echo of size octets comes back within a second.
+func (s *space) pings(from, to netip.Addr, size int) bool {
+	s.t.Helper()
+	network, proto := "ip4:icmp", 1
+	var kind, answer icmp.Type = ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply
+	if to.Is6() {
+		network, proto = "ip6:ipv6-icmp", 58
+		kind, answer = ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply
+	}
+	var conn *icmp.PacketConn
+	s.do(func() (err error) {
+		conn, err = icmp.ListenPacket(network, from.String())
+		return err
+	})
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Second))
+	body := &icmp.Echo{ID: int(time.Now().UnixNano() & 0xffff), Data: make([]byte, size)}
+	wire, err := (&icmp.Message{Type: kind, Body: body}).Marshal(nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := conn.WriteTo(wire, &net.IPAddr{IP: to.AsSlice()}); err != nil {
+		return false
+	}
+	buf := make([]byte, 1<<16)
+	for {
+		n, _, err := conn.ReadFrom(buf)
+		if err != nil {
+			return false
+		}
+		m, err := icmp.ParseMessage(proto, buf[:n])
+		if err != nil || m.Type != answer {
+			continue
+		}
+		if e, ok := m.Body.(*icmp.Echo); ok && e.ID == body.ID && len(e.Data) == size {
+			return true
+		}
+	}
+}
+
+// forget empties a space's neighbour table.
+func (s *space) forget() {
+	s.t.Helper()
+	s.do(func() error {
+		neighbours, err := netlink.NeighList(0, netlink.FAMILY_ALL)
+		if err != nil {
+			return err
+		}
+		for _, n := range neighbours {
+			if n.State&netlink.NUD_NOARP == 0 {
+				netlink.NeighDel(&n)
+			}
+		}
+		return nil
+	})
+}
+
+func (w *world) mustPing(what string, from *space, a, b netip.Addr, size int) {
+	w.t.Helper()
+	if !from.pings(a, b, size) {
+		w.t.Errorf("%s: no answer to ping of %d octets from %s to %s", what, size, a, b)
+	}
+}
+
+func (w *world) bothWays(what string) {
+	w.t.Helper()
+	w.mustPing(what, w.vm, router4, gateway4, 56)
+	w.mustPing(what, w.fabric, gateway4, router4, 56)
+}
+
+// nonZero renders counters for a comparison or a message.
+func nonZero(t testing.TB, tr *Translator) string {
+	t.Helper()
+	counters, err := tr.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for r := range reasons {
+		if c := counters[r]; c.Packets > 0 {
+			fmt.Fprintf(&b, "%s=%d/%d ", r, c.Packets, c.Bytes)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,151 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	"golang.org/x/crypto/ssh"
+)
+
+// routerMark is what the guest writes on its console when it has reached the
+// Internet; it has no floating IP at that time, so it was the router's address
+// that carried it.
+const routerMark = "macaw-verify: out through the router"
+
+// userData is run by the guest when it has booted. It tries for a minute: the
+// router's address may be announced only when its first packet comes.
+func userData(ping netip.Addr) string {
+	return fmt.Sprintf(`#!/bin/sh
+for i in $(seq 60); do
+  if ping -c 1 -W 1 %s >/dev/null 2>&1; then
+    for c in /dev/console /dev/ttyS0; do echo '%s' >$c; done 2>/dev/null
+    exit 0
+  fi
+  sleep 1
+done
+`, ping, routerMark)
+}
+
+// poll calls fn until it says done or ctx ends.
+func poll(ctx context.Context, every time.Duration, fn func() (bool, error)) error {
+	var last error
+	for {
+		done, err := fn()
+		if done {
+			return err
+		}
+		if err != nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			if last != nil {
+				return fmt.Errorf("%w (last: %w)", ctx.Err(), last)
+			}
+			return ctx.Err()
+		case <-time.After(every):
+		}
+	}
+}
+
+func (t *tenant) waitActive(ctx context.Context) error {
+	return poll(ctx, 300*time.Millisecond, func() (bool, error) {
+		s, err := servers.Get(ctx, t.compute, t.server).Extract()
+		if err != nil {
+			return false, err
+		}
+		switch s.Status {
+		case "ACTIVE":
+			return true, nil
+		case "ERROR":
+			return true, fmt.Errorf("guest %s could not be made: %s", t.name, s.Fault.Message)
+		}
+		return false, fmt.Errorf("guest is in state %s", s.Status)
+	})
+}
+
+func (t *tenant) waitConsole(ctx context.Context, mark string) error {
+	return poll(ctx, 300*time.Millisecond, func() (bool, error) {
+		out, err := servers.ShowConsoleOutput(ctx, t.compute, t.server, servers.ShowConsoleOutputOpts{Length: 200}).Extract()
+		if err != nil {
+			return false, err
+		}
+		if strings.Contains(out, mark) {
+			return true, nil
+		}
+		return false, fmt.Errorf("the guest's console ends in %q", lastLine(out))
+	})
+}
+
+// connect logs in to the guest from here, through the Elastic IP.
+func (t *tenant) connect(ctx context.Context) error {
+	cfg := &ssh.ClientConfig{
+		User: t.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(t.signer)},
+		// The guest was made a moment ago, with a key that nobody knows.
+		HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+	}
+	address := net.JoinHostPort(t.public.String(), "22")
+	return poll(ctx, 200*time.Millisecond, func() (bool, error) {
+		d := net.Dialer{Timeout: 2 * time.Second}
+		conn, err := d.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return false, err
+		}
+		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			return false, err
+		}
+		c, chans, reqs, err := ssh.NewClientConn(conn, address, cfg)
+		if err != nil {
+			conn.Close()
+			return false, err
+		}
+		t.guest = ssh.NewClient(c, chans, reqs)
+		return true, conn.SetDeadline(time.Time{})
+	})
+}
+
+// run runs a command on the guest and returns what it prints.
+func (t *tenant) run(ctx context.Context, command string) (string, error) {
+	session, err := t.guest.NewSession()
+	if err != nil {
+		return "", err
+	}
+	defer session.Close()
+	stop := context.AfterFunc(ctx, func() { session.Close() })
+	defer stop()
+	out, err := session.CombinedOutput(command)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w: %s", command, err, lastLine(string(out)))
+	}
+	return string(out), nil
+}
+
+func (t *tenant) ping(ctx context.Context, to netip.Addr) error {
+	_, err := t.run(ctx, fmt.Sprintf("ping -c 3 -W 2 %s", to))
+	return err
+}
+
+func (t *tenant) download(ctx context.Context, url string) error {
+	out, err := t.run(ctx, fmt.Sprintf("wget -q -O - '%s' | wc -c", url))
+	if err != nil {
+		return err
+	}
+	if n, err := strconv.Atoi(strings.TrimSpace(out)); err != nil || n == 0 {
+		return fmt.Errorf("downloading %s: got %q bytes", url, strings.TrimSpace(out))
+	}
+	return nil
+}
+
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

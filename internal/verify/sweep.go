@@ -1,0 +1,167 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/users"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/routers"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/groups"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+	"github.com/gophercloud/gophercloud/v2/pagination"
+)
+
+// sweep removes the project of a run with everything in it, in the order that
+// Nova and Neutron accept. A project that is not there is no error.
+func (s *session) sweep(ctx context.Context, name string) error {
+	page, err := projects.List(s.identity, projects.ListOpts{Name: name}).AllPages(ctx)
+	if err != nil {
+		return fmt.Errorf("finding project %s: %w", name, err)
+	}
+	found, err := projects.ExtractProjects(page)
+	if err != nil {
+		return fmt.Errorf("finding project %s: %w", name, err)
+	}
+	for _, p := range found {
+		if err := s.empty(ctx, p.ID); err != nil {
+			return fmt.Errorf("emptying project %s: %w", name, err)
+		}
+	}
+	// The user goes first: its key pair goes with it, and a project is what
+	// the next sweep is found by.
+	upage, err := users.List(s.identity, users.ListOpts{Name: name}).AllPages(ctx)
+	if err != nil {
+		return fmt.Errorf("finding user %s: %w", name, err)
+	}
+	people, err := users.ExtractUsers(upage)
+	if err != nil {
+		return fmt.Errorf("finding user %s: %w", name, err)
+	}
+	for _, u := range people {
+		if err := gone(users.Delete(ctx, s.identity, u.ID).ExtractErr()); err != nil {
+			return fmt.Errorf("removing user %s: %w", name, err)
+		}
+	}
+	for _, p := range found {
+		if err := gone(projects.Delete(ctx, s.identity, p.ID).ExtractErr()); err != nil {
+			return fmt.Errorf("removing project %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// empty removes everything in a project.
+func (s *session) empty(ctx context.Context, project string) error {
+	if err := s.removeServers(ctx, project); err != nil {
+		return err
+	}
+	ips, err := list(ctx, floatingips.List(s.network, floatingips.ListOpts{ProjectID: project}), floatingips.ExtractFloatingIPs)
+	if err != nil {
+		return err
+	}
+	for _, ip := range ips {
+		if err := gone(floatingips.Delete(ctx, s.network, ip.ID).ExtractErr()); err != nil {
+			return fmt.Errorf("removing floating IP %s: %w", ip.FloatingIP, err)
+		}
+	}
+	rs, err := list(ctx, routers.List(s.network, routers.ListOpts{ProjectID: project}), routers.ExtractRouters)
+	if err != nil {
+		return err
+	}
+	for _, r := range rs {
+		if err := s.removeRouter(ctx, r); err != nil {
+			return err
+		}
+	}
+	ps, err := list(ctx, ports.List(s.network, ports.ListOpts{ProjectID: project}), ports.ExtractPorts)
+	if err != nil {
+		return err
+	}
+	for _, p := range ps {
+		// What belongs to Neutron itself goes with its network.
+		if p.DeviceOwner != "" && p.DeviceOwner != "compute:nova" {
+			continue
+		}
+		if err := gone(ports.Delete(ctx, s.network, p.ID).ExtractErr()); err != nil {
+			return fmt.Errorf("removing port %s: %w", p.ID, err)
+		}
+	}
+	ns, err := list(ctx, networks.List(s.network, networks.ListOpts{ProjectID: project}), networks.ExtractNetworks)
+	if err != nil {
+		return err
+	}
+	for _, n := range ns {
+		if err := gone(networks.Delete(ctx, s.network, n.ID).ExtractErr()); err != nil {
+			return fmt.Errorf("removing network %s: %w", n.Name, err)
+		}
+	}
+	gs, err := list(ctx, groups.List(s.network, groups.ListOpts{ProjectID: project}), groups.ExtractGroups)
+	if err != nil {
+		return err
+	}
+	for _, g := range gs {
+		// Neutron makes the default group anew with the next call that looks
+		// for it; it goes with the project.
+		if err := gone(groups.Delete(ctx, s.network, g.ID).ExtractErr()); err != nil && !gophercloud.ResponseCodeIs(err, http.StatusConflict) {
+			return fmt.Errorf("removing security group %s: %w", g.Name, err)
+		}
+	}
+	return nil
+}
+
+func (s *session) removeServers(ctx context.Context, project string) error {
+	opts := servers.ListOpts{AllTenants: true, TenantID: project}
+	all, err := list(ctx, servers.List(s.compute, opts), servers.ExtractServers)
+	if err != nil {
+		return err
+	}
+	for _, v := range all {
+		if err := gone(servers.Delete(ctx, s.compute, v.ID).ExtractErr()); err != nil {
+			return fmt.Errorf("removing guest %s: %w", v.Name, err)
+		}
+	}
+	return poll(ctx, 300*time.Millisecond, func() (bool, error) {
+		left, err := list(ctx, servers.List(s.compute, opts), servers.ExtractServers)
+		return err == nil && len(left) == 0, err
+	})
+}
+
+func (s *session) removeRouter(ctx context.Context, r routers.Router) error {
+	ps, err := list(ctx, ports.List(s.network, ports.ListOpts{DeviceID: r.ID, DeviceOwner: "network:router_interface"}), ports.ExtractPorts)
+	if err != nil {
+		return err
+	}
+	for _, p := range ps {
+		if _, err := routers.RemoveInterface(ctx, s.network, r.ID, routers.RemoveInterfaceOpts{PortID: p.ID}).Extract(); gone(err) != nil {
+			return fmt.Errorf("disconnecting router %s: %w", r.Name, err)
+		}
+	}
+	if err := gone(routers.Delete(ctx, s.network, r.ID).ExtractErr()); err != nil {
+		return fmt.Errorf("removing router %s: %w", r.Name, err)
+	}
+	return nil
+}
+
+// gone takes "not found" for success: what is to be removed is not there.
+func gone(err error) error {
+	if gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
+		return nil
+	}
+	return err
+}
+
+// list reads all pages of a listing.
+func list[T any](ctx context.Context, pages pagination.Pager, extract func(pagination.Page) ([]T, error)) ([]T, error) {
+	page, err := pages.AllPages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return extract(page)
+}

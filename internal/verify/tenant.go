@@ -1,0 +1,202 @@
+package verify
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"net/netip"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/roles"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/users"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/routers"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/groups"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/rules"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
+	"golang.org/x/crypto/ssh"
+)
+
+// tenant is the project made for a run, and what was made in it. It works with
+// a member's rights, as people do.
+type tenant struct {
+	*session
+	admin      *session
+	name       string
+	external   string // network ID
+	server     string // ID
+	port       string // the guest's, ID
+	floating   netip.Addr
+	public     netip.Addr
+	user       string
+	signer     ssh.Signer
+	privatePEM []byte
+	guest      *ssh.Client
+}
+
+// tenant makes a project with a user in it and logs in as that user.
+func (s *session) tenant(ctx context.Context, cfg Config) (*tenant, error) {
+	project, err := projects.Create(ctx, s.identity, projects.CreateOpts{Name: cfg.Name, Description: "made by macaw verify"}).Extract()
+	if err != nil {
+		return nil, fmt.Errorf("making project %s: %w", cfg.Name, err)
+	}
+	password := rand.Text()
+	user, err := users.Create(ctx, s.identity, users.CreateOpts{Name: cfg.Name, Password: password, DefaultProjectID: project.ID}).Extract()
+	if err != nil {
+		return nil, fmt.Errorf("making user %s: %w", cfg.Name, err)
+	}
+	found, err := list(ctx, roles.List(s.identity, roles.ListOpts{Name: "member"}), roles.ExtractRoles)
+	if err != nil || len(found) != 1 {
+		return nil, fmt.Errorf("finding the member role: %d found: %w", len(found), err)
+	}
+	if err := roles.Assign(ctx, s.identity, found[0].ID, roles.AssignOpts{UserID: user.ID, ProjectID: project.ID}).ExtractErr(); err != nil {
+		return nil, fmt.Errorf("giving %s the member role: %w", cfg.Name, err)
+	}
+	auth := s.auth
+	auth.User, auth.Password, auth.Project = cfg.Name, password, cfg.Name
+	login, err := login(ctx, auth)
+	if err != nil {
+		return nil, err
+	}
+	return &tenant{session: login, admin: s, name: cfg.Name, user: cfg.User}, nil
+}
+
+// build asks for everything that needs no waiting, the guest last.
+func (t *tenant) build(ctx context.Context, cfg Config) error {
+	nets, err := list(ctx, networks.List(t.network, networks.ListOpts{Name: cfg.ExternalNetwork}), networks.ExtractNetworks)
+	if err != nil || len(nets) != 1 {
+		return fmt.Errorf("finding network %s: %d found: %w", cfg.ExternalNetwork, len(nets), err)
+	}
+	t.external = nets[0].ID
+	net, err := networks.Create(ctx, t.network, networks.CreateOpts{Name: t.name}).Extract()
+	if err != nil {
+		return fmt.Errorf("making network %s: %w", t.name, err)
+	}
+	subnet, err := subnets.Create(ctx, t.network, subnets.CreateOpts{
+		Name: t.name, NetworkID: net.ID, IPVersion: 4, CIDR: cfg.CIDR.String(), DNSNameservers: []string{cfg.Ping.String()},
+	}).Extract()
+	if err != nil {
+		return fmt.Errorf("making subnet %s: %w", cfg.CIDR, err)
+	}
+	router, err := routers.Create(ctx, t.network, routers.CreateOpts{
+		Name: t.name, GatewayInfo: &routers.GatewayInfo{NetworkID: t.external},
+	}).Extract()
+	if err != nil {
+		return fmt.Errorf("making router %s: %w", t.name, err)
+	}
+	if _, err := routers.AddInterface(ctx, t.network, router.ID, routers.AddInterfaceOpts{SubnetID: subnet.ID}).Extract(); err != nil {
+		return fmt.Errorf("connecting router %s to %s: %w", t.name, cfg.CIDR, err)
+	}
+	group, err := groups.Create(ctx, t.network, groups.CreateOpts{Name: t.name}).Extract()
+	if err != nil {
+		return fmt.Errorf("making security group %s: %w", t.name, err)
+	}
+	for _, r := range []rules.CreateOpts{
+		{Protocol: rules.ProtocolICMP},
+		{Protocol: rules.ProtocolTCP, PortRangeMin: 22, PortRangeMax: 22},
+	} {
+		r.SecGroupID, r.Direction, r.EtherType = group.ID, rules.DirIngress, rules.EtherType4
+		if _, err := rules.Create(ctx, t.network, r).Extract(); err != nil {
+			return fmt.Errorf("allowing %s in security group %s: %w", r.Protocol, t.name, err)
+		}
+	}
+	port, err := ports.Create(ctx, t.network, ports.CreateOpts{Name: t.name, NetworkID: net.ID, SecurityGroups: &[]string{group.ID}}).Extract()
+	if err != nil {
+		return fmt.Errorf("making port %s: %w", t.name, err)
+	}
+	t.port = port.ID
+	return t.boot(ctx, cfg)
+}
+
+// boot asks for the guest, with a key made for it.
+func (t *tenant) boot(ctx context.Context, cfg Config) error {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	if t.signer, err = ssh.NewSignerFromKey(private); err != nil {
+		return err
+	}
+	block, err := ssh.MarshalPrivateKey(private, t.name)
+	if err != nil {
+		return err
+	}
+	t.privatePEM = pem.EncodeToMemory(block)
+	_, err = keypairs.Create(ctx, t.compute, keypairs.CreateOpts{Name: t.name, PublicKey: string(ssh.MarshalAuthorizedKey(t.signer.PublicKey()))}).Extract()
+	if err != nil {
+		return fmt.Errorf("importing key %s: %w", t.name, err)
+	}
+	image, err := t.image(ctx, cfg.Image)
+	if err != nil {
+		return err
+	}
+	flavor, err := t.flavor(ctx, cfg.Flavor)
+	if err != nil {
+		return err
+	}
+	server, err := servers.Create(ctx, t.compute, keypairs.CreateOptsExt{
+		CreateOptsBuilder: servers.CreateOpts{
+			Name: t.name, ImageRef: image, FlavorRef: flavor,
+			Networks: []servers.Network{{Port: t.port}},
+			UserData: []byte(base64.StdEncoding.EncodeToString([]byte(userData(cfg.Ping)))),
+		},
+		KeyName: t.name,
+	}, nil).Extract()
+	if err != nil {
+		return fmt.Errorf("making guest %s: %w", t.name, err)
+	}
+	t.server = server.ID
+	return nil
+}
+
+func (t *tenant) image(ctx context.Context, name string) (string, error) {
+	client, err := openstack.NewImageV2(t.compute.ProviderClient, gophercloud.EndpointOpts{Region: t.auth.Region})
+	if err != nil {
+		return "", fmt.Errorf("finding the image service: %w", err)
+	}
+	id, err := findImage(ctx, client, name)
+	if err == nil && id == "" {
+		err = fmt.Errorf("finding image %s: none of that name", name)
+	}
+	return id, err
+}
+
+func (t *tenant) flavor(ctx context.Context, name string) (string, error) {
+	all, err := list(ctx, flavors.ListDetail(t.compute, nil), flavors.ExtractFlavors)
+	if err != nil {
+		return "", fmt.Errorf("finding flavor %s: %w", name, err)
+	}
+	for _, f := range all {
+		if f.Name == name {
+			return f.ID, nil
+		}
+	}
+	return "", fmt.Errorf("finding flavor %s: none of that name", name)
+}
+
+// associate gives the guest a floating IP.
+func (t *tenant) associate(ctx context.Context, cfg Config) error {
+	ip, err := floatingips.Create(ctx, t.network, floatingips.CreateOpts{FloatingNetworkID: t.external, PortID: t.port}).Extract()
+	if err != nil {
+		return fmt.Errorf("making a floating IP: %w", err)
+	}
+	if t.floating, err = netip.ParseAddr(ip.FloatingIP); err != nil {
+		return err
+	}
+	public, ok := cfg.Public(t.floating)
+	if !ok {
+		return fmt.Errorf("floating IP %s has no Elastic IP", t.floating)
+	}
+	t.public = public
+	return nil
+}

@@ -1,0 +1,130 @@
+// Package verify shows that a cloud works: it makes a project with a router and
+// a guest, reaches the guest from outside and the Internet from the guest, and
+// removes what it has made.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Config says what is verified, and from where.
+type Config struct {
+	Auth Auth
+	// ExternalNetwork is the name of Neutron's provider network.
+	ExternalNetwork string
+	// Image and Flavor are the names of what the guest is made of, and User is
+	// who logs in to it.
+	Image, Flavor, User string
+	// Public gives the Elastic IP of an address of the external network.
+	Public func(private netip.Addr) (netip.Addr, bool)
+	// Ping is an address of the Internet that answers ICMP echo.
+	Ping netip.Addr
+	// Download is a URL that the guest fetches.
+	Download string
+	// Name is what everything that is made is called, so that a run finds what
+	// one before it has left behind. Two runs with different names do not
+	// meet.
+	Name string
+	// CIDR is the guest's network.
+	CIDR netip.Prefix
+	// Keep leaves everything in place afterwards.
+	Keep bool
+	// Patience bounds each wait for the cloud or the guest.
+	Patience time.Duration
+}
+
+// Auth is how an administrator logs in to the cloud.
+type Auth struct {
+	URL, User, Password, Project, Domain, Region string
+}
+
+// Step shows one thing that is verified; what it returns is called when it is
+// done.
+type Step func(what string) (done func(error))
+
+// Result is what a run has made, and found to work.
+type Result struct {
+	Project    string     `json:"project"`
+	Guest      string     `json:"guest"`
+	FloatingIP netip.Addr `json:"floating_ip"`
+	ElasticIP  netip.Addr `json:"elastic_ip"`
+	Kept       bool       `json:"kept"`
+	// Key is the guest's private SSH key; empty unless the guest was kept.
+	Key []byte `json:"-"`
+}
+
+// Run verifies the cloud. What it made is removed whether or not it worked,
+// unless cfg.Keep says otherwise; what an interrupted run left is removed
+// first.
+func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
+	do := func(what string, fn func() error) error {
+		done := step(what)
+		err := fn()
+		done(err)
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		return nil
+	}
+	var admin *session
+	err = do("log in", func() (err error) {
+		admin, err = login(ctx, cfg.Auth)
+		return err
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	sweep := func(ctx context.Context) error { return admin.sweep(ctx, cfg.Name) }
+	var t *tenant
+	err = do("project, network, router and guest asked for", func() (err error) {
+		if err := sweep(ctx); err != nil {
+			return err
+		}
+		t, err = admin.tenant(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		return t.build(ctx, cfg)
+	})
+	defer func() {
+		if cfg.Keep && err == nil {
+			return
+		}
+		// Also after an interruption: what was made is not left behind.
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Patience)
+		defer cancel()
+		err = errors.Join(err, do("remove what was made", func() error { return sweep(clean) }))
+	}()
+	if err != nil {
+		return Result{}, err
+	}
+	for _, check := range []struct {
+		what string
+		fn   func(context.Context) error
+	}{
+		{"guest is active", t.waitActive},
+		{fmt.Sprintf("guest reaches %s through the router's address", cfg.Ping), func(ctx context.Context) error { return t.waitConsole(ctx, routerMark) }},
+		{"floating IP is associated", func(ctx context.Context) error { return t.associate(ctx, cfg) }},
+		{"guest answers SSH at the floating IP's Elastic IP", t.connect},
+		{fmt.Sprintf("guest reaches %s through its floating IP", cfg.Ping), func(ctx context.Context) error { return t.ping(ctx, cfg.Ping) }},
+		{"guest downloads " + cfg.Download, func(ctx context.Context) error { return t.download(ctx, cfg.Download) }},
+	} {
+		err := do(check.what, func() error {
+			ctx, cancel := context.WithTimeout(ctx, cfg.Patience)
+			defer cancel()
+			return check.fn(ctx)
+		})
+		if err != nil {
+			return Result{}, err
+		}
+	}
+	res = Result{Project: cfg.Name, Guest: cfg.Name, FloatingIP: t.floating, ElasticIP: t.public, Kept: cfg.Keep}
+	if cfg.Keep {
+		res.Key = t.privatePEM
+	}
+	return res, nil
+}
