@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -45,10 +46,16 @@ func (h *Host) PutFile(ctx context.Context, local, file string, mode fs.FileMode
 	}
 	r, w := io.Pipe()
 	go func() {
-		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		// The compressor writes in pieces of 240 bytes, and each would be an
+		// SSH packet.
+		large := bufio.NewWriterSize(w, 32<<10)
+		z, _ := gzip.NewWriterLevel(large, gzip.BestSpeed)
 		_, err := io.Copy(z, src)
 		if err == nil {
 			err = z.Close()
+		}
+		if err == nil {
+			err = large.Flush()
 		}
 		w.CloseWithError(err)
 	}()

@@ -34,10 +34,15 @@ func Apply(ctx context.Context, spec Spec, progress Progress) error {
 	if os.Geteuid() != 0 {
 		return errors.New("making a node of OpenStack: this needs root")
 	}
-	if err := Install(ctx, progress); err != nil {
+	held, err := lock(ctx, lockPath, progress)
+	if err != nil {
 		return err
 	}
-	n := &node{spec: spec, root: "/", run: execute}
+	defer held.Close()
+	if err := install(ctx, held, progress); err != nil {
+		return err
+	}
+	n := &node{spec: spec, root: "/", run: executor(held)}
 	return runGraph(ctx, n.steps(), progress)
 }
 
@@ -82,10 +87,11 @@ func (n *node) everyStep() []step {
 	add("ovn-host", start(ovnHost), "openvswitch", "ovn-central")
 	if compute {
 		add("libvirt", start(libvirt), "configuration")
+		add("emulators", n.probeEmulators, "libvirt")
 		if controller {
 			add("cell", n.mapHost, "schemas")
 		}
-		add("nova-compute", n.startCompute(cloud), "libvirt", "ovn-host", "cell", "keystone", "placement", "nova-conductor")
+		add("nova-compute", n.startCompute(cloud), "emulators", "ovn-host", "cell", "keystone", "placement", "nova-conductor")
 	}
 	late := []string{"answers", "nova-compute"}
 	if controller {
@@ -131,6 +137,8 @@ func (n *node) configure(ctx context.Context) error {
 		changed = changed || wrote
 		reload = reload || wrote && strings.HasPrefix(f.Path, "/etc/systemd/system/")
 	}
+	// An upgrade of the packages does not restart them: the package step keeps Debian's scripts from it.
+	n.files = append(n.files, file{Path: schemaStamp, Readers: pythonUnits(n.spec)})
 	if n.spec.Has(Controller) {
 		for _, dir := range []string{"/etc/keystone/fernet-keys", "/etc/keystone/credential-keys"} {
 			if err := makeKeys(n.root, dir); err != nil {

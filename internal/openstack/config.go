@@ -109,8 +109,8 @@ func (r *renderer) add(c configFile) {
 // addUnits renders what differs from Debian's units: the order at boot, and uWSGI's command line.
 func (r *renderer) addUnits(services []service) {
 	for _, svc := range services {
-		if svc.unit != "" {
-			r.add(configFile{template: svc.unit, path: "/etc/systemd/system/" + svc.unit, readers: svc.units})
+		for _, c := range svc.systemd {
+			r.add(c)
 		}
 		if len(svc.after) == 0 {
 			continue

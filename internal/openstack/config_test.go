@@ -62,6 +62,7 @@ func TestRenderGolden(t *testing.T) {
 	for _, path := range []string{
 		"/etc/nova/nova.conf",
 		"/etc/nova/nova-compute.conf",
+		"/etc/nova/nova-database.conf",
 		"/etc/neutron/neutron.conf",
 		"/etc/neutron/plugins/ml2/ml2_conf.ini",
 		"/etc/macaw/uwsgi/neutron-api.ini",

@@ -21,11 +21,17 @@ type command struct {
 // runner runs a command and returns what it wrote to its standard output.
 type runner func(context.Context, command) (string, error)
 
-// execute is the runner that runs commands for real.
-func execute(ctx context.Context, c command) (string, error) {
+// executor returns the runner that runs commands for real. They inherit held: when macaw is killed, the apt or
+// the migration that it leaves behind goes on holding the lock until it ends.
+func executor(held *os.File) runner {
+	return func(ctx context.Context, c command) (string, error) { return execute(ctx, held, c) }
+}
+
+func execute(ctx context.Context, held *os.File, c command) (string, error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 	cmd.Env = append(cmd.Env, c.Env...)
+	cmd.ExtraFiles = []*os.File{held}
 	if c.Stdin != "" {
 		cmd.Stdin = strings.NewReader(c.Stdin)
 	}

@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -37,31 +40,46 @@ func installed(root string) bool {
 // nor on a secret, so that a machine imaged after it becomes any node. Nothing of OpenStack runs when it
 // returns. It needs root and an apt source; it may be killed and run again, and does nothing when it is done.
 func Install(ctx context.Context, progress Progress) error {
+	held, err := lock(ctx, lockPath, progress)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	return install(ctx, held, progress)
+}
+
+func install(ctx context.Context, held *os.File, progress Progress) error {
 	if installed("/") {
 		return nil
 	}
-	n := &node{root: "/", run: execute}
+	n := &node{root: "/", run: executor(held)}
 	return runGraph(ctx, []step{
 		{"packages", nil, n.installPackages},
 		{"units", []string{"packages"}, n.quietUnits},
 		{"schemas", []string{"units"}, n.installSchemas},
 		{"entry points", []string{"units"}, n.rememberEntryPoints},
-		{"stamp", []string{"schemas", "entry points"}, func(context.Context) error {
+		{"replies", []string{"packages"}, n.quickenReplies},
+		{"stamp", []string{"schemas", "entry points", "replies"}, func(context.Context) error {
+			unix.Sync()
 			_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(PackagesHash() + "\n")}.write(n.root)
 			return err
 		}},
 	}, progress)
 }
 
-func (n *node) installPackages(ctx context.Context) (err error) {
+func (n *node) installPackages(ctx context.Context) error {
 	env := []string{"DEBIAN_FRONTEND=noninteractive", "DEBCONF_NONINTERACTIVE_SEEN=true"}
-	if seen, _ := os.ReadFile(policyPath); len(seen) == 0 || string(seen) == policy {
+	ours := true
+	if seen, err := os.ReadFile(policyPath); err == nil {
+		ours = string(seen) == policy
+	}
+	if ours {
 		if _, err := (file{Path: policyPath, Mode: 0o755, Content: []byte(policy)}).write(n.root); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, os.Remove(policyPath)) }()
 	}
-	// dpkg can skip fsync: if the machine loses power before the stamp is written, everything is done again.
+	// dpkg need not fsync file by file: all is synced once before the stamp says that this step is complete. A machine
+	// that loses power before is one without a cloud, and is made anew.
 	options := []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300"}
 	for _, c := range []command{
 		{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env},
@@ -71,6 +89,9 @@ func (n *node) installPackages(ctx context.Context) (err error) {
 		if _, err := n.run(ctx, c); err != nil {
 			return fmt.Errorf("installing packages: %w", err)
 		}
+	}
+	if ours { // until here, so that a run that was cut short goes on without surprises
+		return os.Remove(policyPath)
 	}
 	return nil
 }
@@ -132,6 +153,9 @@ func (n *node) installSchemas(ctx context.Context) error {
 	}
 	if seen[0].Active { // of a cloud that is in use
 		return ensureSchemas(ctx, n.run, n.root)
+	}
+	if current, err := schemasCurrent(ctx, n.run, n.root); current || err != nil {
+		return cmp.Or(err, errNothingToDo)
 	}
 	if _, err := n.run(ctx, command{Args: []string{"systemctl", "start", "mariadb.service"}}); err != nil {
 		return fmt.Errorf("starting the database server: %w", err)

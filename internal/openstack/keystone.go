@@ -10,5 +10,6 @@ var keystone = service{
 	api: []api{{
 		Unit: "keystone", Project: "keystone", Port: 5000, Threads: 8, WSGI: "/usr/bin/keystone-wsgi-public",
 	}},
-	after: []string{"mariadb.service", "memcached.service"},
+	after:  []string{"mariadb.service", "memcached.service"},
+	python: true,
 }

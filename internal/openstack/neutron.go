@@ -34,8 +34,12 @@ var neutronMaintenance = service{
 		neutronConf("neutron-ovn-maintenance-worker.service"),
 		ml2Conf("neutron-ovn-maintenance-worker.service"),
 	},
-	units:  []string{"neutron-ovn-maintenance-worker.service"},
-	unit:   "neutron-ovn-maintenance-worker.service",
+	units: []string{"neutron-ovn-maintenance-worker.service"},
+	systemd: []configFile{{
+		template: "neutron-ovn-maintenance-worker.service",
+		path:     "/etc/systemd/system/neutron-ovn-maintenance-worker.service",
+		readers:  []string{"neutron-ovn-maintenance-worker.service"},
+	}},
 	after:  append(neutronAfter, "neutron-api.service"),
 	python: true,
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -177,5 +179,35 @@ func TestEnsureSchemasSkipsWhatIsThere(t *testing.T) {
 func TestPackagesHash(t *testing.T) {
 	if h := PackagesHash(); len(h) != 16 || h != PackagesHash() {
 		t.Errorf("hash %q is not one name", h)
+	}
+}
+
+func TestLockIsHeldByWhatAKilledRunLeaves(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	held, err := lock(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := exec.Command("sleep", "60")
+	left.ExtraFiles = []*os.File{held}
+	if err := left.Start(); err != nil {
+		t.Fatal(err)
+	}
+	held.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+	defer cancel()
+	var states []State
+	if _, err := lock(ctx, path, func(e Event) { states = append(states, e.State) }); err == nil {
+		t.Error("the lock is free while a child of the killed run is at work")
+	}
+	left.Process.Kill()
+	left.Wait()
+	again, err := lock(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+	if diff := cmp.Diff([]State{Started}, states); diff != "" {
+		t.Errorf("what was told of the wait (-want +got):\n%s", diff)
 	}
 }

@@ -14,13 +14,30 @@ func novaConf(readers ...string) configFile {
 	return configFile{template: "nova.conf", path: "/etc/nova/nova.conf", group: "nova", readers: readers}
 }
 
+// novaDatabaseConf is what only the controller's daemons read.
+func novaDatabaseConf(readers ...string) configFile {
+	return configFile{template: "nova-database.conf", path: "/etc/nova/nova-database.conf", group: "nova", readers: readers}
+}
+
+// novaDaemon makes a daemon that Debian's script starts read novaDatabaseConf too.
+func novaDaemon(name string) []configFile {
+	unit := name + ".service"
+	return []configFile{
+		novaConf(unit), novaDatabaseConf(unit),
+		{template: "nova-daemon", path: "/etc/default/" + name, readers: []string{unit}},
+	}
+}
+
+// novaConfigFiles makes an API that uWSGI runs read it.
+const novaConfigFiles = "OS_NOVA_CONFIG_FILES=api-paste.ini;nova.conf;nova-database.conf"
+
 var novaAPI = service{
 	name:  "nova",
 	roles: []Role{Controller},
-	files: []configFile{novaConf("nova-api.service")},
+	files: []configFile{novaConf("nova-api.service"), novaDatabaseConf("nova-api.service")},
 	units: []string{"nova-api.service"},
 	// It runs on eventlet, which does not bear uWSGI's threads.
-	api:    []api{{Unit: "nova-api", Project: "nova", Port: 8774, Threads: 1, WSGI: "/usr/bin/nova-api-wsgi"}},
+	api:    []api{{Unit: "nova-api", Project: "nova", Port: 8774, Threads: 1, WSGI: "/usr/bin/nova-api-wsgi", Env: novaConfigFiles}},
 	after:  novaAfter,
 	python: true,
 }
@@ -28,9 +45,9 @@ var novaAPI = service{
 var novaMetadata = service{
 	name:   "nova-metadata",
 	roles:  []Role{Controller},
-	files:  []configFile{novaConf("nova-api-metadata.service")},
+	files:  []configFile{novaConf("nova-api-metadata.service"), novaDatabaseConf("nova-api-metadata.service")},
 	units:  []string{"nova-api-metadata.service"},
-	api:    []api{{Unit: "nova-api-metadata", Project: "nova", Port: 8775, Threads: 1, WSGI: "/usr/bin/nova-metadata-wsgi"}},
+	api:    []api{{Unit: "nova-api-metadata", Project: "nova", Port: 8775, Threads: 1, WSGI: "/usr/bin/nova-metadata-wsgi", Env: novaConfigFiles}},
 	after:  novaAfter,
 	python: true,
 }
@@ -38,7 +55,7 @@ var novaMetadata = service{
 var novaConductor = service{
 	name:   "nova-conductor",
 	roles:  []Role{Controller},
-	files:  []configFile{novaConf("nova-conductor.service")},
+	files:  novaDaemon("nova-conductor"),
 	units:  []string{"nova-conductor.service"},
 	after:  novaAfter,
 	python: true,
@@ -47,7 +64,7 @@ var novaConductor = service{
 var novaScheduler = service{
 	name:   "nova-scheduler",
 	roles:  []Role{Controller},
-	files:  []configFile{novaConf("nova-scheduler.service")},
+	files:  novaDaemon("nova-scheduler"),
 	units:  []string{"nova-scheduler.service"},
 	after:  novaAfter,
 	python: true,
@@ -56,10 +73,9 @@ var novaScheduler = service{
 var novaConsole = service{
 	name:  "nova-console",
 	roles: []Role{Controller},
-	files: []configFile{
-		novaConf("nova-novncproxy.service"),
-		{template: "nova-consoleproxy", path: "/etc/default/nova-consoleproxy", readers: []string{"nova-novncproxy.service"}},
-	},
+	files: append(novaDaemon("nova-novncproxy"), configFile{
+		template: "nova-consoleproxy", path: "/etc/default/nova-consoleproxy", readers: []string{"nova-novncproxy.service"},
+	}),
 	units:  []string{"nova-novncproxy.service"},
 	after:  novaAfter,
 	python: true,
@@ -76,12 +92,6 @@ var novaCompute = service{
 	// On a controller it finds nothing to report to unless these are there first.
 	after:  []string{"libvirtd.service", "ovn-controller.service", "nova-conductor.service", "placement-api.service"},
 	python: true,
-}
-
-var libvirt = service{
-	name:  "libvirt",
-	roles: []Role{Compute},
-	units: []string{"virtlogd.socket", "libvirtd.socket", "libvirtd.service"},
 }
 
 // mapHost puts the node into Nova's cell before its compute service has ever run. Nova's scheduler finds new

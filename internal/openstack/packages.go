@@ -61,7 +61,7 @@ func PackagesHash() string {
 		h.Write([]byte(name + "\n"))
 	}
 	h.Write(schemaScript)
-	h.Write([]byte(entryPointsScript))
+	h.Write([]byte(entryPointsScript + quickReply))
 	units, err := renderUnits(services)
 	if err != nil {
 		panic(err) // a template that is part of this program

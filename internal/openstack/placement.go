@@ -10,5 +10,6 @@ var placement = service{
 	api: []api{{
 		Unit: "placement-api", Project: "placement", Port: 8778, Threads: 4, WSGI: "/usr/bin/placement-api",
 	}},
-	after: []string{"mariadb.service", "memcached.service", "keystone.service"},
+	after:  []string{"mariadb.service", "memcached.service", "keystone.service"},
+	python: true,
 }

@@ -1,6 +1,9 @@
 package openstack
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // State is how far a step is.
 type State string
@@ -17,11 +20,32 @@ const (
 type Event struct {
 	Step  string        `json:"step"`
 	State State         `json:"state"`
-	At    time.Duration `json:"at"`   // since the beginning of the phase
-	Took  time.Duration `json:"took"` // zero unless the step has ended
-	After string        `json:"after,omitempty"`
+	At    time.Duration `json:"at"`              // since the beginning of the phase
+	Took  time.Duration `json:"took"`            // zero unless the step has ended
+	After string        `json:"after,omitempty"` // the step it waited for last
 	Err   error         `json:"-"`
 }
 
 // Progress hears of every event, one at a time. It may be nil.
 type Progress func(Event)
+
+// SlowestPath picks from the events of one phase the steps that its length came from, first to last: each began
+// when the one before it ended.
+func SlowestPath(events []Event) []Event {
+	ended := map[string]Event{}
+	var last Event
+	for _, e := range events {
+		if e.State != Started {
+			ended[e.Step] = e
+			if e.At >= last.At {
+				last = e
+			}
+		}
+	}
+	var path []Event
+	for e, ok := last, last.Step != ""; ok; e, ok = ended[e.After] {
+		path = append(path, e)
+	}
+	slices.Reverse(path)
+	return path
+}

@@ -38,6 +38,32 @@ func schemaVersions(ctx context.Context, run runner) (map[string]string, error) 
 	return versions, nil
 }
 
+// stampedVersions are the versions that the tables were made by; nil if they were not.
+func stampedVersions(root string) (map[string]string, error) {
+	content, err := os.ReadFile(filepath.Join(root, schemaStamp))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the versions of the databases: %w", err)
+	}
+	var versions map[string]string
+	if err := json.Unmarshal(content, &versions); err != nil {
+		return nil, fmt.Errorf("reading the versions of the databases from %s: %w", schemaStamp, err)
+	}
+	return versions, nil
+}
+
+// schemasCurrent tells whether the tables are those of the installed packages. It needs no database server.
+func schemasCurrent(ctx context.Context, run runner, root string) (bool, error) {
+	versions, err := schemaVersions(ctx, run)
+	if err != nil {
+		return false, err
+	}
+	stamped, err := stampedVersions(root)
+	return maps.Equal(versions, stamped), err
+}
+
 // ensureSchemas brings the tables up to the installed packages. Where the stamp says that they are,
 // this costs one dpkg-query. The database server must run.
 func ensureSchemas(ctx context.Context, run runner, root string) error {
@@ -45,16 +71,9 @@ func ensureSchemas(ctx context.Context, run runner, root string) error {
 	if err != nil {
 		return err
 	}
-	var stamped map[string]string
-	content, err := os.ReadFile(filepath.Join(root, schemaStamp))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return fmt.Errorf("reading the versions of the databases: %w", err)
-	default:
-		if err := json.Unmarshal(content, &stamped); err != nil {
-			return fmt.Errorf("reading the versions of the databases from %s: %w", schemaStamp, err)
-		}
+	stamped, err := stampedVersions(root)
+	if err != nil {
+		return err
 	}
 	if maps.Equal(versions, stamped) {
 		return errNothingToDo
@@ -80,7 +99,7 @@ func ensureSchemas(ctx context.Context, run runner, root string) error {
 	if _, err := run(ctx, command{Args: []string{"python3", "-", mariadbSocket, string(identity)}, Stdin: string(schemaScript)}); err != nil {
 		return fmt.Errorf("making tables: %w", err)
 	}
-	content, err = json.Marshal(versions)
+	content, err := json.Marshal(versions)
 	if err != nil {
 		return fmt.Errorf("stamping the databases: %w", err)
 	}

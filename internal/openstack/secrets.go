@@ -101,7 +101,8 @@ func makeKeys(root, dir string) error {
 		key := make([]byte, 32)
 		rand.Read(key)
 		name = filepath.Join(tmp, name)
-		err = errors.Join(err, os.WriteFile(name, []byte(base64.URLEncoding.EncodeToString(key)), 0o600), os.Chown(name, uid, gid))
+		_, e := file{Path: name, Owner: "keystone", Group: "keystone", Mode: 0o600, Content: []byte(base64.URLEncoding.EncodeToString(key))}.write("/")
+		err = errors.Join(err, e)
 	}
 	err = errors.Join(err, os.Chown(tmp, uid, gid), os.Chmod(tmp, 0o700))
 	if err == nil {

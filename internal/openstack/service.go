@@ -11,8 +11,8 @@ type service struct {
 	api   []api    // those of its units that uWSGI runs
 	after []string // units that start before its own when the node boots
 
-	python bool   // its units find their plugins by way of Stevedore's cache
-	unit   string // the template of a unit that Debian lacks
+	python  bool         // its units run OpenStack's own code
+	systemd []configFile // units that Debian lacks, and changes to its own
 }
 
 // configFile is a template among files/ and the place of what it becomes.
@@ -31,7 +31,8 @@ type api struct {
 	Port    int
 	WSGI    string
 	Threads int
-	Args    string
+	Args    string // for the program, which uWSGI keeps apart from its own
+	Env     string
 }
 
 // services are all that a cloud consists of.
@@ -41,7 +42,7 @@ var services = []service{
 	keystone, glance, placement,
 	novaAPI, novaConductor, novaScheduler, novaMetadata, novaConsole, novaCompute, libvirt,
 	neutron, neutronMaintenance, neutronMetadata,
-	dashboard, access,
+	dashboard, adminAccess, gatewayAccess,
 }
 
 // onNode are the services that a node with these roles runs.
@@ -53,4 +54,15 @@ func onNode(s Spec) []service {
 		}
 	}
 	return on
+}
+
+// pythonUnits are the units on a node that run OpenStack's own code.
+func pythonUnits(s Spec) []string {
+	var units []string
+	for _, svc := range onNode(s) {
+		if svc.python {
+			units = append(units, svc.units...)
+		}
+	}
+	return units
 }

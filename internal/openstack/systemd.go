@@ -14,13 +14,14 @@ import (
 
 // unitState is what systemd knows of a unit.
 type unitState struct {
-	Name    string
-	Active  bool      // running, or a oneshot that has run
-	Started time.Time // when its main process began to read its configuration
+	Name     string
+	Active   bool      // running, or a oneshot that has run
+	Started  time.Time // when its main process began to read its configuration
+	Outdated bool      // systemd has not read its unit files since they were changed
 }
 
 // unitProperties are what parseUnits reads.
-const unitProperties = "Id,LoadState,ActiveState,ExecMainStartTimestamp,ActiveEnterTimestamp"
+const unitProperties = "Id,LoadState,ActiveState,ExecMainStartTimestamp,ActiveEnterTimestamp,NeedDaemonReload"
 
 // showUnits asks systemd for the states of units, in their order.
 func showUnits(ctx context.Context, run runner, units []string) ([]unitState, error) {
@@ -47,7 +48,7 @@ func parseUnits(out string, units []string) ([]unitState, error) {
 		if p["LoadState"] != "loaded" {
 			return nil, fmt.Errorf("unit %s is %s", units[i], p["LoadState"])
 		}
-		s := unitState{Name: units[i], Active: p["ActiveState"] == "active"}
+		s := unitState{Name: units[i], Active: p["ActiveState"] == "active", Outdated: p["NeedDaemonReload"] == "yes"}
 		for _, key := range []string{"ExecMainStartTimestamp", "ActiveEnterTimestamp"} {
 			if v := p[key]; v != "" && v != "n/a" {
 				t, err := time.Parse("Mon 2006-01-02 15:04:05.999999 MST", v)
@@ -104,6 +105,12 @@ func (n *node) ensureRunning(ctx context.Context, units ...string) error {
 	seen, err := showUnits(ctx, n.run, units)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(seen, func(u unitState) bool { return u.Outdated }) {
+		// Only after a run that was killed between writing them and telling systemd.
+		if _, err := n.run(ctx, command{Args: []string{"systemctl", "daemon-reload"}}); err != nil {
+			return fmt.Errorf("telling systemd of changed units: %w", err)
+		}
 	}
 	plan := planUnits(seen, n.configChanged)
 	if len(plan.start)+len(plan.restart) == 0 {

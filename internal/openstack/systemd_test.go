@@ -26,6 +26,7 @@ LoadState=loaded
 ActiveState=failed
 ExecMainStartTimestamp=
 ActiveEnterTimestamp=
+NeedDaemonReload=yes
 `
 
 func TestParseUnits(t *testing.T) {
@@ -35,9 +36,9 @@ func TestParseUnits(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []unitState{
-		{"keystone.service", true, time.Date(2026, 11, 23, 1, 4, 40, 123456000, time.UTC)},
-		{"libvirtd.socket", true, time.Date(2026, 11, 23, 1, 0, 0, 500000000, time.UTC)},
-		{"apache2.service", false, time.Time{}},
+		{Name: "keystone.service", Active: true, Started: time.Date(2026, 11, 23, 1, 4, 40, 123456000, time.UTC)},
+		{Name: "libvirtd.socket", Active: true, Started: time.Date(2026, 11, 23, 1, 0, 0, 500000000, time.UTC)},
+		{Name: "apache2.service", Outdated: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("units (-want +got):\n%s", diff)
@@ -53,10 +54,10 @@ func TestParseUnits(t *testing.T) {
 func TestPlanUnits(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
 	seen := []unitState{
-		{"down", false, time.Time{}},
-		{"fresh", true, at(20)},
-		{"stale", true, at(5)},
-		{"reads-nothing", true, at(1)},
+		{Name: "down"},
+		{Name: "fresh", Active: true, Started: at(20)},
+		{Name: "stale", Active: true, Started: at(5)},
+		{Name: "reads-nothing", Active: true, Started: at(1)},
 	}
 	changed := map[string]time.Time{"down": at(10), "fresh": at(10), "stale": at(10)}
 	got := planUnits(seen, func(u string) time.Time { return changed[u] })

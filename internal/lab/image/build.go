@@ -50,6 +50,7 @@ func build(ctx context.Context, r Recipe, dir string, log *os.File) error {
 		// mmdebstrap's own sources name the mirror; a machine has its archive.
 		`--customize-hook=rm -f "$1"/etc/apt/sources.list.d/*`,
 		"--customize-hook=sync-in "+overlay+" /",
+		`--customize-hook=chroot "$1" systemctl --quiet enable systemd-networkd.service systemd-resolved.service`,
 		// Identities belong to a machine, not to an image.
 		`--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname "$1"/etc/resolv.conf && : > "$1"/etc/machine-id`,
 		`--customize-hook=rm -rf "$1"/var/lib/apt/lists && mkdir -p "$1"/var/lib/apt/lists/partial && ln -sf ../run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf`,

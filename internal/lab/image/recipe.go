@@ -17,12 +17,14 @@ import (
 var files embed.FS
 
 // base are the packages that Debian's own image for EC2 brings along and that
-// a cloud relies on: cloud-init with its DHCP client, netplan over networkd (and
-// no ifupdown, which cloud-init would prefer), sshd, a resolver.
+// a cloud relies on: cloud-init with its DHCP client, networkd, sshd, a resolver.
+// Debian's has netplan between cloud-init and networkd, but netplan has networkd
+// find a NIC by its permanent address, and the lab's, being TAP devices, have
+// none. ifupdown, which cloud-init would prefer to both, is in neither.
 var base = []string{
 	"systemd", "systemd-sysv", "udev", "dbus", "libpam-systemd", "systemd-resolved", "systemd-timesyncd",
 	"openssh-server", "sudo", "ca-certificates", "python3", "locales",
-	"cloud-init", "dhcpcd-base", "netplan.io",
+	"cloud-init", "dhcpcd-base",
 	"iproute2", "iputils-ping", "ethtool", "netbase", "procps", "kmod", "logrotate", "cron",
 	"curl", "less", "vim-tiny", "tcpdump", "bash-completion",
 }
@@ -41,7 +43,7 @@ type Recipe struct {
 }
 
 // layout changes whenever the way an image is put together does.
-const layout = "4"
+const layout = "6"
 
 // Key is the content hash of the recipe: packages, files and layout, in 17
 // hexadecimal digits.

@@ -96,7 +96,7 @@ func (s Store) Snapshot(ctx context.Context, id, upper string, parent Image) (Im
 func generalize(root string) error {
 	for _, pattern := range []string{
 		"etc/ssh/ssh_host_*", "var/lib/cloud/*", "var/log/journal/*", "var/log/cloud-init*",
-		"etc/netplan/50-cloud-init.yaml", "home/*/.ssh/authorized_keys", "root/.ssh/authorized_keys",
+		"etc/systemd/network/*-cloud-init-*", "etc/netplan/*-cloud-init.yaml", "home/*/.ssh/authorized_keys", "root/.ssh/authorized_keys",
 		"var/lib/dhcpcd/*", "var/lib/systemd/random-seed",
 	} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))

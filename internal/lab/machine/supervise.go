@@ -103,6 +103,9 @@ func arguments(f folder, spec Spec, host facts) []string {
 		"--machine=" + Namespace(spec.ID), "--hostname=" + spec.Hostname,
 		"--register=no", "--network-namespace-path=" + namespace.Path(Namespace(spec.ID)),
 		"--capability=all", "--bind=/dev/net/tun",
+		// nspawn's filter refuses bpf(2) even to a machine with every
+		// capability (systemd.exec(5), SystemCallFilter).
+		"--system-call-filter=bpf",
 		"--console=pipe", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
 	}
 	if host.kvm {

@@ -1,0 +1,81 @@
+package internet
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http/httptest"
+	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+func TestDNS(t *testing.T) {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- ServeDNS(ctx, conn, Lookup) }()
+	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "udp", conn.LocalAddr().String())
+	}}
+	got, err := resolver.LookupHost(t.Context(), WebName)
+	if err != nil || len(got) != 1 || got[0] != Web.String() {
+		t.Errorf("looking up %s: %v, %v; want %s", WebName, got, err, Web)
+	}
+	_, err = resolver.LookupHost(t.Context(), "nobody.example.net")
+	if dns, ok := err.(*net.DNSError); !ok || !dns.IsNotFound {
+		t.Errorf("looking up a name that does not exist: %v", err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("serving ended with %v", err)
+	}
+}
+
+func FuzzAnswer(f *testing.F) {
+	q := dnsmessage.Message{Questions: []dnsmessage.Question{{
+		Name: dnsmessage.MustNewName("www.example.com."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET,
+	}}}
+	b, err := q.Pack()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, query []byte) {
+		reply, err := answer(query, Lookup)
+		if err != nil {
+			return
+		}
+		var m dnsmessage.Message
+		if err := m.Unpack(reply); err != nil {
+			t.Errorf("the answer is no DNS message: %v", err)
+		}
+	})
+}
+
+func TestSite(t *testing.T) {
+	srv := httptest.NewServer(site())
+	defer srv.Close()
+	resp, err := srv.Client().Get(srv.URL + "/bytes/100000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if n, err := io.Copy(io.Discard, resp.Body); err != nil || n != 100000 {
+		t.Errorf("a download of 100000 bytes has %d: %v", n, err)
+	}
+	for _, bad := range []string{"/bytes/-1", "/bytes/x", "/bytes/99999999999999"} {
+		resp, err := srv.Client().Get(srv.URL + bad)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 400 {
+			t.Errorf("GET %s answers %s, want 400", bad, resp.Status)
+		}
+	}
+}

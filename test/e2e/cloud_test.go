@@ -1,0 +1,270 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestCloud takes a cloud through its life, from a baked image: made with the
+// operator's process killed on the way, used, broken and mended, removed.
+func TestCloud(t *testing.T) {
+	needLab(t)
+	file := cloudFile(t, "e2e", "")
+	downAfter(t, file)
+	must(t, macaw, "bake", file)
+
+	// The text of each step's announcement that a kill waits for.
+	for _, at := range []string{"create subnet", "node      ", "verify    "} {
+		killAt(t, file, at)
+	}
+	s := up(t, file)
+	if len(s.Addresses) != 4 {
+		t.Fatalf("the cloud has %d provider addresses, want 4: %+v", len(s.Addresses), s.Addresses)
+	}
+	again := up(t, file)
+	if again.Changes != 0 {
+		t.Errorf("up on a finished cloud made %d changes, want none", again.Changes)
+	}
+	if plan := must(t, macaw, "plan", file, "--exit-code"); !strings.Contains(plan, "AWS has what the cloud file wants") {
+		t.Errorf("plan on a finished cloud prints %q", plan)
+	}
+
+	t.Setenv("OS_CLOUD", "e2e")
+	t.Run("client", func(t *testing.T) { must(t, "openstack", "--os-cloud", "e2e", "server", "list") })
+	t.Run("dashboard", func(t *testing.T) { testDashboard(t, s) })
+
+	first := makeGuest(t, s, "one", "192.168.11.0/24")
+	second := makeGuest(t, s, "two", "192.168.12.0/24")
+	for _, g := range []guest{first, second} {
+		eventually(t, g.name+" answers at "+g.public, 2*time.Minute, g.answers)
+	}
+	t.Run("translation off and on", func(t *testing.T) { testTranslation(t, file, first, second) })
+	t.Run("every unit restarted", func(t *testing.T) { testRestart(t, file, first, second) })
+	t.Run("machine rebooted", func(t *testing.T) {
+		must(t, macaw, "lab", "reboot", "e2e-instance-cloud-1")
+		comesBack(t, first, second)
+	})
+	t.Run("instance rebooted through EC2", func(t *testing.T) {
+		rebootThroughEC2(t, file)
+		comesBack(t, first, second)
+	})
+}
+
+// killAt runs up and kills it, without warning, when it announces a step.
+func killAt(t *testing.T, file, mark string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), macaw, "up", file, "--verify=always")
+	r, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var seen strings.Builder
+	buf := make([]byte, 4096)
+	for !strings.Contains(seen.String(), mark) {
+		n, err := r.Read(buf)
+		seen.Write(buf[:n])
+		if err != nil {
+			t.Fatalf("up ended before it came to %q:\n%s", mark, seen.String())
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	t.Logf("killed at %q", mark)
+}
+
+// guest is a server with a network, a router and a floating IP of its own.
+type guest struct{ name, floating, public string }
+
+// answers pings the guest once from the operator's host.
+func (g guest) answers() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if _, err := command(ctx, "ping", "-n", "-q", "-c", "1", "-W", "1", g.public); err != nil {
+		return errNoAnswer
+	}
+	return nil
+}
+
+// makeGuest makes them with OpenStack's own client.
+func makeGuest(t *testing.T, s summary, name, cidr string) guest {
+	t.Helper()
+	openstack := func(args ...string) string { t.Helper(); return must(t, "openstack", args...) }
+	openstack("network", "create", name)
+	openstack("subnet", "create", name, "--network", name, "--subnet-range", cidr, "--dns-nameserver", "8.8.8.8")
+	openstack("router", "create", name)
+	openstack("router", "set", name, "--external-gateway", "public")
+	openstack("router", "add", "subnet", name, name)
+	openstack("security", "group", "create", name)
+	openstack("security", "group", "rule", "create", name, "--protocol", "icmp")
+	openstack("security", "group", "rule", "create", name, "--protocol", "tcp", "--dst-port", "22")
+	openstack("server", "create", name, "--image", "tiny", "--flavor", "m1.nano", "--network", name, "--security-group", name, "--wait")
+	floating := strings.TrimSpace(openstack("floating", "ip", "create", "public", "-f", "value", "-c", "floating_ip_address"))
+	openstack("server", "add", "floating", "ip", name, floating)
+	for _, a := range s.Addresses {
+		if a.Private == floating {
+			return guest{name: name, floating: floating, public: a.Public}
+		}
+	}
+	t.Fatalf("floating IP %s is none of the cloud's addresses %+v", floating, s.Addresses)
+	return guest{}
+}
+
+// testDashboard logs in to Horizon.
+func testDashboard(t *testing.T, s summary) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar, Timeout: 30 * time.Second}
+	get := func(resp *http.Response, err error) (string, *url.URL) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s answers %s", resp.Request.URL, resp.Status)
+		}
+		return string(b), resp.Request.URL
+	}
+	page, at := get(client.Get(s.Dashboard))
+	token := regexp.MustCompile(`name="csrfmiddlewaretoken" value="([^"]+)"`).FindStringSubmatch(page)
+	if token == nil || !strings.Contains(page, `name="password"`) {
+		t.Fatalf("%s is no login page:\n%.500s", at, page)
+	}
+	region := regexp.MustCompile(`name="region"[^>]*value="([^"]+)"`).FindStringSubmatch(page)
+	form := url.Values{"csrfmiddlewaretoken": {token[1]}, "username": {"admin"}, "password": {adminPassword(t)}, "domain": {"Default"}}
+	if region != nil {
+		form.Set("region", region[1])
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, at.String(), strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Referer", at.String())
+	page, at = get(client.Do(req))
+	if strings.Contains(page, `name="password"`) || !strings.Contains(page, "Sign Out") {
+		t.Errorf("after the login %s shows:\n%.2000s", at, page)
+	}
+}
+
+func adminPassword(t *testing.T) string {
+	t.Helper()
+	out := must(t, "openstack", "configuration", "show", "--unmask", "-f", "json")
+	var c map[string]any
+	if err := json.Unmarshal([]byte(out), &c); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"auth.password", "password"} {
+		if p, ok := c[key].(string); ok {
+			return p
+		}
+	}
+	t.Fatalf("no password in %v", c)
+	return ""
+}
+
+// foreignFrames is how many frames the lab's fabric has dropped because their
+// source MAC was not the ENI's.
+func foreignFrames(t *testing.T) (n int) {
+	t.Helper()
+	var drops struct {
+		Counts []struct {
+			Reason string
+			Frames int
+		}
+	}
+	if err := json.Unmarshal([]byte(must(t, macaw, "lab", "drops", "--output", "json")), &drops); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range drops.Counts {
+		if c.Reason == "source-mac" {
+			n += c.Frames
+		}
+	}
+	return n
+}
+
+// testTranslation is the proof: without the translation AWS drops every frame
+// of OpenStack's routers, with it none.
+func testTranslation(t *testing.T, file string, guests ...guest) {
+	before := foreignFrames(t)
+	for _, g := range guests {
+		if got := pings(t, g.public, 5); got != 5 {
+			t.Errorf("translation on: %d of 5 pings of %s answered", got, g.name)
+		}
+	}
+	if n := foreignFrames(t); n != before {
+		t.Errorf("translation on: the fabric dropped %d frames with a foreign source MAC", n-before)
+	}
+	must(t, macaw, "gateway", "off", file)
+	for _, g := range guests {
+		if got := pings(t, g.public, 5); got != 0 {
+			t.Errorf("translation off: %d of 5 pings of %s answered", got, g.name)
+		}
+	}
+	if n := foreignFrames(t); n == before {
+		t.Error("translation off: the fabric dropped no frame with a foreign source MAC")
+	}
+	must(t, macaw, "gateway", "on", file)
+	for _, g := range guests {
+		eventually(t, "translation on again: "+g.name+" answers", 10*time.Second, g.answers)
+	}
+	before = foreignFrames(t)
+	for _, g := range guests {
+		if got := pings(t, g.public, 5); got != 5 {
+			t.Errorf("translation on again: %d of 5 pings of %s answered", got, g.name)
+		}
+	}
+	if n := foreignFrames(t); n != before {
+		t.Errorf("translation on again: the fabric dropped %d frames with a foreign source MAC", n-before)
+	}
+}
+
+// testRestart restarts every unit of OpenStack, and of what it stands on.
+func testRestart(t *testing.T, file string, guests ...guest) {
+	onNode(t, file, `systemctl restart $(systemctl list-units --type=service --state=active --plain --no-legend |
+		awk '{print $1}' | grep -E '^(keystone|glance|placement|nova|neutron|ovn|ovs|openvswitch|apache2|mariadb|rabbitmq|memcached|libvirt|macaw-gateway)')`)
+	comesBack(t, guests...)
+}
+
+// comesBack waits until all guests answer and the API is in order.
+func comesBack(t *testing.T, guests ...guest) {
+	t.Helper()
+	for _, g := range guests {
+		eventually(t, g.name+" answers again", 5*time.Minute, g.answers)
+	}
+	eventually(t, "the API answers again", 3*time.Minute, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		_, err := command(ctx, "openstack", "server", "list")
+		return err
+	})
+}
+
+// onNode runs a shell command as root on the cloud's node.
+func onNode(t *testing.T, file, script string) string {
+	t.Helper()
+	return must(t, macaw, "ssh", file, "--", "sudo", "sh", "-c", fmt.Sprintf("'%s'", strings.ReplaceAll(script, "'", `'\''`)))
+}

@@ -1,0 +1,187 @@
+// Package e2e brings clouds up on the lab as people do, with the macaw command,
+// and asserts what they would see.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// macaw is the path of the program under test.
+var macaw string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	flag.Parse()
+	if skipReason() != "" {
+		return m.Run()
+	}
+	dir, err := os.MkdirTemp("", "macaw-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	macaw = filepath.Join(dir, "macaw")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", macaw, "macaw/cmd/macaw")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building macaw: %v\n%s", err, out)
+		return 1
+	}
+	// Keys and clouds.yaml of the tests stay out of the user's way.
+	for name, value := range map[string]string{
+		"XDG_DATA_HOME": filepath.Join(dir, "data"), "XDG_CONFIG_HOME": filepath.Join(dir, "config"),
+		"OS_CLIENT_CONFIG_FILE": filepath.Join(dir, "clouds.yaml"),
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+// skipReason says why these tests can't run here; empty if they can.
+func skipReason() string {
+	switch {
+	case testing.Short():
+		return "brings clouds up: not with -short"
+	case os.Geteuid() != 0:
+		return "the lab needs root"
+	}
+	for _, tool := range []string{"mmdebstrap", "systemd-nspawn", "openstack", "ping"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return tool + " is not installed: make test-e2e installs it"
+		}
+	}
+	return ""
+}
+
+func needLab(t *testing.T) {
+	t.Helper()
+	if why := skipReason(); why != "" {
+		t.Skip(why)
+	}
+}
+
+// command runs a command and returns its standard output; its standard error
+// goes to the test's log when it fails.
+func command(ctx context.Context, name string, args ...string) (string, error) {
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err, errs.String())
+	}
+	return out.String(), nil
+}
+
+// must runs a command that has to succeed.
+func must(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := command(t.Context(), name, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// summary is what "macaw up --output json" prints.
+type summary struct {
+	Cloud, Dashboard, AuthURL, CloudsYAML, Verified string
+	Addresses                                       []struct{ Private, Public string }
+	Changes                                         int
+	Seconds                                         float64
+	Steps                                           []struct {
+		Room, Step string
+		Start      float64 `json:"start_seconds"`
+		Seconds    float64
+	}
+}
+
+// up brings a cloud up and logs where its time went.
+func up(t *testing.T, file string, args ...string) summary {
+	t.Helper()
+	out := must(t, macaw, append([]string{"up", file, "--output", "json"}, args...)...)
+	var s summary
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		t.Fatalf("reading what up printed: %v\n%s", err, out)
+	}
+	t.Logf("up: %.1f s, %d changes, verified %s", s.Seconds, s.Changes, s.Verified)
+	for _, step := range s.Steps {
+		if step.Seconds >= 1 {
+			t.Logf("  %6.1f s  %-9s %s", step.Seconds, step.Room, step.Step)
+		}
+	}
+	return s
+}
+
+// cloudFile writes the file of a cloud on the lab. Networks of different
+// clouds may be the same: each has its own VPC.
+func cloudFile(t *testing.T, name, more string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name+".yaml")
+	text := fmt.Sprintf("name: %s\ntarget: lab\n%s", name, more)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// downAfter removes a cloud when the test ends, and with it whatever the test
+// has left in it.
+func downAfter(t *testing.T, file string) {
+	t.Helper()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+		defer cancel()
+		if _, err := command(ctx, macaw, "down", file); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// eventually waits for something that is on its way.
+func eventually(t *testing.T, what string, limit time.Duration, fn func() error) {
+	t.Helper()
+	begin := time.Now()
+	for {
+		err := fn()
+		if err == nil {
+			t.Logf("%s: after %.1f s", what, time.Since(begin).Seconds())
+			return
+		}
+		if time.Since(begin) > limit {
+			t.Fatalf("%s: not within %s: %v", what, limit, err)
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+var errNoAnswer = errors.New("no answer")
+
+// pings sends n echo requests and returns how many were answered.
+func pings(t *testing.T, address string, n int) int {
+	t.Helper()
+	out, _ := command(t.Context(), "ping", "-n", "-q", "-i", "0.2", "-W", "1", "-c", fmt.Sprint(n), address)
+	for line := range strings.Lines(out) {
+		var sent, received int
+		if _, err := fmt.Sscanf(line, "%d packets transmitted, %d received", &sent, &received); err == nil {
+			return received
+		}
+	}
+	t.Fatalf("ping %s printed %q", address, out)
+	return 0
+}
