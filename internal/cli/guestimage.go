@@ -80,7 +80,7 @@ func (a *App) guestParts(ctx context.Context, c *cloud.Cloud, steps *Steps) ([]v
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(lab.Dir, "guest", opts.Recipe.Key())
+	dir := filepath.Join(lab.Dir, "guest", opts.Recipe.Key()+"-"+guest.Key())
 	files := guest.FilesIn(dir)
 	if _, err := os.Stat(files.Disk); err != nil {
 		err := steps.Do("guest", "build from Debian's kernel, busybox and dropbear", func() error {

@@ -76,7 +76,7 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
 	}
 	spec.Gateway = gateway.Config{
 		Cloud: c.Name, NICMAC: mac, Primary: primary, Subnet: c.Provider.Subnet, Registered: addresses,
-		Network: externalNetwork, AuthFile: "/etc/macaw/gateway-auth.json",
+		Network: externalNetwork, AuthFile: openstack.GatewayAuthPath,
 	}
 	for _, node := range c.Nodes {
 		if node.Name == n.Name {

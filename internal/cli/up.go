@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"macaw/internal/cloud"
 	"macaw/internal/host"
 	"macaw/internal/infra"
 	"macaw/internal/lab/image"
@@ -138,7 +139,7 @@ func (a *App) makeInfra(ctx context.Context, s *site, steps *Steps) ([]infra.Nod
 
 // plan is the difference between the cloud file and what AWS has.
 func (s *site) plan(ctx context.Context, publicKey string) (*infra.Plan, error) {
-	w := infra.Wanted{Cloud: s.cloud, PublicKey: publicKey}
+	w := infra.Wanted{Cloud: s.cloud, PublicKey: publicKey, UserData: userData(s.cloud)}
 	seen, err := s.see(ctx)
 	if err != nil {
 		return nil, err
@@ -157,6 +158,12 @@ func (s *site) plan(ctx context.Context, publicKey string) (*infra.Plan, error) 
 		return nil, err
 	}
 	return infra.PlanUp(w, seen)
+}
+
+// userData has cloud-init give the machine its node's name: Nova and OVN know a
+// node by its host name.
+func userData(c *cloud.Cloud) []byte {
+	return fmt.Appendf(nil, "#cloud-config\nhostname: %[1]s\nfqdn: %[1]s\nmanage_etc_hosts: localhost\n", c.Nodes[0].Name)
 }
 
 // infraProgress shows the actions of a plan as steps.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path"
@@ -41,6 +43,16 @@ func FilesIn(dir string) Files {
 		Initrd: filepath.Join(dir, "initrd.gz"),
 		Disk:   filepath.Join(dir, "disk.raw"),
 	}
+}
+
+// Key stands for the scripts that this program puts into a guest: two guests
+// with the same key and packages are the same.
+func Key() string {
+	h := sha256.New()
+	for _, script := range [][]byte{initScript, udhcpcScript} {
+		fmt.Fprintf(h, "%d\n%s", len(script), script)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:8]
 }
 
 // Build makes the guest in dir, which it creates, from Debian's packages. It

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"macaw/internal/lab/ec2"
 	"macaw/internal/lab/image"
 	"macaw/internal/lab/machine"
 )
@@ -157,9 +158,13 @@ func Down(ctx context.Context, purge bool) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	gone := []string{machinesDir(), statePath(), configPath(), logPath()}
+	// Images made in the lab are part of EC2's state.
+	if err := ec2.KeepImages(statePath()); err != nil {
+		return err
+	}
+	gone := []string{machinesDir(), configPath(), logPath()}
 	if purge {
-		gone = append(gone, filepath.Join(Dir, "images"), filepath.Join(Dir, "guest"))
+		gone = append(gone, statePath(), filepath.Join(Dir, "images"), filepath.Join(Dir, "guest"))
 	}
 	for _, path := range gone {
 		if err := os.RemoveAll(path); err != nil {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// flavor is a size of guest. Disk is in GiB; 0 means as large as the image.
+// flavor is a size of guest. Disk is in GiB, and at least 1: a disk as large as the image is for administrators only.
 type flavor struct {
 	Name  string `json:"name"`
 	VCPUs int    `json:"vcpus"`
@@ -14,7 +14,7 @@ type flavor struct {
 }
 
 var flavors = []flavor{
-	{"m1.nano", 1, 160, 0},
+	{"m1.nano", 1, 160, 1},
 	{"m1.tiny", 1, 512, 1},
 	{"m1.small", 1, 2048, 20},
 	{"m1.medium", 2, 4096, 40},

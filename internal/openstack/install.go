@@ -90,6 +90,11 @@ func (n *node) installPackages(ctx context.Context) error {
 			return fmt.Errorf("installing packages: %w", err)
 		}
 	}
+	// The bus does not see by itself that packages have brought rules for it, and polkitd, on which libvirt relies,
+	// gets no name on it until it has.
+	if _, err := n.run(ctx, command{Args: []string{"systemctl", "reload", "dbus.service"}}); err != nil {
+		return fmt.Errorf("telling the message bus of new packages: %w", err)
+	}
 	if ours { // until here, so that a run that was cut short goes on without surprises
 		return os.Remove(policyPath)
 	}

@@ -122,3 +122,23 @@ func TestConsoleIsItsEnd(t *testing.T) {
 		t.Errorf("the last 100 bytes are %q, %v", got, err)
 	}
 }
+
+func TestHierarchies(t *testing.T) {
+	tests := map[string]struct {
+		mountinfo string
+		want      []string
+	}{
+		"version 2": {"30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw\n", []string{"/sys/fs/cgroup"}},
+		"both": {"40 24 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n" +
+			"41 24 0:31 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n" +
+			"42 24 0:32 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n", []string{"/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"}},
+		"none": {"22 1 254:1 / / rw - ext4 /dev/vda rw\n", nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, hierarchies([]byte(tt.mountinfo))); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}

@@ -38,6 +38,14 @@ func Supervise(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	host := hostFacts()
+	if !host.systemd {
+		leave, err := ownCgroup(Namespace(spec.ID))
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
 	console, err := os.OpenFile(f.console(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
 	if err != nil {
 		return err
@@ -49,7 +57,7 @@ func Supervise(ctx context.Context, dir string) error {
 	defer unmount(f.root())
 	defer os.Remove(f.leader())
 	for {
-		code, err := boot(ctx, f, spec, console)
+		code, err := boot(ctx, f, spec, host, console)
 		if err != nil || code != exitReboot {
 			return err
 		}
@@ -58,8 +66,8 @@ func Supervise(ctx context.Context, dir string) error {
 }
 
 // boot runs systemd-nspawn once and returns its exit code.
-func boot(ctx context.Context, f folder, spec Spec, console *os.File) (int, error) {
-	cmd := exec.CommandContext(ctx, "systemd-nspawn", arguments(f, spec, hostFacts())...)
+func boot(ctx context.Context, f folder, spec Spec, host facts, console *os.File) (int, error) {
+	cmd := exec.CommandContext(ctx, "systemd-nspawn", arguments(f, spec, host)...)
 	cmd.Env = append(os.Environ(),
 		// systemd in the machine is new enough to want cgroup v2 whatever
 		// the host has mounted.

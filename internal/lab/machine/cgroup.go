@@ -1,0 +1,75 @@
+package machine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// ownCgroup moves this process, and so the machine that it boots, into a cgroup
+// of its own. systemd-nspawn puts a machine that it has no scope for into a
+// cgroup below its own with a fixed name: two machines would share one, and
+// each other's processes with it. It returns what removes the cgroups again.
+func ownCgroup(name string) (remove func(), err error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	var made []string
+	remove = func() {
+		for _, dir := range made {
+			// This process goes back first: a cgroup in use stays.
+			_ = os.WriteFile(filepath.Join(filepath.Dir(dir), "cgroup.procs"), []byte(strconv.Itoa(os.Getpid())), 0o644)
+			removeTree(dir)
+		}
+	}
+	for _, hierarchy := range hierarchies(mounts) {
+		dir := filepath.Join(hierarchy, name)
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return remove, fmt.Errorf("making a cgroup for machine %s: %w", name, err)
+		}
+		made = append(made, dir)
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
+			return remove, fmt.Errorf("moving machine %s into its cgroup: %w", name, err)
+		}
+	}
+	return remove, nil
+}
+
+// hierarchies are the cgroup hierarchies that systemd keeps processes apart
+// in: the unified one, and the named one of a host that has both versions. The
+// argument is a mountinfo file (proc_pid_mountinfo(5)).
+func hierarchies(mountinfo []byte) []string {
+	var found []string
+	for line := range bytes.Lines(mountinfo) {
+		before, after, ok := strings.Cut(string(line), " - ")
+		fields, fs := strings.Fields(before), strings.Fields(after)
+		if !ok || len(fields) < 5 || len(fs) < 3 {
+			continue
+		}
+		named := fs[0] == "cgroup" && strings.Contains(","+fs[2]+",", ",name=systemd,")
+		if fs[0] == "cgroup2" || named {
+			found = append(found, fields[4])
+		}
+	}
+	return found
+}
+
+// removeTree removes a cgroup and those below it, as far as they are empty.
+func removeTree(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			removeTree(filepath.Join(dir, e.Name()))
+		}
+	}
+	// One that a dying process still holds stays, empty, and is used again.
+	_ = os.Remove(dir)
+}
