@@ -295,11 +295,11 @@ func TestFindImage(t *testing.T) {
 func TestDrift(t *testing.T) {
 	f, w := newFake(), wanted(t, "")
 	bringUp(t, f, w)
-	w.Cloud.Nodes[0].Type, w.Image.ID, w.PublicKey = "m5.xlarge", "ami-2", "ssh-ed25519 BBBB x"
+	w.Cloud.Nodes[0].Type, w.Cloud.Nodes[0].Image, w.PublicKey = "m5.xlarge", "ami-2", "ssh-ed25519 BBBB x"
 	want := `! key pair: it has another public key than this machine's, and instances get theirs only when they are made
 ! instance cloud-1: its type is t3.xlarge, the file says m5.xlarge
     hint: macaw down, then macaw up makes a new one; its data is lost
-! instance cloud-1: its image is ami-1, a new one would get ami-2
+! instance cloud-1: its image is ami-1, the file says ami-2
     hint: macaw down, then macaw up makes a new one; its data is lost
 `
 	if diff := cmp.Diff(want, planOf(t, f, w)); diff != "" {

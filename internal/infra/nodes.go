@@ -91,8 +91,10 @@ func (b *up) instanceDrift(i int, in Instance) {
 	if in.Type != node.Type {
 		b.drift(object, hint, "its type is %s, the file says %s", in.Type, node.Type)
 	}
-	if b.w.Image.ID != "" && in.Image != b.w.Image.ID {
-		b.drift(object, hint, "its image is %s, a new one would get %s", in.Image, b.w.Image.ID)
+	// That there is a newer image by now is no difference to the file, as long
+	// as the file does not name one.
+	if node.Image != "" && in.Image != node.Image {
+		b.drift(object, hint, "its image is %s, the file says %s", in.Image, node.Image)
 	}
 	for device, network := range []string{partManagement, partProvider} {
 		for _, n := range b.s.Interfaces {

@@ -25,7 +25,7 @@ func TestCloud(t *testing.T) {
 	must(t, macaw, "bake", file)
 
 	// The text of each step's announcement that a kill waits for.
-	for _, at := range []string{"create subnet", "node      ", "verify    "} {
+	for _, at := range []string{"create subnet", "mariadb", "guest is active"} {
 		killAt(t, file, at)
 	}
 	s := up(t, file)
