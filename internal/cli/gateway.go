@@ -15,6 +15,7 @@ import (
 
 	"macaw/internal/gateway"
 	"macaw/internal/host"
+	"macaw/internal/infra"
 	"macaw/internal/translate"
 )
 
@@ -109,20 +110,7 @@ func nodeGateway() (gateway.Config, error) {
 
 // onGateway calls fn with a connection to the cloud's gateway node.
 func (a *App) onGateway(ctx context.Context, file string, fn func(context.Context, *host.Host) error) error {
-	s, err := a.open(ctx, file, a.steps(), false)
-	if err != nil {
-		return err
-	}
-	nodes, err := s.nodes(ctx)
-	if err != nil {
-		return err
-	}
-	h, err := s.dial(ctx, nodes[0], nil)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	return fn(ctx, h)
+	return a.onNode(ctx, file, a.steps(), func(_ *site, _ infra.NodeOutput, h *host.Host) error { return fn(ctx, h) })
 }
 
 // readGateway asks a node for its translation.

@@ -155,6 +155,25 @@ func (s *site) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
 	return nodes, nil
 }
 
+// onNode calls fn with a connection to the node of a cloud that is up.
+func (a *App) onNode(ctx context.Context, file string, steps *Steps, fn func(*site, infra.NodeOutput, *host.Host) error) error {
+	s, err := a.open(ctx, file, steps, false)
+	if err != nil {
+		return err
+	}
+	nodes, err := s.nodes(ctx)
+	if err != nil {
+		return err
+	}
+	// There is one node; the cloud file says so.
+	h, err := s.dial(ctx, nodes[0], nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	return fn(s, nodes[0], h)
+}
+
 // instanceNamed finds an instance by its ID or its Name tag.
 func instanceNamed(ctx context.Context, api *ec2.Client, name string) (string, error) {
 	pages := ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{})

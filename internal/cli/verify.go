@@ -49,44 +49,35 @@ the guest from here, and remove all of it again.`,
 
 func (a *App) verify(ctx context.Context, file string, keep bool) error {
 	steps := a.steps()
-	s, err := a.open(ctx, file, steps, false)
-	if err != nil {
-		return err
-	}
-	nodes, err := s.nodes(ctx)
-	if err != nil {
-		return err
-	}
-	h, err := s.dial(ctx, nodes[0], nil)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	acc, err := a.takeAccess(ctx, s, h, steps)
-	if err != nil {
-		return err
-	}
-	if err := a.provideGuest(ctx, s, acc, steps); err != nil {
-		return err
-	}
-	cfg := verifyConfig(s.cloud, nodes[0], acc)
-	cfg.Keep = keep
-	res, err := verify.Run(ctx, cfg, func(what string) func(error) { return steps.Start("verify", what) })
-	if err != nil {
-		return err
-	}
-	return a.print(res, func(w io.Writer) error {
-		fmt.Fprintf(w, "The cloud works: guest %s was reached at %s, which is floating IP %s.\n", res.Guest, res.ElasticIP, res.FloatingIP)
-		if !res.Kept {
-			return nil
-		}
-		path, err := keepKey(s.cloud.Name, res.Key)
+	return a.onNode(ctx, file, steps, func(s *site, n infra.NodeOutput, h *host.Host) error {
+		acc, err := a.takeAccess(ctx, s, h, steps)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(w, "It was kept:  ssh -i %s %s@%s\n", path, cfg.User, res.ElasticIP)
-		return err
+		if err := a.provideGuest(ctx, s, acc, steps); err != nil {
+			return err
+		}
+		cfg := verifyConfig(s.cloud, n, acc)
+		cfg.Keep = keep
+		res, err := verify.Run(ctx, cfg, func(what string) func(error) { return steps.Start("verify", what) })
+		if err != nil {
+			return err
+		}
+		return a.print(res, func(w io.Writer) error { return printVerified(w, s.cloud.Name, cfg.User, res) })
 	})
+}
+
+func printVerified(w io.Writer, cloudName, user string, res verify.Result) error {
+	fmt.Fprintf(w, "The cloud works: guest %s was reached at %s, which is floating IP %s.\n", res.Guest, res.ElasticIP, res.FloatingIP)
+	if !res.Kept {
+		return nil
+	}
+	path, err := keepKey(cloudName, res.Key)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "It was kept:  ssh -i %s %s@%s\n", path, user, res.ElasticIP)
+	return err
 }
 
 // keepKey writes down the key of a guest that was kept.
