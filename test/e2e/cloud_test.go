@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -52,12 +53,10 @@ func TestCloud(t *testing.T) {
 	t.Run("translation off and on", func(t *testing.T) { testTranslation(t, file, first, second) })
 	t.Run("every unit restarted", func(t *testing.T) { testRestart(t, file, first, second) })
 	t.Run("machine rebooted", func(t *testing.T) {
-		must(t, macaw, "lab", "reboot", "e2e-instance-cloud-1")
-		comesBack(t, first, second)
+		testReboot(t, file, func() { must(t, macaw, "lab", "reboot", "e2e-instance-cloud-1") }, first, second)
 	})
 	t.Run("instance rebooted through EC2", func(t *testing.T) {
-		rebootThroughEC2(t, file)
-		comesBack(t, first, second)
+		testReboot(t, file, func() { rebootThroughEC2(t, file) }, first, second)
 	})
 }
 
@@ -246,6 +245,24 @@ func testTranslation(t *testing.T, file string, guests ...guest) {
 func testRestart(t *testing.T, file string, guests ...guest) {
 	onNode(t, file, `systemctl restart $(systemctl list-units --type=service --state=active --plain --no-legend |
 		awk '{print $1}' | grep -E '^(keystone|glance|placement|nova|neutron|ovn|ovs|openvswitch|apache2|mariadb|rabbitmq|memcached|libvirt|macaw-gateway)')`)
+	comesBack(t, guests...)
+}
+
+// testReboot reboots the node and waits until all is as it was, by itself.
+func testReboot(t *testing.T, file string, reboot func(), guests ...guest) {
+	t.Helper()
+	const started = "ps -o lstart= -p 1"
+	before := onNode(t, file, started)
+	reboot()
+	eventually(t, "the machine has booted again", time.Minute, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		after, err := command(ctx, macaw, "ssh", file, "--", "sudo", started)
+		if err == nil && after == before {
+			err = errors.New("it runs since " + before)
+		}
+		return err
+	})
 	comesBack(t, guests...)
 }
 
