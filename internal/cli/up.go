@@ -102,7 +102,11 @@ func (a *App) up(ctx context.Context, file, when string) error {
 	}
 	verified, err := a.verifyAfterUp(ctx, s, h, node, spec, access, when, steps)
 	if err != nil {
-		return hint(err, "macaw lab drops shows what the lab's network refused; macaw gateway status %s what the translation saw", file)
+		err = hint(err, "macaw gateway status %s shows what the translation saw", file)
+		if s.cloud.InLab() {
+			err = hint(err, "macaw lab drops shows what the lab's network refused")
+		}
+		return err
 	}
 	sum := summary{
 		Cloud: s.cloud.Name, Dashboard: "http://" + node.ManagementPublic + "/", Auth: access.Auth.URL,

@@ -2,9 +2,12 @@ package lab
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -30,6 +33,9 @@ type Config struct {
 	ElasticIPQuota int `json:"elasticIPQuota"`
 	// Image is the stock image that it offers.
 	Image string `json:"image"`
+	// Program is the hash of the daemon's program: another program is another
+	// daemon.
+	Program string `json:"program"`
 }
 
 func configPath() string { return filepath.Join(Dir, "lab.json") }
@@ -50,7 +56,7 @@ func ReadConfig() (Config, error) {
 
 // configure writes the configuration down, with credentials made for it when
 // it has none yet.
-func configure(quota int, image string) (Config, error) {
+func configure(quota int, image, program string) (Config, error) {
 	c, err := ReadConfig()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Config{}, err
@@ -63,7 +69,24 @@ func configure(quota int, image string) (Config, error) {
 		c.ElasticIPQuota = quota
 	}
 	c.Image = image
+	if c.Program, err = hash(program); err != nil {
+		return Config{}, err
+	}
 	return c, writeJSON(configPath(), c)
+}
+
+// hash is a file's content in short.
+func hash(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
 
 // writeJSON writes a file that only root reads, whole or not at all.

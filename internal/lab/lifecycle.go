@@ -62,7 +62,7 @@ func Up(ctx context.Context, opts Options, step Step) (Config, error) {
 	}
 	defer unlock()
 	before, _ := ReadConfig()
-	cfg, err := configure(opts.ElasticIPQuota, id)
+	cfg, err := configure(opts.ElasticIPQuota, id, opts.Daemon[0])
 	if err != nil {
 		return Config{}, err
 	}
