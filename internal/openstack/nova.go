@@ -87,6 +87,7 @@ var novaCompute = service{
 	files: []configFile{
 		novaConf("nova-compute.service"),
 		{template: "nova-compute.conf", path: "/etc/nova/nova-compute.conf", readers: []string{"nova-compute.service"}},
+		{template: "nova-compute-ports.conf", path: "/etc/systemd/system/nova-compute.service.d/ports.conf", readers: []string{"nova-compute.service"}},
 	},
 	units: []string{"nova-compute.service"},
 	// On a controller it finds nothing to report to unless these are there first.

@@ -56,7 +56,16 @@ func Supervise(ctx context.Context, dir string) error {
 	}
 	defer unmount(f.root())
 	defer os.Remove(f.leader())
+	var devices []string
+	for _, n := range spec.NICs {
+		devices = append(devices, n.Device)
+	}
 	for {
+		// A machine that was switched off has forgotten its interfaces, routes
+		// and rules; its NICs stay plugged in.
+		if err := namespace.Renew(Namespace(spec.ID), devices); err != nil {
+			return err
+		}
 		code, err := boot(ctx, f, spec, host, console)
 		if err != nil || code != exitReboot {
 			return err
