@@ -29,7 +29,7 @@ clouds:
   # at work
   work:
     auth:
-      auth_url: https://work/v3 # behind the VPN
+      auth_url: https://office/v3 # behind the VPN
 cache:
   auth: true
 `
@@ -47,7 +47,7 @@ clouds:
   # at work
   work:
     auth:
-      auth_url: https://work/v3 # behind the VPN
+      auth_url: https://office/v3 # behind the VPN
   demo:
     auth:
       auth_url: http://a/v3

@@ -82,7 +82,7 @@ func (n *node) everyStep() []step {
 		add("nova-scheduler", start(novaScheduler), "accounts", "rabbitmq")
 		add("answers", func(ctx context.Context) error { return cloudAnswers(ctx, cloud) }, "keystone", "placement", "glance", "nova", "neutron")
 		add("flavors", func(ctx context.Context) error { return ensureFlavors(ctx, cloud) }, "keystone", "nova")
-		add("external network", func(ctx context.Context) error { return ensureExternal(ctx, cloud, n.spec) }, "keystone", "neutron")
+		add("external network", func(ctx context.Context) error { return ensureExternal(ctx, n.spec, n.secrets.Admin) }, "keystone", "neutron")
 	}
 	add("ovn-host", start(ovnHost), "openvswitch", "ovn-central")
 	if compute {

@@ -94,17 +94,6 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 	}
 }
 
-func TestAllocationPools(t *testing.T) {
-	got := allocationPools(allInOne().Provider.Addresses)
-	want := []pool{{"10.0.1.20", "10.0.1.21"}, {"10.0.1.30", "10.0.1.30"}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("pools (-want +got):\n%s", diff)
-	}
-	if !samePools([]pool{want[1], want[0]}, got) || samePools(want[:1], got) {
-		t.Error("pools are compared wrongly")
-	}
-}
-
 func TestMissingFlavors(t *testing.T) {
 	if got := missingFlavors(nil); len(got) != len(flavors) {
 		t.Errorf("%d of %d flavors", len(got), len(flavors))
