@@ -128,7 +128,7 @@ func (n *node) configure(ctx context.Context) error {
 	if n.files, err = render(n.spec, n.secrets, n.facts); err != nil {
 		return err
 	}
-	var changed, reload bool
+	var changed, reload, devices bool
 	for _, f := range n.files {
 		wrote, err := f.write(n.root)
 		if err != nil {
@@ -136,6 +136,7 @@ func (n *node) configure(ctx context.Context) error {
 		}
 		changed = changed || wrote
 		reload = reload || wrote && strings.HasPrefix(f.Path, "/etc/systemd/system/")
+		devices = devices || wrote && strings.HasPrefix(f.Path, networkdDir)
 	}
 	// An upgrade of the packages does not restart them: the package step keeps Debian's scripts from it.
 	n.files = append(n.files, file{Path: schemaStamp, Readers: pythonUnits(n.spec)})
@@ -144,6 +145,11 @@ func (n *node) configure(ctx context.Context) error {
 			if err := makeKeys(n.root, dir); err != nil {
 				return err
 			}
+		}
+	}
+	if devices {
+		if _, err := n.run(ctx, command{Args: []string{"networkctl", "reload"}}); err != nil {
+			return fmt.Errorf("telling networkd of guests' devices: %w", err)
 		}
 	}
 	if reload {

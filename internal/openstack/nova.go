@@ -81,13 +81,16 @@ var novaConsole = service{
 	python: true,
 }
 
+// networkdDir is where systemd-networkd is told what to do with devices.
+const networkdDir = "/etc/systemd/network/"
+
 var novaCompute = service{
 	name:  "nova-compute",
 	roles: []Role{Compute},
 	files: []configFile{
 		novaConf("nova-compute.service"),
 		{template: "nova-compute.conf", path: "/etc/nova/nova-compute.conf", readers: []string{"nova-compute.service"}},
-		{template: "nova-compute-ports.conf", path: "/etc/systemd/system/nova-compute.service.d/ports.conf", readers: []string{"nova-compute.service"}},
+		{template: "guests.network", path: networkdDir + "05-macaw-guests.network"},
 	},
 	units: []string{"nova-compute.service"},
 	// On a controller it finds nothing to report to unless these are there first.
