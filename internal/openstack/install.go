@@ -28,9 +28,7 @@ var unwanted = []string{
 	"open-iscsi.service", "ovs-record-hostname.service", "virtlogd-admin.socket", "virtlogd.service",
 }
 
-// Installed tells whether this Macaw's package step has been completed on the node.
-func Installed() bool { return installed("/") }
-
+// installed tells whether this Macaw's package step has been completed below root.
 func installed(root string) bool {
 	stamp, err := os.ReadFile(filepath.Join(root, installStamp))
 	return err == nil && string(stamp) == PackagesHash()+"\n"
