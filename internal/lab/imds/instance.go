@@ -32,7 +32,12 @@ type Instance struct {
 	Options      Options
 	// Tags are shown only if the options say so.
 	Tags map[string]string
+	// Profile is the instance profile; its zero value stands for none.
+	Profile Profile
 }
+
+// Profile is an instance profile.
+type Profile struct{ ARN, ID string }
 
 // Options are the instance's metadata options (EC2 API Reference,
 // InstanceMetadataOptionsResponse).
@@ -58,6 +63,12 @@ type NIC struct {
 	VPC        string
 	VPCCIDRs   []string
 	Groups     []Group
+
+	IPv6            []string // addresses
+	Prefixes        []string // delegated IPv4 prefixes
+	IPv6Prefixes    []string
+	SubnetIPv6CIDRs []string
+	VPCIPv6CIDRs    []string
 }
 
 // Group is a security group of a network interface.

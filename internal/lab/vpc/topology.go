@@ -1,6 +1,9 @@
 package vpc
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Topology is everything the fabric enforces: what AWS knows about a region's
 // VPCs at one moment. It is a plain value; the fabric compiles it into tables
@@ -12,12 +15,14 @@ type Topology struct {
 	SecurityGroups []SecurityGroup
 	ENIs           []ENI
 	ElasticIPs     []ElasticIP
+	NATGateways    []NATGateway
 }
 
 // VPC is an address space of its own: two VPCs may use the same addresses.
 type VPC struct {
 	ID    string
 	CIDRs []netip.Prefix // primary first
+	IPv6  []netip.Prefix // each a /56 (VPC User Guide, vpc-cidr-blocks)
 	// InternetGateway is the ID of the attached Internet gateway, or empty.
 	InternetGateway string
 }
@@ -28,7 +33,8 @@ type Subnet struct {
 	ID     string
 	VPC    string
 	CIDR   netip.Prefix
-	Routes []Route // of the subnet's route table, the local route included
+	IPv6   netip.Prefix // a /64, or the zero Prefix (VPC User Guide, subnet-sizing)
+	Routes []Route      // of the subnet's route table, the local routes included
 }
 
 // TargetKind says what a route points at.
@@ -41,13 +47,14 @@ const (
 	TargetLocal
 	TargetInternetGateway
 	TargetENI
+	TargetNATGateway
 )
 
 // Route is one entry of a route table; the longest matching prefix wins.
 type Route struct {
 	Dest   netip.Prefix
 	Target TargetKind
-	ID     string // of the Internet gateway or the ENI
+	ID     string // of the Internet gateway, the ENI or the NAT gateway
 }
 
 // ENI is an elastic network interface.
@@ -57,6 +64,11 @@ type ENI struct {
 	MAC    MAC
 	// Addresses are the registered private IPv4 addresses, the primary first.
 	Addresses []netip.Addr
+	// IPv6 are the registered IPv6 addresses.
+	IPv6 []netip.Addr
+	// Prefixes are the delegated prefixes, each an IPv4 /28 or an IPv6 /80. Every
+	// address in them is the ENI's own (EC2 User Guide, ec2-prefix-eni).
+	Prefixes []netip.Prefix
 	// SourceDestCheck is the attribute of that name. Turned off it lifts the
 	// check of IP addresses only; a foreign source MAC is dropped regardless.
 	SourceDestCheck bool
@@ -66,6 +78,25 @@ type ENI struct {
 	Attached bool
 	// Hostname is what DHCP tells the instance, such as ip-10-0-0-11.
 	Hostname string
+	// Tracking are the ENI's own idle timeouts; zero means the default.
+	Tracking Tracking
+	// Down is a fault: the ENI passes nothing either way.
+	Down bool
+}
+
+// Tracking are the idle timeouts of tracked connections that an ENI may set
+// (EC2 User Guide, security-group-connection-tracking).
+type Tracking struct {
+	TCPEstablished, UDP, UDPStream time.Duration
+}
+
+// NATGateway translates what is routed to it to the private address of its own
+// ENI, which is in the topology as an attached ENI without a device. What goes
+// on from there follows the route table of that ENI's subnet (VPC User Guide,
+// vpc-nat-gateway).
+type NATGateway struct {
+	ID  string
+	ENI string
 }
 
 // ElasticIP is an Elastic IP associated with a private address of an ENI.
