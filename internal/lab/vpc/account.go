@@ -12,6 +12,9 @@ type record struct {
 	account
 	flows     flowTable
 	fragments [2]fragmentCache // by direction
+	// connections are a NAT gateway's.
+	connections *natTable
+	clock
 }
 
 // account counts frames at a port.
@@ -84,4 +87,5 @@ func (f *Fabric) undelivered(d Delivery, why Reason, now time.Time) {
 	}
 	r.drops[Ingress][why].Add(1)
 	f.log.add(now, d.To, Ingress, why, d.Frame, d.To.Kind != PortENI)
+	f.observe(Event{Time: now, Port: d.To, Direction: Ingress, Reason: why, Length: len(d.Frame), Frame: d.Frame})
 }

@@ -24,8 +24,14 @@ func (ps *pass) arp(n *nic, frame []byte) {
 	switch {
 	case MAC(b[8:14]) != n.mac:
 		why = ReasonARPSenderMAC
-	case n.check && !probe && !n.owns(sender):
+	case n.check && !probe && !n.owns(mapped(sender)):
 		why = ReasonARPSenderAddress
+	case get16(b[6:]) == arpReply && sender == n.primary && target == n.seg.gateway:
+		// The router asked, for a status check: it takes note (EC2 User Guide,
+		// monitoring-system-instance-status-check).
+		n.accept(Egress, len(frame))
+		n.answered.Store(ps.now.UnixNano())
+		return
 	case sender == target && !probe:
 		why = ReasonARPGratuitous
 	case get16(b[6:]) != arpRequest:
@@ -60,7 +66,7 @@ func (s *segment) resolve(a addr4) (MAC, bool) {
 	if a == s.gateway || isService(a) || a == s.net.resolver {
 		return s.gatewayMAC, true
 	}
-	if n := s.net.nics[a]; n != nil && n.seg == s && n.attached {
+	if n := s.net.owners.of(mapped(a)); n != nil && n.seg == s && n.attached {
 		return n.mac, true
 	}
 	return MAC{}, false

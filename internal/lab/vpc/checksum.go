@@ -37,7 +37,3 @@ func mend32(check uint16, old, new addr4) uint16 {
 
 func get16(b []byte) uint16    { return binary.BigEndian.Uint16(b) }
 func put16(b []byte, v uint16) { binary.BigEndian.PutUint16(b, v) }
-func getAddr(b []byte) addr4   { return addr4(binary.BigEndian.Uint32(b)) }
-func putAddr(b []byte, a addr4) {
-	binary.BigEndian.PutUint32(b, uint32(a))
-}

@@ -3,25 +3,27 @@ package vpc
 import (
 	"crypto/sha256"
 	"fmt"
-	"net/netip"
 	"slices"
 )
 
 // compiler turns a topology into tables, refusing what AWS could not hold.
 type compiler struct {
 	tables
-	nets    map[string]*network
 	segs    map[string]*segment
+	nats    map[string]*nic
 	record  func(id string) *record
 	clients func(eni string, private addr4) (addr4, error)
+	idle    idleTimes // of ENIs that set none
 }
 
 func (c *compiler) compile(t Topology) (*tables, error) {
 	c.nics = make(map[string]*nic)
 	c.public = make(map[addr4]*elastic)
+	c.blocks = make(map[uint64]*network)
 	c.tables.clients = make(map[addr4]client)
 	c.nets = make(map[string]*network)
 	c.segs = make(map[string]*segment)
+	c.nats = make(map[string]*nic)
 	for _, v := range t.VPCs {
 		if err := c.addVPC(v); err != nil {
 			return nil, fmt.Errorf("compiling VPC %s: %w", v.ID, err)
@@ -40,6 +42,11 @@ func (c *compiler) compile(t Topology) (*tables, error) {
 	for _, e := range t.ElasticIPs {
 		if err := c.addElasticIP(e); err != nil {
 			return nil, fmt.Errorf("compiling Elastic IP %s: %w", e.Public, err)
+		}
+	}
+	for _, g := range t.NATGateways {
+		if err := c.addNATGateway(g); err != nil {
+			return nil, fmt.Errorf("compiling NAT gateway %s: %w", g.ID, err)
 		}
 	}
 	for _, s := range t.Subnets {
@@ -65,17 +72,33 @@ func (c *compiler) addVPC(v VPC) error {
 	if err != nil {
 		return err
 	}
-	c.nets[v.ID] = &network{
+	net := &network{
 		id: v.ID, igw: v.InternetGateway,
 		// The resolver is at the primary CIDR's base plus two (VPC User Guide,
 		// AmazonDNS-concepts).
 		resolver: base + 2,
-		nics:     make(map[addr4]*nic),
+		owners:   owners{make(map[addr4]*nic), make(map[addr16]*nic), make(map[addr16]*nic)},
 		elastic:  make(map[addr4]*elastic),
-		groups:   make(map[string]map[addr4]struct{}),
+		groups:   make(map[string]map[*nic]struct{}),
 	}
+	for _, p := range v.IPv6 {
+		b, err := blockOf(p)
+		switch {
+		case err != nil:
+			return err
+		case !p.Addr().Is6() || p.Bits() != 56: // VPC User Guide, vpc-cidr-blocks
+			return fmt.Errorf("%s is not an IPv6 /56", p)
+		case c.blocks[b.base.hi] != nil: // they are public, so nobody else's
+			return fmt.Errorf("%s is also that of %s", p, c.blocks[b.base.hi].id)
+		}
+		c.blocks[b.base.hi] = net
+	}
+	c.nets[v.ID] = net
 	return nil
 }
+
+// block56 is an address's key in tables.blocks.
+func (a addr16) block56() uint64 { return a.hi &^ 0xff }
 
 func (c *compiler) addSubnet(s Subnet) error {
 	net := c.nets[s.VPC]
@@ -92,65 +115,23 @@ func (c *compiler) addSubnet(s Subnet) error {
 	if bits > 28 || bits < 16 { // VPC User Guide, subnet-sizing
 		return fmt.Errorf("%s is not between /16 and /28", s.CIDR)
 	}
-	c.segs[s.ID] = &segment{
+	seg := &segment{
 		id: s.ID, net: net, base: base, bits: bits,
 		gateway: base + 1, // VPC User Guide, subnet-sizing: .1 is the VPC router
 		nics:    make(map[uint64]*nic),
 	}
-	return nil
-}
-
-func (c *compiler) addENI(e ENI) error {
-	seg := c.segs[e.Subnet]
-	switch {
-	case e.ID == "":
-		return fmt.Errorf("has no ID")
-	case c.nics[e.ID] != nil:
-		return fmt.Errorf("listed twice")
-	case seg == nil:
-		return fmt.Errorf("unknown subnet %q", e.Subnet)
-	case e.MAC.multicast() || e.MAC == MAC{}:
-		return fmt.Errorf("%s is not the MAC of an interface", e.MAC)
-	case seg.nics[e.MAC.key()] != nil:
-		return fmt.Errorf("MAC %s is also that of %s", e.MAC, seg.nics[e.MAC.key()].id)
-	case len(e.Addresses) == 0:
-		return fmt.Errorf("has no primary address")
-	}
-	n := &nic{
-		record: c.record(e.ID), id: e.ID, seg: seg, mac: e.MAC,
-		check: e.SourceDestCheck, attached: e.Attached, hostname: e.Hostname,
-		port: ENIPort(e.ID), clients: make(map[addr4]addr4),
-	}
-	for i, a := range e.Addresses {
-		if !a.Is4() {
-			return fmt.Errorf("%s is not an IPv4 address", a)
-		}
-		addr := fromAddr(a)
-		if !seg.contains(addr) {
-			return fmt.Errorf("address %s is not in subnet %s", a, seg.id)
-		}
-		if other := seg.net.nics[addr]; other != nil {
-			return fmt.Errorf("address %s is also that of %s", a, other.id)
-		}
-		if i == 0 {
-			n.primary = addr
-		}
-		seg.net.nics[addr] = n
-		even, err := c.clients(e.ID, addr)
-		if err != nil {
+	if s.IPv6.IsValid() {
+		if seg.v6, err = blockOf(s.IPv6); err != nil {
 			return err
 		}
-		n.clients[addr] = even
-		c.tables.clients[even] = client{nic: n, private: addr}
-		for _, g := range e.SecurityGroups {
-			if seg.net.groups[g] == nil {
-				seg.net.groups[g] = make(map[addr4]struct{})
-			}
-			seg.net.groups[g][addr] = struct{}{}
+		if !s.IPv6.Addr().Is6() || s.IPv6.Bits() != 64 { // VPC User Guide, subnet-sizing
+			return fmt.Errorf("%s is not an IPv6 /64", s.IPv6)
+		}
+		if c.blocks[seg.v6.base.block56()] != net {
+			return fmt.Errorf("%s is not in %s", s.IPv6, s.VPC)
 		}
 	}
-	seg.nics[e.MAC.key()] = n
-	c.nics[e.ID] = n
+	c.segs[s.ID] = seg
 	return nil
 }
 
@@ -164,7 +145,7 @@ func (c *compiler) addElasticIP(e ElasticIP) error {
 	}
 	ip := &elastic{public: fromAddr(e.Public), private: fromAddr(e.Private), nic: n}
 	switch {
-	case !n.owns(ip.private):
+	case !n.owns(mapped(ip.private)): // one in a prefix may have one (EC2 User Guide, ec2-prefix-eni)
 		return fmt.Errorf("%s is not registered on %s", e.Private, e.ENI)
 	case c.public[ip.public] != nil:
 		return fmt.Errorf("listed twice")
@@ -176,36 +157,54 @@ func (c *compiler) addElasticIP(e ElasticIP) error {
 	return nil
 }
 
+func (c *compiler) addNATGateway(g NATGateway) error {
+	n := c.nics[g.ENI]
+	switch {
+	case c.nats[g.ID] != nil:
+		return fmt.Errorf("listed twice")
+	case n == nil:
+		return fmt.Errorf("unknown ENI %q", g.ENI)
+	case n.nat != nil:
+		return fmt.Errorf("%s is also that of another", g.ENI)
+	}
+	n.nat = n.record.natTable()
+	c.nats[g.ID] = n
+	return nil
+}
+
 func (c *compiler) addRoutes(s Subnet) error {
 	seg := c.segs[s.ID]
 	for _, r := range s.Routes {
-		if r.Dest.Addr().Is6() {
-			continue // no frame of IPv6 gets as far as a route
-		}
-		base, bits, err := prefix4(r.Dest)
+		b, err := blockOf(r.Dest)
 		if err != nil {
 			return err
 		}
-		h := hop{base: base, mask: mask(bits), kind: r.Target}
+		h := hop{block: b, kind: r.Target}
 		switch r.Target {
 		case TargetInternetGateway:
 			h.igw = r.ID
 		case TargetENI:
-			if h.nic = c.nics[r.ID]; h.nic != nil && h.nic.seg.net != seg.net {
-				return fmt.Errorf("route to %s: %s is in another VPC", r.Dest, r.ID)
-			}
+			h.nic = c.nics[r.ID]
+		case TargetNATGateway:
+			h.nic = c.nats[r.ID]
 		}
-		seg.routes = append(seg.routes, h)
+		if h.nic != nil && h.nic.seg.net != seg.net {
+			return fmt.Errorf("route to %s: %s is in another VPC", r.Dest, r.ID)
+		}
+		f := family(r.Dest.Addr().Is6())
+		seg.routes[f] = append(seg.routes[f], h)
 	}
-	slices.SortStableFunc(seg.routes, func(a, b hop) int { // longest mask first
-		switch {
-		case a.mask > b.mask:
-			return -1
-		case a.mask < b.mask:
+	for f := range seg.routes {
+		slices.SortStableFunc(seg.routes[f], func(a, b hop) int { // longest mask first
+			switch {
+			case a.mask.hi > b.mask.hi || a.mask.hi == b.mask.hi && a.mask.lo > b.mask.lo:
+				return -1
+			case a.mask == b.mask:
+				return 0
+			}
 			return 1
-		}
-		return 0
-	})
+		})
+	}
 	return nil
 }
 
@@ -217,18 +216,8 @@ func (s *segment) setGatewayMAC() {
 		copy(s.gatewayMAC[:], h[:])
 		s.gatewayMAC[0] = s.gatewayMAC[0]&^1 | 2 // unicast, locally administered
 		if s.nics[s.gatewayMAC.key()] == nil {
+			s.router6 = linkLocalOf(s.gatewayMAC)
 			return
 		}
 	}
-}
-
-// prefix4 returns an IPv4 prefix's network address and length.
-func prefix4(p netip.Prefix) (addr4, int, error) {
-	if !p.IsValid() || !p.Addr().Is4() {
-		return 0, 0, fmt.Errorf("%s is not an IPv4 prefix", p)
-	}
-	if p != p.Masked() {
-		return 0, 0, fmt.Errorf("%s has host bits set", p)
-	}
-	return fromAddr(p.Addr()), p.Bits(), nil
 }

@@ -8,8 +8,9 @@ import (
 
 // Idle timeouts (EC2 User Guide, security-group-connection-tracking: UDP 30 s,
 // UDP streams 180 s, protocols other than TCP, UDP and ICMP 600 s). That of
-// established TCP is in Config. AWS documents none for ICMP and for TCP that is
-// being opened or closed; these are Linux's.
+// established TCP is in Config; an ENI may have its own of it and of UDP's. AWS
+// documents none for ICMP and for TCP that is being opened or closed; these are
+// Linux's.
 const (
 	idleUDP        = 30 * time.Second
 	idleUDPStream  = 180 * time.Second
@@ -17,6 +18,22 @@ const (
 	idleOther      = 600 * time.Second
 	idleTCPPartial = 120 * time.Second
 )
+
+// idleTimes are an ENI's own timeouts.
+type idleTimes struct{ tcp, udp, udpStream time.Duration }
+
+// with puts what an ENI sets in the place of the defaults.
+func (t idleTimes) with(own Tracking) idleTimes {
+	set := func(to *time.Duration, d time.Duration) {
+		if d > 0 {
+			*to = d
+		}
+	}
+	set(&t.tcp, own.TCPEstablished)
+	set(&t.udp, own.UDP)
+	set(&t.udpStream, own.UDPStream)
+	return t
+}
 
 // flowKey names a flow as one ENI sees it, the same for both directions.
 // Addresses are IPv6 or IPv4-mapped, so that one table holds both.
@@ -26,33 +43,22 @@ type flowKey struct {
 	proto         uint8
 }
 
-type addr16 [16]byte
-
-func mapped(a addr4) (m addr16) {
-	m[10], m[11] = 0xff, 0xff
-	putAddr(m[12:], a)
-	return m
-}
-
 // flow returns the packet's key for an ENI that it leaves (Egress) or reaches.
 func (p *packet) flow(d Direction) flowKey {
 	src, dst := p.sport, p.dport
-	if p.proto == protoICMP {
+	if p.icmp {
 		// An echo's identifier stands in the place of the asking side's port,
 		// so that an echo is not taken for the reply to one from here.
-		switch p.icmpType {
-		case icmpEchoReply, 14, 16, 18:
+		if p.isEchoReply() {
 			src, dst = 0, p.icmpID
-		default:
+		} else {
 			src, dst = p.icmpID, 0
 		}
-	} else if p.proto != protoTCP && p.proto != protoUDP {
-		src, dst = 0, 0 // tracked by address and protocol only
 	}
 	if d == Egress {
-		return flowKey{mapped(p.src), mapped(p.dst), src, dst, p.proto}
+		return flowKey{p.src, p.dst, src, dst, p.proto}
 	}
-	return flowKey{mapped(p.dst), mapped(p.src), dst, src, p.proto}
+	return flowKey{p.dst, p.src, dst, src, p.proto}
 }
 
 // The bits of a flow's state.
@@ -70,78 +76,9 @@ type flow struct {
 	state atomic.Uint32
 }
 
-// flowTable holds the tracked flows of an ENI.
-type flowTable struct {
-	tcpIdle time.Duration
-	max     int64
-	count   atomic.Int64
-	shards  [16]flowShard
-}
-
-type flowShard struct {
-	mu    sync.RWMutex
-	flows map[flowKey]*flow
-	added int // since the last sweep
-	kept  int // by it
-}
-
-func (t *flowTable) init(tcpIdle time.Duration, max int) {
-	t.tcpIdle, t.max = tcpIdle, int64(max)
-}
-
-func (t *flowTable) shard(k *flowKey) *flowShard {
-	h := uint32(k.lport) ^ uint32(k.rport) ^ uint32(k.remote[15])
-	return &t.shards[(h^h>>4^h>>8)&15]
-}
-
-func (t *flowTable) expired(f *flow, proto uint8, now time.Duration) bool {
+// note records that a packet of the flow has passed.
+func (f *flow) note(p *packet, d Direction, now time.Duration) {
 	state := f.state.Load()
-	idle := idleOther
-	switch proto {
-	case protoTCP:
-		idle = t.tcpIdle
-		if state&flowReplied == 0 || closing(state) {
-			idle = min(idle, idleTCPPartial)
-		}
-	case protoUDP:
-		idle = idleUDP
-		if state&flowStream != 0 {
-			idle = idleUDPStream
-		}
-	case protoICMP:
-		idle = idleICMP
-	}
-	return now-time.Duration(f.seen.Load()) > idle
-}
-
-func closing(state uint32) bool {
-	return state&flowReset != 0 || state&(flowFirstDone|flowSecondDone) == flowFirstDone|flowSecondDone
-}
-
-func (t *flowTable) find(k flowKey, now time.Duration) *flow {
-	s := t.shard(&k)
-	s.mu.RLock()
-	f := s.flows[k]
-	s.mu.RUnlock()
-	if f == nil || t.expired(f, k.proto, now) {
-		return nil
-	}
-	return f
-}
-
-// has tells whether a flow is tracked, without keeping it alive.
-func (t *flowTable) has(k flowKey, now time.Duration) bool { return t.find(k, now) != nil }
-
-// hit tells whether a packet belongs to a tracked flow, and keeps that alive.
-func (t *flowTable) hit(k flowKey, p *packet, d Direction, now time.Duration) bool {
-	f := t.find(k, now)
-	if f == nil {
-		return false
-	}
-	state := f.state.Load()
-	if p.proto == protoTCP && closing(state) && p.flags&(tcpSYN|tcpACK) == tcpSYN {
-		return false // the ports are used again, and the rules asked again
-	}
 	next := state
 	switch {
 	case d != f.first:
@@ -165,12 +102,83 @@ func (t *flowTable) hit(k flowKey, p *packet, d Direction, now time.Duration) bo
 		f.state.Or(add)
 	}
 	f.seen.Store(int64(now))
+}
+
+// flowTable holds the tracked flows of an ENI.
+type flowTable struct {
+	max    int64
+	count  atomic.Int64
+	shards [16]flowShard
+}
+
+type flowShard struct {
+	mu    sync.RWMutex
+	flows map[flowKey]*flow
+	added int // since the last sweep
+	kept  int // by it
+}
+
+func (t *flowTable) shard(k *flowKey) *flowShard {
+	h := uint32(k.lport) ^ uint32(k.rport) ^ uint32(k.remote.lo)
+	return &t.shards[(h^h>>4^h>>8)&15]
+}
+
+func (t *idleTimes) expired(f *flow, proto uint8, now time.Duration) bool {
+	state := f.state.Load()
+	idle := idleOther
+	switch proto {
+	case protoTCP:
+		idle = t.tcp
+		if state&flowReplied == 0 || closing(state) {
+			idle = min(idle, idleTCPPartial)
+		}
+	case protoUDP:
+		idle = t.udp
+		if state&flowStream != 0 {
+			idle = t.udpStream
+		}
+	case protoICMP, protoICMPv6:
+		idle = idleICMP
+	}
+	return now-time.Duration(f.seen.Load()) > idle
+}
+
+func closing(state uint32) bool {
+	return state&flowReset != 0 || state&(flowFirstDone|flowSecondDone) == flowFirstDone|flowSecondDone
+}
+
+func (t *flowTable) find(k flowKey, now time.Duration, idle *idleTimes) *flow {
+	s := t.shard(&k)
+	s.mu.RLock()
+	f := s.flows[k]
+	s.mu.RUnlock()
+	if f == nil || idle.expired(f, k.proto, now) {
+		return nil
+	}
+	return f
+}
+
+// has tells whether a flow is tracked, without keeping it alive.
+func (t *flowTable) has(k flowKey, now time.Duration, idle *idleTimes) bool {
+	return t.find(k, now, idle) != nil
+}
+
+// hit tells whether a packet belongs to a tracked flow, and keeps that alive.
+func (t *flowTable) hit(k flowKey, p *packet, d Direction, now time.Duration, idle *idleTimes) bool {
+	f := t.find(k, now, idle)
+	if f == nil {
+		return false
+	}
+	if p.proto == protoTCP && closing(f.state.Load()) && p.flags&(tcpSYN|tcpACK) == tcpSYN {
+		return false // the ports are used again, and the rules asked again
+	}
+	f.note(p, d, now)
 	return true
 }
 
 // add tracks a flow that a rule has allowed. It returns false if the ENI tracks
 // as many as it may.
-func (t *flowTable) add(k flowKey, p *packet, d Direction, now time.Duration) bool {
+func (t *flowTable) add(k flowKey, p *packet, d Direction, now time.Duration, idle *idleTimes) bool {
 	f := &flow{first: d}
 	f.seen.Store(int64(now))
 	if p.proto == protoTCP && p.flags&tcpRST != 0 {
@@ -187,7 +195,7 @@ func (t *flowTable) add(k flowKey, p *packet, d Direction, now time.Duration) bo
 		// Sweeping once in as many additions as the last sweep kept makes the
 		// cost of an addition constant.
 		if s.added++; s.added > s.kept+64 || t.count.Load() >= t.max {
-			t.sweep(s, now)
+			t.sweep(s, now, idle)
 		}
 		if t.count.Load() >= t.max {
 			return false
@@ -198,9 +206,9 @@ func (t *flowTable) add(k flowKey, p *packet, d Direction, now time.Duration) bo
 	return true
 }
 
-func (t *flowTable) sweep(s *flowShard, now time.Duration) {
+func (t *flowTable) sweep(s *flowShard, now time.Duration, idle *idleTimes) {
 	for k, f := range s.flows {
-		if t.expired(f, k.proto, now) {
+		if idle.expired(f, k.proto, now) {
 			delete(s.flows, k)
 			t.count.Add(-1)
 		}

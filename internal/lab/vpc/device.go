@@ -5,17 +5,17 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"macaw/internal/lab/namespace"
 )
 
 // DeviceConfig describes a TAP or TUN interface.
 type DeviceConfig struct {
-	// Namespace is the path of the network namespace that the interface is in,
-	// such as /run/netns/i-0123; empty for the caller's own.
+	// Namespace is the name of the network namespace that the interface is in;
+	// empty for the caller's own.
 	Namespace string
 	Name      string // of the interface, such as eth0
 	MAC       MAC    // of a TAP; a TUN has none
@@ -42,14 +42,14 @@ func OpenTAP(cfg DeviceConfig) (*Device, error) { return openDevice(cfg, unix.IF
 func OpenTUN(cfg DeviceConfig) (*Device, error) { return openDevice(cfg, unix.IFF_TUN) }
 
 func openDevice(cfg DeviceConfig, kind uint16) (d *Device, err error) {
-	err = inNamespace(cfg.Namespace, func(ns netns.NsHandle) error {
+	err = inside(cfg.Namespace, func() error {
 		fd, err := openTun(cfg.Name, kind)
 		if err != nil {
 			return err
 		}
 		// Non-blocking, so the file is polled and Close ends a Read.
 		d = &Device{file: os.NewFile(uintptr(fd), "tun:"+cfg.Name)}
-		if err := configure(ns, cfg, kind); err != nil {
+		if err := configure(cfg, kind); err != nil {
 			return errors.Join(err, d.Close())
 		}
 		return nil
@@ -89,8 +89,8 @@ func openTun(name string, kind uint16) (fd int, err error) {
 	return fd, nil
 }
 
-func configure(ns netns.NsHandle, cfg DeviceConfig, kind uint16) error {
-	h, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
+func configure(cfg DeviceConfig, kind uint16) error {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return fmt.Errorf("opening netlink: %w", err)
 	}
@@ -129,9 +129,9 @@ func (d *Device) Close() error { return d.file.Close() }
 
 // RemoveDevice removes a TAP or TUN interface. A namespace is as in DeviceConfig.
 // An interface that is not there is no error.
-func RemoveDevice(namespace, name string) error {
-	err := inNamespace(namespace, func(ns netns.NsHandle) error {
-		h, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
+func RemoveDevice(ns, name string) error {
+	err := inside(ns, func() error {
+		h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 		if err != nil {
 			return fmt.Errorf("opening netlink: %w", err)
 		}
@@ -151,39 +151,10 @@ func RemoveDevice(namespace, name string) error {
 	return nil
 }
 
-// inNamespace runs f on a thread that is in a network namespace. Goroutines do
-// not inherit a namespace, and a thread that cannot be brought back is left to
-// die with its goroutine.
-func inNamespace(path string, f func(netns.NsHandle) error) error {
-	result := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		home, err := netns.Get()
-		if err != nil {
-			result <- fmt.Errorf("finding the own network namespace: %w", err)
-			return
-		}
-		defer home.Close()
-		if path == "" {
-			defer runtime.UnlockOSThread()
-			result <- f(home)
-			return
-		}
-		ns, err := netns.GetFromPath(path)
-		if err != nil {
-			result <- fmt.Errorf("opening network namespace %s: %w", path, err)
-			return
-		}
-		defer ns.Close()
-		if err := netns.Set(ns); err != nil {
-			result <- fmt.Errorf("entering network namespace %s: %w", path, err)
-			return
-		}
-		err = f(ns)
-		if netns.Set(home) == nil {
-			runtime.UnlockOSThread()
-		}
-		result <- err
-	}()
-	return <-result
+// inside calls fn in a network namespace, given by name, or where the caller is.
+func inside(name string, fn func() error) error {
+	if name == "" {
+		return fn()
+	}
+	return namespace.Do(name, fn)
 }

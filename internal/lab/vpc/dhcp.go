@@ -49,8 +49,8 @@ const (
 func (p *packet) isDHCP(n *nic) bool {
 	return p.proto == protoUDP && p.offset == 0 && !p.more &&
 		p.sport == dhcpClientPort && p.dport == dhcpServerPort &&
-		(p.dst == broadcastAddr || p.dst == n.seg.gateway) &&
-		(p.src == 0 || n.owns(p.src) || !n.check)
+		(p.dst == mapped(broadcastAddr) || p.dst == mapped(n.seg.gateway)) &&
+		(p.src == mapped(0) || n.owns(p.src) || !n.check)
 }
 
 // dhcp answers a DHCP client. The server gives the ENI's primary address and

@@ -3,26 +3,29 @@ package vpc
 // fromENI takes a frame from an instance.
 func (ps *pass) fromENI(in Port, frame []byte) {
 	n := ps.tables.nics[in.ENI]
-	switch {
-	case n == nil:
+	if n == nil {
 		ps.drop(ps.f.unknown, Egress, ReasonUnknownENI, frame, false)
 		return
-	case !n.attached:
-		ps.drop(n.record, Egress, ReasonDetached, frame, false)
-		return
-	case len(frame) < etherLen:
-		ps.drop(n.record, Egress, ReasonMalformed, frame, false)
-		return
 	}
-	// The host lets no frame out whose source MAC is not the instance's own,
-	// whatever it carries and whatever SourceDestCheck says (AWS Overview of
-	// Security Processes; EC2 User Guide, using-eni, speaks of addresses only).
-	if MAC(frame[6:12]) != n.mac {
-		ps.drop(n.record, Egress, ReasonSourceMAC, frame, false)
+	why := ReasonNone
+	switch {
+	case !n.attached || n.nat != nil: // a NAT gateway is no instance
+		why = ReasonDetached
+	case n.down:
+		why = ReasonNICDown
+	case len(frame) < etherLen:
+		why = ReasonMalformed
+	case MAC(frame[6:12]) != n.mac:
+		// The host lets no frame out whose source MAC is not the instance's own,
+		// whatever it carries and whatever SourceDestCheck says (AWS Overview of
+		// Security Processes; EC2 User Guide, using-eni, speaks of addresses only).
+		why = ReasonSourceMAC
+	}
+	if why != ReasonNone {
+		ps.drop(n.record, Egress, why, frame, false)
 		return
 	}
 	frame = ps.out.load(frame, 0)
-	why := ReasonNone
 	switch get16(frame[12:]) {
 	case etherIPv4:
 		ps.ipv4(n, frame)
@@ -31,9 +34,8 @@ func (ps *pass) fromENI(in Port, frame []byte) {
 		ps.arp(n, frame)
 		return
 	case etherIPv6:
-		// IPv6 comes in here, beside ipv4: its own packet and address types,
-		// the same tables by port, records and flow keys.
-		why = ReasonIPv6
+		ps.ipv6(n, frame)
+		return
 	case etherVLAN, etherQinQ:
 		why = ReasonVLAN
 	default:
@@ -42,10 +44,10 @@ func (ps *pass) fromENI(in Port, frame []byte) {
 	ps.drop(n.record, Egress, why, frame, false)
 }
 
-// ipv4 takes a packet from an instance.
+// ipv4 takes an IPv4 packet from an instance.
 func (ps *pass) ipv4(n *nic, frame []byte) {
 	var p packet
-	if !p.parse(frame) {
+	if !p.parse4(frame) {
 		ps.drop(n.record, Egress, ReasonMalformed, frame, false)
 		return
 	}
@@ -53,57 +55,100 @@ func (ps *pass) ipv4(n *nic, frame []byte) {
 		ps.dhcp(n, &p)
 		return
 	}
-	// The source must be one of the ENI's addresses, unless SourceDestCheck is
-	// off (EC2 User Guide, using-eni; VPC User Guide, VPC_NAT_Instance).
-	if n.check && !n.owns(p.src) {
-		ps.drop(n.record, Egress, ReasonSourceAddress, frame, false)
+	ps.onward(n, &p)
+}
+
+// ipv6 takes an IPv6 packet from an instance.
+func (ps *pass) ipv6(n *nic, frame []byte) {
+	var p packet
+	why := ReasonNone
+	switch {
+	case !n.seg.hasIPv6():
+		why = ReasonIPv6
+	case !p.parse6(frame):
+		why = ReasonMalformed
+	case p.isND():
+		ps.nd(n, &p)
+		return
+	case p.isDHCPv6(n):
+		ps.dhcp6(n, &p)
+		return
+	case p.dst.multicast():
+		// Before the check of the source: reports of multicast listeners come
+		// from the unspecified address too (RFC 3810, section 5.2.13).
+		why = ReasonMulticast
+	case p.src == addr16{}:
+		why = ReasonSourceAddress // a router passes none on (RFC 4291, section 2.5.2)
+	}
+	if why != ReasonNone {
+		ps.drop(n.record, Egress, why, frame, false)
 		return
 	}
-	to := MAC(frame[:6])
+	ps.onward(n, &p)
+}
+
+// onward passes on a packet of an instance that is for others.
+func (ps *pass) onward(n *nic, p *packet) {
+	to := MAC(p.frame[:6])
+	why := ReasonNone
+	var peer *nic
 	switch {
+	case n.check && !n.owns(p.src):
+		// The source must be one of the ENI's addresses, unless SourceDestCheck
+		// is off (EC2 User Guide, using-eni; VPC User Guide, VPC_NAT_Instance).
+		why = ReasonSourceAddress
+	case len(p.ip()) > ps.f.cfg.MTU:
+		why = ReasonMTU
 	case to == n.seg.gatewayMAC:
-		if isService(p.dst) || p.dst == n.seg.net.resolver {
-			ps.toServices(n, &p)
-			return
+		if !p.v6 && (isService(p.dst.v4()) || p.dst.v4() == n.seg.net.resolver) {
+			ps.toServices(n, p)
+		} else if ps.permit(n, p, Egress) {
+			ps.route(n, p)
 		}
-		if ps.permit(n, &p, Egress) {
-			ps.route(n, &p)
-		}
+		return
 	case to == broadcastMAC:
-		ps.drop(n.record, Egress, ReasonBroadcast, frame, false)
+		why = ReasonBroadcast
 	case to.multicast():
-		ps.drop(n.record, Egress, ReasonMulticast, frame, false)
+		why = ReasonMulticast
 	case to == n.mac:
-		ps.drop(n.record, Egress, ReasonOwnMAC, frame, false)
+		why = ReasonOwnMAC
 	default:
 		// Within a subnet the Ethernet destination decides, not the route
 		// table (VPC User Guide, gateway-route-tables).
-		peer := n.seg.nics[to.key()]
-		if peer == nil {
-			ps.drop(n.record, Egress, ReasonUnknownUnicast, frame, false)
-			return
+		if peer = n.seg.nics[to.key()]; peer == nil {
+			why = ReasonUnknownUnicast
 		}
-		if ps.permit(n, &p, Egress) {
-			n.accept(Egress, len(p.frame))
-			ps.arrive(peer, &p)
-		}
+	}
+	if why != ReasonNone {
+		ps.drop(n.record, Egress, why, p.frame, false)
+		return
+	}
+	if ps.permit(n, p, Egress) {
+		n.accept(Egress, len(p.frame))
+		ps.arrive(peer, p)
 	}
 }
 
 // arrive brings a packet with its Ethernet header to an ENI, which takes it or
 // not.
 func (ps *pass) arrive(n *nic, p *packet) {
-	if !n.attached {
-		ps.drop(n.record, Ingress, ReasonDetached, p.frame, false)
-		return
+	why := ReasonNone
+	switch {
+	case !n.attached:
+		why = ReasonDetached
+	case n.down:
+		why = ReasonNICDown
+	case (n.check || n.nat != nil) && !n.owns(p.dst):
+		// The destination must be one of the ENI's addresses, unless
+		// SourceDestCheck is off (EC2 User Guide, using-eni).
+		why = ReasonDestinationAddress
 	}
-	// The destination must be one of the ENI's addresses, unless
-	// SourceDestCheck is off (EC2 User Guide, using-eni).
-	if n.check && !n.owns(p.dst) {
-		ps.drop(n.record, Ingress, ReasonDestinationAddress, p.frame, false)
-		return
-	}
-	if ps.permit(n, p, Ingress) {
+	switch {
+	case why != ReasonNone:
+		ps.drop(n.record, Ingress, why, p.frame, false)
+	case n.nat != nil:
+		ps.fromNAT(n, p)
+	case ps.permit(n, p, Ingress):
 		ps.deliver(n, p.frame)
 	}
 }

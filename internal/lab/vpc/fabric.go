@@ -23,6 +23,8 @@ type Config struct {
 	TCPIdle time.Duration
 	// MaxFlows an ENI may track. Default 131,072.
 	MaxFlows int
+	// AnnounceMoves is what SetAnnounceMoves sets. Default off.
+	AnnounceMoves bool
 	// DropLog is how many of the last drops are kept for Drops. Default 1,024.
 	DropLog int
 }
@@ -53,6 +55,10 @@ type Fabric struct {
 	epoch  time.Time // flows' times count from here
 	tables atomic.Pointer[tables]
 	log    dropLog
+	// observers is nil while nobody looks.
+	observers atomic.Pointer[[]*Observer]
+
+	ticker ticker
 
 	mu       sync.Mutex // of what follows
 	records  map[Port]*record
@@ -60,12 +66,16 @@ type Fabric struct {
 	internet *record // of packets that find no ENI
 	services *record
 	unknown  *record // of frames from ports that are no ENI's
+
+	announcing bool
+	moves      []move // to announce
 }
 
 // New returns a fabric without a topology: it drops everything.
 func New(cfg Config) *Fabric {
 	f := &Fabric{cfg: cfg.withDefaults(), epoch: time.Now(), records: make(map[Port]*record)}
 	f.log.init(f.cfg.DropLog)
+	f.announcing = f.cfg.AnnounceMoves
 	f.clients.init()
 	f.internet = f.recordOf(Internet)
 	f.services = f.recordOf(Services)
@@ -79,7 +89,7 @@ func (f *Fabric) recordOf(p Port) *record {
 	r := f.records[p]
 	if r == nil {
 		r = &record{account: account{at: p}}
-		r.flows.init(f.cfg.TCPIdle, f.cfg.MaxFlows)
+		r.flows.max = int64(f.cfg.MaxFlows)
 		f.records[p] = r
 	}
 	return r
@@ -96,11 +106,13 @@ func (f *Fabric) SetTopology(t Topology) error {
 	c := compiler{
 		record:  func(id string) *record { return f.recordOf(ENIPort(id)) },
 		clients: f.clients.get,
+		idle:    idleTimes{f.cfg.TCPIdle, idleUDP, idleUDPStream},
 	}
 	next, err := c.compile(t)
 	if err != nil {
 		next = f.tables.Load() // what was added for the refused one goes again
 	} else {
+		f.noteMoves(f.tables.Load(), next)
 		f.tables.Store(next)
 	}
 	for p := range f.records {
@@ -135,7 +147,7 @@ func (f *Fabric) ClientOf(addr netip.Addr) (eniID string, ok bool) {
 // its next use.
 func (f *Fabric) Forward(in Port, frame []byte, now time.Time, out *Output) {
 	out.reset()
-	p := pass{f: f, tables: f.tables.Load(), now: now, out: out}
+	p := pass{f: f, tables: f.tables.Load(), now: now, in: in, out: out}
 	switch in.Kind {
 	case PortENI:
 		p.fromENI(in, frame)
@@ -144,6 +156,7 @@ func (f *Fabric) Forward(in Port, frame []byte, now time.Time, out *Output) {
 	case PortServices:
 		p.fromServices(frame)
 	}
+	f.observePassed(in, frame, now, out)
 }
 
 // pass is a frame's way through the fabric.
@@ -151,14 +164,25 @@ type pass struct {
 	f      *Fabric
 	tables *tables
 	now    time.Time
+	in     Port
 	out    *Output
+	hops   int // NAT gateways on the way
 }
+
+// since returns the time in which flows and the like are counted.
+func (ps *pass) since() time.Duration { return ps.now.Sub(ps.f.epoch) }
 
 // drop ends the way of a frame (or, with raw, of a bare packet).
 func (ps *pass) drop(r *record, d Direction, why Reason, frame []byte, raw bool) {
 	ps.out.Reason = why
+	if d == Egress && (r.at == ps.in || r == ps.f.unknown) {
+		ps.out.refused = true
+	}
 	r.drops[d][why].Add(1)
 	ps.f.log.add(ps.now, r.at, d, why, frame, raw)
+	if ps.f.observers.Load() != nil {
+		ps.f.observe(Event{Time: ps.now, Port: r.at, Direction: d, Reason: why, Length: len(frame), Frame: frame})
+	}
 }
 
 // deliver hands a frame to an ENI.

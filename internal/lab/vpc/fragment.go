@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// fragment cuts a packet that may be cut into what an Internet gateway forwards
+// fragment cuts an IPv4 packet that may be cut into what an Internet gateway forwards
 // (EC2 User Guide, network_mtu: packets over the MTU are fragmented, or dropped
 // if Don't Fragment is set), and sends the pieces on.
 func (ps *pass) fragment(p *packet) {
@@ -36,7 +36,7 @@ func (ps *pass) fragment(p *packet) {
 		put16(ip[10:], 0)
 		put16(ip[10:], fold(sum(0, ip[:p.head])))
 		var q packet
-		if !q.parse(piece) {
+		if !q.parse4(piece) {
 			continue
 		}
 		ps.leave(&q)
@@ -76,11 +76,14 @@ type fragmentCache struct {
 type fragmentSlot struct {
 	key fragmentKey
 	at  time.Duration
+	to  addr4 // of NAT gateways: the client
 }
 
+// fragmentKey names the packet that a fragment is of (RFC 791, section 3.2; RFC
+// 8200, section 4.5, which leaves the protocol out: fragments may differ in it).
 type fragmentKey struct {
-	src, dst addr4
-	id       uint16
+	src, dst addr16
+	id       uint32
 	proto    uint8
 	set      bool
 }
@@ -90,31 +93,40 @@ type fragmentKey struct {
 const fragmentLife = 30 * time.Second
 
 func keyOfFragment(p *packet) fragmentKey {
-	return fragmentKey{src: p.src, dst: p.dst, id: get16(p.ip()[4:]), proto: p.proto, set: true}
+	k := fragmentKey{src: p.src, dst: p.dst, id: p.id, proto: p.proto, set: true}
+	if p.v6 {
+		k.proto = 0
+	}
+	return k
 }
 
 func (k fragmentKey) slot() int {
-	h := (uint32(k.src)*31+uint32(k.dst))*31 + uint32(k.id)*2654435761
+	h := (uint32(k.src.lo)*31+uint32(k.dst.lo))*31 + k.id*2654435761
 	return int(h>>16^h) & 63
 }
 
-func (c *fragmentCache) remember(p *packet, now time.Duration) {
+func (c *fragmentCache) remember(p *packet, now time.Duration, to addr4) {
 	k := keyOfFragment(p)
 	c.mu.Lock()
 	if c.slots == nil {
 		c.slots = new([64]fragmentSlot)
 	}
-	c.slots[k.slot()] = fragmentSlot{k, now}
+	c.slots[k.slot()] = fragmentSlot{k, now, to}
 	c.mu.Unlock()
 }
 
 func (c *fragmentCache) knows(p *packet, now time.Duration) bool {
+	_, ok := c.find(p, now)
+	return ok
+}
+
+func (c *fragmentCache) find(p *packet, now time.Duration) (to addr4, ok bool) {
 	k := keyOfFragment(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.slots == nil {
-		return false
+		return 0, false
 	}
 	s := c.slots[k.slot()]
-	return s.key == k && now-s.at < fragmentLife
+	return s.to, s.key == k && now-s.at < fragmentLife
 }

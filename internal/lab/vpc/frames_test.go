@@ -91,6 +91,9 @@ func arpFrame(dst, src MAC, op uint16, sha MAC, spa string, tpa string) []byte {
 // verify checks every checksum and length of a packet, independently of the
 // code under test: by adding up the whole.
 func verify(ip []byte) error {
+	if len(ip) >= 40 && ip[0]>>4 == 6 {
+		return verify6(ip)
+	}
 	if len(ip) < 20 {
 		return fmt.Errorf("%d bytes are no packet", len(ip))
 	}
@@ -128,7 +131,7 @@ func verifyTransport(ip []byte, head int) error {
 		}
 		if k := l4[0]; k == 3 || k == 11 || k == 12 {
 			quote := l4[8:]
-			if len(quote) < 20 || ones(quote[:20]) != 0xffff {
+			if len(quote) < 20 || len(quote) < int(quote[0]&15)*4 || ones(quote[:int(quote[0]&15)*4]) != 0xffff {
 				return fmt.Errorf("the quoted header's checksum is wrong")
 			}
 			if int(get16(quote[2:])) == len(quote) {
@@ -193,7 +196,7 @@ func (b *bench) send(from Port, frame []byte) string {
 		if d.To.Kind == PortENI {
 			ip = d.Frame[etherLen:]
 		}
-		if d.To.Kind != PortENI || get16(d.Frame[12:]) == etherIPv4 {
+		if d.To.Kind != PortENI || get16(d.Frame[12:]) != etherARP {
 			if err := verify(ip); err != nil {
 				b.Errorf("delivery to %s: %v: % x", d.To, err, ip)
 			}

@@ -5,22 +5,32 @@ package vpc
 const internetMTU = 1500
 
 // toInternet passes a packet through the Internet gateway of its VPC: one-to-one
-// NAT from the private source address to its Elastic IP (VPC User Guide,
-// VPC_Internet_Gateway). The address decides, not the ENI that sent the packet,
-// which may be a middlebox.
+// NAT from the private source address to its Elastic IP, and none for IPv6,
+// whose addresses are public (VPC User Guide, VPC_Internet_Gateway). The address
+// decides, not the ENI that sent the packet, which may be a middlebox.
 func (ps *pass) toInternet(n *nic, p *packet) {
-	ip := n.seg.net.elastic[p.src]
-	if ip == nil {
-		ps.drop(n.record, Egress, ReasonNoElasticIP, p.frame, false)
+	why := ReasonNone
+	var ip *elastic
+	if p.v6 {
+		if ps.tables.blocks[p.src.block56()] != n.seg.net || n.seg.net.owners.of(p.src) == nil {
+			why = ReasonNoIPv6Address
+		}
+	} else if ip = n.seg.net.elastic[p.src.v4()]; ip == nil {
+		why = ReasonNoElasticIP
+	}
+	if why != ReasonNone {
+		ps.drop(n.record, Egress, why, p.frame, false)
 		return
 	}
 	if len(p.ip()) > internetMTU && p.df {
 		ps.drop(n.record, Egress, ReasonInternetMTU, p.frame, false)
-		ps.fragmentationNeeded(n, p)
+		ps.tooBig(n, p)
 		return
 	}
 	n.accept(Egress, len(p.frame))
-	p.translateSource(ip.public)
+	if ip != nil {
+		p.translateSource(ip.public)
+	}
 	if len(p.ip()) > internetMTU {
 		ps.fragment(p)
 		return
@@ -29,14 +39,29 @@ func (ps *pass) toInternet(n *nic, p *packet) {
 }
 
 // leave brings a packet that has passed an Internet gateway to the Internet, or
-// back in if its destination is an Elastic IP of the fabric: the private
+// back in if its destination is a public address of the fabric: the private
 // addresses then see each other's public ones.
 func (ps *pass) leave(p *packet) {
-	if ip := ps.tables.public[p.dst]; ip != nil {
-		ps.enter(ip, p)
+	if n, ip := ps.tables.behind(p); n != nil {
+		ps.enter(n, ip, p)
 		return
 	}
 	ps.deliverRaw(ps.f.internet, p.ip())
+}
+
+// behind returns the ENI that a public destination address stands for, and of
+// IPv4 the Elastic IP.
+func (t *tables) behind(p *packet) (*nic, *elastic) {
+	if p.v6 {
+		if v := t.blocks[p.dst.block56()]; v != nil {
+			return v.owners.of(p.dst), nil
+		}
+		return nil, nil
+	}
+	if ip := t.public[p.dst.v4()]; ip != nil {
+		return ip.nic, ip
+	}
+	return nil, nil
 }
 
 // fromInternet takes a packet from the Internet.
@@ -44,28 +69,39 @@ func (ps *pass) fromInternet(raw []byte) {
 	r := ps.f.internet
 	frame := ps.out.load(raw, etherLen)
 	var p packet
-	if !p.parse(frame) {
-		ps.drop(r, Egress, unparsed(raw), raw, true)
-		return
+	why := ReasonNone
+	var n *nic
+	var ip *elastic
+	switch {
+	case !p.parse(frame):
+		why = ReasonMalformed
+	case len(p.ip()) > internetMTU:
+		why = ReasonInternetMTU
+	case p.isND():
+		why = ReasonNDRouted
+	default:
+		n, ip = ps.tables.behind(&p)
+		switch {
+		case n == nil && p.v6:
+			why = ReasonUnknownIPv6
+		case n == nil:
+			why = ReasonUnknownElasticIP
+		}
 	}
-	if len(p.ip()) > internetMTU {
-		ps.drop(r, Egress, ReasonInternetMTU, raw, true)
-		return
-	}
-	ip := ps.tables.public[p.dst]
-	if ip == nil {
-		ps.drop(r, Egress, ReasonUnknownElasticIP, raw, true)
+	if why != ReasonNone {
+		ps.drop(r, Egress, why, raw, true)
 		return
 	}
 	r.accept(Egress, len(p.ip()))
-	ps.enter(ip, &p)
+	ps.enter(n, ip, &p)
 }
 
-// enter passes a packet for an Elastic IP through the Internet gateway into its
-// VPC.
-func (ps *pass) enter(ip *elastic, p *packet) {
-	n := ip.nic
-	p.translateDestination(ip.private)
+// enter passes a packet for a public address through the Internet gateway into
+// its VPC.
+func (ps *pass) enter(n *nic, ip *elastic, p *packet) {
+	if ip != nil {
+		p.translateDestination(ip.private)
+	}
 	p.setMACs(n.mac, n.seg.gatewayMAC)
 	if n.seg.net.igw == "" {
 		ps.drop(n.record, Ingress, ReasonNoInternetGateway, p.frame, false)

@@ -1,36 +1,68 @@
 package vpc
 
-// fragmentationNeeded tells the sender of a packet that the Internet gateway
-// forwards 1500 bytes at most. It comes from the subnet's router, as tracepath
-// shows (EC2 User Guide, network_mtu), which security groups do not filter
-// (VPC User Guide, vpc-security-groups: reserved addresses of the VPC router).
-func (ps *pass) fragmentationNeeded(n *nic, about *packet) {
-	if about.isError() || about.offset != 0 || !n.owns(about.src) {
-		return // RFC 1122, section 3.2.2: no errors about errors or later fragments
+// tooBig tells the sender of a packet that the Internet gateway forwards 1500
+// bytes at most. It comes from the subnet's router, as tracepath shows (EC2 User
+// Guide, network_mtu), which security groups do not filter (VPC User Guide,
+// vpc-security-groups: reserved addresses of the VPC router).
+//
+// For IPv6 the router speaks from the reserved address that ends as its IPv4 one
+// does: one of the link would not reach a sender behind the ENI (RFC 4291,
+// section 2.5.6). AWS documents neither.
+func (ps *pass) tooBig(n *nic, about *packet) {
+	if !about.answerable() || !n.owns(about.src) {
+		return
 	}
-	// As much of the packet as makes 576 bytes in all (RFC 1812, section 4.3.2.3).
-	quote := about.ip()[:min(len(about.ip()), 576-20-8)]
-	b := ps.out.aside(etherLen + 20 + 8 + len(quote))
-	p := packet{frame: b}
+	var p packet
+	if about.v6 {
+		p = ps.packetTooBig(addr16{n.seg.v6.base.hi, 1}, about, internetMTU)
+	} else {
+		p = ps.icmpAbout(n.seg.gateway, about, icmpUnreachable, 4, internetMTU)
+	}
 	p.setMACs(n.mac, n.seg.gatewayMAC)
-	putHeader(p.ip(), n.seg.gateway, about.src, protoICMP)
-	icmp := p.ip()[20:]
-	clear(icmp[:8])
-	icmp[0], icmp[1] = icmpUnreachable, 4
-	put16(icmp[6:], internetMTU)
-	copy(icmp[8:], quote)
-	put16(icmp[2:], fold(sum(0, icmp)))
+	if n.nat != nil { // it is the gateway's client who must know
+		ps.arrive(n, &p)
+		return
+	}
 	ps.deliver(n, p.frame)
 }
 
-// putHeader writes an IPv4 header without options, for a packet as long as ip.
-func putHeader(ip []byte, src, dst addr4, proto uint8) {
-	clear(ip[:20])
-	ip[0] = 0x45
-	put16(ip[2:], uint16(len(ip)))
-	ip[8] = 64
-	ip[9] = proto
-	putAddr(ip[offSource:], src)
-	putAddr(ip[offDestination:], dst)
-	put16(ip[10:], fold(sum(0, ip[:20])))
+// answerable tells whether an ICMP error may be sent about a packet: there are
+// none about errors or later fragments (RFC 1122, section 3.2.2; RFC 4443,
+// section 2.4).
+func (p *packet) answerable() bool { return !p.isError() && p.offset == 0 }
+
+// icmpAbout makes an IPv4 ICMP error. It quotes as much of the packet as makes
+// 576 bytes in all (RFC 1812, section 4.3.2.3).
+func (ps *pass) icmpAbout(from addr4, about *packet, kind, code uint8, mtu uint16) packet {
+	quote := about.ip()[:min(len(about.ip()), 576-20-8)]
+	b := ps.out.aside(etherLen + 20 + 8 + len(quote))
+	ip := b[etherLen:]
+	putHeader(ip, from, about.src.v4(), protoICMP)
+	icmp := ip[20:]
+	clear(icmp[:8])
+	icmp[0], icmp[1] = kind, code
+	put16(icmp[6:], mtu)
+	copy(icmp[8:], quote)
+	put16(icmp[2:], fold(sum(0, icmp)))
+	var p packet
+	p.parse4(b)
+	return p
+}
+
+// packetTooBig makes the ICMPv6 error of that name. It quotes as much of the
+// packet as makes 1280 bytes in all (RFC 4443, section 3.2).
+func (ps *pass) packetTooBig(from addr16, about *packet, mtu uint16) packet {
+	quote := about.ip()[:min(len(about.ip()), 1280-40-8)]
+	b := ps.out.aside(etherLen + 40 + 8 + len(quote))
+	ip := b[etherLen:]
+	putHeader6(ip, from, about.src, protoICMPv6, 64)
+	icmp := ip[40:]
+	clear(icmp[:8])
+	icmp[0] = icmp6TooBig
+	put16(icmp[6:], mtu)
+	copy(icmp[8:], quote)
+	put16(icmp[2:], checksum6(ip, icmp, protoICMPv6))
+	var p packet
+	p.parse6(b)
+	return p
 }

@@ -5,22 +5,22 @@ const (
 	offDestination = 16
 )
 
-// translateSource gives the packet another source. An ICMP error from that
+// translateSource gives an IPv4 packet another source. An ICMP error from that
 // source quotes a packet that was sent to it, so the quoted destination changes
 // with it (RFC 5508, section 4.2).
 func (p *packet) translateSource(to addr4) {
-	from := p.src
+	from := p.src.v4()
 	p.rewrite(offSource, from, to)
-	p.src = to
+	p.src = mapped(to)
 	p.rewriteQuoted(offDestination, from, to)
 }
 
-// translateDestination gives the packet another destination, and the packet
+// translateDestination gives an IPv4 packet another destination, and the packet
 // quoted in an ICMP error another source.
 func (p *packet) translateDestination(to addr4) {
-	from := p.dst
+	from := p.dst.v4()
 	p.rewrite(offDestination, from, to)
-	p.dst = to
+	p.dst = mapped(to)
 	p.rewriteQuoted(offSource, from, to)
 }
 
@@ -65,7 +65,7 @@ func mendTransport(proto uint8, l4 []byte, from, to addr4) (off int, old uint16,
 // where it is in the quote, and the error's own.
 func (p *packet) rewriteQuoted(off int, from, to addr4) {
 	q, ok := p.quoted()
-	if !ok {
+	if !ok || p.v6 {
 		return
 	}
 	icmp := p.l4()

@@ -1,7 +1,5 @@
 package vpc
 
-import "net/netip"
-
 const (
 	etherLen  = 14
 	etherIPv4 = 0x0800
@@ -10,9 +8,10 @@ const (
 	etherQinQ = 0x88a8
 	etherIPv6 = 0x86dd
 
-	protoICMP = 1
-	protoTCP  = 6
-	protoUDP  = 17
+	protoICMP   = 1
+	protoTCP    = 6
+	protoUDP    = 17
+	protoICMPv6 = 58
 
 	icmpEchoReply   = 0
 	icmpUnreachable = 3
@@ -33,34 +32,20 @@ func (m MAC) key() uint64 {
 	return uint64(m[0])<<40 | uint64(m[1])<<32 | uint64(m[2])<<24 | uint64(m[3])<<16 | uint64(m[4])<<8 | uint64(m[5])
 }
 
-// addr4 is an IPv4 address in host order, which maps hash fastest.
-type addr4 uint32
-
-func fromAddr(a netip.Addr) addr4 {
-	b := a.As4()
-	return getAddr(b[:])
-}
-
-func (a addr4) netip() netip.Addr {
-	return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)})
-}
-
-// multicast tells whether the address is of 224.0.0.0/4.
-func (a addr4) multicast() bool { return a>>28 == 0xe }
-
-const broadcastAddr addr4 = 0xffffffff
-
-// packet is an IPv4 packet under way, parsed. Setters keep the parsed fields
-// and the bytes the same.
+// packet is an IP packet under way, parsed. Setters keep the parsed fields and
+// the bytes the same.
 type packet struct {
 	frame    []byte // Ethernet header and packet, without padding
-	head     int    // length of the IPv4 header
-	src, dst addr4
-	proto    uint8
+	head     int    // bytes before the transport header: extension headers count
+	src, dst addr16
+	v6       bool
+	proto    uint8 // of the transport
 	df, more bool
 	offset   uint16 // of a fragment, in units of 8 bytes
+	id       uint32 // of a fragment
 
 	// Of a packet that is not a later fragment:
+	icmp               bool   // ICMP in IPv4, ICMPv6 in IPv6
 	sport, dport       uint16 // TCP and UDP
 	flags              uint8  // TCP
 	icmpType, icmpCode uint8
@@ -70,58 +55,44 @@ type packet struct {
 func (p *packet) ip() []byte { return p.frame[etherLen:] }
 func (p *packet) l4() []byte { return p.frame[etherLen+p.head:] }
 
-// parse reads the IPv4 packet that follows the frame's Ethernet header, as a
-// router would: what is wrong in itself goes no further (RFC 1812, 5.2.2).
+// fragmented tells whether the packet is a piece of one.
+func (p *packet) fragmented() bool { return p.more || p.offset != 0 }
+
+// parse reads the packet that follows the frame's Ethernet header, of the family
+// that its version names.
 func (p *packet) parse(frame []byte) bool {
-	if len(frame) < etherLen+20 {
-		return false
+	if len(frame) > etherLen && frame[etherLen]>>4 == 6 {
+		return p.parse6(frame)
 	}
-	ip := frame[etherLen:]
-	total := int(get16(ip[2:]))
-	head := int(ip[0]&15) * 4
-	if ip[0]>>4 != 4 || head < 20 || total < head || total > len(ip) || fold(sum(0, ip[:head])) != 0 {
-		return false
-	}
-	p.frame = frame[:etherLen+total]
-	return p.fields(ip[:total], head, true)
+	return p.parse4(frame)
 }
 
-// unparsed says why a bare packet did not parse.
-func unparsed(ip []byte) Reason {
-	if len(ip) > 0 && ip[0]>>4 == 6 {
-		return ReasonIPv6
-	}
-	return ReasonMalformed
-}
-
-// fields fills in the parsed fields. A whole packet must hold its transport
-// header; what an ICMP error quotes holds 8 bytes of it at least (RFC 792).
-func (p *packet) fields(ip []byte, head int, whole bool) bool {
-	p.head = head
-	p.proto = ip[9]
-	p.src, p.dst = getAddr(ip[12:]), getAddr(ip[16:])
-	frag := get16(ip[6:])
-	p.df, p.more, p.offset = frag&0x4000 != 0, frag&0x2000 != 0, frag&0x1fff
-	if p.offset != 0 {
-		return true
-	}
-	l4 := ip[head:]
-	switch p.proto {
-	case protoTCP, protoUDP, protoICMP:
-		if len(l4) < 8 || whole && p.proto == protoTCP && len(l4) < 20 {
-			return false
-		}
-	}
+// transport fills in the fields of the transport header. A whole packet must
+// hold all of it; what an ICMP error quotes holds 8 bytes of it at least (RFC
+// 792).
+func (p *packet) transport(l4 []byte, whole bool) bool {
 	switch p.proto {
 	case protoTCP:
+		if len(l4) < 8 || whole && len(l4) < 20 {
+			return false
+		}
 		p.sport, p.dport = get16(l4), get16(l4[2:])
 		if len(l4) >= 14 {
 			p.flags = l4[13]
 		}
 	case protoUDP:
+		if len(l4) < 8 {
+			return false
+		}
 		p.sport, p.dport = get16(l4), get16(l4[2:])
-	case protoICMP:
-		p.icmpType, p.icmpCode, p.icmpID = l4[0], l4[1], get16(l4[4:])
+	case protoICMP, protoICMPv6:
+		if p.v6 != (p.proto == protoICMPv6) {
+			return true // the other family's, which is a protocol like any
+		}
+		if len(l4) < 8 {
+			return false
+		}
+		p.icmp, p.icmpType, p.icmpCode, p.icmpID = true, l4[0], l4[1], get16(l4[4:])
 	}
 	return true
 }
@@ -129,11 +100,27 @@ func (p *packet) fields(ip []byte, head int, whole bool) bool {
 // isError tells whether the packet is an ICMP error, which quotes the packet
 // it is about.
 func (p *packet) isError() bool {
-	if p.proto != protoICMP || p.offset != 0 {
+	if !p.icmp {
 		return false
+	}
+	if p.v6 {
+		return p.icmpType < 128 // RFC 4443, section 2.1
 	}
 	switch p.icmpType {
 	case icmpUnreachable, 4, 5, 11, 12: // and source quench, redirect, time exceeded, parameter problem
+		return true
+	}
+	return false
+}
+
+// isEchoReply tells whether an ICMP packet answers a question: an echo, or of
+// IPv4 also one for a timestamp, information or an address mask.
+func (p *packet) isEchoReply() bool {
+	if p.v6 {
+		return p.icmpType == icmp6EchoReply
+	}
+	switch p.icmpType {
+	case icmpEchoReply, 14, 16, 18:
 		return true
 	}
 	return false
@@ -145,6 +132,9 @@ func (p *packet) quoted() (q packet, ok bool) {
 		return q, false
 	}
 	ip := p.l4()[8:]
+	if p.v6 {
+		return q, len(ip) >= 40 && ip[0]>>4 == 6 && q.fields6(ip, false)
+	}
 	if len(ip) < 20 || ip[0]>>4 != 4 {
 		return q, false
 	}
@@ -152,12 +142,16 @@ func (p *packet) quoted() (q packet, ok bool) {
 	if head < 20 || head > len(ip) {
 		return q, false
 	}
-	return q, q.fields(ip, head, false)
+	return q, q.fields4(ip, head, false)
 }
 
 // setMACs writes the Ethernet header in front of the packet.
 func (p *packet) setMACs(dst, src MAC) {
 	copy(p.frame, dst[:])
 	copy(p.frame[6:], src[:])
-	put16(p.frame[12:], etherIPv4)
+	t := uint16(etherIPv4)
+	if p.v6 {
+		t = etherIPv6
+	}
+	put16(p.frame[12:], t)
 }

@@ -4,7 +4,7 @@ package vpc
 type PortKind uint8
 
 // The kinds of port. An ENI speaks Ethernet; the Internet and the services
-// speak bare IPv4, because nothing about their link is part of a VPC.
+// speak bare IP, because nothing about their link is part of a VPC.
 const (
 	PortENI PortKind = iota
 	PortInternet
@@ -19,7 +19,7 @@ type Port struct {
 
 // The two ports that exist once.
 var (
-	// Internet carries raw IPv4 packets between Internet gateways and the
+	// Internet carries raw IPv4 and IPv6 packets between Internet gateways and the
 	// Internet.
 	Internet = Port{Kind: PortInternet}
 	// Services carries raw IPv4 packets between ENIs and the link-local
@@ -72,19 +72,22 @@ type Delivery struct {
 // Forward that is given the same Output; the zero value is ready for use.
 type Output struct {
 	// Deliveries holds the frame as its receiver gets it, or its fragments, or
-	// the fabric's answer to the sender, or nothing.
+	// the fabric's answer to the sender, or nothing: also of an answer to the
+	// fabric's own question.
 	Deliveries []Delivery
 	// Reason is why the frame, or a fragment of it, went no further; ReasonNone
 	// if it was delivered or answered.
 	Reason Reason
 
-	work []byte // the frame under way: always an Ethernet header, then the packet
-	side []byte // answers and fragments
+	refused bool   // the frame, where it came in
+	work    []byte // the frame under way: always an Ethernet header, then the packet
+	side    []byte // answers and fragments
 }
 
 func (o *Output) reset() {
 	o.Deliveries = o.Deliveries[:0]
 	o.Reason = ReasonNone
+	o.refused = false
 }
 
 // load copies a frame into the working buffer, pad bytes from its beginning.

@@ -14,6 +14,7 @@ const (
 	ReasonEtherType
 	ReasonVLAN
 	ReasonIPv6
+	ReasonNICDown
 	ReasonSourceMAC
 	ReasonSourceAddress
 	ReasonDestinationAddress
@@ -22,6 +23,13 @@ const (
 	ReasonARPUnregistered
 	ReasonARPGratuitous
 	ReasonARPReply
+	ReasonNDLinkLayer
+	ReasonNDOwn
+	ReasonNDUnregistered
+	ReasonNDAdvertisement
+	ReasonNDRouted
+	ReasonRouterAdvertisement
+	ReasonRedirect
 	ReasonBroadcast
 	ReasonMulticast
 	ReasonUnknownUnicast
@@ -34,10 +42,22 @@ const (
 	ReasonUnassigned
 	ReasonTargetSourceDestCheck
 	ReasonLinkLocal
+	ReasonIPv6Service
+	ReasonMTU
 	ReasonNoInternetGateway
 	ReasonNoElasticIP
+	ReasonNoIPv6Address
 	ReasonUnknownElasticIP
+	ReasonUnknownIPv6
 	ReasonInternetMTU
+	ReasonNATProtocol
+	ReasonNATFragment
+	ReasonNATMTU
+	ReasonNATTTL
+	ReasonNATIdle
+	ReasonNATNoConnection
+	ReasonNATPorts
+	ReasonNATLoop
 	ReasonSecurityGroupEgress
 	ReasonSecurityGroupIngress
 	ReasonConntrackFull
@@ -58,14 +78,15 @@ var reasons = [reasonCount]reasonText{
 		"Logical Separation on AWS whitepaper: each flow is authorised against a rule, no matching rule means a drop"},
 	ReasonDetached: {"detached", "the ENI is not attached to a running instance",
 		"EC2 User Guide, using-eni"},
-	ReasonMalformed: {"malformed", "the frame is too short, or a length or the IPv4 header checksum is wrong",
-		"RFC 791, RFC 826, RFC 1812 section 5.2.2"},
+	ReasonMalformed: {"malformed", "the frame is too short, or a length, a checksum that its receiver must check, or a header is wrong",
+		"RFC 791, RFC 826, RFC 1812 section 5.2.2, RFC 4861, RFC 7112, RFC 8200"},
 	ReasonEtherType: {"ethertype", "neither ARP nor IP: a VPC carries IP only",
 		"Logical Separation on AWS whitepaper: packets that match no rule are dropped"},
 	ReasonVLAN: {"vlan", "the frame is VLAN-tagged, and the ENI is not a trunk",
 		"EC2 API Reference, AssociateTrunkInterface"},
-	ReasonIPv6: {"ipv6", "the topology has no IPv6 addresses, so none is registered",
-		"EC2 User Guide, using-instance-addressing"},
+	ReasonIPv6: {"ipv6", "the subnet has no IPv6 block, so no address in it is registered",
+		"VPC User Guide, subnet-sizing; EC2 User Guide, using-instance-addressing"},
+	ReasonNICDown: {"nic-down", "a fault that was asked for: the ENI passes nothing either way", ""},
 	ReasonSourceMAC: {"source-mac", "the Ethernet source is not the ENI's own MAC; SourceDestCheck does not lift this",
 		"AWS Overview of Security Processes: an instance cannot send with a source IP or MAC address other than its own"},
 	ReasonSourceAddress: {"source-address", "the source address is not registered on the ENI, and SourceDestCheck is on",
@@ -82,6 +103,20 @@ var reasons = [reasonCount]reasonText{
 		"Logical Separation on AWS whitepaper: ARP never hits the network"},
 	ReasonARPReply: {"arp-reply", "ARP replies are for the fabric only",
 		"Logical Separation on AWS whitepaper: ARP never hits the network"},
+	ReasonNDLinkLayer: {"nd-link-layer", "the link-layer address in a neighbour or router solicitation or advertisement is not the ENI's own MAC",
+		"AWS Overview of Security Processes: no MAC address other than its own"},
+	ReasonNDOwn: {"nd-own", "nobody is told its own address: an answer to the probe for a duplicate would make the address unusable",
+		"RFC 4862 section 5.4.4"},
+	ReasonNDUnregistered: {"nd-unregistered", "nobody in the subnet has registered the address asked for: silence",
+		"Logical Separation on AWS whitepaper, of ARP: answered from an authenticated database, it never hits the network"},
+	ReasonNDAdvertisement: {"nd-advertisement", "neighbour advertisements are told to nobody and change no mapping",
+		"Logical Separation on AWS whitepaper, of ARP: it never hits the network"},
+	ReasonNDRouted: {"nd-routed", "neighbour discovery does not come from beyond the link",
+		"RFC 4861 section 11.2"},
+	ReasonRouterAdvertisement: {"router-advertisement", "the VPC router is the only one: an instance's router advertisements are told to nobody",
+		"Logical Separation on AWS whitepaper: packets that match no rule are dropped"},
+	ReasonRedirect: {"redirect", "redirects are told to nobody",
+		"Logical Separation on AWS whitepaper: packets that match no rule are dropped"},
 	ReasonBroadcast: {"broadcast", "a VPC does not carry broadcast",
 		"VPC User Guide, subnet-sizing"},
 	ReasonMulticast: {"multicast", "a VPC does not carry multicast without a transit gateway",
@@ -94,7 +129,7 @@ var reasons = [reasonCount]reasonText{
 		"AWS Overview of Security Processes: no MAC address other than its own"},
 	ReasonDHCPIgnored: {"dhcp-ignored", "a DHCP message that wants no answer, or one meant for another server",
 		"RFC 2131"},
-	ReasonRouter: {"router", "the VPC router forwards; it answers nothing but ARP and DHCP",
+	ReasonRouter: {"router", "the VPC router forwards; it answers nothing but ARP, neighbour discovery and DHCP",
 		"VPC User Guide, VPC_Route_Tables"},
 	ReasonNoRoute: {"no-route", "no route of the subnet's route table matches",
 		"VPC User Guide, route-tables-priority"},
@@ -104,16 +139,40 @@ var reasons = [reasonCount]reasonText{
 		"Logical Separation on AWS whitepaper: the mapping service has no entry"},
 	ReasonTargetSourceDestCheck: {"target-source-dest-check", "the route's target ENI has SourceDestCheck on",
 		"VPC User Guide, route-table-options, middlebox appliances"},
-	ReasonLinkLocal: {"link-local", "169.254.0.0/16 is not routed, and no service has this address",
-		"VPC User Guide, subnet-route-tables"},
+	ReasonLinkLocal: {"link-local", "169.254.0.0/16 and fe80::/10 are not routed, and no service has this address",
+		"VPC User Guide, subnet-route-tables; RFC 4291 section 2.5.6"},
+	ReasonIPv6Service: {"ipv6-service", "the lab has no IPv6 services: metadata, DNS and time are reached by IPv4",
+		"EC2 User Guide, using-instance-addressing: fd00:ec2::/32"},
+	ReasonMTU: {"mtu", "the packet is larger than what a VPC carries",
+		"EC2 User Guide, network_mtu"},
 	ReasonNoInternetGateway: {"no-internet-gateway", "the Internet gateway is not attached to the VPC",
 		"VPC User Guide, VPC_Internet_Gateway"},
 	ReasonNoElasticIP: {"no-elastic-ip", "the source address has no Elastic IP, so it cannot use the Internet gateway",
 		"VPC User Guide, VPC_Internet_Gateway: one-to-one NAT"},
+	ReasonNoIPv6Address: {"no-ipv6-address", "the source is no registered IPv6 address of the VPC, so it cannot use the Internet gateway",
+		"VPC User Guide, VPC_Internet_Gateway: the instance must have a public IPv4 or an IPv6 address"},
+	ReasonUnknownIPv6: {"unknown-ipv6", "the IPv6 address is registered on no ENI",
+		"EC2 User Guide, using-instance-addressing"},
 	ReasonUnknownElasticIP: {"unknown-elastic-ip", "the public address is not associated with a private one",
 		"VPC User Guide, VPC_Internet_Gateway: one-to-one NAT"},
 	ReasonInternetMTU: {"internet-mtu", "over 1500 bytes, which an Internet gateway does not forward, and not to be fragmented",
 		"EC2 User Guide, network_mtu"},
+	ReasonNATProtocol: {"nat-protocol", "a NAT gateway passes TCP, UDP and ICMP echo and errors only (and the lab's no NAT64)",
+		"VPC User Guide, nat-gateway-basics"},
+	ReasonNATFragment: {"nat-fragment", "a NAT gateway passes fragments of UDP only",
+		"VPC User Guide, nat-gateway-troubleshooting"},
+	ReasonNATMTU: {"nat-mtu", "over 8500 bytes, which a NAT gateway does not pass",
+		"VPC User Guide, nat-gateway-basics"},
+	ReasonNATTTL: {"nat-ttl", "the time to live ended at the NAT gateway, which is a hop",
+		"VPC User Guide, nat-gateway-troubleshooting: traceroute shows its private address"},
+	ReasonNATIdle: {"nat-idle", "a segment of a TCP connection that the NAT gateway does not know, or not any more after 350 seconds: it is reset",
+		"VPC User Guide, nat-gateway-troubleshooting"},
+	ReasonNATNoConnection: {"nat-no-connection", "for a NAT gateway's own address or about it, but of no connection that a client began",
+		"VPC User Guide, vpc-nat-gateway: it cannot receive unsolicited connections"},
+	ReasonNATPorts: {"nat-ports", "the NAT gateway has 55,000 connections to the destination",
+		"VPC User Guide, nat-gateway-basics"},
+	ReasonNATLoop: {"nat-loop", "the NAT gateway's own subnet sends the packet to a NAT gateway again",
+		"VPC User Guide, nat-gateway-scenarios: the gateway's subnet has another route"},
 	ReasonSecurityGroupEgress: {"security-group-egress", "no egress rule allows it and no tracked flow covers it",
 		"VPC User Guide, vpc-security-groups"},
 	ReasonSecurityGroupIngress: {"security-group-ingress", "no ingress rule allows it and no tracked flow covers it",

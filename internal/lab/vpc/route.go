@@ -7,28 +7,30 @@ func (ps *pass) route(n *nic, p *packet) {
 	s := n.seg
 	why := ReasonNone
 	switch {
-	case p.dst == broadcastAddr:
+	case p.dst == mapped(broadcastAddr):
 		why = ReasonBroadcast
 	case p.dst.multicast():
 		why = ReasonMulticast
-	case isLinkLocal(p.dst):
-		why = ReasonLinkLocal
-	case p.dst == s.gateway:
+	case p.dst == mapped(s.gateway) || p.dst == s.router6:
 		why = ReasonRouter
+	case p.dst.hi>>32 == serviceBlock6:
+		why = ReasonIPv6Service
+	case p.dst.linkLocal() || p.v6 && p.src.linkLocal():
+		why = ReasonLinkLocal
 	}
 	if why != ReasonNone {
 		ps.drop(n.record, Egress, why, p.frame, false)
 		return
 	}
-	h := s.lookup(p.dst)
+	h := s.lookup(p)
 	if h == nil {
 		ps.drop(n.record, Egress, ReasonNoRoute, p.frame, false)
 		return
 	}
-	var target *nic
+	target := h.nic
 	switch h.kind {
 	case TargetLocal:
-		if target = s.net.nics[p.dst]; target == nil || !target.attached {
+		if target = s.net.owners.of(p.dst); target == nil || !target.attached {
 			why = ReasonUnassigned
 		}
 	case TargetENI:
@@ -36,7 +38,7 @@ func (ps *pass) route(n *nic, p *packet) {
 		// itself (VPC User Guide, route-table-options, middlebox appliances).
 		// A route whose target is gone or detached is a blackhole (EC2 API
 		// Reference, Route).
-		switch target = h.nic; {
+		switch {
 		case target == nil || !target.attached:
 			why = ReasonBlackhole
 		case target.check && !target.owns(p.dst):
@@ -49,6 +51,12 @@ func (ps *pass) route(n *nic, p *packet) {
 		}
 		ps.toInternet(n, p)
 		return
+	case TargetNATGateway:
+		if target != nil && target.attached {
+			ps.toNAT(n, target, p)
+			return
+		}
+		why = ReasonBlackhole
 	default:
 		why = ReasonBlackhole
 	}
@@ -64,9 +72,10 @@ func (ps *pass) route(n *nic, p *packet) {
 // lookup returns the route with the longest matching prefix (VPC User Guide,
 // route-tables-priority), or nil. A table has 500 entries at most by default,
 // and few in practice, so the list is the fastest structure.
-func (s *segment) lookup(a addr4) *hop {
-	for i := range s.routes {
-		if h := &s.routes[i]; a&h.mask == h.base {
+func (s *segment) lookup(p *packet) *hop {
+	routes := s.routes[family(p.v6)]
+	for i := range routes {
+		if h := &routes[i]; h.contains(p.dst) {
 			return h
 		}
 	}

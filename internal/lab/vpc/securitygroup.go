@@ -7,10 +7,10 @@ import (
 
 // filter is a rule of a security group.
 type filter struct {
-	proto      int
-	from, to   int // as in Rule
-	base, mask addr4
-	members    map[addr4]struct{} // of the group named, instead of base and mask
+	proto    int
+	from, to int // as in Rule
+	block
+	members map[*nic]struct{} // of the group named, instead of the block
 }
 
 // addRules compiles the security groups into each ENI. What an ENI's groups
@@ -26,7 +26,7 @@ func (c *compiler) addRules(t Topology) error {
 	}
 	type compiled struct {
 		group string
-		rules [2][]filter
+		rules [2][2][]filter
 	}
 	cache := make(map[string]*compiled)
 	for _, e := range t.ENIs {
@@ -49,20 +49,22 @@ func (c *compiler) addRules(t Topology) error {
 				cache[id] = k
 			}
 			for d := range n.rules {
-				n.rules[d] = append(n.rules[d], k.rules[d]...)
+				for f := range n.rules[d] {
+					n.rules[d][f] = append(n.rules[d][f], k.rules[d][f]...)
+				}
 			}
 		}
 	}
 	return nil
 }
 
-func (v *network) filters(rules []Rule) ([]filter, error) {
-	var fs []filter
+// filters compiles rules by family. One that names a group is for both.
+func (v *network) filters(rules []Rule) (fs [2][]filter, err error) {
 	for _, r := range rules {
 		f := filter{proto: r.Protocol, from: r.FromPort, to: r.ToPort}
 		switch {
 		case r.Group != "" && r.CIDR.IsValid():
-			return nil, fmt.Errorf("a rule names both %s and %s", r.Group, r.CIDR)
+			return fs, fmt.Errorf("a rule names both %s and %s", r.Group, r.CIDR)
 		case r.Group != "":
 			// A group stands for the private addresses of its ENIs (VPC User
 			// Guide, security-group-rules), so what comes by way of an
@@ -70,43 +72,41 @@ func (v *network) filters(rules []Rule) ([]filter, error) {
 			if f.members = v.groups[r.Group]; f.members == nil {
 				continue // nobody is in it
 			}
+			fs[0], fs[1] = append(fs[0], f), append(fs[1], f)
 		case !r.CIDR.IsValid():
-			return nil, fmt.Errorf("a rule names neither a group nor a CIDR")
-		case r.CIDR.Addr().Is6():
-			continue
+			return fs, fmt.Errorf("a rule names neither a group nor a CIDR")
 		default:
-			base, bits, err := prefix4(r.CIDR.Masked())
-			if err != nil {
-				return nil, err
+			if f.block, err = blockOf(r.CIDR.Masked()); err != nil {
+				return fs, err
 			}
-			f.base, f.mask = base, mask(bits)
+			k := family(r.CIDR.Addr().Is6())
+			fs[k] = append(fs[k], f)
 		}
-		fs = append(fs, f)
 	}
 	return fs, nil
 }
 
-// matches tells whether the rule allows a packet to or from a remote address.
-func (f *filter) matches(p *packet, remote addr4) bool {
+// matches tells whether the rule allows a packet to or from a remote address of
+// a network.
+func (f *filter) matches(p *packet, v *network, remote addr16) bool {
 	if f.proto != -1 && f.proto != int(p.proto) {
 		return false
 	}
 	if f.members != nil {
-		if _, ok := f.members[remote]; !ok {
+		if _, ok := f.members[v.owners.of(remote)]; !ok {
 			return false
 		}
-	} else if remote&f.mask != f.base {
+	} else if !f.contains(remote) {
 		return false
 	}
-	if f.proto == -1 {
+	switch {
+	case f.proto == -1:
 		return true
-	}
-	switch p.proto {
-	case protoTCP, protoUDP:
+	case p.proto == protoTCP || p.proto == protoUDP:
 		every := f.from == -1 || f.from <= 0 && f.to >= 65535
 		return every || p.offset == 0 && f.from <= int(p.dport) && int(p.dport) <= f.to
-	case protoICMP:
-		return f.from == -1 || p.offset == 0 && f.from == int(p.icmpType) && (f.to == -1 || f.to == int(p.icmpCode))
+	case p.proto == protoICMP || p.proto == protoICMPv6:
+		return f.from == -1 || p.icmp && f.from == int(p.icmpType) && (f.to == -1 || f.to == int(p.icmpCode))
 	}
 	return true // ports of other protocols are not looked at
 }
@@ -116,7 +116,7 @@ func (f *filter) matches(p *packet, remote addr4) bool {
 // and so is an ICMP error about it (EC2 User Guide,
 // security-group-connection-tracking).
 func (ps *pass) permit(n *nic, p *packet, d Direction) bool {
-	why := ps.judge(n, p, d, ps.now.Sub(ps.f.epoch))
+	why := ps.judge(n, p, d, ps.since())
 	if why == ReasonNone {
 		return true
 	}
@@ -133,15 +133,15 @@ func (ps *pass) judge(n *nic, p *packet, d Direction, now time.Duration) Reason 
 	switch {
 	case p.isError():
 		// About a packet of the other direction.
-		if q, ok := p.quoted(); ok && n.flows.has(q.flow(d.opposite()), now) {
+		if q, ok := p.quoted(); ok && n.flows.has(q.flow(d.opposite()), now, &n.idle) {
 			return ReasonNone
 		}
 	case p.offset == 0:
 		trackable = true
 		key = p.flow(d)
-		if n.flows.hit(key, p, d, now) {
+		if n.flows.hit(key, p, d, now, &n.idle) {
 			if p.more {
-				n.fragments[d].remember(p, now)
+				n.fragments[d].remember(p, now, 0)
 			}
 			return ReasonNone
 		}
@@ -151,8 +151,9 @@ func (ps *pass) judge(n *nic, p *packet, d Direction, now time.Duration) Reason 
 		remote = p.src
 	}
 	allowed := false
-	for i := range n.rules[d] {
-		if n.rules[d][i].matches(p, remote) {
+	rules := n.rules[d][family(p.v6)]
+	for i := range rules {
+		if rules[i].matches(p, n.seg.net, remote) {
 			allowed = true
 			break
 		}
@@ -166,11 +167,11 @@ func (ps *pass) judge(n *nic, p *packet, d Direction, now time.Duration) Reason 
 		return ReasonSecurityGroupIngress
 	}
 	if trackable {
-		if !n.flows.add(key, p, d, now) {
+		if !n.flows.add(key, p, d, now, &n.idle) {
 			return ReasonConntrackFull
 		}
 		if p.more {
-			n.fragments[d].remember(p, now)
+			n.fragments[d].remember(p, now, 0)
 		}
 	}
 	return ReasonNone

@@ -11,11 +11,13 @@ const (
 	timeAddr     addr4 = 169<<24 | 254<<16 | 169<<8 | 123
 )
 
+// serviceBlock6 is fd00:ec2::/32, where the services are in IPv6. The lab's are
+// reached by IPv4 only.
+const serviceBlock6 = 0xfd00_0ec2
+
 func isService(a addr4) bool {
 	return a == metadataAddr || a == resolverAddr || a == timeAddr
 }
-
-func isLinkLocal(a addr4) bool { return a>>16 == 169<<8|254 }
 
 // client is who stands behind an address of 100.64.0.0/10 (RFC 6598), by which
 // the services know an ENI: VPCs may overlap, so a private address names nobody.
@@ -31,12 +33,12 @@ type client struct {
 // do not filter it (VPC User Guide, vpc-security-groups: DNS, DHCP, metadata and
 // time are exempt).
 func (ps *pass) toServices(n *nic, p *packet) {
-	from, ok := n.clients[p.src]
+	from, ok := n.clients[p.src.v4()]
 	if !ok {
 		ps.drop(n.record, Egress, ReasonServiceSource, p.frame, false)
 		return
 	}
-	if p.dst == n.seg.net.resolver {
+	if p.dst.v4() == n.seg.net.resolver {
 		from |= 1
 		p.translateDestination(resolverAddr)
 	}
@@ -50,13 +52,13 @@ func (ps *pass) fromServices(ip []byte) {
 	r := ps.f.services
 	frame := ps.out.load(ip, etherLen)
 	var p packet
-	if !p.parse(frame) {
-		ps.drop(r, Egress, unparsed(ip), ip, true)
+	if !p.parse4(frame) {
+		ps.drop(r, Egress, ReasonMalformed, ip, true)
 		return
 	}
-	c, ok := ps.tables.clients[p.dst&^1]
-	viaBase := p.dst&1 != 0
-	if !ok || !isService(p.src) || viaBase && p.src != resolverAddr {
+	c, ok := ps.tables.clients[p.dst.v4()&^1]
+	viaBase := p.dst.v4()&1 != 0
+	if !ok || !isService(p.src.v4()) || viaBase && p.src.v4() != resolverAddr {
 		ps.drop(r, Egress, ReasonServiceReply, ip, true)
 		return
 	}
@@ -67,11 +69,14 @@ func (ps *pass) fromServices(ip []byte) {
 	}
 	p.translateDestination(c.private)
 	p.setMACs(n.mac, n.seg.gatewayMAC)
-	if !n.attached {
+	switch {
+	case !n.attached || n.nat != nil: // a NAT gateway asks nothing
 		ps.drop(n.record, Ingress, ReasonDetached, p.frame, false)
-		return
+	case n.down:
+		ps.drop(n.record, Ingress, ReasonNICDown, p.frame, false)
+	default:
+		ps.deliver(n, p.frame)
 	}
-	ps.deliver(n, p.frame)
 }
 
 // clientPool gives out pairs of addresses of 100.64.0.0/10.

@@ -11,7 +11,7 @@ import (
 // bare packet) shows. It trusts nothing, as dropped frames are often broken.
 func summarize(b []byte, raw bool) string {
 	if raw {
-		if unparsed(b) == ReasonIPv6 {
+		if len(b) > 0 && b[0]>>4 == 6 {
 			return summarizeIPv6(b)
 		}
 		return summarizeIPv4(b)
@@ -59,15 +59,29 @@ func summarizeIPv4(b []byte) string {
 	}
 	var p packet
 	head := int(b[0]&15) * 4
-	src, dst := getAddr(b[12:]).netip(), getAddr(b[16:]).netip()
-	if head < 20 || head > len(b) || !p.fields(b, head, false) {
-		return fmt.Sprintf("%s > %s %s, broken", src, dst, protocol(b[9]))
+	if head < 20 || head > len(b) || !p.fields4(b, head, false) {
+		return fmt.Sprintf("%s > %s %s, broken", getAddr(b[12:]).netip(), getAddr(b[16:]).netip(), protocol(b[9]))
 	}
+	return p.summarize(b, int(get16(b[2:])))
+}
+
+func summarizeIPv6(b []byte) string {
+	if len(b) < 40 || b[0]>>4 != 6 {
+		return "IPv6, no header"
+	}
+	var p packet
+	if !p.fields6(b, false) {
+		return fmt.Sprintf("%s > %s %s, broken", getAddr16(b[8:]).netip(), getAddr16(b[24:]).netip(), protocol(b[6]))
+	}
+	return p.summarize(b, 40+int(get16(b[4:])))
+}
+
+// summarize says what a packet shows, of which b is the beginning.
+func (p *packet) summarize(b []byte, length int) string {
 	var s strings.Builder
+	src, dst := p.src.netip(), p.dst.netip()
 	switch {
-	case p.offset != 0:
-		fmt.Fprintf(&s, "%s > %s %s", src, dst, protocol(p.proto))
-	case p.proto == protoTCP || p.proto == protoUDP:
+	case p.offset == 0 && (p.proto == protoTCP || p.proto == protoUDP):
 		fmt.Fprintf(&s, "%s > %s %s", netip.AddrPortFrom(src, p.sport), netip.AddrPortFrom(dst, p.dport), protocol(p.proto))
 		if p.proto == protoTCP {
 			for i, name := range []string{"FIN", "SYN", "RST", "", "ACK"} {
@@ -76,7 +90,9 @@ func summarizeIPv4(b []byte) string {
 				}
 			}
 		}
-	case p.proto == protoICMP:
+	case p.icmp && p.v6:
+		fmt.Fprintf(&s, "%s > %s %s", src, dst, p.summarizeICMPv6(b[p.head:]))
+	case p.icmp:
 		fmt.Fprintf(&s, "%s > %s ICMP type %d code %d", src, dst, p.icmpType, p.icmpCode)
 		if p.icmpType == icmpEcho || p.icmpType == icmpEchoReply {
 			fmt.Fprintf(&s, " id %d", p.icmpID)
@@ -84,19 +100,38 @@ func summarizeIPv4(b []byte) string {
 	default:
 		fmt.Fprintf(&s, "%s > %s %s", src, dst, protocol(p.proto))
 	}
-	fmt.Fprintf(&s, " length %d", get16(b[2:]))
-	if p.offset != 0 || p.more {
-		fmt.Fprintf(&s, " fragment %d at %d", get16(b[4:]), int(p.offset)*8)
+	fmt.Fprintf(&s, " length %d", length)
+	if p.fragmented() {
+		fmt.Fprintf(&s, " fragment %d at %d", p.id, int(p.offset)*8)
 	}
 	return s.String()
 }
 
-func summarizeIPv6(b []byte) string {
-	if len(b) < 40 {
-		return "IPv6, no header"
+func (p *packet) summarizeICMPv6(l4 []byte) string {
+	switch p.icmpType {
+	case icmp6Echo, icmp6EchoReply:
+		return fmt.Sprintf("ICMPv6 type %d code %d id %d", p.icmpType, p.icmpCode, p.icmpID)
+	case ndRouterSolicit:
+		return "router solicitation"
+	case ndRouterAdvert:
+		return "router advertisement"
+	case ndNeighbourSolicit, ndNeighbourAdvert:
+		if len(l4) < 24 {
+			break
+		}
+		target := getAddr16(l4[8:]).netip()
+		at, _ := ndSource(l4[24:])
+		switch {
+		case p.icmpType == ndNeighbourSolicit && at == MAC{}:
+			return fmt.Sprintf("who-has %s", target)
+		case p.icmpType == ndNeighbourSolicit:
+			return fmt.Sprintf("who-has %s tell %s", target, at)
+		case at == MAC{}:
+			return fmt.Sprintf("%s is here", target)
+		}
+		return fmt.Sprintf("%s is-at %s", target, at)
 	}
-	src, dst := netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
-	return fmt.Sprintf("%s > %s %s", src, dst, protocol(b[6]))
+	return fmt.Sprintf("ICMPv6 type %d code %d", p.icmpType, p.icmpCode)
 }
 
 func protocol(n uint8) string {
@@ -107,7 +142,7 @@ func protocol(n uint8) string {
 		return "TCP"
 	case protoUDP:
 		return "UDP"
-	case 58:
+	case protoICMPv6:
 		return "ICMPv6"
 	}
 	return fmt.Sprintf("protocol %d", n)

@@ -30,6 +30,7 @@ type Switch struct {
 	mu     sync.Mutex // held to change links
 	links  atomic.Pointer[map[Port]*attachment]
 	closed bool
+	done   chan struct{} // closed by Close
 }
 
 type attachment struct {
@@ -37,10 +38,11 @@ type attachment struct {
 	done chan struct{} // closed when the reader has ended
 }
 
-// NewSwitch returns a switch without links.
+// NewSwitch returns a switch without links, whose fabric's clock goes until Close.
 func NewSwitch(f *Fabric, log *slog.Logger) *Switch {
-	s := &Switch{fabric: f, log: log}
+	s := &Switch{fabric: f, log: log, done: make(chan struct{})}
 	s.links.Store(&map[Port]*attachment{})
+	go s.tick()
 	return s
 }
 
@@ -90,6 +92,9 @@ func (s *Switch) Detach(p Port) error {
 // Close detaches all ports and lets no more be attached.
 func (s *Switch) Close() error {
 	s.mu.Lock()
+	if !s.closed {
+		close(s.done)
+	}
 	s.closed = true
 	links := *s.links.Load()
 	s.mu.Unlock()
@@ -130,14 +135,31 @@ func (s *Switch) read(p Port, a *attachment) {
 		}
 		now := time.Now()
 		s.fabric.Forward(p, frame[:n], now, &out)
-		links := *s.links.Load()
 		for _, d := range out.Deliveries {
-			to := links[d.To]
-			if to == nil {
-				s.fabric.undelivered(d, ReasonNoDevice, now)
-			} else if _, err := to.link.Write(d.Frame); err != nil {
-				s.fabric.undelivered(d, ReasonDevice, now)
-			}
+			s.deliver(d, now)
+		}
+	}
+}
+
+func (s *Switch) deliver(d Delivery, now time.Time) {
+	to := (*s.links.Load())[d.To]
+	if to == nil {
+		s.fabric.undelivered(d, ReasonNoDevice, now)
+	} else if _, err := to.link.Write(d.Frame); err != nil {
+		s.fabric.undelivered(d, ReasonDevice, now)
+	}
+}
+
+// tick passes on what the fabric says without being asked, until Close.
+func (s *Switch) tick() {
+	every := time.NewTicker(time.Second)
+	defer every.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case now := <-every.C:
+			s.fabric.Tick(now, func(d Delivery) { s.deliver(d, now) })
 		}
 	}
 }

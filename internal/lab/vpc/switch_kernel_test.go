@@ -9,38 +9,27 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
-	"golang.org/x/sys/unix"
+
+	"macaw/internal/lab/namespace"
 )
 
-// newNamespace makes a network namespace and returns its path.
+// newNamespace makes a network namespace and returns its name.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 	name := "mcwt-" + rand.Text()[:8]
-	made := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread stays in the namespace
-		ns, err := netns.NewNamed(name)
-		if err == nil {
-			ns.Close()
-		}
-		made <- err
-	}()
-	if err := <-made; err != nil {
-		t.Fatalf("making network namespace %s: %v", name, err)
+	if err := namespace.Add(name); err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := netns.DeleteNamed(name); err != nil {
-			t.Errorf("removing network namespace %s: %v", name, err)
+		if err := namespace.Delete(name); err != nil {
+			t.Error(err)
 		}
 	})
-	return filepath.Join("/run/netns", name)
+	return name
 }
 
 // setUp gives an interface an address and routes.
@@ -71,12 +60,7 @@ func setUp(t *testing.T, ns, name, address, gateway string, routes ...string) {
 }
 
 func links(ns, name string, f func(*netlink.Handle, netlink.Link) error) error {
-	return inNamespace(ns, func(ns netns.NsHandle) error {
-		h, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
-		if err != nil {
-			return err
-		}
-		defer h.Close()
+	return namespace.Links(ns, func(h *netlink.Handle) error {
 		l, err := h.LinkByName(name)
 		if err != nil {
 			return err
@@ -87,7 +71,7 @@ func links(ns, name string, f func(*netlink.Handle, netlink.Link) error) error {
 
 // pingFrom sends an echo from a namespace and waits for the reply.
 func pingFrom(ns, dst string) error {
-	return inNamespace(ns, func(netns.NsHandle) error {
+	return namespace.Do(ns, func() error {
 		c, err := net.ListenPacket("ip4:icmp", "0.0.0.0")
 		if err != nil {
 			return err
@@ -114,7 +98,7 @@ func pingFrom(ns, dst string) error {
 // download serves data in one namespace and fetches it from another.
 func download(server, client, address string, data []byte) error {
 	var l net.Listener
-	if err := inNamespace(server, func(netns.NsHandle) (err error) {
+	if err := namespace.Do(server, func() (err error) {
 		l, err = net.Listen("tcp4", ":8080")
 		return err
 	}); err != nil {
@@ -128,7 +112,7 @@ func download(server, client, address string, data []byte) error {
 		}
 	}()
 	var c net.Conn
-	if err := inNamespace(client, func(netns.NsHandle) (err error) {
+	if err := namespace.Do(client, func() (err error) {
 		c, err = net.DialTimeout("tcp4", address, 3*time.Second)
 		return err
 	}); err != nil {
@@ -305,7 +289,7 @@ func TestKernel(t *testing.T) {
 	if err := s.Detach(a1); err != nil {
 		t.Error(err)
 	}
-	if _, err := OpenTAP(DeviceConfig{Namespace: "/run/netns/mcwt-none", Name: "eth0"}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := OpenTAP(DeviceConfig{Namespace: "mcwt-none", Name: "eth0"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("opening in a namespace that is not there: %v", err)
 	}
 }

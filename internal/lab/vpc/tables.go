@@ -2,9 +2,12 @@ package vpc
 
 // tables are a topology compiled for look-up. They never change once made.
 type tables struct {
+	nets    map[string]*network
 	nics    map[string]*nic
+	all     []*nic // in the topology's order
 	public  map[addr4]*elastic
-	clients map[addr4]client // by the even address of the pair
+	blocks  map[uint64]*network // by IPv6 /56
+	clients map[addr4]client    // by the even address of the pair
 }
 
 // network is a VPC.
@@ -12,9 +15,40 @@ type network struct {
 	id       string
 	igw      string
 	resolver addr4 // VPC base + 2
-	nics     map[addr4]*nic
+	owners   owners
 	elastic  map[addr4]*elastic // by private address
-	groups   map[string]map[addr4]struct{}
+	groups   map[string]map[*nic]struct{}
+}
+
+// owners tells which ENI has registered an address. IPv4 has a map of its own,
+// because maps hash its keys fastest.
+type owners struct {
+	v4       map[addr4]*nic
+	v6       map[addr16]*nic
+	prefixes map[addr16]*nic // by the base of the delegated prefix
+}
+
+// of returns the ENI that has the address, by itself or in a delegated prefix,
+// or nil.
+func (o *owners) of(a addr16) *nic {
+	var n *nic
+	if a.is4() {
+		n = o.v4[a.v4()]
+	} else {
+		n = o.v6[a]
+	}
+	if n == nil && len(o.prefixes) > 0 {
+		n = o.prefixes[a.delegated()]
+	}
+	return n
+}
+
+// family is an index: 0 for IPv4, 1 for IPv6.
+func family(v6 bool) int {
+	if v6 {
+		return 1
+	}
+	return 0
 }
 
 // segment is a subnet.
@@ -23,44 +57,57 @@ type segment struct {
 	net        *network
 	base       addr4
 	bits       int
+	v6         block // without a mask if the subnet has no IPv6
 	gateway    addr4
+	router6    addr16 // the router's link-local address
 	gatewayMAC MAC
 	nics       map[uint64]*nic // by MAC
-	routes     []hop           // longest prefix first
+	routes     [2][]hop        // by family; longest prefix first
 }
 
 func (s *segment) contains(a addr4) bool { return a&mask(s.bits) == s.base }
 
+func (s *segment) hasIPv6() bool { return s.v6.mask.hi != 0 }
+
 // hop is a route.
 type hop struct {
-	base, mask addr4
-	kind       TargetKind
-	nic        *nic   // of TargetENI; nil when it has gone
-	igw        string // of TargetInternetGateway
+	block
+	kind TargetKind
+	nic  *nic   // of TargetENI and TargetNATGateway; nil when it has gone
+	igw  string // of TargetInternetGateway
 }
 
 // nic is an ENI.
 type nic struct {
 	*record
-	id       string
-	seg      *segment
-	mac      MAC
-	primary  addr4
-	check    bool // SourceDestCheck
-	attached bool
-	hostname string
-	port     Port
-	rules    [2][]filter     // by direction
-	clients  map[addr4]addr4 // private address to the even address of its pair
+	id        string
+	seg       *segment
+	mac       MAC
+	primary   addr4
+	linkLocal addr16 // formed from the MAC
+	ipv6      addr16 // the first registered IPv6 address, or zero
+	check     bool   // SourceDestCheck
+	attached  bool
+	down      bool
+	probed    bool // by status checks
+	nat       *natTable
+	hostname  string
+	port      Port
+	idle      idleTimes
+	rules     [2][2][]filter  // by direction and family
+	clients   map[addr4]addr4 // private address to the even address of its pair
 }
 
-// owns tells whether the address is registered on the ENI.
-func (n *nic) owns(a addr4) bool { return n.seg.net.nics[a] == n }
+// owns tells whether the address is the ENI's own: registered, in a delegated
+// prefix (EC2 User Guide, ec2-prefix-eni: prefixes are included in
+// source/destination checks), or the link-local one formed from its MAC, which
+// is what EC2's instances have.
+func (n *nic) owns(a addr16) bool {
+	return a == mapped(n.primary) || n.seg.net.owners.of(a) == n || a == n.linkLocal
+}
 
 // elastic is an Elastic IP.
 type elastic struct {
 	public, private addr4
 	nic             *nic
 }
-
-func mask(bits int) addr4 { return ^addr4(0) << (32 - bits) }

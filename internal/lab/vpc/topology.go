@@ -82,6 +82,9 @@ type ENI struct {
 	Tracking Tracking
 	// Down is a fault: the ENI passes nothing either way.
 	Down bool
+	// StatusCheck makes Tick ask for the primary address by ARP, as EC2 asks the
+	// first interface of an instance.
+	StatusCheck bool
 }
 
 // Tracking are the idle timeouts of tracked connections that an ENI may set
@@ -93,7 +96,8 @@ type Tracking struct {
 // NATGateway translates what is routed to it to the private address of its own
 // ENI, which is in the topology as an attached ENI without a device. What goes
 // on from there follows the route table of that ENI's subnet (VPC User Guide,
-// vpc-nat-gateway).
+// vpc-nat-gateway). With an Elastic IP on that address and a route to the Internet
+// gateway it is a public one, else a private one.
 type NATGateway struct {
 	ID  string
 	ENI string

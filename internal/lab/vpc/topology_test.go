@@ -117,16 +117,19 @@ func TestSetTopologyRefuses(t *testing.T) {
 		{"subnet size", "not between /16 and /28", func(t *Topology) { t.Subnets[1].CIDR = prefix("10.0.1.0/29") }},
 		{"host bits", "has host bits set", func(t *Topology) { t.Subnets[1].CIDR = prefix("10.0.1.1/24") }},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			b := newBench(t, testTopology(), Config{})
-			bad := testTopology()
-			tc.change(&bad)
-			err := b.SetTopology(bad)
-			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("got error %v, want ...%s", err, tc.want)
-			}
-			b.expect("the topology before stays", a1, ethernet(macA2, macA1, etherIPv4, udp("10.0.0.11", 1, "10.0.0.21", 2)),
-				"eni-a2: a1 > a2 10.0.0.11:1 > 10.0.0.21:2 UDP length 28")
-		})
+		t.Run(tc.name, func(t *testing.T) { refuses(t, testTopology(), tc.change, tc.want) })
 	}
+}
+
+// refuses checks that a changed topology is refused and changes nothing.
+func refuses(t *testing.T, bad Topology, change func(*Topology), want string) {
+	t.Helper()
+	b := newBench(t, testTopology(), Config{})
+	change(&bad)
+	err := b.SetTopology(bad)
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, want ...%s", err, want)
+	}
+	b.expect("the topology before stays", a1, ethernet(macA2, macA1, etherIPv4, udp("10.0.0.11", 1, "10.0.0.21", 2)),
+		"eni-a2: a1 > a2 10.0.0.11:1 > 10.0.0.21:2 UDP length 28")
 }

@@ -1,0 +1,87 @@
+package vpc
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Flow is what went from one address and port to another at an ENI in a time,
+// as in a record of VPC flow logs (VPC User Guide, flow-log-records). AWS says of
+// a flow only whether it was accepted or rejected, and nothing of frames that
+// are not IP or broke a rule of the host; here each has its reason.
+type Flow struct {
+	FlowKey
+	Packets, Bytes uint64
+	Start, End     time.Time // of the first and last packet
+}
+
+// FlowKey tells flows apart. What is not IP has no addresses; what has no ports
+// has 0.
+type FlowKey struct {
+	Port         Port
+	Direction    Direction
+	Source, Dest netip.Addr
+	SPort, DPort uint16
+	Protocol     uint8  // of IP
+	EtherType    uint16 // 0 at ports without Ethernet
+	Reason       Reason // ReasonNone: accepted
+}
+
+// FlowLog adds events up. The zero value is ready for use, by one goroutine.
+type FlowLog struct {
+	flows map[FlowKey]*Flow
+	work  []byte
+}
+
+// Add counts an event, whose frame should be whole.
+func (l *FlowLog) Add(e Event) {
+	if l.flows == nil {
+		l.flows = make(map[FlowKey]*Flow)
+	}
+	k := l.key(e)
+	f := l.flows[k]
+	if f == nil {
+		f = &Flow{FlowKey: k, Start: e.Time}
+		l.flows[k] = f
+	}
+	f.Packets++
+	f.Bytes += uint64(e.Length)
+	f.End = e.Time
+}
+
+func (l *FlowLog) key(e Event) FlowKey {
+	k := FlowKey{Port: e.Port, Direction: e.Direction, Reason: e.Reason}
+	frame := e.Frame
+	if e.Port.Kind != PortENI {
+		l.work = append(append(l.work[:0], make([]byte, etherLen)...), frame...)
+		frame = l.work
+	} else if len(frame) >= etherLen {
+		k.EtherType = get16(frame[12:])
+		if k.EtherType != etherIPv4 && k.EtherType != etherIPv6 {
+			return k
+		}
+	}
+	var p packet
+	if !p.parse(frame) {
+		return k
+	}
+	k.Source, k.Dest, k.Protocol = p.src.netip(), p.dst.netip(), p.proto
+	k.SPort, k.DPort = p.sport, p.dport
+	return k
+}
+
+// Take returns the flows since the last Take, in the order in which they began.
+func (l *FlowLog) Take() []Flow {
+	all := make([]Flow, 0, len(l.flows))
+	for _, f := range l.flows {
+		all = append(all, *f)
+	}
+	l.flows = nil
+	slices.SortFunc(all, func(a, b Flow) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Port.ENI, b.Port.ENI), cmp.Compare(a.Direction, b.Direction),
+			a.Source.Compare(b.Source), a.Dest.Compare(b.Dest), cmp.Compare(a.SPort, b.SPort), cmp.Compare(a.DPort, b.DPort))
+	})
+	return all
+}

@@ -1,0 +1,80 @@
+package vpc
+
+// setWord changes a 16-bit word of a transport header and the checksum that
+// covers it. It returns the checksum's offset and its old value, or false if
+// there is none to change.
+func setWord(proto uint8, l4 []byte, off int, to uint16) (at int, was uint16, ok bool) {
+	from := get16(l4[off:])
+	put16(l4[off:], to)
+	switch proto {
+	case protoTCP:
+		at = 16
+	case protoUDP:
+		at = 6
+	case protoICMP:
+		at = 2
+	}
+	if len(l4) < at+2 {
+		return 0, 0, false // a quote that ends before
+	}
+	was = get16(l4[at:])
+	if proto == protoUDP && was == 0 {
+		return 0, 0, false // sent without a checksum (RFC 768)
+	}
+	check := mend16(was, from, to)
+	if proto == protoUDP && check == 0 {
+		check = 0xffff
+	}
+	put16(l4[at:], check)
+	return at, was, true
+}
+
+// portAt is where the source or destination port is, or an echo's identifier.
+func portAt(icmp, source bool) int {
+	switch {
+	case icmp:
+		return 4
+	case source:
+		return 0
+	}
+	return 2
+}
+
+// setPort changes the source or the destination port of an IPv4 packet, of an
+// echo or its reply the identifier.
+func (p *packet) setPort(source bool, to uint16) {
+	setWord(p.proto, p.l4(), portAt(p.icmp, source), to)
+	switch {
+	case p.icmp:
+		p.icmpID = to
+	case source:
+		p.sport = to
+	default:
+		p.dport = to
+	}
+}
+
+// setQuotedPort changes a port in the packet that an ICMP error quotes, and
+// every checksum that covers it.
+func (p *packet) setQuotedPort(source bool, to uint16) {
+	q, ok := p.quoted()
+	if !ok || q.offset != 0 || q.proto != protoTCP && q.proto != protoUDP && q.proto != protoICMP {
+		return
+	}
+	icmp := p.l4()
+	l4 := icmp[8+q.head:]
+	off := portAt(q.icmp, source)
+	check := mend16(get16(icmp[2:]), get16(l4[off:]), to)
+	if at, was, ok := setWord(q.proto, l4, off, to); ok {
+		check = mend16(check, was, get16(l4[at:]))
+	}
+	put16(icmp[2:], check)
+}
+
+// decrementTTL takes one off the time to live, and mends the checksum.
+func (p *packet) decrementTTL() {
+	ip := p.ip()
+	before := get16(ip[8:])
+	ip[8]--
+	put16(ip[10:], mend16(get16(ip[10:]), before, get16(ip[8:])))
+}
