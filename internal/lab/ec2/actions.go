@@ -4,6 +4,7 @@ package ec2
 var actions = map[string]Handler{
 	"DescribeAvailabilityZones": read(describeAvailabilityZones),
 	"DescribeRegions":           read(describeRegions),
+	"DescribeAccountAttributes": read(describeAccountAttributes),
 
 	"CreateTags":   write(createTags),
 	"DeleteTags":   write(deleteTags),
@@ -20,11 +21,26 @@ var actions = map[string]Handler{
 	"DescribeSubnets":       read(describeSubnets),
 	"ModifySubnetAttribute": write(modifySubnetAttribute),
 
+	"AssociateVpcCidrBlock":       write(associateVpcCidrBlock),
+	"DisassociateVpcCidrBlock":    write(disassociateVpcCidrBlock),
+	"AssociateSubnetCidrBlock":    write(associateSubnetCidrBlock),
+	"DisassociateSubnetCidrBlock": write(disassociateSubnetCidrBlock),
+
+	"CreateSubnetCidrReservation": write(createSubnetCidrReservation),
+	"DeleteSubnetCidrReservation": write(deleteSubnetCidrReservation),
+	"GetSubnetCidrReservations":   read(getSubnetCidrReservations),
+
+	"DescribeNetworkAcls": read(describeNetworkAcls),
+
 	"CreateInternetGateway":    write(createInternetGateway),
 	"AttachInternetGateway":    write(attachInternetGateway),
 	"DetachInternetGateway":    write(detachInternetGateway),
 	"DeleteInternetGateway":    write(deleteInternetGateway),
 	"DescribeInternetGateways": read(describeInternetGateways),
+
+	"CreateNatGateway":    write(createNatGateway),
+	"DeleteNatGateway":    write(deleteNatGateway),
+	"DescribeNatGateways": read(describeNatGateways),
 
 	"CreateRouteTable":             write(createRouteTable),
 	"AssociateRouteTable":          write(associateRouteTable),
@@ -45,18 +61,23 @@ var actions = map[string]Handler{
 	"RevokeSecurityGroupIngress":    write(revoke(false)),
 	"RevokeSecurityGroupEgress":     write(revoke(true)),
 
+	"CreateKeyPair":    write(createKeyPair),
 	"ImportKeyPair":    write(importKeyPair),
 	"DeleteKeyPair":    write(deleteKeyPair),
 	"DescribeKeyPairs": read(describeKeyPairs),
 
-	"CreateNetworkInterface":          write(createNetworkInterface),
-	"DeleteNetworkInterface":          write(deleteNetworkInterface),
-	"DescribeNetworkInterfaces":       read(describeNetworkInterfaces),
-	"ModifyNetworkInterfaceAttribute": write(modifyNetworkInterfaceAttribute),
-	"AttachNetworkInterface":          write(attachNetworkInterface),
-	"DetachNetworkInterface":          write(detachNetworkInterface),
-	"AssignPrivateIpAddresses":        write(assignPrivateIpAddresses),
-	"UnassignPrivateIpAddresses":      write(unassignPrivateIpAddresses),
+	"CreateNetworkInterface":            write(createNetworkInterface),
+	"DeleteNetworkInterface":            write(deleteNetworkInterface),
+	"DescribeNetworkInterfaces":         read(describeNetworkInterfaces),
+	"DescribeNetworkInterfaceAttribute": read(describeNetworkInterfaceAttribute),
+	"ModifyNetworkInterfaceAttribute":   write(modifyNetworkInterfaceAttribute),
+	"ResetNetworkInterfaceAttribute":    write(resetNetworkInterfaceAttribute),
+	"AttachNetworkInterface":            write(attachNetworkInterface),
+	"DetachNetworkInterface":            write(detachNetworkInterface),
+	"AssignPrivateIpAddresses":          write(assignPrivateIpAddresses),
+	"UnassignPrivateIpAddresses":        write(unassignPrivateIpAddresses),
+	"AssignIpv6Addresses":               write(assignIpv6Addresses),
+	"UnassignIpv6Addresses":             write(unassignIpv6Addresses),
 
 	"AllocateAddress":     write(allocateAddress),
 	"ReleaseAddress":      write(releaseAddress),
@@ -72,9 +93,20 @@ var actions = map[string]Handler{
 	"DescribeInstances":             read(describeInstances),
 	"DescribeInstanceStatus":        read(describeInstanceStatus),
 	"ModifyInstanceMetadataOptions": write(modifyInstanceMetadataOptions),
+	"ModifyInstanceCpuOptions":      write(modifyInstanceCpuOptions),
+	"DescribeInstanceAttribute":     read(describeInstanceAttribute),
+	"ModifyInstanceAttribute":       write(modifyInstanceAttribute),
 	"GetConsoleOutput":              read(getConsoleOutput),
 	"DescribeInstanceTypes":         read(describeInstanceTypes),
 	"DescribeInstanceTypeOfferings": read(describeInstanceTypeOfferings),
+
+	"AssociateIamInstanceProfile":            write(associateIamInstanceProfile),
+	"DisassociateIamInstanceProfile":         write(disassociateIamInstanceProfile),
+	"ReplaceIamInstanceProfileAssociation":   write(replaceIamInstanceProfileAssociation),
+	"DescribeIamInstanceProfileAssociations": read(describeIamInstanceProfileAssociations),
+
+	"DescribeVolumes": read(describeVolumes),
+	"DeleteVolume":    write(deleteVolume),
 
 	"CreateImage":     write(createImage),
 	"DeregisterImage": write(deregisterImage),

@@ -99,6 +99,9 @@ func (t *tx) freePublic(want string) (netip.Addr, error) {
 	for _, a := range t.Addresses {
 		taken[a.Public] = true
 	}
+	for _, e := range t.ENIs {
+		taken[e.Public] = true
+	}
 	for i := t.cfg.ReservedAddresses; i < size(t.cfg.Addresses)-1; i++ {
 		a := addressAt(t.cfg.Addresses, i)
 		if !taken[a] && (want == "" || want == a.String()) {
@@ -123,11 +126,23 @@ func releaseAddress(t *tx, in addressInput) (*done, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := t.userAddress(a); err != nil {
+		return nil, err
+	}
 	if a.Association != "" {
 		return nil, fail("InvalidIPAddress.InUse", "Address %s is in use.", a.Public)
 	}
 	delete(t.Addresses, a.ID)
 	return ok()
+}
+
+// userAddress refuses an Elastic IP that serves a NAT gateway: it is free again
+// when the gateway is deleted.
+func (t *tx) userAddress(a *addressRecord) error {
+	if e := t.ENIs[a.ENI]; e != nil && e.NATGateway != "" {
+		return fail("AuthFailure", "You do not have permission to access the specified resource.")
+	}
+	return nil
 }
 
 type associateAddressInput struct {
@@ -154,13 +169,16 @@ func associateAddress(t *tx, in associateAddressInput) (*associateAddressOutput,
 	if err != nil {
 		return nil, err
 	}
+	if err := t.userAddress(a); err != nil {
+		return nil, err
+	}
 	e, err := t.associationTarget(in)
 	if err != nil {
 		return nil, err
 	}
 	private := e.primary()
 	if in.PrivateIpAddress != "" {
-		if private, err = netip.ParseAddr(in.PrivateIpAddress); err != nil || t.used(e.Subnet)[private] != e {
+		if private, err = netip.ParseAddr(in.PrivateIpAddress); err != nil || !private.Is4() || !e.has(private) {
 			return nil, invalidParameter("The private IP address %s is not assigned to interface %s", in.PrivateIpAddress, e.ID)
 		}
 	}
@@ -180,8 +198,22 @@ func associateAddress(t *tx, in associateAddressInput) (*associateAddressOutput,
 		}
 		other.disassociate()
 	}
+	former := a.ENI
 	a.Association, a.ENI, a.Private = newID(kindAddressAssoc.prefix), e.ID, private
+	if private == e.primary() {
+		e.Public = netip.Addr{} // goes back to AWS's pool
+	}
+	t.restorePublic(former)
 	return &associateAddressOutput{Return: true, ID: a.Association}, nil
+}
+
+// restorePublic gives an interface that has lost its Elastic IP a public address
+// again, if it had one from its launch and there is one left (EC2 User Guide,
+// elastic-ip-addresses-eip).
+func (t *tx) restorePublic(eni string) {
+	if e := t.ENIs[eni]; e != nil && e.NATGateway == "" && t.carries(e) {
+		_ = t.mapPublic(t.Instances[e.Attachment.Instance])
+	}
 }
 
 func (t *tx) associationTarget(in associateAddressInput) (*eniRecord, error) {
@@ -189,7 +221,7 @@ func (t *tx) associationTarget(in associateAddressInput) (*eniRecord, error) {
 	case in.NetworkInterfaceId != "" && in.InstanceId != "":
 		return nil, badCombination("You may specify an instance ID or a network interface ID, but not both")
 	case in.NetworkInterfaceId != "":
-		return find(kindENI, t.ENIs, in.NetworkInterfaceId)
+		return t.ownENI(in.NetworkInterfaceId)
 	case in.InstanceId == "":
 		return nil, missingParameter("InstanceId or NetworkInterfaceId")
 	}
@@ -200,11 +232,7 @@ func (t *tx) associationTarget(in associateAddressInput) (*eniRecord, error) {
 	if i.State != stateRunning && i.State != stateStopped {
 		return nil, fail("InvalidInstanceID", "The %s instance '%s' is not in a valid state for this operation.", i.State, i.ID)
 	}
-	enis := t.enisOf(i.ID)
-	if len(enis) != 1 {
-		return nil, fail("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", i.ID)
-	}
-	return enis[0], nil
+	return t.onlyENI(i.ID)
 }
 
 type disassociateAddressInput struct {
@@ -219,19 +247,27 @@ func disassociateAddress(t *tx, in disassociateAddressInput) (*done, error) {
 		if err != nil {
 			return nil, err
 		}
-		a.disassociate() // idempotent
-		return ok()
+		return t.disassociate(a) // idempotent
 	}
 	for _, a := range t.Addresses {
 		if a.Association == in.AssociationId {
-			a.disassociate()
-			return ok()
+			return t.disassociate(a)
 		}
 	}
 	if err := kindAddressAssoc.check(in.AssociationId); err != nil {
 		return nil, err
 	}
 	return nil, kindAddressAssoc.missing(in.AssociationId)
+}
+
+func (t *tx) disassociate(a *addressRecord) (*done, error) {
+	if err := t.userAddress(a); err != nil {
+		return nil, err
+	}
+	former := a.ENI
+	a.disassociate()
+	t.restorePublic(former)
+	return ok()
 }
 
 type addressXML struct {
@@ -245,6 +281,7 @@ type addressXML struct {
 	ENIOwner    string      `xml:"networkInterfaceOwnerId,omitempty"`
 	Instance    string      `xml:"instanceId,omitempty"`
 	Private     string      `xml:"privateIpAddress,omitempty"`
+	Subnet      string      `xml:"subnetId,omitempty"`
 	Tags        set[tagXML] `xml:"tagSet"`
 }
 
@@ -252,8 +289,9 @@ func (t *tx) addressXML(a *addressRecord) addressXML {
 	x := addressXML{ID: a.ID, Public: a.Public.String(), Domain: "vpc", Pool: "amazon", BorderGroup: t.cfg.Region, Tags: a.Tags.xml()}
 	if a.Association != "" {
 		x.Association, x.ENI, x.ENIOwner, x.Private = a.Association, a.ENI, t.cfg.Account, a.Private.String()
-		if at := t.ENIs[a.ENI].Attachment; at != nil {
-			x.Instance = at.Instance
+		e := t.ENIs[a.ENI]
+		if x.Subnet = e.Subnet; e.Attachment != nil {
+			x.Instance = e.Attachment.Instance
 		}
 	}
 	return x

@@ -1,7 +1,9 @@
 package ec2
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,27 +16,32 @@ const (
 
 type attachmentRecord struct {
 	ID                  string
-	Instance            string
+	Instance            string // empty for what AWS attaches to itself
 	DeviceIndex         int
+	Card                int // network card index
 	Status              string
 	DeleteOnTermination bool
 	At                  time.Time
 }
 
-// enisOf are the interfaces on an instance, in the order of device indices.
+// enisOf are the interfaces on an instance, in the order of network cards and
+// device indices: the primary one first.
 func (t *tx) enisOf(instance string) []*eniRecord {
 	var enis []*eniRecord
 	for _, e := range t.ENIs {
-		if e.Attachment != nil && e.Attachment.Instance == instance {
+		if e.Attachment != nil && e.Attachment.Instance == instance && instance != "" {
 			enis = append(enis, e)
 		}
 	}
-	slices.SortFunc(enis, func(a, b *eniRecord) int { return a.Attachment.DeviceIndex - b.Attachment.DeviceIndex })
+	slices.SortFunc(enis, func(a, b *eniRecord) int {
+		return cmp.Or(a.Attachment.Card-b.Attachment.Card, a.Attachment.DeviceIndex-b.Attachment.DeviceIndex)
+	})
 	return enis
 }
 
-// attach puts an interface on an instance, within the limits of its type.
-func (t *tx) attach(e *eniRecord, i *instanceRecord, device int, status string, deleteOnTermination bool) error {
+// attach puts an interface on an instance, within the limits of its type. The
+// record says where.
+func (t *tx) attach(e *eniRecord, i *instanceRecord, at attachmentRecord) error {
 	if e.Attachment != nil {
 		return fail("InvalidNetworkInterface.InUse", "Interface: [%s] in use.", e.ID)
 	}
@@ -44,19 +51,41 @@ func (t *tx) attach(e *eniRecord, i *instanceRecord, device int, status string, 
 	if zone := t.zoneOf(e); zone != i.Zone {
 		return invalidParameter("You may not attach a network interface to an instance if they are not in the same availability zone")
 	}
+	if at.DeviceIndex < 0 {
+		return invalidParameter("Invalid value '%d' for deviceIndex", at.DeviceIndex)
+	}
 	others := t.enisOf(i.ID)
-	limits := instanceTypes[i.Type]
-	if len(others) >= limits.ENIs {
-		return fail("AttachmentLimitExceeded", "Interface count %d exceeds the limit for %s", len(others)+1, i.Type)
+	if slices.ContainsFunc(others, func(o *eniRecord) bool {
+		return o.Attachment.DeviceIndex == at.DeviceIndex && o.Attachment.Card == at.Card
+	}) {
+		return invalidParameter("Instance '%s' already has an interface attached at device index '%d'.", i.ID, at.DeviceIndex)
 	}
-	if len(e.Addresses) > limits.Addresses {
-		return fail("InvalidInterface.IpAddressLimitExceeded", "Interface %s has %d private addresses; %s takes %d", e.ID, len(e.Addresses), i.Type, limits.Addresses)
+	at.ID, at.Instance, at.At = newID(kindAttachment.prefix), i.ID, t.now
+	e.Attachment = &at
+	return t.fitsType(i, i.Type)
+}
+
+// fitsType refuses a type that takes fewer interfaces, on a network card or
+// altogether, or fewer addresses on one of them, than the instance has.
+func (t *tx) fitsType(i *instanceRecord, name string) error {
+	limits := instanceTypes[name]
+	enis := t.enisOf(i.ID)
+	cards := make([]int, len(limits.Cards))
+	for _, e := range enis {
+		card := e.Attachment.Card
+		if card < 0 || card >= len(cards) {
+			return invalidParameter("Network card index %d exceeds the limit for %s", card, name)
+		}
+		cards[card]++
+		if cards[card] > limits.Cards[card] {
+			return fail("AttachmentLimitExceeded", "Interface count %d exceeds the limit for %s", len(enis), name)
+		}
 	}
-	if slices.ContainsFunc(others, func(o *eniRecord) bool { return o.Attachment.DeviceIndex == device }) {
-		return invalidParameter("Instance '%s' already has an interface attached at device index '%d'.", i.ID, device)
+	for _, e := range enis {
+		if most := max(e.slots(false), e.slots(true)); most > limits.Addresses {
+			return fail("InvalidInterface.IpAddressLimitExceeded", "Interface %s has %d private addresses; %s takes %d", e.ID, most, name, limits.Addresses)
+		}
 	}
-	e.Attachment = &attachmentRecord{ID: newID(kindAttachment.prefix), Instance: i.ID, DeviceIndex: device,
-		Status: status, DeleteOnTermination: deleteOnTermination, At: t.now}
 	return nil
 }
 
@@ -70,13 +99,14 @@ type attachInput struct {
 
 type attachOutput struct {
 	response
-	ID string `xml:"attachmentId"`
+	ID   string `xml:"attachmentId"`
+	Card int    `xml:"networkCardIndex"`
 }
 
 // attachNetworkInterface attaches to a stopped instance at once, and to a
 // running one as soon as the machine has the device.
 func attachNetworkInterface(t *tx, in attachInput) (*attachOutput, error) {
-	e, err := find(kindENI, t.ENIs, in.NetworkInterfaceId)
+	e, err := t.ownENI(in.NetworkInterfaceId)
 	if err != nil {
 		return nil, err
 	}
@@ -84,17 +114,14 @@ func attachNetworkInterface(t *tx, in attachInput) (*attachOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.NetworkCardIndex != 0 {
-		return nil, invalidParameter("Invalid value '%d' for network card index.", in.NetworkCardIndex)
-	}
 	status, err := t.plugging(i, attaching, attached)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.attach(e, i, *in.DeviceIndex, status, false); err != nil {
+	if err := t.attach(e, i, attachmentRecord{DeviceIndex: *in.DeviceIndex, Card: in.NetworkCardIndex, Status: status}); err != nil {
 		return nil, err
 	}
-	return &attachOutput{ID: e.Attachment.ID}, nil
+	return &attachOutput{ID: e.Attachment.ID, Card: e.Attachment.Card}, nil
 }
 
 // plugging is the state of an attachment that changes now: while the instance
@@ -126,12 +153,14 @@ func detachNetworkInterface(t *tx, in detachInput) (*done, error) {
 		}
 	}
 	switch {
+	case strings.HasPrefix(in.AttachmentId, "ela-attach-"):
+		return nil, fail("OperationNotPermitted", "You are not allowed to manage 'ela-attach' attachments.")
 	case e == nil && kindAttachment.check(in.AttachmentId) != nil:
 		return nil, kindAttachment.check(in.AttachmentId)
 	case e == nil:
 		return nil, fail(kindAttachment.notFound, "The specified attachment does not exist: '%s'", in.AttachmentId)
-	case e.Attachment.DeviceIndex == 0:
-		return nil, fail("OperationNotPermitted", "The network interface at device index 0 cannot be detached.")
+	case e.Attachment.DeviceIndex == 0 && e.Attachment.Card == 0:
+		return nil, fail("OperationNotPermitted", "The network interface at device index 0 and networkCard index 0 cannot be detached.")
 	}
 	status, err := t.plugging(t.Instances[e.Attachment.Instance], detaching, "")
 	if err != nil {

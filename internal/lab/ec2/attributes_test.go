@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"macaw/internal/lab/vpc"
 )
 
 func TestVPCAttributes(t *testing.T) {
@@ -22,8 +24,12 @@ func TestVPCAttributes(t *testing.T) {
 		t.Errorf("described %+v", vpcs)
 	}
 	s := l.subnet(v, "10.0.0.0/24")
-	_, err := l.ModifySubnetAttribute(l.ctx, &ec2.ModifySubnetAttributeInput{SubnetId: &s, MapPublicIpOnLaunch: on})
-	l.wantCode(err, "UnsupportedOperation")
+	must(l.ModifySubnetAttribute(l.ctx, &ec2.ModifySubnetAttributeInput{SubnetId: &s, MapPublicIpOnLaunch: on}))(l)
+	_, err := l.ModifySubnetAttribute(l.ctx, &ec2.ModifySubnetAttributeInput{SubnetId: &s, AssignIpv6AddressOnCreation: on})
+	l.wantCode(err, "InvalidParameterValue") // it has no IPv6
+	if got := must(l.DescribeSubnets(l.ctx, &ec2.DescribeSubnetsInput{}))(l).Subnets[0]; !*got.MapPublicIpOnLaunch {
+		t.Error("the subnet maps no public addresses")
+	}
 	e := l.eni(s, "10.0.0.10")
 	if *e.PrivateIpAddresses[0].PrivateDnsName != "ip-10-0-0-10.ec2.internal" {
 		t.Errorf("the address is called %s", *e.PrivateIpAddresses[0].PrivateDnsName)
@@ -115,6 +121,13 @@ func TestReplaceRoute(t *testing.T) {
 	}
 	l.wantCode(replace("192.0.2.0/24"), "InvalidParameterValue")
 	l.wantCode(replace("10.0.0.0/16"), "") // the local route may lead to an interface
+	if r := l.fabric.topology().Subnets[0].Routes[0]; r.Target != vpc.TargetBlackhole {
+		t.Errorf("the local route leads to an interface on nothing, and is %+v", r)
+	}
+	must(l.ReplaceRoute(l.ctx, &ec2.ReplaceRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: aws.String("10.0.0.0/16"), LocalTarget: aws.Bool(true)}))(l)
+	if r := l.fabric.topology().Subnets[0].Routes[0]; r.Target != vpc.TargetLocal {
+		t.Errorf("the local route is %+v again", r)
+	}
 	_, err := l.DeleteRoute(l.ctx, &ec2.DeleteRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: aws.String("10.0.0.0/16")})
 	l.wantCode(err, "InvalidParameterValue")
 	_, err = l.DeleteRoute(l.ctx, &ec2.DeleteRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: aws.String("192.0.2.0/24")})

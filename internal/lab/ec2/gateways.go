@@ -47,6 +47,9 @@ type createInternetGatewayOutput struct {
 }
 
 func createInternetGateway(t *tx, in createInternetGatewayInput) (*createInternetGatewayOutput, error) {
+	if len(t.Gateways) >= maxGateways {
+		return nil, fail("InternetGatewayLimitExceeded", "The maximum number of internet gateways has been reached.")
+	}
 	g := &gatewayRecord{ID: kindGateway.newID()}
 	var err error
 	if g.Tags, err = in.tagsFor(kindGateway); err != nil {
@@ -93,8 +96,8 @@ func detachInternetGateway(t *tx, in gatewayVPCInput) (*done, error) {
 	if g.VPC != v.ID {
 		return nil, fail("Gateway.NotAttached", "resource %s is not attached to network %s", g.ID, v.ID)
 	}
-	for _, a := range t.Addresses {
-		if e := t.ENIs[a.ENI]; e != nil && e.VPC == v.ID {
+	for _, e := range t.ENIs {
+		if e.VPC == v.ID && t.hasPublic(e) {
 			return nil, fail("DependencyViolation", "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.", v.ID)
 		}
 	}

@@ -3,6 +3,7 @@ package ec2
 import (
 	"regexp"
 	"slices"
+	"strconv"
 )
 
 type groupRecord struct {
@@ -23,12 +24,34 @@ func (t *tx) newDefaultGroup(v *vpcRecord) {
 	g := &groupRecord{ID: kindGroup.newID(), VPC: v.ID, Name: defaultGroup, Description: "default VPC security group"}
 	t.Groups[g.ID] = g
 	t.addRule(&ruleRecord{Group: g.ID, Protocol: anyProtocol, From: -1, To: -1, Source: g.ID})
-	t.addRule(allOut(g.ID))
+	t.allowOut(g)
 }
 
-// allOut is the rule every group is born with.
-func allOut(group string) *ruleRecord {
-	return &ruleRecord{Group: group, Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: "0.0.0.0/0"}
+// allOut is the rule that lets everything out to a CIDR.
+func allOut(group, cidr string) *ruleRecord {
+	return &ruleRecord{Group: group, Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: cidr}
+}
+
+// allowOut adds the rules every group is born with: everything out, by IPv6 too
+// if the VPC has it (VPC User Guide, default-security-group).
+func (t *tx) allowOut(g *groupRecord) {
+	t.addRule(allOut(g.ID, "0.0.0.0/0"))
+	if len(t.VPCs[g.VPC].IPv6) > 0 {
+		t.addRule(allOut(g.ID, "::/0"))
+	}
+}
+
+// allowOut6 lets everything out by IPv6 of those groups of a VPC whose outbound
+// rules are as they were born (VPC User Guide, default-security-group).
+func (t *tx) allowOut6(v *vpcRecord) {
+	for _, g := range byID(t.Groups) {
+		if g.VPC != v.ID {
+			continue
+		}
+		if rules := t.rulesOf(g.ID, true); len(rules) == 1 && rules[0].same(allOut(g.ID, "0.0.0.0/0")) {
+			t.addRule(allOut(g.ID, "::/0"))
+		}
+	}
 }
 
 func (t *tx) defaultGroupOf(vpc string) *groupRecord {
@@ -108,12 +131,15 @@ func createSecurityGroup(t *tx, in createSecurityGroupInput) (*createSecurityGro
 			return nil, fail("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", g.Name, v.ID)
 		}
 	}
+	if len(t.Groups) >= maxGroups {
+		return nil, fail("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.")
+	}
 	g := &groupRecord{ID: kindGroup.newID(), VPC: v.ID, Name: in.GroupName, Description: in.GroupDescription}
 	if g.Tags, err = in.tagsFor(kindGroup); err != nil {
 		return nil, err
 	}
 	t.Groups[g.ID] = g
-	t.addRule(allOut(g.ID))
+	t.allowOut(g)
 	return &createSecurityGroupOutput{Return: true, ID: g.ID, ARN: t.cfg.arn("security-group", g.ID), Tags: g.Tags.xml()}, nil
 }
 
@@ -198,13 +224,21 @@ func (t *tx) groupValues(g *groupRecord, name string) (values []string, ok bool)
 	case "owner-id":
 		return one(t.cfg.Account)
 	case "ip-permission.cidr":
-		return rules(false, func(r *ruleRecord) string { return r.CIDR })
+		return rules(false, (*ruleRecord).ipv4CIDR)
+	case "ip-permission.ipv6-cidr":
+		return rules(false, (*ruleRecord).ipv6CIDR)
+	case "ip-permission.from-port":
+		return rules(false, func(r *ruleRecord) string { return strconv.Itoa(r.From) })
+	case "ip-permission.to-port":
+		return rules(false, func(r *ruleRecord) string { return strconv.Itoa(r.To) })
 	case "ip-permission.group-id":
 		return rules(false, func(r *ruleRecord) string { return r.Source })
 	case "ip-permission.protocol":
 		return rules(false, func(r *ruleRecord) string { return r.Protocol })
 	case "egress.ip-permission.cidr":
-		return rules(true, func(r *ruleRecord) string { return r.CIDR })
+		return rules(true, (*ruleRecord).ipv4CIDR)
+	case "egress.ip-permission.ipv6-cidr":
+		return rules(true, (*ruleRecord).ipv6CIDR)
 	case "egress.ip-permission.group-id":
 		return rules(true, func(r *ruleRecord) string { return r.Source })
 	case "egress.ip-permission.protocol":

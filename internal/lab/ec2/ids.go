@@ -30,6 +30,13 @@ var (
 	kindAddress         = kind{"allocation", "eipalloc", "InvalidAllocationID.Malformed", "InvalidAllocationID.NotFound", "elastic-ip"}
 	kindAddressAssoc    = kind{"association", "eipassoc", "InvalidAssociationID.Malformed", "InvalidAssociationID.NotFound", ""}
 	kindInstance        = kind{"instance", "i", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound", "instance"}
+	kindReservation     = kind{"subnetCidrReservation", "scr", "InvalidSubnetCidrReservationID.Malformed", "InvalidSubnetCidrReservationID.NotFound", "subnet-cidr-reservation"}
+	kindVPCCIDR         = kind{"vpc CIDR block association", "vpc-cidr-assoc", "InvalidVpcCidrBlockAssociationID.Malformed", "InvalidVpcCidrBlockAssociationID.NotFound", ""}
+	kindSubnetCIDR      = kind{"subnet CIDR block association", "subnet-cidr-assoc", "InvalidSubnetCidrBlockAssociationID.Malformed", "InvalidSubnetCidrBlockAssociationID.NotFound", ""}
+	kindNATGateway      = kind{"NAT gateway", "nat", "NatGatewayMalformed", "NatGatewayNotFound", "natgateway"}
+	kindProfileAssoc    = kind{"association", "iip-assoc", "InvalidAssociationID.Malformed", "InvalidAssociationID.NotFound", ""}
+	kindVolume          = kind{"volume", "vol", "InvalidVolumeID.Malformed", "InvalidVolume.NotFound", "volume"}
+	kindNetworkACL      = kind{"networkAcl", "acl", "InvalidNetworkAclId.Malformed", "InvalidNetworkAclID.NotFound", "network-acl"}
 	kindImage           = kind{"image", "ami", "InvalidAMIID.Malformed", "InvalidAMIID.NotFound", "image"}
 )
 
@@ -48,6 +55,10 @@ func (k kind) missing(id string) *APIError {
 	switch k.prefix {
 	case kindGroup.prefix, kindRule.prefix, kindKeyPair.prefix:
 		return fail(k.notFound, "The %s '%s' does not exist", k.name, id)
+	case kindVolume.prefix:
+		return fail(k.notFound, "The volume '%s' does not exist.", id)
+	case kindNATGateway.prefix:
+		return fail(k.notFound, "The Nat Gateway %s was not found", id)
 	case kindImage.prefix:
 		return fail(k.notFound, "The image id '[%s]' does not exist", id)
 	}

@@ -171,31 +171,42 @@ func deregisterImage(t *tx, in deregisterImageInput) (*done, error) {
 	return ok()
 }
 
+type imageDeviceXML struct {
+	Device              string `xml:"deviceName"`
+	Snapshot            string `xml:"ebs>snapshotId"`
+	Size                int    `xml:"ebs>volumeSize"`
+	Type                string `xml:"ebs>volumeType"`
+	DeleteOnTermination bool   `xml:"ebs>deleteOnTermination"`
+	Encrypted           bool   `xml:"ebs>encrypted"`
+}
+
 type imageXML struct {
-	ID             string      `xml:"imageId"`
-	Location       string      `xml:"imageLocation"`
-	State          string      `xml:"imageState"`
-	Owner          string      `xml:"imageOwnerId"`
-	Created        string      `xml:"creationDate"`
-	Public         bool        `xml:"isPublic"`
-	Architecture   string      `xml:"architecture"`
-	Type           string      `xml:"imageType"`
-	Name           string      `xml:"name"`
-	Description    string      `xml:"description,omitempty"`
-	RootType       string      `xml:"rootDeviceType"`
-	RootName       string      `xml:"rootDeviceName"`
-	Virtualization string      `xml:"virtualizationType"`
-	Hypervisor     string      `xml:"hypervisor"`
-	ENA            bool        `xml:"enaSupport"`
-	Platform       string      `xml:"platformDetails"`
-	Source         string      `xml:"sourceInstanceId,omitempty"`
-	Tags           set[tagXML] `xml:"tagSet"`
+	ID             string              `xml:"imageId"`
+	Location       string              `xml:"imageLocation"`
+	State          string              `xml:"imageState"`
+	Owner          string              `xml:"imageOwnerId"`
+	Created        string              `xml:"creationDate"`
+	Public         bool                `xml:"isPublic"`
+	Architecture   string              `xml:"architecture"`
+	Type           string              `xml:"imageType"`
+	Name           string              `xml:"name"`
+	Description    string              `xml:"description,omitempty"`
+	RootType       string              `xml:"rootDeviceType"`
+	RootName       string              `xml:"rootDeviceName"`
+	Devices        set[imageDeviceXML] `xml:"blockDeviceMapping"`
+	Virtualization string              `xml:"virtualizationType"`
+	Hypervisor     string              `xml:"hypervisor"`
+	ENA            bool                `xml:"enaSupport"`
+	Platform       string              `xml:"platformDetails"`
+	Source         string              `xml:"sourceInstanceId,omitempty"`
+	Tags           set[tagXML]         `xml:"tagSet"`
 }
 
 func (t *tx) imageXML(i *imageRecord) imageXML {
 	return imageXML{ID: i.ID, Location: i.Owner + "/" + i.Name, State: i.State, Owner: i.Owner, Created: timestamp(i.Created),
 		Public: i.Owner != t.cfg.Account, Architecture: i.Architecture, Type: "machine", Name: i.Name, Description: i.Description,
-		RootType: "ebs", RootName: "/dev/xvda", Virtualization: "hvm", Hypervisor: "xen", ENA: true,
+		RootType: "ebs", RootName: rootDevice, Virtualization: "hvm", Hypervisor: "xen", ENA: true,
+		Devices:  set[imageDeviceXML]{Items: []imageDeviceXML{{rootDevice, snapshotOf(i.ID), rootSize, "gp3", true, false}}},
 		Platform: "Linux/UNIX", Source: i.Instance, Tags: i.Tags.xml()}
 }
 

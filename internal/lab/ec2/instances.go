@@ -63,7 +63,10 @@ type instanceRecord struct {
 	Reboot              bool
 	TerminateOnShutdown bool
 	Protected           bool // from TerminateInstances
+	StopProtected       bool // from StopInstances
+	EBSOptimized        bool
 	Nested              bool
+	Profile             profileRecord
 	tagHolder
 }
 
@@ -81,6 +84,15 @@ type placementXML struct {
 	Tenancy string `xml:"tenancy"`
 }
 
+// blockDeviceXML is a volume as an instance has it.
+type blockDeviceXML struct {
+	Device              string `xml:"deviceName"`
+	Volume              string `xml:"ebs>volumeId"`
+	Status              string `xml:"ebs>status"`
+	At                  string `xml:"ebs>attachTime"`
+	DeleteOnTermination bool   `xml:"ebs>deleteOnTermination"`
+}
+
 type cpuOptionsXML struct {
 	Cores   int    `xml:"coreCount"`
 	Threads int    `xml:"threadsPerCore"`
@@ -88,49 +100,51 @@ type cpuOptionsXML struct {
 }
 
 type instanceXML struct {
-	ID              string           `xml:"instanceId"`
-	Image           string           `xml:"imageId"`
-	State           stateXML         `xml:"instanceState"`
-	PrivateDNS      string           `xml:"privateDnsName"`
-	PublicDNS       string           `xml:"dnsName"`
-	Reason          string           `xml:"reason"`
-	KeyName         string           `xml:"keyName,omitempty"`
-	LaunchIndex     int              `xml:"amiLaunchIndex"`
-	Type            string           `xml:"instanceType"`
-	Launched        string           `xml:"launchTime"`
-	Placement       placementXML     `xml:"placement"`
-	Monitoring      string           `xml:"monitoring>state"`
-	Subnet          string           `xml:"subnetId,omitempty"`
-	VPC             string           `xml:"vpcId,omitempty"`
-	Address         string           `xml:"privateIpAddress,omitempty"`
-	Public          string           `xml:"ipAddress,omitempty"`
-	SourceDestCheck *bool            `xml:"sourceDestCheck"`
-	Groups          set[groupRefXML] `xml:"groupSet"`
-	StateReason     *reasonXML       `xml:"stateReason"`
-	Architecture    string           `xml:"architecture"`
-	RootType        string           `xml:"rootDeviceType"`
-	RootName        string           `xml:"rootDeviceName"`
-	Virtualization  string           `xml:"virtualizationType"`
-	Hypervisor      string           `xml:"hypervisor"`
-	Token           string           `xml:"clientToken"`
-	Tags            set[tagXML]      `xml:"tagSet"`
-	Interfaces      set[eniXML]      `xml:"networkInterfaceSet"`
-	EBSOptimized    bool             `xml:"ebsOptimized"`
-	ENA             bool             `xml:"enaSupport"`
-	CPU             cpuOptionsXML    `xml:"cpuOptions"`
-	Metadata        metadataOptions  `xml:"metadataOptions"`
-	Platform        string           `xml:"platformDetails"`
+	ID              string              `xml:"instanceId"`
+	Image           string              `xml:"imageId"`
+	State           stateXML            `xml:"instanceState"`
+	PrivateDNS      string              `xml:"privateDnsName"`
+	PublicDNS       string              `xml:"dnsName"`
+	Reason          string              `xml:"reason"`
+	KeyName         string              `xml:"keyName,omitempty"`
+	LaunchIndex     int                 `xml:"amiLaunchIndex"`
+	Type            string              `xml:"instanceType"`
+	Launched        string              `xml:"launchTime"`
+	Placement       placementXML        `xml:"placement"`
+	Monitoring      string              `xml:"monitoring>state"`
+	Subnet          string              `xml:"subnetId,omitempty"`
+	VPC             string              `xml:"vpcId,omitempty"`
+	Address         string              `xml:"privateIpAddress,omitempty"`
+	Public          string              `xml:"ipAddress,omitempty"`
+	IPv6            string              `xml:"ipv6Address,omitempty"`
+	SourceDestCheck *bool               `xml:"sourceDestCheck"`
+	Groups          set[groupRefXML]    `xml:"groupSet"`
+	StateReason     *reasonXML          `xml:"stateReason"`
+	Architecture    string              `xml:"architecture"`
+	RootType        string              `xml:"rootDeviceType"`
+	RootName        string              `xml:"rootDeviceName"`
+	Devices         set[blockDeviceXML] `xml:"blockDeviceMapping"`
+	Profile         *profileXML         `xml:"iamInstanceProfile"`
+	Virtualization  string              `xml:"virtualizationType"`
+	Hypervisor      string              `xml:"hypervisor"`
+	Token           string              `xml:"clientToken"`
+	Tags            set[tagXML]         `xml:"tagSet"`
+	Interfaces      set[eniXML]         `xml:"networkInterfaceSet"`
+	EBSOptimized    bool                `xml:"ebsOptimized"`
+	ENA             bool                `xml:"enaSupport"`
+	CPU             cpuOptionsXML       `xml:"cpuOptions"`
+	Metadata        metadataOptions     `xml:"metadataOptions"`
+	Platform        string              `xml:"platformDetails"`
+	Usage           string              `xml:"usageOperation"`
 }
 
 func (t *tx) instanceXML(i *instanceRecord) instanceXML {
 	x := instanceXML{ID: i.ID, Image: i.Image, State: newStateXML(i.State), KeyName: i.KeyName, LaunchIndex: i.LaunchIndex,
 		Type: i.Type, Launched: timestamp(i.Launched), Monitoring: "disabled", Token: i.Token, Tags: i.Tags.xml(),
 		Placement:    placementXML{i.Zone, t.cfg.zoneID(i.Zone), "", "default"},
-		Architecture: "x86_64", RootType: "ebs", RootName: "/dev/xvda", Virtualization: "hvm", Hypervisor: "xen", ENA: true,
-		CPU: cpuOptionsXML{Cores: max(1, instanceTypes[i.Type].VCPUs/2), Threads: 2}, Metadata: i.Metadata, Platform: "Linux/UNIX"}
-	if i.Nested {
-		x.CPU.Nested = "enabled"
-	}
+		Architecture: "x86_64", RootType: "ebs", RootName: rootDevice, Virtualization: "hvm", Hypervisor: "xen", ENA: true,
+		CPU: cpuOptions(i), Metadata: i.Metadata, Platform: "Linux/UNIX", Usage: "RunInstances",
+		EBSOptimized: i.EBSOptimized, Profile: i.Profile.xml(), Devices: setOf(t.volumesOf(i.ID), (*volumeRecord).deviceXML)}
 	if i.Reason.Code != "" {
 		x.StateReason, x.Reason = &i.Reason, i.Reason.Message
 	}
@@ -142,10 +156,13 @@ func (t *tx) instanceXML(i *instanceRecord) instanceXML {
 	e := enis[0]
 	x.Subnet, x.VPC, x.Address, x.SourceDestCheck = e.Subnet, e.VPC, e.primary().String(), &e.SourceDestCheck
 	x.Groups, x.PrivateDNS = setOf(e.Groups, t.groupRef), t.cfg.privateDNS(e.primary())
-	if a := t.addressOn(e.ID, e.primary()); a != nil {
-		x.Public = a.Public.String()
+	if len(e.IPv6) > 0 {
+		x.IPv6 = e.IPv6[0].String()
+	}
+	if public, _ := t.publicOn(e, e.primary()); public.IsValid() {
+		x.Public = public.String()
 		if t.dnsHostnames(e.VPC) {
-			x.PublicDNS = t.cfg.publicDNS(a.Public)
+			x.PublicDNS = t.cfg.publicDNS(public)
 		}
 	}
 	return x
@@ -237,10 +254,50 @@ func (t *tx) instanceValues(i *instanceRecord, name string) (values []string, ok
 		return one(t.instanceXML(i).Public)
 	case "private-dns-name":
 		return one(t.instanceXML(i).PrivateDNS)
+	case "dns-name":
+		return one(t.instanceXML(i).PublicDNS)
+	case "launch-time":
+		return one(timestamp(i.Launched))
+	case "launch-index":
+		return one(strconv.Itoa(i.LaunchIndex))
+	case "reason":
+		return one(i.Reason.Message)
+	case "state-reason-code":
+		return one(i.Reason.Code)
+	case "state-reason-message":
+		return one(i.Reason.Message)
+	case "root-device-type":
+		return one("ebs")
+	case "root-device-name", "block-device-mapping.device-name":
+		return one(rootDevice)
+	case "block-device-mapping.volume-id":
+		return mapped(t.volumesOf(i.ID), func(v *volumeRecord) string { return v.ID }), true
+	case "iam-instance-profile.arn":
+		return one(i.Profile.ARN)
+	case "iam-instance-profile.id":
+		return one(i.Profile.ID)
+	case "tenancy":
+		return one("default")
 	case "instance.group-id":
 		return mapped(t.instanceXML(i).Groups.Items, func(g groupRefXML) string { return g.ID }), true
+	case "instance.group-name":
+		return mapped(t.instanceXML(i).Groups.Items, func(g groupRefXML) string { return g.Name }), true
 	case "network-interface.network-interface-id":
 		return nics(func(e *eniRecord) string { return e.ID })
+	case "network-interface.availability-zone":
+		return nics(t.zoneOf)
+	case "network-interface.group-id":
+		var all []string
+		for _, e := range t.enisOf(i.ID) {
+			all = append(all, e.Groups...)
+		}
+		return all, true
+	case "network-interface.ipv6-addresses.ipv6-address":
+		var all []string
+		for _, e := range t.enisOf(i.ID) {
+			all = append(all, texts(e.IPv6)...)
+		}
+		return all, true
 	case "network-interface.subnet-id":
 		return nics(func(e *eniRecord) string { return e.Subnet })
 	case "network-interface.addresses.private-ip-address":

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"macaw/internal/lab/vpc"
@@ -15,13 +14,50 @@ type eniRecord struct {
 	Subnet          string
 	VPC             string
 	MAC             vpc.MAC
-	Addresses       []netip.Addr // the primary first
+	Addresses       []netip.Addr // IPv4, the primary first
+	IPv6            []netip.Addr
+	Prefixes        []netip.Prefix // delegated, of both families
 	Description     string
 	SourceDestCheck bool
 	Groups          []string
 	Attachment      *attachmentRecord
-	Created         time.Time
+	Tracking        trackingRecord
+	// NATGateway is the ID of the NAT gateway that it belongs to, if it does:
+	// AWS manages it then.
+	NATGateway string
+	// MapPublic says that the primary address is to have a public address of
+	// AWS's own when it has no Elastic IP, and Public is that one.
+	MapPublic bool
+	Public    netip.Addr
+	Created   time.Time
 	tagHolder
+}
+
+// prefixes are the delegated prefixes of a family.
+func (e *eniRecord) prefixes(ipv6 bool) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(e.Prefixes), func(p netip.Prefix) bool { return p.Addr().Is6() != ipv6 })
+}
+
+// has says whether an address is the interface's own, by itself or in a prefix.
+func (e *eniRecord) has(a netip.Addr) bool {
+	return slices.Contains(e.Addresses, a) || slices.Contains(e.IPv6, a) || slices.Contains(e.Prefixes, delegated(a))
+}
+
+// kind is the interface's type as EC2 spells it.
+func (e *eniRecord) kind() string {
+	if e.NATGateway != "" {
+		return "nat_gateway"
+	}
+	return "interface"
+}
+
+// ownENI finds an interface that the user may change: not one that AWS manages.
+func (t *tx) ownENI(id string) (*eniRecord, error) {
+	e, err := find(kindENI, t.ENIs, id)
+	if err == nil && e.NATGateway != "" {
+		err = fail("OperationNotPermitted", "The network interface '%s' is managed by AWS and cannot be modified.", id)
+	}
+	return e, err
 }
 
 func (e *eniRecord) primary() netip.Addr {
@@ -41,20 +77,29 @@ func (e *eniRecord) status() string {
 	return e.Attachment.Status
 }
 
-// maxGroups is the quota of security groups on an interface (VPC User Guide,
-// amazon-vpc-limits).
-const maxGroups = 5
-
 // eniSpec is how CreateNetworkInterface and RunInstances describe a new one.
 type eniSpec struct {
-	Description                    string
-	SubnetId                       string
-	SecurityGroupId                []string
-	PrivateIpAddress               string
-	PrivateIpAddresses             []privateAddressInput
-	SecondaryPrivateIpAddressCount int
-	InterfaceType                  string
+	Description                     string
+	SubnetId                        string
+	SecurityGroupId                 []string
+	PrivateIpAddress                string
+	PrivateIpAddresses              []privateAddressInput
+	SecondaryPrivateIpAddressCount  int
+	Ipv4Prefix                      []prefixInput
+	Ipv4PrefixCount                 int
+	Ipv6Addresses                   []address6Input
+	Ipv6AddressCount                *int
+	Ipv6Prefix                      []prefix6Input
+	Ipv6PrefixCount                 int
+	InterfaceType                   string
+	ConnectionTrackingSpecification *trackingInput
 }
+
+type (
+	prefixInput   struct{ Ipv4Prefix string }
+	prefix6Input  struct{ Ipv6Prefix string }
+	address6Input struct{ Ipv6Address string }
+)
 
 type privateAddressInput struct {
 	PrivateIpAddress string `form:",required"`
@@ -73,11 +118,22 @@ func (t *tx) newENI(in eniSpec) (*eniRecord, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(t.ENIs) >= maxENIs {
+		return nil, fail("NetworkInterfaceLimitExceeded", "The maximum number of network interfaces has been reached.")
+	}
 	e := &eniRecord{ID: kindENI.newID(), Subnet: s.ID, VPC: s.VPC, Description: in.Description, SourceDestCheck: true, Created: t.now}
 	if e.Groups, err = t.groupsFor(s.VPC, in.SecurityGroupId); err != nil {
 		return nil, err
 	}
-	if e.Addresses, err = t.chooseAddresses(s, in); err != nil {
+	if err := t.chooseAddresses(e, s, in); err != nil {
+		return nil, err
+	}
+	for _, ipv6 := range []bool{false, true} {
+		if err := t.fits(e, ipv6, 0); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.Tracking.change(in.ConnectionTrackingSpecification); err != nil {
 		return nil, err
 	}
 	e.MAC = t.newMAC()
@@ -104,7 +160,7 @@ func (t *tx) groupsFor(vpcID string, ids []string) ([]string, error) {
 			groups = append(groups, id)
 		}
 	}
-	if len(groups) > maxGroups {
+	if len(groups) > maxENIGroups {
 		return nil, fail("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
 	}
 	return groups, nil
@@ -177,7 +233,7 @@ func deleteNetworkInterface(t *tx, in eniIDInput) (*done, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.Attachment != nil {
+	if e.Attachment != nil { // that of a NAT gateway too
 		return nil, invalidParameter("Network interface '%s' is currently in use.", e.ID)
 	}
 	t.deleteENI(e)
@@ -207,58 +263,3 @@ func describeNetworkInterfaces(t *tx, in describeNetworkInterfacesInput) (*descr
 	}
 	return &describeNetworkInterfacesOutput{Interfaces: setOf(enis, t.eniXML), NextToken: next}, nil
 }
-
-type attachmentChange struct {
-	AttachmentId        string `form:",required"`
-	DeleteOnTermination *bool
-}
-
-type modifyNetworkInterfaceInput struct {
-	dryRun
-	NetworkInterfaceId string `form:",required"`
-	Description        *stringValue
-	SourceDestCheck    *boolValue
-	SecurityGroupId    []string
-	Attachment         *attachmentChange
-}
-
-// modifyNetworkInterfaceAttribute changes one attribute at a time, as EC2 does.
-func modifyNetworkInterfaceAttribute(t *tx, in modifyNetworkInterfaceInput) (*done, error) {
-	e, err := find(kindENI, t.ENIs, in.NetworkInterfaceId)
-	if err != nil {
-		return nil, err
-	}
-	var given []string
-	if in.Description != nil {
-		given = append(given, "description")
-		e.Description = in.Description.Value
-	}
-	if in.SourceDestCheck != nil {
-		given = append(given, "sourceDestCheck")
-		e.SourceDestCheck = in.SourceDestCheck.Value
-	}
-	if len(in.SecurityGroupId) > 0 {
-		given = append(given, "groupSet")
-		if e.Groups, err = t.groupsFor(e.VPC, in.SecurityGroupId); err != nil {
-			return nil, err
-		}
-	}
-	if in.Attachment != nil {
-		given = append(given, "attachment")
-		if e.Attachment == nil || e.Attachment.ID != in.Attachment.AttachmentId {
-			return nil, kindAttachment.missing(in.Attachment.AttachmentId)
-		}
-		if in.Attachment.DeleteOnTermination != nil {
-			e.Attachment.DeleteOnTermination = *in.Attachment.DeleteOnTermination
-		}
-	}
-	switch len(given) {
-	case 0:
-		return nil, missingParameter("description, sourceDestCheck, groupSet or attachment")
-	case 1:
-		return ok()
-	}
-	return nil, badCombination("Fields for multiple attribute types specified: %s", joinComma(given))
-}
-
-func joinComma(s []string) string { return strings.Join(s, ", ") }

@@ -27,6 +27,15 @@ type groupRefXML struct {
 	Name string `xml:"groupName"`
 }
 
+type ipv6AddressXML struct {
+	Address string `xml:"ipv6Address"`
+	Primary bool   `xml:"isPrimaryIpv6"`
+}
+
+type ipv6PrefixXML struct {
+	Prefix string `xml:"ipv6Prefix"`
+}
+
 type attachmentXML struct {
 	ID                  string `xml:"attachmentId"`
 	Instance            string `xml:"instanceId,omitempty"`
@@ -48,6 +57,7 @@ type eniXML struct {
 	ZoneID          string                 `xml:"availabilityZoneId"`
 	Description     string                 `xml:"description"`
 	Owner           string                 `xml:"ownerId"`
+	Requester       string                 `xml:"requesterId,omitempty"`
 	Managed         bool                   `xml:"requesterManaged"`
 	Status          string                 `xml:"status"`
 	MAC             string                 `xml:"macAddress"`
@@ -59,7 +69,11 @@ type eniXML struct {
 	Association     *eniAssociationXML     `xml:"association"`
 	Tags            set[tagXML]            `xml:"tagSet"`
 	Addresses       set[privateAddressXML] `xml:"privateIpAddressesSet"`
-	IPv6            set[string]            `xml:"ipv6AddressesSet"`
+	IPv6Address     string                 `xml:"ipv6Address,omitempty"`
+	IPv6            set[ipv6AddressXML]    `xml:"ipv6AddressesSet"`
+	Prefixes        set[ipv4PrefixXML]     `xml:"ipv4PrefixSet"`
+	IPv6Prefixes    set[ipv6PrefixXML]     `xml:"ipv6PrefixSet"`
+	Tracking        *trackingXML           `xml:"connectionTrackingConfiguration"`
 	Type            string                 `xml:"interfaceType"`
 }
 
@@ -67,7 +81,16 @@ func (t *tx) eniXML(e *eniRecord) eniXML {
 	zone := t.zoneOf(e)
 	x := eniXML{ID: e.ID, Subnet: e.Subnet, VPC: e.VPC, Zone: zone, ZoneID: t.cfg.zoneID(zone), Description: e.Description,
 		Owner: t.cfg.Account, Status: e.status(), MAC: e.MAC.String(), Address: e.primary().String(),
-		SourceDestCheck: e.SourceDestCheck, Groups: setOf(e.Groups, t.groupRef), Tags: e.Tags.xml(), Type: "interface"}
+		SourceDestCheck: e.SourceDestCheck, Groups: setOf(e.Groups, t.groupRef), Tags: e.Tags.xml(), Type: e.kind(), Tracking: e.Tracking.xml(),
+		IPv6:         setOf(e.IPv6, func(a netip.Addr) ipv6AddressXML { return ipv6AddressXML{Address: a.String()} }),
+		Prefixes:     setOf(e.prefixes(false), func(p netip.Prefix) ipv4PrefixXML { return ipv4PrefixXML{p.String()} }),
+		IPv6Prefixes: setOf(e.prefixes(true), func(p netip.Prefix) ipv6PrefixXML { return ipv6PrefixXML{p.String()} })}
+	if len(e.IPv6) > 0 {
+		x.IPv6Address = e.IPv6[0].String()
+	}
+	if e.NATGateway != "" {
+		x.Requester, x.Managed = t.cfg.Account, true
+	}
 	if t.dnsHostnames(e.VPC) {
 		x.DNS = t.cfg.privateDNS(e.primary())
 	}
@@ -81,7 +104,10 @@ func (t *tx) eniXML(e *eniRecord) eniXML {
 	x.Association = t.associationXML(e, e.primary())
 	if a := e.Attachment; a != nil {
 		x.Attachment = &attachmentXML{ID: a.ID, Instance: a.Instance, InstanceOwner: t.cfg.Account, DeviceIndex: a.DeviceIndex,
-			Status: a.Status, At: timestamp(a.At), DeleteOnTermination: a.DeleteOnTermination}
+			NetworkCard: a.Card, Status: a.Status, At: timestamp(a.At), DeleteOnTermination: a.DeleteOnTermination}
+		if a.Instance == "" {
+			x.Attachment.InstanceOwner = "amazon-aws"
+		}
 	}
 	return x
 }
@@ -104,13 +130,16 @@ func (t *tx) groupRef(id string) groupRefXML {
 func (t *tx) dnsHostnames(vpcID string) bool { v := t.VPCs[vpcID]; return v != nil && v.DNSHostnames }
 
 func (t *tx) associationXML(e *eniRecord, private netip.Addr) *eniAssociationXML {
-	a := t.addressOn(e.ID, private)
-	if a == nil {
+	public, a := t.publicOn(e, private)
+	if !public.IsValid() {
 		return nil
 	}
-	x := &eniAssociationXML{ID: a.Association, Allocation: a.ID, Owner: t.cfg.Account, Public: a.Public.String()}
+	x := &eniAssociationXML{Owner: "amazon", Public: public.String()}
+	if a != nil {
+		x.ID, x.Allocation, x.Owner = a.Association, a.ID, t.cfg.Account
+	}
 	if t.dnsHostnames(e.VPC) {
-		x.PublicDNS = t.cfg.publicDNS(a.Public)
+		x.PublicDNS = t.cfg.publicDNS(public)
 	}
 	return x
 }
@@ -146,6 +175,9 @@ func (t *tx) eniValues(e *eniRecord, name string) (values []string, ok bool) {
 	}
 	elastic := func(value func(*addressRecord) string) ([]string, bool) {
 		var all []string
+		if public := value(&addressRecord{Public: e.Public}); e.Public.IsValid() && public != "" {
+			all = append(all, public)
+		}
 		for _, a := range byID(t.Addresses) {
 			if a.ENI == e.ID && e.ID != "" {
 				all = append(all, value(a))
@@ -170,10 +202,14 @@ func (t *tx) eniValues(e *eniRecord, name string) (values []string, ok bool) {
 		return one(e.Description)
 	case "owner-id":
 		return one(t.cfg.Account)
+	case "availability-zone-id":
+		return one(t.cfg.zoneID(t.zoneOf(e)))
 	case "interface-type":
-		return one("interface")
+		return one(e.kind())
 	case "requester-managed":
-		return flag(false)
+		return flag(e.NATGateway != "")
+	case "ipv6-addresses.ipv6-address":
+		return mapped(e.IPv6, netip.Addr.String), true
 	case "group-id":
 		return slices.Clone(e.Groups), true
 	case "group-name":
@@ -185,7 +221,8 @@ func (t *tx) eniValues(e *eniRecord, name string) (values []string, ok bool) {
 	case "addresses.private-ip-address":
 		return mapped(e.Addresses, netip.Addr.String), true
 	case "addresses.primary":
-		return []string{"true", strconv.FormatBool(len(e.Addresses) < 2)}, true
+		// The primary one is always there.
+		return mapped(e.Addresses, func(a netip.Addr) string { return strconv.FormatBool(a == e.primary()) }), true
 	case "source-dest-check":
 		return flag(e.SourceDestCheck)
 	case "attachment.instance-id":
@@ -198,8 +235,19 @@ func (t *tx) eniValues(e *eniRecord, name string) (values []string, ok bool) {
 		return attachment(func(a *attachmentRecord) string { return a.Status })
 	case "attachment.delete-on-termination":
 		return attachment(func(a *attachmentRecord) string { return strconv.FormatBool(a.DeleteOnTermination) })
+	case "attachment.network-card-index":
+		return attachment(func(a *attachmentRecord) string { return strconv.Itoa(a.Card) })
+	case "attachment.instance-owner-id":
+		return attachment(func(*attachmentRecord) string { return t.eniXML(e).Attachment.InstanceOwner })
 	case "association.public-ip", "addresses.association.public-ip":
 		return elastic(func(a *addressRecord) string { return a.Public.String() })
+	case "association.ip-owner-id":
+		return mapped(t.eniXML(e).Addresses.Items, func(a privateAddressXML) string {
+			if a.Association == nil {
+				return ""
+			}
+			return a.Association.Owner
+		}), true
 	case "association.allocation-id":
 		return elastic(func(a *addressRecord) string { return a.ID })
 	case "association.association-id":

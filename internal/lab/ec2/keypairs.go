@@ -4,7 +4,6 @@ import (
 	"crypto/md5"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/hex"
 	"strings"
 	"time"
 
@@ -39,7 +38,7 @@ type importKeyPairOutput struct {
 
 func importKeyPair(t *tx, in importKeyPairInput) (*importKeyPairOutput, error) {
 	if t.KeyPairs[in.KeyName] != nil {
-		return nil, fail("InvalidKeyPair.Duplicate", "The keypair already exists")
+		return nil, duplicateKey(in.KeyName)
 	}
 	badKey := fail("InvalidKey.Format", "Key is not in valid OpenSSH public key format")
 	material, err := base64.StdEncoding.DecodeString(in.PublicKeyMaterial)
@@ -75,11 +74,7 @@ func fingerprint(key ssh.PublicKey) (keyType, sum string, err error) {
 			return "", "", err
 		}
 		hash := md5.Sum(der)
-		parts := make([]string, len(hash))
-		for i, b := range hash {
-			parts[i] = hex.EncodeToString([]byte{b})
-		}
-		return "rsa", strings.Join(parts, ":"), nil
+		return "rsa", colons(hash[:]), nil
 	}
 	return "", "", fail("InvalidKey.Format", "unsupported key type %s", key.Type())
 }
@@ -152,21 +147,26 @@ func describeKeyPairs(t *tx, in describeKeyPairsInput) (*describeKeyPairsOutput,
 		tags:   func(k *keyPairRecord) tags { return k.Tags },
 		values: keyPairValues,
 	}
-	for _, name := range in.KeyName {
+	names := in.KeyName
+	for _, name := range names {
 		if t.KeyPairs[name] == nil {
 			return nil, kindKeyPair.missing(name)
 		}
 	}
-	keys, _, err := choose(byName, byID(t.KeyPairs), in.KeyName, in.query)
-	if err != nil {
-		return nil, err
+	ids := map[string]*keyPairRecord{}
+	for _, k := range t.KeyPairs {
+		ids[k.ID] = k
 	}
-	if len(in.KeyPairId) > 0 {
-		withID := byName
-		withID.kind, withID.id = kindKeyPair, func(k *keyPairRecord) string { return k.ID }
-		if keys, err = withIDs(withID, keys, in.KeyPairId); err != nil {
+	for _, id := range in.KeyPairId {
+		k, err := find(kindKeyPair, ids, id)
+		if err != nil {
 			return nil, err
 		}
+		names = append(names, k.Name)
+	}
+	keys, _, err := choose(byName, byID(t.KeyPairs), names, in.query)
+	if err != nil {
+		return nil, err
 	}
 	return &describeKeyPairsOutput{Keys: setOf(keys, func(k *keyPairRecord) keyPairXML {
 		x := keyPairXML{ID: k.ID, Name: k.Name, Type: k.Type, Fingerprint: k.Fingerprint, Created: timestamp(k.Created), Tags: k.Tags.xml()}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"maps"
+	"reflect"
 	"slices"
 )
 
@@ -16,7 +17,7 @@ type nicInput struct {
 	NetworkInterfaceId  string
 	DeleteOnTermination *bool
 	eniSpec
-	AssociatePublicIpAddress bool
+	AssociatePublicIpAddress *bool
 }
 
 type metadataInput struct {
@@ -25,18 +26,6 @@ type metadataInput struct {
 	HttpEndpoint            string
 	HttpProtocolIpv6        string
 	InstanceMetadataTags    string
-}
-
-// blockDevice is taken and not looked at: the lab has no volumes, a machine's
-// disk is as big as the host's.
-type blockDevice struct {
-	DeviceName string
-	Ebs        struct {
-		VolumeSize, Iops, Throughput   int
-		VolumeType, SnapshotId         string
-		KmsKeyId                       string
-		DeleteOnTermination, Encrypted bool
-	}
 }
 
 type runInstancesInput struct {
@@ -51,14 +40,18 @@ type runInstancesInput struct {
 	ClientToken                       string
 	SubnetId                          string
 	PrivateIpAddress                  string
+	Ipv6Address                       []address6Input
+	Ipv6AddressCount                  *int
 	SecurityGroupId                   []string
 	NetworkInterface                  []nicInput
+	IamInstanceProfile                profileInput
 	MetadataOptions                   metadataInput
 	InstanceInitiatedShutdownBehavior string
 	DisableApiTermination             bool
+	DisableApiStop                    bool
 	EbsOptimized                      bool
 	BlockDeviceMapping                []blockDevice
-	CpuOptions                        struct{ NestedVirtualization string }
+	CpuOptions                        cpuOptionsInput
 	Placement                         struct{ AvailabilityZone, Tenancy string }
 	Monitoring                        struct{ Enabled bool }
 }
@@ -97,20 +90,22 @@ func runInstances(t *tx, in runInstancesInput) (*runInstancesOutput, error) {
 // launchTemplate checks what all instances of the launch have in common.
 func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instanceRecord, error) {
 	i := &instanceRecord{Reservation: reservation, Image: in.ImageId, Type: cmp.Or(in.InstanceType, "t3.micro"), KeyName: in.KeyName,
-		State: statePending, Launched: t.now, Token: in.ClientToken, Protected: in.DisableApiTermination,
-		TerminateOnShutdown: in.InstanceInitiatedShutdownBehavior == "terminate"}
+		State: statePending, Launched: t.now, Token: in.ClientToken, Protected: in.DisableApiTermination, StopProtected: in.DisableApiStop,
+		EBSOptimized: in.EbsOptimized}
+	if err := i.onShutdown(cmp.Or(in.InstanceInitiatedShutdownBehavior, shutdownStop)); err != nil {
+		return nil, err
+	}
 	if in.MinCount < 1 || in.MaxCount < in.MinCount {
 		return nil, invalidParameter("Invalid value '%d' for min/max count", in.MinCount)
 	}
 	named := slices.ContainsFunc(in.NetworkInterface, func(n nicInput) bool { return n.NetworkInterfaceId != "" || n.PrivateIpAddress != "" })
-	if in.MaxCount > 1 && (named || in.PrivateIpAddress != "") {
+	if in.MaxCount > 1 && (named || in.PrivateIpAddress != "" || len(in.Ipv6Address) > 0) {
 		return nil, badCombination("Network interfaces and private addresses can be named for one instance only")
 	}
 	if err := t.launchable(in.ImageId); err != nil {
 		return nil, err
 	}
-	limits, known := instanceTypes[i.Type]
-	if !known {
+	if _, known := instanceTypes[i.Type]; !known {
 		return nil, invalidParameter("Invalid value '%s' for InstanceType.", i.Type)
 	}
 	if in.KeyName != "" {
@@ -121,24 +116,36 @@ func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instance
 		i.PublicKey = k.Public
 	}
 	var err error
-	if i.UserData, err = base64.StdEncoding.DecodeString(in.UserData); err != nil {
-		return nil, invalidParameter("Invalid BASE64 encoding of user data.")
+	if i.UserData, err = parseUserData(in.UserData); err != nil {
+		return nil, err
 	}
-	if len(i.UserData) > maxUserData {
-		return nil, invalidParameter("User data is limited to %d bytes", maxUserData)
+	if err := i.changeCPU(in.CpuOptions); err != nil {
+		return nil, err
 	}
-	if in.CpuOptions.NestedVirtualization == "enabled" {
-		if !limits.Nested {
-			return nil, unsupported("The instance type %s does not support nested virtualization", i.Type)
-		}
-		i.Nested = true
+	if i.Profile, err = in.IamInstanceProfile.find(t); err != nil {
+		return nil, err
+	}
+	if in.Placement.Tenancy != "" && in.Placement.Tenancy != "default" {
+		return nil, fail("InvalidTenancy", "The lab has only the tenancy 'default'")
 	}
 	i.Metadata = metadataOptions{Tokens: "required", HopLimit: 2, Endpoint: "enabled", Tags: "disabled", IPv6: "disabled", State: "applied"}
 	if err := i.Metadata.change(in.MetadataOptions); err != nil {
 		return nil, err
 	}
-	i.Tags, err = in.tagsFor(kindInstance, kindENI, kind{tagType: "volume"})
+	i.Tags, err = in.tagsFor(kindInstance, kindENI, kindVolume)
 	return i, err
+}
+
+// parseUserData decodes user data from base64.
+func parseUserData(text string) ([]byte, error) {
+	data, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, invalidParameter("Invalid BASE64 encoding of user data.")
+	}
+	if len(data) > maxUserData {
+		return nil, invalidParameter("User data is limited to %d bytes", maxUserData)
+	}
+	return data, nil
 }
 
 func (o *metadataOptions) change(in metadataInput) error {
@@ -167,23 +174,16 @@ func (o *metadataOptions) change(in metadataInput) error {
 	return nil
 }
 
-// launch makes one instance with its interfaces.
+// launch makes one instance with its interfaces and its root volume.
 func (t *tx) launch(in runInstancesInput, i instanceRecord, index int) error {
 	i.ID, i.LaunchIndex = kindInstance.newID(), index
 	i.Tags = maps.Clone(i.Tags)
-	nics := in.NetworkInterface
-	if len(nics) == 0 {
-		if in.SubnetId == "" {
-			return fail("MissingInput", "No subnets found for the default VPC. Please specify a subnet.")
-		}
-		nics = []nicInput{{eniSpec: eniSpec{SubnetId: in.SubnetId, PrivateIpAddress: in.PrivateIpAddress, SecurityGroupId: in.SecurityGroupId}}}
-	} else if in.SubnetId != "" || len(in.SecurityGroupId) > 0 || in.PrivateIpAddress != "" {
-		return badCombination("Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request")
+	if i.Profile.ARN != "" {
+		i.Profile.Association = newID(kindProfileAssoc.prefix)
 	}
-	nics = slices.Clone(nics)
-	slices.SortFunc(nics, func(a, b nicInput) int { return a.device() - b.device() })
-	if nics[0].device() != 0 {
-		return invalidParameter("A network interface at device index 0 is required")
+	nics, err := in.nics()
+	if err != nil {
+		return err
 	}
 	t.Instances[i.ID] = &i
 	for _, n := range nics {
@@ -191,23 +191,59 @@ func (t *tx) launch(in runInstancesInput, i instanceRecord, index int) error {
 			return err
 		}
 	}
-	return nil
+	if zone := in.Placement.AvailabilityZone; zone != "" && zone != i.Zone {
+		return invalidParameter("The availability zone '%s' is not that of the subnet, '%s'", zone, i.Zone)
+	}
+	v, err := t.newVolume(&i, in.BlockDeviceMapping)
+	if err != nil {
+		return err
+	}
+	if v.Tags, err = in.tagsFor(kindVolume, kindENI, kindInstance); err != nil {
+		return err
+	}
+	return t.mapPublic(&i)
 }
 
-func (n nicInput) device() int {
-	if n.DeviceIndex == nil {
-		return 0
+// nics are the interfaces that the request describes, the primary first; the
+// parameters beside the list describe the only one.
+func (in runInstancesInput) nics() ([]nicInput, error) {
+	only := eniSpec{SubnetId: in.SubnetId, PrivateIpAddress: in.PrivateIpAddress, SecurityGroupId: in.SecurityGroupId,
+		Ipv6Addresses: in.Ipv6Address, Ipv6AddressCount: in.Ipv6AddressCount}
+	if len(in.NetworkInterface) == 0 {
+		if in.SubnetId == "" {
+			return nil, fail("MissingInput", "No subnets found for the default VPC. Please specify a subnet.")
+		}
+		return []nicInput{{eniSpec: only}}, nil
 	}
-	return *n.DeviceIndex
+	if !only.empty() {
+		return nil, badCombination("Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request")
+	}
+	nics := slices.Clone(in.NetworkInterface)
+	slices.SortFunc(nics, func(a, b nicInput) int {
+		return cmp.Or(a.NetworkCardIndex-b.NetworkCardIndex, orZero(a.DeviceIndex)-orZero(b.DeviceIndex))
+	})
+	if orZero(nics[0].DeviceIndex) != 0 || nics[0].NetworkCardIndex != 0 {
+		return nil, invalidParameter("A network interface at device index 0 is required")
+	}
+	for _, n := range nics {
+		switch public := n.AssociatePublicIpAddress; {
+		case public == nil || !*public:
+		case len(nics) > 1:
+			return nil, badCombination("The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces.")
+		case n.NetworkInterfaceId != "":
+			return nil, badCombination("The associatePublicIPAddress parameter cannot be specified with a network interface ID")
+		}
+	}
+	return nics, nil
 }
+
+// empty says whether nothing is said about the interface.
+func (in eniSpec) empty() bool { return reflect.ValueOf(in).IsZero() }
 
 // launchNIC attaches an interface that exists or makes one for the instance,
 // which then goes with it unless told otherwise (EC2 API Reference,
 // InstanceNetworkInterfaceSpecification).
 func (t *tx) launchNIC(in runInstancesInput, i *instanceRecord, n nicInput) error {
-	if n.AssociatePublicIpAddress {
-		return unsupported("The lab has no public addresses but Elastic IPs")
-	}
 	var e *eniRecord
 	var err error
 	temporary := n.NetworkInterfaceId == ""
@@ -215,22 +251,25 @@ func (t *tx) launchNIC(in runInstancesInput, i *instanceRecord, n nicInput) erro
 		if e, err = t.newENI(n.eniSpec); err != nil {
 			return err
 		}
-		if e.Tags, err = in.tagsFor(kindENI, kindInstance, kind{tagType: "volume"}); err != nil {
+		if e.Tags, err = in.tagsFor(kindENI, kindInstance, kindVolume); err != nil {
 			return err
 		}
-	} else if e, err = find(kindENI, t.ENIs, n.NetworkInterfaceId); err != nil {
+		if e.MapPublic = t.Subnets[e.Subnet].MapPublicIP; n.AssociatePublicIpAddress != nil {
+			e.MapPublic = *n.AssociatePublicIpAddress
+		}
+	} else if e, err = t.ownENI(n.NetworkInterfaceId); err != nil {
 		return err
-	} else if n.SubnetId != "" || len(n.SecurityGroupId) > 0 || n.PrivateIpAddress != "" || len(n.PrivateIpAddresses) > 0 || n.SecondaryPrivateIpAddressCount != 0 {
+	} else if !n.eniSpec.empty() {
 		return badCombination("A network interface may not specify both a network interface ID and a subnet, groups or addresses")
 	}
-	if n.device() == 0 {
+	if i.VPC == "" { // the primary one, which comes first
 		i.VPC, i.Subnet, i.Zone = e.VPC, e.Subnet, t.zoneOf(e)
 	}
 	deleteOnTermination := temporary
 	if n.DeleteOnTermination != nil {
 		deleteOnTermination = *n.DeleteOnTermination
 	}
-	return t.attach(e, i, n.device(), attached, deleteOnTermination)
+	return t.attach(e, i, attachmentRecord{DeviceIndex: orZero(n.DeviceIndex), Card: n.NetworkCardIndex, Status: attached, DeleteOnTermination: deleteOnTermination})
 }
 
 type modifyMetadataOptionsInput struct {

@@ -44,6 +44,7 @@ func startInstances(t *tx, in instanceIDsInput) (*stateChangesOutput, error) {
 		case statePending, stateRunning:
 		case stateStopped:
 			i.State, i.Reason, i.Launched, i.Reboot = statePending, reasonXML{}, t.now, false
+			return t.mapPublic(i)
 		default:
 			return fail("IncorrectInstanceState", "The instance '%s' is not in a state from which it can be started.", i.ID)
 		}
@@ -56,6 +57,9 @@ func stopInstances(t *tx, in instanceIDsInput) (*stateChangesOutput, error) {
 		switch i.State {
 		case stateStopping, stateStopped:
 		case stateRunning:
+			if i.StopProtected {
+				return fail("OperationNotPermitted", "The instance '%s' may not be stopped. Modify its 'disableApiStop' instance attribute and try again.", i.ID)
+			}
 			i.State, i.Reason = stateStopping, reasonUser
 		default:
 			return fail("IncorrectInstanceState", "The instance '%s' is not in a state from which it can be stopped.", i.ID)
@@ -102,6 +106,7 @@ func (s *State) PoweredOff(instanceID string) error {
 			return errDiscard // it is on its way somewhere already
 		}
 		i.State, i.Reason, i.Reboot = stateStopped, reasonItself, false
+		t.unmapPublic(i)
 		if i.TerminateOnShutdown {
 			i.State = stateShuttingDown
 		}

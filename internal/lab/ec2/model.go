@@ -3,16 +3,19 @@ package ec2
 // model is everything the region knows. A model in use is never changed: an
 // action gets a copy of its own.
 type model struct {
-	VPCs        map[string]*vpcRecord
-	Subnets     map[string]*subnetRecord
-	Gateways    map[string]*gatewayRecord
-	RouteTables map[string]*routeTableRecord
-	Groups      map[string]*groupRecord
-	Rules       map[string]*ruleRecord
-	KeyPairs    map[string]*keyPairRecord
-	ENIs        map[string]*eniRecord
-	Addresses   map[string]*addressRecord
-	Instances   map[string]*instanceRecord
-	Images      map[string]*imageRecord
-	Tokens      map[string]tokenRecord
+	VPCs         map[string]*vpcRecord
+	Subnets      map[string]*subnetRecord
+	Reservations map[string]*reservationRecord
+	Gateways     map[string]*gatewayRecord
+	NATGateways  map[string]*natGatewayRecord
+	RouteTables  map[string]*routeTableRecord
+	Groups       map[string]*groupRecord
+	Rules        map[string]*ruleRecord
+	KeyPairs     map[string]*keyPairRecord
+	ENIs         map[string]*eniRecord
+	Addresses    map[string]*addressRecord
+	Instances    map[string]*instanceRecord
+	Volumes      map[string]*volumeRecord
+	Images       map[string]*imageRecord
+	Tokens       map[string]tokenRecord
 }

@@ -71,7 +71,11 @@ func TestRoutes(t *testing.T) {
 	v := l.vpc("10.0.0.0/16")
 	s := l.subnet(v, "10.0.1.0/24")
 	igw := l.gateway(v)
-	table := must(l.CreateRouteTable(l.ctx, &ec2.CreateRouteTableInput{VpcId: &v}))(l).RouteTable
+	once := &ec2.CreateRouteTableInput{VpcId: &v, ClientToken: aws.String("once")}
+	table := must(l.CreateRouteTable(l.ctx, once))(l).RouteTable
+	if again := must(l.CreateRouteTable(l.ctx, once))(l).RouteTable; *again.RouteTableId != *table.RouteTableId {
+		t.Error("the same client token made another route table")
+	}
 	assoc := must(l.AssociateRouteTable(l.ctx, &ec2.AssociateRouteTableInput{RouteTableId: table.RouteTableId, SubnetId: &s}))(l)
 	route := func(dest string, gateway, eni *string) error {
 		_, err := l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: &dest, GatewayId: gateway, NetworkInterfaceId: eni})

@@ -3,92 +3,13 @@ package ec2
 import (
 	"net/netip"
 	"slices"
-	"strings"
 )
 
-// checkAddress parses an address that is to become a private one.
-func checkAddress(s *subnetRecord, text string) (netip.Addr, error) {
-	a, err := netip.ParseAddr(text)
-	switch {
-	case err != nil || !a.Is4():
-		return a, invalidParameter("Invalid IP address %s", text)
-	case !s.CIDR.Contains(a):
-		return a, invalidParameter("Address %s does not fall within the subnet's address range", a)
-	case s.reserved(a):
-		return a, invalidParameter("Address %s is in subnet's reserved address range", a)
-	}
-	return a, nil
-}
-
-// pick finds free addresses, the lowest first.
-func (t *tx) pick(s *subnetRecord, n int, besides []netip.Addr) ([]netip.Addr, error) {
-	used := t.used(s.ID)
-	var picked []netip.Addr
-	for i := 4; i < size(s.CIDR)-1 && len(picked) < n; i++ {
-		a := addressAt(s.CIDR, i)
-		if used[a] == nil && !slices.Contains(besides, a) {
-			picked = append(picked, a)
-		}
-	}
-	if len(picked) < n {
-		return nil, fail("InsufficientFreeAddressesInSubnet", "The specified subnet does not have enough free addresses to satisfy the request.")
-	}
-	return picked, nil
-}
-
-// chooseAddresses are those of a new interface, the primary first.
-func (t *tx) chooseAddresses(s *subnetRecord, in eniSpec) ([]netip.Addr, error) {
-	primary := in.PrivateIpAddress
-	var secondaries []string
-	for _, p := range in.PrivateIpAddresses {
-		switch {
-		case !p.Primary:
-			secondaries = append(secondaries, p.PrivateIpAddress)
-		case primary != "":
-			return nil, invalidParameter("Only one primary private IP address can be specified.")
-		default:
-			primary = p.PrivateIpAddress
-		}
-	}
-	if len(secondaries) > 0 && in.SecondaryPrivateIpAddressCount > 0 {
-		return nil, badCombination("The parameters privateIpAddresses and secondaryPrivateIpAddressCount cannot both be specified")
-	}
-	if in.SecondaryPrivateIpAddressCount < 0 {
-		return nil, invalidParameter("Invalid value '%d' for secondaryPrivateIpAddressCount", in.SecondaryPrivateIpAddressCount)
-	}
-	used := t.used(s.ID)
-	var named []netip.Addr
-	for _, text := range append(slices.DeleteFunc([]string{primary}, isEmpty), secondaries...) {
-		a, err := checkAddress(s, text)
-		if err != nil {
-			return nil, err
-		}
-		if used[a] != nil {
-			return nil, fail("InvalidIPAddress.InUse", "The specified address is already in use.")
-		}
-		if slices.Contains(named, a) {
-			return nil, invalidParameter("Duplicate private IP address %s", a)
-		}
-		named = append(named, a)
-	}
-	if primary != "" {
-		picked, err := t.pick(s, in.SecondaryPrivateIpAddressCount, named)
-		return append(named, picked...), err
-	}
-	picked, err := t.pick(s, 1+in.SecondaryPrivateIpAddressCount, named)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Concat(picked[:1], named, picked[1:]), nil
-}
-
-func isEmpty(s string) bool { return s == "" }
-
-// addressLimit is how many private addresses an interface may have: what the
-// type of its instance allows (EC2 User Guide, using-eni). Nothing is said about
-// one that is on no instance; the most that any type allows is taken.
+// addressLimit is how many private addresses of a family an interface may have:
+// what the type of its instance allows (EC2 User Guide, using-eni). Nothing is
+// said about one that is on no instance; the most that any type allows is taken.
 func (t *tx) addressLimit(e *eniRecord) int {
-	if e.Attachment != nil {
+	if e.Attachment != nil && e.Attachment.Instance != "" {
 		return instanceTypes[t.Instances[e.Attachment.Instance].Type].Addresses
 	}
 	most := 0
@@ -96,6 +17,26 @@ func (t *tx) addressLimit(e *eniRecord) int {
 		most = max(most, limits.Addresses)
 	}
 	return most
+}
+
+// slots are the places that an interface's addresses and prefixes of a family
+// take: a prefix takes one, as an address does (EC2 User Guide, ec2-prefix-eni).
+func (e *eniRecord) slots(ipv6 bool) int {
+	if ipv6 {
+		return len(e.IPv6) + len(e.prefixes(true))
+	}
+	return len(e.Addresses) + len(e.prefixes(false))
+}
+
+// fits refuses more addresses and prefixes than the interface may have.
+func (t *tx) fits(e *eniRecord, ipv6 bool, adding int) error {
+	switch over := e.slots(ipv6)+adding > t.addressLimit(e); {
+	case over && ipv6:
+		return fail("PrivateIpAddressLimitExceeded", "%s: Number of IPv6 addresses will exceed limit.", e.ID)
+	case over:
+		return fail("PrivateIpAddressLimitExceeded", "%s: Number of private addresses will exceed limit.", e.ID)
+	}
+	return nil
 }
 
 // AssignPrivateIpAddresses knows neither DryRun nor ClientToken.
@@ -112,67 +53,88 @@ type assignedXML struct {
 	Address string `xml:"privateIpAddress"`
 }
 
-type assignOutput struct {
-	response
-	Interface string           `xml:"networkInterfaceId"`
-	Assigned  set[assignedXML] `xml:"assignedPrivateIpAddressesSet"`
-	Return    bool             `xml:"return"`
+type ipv4PrefixXML struct {
+	Prefix string `xml:"ipv4Prefix"`
 }
 
-// assignPrivateIpAddresses registers secondary addresses, all or none. With
-// AllowReassignment an address moves from another interface, and the Elastic
-// IP on it with it (EC2 API Reference, AssignPrivateIpAddresses).
+type assignOutput struct {
+	response
+	Interface string             `xml:"networkInterfaceId"`
+	Assigned  set[assignedXML]   `xml:"assignedPrivateIpAddressesSet"`
+	Prefixes  set[ipv4PrefixXML] `xml:"assignedIpv4PrefixSet"`
+	Return    bool               `xml:"return"`
+}
+
+// assignPrivateIpAddresses registers secondary addresses or prefixes, all or
+// none. With AllowReassignment an address moves from another interface, and the
+// Elastic IP on it with it (EC2 API Reference, AssignPrivateIpAddresses).
 func assignPrivateIpAddresses(t *tx, in assignInput) (*assignOutput, error) {
-	if len(in.Ipv4Prefix) > 0 || in.Ipv4PrefixCount != nil {
-		return nil, unsupported("The lab has no prefix delegation")
+	if err := exactlyOne([]string{"privateIpAddress", "secondaryPrivateIpAddressCount", "ipv4Prefix", "ipv4PrefixCount"},
+		len(in.PrivateIpAddress) > 0, in.SecondaryPrivateIpAddressCount != nil, len(in.Ipv4Prefix) > 0, in.Ipv4PrefixCount != nil); err != nil {
+		return nil, err
 	}
-	byCount := in.SecondaryPrivateIpAddressCount != nil
-	switch {
-	case byCount && len(in.PrivateIpAddress) > 0:
-		return nil, badCombination("The parameters privateIpAddress and secondaryPrivateIpAddressCount cannot both be specified")
-	case !byCount && len(in.PrivateIpAddress) == 0:
-		return nil, missingParameter("privateIpAddress or secondaryPrivateIpAddressCount")
-	case byCount && *in.SecondaryPrivateIpAddressCount < 1:
-		return nil, invalidParameter("Invalid value '%d' for secondaryPrivateIpAddressCount", *in.SecondaryPrivateIpAddressCount)
+	if err := positive("secondaryPrivateIpAddressCount", in.SecondaryPrivateIpAddressCount); err != nil {
+		return nil, err
 	}
-	e, err := find(kindENI, t.ENIs, in.NetworkInterfaceId)
+	if err := positive("ipv4PrefixCount", in.Ipv4PrefixCount); err != nil {
+		return nil, err
+	}
+	e, err := t.ownENI(in.NetworkInterfaceId)
 	if err != nil {
 		return nil, err
 	}
 	s := t.Subnets[e.Subnet]
-	var wanted []netip.Addr
-	if byCount {
-		wanted, err = t.pick(s, *in.SecondaryPrivateIpAddressCount, nil)
-	} else {
-		wanted, err = parseAddresses(in.PrivateIpAddress, func(text string) (netip.Addr, error) { return checkAddress(s, text) })
-	}
+	named, err := checkAddresses(s, in.PrivateIpAddress, false)
 	if err != nil {
 		return nil, err
 	}
-	used := t.used(s.ID)
+	picked, err := t.pick(s, false, orZero(in.SecondaryPrivateIpAddressCount), nil)
+	if err != nil {
+		return nil, err
+	}
+	addresses := append(named, picked...)
+	if err := t.assign(e, s, addresses, in.AllowReassignment); err != nil {
+		return nil, err
+	}
+	prefixes, err := t.delegate(e, s, false, in.Ipv4Prefix, orZero(in.Ipv4PrefixCount))
+	if err != nil {
+		return nil, err
+	}
+	return &assignOutput{Interface: e.ID, Return: true,
+		Assigned: setOf(addresses, func(a netip.Addr) assignedXML { return assignedXML{a.String()} }),
+		Prefixes: setOf(prefixes, func(p netip.Prefix) ipv4PrefixXML { return ipv4PrefixXML{p.String()} })}, nil
+}
+
+// assign gives an interface secondary IPv4 addresses. One that it has already
+// is no error. One that lies in a delegated prefix cannot be moved out of it:
+// AWS documents no way to do so.
+func (t *tx) assign(e *eniRecord, s *subnetRecord, wanted []netip.Addr, move bool) error {
+	held := t.holdings(s.ID)
 	var foreign []string
 	adding := 0
 	for _, a := range wanted {
-		switch holder := used[a]; {
-		case holder == e:
+		switch holder := held.holder(a); {
+		case held.addresses[a] == e:
 			continue
+		case holder != nil && held.addresses[a] == nil:
+			return invalidParameter("%s is part of the prefix %s, which is assigned to %s.", a, delegated(a), holder.ID)
 		case holder != nil && holder.primary() == a:
-			return nil, invalidParameter("%s is the primary private address of %s and cannot be moved.", a, holder.ID)
+			return invalidParameter("%s is the primary private address of %s and cannot be moved.", a, holder.ID)
 		case holder != nil:
 			foreign = append(foreign, a.String())
 		}
 		adding++
 	}
-	if len(foreign) > 0 && !in.AllowReassignment {
-		return nil, invalidParameter("[%s] assigned, but move is not allowed.", strings.Join(foreign, ", "))
+	if len(foreign) > 0 && !move {
+		return invalidParameter("[%s] assigned, but move is not allowed.", joinComma(foreign))
 	}
-	if len(e.Addresses)+adding > t.addressLimit(e) {
-		return nil, fail("PrivateIpAddressLimitExceeded", "%s: Number of private addresses will exceed limit.", e.ID)
+	if err := t.fits(e, false, adding); err != nil {
+		return err
 	}
 	for _, a := range wanted {
-		t.move(a, used[a], e)
+		t.move(a, held.addresses[a], e)
 	}
-	return &assignOutput{Interface: e.ID, Return: true, Assigned: setOf(wanted, func(a netip.Addr) assignedXML { return assignedXML{a.String()} })}, nil
+	return nil
 }
 
 // move gives an address to an interface, with its Elastic IP.
@@ -190,20 +152,37 @@ func (t *tx) move(a netip.Addr, from, to *eniRecord) {
 	}
 }
 
-// parseAddresses parses a list without repetitions.
-func parseAddresses(texts []string, parse func(string) (netip.Addr, error)) ([]netip.Addr, error) {
-	var all []netip.Addr
-	for _, text := range texts {
-		a, err := parse(text)
-		if err != nil {
-			return nil, err
-		}
-		if slices.Contains(all, a) {
-			return nil, invalidParameter("Duplicate private IP address %s", a)
-		}
-		all = append(all, a)
+// delegate gives an interface prefixes, by name or by number. A prefix of
+// another interface is not moved: AWS documents AllowReassignment for addresses
+// only.
+func (t *tx) delegate(e *eniRecord, s *subnetRecord, ipv6 bool, names []string, count int) ([]netip.Prefix, error) {
+	wanted, err := checkPrefixes(s, names, ipv6)
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	held := t.holdings(s.ID)
+	var adding []netip.Prefix
+	for _, p := range wanted {
+		switch holder := held.prefixes[p]; {
+		case holder == e:
+			continue
+		case holder != nil:
+			return nil, invalidParameter("[%s] assigned, but move is not allowed.", p)
+		case held.touched[p]:
+			return nil, prefixInUse(p)
+		}
+		adding = append(adding, p)
+	}
+	picked, err := t.pickPrefixes(s, ipv6, count, nil)
+	if err != nil {
+		return nil, err
+	}
+	adding = append(adding, picked...)
+	if err := t.fits(e, ipv6, len(adding)); err != nil {
+		return nil, err
+	}
+	e.Prefixes = append(e.Prefixes, adding...)
+	return append(wanted, picked...), nil
 }
 
 // UnassignPrivateIpAddresses knows neither DryRun nor ClientToken.
@@ -213,17 +192,14 @@ type unassignInput struct {
 	Ipv4Prefix         []string
 }
 
-// unassignPrivateIpAddresses takes secondary addresses away, all or none; an
-// Elastic IP on one is disassociated (EC2 API Reference,
+// unassignPrivateIpAddresses takes secondary addresses or prefixes away, all or
+// none; an Elastic IP on one is disassociated (EC2 API Reference,
 // UnassignPrivateIpAddresses).
 func unassignPrivateIpAddresses(t *tx, in unassignInput) (*done, error) {
-	if len(in.Ipv4Prefix) > 0 {
-		return nil, unsupported("The lab has no prefix delegation")
+	if len(in.PrivateIpAddress) == 0 && len(in.Ipv4Prefix) == 0 {
+		return nil, missingParameter("privateIpAddress or ipv4Prefix")
 	}
-	if len(in.PrivateIpAddress) == 0 {
-		return nil, missingParameter("privateIpAddress")
-	}
-	e, err := find(kindENI, t.ENIs, in.NetworkInterfaceId)
+	e, err := t.ownENI(in.NetworkInterfaceId)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +211,7 @@ func unassignPrivateIpAddresses(t *tx, in unassignInput) (*done, error) {
 		i := slices.Index(e.Addresses, a)
 		switch {
 		case i < 0:
-			return nil, invalidParameter("Some of the specified addresses are not assigned to interface %s", e.ID)
+			return nil, notAssigned(e)
 		case i == 0:
 			return nil, invalidParameter("The primary IP address of an interface cannot be unassigned.")
 		}
@@ -244,5 +220,34 @@ func unassignPrivateIpAddresses(t *tx, in unassignInput) (*done, error) {
 			elastic.disassociate()
 		}
 	}
+	if err := t.withdraw(e, in.Ipv4Prefix, false); err != nil {
+		return nil, err
+	}
 	return ok()
+}
+
+func notAssigned(e *eniRecord) error {
+	return invalidParameter("Some of the specified addresses are not assigned to interface %s", e.ID)
+}
+
+// withdraw takes prefixes of a family away, with the Elastic IPs on addresses
+// in them.
+func (t *tx) withdraw(e *eniRecord, texts []string, ipv6 bool) error {
+	for _, text := range texts {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return invalidParameter("Value (%s) for parameter prefix is invalid. This is not a valid CIDR block.", text)
+		}
+		i := slices.Index(e.Prefixes, p)
+		if i < 0 || p.Addr().Is6() != ipv6 {
+			return notAssigned(e)
+		}
+		e.Prefixes = slices.Delete(e.Prefixes, i, i+1)
+		for _, a := range t.Addresses {
+			if a.ENI == e.ID && p.Contains(a.Private) {
+				a.disassociate()
+			}
+		}
+	}
+	return nil
 }

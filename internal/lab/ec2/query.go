@@ -35,6 +35,8 @@ type selection[R any] struct {
 	values values[R]
 	// Limits of MaxResults; zero means 5 and 1000.
 	minPage, maxPage int
+	// page is what a call without MaxResults gets; zero means all.
+	page int
 }
 
 // choose answers a Describe call: the records of the IDs asked for, or all,
@@ -148,20 +150,22 @@ func paginate[R any](s selection[R], found []*R, q query) ([]*R, string, error) 
 			found = found[1:]
 		}
 	}
-	if q.MaxResults == nil {
+	page := s.page
+	if q.MaxResults != nil {
+		page = *q.MaxResults
+		if least, most := cmp.Or(s.minPage, 5), cmp.Or(s.maxPage, 1000); page < least || page > most {
+			return nil, "", invalidParameter("Value ( %d ) for parameter maxResults is invalid. Expecting a value between %d and %d.", page, least, most)
+		}
+	}
+	if page == 0 || len(found) <= page {
 		return found, "", nil
 	}
-	least, most := cmp.Or(s.minPage, 5), cmp.Or(s.maxPage, 1000)
-	if n := *q.MaxResults; n < least || n > most {
-		return nil, "", invalidParameter("Value ( %d ) for parameter maxResults is invalid. Expecting a value between %d and %d.", n, least, most)
-	}
-	if len(found) <= *q.MaxResults {
-		return found, "", nil
-	}
-	found = found[:*q.MaxResults]
+	found = found[:page]
 	last := s.id(found[len(found)-1])
 	return found, base64.URLEncoding.EncodeToString([]byte(s.kind.prefix + " " + last)), nil
 }
+
+func joinComma(s []string) string { return strings.Join(s, ", ") }
 
 func one(v string) ([]string, bool) { return []string{v}, true }
 func flag(b bool) ([]string, bool)  { return one(strconv.FormatBool(b)) }

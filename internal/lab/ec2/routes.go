@@ -11,27 +11,30 @@ import (
 // targetLocal is the target of the route inside the VPC, as EC2 spells it.
 const targetLocal = "local"
 
-// maxRoutes is the quota of routes in a table (VPC User Guide, amazon-vpc-limits).
-const maxRoutes = 500
-
 // unroutable carries the instance's link-local services; no route may take it
 // (VPC User Guide, subnet-route-tables).
 var unroutable = netip.MustParsePrefix("169.254.168.0/22")
 
 type routeRecord struct {
 	Dest   netip.Prefix
-	Target string // "local", igw-... or eni-...
+	Target string // "local", igw-..., nat-... or eni-...
 }
+
+// to says whether the target is of a kind.
+func (r routeRecord) to(k kind) bool { return strings.HasPrefix(r.Target, k.prefix+"-") }
 
 // target says where a route of a table leads now. A route whose gateway is
 // detached, or whose interface is attached to nothing, is a black hole (EC2
 // API Reference, Route).
 func (t *tx) target(table *routeTableRecord, r routeRecord) vpc.TargetKind {
+	nat := t.NATGateways[r.Target]
 	switch {
 	case r.Target == targetLocal:
 		return vpc.TargetLocal
 	case t.Gateways[r.Target] != nil && t.Gateways[r.Target].VPC == table.VPC:
 		return vpc.TargetInternetGateway
+	case nat != nil && (nat.State == natPending || nat.State == natAvailable):
+		return vpc.TargetNATGateway
 	case t.ENIs[r.Target] != nil && t.ENIs[r.Target].Attachment != nil:
 		return vpc.TargetENI
 	}
@@ -39,8 +42,10 @@ func (t *tx) target(table *routeTableRecord, r routeRecord) vpc.TargetKind {
 }
 
 type routeXML struct {
-	Dest          string `xml:"destinationCidrBlock"`
+	Dest          string `xml:"destinationCidrBlock,omitempty"`
+	Dest6         string `xml:"destinationIpv6CidrBlock,omitempty"`
 	Gateway       string `xml:"gatewayId,omitempty"`
+	NATGateway    string `xml:"natGatewayId,omitempty"`
 	Instance      string `xml:"instanceId,omitempty"`
 	InstanceOwner string `xml:"instanceOwnerId,omitempty"`
 	ENI           string `xml:"networkInterfaceId,omitempty"`
@@ -49,15 +54,20 @@ type routeXML struct {
 }
 
 func (t *tx) routeXML(table *routeTableRecord, r routeRecord) routeXML {
-	x := routeXML{Dest: r.Dest.String(), State: "active", Origin: "CreateRoute"}
+	x := routeXML{State: "active", Origin: "CreateRoute"}
+	if x.Dest = r.Dest.String(); r.Dest.Addr().Is6() {
+		x.Dest, x.Dest6 = "", x.Dest
+	}
 	if t.target(table, r) == vpc.TargetBlackhole {
 		x.State = "blackhole"
 	}
 	switch {
 	case r.Target == targetLocal:
 		x.Gateway, x.Origin = targetLocal, "CreateRouteTable"
-	case strings.HasPrefix(r.Target, kindGateway.prefix+"-"):
+	case r.to(kindGateway):
 		x.Gateway = r.Target
+	case r.to(kindNATGateway):
+		x.NATGateway = r.Target
 	default:
 		x.ENI = r.Target
 		if e := t.ENIs[r.Target]; e != nil && e.Attachment != nil {
@@ -67,43 +77,78 @@ func (t *tx) routeXML(table *routeTableRecord, r routeRecord) routeXML {
 	return x
 }
 
+// routeID names a route in its table.
+type routeID struct {
+	RouteTableId             string `form:",required"`
+	DestinationCidrBlock     string
+	DestinationIpv6CidrBlock string
+}
+
+// find finds the table, and parses the destination.
+func (in routeID) find(t *tx) (table *routeTableRecord, dest netip.Prefix, err error) {
+	if table, err = find(kindRouteTable, t.RouteTables, in.RouteTableId); err != nil {
+		return nil, dest, err
+	}
+	if err := exactlyOne([]string{"destinationCidrBlock", "destinationIpv6CidrBlock"}, in.DestinationCidrBlock != "", in.DestinationIpv6CidrBlock != ""); err != nil {
+		return nil, dest, err
+	}
+	if in.DestinationCidrBlock != "" {
+		dest, err = parseBlock(in.DestinationCidrBlock, "destinationCidrBlock")
+	} else {
+		dest, err = parseBlock6(in.DestinationIpv6CidrBlock, "destinationIpv6CidrBlock")
+	}
+	return table, dest, err
+}
+
 // routeInput is what CreateRoute and ReplaceRoute share.
 type routeInput struct {
 	dryRun
-	RouteTableId         string `form:",required"`
-	DestinationCidrBlock string `form:",required"`
-	GatewayId            string
-	NetworkInterfaceId   string
-	InstanceId           string
-	LocalTarget          bool
+	routeID
+	GatewayId          string
+	NatGatewayId       string
+	NetworkInterfaceId string
+	InstanceId         string
+}
+
+type replaceRouteInput struct {
+	routeInput
+	LocalTarget bool
 }
 
 // resolve checks a route and finds its table.
-func (in routeInput) resolve(t *tx) (*routeTableRecord, routeRecord, error) {
+func (in replaceRouteInput) resolve(t *tx) (*routeTableRecord, routeRecord, error) {
 	var r routeRecord
-	table, err := find(kindRouteTable, t.RouteTables, in.RouteTableId)
+	table, dest, err := in.find(t)
 	if err != nil {
 		return nil, r, err
 	}
-	if r.Dest, err = parseBlock(in.DestinationCidrBlock, "destinationCidrBlock"); err != nil {
-		return nil, r, err
-	}
-	if r.Dest.Overlaps(unroutable) && r.Dest.Bits() >= unroutable.Bits() {
-		return nil, r, invalidParameter("The destination CIDR block %s is not allowed.", r.Dest)
+	r.Dest = dest
+	if within(dest, unroutable) {
+		return nil, r, invalidParameter("The destination CIDR block %s is not allowed.", dest)
 	}
 	if r.Target, err = in.target(t, table); err != nil {
 		return nil, r, err
 	}
-	inside := t.VPCs[table.VPC].CIDR
-	if inside.Bits() <= r.Dest.Bits() && inside.Contains(r.Dest.Addr()) && r.Target != targetLocal {
-		if !strings.HasPrefix(r.Target, kindENI.prefix+"-") {
-			return nil, r, invalidParameter("The destination CIDR block %s is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance.", r.Dest)
-		}
-		if r.Dest != inside && !t.isSubnet(table.VPC, r.Dest) {
-			return nil, r, invalidParameter("The destination CIDR block %s does not match any subnet CIDR blocks.", r.Dest)
-		}
+	if r.to(kindNATGateway) && dest.Addr().Is6() {
+		return nil, r, invalidParameter("The destination CIDR block %s cannot be routed to a NAT gateway.", dest) // but for 64:ff9b::/96, which the lab does not translate
+	}
+	v := t.VPCs[table.VPC]
+	inside := slices.ContainsFunc(slices.Concat(v.blocks(), v.blocks6()), func(b netip.Prefix) bool { return within(dest, b) })
+	if !inside || r.Target == targetLocal {
+		return table, r, nil
+	}
+	if r.to(kindGateway) {
+		return nil, r, invalidParameter("The destination CIDR block %s is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance.", dest)
+	}
+	if !t.isLocal(v, dest) && !t.isSubnet(v.ID, dest) {
+		return nil, r, invalidParameter("The destination CIDR block %s does not match any subnet CIDR blocks.", dest)
 	}
 	return table, r, nil
+}
+
+// isLocal says whether a prefix is one of a VPC's CIDRs.
+func (t *tx) isLocal(v *vpcRecord, p netip.Prefix) bool {
+	return slices.Contains(v.blocks(), p) || slices.Contains(v.blocks6(), p)
 }
 
 // isSubnet says whether a prefix is the whole of a subnet: inside the VPC only
@@ -111,22 +156,17 @@ func (in routeInput) resolve(t *tx) (*routeTableRecord, routeRecord, error) {
 // subnet-route-tables).
 func (t *tx) isSubnet(vpcID string, p netip.Prefix) bool {
 	for _, s := range t.Subnets {
-		if s.VPC == vpcID && s.CIDR == p {
+		if s.VPC == vpcID && (s.CIDR == p || s.IPv6 == p) {
 			return true
 		}
 	}
 	return false
 }
 
-func (in routeInput) target(t *tx, table *routeTableRecord) (string, error) {
-	given := 0
-	for _, set := range []bool{in.GatewayId != "", in.NetworkInterfaceId != "", in.InstanceId != "", in.LocalTarget} {
-		if set {
-			given++
-		}
-	}
-	if given != 1 {
-		return "", badCombination("The request must contain exactly one of gatewayId, networkInterfaceId, instanceId")
+func (in replaceRouteInput) target(t *tx, table *routeTableRecord) (string, error) {
+	if err := exactlyOne([]string{"gatewayId", "natGatewayId", "networkInterfaceId", "instanceId", "localTarget"},
+		in.GatewayId != "", in.NatGatewayId != "", in.NetworkInterfaceId != "", in.InstanceId != "", in.LocalTarget); err != nil {
+		return "", err
 	}
 	switch {
 	case in.LocalTarget || in.GatewayId == targetLocal:
@@ -143,18 +183,23 @@ func (in routeInput) target(t *tx, table *routeTableRecord) (string, error) {
 			return "", invalidParameter("route table %s and network gateway %s belong to different networks", table.ID, g.ID)
 		}
 		return g.ID, nil
-	}
-	eni := in.NetworkInterfaceId
-	if in.InstanceId != "" {
-		i, err := find(kindInstance, t.Instances, in.InstanceId)
+	case in.NatGatewayId != "":
+		n, err := find(kindNATGateway, t.NATGateways, in.NatGatewayId)
 		if err != nil {
 			return "", err
 		}
-		nics := t.enisOf(i.ID)
-		if len(nics) != 1 {
-			return "", fail("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", i.ID)
+		if n.VPC != table.VPC {
+			return "", invalidParameter("route table %s and NAT gateway %s belong to different networks", table.ID, n.ID)
 		}
-		eni = nics[0].ID
+		return n.ID, nil
+	}
+	eni := in.NetworkInterfaceId
+	if in.InstanceId != "" {
+		only, err := t.onlyENI(in.InstanceId)
+		if err != nil {
+			return "", err
+		}
+		eni = only.ID
 	}
 	e, err := find(kindENI, t.ENIs, eni)
 	if err != nil {
@@ -166,12 +211,28 @@ func (in routeInput) target(t *tx, table *routeTableRecord) (string, error) {
 	return e.ID, nil
 }
 
+// onlyENI is the interface that an instance's ID can stand for.
+func (t *tx) onlyENI(instance string) (*eniRecord, error) {
+	i, err := find(kindInstance, t.Instances, instance)
+	if err != nil {
+		return nil, err
+	}
+	enis := t.enisOf(i.ID)
+	switch len(enis) {
+	case 0:
+		return nil, fail("InvalidInstanceID", "The %s instance '%s' is not in a valid state for this operation.", i.State, i.ID)
+	case 1:
+		return enis[0], nil
+	}
+	return nil, fail("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", i.ID)
+}
+
 func (r *routeTableRecord) route(dest netip.Prefix) int {
 	return slices.IndexFunc(r.Routes, func(have routeRecord) bool { return have.Dest == dest })
 }
 
 func createRoute(t *tx, in routeInput) (*done, error) {
-	table, r, err := in.resolve(t)
+	table, r, err := replaceRouteInput{routeInput: in}.resolve(t)
 	if err != nil {
 		return nil, err
 	}
@@ -184,14 +245,22 @@ func createRoute(t *tx, in routeInput) (*done, error) {
 	if r.Target == targetLocal {
 		return nil, invalidParameter("cannot create a local route to %s", r.Dest)
 	}
-	if len(table.Routes) >= maxRoutes {
+	family := 0
+	for _, have := range table.Routes {
+		if have.Dest.Addr().Is6() == r.Dest.Addr().Is6() {
+			family++
+		}
+	}
+	if family >= maxRoutes {
 		return nil, fail("RouteLimitExceeded", "The maximum number of routes has been reached.")
 	}
 	table.Routes = append(table.Routes, r)
 	return ok()
 }
 
-func replaceRoute(t *tx, in routeInput) (*done, error) {
+// replaceRoute changes a route's target. The local route may lead to an
+// interface, and back (VPC User Guide, subnet-route-tables).
+func replaceRoute(t *tx, in replaceRouteInput) (*done, error) {
 	table, r, err := in.resolve(t)
 	if err != nil {
 		return nil, err
@@ -200,7 +269,7 @@ func replaceRoute(t *tx, in routeInput) (*done, error) {
 	if i < 0 {
 		return nil, invalidParameter("There is no route defined for '%s' in the route table. Use CreateRoute instead.", r.Dest)
 	}
-	if r.Target == targetLocal && r.Dest != t.VPCs[table.VPC].CIDR {
+	if r.Target == targetLocal && !t.isLocal(t.VPCs[table.VPC], r.Dest) {
 		return nil, invalidParameter("only the local route can have the local target")
 	}
 	table.Routes[i] = r
@@ -209,16 +278,11 @@ func replaceRoute(t *tx, in routeInput) (*done, error) {
 
 type deleteRouteInput struct {
 	dryRun
-	RouteTableId         string `form:",required"`
-	DestinationCidrBlock string `form:",required"`
+	routeID
 }
 
 func deleteRoute(t *tx, in deleteRouteInput) (*done, error) {
-	table, err := find(kindRouteTable, t.RouteTables, in.RouteTableId)
-	if err != nil {
-		return nil, err
-	}
-	dest, err := parseBlock(in.DestinationCidrBlock, "destinationCidrBlock")
+	table, dest, err := in.find(t)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +290,7 @@ func deleteRoute(t *tx, in deleteRouteInput) (*done, error) {
 	if i < 0 {
 		return nil, fail("InvalidRoute.NotFound", "no route with destination-cidr-block %s in route table %s", dest, table.ID)
 	}
-	if dest == t.VPCs[table.VPC].CIDR {
+	if t.isLocal(t.VPCs[table.VPC], dest) {
 		return nil, invalidParameter("cannot remove local route %s in route table %s", dest, table.ID)
 	}
 	table.Routes = slices.Delete(table.Routes, i, i+1)

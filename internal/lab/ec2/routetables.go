@@ -1,13 +1,14 @@
 package ec2
 
 import (
+	"net/netip"
 	"slices"
 )
 
 type routeTableRecord struct {
 	ID           string
 	VPC          string
-	Routes       []routeRecord // the local route first
+	Routes       []routeRecord // the primary CIDR's local one first
 	Associations []routeTableAssociation
 	tagHolder
 }
@@ -43,9 +44,31 @@ func (t *tx) routeTableOf(s *subnetRecord) *routeTableRecord {
 }
 
 func (t *tx) newRouteTable(v *vpcRecord) *routeTableRecord {
-	r := &routeTableRecord{ID: kindRouteTable.newID(), VPC: v.ID, Routes: []routeRecord{{Dest: v.CIDR, Target: targetLocal}}}
+	r := &routeTableRecord{ID: kindRouteTable.newID(), VPC: v.ID}
+	for _, cidr := range slices.Concat(v.blocks(), v.blocks6()) {
+		r.Routes = append(r.Routes, routeRecord{Dest: cidr, Target: targetLocal})
+	}
 	t.RouteTables[r.ID] = r
 	return r
+}
+
+// addLocalRoutes leads to a new CIDR of a VPC from everywhere in it, and
+// removeRoutes no longer leads to one that has gone (VPC User Guide,
+// vpc-cidr-blocks).
+func (t *tx) addLocalRoutes(v *vpcRecord, cidr netip.Prefix) {
+	for _, r := range t.RouteTables {
+		if r.VPC == v.ID {
+			r.Routes = append(r.Routes, routeRecord{Dest: cidr, Target: targetLocal})
+		}
+	}
+}
+
+func (t *tx) removeRoutes(v *vpcRecord, cidr netip.Prefix) {
+	for _, r := range t.RouteTables {
+		if r.VPC == v.ID {
+			r.Routes = slices.DeleteFunc(r.Routes, func(have routeRecord) bool { return have.Dest == cidr })
+		}
+	}
 }
 
 // association finds the table with an association and the place of it there.
@@ -115,6 +138,15 @@ func createRouteTable(t *tx, in createRouteTableInput) (*createRouteTableOutput,
 	v, err := find(kindVPC, t.VPCs, in.VpcId)
 	if err != nil {
 		return nil, err
+	}
+	have := 0
+	for _, r := range t.RouteTables {
+		if r.VPC == v.ID {
+			have++
+		}
+	}
+	if have >= maxRouteTables {
+		return nil, fail("RouteTableLimitExceeded", "The maximum number of route tables has been reached.")
 	}
 	r := t.newRouteTable(v)
 	if r.Tags, err = in.tagsFor(kindRouteTable); err != nil {
@@ -279,10 +311,12 @@ func (t *tx) routeTableValues(r *routeTableRecord, name string) (values []string
 		return associations(func(a associationXML) string { return a.Table })
 	case "route.destination-cidr-block":
 		return routes(func(r routeXML) string { return r.Dest })
+	case "route.destination-ipv6-cidr-block":
+		return routes(func(r routeXML) string { return r.Dest6 })
+	case "route.nat-gateway-id":
+		return routes(func(r routeXML) string { return r.NATGateway })
 	case "route.gateway-id":
 		return routes(func(r routeXML) string { return r.Gateway })
-	case "route.network-interface-id":
-		return routes(func(r routeXML) string { return r.ENI })
 	case "route.instance-id":
 		return routes(func(r routeXML) string { return r.Instance })
 	case "route.state":

@@ -12,10 +12,6 @@ import (
 // anyProtocol is how EC2 writes a rule for all traffic.
 const anyProtocol = "-1"
 
-// maxRules is the quota of rules of one direction in a group (VPC User Guide,
-// amazon-vpc-limits).
-const maxRules = 60
-
 // ruleRecord is one rule. Exactly one of CIDR and Source is set.
 type ruleRecord struct {
 	ID       string
@@ -37,6 +33,21 @@ func (r *ruleRecord) same(o *ruleRecord) bool {
 
 func (r *ruleRecord) ipv6() bool { return strings.Contains(r.CIDR, ":") }
 
+// ipv4CIDR and ipv6CIDR are the rule's CIDR if it is of the family.
+func (r *ruleRecord) ipv4CIDR() string {
+	if r.ipv6() {
+		return ""
+	}
+	return r.CIDR
+}
+
+func (r *ruleRecord) ipv6CIDR() string {
+	if r.ipv6() {
+		return r.CIDR
+	}
+	return ""
+}
+
 func (t *tx) addRule(r *ruleRecord) {
 	r.ID = kindRule.newID()
 	t.Rules[r.ID] = r
@@ -49,6 +60,10 @@ func (t *tx) rulesOf(group string, egress bool) []*ruleRecord {
 
 type ipRangeInput struct {
 	CidrIp      string
+	Description string
+}
+
+type ipv6RangeInput struct {
 	CidrIpv6    string
 	Description string
 }
@@ -66,7 +81,7 @@ type permissionInput struct {
 	FromPort   *int
 	ToPort     *int
 	IpRanges   []ipRangeInput
-	Ipv6Ranges []ipRangeInput
+	Ipv6Ranges []ipv6RangeInput
 	Groups     []groupPairInput
 }
 
@@ -74,55 +89,77 @@ type permissionInput struct {
 // parameters of a single rule are the older way to say it.
 type permissionsInput struct {
 	dryRun
-	tagged
-	GroupId             string `form:",required"`
-	IpPermissions       []permissionInput
-	SecurityGroupRuleId []string
-	IpProtocol          string
-	FromPort            *int
-	ToPort              *int
-	CidrIp              string
+	GroupId       string `form:",required"`
+	IpPermissions []permissionInput
+	IpProtocol    string
+	FromPort      *int
+	ToPort        *int
+	CidrIp        string
 }
 
-// rules are the rules that the request names, in no group's possession yet.
-func (in permissionsInput) rules(t *tx, g *groupRecord, egress bool) ([]*ruleRecord, error) {
+// resolve finds the group, and makes the rules that the request describes, if
+// it does, which are in no group's possession yet.
+func (in permissionsInput) resolve(t *tx, egress bool) (*groupRecord, []*ruleRecord, error) {
+	g, err := find(kindGroup, t.Groups, in.GroupId)
+	if err != nil {
+		return nil, nil, err
+	}
 	permissions := in.IpPermissions
 	if in.IpProtocol != "" || in.CidrIp != "" {
 		if len(permissions) > 0 {
-			return nil, badCombination("The parameter 'ipPermissions' may not be used in combination with 'ipProtocol'")
+			return nil, nil, badCombination("The parameter 'ipPermissions' may not be used in combination with 'ipProtocol'")
 		}
 		permissions = []permissionInput{{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort, IpRanges: []ipRangeInput{{CidrIp: in.CidrIp}}}}
 	}
-	var rules []*ruleRecord
+	var all []*ruleRecord
 	for _, p := range permissions {
-		base := ruleRecord{Group: g.ID, Egress: egress}
-		if err := p.ports(&base); err != nil {
+		rules, err := p.rules(t, g, egress)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, rules...)
+	}
+	return g, all, nil
+}
+
+// rules are those of one permission: one for each peer.
+func (p permissionInput) rules(t *tx, g *groupRecord, egress bool) ([]*ruleRecord, error) {
+	base := ruleRecord{Group: g.ID, Egress: egress}
+	if err := p.ports(&base); err != nil {
+		return nil, err
+	}
+	var rules []*ruleRecord
+	add := func(change func(*ruleRecord)) {
+		rule := base
+		change(&rule)
+		rules = append(rules, &rule)
+	}
+	for _, r := range p.IpRanges {
+		cidr, err := netip.ParsePrefix(r.CidrIp)
+		if err != nil || !cidr.Addr().Is4() {
+			return nil, invalidParameter("CIDR block %s is malformed", r.CidrIp)
+		}
+		add(func(rule *ruleRecord) { rule.CIDR, rule.Description = cidr.Masked().String(), r.Description })
+	}
+	for _, r := range p.Ipv6Ranges {
+		cidr, err := netip.ParsePrefix(r.CidrIpv6)
+		if err != nil || !isIPv6(cidr.Addr()) {
+			return nil, invalidParameter("CIDR block %s is malformed", r.CidrIpv6)
+		}
+		add(func(rule *ruleRecord) { rule.CIDR, rule.Description = cidr.Masked().String(), r.Description })
+	}
+	for _, pair := range p.Groups {
+		source, err := find(kindGroup, t.Groups, pair.GroupId)
+		if err != nil {
 			return nil, err
 		}
-		for _, r := range append(slices.Clone(p.IpRanges), p.Ipv6Ranges...) {
-			cidr, err := netip.ParsePrefix(cmp.Or(r.CidrIp, r.CidrIpv6))
-			if err != nil {
-				return nil, invalidParameter("CIDR block %s is malformed", cmp.Or(r.CidrIp, r.CidrIpv6))
-			}
-			rule := base
-			rule.CIDR, rule.Description = cidr.Masked().String(), r.Description
-			rules = append(rules, &rule)
+		if source.VPC != g.VPC {
+			return nil, kindGroup.missing(source.ID)
 		}
-		for _, pair := range p.Groups {
-			source, err := find(kindGroup, t.Groups, pair.GroupId)
-			if err != nil {
-				return nil, err
-			}
-			if source.VPC != g.VPC {
-				return nil, kindGroup.missing(source.ID)
-			}
-			rule := base
-			rule.Source, rule.Description = source.ID, pair.Description
-			rules = append(rules, &rule)
-		}
+		add(func(rule *ruleRecord) { rule.Source, rule.Description = source.ID, pair.Description })
 	}
-	if len(rules) == 0 && len(in.SecurityGroupRuleId) == 0 {
-		return nil, missingParameter("ipPermissions")
+	if len(rules) == 0 {
+		return nil, missingParameter("ipRanges, ipv6Ranges or groups")
 	}
 	return rules, nil
 }
@@ -179,21 +216,42 @@ func (p permissionInput) ports(r *ruleRecord) error {
 	return nil
 }
 
+// other says whether rules count against quotas of their own: those of IPv4 and
+// those of IPv6 do (VPC User Guide, amazon-vpc-limits). A reference to a group
+// counts against both.
+func (r *ruleRecord) other(o *ruleRecord) bool {
+	return r.CIDR != "" && o.CIDR != "" && r.ipv6() != o.ipv6()
+}
+
+func count[T any](all []T, is func(T) bool) int {
+	n := 0
+	for _, v := range all {
+		if is(v) {
+			n++
+		}
+	}
+	return n
+}
+
+type authorizeInput struct {
+	permissionsInput
+	tagged
+}
+
 type authorizeOutput struct {
 	response
 	Return bool         `xml:"return"`
 	Rules  set[ruleXML] `xml:"securityGroupRuleSet"`
 }
 
-func authorize(egress bool) func(*tx, permissionsInput) (*authorizeOutput, error) {
-	return func(t *tx, in permissionsInput) (*authorizeOutput, error) {
-		g, err := find(kindGroup, t.Groups, in.GroupId)
+func authorize(egress bool) func(*tx, authorizeInput) (*authorizeOutput, error) {
+	return func(t *tx, in authorizeInput) (*authorizeOutput, error) {
+		g, rules, err := in.resolve(t, egress)
 		if err != nil {
 			return nil, err
 		}
-		rules, err := in.rules(t, g, egress)
-		if err != nil {
-			return nil, err
+		if len(rules) == 0 {
+			return nil, missingParameter("ipPermissions")
 		}
 		for _, r := range rules {
 			have := t.rulesOf(g.ID, egress)
@@ -201,7 +259,7 @@ func authorize(egress bool) func(*tx, permissionsInput) (*authorizeOutput, error
 				return nil, fail("InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists",
 					cmp.Or(r.CIDR, r.Source), r.Protocol, r.From, r.To)
 			}
-			if len(have) >= maxRules {
+			if len(have)-count(have, func(o *ruleRecord) bool { return o.other(r) }) >= maxRules {
 				return nil, fail("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
 			}
 			if r.Tags, err = in.tagsFor(kindRule); err != nil {
@@ -213,21 +271,25 @@ func authorize(egress bool) func(*tx, permissionsInput) (*authorizeOutput, error
 	}
 }
 
+type revokeInput struct {
+	permissionsInput
+	SecurityGroupRuleId []string
+}
+
 type revokeOutput struct {
 	response
 	Return bool         `xml:"return"`
 	Rules  set[ruleXML] `xml:"revokedSecurityGroupRuleSet"`
 }
 
-func revoke(egress bool) func(*tx, permissionsInput) (*revokeOutput, error) {
-	return func(t *tx, in permissionsInput) (*revokeOutput, error) {
-		g, err := find(kindGroup, t.Groups, in.GroupId)
+func revoke(egress bool) func(*tx, revokeInput) (*revokeOutput, error) {
+	return func(t *tx, in revokeInput) (*revokeOutput, error) {
+		g, rules, err := in.resolve(t, egress)
 		if err != nil {
 			return nil, err
 		}
-		rules, err := in.rules(t, g, egress)
-		if err != nil {
-			return nil, err
+		if len(rules) == 0 && len(in.SecurityGroupRuleId) == 0 {
+			return nil, missingParameter("ipPermissions")
 		}
 		var revoked []*ruleRecord
 		for _, id := range in.SecurityGroupRuleId {

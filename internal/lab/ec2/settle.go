@@ -27,6 +27,11 @@ func (s *State) settle() {
 			s.work.run(s.ctx, id, goal, func(ctx context.Context) { s.moveInstance(ctx, id) })
 		}
 	}
+	for id, n := range t.NATGateways {
+		if n.State == natPending || n.State == natDeleting {
+			s.work.run(s.ctx, id, n.State, func(ctx context.Context) { s.moveNATGateway(ctx, id) })
+		}
+	}
 	for id, image := range t.Images {
 		switch {
 		case image.State == imagePending:
@@ -111,10 +116,12 @@ func (t *tx) arrive(i *instanceRecord, goal string, seen *tx, err error) {
 		i.State, i.Made = stateRunning, true
 	case goal == statePending && i.Made:
 		i.State, i.Reason = stateStopped, reasonLaunchFail
+		t.unmapPublic(i)
 	case goal == statePending:
 		i.State, i.Reason = stateShuttingDown, reasonLaunchFail
 	case goal == stateStopping:
 		i.State = stateStopped
+		t.unmapPublic(i)
 	case goal == stateShuttingDown:
 		t.terminated(i)
 	case goal == "reboot":
@@ -126,12 +133,18 @@ func (t *tx) arrive(i *instanceRecord, goal string, seen *tx, err error) {
 
 // terminated gives the instance's interfaces back: those made with it go.
 func (t *tx) terminated(i *instanceRecord) {
-	i.State, i.Ended, i.UserData = stateTerminated, t.now, nil
+	i.State, i.Ended, i.UserData, i.Profile = stateTerminated, t.now, nil, profileRecord{}
+	t.unmapPublic(i)
+	for _, v := range t.volumesOf(i.ID) {
+		if v.Instance = ""; v.DeleteOnTermination {
+			delete(t.Volumes, v.ID)
+		}
+	}
 	for _, e := range t.enisOf(i.ID) {
 		if e.Attachment.DeleteOnTermination {
 			t.deleteENI(e)
 		} else {
-			e.Attachment = nil
+			e.Attachment, e.MapPublic = nil, false
 		}
 	}
 }
@@ -192,19 +205,23 @@ func (t *tx) purge() {
 	maps.DeleteFunc(t.Instances, func(_ string, i *instanceRecord) bool {
 		return i.State == stateTerminated && t.now.Sub(i.Ended) > rememberTerminated
 	})
+	maps.DeleteFunc(t.NATGateways, func(_ string, n *natGatewayRecord) bool {
+		return (n.State == natFailed || n.State == natDeleted) && t.now.Sub(n.Ended) > rememberNAT
+	})
 	maps.DeleteFunc(t.Tokens, func(_ string, r tokenRecord) bool { return t.now.Sub(r.At) > tokenLifetime })
 }
 
 func (e *eniRecord) nic() NIC {
-	return NIC{ENI: e.ID, MAC: e.MAC, DeviceIndex: e.Attachment.DeviceIndex, Device: "eth" + strconv.Itoa(e.Attachment.DeviceIndex)}
+	device := "eth" + strconv.Itoa(e.Attachment.DeviceIndex+100*e.Attachment.Card)
+	return NIC{ENI: e.ID, MAC: e.MAC, DeviceIndex: e.Attachment.DeviceIndex, Device: device}
 }
 
 // spec is what Machines must know of an instance.
 func (t *tx) spec(i *instanceRecord) Instance {
 	limits := instanceTypes[i.Type]
-	spec := Instance{ID: i.ID, ImageID: i.Image, Type: i.Type, VCPUs: limits.VCPUs, MemoryMB: limits.MemoryGB << 10, State: i.State}
-	for _, e := range t.enisOf(i.ID) {
-		if e.Attachment.DeviceIndex == 0 {
+	spec := Instance{ID: i.ID, ImageID: i.Image, Type: i.Type, VCPUs: limits.VCPUs, MemoryMB: limits.MemoryMB, State: i.State}
+	for index, e := range t.enisOf(i.ID) {
+		if index == 0 {
 			spec.Hostname = hostname(e.primary())
 		}
 		spec.NICs = append(spec.NICs, e.nic())

@@ -4,12 +4,15 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"macaw/internal/lab/iam"
 )
 
 const (
@@ -18,10 +21,18 @@ const (
 	// maxClockSkew is how far a request's date may lie from the server's clock
 	// (IAM User Guide, "Elements of an AWS API request signature").
 	maxClockSkew = 15 * time.Minute
+	// maxPresigned is how long a signature in a query string may be good for
+	// (IAM User Guide, "Create a signed AWS API request").
+	maxPresigned = 7 * 24 * time.Hour
 )
 
-// Credentials maps access key IDs to secret access keys.
-type Credentials map[string]string
+// The refusals that other services tell in words of their own.
+var (
+	errBadKey = failStatus(http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
+	// errSessionEnded is how EC2 refuses the credentials of a session that
+	// has ended (EC2 API Reference, errors-overview).
+	errSessionEnded = fail("RequestExpired", "Request has expired.")
+)
 
 // scope is what a signature is bound to.
 type scope struct {
@@ -32,58 +43,103 @@ func (s scope) String() string {
 	return strings.Join([]string{s.Date, s.Region, s.Service, "aws4_request"}, "/")
 }
 
-// verify checks a Signature Version 4 in the Authorization header, over the
-// request as it came, and says whose it is and for which service (IAM User
-// Guide, "Create a signed AWS API request").
-func (c Credentials) verify(r *http.Request, body []byte, now time.Time) (scope, error) {
-	header := r.Header.Get("Authorization")
-	if header == "" {
-		return scope{}, failStatus(http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
-	}
-	algorithm, rest, _ := strings.Cut(header, " ")
-	if algorithm != signatureAlgorithm {
-		return scope{}, fail("IncompleteSignature", "Unsupported AWS 'algorithm': '%s'", algorithm)
-	}
-	fields := map[string]string{}
-	for field := range strings.SplitSeq(rest, ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(field), "=")
-		fields[name] = value
-	}
-	parts := strings.Split(fields["Credential"], "/")
-	signed := strings.Split(fields["SignedHeaders"], ";")
-	if len(parts) != 5 || parts[4] != "aws4_request" || fields["Signature"] == "" || !slices.Contains(signed, "host") {
-		return scope{}, fail("IncompleteSignature", "Authorization header requires 'Credential', 'Signature' and 'SignedHeaders' with 'host'")
-	}
-	who := scope{AccessKey: parts[0], Date: parts[1], Region: parts[2], Service: parts[3]}
-	secret, known := c[who.AccessKey]
-	if !known {
-		return scope{}, failStatus(http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
-	}
-	date := r.Header.Get("X-Amz-Date")
-	at, err := time.Parse(amzTime, date)
-	if err != nil || !strings.HasPrefix(date, who.Date) {
-		return scope{}, fail("IncompleteSignature", "Date must be in ISO-8601 'basic format' and match the credential scope. Got '%s'", date)
-	}
-	if skew := now.Sub(at).Abs(); skew > maxClockSkew {
-		return scope{}, fail("RequestExpired", "Request has expired. Timestamp date is %s. Current date is %s.",
-			at.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
-	}
-	want := signature(secret, who, date, canonicalRequest(r, signed, body))
-	if !hmac.Equal([]byte(want), []byte(fields["Signature"])) {
-		return scope{}, failStatus(http.StatusForbidden, "SignatureDoesNotMatch",
-			"The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.")
-	}
-	return who, nil
+// signed is a request's signature with what belongs to it.
+type signed struct {
+	scope
+	date      string // as sent
+	headers   []string
+	signature string
+	token     string        // of a session, or empty
+	lifetime  time.Duration // of a signature in the query string
+	query     url.Values    // what of the query is signed
 }
 
-func canonicalRequest(r *http.Request, signed []string, body []byte) string {
+// readSignature finds the signature in the Authorization header or in the query
+// string (IAM User Guide, "Create a signed AWS API request").
+func readSignature(r *http.Request) (signed, error) {
+	s := signed{query: r.URL.Query()}
+	var algorithm, credential, headers string
+	switch header := r.Header.Get("Authorization"); {
+	case header != "":
+		rest := ""
+		algorithm, rest, _ = strings.Cut(header, " ")
+		fields := map[string]string{}
+		for field := range strings.SplitSeq(rest, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(field), "=")
+			fields[name] = value
+		}
+		credential, headers, s.signature = fields["Credential"], fields["SignedHeaders"], fields["Signature"]
+		s.date, s.token = r.Header.Get("X-Amz-Date"), r.Header.Get("X-Amz-Security-Token")
+	case s.query.Has("X-Amz-Algorithm"):
+		algorithm, credential, headers = s.query.Get("X-Amz-Algorithm"), s.query.Get("X-Amz-Credential"), s.query.Get("X-Amz-SignedHeaders")
+		s.date, s.token, s.signature = s.query.Get("X-Amz-Date"), s.query.Get("X-Amz-Security-Token"), s.query.Get("X-Amz-Signature")
+		s.query.Del("X-Amz-Signature")
+		s.lifetime = maxClockSkew
+		if text := s.query.Get("X-Amz-Expires"); text != "" {
+			seconds, err := strconv.Atoi(text)
+			if err != nil || seconds < 1 || seconds > int(maxPresigned.Seconds()) {
+				return s, fail("IncompleteSignature", "X-Amz-Expires must be between 1 and %d seconds", int(maxPresigned.Seconds()))
+			}
+			s.lifetime = time.Duration(seconds) * time.Second
+		}
+	default:
+		return s, failStatus(http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
+	}
+	if algorithm != signatureAlgorithm {
+		return s, fail("IncompleteSignature", "Unsupported AWS 'algorithm': '%s'", algorithm)
+	}
+	parts := strings.Split(credential, "/")
+	s.headers = strings.Split(headers, ";")
+	if len(parts) != 5 || parts[4] != "aws4_request" || s.signature == "" || !slices.Contains(s.headers, "host") {
+		return s, fail("IncompleteSignature", "Authorization header requires 'Credential', 'Signature' and 'SignedHeaders' with 'host'")
+	}
+	s.scope = scope{AccessKey: parts[0], Date: parts[1], Region: parts[2], Service: parts[3]}
+	return s, nil
+}
+
+// verify checks a Signature Version 4 over the request as it came, and says
+// whose it is and for which service. The scope is told even if the signature is
+// not good: it says which service has to refuse the request.
+func verify(known Identities, r *http.Request, body []byte, now time.Time) (scope, iam.Caller, error) {
+	s, err := readSignature(r)
+	if err != nil {
+		return s.scope, iam.Caller{}, err
+	}
+	secret, who, err := known.Authenticate(s.AccessKey, s.token)
+	switch {
+	case errors.Is(err, iam.ErrExpired):
+		return s.scope, iam.Caller{}, errSessionEnded
+	case err != nil:
+		return s.scope, iam.Caller{}, errBadKey
+	}
+	at, err := time.Parse(amzTime, s.date)
+	if err != nil || !strings.HasPrefix(s.date, s.Date) {
+		return s.scope, iam.Caller{}, fail("IncompleteSignature", "Date must be in ISO-8601 'basic format' and match the credential scope. Got '%s'", s.date)
+	}
+	late := maxClockSkew
+	if s.lifetime > 0 {
+		late = s.lifetime
+	}
+	if age := now.Sub(at); age > late || age < -maxClockSkew {
+		return s.scope, iam.Caller{}, fail("RequestExpired", "Request has expired. Timestamp date is %s. Current date is %s.",
+			at.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	want := signature(secret, s.scope, s.date, canonicalRequest(r, s, body))
+	if !hmac.Equal([]byte(want), []byte(s.signature)) {
+		return s.scope, iam.Caller{}, failStatus(http.StatusForbidden, "SignatureDoesNotMatch",
+			"The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.")
+	}
+	return s.scope, who, nil
+}
+
+func canonicalRequest(r *http.Request, s signed, body []byte) string {
 	path := r.URL.EscapedPath()
 	if path == "" {
 		path = "/"
 	}
 	var b strings.Builder
-	b.WriteString(r.Method + "\n" + path + "\n" + canonicalQuery(r.URL.Query()) + "\n")
-	for _, name := range signed {
+	b.WriteString(r.Method + "\n" + path + "\n" + canonicalQuery(s.query) + "\n")
+	for _, name := range s.headers {
 		var values []string
 		switch name {
 		case "host":
@@ -99,7 +155,7 @@ func canonicalRequest(r *http.Request, signed []string, body []byte) string {
 		b.WriteString(name + ":" + strings.Join(values, ",") + "\n")
 	}
 	sum := sha256.Sum256(body)
-	b.WriteString("\n" + strings.Join(signed, ";") + "\n" + hex.EncodeToString(sum[:]))
+	b.WriteString("\n" + strings.Join(s.headers, ";") + "\n" + hex.EncodeToString(sum[:]))
 	return b.String()
 }
 

@@ -3,6 +3,10 @@ package ec2
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
+
+	"macaw/internal/lab/iam/policy"
 )
 
 // ssmTarget begins the X-Amz-Target header of calls to Systems Manager.
@@ -18,39 +22,90 @@ type ssmParameter struct {
 	Version          int
 }
 
-// serveSSM answers GetParameter, in the JSON protocol of Systems Manager, for
-// the public parameters that name images. denied is why the signature was
-// refused, if it was.
-func serveSSM(s *State, w http.ResponseWriter, target string, body []byte, denied error) {
-	refuse := func(status int, code, message string) {
-		writeJSON(w, status, map[string]string{"__type": code, "message": message})
+// serveSSM answers GetParameter and GetParameters, in the JSON protocol of
+// Systems Manager, for the public parameters that name images. denied is why
+// the signature was refused, if it was.
+func (s *Server) serveSSM(w http.ResponseWriter, c *Call, target string, body []byte, denied error) {
+	answer, err := s.ssm(c, strings.TrimPrefix(target, ssmTarget), body, denied)
+	if err != nil {
+		writeJSON(w, err.Status, map[string]string{"__type": err.Code, "message": err.Message})
+		return
 	}
-	if denied != nil {
-		e := asAPIError(denied)
-		if e.Code == "AuthFailure" {
-			e = failStatus(http.StatusBadRequest, "UnrecognizedClientException", "The security token included in the request is invalid.")
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (s *Server) ssm(c *Call, action string, body []byte, denied error) (any, *APIError) {
+	switch e := asAPIError(denied); {
+	case denied == nil:
+	case denied == error(errSessionEnded):
+		return nil, fail("ExpiredTokenException", "The security token included in the request is expired")
+	case e.Code == "AuthFailure":
+		return nil, fail("UnrecognizedClientException", "The security token included in the request is invalid.")
+	default:
+		return nil, e
+	}
+	var in struct {
+		Name           string
+		Names          []string
+		WithDecryption bool
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, fail("SerializationException", "Unable to parse the request")
+	}
+	switch action {
+	case "GetParameter":
+		if in.Name == "" {
+			return nil, notNull("name")
 		}
-		refuse(e.Status, e.Code, e.Message)
-		return
+		found, err := s.ssmFind(c, action, in.Name)
+		if err == nil && found == nil {
+			err = fail("ParameterNotFound", "")
+		}
+		return map[string]*ssmParameter{"Parameter": found}, err
+	case "GetParameters":
+		if len(in.Names) == 0 {
+			return nil, notNull("names")
+		}
+		out := struct {
+			Parameters        []*ssmParameter
+			InvalidParameters []string
+		}{[]*ssmParameter{}, []string{}}
+		for _, name := range slices.Compact(slices.Sorted(slices.Values(in.Names))) {
+			found, err := s.ssmFind(c, action, name)
+			switch {
+			case err != nil:
+				return nil, err
+			case found == nil:
+				out.InvalidParameters = append(out.InvalidParameters, name)
+			default:
+				out.Parameters = append(out.Parameters, found)
+			}
+		}
+		return out, nil
 	}
-	if target != ssmTarget+"GetParameter" {
-		refuse(http.StatusBadRequest, "UnknownOperationException", "")
-		return
+	return nil, fail("UnknownOperationException", "")
+}
+
+func notNull(name string) *APIError {
+	return fail("ValidationException", "1 validation error detected: Value at '%s' failed to satisfy constraint: Member must not be null", name)
+}
+
+// ssmFind finds a parameter that the caller may read, nil if there is none.
+func (s *Server) ssmFind(c *Call, action, name string) (*ssmParameter, *APIError) {
+	arn := "arn:aws:ssm:" + s.state.cfg.Region + "::parameter/" + strings.TrimPrefix(name, "/")
+	switch s.identities.Decide(c.Caller, policy.Request{Action: "ssm:" + action, Resource: arn, Context: c.Request}) {
+	case policy.Allow:
+	case policy.ExplicitDeny:
+		return nil, fail("AccessDeniedException", "%s", notAuthorized(c.Caller, "ssm:"+action, arn, true))
+	default:
+		return nil, fail("AccessDeniedException", "%s", notAuthorized(c.Caller, "ssm:"+action, arn, false))
 	}
-	var in struct{ Name string }
-	if err := json.Unmarshal(body, &in); err != nil || in.Name == "" {
-		refuse(http.StatusBadRequest, "ValidationException", "1 validation error detected: Value at 'name' failed to satisfy constraint: Member must not be null")
-		return
-	}
-	image, known := s.view().parameter(in.Name)
+	image, known := s.state.view().parameter(name)
 	if !known {
-		refuse(http.StatusBadRequest, "ParameterNotFound", "")
-		return
+		return nil, nil
 	}
-	writeJSON(w, http.StatusOK, map[string]ssmParameter{"Parameter": {
-		ARN: "arn:aws:ssm:" + s.cfg.Region + "::parameter" + in.Name, DataType: "aws:ec2:image", Name: in.Name, Type: "String",
-		LastModifiedDate: float64(image.Created.Unix()), Value: image.ID, Version: 1,
-	}})
+	return &ssmParameter{ARN: arn, DataType: "aws:ec2:image", Name: name, Type: "String",
+		LastModifiedDate: float64(image.Created.Unix()), Value: image.ID, Version: 1}, nil
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

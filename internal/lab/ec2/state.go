@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"macaw/internal/lab/imds"
 	"macaw/internal/lab/vpc"
 )
 
@@ -39,7 +40,15 @@ type Config struct {
 	// AddressQuota is how many Elastic IPs the account may hold, 5 unless
 	// given (VPC User Guide, amazon-vpc-limits).
 	AddressQuota int
-	Log          *slog.Logger
+	// IPv6Pool is where VPCs get their /56s from, 2001:db8:1000::/36 unless
+	// given.
+	IPv6Pool netip.Prefix
+	// Profiles are the instance profiles; nil stands for none.
+	Profiles Profiles
+	// Metadata makes what the metadata service shows of the state: the state
+	// itself unless given.
+	Metadata func(*State) imds.Source
+	Log      *slog.Logger
 	// Now is the clock, time.Now unless given.
 	Now func() time.Time
 }
@@ -50,6 +59,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Addresses, netip.MustParsePrefix("198.51.100.0/24"))
 	setDefault(&c.ReservedAddresses, 10)
 	setDefault(&c.AddressQuota, 5)
+	setDefault(&c.IPv6Pool, netip.MustParsePrefix("2001:db8:1000::/36"))
 	setDefault(&c.Log, slog.Default())
 	if len(c.Zones) == 0 {
 		c.Zones = []string{c.Region + "a", c.Region + "b", c.Region + "c"}
@@ -73,8 +83,9 @@ type State struct {
 
 	write   sync.Mutex // held while the model is being replaced
 	current atomic.Pointer[model]
-	encoded []byte        // current as JSON; under write
-	told    *vpc.Topology // what the fabric knows, nil if it may not; under write
+	history atomic.Pointer[[]moment] // the oldest first
+	encoded []byte                   // current as JSON; under write
+	told    *vpc.Topology            // what the fabric knows, nil if it may not; under write
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -104,6 +115,7 @@ func Open(cfg Config) (*State, error) {
 		return nil, fmt.Errorf("reading EC2 state %s: %w", s.cfg.File, err)
 	}
 	s.current.Store(m)
+	s.remember(m)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -172,6 +184,7 @@ func (s *State) update(call *Call, change func(*tx) error) error {
 	}
 	s.encoded = encoded
 	s.current.Store(m)
+	s.remember(m)
 	s.tellFabric()
 	s.settle()
 	return nil

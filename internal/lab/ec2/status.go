@@ -3,11 +3,65 @@ package ec2
 import (
 	"encoding/base64"
 	"slices"
+	"time"
 )
+
+// The outcomes of a status check, and of its detail "reachability".
+const (
+	statusOK           = "ok"
+	statusImpaired     = "impaired"
+	statusInitializing = "initializing"
+	statusNone         = "not-applicable"
+
+	reachPassed       = "passed"
+	reachFailed       = "failed"
+	reachInitializing = "initializing"
+)
+
+const (
+	// statusEvery is how often EC2 makes its checks (EC2 User Guide,
+	// monitoring-system-instance-status-check).
+	statusEvery = time.Minute
+	// statusGrace is how long after its launch an instance may be silent. AWS
+	// tells no number.
+	statusGrace = 3 * time.Minute
+)
+
+// check is what the status checks of an instance come to. The check sends an
+// ARP request to the network interface (EC2 User Guide,
+// monitoring-system-instance-status-check); the system below always works.
+type check struct {
+	system, instance string
+	reach            string    // of the instance
+	since            time.Time // when it became impaired
+}
+
+func (t *tx) check(i *instanceRecord) check {
+	if i.State != stateRunning {
+		return check{system: statusNone, instance: statusNone}
+	}
+	prober, can := t.cfg.Fabric.(Prober)
+	enis := t.enisOf(i.ID)
+	if !can || len(enis) == 0 {
+		return check{statusOK, statusOK, reachPassed, time.Time{}}
+	}
+	last, answered := prober.Answered(enis[0].ID)
+	if !answered || last.Before(i.Launched) {
+		if t.now.Sub(i.Launched) < statusGrace {
+			return check{statusInitializing, statusInitializing, reachInitializing, time.Time{}}
+		}
+		return check{statusOK, statusImpaired, reachFailed, i.Launched.Add(statusGrace)}
+	}
+	if t.now.Sub(last) > statusEvery {
+		return check{statusOK, statusImpaired, reachFailed, last.Add(statusEvery)}
+	}
+	return check{statusOK, statusOK, reachPassed, time.Time{}}
+}
 
 type statusDetailXML struct {
 	Name   string `xml:"name"`
 	Status string `xml:"status"`
+	Since  string `xml:"impairedSince,omitempty"`
 }
 
 type statusSummaryXML struct {
@@ -25,12 +79,29 @@ type instanceStatusXML struct {
 }
 
 func (t *tx) instanceStatusXML(i *instanceRecord) instanceStatusXML {
-	summary := statusSummaryXML{Status: "not-applicable"}
-	if i.State == stateRunning {
-		summary.Status = "ok"
-		summary.Details.Items = []statusDetailXML{{"reachability", "passed"}}
+	x := instanceStatusXML{ID: i.ID, Zone: i.Zone, ZoneID: t.cfg.zoneID(i.Zone), State: newStateXML(i.State)}
+	c := t.check(i)
+	x.System.Status, x.Instance.Status = c.system, c.instance
+	if c.reach == "" {
+		return x
 	}
-	return instanceStatusXML{i.ID, i.Zone, t.cfg.zoneID(i.Zone), newStateXML(i.State), summary, summary}
+	detail := statusDetailXML{Name: "reachability", Status: c.reach}
+	if !c.since.IsZero() {
+		detail.Since = timestamp(c.since)
+	}
+	x.Instance.Details.Items = []statusDetailXML{detail}
+	x.System.Details.Items = []statusDetailXML{{Name: "reachability", Status: c.systemReach()}}
+	return x
+}
+
+func (c check) systemReach() string {
+	switch c.system {
+	case statusNone:
+		return ""
+	case statusInitializing:
+		return reachInitializing
+	}
+	return reachPassed
 }
 
 type describeStatusInput struct {
@@ -46,8 +117,10 @@ type describeStatusOutput struct {
 }
 
 // describeInstanceStatus shows running instances only, unless told otherwise.
-// The lab makes no status checks: a running machine passes.
 func describeInstanceStatus(t *tx, in describeStatusInput) (*describeStatusOutput, error) {
+	if len(in.InstanceId) > 0 && in.MaxResults != nil {
+		return nil, badCombination("The parameter instancesSet cannot be used with the parameter maxResults")
+	}
 	if _, err := withIDs(t.selectInstances(), byID(t.Instances), in.InstanceId); err != nil {
 		return nil, err
 	}
@@ -60,13 +133,14 @@ func describeInstanceStatus(t *tx, in describeStatusInput) (*describeStatusOutpu
 		switch name {
 		case "instance-state-name", "availability-zone", "instance-state-code":
 			return t.instanceValues(i, name)
-		case "instance-status.status", "system-status.status":
-			return one(t.instanceStatusXML(i).Instance.Status)
-		case "instance-status.reachability", "system-status.reachability":
-			if i.State == stateRunning {
-				return one("passed")
-			}
-			return none()
+		case "instance-status.status":
+			return one(t.check(i).instance)
+		case "system-status.status":
+			return one(t.check(i).system)
+		case "instance-status.reachability":
+			return one(t.check(i).reach)
+		case "system-status.reachability":
+			return one(t.check(i).systemReach())
 		}
 		return nil, false
 	}

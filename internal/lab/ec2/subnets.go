@@ -10,75 +10,56 @@ type subnetRecord struct {
 	ID   string
 	VPC  string
 	CIDR netip.Prefix
-	Zone string
+	// IPv6 is a /64, or the zero Prefix when none is associated.
+	IPv6            netip.Prefix
+	IPv6Association string
+	Zone            string
+	// MapPublicIP gives instances launched here a public IPv4 address,
+	// AssignIPv6 new interfaces an IPv6 address.
+	MapPublicIP bool
+	AssignIPv6  bool
 	tagHolder
 }
 
-// reserved says whether an address of the subnet is AWS's own: the first four,
-// that is network, router, DNS and one for the future, and the last (VPC User
-// Guide, subnet-sizing).
-func (s *subnetRecord) reserved(a netip.Addr) bool {
-	if !s.CIDR.Contains(a) {
-		return false
-	}
-	n := offset(s.CIDR, a)
-	return n < 4 || n == size(s.CIDR)-1
-}
-
-// size is the number of addresses of an IPv4 prefix.
-func size(p netip.Prefix) int { return 1 << (32 - p.Bits()) }
-
-// offset is the position of an IPv4 address in its prefix.
-func offset(p netip.Prefix, a netip.Addr) int {
-	base, b := p.Masked().Addr().As4(), a.As4()
-	return int(number(b) - number(base))
-}
-
-func number(b [4]byte) uint32 {
-	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
-}
-
-// addressAt is the nth address of an IPv4 prefix.
-func addressAt(p netip.Prefix, n int) netip.Addr {
-	v := number(p.Masked().Addr().As4()) + uint32(n)
-	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)})
-}
-
-// used are the addresses of a subnet that an ENI has, by ENI.
-func (t *tx) used(subnet string) map[netip.Addr]*eniRecord {
-	used := map[netip.Addr]*eniRecord{}
-	for _, e := range t.ENIs {
-		if e.Subnet == subnet {
-			for _, a := range e.Addresses {
-				used[a] = e
-			}
-		}
-	}
-	return used
+type subnetIPv6XML struct {
+	ID        string       `xml:"associationId"`
+	CIDR      string       `xml:"ipv6CidrBlock"`
+	State     cidrStateXML `xml:"ipv6CidrBlockState"`
+	Attribute string       `xml:"ipv6AddressAttribute"`
+	Source    string       `xml:"ipSource"`
 }
 
 type subnetXML struct {
-	ID          string      `xml:"subnetId"`
-	ARN         string      `xml:"subnetArn"`
-	State       string      `xml:"state"`
-	Owner       string      `xml:"ownerId"`
-	VPC         string      `xml:"vpcId"`
-	CIDR        string      `xml:"cidrBlock"`
-	Available   int         `xml:"availableIpAddressCount"`
-	Zone        string      `xml:"availabilityZone"`
-	ZoneID      string      `xml:"availabilityZoneId"`
-	Default     bool        `xml:"defaultForAz"`
-	MapPublicIP bool        `xml:"mapPublicIpOnLaunch"`
-	AssignIPv6  bool        `xml:"assignIpv6AddressOnCreation"`
-	IPv6Native  bool        `xml:"ipv6Native"`
-	Tags        set[tagXML] `xml:"tagSet"`
+	ID          string             `xml:"subnetId"`
+	ARN         string             `xml:"subnetArn"`
+	State       string             `xml:"state"`
+	Owner       string             `xml:"ownerId"`
+	VPC         string             `xml:"vpcId"`
+	CIDR        string             `xml:"cidrBlock"`
+	IPv6        set[subnetIPv6XML] `xml:"ipv6CidrBlockAssociationSet"`
+	Available   int                `xml:"availableIpAddressCount"`
+	Zone        string             `xml:"availabilityZone"`
+	ZoneID      string             `xml:"availabilityZoneId"`
+	Default     bool               `xml:"defaultForAz"`
+	MapPublicIP bool               `xml:"mapPublicIpOnLaunch"`
+	AssignIPv6  bool               `xml:"assignIpv6AddressOnCreation"`
+	IPv6Native  bool               `xml:"ipv6Native"`
+	DNS64       bool               `xml:"enableDns64"`
+	Tags        set[tagXML]        `xml:"tagSet"`
 }
 
-func (t *tx) available(s *subnetRecord) int { return size(s.CIDR) - 5 - len(t.used(s.ID)) }
+func (s *subnetRecord) ipv6XML(state string) subnetIPv6XML {
+	return subnetIPv6XML{s.IPv6Association, s.IPv6.String(), cidrStateXML{state}, "public", "amazon"}
+}
 
 func (t *tx) subnetXML(s *subnetRecord) subnetXML {
-	return subnetXML{ID: s.ID, ARN: t.cfg.arn("subnet", s.ID), State: "available", Owner: t.cfg.Account, VPC: s.VPC,
-		CIDR: s.CIDR.String(), Available: t.available(s), Zone: s.Zone, ZoneID: t.cfg.zoneID(s.Zone), Tags: s.Tags.xml()}
+	x := subnetXML{ID: s.ID, ARN: t.cfg.arn("subnet", s.ID), State: "available", Owner: t.cfg.Account, VPC: s.VPC,
+		CIDR: s.CIDR.String(), Available: t.available(s), Zone: s.Zone, ZoneID: t.cfg.zoneID(s.Zone),
+		MapPublicIP: s.MapPublicIP, AssignIPv6: s.AssignIPv6, Tags: s.Tags.xml()}
+	if s.IPv6.IsValid() {
+		x.IPv6.Items = []subnetIPv6XML{s.ipv6XML(associated)}
+	}
+	return x
 }
 
 // arn is the Amazon Resource Name of something of EC2.
@@ -91,6 +72,7 @@ type createSubnetInput struct {
 	tagged
 	VpcId              string `form:",required"`
 	CidrBlock          string `form:",required"`
+	Ipv6CidrBlock      string
 	AvailabilityZone   string
 	AvailabilityZoneId string
 }
@@ -109,33 +91,49 @@ func createSubnet(t *tx, in createSubnetInput) (*createSubnetOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cidr.Bits() < 16 || cidr.Bits() > 28 || cidr.Bits() < v.CIDR.Bits() || !v.CIDR.Contains(cidr.Addr()) {
+	if cidr.Bits() < 16 || cidr.Bits() > 28 || !slices.ContainsFunc(v.blocks(), func(b netip.Prefix) bool { return within(cidr, b) }) {
 		return nil, fail("InvalidSubnet.Range", "The CIDR '%s' is invalid.", in.CidrBlock)
 	}
+	others := 0
 	for _, s := range t.Subnets {
-		if s.VPC == v.ID && s.CIDR.Overlaps(cidr) {
+		if s.VPC != v.ID {
+			continue
+		}
+		others++
+		if s.CIDR.Overlaps(cidr) {
 			return nil, fail("InvalidSubnet.Conflict", "The CIDR '%s' conflicts with another subnet", in.CidrBlock)
 		}
 	}
-	zone := in.AvailabilityZone
-	for _, z := range t.cfg.Zones {
-		if in.AvailabilityZoneId != "" && t.cfg.zoneID(z) == in.AvailabilityZoneId {
-			zone = z
-		}
+	if others >= maxSubnets {
+		return nil, fail("SubnetLimitExceeded", "The maximum number of subnets has been reached.")
 	}
-	switch {
-	case zone == "" && in.AvailabilityZoneId == "":
-		zone = t.cfg.Zones[0]
-	case !slices.Contains(t.cfg.Zones, zone):
-		return nil, invalidParameter("Value (%s) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: %s.",
-			in.AvailabilityZone+in.AvailabilityZoneId, joinComma(t.cfg.Zones))
+	zone, err := t.cfg.zone(in.AvailabilityZone, in.AvailabilityZoneId)
+	if err != nil {
+		return nil, err
 	}
 	s := &subnetRecord{ID: kindSubnet.newID(), VPC: v.ID, CIDR: cidr, Zone: zone}
+	if in.Ipv6CidrBlock != "" {
+		if err := t.associateIPv6(s, in.Ipv6CidrBlock); err != nil {
+			return nil, err
+		}
+	}
 	if s.Tags, err = in.tagsFor(kindSubnet); err != nil {
 		return nil, err
 	}
 	t.Subnets[s.ID] = s
 	return &createSubnetOutput{Subnet: t.subnetXML(s)}, nil
+}
+
+// zone finds an availability zone by its name or its ID; neither stands for the
+// first.
+func (c *Config) zone(name, id string) (string, error) {
+	for _, z := range c.Zones {
+		if name == z && id == "" || id == c.zoneID(z) && name == "" || name == "" && id == "" {
+			return z, nil
+		}
+	}
+	return "", invalidParameter("Value (%s) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: %s.",
+		name+id, joinComma(c.Zones))
 }
 
 type subnetIDInput struct {
@@ -156,6 +154,9 @@ func deleteSubnet(t *tx, in subnetIDInput) (*done, error) {
 	for _, table := range t.RouteTables {
 		table.Associations = slices.DeleteFunc(table.Associations, func(a routeTableAssociation) bool { return a.Subnet == s.ID })
 	}
+	for _, r := range t.reservationsOf(s.ID) {
+		delete(t.Reservations, r.ID)
+	}
 	delete(t.Subnets, s.ID)
 	return ok()
 }
@@ -173,37 +174,10 @@ type describeSubnetsOutput struct {
 
 func describeSubnets(t *tx, in describeSubnetsInput) (*describeSubnetsOutput, error) {
 	subnets, next, err := choose(selection[subnetRecord]{
-		kind: kindSubnet,
-		id:   func(s *subnetRecord) string { return s.ID },
-		tags: func(s *subnetRecord) tags { return s.Tags },
-		values: func(s *subnetRecord, name string) ([]string, bool) {
-			switch name {
-			case "subnet-id":
-				return one(s.ID)
-			case "subnet-arn":
-				return one(t.cfg.arn("subnet", s.ID))
-			case "vpc-id":
-				return one(s.VPC)
-			case "cidr", "cidr-block", "cidrBlock":
-				return one(s.CIDR.String())
-			case "availability-zone", "availabilityZone":
-				return one(s.Zone)
-			case "availability-zone-id", "availabilityZoneId":
-				return one(t.cfg.zoneID(s.Zone))
-			case "available-ip-address-count":
-				if !s.CIDR.IsValid() {
-					return none()
-				}
-				return one(strconv.Itoa(t.available(s)))
-			case "state":
-				return one("available")
-			case "owner-id":
-				return one(t.cfg.Account)
-			case "default-for-az", "defaultForAz", "map-public-ip-on-launch", "ipv6-native":
-				return flag(false)
-			}
-			return nil, false
-		},
+		kind:   kindSubnet,
+		id:     func(s *subnetRecord) string { return s.ID },
+		tags:   func(s *subnetRecord) tags { return s.Tags },
+		values: t.subnetValues,
 	}, byID(t.Subnets), in.SubnetId, in.query)
 	if err != nil {
 		return nil, err
@@ -211,22 +185,69 @@ func describeSubnets(t *tx, in describeSubnetsInput) (*describeSubnetsOutput, er
 	return &describeSubnetsOutput{Subnets: setOf(subnets, t.subnetXML), NextToken: next}, nil
 }
 
-type modifySubnetAttributeInput struct {
-	SubnetId            string `form:",required"`
-	MapPublicIpOnLaunch *boolValue
+func (t *tx) subnetValues(s *subnetRecord, name string) (values []string, ok bool) {
+	ipv6 := func(value string) ([]string, bool) {
+		if !s.IPv6.IsValid() {
+			return none()
+		}
+		return one(value)
+	}
+	switch name {
+	case "subnet-id":
+		return one(s.ID)
+	case "subnet-arn":
+		return one(t.cfg.arn("subnet", s.ID))
+	case "vpc-id":
+		return one(s.VPC)
+	case "cidr", "cidr-block", "cidrBlock":
+		return one(s.CIDR.String())
+	case "ipv6-cidr-block-association.ipv6-cidr-block":
+		return ipv6(s.IPv6.String())
+	case "ipv6-cidr-block-association.association-id":
+		return ipv6(s.IPv6Association)
+	case "ipv6-cidr-block-association.state":
+		return ipv6(associated)
+	case "availability-zone", "availabilityZone":
+		return one(s.Zone)
+	case "availability-zone-id", "availabilityZoneId":
+		return one(t.cfg.zoneID(s.Zone))
+	case "available-ip-address-count":
+		return one(strconv.Itoa(t.available(s)))
+	case "state":
+		return one("available")
+	case "owner-id":
+		return one(t.cfg.Account)
+	case "map-public-ip-on-launch":
+		return flag(s.MapPublicIP)
+	case "default-for-az", "defaultForAz", "ipv6-native", "enable-dns64":
+		return flag(false)
+	}
+	return nil, false
 }
 
-// modifySubnetAttribute knows MapPublicIpOnLaunch only to say that the lab
-// assigns no public addresses but Elastic IPs.
+type modifySubnetAttributeInput struct {
+	SubnetId                    string `form:",required"`
+	MapPublicIpOnLaunch         *boolValue
+	AssignIpv6AddressOnCreation *boolValue
+}
+
+// modifySubnetAttribute changes one attribute at a time, as EC2 does.
 func modifySubnetAttribute(t *tx, in modifySubnetAttributeInput) (*done, error) {
-	if _, err := find(kindSubnet, t.Subnets, in.SubnetId); err != nil {
+	s, err := find(kindSubnet, t.Subnets, in.SubnetId)
+	if err != nil {
 		return nil, err
 	}
-	if in.MapPublicIpOnLaunch == nil {
-		return nil, missingParameter("MapPublicIpOnLaunch")
+	if err := exactlyOne([]string{"mapPublicIpOnLaunch", "assignIpv6AddressOnCreation"},
+		in.MapPublicIpOnLaunch != nil, in.AssignIpv6AddressOnCreation != nil); err != nil {
+		return nil, err
 	}
-	if in.MapPublicIpOnLaunch.Value {
-		return nil, unsupported("The lab has no public addresses but Elastic IPs")
+	if in.MapPublicIpOnLaunch != nil {
+		s.MapPublicIP = in.MapPublicIpOnLaunch.Value
+		return ok()
 	}
+	if in.AssignIpv6AddressOnCreation.Value && !s.IPv6.IsValid() {
+		return nil, noIPv6(s)
+	}
+	s.AssignIPv6 = in.AssignIpv6AddressOnCreation.Value
 	return ok()
 }

@@ -96,13 +96,16 @@ func (t *tx) taggedResources() map[string]taggedResource {
 	all := map[string]taggedResource{}
 	collectTags(all, kindVPC, t.VPCs)
 	collectTags(all, kindSubnet, t.Subnets)
+	collectTags(all, kindReservation, t.Reservations)
 	collectTags(all, kindGateway, t.Gateways)
+	collectTags(all, kindNATGateway, t.NATGateways)
 	collectTags(all, kindRouteTable, t.RouteTables)
 	collectTags(all, kindGroup, t.Groups)
 	collectTags(all, kindRule, t.Rules)
 	collectTags(all, kindENI, t.ENIs)
 	collectTags(all, kindAddress, t.Addresses)
 	collectTags(all, kindInstance, t.Instances)
+	collectTags(all, kindVolume, t.Volumes)
 	collectTags(all, kindImage, t.Images)
 	for _, r := range t.KeyPairs {
 		all[r.ID] = taggedResource{kindKeyPair, &r.tagHolder}
@@ -124,8 +127,8 @@ func (t *tx) taggable(id string) (*tagHolder, error) {
 	if r, ok := t.taggedResources()[id]; ok {
 		return r.tagHolder, nil
 	}
-	for _, k := range []kind{kindVPC, kindSubnet, kindGateway, kindRouteTable, kindGroup, kindRule,
-		kindENI, kindAddress, kindInstance, kindImage, kindKeyPair} {
+	for _, k := range []kind{kindVPC, kindSubnet, kindReservation, kindGateway, kindNATGateway, kindRouteTable, kindGroup, kindRule,
+		kindENI, kindAddress, kindInstance, kindVolume, kindImage, kindKeyPair} {
 		if k.check(id) == nil {
 			return nil, k.missing(id)
 		}

@@ -1,53 +1,72 @@
 package ec2
 
 import (
+	_ "embed"
+	"encoding/csv"
+	"strconv"
 	"strings"
 )
 
 // instanceType is what the lab must know of a type.
 type instanceType struct {
-	VCPUs    int
-	MemoryGB int // GiB
-	// ENIs is the number of network interfaces, Addresses the number of
-	// private IPv4 addresses of each, the primary included.
-	ENIs, Addresses int
+	VCPUs, Cores int
+	MemoryMB     int // MiB
+	// Cards are the numbers of network interfaces that each network card takes.
+	Cards []int
+	// Addresses is the number of private IPv4 addresses of an interface, the
+	// primary included, and the number of IPv6 addresses. A delegated prefix
+	// counts as one.
+	Addresses int
+	// TCPTimeout is how long an idle TCP connection is tracked, in seconds,
+	// unless the interface says otherwise.
+	TCPTimeout   int
+	Performance  string // of the network, in AWS's words
+	Manufacturer string // of the processor
+	Current      bool
 	// Nested says that a virtual instance of the type can run KVM guests.
 	Nested bool
 }
 
-// instanceTypes holds the numbers of the EC2 User Guide, "Maximum IP addresses
-// per network interface", and of DescribeInstanceTypes.
-var instanceTypes = map[string]instanceType{
-	"t3.micro":   {2, 1, 2, 2, false},
-	"t3.small":   {2, 2, 3, 4, false},
-	"t3.medium":  {2, 4, 3, 6, false},
-	"t3.large":   {2, 8, 3, 12, false},
-	"t3.xlarge":  {4, 16, 4, 15, false},
-	"t3.2xlarge": {8, 32, 4, 15, false},
+// instancesCSV holds facts of AWS's own DescribeInstanceTypes, as published in
+// getmoto/moto (moto/ec2/resources/instance_types.json, Apache-2.0, August 2026).
+//
+//go:embed instancetypes.csv
+var instancesCSV string
 
-	"m5.large":   {2, 8, 3, 10, false},
-	"m5.xlarge":  {4, 16, 4, 15, false},
-	"m5.2xlarge": {8, 32, 4, 15, false},
-	"m5.4xlarge": {16, 64, 8, 30, false},
-	"m5.metal":   {96, 384, 15, 50, false},
+var instanceTypes = parseTypes(instancesCSV)
 
-	"c5.large":  {2, 4, 3, 10, false},
-	"c5.metal":  {96, 192, 15, 50, false},
-	"c5n.metal": {72, 192, 15, 50, false},
-	"z1d.metal": {48, 384, 15, 50, false},
-	"m6i.metal": {128, 512, 15, 50, false},
+// parseTypes panics on data that is not as it is built in.
+func parseTypes(text string) map[string]instanceType {
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil {
+		panic(err)
+	}
+	number := func(text string) int {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			panic(err)
+		}
+		return n
+	}
+	all := map[string]instanceType{}
+	for _, row := range rows[1:] {
+		t := instanceType{VCPUs: number(row[1]), Cores: number(row[2]), MemoryMB: number(row[3]), Addresses: number(row[5]),
+			TCPTimeout: number(row[6]), Performance: row[7], Manufacturer: row[8], Current: row[9] == "current", Nested: row[10] == "nested-virtualization"}
+		for card := range strings.SplitSeq(row[4], "+") {
+			t.Cards = append(t.Cards, number(card))
+		}
+		all[row[0]] = t
+	}
+	return all
+}
 
-	"m8i.large":   {2, 8, 3, 20, true},
-	"m8i.xlarge":  {4, 16, 4, 30, true},
-	"m8i.2xlarge": {8, 32, 4, 30, true},
-	"m8i.4xlarge": {16, 64, 8, 50, true},
-	"m8i.8xlarge": {32, 128, 10, 50, true},
-
-	"m8i-flex.large": {2, 8, 3, 20, true},
-	"c8i.large":      {2, 4, 3, 20, true},
-	"c8i.2xlarge":    {8, 16, 4, 30, true},
-	"r8i.large":      {2, 16, 3, 20, true},
-	"r8i.xlarge":     {4, 32, 4, 30, true},
+// ENIs is the number of network interfaces of an instance of the type.
+func (t instanceType) ENIs() int {
+	n := 0
+	for _, card := range t.Cards {
+		n += card
+	}
+	return n
 }
 
 func isMetal(name string) bool { return strings.Contains(name, ".metal") }
@@ -75,29 +94,73 @@ var selectTypes = selection[typeRecord]{
 			return one(r.name)
 		case "bare-metal":
 			return flag(isMetal(r.name))
+		case "burstable-performance-supported":
+			return flag(strings.HasPrefix(r.name, "t"))
+		case "current-generation":
+			return flag(r.Current)
+		case "hypervisor":
+			return one(r.hypervisor())
+		case "memory-info.size-in-mib":
+			return one(strconv.Itoa(r.MemoryMB))
+		case "network-info.maximum-network-interfaces":
+			return one(strconv.Itoa(r.ENIs()))
+		case "network-info.maximum-network-cards":
+			return one(strconv.Itoa(len(r.Cards)))
+		case "network-info.ipv4-addresses-per-interface", "network-info.ipv6-addresses-per-interface":
+			return one(strconv.Itoa(r.Addresses))
+		case "network-info.ipv6-supported", "supported-in-region":
+			return flag(true)
 		case "processor-info.supported-architecture":
 			return one("x86_64")
 		case "processor-info.supported-features":
-			if r.Nested {
-				return one("nested-virtualization")
-			}
-			return none()
-		case "current-generation", "supported-in-region":
-			return flag(true)
+			return r.features(), true
+		case "vcpu-info.default-vcpus":
+			return one(strconv.Itoa(r.VCPUs))
+		case "vcpu-info.default-cores":
+			return one(strconv.Itoa(r.Cores))
 		}
 		return nil, false
 	},
-	maxPage: 100,
+	minPage: 5, maxPage: 100, page: 100,
+}
+
+func (r *typeRecord) hypervisor() string {
+	if isMetal(r.name) {
+		return ""
+	}
+	return "nitro"
+}
+
+func (r *typeRecord) features() []string {
+	if r.Nested {
+		return []string{"nested-virtualization"}
+	}
+	return nil
+}
+
+type trackingDefaultsXML struct {
+	TCP       int `xml:"defaultTcpEstablishedTimeout"`
+	UDP       int `xml:"defaultUdpTimeout"`
+	UDPStream int `xml:"defaultUdpStreamTimeout"`
+}
+
+type networkCardXML struct {
+	Index       int    `xml:"networkCardIndex"`
+	Performance string `xml:"networkPerformance"`
+	ENIs        int    `xml:"maximumNetworkInterfaces"`
 }
 
 type networkInfoXML struct {
-	ENIs        int    `xml:"maximumNetworkInterfaces"`
-	Cards       int    `xml:"maximumNetworkCards"`
-	DefaultCard int    `xml:"defaultNetworkCardIndex"`
-	IPv4        int    `xml:"ipv4AddressesPerInterface"`
-	IPv6        int    `xml:"ipv6AddressesPerInterface"`
-	IPv6Support bool   `xml:"ipv6Supported"`
-	ENA         string `xml:"enaSupport"`
+	Performance string              `xml:"networkPerformance"`
+	ENIs        int                 `xml:"maximumNetworkInterfaces"`
+	Cards       int                 `xml:"maximumNetworkCards"`
+	DefaultCard int                 `xml:"defaultNetworkCardIndex"`
+	NetworkCard set[networkCardXML] `xml:"networkCards"`
+	IPv4        int                 `xml:"ipv4AddressesPerInterface"`
+	IPv6        int                 `xml:"ipv6AddressesPerInterface"`
+	IPv6Support bool                `xml:"ipv6Supported"`
+	ENA         string              `xml:"enaSupport"`
+	Tracking    trackingDefaultsXML `xml:"connectionTrackingConfiguration"`
 }
 
 type processorInfoXML struct {
@@ -107,25 +170,33 @@ type processorInfoXML struct {
 }
 
 type typeXML struct {
-	Name       string           `xml:"instanceType"`
-	Current    bool             `xml:"currentGeneration"`
-	Metal      bool             `xml:"bareMetal"`
-	Hypervisor string           `xml:"hypervisor,omitempty"`
-	Processor  processorInfoXML `xml:"processorInfo"`
-	VCPUs      int              `xml:"vCpuInfo>defaultVCpus"`
-	MemoryMB   int              `xml:"memoryInfo>sizeInMiB"`
-	Network    networkInfoXML   `xml:"networkInfo"`
+	Name           string           `xml:"instanceType"`
+	Current        bool             `xml:"currentGeneration"`
+	InRegion       bool             `xml:"supportedInRegion"`
+	Metal          bool             `xml:"bareMetal"`
+	Burstable      bool             `xml:"burstablePerformanceSupported"`
+	Hypervisor     string           `xml:"hypervisor,omitempty"`
+	UsageClasses   set[string]      `xml:"supportedUsageClasses"`
+	RootDevices    set[string]      `xml:"supportedRootDeviceTypes"`
+	Virtualization set[string]      `xml:"supportedVirtualizationTypes"`
+	Processor      processorInfoXML `xml:"processorInfo"`
+	VCPUs          int              `xml:"vCpuInfo>defaultVCpus"`
+	Cores          int              `xml:"vCpuInfo>defaultCores"`
+	Threads        int              `xml:"vCpuInfo>defaultThreadsPerCore"`
+	MemoryMB       int              `xml:"memoryInfo>sizeInMiB"`
+	Network        networkInfoXML   `xml:"networkInfo"`
 }
 
 func (r *typeRecord) xml() typeXML {
-	x := typeXML{Name: r.name, Current: true, Metal: isMetal(r.name), VCPUs: r.VCPUs, MemoryMB: r.MemoryGB << 10,
-		Network:   networkInfoXML{ENIs: r.ENIs, Cards: 1, IPv4: r.Addresses, IPv6: r.Addresses, IPv6Support: true, ENA: "required"},
-		Processor: processorInfoXML{Architectures: set[string]{Items: []string{"x86_64"}}, Manufacturer: "Intel"}}
-	if !x.Metal {
-		x.Hypervisor = "nitro"
-	}
-	if r.Nested {
-		x.Processor.Features.Items = []string{"nested-virtualization"}
+	list := func(values ...string) set[string] { return set[string]{Items: values} }
+	x := typeXML{Name: r.name, Current: r.Current, InRegion: true, Metal: isMetal(r.name), Burstable: strings.HasPrefix(r.name, "t"),
+		Hypervisor: r.hypervisor(), UsageClasses: list("on-demand"), RootDevices: list("ebs"), Virtualization: list("hvm"),
+		VCPUs: r.VCPUs, Cores: r.Cores, Threads: r.VCPUs / r.Cores, MemoryMB: r.MemoryMB,
+		Processor: processorInfoXML{Architectures: list("x86_64"), Features: list(r.features()...), Manufacturer: r.Manufacturer},
+		Network: networkInfoXML{Performance: r.Performance, ENIs: r.ENIs(), Cards: len(r.Cards), IPv4: r.Addresses, IPv6: r.Addresses,
+			IPv6Support: true, ENA: "required", Tracking: trackingDefaultsXML{TCP: r.TCPTimeout, UDP: 30, UDPStream: 180}}}
+	for i, n := range r.Cards {
+		x.Network.NetworkCard.Items = append(x.Network.NetworkCard.Items, networkCardXML{i, r.Performance, n})
 	}
 	return x
 }
@@ -141,79 +212,15 @@ type describeTypesOutput struct {
 	NextToken string       `xml:"nextToken,omitempty"`
 }
 
-func unknownTypes(names []string) error {
-	for _, name := range names {
-		if _, known := instanceTypes[name]; !known {
-			return fail("InvalidInstanceType", "The following supplied instance types do not exist: [%s]", name)
-		}
-	}
-	return nil
-}
-
 func describeInstanceTypes(_ *tx, in describeTypesInput) (*describeTypesOutput, error) {
-	if err := unknownTypes(in.InstanceType); err != nil {
-		return nil, err
+	for _, name := range in.InstanceType {
+		if _, known := instanceTypes[name]; !known {
+			return nil, fail("InvalidInstanceType", "The following supplied instance types do not exist: [%s]", name)
+		}
 	}
 	types, next, err := choose(selectTypes, allTypes(), in.InstanceType, in.query)
 	if err != nil {
 		return nil, err
 	}
 	return &describeTypesOutput{Types: setOf(types, (*typeRecord).xml), NextToken: next}, nil
-}
-
-type offeringXML struct {
-	Type         string `xml:"instanceType"`
-	LocationType string `xml:"locationType"`
-	Location     string `xml:"location"`
-}
-
-type describeOfferingsInput struct {
-	query
-	LocationType string
-}
-
-type describeOfferingsOutput struct {
-	response
-	Offerings set[offeringXML] `xml:"instanceTypeOfferingSet"`
-	NextToken string           `xml:"nextToken,omitempty"`
-}
-
-// describeInstanceTypeOfferings says that every type is to be had everywhere.
-func describeInstanceTypeOfferings(t *tx, in describeOfferingsInput) (*describeOfferingsOutput, error) {
-	var locations []string
-	switch in.LocationType {
-	case "", "region":
-		in.LocationType, locations = "region", []string{t.cfg.Region}
-	case "availability-zone":
-		locations = t.cfg.Zones
-	case "availability-zone-id":
-		for _, z := range t.cfg.Zones {
-			locations = append(locations, t.cfg.zoneID(z))
-		}
-	default:
-		return nil, invalidParameter("Invalid value '%s' for locationType.", in.LocationType)
-	}
-	var all []*offeringXML
-	for _, r := range allTypes() {
-		for _, location := range locations {
-			all = append(all, &offeringXML{r.name, in.LocationType, location})
-		}
-	}
-	offerings, next, err := choose(selection[offeringXML]{
-		kind: kind{name: "offering", prefix: "offering"},
-		id:   func(o *offeringXML) string { return o.Type + " " + o.Location },
-		values: func(o *offeringXML, name string) ([]string, bool) {
-			switch name {
-			case "instance-type":
-				return one(o.Type)
-			case "location":
-				return one(o.Location)
-			}
-			return nil, false
-		},
-	}, all, nil, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeOfferingsOutput{Offerings: setOf(offerings, func(o *offeringXML) offeringXML { return *o }), NextToken: next}, nil
 }

@@ -9,46 +9,62 @@ type vpcRecord struct {
 	CIDR netip.Prefix
 	// CIDRAssociation is the ID of the VPC's association with its CIDR.
 	CIDRAssociation string
-	DNSSupport      bool
-	DNSHostnames    bool
+	// Secondary are further IPv4 CIDRs, IPv6 are IPv6 ones.
+	Secondary    []blockRecord
+	IPv6         []blockRecord
+	DNSSupport   bool
+	DNSHostnames bool
 	tagHolder
 }
 
-type cidrStateXML struct {
-	State string `xml:"state"`
+// blocks are the VPC's IPv4 CIDRs, the primary first.
+func (v *vpcRecord) blocks() []netip.Prefix {
+	all := []netip.Prefix{v.CIDR}
+	for _, b := range v.Secondary {
+		all = append(all, b.CIDR)
+	}
+	return all
 }
 
-type cidrAssociationXML struct {
-	ID    string       `xml:"associationId"`
-	CIDR  string       `xml:"cidrBlock"`
-	State cidrStateXML `xml:"cidrBlockState"`
+// blocks6 are the VPC's IPv6 CIDRs.
+func (v *vpcRecord) blocks6() []netip.Prefix {
+	var all []netip.Prefix
+	for _, b := range v.IPv6 {
+		all = append(all, b.CIDR)
+	}
+	return all
 }
 
 type vpcXML struct {
-	ID           string                  `xml:"vpcId"`
-	Owner        string                  `xml:"ownerId"`
-	State        string                  `xml:"state"`
-	CIDR         string                  `xml:"cidrBlock"`
-	Associations set[cidrAssociationXML] `xml:"cidrBlockAssociationSet"`
-	DHCPOptions  string                  `xml:"dhcpOptionsId"`
-	Tenancy      string                  `xml:"instanceTenancy"`
-	Default      bool                    `xml:"isDefault"`
-	Tags         set[tagXML]             `xml:"tagSet"`
+	ID           string                      `xml:"vpcId"`
+	Owner        string                      `xml:"ownerId"`
+	State        string                      `xml:"state"`
+	CIDR         string                      `xml:"cidrBlock"`
+	Associations set[cidrAssociationXML]     `xml:"cidrBlockAssociationSet"`
+	IPv6         set[ipv6CIDRAssociationXML] `xml:"ipv6CidrBlockAssociationSet"`
+	DHCPOptions  string                      `xml:"dhcpOptionsId"`
+	Tenancy      string                      `xml:"instanceTenancy"`
+	Default      bool                        `xml:"isDefault"`
+	Tags         set[tagXML]                 `xml:"tagSet"`
 }
 
 func (t *tx) vpcXML(v *vpcRecord) vpcXML {
 	x := vpcXML{ID: v.ID, Owner: t.cfg.Account, State: "available", CIDR: v.CIDR.String(),
 		DHCPOptions: "default", Tenancy: "default", Tags: v.Tags.xml()}
-	x.Associations.Items = []cidrAssociationXML{{v.CIDRAssociation, v.CIDR.String(), cidrStateXML{"associated"}}}
+	for _, b := range append([]blockRecord{{v.CIDRAssociation, v.CIDR}}, v.Secondary...) {
+		x.Associations.Items = append(x.Associations.Items, b.xml(associated))
+	}
+	x.IPv6 = setOf(v.IPv6, func(b blockRecord) ipv6CIDRAssociationXML { return b.ipv6XML(t.cfg.Region, associated) })
 	return x
 }
 
 type createVpcInput struct {
 	dryRun
 	tagged
-	CidrBlock                   string `form:",required"`
-	InstanceTenancy             string
-	AmazonProvidedIpv6CidrBlock bool
+	CidrBlock                       string `form:",required"`
+	InstanceTenancy                 string
+	AmazonProvidedIpv6CidrBlock     bool
+	Ipv6CidrBlockNetworkBorderGroup string
 }
 
 type createVpcOutput struct {
@@ -57,22 +73,26 @@ type createVpcOutput struct {
 }
 
 // createVpc makes a VPC and what every VPC is born with: a main route table
-// and a default security group (VPC User Guide, create-vpc).
+// and a default security group (VPC User Guide, create-vpc). An IPv6 CIDR is
+// not known yet when the call is answered.
 func createVpc(t *tx, in createVpcInput) (*createVpcOutput, error) {
 	cidr, err := parseBlock(in.CidrBlock, "cidrBlock")
 	if err != nil {
 		return nil, err
 	}
-	if cidr.Bits() < 16 || cidr.Bits() > 28 {
+	if !vpcSized(cidr) {
 		return nil, fail("InvalidVpc.Range", "The CIDR '%s' is invalid.", in.CidrBlock)
-	}
-	if in.AmazonProvidedIpv6CidrBlock {
-		return nil, unsupported("The lab has no IPv6")
 	}
 	if in.InstanceTenancy != "" && in.InstanceTenancy != "default" {
 		return nil, fail("InvalidTenancy", "The lab has only the tenancy 'default'")
 	}
-	v := &vpcRecord{ID: kindVPC.newID(), CIDR: cidr, CIDRAssociation: newID("vpc-cidr-assoc"), DNSSupport: true}
+	if err := t.cfg.borderGroup(in.Ipv6CidrBlockNetworkBorderGroup); err != nil {
+		return nil, err
+	}
+	if len(t.VPCs) >= maxVPCs {
+		return nil, fail("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
+	}
+	v := &vpcRecord{ID: kindVPC.newID(), CIDR: cidr, CIDRAssociation: newID(kindVPCCIDR.prefix), DNSSupport: true}
 	if v.Tags, err = in.tagsFor(kindVPC); err != nil {
 		return nil, err
 	}
@@ -80,17 +100,15 @@ func createVpc(t *tx, in createVpcInput) (*createVpcOutput, error) {
 	table := t.newRouteTable(v)
 	table.Associations = append(table.Associations, routeTableAssociation{ID: kindRouteTableAssoc.newID(), Main: true})
 	t.newDefaultGroup(v)
-	return &createVpcOutput{VPC: t.vpcXML(v)}, nil
-}
-
-// parseBlock parses an IPv4 CIDR. EC2 makes 100.68.0.18/18 its canonical form,
-// 100.68.0.0/18 (EC2 API Reference, CreateVpc).
-func parseBlock(s, name string) (netip.Prefix, error) {
-	p, err := netip.ParsePrefix(s)
-	if err != nil || !p.Addr().Is4() {
-		return netip.Prefix{}, invalidParameter("Value (%s) for parameter %s is invalid. This is not a valid CIDR block.", s, name)
+	out := &createVpcOutput{VPC: t.vpcXML(v)}
+	if in.AmazonProvidedIpv6CidrBlock {
+		b, err := t.addIPv6(v)
+		if err != nil {
+			return nil, err
+		}
+		out.VPC.IPv6.Items = []ipv6CIDRAssociationXML{blockRecord{ID: b.ID}.ipv6XML(t.cfg.Region, associating)}
 	}
-	return p.Masked(), nil
+	return out, nil
 }
 
 type vpcIDInput struct {
@@ -151,29 +169,49 @@ type describeVpcsOutput struct {
 
 func describeVpcs(t *tx, in describeVpcsInput) (*describeVpcsOutput, error) {
 	vpcs, next, err := choose(selection[vpcRecord]{
-		kind: kindVPC,
-		id:   func(v *vpcRecord) string { return v.ID },
-		tags: func(v *vpcRecord) tags { return v.Tags },
-		values: func(v *vpcRecord, name string) ([]string, bool) {
-			switch name {
-			case "vpc-id":
-				return one(v.ID)
-			case "cidr", "cidr-block", "cidrBlock", "cidr-block-association.cidr-block":
-				return one(v.CIDR.String())
-			case "state":
-				return one("available")
-			case "owner-id":
-				return one(t.cfg.Account)
-			case "is-default", "isDefault":
-				return flag(false)
-			}
-			return nil, false
-		},
+		kind:   kindVPC,
+		id:     func(v *vpcRecord) string { return v.ID },
+		tags:   func(v *vpcRecord) tags { return v.Tags },
+		values: t.vpcValues,
 	}, byID(t.VPCs), in.VpcId, in.query)
 	if err != nil {
 		return nil, err
 	}
 	return &describeVpcsOutput{VPCs: setOf(vpcs, t.vpcXML), NextToken: next}, nil
+}
+
+func (t *tx) vpcValues(v *vpcRecord, name string) (values []string, ok bool) {
+	associations := append([]blockRecord{{v.CIDRAssociation, v.CIDR}}, v.Secondary...)
+	cidr := func(b blockRecord) string { return b.CIDR.String() }
+	id := func(b blockRecord) string { return b.ID }
+	state := func(blockRecord) string { return associated }
+	switch name {
+	case "vpc-id":
+		return one(v.ID)
+	case "cidr", "cidr-block", "cidrBlock":
+		return one(v.CIDR.String())
+	case "cidr-block-association.cidr-block":
+		return mapped(associations, cidr), true
+	case "cidr-block-association.association-id":
+		return mapped(associations, id), true
+	case "cidr-block-association.state":
+		return mapped(associations, state), true
+	case "ipv6-cidr-block-association.ipv6-cidr-block":
+		return mapped(v.IPv6, cidr), true
+	case "ipv6-cidr-block-association.association-id":
+		return mapped(v.IPv6, id), true
+	case "ipv6-cidr-block-association.state":
+		return mapped(v.IPv6, state), true
+	case "state":
+		return one("available")
+	case "owner-id":
+		return one(t.cfg.Account)
+	case "dhcp-options-id":
+		return one("default")
+	case "is-default", "isDefault":
+		return flag(false)
+	}
+	return nil, false
 }
 
 type modifyVpcAttributeInput struct {

@@ -15,6 +15,20 @@ type Fabric interface {
 	SetTopology(vpc.Topology) error
 }
 
+// Prober is what a Fabric may do besides: tell what came of the ARP requests
+// that EC2's status checks are made of. Without it a running machine passes.
+type Prober interface {
+	// Answered is when the interface last answered for its primary address;
+	// ok is false if it has not since it was attached to a running instance.
+	Answered(eni string) (last time.Time, ok bool)
+}
+
+// Profiles are IAM's instance profiles.
+type Profiles interface {
+	// Profile finds one by its name or its ARN. The ID is as in AIPA....
+	Profile(nameOrARN string) (arn, id string, ok bool)
+}
+
 // Machines runs the instances. The calls block until done and are made from
 // goroutines of State's, one at a time for an instance. Each may be made again
 // after a crash, and must then finish what the first one began.
@@ -64,7 +78,8 @@ type NIC struct {
 	ENI         string // eni-...
 	MAC         vpc.MAC
 	DeviceIndex int
-	// Device is the name the instance shall see, eth0 for device index 0.
+	// Device is the name the instance shall see: eth and the device index, plus
+	// a hundred for each network card before its own.
 	Device string
 }
 

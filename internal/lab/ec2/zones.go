@@ -33,22 +33,28 @@ type describeZonesOutput struct {
 	Zones set[zoneXML] `xml:"availabilityZoneInfo"`
 }
 
-var selectZones = selection[string]{
-	kind: kind{name: "availability zone", prefix: "zone", malformed: "InvalidParameterValue", notFound: "InvalidParameterValue"},
-	id:   func(z *string) string { return *z },
-	values: func(z *string, name string) ([]string, bool) {
-		switch name {
-		case "zone-name":
-			return one(*z)
-		case "state":
-			return one("available")
-		case "zone-type":
-			return one("availability-zone")
-		case "opt-in-status":
-			return one("opt-in-not-required")
-		}
-		return nil, false
-	},
+func (t *tx) selectZones() selection[string] {
+	return selection[string]{
+		kind: kind{name: "availability zone", prefix: "zone", malformed: "InvalidParameterValue", notFound: "InvalidParameterValue"},
+		id:   func(z *string) string { return *z },
+		values: func(z *string, name string) ([]string, bool) {
+			switch name {
+			case "zone-name":
+				return one(*z)
+			case "zone-id":
+				return one(t.cfg.zoneID(*z))
+			case "region-name", "group-name":
+				return one(t.cfg.Region)
+			case "state":
+				return one("available")
+			case "zone-type":
+				return one("availability-zone")
+			case "opt-in-status":
+				return one("opt-in-not-required")
+			}
+			return nil, false
+		},
+	}
 }
 
 func describeAvailabilityZones(t *tx, in describeZonesInput) (*describeZonesOutput, error) {
@@ -58,7 +64,7 @@ func describeAvailabilityZones(t *tx, in describeZonesInput) (*describeZonesOutp
 			all = append(all, &zone)
 		}
 	}
-	zones, _, err := choose(selectZones, all, in.ZoneName, in.query)
+	zones, _, err := choose(t.selectZones(), all, in.ZoneName, in.query)
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,12 @@ type Handler struct {
 	tokens *tokens
 
 	// HopLimit, if set, is told before the answer to a token request how many
-	// hops that answer may travel. HTTP can't see the packets; the listener can.
+	// hops that answer may travel, and 0 before any other: there is no limit.
+	// HTTP can't see the packets; LimitHops can.
 	HopLimit func(r *http.Request, hops int)
+	// Role, if set, finds the role in an instance's profile; ok is false if
+	// there is none.
+	Role func(i Instance) (r Role, ok bool)
 	// Now is the clock of the tokens, time.Now unless set.
 	Now func() time.Time
 }
@@ -43,6 +47,9 @@ func New(source Source, who func(*http.Request) (eni string, ok bool)) *Handler 
 // configuring-instance-metadata-service and instancedata-data-retrieval.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "EC2ws")
+	if h.HopLimit != nil {
+		h.HopLimit(r, 0) // what a former request on the connection was told ends
+	}
 	eni, known := h.who(r)
 	if !known {
 		refuse(w, http.StatusForbidden)
@@ -109,7 +116,12 @@ func (h *Handler) serveTree(w http.ResponseWriter, r *http.Request, i Instance, 
 		refuse(w, http.StatusNotFound)
 		return
 	}
-	text, found := newTree(i).get(path)
+	tree := newTree(i)
+	if h.Role != nil && i.Profile.ARN != "" {
+		role, known := h.Role(i)
+		tree.at("meta-data").putRole(i.Profile, role, known, h.Now())
+	}
+	text, found := tree.get(path)
 	if !found {
 		refuse(w, http.StatusNotFound)
 		return

@@ -208,7 +208,7 @@ func TestCrawl(t *testing.T) {
 func TestSDK(t *testing.T) {
 	s, h := service(t, nil)
 	hops := 0
-	h.HopLimit = func(_ *http.Request, n int) { hops = n }
+	h.HopLimit = func(_ *http.Request, n int) { hops = max(hops, n) }
 	c := imds.New(imds.Options{Endpoint: s.URL})
 	ctx := context.Background()
 	doc, err := c.GetInstanceIdentityDocument(ctx, nil)

@@ -123,6 +123,9 @@ func newTree(i Instance) *node {
 		if index == 0 {
 			m.put("local-ipv4", nic.Addresses[0])
 			m.put("mac", nic.MAC)
+			if len(nic.IPv6) > 0 {
+				m.put("ipv6", nic.IPv6[0])
+			}
 			m.put("public-ipv4", nic.Public[nic.Addresses[0]])
 			m.put("security-groups", joined(nic.Groups, func(g Group) string { return g.Name }))
 		}
@@ -158,6 +161,11 @@ func (n NIC) put(m *node, owner string) {
 		}
 	}
 	m.put("public-ipv4s", strings.Join(public, "\n"))
+	m.put("ipv6s", strings.Join(n.IPv6, "\n"))
+	m.put("ipv4-prefix", strings.Join(n.Prefixes, "\n"))
+	m.put("ipv6-prefix", strings.Join(n.IPv6Prefixes, "\n"))
+	m.put("subnet-ipv6-cidr-blocks", strings.Join(n.SubnetIPv6CIDRs, "\n"))
+	m.put("vpc-ipv6-cidr-blocks", strings.Join(n.VPCIPv6CIDRs, "\n"))
 }
 
 func joined[T any](all []T, text func(T) string) string {

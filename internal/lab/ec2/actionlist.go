@@ -1,0 +1,4 @@
+package ec2
+
+// Actions are the names of the EC2 calls that the lab answers, sorted.
+func Actions() []string { return sortedKeys(actions) }

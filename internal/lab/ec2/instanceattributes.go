@@ -1,0 +1,286 @@
+package ec2
+
+import (
+	"encoding/base64"
+	"slices"
+)
+
+// What an instance does when its operating system shuts down.
+const (
+	shutdownStop      = "stop"
+	shutdownTerminate = "terminate"
+)
+
+func (i *instanceRecord) onShutdown(behavior string) error {
+	if behavior != shutdownStop && behavior != shutdownTerminate {
+		return invalidParameter("Invalid value '%s' for instanceInitiatedShutdownBehavior.", behavior)
+	}
+	i.TerminateOnShutdown = behavior == shutdownTerminate
+	return nil
+}
+
+func (i *instanceRecord) shutdownBehavior() string {
+	if i.TerminateOnShutdown {
+		return shutdownTerminate
+	}
+	return shutdownStop
+}
+
+type describeInstanceAttributeInput struct {
+	dryRun
+	InstanceId string `form:",required"`
+	Attribute  string `form:",required"`
+}
+
+type describeInstanceAttributeOutput struct {
+	response
+	ID                 string               `xml:"instanceId"`
+	Type               *stringValueXML      `xml:"instanceType"`
+	UserData           *stringValueXML      `xml:"userData"`
+	DisableTermination *boolValueXML        `xml:"disableApiTermination"`
+	DisableStop        *boolValueXML        `xml:"disableApiStop"`
+	Shutdown           *stringValueXML      `xml:"instanceInitiatedShutdownBehavior"`
+	RootDevice         *stringValueXML      `xml:"rootDeviceName"`
+	Devices            *set[blockDeviceXML] `xml:"blockDeviceMapping"`
+	SourceDestCheck    *boolValueXML        `xml:"sourceDestCheck"`
+	Groups             *set[groupRefXML]    `xml:"groupSet"`
+	EBSOptimized       *boolValueXML        `xml:"ebsOptimized"`
+	ENA                *boolValueXML        `xml:"enaSupport"`
+}
+
+func describeInstanceAttribute(t *tx, in describeInstanceAttributeInput) (*describeInstanceAttributeOutput, error) {
+	i, err := find(kindInstance, t.Instances, in.InstanceId)
+	if err != nil {
+		return nil, err
+	}
+	x := t.instanceXML(i)
+	out := &describeInstanceAttributeOutput{ID: i.ID}
+	switch in.Attribute {
+	case "instanceType":
+		out.Type = &stringValueXML{i.Type}
+	case "userData":
+		out.UserData = &stringValueXML{base64.StdEncoding.EncodeToString(i.UserData)}
+	case "disableApiTermination":
+		out.DisableTermination = &boolValueXML{i.Protected}
+	case "disableApiStop":
+		out.DisableStop = &boolValueXML{i.StopProtected}
+	case "instanceInitiatedShutdownBehavior":
+		out.Shutdown = &stringValueXML{i.shutdownBehavior()}
+	case "rootDeviceName":
+		out.RootDevice = &stringValueXML{x.RootName}
+	case "blockDeviceMapping":
+		out.Devices = &x.Devices
+	case "sourceDestCheck":
+		e, err := t.onlyENI(i.ID)
+		if err != nil {
+			return nil, err
+		}
+		out.SourceDestCheck = &boolValueXML{e.SourceDestCheck}
+	case "groupSet":
+		out.Groups = &x.Groups
+	case "ebsOptimized":
+		out.EBSOptimized = &boolValueXML{x.EBSOptimized}
+	case "enaSupport":
+		out.ENA = &boolValueXML{x.ENA}
+	default:
+		return nil, invalidParameter("Value (%s) for parameter attribute is invalid. Unknown attribute.", in.Attribute)
+	}
+	return out, nil
+}
+
+type modifyInstanceAttributeInput struct {
+	dryRun
+	InstanceId string `form:",required"`
+	// Attribute and Value are the older way to say what the others do.
+	Attribute                         string
+	Value                             *string
+	InstanceType                      *stringValue
+	SourceDestCheck                   *boolValue
+	DisableApiTermination             *boolValue
+	DisableApiStop                    *boolValue
+	GroupId                           []string
+	UserData                          *stringValue // base64
+	InstanceInitiatedShutdownBehavior *stringValue
+	EbsOptimized                      *boolValue
+}
+
+// older turns the older way to name an attribute into the newer.
+func (in *modifyInstanceAttributeInput) older() error {
+	if in.Attribute == "" {
+		return nil
+	}
+	if in.Value == nil {
+		return nil // names beside the newer way what is given there
+	}
+	text := &stringValue{*in.Value}
+	truth := &boolValue{*in.Value == "true"}
+	switch in.Attribute {
+	case "instanceType":
+		in.InstanceType = text
+	case "userData":
+		in.UserData = text
+	case "instanceInitiatedShutdownBehavior":
+		in.InstanceInitiatedShutdownBehavior = text
+	case "disableApiTermination":
+		in.DisableApiTermination = truth
+	case "disableApiStop":
+		in.DisableApiStop = truth
+	case "sourceDestCheck":
+		in.SourceDestCheck = truth
+	case "ebsOptimized":
+		in.EbsOptimized = truth
+	default:
+		return invalidParameter("Value (%s) for parameter attribute is invalid. Unknown attribute.", in.Attribute)
+	}
+	return nil
+}
+
+// modifyInstanceAttribute changes one attribute at a time, as EC2 does. Type,
+// user data and EBS optimization are those of an instance at rest (EC2 API
+// Reference, ModifyInstanceAttribute).
+func modifyInstanceAttribute(t *tx, in modifyInstanceAttributeInput) (*done, error) {
+	i, err := find(kindInstance, t.Instances, in.InstanceId)
+	if err != nil {
+		return nil, err
+	}
+	if i.State == stateTerminated || i.State == stateShuttingDown {
+		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in a state in which its attributes can be modified (%s).", i.ID, i.State)
+	}
+	if err := in.older(); err != nil {
+		return nil, err
+	}
+	stopped := in.InstanceType != nil || in.UserData != nil || in.EbsOptimized != nil
+	if err := oneAttribute([]string{"instanceType", "sourceDestCheck", "disableApiTermination", "disableApiStop", "groupSet", "userData",
+		"instanceInitiatedShutdownBehavior", "ebsOptimized"},
+		in.InstanceType != nil, in.SourceDestCheck != nil, in.DisableApiTermination != nil, in.DisableApiStop != nil, len(in.GroupId) > 0,
+		in.UserData != nil, in.InstanceInitiatedShutdownBehavior != nil, in.EbsOptimized != nil); err != nil {
+		return nil, err
+	}
+	if stopped && i.State != stateStopped {
+		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in the 'stopped' state.", i.ID)
+	}
+	switch {
+	case in.InstanceType != nil:
+		err = t.changeType(i, in.InstanceType.Value)
+	case in.UserData != nil:
+		i.UserData, err = parseUserData(in.UserData.Value)
+	case in.EbsOptimized != nil:
+		i.EBSOptimized = in.EbsOptimized.Value
+	case in.DisableApiTermination != nil:
+		i.Protected = in.DisableApiTermination.Value
+	case in.DisableApiStop != nil:
+		i.StopProtected = in.DisableApiStop.Value
+	case in.InstanceInitiatedShutdownBehavior != nil:
+		err = i.onShutdown(in.InstanceInitiatedShutdownBehavior.Value)
+	default:
+		err = t.changeOnlyENI(i, in)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ok()
+}
+
+// changeOnlyENI changes what is an attribute of an instance only as long as it
+// has one interface.
+func (t *tx) changeOnlyENI(i *instanceRecord, in modifyInstanceAttributeInput) error {
+	e, err := t.onlyENI(i.ID)
+	if err != nil {
+		return err
+	}
+	if in.SourceDestCheck != nil {
+		e.SourceDestCheck = in.SourceDestCheck.Value
+		return nil
+	}
+	e.Groups, err = t.groupsFor(e.VPC, in.GroupId)
+	return err
+}
+
+// changeType makes an instance one of another type, which must take the
+// interfaces and addresses it has.
+func (t *tx) changeType(i *instanceRecord, name string) error {
+	limits, known := instanceTypes[name]
+	if !known {
+		return invalidParameter("Invalid value '%s' for InstanceType.", name)
+	}
+	if i.Nested && !limits.Nested {
+		return noNested(name)
+	}
+	if err := t.fitsType(i, name); err != nil {
+		return err
+	}
+	i.Type = name
+	return nil
+}
+
+type cpuOptionsInput struct {
+	CoreCount            *int
+	ThreadsPerCore       *int
+	NestedVirtualization string
+}
+
+// cpuOptions shows an instance's processor.
+func cpuOptions(i *instanceRecord) cpuOptionsXML {
+	limits := instanceTypes[i.Type]
+	x := cpuOptionsXML{Cores: limits.Cores, Threads: limits.VCPUs / max(1, limits.Cores)}
+	switch {
+	case i.Nested:
+		x.Nested = "enabled"
+	case limits.Nested:
+		x.Nested = "disabled"
+	}
+	return x
+}
+
+func noNested(instanceType string) error {
+	return unsupported("The instance type %s does not support nested virtualization", instanceType)
+}
+
+// changeCPU takes the processor's options. The lab's instances have all the
+// cores and threads of their type.
+func (i *instanceRecord) changeCPU(in cpuOptionsInput) error {
+	now := cpuOptions(i)
+	if in.CoreCount != nil && *in.CoreCount != now.Cores || in.ThreadsPerCore != nil && *in.ThreadsPerCore != now.Threads {
+		return unsupported("The lab's instances have all cores and threads of their type: %d and %d", now.Cores, now.Threads)
+	}
+	switch {
+	case !slices.Contains([]string{"", "enabled", "disabled"}, in.NestedVirtualization):
+		return invalidParameter("Invalid value '%s' for nestedVirtualization.", in.NestedVirtualization)
+	case in.NestedVirtualization == "enabled" && !instanceTypes[i.Type].Nested:
+		return noNested(i.Type)
+	case in.NestedVirtualization != "":
+		i.Nested = in.NestedVirtualization == "enabled"
+	}
+	return nil
+}
+
+type modifyCPUInput struct {
+	dryRun
+	InstanceId string `form:",required"`
+	cpuOptionsInput
+}
+
+type modifyCPUOutput struct {
+	response
+	ID string `xml:"instanceId"`
+	cpuOptionsXML
+}
+
+// modifyInstanceCpuOptions changes an instance that is stopped (EC2 API
+// Reference, ModifyInstanceCpuOptions).
+func modifyInstanceCpuOptions(t *tx, in modifyCPUInput) (*modifyCPUOutput, error) {
+	i, err := find(kindInstance, t.Instances, in.InstanceId)
+	if err != nil {
+		return nil, err
+	}
+	if i.State != stateStopped {
+		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in the 'stopped' state.", i.ID)
+	}
+	if in.CoreCount == nil && in.ThreadsPerCore == nil && in.NestedVirtualization == "" {
+		return nil, missingParameter("coreCount, threadsPerCore or nestedVirtualization")
+	}
+	if err := i.changeCPU(in.cpuOptionsInput); err != nil {
+		return nil, err
+	}
+	return &modifyCPUOutput{ID: i.ID, cpuOptionsXML: cpuOptions(i)}, nil
+}

@@ -1,0 +1,291 @@
+package ec2
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// The states of a NAT gateway.
+const (
+	natPending   = "pending"
+	natAvailable = "available"
+	natFailed    = "failed"
+	natDeleting  = "deleting"
+	natDeleted   = "deleted"
+)
+
+const (
+	// natDelay is how long a NAT gateway is on its way: long enough that a
+	// client that does not wait is found out. AWS takes minutes.
+	natDelay = 500 * time.Millisecond
+	// rememberNAT is how long one that has failed or was deleted is shown (VPC
+	// User Guide, nat-gateway-troubleshooting: "usually in about an hour").
+	rememberNAT = time.Hour
+)
+
+type natGatewayRecord struct {
+	ID      string
+	VPC     string
+	Subnet  string
+	Private bool // no way to the Internet
+	// ENI is its network interface, and Address what that one's private address
+	// was when it is gone. The Elastic IP is kept in the same way.
+	ENI         string
+	Address     netip.Addr
+	Allocation  string
+	Association string
+	Public      netip.Addr
+	State       string
+	// Failure is why it failed.
+	Failure reasonXML
+	Created time.Time
+	Ended   time.Time // when it failed or was to be deleted
+	tagHolder
+}
+
+type natAddressXML struct {
+	Address     string `xml:"privateIp"`
+	ENI         string `xml:"networkInterfaceId"`
+	Allocation  string `xml:"allocationId,omitempty"`
+	Association string `xml:"associationId,omitempty"`
+	Public      string `xml:"publicIp,omitempty"`
+	Primary     bool   `xml:"isPrimary"`
+	Status      string `xml:"status"`
+}
+
+type natGatewayXML struct {
+	ID             string             `xml:"natGatewayId"`
+	VPC            string             `xml:"vpcId"`
+	Subnet         string             `xml:"subnetId"`
+	State          string             `xml:"state"`
+	Connectivity   string             `xml:"connectivityType"`
+	Availability   string             `xml:"availabilityMode"`
+	Created        string             `xml:"createTime"`
+	Deleted        string             `xml:"deleteTime,omitempty"`
+	FailureCode    string             `xml:"failureCode,omitempty"`
+	FailureMessage string             `xml:"failureMessage,omitempty"`
+	Addresses      set[natAddressXML] `xml:"natGatewayAddressSet"`
+	Tags           set[tagXML]        `xml:"tagSet"`
+}
+
+func (t *tx) natGatewayXML(n *natGatewayRecord) natGatewayXML {
+	x := natGatewayXML{ID: n.ID, VPC: n.VPC, Subnet: n.Subnet, State: n.State, Connectivity: n.connectivity(), Availability: "zonal",
+		Created: timestamp(n.Created), FailureCode: n.Failure.Code, FailureMessage: n.Failure.Message, Tags: n.Tags.xml()}
+	a := natAddressXML{Address: n.Address.String(), ENI: n.ENI, Allocation: n.Allocation, Association: n.Association, Primary: true, Status: "succeeded"}
+	switch n.State {
+	case natPending:
+		a.Status = "associating"
+	case natFailed:
+		a.Status = "failed"
+	case natDeleting, natDeleted:
+		a.Status = "disassociating"
+	}
+	if n.Public.IsValid() {
+		a.Public = n.Public.String()
+	}
+	if n.State == natDeleting || n.State == natDeleted {
+		x.Deleted = timestamp(n.Ended)
+	}
+	x.Addresses.Items = []natAddressXML{a}
+	return x
+}
+
+func (n *natGatewayRecord) connectivity() string {
+	if n.Private {
+		return "private"
+	}
+	return "public"
+}
+
+type createNATGatewayInput struct {
+	dryRun
+	tagged
+	SubnetId         string `form:",required"`
+	AllocationId     string
+	ClientToken      string
+	ConnectivityType string
+	PrivateIpAddress string
+	AvailabilityMode string
+}
+
+type createNATGatewayOutput struct {
+	response
+	Token   string        `xml:"clientToken,omitempty"`
+	Gateway natGatewayXML `xml:"natGateway"`
+}
+
+// createNatGateway makes a NAT gateway with its interface. What is missing for
+// it to work makes it fail afterwards, not the call (VPC User Guide,
+// nat-gateway-troubleshooting).
+func createNatGateway(t *tx, in createNATGatewayInput) (*createNATGatewayOutput, error) {
+	made, again, err := t.replay(in.ClientToken)
+	if err != nil {
+		return nil, err
+	}
+	if n := t.NATGateways[made]; again && n != nil {
+		return &createNATGatewayOutput{Token: in.ClientToken, Gateway: t.natGatewayXML(n)}, nil
+	}
+	s, err := find(kindSubnet, t.Subnets, in.SubnetId)
+	if err != nil {
+		return nil, err
+	}
+	n := &natGatewayRecord{ID: kindNATGateway.newID(), VPC: s.VPC, Subnet: s.ID, State: natPending, Created: t.now}
+	switch in.ConnectivityType {
+	case "", "public":
+	case "private":
+		n.Private = true
+	default:
+		return nil, invalidParameter("Invalid value '%s' for connectivityType.", in.ConnectivityType)
+	}
+	switch {
+	case in.AvailabilityMode != "" && in.AvailabilityMode != "zonal":
+		return nil, unsupported("The lab has no regional NAT gateways")
+	case n.Private && in.AllocationId != "":
+		return nil, badCombination("A private NAT gateway cannot have an Elastic IP address")
+	case !n.Private && in.AllocationId == "":
+		return nil, missingParameter("AllocationId")
+	case t.natGatewaysIn(s.Zone) >= maxNATGateways:
+		return nil, fail("NatGatewayLimitExceeded", "Performing this operation would exceed the limit of %d NAT gateways", maxNATGateways)
+	}
+	var elastic *addressRecord
+	if !n.Private {
+		if elastic, err = find(kindAddress, t.Addresses, in.AllocationId); err != nil {
+			return nil, err
+		}
+		n.Allocation = elastic.ID
+	}
+	e, err := t.newENI(eniSpec{SubnetId: s.ID, PrivateIpAddress: in.PrivateIpAddress, Description: "Interface for NAT Gateway " + n.ID})
+	if err != nil {
+		return nil, err
+	}
+	e.NATGateway, e.SourceDestCheck, e.Groups, e.IPv6 = n.ID, false, nil, nil
+	e.Attachment = &attachmentRecord{ID: newID("ela-attach"), DeviceIndex: 1, Status: attached, At: t.now}
+	n.ENI, n.Address = e.ID, e.primary()
+	switch {
+	case elastic == nil:
+	case t.gatewayOf(s.VPC) == nil:
+		n.Failure = reasonXML{"Gateway.NotAttached", "Network " + s.VPC + " has no Internet gateway attached"}
+	case elastic.Association != "":
+		n.Failure = reasonXML{"Resource.AlreadyAssociated", "Elastic IP address " + elastic.ID + " is already associated"}
+	default:
+		elastic.Association, elastic.ENI, elastic.Private = newID(kindAddressAssoc.prefix), e.ID, e.primary()
+		n.Association, n.Public = elastic.Association, elastic.Public
+	}
+	if n.Tags, err = in.tagsFor(kindNATGateway); err != nil {
+		return nil, err
+	}
+	t.NATGateways[n.ID] = n
+	t.remember(in.ClientToken, n.ID)
+	return &createNATGatewayOutput{Token: in.ClientToken, Gateway: t.natGatewayXML(n)}, nil
+}
+
+// natGatewaysIn counts what the quota of a zone counts (VPC User Guide,
+// nat-gateway-troubleshooting).
+func (t *tx) natGatewaysIn(zone string) int {
+	count := 0
+	for _, n := range t.NATGateways {
+		if n.State != natFailed && n.State != natDeleted && t.Subnets[n.Subnet].Zone == zone {
+			count++
+		}
+	}
+	return count
+}
+
+type deleteNATGatewayInput struct {
+	dryRun
+	NatGatewayId string `form:",required"`
+}
+
+type deleteNATGatewayOutput struct {
+	response
+	ID string `xml:"natGatewayId"`
+}
+
+// deleteNatGateway lets a NAT gateway go; its Elastic IP becomes free to use
+// when it is deleted. Routes to it are left as black holes.
+func deleteNatGateway(t *tx, in deleteNATGatewayInput) (*deleteNATGatewayOutput, error) {
+	n, err := find(kindNATGateway, t.NATGateways, in.NatGatewayId)
+	if err != nil {
+		return nil, err
+	}
+	switch n.State {
+	case natDeleted:
+		return nil, kindNATGateway.missing(n.ID)
+	case natFailed:
+		n.State = natDeleted
+	case natPending, natAvailable:
+		n.State, n.Ended = natDeleting, t.now
+	}
+	return &deleteNATGatewayOutput{ID: n.ID}, nil
+}
+
+// moveNATGateway brings a NAT gateway from the state on its way to the one after.
+func (s *State) moveNATGateway(ctx context.Context, id string) {
+	pause(ctx, natDelay)
+	if ctx.Err() != nil {
+		return
+	}
+	s.note("the state of "+id, func(t *tx) error {
+		n := t.NATGateways[id]
+		switch {
+		case n == nil:
+			return errDiscard
+		case n.State == natPending && n.Failure.Code == "":
+			n.State = natAvailable
+			return nil
+		case n.State == natPending:
+			n.State, n.Ended = natFailed, t.now
+		case n.State == natDeleting:
+			n.State = natDeleted
+		default:
+			return errDiscard
+		}
+		if e := t.ENIs[n.ENI]; e != nil {
+			t.deleteENI(e)
+		}
+		return nil
+	})
+}
+
+type describeNATGatewaysInput struct {
+	query
+	NatGatewayId []string
+}
+
+type describeNATGatewaysOutput struct {
+	response
+	Gateways  set[natGatewayXML] `xml:"natGatewaySet"`
+	NextToken string             `xml:"nextToken,omitempty"`
+}
+
+func describeNatGateways(t *tx, in describeNATGatewaysInput) (*describeNATGatewaysOutput, error) {
+	gateways, next, err := choose(selection[natGatewayRecord]{
+		kind: kindNATGateway,
+		id:   func(n *natGatewayRecord) string { return n.ID },
+		tags: func(n *natGatewayRecord) tags { return n.Tags },
+		values: func(n *natGatewayRecord, name string) ([]string, bool) {
+			switch name {
+			case "nat-gateway-id":
+				return one(n.ID)
+			case "state":
+				return one(n.State)
+			case "subnet-id":
+				return one(n.Subnet)
+			case "vpc-id":
+				return one(n.VPC)
+			}
+			return nil, false
+		},
+	}, byID(t.NATGateways), in.NatGatewayId, in.query)
+	if err != nil {
+		return nil, err
+	}
+	return &describeNATGatewaysOutput{Gateways: setOf(gateways, t.natGatewayXML), NextToken: next}, nil
+}
+
+// natGatewaysAvailable are those that work, by ID.
+func (t *tx) natGatewaysAvailable() []*natGatewayRecord {
+	return slices.DeleteFunc(byID(t.NATGateways), func(n *natGatewayRecord) bool { return n.State != natAvailable })
+}

@@ -1,0 +1,54 @@
+package ec2
+
+import "strings"
+
+// given are those of the names that are set.
+func given(names []string, set []bool) []string {
+	var all []string
+	for i, is := range set {
+		if is {
+			all = append(all, names[i])
+		}
+	}
+	return all
+}
+
+// exactlyOne refuses a request that has none or several of the parameters; set
+// says which it has.
+func exactlyOne(names []string, set ...bool) error {
+	switch have := given(names, set); len(have) {
+	case 0:
+		return missingParameter(strings.Join(names, " or "))
+	case 1:
+		return nil
+	default:
+		return badCombination("The parameters %s cannot be specified together", joinComma(have))
+	}
+}
+
+// oneAttribute refuses a Modify call that changes nothing, or several things.
+func oneAttribute(names []string, set ...bool) error {
+	switch have := given(names, set); len(have) {
+	case 0:
+		return fail("MissingParameter", "No attributes specified.")
+	case 1:
+		return nil
+	default:
+		return badCombination("Fields for multiple attribute types specified: %s", joinComma(have))
+	}
+}
+
+// positive refuses a count that asks for nothing.
+func positive(name string, n *int) error {
+	if n != nil && *n < 1 {
+		return invalidParameter("Invalid value '%d' for %s", *n, name)
+	}
+	return nil
+}
+
+func orZero(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
+}

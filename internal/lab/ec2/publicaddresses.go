@@ -1,0 +1,52 @@
+package ec2
+
+import "net/netip"
+
+// A public address of AWS's own: an instance has it from launch to stop, or
+// until an Elastic IP takes its place (EC2 User Guide,
+// using-instance-addressing, "Public IPv4 addresses").
+
+// publicOn is the public address of a private one, and the Elastic IP if it is
+// one. There is none when the address is not valid.
+func (t *tx) publicOn(e *eniRecord, private netip.Addr) (netip.Addr, *addressRecord) {
+	if a := t.addressOn(e.ID, private); a != nil {
+		return a.Public, a
+	}
+	if private == e.primary() {
+		return e.Public, nil
+	}
+	return netip.Addr{}, nil
+}
+
+// hasPublic says whether an interface has any public address.
+func (t *tx) hasPublic(e *eniRecord) bool {
+	for _, a := range t.Addresses {
+		if a.ENI == e.ID {
+			return true
+		}
+	}
+	return e.Public.IsValid()
+}
+
+// mapPublic gives the only interface of an instance a public address, if it is
+// to have one and has no Elastic IP. One on an instance with more interfaces
+// gets none (EC2 User Guide, elastic-ip-addresses-eip).
+func (t *tx) mapPublic(i *instanceRecord) error {
+	enis := t.enisOf(i.ID)
+	if len(enis) != 1 || !enis[0].MapPublic || enis[0].Public.IsValid() || t.addressOn(enis[0].ID, enis[0].primary()) != nil {
+		return nil
+	}
+	public, err := t.freePublic("")
+	if err != nil {
+		return err
+	}
+	enis[0].Public = public
+	return nil
+}
+
+// unmapPublic takes them away from an instance.
+func (t *tx) unmapPublic(i *instanceRecord) {
+	for _, e := range t.enisOf(i.ID) {
+		e.Public = netip.Addr{}
+	}
+}

@@ -1,0 +1,64 @@
+package ec2
+
+import "strconv"
+
+// The account's quotas of VPC User Guide, amazon-vpc-limits, as they are unless
+// AWS is asked for more. That of Elastic IPs is in Config.
+const (
+	maxVPCs        = 5   // in a region
+	maxCIDRs       = 5   // of a VPC, of each family
+	maxSubnets     = 200 // in a VPC
+	maxGateways    = maxVPCs
+	maxRouteTables = 200 // in a VPC
+	maxRoutes      = 500 // in a table, of each family
+	maxGroups      = 2500
+	maxENIGroups   = 5 // security groups of an interface
+	// maxRules are a group's rules of one direction; those of IPv4 and of IPv6
+	// are counted apart.
+	maxRules       = 60
+	maxENIs        = 5000
+	maxNATGateways = 5 // in an availability zone
+)
+
+type accountAttributeXML struct {
+	Name   string                        `xml:"attributeName"`
+	Values set[accountAttributeValueXML] `xml:"attributeValueSet"`
+}
+
+type accountAttributeValueXML struct {
+	Value string `xml:"attributeValue"`
+}
+
+type describeAccountInput struct {
+	dryRun
+	AttributeName []string
+}
+
+type describeAccountOutput struct {
+	response
+	Attributes set[accountAttributeXML] `xml:"accountAttributeSet"`
+}
+
+func describeAccountAttributes(t *tx, in describeAccountInput) (*describeAccountOutput, error) {
+	all := map[string]string{
+		"supported-platforms":                   "VPC",
+		"default-vpc":                           "none",
+		"max-instances":                         "20",
+		"max-elastic-ips":                       strconv.Itoa(t.cfg.AddressQuota),
+		"vpc-max-elastic-ips":                   strconv.Itoa(t.cfg.AddressQuota),
+		"vpc-max-security-groups-per-interface": strconv.Itoa(maxENIGroups),
+	}
+	names := in.AttributeName
+	if len(names) == 0 {
+		names = sortedKeys(all)
+	}
+	out := &describeAccountOutput{}
+	for _, name := range names {
+		value, known := all[name]
+		if !known {
+			return nil, invalidParameter("Value (%s) for parameter attributeName is invalid. Unknown attribute.", name)
+		}
+		out.Attributes.Items = append(out.Attributes.Items, accountAttributeXML{name, set[accountAttributeValueXML]{Items: []accountAttributeValueXML{{value}}}})
+	}
+	return out, nil
+}

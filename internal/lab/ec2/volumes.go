@@ -1,0 +1,201 @@
+package ec2
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// rootDevice is the name of the only volume an instance of the lab has.
+const rootDevice = "/dev/xvda"
+
+// rootSize is the size of an image's snapshot, in GiB, as Debian's are on AWS.
+const rootSize = 8
+
+// volumeRecord is the root volume of an instance. It is there to be described:
+// the machine's disk is as big as the host's.
+type volumeRecord struct {
+	ID                  string
+	Instance            string // empty when its instance is terminated
+	Zone                string
+	Snapshot            string
+	Size                int // GiB
+	Type                string
+	IOPS, Throughput    int
+	Encrypted           bool
+	DeleteOnTermination bool
+	Created             time.Time
+	tagHolder
+}
+
+// volumesOf are the volumes of an instance.
+func (t *tx) volumesOf(instance string) []*volumeRecord {
+	return slices.DeleteFunc(byID(t.Volumes), func(v *volumeRecord) bool { return v.Instance != instance || instance == "" })
+}
+
+// blockDevice is a volume as RunInstances and CreateImage describe it.
+type blockDevice struct {
+	DeviceName string
+	Ebs        struct {
+		VolumeSize, Iops, Throughput *int
+		VolumeType, SnapshotId       string
+		KmsKeyId                     string
+		DeleteOnTermination          *bool
+		Encrypted                    bool
+	}
+}
+
+// snapshotOf is the snapshot that an image is made of.
+func snapshotOf(image string) string { return "snap-" + strings.TrimPrefix(image, "ami-") }
+
+// newVolume makes an instance's root volume.
+func (t *tx) newVolume(i *instanceRecord, devices []blockDevice) (*volumeRecord, error) {
+	v := &volumeRecord{ID: kindVolume.newID(), Instance: i.ID, Zone: i.Zone, Snapshot: snapshotOf(i.Image),
+		Size: rootSize, Type: "gp3", IOPS: 3000, Throughput: 125, DeleteOnTermination: true, Created: t.now}
+	for _, d := range devices {
+		if d.DeviceName != rootDevice {
+			return nil, unsupported("The lab's instances have no volumes but the root device, %s", rootDevice)
+		}
+		if d.Ebs.VolumeSize != nil {
+			v.Size = *d.Ebs.VolumeSize
+		}
+		if v.Size < rootSize {
+			return nil, fail("InvalidBlockDeviceMapping", "Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", v.Size, v.Snapshot, rootSize)
+		}
+		switch d.Ebs.VolumeType {
+		case "", "gp3":
+		case "gp2", "io1", "io2", "st1", "sc1", "standard":
+			v.Type, v.IOPS, v.Throughput = d.Ebs.VolumeType, 0, 0
+		default:
+			return nil, invalidParameter("Invalid value '%s' for volumeType.", d.Ebs.VolumeType)
+		}
+		if d.Ebs.Iops != nil {
+			v.IOPS = *d.Ebs.Iops
+		}
+		if d.Ebs.Throughput != nil {
+			v.Throughput = *d.Ebs.Throughput
+		}
+		if d.Ebs.DeleteOnTermination != nil {
+			v.DeleteOnTermination = *d.Ebs.DeleteOnTermination
+		}
+		v.Encrypted = d.Ebs.Encrypted
+	}
+	t.Volumes[v.ID] = v
+	return v, nil
+}
+
+func (v *volumeRecord) deviceXML() blockDeviceXML {
+	return blockDeviceXML{rootDevice, v.ID, attached, timestamp(v.Created), v.DeleteOnTermination}
+}
+
+type volumeAttachmentXML struct {
+	Volume              string `xml:"volumeId"`
+	Instance            string `xml:"instanceId"`
+	Device              string `xml:"device"`
+	Status              string `xml:"status"`
+	At                  string `xml:"attachTime"`
+	DeleteOnTermination bool   `xml:"deleteOnTermination"`
+}
+
+type volumeXML struct {
+	ID          string                   `xml:"volumeId"`
+	Size        int                      `xml:"size"`
+	Snapshot    string                   `xml:"snapshotId"`
+	Zone        string                   `xml:"availabilityZone"`
+	ZoneID      string                   `xml:"availabilityZoneId"`
+	Status      string                   `xml:"status"`
+	Created     string                   `xml:"createTime"`
+	Attachments set[volumeAttachmentXML] `xml:"attachmentSet"`
+	Type        string                   `xml:"volumeType"`
+	IOPS        int                      `xml:"iops,omitempty"`
+	Throughput  int                      `xml:"throughput,omitempty"`
+	Encrypted   bool                     `xml:"encrypted"`
+	MultiAttach bool                     `xml:"multiAttachEnabled"`
+	Tags        set[tagXML]              `xml:"tagSet"`
+}
+
+func (t *tx) volumeXML(v *volumeRecord) volumeXML {
+	x := volumeXML{ID: v.ID, Size: v.Size, Snapshot: v.Snapshot, Zone: v.Zone, ZoneID: t.cfg.zoneID(v.Zone), Status: "available",
+		Created: timestamp(v.Created), Type: v.Type, IOPS: v.IOPS, Throughput: v.Throughput, Encrypted: v.Encrypted, Tags: v.Tags.xml()}
+	if v.Instance != "" {
+		x.Status = "in-use"
+		x.Attachments.Items = []volumeAttachmentXML{{v.ID, v.Instance, rootDevice, attached, x.Created, v.DeleteOnTermination}}
+	}
+	return x
+}
+
+type describeVolumesInput struct {
+	query
+	VolumeId []string
+}
+
+type describeVolumesOutput struct {
+	response
+	Volumes   set[volumeXML] `xml:"volumeSet"`
+	NextToken string         `xml:"nextToken,omitempty"`
+}
+
+func describeVolumes(t *tx, in describeVolumesInput) (*describeVolumesOutput, error) {
+	volumes, next, err := choose(selection[volumeRecord]{
+		kind: kindVolume,
+		id:   func(v *volumeRecord) string { return v.ID },
+		tags: func(v *volumeRecord) tags { return v.Tags },
+		values: func(v *volumeRecord, name string) ([]string, bool) {
+			x := t.volumeXML(v)
+			attachment := func(value string) ([]string, bool) {
+				if v.Instance == "" {
+					return none()
+				}
+				return one(value)
+			}
+			switch name {
+			case "volume-id":
+				return one(x.ID)
+			case "status":
+				return one(x.Status)
+			case "size":
+				return one(strconv.Itoa(x.Size))
+			case "volume-type":
+				return one(x.Type)
+			case "snapshot-id":
+				return one(x.Snapshot)
+			case "availability-zone":
+				return one(x.Zone)
+			case "encrypted":
+				return flag(x.Encrypted)
+			case "attachment.instance-id":
+				return attachment(v.Instance)
+			case "attachment.device":
+				return attachment(rootDevice)
+			case "attachment.status":
+				return attachment(attached)
+			case "attachment.delete-on-termination":
+				return attachment(strconv.FormatBool(v.DeleteOnTermination))
+			}
+			return nil, false
+		},
+	}, byID(t.Volumes), in.VolumeId, in.query)
+	if err != nil {
+		return nil, err
+	}
+	return &describeVolumesOutput{Volumes: setOf(volumes, t.volumeXML), NextToken: next}, nil
+}
+
+type volumeIDInput struct {
+	dryRun
+	VolumeId string `form:",required"`
+}
+
+// deleteVolume removes a volume that has outlived its instance.
+func deleteVolume(t *tx, in volumeIDInput) (*done, error) {
+	v, err := find(kindVolume, t.Volumes, in.VolumeId)
+	if err != nil {
+		return nil, err
+	}
+	if v.Instance != "" {
+		return nil, fail("VolumeInUse", "Volume %s is currently attached to %s", v.ID, v.Instance)
+	}
+	delete(t.Volumes, v.ID)
+	return ok()
+}

@@ -1,0 +1,54 @@
+package iam
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// APIError is what IAM and STS answer instead of a result (IAM API Reference,
+// CommonErrors, and the errors of each action).
+type APIError struct {
+	Status  int // HTTP status
+	Code    string
+	Message string
+}
+
+// Error returns code and message as the AWS command line shows them.
+func (e *APIError) Error() string { return e.Code + ": " + e.Message }
+
+func fail(status int, code, format string, args ...any) *APIError {
+	return &APIError{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func invalid(format string, args ...any) *APIError {
+	return fail(http.StatusBadRequest, "ValidationError", format, args...)
+}
+
+func missing(format string, args ...any) *APIError {
+	return fail(http.StatusNotFound, "NoSuchEntity", format, args...)
+}
+
+func exists(format string, args ...any) *APIError {
+	return fail(http.StatusConflict, "EntityAlreadyExists", format, args...)
+}
+
+func conflict(format string, args ...any) *APIError {
+	return fail(http.StatusConflict, "DeleteConflict", format, args...)
+}
+
+func limit(format string, args ...any) *APIError {
+	return fail(http.StatusConflict, "LimitExceeded", format, args...)
+}
+
+// quota refuses what would make more of something than there may be.
+func quota(name string, most int) *APIError {
+	return limit("Cannot exceed quota for %s: %d", name, most)
+}
+
+func badDocument(err error) *APIError {
+	return fail(http.StatusBadRequest, "MalformedPolicyDocument", "%s", err)
+}
+
+func denied(who Caller, action, resource, why string) *APIError {
+	return fail(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: %s on resource: %s %s", who.ARN, action, resource, why)
+}

@@ -1,0 +1,102 @@
+package policy
+
+import "strings"
+
+// Context is what is known of a request besides action and resource: values by
+// condition key. Keys are not case sensitive; Set them.
+type Context map[string][]string
+
+// Set gives a key its values; without any it is a key that is not there.
+func (c Context) Set(key string, values ...string) {
+	if len(values) > 0 {
+		c[strings.ToLower(key)] = values
+	}
+}
+
+func (c Context) get(key string) []string { return c[strings.ToLower(key)] }
+
+// Request is what somebody asks to do.
+type Request struct {
+	Action   string // such as ec2:RunInstances
+	Resource string // an ARN, or * where the action has no resource
+	Context  Context
+	// Principals are the names of who asks, as trust policies have them, with
+	// their type: AWS:arn:..., Service:ec2.amazonaws.com.
+	Principals []string
+}
+
+// Decision is what policies say of a request.
+type Decision int
+
+// What no policy allows is denied; an explicit denial beats every allowance
+// (IAM User Guide, reference_policies_evaluation-logic).
+const (
+	ImplicitDeny Decision = iota
+	Allow
+	ExplicitDeny
+)
+
+// Evaluate decides a request by all documents that apply to it.
+func Evaluate(documents []Document, r Request) Decision {
+	decision := ImplicitDeny
+	for _, d := range documents {
+		var variables Context
+		if d.version == version2012 {
+			variables = r.Context
+			if variables == nil {
+				variables = Context{}
+			}
+		}
+		for _, s := range d.statements {
+			switch {
+			case decision == Allow && !s.deny, !s.applies(r, variables):
+			case s.deny:
+				return ExplicitDeny
+			default:
+				decision = Allow
+			}
+		}
+	}
+	return decision
+}
+
+func (s statement) applies(r Request, variables Context) bool {
+	if !s.actions.matches(func(value string) bool {
+		p, _ := compile(value, true, nil)
+		return p.match(r.Action, true)
+	}) {
+		return false
+	}
+	if s.principals.given && !s.principals.matches(func(value string) bool { return named(value, r.Principals) }) {
+		return false
+	}
+	if s.resources.given && !s.resources.matches(func(value string) bool {
+		p, ok := compile(value, true, variables)
+		return ok && p.match(r.Resource, false)
+	}) {
+		return false
+	}
+	for _, c := range s.conditions {
+		if !c.holds(r.Context, variables) {
+			return false
+		}
+	}
+	return true
+}
+
+// named says whether a principal of a trust policy is one of the caller's
+// names. An account ID is short for the account's root, and * is everybody who
+// is not a service (IAM User Guide, reference_policies_elements_principal).
+func named(value string, names []string) bool {
+	kind, name, _ := strings.Cut(value, ":")
+	for _, n := range names {
+		is := n == value
+		if kind == "AWS" && strings.HasPrefix(n, "AWS:") {
+			is = is || name == "*" || n == "AWS:arn:aws:iam::"+name+":root"
+		}
+		if is {
+			return true
+		}
+	}
+	return false
+}
