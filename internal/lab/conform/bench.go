@@ -1,0 +1,164 @@
+package conform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/smithy-go"
+)
+
+// bench is where one check is carried out. Like a testing.T it ends the check
+// from within: a failed assertion does not return.
+type bench struct {
+	*suite
+	ctx          context.Context
+	check        string
+	observations []string
+	elastic      []string // allocation IDs on lease
+}
+
+// ended unwinds a check's stack up to the runner.
+type ended struct{ err error }
+
+func (b *bench) end(err error) { panic(ended{err}) }
+
+// carryOut runs a check and returns what it ended with. A fault in the check
+// itself must not keep the run from removing what it has made.
+func (b *bench) carryOut(run func(*bench)) (err error) {
+	defer func() {
+		switch stop := recover().(type) {
+		case nil:
+		case ended:
+			err = stop.err
+		default:
+			err = fmt.Errorf("a fault in the check: %v\n%s", stop, debug.Stack())
+		}
+	}()
+	run(b)
+	return nil
+}
+
+// must takes the result of a call that a check needs; without it the check is
+// broken.
+func must[T any](v T, err error) func(*bench) T {
+	return func(b *bench) T {
+		b.need(err)
+		return v
+	}
+}
+
+func (b *bench) need(err error) {
+	if err != nil {
+		b.end(err)
+	}
+}
+
+// grants fails the check if a call was refused that the rule allows.
+func grants[T any](v T, err error) func(*bench, string) T {
+	return func(b *bench, what string) T {
+		if code(err) != "" {
+			b.end(&Failure{what, err.Error()})
+		}
+		b.need(err)
+		return v
+	}
+}
+
+// observe notes what was seen, for people to read.
+func (b *bench) observe(format string, args ...any) {
+	b.observations = append(b.observations, fmt.Sprintf(format, args...))
+}
+
+// want fails the check unless what was seen is what the rule says.
+func (b *bench) want(what string, seen, expected any) {
+	if !reflect.DeepEqual(seen, expected) {
+		b.end(&Failure{fmt.Sprintf("%s: %v", what, expected), fmt.Sprint(seen)})
+	}
+}
+
+// holds fails the check unless ok.
+func (b *bench) holds(ok bool, expected, format string, args ...any) {
+	if !ok {
+		b.end(&Failure{expected, fmt.Sprintf(format, args...)})
+	}
+}
+
+// wantCode fails the check unless a call was refused with one of the codes.
+func (b *bench) wantCode(err error, what string, codes ...string) {
+	switch got := code(err); {
+	case err == nil:
+		b.end(&Failure{what + ": " + strings.Join(codes, " or "), "the call succeeded"})
+	case got == "":
+		b.end(err)
+	case !slices.Contains(codes, got):
+		b.end(&Failure{what + ": " + strings.Join(codes, " or "), err.Error()})
+	}
+}
+
+// refused fails the check unless a call was refused, by whatever code, and
+// notes the code: that one is not documented.
+func (b *bench) refused(err error, what string) {
+	if err == nil {
+		b.end(&Failure{what + ": refused", "the call succeeded"})
+	}
+	if code(err) == "" {
+		b.end(err)
+	}
+	b.observe("%s: %s", what, answer(err))
+}
+
+// answer is how a call ended, in words.
+func answer(err error) string {
+	var api smithy.APIError
+	switch {
+	case err == nil:
+		return "success"
+	case errors.As(err, &api):
+		return api.ErrorCode() + ": " + api.ErrorMessage()
+	}
+	return err.Error()
+}
+
+// code is the error code of a refused call, or empty.
+func code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// eventually looks until it sees what the rule says: what a call changed may
+// not be visible to the next one (EC2 Developer Guide, eventual-consistency).
+// It returns how long that took.
+func (b *bench) eventually(expected string, look func() (seen string, ok bool)) time.Duration {
+	begun, pause := time.Now(), 100*time.Millisecond
+	for {
+		seen, ok := look()
+		if ok {
+			return time.Since(begun)
+		}
+		if time.Since(begun) > b.cfg.Patience {
+			b.end(&Failure{expected, fmt.Sprintf("%s, for %s", seen, b.cfg.Patience)})
+		}
+		b.pause(pause)
+		pause = min(pause*3/2, 2*time.Second)
+	}
+}
+
+func (b *bench) pause(d time.Duration) {
+	select {
+	case <-b.ctx.Done():
+		b.end(b.ctx.Err())
+	case <-time.After(d):
+	}
+}
+
+// unknownID is an ID that nothing has.
+func (b *bench) unknownID(prefix string) string { return prefix + "-0123456789abcdef0" }

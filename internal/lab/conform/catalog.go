@@ -1,0 +1,35 @@
+package conform
+
+import "slices"
+
+// Checks are all checks, those of the API first.
+func Checks() []Check {
+	return slices.Concat(wireChecks, describeChecks, tagChecks, subnetChecks, addressChecks, moveChecks, elasticChecks,
+		reservationChecks, prefixChecks, ipv6Checks, routeChecks, groupChecks, interfaceChecks, dependencyChecks,
+		notFoundChecks, instanceChecks, natChecks, arpChecks, frameChecks, gatewayChecks, latencyChecks, metadataChecks)
+}
+
+// Select are the checks that are asked for by ID, with all that they need.
+// unknown are the IDs that no check has.
+func Select(ids []string) (chosen []Check, unknown []string) {
+	all := Checks()
+	wanted := map[string]bool{}
+	var want func(id string) bool
+	want = func(id string) bool {
+		i := slices.IndexFunc(all, func(c Check) bool { return c.ID == id })
+		if i < 0 {
+			return false
+		}
+		wanted[id] = true
+		for _, need := range all[i].Needs {
+			want(need)
+		}
+		return true
+	}
+	for _, id := range ids {
+		if !want(id) {
+			unknown = append(unknown, id)
+		}
+	}
+	return slices.DeleteFunc(all, func(c Check) bool { return !wanted[c.ID] }), unknown
+}

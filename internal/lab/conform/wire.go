@@ -1,0 +1,132 @@
+package conform
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+// Wire sends requests as bytes, signed by the SDK's signer.
+type Wire struct {
+	// Endpoint is the URL of all services; empty stands for AWS's own.
+	Endpoint    string
+	Region      string
+	Credentials aws.CredentialsProvider
+	// HTTP is the client, http.DefaultClient unless given.
+	HTTP *http.Client
+}
+
+func (w Wire) endpoint(service string) string {
+	switch {
+	case w.Endpoint != "":
+		return strings.TrimSuffix(w.Endpoint, "/")
+	case strings.HasPrefix(w.Region, "cn-"):
+		return fmt.Sprintf("https://%s.%s.amazonaws.com.cn", service, w.Region)
+	}
+	return fmt.Sprintf("https://%s.%s.amazonaws.com", service, w.Region)
+}
+
+// wireAnswer is an HTTP response.
+type wireAnswer struct {
+	Status int
+	Body   string
+}
+
+// wireError is the body of a refusal (EC2 API Reference, errors-overview).
+type wireError struct {
+	XMLName xml.Name `xml:"Response"`
+	Errors  []struct {
+		Code    string
+		Message string
+	} `xml:"Errors>Error"`
+	RequestID string
+}
+
+// refusal reads the body as one, or returns nil.
+func (a wireAnswer) refusal() *wireError {
+	var e wireError
+	if xml.Unmarshal([]byte(a.Body), &e) != nil || len(e.Errors) == 0 {
+		return nil
+	}
+	return &e
+}
+
+// send signs and sends a form, by GET in the URL or by POST in the body.
+// spoil, if not nil, may change the request after it was signed.
+func (w Wire) send(ctx context.Context, service, method string, form url.Values, spoil func(*http.Request)) (wireAnswer, error) {
+	target, body := w.endpoint(service)+"/", form.Encode()
+	if method == http.MethodGet {
+		target, body = target+"?"+body, ""
+	}
+	r, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
+	if err != nil {
+		return wireAnswer{}, err
+	}
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	}
+	creds, err := w.Credentials.Retrieve(ctx)
+	if err != nil {
+		return wireAnswer{}, fmt.Errorf("finding credentials: %w", err)
+	}
+	sum := sha256.Sum256([]byte(body))
+	if err := v4.NewSigner().SignHTTP(ctx, creds, r, hex.EncodeToString(sum[:]), service, w.Region, time.Now()); err != nil {
+		return wireAnswer{}, fmt.Errorf("signing a request: %w", err)
+	}
+	if spoil != nil {
+		spoil(r)
+	}
+	client := w.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	res, err := client.Do(r)
+	if err != nil {
+		return wireAnswer{}, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, 8<<20))
+	return wireAnswer{res.StatusCode, string(b)}, err
+}
+
+// call sends an action of EC2's by POST. Parameters are name and value in turn.
+func (b *bench) call(action string, parameters ...string) wireAnswer {
+	return b.callBy(http.MethodPost, nil, action, parameters...)
+}
+
+func (b *bench) callBy(method string, spoil func(*http.Request), action string, parameters ...string) wireAnswer {
+	form := url.Values{"Version": {"2016-11-15"}}
+	if action != "" {
+		form.Set("Action", action)
+	}
+	for i := 0; i+1 < len(parameters); i += 2 {
+		form.Set(parameters[i], parameters[i+1])
+	}
+	return must(b.cfg.Wire.send(b.ctx, "ec2", method, form, spoil))(b)
+}
+
+// wantRefusal fails the check unless an answer is a refusal of the form and
+// with one of the codes that the rule says.
+func (b *bench) wantRefusal(a wireAnswer, status int, what string, codes ...string) {
+	expected := fmt.Sprintf("%s: %d %s", what, status, strings.Join(codes, " or "))
+	e := a.refusal()
+	if e == nil {
+		b.end(&Failure{expected, fmt.Sprintf("%d %.200s", a.Status, a.Body)})
+	}
+	for _, c := range codes {
+		if e.Errors[0].Code == c && a.Status == status {
+			return
+		}
+	}
+	b.end(&Failure{expected, fmt.Sprintf("%d %s: %s", a.Status, e.Errors[0].Code, e.Errors[0].Message)})
+}

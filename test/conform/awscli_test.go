@@ -1,0 +1,234 @@
+// Package conform holds the lab's API to Debian's AWS command line, a client
+// that is not ours: what it sends is understood, and what it shows is what it
+// shows of AWS.
+package conform
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+const awscli = "/usr/bin/aws"
+
+// globals are the arguments that every command gets. No configuration, no
+// pager and no retries: an error is seen as the lab sent it.
+func globals(endpoint string) []string {
+	return []string{"--endpoint-url", endpoint, "--region", region, "--output", "json", "--no-cli-pager"}
+}
+
+// cli is an AWS command line that has been loaded.
+type cli struct {
+	in      io.WriteCloser
+	answers *bufio.Reader
+}
+
+func startCLI(folder, endpoint string) (*cli, func(), error) {
+	// Debian's Python, and none of what is installed beside its packages.
+	cmd := exec.Command("/usr/bin/python3", "-I", filepath.Join("testdata", "awscli.py"))
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + folder, "LANG=C.UTF-8", "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_MAX_ATTEMPTS=1"}
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, err
+	}
+	stop := func() {
+		in.Close()
+		_ = cmd.Wait() // it ends with its input
+	}
+	return &cli{in, bufio.NewReader(out)}, stop, nil
+}
+
+// run runs a command and returns what it prints and its exit status.
+func (c *cli) run(folder string, as map[string]string, args []string) (stdout, stderr string, status int, err error) {
+	files := [2]string{filepath.Join(folder, ".stdout"), filepath.Join(folder, ".stderr")}
+	order, err := json.Marshal(map[string]any{"args": args, "stdout": files[0], "stderr": files[1], "folder": folder, "credentials": as})
+	if err != nil {
+		return "", "", 0, err
+	}
+	if _, err := fmt.Fprintf(c.in, "%s\n", order); err != nil {
+		return "", "", 0, err
+	}
+	line, err := c.answers.ReadString('\n')
+	if err != nil {
+		return "", "", 0, fmt.Errorf("waiting for the AWS command line: %w", err)
+	}
+	if status, err = strconv.Atoi(strings.TrimSpace(line)); err != nil {
+		return "", "", 0, err
+	}
+	var printed [2]string
+	for i, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return "", "", 0, err
+		}
+		printed[i] = string(b)
+	}
+	return printed[0], printed[1], status, nil
+}
+
+// session is what a script's commands find in its environment.
+type session struct {
+	*cli
+	endpoint string
+	last     string            // what the last command printed, as JSON
+	as       map[string]string // credentials, as the environment has them
+}
+
+type sessionKey struct{}
+
+func sessionOf(ts *testscript.TestScript) *session { return ts.Value(sessionKey{}).(*session) }
+
+// aws runs a command of the AWS command line: aws ec2 describe-vpcs ...
+// With ! it must fail, and the next argument is the error code it must show.
+func aws(ts *testscript.TestScript, neg bool, args []string) {
+	want := ""
+	if neg {
+		want, args = args[0], args[1:]
+	}
+	s := sessionOf(ts)
+	stdout, stderr, status, err := s.run(ts.Getenv("WORK"), s.as, append(globals(s.endpoint), args...))
+	ts.Check(err)
+	s.last = stdout
+	fmt.Fprint(ts.Stdout(), stdout)
+	fmt.Fprint(ts.Stderr(), stderr)
+	// The command line's statuses: 254 is an error that the service answered,
+	// 252 a command that is wrong, 253 a configuration (AWS CLI User Guide,
+	// cli-usage-returncodes).
+	switch {
+	case !neg && status != 0:
+		ts.Fatalf("aws %s: status %d: %s", strings.Join(args, " "), status, stderr)
+	case neg && (status != 254 || !strings.Contains(stderr, "An error occurred ("+want+") when calling the ")):
+		ts.Fatalf("aws %s: status %d, want 254 and %s: %s%s", strings.Join(args, " "), status, want, stdout, stderr)
+	}
+}
+
+// id puts what a command selects with --query into a variable:
+// id VPC Vpc.VpcId ec2 create-vpc ...
+func id(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: id VARIABLE QUERY ARGUMENT...")
+	}
+	aws(ts, false, append(args[2:], "--query", args[1]))
+	var value string
+	if err := json.Unmarshal([]byte(sessionOf(ts).last), &value); err != nil || value == "" {
+		ts.Fatalf("%s selects no text", args[1])
+	}
+	ts.Setenv(args[0], value)
+}
+
+// is compares what a command selects with --query with a JSON value:
+// is Vpcs[0].State "available" ec2 describe-vpcs ...
+// It is tried for a while: machines need a moment for what they are told.
+func is(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: is QUERY JSON ARGUMENT...")
+	}
+	var want any
+	ts.Check(json.Unmarshal([]byte(args[1]), &want))
+	var got string
+	for range 20 {
+		aws(ts, false, append(args[2:], "--query", args[0]))
+		got = sessionOf(ts).last
+		var seen any
+		ts.Check(json.Unmarshal([]byte(got), &seen))
+		if equal(seen, want) {
+			return
+		}
+	}
+	ts.Fatalf("%s is %s, want %s", args[0], strings.TrimSpace(got), args[1])
+}
+
+// credentials takes those that the last command printed, by their paths, for
+// the commands that follow; without paths it goes back to the operator's.
+func credentials(ts *testscript.TestScript, neg bool, args []string) {
+	s := sessionOf(ts)
+	if len(args) == 0 {
+		s.as = operator()
+		return
+	}
+	var printed any
+	ts.Check(json.Unmarshal([]byte(s.last), &printed))
+	s.as = map[string]string{}
+	for i, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
+		at := printed
+		for part := range strings.SplitSeq(args[i], ".") {
+			object, _ := at.(map[string]any)
+			at = object[part]
+		}
+		if value, ok := at.(string); ok {
+			s.as[name] = value
+		}
+	}
+}
+
+func operator() map[string]string {
+	return map[string]string{"AWS_ACCESS_KEY_ID": accessKey, "AWS_SECRET_ACCESS_KEY": secretKey}
+}
+
+// half puts the network part of an IPv6 block into $NET: 2001:db8:1::/56 is
+// 2001:db8:1.
+func half(ts *testscript.TestScript, neg bool, args []string) {
+	network, _, _ := strings.Cut(args[0], "::")
+	ts.Setenv("NET", network)
+}
+
+func equal(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && string(x) == string(y)
+}
+
+// pending are actions that no script calls, and why. A new action belongs into
+// a script; here belongs only what Debian's command line, of 2022, has no
+// command for.
+var pending = []string{
+	"ec2 ModifyInstanceCpuOptions", // 2025
+}
+
+func TestAWSCommandLine(t *testing.T) {
+	if _, err := os.Stat(awscli); err != nil {
+		t.Skipf("%s is not there (apt-get install awscli): %v", awscli, err)
+	}
+	seen := &recorder{calls: map[string]int{}}
+	t.Run("script", func(t *testing.T) {
+		testscript.Run(t, testscript.Params{
+			Dir: "testdata",
+			Setup: func(env *testscript.Env) error {
+				endpoint, stop, err := serve(seen)
+				if err != nil {
+					return err
+				}
+				env.Defer(stop)
+				c, end, err := startCLI(env.WorkDir, endpoint)
+				if err != nil {
+					return err
+				}
+				env.Defer(end)
+				env.Values[sessionKey{}] = &session{cli: c, endpoint: endpoint, as: operator()}
+				return nil
+			},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){"aws": aws, "id": id, "is": is, "credentials": credentials, "half": half},
+		})
+	})
+	if t.Failed() {
+		return // a script that ended early has not called all that it would
+	}
+	seen.wantAll(t, pending)
+}
