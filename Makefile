@@ -6,9 +6,11 @@ GO ?= go
 CLOUD ?= examples/lab.yaml
 
 # Packages of this host: what the lab builds its images and machines with, what
-# the tests talk to the cloud with, and what the eBPF program is compiled with.
+# the tests look at clouds, API and captures with, what the benchmarks compare
+# with, and what the eBPF program is compiled with.
 LAB_PACKAGES := mmdebstrap systemd-container apt-utils xz-utils
-TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl
+TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl awscli tshark
+BENCH_PACKAGES := iptables
 GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev
 
 .PHONY: help build up down test test-unit test-e2e lint generate generate-check bench fuzz clean
@@ -27,14 +29,14 @@ down: build ## remove that cloud, and the lab with it
 
 test: lint generate-check ## every test: unit, kernel and end-to-end
 	@$(MAKE) --no-print-directory test-packages
-	$(GO) test ./cmd/... ./internal/...
+	$(GO) test ./cmd/... ./internal/... ./test/conform
 	@$(MAKE) --no-print-directory test-e2e
 
 test-unit: ## the tests that need no root; under a minute
 	$(GO) test -short ./...
 
-test-e2e: build host-packages test-packages ## the tests that bring clouds up
-	$(GO) test -count=1 -v -timeout 35m ./test/e2e
+test-e2e: build host-packages test-packages ## the tests that boot machines and bring clouds up
+	$(GO) test -count=1 -v -timeout 38m -p 1 ./labtest ./test/e2e
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change: $$out"; exit 1; fi
@@ -51,13 +53,15 @@ generate-check: ## see that the committed eBPF object is what its source compile
 	$(MAKE) --no-print-directory generate && \
 	{ git diff --exit-code --stat -- internal/translate || { echo "make generate changes what is committed"; exit 1; }; }
 
-bench: ## the benchmarks
+bench: bench-packages ## the benchmarks
 	$(GO) test -run '^$$' -bench . ./internal/lab/vpc ./internal/translate
+	$(GO) test -run '^$$' -bench . -benchtime 15x ./test/bench
 
-fuzz: ## each fuzz target for a minute
+FUZZTIME ?= 1m
+fuzz: ## each fuzz target for a minute, or for FUZZTIME, such as 10000000x
 	@for pkg in $$($(GO) list ./internal/...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
-			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 1m $$pkg || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg || exit 1; \
 		done; \
 	done
 
@@ -69,10 +73,12 @@ clean: ## remove what was built here
 install-missing = @missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then echo "installing $$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 
-.PHONY: host-packages test-packages generate-packages
+.PHONY: host-packages test-packages bench-packages generate-packages
 host-packages:
 	$(call install-missing,$(LAB_PACKAGES))
 test-packages:
 	$(call install-missing,$(TEST_PACKAGES))
+bench-packages:
+	$(call install-missing,$(BENCH_PACKAGES))
 generate-packages:
 	$(call install-missing,$(GENERATE_PACKAGES))

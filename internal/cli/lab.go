@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +23,10 @@ func (a *App) labCommand() *cobra.Command {
 		Short:   "The lab: a local AWS with machines and a network that drops what AWS drops",
 		Args:    cobra.NoArgs,
 	}
-	cmd.AddCommand(a.labUpCommand(), a.labDownCommand(), a.labDropsCommand(), a.labRebootCommand(), a.labEnvCommand(), a.labDaemonCommand(), a.labMachineCommand())
+	cmd.AddCommand(
+		a.labUpCommand(), a.labDownCommand(), a.labStatusCommand(), a.labEnvCommand(), a.labSSHCommand(), a.labRebootCommand(),
+		a.labDropsCommand(), a.labFaultCommand(), a.labPcapCommand(), a.labFlowsCommand(), a.labConformCommand(), a.labDaemonCommand(), a.labMachineCommand(),
+	)
 	return cmd
 }
 
@@ -89,53 +90,6 @@ removes them too.`,
 	}
 	cmd.Flags().BoolVar(&purge, "purge", false, "remove images too")
 	return cmd
-}
-
-func (a *App) labDropsCommand() *cobra.Command {
-	var last int
-	cmd := &cobra.Command{
-		Use:   "drops",
-		Short: "Show the frames that the fabric dropped, and why",
-		Long: `Show the frames that the lab's fabric did not pass on, counted by network
-interface and reason, and the last of them. AWS drops the same frames without
-a word.`,
-		Example: "  macaw lab drops\n  macaw lab drops --last 50\n  macaw lab drops --output json",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			drops, err := lab.ReadDrops(cmd.Context())
-			if err != nil {
-				return hint(err, "macaw lab up")
-			}
-			return a.print(drops, func(w io.Writer) error { return printDrops(w, drops, last) })
-		},
-	}
-	cmd.Flags().IntVar(&last, "last", 10, "how many of the last drops to show")
-	return cmd
-}
-
-func printDrops(w io.Writer, d lab.Drops, last int) error {
-	if len(d.Counts) == 0 {
-		_, err := fmt.Fprintln(w, "The fabric has dropped nothing.")
-		return err
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "PORT\tDIRECTION\tREASON\tFRAMES\t")
-	for _, c := range d.Counts {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", c.Port, c.Direction, c.Reason, c.Frames, c.Explain)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	recent := d.Recent[max(0, len(d.Recent)-last):]
-	if len(recent) == 0 {
-		return nil
-	}
-	fmt.Fprintln(w, "\nThe last of them:")
-	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, r := range recent {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", r.Time.Format(time.TimeOnly), r.Port, r.Direction, r.Reason, r.Summary)
-	}
-	return t.Flush()
 }
 
 func (a *App) labRebootCommand() *cobra.Command {

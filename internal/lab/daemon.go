@@ -13,6 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"macaw/internal/lab/ec2"
+	"macaw/internal/lab/faults"
+	"macaw/internal/lab/iam"
+	"macaw/internal/lab/imds"
 	"macaw/internal/lab/internet"
 	"macaw/internal/lab/machine"
 	"macaw/internal/lab/vpc"
@@ -20,6 +23,7 @@ import (
 
 func machinesDir() string { return filepath.Join(Dir, "machines") }
 func statePath() string   { return filepath.Join(Dir, "state.json") }
+func accountPath() string { return filepath.Join(Dir, "account.json") }
 
 // Serve is the lab's daemon: the fabric with its devices, EC2's API, instance
 // metadata, the Internet. It returns when ctx ends or it is asked to stop;
@@ -57,26 +61,51 @@ func Serve(ctx context.Context, supervisor []string) error {
 		return err
 	}
 
+	ca, err := readAuthority(Dir)
+	if err != nil {
+		return err
+	}
+	endpoints, err := ca.sign(internet.ServiceNames(Region))
+	if err != nil {
+		return err
+	}
+
 	m := &machines{
 		manager: &machine.Manager{Dir: machinesDir(), Supervisor: supervisor},
-		images:  images(), wires: wires, log: log, ctx: ctx,
+		images:  images(), wires: wires, authority: ca, log: log, ctx: ctx,
 	}
 	offered, err := stock(cfg)
 	if err != nil {
 		return err
 	}
+	injector, err := faults.New(faults.Config{File: faultsPath(), Log: log})
+	if err != nil {
+		return err
+	}
+	account, err := iam.Open(iam.Config{File: accountPath(), Root: iam.Key{ID: cfg.AccessKey, Secret: cfg.SecretKey}, Log: log})
+	if err != nil {
+		return err
+	}
 	service, err := ec2.Wire(ec2.Config{
-		Region: Region, File: statePath(), Fabric: fabric, Machines: m, Images: offered,
+		Region: Region, File: statePath(), Fabric: injector.Fabric(fabric), Machines: injector.Machines(m), Images: offered, Profiles: account,
 		Addresses: internet.ElasticIPs, AddressQuota: cfg.ElasticIPQuota, Log: log,
-	}, ec2.Credentials{cfg.AccessKey: cfg.SecretKey}, asker(fabric))
+		Metadata: func(s *ec2.State) imds.Source { return injector.Metadata(s) },
+	}, account, asker(fabric), ec2.Disturbed(injector))
 	if err != nil {
 		return err
 	}
 	defer service.State.Close()
+	service.Metadata.HopLimit = imds.LimitHops
 	m.poweredOff = func(id string) {
+		if injector.Impaired(id) {
+			return // its hardware has failed; EC2 goes on calling it running
+		}
 		if err := service.State.PoweredOff(id); err != nil {
 			log.Warn("noting that a machine is off", "instance", id, "error", err)
 		}
+	}
+	if err := injector.Bind(ctx, service.State, m); err != nil {
+		return err
 	}
 	service.State.Resume()
 	if err := m.adopt(); err != nil {
@@ -93,7 +122,8 @@ func Serve(ctx context.Context, supervisor []string) error {
 	})
 	g.Go(func() error { return serveServices(ctx, service.Metadata) })
 	g.Go(func() error { return internet.Serve(ctx) })
-	g.Go(func() error { return control(ctx, fabric, cancel) })
+	g.Go(func() error { return internet.ServeAWS(ctx, service.API, endpoints) })
+	g.Go(func() error { return control(ctx, fabric, injector, cancel) })
 	return g.Wait()
 }
 

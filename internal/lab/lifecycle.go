@@ -162,9 +162,9 @@ func Down(ctx context.Context, purge bool) error {
 	if err := ec2.KeepImages(statePath()); err != nil {
 		return err
 	}
-	gone := []string{machinesDir(), configPath(), logPath()}
+	gone := []string{machinesDir(), configPath(), accountPath(), faultsPath(), logPath()}
 	if purge {
-		gone = append(gone, statePath(), filepath.Join(Dir, "images"), filepath.Join(Dir, "guest"))
+		gone = append(gone, statePath(), authorityPath(Dir), authorityKeyPath(Dir), filepath.Join(Dir, "images"), filepath.Join(Dir, "guest"))
 	}
 	for _, path := range gone {
 		if err := os.RemoveAll(path); err != nil {

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"slices"
 	"time"
 
 	"macaw/internal/lab/ec2"
 	"macaw/internal/lab/image"
 	"macaw/internal/lab/machine"
-	"macaw/internal/lab/namespace"
 	"macaw/internal/lab/vpc"
 )
 
@@ -27,7 +28,9 @@ type machines struct {
 	manager *machine.Manager
 	images  image.Store
 	wires   *vpc.Switch
-	log     *slog.Logger
+	// authority signs for the lab's AWS.
+	authority *authority
+	log       *slog.Logger
 	// poweredOff is told of a machine that has ended, whoever ended it.
 	poweredOff func(instanceID string)
 	ctx        context.Context
@@ -45,6 +48,11 @@ func (m *machines) Launch(ctx context.Context, i ec2.Instance) error {
 	}
 	if err := m.manager.Create(spec); err != nil {
 		return err
+	}
+	if !m.manager.Running(i.ID) {
+		if err := m.authority.trust(spec.Layers, m.manager.Upper(i.ID)); err != nil {
+			return fmt.Errorf("telling machine %s whom to trust: %w", i.ID, err)
+		}
 	}
 	if err := m.plug(spec); err != nil {
 		return err
@@ -67,7 +75,7 @@ func (m *machines) plug(spec machine.Spec) error {
 			continue
 		}
 		tap, err := vpc.OpenTAP(vpc.DeviceConfig{
-			Namespace: namespace.Path(machine.Namespace(spec.ID)), Name: n.Device, MAC: n.MAC, MTU: jumbo,
+			Namespace: machine.Namespace(spec.ID), Name: n.Device, MAC: n.MAC, MTU: jumbo,
 		})
 		if err != nil {
 			return fmt.Errorf("giving machine %s its %s: %w", spec.ID, n.Device, err)
@@ -81,19 +89,45 @@ func (m *machines) plug(spec machine.Spec) error {
 
 // unplug disconnects a machine's devices.
 func (m *machines) unplug(id string) error {
-	specs, err := m.manager.Specs()
+	spec, err := m.manager.Spec(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, n := range spec.NICs {
+		err = errors.Join(err, m.wires.Detach(vpc.ENIPort(n.ENI)))
+	}
+	return err
+}
+
+// AttachNIC gives a running machine one more network interface.
+func (m *machines) AttachNIC(_ context.Context, id string, n ec2.NIC) error {
+	spec, err := m.manager.Spec(id)
 	if err != nil {
 		return err
 	}
-	for _, s := range specs {
-		if s.ID != id {
-			continue
-		}
-		for _, n := range s.NICs {
-			err = errors.Join(err, m.wires.Detach(vpc.ENIPort(n.ENI)))
+	nic := machine.NIC{ENI: n.ENI, Device: n.Device, MAC: n.MAC}
+	if !slices.Contains(spec.NICs, nic) {
+		spec.NICs = append(spec.NICs, nic)
+		if err := m.manager.SetNICs(id, spec.NICs); err != nil {
+			return err
 		}
 	}
-	return err
+	return m.plug(spec)
+}
+
+// DetachNIC takes a network interface from a running machine.
+func (m *machines) DetachNIC(_ context.Context, id string, n ec2.NIC) error {
+	spec, err := m.manager.Spec(id)
+	if err != nil {
+		return err
+	}
+	if err := m.wires.Detach(vpc.ENIPort(n.ENI)); err != nil {
+		return err
+	}
+	if err := vpc.RemoveDevice(machine.Namespace(id), n.Device); err != nil {
+		return err
+	}
+	return m.manager.SetNICs(id, slices.DeleteFunc(spec.NICs, func(other machine.NIC) bool { return other.ENI == n.ENI }))
 }
 
 // adopt connects the machines that ran on while there was no daemon, and
@@ -146,24 +180,25 @@ func (m *machines) ConsoleOutput(_ context.Context, id string) ([]byte, error) {
 
 // CreateImage makes an image of a machine's disk.
 func (m *machines) CreateImage(ctx context.Context, instanceID, imageID string) error {
-	specs, err := m.manager.Specs()
+	spec, err := m.manager.Spec(instanceID)
+	if err != nil {
+		return fmt.Errorf("making an image of machine %s: %w", instanceID, err)
+	}
+	parent, err := m.images.Of(spec.Layers)
 	if err != nil {
 		return err
 	}
-	for _, s := range specs {
-		if s.ID == instanceID {
-			parent, err := m.images.Of(s.Layers)
-			if err != nil {
-				return err
-			}
-			_, err = m.images.Snapshot(ctx, imageID, m.manager.Upper(instanceID), parent)
-			return err
-		}
-	}
-	return fmt.Errorf("making an image of machine %s: there is none", instanceID)
+	_, err = m.images.Snapshot(ctx, imageID, m.manager.Upper(instanceID), parent)
+	return err
 }
 
 // DeleteImage removes an image.
 func (m *machines) DeleteImage(_ context.Context, imageID string) error {
 	return m.images.Remove(imageID)
+}
+
+// MachineInit is the process ID of the init of a running machine, as this host
+// sees it. It fails with fs.ErrNotExist if the machine does not run.
+func MachineInit(instanceID string) (int, error) {
+	return (&machine.Manager{Dir: machinesDir()}).Init(instanceID)
 }

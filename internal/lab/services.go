@@ -11,6 +11,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sync/errgroup"
 
+	"macaw/internal/lab/imds"
 	"macaw/internal/lab/internet"
 	"macaw/internal/lab/namespace"
 	"macaw/internal/lab/vpc"
@@ -41,7 +42,7 @@ func servicesUp() (*vpc.Device, error) {
 	if err := namespace.Sysctl(servicesNamespace, map[string]string{"net/ipv6/conf/default/disable_ipv6": "1"}); err != nil {
 		return nil, err
 	}
-	dev, err := vpc.OpenTUN(vpc.DeviceConfig{Namespace: namespace.Path(servicesNamespace), Name: servicesDevice, MTU: jumbo})
+	dev, err := vpc.OpenTUN(vpc.DeviceConfig{Namespace: servicesNamespace, Name: servicesDevice, MTU: jumbo})
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,9 @@ func serveServices(ctx context.Context, metadata http.Handler) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return internet.ServeHTTP(ctx, web, metadata) })
+	g.Go(func() error {
+		return internet.ServeHTTP(ctx, web, metadata, func(s *http.Server) { s.ConnContext = imds.ConnContext })
+	})
 	g.Go(func() error { return internet.ServeDNS(ctx, dns, resolve) })
 	return g.Wait()
 }
@@ -107,7 +110,7 @@ func internetUp() (*vpc.Device, error) {
 	if err := internet.Up(); err != nil {
 		return nil, err
 	}
-	dev, err := vpc.OpenTUN(vpc.DeviceConfig{Namespace: namespace.Path(internet.Namespace), Name: internet.Gateway, MTU: internetMTU})
+	dev, err := vpc.OpenTUN(vpc.DeviceConfig{Namespace: internet.Namespace, Name: internet.Gateway, MTU: internetMTU})
 	if err != nil {
 		return nil, err
 	}

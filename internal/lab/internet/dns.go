@@ -12,11 +12,15 @@ import (
 
 // Lookup answers for the names of the Internet's hosts; name ends in a dot.
 func Lookup(name string) (netip.Addr, bool) {
-	a, ok := names[strings.ToLower(name)]
+	name = strings.ToLower(name)
+	if isService(name) {
+		return AWS, true
+	}
+	a, ok := names[name]
 	return a, ok
 }
 
-// ServeDNS answers questions for A records over UDP (RFC 1035) until ctx ends.
+// ServeDNS answers questions for A and AAAA records over UDP (RFC 1035) until ctx ends.
 // A name that lookup does not know does not exist.
 func ServeDNS(ctx context.Context, conn net.PacketConn, lookup func(name string) (netip.Addr, bool)) error {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
@@ -63,11 +67,15 @@ func answer(query []byte, lookup func(string) (netip.Addr, bool)) ([]byte, error
 	if err := b.StartAnswers(); err != nil {
 		return nil, err
 	}
-	if known && q.Type == dnsmessage.TypeA && addr.Is4() {
-		err := b.AResource(dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60}, dnsmessage.AResource{A: addr.As4()})
-		if err != nil {
-			return nil, err
-		}
+	resource := dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60}
+	switch {
+	case known && q.Type == dnsmessage.TypeA && addr.Is4():
+		err = b.AResource(resource, dnsmessage.AResource{A: addr.As4()})
+	case known && q.Type == dnsmessage.TypeAAAA && addr.Is6():
+		err = b.AAAAResource(resource, dnsmessage.AAAAResource{AAAA: addr.As16()})
+	}
+	if err != nil {
+		return nil, err
 	}
 	return b.Finish()
 }

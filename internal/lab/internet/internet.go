@@ -50,6 +50,8 @@ var names = map[string]netip.Addr{
 	WebName + ".":  Web,
 	"example.com.": Web,
 	"dns.google.":  DNS,
+
+	IPv6Name + ".": IPv6Host,
 }
 
 // Up makes the namespace and its cable to the operator's host. It changes
@@ -68,11 +70,10 @@ func Up() error {
 	if err := cable(); err != nil {
 		return fmt.Errorf("connecting this host to the lab's Internet: %w", err)
 	}
-	return namespace.Sysctl(Namespace, map[string]string{
-		"net/ipv4/ip_forward": "1",
-		// The fabric's side of it carries IPv4 only.
-		"net/ipv6/conf/default/disable_ipv6": "1",
-	})
+	if err := namespace.Sysctl(Namespace, map[string]string{"net/ipv4/ip_forward": "1"}); err != nil {
+		return err
+	}
+	return upIPv6()
 }
 
 // fence is a route of last resort that refuses Elastic IPs.
@@ -123,7 +124,7 @@ func cable() error {
 		if err != nil {
 			return err
 		}
-		for _, a := range []netip.Addr{DNS, Web} {
+		for _, a := range []netip.Addr{DNS, Web, AWS} {
 			if err := h.AddrReplace(lo, &netlink.Addr{IPNet: single(a)}); err != nil {
 				return err
 			}
@@ -138,8 +139,12 @@ func cable() error {
 	})
 }
 
-// RouteGateway sends Elastic IPs to the Internet gateway's device.
+// RouteGateway sends Elastic IPs and the VPCs' IPv6 addresses to the Internet
+// gateway's device.
 func RouteGateway() error {
+	if err := routeIPv6(); err != nil {
+		return fmt.Errorf("routing IPv6 to the Internet gateway: %w", err)
+	}
 	return namespace.Links(Namespace, func(h *netlink.Handle) error {
 		link, err := h.LinkByName(Gateway)
 		if err != nil {
@@ -166,29 +171,44 @@ func Down() error {
 	return nil
 }
 
-// Serve answers for the Internet's hosts until ctx ends.
+// Serve answers for the Internet's hosts, but AWS's, until ctx ends.
 func Serve(ctx context.Context) error {
-	var web net.Listener
+	var web, web6 net.Listener
 	var udp net.PacketConn
-	err := namespace.Do(Namespace, func() (err error) {
+	err := listen(func() (err error) {
 		if web, err = net.Listen("tcp", netip.AddrPortFrom(Web, 80).String()); err != nil {
+			return err
+		}
+		if web6, err = net.Listen("tcp", netip.AddrPortFrom(IPv6Host, 80).String()); err != nil {
 			return err
 		}
 		udp, err = net.ListenPacket("udp", netip.AddrPortFrom(DNS, 53).String())
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("serving the lab's Internet: %w", err)
+		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return ServeHTTP(ctx, web, site()) })
+	g.Go(func() error { return ServeHTTP(ctx, web6, site()) })
 	g.Go(func() error { return ServeDNS(ctx, udp, Lookup) })
 	return g.Wait()
 }
 
-// ServeHTTP serves until ctx ends.
-func ServeHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+// listen calls fn in the Internet.
+func listen(fn func() error) error {
+	if err := namespace.Do(Namespace, fn); err != nil {
+		return fmt.Errorf("serving the lab's Internet: %w", err)
+	}
+	return nil
+}
+
+// ServeHTTP serves until ctx ends, with a server that was adjusted.
+func ServeHTTP(ctx context.Context, l net.Listener, h http.Handler, adjust ...func(*http.Server)) error {
 	srv := &http.Server{Handler: h}
+	for _, a := range adjust {
+		a(srv)
+	}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {

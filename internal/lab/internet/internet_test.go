@@ -26,6 +26,10 @@ func TestDNS(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0] != Web.String() {
 		t.Errorf("looking up %s: %v, %v; want %s", WebName, got, err, Web)
 	}
+	got, err = resolver.LookupHost(t.Context(), IPv6Name)
+	if err != nil || len(got) != 1 || got[0] != IPv6Host.String() {
+		t.Errorf("looking up %s: %v, %v; want %s", IPv6Name, got, err, IPv6Host)
+	}
 	_, err = resolver.LookupHost(t.Context(), "nobody.example.net")
 	if dns, ok := err.(*net.DNSError); !ok || !dns.IsNotFound {
 		t.Errorf("looking up a name that does not exist: %v", err)

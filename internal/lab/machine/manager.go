@@ -3,7 +3,6 @@ package machine
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,11 +40,7 @@ func (m *Manager) Create(spec Spec) error {
 	if err := os.MkdirAll(string(f), 0o755); err != nil {
 		return err
 	}
-	b, err := json.MarshalIndent(spec, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(f.spec(), b, 0o600); err != nil {
+	if err := f.write(spec); err != nil {
 		return err
 	}
 	return namespace.Add(Namespace(spec.ID))
@@ -158,6 +153,31 @@ func (m *Manager) wait(ctx context.Context, f folder, limit time.Duration) error
 		}
 	}
 	return nil
+}
+
+// SetNICs writes down which network interfaces the machine has from now on. Their
+// devices are the caller's to make and to remove.
+func (m *Manager) SetNICs(id string, nics []NIC) error {
+	f := m.folder(id)
+	spec, err := f.read()
+	if err != nil {
+		return err
+	}
+	spec.NICs = nics
+	return f.write(spec)
+}
+
+// Spec returns one machine's; fs.ErrNotExist when there is none.
+func (m *Manager) Spec(id string) (Spec, error) { return m.folder(id).read() }
+
+// Init is the process ID of a running machine's init, as this host sees it. It
+// fails with fs.ErrNotExist if the machine does not run.
+func (m *Manager) Init(id string) (pid int, err error) {
+	f := m.folder(id)
+	if !f.running() {
+		return 0, fmt.Errorf("machine %s does not run: %w", id, fs.ErrNotExist)
+	}
+	return f.init()
 }
 
 // Upper is the directory with what the machine has changed on its image.

@@ -57,6 +57,18 @@ func (f folder) read() (Spec, error) {
 	return s, nil
 }
 
+// write replaces the file as a whole: the machine may be booting.
+func (f folder) write(s Spec) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(f.path("machine.json.new"), b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(f.path("machine.json.new"), f.spec())
+}
+
 // overlay is the option string of the machine's overlay mount.
 func (f folder) overlay(layers []string) (string, error) {
 	for _, l := range layers {

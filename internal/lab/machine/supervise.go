@@ -56,13 +56,17 @@ func Supervise(ctx context.Context, dir string) error {
 	}
 	defer unmount(f.root())
 	defer os.Remove(f.leader())
-	var devices []string
-	for _, n := range spec.NICs {
-		devices = append(devices, n.Device)
-	}
 	for {
 		// A machine that was switched off has forgotten its interfaces, routes
-		// and rules; its NICs stay plugged in.
+		// and rules; its NICs stay plugged in, those that came since it was
+		// switched on too.
+		if spec, err = f.read(); err != nil {
+			return err
+		}
+		var devices []string
+		for _, n := range spec.NICs {
+			devices = append(devices, n.Device)
+		}
 		if err := namespace.Renew(Namespace(spec.ID), devices); err != nil {
 			return err
 		}

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/spf13/cobra"
+
+	"macaw/internal/lab"
+)
+
+func (a *App) labSSHCommand() *cobra.Command {
+	var user string
+	cmd := &cobra.Command{
+		Use:   "ssh INSTANCE [-- COMMAND...]",
+		Short: "Open a shell in a machine, or run a command in it",
+		Long: `Open a login shell in a machine of the lab, given by instance ID or by name, or
+run a command in one. It comes in from the host, as a serial console does: it
+needs no key, no address and no security group, and works when the machine's
+network does not. For SSH as on AWS use ssh and the Elastic IP, which this host
+reaches.`,
+		Example:           "  macaw lab ssh cloud-1\n  macaw lab ssh i-0123456789abcdef0 -- ip address\n  macaw lab ssh cloud-1 --user admin",
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeInstances,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := labEC2(cmd.Context())
+			if err != nil {
+				return err
+			}
+			id, err := instanceNamed(cmd.Context(), api, args[0])
+			if err != nil {
+				return hint(err, "macaw lab status")
+			}
+			pid, err := lab.MachineInit(id)
+			if err != nil {
+				return hint(err, "macaw lab status")
+			}
+			nsenter, err := exec.LookPath("nsenter")
+			if err != nil {
+				return hint(err, "apt-get install util-linux")
+			}
+			argv := []string{"nsenter", "--target", strconv.Itoa(pid), "--all", "--", "su", "--login", user}
+			if len(args) > 1 {
+				argv = append(argv, "--command", shellJoin(args[1:]))
+			}
+			// A login shell has an environment of its own.
+			return syscall.Exec(nsenter, argv, []string{"TERM=" + os.Getenv("TERM"), "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
+		},
+	}
+	cmd.Flags().StringVar(&user, "user", "root", "who to be")
+	return cmd
+}
+
+// shellJoin makes one command line of words; a single word is a command line
+// already, as it is for ssh.
+func shellJoin(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+	}
+	return strings.Join(quoted, " ")
+}
+
+// completeInstances offers the names and IDs of the lab's instances.
+func completeInstances(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	var names []string
+	if api, err := labEC2(cmd.Context()); err == nil {
+		pages := ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(cmd.Context())
+			if err != nil {
+				break
+			}
+			for _, r := range page.Reservations {
+				for _, i := range r.Instances {
+					names = append(names, *i.InstanceId)
+					if name := nameTag(i.Tags); name != "" {
+						names = append(names, name+"\t"+*i.InstanceId)
+					}
+				}
+			}
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,158 @@
+// Package labtest gives a Go test a local AWS of its own: an EC2 API with
+// machines that boot, and a network that drops what AWS drops.
+//
+//	func TestReachable(t *testing.T) {
+//		lab := labtest.Start(t)
+//		web := lab.Launch(t, labtest.Machine{UserData: "#!/bin/sh\nhostname > /run/index.html; cd /run; python3 -m http.server 80 &\n"})
+//		resp, err := http.Get("http://" + web.Public.String() + "/index.html")
+//		...
+//	}
+//
+// The lab is Debian's: it needs root on Linux, and some packages that
+// "macaw lab up" names. Where it cannot run the test is skipped. All tests of a
+// host share one lab; what a test makes is gone when the test ends.
+package labtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"golang.org/x/sys/unix"
+)
+
+// Lab is a running lab.
+type Lab struct {
+	// Config is what the clients of AWS's SDK are made of: ec2.NewFromConfig(lab.Config).
+	Config aws.Config
+
+	macaw string
+	t     testing.TB // of Start, with which the network goes
+
+	once    sync.Once
+	network *network
+}
+
+// Start brings the lab up, unless it is up already, and takes it down at the end
+// of the test if no other test uses it and it was not up before. The first time
+// on a host it makes the machines' image, which takes minutes.
+func Start(t testing.TB) *Lab {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("the lab needs root")
+	}
+	if testing.Short() {
+		t.Skip("the lab boots machines: not with -short")
+	}
+	macaw, err := program(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Lab{macaw: macaw, t: t}
+	if err := l.use(t); err != nil {
+		t.Fatal(err)
+	}
+	var env map[string]string
+	if err := json.Unmarshal([]byte(l.Macaw(t, "lab", "env", "--output", "json")), &env); err != nil {
+		t.Fatalf("reading the lab's environment: %v", err)
+	}
+	l.Config = aws.Config{
+		Region:       env["AWS_REGION"],
+		BaseEndpoint: aws.String(env["AWS_ENDPOINT_URL"]),
+		Credentials:  credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], ""),
+	}
+	return l
+}
+
+// Program is the path of the macaw command that the lab is run with.
+func (l *Lab) Program() string { return l.macaw }
+
+// Macaw runs the macaw command, which must succeed, and returns its stdout.
+func (l *Lab) Macaw(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := l.run(t.Context(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (l *Lab) run(ctx context.Context, args ...string) (string, error) {
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(ctx, l.macaw, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("macaw %s: %w\n%s", strings.Join(args, " "), err, errs.String())
+	}
+	return out.String(), nil
+}
+
+// program finds the macaw command: $MACAW, or else what this module's source
+// makes. The lab's processes run from it for as long as there is a lab, so it
+// lies where nobody removes it.
+func program(ctx context.Context) (string, error) {
+	if path := os.Getenv("MACAW"); path != "" {
+		return filepath.Abs(path)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(cache, "macaw", "labtest", "macaw")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "macaw/cmd/macaw")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building macaw: %w\n%s", err, out)
+	}
+	return path, nil
+}
+
+// use brings the lab up and counts this test among its users, by a lock that
+// ends with the process at the latest.
+func (l *Lab) use(t testing.TB) error {
+	const dir = "/run/macaw"
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	users, err := os.OpenFile(filepath.Join(dir, "labtest.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	// The first user, who has the lock alone, sees whether the lab is a test's.
+	mark := filepath.Join(dir, "labtest.started")
+	if alone := unix.Flock(int(users.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil; alone {
+		if _, err := l.run(t.Context(), "lab", "status"); err == nil {
+			os.Remove(mark)
+		} else if err := os.WriteFile(mark, nil, 0o600); err != nil {
+			return errors.Join(err, users.Close())
+		}
+	}
+	if err := unix.Flock(int(users.Fd()), unix.LOCK_SH); err != nil {
+		return errors.Join(err, users.Close())
+	}
+	t.Cleanup(func() {
+		defer users.Close()
+		if unix.Flock(int(users.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+			return // others use it
+		}
+		if _, err := os.Stat(mark); err != nil {
+			return // it was up before the tests
+		}
+		if _, err := l.run(context.Background(), "lab", "down"); err != nil {
+			t.Error(err)
+		}
+		os.Remove(mark)
+	})
+	_, err = l.run(t.Context(), "lab", "up")
+	return err
+}
