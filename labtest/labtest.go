@@ -80,14 +80,16 @@ func (l *Lab) Program() string { return l.macaw }
 // Macaw runs the macaw command, which must succeed, and returns its stdout.
 func (l *Lab) Macaw(t testing.TB, args ...string) string {
 	t.Helper()
-	out, err := l.run(t.Context(), args...)
+	out, err := l.Try(t.Context(), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
 }
 
-func (l *Lab) run(ctx context.Context, args ...string) (string, error) {
+// Try runs the macaw command and returns its stdout; what it says on stderr is
+// in the error.
+func (l *Lab) Try(ctx context.Context, args ...string) (string, error) {
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, l.macaw, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -131,7 +133,7 @@ func (l *Lab) use(t testing.TB) error {
 	// The first user, who has the lock alone, sees whether the lab is a test's.
 	mark := filepath.Join(dir, "labtest.started")
 	if alone := unix.Flock(int(users.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil; alone {
-		if _, err := l.run(t.Context(), "lab", "status"); err == nil {
+		if _, err := l.Try(t.Context(), "lab", "status"); err == nil {
 			os.Remove(mark)
 		} else if err := os.WriteFile(mark, nil, 0o600); err != nil {
 			return errors.Join(err, users.Close())
@@ -148,11 +150,11 @@ func (l *Lab) use(t testing.TB) error {
 		if _, err := os.Stat(mark); err != nil {
 			return // it was up before the tests
 		}
-		if _, err := l.run(context.Background(), "lab", "down"); err != nil {
+		if _, err := l.Try(context.Background(), "lab", "down"); err != nil {
 			t.Error(err)
 		}
 		os.Remove(mark)
 	})
-	_, err = l.run(t.Context(), "lab", "up")
+	_, err = l.Try(t.Context(), "lab", "up")
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"io"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -110,6 +111,14 @@ func (i *Instance) Run(t testing.TB, command string) string {
 		t.Fatalf("on %s: %v\n%s", i.ID, err, out.String())
 	}
 	return out.String()
+}
+
+// Copy writes a file on the machine, which may be executed.
+func (i *Instance) Copy(t testing.TB, content io.Reader, path string) {
+	t.Helper()
+	if err := i.shell.Run(t.Context(), "install -m 755 /dev/stdin '"+path+"'", content, io.Discard); err != nil {
+		t.Fatalf("copying %s to %s: %v", path, i.ID, err)
+	}
 }
 
 // terminate ends a machine and waits until it is gone, so that nothing of it is
