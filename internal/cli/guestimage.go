@@ -76,7 +76,7 @@ func (a *App) guestParts(ctx context.Context, c *cloud.Cloud, steps *Steps) ([]v
 	if url := guestURL(c); url != "" {
 		return []verify.Part{{Format: "qcow2", Open: func(ctx context.Context) (io.ReadCloser, error) { return fetch(ctx, url) }}}, nil
 	}
-	opts, err := labOptions(0)
+	opts, err := labOptions()
 	if err != nil {
 		return nil, err
 	}

@@ -32,26 +32,37 @@ func (a *App) labCommand() *cobra.Command {
 
 // labOptions are what this program brings a lab up with: the packages of its
 // OpenStack and of its guest lie in the lab's images.
-func labOptions(quota int) (lab.Options, error) {
+func labOptions() (lab.Options, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return lab.Options{}, err
 	}
 	return lab.Options{
-		Recipe:         image.Recipe{Suite: "trixie", Archive: openstack.Packages(), Apart: guest.Packages},
-		ElasticIPQuota: quota,
-		Daemon:         []string{self, "lab", "daemon"},
+		Recipe: image.Recipe{Suite: "trixie", Archive: openstack.Packages(), Apart: guest.Packages},
+		Daemon: []string{self, "lab", "daemon"},
 	}, nil
 }
 
 func (a *App) labUpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "up",
-		Short:   "Bring the lab up: its stock image, EC2 API, metadata and fabric",
-		Example: "  macaw lab up",
+	var quota int
+	var announce bool
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Bring the lab up: its stock image, EC2 API, metadata and fabric",
+		Long: `Bring the lab up. The first time it makes the machines' image. A lab that is up
+stays as it is but for what the flags say: machines and their connections go on.`,
+		Example: "  macaw lab up\n  macaw lab up --elastic-ip-quota 50\n  macaw lab up --announce-moves",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.labUp(cmd.Context(), a.steps(), 0)
+			if quota < 0 {
+				return usageError{fmt.Errorf("--elastic-ip-quota %d: want a number of Elastic IPs", quota)}
+			}
+			cfg, err := a.labUp(cmd.Context(), a.steps(), func(o *lab.Options) {
+				o.ElasticIPQuota = quota
+				if cmd.Flags().Changed("announce-moves") {
+					o.AnnounceMoves = &announce
+				}
+			})
 			if err != nil {
 				return err
 			}
@@ -61,13 +72,17 @@ func (a *App) labUpCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().IntVar(&quota, "elastic-ip-quota", 0, "how many Elastic IPs the account may hold; 5, as on AWS, unless given once")
+	cmd.Flags().BoolVar(&announce, "announce-moves", false, "tell a subnet's machines of an address that moved to another network interface; reports on AWS conflict, off is the harsher")
+	return cmd
 }
 
-func (a *App) labUp(ctx context.Context, steps *Steps, quota int) (lab.Config, error) {
-	opts, err := labOptions(quota)
+func (a *App) labUp(ctx context.Context, steps *Steps, set func(*lab.Options)) (lab.Config, error) {
+	opts, err := labOptions()
 	if err != nil {
 		return lab.Config{}, err
 	}
+	set(&opts)
 	return lab.Up(ctx, opts, func(what string) func(error) { return steps.Start("lab", what) })
 }
 

@@ -54,7 +54,7 @@ func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool
 		return s, nil
 	}
 	if up {
-		if _, err := a.labUp(ctx, steps, c.Lab.ElasticIPQuota); err != nil {
+		if _, err := a.labUp(ctx, steps, func(o *lab.Options) { o.ElasticIPQuota = c.Lab.ElasticIPQuota }); err != nil {
 			return nil, err
 		}
 	}

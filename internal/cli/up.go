@@ -150,7 +150,7 @@ func (s *site) plan(ctx context.Context, publicKey string) (*infra.Plan, error) 
 	}
 	if s.down {
 		// What the lab will offer once it is up.
-		opts, err := labOptions(0)
+		opts, err := labOptions()
 		if err != nil {
 			return nil, err
 		}

@@ -31,6 +31,9 @@ type Config struct {
 	SecretKey string `json:"secretKey"`
 	// ElasticIPQuota is how many Elastic IPs the account may hold.
 	ElasticIPQuota int `json:"elasticIPQuota"`
+	// AnnounceMoves has the fabric tell a subnet's machines of an address that
+	// moved to another ENI.
+	AnnounceMoves bool `json:"announceMoves,omitempty"`
 	// Image is the stock image that it offers.
 	Image string `json:"image"`
 	// Program is the hash of the daemon's program: another program is another
@@ -56,7 +59,7 @@ func ReadConfig() (Config, error) {
 
 // configure writes the configuration down, with credentials made for it when
 // it has none yet.
-func configure(quota int, image, program string) (Config, error) {
+func configure(opts Options, image string) (Config, error) {
 	c, err := ReadConfig()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Config{}, err
@@ -65,11 +68,14 @@ func configure(quota int, image, program string) (Config, error) {
 		c.AccessKey = "AKIA" + rand.Text()[:16]
 		c.SecretKey = (rand.Text() + rand.Text())[:40]
 	}
-	if quota > 0 {
-		c.ElasticIPQuota = quota
+	if opts.ElasticIPQuota > 0 {
+		c.ElasticIPQuota = opts.ElasticIPQuota
+	}
+	if opts.AnnounceMoves != nil {
+		c.AnnounceMoves = *opts.AnnounceMoves
 	}
 	c.Image = image
-	if c.Program, err = hash(program); err != nil {
+	if c.Program, err = hash(opts.Daemon[0]); err != nil {
 		return Config{}, err
 	}
 	return c, writeJSON(configPath(), c)

@@ -43,7 +43,7 @@ func Serve(ctx context.Context, supervisor []string) error {
 	defer cancel()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 
-	fabric := vpc.New(vpc.Config{})
+	fabric := vpc.New(vpc.Config{AnnounceMoves: cfg.AnnounceMoves})
 	wires := vpc.NewSwitch(fabric, log)
 	defer wires.Close()
 	world, err := internetUp()

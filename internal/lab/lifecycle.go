@@ -26,6 +26,9 @@ type Options struct {
 	// ElasticIPQuota is how many Elastic IPs the account may hold; 0 leaves it
 	// as it is.
 	ElasticIPQuota int
+	// AnnounceMoves says whether the fabric announces an address that moved; nil
+	// leaves it as it is, which at first is not. Reports on AWS conflict.
+	AnnounceMoves *bool
 	// Daemon is the command line of a process that calls Serve.
 	Daemon []string
 }
@@ -62,7 +65,7 @@ func Up(ctx context.Context, opts Options, step Step) (Config, error) {
 	}
 	defer unlock()
 	before, _ := ReadConfig()
-	cfg, err := configure(opts.ElasticIPQuota, id, opts.Daemon[0])
+	cfg, err := configure(opts, id)
 	if err != nil {
 		return Config{}, err
 	}
