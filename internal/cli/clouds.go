@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/goccy/go-yaml"
+	"github.com/google/renameio/v2"
 )
 
 // cloudsPath is where OpenStack's clients look for clouds.yaml
@@ -44,16 +45,7 @@ func putCloud(path, name string, entry yaml.MapSlice) (changed bool, err error) 
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return false, err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".clouds-")
-	if err != nil {
-		return false, err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(after)
-	if err := errors.Join(err, tmp.Close()); err != nil {
-		return false, err
-	}
-	return true, os.Rename(tmp.Name(), path)
+	return true, renameio.WriteFile(path, after, 0o600)
 }
 
 // mergeCloud returns a clouds.yaml with one entry put in, replaced or removed.

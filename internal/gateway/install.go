@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/google/renameio/v2"
 )
 
 // Install makes this machine run the agent, now and after each boot, and keeps
@@ -108,11 +110,7 @@ func replace(path string, mode fs.FileMode, content []byte) (changed bool, err e
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return false, err
 	}
-	tmp := path + ".macaw"
-	if err := os.WriteFile(tmp, content, mode); err != nil {
-		return false, err
-	}
-	return true, os.Rename(tmp, path)
+	return true, renameio.WriteFile(path, content, mode)
 }
 
 // run runs a command; what it says on failure is part of the error.

@@ -16,6 +16,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/google/renameio/v2"
 )
 
 // The certificate authority of the lab's AWS. Machines trust it, as they trust
@@ -79,11 +81,7 @@ func makeAuthority(dir string) (*authority, error) {
 	if err := os.WriteFile(authorityKeyPath(dir), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600); err != nil {
 		return nil, err
 	}
-	tmp := authorityPath(dir) + ".new"
-	if err := os.WriteFile(tmp, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
-		return nil, err
-	}
-	return &authority{certificate, key}, os.Rename(tmp, authorityPath(dir))
+	return &authority{certificate, key}, renameio.WriteFile(authorityPath(dir), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
 }
 
 // sign makes a certificate for names, good for the life of a daemon.

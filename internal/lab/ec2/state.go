@@ -9,13 +9,14 @@ import (
 	"maps"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/renameio/v2"
 
 	"macaw/internal/lab/imds"
 	"macaw/internal/lab/vpc"
@@ -220,21 +221,12 @@ func decodeModel(encoded []byte) (*model, error) {
 }
 
 // writeFile replaces a file as a whole, so that a crash leaves the old one or
-// the new one.
+// the new one. Without a path there is none.
 func writeFile(path string, content []byte) error {
 	if path == "" {
 		return nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return renameio.WriteFile(path, content, 0o600)
 }
 
 // byID lists records in the order of their IDs, which is as good as any: EC2

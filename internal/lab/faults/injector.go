@@ -11,10 +11,11 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/google/renameio/v2"
 
 	"macaw/internal/lab/ec2"
 	"macaw/internal/lab/vpc"
@@ -263,16 +264,7 @@ func write(file string, p Plan) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("keeping the plan of faults: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
+	if err := renameio.WriteFile(file, b, 0o600); err != nil {
 		return fmt.Errorf("keeping the plan of faults: %w", err)
 	}
 	return nil

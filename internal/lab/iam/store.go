@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/renameio/v2"
 )
 
 // Config is what a Store is made of. Only Root must be given.
@@ -151,19 +152,10 @@ func decodeModel(encoded []byte) (*model, error) {
 }
 
 // writeFile replaces a file as a whole, so that a crash leaves the old one or
-// the new one.
+// the new one. Without a path there is none.
 func writeFile(path string, content []byte) error {
 	if path == "" {
 		return nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return renameio.WriteFile(path, content, 0o600)
 }

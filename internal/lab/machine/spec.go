@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/google/renameio/v2"
 )
 
 // Spec is what a machine is made of. It is written down in the machine's
@@ -63,10 +65,7 @@ func (f folder) write(s Spec) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(f.path("machine.json.new"), b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(f.path("machine.json.new"), f.spec())
+	return renameio.WriteFile(f.spec(), b, 0o600)
 }
 
 // overlay is the option string of the machine's overlay mount.
