@@ -55,7 +55,8 @@ generate-check: ## see that the committed eBPF object is what its source compile
 
 bench: bench-packages ## the benchmarks
 	$(GO) test -run '^$$' -bench . ./internal/lab/vpc ./internal/translate
-	$(GO) test -run '^$$' -bench . -benchtime 15x ./test/bench
+	$(GO) test -run '^$$' -bench Stream -benchtime 11x ./test/bench
+	$(GO) test -run '^$$' -bench Translation -benchtime 40x ./test/bench
 
 FUZZTIME ?= 1m
 fuzz: ## each fuzz target for a minute, or for FUZZTIME, such as 10000000x

@@ -110,7 +110,7 @@ func (c Config) auth() (neutron.Auth, error) {
 
 // translation returns what package translate is to attach to a NIC.
 func (c Config) translation(nic string) translate.Config {
-	t := translate.Config{NIC: nic, Primary: c.Primary, PinDir: c.PinDir}
+	t := translate.Config{NIC: nic, Near: c.Subnet, Primary: c.Primary, PinDir: c.PinDir}
 	copy(t.Pair[:], c.Pair)
 	return t
 }

@@ -3,6 +3,9 @@ package gateway
 import (
 	"context"
 	"net/netip"
+	"os/exec"
+
+	"github.com/vishvananda/netlink"
 
 	"macaw/internal/neutron"
 	"macaw/internal/translate"
@@ -38,11 +41,20 @@ func (linux) clearNIC(name string) ([]netip.Prefix, error)       { return transl
 func (linux) watch(ctx context.Context) (<-chan struct{}, error) { return translate.Watch(ctx) }
 
 func (linux) attach(cfg translate.Config) (translation, error) {
+	cfg.Whole = !kernelDatapath()
 	t, err := translate.Attach(cfg)
 	if err != nil {
 		return nil, err // and not a translation that holds nil
 	}
 	return t, nil
+}
+
+// kernelDatapath tells whether Open vSwitch forwards in the kernel on this
+// machine, where the module may not be loaded yet.
+func kernelDatapath() bool {
+	_ = exec.Command("modprobe", "openvswitch").Run() // the next line has the answer
+	_, err := netlink.GenlFamilyGet("ovs_datapath")
+	return err == nil
 }
 
 // connect logs in to the configured cloud.

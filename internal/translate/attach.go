@@ -17,18 +17,23 @@ import (
 // ErrNotAttached is returned where no translation was ever attached.
 var ErrNotAttached = errors.New("no translation is attached")
 
-// Pins of the two programs' attachments.
+// Pins of the programs' attachments.
 const (
 	pinFromWire   = "link_from_wire"
 	pinFromBridge = "link_from_bridge"
+	pinDeadEnd    = "link_dead_end"
 )
 
 // Config says where to attach. The interfaces are those of the calling
 // thread's network namespace.
 type Config struct {
-	NIC     string     // name of the provider NIC
-	Pair    [2]string  // names of the veth pair, our end first; empty: mcw0 and mcw1
+	NIC  string    // name of the provider NIC
+	Pair [2]string // names of the veth pair, the dead end first, then the bridge's port; empty: mcw0 and mcw1
+	// Near is the range that most addresses are in, the provider subnet, of
+	// /16 or less: they are found faster. It may be zero.
+	Near    netip.Prefix
 	Primary netip.Addr // the ENI's primary IPv4 address, for which ARP is answered; zero: none
+	Whole   bool       // the bridge's datapath is in user space and needs frames as they were on the wire
 	PinDir  string     // directory for pins; empty: /sys/fs/bpf/macaw, or in a container /run/macaw/bpf
 }
 
@@ -44,11 +49,15 @@ func (c Config) withDefaults() Config {
 type Translator struct {
 	cfg    Config // zero when opened by a reader
 	nic    int    // ifindex
-	port   int    // ifindex
+	port   int    // ifindex of the bridge's port
+	end    int    // ifindex of the dead end
+	tcx    bool   // the kernel has tcx, since Linux 6.6; else clsact
 	mac    MAC
 	pinDir string
 
 	addresses4, addresses6, settings, counters, events *ebpf.Map
+
+	near4 *ebpf.Map // nil when opened by a reader
 }
 
 // Attach makes the translation between the NIC and the pair, or repairs or
@@ -63,7 +72,12 @@ func Attach(cfg Config) (*Translator, error) {
 	if len(nic.Attrs().HardwareAddr) != 6 {
 		return nil, fmt.Errorf("provider NIC %s has no Ethernet address", cfg.NIC)
 	}
-	port, err := makePair(cfg.Pair, nic.Attrs().MTU)
+	if cfg.Whole {
+		if err := wholeFrames(cfg.NIC); err != nil {
+			return nil, err
+		}
+	}
+	end, port, err := makePair(cfg.Pair, nic.Attrs().MTU)
 	if err != nil {
 		return nil, err
 	}
@@ -76,30 +90,69 @@ func Attach(cfg Config) (*Translator, error) {
 		cfg:    cfg,
 		nic:    nic.Attrs().Index,
 		port:   port.Attrs().Index,
+		end:    end.Attrs().Index,
 		mac:    MAC(nic.Attrs().HardwareAddr),
 		pinDir: dir,
+		tcx:    true,
 	}
+	err = t.attach()
+	if errors.Is(err, ebpf.ErrNotSupported) {
+		t.Close()
+		t.tcx = false
+		err = t.attach()
+	}
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// attach loads the programs and puts them in their places.
+func (t *Translator) attach() error {
 	objects, err := t.load()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	// Attached and pinned, the programs need no file descriptors of ours.
 	defer objects.bpfPrograms.Close()
 	defer objects.Lately.Close()
 	defer objects.Spending.Close()
-	t.addresses4, t.addresses6 = objects.Addresses4, objects.Addresses6
+	t.addresses4, t.addresses6, t.near4 = objects.Addresses4, objects.Addresses6, objects.Near4
 	t.settings, t.counters, t.events = objects.Settings, objects.Counters, objects.Events
+	if err := t.fillNear(); err != nil {
+		return err
+	}
+	for _, h := range t.hooks(objects) {
+		if err := h.attach(); err != nil {
+			return fmt.Errorf("attaching translation to %s: %w", h.name, err)
+		}
+	}
+	return nil
+}
 
-	// Outward first: what comes in would be answered untranslated.
-	if err := hook(objects.FromBridge, t.port, filepath.Join(dir, pinFromBridge)); err != nil {
-		t.Close()
-		return nil, fmt.Errorf("attaching translation to %s: %w", cfg.Pair[0], err)
+// hooks are where the programs go, outward first: what came in would else be
+// answered untranslated. Without objects they can be looked at only.
+//
+// Without tcx the outward program waits at the dead end, and what the bridge sends
+// goes there through the pair: Open vSwitch removes the qdisc of its own ports,
+// and with it a filter on mcw1.
+func (t *Translator) hooks(objects *bpfObjects) []hook {
+	if objects == nil {
+		objects = new(bpfObjects)
 	}
-	if err := hook(objects.FromWire, t.nic, filepath.Join(dir, pinFromWire)); err != nil {
-		t.Close()
-		return nil, fmt.Errorf("attaching translation to %s: %w", cfg.NIC, err)
+	at := func(program *ebpf.Program, device int, name string, egress bool, pin string) hook {
+		return hook{program: program, device: device, name: name, egress: egress, tcx: t.tcx, pin: filepath.Join(t.pinDir, pin)}
 	}
-	return t, nil
+	inward := at(objects.FromWire, t.nic, t.cfg.NIC, false, pinFromWire)
+	if !t.tcx {
+		return []hook{at(objects.FromBridge, t.end, t.cfg.Pair[0], false, pinFromBridge), inward}
+	}
+	return []hook{
+		at(objects.DeadEnd, t.end, t.cfg.Pair[0], false, pinDeadEnd),
+		at(objects.FromBridge, t.port, t.cfg.Pair[1], true, pinFromBridge),
+		inward,
+	}
 }
 
 // load loads programs for the devices as they are now, over the pinned maps.
@@ -152,6 +205,11 @@ func (t *Translator) spec() (*ebpf.CollectionSpec, error) {
 		bpfVarNic:  uint32(t.nic),
 		bpfVarPort: uint32(t.port),
 		bpfVarEni:  t.mac,
+		bpfVarEnd:  !t.tcx,
+	}
+	if size := t.cfg.nearSize(); size > 0 {
+		constants[bpfVarNearBase], constants[bpfVarNearSize] = t.cfg.nearBase(), size
+		spec.Maps[bpfMapNear4].MaxEntries = size
 	}
 	if t.cfg.Primary.Is4() {
 		b := t.cfg.Primary.As4()
@@ -241,7 +299,7 @@ func (t *Translator) Check() error {
 			return fmt.Errorf("finding interface %s: %w", name, err)
 		}
 		switch {
-		case i == 0 && end.Attrs().Index != t.port, i == 1 && end.Attrs().ParentIndex != t.port:
+		case end.Attrs().Index != [2]int{t.end, t.port}[i]:
 			return fmt.Errorf("interface %s was made anew", name)
 		case end.Attrs().MTU != nic.Attrs().MTU:
 			return fmt.Errorf("MTU of %s is %d, and %d on %s", name, end.Attrs().MTU, nic.Attrs().MTU, t.cfg.NIC)
@@ -249,8 +307,10 @@ func (t *Translator) Check() error {
 			return fmt.Errorf("interface %s is down", name)
 		}
 	}
-	if !hooked(t.nic, filepath.Join(t.pinDir, pinFromWire)) || !hooked(t.port, filepath.Join(t.pinDir, pinFromBridge)) {
-		return ErrNotAttached
+	for _, h := range t.hooks(nil) {
+		if !h.attached() {
+			return fmt.Errorf("%w to %s", ErrNotAttached, h.name)
+		}
 	}
 	return nil
 }
@@ -261,7 +321,7 @@ func (t *Translator) PinDir() string { return t.pinDir }
 // Close releases the Translator; the translation itself goes on.
 func (t *Translator) Close() error {
 	var errs []error
-	for _, m := range []*ebpf.Map{t.addresses4, t.addresses6, t.settings, t.counters, t.events} {
+	for _, m := range []*ebpf.Map{t.addresses4, t.addresses6, t.settings, t.counters, t.events, t.near4} {
 		if m != nil {
 			errs = append(errs, m.Close())
 		}
@@ -277,10 +337,10 @@ func Detach(cfg Config) error {
 	dir, err := findPins(cfg.PinDir)
 	if err == nil {
 		if nic, err := netlink.LinkByName(cfg.NIC); err == nil {
-			errs = append(errs, unhook(nic.Attrs().Index, filepath.Join(dir, pinFromWire)))
+			errs = append(errs, hook{device: nic.Attrs().Index, pin: filepath.Join(dir, pinFromWire)}.detach())
 		}
 		for _, name := range []string{
-			pinFromWire, pinFromBridge,
+			pinFromWire, pinFromBridge, pinDeadEnd,
 			bpfMapAddresses4, bpfMapAddresses6, bpfMapCounters, bpfMapEvents,
 			bpfMapSettings, // last: findPins goes by it
 		} {

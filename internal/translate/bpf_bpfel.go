@@ -120,11 +120,16 @@ const (
 	bpfMapCounters    = "counters"
 	bpfMapEvents      = "events"
 	bpfMapLately      = "lately"
+	bpfMapNear4       = "near4"
 	bpfMapSettings    = "settings"
 	bpfMapSpending    = "spending"
+	bpfProgDeadEnd    = "dead_end"
 	bpfProgFromBridge = "from_bridge"
 	bpfProgFromWire   = "from_wire"
+	bpfVarEnd         = "end"
 	bpfVarEni         = "eni"
+	bpfVarNearBase    = "near_base"
+	bpfVarNearSize    = "near_size"
 	bpfVarNic         = "nic"
 	bpfVarPort        = "port"
 	bpfVarPrimary     = "primary"
@@ -173,6 +178,7 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
+	DeadEnd    *ebpf.ProgramSpec `ebpf:"dead_end"`
 	FromBridge *ebpf.ProgramSpec `ebpf:"from_bridge"`
 	FromWire   *ebpf.ProgramSpec `ebpf:"from_wire"`
 }
@@ -186,6 +192,7 @@ type bpfMapSpecs struct {
 	Counters   *ebpf.MapSpec `ebpf:"counters"`
 	Events     *ebpf.MapSpec `ebpf:"events"`
 	Lately     *ebpf.MapSpec `ebpf:"lately"`
+	Near4      *ebpf.MapSpec `ebpf:"near4"`
 	Settings   *ebpf.MapSpec `ebpf:"settings"`
 	Spending   *ebpf.MapSpec `ebpf:"spending"`
 }
@@ -194,7 +201,10 @@ type bpfMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
+	End         *ebpf.VariableSpec `ebpf:"end"`
 	Eni         *ebpf.VariableSpec `ebpf:"eni"`
+	NearBase    *ebpf.VariableSpec `ebpf:"near_base"`
+	NearSize    *ebpf.VariableSpec `ebpf:"near_size"`
 	Nic         *ebpf.VariableSpec `ebpf:"nic"`
 	Port        *ebpf.VariableSpec `ebpf:"port"`
 	Primary     *ebpf.VariableSpec `ebpf:"primary"`
@@ -226,6 +236,7 @@ type bpfMaps struct {
 	Counters   *ebpf.Map `ebpf:"counters"`
 	Events     *ebpf.Map `ebpf:"events"`
 	Lately     *ebpf.Map `ebpf:"lately"`
+	Near4      *ebpf.Map `ebpf:"near4"`
 	Settings   *ebpf.Map `ebpf:"settings"`
 	Spending   *ebpf.Map `ebpf:"spending"`
 }
@@ -237,6 +248,7 @@ func (m *bpfMaps) Close() error {
 		m.Counters,
 		m.Events,
 		m.Lately,
+		m.Near4,
 		m.Settings,
 		m.Spending,
 	)
@@ -246,7 +258,10 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
+	End         *ebpf.Variable `ebpf:"end"`
 	Eni         *ebpf.Variable `ebpf:"eni"`
+	NearBase    *ebpf.Variable `ebpf:"near_base"`
+	NearSize    *ebpf.Variable `ebpf:"near_size"`
 	Nic         *ebpf.Variable `ebpf:"nic"`
 	Port        *ebpf.Variable `ebpf:"port"`
 	Primary     *ebpf.Variable `ebpf:"primary"`
@@ -257,12 +272,14 @@ type bpfVariables struct {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
+	DeadEnd    *ebpf.Program `ebpf:"dead_end"`
 	FromBridge *ebpf.Program `ebpf:"from_bridge"`
 	FromWire   *ebpf.Program `ebpf:"from_wire"`
 }
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
+		p.DeadEnd,
 		p.FromBridge,
 		p.FromWire,
 	)

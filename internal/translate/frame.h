@@ -29,17 +29,29 @@ static __always_inline int drop(struct __sk_buff *skb, enum reason reason)
 	return TC_ACT_SHOT;
 }
 
+/*
+ * Dropped on its way out, where the sender is told: a userspace datapath that
+ * hears of a full queue throws the rest of its batch away. So the frame goes on
+ * through the pair, to the end where nobody listens and dead_end waits. Without
+ * tcx it has come there already.
+ */
+static __always_inline int discard(struct __sk_buff *skb, enum reason reason)
+{
+	count(skb, reason);
+	return end ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
 static __always_inline int to_wire(struct __sk_buff *skb, enum reason reason)
 {
 	count(skb, reason);
 	return bpf_redirect(nic, 0);
 }
 
-/* Sent out of mcw0 the frame arrives on mcw1, as from a cable. */
+/* The frame arrives on mcw1, as from a cable. */
 static __always_inline int to_bridge(struct __sk_buff *skb, enum reason reason)
 {
 	count(skb, reason);
-	return bpf_redirect(port, 0);
+	return bpf_redirect(port, BPF_F_INGRESS);
 }
 
 /* Not ours: on to whatever else listens on the NIC. */
@@ -47,6 +59,23 @@ static __always_inline int to_host(struct __sk_buff *skb, enum reason reason)
 {
 	count(skb, reason);
 	return TC_ACT_UNSPEC;
+}
+
+/* What is known of an IPv4 address, in network order at addr. */
+static __always_inline struct entry *entry4(const void *addr)
+{
+	struct address4 key;
+	struct entry *entry;
+	__u32 at;
+
+	__builtin_memcpy(&key, addr, sizeof(key));
+	at = bpf_ntohl(key.be) - near_base;
+	if (at < near_size) {
+		entry = bpf_map_lookup_elem(&near4, &at);
+		if (entry && entry->flags & ENTRY_SET)
+			return entry;
+	}
+	return bpf_map_lookup_elem(&addresses4, &key);
 }
 
 static __always_inline bool is_off(void)

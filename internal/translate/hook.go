@@ -19,41 +19,57 @@ const (
 	filterHandle   = 1
 )
 
-// hook attaches program to the ingress of the device, for good: it stays when
-// this process ends. What an older process attached there is replaced with no
-// frame lost. Without tcx (before Linux 6.6) it is a clsact filter, which has no
-// pin.
-func hook(program *ebpf.Program, device int, pin string) error {
-	old, err := link.LoadPinnedLink(pin, nil)
+// hook is a program at a device's tc hook.
+type hook struct {
+	program *ebpf.Program
+	device  int    // ifindex
+	name    string // of the device, for people
+	egress  bool   // or ingress
+	tcx     bool   // or a clsact filter, at ingress only
+	pin     string
+}
+
+// attach attaches the program for good: it stays when this process ends. What an
+// older process attached there is replaced with no frame lost. A clsact filter has
+// no pin. The error is ebpf.ErrNotSupported where the kernel has no tcx.
+func (h hook) attach() error {
+	if !h.tcx {
+		return h.attachClsact()
+	}
+	old, err := link.LoadPinnedLink(h.pin, nil)
 	switch {
 	case err == nil:
 		defer old.Close()
-		if linkDevice(old) == device {
-			return old.Update(program)
+		if linkedTo(old, h) {
+			return old.Update(h.program)
 		}
-		// The device was made anew: the pin holds a link to nothing.
+		// The device was made anew, or another version hooked elsewhere.
 	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("loading pinned link %s: %w", pin, err)
+		return fmt.Errorf("loading pinned link %s: %w", h.pin, err)
 	}
 
-	fresh, err := link.AttachTCX(link.TCXOptions{Interface: device, Program: program, Attach: ebpf.AttachTCXIngress})
-	if errors.Is(err, ebpf.ErrNotSupported) {
-		return hookClsact(program, device)
-	}
+	fresh, err := link.AttachTCX(link.TCXOptions{Interface: h.device, Program: h.program, Attach: h.attachType()})
 	if err != nil {
 		return err
 	}
 	defer fresh.Close()
-	if err := os.Remove(pin); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(h.pin); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return fresh.Pin(pin)
+	return fresh.Pin(h.pin)
 }
 
-// hookClsact is hook for kernels without tcx.
-func hookClsact(program *ebpf.Program, device int) error {
+func (h hook) attachType() ebpf.AttachType {
+	if h.egress {
+		return ebpf.AttachTCXEgress
+	}
+	return ebpf.AttachTCXIngress
+}
+
+// attachClsact is attach for kernels without tcx.
+func (h hook) attachClsact() error {
 	qdisc := &netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{
-		LinkIndex: device,
+		LinkIndex: h.device,
 		Handle:    netlink.MakeHandle(0xffff, 0),
 		Parent:    netlink.HANDLE_CLSACT,
 	}}
@@ -62,13 +78,13 @@ func hookClsact(program *ebpf.Program, device int) error {
 	}
 	return netlink.FilterReplace(&netlink.BpfFilter{
 		FilterAttrs: netlink.FilterAttrs{
-			LinkIndex: device,
+			LinkIndex: h.device,
 			Parent:    netlink.HANDLE_MIN_INGRESS,
 			Handle:    filterHandle,
 			Priority:  filterPriority,
 			Protocol:  unix.ETH_P_ALL,
 		},
-		Fd:           program.FD(),
+		Fd:           h.program.FD(),
 		Name:         filterName,
 		DirectAction: true,
 	})
@@ -76,39 +92,51 @@ func hookClsact(program *ebpf.Program, device int) error {
 
 const filterName = "macaw"
 
-// unhook undoes hook. A device that is gone took its filter with it.
-func unhook(device int, pin string) error {
-	if err := os.Remove(pin); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// detach undoes attach. A device that is gone took its filter with it.
+func (h hook) detach() error {
+	if pinned, err := link.LoadPinnedLink(h.pin, nil); err == nil {
+		// At once: the kernel takes its time with a link that is let go.
+		err := pinned.Detach()
+		pinned.Close()
+		if err != nil && !errors.Is(err, unix.ENOLINK) {
+			return fmt.Errorf("detaching from %s: %w", h.name, err)
+		}
+	}
+	if err := os.Remove(h.pin); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing pinned link: %w", err)
 	}
-	filter := clsactFilter(device)
+	filter := h.clsactFilter()
 	if filter == nil {
 		return nil
 	}
 	return netlink.FilterDel(filter)
 }
 
-// hooked tells whether something that hook attached is on the device.
-func hooked(device int, pin string) bool {
-	pinned, err := link.LoadPinnedLink(pin, nil)
+// attached tells whether something that attach made is on the device.
+func (h hook) attached() bool {
+	if !h.tcx {
+		return h.clsactFilter() != nil
+	}
+	pinned, err := link.LoadPinnedLink(h.pin, nil)
 	if err != nil {
-		return clsactFilter(device) != nil
+		return false
 	}
 	defer pinned.Close()
-	return linkDevice(pinned) == device
+	return linkedTo(pinned, h)
 }
 
-// linkDevice returns the ifindex a tcx link is attached to, 0 for none.
-func linkDevice(l link.Link) int {
+// linkedTo tells whether a tcx link is at the place of a hook.
+func linkedTo(l link.Link, h hook) bool {
 	info, err := l.Info()
-	if err != nil || info.TCX() == nil {
-		return 0
+	if err != nil {
+		return false
 	}
-	return int(info.TCX().Ifindex)
+	at := info.TCX()
+	return at != nil && int(at.Ifindex) == h.device && uint32(at.AttachType) == uint32(h.attachType())
 }
 
-func clsactFilter(device int) netlink.Filter {
-	l, err := netlink.LinkByIndex(device)
+func (h hook) clsactFilter() netlink.Filter {
+	l, err := netlink.LinkByIndex(h.device)
 	if err != nil {
 		return nil
 	}

@@ -59,8 +59,10 @@ struct address6 {
 
 struct entry {
 	struct mac mac;
-	__u16 flags; /* reserved, zero */
+	__u16 flags; /* of near4: ENTRY_SET; else reserved, zero */
 };
+
+#define ENTRY_SET 1
 
 struct count {
 	__u64 packets;
@@ -110,9 +112,12 @@ const struct event *unused_event __attribute__((unused));
  * loaded again and replaced in place.
  */
 const volatile __u32 nic = 0;       /* ifindex */
-const volatile __u32 port = 0;      /* ifindex of mcw0 */
+const volatile __u32 port = 0;      /* ifindex of mcw1 */
 const volatile struct mac eni = {}; /* the NIC's MAC */
 const volatile __u32 primary = 0;   /* network order; 0: answer no ARP */
+const volatile bool end = false;    /* from_bridge is at the pair's other end */
+const volatile __u32 near_base = 0; /* host order; first address of near4 */
+const volatile __u32 near_size = 0;
 
 /*
  * The maps are pinned by name and outlive both programs and agent.
@@ -126,6 +131,18 @@ struct {
 	__type(value, struct entry);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } addresses4 SEC(".maps");
+
+/*
+ * The same for the addresses of one range, by their place in it: looked up without
+ * a call and with one cache miss at most, where the hash takes several. It is
+ * filled from addresses4 when it is made, and not pinned.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* the loader's to set: near_size */
+	__type(key, __u32);
+	__type(value, struct entry);
+} near4 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -14,39 +14,34 @@ import (
 )
 
 // makePair makes the veth pair if it is missing and puts it right: MTU as the
-// NIC's, no ARP, no IPv6, no offloads on our end. It returns our end.
-func makePair(names [2]string, mtu int) (netlink.Link, error) {
-	ours, err := netlink.LinkByName(names[0])
+// NIC's, no ARP, no IPv6. It returns the dead end and the bridge's port.
+func makePair(names [2]string, mtu int) (end, port netlink.Link, err error) {
+	end, err = netlink.LinkByName(names[0])
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.MTU = names[0], mtu
 		err = netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: names[1], PeerMTU: uint32(mtu)})
 		if err != nil {
-			return nil, fmt.Errorf("making veth pair %s and %s: %w", names[0], names[1], err)
+			return nil, nil, fmt.Errorf("making veth pair %s and %s: %w", names[0], names[1], err)
 		}
-		ours, err = netlink.LinkByName(names[0])
+		end, err = netlink.LinkByName(names[0])
 	}
 	if err != nil {
-		return nil, fmt.Errorf("finding interface %s: %w", names[0], err)
+		return nil, nil, fmt.Errorf("finding interface %s: %w", names[0], err)
 	}
-	theirs, err := netlink.LinkByName(names[1])
+	port, err = netlink.LinkByName(names[1])
 	if err != nil {
-		return nil, fmt.Errorf("finding interface %s, the other end of %s: %w", names[1], names[0], err)
+		return nil, nil, fmt.Errorf("finding interface %s, the other end of %s: %w", names[1], names[0], err)
 	}
-	if ours.Type() != "veth" || ours.Attrs().ParentIndex != theirs.Attrs().Index {
-		return nil, fmt.Errorf("interfaces %s and %s exist and are not the two ends of a veth pair", names[0], names[1])
+	if end.Type() != "veth" || end.Attrs().ParentIndex != port.Attrs().Index {
+		return nil, nil, fmt.Errorf("interfaces %s and %s exist and are not the two ends of a veth pair", names[0], names[1])
 	}
-	for _, link := range []netlink.Link{ours, theirs} {
+	for _, link := range []netlink.Link{end, port} {
 		if err := settle(link, mtu); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	// A datapath in user space reads whole frames with full checksums from
-	// mcw1 only if the kernel finishes them on the way out of mcw0.
-	if err := offloadsOff(names[0]); err != nil {
-		return nil, err
-	}
-	return ours, nil
+	return end, port, nil
 }
 
 // settle makes one end of the pair a mere cable.
@@ -88,26 +83,24 @@ func setSysctl(path, value string) error {
 	return nil
 }
 
-// offloadsOff switches off transmit checksums, TSO and GSO, as
-// ethtool -K NAME tx off tso off gso off.
-func offloadsOff(name string) error {
+// wholeFrames keeps the kernel from merging the frames that a NIC receives
+// (ethtool -K NAME gro off): a datapath in user space reads them as they are
+// handed to its port, and takes none that is larger than the MTU.
+func wholeFrames(name string) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("opening socket for ethtool: %w", err)
 	}
 	defer unix.Close(fd)
-	// The order matters: TSO depends on checksums.
-	for _, command := range []uint32{unix.ETHTOOL_STSO, unix.ETHTOOL_SGSO, unix.ETHTOOL_STXCSUM} {
-		value := struct{ command, data uint32 }{command: command}
-		request := struct {
-			name [unix.IFNAMSIZ]byte
-			data unsafe.Pointer
-			_    [16]byte
-		}{data: unsafe.Pointer(&value)}
-		copy(request.name[:unix.IFNAMSIZ-1], name)
-		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request))); errno != 0 {
-			return fmt.Errorf("switching off offloads of %s: %w", name, errno)
-		}
+	value := struct{ command, data uint32 }{command: unix.ETHTOOL_SGRO}
+	request := struct {
+		name [unix.IFNAMSIZ]byte
+		data unsafe.Pointer
+		_    [16]byte
+	}{data: unsafe.Pointer(&value)}
+	copy(request.name[:unix.IFNAMSIZ-1], name)
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request))); errno != 0 {
+		return fmt.Errorf("keeping the frames of %s whole: %w", name, errno)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ const (
 func programs(t testing.TB) (*bpfObjects, *Translator) {
 	t.Helper()
 	s := newSpace(t)
-	tr := &Translator{cfg: Config{Primary: primary4}, nic: 1, port: 1, mac: eniMAC, pinDir: filepath.Join(t.TempDir(), "bpf")}
+	tr := &Translator{tcx: true, cfg: Config{Primary: primary4}, nic: 1, port: 1, mac: eniMAC, pinDir: filepath.Join(t.TempDir(), "bpf")}
 	var objects *bpfObjects
 	s.do(func() (err error) {
 		if _, err = makePins(tr.pinDir); err != nil {
@@ -57,32 +57,32 @@ func TestFromBridge(t *testing.T) {
 	}{
 		{"IPv4", ipv4Frame(routerMAC, gatewayMAC, router4, gateway4), ipv4Frame(eniMAC, gatewayMAC, router4, gateway4), redirect, OutIPv4},
 		{"IPv4 from anyone with a registered source", ipv4Frame(router2MAC, gatewayMAC, router4, gateway4), ipv4Frame(eniMAC, gatewayMAC, router4, gateway4), redirect, OutIPv4},
-		{"IPv4 unregistered", ipv4Frame(routerMAC, gatewayMAC, stray4, gateway4), nil, shot, OutUnregisteredIPv4},
-		{"IPv4 unregistered from the ENI's MAC", ipv4Frame(eniMAC, gatewayMAC, stray4, gateway4), nil, shot, OutUnregisteredIPv4},
-		{"DHCP", ipv4Frame(routerMAC, broadcast, zero, gateway4), nil, shot, OutUnregisteredIPv4},
-		{"runt", runt, nil, shot, OutMalformed},
+		{"IPv4 unregistered", ipv4Frame(routerMAC, gatewayMAC, stray4, gateway4), nil, next, OutUnregisteredIPv4},
+		{"IPv4 unregistered from the ENI's MAC", ipv4Frame(eniMAC, gatewayMAC, stray4, gateway4), nil, next, OutUnregisteredIPv4},
+		{"DHCP", ipv4Frame(routerMAC, broadcast, zero, gateway4), nil, next, OutUnregisteredIPv4},
+		{"runt", runt, nil, next, OutMalformed},
 		{"ARP request", arpFrame(routerMAC, 1, routerMAC, router4, MAC{}, gateway4), arpFrame(eniMAC, 1, eniMAC, router4, MAC{}, gateway4), redirect, OutARP},
 		{"ARP reply", arpFrame(routerMAC, 2, routerMAC, router4, gatewayMAC, gateway4), arpFrame(eniMAC, 2, eniMAC, router4, gatewayMAC, gateway4), redirect, OutARP},
 		{"ARP announcement", arpFrame(routerMAC, 1, routerMAC, router4, routerMAC, router4), arpFrame(eniMAC, 1, eniMAC, router4, MAC{}, router4), redirect, OutARP},
 		{"ARP announcement as reply", arpFrame(routerMAC, 2, routerMAC, router4, routerMAC, router4), arpFrame(eniMAC, 2, eniMAC, router4, eniMAC, router4), redirect, OutARP},
 		{"ARP from a new MAC", arpFrame(router2MAC, 1, router2MAC, router4, MAC{}, router4), arpFrame(eniMAC, 1, eniMAC, router4, MAC{}, router4), redirect, OutMoved},
-		{"ARP unregistered", arpFrame(routerMAC, 1, routerMAC, stray4, MAC{}, gateway4), nil, shot, OutUnregisteredARP},
-		{"ARP probe", arpFrame(routerMAC, 1, routerMAC, zero, MAC{}, router4), nil, shot, OutUnregisteredARP},
-		{"ARP for a neighbour on the bridge", arpFrame(routerMAC, 1, routerMAC, router4, MAC{}, primary4), nil, shot, OutLocal},
-		{"ARP cut off", arpFrame(routerMAC, 1, routerMAC, router4, MAC{}, gateway4)[:40], nil, shot, OutMalformed},
-		{"ARP of another kind", tweak(arpFrame(routerMAC, 1, routerMAC, router4, MAC{}, gateway4), 15, 6), nil, shot, OutMalformed},
+		{"ARP unregistered", arpFrame(routerMAC, 1, routerMAC, stray4, MAC{}, gateway4), nil, next, OutUnregisteredARP},
+		{"ARP probe", arpFrame(routerMAC, 1, routerMAC, zero, MAC{}, router4), nil, next, OutUnregisteredARP},
+		{"ARP for a neighbour on the bridge", arpFrame(routerMAC, 1, routerMAC, router4, MAC{}, primary4), nil, next, OutLocal},
+		{"ARP cut off", arpFrame(routerMAC, 1, routerMAC, router4, MAC{}, gateway4)[:40], nil, next, OutMalformed},
+		{"ARP of another kind", tweak(arpFrame(routerMAC, 1, routerMAC, router4, MAC{}, gateway4), 15, 6), nil, next, OutMalformed},
 		{"IPv6", ipv6Frame(routerMAC, gatewayMAC, router6, gateway6, 17, 64, udp6...), ipv6Frame(eniMAC, gatewayMAC, router6, gateway6, 17, 64, udp6...), redirect, OutIPv6},
-		{"IPv6 unregistered", ipv6Frame(routerMAC, gatewayMAC, stray6, gateway6, 17, 64, udp6...), nil, shot, OutUnregisteredIPv6},
-		{"IPv6 link-local", ndFrame(routerMAC, gatewayMAC, linkLocal, gateway6, 135, 1, routerMAC), nil, shot, OutLinkLocal},
+		{"IPv6 unregistered", ipv6Frame(routerMAC, gatewayMAC, stray6, gateway6, 17, 64, udp6...), nil, next, OutUnregisteredIPv6},
+		{"IPv6 link-local", ndFrame(routerMAC, gatewayMAC, linkLocal, gateway6, 135, 1, routerMAC), nil, next, OutLinkLocal},
 		{"ND solicitation", ndFrame(routerMAC, gatewayMAC, router6, gateway6, 135, 1, routerMAC), ndFrame(eniMAC, gatewayMAC, router6, gateway6, 135, 1, eniMAC), redirect, OutND},
 		{"ND advertisement", ndFrame(routerMAC, gatewayMAC, router6, gateway6, 136, 2, routerMAC), ndFrame(eniMAC, gatewayMAC, router6, gateway6, 136, 2, eniMAC), redirect, OutND},
 		{"ND from a new MAC", ndFrame(router2MAC, gatewayMAC, router6, gateway6, 136, 2, router2MAC), ndFrame(eniMAC, gatewayMAC, router6, gateway6, 136, 2, eniMAC), redirect, OutMoved},
-		{"ND unregistered", ndFrame(routerMAC, gatewayMAC, stray6, gateway6, 135, 1, routerMAC), nil, shot, OutUnregisteredIPv6},
+		{"ND unregistered", ndFrame(routerMAC, gatewayMAC, stray6, gateway6, 135, 1, routerMAC), nil, next, OutUnregisteredIPv6},
 		{"echo request with hop limit 255", ipv6Frame(routerMAC, gatewayMAC, router6, gateway6, 58, 255, 128, 0, 0, 0, 0, 1, 0, 1), ipv6Frame(eniMAC, gatewayMAC, router6, gateway6, 58, 255, 128, 0, 0, 0, 0, 1, 0, 1), redirect, OutIPv6},
-		{"VLAN", append(ethernet(gatewayMAC, routerMAC, 0x8100), make([]byte, 60)...), nil, shot, OutVLAN},
-		{"QinQ", append(ethernet(gatewayMAC, routerMAC, 0x88a8), make([]byte, 60)...), nil, shot, OutVLAN},
-		{"LLDP", append(ethernet(gatewayMAC, routerMAC, 0x88cc), make([]byte, 60)...), nil, shot, OutProtocol},
-		{"spanning tree", append(ethernet(gatewayMAC, routerMAC, 38), make([]byte, 60)...), nil, shot, OutProtocol},
+		{"VLAN", append(ethernet(gatewayMAC, routerMAC, 0x8100), make([]byte, 60)...), nil, next, OutVLAN},
+		{"QinQ", append(ethernet(gatewayMAC, routerMAC, 0x88a8), make([]byte, 60)...), nil, next, OutVLAN},
+		{"LLDP", append(ethernet(gatewayMAC, routerMAC, 0x88cc), make([]byte, 60)...), nil, next, OutProtocol},
+		{"spanning tree", append(ethernet(gatewayMAC, routerMAC, 38), make([]byte, 60)...), nil, next, OutProtocol},
 	} {
 		t.Run(c.name, func(t *testing.T) { runFrame(t, objects.FromBridge, tr, c.frame, c.out, c.action, c.reason) })
 	}

@@ -37,7 +37,11 @@ func (t *Translator) Sync(entries []Entry) (Changes, error) {
 	}
 	changes := diff(entries, seen)
 	for _, e := range changes.Set {
-		if err := put(t.addresses4, t.addresses6, e); err != nil {
+		err := put(t.addresses4, t.addresses6, e)
+		if err == nil {
+			err = t.setNear(e.Addr, e.MAC)
+		}
+		if err != nil {
 			return Changes{}, err
 		}
 	}
@@ -45,6 +49,9 @@ func (t *Translator) Sync(entries []Entry) (Changes, error) {
 		m, key := t.addresses4, e.Addr.AsSlice()
 		if e.Addr.Is6() {
 			m = t.addresses6
+		}
+		if err := t.setNear(e.Addr, MAC{}); err != nil {
+			return Changes{}, err
 		}
 		if err := m.Delete(key); err != nil {
 			return Changes{}, fmt.Errorf("removing translation of %s: %w", e.Addr, err)

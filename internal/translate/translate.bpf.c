@@ -4,18 +4,23 @@
 /*
  * Address translation between a provider NIC (an ENI) and a bridge.
  *
- *     fabric -- NIC            mcw0 ===veth=== mcw1 -- bridge -- routers
- *               | from_wire ---> |
- *               | <- from_bridge |
+ *     fabric -- NIC -- from_wire ----> mcw1 -- bridge -- routers
+ *                   <-- from_bridge --
+ *                                      ||| veth
+ *                                      mcw0, a dead end
  *
  * The fabric takes a frame only if its source MAC is the ENI's and its source
  * address is registered on the ENI. Routers have MACs of their own. So every
  * frame that leaves gets the ENI's MAC, and for every frame that arrives the
  * router's MAC is looked up by destination address.
  *
- * Both programs are tc ingress programs. The NIC is not a port of the bridge,
- * so the rewrite is done before any datapath, in the kernel or in user space,
- * sees the frame.
+ * mcw1 is a port of the bridge, and the NIC is not: the rewrite is done before
+ * any datapath, in the kernel or in user space, sees the frame. What comes from
+ * the wire is handed to mcw1 as if it had received it (tc ingress of the NIC).
+ * What the bridge sends out of mcw1 is caught before it is sent (tc egress of
+ * mcw1) and leaves by the NIC; a trip through the veth pair would cost a
+ * soft interrupt each way. What may not leave ends in mcw0, where tcpdump sees
+ * it and nothing else does.
  */
 
 #include <linux/bpf.h>
@@ -42,26 +47,26 @@ static __noinline int out_arp(struct __sk_buff *skb)
 	struct arp *arp;
 
 	if (!eth)
-		return drop(skb, OUT_MALFORMED);
+		return discard(skb, OUT_MALFORMED);
 	arp = (void *)(eth + 1);
 	if (arp->hardware != bpf_htons(1) || arp->protocol != bpf_htons(ETH_P_IP) ||
 	    arp->hardware_len != 6 || arp->protocol_len != 4)
-		return drop(skb, OUT_MALFORMED);
+		return discard(skb, OUT_MALFORMED);
 	__builtin_memcpy(&sender, arp->sender, 4);
 	__builtin_memcpy(&target, arp->target, 4);
 
-	entry = bpf_map_lookup_elem(&addresses4, &sender);
+	entry = entry4(&sender);
 	if (!entry) {
 		announce4(skb, OUT_UNREGISTERED_ARP, sender.be);
-		return drop(skb, OUT_UNREGISTERED_ARP);
+		return discard(skb, OUT_UNREGISTERED_ARP);
 	}
 
 	/*
 	 * Both ends are on this bridge, where they hear each other. On the wire
 	 * the frame would tell that the ENI looks for itself.
 	 */
-	if (target.be != sender.be && bpf_map_lookup_elem(&addresses4, &target))
-		return drop(skb, OUT_LOCAL);
+	if (target.be != sender.be && entry4(&target))
+		return discard(skb, OUT_LOCAL);
 
 	/* A floating IP went to another router, which announces it. */
 	if (!same_mac(&entry->mac, &arp->sender_mac)) {
@@ -69,7 +74,7 @@ static __noinline int out_arp(struct __sk_buff *skb)
 		announce4(skb, reason, sender.be);
 		eth = frame(skb, sizeof(*eth) + sizeof(struct arp));
 		if (!eth)
-			return drop(skb, OUT_MALFORMED);
+			return discard(skb, OUT_MALFORMED);
 		arp = (void *)(eth + 1);
 	}
 
@@ -138,7 +143,7 @@ static __noinline int out_ipv6(struct __sk_buff *skb)
 	__u32 end;
 
 	if (!eth)
-		return drop(skb, OUT_MALFORMED);
+		return discard(skb, OUT_MALFORMED);
 	ip = (void *)(eth + 1);
 	__builtin_memcpy(&source, &ip->saddr, sizeof(source));
 
@@ -147,9 +152,9 @@ static __noinline int out_ipv6(struct __sk_buff *skb)
 		/* Every host does these by itself (DAD, MLD, RS): no news. */
 		if (!(source.be[0] | source.be[1] | source.be[2] | source.be[3]) ||
 		    (source.be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000))
-			return drop(skb, OUT_LINK_LOCAL);
+			return discard(skb, OUT_LINK_LOCAL);
 		announce(skb, OUT_UNREGISTERED_IPV6, &source);
-		return drop(skb, OUT_UNREGISTERED_IPV6);
+		return discard(skb, OUT_UNREGISTERED_IPV6);
 	}
 
 	end = IPV6_END + bpf_ntohs(ip->payload_len);
@@ -159,7 +164,7 @@ static __noinline int out_ipv6(struct __sk_buff *skb)
 		announce(skb, reason, &source);
 		eth = frame(skb, IPV6_END);
 		if (!eth)
-			return drop(skb, OUT_MALFORMED);
+			return discard(skb, OUT_MALFORMED);
 	}
 	set_eni(eth->h_source);
 	if (maybe_nd && out_nd(skb, end))
@@ -176,16 +181,16 @@ int from_bridge(struct __sk_buff *skb)
 	if (is_off())
 		return to_wire(skb, OUT_UNTOUCHED);
 	if (skb->vlan_present)
-		return drop(skb, OUT_VLAN);
+		return discard(skb, OUT_VLAN);
 	eth = frame(skb, sizeof(*eth) + sizeof(*ip));
 	if (!eth)
-		return drop(skb, OUT_MALFORMED);
+		return discard(skb, OUT_MALFORMED);
 
 	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
 		ip = (void *)(eth + 1);
-		if (!bpf_map_lookup_elem(&addresses4, &ip->saddr)) {
+		if (!entry4(&ip->saddr)) {
 			announce4(skb, OUT_UNREGISTERED_IPV4, ip->saddr);
-			return drop(skb, OUT_UNREGISTERED_IPV4);
+			return discard(skb, OUT_UNREGISTERED_IPV4);
 		}
 		set_eni(eth->h_source);
 		return to_wire(skb, OUT_IPV4);
@@ -194,7 +199,7 @@ int from_bridge(struct __sk_buff *skb)
 		return out_arp(skb);
 	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
 		return out_ipv6(skb);
-	return drop(skb, is_vlan(eth->h_proto) ? OUT_VLAN : OUT_PROTOCOL);
+	return discard(skb, is_vlan(eth->h_proto) ? OUT_VLAN : OUT_PROTOCOL);
 }
 
 /* -- wire to bridge ------------------------------------------------------ */
@@ -230,7 +235,7 @@ static __noinline int in_arp(struct __sk_buff *skb)
 		return to_wire(skb, IN_ANSWERED);
 	}
 
-	entry = bpf_map_lookup_elem(&addresses4, &target);
+	entry = entry4(&target);
 	if (!entry)
 		return to_host(skb, IN_HOST);
 	if (arp->operation == bpf_htons(2))
@@ -249,7 +254,7 @@ static __noinline int in_ipv6(struct __sk_buff *skb)
 		return to_host(skb, IN_HOST);
 	/* Solicitations and advertisements concern routers and host alike. */
 	if (eth->h_dest[0] & 1) {
-		bpf_clone_redirect(skb, port, 0);
+		bpf_clone_redirect(skb, port, BPF_F_INGRESS);
 		return to_host(skb, IN_MULTICAST);
 	}
 	ip = (void *)(eth + 1);
@@ -277,7 +282,7 @@ int from_wire(struct __sk_buff *skb)
 
 	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
 		ip = (void *)(eth + 1);
-		entry = bpf_map_lookup_elem(&addresses4, &ip->daddr);
+		entry = entry4(&ip->daddr);
 		if (!entry || eth->h_dest[0] & 1)
 			return to_host(skb, IN_HOST);
 		set_mac(eth->h_dest, &entry->mac);
@@ -290,4 +295,12 @@ int from_wire(struct __sk_buff *skb)
 	if (is_vlan(eth->h_proto))
 		return drop(skb, IN_VLAN);
 	return to_host(skb, IN_HOST);
+}
+
+/* -- the dead end -------------------------------------------------------- */
+
+SEC("tc")
+int dead_end(struct __sk_buff *skb)
+{
+	return TC_ACT_SHOT;
 }

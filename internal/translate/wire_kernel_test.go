@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 func (w *world) noFaults() {
@@ -299,8 +301,8 @@ func TestClsactWithoutTCX(t *testing.T) {
 	w := newWorld(t, 1500)
 	tr := w.attach(registered...)
 	w.host.do(func() error {
-		for pin, device := range map[string]int{pinFromWire: tr.nic, pinFromBridge: tr.port} {
-			if err := unhook(device, filepath.Join(tr.pinDir, pin)); err != nil {
+		for _, h := range tr.hooks(nil) {
+			if err := h.detach(); err != nil {
 				return err
 			}
 		}
@@ -310,18 +312,10 @@ func TestClsactWithoutTCX(t *testing.T) {
 		t.Error("ping passes without programs")
 	}
 	w.vm.forget() // the neighbour that did not answer
+	tr.tcx = false
 	for range 2 { // the second replaces
-		w.host.do(func() error {
-			objects, err := tr.load()
-			if err != nil {
-				return err
-			}
-			defer objects.Close()
-			if err := hookClsact(objects.FromBridge, tr.port); err != nil {
-				return err
-			}
-			return hookClsact(objects.FromWire, tr.nic)
-		})
+		tr.Close()
+		w.host.do(tr.attach)
 		w.bothWays("clsact")
 	}
 	if err := w.host.try(tr.Check); err != nil {
@@ -330,7 +324,7 @@ func TestClsactWithoutTCX(t *testing.T) {
 	w.noFaults()
 	w.host.do(func() error { return Detach(w.cfg) })
 	w.host.do(func() error {
-		if clsactFilter(tr.nic) != nil {
+		if (hook{device: tr.nic}).clsactFilter() != nil {
 			t.Error("the filter is still on the NIC")
 		}
 		return nil
@@ -386,4 +380,54 @@ func TestClearNIC(t *testing.T) {
 func openIn(s *space, dir string) (tr *Translator, err error) {
 	err = s.try(func() error { tr, err = Open(dir); return err })
 	return tr, err
+}
+
+// What may not leave is seen on the dead end and nowhere else, and who sent it is
+// not told: a userspace datapath that is would throw the rest of its batch away.
+func TestDroppedFramesEndInTheDeadEnd(t *testing.T) {
+	w := newWorld(t, 1500)
+	tr := w.attach(registered...)
+	w.bothWays("neighbours known")
+	tap := w.host.tap("mcw0")
+	defer unix.Close(tap)
+	stray := ipv4Frame(routerMAC, gatewayMAC, stray4, gateway4)
+	w.host.send("mcw1", stray) // as a bridge does; an error ends the test
+	buf := make([]byte, 2048)
+	for end := time.Now().Add(2 * time.Second); ; {
+		n, _, err := unix.Recvfrom(tap, buf, 0)
+		if err == nil && bytes.Equal(buf[:n], stray) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the frame is not seen on mcw0")
+		}
+	}
+	if c, _ := tr.Counters(); c[OutUnregisteredIPv4].Packets != 1 {
+		t.Errorf("counters %s, want one unregistered frame", nonZero(t, tr))
+	}
+	w.noFaults()
+}
+
+// Addresses that are not in the near range are translated too, and those in it
+// come and go.
+func TestNearAndFar(t *testing.T) {
+	for _, near := range []string{"", "10.99.0.0/24", "10.98.0.0/16", "10.0.0.0/8"} {
+		w := newWorld(t, 1500)
+		w.cfg.Near = netip.Prefix{}
+		if near != "" {
+			w.cfg.Near = netip.MustParsePrefix(near)
+		}
+		tr := w.attach(registered...)
+		w.bothWays("near " + near)
+		w.host.do(func() error { _, err := tr.Sync(nil); return err })
+		if w.vm.pings(router4, gateway4, 56) {
+			t.Errorf("near %s: an address that was removed is translated", near)
+		}
+		w.vm.forget()
+		w.host.do(func() error { _, err := tr.Sync(registered); return err })
+		w.bothWays("near " + near + ", again")
+		w.attach(registered...) // made anew, filled from what was there
+		w.bothWays("near " + near + ", attached again")
+		w.noFaults()
+	}
 }

@@ -1,0 +1,60 @@
+package translate
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+)
+
+// entrySet marks an entry of near4 that holds something.
+const entrySet = 1
+
+// nearMost bounds the range of near4: a subnet is a /16 at most (VPC User Guide,
+// subnet-sizing), half a MiB of entries.
+const nearMost = 16
+
+// nearSize is how many addresses near4 has room for; 0 without a range.
+func (c Config) nearSize() uint32 {
+	if !c.Near.IsValid() || !c.Near.Addr().Is4() || c.Near.Bits() < nearMost {
+		return 0
+	}
+	return 1 << (32 - c.Near.Bits())
+}
+
+// nearBase is the first of them as a number.
+func (c Config) nearBase() uint32 {
+	b := c.Near.Masked().Addr().As4()
+	return binary.BigEndian.Uint32(b[:])
+}
+
+// setNear writes an address's entry, if it is in the range; an entry without a MAC
+// is none.
+func (t *Translator) setNear(addr netip.Addr, mac MAC) error {
+	addr = addr.Unmap()
+	if t.near4 == nil || t.cfg.nearSize() == 0 || !t.cfg.Near.Contains(addr) {
+		return nil
+	}
+	var e bpfEntry
+	if mac != (MAC{}) {
+		e.Mac.B, e.Flags = mac, entrySet
+	}
+	b := addr.As4()
+	if err := t.near4.Put(binary.BigEndian.Uint32(b[:])-t.cfg.nearBase(), e); err != nil {
+		return fmt.Errorf("translating %s: %w", addr, err)
+	}
+	return nil
+}
+
+// fillNear brings a new near4 up to what is translated, before a program uses it.
+func (t *Translator) fillNear() error {
+	entries, err := entriesOf(t.addresses4)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := t.setNear(e.Addr, e.MAC); err != nil {
+			return err
+		}
+	}
+	return nil
+}
