@@ -73,24 +73,3 @@ func TestSteps(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestSlowestPath(t *testing.T) {
-	var got []string
-	for _, e := range SlowestPath([]Event{
-		{Step: "a", State: Started}, {Step: "b", State: Started},
-		{Step: "a", State: Done, At: 1},
-		{Step: "b", State: Done, At: 2},
-		{Step: "c", State: Started, At: 2, After: "b"},
-		{Step: "d", State: Started, At: 1, After: "a"},
-		{Step: "d", State: Done, At: 3, After: "a"},
-		{Step: "c", State: Failed, At: 9, After: "b"},
-	}) {
-		got = append(got, e.Step)
-	}
-	if diff := cmp.Diff([]string{"b", "c"}, got); diff != "" {
-		t.Errorf("path (-want +got):\n%s", diff)
-	}
-	if got := SlowestPath(nil); got != nil {
-		t.Errorf("nothing took %v", got)
-	}
-}

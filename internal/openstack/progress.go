@@ -1,9 +1,6 @@
 package openstack
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // State is how far a step is.
 type State string
@@ -28,24 +25,3 @@ type Event struct {
 
 // Progress hears of every event, one at a time. It may be nil.
 type Progress func(Event)
-
-// SlowestPath picks from the events of one phase the steps that its length came from, first to last: each began
-// when the one before it ended.
-func SlowestPath(events []Event) []Event {
-	ended := map[string]Event{}
-	var last Event
-	for _, e := range events {
-		if e.State != Started {
-			ended[e.Step] = e
-			if e.At >= last.At {
-				last = e
-			}
-		}
-	}
-	var path []Event
-	for e, ok := last, last.Step != ""; ok; e, ok = ended[e.After] {
-		path = append(path, e)
-	}
-	slices.Reverse(path)
-	return path
-}
