@@ -114,11 +114,7 @@ func (a *App) labRebootCommand() *cobra.Command {
 		Example: "  macaw lab reboot cloud-1",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := labEC2(cmd.Context())
-			if err != nil {
-				return err
-			}
-			id, err := instanceNamed(cmd.Context(), api, args[0])
+			api, id, err := labInstance(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

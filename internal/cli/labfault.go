@@ -210,11 +210,8 @@ func faultInstance(ctx context.Context, name string) (string, error) {
 	if strings.HasPrefix(name, "i-") {
 		return name, nil
 	}
-	api, err := labEC2(ctx)
-	if err != nil {
-		return "", err
-	}
-	return instanceNamed(ctx, api, name)
+	_, id, err := labInstance(ctx, name)
+	return id, err
 }
 
 // completeFaultTarget offers what a fault can be about.

@@ -27,13 +27,9 @@ reaches.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeInstances,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := labEC2(cmd.Context())
+			_, id, err := labInstance(cmd.Context(), args[0])
 			if err != nil {
 				return err
-			}
-			id, err := instanceNamed(cmd.Context(), api, args[0])
-			if err != nil {
-				return hint(err, "macaw lab status")
 			}
 			pid, err := lab.MachineInit(id)
 			if err != nil {

@@ -174,6 +174,16 @@ func (a *App) onNode(ctx context.Context, file string, steps *Steps, fn func(*si
 	return fn(s, nodes[0], h)
 }
 
+// labInstance finds an instance of the lab by its ID or its Name tag.
+func labInstance(ctx context.Context, name string) (*ec2.Client, string, error) {
+	api, err := labEC2(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	id, err := instanceNamed(ctx, api, name)
+	return api, id, err
+}
+
 // instanceNamed finds an instance by its ID or its Name tag.
 func instanceNamed(ctx context.Context, api *ec2.Client, name string) (string, error) {
 	pages := ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{})
@@ -195,7 +205,7 @@ func instanceNamed(ctx context.Context, api *ec2.Client, name string) (string, e
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", fmt.Errorf("finding instance %s: there is none", name)
+		return "", hint(fmt.Errorf("finding instance %s: there is none", name), "macaw lab status")
 	}
 	return "", hint(fmt.Errorf("finding instance %s: %d have that name", name, len(found)), "give one of these IDs: %v", found)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"macaw/internal/lab/statefile"
 )
 
 // KeepImages makes a state's file one of a region in which nothing is left but
@@ -19,7 +21,7 @@ func KeepImages(file string) error {
 	if err != nil {
 		return err
 	}
-	m, err := decodeModel(b)
+	m, err := statefile.Decode[model](b)
 	if err != nil {
 		return fmt.Errorf("reading EC2 state %s: %w", file, err)
 	}
@@ -33,5 +35,5 @@ func KeepImages(file string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(file, left)
+	return statefile.Write(file, left)
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"macaw/internal/lab/statefile"
 )
 
 func TestKeepImages(t *testing.T) {
@@ -12,7 +14,7 @@ func TestKeepImages(t *testing.T) {
 	if err := KeepImages(file); err != nil {
 		t.Errorf("without a file: %v", err)
 	}
-	m, err := decodeModel([]byte("{}"))
+	m, err := statefile.Decode[model]([]byte("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}

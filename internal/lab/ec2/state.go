@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/netip"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,9 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"macaw/internal/lab/imds"
+	"macaw/internal/lab/statefile"
 	"macaw/internal/lab/vpc"
 )
 
@@ -101,17 +99,11 @@ func Open(cfg Config) (*State, error) {
 	if s.cfg.Machines == nil {
 		return nil, errors.New("opening EC2 state: no machines given")
 	}
-	s.encoded = []byte("{}")
-	if s.cfg.File != "" {
-		b, err := os.ReadFile(s.cfg.File)
-		switch {
-		case err == nil:
-			s.encoded = b
-		case !errors.Is(err, os.ErrNotExist):
-			return nil, fmt.Errorf("opening EC2 state: %w", err)
-		}
+	var err error
+	if s.encoded, err = statefile.Read(s.cfg.File); err != nil {
+		return nil, fmt.Errorf("opening EC2 state: %w", err)
 	}
-	m, err := decodeModel(s.encoded)
+	m, err := statefile.Decode[model](s.encoded)
 	if err != nil {
 		return nil, fmt.Errorf("reading EC2 state %s: %w", s.cfg.File, err)
 	}
@@ -165,7 +157,7 @@ var errDiscard = errors.New("nothing to change")
 func (s *State) update(call *Call, change func(*tx) error) error {
 	s.write.Lock()
 	defer s.write.Unlock()
-	m, err := decodeModel(s.encoded)
+	m, err := statefile.Decode[model](s.encoded)
 	if err != nil {
 		return fmt.Errorf("copying the EC2 state: %w", err)
 	}
@@ -180,7 +172,7 @@ func (s *State) update(call *Call, change func(*tx) error) error {
 	if err != nil {
 		return fmt.Errorf("encoding the EC2 state: %w", err)
 	}
-	if err := writeFile(s.cfg.File, encoded); err != nil {
+	if err := statefile.Write(s.cfg.File, encoded); err != nil {
 		return fmt.Errorf("keeping the EC2 state: %w", err)
 	}
 	s.encoded = encoded
@@ -205,28 +197,6 @@ func (s *State) tellFabric() {
 		return
 	}
 	s.told = &topology
-}
-
-func decodeModel(encoded []byte) (*model, error) {
-	m := &model{}
-	if err := json.Unmarshal(encoded, m); err != nil {
-		return nil, err
-	}
-	for v, i := reflect.ValueOf(m).Elem(), 0; i < v.NumField(); i++ {
-		if f := v.Field(i); f.IsNil() {
-			f.Set(reflect.MakeMap(f.Type()))
-		}
-	}
-	return m, nil
-}
-
-// writeFile replaces a file as a whole, so that a crash leaves the old one or
-// the new one. Without a path there is none.
-func writeFile(path string, content []byte) error {
-	if path == "" {
-		return nil
-	}
-	return renameio.WriteFile(path, content, 0o600)
 }
 
 // byID lists records in the order of their IDs, which is as good as any: EC2

@@ -7,17 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"io/fs"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"macaw/internal/lab/ec2"
+	"macaw/internal/lab/statefile"
 	"macaw/internal/lab/vpc"
 )
 
@@ -73,14 +70,8 @@ func New(cfg Config) (*Injector, error) {
 	}
 	i := &Injector{cfg: cfg, plan: Plan{Faults: []Fault{}}}
 	i.reset()
-	if cfg.File == "" {
-		return i, nil
-	}
-	b, err := os.ReadFile(cfg.File)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return i, nil
-	case err != nil:
+	b, err := statefile.Read(cfg.File)
+	if err != nil {
 		return nil, err
 	}
 	if err := json.Unmarshal(b, &i.plan); err != nil {
@@ -257,14 +248,11 @@ func (f Fault) between(r *rand.Rand) time.Duration {
 // write replaces a file as a whole, so that a crash leaves the old one or the
 // new one.
 func write(file string, p Plan) error {
-	if file == "" {
-		return nil
-	}
 	b, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(file, b, 0o600); err != nil {
+	if err := statefile.Write(file, b); err != nil {
 		return fmt.Errorf("keeping the plan of faults: %w", err)
 	}
 	return nil

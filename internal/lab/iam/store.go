@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"macaw/internal/lab/statefile"
 )
 
 // Config is what a Store is made of. Only Root must be given.
@@ -75,17 +73,12 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Store{cfg: cfg, encoded: []byte("{}")}
-	if cfg.File != "" {
-		b, err := os.ReadFile(cfg.File)
-		switch {
-		case err == nil:
-			s.encoded = b
-		case !errors.Is(err, os.ErrNotExist):
-			return nil, fmt.Errorf("opening IAM state: %w", err)
-		}
+	encoded, err := statefile.Read(cfg.File)
+	if err != nil {
+		return nil, fmt.Errorf("opening IAM state: %w", err)
 	}
-	m, err := decodeModel(s.encoded)
+	s := &Store{cfg: cfg, encoded: encoded}
+	m, err := statefile.Decode[model](s.encoded)
 	if err != nil {
 		return nil, fmt.Errorf("reading IAM state %s: %w", cfg.File, err)
 	}
@@ -119,7 +112,7 @@ func (s *Store) view(who Caller) *tx {
 func (s *Store) update(who Caller, change func(*tx) error) error {
 	s.write.Lock()
 	defer s.write.Unlock()
-	m, err := decodeModel(s.encoded)
+	m, err := statefile.Decode[model](s.encoded)
 	if err != nil {
 		return fmt.Errorf("copying the IAM state: %w", err)
 	}
@@ -130,32 +123,10 @@ func (s *Store) update(who Caller, change func(*tx) error) error {
 	if err != nil {
 		return fmt.Errorf("encoding the IAM state: %w", err)
 	}
-	if err := writeFile(s.cfg.File, encoded); err != nil {
+	if err := statefile.Write(s.cfg.File, encoded); err != nil {
 		return fmt.Errorf("keeping the IAM state: %w", err)
 	}
 	s.encoded = encoded
 	s.current.Store(m)
 	return nil
-}
-
-func decodeModel(encoded []byte) (*model, error) {
-	m := &model{}
-	if err := json.Unmarshal(encoded, m); err != nil {
-		return nil, err
-	}
-	for v, i := reflect.ValueOf(m).Elem(), 0; i < v.NumField(); i++ {
-		if f := v.Field(i); f.IsNil() {
-			f.Set(reflect.MakeMap(f.Type()))
-		}
-	}
-	return m, nil
-}
-
-// writeFile replaces a file as a whole, so that a crash leaves the old one or
-// the new one. Without a path there is none.
-func writeFile(path string, content []byte) error {
-	if path == "" {
-		return nil
-	}
-	return renameio.WriteFile(path, content, 0o600)
 }

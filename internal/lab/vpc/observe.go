@@ -1,6 +1,7 @@
 package vpc
 
 import (
+	"cmp"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -49,7 +50,7 @@ type Observer struct {
 // Observe begins to show the fabric's events. Without observers frames cost
 // nothing more.
 func (f *Fabric) Observe(what Observation) *Observer {
-	setDefaultInt(&what.Buffer, 4096)
+	what.Buffer = cmp.Or(what.Buffer, 4096)
 	o := &Observer{fabric: f, what: what, events: make(chan Event, what.Buffer)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -131,10 +132,4 @@ func (f *Fabric) observePassed(in Port, frame []byte, now time.Time, out *Output
 
 func (f *Fabric) observeDelivery(d Delivery, now time.Time) {
 	f.observe(Event{Time: now, Port: d.To, Direction: Ingress, Length: len(d.Frame), Frame: d.Frame})
-}
-
-func setDefaultInt(p *int, v int) {
-	if *p == 0 {
-		*p = v
-	}
 }
