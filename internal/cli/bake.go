@@ -78,7 +78,7 @@ func (a *App) bake(ctx context.Context, file string, force bool) error {
 func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 	b := *c
 	b.Name = c.Name + "-bake"
-	b.Provider.Addresses, b.Provider.ElasticIPs = 0, 0
+	b.Provider.Addresses, b.Provider.ElasticIPs, b.Provider.Pool = 0, cloud.ElasticIPsNone, nil
 	b.Nodes = []cloud.Node{c.Nodes[0]}
 	b.Nodes[0].Name = "bake"
 	b.Nodes[0].Roles = nil
@@ -93,7 +93,7 @@ func (a *App) bakeIn(ctx context.Context, s *site, hash string, steps *Steps) (i
 		defer cancel()
 		seen, seeErr := s.see(clean)
 		if seeErr == nil {
-			_, seeErr = infra.Apply(clean, s.ec2, infra.PlanDown(seen), infraProgress(steps))
+			_, seeErr = infra.Apply(clean, s.clients(), infra.PlanDown(seen), infraProgress(steps))
 		}
 		if seeErr == nil {
 			seeErr = a.forget(s.cloud.Name)

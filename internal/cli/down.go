@@ -48,7 +48,7 @@ func (a *App) down(ctx context.Context, file string) error {
 			return err
 		}
 		plan := infra.PlanDown(seen)
-		if _, err := infra.Apply(ctx, s.ec2, plan, infraProgress(steps)); err != nil {
+		if _, err := infra.Apply(ctx, s.clients(), plan, infraProgress(steps)); err != nil {
 			return err
 		}
 		for _, action := range plan.Actions {

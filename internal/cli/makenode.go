@@ -53,9 +53,9 @@ func applyNode(ctx context.Context, spec nodeSpec, progress openstack.Progress) 
 
 // specOf is what a node of the cloud shall be.
 func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
-	var addresses []netip.Addr
+	var registered []netip.Addr
 	for _, p := range n.Addresses {
-		addresses = append(addresses, netip.MustParseAddr(p.Private))
+		registered = append(registered, netip.MustParseAddr(p.Private))
 	}
 	management := netip.MustParseAddr(n.ManagementAddress)
 	primary := netip.MustParseAddr(n.ProviderENI.Primary)
@@ -65,7 +65,7 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
 			Management: openstack.Management{Address: management, Public: netip.MustParseAddr(n.ManagementPublic)},
 			Provider: openstack.Provider{
 				NICMAC: n.ProviderENI.MAC, Subnet: c.Provider.Subnet, Gateway: c.Provider.Subnet.Masked().Addr().Next(),
-				Primary: primary, Addresses: addresses,
+				Primary: primary, Addresses: c.ProviderAddresses(),
 			},
 			PhysicalNetwork: "provider", Bridge: "br-ex", ProviderPort: "mcw1",
 		},
@@ -75,7 +75,7 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
 		return nodeSpec{}, fmt.Errorf("reading what AWS says of node %s: %w", n.Name, err)
 	}
 	spec.Gateway = gateway.Config{
-		Cloud: c.Name, NICMAC: mac, Primary: primary, Subnet: c.Provider.Subnet, Registered: addresses,
+		Cloud: c.Name, NICMAC: mac, Primary: primary, Subnet: c.Provider.Subnet, Registered: registered,
 		Network: externalNetwork, AuthFile: openstack.GatewayAuthPath,
 	}
 	for _, node := range c.Nodes {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"golang.org/x/crypto/ssh"
 
 	"macaw/internal/cloud"
@@ -26,6 +27,7 @@ import (
 type site struct {
 	cloud *cloud.Cloud
 	ec2   *ec2.Client
+	iam   *iam.Client
 	// down says that the cloud's lab is not up: there is nothing to see.
 	down bool
 }
@@ -50,7 +52,7 @@ func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool
 		if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
 			return nil, hint(fmt.Errorf("finding AWS credentials: %w", err), "aws configure, or target: lab for a cloud without AWS")
 		}
-		s.ec2 = ec2.NewFromConfig(cfg)
+		s.ec2, s.iam = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
 		return s, nil
 	}
 	if up {
@@ -62,10 +64,16 @@ func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool
 		s.down = true
 		return s, nil
 	}
-	api, err := labEC2(ctx)
-	s.ec2 = api
-	return s, err
+	cfg, err := labAWS(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.ec2, s.iam = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
+	return s, nil
 }
+
+// clients are the APIs that the cloud is made with.
+func (s *site) clients() infra.Clients { return infra.Clients{EC2: s.ec2, IAM: s.iam} }
 
 // retryer backs off when AWS throttles, by AWS's own measure of its load.
 func retryer() aws.Retryer {
@@ -74,27 +82,36 @@ func retryer() aws.Retryer {
 	})
 }
 
-// labEC2 is a client of the lab's EC2: AWS's own, with another endpoint.
-func labEC2(ctx context.Context) (*ec2.Client, error) {
+// labAWS is how clients reach the lab: they are AWS's own, with another
+// endpoint.
+func labAWS(ctx context.Context) (aws.Config, error) {
 	if !lab.Ready(ctx) {
-		return nil, hint(lab.ErrDown, "macaw lab up")
+		return aws.Config{}, hint(lab.ErrDown, "macaw lab up")
 	}
 	cfg, err := lab.ReadConfig()
 	if err != nil {
-		return nil, err
+		return aws.Config{}, err
 	}
-	return ec2.NewFromConfig(aws.Config{
+	return aws.Config{
 		Region: lab.Region, BaseEndpoint: aws.String(lab.Endpoint), Retryer: retryer,
 		Credentials: credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, ""),
-	}), nil
+	}, nil
+}
+
+func labEC2(ctx context.Context) (*ec2.Client, error) {
+	cfg, err := labAWS(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return ec2.NewFromConfig(cfg), nil
 }
 
 // see looks at what AWS has of the cloud.
 func (s *site) see(ctx context.Context) (infra.Seen, error) {
 	if s.down {
-		return infra.Seen{Zones: []string{lab.Region + "a"}}, nil
+		return infra.Seen{Region: lab.Region, Zones: []string{lab.Region + "a"}}, nil
 	}
-	return infra.See(ctx, s.ec2, s.cloud.Name)
+	return infra.See(ctx, s.clients(), s.cloud.Name)
 }
 
 // dataDir is where the cloud's SSH key and known host keys lie. Neither is

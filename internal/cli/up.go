@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -112,6 +113,7 @@ func (a *App) up(ctx context.Context, file, when string) error {
 		Cloud: s.cloud.Name, Dashboard: "http://" + node.ManagementPublic + "/", Auth: access.Auth.URL,
 		Clouds: access.path, Addresses: node.Addresses, Verified: verified, Changes: changes,
 		Seconds: steps.Elapsed().Seconds(), Steps: steps.Timings(), file: file, image: guestImage(s.cloud), nodes: nodes,
+		provider: s.cloud.Provider, given: s.cloud.ProviderAddresses(),
 	}
 	return a.print(sum, sum.text)
 }
@@ -134,7 +136,7 @@ func (a *App) makeInfra(ctx context.Context, s *site, steps *Steps) ([]infra.Nod
 	for _, d := range plan.Drift {
 		steps.Note("infra", d.String())
 	}
-	out, err := infra.Apply(ctx, s.ec2, plan, infraProgress(steps))
+	out, err := infra.Apply(ctx, s.clients(), plan, infraProgress(steps))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -197,6 +199,8 @@ type summary struct {
 
 	file, image string
 	nodes       []infra.NodeOutput
+	provider    cloud.Provider
+	given       []netip.Addr // Neutron's
 }
 
 func (s summary) text(w io.Writer) error {
@@ -215,12 +219,7 @@ func (s summary) text(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "\n  Addresses that Neutron gives to routers and floating IPs, and where the Internet finds them:")
-	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, p := range s.Addresses {
-		fmt.Fprintf(t, "    %s\t%s\n", p.Private, cmp.Or(p.Public, "no Elastic IP"))
-	}
-	if err := t.Flush(); err != nil {
+	if err := s.addresses(w); err != nil {
 		return err
 	}
 	if where := rooms(s.Steps); where != "" {
@@ -236,6 +235,24 @@ func (s summary) text(w io.Writer) error {
     macaw down %[2]s
 `, s.Cloud, s.file, s.image)
 	return err
+}
+
+// addresses says where the Internet finds Neutron's addresses.
+func (s summary) addresses(w io.Writer) error {
+	if text, later := map[cloud.ElasticIPs]string{
+		cloud.ElasticIPsOnDemand: "each gets an Elastic IP while it is in use",
+		cloud.ElasticIPsPool:     "each gets an Elastic IP of provider.pool while it is in use",
+		cloud.ElasticIPsNone:     "they are reached inside the VPC only",
+	}[s.provider.ElasticIPs]; later {
+		_, err := fmt.Fprintf(w, "\n  Neutron gives %s to %s to routers and floating IPs; %s.\n", s.given[0], s.given[len(s.given)-1], text)
+		return err
+	}
+	fmt.Fprintln(w, "\n  Addresses that Neutron gives to routers and floating IPs, and where the Internet finds them:")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, p := range s.Addresses {
+		fmt.Fprintf(t, "    %s\t%s\n", p.Private, cmp.Or(p.Public, "no Elastic IP"))
+	}
+	return t.Flush()
 }
 
 // rooms sums up how long each room had a step under way; steps side by side

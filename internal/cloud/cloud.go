@@ -41,8 +41,35 @@ type Provider struct {
 	Addresses int
 	// First is the first of them; the others follow without a gap.
 	First netip.Addr
-	// ElasticIPs is how many of them, counted from First, get an Elastic IP.
-	ElasticIPs int
+	// ElasticIPs says how they get Elastic IPs.
+	ElasticIPs ElasticIPs
+	// Pool has the allocation IDs of ElasticIPsPool, and is empty otherwise.
+	Pool []string
+}
+
+// ElasticIPs is a policy: where the Elastic IPs of Neutron's addresses come
+// from. A node's management address has one whatever the policy.
+type ElasticIPs string
+
+// The policies.
+const (
+	// ElasticIPsAll gives each address one, which is made with the cloud.
+	ElasticIPsAll ElasticIPs = "all"
+	// ElasticIPsOnDemand allocates one with a floating IP and releases it with it.
+	ElasticIPsOnDemand ElasticIPs = "on-demand"
+	// ElasticIPsPool takes those in Pool, and neither allocates nor releases any.
+	ElasticIPsPool ElasticIPs = "pool"
+	// ElasticIPsNone takes none: the addresses are reached inside the VPC.
+	ElasticIPsNone ElasticIPs = "none"
+)
+
+// Made returns how many Elastic IPs are made with the cloud for Neutron's
+// addresses.
+func (p Provider) Made() int {
+	if p.ElasticIPs == ElasticIPsAll {
+		return p.Addresses
+	}
+	return 0
 }
 
 // Role is a part that a node plays.

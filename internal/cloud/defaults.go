@@ -34,7 +34,7 @@ func (d *decoder) defaults(c *Cloud) {
 		c.Provider.Addresses = defaultAddresses
 	}
 	if !d.has("provider.elasticIPs") {
-		c.Provider.ElasticIPs = c.Provider.Addresses
+		c.Provider.ElasticIPs = ElasticIPsAll
 	}
 	if !c.Provider.First.IsValid() {
 		c.Provider.First = defaultFirst(c.Provider.Subnet, c.Provider.Addresses)

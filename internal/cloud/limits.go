@@ -1,5 +1,7 @@
 package cloud
 
+import "fmt"
+
 // typeLimit is what an instance type can carry.
 type typeLimit struct {
 	interfaces int // ENIs
@@ -68,4 +70,51 @@ var typeLimits = map[string]typeLimit{
 	"r8i.xlarge": {4, 30},
 
 	"z1d.metal": {15, 50},
+}
+
+// validateLimits refuses what instance types and quotas do not allow.
+func (d *decoder) validateLimits(c *Cloud) {
+	for i, n := range c.Nodes {
+		limit, known := typeLimits[n.Type]
+		if known && d.ok(fmt.Sprintf("nodes[%d].type", i), "provider.addresses", "provider.elasticIPs") {
+			d.validateCarried(c, n, limit)
+		}
+	}
+	if !c.InLab() || !d.ok("lab.elasticIPQuota", "provider.elasticIPs", "provider.addresses") {
+		return
+	}
+	if need := len(c.Nodes) + c.Provider.Made(); need > c.Lab.ElasticIPQuota {
+		d.reject("lab.elasticIPQuota", "", "%d are too few: the nodes and the provider addresses need %d Elastic IPs",
+			c.Lab.ElasticIPQuota, need)
+	}
+}
+
+// validateCarried asks whether a node can carry Neutron's addresses. What is
+// made with the cloud lies on one provider ENI; otherwise there may be as many
+// as the type takes besides the management ENI.
+func (d *decoder) validateCarried(c *Cloud, n Node, limit typeLimit) {
+	const path = "provider.addresses"
+	each := limit.addresses - 1 // the primary address of an ENI takes one of the places
+	if c.Provider.ElasticIPs == ElasticIPsAll {
+		if c.Provider.Addresses > each {
+			d.reject(path, fmt.Sprintf("at most %d here, or another type for node %s", each, n.Name),
+				"%d are too many for %s: it carries %d addresses on an ENI, its primary one included",
+				c.Provider.Addresses, n.Type, limit.addresses)
+		}
+		return
+	}
+	if most := each * (limit.interfaces - 1); c.Provider.Addresses > most {
+		d.reject(path, fmt.Sprintf("at most %d here, or another type for node %s", most, n.Name),
+			"%d are too many for %s: besides the management ENI it takes %d, with %d addresses each, the primary one included",
+			c.Provider.Addresses, n.Type, limit.interfaces-1, limit.addresses)
+		return
+	}
+	if !d.ok("vpc.cidr", "provider.subnet", "provider.first") {
+		return
+	}
+	free := size(c.Provider.Subnet) - reservedFirst - reservedLast - c.Provider.Addresses
+	if enis := (c.Provider.Addresses + each - 1) / each; enis > 1 && free < enis {
+		d.reject(path, "take a larger provider.subnet", "%d lie on %d ENIs of %s, and each takes an address of its own: %s leaves %d",
+			c.Provider.Addresses, enis, n.Type, c.Provider.Subnet, free)
+	}
 }

@@ -72,7 +72,15 @@ func (d *decoder) cloud(root ast.Node, c *Cloud) {
 			field{"subnet", prefix(&c.Provider.Subnet)},
 			field{"addresses", number(&c.Provider.Addresses)},
 			field{"first", func(path string, n ast.Node) { d.address(path, n, &c.Provider.First) }},
-			field{"elasticIPs", number(&c.Provider.ElasticIPs)},
+			field{"elasticIPs", func(path string, n ast.Node) { d.policy(path, n, &c.Provider.ElasticIPs) }},
+			field{"pool", func(path string, n ast.Node) {
+				d.list(path, n, func(path string, n ast.Node) {
+					var id string
+					if d.text(path, n, &id) {
+						c.Provider.Pool = append(c.Provider.Pool, id)
+					}
+				})
+			}},
 		)},
 		field{"nodes", func(path string, n ast.Node) {
 			d.list(path, n, func(path string, n ast.Node) {

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -47,7 +48,7 @@ func TestLabExampleHasEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{"name", "target", "availabilityZone", "vpc", "cidr", "management", "subnet", "allow",
-		"provider", "addresses", "first", "elasticIPs", "nodes", "type", "roles", "image", "disk", "verify", "lab", "elasticIPQuota"} {
+		"provider", "addresses", "first", "elasticIPs", "pool", "nodes", "type", "roles", "image", "disk", "verify", "lab", "elasticIPQuota"} {
 		if !strings.Contains(string(data), key+":") {
 			t.Errorf("examples/lab.yaml does not show %s", key)
 		}
@@ -65,7 +66,7 @@ func TestDefaults(t *testing.T) {
 		Target:     "eu-central-1",
 		VPC:        VPC{CIDR: p("10.0.0.0/16")},
 		Management: Management{Subnet: p("10.0.0.0/24"), Allow: []netip.Prefix{p("198.51.100.7/32")}},
-		Provider:   Provider{Subnet: p("10.0.1.0/24"), Addresses: 4, First: netip.MustParseAddr("10.0.1.64"), ElasticIPs: 4},
+		Provider:   Provider{Subnet: p("10.0.1.0/24"), Addresses: 4, First: netip.MustParseAddr("10.0.1.64"), ElasticIPs: ElasticIPsAll},
 		Nodes:      []Node{{Name: "cloud-1", Type: "t3.xlarge", Roles: Roles(), Disk: 40}},
 	}
 	if diff := cmp.Diff(want, got, comparePrefix); diff != "" {
@@ -142,7 +143,8 @@ func TestErrors(t *testing.T) {
 		{"wrong types", lab + "vpc: 10.0.0.0/16\nprovider:\n  addresses: four\n  elasticIPs: 1.5\nnodes: cloud-1\n", []string{
 			"x.yaml:3:6: vpc: expected keys and values, found text",
 			"x.yaml:5:14: provider.addresses: expected a whole number, found text",
-			"x.yaml:6:15: provider.elasticIPs: expected a whole number, found a number",
+			"x.yaml:6:15: provider.elasticIPs: expected all, on-demand, pool or none, found a number",
+			"hint: all makes one for each of provider.addresses, on-demand one for each floating IP, pool takes those of provider.pool",
 			"x.yaml:7:8: nodes: expected a list, found text"}},
 		{"bad CIDRs", lab + "vpc: {cidr: 10.0.0.0}\nmanagement:\n  subnet: 10.0.0.9/24\n  allow: [fd00::/8, 10.0.0.1]\n", []string{
 			`x.yaml:3:13: vpc.cidr: "10.0.0.0" is not a CIDR`, "hint: for this one address write 10.0.0.0/32",
@@ -171,7 +173,26 @@ func TestErrors(t *testing.T) {
 			"x.yaml:3:44: provider.addresses: 11 of the usable addresses of 10.0.1.0/28 leave 0: each node's provider ENI needs one of its own",
 			"hint: take a larger provider.subnet"}},
 		{"too few addresses", lab + "provider: {addresses: 1}\n", []string{"x.yaml:3:23: provider.addresses: 1 is too few: a router takes one and a floating IP another"}},
-		{"too many Elastic IPs", lab + "provider: {elasticIPs: 5}\n", []string{"x.yaml:3:24: provider.elasticIPs: 5 are more than the 4 provider addresses"}},
+		{"number of Elastic IPs", lab + "provider: {elasticIPs: 4}\n", []string{
+			"x.yaml:3:24: provider.elasticIPs: expected all, on-demand, pool or none, found a number",
+			"hint: all makes one for each of provider.addresses, on-demand one for each floating IP, pool takes those of provider.pool"}},
+		{"policy misspelt", lab + "provider: {elasticIPs: ondemand}\n", []string{`x.yaml:3:24: provider.elasticIPs: unknown policy "ondemand"`, `hint: did you mean "on-demand"?`}},
+		{"policy unknown", lab + "provider: {elasticIPs: everything}\n", []string{`x.yaml:3:24: provider.elasticIPs: unknown policy "everything"`, "hint: known here: all, on-demand, pool, none"}},
+		{"policy of a wrong type", lab + "provider: {elasticIPs: [all]}\n", []string{"x.yaml:3:24: provider.elasticIPs: expected text, found a list"}},
+		{"pool without a list", lab + "provider: {elasticIPs: pool}\n", []string{"x.yaml:3:24: provider.elasticIPs: pool without provider.pool", "hint: provider.pool lists the allocation IDs of Elastic IPs that you have"}},
+		{"empty pool", lab + "provider: {elasticIPs: pool, pool: []}\n", []string{"x.yaml:3:36: provider.pool: is empty", "hint: provider.elasticIPs: none does without Elastic IPs"}},
+		{"list without the policy", lab + "provider: {pool: [eipalloc-0123456789abcdef0]}\n", []string{"x.yaml:3:18: provider.pool: is only for elasticIPs: pool, and the policy is all", "hint: provider.elasticIPs: pool"}},
+		{"bad allocations", lab + "provider:\n  elasticIPs: pool\n  pool:\n    - 198.51.100.9\n    - eipalloc-0123456789abcdef0\n    - eipalloc-0123456789abcdef0\n", []string{
+			`x.yaml:6:7: provider.pool[0]: "198.51.100.9" is not an allocation ID such as eipalloc-0123456789abcdef0`, "hint: aws ec2 describe-addresses shows it",
+			"x.yaml:8:7: provider.pool[2]: eipalloc-0123456789abcdef0 a second time"}},
+		{"large pool", lab + "provider: {elasticIPs: pool, pool: [" + strings.Join(allocations(81), ", ") + "]}\n", []string{
+			"x.yaml:3:36: provider.pool: 81 are too many: a pool has at most 80"}},
+		{"too many for all ENIs", lab + "provider: {addresses: 43, elasticIPs: none}\n", []string{
+			"x.yaml:3:23: provider.addresses: 43 are too many for t3.xlarge: besides the management ENI it takes 3, with 15 addresses each, the primary one included",
+			"hint: at most 42 here, or another type for node cloud-1"}},
+		{"no room for further ENIs", lab + "provider: {subnet: 10.0.1.0/27, addresses: 26, elasticIPs: none}\n", []string{
+			"x.yaml:3:44: provider.addresses: 26 lie on 2 ENIs of t3.xlarge, and each takes an address of its own: 10.0.1.0/27 leaves 1",
+			"hint: take a larger provider.subnet"}},
 		{"too many for the type", lab + "provider: {addresses: 15}\n", []string{
 			"x.yaml:3:23: provider.addresses: 15 are too many for t3.xlarge: it carries 15 addresses on an ENI, its primary one included",
 			"hint: at most 14 here, or another type for node cloud-1"}},
@@ -207,9 +228,43 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+func allocations(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("eipalloc-%08x", i)
+	}
+	return ids
+}
+
+func TestElasticIPs(t *testing.T) {
+	tests := []struct {
+		file string
+		want Provider
+		made int
+	}{
+		{"provider: {addresses: 2}", Provider{Addresses: 2, ElasticIPs: ElasticIPsAll}, 2},
+		{"provider: {addresses: 2, elasticIPs: all}", Provider{Addresses: 2, ElasticIPs: ElasticIPsAll}, 2},
+		{"provider: {addresses: 42, elasticIPs: on-demand}", Provider{Addresses: 42, ElasticIPs: ElasticIPsOnDemand}, 0},
+		{"provider: {addresses: 2, elasticIPs: none}", Provider{Addresses: 2, ElasticIPs: ElasticIPsNone}, 0},
+		{"provider: {addresses: 2, elasticIPs: pool, pool: [eipalloc-12345678]}", Provider{Addresses: 2, ElasticIPs: ElasticIPsPool, Pool: []string{"eipalloc-12345678"}}, 0},
+	}
+	for _, tt := range tests {
+		// A quota of one is enough where only the node needs one.
+		c, err := Parse("x.yaml", fmt.Appendf(nil, "name: x\ntarget: lab\nlab: {elasticIPQuota: %d}\n%s\n", 1+tt.made, tt.file))
+		if err != nil {
+			t.Errorf("%s: %v", tt.file, err)
+			continue
+		}
+		tt.want.Subnet, tt.want.First = netip.MustParsePrefix("10.0.1.0/24"), netip.MustParseAddr("10.0.1.64")
+		if diff := cmp.Diff(tt.want, c.Provider, comparePrefix); diff != "" || c.Provider.Made() != tt.made {
+			t.Errorf("%s: %d made, -want +got:\n%s", tt.file, c.Provider.Made(), diff)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("name: x\ntarget: lab\nnodes:\n  - {type: t3.xlarge, roles: [controller]}\n"))
-	f.Add([]byte("vpc: {cidr: 255.255.255.240/28}\nprovider: {addresses: -1, elasticIPs: 99999999999}\n"))
+	f.Add([]byte("vpc: {cidr: 255.255.255.240/28}\nprovider: {addresses: -1, elasticIPs: pool, pool: [eipalloc-00000001]}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("x.yaml", data)
 		if err != nil {

@@ -113,14 +113,7 @@ func (d *decoder) validateProvider(c *Cloud) {
 	if d.ok("provider.addresses") && p.Addresses < 2 {
 		d.reject("provider.addresses", "", "%d is too few: a router takes one and a floating IP another", p.Addresses)
 	}
-	if d.ok("provider.elasticIPs", "provider.addresses") {
-		switch {
-		case p.ElasticIPs < 0:
-			d.reject("provider.elasticIPs", "", "%d is negative", p.ElasticIPs)
-		case p.ElasticIPs > p.Addresses:
-			d.reject("provider.elasticIPs", "", "%d are more than the %d provider addresses", p.ElasticIPs, p.Addresses)
-		}
-	}
+	d.validateElasticIPs(p)
 	if !d.ok("vpc.cidr", "provider.subnet", "provider.addresses", "provider.first") {
 		return
 	}
@@ -210,28 +203,5 @@ func (d *decoder) validateRoles(path string, roles []Role, played map[Role]bool)
 			d.reject(at, "", "role %q a second time", r)
 		}
 		seen[r], played[r] = true, true
-	}
-}
-
-func (d *decoder) validateLimits(c *Cloud) {
-	for i, n := range c.Nodes {
-		path := fmt.Sprintf("nodes[%d].type", i)
-		limit, known := typeLimits[n.Type]
-		if !known || !d.ok(path, "provider.addresses") {
-			continue
-		}
-		// The primary address of the ENI takes one of the places.
-		if most := limit.addresses - 1; c.Provider.Addresses > most {
-			d.reject("provider.addresses", fmt.Sprintf("at most %d here, or another type for node %s", most, n.Name),
-				"%d are too many for %s: it carries %d addresses on an ENI, its primary one included",
-				c.Provider.Addresses, n.Type, limit.addresses)
-		}
-	}
-	if !c.InLab() || !d.ok("lab.elasticIPQuota", "provider.elasticIPs", "provider.addresses") {
-		return
-	}
-	if need := len(c.Nodes) + c.Provider.ElasticIPs; need > c.Lab.ElasticIPQuota {
-		d.reject("lab.elasticIPQuota", "", "%d are too few: the nodes and the provider addresses need %d Elastic IPs",
-			c.Lab.ElasticIPQuota, need)
 	}
 }

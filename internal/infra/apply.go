@@ -39,6 +39,7 @@ const atOnce = 12
 // applier carries a plan out.
 type applier struct {
 	api    EC2
+	iam    IAM
 	clock  clock
 	cloud  string
 	wanted *Wanted
@@ -63,12 +64,12 @@ func (a *applier) set(part, id string) {
 // AWS shows the result. After an error it starts nothing new, lets what runs
 // come to its end, and returns what went wrong; whatever was made is found
 // again by the next See. The outputs of a plan that removes are empty.
-func Apply(ctx context.Context, api EC2, p *Plan, progress Progress) (Outputs, error) {
-	return apply(ctx, api, wallClock{}, p, progress)
+func Apply(ctx context.Context, c Clients, p *Plan, progress Progress) (Outputs, error) {
+	return apply(ctx, c, wallClock{}, p, progress)
 }
 
-func apply(ctx context.Context, api EC2, c clock, p *Plan, progress Progress) (Outputs, error) {
-	a := &applier{api: api, clock: c, cloud: p.Cloud, wanted: p.wanted, ids: map[string]string{}}
+func apply(ctx context.Context, c Clients, clock clock, p *Plan, progress Progress) (Outputs, error) {
+	a := &applier{api: c.EC2, iam: c.IAM, clock: clock, cloud: p.Cloud, wanted: p.wanted, ids: map[string]string{}}
 	for part, id := range p.ids {
 		a.ids[part] = id
 	}
@@ -147,7 +148,7 @@ func (a *applier) settle(ctx context.Context) (Outputs, error) {
 	var seen Seen
 	err := a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
 		var err error
-		if seen, err = See(ctx, a.api, a.cloud); err != nil {
+		if seen, err = See(ctx, Clients{a.api, a.iam}, a.cloud); err != nil {
 			return false, err, ctx.Err()
 		}
 		if a.wanted == nil {

@@ -35,7 +35,7 @@ func bringUp(t *testing.T, f *fake, w Wanted) Outputs {
 }
 
 func tryUp(ctx context.Context, f *fake, w Wanted) (Outputs, error) {
-	s, err := See(ctx, f, w.Cloud.Name)
+	s, err := See(ctx, f.clients(), w.Cloud.Name)
 	if err != nil {
 		return Outputs{}, err
 	}
@@ -43,21 +43,21 @@ func tryUp(ctx context.Context, f *fake, w Wanted) (Outputs, error) {
 	if err != nil {
 		return Outputs{}, err
 	}
-	return apply(ctx, f, &fakeClock{}, p, nil)
+	return apply(ctx, f.clients(), &fakeClock{}, p, nil)
 }
 
 func tryDown(ctx context.Context, f *fake, cloud string) error {
-	s, err := See(ctx, f, cloud)
+	s, err := See(ctx, f.clients(), cloud)
 	if err != nil {
 		return err
 	}
-	_, err = apply(ctx, f, &fakeClock{}, PlanDown(s), nil)
+	_, err = apply(ctx, f.clients(), &fakeClock{}, PlanDown(s), nil)
 	return err
 }
 
 func planOf(t *testing.T, f *fake, w Wanted) string {
 	t.Helper()
-	s, err := See(context.Background(), f, w.Cloud.Name)
+	s, err := See(context.Background(), f.clients(), w.Cloud.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func planOf(t *testing.T, f *fake, w Wanted) string {
 }
 
 func TestUpAndDown(t *testing.T) {
-	f, w := newFake(), wanted(t, "provider: {addresses: 2, elasticIPs: 1}\n")
+	f, w := newFake(), wanted(t, "provider: {addresses: 2}\n")
 	out := bringUp(t, f, w)
 	if len(out.Nodes) != 1 {
 		t.Fatalf("%d nodes", len(out.Nodes))
@@ -82,7 +82,7 @@ func TestUpAndDown(t *testing.T) {
 		t.Errorf("addresses: %+v", n)
 	}
 	if len(n.Addresses) != 2 || n.Addresses[0].Private != "10.0.1.64" || n.Addresses[0].Public == "" ||
-		n.Addresses[1] != (AddressPair{Private: "10.0.1.65"}) {
+		n.Addresses[1].Private != "10.0.1.65" || n.Addresses[1].Public == "" {
 		t.Errorf("provider addresses: %+v", n.Addresses)
 	}
 	if p := planOf(t, f, w); p != "" {
@@ -108,7 +108,7 @@ func TestDownLeavesOtherClouds(t *testing.T) {
 	other.Cloud.Name = "second"
 	bringUp(t, f, other)
 	// The fake takes any ENI for a hindrance, so only what it knows is asked for.
-	s, err := See(context.Background(), f, "second")
+	s, err := See(context.Background(), f.clients(), "second")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,12 +172,46 @@ func TestDownKilledAnywhere(t *testing.T) {
 	}
 }
 
+// The same for a change: another policy and range, and an instance that was made
+// without the gateways' instance profile.
+func TestChangeKilledAnywhere(t *testing.T) {
+	before, after := wanted(t, "provider: {addresses: 2}\n"), wanted(t, "provider: {addresses: 5, first: 10.0.1.67, elasticIPs: none}\n")
+	begin := func() *fake {
+		f := newFake()
+		bringUp(t, f, before)
+		for _, i := range f.instances {
+			i.IamInstanceProfile = nil
+		}
+		delete(f.iam.profiles, testRole)
+		return f
+	}
+	clean := begin()
+	up := len(clean.calls)
+	bringUp(t, clean, after)
+	resources := len(clean.left())
+	for n := 1; n <= len(clean.calls)-up; n++ {
+		f := begin()
+		ctx, cancel := context.WithCancel(context.Background())
+		f.killAt, f.kill = len(f.calls)+n, cancel
+		_, _ = tryUp(ctx, f, after)
+		cancel()
+		f.killAt = 0
+		bringUp(t, f, after)
+		if got := len(f.left()); got != resources {
+			t.Errorf("killed after call %d: %d resources, want %d: %v", n, got, resources, f.left())
+		}
+		if p := planOf(t, f, after); p != "" {
+			t.Errorf("killed after call %d: the plan is not empty:\n%s", n, p)
+		}
+	}
+}
+
 // What was just made may be unknown for a while, and AWS may be overloaded.
 func TestUpWithPassingErrors(t *testing.T) {
-	for _, code := range []string{"RequestLimitExceeded", "InvalidVpcID.NotFound", "InvalidNetworkInterfaceID.NotFound"} {
+	for _, code := range []string{"RequestLimitExceeded", "InvalidVpcID.NotFound", "InvalidNetworkInterfaceID.NotFound", "Throttling", "NoSuchEntity"} {
 		f, refused := newFake(), map[string]int{}
 		f.fail = func(op string, _ int) error {
-			if refused[op]++; refused[op] <= 2 && !strings.HasPrefix(op, "Describe") {
+			if refused[op]++; refused[op] <= 2 && !strings.HasPrefix(op, "Describe") && !strings.HasPrefix(op, "Get") {
 				return apiError(code)
 			}
 			return nil
@@ -228,7 +262,7 @@ func TestMadeAnewAfterRemovalByHand(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	f, w := newFake(), wanted(t, "")
-	s, err := See(context.Background(), f, "first")
+	s, err := See(context.Background(), f.clients(), "first")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +271,7 @@ func TestProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	finished, running, most := map[string]bool{}, 0, 0
-	if _, err := apply(context.Background(), f, &fakeClock{}, p, func(e Event) {
+	if _, err := apply(context.Background(), f.clients(), &fakeClock{}, p, func(e Event) {
 		switch e.State {
 		case Started:
 			for _, n := range e.Action.Needs {

@@ -1,6 +1,9 @@
 package infra
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // PlanDown returns what it takes to remove everything that is seen, in the
 // order in which AWS lets it go.
@@ -27,7 +30,9 @@ func PlanDown(s Seen) *Plan {
 		}
 	}
 	for _, a := range s.Addresses {
-		p.add(Action{ID: a.ID, Verb: Delete, Object: "elastic ip", Detail: strings.TrimSpace(a.Public + " " + a.Private), do: releaseAddress(a)})
+		// An agent that still runs would allocate another.
+		p.add(Action{ID: a.ID, Verb: Delete, Object: "elastic ip", Detail: strings.TrimSpace(a.Public + " " + a.Private),
+			Needs: ids("instance"), do: releaseAddress(a)})
 	}
 	for _, k := range s.KeyPairs {
 		p.add(Action{ID: k.ID, Verb: Delete, Object: "key pair", Detail: k.Name, do: deleteKeyPair(k.ID)})
@@ -38,20 +43,31 @@ func PlanDown(s Seen) *Plan {
 	for _, g := range s.SecurityGroups {
 		remove("security group", g.ID, name(g.Part), deleteSecurityGroup, ids("network interface"))
 	}
+	for _, r := range s.Reservations {
+		p.add(Action{ID: r.ID, Verb: Delete, Object: "address reservation", Detail: r.CIDR, do: deleteReservation(r.ID)})
+	}
 	for _, n := range s.Subnets {
-		remove("subnet", n.ID, name(n.Part), deleteSubnet, ids("network interface"))
+		remove("subnet", n.ID, name(n.Part), deleteSubnet, ids("network interface"), ids("address reservation"))
 	}
 	for _, t := range s.RouteTables { // deleting a subnet ends its association
 		remove("route table", t.ID, "", deleteRouteTable, ids("subnet"))
 	}
 	for _, g := range s.InternetGateways {
 		// It cannot be detached while the VPC has public addresses (EC2 API
-		// Reference, DetachInternetGateway).
+		// Reference, DetachInternetGateway). Those of a pool go with the network
+		// interfaces that they are on.
 		p.add(Action{ID: g.ID, Verb: Delete, Object: "internet gateway", Detail: g.ID,
-			Needs: append(ids("elastic ip"), ids("instance")...), do: deleteInternetGateway(g)})
+			Needs: slices.Concat(ids("elastic ip"), ids("instance"), ids("network interface")), do: deleteInternetGateway(g)})
 	}
 	for _, v := range s.VPCs {
 		remove("vpc", v.ID, v.CIDR, deleteVPC, ids("security group"), ids("subnet"), ids("route table"), ids("internet gateway"))
+	}
+	if i := s.Profile; i != nil {
+		p.add(Action{ID: partProfile, Verb: Delete, Object: "instance profile", Detail: i.Name, Needs: ids("instance"), do: deleteProfile(*i)})
+	}
+	if r := s.Role; r != nil {
+		p.add(Action{ID: partRole, Verb: Delete, Object: "iam role", Detail: r.Name,
+			Needs: slices.Concat(ids("instance"), ids("instance profile")), do: deleteRole(r.Name)})
 	}
 	return p
 }

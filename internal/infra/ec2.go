@@ -20,6 +20,7 @@ type EC2 interface {
 type finder interface {
 	DescribeAddresses(context.Context, *ec2.DescribeAddressesInput, ...options) (*ec2.DescribeAddressesOutput, error)
 	DescribeAvailabilityZones(context.Context, *ec2.DescribeAvailabilityZonesInput, ...options) (*ec2.DescribeAvailabilityZonesOutput, error)
+	DescribeIamInstanceProfileAssociations(context.Context, *ec2.DescribeIamInstanceProfileAssociationsInput, ...options) (*ec2.DescribeIamInstanceProfileAssociationsOutput, error)
 	DescribeImages(context.Context, *ec2.DescribeImagesInput, ...options) (*ec2.DescribeImagesOutput, error)
 	DescribeInstances(context.Context, *ec2.DescribeInstancesInput, ...options) (*ec2.DescribeInstancesOutput, error)
 	DescribeInternetGateways(context.Context, *ec2.DescribeInternetGatewaysInput, ...options) (*ec2.DescribeInternetGatewaysOutput, error)
@@ -30,6 +31,7 @@ type finder interface {
 	DescribeSubnets(context.Context, *ec2.DescribeSubnetsInput, ...options) (*ec2.DescribeSubnetsOutput, error)
 	DescribeVpcAttribute(context.Context, *ec2.DescribeVpcAttributeInput, ...options) (*ec2.DescribeVpcAttributeOutput, error)
 	DescribeVpcs(context.Context, *ec2.DescribeVpcsInput, ...options) (*ec2.DescribeVpcsOutput, error)
+	GetSubnetCidrReservations(context.Context, *ec2.GetSubnetCidrReservationsInput, ...options) (*ec2.GetSubnetCidrReservationsOutput, error)
 }
 
 type networkMaker interface {
@@ -38,6 +40,7 @@ type networkMaker interface {
 	CreateInternetGateway(context.Context, *ec2.CreateInternetGatewayInput, ...options) (*ec2.CreateInternetGatewayOutput, error)
 	AttachInternetGateway(context.Context, *ec2.AttachInternetGatewayInput, ...options) (*ec2.AttachInternetGatewayOutput, error)
 	CreateSubnet(context.Context, *ec2.CreateSubnetInput, ...options) (*ec2.CreateSubnetOutput, error)
+	CreateSubnetCidrReservation(context.Context, *ec2.CreateSubnetCidrReservationInput, ...options) (*ec2.CreateSubnetCidrReservationOutput, error)
 	CreateRouteTable(context.Context, *ec2.CreateRouteTableInput, ...options) (*ec2.CreateRouteTableOutput, error)
 	CreateRoute(context.Context, *ec2.CreateRouteInput, ...options) (*ec2.CreateRouteOutput, error)
 	ReplaceRoute(context.Context, *ec2.ReplaceRouteInput, ...options) (*ec2.ReplaceRouteOutput, error)
@@ -53,6 +56,8 @@ type nodeMaker interface {
 	AssignPrivateIpAddresses(context.Context, *ec2.AssignPrivateIpAddressesInput, ...options) (*ec2.AssignPrivateIpAddressesOutput, error)
 	UnassignPrivateIpAddresses(context.Context, *ec2.UnassignPrivateIpAddressesInput, ...options) (*ec2.UnassignPrivateIpAddressesOutput, error)
 	RunInstances(context.Context, *ec2.RunInstancesInput, ...options) (*ec2.RunInstancesOutput, error)
+	AssociateIamInstanceProfile(context.Context, *ec2.AssociateIamInstanceProfileInput, ...options) (*ec2.AssociateIamInstanceProfileOutput, error)
+	ReplaceIamInstanceProfileAssociation(context.Context, *ec2.ReplaceIamInstanceProfileAssociationInput, ...options) (*ec2.ReplaceIamInstanceProfileAssociationOutput, error)
 	StartInstances(context.Context, *ec2.StartInstancesInput, ...options) (*ec2.StartInstancesOutput, error)
 	AllocateAddress(context.Context, *ec2.AllocateAddressInput, ...options) (*ec2.AllocateAddressOutput, error)
 	AssociateAddress(context.Context, *ec2.AssociateAddressInput, ...options) (*ec2.AssociateAddressOutput, error)
@@ -64,6 +69,7 @@ type remover interface {
 	ReleaseAddress(context.Context, *ec2.ReleaseAddressInput, ...options) (*ec2.ReleaseAddressOutput, error)
 	DeleteNetworkInterface(context.Context, *ec2.DeleteNetworkInterfaceInput, ...options) (*ec2.DeleteNetworkInterfaceOutput, error)
 	DeleteSecurityGroup(context.Context, *ec2.DeleteSecurityGroupInput, ...options) (*ec2.DeleteSecurityGroupOutput, error)
+	DeleteSubnetCidrReservation(context.Context, *ec2.DeleteSubnetCidrReservationInput, ...options) (*ec2.DeleteSubnetCidrReservationOutput, error)
 	DeleteSubnet(context.Context, *ec2.DeleteSubnetInput, ...options) (*ec2.DeleteSubnetOutput, error)
 	DeleteRouteTable(context.Context, *ec2.DeleteRouteTableInput, ...options) (*ec2.DeleteRouteTableOutput, error)
 	DetachInternetGateway(context.Context, *ec2.DetachInternetGatewayInput, ...options) (*ec2.DetachInternetGatewayOutput, error)

@@ -192,6 +192,10 @@ func (f *fake) RunInstances(ctx context.Context, in *ec2.RunInstancesInput, _ ..
 		}
 		i := &types.Instance{InstanceId: f.newID("i"), InstanceType: in.InstanceType, ImageId: in.ImageId, Tags: tagsIn(in.TagSpecifications),
 			State: &types.InstanceState{Name: types.InstanceStateNamePending}}
+		var err error
+		if i.IamInstanceProfile, err = f.profileOf(in.IamInstanceProfile); err != nil {
+			return nil, err
+		}
 		for _, n := range in.NetworkInterfaces {
 			if f.enis[*n.NetworkInterfaceId].Attachment != nil {
 				return nil, apiError("InvalidNetworkInterface.InUse")

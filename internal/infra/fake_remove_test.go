@@ -52,6 +52,11 @@ func (f *fake) DeleteNetworkInterface(ctx context.Context, in *ec2.DeleteNetwork
 		if n.Attachment != nil {
 			return nil, apiError("InvalidNetworkInterface.InUse")
 		}
+		for _, a := range f.addresses {
+			if aws.ToString(a.NetworkInterfaceId) == *in.NetworkInterfaceId {
+				a.AssociationId, a.NetworkInterfaceId, a.PrivateIpAddress = nil, nil, nil
+			}
+		}
 		delete(f.enis, *in.NetworkInterfaceId)
 		return &ec2.DeleteNetworkInterfaceOutput{}, nil
 	})
@@ -79,6 +84,11 @@ func (f *fake) DeleteSubnet(ctx context.Context, in *ec2.DeleteSubnetInput, _ ..
 		}
 		if f.subnets[*in.SubnetId] == nil {
 			return nil, apiError("InvalidSubnetID.NotFound")
+		}
+		for _, r := range f.reservations {
+			if *r.SubnetId == *in.SubnetId {
+				return nil, apiError("DependencyViolation")
+			}
 		}
 		delete(f.subnets, *in.SubnetId)
 		for _, t := range f.tables {

@@ -25,21 +25,23 @@ type fake struct {
 	killAt int
 	kill   func()
 
-	next      int
-	quota     int // Elastic IPs
-	vpcs      map[string]*types.Vpc
-	dns       map[string]bool
-	gateways  map[string]*types.InternetGateway
-	subnets   map[string]*types.Subnet
-	tables    map[string]*types.RouteTable
-	groups    map[string]*types.SecurityGroup
-	keys      map[string]*types.KeyPairInfo
-	enis      map[string]*types.NetworkInterface
-	instances map[string]*types.Instance
-	addresses map[string]*types.Address
-	tokens    map[string]string
-	images    []types.Image
-	imageIn   []*ec2.DescribeImagesInput
+	next         int
+	quota        int // Elastic IPs
+	vpcs         map[string]*types.Vpc
+	dns          map[string]bool
+	gateways     map[string]*types.InternetGateway
+	subnets      map[string]*types.Subnet
+	tables       map[string]*types.RouteTable
+	groups       map[string]*types.SecurityGroup
+	keys         map[string]*types.KeyPairInfo
+	enis         map[string]*types.NetworkInterface
+	instances    map[string]*types.Instance
+	addresses    map[string]*types.Address
+	tokens       map[string]string
+	reservations map[string]*types.SubnetCidrReservation
+	iam          fakeIAM
+	images       []types.Image
+	imageIn      []*ec2.DescribeImagesInput
 }
 
 func newFake() *fake {
@@ -48,8 +50,12 @@ func newFake() *fake {
 		subnets: map[string]*types.Subnet{}, tables: map[string]*types.RouteTable{}, groups: map[string]*types.SecurityGroup{},
 		keys: map[string]*types.KeyPairInfo{}, enis: map[string]*types.NetworkInterface{}, instances: map[string]*types.Instance{},
 		addresses: map[string]*types.Address{}, tokens: map[string]string{},
+		reservations: map[string]*types.SubnetCidrReservation{}, iam: newFakeIAM(),
 	}
 }
+
+// clients are the fake as both APIs.
+func (f *fake) clients() Clients { return Clients{f, f} }
 
 func apiError(code string) error { return &smithy.GenericAPIError{Code: code, Message: code} }
 
@@ -134,13 +140,23 @@ func (f *fake) left() (out []string) {
 	for id := range f.addresses {
 		add(id)
 	}
+	for id := range f.reservations {
+		add(id)
+	}
+	for name := range f.iam.roles {
+		add("role " + name)
+	}
+	for name := range f.iam.profiles {
+		add("profile " + name)
+	}
 	slices.Sort(out)
 	return out
 }
 
 func (f *fake) DescribeAvailabilityZones(ctx context.Context, in *ec2.DescribeAvailabilityZonesInput, _ ...options) (*ec2.DescribeAvailabilityZonesOutput, error) {
 	return do(ctx, f, "DescribeAvailabilityZones", func() (*ec2.DescribeAvailabilityZonesOutput, error) {
-		return &ec2.DescribeAvailabilityZonesOutput{AvailabilityZones: []types.AvailabilityZone{{ZoneName: aws.String("lab-1b")}, {ZoneName: aws.String("lab-1a")}}}, nil
+		return &ec2.DescribeAvailabilityZonesOutput{AvailabilityZones: []types.AvailabilityZone{
+			{ZoneName: aws.String("lab-1b"), RegionName: aws.String("lab-1")}, {ZoneName: aws.String("lab-1a"), RegionName: aws.String("lab-1")}}}, nil
 	})
 }
 

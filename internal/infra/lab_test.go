@@ -13,8 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	lab "macaw/internal/lab/ec2"
+	"macaw/internal/lab/iam"
 )
 
 // noMachines runs instances that do nothing.
@@ -28,6 +31,8 @@ func (noMachines) Terminate(context.Context, string) error    { return nil }
 func (noMachines) ConsoleOutput(context.Context, string) ([]byte, error) {
 	return nil, nil
 }
+func (noMachines) AttachNIC(context.Context, string, lab.NIC) error  { return nil }
+func (noMachines) DetachNIC(context.Context, string, lab.NIC) error  { return nil }
 func (noMachines) CreateImage(context.Context, string, string) error { return nil }
 func (noMachines) DeleteImage(context.Context, string) error         { return nil }
 
@@ -62,40 +67,63 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// newLab returns the real client of a local AWS with an Elastic IP quota that
+// labAccount is the account of a local AWS.
+type labAccount struct {
+	Clients
+	*wire
+	store  *iam.Store
+	server string
+}
+
+const labRegion = "eu-central-1"
+
+// newLab returns the real clients of a local AWS with an Elastic IP quota that
 // is just enough: what leaks breaks the next run.
-func newLab(t *testing.T, quota int) (EC2, *wire) {
+func newLab(t *testing.T, quota int) *labAccount {
 	t.Helper()
-	state, err := lab.Open(lab.Config{
-		Region: "eu-central-1", Machines: noMachines{}, AddressQuota: quota, Log: slog.New(slog.DiscardHandler),
-		Images: []lab.Image{{ID: "ami-0123456789abcdef0", Name: "debian-13-amd64-20260829-1", Owner: debianOwner, Architecture: "x86_64", Created: time.Now()}},
-	})
+	log := slog.New(slog.DiscardHandler)
+	store, err := iam.Open(iam.Config{Root: iam.Key{ID: "AKIAEXAMPLE", Secret: "secret"}, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(state.Close)
-	server := httptest.NewServer(lab.NewServer(state, lab.Credentials{"AKIAEXAMPLE": "secret"}))
+	service, err := lab.Wire(lab.Config{
+		Region: labRegion, Machines: noMachines{}, AddressQuota: quota, Log: log, Profiles: store,
+		Images: []lab.Image{{ID: "ami-0123456789abcdef0", Name: "debian-13-amd64-20260829-1", Owner: debianOwner, Architecture: "x86_64", Created: time.Now()}},
+	}, store, func(*http.Request) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(service.State.Close)
+	server := httptest.NewServer(service.API)
 	t.Cleanup(server.Close)
-	w := &wire{}
-	return ec2.New(ec2.Options{
-		Region: "eu-central-1", BaseEndpoint: aws.String(server.URL), HTTPClient: &http.Client{Transport: w},
-		Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", ""),
-	}), w
+	l := &labAccount{wire: &wire{}, store: store, server: server.URL}
+	key := credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", "")
+	l.EC2 = l.ec2(key)
+	l.IAM = awsiam.New(awsiam.Options{
+		Region: labRegion, BaseEndpoint: aws.String(server.URL), HTTPClient: &http.Client{Transport: l.wire}, Credentials: key,
+	})
+	return l
 }
 
-func labWanted(t *testing.T, api EC2) Wanted {
+func (l *labAccount) ec2(key aws.CredentialsProvider) *ec2.Client {
+	return ec2.New(ec2.Options{
+		Region: labRegion, BaseEndpoint: aws.String(l.server), HTTPClient: &http.Client{Transport: l.wire}, Credentials: key,
+	})
+}
+
+func labWanted(t *testing.T, l *labAccount) Wanted {
 	t.Helper()
 	w := wanted(t, "provider: {addresses: 2}\n")
 	w.PublicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUNTBnUUQbCZ6u14Te6i2g8VEGbQrfLUBGQq0HFdp7B macaw"
 	var err error
-	if w.Image, err = FindImage(context.Background(), api, "no such packages", ""); err != nil {
+	if w.Image, err = FindImage(context.Background(), l.EC2, "no such packages", ""); err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-func labUp(ctx context.Context, api EC2, w Wanted) (*Plan, Outputs, error) {
-	s, err := See(ctx, api, w.Cloud.Name)
+func labUp(ctx context.Context, c Clients, w Wanted) (*Plan, Outputs, error) {
+	s, err := See(ctx, c, w.Cloud.Name)
 	if err != nil {
 		return nil, Outputs{}, err
 	}
@@ -103,22 +131,22 @@ func labUp(ctx context.Context, api EC2, w Wanted) (*Plan, Outputs, error) {
 	if err != nil {
 		return nil, Outputs{}, err
 	}
-	out, err := apply(ctx, api, hurriedClock{}, p, nil)
+	out, err := apply(ctx, c, hurriedClock{}, p, nil)
 	return p, out, err
 }
 
-func labDown(ctx context.Context, api EC2, cloud string) error {
-	s, err := See(ctx, api, cloud)
+func labDown(ctx context.Context, c Clients, cloud string) error {
+	s, err := See(ctx, c, cloud)
 	if err != nil {
 		return err
 	}
-	_, err = apply(ctx, api, hurriedClock{}, PlanDown(s), nil)
+	_, err = apply(ctx, c, hurriedClock{}, PlanDown(s), nil)
 	return err
 }
 
-func labLeft(t *testing.T, api EC2, cloud string) int {
+func labLeft(t *testing.T, c Clients, cloud string) int {
 	t.Helper()
-	s, err := See(context.Background(), api, cloud)
+	s, err := See(context.Background(), c, cloud)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,16 +156,22 @@ func labLeft(t *testing.T, api EC2, cloud string) int {
 			n++
 		}
 	}
-	return n + len(s.VPCs) + len(s.InternetGateways) + len(s.Subnets) + len(s.RouteTables) + len(s.SecurityGroups) +
+	if s.Role != nil {
+		n++
+	}
+	if s.Profile != nil {
+		n++
+	}
+	return n + len(s.Reservations) + len(s.VPCs) + len(s.InternetGateways) + len(s.Subnets) + len(s.RouteTables) + len(s.SecurityGroups) +
 		len(s.KeyPairs) + len(s.Interfaces) + len(s.Addresses)
 }
 
 func TestLabUpAndDown(t *testing.T) {
-	api, _ := newLab(t, 3)
-	ctx, w := context.Background(), labWanted(t, api)
+	l := newLab(t, 3)
+	ctx, w := context.Background(), labWanted(t, l)
 	var before string
 	for range 2 {
-		_, out, err := labUp(ctx, api, w)
+		_, out, err := labUp(ctx, l.Clients, w)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,63 +181,73 @@ func TestLabUpAndDown(t *testing.T) {
 			t.Errorf("outputs: %+v", n)
 		}
 		before = n.InstanceID
-		if p, _, err := labUp(ctx, api, w); err != nil || p.String() != "" {
-			t.Errorf("a second up: %v\n%s", err, p)
-		}
-		if err := labDown(ctx, api, "first"); err != nil {
+		i, err := (&applier{api: l.EC2}).instance(ctx, n.InstanceID)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if n := labLeft(t, api, "first"); n != 0 {
+		if m := i.MetadataOptions; m.HttpTokens != types.HttpTokensStateRequired || *m.HttpPutResponseHopLimit != 1 {
+			t.Errorf("metadata options: %+v", m)
+		}
+		if _, _, ok := l.store.InstanceCredentials(labRegion, n.InstanceID, aws.ToString(i.IamInstanceProfile.Arn)); !ok {
+			t.Error("the instance has no credentials")
+		}
+		if p, _, err := labUp(ctx, l.Clients, w); err != nil || p.String() != "" {
+			t.Errorf("a second up: %v\n%s", err, p)
+		}
+		if err := labDown(ctx, l.Clients, "first"); err != nil {
+			t.Fatal(err)
+		}
+		if n := labLeft(t, l.Clients, "first"); n != 0 {
 			t.Errorf("%d resources left", n)
 		}
-		if err := labDown(ctx, api, "first"); err != nil {
+		if err := labDown(ctx, l.Clients, "first"); err != nil {
 			t.Errorf("a second down: %v", err)
 		}
 	}
 }
 
 func TestLabKilledAnywhere(t *testing.T) {
-	api, w := newLab(t, 3)
-	want := labWanted(t, api)
-	begin := w.n
-	if _, _, err := labUp(context.Background(), api, want); err != nil {
+	l := newLab(t, 3)
+	want := labWanted(t, l)
+	begin := l.n
+	if _, _, err := labUp(context.Background(), l.Clients, want); err != nil {
 		t.Fatal(err)
 	}
-	up, resources := w.n-begin, labLeft(t, api, "first")
-	begin = w.n
-	if err := labDown(context.Background(), api, "first"); err != nil {
+	up, resources := l.n-begin, labLeft(t, l.Clients, "first")
+	begin = l.n
+	if err := labDown(context.Background(), l.Clients, "first"); err != nil {
 		t.Fatal(err)
 	}
-	down := w.n - begin
+	down := l.n - begin
 
 	for n := 1; n <= max(up, down); n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
-			api, w := newLab(t, 3)
-			want := labWanted(t, api)
+			l := newLab(t, 3)
+			want := labWanted(t, l)
 			killed := func(f func(context.Context) error) {
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
-				w.mu.Lock()
-				w.at, w.kill = w.n+n, cancel
-				w.mu.Unlock()
+				l.mu.Lock()
+				l.at, l.kill = l.n+n, cancel
+				l.mu.Unlock()
 				_ = f(ctx)
-				w.mu.Lock()
-				w.at = 0
-				w.mu.Unlock()
+				l.mu.Lock()
+				l.at = 0
+				l.mu.Unlock()
 			}
-			killed(func(ctx context.Context) error { _, _, err := labUp(ctx, api, want); return err })
-			if _, _, err := labUp(context.Background(), api, want); err != nil {
+			killed(func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, want); return err })
+			if _, _, err := labUp(context.Background(), l.Clients, want); err != nil {
 				t.Fatalf("up after up killed: %v", err)
 			}
-			if got := labLeft(t, api, "first"); got != resources {
+			if got := labLeft(t, l.Clients, "first"); got != resources {
 				t.Errorf("%d resources, want %d", got, resources)
 			}
-			killed(func(ctx context.Context) error { return labDown(ctx, api, "first") })
-			if err := labDown(context.Background(), api, "first"); err != nil {
+			killed(func(ctx context.Context) error { return labDown(ctx, l.Clients, "first") })
+			if err := labDown(context.Background(), l.Clients, "first"); err != nil {
 				t.Fatalf("down after down killed: %v", err)
 			}
-			if got := labLeft(t, api, "first"); got != 0 {
+			if got := labLeft(t, l.Clients, "first"); got != 0 {
 				t.Errorf("%d resources left", got)
 			}
 		})

@@ -124,6 +124,8 @@ type launch struct {
 	userData []byte
 	// gone has the node's earlier instances that AWS still shows.
 	gone []string
+	// profile is the name of an instance profile, or empty.
+	profile string
 }
 
 func runInstance(l launch) step {
@@ -133,11 +135,18 @@ func runInstance(l launch) step {
 		in := &ec2.RunInstancesInput{
 			ImageId: aws.String(l.image.ID), InstanceType: types.InstanceType(l.node.Type),
 			MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String(l.key),
-			// Nothing may read the machine's credentials by a forged request.
+			// Nothing may read the machine's credentials by a forged request, nor a
+			// guest through a router: the answer to PUT ends at the first hop. An
+			// image can have another default (EC2 User Guide,
+			// configuring-instance-metadata-options).
 			MetadataOptions: &types.InstanceMetadataOptionsRequest{
 				HttpEndpoint: types.InstanceMetadataEndpointStateEnabled, HttpTokens: types.HttpTokensStateRequired,
+				HttpPutResponseHopLimit: aws.Int32(1),
 			},
 			TagSpecifications: append(a.tags(types.ResourceTypeInstance, part), a.tags(types.ResourceTypeVolume, part)...),
+		}
+		if l.profile != "" {
+			in.IamInstanceProfile = &types.IamInstanceProfileSpecification{Name: aws.String(l.profile)}
 		}
 		for device, eni := range enis {
 			in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{
@@ -153,7 +162,7 @@ func runInstance(l launch) step {
 			}}}
 		}
 		for g := range generations {
-			in.ClientToken = token(a.cloud, part, strings.Join(enis, ","), l.image.ID, l.node.Type, strings.Join(l.gone, ","), fmt.Sprint(g))
+			in.ClientToken = token(a.cloud, part, strings.Join(enis, ","), l.image.ID, l.node.Type, l.profile, strings.Join(l.gone, ","), fmt.Sprint(g))
 			err := a.call(ctx, func(ctx context.Context) error {
 				out, err := a.api.RunInstances(ctx, in)
 				if err == nil {

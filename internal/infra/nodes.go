@@ -3,24 +3,32 @@ package infra
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
+
+	"macaw/internal/cloud"
 )
 
 // interfaces plans both ENIs of the i-th node. They are made before the
 // instance and outlive it, so that addresses and MACs stay.
 func (b *up) interfaces(i int) {
 	node := b.c.Nodes[i].Name
-	b.eni(node, partManagement, b.c.ManagementAddress(i), nil)
-	var secondary []string
-	if i == 0 { // with several nodes the gateways' agents will share them out
-		for _, a := range b.c.ProviderAddresses() {
-			secondary = append(secondary, a.String())
+	b.eni(node, partManagement, b.c.ManagementAddress(i), nil, nil)
+	var made, agents []string
+	for _, a := range b.c.ProviderAddresses() {
+		switch {
+		case b.c.Provider.ElasticIPs != cloud.ElasticIPsAll:
+			agents = append(agents, a.String())
+		case i == 0: // with several nodes the gateways' agents will share them out
+			made = append(made, a.String())
 		}
 	}
-	b.eni(node, partProvider, b.c.ProviderPrimary(i), secondary)
+	b.eni(node, partProvider, b.c.ProviderPrimary(i), made, agents)
 }
 
-func (b *up) eni(node, network string, primary netip.Addr, secondary []string) {
+// eni plans an ENI with the secondary addresses that it shall have. Which of
+// those in agents it has is the business of the gateways' agents.
+func (b *up) eni(node, network string, primary netip.Addr, secondary, agents []string) {
 	part := partInterface(node, network)
 	label := fmt.Sprintf("%s of %s", network, node)
 	for _, n := range b.s.Interfaces {
@@ -33,7 +41,7 @@ func (b *up) eni(node, network string, primary netip.Addr, secondary []string) {
 				"its primary address is %s, the file makes it %s", n.Primary, primary)
 		}
 		// Removing comes first: the type limits how many fit.
-		if extra := missing(n.Secondary, secondary); len(extra) > 0 {
+		if extra := missing(n.Secondary, slices.Concat(secondary, agents)); len(extra) > 0 {
 			b.add(Action{ID: part + "/unassign", Verb: Change, Object: "network interface",
 				Detail: label + " gives up " + strings.Join(extra, " "), do: unassign(part, extra)})
 		}
@@ -72,14 +80,20 @@ func (b *up) instance(i int) error {
 		case "pending":
 			b.add(Action{ID: part, Verb: Start, Object: "instance", Detail: node.Name + " (it is starting)", do: awaitInstance(part)})
 		}
+		b.profile(node, in)
 		return nil
 	}
 	if b.w.Image.ID == "" {
 		return fmt.Errorf("planning instance %s: no image to boot", node.Name)
 	}
+	l := launch{node: node, image: b.w.Image, key: keyName(b.c.Name), userData: b.w.UserData, gone: gone}
+	needs := []string{partInterface(node.Name, partManagement), partInterface(node.Name, partProvider), partKeyPair}
+	if isGateway(node) {
+		l.profile = gatewayName(b.c.Name, b.s.Region)
+		needs = append(needs, partProfile, partProfile+"/role")
+	}
 	b.add(Action{ID: part, Verb: Create, Object: "instance", Detail: fmt.Sprintf("%s %s from %s", node.Name, node.Type, b.w.Image.ID),
-		Needs: []string{partInterface(node.Name, partManagement), partInterface(node.Name, partProvider), partKeyPair},
-		do:    runInstance(launch{node: node, image: b.w.Image, key: keyName(b.c.Name), userData: b.w.UserData, gone: gone})})
+		Needs: needs, do: runInstance(l)})
 	return nil
 }
 
@@ -119,17 +133,19 @@ func (b *up) targets() []target {
 		private := b.c.ManagementAddress(i).String()
 		out = append(out, target{partNodeAddress(n.Name), partInterface(n.Name, partManagement), private, fmt.Sprintf("%s, management of %s", private, n.Name)})
 	}
-	for i, a := range b.c.ProviderAddresses() {
-		if i < b.c.Provider.ElasticIPs {
-			out = append(out, target{partProviderAddress(a.String()), partInterface(b.c.Nodes[0].Name, partProvider), a.String(), a.String()})
-		}
+	if b.c.Provider.ElasticIPs != cloud.ElasticIPsAll {
+		return out
+	}
+	for _, a := range b.c.ProviderAddresses() {
+		out = append(out, target{partProviderAddress(a.String()), partInterface(b.c.Nodes[0].Name, partProvider), a.String(), a.String()})
 	}
 	return out
 }
 
 // addresses plans the Elastic IPs themselves, which need nothing and so come
-// first, and lets go of those that are not wanted: twins too, for AllocateAddress
+// early, and lets go of those that are not wanted: twins too, for AllocateAddress
 // has no ClientToken (EC2 API Reference, AllocateAddress) and each costs money.
+// The agents lose the right to allocate before their Elastic IPs are released.
 func (b *up) addresses() {
 	keep := map[string]bool{}
 	for _, t := range b.targets() {
@@ -138,20 +154,28 @@ func (b *up) addresses() {
 			keep[a.ID] = true
 		}
 	}
-	for _, a := range b.s.Addresses {
-		if !keep[a.ID] {
-			b.add(Action{ID: a.ID, Verb: Delete, Object: "elastic ip", Detail: strings.TrimSpace(a.Public + " " + a.Private), do: releaseAddress(a)})
-		}
-	}
 	var needs []string // with a quota that is just enough, letting go must come first
-	for _, a := range b.Actions {
-		needs = append(needs, a.ID)
+	for _, a := range b.s.Addresses {
+		if !keep[a.ID] && !b.agents(a) {
+			b.add(Action{ID: a.ID, Verb: Delete, Object: "elastic ip", Detail: strings.TrimSpace(a.Public + " " + a.Private),
+				Needs: []string{partRole + "/rights"}, do: releaseAddress(a)})
+			needs = append(needs, a.ID)
+		}
 	}
 	for _, t := range b.targets() {
 		if b.ids[t.part] == "" {
 			b.add(Action{ID: t.part, Verb: Create, Object: "elastic ip", Detail: "for " + t.label, Needs: needs, do: allocateAddress(t.part)})
 		}
 	}
+}
+
+// agents reports whether an Elastic IP is the gateways' agents' to keep or to
+// release. It has the same part as one that is made with the cloud, so that who
+// changes the policy from one to the other loses none that is in use.
+func (b *up) agents(a Address) bool {
+	private, is := strings.CutPrefix(a.Part, providerAddresses)
+	_, err := netip.ParseAddr(private)
+	return is && err == nil && b.c.Provider.ElasticIPs == cloud.ElasticIPsOnDemand
 }
 
 // address returns the Elastic IP of a target: of twins the one that leads there.

@@ -2,6 +2,7 @@ package infra
 
 import (
 	"slices"
+	"strings"
 
 	"macaw/internal/cloud"
 )
@@ -16,21 +17,33 @@ type NodeOutput struct {
 	Name       string `json:"name"`
 	InstanceID string `json:"instanceId"`
 	// ManagementAddress is the private one and ManagementPublic its Elastic IP.
-	ManagementAddress string        `json:"managementAddress"`
-	ManagementPublic  string        `json:"managementPublic"`
-	ProviderENI       ProviderENI   `json:"providerENI"`
-	Addresses         []AddressPair `json:"addresses"`
+	ManagementAddress string      `json:"managementAddress"`
+	ManagementPublic  string      `json:"managementPublic"`
+	ProviderENI       ProviderENI `json:"providerENI"`
+	// Addresses are those that are registered: with ElasticIPsAll the whole of
+	// Neutron's range, otherwise what the agent has claimed by now.
+	Addresses []AddressPair `json:"addresses"`
 }
 
 // ProviderENI is the node's second network interface.
 type ProviderENI struct {
 	ID      string `json:"id"`
+	Subnet  string `json:"subnet"` // ID
 	MAC     string `json:"mac"`
 	Primary string `json:"primary"`
 }
 
-// AddressPair is one of Neutron's addresses, which is registered on the
-// provider ENI. Public is empty if no Elastic IP leads to it.
+// isProvider reports whether a part is one of a node's provider ENIs: the one
+// that it is made with, or a further one that its agent has attached, such as
+// "eni/cloud-1/provider-2".
+func isProvider(node, part string) bool {
+	first := partInterface(node, partProvider)
+	return part == first || strings.HasPrefix(part, first+"-")
+}
+
+// AddressPair is one of Neutron's addresses, which is registered on a provider
+// ENI of the node. Public is empty if no Elastic IP leads to it, or none of the
+// cloud's own.
 type AddressPair struct {
 	Private string `json:"private"`
 	Public  string `json:"public,omitempty"`
@@ -60,11 +73,14 @@ func OutputsOf(c *cloud.Cloud, s Seen) Outputs {
 			case partInterface(n.Name, partManagement):
 				node.ManagementAddress, node.ManagementPublic = e.Primary, public(e.ID, e.Primary)
 			case partInterface(n.Name, partProvider):
-				node.ProviderENI = ProviderENI{ID: e.ID, MAC: e.MAC, Primary: e.Primary}
-				for _, a := range c.ProviderAddresses() {
-					if private := a.String(); slices.Contains(e.Secondary, private) {
-						node.Addresses = append(node.Addresses, AddressPair{private, public(e.ID, private)})
-					}
+				node.ProviderENI = ProviderENI{ID: e.ID, Subnet: e.Subnet, MAC: e.MAC, Primary: e.Primary}
+			}
+		}
+		for _, a := range c.ProviderAddresses() {
+			private := a.String()
+			for _, e := range s.Interfaces {
+				if isProvider(n.Name, e.Part) && slices.Contains(e.Secondary, private) {
+					node.Addresses = append(node.Addresses, AddressPair{private, public(e.ID, private)})
 				}
 			}
 		}

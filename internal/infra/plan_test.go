@@ -18,14 +18,20 @@ var testImages = []types.Image{
 	{ImageId: aws.String("ami-baked1"), CreationDate: aws.String("2026-02-01T00:00:00.000Z"), OwnerId: aws.String("self"), Tags: []types.Tag{{Key: aws.String(TagPackages), Value: aws.String("abc")}}},
 }
 
-const everything = `+ create elastic ip for 10.0.0.4, management of cloud-1
+const everything = `+ create iam role macaw-first-gateway-lab-1
+~ change iam role macaw-first-gateway-lab-1 has the rights of a gateway
++ create instance profile macaw-first-gateway-lab-1
+~ change instance profile macaw-first-gateway-lab-1 has the role
++ create elastic ip for 10.0.0.4, management of cloud-1
 + create elastic ip for 10.0.1.64
++ create elastic ip for 10.0.1.65
 + create vpc 10.0.0.0/16
 ~ change vpc dns support and host names on
 + create internet gateway
 ~ change internet gateway attached to the vpc
 + create subnet management 10.0.0.0/24 in lab-1a
 + create subnet provider 10.0.1.0/24 in lab-1a
++ create address reservation 10.0.1.64/31 for neutron
 + create security group management
 ~ change security group management allows everything from its own members; 22,80,5000,6080,8774,8778,9292,9696 from 0.0.0.0/0
 + create security group provider
@@ -40,15 +46,16 @@ const everything = `+ create elastic ip for 10.0.0.4, management of cloud-1
 ~ change subnet provider uses the route table
 ~ change elastic ip leads to 10.0.0.4, management of cloud-1
 ~ change elastic ip leads to 10.0.1.64
+~ change elastic ip leads to 10.0.1.65
 `
 
 // Each case takes a whole cloud, breaks something, and says what mends it.
 func TestPlanUp(t *testing.T) {
-	w := wanted(t, "provider: {addresses: 2, elasticIPs: 1}\n")
+	w := wanted(t, "provider: {addresses: 2}\n")
 	f := newFake()
 	bringUp(t, f, w)
 	whole := func() Seen {
-		s, err := See(context.Background(), f, "first")
+		s, err := See(context.Background(), f.clients(), "first")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,10 +90,10 @@ func TestPlanUp(t *testing.T) {
 		mutate func(*Seen)
 		want   string
 	}{
-		{"nothing", func(s *Seen) { *s = Seen{Cloud: "first", Zones: []string{"lab-1a"}} }, everything},
+		{"nothing", func(s *Seen) { *s = Seen{Cloud: "first", Region: "lab-1", Zones: []string{"lab-1a"}} }, everything},
 		{"all", func(*Seen) {}, ""},
 		{"killed after the vpc", func(s *Seen) {
-			*s = Seen{Cloud: "first", Zones: s.Zones, VPCs: []VPC{{ID: "vpc-1", Part: "vpc", CIDR: "10.0.0.0/16", DNSSupport: true}}}
+			*s = Seen{Cloud: "first", Region: s.Region, Zones: s.Zones, VPCs: []VPC{{ID: "vpc-1", Part: "vpc", CIDR: "10.0.0.0/16", DNSSupport: true}}}
 		}, strings.Replace(everything, "+ create vpc 10.0.0.0/16\n", "", 1)},
 		{"gateway not attached", func(s *Seen) { s.InternetGateways[0].VPC = "" }, "~ change internet gateway attached to the vpc\n"},
 		{"no route", func(s *Seen) { s.RouteTables[0].Default = "" }, "+ create route 0.0.0.0/0 to the internet gateway\n"},
@@ -112,6 +119,32 @@ func TestPlanUp(t *testing.T) {
 		{"address of before", func(s *Seen) {
 			s.Addresses = append(s.Addresses, Address{ID: "eipalloc-z", Part: "address/provider/10.0.1.70", Public: "198.51.100.99", Association: "a", Private: "10.0.1.70"})
 		}, "- delete elastic ip 198.51.100.99 10.0.1.70\n"},
+		{"no reservation", func(s *Seen) { s.Reservations = nil }, "+ create address reservation 10.0.1.64/31 for neutron\n"},
+		{"another reservation", func(s *Seen) { s.Reservations[0].CIDR = "10.0.1.64/30" },
+			"- delete address reservation 10.0.1.64/30\n+ create address reservation 10.0.1.64/31 for neutron\n"},
+		{"a reservation of another type", func(s *Seen) { s.Reservations[0].Explicit = false },
+			"- delete address reservation 10.0.1.64/31\n+ create address reservation 10.0.1.64/31 for neutron\n"},
+		{"no role", func(s *Seen) { s.Role, s.Profile.Role = nil, "" },
+			"+ create iam role macaw-first-gateway-lab-1\n~ change iam role macaw-first-gateway-lab-1 has the rights of a gateway\n" +
+				"~ change instance profile macaw-first-gateway-lab-1 has the role\n"},
+		{"role without rights", func(s *Seen) { s.Role.Rights = "" }, "~ change iam role macaw-first-gateway-lab-1 has the rights of a gateway\n"},
+		{"role with more rights", func(s *Seen) { s.Role.Rights = strings.Replace(s.Role.Rights, "ec2:AssociateAddress", "ec2:*", 1) },
+			"~ change iam role macaw-first-gateway-lab-1 has the rights of a gateway\n"},
+		{"role for anybody", func(s *Seen) {
+			s.Role.Trust = strings.Replace(s.Role.Trust, "ec2.amazonaws.com", "lambda.amazonaws.com", 1)
+		},
+			"~ change iam role macaw-first-gateway-lab-1 is for instances\n"},
+		{"policies written otherwise", func(s *Seen) {
+			s.Role.Rights, s.Role.Trust = strings.ReplaceAll(s.Role.Rights, ",", ", \n"), strings.ReplaceAll(s.Role.Trust, ":{", ": {")
+		}, ""},
+		{"empty profile", func(s *Seen) { s.Profile.Role = "" }, "~ change instance profile macaw-first-gateway-lab-1 has the role\n"},
+		{"instance without profile", func(s *Seen) { s.Instances[0].Profile = InstanceProfile{} },
+			"~ change instance cloud-1 has the instance profile macaw-first-gateway-lab-1\n"},
+		{"profile made anew", func(s *Seen) { s.Profile.ID = "AIPA-new" },
+			"~ change instance cloud-1 has the instance profile macaw-first-gateway-lab-1\n"},
+		{"instance with another profile", func(s *Seen) { s.Instances[0].Profile = InstanceProfile{ID: "AIPA-other", Name: "other"} },
+			"! instance cloud-1: its instance profile is other, not macaw-first-gateway-lab-1\n" +
+				"    hint: put the rights of role macaw-first-gateway-lab-1 into its role, or take its instance profile away and run macaw up\n"},
 		{"stopped", func(s *Seen) { s.Instances[0].State = "stopped" }, "~ start instance cloud-1\n"},
 		{"pending", func(s *Seen) { s.Instances[0].State = "pending" }, "~ start instance cloud-1 (it is starting)\n"},
 		{"terminated", func(s *Seen) { s.Instances[0].State = "terminated" }, "+ create instance cloud-1 t3.xlarge from ami-1\n"},
@@ -126,6 +159,7 @@ func TestPlanUp(t *testing.T) {
 			n := provider(s)
 			n.ID, n.Instance = "eni-2", ""
 			eip(s, "address/provider/10.0.1.64").Interface = "eni-2"
+			eip(s, "address/provider/10.0.1.65").Interface = "eni-2"
 		},
 			"! instance cloud-1: network interface eni-2 (provider) is not its device 1\n    hint: attach it, then reboot the instance\n"},
 	}
@@ -146,22 +180,25 @@ func TestPlanUp(t *testing.T) {
 
 func TestPlanUpErrors(t *testing.T) {
 	w := wanted(t, "")
-	if _, err := PlanUp(w, Seen{Cloud: "first"}); err == nil {
+	if _, err := PlanUp(w, Seen{Cloud: "first", Region: "lab-1"}); err == nil {
 		t.Error("planned without a zone")
+	}
+	if _, err := PlanUp(w, Seen{Cloud: "first", Zones: []string{"a"}}); err == nil {
+		t.Error("planned a role without a region")
 	}
 	none := w
 	none.Image = Image{}
-	if _, err := PlanUp(none, Seen{Cloud: "first", Zones: []string{"a"}}); err == nil {
+	if _, err := PlanUp(none, Seen{Cloud: "first", Region: "lab-1", Zones: []string{"a"}}); err == nil {
 		t.Error("planned an instance without an image")
 	}
 	w.UserData = make([]byte, maxUserData+1)
-	if _, err := PlanUp(w, Seen{Cloud: "first", Zones: []string{"a"}}); err == nil {
+	if _, err := PlanUp(w, Seen{Cloud: "first", Region: "lab-1", Zones: []string{"a"}}); err == nil {
 		t.Error("planned with more user data than AWS takes")
 	}
 }
 
 func TestPlanJSON(t *testing.T) {
-	p, err := PlanUp(wanted(t, ""), Seen{Cloud: "first", Zones: []string{"a"}})
+	p, err := PlanUp(wanted(t, ""), Seen{Cloud: "first", Region: "lab-1", Zones: []string{"a"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +221,7 @@ func TestPlanJSON(t *testing.T) {
 	}
 	for _, a := range got.Actions {
 		if a.ID == "instance/cloud-1" {
-			if diff := cmp.Diff([]string{"eni/cloud-1/management", "eni/cloud-1/provider", "key-pair"}, a.Needs); diff != "" {
+			if diff := cmp.Diff([]string{"eni/cloud-1/management", "eni/cloud-1/provider", "key-pair", "instance-profile", "instance-profile/role"}, a.Needs); diff != "" {
 				t.Errorf("needs, -want +got:\n%s", diff)
 			}
 		}

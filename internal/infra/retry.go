@@ -76,7 +76,8 @@ func (a *applier) until(ctx context.Context, p patience, try func(context.Contex
 var errPatience = errors.New("it takes too long")
 
 // call makes one call of AWS, again while the error is one that passes: those
-// of an overloaded AWS, NotFound for something just made, and the codes given.
+// of an overloaded AWS, those for something that was just made and is not known
+// yet, and the codes given.
 func (a *applier) call(ctx context.Context, f func(context.Context) error, passing ...string) error {
 	return a.until(ctx, eventually, func(ctx context.Context) (bool, error, error) {
 		err := f(ctx)
@@ -85,7 +86,7 @@ func (a *applier) call(ctx context.Context, f func(context.Context) error, passi
 			return true, nil, nil
 		case c == "InvalidAMIID.NotFound":
 			return false, nil, err
-		case overloaded(c), notFound(err), slices.Contains(passing, c):
+		case overloaded(c), notFound(err), profileUnknown(err), slices.Contains(passing, c):
 			return false, err, nil
 		default:
 			return false, nil, err
@@ -102,7 +103,7 @@ func (a *applier) remove(ctx context.Context, f func(context.Context) error) err
 		case err == nil, notFound(err), c == "Gateway.NotAttached":
 			return true, nil, nil
 		case overloaded(c), slices.Contains([]string{"DependencyViolation", "InvalidNetworkInterface.InUse",
-			"InvalidIPAddress.InUse", "InvalidGroup.InUse", "IncorrectState"}, c):
+			"InvalidIPAddress.InUse", "InvalidGroup.InUse", "IncorrectState", "DeleteConflict"}, c):
 			return false, err, nil
 		default:
 			return false, nil, err
@@ -120,11 +121,24 @@ func errorCode(err error) string {
 }
 
 // notFound goes by the codes' common ending (EC2 API Reference,
-// errors-overview: InvalidVpcID.NotFound, InvalidGroup.NotFound and so on).
-func notFound(err error) bool { return strings.HasSuffix(errorCode(err), ".NotFound") }
+// errors-overview: InvalidVpcID.NotFound, InvalidGroup.NotFound and so on). IAM
+// has one code for everything (IAM API Reference, GetRole).
+func notFound(err error) bool {
+	c := errorCode(err)
+	return strings.HasSuffix(c, ".NotFound") || c == "NoSuchEntity"
+}
+
+// profileUnknown says that EC2 does not know an instance profile, or the role in
+// it, which IAM has just made: only the message tells (IAM User Guide,
+// troubleshoot_general, eventual consistency).
+func profileUnknown(err error) bool {
+	return errorCode(err) == "InvalidParameterValue" && strings.Contains(err.Error(), "IAM Instance Profile")
+}
 
 // overloaded are the codes of a server that asks for another try. The SDK
 // tries three times by itself, which a burst of calls can exhaust.
+// The last three are IAM's (IAM API Reference, CommonErrors and CreateRole).
 func overloaded(code string) bool {
-	return slices.Contains([]string{"RequestLimitExceeded", "InternalError", "ServiceUnavailable", "Unavailable"}, code)
+	return slices.Contains([]string{"RequestLimitExceeded", "InternalError", "ServiceUnavailable", "Unavailable",
+		"Throttling", "ServiceFailure", "ConcurrentModification"}, code)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -11,12 +12,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// looks are ways to look, by what they look for.
+type looks map[string]func(context.Context, EC2, []types.Filter) error
+
 // See finds everything of the named cloud.
-func See(ctx context.Context, api EC2, cloud string) (Seen, error) {
+func See(ctx context.Context, c Clients, cloud string) (Seen, error) {
 	s := Seen{Cloud: cloud}
-	mine := []types.Filter{filter("tag:"+TagCloud, cloud)}
-	g, ctx := errgroup.WithContext(ctx)
-	for what, look := range map[string]func(context.Context, EC2, []types.Filter) error{
+	if err := s.see(ctx, c.EC2, looks{
 		"availability zones": s.seeZones,
 		"vpcs":               s.seeVPCs,
 		"internet gateways":  s.seeInternetGateways,
@@ -27,16 +29,31 @@ func See(ctx context.Context, api EC2, cloud string) (Seen, error) {
 		"network interfaces": s.seeInterfaces,
 		"instances":          s.seeInstances,
 		"elastic ips":        s.seeAddresses,
-	} {
+	}); err != nil {
+		return s, err
+	}
+	// These are asked for by the subnets and the region that were found.
+	err := s.see(ctx, c.EC2, looks{
+		"address reservations": s.seeReservations,
+		"iam role":             func(ctx context.Context, _ EC2, _ []types.Filter) error { return s.seeRole(ctx, c.IAM) },
+		"instance profile":     func(ctx context.Context, _ EC2, _ []types.Filter) error { return s.seeProfile(ctx, c.IAM) },
+	})
+	return s, err
+}
+
+// see looks for everything at once.
+func (s *Seen) see(ctx context.Context, api EC2, all looks) error {
+	mine := []types.Filter{filter("tag:"+TagCloud, s.Cloud)}
+	g, ctx := errgroup.WithContext(ctx)
+	for what, look := range all {
 		g.Go(func() error {
 			if err := look(ctx, api, mine); err != nil {
-				return fmt.Errorf("looking for the %s of cloud %s: %w", what, cloud, err)
+				return fmt.Errorf("looking for the %s of cloud %s: %w", what, s.Cloud, err)
 			}
 			return nil
 		})
 	}
-	err := g.Wait()
-	return s, err
+	return g.Wait()
 }
 
 func (s *Seen) seeZones(ctx context.Context, api EC2, _ []types.Filter) error {
@@ -47,6 +64,7 @@ func (s *Seen) seeZones(ctx context.Context, api EC2, _ []types.Filter) error {
 		return err
 	}
 	for _, z := range out.AvailabilityZones {
+		s.Region = aws.ToString(z.RegionName)
 		s.Zones = append(s.Zones, aws.ToString(z.ZoneName))
 	}
 	sort.Strings(s.Zones)
@@ -220,6 +238,10 @@ func (s *Seen) seeInstances(ctx context.Context, api EC2, mine []types.Filter) e
 					Type: string(i.InstanceType), Image: aws.ToString(i.ImageId)}
 				if i.State != nil {
 					instance.State = string(i.State.Name)
+				}
+				if p := i.IamInstanceProfile; p != nil {
+					arn := aws.ToString(p.Arn)
+					instance.Profile = InstanceProfile{ID: aws.ToString(p.Id), Name: arn[strings.LastIndexByte(arn, '/')+1:]}
 				}
 				s.Instances = append(s.Instances, instance)
 			}

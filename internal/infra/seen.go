@@ -5,18 +5,26 @@ package infra
 // lost may have made a second one.
 type Seen struct {
 	Cloud string
+	// Region is the region's name.
+	Region string
 	// Zones are the region's available zones, in AWS's order.
 	Zones            []string
 	VPCs             []VPC
 	InternetGateways []InternetGateway
 	Subnets          []Subnet
+	Reservations     []Reservation
 	RouteTables      []RouteTable
 	SecurityGroups   []SecurityGroup
 	KeyPairs         []KeyPair
 	Interfaces       []Interface
 	// Instances has terminated ones too, for as long as AWS shows them.
 	Instances []Instance
+	// Addresses has those too that the gateways' agents have allocated.
 	Addresses []Address
+	// Role and Profile are what the gateways have their rights by; nil if there
+	// is none. Each has one name, so there are no twins.
+	Role    *Role
+	Profile *InstanceProfile
 }
 
 // VPC is a virtual private cloud.
@@ -34,6 +42,27 @@ type InternetGateway struct {
 // Subnet is one of the cloud's networks.
 type Subnet struct {
 	ID, Part, VPC, CIDR, Zone string
+}
+
+// Reservation is a block of a subnet's addresses.
+type Reservation struct {
+	ID, Part, Subnet, CIDR string
+	// Explicit says that AWS takes no address of it by itself.
+	Explicit bool
+}
+
+// Role is an IAM role.
+type Role struct {
+	Name string
+	// Trust says who may have the role and Rights what the role may do, as
+	// policies. Rights is empty if there is no such policy yet.
+	Trust, Rights string
+}
+
+// InstanceProfile is how instances have a role.
+type InstanceProfile struct {
+	ID, Name string
+	Role     string // name, or empty
 }
 
 // RouteTable is what the subnets associated with it route by.
@@ -84,6 +113,9 @@ type Interface struct {
 // Instance is a machine.
 type Instance struct {
 	ID, Part, State, Type, Image string
+	// Profile is its instance profile, the zero value if it has none. Its Role
+	// is not told.
+	Profile InstanceProfile
 }
 
 // live reports whether the instance exists or can again.
@@ -103,6 +135,7 @@ func (s Seen) Empty() bool {
 			return false
 		}
 	}
-	return len(s.VPCs)+len(s.InternetGateways)+len(s.Subnets)+len(s.RouteTables)+len(s.SecurityGroups)+
-		len(s.KeyPairs)+len(s.Interfaces)+len(s.Addresses) == 0
+	return s.Role == nil && s.Profile == nil &&
+		len(s.VPCs)+len(s.InternetGateways)+len(s.Subnets)+len(s.Reservations)+len(s.RouteTables)+len(s.SecurityGroups)+
+			len(s.KeyPairs)+len(s.Interfaces)+len(s.Addresses) == 0
 }

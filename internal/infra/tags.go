@@ -25,6 +25,8 @@ const (
 	partInternetGateway = "internet-gateway"
 	partRouteTable      = "route-table"
 	partKeyPair         = "key-pair"
+	partRole            = "iam-role"
+	partProfile         = "instance-profile"
 	partManagement      = "management"
 	partProvider        = "provider"
 )
@@ -34,18 +36,26 @@ func partGroup(network string) string           { return "security-group/" + net
 func partInterface(node, network string) string { return "eni/" + node + "/" + network }
 func partInstance(node string) string           { return "instance/" + node }
 func partNodeAddress(node string) string        { return "address/" + node + "/" + partManagement }
-func partProviderAddress(private string) string { return "address/" + partProvider + "/" + private }
+func partReservation(cidr string) string        { return "reservation/" + cidr }
+
+const providerAddresses = "address/" + partProvider + "/"
+
+func partProviderAddress(private string) string { return providerAddresses + private }
 
 // keyName is a key pair's name, which is unique in a region.
 func keyName(cloud string) string { return "macaw-" + cloud }
 
 func tagged(t types.ResourceType, cloud, part string) types.TagSpecification {
+	return types.TagSpecification{ResourceType: t, Tags: tagsOf(cloud, part)}
+}
+
+func tagsOf(cloud, part string) []types.Tag {
 	tag := func(k, v string) types.Tag { return types.Tag{Key: aws.String(k), Value: aws.String(v)} }
-	return types.TagSpecification{ResourceType: t, Tags: []types.Tag{
+	return []types.Tag{
 		tag("Name", cloud+"-"+strings.ReplaceAll(part, "/", "-")),
 		tag(TagCloud, cloud),
 		tag(TagPart, part),
-	}}
+	}
 }
 
 func tag(tags []types.Tag, key string) string {

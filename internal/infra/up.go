@@ -40,12 +40,17 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 		return nil, fmt.Errorf("planning cloud %s: %d bytes of user data, and AWS takes %d", w.Cloud.Name, len(w.UserData), maxUserData)
 	}
 	b := &up{Plan: &Plan{Cloud: w.Cloud.Name, wanted: &w, ids: map[string]string{}}, c: w.Cloud, w: w, s: s}
-	// The order of the plan is the order in which things are worth starting:
-	// Elastic IPs need nothing, and the instance takes longest.
+	// The order of the plan is the order in which things are worth starting: a
+	// role and Elastic IPs need nothing, it takes AWS a while to know a role
+	// everywhere, and the instance takes longest.
+	if err := b.role(); err != nil {
+		return nil, err
+	}
 	b.addresses()
 	if err := b.network(); err != nil {
 		return nil, err
 	}
+	b.reservations()
 	b.groups()
 	b.keyPair()
 	for i := range b.c.Nodes {

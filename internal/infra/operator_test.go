@@ -1,0 +1,99 @@
+package infra
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"reflect"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/google/go-cmp/cmp"
+)
+
+const operatorRightsFile = "../../examples/operator-rights.json"
+
+// operatorRights are what Macaw itself needs, on the operator's machine: the
+// calls of the interfaces here, and what AWS asks for along with them.
+func operatorRights() document {
+	calls := func(service string, interfaces ...reflect.Type) (out []string) {
+		for _, i := range interfaces {
+			for m := range i.NumMethod() {
+				out = append(out, service+":"+i.Method(m).Name)
+			}
+		}
+		return out
+	}
+	var ec2Calls []string
+	for _, c := range calls("ec2", reflect.TypeFor[EC2](), reflect.TypeFor[Baker]()) {
+		ec2Calls = append(ec2Calls, missing([]string{c}, ec2Calls)...)
+	}
+	return document{Version: "2012-10-17", Statement: []statement{
+		// Resources are tagged by the call that makes them.
+		{Sid: "MakeClouds", Effect: "Allow", Action: append(ec2Calls, "ec2:CreateTags"), Resource: []string{"*"}},
+		{Sid: "MakeGatewayRoles", Effect: "Allow", Action: append(calls("iam", reflect.TypeFor[IAM]()), "iam:TagRole", "iam:TagInstanceProfile"),
+			// Asked for one that is not there, IAM knows its name and no path.
+			Resource: []string{"arn:aws:iam::*:role" + rolePath + "*", "arn:aws:iam::*:role/macaw-*",
+				"arn:aws:iam::*:instance-profile" + rolePath + "*", "arn:aws:iam::*:instance-profile/macaw-*"}},
+		// Into a profile and, with it, to instances.
+		{Sid: "PassGatewayRoles", Effect: "Allow", Action: []string{"iam:PassRole"}, Resource: []string{"arn:aws:iam::*:role" + rolePath + "*"}},
+	}}
+}
+
+func TestOperatorRightsFile(t *testing.T) {
+	var got bytes.Buffer
+	if err := json.Indent(&got, []byte(operatorRights().text()), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	got.WriteByte('\n')
+	if *update {
+		if err := os.WriteFile(operatorRightsFile, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(operatorRightsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("%s; go test -update writes it anew. -want +got:\n%s", operatorRightsFile, diff)
+	}
+}
+
+// Somebody with these rights and no others can make and remove a cloud.
+func TestLabOperatorRightsAreEnough(t *testing.T) {
+	ctx, l := context.Background(), newLab(t, 3)
+	root := l.IAM.(*awsiam.Client)
+	name, text := aws.String("operator"), aws.String(operatorRights().text())
+	if _, err := root.CreateUser(ctx, &awsiam.CreateUserInput{UserName: name}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := root.CreatePolicy(ctx, &awsiam.CreatePolicyInput{PolicyName: name, PolicyDocument: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := root.AttachUserPolicy(ctx, &awsiam.AttachUserPolicyInput{UserName: name, PolicyArn: p.Policy.Arn}); err != nil {
+		t.Fatal(err)
+	}
+	key, err := root.CreateAccessKey(ctx, &awsiam.CreateAccessKeyInput{UserName: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator := credentials.NewStaticCredentialsProvider(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey, "")
+	l.EC2 = l.ec2(operator)
+	l.IAM = awsiam.New(awsiam.Options{Region: labRegion, BaseEndpoint: &l.server, HTTPClient: &http.Client{Transport: l.wire}, Credentials: operator})
+	_, out, err := labUp(ctx, l.Clients, labWanted(t, l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Nodes[0].InstanceID == "" {
+		t.Error("there is no instance")
+	}
+	if err := labDown(ctx, l.Clients, "first"); err != nil {
+		t.Fatal(err)
+	}
+}

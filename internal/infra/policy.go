@@ -1,0 +1,137 @@
+package infra
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+
+	"macaw/internal/cloud"
+)
+
+// document is an IAM policy (IAM User Guide, reference_policies_grammar).
+type document struct {
+	Version   string
+	Statement []statement
+}
+
+type statement struct {
+	Sid       string `json:",omitempty"`
+	Effect    string
+	Principal map[string]string `json:",omitempty"`
+	Action    []string
+	Resource  []string `json:",omitempty"`
+	// Condition has values by operator and key; all must hold.
+	Condition conditions `json:",omitempty"`
+}
+
+type conditions map[string]map[string][]string
+
+// text is the document without white space, which AWS does not count.
+func (d document) text() string {
+	b, err := json.Marshal(d)
+	if err != nil {
+		panic(err) // there is nothing in it that has no JSON
+	}
+	return string(b)
+}
+
+// sameDocument compares two policies as JSON. One that cannot be read is like
+// no other.
+func sameDocument(a, b string) bool {
+	var x, y any
+	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
+}
+
+// partition is the part of AWS that a region belongs to (IAM User Guide,
+// reference-arns).
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
+
+// trust lets instances have the role, and nobody else.
+func trust(region string) document {
+	service := "ec2.amazonaws.com"
+	if partition(region) == "aws-cn" {
+		service += ".cn"
+	}
+	return document{Version: "2012-10-17", Statement: []statement{
+		{Effect: "Allow", Principal: map[string]string{"Service": service}, Action: []string{"sts:AssumeRole"}},
+	}}
+}
+
+// management matches the parts that are the operator's way to the nodes. The
+// gateways' agents have no business there: one in wrong hands must not take the
+// cloud's stable address away.
+func management() []string {
+	return []string{partInterface("*", partManagement), partNodeAddress("*"), partSubnet(partManagement), partGroup(partManagement)}
+}
+
+// gatewayRights are what the agents on a cloud's gateways may do: the calls
+// that bring Neutron's addresses to AWS, on what bears the cloud's tag. Which
+// resources and condition keys an action knows is in the Service Authorization
+// Reference, list_amazonec2.
+func gatewayRights(c *cloud.Cloud, region string) document {
+	arn := func(resources ...string) (out []string) {
+		for _, r := range resources {
+			out = append(out, "arn:"+partition(region)+":ec2:"+region+":*:"+r)
+		}
+		return out
+	}
+	// What exists and what is made are told by keys of their own.
+	mine := conditions{
+		"StringEquals":  {"aws:ResourceTag/" + TagCloud: {c.Name}},
+		"StringNotLike": {"aws:ResourceTag/" + TagPart: management()},
+	}
+	made := conditions{
+		"StringEquals":            {"aws:RequestTag/" + TagCloud: {c.Name}},
+		"StringNotLike":           {"aws:RequestTag/" + TagPart: management()},
+		"ForAllValues:StringLike": {"aws:TagKeys": {"Name", "macaw:*"}},
+	}
+	const interfaces, elasticIPs = "network-interface/*", "elastic-ip/*"
+	lead := []string{"ec2:AssociateAddress", "ec2:DisassociateAddress"}
+
+	d := document{Version: "2012-10-17"}
+	allow := func(sid string, actions, resources []string, when conditions) {
+		d.Statement = append(d.Statement, statement{Sid: sid, Effect: "Allow", Action: actions, Resource: resources, Condition: when})
+	}
+	// These know no resource and no tag, only the region.
+	allow("See", []string{"ec2:DescribeNetworkInterfaces", "ec2:DescribeAddresses", "ec2:DescribeInstanceTypes"}, []string{"*"},
+		conditions{"StringEquals": {"ec2:Region": {region}}})
+	allow("Register", []string{"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses", "ec2:AssignIpv6Addresses", "ec2:UnassignIpv6Addresses"},
+		arn(interfaces), mine)
+
+	// When an interface's addresses are used up, another takes the next ones.
+	allow("MakeInterface", []string{"ec2:CreateNetworkInterface"}, arn(interfaces), made)
+	allow("MakeInterfaceIn", []string{"ec2:CreateNetworkInterface"}, arn("subnet/*", "security-group/*"), mine)
+	allow("AttachInterface", []string{"ec2:AttachNetworkInterface"}, arn(interfaces, "instance/*"), mine)
+	tagged := []string{interfaces}
+	creators := []string{"CreateNetworkInterface"}
+
+	switch c.Provider.ElasticIPs {
+	case cloud.ElasticIPsAll:
+		allow("Lead", lead, arn(elasticIPs, interfaces), mine)
+	case cloud.ElasticIPsOnDemand:
+		allow("Lead", lead, arn(elasticIPs, interfaces), mine)
+		allow("Allocate", []string{"ec2:AllocateAddress"}, arn(elasticIPs), made)
+		allow("Release", []string{"ec2:ReleaseAddress"}, arn(elasticIPs), mine)
+		tagged, creators = append(tagged, elasticIPs), append(creators, "AllocateAddress")
+	case cloud.ElasticIPsPool:
+		// The pool's addresses are the operator's: they have no tag of ours.
+		var pool []string
+		for _, id := range c.Provider.Pool {
+			pool = append(pool, "elastic-ip/"+id)
+		}
+		allow("LeadFrom", lead, arn(pool...), nil)
+		allow("LeadTo", lead, arn(interfaces), mine)
+	}
+	// Tags are set by the call that makes a resource and never afterwards, or
+	// the tag would be no border (EC2 User Guide, supported-iam-actions-tagging).
+	allow("TagWhatIsMade", []string{"ec2:CreateTags"}, arn(tagged...), conditions{"StringEquals": {"ec2:CreateAction": creators}})
+	return d
+}

@@ -1,0 +1,82 @@
+package infra
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"macaw/internal/cloud"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+var allPolicies = []cloud.ElasticIPs{cloud.ElasticIPsAll, cloud.ElasticIPsOnDemand, cloud.ElasticIPsPool, cloud.ElasticIPsNone}
+
+func policyCloud(t *testing.T, policy cloud.ElasticIPs, pool int) *cloud.Cloud {
+	t.Helper()
+	file := fmt.Sprintf("provider:\n  elasticIPs: %s\n", policy)
+	if policy == cloud.ElasticIPsPool {
+		ids := make([]string, pool)
+		for i := range ids {
+			ids[i] = fmt.Sprintf("eipalloc-%017x", i)
+		}
+		file += "  pool: [" + strings.Join(ids, ", ") + "]\n"
+	}
+	return wanted(t, file).Cloud
+}
+
+func TestGatewayRights(t *testing.T) {
+	for _, policy := range allPolicies {
+		var got bytes.Buffer
+		if err := json.Indent(&got, []byte(gatewayRights(policyCloud(t, policy, 2), "eu-central-1").text()), "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		got.WriteByte('\n')
+		path := filepath.Join("testdata", "rights-"+string(policy)+".json")
+		if *update {
+			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got.String()); diff != "" {
+			t.Errorf("%s; go test -update writes it anew. -want +got:\n%s", path, diff)
+		}
+	}
+}
+
+// The largest pool that a cloud file may have makes a policy that AWS takes: of
+// 10,240 characters (IAM User Guide, reference_iam-quotas).
+func TestLargestPolicyFits(t *testing.T) {
+	c := policyCloud(t, cloud.ElasticIPsPool, 80)
+	c.Name = strings.Repeat("n", 32)
+	if n := len(gatewayRights(c, "us-gov-west-1").text()); n > 10240 {
+		t.Errorf("%d characters", n)
+	}
+	if n := len(gatewayName(c.Name, "ap-southeast-1")); n > 64 {
+		t.Errorf("a name of %d characters", n)
+	}
+}
+
+func TestPartitions(t *testing.T) {
+	for region, want := range map[string][2]string{
+		"eu-central-1":  {"arn:aws:ec2:eu-central-1:*:network-interface/*", "ec2.amazonaws.com"},
+		"cn-north-1":    {"arn:aws-cn:ec2:cn-north-1:*:network-interface/*", "ec2.amazonaws.com.cn"},
+		"us-gov-west-1": {"arn:aws-us-gov:ec2:us-gov-west-1:*:network-interface/*", "ec2.amazonaws.com"},
+	} {
+		rights := gatewayRights(policyCloud(t, cloud.ElasticIPsNone, 0), region)
+		if got := [2]string{rights.Statement[1].Resource[0], trust(region).Statement[0].Principal["Service"]}; got != want {
+			t.Errorf("%s: %v", region, got)
+		}
+	}
+}

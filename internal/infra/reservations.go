@@ -1,0 +1,129 @@
+package infra
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"math/bits"
+	"net/netip"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// cover returns the fewest CIDR blocks that together are n IPv4 addresses from
+// first on, in ascending order.
+func cover(first netip.Addr, n int) []netip.Prefix {
+	var out []netip.Prefix
+	b := first.As4()
+	for at := binary.BigEndian.Uint32(b[:]); n > 0; {
+		// As large as the address is aligned to and as still fits.
+		size := min(bits.TrailingZeros32(at), bits.Len(uint(n))-1)
+		binary.BigEndian.PutUint32(b[:], at)
+		out = append(out, netip.PrefixFrom(netip.AddrFrom4(b), 32-size))
+		at += 1 << size
+		n -= 1 << size
+	}
+	return out
+}
+
+// reservations keeps AWS from giving an address of Neutron's range to another
+// network interface: of an explicit reservation it hands out nothing by itself
+// (VPC User Guide, subnet-cidr-reservation).
+func (b *up) reservations() {
+	subnet := partSubnet(partProvider)
+	want := cover(b.c.Provider.First, b.c.Provider.Addresses)
+	var kept, needs []string
+	for _, r := range b.s.Reservations {
+		if r.Subnet != b.ids[subnet] {
+			continue // goes with its subnet
+		}
+		if r.Explicit && slices.ContainsFunc(want, func(p netip.Prefix) bool { return p.String() == r.CIDR }) {
+			kept = append(kept, r.CIDR)
+			continue
+		}
+		// Reservations must not overlap, so the old one goes first.
+		needs = append(needs, r.ID)
+		b.add(Action{ID: r.ID, Verb: Delete, Object: "address reservation", Detail: r.CIDR, do: deleteReservation(r.ID)})
+	}
+	needs = append(needs, subnet)
+	for _, p := range want {
+		if slices.Contains(kept, p.String()) {
+			continue
+		}
+		part := partReservation(p.String())
+		b.add(Action{ID: part, Verb: Create, Object: "address reservation", Detail: p.String() + " for neutron",
+			Needs: slices.Clone(needs), do: createReservation(part, subnet, p)})
+		// One after the other: AWS takes a burst of 5 of these calls and then one
+		// in a second (EC2 Developer Guide, ec2-api-throttling).
+		needs = append(needs, part)
+	}
+}
+
+// createReservation has no ClientToken to repeat it with; that it overlaps with
+// what is there (InvalidParameterValue) means that the first try arrived, if
+// that is the same block of the cloud's own.
+func createReservation(part, subnet string, cidr netip.Prefix) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.call(ctx, func(ctx context.Context) error {
+			_, err := a.api.CreateSubnetCidrReservation(ctx, &ec2.CreateSubnetCidrReservationInput{
+				SubnetId: aws.String(a.id(subnet)), Cidr: aws.String(cidr.String()), ReservationType: types.SubnetCidrReservationTypeExplicit,
+				Description:       aws.String("Macaw cloud " + a.cloud + ", neutron's addresses"),
+				TagSpecifications: a.tags(types.ResourceTypeSubnetCidrReservation, part),
+			})
+			if errorCode(err) == "InvalidParameterValue" {
+				there, seeErr := reservationsIn(ctx, a.api, a.id(subnet), []types.Filter{filter("tag:"+TagCloud, a.cloud)})
+				if seeErr == nil && slices.ContainsFunc(there, func(r Reservation) bool { return r.Explicit && r.CIDR == cidr.String() }) {
+					return nil
+				}
+			}
+			return err
+		})
+	}
+}
+
+func deleteReservation(id string) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.remove(ctx, func(ctx context.Context) error {
+			_, err := a.api.DeleteSubnetCidrReservation(ctx, &ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: aws.String(id)})
+			return err
+		})
+	}
+}
+
+// seeReservations looks into the subnets that were found: AWS lists
+// reservations by subnet only.
+func (s *Seen) seeReservations(ctx context.Context, api EC2, mine []types.Filter) error {
+	for _, n := range s.Subnets {
+		found, err := reservationsIn(ctx, api, n.ID, mine)
+		if notFound(err) {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		s.Reservations = append(s.Reservations, found...)
+	}
+	return nil
+}
+
+func reservationsIn(ctx context.Context, api EC2, subnet string, filters []types.Filter) ([]Reservation, error) {
+	var found []Reservation
+	for in := (&ec2.GetSubnetCidrReservationsInput{SubnetId: aws.String(subnet), Filters: filters}); ; {
+		out, err := api.GetSubnetCidrReservations(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range out.SubnetIpv4CidrReservations {
+			found = append(found, Reservation{ID: aws.ToString(r.SubnetCidrReservationId), Part: tag(r.Tags, TagPart), Subnet: aws.ToString(r.SubnetId),
+				CIDR: aws.ToString(r.Cidr), Explicit: r.ReservationType == types.SubnetCidrReservationTypeExplicit})
+		}
+		if aws.ToString(out.NextToken) == "" {
+			slices.SortFunc(found, func(x, y Reservation) int { return cmp.Compare(x.ID, y.ID) })
+			return found, nil
+		}
+		in.NextToken = out.NextToken
+	}
+}

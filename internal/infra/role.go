@@ -1,0 +1,75 @@
+package infra
+
+import (
+	"errors"
+	"slices"
+
+	"macaw/internal/cloud"
+)
+
+const (
+	// rolePath keeps Macaw's roles apart from the account's others.
+	rolePath = "/macaw/"
+	// rightsName is the name of the policy that is embedded in the role.
+	rightsName = "gateway"
+)
+
+// gatewayName is the name of the role and of the instance profile of a cloud's
+// gateways. IAM knows no regions, and two of them may have clouds of the same
+// name. It is shorter than the 64 characters that a role's name may have (IAM
+// User Guide, reference_iam-quotas), for a cloud's name has at most 32.
+func gatewayName(cloud, region string) string { return "macaw-" + cloud + "-gateway-" + region }
+
+func isGateway(n cloud.Node) bool { return slices.Contains(n.Roles, cloud.RoleGateway) }
+
+// role plans what gives the gateways their rights: a role with an embedded
+// policy, in the instance profile by which instances have it.
+func (b *up) role() error {
+	if !slices.ContainsFunc(b.c.Nodes, isGateway) {
+		return nil
+	}
+	if b.s.Region == "" {
+		return errors.New("planning the gateways' role: AWS does not say what region this is")
+	}
+	name := gatewayName(b.c.Name, b.s.Region)
+	trusted, rights := trust(b.s.Region).text(), gatewayRights(b.c, b.s.Region).text()
+	r := b.s.Role
+	switch {
+	case r == nil:
+		b.add(Action{ID: partRole, Verb: Create, Object: "iam role", Detail: name, do: createRole(name, trusted)})
+	case !sameDocument(r.Trust, trusted):
+		b.add(Action{ID: partRole + "/trust", Verb: Change, Object: "iam role", Detail: name + " is for instances", do: putTrust(name, trusted)})
+	}
+	if r == nil || !sameDocument(r.Rights, rights) {
+		b.add(Action{ID: partRole + "/rights", Verb: Change, Object: "iam role", Detail: name + " has the rights of a gateway",
+			Needs: []string{partRole}, do: putRights(name, rights)})
+	}
+	p := b.s.Profile
+	if p == nil {
+		b.add(Action{ID: partProfile, Verb: Create, Object: "instance profile", Detail: name, do: createProfile(name)})
+	} else {
+		b.ids[partProfile] = p.ID
+	}
+	if p == nil || p.Role != name {
+		b.add(Action{ID: partProfile + "/role", Verb: Change, Object: "instance profile", Detail: name + " has the role",
+			Needs: []string{partRole, partProfile}, do: fillProfile(name)})
+	}
+	return nil
+}
+
+// profile plans that a gateway's instance, which exists, has the instance
+// profile.
+func (b *up) profile(n cloud.Node, in Instance) {
+	name, part := gatewayName(b.c.Name, b.s.Region), partInstance(n.Name)
+	switch {
+	case !isGateway(n) || in.Profile.ID != "" && in.Profile.ID == b.ids[partProfile]:
+		return
+	case in.Profile.ID != "" && in.Profile.Name != name:
+		b.drift("instance "+n.Name, "put the rights of role "+name+" into its role, or take its instance profile away and run macaw up",
+			"its instance profile is %s, not %s", in.Profile.Name, name)
+		return
+	}
+	// One of the same name that was made anew is another: its ID tells.
+	b.add(Action{ID: part + "/profile", Verb: Change, Object: "instance", Detail: n.Name + " has the instance profile " + name,
+		Needs: []string{part, partProfile, partProfile + "/role"}, do: attachProfile(part, name)})
+}

@@ -1,0 +1,186 @@
+package registrar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"macaw/internal/lab/faults"
+)
+
+func seconds(n int) faults.Duration { return faults.Duration(time.Duration(n) * time.Second) }
+
+// trouble is an AWS on a bad day.
+func (r *region) trouble() {
+	r.set(faults.Fault{Name: faults.Throttle})
+	r.set(faults.Fault{Name: faults.Error, Rate: 0.1, When: faults.Either})
+	r.set(faults.Fault{Name: faults.Lag, Min: seconds(1), Max: seconds(3)})
+	r.set(faults.Fault{Name: faults.Timeout, Action: "A*", Rate: 0.02, When: faults.Either, Min: seconds(5), Max: seconds(9)})
+}
+
+func TestConvergesInTrouble(t *testing.T) {
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			inRegion(t, 200, func(r *region) {
+				c := r.node("gw-1", "m8i.large", 1) // 19 addresses on an interface
+				if err := r.faults.SetSeed(r.t.Context(), seed); err != nil {
+					t.Fatal(err)
+				}
+				r.trouble()
+				reg, _ := r.start(c)
+				w := wants(30)
+				for _, n := range []int{10, 30, 5, 25} {
+					until(t, reg, w[:n], 20*time.Minute)
+					r.check(w[:n])
+				}
+				until(t, reg, nil, 20*time.Minute)
+				r.check(nil)
+			})
+		})
+	}
+}
+
+// TestKilledAnywhere ends the process at each call, before it is made and after
+// its effect, and begins anew.
+func TestKilledAnywhere(t *testing.T) {
+	steps := [][]Want{wants(5), wants(1)} // more than one interface of a t3.small takes, and less
+	var enough atomic.Int64
+	inRegion(t, 100, func(r *region) {
+		reg, d := r.start(r.node("gw-1", "t3.small", 1))
+		d.before = func() error { enough.Add(1); return nil }
+		for _, w := range steps {
+			until(t, reg, w, 10*time.Minute)
+		}
+	})
+	for n := 1; n <= int(enough.Load()); n++ {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			inRegion(t, 100, func(r *region) {
+				c := r.node("gw-1", "t3.small", 1)
+				r.set(faults.Fault{Name: faults.Lag, Min: seconds(1), Max: seconds(3)})
+				for _, w := range steps {
+					for _, lost := range []bool{false, true} {
+						reg, d := r.start(c)
+						r.killAt(d, reg, w, n, lost)
+					}
+					reg, _ := r.start(c)
+					until(t, reg, w, 10*time.Minute)
+					r.check(w)
+				}
+			})
+		})
+	}
+}
+
+// killAt runs a process like the agent's until its n-th call, or until it has
+// nothing to do.
+func (r *region) killAt(d *direct, reg *Registrar, w []Want, n int, lost bool) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	calls := 0
+	kill := func() error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if calls++; calls >= n {
+			cancel()
+			return context.Canceled
+		}
+		return nil
+	}
+	if after := d.after; lost {
+		d.after = func() error { return errors.Join(after(), kill()) }
+	} else {
+		d.before = kill
+	}
+	for end := time.Now().Add(5 * time.Minute); ctx.Err() == nil && time.Now().Before(end); {
+		res, err := reg.Reconcile(ctx, w)
+		if err == nil && res.Next.IsZero() {
+			return
+		}
+		_ = sleep(ctx, max(time.Second, time.Until(res.Next)))
+	}
+}
+
+// TestFailover has two nodes side by side, and Neutron that moves addresses
+// from one to the other. They look at it at different times.
+func TestFailover(t *testing.T) {
+	inRegion(t, 50, func(r *region) {
+		one, two := r.node("gw-1", "m8i.large", 1), r.node("gw-2", "m8i.large", 1)
+		r.trouble()
+		w := wants(12)
+		six := netip.MustParsePrefix(r.prefix6()).Addr()
+		for range 0x42 {
+			six = six.Next()
+		}
+		w = append(w, Want{Addr: six, Here: true})
+		at := func(node int, active int) []Want {
+			out := append([]Want(nil), w...)
+			for i := range out {
+				out[i].Here = (i+active)%3 == 0 == (node == 0)
+			}
+			return out
+		}
+		active := 0
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		for node, c := range []Config{one, two} {
+			reg, _ := r.start(c)
+			go func() {
+				defer func() { done <- struct{}{} }()
+				for ctx.Err() == nil {
+					r.mu.Lock()
+					now := active
+					r.mu.Unlock()
+					_, _ = reg.Reconcile(ctx, at(node, now))
+					_ = sleep(ctx, time.Duration(3+4*node)*time.Second)
+				}
+			}()
+		}
+		for move := range 6 {
+			r.mu.Lock()
+			active = move
+			r.mu.Unlock()
+			time.Sleep(2 * time.Minute)
+			r.check(w)
+			on, _ := r.truth()
+			for node, c := range []Config{one, two} {
+				for _, want := range at(node, move) {
+					if e := r.describe(on[want.Addr]); want.Here && e.Instance != c.Instance {
+						t.Errorf("move %d: %s is on %s, want %s", move, want.Addr, e.Instance, c.Instance)
+					}
+				}
+			}
+		}
+		cancel()
+		<-done
+		<-done
+		synctest.Wait()
+	})
+}
+
+// TestThereAndBack moves an address away and back within seconds: what the first
+// node remembers of it must not keep it from taking it back.
+func TestThereAndBack(t *testing.T) {
+	inRegion(t, 5, func(r *region) {
+		c, d := r.node("gw-1", "m8i.large", 1), r.node("gw-2", "m8i.large", 1)
+		one, _ := r.start(c)
+		two, _ := r.start(d)
+		mine := wants(1)
+		theirs := []Want{{Addr: mine[0].Addr}}
+		for _, step := range []struct {
+			reg    *Registrar
+			wanted []Want
+		}{{one, mine}, {two, mine}, {one, theirs}, {one, mine}} {
+			must(step.reg.Reconcile(r.t.Context(), step.wanted))
+		}
+		r.check(mine)
+		on, _ := r.truth()
+		if e := r.describe(on[mine[0].Addr]); e.Instance != c.Instance {
+			t.Errorf("the address is on %s, want %s", e.Instance, c.Instance)
+		}
+	})
+}

@@ -1,0 +1,219 @@
+package registrar
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var (
+	a1, a2, a3, a4 = ip("10.20.24.1"), ip("10.20.24.2"), ip("10.20.24.3"), ip("10.20.24.4")
+	six            = ip("2001:db8::5")
+	now            = time.Unix(1700000000, 0)
+	long           = now.Add(-time.Hour)
+	byValue        = cmpopts.EquateComparable(netip.Addr{})
+)
+
+func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func ips(a ...netip.Addr) []netip.Addr { return a }
+
+func testConfig() Config {
+	return Config{Cloud: "first", Node: "gw-1", Instance: "i-1", Policy: OnDemand,
+		Range: []netip.Prefix{netip.MustParsePrefix("10.20.24.0/24"), netip.MustParsePrefix("2001:db8::/64")}}.withDefaults()
+}
+
+// own is this node's n-th interface, which takes three addresses besides its
+// primary one, and two of IPv6.
+func own(n int, addrs ...netip.Addr) ENI {
+	e := eniWith([]string{"", "eni-1", "eni-2"}[n], interfacePart("gw-1", n), "i-1", addrs...)
+	e.Device, e.Limit, e.LimitIPv6, e.Primary = n, 4, 2, netip.AddrFrom4([4]byte{10, 20, 16, byte(10 + n)})
+	return e
+}
+
+// other is the other node's interface.
+func other(addrs ...netip.Addr) ENI {
+	e := eniWith("eni-9", interfacePart("gw-2", 1), "i-2", addrs...)
+	e.Primary, e.Device = ip("10.20.16.99"), 1
+	return e
+}
+
+func eniWith(id, part, instance string, addrs ...netip.Addr) ENI {
+	e := ENI{ID: id, Part: part, Instance: instance}
+	for _, a := range addrs {
+		*e.list(a) = append(*e.list(a), a)
+	}
+	return e
+}
+
+// forAddr is the tagged Elastic IP of an address; it leads to eni if that is
+// not empty.
+func forAddr(id string, purpose netip.Addr, eni string) ElasticIP {
+	e := untagged(id, purpose, eni)
+	e.Tags = map[string]string{tagCloud: "first", tagPart: addressPart(purpose)}
+	return e
+}
+
+func untagged(id string, private netip.Addr, eni string) ElasticIP {
+	e := ElasticIP{Allocation: id, Public: ip("198.51.100.9")}
+	if eni != "" {
+		e.Association, e.ENI, e.Private = "assoc-"+id, eni, private
+	}
+	return e
+}
+
+func here(a netip.Addr) Want { return Want{Addr: a, Here: true} }
+
+func TestPlan(t *testing.T) {
+	full := own(1, ip("10.20.24.11"), ip("10.20.24.12"), ip("10.20.24.13"))
+	fullWants := []Want{{Addr: ip("10.20.24.11")}, {Addr: ip("10.20.24.12")}, {Addr: ip("10.20.24.13")}}
+	pool := func(c *Config) { c.Policy, c.Pool = Pool, []string{"alloc-p1", "alloc-p2"} }
+	for _, c := range []struct {
+		name     string
+		change   func(*Config)
+		memory   func(*memory)
+		wanted   []Want
+		seen     Seen
+		want     []Action
+		findings []Code
+	}{
+		{name: "nothing"},
+		{name: "new addresses in one call, and an Elastic IP for each",
+			wanted: []Want{here(a2), here(a1)}, seen: Seen{ENIs: []ENI{own(1)}},
+			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1, a2)},
+				{Verb: Allocate, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Allocate, ENI: "eni-1", Addrs: ips(a2)}}},
+		{name: "done", wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-1")}}},
+		{name: "elsewhere is left alone", wanted: []Want{{Addr: a1}, {Addr: a2}}, seen: Seen{ENIs: []ENI{own(1, a2), other(a1)}}},
+		{name: "moved here, with its Elastic IP; a new one goes without reassignment",
+			wanted: []Want{here(a1), here(a2)},
+			seen:   Seen{ENIs: []ENI{own(1), other(a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-9"), forAddr("alloc-2", a2, "")}},
+			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1), Move: true}, {Verb: Assign, ENI: "eni-1", Addrs: ips(a2)},
+				{Verb: Associate, ENI: "eni-1", Addrs: ips(a2), Allocation: "alloc-2", Move: true}}},
+		{name: "the Elastic IP stayed behind", wanted: []Want{here(a1)},
+			seen: Seen{ENIs: []ENI{own(1, a1), other()}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-9")}},
+			want: []Action{{Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-1", Move: true}}},
+		{name: "ipv6 is taken off the other interface first", wanted: []Want{here(six)}, seen: Seen{ENIs: []ENI{own(1), other(six)}},
+			want: []Action{{Verb: Unassign, ENI: "eni-9", Addrs: ips(six)}, {Verb: Assign, ENI: "eni-1", Addrs: ips(six)}}},
+		{name: "families apart", wanted: []Want{here(six), {Addr: a1, Here: true, Policy: None}}, seen: Seen{ENIs: []ENI{own(1)}},
+			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Assign, ENI: "eni-1", Addrs: ips(six)}}},
+		{name: "let go of, in the grace", memory: func(m *memory) { m.idle[a1] = now.Add(-59 * time.Second) }, seen: Seen{ENIs: []ENI{own(1, a1)}}},
+		{name: "let go of for long", memory: func(m *memory) { m.idle[a1], m.idle[six], m.spare["alloc-1"] = long, long, long },
+			seen: Seen{ENIs: []ENI{own(1, a1, six), other(a2)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-1")}},
+			want: []Action{{Verb: Unassign, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Unassign, ENI: "eni-1", Addrs: ips(six)},
+				{Verb: Disassociate, Allocation: "alloc-1", Association: "assoc-alloc-1"}, {Verb: Release, Allocation: "alloc-1"}}},
+		{name: "never what is not the cloud's", seen: Seen{ENIs: []ENI{own(1, ip("10.20.16.40"))}, Elastic: []ElasticIP{untagged("alloc-x", ip("10.20.16.40"), "eni-1")}}},
+		{name: "made with the cloud stays", change: func(c *Config) { c.Policy = All }, memory: func(m *memory) { m.idle[a1] = long },
+			wanted: []Want{here(a2)}, seen: Seen{ENIs: []ENI{own(1, a1, a2)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "")}}, findings: []Code{NoElasticIP}},
+		{name: "room in the order of devices", wanted: append(fullWants, Want{Addr: a1, Here: true, Policy: None}), seen: Seen{ENIs: []ENI{full, own(2)}},
+			want: []Action{{Verb: Assign, ENI: "eni-2", Addrs: ips(a1)}}},
+		{name: "a prefix takes a place", wanted: []Want{{Addr: a1, Here: true, Policy: None}, {Addr: a2, Here: true, Policy: None}},
+			seen: Seen{ENIs: []ENI{func() ENI { e := own(1); e.Prefixes = 2; return e }(), own(2)}},
+			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Assign, ENI: "eni-2", Addrs: ips(a2)}}},
+		{name: "all full", wanted: append(fullWants, here(a1)), seen: Seen{ENIs: []ENI{full}}, want: []Action{{Verb: NeedENI}}, findings: []Code{ENIFull}},
+		{name: "all full, and one that was never attached", wanted: append(fullWants, here(a1)),
+			seen: Seen{ENIs: []ENI{full, func() ENI { e := own(2); e.Instance = ""; return e }()}}, want: []Action{{Verb: NeedENI, ENI: "eni-2"}}, findings: []Code{ENIFull}},
+		{name: "full, but room comes soon", memory: func(m *memory) { m.idle[ip("10.20.24.11")] = now },
+			wanted: append(fullWants[1:], here(a1)), seen: Seen{ENIs: []ENI{full}}, findings: []Code{ENIFull}},
+		{name: "what goes makes room", memory: func(m *memory) { m.idle[ip("10.20.24.11")] = long },
+			wanted: append(fullWants[1:], Want{Addr: a1, Here: true, Policy: None}), seen: Seen{ENIs: []ENI{full}},
+			want: []Action{{Verb: Unassign, ENI: "eni-1", Addrs: ips(ip("10.20.24.11"))}, {Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}}},
+		{name: "out of range", wanted: []Want{here(ip("10.20.16.77"))}, seen: Seen{ENIs: []ENI{own(1)}}, findings: []Code{OutOfRange}},
+		{name: "a stranger has it", memory: func(m *memory) { m.refused[a1] = refusal{at: long} }, wanted: []Want{here(a1)},
+			seen: Seen{ENIs: []ENI{own(1)}, Holders: map[netip.Addr]Holder{a1: {"eni-x", "i-x"}}}, findings: []Code{AddressInUse}},
+		{name: "refused a while ago: alone", memory: func(m *memory) { m.refused[a1] = refusal{at: long} },
+			wanted: []Want{{Addr: a1, Here: true, Policy: None}, {Addr: a2, Here: true, Policy: None}, {Addr: a3, Here: true, Policy: None}}, seen: Seen{ENIs: []ENI{own(1)}},
+			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Assign, ENI: "eni-1", Addrs: ips(a2, a3)}}},
+		{name: "refused just now", memory: func(m *memory) { m.refused[a1] = refusal{now, Refused, "no"} }, wanted: []Want{here(a1)},
+			seen: Seen{ENIs: []ENI{own(1)}}, findings: []Code{Refused}},
+		{name: "quota", memory: func(m *memory) { m.quota = now }, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}}, findings: []Code{ElasticIPQuota}},
+		{name: "no gateway", memory: func(m *memory) { m.gateway = now }, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}}, findings: []Code{NoGateway}},
+		{name: "an allocation without an answer", memory: func(m *memory) { m.unsure[a1] = now }, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}}},
+		{name: "twins: the one that leads there stays", memory: func(m *memory) { m.spare["alloc-1"] = long }, wanted: []Want{here(a1)},
+			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, ""), forAddr("alloc-2", a1, "eni-1")}},
+			want: []Action{{Verb: Release, Allocation: "alloc-1"}}},
+		{name: "policy none of one", wanted: []Want{{Addr: a1, Here: true, Policy: None}},
+			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-1")}},
+			want: []Action{{Verb: Disassociate, Allocation: "alloc-1", Association: "assoc-alloc-1"}}},
+		{name: "the operator's own Elastic IP stays", wanted: []Want{here(a1)},
+			seen: Seen{ENIs: []ENI{func() ENI {
+				e := own(1, a1)
+				e.Public = map[netip.Addr]Public{a1: {ip("198.51.100.7"), "alloc-x"}}
+				return e
+			}()}}},
+		{name: "pool: first free ones, not taken from others", change: pool, wanted: []Want{here(a1), here(a2)},
+			seen: Seen{ENIs: []ENI{own(1, a1, a2)}, Elastic: []ElasticIP{untagged("alloc-p1", a4, "eni-x"), untagged("alloc-p2", a1, "")}},
+			want: []Action{{Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-p2"}}, findings: []Code{PoolEmpty}},
+		{name: "pool: stays", change: pool, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{untagged("alloc-p2", a1, "eni-1"), untagged("alloc-p1", a1, "")}}},
+		{name: "pool: the same address in another VPC", change: pool, wanted: []Want{here(a1)},
+			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{untagged("alloc-p1", a1, "eni-x"), untagged("alloc-p2", a1, "")}},
+			want: []Action{{Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-p2"}}},
+		{name: "pool: an own one of a former policy goes first", change: pool, wanted: []Want{here(a1)},
+			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-1"), untagged("alloc-p1", a1, "")}},
+			want: []Action{{Verb: Disassociate, Allocation: "alloc-1", Association: "assoc-alloc-1"}, {Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-p1"}}},
+		{name: "a primary address of another", wanted: []Want{here(a3)},
+			seen: Seen{ENIs: []ENI{own(1), func() ENI { e := other(); e.Primary = a3; return e }()}}, findings: []Code{AddressInUse}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, m, wanted := testConfig(), newMemory(), map[netip.Addr]Want{}
+			if c.change != nil {
+				c.change(&cfg)
+			}
+			if c.memory != nil {
+				c.memory(m)
+			}
+			for _, w := range c.wanted {
+				wanted[w.Addr] = w
+			}
+			c.seen.sort()
+			got, findings := plan(cfg, wanted, c.seen, now, m)
+			if d := cmp.Diff(c.want, got, byValue, cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("actions (-want +got):\n%s", d)
+			}
+			var codes []Code
+			for _, f := range findings {
+				codes = append(codes, f.Code)
+				if f.Text == "" {
+					t.Errorf("finding %v says nothing", f)
+				}
+			}
+			if d := cmp.Diff(c.findings, codes); d != "" {
+				t.Errorf("findings (-want +got):\n%s\n%v", d, findings)
+			}
+		})
+	}
+}
+
+func TestBeliefs(t *testing.T) {
+	m := newMemory()
+	m.believe(now, registered{a1, "eni-1"}, allocated{forAddr("alloc-2", a2, "")}, leads{"alloc-2", "assoc", "eni-1", a2}, unregistered{a3, "eni-1"})
+	old := Seen{ENIs: []ENI{own(1, a2, a3), other(a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-9")}}
+	want := Seen{ENIs: []ENI{own(1, a2, a1), other()}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-9"), forAddr("alloc-2", a2, "eni-1")}}
+	want.Elastic[0].ENI, want.Elastic[1].Association = "eni-1", "assoc"
+	got, open := m.settle(old, now)
+	if d := cmp.Diff(want, got, byValue, cmpopts.EquateEmpty()); d != "" || open != 4 {
+		t.Errorf("%d open; seen and believed (-want +got):\n%s", open, d)
+	}
+	if len(old.ENIs[1].Addresses) != 1 {
+		t.Error("what was seen was changed")
+	}
+	// Once shown, an older answer is not believed for a while, and then it is.
+	if _, open = m.settle(want, now.Add(time.Second)); open != 0 {
+		t.Errorf("%d open when all is shown", open)
+	}
+	got, open = m.settle(old, now.Add(2*time.Second))
+	if d := cmp.Diff(want, got, byValue, cmpopts.EquateEmpty()); d != "" || open != 0 {
+		t.Errorf("an older answer: %d open (-want +got):\n%s", open, d)
+	}
+	if got, _ = m.settle(old, now.Add(12*time.Second)); !cmp.Equal(old, got, byValue, cmpopts.EquateEmpty()) {
+		t.Error("still believed")
+	}
+	// What another node changes is not held against it.
+	m.believe(now, registered{a1, "eni-1"})
+	m.yield(map[netip.Addr]Want{a1: {Addr: a1}})
+	if got, _ = m.settle(old, now); !cmp.Equal(old, got, byValue, cmpopts.EquateEmpty()) {
+		t.Error("believed of an address that is another node's")
+	}
+}

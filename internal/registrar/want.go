@@ -1,0 +1,91 @@
+package registrar
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Policy says where the Elastic IP of an address comes from.
+type Policy string
+
+// The policies.
+const (
+	// All: it was made with the cloud. None is allocated or released here, and
+	// the addresses stay registered when Neutron lets go of them.
+	All Policy = "all"
+	// OnDemand: allocated when Neutron gives the address out, and released
+	// when it lets go.
+	OnDemand Policy = "on-demand"
+	// Pool: one of Config.Pool.
+	Pool Policy = "pool"
+	// None: the address is reached inside the VPC only.
+	None Policy = "none"
+)
+
+// Want is an address that Neutron has given out on an external network.
+type Want struct {
+	Addr netip.Addr
+	// Policy is empty for the cloud's. IPv6 addresses have no Elastic IP.
+	Policy Policy
+	// Owner is who has it, for people: such as "router 3f2c...".
+	Owner string
+	// FloatingIP is the ID of Neutron's floating IP, or empty.
+	FloatingIP string
+	// Here says that the address's traffic goes through this node. An address
+	// that is elsewhere, or nowhere at the moment, is left as it is.
+	Here bool
+}
+
+// Config is what a Registrar works on. Grace, Turn and Observer may be left out.
+type Config struct {
+	Cloud        string // name, as in the tag macaw:cloud
+	Node         string // this node's name, as in the tag macaw:part
+	Instance     string // this node's instance: i-...
+	InstanceType string // such as m8i.2xlarge; what it carries is asked of AWS
+	Subnet       string // the provider subnet: subnet-...
+	// Range holds the cloud's addresses, of both families. No other address is
+	// ever assigned or unassigned.
+	Range  []netip.Prefix
+	Policy Policy   // the cloud's
+	Pool   []string // allocation IDs of policy Pool
+	// Grace is how long after Neutron has let go something is unassigned or
+	// released; a minute unless given.
+	Grace time.Duration
+	// Turn is how long Reconcile goes on beginning writes, so that newer wishes
+	// do not wait for hundreds of older ones; 15 s unless given.
+	Turn     time.Duration
+	Observer Observer
+}
+
+func (c Config) withDefaults() Config {
+	if c.Grace == 0 {
+		c.Grace = time.Minute
+	}
+	if c.Turn == 0 {
+		c.Turn = 15 * time.Second
+	}
+	if c.Observer == nil {
+		c.Observer = unobserved{}
+	}
+	return c
+}
+
+func (c Config) inRange(a netip.Addr) bool {
+	return slices.ContainsFunc(c.Range, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// policy is what holds for a wanted address.
+func (c Config) policy(w Want) Policy {
+	switch {
+	case !w.Addr.Is4():
+		return None
+	case w.Policy == "":
+		return c.Policy
+	}
+	return w.Policy
+}
+
+// allocates says whether the cloud's tagged Elastic IPs are made and released
+// here, and not with the cloud.
+func (c Config) allocates() bool { return c.Policy != All }
