@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -32,7 +31,7 @@ work on the cloud's gateway node.`,
 	cmd.AddCommand(
 		a.gatewaySwitch("on", "Translate frames: the normal state", gateway.On),
 		a.gatewaySwitch("off", "Let frames pass untouched, so that AWS drops them: to see that it does", gateway.Off),
-		a.gatewayStatusCommand(), a.gatewayRunCommand(),
+		a.gatewayStatusCommand(),
 	)
 	return cmd
 }
@@ -85,23 +84,6 @@ func (a *App) gatewayStatusCommand() *cobra.Command {
 	}
 }
 
-// gatewayRunCommand is the agent.
-func (a *App) gatewayRunCommand() *cobra.Command {
-	var file string
-	cmd := &cobra.Command{
-		Use: "run", Hidden: true, Short: "Be the gateway's agent", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := gateway.LoadConfig(file)
-			if err != nil {
-				return err
-			}
-			return gateway.Run(cmd.Context(), cfg, slog.New(slog.NewTextHandler(a.Stderr, nil)))
-		},
-	}
-	cmd.Flags().StringVar(&file, "config", gateway.DefaultConfigFile, "the agent's configuration")
-	return cmd
-}
-
 // nodeGateway is the configuration of the node that this runs on.
 func nodeGateway() (gateway.Config, error) {
 	cfg, err := gateway.LoadConfig(gateway.DefaultConfigFile)
@@ -145,5 +127,8 @@ func printGateway(w io.Writer, st gateway.Status) error {
 		c := st.Counters[r]
 		fmt.Fprintf(t, "%s\t%d\t%d\n", r, c.Packets, c.Bytes)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil || st.Agent == nil {
+		return err
+	}
+	return printAgent(w, st.Agent)
 }

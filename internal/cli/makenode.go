@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 
 	"macaw/internal/cloud"
 	"macaw/internal/gateway"
 	"macaw/internal/host"
 	"macaw/internal/infra"
+	"macaw/internal/lab"
 	"macaw/internal/openstack"
+	"macaw/internal/registrar"
 	"macaw/internal/translate"
 )
 
@@ -53,9 +56,9 @@ func applyNode(ctx context.Context, spec nodeSpec, progress openstack.Progress) 
 
 // specOf is what a node of the cloud shall be.
 func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
-	var registered []netip.Addr
-	for _, p := range n.Addresses {
-		registered = append(registered, netip.MustParseAddr(p.Private))
+	ipv6, err := ipv6Of(c, n)
+	if err != nil {
+		return nodeSpec{}, err
 	}
 	management := netip.MustParseAddr(n.ManagementAddress)
 	primary := netip.MustParseAddr(n.ProviderENI.Primary)
@@ -65,7 +68,7 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
 			Management: openstack.Management{Address: management, Public: netip.MustParseAddr(n.ManagementPublic)},
 			Provider: openstack.Provider{
 				NICMAC: n.ProviderENI.MAC, Subnet: c.Provider.Subnet, Gateway: c.Provider.Subnet.Masked().Addr().Next(),
-				Primary: primary, Addresses: c.ProviderAddresses(),
+				Primary: primary, Addresses: c.ProviderAddresses(), IPv6: ipv6,
 			},
 			PhysicalNetwork: "provider", Bridge: "br-ex", ProviderPort: "mcw1",
 		},
@@ -75,17 +78,58 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
 		return nodeSpec{}, fmt.Errorf("reading what AWS says of node %s: %w", n.Name, err)
 	}
 	spec.Gateway = gateway.Config{
-		Cloud: c.Name, NICMAC: mac, Primary: primary, Subnet: c.Provider.Subnet, Registered: registered,
-		Network: externalNetwork, AuthFile: openstack.GatewayAuthPath,
+		Cloud: c.Name, Node: n.Name, Gateways: gatewaysOf(c),
+		Region: region(c), Instance: n.InstanceID, SubnetID: n.ProviderENI.Subnet,
+		Policy: registrar.Policy(c.Provider.ElasticIPs), Pool: c.Provider.Pool, Range: infra.Range(c),
+		NICMAC: mac, Primary: primary, Subnet: c.Provider.Subnet, Network: externalNetwork,
+		Metrics: netip.AddrPortFrom(management, metricsPort), AuthFile: openstack.GatewayAuthPath,
+	}
+	if ipv6.Subnet.IsValid() {
+		spec.Gateway.Range = append(spec.Gateway.Range, cloud.IPv6Block(ipv6.Subnet))
 	}
 	for _, node := range c.Nodes {
 		if node.Name == n.Name {
+			spec.Gateway.InstanceType = node.Type
 			for _, r := range node.Roles {
 				spec.OpenStack.Roles = append(spec.OpenStack.Roles, openstack.Role(r))
 			}
 		}
 	}
 	return spec, nil
+}
+
+// ipv6Of is the provider network's part of IPv6, if the cloud has it.
+func ipv6Of(c *cloud.Cloud, n infra.NodeOutput) (openstack.ProviderIPv6, error) {
+	if !c.Provider.IPv6 {
+		return openstack.ProviderIPv6{}, nil
+	}
+	subnet, err := netip.ParsePrefix(n.ProviderENI.IPv6Subnet)
+	if err != nil {
+		return openstack.ProviderIPv6{}, fmt.Errorf("reading the IPv6 block of node %s's provider subnet: %w", n.Name, err)
+	}
+	return openstack.ProviderIPv6{Subnet: subnet, Gateway: cloud.IPv6Gateway(subnet), Addresses: c.ProviderIPv6Addresses(subnet)}, nil
+}
+
+// metricsPort is where a gateway's agent answers Prometheus, at the node's
+// management address.
+const metricsPort = 9478
+
+// gatewaysOf returns the names of the cloud's gateway nodes.
+func gatewaysOf(c *cloud.Cloud) (names []string) {
+	for _, n := range c.Nodes {
+		if slices.Contains(n.Roles, cloud.RoleGateway) {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// region is the cloud's region; the lab has one.
+func region(c *cloud.Cloud) string {
+	if c.InLab() {
+		return lab.Region
+	}
+	return c.Target
 }
 
 // makeNode makes a machine the node of a spec. It returns how many steps had

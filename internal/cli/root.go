@@ -77,7 +77,7 @@ routers and floating IPs behind one ENI, each with an Elastic IP of its own.`,
 		&cobra.Group{ID: "lab", Title: "The lab, a local AWS:"},
 	)
 	root.AddCommand(
-		a.upCommand(), a.planCommand(), a.downCommand(), a.statusCommand(), a.verifyCommand(), a.bakeCommand(), a.sshCommand(), a.gatewayCommand(),
+		a.upCommand(), a.planCommand(), a.downCommand(), a.statusCommand(), a.verifyCommand(), a.bakeCommand(), a.sshCommand(), a.gatewayCommand(), a.forwardCommand(), a.agentCommand(),
 		a.labCommand(), a.nodeCommand(),
 	)
 	return root

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -80,18 +82,11 @@ func (s *site) gatewayStatus(ctx context.Context, n infra.NodeOutput) (gateway.S
 
 func (s cloudStatus) text(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var findings []gateway.Finding
 	for _, n := range s.Nodes {
 		fmt.Fprintf(t, "Node %s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InstanceID, "not there"), n.ManagementAddress, n.ManagementPublic)
-		for _, p := range n.Addresses {
-			used := "free"
-			if n.Gateway != nil {
-				for _, e := range n.Gateway.Entries {
-					if e.Addr.String() == p.Private {
-						used = "in use by " + e.MAC.String()
-					}
-				}
-			}
-			fmt.Fprintf(t, "  %s\t%s\t%s\t\n", p.Private, cmp.Or(p.Public, "no Elastic IP"), used)
+		for _, line := range n.addresses() {
+			fmt.Fprintf(t, "  %s\t%s\t%s\t\n", line.private, line.public, line.use)
 		}
 		switch {
 		case n.Gateway != nil:
@@ -99,6 +94,50 @@ func (s cloudStatus) text(w io.Writer) error {
 		case n.Error != "":
 			fmt.Fprintf(t, "  does not answer: %s\t\t\t\n", n.Error)
 		}
+		if n.Gateway != nil && n.Gateway.Agent != nil {
+			findings = append(findings, n.Gateway.Agent.Findings...)
+		}
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return printFindings(w, findings)
+}
+
+type addressLine struct{ private, public, use string }
+
+// addresses are those that AWS has registered on the node, and those that its
+// agent knows besides: some may wait for AWS. The agent knows Elastic IPs that
+// are not the cloud's own, too.
+func (n nodeStatus) addresses() []addressLine {
+	var lines []addressLine
+	used := make(map[string]gateway.Address)
+	if n.Gateway != nil && n.Gateway.Agent != nil {
+		for _, a := range n.Gateway.Agent.Addresses {
+			if a.Here {
+				used[a.Addr.String()] = a
+			}
+		}
+	}
+	for _, p := range n.Addresses {
+		line := addressLine{p.Private, p.Public, "free"}
+		if a, is := used[p.Private]; is {
+			line.use = a.Owner()
+			if a.Public.IsValid() {
+				line.public = a.Public.String()
+			}
+			delete(used, p.Private)
+		}
+		lines = append(lines, line)
+	}
+	for private, a := range used {
+		lines = append(lines, addressLine{private, "", a.Owner() + ", not registered"})
+	}
+	for i := range lines {
+		lines[i].public = cmp.Or(lines[i].public, "no Elastic IP")
+	}
+	slices.SortFunc(lines, func(a, b addressLine) int {
+		return netip.MustParseAddr(a.private).Compare(netip.MustParseAddr(b.private))
+	})
+	return lines
 }

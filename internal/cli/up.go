@@ -101,7 +101,7 @@ func (a *App) up(ctx context.Context, file, when string) error {
 	if err := a.provideGuest(ctx, s, access, steps); err != nil {
 		return err
 	}
-	verified, err := a.verifyAfterUp(ctx, s, h, node, spec, access, when, steps)
+	verified, err := a.verifyAfterUp(ctx, s, h, spec, access, when, steps)
 	if err != nil {
 		err = hint(err, "macaw gateway status %s shows what the translation saw", file)
 		if s.cloud.InLab() {

@@ -49,7 +49,7 @@ the guest from here, and remove all of it again.`,
 
 func (a *App) verify(ctx context.Context, file string, keep bool) error {
 	steps := a.steps()
-	return a.onNode(ctx, file, steps, func(s *site, n infra.NodeOutput, h *host.Host) error {
+	return a.onNode(ctx, file, steps, func(s *site, _ infra.NodeOutput, h *host.Host) error {
 		acc, err := a.takeAccess(ctx, s, h, steps)
 		if err != nil {
 			return err
@@ -57,7 +57,7 @@ func (a *App) verify(ctx context.Context, file string, keep bool) error {
 		if err := a.provideGuest(ctx, s, acc, steps); err != nil {
 			return err
 		}
-		cfg := verifyConfig(s.cloud, n, acc)
+		cfg := verifyConfig(s.cloud, h, acc)
 		cfg.Keep = keep
 		res, err := verify.Run(ctx, cfg, func(what string) func(error) { return steps.Start("verify", what) })
 		if err != nil {
@@ -68,7 +68,7 @@ func (a *App) verify(ctx context.Context, file string, keep bool) error {
 }
 
 func printVerified(w io.Writer, cloudName, user string, res verify.Result) error {
-	fmt.Fprintf(w, "The cloud works: guest %s was reached at %s, which is floating IP %s.\n", res.Guest, res.ElasticIP, res.FloatingIP)
+	fmt.Fprintf(w, "The cloud works: guest %s was reached at %s, which is floating IP %s.\n", res.Guest, reachedAt(res), res.FloatingIP)
 	if !res.Kept {
 		return nil
 	}
@@ -76,8 +76,16 @@ func printVerified(w io.Writer, cloudName, user string, res verify.Result) error
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "It was kept:  ssh -i %s %s@%s\n", path, user, res.ElasticIP)
+	_, err = fmt.Fprintf(w, "It was kept:  ssh -i %s %s@%s\n", path, user, reachedAt(res))
 	return err
+}
+
+// reachedAt is where the guest was reached.
+func reachedAt(res verify.Result) netip.Addr {
+	if res.ElasticIP.IsValid() {
+		return res.ElasticIP
+	}
+	return res.FloatingIP
 }
 
 // keepKey writes down the key of a guest that was kept.
@@ -93,29 +101,26 @@ func keepKey(cloudName string, key []byte) (string, error) {
 	return path, os.WriteFile(path, key, 0o600)
 }
 
-// verifyConfig is what there is to verify of a cloud.
-func verifyConfig(c *cloud.Cloud, n infra.NodeOutput, acc access) verify.Config {
-	public := map[netip.Addr]netip.Addr{}
-	for _, p := range n.Addresses {
-		if p.Public != "" {
-			public[netip.MustParseAddr(p.Private)] = netip.MustParseAddr(p.Public)
-		}
-	}
+// verifyConfig is what there is to verify of a cloud. h is one of its nodes.
+func verifyConfig(c *cloud.Cloud, h *host.Host, acc access) verify.Config {
 	download := "http://deb.debian.org/debian/dists/stable/Release"
 	if c.InLab() {
 		download = "http://" + internet.WebName + "/bytes/1048576"
 	}
-	return verify.Config{
+	cfg := verify.Config{
 		Auth: acc.Auth, ExternalNetwork: externalNetwork, Image: guestImage(c), Flavor: guestFlavor(c), User: guestUser(c),
-		Public: func(a netip.Addr) (netip.Addr, bool) { p, ok := public[a]; return p, ok },
-		Ping:   netip.MustParseAddr("8.8.8.8"), Download: download,
+		Ping: netip.MustParseAddr("8.8.8.8"), Download: download,
 		Name: "macaw-verify", CIDR: netip.MustParsePrefix("192.168.222.0/24"), Patience: 5 * time.Minute,
 	}
+	if c.Provider.ElasticIPs == cloud.ElasticIPsNone {
+		cfg.Inside, cfg.Dial = true, h.Dial
+	}
+	return cfg
 }
 
 // verifyAfterUp tries the cloud out if that is due, and says in words what
 // became of it.
-func (a *App) verifyAfterUp(ctx context.Context, s *site, h *host.Host, n infra.NodeOutput, spec nodeSpec, acc access, when string, steps *Steps) (string, error) {
+func (a *App) verifyAfterUp(ctx context.Context, s *site, h *host.Host, spec nodeSpec, acc access, when string, steps *Steps) (string, error) {
 	if when == verifyNever {
 		return "not now", nil
 	}
@@ -131,7 +136,7 @@ func (a *App) verifyAfterUp(ctx context.Context, s *site, h *host.Host, n infra.
 		return strings.TrimPrefix(before, mark+" ") + ", and nothing has changed since", nil
 	}
 	start := time.Now()
-	res, err := verify.Run(ctx, verifyConfig(s.cloud, n, acc), func(what string) func(error) { return steps.Start("verify", what) })
+	res, err := verify.Run(ctx, verifyConfig(s.cloud, h, acc), func(what string) func(error) { return steps.Start("verify", what) })
 	if err != nil {
 		return "", err
 	}
@@ -139,7 +144,7 @@ func (a *App) verifyAfterUp(ctx context.Context, s *site, h *host.Host, n infra.
 	if _, err := h.Put(ctx, verifiedPath, []byte(mark+" "+text+"\n"), 0o644); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s: a guest answered at %s (floating IP %s)", text, res.ElasticIP, res.FloatingIP), nil
+	return fmt.Sprintf("%s: a guest answered at %s (floating IP %s)", text, reachedAt(res), res.FloatingIP), nil
 }
 
 // verifiedMark stands for a spec that was verified.

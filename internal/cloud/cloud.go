@@ -37,7 +37,7 @@ type Management struct {
 // Provider is the network that Neutron calls external.
 type Provider struct {
 	Subnet netip.Prefix
-	// Addresses is how many private addresses Neutron gets.
+	// Addresses is how many private addresses Neutron gets, of each family.
 	Addresses int
 	// First is the first of them; the others follow without a gap.
 	First netip.Addr
@@ -45,6 +45,8 @@ type Provider struct {
 	ElasticIPs ElasticIPs
 	// Pool has the allocation IDs of ElasticIPsPool, and is empty otherwise.
 	Pool []string
+	// IPv6 gives the network a second subnet, of IPv6, with as many addresses.
+	IPv6 bool
 }
 
 // ElasticIPs is a policy: where the Elastic IPs of Neutron's addresses come

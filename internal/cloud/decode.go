@@ -208,6 +208,15 @@ func (d *decoder) number(path string, n ast.Node, to *int) {
 	}
 }
 
+func (d *decoder) boolean(path string, n ast.Node, to *bool) {
+	v, ok := n.(*ast.BoolNode)
+	if !ok {
+		d.wrongType(path, n, "true or false")
+		return
+	}
+	*to = v.Value
+}
+
 func (d *decoder) prefix(path string, n ast.Node, to *netip.Prefix) bool {
 	var s string
 	if !d.text(path, n, &s) {

@@ -81,6 +81,7 @@ func (d *decoder) cloud(root ast.Node, c *Cloud) {
 					}
 				})
 			}},
+			field{"ipv6", func(path string, n ast.Node) { d.boolean(path, n, &c.Provider.IPv6) }},
 		)},
 		field{"nodes", func(path string, n ast.Node) {
 			d.list(path, n, func(path string, n ast.Node) {

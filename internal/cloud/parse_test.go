@@ -187,6 +187,9 @@ func TestErrors(t *testing.T) {
 			"x.yaml:8:7: provider.pool[2]: eipalloc-0123456789abcdef0 a second time"}},
 		{"large pool", lab + "provider: {elasticIPs: pool, pool: [" + strings.Join(allocations(81), ", ") + "]}\n", []string{
 			"x.yaml:3:36: provider.pool: 81 are too many: a pool has at most 80"}},
+		{"ipv6 of a wrong type", lab + "provider: {ipv6: 2001:db8::/64}\n", []string{"x.yaml:3:18: provider.ipv6: expected true or false, found text"}},
+		{"ipv6 as YAML once had it", lab + "provider: {ipv6: yes}\n", []string{"x.yaml:3:18: provider.ipv6: expected true or false, found text"}},
+		{"ipv6 misspelt", lab + "provider: {ipv8: true}\n", []string{`x.yaml:3:12: unknown key "provider.ipv8"`, `hint: did you mean "ipv6"?`}},
 		{"too many for all ENIs", lab + "provider: {addresses: 43, elasticIPs: none}\n", []string{
 			"x.yaml:3:23: provider.addresses: 43 are too many for t3.xlarge: besides the management ENI it takes 3, with 15 addresses each, the primary one included",
 			"hint: at most 42 here, or another type for node cloud-1"}},

@@ -3,10 +3,13 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
+	"os/signal"
 	"slices"
+	"sync"
+	"syscall"
 	"time"
 
 	"macaw/internal/neutron"
@@ -21,12 +24,12 @@ type timing struct {
 	answer   time.Duration // how long Neutron may take
 }
 
-var normal = timing{poll: 30 * time.Second, debounce: 200 * time.Millisecond, askAgain: time.Second, answer: 20 * time.Second}
+var normal = timing{poll: 30 * time.Second, debounce: 100 * time.Millisecond, askAgain: time.Second, answer: 20 * time.Second}
 
 // errStale ends one attachment's life and begins the next.
 var errStale = errors.New("interfaces changed")
 
-// agent keeps one node's translation.
+// agent keeps one node's translation, and AWS equal to it.
 type agent struct {
 	cfg     Config
 	log     *slog.Logger
@@ -34,20 +37,57 @@ type agent struct {
 	kernel  kernel
 	connect func(context.Context, Config) (cloud, error)
 	notify  func(string) error
+	claims  *claims
+	teller  *teller
+	metrics *metrics
+	report  *reporter
+	nudge   <-chan os.Signal // somebody has changed something in Neutron
 
-	cloud   cloud // nil until logged in
-	ready   bool  // systemd was told
-	refused map[netip.Addr]bool
+	ready bool  // systemd was told
+	cloud cloud // nil until logged in
+	// What Neutron has given out, and whether it ever said.
+	addresses []neutron.Address
+	heard     bool
+	// What AWS has: the ENI of each address, and the ENIs. Until it answers, what
+	// was known before.
+	registered map[netip.Addr]translate.MAC
+	enis       []eni
+	entries    []translate.Entry // what is translated
+	doubts     doubts
+	waiting    map[netip.Addr]time.Time   // addresses that wait for AWS, and since when
+	failures   struct{ neutron, aws int } // in a row
 }
 
 // Run is the agent. It returns nil when ctx is done; the translation goes on
-// without it. Whatever fails is logged and tried again.
+// without it. Whatever fails is logged and tried again. SIGHUP makes it ask
+// Neutron now: of a port forwarding that begins, no frame tells.
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
-	a := &agent{cfg: cfg, log: log, time: normal, kernel: linux{}, connect: connect, notify: notify}
+	m := newMetrics(cfg.PinDir)
+	r, err := newRegistrar(ctx, cfg, m)
+	if err != nil {
+		return err
+	}
+	a := &agent{cfg: cfg, log: log, time: normal, kernel: linux{}, connect: connect, notify: notify,
+		claims: newClaims(cfg, r), teller: newTeller(log), metrics: m, report: newReporter(reportFile, log)}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	a.nudge = hangup
+	if cfg.Metrics.IsValid() {
+		go m.serve(ctx, cfg.Metrics, log)
+	}
 	return a.run(ctx)
 }
 
 func (a *agent) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer cancel()
+	beside.Go(func() { a.claims.run(ctx) })
+	beside.Go(func() { a.teller.run(ctx) })
+
+	a.recall()
 	failed := ""
 	for ctx.Err() == nil {
 		err := a.attached(ctx)
@@ -68,6 +108,22 @@ func (a *agent) run(ctx context.Context) error {
 	return nil
 }
 
+// recall begins with what was known when the agent ended.
+func (a *agent) recall() {
+	s, err := loadState(a.cfg.State)
+	if err != nil {
+		a.log.Warn("beginning without addresses", "error", err) // Neutron and AWS know them
+	}
+	a.enis = enisOf(a.cfg, nil)
+	for _, e := range s.ENIs {
+		if !slices.Contains(a.enis, e) {
+			a.enis = append(a.enis, e)
+		}
+	}
+	a.entries = onlyInRange(a.cfg, s.Entries)
+	a.doubts = make(doubts)
+}
+
 // attached is the life of one attachment: from attaching until it went stale.
 func (a *agent) attached(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -77,14 +133,20 @@ func (a *agent) attached(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	nic, err := a.kernel.findNIC(a.cfg.NICMAC)
+	if err := a.kernel.unmanage(a.enis[1:]); err != nil {
+		a.log.Warn("the system's network management may touch the provider NICs", "error", err)
+	}
+	nics, missing, err := a.find(a.enis)
 	if err != nil {
 		return err
 	}
-	if err := a.clear(nic); err != nil {
+	for _, m := range missing {
+		a.log.Warn("a provider ENI has no interface here yet", "mac", m.MAC, "primary", m.Primary)
+	}
+	if err := a.clear(nics); err != nil {
 		return err
 	}
-	t, err := a.kernel.attach(a.cfg.translation(nic))
+	t, err := a.kernel.attach(a.cfg.translation(nics))
 	if err != nil {
 		return err
 	}
@@ -94,11 +156,13 @@ func (a *agent) attached(ctx context.Context) error {
 	}
 	if !a.ready {
 		a.ready = true
-		if err := a.notify("READY=1\nSTATUS=attached to " + nic); err != nil {
+		if err := a.notify("READY=1\nSTATUS=attached to " + nics[0].Name); err != nil {
 			a.log.Warn("systemd was not told", "error", err)
 		}
 	}
-	a.log.Info("attached", "nic", nic)
+	for _, n := range nics {
+		a.log.Info("attached", "nic", n.Name, "primary", n.Primary)
+	}
 
 	events := make(chan translate.Event, 64)
 	ended := make(chan error, 1)
@@ -111,167 +175,145 @@ func (a *agent) attached(ctx context.Context) error {
 		})
 	}()
 	defer func() { cancel(); <-ended }() // before t is closed
-	return a.serve(ctx, t, nic, changed, events)
+	l := &attachment{agent: a, t: t, nics: nics, missing: missing, using: a.enis, ask: time.NewTimer(0), due: time.Now()}
+	defer l.ask.Stop()
+	return l.serve(ctx, changed, events)
 }
 
-// serve keeps the map equal to Neutron until the attachment is stale.
-func (a *agent) serve(ctx context.Context, t translation, nic string, changed <-chan struct{}, events <-chan translate.Event) error {
-	doubts := make(doubts)
-	ask := time.NewTimer(0)
-	defer ask.Stop()
-	due := time.Now()
-	sooner := func(d time.Duration) {
-		if at := time.Now().Add(d); at.Before(due) {
-			due = at
-			ask.Reset(d)
-		}
-	}
-	look := time.NewTimer(0) // once at the beginning: what changed while attaching
-	defer look.Stop()
-	failures := 0
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-
-		case _, ok := <-changed:
-			if !ok {
-				return fmt.Errorf("%w: the kernel's messages were lost", errStale)
-			}
-			look.Reset(a.time.debounce)
-
-		case <-look.C:
-			if err := a.inspect(t, nic); err != nil {
-				return err
-			}
-
-		case e := <-events:
-			if doubts.raise(e, a.cfg.Registered, time.Now()) {
-				a.log.Info("asking Neutron", "reason", e.Reason, "address", e.Addr, "mac", e.MAC)
-				sooner(a.time.debounce)
-			}
-
-		case <-ask.C:
-			if err := a.inspect(t, nic); err != nil {
-				return err
-			}
-			next := a.time.poll
-			entries, err := a.reconcile(ctx, t)
-			if err != nil {
-				if failures == 0 && ctx.Err() == nil {
-					a.log.Warn("keeping the translation as it is", "error", err)
-				}
-				next = backoff(a.time.askAgain, failures, a.time.poll)
-				failures++
-			} else {
-				if failures > 0 {
-					a.log.Info("Neutron answers again")
-				}
-				failures = 0
-				if asked := doubts.settle(entries); asked > 0 {
-					next = backoff(a.time.askAgain, asked-1, a.time.poll)
-				}
-			}
-			due = time.Now().Add(next)
-			ask.Reset(next)
-		}
-	}
-}
-
-// inspect returns errStale if the attachment no longer carries frames, and keeps
-// the NIC clear.
-func (a *agent) inspect(t translation, nic string) error {
-	if err := t.Check(); err != nil {
-		return fmt.Errorf("%w: %w", errStale, err)
-	}
-	return a.clear(nic)
-}
-
-func (a *agent) clear(nic string) error {
-	removed, err := a.kernel.clearNIC(nic)
-	if len(removed) > 0 {
-		a.log.Warn("somebody put addresses on the provider NIC, which belong to routers; removed", "nic", nic, "addresses", removed)
-	}
-	return err
-}
-
-// restore brings back the last known map where there is none, and takes out
-// what is not registered.
+// restore brings back the last known map where there is none, and takes out what
+// is not the cloud's.
 func (a *agent) restore(t translation) error {
 	entries, err := t.Entries()
 	if err != nil {
 		return err
 	}
-	if len(entries) == 0 {
-		if entries, err = loadState(a.cfg.State); err != nil {
-			a.log.Warn("beginning without addresses", "error", err) // Neutron knows them
+	if len(entries) > 0 {
+		a.entries = onlyInRange(a.cfg, entries)
+	}
+	if a.registered == nil {
+		a.registered = make(map[netip.Addr]translate.MAC)
+		for _, e := range a.entries {
+			a.registered[e.Addr] = e.ENI
 		}
 	}
-	changes, err := t.Sync(onlyRegistered(entries, a.cfg.Registered))
+	changes, err := t.Sync(a.entries)
 	a.logChanges("restored", changes)
 	return err
 }
 
-// reconcile makes the map what Neutron says, and returns its entries. On any
-// error the map stays as it is.
-func (a *agent) reconcile(ctx context.Context, t translation) ([]translate.Entry, error) {
+// clear leaves the NICs to the translation.
+func (a *agent) clear(nics []translate.NIC) error {
+	for _, n := range nics {
+		removed, err := a.kernel.clearNIC(n.Name)
+		if len(removed) > 0 {
+			a.log.Warn("somebody put addresses on the provider NIC, which belong to routers; removed", "nic", n.Name, "addresses", removed)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look asks Neutron for the addresses.
+func (a *agent) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.time.answer)
 	defer cancel()
 	if a.cloud == nil {
 		c, err := a.connect(ctx, a.cfg)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		a.cloud = c
 	}
-	wanted, err := a.cloud.ProviderAddresses(ctx)
+	addresses, err := a.cloud.ProviderAddresses(ctx)
 	if err != nil {
 		if !errors.Is(err, neutron.ErrNoNetwork) {
 			a.cloud = nil // log in anew: password or catalog may have changed
 		}
-		return nil, err
+		return err
 	}
-	entries, refused := plan(wanted, a.cfg.Registered)
-	changes, err := t.Sync(entries)
-	if err != nil {
-		return nil, err
-	}
-	a.logChanges("translating", changes)
-	a.logRefused(refused)
-	if err := a.save(entries); err != nil {
-		a.log.Warn("the map was not saved for the next boot", "error", err)
-	}
-	return entries, nil
+	a.addresses, a.heard = addresses, true
+	return nil
 }
 
-// save writes the map if the file has another.
-func (a *agent) save(entries []translate.Entry) error {
-	old, err := loadState(a.cfg.State)
-	if err == nil && old != nil && slices.Equal(old, entries) {
-		return nil
+// sync makes the map what Neutron and AWS say. On any error it stays as it is.
+func (a *agent) sync(t translation) error {
+	if !a.heard {
+		return nil // without Neutron's answer nothing is released
 	}
-	return saveState(a.cfg.State, entries)
+	entries, refused := plan(a.cfg, a.addresses, a.registered)
+	changes, err := t.Sync(entries)
+	if err != nil {
+		return err
+	}
+	a.entries = entries
+	a.logChanges("translating", changes)
+	a.clock(changes.Set)
+	a.wait(refused)
+	a.doubts.settle(entries)
+	a.metrics.translates(len(entries))
+	if err := saveState(a.cfg.State, saved{a.enis, entries}); err != nil {
+		a.log.Warn("the map was not saved for the next boot", "error", err)
+	}
+	return nil
+}
+
+// take takes up what came of reconciling AWS.
+func (a *agent) take(o outcome) {
+	a.report.reconciled(a.cfg, o)
+	a.metrics.reconciled(a.cfg, o)
+	if o.err != nil {
+		if a.failures.aws == 0 {
+			a.log.Warn("keeping what AWS has registered as it is", "error", o.err)
+		}
+		a.failures.aws++
+		return
+	}
+	if a.failures.aws > 0 {
+		a.log.Info("AWS answers again")
+	}
+	a.failures.aws = 0
+	a.registered = registeredOn(o.result.ENIs)
+	a.enis = a.present(enisOf(a.cfg, o.result.ENIs))
+	if a.cloud != nil {
+		replace1(a.teller.batch, batch{a.cloud, notes(a.cfg, o.addresses, o.result)})
+	}
+}
+
+// clock measures how long new entries took from the first that was seen of them: a
+// frame, or Neutron's answer.
+func (a *agent) clock(set []translate.Entry) {
+	for _, e := range set {
+		if d, is := a.doubts[e.Addr]; is && d.mac == e.MAC {
+			a.metrics.registered(time.Since(d.raised))
+		} else if since, is := a.waiting[e.Addr]; is {
+			a.metrics.registered(time.Since(since))
+		}
+	}
 }
 
 func (a *agent) logChanges(what string, c translate.Changes) {
 	for _, e := range c.Set {
-		a.log.Info(what, "address", e.Addr, "mac", e.MAC)
+		a.log.Info(what, "address", e.Addr, "mac", e.MAC, "eni", e.ENI)
 	}
 	for _, e := range c.Removed {
 		a.log.Info("no longer translating", "address", e.Addr, "mac", e.MAC)
 	}
 }
 
-// logRefused tells of each refused address once.
-func (a *agent) logRefused(refused []neutron.Address) {
-	now := make(map[netip.Addr]bool)
+// wait notes the addresses that wait for AWS, and tells of each once.
+func (a *agent) wait(refused []neutron.Address) {
+	waiting := make(map[netip.Addr]time.Time)
 	for _, r := range refused {
-		now[r.Addr] = true
-		if !a.refused[r.Addr] {
-			a.log.Warn("Neutron gave out an address that is not registered for this NIC; its frames are dropped", "address", r.Addr, "kind", r.Kind, "id", r.ID)
+		since, is := a.waiting[r.Addr]
+		if !is {
+			since = time.Now()
+			a.log.Info("an address waits for AWS; until then its frames are dropped", "address", r.Addr, "owner", owner(r))
 		}
+		waiting[r.Addr] = since
 	}
-	a.refused = now
+	a.waiting = waiting
 }
 
 // backoff doubles first with every time, up to limit.

@@ -24,6 +24,7 @@ type bench struct {
 	agent   *agent
 	machine *fakeMachine
 	neutron *fakeNeutron
+	aws     *fakeAWS
 	told    []string
 	stop    func()
 }
@@ -31,10 +32,17 @@ type bench struct {
 func inBubble(t *testing.T, f func(b *bench)) {
 	state := filepath.Join(t.TempDir(), "translation.json")
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{t: t, machine: newFakeMachine(), neutron: new(fakeNeutron)}
+		b := &bench{t: t, machine: newFakeMachine(), neutron: new(fakeNeutron), aws: newFakeAWS()}
+		cfg := Config{Node: "gw-1", Gateways: []string{"gw-1"}, NICMAC: eni1, Primary: primary, State: state,
+			Range: []netip.Prefix{netip.MustParsePrefix("10.20.1.8/29")}}
+		log := slog.New(slog.DiscardHandler)
 		b.agent = &agent{
-			cfg:     Config{Registered: []netip.Addr{addr10, addr11, addr12}, State: state},
-			log:     slog.New(slog.DiscardHandler),
+			cfg:     cfg,
+			log:     log,
+			claims:  newClaims(cfg, b.aws),
+			teller:  newTeller(log),
+			metrics: newMetrics(t.TempDir()),
+			report:  newReporter("", log),
 			time:    normal,
 			kernel:  b.machine,
 			connect: b.neutron.connect,
@@ -80,13 +88,13 @@ func TestAgentFollowsNeutron(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.neutron.set(nil, router(addr10, mac1), router(foreign, mac2))
 		b.start()
-		b.want("first answer", translate.Entry{Addr: addr10, MAC: mac1})
+		b.want("first answer", entry(addr10, mac1))
 		if len(b.told) != 1 {
 			t.Errorf("systemd was told %q", b.told)
 		}
 		b.neutron.set(nil, router(addr10, mac2), router(addr11, mac2))
 		pass(31 * time.Second)
-		b.want("poll", translate.Entry{Addr: addr10, MAC: mac2}, translate.Entry{Addr: addr11, MAC: mac2})
+		b.want("poll", entry(addr10, mac2), entry(addr11, mac2))
 		b.neutron.set(nil)
 		pass(31 * time.Second)
 		b.want("all released")
@@ -102,10 +110,10 @@ func TestAgentKeepsTheMapWithoutNeutron(t *testing.T) {
 		b.start()
 		b.neutron.set(errors.New("connection refused"))
 		pass(10 * time.Minute)
-		b.want("Neutron gone", translate.Entry{Addr: addr10, MAC: mac1})
+		b.want("Neutron gone", entry(addr10, mac1))
 		b.neutron.set(nil, router(addr11, mac1))
 		pass(31 * time.Second)
-		b.want("Neutron back", translate.Entry{Addr: addr11, MAC: mac1})
+		b.want("Neutron back", entry(addr11, mac1))
 		if b.neutron.logins < 2 {
 			t.Error("the agent did not log in anew")
 		}
@@ -114,18 +122,18 @@ func TestAgentKeepsTheMapWithoutNeutron(t *testing.T) {
 
 func TestAgentRestoresAfterReboot(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		saved := []translate.Entry{{Addr: addr10, MAC: mac1}, {Addr: foreign, MAC: mac2}}
-		if err := saveState(b.agent.cfg.State, saved); err != nil {
+		before := []translate.Entry{entry(addr10, mac1), entry(foreign, mac2)}
+		if err := saveState(b.agent.cfg.State, saved{Entries: before}); err != nil {
 			t.Fatal(err)
 		}
 		b.neutron.set(errors.New("not up yet"))
 		b.start()
-		b.want("before Neutron answers", translate.Entry{Addr: addr10, MAC: mac1})
+		b.want("before Neutron answers", entry(addr10, mac1))
 		b.neutron.set(nil, router(addr11, mac2))
 		pass(31 * time.Second)
-		b.want("after", translate.Entry{Addr: addr11, MAC: mac2})
+		b.want("after", entry(addr11, mac2))
 		state, err := loadState(b.agent.cfg.State)
-		if d := cmp.Diff([]translate.Entry{{Addr: addr11, MAC: mac2}}, state, byValue); d != "" || err != nil {
+		if d := cmp.Diff([]translate.Entry{entry(addr11, mac2)}, state.Entries, byValue); d != "" || err != nil {
 			t.Errorf("saved (-want +got), %v:\n%s", err, d)
 		}
 	})
@@ -133,11 +141,11 @@ func TestAgentRestoresAfterReboot(t *testing.T) {
 
 func TestAgentRestartKeepsThePinnedMap(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		b.machine.entries = []translate.Entry{{Addr: addr12, MAC: mac2}}
-		saveState(b.agent.cfg.State, []translate.Entry{{Addr: addr10, MAC: mac1}})
+		b.machine.entries = []translate.Entry{entry(addr12, mac2)}
+		saveState(b.agent.cfg.State, saved{Entries: []translate.Entry{entry(addr10, mac1)}})
 		b.neutron.set(errors.New("down"))
 		b.start()
-		b.want("the map is newer than the file", translate.Entry{Addr: addr12, MAC: mac2})
+		b.want("the map is newer than the file", entry(addr12, mac2))
 	})
 }
 
@@ -155,13 +163,13 @@ func TestAgentAsksForWhatSends(t *testing.T) {
 		// Neutron's database learns of them between the second and the third.
 		b.neutron.set(nil, router(addr10, mac1), router(addr11, mac1))
 		pass(1500 * time.Millisecond)
-		b.want("asked again", translate.Entry{Addr: addr10, MAC: mac1}, translate.Entry{Addr: addr11, MAC: mac1})
+		b.want("asked again", entry(addr10, mac1), entry(addr11, mac1))
 
 		// A floating IP moves to another router, which announces it.
 		b.neutron.set(nil, router(addr10, mac2), router(addr11, mac1))
 		b.machine.frames <- translate.Event{Reason: translate.OutMoved, Addr: addr10, MAC: mac2}
 		pass(250 * time.Millisecond)
-		b.want("moved", translate.Entry{Addr: addr10, MAC: mac2}, translate.Entry{Addr: addr11, MAC: mac1})
+		b.want("moved", entry(addr10, mac2), entry(addr11, mac1))
 	})
 }
 
@@ -185,18 +193,17 @@ func TestAgentAttachesAgain(t *testing.T) {
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
 		b.machine.mu.Lock()
-		b.machine.stale, b.machine.noNIC = errors.New("mcw0 was made anew"), true
+		b.machine.stale = errors.New("mcw0 was made anew")
 		b.machine.mu.Unlock()
+		b.machine.plug()
 		b.machine.changes <- struct{}{}
 		pass(5 * time.Second)
-		b.machine.mu.Lock()
-		b.machine.noNIC = false
-		b.machine.mu.Unlock()
+		b.machine.plug(eni1)
 		pass(2 * time.Second)
 		if b.machine.attached != 2 || len(b.told) != 1 {
 			t.Errorf("attached %d times, want 2; told systemd %q", b.machine.attached, b.told)
 		}
-		b.want("kept", translate.Entry{Addr: addr10, MAC: mac1})
+		b.want("kept", entry(addr10, mac1))
 	})
 }
 
@@ -211,5 +218,86 @@ func TestAgentKeepsTheNICClear(t *testing.T) {
 		if len(b.machine.addrs) != 0 || b.machine.attached != 1 {
 			t.Errorf("addresses %v on the NIC, attached %d times", b.machine.addrs, b.machine.attached)
 		}
+	})
+}
+
+func TestAgentWaitsForAWS(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.aws.set(errors.New("no route to host"), 10, fakeENI(eni1))
+		saveState(b.agent.cfg.State, saved{Entries: []translate.Entry{entry(addr10, mac1)}})
+		b.neutron.set(nil, router(addr10, mac1), floating(addr11, mac1))
+		b.start()
+		pass(time.Minute)
+		b.want("what was known goes on", entry(addr10, mac1))
+		if len(b.neutron.told) != 0 {
+			t.Errorf("told %q without an answer from AWS", b.neutron.told)
+		}
+		if n := b.aws.turns; n < 4 || n > 10 {
+			t.Errorf("%d tries in a minute", n)
+		}
+		b.aws.set(nil, 10, fakeENI(eni1))
+		pass(31 * time.Second)
+		b.want("AWS back", entry(addr10, mac1), entry(addr11, mac1))
+	})
+}
+
+func TestAgentTellsFloatingIPs(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.neutron.set(nil, router(addr10, mac1), floating(addr11, mac1), floating(foreign, mac1))
+		b.start()
+		want := []string{"10.20.1.11 198.51.100.7 ", "10.20.1.200 invalid IP address-out-of-range"}
+		if d := cmp.Diff(want, b.neutron.told); d != "" {
+			t.Errorf("told (-want +got):\n%s", d)
+		}
+		b.want("and translates", entry(addr10, mac1), entry(addr11, mac1))
+	})
+}
+
+func TestAgentSpreadsOverENIs(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		second := translate.Entry{Addr: addr11, MAC: mac1, ENI: eni2}
+		b.aws.set(nil, 1, fakeENI(eni1))
+		b.neutron.set(nil, router(addr10, mac1), floating(addr11, mac1))
+		b.start()
+		b.want("no room", entry(addr10, mac1))
+
+		// AWS has another ENI, and the machine does not have its interface yet.
+		b.aws.set(nil, 1, fakeENI(eni1), fakeENI(eni2))
+		pass(31 * time.Second)
+		if got := b.machine.names(); got != "eth1" {
+			t.Errorf("attached to %q, want eth1", got)
+		}
+		b.machine.plug(eni1, eni2)
+		b.machine.changes <- struct{}{}
+		pass(time.Second)
+		if got := b.machine.names(); got != "eth1 eth2" {
+			t.Errorf("attached to %q, want both", got)
+		}
+		b.want("both", entry(addr10, mac1), second)
+
+		// An answer of AWS that is older than the machine takes nothing away.
+		b.aws.set(nil, 2, fakeENI(eni1))
+		pass(31 * time.Second)
+		if got := b.machine.names(); got != "eth1 eth2" {
+			t.Errorf("attached to %q after an old answer, want both", got)
+		}
+		s, err := loadState(b.agent.cfg.State)
+		if err != nil || len(s.ENIs) != 2 {
+			t.Errorf("saved %+v, %v", s, err)
+		}
+	})
+}
+
+func TestAgentKnowsItsENIsAfterReboot(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		second := translate.Entry{Addr: addr11, MAC: mac1, ENI: eni2}
+		saveState(b.agent.cfg.State, saved{ENIs: []eni{{eni1, primary}, {eni2, foreign}}, Entries: []translate.Entry{entry(addr10, mac1), second}})
+		b.machine.plug(eni1, eni2)
+		b.neutron.set(errors.New("not up yet"))
+		b.start()
+		if got := b.machine.names(); got != "eth1 eth2" {
+			t.Errorf("attached to %q, want both", got)
+		}
+		b.want("before anybody answers", entry(addr10, mac1), second)
 	})
 }

@@ -1,5 +1,6 @@
 // Package gateway is the agent of a gateway node: it keeps the translation
-// attached, and equal to what Neutron has given out.
+// attached and equal to what Neutron has given out, and what AWS has registered
+// equal to both.
 package gateway
 
 import (
@@ -9,8 +10,10 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 
 	"macaw/internal/neutron"
+	"macaw/internal/registrar"
 	"macaw/internal/translate"
 )
 
@@ -18,19 +21,32 @@ import (
 const (
 	DefaultConfigFile = "/etc/macaw/gateway.json"
 	DefaultStateFile  = "/var/lib/macaw/translation.json"
+	reportFile        = "/run/macaw/agent.json"
 )
 
 // Config is the agent's configuration, /etc/macaw/gateway.json.
 type Config struct {
-	Cloud       string        `json:"cloud"`       // name, for people
-	NICMAC      translate.MAC `json:"nic_mac"`     // the provider NIC's, as AWS gave it
-	Primary     netip.Addr    `json:"primary"`     // the provider ENI's primary address
-	Subnet      netip.Prefix  `json:"subnet"`      // the provider subnet
-	Registered  []netip.Addr  `json:"registered"`  // the ENI's addresses that Neutron may use; no others are ever translated
-	Network     string        `json:"network"`     // name of Neutron's external network
-	Pair        []string      `json:"pair"`        // veth pair, the host's end first; empty: mcw0, mcw1
-	PinDir      string        `json:"pin_dir"`     // empty: as package translate says
-	State       string        `json:"state"`       // the last known map; empty: DefaultStateFile
+	Cloud    string   `json:"cloud"`    // name, as in the tag macaw:cloud
+	Node     string   `json:"node"`     // this node's name in the cloud file, and in Neutron (binding:host_id)
+	Gateways []string `json:"gateways"` // the names of all gateway nodes; the first looks after what is nowhere
+
+	Region       string           `json:"region"`
+	Instance     string           `json:"instance"`      // i-...
+	InstanceType string           `json:"instance_type"` // such as m8i.2xlarge
+	SubnetID     string           `json:"subnet_id"`     // the provider subnet, subnet-...
+	Policy       registrar.Policy `json:"policy"`        // where Elastic IPs come from, unless a floating IP says otherwise
+	Pool         []string         `json:"pool"`          // allocation IDs of the policy pool
+	Range        []netip.Prefix   `json:"range"`         // Neutron's addresses; no others are ever registered or translated
+
+	NICMAC  translate.MAC  `json:"nic_mac"` // the first provider NIC's, as AWS gave it
+	Primary netip.Addr     `json:"primary"` // the first provider ENI's primary address
+	Subnet  netip.Prefix   `json:"subnet"`  // the provider subnet's IPv4 block
+	Network string         `json:"network"` // name of Neutron's external network
+	Pair    []string       `json:"pair"`    // veth pair, the host's end first; empty: mcw0, mcw1
+	PinDir  string         `json:"pin_dir"` // empty: as package translate says
+	State   string         `json:"state"`   // the last known map; empty: DefaultStateFile
+	Metrics netip.AddrPort `json:"metrics"` // where metrics are served; zero: nowhere
+
 	AuthFile    string        `json:"auth_file"`   // JSON file with the credentials; or
 	Auth        *neutron.Auth `json:"auth"`        // the credentials themselves
 	Distributed bool          `json:"distributed"` // floating IPs are distributed, see neutron.Provider
@@ -63,11 +79,25 @@ func LoadConfig(path string) (Config, error) {
 
 func (c Config) validate() error {
 	var errs []error
+	for _, field := range []struct{ name, value string }{
+		{"cloud", c.Cloud}, {"node", c.Node}, {"region", c.Region}, {"instance", c.Instance}, {"instance_type", c.InstanceType},
+		{"subnet_id", c.SubnetID}, {"network", c.Network},
+	} {
+		if field.value == "" {
+			errs = append(errs, fmt.Errorf("%s is missing", field.name))
+		}
+	}
 	if c.NICMAC == (translate.MAC{}) {
 		errs = append(errs, errors.New("nic_mac is missing"))
 	}
-	if c.Network == "" {
-		errs = append(errs, errors.New("network is missing"))
+	if !slices.Contains([]registrar.Policy{registrar.All, registrar.OnDemand, registrar.Pool, registrar.None}, c.Policy) {
+		errs = append(errs, fmt.Errorf("policy %q is none of all, on-demand, pool, none", c.Policy))
+	}
+	if len(c.Range) == 0 {
+		errs = append(errs, errors.New("range is missing"))
+	}
+	if !slices.Contains(c.Gateways, c.Node) {
+		errs = append(errs, fmt.Errorf("node %q is not among the gateways", c.Node))
 	}
 	if !c.Subnet.IsValid() {
 		errs = append(errs, errors.New("subnet is missing"))
@@ -75,9 +105,9 @@ func (c Config) validate() error {
 	if !c.Subnet.Contains(c.Primary) {
 		errs = append(errs, fmt.Errorf("primary address %s is not in subnet %s", c.Primary, c.Subnet))
 	}
-	for _, addr := range c.Registered {
-		if addr.Is4() && !c.Subnet.Contains(addr) {
-			errs = append(errs, fmt.Errorf("registered address %s is not in subnet %s", addr, c.Subnet))
+	for _, p := range c.Range {
+		if p.Addr().Is4() && !(c.Subnet.Contains(p.Addr()) && c.Subnet.Bits() <= p.Bits()) {
+			errs = append(errs, fmt.Errorf("range %s is not in subnet %s", p, c.Subnet))
 		}
 	}
 	if n := len(c.Pair); n != 0 && n != 2 {
@@ -108,9 +138,14 @@ func (c Config) auth() (neutron.Auth, error) {
 	return a, nil
 }
 
-// translation returns what package translate is to attach to a NIC.
-func (c Config) translation(nic string) translate.Config {
-	t := translate.Config{NIC: nic, Near: c.Subnet, Primary: c.Primary, PinDir: c.PinDir}
+// inRange says whether an address is one that Neutron may give out.
+func (c Config) inRange(a netip.Addr) bool {
+	return slices.ContainsFunc(c.Range, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// translation returns what package translate is to attach to NICs.
+func (c Config) translation(nics []translate.NIC) translate.Config {
+	t := translate.Config{NICs: nics, Near: c.Subnet, PinDir: c.PinDir}
 	copy(t.Pair[:], c.Pair)
 	return t
 }

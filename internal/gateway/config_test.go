@@ -9,8 +9,10 @@ import (
 )
 
 const goodConfig = `{
-  "cloud": "first", "nic_mac": "02:0a:0b:0c:0d:0e", "primary": "10.20.1.5", "subnet": "10.20.1.0/24",
-  "registered": ["10.20.1.10", "10.20.1.11"], "network": "provider", "auth_file": "AUTH"}`
+  "cloud": "first", "node": "gw-1", "gateways": ["gw-1", "gw-2"],
+  "region": "us-east-1", "instance": "i-1", "instance_type": "m8i.large", "subnet_id": "subnet-1", "policy": "on-demand",
+  "nic_mac": "02:0a:0b:0c:0d:0e", "primary": "10.20.1.5", "subnet": "10.20.1.0/24",
+  "range": ["10.20.1.64/26", "2001:db8::100/120"], "metrics": "10.20.0.5:9478", "network": "provider", "auth_file": "AUTH"}`
 
 const goodAuth = `{"auth_url": "http://10.20.0.5:5000/v3", "username": "macaw", "password": "secret", "project_name": "service", "region_name": "RegionOne", "interface": "internal"}`
 
@@ -53,7 +55,11 @@ func TestLoadConfig(t *testing.T) {
 		{"no MAC", strings.Replace(good, `"nic_mac": "02:0a:0b:0c:0d:0e",`, "", 1), 0o600, "nic_mac is missing"},
 		{"bad MAC", strings.Replace(good, "02:0a", "0x:0a", 1), 0o600, "not an Ethernet address"},
 		{"primary elsewhere", strings.Replace(good, "10.20.1.5", "10.20.2.5", 1), 0o600, "primary address 10.20.2.5"},
-		{"registered elsewhere", strings.Replace(good, "10.20.1.11", "10.20.2.11", 1), 0o600, "registered address 10.20.2.11"},
+		{"range elsewhere", strings.Replace(good, "10.20.1.64/26", "10.20.2.64/26", 1), 0o600, "range 10.20.2.64/26"},
+		{"range too large", strings.Replace(good, "10.20.1.64/26", "10.20.0.0/23", 1), 0o600, "range 10.20.0.0/23"},
+		{"unknown policy", strings.Replace(good, "on-demand", "some", 1), 0o600, `policy "some"`},
+		{"no gateway", strings.Replace(good, `"gw-1", "gw-2"`, `"gw-2"`, 1), 0o600, `node "gw-1" is not among`},
+		{"no instance", strings.Replace(good, "i-1", "", 1), 0o600, "instance is missing"},
 		{"no network", strings.Replace(good, `"provider"`, `""`, 1), 0o600, "network is missing"},
 		{"no credentials", strings.Replace(good, authFile, "", 1), 0o600, "one of auth_file and auth"},
 	} {
@@ -91,7 +97,7 @@ func TestNotify(t *testing.T) {
 func TestUnit(t *testing.T) {
 	unit := Unit("/usr/local/bin/macaw", DefaultConfigFile)
 	for _, line := range []string{
-		"ExecStart=/usr/local/bin/macaw gateway run --config /etc/macaw/gateway.json",
+		"ExecStart=/usr/local/bin/macaw agent --config /etc/macaw/gateway.json",
 		"Type=notify",
 		"DefaultDependencies=no",
 	} {

@@ -6,12 +6,15 @@ import (
 	"macaw/internal/translate"
 )
 
-// Status is the translation as it works now, for people and as JSON.
+// Status is a gateway as it works now, for people and as JSON.
 type Status struct {
 	Mode     translate.Mode                       `json:"mode"`
 	PinDir   string                               `json:"pin_dir"`
 	Entries  []translate.Entry                    `json:"entries"`
 	Counters map[translate.Reason]translate.Count `json:"counters"` // every reason, zero ones too
+	// Agent is what the agent knows; nil if it has not finished a turn since the
+	// machine started.
+	Agent *Report `json:"agent,omitempty"`
 }
 
 // On makes frames be translated. The error is translate.ErrNotAttached if the
@@ -43,7 +46,8 @@ func ReadStatus(ctx context.Context, cfg Config) (Status, error) {
 	if s.Counters, err = t.Counters(); err != nil {
 		return Status{}, err
 	}
-	return s, nil
+	s.Agent, err = readReport(reportFile)
+	return s, err
 }
 
 func setMode(ctx context.Context, cfg Config, m translate.Mode) error {

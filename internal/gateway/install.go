@@ -65,9 +65,13 @@ func Install(ctx context.Context, cfg Config, binary string) (changed bool, err 
 	return changed, err
 }
 
-// networkFile comes before what cloud-init has netplan write, so networkd takes
-// it for the provider NIC.
-const networkFile = "/etc/systemd/network/05-macaw-provider.network"
+// These come before what cloud-init has netplan write, so networkd takes them for
+// the provider NICs: the one that the node was made with, and those that the
+// agent has attached since.
+const (
+	networkFile     = "/etc/systemd/network/05-macaw-provider.network"
+	moreNetworkFile = "/etc/systemd/network/05-macaw-provider-more.network"
+)
 
 // network leaves a NIC alone (systemd.network(5)). Without it the primary
 // address, and on some images every secondary one, would be the host's, and

@@ -2,8 +2,11 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"os/exec"
+	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 
@@ -17,6 +20,7 @@ type kernel interface {
 	clearNIC(name string) ([]netip.Prefix, error)
 	attach(cfg translate.Config) (translation, error)
 	watch(ctx context.Context) (<-chan struct{}, error)
+	unmanage(enis []eni) error
 }
 
 // translation is an attached translation.
@@ -31,6 +35,7 @@ type translation interface {
 // cloud is the agent's view of Neutron.
 type cloud interface {
 	ProviderAddresses(ctx context.Context) ([]neutron.Address, error)
+	Tell(ctx context.Context, a neutron.Address, public netip.Addr, problem string) (changed bool, err error)
 }
 
 // linux is the machine itself.
@@ -55,6 +60,24 @@ func kernelDatapath() bool {
 	_ = exec.Command("modprobe", "openvswitch").Run() // the next line has the answer
 	_, err := netlink.GenlFamilyGet("ovs_datapath")
 	return err == nil
+}
+
+// unmanage keeps networkd off the ENIs that were attached to a running machine.
+func (linux) unmanage(enis []eni) error {
+	if len(enis) == 0 {
+		return nil
+	}
+	var macs []string
+	for _, e := range enis {
+		macs = append(macs, e.MAC.String())
+	}
+	changed, err := replace(moreNetworkFile, 0o644, fmt.Appendf(nil, network, strings.Join(macs, " ")))
+	if err != nil || !changed {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return run(ctx, "networkctl", "reload")
 }
 
 // connect logs in to the configured cloud.

@@ -1,58 +1,135 @@
 package gateway
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
 
 	"macaw/internal/neutron"
+	"macaw/internal/registrar"
 	"macaw/internal/translate"
 )
 
+// here says whether an address's traffic goes through this node: Neutron says
+// where its port is bound. What is bound nowhere is for the first gateway: a
+// floating IP that waits for a guest has its Elastic IP already, and of a single
+// gateway there is no doubt.
+func (c Config) here(a neutron.Address) bool {
+	if a.Host != "" {
+		return a.Host == c.Node
+	}
+	return c.Gateways[0] == c.Node && (len(c.Gateways) == 1 || a.Kind == neutron.KindFloating)
+}
+
+// wants returns what AWS shall know, and how: every address of the cloud, since
+// what is missing counts as let go.
+func wants(c Config, addresses []neutron.Address) []registrar.Want {
+	all := make([]registrar.Want, 0, len(addresses))
+	for _, a := range addresses {
+		w := registrar.Want{Addr: a.Addr, Owner: owner(a), Here: c.here(a), Policy: policy(a)}
+		if a.Kind == neutron.KindFloating {
+			w.FloatingIP = a.ID
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+// policy is the one that a floating IP's tag says, empty for the cloud's. A tag
+// that says nothing sensible is ignored.
+func policy(a neutron.Address) registrar.Policy {
+	if a.Kind != neutron.KindFloating {
+		return ""
+	}
+	p, ok, err := neutron.PolicyOf(a.Tags)
+	if !ok || err != nil {
+		return ""
+	}
+	return registrar.Policy(p)
+}
+
+// owner is who has an address, for people.
+func owner(a neutron.Address) string {
+	switch a.Kind {
+	case neutron.KindRouter:
+		return "router " + a.Router
+	case neutron.KindFloating:
+		return "floating IP " + a.ID
+	}
+	return fmt.Sprintf("port %s", a.ID)
+}
+
 // plan returns the entries that the translation should have, and the addresses
-// that Neutron uses although AWS does not know them: their frames would be
-// dropped by the fabric, so nothing translates them.
-func plan(wanted []neutron.Address, registered []netip.Addr) (entries []translate.Entry, refused []neutron.Address) {
+// that are used here although AWS does not know them: their frames would be
+// dropped by the fabric, so nothing translates them. registered has the ENI of
+// each address.
+func plan(c Config, addresses []neutron.Address, registered map[netip.Addr]translate.MAC) (entries []translate.Entry, refused []neutron.Address) {
 	entries = []translate.Entry{} // none is an answer too
-	for _, a := range wanted {
-		if !a.Active || len(a.MAC) != len(translate.MAC{}) {
+	for _, a := range addresses {
+		if !a.Active || len(a.MAC) != len(translate.MAC{}) || !c.here(a) {
 			continue
 		}
-		if !slices.Contains(registered, a.Addr) {
+		eni, is := registered[a.Addr]
+		if !is {
 			refused = append(refused, a)
 			continue
 		}
-		entries = append(entries, translate.Entry{Addr: a.Addr, MAC: translate.MAC(a.MAC)})
+		entries = append(entries, translate.Entry{Addr: a.Addr, MAC: translate.MAC(a.MAC), ENI: eni})
 	}
 	return entries, refused
 }
 
-// onlyRegistered returns the entries that may stay: another process, or an older
-// configuration, may have left more.
-func onlyRegistered(entries []translate.Entry, registered []netip.Addr) []translate.Entry {
-	var kept []translate.Entry
-	for _, e := range entries {
-		if slices.Contains(registered, e.Addr) {
-			kept = append(kept, e)
-		}
-	}
-	return kept
+// note is what a floating IP shall say of itself.
+type note struct {
+	address neutron.Address
+	public  netip.Addr // invalid if it has none
+	problem string     // a finding's code, or empty
 }
 
-// doubts are addresses that a frame raised and that the map does not answer for
-// yet: the frame may be faster than Neutron's database.
+// notes returns what the floating IPs of this node shall say. result is what
+// came of reconciling these very addresses.
+func notes(c Config, addresses []neutron.Address, result registrar.Result) []note {
+	problems := make(map[netip.Addr]string)
+	for _, f := range result.Findings {
+		if problems[f.Addr] == "" {
+			problems[f.Addr] = string(f.Code)
+		}
+	}
+	var all []note
+	for _, a := range addresses {
+		if a.Kind != neutron.KindFloating || !c.here(a) {
+			continue
+		}
+		problem := problems[a.Addr]
+		if _, _, err := neutron.PolicyOf(a.Tags); err != nil && problem == "" {
+			problem = "unknown-policy"
+		}
+		all = append(all, note{a, result.Registered[a.Addr].Public, problem})
+	}
+	return all
+}
+
+// onlyInRange returns the entries that may stay: another process, or an older
+// configuration, may have left more.
+func onlyInRange(c Config, entries []translate.Entry) []translate.Entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(e translate.Entry) bool { return !c.inRange(e.Addr) })
+}
+
+// doubts are addresses that a frame raised and that are not translated yet.
 type doubts map[netip.Addr]doubt
 
 type doubt struct {
 	mac    translate.MAC
 	raised time.Time
-	asked  int // how often Neutron was asked since
+	asked  int  // how often Neutron was asked since
+	known  bool // Neutron knows: what is missing is AWS
 }
 
 const (
-	// doubtTries is how often Neutron is asked for the sake of one address. At
-	// intervals that double from one second that is 15 s; then the poll takes
-	// over.
+	// doubtTries is how often Neutron is asked for the sake of one address: the
+	// frame may be faster than its database. At intervals that double from one
+	// second that is 15 s; then the poll takes over.
 	doubtTries = 5
 	// doubtRest is how long the same address and MAC raise no new doubt: a
 	// machine that uses an address of its own choice goes on sending.
@@ -60,8 +137,8 @@ const (
 )
 
 // raise notes an event. False: there is nothing to ask.
-func (d doubts) raise(e translate.Event, registered []netip.Addr, now time.Time) bool {
-	if !slices.Contains(registered, e.Addr) {
+func (d doubts) raise(c Config, e translate.Event, now time.Time) bool {
+	if !c.inRange(e.Addr) {
 		return false
 	}
 	if old, ok := d[e.Addr]; ok && old.mac == e.MAC && now.Sub(old.raised) < doubtRest {
@@ -71,14 +148,19 @@ func (d doubts) raise(e translate.Event, registered []netip.Addr, now time.Time)
 	return true
 }
 
-// settle counts a question whose answer was entries. It returns how often the
+// ask counts a question whose answer was addresses. It returns how often the
 // least asked of the doubts that are worth another question was asked; 0: none
 // is.
-func (d doubts) settle(entries []translate.Entry) int {
+func (d doubts) ask(addresses []neutron.Address) int {
+	for _, a := range addresses {
+		if doubt, is := d[a.Addr]; is && a.Active && string(a.MAC) == string(doubt.mac[:]) {
+			doubt.known = true
+			d[a.Addr] = doubt
+		}
+	}
 	least := 0
 	for addr, doubt := range d {
-		if slices.Contains(entries, translate.Entry{Addr: addr, MAC: doubt.mac}) {
-			delete(d, addr)
+		if doubt.known {
 			continue
 		}
 		doubt.asked++
@@ -88,4 +170,13 @@ func (d doubts) settle(entries []translate.Entry) int {
 		}
 	}
 	return least
+}
+
+// settle forgets what is translated by now: the next time is a new doubt.
+func (d doubts) settle(entries []translate.Entry) {
+	for _, e := range entries {
+		if doubt, is := d[e.Addr]; is && doubt.mac == e.MAC {
+			delete(d, e.Addr)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/google/renameio/v2"
 
@@ -14,31 +15,39 @@ import (
 )
 
 // saved is the last known map, so that after a reboot frames pass before
-// Neutron answers.
+// Neutron and AWS answer.
 type saved struct {
+	ENIs    []eni             `json:"enis"`
 	Entries []translate.Entry `json:"entries"`
 }
 
-// loadState returns the entries that were saved, none if there is no file.
-func loadState(path string) ([]translate.Entry, error) {
+func (s saved) equal(other saved) bool {
+	return slices.Equal(s.ENIs, other.ENIs) && slices.Equal(s.Entries, other.Entries)
+}
+
+// loadState returns what was saved, nothing if there is no file.
+func loadState(path string) (saved, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return saved{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading saved translation: %w", err)
+		return saved{}, fmt.Errorf("reading saved translation: %w", err)
 	}
 	var s saved
 	if err := json.Unmarshal(raw, &s); err != nil {
-		return nil, fmt.Errorf("reading saved translation %s: %w", path, err)
+		return saved{}, fmt.Errorf("reading saved translation %s: %w", path, err)
 	}
-	return s.Entries, nil
+	return s, nil
 }
 
-// saveState replaces the file as a whole: a machine that loses power has the
-// old map or the new one.
-func saveState(path string, entries []translate.Entry) error {
-	raw, err := json.MarshalIndent(saved{entries}, "", "  ")
+// saveState writes the file, as a whole, if it holds something else: a machine
+// that loses power has the old map or the new one.
+func saveState(path string, s saved) error {
+	if old, err := loadState(path); err == nil && old.Entries != nil && old.equal(s) {
+		return nil
+	}
+	raw, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}

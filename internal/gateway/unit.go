@@ -3,7 +3,7 @@ package gateway
 import "fmt"
 
 // UnitName is the agent's systemd unit.
-const UnitName = "macaw-gateway.service"
+const UnitName = "macaw-agent.service"
 
 // Unit returns the text of the agent's systemd unit, for the macaw binary and
 // the configuration at these absolute paths.
@@ -15,7 +15,7 @@ func Unit(binary, config string) string { return fmt.Sprintf(unit, binary, confi
 // No sandboxing that makes a mount namespace of its own: a BPF file system that
 // the agent mounts must outlive it.
 const unit = `[Unit]
-Description=Macaw gateway: translation between the provider NIC and the bridge
+Description=Macaw: addresses and translation of the provider network
 DefaultDependencies=no
 RequiresMountsFor=/etc/macaw /var/lib/macaw
 Wants=network-pre.target
@@ -28,11 +28,13 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 NotifyAccess=main
-ExecStart=%s gateway run --config %s
+ExecStart=%s agent --config %s
+ExecReload=kill -HUP $MAINPID
 Restart=always
 RestartSec=1
 TimeoutStartSec=60
 OOMScoreAdjust=-900
+Environment=GOMEMLIMIT=24MiB GOMAXPROCS=2
 LimitMEMLOCK=infinity
 
 [Install]

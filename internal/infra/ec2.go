@@ -35,6 +35,8 @@ type finder interface {
 }
 
 type networkMaker interface {
+	AssociateSubnetCidrBlock(context.Context, *ec2.AssociateSubnetCidrBlockInput, ...options) (*ec2.AssociateSubnetCidrBlockOutput, error)
+	AssociateVpcCidrBlock(context.Context, *ec2.AssociateVpcCidrBlockInput, ...options) (*ec2.AssociateVpcCidrBlockOutput, error)
 	CreateVpc(context.Context, *ec2.CreateVpcInput, ...options) (*ec2.CreateVpcOutput, error)
 	ModifyVpcAttribute(context.Context, *ec2.ModifyVpcAttributeInput, ...options) (*ec2.ModifyVpcAttributeOutput, error)
 	CreateInternetGateway(context.Context, *ec2.CreateInternetGatewayInput, ...options) (*ec2.CreateInternetGatewayOutput, error)
@@ -55,6 +57,8 @@ type nodeMaker interface {
 	CreateNetworkInterface(context.Context, *ec2.CreateNetworkInterfaceInput, ...options) (*ec2.CreateNetworkInterfaceOutput, error)
 	AssignPrivateIpAddresses(context.Context, *ec2.AssignPrivateIpAddressesInput, ...options) (*ec2.AssignPrivateIpAddressesOutput, error)
 	UnassignPrivateIpAddresses(context.Context, *ec2.UnassignPrivateIpAddressesInput, ...options) (*ec2.UnassignPrivateIpAddressesOutput, error)
+	AssignIpv6Addresses(context.Context, *ec2.AssignIpv6AddressesInput, ...options) (*ec2.AssignIpv6AddressesOutput, error)
+	UnassignIpv6Addresses(context.Context, *ec2.UnassignIpv6AddressesInput, ...options) (*ec2.UnassignIpv6AddressesOutput, error)
 	RunInstances(context.Context, *ec2.RunInstancesInput, ...options) (*ec2.RunInstancesOutput, error)
 	AssociateIamInstanceProfile(context.Context, *ec2.AssociateIamInstanceProfileInput, ...options) (*ec2.AssociateIamInstanceProfileOutput, error)
 	ReplaceIamInstanceProfileAssociation(context.Context, *ec2.ReplaceIamInstanceProfileAssociationInput, ...options) (*ec2.ReplaceIamInstanceProfileAssociationOutput, error)
@@ -70,6 +74,9 @@ type remover interface {
 	DeleteNetworkInterface(context.Context, *ec2.DeleteNetworkInterfaceInput, ...options) (*ec2.DeleteNetworkInterfaceOutput, error)
 	DeleteSecurityGroup(context.Context, *ec2.DeleteSecurityGroupInput, ...options) (*ec2.DeleteSecurityGroupOutput, error)
 	DeleteSubnetCidrReservation(context.Context, *ec2.DeleteSubnetCidrReservationInput, ...options) (*ec2.DeleteSubnetCidrReservationOutput, error)
+	DisassociateSubnetCidrBlock(context.Context, *ec2.DisassociateSubnetCidrBlockInput, ...options) (*ec2.DisassociateSubnetCidrBlockOutput, error)
+	DisassociateVpcCidrBlock(context.Context, *ec2.DisassociateVpcCidrBlockInput, ...options) (*ec2.DisassociateVpcCidrBlockOutput, error)
+	DeleteRoute(context.Context, *ec2.DeleteRouteInput, ...options) (*ec2.DeleteRouteOutput, error)
 	DeleteSubnet(context.Context, *ec2.DeleteSubnetInput, ...options) (*ec2.DeleteSubnetOutput, error)
 	DeleteRouteTable(context.Context, *ec2.DeleteRouteTableInput, ...options) (*ec2.DeleteRouteTableOutput, error)
 	DetachInternetGateway(context.Context, *ec2.DetachInternetGatewayInput, ...options) (*ec2.DetachInternetGatewayOutput, error)

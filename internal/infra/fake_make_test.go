@@ -74,17 +74,24 @@ func (f *fake) CreateRouteTable(ctx context.Context, in *ec2.CreateRouteTableInp
 func (f *fake) CreateRoute(ctx context.Context, in *ec2.CreateRouteInput, _ ...options) (*ec2.CreateRouteOutput, error) {
 	return do(ctx, f, "CreateRoute", func() (*ec2.CreateRouteOutput, error) {
 		t := f.tables[*in.RouteTableId]
-		if len(t.Routes) > 0 {
+		if slices.ContainsFunc(t.Routes, sameRoute(in.DestinationCidrBlock, in.DestinationIpv6CidrBlock)) {
 			return nil, apiError("RouteAlreadyExists")
 		}
-		t.Routes = []types.Route{{DestinationCidrBlock: in.DestinationCidrBlock, GatewayId: in.GatewayId, State: types.RouteStateActive}}
+		t.Routes = append(slices.Clone(t.Routes), types.Route{DestinationCidrBlock: in.DestinationCidrBlock, DestinationIpv6CidrBlock: in.DestinationIpv6CidrBlock,
+			GatewayId: in.GatewayId, State: types.RouteStateActive})
 		return &ec2.CreateRouteOutput{}, nil
 	})
 }
 
 func (f *fake) ReplaceRoute(ctx context.Context, in *ec2.ReplaceRouteInput, _ ...options) (*ec2.ReplaceRouteOutput, error) {
 	return do(ctx, f, "ReplaceRoute", func() (*ec2.ReplaceRouteOutput, error) {
-		f.tables[*in.RouteTableId].Routes = []types.Route{{DestinationCidrBlock: in.DestinationCidrBlock, GatewayId: in.GatewayId, State: types.RouteStateActive}}
+		t := f.tables[*in.RouteTableId]
+		t.Routes = slices.Clone(t.Routes)
+		i := slices.IndexFunc(t.Routes, sameRoute(in.DestinationCidrBlock, in.DestinationIpv6CidrBlock))
+		if i < 0 {
+			return nil, apiError("InvalidParameterValue")
+		}
+		t.Routes[i].GatewayId, t.Routes[i].State = in.GatewayId, types.RouteStateActive
 		return &ec2.ReplaceRouteOutput{}, nil
 	})
 }

@@ -16,7 +16,11 @@ func (f *fake) GetSubnetCidrReservations(ctx context.Context, in *ec2.GetSubnetC
 		out := &ec2.GetSubnetCidrReservationsOutput{}
 		for _, r := range list(f.reservations, in.Filters, func(r *types.SubnetCidrReservation) []types.Tag { return r.Tags }) {
 			if *r.SubnetId == *in.SubnetId {
-				out.SubnetIpv4CidrReservations = append(out.SubnetIpv4CidrReservations, r)
+				if netip.MustParsePrefix(*r.Cidr).Addr().Is4() {
+					out.SubnetIpv4CidrReservations = append(out.SubnetIpv4CidrReservations, r)
+				} else {
+					out.SubnetIpv6CidrReservations = append(out.SubnetIpv6CidrReservations, r)
+				}
 			}
 		}
 		return out, nil

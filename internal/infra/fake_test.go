@@ -100,6 +100,9 @@ func list[T any](m map[string]*T, filters []types.Filter, tags func(*T) []types.
 			if key, is := strings.CutPrefix(*f.Name, "tag:"); is {
 				ok = ok && slices.Contains(f.Values, tag(tags(v), key))
 			}
+			if s, is := any(v).(*types.Subnet); is && *f.Name == "vpc-id" {
+				ok = ok && slices.Contains(f.Values, *s.VpcId)
+			}
 		}
 		if ok {
 			out = append(out, *v)
@@ -162,7 +165,18 @@ func (f *fake) DescribeAvailabilityZones(ctx context.Context, in *ec2.DescribeAv
 
 func (f *fake) DescribeVpcs(ctx context.Context, in *ec2.DescribeVpcsInput, _ ...options) (*ec2.DescribeVpcsOutput, error) {
 	return do(ctx, f, "DescribeVpcs", func() (*ec2.DescribeVpcsOutput, error) {
-		return &ec2.DescribeVpcsOutput{Vpcs: list(f.vpcs, in.Filters, func(v *types.Vpc) []types.Tag { return v.Tags })}, nil
+		if len(in.VpcIds) > 0 {
+			v := f.vpcs[in.VpcIds[0]]
+			if v == nil {
+				return nil, apiError("InvalidVpcID.NotFound")
+			}
+			return &ec2.DescribeVpcsOutput{Vpcs: []types.Vpc{f.settleVPC(v)}}, nil
+		}
+		all := list(f.vpcs, in.Filters, func(v *types.Vpc) []types.Tag { return v.Tags })
+		for i, v := range all {
+			all[i] = f.settleVPC(f.vpcs[*v.VpcId])
+		}
+		return &ec2.DescribeVpcsOutput{Vpcs: all}, nil
 	})
 }
 
@@ -178,7 +192,11 @@ func (f *fake) DescribeVpcAttribute(ctx context.Context, in *ec2.DescribeVpcAttr
 
 func (f *fake) DescribeSubnets(ctx context.Context, in *ec2.DescribeSubnetsInput, _ ...options) (*ec2.DescribeSubnetsOutput, error) {
 	return do(ctx, f, "DescribeSubnets", func() (*ec2.DescribeSubnetsOutput, error) {
-		return &ec2.DescribeSubnetsOutput{Subnets: list(f.subnets, in.Filters, func(v *types.Subnet) []types.Tag { return v.Tags })}, nil
+		all := list(f.subnets, in.Filters, func(v *types.Subnet) []types.Tag { return v.Tags })
+		for i, s := range all {
+			all[i] = f.settleSubnet(f.subnets[*s.SubnetId])
+		}
+		return &ec2.DescribeSubnetsOutput{Subnets: all}, nil
 	})
 }
 

@@ -113,7 +113,7 @@ func (l *labAccount) ec2(key aws.CredentialsProvider) *ec2.Client {
 
 func labWanted(t *testing.T, l *labAccount) Wanted {
 	t.Helper()
-	w := wanted(t, "provider: {addresses: 2}\n")
+	w := wanted(t, dualStack)
 	w.PublicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUNTBnUUQbCZ6u14Te6i2g8VEGbQrfLUBGQq0HFdp7B macaw"
 	var err error
 	if w.Image, err = FindImage(context.Background(), l.EC2, "no such packages", ""); err != nil {

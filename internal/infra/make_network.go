@@ -3,6 +3,7 @@ package infra
 import (
 	"context"
 	"net/netip"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -114,30 +115,46 @@ func createRouteTable(ctx context.Context, a *applier) error {
 	})
 }
 
-func createRoute(ctx context.Context, a *applier) error {
-	var exists bool
-	err := a.call(ctx, func(ctx context.Context) error {
-		_, err := a.api.CreateRoute(ctx, &ec2.CreateRouteInput{
-			RouteTableId: aws.String(a.id(partRouteTable)), DestinationCidrBlock: aws.String(everywhere), GatewayId: aws.String(a.id(partInternetGateway)),
-		})
-		if exists = errorCode(err) == "RouteAlreadyExists"; exists {
-			return nil
-		}
-		return err
-	})
-	if exists {
-		return replaceRoute(ctx, a)
+// destination returns a route's destination as the API wants it, by family.
+func destination(to string) (ipv4, ipv6 *string) {
+	if strings.Contains(to, ":") {
+		return nil, &to
 	}
-	return err
+	return &to, nil
 }
 
-func replaceRoute(ctx context.Context, a *applier) error {
-	return a.call(ctx, func(ctx context.Context) error {
-		_, err := a.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{
-			RouteTableId: aws.String(a.id(partRouteTable)), DestinationCidrBlock: aws.String(everywhere), GatewayId: aws.String(a.id(partInternetGateway)),
+func createRoute(to string) step {
+	return func(ctx context.Context, a *applier) error {
+		ipv4, ipv6 := destination(to)
+		var exists bool
+		err := a.call(ctx, func(ctx context.Context) error {
+			_, err := a.api.CreateRoute(ctx, &ec2.CreateRouteInput{
+				RouteTableId: aws.String(a.id(partRouteTable)), DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
+				GatewayId: aws.String(a.id(partInternetGateway)),
+			})
+			if exists = errorCode(err) == "RouteAlreadyExists"; exists {
+				return nil
+			}
+			return err
 		})
+		if exists {
+			return replaceRoute(to)(ctx, a)
+		}
 		return err
-	})
+	}
+}
+
+func replaceRoute(to string) step {
+	return func(ctx context.Context, a *applier) error {
+		ipv4, ipv6 := destination(to)
+		return a.call(ctx, func(ctx context.Context) error {
+			_, err := a.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{
+				RouteTableId: aws.String(a.id(partRouteTable)), DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
+				GatewayId: aws.String(a.id(partInternetGateway)),
+			})
+			return err
+		})
+	}
 }
 
 func associateRouteTable(subnet string) step {

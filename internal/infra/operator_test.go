@@ -93,6 +93,11 @@ func TestLabOperatorRightsAreEnough(t *testing.T) {
 	if out.Nodes[0].InstanceID == "" {
 		t.Error("there is no instance")
 	}
+	ipv4 := labWanted(t, l)
+	ipv4.Cloud = wanted(t, ipv4Only).Cloud
+	if _, _, err := labUp(ctx, l.Clients, ipv4); err != nil {
+		t.Fatal(err)
+	}
 	if err := labDown(ctx, l.Clients, "first"); err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,8 @@ type NodeOutput struct {
 	// Addresses are those that are registered: with ElasticIPsAll the whole of
 	// Neutron's range, otherwise what the agent has claimed by now.
 	Addresses []AddressPair `json:"addresses"`
+	// IPv6Addresses are those of IPv6 that are registered, in ascending order.
+	IPv6Addresses []string `json:"ipv6Addresses,omitempty"`
 }
 
 // ProviderENI is the node's second network interface.
@@ -31,6 +33,8 @@ type ProviderENI struct {
 	Subnet  string `json:"subnet"` // ID
 	MAC     string `json:"mac"`
 	Primary string `json:"primary"`
+	// IPv6Subnet is the subnet's IPv6 block as a CIDR, empty if it has none.
+	IPv6Subnet string `json:"ipv6Subnet,omitempty"`
 }
 
 // isProvider reports whether a part is one of a node's provider ENIs: the one
@@ -81,6 +85,16 @@ func OutputsOf(c *cloud.Cloud, s Seen) Outputs {
 			for _, e := range s.Interfaces {
 				if isProvider(n.Name, e.Part) && slices.Contains(e.Secondary, private) {
 					node.Addresses = append(node.Addresses, AddressPair{private, public(e.ID, private)})
+				}
+			}
+		}
+		if subnet, ok := ipv6Of(s.Subnets, node.ProviderENI.Subnet); ok {
+			node.ProviderENI.IPv6Subnet = subnet.String()
+			for _, a := range c.ProviderIPv6Addresses(subnet) {
+				for _, e := range s.Interfaces {
+					if isProvider(n.Name, e.Part) && slices.Contains(e.IPv6, a.String()) {
+						node.IPv6Addresses = append(node.IPv6Addresses, a.String())
+					}
 				}
 			}
 		}

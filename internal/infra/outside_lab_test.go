@@ -104,7 +104,7 @@ func (l *gatewayLab) outside() []outsideCall {
 	})
 	add("open a security group", func() error {
 		_, err := api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &l.first.SecurityGroups[0].ID,
-			IpPermissions: permissions(providerRules(), "")})
+			IpPermissions: permissions(providerRules(l.cloud.Provider), "")})
 		return err
 	})
 	add("remove the reservation", func() error {

@@ -3,6 +3,7 @@ package infra
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,6 +173,84 @@ func TestPlanUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, p.String()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// What a cloud with IPv6 has besides.
+func TestPlanIPv6(t *testing.T) {
+	w := wanted(t, "provider: {addresses: 2, ipv6: true}\n")
+	f := newFake()
+	none := Seen{Cloud: "first", Region: "lab-1", Zones: []string{"lab-1a"}}
+	bringUp(t, f, w)
+	provider := func(s *Seen) *Interface {
+		i := slices.IndexFunc(s.Interfaces, func(n Interface) bool { return n.Part == "eni/cloud-1/provider" })
+		return &s.Interfaces[i]
+	}
+	subnet := func(s *Seen) *Subnet {
+		i := slices.IndexFunc(s.Subnets, func(n Subnet) bool { return n.Part == "subnet/provider" })
+		return &s.Subnets[i]
+	}
+	whole, err := See(context.Background(), f.clients(), "first")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := subnet(&whole).IPv6.CIDR.Addr()
+	if !block.IsValid() {
+		t.Fatal("the subnet has no IPv6 block")
+	}
+	in := func(s string) string { return strings.ReplaceAll(s, "P::", block.String()) }
+	const (
+		ofVPC       = "~ change vpc has an IPv6 block of Amazon's\n"
+		ofSubnet    = "~ change subnet provider has a /64 of the vpc's IPv6 block\n"
+		reservation = "+ create address reservation P::1:0/112 for neutron\n"
+	)
+	tests := []struct {
+		name   string
+		mutate func(*Seen)
+		want   string
+	}{
+		{"nothing", func(s *Seen) { *s = none }, strings.NewReplacer(
+			"+ create address reservation 10.0.1.64/31 for neutron\n", ofVPC+ofSubnet+"+ create address reservation 10.0.1.64/31 for neutron\n+ create address reservation of IPv6 for neutron\n",
+			"provider allows everything from 0.0.0.0/0\n", "provider allows everything from 0.0.0.0/0; everything from ::/0\n",
+			"+ create instance cloud-1", "~ change network interface provider of cloud-1 gets 2 IPv6 addresses\n+ create instance cloud-1",
+			"+ create route 0.0.0.0/0 to the internet gateway\n", "+ create route 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway\n",
+		).Replace(everything)},
+		{"all", func(*Seen) {}, ""},
+		{"an ENI made anew", func(s *Seen) { provider(s).IPv6 = nil }, "~ change network interface provider of cloud-1 gets P::1:0 P::1:1\n"},
+		{"one address missing", func(s *Seen) { provider(s).IPv6 = provider(s).IPv6[1:] }, "~ change network interface provider of cloud-1 gets P::1:0\n"},
+		{"one on another ENI", func(s *Seen) {
+			n := Interface{ID: "eni-2", Part: "eni/cloud-1/provider-2", Subnet: provider(s).Subnet, IPv6: provider(s).IPv6[:1]}
+			provider(s).IPv6 = provider(s).IPv6[1:]
+			s.Interfaces = append(s.Interfaces, n)
+		}, ""},
+		{"one too many", func(s *Seen) { provider(s).IPv6 = append(provider(s).IPv6, block.Next().String()) },
+			"~ change network interface provider of cloud-1 gives up P::1\n"},
+		{"no reservation", func(s *Seen) {
+			s.Reservations = slices.DeleteFunc(s.Reservations, func(r Reservation) bool { return strings.Contains(r.CIDR, ":") })
+		}, reservation},
+		{"no route", func(s *Seen) { s.RouteTables[0].Default6 = "" }, "+ create route ::/0 to the internet gateway\n"},
+		{"blackhole", func(s *Seen) { s.RouteTables[0].Blackhole6 = true }, "~ change route ::/0 to the internet gateway\n"},
+		{"killed before the subnet's", func(s *Seen) {
+			subnet(s).IPv6 = Block{}
+			s.Reservations = slices.DeleteFunc(s.Reservations, func(r Reservation) bool { return strings.Contains(r.CIDR, ":") })
+			provider(s).IPv6 = nil
+		}, ofSubnet + "+ create address reservation of IPv6 for neutron\n~ change network interface provider of cloud-1 gets 2 IPv6 addresses\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := See(context.Background(), f.clients(), "first")
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.mutate(&s)
+			p, err := PlanUp(w, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(in(tt.want), p.String()); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})

@@ -103,8 +103,11 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 	// These know no resource and no tag, only the region.
 	allow("See", []string{"ec2:DescribeNetworkInterfaces", "ec2:DescribeAddresses", "ec2:DescribeInstanceTypes"}, []string{"*"},
 		conditions{"StringEquals": {"ec2:Region": {region}}})
-	allow("Register", []string{"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses", "ec2:AssignIpv6Addresses", "ec2:UnassignIpv6Addresses"},
-		arn(interfaces), mine)
+	register := []string{"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
+	if c.Provider.IPv6 {
+		register = append(register, "ec2:AssignIpv6Addresses", "ec2:UnassignIpv6Addresses")
+	}
+	allow("Register", register, arn(interfaces), mine)
 
 	// When an interface's addresses are used up, another takes the next ones.
 	allow("MakeInterface", []string{"ec2:CreateNetworkInterface"}, arn(interfaces), made)

@@ -19,9 +19,9 @@ var update = flag.Bool("update", false, "write the golden files")
 
 var allPolicies = []cloud.ElasticIPs{cloud.ElasticIPsAll, cloud.ElasticIPsOnDemand, cloud.ElasticIPsPool, cloud.ElasticIPsNone}
 
-func policyCloud(t *testing.T, policy cloud.ElasticIPs, pool int) *cloud.Cloud {
+func policyCloud(t *testing.T, policy cloud.ElasticIPs, pool int, ipv6 bool) *cloud.Cloud {
 	t.Helper()
-	file := fmt.Sprintf("provider:\n  elasticIPs: %s\n", policy)
+	file := fmt.Sprintf("provider:\n  ipv6: %t\n  elasticIPs: %s\n", ipv6, policy)
 	if policy == cloud.ElasticIPsPool {
 		ids := make([]string, pool)
 		for i := range ids {
@@ -33,13 +33,17 @@ func policyCloud(t *testing.T, policy cloud.ElasticIPs, pool int) *cloud.Cloud {
 }
 
 func TestGatewayRights(t *testing.T) {
+	clouds := map[string]*cloud.Cloud{"ipv6": policyCloud(t, cloud.ElasticIPsNone, 0, true)}
 	for _, policy := range allPolicies {
+		clouds[string(policy)] = policyCloud(t, policy, 2, false)
+	}
+	for name, c := range clouds {
 		var got bytes.Buffer
-		if err := json.Indent(&got, []byte(gatewayRights(policyCloud(t, policy, 2), "eu-central-1").text()), "", "  "); err != nil {
+		if err := json.Indent(&got, []byte(gatewayRights(c, "eu-central-1").text()), "", "  "); err != nil {
 			t.Fatal(err)
 		}
 		got.WriteByte('\n')
-		path := filepath.Join("testdata", "rights-"+string(policy)+".json")
+		path := filepath.Join("testdata", "rights-"+name+".json")
 		if *update {
 			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
 				t.Fatal(err)
@@ -58,7 +62,7 @@ func TestGatewayRights(t *testing.T) {
 // The largest pool that a cloud file may have makes a policy that AWS takes: of
 // 10,240 characters (IAM User Guide, reference_iam-quotas).
 func TestLargestPolicyFits(t *testing.T) {
-	c := policyCloud(t, cloud.ElasticIPsPool, 80)
+	c := policyCloud(t, cloud.ElasticIPsPool, 80, true)
 	c.Name = strings.Repeat("n", 32)
 	if n := len(gatewayRights(c, "us-gov-west-1").text()); n > 10240 {
 		t.Errorf("%d characters", n)
@@ -74,7 +78,7 @@ func TestPartitions(t *testing.T) {
 		"cn-north-1":    {"arn:aws-cn:ec2:cn-north-1:*:network-interface/*", "ec2.amazonaws.com.cn"},
 		"us-gov-west-1": {"arn:aws-us-gov:ec2:us-gov-west-1:*:network-interface/*", "ec2.amazonaws.com"},
 	} {
-		rights := gatewayRights(policyCloud(t, cloud.ElasticIPsNone, 0), region)
+		rights := gatewayRights(policyCloud(t, cloud.ElasticIPsNone, 0, false), region)
 		if got := [2]string{rights.Statement[1].Resource[0], trust(region).Statement[0].Principal["Service"]}; got != want {
 			t.Errorf("%s: %v", region, got)
 		}

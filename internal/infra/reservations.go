@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 	"net/netip"
 	"slices"
@@ -11,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"macaw/internal/cloud"
 )
 
 // cover returns the fewest CIDR blocks that together are n IPv4 addresses from
@@ -35,6 +38,10 @@ func cover(first netip.Addr, n int) []netip.Prefix {
 func (b *up) reservations() {
 	subnet := partSubnet(partProvider)
 	want := cover(b.c.Provider.First, b.c.Provider.Addresses)
+	block, known := b.ipv6Subnet()
+	if known {
+		want = append(want, cloud.IPv6Block(block))
+	}
 	var kept, needs []string
 	for _, r := range b.s.Reservations {
 		if r.Subnet != b.ids[subnet] {
@@ -55,23 +62,28 @@ func (b *up) reservations() {
 		}
 		part := partReservation(p.String())
 		b.add(Action{ID: part, Verb: Create, Object: "address reservation", Detail: p.String() + " for neutron",
-			Needs: slices.Clone(needs), do: createReservation(part, subnet, p)})
+			Needs: slices.Clone(needs), do: createReservation(subnet, func(*applier) netip.Prefix { return p })})
 		// One after the other: AWS takes a burst of 5 of these calls and then one
 		// in a second (EC2 Developer Guide, ec2-api-throttling).
 		needs = append(needs, part)
+	}
+	if b.c.Provider.IPv6 && !known {
+		b.add(Action{ID: partReservation("ipv6"), Verb: Create, Object: "address reservation", Detail: "of IPv6 for neutron",
+			Needs: append(needs, partSubnetIPv6), do: createReservation(subnet, func(a *applier) netip.Prefix { return cloud.IPv6Block(a.ipv6Subnet()) })})
 	}
 }
 
 // createReservation has no ClientToken to repeat it with; that it overlaps with
 // what is there (InvalidParameterValue) means that the first try arrived, if
 // that is the same block of the cloud's own.
-func createReservation(part, subnet string, cidr netip.Prefix) step {
+func createReservation(subnet string, of func(*applier) netip.Prefix) step {
 	return func(ctx context.Context, a *applier) error {
+		cidr := of(a)
 		return a.call(ctx, func(ctx context.Context) error {
 			_, err := a.api.CreateSubnetCidrReservation(ctx, &ec2.CreateSubnetCidrReservationInput{
 				SubnetId: aws.String(a.id(subnet)), Cidr: aws.String(cidr.String()), ReservationType: types.SubnetCidrReservationTypeExplicit,
 				Description:       aws.String("Macaw cloud " + a.cloud + ", neutron's addresses"),
-				TagSpecifications: a.tags(types.ResourceTypeSubnetCidrReservation, part),
+				TagSpecifications: a.tags(types.ResourceTypeSubnetCidrReservation, partReservation(cidr.String())),
 			})
 			if errorCode(err) == "InvalidParameterValue" {
 				there, seeErr := reservationsIn(ctx, a.api, a.id(subnet), []types.Filter{filter("tag:"+TagCloud, a.cloud)})
@@ -116,9 +128,13 @@ func reservationsIn(ctx context.Context, api EC2, subnet string, filters []types
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range out.SubnetIpv4CidrReservations {
+		for _, r := range slices.Concat(out.SubnetIpv4CidrReservations, out.SubnetIpv6CidrReservations) {
+			cidr, err := netip.ParsePrefix(aws.ToString(r.Cidr))
+			if err != nil {
+				return nil, fmt.Errorf("reading reservation %s: %w", aws.ToString(r.SubnetCidrReservationId), err)
+			}
 			found = append(found, Reservation{ID: aws.ToString(r.SubnetCidrReservationId), Part: tag(r.Tags, TagPart), Subnet: aws.ToString(r.SubnetId),
-				CIDR: aws.ToString(r.Cidr), Explicit: r.ReservationType == types.SubnetCidrReservationTypeExplicit})
+				CIDR: cidr.String(), Explicit: r.ReservationType == types.SubnetCidrReservationTypeExplicit})
 		}
 		if aws.ToString(out.NextToken) == "" {
 			slices.SortFunc(found, func(x, y Reservation) int { return cmp.Compare(x.ID, y.ID) })

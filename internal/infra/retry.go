@@ -102,8 +102,8 @@ func (a *applier) remove(ctx context.Context, f func(context.Context) error) err
 		switch c := errorCode(err); {
 		case err == nil, notFound(err), c == "Gateway.NotAttached":
 			return true, nil, nil
-		case overloaded(c), slices.Contains([]string{"DependencyViolation", "InvalidNetworkInterface.InUse",
-			"InvalidIPAddress.InUse", "InvalidGroup.InUse", "IncorrectState", "DeleteConflict"}, c):
+		case overloaded(c), stillAttached(err), slices.Contains([]string{"DependencyViolation", "InvalidNetworkInterface.InUse",
+			"InvalidIPAddress.InUse", "InvalidGroup.InUse", "InvalidCidrBlock.InUse", "IncorrectState", "DeleteConflict"}, c):
 			return false, err, nil
 		default:
 			return false, nil, err
@@ -133,6 +133,12 @@ func notFound(err error) bool {
 // troubleshoot_general, eventual consistency).
 func profileUnknown(err error) bool {
 	return errorCode(err) == "InvalidParameterValue" && strings.Contains(err.Error(), "IAM Instance Profile")
+}
+
+// stillAttached says that a network interface cannot be deleted yet: only the
+// message tells.
+func stillAttached(err error) bool {
+	return errorCode(err) == "InvalidParameterValue" && strings.Contains(err.Error(), "currently in use")
 }
 
 // overloaded are the codes of a server that asks for another try. The SDK

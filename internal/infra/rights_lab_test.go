@@ -39,7 +39,7 @@ func newGatewayLab(t *testing.T, policy cloud.ElasticIPs) *gatewayLab {
 	l := &gatewayLab{labAccount: newLab(t, 12), t: t, ctx: context.Background()}
 	l.root = l.EC2.(*ec2.Client)
 	l.pool, l.other = l.allocate(), l.allocate()
-	file := fmt.Sprintf("provider:\n  addresses: 2\n  elasticIPs: %s\n", policy)
+	file := fmt.Sprintf("provider:\n  addresses: 2\n  ipv6: true\n  elasticIPs: %s\n", policy)
 	if policy == cloud.ElasticIPsPool {
 		file += "  pool: [" + l.pool + "]\n"
 	}
@@ -144,11 +144,12 @@ func (l *gatewayLab) work() error {
 		NetworkInterfaceId: eni, PrivateIpAddresses: []string{private}, AllowReassignment: aws.Bool(true)}); err != nil {
 		return err
 	}
-	// The subnet has no IPv6: only a missing right is an error.
-	if _, err := api.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: eni, Ipv6AddressCount: aws.Int32(1)}); refused(err) {
+	subnet, _ := ipv6Of(l.first.Subnets, l.find(l.first, "subnet/provider"))
+	ipv6 := []string{cloud.IPv6Block(subnet).Addr().String()}
+	if _, err := api.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: eni, Ipv6Addresses: ipv6}); err != nil {
 		return err
 	}
-	if _, err := api.UnassignIpv6Addresses(ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: eni, Ipv6Addresses: []string{"2001:db8::1"}}); refused(err) {
+	if _, err := api.UnassignIpv6Addresses(ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: eni, Ipv6Addresses: ipv6}); err != nil {
 		return err
 	}
 	if err := l.lead(eni); err != nil {

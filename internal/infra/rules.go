@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	everywhere = "0.0.0.0/0"
+	everywhere  = "0.0.0.0/0"
+	everywhere6 = "::/0"
 	// sourceSelf stands for the group that a rule is in.
 	sourceSelf = "self"
 )
@@ -33,8 +34,15 @@ func managementRules(m cloud.Management) []Rule {
 
 // providerRules lets everything in: what may reach a guest is for Neutron's
 // security groups to say, and two places that decide would be one too many.
-func providerRules() []Rule {
-	return []Rule{{Protocol: "-1", From: -1, To: -1, Source: everywhere}}
+// What goes out is not planned: a group is born with a rule that lets everything
+// out, and when the VPC gets IPv6 AWS adds another (VPC User Guide,
+// vpc-migrate-ipv6).
+func providerRules(p cloud.Provider) []Rule {
+	rules := []Rule{{Protocol: "-1", From: -1, To: -1, Source: everywhere}}
+	if p.IPv6 {
+		rules = append(rules, Rule{Protocol: "-1", From: -1, To: -1, Source: everywhere6})
+	}
+	return rules
 }
 
 // rulesOf takes apart what AWS groups by protocol and ports.

@@ -90,6 +90,11 @@ func (s *Seen) seeVPCs(ctx context.Context, api EC2, mine []types.Filter) error 
 			if support == nil || names == nil {
 				continue // removed meanwhile
 			}
+			for _, a := range v.Ipv6CidrBlockAssociationSet {
+				if vpc.IPv6, err = withBlock(vpc.IPv6, a.AssociationId, a.Ipv6CidrBlock, vpcBlockState(a)); err != nil {
+					return err
+				}
+			}
 			vpc.DNSSupport, vpc.DNSHostname = attributeTrue(support.EnableDnsSupport), attributeTrue(names.EnableDnsHostnames)
 			s.VPCs = append(s.VPCs, vpc)
 		}
@@ -134,8 +139,12 @@ func (s *Seen) seeSubnets(ctx context.Context, api EC2, mine []types.Filter) err
 			return err
 		}
 		for _, n := range out.Subnets {
-			s.Subnets = append(s.Subnets, Subnet{ID: aws.ToString(n.SubnetId), Part: tag(n.Tags, TagPart), VPC: aws.ToString(n.VpcId),
-				CIDR: aws.ToString(n.CidrBlock), Zone: aws.ToString(n.AvailabilityZone)})
+			subnet := Subnet{ID: aws.ToString(n.SubnetId), Part: tag(n.Tags, TagPart), VPC: aws.ToString(n.VpcId),
+				CIDR: aws.ToString(n.CidrBlock), Zone: aws.ToString(n.AvailabilityZone)}
+			if subnet.IPv6, err = subnetBlock(n); err != nil {
+				return err
+			}
+			s.Subnets = append(s.Subnets, subnet)
 		}
 	}
 	sort.Slice(s.Subnets, func(i, j int) bool { return s.Subnets[i].ID < s.Subnets[j].ID })
@@ -151,12 +160,15 @@ func (s *Seen) seeRouteTables(ctx context.Context, api EC2, mine []types.Filter)
 		for _, t := range out.RouteTables {
 			table := RouteTable{ID: aws.ToString(t.RouteTableId), Part: tag(t.Tags, TagPart), VPC: aws.ToString(t.VpcId)}
 			for _, r := range t.Routes {
-				if aws.ToString(r.DestinationCidrBlock) == everywhere {
-					table.Blackhole = r.State == types.RouteStateBlackhole
-					table.Default = aws.ToString(r.GatewayId)
-					if table.Default == "" {
-						table.Default = "another target"
-					}
+				target := aws.ToString(r.GatewayId)
+				if target == "" {
+					target = "another target"
+				}
+				switch {
+				case aws.ToString(r.DestinationCidrBlock) == everywhere:
+					table.Default, table.Blackhole = target, r.State == types.RouteStateBlackhole
+				case aws.ToString(r.DestinationIpv6CidrBlock) == everywhere6:
+					table.Default6, table.Blackhole6 = target, r.State == types.RouteStateBlackhole
 				}
 			}
 			for _, a := range t.Associations {
@@ -215,6 +227,13 @@ func (s *Seen) seeInterfaces(ctx context.Context, api EC2, mine []types.Filter) 
 				if !aws.ToBool(a.Primary) {
 					eni.Secondary = append(eni.Secondary, aws.ToString(a.PrivateIpAddress))
 				}
+			}
+			for _, a := range n.Ipv6Addresses {
+				text, err := canonical(aws.ToString(a.Ipv6Address))
+				if err != nil {
+					return err
+				}
+				eni.IPv6 = append(eni.IPv6, text)
 			}
 			if a := n.Attachment; a != nil && a.Status != types.AttachmentStatusDetached {
 				eni.Instance, eni.Device = aws.ToString(a.InstanceId), aws.ToInt32(a.DeviceIndex)

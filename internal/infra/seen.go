@@ -1,5 +1,7 @@
 package infra
 
+import "net/netip"
+
 // Seen is what AWS has of a cloud. Every list has all resources that bear the
 // cloud's tag, also twins: a call that was repeated because its answer got
 // lost may have made a second one.
@@ -31,6 +33,14 @@ type Seen struct {
 type VPC struct {
 	ID, Part, CIDR          string
 	DNSSupport, DNSHostname bool
+	IPv6                    []Block
+}
+
+// Block is an IPv6 block that a VPC or a subnet has.
+type Block struct {
+	// Association is the ID by which the block can be given back.
+	Association string
+	CIDR        netip.Prefix
 }
 
 // InternetGateway is the way to the Internet of the VPC it is attached to.
@@ -42,6 +52,8 @@ type InternetGateway struct {
 // Subnet is one of the cloud's networks.
 type Subnet struct {
 	ID, Part, VPC, CIDR, Zone string
+	// IPv6 is the zero value if it has no IPv6 block.
+	IPv6 Block
 }
 
 // Reservation is a block of a subnet's addresses.
@@ -73,7 +85,10 @@ type RouteTable struct {
 	Default string
 	// Blackhole is true if that target is gone.
 	Blackhole bool
-	Subnets   []string
+	// Default6 and Blackhole6 are the same of ::/0.
+	Default6   string
+	Blackhole6 bool
+	Subnets    []string
 }
 
 // SecurityGroup is a set of rules for what may come in.
@@ -105,6 +120,7 @@ type Interface struct {
 	// Primary is its first private address and Secondary are the others.
 	Primary   string
 	Secondary []string
+	IPv6      []string
 	// Instance is the one it is attached to as device Device, or empty.
 	Instance string
 	Device   int32

@@ -31,6 +31,14 @@ const (
 	partProvider        = "provider"
 )
 
+// partVPCIPv6 and partSubnetIPv6 are the IPv6 blocks of the VPC and of the
+// provider subnet, which bear no tags of their own. What is known by the latter
+// is the block itself, for it has no better name.
+const (
+	partVPCIPv6    = partVPC + "/ipv6"
+	partSubnetIPv6 = "subnet/" + partProvider + "/ipv6"
+)
+
 func partSubnet(network string) string          { return "subnet/" + network }
 func partGroup(network string) string           { return "security-group/" + network }
 func partInterface(node, network string) string { return "eni/" + node + "/" + network }

@@ -50,16 +50,19 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	if err := b.network(); err != nil {
 		return nil, err
 	}
+	b.ipv6Blocks()
 	b.reservations()
 	b.groups()
 	b.keyPair()
 	for i := range b.c.Nodes {
 		b.interfaces(i)
+		b.ipv6Addresses(i)
 		if err := b.instance(i); err != nil {
 			return nil, err
 		}
 	}
 	b.routes()
+	b.releaseIPv6()
 	b.associations()
 	return b.Plan, nil
 }
@@ -189,11 +192,9 @@ func (b *up) routes() {
 		b.ids[partRouteTable] = table.ID
 	}
 	needs := []string{partRouteTable, partInternetGateway, "internet-gateway/attach"}
-	switch {
-	case table.Default == "":
-		b.add(Action{ID: "route", Verb: Create, Object: "route", Detail: everywhere + " to the internet gateway", Needs: needs, do: createRoute})
-	case table.Default != b.ids[partInternetGateway] || table.Blackhole:
-		b.add(Action{ID: "route", Verb: Change, Object: "route", Detail: everywhere + " to the internet gateway", Needs: needs, do: replaceRoute})
+	b.route("route", everywhere, table.Default, table.Blackhole, needs)
+	if b.c.Provider.IPv6 {
+		b.route("route/ipv6", everywhere6, table.Default6, table.Blackhole6, append(needs, partVPCIPv6))
 	}
 	for _, network := range []string{partManagement, partProvider} {
 		part := partSubnet(network)
@@ -205,9 +206,22 @@ func (b *up) routes() {
 	}
 }
 
+// route plans that a destination's target, which is seen, is the Internet
+// gateway.
+func (b *up) route(id, to, seen string, blackhole bool, needs []string) {
+	a := Action{ID: id, Verb: Create, Object: "route", Detail: to + " to the internet gateway", Needs: needs, do: createRoute(to)}
+	switch {
+	case seen == "":
+		b.add(a)
+	case seen != b.ids[partInternetGateway] || blackhole:
+		a.Verb, a.do = Change, replaceRoute(to)
+		b.add(a)
+	}
+}
+
 func (b *up) groups() {
 	b.group(partManagement, managementRules(b.c.Management))
-	b.group(partProvider, providerRules())
+	b.group(partProvider, providerRules(b.c.Provider))
 }
 
 func (b *up) group(network string, want []Rule) {

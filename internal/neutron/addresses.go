@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
-
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 )
 
 // Kind says what has an address on an external network.
@@ -29,188 +27,104 @@ type Address struct {
 	ID     string           `json:"id"`     // of the port or floating IP
 	Router string           `json:"router"` // ID; empty for KindPort and an idle floating IP
 	Active bool             `json:"active"` // somebody may send from it now
-}
 
-// Router is a router with a gateway on the external network.
-type Router struct {
-	ID        string
-	PortID    string
-	MAC       net.HardwareAddr
-	Addresses []netip.Addr
-	Up        bool // the gateway port is administratively up
-}
-
-// FloatingIP is one of the external network's floating IPs.
-type FloatingIP struct {
-	ID      string
-	Addr    netip.Addr
-	FixedIP netip.Addr       // zero if not associated, and with port forwarding
-	Port    string           // the guest's; empty if not associated, and with port forwarding
-	Router  string           // empty if idle
-	MAC     net.HardwareAddr // of the floating IP's own port; nil while that is being made
-	Status  string           // ACTIVE, DOWN or ERROR
-}
-
-// Provider is one external network of a cloud.
-type Provider struct {
-	Client  *Client
-	Network string // name
-
-	// Distributed tells that floating IPs leave from the guests' own chassis
-	// under their own MACs (ml2_conf.ini, [ovn] enable_distributed_floating_ip).
-	// The API does not tell.
-	Distributed bool
+	// Host is the node through which its traffic goes, by its host name. It is
+	// Neutron's binding:host_id, which follows OVN's claims of gateways; a claim
+	// that ends without a new one leaves the last. Empty: none.
+	Host    string   `json:"host"`
+	Name    string   `json:"name"`    // for people: the port's, or the floating IP's description
+	Project string   `json:"project"` // ID; a router's gateway port has none
+	Tags    []string `json:"tags"`    // of the floating IP or the port
 }
 
 // ProviderAddresses returns every address that Neutron has given out on the
 // external network, in order. The error is ErrNoNetwork if there is no such
-// network.
+// network. It takes three requests to Neutron, and one more if floating IPs are
+// distributed and in use, however many addresses there are.
 func (p Provider) ProviderAddresses(ctx context.Context) ([]Address, error) {
-	network, all, err := p.ports(ctx)
+	s, err := p.see(ctx)
 	if err != nil {
 		return nil, err
 	}
-	floating, err := p.floating(ctx, network, all)
-	if err != nil {
-		return nil, err
+	var hosts map[string]string
+	if p.Distributed {
+		if hosts, err = p.guestHosts(ctx, s.floating); err != nil {
+			return nil, err
+		}
 	}
-	return addresses(all, floating, p.Distributed)
+	return addresses(s, hosts, p.Distributed), nil
 }
 
-// Routers returns the routers with a gateway on the external network.
-func (p Provider) Routers(ctx context.Context) ([]Router, error) {
-	_, all, err := p.ports(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var routers []Router
-	for _, port := range all {
-		if port.DeviceOwner != ownerGateway {
-			continue
-		}
-		r := Router{ID: port.DeviceID, PortID: port.ID, Up: port.AdminStateUp}
-		if r.MAC, err = net.ParseMAC(port.MACAddress); err != nil {
-			return nil, fmt.Errorf("reading port %s: %w", port.ID, err)
-		}
-		for _, ip := range port.FixedIPs {
-			addr, err := netip.ParseAddr(ip.IPAddress)
-			if err != nil {
-				return nil, fmt.Errorf("reading port %s: %w", port.ID, err)
-			}
-			r.Addresses = append(r.Addresses, addr)
-		}
-		routers = append(routers, r)
-	}
-	return routers, nil
-}
+// fewGuests is how many ports are asked for by ID. More would make the request
+// longer than web servers take (uWSGI: 4 KiB of headers unless told otherwise).
+const fewGuests = 50
 
-// FloatingIPs returns the external network's floating IPs.
-func (p Provider) FloatingIPs(ctx context.Context) ([]FloatingIP, error) {
-	network, all, err := p.ports(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return p.floating(ctx, network, all)
-}
-
-// Values of device_owner.
-const (
-	ownerGateway     = "network:router_gateway"
-	ownerFloating    = "network:floatingip"
-	ownerDistributed = "network:distributed" // metadata; sends nothing to the wire
-)
-
-// ports returns the external network's ID and its ports.
-func (p Provider) ports(ctx context.Context) (string, []ports.Port, error) {
-	network, err := p.Client.external(ctx, p.Network)
-	if err != nil {
-		return "", nil, err
-	}
-	pages, err := ports.List(p.Client.api, ports.ListOpts{NetworkID: network.ID}).AllPages(ctx)
-	if err != nil {
-		return "", nil, fmt.Errorf("listing ports of %s: %w", p.Network, err)
-	}
-	all, err := ports.ExtractPorts(pages)
-	if err != nil {
-		return "", nil, fmt.Errorf("reading ports of %s: %w", p.Network, err)
-	}
-	return network.ID, all, nil
-}
-
-// floating returns the floating IPs, with the MACs of their own ports.
-func (p Provider) floating(ctx context.Context, network string, all []ports.Port) ([]FloatingIP, error) {
-	pages, err := floatingips.List(p.Client.api, floatingips.ListOpts{FloatingNetworkID: network}).AllPages(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("listing floating IPs of %s: %w", p.Network, err)
-	}
-	raw, err := floatingips.ExtractFloatingIPs(pages)
-	if err != nil {
-		return nil, fmt.Errorf("reading floating IPs of %s: %w", p.Network, err)
-	}
-	own := make(map[string]ports.Port)
-	for _, port := range all {
-		if port.DeviceOwner == ownerFloating {
-			own[port.DeviceID] = port
+// guestHosts returns the hosts of the ports that floating IPs lead to, by ID.
+func (p Provider) guestHosts(ctx context.Context, floating []FloatingIP) (map[string]string, error) {
+	hosts := make(map[string]string)
+	for _, f := range floating {
+		if f.Port != "" {
+			hosts[f.Port] = ""
 		}
 	}
-	var out []FloatingIP
-	for _, r := range raw {
-		f := FloatingIP{ID: r.ID, Port: r.PortID, Router: r.RouterID, Status: r.Status}
-		if f.Addr, err = netip.ParseAddr(r.FloatingIP); err != nil {
-			return nil, fmt.Errorf("reading floating IP %s: %w", r.ID, err)
-		}
-		if r.FixedIP != "" {
-			if f.FixedIP, err = netip.ParseAddr(r.FixedIP); err != nil {
-				return nil, fmt.Errorf("reading floating IP %s: %w", r.ID, err)
-			}
-		}
-		if port, ok := own[r.ID]; ok {
-			if f.MAC, err = net.ParseMAC(port.MACAddress); err != nil {
-				return nil, fmt.Errorf("reading port %s: %w", port.ID, err)
-			}
-		}
-		out = append(out, f)
+	if len(hosts) == 0 {
+		return nil, nil
 	}
-	return out, nil
+	query := url.Values{}
+	if len(hosts) <= fewGuests {
+		for id := range hosts {
+			query.Add("id", id)
+		}
+	}
+	type bound struct {
+		ID   string `json:"id"`
+		Host string `json:"binding:host_id"`
+	}
+	err := list(ctx, p.Client.api, "ports", query, func(b bound) error {
+		if _, ok := hosts[b.ID]; ok {
+			hosts[b.ID] = b.Host
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the ports of floating IPs of %s: %w", p.Network, err)
+	}
+	return hosts, nil
 }
 
 // addresses tells who sends from what. A centralized floating IP, and one with
 // port forwarding always, is an address of its router and leaves under the MAC
-// of the router's gateway port.
-func addresses(all []ports.Port, floating []FloatingIP, distributed bool) ([]Address, error) {
-	var out []Address
-	gateways := make(map[string]net.HardwareAddr)
-	for _, port := range all {
-		if port.DeviceOwner == ownerFloating || port.DeviceOwner == ownerDistributed {
-			continue
+// and through the node of the router's gateway port.
+func addresses(s sight, hosts map[string]string, distributed bool) []Address {
+	out := make([]Address, 0, len(s.ports)+len(s.floating))
+	gateways := make(map[string]Address)
+	for _, port := range s.ports {
+		a := Address{
+			MAC: port.mac, Kind: KindPort, ID: port.ID, Active: port.Up,
+			Host: port.Host, Name: port.Name, Project: port.project(), Tags: port.Tags,
 		}
-		mac, err := net.ParseMAC(port.MACAddress)
-		if err != nil {
-			return nil, fmt.Errorf("reading port %s: %w", port.ID, err)
+		if port.Owner == ownerGateway {
+			a.Kind, a.Router = KindRouter, port.Device
+			gateways[port.Device] = a
 		}
-		a := Address{MAC: mac, Kind: KindPort, ID: port.ID, Active: port.AdminStateUp}
-		if port.DeviceOwner == ownerGateway {
-			a.Kind, a.Router = KindRouter, port.DeviceID
-			gateways[port.DeviceID] = mac
-		}
-		for _, ip := range port.FixedIPs {
-			if a.Addr, err = netip.ParseAddr(ip.IPAddress); err != nil {
-				return nil, fmt.Errorf("reading port %s: %w", port.ID, err)
-			}
+		for _, a.Addr = range port.addrs {
 			out = append(out, a)
 		}
 	}
-	for _, f := range floating {
-		a := Address{Addr: f.Addr, Kind: KindFloating, ID: f.ID, Router: f.Router}
-		if f.Router != "" {
-			a.MAC = gateways[f.Router]
+	for _, f := range s.floating {
+		a := Address{
+			Addr: f.Addr, Kind: KindFloating, ID: f.ID, Router: f.Router,
+			Name: f.Description, Project: f.Project, Tags: f.Tags,
+		}
+		if gateway, ok := gateways[f.Router]; ok {
+			a.MAC, a.Host = gateway.MAC, gateway.Host
 			if distributed && f.Port != "" {
-				a.MAC = f.MAC
+				a.MAC, a.Host = f.MAC, hosts[f.Port]
 			}
 			a.Active = a.MAC != nil
 		}
 		out = append(out, a)
 	}
 	slices.SortFunc(out, func(a, b Address) int { return a.Addr.Compare(b.Addr) })
-	return out, nil
+	return out
 }

@@ -26,7 +26,8 @@ type Auth struct {
 // Client talks to the Neutron of one cloud. It renews its token by itself and
 // is safe for concurrent use.
 type Client struct {
-	api *gophercloud.ServiceClient
+	api       *gophercloud.ServiceClient
+	endpoints gophercloud.EndpointOpts // which of the catalog's, for all services
 }
 
 // Connect logs in and finds Neutron in the catalog. Ending the context later
@@ -48,12 +49,13 @@ func Connect(ctx context.Context, auth Auth) (*Client, error) {
 	if err := openstack.Authenticate(ctx, provider, options); err != nil {
 		return nil, fmt.Errorf("logging in at %s as %s: %w", auth.URL, auth.User, err)
 	}
-	api, err := openstack.NewNetworkV2(provider, gophercloud.EndpointOpts{
+	endpoints := gophercloud.EndpointOpts{
 		Region:       auth.Region,
 		Availability: gophercloud.Availability(cmp.Or(auth.Interface, string(gophercloud.AvailabilityPublic))),
-	})
+	}
+	api, err := openstack.NewNetworkV2(provider, endpoints)
 	if err != nil {
 		return nil, fmt.Errorf("finding Neutron in the catalog of %s: %w", auth.URL, err)
 	}
-	return &Client{api: api}, nil
+	return &Client{api: api, endpoints: endpoints}, nil
 }

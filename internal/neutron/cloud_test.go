@@ -1,11 +1,13 @@
 package neutron
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -14,9 +16,13 @@ import (
 // which remembers what it was asked to write.
 type fakeCloud struct {
 	*httptest.Server
-	answers map[string]string // by "GET /networks", without the query
-	writes  []string          // "PUT /networks/1 {...}"
-	queries map[string]string // the last query by path
+	answers map[string]string // by "GET /networks?name=public" or, for any query, "GET /networks"
+	status  map[string]int    // where it is not the method's usual one
+	written func(request, body string)
+	writes  []string              // "PUT /networks/1 {...}"
+	queries map[string]url.Values // the last query by path, without fields
+	reads   int                   // GETs of Neutron
+	servers string                // Nova's
 }
 
 const token = `{"token": {
@@ -25,11 +31,15 @@ const token = `{"token": {
   "project": {"domain": {"id": "default", "name": "Default"}, "id": "p1", "name": "service"},
   "roles": [{"id": "r1", "name": "admin"}],
   "catalog": [{"type": "network", "name": "neutron", "id": "n1", "endpoints": [
-    {"id": "e1", "interface": "public", "region": "RegionOne", "region_id": "RegionOne", "url": "%s/network"}]}]}}`
+    {"id": "e1", "interface": "public", "region": "RegionOne", "region_id": "RegionOne", "url": "URL/network"}]},
+   {"type": "compute", "name": "nova", "id": "c1", "endpoints": [
+    {"id": "e2", "interface": "public", "region": "RegionOne", "region_id": "RegionOne", "url": "URL/compute/v2.1"}]},
+   {"type": "identity", "name": "keystone", "id": "k1", "endpoints": [
+    {"id": "e3", "interface": "public", "region": "RegionOne", "region_id": "RegionOne", "url": "URL/v3"}]}]}}`
 
 func newFakeCloud(t *testing.T) *fakeCloud {
 	t.Helper()
-	f := &fakeCloud{answers: map[string]string{}, queries: map[string]string{}}
+	f := &fakeCloud{answers: map[string]string{}, status: map[string]int{}, queries: map[string]url.Values{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v3/auth/tokens", func(w http.ResponseWriter, r *http.Request) {
 		var body struct {
@@ -55,7 +65,7 @@ func newFakeCloud(t *testing.T) *fakeCloud {
 		}
 		w.Header().Set("X-Subject-Token", "t0ken")
 		w.WriteHeader(http.StatusCreated)
-		fmt.Fprintf(w, token, f.URL)
+		fmt.Fprint(w, strings.ReplaceAll(token, "URL", f.URL))
 	})
 	mux.HandleFunc("GET /network/{$}", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"versions": [{"id": "v2.0", "status": "CURRENT", "links": [{"rel": "self", "href": "%s/network/v2.0/"}]}]}`, f.URL)
@@ -66,26 +76,59 @@ func newFakeCloud(t *testing.T) *fakeCloud {
 			return
 		}
 		path := strings.TrimPrefix(r.URL.Path, "/network/v2.0")
-		f.queries[path] = r.URL.RawQuery
-		if r.Method != http.MethodGet {
+		query := r.URL.Query()
+		query.Del("fields")
+		f.queries[path] = query
+		request := r.Method + " " + path
+		switch {
+		case r.Method == http.MethodGet:
+			f.reads++
+		case r.ContentLength == 0:
+			f.writes = append(f.writes, request)
+		default:
 			var body any
 			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 				t.Error(err)
 			}
 			sorted, _ := json.Marshal(body)
-			f.writes = append(f.writes, r.Method+" "+path+" "+string(sorted))
+			f.writes = append(f.writes, request+" "+string(sorted))
 		}
-		answer, ok := f.answers[r.Method+" "+path]
+		if f.written != nil && r.Method != http.MethodGet {
+			f.written(request, strings.TrimPrefix(f.writes[len(f.writes)-1], request))
+		}
+		answer, ok := f.answers[request+"?"+query.Encode()]
+		if !ok {
+			answer, ok = f.answers[request]
+		}
 		if !ok {
 			t.Errorf("unexpected request %s %s", r.Method, r.URL)
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		if r.Method == http.MethodPost {
-			w.WriteHeader(http.StatusCreated)
+		usual := map[string]int{http.MethodPost: http.StatusCreated, http.MethodDelete: http.StatusNoContent}
+		if status := cmp.Or(f.status[request], usual[r.Method], http.StatusOK); status != http.StatusOK {
+			w.WriteHeader(status)
 		}
 		fmt.Fprint(w, answer)
+	})
+	version := func(id string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `{"version": {"id": %q, "status": "CURRENT", "links": [{"rel": "self", "href": "%s%s"}]}}`, id, f.URL, r.URL.Path)
+		}
+	}
+	mux.HandleFunc("GET /v3/{$}", version("v3.14"))
+	mux.HandleFunc("GET /compute/v2.1/{$}", version("v2.1"))
+	mux.HandleFunc("GET /v3/projects", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"projects": [{"id": "p1", "name": "demo"}, {"id": "p2", "name": "prod"}, {"id": "p3", "name": "prod"}], "links": {}}`)
+	})
+	mux.HandleFunc("GET /compute/v2.1/servers", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("all_tenants") != "true" {
+			t.Errorf("servers asked with %s", r.URL.RawQuery)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, f.servers)
 	})
 	f.Server = httptest.NewServer(mux)
 	t.Cleanup(f.Close)

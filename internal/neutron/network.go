@@ -5,20 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/external"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/mtu"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/provider"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
 )
 
 // ErrNoNetwork is returned where the cloud has no external network of the name.
 var ErrNoNetwork = errors.New("no such external network")
 
 // External is an external network as it should be: flat, with one IPv4 subnet
-// whose allocation pools are exactly the addresses that AWS knows.
+// whose allocation pools are exactly the addresses that AWS knows, and perhaps
+// one IPv6 subnet of the same kind.
 type External struct {
 	Name            string
 	PhysicalNetwork string // as in ovn-bridge-mappings
@@ -26,13 +25,18 @@ type External struct {
 	CIDR            netip.Prefix
 	Gateway         netip.Addr
 	Addresses       []netip.Addr // what Neutron may give out
+
+	CIDR6      netip.Prefix // zero: no IPv6
+	Gateway6   netip.Addr
+	Addresses6 []netip.Addr
 }
 
 // Seen is an external network as it is.
 type Seen struct {
-	ID       string
-	SubnetID string
-	Changed  []string // what EnsureExternal made or corrected, for people; empty: nothing
+	ID        string
+	SubnetID  string
+	SubnetID6 string   // empty: no IPv6
+	Changed   []string // what EnsureExternal made or corrected, for people; empty: nothing
 }
 
 // network is one as the API gives it, with the extensions that we set.
@@ -43,9 +47,11 @@ type network struct {
 	provider.NetworkProviderExt
 }
 
-// EnsureExternal makes the external network and its subnet, or corrects what
+// EnsureExternal makes the external network and its subnets, or corrects what
 // differs and can be corrected. Neutron can change neither a network's type or
-// physical network nor a subnet's CIDR; those are errors.
+// physical network nor a subnet's CIDR; those are errors, but for the CIDR of
+// the IPv6 subnet that was made here: AWS chooses it, and if it is no longer the
+// one wanted the subnet is removed, with its addresses on ports.
 func (c *Client) EnsureExternal(ctx context.Context, want External) (Seen, error) {
 	if want.MTU == 0 {
 		want.MTU = 1500
@@ -66,20 +72,22 @@ func (c *Client) EnsureExternal(ctx context.Context, want External) (Seen, error
 	}
 	seen.ID = net.ID
 
-	subnet, err := c.subnet(ctx, net.ID, want)
+	all, err := c.subnets(ctx, net.ID, want.Name)
 	if err != nil {
 		return seen, err
 	}
-	if subnet == nil {
-		if subnet, err = c.createSubnet(ctx, net.ID, want); err != nil {
-			return seen, err
-		}
-		seen.SubnetID = subnet.ID
-		seen.Changed = append(seen.Changed, "subnet made")
-		return seen, nil
+	var changed []string
+	seen.SubnetID, changed, err = c.ensureSubnet(ctx, net.ID, want.ipv4(), all)
+	seen.Changed = append(seen.Changed, changed...)
+	if err != nil {
+		return seen, err
 	}
-	seen.SubnetID = subnet.ID
-	changed, err := c.correctSubnet(ctx, subnet, want)
+	all, changed, err = c.removeOldIPv6(ctx, want, all)
+	seen.Changed = append(seen.Changed, changed...)
+	if err != nil || !want.CIDR6.IsValid() {
+		return seen, err
+	}
+	seen.SubnetID6, changed, err = c.ensureSubnet(ctx, net.ID, want.ipv6(), all)
 	seen.Changed = append(seen.Changed, changed...)
 	return seen, err
 }
@@ -168,98 +176,4 @@ func (c *Client) correctNetwork(ctx context.Context, seen *network, want Externa
 		return nil, fmt.Errorf("correcting network %s: %w", want.Name, err)
 	}
 	return changed, nil
-}
-
-// subnet returns the network's IPv4 subnet, nil if there is none.
-func (c *Client) subnet(ctx context.Context, networkID string, want External) (*subnets.Subnet, error) {
-	pages, err := subnets.List(c.api, subnets.ListOpts{NetworkID: networkID, IPVersion: 4}).AllPages(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("listing subnets of %s: %w", want.Name, err)
-	}
-	found, err := subnets.ExtractSubnets(pages)
-	if err != nil {
-		return nil, fmt.Errorf("reading subnets of %s: %w", want.Name, err)
-	}
-	for i := range found {
-		if found[i].CIDR == want.CIDR.Masked().String() {
-			return &found[i], nil
-		}
-	}
-	if len(found) > 0 {
-		return nil, fmt.Errorf("network %s has subnet %s, not %s, and Neutron cannot change that", want.Name, found[0].CIDR, want.CIDR.Masked())
-	}
-	return nil, nil
-}
-
-func (c *Client) createSubnet(ctx context.Context, networkID string, want External) (*subnets.Subnet, error) {
-	no, gateway := false, want.Gateway.String()
-	subnet, err := subnets.Create(ctx, c.api, subnets.CreateOpts{
-		NetworkID:       networkID,
-		Name:            want.Name,
-		CIDR:            want.CIDR.Masked().String(),
-		IPVersion:       4,
-		GatewayIP:       &gateway,
-		EnableDHCP:      &no,
-		AllocationPools: pools(want.Addresses),
-	}).Extract()
-	if err != nil {
-		return nil, fmt.Errorf("making subnet %s of %s: %w", want.CIDR, want.Name, err)
-	}
-	return subnet, nil
-}
-
-func (c *Client) correctSubnet(ctx context.Context, seen *subnets.Subnet, want External) ([]string, error) {
-	var changed []string
-	var options subnets.UpdateOpts
-	if gateway := want.Gateway.String(); seen.GatewayIP != gateway {
-		options.GatewayIP = &gateway
-		changed = append(changed, fmt.Sprintf("gateway %q to %s", seen.GatewayIP, gateway))
-	}
-	if seen.EnableDHCP {
-		no := false
-		options.EnableDHCP = &no
-		changed = append(changed, "DHCP off")
-	}
-	if wanted := pools(want.Addresses); !samePools(seen.AllocationPools, wanted) {
-		options.AllocationPools = wanted
-		changed = append(changed, fmt.Sprintf("allocation pools to %v", wanted))
-	}
-	if len(changed) == 0 {
-		return nil, nil
-	}
-	if _, err := subnets.Update(ctx, c.api, seen.ID, options).Extract(); err != nil {
-		return nil, fmt.Errorf("correcting subnet %s of %s: %w", want.CIDR, want.Name, err)
-	}
-	return changed, nil
-}
-
-// pools returns addresses as allocation pools, each run of consecutive
-// addresses one pool.
-func pools(addresses []netip.Addr) []subnets.AllocationPool {
-	sorted := slices.Clone(addresses)
-	slices.SortFunc(sorted, netip.Addr.Compare)
-	sorted = slices.Compact(sorted)
-	var out []subnets.AllocationPool
-	for i := 0; i < len(sorted); {
-		j := i
-		for j+1 < len(sorted) && sorted[j].Next() == sorted[j+1] {
-			j++
-		}
-		out = append(out, subnets.AllocationPool{Start: sorted[i].String(), End: sorted[j].String()})
-		i = j + 1
-	}
-	return out
-}
-
-// samePools compares without regard to order.
-func samePools(a, b []subnets.AllocationPool) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for _, p := range a {
-		if !slices.Contains(b, p) {
-			return false
-		}
-	}
-	return true
 }

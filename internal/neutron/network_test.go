@@ -2,6 +2,7 @@ package neutron
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -94,6 +95,109 @@ func TestEnsureExternal(t *testing.T) {
 			}
 			if d := cmp.Diff(c.writes, f.writes); d != "" {
 				t.Errorf("writes (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// stacked is wanted with IPv6.
+func stacked() External {
+	w := wanted
+	w.CIDR6, w.Gateway6 = netip.MustParsePrefix("2001:db8:0:1::/64"), netip.MustParseAddr("2001:db8:0:1::1")
+	w.Addresses6 = addrs("2001:db8:0:1::1:0", "2001:db8:0:1::1:1")
+	return w
+}
+
+const (
+	goodSubnet6 = `{"id": "sub6", "name": "provider-ipv6", "network_id": "net1", "ip_version": 6, "cidr": "2001:db8:0:1::/64", "gateway_ip": "2001:db8:0:1::1", "enable_dhcp": false,
+		"allocation_pools": [{"start": "2001:db8:0:1::1:0", "end": "2001:db8:0:1::1:1"}], "ipv6_address_mode": null, "ipv6_ra_mode": null}`
+	makeSubnet6 = `POST /subnets {"subnet":{"allocation_pools":[{"end":"2001:db8:0:1::1:1","start":"2001:db8:0:1::1:0"}],"cidr":"2001:db8:0:1::/64","enable_dhcp":false,"gateway_ip":"2001:db8:0:1::1","ip_version":6,"name":"provider-ipv6","network_id":"net1"}}`
+
+	gatewayPort6 = `{"id": "gw1", "device_owner": "network:router_gateway", "device_id": "r1", "fixed_ips": [
+		{"subnet_id": "sub1", "ip_address": "10.20.1.10"}, {"subnet_id": "sub6", "ip_address": "2001:db8:0:1::1:0"}]}`
+	floatingPort6 = `{"id": "fip1", "device_owner": "network:floatingip", "device_id": "f1", "fixed_ips": [
+		{"subnet_id": "sub6", "ip_address": "2001:db8:0:1::1:1"}, {"subnet_id": "sub1", "ip_address": "10.20.1.11"}]}`
+	guestPort6 = `{"id": "p1", "device_owner": "compute:nova", "device_id": "i1", "fixed_ips": [{"subnet_id": "sub6", "ip_address": "2001:db8:0:1::1:1"}]}`
+)
+
+func TestEnsureExternalIPv6(t *testing.T) {
+	replace := func(s string, oldnew ...string) string { return strings.NewReplacer(oldnew...).Replace(s) }
+	clear := []string{
+		`PUT /routers/r1 {"router":{"external_gateway_info":{"enable_snat":false,"external_fixed_ips":[{"ip_address":"10.20.1.10","subnet_id":"sub1"}],"network_id":"net1"}}}`,
+		`PUT /ports/fip1 {"port":{"fixed_ips":[{"ip_address":"10.20.1.11","subnet_id":"sub1"}]}}`,
+		`DELETE /subnets/sub6`,
+	}
+	for _, c := range []struct {
+		name            string
+		want            External
+		subnets, ports  []string
+		writes, changed []string
+		id6, err        string
+	}{
+		{name: "none there", want: stacked(), subnets: []string{goodSubnet}, writes: []string{makeSubnet6}, changed: []string{"IPv6 subnet made"}, id6: "sub6"},
+		{name: "as it should be", want: stacked(), subnets: []string{goodSubnet6, goodSubnet}, id6: "sub6"},
+		{
+			name: "differs", want: stacked(),
+			subnets: []string{goodSubnet, replace(goodSubnet6, `::1",`, `::2",`, `::1:1"`, `::1:3"`, "false", "true")},
+			writes:  []string{`PUT /subnets/sub6 {"subnet":{"allocation_pools":[{"end":"2001:db8:0:1::1:1","start":"2001:db8:0:1::1:0"}],"enable_dhcp":false,"gateway_ip":"2001:db8:0:1::1"}}`},
+			changed: []string{`IPv6 gateway "2001:db8:0:1::2" to 2001:db8:0:1::1`, "IPv6 DHCP off", "IPv6 allocation pools to [{2001:db8:0:1::1:0 2001:db8:0:1::1:1}]"},
+			id6:     "sub6",
+		},
+		{
+			name: "switched off", want: wanted, subnets: []string{goodSubnet, goodSubnet6}, ports: []string{gatewayPort6, floatingPort6},
+			writes: clear, changed: []string{"IPv6 subnet 2001:db8:0:1::/64 removed"},
+		},
+		{
+			name: "AWS has given another block", want: stacked(), ports: []string{gatewayPort6, floatingPort6},
+			subnets: []string{goodSubnet, replace(goodSubnet6, "2001:db8:0:1:", "2001:db8:0:2:")},
+			writes:  append(clear, makeSubnet6), changed: []string{"IPv6 subnet 2001:db8:0:2::/64 removed", "IPv6 subnet made"}, id6: "sub6",
+		},
+		{
+			name: "a guest has nothing else", want: wanted, subnets: []string{goodSubnet, goodSubnet6}, ports: []string{gatewayPort6, guestPort6},
+			err: "removing IPv6 subnet 2001:db8:0:1::/64 of provider: port p1 of compute:nova i1: a port has no other address",
+		},
+		{name: "somebody else's stays", want: wanted, subnets: []string{goodSubnet, replace(goodSubnet6, "provider-ipv6", "mine")}},
+		{
+			name: "somebody else's is in the way", want: stacked(), subnets: []string{goodSubnet, replace(goodSubnet6, "provider-ipv6", "mine", "2001:db8:0:1:", "2001:db8:0:2:")},
+			err: "network provider has IPv6 subnet 2001:db8:0:2::/64, not 2001:db8:0:1::/64",
+		},
+		{name: "not static", want: stacked(), subnets: []string{goodSubnet, replace(goodSubnet6, `"ipv6_address_mode": null`, `"ipv6_address_mode": "slaac"`)}, err: `address mode "slaac"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFakeCloud(t)
+			inner := f.Config.Handler
+			f.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodDelete {
+					inner.ServeHTTP(w, r)
+					return
+				}
+				f.writes = append(f.writes, "DELETE "+strings.TrimPrefix(r.URL.Path, "/network/v2.0"))
+				w.WriteHeader(http.StatusNoContent)
+			})
+			f.answers["GET /networks"] = `{"networks": [` + goodNetwork + `]}`
+			f.answers["GET /subnets"] = `{"subnets": [` + strings.Join(c.subnets, ",") + `]}`
+			f.answers["GET /ports"] = `{"ports": [` + strings.Join(c.ports, ",") + `]}`
+			f.answers["GET /routers/r1"] = `{"router": {"id": "r1", "external_gateway_info": {"network_id": "net1", "enable_snat": false, "external_fixed_ips": [
+				{"subnet_id": "sub1", "ip_address": "10.20.1.10"}, {"subnet_id": "sub6", "ip_address": "2001:db8:0:1::1:0"}]}}}`
+			f.answers["PUT /routers/r1"] = f.answers["GET /routers/r1"]
+			f.answers["PUT /ports/fip1"] = `{"port": ` + floatingPort6 + `}`
+			f.answers["POST /subnets"] = `{"subnet": ` + goodSubnet6 + `}`
+			f.answers["PUT /subnets/sub6"] = f.answers["POST /subnets"]
+			seen, err := f.connect(t).EnsureExternal(context.Background(), c.want)
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) {
+					t.Errorf("error %v, want %q", err, c.err)
+				}
+			} else if err != nil {
+				t.Fatal(err)
+			} else if d := cmp.Diff(Seen{ID: "net1", SubnetID: "sub1", SubnetID6: c.id6, Changed: c.changed}, seen); d != "" {
+				t.Errorf("seen (-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(c.writes, f.writes); d != "" {
+				t.Errorf("writes (-want +got):\n%s", d)
+			}
+			if q, asked := f.queries["/ports"]; asked && q.Encode() != "fixed_ips=subnet_id%3Dsub6" {
+				t.Errorf("asked for ports by %s", q)
 			}
 		})
 	}

@@ -25,6 +25,7 @@ func ensureExternal(ctx context.Context, s Spec, password string) error {
 	seen, err := c.EnsureExternal(ctx, neutronapi.External{
 		Name: externalName, PhysicalNetwork: s.PhysicalNetwork, CIDR: s.Provider.Subnet, Gateway: s.Provider.Gateway,
 		Addresses: s.Provider.Addresses,
+		CIDR6:     s.Provider.IPv6.Subnet, Gateway6: s.Provider.IPv6.Gateway, Addresses6: s.Provider.IPv6.Addresses,
 	})
 	if err != nil {
 		return fmt.Errorf("making the external network: %w", err)

@@ -26,6 +26,15 @@ func TestSpecValidate(t *testing.T) {
 		{"quote in a name", func(s *Spec) { s.Node = "a'b" }, `name of the node is "a'b"`},
 		{"address elsewhere", func(s *Spec) { s.Provider.Addresses[0] = netip.MustParseAddr("10.9.9.9") }, "10.9.9.9 is outside"},
 		{"the NIC's own address", func(s *Spec) { s.Provider.Addresses[0] = s.Provider.Primary }, "not Neutron's to give"},
+		{"IPv6", func(s *Spec) { s.Provider.IPv6 = dualStack() }, ""},
+		{"IPv6 without addresses", func(s *Spec) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Addresses = nil }, "no addresses of the IPv6"},
+		{"IPv6 without a gateway", func(s *Spec) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Gateway = netip.Addr{} }, "no gateway of the IPv6"},
+		{"IPv6 address elsewhere", func(s *Spec) {
+			s.Provider.IPv6 = dualStack()
+			s.Provider.IPv6.Addresses[1] = netip.MustParseAddr("2001:db8:0:2::1:0")
+		}, "2001:db8:0:2::1:0 is outside"},
+		{"AWS's own IPv6 address", func(s *Spec) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Addresses[1] = s.Provider.IPv6.Gateway }, "not Neutron's to give"},
+		{"IPv6 addresses of nothing", func(s *Spec) { s.Provider.IPv6.Addresses = dualStack().Addresses }, "is not IPv6"},
 		{"two controllers", func(s *Spec) { s.Controller = netip.MustParseAddr("10.0.0.99") }, "the controller's address is 10.0.0.99"},
 	} {
 		s := allInOne()
@@ -37,16 +46,29 @@ func TestSpecValidate(t *testing.T) {
 	}
 }
 
+func dualStack() ProviderIPv6 {
+	return ProviderIPv6{Subnet: netip.MustParsePrefix("2001:db8:0:1::/64"), Gateway: netip.MustParseAddr("2001:db8:0:1::1"),
+		Addresses: []netip.Addr{netip.MustParseAddr("2001:db8:0:1::1:0"), netip.MustParseAddr("2001:db8:0:1::1:1")}}
+}
+
 func TestSpecSurvivesJSON(t *testing.T) {
-	b, err := json.Marshal(allInOne())
+	want := allInOne()
+	b, err := json.Marshal(want)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(b), "ipv6") {
+		t.Errorf("a node without IPv6 is told of it: %s", b)
+	}
+	want.Provider.IPv6 = dualStack()
+	if b, err = json.Marshal(want); err != nil {
 		t.Fatal(err)
 	}
 	var got Spec
 	if err := json.Unmarshal(b, &got); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(allInOne(), got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
 	}
 }

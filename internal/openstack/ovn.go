@@ -16,5 +16,5 @@ var ovnHost = service{
 	roles: []Role{Compute, Gateway},
 	units: []string{"ovn-controller.service", "ovn-host.service"},
 	// OVN announces addresses when it starts; the way out has to translate by then.
-	after: []string{"macaw-gateway.service"},
+	after: []string{"macaw-agent.service"},
 }

@@ -47,7 +47,18 @@ type Provider struct {
 	Gateway   netip.Addr   `json:"gateway"`
 	Primary   netip.Addr   `json:"primary"`   // the NIC's own address, never Neutron's
 	Addresses []netip.Addr `json:"addresses"` // what AWS has registered for Neutron's use
+	IPv6      ProviderIPv6 `json:"ipv6,omitzero"`
 }
+
+// ProviderIPv6 is the provider network's part of IPv6; the zero value is none.
+type ProviderIPv6 struct {
+	Subnet    netip.Prefix `json:"subnet"`
+	Gateway   netip.Addr   `json:"gateway"`
+	Addresses []netip.Addr `json:"addresses"` // for Neutron's use
+}
+
+// IsZero tells whether there is no IPv6.
+func (p ProviderIPv6) IsZero() bool { return !p.Subnet.IsValid() && len(p.Addresses) == 0 }
 
 // Has tells whether the node plays role r.
 func (s Spec) Has(r Role) bool { return slices.Contains(s.Roles, r) }
@@ -80,6 +91,15 @@ func (s Spec) Validate() error {
 	for _, a := range s.Provider.Addresses {
 		need(s.Provider.Subnet.Contains(a), "provider address %s is outside the subnet %s", a, s.Provider.Subnet)
 		need(a != s.Provider.Gateway && a != s.Provider.Primary, "provider address %s is not Neutron's to give", a)
+	}
+	if p := s.Provider.IPv6; !p.IsZero() {
+		need(p.Subnet.Addr().Is6(), "IPv6 provider subnet %s is not IPv6", p.Subnet)
+		need(p.Gateway.Is6(), "no gateway of the IPv6 provider subnet %s", p.Subnet)
+		need(len(p.Addresses) > 0, "no addresses of the IPv6 provider subnet %s", p.Subnet)
+		for _, a := range p.Addresses {
+			need(p.Subnet.Contains(a), "provider address %s is outside the subnet %s", a, p.Subnet)
+			need(a != p.Gateway, "provider address %s is not Neutron's to give", a)
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("checking the node's spec: %w", err)

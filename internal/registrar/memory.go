@@ -121,8 +121,8 @@ func (m *memory) next(c Config, now time.Time) time.Time {
 			next = t
 		}
 	}
-	for a, t := range m.idle {
-		if !a.Is4() || c.allocates() {
+	if c.allocates() {
+		for _, t := range m.idle {
 			due(t.Add(c.Grace))
 		}
 	}

@@ -50,12 +50,15 @@ func (p *planner) own() []ENI {
 // unassign takes away what Neutron has let go of for long enough. Where the
 // Elastic IPs are made with the cloud, its addresses stay with them.
 func (p *planner) unassign() {
+	if !p.cfg.allocates() {
+		return
+	}
 	for _, e := range p.own() {
 		for _, list := range [][]netip.Addr{e.Addresses, e.IPv6} {
 			var gone []netip.Addr
 			for _, a := range list {
 				since, idle := p.m.idle[a]
-				if idle && p.now.Sub(since) >= p.cfg.Grace && (!a.Is4() || p.cfg.allocates()) {
+				if idle && p.now.Sub(since) >= p.cfg.Grace {
 					gone = append(gone, a)
 				}
 			}
@@ -184,13 +187,7 @@ func (p *planner) needENI(homeless []netip.Addr) []Action {
 	for _, a := range homeless {
 		p.find(a, ENIFull, "no provider interface of %s has room for %s", p.cfg.Node, a)
 	}
-	idle := 0
-	for a := range p.m.idle {
-		if !a.Is4() || p.cfg.allocates() {
-			idle++
-		}
-	}
-	if len(homeless) <= idle {
+	if p.cfg.allocates() && len(homeless) <= len(p.m.idle) || len(homeless) == 0 {
 		return nil
 	}
 	if recent(p.m.noENI, p.now, again) {

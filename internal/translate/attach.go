@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/rlimit"
 	"github.com/vishvananda/netlink"
 )
 
@@ -27,14 +25,13 @@ const (
 // Config says where to attach. The interfaces are those of the calling
 // thread's network namespace.
 type Config struct {
-	NIC  string    // name of the provider NIC
+	NICs []NIC     // 1 to 32, each with a MAC of its own; they get the first's MTU
 	Pair [2]string // names of the veth pair, the dead end first, then the bridge's port; empty: mcw0 and mcw1
 	// Near is the range that most addresses are in, the provider subnet, of
 	// /16 or less: they are found faster. It may be zero.
-	Near    netip.Prefix
-	Primary netip.Addr // the ENI's primary IPv4 address, for which ARP is answered; zero: none
-	Whole   bool       // the bridge's datapath is in user space and needs frames as they were on the wire
-	PinDir  string     // directory for pins; empty: /sys/fs/bpf/macaw, or in a container /run/macaw/bpf
+	Near   netip.Prefix
+	Whole  bool   // the bridge's datapath is in user space and needs frames as they were on the wire
+	PinDir string // directory for pins; empty: /sys/fs/bpf/macaw, or in a container /run/macaw/bpf
 }
 
 func (c Config) withDefaults() Config {
@@ -48,36 +45,38 @@ func (c Config) withDefaults() Config {
 // is closed and when the process ends.
 type Translator struct {
 	cfg    Config // zero when opened by a reader
-	nic    int    // ifindex
+	nics   []nic  // in the order of the configuration
 	port   int    // ifindex of the bridge's port
 	end    int    // ifindex of the dead end
 	tcx    bool   // the kernel has tcx, since Linux 6.6; else clsact
-	mac    MAC
 	pinDir string
 
 	addresses4, addresses6, settings, counters, events *ebpf.Map
 
+	links6, table *ebpf.Map // nil when opened by a reader and attached by an older version
+
 	near4 *ebpf.Map // nil when opened by a reader
 }
 
-// Attach makes the translation between the NIC and the pair, or repairs or
+// Attach makes the translation between the NICs and the pair, or repairs or
 // upgrades the one that an earlier process made: programs are replaced in place,
-// entries, mode and counters stay, and frames go on. The NIC must exist.
+// entries, mode and counters stay, and frames go on, also when NICs are added or
+// taken out. Those that are configured no more lose their program and their
+// entries. All that are configured must exist.
 func Attach(cfg Config) (*Translator, error) {
 	cfg = cfg.withDefaults()
-	nic, err := netlink.LinkByName(cfg.NIC)
+	nics, mtu, err := findNICs(cfg.NICs)
 	if err != nil {
-		return nil, fmt.Errorf("finding provider NIC %s: %w", cfg.NIC, err)
-	}
-	if len(nic.Attrs().HardwareAddr) != 6 {
-		return nil, fmt.Errorf("provider NIC %s has no Ethernet address", cfg.NIC)
+		return nil, err
 	}
 	if cfg.Whole {
-		if err := wholeFrames(cfg.NIC); err != nil {
-			return nil, err
+		for _, n := range nics {
+			if err := wholeFrames(n.name); err != nil {
+				return nil, err
+			}
 		}
 	}
-	end, port, err := makePair(cfg.Pair, nic.Attrs().MTU)
+	end, port, err := makePair(cfg.Pair, mtu)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +87,9 @@ func Attach(cfg Config) (*Translator, error) {
 
 	t := &Translator{
 		cfg:    cfg,
-		nic:    nic.Attrs().Index,
+		nics:   nics,
 		port:   port.Attrs().Index,
 		end:    end.Attrs().Index,
-		mac:    MAC(nic.Attrs().HardwareAddr),
 		pinDir: dir,
 		tcx:    true,
 	}
@@ -108,9 +106,10 @@ func Attach(cfg Config) (*Translator, error) {
 	return t, nil
 }
 
-// attach loads the programs and puts them in their places.
+// attach loads the programs and puts them in their places. What the programs of
+// an earlier process read stays where it is until they are replaced.
 func (t *Translator) attach() error {
-	objects, err := t.load()
+	objects, carried, err := t.load()
 	if err != nil {
 		return err
 	}
@@ -120,7 +119,18 @@ func (t *Translator) attach() error {
 	defer objects.Spending.Close()
 	t.addresses4, t.addresses6, t.near4 = objects.Addresses4, objects.Addresses6, objects.Near4
 	t.settings, t.counters, t.events = objects.Settings, objects.Counters, objects.Events
-	if err := t.fillNear(); err != nil {
+	t.links6, t.table = objects.Links6, objects.Nics
+	stale, err := t.takeSlots()
+	if err != nil {
+		return err
+	}
+	carried, _ = resolve(carried, macs(t.nics))
+	for _, e := range carried {
+		if err := t.put(e); err != nil {
+			return err
+		}
+	}
+	if err := t.fill(); err != nil {
 		return err
 	}
 	for _, h := range t.hooks(objects) {
@@ -128,7 +138,21 @@ func (t *Translator) attach() error {
 			return fmt.Errorf("attaching translation to %s: %w", h.name, err)
 		}
 	}
-	return nil
+	return t.leaveSlots(stale)
+}
+
+// fill brings near4 and links6 up to what is translated.
+func (t *Translator) fill() error {
+	entries, err := t.Entries()
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := t.setNear(e, true); err != nil {
+			return err
+		}
+	}
+	return syncLinks(t.links6, entries)
 }
 
 // hooks are where the programs go, outward first: what came in would else be
@@ -144,118 +168,19 @@ func (t *Translator) hooks(objects *bpfObjects) []hook {
 	at := func(program *ebpf.Program, device int, name string, egress bool, pin string) hook {
 		return hook{program: program, device: device, name: name, egress: egress, tcx: t.tcx, pin: filepath.Join(t.pinDir, pin)}
 	}
-	inward := at(objects.FromWire, t.nic, t.cfg.NIC, false, pinFromWire)
-	if !t.tcx {
-		return []hook{at(objects.FromBridge, t.end, t.cfg.Pair[0], false, pinFromBridge), inward}
-	}
-	return []hook{
-		at(objects.DeadEnd, t.end, t.cfg.Pair[0], false, pinDeadEnd),
-		at(objects.FromBridge, t.port, t.cfg.Pair[1], true, pinFromBridge),
-		inward,
-	}
-}
-
-// load loads programs for the devices as they are now, over the pinned maps.
-// A map whose layout another version changed is made anew; addresses are
-// carried over, so the version that follows cuts nobody off.
-func (t *Translator) load() (*bpfObjects, error) {
-	if err := rlimit.RemoveMemlock(); err != nil {
-		return nil, fmt.Errorf("lifting limit of locked memory: %w", err)
-	}
-	spec, err := t.spec()
-	if err != nil {
-		return nil, err
-	}
-	objects := new(bpfObjects)
-	options := &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: t.pinDir}}
-	err = spec.LoadAndAssign(objects, options)
-	if !errors.Is(err, ebpf.ErrMapIncompatible) {
-		if err != nil {
-			return nil, fmt.Errorf("loading translation: %w", err)
-		}
-		return objects, nil
-	}
-
-	carried, err := replaceMaps(spec, t.pinDir)
-	if err != nil {
-		return nil, err
-	}
-	if spec, err = t.spec(); err != nil {
-		return nil, err
-	}
-	if err := spec.LoadAndAssign(objects, options); err != nil {
-		return nil, fmt.Errorf("loading translation: %w", err)
-	}
-	for _, e := range carried {
-		if err := put(objects.Addresses4, objects.Addresses6, e); err != nil {
-			objects.Close()
-			return nil, err
+	hooks := []hook{at(objects.FromBridge, t.end, t.cfg.Pair[0], false, pinFromBridge)}
+	if t.tcx {
+		hooks = []hook{
+			at(objects.DeadEnd, t.end, t.cfg.Pair[0], false, pinDeadEnd),
+			at(objects.FromBridge, t.port, t.cfg.Pair[1], true, pinFromBridge),
 		}
 	}
-	return objects, nil
-}
-
-// spec returns the programs with this translation's constants in them.
-func (t *Translator) spec() (*ebpf.CollectionSpec, error) {
-	spec, err := loadBpf()
-	if err != nil {
-		return nil, err
+	for _, n := range t.nics {
+		h := inward(t.pinDir, n)
+		h.program, h.tcx = objects.FromWire, t.tcx
+		hooks = append(hooks, h)
 	}
-	constants := map[string]any{
-		bpfVarNic:  uint32(t.nic),
-		bpfVarPort: uint32(t.port),
-		bpfVarEni:  t.mac,
-		bpfVarEnd:  !t.tcx,
-	}
-	if size := t.cfg.nearSize(); size > 0 {
-		constants[bpfVarNearBase], constants[bpfVarNearSize] = t.cfg.nearBase(), size
-		spec.Maps[bpfMapNear4].MaxEntries = size
-	}
-	if t.cfg.Primary.Is4() {
-		b := t.cfg.Primary.As4()
-		constants[bpfVarPrimary] = binary.NativeEndian.Uint32(b[:])
-	}
-	for name, value := range constants {
-		if err := spec.Variables[name].Set(value); err != nil {
-			return nil, fmt.Errorf("setting %s of translation: %w", name, err)
-		}
-	}
-	return spec, nil
-}
-
-// replaceMaps removes the pins of maps that do not fit spec, and returns the
-// entries of address maps among them.
-func replaceMaps(spec *ebpf.CollectionSpec, dir string) ([]Entry, error) {
-	var carried []Entry
-	for name, m := range spec.Maps {
-		if m.Pinning != ebpf.PinByName {
-			continue
-		}
-		pin := filepath.Join(dir, name)
-		old, err := ebpf.LoadPinnedMap(pin, nil)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("loading pinned map %s: %w", name, err)
-		}
-		if m.Compatible(old) != nil {
-			if name == bpfMapAddresses4 || name == bpfMapAddresses6 {
-				entries, err := entriesOf(old)
-				if err != nil {
-					old.Close()
-					return nil, err
-				}
-				carried = append(carried, entries...)
-			}
-			if err := os.Remove(pin); err != nil {
-				old.Close()
-				return nil, fmt.Errorf("removing pinned map %s: %w", name, err)
-			}
-		}
-		old.Close()
-	}
-	return carried, nil
+	return hooks
 }
 
 // Open returns the translation that a process on this machine attached, to be
@@ -279,19 +204,31 @@ func Open(pinDir string) (*Translator, error) {
 			return nil, fmt.Errorf("loading pinned map %s: %w", name, err)
 		}
 	}
+	for name, m := range map[string]**ebpf.Map{
+		bpfMapLinks6: &t.links6,
+		bpfMapNics:   &t.table,
+	} {
+		if *m, err = ebpf.LoadPinnedMap(filepath.Join(dir, name), nil); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Close()
+			return nil, fmt.Errorf("loading pinned map %s: %w", name, err)
+		}
+	}
+	table, err := readTable(t.table)
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	t.nics = attachedNICs(table)
 	return t, nil
 }
 
 // Check returns why frames of an attached translation cannot pass, or nil:
-// one of its interfaces was made anew, moved away or given another MAC or MTU,
-// or a program was taken off. Attach again repairs all of these.
+// one of its interfaces, NICs among them, was made anew, moved away or given
+// another MAC or MTU, or a program was taken off. Attach again repairs all of these.
 func (t *Translator) Check() error {
-	nic, err := netlink.LinkByName(t.cfg.NIC)
+	mtu, err := checkNICs(t.nics)
 	if err != nil {
-		return fmt.Errorf("finding provider NIC %s: %w", t.cfg.NIC, err)
-	}
-	if nic.Attrs().Index != t.nic || string(nic.Attrs().HardwareAddr) != string(t.mac[:]) {
-		return fmt.Errorf("provider NIC %s was replaced", t.cfg.NIC)
+		return err
 	}
 	for i, name := range t.cfg.Pair {
 		end, err := netlink.LinkByName(name)
@@ -301,8 +238,8 @@ func (t *Translator) Check() error {
 		switch {
 		case end.Attrs().Index != [2]int{t.end, t.port}[i]:
 			return fmt.Errorf("interface %s was made anew", name)
-		case end.Attrs().MTU != nic.Attrs().MTU:
-			return fmt.Errorf("MTU of %s is %d, and %d on %s", name, end.Attrs().MTU, nic.Attrs().MTU, t.cfg.NIC)
+		case end.Attrs().MTU != mtu:
+			return fmt.Errorf("MTU of %s is %d, and %d on %s", name, end.Attrs().MTU, mtu, t.nics[0].name)
 		case end.Attrs().RawFlags&1 == 0: // IFF_UP
 			return fmt.Errorf("interface %s is down", name)
 		}
@@ -321,7 +258,7 @@ func (t *Translator) PinDir() string { return t.pinDir }
 // Close releases the Translator; the translation itself goes on.
 func (t *Translator) Close() error {
 	var errs []error
-	for _, m := range []*ebpf.Map{t.addresses4, t.addresses6, t.settings, t.counters, t.events, t.near4} {
+	for _, m := range []*ebpf.Map{t.addresses4, t.addresses6, t.settings, t.counters, t.events, t.near4, t.links6, t.table} {
 		if m != nil {
 			errs = append(errs, m.Close())
 		}
@@ -336,12 +273,10 @@ func Detach(cfg Config) error {
 	var errs []error
 	dir, err := findPins(cfg.PinDir)
 	if err == nil {
-		if nic, err := netlink.LinkByName(cfg.NIC); err == nil {
-			errs = append(errs, hook{device: nic.Attrs().Index, pin: filepath.Join(dir, pinFromWire)}.detach())
-		}
+		errs = append(errs, detachNICs(dir, cfg.NICs))
 		for _, name := range []string{
 			pinFromWire, pinFromBridge, pinDeadEnd,
-			bpfMapAddresses4, bpfMapAddresses6, bpfMapCounters, bpfMapEvents,
+			bpfMapAddresses4, bpfMapAddresses6, bpfMapLinks6, bpfMapNics, bpfMapCounters, bpfMapEvents,
 			bpfMapSettings, // last: findPins goes by it
 		} {
 			if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

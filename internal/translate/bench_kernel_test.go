@@ -14,7 +14,7 @@ func BenchmarkHit(b *testing.B) {
 		entries := make([]Entry, n)
 		addr := netip.MustParseAddr("10.100.0.0")
 		for i := range entries {
-			entries[i] = Entry{addr, routerMAC}
+			entries[i] = Entry{Addr: addr, MAC: routerMAC}
 			addr = addr.Next()
 		}
 		if _, err := tr.Sync(entries); err != nil {

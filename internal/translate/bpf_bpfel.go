@@ -51,7 +51,8 @@ type bpfEntry struct {
 		_ structs.HostLayout
 		B [6]uint8
 	}
-	Flags uint16
+	Nic   uint8
+	Flags uint8
 }
 
 type bpfEvent struct {
@@ -66,17 +67,23 @@ type bpfEvent struct {
 	Length   uint32
 }
 
-type bpfMac struct {
-	_ structs.HostLayout
-	B [6]uint8
-}
-
 type bpfMode uint32
 
 const (
 	bpfModeMODE_TRANSLATE bpfMode = 0
 	bpfModeMODE_OFF       bpfMode = 1
 )
+
+type bpfNic struct {
+	_       structs.HostLayout
+	Ifindex uint32
+	Primary uint32
+	Mac     struct {
+		_ structs.HostLayout
+		B [6]uint8
+	}
+	Place uint16
+}
 
 type bpfReason uint32
 
@@ -120,19 +127,19 @@ const (
 	bpfMapCounters    = "counters"
 	bpfMapEvents      = "events"
 	bpfMapLately      = "lately"
+	bpfMapLinks6      = "links6"
 	bpfMapNear4       = "near4"
+	bpfMapNics        = "nics"
 	bpfMapSettings    = "settings"
 	bpfMapSpending    = "spending"
 	bpfProgDeadEnd    = "dead_end"
 	bpfProgFromBridge = "from_bridge"
 	bpfProgFromWire   = "from_wire"
 	bpfVarEnd         = "end"
-	bpfVarEni         = "eni"
+	bpfVarFirst       = "first"
 	bpfVarNearBase    = "near_base"
 	bpfVarNearSize    = "near_size"
-	bpfVarNic         = "nic"
 	bpfVarPort        = "port"
-	bpfVarPrimary     = "primary"
 	bpfVarUnusedEvent = "unused_event"
 )
 
@@ -192,7 +199,9 @@ type bpfMapSpecs struct {
 	Counters   *ebpf.MapSpec `ebpf:"counters"`
 	Events     *ebpf.MapSpec `ebpf:"events"`
 	Lately     *ebpf.MapSpec `ebpf:"lately"`
+	Links6     *ebpf.MapSpec `ebpf:"links6"`
 	Near4      *ebpf.MapSpec `ebpf:"near4"`
+	Nics       *ebpf.MapSpec `ebpf:"nics"`
 	Settings   *ebpf.MapSpec `ebpf:"settings"`
 	Spending   *ebpf.MapSpec `ebpf:"spending"`
 }
@@ -202,12 +211,10 @@ type bpfMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
 	End         *ebpf.VariableSpec `ebpf:"end"`
-	Eni         *ebpf.VariableSpec `ebpf:"eni"`
+	First       *ebpf.VariableSpec `ebpf:"first"`
 	NearBase    *ebpf.VariableSpec `ebpf:"near_base"`
 	NearSize    *ebpf.VariableSpec `ebpf:"near_size"`
-	Nic         *ebpf.VariableSpec `ebpf:"nic"`
 	Port        *ebpf.VariableSpec `ebpf:"port"`
-	Primary     *ebpf.VariableSpec `ebpf:"primary"`
 	UnusedEvent *ebpf.VariableSpec `ebpf:"unused_event"`
 }
 
@@ -236,7 +243,9 @@ type bpfMaps struct {
 	Counters   *ebpf.Map `ebpf:"counters"`
 	Events     *ebpf.Map `ebpf:"events"`
 	Lately     *ebpf.Map `ebpf:"lately"`
+	Links6     *ebpf.Map `ebpf:"links6"`
 	Near4      *ebpf.Map `ebpf:"near4"`
+	Nics       *ebpf.Map `ebpf:"nics"`
 	Settings   *ebpf.Map `ebpf:"settings"`
 	Spending   *ebpf.Map `ebpf:"spending"`
 }
@@ -248,7 +257,9 @@ func (m *bpfMaps) Close() error {
 		m.Counters,
 		m.Events,
 		m.Lately,
+		m.Links6,
 		m.Near4,
+		m.Nics,
 		m.Settings,
 		m.Spending,
 	)
@@ -259,12 +270,10 @@ func (m *bpfMaps) Close() error {
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
 	End         *ebpf.Variable `ebpf:"end"`
-	Eni         *ebpf.Variable `ebpf:"eni"`
+	First       *ebpf.Variable `ebpf:"first"`
 	NearBase    *ebpf.Variable `ebpf:"near_base"`
 	NearSize    *ebpf.Variable `ebpf:"near_size"`
-	Nic         *ebpf.Variable `ebpf:"nic"`
 	Port        *ebpf.Variable `ebpf:"port"`
-	Primary     *ebpf.Variable `ebpf:"primary"`
 	UnusedEvent *ebpf.Variable `ebpf:"unused_event"`
 }
 

@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
@@ -34,34 +33,55 @@ func (m *MAC) UnmarshalText(text []byte) (err error) {
 }
 
 // Entry is one translated address: frames to Addr go to MAC, and frames from
-// Addr may leave. Addr is IPv4 or IPv6, never IPv4 mapped into IPv6.
+// Addr may leave, by the NIC of the ENI that it is registered on. Addr is IPv4 or
+// IPv6, never IPv4 mapped into IPv6.
 type Entry struct {
 	Addr netip.Addr `json:"addr"`
 	MAC  MAC        `json:"mac"`
+	ENI  MAC        `json:"eni,omitzero"` // the ENI's; zero: that of the first NIC of the configuration
 }
 
 // Changes is what a Sync did, each list in order of address.
 type Changes struct {
-	Set     []Entry // added, or given another MAC
+	Set     []Entry // added, or given another MAC or ENI
 	Removed []Entry
+	Missing []Entry // wanted, and not there: their ENI is not attached
 }
 
 // None tells that nothing was changed.
 func (c Changes) None() bool { return len(c.Set)+len(c.Removed) == 0 }
 
-// diff returns the changes that make seen equal to wanted. Of an address that
-// is wanted twice the last entry counts.
+// resolve returns entries with their ENIs filled in, and apart those whose ENI is
+// not attached, both in order of address. Of an address that is given twice the
+// last entry counts. The first of the ENIs is that of entries without one.
+func resolve(entries []Entry, enis []MAC) (resolved, missing []Entry) {
+	for _, e := range index(entries) {
+		if e.ENI == (MAC{}) && len(enis) > 0 {
+			e.ENI = enis[0]
+		}
+		if slices.Contains(enis, e.ENI) {
+			resolved = append(resolved, e)
+		} else {
+			missing = append(missing, e)
+		}
+	}
+	sortEntries(resolved)
+	sortEntries(missing)
+	return resolved, missing
+}
+
+// diff returns the changes that make seen equal to wanted.
 func diff(wanted, seen []Entry) Changes {
 	want, have := index(wanted), index(seen)
 	var c Changes
-	for addr, mac := range want {
-		if old, ok := have[addr]; !ok || old != mac {
-			c.Set = append(c.Set, Entry{addr, mac})
+	for addr, e := range want {
+		if old, ok := have[addr]; !ok || old != e {
+			c.Set = append(c.Set, e)
 		}
 	}
-	for addr, mac := range have {
+	for addr, e := range have {
 		if _, ok := want[addr]; !ok {
-			c.Removed = append(c.Removed, Entry{addr, mac})
+			c.Removed = append(c.Removed, e)
 		}
 	}
 	sortEntries(c.Set)
@@ -69,19 +89,16 @@ func diff(wanted, seen []Entry) Changes {
 	return c
 }
 
-func index(entries []Entry) map[netip.Addr]MAC {
-	m := make(map[netip.Addr]MAC, len(entries))
+// index returns the last entry of each address.
+func index(entries []Entry) map[netip.Addr]Entry {
+	m := make(map[netip.Addr]Entry, len(entries))
 	for _, e := range entries {
-		m[e.Addr.Unmap()] = e.MAC
+		e.Addr = e.Addr.Unmap()
+		m[e.Addr] = e
 	}
 	return m
 }
 
 func sortEntries(entries []Entry) {
-	slices.SortFunc(entries, func(a, b Entry) int {
-		if c := a.Addr.Compare(b.Addr); c != 0 {
-			return c
-		}
-		return bytes.Compare(a.MAC[:], b.MAC[:])
-	})
+	slices.SortFunc(entries, func(a, b Entry) int { return a.Addr.Compare(b.Addr) })
 }

@@ -41,10 +41,10 @@ static __always_inline int discard(struct __sk_buff *skb, enum reason reason)
 	return end ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
-static __always_inline int to_wire(struct __sk_buff *skb, enum reason reason)
+static __always_inline int to_wire(struct __sk_buff *skb, __u32 ifindex, enum reason reason)
 {
 	count(skb, reason);
-	return bpf_redirect(nic, 0);
+	return bpf_redirect(ifindex, 0);
 }
 
 /* The frame arrives on mcw1, as from a cable. */
@@ -78,6 +78,14 @@ static __always_inline struct entry *entry4(const void *addr)
 	return bpf_map_lookup_elem(&addresses4, &key);
 }
 
+/* The NIC that frames from an address leave by: the one it is registered on. */
+static __always_inline struct nic *nic_of(const struct entry *entry)
+{
+	__u32 slot = entry->nic;
+
+	return bpf_map_lookup_elem(&nics, &slot);
+}
+
 static __always_inline bool is_off(void)
 {
 	__u32 key = 0;
@@ -92,15 +100,6 @@ static __always_inline void set_mac(void *to, const void *from)
 	((__u16 *)to)[0] = ((const __u16 *)from)[0];
 	((__u16 *)to)[1] = ((const __u16 *)from)[1];
 	((__u16 *)to)[2] = ((const __u16 *)from)[2];
-}
-
-static __always_inline void set_eni(void *to)
-{
-	const volatile __u16 *from = (const volatile __u16 *)&eni;
-
-	((__u16 *)to)[0] = from[0];
-	((__u16 *)to)[1] = from[1];
-	((__u16 *)to)[2] = from[2];
 }
 
 static __always_inline bool same_mac(const void *a, const void *b)

@@ -41,9 +41,13 @@ func ipv6Frame(src, dst MAC, from, to netip.Addr, next, hops byte, payload ...by
 // ndFrame is a neighbour solicitation or advertisement with one link-layer
 // address option and a right checksum.
 func ndFrame(src, dst MAC, from, to netip.Addr, kind, option byte, lladdr MAC) []byte {
-	body := append([]byte{kind, 0, 0, 0, 0, 0, 0, 0}, to.AsSlice()...)
-	body = append(append(body, option, 1), lladdr[:]...)
-	f := ipv6Frame(src, dst, from, to, 58, 255, body...)
+	return ndMessage(src, dst, from, to, kind, to, append([]byte{option, 1}, lladdr[:]...)...)
+}
+
+// ndMessage is the same with any options, to another than its target.
+func ndMessage(src, dst MAC, from, to netip.Addr, kind byte, target netip.Addr, options ...byte) []byte {
+	body := append([]byte{kind, 0, 0, 0, 0, 0, 0, 0}, target.AsSlice()...)
+	f := ipv6Frame(src, dst, from, to, 58, 255, append(body, options...)...)
 	binary.BigEndian.PutUint16(f[56:], ^sum(f))
 	return f
 }

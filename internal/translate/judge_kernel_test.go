@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,16 +18,19 @@ import (
 // judge reads every frame that reaches a fabric's interface, and notes what AWS
 // would not take; frames from a foreign MAC are dropped behind its back.
 type judge struct {
-	mu     sync.Mutex
-	faults []string
-	frames [][]byte
+	eni     MAC
+	allowed []netip.Addr
+	mu      sync.Mutex
+	faults  []string
+	frames  [][]byte
 }
 
-func newJudge(s *space, name string) *judge {
+// newJudge judges what comes from an ENI, on which addresses are registered.
+func newJudge(s *space, name string, eni MAC, allowed ...netip.Addr) *judge {
 	s.t.Helper()
-	j := new(judge)
+	j := &judge{eni: eni, allowed: allowed}
 	fd := s.tap(name)
-	s.do(func() error { return onlyFrom(name, eniMAC) })
+	s.do(func() error { return onlyFrom(name, eni) })
 	done := make(chan struct{})
 	s.t.Cleanup(func() { <-done; unix.Close(fd) })
 	stop := make(chan struct{})
@@ -50,6 +54,13 @@ func newJudge(s *space, name string) *judge {
 		}
 	}()
 	return j
+}
+
+// allow says anew which addresses are registered.
+func (j *judge) allow(addrs ...netip.Addr) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.allowed = addrs
 }
 
 // tap opens a packet socket on an interface of the space.
@@ -120,27 +131,29 @@ func (j *judge) see(f []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.frames = append(j.frames, f)
-	if len(f) < 14 || MAC(f[6:12]) != eniMAC {
+	if len(f) < 14 || MAC(f[6:12]) != j.eni {
 		j.faults = append(j.faults, fmt.Sprintf("foreign MAC: %x", f))
 		return
 	}
-	allowed := func(a netip.Addr) bool { return a == router4 || a == router6 || a == primary4 }
 	var source netip.Addr
 	switch kind := binary.BigEndian.Uint16(f[12:]); {
 	case kind == 0x800 && len(f) >= 34:
 		source = netip.AddrFrom4([4]byte(f[26:30]))
 	case kind == 0x806 && len(f) >= 42:
 		source = netip.AddrFrom4([4]byte(f[28:32]))
-		if MAC(f[22:28]) != eniMAC {
+		if MAC(f[22:28]) != j.eni {
 			j.faults = append(j.faults, fmt.Sprintf("foreign ARP sender: %x", f))
 		}
 	case kind == 0x86dd && len(f) >= 54:
 		source = netip.AddrFrom16([16]byte(f[22:38]))
-		if f[20] == 58 && len(f) >= 86 && (f[54] == 135 || f[54] == 136) && MAC(f[80:86]) != eniMAC {
+		if f[20] == 58 && len(f) >= 86 && (f[54] == 135 || f[54] == 136) && MAC(f[80:86]) != j.eni {
 			j.faults = append(j.faults, fmt.Sprintf("foreign ND option: %x", f))
 		}
+		if f[20] == 58 && sum(f[:54+int(binary.BigEndian.Uint16(f[18:]))]) != 0xffff {
+			j.faults = append(j.faults, fmt.Sprintf("checksum: %x", f))
+		}
 	}
-	if !allowed(source) {
+	if !slices.Contains(j.allowed, source) {
 		j.faults = append(j.faults, fmt.Sprintf("source %s: %x", source, f))
 	}
 }

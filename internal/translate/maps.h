@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define MAX_ADDRESSES     65536
+#define NIC_SLOTS         64 /* twice as many as NICs: new ones need no old one's place */
 #define SECOND            1000000000ULL
 #define EVENTS_PER_SECOND 64
 
@@ -58,11 +59,20 @@ struct address6 {
 };
 
 struct entry {
-	struct mac mac;
-	__u16 flags; /* of near4: ENTRY_SET; else reserved, zero */
+	struct mac mac; /* the router's */
+	__u8 nic;       /* slot in nics of the NIC that the address leaves by */
+	__u8 flags;     /* of near4: ENTRY_SET; else reserved, zero */
 };
 
 #define ENTRY_SET 1
+
+/* One provider NIC. */
+struct nic {
+	__u32 ifindex;
+	__u32 primary;  /* network order; 0: answer no ARP */
+	struct mac mac; /* the ENI's */
+	__u16 place;    /* in the configuration, from 1; 0: the slot is empty */
+};
 
 struct count {
 	__u64 packets;
@@ -103,6 +113,14 @@ struct arp {
 	__u8 target[4];
 } __attribute__((packed));
 
+/* Neighbour solicitation and advertisement; RFC 4861, 4.3 and 4.4. */
+struct nd {
+	__u8 type, code;
+	__be16 checksum;
+	__be32 flags;
+	struct address6 target;
+};
+
 /* Makes the types known to bpf2go, which finds them in the object's BTF. */
 const struct event *unused_event __attribute__((unused));
 
@@ -111,10 +129,8 @@ const struct event *unused_event __attribute__((unused));
  * hot path loads an immediate; when a device is made anew the program is
  * loaded again and replaced in place.
  */
-const volatile __u32 nic = 0;       /* ifindex */
+const volatile __u32 first = 0;     /* ifindex of the first NIC */
 const volatile __u32 port = 0;      /* ifindex of mcw1 */
-const volatile struct mac eni = {}; /* the NIC's MAC */
-const volatile __u32 primary = 0;   /* network order; 0: answer no ARP */
 const volatile bool end = false;    /* from_bridge is at the pair's other end */
 const volatile __u32 near_base = 0; /* host order; first address of near4 */
 const volatile __u32 near_size = 0;
@@ -152,6 +168,31 @@ struct {
 	__type(value, struct entry);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } addresses6 SEC(".maps");
+
+/*
+ * The registered address in whose name a router solicits that has only its
+ * link-local address to do it from.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_ADDRESSES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct address6);
+	__type(value, struct address6);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} links6 SEC(".maps");
+
+/*
+ * The NICs. One keeps its slot for as long as it is attached, so that entries
+ * and whichever programs read them agree, before a reload and after it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NIC_SLOTS);
+	__type(key, __u32);
+	__type(value, struct nic);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} nics SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

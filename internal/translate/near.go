@@ -3,7 +3,6 @@ package translate
 import (
 	"encoding/binary"
 	"fmt"
-	"net/netip"
 )
 
 // entrySet marks an entry of near4 that holds something.
@@ -27,34 +26,20 @@ func (c Config) nearBase() uint32 {
 	return binary.BigEndian.Uint32(b[:])
 }
 
-// setNear writes an address's entry, if it is in the range; an entry without a MAC
-// is none.
-func (t *Translator) setNear(addr netip.Addr, mac MAC) error {
-	addr = addr.Unmap()
+// setNear writes an address's entry, if it is in the range, or takes it out: with
+// one octet, so that nobody reads half an entry.
+func (t *Translator) setNear(e Entry, set bool) error {
+	addr := e.Addr.Unmap()
 	if t.near4 == nil || t.cfg.nearSize() == 0 || !t.cfg.Near.Contains(addr) {
 		return nil
 	}
-	var e bpfEntry
-	if mac != (MAC{}) {
-		e.Mac.B, e.Flags = mac, entrySet
+	value := t.value(e)
+	if set {
+		value.Flags = entrySet
 	}
 	b := addr.As4()
-	if err := t.near4.Put(binary.BigEndian.Uint32(b[:])-t.cfg.nearBase(), e); err != nil {
+	if err := t.near4.Put(binary.BigEndian.Uint32(b[:])-t.cfg.nearBase(), value); err != nil {
 		return fmt.Errorf("translating %s: %w", addr, err)
-	}
-	return nil
-}
-
-// fillNear brings a new near4 up to what is translated, before a program uses it.
-func (t *Translator) fillNear() error {
-	entries, err := entriesOf(t.addresses4)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if err := t.setNear(e.Addr, e.MAC); err != nil {
-			return err
-		}
 	}
 	return nil
 }

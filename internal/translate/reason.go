@@ -12,15 +12,15 @@ const (
 	OutIPv4      = Reason(bpfReasonOUT_IPV4)      // translated
 	OutIPv6      = Reason(bpfReasonOUT_IPV6)      // translated
 	OutARP       = Reason(bpfReasonOUT_ARP)       // translated, ARP sender too
-	OutND        = Reason(bpfReasonOUT_ND)        // translated, ND options too
+	OutND        = Reason(bpfReasonOUT_ND)        // translated, ND options too, and a router's link-local source
 	OutMoved     = Reason(bpfReasonOUT_MOVED)     // as OutARP and OutND, from a MAC that is not the entry's
 	OutUntouched = Reason(bpfReasonOUT_UNTOUCHED) // translation is off
 
 	OutUnregisteredIPv4 = Reason(bpfReasonOUT_UNREGISTERED_IPV4) // dropped: the fabric does not know the source
 	OutUnregisteredIPv6 = Reason(bpfReasonOUT_UNREGISTERED_IPV6) // dropped: the fabric does not know the source
 	OutUnregisteredARP  = Reason(bpfReasonOUT_UNREGISTERED_ARP)  // dropped: the fabric does not know the sender
-	OutLinkLocal        = Reason(bpfReasonOUT_LINK_LOCAL)        // dropped: IPv6 from fe80::/10 or ::
-	OutLocal            = Reason(bpfReasonOUT_LOCAL)             // dropped: ARP between two addresses of this bridge
+	OutLinkLocal        = Reason(bpfReasonOUT_LINK_LOCAL)        // dropped: IPv6 from fe80::/10 or ::, but for routers' neighbour discovery
+	OutLocal            = Reason(bpfReasonOUT_LOCAL)             // dropped: ARP or ND between two addresses of this bridge
 	OutMalformed        = Reason(bpfReasonOUT_MALFORMED)         // dropped: too short, or ARP of another kind
 	OutProtocol         = Reason(bpfReasonOUT_PROTOCOL)          // dropped: neither IP nor ARP
 	OutVLAN             = Reason(bpfReasonOUT_VLAN)              // dropped: tagged, the fabric knows no VLANs
@@ -96,8 +96,8 @@ func (r Reason) Dropped() bool {
 // Mode is what the programs do with frames.
 type Mode uint32
 
-// Translate is the normal mode. With Off frames pass both ways untouched, and
-// the fabric drops what is not from the ENI's own MAC.
+// Translate is the normal mode. With Off frames pass both ways untouched, out by
+// the first NIC, and the fabric drops what is not from the ENI's own MAC.
 const (
 	Translate = Mode(bpfModeMODE_TRANSLATE)
 	Off       = Mode(bpfModeMODE_OFF)

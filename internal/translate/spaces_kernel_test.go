@@ -31,7 +31,7 @@ var (
 	stray6                      = netip.MustParseAddr("fd99::77")
 	linkLocal                   = netip.MustParseAddr("fe80::f816:3eff:fe11:2233")
 
-	registered = []Entry{{router4, routerMAC}, {router6, routerMAC}}
+	registered = []Entry{{router4, routerMAC, eniMAC}, {router6, routerMAC, eniMAC}}
 )
 
 func mustMAC(s string) MAC {
@@ -162,14 +162,14 @@ type world struct {
 func newWorld(t testing.TB, mtu int) *world {
 	t.Helper()
 	w := newUnjudgedWorld(t, mtu)
-	w.judge = newJudge(w.fabric, "vpc0")
+	w.judge = newJudge(w.fabric, "vpc0", eniMAC, router4, router6, primary4)
 	return w
 }
 
 func newUnjudgedWorld(t testing.TB, mtu int) *world {
 	t.Helper()
 	w := &world{t: t, vm: newSpace(t), host: newSpace(t), fabric: newSpace(t)}
-	w.cfg = Config{NIC: "eth1", Near: netip.MustParsePrefix("10.99.0.0/24"), Primary: primary4, PinDir: filepath.Join(t.TempDir(), "bpf")}
+	w.cfg = Config{NICs: []NIC{{"eth1", primary4}}, Near: netip.MustParsePrefix("10.99.0.0/24"), PinDir: filepath.Join(t.TempDir(), "bpf")}
 	w.host.do(func() error { return setSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
 	cable(w.vm, "vr0", routerMAC, w.host, "vmport", mustMAC("02:00:00:00:00:01"), mtu)
 	cable(w.host, "eth1", eniMAC, w.fabric, "vpc0", gatewayMAC, mtu)
@@ -235,7 +235,7 @@ func (w *world) attachAndExit() {
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("MACAW_TEST_ATTACH"); dir != "" {
-		if _, err := Attach(Config{NIC: "eth1", Primary: primary4, PinDir: dir}); err != nil {
+		if _, err := Attach(Config{NICs: []NIC{{"eth1", primary4}}, PinDir: dir}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

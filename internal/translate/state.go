@@ -16,9 +16,13 @@ type Count struct {
 
 // Entries returns what is translated now, in order of address.
 func (t *Translator) Entries() ([]Entry, error) {
+	table, err := readTable(t.table)
+	if err != nil {
+		return nil, err
+	}
 	var all []Entry
 	for _, m := range []*ebpf.Map{t.addresses4, t.addresses6} {
-		entries, err := entriesOf(m)
+		entries, err := entriesOf(m, table)
 		if err != nil {
 			return nil, err
 		}
@@ -28,33 +32,37 @@ func (t *Translator) Entries() ([]Entry, error) {
 	return all, nil
 }
 
-// Sync makes the entries these and no others. Additions and changes come first,
-// so an address that moves is never without an entry.
+// Sync makes the entries these and no others, but for those whose ENI is not
+// attached: Changes.Missing has them. Additions and changes come first, so an
+// address that moves is never without an entry.
 func (t *Translator) Sync(entries []Entry) (Changes, error) {
 	seen, err := t.Entries()
 	if err != nil {
 		return Changes{}, err
 	}
-	changes := diff(entries, seen)
+	if len(t.nics) == 0 {
+		return Changes{}, fmt.Errorf("translating %d addresses: no provider NIC is known: %w", len(entries), ErrNotAttached)
+	}
+	wanted, missing := resolve(entries, macs(t.nics))
+	changes := diff(wanted, seen)
+	changes.Missing = missing
 	for _, e := range changes.Set {
-		err := put(t.addresses4, t.addresses6, e)
-		if err == nil {
-			err = t.setNear(e.Addr, e.MAC)
+		if err := t.put(e); err != nil {
+			return Changes{}, err
 		}
-		if err != nil {
+		if err := t.setNear(e, true); err != nil {
 			return Changes{}, err
 		}
 	}
+	if err := syncLinks(t.links6, wanted); err != nil {
+		return Changes{}, err
+	}
 	for _, e := range changes.Removed {
-		m, key := t.addresses4, e.Addr.AsSlice()
-		if e.Addr.Is6() {
-			m = t.addresses6
-		}
-		if err := t.setNear(e.Addr, MAC{}); err != nil {
+		if err := t.setNear(e, false); err != nil {
 			return Changes{}, err
 		}
-		if err := m.Delete(key); err != nil {
-			return Changes{}, fmt.Errorf("removing translation of %s: %w", e.Addr, err)
+		if err := t.remove(e); err != nil {
+			return Changes{}, err
 		}
 	}
 	return changes, nil
@@ -96,23 +104,47 @@ func (t *Translator) Counters() (map[Reason]Count, error) {
 	return counters, nil
 }
 
-// put adds or changes one entry in the map of its family.
-func put(v4, v6 *ebpf.Map, e Entry) error {
-	addr, m := e.Addr.Unmap(), v4
+// addresses returns the map of an address's family.
+func (t *Translator) addresses(addr netip.Addr) *ebpf.Map {
 	if addr.Is6() {
-		m = v6
+		return t.addresses6
 	}
-	var value bpfEntry
-	value.Mac.B = e.MAC
-	if err := m.Put(addr.AsSlice(), value); err != nil {
+	return t.addresses4
+}
+
+// put adds or changes one entry, whose ENI is attached.
+func (t *Translator) put(e Entry) error {
+	if err := t.addresses(e.Addr).Put(e.Addr.AsSlice(), t.value(e)); err != nil {
 		return fmt.Errorf("translating %s to %s: %w", e.Addr, e.MAC, err)
 	}
 	return nil
 }
 
+// remove removes one entry.
+func (t *Translator) remove(e Entry) error {
+	if err := t.addresses(e.Addr).Delete(e.Addr.AsSlice()); err != nil {
+		return fmt.Errorf("removing translation of %s: %w", e.Addr, err)
+	}
+	return nil
+}
+
+// value is what the programs know of an entry.
+func (t *Translator) value(e Entry) bpfEntry {
+	var value bpfEntry
+	value.Mac.B = e.MAC
+	value.Nic, _ = slotOf(t.nics, e.ENI)
+	return value
+}
+
+// The place of the NIC's slot in an entry, and its size, as this version has it.
+const (
+	entryNIC  = 6
+	entrySize = 8
+)
+
 // entriesOf reads an address map. In every version the key is the address and
-// the value begins with the MAC.
-func entriesOf(m *ebpf.Map) ([]Entry, error) {
+// the value begins with the MAC; the ENI is that of the table's slot, if known.
+func entriesOf(m *ebpf.Map, table []bpfNic) ([]Entry, error) {
 	var entries []Entry
 	var key, value []byte
 	for it := m.Iterate(); ; {
@@ -126,6 +158,10 @@ func entriesOf(m *ebpf.Map) ([]Entry, error) {
 		if !ok || len(value) < len(MAC{}) {
 			return nil, fmt.Errorf("reading translated addresses: key of %d, value of %d octets", len(key), len(value))
 		}
-		entries = append(entries, Entry{Addr: addr, MAC: MAC(value[:6])})
+		e := Entry{Addr: addr, MAC: MAC(value[:6])}
+		if len(value) == entrySize && int(value[entryNIC]) < len(table) {
+			e.ENI = table[value[entryNIC]].Mac.B
+		}
+		entries = append(entries, e)
 	}
 }

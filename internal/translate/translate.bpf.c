@@ -12,7 +12,8 @@
  * The fabric takes a frame only if its source MAC is the ENI's and its source
  * address is registered on the ENI. Routers have MACs of their own. So every
  * frame that leaves gets the ENI's MAC, and for every frame that arrives the
- * router's MAC is looked up by destination address.
+ * router's MAC is looked up by destination address. There may be several NICs:
+ * each address leaves by the one that it is registered on.
  *
  * mcw1 is a port of the bridge, and the NIC is not: the rewrite is done before
  * any datapath, in the kernel or in user space, sees the frame. What comes from
@@ -44,6 +45,7 @@ static __noinline int out_arp(struct __sk_buff *skb)
 	enum reason reason = OUT_ARP;
 	struct address4 sender, target;
 	struct entry *entry;
+	struct nic *nic;
 	struct arp *arp;
 
 	if (!eth)
@@ -56,14 +58,15 @@ static __noinline int out_arp(struct __sk_buff *skb)
 	__builtin_memcpy(&target, arp->target, 4);
 
 	entry = entry4(&sender);
-	if (!entry) {
+	if (!entry || !(nic = nic_of(entry))) {
 		announce4(skb, OUT_UNREGISTERED_ARP, sender.be);
 		return discard(skb, OUT_UNREGISTERED_ARP);
 	}
 
 	/*
 	 * Both ends are on this bridge, where they hear each other. On the wire
-	 * the frame would tell that the ENI looks for itself.
+	 * the frame would tell that the ENI looks for itself, or have the fabric
+	 * answer with the MAC of another ENI of ours.
 	 */
 	if (target.be != sender.be && entry4(&target))
 		return discard(skb, OUT_LOCAL);
@@ -78,16 +81,16 @@ static __noinline int out_arp(struct __sk_buff *skb)
 		arp = (void *)(eth + 1);
 	}
 
-	set_eni(eth->h_source);
-	set_eni(&arp->sender_mac);
+	set_mac(eth->h_source, &nic->mac);
+	set_mac(&arp->sender_mac, &nic->mac);
 	/* An announcement may repeat the sender's MAC as target; RFC 5227, 3. */
 	if (target.be == sender.be) {
 		if (arp->operation == bpf_htons(1))
 			__builtin_memset(&arp->target_mac, 0, 6);
 		else
-			set_eni(&arp->target_mac);
+			set_mac(&arp->target_mac, &nic->mac);
 	}
-	return to_wire(skb, reason);
+	return to_wire(skb, nic->ifindex, reason);
 }
 
 #define IPV6_END  (sizeof(struct ethhdr) + sizeof(struct ipv6hdr))
@@ -98,21 +101,19 @@ static __noinline int out_arp(struct __sk_buff *skb)
 
 /*
  * Puts the ENI's MAC into the link-layer address options of a neighbour
- * discovery message and corrects its checksum. False: it is none.
+ * discovery message that ends at end, and corrects its checksum.
  */
-static __noinline int out_nd(struct __sk_buff *skb, __u32 end)
+static __noinline int out_options(struct __sk_buff *skb, __u8 type, __u32 end, struct nic *nic)
 {
-	__u8 type, option[8], ours[8];
+	__u8 option[8], ours[8];
 	__u32 at;
 
-	if (bpf_skb_load_bytes(skb, IPV6_END, &type, 1))
-		return false;
+	if (!nic)
+		return 0;
 	switch (type) { /* RFC 4861, 4.1 to 4.4: where the options begin */
 	case ND_RS: at = IPV6_END + 8; break;
 	case ND_RA: at = IPV6_END + 16; break;
-	case ND_NS:
-	case ND_NA: at = IPV6_END + 24; break;
-	default: return false;
+	default:    at = IPV6_END + sizeof(struct nd); break;
 	}
 	for (int i = 0; i < 8; i++) {
 		if (at + 8 > end || bpf_skb_load_bytes(skb, at, option, 8))
@@ -122,64 +123,138 @@ static __noinline int out_nd(struct __sk_buff *skb, __u32 end)
 		if ((option[0] == 1 || option[0] == 2) && option[1] == 1) {
 			__builtin_memcpy(ours, option, 2);
 			for (int j = 0; j < 6; j++)
-				ours[2 + j] = eni.b[j];
-			bpf_l4_csum_replace(skb, IPV6_END + 2, 0,
+				ours[2 + j] = nic->mac.b[j];
+			bpf_l4_csum_replace(skb, IPV6_END + offsetof(struct nd, checksum), 0,
 				bpf_csum_diff((void *)option, 8, (void *)ours, 8, 0), 0);
 			bpf_skb_store_bytes(skb, at, ours, 8, 0);
 		}
 		at += 8 * option[1];
 	}
-	return true;
+	return 0;
+}
+
+/*
+ * Neighbour discovery from a link-local address. The fabric takes frames from
+ * the ENI's own link-local address and no other, and routers have theirs, made
+ * from their own MACs (RFC 4291, appendix A). What they ask with it, and answer,
+ * leaves in the name of an address of theirs that is registered: any address of
+ * the interface may be the source (RFC 4861, 7.2.2), and the answer comes back
+ * to it and so to the router.
+ *
+ * OVN's routers always ask from there: pinctrl_handle_nd_ns() in
+ * controller/pinctrl.c of OVN 25.03 makes the source with in6_generate_lla() of
+ * the router port's MAC. They learn from the answer whatever address it comes
+ * to: lr_in_lookup_neighbor and lr_in_learn_neighbor in northd/northd.c match
+ * "nd_na" and put nd.target and nd.tll. When they are asked they answer from the
+ * target (build_lrouter_nd_flow(): "ip6.src = nd.target"), which needs none of
+ * this. A Linux router asks from there for those it forwards for, and as a proxy
+ * answers from there who asked from such an address (ndisc_send_na()).
+ */
+static __noinline int out_link_local(struct __sk_buff *skb, struct address6 *source)
+{
+	struct ethhdr *eth = frame(skb, IPV6_END + sizeof(struct nd));
+	struct address6 *known, name, target;
+	struct entry *entry;
+	struct ipv6hdr *ip;
+	struct nic *nic;
+	struct nd *nd;
+	__u32 length;
+	__u8 type;
+
+	if (!eth || !source)
+		return discard(skb, OUT_LINK_LOCAL);
+	ip = (void *)(eth + 1);
+	nd = (void *)(ip + 1);
+	length = bpf_ntohs(ip->payload_len);
+	type = nd->type;
+	if (length < sizeof(*nd) || nd->code || (type != ND_NS && type != ND_NA))
+		return discard(skb, OUT_LINK_LOCAL);
+	__builtin_memcpy(&target, &nd->target, sizeof(target));
+
+	known = bpf_map_lookup_elem(&links6, source);
+	if (!known)
+		return discard(skb, OUT_LINK_LOCAL);
+	__builtin_memcpy(&name, known, sizeof(name));
+	entry = bpf_map_lookup_elem(&addresses6, &name);
+	if (!entry || !(nic = nic_of(entry)))
+		return discard(skb, OUT_LINK_LOCAL);
+	if (bpf_map_lookup_elem(&addresses6, &target)) {
+		if (type == ND_NS) /* as in out_arp */
+			return discard(skb, OUT_LOCAL);
+	} else if (type == ND_NA) {
+		return discard(skb, OUT_LINK_LOCAL); /* of an address that the fabric does not know */
+	}
+
+	__builtin_memcpy(&ip->saddr, &name, sizeof(name));
+	set_mac(eth->h_source, &nic->mac);
+	/* The source is in the pseudo header, which a partial checksum has summed up. */
+	bpf_l4_csum_replace(skb, IPV6_END + offsetof(struct nd, checksum), 0,
+		bpf_csum_diff(source->be, sizeof(*source), name.be, sizeof(name), 0), BPF_F_PSEUDO_HDR);
+	out_options(skb, type, IPV6_END + length, nic);
+	return to_wire(skb, nic->ifindex, OUT_ND);
 }
 
 static __noinline int out_ipv6(struct __sk_buff *skb)
 {
 	struct ethhdr *eth = frame(skb, IPV6_END);
+	struct address6 source, target;
 	enum reason reason = OUT_ND;
-	struct address6 source;
 	struct entry *entry;
 	struct ipv6hdr *ip;
+	struct nic *nic;
 	bool maybe_nd;
 	__u32 end;
+	__u8 type;
 
 	if (!eth)
 		return discard(skb, OUT_MALFORMED);
 	ip = (void *)(eth + 1);
 	__builtin_memcpy(&source, &ip->saddr, sizeof(source));
+	end = IPV6_END + bpf_ntohs(ip->payload_len);
+	/* Another hop limit, or headers in between, and nobody takes it for ND. */
+	maybe_nd = ip->nexthdr == IPPROTO_ICMPV6 && ip->hop_limit == 255;
 
 	entry = bpf_map_lookup_elem(&addresses6, &source);
-	if (!entry) {
+	if (!entry || !(nic = nic_of(entry))) {
 		/* Every host does these by itself (DAD, MLD, RS): no news. */
-		if (!(source.be[0] | source.be[1] | source.be[2] | source.be[3]) ||
-		    (source.be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000))
+		if (!(source.be[0] | source.be[1] | source.be[2] | source.be[3]))
 			return discard(skb, OUT_LINK_LOCAL);
+		if ((source.be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000))
+			return maybe_nd ? out_link_local(skb, &source) : discard(skb, OUT_LINK_LOCAL);
 		announce(skb, OUT_UNREGISTERED_IPV6, &source);
 		return discard(skb, OUT_UNREGISTERED_IPV6);
 	}
 
-	end = IPV6_END + bpf_ntohs(ip->payload_len);
-	maybe_nd = ip->nexthdr == IPPROTO_ICMPV6 && ip->hop_limit == 255;
-	if (maybe_nd && !same_mac(&entry->mac, eth->h_source)) {
+	if (!maybe_nd || end < IPV6_END + 8 || bpf_skb_load_bytes(skb, IPV6_END, &type, 1) ||
+	    type < ND_RS || type > ND_NA) {
+		set_mac(eth->h_source, &nic->mac);
+		return to_wire(skb, nic->ifindex, OUT_IPV6);
+	}
+	if (type == ND_NS && !bpf_skb_load_bytes(skb, IPV6_END + offsetof(struct nd, target), &target, sizeof(target)) &&
+	    __builtin_memcmp(&target, &source, sizeof(target)) && bpf_map_lookup_elem(&addresses6, &target))
+		return discard(skb, OUT_LOCAL); /* as in out_arp */
+	if (!same_mac(&entry->mac, eth->h_source)) {
 		reason = OUT_MOVED;
 		announce(skb, reason, &source);
 		eth = frame(skb, IPV6_END);
 		if (!eth)
 			return discard(skb, OUT_MALFORMED);
 	}
-	set_eni(eth->h_source);
-	if (maybe_nd && out_nd(skb, end))
-		return to_wire(skb, reason);
-	return to_wire(skb, OUT_IPV6);
+	set_mac(eth->h_source, &nic->mac);
+	out_options(skb, type, end, nic);
+	return to_wire(skb, nic->ifindex, reason);
 }
 
 SEC("tc")
 int from_bridge(struct __sk_buff *skb)
 {
+	struct entry *entry;
 	struct ethhdr *eth;
 	struct iphdr *ip;
+	struct nic *nic;
 
 	if (is_off())
-		return to_wire(skb, OUT_UNTOUCHED);
+		return to_wire(skb, first, OUT_UNTOUCHED);
 	if (skb->vlan_present)
 		return discard(skb, OUT_VLAN);
 	eth = frame(skb, sizeof(*eth) + sizeof(*ip));
@@ -188,12 +263,13 @@ int from_bridge(struct __sk_buff *skb)
 
 	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
 		ip = (void *)(eth + 1);
-		if (!entry4(&ip->saddr)) {
+		entry = entry4(&ip->saddr);
+		if (!entry || !(nic = nic_of(entry))) {
 			announce4(skb, OUT_UNREGISTERED_IPV4, ip->saddr);
 			return discard(skb, OUT_UNREGISTERED_IPV4);
 		}
-		set_eni(eth->h_source);
-		return to_wire(skb, OUT_IPV4);
+		set_mac(eth->h_source, &nic->mac);
+		return to_wire(skb, nic->ifindex, OUT_IPV4);
 	}
 	if (eth->h_proto == bpf_htons(ETH_P_ARP))
 		return out_arp(skb);
@@ -204,11 +280,25 @@ int from_bridge(struct __sk_buff *skb)
 
 /* -- wire to bridge ------------------------------------------------------ */
 
+/* The NIC that a frame came in by, if its primary address is this. */
+static __always_inline struct nic *arrived_for(struct __sk_buff *skb, __u32 primary)
+{
+	for (__u32 slot = 0; slot < NIC_SLOTS; slot++) {
+		__u32 key = slot; /* a copy: the verifier counts in registers only */
+		struct nic *nic = bpf_map_lookup_elem(&nics, &key);
+
+		if (nic && nic->ifindex == skb->ifindex && nic->primary == primary)
+			return nic;
+	}
+	return NULL;
+}
+
 static __noinline int in_arp(struct __sk_buff *skb)
 {
 	struct ethhdr *eth = frame(skb, sizeof(*eth) + sizeof(struct arp));
 	struct address4 target;
 	struct entry *entry;
+	struct nic *nic;
 	struct arp *arp;
 
 	if (!eth)
@@ -224,15 +314,15 @@ static __noinline int in_arp(struct __sk_buff *skb)
 	 * instance lives. No router need own it, so the question is turned
 	 * into its answer here.
 	 */
-	if (primary && target.be == primary && arp->operation == bpf_htons(1)) {
+	if (target.be && arp->operation == bpf_htons(1) && (nic = arrived_for(skb, target.be))) {
 		arp->operation = bpf_htons(2);
 		arp->target_mac = arp->sender_mac;
 		__builtin_memcpy(arp->target, arp->sender, 4);
-		set_eni(&arp->sender_mac);
+		set_mac(&arp->sender_mac, &nic->mac);
 		__builtin_memcpy(arp->sender, &target, 4);
 		set_mac(eth->h_dest, eth->h_source);
-		set_eni(eth->h_source);
-		return to_wire(skb, IN_ANSWERED);
+		set_mac(eth->h_source, &nic->mac);
+		return to_wire(skb, nic->ifindex, IN_ANSWERED);
 	}
 
 	entry = entry4(&target);

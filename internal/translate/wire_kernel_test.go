@@ -324,7 +324,7 @@ func TestClsactWithoutTCX(t *testing.T) {
 	w.noFaults()
 	w.host.do(func() error { return Detach(w.cfg) })
 	w.host.do(func() error {
-		if (hook{device: tr.nic}).clsactFilter() != nil {
+		if (hook{device: tr.nics[0].index}).clsactFilter() != nil {
 			t.Error("the filter is still on the NIC")
 		}
 		return nil

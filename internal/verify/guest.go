@@ -83,17 +83,25 @@ func (t *tenant) waitConsole(ctx context.Context, mark string) error {
 	})
 }
 
-// connect logs in to the guest from here, through the Elastic IP.
-func (t *tenant) connect(ctx context.Context) error {
+// connect logs in to the guest, through the Elastic IP if there is one.
+func (t *tenant) connect(ctx context.Context, c Config) error {
+	at, dial := t.public, c.Dial
+	if c.Inside {
+		at = t.floating
+	}
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
 	cfg := &ssh.ClientConfig{
 		User: t.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(t.signer)},
 		// The guest was made a moment ago, with a key that nobody knows.
 		HostKeyCallback: ssh.InsecureIgnoreHostKey(),
 	}
-	address := net.JoinHostPort(t.public.String(), "22")
+	address := net.JoinHostPort(at.String(), "22")
 	return poll(ctx, 200*time.Millisecond, func() (bool, error) {
-		d := net.Dialer{Timeout: 2 * time.Second}
-		conn, err := d.DialContext(ctx, "tcp", address)
+		soon, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		conn, err := dial(soon, "tcp", address)
 		if err != nil {
 			return false, err
 		}

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
@@ -25,6 +26,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
 	"golang.org/x/crypto/ssh"
+
+	"macaw/internal/neutron"
 )
 
 // tenant is the project made for a run, and what was made in it. It works with
@@ -37,6 +40,7 @@ type tenant struct {
 	server     string // ID
 	port       string // the guest's, ID
 	floating   netip.Addr
+	floatingID string
 	public     netip.Addr
 	user       string
 	signer     ssh.Signer
@@ -193,10 +197,24 @@ func (t *tenant) associate(ctx context.Context, cfg Config) error {
 	if t.floating, err = netip.ParseAddr(ip.FloatingIP); err != nil {
 		return err
 	}
-	public, ok := cfg.Public(t.floating)
-	if !ok {
-		return fmt.Errorf("floating IP %s has no Elastic IP", t.floating)
-	}
-	t.public = public
+	t.floatingID = ip.ID
 	return nil
+}
+
+// waitPublic reads the Elastic IP where people do, in the floating IP's tags.
+func (t *tenant) waitPublic(ctx context.Context) error {
+	return poll(ctx, 100*time.Millisecond, func() (bool, error) {
+		ip, err := floatingips.Get(ctx, t.network, t.floatingID).Extract()
+		if err != nil {
+			return false, err
+		}
+		if public, ok := neutron.PublicOf(ip.Tags); ok {
+			t.public = public
+			return true, nil
+		}
+		if code, ok := neutron.ProblemOf(ip.Tags); ok {
+			return false, fmt.Errorf("floating IP %s has no Elastic IP: %s", t.floating, code)
+		}
+		return false, fmt.Errorf("the tags of floating IP %s name no Elastic IP", t.floating)
+	})
 }

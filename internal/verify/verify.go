@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"time"
 )
@@ -19,8 +20,11 @@ type Config struct {
 	// Image and Flavor are the names of what the guest is made of, and User is
 	// who logs in to it.
 	Image, Flavor, User string
-	// Public gives the Elastic IP of an address of the external network.
-	Public func(private netip.Addr) (netip.Addr, bool)
+	// Inside says that floating IPs have no Elastic IPs: the guest is reached by
+	// its private address, with Dial, and does not reach the Internet.
+	Inside bool
+	// Dial connects to the guest, from a place that is allowed to; nil: from here.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Ping is an address of the Internet that answers ICMP echo.
 	Ping netip.Addr
 	// Download is a URL that the guest fetches.
@@ -51,7 +55,7 @@ type Result struct {
 	Project    string     `json:"project"`
 	Guest      string     `json:"guest"`
 	FloatingIP netip.Addr `json:"floating_ip"`
-	ElasticIP  netip.Addr `json:"elastic_ip"`
+	ElasticIP  netip.Addr `json:"elastic_ip,omitzero"` // zero if floating IPs have none
 	Kept       bool       `json:"kept"`
 	// Key is the guest's private SSH key; empty unless the guest was kept.
 	Key []byte `json:"-"`
@@ -102,17 +106,7 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
-	for _, check := range []struct {
-		what string
-		fn   func(context.Context) error
-	}{
-		{"guest is active", t.waitActive},
-		{fmt.Sprintf("guest reaches %s through the router's address", cfg.Ping), func(ctx context.Context) error { return t.waitConsole(ctx, routerMark) }},
-		{"floating IP is associated", func(ctx context.Context) error { return t.associate(ctx, cfg) }},
-		{"guest answers SSH at the floating IP's Elastic IP", t.connect},
-		{fmt.Sprintf("guest reaches %s through its floating IP", cfg.Ping), func(ctx context.Context) error { return t.ping(ctx, cfg.Ping) }},
-		{"guest downloads " + cfg.Download, func(ctx context.Context) error { return t.download(ctx, cfg.Download) }},
-	} {
+	for _, check := range t.checks(cfg) {
 		err := do(check.what, func() error {
 			ctx, cancel := context.WithTimeout(ctx, cfg.Patience)
 			defer cancel()
@@ -127,4 +121,31 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		res.Key = t.privatePEM
 	}
 	return res, nil
+}
+
+type check struct {
+	what string
+	fn   func(context.Context) error
+}
+
+// checks are what a guest that was asked for must show, in order.
+func (t *tenant) checks(cfg Config) []check {
+	associate := func(ctx context.Context) error { return t.associate(ctx, cfg) }
+	connect := func(ctx context.Context) error { return t.connect(ctx, cfg) }
+	if cfg.Inside {
+		return []check{
+			{"guest is active", t.waitActive},
+			{"floating IP is associated", associate},
+			{"guest answers SSH at its floating IP, inside the VPC", connect},
+		}
+	}
+	return []check{
+		{"guest is active", t.waitActive},
+		{fmt.Sprintf("guest reaches %s through the router's address", cfg.Ping), func(ctx context.Context) error { return t.waitConsole(ctx, routerMark) }},
+		{"floating IP is associated", associate},
+		{"floating IP says where the Internet finds it", t.waitPublic},
+		{"guest answers SSH at the floating IP's Elastic IP", connect},
+		{fmt.Sprintf("guest reaches %s through its floating IP", cfg.Ping), func(ctx context.Context) error { return t.ping(ctx, cfg.Ping) }},
+		{"guest downloads " + cfg.Download, func(ctx context.Context) error { return t.download(ctx, cfg.Download) }},
+	}
 }

@@ -244,7 +244,7 @@ func testTranslation(t *testing.T, file string, guests ...guest) {
 // testRestart restarts every unit of OpenStack, and of what it stands on.
 func testRestart(t *testing.T, file string, guests ...guest) {
 	onNode(t, file, `systemctl restart $(systemctl list-units --type=service --state=active --plain --no-legend |
-		awk '{print $1}' | grep -E '^(keystone|glance|placement|nova|neutron|ovn|ovs|openvswitch|apache2|mariadb|rabbitmq|memcached|libvirt|macaw-gateway)')`)
+		awk '{print $1}' | grep -E '^(keystone|glance|placement|nova|neutron|ovn|ovs|openvswitch|apache2|mariadb|rabbitmq|memcached|libvirt|macaw-agent)')`)
 	comesBack(t, guests...)
 }
 

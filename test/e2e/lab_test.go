@@ -13,7 +13,7 @@ import (
 )
 
 // client is AWS's SDK, set up as "macaw lab env" says.
-func client(t *testing.T) *ec2.Client {
+func client(t testing.TB) *ec2.Client {
 	t.Helper()
 	var env map[string]string
 	if err := json.Unmarshal([]byte(must(t, macaw, "lab", "env", "--output", "json")), &env); err != nil {

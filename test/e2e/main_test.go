@@ -69,7 +69,7 @@ func skipReason() string {
 	return ""
 }
 
-func needLab(t *testing.T) {
+func needLab(t testing.TB) {
 	t.Helper()
 	if why := skipReason(); why != "" {
 		t.Skip(why)
@@ -89,7 +89,7 @@ func command(ctx context.Context, name string, args ...string) (string, error) {
 }
 
 // must runs a command that has to succeed.
-func must(t *testing.T, name string, args ...string) string {
+func must(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	out, err := command(t.Context(), name, args...)
 	if err != nil {
@@ -112,7 +112,7 @@ type summary struct {
 }
 
 // up brings a cloud up and logs where its time went.
-func up(t *testing.T, file string, args ...string) summary {
+func up(t testing.TB, file string, args ...string) summary {
 	t.Helper()
 	out := must(t, macaw, append([]string{"up", file, "--output", "json"}, args...)...)
 	var s summary
@@ -130,7 +130,7 @@ func up(t *testing.T, file string, args ...string) summary {
 
 // cloudFile writes the file of a cloud on the lab. Networks of different
 // clouds may be the same: each has its own VPC.
-func cloudFile(t *testing.T, name, more string) string {
+func cloudFile(t testing.TB, name, more string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name+".yaml")
 	text := fmt.Sprintf("name: %s\ntarget: lab\n%s", name, more)
@@ -142,7 +142,7 @@ func cloudFile(t *testing.T, name, more string) string {
 
 // downAfter removes a cloud when the test ends, and with it whatever the test
 // has left in it.
-func downAfter(t *testing.T, file string) {
+func downAfter(t testing.TB, file string) {
 	t.Helper()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
@@ -154,7 +154,7 @@ func downAfter(t *testing.T, file string) {
 }
 
 // eventually waits for something that is on its way.
-func eventually(t *testing.T, what string, limit time.Duration, fn func() error) {
+func eventually(t testing.TB, what string, limit time.Duration, fn func() error) {
 	t.Helper()
 	begin := time.Now()
 	for {
@@ -173,7 +173,7 @@ func eventually(t *testing.T, what string, limit time.Duration, fn func() error)
 var errNoAnswer = errors.New("no answer")
 
 // pings sends n echo requests and returns how many were answered.
-func pings(t *testing.T, address string, n int) int {
+func pings(t testing.TB, address string, n int) int {
 	t.Helper()
 	out, _ := command(t.Context(), "ping", "-n", "-q", "-i", "0.2", "-W", "1", "-c", fmt.Sprint(n), address)
 	for line := range strings.Lines(out) {

@@ -24,6 +24,7 @@ const (
 var (
 	allNodes    = addr16{0xff02 << 48, 1}
 	dhcpServers = addr16{0xff02 << 48, 0x1_0002}
+	everyRouter = addr16{0xfe80_0ec2 << 32, 1} // fe80:ec2::1 (VPC User Guide, subnet-sizing)
 )
 
 func fromAddr(a netip.Addr) addr4 {

@@ -50,7 +50,7 @@ const (
 func (p *packet) isDHCPv6(n *nic) bool {
 	return p.proto == protoUDP && !p.fragmented() &&
 		p.sport == dhcp6ClientPort && p.dport == dhcp6ServerPort &&
-		(p.dst == dhcpServers || p.dst == n.seg.router6) &&
+		(p.dst == dhcpServers || n.seg.isRouter6(p.dst)) &&
 		(n.owns(p.src) || !n.check && p.src.linkLocal())
 }
 

@@ -65,7 +65,7 @@ func (ps *pass) nd(n *nic, p *packet) {
 	if p.src != (addr16{}) {
 		flags |= 0x40 // solicited
 	}
-	if target == n.seg.router6 {
+	if n.seg.isRouter6(target) {
 		flags |= 0x80
 	}
 	ps.deliver(n, ps.advertisement(mac, answer, to, target, flags))
@@ -94,7 +94,7 @@ func (ps *pass) neighbour(n *nic, p *packet, target addr16) (MAC, Reason) {
 // resolve6 returns the MAC by which an address is reached on the subnet's link:
 // the router's, or that of the ENI that has it.
 func (s *segment) resolve6(a addr16) (MAC, bool) {
-	if a == s.router6 {
+	if s.isRouter6(a) {
 		return s.gatewayMAC, true
 	}
 	var n *nic

@@ -11,7 +11,7 @@ func (ps *pass) route(n *nic, p *packet) {
 		why = ReasonBroadcast
 	case p.dst.multicast():
 		why = ReasonMulticast
-	case p.dst == mapped(s.gateway) || p.dst == s.router6:
+	case p.dst == mapped(s.gateway) || s.isRouter6(p.dst):
 		why = ReasonRouter
 	case p.dst.hi>>32 == serviceBlock6:
 		why = ReasonIPv6Service

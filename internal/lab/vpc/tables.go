@@ -59,7 +59,7 @@ type segment struct {
 	bits       int
 	v6         block // without a mask if the subnet has no IPv6
 	gateway    addr4
-	router6    addr16 // the router's link-local address
+	router6    addr16 // the router's link-local address of its MAC
 	gatewayMAC MAC
 	nics       map[uint64]*nic // by MAC
 	routes     [2][]hop        // by family; longest prefix first
@@ -68,6 +68,13 @@ type segment struct {
 func (s *segment) contains(a addr4) bool { return a&mask(s.bits) == s.base }
 
 func (s *segment) hasIPv6() bool { return s.v6.mask.hi != 0 }
+
+// isRouter6 tells whether an address is the router's: the link-local one of its
+// MAC, the one that is the same in every subnet, or the first of the subnet's
+// block (VPC User Guide, subnet-sizing).
+func (s *segment) isRouter6(a addr16) bool {
+	return a == s.router6 || a == everyRouter || s.hasIPv6() && a == addr16{s.v6.base.hi, 1}
+}
 
 // hop is a route.
 type hop struct {

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"macaw/internal/cloud"
+	"macaw/internal/gateway"
+	"macaw/internal/infra"
+	"macaw/internal/neutron"
+	"macaw/internal/verify"
+)
+
+func (a *App) forwardCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "forward",
+		GroupID: "cloud",
+		Short:   "Forward ports of an Elastic IP to guests",
+		Long: `Forward ports of an Elastic IP to guests: traffic to port 522 of the Elastic IP
+goes to port 22 of a guest, say. They are Neutron's port forwardings on a floating
+IP, so tenants see them too: openstack floating ip port forwarding list. The
+guest's security group must allow its port.`,
+		Args: cobra.NoArgs,
+	}
+	cmd.AddCommand(a.forwardAddCommand(), a.forwardListCommand(), a.forwardRemoveCommand())
+	return cmd
+}
+
+// forwards is what the commands work with.
+type forwards struct {
+	neutron.Provider
+	outside publicAddresses
+	// waits says that floating IPs get Elastic IPs.
+	waits bool
+	// nudge makes the gateways' agents look at Neutron now.
+	nudge func(context.Context) error
+}
+
+// onForwards calls fn with the Neutron of a cloud that is up.
+func (a *App) onForwards(ctx context.Context, file string, fn func(forwards) error) error {
+	steps := a.steps()
+	s, err := a.open(ctx, file, steps, false)
+	if err != nil {
+		return err
+	}
+	nodes, err := s.nodes(ctx)
+	if err != nil {
+		return err
+	}
+	// The first node is the controller, where the credentials are.
+	h, err := s.dial(ctx, nodes[0], nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	acc, err := a.takeAccess(ctx, s, h, steps)
+	if err != nil {
+		return err
+	}
+	client, err := neutron.Connect(ctx, neutronAuth(acc.Auth))
+	if err != nil {
+		return err
+	}
+	return fn(forwards{
+		Provider: neutron.Provider{Client: client, Network: externalNetwork},
+		outside:  publicOf(nodes),
+		waits:    s.cloud.Provider.ElasticIPs != cloud.ElasticIPsNone,
+		nudge: func(ctx context.Context) error {
+			return h.Run(ctx, "systemctl reload "+gateway.UnitName, nil, nil)
+		},
+	})
+}
+
+func neutronAuth(a verify.Auth) neutron.Auth {
+	return neutron.Auth{URL: a.URL, User: a.User, Password: a.Password, Project: a.Project, UserDomain: a.Domain, ProjectDomain: a.Domain, Region: a.Region}
+}
+
+// publicAddresses are the Elastic IPs of Neutron's addresses, as AWS has them.
+type publicAddresses map[netip.Addr]netip.Addr
+
+func publicOf(nodes []infra.NodeOutput) publicAddresses {
+	out := publicAddresses{}
+	for _, n := range nodes {
+		for _, pair := range n.Addresses {
+			private, errPrivate := netip.ParseAddr(pair.Private)
+			public, errPublic := netip.ParseAddr(pair.Public)
+			if errPrivate == nil && errPublic == nil {
+				out[private] = public
+			}
+		}
+	}
+	return out
+}
+
+// put writes the Elastic IP into a forward whose floating IP has no tag that
+// tells it, as where the Elastic IPs were made with the cloud.
+func (p publicAddresses) put(f *neutron.Forward) {
+	if !f.Public.IsValid() {
+		f.Public = p[f.Addr]
+	}
+}
+
+// private returns the floating IP that an Elastic IP leads to; an address that
+// is none of AWS's stays as it is, for Neutron to find.
+func (p publicAddresses) private(a netip.Addr) netip.Addr {
+	for private, public := range p {
+		if public == a {
+			return private
+		}
+	}
+	return a
+}
+
+// elastic is a forward's side towards the outside in a table.
+func elastic(f neutron.Forward) string {
+	if !f.Public.IsValid() {
+		return "no Elastic IP:" + f.External.String()
+	}
+	return f.Public.String() + ":" + f.External.String()
+}
+
+// outer is a forward's side towards the outside in a sentence.
+func outer(f neutron.Forward) string {
+	if !f.Public.IsValid() {
+		// On demand, the Elastic IP comes after the floating IP.
+		return fmt.Sprintf("port %s/%s of floating IP %s, which has no Elastic IP yet,", f.External, f.Protocol, f.Addr)
+	}
+	return fmt.Sprintf("%s:%s/%s", f.Public, f.External, f.Protocol)
+}
+
+// inner is a forward's side towards the guest.
+func inner(f neutron.Forward) string {
+	guest := f.Guest
+	if guest == "" {
+		guest = f.GuestAddr.String()
+	}
+	return fmt.Sprintf("%s:%s", guest, f.Internal)
+}

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"macaw/internal/neutron"
+)
+
+const floatingUsage = "the floating IP, or its Elastic IP"
+
+func (a *App) forwardAddCommand() *cobra.Command {
+	var project, floating string
+	cmd := &cobra.Command{
+		Use:   "add FILE PORT GUEST:PORT[/PROTOCOL]",
+		Short: "Forward a port, or a range of ports, to a guest",
+		Long: `Forward a port, or a range of ports, of an Elastic IP to a guest: a server's name or
+ID, or its address. It must be on a network with a router to the provider network,
+and without a floating IP of its own. The floating IP that carries forwards of that
+router already is taken, or else one is made in the guest's project. The protocol
+is tcp unless given.`,
+		Example: `  macaw forward add cloud.yaml 522 web-1:22
+  macaw forward add cloud.yaml 53 dns:53/udp --project demo
+  macaw forward add cloud.yaml 8000-8010 web-1:8000-8010 --floating-ip 198.51.100.7`,
+		Args:              cobra.ExactArgs(3),
+		ValidArgsFunction: completeCloudFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			want, err := parseForward(args[1], args[2])
+			if err == nil {
+				want.FloatingIP, err = parseFloating(floating)
+			}
+			if err != nil {
+				return hint(usageError{err}, "%s --help", cmd.CommandPath())
+			}
+			want.Project = project
+			return a.forwardAdd(cmd.Context(), args[0], want)
+		},
+	}
+	cmd.Flags().StringVar(&project, "project", "", "the guest's project, where several have a guest of the name")
+	cmd.Flags().StringVar(&floating, "floating-ip", "", floatingUsage+": rather than the one that is taken or made")
+	return cmd
+}
+
+// addedForward is what forward add has done.
+type addedForward struct {
+	neutron.Forward
+	Changed bool `json:"changed"` // false: it was there
+}
+
+func (a *App) forwardAdd(ctx context.Context, file string, want neutron.WantForward) error {
+	return a.onForwards(ctx, file, func(p forwards) error {
+		if want.FloatingIP.IsValid() {
+			want.FloatingIP = p.outside.private(want.FloatingIP)
+		}
+		f, changed, err := p.AddForward(ctx, want)
+		if err != nil {
+			return err
+		}
+		if err := p.settle(ctx, &f, a.steps()); err != nil {
+			return err
+		}
+		return a.print(addedForward{f, changed}, func(w io.Writer) error { return printAdded(w, f, changed) })
+	})
+}
+
+// settleLimit is how long a new floating IP may take to get its Elastic IP before
+// the command ends without it.
+const settleLimit = 30 * time.Second
+
+// settle has the agents take up a forward, and waits until its floating IP says
+// where the Internet finds it. That it does not is no error: the forward is there.
+func (p forwards) settle(ctx context.Context, f *neutron.Forward, steps *Steps) error {
+	if err := p.nudge(ctx); err != nil {
+		return err
+	}
+	if p.outside.put(f); f.Public.IsValid() || !p.waits {
+		return nil
+	}
+	return steps.Do("neutron", "floating IP "+f.Addr.String()+" gets its Elastic IP", func() error {
+		for end := time.Now().Add(settleLimit); time.Now().Before(end); {
+			all, err := p.Forwards(ctx)
+			if err != nil {
+				return err
+			}
+			for _, now := range all {
+				if now.ID == f.ID && now.Public.IsValid() {
+					f.Public = now.Public
+					return nil
+				}
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(300 * time.Millisecond):
+			}
+		}
+		return nil
+	})
+}
+
+func printAdded(w io.Writer, f neutron.Forward, changed bool) error {
+	said := "goes"
+	if !changed {
+		said = "goes already"
+	}
+	_, err := fmt.Fprintf(w, "%s %s to %s\n", outer(f), said, inner(f))
+	return err
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"macaw/internal/neutron"
+)
+
+func (a *App) forwardRemoveCommand() *cobra.Command {
+	var floating string
+	cmd := &cobra.Command{
+		Use:   "rm FILE PORT[/PROTOCOL]",
+		Short: "Forward a port no longer",
+		Long: `Forward a port, or a range as it was added, no longer. A floating IP that macaw
+forward made goes with the last port that it forwards.`,
+		Example:           "  macaw forward rm cloud.yaml 522\n  macaw forward rm cloud.yaml 53/udp --floating-ip 198.51.100.7",
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: completeCloudFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ports, protocol, err := parseOutside(args[1])
+			var on netip.Addr
+			if err == nil {
+				on, err = parseFloating(floating)
+			}
+			if err != nil {
+				return hint(usageError{err}, "%s --help", cmd.CommandPath())
+			}
+			return a.forwardRemove(cmd.Context(), args[0], ports, protocol, on)
+		},
+	}
+	cmd.Flags().StringVar(&floating, "floating-ip", "", floatingUsage+", where several forward the port")
+	return cmd
+}
+
+func (a *App) forwardRemove(ctx context.Context, file string, ports neutron.PortRange, protocol string, on netip.Addr) error {
+	return a.onForwards(ctx, file, func(p forwards) error {
+		if on.IsValid() {
+			on = p.outside.private(on)
+		}
+		removed, err := p.RemoveForward(ctx, ports, protocol, on)
+		if err != nil {
+			return err
+		}
+		if removed.Forward != nil {
+			p.outside.put(removed.Forward)
+		}
+		return a.print(removed, func(w io.Writer) error { return printRemovedForward(w, removed) })
+	})
+}
+
+func printRemovedForward(w io.Writer, r neutron.RemovedForward) error {
+	if f := r.Forward; f != nil {
+		fmt.Fprintf(w, "%s goes to %s no longer\n", outer(*f), inner(*f))
+	}
+	for _, a := range r.Released {
+		fmt.Fprintf(w, "floating IP %s was made for forwards and is given back\n", a)
+	}
+	return nil
+}

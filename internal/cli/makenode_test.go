@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"testing"
+
+	"macaw/internal/cloud"
+	"macaw/internal/infra"
+)
+
+func TestSpecOfIPv6(t *testing.T) {
+	n := infra.NodeOutput{
+		Name: "cloud-1", ManagementAddress: "10.0.0.4", ManagementPublic: "198.51.100.4",
+		ProviderENI: infra.ProviderENI{MAC: "02:00:00:00:00:01", Primary: "10.0.1.4"},
+	}
+	for _, tt := range []struct{ file, subnet, gateway, last, err string }{
+		{file: "provider: {addresses: 2}"},
+		{file: "provider: {addresses: 2, ipv6: true}", subnet: "2001:db8:0:1::/64", gateway: "2001:db8:0:1::1", last: "2001:db8:0:1::1:1"},
+		{file: "provider: {addresses: 2, ipv6: true}", err: "it is not there yet"},
+	} {
+		c, err := cloud.Parse("x.yaml", []byte("name: x\ntarget: lab\n"+tt.file+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.ProviderENI.IPv6Subnet = tt.subnet
+		spec, err := specOf(c, n)
+		if (err != nil) != (tt.err != "") {
+			t.Errorf("%s in %q: %v", tt.file, tt.subnet, err)
+		}
+		ipv6 := spec.OpenStack.Provider.IPv6
+		if tt.subnet == "" {
+			if !ipv6.IsZero() {
+				t.Errorf("%s in %q: %+v", tt.file, tt.subnet, ipv6)
+			}
+			continue
+		}
+		if ipv6.Subnet.String() != tt.subnet || ipv6.Gateway.String() != tt.gateway || len(ipv6.Addresses) != 2 || ipv6.Addresses[1].String() != tt.last {
+			t.Errorf("%s in %q: %+v", tt.file, tt.subnet, ipv6)
+		}
+		if err := spec.OpenStack.Validate(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"macaw/internal/registrar"
+)
+
+// Bounds of a call of AWS, so that one that nobody answers is tried again.
+const (
+	dialLimit   = 5 * time.Second
+	answerLimit = 15 * time.Second
+)
+
+// newRegistrar makes the AWS half of the agent. Its credentials are those of the
+// instance's role; they are fetched when they are needed.
+func newRegistrar(ctx context.Context, cfg Config, observer registrar.Observer) (*registrar.Registrar, error) {
+	client := awshttp.NewBuildableClient().WithTimeout(answerLimit).
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialLimit }).
+		WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 8 })
+	aws, err := config.LoadDefaultConfig(ctx, config.WithRegion(cfg.Region), config.WithHTTPClient(client))
+	if err != nil {
+		return nil, fmt.Errorf("preparing for AWS: %w", err)
+	}
+	return registrar.New(ec2.NewFromConfig(aws), registrar.Config{
+		Cloud: cfg.Cloud, Node: cfg.Node, Instance: cfg.Instance, InstanceType: cfg.InstanceType, Subnet: cfg.SubnetID,
+		Range: cfg.Range, Policy: cfg.Policy, Pool: cfg.Pool, Observer: observer,
+	}), nil
+}

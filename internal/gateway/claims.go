@@ -1,0 +1,65 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"macaw/internal/neutron"
+	"macaw/internal/registrar"
+)
+
+// claims brings what Neutron has given out to AWS. It works beside the agent's
+// loop: AWS may take its time, and known addresses must not wait for it.
+type claims struct {
+	registrar reconciler
+	cfg       Config
+	wanted    chan []neutron.Address // the newest answer of Neutron that was not taken up
+	outcomes  chan outcome           // the newest one that was not read
+}
+
+// reconciler is the registrar.
+type reconciler interface {
+	Reconcile(context.Context, []registrar.Want) (registrar.Result, error)
+}
+
+// outcome is what came of reconciling the addresses of one answer.
+type outcome struct {
+	addresses []neutron.Address
+	result    registrar.Result
+	err       error
+	took      time.Duration
+}
+
+func newClaims(cfg Config, r reconciler) *claims {
+	return &claims{registrar: r, cfg: cfg, wanted: make(chan []neutron.Address, 1), outcomes: make(chan outcome, 1)}
+}
+
+// want hands over an answer of Neutron. One that was not taken up yet is
+// forgotten: only the newest counts.
+func (c *claims) want(addresses []neutron.Address) { replace1(c.wanted, addresses) }
+
+// run reconciles until ctx is done.
+func (c *claims) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case addresses := <-c.wanted:
+			began := time.Now()
+			result, err := c.registrar.Reconcile(ctx, wants(c.cfg, addresses))
+			if ctx.Err() != nil {
+				return
+			}
+			replace1(c.outcomes, outcome{addresses, result, err, time.Since(began)})
+		}
+	}
+}
+
+// replace1 puts a value into a channel of one place that one goroutine fills.
+func replace1[T any](c chan T, v T) {
+	select {
+	case <-c:
+	default:
+	}
+	c <- v
+}

@@ -1,0 +1,169 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"macaw/internal/neutron"
+	"macaw/internal/registrar"
+)
+
+// Report is what the agent knows, for people and as JSON.
+type Report struct {
+	Neutron   Contact   `json:"neutron"`
+	AWS       Contact   `json:"aws"`
+	ENIs      []ENI     `json:"enis"`
+	Addresses []Address `json:"addresses"` // that Neutron has given out, in order
+	// Findings are what cannot be had, and what to do.
+	Findings []Finding `json:"findings"`
+}
+
+// Contact is how the agent gets on with somebody whom it asks.
+type Contact struct {
+	Answered time.Time `json:"answered,omitzero"` // last
+	Error    string    `json:"error,omitempty"`   // of the last question
+}
+
+// ENI is one of the node's provider ENIs.
+type ENI struct {
+	ID        string     `json:"id"`
+	MAC       string     `json:"mac"`
+	Primary   netip.Addr `json:"primary"`
+	Device    int        `json:"device"`    // index
+	Addresses int        `json:"addresses"` // secondary private IPv4 addresses on it
+	Limit     int        `json:"limit"`     // of those
+}
+
+// Address is one that Neutron has given out.
+type Address struct {
+	Addr    netip.Addr       `json:"addr"`
+	Kind    neutron.Kind     `json:"kind"`
+	ID      string           `json:"id"` // of the port or floating IP
+	Router  string           `json:"router,omitempty"`
+	Project string           `json:"project,omitempty"`
+	Host    string           `json:"host,omitempty"`   // the node that Neutron has it on
+	Here    bool             `json:"here"`             // this node looks after it
+	ENI     string           `json:"eni,omitempty"`    // ID of the one that it is registered on
+	Public  netip.Addr       `json:"public,omitzero"`  // where the Internet finds it
+	Policy  registrar.Policy `json:"policy,omitempty"` // its own, by tag
+}
+
+// Owner is who has it, for people.
+func (a Address) Owner() string {
+	return owner(neutron.Address{Kind: a.Kind, ID: a.ID, Router: a.Router})
+}
+
+// Finding is something that cannot be had.
+type Finding struct {
+	Addr netip.Addr     `json:"addr,omitzero"`
+	Code registrar.Code `json:"code"`
+	Text string         `json:"text"`
+	Hint string         `json:"hint,omitempty"`
+}
+
+// reporter keeps the report's file, and tells the journal of what is new in it.
+type reporter struct {
+	path   string // empty: no file
+	log    *slog.Logger
+	report Report
+}
+
+func newReporter(path string, log *slog.Logger) *reporter { return &reporter{path: path, log: log} }
+
+// asked notes how asking Neutron went.
+func (r *reporter) asked(err error) { r.report.Neutron.note(err) }
+
+func (c *Contact) note(err error) {
+	if err != nil {
+		c.Error = err.Error()
+		return
+	}
+	*c = Contact{Answered: time.Now().UTC().Truncate(time.Second)}
+}
+
+// reconciled notes what came of reconciling AWS, and writes the file.
+func (r *reporter) reconciled(c Config, o outcome) {
+	r.report.AWS.note(o.err)
+	if o.err == nil {
+		r.addresses(c, o)
+	}
+	var findings []Finding
+	for _, f := range o.result.Findings {
+		findings = append(findings, Finding(f))
+	}
+	r.tell(findings)
+	r.report.Findings = findings
+	if err := r.write(); err != nil {
+		r.log.Warn("the agent's report is not written", "error", err)
+	}
+}
+
+func (r *reporter) addresses(c Config, o outcome) {
+	r.report.Addresses = make([]Address, 0, len(o.addresses))
+	for _, a := range o.addresses {
+		at := o.result.Registered[a.Addr]
+		r.report.Addresses = append(r.report.Addresses, Address{Addr: a.Addr, Kind: a.Kind, ID: a.ID, Router: a.Router, Project: a.Project,
+			Host: a.Host, Here: c.here(a), ENI: at.ENI, Public: at.Public, Policy: policy(a)})
+	}
+	r.report.ENIs = nil
+	for _, e := range o.result.ENIs {
+		r.report.ENIs = append(r.report.ENIs, ENI{e.ID, e.MAC, e.Primary, e.Device, len(e.Addresses), e.Limit - 1})
+	}
+}
+
+// tell tells the journal which findings are new and which have gone.
+func (r *reporter) tell(now []Finding) {
+	before := make(map[Finding]bool)
+	for _, f := range r.report.Findings {
+		before[f] = true
+	}
+	for _, f := range now {
+		if !before[f] {
+			r.log.Warn(f.Text, "address", f.Addr, "code", f.Code, "hint", f.Hint)
+		}
+		delete(before, f)
+	}
+	for f := range before {
+		r.log.Info("no longer: "+f.Text, "address", f.Addr, "code", f.Code)
+	}
+}
+
+func (r *reporter) write() error {
+	if r.path == "" {
+		return nil
+	}
+	raw, err := json.Marshal(r.report)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(r.path), 0o755); err != nil {
+		return err
+	}
+	return renameio.WriteFile(r.path, raw, 0o644)
+}
+
+// readReport returns nil if no agent has written a report since the machine
+// started.
+func readReport(path string) (*Report, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the agent's report: %w", err)
+	}
+	var r Report
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return nil, fmt.Errorf("reading the agent's report %s: %w", path, err)
+	}
+	return &r, nil
+}

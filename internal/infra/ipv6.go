@@ -1,0 +1,224 @@
+package infra
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"macaw/internal/cloud"
+)
+
+// ipv6Blocks plans the VPC's IPv6 block and the provider subnet's part of it.
+// Which they are is known when they are there.
+func (b *up) ipv6Blocks() {
+	if !b.c.Provider.IPv6 {
+		return
+	}
+	if v := b.vpc(); v == nil || len(v.IPv6) == 0 {
+		b.add(Action{ID: partVPCIPv6, Verb: Change, Object: "vpc", Detail: "has an IPv6 block of Amazon's", Needs: []string{partVPC}, do: giveVPCBlock})
+	}
+	subnet := partSubnet(partProvider)
+	if block, ok := ipv6Of(b.s.Subnets, b.ids[subnet]); ok {
+		b.ids[partSubnetIPv6] = block.String()
+		return
+	}
+	b.add(Action{ID: partSubnetIPv6, Verb: Change, Object: "subnet", Detail: "provider has a /64 of the vpc's IPv6 block",
+		Needs: []string{subnet, partVPCIPv6}, do: giveSubnetBlock})
+}
+
+// ipv6Subnet returns the provider subnet's IPv6 block, if it is known and wanted.
+func (b *up) ipv6Subnet() (netip.Prefix, bool) {
+	if b.ids[partSubnetIPv6] == "" {
+		return netip.Prefix{}, false
+	}
+	return netip.MustParsePrefix(b.ids[partSubnetIPv6]), true
+}
+
+// ipv6Of returns the IPv6 block of the subnet with an ID.
+func ipv6Of(subnets []Subnet, id string) (netip.Prefix, bool) {
+	for _, n := range subnets {
+		if n.ID == id && id != "" {
+			return n.IPv6.CIDR, n.IPv6.CIDR.IsValid()
+		}
+	}
+	return netip.Prefix{}, false
+}
+
+// ipv6Addresses plans the IPv6 addresses of the i-th node's provider ENI. As of
+// IPv4, those of the range are made with the cloud or the agents' business, and
+// others are nobody's.
+func (b *up) ipv6Addresses(i int) {
+	if !b.c.Provider.IPv6 {
+		return
+	}
+	node := b.c.Nodes[i].Name
+	part := partInterface(node, partProvider)
+	var have, elsewhere []string
+	for _, n := range b.s.Interfaces {
+		switch {
+		case n.ID == b.ids[part]:
+			have = n.IPv6
+		case n.Subnet == b.ids[partSubnet(partProvider)]:
+			// An agent's, of a time when they were not made with the cloud. AWS moves
+			// no IPv6 address from one ENI to another, and it is well where it is.
+			elsewhere = append(elsewhere, n.IPv6...)
+		}
+	}
+	made := b.c.Provider.ElasticIPs == cloud.ElasticIPsAll && i == 0
+	label := partProvider + " of " + node
+	add := Action{ID: part + "/assign-ipv6", Verb: Change, Object: "network interface", Needs: []string{part, partSubnetIPv6, part + "/unassign-ipv6"},
+		Detail: fmt.Sprintf("%s gets %d IPv6 addresses", label, b.c.Provider.Addresses), do: assignIPv6(part, elsewhere)}
+	subnet, known := b.ipv6Subnet()
+	if !known {
+		if made {
+			b.add(add)
+		}
+		return
+	}
+	var all []string
+	for _, a := range b.c.ProviderIPv6Addresses(subnet) {
+		all = append(all, a.String())
+	}
+	if extra := missing(have, all); len(extra) > 0 {
+		b.add(Action{ID: part + "/unassign-ipv6", Verb: Change, Object: "network interface",
+			Detail: label + " gives up " + strings.Join(extra, " "), do: unassignIPv6(b.ids[part], extra...)})
+	}
+	if want := missing(all, slices.Concat(have, elsewhere)); made && len(want) > 0 {
+		add.Detail = label + " gets " + strings.Join(want, " ")
+		b.add(add)
+	}
+}
+
+// releaseIPv6 plans that a cloud without IPv6 gives back what it had when it had
+// it. What is on other subnets of the VPC is not Macaw's, and the VPC's block
+// and its route stay for them.
+func (b *up) releaseIPv6() {
+	v, subnet := b.vpc(), b.ids[partSubnet(partProvider)]
+	if b.c.Provider.IPv6 || v == nil {
+		return
+	}
+	// An agent would register anew what Neutron has still given out: it loses
+	// the right to first.
+	needs := []string{partRole + "/rights"}
+	var enis []string
+	for _, n := range b.s.Interfaces {
+		if n.Subnet != subnet || subnet == "" {
+			continue
+		}
+		enis = append(enis, n.ID)
+		if len(n.IPv6) > 0 {
+			b.add(Action{ID: n.ID + "/unassign-ipv6", Verb: Change, Object: "network interface",
+				Detail: name(n.Part) + " gives up " + strings.Join(n.IPv6, " "), Needs: []string{partRole + "/rights"}, do: unassignIPv6(n.ID)})
+			needs = append(needs, n.ID+"/unassign-ipv6")
+		}
+	}
+	for _, r := range b.s.Reservations { // reservations has planned that they go
+		needs = append(needs, r.ID)
+	}
+	var others []netip.Prefix
+	for _, n := range b.s.Subnets {
+		switch {
+		case n.VPC != v.ID || !n.IPv6.CIDR.IsValid():
+		case n.ID != subnet:
+			others = append(others, n.IPv6.CIDR)
+		default:
+			b.add(Action{ID: n.IPv6.Association, Verb: Delete, Object: "ipv6 block", Detail: fmt.Sprintf("%s of subnet provider", n.IPv6.CIDR),
+				Needs: needs, do: takeSubnetBlock(n.IPv6.Association, enis)})
+			needs = append(needs, n.IPv6.Association)
+		}
+	}
+	free := slices.DeleteFunc(slices.Clone(v.IPv6), func(block Block) bool { return slices.ContainsFunc(others, block.CIDR.Overlaps) })
+	if len(free) > 0 && len(free) == len(v.IPv6) {
+		for _, t := range b.s.RouteTables {
+			if t.ID == b.ids[partRouteTable] && t.Default6 != "" && t.Default6 == b.ids[partInternetGateway] {
+				b.add(Action{ID: "route/ipv6", Verb: Delete, Object: "route", Detail: everywhere6, do: deleteRoute(t.ID, everywhere6)})
+				needs = append(needs, "route/ipv6")
+			}
+		}
+	}
+	for _, block := range free {
+		b.add(Action{ID: block.Association, Verb: Delete, Object: "ipv6 block", Detail: fmt.Sprintf("%s of the vpc", block.CIDR),
+			Needs: needs, do: takeVPCBlock(block.Association)})
+	}
+}
+
+// free64 returns the first /64 of the blocks that overlaps none of those taken.
+func free64(blocks, taken []netip.Prefix) (netip.Prefix, bool) {
+	for _, block := range blocks {
+		p := netip.PrefixFrom(block.Masked().Addr(), 64)
+		for block.Bits() <= 64 && block.Contains(p.Addr()) {
+			i := slices.IndexFunc(taken, p.Overlaps)
+			if i < 0 {
+				return p, true
+			}
+			p = netip.PrefixFrom(lastOf(netip.PrefixFrom(p.Addr(), min(64, taken[i].Bits()))).Next(), 64)
+		}
+	}
+	return netip.Prefix{}, false
+}
+
+// lastOf returns the last address of a prefix of IPv6.
+func lastOf(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().As16()
+	for i := p.Bits(); i < 128; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	return netip.AddrFrom16(b)
+}
+
+// withBlock appends a block that is associated. AWS shows those too that are on
+// their way, or gone.
+func withBlock(blocks []Block, association, cidr *string, state string) ([]Block, error) {
+	if state != string(types.VpcCidrBlockStateCodeAssociated) {
+		return blocks, nil
+	}
+	p, err := netip.ParsePrefix(aws.ToString(cidr))
+	if err != nil {
+		return nil, fmt.Errorf("reading IPv6 block %s: %w", aws.ToString(association), err)
+	}
+	blocks = append(blocks, Block{Association: aws.ToString(association), CIDR: p.Masked()})
+	slices.SortFunc(blocks, func(x, y Block) int { return cmp.Compare(x.Association, y.Association) })
+	return blocks, nil
+}
+
+func vpcBlockState(a types.VpcIpv6CidrBlockAssociation) string {
+	if a.Ipv6CidrBlockState == nil {
+		return ""
+	}
+	return string(a.Ipv6CidrBlockState.State)
+}
+
+func subnetBlockState(a types.SubnetIpv6CidrBlockAssociation) string {
+	if a.Ipv6CidrBlockState == nil {
+		return ""
+	}
+	return string(a.Ipv6CidrBlockState.State)
+}
+
+// subnetBlock returns a subnet's IPv6 block: it has one at most (EC2 API
+// Reference, AssociateSubnetCidrBlock).
+func subnetBlock(n types.Subnet) (Block, error) {
+	var blocks []Block
+	for _, a := range n.Ipv6CidrBlockAssociationSet {
+		var err error
+		if blocks, err = withBlock(blocks, a.AssociationId, a.Ipv6CidrBlock, subnetBlockState(a)); err != nil {
+			return Block{}, err
+		}
+	}
+	if len(blocks) == 0 {
+		return Block{}, nil
+	}
+	return blocks[0], nil
+}
+
+// canonical returns an address as Go writes it: there are many ways to write one
+// of IPv6.
+func canonical(address string) (string, error) {
+	a, err := netip.ParseAddr(address)
+	return a.String(), err
+}

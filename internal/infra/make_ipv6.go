@@ -1,0 +1,250 @@
+package infra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// ipv6Subnet is the provider subnet's IPv6 block, which is there.
+func (a *applier) ipv6Subnet() netip.Prefix { return netip.MustParsePrefix(a.id(partSubnetIPv6)) }
+
+// giveVPCBlock gives the VPC an IPv6 block of Amazon's, a /56 (VPC User Guide,
+// vpc-cidr-blocks), and waits for it. The call has no ClientToken, so each try
+// looks first.
+func giveVPCBlock(ctx context.Context, a *applier) error {
+	if err := a.call(ctx, func(ctx context.Context) error {
+		v, err := a.vpc(ctx)
+		if err != nil || slices.ContainsFunc(v.Ipv6CidrBlockAssociationSet, func(as types.VpcIpv6CidrBlockAssociation) bool { return coming(vpcBlockState(as)) }) {
+			return err
+		}
+		_, err = a.api.AssociateVpcCidrBlock(ctx, &ec2.AssociateVpcCidrBlockInput{VpcId: v.VpcId, AmazonProvidedIpv6CidrBlock: aws.Bool(true)})
+		return err
+	}); err != nil {
+		return err
+	}
+	return a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
+		blocks, err := a.vpcBlocks(ctx)
+		if notFound(err) || overloaded(errorCode(err)) {
+			return false, err, nil
+		}
+		return len(blocks) > 0, errNoBlock, err
+	})
+}
+
+var errNoBlock = errors.New("AWS shows no IPv6 block of the vpc")
+
+// coming reports whether an association's state is one of a block that is there
+// or will be.
+func coming(state string) bool {
+	return state == string(types.VpcCidrBlockStateCodeAssociating) || state == string(types.VpcCidrBlockStateCodeAssociated)
+}
+
+func (a *applier) vpc(ctx context.Context) (types.Vpc, error) {
+	out, err := a.api.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{a.id(partVPC)}})
+	if err != nil {
+		return types.Vpc{}, err
+	}
+	for _, v := range out.Vpcs {
+		if aws.ToString(v.VpcId) == a.id(partVPC) {
+			return v, nil
+		}
+	}
+	return types.Vpc{}, fmt.Errorf("AWS does not show vpc %s", a.id(partVPC))
+}
+
+// vpcBlocks returns the VPC's IPv6 blocks that are there.
+func (a *applier) vpcBlocks(ctx context.Context) ([]netip.Prefix, error) {
+	v, err := a.vpc(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var blocks []Block
+	for _, as := range v.Ipv6CidrBlockAssociationSet {
+		if blocks, err = withBlock(blocks, as.AssociationId, as.Ipv6CidrBlock, vpcBlockState(as)); err != nil {
+			return nil, err
+		}
+	}
+	var out []netip.Prefix
+	for _, b := range blocks {
+		out = append(out, b.CIDR)
+	}
+	return out, nil
+}
+
+// giveSubnetBlock gives the provider subnet the first /64 of the VPC's block
+// that no subnet has, its cloud's or another, and waits for it.
+func giveSubnetBlock(ctx context.Context, a *applier) error {
+	id := a.id(partSubnet(partProvider))
+	if err := a.call(ctx, func(ctx context.Context) error {
+		blocks, err := a.vpcBlocks(ctx)
+		if err != nil {
+			return err
+		}
+		subnets, err := a.subnets(ctx)
+		if err != nil {
+			return err
+		}
+		var taken []netip.Prefix
+		for _, n := range subnets {
+			for _, as := range n.Ipv6CidrBlockAssociationSet {
+				if aws.ToString(n.SubnetId) == id && coming(subnetBlockState(as)) {
+					return nil
+				}
+				p, err := netip.ParsePrefix(aws.ToString(as.Ipv6CidrBlock))
+				if err != nil {
+					return fmt.Errorf("reading the IPv6 block of subnet %s: %w", aws.ToString(n.SubnetId), err)
+				}
+				taken = append(taken, p)
+			}
+		}
+		free, ok := free64(blocks, taken)
+		if !ok {
+			return fmt.Errorf("subnets have all of %v", blocks)
+		}
+		_, err = a.api.AssociateSubnetCidrBlock(ctx, &ec2.AssociateSubnetCidrBlockInput{SubnetId: aws.String(id), Ipv6CidrBlock: aws.String(free.String())})
+		return err
+	}, "InvalidSubnet.Conflict"); err != nil { // somebody was quicker
+		return err
+	}
+	return a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
+		subnets, err := a.subnets(ctx)
+		if overloaded(errorCode(err)) {
+			return false, err, nil
+		}
+		for _, n := range subnets {
+			if aws.ToString(n.SubnetId) != id {
+				continue
+			}
+			block, err := subnetBlock(n)
+			if err == nil && block.CIDR.IsValid() {
+				a.set(partSubnetIPv6, block.CIDR.String())
+				return true, nil, nil
+			}
+			if err != nil {
+				return false, nil, err
+			}
+		}
+		return false, fmt.Errorf("AWS shows no IPv6 block of subnet %s", id), err
+	})
+}
+
+// subnets returns every subnet of the VPC.
+func (a *applier) subnets(ctx context.Context) (all []types.Subnet, err error) {
+	for p := ec2.NewDescribeSubnetsPaginator(a.api, &ec2.DescribeSubnetsInput{Filters: []types.Filter{filter("vpc-id", a.id(partVPC))}}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out.Subnets...)
+	}
+	return all, nil
+}
+
+// assignIPv6 gives an ENI those of the cloud's addresses that it has not, but
+// for those that are elsewhere.
+func assignIPv6(part string, elsewhere []string) step {
+	return func(ctx context.Context, a *applier) error {
+		var all []string
+		for _, addr := range a.wanted.Cloud.ProviderIPv6Addresses(a.ipv6Subnet()) {
+			all = append(all, addr.String())
+		}
+		return a.call(ctx, func(ctx context.Context) error {
+			have, err := a.ipv6On(ctx, a.id(part))
+			if err != nil {
+				return err
+			}
+			add := missing(all, slices.Concat(have, elsewhere))
+			if len(add) == 0 {
+				return nil
+			}
+			_, err = a.api.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: aws.String(a.id(part)), Ipv6Addresses: add})
+			return err
+		})
+	}
+}
+
+// unassignIPv6 takes addresses from an ENI, or all of IPv6 if none are named.
+func unassignIPv6(eni string, named ...string) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.remove(ctx, func(ctx context.Context) error { return a.dropIPv6(ctx, eni, named) })
+	}
+}
+
+// dropIPv6 looks before it takes, for AWS refuses a batch of which one is not on
+// the ENI: an agent may have been quicker, or the last try's answer got lost.
+func (a *applier) dropIPv6(ctx context.Context, eni string, named []string) error {
+	have, err := a.ipv6On(ctx, eni)
+	if err != nil {
+		return err
+	}
+	if len(named) > 0 {
+		have = slices.DeleteFunc(have, func(addr string) bool { return !slices.Contains(named, addr) })
+	}
+	if len(have) == 0 {
+		return nil
+	}
+	_, err = a.api.UnassignIpv6Addresses(ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: aws.String(eni), Ipv6Addresses: have})
+	return err
+}
+
+// ipv6On returns the IPv6 addresses of an ENI.
+func (a *applier) ipv6On(ctx context.Context, eni string) (have []string, err error) {
+	out, err := a.api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{eni}})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range out.NetworkInterfaces {
+		for _, v6 := range n.Ipv6Addresses {
+			text, err := canonical(aws.ToString(v6.Ipv6Address))
+			if err != nil {
+				return nil, err
+			}
+			have = append(have, text)
+		}
+	}
+	return have, nil
+}
+
+// takeSubnetBlock takes an IPv6 block from a subnet, which no ENI must have an
+// address of (EC2 API Reference, DisassociateSubnetCidrBlock). An agent that has
+// just lost the right to may still have registered one: each try begins with the
+// cloud's ENIs.
+func takeSubnetBlock(association string, enis []string) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.remove(ctx, func(ctx context.Context) error {
+			for _, eni := range enis {
+				if err := a.dropIPv6(ctx, eni, nil); err != nil && !notFound(err) {
+					return err
+				}
+			}
+			_, err := a.api.DisassociateSubnetCidrBlock(ctx, &ec2.DisassociateSubnetCidrBlockInput{AssociationId: aws.String(association)})
+			return err
+		})
+	}
+}
+
+func takeVPCBlock(association string) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.remove(ctx, func(ctx context.Context) error {
+			_, err := a.api.DisassociateVpcCidrBlock(ctx, &ec2.DisassociateVpcCidrBlockInput{AssociationId: aws.String(association)})
+			return err
+		})
+	}
+}
+
+func deleteRoute(table, to string) step {
+	return func(ctx context.Context, a *applier) error {
+		ipv4, ipv6 := destination(to)
+		return a.remove(ctx, func(ctx context.Context) error {
+			_, err := a.api.DeleteRoute(ctx, &ec2.DeleteRouteInput{RouteTableId: aws.String(table), DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6})
+			return err
+		})
+	}
+}

@@ -1,0 +1,195 @@
+package neutron
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+)
+
+// Provider is one external network of a cloud.
+type Provider struct {
+	Client  *Client
+	Network string // name
+
+	// Distributed tells that floating IPs leave from the guests' own chassis
+	// under their own MACs (ml2_conf.ini, [ovn] enable_distributed_floating_ip).
+	// The API does not tell.
+	Distributed bool
+}
+
+// Router is a router with a gateway on the external network.
+type Router struct {
+	ID        string
+	PortID    string
+	MAC       net.HardwareAddr
+	Addresses []netip.Addr
+	Up        bool // the gateway port is administratively up
+}
+
+// FloatingIP is one of the external network's floating IPs.
+type FloatingIP struct {
+	ID          string
+	Addr        netip.Addr
+	FixedIP     netip.Addr       // zero if not associated, and with port forwarding
+	Port        string           // the guest's; empty if not associated, and with port forwarding
+	Router      string           // empty if idle
+	MAC         net.HardwareAddr // of the floating IP's own port; nil while that is being made
+	Status      string           // ACTIVE, DOWN or ERROR
+	Project     string           // ID
+	Description string
+	Tags        []string
+}
+
+// Routers returns the routers with a gateway on the external network.
+func (p Provider) Routers(ctx context.Context) ([]Router, error) {
+	network, err := p.Client.external(ctx, p.Network)
+	if err != nil {
+		return nil, err
+	}
+	all, _, err := p.ports(ctx, url.Values{"network_id": {network.ID}, "device_owner": {ownerGateway}})
+	if err != nil {
+		return nil, err
+	}
+	var routers []Router
+	for _, port := range all {
+		routers = append(routers, Router{ID: port.Device, PortID: port.ID, MAC: port.mac, Addresses: port.addrs, Up: port.Up})
+	}
+	return routers, nil
+}
+
+// FloatingIPs returns the external network's floating IPs.
+func (p Provider) FloatingIPs(ctx context.Context) ([]FloatingIP, error) {
+	s, err := p.see(ctx)
+	return s.floating, err
+}
+
+// sight is an external network as Neutron has it.
+type sight struct {
+	network  string // ID
+	ports    []port // without those of floating IPs
+	floating []FloatingIP
+}
+
+func (p Provider) see(ctx context.Context) (sight, error) {
+	network, err := p.Client.external(ctx, p.Network)
+	if err != nil {
+		return sight{}, err
+	}
+	s := sight{network: network.ID}
+	var own map[string]net.HardwareAddr
+	if s.ports, own, err = p.ports(ctx, url.Values{"network_id": {network.ID}}); err != nil {
+		return sight{}, err
+	}
+	s.floating, err = p.floating(ctx, network.ID, own)
+	return s, err
+}
+
+// Values of device_owner.
+const (
+	ownerGateway     = "network:router_gateway"
+	ownerFloating    = "network:floatingip"
+	ownerDistributed = "network:distributed" // metadata; sends nothing to the wire
+)
+
+// port is a port of the external network.
+type port struct {
+	portFields
+	mac   net.HardwareAddr
+	addrs []netip.Addr
+}
+
+type portFields struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	MAC      string    `json:"mac_address"`
+	Up       bool      `json:"admin_state_up"`
+	Owner    string    `json:"device_owner"`
+	Device   string    `json:"device_id"`
+	Host     string    `json:"binding:host_id"`
+	Project  string    `json:"project_id"`
+	Tenant   string    `json:"tenant_id"` // who asks for one of the two alone may get neither
+	Tags     []string  `json:"tags"`
+	FixedIPs []fixedIP `json:"fixed_ips"`
+}
+
+type fixedIP struct {
+	Subnet string `json:"subnet_id"`
+	Addr   string `json:"ip_address"`
+}
+
+func (p portFields) project() string { return cmp.Or(p.Project, p.Tenant) }
+
+// ports returns the ports that send to the wire and, by the floating IP's ID,
+// the MACs of floating IPs' own ports.
+func (p Provider) ports(ctx context.Context, query url.Values) (all []port, own map[string]net.HardwareAddr, err error) {
+	own = make(map[string]net.HardwareAddr)
+	err = list(ctx, p.Client.api, "ports", query, func(f portFields) error {
+		if f.Owner == ownerDistributed {
+			return nil
+		}
+		mac, err := net.ParseMAC(f.MAC)
+		if err != nil {
+			return fmt.Errorf("reading port %s: %w", f.ID, err)
+		}
+		if f.Owner == ownerFloating {
+			own[f.Device] = mac
+			return nil
+		}
+		one := port{portFields: f, mac: mac}
+		for _, ip := range f.FixedIPs {
+			addr, err := netip.ParseAddr(ip.Addr)
+			if err != nil {
+				return fmt.Errorf("reading port %s: %w", f.ID, err)
+			}
+			one.addrs = append(one.addrs, addr)
+		}
+		all = append(all, one)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("listing ports of %s: %w", p.Network, err)
+	}
+	return all, own, nil
+}
+
+type floatingFields struct {
+	ID          string   `json:"id"`
+	Addr        string   `json:"floating_ip_address"`
+	FixedIP     string   `json:"fixed_ip_address"`
+	Port        string   `json:"port_id"`
+	Router      string   `json:"router_id"`
+	Status      string   `json:"status"`
+	Project     string   `json:"project_id"`
+	Tenant      string   `json:"tenant_id"`
+	Description string   `json:"description"`
+	Tags        []string `json:"tags"`
+}
+
+// floating returns the network's floating IPs, with the MACs of their own ports.
+func (p Provider) floating(ctx context.Context, network string, own map[string]net.HardwareAddr) ([]FloatingIP, error) {
+	var out []FloatingIP
+	err := list(ctx, p.Client.api, "floatingips", url.Values{"floating_network_id": {network}}, func(r floatingFields) error {
+		f := FloatingIP{
+			ID: r.ID, Port: r.Port, Router: r.Router, MAC: own[r.ID], Status: r.Status,
+			Project: cmp.Or(r.Project, r.Tenant), Description: r.Description, Tags: r.Tags,
+		}
+		var err error
+		if f.Addr, err = netip.ParseAddr(r.Addr); err != nil {
+			return fmt.Errorf("reading floating IP %s: %w", r.ID, err)
+		}
+		if r.FixedIP != "" {
+			if f.FixedIP, err = netip.ParseAddr(r.FixedIP); err != nil {
+				return fmt.Errorf("reading floating IP %s: %w", r.ID, err)
+			}
+		}
+		out = append(out, f)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing floating IPs of %s: %w", p.Network, err)
+	}
+	return out, nil
+}

@@ -1,0 +1,104 @@
+package translate
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+)
+
+var (
+	eni2MAC = mustMAC("02:0a:0b:0c:0d:0f")
+	eni3MAC = mustMAC("02:0a:0b:0c:0d:10")
+
+	second4, secondPrimary = netip.MustParseAddr("10.99.0.20"), netip.MustParseAddr("10.99.0.6")
+	third4, thirdPrimary   = netip.MustParseAddr("10.99.0.30"), netip.MustParseAddr("10.99.0.7")
+
+	spread = []Entry{{router4, routerMAC, eniMAC}, {second4, routerMAC, eni2MAC}, {router6, routerMAC, eni2MAC}}
+)
+
+// enis is a world with three ENIs in one subnet, each with a judge of its own.
+type enis struct {
+	*world
+	nics   []NIC
+	judges []*judge
+}
+
+func newENIs(t testing.TB) *enis {
+	t.Helper()
+	w := &enis{world: newUnjudgedWorld(t, 1500), nics: []NIC{{"eth1", primary4}, {"eth2", secondPrimary}, {"eth3", thirdPrimary}}}
+	w.cfg.NICs = w.nics[:2]
+	w.vm.addr("vr0", second4.String()+"/32")
+	w.vm.addr("vr0", third4.String()+"/32")
+	cable(w.host, "eth2", eni2MAC, w.fabric, "vpc1", mustMAC("0e:00:00:00:01:02"), 1500)
+	cable(w.host, "eth3", eni3MAC, w.fabric, "vpc2", mustMAC("0e:00:00:00:01:03"), 1500)
+	// The subnet: the ENIs hear the gateway, and not each other.
+	w.fabric.do(func() error {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name, attrs.HardwareAddr = "vpc", gatewayMAC[:]
+		subnet := &netlink.Bridge{LinkAttrs: attrs}
+		if err := netlink.LinkAdd(subnet); err != nil {
+			return err
+		}
+		for _, name := range []string{"vpc0", "vpc1", "vpc2"} {
+			l, err := netlink.LinkByName(name)
+			if err != nil {
+				return err
+			}
+			if err := netlink.LinkSetMaster(l, subnet); err != nil {
+				return err
+			}
+			if err := netlink.LinkSetIsolated(l, true); err != nil {
+				return err
+			}
+			if err := clearAddresses(name); err != nil {
+				return err
+			}
+		}
+		return up("vpc")
+	})
+	w.fabric.addr("vpc", gateway4.String()+"/24")
+	w.fabric.addr("vpc", gateway6.String()+"/64")
+	w.judges = []*judge{
+		newJudge(w.fabric, "vpc0", eniMAC, router4, primary4),
+		newJudge(w.fabric, "vpc1", eni2MAC, second4, router6, secondPrimary),
+		newJudge(w.fabric, "vpc2", eni3MAC, third4, thirdPrimary),
+	}
+	return w
+}
+
+func clearAddresses(name string) error {
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	addrs, err := netlink.AddrList(l, netlink.FAMILY_ALL)
+	for _, a := range addrs {
+		if err := netlink.AddrDel(l, &a); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (w *enis) noFaults() {
+	w.t.Helper()
+	for i, j := range w.judges {
+		for _, f := range j.verdict() {
+			w.t.Errorf("at the fabric, from ENI %d: %s", i+1, f)
+		}
+	}
+}
+
+// pass pings both ways for each address.
+func (w *enis) pass(what string, addrs ...netip.Addr) {
+	w.t.Helper()
+	for _, a := range addrs {
+		gateway := gateway4
+		if a.Is6() {
+			gateway = gateway6
+		}
+		w.mustPing(what, w.vm, a, gateway, 56)
+		w.mustPing(what, w.fabric, gateway, a, 56)
+	}
+}

@@ -1,0 +1,276 @@
+package translate
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"path/filepath"
+	"slices"
+
+	"github.com/cilium/ebpf"
+	"github.com/vishvananda/netlink"
+)
+
+// NIC is one provider ENI's interface on this machine.
+type NIC struct {
+	Name    string
+	Primary netip.Addr // the ENI's primary IPv4 address, for which ARP is answered; invalid: none
+}
+
+// mostNICs is how many NICs a translation may have: half of the slots of the
+// pinned table, so that as many others find a free slot beside them.
+const mostNICs = 32
+
+// nic is a NIC that the translation is attached to.
+type nic struct {
+	name    string // empty when opened by a reader
+	index   int    // ifindex
+	mac     MAC    // the ENI's
+	primary netip.Addr
+	slot    uint8 // in the pinned table, for as long as it is attached
+}
+
+// findNICs returns the configured NICs as they are now, and the MTU of the
+// first, which it gives to the others: an ENI that is attached to a running
+// machine has the default of its driver.
+func findNICs(configured []NIC) (found []nic, mtu int, err error) {
+	if n := len(configured); n == 0 || n > mostNICs {
+		return nil, 0, fmt.Errorf("translating for %d provider NICs: 1 to %d are possible", n, mostNICs)
+	}
+	for i, c := range configured {
+		l, err := netlink.LinkByName(c.Name)
+		if err != nil {
+			return nil, 0, fmt.Errorf("finding provider NIC %s: %w", c.Name, err)
+		}
+		a := l.Attrs()
+		if len(a.HardwareAddr) != 6 {
+			return nil, 0, fmt.Errorf("provider NIC %s has no Ethernet address", c.Name)
+		}
+		n := nic{name: c.Name, index: a.Index, mac: MAC(a.HardwareAddr), primary: c.Primary}
+		if twin := slices.IndexFunc(found, func(f nic) bool { return f.mac == n.mac }); twin >= 0 {
+			return nil, 0, fmt.Errorf("provider NICs %s and %s have the same MAC %s", found[twin].name, n.name, n.mac)
+		}
+		if i == 0 {
+			mtu = a.MTU
+		}
+		if a.MTU != mtu {
+			if err := netlink.LinkSetMTU(l, mtu); err != nil {
+				return nil, 0, fmt.Errorf("setting MTU of provider NIC %s to %d, as on %s: %w", c.Name, mtu, found[0].name, err)
+			}
+		}
+		found = append(found, n)
+	}
+	return found, mtu, nil
+}
+
+// checkNICs returns why the NICs are not as they were when they were found.
+func checkNICs(nics []nic) (mtu int, err error) {
+	for i, n := range nics {
+		l, err := netlink.LinkByName(n.name)
+		if err != nil {
+			return 0, fmt.Errorf("finding provider NIC %s: %w", n.name, err)
+		}
+		a := l.Attrs()
+		if a.Index != n.index || string(a.HardwareAddr) != string(n.mac[:]) {
+			return 0, fmt.Errorf("provider NIC %s was replaced", n.name)
+		}
+		if i == 0 {
+			mtu = a.MTU
+		}
+		if a.MTU != mtu {
+			return 0, fmt.Errorf("MTU of %s is %d, and %d on %s", n.name, a.MTU, mtu, nics[0].name)
+		}
+	}
+	return mtu, nil
+}
+
+// macs returns the MACs of NICs, in the order of the configuration.
+func macs(nics []nic) []MAC {
+	all := make([]MAC, len(nics))
+	for i, n := range nics {
+		all[i] = n.mac
+	}
+	return all
+}
+
+// slotOf returns the slot of the NIC with a MAC.
+func slotOf(nics []nic, mac MAC) (slot uint8, ok bool) {
+	for _, n := range nics {
+		if n.mac == mac {
+			return n.slot, true
+		}
+	}
+	return 0, false
+}
+
+// allot gives each NIC its slot, and returns those of NICs that are attached no
+// more. Programs that run may still send by these, so they are taken last.
+func allot(table []bpfNic, nics []nic) (stale []uint8, err error) {
+	wanted := make(map[MAC]int, len(nics))
+	for i, n := range nics {
+		wanted[n.mac] = i
+	}
+	var free []uint8
+	for slot, s := range table {
+		i, ok := wanted[s.Mac.B]
+		switch {
+		case s.Place == 0:
+			free = append(free, uint8(slot))
+		case ok:
+			nics[i].slot = uint8(slot)
+			delete(wanted, s.Mac.B)
+		default:
+			stale = append(stale, uint8(slot))
+		}
+	}
+	for i, n := range nics {
+		if _, ok := wanted[n.mac]; !ok {
+			continue
+		}
+		switch {
+		case len(free) > 0:
+			nics[i].slot, free = free[0], free[1:]
+		case len(stale) > 0:
+			nics[i].slot, stale = stale[0], stale[1:]
+		default:
+			return nil, fmt.Errorf("provider NIC %s finds no free slot of %d", n.name, len(table))
+		}
+	}
+	return stale, nil
+}
+
+// readTable returns the pinned table of NICs, by slot. An older version has none.
+func readTable(m *ebpf.Map) ([]bpfNic, error) {
+	if m == nil {
+		return nil, nil
+	}
+	table := make([]bpfNic, m.MaxEntries())
+	for slot := range table {
+		if err := m.Lookup(uint32(slot), &table[slot]); err != nil {
+			return nil, fmt.Errorf("reading slot %d of provider NICs: %w", slot, err)
+		}
+	}
+	return table, nil
+}
+
+// pinnedTable returns the table that an earlier process pinned.
+func pinnedTable(dir string) ([]bpfNic, error) {
+	m, err := ebpf.LoadPinnedMap(filepath.Join(dir, bpfMapNics), nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("loading pinned map %s: %w", bpfMapNics, err)
+	}
+	defer m.Close()
+	return readTable(m)
+}
+
+// attachedNICs returns the NICs of a table in the order of the configuration.
+func attachedNICs(table []bpfNic) []nic {
+	var slots []uint8
+	for slot, s := range table {
+		if s.Place != 0 {
+			slots = append(slots, uint8(slot))
+		}
+	}
+	slices.SortStableFunc(slots, func(a, b uint8) int { return cmp.Compare(table[a].Place, table[b].Place) })
+	nics := make([]nic, len(slots))
+	for i, slot := range slots {
+		nics[i] = nic{index: int(table[slot].Ifindex), mac: table[slot].Mac.B, slot: slot}
+	}
+	return nics
+}
+
+// takeSlots allots the NICs their slots and writes them. Entries of NICs that
+// are attached no more are removed, and these NICs' slots returned: they are to
+// be left when no program needs them.
+func (t *Translator) takeSlots() (stale []uint8, err error) {
+	table, err := readTable(t.table)
+	if err != nil {
+		return nil, err
+	}
+	former := attachedNICs(table)
+	if stale, err = allot(table, t.nics); err != nil {
+		return nil, err
+	}
+	entries, err := t.Entries()
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		_, had := slotOf(former, e.ENI)
+		_, has := slotOf(t.nics, e.ENI)
+		if had && !has {
+			if err := t.remove(e); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for i, n := range t.nics {
+		value := bpfNic{Ifindex: uint32(n.index), Place: uint16(i + 1)}
+		value.Mac.B = n.mac
+		if n.primary.Is4() {
+			b := n.primary.As4()
+			value.Primary = binary.NativeEndian.Uint32(b[:])
+		}
+		if err := t.table.Put(uint32(n.slot), value); err != nil {
+			return nil, fmt.Errorf("noting provider NIC %s: %w", n.name, err)
+		}
+	}
+	return stale, nil
+}
+
+// leaveSlots takes the programs off NICs that are attached no more.
+func (t *Translator) leaveSlots(slots []uint8) error {
+	for _, slot := range slots {
+		var was bpfNic
+		if err := t.table.Lookup(uint32(slot), &was); err != nil {
+			return fmt.Errorf("reading slot %d of provider NICs: %w", slot, err)
+		}
+		left := inward(t.pinDir, nic{index: int(was.Ifindex), mac: was.Mac.B, slot: slot})
+		if slices.ContainsFunc(t.nics, func(n nic) bool { return n.index == left.device }) {
+			left.device = 0 // an ENI's MAC was changed: a filter is the new one's
+		}
+		if err := left.detach(); err != nil {
+			return err
+		}
+		if err := t.table.Put(uint32(slot), bpfNic{}); err != nil {
+			return fmt.Errorf("forgetting provider NIC %s: %w", left.name, err)
+		}
+	}
+	return nil
+}
+
+// inward is the hook at a NIC. That of the first slot has the pin which it had
+// when there was one NIC.
+func inward(pinDir string, n nic) hook {
+	pin := pinFromWire
+	if n.slot > 0 {
+		pin = fmt.Sprintf("%s_%d", pinFromWire, n.slot)
+	}
+	h := hook{device: n.index, name: n.name, pin: filepath.Join(pinDir, pin)}
+	if h.name == "" {
+		h.name = n.mac.String()
+	}
+	return h
+}
+
+// detachNICs takes the programs off all NICs: those that are noted, and those
+// that are configured.
+func detachNICs(dir string, configured []NIC) error {
+	table, err := pinnedTable(dir)
+	errs := []error{err}
+	for _, n := range attachedNICs(table) {
+		errs = append(errs, inward(dir, n).detach())
+	}
+	for _, c := range configured {
+		if l, err := netlink.LinkByName(c.Name); err == nil {
+			errs = append(errs, inward(dir, nic{name: c.Name, index: l.Attrs().Index}).detach())
+		}
+	}
+	return errors.Join(errs...)
+}

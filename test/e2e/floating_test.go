@@ -1,0 +1,290 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+)
+
+// TestFloatingIPs uses a cloud as its tenants do, while AWS has a bad day: three
+// projects with a router each, ten floating IPs, two port forwardings, on two
+// ENIs and Elastic IPs on demand.
+func TestFloatingIPs(t *testing.T) {
+	needLab(t)
+	const name = "e2e-floating"
+	file := cloudFile(t, name, "provider: {addresses: 40, elasticIPs: on-demand}\nlab: {elasticIPQuota: 60}\n")
+	downAfter(t, file)
+	up(t, file, "--verify=never")
+	t.Setenv("OS_CLOUD", name)
+	api := client(t)
+
+	t.Cleanup(func() { _, _ = command(context.Background(), macaw, "lab", "fault", "clear", "--all") })
+	for _, fault := range [][]string{
+		{"throttle"}, {"latency", "--min", "50ms", "--max", "500ms"}, {"lag", "--min", "1s", "--max", "4s"}, {"error", "--rate", "0.1", "--when", "either"},
+	} {
+		must(t, macaw, append([]string{"lab", "fault", "set"}, fault...)...)
+	}
+
+	var projects []*project
+	var guests, hidden []*server
+	for i, n := range []int{4, 3, 3} {
+		p := makeProject(t, name, fmt.Sprintf("p%d", i+1), fmt.Sprintf("192.168.%d.0/24", 31+i))
+		projects = append(projects, p)
+		guests = append(guests, p.boot(fmt.Sprintf("web-%d", i+1), n))
+	}
+	for i, p := range projects[:2] {
+		hidden = append(hidden, p.boot(fmt.Sprintf("db-%d", i+1), 1))
+	}
+	for _, g := range slices.Concat(guests, hidden) {
+		g.waitActive()
+	}
+	var floating []*floatingIP
+	for _, g := range guests {
+		for _, a := range g.addresses {
+			floating = append(floating, g.float(a))
+		}
+	}
+	forwards := []string{forward(t, file, "522", "db-1:22"), forward(t, file, "523", "db-2:22")}
+
+	works := func(t *testing.T) {
+		t.Helper()
+		for _, f := range floating {
+			eventually(t, f.String()+" has an Elastic IP", 4*time.Minute, f.told)
+			eventually(t, f.String()+" answers at "+f.public, time.Minute, f.answers)
+			eventually(t, f.String()+" reaches out", time.Minute, f.reachesOut)
+		}
+		for i, at := range forwards {
+			eventually(t, hidden[i].name+" is reached at "+at+" and reaches out", time.Minute, func() error {
+				_, err := run22(t.Context(), at, hidden[i].signer, "ping -c 2 -W 2 8.8.8.8")
+				return err
+			})
+		}
+	}
+	t.Run("all reached and reaching out", func(t *testing.T) {
+		works(t)
+		if n := enisOf(t, api, name); len(n) < 2 {
+			t.Errorf("%d addresses are on %d provider ENIs, want more than one", len(floating)+5, len(n))
+		}
+		before := drops(t)
+		for range 3 {
+			works(t)
+		}
+		if after := drops(t); after != before {
+			t.Errorf("the fabric dropped frames; before:\n%s\nafter:\n%s", before, after)
+		}
+	})
+	t.Run("agent killed a hundred times", func(t *testing.T) { testKilled(t, api, file, name, projects, floating, works) })
+	t.Run("machine rebooted", func(t *testing.T) {
+		testReboot(t, file, func() { must(t, macaw, "lab", "reboot", name+"-instance-cloud-1") })
+		works(t)
+	})
+}
+
+// forward forwards a port as people do, and returns where it is reached.
+func forward(t testing.TB, file, port, to string) string {
+	t.Helper()
+	var added struct {
+		ElasticIP netip.Addr
+		Changed   bool
+	}
+	out := must(t, macaw, "forward", "add", file, port, to, "--output", "json")
+	if err := json.Unmarshal([]byte(out), &added); err != nil || !added.ElasticIP.IsValid() || !added.Changed {
+		t.Fatalf("forward add prints %s: %v", out, err)
+	}
+	return net.JoinHostPort(added.ElasticIP.String(), port)
+}
+
+// drops are the frames from provider ENIs that the fabric did not pass on.
+// Announcements (gratuitous ARP) are not counted: AWS reads none, and whoever
+// sends one loses nothing.
+func drops(t testing.TB) string {
+	t.Helper()
+	var all struct {
+		Counts []struct {
+			Port, Direction, Reason string
+			Frames                  int
+		}
+	}
+	if err := json.Unmarshal([]byte(must(t, macaw, "lab", "drops", "--output", "json")), &all); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, c := range all.Counts {
+		if c.Direction == "egress" && c.Reason != "arp-gratuitous" {
+			fmt.Fprintf(&b, "%s %s %d\n", c.Port, c.Reason, c.Frames)
+		}
+	}
+	return b.String()
+}
+
+// testKilled kills the agent at random moments while floating IPs come, go and
+// move, and sees that AWS ends up as Neutron says.
+func testKilled(t *testing.T, api *ec2.Client, file, cloud string, projects []*project, floating []*floatingIP, works func(*testing.T)) {
+	ctx, stop := context.WithCancel(t.Context())
+	var changes int
+	var churning sync.WaitGroup
+	churning.Go(func() { changes = churn(ctx, t, projects, floating) })
+	began := time.Now()
+	// On the node itself: a hundred SSH connections would take longer than the
+	// kills.
+	onNode(t, file, `for i in $(seq 100); do
+		sleep $(awk -v s=$i 'BEGIN { srand(s); print 0.2 + 1.8 * rand() }')
+		systemctl kill --signal=KILL macaw-agent; while ! systemctl -q is-active macaw-agent; do sleep 0.1; done
+	done`)
+	stop()
+	churning.Wait()
+	t.Logf("%d changes in Neutron while the agent was killed 100 times in %.0f s", changes, time.Since(began).Seconds())
+	if changes < 50 {
+		t.Errorf("only %d changes", changes)
+	}
+	eventually(t, "AWS has what Neutron says", 4*time.Minute, func() error { return agrees(t, api, cloud, projects[0]) })
+	works(t)
+}
+
+// churn makes, moves and removes floating IPs until ctx is done, and leaves the
+// given ones as they were. It returns how many changes it made.
+func churn(ctx context.Context, t *testing.T, projects []*project, floating []*floatingIP) (changes int) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var extra []*floatingIP
+	do := func(what string, err error) bool {
+		if err == nil {
+			changes++
+		} else {
+			t.Logf("%s: %v", what, err)
+		}
+		return err == nil
+	}
+	nothing := new(string)
+	set := func(f *floatingIP, port *string) error {
+		o := floatingips.UpdateOpts{PortID: port}
+		if *port != "" {
+			o.FixedIP = f.fixed
+		}
+		_, err := floatingips.Update(t.Context(), f.network, f.id, o).Extract()
+		return err
+	}
+	var away []*floatingIP // taken off their guests
+	back := func() {
+		for _, f := range away {
+			do("set "+f.private, set(f, &f.port))
+		}
+		away = nil
+	}
+	for ctx.Err() == nil {
+		switch n := random.IntN(4); {
+		case n == 0 && len(extra) < 8:
+			p := projects[random.IntN(len(projects))]
+			made, err := floatingips.Create(t.Context(), p.network, floatingips.CreateOpts{FloatingNetworkID: p.external}).Extract()
+			if do("create", err) {
+				extra = append(extra, &floatingIP{server: &server{project: p}, id: made.ID, private: made.FloatingIP})
+			}
+		case n == 1 && len(extra) > 0:
+			i := random.IntN(len(extra))
+			do("delete "+extra[i].private, floatingips.Delete(t.Context(), extra[i].network, extra[i].id).ExtractErr())
+			extra = slices.Delete(extra, i, i+1)
+		case n == 2 && len(away) < 3:
+			f := floating[random.IntN(len(floating))]
+			if !slices.Contains(away, f) && do("unset "+f.private, set(f, nothing)) {
+				away = append(away, f)
+			}
+		case n == 3:
+			back()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(random.IntN(1000)) * time.Millisecond):
+		}
+	}
+	back()
+	for _, f := range extra {
+		do("delete "+f.private, floatingips.Delete(t.Context(), f.network, f.id).ExtractErr())
+	}
+	return changes
+}
+
+// agrees compares AWS with Neutron: every address that Neutron has given out is
+// on one ENI and has an Elastic IP, and there is nothing else.
+func agrees(t testing.TB, api *ec2.Client, cloud string, p *project) error {
+	pages, err := ports.List(p.network, ports.ListOpts{NetworkID: p.external}).AllPages(t.Context())
+	if err != nil {
+		return err
+	}
+	all, err := ports.ExtractPorts(pages)
+	if err != nil {
+		return err
+	}
+	given := map[string]bool{}
+	for _, port := range all {
+		for _, ip := range port.FixedIPs {
+			if port.DeviceOwner != "network:distributed" {
+				given[ip.IPAddress] = true
+			}
+		}
+	}
+	on := map[string]string{} // the ENI of each address
+	for _, e := range enisOf(t, api, cloud) {
+		for _, a := range e.PrivateIpAddresses {
+			if aws.ToBool(a.Primary) {
+				continue
+			}
+			private := aws.ToString(a.PrivateIpAddress)
+			switch {
+			case on[private] != "":
+				return fmt.Errorf("%s is on two ENIs", private)
+			case !given[private]:
+				return fmt.Errorf("%s is on an ENI, and Neutron has not given it out", private)
+			case a.Association == nil:
+				return fmt.Errorf("%s has no Elastic IP", private)
+			}
+			on[private] = aws.ToString(e.NetworkInterfaceId)
+		}
+	}
+	for private := range given {
+		if on[private] == "" {
+			return fmt.Errorf("%s is on no ENI", private)
+		}
+	}
+	out, err := api.DescribeAddresses(t.Context(), &ec2.DescribeAddressesInput{Filters: []types.Filter{{Name: aws.String("tag:macaw:cloud"), Values: []string{cloud}}}})
+	if err != nil {
+		return err
+	}
+	for _, a := range out.Addresses {
+		if a.AssociationId == nil {
+			return fmt.Errorf("Elastic IP %s serves nothing", aws.ToString(a.PublicIp))
+		}
+	}
+	if n := len(out.Addresses); n != len(given)+1 { // and the management address
+		return fmt.Errorf("there are %d Elastic IPs for %d addresses", n-1, len(given))
+	}
+	return nil
+}
+
+// enisOf are a cloud's provider ENIs.
+func enisOf(t testing.TB, api *ec2.Client, cloud string) []types.NetworkInterface {
+	t.Helper()
+	var out *ec2.DescribeNetworkInterfacesOutput
+	eventually(t, "AWS shows the ENIs", time.Minute, func() (err error) {
+		out, err = api.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{
+			{Name: aws.String("tag:macaw:cloud"), Values: []string{cloud}}, {Name: aws.String("tag:macaw:part"), Values: []string{"eni/*/provider*"}}}})
+		if err == nil && len(out.NetworkInterfaces) == 0 {
+			err = errors.New("there are none")
+		}
+		return err
+	})
+	return out.NetworkInterfaces
+}
