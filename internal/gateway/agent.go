@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -51,6 +52,7 @@ type agent struct {
 	// What AWS has: the ENI of each address, and the ENIs. Until it answers, what
 	// was known before.
 	registered map[netip.Addr]translate.MAC
+	answered   bool // AWS has
 	enis       []eni
 	entries    []translate.Entry // what is translated
 	doubts     doubts
@@ -121,6 +123,8 @@ func (a *agent) recall() {
 		}
 	}
 	a.entries = onlyInRange(a.cfg, s.Entries)
+	a.registered = make(map[netip.Addr]translate.MAC)
+	maps.Copy(a.registered, s.Registered)
 	a.doubts = make(doubts)
 }
 
@@ -190,8 +194,7 @@ func (a *agent) restore(t translation) error {
 	if len(entries) > 0 {
 		a.entries = onlyInRange(a.cfg, entries)
 	}
-	if a.registered == nil {
-		a.registered = make(map[netip.Addr]translate.MAC)
+	if !a.answered { // what is translated was registered, whatever the file says
 		for _, e := range a.entries {
 			a.registered[e.Addr] = e.ENI
 		}
@@ -253,7 +256,7 @@ func (a *agent) sync(t translation) error {
 	a.wait(refused)
 	a.doubts.settle(entries)
 	a.metrics.translates(len(entries))
-	if err := saveState(a.cfg.State, saved{a.enis, entries}); err != nil {
+	if err := saveState(a.cfg.State, saved{a.enis, entries, a.registered}); err != nil {
 		a.log.Warn("the map was not saved for the next boot", "error", err)
 	}
 	return nil
@@ -274,7 +277,7 @@ func (a *agent) take(o outcome) {
 		a.log.Info("AWS answers again")
 	}
 	a.failures.aws = 0
-	a.registered = registeredOn(o.result.ENIs)
+	a.registered, a.answered = registeredOn(o.result.ENIs), true
 	a.enis = a.present(enisOf(a.cfg, o.result.ENIs))
 	if a.cloud != nil {
 		replace1(a.teller.batch, batch{a.cloud, notes(a.cfg, o.addresses, o.result)})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,15 +16,18 @@ import (
 	"macaw/internal/translate"
 )
 
-// saved is the last known map, so that after a reboot frames pass before
-// Neutron and AWS answer.
+// saved is what was known last, so that after a reboot frames pass before Neutron
+// and AWS answer.
 type saved struct {
 	ENIs    []eni             `json:"enis"`
 	Entries []translate.Entry `json:"entries"`
+	// Registered has the ENI of each address that AWS has registered, also of
+	// those that are not translated now.
+	Registered map[netip.Addr]translate.MAC `json:"registered"`
 }
 
 func (s saved) equal(other saved) bool {
-	return slices.Equal(s.ENIs, other.ENIs) && slices.Equal(s.Entries, other.Entries)
+	return slices.Equal(s.ENIs, other.ENIs) && slices.Equal(s.Entries, other.Entries) && maps.Equal(s.Registered, other.Registered)
 }
 
 // loadState returns what was saved, nothing if there is no file.

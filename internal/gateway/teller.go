@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"net/netip"
 	"time"
 )
 
@@ -11,8 +13,20 @@ import (
 // nobody's packets wait for it.
 type teller struct {
 	log   *slog.Logger
-	batch chan batch // the newest one
+	batch chan batch      // the newest one
+	told  map[string]told // by floating IP's ID
 }
+
+// told is what a floating IP was told, and when. What Neutron said of its tags may
+// be older.
+type told struct {
+	public  netip.Addr
+	problem string
+	at      time.Time
+}
+
+// tellAgain is how long a floating IP is taken to say what it was told.
+const tellAgain = time.Minute
 
 // batch is what all floating IPs of this node shall say.
 type batch struct {
@@ -21,7 +35,7 @@ type batch struct {
 }
 
 func newTeller(log *slog.Logger) *teller {
-	return &teller{log: log, batch: make(chan batch, 1)}
+	return &teller{log: log, batch: make(chan batch, 1), told: make(map[string]told)}
 }
 
 // tellLimit bounds one call of Neutron.
@@ -46,9 +60,14 @@ func (t *teller) run(ctx context.Context) {
 
 // write stops at the first error, and when there is a newer batch.
 func (t *teller) write(ctx context.Context, b batch) error {
+	maps.DeleteFunc(t.told, func(_ string, l told) bool { return time.Since(l.at) >= tellAgain })
 	for _, n := range b.notes {
 		if len(t.batch) > 0 {
 			return nil
+		}
+		last, is := t.told[n.address.ID]
+		if is && last.public == n.public && last.problem == n.problem && time.Since(last.at) < tellAgain {
+			continue
 		}
 		limited, cancel := context.WithTimeout(ctx, tellLimit)
 		changed, err := b.cloud.Tell(limited, n.address, n.public, n.problem)
@@ -57,6 +76,7 @@ func (t *teller) write(ctx context.Context, b batch) error {
 			return err
 		}
 		if changed {
+			t.told[n.address.ID] = told{n.public, n.problem, time.Now()}
 			t.log.Info("told the floating IP", "address", n.address.Addr, "id", n.address.ID, "public", n.public, "problem", n.problem)
 		}
 	}
