@@ -18,6 +18,7 @@ type attachment struct {
 	missing []eni       // those whose interface is not there yet
 	ask     *time.Timer // when Neutron is asked next
 	due     time.Time   // the same
+	asked   time.Time   // when it was last
 }
 
 // sooner makes Neutron be asked after d at the latest.
@@ -54,7 +55,11 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 		case e := <-events:
 			if l.doubts.raise(l.cfg, e, time.Now()) {
 				l.log.Info("asking Neutron", "reason", e.Reason, "address", e.Addr, "mac", e.MAC)
-				l.sooner(l.time.debounce)
+				wait := l.time.debounce
+				if !e.Reason.Out() {
+					wait = max(wait, time.Until(l.asked.Add(l.time.scanned)))
+				}
+				l.sooner(wait)
 			}
 
 		case <-l.ask.C:
@@ -85,6 +90,7 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 // follow asks Neutron, makes the map follow, and hands the answer on to AWS. It
 // returns when to ask again.
 func (l *attachment) follow(ctx context.Context) time.Duration {
+	l.asked = time.Now()
 	err := l.look(ctx)
 	if err == nil {
 		err = l.sync(l.t)

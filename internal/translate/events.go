@@ -12,8 +12,9 @@ import (
 )
 
 // Event is a frame from the bridge whose source is not registered (Reason is
-// one of OutUnregistered...) or a registered address that is announced from
-// another MAC (OutMoved). Events are a sample: at most one a second for an
+// one of OutUnregistered...), a registered address that is announced from
+// another MAC (OutMoved), or a frame from the fabric to an address of Config.Near
+// that has no entry (InHost; Addr is its destination). Events are a sample: at most one a second for an
 // address and MAC, at most 64 a second in all.
 type Event struct {
 	Reason   Reason     `json:"reason"`

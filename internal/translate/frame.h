@@ -135,7 +135,9 @@ static __always_inline bool is_vlan(__be16 protocol)
 /*
  * Tells user space of an address. The same address and MAC at most once a
  * second, and all addresses together at most EVENTS_PER_SECOND: a scan with
- * forged sources would defeat the memory of addresses alone.
+ * forged sources would defeat the memory of addresses alone. What the fabric
+ * sends may use a quarter of them: whoever scans Elastic IPs from the Internet
+ * must not drown what a router announces.
  */
 static __noinline int announce(struct __sk_buff *skb, enum reason reason,
 			       struct address6 *address)
@@ -162,7 +164,7 @@ static __noinline int announce(struct __sk_buff *skb, enum reason reason,
 		budget->second = now.at / SECOND;
 		budget->spent = 0;
 	}
-	if (budget->spent >= EVENTS_PER_SECOND)
+	if (budget->spent >= (reason < IN_IPV4 ? EVENTS_PER_SECOND : EVENTS_PER_SECOND / 4))
 		return 0;
 	__sync_fetch_and_add(&budget->spent, 1);
 

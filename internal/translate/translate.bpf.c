@@ -373,8 +373,17 @@ int from_wire(struct __sk_buff *skb)
 	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
 		ip = (void *)(eth + 1);
 		entry = entry4(&ip->daddr);
-		if (!entry || eth->h_dest[0] & 1)
+		if (eth->h_dest[0] & 1)
 			return to_host(skb, IN_HOST);
+		if (!entry) {
+			/*
+			 * The fabric knows it: of a port forwarding that was made just
+			 * now no frame of the router tells.
+			 */
+			if (bpf_ntohl(ip->daddr) - near_base < near_size)
+				announce4(skb, IN_HOST, ip->daddr);
+			return to_host(skb, IN_HOST);
+		}
 		set_mac(eth->h_dest, &entry->mac);
 		return to_bridge(skb, IN_IPV4);
 	}

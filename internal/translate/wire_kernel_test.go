@@ -431,3 +431,32 @@ func TestNearAndFar(t *testing.T) {
 		w.noFaults()
 	}
 }
+
+// A frame for an address of the subnet that nothing is translated for is told; one
+// for any other address is not.
+func TestFrameForAnIdleAddressIsTold(t *testing.T) {
+	w := newWorld(t, 1500)
+	tr := w.attach(registered...)
+	ctx, cancel := context.WithCancel(context.Background())
+	events := make(chan Event, 100)
+	ended := make(chan error)
+	go func() { ended <- tr.Events(ctx, func(e Event) { events <- e }) }()
+	far := netip.MustParseAddr("10.50.0.1")
+	for _, to := range []netip.Addr{far, router4, stray4} {
+		w.fabric.send("vpc0", ipv4Frame(gatewayMAC, eniMAC, gateway4, to))
+	}
+	select {
+	case e := <-events:
+		want := Event{Reason: InHost, Addr: stray4, MAC: gatewayMAC}
+		if d := cmp.Diff(want, Event{Reason: e.Reason, Addr: e.Addr, MAC: e.MAC}, cmp.Comparer(sameAddr)); d != "" {
+			t.Errorf("event (-want +got):\n%s", d)
+		}
+	case <-time.After(3 * time.Second):
+		t.Errorf("no event came, counters %s", nonZero(t, tr))
+	}
+	cancel()
+	<-ended
+	if len(events) > 0 {
+		t.Errorf("another event came: %v", <-events)
+	}
+}
