@@ -108,7 +108,7 @@ type addressLine struct{ private, public, use string }
 
 // addresses are those that AWS has registered on the node, and those that its
 // agent knows besides: some may wait for AWS. The agent knows Elastic IPs that
-// are not the cloud's own, too.
+// are not the cloud's own, too. IPv6 addresses are public themselves.
 func (n nodeStatus) addresses() []addressLine {
 	var lines []addressLine
 	used := make(map[string]gateway.Address)
@@ -127,6 +127,14 @@ func (n nodeStatus) addresses() []addressLine {
 				line.public = a.Public.String()
 			}
 			delete(used, p.Private)
+		}
+		lines = append(lines, line)
+	}
+	for _, private := range n.IPv6Addresses {
+		line := addressLine{private, private, "free"}
+		if a, is := used[private]; is {
+			line.use = a.Owner()
+			delete(used, private)
 		}
 		lines = append(lines, line)
 	}

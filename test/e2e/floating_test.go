@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -17,17 +18,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/google/go-cmp/cmp"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/attributestags"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/portsbinding"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/rules"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 )
 
 // TestFloatingIPs uses a cloud as its tenants do, while AWS has a bad day: three
 // projects with a router each, ten floating IPs, two port forwardings, on two
-// ENIs and Elastic IPs on demand.
+// ENIs, with IPv6 and Elastic IPs on demand. The account may hold 18 Elastic IPs,
+// of which the node, the routers, the floating IPs and the forwards take 16.
 func TestFloatingIPs(t *testing.T) {
 	needLab(t)
 	const name = "e2e-floating"
-	file := cloudFile(t, name, "provider: {addresses: 40, elasticIPs: on-demand}\nlab: {elasticIPQuota: 60}\n")
+	file := cloudFile(t, name, "provider: {addresses: 40, elasticIPs: on-demand, ipv6: true}\nlab: {elasticIPQuota: 18}\n")
 	downAfter(t, file)
 	up(t, file, "--verify=never")
 	t.Setenv("OS_CLOUD", name)
@@ -88,6 +94,8 @@ func TestFloatingIPs(t *testing.T) {
 			t.Errorf("the fabric dropped frames; before:\n%s\nafter:\n%s", before, after)
 		}
 	})
+	t.Run("quota and wishes", func(t *testing.T) { testQuota(t, file, projects[0]) })
+	t.Run("IPv6", func(t *testing.T) { testIPv6(t, file, projects) })
 	t.Run("agent killed a hundred times", func(t *testing.T) { testKilled(t, api, file, name, projects, floating, works) })
 	t.Run("machine rebooted", func(t *testing.T) {
 		testReboot(t, file, func() { must(t, macaw, "lab", "reboot", name+"-instance-cloud-1") })
@@ -130,6 +138,116 @@ func drops(t testing.TB) string {
 		}
 	}
 	return b.String()
+}
+
+// testQuota asks for more floating IPs than the account may hold Elastic IPs, and
+// for one that wants none.
+func testQuota(t *testing.T, file string, p *project) {
+	var extra []*floatingIP
+	ask := func(tags ...string) *floatingIP {
+		t.Helper()
+		made, err := floatingips.Create(t.Context(), p.network, floatingips.CreateOpts{FloatingNetworkID: p.external}).Extract()
+		p.check("floating IP", err)
+		f := &floatingIP{server: &server{project: p}, id: made.ID, private: made.FloatingIP}
+		for _, tag := range tags {
+			p.check("tag", attributestags.Add(t.Context(), p.network, "floatingips", f.id, tag).ExtractErr())
+		}
+		extra = append(extra, f)
+		return f
+	}
+	modest := ask("elastic-ip-policy=none")
+	for range 4 {
+		ask()
+	}
+	eventually(t, "two have an Elastic IP, and two say why not", 3*time.Minute, func() error {
+		got := map[string]int{}
+		for _, f := range extra[1:] {
+			now, err := floatingips.Get(t.Context(), p.network, f.id).Extract()
+			if err != nil {
+				return err
+			}
+			for _, tag := range now.Tags {
+				name, value, _ := strings.Cut(tag, "=")
+				if name == "elastic-ip" {
+					value = ""
+				}
+				got[name+" "+value]++
+			}
+		}
+		if got["elastic-ip "] != 2 || got["elastic-ip-error elastic-ip-quota"] != 2 {
+			return fmt.Errorf("tags: %v", got)
+		}
+		return nil
+	})
+	if status := must(t, macaw, "status", file); !strings.Contains(status, "elastic-ip-quota") || !strings.Contains(status, "hint: ask AWS for a higher quota") {
+		t.Errorf("status says nothing of the quota:\n%s", status)
+	}
+	now, err := floatingips.Get(t.Context(), p.network, modest.id).Extract()
+	p.check("floating IP", err)
+	if d := cmp.Diff([]string{"elastic-ip-policy=none"}, now.Tags); d != "" {
+		t.Errorf("tags of the one that wants none (-want +got):\n%s", d)
+	}
+	for _, f := range extra {
+		p.check("delete", floatingips.Delete(t.Context(), p.network, f.id).ExtractErr())
+	}
+}
+
+// testIPv6 reaches the routers' IPv6 addresses from the Internet, and lets a host
+// that is right on the external network reach it, without any NAT.
+func testIPv6(t *testing.T, file string, projects []*project) {
+	const internet = "2001:db8:8888::8888"
+	ping := func(addr string) error {
+		_, err := command(t.Context(), "ip", "netns", "exec", "mcw-internet", "ping", "-n", "-q", "-c", "1", "-W", "1", addr)
+		return err
+	}
+	pages, err := ports.List(projects[0].network, ports.ListOpts{NetworkID: projects[0].external, DeviceOwner: "network:router_gateway"}).AllPages(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateways, err := ports.ExtractPorts(pages)
+	if err != nil || len(gateways) != len(projects) {
+		t.Fatalf("%d gateway ports, %v", len(gateways), err)
+	}
+	for _, g := range gateways {
+		addr := ipv6Of(g)
+		if addr == "" {
+			t.Fatalf("router %s has no IPv6 address: %v", g.DeviceID, g.FixedIPs)
+		}
+		eventually(t, "router "+g.DeviceID+" answers at "+addr, 2*time.Minute, func() error { return ping(addr) })
+	}
+
+	port, err := ports.Create(t.Context(), projects[0].network, portsbinding.CreateOptsExt{
+		CreateOptsBuilder: ports.CreateOpts{Name: "six", NetworkID: projects[0].external, SecurityGroups: &[]string{projects[0].group}}, HostID: "cloud-1",
+	}).Extract()
+	projects[0].check("port", err)
+	_, err = rules.Create(t.Context(), projects[0].network, rules.CreateOpts{SecGroupID: projects[0].group, Direction: rules.DirIngress,
+		EtherType: rules.EtherType6, Protocol: rules.ProtocolIPv6ICMP}).Extract()
+	projects[0].check("rule", err)
+	addr := ipv6Of(*port)
+	prefix := netip.PrefixFrom(netip.MustParseAddr(addr), 64).Masked()
+	onNode(t, file, fmt.Sprintf(`ovs-vsctl add-port br-int six -- set interface six type=internal mac=\"%[1]s\" external_ids:iface-id=%[2]s
+		ip netns add six && ip link set six netns six && ip -n six link set six address %[1]s mtu 1500 up
+		ip -n six addr add %[3]s/64 dev six nodad && ip -n six route add default via %[4]s`, port.MACAddress, port.ID, addr, prefix.Addr().Next()))
+	defer func() {
+		onNode(t, file, "ip netns del six; ovs-vsctl del-port six")
+		projects[0].check("port", ports.Delete(t.Context(), projects[0].network, port.ID).ExtractErr())
+	}()
+	eventually(t, "a host on the external network reaches "+internet, 2*time.Minute, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err := command(ctx, macaw, "ssh", file, "--", "sudo", "ip", "netns", "exec", "six", "ping", "-q", "-c", "1", "-W", "1", internet)
+		return err
+	})
+	eventually(t, "and is reached at "+addr, time.Minute, func() error { return ping(addr) })
+}
+
+func ipv6Of(p ports.Port) string {
+	for _, ip := range p.FixedIPs {
+		if strings.Contains(ip.IPAddress, ":") {
+			return ip.IPAddress
+		}
+	}
+	return ""
 }
 
 // testKilled kills the agent at random moments while floating IPs come, go and
@@ -228,11 +346,15 @@ func agrees(t testing.TB, api *ec2.Client, cloud string, p *project) error {
 	if err != nil {
 		return err
 	}
-	given := map[string]bool{}
+	given, given6 := map[string]bool{}, map[string]bool{}
 	for _, port := range all {
 		for _, ip := range port.FixedIPs {
-			if port.DeviceOwner != "network:distributed" {
+			switch {
+			case port.DeviceOwner == "network:distributed":
+			case !strings.Contains(ip.IPAddress, ":"):
 				given[ip.IPAddress] = true
+			case port.DeviceOwner != "network:floatingip": // Neutron gives these one that nobody uses
+				given6[ip.IPAddress] = true
 			}
 		}
 	}
@@ -253,6 +375,15 @@ func agrees(t testing.TB, api *ec2.Client, cloud string, p *project) error {
 			}
 			on[private] = aws.ToString(e.NetworkInterfaceId)
 		}
+		for _, a := range e.Ipv6Addresses {
+			if address := aws.ToString(a.Ipv6Address); !given6[address] {
+				return fmt.Errorf("%s is on an ENI, and Neutron has not given it out", address)
+			}
+			delete(given6, aws.ToString(a.Ipv6Address))
+		}
+	}
+	if len(given6) > 0 {
+		return fmt.Errorf("on no ENI: %v", slices.Collect(maps.Keys(given6)))
 	}
 	for private := range given {
 		if on[private] == "" {
