@@ -26,7 +26,7 @@ type timing struct {
 	scanned  time.Duration // between questions that frames from the fabric give rise to
 }
 
-var normal = timing{poll: 30 * time.Second, debounce: 100 * time.Millisecond, askAgain: time.Second, answer: 20 * time.Second, scanned: 3 * time.Second}
+var normal = timing{poll: 30 * time.Second, debounce: 100 * time.Millisecond, askAgain: time.Second, answer: 20 * time.Second, scanned: 10 * time.Second}
 
 // errStale ends one attachment's life and begins the next.
 var errStale = errors.New("interfaces changed")
@@ -65,17 +65,16 @@ type agent struct {
 // without it. Whatever fails is logged and tried again. SIGHUP makes it ask
 // Neutron now: of a port forwarding that begins, no frame tells.
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	m := newMetrics(cfg.PinDir)
 	r, err := newRegistrar(ctx, cfg, m)
 	if err != nil {
 		return err
 	}
 	a := &agent{cfg: cfg, log: log, time: normal, kernel: linux{}, connect: connect, notify: notify,
-		claims: newClaims(cfg, r), teller: newTeller(log), metrics: m, report: newReporter(reportFile, log)}
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	a.nudge = hangup
+		claims: newClaims(cfg, r), teller: newTeller(log), metrics: m, report: newReporter(reportFile, log), nudge: hangup}
 	if cfg.Metrics.IsValid() {
 		go m.serve(ctx, cfg.Metrics, log)
 	}
@@ -93,11 +92,15 @@ func (a *agent) run(ctx context.Context) error {
 	a.recall()
 	failed := ""
 	for ctx.Err() == nil {
+		began := time.Now()
 		err := a.attached(ctx)
 		switch {
 		case ctx.Err() != nil:
 		case errors.Is(err, errStale):
 			a.log.Info("attaching again", "because", err)
+			if time.Since(began) < a.time.askAgain { // somebody undoes it at once
+				sleep(ctx, a.time.askAgain)
+			}
 		case err != nil:
 			if err.Error() != failed { // once, not every second
 				failed = err.Error()
@@ -170,19 +173,23 @@ func (a *agent) attached(ctx context.Context) error {
 	}
 
 	events := make(chan translate.Event, 64)
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
 	go func() {
-		ended <- t.Events(ctx, func(e translate.Event) {
+		defer close(ended)
+		err := t.Events(ctx, func(e translate.Event) {
 			select {
 			case events <- e:
 			case <-ctx.Done():
 			}
 		})
+		if err != nil {
+			a.log.Warn("the data plane tells no more", "error", err)
+		}
 	}()
 	defer func() { cancel(); <-ended }() // before t is closed
 	l := &attachment{agent: a, t: t, nics: nics, missing: missing, using: a.enis, ask: time.NewTimer(0), due: time.Now()}
 	defer l.ask.Stop()
-	return l.serve(ctx, changed, events)
+	return l.serve(ctx, changed, events, ended)
 }
 
 // restore brings back the last known map where there is none, and takes out what
@@ -192,7 +199,9 @@ func (a *agent) restore(t translation) error {
 	if err != nil {
 		return err
 	}
-	if len(entries) > 0 {
+	// A new process finds a map that is newer than its file. Later the agent knows
+	// best: what waits for its NIC is not in the map.
+	if len(entries) > 0 && !a.ready {
 		a.entries = onlyInRange(a.cfg, entries)
 	}
 	if !a.answered { // what is translated was registered, whatever the file says
@@ -219,26 +228,28 @@ func (a *agent) clear(nics []translate.NIC) error {
 	return nil
 }
 
-// look asks Neutron for the addresses.
-func (a *agent) look(ctx context.Context) error {
+// answer is what came of asking Neutron.
+type answer struct {
+	cloud     cloud // to ask the next time; nil: log in anew
+	addresses []neutron.Address
+	err       error
+}
+
+// look asks Neutron for the addresses. It works beside the agent's loop.
+func (a *agent) look(ctx context.Context, c cloud) answer {
 	ctx, cancel := context.WithTimeout(ctx, a.time.answer)
 	defer cancel()
-	if a.cloud == nil {
-		c, err := a.connect(ctx, a.cfg)
-		if err != nil {
-			return err
+	if c == nil {
+		var err error
+		if c, err = a.connect(ctx, a.cfg); err != nil {
+			return answer{err: err}
 		}
-		a.cloud = c
 	}
-	addresses, err := a.cloud.ProviderAddresses(ctx)
-	if err != nil {
-		if !errors.Is(err, neutron.ErrNoNetwork) {
-			a.cloud = nil // log in anew: password or catalog may have changed
-		}
-		return err
+	addresses, err := c.ProviderAddresses(ctx)
+	if err != nil && !errors.Is(err, neutron.ErrNoNetwork) {
+		c = nil // password or catalog may have changed
 	}
-	a.addresses, a.heard = addresses, true
-	return nil
+	return answer{c, addresses, err}
 }
 
 // sync makes the map what Neutron and AWS say. On any error it stays as it is.
@@ -278,7 +289,7 @@ func (a *agent) take(o outcome) {
 		a.log.Info("AWS answers again")
 	}
 	a.failures.aws = 0
-	a.registered, a.answered = registeredOn(o.result.ENIs), true
+	a.registered, a.answered = a.stillRegistered(o.result.ENIs), true
 	a.enis = a.present(enisOf(a.cfg, o.result.ENIs))
 	if a.cloud != nil {
 		replace1(a.teller.batch, batch{a.cloud, notes(a.cfg, o.addresses, o.result)})

@@ -87,3 +87,18 @@ func (a *agent) arrived(missing []eni) bool {
 		return err == nil
 	})
 }
+
+// stillRegistered returns what AWS shows, and what was known before of ENIs that it
+// does not show though this machine has them.
+func (a *agent) stillRegistered(shown []registrar.ENI) map[netip.Addr]translate.MAC {
+	on := registeredOn(shown)
+	lost := slices.DeleteFunc(slices.Clone(a.enis), func(e eni) bool {
+		return slices.ContainsFunc(shown, func(s registrar.ENI) bool { return s.MAC == e.MAC.String() }) || !a.arrived([]eni{e})
+	})
+	for addr, mac := range a.registered {
+		if _, is := on[addr]; !is && slices.ContainsFunc(lost, func(e eni) bool { return e.MAC == mac }) {
+			on[addr] = mac
+		}
+	}
+	return on
+}

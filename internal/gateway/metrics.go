@@ -83,12 +83,12 @@ func (m *metrics) translates(n int) { m.addresses.WithLabelValues(stateTranslate
 
 func (m *metrics) reconciled(c Config, o outcome) {
 	m.turns.Observe(o.took.Seconds())
+	if o.err != nil {
+		return
+	}
 	m.findings.Reset()
 	for _, f := range o.result.Findings {
 		m.findings.WithLabelValues(string(f.Code)).Inc()
-	}
-	if o.err != nil {
-		return
 	}
 	wanted, associated := 0, 0
 	for _, a := range o.addresses {

@@ -123,7 +123,7 @@ type doubt struct {
 	mac    translate.MAC // zero: a frame came for the address, and whose it is nobody said
 	raised time.Time
 	asked  int  // how often Neutron was asked since
-	known  bool // Neutron knows: what is missing is AWS
+	known  bool // Neutron knows, and that it is here: what is missing is AWS
 }
 
 const (
@@ -165,15 +165,19 @@ func (d doubt) about(mac []byte) bool {
 // ask counts a question whose answer was addresses. It returns how often the
 // least asked of the doubts that are worth another question was asked; 0: none
 // is.
-func (d doubts) ask(addresses []neutron.Address) int {
+func (d doubts) ask(c Config, addresses []neutron.Address, now time.Time) int {
 	for _, a := range addresses {
-		if doubt, is := d[a.Addr]; is && a.Active && doubt.about(a.MAC) {
+		if doubt, is := d[a.Addr]; is && a.Active && c.here(a) && doubt.about(a.MAC) {
 			doubt.known = true
 			d[a.Addr] = doubt
 		}
 	}
 	least := 0
 	for addr, doubt := range d {
+		if now.Sub(doubt.raised) >= doubtRest {
+			delete(d, addr) // another frame raises it again
+			continue
+		}
 		if doubt.known {
 			continue
 		}

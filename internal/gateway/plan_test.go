@@ -139,17 +139,17 @@ func TestDoubts(t *testing.T) {
 		t.Error("another MAC is another doubt")
 	}
 	for i := 1; i < doubtTries; i++ {
-		if got := d.ask([]neutron.Address{router(addr10, mac1)}); got != i {
+		if got := d.ask(Config{Gateways: []string{"gw-1"}, Node: "gw-1"}, []neutron.Address{router(addr10, mac1)}, begin.Add(3*time.Second)); got != i {
 			t.Errorf("ask: %d, want %d", got, i)
 		}
 	}
-	if got := d.ask(nil); got != 0 {
+	if got := d.ask(Config{}, nil, begin.Add(20*time.Second)); got != 0 {
 		t.Errorf("asked often enough, ask: %d", got)
 	}
 	if raise(addr10, mac2, 30*time.Second) || !raise(addr10, mac2, 63*time.Second) {
 		t.Error("want a rest of a minute")
 	}
-	if got := d.ask([]neutron.Address{router(addr10, mac2)}); got != 0 || len(d) != 1 {
+	if got := d.ask(Config{Gateways: []string{"gw-1"}, Node: "gw-1"}, []neutron.Address{router(addr10, mac2)}, begin.Add(63*time.Second)); got != 0 || len(d) != 1 {
 		t.Errorf("Neutron knows, AWS does not: ask: %d, left %v", got, d)
 	}
 	if raise(addr10, mac2, 64*time.Second) {
@@ -172,7 +172,7 @@ func TestDoubts(t *testing.T) {
 	if !d.raise(cfg, arrives, begin) || d.raise(cfg, arrives, begin.Add(59*time.Second)) || !d.raise(cfg, arrives, begin.Add(61*time.Second)) {
 		t.Error("frames for an address: want one doubt a minute")
 	}
-	if got := d.ask(nil); got != 0 {
+	if got := d.ask(cfg, nil, begin.Add(61*time.Second)); got != 0 {
 		t.Errorf("frames for an address are worth one question, ask: %d", got)
 	}
 	if !raise(addr10, mac1, 62*time.Second) {

@@ -80,7 +80,18 @@ type reporter struct {
 func newReporter(path string, log *slog.Logger) *reporter { return &reporter{path: path, log: log} }
 
 // asked notes how asking Neutron went.
-func (r *reporter) asked(err error) { r.report.Neutron.note(err) }
+func (r *reporter) asked(err error) {
+	r.report.Neutron.note(err)
+	if err != nil { // nothing is reconciled, so nobody else writes it
+		r.save()
+	}
+}
+
+func (r *reporter) save() {
+	if err := r.write(); err != nil {
+		r.log.Warn("the agent's report is not written", "error", err)
+	}
+}
 
 func (c *Contact) note(err error) {
 	if err != nil {
@@ -93,18 +104,16 @@ func (c *Contact) note(err error) {
 // reconciled notes what came of reconciling AWS, and writes the file.
 func (r *reporter) reconciled(c Config, o outcome) {
 	r.report.AWS.note(o.err)
-	if o.err == nil {
+	if o.err == nil { // or else what was found before still holds
 		r.addresses(c, o)
+		var findings []Finding
+		for _, f := range o.result.Findings {
+			findings = append(findings, Finding(f))
+		}
+		r.tell(findings)
+		r.report.Findings = findings
 	}
-	var findings []Finding
-	for _, f := range o.result.Findings {
-		findings = append(findings, Finding(f))
-	}
-	r.tell(findings)
-	r.report.Findings = findings
-	if err := r.write(); err != nil {
-		r.log.Warn("the agent's report is not written", "error", err)
-	}
+	r.save()
 }
 
 func (r *reporter) addresses(c Config, o outcome) {
@@ -122,18 +131,26 @@ func (r *reporter) addresses(c Config, o outcome) {
 
 // tell tells the journal which findings are new and which have gone.
 func (r *reporter) tell(now []Finding) {
-	before := make(map[Finding]bool)
+	// The text may differ each time: AWS puts an encoded message into a refusal.
+	type key struct {
+		addr netip.Addr
+		code registrar.Code
+	}
+	before, told := make(map[key]Finding), make(map[key]bool)
 	for _, f := range r.report.Findings {
-		before[f] = true
+		before[key{f.Addr, f.Code}] = f
 	}
 	for _, f := range now {
-		if !before[f] {
+		k := key{f.Addr, f.Code}
+		if _, was := before[k]; !was && !told[k] {
 			r.log.Warn(f.Text, "address", f.Addr, "code", f.Code, "hint", f.Hint)
 		}
-		delete(before, f)
+		told[k] = true
 	}
-	for f := range before {
-		r.log.Info("no longer: "+f.Text, "address", f.Addr, "code", f.Code)
+	for k, f := range before {
+		if !told[k] {
+			r.log.Info("no longer: "+f.Text, "address", f.Addr, "code", f.Code)
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ type attachment struct {
 	ask     *time.Timer // when Neutron is asked next
 	due     time.Time   // the same
 	asked   time.Time   // when it was last
+	credit  time.Time   // up to when questions that frames gave rise to are paid, see allowed
 }
 
 // sooner makes Neutron be asked after d at the latest.
@@ -29,8 +30,31 @@ func (l *attachment) sooner(d time.Duration) {
 	}
 }
 
+// burst is how many questions frames may give rise to at once; after that there is
+// one each askAgain. Two machines with one address would go on for ever.
+const burst = 5
+
+// allowed is how long a question that a frame gives rise to has to wait. What is
+// planned within debounce anyway costs nothing.
+func (l *attachment) allowed() time.Duration {
+	now := time.Now()
+	if l.due.Sub(now) <= l.time.debounce {
+		return 0
+	}
+	if earliest := now.Add(-burst * l.time.askAgain); l.credit.Before(earliest) {
+		l.credit = earliest
+	}
+	if at := l.credit.Add(l.time.askAgain); at.Before(l.due) {
+		l.credit = at
+		return at.Sub(now)
+	}
+	return l.due.Sub(now)
+}
+
 // serve keeps the map equal to Neutron and AWS until the attachment is stale.
-func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events <-chan translate.Event) error {
+func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events <-chan translate.Event, ended <-chan struct{}) error {
+	asking, again := false, false
+	answers := make(chan answer, 1)
 	look := time.NewTimer(0) // once at the beginning: what changed while attaching
 	defer look.Stop()
 	for {
@@ -44,6 +68,12 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 			}
 			look.Reset(l.time.debounce)
 
+		case <-ended:
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("%w: the data plane tells no more", errStale)
+
 		case <-look.C:
 			if err := l.inspect(); err != nil {
 				return err
@@ -55,7 +85,7 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 		case e := <-events:
 			if l.doubts.raise(l.cfg, e, time.Now()) {
 				l.log.Info("asking Neutron", "reason", e.Reason, "address", e.Addr, "mac", e.MAC)
-				wait := l.time.debounce
+				wait := max(l.time.debounce, l.allowed())
 				if !e.Reason.Out() {
 					wait = max(wait, time.Until(l.asked.Add(l.time.scanned)))
 				}
@@ -66,8 +96,23 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 			if err := l.inspect(); err != nil {
 				return err
 			}
-			l.due = time.Now().Add(l.follow(ctx))
-			l.ask.Reset(time.Until(l.due))
+			l.due = time.Now().Add(l.time.answer + l.time.poll) // the answer sets it
+			if again = asking; asking {
+				continue
+			}
+			asking, l.asked = true, time.Now()
+			go func(c cloud) { answers <- l.look(ctx, c) }(l.cloud)
+
+		case a := <-answers:
+			next := l.follow(ctx, a)
+			if again { // the question may have been before what gave rise to another
+				next = min(next, l.time.debounce)
+			}
+			asking, again = false, false
+			if at := time.Now().Add(next); at.Before(l.due) {
+				l.due = at
+				l.ask.Reset(next)
+			}
 
 		case o := <-l.claims.outcomes:
 			l.take(o)
@@ -87,12 +132,13 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 	}
 }
 
-// follow asks Neutron, makes the map follow, and hands the answer on to AWS. It
+// follow makes the map follow an answer of Neutron, and hands it on to AWS. It
 // returns when to ask again.
-func (l *attachment) follow(ctx context.Context) time.Duration {
-	l.asked = time.Now()
-	err := l.look(ctx)
+func (l *attachment) follow(ctx context.Context, a answer) time.Duration {
+	l.cloud = a.cloud
+	err := a.err
 	if err == nil {
+		l.addresses, l.heard = a.addresses, true
 		err = l.sync(l.t)
 	}
 	l.metrics.asked(err)
@@ -109,7 +155,7 @@ func (l *attachment) follow(ctx context.Context) time.Duration {
 	}
 	l.failures.neutron = 0
 	l.claims.want(l.addresses)
-	if asked := l.doubts.ask(l.addresses); asked > 0 {
+	if asked := l.doubts.ask(l.cfg, l.addresses, time.Now()); asked > 0 {
 		return backoff(l.time.askAgain, asked-1, l.time.poll)
 	}
 	return l.time.poll

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -58,12 +59,17 @@ func (t *teller) run(ctx context.Context) {
 	}
 }
 
-// write stops at the first error, and when there is a newer batch.
+// tellErrors is after how many errors a batch is given up: one floating IP may
+// take no tag, but if none does it is Neutron.
+const tellErrors = 5
+
+// write stops when there are many errors, and when there is a newer batch.
 func (t *teller) write(ctx context.Context, b batch) error {
+	var failed []error
 	maps.DeleteFunc(t.told, func(_ string, l told) bool { return time.Since(l.at) >= tellAgain })
 	for _, n := range b.notes {
 		if len(t.batch) > 0 {
-			return nil
+			break
 		}
 		last, is := t.told[n.address.ID]
 		if is && last.public == n.public && last.problem == n.problem && time.Since(last.at) < tellAgain {
@@ -73,12 +79,15 @@ func (t *teller) write(ctx context.Context, b batch) error {
 		changed, err := b.cloud.Tell(limited, n.address, n.public, n.problem)
 		cancel()
 		if err != nil {
-			return err
+			if failed = append(failed, err); len(failed) == tellErrors || ctx.Err() != nil {
+				break
+			}
+			continue
 		}
 		if changed {
 			t.told[n.address.ID] = told{n.public, n.problem, time.Now()}
 			t.log.Info("told the floating IP", "address", n.address.Addr, "id", n.address.ID, "public", n.public, "problem", n.problem)
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }

@@ -53,6 +53,7 @@ func decode[T any](r io.Reader, collection string, each func(T) error) (next str
 	if err := open(d, '{'); err != nil {
 		return "", err
 	}
+	found := false
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
@@ -63,6 +64,7 @@ func decode[T any](r io.Reader, collection string, each func(T) error) (next str
 			if err := open(d, '['); err != nil {
 				return "", err
 			}
+			found = true
 			for d.More() {
 				var v T
 				if err := d.Decode(&v); err != nil {
@@ -90,8 +92,13 @@ func decode[T any](r io.Reader, collection string, each func(T) error) (next str
 			}
 		}
 	}
-	_, err = d.Token() // an answer that was cut off is no answer
-	return next, err
+	if _, err = d.Token(); err != nil { // an answer that was cut off is no answer
+		return "", err
+	}
+	if !found { // or what somebody between has said
+		return "", fmt.Errorf("there are no %s in it", collection)
+	}
+	return next, nil
 }
 
 func open(d *json.Decoder, bracket json.Delim) error {

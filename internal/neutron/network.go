@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/external"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/mtu"
@@ -101,6 +102,10 @@ func (c *Client) external(ctx context.Context, name string) (*network, error) {
 	var found []network
 	if err := networks.ExtractNetworksInto(pages, &found); err != nil {
 		return nil, fmt.Errorf("reading networks named %s: %w", name, err)
+	}
+	// A project may give a network of its own the same name.
+	if e := slices.DeleteFunc(slices.Clone(found), func(n network) bool { return !n.External }); len(e) > 0 {
+		found = e
 	}
 	switch len(found) {
 	case 0:

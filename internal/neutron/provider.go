@@ -78,6 +78,14 @@ func (p Provider) see(ctx context.Context) (sight, error) {
 	if err != nil {
 		return sight{}, err
 	}
+	if !network.External {
+		return sight{}, fmt.Errorf("finding %s: %w", p.Network, ErrNoNetwork)
+	}
+	// Who is no administrator is shown his own project's ports only, and no type
+	// (neutron/conf/policies): to him most addresses would seem to be let go of.
+	if network.NetworkType == "" {
+		return sight{}, fmt.Errorf("reading %s: this user does not see all of it; it needs the role admin", p.Network)
+	}
 	s := sight{network: network.ID}
 	var own map[string]net.HardwareAddr
 	if s.ports, own, err = p.ports(ctx, url.Values{"network_id": {network.ID}}); err != nil {

@@ -17,7 +17,7 @@ const (
 	// be older than the one before.
 	waver = 10 * time.Second
 	// again is when something that was refused is worth another try.
-	again = 10 * time.Second
+	again = 30 * time.Second
 )
 
 // memory is what one Describe does not tell. A process that begins anew has

@@ -90,7 +90,7 @@ func (p *planner) assign() (need []Action) {
 		case !p.cfg.inRange(a):
 			p.find(a, OutOfRange, "%s is not one of the cloud's addresses", a)
 			continue
-		case holder != nil && p.cfg.mine(*holder):
+		case holder != nil && p.cfg.mine(*holder) && holder.Instance == p.cfg.Instance:
 			p.target[a] = holder.ID
 			continue
 		case holder != nil && holder.Primary == a:
@@ -187,7 +187,16 @@ func (p *planner) needENI(homeless []netip.Addr) []Action {
 	for _, a := range homeless {
 		p.find(a, ENIFull, "no provider interface of %s has room for %s", p.cfg.Node, a)
 	}
-	if p.cfg.allocates() && len(homeless) <= len(p.m.idle) || len(homeless) == 0 {
+	short := map[bool]int{} // of places, by family
+	for _, a := range homeless {
+		short[a.Is4()]++
+	}
+	if p.cfg.allocates() {
+		for a := range p.m.idle {
+			short[a.Is4()]--
+		}
+	}
+	if short[true] <= 0 && short[false] <= 0 {
 		return nil
 	}
 	if recent(p.m.noENI, p.now, again) {

@@ -128,11 +128,39 @@ func (t *turn) rounds(ctx context.Context) (Seen, []Finding, error) {
 			return seen, findings, nil
 		}
 		t.progress, t.missing, t.findings = false, map[netip.Addr]bool{}, nil
+		moves := t.moves(seen, actions)
+		if moves != nil {
+			actions = moves
+		}
 		t.apply(ctx, seen, actions)
 		if raw, err = t.readBack(ctx); err != nil {
 			return Seen{}, findings, err
 		}
+		if moves != nil { // the caller learns of them now; the rest is for another turn
+			t.more = true
+			seen, _ := t.memory.settle(raw, time.Now())
+			return seen, findings, nil
+		}
 	}
+}
+
+// moves returns the steps that registration takes, if addresses move here: they
+// have users who wait, and who must not wait for hundreds of Elastic IPs. It
+// returns nil if there are no such addresses, or no other steps.
+func (t *turn) moves(seen Seen, actions []Action) []Action {
+	var steps []Action
+	moving := false
+	for _, a := range actions {
+		if a.Verb == Assign || a.Verb == Unassign {
+			steps = append(steps, a)
+			e := seen.eni(a.ENI)
+			moving = moving || a.Verb == Assign && a.Move || a.Verb == Unassign && e != nil && !t.cfg.mine(*e)
+		}
+	}
+	if !moving || len(steps) == len(actions) {
+		return nil
+	}
+	return steps
 }
 
 // readBack looks until all that was written shows, or for as long as is
@@ -162,7 +190,7 @@ func (r *Registrar) registered(wanted map[netip.Addr]Want, s Seen) map[netip.Add
 	out := map[netip.Addr]Registration{}
 	for _, a := range slices.SortedFunc(maps.Keys(wanted), netip.Addr.Compare) {
 		e := s.on(a)
-		if !wanted[a].Here || e == nil || !r.cfg.mine(*e) {
+		if !wanted[a].Here || e == nil || !r.cfg.mine(*e) || e.Instance != r.cfg.Instance {
 			continue
 		}
 		at := Registration{ENI: e.ID, MAC: e.MAC}

@@ -53,7 +53,7 @@ type Config struct {
 	// released; a minute unless given.
 	Grace time.Duration
 	// Turn is how long Reconcile goes on beginning writes, so that newer wishes
-	// do not wait for hundreds of older ones; 15 s unless given.
+	// do not wait for hundreds of older ones; 8 s unless given.
 	Turn     time.Duration
 	Observer Observer
 }
@@ -63,7 +63,7 @@ func (c Config) withDefaults() Config {
 		c.Grace = time.Minute
 	}
 	if c.Turn == 0 {
-		c.Turn = 15 * time.Second
+		c.Turn = 8 * time.Second
 	}
 	if c.Observer == nil {
 		c.Observer = unobserved{}

@@ -1,0 +1,32 @@
+package neutron
+
+import (
+	"errors"
+	"testing"
+)
+
+// Half an answer would look like addresses that were let go of.
+func TestAnswersThatAreNotWhole(t *testing.T) {
+	f := newFakeCloud(t)
+	f.answers["GET /networks"] = `{"networks": [{"id": "n1", "name": "public", "router:external": true, "provider:network_type": "flat"}, {"id": "n2", "name": "public", "router:external": false, "provider:network_type": "geneve"}]}`
+	f.answers["GET /ports"] = `{"ports": []}`
+	f.answers["GET /floatingips"] = `{"floatingips": []}`
+	p := Provider{Client: f.connect(t), Network: "public"}
+	if _, err := p.ProviderAddresses(t.Context()); err != nil {
+		t.Error(err)
+	}
+	f.answers["GET /networks"] = `{"networks": [{"id": "n2", "name": "public", "router:external": false, "provider:network_type": "geneve"}]}`
+	if _, err := p.ProviderAddresses(t.Context()); !errors.Is(err, ErrNoNetwork) {
+		t.Errorf("a project's network taken for the external one: %v", err)
+	}
+	// Who is no administrator any more gets an answer, with his own ports only.
+	f.answers["GET /networks"] = `{"networks": [{"id": "n1", "name": "public", "router:external": true}]}`
+	if got, err := p.ProviderAddresses(t.Context()); err == nil {
+		t.Errorf("%v and no error for somebody who sees only his own ports", got)
+	}
+	f.answers["GET /networks"] = `{"networks": [{"id": "n1", "name": "public", "router:external": true, "provider:network_type": "flat"}]}`
+	f.answers["GET /ports"] = `{}`
+	if got, err := p.ProviderAddresses(t.Context()); err == nil {
+		t.Errorf("%v and no error for an answer without ports", got)
+	}
+}
