@@ -43,7 +43,8 @@ type Provider struct {
 	First netip.Addr
 	// ElasticIPs says how they get Elastic IPs.
 	ElasticIPs ElasticIPs
-	// Pool has the allocation IDs of ElasticIPsPool, and is empty otherwise.
+	// Pool has the allocation IDs of ElasticIPsPool. With ElasticIPsOnDemand and
+	// ElasticIPsNone it may have some for floating IPs that ask for them by a tag.
 	Pool []string
 	// IPv6 gives the network a second subnet, of IPv6, with as many addresses.
 	IPv6 bool

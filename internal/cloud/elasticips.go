@@ -42,8 +42,8 @@ func (d *decoder) validateElasticIPs(p Provider) {
 			d.reject(policy, suggest(string(p.ElasticIPs), known), "unknown policy %q", p.ElasticIPs)
 		case p.ElasticIPs == ElasticIPsPool && !d.has(pool):
 			d.reject(policy, "provider.pool lists the allocation IDs of Elastic IPs that you have", "pool without provider.pool")
-		case p.ElasticIPs != ElasticIPsPool && d.has(pool):
-			d.reject(pool, "provider.elasticIPs: pool", "is only for elasticIPs: pool, and the policy is %s", p.ElasticIPs)
+		case p.ElasticIPs == ElasticIPsAll && d.has(pool):
+			d.reject(pool, "provider.elasticIPs: pool, on-demand or none", "is of no use where each address has an Elastic IP of its own")
 		}
 	}
 	if !d.has(pool) || !d.ok(pool) || !d.allRead(pool) {

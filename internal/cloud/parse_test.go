@@ -181,7 +181,7 @@ func TestErrors(t *testing.T) {
 		{"policy of a wrong type", lab + "provider: {elasticIPs: [all]}\n", []string{"x.yaml:3:24: provider.elasticIPs: expected text, found a list"}},
 		{"pool without a list", lab + "provider: {elasticIPs: pool}\n", []string{"x.yaml:3:24: provider.elasticIPs: pool without provider.pool", "hint: provider.pool lists the allocation IDs of Elastic IPs that you have"}},
 		{"empty pool", lab + "provider: {elasticIPs: pool, pool: []}\n", []string{"x.yaml:3:36: provider.pool: is empty", "hint: provider.elasticIPs: none does without Elastic IPs"}},
-		{"list without the policy", lab + "provider: {pool: [eipalloc-0123456789abcdef0]}\n", []string{"x.yaml:3:18: provider.pool: is only for elasticIPs: pool, and the policy is all", "hint: provider.elasticIPs: pool"}},
+		{"list with all", lab + "provider: {pool: [eipalloc-0123456789abcdef0]}\n", []string{"x.yaml:3:18: provider.pool: is of no use where each address has an Elastic IP of its own", "hint: provider.elasticIPs: pool, on-demand or none"}},
 		{"bad allocations", lab + "provider:\n  elasticIPs: pool\n  pool:\n    - 198.51.100.9\n    - eipalloc-0123456789abcdef0\n    - eipalloc-0123456789abcdef0\n", []string{
 			`x.yaml:6:7: provider.pool[0]: "198.51.100.9" is not an allocation ID such as eipalloc-0123456789abcdef0`, "hint: aws ec2 describe-addresses shows it",
 			"x.yaml:8:7: provider.pool[2]: eipalloc-0123456789abcdef0 a second time"}},

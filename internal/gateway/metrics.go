@@ -87,7 +87,7 @@ func (m *metrics) reconciled(c Config, o outcome) {
 		return
 	}
 	m.findings.Reset()
-	for _, f := range o.result.Findings {
+	for _, f := range findings(c, o.addresses, o.result) {
 		m.findings.WithLabelValues(string(f.Code)).Inc()
 	}
 	wanted, associated := 0, 0

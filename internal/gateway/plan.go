@@ -27,7 +27,8 @@ func (c Config) here(a neutron.Address) bool {
 func wants(c Config, addresses []neutron.Address) []registrar.Want {
 	all := make([]registrar.Want, 0, len(addresses))
 	for _, a := range addresses {
-		w := registrar.Want{Addr: a.Addr, Owner: owner(a), Here: c.here(a), Policy: policy(a)}
+		w := registrar.Want{Addr: a.Addr, Owner: owner(a), Here: c.here(a)}
+		w.Policy, _ = policy(c, a)
 		if a.Kind == neutron.KindFloating {
 			w.FloatingIP = a.ID
 		}
@@ -36,17 +37,42 @@ func wants(c Config, addresses []neutron.Address) []registrar.Want {
 	return all
 }
 
-// policy is the one that a floating IP's tag says, empty for the cloud's. A tag
-// that says nothing sensible is ignored.
-func policy(a neutron.Address) registrar.Policy {
+// What floating IPs wish that they do not get.
+const (
+	unknownPolicy registrar.Code = "unknown-policy"
+	notGranted    registrar.Code = "policy-not-granted"
+)
+
+// policy is the one that a floating IP's tag asks for, empty for the cloud's. A tag
+// that says nothing sensible, or asks for what the operator does not grant, is
+// ignored, and the finding says so. None is granted always, and a pool where the
+// cloud file has one.
+func policy(c Config, a neutron.Address) (registrar.Policy, *Finding) {
 	if a.Kind != neutron.KindFloating {
-		return ""
+		return "", nil
 	}
-	p, ok, err := neutron.PolicyOf(a.Tags)
-	if !ok || err != nil {
-		return ""
+	text, ok, err := neutron.PolicyOf(a.Tags)
+	asked := registrar.Policy(text)
+	switch {
+	case err != nil:
+		return "", &Finding{a.Addr, unknownPolicy, err.Error(), "correct the floating IP's tag; it is treated as all others"}
+	case !ok, asked == c.Policy:
+		return "", nil
+	case asked == registrar.None, asked == registrar.Pool && len(c.Pool) > 0:
+		return asked, nil
 	}
-	return registrar.Policy(p)
+	return "", &Finding{a.Addr, notGranted, fmt.Sprintf("floating IP %s asks for an Elastic IP by policy %s, and the cloud has %s", a.Addr, asked, c.Policy),
+		"take the tag off, or change provider.elasticIPs or provider.pool in the cloud file"}
+}
+
+// wishes returns what the floating IPs of this node ask for in vain.
+func wishes(c Config, addresses []neutron.Address) (all []Finding) {
+	for _, a := range addresses {
+		if _, f := policy(c, a); f != nil && c.here(a) {
+			all = append(all, *f)
+		}
+	}
+	return all
 }
 
 // owner is who has an address, for people.
@@ -91,7 +117,7 @@ type note struct {
 // came of reconciling these very addresses.
 func notes(c Config, addresses []neutron.Address, result registrar.Result) []note {
 	problems := make(map[netip.Addr]string)
-	for _, f := range result.Findings {
+	for _, f := range findings(c, addresses, result) {
 		if problems[f.Addr] == "" {
 			problems[f.Addr] = string(f.Code)
 		}
@@ -101,13 +127,17 @@ func notes(c Config, addresses []neutron.Address, result registrar.Result) []not
 		if a.Kind != neutron.KindFloating || !c.here(a) {
 			continue
 		}
-		problem := problems[a.Addr]
-		if _, _, err := neutron.PolicyOf(a.Tags); err != nil && problem == "" {
-			problem = "unknown-policy"
-		}
-		all = append(all, note{a, result.Registered[a.Addr].Public, problem})
+		all = append(all, note{a, result.Registered[a.Addr].Public, problems[a.Addr]})
 	}
 	return all
+}
+
+// findings are all that cannot be had: of AWS, and of the operator.
+func findings(c Config, addresses []neutron.Address, result registrar.Result) (all []Finding) {
+	for _, f := range result.Findings {
+		all = append(all, Finding(f))
+	}
+	return append(all, wishes(c, addresses)...)
 }
 
 // onlyInRange returns the entries that may stay: another process, or an older

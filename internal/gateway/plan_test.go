@@ -56,16 +56,46 @@ func TestWants(t *testing.T) {
 		r,
 		bound(tagged(floating(addr11, mac1), "blue", "elastic-ip-policy=none"), "gw-2"),
 		tagged(floating(addr12, mac1), "elastic-ip-policy=often"),
-		tagged(router(foreign, mac1), "elastic-ip-policy=pool"),
+		tagged(router(foreign, mac1), "elastic-ip-policy=none"),
+		tagged(floating(primary, mac1), "elastic-ip-policy=pool"),
 	})
 	want := []registrar.Want{
 		{Addr: addr10, Owner: "router r1", Here: true},
 		{Addr: addr11, Policy: registrar.None, Owner: "floating IP f-10.20.1.11", FloatingIP: "f-10.20.1.11"},
 		{Addr: addr12, Owner: "floating IP f-10.20.1.12", FloatingIP: "f-10.20.1.12", Here: true},
-		{Addr: foreign, Owner: "router "}, // only a floating IP's owner has a say
+		{Addr: foreign, Owner: "router "},                                                        // only a floating IP's owner has a say
+		{Addr: primary, Owner: "floating IP f-10.20.1.4", FloatingIP: "f-10.20.1.4", Here: true}, // there is no pool
 	}
 	if d := cmp.Diff(want, got, byValue); d != "" {
 		t.Errorf("wants (-want +got):\n%s", d)
+	}
+}
+
+func TestPolicyOfAFloatingIP(t *testing.T) {
+	for _, c := range []struct {
+		cloud registrar.Policy
+		pool  []string
+		tag   string
+		want  registrar.Policy
+		code  registrar.Code
+	}{
+		{registrar.OnDemand, nil, "none", registrar.None, ""},
+		{registrar.OnDemand, nil, "on-demand", "", ""},
+		{registrar.OnDemand, nil, "pool", "", notGranted},
+		{registrar.OnDemand, []string{"eipalloc-1"}, "pool", registrar.Pool, ""},
+		{registrar.None, []string{"eipalloc-1"}, "pool", registrar.Pool, ""},
+		{registrar.None, nil, "on-demand", "", notGranted},
+		{registrar.Pool, []string{"eipalloc-1"}, "all", "", notGranted},
+		{registrar.All, nil, "sometimes", "", unknownPolicy},
+	} {
+		got, finding := policy(Config{Policy: c.cloud, Pool: c.pool}, tagged(floating(addr10, mac1), "elastic-ip-policy="+c.tag))
+		code := registrar.Code("")
+		if finding != nil {
+			code = finding.Code
+		}
+		if got != c.want || code != c.code {
+			t.Errorf("cloud %s with pool %v, tag %s: %q %q, want %q %q", c.cloud, c.pool, c.tag, got, code, c.want, c.code)
+		}
 	}
 }
 

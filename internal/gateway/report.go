@@ -106,12 +106,9 @@ func (r *reporter) reconciled(c Config, o outcome) {
 	r.report.AWS.note(o.err)
 	if o.err == nil { // or else what was found before still holds
 		r.addresses(c, o)
-		var findings []Finding
-		for _, f := range o.result.Findings {
-			findings = append(findings, Finding(f))
-		}
-		r.tell(findings)
-		r.report.Findings = findings
+		now := findings(c, o.addresses, o.result)
+		r.tell(now)
+		r.report.Findings = now
 	}
 	r.save()
 }
@@ -119,9 +116,10 @@ func (r *reporter) reconciled(c Config, o outcome) {
 func (r *reporter) addresses(c Config, o outcome) {
 	r.report.Addresses = make([]Address, 0, len(o.addresses))
 	for _, a := range o.addresses {
+		own, _ := policy(c, a)
 		at := o.result.Registered[a.Addr]
 		r.report.Addresses = append(r.report.Addresses, Address{Addr: a.Addr, Kind: a.Kind, ID: a.ID, Router: a.Router, Project: a.Project,
-			Host: a.Host, Here: c.here(a), ENI: at.ENI, Public: at.Public, Policy: policy(a)})
+			Host: a.Host, Here: c.here(a), ENI: at.ENI, Public: at.Public, Policy: own})
 	}
 	r.report.ENIs = nil
 	for _, e := range o.result.ENIs {

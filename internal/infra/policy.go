@@ -124,14 +124,17 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 		allow("Allocate", []string{"ec2:AllocateAddress"}, arn(elasticIPs), made)
 		allow("Release", []string{"ec2:ReleaseAddress"}, arn(elasticIPs), mine)
 		tagged, creators = append(tagged, elasticIPs), append(creators, "AllocateAddress")
-	case cloud.ElasticIPsPool:
+	}
+	if len(c.Provider.Pool) > 0 {
 		// The pool's addresses are the operator's: they have no tag of ours.
 		var pool []string
 		for _, id := range c.Provider.Pool {
 			pool = append(pool, "elastic-ip/"+id)
 		}
 		allow("LeadFrom", lead, arn(pool...), nil)
-		allow("LeadTo", lead, arn(interfaces), mine)
+		if c.Provider.ElasticIPs != cloud.ElasticIPsOnDemand {
+			allow("LeadTo", lead, arn(interfaces), mine)
+		}
 	}
 	// Tags are set by the call that makes a resource and never afterwards, or
 	// the tag would be no border (EC2 User Guide, supported-iam-actions-tagging).
