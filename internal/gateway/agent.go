@@ -24,9 +24,10 @@ type timing struct {
 	askAgain time.Duration // first interval of questions about a doubt, and after a failure
 	answer   time.Duration // how long Neutron may take
 	scanned  time.Duration // between questions that frames from the fabric give rise to
+	rest     time.Duration // between looks at AWS that nothing gave rise to
 }
 
-var normal = timing{poll: 30 * time.Second, debounce: 100 * time.Millisecond, askAgain: time.Second, answer: 20 * time.Second, scanned: 10 * time.Second}
+var normal = timing{poll: 30 * time.Second, debounce: 100 * time.Millisecond, askAgain: time.Second, answer: 20 * time.Second, scanned: 10 * time.Second, rest: 2 * time.Minute}
 
 // errStale ends one attachment's life and begins the next.
 var errStale = errors.New("interfaces changed")
@@ -59,6 +60,10 @@ type agent struct {
 	doubts     doubts
 	waiting    map[netip.Addr]time.Time   // addresses that wait for AWS, and since when
 	failures   struct{ neutron, aws int } // in a row
+	claimed    struct {                   // what AWS was reconciled with last
+		said uint64
+		due  time.Time // when it is again, though Neutron says the same
+	}
 }
 
 // Run is the agent. It returns nil when ctx is done; the translation goes on

@@ -277,7 +277,7 @@ func TestAgentSpreadsOverENIs(t *testing.T) {
 
 		// An answer of AWS that is older than the machine takes nothing away.
 		b.aws.set(nil, 2, fakeENI(eni1))
-		pass(31 * time.Second)
+		pass(3 * time.Minute)
 		if got := b.machine.names(); got != "eth1 eth2" {
 			t.Errorf("attached to %q after an old answer, want both", got)
 		}
@@ -299,5 +299,27 @@ func TestAgentKnowsItsENIsAfterReboot(t *testing.T) {
 			t.Errorf("attached to %q, want both", got)
 		}
 		b.want("before anybody answers", entry(addr10, mac1), second)
+	})
+}
+
+func TestAgentIsQuiet(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.neutron.set(nil, router(addr10, mac1))
+		b.start()
+		pass(time.Minute)
+		neutron, aws := b.neutron.questions(), b.aws.turns
+		pass(10 * time.Minute)
+		if n := b.neutron.questions() - neutron; n != 20 {
+			t.Errorf("Neutron was asked %d times in 10 quiet minutes, want 20", n)
+		}
+		if n := b.aws.turns - aws; n != 5 {
+			t.Errorf("AWS was looked at %d times in 10 quiet minutes, want 5", n)
+		}
+		aws = b.aws.turns
+		b.neutron.set(nil, router(addr10, mac1), floating(addr11, mac1))
+		pass(31 * time.Second)
+		if b.aws.turns != aws+1 {
+			t.Error("AWS was not told of what is new in Neutron")
+		}
 	})
 }

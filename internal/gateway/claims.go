@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"hash/maphash"
+	"strconv"
 	"time"
 
 	"macaw/internal/neutron"
@@ -62,4 +64,30 @@ func replace1[T any](c chan T, v T) {
 	default:
 	}
 	c <- v
+}
+
+var seed = maphash.MakeSeed()
+
+// fingerprint stands for all of an answer of Neutron that matters to AWS and to
+// floating IPs' tags. Two answers that say the same have one.
+func fingerprint(addresses []neutron.Address) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	text := func(s string) {
+		h.WriteString(s)
+		h.WriteByte(0)
+	}
+	for _, a := range addresses {
+		at := a.Addr.As16()
+		h.Write(at[:])
+		h.Write(a.MAC)
+		for _, s := range []string{string(a.Kind), a.ID, a.Router, a.Host, strconv.FormatBool(a.Active)} {
+			text(s)
+		}
+		for _, tag := range a.Tags {
+			text(tag)
+		}
+		h.WriteByte(1)
+	}
+	return h.Sum64()
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"macaw/internal/neutron"
 	"macaw/internal/registrar"
@@ -154,6 +155,9 @@ func (f *fakeAWS) Reconcile(_ context.Context, wanted []registrar.Want) (registr
 			r.ENIs[n].Addresses = append(slices.Clone(r.ENIs[n].Addresses), w.Addr)
 			r.Registered[w.Addr] = registrar.Registration{ENI: f.enis[n].ID, MAC: f.enis[n].MAC, Public: public}
 		}
+	}
+	if len(r.Findings) > 0 {
+		r.Next = time.Now().Add(30 * time.Second)
 	}
 	return r, nil
 }

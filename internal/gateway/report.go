@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/netip"
@@ -74,7 +77,9 @@ type Finding struct {
 type reporter struct {
 	path   string // empty: no file
 	log    *slog.Logger
-	report Report
+	report Report  // without its addresses
+	last   outcome // the last one without an error
+	cfg    Config  // as of then
 }
 
 func newReporter(path string, log *slog.Logger) *reporter { return &reporter{path: path, log: log} }
@@ -105,7 +110,8 @@ func (c *Contact) note(err error) {
 func (r *reporter) reconciled(c Config, o outcome) {
 	r.report.AWS.note(o.err)
 	if o.err == nil { // or else what was found before still holds
-		r.addresses(c, o)
+		r.cfg, r.last = c, o
+		r.report.ENIs = enisReport(o)
 		now := findings(c, o.addresses, o.result)
 		r.tell(now)
 		r.report.Findings = now
@@ -113,18 +119,19 @@ func (r *reporter) reconciled(c Config, o outcome) {
 	r.save()
 }
 
-func (r *reporter) addresses(c Config, o outcome) {
-	r.report.Addresses = make([]Address, 0, len(o.addresses))
-	for _, a := range o.addresses {
-		own, _ := policy(c, a)
-		at := o.result.Registered[a.Addr]
-		r.report.Addresses = append(r.report.Addresses, Address{Addr: a.Addr, Kind: a.Kind, ID: a.ID, Router: a.Router, Project: a.Project,
-			Host: a.Host, Here: c.here(a), ENI: at.ENI, Public: at.Public, Policy: own})
-	}
-	r.report.ENIs = nil
+func enisReport(o outcome) []ENI {
+	var all []ENI
 	for _, e := range o.result.ENIs {
-		r.report.ENIs = append(r.report.ENIs, ENI{e.ID, e.MAC, e.Primary, e.Device, len(e.Addresses), e.Limit - 1})
+		all = append(all, ENI{e.ID, e.MAC, e.Primary, e.Device, len(e.Addresses), e.Limit - 1})
 	}
+	return all
+}
+
+func (r *reporter) address(a neutron.Address) Address {
+	own, _ := policy(r.cfg, a)
+	at := r.last.result.Registered[a.Addr]
+	return Address{Addr: a.Addr, Kind: a.Kind, ID: a.ID, Router: a.Router, Project: a.Project,
+		Host: a.Host, Here: r.cfg.here(a), ENI: at.ENI, Public: at.Public, Policy: own}
 }
 
 // tell tells the journal which findings are new and which have gone.
@@ -156,14 +163,50 @@ func (r *reporter) write() error {
 	if r.path == "" {
 		return nil
 	}
-	raw, err := json.Marshal(r.report)
-	if err != nil {
-		return err
-	}
 	if err := os.MkdirAll(filepath.Dir(r.path), 0o755); err != nil {
 		return err
 	}
-	return renameio.WriteFile(r.path, raw, 0o644)
+	f, err := renameio.NewPendingFile(r.path, renameio.WithStaticPermissions(0o644))
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup()
+	w := bufio.NewWriter(f)
+	if err := r.encode(w); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
+}
+
+// encode writes the report with one address after the other.
+func (r *reporter) encode(w io.Writer) error {
+	report := r.report
+	report.Addresses = []Address{}
+	raw, err := json.Marshal(report)
+	if err != nil {
+		return err
+	}
+	// Within a text the quotes would be escaped.
+	before, after, _ := bytes.Cut(raw, []byte(`"addresses":[]`))
+	if _, err := fmt.Fprintf(w, `%s"addresses":[`, before); err != nil {
+		return err
+	}
+	e := json.NewEncoder(w)
+	for i, a := range r.last.addresses {
+		if i > 0 {
+			if _, err := io.WriteString(w, ","); err != nil {
+				return err
+			}
+		}
+		if err := e.Encode(r.address(a)); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(w, "]%s\n", after)
+	return err
 }
 
 // readReport returns nil if no agent has written a report since the machine

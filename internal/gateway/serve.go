@@ -30,6 +30,15 @@ func (l *attachment) sooner(d time.Duration) {
 	}
 }
 
+// claimAgain makes AWS be reconciled after d at the latest, with what Neutron says
+// then.
+func (l *attachment) claimAgain(d time.Duration) {
+	if at := time.Now().Add(d); at.Before(l.claimed.due) {
+		l.claimed.due = at
+	}
+	l.sooner(d)
+}
+
 // burst is how many questions frames may give rise to at once; after that there is
 // one each askAgain. Two machines with one address would go on for ever.
 const burst = 5
@@ -80,7 +89,7 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 			}
 
 		case <-l.nudge:
-			l.sooner(0)
+			l.claimAgain(0)
 
 		case e := <-events:
 			if l.doubts.raise(l.cfg, e, time.Now()) {
@@ -121,9 +130,9 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 			}
 			switch {
 			case o.err != nil:
-				l.sooner(backoff(l.time.askAgain, l.failures.aws-1, l.time.poll))
+				l.claimAgain(backoff(l.time.askAgain, l.failures.aws-1, l.time.poll))
 			case !o.result.Next.IsZero():
-				l.sooner(max(time.Until(o.result.Next), l.time.debounce))
+				l.claimAgain(max(time.Until(o.result.Next), l.time.debounce))
 			}
 			if !slices.Equal(l.enis, l.using) {
 				return fmt.Errorf("%w: this node has %d provider ENIs now", errStale, len(l.enis))
@@ -154,11 +163,22 @@ func (l *attachment) follow(ctx context.Context, a answer) time.Duration {
 		l.log.Info("Neutron answers again")
 	}
 	l.failures.neutron = 0
-	l.claims.want(l.addresses)
+	l.claim(time.Now())
 	if asked := l.doubts.ask(l.cfg, l.addresses, time.Now()); asked > 0 {
 		return backoff(l.time.askAgain, asked-1, l.time.poll)
 	}
 	return l.time.poll
+}
+
+// claim hands Neutron's answer on to AWS, if it says something new, if something is
+// due there, or if AWS was not looked at for long.
+func (l *attachment) claim(now time.Time) {
+	said := fingerprint(l.addresses)
+	if said == l.claimed.said && now.Before(l.claimed.due) {
+		return
+	}
+	l.claimed.said, l.claimed.due = said, now.Add(l.time.rest)
+	l.claims.want(l.addresses)
 }
 
 // inspect returns errStale if the attachment no longer carries frames, or if one

@@ -50,7 +50,11 @@ func TestAWSShowsNoneOfItsENIs(t *testing.T) {
 		b.start()
 		b.want("before", entry(addr10, mac1))
 		b.aws.set(nil, 10) // no ENI shows
-		pass(31 * time.Second)
+		turns := b.aws.turns
+		pass(3 * time.Minute)
+		if b.aws.turns == turns {
+			t.Error("AWS was not looked at")
+		}
 		b.want("AWS shows none of the node's ENIs", entry(addr10, mac1))
 	})
 }

@@ -14,6 +14,10 @@ func Unit(binary, config string) string { return fmt.Sprintf(unit, binary, confi
 //
 // No sandboxing that makes a mount namespace of its own: a BPF file system that
 // the agent mounts must outlive it.
+//
+// A node's memory is for guests. GOGC=50 lets the heap grow by half between two
+// collections. GOMEMLIMIT is soft (package runtime, "Environment Variables"): near
+// it the collector runs more often, and memory that is free goes back to the kernel.
 const unit = `[Unit]
 Description=Macaw: addresses and translation of the provider network
 DefaultDependencies=no
@@ -34,7 +38,7 @@ Restart=always
 RestartSec=1
 TimeoutStartSec=60
 OOMScoreAdjust=-900
-Environment=GOMEMLIMIT=24MiB GOMAXPROCS=2
+Environment=GOGC=50 GOMEMLIMIT=20MiB GOMAXPROCS=2
 LimitMEMLOCK=infinity
 
 [Install]

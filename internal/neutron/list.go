@@ -65,8 +65,9 @@ func decode[T any](r io.Reader, collection string, each func(T) error) (next str
 				return "", err
 			}
 			found = true
+			var v T // one for all: it escapes
 			for d.More() {
-				var v T
+				v = *new(T)
 				if err := d.Decode(&v); err != nil {
 					return "", err
 				}

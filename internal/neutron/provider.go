@@ -178,11 +178,19 @@ type floatingFields struct {
 
 // floating returns the network's floating IPs, with the MACs of their own ports.
 func (p Provider) floating(ctx context.Context, network string, own map[string]net.HardwareAddr) ([]FloatingIP, error) {
-	var out []FloatingIP
+	out := make([]FloatingIP, 0, len(own))
+	// Thousands share some routers and projects.
+	known := make(map[string]string)
+	share := func(text string) string {
+		if _, is := known[text]; !is {
+			known[text] = text
+		}
+		return known[text]
+	}
 	err := list(ctx, p.Client.api, "floatingips", url.Values{"floating_network_id": {network}}, func(r floatingFields) error {
 		f := FloatingIP{
-			ID: r.ID, Port: r.Port, Router: r.Router, MAC: own[r.ID], Status: r.Status,
-			Project: cmp.Or(r.Project, r.Tenant), Description: r.Description, Tags: r.Tags,
+			ID: r.ID, Port: r.Port, Router: share(r.Router), MAC: own[r.ID], Status: r.Status,
+			Project: share(cmp.Or(r.Project, r.Tenant)), Description: r.Description, Tags: r.Tags,
 		}
 		var err error
 		if f.Addr, err = netip.ParseAddr(r.Addr); err != nil {

@@ -28,7 +28,7 @@ func (t *turn) allocate(ctx context.Context, a Action) {
 	switch {
 	case err == nil:
 		a.Verb, a.Allocation, a.Move = Associate, aws.ToString(out.AllocationId), true
-		t.did(allocated{ElasticIP{Allocation: a.Allocation, Public: address(out.PublicIp), Tags: map[string]string{tagCloud: t.cfg.Cloud, tagPart: part}}})
+		t.did(allocated{ElasticIP{Allocation: a.Allocation, Public: address(out.PublicIp), Part: part}})
 		t.associate(ctx, a)
 	case errors.Is(err, errUnsure):
 		t.memory.note(func(m *memory) { m.unsure[a.addr()] = time.Now() })

@@ -26,9 +26,15 @@ type belief struct {
 func (m *memory) believe(now time.Time, facts ...fact) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	var keys []string
 	for _, f := range facts {
-		m.drop(f.key())
-		m.beliefs = append(m.beliefs, belief{fact: f, until: now.Add(trust)})
+		keys = append(keys, f.key())
+	}
+	m.drop(keys...)
+	for i, f := range facts {
+		if !slices.Contains(keys[i+1:], keys[i]) {
+			m.beliefs = append(m.beliefs, belief{fact: f, until: now.Add(trust)})
+		}
 	}
 }
 

@@ -212,7 +212,7 @@ func (r *region) truth() (on map[netip.Addr]string, elastic map[netip.Addr][]net
 		}
 	}
 	for _, a := range must(r.DescribeAddresses(context.Background(), &ec2.DescribeAddressesInput{Filters: []types.Filter{cloud}})).Addresses {
-		e := ElasticIP{Tags: tags(a.Tags)}
+		e := ElasticIP{Part: partOf(a.Tags)}
 		elastic[e.purpose()] = append(elastic[e.purpose()], address(a.PrivateIpAddress))
 	}
 	return on, elastic

@@ -13,6 +13,7 @@ type planner struct {
 	cfg    Config
 	wanted map[netip.Addr]Want
 	order  []netip.Addr // the wanted addresses
+	own    []ENI        // this node's interfaces, in the order of their device indices
 	seen   *Seen
 	now    time.Time
 	m      *memory
@@ -30,7 +31,8 @@ func plan(cfg Config, wanted map[netip.Addr]Want, seen Seen, now time.Time, m *m
 	defer m.mu.Unlock()
 	p := &planner{cfg: cfg, wanted: wanted, seen: &seen, now: now, m: m,
 		target: map[netip.Addr]string{}, moving: map[netip.Addr]bool{},
-		order: slices.SortedFunc(maps.Keys(wanted), netip.Addr.Compare)}
+		order: slices.SortedFunc(maps.Keys(wanted), netip.Addr.Compare),
+		own:   slices.DeleteFunc(slices.Clone(seen.ENIs), func(e ENI) bool { return !cfg.mine(e) })}
 	p.unassign()
 	need := p.assign()
 	p.elastic()
@@ -42,18 +44,13 @@ func (p *planner) find(a netip.Addr, c Code, format string, args ...any) {
 	p.findings = append(p.findings, finding(a, c, fmt.Sprintf(format, args...)))
 }
 
-// own are this node's interfaces, in the order of their device indices.
-func (p *planner) own() []ENI {
-	return slices.DeleteFunc(slices.Clone(p.seen.ENIs), func(e ENI) bool { return !p.cfg.mine(e) })
-}
-
 // unassign takes away what Neutron has let go of for long enough. Where the
 // Elastic IPs are made with the cloud, its addresses stay with them.
 func (p *planner) unassign() {
 	if !p.cfg.allocates() {
 		return
 	}
-	for _, e := range p.own() {
+	for _, e := range p.own {
 		for _, list := range [][]netip.Addr{e.Addresses, e.IPv6} {
 			var gone []netip.Addr
 			for _, a := range list {
@@ -158,7 +155,7 @@ type place struct {
 
 func (p *planner) places() map[place]int {
 	free := map[place]int{}
-	for _, e := range p.own() {
+	for _, e := range p.own {
 		if _, full := p.m.full[e.ID]; full || e.Instance != p.cfg.Instance {
 			continue
 		}
@@ -173,7 +170,7 @@ func (p *planner) places() map[place]int {
 }
 
 func (p *planner) roomFor(a netip.Addr, free map[place]int) string {
-	for _, e := range p.own() {
+	for _, e := range p.own {
 		if at := (place{e.ID, !a.Is4()}); free[at] > 0 {
 			free[at]--
 			return e.ID
@@ -204,7 +201,7 @@ func (p *planner) needENI(homeless []netip.Addr) []Action {
 		return nil
 	}
 	need := Action{Verb: NeedENI}
-	for _, e := range p.own() {
+	for _, e := range p.own {
 		if e.Instance == "" {
 			need.ENI = e.ID // a former process was killed before it could attach it
 			break

@@ -53,7 +53,7 @@ func eniWith(id, part, instance string, addrs ...netip.Addr) ENI {
 // not empty.
 func forAddr(id string, purpose netip.Addr, eni string) ElasticIP {
 	e := untagged(id, purpose, eni)
-	e.Tags = map[string]string{tagCloud: "first", tagPart: addressPart(purpose)}
+	e.Part = addressPart(purpose)
 	return e
 }
 

@@ -7,9 +7,10 @@ import (
 
 // servants returns the tagged Elastic IP of each address: of twins the one that
 // leads there, or else the first. All nodes come to the same answer.
-func servants(s Seen) map[netip.Addr]ElasticIP {
-	best := map[netip.Addr]ElasticIP{}
-	for _, e := range s.Elastic { // in the order of allocations
+func servants(s Seen) map[netip.Addr]*ElasticIP {
+	best := make(map[netip.Addr]*ElasticIP, len(s.Elastic))
+	for i := range s.Elastic { // in the order of allocations
+		e := &s.Elastic[i]
 		a := e.purpose()
 		if !a.IsValid() {
 			continue
@@ -132,7 +133,7 @@ func (p *planner) noWay(a netip.Addr) bool {
 }
 
 // tagged plans the Elastic IP that is an address's own.
-func (p *planner) tagged(a netip.Addr, eni string, best map[netip.Addr]ElasticIP) {
+func (p *planner) tagged(a netip.Addr, eni string, best map[netip.Addr]*ElasticIP) {
 	e, has := best[a]
 	switch {
 	case has && e.Private == a && e.Association != "" && (e.ENI == eni || p.moving[a]):

@@ -189,8 +189,11 @@ func (t *turn) readBack(ctx context.Context) (Seen, error) {
 func (r *Registrar) registered(wanted map[netip.Addr]Want, s Seen) map[netip.Addr]Registration {
 	out := map[netip.Addr]Registration{}
 	for _, a := range slices.SortedFunc(maps.Keys(wanted), netip.Addr.Compare) {
+		if !wanted[a].Here {
+			continue
+		}
 		e := s.on(a)
-		if !wanted[a].Here || e == nil || !r.cfg.mine(*e) || e.Instance != r.cfg.Instance {
+		if e == nil || !r.cfg.mine(*e) || e.Instance != r.cfg.Instance {
 			continue
 		}
 		at := Registration{ENI: e.ID, MAC: e.MAC}

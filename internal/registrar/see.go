@@ -116,7 +116,7 @@ func (r *Registrar) interfaces(ctx context.Context, filters ...types.Filter) ([]
 
 func (r *Registrar) eniOf(n types.NetworkInterface) ENI {
 	e := ENI{ID: aws.ToString(n.NetworkInterfaceId), MAC: aws.ToString(n.MacAddress), Subnet: aws.ToString(n.SubnetId),
-		Part: tags(n.TagSet)[tagPart], Primary: address(n.PrivateIpAddress),
+		Part: partOf(n.TagSet), Primary: address(n.PrivateIpAddress),
 		Prefixes: len(n.Ipv4Prefixes), PrefixesIPv6: len(n.Ipv6Prefixes)}
 	if a := n.Attachment; a != nil && a.Status != types.AttachmentStatusDetached && a.Status != types.AttachmentStatusDetaching {
 		e.Instance, e.Device = aws.ToString(a.InstanceId), int(aws.ToInt32(a.DeviceIndex))
@@ -151,12 +151,14 @@ func address(text *string) netip.Addr {
 	return a
 }
 
-func tags(all []types.Tag) map[string]string {
-	m := map[string]string{}
-	for _, t := range all {
-		m[aws.ToString(t.Key)] = aws.ToString(t.Value)
+// partOf is the value of the tag macaw:part.
+func partOf(tags []types.Tag) string {
+	for _, t := range tags {
+		if aws.ToString(t.Key) == tagPart {
+			return aws.ToString(t.Value)
+		}
 	}
-	return m
+	return ""
 }
 
 // addresses asks for some Elastic IPs. There are no pages (EC2 API Reference,
@@ -168,9 +170,10 @@ func (r *Registrar) addresses(ctx context.Context, filters ...types.Filter) ([]E
 		if err != nil {
 			return err
 		}
+		all = make([]ElasticIP, 0, len(out.Addresses))
 		for _, a := range out.Addresses {
 			all = append(all, ElasticIP{Allocation: aws.ToString(a.AllocationId), Public: address(a.PublicIp), Association: aws.ToString(a.AssociationId),
-				ENI: aws.ToString(a.NetworkInterfaceId), Private: address(a.PrivateIpAddress), Tags: tags(a.Tags)})
+				ENI: aws.ToString(a.NetworkInterfaceId), Private: address(a.PrivateIpAddress), Part: partOf(a.Tags)})
 		}
 		return nil
 	})

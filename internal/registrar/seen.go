@@ -56,12 +56,12 @@ type ElasticIP struct {
 	Association string
 	ENI         string
 	Private     netip.Addr
-	Tags        map[string]string
+	Part        string // as in the tag macaw:part
 }
 
 // purpose is the address that the tag says it is for, invalid if there is none.
 func (e ElasticIP) purpose() netip.Addr {
-	text, ok := strings.CutPrefix(e.Tags[tagPart], partAddress)
+	text, ok := strings.CutPrefix(e.Part, partAddress)
 	if !ok {
 		return netip.Addr{}
 	}
@@ -137,7 +137,7 @@ func (s *Seen) elastic(allocation string) *ElasticIP {
 // leading is the Elastic IP that leads to an address.
 func (s *Seen) leading(eni string, a netip.Addr) *ElasticIP {
 	for i := range s.Elastic {
-		if e := &s.Elastic[i]; e.Association != "" && e.ENI == eni && e.Private == a {
+		if e := &s.Elastic[i]; e.Private == a && e.Association != "" && e.ENI == eni {
 			return e
 		}
 	}

@@ -1,0 +1,201 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"macaw/internal/gateway"
+	"macaw/internal/infra"
+	lab "macaw/internal/lab/ec2"
+	"macaw/internal/neutron"
+	"macaw/internal/registrar"
+	"macaw/internal/translate"
+)
+
+const (
+	agentType   = types.InstanceTypeM8i48xlarge
+	agentPerENI = 63 // secondary addresses
+	agentImage  = "ami-0debdeb0000000013"
+	agentKey    = "AKIDEXAMPLE"
+	agentSecret = "secret"
+)
+
+var agentSubnet = netip.MustParsePrefix("10.20.64.0/18")
+
+// agentRegion is the lab's AWS with the provider subnet of a cloud.
+type agentRegion struct {
+	state  *lab.State
+	api    http.Handler
+	client *ec2.Client // without a network
+	subnet string
+	nodes  []agentNode
+	policy registrar.Policy
+}
+
+// agentNode is a gateway node with its provider ENIs.
+type agentNode struct {
+	name, instance string
+	enis, macs     []string
+	primary        netip.Addr // of the first
+	addresses      int        // that Neutron has on it
+	floating       int        // of those that are floating IPs
+}
+
+// idleMachines are instances that do nothing.
+type idleMachines struct{}
+
+func (idleMachines) Launch(context.Context, lab.Instance) error            { return nil }
+func (idleMachines) Start(context.Context, lab.Instance) error             { return nil }
+func (idleMachines) Stop(context.Context, string) error                    { return nil }
+func (idleMachines) Reboot(context.Context, string) error                  { return nil }
+func (idleMachines) Terminate(context.Context, string) error               { return nil }
+func (idleMachines) ConsoleOutput(context.Context, string) ([]byte, error) { return nil, nil }
+func (idleMachines) CreateImage(context.Context, string, string) error     { return nil }
+func (idleMachines) DeleteImage(context.Context, string) error             { return nil }
+func (idleMachines) AttachNIC(context.Context, string, lab.NIC) error      { return nil }
+func (idleMachines) DetachNIC(context.Context, string, lab.NIC) error      { return nil }
+
+// directly hands requests to a handler without a network.
+type directly struct{ http.Handler }
+
+func (d directly) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Body, r.RemoteAddr, r.Host = io.NopCloser(bytes.NewReader(body)), "192.0.2.1:1", r.URL.Host
+	r.Header.Set("Content-Length", strconv.Itoa(len(body))) // as the wire has it, and the signature
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// newAgentRegion makes the gateway nodes and registers the addresses of all but
+// the first; with Elastic IPs those of the first too.
+func newAgentRegion(b *testing.B, policy registrar.Policy, cloud *agentCloud) *agentRegion {
+	s, err := lab.Wire(lab.Config{Machines: idleMachines{}, AddressQuota: 2 * len(cloud.hosts), Addresses: netip.MustParsePrefix("198.18.0.0/18"), // never on a wire
+		Log: slog.New(slog.DiscardHandler), Images: []lab.Image{{ID: agentImage, Name: "debian-13-amd64", Owner: "136693071363", Architecture: "x86_64", Created: time.Now()}}},
+		lab.Credentials{agentKey: agentSecret}, func(*http.Request) (string, bool) { return "", false })
+	must(b, err)
+	s.State.Resume()
+	r := &agentRegion{state: s.State, api: s.API, policy: policy, client: ec2.New(ec2.Options{Region: "us-east-1", BaseEndpoint: aws.String("http://lab"),
+		HTTPClient: directly{s.API}, Credentials: credentials.NewStaticCredentialsProvider(agentKey, agentSecret, "")})}
+	ctx := b.Context()
+	vpc := done(r.client.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.20.0.0/16")})).Vpc.VpcId
+	gateway := done(r.client.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{})).InternetGateway.InternetGatewayId
+	done(r.client.AttachInternetGateway(ctx, &ec2.AttachInternetGatewayInput{InternetGatewayId: gateway, VpcId: vpc}))
+	r.subnet = *done(r.client.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: vpc, CidrBlock: aws.String(agentSubnet.String())})).Subnet.SubnetId
+	done(r.client.CreateSubnetCidrReservation(ctx, &ec2.CreateSubnetCidrReservationInput{SubnetId: &r.subnet, Cidr: aws.String(agentRange.String()),
+		ReservationType: types.SubnetCidrReservationTypeExplicit}))
+	group := *done(r.client.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("provider"), Description: aws.String("provider"), VpcId: vpc})).GroupId
+	for first := 0; first < len(cloud.hosts); {
+		name, last := cloud.host(first), first
+		for last < len(cloud.hosts) && cloud.host(last) == name {
+			last++
+		}
+		n := r.node(ctx, name, group, last-first)
+		r.nodes = append(r.nodes, n)
+		if len(r.nodes) > 1 || policy != registrar.None {
+			r.register(ctx, n, first, last)
+		}
+		first = last
+	}
+	return r
+}
+
+func (r *agentRegion) node(ctx context.Context, name, group string, addresses int) agentNode {
+	n := agentNode{name: name, addresses: addresses, floating: addresses * (10 - routersInTen) / 10}
+	in := &ec2.RunInstancesInput{ImageId: aws.String(agentImage), InstanceType: agentType, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}
+	for i := range 1 + (addresses+agentPerENI-1)/agentPerENI {
+		part := "eni/" + name + "/management"
+		switch {
+		case i == 1:
+			part = "eni/" + name + "/provider"
+		case i > 1:
+			part = "eni/" + name + "/provider-" + strconv.Itoa(i)
+		}
+		e := done(r.client.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &r.subnet, Groups: []string{group},
+			Description: aws.String("agentbench " + part), TagSpecifications: agentTags(types.ResourceTypeNetworkInterface, part)})).NetworkInterface
+		in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{DeviceIndex: aws.Int32(int32(i)), NetworkInterfaceId: e.NetworkInterfaceId})
+		if i == 0 {
+			continue
+		}
+		if i == 1 {
+			n.primary = netip.MustParseAddr(*e.PrivateIpAddress)
+		}
+		n.enis, n.macs = append(n.enis, *e.NetworkInterfaceId), append(n.macs, *e.MacAddress)
+	}
+	n.instance = *done(r.client.RunInstances(ctx, in)).Instances[0].InstanceId
+	return n
+}
+
+func agentTags(t types.ResourceType, part string) []types.TagSpecification {
+	tag := func(k, v string) types.Tag { return types.Tag{Key: aws.String(k), Value: aws.String(v)} }
+	return []types.TagSpecification{{ResourceType: t, Tags: []types.Tag{
+		tag("Name", "agentbench-"+strings.ReplaceAll(part, "/", "-")), tag(infra.TagCloud, "agentbench"), tag(infra.TagPart, part)}}}
+}
+
+// register does what a node's agent has done before.
+func (r *agentRegion) register(ctx context.Context, n agentNode, first, last int) {
+	for i := first; i < last; i += agentPerENI {
+		eni := n.enis[(i-first)/agentPerENI]
+		var addrs []string
+		for k := i; k < min(i+agentPerENI, last); k++ {
+			addrs = append(addrs, nthOf(agentRange, k+1).String())
+		}
+		done(r.client.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: addrs}))
+		if r.policy == registrar.None {
+			continue
+		}
+		for _, a := range addrs {
+			e := done(r.client.AllocateAddress(ctx, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc,
+				TagSpecifications: agentTags(types.ResourceTypeElasticIp, "address/provider/"+a)}))
+			done(r.client.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: e.AllocationId, NetworkInterfaceId: &eni, PrivateIpAddress: aws.String(a)}))
+		}
+	}
+}
+
+// public is how many of a node's floating IPs are to be told a public address.
+func (r *agentRegion) public(n agentNode) int {
+	if r.policy == registrar.None {
+		return 0
+	}
+	return n.floating
+}
+
+// config is that of the first node's agent.
+func (r *agentRegion) config(policy registrar.Policy, keystone string) gateway.Config {
+	n := r.nodes[0]
+	c := gateway.Config{
+		Cloud: "agentbench", Node: n.name, Region: "us-east-1", Instance: n.instance, InstanceType: string(agentType), SubnetID: r.subnet,
+		Policy: policy, Range: []netip.Prefix{agentRange}, NICMAC: translate.MAC(vmac(n.macs[0])), Primary: n.primary, Subnet: agentSubnet, Network: "public",
+		Metrics: netip.MustParseAddrPort("127.0.0.1:9109"),
+		Auth:    &neutron.Auth{URL: keystone + "/v3", User: "macaw", Password: "secret", Project: "service"},
+	}
+	for _, node := range r.nodes {
+		c.Gateways = append(c.Gateways, node.name)
+	}
+	return c
+}
+
+func done[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
