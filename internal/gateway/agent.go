@@ -23,11 +23,10 @@ type timing struct {
 	debounce time.Duration // events and link changes come in bursts
 	askAgain time.Duration // first interval of questions about a doubt, and after a failure
 	answer   time.Duration // how long Neutron may take
-	scanned  time.Duration // between questions that frames from the fabric give rise to
 	rest     time.Duration // between looks at AWS that nothing gave rise to
 }
 
-var normal = timing{poll: 30 * time.Second, debounce: 100 * time.Millisecond, askAgain: time.Second, answer: 20 * time.Second, scanned: 10 * time.Second, rest: 2 * time.Minute}
+var normal = timing{poll: 30 * time.Second, debounce: 20 * time.Millisecond, askAgain: time.Second, answer: 20 * time.Second, rest: 2 * time.Minute}
 
 // errStale ends one attachment's life and begins the next.
 var errStale = errors.New("interfaces changed")
@@ -305,7 +304,7 @@ func (a *agent) take(o outcome) {
 // frame, or Neutron's answer.
 func (a *agent) clock(set []translate.Entry) {
 	for _, e := range set {
-		if d, is := a.doubts[e.Addr]; is && d.about(e.MAC[:]) {
+		if d, is := a.doubts[e.Addr]; is && d.mac == e.MAC {
 			a.metrics.registered(time.Since(d.raised))
 		} else if since, is := a.waiting[e.Addr]; is {
 			a.metrics.registered(time.Since(since))

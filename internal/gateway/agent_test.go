@@ -323,3 +323,68 @@ func TestAgentIsQuiet(t *testing.T) {
 		}
 	})
 }
+
+func TestAgentSeeksWhoseAFrameIs(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.start()
+		pass(time.Second)
+		before := b.neutron.questions()
+		// The Internet scans floating IPs that wait for a guest.
+		arrives := func(a netip.Addr) {
+			b.machine.frames <- translate.Event{Reason: translate.InHost, Addr: a, MAC: eni1}
+			pass(50 * time.Millisecond)
+		}
+		arrives(addr10)
+		arrives(foreign)
+		pass(10 * time.Second)
+		if n := b.neutron.questions() - before; n != 0 {
+			t.Errorf("Neutron was asked %d times because of a scan", n)
+		}
+		if n := len(b.machine.asked); n < 20 || n > 40 || slices.Contains(b.machine.asked, foreign) {
+			t.Errorf("the bridge was asked %d times: %v", n, b.machine.asked)
+		}
+		// A router carries one, and has not announced it.
+		arrives(addr10)
+		b.neutron.set(nil, floating(addr10, mac1))
+		b.machine.mu.Lock()
+		b.machine.owners = map[netip.Addr]translate.MAC{addr10: mac1}
+		b.machine.mu.Unlock()
+		pass(200 * time.Millisecond)
+		b.want("found", entry(addr10, mac1))
+		b.machine.mu.Lock()
+		b.machine.asked = nil
+		b.machine.mu.Unlock()
+		pass(5 * time.Second)
+		if n := len(b.machine.asked); n != 0 {
+			t.Errorf("the bridge was asked %d times for what is translated", n)
+		}
+	})
+}
+
+func TestSeekerTakesTurns(t *testing.T) {
+	c := Config{Range: []netip.Prefix{netip.MustParsePrefix("10.20.1.0/24")}}
+	now := time.Unix(0, 0)
+	s := newSeeker()
+	defer s.Stop()
+	for i := range 20 {
+		s.hear(c, netip.AddrFrom4([4]byte{10, 20, 1, byte(i)}), now)
+	}
+	asked := map[netip.Addr]int{}
+	for range 10 {
+		turn := s.next(nil, now)
+		if len(turn) != seekAtOnce {
+			t.Fatalf("a turn of %d", len(turn))
+		}
+		for _, a := range turn {
+			asked[a]++
+		}
+	}
+	for a, n := range asked {
+		if n != 4 {
+			t.Errorf("%s was asked for %d times in 10 turns of 8 for 20, want 4", a, n)
+		}
+	}
+	if turn := s.next(nil, now.Add(seekFor)); len(turn) != 0 || len(s.queue) != 0 || len(s.until) != 0 {
+		t.Errorf("after %s still asking for %v", seekFor, turn)
+	}
+}

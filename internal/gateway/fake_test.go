@@ -27,7 +27,9 @@ type fakeMachine struct {
 	stale    error
 	changes  chan struct{}
 	frames   chan translate.Event
-	history  []netip.Addr // every address that was ever translated
+	asked    []netip.Addr                 // what the bridge was asked for
+	owners   map[netip.Addr]translate.MAC // who answers
+	history  []netip.Addr                 // every address that was ever translated
 }
 
 func newFakeMachine() *fakeMachine {
@@ -95,6 +97,19 @@ func (m *fakeMachine) Check() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.stale
+}
+
+// Ask lets those answer who have an address, as frames of theirs.
+func (m *fakeMachine) Ask(addrs ...netip.Addr) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked = append(m.asked, addrs...)
+	for _, a := range addrs {
+		if mac, is := m.owners[a]; is {
+			m.frames <- translate.Event{Reason: translate.OutUnregisteredARP, Addr: a, MAC: mac}
+		}
+	}
+	return nil
 }
 
 func (m *fakeMachine) Close() error { return nil }

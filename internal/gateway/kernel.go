@@ -28,6 +28,7 @@ type translation interface {
 	Entries() ([]translate.Entry, error)
 	Sync([]translate.Entry) (translate.Changes, error)
 	Events(ctx context.Context, each func(translate.Event)) error
+	Ask(addrs ...netip.Addr) error
 	Check() error
 	Close() error
 }

@@ -150,7 +150,7 @@ func onlyInRange(c Config, entries []translate.Entry) []translate.Entry {
 type doubts map[netip.Addr]doubt
 
 type doubt struct {
-	mac    translate.MAC // zero: a frame came for the address, and whose it is nobody said
+	mac    translate.MAC
 	raised time.Time
 	asked  int  // how often Neutron was asked since
 	known  bool // Neutron knows, and that it is here: what is missing is AWS
@@ -171,25 +171,11 @@ func (d doubts) raise(c Config, e translate.Event, now time.Time) bool {
 	if !c.inRange(e.Addr) {
 		return false
 	}
-	raised := doubt{mac: e.MAC, raised: now}
-	if !e.Reason.Out() {
-		// The Internet sends to floating IPs that wait for a guest, too: one
-		// question is enough, and a router's word counts more.
-		raised.mac, raised.asked = translate.MAC{}, doubtTries
-		if old, ok := d[e.Addr]; ok && now.Sub(old.raised) < doubtRest {
-			return false
-		}
-	}
-	if old, ok := d[e.Addr]; ok && old.mac == raised.mac && now.Sub(old.raised) < doubtRest {
+	if old, ok := d[e.Addr]; ok && old.mac == e.MAC && now.Sub(old.raised) < doubtRest {
 		return false
 	}
-	d[e.Addr] = raised
+	d[e.Addr] = doubt{mac: e.MAC, raised: now}
 	return true
-}
-
-// about says whether the doubt is one of the address as Neutron or the map has it.
-func (d doubt) about(mac []byte) bool {
-	return d.mac == (translate.MAC{}) || string(mac) == string(d.mac[:])
 }
 
 // ask counts a question whose answer was addresses. It returns how often the
@@ -197,7 +183,7 @@ func (d doubt) about(mac []byte) bool {
 // is.
 func (d doubts) ask(c Config, addresses []neutron.Address, now time.Time) int {
 	for _, a := range addresses {
-		if doubt, is := d[a.Addr]; is && a.Active && c.here(a) && doubt.about(a.MAC) {
+		if doubt, is := d[a.Addr]; is && a.Active && c.here(a) && string(a.MAC) == string(doubt.mac[:]) {
 			doubt.known = true
 			d[a.Addr] = doubt
 		}
@@ -223,7 +209,7 @@ func (d doubts) ask(c Config, addresses []neutron.Address, now time.Time) int {
 // settle forgets what is translated by now: the next time is a new doubt.
 func (d doubts) settle(entries []translate.Entry) {
 	for _, e := range entries {
-		if doubt, is := d[e.Addr]; is && doubt.about(e.MAC[:]) {
+		if doubt, is := d[e.Addr]; is && doubt.mac == e.MAC {
 			delete(d, e.Addr)
 		}
 	}

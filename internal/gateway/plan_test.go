@@ -185,10 +185,6 @@ func TestDoubts(t *testing.T) {
 	if raise(addr10, mac2, 64*time.Second) {
 		t.Error("Neutron need not be asked again for what AWS has not done yet")
 	}
-	arrives := translate.Event{Addr: addr10, MAC: eni1, Reason: translate.InHost}
-	if d.raise(cfg, arrives, begin.Add(64*time.Second)) {
-		t.Error("a frame for it tells nothing new")
-	}
 	d.settle([]translate.Entry{entry(addr10, mac1)})
 	if len(d) != 1 {
 		t.Error("settled by another MAC")
@@ -196,20 +192,5 @@ func TestDoubts(t *testing.T) {
 	d.settle([]translate.Entry{entry(addr10, mac2)})
 	if len(d) != 0 || !raise(addr10, mac2, 65*time.Second) {
 		t.Error("translated and gone again: want a new doubt")
-	}
-
-	d = doubts{}
-	if !d.raise(cfg, arrives, begin) || d.raise(cfg, arrives, begin.Add(59*time.Second)) || !d.raise(cfg, arrives, begin.Add(61*time.Second)) {
-		t.Error("frames for an address: want one doubt a minute")
-	}
-	if got := d.ask(cfg, nil, begin.Add(61*time.Second)); got != 0 {
-		t.Errorf("frames for an address are worth one question, ask: %d", got)
-	}
-	if !raise(addr10, mac1, 62*time.Second) {
-		t.Error("what a router says is news nevertheless")
-	}
-	d.settle([]translate.Entry{entry(addr10, mac1)})
-	if len(d) != 0 {
-		t.Error("not settled")
 	}
 }

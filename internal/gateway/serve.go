@@ -18,7 +18,6 @@ type attachment struct {
 	missing []eni       // those whose interface is not there yet
 	ask     *time.Timer // when Neutron is asked next
 	due     time.Time   // the same
-	asked   time.Time   // when it was last
 	credit  time.Time   // up to when questions that frames gave rise to are paid, see allowed
 }
 
@@ -64,6 +63,8 @@ func (l *attachment) allowed() time.Duration {
 func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events <-chan translate.Event, ended <-chan struct{}) error {
 	asking, again := false, false
 	answers := make(chan answer, 1)
+	seek := newSeeker()
+	defer seek.Stop()
 	look := time.NewTimer(0) // once at the beginning: what changed while attaching
 	defer look.Stop()
 	for {
@@ -92,13 +93,20 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 			l.claimAgain(0)
 
 		case e := <-events:
+			if !e.Reason.Out() {
+				seek.hear(l.cfg, e.Addr, time.Now())
+				continue
+			}
 			if l.doubts.raise(l.cfg, e, time.Now()) {
 				l.log.Info("asking Neutron", "reason", e.Reason, "address", e.Addr, "mac", e.MAC)
-				wait := max(l.time.debounce, l.allowed())
-				if !e.Reason.Out() {
-					wait = max(wait, time.Until(l.asked.Add(l.time.scanned)))
+				l.sooner(max(l.time.debounce, l.allowed()))
+			}
+
+		case <-seek.C:
+			if addrs := seek.next(l.entries, time.Now()); len(addrs) > 0 {
+				if err := l.t.Ask(addrs...); err != nil {
+					l.log.Debug("the bridge cannot be asked", "error", err) // the poll remains
 				}
-				l.sooner(wait)
 			}
 
 		case <-l.ask.C:
@@ -109,7 +117,7 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 			if again = asking; asking {
 				continue
 			}
-			asking, l.asked = true, time.Now()
+			asking = true
 			go func(c cloud) { answers <- l.look(ctx, c) }(l.cloud)
 
 		case a := <-answers:

@@ -1,18 +1,13 @@
 package openstack
 
 import (
-	"flag"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-var update = flag.Bool("update", false, "write what is rendered to testdata")
 
 // allInOne is a node with every role.
 func allInOne() Spec {
@@ -55,34 +50,6 @@ func renderAll(t *testing.T, s Spec, f facts) map[string]file {
 		byPath[f.Path] = f
 	}
 	return byPath
-}
-
-func TestRenderGolden(t *testing.T) {
-	files := renderAll(t, allInOne(), facts{KVM: true})
-	for _, path := range []string{
-		"/etc/nova/nova.conf",
-		"/etc/nova/nova-compute.conf",
-		"/etc/nova/nova-database.conf",
-		"/etc/neutron/neutron.conf",
-		"/etc/neutron/plugins/ml2/ml2_conf.ini",
-		"/etc/macaw/uwsgi/neutron-api.ini",
-		"/etc/systemd/system/nova-api.service.d/macaw.conf",
-	} {
-		golden := filepath.Join("testdata", strings.ReplaceAll(strings.TrimPrefix(path, "/etc/"), "/", "_"))
-		got := string(files[path].Content)
-		if *update {
-			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", path, diff)
-		}
-	}
 }
 
 func TestRenderKeepsSecretsFromOthers(t *testing.T) {

@@ -1,9 +1,30 @@
 package openstack
 
+import "strings"
+
 var neutronAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service", "ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service"}
 
 func neutronConf(readers ...string) configFile {
 	return configFile{template: "neutron.conf", path: "/etc/neutron/neutron.conf", group: "neutron", readers: readers}
+}
+
+// neutronServer are the sections of neutron.conf for what only a controller runs: no other node is to know the
+// database's password. The last line is empty, as between all sections.
+func neutronServer(s Spec, sec secrets) string {
+	if !s.Has(Controller) {
+		return ""
+	}
+	return strings.Join([]string{
+		"[database]",
+		"connection = " + databaseURL(s, sec, "neutron", "neutron"),
+		"",
+		"[keystone_authtoken]",
+		authtoken(s, sec, "neutron"),
+		"",
+		"[nova]",
+		auth(s, sec, "nova"),
+		"",
+	}, "\n")
 }
 
 func ml2Conf(readers ...string) configFile {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 )
 
 // novaAfter is what every part of Nova on a controller waits for at boot.
@@ -96,6 +97,18 @@ var novaCompute = service{
 	// On a controller it finds nothing to report to unless these are there first.
 	after:  []string{"libvirtd.service", "ovn-controller.service", "nova-conductor.service", "placement-api.service"},
 	python: true,
+}
+
+// virtualization is how the node's guests run.
+func virtualization(f facts) string {
+	if f.KVM {
+		return "virt_type = kvm"
+	}
+	return strings.Join([]string{
+		"# /dev/kvm is missing or does not run a vCPU.",
+		"virt_type = qemu",
+		"cpu_mode = none",
+	}, "\n")
 }
 
 // mapHost puts the node into Nova's cell before its compute service has ever run. Nova's scheduler finds new

@@ -63,6 +63,10 @@ static __noinline int out_arp(struct __sk_buff *skb)
 		return discard(skb, OUT_UNREGISTERED_ARP);
 	}
 
+	/* An answer to a probe of ours (ask.go), which comes late. */
+	if (!target.be && arp->operation == bpf_htons(2))
+		return discard(skb, OUT_LOCAL);
+
 	/*
 	 * Both ends are on this bridge, where they hear each other. On the wire
 	 * the frame would tell that the ENI looks for itself, or have the fabric
@@ -377,8 +381,8 @@ int from_wire(struct __sk_buff *skb)
 			return to_host(skb, IN_HOST);
 		if (!entry) {
 			/*
-			 * The fabric knows it: of a port forwarding that was made just
-			 * now no frame of the router tells.
+			 * The fabric knows it, and so may a router that has not
+			 * announced it.
 			 */
 			if (bpf_ntohl(ip->daddr) - near_base < near_size)
 				announce4(skb, IN_HOST, ip->daddr);

@@ -460,3 +460,36 @@ func TestFrameForAnIdleAddressIsTold(t *testing.T) {
 		t.Errorf("another event came: %v", <-events)
 	}
 }
+
+// A router that has an address without an entry answers when it is asked, and the
+// answer does not leave.
+func TestAsk(t *testing.T) {
+	w := newWorld(t, 1500)
+	tr := w.attach(registered...)
+	w.vm.addr("vr0", stray4.String()+"/32")
+	ctx, cancel := context.WithCancel(context.Background())
+	events := make(chan Event, 100)
+	ended := make(chan error)
+	go func() { ended <- tr.Events(ctx, func(e Event) { events <- e }) }()
+	w.host.do(func() error { return tr.Ask(stray4, netip.MustParseAddr("10.99.0.200"), router4) })
+	select {
+	case e := <-events:
+		want := Event{Reason: OutUnregisteredARP, Addr: stray4, MAC: routerMAC}
+		if d := cmp.Diff(want, Event{Reason: e.Reason, Addr: e.Addr, MAC: e.MAC}, cmp.Comparer(sameAddr)); d != "" {
+			t.Errorf("event (-want +got):\n%s", d)
+		}
+	case <-time.After(3 * time.Second):
+		t.Errorf("no event came, counters %s", nonZero(t, tr))
+	}
+	time.Sleep(200 * time.Millisecond)
+	cancel()
+	<-ended
+	if len(events) > 0 {
+		t.Errorf("another event came: %v", <-events)
+	}
+	c, _ := tr.Counters()
+	if c[OutLocal].Packets != 1 || c[OutARP].Packets != 0 {
+		t.Errorf("counters %s: the answer for what is translated should be dropped as local", nonZero(t, tr))
+	}
+	w.noFaults()
+}

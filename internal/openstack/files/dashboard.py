@@ -1,11 +1,11 @@
 # Read after local_settings.py.
 ALLOWED_HOSTS = ['*']
-SECRET_KEY = '{{.Secrets.Dashboard}}'
-OPENSTACK_HOST = '{{.Controller}}'
-OPENSTACK_KEYSTONE_URL = 'http://{{.Controller}}:5000/v3'
+SECRET_KEY = '{{secret dashboard}}'
+OPENSTACK_HOST = '{{controller}}'
+OPENSTACK_KEYSTONE_URL = 'http://{{controller}}:5000/v3'
 OPENSTACK_KEYSTONE_DEFAULT_ROLE = 'member'
 OPENSTACK_ENDPOINT_TYPE = 'internalURL'
-DEFAULT_SERVICE_REGIONS = {'*': '{{.Region}}'}
+DEFAULT_SERVICE_REGIONS = {'*': '{{region}}'}
 WEBROOT = '/horizon/'
 LOGIN_URL = '/horizon/auth/login/'
 LOGOUT_URL = '/horizon/auth/logout/'
@@ -15,7 +15,7 @@ SESSION_ENGINE = 'django.contrib.sessions.backends.cache'
 CACHES = {
     'default': {
         'BACKEND': 'django.core.cache.backends.memcached.PyMemcacheCache',
-        'LOCATION': '{{.Controller}}:11211',
+        'LOCATION': '{{controller}}:11211',
     },
 }
 OPENSTACK_NEUTRON_NETWORK = {
