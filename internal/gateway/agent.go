@@ -50,6 +50,8 @@ type agent struct {
 	// What Neutron has given out, and whether it ever said.
 	addresses []neutron.Address
 	heard     bool
+	// What the data plane has said since: routers of floating IPs, see believable.
+	said map[netip.Addr]translate.MAC
 	// What AWS has: the ENI of each address, and the ENIs. Until it answers, what
 	// was known before.
 	registered map[netip.Addr]translate.MAC
@@ -134,6 +136,7 @@ func (a *agent) recall() {
 	a.registered = make(map[netip.Addr]translate.MAC)
 	maps.Copy(a.registered, s.Registered)
 	a.doubts = make(doubts)
+	a.said = make(map[netip.Addr]translate.MAC)
 }
 
 // attached is the life of one attachment: from attaching until it went stale.
@@ -261,7 +264,7 @@ func (a *agent) sync(t translation) error {
 	if !a.heard {
 		return nil // without Neutron's answer nothing is released
 	}
-	entries, refused := plan(a.cfg, a.addresses, a.registered)
+	entries, refused := plan(a.cfg, a.addresses, a.registered, a.said)
 	changes, err := t.Sync(entries)
 	if err != nil {
 		return err

@@ -232,7 +232,7 @@ func TestAgentWaitsForAWS(t *testing.T) {
 		if len(b.neutron.told) != 0 {
 			t.Errorf("told %q without an answer from AWS", b.neutron.told)
 		}
-		if n := b.aws.turns; n < 4 || n > 10 {
+		if n := b.aws.count(); n < 4 || n > 10 {
 			t.Errorf("%d tries in a minute", n)
 		}
 		b.aws.set(nil, 10, fakeENI(eni1))
@@ -307,18 +307,18 @@ func TestAgentIsQuiet(t *testing.T) {
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
 		pass(time.Minute)
-		neutron, aws := b.neutron.questions(), b.aws.turns
+		neutron, aws := b.neutron.questions(), b.aws.count()
 		pass(10 * time.Minute)
 		if n := b.neutron.questions() - neutron; n != 20 {
 			t.Errorf("Neutron was asked %d times in 10 quiet minutes, want 20", n)
 		}
-		if n := b.aws.turns - aws; n != 5 {
+		if n := b.aws.count() - aws; n != 5 {
 			t.Errorf("AWS was looked at %d times in 10 quiet minutes, want 5", n)
 		}
-		aws = b.aws.turns
+		aws = b.aws.count()
 		b.neutron.set(nil, router(addr10, mac1), floating(addr11, mac1))
 		pass(31 * time.Second)
-		if b.aws.turns != aws+1 {
+		if b.aws.count() != aws+1 {
 			t.Error("AWS was not told of what is new in Neutron")
 		}
 	})
@@ -387,4 +387,28 @@ func TestSeekerTakesTurns(t *testing.T) {
 	if turn := s.next(nil, now.Add(seekFor)); len(turn) != 0 || len(s.queue) != 0 || len(s.until) != 0 {
 		t.Errorf("after %s still asking for %v", seekFor, turn)
 	}
+}
+
+func TestAgentBelievesARouterUntilNeutronAnswers(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		waits := floating(addr11, mac1)
+		waits.MAC, waits.Active = nil, false
+		b.neutron.set(nil, router(addr10, mac1), waits)
+		b.start()
+		pass(time.Second)
+		b.want("before", entry(addr10, mac1))
+		b.neutron.mu.Lock()
+		b.neutron.slow = 500 * time.Millisecond
+		b.neutron.mu.Unlock()
+		hear := func(mac translate.MAC) {
+			b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredARP, Addr: addr11, MAC: mac}
+			pass(10 * time.Millisecond)
+		}
+		hear(mac2)
+		b.want("nobody knows that MAC", entry(addr10, mac1))
+		hear(mac1)
+		b.want("a router of Neutron's", entry(addr10, mac1), entry(addr11, mac1))
+		pass(2 * time.Second)
+		b.want("Neutron says that it still waits", entry(addr10, mac1))
+	})
 }

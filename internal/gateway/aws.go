@@ -10,6 +10,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/smithy-go/logging"
 
 	"macaw/internal/registrar"
 )
@@ -26,7 +27,8 @@ func newRegistrar(ctx context.Context, cfg Config, observer registrar.Observer) 
 	client := awshttp.NewBuildableClient().WithTimeout(answerLimit).
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialLimit }).
 		WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 8 })
-	aws, err := config.LoadDefaultConfig(ctx, config.WithRegion(cfg.Region), config.WithHTTPClient(client))
+	aws, err := config.LoadDefaultConfig(ctx, config.WithRegion(cfg.Region), config.WithHTTPClient(client),
+		config.WithLogger(logging.Nop{})) // what matters comes back as an error
 	if err != nil {
 		return nil, fmt.Errorf("preparing for AWS: %w", err)
 	}

@@ -177,6 +177,12 @@ func (f *fakeAWS) Reconcile(_ context.Context, wanted []registrar.Want) (registr
 	return r, nil
 }
 
+func (f *fakeAWS) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.turns
+}
+
 func (f *fakeAWS) set(err error, room int, enis ...registrar.ENI) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -190,7 +196,8 @@ type fakeNeutron struct {
 	err       error
 	asked     int
 	logins    int
-	told      []string // what was noted on floating IPs
+	slow      time.Duration // it takes to answer
+	told      []string      // what was noted on floating IPs
 }
 
 func (n *fakeNeutron) connect(context.Context, Config) (cloud, error) {
@@ -201,6 +208,10 @@ func (n *fakeNeutron) connect(context.Context, Config) (cloud, error) {
 }
 
 func (n *fakeNeutron) ProviderAddresses(context.Context) ([]neutron.Address, error) {
+	n.mu.Lock()
+	slow := n.slow
+	n.mu.Unlock()
+	time.Sleep(slow)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.asked++

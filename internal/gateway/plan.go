@@ -89,10 +89,16 @@ func owner(a neutron.Address) string {
 // plan returns the entries that the translation should have, and the addresses
 // that are used here although AWS does not know them: their frames would be
 // dropped by the fabric, so nothing translates them. registered has the ENI of
-// each address.
-func plan(c Config, addresses []neutron.Address, registered map[netip.Addr]translate.MAC) (entries []translate.Entry, refused []neutron.Address) {
+// each address, and said the routers that the data plane has heard since.
+func plan(c Config, addresses []neutron.Address, registered, said map[netip.Addr]translate.MAC) (entries []translate.Entry, refused []neutron.Address) {
 	entries = []translate.Entry{} // none is an answer too
 	for _, a := range addresses {
+		if router, is := said[a.Addr]; is && a.Kind == neutron.KindFloating && !a.Active {
+			if eni, is := registered[a.Addr]; is {
+				entries = append(entries, translate.Entry{Addr: a.Addr, MAC: router, ENI: eni})
+			}
+			continue
+		}
 		if !a.Active || len(a.MAC) != len(translate.MAC{}) || !c.here(a) {
 			continue
 		}
@@ -104,6 +110,19 @@ func plan(c Config, addresses []neutron.Address, registered map[netip.Addr]trans
 		entries = append(entries, translate.Entry{Addr: a.Addr, MAC: translate.MAC(a.MAC), ENI: eni})
 	}
 	return entries, refused
+}
+
+// believable says whether a frame may be believed until Neutron has confirmed it: a
+// router that Neutron has here speaks for a floating IP that Neutron has given out,
+// and that waited for a guest the last time. Nothing is claimed by that: AWS has
+// registered the address before.
+func believable(c Config, addresses []neutron.Address, e translate.Event) bool {
+	idle, router := false, false
+	for _, a := range addresses {
+		idle = idle || a.Addr == e.Addr && a.Kind == neutron.KindFloating && !a.Active
+		router = router || a.Kind == neutron.KindRouter && a.Active && string(a.MAC) == string(e.MAC[:]) && c.here(a)
+	}
+	return idle && router
 }
 
 // note is what a floating IP shall say of itself.

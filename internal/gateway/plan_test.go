@@ -119,7 +119,7 @@ func TestPlan(t *testing.T) {
 		{"elsewhere", firstOfTwo, []neutron.Address{bound(router(addr10, mac1), "gw-2"), bound(router(foreign, mac1), "gw-2")}, []translate.Entry{}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			entries, refused := plan(c.config, c.wanted, registered)
+			entries, refused := plan(c.config, c.wanted, registered, nil)
 			if d := cmp.Diff(c.entries, entries, byValue); d != "" {
 				t.Errorf("entries (-want +got):\n%s", d)
 			}

@@ -100,6 +100,12 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 			if l.doubts.raise(l.cfg, e, time.Now()) {
 				l.log.Info("asking Neutron", "reason", e.Reason, "address", e.Addr, "mac", e.MAC)
 				l.sooner(max(l.time.debounce, l.allowed()))
+				if believable(l.cfg, l.addresses, e) {
+					l.said[e.Addr] = e.MAC
+					if err := l.sync(l.t); err != nil {
+						return err
+					}
+				}
 			}
 
 		case <-seek.C:
@@ -156,6 +162,7 @@ func (l *attachment) follow(ctx context.Context, a answer) time.Duration {
 	err := a.err
 	if err == nil {
 		l.addresses, l.heard = a.addresses, true
+		clear(l.said)
 		err = l.sync(l.t)
 	}
 	l.metrics.asked(err)

@@ -50,9 +50,9 @@ func TestAWSShowsNoneOfItsENIs(t *testing.T) {
 		b.start()
 		b.want("before", entry(addr10, mac1))
 		b.aws.set(nil, 10) // no ENI shows
-		turns := b.aws.turns
+		turns := b.aws.count()
 		pass(3 * time.Minute)
-		if b.aws.turns == turns {
+		if b.aws.count() == turns {
 			t.Error("AWS was not looked at")
 		}
 		b.want("AWS shows none of the node's ENIs", entry(addr10, mac1))

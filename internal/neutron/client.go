@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
@@ -26,6 +27,7 @@ type Auth struct {
 // Client talks to the Neutron of one cloud. It renews its token by itself and
 // is safe for concurrent use.
 type Client struct {
+	ids       sync.Map // of networks, by name, as they were the last time
 	api       *gophercloud.ServiceClient
 	endpoints gophercloud.EndpointOpts // which of the catalog's, for all services
 }

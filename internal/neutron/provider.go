@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Provider is one external network of a cloud.
@@ -73,26 +75,72 @@ type sight struct {
 	floating []FloatingIP
 }
 
+// see asks for the network, its ports and its floating IPs: all at once, with the
+// ID that the network had the last time, and once more if it has another now. Whoever
+// waits for a new floating IP waits for this.
 func (p Provider) see(ctx context.Context) (sight, error) {
-	network, err := p.Client.external(ctx, p.Network)
-	if err != nil {
+	known, _ := p.Client.ids.Load(p.Network)
+	guess, _ := known.(string)
+	var network string
+	var s sight
+	g, together := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		network, err = p.whole(together)
+		return err
+	})
+	if guess != "" {
+		g.Go(func() (err error) {
+			s, err = p.on(together, guess)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
 		return sight{}, err
 	}
+	if network == guess {
+		return s, nil
+	}
+	p.Client.ids.Store(p.Network, network)
+	return p.on(ctx, network)
+}
+
+// whole returns the ID of the external network, if this user sees all of it.
+func (p Provider) whole(ctx context.Context) (string, error) {
+	network, err := p.Client.external(ctx, p.Network)
+	if err != nil {
+		return "", err
+	}
 	if !network.External {
-		return sight{}, fmt.Errorf("finding %s: %w", p.Network, ErrNoNetwork)
+		return "", fmt.Errorf("finding %s: %w", p.Network, ErrNoNetwork)
 	}
 	// Who is no administrator is shown his own project's ports only, and no type
 	// (neutron/conf/policies): to him most addresses would seem to be let go of.
 	if network.NetworkType == "" {
-		return sight{}, fmt.Errorf("reading %s: this user does not see all of it; it needs the role admin", p.Network)
+		return "", fmt.Errorf("reading %s: this user does not see all of it; it needs the role admin", p.Network)
 	}
-	s := sight{network: network.ID}
+	return network.ID, nil
+}
+
+// on returns what is on the network with an ID.
+func (p Provider) on(ctx context.Context, network string) (sight, error) {
+	s := sight{network: network}
 	var own map[string]net.HardwareAddr
-	if s.ports, own, err = p.ports(ctx, url.Values{"network_id": {network.ID}}); err != nil {
+	g, together := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		s.ports, own, err = p.ports(together, url.Values{"network_id": {network}})
+		return err
+	})
+	g.Go(func() (err error) {
+		s.floating, err = p.floating(together, network)
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return sight{}, err
 	}
-	s.floating, err = p.floating(ctx, network.ID, own)
-	return s, err
+	for i, f := range s.floating {
+		s.floating[i].MAC = own[f.ID]
+	}
+	return s, nil
 }
 
 // Values of device_owner.
@@ -176,9 +224,9 @@ type floatingFields struct {
 	Tags        []string `json:"tags"`
 }
 
-// floating returns the network's floating IPs, with the MACs of their own ports.
-func (p Provider) floating(ctx context.Context, network string, own map[string]net.HardwareAddr) ([]FloatingIP, error) {
-	out := make([]FloatingIP, 0, len(own))
+// floating returns the network's floating IPs, without MACs.
+func (p Provider) floating(ctx context.Context, network string) ([]FloatingIP, error) {
+	var out []FloatingIP
 	// Thousands share some routers and projects.
 	known := make(map[string]string)
 	share := func(text string) string {
@@ -189,7 +237,7 @@ func (p Provider) floating(ctx context.Context, network string, own map[string]n
 	}
 	err := list(ctx, p.Client.api, "floatingips", url.Values{"floating_network_id": {network}}, func(r floatingFields) error {
 		f := FloatingIP{
-			ID: r.ID, Port: r.Port, Router: share(r.Router), MAC: own[r.ID], Status: r.Status,
+			ID: r.ID, Port: r.Port, Router: share(r.Router), Status: r.Status,
 			Project: share(cmp.Or(r.Project, r.Tenant)), Description: r.Description, Tags: r.Tags,
 		}
 		var err error
