@@ -9,6 +9,7 @@ import (
 
 	"macaw/internal/cloud"
 	"macaw/internal/gateway"
+	"macaw/internal/host"
 	"macaw/internal/infra"
 	"macaw/internal/neutron"
 	"macaw/internal/verify"
@@ -42,35 +43,23 @@ type forwards struct {
 // onForwards calls fn with the Neutron of a cloud that is up.
 func (a *App) onForwards(ctx context.Context, file string, fn func(forwards) error) error {
 	steps := a.steps()
-	s, err := a.open(ctx, file, steps, false)
-	if err != nil {
-		return err
-	}
-	nodes, err := s.nodes(ctx)
-	if err != nil {
-		return err
-	}
-	// The first node is the controller, where the credentials are.
-	h, err := s.dial(ctx, nodes[0], nil)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	acc, err := a.takeAccess(ctx, s, h, steps)
-	if err != nil {
-		return err
-	}
-	client, err := neutron.Connect(ctx, neutronAuth(acc.Auth))
-	if err != nil {
-		return err
-	}
-	return fn(forwards{
-		Provider: neutron.Provider{Client: client, Network: externalNetwork},
-		outside:  publicOf(nodes),
-		waits:    s.cloud.Provider.ElasticIPs != cloud.ElasticIPsNone,
-		nudge: func(ctx context.Context) error {
-			return h.Run(ctx, "systemctl reload "+gateway.UnitName, nil, nil)
-		},
+	return a.onNode(ctx, file, steps, func(s *site, n infra.NodeOutput, h *host.Host) error {
+		acc, err := a.takeAccess(ctx, s, h, steps)
+		if err != nil {
+			return err
+		}
+		client, err := neutron.Connect(ctx, neutronAuth(acc.Auth))
+		if err != nil {
+			return err
+		}
+		return fn(forwards{
+			Provider: neutron.Provider{Client: client, Network: externalNetwork},
+			outside:  publicOf([]infra.NodeOutput{n}),
+			waits:    s.cloud.Provider.ElasticIPs != cloud.ElasticIPsNone,
+			nudge: func(ctx context.Context) error {
+				return h.Run(ctx, "systemctl reload "+gateway.UnitName, nil, nil)
+			},
+		})
 	})
 }
 
