@@ -13,7 +13,7 @@ TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl awscli tshar
 BENCH_PACKAGES := iptables
 GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev
 
-.PHONY: help build up down test test-unit test-e2e lint generate generate-check bench fuzz clean
+.PHONY: help build up down test test-unit test-e2e lint generate generate-check bench bench-cloud fuzz clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,11 @@ bench: bench-packages ## the benchmarks
 	$(GO) test -run '^$$' -bench . ./internal/lab/vpc ./internal/translate
 	$(GO) test -run '^$$' -bench Stream -benchtime 11x ./test/bench
 	$(GO) test -run '^$$' -bench Translation -benchtime 40x ./test/bench
+	$(GO) test -run '^$$' -bench Agent -timeout 20m ./test/bench
+
+bench-cloud: build host-packages test-packages ## the benchmarks that bring clouds up; half an hour
+	$(GO) test -run '^$$' -bench FloatingIPSet -benchtime 10x -timeout 25m -v ./test/e2e
+	$(GO) test -run '^$$' -bench ManyFloatingIPs -benchtime 1x -timeout 40m -v ./test/e2e
 
 FUZZTIME ?= 1m
 fuzz: ## each fuzz target for a minute, or for FUZZTIME, such as 10000000x

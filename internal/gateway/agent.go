@@ -23,10 +23,10 @@ type timing struct {
 	debounce time.Duration // events and link changes come in bursts
 	askAgain time.Duration // first interval of questions about a doubt, and after a failure
 	answer   time.Duration // how long Neutron may take
-	rest     time.Duration // between looks at AWS that nothing gave rise to
+	rest     time.Duration // between looks at AWS that nothing gave rise to, at least
 }
 
-var normal = timing{poll: 30 * time.Second, debounce: 20 * time.Millisecond, askAgain: time.Second, answer: 20 * time.Second, rest: 2 * time.Minute}
+var normal = timing{poll: 30 * time.Second, debounce: 20 * time.Millisecond, askAgain: time.Second, answer: 20 * time.Second, rest: time.Minute}
 
 // errStale ends one attachment's life and begins the next.
 var errStale = errors.New("interfaces changed")
@@ -64,6 +64,7 @@ type agent struct {
 	claimed    struct {                   // what AWS was reconciled with last
 		said uint64
 		due  time.Time // when it is again, though Neutron says the same
+		took time.Duration
 	}
 }
 

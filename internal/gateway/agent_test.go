@@ -312,8 +312,8 @@ func TestAgentIsQuiet(t *testing.T) {
 		if n := b.neutron.questions() - neutron; n != 20 {
 			t.Errorf("Neutron was asked %d times in 10 quiet minutes, want 20", n)
 		}
-		if n := b.aws.count() - aws; n != 5 {
-			t.Errorf("AWS was looked at %d times in 10 quiet minutes, want 5", n)
+		if n := b.aws.count() - aws; n != 10 {
+			t.Errorf("AWS was looked at %d times in 10 quiet minutes, want 10", n)
 		}
 		aws = b.aws.count()
 		b.neutron.set(nil, router(addr10, mac1), floating(addr11, mac1))

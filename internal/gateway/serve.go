@@ -138,6 +138,7 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 			}
 
 		case o := <-l.claims.outcomes:
+			l.claimed.took = o.took
 			l.take(o)
 			if err := l.sync(l.t); err != nil {
 				return err
@@ -185,6 +186,14 @@ func (l *attachment) follow(ctx context.Context, a answer) time.Duration {
 	return l.time.poll
 }
 
+// In the quiet state a look at AWS has to wait for so many times as long as the last
+// one took, so that a node with thousands of addresses spends next to nothing on what
+// somebody may have changed by hand.
+const (
+	restShare = 300
+	mostRest  = 10 * time.Minute
+)
+
 // claim hands Neutron's answer on to AWS, if it says something new, if something is
 // due there, or if AWS was not looked at for long.
 func (l *attachment) claim(now time.Time) {
@@ -192,7 +201,7 @@ func (l *attachment) claim(now time.Time) {
 	if said == l.claimed.said && now.Before(l.claimed.due) {
 		return
 	}
-	l.claimed.said, l.claimed.due = said, now.Add(l.time.rest)
+	l.claimed.said, l.claimed.due = said, now.Add(min(max(l.time.rest, restShare*l.claimed.took), mostRest))
 	l.claims.want(l.addresses)
 }
 
