@@ -82,7 +82,7 @@ func (m alwaysStale) attach(c translate.Config) (translation, error) {
 	if m.attached++; m.attached > 5000 {
 		return nil, errors.New("enough")
 	}
-	return staleTranslation{m.fakeMachine}, nil
+	return staleTranslation(m), nil
 }
 
 type staleTranslation struct{ *fakeMachine }

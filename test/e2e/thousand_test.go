@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -9,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/quotas"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -41,7 +44,9 @@ lab: {elasticIPQuota: 250}
 	up(b, file, "--verify=never")
 	p := makeProject(b, name, "many", "192.168.51.0/24")
 	must(b, macaw, "lab", "fault", "set", "throttle")
-	b.Cleanup(func() { must(b, macaw, "lab", "fault", "clear", "--all") })
+	b.Cleanup(func() { _, _ = command(context.Background(), macaw, "lab", "fault", "clear", "--all") })
+	_, err := quotas.Update(b.Context(), p.network, p.id, quotas.UpdateOpts{FloatingIP: gophercloud.IntToPointer(-1), Port: gophercloud.IntToPointer(-1)}).Extract()
+	p.check("quota", err)
 	systemctl := func(verb string) {
 		b.Helper()
 		must(b, macaw, "ssh", file, "--", "sudo", "systemctl", verb, "macaw-agent")
