@@ -70,7 +70,7 @@ type agent struct {
 
 // Run is the agent. It returns nil when ctx is done; the translation goes on
 // without it. Whatever fails is logged and tried again. SIGHUP makes it ask
-// Neutron now: of a port forwarding that begins, no frame tells.
+// Neutron, and look at AWS, now.
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
