@@ -75,17 +75,14 @@ const settleLimit = 30 * time.Second
 // where the Internet finds it. That it does not is no error: the forward is there.
 func (p forwards) settle(ctx context.Context, f *neutron.Forward, steps *Steps) error {
 	if err := p.nudge(ctx); err != nil {
-		return err
+		steps.Note("neutron", "the gateway's agent was not told, and learns of it by itself: "+err.Error())
 	}
 	if p.outside.put(f); f.Public.IsValid() || !p.waits {
 		return nil
 	}
 	return steps.Do("neutron", "floating IP "+f.Addr.String()+" gets its Elastic IP", func() error {
 		for end := time.Now().Add(settleLimit); time.Now().Before(end); {
-			all, err := p.Forwards(ctx)
-			if err != nil {
-				return err
-			}
+			all, _ := p.Forwards(ctx) // none on an error: the forward is there all the same
 			for _, now := range all {
 				if now.ID == f.ID && now.Public.IsValid() {
 					f.Public = now.Public
