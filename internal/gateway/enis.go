@@ -54,7 +54,7 @@ func registeredOn(seen []registrar.ENI) map[netip.Addr]translate.MAC {
 // has: AWS may show an older state, and the machine is the one that knows.
 func (a *agent) present(shown []eni) []eni {
 	for _, e := range a.enis {
-		if !slices.Contains(shown, e) && a.arrived([]eni{e}) {
+		if !slices.Contains(shown, e) && a.has(e) {
 			shown = append(shown, e)
 		}
 	}
@@ -80,12 +80,10 @@ func (a *agent) find(enis []eni) (nics []translate.NIC, missing []eni, err error
 	return nics, missing, err
 }
 
-// arrived says whether an ENI that was missing has its interface now.
-func (a *agent) arrived(missing []eni) bool {
-	return slices.ContainsFunc(missing, func(e eni) bool {
-		_, err := a.kernel.findNIC(e.MAC)
-		return err == nil
-	})
+// has says whether this machine has an ENI's interface.
+func (a *agent) has(e eni) bool {
+	_, err := a.kernel.findNIC(e.MAC)
+	return err == nil
 }
 
 // stillRegistered returns what AWS shows, and what was known before of ENIs that it
@@ -93,7 +91,7 @@ func (a *agent) arrived(missing []eni) bool {
 func (a *agent) stillRegistered(shown []registrar.ENI) map[netip.Addr]translate.MAC {
 	on := registeredOn(shown)
 	lost := slices.DeleteFunc(slices.Clone(a.enis), func(e eni) bool {
-		return slices.ContainsFunc(shown, func(s registrar.ENI) bool { return s.MAC == e.MAC.String() }) || !a.arrived([]eni{e})
+		return slices.ContainsFunc(shown, func(s registrar.ENI) bool { return s.MAC == e.MAC.String() }) || !a.has(e)
 	})
 	for addr, mac := range a.registered {
 		if _, is := on[addr]; !is && slices.ContainsFunc(lost, func(e eni) bool { return e.MAC == mac }) {

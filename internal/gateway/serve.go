@@ -211,7 +211,7 @@ func (l *attachment) inspect() error {
 	if err := l.t.Check(); err != nil {
 		return fmt.Errorf("%w: %w", errStale, err)
 	}
-	if l.arrived(l.missing) {
+	if slices.ContainsFunc(l.missing, l.has) {
 		return fmt.Errorf("%w: the interface of another ENI is there", errStale)
 	}
 	return l.clear(l.nics)
