@@ -58,6 +58,7 @@ type agent struct {
 	answered   bool // AWS has
 	enis       []eni
 	entries    []translate.Entry // what is translated
+	saver      saver
 	doubts     doubts
 	waiting    map[netip.Addr]time.Time   // addresses that wait for AWS, and since when
 	failures   struct{ neutron, aws int } // in a row
@@ -276,7 +277,7 @@ func (a *agent) sync(t translation) error {
 	a.wait(refused)
 	a.doubts.settle(entries)
 	a.metrics.translates(len(entries))
-	if err := saveState(a.cfg.State, saved{a.enis, entries, a.registered}); err != nil {
+	if err := a.saver.save(a.cfg.State, saved{a.enis, entries, a.registered}); err != nil {
 		a.log.Warn("the map was not saved for the next boot", "error", err)
 	}
 	return nil

@@ -123,7 +123,7 @@ func TestAgentKeepsTheMapWithoutNeutron(t *testing.T) {
 func TestAgentRestoresAfterReboot(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		before := []translate.Entry{entry(addr10, mac1), entry(foreign, mac2)}
-		if err := saveState(b.agent.cfg.State, saved{Entries: before}); err != nil {
+		if err := new(saver).save(b.agent.cfg.State, saved{Entries: before}); err != nil {
 			t.Fatal(err)
 		}
 		b.neutron.set(errors.New("not up yet"))
@@ -142,7 +142,7 @@ func TestAgentRestoresAfterReboot(t *testing.T) {
 func TestAgentRestartKeepsThePinnedMap(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.machine.entries = []translate.Entry{entry(addr12, mac2)}
-		saveState(b.agent.cfg.State, saved{Entries: []translate.Entry{entry(addr10, mac1)}})
+		new(saver).save(b.agent.cfg.State, saved{Entries: []translate.Entry{entry(addr10, mac1)}})
 		b.neutron.set(errors.New("down"))
 		b.start()
 		b.want("the map is newer than the file", entry(addr12, mac2))
@@ -224,7 +224,7 @@ func TestAgentKeepsTheNICClear(t *testing.T) {
 func TestAgentWaitsForAWS(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.aws.set(errors.New("no route to host"), 10, fakeENI(eni1))
-		saveState(b.agent.cfg.State, saved{Entries: []translate.Entry{entry(addr10, mac1)}})
+		new(saver).save(b.agent.cfg.State, saved{Entries: []translate.Entry{entry(addr10, mac1)}})
 		b.neutron.set(nil, router(addr10, mac1), floating(addr11, mac1))
 		b.start()
 		pass(time.Minute)
@@ -291,7 +291,7 @@ func TestAgentSpreadsOverENIs(t *testing.T) {
 func TestAgentKnowsItsENIsAfterReboot(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		second := translate.Entry{Addr: addr11, MAC: mac1, ENI: eni2}
-		saveState(b.agent.cfg.State, saved{ENIs: []eni{{eni1, primary}, {eni2, foreign}}, Entries: []translate.Entry{entry(addr10, mac1), second}})
+		new(saver).save(b.agent.cfg.State, saved{ENIs: []eni{{eni1, primary}, {eni2, foreign}}, Entries: []translate.Entry{entry(addr10, mac1), second}})
 		b.machine.plug(eni1, eni2)
 		b.neutron.set(errors.New("not up yet"))
 		b.start()

@@ -1,15 +1,14 @@
 package gateway
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/google/renameio/v2"
 
@@ -24,10 +23,6 @@ type saved struct {
 	// Registered has the ENI of each address that AWS has registered, also of
 	// those that are not translated now.
 	Registered map[netip.Addr]translate.MAC `json:"registered"`
-}
-
-func (s saved) equal(other saved) bool {
-	return slices.Equal(s.ENIs, other.ENIs) && slices.Equal(s.Entries, other.Entries) && maps.Equal(s.Registered, other.Registered)
 }
 
 // loadState returns what was saved, nothing if there is no file.
@@ -46,15 +41,21 @@ func loadState(path string) (saved, error) {
 	return s, nil
 }
 
-// saveState writes the file, as a whole, if it holds something else: a machine
-// that loses power has the old map or the new one.
-func saveState(path string, s saved) error {
-	if old, err := loadState(path); err == nil && old.Entries != nil && old.equal(s) {
-		return nil
-	}
+// saver saves to one file.
+type saver struct {
+	last [sha256.Size]byte // of what it wrote last
+}
+
+// save writes the file, as a whole, if it has not just written the same: a
+// machine that loses power has the old map or the new one.
+func (w *saver) save(path string, s saved) error {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return err
+	}
+	sum := sha256.Sum256(raw)
+	if sum == w.last {
+		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("saving translation: %w", err)
@@ -62,5 +63,6 @@ func saveState(path string, s saved) error {
 	if err := renameio.WriteFile(path, append(raw, '\n'), 0o600); err != nil {
 		return fmt.Errorf("saving translation: %w", err)
 	}
+	w.last = sum
 	return nil
 }

@@ -32,7 +32,6 @@ type Address struct {
 	// Neutron's binding:host_id, which follows OVN's claims of gateways; a claim
 	// that ends without a new one leaves the last. Empty: none.
 	Host    string   `json:"host"`
-	Name    string   `json:"name"`    // for people: the port's, or the floating IP's description
 	Project string   `json:"project"` // ID; a router's gateway port has none
 	Tags    []string `json:"tags"`    // of the floating IP or the port
 }
@@ -101,7 +100,7 @@ func addresses(s sight, hosts map[string]string, distributed bool) []Address {
 	for _, port := range s.ports {
 		a := Address{
 			MAC: port.mac, Kind: KindPort, ID: port.ID, Active: port.Up,
-			Host: port.Host, Name: port.Name, Project: port.project(), Tags: port.Tags,
+			Host: port.Host, Project: port.project(), Tags: port.Tags,
 		}
 		if port.Owner == ownerGateway {
 			a.Kind, a.Router = KindRouter, port.Device
@@ -114,7 +113,7 @@ func addresses(s sight, hosts map[string]string, distributed bool) []Address {
 	for _, f := range s.floating {
 		a := Address{
 			Addr: f.Addr, Kind: KindFloating, ID: f.ID, Router: f.Router,
-			Name: f.Description, Project: f.Project, Tags: f.Tags,
+			Project: f.Project, Tags: f.Tags,
 		}
 		if gateway, ok := gateways[f.Router]; ok {
 			a.MAC, a.Host = gateway.MAC, gateway.Host

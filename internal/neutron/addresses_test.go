@@ -70,10 +70,10 @@ func TestProviderAddresses(t *testing.T) {
 		floating("10.20.1.12", mac("fa:16:3e:44:55:66"), "fip1", "r2", "node-2"),
 		floating("10.20.1.13", mac("fa:16:3e:11:22:33"), "fip2", "r1", "node-1"),
 		floating("10.20.1.14", nil, "fip3", "", ""),
-		{Addr: addr("10.20.1.20"), MAC: mac("fa:16:3e:00:00:77"), Kind: KindPort, ID: "vm", Active: true, Host: "node-3", Name: "outside", Project: "p1"},
+		{Addr: addr("10.20.1.20"), MAC: mac("fa:16:3e:00:00:77"), Kind: KindPort, ID: "vm", Active: true, Host: "node-3", Project: "p1"},
 	}
 	want[1].Tags = []string{"elastic-ip=198.51.100.9"}
-	want[2].Name, want[2].Tags = "the shop", []string{"elastic-ip-policy=none", "shop"}
+	want[2].Tags = []string{"elastic-ip-policy=none", "shop"}
 	got, err := p.ProviderAddresses(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +182,7 @@ func TestRoutersAndFloatingIPs(t *testing.T) {
 	first := FloatingIP{
 		ID: "fip1", Addr: netip.MustParseAddr("10.20.1.12"), FixedIP: netip.MustParseAddr("192.168.0.5"),
 		Port: "guest1", Router: "r2", MAC: mac("fa:16:3e:aa:aa:01"), Status: "ACTIVE",
-		Project: "p1", Description: "the shop", Tags: []string{"elastic-ip-policy=none", "shop"},
+		Project: "p1", Tags: []string{"elastic-ip-policy=none", "shop"},
 	}
 	if len(floating) != 3 {
 		t.Fatalf("%d floating IPs, want 3", len(floating))

@@ -33,16 +33,15 @@ type Router struct {
 
 // FloatingIP is one of the external network's floating IPs.
 type FloatingIP struct {
-	ID          string
-	Addr        netip.Addr
-	FixedIP     netip.Addr       // zero if not associated, and with port forwarding
-	Port        string           // the guest's; empty if not associated, and with port forwarding
-	Router      string           // empty if idle
-	MAC         net.HardwareAddr // of the floating IP's own port; nil while that is being made
-	Status      string           // ACTIVE, DOWN or ERROR
-	Project     string           // ID
-	Description string
-	Tags        []string
+	ID      string
+	Addr    netip.Addr
+	FixedIP netip.Addr       // zero if not associated, and with port forwarding
+	Port    string           // the guest's; empty if not associated, and with port forwarding
+	Router  string           // empty if idle
+	MAC     net.HardwareAddr // of the floating IP's own port; nil while that is being made
+	Status  string           // ACTIVE, DOWN or ERROR
+	Project string           // ID
+	Tags    []string
 }
 
 // Routers returns the routers with a gateway on the external network.
@@ -159,7 +158,6 @@ type port struct {
 
 type portFields struct {
 	ID       string    `json:"id"`
-	Name     string    `json:"name"`
 	MAC      string    `json:"mac_address"`
 	Up       bool      `json:"admin_state_up"`
 	Owner    string    `json:"device_owner"`
@@ -212,16 +210,15 @@ func (p Provider) ports(ctx context.Context, query url.Values) (all []port, own 
 }
 
 type floatingFields struct {
-	ID          string   `json:"id"`
-	Addr        string   `json:"floating_ip_address"`
-	FixedIP     string   `json:"fixed_ip_address"`
-	Port        string   `json:"port_id"`
-	Router      string   `json:"router_id"`
-	Status      string   `json:"status"`
-	Project     string   `json:"project_id"`
-	Tenant      string   `json:"tenant_id"`
-	Description string   `json:"description"`
-	Tags        []string `json:"tags"`
+	ID      string   `json:"id"`
+	Addr    string   `json:"floating_ip_address"`
+	FixedIP string   `json:"fixed_ip_address"`
+	Port    string   `json:"port_id"`
+	Router  string   `json:"router_id"`
+	Status  string   `json:"status"`
+	Project string   `json:"project_id"`
+	Tenant  string   `json:"tenant_id"`
+	Tags    []string `json:"tags"`
 }
 
 // floating returns the network's floating IPs, without MACs.
@@ -238,7 +235,7 @@ func (p Provider) floating(ctx context.Context, network string) ([]FloatingIP, e
 	err := list(ctx, p.Client.api, "floatingips", url.Values{"floating_network_id": {network}}, func(r floatingFields) error {
 		f := FloatingIP{
 			ID: r.ID, Port: r.Port, Router: share(r.Router), Status: r.Status,
-			Project: share(cmp.Or(r.Project, r.Tenant)), Description: r.Description, Tags: r.Tags,
+			Project: share(cmp.Or(r.Project, r.Tenant)), Tags: r.Tags,
 		}
 		var err error
 		if f.Addr, err = netip.ParseAddr(r.Addr); err != nil {

@@ -113,7 +113,7 @@ type turn struct {
 // rounds sees, plans and applies until there is nothing to do or nothing more
 // can be done. It returns what is seen and believed in the end.
 func (t *turn) rounds(ctx context.Context) (Seen, []Finding, error) {
-	raw, err := t.see(ctx)
+	raw, err := t.see(ctx, len(t.wanted))
 	if err != nil {
 		return Seen{}, nil, err
 	}
@@ -171,7 +171,7 @@ func (t *turn) readBack(ctx context.Context) (Seen, error) {
 		if err := ctx.Err(); err != nil {
 			return Seen{}, err
 		}
-		raw, err := t.see(ctx)
+		raw, err := t.see(ctx, len(t.wanted))
 		if err != nil {
 			return Seen{}, err
 		}

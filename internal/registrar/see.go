@@ -17,9 +17,16 @@ import (
 // Using_Filtering).
 const filterValues = 200
 
+// Of large clouds AWS's answers are taken in parts, for each is held in memory
+// as a whole.
+const (
+	elasticIPsAtOnce = 1000 // some
+	interfacesAtOnce = 20   // with up to 63 addresses each
+)
+
 // see asks AWS. DescribeNetworkInterfaces is the truth; an instance's metadata
-// lags behind it.
-func (r *Registrar) see(ctx context.Context) (Seen, error) {
+// lags behind it. many is about how many Elastic IPs there are.
+func (r *Registrar) see(ctx context.Context, many int) (Seen, error) {
 	var s Seen
 	if err := r.askLimits(ctx); err != nil {
 		return s, err
@@ -31,7 +38,7 @@ func (r *Registrar) see(ctx context.Context) (Seen, error) {
 	})
 	var tagged, pool []ElasticIP
 	g.Go(func() (err error) {
-		tagged, err = r.addresses(ctx, filter("tag:"+tagCloud, r.cfg.Cloud))
+		tagged, err = r.tagged(ctx, many)
 		return err
 	})
 	if len(r.cfg.Pool) > 0 {
@@ -53,7 +60,7 @@ func (r *Registrar) see(ctx context.Context) (Seen, error) {
 		}
 	}
 	s.Elastic = pool
-	for _, e := range tagged { // without the management addresses
+	for _, e := range tagged {
 		if e.purpose().IsValid() && !slices.Contains(r.cfg.Pool, e.Allocation) {
 			s.Elastic = append(s.Elastic, e)
 		}
@@ -98,7 +105,7 @@ func (r *Registrar) askLimits(ctx context.Context) error {
 // interfaces asks for some network interfaces.
 func (r *Registrar) interfaces(ctx context.Context, filters ...types.Filter) ([]ENI, error) {
 	var all []ENI
-	for p := ec2.NewDescribeNetworkInterfacesPaginator(r.api, &ec2.DescribeNetworkInterfacesInput{Filters: filters, MaxResults: aws.Int32(1000)}); p.HasMorePages(); {
+	for p := ec2.NewDescribeNetworkInterfacesPaginator(r.api, &ec2.DescribeNetworkInterfacesInput{Filters: filters, MaxResults: aws.Int32(interfacesAtOnce)}); p.HasMorePages(); {
 		if err := r.do(ctx, kindOfCall{action: "DescribeNetworkInterfaces"}, func(ctx context.Context) error {
 			out, err := p.NextPage(ctx, once)
 			if err == nil {
@@ -159,6 +166,36 @@ func partOf(tags []types.Tag) string {
 		}
 	}
 	return ""
+}
+
+// tagged asks for the Elastic IPs that carry the tags of this cloud's provider
+// addresses.
+func (r *Registrar) tagged(ctx context.Context, many int) ([]ElasticIP, error) {
+	var all []ElasticIP
+	for _, parts := range partPatterns(many) {
+		some, err := r.addresses(ctx, filter("tag:"+tagCloud, r.cfg.Cloud), filter("tag:"+tagPart, parts...))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// partPatterns are the values of the filters, one for each call, that together
+// find the parts of all provider addresses. Decimals end in each digit about as
+// often, wherever the addresses lie.
+func partPatterns(many int) [][]string {
+	calls := min((many+elasticIPsAtOnce-1)/elasticIPsAtOnce, 10)
+	if calls <= 1 {
+		return [][]string{{partAddress + "*"}}
+	}
+	patterns := make([][]string, calls)
+	for digit := range 10 {
+		i := digit * calls / 10
+		patterns[i] = append(patterns[i], fmt.Sprintf("%s*%d", partAddress, digit))
+	}
+	return patterns
 }
 
 // addresses asks for some Elastic IPs. There are no pages (EC2 API Reference,
