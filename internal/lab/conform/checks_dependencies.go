@@ -55,12 +55,8 @@ var dependencyChecks = []Check{
 		ID: "dependency-addresses", Title: "Elastic IPs hold the gateway", Confidence: Documented, Source: "EC2 API Reference, DetachInternetGateway",
 		Rule: "A gateway is not detached from a VPC that has Elastic IPs in use: DependencyViolation", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
-			p := b.place(28)
-			eni := *b.eni(p, p.at(4)).NetworkInterfaceId
-			e := b.elasticIPs(1)[0]
-			must(b.associate(e.id, eni, "", true))(b)
-			b.onAddress(e.id, eni, p.at(4))
-			_, err := b.DetachInternetGateway(b.ctx, &ec2.DetachInternetGatewayInput{InternetGatewayId: &b.sites.main.gateway, VpcId: &p.vpc})
+			on := b.associated()
+			_, err := b.DetachInternetGateway(b.ctx, &ec2.DetachInternetGatewayInput{InternetGatewayId: &b.sites.main.gateway, VpcId: &on.vpc})
 			b.wantCode(err, "detaching", "DependencyViolation")
 		},
 	},

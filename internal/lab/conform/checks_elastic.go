@@ -55,14 +55,10 @@ var elasticChecks = []Check{
 		ID: "elastic-again", Title: "Associating is idempotent", Confidence: Documented, Source: "EC2 Developer Guide, ec2-api-idempotency",
 		Rule: "The same association again succeeds", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
-			p := b.place(28)
-			eni := *b.eni(p, p.at(4)).NetworkInterfaceId
-			e := b.elasticIPs(1)[0]
-			first := must(b.associate(e.id, eni, "", true))(b)
-			b.onAddress(e.id, eni, p.at(4))
-			second := grants(b.associate(e.id, eni, "", true))(b, "success")
-			b.observe("the association's ID is the same: %v", aws.ToString(first.AssociationId) == aws.ToString(second.AssociationId))
-			_, err := b.associate(e.id, eni, "", false)
+			on := b.associated()
+			second := grants(b.associate(on.id, on.eni, "", true))(b, "success")
+			b.observe("the association's ID is the same: %v", on.association == aws.ToString(second.AssociationId))
+			_, err := b.associate(on.id, on.eni, "", false)
 			b.observe("with AllowReassociation false: %s", answer(err))
 		},
 	},
@@ -113,12 +109,8 @@ var elasticChecks = []Check{
 		ID: "elastic-release", Title: "An Elastic IP in use is not released", Confidence: Documented, Source: "EC2 API Reference, ReleaseAddress",
 		Rule: "Releasing an associated Elastic IP is InvalidIPAddress.InUse", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
-			p := b.place(28)
-			eni := *b.eni(p, p.at(4)).NetworkInterfaceId
-			e := b.elasticIPs(1)[0]
-			must(b.associate(e.id, eni, "", true))(b)
-			b.onAddress(e.id, eni, p.at(4))
-			_, err := b.ReleaseAddress(b.ctx, &ec2.ReleaseAddressInput{AllocationId: &e.id})
+			on := b.associated()
+			_, err := b.ReleaseAddress(b.ctx, &ec2.ReleaseAddressInput{AllocationId: &on.id})
 			b.wantCode(err, "a release", "InvalidIPAddress.InUse")
 		},
 	},
@@ -140,28 +132,21 @@ var elasticChecks = []Check{
 		ID: "elastic-disassociate", Title: "Disassociating", Confidence: Documented, Source: "EC2 API Reference, DisassociateAddress",
 		Rule: "A disassociated Elastic IP is on no address", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
-			p := b.place(28)
-			eni := *b.eni(p, p.at(4)).NetworkInterfaceId
-			e := b.elasticIPs(1)[0]
-			on := must(b.associate(e.id, eni, "", true))(b).AssociationId
-			b.onAddress(e.id, eni, p.at(4))
-			must(b.DisassociateAddress(b.ctx, &ec2.DisassociateAddressInput{AssociationId: on}))(b)
-			b.onAddress(e.id, "", "")
+			on := b.associated()
+			must(b.DisassociateAddress(b.ctx, &ec2.DisassociateAddressInput{AssociationId: &on.association}))(b)
+			b.onAddress(on.id, "", "")
 		},
 	},
 	{
 		ID: "elastic-disassociate-again", Title: "Disassociating what is not associated", Confidence: Unknown, Source: "EC2 API Reference, DisassociateAddress: an idempotent operation",
 		Rule: "What is answered to a second disassociation: the document says no error, clients handle InvalidAssociationID.NotFound", Needs: []string{"elastic-disassociate"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
-			p := b.place(28)
-			eni := *b.eni(p, p.at(4)).NetworkInterfaceId
-			e := b.elasticIPs(1)[0]
-			on := must(b.associate(e.id, eni, "", true))(b).AssociationId
-			must(b.DisassociateAddress(b.ctx, &ec2.DisassociateAddressInput{AssociationId: on}))(b)
-			b.onAddress(e.id, "", "")
-			_, err := b.DisassociateAddress(b.ctx, &ec2.DisassociateAddressInput{AssociationId: on})
+			on := b.associated()
+			must(b.DisassociateAddress(b.ctx, &ec2.DisassociateAddressInput{AssociationId: &on.association}))(b)
+			b.onAddress(on.id, "", "")
+			_, err := b.DisassociateAddress(b.ctx, &ec2.DisassociateAddressInput{AssociationId: &on.association})
 			b.observe("by the association's ID: %s", answer(err))
-			_, err = b.DisassociateAddress(b.ctx, &ec2.DisassociateAddressInput{PublicIp: aws.String(e.public.String())})
+			_, err = b.DisassociateAddress(b.ctx, &ec2.DisassociateAddressInput{PublicIp: aws.String(on.public.String())})
 			b.observe("by the public address: %s", answer(err))
 		},
 	},
@@ -169,31 +154,23 @@ var elasticChecks = []Check{
 		ID: "elastic-interface-deleted", Title: "The Elastic IP of an interface that is deleted", Confidence: Inferred, Source: "EC2 User Guide, elastic-ip-addresses-eip: it stays the account's until it is released",
 		Rule: "Deleting an interface disassociates its Elastic IPs and releases none", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
-			p := b.place(28)
-			eni := *b.eni(p, p.at(4)).NetworkInterfaceId
-			e := b.elasticIPs(1)[0]
-			must(b.associate(e.id, eni, "", true))(b)
-			b.onAddress(e.id, eni, p.at(4))
-			must(b.DeleteNetworkInterface(b.ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: &eni}))(b)
-			b.onAddress(e.id, "", "")
+			on := b.associated()
+			must(b.DeleteNetworkInterface(b.ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: &on.eni}))(b)
+			b.onAddress(on.id, "", "")
 		},
 	},
 	{
 		ID: "elastic-filters", Title: "Elastic IPs are found by what they are on", Confidence: Documented, Source: "EC2 API Reference, DescribeAddresses",
 		Rule: "DescribeAddresses filters by association, interface, private address and tag", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
-			p := b.place(28)
-			eni := *b.eni(p, p.at(4)).NetworkInterfaceId
-			e := b.elasticIPs(1)[0]
-			on := must(b.associate(e.id, eni, "", true))(b).AssociationId
-			b.onAddress(e.id, eni, p.at(4))
-			for _, f := range [][2]string{{"association-id", *on}, {"network-interface-id", eni}, {"private-ip-address", p.at(4)}, {"public-ip", e.public.String()}, {"allocation-id", e.id}} {
+			on := b.associated()
+			for _, f := range [][2]string{{"association-id", on.association}, {"network-interface-id", on.eni}, {"private-ip-address", on.at(4)}, {"public-ip", on.public.String()}, {"allocation-id", on.id}} {
 				b.eventually(f[0]+" finds it", func() (string, bool) {
 					out := must(b.DescribeAddresses(b.ctx, &ec2.DescribeAddressesInput{Filters: filters(f[0], f[1], "tag:"+TagRun, b.cfg.Run)}))(b)
 					if len(out.Addresses) != 1 {
 						return "it does not", false
 					}
-					return aws.ToString(out.Addresses[0].AllocationId), aws.ToString(out.Addresses[0].AllocationId) == e.id
+					return aws.ToString(out.Addresses[0].AllocationId), aws.ToString(out.Addresses[0].AllocationId) == on.id
 				})
 			}
 		},

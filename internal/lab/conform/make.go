@@ -189,6 +189,25 @@ func (b *bench) associate(allocation, eni, private string, reassociate bool) (*e
 	return b.AssociateAddress(b.ctx, in)
 }
 
+// association is an Elastic IP on the only address of an interface in a subnet of
+// its own.
+type association struct {
+	place
+	elastic
+	eni         string
+	association string // its ID
+}
+
+// associated makes an association.
+func (b *bench) associated() association {
+	on := association{place: b.place(28)}
+	on.eni = aws.ToString(b.eni(on.place, on.at(4)).NetworkInterfaceId)
+	on.elastic = b.elasticIPs(1)[0]
+	on.association = aws.ToString(must(b.associate(on.id, on.eni, "", true))(b).AssociationId)
+	b.onAddress(on.id, on.eni, on.at(4))
+	return on
+}
+
 // group makes a security group in a VPC.
 func (b *bench) group(vpc, name string) string {
 	id := aws.ToString(must(b.CreateSecurityGroup(b.ctx, &ec2.CreateSecurityGroupInput{VpcId: &vpc, GroupName: aws.String(b.check + "-" + name + "-" + NewRun()),

@@ -57,6 +57,16 @@ func (p *params) need(name string) string {
 	return v
 }
 
+// asked returns what a parameter names, once all parameters are known to be right.
+func asked[T any](p *params, name string, find func(string) (T, error)) (T, error) {
+	v := p.need(name)
+	if err := p.done(); err != nil {
+		var none T
+		return none, err
+	}
+	return find(v)
+}
+
 func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
 var (

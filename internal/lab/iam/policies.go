@@ -119,11 +119,7 @@ func createPolicy(t *tx, p *params) (any, error) {
 }
 
 func getPolicy(t *tx, p *params) (any, error) {
-	arn := p.need("PolicyArn")
-	if err := p.done(); err != nil {
-		return nil, err
-	}
-	m, err := t.needPolicy(arn)
+	m, err := asked(p, "PolicyArn", t.needPolicy)
 	if err != nil {
 		return nil, err
 	}

@@ -51,11 +51,7 @@ func createInstanceProfile(t *tx, p *params) (any, error) {
 }
 
 func getInstanceProfile(t *tx, p *params) (any, error) {
-	name := p.need("InstanceProfileName")
-	if err := p.done(); err != nil {
-		return nil, err
-	}
-	i, err := t.profileNamed(name)
+	i, err := asked(p, "InstanceProfileName", t.profileNamed)
 	if err != nil {
 		return nil, err
 	}
@@ -63,18 +59,14 @@ func getInstanceProfile(t *tx, p *params) (any, error) {
 }
 
 func deleteInstanceProfile(t *tx, p *params) (any, error) {
-	name := p.need("InstanceProfileName")
-	if err := p.done(); err != nil {
-		return nil, err
-	}
-	i, err := t.profileNamed(name)
+	i, err := asked(p, "InstanceProfileName", t.profileNamed)
 	if err != nil {
 		return nil, err
 	}
 	if i.Role != "" {
 		return nil, conflict("Cannot delete entity, must remove roles from instance profile first.")
 	}
-	delete(t.Profiles, name)
+	delete(t.Profiles, i.Name)
 	return nil, nil
 }
 
@@ -82,11 +74,8 @@ func deleteInstanceProfile(t *tx, p *params) (any, error) {
 // reference_iam-quotas). For an instance that gets the profile this role is
 // passed on, which takes a right of its own.
 func addRole(t *tx, p *params) (any, error) {
-	name, role := p.need("InstanceProfileName"), p.need("RoleName")
-	if err := p.done(); err != nil {
-		return nil, err
-	}
-	i, err := t.profileNamed(name)
+	role := p.need("RoleName")
+	i, err := asked(p, "InstanceProfileName", t.profileNamed)
 	if err != nil {
 		return nil, err
 	}
@@ -105,11 +94,8 @@ func addRole(t *tx, p *params) (any, error) {
 }
 
 func removeRole(t *tx, p *params) (any, error) {
-	name, role := p.need("InstanceProfileName"), p.need("RoleName")
-	if err := p.done(); err != nil {
-		return nil, err
-	}
-	i, err := t.profileNamed(name)
+	role := p.need("RoleName")
+	i, err := asked(p, "InstanceProfileName", t.profileNamed)
 	if err != nil {
 		return nil, err
 	}

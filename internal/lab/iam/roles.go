@@ -79,11 +79,7 @@ func createRole(t *tx, p *params) (any, error) {
 }
 
 func getRole(t *tx, p *params) (any, error) {
-	name := p.need("RoleName")
-	if err := p.done(); err != nil {
-		return nil, err
-	}
-	r, err := t.role(name)
+	r, err := asked(p, "RoleName", t.role)
 	if err != nil {
 		return nil, err
 	}
@@ -93,23 +89,19 @@ func getRole(t *tx, p *params) (any, error) {
 // deleteRole refuses a role that something still hangs on (IAM API Reference,
 // DeleteRole). Instances that use it are no hindrance.
 func deleteRole(t *tx, p *params) (any, error) {
-	name := p.need("RoleName")
-	if err := p.done(); err != nil {
-		return nil, err
-	}
-	r, err := t.role(name)
+	r, err := asked(p, "RoleName", t.role)
 	if err != nil {
 		return nil, err
 	}
 	for _, i := range t.Profiles {
-		if i.Role == name {
+		if i.Role == r.Name {
 			return nil, conflict("Cannot delete entity, must remove roles from instance profile first.")
 		}
 	}
 	if err := r.free(); err != nil {
 		return nil, err
 	}
-	delete(t.Roles, name)
+	delete(t.Roles, r.Name)
 	return nil, nil
 }
 
