@@ -57,7 +57,7 @@ bench: bench-packages ## the benchmarks
 	$(GO) test -run '^$$' -bench . ./internal/lab/vpc ./internal/translate
 	$(GO) test -run '^$$' -bench Stream -benchtime 11x ./test/bench
 	$(GO) test -run '^$$' -bench Translation -benchtime 40x ./test/bench
-	$(GO) test -run '^$$' -bench Agent -timeout 20m ./test/bench
+	$(GO) test -run '^$$' -bench Agent -timeout 30m ./test/bench
 
 bench-cloud: build host-packages test-packages ## the benchmarks that bring clouds up; half an hour
 	$(GO) test -run '^$$' -bench FloatingIPSet -benchtime 10x -timeout 25m -v ./test/e2e

@@ -101,15 +101,26 @@ no Elastic IP:522  tcp       192.168.0.5:22  10.20.1.14   demo
 
 	out.Reset()
 	for _, changed := range []bool{true, false} {
-		if err := printAdded(&out, all[0], changed); err != nil {
+		if err := printAdded(&out, addedForward{Forward: all[0], Changed: changed, Admission: &neutron.Admission{Open: true}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_ = printAdded(&out, all[2], true)
+	_ = printAdded(&out, addedForward{Forward: all[2], Changed: true})
+	closed := addedForward{Forward: all[0], Changed: true, Admission: &neutron.Admission{Groups: []string{"sg1", "sg2"}}}
+	closed.Internal = neutron.PortRange{First: 8000, Last: 8010}
+	_ = printAdded(&out, closed)
+	closed.PortID, closed.Admission = "p1", &neutron.Admission{}
+	_ = printAdded(&out, closed)
 	_ = printRemovedForward(&out, neutron.RemovedForward{Forward: &all[1], Released: []netip.Addr{addr("10.20.1.13")}})
 	want = `198.51.100.6:522/tcp goes to web-1:22
 198.51.100.6:522/tcp goes already to web-1:22
 port 522/tcp of floating IP 10.20.1.14, which has no Elastic IP yet, goes to 192.168.0.5:22
+198.51.100.6:522/tcp goes to web-1:8000-8010
+But the guest will not answer: no rule of its security groups lets tcp 8000-8010 in from outside.
+hint: openstack security group rule create --ingress --protocol tcp --dst-port 8000:8010 sg1
+198.51.100.6:522/tcp goes to web-1:8000-8010
+But the guest will not answer: it has no security group, so nobody is let in.
+hint: openstack port set --security-group GROUP p1
 198.51.100.7:522/udp goes to dns:22 no longer
 floating IP 10.20.1.13 was made for forwards and is given back
 `

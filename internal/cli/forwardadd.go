@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,6 +50,8 @@ is tcp unless given.`,
 type addedForward struct {
 	neutron.Forward
 	Changed bool `json:"changed"` // false: it was there
+	// Admission is missing if it could not be found out.
+	Admission *neutron.Admission `json:"admission,omitempty"`
 }
 
 func (a *App) forwardAdd(ctx context.Context, file string, want neutron.WantForward) error {
@@ -63,7 +66,11 @@ func (a *App) forwardAdd(ctx context.Context, file string, want neutron.WantForw
 		if err := p.settle(ctx, &f, a.steps()); err != nil {
 			return err
 		}
-		return a.print(addedForward{f, changed}, func(w io.Writer) error { return printAdded(w, f, changed) })
+		added := addedForward{Forward: f, Changed: changed}
+		if admission, err := p.Admission(ctx, f); err == nil { // the forward is there all the same
+			added.Admission = &admission
+		}
+		return a.print(added, func(w io.Writer) error { return printAdded(w, added) })
 	})
 }
 
@@ -99,11 +106,19 @@ func (p forwards) settle(ctx context.Context, f *neutron.Forward, steps *Steps) 
 	})
 }
 
-func printAdded(w io.Writer, f neutron.Forward, changed bool) error {
+func printAdded(w io.Writer, f addedForward) error {
 	said := "goes"
-	if !changed {
+	if !f.Changed {
 		said = "goes already"
 	}
-	_, err := fmt.Fprintf(w, "%s %s to %s\n", outer(f), said, inner(f))
+	if _, err := fmt.Fprintf(w, "%s %s to %s\n", outer(f.Forward), said, inner(f.Forward)); err != nil || f.Admission == nil || f.Admission.Open {
+		return err
+	}
+	if len(f.Admission.Groups) == 0 {
+		_, err := fmt.Fprintf(w, "But the guest will not answer: it has no security group, so nobody is let in.\nhint: openstack port set --security-group GROUP %s\n", f.PortID)
+		return err
+	}
+	_, err := fmt.Fprintf(w, "But the guest will not answer: no rule of its security groups lets %s %s in from outside.\nhint: openstack security group rule create --ingress --protocol %s --dst-port %s %s\n",
+		f.Protocol, f.Internal, f.Protocol, strings.Replace(f.Internal.String(), "-", ":", 1), f.Admission.Groups[0])
 	return err
 }

@@ -21,7 +21,7 @@ func list[T any](ctx context.Context, api *gophercloud.ServiceClient, path strin
 	for k, v := range query {
 		q[k] = v
 	}
-	collection := path[strings.LastIndex(path, "/")+1:]
+	collection := strings.ReplaceAll(path[strings.LastIndex(path, "/")+1:], "-", "_")
 	for next := api.ServiceURL(path) + "?" + q.Encode(); next != ""; {
 		resp, err := api.Get(ctx, next, nil, &gophercloud.RequestOpts{KeepResponseBody: true})
 		if err != nil {

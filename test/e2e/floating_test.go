@@ -65,7 +65,9 @@ func TestFloatingIPs(t *testing.T) {
 			floating = append(floating, g.float(a))
 		}
 	}
-	forwards := []string{forward(t, file, "522", "db-1:22"), forward(t, file, "523", "db-2:22")}
+	forwards := []string{forward(t, file, "522", "db-1:22", true), forward(t, file, "523", "db-2:22", true)}
+	forward(t, file, "524", "db-1:80", false)
+	must(t, macaw, "forward", "rm", file, "524")
 
 	works := func(t *testing.T) {
 		t.Helper()
@@ -104,16 +106,21 @@ func TestFloatingIPs(t *testing.T) {
 	})
 }
 
-// forward forwards a port as people do, and returns where it is reached.
-func forward(t testing.TB, file, port, to string) string {
+// forward forwards a port as people do, and returns where it is reached. The
+// guest's security group is to let people in, or not.
+func forward(t testing.TB, file, port, to string, open bool) string {
 	t.Helper()
 	var added struct {
 		ElasticIP netip.Addr
 		Changed   bool
+		Admission *struct{ Open bool }
 	}
 	out := must(t, macaw, "forward", "add", file, port, to, "--output", "json")
 	if err := json.Unmarshal([]byte(out), &added); err != nil || !added.ElasticIP.IsValid() || !added.Changed {
 		t.Fatalf("forward add prints %s: %v", out, err)
+	}
+	if added.Admission == nil || added.Admission.Open != open {
+		t.Errorf("forward add prints %s, want the guest's security group open: %v", out, open)
 	}
 	return net.JoinHostPort(added.ElasticIP.String(), port)
 }
