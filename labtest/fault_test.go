@@ -73,7 +73,8 @@ func TestFaults(t *testing.T) {
 	})
 	t.Run("throttle", func(t *testing.T) {
 		fault(t, lab, "throttle")
-		refused, calls := 0, 150 // the bucket of filtered Describe calls holds 100, and 20 come back in a second
+		// The bucket of filtered Describe calls holds 100, and 20 come back in a second.
+		refused, calls, began := 0, 300, time.Now()
 		for range calls {
 			_, err := api.DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{MaxResults: aws.Int32(5)})
 			if code(err) == "RequestLimitExceeded" {
@@ -82,8 +83,10 @@ func TestFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if refused == 0 || refused >= 50 {
-			t.Errorf("%d of %d calls were refused, want some and less than 50", refused, calls)
+		most := calls - 100
+		least := most - int(20*time.Since(began).Seconds()) - 1
+		if refused == 0 || refused < least || refused > most {
+			t.Errorf("%d of %d calls were refused, want %d to %d", refused, calls, max(1, least), most)
 		}
 	})
 	t.Run("errors", func(t *testing.T) {

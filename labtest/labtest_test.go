@@ -135,7 +135,7 @@ func TestDropsAreShown(t *testing.T) {
 	}
 	time.Sleep(time.Second)
 	// An address that AWS does not know on this ENI.
-	m.Run(t, "ip address add 10.99.0.200/32 dev eth0; ping -c 1 -W 1 -I 10.99.0.200 8.8.8.8 || true")
+	m.Run(t, "ip address add 10.99.0.200/32 dev eth0; ping -c 3 -W 1 -I 10.99.0.200 8.8.8.8 || true")
 	type drop struct{ Port, Direction, Reason, Summary string }
 	var seen drop
 	for in := json.NewDecoder(followed); seen.Port != m.ENIs[0] || seen.Reason != "source-address"; {

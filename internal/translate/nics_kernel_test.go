@@ -157,7 +157,7 @@ func TestNICsComeAndGoUnderTraffic(t *testing.T) {
 		if a.Is6() {
 			gateway = gateway6
 		}
-		if !w.vm.pings(a, gateway, 56) {
+		if !w.vm.pingsWithin(mustBack, a, gateway, 56) {
 			t.Errorf("a ping from %s was lost", a)
 		}
 	}

@@ -193,7 +193,7 @@ func TestLoaderExitAndUpgrade(t *testing.T) {
 		}
 	}()
 	for lost := false; !lost; {
-		lost = !w.vm.pings(router4, gateway4, 56)
+		lost = !w.vm.pingsWithin(mustBack, router4, gateway4, 56)
 		select {
 		case <-again:
 			if lost {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -143,7 +144,7 @@ func is(ts *testscript.TestScript, neg bool, args []string) {
 	var want any
 	ts.Check(json.Unmarshal([]byte(args[1]), &want))
 	var got string
-	for range 20 {
+	for range 100 {
 		aws(ts, false, append(args[2:], "--query", args[0]))
 		got = sessionOf(ts).last
 		var seen any
@@ -151,6 +152,7 @@ func is(ts *testscript.TestScript, neg bool, args []string) {
 		if equal(seen, want) {
 			return
 		}
+		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("%s is %s, want %s", args[0], strings.TrimSpace(got), args[1])
 }

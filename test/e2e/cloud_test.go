@@ -228,7 +228,7 @@ func testTranslation(t *testing.T, file string, guests ...guest) {
 	}
 	must(t, macaw, "gateway", "on", file)
 	for _, g := range guests {
-		eventually(t, "translation on again: "+g.name+" answers", 10*time.Second, g.answers)
+		eventually(t, "translation on again: "+g.name+" answers", 30*time.Second, g.answers)
 	}
 	before = foreignFrames(t)
 	for _, g := range guests {
@@ -254,8 +254,8 @@ func testReboot(t *testing.T, file string, reboot func(), guests ...guest) {
 	const started = "ps -o lstart= -p 1"
 	before := onNode(t, file, started)
 	reboot()
-	eventually(t, "the machine has booted again", time.Minute, func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	eventually(t, "the machine has booted again", 3*time.Minute, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 		defer cancel()
 		after, err := command(ctx, macaw, "ssh", file, "--", "sudo", started)
 		if err == nil && after == before {

@@ -175,7 +175,7 @@ var errNoAnswer = errors.New("no answer")
 // pings sends n echo requests and returns how many were answered.
 func pings(t testing.TB, address string, n int) int {
 	t.Helper()
-	out, _ := command(t.Context(), "ping", "-n", "-q", "-i", "0.2", "-W", "1", "-c", fmt.Sprint(n), address)
+	out, _ := command(t.Context(), "ping", "-n", "-q", "-i", "0.2", "-W", "3", "-c", fmt.Sprint(n), address)
 	for line := range strings.Lines(out) {
 		var sent, received int
 		if _, err := fmt.Sscanf(line, "%d packets transmitted, %d received", &sent, &received); err == nil {

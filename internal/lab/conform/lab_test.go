@@ -95,7 +95,6 @@ func TestLabConforms(t *testing.T) {
 // network without AWS's rules breaks those that it should.
 func TestBridgeDoesNotConform(t *testing.T) {
 	cfg := startLab(t)
-	cfg.Patience = 100 * time.Millisecond
 	cfg.hands.(*virtual).bridge = true
 	want := map[string]Status{"machines": Passed, "frame": Passed, "mtu-inside": Passed,
 		"arp": Failed, "arp-hidden": Failed, "source-mac": Failed, "source-address": Failed, "no-flooding": Failed, "security-group": Failed}

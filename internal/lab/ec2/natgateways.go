@@ -19,7 +19,7 @@ const (
 const (
 	// natDelay is how long a NAT gateway is on its way: long enough that a
 	// client that does not wait is found out. AWS takes minutes.
-	natDelay = 500 * time.Millisecond
+	natDelay = time.Second
 	// rememberNAT is how long one that has failed or was deleted is shown (VPC
 	// User Guide, nat-gateway-troubleshooting: "usually in about an hour").
 	rememberNAT = time.Hour

@@ -37,8 +37,8 @@ func TestFrames(t *testing.T) {
 	small, jumbo := append(slices.Clone(frame), make([]byte, 46)...), append(slices.Clone(frame), make([]byte, 9001)...)
 
 	order, err := json.Marshal(Order{Devices: []Device{
-		{MAC: one, Send: []Shot{{200 * time.Millisecond, small}, {250 * time.Millisecond, jumbo}}, Listen: 500 * time.Millisecond},
-		{MAC: two, Listen: 500 * time.Millisecond},
+		{MAC: one, Send: []Shot{{500 * time.Millisecond, small}, {550 * time.Millisecond, jumbo}}, Listen: 2 * time.Second},
+		{MAC: two, Listen: 2 * time.Second},
 		{MAC: "02:00:00:00:00:09"},
 	}})
 	if err != nil {
@@ -64,7 +64,7 @@ func TestFrames(t *testing.T) {
 		return at
 	}
 	for name, f := range map[string][]byte{"small": small, "jumbo": jumbo} {
-		if at := heard(1, f); at < 190*time.Millisecond || at > 450*time.Millisecond {
+		if at := heard(1, f); at < 490*time.Millisecond || at > 1900*time.Millisecond {
 			t.Errorf("the %s frame was heard after %s", name, at)
 		}
 		if heard(0, f) != 0 {
