@@ -104,7 +104,7 @@ func TestFaults(t *testing.T) {
 		fault(t, lab, "nic-down", peer.ENIs[0])
 		m.Run(t, "! ping -c 1 -W 1 "+peer.Private[0].String())
 		clear(t, lab)
-		m.Run(t, "ping -c 1 -W 2 "+peer.Private[0].String())
+		m.Run(t, "ping -c 1 -w 10 "+peer.Private[0].String())
 	})
 	t.Run("power-off", func(t *testing.T) {
 		fault(t, lab, "power-off", peer.ID)

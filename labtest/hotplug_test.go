@@ -39,20 +39,20 @@ func TestHotPlug(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Run(t, "for i in $(seq 50); do test -e /sys/class/net/eth1 && exit; sleep 0.1; done; exit 1")
+	m.Run(t, "for i in $(seq 300); do test -e /sys/class/net/eth1 && exit; sleep 0.1; done; exit 1")
 	if mac := strings.TrimSpace(m.Run(t, "cat /sys/class/net/eth1/address")); mac != *eni.MacAddress {
 		t.Errorf("the new interface has MAC %s, want %s", mac, *eni.MacAddress)
 	}
 	// Its address works through it, and only as it is registered.
 	ping := "ip link set eth1 up; ip address replace " + *eni.PrivateIpAddress + "/32 dev eth1; ip route replace " + peer.Private[0].String() +
 		" dev eth1 src " + *eni.PrivateIpAddress + "; ping -c 1 -W 1 " + peer.Private[0].String()
-	m.Run(t, "for i in $(seq 5); do ("+ping+") && exit; sleep 0.5; done; exit 1")
+	m.Run(t, "for i in $(seq 20); do ("+ping+") && exit; sleep 0.5; done; exit 1")
 	m.Run(t, "ip link set eth1 down")
 
 	if _, err := api.DetachNetworkInterface(t.Context(), &ec2.DetachNetworkInterfaceInput{AttachmentId: attached.AttachmentId}); err != nil {
 		t.Fatal(err)
 	}
-	m.Run(t, "for i in $(seq 50); do test -e /sys/class/net/eth1 || exit 0; sleep 0.1; done; exit 1")
+	m.Run(t, "for i in $(seq 300); do test -e /sys/class/net/eth1 || exit 0; sleep 0.1; done; exit 1")
 	if err := ec2.NewNetworkInterfaceAvailableWaiter(api).Wait(t.Context(), &ec2.DescribeNetworkInterfacesInput{
 		NetworkInterfaceIds: []string{*eni.NetworkInterfaceId},
 	}, time.Minute); err != nil {

@@ -19,15 +19,16 @@ import (
 func TestIPv6(t *testing.T) {
 	lab := labtest.Start(t)
 	one, other := lab.Launch(t, labtest.Machine{Name: "v6-one", IPv6: true}), lab.Launch(t, labtest.Machine{Name: "v6-other", IPv6: true})
-	const wait = "for i in $(seq 100); do ip -6 -o address show dev eth0 scope global | grep -q inet6 && break; sleep 0.1; done; "
+	// An address is of use once nobody else was found to have it.
+	const wait = "for i in $(seq 300); do ip -6 -o address show dev eth0 scope global -tentative | grep -q inet6 && ip -6 route show default | grep -q via && break; sleep 0.1; done; "
 	for _, m := range []*labtest.Instance{one, other} {
 		got := strings.TrimSpace(m.Run(t, wait+"ip -6 -o address show dev eth0 scope global | awk '{print $4}'"))
 		if got != m.IPv6.String()+"/128" {
 			t.Errorf("%s has %q on eth0, want %s/128", m.ID, got, m.IPv6)
 		}
 	}
-	one.Run(t, "ping -6 -c 2 -W 2 "+other.IPv6.String())
-	one.Run(t, "ping -6 -c 2 -W 2 2001:db8:8888::8888")
+	one.Run(t, "ping -6 -c 2 -w 10 "+other.IPv6.String())
+	one.Run(t, "ping -6 -c 2 -w 10 2001:db8:8888::8888")
 }
 
 // TestNATGateway sees that a machine without an Elastic IP reaches the Internet,
