@@ -2,6 +2,7 @@ package labtest_test
 
 import (
 	"context"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -112,6 +113,11 @@ func TestNATGateway(t *testing.T) {
 	})
 	err = ec2.NewInstanceRunningWaiter(api, func(o *ec2.InstanceRunningWaiterOptions) { o.MinDelay = time.Second; o.MaxDelay = time.Second }).
 		Wait(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{private}}, time.Minute)
+	if err != nil {
+		if seen, seeing := api.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{private}}); seeing == nil {
+			err = fmt.Errorf("%w: %s", err, aws.ToString(seen.Reservations[0].Instances[0].StateTransitionReason))
+		}
+	}
 	check("waiting for the private machine", err, nil)
 
 	page := lab.Macaw(t, "lab", "ssh", private, "--", "for i in $(seq 60); do curl -sS --max-time 2 http://www.example.com/ && exit; sleep 0.5; done; exit 1")
