@@ -13,6 +13,9 @@ const (
 	defaultNodeType       = "t3.xlarge"
 	defaultDisk           = 40 // GiB
 	defaultElasticIPQuota = 20
+	// labOperator is this machine, as the lab's Internet sees it. A cloud on AWS lets in its operator
+	// and hardly anybody else, and so does one in the lab.
+	labOperator = "198.51.100.1/32"
 )
 
 func (d *decoder) defaults(c *Cloud) {
@@ -28,7 +31,7 @@ func (d *decoder) defaults(c *Cloud) {
 		c.Provider.Subnet = netip.PrefixFrom(nth(c.VPC.CIDR, 1<<(32-bits)), bits)
 	}
 	if !d.has("management.allow") && c.InLab() {
-		c.Management.Allow = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}
+		c.Management.Allow = []netip.Prefix{netip.MustParsePrefix(labOperator)}
 	}
 	if !d.has("provider.addresses") {
 		c.Provider.Addresses = defaultAddresses

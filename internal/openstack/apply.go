@@ -63,12 +63,13 @@ func (n *node) everyStep() []step {
 	controller, compute := n.spec.Has(Controller), n.spec.Has(Compute)
 
 	add("configuration", n.configure)
+	add("instance-metadata", start(instanceMetadata), "configuration")
 	add("openvswitch", n.configureOVS, "configuration")
 	if controller {
 		add("mariadb", start(mariadb), "configuration")
 		add("rabbitmq", start(rabbitmq), "configuration")
 		add("memcached", start(memcached), "configuration")
-		add("ovn-central", start(ovnCentral), "configuration")
+		add("ovn-central", n.startCentral, "configuration")
 		add("schemas", func(ctx context.Context) error { return ensureSchemas(ctx, n.run, n.root) }, "mariadb")
 		add("accounts", n.ensureAccounts, "schemas")
 		add("identity", n.ensureIdentity, "schemas")

@@ -61,6 +61,8 @@ func (r *renderer) add(c configFile, more tags) {
 		mode = 0o600
 	case c.group != "":
 		mode = 0o640
+	case c.program:
+		mode = 0o755
 	}
 	readers := slices.Concat(r.files[c.path].Readers, c.readers)
 	slices.Sort(readers)

@@ -55,7 +55,8 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 		{"packages", nil, n.installPackages},
 		{"units", []string{"packages"}, n.quietUnits},
 		{"schemas", []string{"units"}, n.installSchemas},
-		{"entry points", []string{"units"}, n.rememberEntryPoints},
+		{"default MTU", []string{"packages"}, n.installMTUDriver},
+		{"entry points", []string{"units", "default MTU"}, n.rememberEntryPoints},
 		{"replies", []string{"packages"}, n.quickenReplies},
 		{"stamp", []string{"schemas", "entry points", "replies"}, func(context.Context) error {
 			unix.Sync()

@@ -8,6 +8,10 @@ import (
 var libvirt = service{
 	name:  "libvirt",
 	roles: []Role{Compute},
+	files: []configFile{
+		// libvirtd sees whether there is a hook when it starts.
+		{template: "qemu-hook", path: "/etc/libvirt/hooks/qemu", program: true, readers: []string{"libvirtd.service"}},
+	},
 	units: []string{"virtlogd.socket", "libvirtd.socket", "libvirtd.service"},
 }
 

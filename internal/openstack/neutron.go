@@ -23,6 +23,8 @@ func neutronServer(s Spec, sec secrets) string {
 		"",
 		"[nova]",
 		auth(s, sec, "nova"),
+		// Public by default: the way out by the Internet gateway and back in, where nobody lets the node in.
+		"endpoint_type = internal",
 		"",
 	}, "\n")
 }

@@ -37,6 +37,7 @@ var controllerPackages = []string{
 var computePackages = []string{
 	"haproxy", // the metadata agent runs one for each network
 	"neutron-ovn-metadata-agent",
+	"nftables",
 	"nova-compute-kvm",
 	"openvswitch-switch",
 	"ovn-host",
@@ -66,7 +67,7 @@ func PackagesHash() string {
 	if err != nil {
 		panic(err) // a template that is part of this program
 	}
-	for _, f := range units {
+	for _, f := range slices.Concat(mtuFiles(), units) {
 		h.Write([]byte(f.Path))
 		h.Write(f.Content)
 	}

@@ -21,6 +21,7 @@ type configFile struct {
 	path     string
 	group    string // may read the file; everybody if empty
 	private  bool   // only root may read it
+	program  bool   // is there to be run
 	readers  []string
 }
 
@@ -37,6 +38,7 @@ type api struct {
 
 // services are all that a cloud consists of.
 var services = []service{
+	instanceMetadata,
 	mariadb, rabbitmq, memcached,
 	openvswitch, ovnCentral, ovnHost,
 	keystone, glance, placement,
