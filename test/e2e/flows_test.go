@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+)
+
+// flow is what "macaw lab flows" prints of one.
+type flow struct {
+	Port, Direction     string
+	Source, Destination netip.Addr
+	SourcePort          uint16 `json:"source_port"`
+	DestinationPort     uint16 `json:"destination_port"`
+	Protocol            uint8
+	Action, Reason      string
+}
+
+// recorder keeps the lab's flow log.
+type recorder struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+
+	mu    sync.Mutex
+	flows []flow
+	err   error
+}
+
+// record begins to keep the flow log of a lab that is up.
+func record(t *testing.T) *recorder {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &recorder{cmd: exec.CommandContext(ctx, macaw, "lab", "flows", "--interval", "1s", "--output", "json"), done: make(chan struct{})}
+	out, err := r.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(r.done)
+		for lines := json.NewDecoder(out); ; {
+			var f flow
+			if err := lines.Decode(&f); err != nil {
+				r.mu.Lock()
+				r.err = err
+				r.mu.Unlock()
+				return
+			}
+			r.mu.Lock()
+			r.flows = append(r.flows, f)
+			r.mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-r.done
+		_ = r.cmd.Wait()
+	})
+	return r
+}
+
+// seen returns what was recorded so far; what is younger than a second is not yet in it.
+func (r *recorder) seen(t *testing.T) []flow {
+	t.Helper()
+	time.Sleep(2500 * time.Millisecond) // two intervals, and what it takes to print them
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		t.Fatalf("the flow log ended: %v", r.err)
+	}
+	if len(r.flows) == 0 {
+		t.Fatal("the flow log is empty")
+	}
+	return append([]flow(nil), r.flows...)
+}

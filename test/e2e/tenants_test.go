@@ -1,0 +1,265 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+)
+
+// TestTenants is what two tenants do on one cloud: to each other, with large packets, and with guests that sleep,
+// grow and die. The cloud lets in its operator and nobody else, as on AWS.
+func TestTenants(t *testing.T) {
+	needLab(t)
+	const name = "e2e-tenants"
+	file := cloudFile(t, name, "provider: {addresses: 8}\n")
+	downAfter(t, file)
+	must(t, macaw, "lab", "up")
+	flows := record(t)
+	up(t, file, "--verify=always")
+	t.Setenv("OS_CLOUD", name)
+
+	one := makeProject(t, name, "one", "192.168.51.0/24")
+	two := makeProject(t, name, "two", "192.168.52.0/24")
+	first, second := one.boot("first", 1), two.boot("second", 1)
+	first.waitActive()
+	second.waitActive()
+	at, to := first.float(first.addresses[0]), second.float(second.addresses[0])
+	for _, f := range []*floatingIP{at, to} {
+		eventually(t, f.String()+" has an Elastic IP", time.Minute, f.told)
+		eventually(t, f.String()+" reaches out", 2*time.Minute, f.reachesOut)
+	}
+
+	t.Run("floating IP to floating IP", func(t *testing.T) { testNeighbours(t, at, to) })
+	t.Run("large packets", func(t *testing.T) { testLargePackets(t, at) })
+	t.Run("the instance's metadata", func(t *testing.T) { testInstanceMetadata(t, file, at) })
+	t.Run("suspended and resumed", func(t *testing.T) { testSuspend(t, at) })
+	t.Run("its QEMU killed", func(t *testing.T) { testKilledGuest(t, file, at) })
+	t.Run("resized", func(t *testing.T) { testResize(t, at) })
+	t.Run("the node reaches itself inside", func(t *testing.T) { testInside(t, file, flows) })
+}
+
+// run runs a command on the guest.
+func (f *floatingIP) run(t *testing.T, command string) (string, error) {
+	t.Helper()
+	return run22(t.Context(), net.JoinHostPort(f.public, "22"), f.signer, command)
+}
+
+// answered sends pings from the guest and returns how many were answered.
+func (f *floatingIP) answered(t *testing.T, args string) int {
+	t.Helper()
+	out, err := f.run(t, "ping -W 3 "+args+"; true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out) {
+		var sent, received int
+		if _, err := fmt.Sscanf(line, "%d packets transmitted, %d packets received", &sent, &received); err == nil {
+			return received
+		}
+	}
+	t.Fatalf("ping %s printed %q", args, out)
+	return 0
+}
+
+// testNeighbours has a guest reach another tenant's guest, and itself, by each of their addresses.
+func testNeighbours(t *testing.T, at, to *floatingIP) {
+	for _, address := range []string{to.private, to.public, at.private, at.public} {
+		if n := at.answered(t, "-c 5 -i 0.5 "+address); n != 5 {
+			t.Errorf("%s pings %s: %d of 5 answered", at, address, n)
+		}
+	}
+	for range 5 {
+		out, err := at.run(t, "echo | nc -w 3 "+to.private+" 22 | head -c 7")
+		if err != nil || out != "SSH-2.0" {
+			t.Errorf("%s asks for SSH at %s: %q, %v", at, to.private, out, err)
+		}
+	}
+}
+
+// testLargePackets sends what the Internet carries, and fragments of more, both ways.
+func testLargePackets(t *testing.T, f *floatingIP) {
+	if mtu, err := f.run(t, "cat /sys/class/net/eth0/mtu"); err != nil || strings.TrimSpace(mtu) != "1500" {
+		t.Errorf("MTU of the guest: %q, %v; want 1500", mtu, err)
+	}
+	const full = 1500 - 20 - 8 // beside the headers of IPv4 and ICMP
+	for what, args := range map[string][]string{
+		"full frames that may not be fragmented": {"-M", "do", "-s", fmt.Sprint(full)},
+		"fragments":                              {"-s", "4000"},
+	} {
+		args = append([]string{"-n", "-q", "-c", "5", "-i", "0.2", "-W", "3"}, append(args, f.public)...)
+		if out, err := command(t.Context(), "ping", args...); err != nil || !strings.Contains(out, " 5 received") {
+			t.Errorf("%s from the Internet: %v\n%s", what, err, out)
+		}
+	}
+	for what, size := range map[string]int{"full frames": full, "fragments": 4000} {
+		if n := f.answered(t, fmt.Sprintf("-c 5 -i 0.5 -s %d 8.8.8.8", size)); n != 5 {
+			t.Errorf("%s to the Internet: %d of 5 answered", what, n)
+		}
+	}
+}
+
+// askMetadata asks the instance's metadata service for the name of its role as a program of one of the node's users
+// would, and tells what came of it.
+const askMetadata = `
+import os, pwd, sys, urllib.request
+if sys.argv[1] != "root":
+    user = pwd.getpwnam(sys.argv[1])
+    os.setgid(user.pw_gid); os.setuid(user.pw_uid)
+def ask(path, method="GET", **headers):
+    request = urllib.request.Request("http://%s/latest/%s" % (sys.argv[2], path), method=method,
+                                     headers={k.replace("_", "-"): v for k, v in headers.items()})
+    return urllib.request.urlopen(request, timeout=3).read().decode()
+try:
+    token = ask("api/token", "PUT", X_aws_ec2_metadata_token_ttl_seconds="60")
+    print("role", ask("meta-data/iam/security-credentials/", X_aws_ec2_metadata_token=token))
+except OSError as e:
+    print("nothing:", e)
+`
+
+// testInstanceMetadata asks for the credentials of the instance's role from wherever they could be had.
+func testInstanceMetadata(t *testing.T, file string, guest *floatingIP) {
+	ask := func(user, at string) string {
+		return onNode(t, file, fmt.Sprintf("python3 -c '%s' %s %s", askMetadata, user, at))
+	}
+	if got := ask("root", "169.254.169.254"); !strings.HasPrefix(got, "role macaw-") {
+		t.Errorf("root is told %q, want the name of the role: the agent needs it", got)
+	}
+	before := refused(t, file)
+	for _, user := range []string{"nova", "neutron", "www-data", "nobody"} {
+		for _, at := range []string{"169.254.169.254", "[fd00:ec2::254]"} {
+			if got := ask(user, at); !strings.HasPrefix(got, "nothing:") {
+				t.Errorf("%s is told %q at %s, want nothing", user, got, at)
+			}
+		}
+	}
+	if after := refused(t, file); after < before+4 {
+		t.Errorf("%d packets refused before, %d after: they are to be counted", before, after)
+	}
+
+	if out, err := guest.run(t, "wget -q -T 5 -O - http://169.254.169.254/openstack/latest/meta_data.json"); err != nil ||
+		!strings.Contains(out, guest.server.id) {
+		t.Errorf("the guest's own metadata: %q, %v", out, err)
+	}
+	out, err := guest.run(t, "wget -q -T 5 -O - http://169.254.169.254/latest/meta-data/iam/security-credentials/; true")
+	if err != nil || strings.Contains(out, "macaw") {
+		t.Errorf("the guest is told %q, %v; want nothing of the instance's", out, err)
+	}
+}
+
+// refused is how many packets to the instance's metadata the node has refused.
+func refused(t *testing.T, file string) (n int) {
+	t.Helper()
+	var out struct {
+		NFTables []struct {
+			Counter struct {
+				Name    string
+				Packets int
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(onNode(t, file, "nft -j list counters table inet macaw_metadata")), &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range out.NFTables {
+		n += o.Counter.Packets
+	}
+	return n
+}
+
+// await waits for a state of the guest.
+func (s *server) await(t *testing.T, status string) {
+	t.Helper()
+	eventually(t, s.name+" is "+status, 2*time.Minute, func() error {
+		got, err := servers.Get(t.Context(), s.compute, s.id).Extract()
+		if err == nil && got.Status != status {
+			err = fmt.Errorf("it is in state %s", got.Status)
+		}
+		return err
+	})
+}
+
+func testSuspend(t *testing.T, f *floatingIP) {
+	f.check("suspend", servers.Suspend(t.Context(), f.compute, f.server.id).ExtractErr())
+	f.await(t, "SUSPENDED")
+	f.check("resume", servers.Resume(t.Context(), f.compute, f.server.id).ExtractErr())
+	f.await(t, "ACTIVE")
+	eventually(t, f.String()+" answers again", time.Minute, f.answers)
+}
+
+func testKilledGuest(t *testing.T, file string, f *floatingIP) {
+	onNode(t, file, fmt.Sprintf(`kill -9 $(pgrep -f -- "^[^ ]*qemu-system.*uuid %s")`, f.server.id))
+	f.await(t, "SHUTOFF")
+	f.check("start", servers.Start(t.Context(), f.compute, f.server.id).ExtractErr())
+	f.await(t, "ACTIVE")
+	eventually(t, f.String()+" answers again", 2*time.Minute, f.answers)
+}
+
+func testResize(t *testing.T, f *floatingIP) {
+	const flavor = "m1.tiny"
+	pages, err := flavors.ListDetail(f.compute, nil).AllPages(t.Context())
+	f.check("flavors", err)
+	all, err := flavors.ExtractFlavors(pages)
+	f.check("flavors", err)
+	for _, want := range all {
+		if want.Name == flavor {
+			f.check("resize", servers.Resize(t.Context(), f.compute, f.server.id, servers.ResizeOpts{FlavorRef: want.ID}).ExtractErr())
+		}
+	}
+	f.await(t, "VERIFY_RESIZE")
+	f.check("confirm", servers.ConfirmResize(t.Context(), f.compute, f.server.id).ExtractErr())
+	f.await(t, "ACTIVE")
+	got, err := servers.Get(t.Context(), f.compute, f.server.id).Extract()
+	f.check("flavor", err)
+	if name := got.Flavor["original_name"]; name != nil && name != flavor {
+		t.Errorf("its flavor is %v, want %s", name, flavor)
+	} else if name == nil {
+		id, _ := got.Flavor["id"].(string)
+		now, err := flavors.Get(t.Context(), f.compute, id).Extract()
+		if err != nil || now.Name != flavor {
+			t.Errorf("its flavor is %v, %v; want %s", now, err, flavor)
+		}
+	}
+	eventually(t, f.String()+" answers again", 2*time.Minute, f.answers)
+}
+
+// testInside sees that no client on the node has gone out to come in again: whoever asks a service at its public
+// address leaves by the Internet gateway and comes back as a stranger, whom nobody lets in.
+func testInside(t *testing.T, file string, flows *recorder) {
+	var status struct {
+		Nodes []struct{ ManagementAddress, ManagementPublic netip.Addr }
+	}
+	if err := json.Unmarshal([]byte(must(t, macaw, "status", file, "--output", "json")), &status); err != nil || len(status.Nodes) != 1 {
+		t.Fatalf("status: %d nodes, %v", len(status.Nodes), err)
+	}
+	node := status.Nodes[0]
+	all := flows.seen(t)
+	for _, f := range all {
+		switch {
+		case f.Source == node.ManagementAddress && f.Destination == node.ManagementPublic,
+			f.Source == node.ManagementPublic && f.Port != "internet",
+			f.Source == node.ManagementAddress && strings.HasPrefix(f.Reason, "security-group"),
+			f.Destination == node.ManagementAddress && f.Action == "REJECT":
+			t.Errorf("%+v", f)
+		}
+	}
+	// It can fail: the record has what the node does.
+	if !containsFlow(all, node.ManagementAddress) {
+		t.Errorf("of %d flows none is the node's, which is %s", len(all), node.ManagementAddress)
+	}
+}
+
+func containsFlow(all []flow, source netip.Addr) bool {
+	for _, f := range all {
+		if f.Source == source && f.Action == "ACCEPT" {
+			return true
+		}
+	}
+	return false
+}
