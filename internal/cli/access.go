@@ -14,6 +14,8 @@ import (
 type access struct {
 	Auth verify.Auth
 	path string // of the clouds.yaml that it is in
+	// Why that is not the user's own.
+	refused error
 }
 
 // takeAccess fetches the administrator's credentials from the controller and
@@ -25,6 +27,10 @@ func (a *App) takeAccess(ctx context.Context, s *site, h *host.Host, steps *Step
 		acc, err = fetchAccess(ctx, s, h)
 		return err
 	})
+	if acc.refused != nil {
+		steps.Note("host", fmt.Sprintf("clouds.yaml stays as it is: %v", acc.refused))
+		steps.Note("host", "OpenStack's clients find the cloud with: export OS_CLIENT_CONFIG_FILE="+acc.path)
+	}
 	return acc, err
 }
 
@@ -41,14 +47,11 @@ func fetchAccess(ctx context.Context, s *site, h *host.Host) (access, error) {
 	if err != nil {
 		return access{}, err
 	}
-	path, err := cloudsPath()
+	path, refused, err := putCloud(s.cloud.Name, entry)
 	if err != nil {
 		return access{}, err
 	}
-	if _, err := putCloud(path, s.cloud.Name, entry); err != nil {
-		return access{}, err
-	}
-	return access{Auth: auth, path: path}, nil
+	return access{Auth: auth, path: path, refused: refused}, nil
 }
 
 // authOf reads an entry of clouds.yaml.

@@ -3,12 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/goccy/go-yaml"
-	"github.com/google/renameio/v2"
+
+	"macaw/internal/cloudsyaml"
 )
 
 // cloudsPath is where OpenStack's clients look for clouds.yaml
@@ -28,70 +28,43 @@ func cloudsPath() (string, error) {
 	return filepath.Join(base, "openstack", "clouds.yaml"), nil
 }
 
-// putCloud writes an entry of clouds.yaml, and keeps those of other clouds. A
-// nil entry removes the cloud. It says whether anything changed.
-func putCloud(path, name string, entry yaml.MapSlice) (changed bool, err error) {
-	before, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
-	}
-	after, err := mergeCloud(before, name, entry)
+// putCloud writes a cloud's entry into clouds.yaml, and returns the file that it is in. Where the user's file can't
+// be changed the entry gets a file of its own, and refused says why: a cloud that is up is of use without it.
+func putCloud(name string, entry yaml.MapSlice) (path string, refused, err error) {
+	path, err = cloudsPath()
 	if err != nil {
-		return false, hint(fmt.Errorf("reading %s: %w", path, err), "mend or move the file; OpenStack's clients can't read it either")
+		return "", nil, err
 	}
-	if string(after) == string(before) {
-		return false, nil
+	b, err := yaml.Marshal(entry)
+	if err != nil {
+		return "", nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return false, err
+	_, refused = cloudsyaml.File{Path: path}.Set(name, b)
+	if refused == nil {
+		return path, nil, nil
 	}
-	return true, renameio.WriteFile(path, after, 0o600)
+	dir, err := dataDir(name)
+	if err != nil {
+		return "", nil, errors.Join(refused, err)
+	}
+	path = filepath.Join(dir, "clouds.yaml")
+	if _, err := (cloudsyaml.File{Path: path}).Set(name, b); err != nil {
+		return "", nil, errors.Join(refused, err)
+	}
+	return path, refused, nil
 }
 
-// mergeCloud returns a clouds.yaml with one entry put in, replaced or removed.
-// The rest of the document stays as it was, comments included.
-func mergeCloud(before []byte, name string, entry yaml.MapSlice) ([]byte, error) {
-	comments := yaml.CommentMap{}
-	var doc yaml.MapSlice
-	if err := yaml.UnmarshalWithOptions(before, &doc, yaml.CommentToMap(comments), yaml.UseOrderedMap()); err != nil {
-		return nil, err
+// dropCloud removes a cloud's entry from clouds.yaml.
+func dropCloud(name string) error {
+	path, err := cloudsPath()
+	if err != nil {
+		return err
 	}
-	var clouds yaml.MapSlice
-	at := -1
-	for i, item := range doc {
-		if item.Key == "clouds" {
-			at = i
-			m, ok := item.Value.(yaml.MapSlice)
-			if !ok && item.Value != nil {
-				return nil, errors.New(`"clouds" is not a mapping`)
-			}
-			clouds = m
-		}
+	if _, err := (cloudsyaml.File{Path: path}).Remove(name); err != nil {
+		return hint(fmt.Errorf("removing cloud %s from clouds.yaml: %w", name, err),
+			"the file is as it was; take out the entry %q by hand", name)
 	}
-	var kept yaml.MapSlice
-	found := false
-	for _, item := range clouds {
-		if item.Key != name {
-			kept = append(kept, item)
-			continue
-		}
-		found = true
-		if entry != nil {
-			kept = append(kept, yaml.MapItem{Key: name, Value: entry})
-		}
-	}
-	if !found {
-		if entry == nil {
-			return before, nil
-		}
-		kept = append(kept, yaml.MapItem{Key: name, Value: entry})
-	}
-	if at < 0 {
-		doc = append(doc, yaml.MapItem{Key: "clouds", Value: kept})
-	} else {
-		doc[at].Value = kept
-	}
-	return yaml.MarshalWithOptions(doc, yaml.WithComment(comments))
+	return nil
 }
 
 // cloudEntry takes a cloud's entry out of a clouds.yaml that a node has

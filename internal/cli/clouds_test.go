@@ -3,10 +3,10 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
-	"github.com/google/go-cmp/cmp"
 )
 
 func entryOf(url string) yaml.MapSlice {
@@ -16,87 +16,66 @@ func entryOf(url string) yaml.MapSlice {
 	}
 }
 
-func TestMergeCloud(t *testing.T) {
-	const mine = `clouds:
-  demo:
-    auth:
-      auth_url: http://a/v3
-      username: admin
-    region_name: RegionOne
-`
-	const theirs = `# my clouds
-clouds:
-  # at work
-  work:
-    auth:
-      auth_url: https://office/v3 # behind the VPN
-cache:
-  auth: true
-`
-	tests := map[string]struct {
-		before string
-		entry  yaml.MapSlice
-		want   string
-	}{
-		"no file":            {"", entryOf("http://a/v3"), mine},
-		"the same again":     {mine, entryOf("http://a/v3"), mine},
-		"removed":            {mine, nil, "clouds: {}\n"},
-		"not there to begin": {theirs, nil, theirs},
-		"beside others": {theirs, entryOf("http://a/v3"), `# my clouds
-clouds:
-  # at work
-  work:
-    auth:
-      auth_url: https://office/v3 # behind the VPN
-  demo:
-    auth:
-      auth_url: http://a/v3
-      username: admin
-    region_name: RegionOne
-cache:
-  auth: true
-`},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			got, err := mergeCloud([]byte(tt.before), "demo", tt.entry)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tt.want, string(got)); diff != "" {
-				t.Errorf("(-want +got)\n%s", diff)
-			}
-		})
-	}
+// home makes places of its own for clouds.yaml and for macaw's files.
+func home(t *testing.T) (clouds string) {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("OS_CLIENT_CONFIG_FILE", "")
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(dir, "config"))
+	t.Setenv("XDG_DATA_HOME", filepath.Join(dir, "data"))
+	return filepath.Join(dir, "config", "openstack", "clouds.yaml")
 }
 
-func TestPutCloudKeepsSecretsPrivate(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "openstack", "clouds.yaml")
-	changed, err := putCloud(path, "demo", entryOf("http://a/v3"))
-	if err != nil || !changed {
-		t.Fatalf("putCloud: changed %v, %v", changed, err)
+func TestPutCloud(t *testing.T) {
+	clouds := home(t)
+	path, refused, err := putCloud("demo", entryOf("http://a/v3"))
+	if path != clouds || refused != nil || err != nil {
+		t.Fatalf("put into %s, %v, %v; want %s", path, refused, err, clouds)
 	}
-	st, err := os.Stat(path)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st.Mode().Perm() != 0o600 {
-		t.Errorf("clouds.yaml has mode %04o, want 0600", st.Mode().Perm())
+	entry, err := cloudEntry(b, "demo")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if changed, err := putCloud(path, "demo", entryOf("http://a/v3")); err != nil || changed {
-		t.Errorf("the same again: changed %v, %v", changed, err)
+	if auth, err := authOf(entry); err != nil || auth.URL != "http://a/v3" || auth.User != "admin" {
+		t.Errorf("read back: %+v, %v", auth, err)
+	}
+	if err := dropCloud("demo"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the file that was made for it: %v", err)
 	}
 }
 
-func TestRooms(t *testing.T) {
-	got := rooms([]Timing{
-		{Room: "infra", Step: "a", Start: 0, Seconds: 2},
-		{Room: "infra", Step: "b", Start: 1, Seconds: 2}, // beside a
-		{Room: "node", Step: "c", Start: 3, Seconds: 10},
-		{Room: "node", Step: "d", Start: 20, Seconds: 1}, // after a pause
-		{Room: "host", Step: "e", Start: 3, Seconds: 0.01},
-	})
-	if want := "infra 3.0s, node 11.0s"; got != want {
-		t.Errorf("rooms = %q, want %q", got, want)
+// A file that can't be changed stays as it is, and the cloud is of use all the same.
+func TestPutCloudBesideAFileThatCannotBeChanged(t *testing.T) {
+	clouds := home(t)
+	const theirs = "clouds:\n  work: {}\n---\nanother: document\n"
+	if err := os.MkdirAll(filepath.Dir(clouds), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(clouds, []byte(theirs), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path, refused, err := putCloud("demo", entryOf("http://a/v3"))
+	if err != nil || refused == nil || !strings.Contains(refused.Error(), clouds+": line 3: there is a second document") {
+		t.Fatalf("refused because %v, %v", refused, err)
+	}
+	if b, err := os.ReadFile(clouds); string(b) != theirs || err != nil {
+		t.Errorf("their file is now %q, %v", b, err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cloudEntry(b, "demo"); err != nil {
+		t.Errorf("%s: %v", path, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%s: %v, %v; want mode 0600", path, info.Mode(), err)
 	}
 }

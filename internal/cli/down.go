@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -78,18 +79,11 @@ func (a *App) down(ctx context.Context, file string) error {
 
 // forget removes what this host knows of a cloud.
 func (a *App) forget(name string) error {
-	path, err := cloudsPath()
-	if err != nil {
-		return err
-	}
-	if _, err := putCloud(path, name, nil); err != nil {
-		return err
-	}
 	dir, err := dataDir(name)
 	if err != nil {
 		return err
 	}
-	return os.RemoveAll(dir)
+	return errors.Join(dropCloud(name), os.RemoveAll(dir))
 }
 
 // labDownIfEmpty removes a lab in which no cloud is left.

@@ -1,0 +1,169 @@
+package cloudsyaml
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
+)
+
+// largest is more than any clouds.yaml that somebody has written.
+const largest = 16 << 20
+
+// backupSuffix follows the file's name in that of its backup.
+const backupSuffix = ".macaw-backup"
+
+// File is a clouds.yaml on disk. It may not exist, and may be a symbolic link: then what it leads to is changed.
+type File struct{ Path string }
+
+// Set puts an entry in, or another in its place, and tells whether anything had to be changed.
+func (f File) Set(name string, entry []byte) (changed bool, err error) {
+	return f.update(func(text []byte) ([]byte, error) { return Set(text, name, entry) })
+}
+
+// Remove takes an entry out, and tells whether it was there. A file that has nothing else is removed, unless it was
+// there before the first entry was put in.
+func (f File) Remove(name string) (changed bool, err error) {
+	if _, err := os.Stat(f.Path); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return f.update(func(text []byte) ([]byte, error) { return Remove(text, name) })
+}
+
+// update changes the file's text. Another process that is at it waits for its turn.
+func (f File) update(edit func([]byte) ([]byte, error)) (changed bool, err error) {
+	target, err := resolve(f.Path)
+	if err != nil {
+		return false, err
+	}
+	dir := filepath.Dir(target)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return false, err
+	}
+	unlock, err := lock(dir)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+
+	before, info, err := read(target)
+	if err != nil {
+		return false, err
+	}
+	after, err := edit(before)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	if info != nil && bytes.Equal(before, after) || info == nil && len(after) == 0 {
+		return false, nil
+	}
+	backup := target + backupSuffix
+	saved, err := os.ReadFile(backup)
+	switch {
+	case err == nil:
+		err = write(target, after, info)
+		if err == nil && bytes.Equal(saved, after) { // as it was before the first entry
+			err = os.Remove(backup)
+		}
+		return err == nil, err
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, err
+	case info == nil || bytes.HasPrefix(before, []byte("clouds:"+marker)): // the file was made with an entry
+		if len(after) == 0 {
+			return true, os.Remove(target)
+		}
+	default:
+		err := renameio.WriteFile(backup, before, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600))
+		if err != nil {
+			return false, fmt.Errorf("saving %s before it is changed: %w", f.Path, err)
+		}
+	}
+	return true, write(target, after, info)
+}
+
+// resolve follows symbolic links, also to what does not exist yet.
+func resolve(path string) (string, error) {
+	for range 40 {
+		to, err := os.Readlink(path)
+		if err != nil {
+			dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+			if errors.Is(err, fs.ErrNotExist) {
+				return path, nil
+			}
+			return filepath.Join(dir, filepath.Base(path)), err
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
+	}
+	return "", &fs.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
+}
+
+// lock keeps other processes out until unlock. It is on the directory, which outlives the file and needs no other.
+func lock(dir string) (unlock func(), err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX); err != nil {
+		d.Close()
+		return nil, fmt.Errorf("locking %s: %w", dir, err)
+	}
+	return func() { d.Close() }, nil
+}
+
+// read returns the file's text; info is nil if there is no file.
+func read(path string) (text []byte, info fs.FileInfo, err error) {
+	info, err = os.Stat(path) // before it is opened: a pipe would wait for its writer
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	text, err = io.ReadAll(io.LimitReader(file, largest+1))
+	if err == nil && len(text) > largest {
+		err = fmt.Errorf("%s is larger than %d MiB", path, largest>>20)
+	}
+	return text, info, err
+}
+
+// write replaces the file as a whole; its owner and mode stay.
+func write(path string, text []byte, info fs.FileInfo) error {
+	mode := fs.FileMode(0o600)
+	if info != nil {
+		mode = info.Mode().Perm()
+	}
+	p, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(mode))
+	if err != nil {
+		return err
+	}
+	defer p.Cleanup()
+	if _, err := p.Write(text); err != nil {
+		return err
+	}
+	if info != nil && os.Geteuid() == 0 {
+		if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+			if err := p.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
+				return err
+			}
+		}
+	}
+	return p.CloseAtomicallyReplace()
+}
