@@ -17,7 +17,11 @@ type session struct {
 }
 
 func login(ctx context.Context, a Auth) (*session, error) {
-	provider, err := openstack.AuthenticatedClient(ctx, gophercloud.AuthOptions{
+	provider, err := newProvider(a.URL, outOfReach)
+	if err != nil {
+		return nil, fmt.Errorf("reading Keystone's address %s: %w", a.URL, err)
+	}
+	err = openstack.Authenticate(ctx, provider, gophercloud.AuthOptions{
 		IdentityEndpoint: a.URL, Username: a.User, Password: a.Password,
 		DomainName: a.Domain, TenantName: a.Project, AllowReauth: true,
 	})
