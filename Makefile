@@ -13,7 +13,7 @@ TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl awscli tshar
 BENCH_PACKAGES := iptables
 GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev
 
-.PHONY: help build up down test test-unit test-e2e lint generate generate-check bench bench-cloud fuzz clean
+.PHONY: help build up down test test-unit test-e2e chaos lint generate generate-check bench bench-cloud fuzz clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ test-unit: ## the tests that need no root; under a minute
 
 test-e2e: build host-packages test-packages ## the tests that boot machines and bring clouds up
 	$(GO) test -count=1 -v -timeout 38m -p 1 ./labtest ./test/e2e
+
+CHAOS ?= 20m
+SEED ?= 1
+chaos: build host-packages test-packages ## a cloud under every kind of mischief, for 20 minutes or for CHAOS; SEED repeats it
+	$(GO) test -count=1 -v -timeout 0 -run TestChaos ./test/e2e -chaos $(CHAOS) -seed $(SEED)
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change: $$out"; exit 1; fi
