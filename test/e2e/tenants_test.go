@@ -22,7 +22,7 @@ func TestTenants(t *testing.T) {
 	downAfter(t, file)
 	must(t, macaw, "lab", "up")
 	flows := record(t)
-	up(t, file, "--verify=always")
+	made := up(t, file, "--verify=always")
 	t.Setenv("OS_CLOUD", name)
 
 	one := makeProject(t, name, "one", "192.168.51.0/24")
@@ -39,6 +39,9 @@ func TestTenants(t *testing.T) {
 	t.Run("floating IP to floating IP", func(t *testing.T) { testNeighbours(t, at, to) })
 	t.Run("large packets", func(t *testing.T) { testLargePackets(t, at) })
 	t.Run("the instance's metadata", func(t *testing.T) { testInstanceMetadata(t, file, at) })
+	t.Run("the instance's metadata from the external network", func(t *testing.T) { testMetadataOutside(t, file, one) })
+	t.Run("spoofing", func(t *testing.T) { testSpoofing(t, file, flows, at, to) })
+	t.Run("an address that two guests share", func(t *testing.T) { testSharedAddress(t, file, made, one) })
 	t.Run("suspended and resumed", func(t *testing.T) { testSuspend(t, at) })
 	t.Run("restored", func(t *testing.T) { testRestored(t, file, at) })
 	t.Run("resized", func(t *testing.T) { testResize(t, at) })
