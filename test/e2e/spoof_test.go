@@ -75,7 +75,7 @@ func counters(t *testing.T, file string) map[string]uint64 {
 }
 
 // testSpoofing has a tenant whose port has no security send as others do, while one of these others is pinged.
-func testSpoofing(t *testing.T, file string, flows *recorder, attacker, victim *floatingIP) {
+func testSpoofing(t *testing.T, file string, s summary, flows *recorder, attacker, victim *floatingIP) {
 	var status struct {
 		Nodes []struct {
 			ManagementAddress netip.Addr
@@ -88,13 +88,12 @@ func testSpoofing(t *testing.T, file string, flows *recorder, attacker, victim *
 	node := status.Nodes[0]
 	router := gatewayAddress(t, victim.project)
 	foreign := []string{victim.private, router, node.ProviderENI.Primary.String(), node.ManagementAddress.String(), "10.0.77.77"}
-	const unused = "10.0.1.71" // the last of Neutron's
-
 	inside := plug(t, file, "inside", attacker.project, ports.CreateOpts{NetworkID: attacker.net}, false)
 	eventually(t, "the host without port security reaches out", time.Minute, func() error { return inside.reaches("8.8.8.8") })
 	outside := plug(t, file, "outside", attacker.project, ports.CreateOpts{NetworkID: attacker.external}, false)
 	eventually(t, "the host on the external network reaches out", 2*time.Minute, func() error { return outside.reaches("8.8.8.8") })
 
+	unused := unusedAddress(t, s, attacker.project)
 	before := counters(t, file)
 	var pinging sync.WaitGroup
 	pinging.Go(func() {
@@ -121,6 +120,28 @@ func testSpoofing(t *testing.T, file string, flows *recorder, attacker, victim *
 			t.Errorf("it left: %+v", f)
 		}
 	}
+}
+
+// unusedAddress is one of Neutron's addresses that nobody has.
+func unusedAddress(t *testing.T, s summary, p *project) string {
+	t.Helper()
+	pages, err := ports.List(p.network, ports.ListOpts{NetworkID: p.external}).AllPages(t.Context())
+	p.check("ports", err)
+	all, err := ports.ExtractPorts(pages)
+	p.check("ports", err)
+	used := map[string]bool{}
+	for _, port := range all {
+		for _, ip := range port.FixedIPs {
+			used[ip.IPAddress] = true
+		}
+	}
+	for _, a := range s.Addresses {
+		if !used[a.Private] {
+			return a.Private
+		}
+	}
+	t.Fatalf("all of %+v are in use", s.Addresses)
+	return ""
 }
 
 // gatewayAddress is the IPv4 address of a project's router.

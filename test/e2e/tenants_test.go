@@ -40,7 +40,7 @@ func TestTenants(t *testing.T) {
 	t.Run("large packets", func(t *testing.T) { testLargePackets(t, at) })
 	t.Run("the instance's metadata", func(t *testing.T) { testInstanceMetadata(t, file, at) })
 	t.Run("the instance's metadata from the external network", func(t *testing.T) { testMetadataOutside(t, file, one) })
-	t.Run("spoofing", func(t *testing.T) { testSpoofing(t, file, flows, at, to) })
+	t.Run("spoofing", func(t *testing.T) { testSpoofing(t, file, made, flows, at, to) })
 	t.Run("an address that two guests share", func(t *testing.T) { testSharedAddress(t, file, made, one) })
 	t.Run("suspended and resumed", func(t *testing.T) { testSuspend(t, at) })
 	t.Run("restored", func(t *testing.T) { testRestored(t, file, at) })
