@@ -8,12 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"macaw/internal/lab/mounts"
 )
 
 const dir = "/run/netns"
@@ -23,14 +24,18 @@ func Path(name string) string { return filepath.Join(dir, name) }
 
 // Add makes a namespace with its loopback up; one that is there is kept.
 func Add(name string) error {
-	if ns, err := netns.GetFromName(name); err == nil {
+	ns, err := open(name)
+	if err == nil {
 		return ns.Close()
 	}
-	// A mount that was lost leaves its empty file, which is in the way.
-	if err := os.Remove(Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("making network namespace %s: %w", name, err)
+	}
+	// A file without its namespace, or whatever else has the name, is in the way.
+	if err := remove(name); err != nil {
 		return err
 	}
-	err := onThread(func() error {
+	err = mounts.OnThread(func() error {
 		// netns.NewNamed moves the calling thread into the new namespace.
 		ns, err := netns.NewNamed(name)
 		if err != nil {
@@ -50,14 +55,33 @@ func Add(name string) error {
 	})
 }
 
-// Delete removes a namespace, and with it the devices in it that nobody holds;
-// one that is not there is no error.
-func Delete(name string) error {
-	err := unix.Unmount(Path(name), unix.MNT_DETACH)
-	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("removing network namespace %s: %w", name, err)
+// open opens a named namespace; fs.ErrNotExist when there is none, also where
+// there is a file of that name that no namespace is mounted on: one who was killed
+// in the middle of making or renewing it has left that.
+func open(name string) (netns.NsHandle, error) {
+	ns, err := netns.GetFromName(name)
+	if err != nil {
+		return ns, err
 	}
-	if err := os.Remove(Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(ns), &st); err != nil {
+		return netns.None(), errors.Join(err, ns.Close())
+	}
+	if st.Type != unix.NSFS_MAGIC {
+		return netns.None(), errors.Join(&fs.PathError{Op: "open", Path: Path(name), Err: unix.ENOENT}, ns.Close())
+	}
+	return ns, nil
+}
+
+// Delete removes a namespace, and with it the devices in it that nobody holds;
+// one that is not there is no error. "ip netns add" (ip-netns(8)) may have mounted
+// it a second time, above the first, and services have mount namespaces with
+// mounts of it: these end too.
+func Delete(name string) error { return errors.Join(remove(name), remove(nextName(name))) }
+
+// remove is Delete without what Renew left behind when it was interrupted.
+func remove(name string) error {
+	if err := mounts.RemoveAll(Path(name)); err != nil {
 		return fmt.Errorf("removing network namespace %s: %w", name, err)
 	}
 	return nil
@@ -82,12 +106,12 @@ func List(prefix string) ([]string, error) {
 // namespace wherever they are used later; goroutines that it starts do not run
 // in it.
 func Do(name string, fn func() error) error {
-	ns, err := netns.GetFromName(name)
+	ns, err := open(name)
 	if err != nil {
 		return fmt.Errorf("entering network namespace %s: %w", name, err)
 	}
 	defer ns.Close()
-	return onThread(func() error {
+	return mounts.OnThread(func() error {
 		if err := netns.Set(ns); err != nil {
 			return fmt.Errorf("entering network namespace %s: %w", name, err)
 		}
@@ -110,7 +134,7 @@ func Sysctl(name string, values map[string]string) error {
 
 // Links gives fn a netlink handle that works in a namespace.
 func Links(name string, fn func(*netlink.Handle) error) error {
-	ns, err := netns.GetFromName(name)
+	ns, err := open(name)
 	if err != nil {
 		return fmt.Errorf("entering network namespace %s: %w", name, err)
 	}
@@ -121,16 +145,4 @@ func Links(name string, fn func(*netlink.Handle) error) error {
 	}
 	defer h.Close()
 	return fn(h)
-}
-
-// onThread calls fn on a thread of its own that never comes back to Go's
-// scheduler, because fn changes the thread's namespace.
-func onThread(fn func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		// Locked and never unlocked: the thread ends with this goroutine.
-		runtime.LockOSThread()
-		done <- fn()
-	}()
-	return <-done
 }

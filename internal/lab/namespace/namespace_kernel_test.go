@@ -13,16 +13,22 @@ import (
 	"github.com/vishvananda/netns"
 )
 
-func TestNamespace(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("making a network namespace needs root")
-	}
+// unique is the name of a namespace that is gone when the test ends.
+func unique(t *testing.T) string {
 	name := "mcwt-" + strings.ToLower(rand.Text()[:8])
 	t.Cleanup(func() {
 		if err := Delete(name); err != nil {
 			t.Error(err)
 		}
 	})
+	return name
+}
+
+func TestNamespace(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("making a network namespace needs root")
+	}
+	name := unique(t)
 	for range 2 { // the second finds it there
 		if err := Add(name); err != nil {
 			t.Fatal(err)
@@ -80,12 +86,7 @@ func TestRenew(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("making a network namespace needs root")
 	}
-	name := "mcwt-" + strings.ToLower(rand.Text()[:8])
-	t.Cleanup(func() {
-		if err := errors.Join(Delete(name), Delete(name+"-next")); err != nil {
-			t.Error(err)
-		}
-	})
+	name := unique(t)
 	if err := Add(name); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func TestRenew(t *testing.T) {
 	}
 	err = Links(name, func(h *netlink.Handle) error { return move(h, []string{"eth0"}, to) })
 	to.Close()
-	if err := errors.Join(err, Delete(name)); err != nil {
+	if err := errors.Join(err, remove(name)); err != nil {
 		t.Fatal(err)
 	}
 	if err := Renew(name, []string{"eth0"}); err != nil {

@@ -17,23 +17,23 @@ import (
 // does to a machine. A device that is not there is no error. It may be
 // interrupted anywhere and called again.
 func Renew(name string, devices []string) error {
-	next := name + "-next"
+	next := nextName(name)
 	if err := Add(next); err != nil {
 		return err
 	}
-	to, err := netns.GetFromName(next)
+	to, err := open(next)
 	if err != nil {
 		return fmt.Errorf("renewing network namespace %s: %w", name, err)
 	}
 	defer to.Close()
-	if from, err := netns.GetFromName(name); err == nil {
+	if from, err := open(name); err == nil {
 		from.Close()
 		err := Links(name, func(h *netlink.Handle) error { return move(h, devices, to) })
 		if err != nil {
 			return fmt.Errorf("renewing network namespace %s: %w", name, err)
 		}
 	}
-	if err := Delete(name); err != nil {
+	if err := remove(name); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(Path(name), os.O_CREATE|os.O_EXCL, 0o444)
@@ -44,8 +44,11 @@ func Renew(name string, devices []string) error {
 	if err := unix.Mount(Path(next), Path(name), "none", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("renewing network namespace %s: %w", name, err)
 	}
-	return Delete(next)
+	return remove(next)
 }
+
+// nextName is what the namespace that Renew makes is called until it is in its place.
+func nextName(name string) string { return name + "-next" }
 
 func move(h *netlink.Handle, devices []string, to netns.NsHandle) error {
 	for _, device := range devices {

@@ -1,0 +1,91 @@
+// Package mounts makes and removes directories where others may mount things.
+package mounts
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// RemoveAll removes path and all below it, as os.RemoveAll does. What is mounted
+// there is unmounted, however often it is, whatever hides it and in whichever
+// mount namespace; what was mounted stays as it is. It needs root.
+//
+// The kernel lets nobody remove what is a mount point to him, and unmounts in all
+// other mount namespaces what somebody does remove (mount_namespaces(7),
+// "Restrictions on mount namespaces"). So this is done in a mount namespace that
+// has the parent directory and nothing else.
+func RemoveAll(path string) error {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	dir, name := filepath.Split(filepath.Clean(path))
+	err := OnThread(func() error {
+		if err := enter(dir); err != nil {
+			return fmt.Errorf("seeing %s without what is mounted in it: %w", dir, err)
+		}
+		return os.RemoveAll("/" + name)
+	})
+	if err != nil {
+		return fmt.Errorf("removing %s: %w", path, err)
+	}
+	return nil
+}
+
+// enter moves the calling thread into a mount namespace whose root is dir, with
+// nothing mounted below it.
+func enter(dir string) error {
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("making a mount namespace: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("parting from the host's mounts: %w", err)
+	}
+	old, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(old)
+	if err := unix.Mount(dir, dir, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("binding %s: %w", dir, err)
+	}
+	if err := unix.Chdir(dir); err != nil {
+		return err
+	}
+	// The old root comes to lie on the new one and is taken away from there
+	// (pivot_root(2), "pivot_root(".", ".")").
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return fmt.Errorf("changing the root: %w", err)
+	}
+	if err := unix.Fchdir(old); err != nil {
+		return err
+	}
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("unmounting the old root: %w", err)
+	}
+	return unix.Chdir("/")
+}
+
+// OnThread calls fn on a thread of its own that never comes back to Go's
+// scheduler, because fn changes what belongs to a thread: its namespaces.
+func OnThread(fn func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		// Locked and never unlocked: the thread ends with this goroutine.
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			done <- fn()
+			return
+		}
+		// The first thread can't end, and /proc/self shows what it sees. While
+		// this goroutine has it, another gets another.
+		done <- OnThread(fn)
+		runtime.UnlockOSThread()
+	}()
+	return <-done
+}
