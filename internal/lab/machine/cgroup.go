@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ownCgroup moves this process, and so the machine that it boots, into a cgroup
@@ -38,6 +40,32 @@ func ownCgroup(name string) (remove func(), err error) {
 		}
 	}
 	return remove, nil
+}
+
+// dyingGrace is how long the last processes of a machine that has ended may keep its
+// cgroups.
+const dyingGrace = 2 * time.Second
+
+// removeCgroups ends what is left in a machine's cgroups after its supervisor,
+// which may have been killed, and removes them. One that a process in the kernel
+// holds stays, empty.
+func removeCgroups(name string) error {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	for _, hierarchy := range hierarchies(mounts) {
+		dir := filepath.Join(hierarchy, name)
+		// Version 2 has this file (cgroups(7)).
+		_ = os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0)
+		for end := time.Now().Add(dyingGrace); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			removeTree(dir)
+			if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+		}
+	}
+	return nil
 }
 
 // hierarchies are the cgroup hierarchies that systemd keeps processes apart

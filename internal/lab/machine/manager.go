@@ -13,6 +13,9 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"macaw/internal/lab/mounts"
 	"macaw/internal/lab/namespace"
 )
 
@@ -37,7 +40,7 @@ func (m *Manager) folder(id string) folder { return folder(filepath.Join(m.Dir, 
 // boot. Creating a machine that is there does nothing.
 func (m *Manager) Create(spec Spec) error {
 	f := m.folder(spec.ID)
-	if err := os.MkdirAll(string(f), 0o755); err != nil {
+	if err := mounts.Private(m.Dir, string(f)); err != nil {
 		return err
 	}
 	if err := f.write(spec); err != nil {
@@ -54,7 +57,7 @@ func (m *Manager) Start(ctx context.Context, id string) error {
 	if f.running() {
 		return nil
 	}
-	log, err := os.OpenFile(f.console(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+	log, err := os.OpenFile(f.console(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
@@ -125,11 +128,47 @@ func (m *Manager) Stop(ctx context.Context, id string, grace time.Duration) erro
 			return nil
 		}
 	}
-	if err := f.signal(syscall.SIGKILL); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := m.kill(ctx, f); err != nil {
 		return fmt.Errorf("stopping machine %s: %w", id, err)
 	}
-	if err := m.wait(ctx, f, 10*time.Second); err != nil {
-		return fmt.Errorf("stopping machine %s: %w", id, err)
+	return nil
+}
+
+// killGrace is how long a machine may take to end by its init being killed, and then
+// by that of what runs it.
+const killGrace = 3 * time.Second
+
+// kill ends a machine, also one that is just being booted.
+func (m *Manager) kill(ctx context.Context, f folder) error {
+	begin := time.Now()
+	for f.running() {
+		var pids []int
+		if pid, err := f.init(0); err == nil {
+			pids = append(pids, pid)
+		}
+		took := time.Since(begin)
+		if took > killGrace { // systemd-nspawn or the supervisor hangs
+			pids = append(pids, f.keepers()...)
+		}
+		if took > 2*killGrace {
+			return fmt.Errorf("it was killed and has not ended: %s", f.survivors())
+		}
+		for _, pid := range pids {
+			if err := kill(pid); err != nil {
+				return err
+			}
+		}
+		_ = m.wait(ctx, f, 100*time.Millisecond)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func kill(pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("killing process %d: %w", pid, err)
 	}
 	return nil
 }
@@ -177,24 +216,27 @@ func (m *Manager) Init(id string) (pid int, err error) {
 	if !f.running() {
 		return 0, fmt.Errorf("machine %s does not run: %w", id, fs.ErrNotExist)
 	}
-	return f.init()
+	return f.init(5 * time.Second)
 }
 
 // Upper is the directory with what the machine has changed on its image.
 func (m *Manager) Upper(id string) string { return m.folder(id).upper() }
 
 // Destroy pulls the plug and removes everything of the machine: its namespace
-// with the devices in it, its mount, its files. It may be called again.
+// with the devices in it, its cgroups, its mount, its files. It may be called
+// again.
 func (m *Manager) Destroy(ctx context.Context, id string) error {
 	f := m.folder(id)
 	if err := m.Stop(ctx, id, 0); err != nil {
 		return err
 	}
-	unmount(f.root())
 	if err := namespace.Delete(Namespace(id)); err != nil {
 		return err
 	}
-	return os.RemoveAll(string(f))
+	if err := removeCgroups(Namespace(id)); err != nil {
+		return err
+	}
+	return mounts.RemoveAll(string(f))
 }
 
 // Console returns what the machine has printed, at most the last max bytes.

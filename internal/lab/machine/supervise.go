@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"macaw/internal/lab/mounts"
 	"macaw/internal/lab/namespace"
 )
 
@@ -26,14 +27,23 @@ var ErrRunning = errors.New("machine is running")
 // Supervise runs the machine in dir until it is powered off: it mounts the
 // overlay, boots it, and boots it again after a reboot. It is the body of a
 // process of its own, which outlives the lab's daemon; a lock held by it says
-// that the machine is running.
+// that the machine is running, and its end is the machine's.
 func Supervise(ctx context.Context, dir string) error {
+	// The machine's own users must get through the directories that are made here.
+	unix.Umask(0o022)
 	f := folder(dir)
 	lock, err := hold(f.lock())
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
+	// One who was killed has left the ID of a process that may be anybody's now.
+	if err := os.Remove(f.leader()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := sign(lock); err != nil {
+		return err
+	}
 	spec, err := f.read()
 	if err != nil {
 		return err
@@ -46,39 +56,54 @@ func Supervise(ctx context.Context, dir string) error {
 		}
 		defer leave()
 	}
-	console, err := os.OpenFile(f.console(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+	console, err := os.OpenFile(f.console(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer console.Close()
-	if err := mountRoot(f, spec); err != nil {
-		return err
-	}
-	defer unmount(f.root())
-	defer os.Remove(f.leader())
-	for {
-		// A machine that was switched off has forgotten its interfaces, routes
-		// and rules; its NICs stay plugged in, those that came since it was
-		// switched on too.
-		if spec, err = f.read(); err != nil {
+	return mounts.OnThread(func() error {
+		if err := mountRoot(f, spec); err != nil {
 			return err
 		}
-		var devices []string
-		for _, n := range spec.NICs {
-			devices = append(devices, n.Device)
+		for {
+			if err := elsewhere(func() (err error) { spec, err = renew(f); return err }); err != nil {
+				return err
+			}
+			code, err := boot(ctx, f, spec, host, console)
+			if err != nil || code != exitReboot {
+				return err
+			}
+			fmt.Fprintln(console, "machine reboots")
 		}
-		if err := namespace.Renew(Namespace(spec.ID), devices); err != nil {
-			return err
-		}
-		code, err := boot(ctx, f, spec, host, console)
-		if err != nil || code != exitReboot {
-			return err
-		}
-		fmt.Fprintln(console, "machine reboots")
-	}
+	})
 }
 
-// boot runs systemd-nspawn once and returns its exit code.
+// renew does to a machine's network what power does: it has forgotten its
+// interfaces, routes and rules; its NICs stay plugged in, those that came since it
+// was switched on too.
+func renew(f folder) (Spec, error) {
+	spec, err := f.read()
+	if err != nil {
+		return Spec{}, err
+	}
+	var devices []string
+	for _, n := range spec.NICs {
+		devices = append(devices, n.Device)
+	}
+	return spec, namespace.Renew(Namespace(spec.ID), devices)
+}
+
+// elsewhere calls fn on another thread than the caller's, whose mounts are nobody
+// else's.
+func elsewhere(fn func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- fn() }()
+	return <-done
+}
+
+// boot runs systemd-nspawn once and returns its exit code. The caller's thread is
+// locked: its mounts are those of the machine, and when it ends so does the
+// machine.
 func boot(ctx context.Context, f folder, spec Spec, host facts, console *os.File) (int, error) {
 	cmd := exec.CommandContext(ctx, "systemd-nspawn", arguments(f, spec, host)...)
 	cmd.Env = append(os.Environ(),
@@ -89,6 +114,9 @@ func boot(ctx context.Context, f folder, spec Spec, host facts, console *os.File
 		"SYSTEMD_NSPAWN_API_VFS_WRITABLE=network",
 	)
 	cmd.Stdout, cmd.Stderr = console, console
+	// A supervisor that is killed lets go of the lock. Its machine would run on
+	// unseen, and a second one on the same disk.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("booting machine %s: %w", spec.ID, err)
 	}
@@ -96,6 +124,7 @@ func boot(ctx context.Context, f folder, spec Spec, host facts, console *os.File
 		return 0, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 	}
 	err := cmd.Wait()
+	os.Remove(f.leader())
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return exit.ExitCode(), nil
@@ -139,9 +168,16 @@ func arguments(f folder, spec Spec, host facts) []string {
 	return args
 }
 
+// mountRoot mounts the machine's file system for the calling thread and what it
+// starts. In the host's mount namespace there is no way into it, and nothing of it
+// is left when machine and supervisor have ended, however they do.
 func mountRoot(f folder, spec Spec) error {
 	opts, err := f.overlay(spec.Layers)
 	if err != nil {
+		return err
+	}
+	// An older version mounted it for all of the host.
+	if err := mounts.RemoveAll(f.root()); err != nil {
 		return err
 	}
 	for _, d := range []string{f.upper(), f.work(), f.root()} {
@@ -149,19 +185,16 @@ func mountRoot(f folder, spec Spec) error {
 			return err
 		}
 	}
-	// A supervisor that was killed has left its mount behind.
-	unmount(f.root())
+	// What is unmounted on the host is unmounted here too, and nothing the other
+	// way round.
+	err = errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""))
+	if err != nil {
+		return fmt.Errorf("making a mount namespace for machine %s: %w", spec.ID, err)
+	}
 	if err := unix.Mount("overlay", f.root(), "overlay", 0, opts); err != nil {
 		return fmt.Errorf("mounting %s: %w", f.root(), err)
 	}
 	return nil
-}
-
-// unmount takes a mount away; the last processes of a machine that was killed
-// may hold it for a moment, so it is detached rather than waited for.
-func unmount(path string) {
-	for unix.Unmount(path, unix.MNT_DETACH) == nil {
-	}
 }
 
 // hold takes the lock that says "running"; ErrRunning if another has it.
@@ -180,6 +213,17 @@ func hold(path string) (*os.File, error) {
 	return file, nil
 }
 
+// sign writes into the lock who holds it.
+func sign(lock *os.File) error {
+	if err := lock.Truncate(0); err != nil {
+		return fmt.Errorf("locking %s: %w", lock.Name(), err)
+	}
+	if _, err := lock.WriteString(strconv.Itoa(os.Getpid())); err != nil {
+		return fmt.Errorf("locking %s: %w", lock.Name(), err)
+	}
+	return nil
+}
+
 // running says whether a supervisor holds the machine's lock.
 func (f folder) running() bool {
 	lock, err := hold(f.lock())
@@ -195,16 +239,17 @@ func (f folder) signal(sig syscall.Signal) error {
 	if !f.running() {
 		return fs.ErrNotExist
 	}
-	pid, err := f.init()
+	pid, err := f.init(5 * time.Second)
 	if err != nil {
 		return err
 	}
 	return syscall.Kill(pid, sig)
 }
 
-// init finds the process ID of the machine's init, as the host sees it.
-func (f folder) init() (int, error) {
-	deadline := time.Now().Add(5 * time.Second)
+// init finds the process ID of the machine's init, as the host sees it. One that
+// is being booted has none yet, and is waited for.
+func (f folder) init(wait time.Duration) (int, error) {
+	deadline := time.Now().Add(wait)
 	for {
 		b, err := os.ReadFile(f.leader())
 		if err == nil {

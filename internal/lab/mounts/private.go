@@ -1,0 +1,17 @@
+package mounts
+
+import "os"
+
+// Private makes directories that only their owner gets into or sees the content
+// of, also of those that are there already.
+func Private(dirs ...string) error {
+	for _, d := range dirs {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+		if err := os.Chmod(d, 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
