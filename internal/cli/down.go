@@ -49,6 +49,7 @@ func (a *App) down(ctx context.Context, file string) error {
 			return err
 		}
 		plan := infra.PlanDown(seen)
+		defer s.watchLab(ctx, steps)()
 		if _, err := infra.Apply(ctx, s.clients(), plan, infraProgress(steps)); err != nil {
 			return err
 		}

@@ -21,7 +21,9 @@ func (a *App) labStatusCommand() *cobra.Command {
 		Short: "Show the lab's VPCs, machines, network interfaces and addresses as a tree",
 		Long: `Show what is in the lab: each VPC with its machines, their network interfaces,
 the private addresses registered on them and the Elastic IP of each; then the
-network interfaces on no machine, and the Elastic IPs of nobody.`,
+network interfaces on no machine, and the Elastic IPs of nobody. Of a machine that
+does not get into the state that it should be in, it says at which step that hangs
+and why.`,
 		Example: "  macaw lab status\n  macaw lab status --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -33,6 +35,7 @@ network interfaces on no machine, and the Elastic IPs of nobody.`,
 			if err != nil {
 				return err
 			}
+			st.note(cmd.Context())
 			return a.print(st, st.text)
 		},
 	}
@@ -65,13 +68,15 @@ type labSubnet struct {
 }
 
 type labMachine struct {
-	ID    string   `json:"id"`
-	Name  string   `json:"name,omitempty"`
-	Type  string   `json:"type"`
-	State string   `json:"state"`
-	Image string   `json:"image"`
-	Zone  string   `json:"zone"`
-	ENIs  []labENI `json:"enis"`
+	ID    string `json:"id"`
+	Name  string `json:"name,omitempty"`
+	Type  string `json:"type"`
+	State string `json:"state"`
+	Image string `json:"image"`
+	Zone  string `json:"zone"`
+	// Task is what the lab does to the machine and takes long, or fails.
+	Task *lab.Task `json:"task,omitempty"`
+	ENIs []labENI  `json:"enis"`
 }
 
 type labENI struct {
@@ -133,6 +138,24 @@ func readLabStatus(ctx context.Context, api *ec2.Client) (labStatus, error) {
 		}
 	}
 	return st, nil
+}
+
+// note adds what the lab has not done to a machine yet. EC2 does not know, and
+// everything else is worth showing without it.
+func (st labStatus) note(ctx context.Context) {
+	tasks, err := lab.SlowTasks(ctx)
+	if err != nil {
+		return
+	}
+	for _, t := range tasks {
+		for _, v := range st.VPCs {
+			for i := range v.Machines {
+				if v.Machines[i].ID == t.Instance {
+					v.Machines[i].Task = &t
+				}
+			}
+		}
+	}
 }
 
 // pager is what the SDK's paginators have in common.
@@ -254,6 +277,9 @@ func (v labVPC) node() node {
 	}
 	for _, m := range v.Machines {
 		n := node{text: join(m.ID, m.Name, m.State, m.Type, m.Zone, m.Image)}
+		if m.Task != nil {
+			n.add(node{text: m.Task.String()})
+		}
 		for _, e := range m.ENIs {
 			n.add(e.node())
 		}

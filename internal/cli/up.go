@@ -136,6 +136,7 @@ func (a *App) makeInfra(ctx context.Context, s *site, steps *Steps) ([]infra.Nod
 	for _, d := range plan.Drift {
 		steps.Note("infra", d.String())
 	}
+	defer s.watchLab(ctx, steps)()
 	out, err := infra.Apply(ctx, s.clients(), plan, infraProgress(steps))
 	if err != nil {
 		return nil, 0, err

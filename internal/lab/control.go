@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"macaw/internal/lab/faults"
@@ -17,10 +16,7 @@ import (
 )
 
 // control serves what the command line asks of the daemon besides AWS's APIs.
-func control(ctx context.Context, f *vpc.Fabric, i *faults.Injector, stop func()) error {
-	if err := os.MkdirAll(filepath.Dir(Socket), 0o755); err != nil {
-		return err
-	}
+func control(ctx context.Context, f *vpc.Fabric, i *faults.Injector, t *tasks, stop func()) error {
 	// The caller holds the daemon's lock: a socket that is there is left over.
 	if err := os.Remove(Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -37,6 +33,7 @@ func control(ctx context.Context, f *vpc.Fabric, i *faults.Injector, stop func()
 	serveObservations(mux, f)
 	serveFlows(mux, f)
 	serveFaults(mux, i)
+	serveTasks(mux, t)
 	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, os.Getpid()) })
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, _ *http.Request) { stop() })
 	srv := &http.Server{Handler: mux}

@@ -35,6 +35,9 @@ func Serve(ctx context.Context, supervisor []string) error {
 		return fmt.Errorf("starting the lab: another daemon runs: %w", err)
 	}
 	defer held.Close()
+	if err := prepare(); err != nil {
+		return fmt.Errorf("making the lab's directories: %w", err)
+	}
 	cfg, err := ReadConfig()
 	if err != nil {
 		return err
@@ -107,8 +110,9 @@ func Serve(ctx context.Context, supervisor []string) error {
 	if err := injector.Bind(ctx, service.State, m); err != nil {
 		return err
 	}
+	moves := moving(service.State)
 	service.State.Resume()
-	if err := m.adopt(); err != nil {
+	if err := m.adopt(moves); err != nil {
 		return err
 	}
 
@@ -123,8 +127,17 @@ func Serve(ctx context.Context, supervisor []string) error {
 	g.Go(func() error { return serveServices(ctx, service.Metadata) })
 	g.Go(func() error { return internet.Serve(ctx) })
 	g.Go(func() error { return internet.ServeAWS(ctx, service.API, endpoints) })
-	g.Go(func() error { return control(ctx, fabric, injector, cancel) })
+	g.Go(func() error { return control(ctx, fabric, injector, &m.tasks, cancel) })
 	return g.Wait()
+}
+
+// moving tells which machines EC2 is making or ending.
+func moving(s *ec2.State) func(id string) bool {
+	moves := map[string]bool{}
+	for _, i := range s.Instances() {
+		moves[i.ID] = i.State == "pending" || i.State == "shutting-down"
+	}
+	return func(id string) bool { return moves[id] }
 }
 
 // asker tells which ENI a request to the metadata service came from: the fabric

@@ -17,6 +17,7 @@ import (
 	"macaw/internal/lab/ec2"
 	"macaw/internal/lab/image"
 	"macaw/internal/lab/machine"
+	"macaw/internal/lab/mounts"
 )
 
 // Options are what a lab is brought up with.
@@ -49,6 +50,9 @@ func logPath() string { return filepath.Join(Dir, "daemon.log") }
 func Up(ctx context.Context, opts Options, step Step) (Config, error) {
 	if err := requirements(); err != nil {
 		return Config{}, err
+	}
+	if err := prepare(); err != nil {
+		return Config{}, fmt.Errorf("making the lab's directories: %w", err)
 	}
 	id := image.StockID(opts.Recipe)
 	if _, err := images().Get(id); err != nil {
@@ -149,13 +153,13 @@ func Down(ctx context.Context, purge bool) error {
 		return fmt.Errorf("stopping the lab's daemon: %w", err)
 	}
 	m := &machine.Manager{Dir: machinesDir()}
-	specs, err := m.Specs()
+	ids, err := m.IDs()
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, s := range specs {
-		errs = append(errs, m.Destroy(ctx, s.ID))
+	for _, id := range ids {
+		errs = append(errs, m.Destroy(ctx, id, nil))
 	}
 	errs = append(errs, networkDown())
 	if err := errors.Join(errs...); err != nil {
@@ -170,11 +174,19 @@ func Down(ctx context.Context, purge bool) error {
 		gone = append(gone, statePath(), authorityPath(Dir), authorityKeyPath(Dir), filepath.Join(Dir, "images"), filepath.Join(Dir, "guest"))
 	}
 	for _, path := range gone {
-		if err := os.RemoveAll(path); err != nil {
+		if err := mounts.RemoveAll(path); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// prepare makes the lab's directories, into which root alone gets: machines have
+// files that belong to any user and are run as any, and no user of this host may
+// reach them. Those of an older version are mended.
+func prepare() error {
+	unix.Umask(0o022) // what is made in them is also for the machines' users
+	return mounts.Private(filepath.Dir(Dir), Dir, filepath.Join(Dir, "images"), machinesDir(), filepath.Dir(Socket))
 }
 
 // requirements says what of the host is missing for a lab.
@@ -221,7 +233,7 @@ func lock() (func(), error) {
 func daemonLock() (*os.File, error) { return lockFile(".daemon.lock", unix.LOCK_EX|unix.LOCK_NB) }
 
 func lockFile(name string, how int) (*os.File, error) {
-	if err := os.MkdirAll(Dir, 0o755); err != nil {
+	if err := os.MkdirAll(Dir, 0o700); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(Dir, name), os.O_CREATE|os.O_RDWR, 0o600)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"macaw/internal/lab/ec2"
@@ -34,10 +35,17 @@ type machines struct {
 	// poweredOff is told of a machine that has ended, whoever ended it.
 	poweredOff func(instanceID string)
 	ctx        context.Context
+	plugging   sync.Mutex // held while devices are made
+	// tasks are what is being done to machines.
+	tasks tasks
 }
 
 // Launch makes and boots a machine.
 func (m *machines) Launch(ctx context.Context, i ec2.Instance) error {
+	return m.tasks.do(i.ID, "booting it", func(func(string)) error { return m.launch(ctx, i) })
+}
+
+func (m *machines) launch(ctx context.Context, i ec2.Instance) error {
 	img, err := m.images.Get(i.ImageID)
 	if err != nil {
 		return err
@@ -69,6 +77,8 @@ func (m *machines) Start(ctx context.Context, i ec2.Instance) error { return m.L
 
 // plug gives a machine its devices and connects them to the fabric.
 func (m *machines) plug(spec machine.Spec) error {
+	m.plugging.Lock()
+	defer m.plugging.Unlock()
 	for _, n := range spec.NICs {
 		port := vpc.ENIPort(n.ENI)
 		if m.wires.Attached(port) {
@@ -131,13 +141,17 @@ func (m *machines) DetachNIC(_ context.Context, id string, n ec2.NIC) error {
 }
 
 // adopt connects the machines that ran on while there was no daemon, and
-// reports those that ended meanwhile.
-func (m *machines) adopt() error {
+// reports those that ended meanwhile. Those that EC2 is making or ending, as it was
+// when the former daemon was killed, are left to Launch and Terminate.
+func (m *machines) adopt(moving func(instanceID string) bool) error {
 	specs, err := m.manager.Specs()
 	if err != nil {
 		return err
 	}
 	for _, s := range specs {
+		if moving(s.ID) {
+			continue
+		}
 		if !m.manager.Running(s.ID) {
 			m.poweredOff(s.ID)
 			continue
@@ -159,7 +173,7 @@ func (m *machines) watch(id string) {
 
 // Stop shuts a machine down.
 func (m *machines) Stop(ctx context.Context, id string) error {
-	return m.manager.Stop(ctx, id, shutdownGrace)
+	return m.tasks.do(id, "stopping it", func(func(string)) error { return m.manager.Stop(ctx, id, shutdownGrace) })
 }
 
 // Reboot restarts a machine's operating system.
@@ -167,10 +181,12 @@ func (m *machines) Reboot(_ context.Context, id string) error { return m.manager
 
 // Terminate removes a machine and everything of it.
 func (m *machines) Terminate(ctx context.Context, id string) error {
-	if err := m.unplug(id); err != nil {
-		m.log.Warn("disconnecting a machine", "instance", id, "error", err)
-	}
-	return m.manager.Destroy(ctx, id)
+	return m.tasks.do(id, "disconnecting its network interfaces", func(step func(string)) error {
+		if err := m.unplug(id); err != nil {
+			m.log.Warn("disconnecting a machine", "instance", id, "error", err)
+		}
+		return m.manager.Destroy(ctx, id, step)
+	})
 }
 
 // ConsoleOutput is what a machine has printed.

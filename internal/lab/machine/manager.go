@@ -83,18 +83,28 @@ func (m *Manager) Start(ctx context.Context, id string) error {
 	return nil
 }
 
-// Specs returns every machine that there is.
-func (m *Manager) Specs() ([]Spec, error) {
+// IDs are those of all machines, also of those half made or half removed.
+func (m *Manager) IDs() ([]string, error) {
 	entries, err := os.ReadDir(m.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	var ids []string
+	for _, e := range entries {
+		ids = append(ids, e.Name())
+	}
+	return ids, err
+}
+
+// Specs returns every machine that there is.
+func (m *Manager) Specs() ([]Spec, error) {
+	ids, err := m.IDs()
 	if err != nil {
 		return nil, err
 	}
 	var specs []Spec
-	for _, e := range entries {
-		spec, err := m.folder(e.Name()).read()
+	for _, id := range ids {
+		spec, err := m.folder(id).read()
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // half made, or half removed
 		}
@@ -224,19 +234,25 @@ func (m *Manager) Upper(id string) string { return m.folder(id).upper() }
 
 // Destroy pulls the plug and removes everything of the machine: its namespace
 // with the devices in it, its cgroups, its mount, its files. It may be called
-// again.
-func (m *Manager) Destroy(ctx context.Context, id string) error {
-	f := m.folder(id)
+// again. step, unless nil, is told what comes next.
+func (m *Manager) Destroy(ctx context.Context, id string, step func(string)) error {
+	if step == nil {
+		step = func(string) {}
+	}
+	step("ending its processes")
 	if err := m.Stop(ctx, id, 0); err != nil {
 		return err
 	}
+	step("removing its network namespace")
 	if err := namespace.Delete(Namespace(id)); err != nil {
 		return err
 	}
+	step("removing its cgroups")
 	if err := removeCgroups(Namespace(id)); err != nil {
 		return err
 	}
-	return mounts.RemoveAll(string(f))
+	step("removing its files")
+	return mounts.RemoveAll(string(m.folder(id)))
 }
 
 // Console returns what the machine has printed, at most the last max bytes.

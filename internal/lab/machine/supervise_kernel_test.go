@@ -90,7 +90,7 @@ func newMachine(t *testing.T, nspawn string) (*Manager, folder) {
 // destroyed removes a machine and looks for what is left of it.
 func destroyed(t *testing.T, m *Manager, id string) {
 	t.Helper()
-	if err := m.Destroy(context.Background(), id); err != nil {
+	if err := m.Destroy(context.Background(), id, nil); err != nil {
 		t.Fatal(err)
 	}
 	left := []string{string(m.folder(id)), namespace.Path(Namespace(id))}
@@ -208,6 +208,43 @@ func TestKillWhatHangs(t *testing.T) {
 	}
 	if err := m.Stop(t.Context(), filepath.Base(string(f)), 0); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDestroyInterrupted: who removes a machine is killed before each step, or has
+// removed half of its files; Destroy goes on from there.
+func TestDestroyInterrupted(t *testing.T) {
+	if !apart(t) {
+		return
+	}
+	killed := errors.New("killed")
+	for n := range 4 {
+		m, f := newMachine(t, boots)
+		id := filepath.Base(string(f))
+		func() {
+			defer func() {
+				if r := recover(); r != nil && r != killed {
+					panic(r)
+				}
+			}()
+			step := 0
+			_ = m.Destroy(t.Context(), id, func(string) {
+				if step++; step > n {
+					panic(killed)
+				}
+			})
+		}()
+		destroyed(t, m, id)
+	}
+	m, f := newMachine(t, boots)
+	if _, err := f.init(5 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(f.spec()); err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := m.IDs(); err != nil || len(ids) != 1 {
+		t.Errorf("machines: %v, %v; want the one half removed", ids, err)
 	}
 }
 
