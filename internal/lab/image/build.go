@@ -14,6 +14,31 @@ import (
 // archiveDir is where a machine finds the apt archive of its image.
 const archiveDir = "var/lib/macaw/archive"
 
+// Users that are made in a machine, cloud-init's admin first, get these IDs, and
+// their groups too. To the kernel a user of a machine and one of this host are the
+// same if their IDs are: he may trace the other's processes, and enter the machine
+// through their /proc/PID/root (ptrace(2), "Ptrace access mode checking"), where
+// admin may become root. The range is above all that systemd knows of a host's own
+// (https://systemd.io/UIDS-GIDS) and below those that useradd hands to containers
+// (login.defs(5), SUB_UID_MIN).
+const (
+	firstUserID = 99000
+	lastUserID  = 99999
+)
+
+// userIDsHook has useradd and adduser take them.
+func userIDsHook() string {
+	return fmt.Sprintf(`set -e
+for id in UID GID; do
+	sed -i -e "s/^${id}_MIN.*/${id}_MIN %[1]d/" -e "s/^${id}_MAX.*/${id}_MAX %[2]d/" "$1/etc/login.defs"
+	if test -e "$1/etc/adduser.conf"; then
+		printf 'FIRST_%%s=%[1]d\nLAST_%%s=%[2]d\n' $id $id >> "$1/etc/adduser.conf"
+	fi
+	grep -q "^${id}_MIN %[1]d$" "$1/etc/login.defs"
+	grep -q "^${id}_MAX %[2]d$" "$1/etc/login.defs"
+done`, firstUserID, lastUserID)
+}
+
 // build makes the stock root file system of r in dir/rootfs and fetches the
 // packages that stay outside it into dir/apart. What the tools print goes to
 // log. The caller gives an empty directory and throws it away on an error.
@@ -50,6 +75,7 @@ func build(ctx context.Context, r Recipe, dir string, log *os.File) error {
 		// mmdebstrap's own sources name the mirror; a machine has its archive.
 		`--customize-hook=rm -f "$1"/etc/apt/sources.list.d/*`,
 		"--customize-hook=sync-in "+overlay+" /",
+		"--customize-hook="+userIDsHook(),
 		`--customize-hook=chroot "$1" systemctl --quiet enable systemd-networkd.service systemd-resolved.service`,
 		// Identities belong to a machine, not to an image.
 		`--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname "$1"/etc/resolv.conf && : > "$1"/etc/machine-id`,

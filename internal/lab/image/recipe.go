@@ -43,7 +43,7 @@ type Recipe struct {
 }
 
 // layout changes whenever the way an image is put together does.
-const layout = "7"
+const layout = "8"
 
 // Key is the content hash of the recipe: packages, files and layout, in 17
 // hexadecimal digits.
