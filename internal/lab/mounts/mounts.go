@@ -29,12 +29,40 @@ func RemoveAll(path string) error {
 		if err := enter(dir); err != nil {
 			return fmt.Errorf("seeing %s without what is mounted in it: %w", dir, err)
 		}
-		return os.RemoveAll("/" + name)
+		err := os.RemoveAll(name)
+		if errors.Is(err, unix.EPERM) { // somebody has said "chattr +i"
+			err = errors.Join(mutable(name), os.RemoveAll(name))
+		}
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("removing %s: %w", path, err)
 	}
 	return nil
+}
+
+// mutable takes from a file, and from all below it, the flags by which the kernel
+// keeps even root from removing it (ioctl_iflags(2)).
+func mutable(path string) error {
+	return filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() && !d.Type().IsRegular() {
+			return err // nothing else has flags
+		}
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return &fs.PathError{Op: "open", Path: path, Err: err}
+		}
+		defer unix.Close(fd)
+		const lasting = unix.STATX_ATTR_IMMUTABLE | unix.STATX_ATTR_APPEND // the flags' bits too
+		flags, err := unix.IoctlGetUint32(fd, unix.FS_IOC_GETFLAGS)
+		if err != nil || flags&lasting == 0 {
+			return nil // a file system without flags, or a file without
+		}
+		if err := unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, int(flags&^lasting)); err != nil {
+			return &fs.PathError{Op: "chattr -i -a", Path: path, Err: err}
+		}
+		return nil
+	})
 }
 
 // enter moves the calling thread into a mount namespace whose root is dir, with

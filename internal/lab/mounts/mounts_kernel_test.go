@@ -45,6 +45,7 @@ func TestRemoveAll(t *testing.T) {
 	if err := os.WriteFile(kept, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	immutable(t, filepath.Join(machine, "upper/etc"))
 	mount("tmpfs", filepath.Join(machine, "root"), "tmpfs", 0)
 	if err := os.Mkdir(filepath.Join(machine, "root/mnt"), 0o755); err != nil {
 		t.Fatal(err)
@@ -70,5 +71,24 @@ func TestRemoveAll(t *testing.T) {
 	}
 	if err := unix.Unmount(elsewhere, unix.MNT_DETACH); err != nil {
 		t.Error(err)
+	}
+}
+
+// immutable makes a directory with a file in it, neither of which can be removed.
+func immutable(t *testing.T, dir string) {
+	t.Helper()
+	file := filepath.Join(dir, "pinned")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("chattr", "+i", file, dir).CombinedOutput(); err != nil {
+		t.Logf("without an immutable file: %v: %s", err, out) // as on tmpfs of older kernels
+		return
+	}
+	if err := os.RemoveAll(dir); err == nil {
+		t.Error("an immutable directory was removed")
 	}
 }
