@@ -29,9 +29,14 @@ type Config struct {
 	Pair [2]string // names of the veth pair, the dead end first, then the bridge's port; empty: mcw0 and mcw1
 	// Near is the range that most addresses are in, the provider subnet, of
 	// /16 or less: they are found faster. It may be zero.
-	Near   netip.Prefix
-	Whole  bool   // the bridge's datapath is in user space and needs frames as they were on the wire
-	PinDir string // directory for pins; empty: /sys/fs/bpf/macaw, or in a container /run/macaw/bpf
+	Near netip.Prefix
+	// Given are the blocks that Neutron gives addresses out of, and VPC those of the
+	// VPC around them. Who sends from the VPC's others is counted as a spoofer, and
+	// events tell only of Given. Without Given all addresses may be Neutron's but for
+	// VPC and the NICs' primary addresses.
+	Given, VPC []netip.Prefix
+	Whole      bool   // the bridge's datapath is in user space and needs frames as they were on the wire
+	PinDir     string // directory for pins; empty: /sys/fs/bpf/macaw, or in a container /run/macaw/bpf
 }
 
 func (c Config) withDefaults() Config {
@@ -55,7 +60,7 @@ type Translator struct {
 
 	links6, table *ebpf.Map // nil when opened by a reader and attached by an older version
 
-	near4 *ebpf.Map // nil when opened by a reader
+	near4, sharers *ebpf.Map // nil when opened by a reader
 }
 
 // Attach makes the translation between the NICs and the pair, or repairs or
@@ -117,9 +122,13 @@ func (t *Translator) attach() error {
 	defer objects.bpfPrograms.Close()
 	defer objects.Lately.Close()
 	defer objects.Spending.Close()
+	defer objects.Places.Close()
 	t.addresses4, t.addresses6, t.near4 = objects.Addresses4, objects.Addresses6, objects.Near4
 	t.settings, t.counters, t.events = objects.Settings, objects.Counters, objects.Events
-	t.links6, t.table = objects.Links6, objects.Nics
+	t.links6, t.table, t.sharers = objects.Links6, objects.Nics, objects.Sharers
+	if err := t.setPlaces(objects.Places); err != nil {
+		return err
+	}
 	stale, err := t.takeSlots()
 	if err != nil {
 		return err
@@ -258,7 +267,7 @@ func (t *Translator) PinDir() string { return t.pinDir }
 // Close releases the Translator; the translation itself goes on.
 func (t *Translator) Close() error {
 	var errs []error
-	for _, m := range []*ebpf.Map{t.addresses4, t.addresses6, t.settings, t.counters, t.events, t.near4, t.links6, t.table} {
+	for _, m := range []*ebpf.Map{t.addresses4, t.addresses6, t.settings, t.counters, t.events, t.near4, t.links6, t.table, t.sharers} {
 		if m != nil {
 			errs = append(errs, m.Close())
 		}
@@ -276,7 +285,7 @@ func Detach(cfg Config) error {
 		errs = append(errs, detachNICs(dir, cfg.NICs))
 		for _, name := range []string{
 			pinFromWire, pinFromBridge, pinDeadEnd,
-			bpfMapAddresses4, bpfMapAddresses6, bpfMapLinks6, bpfMapNics, bpfMapCounters, bpfMapEvents,
+			bpfMapAddresses4, bpfMapAddresses6, bpfMapLinks6, bpfMapSharers, bpfMapNics, bpfMapCounters, bpfMapEvents,
 			bpfMapSettings, // last: findPins goes by it
 		} {
 			if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -23,20 +23,10 @@ type bpfAddress6 struct {
 	Be [4]uint32
 }
 
-type bpfAnnounced struct {
-	_   structs.HostLayout
-	At  uint64
-	Mac struct {
-		_ structs.HostLayout
-		B [6]uint8
-	}
-	Pad uint16
-}
-
-type bpfBudget struct {
-	_      structs.HostLayout
-	Second uint64
-	Spent  uint64
+type bpfBlock struct {
+	_       structs.HostLayout
+	Bits    uint32
+	Address bpfAddress6
 }
 
 type bpfCount struct {
@@ -85,6 +75,14 @@ type bpfNic struct {
 	Place uint16
 }
 
+type bpfPlace uint32
+
+const (
+	bpfPlacePLACE_NEUTRON   bpfPlace = 0
+	bpfPlacePLACE_VPC       bpfPlace = 1
+	bpfPlacePLACE_ELSEWHERE bpfPlace = 2
+)
+
 type bpfReason uint32
 
 const (
@@ -102,20 +100,42 @@ const (
 	bpfReasonOUT_MALFORMED         bpfReason = 11
 	bpfReasonOUT_PROTOCOL          bpfReason = 12
 	bpfReasonOUT_VLAN              bpfReason = 13
-	bpfReasonIN_IPV4               bpfReason = 14
-	bpfReasonIN_IPV6               bpfReason = 15
-	bpfReasonIN_ARP                bpfReason = 16
-	bpfReasonIN_MULTICAST          bpfReason = 17
-	bpfReasonIN_ANSWERED           bpfReason = 18
-	bpfReasonIN_HOST               bpfReason = 19
-	bpfReasonIN_UNTOUCHED          bpfReason = 20
-	bpfReasonIN_VLAN               bpfReason = 21
-	bpfReasonREASONS               bpfReason = 22
+	bpfReasonOUT_METADATA          bpfReason = 14
+	bpfReasonOUT_SPOOFED_IPV4      bpfReason = 15
+	bpfReasonOUT_SPOOFED_IPV6      bpfReason = 16
+	bpfReasonOUT_SPOOFED_ARP       bpfReason = 17
+	bpfReasonOUT_SPOOFED_ND        bpfReason = 18
+	bpfReasonIN_IPV4               bpfReason = 19
+	bpfReasonIN_IPV6               bpfReason = 20
+	bpfReasonIN_ARP                bpfReason = 21
+	bpfReasonIN_MULTICAST          bpfReason = 22
+	bpfReasonIN_ANSWERED           bpfReason = 23
+	bpfReasonIN_HOST               bpfReason = 24
+	bpfReasonIN_UNTOUCHED          bpfReason = 25
+	bpfReasonIN_VLAN               bpfReason = 26
+	bpfReasonIN_METADATA           bpfReason = 27
+	bpfReasonREASONS               bpfReason = 28
 )
+
+type bpfSender struct {
+	_       structs.HostLayout
+	Address bpfAddress6
+	Mac     struct {
+		_ structs.HostLayout
+		B [6]uint8
+	}
+	Budget uint16
+}
 
 type bpfSetting struct {
 	_    structs.HostLayout
 	Mode bpfMode
+}
+
+type bpfSpent struct {
+	_      structs.HostLayout
+	Second uint64
+	Events uint64
 }
 
 // Names of all BPF objects in the ELF.
@@ -130,7 +150,9 @@ const (
 	bpfMapLinks6      = "links6"
 	bpfMapNear4       = "near4"
 	bpfMapNics        = "nics"
+	bpfMapPlaces      = "places"
 	bpfMapSettings    = "settings"
+	bpfMapSharers     = "sharers"
 	bpfMapSpending    = "spending"
 	bpfProgDeadEnd    = "dead_end"
 	bpfProgFromBridge = "from_bridge"
@@ -202,7 +224,9 @@ type bpfMapSpecs struct {
 	Links6     *ebpf.MapSpec `ebpf:"links6"`
 	Near4      *ebpf.MapSpec `ebpf:"near4"`
 	Nics       *ebpf.MapSpec `ebpf:"nics"`
+	Places     *ebpf.MapSpec `ebpf:"places"`
 	Settings   *ebpf.MapSpec `ebpf:"settings"`
+	Sharers    *ebpf.MapSpec `ebpf:"sharers"`
 	Spending   *ebpf.MapSpec `ebpf:"spending"`
 }
 
@@ -246,7 +270,9 @@ type bpfMaps struct {
 	Links6     *ebpf.Map `ebpf:"links6"`
 	Near4      *ebpf.Map `ebpf:"near4"`
 	Nics       *ebpf.Map `ebpf:"nics"`
+	Places     *ebpf.Map `ebpf:"places"`
 	Settings   *ebpf.Map `ebpf:"settings"`
+	Sharers    *ebpf.Map `ebpf:"sharers"`
 	Spending   *ebpf.Map `ebpf:"spending"`
 }
 
@@ -260,7 +286,9 @@ func (m *bpfMaps) Close() error {
 		m.Links6,
 		m.Near4,
 		m.Nics,
+		m.Places,
 		m.Settings,
+		m.Sharers,
 		m.Spending,
 	)
 }

@@ -12,10 +12,14 @@ import (
 )
 
 // Event is a frame from the bridge whose source is not registered (Reason is
-// one of OutUnregistered...), a registered address that is announced from
-// another MAC (OutMoved), or a frame from the fabric to an address of Config.Near
-// that has no entry (InHost; Addr is its destination). Events are a sample: at most one a second for an
-// address and MAC, at most 64 a second in all.
+// one of OutUnregistered...), one whose source is registered and another's
+// (OutSpoofed...), a shared address that is announced by another of its MACs
+// (OutMoved), or a frame from the fabric to an address of Config.Near that has no
+// entry (InHost; Addr is its destination). Events are a sample: at most one a
+// second for an address, MAC and kind. Of ARP and ND from unregistered sources there are
+// at most 64 a second, and 16 each of data from these, of data from others'
+// addresses, of others' ARP and ND, and of frames from the fabric; none of these
+// keeps the others from being told.
 type Event struct {
 	Reason   Reason     `json:"reason"`
 	Addr     netip.Addr `json:"addr"`

@@ -133,58 +133,93 @@ static __always_inline bool is_vlan(__be16 protocol)
 }
 
 /*
- * Tells user space of an address. The same address and MAC at most once a
- * second, and all addresses together at most EVENTS_PER_SECOND: a scan with
- * forged sources would defeat the memory of addresses alone. What the fabric
- * sends may use a quarter of them: whoever scans Elastic IPs from the Internet
- * must not drown what a router announces.
+ * AWS's link-local services: instance metadata, and with it the credentials of the
+ * instance's role, Time Sync, DNS (EC2 User Guide, instancedata-data-retrieval and
+ * set-time; VPC User Guide, AmazonDNS-concepts). They are the host's, which does
+ * not ask by the provider NICs, and serve whoever asks from an ENI.
  */
-static __noinline int announce(struct __sk_buff *skb, enum reason reason,
+static __always_inline bool is_service4(__be32 address)
+{
+	return (address & bpf_htonl(0xffff0000)) == bpf_htonl(0xa9fe0000); /* 169.254.0.0/16 */
+}
+
+static __always_inline bool is_service6(const void *address)
+{
+	return *(const __be32 *)address == bpf_htonl(0xfd000ec2); /* fd00:ec2::/32 */
+}
+
+static __always_inline struct address6 mapped(__be32 address)
+{
+	return (struct address6){ .be = { 0, 0, bpf_htonl(0xffff), address } };
+}
+
+/* Whether a MAC, in a frame's header, is one of those that share an address. */
+static __always_inline bool shares(const struct address6 *address, const void *mac)
+{
+	struct sender key = {};
+
+	__builtin_memcpy(&key.address, address, sizeof(key.address));
+	set_mac(&key.mac, mac);
+	return bpf_map_lookup_elem(&sharers, &key);
+}
+
+/* Where an address belongs that has no entry. */
+static __noinline enum place place_of(struct address6 *address)
+{
+	struct block key = { .bits = 128 };
+	__u32 *place;
+
+	if (!address)
+		return PLACE_ELSEWHERE;
+	__builtin_memcpy(&key.address, address, sizeof(key.address));
+	place = bpf_map_lookup_elem(&places, &key);
+	return place ? *place : PLACE_NEUTRON;
+}
+
+/*
+ * Tells user space of an address. The same address, MAC and kind at most once a
+ * second, and within a budget: a scan with forged sources would defeat the
+ * memory of addresses alone.
+ */
+static __noinline int announce(struct __sk_buff *skb, enum reason reason, enum budget from,
 			       struct address6 *address)
 {
-	struct announced now = { .at = bpf_ktime_get_ns() };
-	struct announced *last;
-	struct budget *budget;
+	__u64 now = bpf_ktime_get_ns(), *last;
+	struct sender sender = { .budget = from };
+	struct spent *spent;
 	struct event *event;
-	__u32 key = 0;
+	__u32 key = from;
 
 	if (!address)
 		return 0;
-	if (bpf_skb_load_bytes(skb, offsetof(struct ethhdr, h_source), &now.mac, 6))
+	__builtin_memcpy(&sender.address, address, sizeof(sender.address));
+	if (bpf_skb_load_bytes(skb, offsetof(struct ethhdr, h_source), &sender.mac, 6))
 		return 0;
-	last = bpf_map_lookup_elem(&lately, address);
-	if (last && now.at - last->at < SECOND && same_mac(&last->mac, &now.mac))
+	last = bpf_map_lookup_elem(&lately, &sender);
+	if (last && now - *last < SECOND)
 		return 0;
 
 	/* Two CPUs may begin the same second twice: a few events more. */
-	budget = bpf_map_lookup_elem(&spending, &key);
-	if (!budget)
+	spent = bpf_map_lookup_elem(&spending, &key);
+	if (!spent)
 		return 0;
-	if (budget->second != now.at / SECOND) {
-		budget->second = now.at / SECOND;
-		budget->spent = 0;
+	if (spent->second != now / SECOND) {
+		spent->second = now / SECOND;
+		spent->events = 0;
 	}
-	if (budget->spent >= (reason < IN_IPV4 ? EVENTS_PER_SECOND : EVENTS_PER_SECOND / 4))
+	if (spent->events >= (from == BUDGET_CLAIMS ? EVENTS_PER_SECOND : EVENTS_PER_SECOND / 4))
 		return 0;
-	__sync_fetch_and_add(&budget->spent, 1);
+	__sync_fetch_and_add(&spent->events, 1);
 
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
 		return 0;
 	__builtin_memcpy(event->address, address, sizeof(event->address));
-	event->mac = now.mac;
+	event->mac = sender.mac;
 	event->protocol = bpf_ntohs(skb->protocol);
 	event->reason = reason;
 	event->length = skb->len;
 	bpf_ringbuf_submit(event, 0);
-	bpf_map_update_elem(&lately, address, &now, BPF_ANY);
+	bpf_map_update_elem(&lately, &sender, &now, BPF_ANY);
 	return 0;
-}
-
-static __noinline int announce4(struct __sk_buff *skb, enum reason reason, __u32 address)
-{
-	struct address6 mapped = { .be = { 0, 0, bpf_htonl(0xffff), address } };
-
-	/* 0.0.0.0 asks for an address (DHCP, ARP probe), it is none. */
-	return address ? announce(skb, reason, &mapped) : 0;
 }

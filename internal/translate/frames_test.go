@@ -44,6 +44,12 @@ func ndFrame(src, dst MAC, from, to netip.Addr, kind, option byte, lladdr MAC) [
 	return ndMessage(src, dst, from, to, kind, to, append([]byte{option, 1}, lladdr[:]...)...)
 }
 
+// advertisement is a neighbour advertisement to the gateway, from a MAC and an
+// address, that the target has a link-layer address.
+func advertisement(src MAC, from, target netip.Addr, lladdr MAC) []byte {
+	return ndMessage(src, gatewayMAC, from, gateway6, 136, target, append([]byte{2, 1}, lladdr[:]...)...)
+}
+
 // ndMessage is the same with any options, to another than its target.
 func ndMessage(src, dst MAC, from, to netip.Addr, kind byte, target netip.Addr, options ...byte) []byte {
 	body := append([]byte{kind, 0, 0, 0, 0, 0, 0, 0}, target.AsSlice()...)

@@ -5,4 +5,4 @@ package translate
 // Debian keeps asm/types.h in a directory for each architecture; one that is
 // not there does no harm.
 //
-//go:generate go tool bpf2go -cc clang-19 -strip llvm-strip-19 -tags linux -target bpfel -type reason -type mode -type event -type entry -type nic -type count -type setting bpf translate.bpf.c -- -O2 -Wall -Werror -mcpu=v3 -I/usr/include/x86_64-linux-gnu -I/usr/include/aarch64-linux-gnu
+//go:generate go tool bpf2go -cc clang-19 -strip llvm-strip-19 -tags linux -target bpfel -type reason -type mode -type place -type event -type entry -type nic -type count -type setting -type sender -type block bpf translate.bpf.c -- -O2 -Wall -Werror -mcpu=v3 -I/usr/include/x86_64-linux-gnu -I/usr/include/aarch64-linux-gnu

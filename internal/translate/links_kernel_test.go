@@ -15,7 +15,8 @@ import (
 func TestNeighbourDiscoveryFromLinkLocal(t *testing.T) {
 	objects, tr := programs(t)
 	bridge6 := netip.MustParseAddr("fd99::30") // of another router
-	entries := append([]Entry{{netip.MustParseAddr("fd99::11"), routerMAC, eniMAC}, {bridge6, router2MAC, eniMAC}}, registered...)
+	guest6 := netip.MustParseAddr("fd99::11")  // that the router is a proxy for
+	entries := append([]Entry{{guest6, routerMAC, eniMAC}, {bridge6, router2MAC, eniMAC}}, registered...)
 	if _, err := tr.Sync(entries); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,9 @@ func TestNeighbourDiscoveryFromLinkLocal(t *testing.T) {
 		{"option of no length", ns(linkLocal, gateway6, slices.Concat([]byte{9, 0, 0, 0, 0, 0, 0, 0}, sll)...), asked(slices.Concat([]byte{9, 0, 0, 0, 0, 0, 0, 0}, sll)...), OutND},
 		{"behind the message", trailer(ns(linkLocal, gateway6), sll...), trailer(asked(), sll...), OutND},
 		{"for a gateway that is link-local", ns(linkLocal, foreign, sll...), ndMessage(eniMAC, solicitedMAC, router6, solicited, 135, foreign, oursSLL...), OutND},
-		{"advertisement of a registered address", na(routerMAC, linkLocal, bridge6, tll...), na(eniMAC, router6, bridge6, oursTLL...), OutND},
+		{"advertisement of a registered address", na(routerMAC, linkLocal, guest6, tll...), na(eniMAC, router6, guest6, oursTLL...), OutND},
+		{"advertisement of another router's address", na(routerMAC, linkLocal, bridge6, tll...), nil, OutSpoofedND},
+		{"from another's MAC", tweak(ns(linkLocal, gateway6, sll...), 11, 0x34), nil, OutSpoofedND},
 		{"advertisement of the link-local address", na(routerMAC, linkLocal, linkLocal, tll...), nil, OutLinkLocal},
 		{"solicitation for a neighbour on the bridge", ns(linkLocal, bridge6, sll...), nil, OutLocal},
 		{"the same from a registered address", ns(router6, bridge6, sll...), nil, OutLocal},

@@ -9,7 +9,7 @@
 #define MAX_ADDRESSES     65536
 #define NIC_SLOTS         64 /* twice as many as NICs: new ones need no old one's place */
 #define SECOND            1000000000ULL
-#define EVENTS_PER_SECOND 64
+#define EVENTS_PER_SECOND 64 /* of BUDGET_CLAIMS; of the others a quarter */
 
 /* What became of a frame; each frame is counted under exactly one reason. */
 enum reason {
@@ -17,7 +17,7 @@ enum reason {
 	OUT_IPV6,
 	OUT_ARP,
 	OUT_ND,
-	OUT_MOVED,             /* ARP or ND of a known address, from a new MAC */
+	OUT_MOVED,             /* ARP or ND of a shared address, from another of its MACs */
 	OUT_UNTOUCHED,         /* translation is off */
 	OUT_UNREGISTERED_IPV4, /* from here on: dropped */
 	OUT_UNREGISTERED_IPV6,
@@ -27,6 +27,11 @@ enum reason {
 	OUT_MALFORMED,
 	OUT_PROTOCOL,
 	OUT_VLAN,
+	OUT_METADATA,          /* to AWS's link-local services */
+	OUT_SPOOFED_IPV4,      /* from an address that is another's */
+	OUT_SPOOFED_IPV6,
+	OUT_SPOOFED_ARP,
+	OUT_SPOOFED_ND,
 
 	IN_IPV4,
 	IN_IPV6,
@@ -35,9 +40,31 @@ enum reason {
 	IN_ANSWERED,
 	IN_HOST,
 	IN_UNTOUCHED,
-	IN_VLAN,               /* dropped */
+	IN_VLAN,               /* from here on: dropped */
+	IN_METADATA,
 
 	REASONS,
+};
+
+/*
+ * Each kind of event has a budget of its own: who forges sources drowns neither
+ * what routers announce nor what others forge. Through a router nobody sends ARP
+ * or ND, so what one's guests do does not count against what another announces.
+ */
+enum budget {
+	BUDGET_CLAIMS,    /* ARP and ND of addresses without an entry */
+	BUDGET_MOVES,     /* ARP and ND of addresses that have one */
+	BUDGET_STRANGERS, /* data from addresses without an entry */
+	BUDGET_SPOOFED,   /* data from addresses that are another's */
+	BUDGET_ARRIVALS,  /* what the fabric sends to addresses without an entry */
+	BUDGETS,
+};
+
+/* Where an address belongs that has no entry. */
+enum place {
+	PLACE_NEUTRON,   /* Neutron may give it out; perhaps it just has */
+	PLACE_VPC,       /* others of the VPC, an ENI's primary address among them */
+	PLACE_ELSEWHERE,
 };
 
 /* Zero is what a new map holds: a fresh translation translates. */
@@ -92,15 +119,22 @@ struct event {
 	__u32 length;     /* of the frame, octets */
 };
 
-struct announced {
-	__u64 at;
+/* Who says to have an address. */
+struct sender {
+	struct address6 address; /* IPv4 as ::ffff:a.b.c.d */
 	struct mac mac;
-	__u16 pad;
+	__u16 budget;            /* in lately: enum budget of the event; else zero */
 };
 
-struct budget {
+/* A block of addresses, as an LPM trie takes it. */
+struct block {
+	__u32 bits;
+	struct address6 address; /* IPv4 as ::ffff:a.b.c.d */
+};
+
+struct spent {
 	__u64 second;
-	__u64 spent;
+	__u64 events;
 };
 
 struct arp {
@@ -183,6 +217,31 @@ struct {
 } links6 SEC(".maps");
 
 /*
+ * Who may send from an address besides the MAC of its entry: guests that share it
+ * (VRRP). Frames to it go to the entry's.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_ADDRESSES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sender);
+	__type(value, __u8);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} sharers SEC(".maps");
+
+/*
+ * Where addresses belong, by the longest block; without one all are Neutron's. It
+ * is looked at for those without an entry only, filled by the loader, not pinned.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct block);
+	__type(value, __u32); /* enum place */
+} places SEC(".maps");
+
+/*
  * The NICs. One keeps its slot for as long as it is attached, so that entries
  * and whichever programs read them agree, before a reload and after it.
  */
@@ -216,17 +275,17 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } events SEC(".maps");
 
-/* What was announced lately; not pinned, a reload may announce again. */
+/* When was announced what, lately; not pinned, a reload may announce again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
-	__type(key, struct address6);
-	__type(value, struct announced);
+	__type(key, struct sender);
+	__type(value, __u64);
 } lately SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, BUDGETS);
 	__type(key, __u32);
-	__type(value, struct budget);
+	__type(value, struct spent);
 } spending SEC(".maps");

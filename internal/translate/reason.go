@@ -13,7 +13,7 @@ const (
 	OutIPv6      = Reason(bpfReasonOUT_IPV6)      // translated
 	OutARP       = Reason(bpfReasonOUT_ARP)       // translated, ARP sender too
 	OutND        = Reason(bpfReasonOUT_ND)        // translated, ND options too, and a router's link-local source
-	OutMoved     = Reason(bpfReasonOUT_MOVED)     // as OutARP and OutND, from a MAC that is not the entry's
+	OutMoved     = Reason(bpfReasonOUT_MOVED)     // as OutARP and OutND, from a MAC that shares the address with the entry's
 	OutUntouched = Reason(bpfReasonOUT_UNTOUCHED) // translation is off
 
 	OutUnregisteredIPv4 = Reason(bpfReasonOUT_UNREGISTERED_IPV4) // dropped: the fabric does not know the source
@@ -24,6 +24,11 @@ const (
 	OutMalformed        = Reason(bpfReasonOUT_MALFORMED)         // dropped: too short, or ARP of another kind
 	OutProtocol         = Reason(bpfReasonOUT_PROTOCOL)          // dropped: neither IP nor ARP
 	OutVLAN             = Reason(bpfReasonOUT_VLAN)              // dropped: tagged, the fabric knows no VLANs
+	OutMetadata         = Reason(bpfReasonOUT_METADATA)          // dropped: to AWS's link-local services, which are the host's
+	OutSpoofedIPv4      = Reason(bpfReasonOUT_SPOOFED_IPV4)      // dropped: the source is another's: an entry's with another MAC, or the VPC's
+	OutSpoofedIPv6      = Reason(bpfReasonOUT_SPOOFED_IPV6)      // dropped: the same
+	OutSpoofedARP       = Reason(bpfReasonOUT_SPOOFED_ARP)       // dropped: the same of the sender
+	OutSpoofedND        = Reason(bpfReasonOUT_SPOOFED_ND)        // dropped: the same of the source, or of the target that is advertised
 
 	InIPv4      = Reason(bpfReasonIN_IPV4)      // translated
 	InIPv6      = Reason(bpfReasonIN_IPV6)      // translated
@@ -33,6 +38,7 @@ const (
 	InHost      = Reason(bpfReasonIN_HOST)      // not for the bridge, left to the host
 	InUntouched = Reason(bpfReasonIN_UNTOUCHED) // translation is off
 	InVLAN      = Reason(bpfReasonIN_VLAN)      // dropped: tagged
+	InMetadata  = Reason(bpfReasonIN_METADATA)  // dropped: from AWS's link-local services
 
 	reasons = Reason(bpfReasonREASONS)
 )
@@ -52,6 +58,11 @@ var reasonTexts = [reasons]string{
 	OutMalformed:        "out_malformed",
 	OutProtocol:         "out_protocol",
 	OutVLAN:             "out_vlan",
+	OutMetadata:         "out_metadata",
+	OutSpoofedIPv4:      "out_spoofed_ipv4",
+	OutSpoofedIPv6:      "out_spoofed_ipv6",
+	OutSpoofedARP:       "out_spoofed_arp",
+	OutSpoofedND:        "out_spoofed_nd",
 	InIPv4:              "in_ipv4",
 	InIPv6:              "in_ipv6",
 	InARP:               "in_arp",
@@ -60,6 +71,7 @@ var reasonTexts = [reasons]string{
 	InHost:              "in_host",
 	InUntouched:         "in_untouched",
 	InVLAN:              "in_vlan",
+	InMetadata:          "in_metadata",
 }
 
 // String returns the reason's text form.
@@ -90,7 +102,7 @@ func (r Reason) Out() bool { return r < InIPv4 }
 
 // Dropped tells that frames counted under the reason went nowhere.
 func (r Reason) Dropped() bool {
-	return r >= OutUnregisteredIPv4 && r <= OutVLAN || r == InVLAN
+	return r >= OutUnregisteredIPv4 && r <= OutSpoofedND || r >= InVLAN && r <= InMetadata
 }
 
 // Mode is what the programs do with frames.

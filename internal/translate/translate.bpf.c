@@ -39,11 +39,42 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* -- bridge to wire ------------------------------------------------------ */
 
+/*
+ * From here on a MAC says who sends. A router lets its guests' packets out with
+ * whatever source they have forged, and with its own MAC. So an address is left to
+ * the MAC of its entry, and to those that share it; what others send from it goes
+ * nowhere, and user space hears of it: perhaps a floating IP went to another router.
+ */
+static __always_inline bool may_send(const struct entry *entry, const struct address6 *address, const void *mac)
+{
+	return same_mac(&entry->mac, mac) || shares(address, mac);
+}
+
+/*
+ * A frame that names as its sender an address without an entry. Neutron may have
+ * given it out just now. The other addresses of the VPC are never the bridge's.
+ */
+static __noinline int out_stranger(struct __sk_buff *skb, enum reason unregistered, enum reason spoofed,
+				   enum budget from, struct address6 *address)
+{
+	switch (place_of(address)) {
+	case PLACE_VPC:
+		return discard(skb, spoofed);
+	case PLACE_NEUTRON:
+		announce(skb, unregistered, from, address);
+		break;
+	case PLACE_ELSEWHERE:
+		break;
+	}
+	return discard(skb, unregistered);
+}
+
 static __noinline int out_arp(struct __sk_buff *skb)
 {
 	struct ethhdr *eth = frame(skb, sizeof(*eth) + sizeof(struct arp));
 	enum reason reason = OUT_ARP;
 	struct address4 sender, target;
+	struct address6 claimed;
 	struct entry *entry;
 	struct nic *nic;
 	struct arp *arp;
@@ -56,11 +87,24 @@ static __noinline int out_arp(struct __sk_buff *skb)
 		return discard(skb, OUT_MALFORMED);
 	__builtin_memcpy(&sender, arp->sender, 4);
 	__builtin_memcpy(&target, arp->target, 4);
-
-	entry = entry4(&sender);
-	if (!entry || !(nic = nic_of(entry))) {
-		announce4(skb, OUT_UNREGISTERED_ARP, sender.be);
+	if (is_service4(target.be))
+		return discard(skb, OUT_METADATA);
+	if (!sender.be) /* asks for an address (probe), has none */
 		return discard(skb, OUT_UNREGISTERED_ARP);
+
+	claimed = mapped(sender.be);
+	entry = entry4(&sender);
+	if (!entry || !(nic = nic_of(entry)))
+		return out_stranger(skb, OUT_UNREGISTERED_ARP, OUT_SPOOFED_ARP, BUDGET_CLAIMS, &claimed);
+	if (!may_send(entry, &claimed, eth->h_source)) {
+		announce(skb, OUT_SPOOFED_ARP, BUDGET_MOVES, &claimed);
+		return discard(skb, OUT_SPOOFED_ARP);
+	}
+	if (!may_send(entry, &claimed, &arp->sender_mac))
+		return discard(skb, OUT_SPOOFED_ARP);
+	if (!same_mac(&entry->mac, eth->h_source)) {
+		reason = OUT_MOVED;
+		announce(skb, reason, BUDGET_MOVES, &claimed);
 	}
 
 	/* An answer to a probe of ours (ask.go), which comes late. */
@@ -74,16 +118,6 @@ static __noinline int out_arp(struct __sk_buff *skb)
 	 */
 	if (target.be != sender.be && entry4(&target))
 		return discard(skb, OUT_LOCAL);
-
-	/* A floating IP went to another router, which announces it. */
-	if (!same_mac(&entry->mac, &arp->sender_mac)) {
-		reason = OUT_MOVED;
-		announce4(skb, reason, sender.be);
-		eth = frame(skb, sizeof(*eth) + sizeof(struct arp));
-		if (!eth)
-			return discard(skb, OUT_MALFORMED);
-		arp = (void *)(eth + 1);
-	}
 
 	set_mac(eth->h_source, &nic->mac);
 	set_mac(&arp->sender_mac, &nic->mac);
@@ -137,6 +171,34 @@ static __noinline int out_options(struct __sk_buff *skb, __u8 type, __u32 end, s
 	return 0;
 }
 
+static __always_inline bool is_link_local6(const struct address6 *address)
+{
+	return (address->be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000); /* fe80::/10 */
+}
+
+/*
+ * Neighbour discovery that says who has an address with an entry. It returns 1 if
+ * that is not the sender's to say, and makes the reason OUT_MOVED if one of those
+ * who share the address says that it has it now.
+ */
+static __noinline int out_claim(struct __sk_buff *skb, struct entry *entry, struct address6 *address,
+				enum reason *reason)
+{
+	struct mac mac;
+
+	if (!entry || !address || !reason || bpf_skb_load_bytes(skb, offsetof(struct ethhdr, h_source), &mac, 6))
+		return 1;
+	if (same_mac(&entry->mac, &mac))
+		return 0;
+	if (!shares(address, &mac)) {
+		announce(skb, OUT_SPOOFED_ND, BUDGET_MOVES, address);
+		return 1;
+	}
+	*reason = OUT_MOVED;
+	announce(skb, OUT_MOVED, BUDGET_MOVES, address);
+	return 0;
+}
+
 /*
  * Neighbour discovery from a link-local address. The fabric takes frames from
  * the ENI's own link-local address and no other, and routers have theirs, made
@@ -158,7 +220,8 @@ static __noinline int out_link_local(struct __sk_buff *skb, struct address6 *sou
 {
 	struct ethhdr *eth = frame(skb, IPV6_END + sizeof(struct nd));
 	struct address6 *known, name, target;
-	struct entry *entry;
+	struct entry *entry, *claimed;
+	enum reason reason = OUT_ND;
 	struct ipv6hdr *ip;
 	struct nic *nic;
 	struct nd *nd;
@@ -182,11 +245,20 @@ static __noinline int out_link_local(struct __sk_buff *skb, struct address6 *sou
 	entry = bpf_map_lookup_elem(&addresses6, &name);
 	if (!entry || !(nic = nic_of(entry)))
 		return discard(skb, OUT_LINK_LOCAL);
-	if (bpf_map_lookup_elem(&addresses6, &target)) {
-		if (type == ND_NS) /* as in out_arp */
-			return discard(skb, OUT_LOCAL);
-	} else if (type == ND_NA) {
-		return discard(skb, OUT_LINK_LOCAL); /* of an address that the fabric does not know */
+	if (!same_mac(&entry->mac, eth->h_source))
+		return discard(skb, OUT_SPOOFED_ND);
+	claimed = bpf_map_lookup_elem(&addresses6, &target);
+	if (type == ND_NS && claimed) /* as in out_arp */
+		return discard(skb, OUT_LOCAL);
+	if (type == ND_NA) {
+		if (!claimed)
+			return discard(skb, OUT_LINK_LOCAL); /* the fabric does not know it */
+		if (out_claim(skb, claimed, &target, &reason))
+			return discard(skb, OUT_SPOOFED_ND);
+		eth = frame(skb, IPV6_END + sizeof(struct nd));
+		if (!eth)
+			return discard(skb, OUT_MALFORMED);
+		ip = (void *)(eth + 1);
 	}
 
 	__builtin_memcpy(&ip->saddr, &name, sizeof(name));
@@ -195,58 +267,132 @@ static __noinline int out_link_local(struct __sk_buff *skb, struct address6 *sou
 	bpf_l4_csum_replace(skb, IPV6_END + offsetof(struct nd, checksum), 0,
 		bpf_csum_diff(source->be, sizeof(*source), name.be, sizeof(name), 0), BPF_F_PSEUDO_HDR);
 	out_options(skb, type, IPV6_END + length, nic);
-	return to_wire(skb, nic->ifindex, OUT_ND);
+	return to_wire(skb, nic->ifindex, reason);
 }
 
 static __noinline int out_ipv6(struct __sk_buff *skb)
 {
 	struct ethhdr *eth = frame(skb, IPV6_END);
-	struct address6 source, target;
+	struct address6 source, target = {};
 	enum reason reason = OUT_ND;
+	bool maybe_nd, is_nd;
 	struct entry *entry;
 	struct ipv6hdr *ip;
 	struct nic *nic;
-	bool maybe_nd;
+	__u8 type = 0;
 	__u32 end;
-	__u8 type;
 
 	if (!eth)
 		return discard(skb, OUT_MALFORMED);
 	ip = (void *)(eth + 1);
+	if (is_service6(&ip->daddr))
+		return discard(skb, OUT_METADATA);
 	__builtin_memcpy(&source, &ip->saddr, sizeof(source));
 	end = IPV6_END + bpf_ntohs(ip->payload_len);
 	/* Another hop limit, or headers in between, and nobody takes it for ND. */
 	maybe_nd = ip->nexthdr == IPPROTO_ICMPV6 && ip->hop_limit == 255;
+	is_nd = maybe_nd && end >= IPV6_END + 8 && !bpf_skb_load_bytes(skb, IPV6_END, &type, 1) &&
+		type >= ND_RS && type <= ND_NA;
+	if (is_nd && type >= ND_NS) {
+		/* Without a target nobody takes it either, whoever it is from. */
+		if (bpf_skb_load_bytes(skb, IPV6_END + offsetof(struct nd, target), &target, sizeof(target)))
+			type = 0;
+		else if (is_service6(&target))
+			return discard(skb, OUT_METADATA);
+	}
 
 	entry = bpf_map_lookup_elem(&addresses6, &source);
 	if (!entry || !(nic = nic_of(entry))) {
 		/* Every host does these by itself (DAD, MLD, RS): no news. */
 		if (!(source.be[0] | source.be[1] | source.be[2] | source.be[3]))
 			return discard(skb, OUT_LINK_LOCAL);
-		if ((source.be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000))
+		if (is_link_local6(&source))
 			return maybe_nd ? out_link_local(skb, &source) : discard(skb, OUT_LINK_LOCAL);
-		announce(skb, OUT_UNREGISTERED_IPV6, &source);
-		return discard(skb, OUT_UNREGISTERED_IPV6);
+		if (is_nd)
+			return out_stranger(skb, OUT_UNREGISTERED_IPV6, OUT_SPOOFED_ND, BUDGET_CLAIMS, &source);
+		return out_stranger(skb, OUT_UNREGISTERED_IPV6, OUT_SPOOFED_IPV6, BUDGET_STRANGERS, &source);
 	}
-
-	if (!maybe_nd || end < IPV6_END + 8 || bpf_skb_load_bytes(skb, IPV6_END, &type, 1) ||
-	    type < ND_RS || type > ND_NA) {
+	if (!is_nd) {
+		if (!may_send(entry, &source, eth->h_source)) {
+			announce(skb, OUT_SPOOFED_IPV6, BUDGET_SPOOFED, &source);
+			return discard(skb, OUT_SPOOFED_IPV6);
+		}
 		set_mac(eth->h_source, &nic->mac);
 		return to_wire(skb, nic->ifindex, OUT_IPV6);
 	}
-	if (type == ND_NS && !bpf_skb_load_bytes(skb, IPV6_END + offsetof(struct nd, target), &target, sizeof(target)) &&
-	    __builtin_memcmp(&target, &source, sizeof(target)) && bpf_map_lookup_elem(&addresses6, &target))
-		return discard(skb, OUT_LOCAL); /* as in out_arp */
-	if (!same_mac(&entry->mac, eth->h_source)) {
-		reason = OUT_MOVED;
-		announce(skb, reason, &source);
-		eth = frame(skb, IPV6_END);
-		if (!eth)
-			return discard(skb, OUT_MALFORMED);
+
+	if (out_claim(skb, entry, &source, &reason))
+		return discard(skb, OUT_SPOOFED_ND);
+	if (!type)
+		return discard(skb, OUT_MALFORMED);
+	if (type >= ND_NS && __builtin_memcmp(&target, &source, sizeof(target))) {
+		struct entry *other = bpf_map_lookup_elem(&addresses6, &target);
+
+		if (type == ND_NS && other)
+			return discard(skb, OUT_LOCAL); /* as in out_arp */
+		if (type == ND_NA) { /* says who has the target, not only who sends */
+			if (is_link_local6(&target))
+				return discard(skb, OUT_LINK_LOCAL);
+			if (!other)
+				return out_stranger(skb, OUT_UNREGISTERED_IPV6, OUT_SPOOFED_ND, BUDGET_CLAIMS, &target);
+			if (out_claim(skb, other, &target, &reason))
+				return discard(skb, OUT_SPOOFED_ND);
+		}
 	}
+	eth = frame(skb, IPV6_END);
+	if (!eth)
+		return discard(skb, OUT_MALFORMED);
 	set_mac(eth->h_source, &nic->mac);
 	out_options(skb, type, end, nic);
 	return to_wire(skb, nic->ifindex, reason);
+}
+
+/* The translation is off, and AWS's services are the host's all the same. */
+static __noinline int out_untouched(struct __sk_buff *skb)
+{
+	__u32 at = sizeof(struct ethhdr) + offsetof(struct iphdr, daddr);
+	__be32 to = 0, target = 0;
+	__u8 type = 0;
+
+	if (skb->protocol == bpf_htons(ETH_P_ARP))
+		at = sizeof(struct ethhdr) + offsetof(struct arp, target);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		at = sizeof(struct ethhdr) + offsetof(struct ipv6hdr, daddr);
+		bpf_skb_load_bytes(skb, IPV6_END, &type, sizeof(type));
+		if (type == ND_NS || type == ND_NA)
+			bpf_skb_load_bytes(skb, IPV6_END + offsetof(struct nd, target), &target, sizeof(target));
+		if (!bpf_skb_load_bytes(skb, at, &to, sizeof(to)) && (is_service6(&to) || is_service6(&target)))
+			return discard(skb, OUT_METADATA);
+	} else if (!bpf_skb_load_bytes(skb, at, &to, sizeof(to)) && is_service4(to)) {
+		return discard(skb, OUT_METADATA);
+	}
+	return to_wire(skb, first, OUT_UNTOUCHED);
+}
+
+/* IPv4 that is not from the MAC of its source's entry. */
+static __noinline int out_other4(struct __sk_buff *skb)
+{
+	struct ethhdr *eth = frame(skb, sizeof(*eth) + sizeof(struct iphdr));
+	struct address6 source;
+	struct entry *entry;
+	struct iphdr *ip;
+	struct nic *nic;
+
+	if (!eth)
+		return discard(skb, OUT_MALFORMED);
+	ip = (void *)(eth + 1);
+	if (!ip->saddr) /* asks for an address (DHCP), has none */
+		return discard(skb, OUT_UNREGISTERED_IPV4);
+	source = mapped(ip->saddr);
+	entry = entry4(&ip->saddr);
+	if (!entry || !(nic = nic_of(entry)))
+		return out_stranger(skb, OUT_UNREGISTERED_IPV4, OUT_SPOOFED_IPV4, BUDGET_STRANGERS, &source);
+	if (!may_send(entry, &source, eth->h_source)) {
+		announce(skb, OUT_SPOOFED_IPV4, BUDGET_SPOOFED, &source);
+		return discard(skb, OUT_SPOOFED_IPV4);
+	}
+	set_mac(eth->h_source, &nic->mac);
+	return to_wire(skb, nic->ifindex, OUT_IPV4);
 }
 
 SEC("tc")
@@ -258,7 +404,7 @@ int from_bridge(struct __sk_buff *skb)
 	struct nic *nic;
 
 	if (is_off())
-		return to_wire(skb, first, OUT_UNTOUCHED);
+		return out_untouched(skb);
 	if (skb->vlan_present)
 		return discard(skb, OUT_VLAN);
 	eth = frame(skb, sizeof(*eth) + sizeof(*ip));
@@ -267,13 +413,14 @@ int from_bridge(struct __sk_buff *skb)
 
 	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
 		ip = (void *)(eth + 1);
+		if (is_service4(ip->daddr))
+			return discard(skb, OUT_METADATA);
 		entry = entry4(&ip->saddr);
-		if (!entry || !(nic = nic_of(entry))) {
-			announce4(skb, OUT_UNREGISTERED_IPV4, ip->saddr);
-			return discard(skb, OUT_UNREGISTERED_IPV4);
+		if (entry && same_mac(&entry->mac, eth->h_source) && (nic = nic_of(entry))) {
+			set_mac(eth->h_source, &nic->mac);
+			return to_wire(skb, nic->ifindex, OUT_IPV4);
 		}
-		set_mac(eth->h_source, &nic->mac);
-		return to_wire(skb, nic->ifindex, OUT_IPV4);
+		return out_other4(skb);
 	}
 	if (eth->h_proto == bpf_htons(ETH_P_ARP))
 		return out_arp(skb);
@@ -300,7 +447,7 @@ static __always_inline struct nic *arrived_for(struct __sk_buff *skb, __u32 prim
 static __noinline int in_arp(struct __sk_buff *skb)
 {
 	struct ethhdr *eth = frame(skb, sizeof(*eth) + sizeof(struct arp));
-	struct address4 target;
+	struct address4 sender, target;
 	struct entry *entry;
 	struct nic *nic;
 	struct arp *arp;
@@ -332,6 +479,9 @@ static __noinline int in_arp(struct __sk_buff *skb)
 	entry = entry4(&target);
 	if (!entry)
 		return to_host(skb, IN_HOST);
+	__builtin_memcpy(&sender, arp->sender, 4);
+	if (is_service4(sender.be))
+		return drop(skb, IN_METADATA);
 	if (arp->operation == bpf_htons(2))
 		arp->target_mac = entry->mac;
 	set_mac(eth->h_dest, &entry->mac);
@@ -346,28 +496,50 @@ static __noinline int in_ipv6(struct __sk_buff *skb)
 
 	if (!eth)
 		return to_host(skb, IN_HOST);
+	ip = (void *)(eth + 1);
 	/* Solicitations and advertisements concern routers and host alike. */
 	if (eth->h_dest[0] & 1) {
+		if (is_service6(&ip->saddr))
+			return drop(skb, IN_METADATA);
 		bpf_clone_redirect(skb, port, BPF_F_INGRESS);
 		return to_host(skb, IN_MULTICAST);
 	}
-	ip = (void *)(eth + 1);
 	entry = bpf_map_lookup_elem(&addresses6, &ip->daddr);
 	if (!entry)
 		return to_host(skb, IN_HOST);
+	if (is_service6(&ip->saddr))
+		return drop(skb, IN_METADATA);
 	set_mac(eth->h_dest, &entry->mac);
 	return to_bridge(skb, IN_IPV6);
+}
+
+static __noinline int in_untouched(struct __sk_buff *skb)
+{
+	__u32 at = sizeof(struct ethhdr) + offsetof(struct iphdr, saddr);
+	__be32 from = 0;
+
+	if (skb->protocol == bpf_htons(ETH_P_ARP))
+		at = sizeof(struct ethhdr) + offsetof(struct arp, sender);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		at = sizeof(struct ethhdr) + offsetof(struct ipv6hdr, saddr);
+		if (!bpf_skb_load_bytes(skb, at, &from, sizeof(from)) && is_service6(&from))
+			return drop(skb, IN_METADATA);
+	} else if (!bpf_skb_load_bytes(skb, at, &from, sizeof(from)) && is_service4(from)) {
+		return drop(skb, IN_METADATA);
+	}
+	return to_bridge(skb, IN_UNTOUCHED);
 }
 
 SEC("tc")
 int from_wire(struct __sk_buff *skb)
 {
+	struct address6 idle;
 	struct entry *entry;
 	struct ethhdr *eth;
 	struct iphdr *ip;
 
 	if (is_off())
-		return to_bridge(skb, IN_UNTOUCHED);
+		return in_untouched(skb);
 	if (skb->vlan_present)
 		return drop(skb, IN_VLAN);
 	eth = frame(skb, sizeof(*eth) + sizeof(*ip));
@@ -384,10 +556,14 @@ int from_wire(struct __sk_buff *skb)
 			 * The fabric knows it, and so may a router that has not
 			 * announced it.
 			 */
-			if (bpf_ntohl(ip->daddr) - near_base < near_size)
-				announce4(skb, IN_HOST, ip->daddr);
+			if (bpf_ntohl(ip->daddr) - near_base < near_size) {
+				idle = mapped(ip->daddr);
+				announce(skb, IN_HOST, BUDGET_ARRIVALS, &idle);
+			}
 			return to_host(skb, IN_HOST);
 		}
+		if (is_service4(ip->saddr))
+			return drop(skb, IN_METADATA);
 		set_mac(eth->h_dest, &entry->mac);
 		return to_bridge(skb, IN_IPV4);
 	}

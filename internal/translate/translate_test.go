@@ -116,7 +116,7 @@ func TestTextsRoundTrip(t *testing.T) {
 			t.Errorf("%s goes the other way", r)
 		}
 	}
-	for _, r := range []Reason{OutUnregisteredIPv4, OutUnregisteredARP, OutLinkLocal, OutVLAN, InVLAN} {
+	for _, r := range []Reason{OutUnregisteredIPv4, OutUnregisteredARP, OutLinkLocal, OutVLAN, OutMetadata, OutSpoofedIPv4, OutSpoofedND, InVLAN, InMetadata} {
 		if !r.Dropped() {
 			t.Errorf("%s is a drop", r)
 		}

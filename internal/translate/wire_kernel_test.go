@@ -83,11 +83,12 @@ func TestUnregisteredSourceIsDroppedCountedAndTold(t *testing.T) {
 			t.Error("an unregistered source got an answer")
 		}
 	}
-	w.vm.send("vr0", arpFrame(router2MAC, 1, router2MAC, router4, MAC{}, router4)) // a move
+	w.vm.send("vr0", arpFrame(router2MAC, 1, router2MAC, router4, MAC{}, router4), // a move, perhaps
+		ipv4Frame(router2MAC, gatewayMAC, router4, gateway4))
 	w.noFaults()
 
 	seen := map[Reason]Event{}
-	for wait := time.After(3 * time.Second); len(seen) < 3; {
+	for wait := time.After(3 * time.Second); len(seen) < 4; {
 		select {
 		case e := <-events:
 			seen[e.Reason] = Event{Reason: e.Reason, Addr: e.Addr, MAC: e.MAC}
@@ -98,7 +99,8 @@ func TestUnregisteredSourceIsDroppedCountedAndTold(t *testing.T) {
 	want := map[Reason]Event{
 		OutUnregisteredIPv4: {Reason: OutUnregisteredIPv4, Addr: stray4, MAC: routerMAC},
 		OutUnregisteredIPv6: {Reason: OutUnregisteredIPv6, Addr: stray6, MAC: routerMAC},
-		OutMoved:            {Reason: OutMoved, Addr: router4, MAC: router2MAC},
+		OutSpoofedARP:       {Reason: OutSpoofedARP, Addr: router4, MAC: router2MAC},
+		OutSpoofedIPv4:      {Reason: OutSpoofedIPv4, Addr: router4, MAC: router2MAC},
 	}
 	if d := cmp.Diff(want, seen, cmp.Comparer(sameAddr)); d != "" {
 		t.Errorf("events (-want +got):\n%s", d)
