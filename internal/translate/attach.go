@@ -294,7 +294,7 @@ func Detach(cfg Config) error {
 		}
 	}
 	if end, err := netlink.LinkByName(cfg.Pair[0]); err == nil {
-		if err := netlink.LinkDel(end); err != nil {
+		if err := deleteLink(end); err != nil {
 			errs = append(errs, fmt.Errorf("removing pair %s: %w", cfg.Pair[0], err))
 		}
 	}

@@ -109,7 +109,7 @@ func (h hook) detach() error {
 	if filter == nil {
 		return nil
 	}
-	return netlink.FilterDel(filter)
+	return ignoreGone(netlink.FilterDel(filter))
 }
 
 // attached tells whether something that attach made is on the device.

@@ -57,7 +57,7 @@ func syncLinks(m *ebpf.Map, entries []Entry) error {
 		}
 	}
 	for _, alias := range idle {
-		if err := m.Delete(alias); err != nil {
+		if err := ignoreGone(m.Delete(alias)); err != nil {
 			return fmt.Errorf("removing alias %s: %w", netip.AddrFrom16(alias), err)
 		}
 	}

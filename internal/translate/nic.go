@@ -2,11 +2,13 @@ package translate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // FindNIC returns the name of the physical interface with this MAC. Interfaces
@@ -52,7 +54,9 @@ func ClearNIC(name string) ([]netip.Prefix, error) {
 	}
 	var removed []netip.Prefix
 	for _, a := range addrs {
-		if err := netlink.AddrDel(nic, &a); err != nil {
+		// Where the kernel does not promote secondary addresses (ip-sysctl,
+		// promote_secondaries) they go with their primary one.
+		if err := netlink.AddrDel(nic, &a); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
 			return removed, fmt.Errorf("removing %s from %s: %w", a.IPNet, name, err)
 		}
 		if p, err := netip.ParsePrefix(a.IPNet.String()); err == nil {

@@ -66,6 +66,9 @@ func settle(link netlink.Link, mtu int) error {
 	return nil
 }
 
+// deleteLink removes an interface, with the other end of its pair.
+func deleteLink(l netlink.Link) error { return ignoreGone(netlink.LinkDel(l)) }
+
 // setSysctl writes a value, given by its path below /proc/sys, unless it is
 // set already: in a container it may be read-only and right.
 func setSysctl(path, value string) error {

@@ -2,7 +2,6 @@ package translate
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/netip"
 
@@ -98,7 +97,7 @@ func (t *Translator) Share(sharers []Sharer) error {
 		if _, ok := wanted[key]; ok {
 			continue
 		}
-		if err := t.sharers.Delete(key); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		if err := ignoreGone(t.sharers.Delete(key)); err != nil {
 			return fmt.Errorf("forgetting who shares addresses: %w", err)
 		}
 	}

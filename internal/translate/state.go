@@ -1,10 +1,12 @@
 package translate
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 )
 
 // Count is a number of frames and of their octets, Ethernet headers included.
@@ -122,10 +124,18 @@ func (t *Translator) put(e Entry) error {
 
 // remove removes one entry.
 func (t *Translator) remove(e Entry) error {
-	if err := t.addresses(e.Addr).Delete(e.Addr.AsSlice()); err != nil {
+	if err := ignoreGone(t.addresses(e.Addr).Delete(e.Addr.AsSlice())); err != nil {
 		return fmt.Errorf("removing translation of %s: %w", e.Addr, err)
 	}
 	return nil
+}
+
+// ignoreGone makes a success of removing what somebody else has removed.
+func ignoreGone(err error) error {
+	if errors.Is(err, ebpf.ErrKeyNotExist) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return err
 }
 
 // value is what the programs know of an entry.

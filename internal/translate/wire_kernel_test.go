@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -376,6 +377,54 @@ func TestClearNIC(t *testing.T) {
 			t.Errorf("removed again %v", removed)
 		}
 		return err
+	})
+}
+
+// Without promote_secondaries, as on Debian, an address takes those with it that
+// were added to its subnet later: they are removed as well.
+func TestClearNICOfSecondaryAddresses(t *testing.T) {
+	w := newWorld(t, 1500)
+	w.host.do(func() error {
+		for _, which := range []string{"all", "eth1"} {
+			if err := setSysctl("net/ipv4/conf/"+which+"/promote_secondaries", "0"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	want := []netip.Prefix{netip.MustParsePrefix("10.99.0.5/24"), netip.MustParsePrefix("10.99.0.65/24"), netip.MustParsePrefix("10.99.0.66/24")}
+	for _, p := range want {
+		w.host.addr("eth1", p.String())
+	}
+	w.host.do(func() error {
+		removed, err := ClearNIC("eth1")
+		if !slices.Equal(removed, want) {
+			t.Errorf("removed %v, want %v", removed, want)
+		}
+		return err
+	})
+}
+
+// What is gone is removed, whoever was faster.
+func TestRemovingWhatIsGone(t *testing.T) {
+	w := newWorld(t, 1500)
+	tr := w.attach(registered...)
+	gone := Entry{Addr: stray4, MAC: routerMAC, ENI: eniMAC}
+	if err := tr.remove(gone); err != nil {
+		t.Errorf("an entry: %v", err)
+	}
+	w.host.do(func() error {
+		if err := deleteLink(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: 9999}}); err != nil {
+			t.Errorf("a device: %v", err)
+		}
+		for _, h := range tr.hooks(nil) {
+			for range 2 {
+				if err := h.detach(); err != nil {
+					t.Errorf("a program: %v", err)
+				}
+			}
+		}
+		return nil
 	})
 }
 
