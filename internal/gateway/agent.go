@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 
 	"macaw/internal/neutron"
 	"macaw/internal/translate"
@@ -45,8 +48,9 @@ type agent struct {
 	report  *reporter
 	nudge   <-chan os.Signal // somebody has changed something in Neutron
 
-	ready bool  // systemd was told
-	cloud cloud // nil until logged in
+	ready  bool  // systemd was told that it is
+	untold bool  // the last thing that systemd was to be told did not reach it
+	cloud  cloud // nil until logged in
 	// What Neutron has given out, and whether it ever said.
 	addresses []neutron.Address
 	heard     bool
@@ -58,7 +62,7 @@ type agent struct {
 	answered   bool // AWS has
 	enis       []eni
 	entries    []translate.Entry // what is translated
-	saver      saver
+	saver      *saver
 	doubts     doubts
 	waiting    map[netip.Addr]time.Time   // addresses that wait for AWS, and since when
 	failures   struct{ neutron, aws int } // in a row
@@ -81,10 +85,10 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	a := &agent{cfg: cfg, log: log, time: normal, kernel: linux{}, connect: connect, notify: notify,
+	a := &agent{cfg: cfg, log: log, time: normal, kernel: linux{}, connect: connect, notify: notify, saver: newSaver(cfg.State, log),
 		claims: newClaims(cfg, r), teller: newTeller(log), metrics: m, report: newReporter(reportFile, log), nudge: hangup}
 	if cfg.Metrics.IsValid() {
-		go m.serve(ctx, cfg.Metrics, log)
+		go m.serve(ctx, cfg.Metrics, metricsAgain, log)
 	}
 	return a.run(ctx)
 }
@@ -96,6 +100,7 @@ func (a *agent) run(ctx context.Context) error {
 	defer cancel()
 	beside.Go(func() { a.claims.run(ctx) })
 	beside.Go(func() { a.teller.run(ctx) })
+	beside.Go(func() { a.saver.run(ctx) })
 
 	a.recall()
 	failed := ""
@@ -114,12 +119,35 @@ func (a *agent) run(ctx context.Context) error {
 				failed = err.Error()
 				a.log.Error("the translation is not attached", "error", err)
 			}
+			a.turned()
 			sleep(ctx, a.time.askAgain)
 			continue
 		}
 		failed = ""
 	}
 	return nil
+}
+
+// turned tells systemd that the loop does its work: that it asks Neutron and hears
+// the answer, or that it waits for something to attach to. Between two such turns
+// there is a poll at most, and the unit's WatchdogSec is twice that. Nobody else
+// says so, so that an agent whose loop hangs, or does not ask any more, is killed
+// and begins anew; frames go on meanwhile.
+func (a *agent) turned() { a.tell(daemon.SdNotifyWatchdog) }
+
+// tell tells systemd the agent's state, as sd_notify(3).
+func (a *agent) tell(state string) {
+	err := a.notify(state)
+	if err != nil && !a.untold {
+		a.log.Warn("systemd was not told", "state", state, "error", err)
+	}
+	a.untold = err != nil
+}
+
+// notify does nothing where there is no systemd.
+func notify(state string) error {
+	_, err := daemon.SdNotify(false, state)
+	return err
 }
 
 // recall begins with what was known when the agent ended.
@@ -173,9 +201,7 @@ func (a *agent) attached(ctx context.Context) error {
 	}
 	if !a.ready {
 		a.ready = true
-		if err := a.notify("READY=1\nSTATUS=attached to " + nics[0].Name); err != nil {
-			a.log.Warn("systemd was not told", "error", err)
-		}
+		a.tell(daemon.SdNotifyReady + "\nSTATUS=attached to " + nics[0].Name)
 	}
 	for _, n := range nics {
 		a.log.Info("attached", "nic", n.Name, "primary", n.Primary)
@@ -196,8 +222,7 @@ func (a *agent) attached(ctx context.Context) error {
 		}
 	}()
 	defer func() { cancel(); <-ended }() // before t is closed
-	l := &attachment{agent: a, t: t, nics: nics, missing: missing, using: a.enis, ask: time.NewTimer(0), due: time.Now()}
-	defer l.ask.Stop()
+	l := &attachment{agent: a, t: t, nics: nics, missing: missing, using: a.enis, ask: newSchedule()}
 	return l.serve(ctx, changed, events, ended)
 }
 
@@ -214,6 +239,7 @@ func (a *agent) restore(t translation) error {
 		a.entries = onlyInRange(a.cfg, entries)
 	}
 	if !a.answered { // what is translated was registered, whatever the file says
+		a.registered = maps.Clone(a.registered) // the saver may read the old one
 		for _, e := range a.entries {
 			a.registered[e.Addr] = e.ENI
 		}
@@ -244,10 +270,24 @@ type answer struct {
 	err       error
 }
 
-// look asks Neutron for the addresses. It works beside the agent's loop.
+// look asks Neutron for the addresses. It works beside the agent's loop, and always
+// returns: soon after Neutron's time is over even if the client does not.
 func (a *agent) look(ctx context.Context, c cloud) answer {
 	ctx, cancel := context.WithTimeout(ctx, a.time.answer)
 	defer cancel()
+	got := make(chan answer, 1)
+	go func() { got <- a.inquire(ctx, c) }()
+	late := time.NewTimer(a.time.answer + a.time.askAgain)
+	defer late.Stop()
+	select {
+	case found := <-got:
+		return found
+	case <-late.C:
+		return answer{err: fmt.Errorf("asking Neutron: no answer within %s", a.time.answer)}
+	}
+}
+
+func (a *agent) inquire(ctx context.Context, c cloud) answer {
 	if c == nil {
 		var err error
 		if c, err = a.connect(ctx, a.cfg); err != nil {
@@ -277,9 +317,7 @@ func (a *agent) sync(t translation) error {
 	a.wait(refused)
 	a.doubts.settle(entries)
 	a.metrics.translates(len(entries))
-	if err := a.saver.save(a.cfg.State, saved{a.enis, entries, a.registered}); err != nil {
-		a.log.Warn("the map was not saved for the next boot", "error", err)
-	}
+	a.saver.save(saved{a.enis, entries, a.registered})
 	return nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,7 +27,8 @@ type bench struct {
 	machine *fakeMachine
 	neutron *fakeNeutron
 	aws     *fakeAWS
-	told    []string
+	mu      sync.Mutex
+	told    []string // to systemd
 	stop    func()
 }
 
@@ -41,12 +44,13 @@ func inBubble(t *testing.T, f func(b *bench)) {
 			log:     log,
 			claims:  newClaims(cfg, b.aws),
 			teller:  newTeller(log),
+			saver:   newSaver(state, log),
 			metrics: newMetrics(t.TempDir()),
 			report:  newReporter("", log),
 			time:    normal,
 			kernel:  b.machine,
 			connect: b.neutron.connect,
-			notify:  func(s string) error { b.told = append(b.told, s); return nil },
+			notify:  func(s string) error { b.mu.Lock(); defer b.mu.Unlock(); b.told = append(b.told, s); return nil },
 		}
 		f(b)
 		if b.stop != nil {
@@ -66,6 +70,31 @@ func (b *bench) start() {
 		}
 	}
 	synctest.Wait()
+}
+
+// count is how often systemd was told something that begins so.
+func (b *bench) count(prefix string) (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.told {
+		if strings.HasPrefix(s, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+const (
+	ready = "READY=1"
+	alive = "WATCHDOG=1"
+)
+
+// save is what an earlier agent has left.
+func (b *bench) save(s saved) {
+	b.t.Helper()
+	if err := newSaver(b.agent.cfg.State, slog.New(slog.DiscardHandler)).write(s); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 func pass(d time.Duration) {
@@ -89,8 +118,8 @@ func TestAgentFollowsNeutron(t *testing.T) {
 		b.neutron.set(nil, router(addr10, mac1), router(foreign, mac2))
 		b.start()
 		b.want("first answer", entry(addr10, mac1))
-		if len(b.told) != 1 {
-			t.Errorf("systemd was told %q", b.told)
+		if n := b.count(ready); n != 1 {
+			t.Errorf("systemd was told %d times that the agent is ready: %q", n, b.told)
 		}
 		b.neutron.set(nil, router(addr10, mac2), router(addr11, mac2))
 		pass(31 * time.Second)
@@ -123,9 +152,7 @@ func TestAgentKeepsTheMapWithoutNeutron(t *testing.T) {
 func TestAgentRestoresAfterReboot(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		before := []translate.Entry{entry(addr10, mac1), entry(foreign, mac2)}
-		if err := new(saver).save(b.agent.cfg.State, saved{Entries: before}); err != nil {
-			t.Fatal(err)
-		}
+		b.save(saved{Entries: before})
 		b.neutron.set(errors.New("not up yet"))
 		b.start()
 		b.want("before Neutron answers", entry(addr10, mac1))
@@ -142,7 +169,7 @@ func TestAgentRestoresAfterReboot(t *testing.T) {
 func TestAgentRestartKeepsThePinnedMap(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.machine.entries = []translate.Entry{entry(addr12, mac2)}
-		new(saver).save(b.agent.cfg.State, saved{Entries: []translate.Entry{entry(addr10, mac1)}})
+		b.save(saved{Entries: []translate.Entry{entry(addr10, mac1)}})
 		b.neutron.set(errors.New("down"))
 		b.start()
 		b.want("the map is newer than the file", entry(addr12, mac2))
@@ -200,7 +227,7 @@ func TestAgentAttachesAgain(t *testing.T) {
 		pass(5 * time.Second)
 		b.machine.plug(eni1)
 		pass(2 * time.Second)
-		if b.machine.attached != 2 || len(b.told) != 1 {
+		if b.machine.attached != 2 || b.count(ready) != 1 {
 			t.Errorf("attached %d times, want 2; told systemd %q", b.machine.attached, b.told)
 		}
 		b.want("kept", entry(addr10, mac1))
@@ -224,7 +251,7 @@ func TestAgentKeepsTheNICClear(t *testing.T) {
 func TestAgentWaitsForAWS(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.aws.set(errors.New("no route to host"), 10, fakeENI(eni1))
-		new(saver).save(b.agent.cfg.State, saved{Entries: []translate.Entry{entry(addr10, mac1)}})
+		b.save(saved{Entries: []translate.Entry{entry(addr10, mac1)}})
 		b.neutron.set(nil, router(addr10, mac1), floating(addr11, mac1))
 		b.start()
 		pass(time.Minute)
@@ -291,7 +318,7 @@ func TestAgentSpreadsOverENIs(t *testing.T) {
 func TestAgentKnowsItsENIsAfterReboot(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		second := translate.Entry{Addr: addr11, MAC: mac1, ENI: eni2}
-		new(saver).save(b.agent.cfg.State, saved{ENIs: []eni{{eni1, primary}, {eni2, foreign}}, Entries: []translate.Entry{entry(addr10, mac1), second}})
+		b.save(saved{ENIs: []eni{{eni1, primary}, {eni2, foreign}}, Entries: []translate.Entry{entry(addr10, mac1), second}})
 		b.machine.plug(eni1, eni2)
 		b.neutron.set(errors.New("not up yet"))
 		b.start()
@@ -365,7 +392,7 @@ func TestSeekerTakesTurns(t *testing.T) {
 	c := Config{Range: []netip.Prefix{netip.MustParsePrefix("10.20.1.0/24")}}
 	now := time.Unix(0, 0)
 	s := newSeeker()
-	defer s.Stop()
+	defer s.stop()
 	for i := range 20 {
 		s.hear(c, netip.AddrFrom4([4]byte{10, 20, 1, byte(i)}), now)
 	}

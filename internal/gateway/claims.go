@@ -40,6 +40,10 @@ func newClaims(cfg Config, r reconciler) *claims {
 // forgotten: only the newest counts.
 func (c *claims) want(addresses []neutron.Address) { replace1(c.wanted, addresses) }
 
+// reconcileLimit bounds one turn of reconciling. Each call of AWS has a bound of its
+// own, and a turn with thousands of addresses takes minutes.
+const reconcileLimit = 15 * time.Minute
+
 // run reconciles until ctx is done.
 func (c *claims) run(ctx context.Context) {
 	for {
@@ -48,7 +52,9 @@ func (c *claims) run(ctx context.Context) {
 			return
 		case addresses := <-c.wanted:
 			began := time.Now()
-			result, err := c.registrar.Reconcile(ctx, wants(c.cfg, addresses))
+			limited, cancel := context.WithTimeout(ctx, reconcileLimit)
+			result, err := c.registrar.Reconcile(limited, wants(c.cfg, addresses))
+			cancel()
 			if ctx.Err() != nil {
 				return
 			}

@@ -39,6 +39,9 @@ type cloud interface {
 	Tell(ctx context.Context, a neutron.Address, public netip.Addr, problem string) (changed bool, err error)
 }
 
+// commandLimit bounds a command that the agent's loop runs while it attaches.
+const commandLimit = 10 * time.Second
+
 // linux is the machine itself.
 type linux struct{}
 
@@ -58,7 +61,9 @@ func (linux) attach(cfg translate.Config) (translation, error) {
 // kernelDatapath tells whether Open vSwitch forwards in the kernel on this
 // machine, where the module may not be loaded yet.
 func kernelDatapath() bool {
-	_ = exec.Command("modprobe", "openvswitch").Run() // the next line has the answer
+	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
+	defer cancel()
+	_ = exec.CommandContext(ctx, "modprobe", "openvswitch").Run() // the next line has the answer
 	_, err := netlink.GenlFamilyGet("ovs_datapath")
 	return err == nil
 }
@@ -76,7 +81,7 @@ func (linux) unmanage(enis []eni) error {
 	if err != nil || !changed {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 	defer cancel()
 	return run(ctx, "networkctl", "reload")
 }

@@ -151,24 +151,38 @@ func (f frames) Collect(c chan<- prometheus.Metric) {
 	}
 }
 
-// serve answers Prometheus until ctx is done. The management address need not be
-// there yet: the agent starts before the network does (ip(7), IP_FREEBIND).
-func (m *metrics) serve(ctx context.Context, at netip.AddrPort, log *slog.Logger) {
+// metricsAgain is the pause until it is tried again to answer Prometheus.
+const metricsAgain = 30 * time.Second
+
+// serve answers Prometheus until ctx is done, and tries again after a pause where that
+// fails: the port may be somebody else's for a while.
+func (m *metrics) serve(ctx context.Context, at netip.AddrPort, pause time.Duration, log *slog.Logger) {
+	failed := ""
+	for ctx.Err() == nil {
+		err := m.answer(ctx, at)
+		if err != nil && ctx.Err() == nil && err.Error() != failed {
+			failed = err.Error()
+			log.Warn("there are no metrics", "error", err)
+		}
+		sleep(ctx, pause)
+	}
+}
+
+// answer answers Prometheus. The management address need not be there yet: the agent
+// starts before the network does (ip(7), IP_FREEBIND).
+func (m *metrics) answer(ctx context.Context, at netip.AddrPort) error {
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
 		return errors.Join(c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1) }), err)
 	}}
 	l, err := lc.Listen(ctx, "tcp", at.String())
 	if err != nil {
-		log.Warn("there are no metrics", "error", err)
-		return
+		return err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
-	if err := s.Serve(l); err != nil && ctx.Err() == nil {
-		log.Warn("there are no metrics any more", "error", err)
-	}
+	return s.Serve(l)
 }

@@ -13,7 +13,7 @@ import (
 // router of a network that lets everything pass. Neutron is asked only then:
 // floating IPs that wait for a guest are scanned from the Internet all the time.
 type seeker struct {
-	*time.Timer
+	*alarm
 	until map[netip.Addr]time.Time // the addresses asked for, and how long
 	queue []netip.Addr             // in the order of their turns
 }
@@ -29,9 +29,7 @@ const (
 )
 
 func newSeeker() *seeker {
-	t := time.NewTimer(time.Hour)
-	t.Stop()
-	return &seeker{Timer: t, until: make(map[netip.Addr]time.Time)}
+	return &seeker{alarm: newAlarm(), until: make(map[netip.Addr]time.Time)}
 }
 
 // hear notes that a frame came for an address.
@@ -41,16 +39,17 @@ func (s *seeker) hear(c Config, a netip.Addr, now time.Time) {
 	}
 	if _, is := s.until[a]; !is {
 		if len(s.queue) == 0 {
-			s.Reset(0)
+			s.set(now)
 		}
 		s.queue = append(s.queue, a)
 	}
 	s.until[a] = now.Add(seekFor)
 }
 
-// next returns the addresses whose turn it is, and prepares the next turn. What is
-// translated by now was found.
+// next returns the addresses whose turn it is now that the alarm rang, and prepares
+// the next turn. What is translated by now was found.
 func (s *seeker) next(translated []translate.Entry, now time.Time) (turn []netip.Addr) {
+	s.rang()
 	for range len(s.queue) {
 		a := s.queue[0]
 		s.queue = s.queue[1:]
@@ -65,7 +64,7 @@ func (s *seeker) next(translated []translate.Entry, now time.Time) (turn []netip
 		}
 	}
 	if len(s.queue) > 0 {
-		s.Reset(seekEvery)
+		s.set(now.Add(seekEvery))
 	}
 	return turn
 }

@@ -14,28 +14,20 @@ type attachment struct {
 	*agent
 	t       translation
 	nics    []translate.NIC
-	using   []eni       // the ENIs that it was made for
-	missing []eni       // those whose interface is not there yet
-	ask     *time.Timer // when Neutron is asked next
-	due     time.Time   // the same
-	credit  time.Time   // up to when questions that frames gave rise to are paid, see allowed
-}
-
-// sooner makes Neutron be asked after d at the latest.
-func (l *attachment) sooner(d time.Duration) {
-	if at := time.Now().Add(d); at.Before(l.due) {
-		l.due = at
-		l.ask.Reset(d)
-	}
+	using   []eni     // the ENIs that it was made for
+	missing []eni     // those whose interface is not there yet
+	ask     *schedule // when Neutron is asked next
+	credit  time.Time // up to when questions that frames gave rise to are paid, see allowed
 }
 
 // claimAgain makes AWS be reconciled after d at the latest, with what Neutron says
 // then.
 func (l *attachment) claimAgain(d time.Duration) {
-	if at := time.Now().Add(d); at.Before(l.claimed.due) {
+	at := time.Now().Add(d)
+	if at.Before(l.claimed.due) {
 		l.claimed.due = at
 	}
-	l.sooner(d)
+	l.ask.by(at)
 }
 
 // burst is how many questions frames may give rise to at once; after that there is
@@ -46,27 +38,29 @@ const burst = 5
 // planned within debounce anyway costs nothing.
 func (l *attachment) allowed() time.Duration {
 	now := time.Now()
-	if l.due.Sub(now) <= l.time.debounce {
+	ahead := l.ask.ahead(now)
+	if ahead <= l.time.debounce {
 		return 0
 	}
 	if earliest := now.Add(-burst * l.time.askAgain); l.credit.Before(earliest) {
 		l.credit = earliest
 	}
-	if at := l.credit.Add(l.time.askAgain); at.Before(l.due) {
-		l.credit = at
-		return at.Sub(now)
+	if paid := l.credit.Add(l.time.askAgain); paid.Sub(now) < ahead {
+		l.credit = paid
+		return paid.Sub(now)
 	}
-	return l.due.Sub(now)
+	return ahead
 }
 
 // serve keeps the map equal to Neutron and AWS until the attachment is stale.
 func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events <-chan translate.Event, ended <-chan struct{}) error {
-	asking, again := false, false
 	answers := make(chan answer, 1)
 	seek := newSeeker()
-	defer seek.Stop()
-	look := time.NewTimer(0) // once at the beginning: what changed while attaching
-	defer look.Stop()
+	defer seek.stop()
+	look := newAlarm()
+	look.set(time.Now()) // once at the beginning: what changed while attaching
+	defer look.stop()
+	defer l.ask.stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -76,7 +70,7 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 			if !ok {
 				return fmt.Errorf("%w: the kernel's messages were lost", errStale)
 			}
-			look.Reset(l.time.debounce)
+			look.set(time.Now().Add(l.time.debounce))
 
 		case <-ended:
 			if ctx.Err() != nil {
@@ -85,6 +79,7 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 			return fmt.Errorf("%w: the data plane tells no more", errStale)
 
 		case <-look.C:
+			look.rang()
 			if err := l.inspect(); err != nil {
 				return err
 			}
@@ -99,7 +94,7 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 			}
 			if l.doubts.raise(l.cfg, e, time.Now()) {
 				l.log.Info("asking Neutron", "reason", e.Reason, "address", e.Addr, "mac", e.MAC)
-				l.sooner(max(l.time.debounce, l.allowed()))
+				l.ask.by(time.Now().Add(max(l.time.debounce, l.allowed())))
 				if believable(l.cfg, l.addresses, e) {
 					l.said[e.Addr] = e.MAC
 					if err := l.sync(l.t); err != nil {
@@ -119,23 +114,14 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 			if err := l.inspect(); err != nil {
 				return err
 			}
-			l.due = time.Now().Add(l.time.answer + l.time.poll) // the answer sets it
-			if again = asking; asking {
-				continue
-			}
-			asking = true
+			l.turned()
+			l.ask.ask()
 			go func(c cloud) { answers <- l.look(ctx, c) }(l.cloud)
 
 		case a := <-answers:
 			next := l.follow(ctx, a)
-			if again { // the question may have been before what gave rise to another
-				next = min(next, l.time.debounce)
-			}
-			asking, again = false, false
-			if at := time.Now().Add(next); at.Before(l.due) {
-				l.due = at
-				l.ask.Reset(next)
-			}
+			l.turned()
+			l.ask.answered(time.Now().Add(next), l.time.debounce)
 
 		case o := <-l.claims.outcomes:
 			l.claimed.took = o.took

@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -41,14 +43,47 @@ func loadState(path string) (saved, error) {
 	return s, nil
 }
 
-// saver saves to one file.
+// saver saves to one file. It works beside the agent's loop: a disk may take its
+// time, and addresses must not wait for it.
 type saver struct {
-	last [sha256.Size]byte // of what it wrote last
+	path   string
+	log    *slog.Logger
+	states chan saved        // the newest one that was not written
+	last   [sha256.Size]byte // of what it wrote last
 }
 
-// save writes the file, as a whole, if it has not just written the same: a
+func newSaver(path string, log *slog.Logger) *saver {
+	return &saver{path: path, log: log, states: make(chan saved, 1)}
+}
+
+// save hands over what is known now. The caller changes none of it any more.
+func (w *saver) save(s saved) { replace1(w.states, s) }
+
+// run writes until ctx is done, and what was handed over until then.
+func (w *saver) run(ctx context.Context) {
+	failing := false
+	for {
+		var s saved
+		select {
+		case s = <-w.states:
+		case <-ctx.Done():
+			select {
+			case s = <-w.states:
+			default:
+				return
+			}
+		}
+		err := w.write(s)
+		if err != nil && !failing {
+			w.log.Warn("the map was not saved for the next boot", "error", err)
+		}
+		failing = err != nil
+	}
+}
+
+// write writes the file, as a whole, if it has not just written the same: a
 // machine that loses power has the old map or the new one.
-func (w *saver) save(path string, s saved) error {
+func (w *saver) write(s saved) error {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -57,10 +92,10 @@ func (w *saver) save(path string, s saved) error {
 	if sum == w.last {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(w.path), 0o755); err != nil {
 		return fmt.Errorf("saving translation: %w", err)
 	}
-	if err := renameio.WriteFile(path, append(raw, '\n'), 0o600); err != nil {
+	if err := renameio.WriteFile(w.path, append(raw, '\n'), 0o600); err != nil {
 		return fmt.Errorf("saving translation: %w", err)
 	}
 	w.last = sum

@@ -189,7 +189,7 @@ func (m pickyMachine) Sync(entries []translate.Entry) (translate.Changes, error)
 func TestNICComesLateAfterReboot(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		second := translate.Entry{Addr: addr11, MAC: mac1, ENI: eni2}
-		new(saver).save(b.agent.cfg.State, saved{ENIs: []eni{{eni1, primary}, {eni2, foreign}}, Entries: []translate.Entry{entry(addr10, mac1), second}})
+		b.save(saved{ENIs: []eni{{eni1, primary}, {eni2, foreign}}, Entries: []translate.Entry{entry(addr10, mac1), second}})
 		b.agent.kernel = pickyMachine{b.machine}
 		b.neutron.set(errors.New("not up yet"))
 		b.start()
