@@ -2,6 +2,7 @@ package neutron
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -143,10 +144,23 @@ func (p Provider) Tell(ctx context.Context, a Address, public netip.Addr, proble
 		changed = true
 	}
 	for _, t := range add {
-		if err := attributestags.Add(ctx, p.Client.api, resource, a.ID, t).ExtractErr(); err != nil {
+		err := attributestags.Add(ctx, p.Client.api, resource, a.ID, t).ExtractErr()
+		if gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
+			return changed, nil // it was given back meanwhile
+		}
+		if err != nil {
 			return changed, fmt.Errorf("adding tag %s to %s: %w", t, a.Addr, err)
 		}
 		changed = true
 	}
 	return changed, nil
+}
+
+// Refused says whether an error is Neutron's answer to the very request, such as a tag
+// too many: the same request will not fare better soon, and others may. It is not if
+// Neutron did not answer, is out of order, or wants somebody to log in or to wait.
+func Refused(err error) bool {
+	e, ok := errors.AsType[gophercloud.ErrUnexpectedResponseCode](err)
+	return ok && e.Actual >= 400 && e.Actual < 500 &&
+		!slices.Contains([]int{http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusTooManyRequests}, e.Actual)
 }

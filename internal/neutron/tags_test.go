@@ -2,11 +2,13 @@ package neutron
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/gophercloud/gophercloud/v2"
 )
 
 func TestPlanTags(t *testing.T) {
@@ -120,5 +122,17 @@ func TestTell(t *testing.T) {
 	}
 	if _, err := p.Tell(ctx, a, netip.MustParseAddr("2001:db8::7"), ""); err == nil {
 		t.Error("an IPv6 address was told")
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for status, want := range map[int]bool{400: true, 403: true, 404: true, 409: true, 401: false, 408: false, 429: false, 500: false, 503: false} {
+		err := fmt.Errorf("adding tag: %w", gophercloud.ErrUnexpectedResponseCode{Actual: status})
+		if got := Refused(err); got != want {
+			t.Errorf("%d is an answer to the very request: %v, want %v", status, got, want)
+		}
+	}
+	if Refused(context.DeadlineExceeded) || Refused(nil) {
+		t.Error("no answer is taken for one")
 	}
 }
