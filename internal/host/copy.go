@@ -22,7 +22,7 @@ func (h *Host) Put(ctx context.Context, file string, content []byte, mode fs.Fil
 	if err != nil || same {
 		return false, err
 	}
-	return true, h.write(ctx, file, bytes.NewReader(content), mode, "cat")
+	return true, h.write(ctx, file, bytes.NewReader(content), int64(len(content)), mode, "cat")
 }
 
 // PutFile copies a local file to the machine, compressed on the way, unless
@@ -34,7 +34,8 @@ func (h *Host) PutFile(ctx context.Context, local, file string, mode fs.FileMode
 	}
 	defer src.Close()
 	sum := sha256.New()
-	if _, err := io.Copy(sum, src); err != nil {
+	size, err := io.Copy(sum, src)
+	if err != nil {
 		return false, err
 	}
 	same, err := h.holds(ctx, file, [sha256.Size]byte(sum.Sum(nil)))
@@ -60,16 +61,22 @@ func (h *Host) PutFile(ctx context.Context, local, file string, mode fs.FileMode
 		w.CloseWithError(err)
 	}()
 	defer r.Close()
-	return true, h.write(ctx, file, r, mode, "gzip -dc")
+	return true, h.write(ctx, file, r, size, mode, "gzip -dc")
 }
 
 // write streams content through a filter into a temporary file beside the
-// target and renames it.
-func (h *Host) write(ctx context.Context, file string, content io.Reader, mode fs.FileMode, filter string) error {
-	tmp := path.Join(path.Dir(file), ".macaw-"+path.Base(file))
-	command := fmt.Sprintf("umask 077 && mkdir -p -m 755 %s && %s > %s && chmod %04o %s && mv %s %s",
-		Quote(path.Dir(file)), filter, Quote(tmp), mode.Perm(), Quote(tmp), Quote(tmp), Quote(file))
-	if err := h.Run(ctx, command, content, nil); err != nil {
+// target and renames it. It counts the bytes: for the filter, a connection that
+// breaks off is the content's end.
+func (h *Host) write(ctx context.Context, file string, content io.Reader, size int64, mode fs.FileMode, filter string) error {
+	dir := Quote(path.Dir(file))
+	command := fmt.Sprintf(`umask 077 && mkdir -p -m 755 %s && tmp=$(mktemp %s/.macaw-XXXXXXXX) || exit
+trap 'rm -f "$tmp"' EXIT
+trap 'exit 1' HUP INT PIPE TERM
+%s > "$tmp" || exit
+size=$(stat -c %%s "$tmp")
+if [ "$size" -ne %d ]; then echo "$size of %d bytes arrived" >&2; exit 1; fi
+chmod %04o "$tmp" && mv "$tmp" %s`, dir, dir, filter, size, size, mode.Perm(), Quote(file))
+	if err := h.brief(ctx, command, content, nil); err != nil {
 		return fmt.Errorf("writing %s on %s: %w", file, h.cfg.Address, err)
 	}
 	return nil
@@ -77,9 +84,9 @@ func (h *Host) write(ctx context.Context, file string, content io.Reader, mode f
 
 // holds says whether a file on the machine has the given hash.
 func (h *Host) holds(ctx context.Context, file string, sum [sha256.Size]byte) (bool, error) {
-	out, err := h.Output(ctx, "sha256sum -- "+Quote(file)+" 2>/dev/null || true")
-	if err != nil {
-		return false, err
+	var out strings.Builder
+	if err := h.brief(ctx, "sha256sum -- "+Quote(file)+" 2>/dev/null || true", nil, &out); err != nil {
+		return false, fmt.Errorf("looking at %s on %s: %w", file, h.cfg.Address, err)
 	}
-	return strings.HasPrefix(strings.TrimPrefix(out, `\`), hex.EncodeToString(sum[:])), nil
+	return strings.HasPrefix(strings.TrimPrefix(out.String(), `\`), hex.EncodeToString(sum[:])), nil
 }

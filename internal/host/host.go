@@ -1,5 +1,5 @@
 // Package host works on one machine over SSH: runs commands, copies files, and
-// runs jobs that survive a lost connection.
+// runs jobs that survive a lost connection. Every wait for the machine has an end.
 package host
 
 import (
@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -19,123 +20,173 @@ import (
 type Config struct {
 	// Address is the host and port of sshd, such as 198.51.100.10:22.
 	Address string
-	// User is who logs in; it must be allowed to use sudo without a password.
+	// User is who logs in; unless AsUser it must be allowed to use sudo without a
+	// password.
 	User string
-	Key  ssh.Signer
-	// HostKeys remembers the machine's host key.
+	// AsUser runs commands as User, not as root.
+	AsUser bool
+	Key    ssh.Signer
+	// HostKeys remembers the machine's host keys.
 	HostKeys HostKeys
 	// Identity names the machine in HostKeys. It is the instance ID rather
 	// than the address, because an Elastic IP moves between machines.
 	Identity string
+	// AnyHostKey is for a machine that was made a moment ago for one use.
+	AnyHostKey bool
+	// NewUntil is until when a refusal of the key is not the last word: on a new
+	// machine cloud-init puts it in place after sshd has begun to answer.
+	NewUntil time.Time
+	// Dial opens TCP connections; nil is from here.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Gone is asked from time to time while the machine does not answer. Its
+	// error says why it never will, and ends the wait. It may be nil.
+	Gone func(context.Context) error
+	// Advice says what to look at when a connection fails. It may be nil.
+	Advice func(error) string
+	Times  Times
 }
 
 // Host is a machine that has been reached once.
 type Host struct {
-	cfg    Config
-	client *ssh.Client
+	cfg     Config
+	waiting func(error)
+
+	mu   sync.Mutex
+	conn *conn
 }
 
 // Dial connects, and keeps trying until ctx ends: a machine that has just been
-// started refuses connections, and refuses the key until cloud-init has put it
-// in place. waiting is told, if not nil, what the last attempt failed with.
+// started refuses connections. It ends early when the machine is the wrong one
+// or refuses the key. waiting is told, if not nil, what each attempt failed with,
+// and of connections that are lost later and made again.
 func Dial(ctx context.Context, cfg Config, waiting func(error)) (*Host, error) {
-	pause := 100 * time.Millisecond
-	for {
-		client, err := connect(ctx, cfg)
-		if err == nil {
-			return &Host{cfg: cfg, client: client}, nil
-		}
-		if errors.Is(err, ErrHostKey) {
-			return nil, err
-		}
-		if waiting != nil {
-			waiting(err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("reaching %s: %w (last attempt: %w)", cfg.Address, ctx.Err(), err)
-		case <-time.After(pause):
-		}
-		pause = min(pause*3/2, 2*time.Second)
-	}
-}
-
-func connect(ctx context.Context, cfg Config) (*ssh.Client, error) {
-	// One attempt is short, so that a machine that comes up between two
-	// retransmissions of a SYN is noticed soon.
-	attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(attempt, "tcp", cfg.Address)
+	cfg.Times = cfg.Times.orDefaults()
+	c, err := reach(ctx, cfg, waiting)
 	if err != nil {
 		return nil, err
 	}
-	deadline, _ := attempt.Deadline()
-	if err := conn.SetDeadline(deadline); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	c, chans, reqs, err := ssh.NewClientConn(conn, cfg.Address, &ssh.ClientConfig{
-		User: cfg.User,
-		Auth: []ssh.AuthMethod{ssh.PublicKeys(cfg.Key)},
-		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
-			return cfg.HostKeys.Check(cfg.Identity, key)
-		},
-	})
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	if err := conn.SetDeadline(time.Time{}); err != nil {
-		c.Close()
-		return nil, err
-	}
-	return ssh.NewClient(c, chans, reqs), nil
+	return &Host{cfg: cfg, waiting: waiting, conn: c}, nil
 }
 
 // Close ends the connection; what runs on the machine goes on.
-func (h *Host) Close() error { return h.client.Close() }
+func (h *Host) Close() error { return h.current().Close() }
 
-// ExitError is a command that ran and failed.
-type ExitError struct {
-	Command string
-	Status  int
-	Stderr  string // its last part
-}
-
-func (e *ExitError) Error() string {
-	msg := fmt.Sprintf("%s: exit status %d", e.Command, e.Status)
-	if e.Stderr != "" {
-		msg += ": " + e.Stderr
-	}
-	return msg
+func (h *Host) current() *conn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.conn
 }
 
 // Run runs a shell command as root. Secrets belong into stdin, not into the
-// command. The error is an *ExitError when the command ran and failed.
+// command. The error is an *ExitError when the command ran and failed, and a
+// *LostError when the machine no longer answers. The command may take as long
+// as ctx allows; when it ends, the command is left to itself.
 func (h *Host) Run(ctx context.Context, command string, stdin io.Reader, stdout io.Writer) error {
-	session, err := h.client.NewSession()
-	if err != nil {
-		return fmt.Errorf("running a command on %s: %w", h.cfg.Address, err)
-	}
-	defer session.Close()
-	var stderr tail
-	session.Stdin, session.Stdout, session.Stderr = stdin, stdout, &stderr
-	done := make(chan error, 1)
-	go func() { done <- session.Run("sudo sh -c " + Quote(command)) }()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case err = <-done:
-	}
-	var exit *ssh.ExitError
+	err := h.run(ctx, command, stdin, stdout)
+	var exit *ExitError
 	if errors.As(err, &exit) {
-		return &ExitError{Command: firstLine(command), Status: exit.ExitStatus(), Stderr: stderr.String()}
+		exit.Command = firstLine(command)
+		return exit
 	}
 	if err != nil {
 		return fmt.Errorf("running %s on %s: %w", firstLine(command), h.cfg.Address, err)
 	}
 	return nil
+}
+
+// brief is run for the short commands of this package's own. The time that they
+// may take begins anew with each piece of stdin that is on its way.
+func (h *Host) brief(ctx context.Context, command string, stdin io.Reader, stdout io.Writer) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	limit := h.cfg.Times.Command
+	timer := time.AfterFunc(limit, func() {
+		cancel(fmt.Errorf("no result in %s: the machine is there, but slow or stuck: %w", limit, context.DeadlineExceeded))
+	})
+	defer timer.Stop()
+	if stdin != nil {
+		content := stdin
+		stdin = readerFunc(func(p []byte) (int, error) {
+			timer.Reset(limit)
+			return content.Read(p)
+		})
+	}
+	return h.run(ctx, command, stdin, stdout)
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func (h *Host) run(ctx context.Context, command string, stdin io.Reader, stdout io.Writer) error {
+	c := h.current()
+	if !h.cfg.AsUser {
+		command = "sudo sh -c " + Quote(command)
+	}
+	var stderr tail
+	session, err := h.start(ctx, c, command, stdin, stdout, &stderr)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	done := make(chan error, 1)
+	go func() { done <- session.Wait() }()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		// The machine is told, and if it does not listen the connection goes too.
+		// What the session writes into is the caller's again only when it has ended.
+		force := time.AfterFunc(h.cfg.Times.Grace, func() { c.Close() })
+		go session.Close()
+		<-done
+		force.Stop()
+		return context.Cause(ctx)
+	}
+	var exit *ssh.ExitError
+	var missing *ssh.ExitMissingError
+	switch {
+	case errors.As(err, &exit):
+		return &ExitError{Status: exit.ExitStatus(), Stderr: stderr.String()}
+	case errors.As(err, &missing):
+		return h.lost(c)
+	}
+	return err
+}
+
+// start opens a session and starts a command in it, as fast as sshd should.
+func (h *Host) start(
+	ctx context.Context, c *conn, command string, stdin io.Reader, stdout, stderr io.Writer,
+) (*ssh.Session, error) {
+	open, cancel := context.WithTimeoutCause(ctx, h.cfg.Times.Open, errNotStarted)
+	defer cancel()
+	stop := context.AfterFunc(open, func() { c.Close() })
+	session, err := c.NewSession()
+	if err == nil {
+		session.Stdin, session.Stdout, session.Stderr = stdin, stdout, stderr
+		if err = session.Start(command); err != nil {
+			session.Close()
+		}
+	}
+	switch ended := !stop(); {
+	case ended && context.Cause(open) != errNotStarted:
+		return nil, context.Cause(open)
+	case ended:
+		return nil, &LostError{Address: h.cfg.Address, Reason: errNotStarted, Advice: h.cfg.Advice}
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+		return nil, h.lost(c)
+	case err != nil:
+		return nil, fmt.Errorf("sshd does not start the command: %w", err)
+	}
+	return session, nil
+}
+
+// lost says why a session ended without a result.
+func (h *Host) lost(c *conn) error {
+	reason := errBrokenOff
+	if c.life.silent() {
+		reason = fmt.Errorf("nothing came for %s", h.cfg.Times.Silence)
+	}
+	return &LostError{Address: h.cfg.Address, Reason: reason, Advice: h.cfg.Advice}
 }
 
 // Output runs a command as root and returns what it prints.
@@ -147,7 +198,7 @@ func (h *Host) Output(ctx context.Context, command string) (string, error) {
 
 // Dial opens a TCP connection from the machine to an address that it reaches.
 func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	return h.client.DialContext(ctx, network, address)
+	return h.current().DialContext(ctx, network, address)
 }
 
 // Quote makes s one word of a POSIX shell command.

@@ -24,7 +24,23 @@ type server struct {
 	address string
 	key     ssh.Signer
 	conns   atomic.Int32
+	// reached is told of each stage that a connection comes to, and may block it.
+	reached func(stage)
 }
+
+// stage is how far a connection has come.
+type stage string
+
+const (
+	accepted stage = "TCP is accepted"
+	banner   stage = "sshd says its version"
+	login    stage = "the key is shown"
+	opened   stage = "a session is opened"
+	executed stage = "a command is asked for"
+	printed  stage = "the command has printed a line"
+	uploaded stage = "a part of the file has arrived"
+	idle     stage = "nothing is asked"
+)
 
 func newSigner(t *testing.T) ssh.Signer {
 	t.Helper()
@@ -39,7 +55,12 @@ func newSigner(t *testing.T) ssh.Signer {
 	return key
 }
 
-func serve(t *testing.T, client ssh.PublicKey) *server {
+func serve(t *testing.T, client ssh.PublicKey, keys ...ssh.Signer) *server {
+	t.Helper()
+	return serveStages(t, client, func(stage) {}, keys...)
+}
+
+func serveStages(t *testing.T, client ssh.PublicKey, reached func(stage), keys ...ssh.Signer) *server {
 	t.Helper()
 	bin := t.TempDir()
 	if err := os.WriteFile(filepath.Join(bin, "sudo"), []byte("#!/bin/sh\nexec \"$@\"\n"), 0o755); err != nil {
@@ -50,14 +71,20 @@ func serve(t *testing.T, client ssh.PublicKey) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	s := &server{address: l.Addr().String(), key: newSigner(t)}
+	if len(keys) == 0 {
+		keys = []ssh.Signer{newSigner(t)}
+	}
+	s := &server{address: l.Addr().String(), key: keys[0], reached: reached}
 	cfg := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+		reached(login)
 		if !bytes.Equal(key.Marshal(), client.Marshal()) {
 			return nil, errors.New("unknown key")
 		}
 		return nil, nil
 	}}
-	cfg.AddHostKey(s.key)
+	for _, key := range keys {
+		cfg.AddHostKey(key)
+	}
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -78,6 +105,7 @@ func (s *server) handle(conn net.Conn, cfg *ssh.ServerConfig, bin string) {
 	}
 	go ssh.DiscardRequests(reqs)
 	for ch := range chans {
+		s.reached(opened)
 		channel, requests, err := ch.Accept()
 		if err != nil {
 			return
@@ -87,6 +115,7 @@ func (s *server) handle(conn net.Conn, cfg *ssh.ServerConfig, bin string) {
 				if req.Type != "exec" {
 					continue
 				}
+				s.reached(executed)
 				_ = req.Reply(true, nil)
 				cmd := exec.Command("sh", "-c", string(req.Payload[4:]))
 				cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))

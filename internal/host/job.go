@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 )
 
 // Job is a command that runs on the machine as a transient systemd unit. It
@@ -26,82 +26,136 @@ type Job struct {
 func (j Job) unit() string { return j.Name + ".service" }
 func (j Job) log() string  { return path.Join("/var/log/macaw", j.Name+".log") }
 
-// ErrLost says that a job ended without saying how: it was killed.
-var ErrLost = errors.New("job ended without a result")
-
 // Active says whether the job runs at this moment.
 func (h *Host) Active(ctx context.Context, j Job) (bool, error) {
-	out, err := h.Output(ctx, "systemctl show -P ActiveState "+Quote(j.unit()))
-	if err != nil {
-		return false, fmt.Errorf("asking for job %s: %w", j.Name, err)
+	var out strings.Builder
+	if err := h.brief(ctx, "systemctl show -P ActiveState "+Quote(j.unit()), nil, &out); err != nil {
+		return false, fmt.Errorf("asking %s for job %s: %w", h.cfg.Address, j.Name, err)
 	}
-	switch strings.TrimSpace(out) {
+	switch strings.TrimSpace(out.String()) {
 	case "active", "activating", "deactivating", "reloading":
 		return true, nil
 	}
 	return false, nil
 }
 
-// Start starts the job; its output goes to a new log.
-func (h *Host) Start(ctx context.Context, j Job) error {
+// Start starts the job; its output goes to a new log. It returns false if the
+// job runs already, from somebody else's Start: then it is that run, and its
+// log, that Follow shows.
+func (h *Host) Start(ctx context.Context, j Job) (started bool, err error) {
+	// A run that ends between the attempt and the look at it frees the unit.
+	for range 3 {
+		if err = h.brief(ctx, j.start(), nil, nil); err == nil {
+			return true, nil
+		}
+		var exit *ExitError
+		if !errors.As(err, &exit) {
+			break
+		}
+		active, asked := h.Active(ctx, j)
+		if asked != nil {
+			return false, asked
+		}
+		if active {
+			return false, nil
+		}
+	}
+	return false, fmt.Errorf("starting job %s on %s: %w", j.Name, h.cfg.Address, err)
+}
+
+// start is the command that starts the job. Of several at once systemd lets one
+// through. The old log is removed by the unit itself, so by nobody who has not
+// got it, and before the command begins: Type=exec has systemd-run wait until
+// then. Whoever still reads the old log has it to its end.
+func (j Job) start() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "mkdir -p /var/log/macaw && systemctl reset-failed %s 2>/dev/null; : > %s && ", Quote(j.unit()), Quote(j.log()))
-	fmt.Fprintf(&b, "systemd-run --quiet --unit=%s --property=StandardOutput=append:%s --property=StandardError=append:%s",
-		Quote(j.unit()), Quote(j.log()), Quote(j.log()))
-	for k, v := range j.Env {
-		fmt.Fprintf(&b, " --setenv=%s", Quote(k+"="+v))
+	fmt.Fprintf(&b, "mkdir -p %s && systemctl reset-failed %s 2>/dev/null\n", Quote(path.Dir(j.log())), Quote(j.unit()))
+	fmt.Fprintf(&b, "exec systemd-run --quiet --unit=%s --property=Type=exec", Quote(j.unit()))
+	for _, p := range []string{"ExecStartPre=/bin/rm -f " + j.log(), "StandardOutput=append:" + j.log(), "StandardError=append:" + j.log()} {
+		b.WriteString(" --property=" + Quote(p))
+	}
+	for _, k := range slices.Sorted(maps.Keys(j.Env)) {
+		fmt.Fprintf(&b, " --setenv=%s", Quote(k+"="+j.Env[k]))
 	}
 	b.WriteString(" --")
 	for _, word := range j.Command {
 		b.WriteString(" " + Quote(word))
 	}
-	if err := h.Run(ctx, b.String(), nil, nil); err != nil {
-		return fmt.Errorf("starting job %s: %w", j.Name, err)
-	}
-	return nil
+	return b.String()
 }
 
 // Follow gives each line of the job's log to line, from the first one on,
-// until the job ends. A connection that is lost is made again. How the job
-// ended must be in its log: systemd forgets a transient unit that succeeded.
+// until the job ends. A connection that is lost is made again, for as long as
+// Times.Reconnect while nothing comes back. How the job ended must be in its
+// log: systemd forgets a transient unit that succeeded.
 func (h *Host) Follow(ctx context.Context, j Job, line func([]byte)) error {
 	var offset int64
+	var lost time.Time // when the trouble began
 	for {
+		begun := time.Now()
 		n, err := h.follow(ctx, j, offset, line)
-		offset += n
 		if err == nil {
 			return nil
 		}
-		var exit *ExitError
-		if ctx.Err() != nil || errors.As(err, &exit) {
-			return fmt.Errorf("following job %s: %w", j.Name, err)
+		offset += n
+		var broken *LostError
+		if !errors.As(err, &broken) || ctx.Err() != nil {
+			return fmt.Errorf("following job %s on %s: %w", j.Name, h.cfg.Address, err)
 		}
-		again, err := Dial(ctx, h.cfg, nil)
-		if err != nil {
-			return fmt.Errorf("following job %s: %w", j.Name, err)
+		// A quiet job says nothing on a good connection either, but that lives
+		// longer than it can without an answer.
+		if n > 0 || lost.IsZero() || time.Since(begun) > 2*h.cfg.Times.Silence {
+			lost = time.Now()
 		}
-		h.client.Close()
-		h.client = again.client
+		if h.waiting != nil {
+			h.waiting(broken)
+		}
+		if err := h.reconnect(ctx, lost.Add(h.cfg.Times.Reconnect)); err != nil {
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = broken
+			}
+			return fmt.Errorf("following job %s, which goes on without us: %w", j.Name, err)
+		}
 	}
+}
+
+func (h *Host) reconnect(ctx context.Context, until time.Time) error {
+	soon, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	if err := soon.Err(); err != nil {
+		return err
+	}
+	again, err := reach(soon, h.cfg, h.waiting)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conn.Close()
+	h.conn = again
+	return nil
 }
 
 // follow reads the log from offset and returns how many bytes of whole lines
 // it has passed on.
 func (h *Host) follow(ctx context.Context, j Job, offset int64, line func([]byte)) (int64, error) {
-	// tail ends when the job's main process does. A job that has no process
-	// any more is read to its end.
-	command := fmt.Sprintf(`pid=$(systemctl show -P MainPID %[1]s)
+	// A job that somebody else is starting has not its own log yet. tail ends when
+	// the job's main process does. A job that has no process any more is read to
+	// its end.
+	command := fmt.Sprintf(`for i in 1 2 3 4 5 6 7 8 9; do
+  [ "$(systemctl show -P ActiveState %[1]s)" = activating ] || break
+  sleep 0.2
+done
+pid=$(systemctl show -P MainPID %[1]s)
 if [ "${pid:-0}" != 0 ]; then exec tail -s 0.1 -f --pid="$pid" -c +%[3]d %[2]s; else exec tail -c +%[3]d %[2]s; fi`,
 		Quote(j.unit()), Quote(j.log()), offset+1)
 	r, w := io.Pipe()
 	result := make(chan error, 1)
 	go func() {
-		err := h.Run(ctx, command, nil, w)
+		err := h.run(ctx, command, nil, w)
 		w.Close()
 		result <- err
 	}()
-	stop := h.keepAlive(ctx)
-	defer stop()
 	var passed int64
 	lines := bufio.NewReader(r)
 	for {
@@ -114,44 +168,4 @@ if [ "${pid:-0}" != 0 ]; then exec tail -s 0.1 -f --pid="$pid" -c +%[3]d %[2]s; 
 		line(b[:len(b)-1])
 	}
 	return passed, <-result
-}
-
-// keepAlive closes the connection when the machine stops answering, so that
-// whoever reads from it learns of it. Without it a reader waits for ever: a
-// quiet job sends nothing, and TCP asks only after two hours.
-func (h *Host) keepAlive(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	client := h.client
-	go func() {
-		tick := time.NewTicker(10 * time.Second)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			if !answers(ctx, client) {
-				client.Close()
-				return
-			}
-		}
-	}()
-	return cancel
-}
-
-func answers(ctx context.Context, client *ssh.Client) bool {
-	ok := make(chan bool, 1)
-	go func() {
-		_, _, err := client.SendRequest("keepalive@openssh.com", true, nil)
-		ok <- err == nil
-	}()
-	select {
-	case v := <-ok:
-		return v
-	case <-ctx.Done():
-		return true
-	case <-time.After(20 * time.Second):
-		return false
-	}
 }

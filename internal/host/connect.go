@@ -1,0 +1,252 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Times bounds the waiting for a machine. A zero is the default.
+type Times struct {
+	// Connect is how long TCP may take. It is short, so that a machine that comes
+	// up between two retransmissions of a SYN is noticed soon.
+	Connect time.Duration
+	// Handshake is how long sshd may take to introduce itself and to let us in.
+	Handshake time.Duration
+	// Ask is how often a machine is asked for a sign of life, and Silence how
+	// long nothing at all may come from it before its connection counts as lost.
+	Ask, Silence time.Duration
+	// Open is how long sshd may take to start a command.
+	Open time.Duration
+	// Command is how long the short commands may take by which this package
+	// looks at files and units.
+	Command time.Duration
+	// Reconnect is how long Follow tries to get back a connection that is lost.
+	Reconnect time.Duration
+	// Grace is how long a command whose context has ended has before its
+	// connection is closed.
+	Grace time.Duration
+}
+
+func (t Times) orDefaults() Times {
+	return Times{
+		Connect: cmp.Or(t.Connect, 5*time.Second), Handshake: cmp.Or(t.Handshake, 15*time.Second),
+		Ask: cmp.Or(t.Ask, 5*time.Second), Silence: cmp.Or(t.Silence, 15*time.Second),
+		Open: cmp.Or(t.Open, 15*time.Second), Command: cmp.Or(t.Command, time.Minute),
+		Reconnect: cmp.Or(t.Reconnect, time.Minute), Grace: cmp.Or(t.Grace, 500*time.Millisecond),
+	}
+}
+
+// reach connects, and keeps trying until ctx ends or it is clear that the
+// machine will not let us in. waiting may be nil.
+func reach(ctx context.Context, cfg Config, waiting func(error)) (*conn, error) {
+	begun := time.Now()
+	asked := begun
+	pause := 100 * time.Millisecond
+	var last error
+	for {
+		c, err := connect(ctx, cfg)
+		if err == nil {
+			return c, nil
+		}
+		if ctx.Err() == nil {
+			last = err
+		}
+		if errors.Is(err, ErrHostKey) || errors.Is(err, ErrKeyRefused) && time.Now().After(cfg.NewUntil) {
+			return nil, &UnreachableError{Address: cfg.Address, Reason: err, Advice: cfg.Advice}
+		}
+		// A look at the machine from elsewhere costs a call of an API.
+		if cfg.Gone != nil && ctx.Err() == nil && time.Since(asked) >= 5*time.Second {
+			if gone := cfg.Gone(ctx); gone != nil {
+				return nil, fmt.Errorf("reaching %s: %w", cfg.Address, gone)
+			}
+			asked = time.Now()
+		}
+		if waiting != nil && ctx.Err() == nil {
+			waiting(err)
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return nil, fmt.Errorf("reaching %s: %w", cfg.Address, ctx.Err())
+			}
+			return nil, &UnreachableError{
+				Address: cfg.Address, For: time.Since(begun), Reason: cmp.Or(last, errNoAnswer), Advice: cfg.Advice,
+			}
+		case <-time.After(pause):
+		}
+		pause = min(pause*3/2, 2*time.Second)
+	}
+}
+
+// conn is one SSH connection. It lives as long as the machine gives signs of life.
+type conn struct {
+	*ssh.Client
+	life *lifeline
+}
+
+// Close closes the TCP connection, without a word to the other side: that may
+// not be listening any more.
+func (c *conn) Close() error { return c.life.Close() }
+
+func connect(ctx context.Context, cfg Config) (*conn, error) {
+	dial := cfg.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	soon, cancel := context.WithTimeout(ctx, cfg.Times.Connect)
+	defer cancel()
+	tcp, err := dial(soon, "tcp", cfg.Address)
+	if err != nil {
+		return nil, unconnected(err)
+	}
+	life := hold(tcp, cfg.Times.Handshake)
+	stop := context.AfterFunc(ctx, func() { life.Close() })
+	defer stop()
+	var known []ssh.PublicKey
+	if !cfg.AnyHostKey {
+		if known, err = cfg.HostKeys.known(cfg.Identity); err != nil {
+			life.Close()
+			return nil, err
+		}
+	}
+	var shown ssh.PublicKey
+	var other error
+	c, chans, reqs, err := ssh.NewClientConn(life, cfg.Address, &ssh.ClientConfig{
+		User:              cfg.User,
+		Auth:              []ssh.AuthMethod{ssh.PublicKeys(cfg.Key)},
+		HostKeyAlgorithms: algorithms(known),
+		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
+			if shown = key; len(known) > 0 {
+				other = cfg.HostKeys.compare(cfg.Identity, known, key)
+			}
+			return other
+		},
+	})
+	if err != nil {
+		life.Close()
+		if other != nil {
+			return nil, other
+		}
+		return nil, cfg.unwelcome(err, life, known)
+	}
+	// A key is remembered once the machine has let us in: before, cloud-init may
+	// still replace the image's.
+	if len(known) == 0 && !cfg.AnyHostKey {
+		if err := cfg.HostKeys.Check(cfg.Identity, shown); err != nil {
+			life.Close()
+			return nil, err
+		}
+	}
+	out := &conn{Client: ssh.NewClient(c, chans, reqs), life: life}
+	life.within(cfg.Times.Silence)
+	go out.ask(cfg.Times.Ask)
+	return out, nil
+}
+
+// unconnected says in words why there is no TCP connection.
+func unconnected(err error) error {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("it refuses connections: sshd does not run there, or not yet: %w", syscall.ECONNREFUSED)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return errNoAnswer
+	}
+	return err
+}
+
+// unwelcome says in words why there is a TCP connection, but nothing more.
+func (cfg Config) unwelcome(err error, life *lifeline, known []ssh.PublicKey) error {
+	var none *ssh.AlgorithmNegotiationError
+	switch {
+	// We asked for the types that are known, and it has none of them.
+	case errors.As(err, &none) && len(known) > 0 && strings.Contains(none.What, "host key"):
+		return fmt.Errorf("%w: %s has no key of the type in %s (%s)",
+			ErrHostKey, cfg.Identity, cfg.HostKeys.Path, known[0].Type())
+	// The package has no type for it.
+	case strings.Contains(err.Error(), "unable to authenticate"):
+		return fmt.Errorf("%w: user %s, %s", ErrKeyRefused, cfg.User, ssh.FingerprintSHA256(cfg.Key.PublicKey()))
+	case life.silent():
+		return errors.New("it takes connections, but sshd does not answer")
+	}
+	return fmt.Errorf("it takes connections, but sshd breaks them off: %w", err)
+}
+
+// ask asks for a sign of life again and again. That one is missing is noticed
+// by the lifeline: whatever comes is one.
+func (c *conn) ask(every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for range tick.C {
+		if _, _, err := c.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+			return
+		}
+	}
+}
+
+// lifeline is a connection that is closed when nothing comes from it for a
+// while. TCP alone would wait for hours. It needs no deadlines, which a
+// connection through another machine does not have.
+type lifeline struct {
+	net.Conn
+	timer *time.Timer
+
+	mu   sync.Mutex
+	wait time.Duration
+	dead bool // it was the timer that closed it
+}
+
+// hold gives the other side a while to get through the handshake: whatever
+// comes does not prolong it.
+func hold(c net.Conn, handshake time.Duration) *lifeline {
+	l := &lifeline{Conn: c}
+	l.timer = time.AfterFunc(handshake, func() {
+		l.mu.Lock()
+		l.dead = true
+		l.mu.Unlock()
+		l.Conn.Close()
+	})
+	return l
+}
+
+// within ends the handshake's time: from now on each read gives as long.
+func (l *lifeline) within(wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wait = wait
+	l.timer.Reset(wait)
+}
+
+func (l *lifeline) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case err != nil:
+		l.timer.Stop()
+	case l.wait > 0:
+		l.timer.Reset(l.wait)
+	}
+	return n, err
+}
+
+func (l *lifeline) Close() error {
+	l.timer.Stop()
+	return l.Conn.Close()
+}
+
+// silent reports whether the connection was closed because nothing came.
+func (l *lifeline) silent() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dead
+}

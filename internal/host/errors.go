@@ -1,0 +1,91 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	// ErrHostKey says that a machine shows another host key than it did before.
+	ErrHostKey = errors.New("host key has changed")
+	// ErrKeyRefused says that sshd is there and does not take our key.
+	ErrKeyRefused = errors.New("it refuses the key")
+	// ErrLost says that a job ended without saying how: it was killed.
+	ErrLost = errors.New("job ended without a result")
+
+	errBrokenOff  = errors.New("the other side broke it off")
+	errNoAnswer   = errors.New("no answer")
+	errNotStarted = errors.New("sshd is there, but does not start the command")
+)
+
+// UnreachableError is a machine to which no SSH connection can be made.
+type UnreachableError struct {
+	Address string
+	// For is how long it was tried; zero if a single time was enough.
+	For    time.Duration
+	Reason error
+	// Advice is Config's.
+	Advice func(error) string
+}
+
+func (e *UnreachableError) Error() string {
+	if e.For == 0 {
+		return fmt.Sprintf("no SSH to %s: %v", e.Address, e.Reason)
+	}
+	return fmt.Sprintf("no SSH to %s in %s: %v", e.Address, round(e.For), e.Reason)
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Reason }
+
+// Hint says what to look at.
+func (e *UnreachableError) Hint() string { return advice(e.Advice, e) }
+
+// LostError is an SSH connection that broke while it was needed.
+type LostError struct {
+	Address string
+	Reason  error
+	Advice  func(error) string
+}
+
+func (e *LostError) Error() string {
+	return fmt.Sprintf("the SSH connection to %s is lost: %v", e.Address, e.Reason)
+}
+
+func (e *LostError) Unwrap() error { return e.Reason }
+
+// Hint says what to look at.
+func (e *LostError) Hint() string { return advice(e.Advice, e) }
+
+func advice(of func(error) string, err error) string {
+	if of == nil {
+		return ""
+	}
+	return of(err)
+}
+
+// round shows a duration with as many digits as are of use.
+func round(d time.Duration) time.Duration {
+	if d > 10*time.Second {
+		return d.Round(time.Second)
+	}
+	return d.Round(10 * time.Millisecond)
+}
+
+// ExitError is a command that ran and failed.
+type ExitError struct {
+	Command string // empty where the text around it says what was done
+	Status  int
+	Stderr  string // its last part
+}
+
+func (e *ExitError) Error() string {
+	msg := fmt.Sprintf("exit status %d", e.Status)
+	if e.Command != "" {
+		msg = e.Command + ": " + msg
+	}
+	if e.Stderr != "" {
+		msg += ": " + e.Stderr
+	}
+	return msg
+}
