@@ -93,7 +93,7 @@ func (l *Lab) Launch(t testing.TB, m Machine) *Instance {
 	defer cancel()
 	i.shell, err = host.Dial(ctx, host.Config{
 		Address: netip.AddrPortFrom(i.Public, 22).String(), User: "admin", Key: n.signer, Identity: i.ID,
-		HostKeys: host.HostKeys{Path: filepath.Join(t.TempDir(), "known_hosts")},
+		HostKeys: host.HostKeys{Path: filepath.Join(t.TempDir(), "known_hosts")}, NewUntil: time.Now().Add(2 * time.Minute),
 	}, nil)
 	if err != nil {
 		t.Fatalf("logging in to machine %s: %v", i.ID, err)

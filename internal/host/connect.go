@@ -64,7 +64,7 @@ func reach(ctx context.Context, cfg Config, waiting func(error)) (*conn, error) 
 			return nil, &UnreachableError{Address: cfg.Address, Reason: err, Advice: cfg.Advice}
 		}
 		// A look at the machine from elsewhere costs a call of an API.
-		if cfg.Gone != nil && ctx.Err() == nil && time.Since(asked) >= 5*time.Second {
+		if cfg.Gone != nil && ctx.Err() == nil && time.Since(asked) >= cfg.Times.Connect {
 			if gone := cfg.Gone(ctx); gone != nil {
 				return nil, fmt.Errorf("reaching %s: %w", cfg.Address, gone)
 			}
@@ -203,6 +203,7 @@ type lifeline struct {
 	mu   sync.Mutex
 	wait time.Duration
 	dead bool // it was the timer that closed it
+	over bool // nothing will come any more
 }
 
 // hold gives the other side a while to get through the handshake: whatever
@@ -232,6 +233,7 @@ func (l *lifeline) Read(p []byte) (int, error) {
 	defer l.mu.Unlock()
 	switch {
 	case err != nil:
+		l.over = true
 		l.timer.Stop()
 	case l.wait > 0:
 		l.timer.Reset(l.wait)
@@ -249,4 +251,11 @@ func (l *lifeline) silent() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dead
+}
+
+// ended reports whether nothing will come from it any more, for whatever reason.
+func (l *lifeline) ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over
 }

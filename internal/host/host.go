@@ -172,7 +172,7 @@ func (h *Host) start(
 		return nil, context.Cause(open)
 	case ended:
 		return nil, &LostError{Address: h.cfg.Address, Reason: errNotStarted, Advice: h.cfg.Advice}
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+	case err != nil && c.life.ended():
 		return nil, h.lost(c)
 	case err != nil:
 		return nil, fmt.Errorf("sshd does not start the command: %w", err)

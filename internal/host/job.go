@@ -24,7 +24,10 @@ type Job struct {
 }
 
 func (j Job) unit() string { return j.Name + ".service" }
-func (j Job) log() string  { return path.Join("/var/log/macaw", j.Name+".log") }
+func (j Job) log() string  { return path.Join(logDir, j.Name+".log") }
+
+// logDir is on the machine.
+var logDir = "/var/log/macaw"
 
 // Active says whether the job runs at this moment.
 func (h *Host) Active(ctx context.Context, j Job) (bool, error) {

@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net"
@@ -23,8 +24,8 @@ type wire struct {
 	address string
 	cut     chan struct{}
 	once    sync.Once
-	banner  atomic.Bool // cut after the server's first words
-	upload  atomic.Int64
+	banner  atomic.Bool  // cut after the server's first words
+	upload  atomic.Int64 // if more than 0, so many bytes until it is cut
 }
 
 func (w *wire) cutNow() { w.once.Do(func() { close(w.cut) }) }
@@ -178,17 +179,17 @@ func testSilence(t *testing.T, at stage, cancelled bool) {
 				came <- struct{}{}
 			}))
 		case uploaded:
-			big := filepath.Join(t.TempDir(), "big")
+			// Random, so that no compressor makes it short.
 			random := make([]byte, 8<<20)
-			for i := range random {
-				random[i] = byte(i * i >> 3 * i)
-			}
-			if err := os.WriteFile(big, random, 0o600); err != nil {
+			_, _ = rand.Read(random)
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "big"), random, 0o600); err != nil {
 				return err
 			}
 			w.upload.Store(100_000)
 			go func() { <-w.cut; came <- struct{}{} }()
-			return h.write(ctx, filepath.Join(t.TempDir(), "copy"), bytes.NewReader(random), int64(len(random)), 0o600, "cat")
+			_, err := h.PutFile(ctx, filepath.Join(dir, "big"), filepath.Join(dir, "copy"), 0o600)
+			return err
 		case idle:
 			w.cutNow()
 			if cancelled {

@@ -38,7 +38,10 @@ func (r *remote) take(ctx context.Context, both ...*machine) error {
 	var g errgroup.Group
 	for i, m := range both {
 		g.Go(func() (err error) {
-			hosts[i], err = host.Dial(ctx, host.Config{Address: m.public + ":22", User: "admin", Key: r.key, Identity: m.id, HostKeys: r.known}, nil)
+			hosts[i], err = host.Dial(ctx, host.Config{
+				Address: m.public + ":22", User: "admin", Key: r.key, Identity: m.id, HostKeys: r.known,
+				NewUntil: time.Now().Add(10 * time.Minute),
+			}, nil)
 			if err != nil {
 				return err
 			}
