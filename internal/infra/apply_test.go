@@ -328,14 +328,13 @@ func TestFindImage(t *testing.T) {
 
 func TestDrift(t *testing.T) {
 	f, w := newFake(), wanted(t, "")
-	bringUp(t, f, w)
+	id := bringUp(t, f, w).Nodes[0].InstanceID
 	w.Cloud.Nodes[0].Type, w.Cloud.Nodes[0].Image, w.PublicKey = "m5.xlarge", "ami-2", "ssh-ed25519 BBBB x"
 	want := `! key pair: it has another public key than this machine's, and instances get theirs only when they are made
-! instance cloud-1: its type is t3.xlarge, the file says m5.xlarge
-    hint: macaw down, then macaw up makes a new one; its data is lost
 ! instance cloud-1: its image is ami-1, the file says ami-2
     hint: macaw down, then macaw up makes a new one; its data is lost
-`
+! instance cloud-1: its type is t3.xlarge, the file says m5.xlarge
+    hint: macaw up changes it once the instance is stopped, and starts it again: aws ec2 stop-instances --instance-ids ` + id + "\n"
 	if diff := cmp.Diff(want, planOf(t, f, w)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -29,6 +29,12 @@ func PlanDown(s Seen) *Plan {
 			remove("instance", i.ID, name(i.Part), terminateInstance)
 		}
 	}
+	for _, v := range s.Volumes {
+		// The others go with their instance.
+		if v.Instance == "" || !v.DeleteOnTermination {
+			remove("volume", v.ID, name(v.Part), deleteVolume, ids("instance"))
+		}
+	}
 	for _, a := range s.Addresses {
 		// An agent that still runs would allocate another.
 		p.add(Action{ID: a.ID, Verb: Delete, Object: "elastic ip", Detail: strings.TrimSpace(a.Public + " " + a.Private),
@@ -50,6 +56,9 @@ func PlanDown(s Seen) *Plan {
 		remove("subnet", n.ID, name(n.Part), deleteSubnet, ids("network interface"), ids("address reservation"))
 	}
 	for _, t := range s.RouteTables { // deleting a subnet ends its association
+		if t.Main {
+			continue // somebody has made it so; it goes with the vpc
+		}
 		remove("route table", t.ID, "", deleteRouteTable, ids("subnet"))
 	}
 	for _, g := range s.InternetGateways {

@@ -106,7 +106,9 @@ func (f *fake) AssociateRouteTable(ctx context.Context, in *ec2.AssociateRouteTa
 
 func (f *fake) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurityGroupInput, _ ...options) (*ec2.CreateSecurityGroupOutput, error) {
 	return do(ctx, f, "CreateSecurityGroup", func() (*ec2.CreateSecurityGroupOutput, error) {
-		g := &types.SecurityGroup{GroupId: f.newID("sg"), GroupName: in.GroupName, VpcId: in.VpcId, Tags: tagsIn(in.TagSpecifications)}
+		g := &types.SecurityGroup{GroupId: f.newID("sg"), GroupName: in.GroupName, VpcId: in.VpcId, Tags: tagsIn(in.TagSpecifications),
+			IpPermissionsEgress: []types.IpPermission{{IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String(everywhere)}},
+				Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String(everywhere6)}}}}}
 		f.groups[*g.GroupId] = g
 		return &ec2.CreateSecurityGroupOutput{GroupId: g.GroupId}, nil
 	})
@@ -151,7 +153,10 @@ func (f *fake) CreateNetworkInterface(ctx context.Context, in *ec2.CreateNetwork
 		if id, again := f.tokens[*in.ClientToken]; again {
 			return &ec2.CreateNetworkInterfaceOutput{NetworkInterface: &types.NetworkInterface{NetworkInterfaceId: aws.String(id)}}, nil
 		}
-		n := &types.NetworkInterface{NetworkInterfaceId: f.newID("eni"), SubnetId: in.SubnetId, VpcId: f.subnets[*in.SubnetId].VpcId, TagSet: tagsIn(in.TagSpecifications)}
+		n := &types.NetworkInterface{NetworkInterfaceId: f.newID("eni"), SubnetId: in.SubnetId, VpcId: f.subnets[*in.SubnetId].VpcId, TagSet: tagsIn(in.TagSpecifications), SourceDestCheck: aws.Bool(true)}
+		for _, g := range in.Groups {
+			n.Groups = append(n.Groups, types.GroupIdentifier{GroupId: aws.String(g)})
+		}
 		n.MacAddress = aws.String(fmt.Sprintf("02:00:00:00:00:%02x", f.next))
 		for _, a := range in.PrivateIpAddresses {
 			for _, other := range f.enis {
@@ -212,6 +217,7 @@ func (f *fake) RunInstances(ctx context.Context, in *ec2.RunInstancesInput, _ ..
 			f.enis[*n.NetworkInterfaceId].Attachment = &types.NetworkInterfaceAttachment{InstanceId: i.InstanceId, DeviceIndex: n.DeviceIndex}
 		}
 		f.instances[*i.InstanceId] = i
+		f.made(in, i)
 		f.tokens[*in.ClientToken] = *i.InstanceId
 		return &ec2.RunInstancesOutput{Instances: []types.Instance{*i}}, nil
 	})

@@ -38,6 +38,7 @@ type fake struct {
 	instances    map[string]*types.Instance
 	addresses    map[string]*types.Address
 	tokens       map[string]string
+	userData     map[string]*string
 	reservations map[string]*types.SubnetCidrReservation
 	iam          fakeIAM
 	images       []types.Image
@@ -49,7 +50,7 @@ func newFake() *fake {
 		quota: 20, vpcs: map[string]*types.Vpc{}, dns: map[string]bool{}, gateways: map[string]*types.InternetGateway{},
 		subnets: map[string]*types.Subnet{}, tables: map[string]*types.RouteTable{}, groups: map[string]*types.SecurityGroup{},
 		keys: map[string]*types.KeyPairInfo{}, enis: map[string]*types.NetworkInterface{}, instances: map[string]*types.Instance{},
-		addresses: map[string]*types.Address{}, tokens: map[string]string{},
+		addresses: map[string]*types.Address{}, tokens: map[string]string{}, userData: map[string]*string{},
 		reservations: map[string]*types.SubnetCidrReservation{}, iam: newFakeIAM(),
 	}
 }

@@ -203,7 +203,7 @@ func TestIPv6AddressesAreTheAgents(t *testing.T) {
 		}
 	}
 	second, err := f.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{
-		SubnetId: f.enis[n.ProviderENI.ID].SubnetId, ClientToken: aws.String("t"),
+		SubnetId: f.enis[n.ProviderENI.ID].SubnetId, Groups: []string{*f.enis[n.ProviderENI.ID].Groups[0].GroupId}, ClientToken: aws.String("t"),
 		PrivateIpAddresses: []types.PrivateIpAddressSpecification{{PrivateIpAddress: aws.String("10.0.1.9"), Primary: aws.Bool(true)}},
 		TagSpecifications:  []types.TagSpecification{tagged(types.ResourceTypeNetworkInterface, "first", "eni/cloud-1/provider-2")},
 	})

@@ -157,22 +157,46 @@ func replaceRoute(to string) step {
 	}
 }
 
+// associateRouteTable takes the subnet from another table if it has one.
 func associateRouteTable(subnet string) step {
 	return func(ctx context.Context, a *applier) error {
 		return a.call(ctx, func(ctx context.Context) error {
 			_, err := a.api.AssociateRouteTable(ctx, &ec2.AssociateRouteTableInput{
 				RouteTableId: aws.String(a.id(partRouteTable)), SubnetId: aws.String(a.id(subnet)),
 			})
+			if errorCode(err) == "Resource.AlreadyAssociated" {
+				return a.replaceAssociation(ctx, a.id(subnet), err)
+			}
 			return err
-		})
+		}, "InvalidAssociationID.NotFound")
 	}
+}
+
+// replaceAssociation gives a subnet that is associated with another table the
+// cloud's; refused is why it could not be associated.
+func (a *applier) replaceAssociation(ctx context.Context, subnet string, refused error) error {
+	out, err := a.api.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: []types.Filter{filter("association.subnet-id", subnet)}})
+	if err != nil {
+		return err
+	}
+	for _, t := range out.RouteTables {
+		for _, as := range t.Associations {
+			if aws.ToString(as.SubnetId) == subnet && aws.ToString(t.RouteTableId) != a.id(partRouteTable) {
+				_, err := a.api.ReplaceRouteTableAssociation(ctx, &ec2.ReplaceRouteTableAssociationInput{
+					AssociationId: as.RouteTableAssociationId, RouteTableId: aws.String(a.id(partRouteTable)),
+				})
+				return err
+			}
+		}
+	}
+	return refused
 }
 
 func createSecurityGroup(part, network string) step {
 	return func(ctx context.Context, a *applier) error {
 		return a.call(ctx, func(ctx context.Context) error {
 			out, err := a.api.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
-				GroupName: aws.String(a.cloud + "-" + network), Description: aws.String("Macaw cloud " + a.cloud + ", " + network),
+				GroupName: aws.String(groupName(a.cloud, network)), Description: aws.String("Macaw cloud " + a.cloud + ", " + network),
 				VpcId: aws.String(a.id(partVPC)), TagSpecifications: a.tags(types.ResourceTypeSecurityGroup, part),
 			})
 			if err == nil {
@@ -183,17 +207,45 @@ func createSecurityGroup(part, network string) step {
 	}
 }
 
-// authorize adds the rules in one call, which AWS takes or refuses as a whole.
-// If one of them is there already, each goes by itself.
+// ruleCall is one of the calls that take or let go of a group's rules.
+type ruleCall func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error
+
 func authorize(part string, rules []Rule) step {
+	return addRules(part, rules, func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+		_, err := api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules})
+		return err
+	})
+}
+
+func authorizeEgress(part string, rules []Rule) step {
+	return addRules(part, rules, func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+		_, err := api.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: group, IpPermissions: rules})
+		return err
+	})
+}
+
+func revoke(part string, rules []Rule) step {
+	return removeRules(part, rules, func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+		_, err := api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules})
+		return err
+	})
+}
+
+func revokeEgress(part string, rules []Rule) step {
+	return removeRules(part, rules, func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+		_, err := api.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: group, IpPermissions: rules})
+		return err
+	})
+}
+
+// addRules adds the rules in one call, which AWS takes or refuses as a whole.
+// If one of them is there already, each goes by itself.
+func addRules(part string, rules []Rule, authorize ruleCall) step {
 	return func(ctx context.Context, a *applier) error {
 		const duplicate = "InvalidPermission.Duplicate"
 		send := func(rules []Rule) error {
 			return a.call(ctx, func(ctx context.Context) error {
-				_, err := a.api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
-					GroupId: aws.String(a.id(part)), IpPermissions: permissions(rules, a.id(part)),
-				})
-				return err
+				return authorize(ctx, a.api, aws.String(a.id(part)), permissions(rules, a.id(part)))
 			})
 		}
 		err := send(rules)
@@ -209,14 +261,11 @@ func authorize(part string, rules []Rule) step {
 	}
 }
 
-func revoke(part string, rules []Rule) step {
+func removeRules(part string, rules []Rule, revoke ruleCall) step {
 	return func(ctx context.Context, a *applier) error {
 		for _, r := range rules {
 			if err := a.remove(ctx, func(ctx context.Context) error {
-				_, err := a.api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
-					GroupId: aws.String(a.id(part)), IpPermissions: permissions([]Rule{r}, a.id(part)),
-				})
-				return err
+				return revoke(ctx, a.api, aws.String(a.id(part)), permissions([]Rule{r}, a.id(part)))
 			}); err != nil {
 				return err
 			}

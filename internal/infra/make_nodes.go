@@ -135,13 +135,10 @@ func runInstance(l launch) step {
 		in := &ec2.RunInstancesInput{
 			ImageId: aws.String(l.image.ID), InstanceType: types.InstanceType(l.node.Type),
 			MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String(l.key),
-			// Nothing may read the machine's credentials by a forged request, nor a
-			// guest through a router: the answer to PUT ends at the first hop. An
-			// image can have another default (EC2 User Guide,
-			// configuring-instance-metadata-options).
 			MetadataOptions: &types.InstanceMetadataOptionsRequest{
-				HttpEndpoint: types.InstanceMetadataEndpointStateEnabled, HttpTokens: types.HttpTokensStateRequired,
-				HttpPutResponseHopLimit: aws.Int32(1),
+				HttpEndpoint: types.InstanceMetadataEndpointState(metadataWanted.Endpoint), HttpTokens: types.HttpTokensState(metadataWanted.Tokens),
+				HttpProtocolIpv6: types.InstanceMetadataProtocolState(metadataWanted.IPv6), HttpPutResponseHopLimit: aws.Int32(metadataWanted.HopLimit),
+				InstanceMetadataTags: types.InstanceMetadataTagsState(metadataWanted.Tags),
 			},
 			TagSpecifications: append(a.tags(types.ResourceTypeInstance, part), a.tags(types.ResourceTypeVolume, part)...),
 		}

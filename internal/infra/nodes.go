@@ -49,6 +49,7 @@ func (b *up) eni(node, network string, primary netip.Addr, secondary, agents []s
 			b.add(Action{ID: part + "/assign", Verb: Change, Object: "network interface",
 				Detail: label + " gets " + strings.Join(add, " "), Needs: []string{part + "/unassign"}, do: assign(part, add)})
 		}
+		b.interfaceAttributes(n, label, network)
 		return
 	}
 	detail := fmt.Sprintf("%s with %s", label, primary)
@@ -74,9 +75,10 @@ func (b *up) instance(i int) error {
 		}
 		b.ids[part] = in.ID
 		b.instanceDrift(i, in)
+		b.instanceAttributes(node, in)
 		switch in.State {
 		case "stopped", "stopping":
-			b.add(Action{ID: part, Verb: Start, Object: "instance", Detail: node.Name, do: startInstance(part)})
+			b.add(Action{ID: part, Verb: Start, Object: "instance", Detail: node.Name, Needs: []string{part + "/type", part + "/user-data"}, do: startInstance(part)})
 		case "pending":
 			b.add(Action{ID: part, Verb: Start, Object: "instance", Detail: node.Name + " (it is starting)", do: awaitInstance(part)})
 		}
@@ -102,9 +104,6 @@ func (b *up) instance(i int) error {
 func (b *up) instanceDrift(i int, in Instance) {
 	node := b.c.Nodes[i]
 	object, hint := "instance "+node.Name, "macaw down, then macaw up makes a new one; its data is lost"
-	if in.Type != node.Type {
-		b.drift(object, hint, "its type is %s, the file says %s", in.Type, node.Type)
-	}
 	// That there is a newer image by now is no difference to the file, as long
 	// as the file does not name one.
 	if node.Image != "" && in.Image != node.Image {

@@ -33,8 +33,7 @@ func operatorRights() document {
 		ec2Calls = append(ec2Calls, missing([]string{c}, ec2Calls)...)
 	}
 	return document{Version: "2012-10-17", Statement: []statement{
-		// Resources are tagged by the call that makes them.
-		{Sid: "MakeClouds", Effect: "Allow", Action: append(ec2Calls, "ec2:CreateTags"), Resource: []string{"*"}},
+		{Sid: "MakeClouds", Effect: "Allow", Action: ec2Calls, Resource: []string{"*"}},
 		{Sid: "MakeGatewayRoles", Effect: "Allow", Action: append(calls("iam", reflect.TypeFor[IAM]()), "iam:TagRole", "iam:TagInstanceProfile"),
 			// Asked for one that is not there, IAM knows its name and no path.
 			Resource: []string{"arn:aws:iam::*:role" + rolePath + "*", "arn:aws:iam::*:role/macaw-*",

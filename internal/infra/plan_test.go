@@ -152,7 +152,7 @@ func TestPlanUp(t *testing.T) {
 		{"another key, nothing runs", func(s *Seen) { s.Instances, s.KeyPairs[0].PublicKey = nil, "ssh-ed25519 BBBB x" },
 			"- delete key pair macaw-first\n+ create key pair macaw-first\n+ create instance cloud-1 t3.xlarge from ami-1\n"},
 		{"key hidden", func(s *Seen) { s.KeyPairs[0].PublicKey = "" }, ""},
-		{"second vpc", func(s *Seen) { s.VPCs = append([]VPC{{ID: "vpc-0", CIDR: "10.0.0.0/16"}}, s.VPCs...) },
+		{"second vpc", func(s *Seen) { s.VPCs = append([]VPC{{ID: "vpc-0", Part: "vpc", CIDR: "10.0.0.0/16"}}, s.VPCs...) },
 			"! vpc: there is a second one, vpc-0\n    hint: macaw down removes it\n"},
 		{"another network", func(s *Seen) { s.VPCs[0].CIDR = "10.9.0.0/16" },
 			"! vpc: it is 10.9.0.0/16, the file says 10.0.0.0/16\n    hint: macaw down, then macaw up\n"},
@@ -222,7 +222,7 @@ func TestPlanIPv6(t *testing.T) {
 		{"an ENI made anew", func(s *Seen) { provider(s).IPv6 = nil }, "~ change network interface provider of cloud-1 gets P::1:0 P::1:1\n"},
 		{"one address missing", func(s *Seen) { provider(s).IPv6 = provider(s).IPv6[1:] }, "~ change network interface provider of cloud-1 gets P::1:0\n"},
 		{"one on another ENI", func(s *Seen) {
-			n := Interface{ID: "eni-2", Part: "eni/cloud-1/provider-2", Subnet: provider(s).Subnet, IPv6: provider(s).IPv6[:1]}
+			n := Interface{ID: "eni-2", Part: "eni/cloud-1/provider-2", Subnet: provider(s).Subnet, Groups: provider(s).Groups, IPv6: provider(s).IPv6[:1]}
 			provider(s).IPv6 = provider(s).IPv6[1:]
 			s.Interfaces = append(s.Interfaces, n)
 		}, ""},

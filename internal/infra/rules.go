@@ -34,9 +34,6 @@ func managementRules(m cloud.Management) []Rule {
 
 // providerRules lets everything in: what may reach a guest is for Neutron's
 // security groups to say, and two places that decide would be one too many.
-// What goes out is not planned: a group is born with a rule that lets everything
-// out, and when the VPC gets IPv6 AWS adds another (VPC User Guide,
-// vpc-migrate-ipv6).
 func providerRules(p cloud.Provider) []Rule {
 	rules := []Rule{{Protocol: "-1", From: -1, To: -1, Source: everywhere}}
 	if p.IPv6 {

@@ -2,6 +2,7 @@ package infra
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"sort"
 	"strings"
@@ -28,12 +29,14 @@ func See(ctx context.Context, c Clients, cloud string) (Seen, error) {
 		"key pairs":          s.seeKeyPairs,
 		"network interfaces": s.seeInterfaces,
 		"instances":          s.seeInstances,
+		"volumes":            s.seeVolumes,
 		"elastic ips":        s.seeAddresses,
 	}); err != nil {
 		return s, err
 	}
-	// These are asked for by the subnets and the region that were found.
+	// These are asked for by what was found.
 	err := s.see(ctx, c.EC2, looks{
+		"instance attributes":  s.seeInstanceAttributes,
 		"address reservations": s.seeReservations,
 		"iam role":             func(ctx context.Context, _ EC2, _ []types.Filter) error { return s.seeRole(ctx, c.IAM) },
 		"instance profile":     func(ctx context.Context, _ EC2, _ []types.Filter) error { return s.seeProfile(ctx, c.IAM) },
@@ -140,7 +143,8 @@ func (s *Seen) seeSubnets(ctx context.Context, api EC2, mine []types.Filter) err
 		}
 		for _, n := range out.Subnets {
 			subnet := Subnet{ID: aws.ToString(n.SubnetId), Part: tag(n.Tags, TagPart), VPC: aws.ToString(n.VpcId),
-				CIDR: aws.ToString(n.CidrBlock), Zone: aws.ToString(n.AvailabilityZone)}
+				CIDR: aws.ToString(n.CidrBlock), Zone: aws.ToString(n.AvailabilityZone),
+				MapPublic: aws.ToBool(n.MapPublicIpOnLaunch), AssignIPv6: aws.ToBool(n.AssignIpv6AddressOnCreation)}
 			if subnet.IPv6, err = subnetBlock(n); err != nil {
 				return err
 			}
@@ -169,18 +173,37 @@ func (s *Seen) seeRouteTables(ctx context.Context, api EC2, mine []types.Filter)
 					table.Default, table.Blackhole = target, r.State == types.RouteStateBlackhole
 				case aws.ToString(r.DestinationIpv6CidrBlock) == everywhere6:
 					table.Default6, table.Blackhole6 = target, r.State == types.RouteStateBlackhole
+				case target != "local": // the VPC's own route, which is always there
+					table.Others = append(table.Others, otherRoute(r))
 				}
 			}
 			for _, a := range t.Associations {
 				if a.SubnetId != nil {
 					table.Subnets = append(table.Subnets, *a.SubnetId)
 				}
+				table.Main = table.Main || aws.ToBool(a.Main)
 			}
 			s.RouteTables = append(s.RouteTables, table)
 		}
 	}
 	sort.Slice(s.RouteTables, func(i, j int) bool { return s.RouteTables[i].ID < s.RouteTables[j].ID })
 	return nil
+}
+
+// otherRoute describes a route for people. A route has one destination and one
+// target of many kinds (EC2 API Reference, Route).
+func otherRoute(r types.Route) string {
+	first := func(values ...*string) string {
+		for _, v := range values {
+			if aws.ToString(v) != "" {
+				return *v
+			}
+		}
+		return "nowhere that is shown"
+	}
+	return first(r.DestinationCidrBlock, r.DestinationIpv6CidrBlock, r.DestinationPrefixListId) + " to " +
+		first(r.NetworkInterfaceId, r.InstanceId, r.NatGatewayId, r.VpcPeeringConnectionId, r.TransitGatewayId,
+			r.EgressOnlyInternetGatewayId, r.LocalGatewayId, r.CarrierGatewayId, r.CoreNetworkArn, r.GatewayId)
 }
 
 func (s *Seen) seeSecurityGroups(ctx context.Context, api EC2, mine []types.Filter) error {
@@ -190,9 +213,12 @@ func (s *Seen) seeSecurityGroups(ctx context.Context, api EC2, mine []types.Filt
 			return err
 		}
 		for _, g := range out.SecurityGroups {
-			group := SecurityGroup{ID: aws.ToString(g.GroupId), Part: tag(g.Tags, TagPart), VPC: aws.ToString(g.VpcId)}
+			group := SecurityGroup{ID: aws.ToString(g.GroupId), Part: tag(g.Tags, TagPart), Name: aws.ToString(g.GroupName), VPC: aws.ToString(g.VpcId)}
 			for _, p := range g.IpPermissions {
 				group.Ingress = append(group.Ingress, rulesOf(p, group.ID)...)
+			}
+			for _, p := range g.IpPermissionsEgress {
+				group.Egress = append(group.Egress, rulesOf(p, group.ID)...)
 			}
 			s.SecurityGroups = append(s.SecurityGroups, group)
 		}
@@ -237,6 +263,11 @@ func (s *Seen) seeInterfaces(ctx context.Context, api EC2, mine []types.Filter) 
 			}
 			if a := n.Attachment; a != nil && a.Status != types.AttachmentStatusDetached {
 				eni.Instance, eni.Device = aws.ToString(a.InstanceId), aws.ToInt32(a.DeviceIndex)
+				eni.Attachment, eni.DeleteOnTermination = aws.ToString(a.AttachmentId), aws.ToBool(a.DeleteOnTermination)
+			}
+			eni.Unchecked = !aws.ToBool(n.SourceDestCheck)
+			for _, g := range n.Groups {
+				eni.Groups = append(eni.Groups, aws.ToString(g.GroupId))
 			}
 			s.Interfaces = append(s.Interfaces, eni)
 		}
@@ -254,7 +285,7 @@ func (s *Seen) seeInstances(ctx context.Context, api EC2, mine []types.Filter) e
 		for _, r := range out.Reservations {
 			for _, i := range r.Instances {
 				instance := Instance{ID: aws.ToString(i.InstanceId), Part: tag(i.Tags, TagPart),
-					Type: string(i.InstanceType), Image: aws.ToString(i.ImageId)}
+					Type: string(i.InstanceType), Image: aws.ToString(i.ImageId), Key: aws.ToString(i.KeyName)}
 				if i.State != nil {
 					instance.State = string(i.State.Name)
 				}
@@ -262,11 +293,78 @@ func (s *Seen) seeInstances(ctx context.Context, api EC2, mine []types.Filter) e
 					arn := aws.ToString(p.Arn)
 					instance.Profile = InstanceProfile{ID: aws.ToString(p.Id), Name: arn[strings.LastIndexByte(arn, '/')+1:]}
 				}
+				if m := i.MetadataOptions; m != nil {
+					instance.Metadata = Metadata{Endpoint: string(m.HttpEndpoint), IPv6: string(m.HttpProtocolIpv6),
+						Tokens: string(m.HttpTokens), Tags: string(m.InstanceMetadataTags), HopLimit: aws.ToInt32(m.HttpPutResponseHopLimit)}
+				}
 				s.Instances = append(s.Instances, instance)
 			}
 		}
 	}
 	sort.Slice(s.Instances, func(i, j int) bool { return s.Instances[i].ID < s.Instances[j].ID })
+	return nil
+}
+
+// seeInstanceAttributes asks for what DescribeInstances does not show, one
+// attribute a call (EC2 API Reference, DescribeInstanceAttribute).
+func (s *Seen) seeInstanceAttributes(ctx context.Context, api EC2, _ []types.Filter) error {
+	for n := range s.Instances {
+		i := &s.Instances[n]
+		if !i.live() {
+			continue
+		}
+		for _, attribute := range []types.InstanceAttributeName{types.InstanceAttributeNameDisableApiTermination, types.InstanceAttributeNameDisableApiStop,
+			types.InstanceAttributeNameInstanceInitiatedShutdownBehavior, types.InstanceAttributeNameUserData} {
+			out, err := api.DescribeInstanceAttribute(ctx, &ec2.DescribeInstanceAttributeInput{InstanceId: aws.String(i.ID), Attribute: attribute})
+			if notFound(err) {
+				break // removed meanwhile
+			}
+			if err != nil {
+				return err
+			}
+			switch attribute {
+			case types.InstanceAttributeNameDisableApiTermination:
+				i.NoTerminate = attributeTrue(out.DisableApiTermination)
+			case types.InstanceAttributeNameDisableApiStop:
+				i.NoStop = attributeTrue(out.DisableApiStop)
+			case types.InstanceAttributeNameInstanceInitiatedShutdownBehavior:
+				i.OnShutdown = attributeText(out.InstanceInitiatedShutdownBehavior)
+			case types.InstanceAttributeNameUserData:
+				if i.UserData, err = base64.StdEncoding.DecodeString(attributeText(out.UserData)); err != nil {
+					return fmt.Errorf("reading the user data of %s: %w", i.ID, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func attributeText(v *types.AttributeValue) string {
+	if v == nil {
+		return ""
+	}
+	return aws.ToString(v.Value)
+}
+
+func (s *Seen) seeVolumes(ctx context.Context, api EC2, mine []types.Filter) error {
+	for p := ec2.NewDescribeVolumesPaginator(api, &ec2.DescribeVolumesInput{Filters: mine}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, v := range out.Volumes {
+			if v.State == types.VolumeStateDeleting || v.State == types.VolumeStateDeleted {
+				continue
+			}
+			volume := Volume{ID: aws.ToString(v.VolumeId), Part: tag(v.Tags, TagPart), State: string(v.State), Size: aws.ToInt32(v.Size)}
+			for _, a := range v.Attachments {
+				volume.Instance, volume.Device = aws.ToString(a.InstanceId), aws.ToString(a.Device)
+				volume.DeleteOnTermination = aws.ToBool(a.DeleteOnTermination)
+			}
+			s.Volumes = append(s.Volumes, volume)
+		}
+	}
+	sort.Slice(s.Volumes, func(i, j int) bool { return s.Volumes[i].ID < s.Volumes[j].ID })
 	return nil
 }
 

@@ -21,6 +21,8 @@ type Seen struct {
 	Interfaces       []Interface
 	// Instances has terminated ones too, for as long as AWS shows them.
 	Instances []Instance
+	// Volumes are the instances' root volumes, and what is left of earlier ones.
+	Volumes []Volume
 	// Addresses has those too that the gateways' agents have allocated.
 	Addresses []Address
 	// Role and Profile are what the gateways have their rights by; nil if there
@@ -54,6 +56,9 @@ type Subnet struct {
 	ID, Part, VPC, CIDR, Zone string
 	// IPv6 is the zero value if it has no IPv6 block.
 	IPv6 Block
+	// MapPublic gives instances launched here a public address, AssignIPv6 new
+	// network interfaces an IPv6 address of AWS's choice.
+	MapPublic, AssignIPv6 bool
 }
 
 // Reservation is a block of a subnet's addresses.
@@ -88,22 +93,27 @@ type RouteTable struct {
 	// Default6 and Blackhole6 are the same of ::/0.
 	Default6   string
 	Blackhole6 bool
-	Subnets    []string
+	// Others are the destinations of routes besides these and AWS's own, and
+	// where they lead: "10.9.0.0/16 to pcx-1".
+	Others  []string
+	Subnets []string
+	// Main says that subnets without a table of their own use this one.
+	Main bool
 }
 
-// SecurityGroup is a set of rules for what may come in.
+// SecurityGroup is a set of rules for what may come in and go out.
 type SecurityGroup struct {
-	ID, Part, VPC string
-	Ingress       []Rule
+	ID, Part, Name, VPC string
+	Ingress, Egress     []Rule
 }
 
-// Rule allows traffic to come in from CIDR or from another member of its group.
+// Rule allows traffic from a source to come in, or traffic to it to go out.
 type Rule struct {
 	// Protocol is tcp, udp, icmp or -1 for all.
 	Protocol string
 	// From and To bound the destination port; -1 for all.
 	From, To int32
-	// Source is a CIDR, "self" for the group itself, or another group's ID.
+	// Source is where it comes from or goes to: a CIDR, "self" for the group itself, or another group's ID.
 	Source string
 }
 
@@ -124,6 +134,14 @@ type Interface struct {
 	// Instance is the one it is attached to as device Device, or empty.
 	Instance string
 	Device   int32
+	// Attachment is the ID of that; DeleteOnTermination says that the interface
+	// goes with the instance.
+	Attachment          string
+	DeleteOnTermination bool
+	// Unchecked says that its source/destination check is off.
+	Unchecked bool
+	// Groups are the IDs of its security groups.
+	Groups []string
 }
 
 // Instance is a machine.
@@ -132,10 +150,36 @@ type Instance struct {
 	// Profile is its instance profile, the zero value if it has none. Its Role
 	// is not told.
 	Profile InstanceProfile
+	// Metadata is how it reaches its metadata service.
+	Metadata Metadata
+	// UserData is what cloud-init got.
+	UserData []byte
+	// Key is the name of the key pair that it was launched with.
+	Key string
+	// NoTerminate and NoStop are the protections against calls that do so.
+	NoTerminate, NoStop bool
+	// OnShutdown is "stop" or "terminate".
+	OnShutdown string
+}
+
+// Metadata are the options of an instance's metadata service (EC2 API
+// Reference, InstanceMetadataOptionsResponse).
+type Metadata struct {
+	Endpoint, IPv6, Tokens, Tags string
+	HopLimit                     int32
 }
 
 // live reports whether the instance exists or can again.
 func (i Instance) live() bool { return i.State != "terminated" && i.State != "shutting-down" }
+
+// Volume is an EBS volume.
+type Volume struct {
+	ID, Part, State string
+	Size            int32 // GiB
+	// Instance is the one it is attached to as Device, or empty.
+	Instance, Device    string
+	DeleteOnTermination bool
+}
 
 // Address is an Elastic IP.
 type Address struct {
@@ -153,5 +197,5 @@ func (s Seen) Empty() bool {
 	}
 	return s.Role == nil && s.Profile == nil &&
 		len(s.VPCs)+len(s.InternetGateways)+len(s.Subnets)+len(s.Reservations)+len(s.RouteTables)+len(s.SecurityGroups)+
-			len(s.KeyPairs)+len(s.Interfaces)+len(s.Addresses) == 0
+			len(s.KeyPairs)+len(s.Interfaces)+len(s.Volumes)+len(s.Addresses) == 0
 }

@@ -53,6 +53,9 @@ func partProviderAddress(private string) string { return providerAddresses + pri
 // keyName is a key pair's name, which is unique in a region.
 func keyName(cloud string) string { return "macaw-" + cloud }
 
+// groupName is a security group's name, which is unique in its VPC.
+func groupName(cloud, network string) string { return cloud + "-" + network }
+
 func tagged(t types.ResourceType, cloud, part string) types.TagSpecification {
 	return types.TagSpecification{ResourceType: t, Tags: tagsOf(cloud, part)}
 }

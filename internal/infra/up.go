@@ -40,6 +40,7 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 		return nil, fmt.Errorf("planning cloud %s: %d bytes of user data, and AWS takes %d", w.Cloud.Name, len(w.UserData), maxUserData)
 	}
 	b := &up{Plan: &Plan{Cloud: w.Cloud.Name, wanted: &w, ids: map[string]string{}}, c: w.Cloud, w: w, s: s}
+	b.retags()
 	// The order of the plan is the order in which things are worth starting: a
 	// role and Elastic IPs need nothing, it takes AWS a while to know a role
 	// everywhere, and the instance takes longest.
@@ -61,10 +62,17 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 			return nil, err
 		}
 	}
+	b.agentsInterfaces()
 	b.routes()
 	b.releaseIPv6()
 	b.associations()
+	b.leftovers()
 	return b.Plan, nil
+}
+
+// change plans that something is changed.
+func (b *up) change(id, object, detail string, do step, needs ...string) {
+	b.add(Action{ID: id, Verb: Change, Object: object, Detail: detail, Needs: needs, do: do})
 }
 
 func (b *up) drift(object, hint, format string, args ...any) {
@@ -170,6 +178,7 @@ func (b *up) subnet(vpcID, network string, cidr netip.Prefix, zone string) {
 		if b.c.AvailabilityZone != "" && n.Zone != b.c.AvailabilityZone {
 			b.drift("subnet "+network, "macaw down, then macaw up", "it is in %s, the file says %s", n.Zone, b.c.AvailabilityZone)
 		}
+		b.subnetAttributes(network, n)
 		return
 	}
 	b.add(Action{ID: part, Verb: Create, Object: "subnet", Detail: fmt.Sprintf("%s %s in %s", network, cidr, zone),
@@ -190,6 +199,7 @@ func (b *up) routes() {
 		table = &RouteTable{}
 	} else {
 		b.ids[partRouteTable] = table.ID
+		b.routesDrift(*table)
 	}
 	needs := []string{partRouteTable, partInternetGateway, "internet-gateway/attach"}
 	b.route("route", everywhere, table.Default, table.Blackhole, needs)
@@ -230,24 +240,26 @@ func (b *up) group(network string, want []Rule) {
 	for _, g := range b.s.SecurityGroups {
 		if g.Part == part && g.VPC == b.ids[partVPC] {
 			b.ids[part], have = g.ID, g.Ingress
+			b.egress(network, g.Egress)
 		}
 	}
 	if b.ids[part] == "" {
 		b.add(Action{ID: part, Verb: Create, Object: "security group", Detail: network, Needs: []string{partVPC}, do: createSecurityGroup(part, network)})
 	}
 	if add := missing(want, have); len(add) > 0 {
-		b.add(Action{ID: part + "/allow", Verb: Change, Object: "security group", Detail: network + " allows " + describeRules(add),
+		b.add(Action{ID: part + "/allow", Verb: Change, Object: "security group", Detail: network + " allows " + describeRules(add, "from"),
 			Needs: []string{part}, do: authorize(part, add)})
 	}
 	// A rule that the file does not have is a hole, not a detail.
 	if extra := missing(have, want); len(extra) > 0 {
-		b.add(Action{ID: part + "/revoke", Verb: Change, Object: "security group", Detail: network + " no longer allows " + describeRules(extra),
+		b.add(Action{ID: part + "/revoke", Verb: Change, Object: "security group", Detail: network + " no longer allows " + describeRules(extra, "from"),
 			Needs: []string{part}, do: revoke(part, extra)})
 	}
 }
 
-// describeRules returns the rules for people: ports grouped by source.
-func describeRules(rules []Rule) string {
+// describeRules returns the rules for people: ports grouped by source, which
+// way says whether traffic comes from or goes to.
+func describeRules(rules []Rule, way string) string {
 	var order []string
 	ports := map[string][]string{}
 	for _, r := range rules {
@@ -271,7 +283,7 @@ func describeRules(rules []Rule) string {
 	}
 	var out []string
 	for _, source := range order {
-		out = append(out, strings.Join(ports[source], ",")+" from "+source)
+		out = append(out, strings.Join(ports[source], ",")+" "+way+" "+source)
 	}
 	return strings.Join(out, "; ")
 }

@@ -102,6 +102,30 @@ type modifyInstanceAttributeInput struct {
 	UserData                          *stringValue // base64
 	InstanceInitiatedShutdownBehavior *stringValue
 	EbsOptimized                      *boolValue
+	BlockDeviceMapping                []blockDeviceChange
+}
+
+// blockDeviceChange says what becomes of a volume when its instance ends; there
+// is nothing else to change (EC2 API Reference, EbsInstanceBlockDeviceSpecification).
+type blockDeviceChange struct {
+	DeviceName string
+	Ebs        struct {
+		DeleteOnTermination *bool
+		VolumeId            string
+	}
+}
+
+func (t *tx) changeDevices(i *instanceRecord, changes []blockDeviceChange) error {
+	for _, c := range changes {
+		volumes := t.volumesOf(i.ID)
+		if c.DeviceName != rootDevice || len(volumes) == 0 || c.Ebs.VolumeId != "" && c.Ebs.VolumeId != volumes[0].ID {
+			return invalidParameter("No device is currently mapped at %s", c.DeviceName)
+		}
+		if c.Ebs.DeleteOnTermination != nil {
+			volumes[0].DeleteOnTermination = *c.Ebs.DeleteOnTermination
+		}
+	}
+	return nil
 }
 
 // older turns the older way to name an attribute into the newer.
@@ -151,9 +175,9 @@ func modifyInstanceAttribute(t *tx, in modifyInstanceAttributeInput) (*done, err
 	}
 	stopped := in.InstanceType != nil || in.UserData != nil || in.EbsOptimized != nil
 	if err := oneAttribute([]string{"instanceType", "sourceDestCheck", "disableApiTermination", "disableApiStop", "groupSet", "userData",
-		"instanceInitiatedShutdownBehavior", "ebsOptimized"},
+		"instanceInitiatedShutdownBehavior", "ebsOptimized", "blockDeviceMapping"},
 		in.InstanceType != nil, in.SourceDestCheck != nil, in.DisableApiTermination != nil, in.DisableApiStop != nil, len(in.GroupId) > 0,
-		in.UserData != nil, in.InstanceInitiatedShutdownBehavior != nil, in.EbsOptimized != nil); err != nil {
+		in.UserData != nil, in.InstanceInitiatedShutdownBehavior != nil, in.EbsOptimized != nil, len(in.BlockDeviceMapping) > 0); err != nil {
 		return nil, err
 	}
 	if stopped && i.State != stateStopped {
@@ -172,6 +196,8 @@ func modifyInstanceAttribute(t *tx, in modifyInstanceAttributeInput) (*done, err
 		i.StopProtected = in.DisableApiStop.Value
 	case in.InstanceInitiatedShutdownBehavior != nil:
 		err = i.onShutdown(in.InstanceInitiatedShutdownBehavior.Value)
+	case len(in.BlockDeviceMapping) > 0:
+		err = t.changeDevices(i, in.BlockDeviceMapping)
 	default:
 		err = t.changeOnlyENI(i, in)
 	}

@@ -1,0 +1,333 @@
+package infra
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"macaw/internal/cloud"
+)
+
+// What safety and function hang on besides a resource being there. Each is put
+// right at once where that costs nothing; docs/drift.md lists them all, and a
+// test keeps it to that.
+
+// metadataWanted is how instances reach their metadata service. Nothing may
+// read the machine's credentials by a forged request, nor a guest through a
+// router: the answer to PUT ends at the first hop. An image and an account can
+// have other defaults (EC2 User Guide, configuring-instance-metadata-options),
+// so all are said.
+var metadataWanted = Metadata{Endpoint: "enabled", IPv6: "disabled", Tokens: "required", Tags: "disabled", HopLimit: 1}
+
+// differences names what differs, as AWS does.
+func (m Metadata) differences(want Metadata) string {
+	var all []string
+	for _, d := range []struct {
+		name string
+		same bool
+	}{
+		{"endpoint", m.Endpoint == want.Endpoint}, {"IPv6 endpoint", m.IPv6 == want.IPv6 || m.IPv6 == ""},
+		{"tokens", m.Tokens == want.Tokens}, {"hop limit", m.HopLimit == want.HopLimit}, {"tags in metadata", m.Tags == want.Tags || m.Tags == ""},
+	} {
+		if !d.same {
+			all = append(all, d.name)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// subnetAttributes keeps AWS from giving addresses of its choice to what is made
+// in a subnet.
+func (b *up) subnetAttributes(network string, n Subnet) {
+	part := partSubnet(network)
+	if n.MapPublic {
+		b.change(part+"/public", "subnet", network+" gives no public addresses by itself", mapNoPublic(part))
+	}
+	if n.AssignIPv6 {
+		b.change(part+"/assign-ipv6", "subnet", network+" gives no IPv6 addresses by itself", assignNoIPv6(part))
+	}
+}
+
+// interfaceAttributes plans what a network interface is beside its addresses. One
+// without the check lets frames with foreign addresses out; one that goes with
+// its instance takes addresses and MAC with it.
+func (b *up) interfaceAttributes(n Interface, label, network string) {
+	if n.Unchecked {
+		b.change(n.ID+"/check", "network interface", label+" checks source and destination", checkSources(n.ID))
+	}
+	if n.DeleteOnTermination {
+		b.change(n.ID+"/keep", "network interface", label+" outlives its instance", keepInterface(n.ID, n.Attachment))
+	}
+	group := partGroup(network)
+	if len(n.Groups) != 1 || n.Groups[0] != b.ids[group] {
+		b.change(
+			n.ID+"/groups",
+			"network interface",
+			label+" has security group "+network+" and no other",
+			setGroups(n.ID, group),
+			group,
+		)
+	}
+}
+
+// agentsInterfaces plans the attributes of those that the gateways' agents have
+// made: they decide on addresses and on nothing else.
+func (b *up) agentsInterfaces() {
+	for _, n := range b.s.Interfaces {
+		for _, node := range b.c.Nodes {
+			if isProvider(node.Name, n.Part) && n.Part != partInterface(node.Name, partProvider) &&
+				n.Subnet == b.ids[partSubnet(partProvider)] {
+				b.interfaceAttributes(
+					n,
+					strings.TrimPrefix(n.Part, "eni/"+node.Name+"/")+" of "+node.Name,
+					partProvider,
+				)
+			}
+		}
+	}
+}
+
+// instanceAttributes plans what an instance that exists is.
+func (b *up) instanceAttributes(node cloud.Node, in Instance) {
+	part, object := partInstance(node.Name), "instance "+node.Name
+	if d := in.Metadata.differences(metadataWanted); d != "" {
+		b.change(part+"/metadata", "instance", node.Name+" guards its metadata: "+d, guardMetadata(in.ID))
+	}
+	if in.OnShutdown == "terminate" {
+		b.change(part+"/shutdown", "instance", node.Name+" survives a shutdown from inside", stopOnShutdown(in.ID))
+	}
+	// Somebody has meant these, and nothing breaks by them before the end.
+	if in.NoTerminate {
+		b.drift(
+			object,
+			"without it: aws ec2 modify-instance-attribute --instance-id "+in.ID+" --no-disable-api-termination",
+			"it is protected against termination, and macaw down would be refused",
+		)
+	}
+	if in.NoStop {
+		b.drift(
+			object,
+			"without it: aws ec2 modify-instance-attribute --instance-id "+in.ID+" --no-disable-api-stop",
+			"it is protected against being stopped",
+		)
+	}
+	if in.Key != keyName(b.c.Name) {
+		b.drift(
+			object,
+			"macaw down, then macaw up makes a new one; its data is lost",
+			"it was made with key pair %q, not %q",
+			in.Key,
+			keyName(b.c.Name),
+		)
+	}
+	b.atRest(node, in)
+	b.volumes(node, in)
+}
+
+// atRest plans what AWS changes of a stopped instance only (EC2 API Reference,
+// ModifyInstanceAttribute). To stop one is for the operator to say.
+func (b *up) atRest(node cloud.Node, in Instance) {
+	part, object := partInstance(node.Name), "instance "+node.Name
+	hint := "macaw up changes it once the instance is stopped, and starts it again: aws ec2 stop-instances --instance-ids " + in.ID
+	stopped := in.State == "stopped" || in.State == "stopping"
+	switch {
+	case in.Type == node.Type:
+	case stopped:
+		b.change(part+"/type", "instance", node.Name+" becomes "+node.Type, setType(in.ID, node.Type))
+	default:
+		b.drift(object, hint, "its type is %s, the file says %s", in.Type, node.Type)
+	}
+	switch {
+	case bytes.Equal(in.UserData, b.w.UserData):
+	case stopped:
+		b.change(part+"/user-data", "instance", node.Name+" has macaw's user data", setUserData(in.ID, b.w.UserData))
+	default:
+		b.drift(object, hint, "its user data is not what macaw gave it")
+	}
+}
+
+// volumes plans the root volume, which goes with its instance: kept, it costs
+// money and nobody uses it.
+func (b *up) volumes(node cloud.Node, in Instance) {
+	for _, v := range b.s.Volumes {
+		if v.Instance != in.ID {
+			continue
+		}
+		if !v.DeleteOnTermination {
+			b.change(
+				v.ID+"/delete",
+				"volume",
+				v.ID+" of "+node.Name+" goes with its instance",
+				deleteWithInstance(in.ID, v.Device),
+			)
+		}
+		if v.Size != int32(node.Disk) {
+			hint := "aws ec2 modify-volume --volume-id " + v.ID + " makes it larger; the partition grows at the next boot"
+			if v.Size > int32(node.Disk) {
+				hint = "a volume never shrinks; set disk to its size"
+			}
+			b.drift("instance "+node.Name, hint, "its root volume has %d GiB, the file says %d", v.Size, node.Disk)
+		}
+	}
+}
+
+// leftovers reports what is the cloud's and of no use to it.
+func (b *up) leftovers() {
+	for _, v := range b.s.Volumes {
+		if v.Instance == "" && v.State == "available" {
+			b.drift("volume "+v.ID, "it costs money: aws ec2 delete-volume --volume-id "+v.ID+", or macaw down",
+				"it is left of an earlier instance, %s", name(v.Part))
+		}
+	}
+}
+
+// routesDrift reports what somebody has added to the cloud's route table. A way
+// to another network may be meant; one that leads the cloud's own traffic
+// elsewhere is not, and only its maker knows.
+func (b *up) routesDrift(t RouteTable) {
+	for _, r := range t.Others {
+		b.drift(
+			"route table",
+			"if it is not wanted: aws ec2 delete-route --route-table-id "+t.ID,
+			"somebody has added a route, %s",
+			r,
+		)
+	}
+	if t.Main {
+		b.drift("route table", "make another table the main one: aws ec2 replace-route-table-association",
+			"it is the main one of the vpc: other subnets use it too")
+	}
+}
+
+// egress plans what may go out of a group that exists: everything. A group is
+// born with a rule for that, and when the VPC gets IPv6 AWS adds another to
+// those that have the first alone (VPC User Guide, vpc-migrate-ipv6). That one
+// stays when IPv6 goes.
+func (b *up) egress(network string, have []Rule) {
+	part := partGroup(network)
+	out := func(to string) Rule { return Rule{Protocol: "-1", From: -1, To: -1, Source: to} }
+	want, may := []Rule{out(everywhere)}, []Rule{out(everywhere), out(everywhere6)}
+	if v := b.vpc(); b.c.Provider.IPv6 && v != nil && len(v.IPv6) > 0 {
+		want = may
+	}
+	if add := missing(want, have); len(add) > 0 {
+		b.change(
+			part+"/allow-out",
+			"security group",
+			network+" allows out "+describeRules(add, "to"),
+			authorizeEgress(part, add),
+		)
+	}
+	if extra := missing(have, may); len(extra) > 0 {
+		b.change(
+			part+"/revoke-out",
+			"security group",
+			network+" no longer allows out "+describeRules(extra, "to"),
+			revokeEgress(part, extra),
+		)
+	}
+}
+
+// retag is a resource whose tag does not say what its content does.
+type retag struct{ id, part string }
+
+// retags gives resources of the cloud whose part nobody knows the one that they
+// are by their content, so that they are not made a second time. Of a node's
+// things, a part of the right kind is believed: it is another node's.
+func (b *up) retags() {
+	var all []retag
+	fix := func(id string, part *string, right string) {
+		kind, _, _ := strings.Cut(right, "/")
+		is, _, _ := strings.Cut(*part, "/")
+		if *part == right || is == kind && slices.Contains([]string{"eni", "instance", "address"}, kind) {
+			return
+		}
+		*part = right
+		all = append(all, retag{id, right})
+	}
+	s := b.s.clone()
+	for i := range s.VPCs {
+		fix(s.VPCs[i].ID, &s.VPCs[i].Part, partVPC)
+	}
+	for i := range s.InternetGateways {
+		fix(s.InternetGateways[i].ID, &s.InternetGateways[i].Part, partInternetGateway)
+	}
+	for i := range s.RouteTables {
+		fix(s.RouteTables[i].ID, &s.RouteTables[i].Part, partRouteTable)
+	}
+	for i := range s.KeyPairs {
+		fix(s.KeyPairs[i].ID, &s.KeyPairs[i].Part, partKeyPair)
+	}
+	subnets, enis := map[string]string{}, map[string]string{}
+	for i, n := range s.Subnets {
+		for network, cidr := range map[string]string{partManagement: b.c.Management.Subnet.String(), partProvider: b.c.Provider.Subnet.String()} {
+			if n.CIDR == cidr {
+				fix(n.ID, &s.Subnets[i].Part, partSubnet(network))
+				subnets[n.ID] = network
+			}
+		}
+	}
+	for i, g := range s.SecurityGroups {
+		for _, network := range []string{partManagement, partProvider} {
+			if g.Name == groupName(b.c.Name, network) {
+				fix(g.ID, &s.SecurityGroups[i].Part, partGroup(network))
+			}
+		}
+	}
+	for i, n := range s.Interfaces {
+		for k, node := range b.c.Nodes {
+			switch {
+			case subnets[n.Subnet] == partManagement && n.Primary == b.c.ManagementAddress(k).String():
+				fix(n.ID, &s.Interfaces[i].Part, partInterface(node.Name, partManagement))
+			case subnets[n.Subnet] == partProvider && n.Primary == b.c.ProviderPrimary(k).String():
+				fix(n.ID, &s.Interfaces[i].Part, partInterface(node.Name, partProvider))
+			}
+		}
+		enis[s.Interfaces[i].Part] = n.ID
+	}
+	for i, in := range s.Instances {
+		for _, n := range s.Interfaces {
+			if rest, ok := strings.CutPrefix(n.Part, "eni/"); ok && in.live() && n.Instance == in.ID && n.Device == 0 {
+				node, _, _ := strings.Cut(rest, "/")
+				fix(in.ID, &s.Instances[i].Part, partInstance(node))
+			}
+		}
+	}
+	for i, a := range s.Addresses {
+		for _, t := range b.targets() {
+			if a.Interface != "" && a.Interface == enis[t.eni] && a.Private == t.private {
+				fix(a.ID, &s.Addresses[i].Part, t.part)
+			}
+		}
+	}
+	b.s = s
+	for _, r := range all {
+		b.change("tag/"+r.part, "tag", TagPart+" of "+r.id+" is "+r.part, setPart(r))
+	}
+}
+
+// clone returns a copy whose lists can be changed.
+func (s Seen) clone() Seen {
+	s.VPCs, s.InternetGateways, s.RouteTables = slices.Clone(
+		s.VPCs,
+	), slices.Clone(
+		s.InternetGateways,
+	), slices.Clone(
+		s.RouteTables,
+	)
+	s.KeyPairs, s.Subnets, s.SecurityGroups = slices.Clone(
+		s.KeyPairs,
+	), slices.Clone(
+		s.Subnets,
+	), slices.Clone(
+		s.SecurityGroups,
+	)
+	s.Interfaces, s.Instances, s.Addresses = slices.Clone(
+		s.Interfaces,
+	), slices.Clone(
+		s.Instances,
+	), slices.Clone(
+		s.Addresses,
+	)
+	return s
+}
