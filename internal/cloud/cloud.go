@@ -20,6 +20,8 @@ type Cloud struct {
 	Verify           Verify
 	// Lab is the zero value on AWS.
 	Lab Lab
+
+	places places
 }
 
 // VPC is the address space that everything lies in.

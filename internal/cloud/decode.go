@@ -18,8 +18,10 @@ import (
 // goes on.
 type decoder struct {
 	file string
-	errs Errors
-	at   map[string]position
+	// lines are the lengths of the file's lines, in characters.
+	lines []int
+	errs  Errors
+	at    map[string]position
 	// bad has the paths whose value could not be read. Checks that need such a
 	// value are skipped, so that one mistake is one error.
 	bad map[string]bool
@@ -47,7 +49,18 @@ func nodePosition(n ast.Node) position {
 	return positionOf(n.GetToken())
 }
 
+// within moves a place that lies behind the file's end, as the YAML parser gives
+// for what it misses there, to the end.
+func (d *decoder) within(p position) position {
+	last := len(d.lines)
+	if p.line > last {
+		p = position{last, d.lines[last-1] + 1}
+	}
+	return position{p.line, max(1, min(p.column, d.lines[p.line-1]+1))}
+}
+
 func (d *decoder) fail(p position, message, hint string) {
+	p = d.within(p)
 	d.errs = append(d.errs, &Error{File: d.file, Line: p.line, Column: p.column, Message: message, Hint: hint})
 }
 
@@ -55,17 +68,7 @@ func (d *decoder) fail(p position, message, hint string) {
 // no place of its own; then it is the place of what it belongs to.
 func (d *decoder) reject(path, hint, format string, args ...any) {
 	d.bad[path] = true
-	at := path
-	for {
-		if p, ok := d.at[at]; ok || at == "" {
-			if !ok {
-				p = position{1, 1}
-			}
-			d.fail(p, path+": "+fmt.Sprintf(format, args...), hint)
-			return
-		}
-		at = at[:max(0, strings.LastIndexAny(at, ".["))]
-	}
+	d.fail(places{at: d.at}.find(path), path+": "+fmt.Sprintf(format, args...), hint)
 }
 
 // has reports whether the file has a value at path.

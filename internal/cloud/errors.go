@@ -20,6 +20,32 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
+// places says where in its file each value of a cloud stands.
+type places struct {
+	file string
+	at   map[string]position
+}
+
+// find returns the place of a value, or of what it belongs to if it is a
+// default, and the file's beginning at last.
+func (p places) find(path string) position {
+	for at := path; ; at = at[:max(0, strings.LastIndexAny(at, ".["))] {
+		if found, ok := p.at[at]; ok {
+			return found
+		}
+		if at == "" {
+			return position{1, 1}
+		}
+	}
+}
+
+// Reject is what is wrong with the value at path, such as "nodes[0].type", for
+// those who know what the file's parser cannot. The error is of type Errors.
+func (c *Cloud) Reject(path, hint, format string, args ...any) error {
+	at := c.places.find(path)
+	return Errors{{File: c.places.file, Line: at.line, Column: at.column, Message: path + ": " + fmt.Sprintf(format, args...), Hint: hint}}
+}
+
 // Errors is everything that is wrong in a cloud file, in the file's order.
 type Errors []*Error
 

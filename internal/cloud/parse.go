@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -22,8 +24,8 @@ func Load(path string) (*Cloud, error) {
 // its name in error messages. The error is of type Errors and has all that is
 // wrong, not only the first thing.
 func Parse(file string, data []byte) (*Cloud, error) {
-	d := &decoder{file: file, at: map[string]position{}, bad: map[string]bool{}}
-	c := &Cloud{}
+	d := &decoder{file: file, lines: lineLengths(data), at: map[string]position{}, bad: map[string]bool{}}
+	c := &Cloud{places: places{file: file, at: d.at}}
 	if root := d.document(data); root != nil {
 		d.at[""] = nodePosition(root)
 		d.cloud(root, c)
@@ -35,6 +37,16 @@ func Parse(file string, data []byte) (*Cloud, error) {
 		return nil, d.errs
 	}
 	return c, nil
+}
+
+// lineLengths returns how many characters each line has: one more than there
+// are ends of lines, but for an end at the end of the file.
+func lineLengths(data []byte) []int {
+	var lengths []int
+	for line := range strings.SplitSeq(strings.TrimSuffix(string(data), "\n"), "\n") {
+		lengths = append(lengths, utf8.RuneCountInString(strings.TrimSuffix(line, "\r")))
+	}
+	return lengths
 }
 
 func (d *decoder) cloud(root ast.Node, c *Cloud) {

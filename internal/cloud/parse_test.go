@@ -2,17 +2,20 @@ package cloud
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-var comparePrefix = cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})
+var comparePrefix = cmp.Options{cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}), cmpopts.IgnoreUnexported(Cloud{})}
 
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob("../../examples/*.yaml")
@@ -210,6 +213,38 @@ func TestErrors(t *testing.T) {
 		{"bad image and disk", lab + "nodes:\n  - image: debian-13\n    disk: 4\n", []string{
 			`x.yaml:4:12: nodes[0].image: "debian-13" is not an image ID such as ami-0123456789abcdef0`,
 			"x.yaml:5:11: nodes[0].disk: 4 GiB is too little: at least 10"}},
+		{"link-local vpc", lab + "vpc: {cidr: 169.254.0.0/16}\n", []string{
+			"x.yaml:3:13: vpc.cidr: 169.254.0.0/16 is link-local, which AWS refuses", rangeHint}},
+		{"loopback vpc", lab + "vpc: {cidr: 127.0.0.0/16}\n", []string{
+			"x.yaml:3:13: vpc.cidr: 127.0.0.0/16 is loopback, which AWS refuses", rangeHint}},
+		{"multicast vpc", lab + "vpc: {cidr: 239.1.0.0/16}\n", []string{
+			"x.yaml:3:13: vpc.cidr: 239.1.0.0/16 is multicast, which AWS refuses", rangeHint}},
+		{"no vpc", lab + "vpc: {cidr: 0.0.0.0/16}\n", []string{
+			"x.yaml:3:13: vpc.cidr: 0.0.0.0/16 is no address, which AWS refuses", rangeHint}},
+		{"vpc in the lab's Elastic IPs", lab + "vpc: {cidr: 198.51.100.0/24}\n", []string{
+			"x.yaml:3:13: vpc.cidr: 198.51.100.0/24 overlaps 198.51.100.0/24, where the lab has its Elastic IPs", rangeHint}},
+		{"public vpc", aws + allow + "vpc: {cidr: 8.8.8.0/24}\n", []string{
+			"x.yaml:4:13: vpc.cidr: 8.8.8.0/24 is not private: guests could not reach whoever has it on the Internet", rangeHint}},
+		{"vpc across the border of a private range", lab + "vpc: {cidr: 172.32.0.0/16}\n", []string{
+			"x.yaml:3:13: vpc.cidr: 172.32.0.0/16 is not private: guests could not reach whoever has it on the Internet", rangeHint}},
+		{"name of groups", "name: sg\ntarget: lab\n", []string{
+			`x.yaml:1:7: name: "sg": security groups have the cloud's name first, and AWS takes none that begins with sg-`}},
+		{"name of groups too", "name: sg-1\ntarget: lab\n", []string{
+			`x.yaml:1:7: name: "sg-1": security groups have the cloud's name first, and AWS takes none that begins with sg-`}},
+		{"too many rules", aws + "management:\n  allow: [" + networks(8) + "]\n", []string{
+			"x.yaml:4:10: management.allow: 8 networks with 8 ports each need 65 rules, " +
+				"and a security group of AWS has at most 60: at most 7 networks",
+			"hint: join neighbours to larger networks"}},
+		{"no zone", lab + "availabilityZone: nowhere\n", []string{
+			`x.yaml:3:19: availabilityZone: "nowhere" is not an availability zone such as eu-central-1a`,
+			"hint: leave it out for the first that has the instance type"}},
+		{"a local zone", aws + "availabilityZone: eu-central-1-ham-1a\n" + allow, []string{
+			`x.yaml:3:19: availabilityZone: "eu-central-1-ham-1a" is not an availability zone such as eu-central-1a`,
+			"hint: leave it out for the first that has the instance type"}},
+		{"node, disk and type", lab + "nodes:\n  - name: localhost\n    disk: 99999999\n    type: file:///etc/passwd\n", []string{
+			`x.yaml:4:11: nodes[0].name: "localhost" is every machine's name for itself, or for others`, "hint: it becomes the node's host name",
+			"x.yaml:5:11: nodes[0].disk: 99999999 GiB is too much: AWS has volumes of at most 65536",
+			`x.yaml:6:11: nodes[0].type: "file:///etc/passwd" is not an instance type such as t3.xlarge`}},
 		{"bad url", lab + "verify: {image: guest.qcow2}\n", []string{`x.yaml:3:17: verify.image: "guest.qcow2" is not an http or https URL`}},
 		{"lab on aws", aws + allow + "lab: {elasticIPQuota: 5}\n", []string{"x.yaml:4:6: lab: only a cloud whose target is lab has this section"}},
 		{"lab quota", lab + "lab: {elasticIPQuota: 4}\n", []string{"x.yaml:3:23: lab.elasticIPQuota: 4 are too few: the nodes and the provider addresses need 5 Elastic IPs"}},
@@ -228,6 +263,91 @@ func TestErrors(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+const rangeHint = "hint: take one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+
+// networks are n that may be allowed.
+func networks(n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("203.0.113.%d/32", i)
+	}
+	return strings.Join(all, ", ")
+}
+
+// What AWS has and what fits is not refused.
+func TestAccepted(t *testing.T) {
+	const aws = "name: x\ntarget: us-gov-west-1\n"
+	for _, file := range []string{
+		aws + "availabilityZone: us-gov-west-1b\nmanagement: {allow: [" + networks(7) + "]}\n",
+		// The same network twice makes no second rule.
+		aws + "management: {allow: [" + networks(7) + ", " + networks(7) + "]}\n",
+		"name: sgx\ntarget: lab\nvpc: {cidr: 100.64.0.0/16}\n",
+		"name: x\ntarget: lab\nvpc: {cidr: 198.19.0.0/16}\n",
+		"name: x\ntarget: lab\nvpc: {cidr: 172.31.0.0/16}\nnodes: [{type: m7i.metal-24xl, disk: 65536}]\n",
+		"name: x\ntarget: lab\nnodes: [{type: u7in-16tb.224xlarge}]\n",
+	} {
+		if _, err := Parse("x.yaml", []byte(file)); err != nil {
+			t.Errorf("%s%v", file, err)
+		}
+	}
+}
+
+// What is found out later is told with its place, as what the parser finds; a
+// default has that of what it belongs to.
+func TestReject(t *testing.T) {
+	c, err := Parse("x.yaml", []byte("name: x\ntarget: lab\nnodes:\n  - name: a\n    type: t3.large\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"nodes[0].type": "5:11", "nodes[0].image": "4:5", "provider.addresses": "1:1"} {
+		if got := c.Reject(path, "", "no").Error(); got != "x.yaml:"+want+": "+path+": no" {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
+
+// checkPlaces fails the test if an error names a place that the file does not
+// have. The place behind the end of a line counts as there.
+func checkPlaces(t *testing.T, data []byte, err error) {
+	t.Helper()
+	es, ok := err.(Errors)
+	if !ok {
+		return
+	}
+	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	for _, e := range es {
+		if e.Line < 1 || e.Line > len(lines) {
+			t.Errorf("%v: there are %d lines in %q", e, len(lines), data)
+		} else if n := utf8.RuneCountInString(lines[e.Line-1]); e.Column < 1 || e.Column > n+1 {
+			t.Errorf("%v: the line has %d characters in %q", e, n, data)
+		}
+	}
+}
+
+// Files with a few characters changed, left out or put in: every place that is
+// named is in the file.
+func TestPlacesOfMutants(t *testing.T) {
+	whole, err := os.ReadFile("../../examples/lab.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const odd = "{}[]:,-\"'#&*!|>%@`\n \t?~\u00e4"
+	for seed := range uint64(20000) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		data := slices.Clone(whole)
+		if r.IntN(2) == 0 {
+			data = data[:r.IntN(len(data))]
+		}
+		for range 1 + r.IntN(3) {
+			at := r.IntN(len(data) + 1)
+			c := []byte(string([]rune(odd)[r.IntN(utf8.RuneCountInString(odd))]))
+			data = slices.Concat(data[:at], c, data[min(len(data), at+r.IntN(3)):])
+		}
+		_, err := Parse("x.yaml", data)
+		checkPlaces(t, data, err)
 	}
 }
 
@@ -271,6 +391,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("x.yaml", data)
 		if err != nil {
+			checkPlaces(t, data, err)
 			return
 		}
 		for _, a := range append(c.ProviderAddresses(), c.ProviderPrimary(0)) {

@@ -14,7 +14,57 @@ var (
 	namePattern   = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$`)
 	regionPattern = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 	imagePattern  = regexp.MustCompile(`^ami-[0-9a-f]{8,17}$`)
+	// Local and Wavelength Zones have longer names (EC2 User Guide,
+	// using-regions-availability-zones); they have neither all types nor NAT.
+	zonePattern = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$`)
+	// A type is a family and a size (EC2 User Guide, instance-types).
+	typePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,20}\.[a-z0-9][a-z0-9-]{0,20}$`)
 )
+
+// A root volume is one of gp3 (EC2 API Reference, ModifyVolume, Size), and
+// Debian with OpenStack does not fit into less than the smallest.
+const (
+	smallestDisk = 10    // GiB
+	largestDisk  = 65536 // GiB
+)
+
+// hostNames are what Debian's /etc/hosts and systemd call the machine itself, or
+// everybody. A node with such a name would talk to itself.
+var hostNames = []string{"localhost", "localhost4", "localhost6", "localdomain", "ip6-localhost", "ip6-loopback", "ip6-localnet",
+	"ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters", "broadcasthost"}
+
+// privateRanges are those that a VPC may lie in. AWS takes public ones too (VPC
+// User Guide, vpc-cidr-blocks), but then guests would not reach who has them.
+var privateRanges = prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", // RFC 1918
+	"100.64.0.0/10", // RFC 6598
+	"198.18.0.0/15") // RFC 2544
+
+// unusableRanges are refused by AWS (VPC User Guide, vpc-cidr-blocks).
+var unusableRanges = map[string][]netip.Prefix{
+	"link-local": prefixes("169.254.0.0/16"),
+	"loopback":   prefixes("127.0.0.0/8"),
+	"multicast":  prefixes("224.0.0.0/4"),
+	"no address": prefixes("0.0.0.0/8"),
+}
+
+// labElasticIPs is where the lab has its Elastic IPs.
+var labElasticIPs = netip.MustParsePrefix("198.51.100.0/24")
+
+func prefixes(all ...string) []netip.Prefix {
+	out := make([]netip.Prefix, len(all))
+	for i, s := range all {
+		out[i] = netip.MustParsePrefix(s)
+	}
+	return out
+}
+
+// ManagementPorts are the TCP ports that an operator needs: SSH, the dashboard
+// and its console, and the APIs of keystone, nova, placement, glance and neutron.
+func ManagementPorts() []uint16 { return []uint16{22, 80, 5000, 6080, 8774, 8778, 9292, 9696} }
+
+// A security group has at most 60 inbound rules (VPC User Guide,
+// amazon-vpc-limits); one of them lets nodes reach each other.
+const maxRules, rulesOfNodes = 60, 1
 
 const nameHint = "lower-case letters, digits and hyphens, a letter first, at most 32 characters"
 
@@ -37,6 +87,9 @@ func (d *decoder) validateIdentity(c *Cloud) {
 		d.reject("name", "it tells the cloud's resources from others: "+nameHint, "is missing")
 	} else if d.ok("name") && !namePattern.MatchString(c.Name) {
 		d.reject("name", nameHint, "%q is not a name", c.Name)
+	} else if d.ok("name") && (c.Name == "sg" || strings.HasPrefix(c.Name, "sg-")) {
+		// EC2 API Reference, CreateSecurityGroup, GroupName.
+		d.reject("name", "", "%q: security groups have the cloud's name first, and AWS takes none that begins with sg-", c.Name)
 	}
 	switch {
 	case !d.has("target"):
@@ -48,10 +101,15 @@ func (d *decoder) validateIdentity(c *Cloud) {
 		}
 		d.reject("target", hint, "%q is neither the lab nor an AWS region", c.Target)
 	}
-	if d.has("availabilityZone") && d.ok("availabilityZone", "target") && d.has("target") &&
-		!c.InLab() && !strings.HasPrefix(c.AvailabilityZone, c.Target) {
-		d.reject("availabilityZone", fmt.Sprintf("one of %[1]s is called %[1]sa", c.Target),
-			"%q is not in region %s", c.AvailabilityZone, c.Target)
+	if d.has("availabilityZone") && d.ok("availabilityZone", "target") && d.has("target") {
+		switch {
+		case !c.InLab() && !strings.HasPrefix(c.AvailabilityZone, c.Target):
+			d.reject("availabilityZone", fmt.Sprintf("one of %[1]s is called %[1]sa", c.Target),
+				"%q is not in region %s", c.AvailabilityZone, c.Target)
+		case !zonePattern.MatchString(c.AvailabilityZone):
+			d.reject("availabilityZone", "leave it out for the first that has the instance type",
+				"%q is not an availability zone such as eu-central-1a", c.AvailabilityZone)
+		}
 	}
 	if d.has("lab") && d.has("target") && d.ok("target") && !c.InLab() {
 		d.reject("lab", "", "only a cloud whose target is lab has this section")
@@ -66,6 +124,9 @@ func (d *decoder) validateNetworks(c *Cloud) {
 		d.reject("vpc.cidr", "", "%s is not between /%d and /%d, which is what two subnets of AWS fit in",
 			c.VPC.CIDR, shortestPrefix, longestPrefix-1)
 	}
+	if d.ok("vpc.cidr") {
+		d.validateRange("vpc.cidr", c.VPC.CIDR, c.InLab())
+	}
 	d.validateSubnet("management.subnet", c.Management.Subnet, c.VPC.CIDR)
 	d.validateSubnet("provider.subnet", c.Provider.Subnet, c.VPC.CIDR)
 	if d.ok("vpc.cidr", "management.subnet", "provider.subnet") && c.Management.Subnet.Overlaps(c.Provider.Subnet) {
@@ -76,12 +137,46 @@ func (d *decoder) validateNetworks(c *Cloud) {
 		d.reject(path, "", "%s overlaps %s %s", p, other, q)
 	}
 	const allow = "management.allow"
+	if d.has(allow) && d.ok(allow) {
+		d.validateAllow(allow, c.Management.Allow)
+	}
 	switch {
 	case d.has(allow) && d.ok(allow) && len(c.Management.Allow) == 0 && d.allRead(allow):
 		d.reject(allow, "put your own address here, such as 198.51.100.7/32", "is empty: nobody could reach the cloud")
 	case !d.has(allow) && d.has("target") && d.ok("target") && !c.InLab():
 		d.reject(allow, "put your own address here, such as 198.51.100.7/32; curl https://checkip.amazonaws.com shows it",
 			"is missing: on AWS the file must say who may reach SSH, the APIs and the dashboard")
+	}
+}
+
+// validateRange refuses what a VPC cannot be, and what its guests would miss.
+func (d *decoder) validateRange(path string, p netip.Prefix, lab bool) {
+	const hint = "take one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+	for what, ranges := range unusableRanges {
+		if slices.ContainsFunc(ranges, p.Overlaps) {
+			d.reject(path, hint, "%s is %s, which AWS refuses", p, what)
+			return
+		}
+	}
+	if lab && p.Overlaps(labElasticIPs) {
+		d.reject(path, hint, "%s overlaps %s, where the lab has its Elastic IPs", p, labElasticIPs)
+		return
+	}
+	if !slices.ContainsFunc(privateRanges, func(r netip.Prefix) bool { return r.Bits() <= p.Bits() && r.Contains(p.Addr()) }) {
+		d.reject(path, hint, "%s is not private: guests could not reach whoever has it on the Internet", p)
+	}
+}
+
+// validateAllow counts the rules that the management security group would have.
+func (d *decoder) validateAllow(path string, allow []netip.Prefix) {
+	different := map[netip.Prefix]bool{}
+	for _, p := range allow {
+		different[p] = true
+	}
+	ports := len(ManagementPorts())
+	if need := len(different)*ports + rulesOfNodes; need > maxRules {
+		d.reject(path, "join neighbours to larger networks", "%d networks with %d ports each need %d rules, and a security group of AWS has at most %d: at most %d networks",
+			len(different), ports, need, maxRules, (maxRules-rulesOfNodes)/ports)
 	}
 }
 
@@ -157,6 +252,8 @@ func (d *decoder) validateNodes(c *Cloud) {
 			switch {
 			case !namePattern.MatchString(n.Name):
 				d.reject(path+".name", nameHint, "%q is not a name", n.Name)
+			case slices.Contains(hostNames, n.Name):
+				d.reject(path+".name", "it becomes the node's host name", "%q is every machine's name for itself, or for others", n.Name)
 			case names[n.Name]:
 				d.reject(path+".name", "", "there is another node %q", n.Name)
 			}
@@ -166,8 +263,15 @@ func (d *decoder) validateNodes(c *Cloud) {
 		if n.Image != "" && d.ok(path+".image") && !imagePattern.MatchString(n.Image) {
 			d.reject(path+".image", "", "%q is not an image ID such as ami-0123456789abcdef0", n.Image)
 		}
-		if d.ok(path+".disk") && n.Disk < 10 {
-			d.reject(path+".disk", "", "%d GiB is too little: at least 10", n.Disk)
+		if d.ok(path+".type") && !typePattern.MatchString(n.Type) {
+			d.reject(path+".type", "", "%q is not an instance type such as t3.xlarge", n.Type)
+		}
+		switch {
+		case !d.ok(path + ".disk"):
+		case n.Disk < smallestDisk:
+			d.reject(path+".disk", "", "%d GiB is too little: at least %d", n.Disk, smallestDisk)
+		case n.Disk > largestDisk:
+			d.reject(path+".disk", "", "%d GiB is too much: AWS has volumes of at most %d", n.Disk, largestDisk)
 		}
 	}
 	if d.allRead("nodes") {

@@ -17,16 +17,12 @@ const (
 	sourceSelf = "self"
 )
 
-// managementPorts are what an operator needs: SSH, the dashboard and its
-// console, and the APIs of keystone, nova, placement, glance and neutron.
-var managementPorts = []int32{22, 80, 5000, 6080, 8774, 8778, 9292, 9696}
-
 // managementRules lets the operator in, and the nodes to each other.
 func managementRules(m cloud.Management) []Rule {
 	rules := []Rule{{Protocol: "-1", From: -1, To: -1, Source: sourceSelf}}
 	for _, p := range m.Allow {
-		for _, port := range managementPorts {
-			rules = append(rules, Rule{Protocol: "tcp", From: port, To: port, Source: p.String()})
+		for _, port := range cloud.ManagementPorts() {
+			rules = append(rules, Rule{Protocol: "tcp", From: int32(port), To: int32(port), Source: p.String()})
 		}
 	}
 	return rules
