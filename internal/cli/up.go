@@ -160,11 +160,20 @@ func (s *site) plan(ctx context.Context, publicKey string) (*infra.Plan, error) 
 		w.Image = infra.Image{ID: image.StockID(opts.Recipe), Kind: infra.ImageStock}
 		return infra.PlanUp(w, seen)
 	}
-	w.Image, err = infra.FindImage(ctx, s.ec2, openstack.PackagesHash(), s.cloud.Nodes[0].Image)
-	if err != nil && !errors.Is(err, infra.ErrNoImage) {
+	chosen := s.cloud.Nodes[0].Image
+	w.Image, err = infra.FindImage(ctx, s.ec2, openstack.PackagesHash(), chosen)
+	switch {
+	case errors.Is(err, infra.ErrNoImage) && chosen != "":
+		return nil, s.cloud.Reject("nodes[0].image", "an image is of one region, and its owner says who may use it",
+			"AWS shows no image %s", chosen)
+	case err != nil && !errors.Is(err, infra.ErrNoImage):
 		return nil, err
 	}
-	return infra.PlanUp(w, seen)
+	account, err := infra.Ask(ctx, s.ec2, s.cloud)
+	if err != nil {
+		return nil, err
+	}
+	return infra.PlanIn(account, w, seen)
 }
 
 // userData has cloud-init give the machine its node's name: Nova and OVN know a

@@ -134,3 +134,15 @@ func (f *fake) ModifyInstanceMetadataOptions(
 func (f *fake) DeleteVolume(context.Context, *ec2.DeleteVolumeInput, ...options) (*ec2.DeleteVolumeOutput, error) {
 	return nil, apiError("InvalidAction")
 }
+
+func (f *fake) DescribeAccountAttributes(context.Context, *ec2.DescribeAccountAttributesInput, ...options) (*ec2.DescribeAccountAttributesOutput, error) {
+	return nil, apiError("InvalidAction")
+}
+
+func (f *fake) DescribeInstanceTypes(context.Context, *ec2.DescribeInstanceTypesInput, ...options) (*ec2.DescribeInstanceTypesOutput, error) {
+	return nil, apiError("InvalidAction")
+}
+
+func (f *fake) DescribeInstanceTypeOfferings(context.Context, *ec2.DescribeInstanceTypeOfferingsInput, ...options) (*ec2.DescribeInstanceTypeOfferingsOutput, error) {
+	return nil, apiError("InvalidAction")
+}

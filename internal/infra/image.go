@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -31,6 +32,8 @@ type Image struct {
 	RootDevice string
 	// Packages is the hash of the packages that are installed, or empty.
 	Packages string
+	// Size is that of the root volume, in GiB: no volume made of it is smaller.
+	Size int32
 }
 
 // debianOwner is the account that publishes Debian's images.
@@ -83,6 +86,9 @@ func newestImage(ctx context.Context, api EC2, in *ec2.DescribeImagesInput) (Ima
 	var found []types.Image
 	for p := ec2.NewDescribeImagesPaginator(api, in); p.HasMorePages(); {
 		out, err := p.NextPage(ctx)
+		if c := errorCode(err); strings.HasPrefix(c, "InvalidAMIID.") {
+			return Image{}, fmt.Errorf("%w: %w", ErrNoImage, err)
+		}
 		if err != nil {
 			return Image{}, err
 		}
@@ -94,5 +100,12 @@ func newestImage(ctx context.Context, api EC2, in *ec2.DescribeImagesInput) (Ima
 	// CreationDate is ISO 8601 in UTC, so it sorts as text.
 	sort.SliceStable(found, func(i, j int) bool { return aws.ToString(found[i].CreationDate) > aws.ToString(found[j].CreationDate) })
 	img := found[0]
-	return Image{ID: aws.ToString(img.ImageId), Name: aws.ToString(img.Name), RootDevice: aws.ToString(img.RootDeviceName), Packages: tag(img.Tags, TagPackages)}, nil
+	made := Image{ID: aws.ToString(img.ImageId), Name: aws.ToString(img.Name), RootDevice: aws.ToString(img.RootDeviceName),
+		Packages: tag(img.Tags, TagPackages)}
+	for _, d := range img.BlockDeviceMappings {
+		if d.Ebs != nil && aws.ToString(d.DeviceName) == made.RootDevice {
+			made.Size = aws.ToInt32(d.Ebs.VolumeSize)
+		}
+	}
+	return made, nil
 }

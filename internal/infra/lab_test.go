@@ -75,21 +75,28 @@ type labAccount struct {
 	server string
 }
 
-const labRegion = "eu-central-1"
+const (
+	labRegion = "eu-central-1"
+	labKey    = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUNTBnUUQbCZ6u14Te6i2g8VEGbQrfLUBGQq0HFdp7B macaw"
+)
 
 // newLab returns the real clients of a local AWS with an Elastic IP quota that
 // is just enough: what leaks breaks the next run.
-func newLab(t *testing.T, quota int) *labAccount {
+func newLab(t *testing.T, quota int, options ...func(*lab.Config)) *labAccount {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	store, err := iam.Open(iam.Config{Root: iam.Key{ID: "AKIAEXAMPLE", Secret: "secret"}, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := lab.Wire(lab.Config{
+	cfg := lab.Config{
 		Region: labRegion, Machines: noMachines{}, AddressQuota: quota, Log: log, Profiles: store,
 		Images: []lab.Image{{ID: "ami-0123456789abcdef0", Name: "debian-13-amd64-20260829-1", Owner: debianOwner, Architecture: "x86_64", Created: time.Now()}},
-	}, store, func(*http.Request) (string, bool) { return "", false })
+	}
+	for _, change := range options {
+		change(&cfg)
+	}
+	service, err := lab.Wire(cfg, store, func(*http.Request) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +121,7 @@ func (l *labAccount) ec2(key aws.CredentialsProvider) *ec2.Client {
 func labWanted(t *testing.T, l *labAccount) Wanted {
 	t.Helper()
 	w := wanted(t, dualStack)
-	w.PublicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUNTBnUUQbCZ6u14Te6i2g8VEGbQrfLUBGQq0HFdp7B macaw"
+	w.PublicKey = labKey
 	var err error
 	if w.Image, err = FindImage(context.Background(), l.EC2, "no such packages", ""); err != nil {
 		t.Fatal(err)

@@ -173,12 +173,35 @@ func runInstance(l launch) step {
 				err = errGone // the token is an earlier instance's
 			}
 			if !errors.Is(err, errGone) {
-				return err
+				return launchAdvice(err)
 			}
 		}
 		return errGone
 	}
 }
+
+// launchAdvice adds what helps where AWS cannot be asked before.
+func launchAdvice(err error) error {
+	switch errorCode(err) {
+	case "VcpuLimitExceeded":
+		return &hinted{err, "ask AWS for more: Service Quotas, " + vcpuQuota + "; or take a smaller type for the node"}
+	case "InsufficientInstanceCapacity", "Unsupported":
+		return &hinted{err, "another type or, for a cloud made anew, another availabilityZone; or try again later"}
+	}
+	return err
+}
+
+// hinted is an error with a way out.
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (e *hinted) Error() string { return e.err.Error() }
+func (e *hinted) Unwrap() error { return e.err }
+
+// Hint returns the way out.
+func (e *hinted) Hint() string { return e.hint }
 
 // awaitInstance waits until an instance runs.
 func awaitInstance(part string) step {

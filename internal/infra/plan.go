@@ -57,6 +57,8 @@ type Plan struct {
 	Cloud   string   `json:"cloud"`
 	Actions []Action `json:"actions"`
 	Drift   []Drift  `json:"drift,omitempty"`
+	// Needs says for people what of the account's quotas it takes.
+	Needs []string `json:"needs,omitempty"`
 
 	// wanted is nil in a plan that removes the cloud.
 	wanted *Wanted
@@ -78,6 +80,9 @@ func (p *Plan) String() string {
 		if d.Hint != "" {
 			fmt.Fprintf(&b, "    hint: %s\n", d.Hint)
 		}
+	}
+	for _, n := range p.Needs {
+		fmt.Fprintf(&b, "  needs %s\n", n)
 	}
 	return b.String()
 }

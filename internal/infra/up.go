@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -18,6 +19,8 @@ type Wanted struct {
 	// Image is what new instances boot; it may be the zero value if there is no
 	// instance to make.
 	Image Image
+	// Zone is where subnets are made; if it is empty, in the first.
+	Zone string
 	// UserData is what cloud-init gets, at most 16 KiB (EC2 User Guide,
 	// user-data).
 	UserData []byte
@@ -135,18 +138,23 @@ func (b *up) dns() Action {
 // zone returns where both subnets lie: a secondary address, and so a floating
 // IP, never leaves its zone.
 func (b *up) zone() (string, error) {
-	for _, n := range b.s.Subnets {
-		if n.VPC == b.ids[partVPC] {
-			return n.Zone, nil
-		}
-	}
-	if b.c.AvailabilityZone != "" {
-		return b.c.AvailabilityZone, nil
+	if zone := cmp.Or(b.subnetZone(), b.w.Zone, b.c.AvailabilityZone); zone != "" {
+		return zone, nil
 	}
 	if len(b.s.Zones) == 0 {
 		return "", errors.New("planning the subnets: AWS shows no availability zone")
 	}
 	return b.s.Zones[0], nil
+}
+
+// subnetZone returns the zone of the subnets that exist, or nothing.
+func (b *up) subnetZone() string {
+	for _, n := range b.s.Subnets {
+		if n.VPC == b.ids[partVPC] && strings.HasPrefix(n.Part, "subnet/") {
+			return n.Zone
+		}
+	}
+	return ""
 }
 
 func (b *up) internetGateway(vpcID string) {

@@ -155,3 +155,21 @@ func TestCPUOptions(t *testing.T) {
 		t.Errorf("changed to %+v", o)
 	}
 }
+
+func TestDeleteOnTerminationOfAVolume(t *testing.T) {
+	l := newLab(t)
+	id := l.run("t3.small", *l.eni(l.subnet(l.vpc("10.0.0.0/16"), "10.0.1.0/24"), "10.0.1.5").NetworkInterfaceId)
+	change := func(device string) error {
+		_, err := l.ModifyInstanceAttribute(l.ctx, &ec2.ModifyInstanceAttributeInput{InstanceId: &id,
+			BlockDeviceMappings: []types.InstanceBlockDeviceMappingSpecification{{DeviceName: &device,
+				Ebs: &types.EbsInstanceBlockDeviceSpecification{DeleteOnTermination: aws.Bool(false)}}}})
+		return err
+	}
+	if err := change("/dev/xvda"); err != nil {
+		t.Fatal(err)
+	}
+	if d := l.instance(id).BlockDeviceMappings; len(d) != 1 || *d[0].Ebs.DeleteOnTermination {
+		t.Errorf("devices: %+v", d)
+	}
+	l.wantCode(change("/dev/xvdb"), "InvalidParameterValue")
+}

@@ -194,6 +194,9 @@ func (t *tx) launch(in runInstancesInput, i instanceRecord, index int) error {
 	if zone := in.Placement.AvailabilityZone; zone != "" && zone != i.Zone {
 		return invalidParameter("The availability zone '%s' is not that of the subnet, '%s'", zone, i.Zone)
 	}
+	if !t.cfg.offers(i.Zone, i.Type) {
+		return t.notOffered(i.Zone, i.Type)
+	}
 	v, err := t.newVolume(&i, in.BlockDeviceMapping)
 	if err != nil {
 		return err

@@ -39,6 +39,9 @@ type Config struct {
 	// AddressQuota is how many Elastic IPs the account may hold, 5 unless
 	// given (VPC User Guide, amazon-vpc-limits).
 	AddressQuota int
+	// Missing are the instance types that a zone does not have, by zone: AWS has
+	// few of them everywhere.
+	Missing map[string][]string
 	// IPv6Pool is where VPCs get their /56s from, 2001:db8:1000::/36 unless
 	// given.
 	IPv6Pool netip.Prefix

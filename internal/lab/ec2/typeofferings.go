@@ -1,5 +1,7 @@
 package ec2
 
+import "slices"
+
 type offeringXML struct {
 	Type         string `xml:"instanceType"`
 	LocationType string `xml:"locationType"`
@@ -17,17 +19,35 @@ type describeOfferingsOutput struct {
 	NextToken string           `xml:"nextToken,omitempty"`
 }
 
-// describeInstanceTypeOfferings says that every type is to be had everywhere.
+// offers says whether a zone has a type.
+func (c *Config) offers(zone, name string) bool { return !slices.Contains(c.Missing[zone], name) }
+
+// notOffered is how EC2 refuses to launch where the type is not to be had (EC2
+// User Guide, troubleshooting-launch, "The requested configuration is currently
+// not supported").
+func (t *tx) notOffered(zone, name string) error {
+	others := slices.DeleteFunc(slices.Clone(t.cfg.Zones), func(z string) bool { return !t.cfg.offers(z, name) })
+	return fail("Unsupported", "Your requested instance type (%s) is not supported in your requested Availability Zone (%s). "+
+		"Please retry your request by not specifying an Availability Zone or choosing %s.", name, zone, joinComma(others))
+}
+
+// describeInstanceTypeOfferings says which types are to be had where (EC2 API
+// Reference, DescribeInstanceTypeOfferings).
 func describeInstanceTypeOfferings(t *tx, in describeOfferingsInput) (*describeOfferingsOutput, error) {
 	var locations []string
+	zone := map[string]string{} // by location
 	switch in.LocationType {
 	case "", "region":
 		in.LocationType, locations = "region", []string{t.cfg.Region}
 	case "availability-zone":
-		locations = t.cfg.Zones
+		for _, z := range t.cfg.Zones {
+			locations = append(locations, z)
+			zone[z] = z
+		}
 	case "availability-zone-id":
 		for _, z := range t.cfg.Zones {
 			locations = append(locations, t.cfg.zoneID(z))
+			zone[t.cfg.zoneID(z)] = z
 		}
 	default:
 		return nil, invalidParameter("Invalid value '%s' for locationType.", in.LocationType)
@@ -35,7 +55,9 @@ func describeInstanceTypeOfferings(t *tx, in describeOfferingsInput) (*describeO
 	var all []*offeringXML
 	for _, r := range allTypes() {
 		for _, location := range locations {
-			all = append(all, &offeringXML{r.name, in.LocationType, location})
+			if t.cfg.offers(zone[location], r.name) {
+				all = append(all, &offeringXML{r.name, in.LocationType, location})
+			}
 		}
 	}
 	offerings, next, err := choose(selection[offeringXML]{

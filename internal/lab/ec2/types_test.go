@@ -53,3 +53,24 @@ func TestTypesByPage(t *testing.T) {
 	_, err := l.DescribeInstanceTypes(l.ctx, &ec2.DescribeInstanceTypesInput{MaxResults: aws.Int32(101)})
 	l.wantCode(err, "InvalidParameterValue")
 }
+
+// A zone does not have every type: it is not among its offers, and no instance
+// of it can be launched there.
+func TestTypeMissingInAZone(t *testing.T) {
+	l := newLab(t, func(c *Config) { c.Missing = map[string][]string{"us-east-1a": {"t3.large"}} })
+	offers := must(l.DescribeInstanceTypeOfferings(l.ctx, &ec2.DescribeInstanceTypeOfferingsInput{LocationType: "availability-zone",
+		Filters: []types.Filter{{Name: aws.String("instance-type"), Values: []string{"t3.large"}}}}))(l)
+	var zones []string
+	for _, o := range offers.InstanceTypeOfferings {
+		zones = append(zones, *o.Location)
+	}
+	if d := cmp.Diff([]string{"us-east-1b", "us-east-1c"}, zones); d != "" {
+		t.Error(d)
+	}
+	vpc := l.vpc("10.0.0.0/16")
+	subnet := *must(l.CreateSubnet(l.ctx, &ec2.CreateSubnetInput{VpcId: &vpc, CidrBlock: aws.String("10.0.1.0/24"),
+		AvailabilityZone: aws.String("us-east-1a")}))(l).Subnet.SubnetId
+	_, err := l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.large", SubnetId: &subnet,
+		MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+	l.wantCode(err, "Unsupported")
+}

@@ -1,0 +1,300 @@
+package infra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"macaw/internal/cloud"
+)
+
+// Account is what only AWS knows of a cloud file: what it has on offer, and how
+// much of it the account may have. It is asked before anything is made.
+type Account struct {
+	// Types are the cloud's instance types that AWS has in the region, by name.
+	Types map[string]TypeOffer
+	// ElasticIPs counts those of the region, the cloud's own among them.
+	ElasticIPs Quota
+}
+
+// TypeOffer is an instance type.
+type TypeOffer struct {
+	// Zones have it, in AWS's order.
+	Zones []string
+	VCPUs int32
+	// Architectures are those that it boots.
+	Architectures []string
+	// Addresses is how many private addresses an ENI takes, of each family.
+	Addresses int32
+}
+
+// Quota is how many of a thing an account may have.
+type Quota struct {
+	// Limit is negative if AWS does not say.
+	Limit, Held int
+}
+
+// Ask asks AWS about the instance types and the quotas of a cloud.
+func Ask(ctx context.Context, api EC2, c *cloud.Cloud) (Account, error) {
+	a := Account{Types: map[string]TypeOffer{}}
+	for _, n := range c.Nodes {
+		if err := a.askType(ctx, api, n.Type); err != nil {
+			return a, fmt.Errorf("asking AWS about instance type %s: %w", n.Type, err)
+		}
+	}
+	var err error
+	if a.ElasticIPs, err = askElasticIPs(ctx, api); err != nil {
+		return a, fmt.Errorf("asking AWS for the quota of Elastic IPs: %w", err)
+	}
+	return a, nil
+}
+
+func (a Account) askType(ctx context.Context, api EC2, name string) error {
+	out, err := api.DescribeInstanceTypes(
+		ctx,
+		&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{types.InstanceType(name)}},
+	)
+	if errorCode(err) == "InvalidInstanceType" || err == nil && len(out.InstanceTypes) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var offer TypeOffer
+	t := out.InstanceTypes[0]
+	if t.VCpuInfo != nil {
+		offer.VCPUs = aws.ToInt32(t.VCpuInfo.DefaultVCpus)
+	}
+	if t.ProcessorInfo != nil {
+		for _, architecture := range t.ProcessorInfo.SupportedArchitectures {
+			offer.Architectures = append(offer.Architectures, string(architecture))
+		}
+	}
+	if t.NetworkInfo != nil {
+		offer.Addresses = aws.ToInt32(t.NetworkInfo.Ipv4AddressesPerInterface)
+	}
+	in := &ec2.DescribeInstanceTypeOfferingsInput{LocationType: types.LocationTypeAvailabilityZone,
+		Filters: []types.Filter{filter("instance-type", name)}}
+	for p := ec2.NewDescribeInstanceTypeOfferingsPaginator(api, in); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, o := range page.InstanceTypeOfferings {
+			offer.Zones = append(offer.Zones, aws.ToString(o.Location))
+		}
+	}
+	sort.Strings(offer.Zones)
+	a.Types[name] = offer
+	return nil
+}
+
+// askElasticIPs takes the quota from the account's attributes (EC2 API Reference,
+// DescribeAccountAttributes). Addresses of one's own range do not count (VPC User
+// Guide, amazon-vpc-limits).
+func askElasticIPs(ctx context.Context, api EC2) (Quota, error) {
+	const attribute = "vpc-max-elastic-ips"
+	q := Quota{Limit: -1}
+	out, err := api.DescribeAccountAttributes(
+		ctx,
+		&ec2.DescribeAccountAttributesInput{AttributeNames: []types.AccountAttributeName{attribute}},
+	)
+	if err != nil {
+		return q, err
+	}
+	for _, a := range out.AccountAttributes {
+		if aws.ToString(a.AttributeName) != attribute || len(a.AttributeValues) == 0 {
+			continue
+		}
+		if q.Limit, err = strconv.Atoi(aws.ToString(a.AttributeValues[0].AttributeValue)); err != nil {
+			return q, fmt.Errorf("reading %s: %w", attribute, err)
+		}
+	}
+	addresses, err := api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{})
+	if err != nil {
+		return q, err
+	}
+	for _, a := range addresses.Addresses {
+		if pool := aws.ToString(a.PublicIpv4Pool); pool == "" || pool == "amazon" {
+			q.Held++
+		}
+	}
+	return q, nil
+}
+
+// PlanIn plans like PlanUp, in an account: with the zone that has what the cloud
+// needs, and only what the account may have. What is refused is told with its
+// place in the cloud file.
+func PlanIn(a Account, w Wanted, s Seen) (*Plan, error) {
+	var err error
+	if w.Zone, err = a.zone(w.Cloud, s); err != nil {
+		return nil, err
+	}
+	p, err := PlanUp(w, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(a.checkNodes(p), a.checkElasticIPs(p)); err != nil {
+		return nil, err
+	}
+	p.Needs = a.needs(p)
+	return p, nil
+}
+
+// zone returns where the subnets lie, or shall.
+func (a Account) zone(c *cloud.Cloud, s Seen) (string, error) {
+	b := &up{Plan: &Plan{ids: map[string]string{}}, c: c, s: s}
+	if v := b.vpc(); v != nil {
+		b.ids[partVPC] = v.ID
+		if zone := b.subnetZone(); zone != "" {
+			return zone, nil
+		}
+	}
+	if c.AvailabilityZone != "" {
+		if !slices.Contains(s.Zones, c.AvailabilityZone) {
+			return "", c.Reject("availabilityZone", "available are "+strings.Join(s.Zones, ", "),
+				"%s is none that AWS offers this account in %s", c.AvailabilityZone, s.Region)
+		}
+		return c.AvailabilityZone, nil
+	}
+	for _, zone := range s.Zones {
+		elsewhere := func(n cloud.Node) bool { return !slices.Contains(a.Types[n.Type].Zones, zone) }
+		if !slices.ContainsFunc(c.Nodes, elsewhere) {
+			return zone, nil
+		}
+	}
+	return "", nil // whose fault that is, checkNodes tells
+}
+
+// checkNodes asks whether the instances that are to be made can be.
+func (a Account) checkNodes(p *Plan) error {
+	var errs []error
+	c, zone, image := p.wanted.Cloud, p.wanted.Zone, p.wanted.Image
+	for i, n := range c.Nodes {
+		part := partInstance(n.Name)
+		if !p.makes(part) && !p.makes(part+"/type") {
+			continue
+		}
+		reject := func(field, hint, format string, args ...any) {
+			errs = append(errs, c.Reject(fmt.Sprintf("nodes[%d].%s", i, field), hint, format, args...))
+		}
+		offer, ok := a.Types[n.Type]
+		switch {
+		case !ok:
+			reject("type", "aws ec2 describe-instance-types lists them", "AWS has no instance type %s here", n.Type)
+		case !slices.Contains(offer.Architectures, "x86_64"):
+			reject("type", "", "%s is of architecture %s, and Macaw's images are for x86_64", n.Type,
+				strings.Join(offer.Architectures, ", "))
+		case len(offer.Zones) == 0:
+			reject("type", "another type, or another region", "no zone of the region has %s", n.Type)
+		case !slices.Contains(offer.Zones, zone):
+			reject("type", "zones that have it: "+strings.Join(offer.Zones, ", "), "%s is not to be had in %s", n.Type, zone)
+		default:
+			errs = append(errs, checkCarried(c, n, int(offer.Addresses)))
+		}
+		if p.makes(part) && image.Size > int32(n.Disk) {
+			reject("disk", "", "%d GiB is too little for image %s, which has %d", n.Disk, image.ID, image.Size)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkCarried asks whether an ENI of the node takes the addresses that are made
+// with the cloud: the cloud file's parser knows the common types only.
+func checkCarried(c *cloud.Cloud, n cloud.Node, each int) error {
+	if c.Provider.ElasticIPs != cloud.ElasticIPsAll || c.Provider.Addresses < each {
+		return nil
+	}
+	return c.Reject("provider.addresses", fmt.Sprintf("at most %d here, or another type for node %s", each-1, n.Name),
+		"%d are too many for %s: it carries %d addresses on an ENI, its primary one included", c.Provider.Addresses, n.Type, each)
+}
+
+// makes reports whether the plan has an action that is no removal.
+func (p *Plan) makes(id string) bool {
+	return slices.ContainsFunc(
+		p.Actions,
+		func(a Action) bool { return a.ID == id && a.Verb != Delete && a.Verb != Start },
+	)
+}
+
+// elasticIPs returns how many more Elastic IPs the plan makes, less those that it
+// releases.
+func (p *Plan) elasticIPs() (more int) {
+	for _, a := range p.Actions {
+		switch {
+		case a.Object != "elastic ip":
+		case a.Verb == Create:
+			more++
+		case a.Verb == Delete:
+			more--
+		}
+	}
+	return more
+}
+
+func (a Account) checkElasticIPs(p *Plan) error {
+	more, q := p.elasticIPs(), a.ElasticIPs
+	if more <= 0 || q.Limit < 0 || q.Held+more <= q.Limit {
+		return nil
+	}
+	hint := fmt.Sprintf(
+		"release some (aws ec2 describe-addresses lists them), or ask AWS for more: Service Quotas, %s",
+		elasticIPQuota,
+	)
+	if p.wanted.Cloud.Provider.Made() > 0 {
+		hint += "; with fewer provider.addresses, or provider.elasticIPs: on-demand, the cloud takes fewer"
+	}
+	return p.wanted.Cloud.Reject(
+		"provider.elasticIPs",
+		hint,
+		"the cloud needs %d more Elastic IPs, and the account has %d of at most %d in the region",
+		more,
+		q.Held,
+		q.Limit,
+	)
+}
+
+// The quotas' codes in Service Quotas.
+const (
+	elasticIPQuota = "L-0263D0A3"
+	vcpuQuota      = "L-1216C47A"
+)
+
+// needs says for people what of the account's quotas the plan takes.
+func (a Account) needs(p *Plan) []string {
+	var out []string
+	if more, q := p.elasticIPs(), a.ElasticIPs; more > 0 && q.Limit >= 0 {
+		text := fmt.Sprintf(
+			"%d more Elastic IPs; the account has %d of at most %d in the region",
+			more,
+			q.Held,
+			q.Limit,
+		)
+		if q.Held+more+1 > q.Limit {
+			text += ", and macaw bake beside it would need one more"
+		}
+		out = append(out, text)
+	}
+	var vcpus int32
+	for _, n := range p.wanted.Cloud.Nodes {
+		if p.makes(partInstance(n.Name)) {
+			vcpus += a.Types[n.Type].VCPUs
+		}
+	}
+	if vcpus > 0 {
+		out = append(
+			out,
+			fmt.Sprintf("%d vCPUs; a new account may have as few as 5 (aws service-quotas get-service-quota "+
+				"--service-code ec2 --quota-code %s), and macaw bake takes as many beside it", vcpus, vcpuQuota),
+		)
+	}
+	return out
+}
