@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -113,9 +114,9 @@ func (a *applier) run(ctx context.Context, actions []Action, progress Progress) 
 			running++
 			progress(Event{Action: actions[i], State: Started})
 			go func() {
-				begin := a.clock.now()
+				begin := a.clock.Now()
 				err := actions[i].do(ctx, a)
-				results <- result{i, a.clock.now().Sub(begin), err}
+				results <- result{i, a.clock.Now().Sub(begin), err}
 			}()
 		}
 		if running == 0 {
@@ -142,11 +143,30 @@ func gerund(v Verb) string {
 	return map[Verb]string{Create: "creating", Change: "changing", Start: "starting", Delete: "deleting"}[v]
 }
 
-// settle reads back what was written. It only waits and never repeats a call:
-// what AWS does not show yet would be made a second time.
+// settle reads back what was written. It waits and repeats no call: what AWS does
+// not show yet would be made a second time. What it shows twice goes: a call
+// whose answer got lost, and that AWS did not show for long, was made again.
 func (a *applier) settle(ctx context.Context) (Outputs, error) {
-	var seen Seen
-	err := a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
+	seen, left, err := a.readBack(ctx)
+	if len(left) > 0 && !slices.ContainsFunc(left, func(a Action) bool { return a.Verb != Delete }) {
+		if err := a.run(ctx, left, nil); err != nil {
+			return Outputs{}, err
+		}
+		seen, _, err = a.readBack(ctx)
+	}
+	if err != nil {
+		return Outputs{}, fmt.Errorf("reading back cloud %s: %w", a.cloud, err)
+	}
+	if a.wanted == nil {
+		return Outputs{}, nil
+	}
+	return OutputsOf(a.wanted.Cloud, seen), nil
+}
+
+// readBack waits until AWS shows what was done, and returns what is left to do of
+// a cloud that is wanted.
+func (a *applier) readBack(ctx context.Context) (seen Seen, left []Action, err error) {
+	err = a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
 		var err error
 		if seen, err = See(ctx, Clients{a.api, a.iam}, a.cloud); err != nil {
 			return false, err, ctx.Err()
@@ -161,16 +181,10 @@ func (a *applier) settle(ctx context.Context) (Outputs, error) {
 		if err != nil {
 			return false, nil, err
 		}
-		if !p.Empty() {
-			return false, fmt.Errorf("all is done, but AWS does not show it: %s", p.Actions[0]), nil
+		if left = p.Actions; !p.Empty() {
+			return false, fmt.Errorf("AWS does not show yet what was done, or somebody else changes it; left to do: %s", left[0]), nil
 		}
 		return true, nil, nil
 	})
-	if err != nil {
-		return Outputs{}, fmt.Errorf("reading back cloud %s: %w", a.cloud, err)
-	}
-	if a.wanted == nil {
-		return Outputs{}, nil
-	}
-	return OutputsOf(a.wanted.Cloud, seen), nil
+	return seen, left, err
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsapi "macaw/internal/aws"
 )
 
 // bakePatience bounds the wait for a stopped instance and for an image: EBS
@@ -37,20 +39,29 @@ func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (stri
 		{Key: aws.String(TagPackages), Value: aws.String(packagesHash)},
 		{Key: aws.String("Name"), Value: aws.String("macaw-" + packagesHash)},
 	}
+	// A name exists once in an account; an image of the same packages may be made
+	// again.
+	name := fmt.Sprintf("macaw-%s-%s", packagesHash, time.Now().UTC().Format("20060102-150405"))
 	out, err := api.CreateImage(ctx, &ec2.CreateImageInput{
-		InstanceId: aws.String(instanceID),
-		// A name exists once in an account; an image of the same packages may
-		// be made again.
-		Name:        aws.String(fmt.Sprintf("macaw-%s-%s", packagesHash, time.Now().UTC().Format("20060102-150405"))),
+		InstanceId: aws.String(instanceID), Name: aws.String(name),
 		Description: aws.String("Debian 13 with OpenStack's packages, by macaw"),
 		TagSpecifications: []types.TagSpecification{
 			{ResourceType: types.ResourceTypeImage, Tags: tags},
 		},
 	})
-	if err != nil {
+	var id string
+	switch {
+	case awsapi.ClassOf(err) == awsapi.Exists: // by a call whose answer got lost
+		made, findErr := newestImage(ctx, api, &ec2.DescribeImagesInput{Owners: []string{"self"}, Filters: []types.Filter{filter("name", name)}})
+		if findErr != nil {
+			return "", fmt.Errorf("making an image of %s: %w", instanceID, err)
+		}
+		id = made.ID
+	case err != nil:
 		return "", fmt.Errorf("making an image of %s: %w", instanceID, err)
+	default:
+		id = aws.ToString(out.ImageId)
 	}
-	id := aws.ToString(out.ImageId)
 	ready := ec2.NewImageAvailableWaiter(api, func(o *ec2.ImageAvailableWaiterOptions) { o.MinDelay = time.Second })
 	if err := ready.Wait(ctx, &ec2.DescribeImagesInput{ImageIds: []string{id}}, bakePatience); err != nil {
 		return "", fmt.Errorf("waiting for image %s: %w", id, err)

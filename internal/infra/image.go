@@ -82,7 +82,7 @@ func FindImage(ctx context.Context, api EC2, packagesHash, override string) (Ima
 	return img, nil
 }
 
-func newestImage(ctx context.Context, api EC2, in *ec2.DescribeImagesInput) (Image, error) {
+func newestImage(ctx context.Context, api ec2.DescribeImagesAPIClient, in *ec2.DescribeImagesInput) (Image, error) {
 	var found []types.Image
 	for p := ec2.NewDescribeImagesPaginator(api, in); p.HasMorePages(); {
 		out, err := p.NextPage(ctx)

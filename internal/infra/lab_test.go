@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
+	awsapi "macaw/internal/aws"
 	lab "macaw/internal/lab/ec2"
 	"macaw/internal/lab/iam"
 )
@@ -38,10 +39,10 @@ func (noMachines) DeleteImage(context.Context, string) error         { return ni
 
 // hurriedClock is the wall clock with short pauses: the lab changes states in
 // milliseconds.
-type hurriedClock struct{ wallClock }
+type hurriedClock struct{ awsapi.WallClock }
 
-func (c hurriedClock) sleep(ctx context.Context, d time.Duration) error {
-	return c.wallClock.sleep(ctx, d/100)
+func (c hurriedClock) Sleep(ctx context.Context, d time.Duration) error {
+	return c.WallClock.Sleep(ctx, d/100)
 }
 
 // wire counts requests and loses the answer to one of them.

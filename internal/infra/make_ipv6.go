@@ -10,6 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/smithy-go"
+
+	awsapi "macaw/internal/aws"
 )
 
 // ipv6Subnet is the provider subnet's IPv6 block, which is there.
@@ -19,24 +22,34 @@ func (a *applier) ipv6Subnet() netip.Prefix { return netip.MustParsePrefix(a.id(
 // vpc-cidr-blocks), and waits for it. The call has no ClientToken, so each try
 // looks first.
 func giveVPCBlock(ctx context.Context, a *applier) error {
-	if err := a.call(ctx, func(ctx context.Context) error {
+	comes := func(ctx context.Context) (bool, error) {
 		v, err := a.vpc(ctx)
-		if err != nil || slices.ContainsFunc(v.Ipv6CidrBlockAssociationSet, func(as types.VpcIpv6CidrBlockAssociation) bool { return coming(vpcBlockState(as)) }) {
+		return slices.ContainsFunc(v.Ipv6CidrBlockAssociationSet, func(as types.VpcIpv6CidrBlockAssociation) bool {
+			return coming(vpcBlockState(as))
+		}), err
+	}
+	if err := a.create(ctx, func(ctx context.Context) error {
+		if there, err := comes(ctx); there || err != nil {
 			return err
 		}
-		_, err = a.api.AssociateVpcCidrBlock(ctx, &ec2.AssociateVpcCidrBlockInput{VpcId: v.VpcId, AmazonProvidedIpv6CidrBlock: aws.Bool(true)})
+		_, err := a.api.AssociateVpcCidrBlock(ctx, &ec2.AssociateVpcCidrBlockInput{
+			VpcId: aws.String(a.id(partVPC)), AmazonProvidedIpv6CidrBlock: aws.Bool(true),
+		}, once)
 		return err
-	}); err != nil {
+	}, comes); err != nil {
 		return err
 	}
 	return a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
 		blocks, err := a.vpcBlocks(ctx)
-		if notFound(err) || overloaded(errorCode(err)) {
+		if notFound(err) || awsapi.Passing(err) {
 			return false, err, nil
 		}
 		return len(blocks) > 0, errNoBlock, err
 	})
 }
+
+// errTaken says that somebody was quicker to take a block, and another is free.
+var errTaken = &smithy.GenericAPIError{Code: "InvalidSubnet.Taken", Message: "another subnet has the block"}
 
 var errNoBlock = errors.New("AWS shows no IPv6 block of the vpc")
 
@@ -82,7 +95,14 @@ func (a *applier) vpcBlocks(ctx context.Context) ([]netip.Prefix, error) {
 // that no subnet has, its cloud's or another, and waits for it.
 func giveSubnetBlock(ctx context.Context, a *applier) error {
 	id := a.id(partSubnet(partProvider))
-	if err := a.call(ctx, func(ctx context.Context) error {
+	comes := func(ctx context.Context) (bool, error) {
+		subnets, err := a.subnets(ctx)
+		return slices.ContainsFunc(subnets, func(n types.Subnet) bool {
+			return aws.ToString(n.SubnetId) == id && slices.ContainsFunc(n.Ipv6CidrBlockAssociationSet,
+				func(as types.SubnetIpv6CidrBlockAssociation) bool { return coming(subnetBlockState(as)) })
+		}), err
+	}
+	if err := a.create(ctx, func(ctx context.Context) error {
 		blocks, err := a.vpcBlocks(ctx)
 		if err != nil {
 			return err
@@ -108,14 +128,17 @@ func giveSubnetBlock(ctx context.Context, a *applier) error {
 		if !ok {
 			return fmt.Errorf("subnets have all of %v", blocks)
 		}
-		_, err = a.api.AssociateSubnetCidrBlock(ctx, &ec2.AssociateSubnetCidrBlockInput{SubnetId: aws.String(id), Ipv6CidrBlock: aws.String(free.String())})
+		_, err = a.api.AssociateSubnetCidrBlock(ctx, &ec2.AssociateSubnetCidrBlockInput{SubnetId: aws.String(id), Ipv6CidrBlock: aws.String(free.String())}, once)
+		if errorCode(err) == "InvalidSubnet.Conflict" {
+			return errTaken
+		}
 		return err
-	}, "InvalidSubnet.Conflict"); err != nil { // somebody was quicker
+	}, comes, errTaken.Code); err != nil {
 		return err
 	}
 	return a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
 		subnets, err := a.subnets(ctx)
-		if overloaded(errorCode(err)) {
+		if awsapi.Passing(err) {
 			return false, err, nil
 		}
 		for _, n := range subnets {
@@ -155,17 +178,22 @@ func assignIPv6(part string, elsewhere []string) step {
 		for _, addr := range a.wanted.Cloud.ProviderIPv6Addresses(a.ipv6Subnet()) {
 			all = append(all, addr.String())
 		}
-		return a.call(ctx, func(ctx context.Context) error {
+		lacks := func(ctx context.Context) ([]string, error) {
 			have, err := a.ipv6On(ctx, a.id(part))
-			if err != nil {
+			return missing(all, slices.Concat(have, elsewhere)), err
+		}
+		return a.create(ctx, func(ctx context.Context) error {
+			add, err := lacks(ctx)
+			if len(add) == 0 || err != nil {
 				return err
 			}
-			add := missing(all, slices.Concat(have, elsewhere))
-			if len(add) == 0 {
-				return nil
-			}
-			_, err = a.api.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: aws.String(a.id(part)), Ipv6Addresses: add})
+			_, err = a.api.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{
+				NetworkInterfaceId: aws.String(a.id(part)), Ipv6Addresses: add,
+			}, once)
 			return err
+		}, func(ctx context.Context) (bool, error) {
+			add, err := lacks(ctx)
+			return len(add) == 0, err
 		})
 	}
 }
@@ -190,7 +218,7 @@ func (a *applier) dropIPv6(ctx context.Context, eni string, named []string) erro
 	if len(have) == 0 {
 		return nil
 	}
-	_, err = a.api.UnassignIpv6Addresses(ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: aws.String(eni), Ipv6Addresses: have})
+	_, err = a.api.UnassignIpv6Addresses(ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: aws.String(eni), Ipv6Addresses: have}, once)
 	return err
 }
 

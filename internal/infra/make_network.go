@@ -17,17 +17,34 @@ func (a *applier) tags(t types.ResourceType, part string) []types.TagSpecificati
 	return []types.TagSpecification{tagged(t, a.cloud, part)}
 }
 
+// mine are the filters for the cloud's resource of a part.
+func (a *applier) mine(part string) []types.Filter {
+	return []types.Filter{filter("tag:"+TagCloud, a.cloud), filter("tag:"+TagPart, part)}
+}
+
 func createVPC(cidr netip.Prefix) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
+		return a.create(ctx, func(ctx context.Context) error {
 			out, err := a.api.CreateVpc(ctx, &ec2.CreateVpcInput{
 				CidrBlock:         aws.String(cidr.String()),
 				TagSpecifications: a.tags(types.ResourceTypeVpc, partVPC),
-			})
+			}, once)
 			if err == nil {
 				a.set(partVPC, aws.ToString(out.Vpc.VpcId))
 			}
 			return err
+		}, func(ctx context.Context) (bool, error) {
+			out, err := a.api.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{Filters: a.mine(partVPC)})
+			if err != nil {
+				return false, err
+			}
+			for _, v := range out.Vpcs {
+				if aws.ToString(v.CidrBlock) == cidr.String() {
+					a.set(partVPC, aws.ToString(v.VpcId))
+					return true, nil
+				}
+			}
+			return false, nil
 		})
 	}
 }
@@ -49,14 +66,21 @@ func enableDNS(ctx context.Context, a *applier) error {
 }
 
 func createInternetGateway(ctx context.Context, a *applier) error {
-	return a.call(ctx, func(ctx context.Context) error {
+	return a.create(ctx, func(ctx context.Context) error {
 		out, err := a.api.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{
 			TagSpecifications: a.tags(types.ResourceTypeInternetGateway, partInternetGateway),
-		})
+		}, once)
 		if err == nil {
 			a.set(partInternetGateway, aws.ToString(out.InternetGateway.InternetGatewayId))
 		}
 		return err
+	}, func(ctx context.Context) (bool, error) {
+		out, err := a.api.DescribeInternetGateways(ctx, &ec2.DescribeInternetGatewaysInput{Filters: a.mine(partInternetGateway)})
+		if err != nil || len(out.InternetGateways) == 0 {
+			return false, err
+		}
+		a.set(partInternetGateway, aws.ToString(out.InternetGateways[0].InternetGatewayId))
+		return true, nil
 	})
 }
 
@@ -90,28 +114,53 @@ func (a *applier) attachedHere(ctx context.Context) bool {
 
 func createSubnet(part string, cidr netip.Prefix, zone string) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
+		return a.create(ctx, func(ctx context.Context) error {
 			out, err := a.api.CreateSubnet(ctx, &ec2.CreateSubnetInput{
 				VpcId: aws.String(a.id(partVPC)), CidrBlock: aws.String(cidr.String()), AvailabilityZone: aws.String(zone),
 				TagSpecifications: a.tags(types.ResourceTypeSubnet, part),
-			})
+			}, once)
 			if err == nil {
 				a.set(part, aws.ToString(out.Subnet.SubnetId))
 			}
 			return err
+		}, func(ctx context.Context) (bool, error) {
+			out, err := a.api.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{Filters: a.mine(part)})
+			if err != nil {
+				return false, err
+			}
+			for _, n := range out.Subnets {
+				if aws.ToString(n.VpcId) == a.id(partVPC) && aws.ToString(n.CidrBlock) == cidr.String() &&
+					aws.ToString(n.AvailabilityZone) == zone {
+					a.set(part, aws.ToString(n.SubnetId))
+					return true, nil
+				}
+			}
+			return false, nil
 		})
 	}
 }
 
 func createRouteTable(ctx context.Context, a *applier) error {
-	return a.call(ctx, func(ctx context.Context) error {
+	return a.create(ctx, func(ctx context.Context) error {
 		out, err := a.api.CreateRouteTable(ctx, &ec2.CreateRouteTableInput{
 			VpcId: aws.String(a.id(partVPC)), TagSpecifications: a.tags(types.ResourceTypeRouteTable, partRouteTable),
-		})
+		}, once)
 		if err == nil {
 			a.set(partRouteTable, aws.ToString(out.RouteTable.RouteTableId))
 		}
 		return err
+	}, func(ctx context.Context) (bool, error) {
+		out, err := a.api.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: a.mine(partRouteTable)})
+		if err != nil {
+			return false, err
+		}
+		for _, t := range out.RouteTables {
+			if aws.ToString(t.VpcId) == a.id(partVPC) {
+				a.set(partRouteTable, aws.ToString(t.RouteTableId))
+				return true, nil
+			}
+		}
+		return false, nil
 	})
 }
 
@@ -181,7 +230,11 @@ func (a *applier) replaceAssociation(ctx context.Context, subnet string, refused
 	}
 	for _, t := range out.RouteTables {
 		for _, as := range t.Associations {
-			if aws.ToString(as.SubnetId) == subnet && aws.ToString(t.RouteTableId) != a.id(partRouteTable) {
+			switch {
+			case aws.ToString(as.SubnetId) != subnet:
+			case aws.ToString(t.RouteTableId) == a.id(partRouteTable):
+				return nil // by a call whose answer got lost
+			default:
 				_, err := a.api.ReplaceRouteTableAssociation(ctx, &ec2.ReplaceRouteTableAssociationInput{
 					AssociationId: as.RouteTableAssociationId, RouteTableId: aws.String(a.id(partRouteTable)),
 				})
@@ -194,15 +247,27 @@ func (a *applier) replaceAssociation(ctx context.Context, subnet string, refused
 
 func createSecurityGroup(part, network string) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
+		return a.create(ctx, func(ctx context.Context) error {
 			out, err := a.api.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 				GroupName: aws.String(groupName(a.cloud, network)), Description: aws.String("Macaw cloud " + a.cloud + ", " + network),
 				VpcId: aws.String(a.id(partVPC)), TagSpecifications: a.tags(types.ResourceTypeSecurityGroup, part),
-			})
+			}, once)
 			if err == nil {
 				a.set(part, aws.ToString(out.GroupId))
 			}
 			return err
+		}, func(ctx context.Context) (bool, error) {
+			out, err := a.api.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: a.mine(part)})
+			if err != nil {
+				return false, err
+			}
+			for _, g := range out.SecurityGroups {
+				if aws.ToString(g.VpcId) == a.id(partVPC) && aws.ToString(g.GroupName) == groupName(a.cloud, network) {
+					a.set(part, aws.ToString(g.GroupId))
+					return true, nil
+				}
+			}
+			return false, nil
 		})
 	}
 }

@@ -2,9 +2,7 @@ package infra
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,17 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	awsapi "macaw/internal/aws"
 	"macaw/internal/cloud"
 )
-
-// token derives a ClientToken, at most 64 characters (EC2 API Reference,
-// RunInstances), from what makes a resource the one it is. The IDs of what it
-// stands on are among it, so a cloud made anew has other tokens, while a call
-// repeated after a crash has the same and makes nothing twice.
-func token(what ...string) *string {
-	sum := sha256.Sum256([]byte(strings.Join(what, "\x00")))
-	return aws.String("macaw-" + hex.EncodeToString(sum[:16]))
-}
 
 // generations is how often something is made again because its token belongs
 // to one that is gone: AWS remembers tokens for longer than resources live.
@@ -33,15 +23,27 @@ var errGone = errors.New("AWS knows it only as one that is gone")
 
 func importKeyPair(public string) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
+		return a.create(ctx, func(ctx context.Context) error {
 			out, err := a.api.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{
 				KeyName: aws.String(keyName(a.cloud)), PublicKeyMaterial: []byte(public),
 				TagSpecifications: a.tags(types.ResourceTypeKeyPair, partKeyPair),
-			})
+			}, once)
 			if err == nil {
 				a.set(partKeyPair, aws.ToString(out.KeyPairId))
 			}
 			return err
+		}, func(ctx context.Context) (bool, error) {
+			out, err := a.api.DescribeKeyPairs(ctx, &ec2.DescribeKeyPairsInput{Filters: a.mine(partKeyPair), IncludePublicKey: aws.Bool(true)})
+			if err != nil {
+				return false, err
+			}
+			for _, k := range out.KeyPairs {
+				if aws.ToString(k.KeyName) == keyName(a.cloud) && sameKey(aws.ToString(k.PublicKey), public) {
+					a.set(partKeyPair, aws.ToString(k.KeyPairId))
+					return true, nil
+				}
+			}
+			return false, nil
 		})
 	}
 }
@@ -87,7 +89,7 @@ func (a *applier) awaitInterface(ctx context.Context, id string) error {
 		switch {
 		case notFound(err), err == nil && len(out.NetworkInterfaces) == 0:
 			return false, fmt.Errorf("network interface %s: %w", id, errGone), nil
-		case overloaded(errorCode(err)):
+		case awsapi.Passing(err):
 			return false, err, nil
 		}
 		return err == nil, nil, err
@@ -105,15 +107,50 @@ func assign(part string, addresses []string) step {
 	}
 }
 
+// unassign takes addresses away. AWS refuses if one of them is not there (EC2 API
+// Reference, UnassignPrivateIpAddresses), as after a call whose answer got lost.
 func unassign(part string, addresses []string) step {
 	return func(ctx context.Context, a *applier) error {
+		left := addresses
 		return a.call(ctx, func(ctx context.Context) error {
-			_, err := a.api.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{
-				NetworkInterfaceId: aws.String(a.id(part)), PrivateIpAddresses: addresses,
-			})
-			return err
+			for {
+				_, err := a.api.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{
+					NetworkInterfaceId: aws.String(a.id(part)), PrivateIpAddresses: left,
+				})
+				if errorCode(err) != "InvalidParameterValue" {
+					return err
+				}
+				have, seeErr := a.secondary(ctx, a.id(part))
+				if seeErr != nil {
+					return seeErr
+				}
+				gone := missing(left, have)
+				if len(gone) == 0 {
+					return err
+				}
+				if left = missing(left, gone); len(left) == 0 {
+					return nil
+				}
+			}
 		})
 	}
+}
+
+// secondary returns the secondary addresses of a network interface.
+func (a *applier) secondary(ctx context.Context, id string) ([]string, error) {
+	out, err := a.api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}})
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, n := range out.NetworkInterfaces {
+		for _, p := range n.PrivateIpAddresses {
+			if !aws.ToBool(p.Primary) {
+				all = append(all, aws.ToString(p.PrivateIpAddress))
+			}
+		}
+	}
+	return all, nil
 }
 
 // launch is what an instance is made from.
@@ -191,30 +228,18 @@ func launchAdvice(err error) error {
 	return err
 }
 
-// hinted is an error with a way out.
-type hinted struct {
-	err  error
-	hint string
-}
-
-func (e *hinted) Error() string { return e.err.Error() }
-func (e *hinted) Unwrap() error { return e.err }
-
-// Hint returns the way out.
-func (e *hinted) Hint() string { return e.hint }
-
 // awaitInstance waits until an instance runs.
 func awaitInstance(part string) step {
 	return func(ctx context.Context, a *applier) error {
-		id, unknown := a.id(part), a.clock.now().Add(briefly.total)
+		id, unknown := a.id(part), a.clock.Now().Add(briefly.total)
 		return a.until(ctx, slowly, func(ctx context.Context) (bool, error, error) {
 			i, err := a.instance(ctx, id)
 			switch {
-			case overloaded(errorCode(err)):
+			case awsapi.Passing(err):
 				return false, err, nil
 			case err != nil:
 				return false, nil, err
-			case i == nil && a.clock.now().Before(unknown):
+			case i == nil && a.clock.Now().Before(unknown):
 				return false, nil, nil
 			case i == nil:
 				return false, nil, fmt.Errorf("instance %s: %w", id, errGone)
@@ -267,14 +292,21 @@ func startInstance(part string) step {
 
 func allocateAddress(part string) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
+		return a.create(ctx, func(ctx context.Context) error {
 			out, err := a.api.AllocateAddress(ctx, &ec2.AllocateAddressInput{
 				Domain: types.DomainTypeVpc, TagSpecifications: a.tags(types.ResourceTypeElasticIp, part),
-			})
+			}, once)
 			if err == nil {
 				a.set(part, aws.ToString(out.AllocationId))
 			}
 			return err
+		}, func(ctx context.Context) (bool, error) {
+			out, err := a.api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: a.mine(part)})
+			if err != nil || len(out.Addresses) == 0 {
+				return false, err
+			}
+			a.set(part, aws.ToString(out.Addresses[0].AllocationId))
+			return true, nil
 		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsapi "macaw/internal/aws"
 )
 
 func terminateInstance(id string) step {
@@ -20,7 +22,7 @@ func terminateInstance(id string) step {
 		return a.until(ctx, slowly, func(ctx context.Context) (bool, error, error) {
 			i, err := a.instance(ctx, id)
 			switch {
-			case overloaded(errorCode(err)):
+			case awsapi.Passing(err):
 				return false, err, nil
 			case err != nil:
 				return false, nil, err

@@ -3,13 +3,13 @@ package infra
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/aws/smithy-go"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	awsapi "macaw/internal/aws"
 )
 
 // patience says how long to go on with what may come right by itself.
@@ -26,67 +26,47 @@ var (
 	slowly = patience{500 * time.Millisecond, 3 * time.Second, 10 * time.Minute}
 	// briefly is for what should be there at once and, if it is not, never will.
 	briefly = patience{200 * time.Millisecond, 2 * time.Second, 30 * time.Second}
+	// shortly is for what a call whose answer got lost may have made.
+	shortly = patience{200 * time.Millisecond, 2 * time.Second, 5 * time.Second}
 )
 
 // clock is the passing of time.
-type clock interface {
-	now() time.Time
-	// sleep returns early with the context's error.
-	sleep(ctx context.Context, d time.Duration) error
-}
+type clock = awsapi.Clock
 
-type wallClock struct{}
-
-func (wallClock) now() time.Time { return time.Now() }
-
-func (wallClock) sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
+type wallClock = awsapi.WallClock
 
 // until calls try again until it is done or fails. Out of patience it returns
 // the error that try gave as its reason for not being done, or errPatience.
-func (a *applier) until(ctx context.Context, p patience, try func(context.Context) (done bool, reason, err error)) error {
-	pause, end := p.first, a.clock.now().Add(p.total)
-	for {
+func (a *applier) until(
+	ctx context.Context,
+	p patience,
+	try func(context.Context) (done bool, reason, err error),
+) error {
+	policy := awsapi.Policy{Backoff: awsapi.Backoff{First: p.first, Most: p.most}, Total: p.total, Clock: a.clock}
+	return policy.Do(ctx, func(ctx context.Context) (bool, error) {
 		done, reason, err := try(ctx)
-		if done || err != nil {
-			return err
+		switch {
+		case done || err != nil:
+			return false, err
+		case reason == nil:
+			return true, errPatience
 		}
-		if !a.clock.now().Before(end) {
-			if reason == nil {
-				reason = errPatience
-			}
-			return fmt.Errorf("after %s: %w", p.total, reason)
-		}
-		jitter := time.Duration(rand.Int64N(int64(pause)/4 + 1))
-		if err := a.clock.sleep(ctx, pause+jitter); err != nil {
-			return err
-		}
-		pause = min(pause*3/2, p.most)
-	}
+		return true, reason
+	})
 }
 
-var errPatience = errors.New("it takes too long")
+var errPatience = errors.New("AWS has not come to an end with it")
 
 // call makes one call of AWS, again while the error is one that passes: those
-// of an overloaded AWS, those for something that was just made and is not known
-// yet, and the codes given.
+// of an overloaded AWS or a lost answer, those for something that was just made
+// and is not known yet, and the codes given.
 func (a *applier) call(ctx context.Context, f func(context.Context) error, passing ...string) error {
 	return a.until(ctx, eventually, func(ctx context.Context) (bool, error, error) {
 		err := f(ctx)
-		switch c := errorCode(err); {
+		switch {
 		case err == nil:
 			return true, nil, nil
-		case c == "InvalidAMIID.NotFound":
-			return false, nil, err
-		case overloaded(c), notFound(err), profileUnknown(err), slices.Contains(passing, c):
+		case passes(err) || slices.Contains(passing, errorCode(err)):
 			return false, err, nil
 		default:
 			return false, nil, err
@@ -94,16 +74,75 @@ func (a *applier) call(ctx context.Context, f func(context.Context) error, passi
 	})
 }
 
+// passes reports whether a call that makes something may be made again.
+func passes(err error) bool {
+	return awsapi.Passing(err) || notFound(err) && errorCode(err) != "InvalidAMIID.NotFound"
+}
+
+// create makes a call that makes a resource, once for each time that AWS has
+// none like it: a call whose answer got lost may have made one, and find then
+// finds it, by the cloud's tag and by what it was to be. The call must be made
+// with the option once: the SDK would repeat it without a look.
+func (a *applier) create(
+	ctx context.Context,
+	make func(context.Context) error,
+	find func(context.Context) (bool, error),
+	passing ...string,
+) error {
+	return a.until(ctx, eventually, func(ctx context.Context) (bool, error, error) {
+		err := make(ctx)
+		class := awsapi.ClassOf(err)
+		switch {
+		case err == nil:
+			return true, nil, nil
+		case ctx.Err() != nil:
+			return false, nil, ctx.Err()
+		case class == awsapi.Exists, class == awsapi.Unclear && awsapi.Passing(err):
+			found, findErr := a.appears(ctx, find)
+			switch {
+			case found || findErr != nil:
+				return found, nil, findErr
+			case class == awsapi.Exists:
+				return false, nil, &hinted{err, "it is not the cloud's: it bears another tag " + TagCloud +
+					", or was made for something else; delete it, or take another name or network for the cloud"}
+			}
+			return false, err, nil
+		case passes(err) || slices.Contains(passing, errorCode(err)):
+			return false, err, nil
+		default:
+			return false, nil, err
+		}
+	})
+}
+
+// appears reports whether AWS shows shortly what is looked for.
+func (a *applier) appears(ctx context.Context, find func(context.Context) (bool, error)) (found bool, err error) {
+	err = a.until(ctx, shortly, func(ctx context.Context) (bool, error, error) {
+		var err error
+		if found, err = find(ctx); awsapi.Passing(err) || notFound(err) {
+			return false, err, nil
+		}
+		return found, errPatience, err
+	})
+	var end *awsapi.Exhausted
+	if errors.As(err, &end) && errors.Is(err, errPatience) {
+		return false, nil
+	}
+	return found, err
+}
+
+// once makes the SDK leave repeating to this package, which looks before.
+func once(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
+
 // remove makes a call that removes something; that it is gone is success. It
 // is tried again while something that goes away too still depends on it.
 func (a *applier) remove(ctx context.Context, f func(context.Context) error) error {
 	return a.until(ctx, eventually, func(ctx context.Context) (bool, error, error) {
 		err := f(ctx)
-		switch c := errorCode(err); {
-		case err == nil, notFound(err), c == "Gateway.NotAttached":
+		switch {
+		case err == nil, notFound(err), errorCode(err) == "Gateway.NotAttached":
 			return true, nil, nil
-		case overloaded(c), stillAttached(err), slices.Contains([]string{"DependencyViolation", "InvalidNetworkInterface.InUse",
-			"InvalidIPAddress.InUse", "InvalidGroup.InUse", "InvalidCidrBlock.InUse", "IncorrectState", "DeleteConflict"}, c):
+		case awsapi.Passing(err), awsapi.ClassOf(err) == awsapi.Busy:
 			return false, err, nil
 		default:
 			return false, nil, err
@@ -112,39 +151,21 @@ func (a *applier) remove(ctx context.Context, f func(context.Context) error) err
 }
 
 // errorCode returns AWS's code, or the empty string for other errors.
-func errorCode(err error) string {
-	var e smithy.APIError
-	if errors.As(err, &e) {
-		return e.ErrorCode()
-	}
-	return ""
+func errorCode(err error) string { return awsapi.Code(err) }
+
+func notFound(err error) bool { return awsapi.ClassOf(err) == awsapi.NotFound }
+
+// hinted is an error with a way out.
+type hinted struct {
+	err  error
+	hint string
 }
 
-// notFound goes by the codes' common ending (EC2 API Reference,
-// errors-overview: InvalidVpcID.NotFound, InvalidGroup.NotFound and so on). IAM
-// has one code for everything (IAM API Reference, GetRole).
-func notFound(err error) bool {
-	c := errorCode(err)
-	return strings.HasSuffix(c, ".NotFound") || c == "NoSuchEntity"
-}
+func (e *hinted) Error() string { return e.err.Error() }
+func (e *hinted) Unwrap() error { return e.err }
 
-// profileUnknown says that EC2 does not know an instance profile, or the role in
-// it, which IAM has just made: only the message tells (IAM User Guide,
-// troubleshoot_general, eventual consistency).
-func profileUnknown(err error) bool {
-	return errorCode(err) == "InvalidParameterValue" && strings.Contains(err.Error(), "IAM Instance Profile")
-}
+// Hint returns the way out.
+func (e *hinted) Hint() string { return e.hint }
 
-// stillAttached says that a network interface cannot be deleted yet: only the
-// message tells.
-func stillAttached(err error) bool {
-	return errorCode(err) == "InvalidParameterValue" && strings.Contains(err.Error(), "currently in use")
-}
-
-// overloaded are the codes of a server that asks for another try. The SDK
-// tries three times by itself, which a burst of calls can exhaust.
-// The last three are IAM's (IAM API Reference, CommonErrors and CreateRole).
-func overloaded(code string) bool {
-	return slices.Contains([]string{"RequestLimitExceeded", "InternalError", "ServiceUnavailable", "Unavailable",
-		"Throttling", "ServiceFailure", "ConcurrentModification"}, code)
-}
+// token is a ClientToken.
+func token(what ...string) *string { return aws.String(awsapi.Token(what...)) }

@@ -2,28 +2,21 @@ package registrar
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
+
+	awsapi "macaw/internal/aws"
 )
 
 // Pauses between tries of one call; with six tries they are 8 s together.
-const (
-	firstPause = 250 * time.Millisecond
-	mostPause  = 4 * time.Second
-	tries      = 6
-)
+var pauses = awsapi.Backoff{First: 250 * time.Millisecond, Most: 4 * time.Second}
 
-// backoff doubles with every try, and up to a quarter is left to chance, so
-// that nodes that were refused together do not come back together.
-func backoff(try int) time.Duration {
-	d := firstPause
-	for range try {
-		d = min(2*d, mostPause)
-	}
-	return d + time.Duration(rand.Int64N(int64(d)/4+1))
-}
+const tries = 6
+
+// backoff is the pause after a try.
+func backoff(try int) time.Duration { return pauses.Pause(try) }
 
 // caller makes calls of AWS: no faster than allowed, and again when that is
 // safe and may help.
@@ -48,9 +41,10 @@ type kindOfCall struct {
 // do makes a call. Its errors are the context's, errTurn, errUnsure of a
 // unique call, errUnavailable, or AWS's refusal.
 func (c *caller) do(ctx context.Context, k kindOfCall, f func(context.Context) error) error {
-	for try := 0; ; try++ {
+	policy := awsapi.Policy{Backoff: pauses, Tries: tries}
+	err := policy.Do(ctx, func(ctx context.Context) (bool, error) {
 		if err := c.limits.wait(ctx, k.action, k.deadline); err != nil {
-			return err
+			return false, err
 		}
 		c.calls.Add(1)
 		began := time.Now()
@@ -58,27 +52,26 @@ func (c *caller) do(ctx context.Context, k kindOfCall, f func(context.Context) e
 		c.observer.Called(k.action, resultOf(err), time.Since(began))
 		switch {
 		case err == nil:
-			return nil
+			return false, nil
 		case throttled(err):
 			c.limits.empty(k.action)
 		case unclear(err) && k.unique:
-			return fmt.Errorf("calling %s: %w: %w", k.action, errUnsure, err)
+			return false, fmt.Errorf("calling %s: %w: %w", k.action, errUnsure, err)
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return false, ctx.Err()
 		case unclear(err), k.yet != nil && k.yet(err):
 		default:
-			return err
+			return false, err
 		}
-		if try == tries-1 {
-			if k.yet != nil && k.yet(err) {
-				return err
-			}
-			return fmt.Errorf("calling %s: %w: %w", k.action, errUnavailable, err)
+		return true, err
+	})
+	if end, ok := errors.AsType[*awsapi.Exhausted](err); ok {
+		if k.yet != nil && k.yet(end.Reason) {
+			return end.Reason
 		}
-		if err := sleep(ctx, backoff(try)); err != nil {
-			return err
-		}
+		return fmt.Errorf("calling %s: %w: %w", k.action, errUnavailable, end.Reason)
 	}
+	return err
 }
 
 func resultOf(err error) string {

@@ -3,7 +3,6 @@ package registrar
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -11,7 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	awsapi "macaw/internal/aws"
 )
 
 type options = func(*ec2.Options)
@@ -61,41 +61,17 @@ var (
 )
 
 // errorCode returns AWS's code, or the empty string for other errors.
-func errorCode(err error) string {
-	if e, ok := errors.AsType[smithy.APIError](err); ok {
-		return e.ErrorCode()
-	}
-	return ""
-}
+func errorCode(err error) string { return awsapi.Code(err) }
 
-func errorText(err error) string {
-	if e, ok := errors.AsType[smithy.APIError](err); ok {
-		return e.ErrorCode() + ": " + e.ErrorMessage()
-	}
-	return err.Error()
-}
+func errorText(err error) string { return awsapi.Text(err) }
 
-// notFound goes by the codes' common ending (EC2 API Reference, errors-overview).
-func notFound(err error) bool { return strings.HasSuffix(errorCode(err), ".NotFound") }
+func notFound(err error) bool { return awsapi.ClassOf(err) == awsapi.NotFound }
 
-// throttled calls were not made (EC2 Developer Guide, ec2-api-throttling).
-func throttled(err error) bool {
-	return slices.Contains([]string{"RequestLimitExceeded", "Throttling", "ThrottlingException"}, errorCode(err))
-}
+// throttled calls were not made.
+func throttled(err error) bool { return awsapi.ClassOf(err) == awsapi.Throttled }
 
-// unclear calls may have been made: server errors do not say (EC2 API
-// Reference, errors-overview, "Server error codes"), and a lost connection
-// neither.
-func unclear(err error) bool {
-	switch errorCode(err) {
-	case "InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable":
-		return true
-	case "":
-		return err != nil
-	}
-	r, ok := errors.AsType[*smithyhttp.ResponseError](err)
-	return ok && r.HTTPStatusCode() >= http.StatusInternalServerError && !throttled(err) && errorCode(err) != "InsufficientAddressCapacity"
-}
+// unclear calls may have been made.
+func unclear(err error) bool { return awsapi.ClassOf(err) == awsapi.Unclear }
 
 // notAssigned is how AWS refuses to unassign, or to associate with, an address
 // that is not there; it has no code of its own.

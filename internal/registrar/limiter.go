@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	awsapi "macaw/internal/aws"
 )
 
 // rate is a token bucket: so many calls at once, so many a second thereafter.
@@ -80,16 +82,4 @@ func (l *limiter) empty(action string) {
 	b.tokens = min(b.tokens, 0)
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
+func sleep(ctx context.Context, d time.Duration) error { return awsapi.WallClock{}.Sleep(ctx, d) }

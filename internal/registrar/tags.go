@@ -1,8 +1,6 @@
 package registrar
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -10,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	awsapi "macaw/internal/aws"
 	"macaw/internal/infra"
 )
 
@@ -45,9 +44,4 @@ func (c Config) tags(t types.ResourceType, part string) []types.TagSpecification
 	}}}
 }
 
-// token derives a ClientToken, at most 64 characters (EC2 API Reference,
-// CreateNetworkInterface), from what makes a resource the one it is.
-func token(what ...string) *string {
-	sum := sha256.Sum256([]byte(strings.Join(what, "\x00")))
-	return aws.String("macaw-" + hex.EncodeToString(sum[:16]))
-}
+func token(what ...string) *string { return aws.String(awsapi.Token(what...)) }

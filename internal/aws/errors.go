@@ -1,0 +1,168 @@
+// Package aws is what everybody who calls AWS shares: what its errors mean for
+// the call that got them, and how a call is repeated. It knows no resource.
+package aws
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// Class is what an error of AWS means for the call that got it.
+type Class int
+
+// The classes.
+const (
+	// None is no error.
+	None Class = iota
+	// Refused is an answer that another try does not change.
+	Refused
+	// Throttled says that the call was not made, and to try later.
+	Throttled
+	// Unclear calls may have had their effect or not: server errors do not say
+	// (EC2 API Reference, errors-overview, "Server error codes"), and a lost
+	// connection neither.
+	Unclear
+	// NotFound names something that is not there, or is not known yet (EC2
+	// Developer Guide, eventual-consistency).
+	NotFound
+	// Exists says that what the call would make is there already: by a former
+	// try, or somebody else's.
+	Exists
+	// Busy says that something else still depends on what the call would change.
+	Busy
+)
+
+// classes has the codes of EC2 (EC2 API Reference, errors-overview) and of IAM
+// (IAM API Reference, CommonErrors and the actions' own).
+var classes = map[string]Class{
+	"RequestLimitExceeded":      Throttled,
+	"Throttling":                Throttled,
+	"ThrottlingException":       Throttled,
+	"ThrottledException":        Throttled,
+	"RequestThrottled":          Throttled,
+	"RequestThrottledException": Throttled,
+	"TooManyRequestsException":  Throttled,
+	"EC2ThrottledException":     Throttled,
+	"BandwidthLimitExceeded":    Throttled,
+	"PriorRequestNotComplete":   Throttled,
+	"ConcurrentModification":    Throttled,
+
+	"InternalError":               Unclear,
+	"InternalFailure":             Unclear,
+	"InternalServerError":         Unclear,
+	"ServiceFailure":              Unclear,
+	"ServiceUnavailable":          Unclear,
+	"ServiceUnavailableException": Unclear,
+	"Unavailable":                 Unclear,
+	"RequestTimeout":              Unclear,
+	"RequestTimeoutException":     Unclear,
+
+	"NoSuchEntity": NotFound,
+
+	"InvalidSubnet.Conflict":      Exists,
+	"InvalidGroup.Duplicate":      Exists,
+	"InvalidKeyPair.Duplicate":    Exists,
+	"InvalidPermission.Duplicate": Exists,
+	"InvalidAMIName.Duplicate":    Exists,
+	"RouteAlreadyExists":          Exists,
+	"Resource.AlreadyAssociated":  Exists,
+	"Resource.AlreadyAssigned":    Exists,
+	"EntityAlreadyExists":         Exists,
+
+	"DependencyViolation":           Busy,
+	"DeleteConflict":                Busy,
+	"IncorrectState":                Busy,
+	"IncorrectInstanceState":        Busy,
+	"VolumeInUse":                   Busy,
+	"InvalidNetworkInterface.InUse": Busy,
+	"InvalidIPAddress.InUse":        Busy,
+	"InvalidGroup.InUse":            Busy,
+	"InvalidCidrBlock.InUse":        Busy,
+}
+
+// messages are for codes that many refusals share: only the text tells.
+var messages = []struct {
+	code, text string
+	class      Class
+}{
+	// EC2 does not know an instance profile, or the role in it, which IAM has just
+	// made (IAM User Guide, troubleshoot_general, eventual consistency).
+	{"InvalidParameterValue", "IAM Instance Profile", NotFound},
+	// DeleteNetworkInterface of one whose instance is going.
+	{"InvalidParameterValue", "currently in use", Busy},
+}
+
+// ClassOf returns the class of an error.
+func ClassOf(err error) Class {
+	if err == nil {
+		return None
+	}
+	code := Code(err)
+	if c, ok := classes[code]; ok {
+		return c
+	}
+	switch {
+	case code == "":
+		return Unclear
+	case strings.HasSuffix(code, ".NotFound"): // InvalidVpcID.NotFound, InvalidGroup.NotFound and so on
+		return NotFound
+	case strings.HasPrefix(code, "Insufficient"): // of capacity: a server error, and an answer nevertheless
+		return Refused
+	}
+	for _, m := range messages {
+		if m.code == code && strings.Contains(Text(err), m.text) {
+			return m.class
+		}
+	}
+	if serverError(err) {
+		return Unclear
+	}
+	return Refused
+}
+
+func serverError(err error) bool {
+	var r *smithyhttp.ResponseError
+	return errors.As(err, &r) && r.HTTPStatusCode() >= http.StatusInternalServerError
+}
+
+// Passing reports whether the same call may succeed a little later, without
+// anybody's doing.
+func Passing(err error) bool {
+	switch ClassOf(err) {
+	case Throttled:
+		return true
+	case Unclear:
+		return Code(err) != "" || serverError(err) || unanswered(err)
+	}
+	return false
+}
+
+// unanswered reports whether a call was sent and no answer could be read, which
+// tells it from one that could not be sent at all, for want of credentials.
+func unanswered(err error) bool {
+	var send *smithyhttp.RequestSendError
+	var read *smithy.DeserializationError
+	return errors.As(err, &send) || errors.As(err, &read)
+}
+
+// Code returns AWS's code, or the empty string for other errors.
+func Code(err error) string {
+	var e smithy.APIError
+	if errors.As(err, &e) {
+		return e.ErrorCode()
+	}
+	return ""
+}
+
+// Text returns what AWS said, with its code, or any other error's text.
+func Text(err error) string {
+	var e smithy.APIError
+	if errors.As(err, &e) {
+		return e.ErrorCode() + ": " + e.ErrorMessage()
+	}
+	return err.Error()
+}

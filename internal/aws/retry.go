@@ -1,0 +1,102 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Backoff is the pauses between tries. They double from First to Most, and up to
+// a quarter is added by chance, so that those who were refused together do not
+// come back together.
+type Backoff struct{ First, Most time.Duration }
+
+// Pause returns how long to wait after a try, which are counted from 0.
+func (b Backoff) Pause(try int) time.Duration {
+	d := b.First
+	for range try {
+		if d = min(2*d, b.Most); d == b.Most {
+			break
+		}
+	}
+	return d + time.Duration(rand.Int64N(int64(d)/4+1))
+}
+
+// Clock is the passing of time.
+type Clock interface {
+	Now() time.Time
+	// Sleep returns early with the context's error.
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// WallClock is everybody's time.
+type WallClock struct{}
+
+// Now returns the time.
+func (WallClock) Now() time.Time { return time.Now() }
+
+// Sleep waits.
+func (WallClock) Sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// Policy says how long to go on with what may come right by itself: for a number
+// of tries, or for a time, whichever is set.
+type Policy struct {
+	Backoff
+	Tries int
+	Total time.Duration
+	// Clock is WallClock if it is nil.
+	Clock Clock
+}
+
+// Exhausted is the end of a policy.
+type Exhausted struct {
+	Tries int
+	After time.Duration
+	// Reason is why the last try did not do.
+	Reason error
+}
+
+// Error says for how long it was tried, and the reason.
+func (e *Exhausted) Error() string {
+	return fmt.Sprintf("after %s: %v", e.After.Round(time.Second), e.Reason)
+}
+
+// Unwrap returns the reason.
+func (e *Exhausted) Unwrap() error { return e.Reason }
+
+// Do calls try until it says that it needs no other, and returns its error. Out
+// of patience it returns an Exhausted with the error that try gave as its reason.
+// When the context ends, its error is returned.
+func (p Policy) Do(ctx context.Context, try func(context.Context) (again bool, err error)) error {
+	clock := p.Clock
+	if clock == nil {
+		clock = WallClock{}
+	}
+	begin := clock.Now()
+	for n := 0; ; n++ {
+		again, err := try(ctx)
+		if !again {
+			return err
+		}
+		took := clock.Now().Sub(begin)
+		if p.Tries > 0 && n+1 >= p.Tries || p.Total > 0 && took >= p.Total {
+			return &Exhausted{Tries: n + 1, After: took, Reason: err}
+		}
+		if err := clock.Sleep(ctx, p.Pause(n)); err != nil {
+			return err
+		}
+	}
+}
