@@ -123,7 +123,7 @@ func program(ctx context.Context) (string, error) {
 // ends with the process at the latest.
 func (l *Lab) use(t testing.TB) error {
 	const dir = "/run/macaw"
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	users, err := os.OpenFile(filepath.Join(dir, "labtest.lock"), os.O_CREATE|os.O_RDWR, 0o600)

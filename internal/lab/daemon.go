@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"macaw/internal/lab/ec2"
 	"macaw/internal/lab/faults"
@@ -36,8 +37,9 @@ func Serve(ctx context.Context, supervisor []string) error {
 	}
 	defer held.Close()
 	if err := prepare(); err != nil {
-		return fmt.Errorf("making the lab's directories: %w", err)
+		return err
 	}
+	unix.Umask(0o022) // what it writes into machines is for their users
 	cfg, err := ReadConfig()
 	if err != nil {
 		return err

@@ -52,8 +52,10 @@ func Up(ctx context.Context, opts Options, step Step) (Config, error) {
 		return Config{}, err
 	}
 	if err := prepare(); err != nil {
-		return Config{}, fmt.Errorf("making the lab's directories: %w", err)
+		return Config{}, err
 	}
+	// An image's files are its users' too.
+	defer unix.Umask(unix.Umask(0o022))
 	id := image.StockID(opts.Recipe)
 	if _, err := images().Get(id); err != nil {
 		done := step("stock image " + id + " (Debian, with OpenStack's packages in its archive)")
@@ -149,6 +151,10 @@ func Down(ctx context.Context, purge bool) error {
 		return err
 	}
 	defer unlock()
+	// Images stay.
+	if err := prepare(); err != nil {
+		return err
+	}
 	if err := stop(ctx); err != nil {
 		return fmt.Errorf("stopping the lab's daemon: %w", err)
 	}
@@ -185,8 +191,11 @@ func Down(ctx context.Context, purge bool) error {
 // files that belong to any user and are run as any, and no user of this host may
 // reach them. Those of an older version are mended.
 func prepare() error {
-	unix.Umask(0o022) // what is made in them is also for the machines' users
-	return mounts.Private(filepath.Dir(Dir), Dir, filepath.Join(Dir, "images"), machinesDir(), filepath.Dir(Socket))
+	err := mounts.Private(filepath.Dir(Dir), Dir, filepath.Join(Dir, "images"), machinesDir(), filepath.Dir(Socket))
+	if err != nil {
+		return fmt.Errorf("making the lab's directories: %w", err)
+	}
+	return nil
 }
 
 // requirements says what of the host is missing for a lab.

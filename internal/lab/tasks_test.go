@@ -25,9 +25,9 @@ func TestTasks(t *testing.T) {
 		}
 		busy := errors.New("device or resource busy")
 		err := ts.do("i-1", "disconnecting", func(step func(string)) error {
-			time.Sleep(slow - 1)
+			time.Sleep(slow - time.Nanosecond)
 			see("quick")
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			see("slow", "i-1: disconnecting")
 			step("removing its files")
 			see("the next step")
