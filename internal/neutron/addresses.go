@@ -28,6 +28,10 @@ type Address struct {
 	Router string           `json:"router"` // ID; empty for KindPort and an idle floating IP
 	Active bool             `json:"active"` // somebody may send from it now
 
+	// Claimants are the MACs that may use a reserved address: it goes to the one that
+	// announces it. Only such an address has any; its MAC is nil.
+	Claimants []net.HardwareAddr `json:"claimants,omitempty"`
+
 	// Host is the node through which its traffic goes, by its host name. It is
 	// Neutron's binding:host_id, which follows OVN's claims of gateways; a claim
 	// that ends without a new one leaves the last. Empty: none.
@@ -93,7 +97,8 @@ func (p Provider) guestHosts(ctx context.Context, floating []FloatingIP) (map[st
 
 // addresses tells who sends from what. A centralized floating IP, and one with
 // port forwarding always, is an address of its router and leaves under the MAC
-// and through the node of the router's gateway port.
+// and through the node of the router's gateway port. The address of a port that
+// merely reserves it is used by guests that may have it too.
 func addresses(s sight, hosts map[string]string, distributed bool) []Address {
 	out := make([]Address, 0, len(s.ports)+len(s.floating))
 	gateways := make(map[string]Address)
@@ -107,6 +112,9 @@ func addresses(s sight, hosts map[string]string, distributed bool) []Address {
 			gateways[port.Device] = a
 		}
 		for _, a.Addr = range port.addrs {
+			if port.reserves() {
+				a.MAC, a.Claimants = nil, claimants(port, a.Addr, s.ports)
+			}
 			out = append(out, a)
 		}
 	}

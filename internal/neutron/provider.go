@@ -154,6 +154,7 @@ type port struct {
 	portFields
 	mac   net.HardwareAddr
 	addrs []netip.Addr
+	pairs []allowed
 }
 
 type portFields struct {
@@ -163,10 +164,12 @@ type portFields struct {
 	Owner    string    `json:"device_owner"`
 	Device   string    `json:"device_id"`
 	Host     string    `json:"binding:host_id"`
+	VIF      string    `json:"binding:vif_type"`
 	Project  string    `json:"project_id"`
 	Tenant   string    `json:"tenant_id"` // who asks for one of the two alone may get neither
 	Tags     []string  `json:"tags"`
 	FixedIPs []fixedIP `json:"fixed_ips"`
+	Pairs    []pair    `json:"allowed_address_pairs"`
 }
 
 type fixedIP struct {
@@ -199,6 +202,11 @@ func (p Provider) ports(ctx context.Context, query url.Values) (all []port, own 
 				return fmt.Errorf("reading port %s: %w", f.ID, err)
 			}
 			one.addrs = append(one.addrs, addr)
+		}
+		for _, p := range f.Pairs {
+			if a, ok := p.read(); ok {
+				one.pairs = append(one.pairs, a)
+			}
 		}
 		all = append(all, one)
 		return nil
