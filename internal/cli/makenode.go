@@ -81,11 +81,12 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
 		Cloud: c.Name, Node: n.Name, Gateways: gatewaysOf(c),
 		Region: region(c), Instance: n.InstanceID, SubnetID: n.ProviderENI.Subnet,
 		Policy: registrar.Policy(c.Provider.ElasticIPs), Pool: c.Provider.Pool, Range: infra.Range(c),
-		NICMAC: mac, Primary: primary, Subnet: c.Provider.Subnet, Network: externalNetwork,
+		NICMAC: mac, Primary: primary, Subnet: c.Provider.Subnet, VPC: []netip.Prefix{c.VPC.CIDR}, Network: externalNetwork,
 		Metrics: netip.AddrPortFrom(management, metricsPort), AuthFile: openstack.GatewayAuthPath,
 	}
 	if ipv6.Subnet.IsValid() {
 		spec.Gateway.Range = append(spec.Gateway.Range, cloud.IPv6Block(ipv6.Subnet))
+		spec.Gateway.VPC = append(spec.Gateway.VPC, cloud.VPCIPv6Block(ipv6.Subnet))
 	}
 	for _, node := range c.Nodes {
 		if node.Name == n.Name {

@@ -23,6 +23,12 @@ func IPv6Block(subnet netip.Prefix) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom16(b), ipv6Bits)
 }
 
+// VPCIPv6Block returns the VPC's IPv6 block that a subnet's is a part of: Amazon
+// gives a VPC a /56 (VPC User Guide, vpc-cidr-blocks).
+func VPCIPv6Block(subnet netip.Prefix) netip.Prefix {
+	return netip.PrefixFrom(subnet.Addr(), 56).Masked()
+}
+
 // IPv6Gateway returns the address by which the VPC's router is reached in a
 // subnet whose IPv6 block is subnet. The router has two link-local addresses
 // besides (VPC User Guide, subnet-sizing), but OVN looks for a default route's

@@ -47,4 +47,7 @@ func TestIPv6Block(t *testing.T) {
 	if gateway := IPv6Gateway(subnet); gateway.String() != "2001:db8:ffff:ffff::1" || block.Contains(gateway) {
 		t.Errorf("the gateway is %s", gateway)
 	}
+	if vpc := VPCIPv6Block(subnet); vpc.String() != "2001:db8:ffff:ff00::/56" {
+		t.Errorf("the VPC's block is %s", vpc)
+	}
 }

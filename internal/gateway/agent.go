@@ -54,7 +54,8 @@ type agent struct {
 	// What Neutron has given out, and whether it ever said.
 	addresses []neutron.Address
 	heard     bool
-	// What the data plane has said since: routers of floating IPs, see believable.
+	// What the data plane has said since: routers of floating IPs, see believable,
+	// and who has a reserved address, see claimed.
 	said map[netip.Addr]translate.MAC
 	// What AWS has: the ENI of each address, and the ENIs. Until it answers, what
 	// was known before.
@@ -165,7 +166,7 @@ func (a *agent) recall() {
 	a.entries = onlyInRange(a.cfg, s.Entries)
 	a.registered = make(map[netip.Addr]translate.MAC)
 	maps.Copy(a.registered, s.Registered)
-	a.doubts = make(doubts)
+	a.doubts = newDoubts()
 	a.said = make(map[netip.Addr]translate.MAC)
 }
 
@@ -244,6 +245,11 @@ func (a *agent) restore(t translation) error {
 			a.registered[e.Addr] = e.ENI
 		}
 	}
+	if !a.heard { // who had a reserved address has it still
+		for _, e := range a.entries {
+			a.said[e.Addr] = e.MAC
+		}
+	}
 	changes, err := t.Sync(a.entries)
 	a.logChanges("restored", changes)
 	return err
@@ -307,6 +313,9 @@ func (a *agent) sync(t translation) error {
 		return nil // without Neutron's answer nothing is released
 	}
 	entries, refused := plan(a.cfg, a.addresses, a.registered, a.said)
+	if err := t.Share(sharers(a.cfg, a.addresses)); err != nil {
+		return err
+	}
 	changes, err := t.Sync(entries)
 	if err != nil {
 		return err
@@ -347,8 +356,8 @@ func (a *agent) take(o outcome) {
 // frame, or Neutron's answer.
 func (a *agent) clock(set []translate.Entry) {
 	for _, e := range set {
-		if d, is := a.doubts[e.Addr]; is && d.mac == e.MAC {
-			a.metrics.registered(time.Since(d.raised))
+		if raised, is := a.doubts.since(e); is {
+			a.metrics.registered(time.Since(raised))
 		} else if since, is := a.waiting[e.Addr]; is {
 			a.metrics.registered(time.Since(since))
 		}

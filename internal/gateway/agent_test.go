@@ -194,7 +194,7 @@ func TestAgentAsksForWhatSends(t *testing.T) {
 
 		// A floating IP moves to another router, which announces it.
 		b.neutron.set(nil, router(addr10, mac2), router(addr11, mac1))
-		b.machine.frames <- translate.Event{Reason: translate.OutMoved, Addr: addr10, MAC: mac2}
+		b.machine.frames <- translate.Event{Reason: translate.OutSpoofedARP, Addr: addr10, MAC: mac2}
 		pass(250 * time.Millisecond)
 		b.want("moved", entry(addr10, mac2), entry(addr11, mac1))
 	})

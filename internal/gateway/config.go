@@ -41,6 +41,7 @@ type Config struct {
 	NICMAC  translate.MAC  `json:"nic_mac"` // the first provider NIC's, as AWS gave it
 	Primary netip.Addr     `json:"primary"` // the first provider ENI's primary address
 	Subnet  netip.Prefix   `json:"subnet"`  // the provider subnet's IPv4 block
+	VPC     []netip.Prefix `json:"vpc"`     // the VPC's blocks: routers and guests send from no address of theirs but Range's
 	Network string         `json:"network"` // name of Neutron's external network
 	Pair    []string       `json:"pair"`    // veth pair, the host's end first; empty: mcw0, mcw1
 	PinDir  string         `json:"pin_dir"` // empty: as package translate says
@@ -145,7 +146,7 @@ func (c Config) inRange(a netip.Addr) bool {
 
 // translation returns what package translate is to attach to NICs.
 func (c Config) translation(nics []translate.NIC) translate.Config {
-	t := translate.Config{NICs: nics, Near: c.Subnet, PinDir: c.PinDir}
+	t := translate.Config{NICs: nics, Near: c.Subnet, Given: c.Range, VPC: append(slices.Clone(c.VPC), c.Subnet), PinDir: c.PinDir}
 	copy(t.Pair[:], c.Pair)
 	return t
 }

@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -69,6 +71,22 @@ func TestLoadConfig(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: the error tells the password", c.name)
+		}
+	}
+}
+
+// The data plane is told what Neutron gives out, and what of the VPC nobody behind
+// it has: a configuration that an older macaw wrote has the subnet.
+func TestConfigTellsTheDataPlaneWhereAddressesBelong(t *testing.T) {
+	vpc, subnet := netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("10.20.1.0/24")
+	given := []netip.Prefix{netip.MustParsePrefix("10.20.1.64/26")}
+	for _, c := range []struct{ vpc, want []netip.Prefix }{
+		{[]netip.Prefix{vpc}, []netip.Prefix{vpc, subnet}},
+		{nil, []netip.Prefix{subnet}},
+	} {
+		got := Config{Range: given, Subnet: subnet, VPC: c.vpc}.translation(nil)
+		if !slices.Equal(got.Given, given) || !slices.Equal(got.VPC, c.want) || got.Near != subnet {
+			t.Errorf("VPC %v: given %v, VPC %v, near %v", c.vpc, got.Given, got.VPC, got.Near)
 		}
 	}
 }

@@ -30,6 +30,7 @@ type fakeMachine struct {
 	asked    []netip.Addr                 // what the bridge was asked for
 	owners   map[netip.Addr]translate.MAC // who answers
 	history  []netip.Addr                 // every address that was ever translated
+	sharers  []translate.Sharer
 }
 
 func newFakeMachine() *fakeMachine {
@@ -80,6 +81,13 @@ func (m *fakeMachine) Sync(entries []translate.Entry) (translate.Changes, error)
 		m.history = append(m.history, e.Addr)
 	}
 	return translate.Changes{}, nil
+}
+
+func (m *fakeMachine) Share(sharers []translate.Sharer) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sharers = sharers
+	return nil
 }
 
 func (m *fakeMachine) Events(ctx context.Context, each func(translate.Event)) error {

@@ -27,6 +27,7 @@ type kernel interface {
 type translation interface {
 	Entries() ([]translate.Entry, error)
 	Sync([]translate.Entry) (translate.Changes, error)
+	Share([]translate.Sharer) error
 	Events(ctx context.Context, each func(translate.Event)) error
 	Ask(addrs ...netip.Addr) error
 	Check() error

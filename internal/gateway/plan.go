@@ -2,9 +2,9 @@ package gateway
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
-	"time"
 
 	"macaw/internal/neutron"
 	"macaw/internal/registrar"
@@ -89,7 +89,7 @@ func owner(a neutron.Address) string {
 // plan returns the entries that the translation should have, and the addresses
 // that are used here although AWS does not know them: their frames would be
 // dropped by the fabric, so nothing translates them. registered has the ENI of
-// each address, and said the routers that the data plane has heard since.
+// each address, and said who the data plane has heard speak for it.
 func plan(c Config, addresses []neutron.Address, registered, said map[netip.Addr]translate.MAC) (entries []translate.Entry, refused []neutron.Address) {
 	entries = []translate.Entry{} // none is an answer too
 	for _, a := range addresses {
@@ -99,7 +99,8 @@ func plan(c Config, addresses []neutron.Address, registered, said map[netip.Addr
 			}
 			continue
 		}
-		if !a.Active || len(a.MAC) != len(translate.MAC{}) || !c.here(a) {
+		mac, ok := user(a, said)
+		if !ok || !c.here(a) {
 			continue
 		}
 		eni, is := registered[a.Addr]
@@ -107,9 +108,65 @@ func plan(c Config, addresses []neutron.Address, registered, said map[netip.Addr
 			refused = append(refused, a)
 			continue
 		}
-		entries = append(entries, translate.Entry{Addr: a.Addr, MAC: translate.MAC(a.MAC), ENI: eni})
+		entries = append(entries, translate.Entry{Addr: a.Addr, MAC: mac, ENI: eni})
 	}
 	return entries, refused
+}
+
+// user returns the MAC that an address's frames carry now; false if nobody sends
+// from it. A reserved address is whose announcement was heard last, of those that
+// may use it.
+func user(a neutron.Address, said map[netip.Addr]translate.MAC) (mac translate.MAC, ok bool) {
+	if len(a.Claimants) > 0 {
+		mac, ok = said[a.Addr]
+		return mac, ok && a.Active && mayHave(a, mac)
+	}
+	if !a.Active || len(a.MAC) != len(mac) {
+		return mac, false
+	}
+	return translate.MAC(a.MAC), true
+}
+
+// mayHave says whether a MAC may use a reserved address.
+func mayHave(a neutron.Address, mac translate.MAC) bool {
+	return slices.ContainsFunc(a.Claimants, func(m net.HardwareAddr) bool { return string(m) == string(mac[:]) })
+}
+
+// sharers are all who may send from the reserved addresses of this node: which of
+// them has one now is theirs to say.
+func sharers(c Config, addresses []neutron.Address) (all []translate.Sharer) {
+	for _, a := range addresses {
+		if !a.Active || !c.here(a) {
+			continue
+		}
+		for _, m := range a.Claimants {
+			if len(m) == len(translate.MAC{}) {
+				all = append(all, translate.Sharer{Addr: a.Addr, MAC: translate.MAC(m)})
+			}
+		}
+	}
+	return all
+}
+
+// stillSaid is what the data plane has said that Neutron's answer leaves as true as
+// it was: who of those that may use a reserved address has announced it. Of all
+// other addresses Neutron knows better.
+func stillSaid(addresses []neutron.Address, said map[netip.Addr]translate.MAC) map[netip.Addr]translate.MAC {
+	still := make(map[netip.Addr]translate.MAC)
+	for _, a := range addresses {
+		if mac, ok := said[a.Addr]; ok && mayHave(a, mac) {
+			still[a.Addr] = mac
+		}
+	}
+	return still
+}
+
+// claimed says whether a frame is from one who may use the reserved address that it
+// speaks for. That is so by Neutron's last answer, and needs no other.
+func claimed(addresses []neutron.Address, e translate.Event) bool {
+	return slices.ContainsFunc(addresses, func(a neutron.Address) bool {
+		return a.Addr == e.Addr && mayHave(a, e.MAC)
+	})
 }
 
 // believable says whether a frame may be believed until Neutron has confirmed it: a
@@ -163,73 +220,4 @@ func findings(c Config, addresses []neutron.Address, result registrar.Result) (a
 // configuration, may have left more.
 func onlyInRange(c Config, entries []translate.Entry) []translate.Entry {
 	return slices.DeleteFunc(slices.Clone(entries), func(e translate.Entry) bool { return !c.inRange(e.Addr) })
-}
-
-// doubts are addresses that a frame raised and that are not translated yet.
-type doubts map[netip.Addr]doubt
-
-type doubt struct {
-	mac    translate.MAC
-	raised time.Time
-	asked  int  // how often Neutron was asked since
-	known  bool // Neutron knows, and that it is here: what is missing is AWS
-}
-
-const (
-	// doubtTries is how often Neutron is asked for the sake of one address: the
-	// frame may be faster than its database. At intervals that double from one
-	// second that is 15 s; then the poll takes over.
-	doubtTries = 5
-	// doubtRest is how long the same address and MAC raise no new doubt: a
-	// machine that uses an address of its own choice goes on sending.
-	doubtRest = time.Minute
-)
-
-// raise notes an event. False: there is nothing to ask.
-func (d doubts) raise(c Config, e translate.Event, now time.Time) bool {
-	if !c.inRange(e.Addr) {
-		return false
-	}
-	if old, ok := d[e.Addr]; ok && old.mac == e.MAC && now.Sub(old.raised) < doubtRest {
-		return false
-	}
-	d[e.Addr] = doubt{mac: e.MAC, raised: now}
-	return true
-}
-
-// ask counts a question whose answer was addresses. It returns how often the
-// least asked of the doubts that are worth another question was asked; 0: none
-// is.
-func (d doubts) ask(c Config, addresses []neutron.Address, now time.Time) int {
-	for _, a := range addresses {
-		if doubt, is := d[a.Addr]; is && a.Active && c.here(a) && string(a.MAC) == string(doubt.mac[:]) {
-			doubt.known = true
-			d[a.Addr] = doubt
-		}
-	}
-	least := 0
-	for addr, doubt := range d {
-		if now.Sub(doubt.raised) >= doubtRest {
-			delete(d, addr) // another frame raises it again
-			continue
-		}
-		if doubt.known {
-			continue
-		}
-		doubt.asked++
-		d[addr] = doubt
-		if doubt.asked < doubtTries && (least == 0 || doubt.asked < least) {
-			least = doubt.asked
-		}
-	}
-	return least
-}
-
-// settle forgets what is translated by now: the next time is a new doubt.
-func (d doubts) settle(entries []translate.Entry) {
-	for _, e := range entries {
-		if doubt, is := d[e.Addr]; is && doubt.mac == e.MAC {
-			delete(d, e.Addr)
-		}
-	}
 }

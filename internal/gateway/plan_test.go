@@ -155,9 +155,9 @@ func TestNotes(t *testing.T) {
 func TestDoubts(t *testing.T) {
 	cfg := Config{Range: []netip.Prefix{netip.PrefixFrom(addr10, 32)}}
 	begin := time.Unix(0, 0)
-	d := doubts{}
+	d := newDoubts()
 	raise := func(a netip.Addr, m translate.MAC, after time.Duration) bool {
-		return d.raise(cfg, translate.Event{Addr: a, MAC: m}, begin.Add(after))
+		return d.raise(cfg, nil, translate.Event{Addr: a, MAC: m}, begin.Add(after))
 	}
 	if raise(foreign, mac1, 0) {
 		t.Error("doubt about an address that is not the cloud's")
@@ -179,18 +179,18 @@ func TestDoubts(t *testing.T) {
 	if raise(addr10, mac2, 30*time.Second) || !raise(addr10, mac2, 63*time.Second) {
 		t.Error("want a rest of a minute")
 	}
-	if got := d.ask(Config{Gateways: []string{"gw-1"}, Node: "gw-1"}, []neutron.Address{router(addr10, mac2)}, begin.Add(63*time.Second)); got != 0 || len(d) != 1 {
-		t.Errorf("Neutron knows, AWS does not: ask: %d, left %v", got, d)
+	if got := d.ask(Config{Gateways: []string{"gw-1"}, Node: "gw-1"}, []neutron.Address{router(addr10, mac2)}, begin.Add(63*time.Second)); got != 0 || len(d.open) != 1 {
+		t.Errorf("Neutron knows, AWS does not: ask: %d, left %v", got, d.open)
 	}
 	if raise(addr10, mac2, 64*time.Second) {
 		t.Error("Neutron need not be asked again for what AWS has not done yet")
 	}
 	d.settle([]translate.Entry{entry(addr10, mac1)})
-	if len(d) != 1 {
+	if len(d.open) != 1 {
 		t.Error("settled by another MAC")
 	}
 	d.settle([]translate.Entry{entry(addr10, mac2)})
-	if len(d) != 0 || !raise(addr10, mac2, 65*time.Second) {
+	if len(d.open) != 0 || !raise(addr10, mac2, 65*time.Second) {
 		t.Error("translated and gone again: want a new doubt")
 	}
 }

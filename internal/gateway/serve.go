@@ -92,7 +92,13 @@ func (l *attachment) serve(ctx context.Context, changed <-chan struct{}, events 
 				seek.hear(l.cfg, e.Addr, time.Now())
 				continue
 			}
-			if l.doubts.raise(l.cfg, e, time.Now()) {
+			if claimed(l.addresses, e) && l.said[e.Addr] != e.MAC {
+				l.said[e.Addr] = e.MAC
+				if err := l.sync(l.t); err != nil {
+					return err
+				}
+			}
+			if l.doubts.raise(l.cfg, l.addresses, e, time.Now()) {
 				l.log.Info("asking Neutron", "reason", e.Reason, "address", e.Addr, "mac", e.MAC)
 				l.ask.by(time.Now().Add(max(l.time.debounce, l.allowed())))
 				if believable(l.cfg, l.addresses, e) {
@@ -149,7 +155,7 @@ func (l *attachment) follow(ctx context.Context, a answer) time.Duration {
 	err := a.err
 	if err == nil {
 		l.addresses, l.heard = a.addresses, true
-		clear(l.said)
+		l.said = stillSaid(l.addresses, l.said)
 		err = l.sync(l.t)
 	}
 	l.metrics.asked(err)

@@ -156,7 +156,7 @@ func TestTwoMACsOfOneAddress(t *testing.T) {
 			b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredIPv4, Addr: addr10, MAC: []translate.MAC{mac1, mac2}[i%2]}
 			pass(200 * time.Millisecond)
 		}
-		if n := b.neutron.questions() - before; n > 130 {
+		if n := b.neutron.questions() - before; n > 25 {
 			t.Errorf("%d questions in a minute", n)
 		}
 	})

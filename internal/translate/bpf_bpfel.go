@@ -95,26 +95,27 @@ const (
 	bpfReasonOUT_UNREGISTERED_IPV4 bpfReason = 6
 	bpfReasonOUT_UNREGISTERED_IPV6 bpfReason = 7
 	bpfReasonOUT_UNREGISTERED_ARP  bpfReason = 8
-	bpfReasonOUT_LINK_LOCAL        bpfReason = 9
-	bpfReasonOUT_LOCAL             bpfReason = 10
-	bpfReasonOUT_MALFORMED         bpfReason = 11
-	bpfReasonOUT_PROTOCOL          bpfReason = 12
-	bpfReasonOUT_VLAN              bpfReason = 13
-	bpfReasonOUT_METADATA          bpfReason = 14
-	bpfReasonOUT_SPOOFED_IPV4      bpfReason = 15
-	bpfReasonOUT_SPOOFED_IPV6      bpfReason = 16
-	bpfReasonOUT_SPOOFED_ARP       bpfReason = 17
-	bpfReasonOUT_SPOOFED_ND        bpfReason = 18
-	bpfReasonIN_IPV4               bpfReason = 19
-	bpfReasonIN_IPV6               bpfReason = 20
-	bpfReasonIN_ARP                bpfReason = 21
-	bpfReasonIN_MULTICAST          bpfReason = 22
-	bpfReasonIN_ANSWERED           bpfReason = 23
-	bpfReasonIN_HOST               bpfReason = 24
-	bpfReasonIN_UNTOUCHED          bpfReason = 25
-	bpfReasonIN_VLAN               bpfReason = 26
-	bpfReasonIN_METADATA           bpfReason = 27
-	bpfReasonREASONS               bpfReason = 28
+	bpfReasonOUT_UNREGISTERED_ND   bpfReason = 9
+	bpfReasonOUT_LINK_LOCAL        bpfReason = 10
+	bpfReasonOUT_LOCAL             bpfReason = 11
+	bpfReasonOUT_MALFORMED         bpfReason = 12
+	bpfReasonOUT_PROTOCOL          bpfReason = 13
+	bpfReasonOUT_VLAN              bpfReason = 14
+	bpfReasonOUT_METADATA          bpfReason = 15
+	bpfReasonOUT_SPOOFED_IPV4      bpfReason = 16
+	bpfReasonOUT_SPOOFED_IPV6      bpfReason = 17
+	bpfReasonOUT_SPOOFED_ARP       bpfReason = 18
+	bpfReasonOUT_SPOOFED_ND        bpfReason = 19
+	bpfReasonIN_IPV4               bpfReason = 20
+	bpfReasonIN_IPV6               bpfReason = 21
+	bpfReasonIN_ARP                bpfReason = 22
+	bpfReasonIN_MULTICAST          bpfReason = 23
+	bpfReasonIN_ANSWERED           bpfReason = 24
+	bpfReasonIN_HOST               bpfReason = 25
+	bpfReasonIN_UNTOUCHED          bpfReason = 26
+	bpfReasonIN_VLAN               bpfReason = 27
+	bpfReasonIN_METADATA           bpfReason = 28
+	bpfReasonREASONS               bpfReason = 29
 )
 
 type bpfSender struct {

@@ -84,7 +84,7 @@ func TestFromBridge(t *testing.T) {
 		{"IPv6 unregistered", ipv6Frame(routerMAC, gatewayMAC, stray6, gateway6, 17, 64, udp6...), nil, next, OutUnregisteredIPv6},
 		{"ND solicitation", ndFrame(routerMAC, gatewayMAC, router6, gateway6, 135, 1, routerMAC), ndFrame(eniMAC, gatewayMAC, router6, gateway6, 135, 1, eniMAC), redirect, OutND},
 		{"ND advertisement", advertisement(routerMAC, router6, router6, routerMAC), advertisement(eniMAC, router6, router6, eniMAC), redirect, OutND},
-		{"ND unregistered", ndFrame(routerMAC, gatewayMAC, stray6, gateway6, 135, 1, routerMAC), nil, next, OutUnregisteredIPv6},
+		{"ND unregistered", ndFrame(routerMAC, gatewayMAC, stray6, gateway6, 135, 1, routerMAC), nil, next, OutUnregisteredND},
 		{"echo request with hop limit 255", ipv6Frame(routerMAC, gatewayMAC, router6, gateway6, 58, 255, 128, 0, 0, 0, 0, 1, 0, 1), ipv6Frame(eniMAC, gatewayMAC, router6, gateway6, 58, 255, 128, 0, 0, 0, 0, 1, 0, 1), redirect, OutIPv6},
 		{"VLAN", append(ethernet(gatewayMAC, routerMAC, 0x8100), make([]byte, 60)...), nil, next, OutVLAN},
 		{"QinQ", append(ethernet(gatewayMAC, routerMAC, 0x88a8), make([]byte, 60)...), nil, next, OutVLAN},

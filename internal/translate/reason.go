@@ -19,6 +19,7 @@ const (
 	OutUnregisteredIPv4 = Reason(bpfReasonOUT_UNREGISTERED_IPV4) // dropped: the fabric does not know the source
 	OutUnregisteredIPv6 = Reason(bpfReasonOUT_UNREGISTERED_IPV6) // dropped: the fabric does not know the source
 	OutUnregisteredARP  = Reason(bpfReasonOUT_UNREGISTERED_ARP)  // dropped: the fabric does not know the sender
+	OutUnregisteredND   = Reason(bpfReasonOUT_UNREGISTERED_ND)   // dropped: the fabric does not know the source, or the target that is advertised
 	OutLinkLocal        = Reason(bpfReasonOUT_LINK_LOCAL)        // dropped: IPv6 from fe80::/10 or ::, but for routers' neighbour discovery
 	OutLocal            = Reason(bpfReasonOUT_LOCAL)             // dropped: ARP or ND between two addresses of this bridge
 	OutMalformed        = Reason(bpfReasonOUT_MALFORMED)         // dropped: too short, or ARP of another kind
@@ -53,6 +54,7 @@ var reasonTexts = [reasons]string{
 	OutUnregisteredIPv4: "out_unregistered_ipv4",
 	OutUnregisteredIPv6: "out_unregistered_ipv6",
 	OutUnregisteredARP:  "out_unregistered_arp",
+	OutUnregisteredND:   "out_unregistered_nd",
 	OutLinkLocal:        "out_link_local",
 	OutLocal:            "out_local",
 	OutMalformed:        "out_malformed",
@@ -99,6 +101,12 @@ func (r *Reason) UnmarshalText(text []byte) error {
 
 // Out tells the direction: true from the bridge to the fabric, false back.
 func (r Reason) Out() bool { return r < InIPv4 }
+
+// Data tells that the frames carried data under an address that nobody announced
+// with them: neither ARP nor neighbour discovery.
+func (r Reason) Data() bool {
+	return r == OutUnregisteredIPv4 || r == OutUnregisteredIPv6 || r == OutSpoofedIPv4 || r == OutSpoofedIPv6
+}
 
 // Dropped tells that frames counted under the reason went nowhere.
 func (r Reason) Dropped() bool {

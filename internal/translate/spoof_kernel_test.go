@@ -94,7 +94,7 @@ func TestAnAddressIsLeftToItsMAC(t *testing.T) {
 		{"ND solicitation", ndFrame(routerMAC, gatewayMAC, other6, gateway6, 135, 1, routerMAC), nil, OutSpoofedND},
 		{"ND advertisement", advertisement(routerMAC, other6, other6, routerMAC), nil, OutSpoofedND},
 		{"ND advertisement of another's address", advertisement(routerMAC, router6, other6, routerMAC), nil, OutSpoofedND},
-		{"ND advertisement of nobody's address", advertisement(routerMAC, router6, stray6, routerMAC), nil, OutUnregisteredIPv6},
+		{"ND advertisement of nobody's address", advertisement(routerMAC, router6, stray6, routerMAC), nil, OutUnregisteredND},
 		{"ND advertisement of a link-local address", advertisement(routerMAC, router6, linkLocal, routerMAC), nil, OutLinkLocal},
 		{"router advertisement", ipv6Frame(routerMAC, gatewayMAC, other6, gateway6, 58, 255, append([]byte{134, 0, 0, 0}, make([]byte, 12)...)...), nil, OutSpoofedND},
 		{"ND cut off", ndFrame(routerMAC, gatewayMAC, router6, gateway6, 135, 1, routerMAC)[:70], nil, OutMalformed},
@@ -127,7 +127,7 @@ func TestSourcesWithoutAnEntry(t *testing.T) {
 			}
 			management, elsewhere := netip.MustParseAddr("10.98.0.4"), netip.MustParseAddr("192.168.1.7")
 			vpc6, elsewhere6 := netip.MustParseAddr("fd99::2:1"), netip.MustParseAddr("fd98::1")
-			other4, otherARP, otherIPv6, otherND := OutUnregisteredIPv4, OutUnregisteredARP, OutUnregisteredIPv6, OutUnregisteredIPv6
+			other4, otherARP, otherIPv6, otherND := OutUnregisteredIPv4, OutUnregisteredARP, OutUnregisteredIPv6, OutUnregisteredND
 			if c.ranged {
 				other4, otherARP, otherIPv6, otherND = OutSpoofedIPv4, OutSpoofedARP, OutSpoofedIPv6, OutSpoofedND
 			}

@@ -309,7 +309,7 @@ static __noinline int out_ipv6(struct __sk_buff *skb)
 		if (is_link_local6(&source))
 			return maybe_nd ? out_link_local(skb, &source) : discard(skb, OUT_LINK_LOCAL);
 		if (is_nd)
-			return out_stranger(skb, OUT_UNREGISTERED_IPV6, OUT_SPOOFED_ND, BUDGET_CLAIMS, &source);
+			return out_stranger(skb, OUT_UNREGISTERED_ND, OUT_SPOOFED_ND, BUDGET_CLAIMS, &source);
 		return out_stranger(skb, OUT_UNREGISTERED_IPV6, OUT_SPOOFED_IPV6, BUDGET_STRANGERS, &source);
 	}
 	if (!is_nd) {
@@ -334,7 +334,7 @@ static __noinline int out_ipv6(struct __sk_buff *skb)
 			if (is_link_local6(&target))
 				return discard(skb, OUT_LINK_LOCAL);
 			if (!other)
-				return out_stranger(skb, OUT_UNREGISTERED_IPV6, OUT_SPOOFED_ND, BUDGET_CLAIMS, &target);
+				return out_stranger(skb, OUT_UNREGISTERED_ND, OUT_SPOOFED_ND, BUDGET_CLAIMS, &target);
 			if (out_claim(skb, other, &target, &reason))
 				return discard(skb, OUT_SPOOFED_ND);
 		}

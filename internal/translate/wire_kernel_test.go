@@ -99,7 +99,7 @@ func TestUnregisteredSourceIsDroppedCountedAndTold(t *testing.T) {
 	}
 	want := map[Reason]Event{
 		OutUnregisteredIPv4: {Reason: OutUnregisteredIPv4, Addr: stray4, MAC: routerMAC},
-		OutUnregisteredIPv6: {Reason: OutUnregisteredIPv6, Addr: stray6, MAC: routerMAC},
+		OutUnregisteredND:   {Reason: OutUnregisteredND, Addr: stray6, MAC: routerMAC},
 		OutSpoofedARP:       {Reason: OutSpoofedARP, Addr: router4, MAC: router2MAC},
 		OutSpoofedIPv4:      {Reason: OutSpoofedIPv4, Addr: router4, MAC: router2MAC},
 	}
