@@ -168,6 +168,22 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+// announced returns who was the last to announce a reserved address, of those who
+// may have it and whom Neutron had not named till now.
+func (d doubts) announced(a neutron.Address) (mac translate.MAC, ok bool) {
+	var last time.Time
+	for _, m := range a.Claimants {
+		if len(m) != len(mac) {
+			continue
+		}
+		doubt, is := d.open[saying{a.Addr, translate.MAC(m)}]
+		if is && !doubt.known && !doubt.from.data && !doubt.raised.Before(last) {
+			mac, ok, last = translate.MAC(m), true, doubt.raised
+		}
+	}
+	return mac, ok
+}
+
 // since returns when the doubt was raised that an entry settles.
 func (d doubts) since(e translate.Entry) (time.Time, bool) {
 	doubt, ok := d.open[saying{e.Addr, e.MAC}]

@@ -149,12 +149,15 @@ func sharers(c Config, addresses []neutron.Address) (all []translate.Sharer) {
 }
 
 // stillSaid is what the data plane has said that Neutron's answer leaves as true as
-// it was: who of those that may use a reserved address has announced it. Of all
-// other addresses Neutron knows better.
-func stillSaid(addresses []neutron.Address, said map[netip.Addr]translate.MAC) map[netip.Addr]translate.MAC {
+// it was: who of those that may use a reserved address has announced it, also if it
+// was not known then that he may. Of all other addresses Neutron knows better.
+func stillSaid(addresses []neutron.Address, said map[netip.Addr]translate.MAC, d doubts) map[netip.Addr]translate.MAC {
 	still := make(map[netip.Addr]translate.MAC)
 	for _, a := range addresses {
 		if mac, ok := said[a.Addr]; ok && mayHave(a, mac) {
+			still[a.Addr] = mac
+		}
+		if mac, ok := d.announced(a); ok {
 			still[a.Addr] = mac
 		}
 	}

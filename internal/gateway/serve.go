@@ -155,7 +155,7 @@ func (l *attachment) follow(ctx context.Context, a answer) time.Duration {
 	err := a.err
 	if err == nil {
 		l.addresses, l.heard = a.addresses, true
-		l.said = stillSaid(l.addresses, l.said)
+		l.said = stillSaid(l.addresses, l.said, l.doubts)
 		err = l.sync(l.t)
 	}
 	l.metrics.asked(err)

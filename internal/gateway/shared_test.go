@@ -106,6 +106,24 @@ func TestReservedAddressWaitsForAWS(t *testing.T) {
 	})
 }
 
+// A guest announces the address before Neutron says that he may have it.
+func TestReservedAddressIsAnnouncedBeforeNeutronKnows(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.neutron.set(nil, reserved(addr10, mac3))
+		b.start()
+		pass(time.Second)
+		b.hear(translate.OutUnregisteredARP, addr10, mac1)
+		b.hear(translate.OutUnregisteredARP, addr10, mac2)
+		b.neutron.set(nil, reserved(addr10, mac1, mac2, mac3))
+		pass(1500 * time.Millisecond)
+		b.want("Neutron knows", entry(addr10, mac2))
+		pass(5 * time.Minute)
+		b.hear(translate.OutMoved, addr10, mac1)
+		pass(time.Minute)
+		b.want("and it moves", entry(addr10, mac1))
+	})
+}
+
 // No announcement moves what Neutron has given to somebody.
 func TestNobodyTakesWhatIsAnothers(t *testing.T) {
 	inBubble(t, func(b *bench) {

@@ -67,7 +67,8 @@ func (p port) reserves() bool {
 func claimants(reserved port, addr netip.Addr, all []port) []net.HardwareAddr {
 	macs := []net.HardwareAddr{reserved.mac}
 	for _, p := range all {
-		if strings.HasPrefix(p.Owner, "network:") || !p.Up || !p.bound() || p.project() == "" || p.project() != reserved.project() {
+		ofProject := p.project() != "" && p.project() == reserved.project()
+		if !ofProject || strings.HasPrefix(p.Owner, "network:") || !p.Up || !p.bound() {
 			continue
 		}
 		for _, a := range p.pairs {

@@ -13,23 +13,23 @@ const (
 	OutIPv6      = Reason(bpfReasonOUT_IPV6)      // translated
 	OutARP       = Reason(bpfReasonOUT_ARP)       // translated, ARP sender too
 	OutND        = Reason(bpfReasonOUT_ND)        // translated, ND options too, and a router's link-local source
-	OutMoved     = Reason(bpfReasonOUT_MOVED)     // as OutARP and OutND, from a MAC that shares the address with the entry's
+	OutMoved     = Reason(bpfReasonOUT_MOVED)     // as OutARP and OutND, by another MAC that shares the address
 	OutUntouched = Reason(bpfReasonOUT_UNTOUCHED) // translation is off
 
 	OutUnregisteredIPv4 = Reason(bpfReasonOUT_UNREGISTERED_IPV4) // dropped: the fabric does not know the source
 	OutUnregisteredIPv6 = Reason(bpfReasonOUT_UNREGISTERED_IPV6) // dropped: the fabric does not know the source
 	OutUnregisteredARP  = Reason(bpfReasonOUT_UNREGISTERED_ARP)  // dropped: the fabric does not know the sender
-	OutUnregisteredND   = Reason(bpfReasonOUT_UNREGISTERED_ND)   // dropped: the fabric does not know the source, or the target that is advertised
+	OutUnregisteredND   = Reason(bpfReasonOUT_UNREGISTERED_ND)   // dropped: the same of the source, or an advertised target
 	OutLinkLocal        = Reason(bpfReasonOUT_LINK_LOCAL)        // dropped: IPv6 from fe80::/10 or ::, but for routers' neighbour discovery
 	OutLocal            = Reason(bpfReasonOUT_LOCAL)             // dropped: ARP or ND between two addresses of this bridge
 	OutMalformed        = Reason(bpfReasonOUT_MALFORMED)         // dropped: too short, or ARP of another kind
 	OutProtocol         = Reason(bpfReasonOUT_PROTOCOL)          // dropped: neither IP nor ARP
 	OutVLAN             = Reason(bpfReasonOUT_VLAN)              // dropped: tagged, the fabric knows no VLANs
-	OutMetadata         = Reason(bpfReasonOUT_METADATA)          // dropped: to AWS's link-local services, which are the host's
-	OutSpoofedIPv4      = Reason(bpfReasonOUT_SPOOFED_IPV4)      // dropped: the source is another's: an entry's with another MAC, or the VPC's
+	OutMetadata         = Reason(bpfReasonOUT_METADATA)          // dropped: to AWS's link-local services
+	OutSpoofedIPv4      = Reason(bpfReasonOUT_SPOOFED_IPV4)      // dropped: another MAC has the source, or the VPC
 	OutSpoofedIPv6      = Reason(bpfReasonOUT_SPOOFED_IPV6)      // dropped: the same
 	OutSpoofedARP       = Reason(bpfReasonOUT_SPOOFED_ARP)       // dropped: the same of the sender
-	OutSpoofedND        = Reason(bpfReasonOUT_SPOOFED_ND)        // dropped: the same of the source, or of the target that is advertised
+	OutSpoofedND        = Reason(bpfReasonOUT_SPOOFED_ND)        // dropped: the same of the source, or an advertised target
 
 	InIPv4      = Reason(bpfReasonIN_IPV4)      // translated
 	InIPv6      = Reason(bpfReasonIN_IPV6)      // translated
