@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"net/netip"
+	"slices"
 	"testing"
 
 	"macaw/internal/cloud"
@@ -38,6 +40,10 @@ func TestSpecOfIPv6(t *testing.T) {
 		}
 		if err := spec.OpenStack.Validate(); err != nil {
 			t.Error(err)
+		}
+		want := []netip.Prefix{c.VPC.CIDR, netip.MustParsePrefix("2001:db8::/56")}
+		if !slices.Equal(spec.Gateway.VPC, want) {
+			t.Errorf("the gateway's VPC is %v, want %v", spec.Gateway.VPC, want)
 		}
 	}
 }
