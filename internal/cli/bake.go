@@ -47,10 +47,12 @@ func (a *App) bake(ctx context.Context, file string, force bool) error {
 		return err
 	}
 	steps := a.steps()
-	bakery, err := a.connect(ctx, bakeryOf(c), steps, true)
-	if err != nil {
-		return err
-	}
+	return a.exclusively(ctx, bakeryOf(c), "bake "+file, steps, true, func(ctx context.Context, bakery *site) error {
+		return a.bakeSite(ctx, bakery, force, steps)
+	})
+}
+
+func (a *App) bakeSite(ctx context.Context, bakery *site, force bool, steps *Steps) error {
 	hash := openstack.PackagesHash()
 	img, err := infra.FindImage(ctx, bakery.ec2, hash, "")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"macaw/internal/cloud"
 	"macaw/internal/infra"
 	"macaw/internal/lab"
 )
@@ -37,11 +38,17 @@ type removed struct {
 }
 
 func (a *App) down(ctx context.Context, file string) error {
-	steps := a.steps()
-	s, err := a.open(ctx, file, steps, false)
+	c, err := cloud.Load(file)
 	if err != nil {
 		return err
 	}
+	steps := a.steps()
+	return a.exclusively(ctx, c, "down "+file, steps, false, func(ctx context.Context, s *site) error {
+		return a.downSite(ctx, s, steps)
+	})
+}
+
+func (a *App) downSite(ctx context.Context, s *site, steps *Steps) (err error) {
 	res := removed{Cloud: s.cloud.Name, Removed: []string{}}
 	if !s.down {
 		seen, err := s.see(ctx)
@@ -60,6 +67,7 @@ func (a *App) down(ctx context.Context, file string) error {
 	if err := a.forget(s.cloud.Name); err != nil {
 		return err
 	}
+	s.unlock() // the lab may go now
 	if s.cloud.InLab() {
 		if res.LabDown, err = a.labDownIfEmpty(ctx, s, steps); err != nil {
 			return err

@@ -30,6 +30,8 @@ type site struct {
 	iam   *iam.Client
 	// down says that the cloud's lab is not up: there is nothing to see.
 	down bool
+	// unlock lets others change the cloud, as the end of exclusively does.
+	unlock func()
 }
 
 // open reads a cloud file and connects to its AWS. up says that a lab shall be

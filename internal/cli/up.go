@@ -63,11 +63,17 @@ func completeCloudFile(_ *cobra.Command, args []string, _ string) ([]string, cob
 }
 
 func (a *App) up(ctx context.Context, file, when string) error {
-	steps := a.steps()
-	s, err := a.open(ctx, file, steps, true)
+	c, err := cloud.Load(file)
 	if err != nil {
 		return err
 	}
+	steps := a.steps()
+	return a.exclusively(ctx, c, "up "+file, steps, true, func(ctx context.Context, s *site) error {
+		return a.upSite(ctx, s, file, when, steps)
+	})
+}
+
+func (a *App) upSite(ctx context.Context, s *site, file, when string, steps *Steps) error {
 	nodes, changes, err := a.makeInfra(ctx, s, steps)
 	if err != nil {
 		return err

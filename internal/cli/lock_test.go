@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"macaw/internal/cloud"
+)
+
+func lockCloud(t *testing.T, name string) *cloud.Cloud {
+	t.Helper()
+	c, err := cloud.Parse("x.yaml", []byte("name: "+name+"\ntarget: lab\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestLockHere(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	first, machine, err := lockHere(lockCloud(t, "x"), "up x.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = lockHere(lockCloud(t, "x"), "down x.yaml")
+	var text strings.Builder
+	report(&text, err)
+	want := fmt.Sprintf(
+		"error: cloud x is being changed by another run on this machine: macaw up x.yaml, process %d, since ",
+		os.Getpid(),
+	)
+	if err == nil || !strings.HasPrefix(text.String(), want) ||
+		!strings.Contains(text.String(), fmt.Sprintf("hint: wait until it ends, or end it with kill %d", os.Getpid())) {
+		t.Errorf("a second: %s", &text)
+	}
+	other, same, err := lockHere(lockCloud(t, "y"), "up y.yaml")
+	if err != nil || same != machine || machine == "" {
+		t.Errorf("another cloud: %v, machine %q and %q", err, same, machine)
+	}
+	other.Close()
+	first.Close()
+	again, _, err := lockHere(lockCloud(t, "x"), "up x.yaml")
+	if err != nil {
+		t.Fatalf("when it is free: %v", err)
+	}
+	again.Close()
+}
+
+// A process that is killed leaves no lock.
+func TestLockHereOfTheKilled(t *testing.T) {
+	const name = "MACAW_TEST_LOCK"
+	if os.Getenv(name) != "" {
+		if _, _, err := lockHere(lockCloud(t, "x"), "up x.yaml"); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("locked")
+		select {}
+	}
+	home := t.TempDir()
+	t.Setenv("XDG_DATA_HOME", home)
+	cmd := exec.Command(os.Args[0], "-test.run=^TestLockHereOfTheKilled$")
+	cmd.Env = append(os.Environ(), name+"=1", "XDG_DATA_HOME="+home)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 100)
+	if n, err := out.Read(buf); err != nil || !strings.Contains(string(buf[:n]), "locked") {
+		t.Fatalf("%q, %v", buf[:n], err)
+	}
+	_, _, err = lockHere(lockCloud(t, "x"), "up x.yaml")
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d", cmd.Process.Pid)) {
+		t.Errorf("beside it: %v", err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	f, _, err := lockHere(lockCloud(t, "x"), "up x.yaml")
+	if err != nil {
+		t.Fatalf("after its death: %v", err)
+	}
+	f.Close()
+}

@@ -1,0 +1,303 @@
+package infra
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"golang.org/x/crypto/ssh"
+
+	awsapi "macaw/internal/aws"
+)
+
+// One run at a time changes a cloud, from whatever machine. What says so on AWS
+// is a key pair that is there for nothing else: its name is unique in a region
+// (EC2 API Reference, ImportKeyPair), so of several runs that make it at the same
+// moment one succeeds, also while nothing else of the cloud is there; and its ID
+// never comes again, so that to remove an abandoned one never hits its successor.
+// Tags, which AWS neither compares nor swaps, only say who has it.
+const (
+	// tagLock holds the cloud's name. The lock is not part of the cloud: it does
+	// not bear TagCloud.
+	tagLock        = "macaw:lock"
+	tagLockRun     = "macaw:lock-run"
+	tagLockOwner   = "macaw:lock-owner"
+	tagLockMachine = "macaw:lock-machine"
+	tagLockCommand = "macaw:lock-command"
+	tagLockSince   = "macaw:lock-since"
+	tagLockRenewed = "macaw:lock-renewed"
+)
+
+// A run that has the lock says so again and again, and stops if it could not for
+// long. Another takes it for abandoned later than that, and not before it has
+// seen with its own clock that nothing is said any more: clocks differ.
+const (
+	renewLock   = 20 * time.Second
+	giveUpLock  = 90 * time.Second
+	staleLock   = 2 * time.Minute
+	observeLock = time.Minute
+)
+
+// lockName is that of the key pair. A cloud's name has no dot.
+func lockName(cloud string) string { return "macaw-" + cloud + ".lock" }
+
+// LockAPI is what of EC2 a lock takes.
+type LockAPI interface {
+	ImportKeyPair(context.Context, *ec2.ImportKeyPairInput, ...options) (*ec2.ImportKeyPairOutput, error)
+	DescribeKeyPairs(context.Context, *ec2.DescribeKeyPairsInput, ...options) (*ec2.DescribeKeyPairsOutput, error)
+	DeleteKeyPair(context.Context, *ec2.DeleteKeyPairInput, ...options) (*ec2.DeleteKeyPairOutput, error)
+	CreateTags(context.Context, *ec2.CreateTagsInput, ...options) (*ec2.CreateTagsOutput, error)
+}
+
+// Owner is who changes a cloud.
+type Owner struct {
+	// Who is a user and a machine, Command what is done, both for people.
+	Who, Command string
+	// Machine tells machines apart. Two runs with the same one do not wait for
+	// each other here: something on that machine lets only one of them live.
+	Machine string
+}
+
+// LockedError says that somebody else changes the cloud.
+type LockedError struct {
+	Cloud string
+	Owner Owner
+	// Since is when they began, as they say, and ID the lock's.
+	Since, ID string
+}
+
+// Error says who does what since when.
+func (e *LockedError) Error() string {
+	return fmt.Sprintf(
+		"cloud %s is being changed by another run: macaw %s of %s, since %s",
+		e.Cloud,
+		e.Owner.Command,
+		e.Owner.Who,
+		e.Since,
+	)
+}
+
+// Hint says what to do.
+func (e *LockedError) Hint() string {
+	return fmt.Sprintf("wait until it ends; if it died, run this again %s after its death, or remove its lock: "+
+		"aws ec2 delete-key-pair --key-pair-id %s", staleLock, e.ID)
+}
+
+// ErrLockLost says that this run has lost its lock, and has stopped for that.
+var ErrLockLost = errors.New(
+	"another run has taken this one for dead and taken over, or AWS could not be reached for long; stopped",
+)
+
+// Lock is a cloud's lock that is held.
+type Lock struct {
+	api   LockAPI
+	clock clock
+	id    string
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	stop   context.CancelFunc // of renewing
+	once   sync.Once
+	done   sync.WaitGroup
+}
+
+// Acquire takes the lock of a cloud. It returns a LockedError if somebody else
+// has it, at once unless they seem to be dead: then it watches for a minute, and
+// takes over if they are. Notice is told of that; it may be nil.
+func Acquire(ctx context.Context, api LockAPI, cloud string, who Owner, notice func(string)) (*Lock, error) {
+	return acquire(ctx, api, wallClock{}, cloud, who, notice)
+}
+
+func acquire(
+	ctx context.Context,
+	api LockAPI,
+	clock clock,
+	cloud string,
+	who Owner,
+	notice func(string),
+) (*Lock, error) {
+	if notice == nil {
+		notice = func(string) {}
+	}
+	run := rand.Text()
+	public, err := unusedKey()
+	if err != nil {
+		return nil, err
+	}
+	var id string
+	policy := awsapi.Policy{
+		Backoff: awsapi.Backoff{First: 200 * time.Millisecond, Most: 2 * time.Second},
+		Tries:   12,
+		Clock:   clock,
+	}
+	err = policy.Do(ctx, func(ctx context.Context) (again bool, err error) {
+		out, err := api.ImportKeyPair(ctx, lockInput(cloud, who, run, public, clock.Now()), once)
+		if err == nil {
+			id = aws.ToString(out.KeyPairId)
+			return false, nil
+		}
+		if awsapi.ClassOf(err) != awsapi.Exists {
+			return awsapi.Passing(err), err
+		}
+		held, seeErr := heldLock(ctx, api, cloud)
+		switch {
+		case seeErr != nil:
+			return awsapi.Passing(seeErr), seeErr
+		case held == nil:
+			return true, err // it is gone by now, or AWS does not show it yet
+		case held[tagLock] != cloud:
+			return false, &hinted{
+				err,
+				"it is not Macaw's, which needs that name while it changes the cloud; delete it if it is of no use",
+			}
+		case held[tagLockRun] == run:
+			id = held[""] // by a call whose answer got lost
+			return false, nil
+		}
+		if err := takeOver(ctx, api, clock, cloud, who, held, notice); err != nil {
+			return false, err
+		}
+		return true, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("locking cloud %s: %w", cloud, err)
+	}
+	l := &Lock{api: api, clock: clock, id: id}
+	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	// Not the run's context: what the run does after an interruption is still
+	// under its lock.
+	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.stop = stop
+	l.done.Go(func() { l.renew(renewing) })
+	return l, nil
+}
+
+func lockInput(cloud string, who Owner, run, public string, now time.Time) *ec2.ImportKeyPairInput {
+	var tags []types.Tag
+	for k, v := range map[string]string{tagLock: cloud, tagLockRun: run, tagLockOwner: who.Who, tagLockMachine: who.Machine,
+		tagLockCommand: who.Command, tagLockSince: stamp(now), tagLockRenewed: stamp(now)} {
+		tags = append(tags, types.Tag{Key: aws.String(k), Value: aws.String(v)})
+	}
+	return &ec2.ImportKeyPairInput{KeyName: aws.String(lockName(cloud)), PublicKeyMaterial: []byte(public),
+		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeKeyPair, Tags: tags}}}
+}
+
+// stamp writes a time for people and for comparing. It says the fraction too, so
+// that no two are the same.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+// unusedKey makes a public key to whose private half nobody has: AWS wants one.
+func unusedKey() (string, error) {
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return "", err
+	}
+	key, err := ssh.NewPublicKey(public)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))), nil
+}
+
+// heldLock returns the tags of the lock, with its ID under the empty key, or nil
+// if AWS shows none.
+func heldLock(ctx context.Context, api LockAPI, cloud string) (map[string]string, error) {
+	out, err := api.DescribeKeyPairs(
+		ctx,
+		&ec2.DescribeKeyPairsInput{Filters: []types.Filter{filter("key-name", lockName(cloud))}},
+	)
+	if err != nil || len(out.KeyPairs) == 0 {
+		return nil, err
+	}
+	held := map[string]string{"": aws.ToString(out.KeyPairs[0].KeyPairId)}
+	for _, t := range out.KeyPairs[0].Tags {
+		held[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return held, nil
+}
+
+// takeOver removes the lock of a run that is dead, and returns a LockedError for
+// one that lives.
+func takeOver(
+	ctx context.Context,
+	api LockAPI,
+	clock clock,
+	cloud string,
+	who Owner,
+	held map[string]string,
+	notice func(string),
+) error {
+	locked := &LockedError{Cloud: cloud, Since: held[tagLockSince], ID: held[""],
+		Owner: Owner{Who: held[tagLockOwner], Command: held[tagLockCommand], Machine: held[tagLockMachine]}}
+	if who.Machine == "" || held[tagLockMachine] != who.Machine {
+		renewed, err := time.Parse(time.RFC3339Nano, held[tagLockRenewed])
+		if err == nil && clock.Now().Sub(renewed) < staleLock {
+			return locked
+		}
+		notice(fmt.Sprintf("macaw %s of %s seems to be dead since %s; watching it for %s before taking over",
+			locked.Owner.Command, locked.Owner.Who, held[tagLockRenewed], observeLock))
+		if err := clock.Sleep(ctx, observeLock); err != nil {
+			return err
+		}
+		switch now, err := heldLock(ctx, api, cloud); {
+		case err != nil:
+			return err
+		case now == nil:
+			return nil
+		case now[""] != held[""] || now[tagLockRenewed] != held[tagLockRenewed]:
+			return locked
+		}
+	}
+	if _, err := api.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyPairId: aws.String(held[""])}); err != nil &&
+		!notFound(err) {
+		return err
+	}
+	return nil
+}
+
+// Context ends with the one that the lock was taken in, and when the lock is
+// lost: then its cause is ErrLockLost.
+func (l *Lock) Context() context.Context { return l.ctx }
+
+// renew says again and again that this run lives, until ctx ends.
+func (l *Lock) renew(ctx context.Context) {
+	last := l.clock.Now()
+	for l.clock.Sleep(ctx, renewLock) == nil {
+		now := l.clock.Now()
+		short, cancel := context.WithTimeout(ctx, renewLock)
+		_, err := l.api.CreateTags(short, &ec2.CreateTagsInput{Resources: []string{l.id},
+			Tags: []types.Tag{{Key: aws.String(tagLockRenewed), Value: aws.String(stamp(now))}}})
+		cancel()
+		silent := l.clock.Now().Sub(last)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			last = now
+		case notFound(err) && silent > 2*renewLock, silent > giveUpLock:
+			l.cancel(fmt.Errorf("%w (%w)", ErrLockLost, err))
+			return
+		}
+	}
+}
+
+// Release gives the lock back. It may be called again. What goes on after it, the
+// lock's context does not end. What cannot be given back is taken for abandoned
+// in a while.
+func (l *Lock) Release(ctx context.Context) {
+	l.once.Do(func() {
+		l.stop()
+		l.done.Wait()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		_, _ = l.api.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyPairId: aws.String(l.id)})
+	})
+}
