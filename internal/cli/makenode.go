@@ -184,8 +184,12 @@ func (a *App) finish(ctx context.Context, h *host.Host, job host.Job, steps *Ste
 
 // job starts a job and follows it to its end.
 func (a *App) job(ctx context.Context, h *host.Host, job host.Job, steps *Steps) (changed int, err error) {
-	if err := h.Start(ctx, job); err != nil {
+	started, err := h.Start(ctx, job)
+	if err != nil {
 		return 0, err
+	}
+	if !started {
+		steps.Note("host", "somebody else has started "+job.Name+" just now; following that run")
 	}
 	return follow(ctx, h, job, steps)
 }
