@@ -84,9 +84,17 @@ func (n *moodyNeutron) connect(ctx context.Context, _ Config) (cloud, error) {
 	return n, nil
 }
 
+// ProviderAddresses answers, if at all, that whoever a frame is from may have its
+// address: whom Neutron denies again and again the agent asks about less.
 func (n *moodyNeutron) ProviderAddresses(ctx context.Context) ([]neutron.Address, error) {
-	return nil, n.question(ctx)
+	var macs []translate.MAC
+	for last := range 256 {
+		macs = append(macs, moodyMAC(byte(last)))
+	}
+	return []neutron.Address{reserved(addr10, macs...)}, n.question(ctx)
 }
+
+func moodyMAC(last byte) translate.MAC { return translate.MAC{0xfa, 0x16, 0x3e, 0, 1, last} }
 
 func (n *moodyNeutron) Tell(context.Context, neutron.Address, netip.Addr, string) (bool, error) {
 	return false, nil
@@ -188,7 +196,7 @@ func TestAgentAlwaysAsksAgain(t *testing.T) {
 					case 0:
 						// A new MAC each time: the same would raise no new doubt for a minute.
 						mac++
-						b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredARP, Addr: addr10, MAC: translate.MAC{0xfa, 0x16, 0x3e, 0, 1, mac}}
+						b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredARP, Addr: addr10, MAC: moodyMAC(mac)}
 						trace = append(trace, "frame")
 					case 1:
 						hangup <- os.Interrupt
