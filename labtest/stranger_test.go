@@ -27,7 +27,7 @@ import (
 func TestStranger(t *testing.T) {
 	l := Start(t)
 	i := l.Launch(t, Machine{Name: "stranger"})
-	i.Run(t, "install -m 4755 /usr/bin/id /var/tmp/id; systemd-run --quiet --uid=admin sleep infinity")
+	i.Run(t, "install -m 4755 /usr/bin/id /var/tmp/id; setsid --fork runuser -u admin -- sleep infinity </dev/null >/dev/null 2>&1")
 
 	folder := filepath.Join(lab.Dir, "machines", i.ID)
 	shell := filepath.Join(folder, "upper/var/tmp/id")
