@@ -34,7 +34,7 @@ const everything = `+ create iam role macaw-first-gateway-lab-1
 + create subnet provider 10.0.1.0/24 in lab-1a
 + create address reservation 10.0.1.64/31 for neutron
 + create security group management
-~ change security group management allows everything from its own members; 22,80,5000,6080,8774,8778,9292,9696 from 0.0.0.0/0
+~ change security group management allows everything from its own members; 22,80,5000,6080,8774,8778,9292,9696 from 198.51.100.1/32
 + create security group provider
 ~ change security group provider allows everything from 0.0.0.0/0
 + create key pair macaw-first
@@ -103,7 +103,7 @@ func TestPlanUp(t *testing.T) {
 		{"subnet not associated", func(s *Seen) { s.RouteTables[0].Subnets = s.RouteTables[0].Subnets[:0] },
 			"~ change subnet management uses the route table\n~ change subnet provider uses the route table\n"},
 		{"rule missing", func(s *Seen) { g := group(s); g.Ingress = g.Ingress[:len(g.Ingress)-1] },
-			"~ change security group management allows 9696 from 0.0.0.0/0\n"},
+			"~ change security group management allows 9696 from 198.51.100.1/32\n"},
 		{"a hole", func(s *Seen) { g := group(s); g.Ingress = append(g.Ingress, Rule{"tcp", 3306, 3306, everywhere}) },
 			"~ change security group management no longer allows 3306 from 0.0.0.0/0\n"},
 		{"secondary missing", func(s *Seen) { provider(s).Secondary = []string{"10.0.1.65"} },
