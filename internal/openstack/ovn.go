@@ -43,8 +43,12 @@ func (n *node) startCentral(ctx context.Context) error {
 		return started
 	}
 	const northbound = "ovn-nbctl --timeout=30 "
-	get := strings.Fields(northbound + "--if-exists get NB_Global . " + commonZone)
-	seen, err := n.run(ctx, command{Args: get})
+	var seen string
+	// Debian's unit counts as started before the database has its socket.
+	err := await(ctx, "OVN's northbound database", startPatience, func(ctx context.Context) (err error) {
+		seen, err = n.run(ctx, command{Args: strings.Fields(northbound + "--if-exists get NB_Global . " + commonZone)})
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("reading OVN's options: %w", err)
 	}

@@ -12,12 +12,16 @@ import (
 // central is a controller whose OVN runs already; the option has the given value.
 func central(option string) (n *node, set *[]string) {
 	set = new([]string)
+	late := true // the socket is not there the first time
 	return &node{run: func(_ context.Context, c command) (string, error) {
 		line := strings.Join(c.Args, " ")
 		switch {
 		case c.Args[0] == "systemctl":
 			block := "Id=x\nLoadState=loaded\nActiveState=active\n"
 			return strings.Repeat(block+"\n", len(ovnCentral.units)), nil
+		case strings.Contains(line, " get ") && late:
+			late = false
+			return "", errors.New("database connection failed (No such file or directory)")
 		case strings.Contains(line, " get "):
 			return option, nil
 		}
