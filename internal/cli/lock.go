@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -135,8 +136,9 @@ func lockedHere(name string, f *os.File) error {
 	return hint(err, "wait until it ends")
 }
 
-// machineID is a random word that is made once and kept beside the locks: who
-// has it sees the same locks.
+// machineID tells who sees the same locks: by a random word that is made once and
+// kept beside them, and by the machine and its boot, because directories get copied
+// into other machines and containers.
 func machineID(dir string) (string, error) {
 	path := filepath.Join(dir, "machine-id")
 	temporary, err := os.CreateTemp(dir, "machine-id-")
@@ -153,5 +155,10 @@ func machineID(dir string) (string, error) {
 		return "", err
 	}
 	id, err := os.ReadFile(path)
-	return string(id), err
+	if err != nil {
+		return "", err
+	}
+	host, _ := os.Hostname()
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // Linux alone has it
+	return fmt.Sprintf("%s/%s/%s", id, host, bytes.TrimSpace(boot)), nil
 }

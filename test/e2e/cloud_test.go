@@ -41,6 +41,8 @@ func TestCloud(t *testing.T) {
 		t.Errorf("plan on a finished cloud prints %q", plan)
 	}
 
+	t.Run("two at once", func(t *testing.T) { testTwoAtOnce(t, file) })
+
 	t.Setenv("OS_CLOUD", "e2e")
 	t.Run("client", func(t *testing.T) { must(t, "openstack", "--os-cloud", "e2e", "server", "list") })
 	t.Run("dashboard", func(t *testing.T) { testDashboard(t, s) })
@@ -85,6 +87,44 @@ func killAt(t *testing.T, file, mark string) {
 	}
 	_ = cmd.Wait()
 	t.Logf("killed at %q", mark)
+}
+
+// testTwoAtOnce has two runs change the cloud at the same moment: the second is told of the first, and when that was
+// killed a third goes on.
+func testTwoAtOnce(t *testing.T, file string) {
+	first := exec.CommandContext(t.Context(), macaw, "up", file)
+	r, err := first.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Wait() }()
+	defer func() { _ = first.Process.Kill() }()
+	if _, err := r.Read(make([]byte, 1)); err != nil { // it has begun
+		t.Fatal(err)
+	}
+	if err := first.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"up", file}, {"down", file}, {"bake", file}} {
+		_, err := command(t.Context(), macaw, args...)
+		want := fmt.Sprintf("is being changed by another run on this machine: macaw up, process %d, since ", first.Process.Pid)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("macaw %s beside macaw up: %v, want %q", args[0], err, want)
+		}
+	}
+	for _, look := range []string{"plan", "status"} {
+		must(t, macaw, look, file)
+	}
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait()
+	if s := up(t, file); s.Changes != 0 {
+		t.Errorf("up after one that was killed made %d changes", s.Changes)
+	}
 }
 
 // guest is a server with a network, a router and a floating IP of its own.
