@@ -152,15 +152,21 @@ func TestOVSArgs(t *testing.T) {
 
 func TestEnsureSchemasSkipsWhatIsThere(t *testing.T) {
 	root := t.TempDir()
-	installed := "python3-nova 2:31.0.0-6\n"
+	installed, tables, passwords := "python3-nova 2:31.0.0-6\n", "0\n", "0\n"
 	var ran []string
 	run := func(_ context.Context, c command) (string, error) {
-		ran = append(ran, c.Args[0])
-		if c.Args[0] == "dpkg-query" {
+		switch {
+		case c.Args[0] == "dpkg-query":
+			ran = append(ran, "dpkg-query")
 			return installed, nil
-		}
-		if c.Args[0] == "mariadb" {
+		case strings.Contains(c.Stdin, "information_schema"):
+			return tables, nil
+		case strings.Contains(c.Stdin, "keystone.password"):
+			return passwords, nil
+		case c.Args[0] == "mariadb":
 			ran = append(ran, strings.Fields(c.Stdin)[0])
+		default:
+			ran = append(ran, c.Args[0])
 		}
 		return "", nil
 	}
@@ -168,18 +174,23 @@ func TestEnsureSchemasSkipsWhatIsThere(t *testing.T) {
 		name   string
 		before func()
 		want   []string
+		err    string
 	}{
-		{"first time: whatever an interrupted run left is dropped", func() {}, []string{"dpkg-query", "mariadb", "DROP", "python3"}},
-		{"nothing new", func() {}, []string{"dpkg-query"}},
+		{"a cloud's data without its files: nothing is dropped", func() { tables, passwords = "1\n", "5\n" },
+			[]string{"dpkg-query"}, "the databases hold a cloud's data"},
+		{"first time: whatever an interrupted run left is dropped", func() { passwords = "0\n" },
+			[]string{"dpkg-query", "DROP", "python3"}, ""},
+		{"nothing new", func() {}, []string{"dpkg-query"}, ""},
 		{"upgraded, in use: nothing is dropped", func() {
-			installed = "python3-nova 2:31.0.1-1\n"
+			installed, passwords = "python3-nova 2:31.0.1-1\n", "5\n"
 			loadSecrets(root, true)
-		}, []string{"dpkg-query", "mariadb", "CREATE", "python3"}},
+		}, []string{"dpkg-query", "CREATE", "python3"}, ""},
 	} {
 		ran = nil
 		tt.before()
-		if err := ensureSchemas(t.Context(), run, root); err != nil && err != errNothingToDo {
-			t.Fatal(err)
+		err := ensureSchemas(t.Context(), run, root)
+		if tt.err == "" && err != nil && err != errNothingToDo || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+			t.Fatalf("%s: %v, want %q", tt.name, err, tt.err)
 		}
 		if diff := cmp.Diff(tt.want, ran); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)

@@ -80,6 +80,11 @@ func ensureSchemas(ctx context.Context, run runner, root string) error {
 	}
 	var sql strings.Builder
 	fresh := stamped == nil && !exists(filepath.Join(root, secretsPath))
+	if fresh {
+		if err := unused(ctx, run); err != nil {
+			return err
+		}
+	}
 	for _, d := range databases {
 		for _, schema := range d.schemas {
 			if fresh {
@@ -105,6 +110,28 @@ func ensureSchemas(ctx context.Context, run runner, root string) error {
 	}
 	_, err = file{Path: schemaStamp, Mode: 0o644, Content: content}.write(root)
 	return err
+}
+
+// unused sees that no cloud has its data in the databases: only then may what is there be dropped. Passwords are the
+// first that a cloud puts into its tables; the package step makes users without them.
+func unused(ctx context.Context, run runner) error {
+	tables, err := query(ctx, run,
+		"SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'keystone' AND table_name = 'password';\n")
+	if err != nil {
+		return fmt.Errorf("looking for what is in the databases: %w", err)
+	}
+	if strings.TrimSpace(tables) == "0" {
+		return nil
+	}
+	rows, err := query(ctx, run, "SELECT COUNT(*) FROM keystone.password;\n")
+	if err != nil {
+		return fmt.Errorf("looking for what is in the databases: %w", err)
+	}
+	if strings.TrimSpace(rows) != "0" {
+		return fmt.Errorf("the databases hold a cloud's data, but %s and %s, which belong to it, are gone: nothing was changed; "+
+			"put the files back, or drop the databases by hand if nobody needs them", secretsPath, schemaStamp)
+	}
+	return nil
 }
 
 func exists(path string) bool {
