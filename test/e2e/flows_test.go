@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/netip"
@@ -23,6 +24,7 @@ type flow struct {
 // recorder keeps the lab's flow log.
 type recorder struct {
 	cmd  *exec.Cmd
+	errs bytes.Buffer // its standard error
 	done chan struct{}
 
 	mu    sync.Mutex
@@ -35,6 +37,7 @@ func record(t *testing.T) *recorder {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &recorder{cmd: exec.CommandContext(ctx, macaw, "lab", "flows", "--interval", "1s", "--output", "json"), done: make(chan struct{})}
+	r.cmd.Stderr = &r.errs
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -58,22 +61,34 @@ func record(t *testing.T) *recorder {
 		}
 	}()
 	t.Cleanup(func() {
-		cancel()
+		defer cancel()
+		if r.ended() == nil {
+			cancel()
+		}
 		<-r.done
-		_ = r.cmd.Wait()
+		if err := r.cmd.Wait(); ctx.Err() == nil {
+			t.Errorf("the flow log ended: %v\n%s", err, r.errs.String())
+		}
 	})
 	return r
+}
+
+// ended is why there is no more to come; nil if there is.
+func (r *recorder) ended() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
 }
 
 // seen returns what was recorded so far; what is younger than a second is not yet in it.
 func (r *recorder) seen(t *testing.T) []flow {
 	t.Helper()
 	time.Sleep(2500 * time.Millisecond) // two intervals, and what it takes to print them
+	if err := r.ended(); err != nil {
+		t.Fatalf("the flow log ended: %v", err)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.err != nil {
-		t.Fatalf("the flow log ended: %v", r.err)
-	}
 	if len(r.flows) == 0 {
 		t.Fatal("the flow log is empty")
 	}

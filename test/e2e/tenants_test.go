@@ -20,7 +20,7 @@ func TestTenants(t *testing.T) {
 	const name = "e2e-tenants"
 	file := cloudFile(t, name, "provider: {addresses: 8}\n")
 	downAfter(t, file)
-	must(t, macaw, "lab", "up")
+	must(t, macaw, "lab", "up", "--elastic-ip-quota", "20") // as up does, which would begin the flow log anew
 	flows := record(t)
 	made := up(t, file, "--verify=always")
 	t.Setenv("OS_CLOUD", name)
