@@ -30,6 +30,8 @@ type site struct {
 	iam   *iam.Client
 	// down says that the cloud's lab is not up: there is nothing to see.
 	down bool
+	// destroy says that instances may be destroyed for what the file wants.
+	destroy bool
 	// unlock lets others change the cloud, as the end of exclusively does.
 	unlock func()
 }

@@ -29,6 +29,7 @@ const (
 
 func (a *App) upCommand() *cobra.Command {
 	var when string
+	var yes bool
 	cmd := &cobra.Command{
 		Use:     "up FILE",
 		GroupID: "cloud",
@@ -36,7 +37,10 @@ func (a *App) upCommand() *cobra.Command {
 		Long: `Make the cloud that FILE describes: its AWS resources, OpenStack on its nodes,
 the external network, and a guest that shows that it works. What is there
 already is left alone, so the command can be run again at any time; it can be
-interrupted anywhere, and the next run goes on where it stopped.`,
+interrupted anywhere, and the next run goes on where it stopped.
+
+A node that the file does not have any more, or has under another name, goes with its
+data, and up does that only with --yes; macaw plan says so before.`,
 		Example: `  macaw up examples/lab.yaml
   macaw up cloud.yaml --verify=never
   macaw up cloud.yaml --output json`,
@@ -46,10 +50,11 @@ interrupted anywhere, and the next run goes on where it stopped.`,
 			if !slices.Contains([]string{verifyAuto, verifyAlways, verifyNever}, when) {
 				return usageError{fmt.Errorf("--verify %q: want %s, %s or %s", when, verifyAuto, verifyAlways, verifyNever)}
 			}
-			return a.up(cmd.Context(), args[0], when)
+			return a.up(cmd.Context(), args[0], when, yes)
 		},
 	}
 	cmd.Flags().StringVar(&when, "verify", verifyAuto, "try the cloud out: always, never, or auto: when something has changed since it was")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "go ahead where an instance and its data would be destroyed")
 	_ = cmd.RegisterFlagCompletionFunc("verify", cobra.FixedCompletions([]string{verifyAuto, verifyAlways, verifyNever}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -62,13 +67,14 @@ func completeCloudFile(_ *cobra.Command, args []string, _ string) ([]string, cob
 	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-func (a *App) up(ctx context.Context, file, when string) error {
+func (a *App) up(ctx context.Context, file, when string, yes bool) error {
 	c, err := cloud.Load(file)
 	if err != nil {
 		return err
 	}
 	steps := a.steps()
 	return a.exclusively(ctx, c, "up "+file, steps, true, func(ctx context.Context, s *site) error {
+		s.destroy = yes
 		return a.upSite(ctx, s, file, when, steps)
 	})
 }
@@ -138,6 +144,10 @@ func (a *App) makeInfra(ctx context.Context, s *site, steps *Steps) ([]infra.Nod
 	})
 	if err != nil {
 		return nil, 0, err
+	}
+	if d := plan.Destroys(); len(d) > 0 && !s.destroy {
+		return nil, 0, hint(fmt.Errorf("instance %s would be destroyed with its data: the file has no such node; nothing was changed", d[0].Detail),
+			"macaw plan shows all of it, macaw up --yes does it; or give the node its old name")
 	}
 	for _, d := range plan.Drift {
 		steps.Note("infra", d.String())

@@ -63,6 +63,7 @@ func (b *up) ipv6Addresses(i int) {
 		switch {
 		case n.ID == b.ids[part]:
 			have = n.IPv6
+		case slices.Contains(b.gone, n.ID):
 		case n.Subnet == b.ids[partSubnet(partProvider)]:
 			// An agent's, of a time when they were not made with the cloud. AWS moves
 			// no IPv6 address from one ENI to another, and it is well where it is.

@@ -9,6 +9,44 @@ import (
 	"macaw/internal/cloud"
 )
 
+// nodeOf returns the node that a part belongs to, or nothing.
+func nodeOf(part string) string {
+	kind, rest, _ := strings.Cut(part, "/")
+	node, what, _ := strings.Cut(rest, "/")
+	switch {
+	case kind == "instance", kind == "eni", kind == "address" && what == partManagement:
+		return node
+	}
+	return ""
+}
+
+// unwanted reports whether a part belongs to a node that the file does not have:
+// it has another name there, or is gone.
+func (b *up) unwanted(part string) bool {
+	node := nodeOf(part)
+	return node != "" && !slices.ContainsFunc(b.c.Nodes, func(n cloud.Node) bool { return n.Name == node })
+}
+
+// replaced plans that nodes which the file does not have go: the others need
+// their addresses. A node's name is its host name, by which Nova and OVN know it,
+// so one under another name is another machine.
+func (b *up) replaced() {
+	var instances []string
+	for _, in := range b.s.Instances {
+		if in.live() && b.unwanted(in.Part) {
+			instances = append(instances, in.ID)
+			b.add(Action{ID: in.ID, Verb: Delete, Object: "instance", Detail: name(in.Part) + " " + in.ID, do: terminateInstance(in.ID)})
+		}
+	}
+	for _, n := range b.s.Interfaces {
+		if b.unwanted(n.Part) {
+			b.gone = append(b.gone, n.ID)
+			b.add(Action{ID: n.ID, Verb: Delete, Object: "network interface", Detail: name(n.Part) + " " + n.ID,
+				Needs: instances, do: deleteInterface(n.ID)})
+		}
+	}
+}
+
 // interfaces plans both ENIs of the i-th node. They are made before the
 // instance and outlive it, so that addresses and MACs stay.
 func (b *up) interfaces(i int) {
@@ -57,7 +95,7 @@ func (b *up) eni(node, network string, primary netip.Addr, secondary, agents []s
 		detail += fmt.Sprintf(" and %s to %s", secondary[0], secondary[k-1])
 	}
 	b.add(Action{ID: part, Verb: Create, Object: "network interface", Detail: detail,
-		Needs: []string{partSubnet(network), partGroup(network)},
+		Needs: append([]string{partSubnet(network), partGroup(network)}, b.gone...),
 		do:    createInterface(part, partSubnet(network), partGroup(network), primary.String(), secondary)})
 }
 

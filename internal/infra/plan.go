@@ -69,6 +69,17 @@ type Plan struct {
 // Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Actions) == 0 }
 
+// Destroys returns the instances that the plan removes, whose data is lost.
+func (p *Plan) Destroys() []Action {
+	var out []Action
+	for _, a := range p.Actions {
+		if a.Verb == Delete && a.Object == "instance" {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // String returns the plan for people, a line for each action.
 func (p *Plan) String() string {
 	var b strings.Builder
@@ -79,6 +90,11 @@ func (p *Plan) String() string {
 		fmt.Fprintln(&b, d)
 		if d.Hint != "" {
 			fmt.Fprintf(&b, "    hint: %s\n", d.Hint)
+		}
+	}
+	for _, a := range p.Destroys() {
+		if p.wanted != nil {
+			fmt.Fprintf(&b, "  destroys instance %s and its data: the file has no such node\n", a.Detail)
 		}
 	}
 	for _, n := range p.Needs {

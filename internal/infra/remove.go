@@ -17,6 +17,9 @@ func terminateInstance(id string) step {
 			_, err := a.api.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{id}})
 			return err
 		}); err != nil {
+			if errorCode(err) == "OperationNotPermitted" {
+				return &hinted{err, "somebody protects it: aws ec2 modify-instance-attribute --instance-id " + id + " --no-disable-api-termination"}
+			}
 			return err
 		}
 		return a.until(ctx, slowly, func(ctx context.Context) (bool, error, error) {

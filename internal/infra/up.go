@@ -34,6 +34,8 @@ type up struct {
 	c *cloud.Cloud
 	w Wanted
 	s Seen
+	// gone has the IDs of network interfaces that are to go.
+	gone []string
 }
 
 // PlanUp returns what it takes to make what is seen into what is wanted. It
@@ -50,6 +52,7 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	if err := b.role(); err != nil {
 		return nil, err
 	}
+	b.replaced()
 	b.addresses()
 	if err := b.network(); err != nil {
 		return nil, err
@@ -299,7 +302,7 @@ func describeRules(rules []Rule, way string) string {
 func (b *up) keyPair() {
 	used := false
 	for _, i := range b.s.Instances {
-		used = used || i.live()
+		used = used || i.live() && !b.unwanted(i.Part)
 	}
 	for _, k := range b.s.KeyPairs {
 		if k.PublicKey == "" || sameKey(k.PublicKey, b.w.PublicKey) {
