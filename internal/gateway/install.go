@@ -11,15 +11,33 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
+
+	"macaw/internal/systemd"
 )
+
+// unitFile is where the agent's unit is.
+const unitFile = "/etc/systemd/system/" + UnitName
+
+// installer puts the agent on a machine.
+type installer struct {
+	systemd.System
+	write func(path string, mode fs.FileMode, content []byte) (changed bool, err error)
+}
 
 // Install makes this machine run the agent, now and after each boot, and keeps
 // the system's network management off the provider NIC. It returns when the
 // translation is attached; changed says whether there was anything to do.
 // binary is the absolute path of macaw.
 func Install(ctx context.Context, cfg Config, binary string) (changed bool, err error) {
+	return installer{systemd.New(run), replace}.install(ctx, cfg, binary)
+}
+
+// install may be killed anywhere: that files were written by another run than the one
+// that tells their readers makes no difference, see package systemd.
+func (i installer) install(ctx context.Context, cfg Config, binary string) (changed bool, err error) {
 	if err := cfg.validate(); err != nil {
 		return false, fmt.Errorf("checking the gateway's configuration: %w", err)
 	}
@@ -27,42 +45,41 @@ func Install(ctx context.Context, cfg Config, binary string) (changed bool, err 
 	if err != nil {
 		return false, err
 	}
-	network, err := replace(networkFile, 0o644, fmt.Appendf(nil, network, cfg.NICMAC))
-	if err != nil {
+	for _, f := range []struct {
+		path    string
+		mode    fs.FileMode
+		content []byte
+	}{
+		{networkFile, 0o644, fmt.Appendf(nil, network, cfg.NICMAC)},
+		{DefaultConfigFile, 0o600, append(text, '\n')},
+		{unitFile, 0o644, []byte(Unit(binary, DefaultConfigFile))},
+	} {
+		wrote, err := i.write(f.path, f.mode, f.content)
+		if err != nil {
+			return false, fmt.Errorf("writing %s: %w", f.path, err)
+		}
+		changed = changed || wrote
+	}
+	// networkd lets go of the NIC; what it has put there the agent clears.
+	if err := i.ReloadNetwork(ctx, networkStamp, networkFile); err != nil {
+		return false, fmt.Errorf("keeping networkd off the provider NIC: %w", err)
+	}
+	if _, err := i.Run(ctx, "systemctl", "enable", "--quiet", UnitName); err != nil {
 		return false, err
 	}
-	if network {
-		// networkd lets go of the NIC; what it has put there the agent clears.
-		if err := run(ctx, "networkctl", "reload"); err != nil {
-			return false, fmt.Errorf("keeping networkd off the provider NIC: %w", err)
+	// A restart loses no packet: the programs are pinned.
+	did, err := i.Ensure(ctx, func(string) time.Time { return i.newest(binary, DefaultConfigFile, unitFile) }, UnitName)
+	return changed || did, err
+}
+
+// newest is when the last of files came to be there.
+func (i installer) newest(files ...string) (at time.Time) {
+	for _, f := range files {
+		if t := i.Changed(f); t.After(at) {
+			at = t
 		}
 	}
-	config, err := replace(DefaultConfigFile, 0o600, append(text, '\n'))
-	if err != nil {
-		return false, err
-	}
-	unit, err := replace(filepath.Join("/etc/systemd/system", UnitName), 0o644, []byte(Unit(binary, DefaultConfigFile)))
-	if err != nil {
-		return false, err
-	}
-	if unit {
-		if err := run(ctx, "systemctl", "daemon-reload"); err != nil {
-			return false, err
-		}
-	}
-	if err := run(ctx, "systemctl", "enable", "--quiet", UnitName); err != nil {
-		return false, err
-	}
-	current, err := current(ctx)
-	if err != nil {
-		return false, err
-	}
-	changed = network || config || unit || !current
-	if changed {
-		// A restart loses no packet: the programs are pinned.
-		err = run(ctx, "systemctl", "restart", UnitName)
-	}
-	return changed, err
+	return at
 }
 
 // These come before what cloud-init has netplan write, so networkd takes them for
@@ -71,6 +88,9 @@ func Install(ctx context.Context, cfg Config, binary string) (changed bool, err 
 const (
 	networkFile     = "/etc/systemd/network/05-macaw-provider.network"
 	moreNetworkFile = "/etc/systemd/network/05-macaw-provider-more.network"
+	// When networkd was told of them, see package systemd.
+	networkStamp     = "/run/macaw/networkd-provider"
+	moreNetworkStamp = "/run/macaw/networkd-provider-more"
 )
 
 // network leaves a NIC alone (systemd.network(5)). Without it the primary
@@ -84,23 +104,6 @@ Type=ether
 [Link]
 Unmanaged=yes
 `
-
-// current says whether the agent runs, from the program that is installed now.
-func current(ctx context.Context) (bool, error) {
-	out, err := exec.CommandContext(ctx, "systemctl", "show", "-P", "MainPID", UnitName).Output()
-	if err != nil {
-		return false, fmt.Errorf("asking for %s: %w", UnitName, err)
-	}
-	pid := strings.TrimSpace(string(out))
-	if pid == "" || pid == "0" {
-		return false, nil
-	}
-	exe, err := os.Readlink(filepath.Join("/proc", pid, "exe"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return !strings.HasSuffix(exe, " (deleted)"), err
-}
 
 // replace writes a file, whole or not at all, unless it holds the same.
 func replace(path string, mode fs.FileMode, content []byte) (changed bool, err error) {
@@ -117,11 +120,14 @@ func replace(path string, mode fs.FileMode, content []byte) (changed bool, err e
 	return true, renameio.WriteFile(path, content, mode)
 }
 
-// run runs a command; what it says on failure is part of the error.
-func run(ctx context.Context, name string, args ...string) error {
-	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, strings.TrimSpace(string(out)))
+// run runs a command and returns what it wrote; what it says on failure is part of
+// the error.
+func run(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
 	}
-	return nil
+	return stdout.String(), nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"macaw/internal/neutron"
+	"macaw/internal/systemd"
 	"macaw/internal/translate"
 )
 
@@ -78,13 +79,12 @@ func (linux) unmanage(enis []eni) error {
 	for _, e := range enis {
 		macs = append(macs, e.MAC.String())
 	}
-	changed, err := replace(moreNetworkFile, 0o644, fmt.Appendf(nil, network, strings.Join(macs, " ")))
-	if err != nil || !changed {
+	if _, err := replace(moreNetworkFile, 0o644, fmt.Appendf(nil, network, strings.Join(macs, " "))); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 	defer cancel()
-	return run(ctx, "networkctl", "reload")
+	return systemd.New(run).ReloadNetwork(ctx, moreNetworkStamp, moreNetworkFile)
 }
 
 // connect logs in to the configured cloud.

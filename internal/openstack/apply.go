@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -129,15 +129,17 @@ func (n *node) configure(ctx context.Context) error {
 	if n.files, err = render(n.spec, n.secrets, n.facts); err != nil {
 		return err
 	}
-	var changed, reload, devices bool
+	changed := false
+	var devices []string // what networkd is told of them
 	for _, f := range n.files {
 		wrote, err := f.write(n.root)
 		if err != nil {
 			return err
 		}
 		changed = changed || wrote
-		reload = reload || wrote && strings.HasPrefix(f.Path, "/etc/systemd/system/")
-		devices = devices || wrote && strings.HasPrefix(f.Path, networkdDir)
+		if strings.HasPrefix(f.Path, networkdDir) {
+			devices = append(devices, filepath.Join(n.root, f.Path))
+		}
 	}
 	// An upgrade of the packages does not restart them: the package step keeps Debian's scripts from it.
 	n.files = append(n.files, file{Path: schemaStamp, Readers: pythonUnits(n.spec)})
@@ -148,21 +150,21 @@ func (n *node) configure(ctx context.Context) error {
 			}
 		}
 	}
-	if devices {
-		if _, err := n.run(ctx, command{Args: []string{"networkctl", "reload"}}); err != nil {
-			return fmt.Errorf("telling networkd of guests' devices: %w", err)
-		}
-	}
-	if reload {
-		if _, err := n.run(ctx, command{Args: []string{"systemctl", "daemon-reload"}}); err != nil {
-			return fmt.Errorf("telling systemd of changed units: %w", err)
+	if len(devices) > 0 {
+		if err := n.system().ReloadNetwork(ctx, filepath.Join(n.root, networkdStamp), devices...); err != nil {
+			return err
 		}
 	}
 	var units []string
 	for _, svc := range onNode(n.spec) {
 		units = append(units, svc.units...)
 	}
-	if err := enable(n.root, slices.Compact(units)); err != nil {
+	slices.Sort(units)
+	units = slices.Compact(units)
+	if _, err := n.system().Reload(ctx, units...); err != nil {
+		return err
+	}
+	if err := enable(n.root, units); err != nil {
 		return err
 	}
 	if !changed {

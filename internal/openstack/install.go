@@ -151,7 +151,7 @@ func (n *node) rememberEntryPoints(ctx context.Context) error {
 
 // installSchemas makes the empty tables, with a database server that runs only for this.
 func (n *node) installSchemas(ctx context.Context) error {
-	seen, err := showUnits(ctx, n.run, mariadb.units)
+	seen, err := n.system().Show(ctx, mariadb.units...)
 	if err != nil {
 		return err
 	}

@@ -85,6 +85,9 @@ var novaConsole = service{
 // networkdDir is where systemd-networkd is told what to do with devices.
 const networkdDir = "/etc/systemd/network/"
 
+// networkdStamp says when networkd was told of them, see package systemd.
+const networkdStamp = "/run/macaw/networkd-guests"
+
 var novaCompute = service{
 	name:  "nova-compute",
 	roles: []Role{Compute},

@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -18,7 +19,8 @@ var openvswitch = service{
 // configureOVS describes the node's chassis and bridges in Open vSwitch's database.
 // Writing what is there already changes nothing in it.
 func (n *node) configureOVS(ctx context.Context) error {
-	if err := n.ensureRunning(ctx, "ovsdb-server.service"); err != nil {
+	// Of a database that runs already nothing is known: a run that was killed has not described anything in it.
+	if err := n.ensureRunning(ctx, "ovsdb-server.service"); err != nil && !errors.Is(err, errNothingToDo) {
 		return err
 	}
 	if _, err := n.run(ctx, command{Args: ovsArgs(n.spec, n.facts)}); err != nil {

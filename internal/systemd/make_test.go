@@ -1,0 +1,105 @@
+package systemd
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPlan(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	seen := []Unit{
+		{Name: "down"},
+		{Name: "fresh", Active: true, Started: at(20)},
+		{Name: "stale", Active: true, Started: at(5)},
+		{Name: "at-once", Active: true, Started: at(10)},
+		{Name: "reads-nothing", Active: true, Started: at(1)},
+		{Name: "failed", Started: at(5)},
+		{Name: "starts", Starting: true, Started: at(20)},
+		{Name: "starts-stale", Starting: true, Started: at(5)},
+	}
+	got := plan(seen, func(u string) time.Time {
+		if u == "reads-nothing" {
+			return time.Time{}
+		}
+		return at(10)
+	})
+	want := todo{start: []string{"down", "failed", "starts"}, restart: []string{"stale", "at-once", "starts-stale"}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(todo{})); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
+// What counts is when a file came to its place, not when its content was written.
+func TestChanged(t *testing.T) {
+	dir := t.TempDir()
+	path, beside := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	if got := Changed(path); !got.IsZero() {
+		t.Errorf("a file that is not there changed at %s", got)
+	}
+	if err := os.WriteFile(beside, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	long := time.Unix(1000, 0)
+	if err := os.Chtimes(beside, long, long); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := os.Rename(beside, path); err != nil {
+		t.Fatal(err)
+	}
+	if got := Changed(path); got.Add(grain).Before(began) {
+		t.Errorf("a file that came to its place at %s changed at %s", began, got)
+	}
+	for range 2 {
+		if err := Touch(filepath.Join(dir, "c", "d")); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := Changed(filepath.Join(dir, "c", "d")); got.Before(Changed(path)) {
+		t.Errorf("a file that was touched changed at %s", got)
+	}
+}
+
+// networkd is told of a file until it has read it, by its start or by a reload.
+func TestReloadNetwork(t *testing.T) {
+	at := func(s int) time.Time { return time.Date(2026, 11, 23, 1, 0, s, 0, time.UTC) }
+	for _, tt := range []struct {
+		name, state   string
+		started, told int // seconds; told 0: never
+		want          bool
+	}{
+		{"it runs, and was not told", "active", 5, 0, true},
+		{"it was told before the file changed", "active", 5, 9, true},
+		{"it was told after that", "active", 5, 11, false},
+		{"it was started after that", "active", 12, 0, false},
+		{"it is being started, and may have read the old file", "activating", 9, 0, true},
+		{"it does not run", "inactive", 5, 0, false},
+	} {
+		var reloaded, touched bool
+		s := System{
+			Run: func(_ context.Context, args ...string) (string, error) {
+				reloaded = reloaded || args[0] == "networkctl"
+				return "LoadState=loaded\nActiveState=" + tt.state + "\nExecMainStartTimestamp=" +
+					at(tt.started).Format("Mon 2006-01-02 15:04:05 MST") + "\n", nil
+			},
+			Changed: func(path string) time.Time {
+				switch {
+				case path == "file":
+					return at(10)
+				case tt.told == 0:
+					return time.Time{}
+				}
+				return at(tt.told)
+			},
+			Touch: func(string) error { touched = true; return nil },
+		}
+		if err := s.ReloadNetwork(t.Context(), "stamp", "file"); err != nil || reloaded != tt.want || touched != tt.want {
+			t.Errorf("%s: told %v, noted %v, %v; want %v", tt.name, reloaded, touched, err, tt.want)
+		}
+	}
+}

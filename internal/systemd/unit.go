@@ -1,0 +1,63 @@
+package systemd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Unit is what systemd knows of a unit.
+type Unit struct {
+	Name     string
+	Active   bool      // running, or a oneshot that has run
+	Starting bool      // on its way there: its process may run and have read its files
+	Started  time.Time // when its main process began to read its configuration
+	Outdated bool      // systemd has not read its unit files since they were changed
+}
+
+// properties are what parse reads.
+const properties = "Id,LoadState,ActiveState,ExecMainStartTimestamp,ActiveEnterTimestamp,NeedDaemonReload"
+
+// Show asks systemd for the states of units, in their order.
+func (s System) Show(ctx context.Context, units ...string) ([]Unit, error) {
+	args := []string{"systemctl", "show", "--timestamp=us+utc", "--property=" + properties, "--"}
+	out, err := s.Run(ctx, append(args, units...)...)
+	if err != nil {
+		return nil, fmt.Errorf("asking systemd for the state of units: %w", err)
+	}
+	return parse(out, units)
+}
+
+// parse reads the output of systemctl show, which has one block a unit.
+func parse(out string, units []string) ([]Unit, error) {
+	blocks := strings.Split(strings.TrimSpace(out), "\n\n")
+	if len(blocks) != len(units) {
+		return nil, fmt.Errorf("systemd described %d units of %d", len(blocks), len(units))
+	}
+	var states []Unit
+	for i, block := range blocks {
+		p := map[string]string{}
+		for line := range strings.Lines(block) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			p[key] = value
+		}
+		if p["LoadState"] != "loaded" {
+			return nil, fmt.Errorf("unit %s is %s", units[i], p["LoadState"])
+		}
+		u := Unit{Name: units[i], Active: p["ActiveState"] == "active", Starting: p["ActiveState"] == "activating",
+			Outdated: p["NeedDaemonReload"] == "yes"}
+		for _, key := range []string{"ExecMainStartTimestamp", "ActiveEnterTimestamp"} {
+			if v := p[key]; v != "" && v != "n/a" {
+				t, err := time.Parse("Mon 2006-01-02 15:04:05.999999 MST", v)
+				if err != nil {
+					return nil, fmt.Errorf("reading when %s started: %w", units[i], err)
+				}
+				u.Started = t
+				break
+			}
+		}
+		states = append(states, u)
+	}
+	return states, nil
+}
