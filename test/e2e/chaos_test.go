@@ -396,7 +396,6 @@ type pinger struct {
 	mu   sync.Mutex
 	sent int
 	lost map[int]time.Time // by sequence number
-	err  error
 }
 
 var pingLine = regexp.MustCompile(`^\[(\d+)\.(\d+)\] (?:(no answer yet for )|\d+ bytes from .*)icmp_seq=(\d+)`)
