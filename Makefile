@@ -7,10 +7,11 @@ CLOUD ?= examples/lab.yaml
 
 # Packages of this host: what the lab builds its images and machines with, what
 # the tests look at clouds, API and captures with, what the benchmarks compare
-# with, and what the eBPF program is compiled with.
+# with, what steps clocks, and what the eBPF program is compiled with.
 LAB_PACKAGES := mmdebstrap systemd-container apt-utils xz-utils
 TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl awscli tshark
 BENCH_PACKAGES := iptables
+CHAOS_PACKAGES := libfaketime
 GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev
 
 .PHONY: help build up down test test-unit test-e2e chaos lint generate generate-check bench bench-cloud fuzz clean
@@ -40,7 +41,7 @@ test-e2e: build host-packages test-packages ## the tests that boot machines and 
 
 CHAOS ?= 20m
 SEED ?= 1
-chaos: build host-packages test-packages ## a cloud under every kind of mischief, for 20 minutes or for CHAOS; SEED repeats it
+chaos: build host-packages test-packages chaos-packages ## a cloud under every kind of mischief, for 20 minutes or for CHAOS; SEED repeats it
 	$(GO) test -count=1 -v -timeout 0 -run TestChaos ./test/e2e -chaos $(CHAOS) -seed $(SEED)
 
 lint: ## gofmt, go vet, staticcheck
@@ -84,12 +85,14 @@ clean: ## remove what was built here
 install-missing = @missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then echo "installing $$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 
-.PHONY: host-packages test-packages bench-packages generate-packages
+.PHONY: host-packages test-packages bench-packages chaos-packages generate-packages
 host-packages:
 	$(call install-missing,$(LAB_PACKAGES))
 test-packages:
 	$(call install-missing,$(TEST_PACKAGES))
 bench-packages:
 	$(call install-missing,$(BENCH_PACKAGES))
+chaos-packages:
+	$(call install-missing,$(CHAOS_PACKAGES))
 generate-packages:
 	$(call install-missing,$(GENERATE_PACKAGES))

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -10,13 +8,9 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -24,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
 )
 
@@ -46,9 +41,13 @@ func TestChaos(t *testing.T) {
 	file := cloudFile(t, name, "provider: {addresses: 24, elasticIPs: on-demand}\nlab: {elasticIPQuota: 30}\n")
 	downAfter(t, file)
 	t.Logf("seed %d", *chaosSeed)
+	c := &chaos{T: t, file: file, name: name, random: rand.New(rand.NewPCG(*chaosSeed, 0))}
+	for range 4 {
+		t.Logf("up killed after %s", c.killed(10*time.Second, "up", file, "--verify=never"))
+	}
 	up(t, file, "--verify=never")
 	t.Setenv("OS_CLOUD", name)
-	c := &chaos{T: t, file: file, name: name, api: client(t), random: rand.New(rand.NewPCG(*chaosSeed, 0))}
+	c.api = client(t)
 	t.Cleanup(func() { _, _ = command(context.Background(), macaw, "lab", "fault", "clear", "--all") })
 
 	for i, addresses := range []int{3, 2} {
@@ -70,9 +69,12 @@ func TestChaos(t *testing.T) {
 		p.stop()
 	}
 	c.report()
-	eventually(t, "AWS has what Neutron says", 5*time.Minute, func() error { return agrees(t, c.api, name, c.projects[0]) })
+	c.agrees()
 	if plan := must(t, macaw, "plan", file); !strings.Contains(plan, "AWS has what the cloud file wants") {
 		t.Errorf("plan prints %q", plan)
+	}
+	for range 3 {
+		t.Logf("down killed after %s", c.killed(5*time.Second, "down", file))
 	}
 	must(t, macaw, "down", file)
 	c.nothingLeft()
@@ -88,6 +90,8 @@ type chaos struct {
 	floating   []*floatingIP
 	pingers    []*pinger
 	events     []event
+	// What of the units' cycles is left.
+	restart, kill cycle
 }
 
 // event is a piece of mischief that was made, until all was well again.
@@ -108,117 +112,6 @@ type mischief struct {
 	do func(c *chaos) (string, error)
 }
 
-// units are those that a node runs.
-var units = []string{
-	"macaw-agent", "keystone", "glance-api", "placement-api", "neutron-api", "neutron-ovn-maintenance-worker",
-	"neutron-ovn-metadata-agent", "nova-api", "nova-conductor", "nova-scheduler", "nova-compute", "nova-novncproxy",
-	"mariadb", "rabbitmq-server", "memcached", "apache2", "libvirtd", "ovn-northd", "ovn-ovsdb-server-nb",
-	"ovn-ovsdb-server-sb",
-}
-
-var allMischief = []mischief{
-	{"restart a unit", 2 * time.Minute, true, func(c *chaos) (string, error) {
-		unit := pick(c, units)
-		return unit, c.onNode("systemctl restart " + unit)
-	}},
-	{"restart a unit of the data plane", 2 * time.Minute, false, func(c *chaos) (string, error) {
-		unit := pick(c, []string{"ovs-vswitchd", "ovsdb-server", "ovn-controller"})
-		return unit, c.onNode("systemctl restart " + unit)
-	}},
-	{"kill a unit", 2 * time.Minute, true, func(c *chaos) (string, error) {
-		unit := pick(c, units)
-		return unit, c.onNode("systemctl kill --signal=KILL " + unit + "; sleep 3; systemctl start " + unit)
-	}},
-	{"kill the agent ten times", time.Minute, true, func(c *chaos) (string, error) {
-		return "", c.onNode("for i in 1 2 3 4 5 6 7 8 9 10; do systemctl kill --signal=KILL macaw-agent; sleep 0.7; done")
-	}},
-	{"hang the agent", 3 * time.Minute, true, func(c *chaos) (string, error) {
-		return "until systemd's watchdog ends it", c.onNode(`before=$(systemctl show -P MainPID macaw-agent)
-			kill -STOP $before
-			for i in $(seq 150); do [ "$(systemctl show -P MainPID macaw-agent)" != $before ] && exit 0; sleep 1; done
-			kill -CONT $before; echo "it still hangs" >&2; exit 1`)
-	}},
-	{"hang Neutron", 2 * time.Minute, true, func(c *chaos) (string, error) {
-		seconds := 20 + c.random.IntN(160)
-		return fmt.Sprintf("for %d s", seconds), c.onNode(fmt.Sprintf(
-			"systemctl kill --signal=STOP neutron-api; sleep %d; systemctl kill --signal=CONT neutron-api", seconds))
-	}},
-	{"AWS has a bad minute", time.Minute, true, func(c *chaos) (string, error) {
-		for _, fault := range []string{"throttle", "latency --min 50ms --max 900ms", "lag --min 1s --max 5s", "error --rate 0.3 --when either", "late --min 100ms --max 3s"} {
-			if c.random.IntN(2) == 0 {
-				continue
-			}
-			if _, err := command(c.Context(), macaw, append([]string{"lab", "fault", "set"}, strings.Fields(fault)...)...); err != nil {
-				return fault, err
-			}
-		}
-		err := c.churn(30 * time.Second)
-		_, clear := command(c.Context(), macaw, "lab", "fault", "clear", "--all")
-		return "while floating IPs come and go", cmp.Or(err, clear)
-	}},
-	{"floating IPs come and go", time.Minute, true, func(c *chaos) (string, error) { return "", c.churn(20 * time.Second) }},
-	{"kill the lab's daemon", time.Minute, false, func(c *chaos) (string, error) {
-		pid, err := command(c.Context(), "curl", "-s", "--unix-socket", "/run/macaw/lab.sock", "http://lab/ready")
-		if err != nil {
-			return "", err
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(pid))
-		if err == nil {
-			err = syscall.Kill(n, syscall.SIGKILL)
-		}
-		_, up := command(c.Context(), macaw, "lab", "up")
-		return "", cmp.Or(err, up)
-	}},
-	{"a namespace of somebody else's", time.Minute, true, func(c *chaos) (string, error) {
-		const name = "macaw-chaos"
-		_, err := command(c.Context(), "ip", "netns", "add", name)
-		_, gone := command(c.Context(), "ip", "netns", "del", name)
-		return "ip netns add", cmp.Or(err, gone)
-	}},
-	{"the provider NIC down and up", time.Minute, false, func(c *chaos) (string, error) {
-		return "", c.onNode("nic=$(ls -d /sys/class/net/e*1 | head -1); nic=${nic##*/}; ip link set $nic down; sleep 3; ip link set $nic up")
-	}},
-	{"a full disk for the agent's state", time.Minute, true, func(c *chaos) (string, error) {
-		return "with floating IPs that come and go", cmp.Or(
-			c.onNode("mount -t tmpfs -o size=64k,mode=700 full /var/lib/macaw; dd if=/dev/zero of=/var/lib/macaw/full bs=4k 2>/dev/null; true"),
-			c.churn(10*time.Second), c.onNode("umount -l /var/lib/macaw"))
-	}},
-	{"up killed on its way", 2 * time.Minute, true, func(c *chaos) (string, error) {
-		wait := time.Duration(200+c.random.IntN(4000)) * time.Millisecond
-		cmd := exec.CommandContext(c.Context(), macaw, "up", c.file)
-		if err := cmd.Start(); err != nil {
-			return "", err
-		}
-		time.Sleep(wait)
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		return "after " + wait.String(), c.up()
-	}},
-	{"settings changed in AWS", 2 * time.Minute, true, func(c *chaos) (string, error) {
-		instance, err := c.instance()
-		if err != nil {
-			return "", err
-		}
-		_, err = c.api.ModifyInstanceMetadataOptions(c.Context(), &ec2.ModifyInstanceMetadataOptionsInput{
-			InstanceId: instance.InstanceId, HttpTokens: types.HttpTokensStateOptional, HttpPutResponseHopLimit: aws.Int32(64)})
-		return "metadata options", cmp.Or(err, c.up())
-	}},
-	{"reboot", 6 * time.Minute, false, func(c *chaos) (string, error) {
-		_, err := command(c.Context(), macaw, "lab", "reboot", c.name+"-instance-cloud-1")
-		return "", err
-	}},
-	{"power off, and up", 8 * time.Minute, false, func(c *chaos) (string, error) {
-		if _, err := command(c.Context(), macaw, "lab", "fault", "set", "power-off", c.name+"-instance-cloud-1"); err != nil {
-			return "", err
-		}
-		time.Sleep(5 * time.Second)
-		_, err := command(c.Context(), macaw, "lab", "fault", "clear", "--all")
-		return "", cmp.Or(err, c.up())
-	}},
-}
-
-func pick[T any](c *chaos, of []T) T { return of[c.random.IntN(len(of))] }
-
 // run makes mischief until it is time: all of it in some order, and again.
 func (c *chaos) run(until time.Time) {
 	only := regexp.MustCompile(*chaosOnly)
@@ -230,6 +123,9 @@ func (c *chaos) run(until time.Time) {
 	var round []mischief
 	for time.Now().Before(until) {
 		if len(round) == 0 {
+			if len(c.events) > 0 {
+				c.agrees()
+			}
 			round = slices.Clone(left)
 			c.random.Shuffle(len(round), func(i, j int) { round[i], round[j] = round[j], round[i] })
 		}
@@ -242,10 +138,10 @@ func (c *chaos) run(until time.Time) {
 		if err != nil {
 			c.Errorf("%s %s: %v", m.name, e.what, err)
 		}
-		for _, f := range c.floating {
-			if !c.well(m, f) {
-				return
-			}
+		if err := c.well(m); err != nil {
+			journal, _ := command(c.Context(), macaw, "ssh", c.file, "--", "sudo", "journalctl", "-u", "macaw-agent", "-n", "40", "--no-pager")
+			c.Errorf("%s: %v; the agent's journal:\n%s", m.name, err, journal)
+			return
 		}
 		e.end = time.Now()
 		c.events = append(c.events, e)
@@ -253,56 +149,32 @@ func (c *chaos) run(until time.Time) {
 	}
 }
 
-// well waits until a floating IP answers after mischief.
-func (c *chaos) well(m mischief, f *floatingIP) bool {
+// well waits until, after mischief, every floating IP answers and OpenStack serves.
+func (c *chaos) well(m mischief) error {
 	limit := time.Now().Add(m.limit)
-	for f.answers() != nil {
-		if time.Now().After(limit) {
-			journal, _ := command(c.Context(), macaw, "ssh", c.file, "--", "sudo", "journalctl", "-u", "macaw-agent", "-n", "40", "--no-pager")
-			c.Errorf("%s: %s does not answer after %s; the agent's journal:\n%s", m.name, f, m.limit, journal)
-			return false
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	return true
-}
-
-func (c *chaos) onNode(script string) error {
-	_, err := command(c.Context(), macaw, "ssh", c.file, "--", "sudo", "sh", "-c", fmt.Sprintf("'%s'", strings.ReplaceAll(script, "'", `'\''`)))
-	return err
-}
-
-func (c *chaos) up() error {
-	_, err := command(c.Context(), macaw, "up", c.file, "--verify=never")
-	return err
-}
-
-// churn makes floating IPs and removes them again.
-func (c *chaos) churn(d time.Duration) error {
-	for end := time.Now().Add(d); time.Now().Before(end); {
-		p := pick(c, c.projects)
-		made, err := floatingips.Create(c.Context(), p.network, floatingips.CreateOpts{FloatingNetworkID: p.external}).Extract()
-		if err != nil {
-			return err
-		}
-		time.Sleep(time.Duration(c.random.IntN(1500)) * time.Millisecond)
-		if err := floatingips.Delete(c.Context(), p.network, made.ID).ExtractErr(); err != nil {
+	for _, f := range c.floating {
+		if err := c.await(time.Until(limit), f.String()+" answers", f.answers); err != nil {
 			return err
 		}
 	}
-	return nil
+	return c.await(time.Until(limit), "OpenStack serves", c.serves)
 }
 
-func (c *chaos) instance() (types.Instance, error) {
-	out, err := c.api.DescribeInstances(c.Context(), &ec2.DescribeInstancesInput{Filters: []types.Filter{
-		{Name: aws.String("tag:macaw:cloud"), Values: []string{c.name}}, {Name: aws.String("instance-state-name"), Values: []string{"running"}}}})
-	if err != nil {
-		return types.Instance{}, err
+// agrees waits until AWS has what Neutron says.
+func (c *chaos) agrees() {
+	eventually(c.T, "AWS has what Neutron says", 5*time.Minute, func() error { return agrees(c.T, c.api, c.name, c.projects[0]) })
+}
+
+// serves asks the APIs that the campaign uses.
+func (c *chaos) serves() error {
+	ctx, cancel := context.WithTimeout(c.Context(), 10*time.Second)
+	defer cancel()
+	p := c.projects[0]
+	if _, err := floatingips.List(p.network, floatingips.ListOpts{}).AllPages(ctx); err != nil {
+		return err
 	}
-	if len(out.Reservations) != 1 || len(out.Reservations[0].Instances) != 1 {
-		return types.Instance{}, fmt.Errorf("the cloud has %d reservations, want one", len(out.Reservations))
-	}
-	return out.Reservations[0].Instances[0], nil
+	_, err := servers.List(p.compute, servers.ListOpts{}).AllPages(ctx)
+	return err
 }
 
 // report prints what was lost, and when.
@@ -382,92 +254,4 @@ func (c *chaos) nothingLeft() {
 			c.Errorf("left over: a mount below %s", left)
 		}
 	}
-}
-
-// pingEvery is how often a floating IP is pinged.
-const pingEvery = 200 * time.Millisecond
-
-// pinger pings a floating IP until it is stopped.
-type pinger struct {
-	guest string
-	cmd   *exec.Cmd
-	done  chan struct{}
-
-	mu   sync.Mutex
-	sent int
-	lost map[int]time.Time // by sequence number
-}
-
-var pingLine = regexp.MustCompile(`^\[(\d+)\.(\d+)\] (?:(no answer yet for )|\d+ bytes from .*)icmp_seq=(\d+)`)
-
-func startPinger(t *testing.T, f *floatingIP) *pinger {
-	t.Helper()
-	p := &pinger{guest: f.String(), done: make(chan struct{}), lost: map[int]time.Time{}}
-	p.cmd = exec.Command("ping", "-n", "-D", "-O", "-i", fmt.Sprint(pingEvery.Seconds()), f.public)
-	out, err := p.cmd.StdoutPipe()
-	if err == nil {
-		err = p.cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.stop)
-	go func() {
-		defer close(p.done)
-		wraps, last := 0, 0
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			m := pingLine.FindStringSubmatch(lines.Text())
-			if m == nil {
-				continue
-			}
-			seconds, _ := strconv.ParseInt(m[1], 10, 64)
-			micros, _ := strconv.ParseInt(m[2], 10, 64)
-			at := time.Unix(seconds, micros*1000)
-			seq, _ := strconv.Atoi(m[4])
-			if seq < last-1<<15 { // 16 bits
-				wraps++
-			}
-			last = seq
-			seq += wraps << 16
-			p.mu.Lock()
-			p.sent = max(p.sent, seq)
-			if m[3] != "" {
-				p.lost[seq] = at
-			} else {
-				delete(p.lost, seq) // it came late
-			}
-			p.mu.Unlock()
-		}
-	}()
-	return p
-}
-
-func (p *pinger) stop() {
-	_ = p.cmd.Process.Signal(os.Interrupt)
-	<-p.done
-	_ = p.cmd.Wait()
-}
-
-// gap is a run of pings that were not answered.
-type gap struct {
-	from, to time.Time
-	lost     int
-}
-
-func (p *pinger) gaps() (gaps []gap) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	seqs := slices.Sorted(maps.Keys(p.lost))
-	last := -2
-	for _, seq := range seqs {
-		at := p.lost[seq]
-		if seq == last+1 {
-			g := &gaps[len(gaps)-1]
-			g.to, g.lost = at.Add(pingEvery), g.lost+1
-		} else {
-			gaps = append(gaps, gap{at, at.Add(pingEvery), 1})
-		}
-		last = seq
-	}
-	return gaps
 }
