@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -101,10 +100,11 @@ func start(ctx context.Context, daemon []string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(daemon[0], daemon[1:]...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	cmd, err := detached(daemon, log)
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		return fmt.Errorf("starting the lab's daemon: %w", err)
 	}
 	ended := make(chan error, 1)
