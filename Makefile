@@ -7,11 +7,11 @@ CLOUD ?= examples/lab.yaml
 
 # Packages of this host: what the lab builds its images and machines with, what
 # the tests look at clouds, API and captures with, what the benchmarks compare
-# with, what steps clocks, and what the eBPF program is compiled with.
+# with, what steps the clock of services, and what the eBPF program is compiled with.
 LAB_PACKAGES := mmdebstrap systemd-container apt-utils xz-utils
 TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl awscli tshark
 BENCH_PACKAGES := iptables
-CHAOS_PACKAGES := libfaketime
+CHAOS_PACKAGES := gcc libc6-dev
 GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev
 
 .PHONY: help build up down test test-unit test-e2e chaos lint generate generate-check bench bench-cloud fuzz clean

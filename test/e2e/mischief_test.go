@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,8 +102,12 @@ var allMischief = []mischief{
 		return "after " + after.String(), c.up()
 	}},
 	{"the clock steps", 3 * time.Minute, true, func(c *chaos) (string, error) {
-		step := pick(c, []string{"+10m", "-10m", "+3h", "-3h"})
-		return step + " for OpenStack's services", cmp.Or(c.fakeClock(), c.step(step), c.churn(20*time.Second), c.step("+0"))
+		by := pick(c, []time.Duration{-30 * time.Second, -10 * time.Second, 10 * time.Minute, 3 * time.Hour})
+		err := cmp.Or(c.stepClock(by), c.churn(20*time.Second), c.setClock(0))
+		if by > time.Minute { // as docs/troubleshooting.md has it: they wait until the clock is where it was
+			err = cmp.Or(err, c.onNode("systemctl restart "+strings.Join(onClock, " ")))
+		}
+		return fmt.Sprintf("by %s for OpenStack's services, and back", by), err
 	}},
 	{"settings changed in AWS", 2 * time.Minute, true, func(c *chaos) (string, error) {
 		instance, err := c.instance()
@@ -187,41 +193,46 @@ func (c *chaos) killed(limit time.Duration, args ...string) (after time.Duration
 
 // All machines of a host have its clock, which is not ours to set. So the clock
 // steps for the services of OpenStack alone: by a library that stands between
-// them and the C library's, and reads from a file how far away their time is.
+// them and the C library, and reads from a file how far away their time is.
 const (
-	fakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
-	clock    = "/run/macaw-chaos-clock"
+	stepLibrary = "/run/macaw-stepclock.so"
+	stepFile    = "/run/macaw-stepclock"
 )
 
-// fakeClock has the services run on a clock that can be stepped.
-func (c *chaos) fakeClock() error {
-	library, err := os.ReadFile(fakeTime)
-	if err != nil {
-		return fmt.Errorf("%w: is libfaketime installed?", err)
-	}
-	cmd := exec.CommandContext(c.Context(), macaw, "ssh", c.file, "--", "base64 -d | sudo tee /run/macaw-chaos-clock.so >/dev/null")
-	cmd.Stdin = strings.NewReader(base64.StdEncoding.EncodeToString(library))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("copying libfaketime: %w: %s", err, out)
-	}
-	return c.onNode(`echo +0 >` + clock + `
-		for u in keystone glance-api placement-api neutron-api nova-api nova-conductor nova-scheduler nova-compute mariadb memcached; do
-			mkdir -p /run/systemd/system/$u.service.d
-			printf "[Service]\nEnvironment=LD_PRELOAD=` + clock + `.so FAKETIME_TIMESTAMP_FILE=` + clock + `\nEnvironment=FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1\n" >/run/systemd/system/$u.service.d/chaos.conf
-			all="$all $u"
-		done
-		systemctl daemon-reload && systemctl restart $all`)
-}
+// onClock are the units whose clock steps.
+var onClock = []string{"keystone", "glance-api", "placement-api", "neutron-api", "nova-api", "nova-conductor", "nova-scheduler", "nova-compute", "memcached"}
 
-// step sets the distance of the services' clock from the host's.
-func (c *chaos) step(by string) error {
-	if by == "+0" {
-		return c.onNode("echo +0 >" + clock)
-	}
-	if err := c.await(2*time.Minute, "OpenStack on a clock of its own", c.serves); err != nil {
+// stepClock has the services run on a clock that can be stepped, and steps it.
+func (c *chaos) stepClock(by time.Duration) error {
+	library := filepath.Join(c.TempDir(), "stepclock.so")
+	if _, err := command(c.Context(), "cc", "-shared", "-fPIC", "-O2", "-o", library, "testdata/stepclock.c"); err != nil {
 		return err
 	}
-	return c.onNode("echo " + by + " >" + clock)
+	content, err := os.ReadFile(library)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(c.Context(), macaw, "ssh", c.file, "--", "base64 -d | sudo tee "+stepLibrary+" >/dev/null")
+	cmd.Stdin = strings.NewReader(base64.StdEncoding.EncodeToString(content))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("copying the library: %w: %s", err, out)
+	}
+	return cmp.Or(c.setClock(0), c.onNode(`
+		for u in `+strings.Join(onClock, " ")+`; do
+			mkdir -p /run/systemd/system/$u.service.d
+			printf "[Service]\nEnvironment=LD_PRELOAD=`+stepLibrary+` STEPCLOCK=`+stepFile+`\n" >/run/systemd/system/$u.service.d/chaos.conf
+		done
+		systemctl daemon-reload && systemctl restart `+strings.Join(onClock, " ")),
+		c.await(2*time.Minute, "OpenStack serves on a clock of its own", c.serves), c.setClock(by))
+}
+
+// setClock sets the distance of the services' clock from the host's.
+func (c *chaos) setClock(by time.Duration) error {
+	var number strings.Builder // as the library reads it
+	for _, b := range binary.NativeEndian.AppendUint64(nil, uint64(by/time.Second)) {
+		fmt.Fprintf(&number, `\%03o`, b)
+	}
+	return c.onNode(fmt.Sprintf("printf '%s' | dd of=%s conv=notrunc status=none; chmod 644 %[2]s", number.String(), stepFile))
 }
 
 func (c *chaos) up() error {
@@ -231,14 +242,16 @@ func (c *chaos) up() error {
 
 // churn makes floating IPs and removes them again.
 func (c *chaos) churn(d time.Duration) error {
+	ctx, cancel := context.WithTimeout(c.Context(), d+2*time.Minute)
+	defer cancel()
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		p := pick(c, c.projects)
-		made, err := floatingips.Create(c.Context(), p.network, floatingips.CreateOpts{FloatingNetworkID: p.external}).Extract()
+		made, err := floatingips.Create(ctx, p.network, floatingips.CreateOpts{FloatingNetworkID: p.external}).Extract()
 		if err != nil {
 			return err
 		}
 		time.Sleep(time.Duration(c.random.IntN(1500)) * time.Millisecond)
-		if err := floatingips.Delete(c.Context(), p.network, made.ID).ExtractErr(); err != nil {
+		if err := floatingips.Delete(ctx, p.network, made.ID).ExtractErr(); err != nil {
 			return err
 		}
 	}
