@@ -18,6 +18,7 @@ const (
 	PoolEmpty      Code = "pool-empty"             // no Elastic IP of the pool is free
 	NoGateway      Code = "no-internet-gateway"    // the VPC has none
 	NoElasticIP    Code = "no-elastic-ip"          // policy All, and the cloud was made without one
+	ReleasesHeld   Code = "releases-held"          // many addresses would be released at once
 	Refused        Code = "refused"                // AWS says no; the text says why
 	Unavailable    Code = "aws-unavailable"        // AWS did not do it in several tries
 )
@@ -38,6 +39,7 @@ var hints = map[Code]string{
 	OutOfRange:     "make the subnet's allocation pool in Neutron the cloud's range: macaw up does",
 	PoolEmpty:      "add allocations to provider.pool in the cloud file, or give floating IPs back",
 	NoGateway:      "macaw up attaches the cloud's Internet gateway",
+	ReleasesHeld:   "if Neutron has lost them, bring them back there, and nothing is released; if they are to go, macaw gateway release agrees",
 	NoElasticIP:    "macaw up makes the cloud's Elastic IPs",
 }
 

@@ -21,13 +21,17 @@ const (
 )
 
 // memory is what one Describe does not tell. A process that begins anew has
-// none: all graces begin again, and nothing else is lost.
+// none of it but what is held: all graces begin again, and nothing else is lost.
 type memory struct {
 	mu sync.Mutex
 	// idle is since when addresses on this node's interfaces are nobody's, and
 	// spare since when Elastic IPs serve nothing, by allocation.
 	idle  map[netip.Addr]time.Time
 	spare map[string]time.Time
+	// held are the Elastic IPs whose release waits, see hold. forgot says that those of
+	// the process before are not known, and unkept that they are not noted down.
+	held           map[string]Held
+	forgot, unkept bool
 	// refused are addresses that AWS did not assign.
 	refused map[netip.Addr]refusal
 	// unsure is when an allocation for an address went without a clear answer:
@@ -53,7 +57,7 @@ type refusal struct {
 }
 
 func newMemory() *memory {
-	return &memory{idle: map[netip.Addr]time.Time{}, spare: map[string]time.Time{}, refused: map[netip.Addr]refusal{},
+	return &memory{idle: map[netip.Addr]time.Time{}, spare: map[string]time.Time{}, held: map[string]Held{}, refused: map[netip.Addr]refusal{},
 		unsure: map[netip.Addr]time.Time{}, full: map[string]time.Time{}, busy: map[string]time.Time{}}
 }
 
@@ -85,6 +89,7 @@ func (m *memory) observe(c Config, wanted map[netip.Addr]Want, s Seen, now time.
 		}
 	}
 	m.spare = spare
+	m.hold(c, wanted, s, now)
 	for a := range m.refused {
 		e := s.on(a)
 		if w, is := wanted[a]; !is || !w.Here || e != nil && e.Primary != a {
@@ -126,8 +131,10 @@ func (m *memory) next(c Config, now time.Time) time.Time {
 			due(t.Add(c.Grace))
 		}
 	}
-	for _, t := range m.spare {
-		due(t.Add(c.Grace))
+	for id, t := range m.spare {
+		if at, ok := m.releaseAt(c, id, t); ok {
+			due(at)
+		}
 	}
 	for _, r := range m.refused {
 		due(r.at.Add(again))

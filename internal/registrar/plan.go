@@ -36,6 +36,7 @@ func plan(cfg Config, wanted map[netip.Addr]Want, seen Seen, now time.Time, m *m
 	p.unassign()
 	need := p.assign()
 	p.elastic()
+	p.held()
 	p.actions = append(p.actions, need...)
 	return p.actions, sortFindings(p.findings)
 }

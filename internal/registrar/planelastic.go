@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 )
@@ -80,7 +81,7 @@ func (p *planner) release() {
 			continue
 		}
 		since, known := p.m.spare[e.Allocation]
-		if !known || p.now.Sub(since) < p.cfg.Grace {
+		if at, ok := p.m.releaseAt(p.cfg, e.Allocation, since); !known || !ok || p.now.Before(at) {
 			continue
 		}
 		if e.Association != "" {
@@ -145,12 +146,20 @@ func (p *planner) tagged(a netip.Addr, eni string, best map[netip.Addr]*ElasticI
 	case !p.cfg.allocates():
 		p.find(a, NoElasticIP, "the cloud was made without an Elastic IP for %s", a)
 	case recent(p.m.quota, p.now, again):
-		p.find(a, ElasticIPQuota, "there is no Elastic IP for %s: the account may hold no more", a)
+		p.find(a, ElasticIPQuota, "there is no Elastic IP for %s: the account may hold no more%s", a, p.besides())
 	case !p.m.unsure[a].IsZero():
 		// The next look shows whether there is one already.
 	default:
 		p.actions = append(p.actions, Action{Verb: Allocate, ENI: eni, Addrs: []netip.Addr{a}})
 	}
+}
+
+// besides tells of Elastic IPs that count in the quota and wait for their release.
+func (p *planner) besides() string {
+	if n := len(p.m.waiting(p.now)); n > 0 {
+		return fmt.Sprintf(", and %d wait for their release (%s)", n, ReleasesHeld)
+	}
+	return ""
 }
 
 // fromPool plans an Elastic IP of the pool: the one that leads there already,

@@ -11,20 +11,23 @@ import (
 )
 
 // Registrar keeps AWS equal to Neutron for one gateway node. It is made with
-// New. Its method may be called by one goroutine at a time.
+// New. Its methods may be called by one goroutine at a time.
 type Registrar struct {
 	*caller
 	cfg     Config
 	api     EC2
 	carries *limits // by the instance type; nil until asked for
 	memory  *memory
+	kept    []Held // what is noted down; nil if that is not known
 }
 
 // New makes a Registrar; it calls nobody. The client needs no retries of its
 // own: this package repeats what may be repeated.
 func New(api EC2, cfg Config) *Registrar {
 	cfg = cfg.withDefaults()
-	return &Registrar{caller: &caller{limits: newLimiter(), observer: cfg.Observer}, cfg: cfg, api: api, memory: newMemory()}
+	m := newMemory()
+	m.held, m.forgot = heldBefore(cfg), cfg.Held == nil
+	return &Registrar{caller: &caller{limits: newLimiter(), observer: cfg.Observer}, cfg: cfg, api: api, memory: m, kept: cfg.Held}
 }
 
 // Registration is where an address is registered.
@@ -42,6 +45,7 @@ type Result struct {
 	// indices. Each needs its translation.
 	ENIs     []ENI
 	Findings []Finding // ordered by address
+	Held     []Held    // Elastic IPs whose release waits, or was agreed to, ordered by address
 	Calls    int       // of AWS, all tries counted
 	// Next is when something that waits is due: what the turn was too short
 	// for, a grace, another try. The zero time if nothing waits.
@@ -86,6 +90,7 @@ func (r *Registrar) Reconcile(ctx context.Context, wanted []Want) (Result, error
 		}
 	}
 	now := time.Now()
+	r.memory.note(func(m *memory) { result.Held = m.heldList() })
 	result.Next = r.memory.next(r.cfg, now)
 	if soon := now.Add(again); t.later && (result.Next.IsZero() || soon.Before(result.Next)) {
 		result.Next = soon
@@ -121,6 +126,7 @@ func (t *turn) rounds(ctx context.Context) (Seen, []Finding, error) {
 		now := time.Now()
 		seen, _ := t.memory.settle(raw, now)
 		t.memory.observe(t.cfg, t.wanted, seen, now)
+		_ = t.keep() // Config.Keep tells of what goes wrong, and releases wait for it
 		actions, findings := plan(t.cfg, t.wanted, seen, now, t.memory)
 		if len(actions) == 0 || round > 0 && !t.progress || round == maxRounds || now.After(t.end) {
 			t.more = t.more || len(actions) > 0 && now.After(t.end)

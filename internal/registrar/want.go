@@ -37,7 +37,7 @@ type Want struct {
 	Here bool
 }
 
-// Config is what a Registrar works on. Grace, Turn and Observer may be left out.
+// Config is what a Registrar works on. What comes after Pool may be left out.
 type Config struct {
 	Cloud        string // name, as in the tag macaw:cloud
 	Node         string // this node's name, as in the tag macaw:part
@@ -52,6 +52,14 @@ type Config struct {
 	// Grace is how long after Neutron has let go something is unassigned or
 	// released; a minute unless given.
 	Grace time.Duration
+	// ReleaseAfter is how long many releases at once wait, unless an operator agrees
+	// before; zero: they do not wait. See hold.
+	ReleaseAfter Wait
+	// Held is what the process before has noted down as held, nil if that is not known.
+	// Keep notes down what is held, whenever it changes and before anything is released;
+	// an error is its own to tell.
+	Held []Held
+	Keep func([]Held) error
 	// Turn is how long Reconcile goes on beginning writes, so that newer wishes
 	// do not wait for hundreds of older ones; 8 s unless given.
 	Turn     time.Duration
@@ -64,6 +72,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Turn == 0 {
 		c.Turn = 8 * time.Second
+	}
+	if c.Keep == nil {
+		c.Keep = func([]Held) error { return nil }
 	}
 	if c.Observer == nil {
 		c.Observer = unobserved{}
