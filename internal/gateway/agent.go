@@ -82,12 +82,13 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 	m := newMetrics(cfg.PinDir)
-	r, err := newRegistrar(ctx, cfg, m)
+	h := newHolds(cfg, log)
+	r, err := newRegistrar(ctx, cfg, m, h)
 	if err != nil {
 		return err
 	}
 	a := &agent{cfg: cfg, log: log, time: normal, kernel: linux{}, connect: connect, notify: notify, saver: newSaver(cfg.State, log),
-		claims: newClaims(cfg, r), teller: newTeller(log), metrics: m, report: newReporter(reportFile, log), nudge: hangup}
+		claims: newClaims(cfg, r, h), teller: newTeller(log), metrics: m, report: newReporter(reportFile, log), nudge: hangup}
 	if cfg.Metrics.IsValid() {
 		go m.serve(ctx, cfg.Metrics, metricsAgain, log)
 	}

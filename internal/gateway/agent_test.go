@@ -42,7 +42,7 @@ func inBubble(t *testing.T, f func(b *bench)) {
 		b.agent = &agent{
 			cfg:     cfg,
 			log:     log,
-			claims:  newClaims(cfg, b.aws),
+			claims:  newClaims(cfg, b.aws, newHolds(cfg, log)),
 			teller:  newTeller(log),
 			saver:   newSaver(state, log),
 			metrics: newMetrics(t.TempDir()),

@@ -23,7 +23,7 @@ const (
 
 // newRegistrar makes the AWS half of the agent. Its credentials are those of the
 // instance's role; they are fetched when they are needed.
-func newRegistrar(ctx context.Context, cfg Config, observer registrar.Observer) (*registrar.Registrar, error) {
+func newRegistrar(ctx context.Context, cfg Config, observer registrar.Observer, h *holds) (*registrar.Registrar, error) {
 	client := awshttp.NewBuildableClient().WithTimeout(answerLimit).
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialLimit }).
 		WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 8 })
@@ -35,5 +35,6 @@ func newRegistrar(ctx context.Context, cfg Config, observer registrar.Observer) 
 	return registrar.New(ec2.NewFromConfig(aws), registrar.Config{
 		Cloud: cfg.Cloud, Node: cfg.Node, Instance: cfg.Instance, InstanceType: cfg.InstanceType, Subnet: cfg.SubnetID,
 		Range: cfg.Range, Policy: cfg.Policy, Pool: cfg.Pool, Observer: observer,
+		ReleaseAfter: cfg.ReleaseAfter, Held: h.load(), Keep: h.keep,
 	}), nil
 }

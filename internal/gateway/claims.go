@@ -15,6 +15,7 @@ import (
 type claims struct {
 	registrar reconciler
 	cfg       Config
+	holds     *holds
 	wanted    chan []neutron.Address // the newest answer of Neutron that was not taken up
 	outcomes  chan outcome           // the newest one that was not read
 }
@@ -22,6 +23,7 @@ type claims struct {
 // reconciler is the registrar.
 type reconciler interface {
 	Reconcile(context.Context, []registrar.Want) (registrar.Result, error)
+	Agree([]registrar.Held) error
 }
 
 // outcome is what came of reconciling the addresses of one answer.
@@ -32,8 +34,8 @@ type outcome struct {
 	took      time.Duration
 }
 
-func newClaims(cfg Config, r reconciler) *claims {
-	return &claims{registrar: r, cfg: cfg, wanted: make(chan []neutron.Address, 1), outcomes: make(chan outcome, 1)}
+func newClaims(cfg Config, r reconciler, h *holds) *claims {
+	return &claims{registrar: r, cfg: cfg, holds: h, wanted: make(chan []neutron.Address, 1), outcomes: make(chan outcome, 1)}
 }
 
 // want hands over an answer of Neutron. One that was not taken up yet is
@@ -52,6 +54,7 @@ func (c *claims) run(ctx context.Context) {
 			return
 		case addresses := <-c.wanted:
 			began := time.Now()
+			c.holds.takeUp(c.registrar.Agree)
 			limited, cancel := context.WithTimeout(ctx, reconcileLimit)
 			result, err := c.registrar.Reconcile(limited, wants(c.cfg, addresses))
 			cancel()

@@ -36,6 +36,7 @@ type Config struct {
 	SubnetID     string           `json:"subnet_id"`     // the provider subnet, subnet-...
 	Policy       registrar.Policy `json:"policy"`        // where Elastic IPs come from, unless a floating IP says otherwise
 	Pool         []string         `json:"pool"`          // allocation IDs of the policy pool
+	ReleaseAfter registrar.Wait   `json:"release_after"` // how long many releases at once wait; missing: DefaultReleaseAfter
 	Range        []netip.Prefix   `json:"range"`         // Neutron's addresses; no others are ever registered or translated
 
 	NICMAC  translate.MAC  `json:"nic_mac"` // the first provider NIC's, as AWS gave it
@@ -60,7 +61,7 @@ func LoadConfig(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("reading gateway configuration: %w", err)
 	}
-	var c Config
+	c := Config{ReleaseAfter: DefaultReleaseAfter}
 	if err := unmarshalStrict(raw, &c); err != nil {
 		return Config{}, fmt.Errorf("reading gateway configuration %s: %w", path, err)
 	}

@@ -149,6 +149,15 @@ type fakeAWS struct {
 	enis   []registrar.ENI
 	wanted []registrar.Want // the last
 	turns  int
+	held   []registrar.Held
+	agreed []registrar.Held
+}
+
+func (f *fakeAWS) Agree(seen []registrar.Held) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.agreed = append(f.agreed, seen...)
+	return nil
 }
 
 func newFakeAWS() *fakeAWS { return &fakeAWS{room: 10, enis: []registrar.ENI{fakeENI(eni1)}} }
@@ -165,7 +174,7 @@ func (f *fakeAWS) Reconcile(_ context.Context, wanted []registrar.Want) (registr
 	if f.err != nil {
 		return registrar.Result{}, f.err
 	}
-	r := registrar.Result{Registered: map[netip.Addr]registrar.Registration{}, ENIs: slices.Clone(f.enis)}
+	r := registrar.Result{Registered: map[netip.Addr]registrar.Registration{}, ENIs: slices.Clone(f.enis), Held: f.held}
 	for _, w := range wanted {
 		n := len(r.Registered) / f.room
 		switch {

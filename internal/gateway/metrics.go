@@ -23,6 +23,7 @@ type metrics struct {
 	registry  *prometheus.Registry
 	addresses *prometheus.GaugeVec
 	findings  *prometheus.GaugeVec
+	held      prometheus.Gauge
 	calls     *prometheus.CounterVec
 	latency   *prometheus.HistogramVec
 	answers   *prometheus.CounterVec
@@ -46,6 +47,8 @@ func newMetrics(pinDir string) *metrics {
 			Help: "Addresses of this node: that Neutron has given out, that AWS has registered, that have an Elastic IP, that are translated."}, []string{"state"}),
 		findings: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "macaw_findings",
 			Help: "Addresses that cannot be had, by reason."}, []string{"code"}),
+		held: prometheus.NewGauge(prometheus.GaugeOpts{Name: "macaw_releases_held",
+			Help: "Elastic IPs that Neutron has let go of, many at once, and whose release waits for an operator or its time."}),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "macaw_aws_calls_total",
 			Help: "Calls of AWS by action and result: ok, AWS's error code, or no-answer."}, []string{"action", "result"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "macaw_aws_call_seconds",
@@ -58,7 +61,7 @@ func newMetrics(pinDir string) *metrics {
 		turns: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "macaw_reconcile_seconds",
 			Help: "How long it took to make AWS what Neutron says, one turn.", Buckets: prometheus.ExponentialBuckets(0.02, 2.5, 9)}),
 	}
-	m.registry.MustRegister(m.addresses, m.findings, m.calls, m.latency, m.answers, m.waits, m.turns, frames{pinDir},
+	m.registry.MustRegister(m.addresses, m.findings, m.held, m.calls, m.latency, m.answers, m.waits, m.turns, frames{pinDir},
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -90,6 +93,13 @@ func (m *metrics) reconciled(c Config, o outcome) {
 	for _, f := range findings(c, o.addresses, o.result) {
 		m.findings.WithLabelValues(string(f.Code)).Inc()
 	}
+	held := 0
+	for _, h := range o.result.Held {
+		if h.Waits(time.Now()) {
+			held++
+		}
+	}
+	m.held.Set(float64(held))
 	wanted, associated := 0, 0
 	for _, a := range o.addresses {
 		if c.here(a) {

@@ -28,6 +28,9 @@ type Report struct {
 	Addresses []Address `json:"addresses"` // that Neutron has given out, in order
 	// Findings are what cannot be had, and what to do.
 	Findings []Finding `json:"findings"`
+	// Held are Elastic IPs that Neutron has let go of and that are kept for now, or
+	// whose release was agreed to.
+	Held []registrar.Held `json:"held"`
 }
 
 // Contact is how the agent gets on with somebody whom it asks.
@@ -115,6 +118,7 @@ func (r *reporter) reconciled(c Config, o outcome) {
 		now := findings(c, o.addresses, o.result)
 		r.tell(now)
 		r.report.Findings = now
+		r.report.Held = o.result.Held
 	}
 	r.save()
 }

@@ -384,7 +384,7 @@ func TestUnitWatchdog(t *testing.T) {
 // AWS that is never done with a turn does not keep later answers of Neutron from it.
 func TestClaimsEndATurnThatHangs(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		b.agent.claims = newClaims(b.agent.cfg, &hangingAWS{fakeAWS: b.aws})
+		b.agent.claims = newClaims(b.agent.cfg, &hangingAWS{fakeAWS: b.aws}, b.agent.claims.holds)
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
 		pass(time.Hour)

@@ -188,7 +188,11 @@ func (r *Registrar) keep() error {
 		return nil // nothing ever is
 	}
 	var held []Held
-	r.memory.note(func(m *memory) { held = m.heldList() })
+	forgot := false
+	r.memory.note(func(m *memory) { held, forgot = m.heldList(), m.forgot })
+	if forgot {
+		return nil // until it has looked: to note down that nothing is held would be a lie
+	}
 	if r.kept != nil && slices.Equal(held, r.kept) {
 		r.memory.note(func(m *memory) { m.unkept = false })
 		return nil

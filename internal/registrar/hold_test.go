@@ -315,7 +315,7 @@ func TestNothingIsReleasedWithAFullDisk(t *testing.T) {
 // agreement before its time are few, or fewer than stay. In time all go that are no
 // longer wanted.
 func TestReleasesAreFew(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(60) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		c := newCrowd(1 + random.IntN(60))
 		for range 200 {
