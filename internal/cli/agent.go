@@ -65,6 +65,12 @@ func printAgent(w io.Writer, r *gateway.Report) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	if len(r.Held) > 0 {
+		fmt.Fprintln(w)
+		if err := printHeld(w, r.Held); err != nil {
+			return err
+		}
+	}
 	for _, c := range []struct {
 		who string
 		gateway.Contact

@@ -23,15 +23,17 @@ func (a *App) gatewayCommand() *cobra.Command {
 		Use:     "gateway",
 		GroupID: "cloud",
 		Short:   "The translation on a cloud's gateway node",
-		Long: `Show or switch the translation between the provider NIC and the bridge. On a node
-the commands work on the node itself; elsewhere they take the cloud file and
-work on the cloud's gateway node.`,
+		Long: `Show or switch the translation between the provider NIC and the bridge, and release
+Elastic IPs that are kept. On a node the commands work on the node itself; elsewhere
+they take the cloud file and work on the cloud's gateway node.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(
 		a.gatewaySwitch("on", "Translate frames: the normal state", gateway.On),
 		a.gatewaySwitch("off", "Let frames pass untouched, so that AWS drops them: to see that it does", gateway.Off),
 		a.gatewayStatusCommand(),
+		a.gatewayReleaseCommand(),
+		a.gatewayAgreeCommand(),
 	)
 	return cmd
 }

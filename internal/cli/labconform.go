@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"macaw/internal/lab"
 	"macaw/internal/lab/conform"
@@ -106,7 +104,7 @@ func (a *App) labConform(ctx context.Context, o conformOptions) error {
 	if o.clean {
 		return a.labConformClean(ctx, o, cfg, where)
 	}
-	if err := a.agree(o, fmt.Sprintf("%d checks make in %s, and remove again:", len(checks), where), conform.Notice(checks)); err != nil {
+	if err := a.agree(ctx, o, fmt.Sprintf("%d checks make in %s, and remove again:", len(checks), where), conform.Notice(checks)); err != nil {
 		return err
 	}
 	if cfg.Program, err = os.Executable(); err != nil {
@@ -149,7 +147,7 @@ func (a *App) labConformClean(ctx context.Context, o conformOptions, cfg conform
 		for _, l := range left {
 			lines = append(lines, fmt.Sprintf("%s %s of run %s", l.Type, l.ID, l.Run))
 		}
-		if err := a.agree(o, "To be removed from "+where+", with all that is in the VPCs (a run under way would fail):", lines); err != nil {
+		if err := a.agree(ctx, o, "To be removed from "+where+", with all that is in the VPCs (a run under way would fail):", lines); err != nil {
 			return err
 		}
 		if err := a.steps().Do("conform", "remove what earlier runs have left", func() error { return conform.Clean(ctx, cfg.EC2, "") }); err != nil {
@@ -216,7 +214,7 @@ func (o conformOptions) amazon() bool {
 }
 
 // agree shows what is about to be done and asks; the lab is not asked about.
-func (a *App) agree(o conformOptions, title string, lines []string) error {
+func (a *App) agree(ctx context.Context, o conformOptions, title string, lines []string) error {
 	if o.endpoint == "" {
 		return nil
 	}
@@ -224,19 +222,5 @@ func (a *App) agree(o conformOptions, title string, lines []string) error {
 	for _, l := range lines {
 		fmt.Fprintln(a.Stderr, "  "+l)
 	}
-	if o.yes {
-		return nil
-	}
-	if _, err := unix.IoctlGetTermios(int(os.Stdin.Fd()), unix.TCGETS); err != nil {
-		return hint(usageError{errors.New("there is no terminal to ask on")}, "--yes, if that is what you want")
-	}
-	fmt.Fprint(a.Stderr, "Go on? [y/N] ")
-	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	if err != nil && err != io.EOF {
-		return err
-	}
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-		return errors.New("nothing was done")
-	}
-	return nil
+	return a.confirm(ctx, "Go on?", o.yes)
 }

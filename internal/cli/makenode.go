@@ -80,7 +80,8 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
 	spec.Gateway = gateway.Config{
 		Cloud: c.Name, Node: n.Name, Gateways: gatewaysOf(c),
 		Region: region(c), Instance: n.InstanceID, SubnetID: n.ProviderENI.Subnet,
-		Policy: registrar.Policy(c.Provider.ElasticIPs), Pool: c.Provider.Pool, Range: infra.Range(c),
+		Policy: registrar.Policy(c.Provider.ElasticIPs), Pool: c.Provider.Pool,
+		ReleaseAfter: registrar.Wait(c.Provider.ReleaseAfter), Range: infra.Range(c),
 		NICMAC: mac, Primary: primary, Subnet: c.Provider.Subnet, VPC: []netip.Prefix{c.VPC.CIDR}, Network: externalNetwork,
 		Metrics: netip.AddrPortFrom(management, metricsPort), AuthFile: openstack.GatewayAuthPath,
 	}

@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"macaw/internal/cloud"
+	"macaw/internal/gateway"
 	"macaw/internal/infra"
+	"macaw/internal/registrar"
 )
 
 func TestSpecOfIPv6(t *testing.T) {
@@ -44,6 +46,25 @@ func TestSpecOfIPv6(t *testing.T) {
 		want := []netip.Prefix{c.VPC.CIDR, netip.MustParsePrefix("2001:db8::/56")}
 		if !slices.Equal(spec.Gateway.VPC, want) {
 			t.Errorf("the gateway's VPC is %v, want %v", spec.Gateway.VPC, want)
+		}
+	}
+}
+
+func TestSpecOfReleases(t *testing.T) {
+	n := infra.NodeOutput{
+		Name: "cloud-1", ManagementAddress: "10.0.0.4", ManagementPublic: "198.51.100.4",
+		ProviderENI: infra.ProviderENI{MAC: "02:00:00:00:00:01", Primary: "10.0.1.4"},
+	}
+	for file, want := range map[string]registrar.Wait{
+		"": gateway.DefaultReleaseAfter, "provider: {releaseAfter: 0s}": 0, "provider: {releaseAfter: never}": registrar.Never,
+	} {
+		c, err := cloud.Parse("x.yaml", []byte("name: x\ntarget: lab\n"+file+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec, err := specOf(c, n)
+		if err != nil || spec.Gateway.ReleaseAfter != want {
+			t.Errorf("%q: releases wait %v, want %v; %v", file, spec.Gateway.ReleaseAfter, want, err)
 		}
 	}
 }

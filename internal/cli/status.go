@@ -141,6 +141,12 @@ func (n nodeStatus) addresses() []addressLine {
 	for private, a := range used {
 		lines = append(lines, addressLine{private, "", a.Owner() + ", not registered"})
 	}
+	if n.Gateway != nil && n.Gateway.Agent != nil {
+		for _, h := range n.Gateway.Agent.Held {
+			lines = slices.DeleteFunc(lines, func(l addressLine) bool { return l.private == h.Addr.String() })
+			lines = append(lines, addressLine{h.Addr.String(), h.Public.String(), "not Neutron's any more, kept until " + keptUntil(h)})
+		}
+	}
 	for i := range lines {
 		lines[i].public = cmp.Or(lines[i].public, "no Elastic IP")
 	}

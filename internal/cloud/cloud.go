@@ -1,6 +1,10 @@
 package cloud
 
-import "net/netip"
+import (
+	"math"
+	"net/netip"
+	"time"
+)
 
 // TargetLab is the target of a cloud on the local AWS.
 const TargetLab = "lab"
@@ -48,6 +52,10 @@ type Provider struct {
 	// Pool has the allocation IDs of ElasticIPsPool. With ElasticIPsOnDemand and
 	// ElasticIPsNone it may have some for floating IPs that ask for them by a tag.
 	Pool []string
+	// ReleaseAfter is how long Elastic IPs are kept when Neutron lets go of many at
+	// once, unless an operator agrees to their release before: zero for not at all, or
+	// NeverRelease.
+	ReleaseAfter time.Duration
 	// IPv6 gives the network a second subnet, of IPv6, with as many addresses.
 	IPv6 bool
 }
@@ -67,6 +75,9 @@ const (
 	// ElasticIPsNone takes none: the addresses are reached inside the VPC.
 	ElasticIPsNone ElasticIPs = "none"
 )
+
+// NeverRelease as Provider.ReleaseAfter: only an operator's agreement releases them.
+const NeverRelease = time.Duration(math.MaxInt64)
 
 // Made returns how many Elastic IPs are made with the cloud for Neutron's
 // addresses.

@@ -3,6 +3,7 @@ package cloud
 import (
 	"fmt"
 	"net/netip"
+	"time"
 )
 
 // What a cloud file need not say.
@@ -13,6 +14,7 @@ const (
 	defaultNodeType       = "t3.xlarge"
 	defaultDisk           = 40 // GiB
 	defaultElasticIPQuota = 20
+	defaultReleaseAfter   = 24 * time.Hour // longer than a night
 	// labOperator is this machine, as the lab's Internet sees it. A cloud on AWS lets in its operator
 	// and hardly anybody else, and so does one in the lab.
 	labOperator = "198.51.100.1/32"
@@ -38,6 +40,9 @@ func (d *decoder) defaults(c *Cloud) {
 	}
 	if !d.has("provider.elasticIPs") {
 		c.Provider.ElasticIPs = ElasticIPsAll
+	}
+	if !d.has("provider.releaseAfter") {
+		c.Provider.ReleaseAfter = defaultReleaseAfter
 	}
 	if !c.Provider.First.IsValid() {
 		c.Provider.First = defaultFirst(c.Provider.Subnet, c.Provider.Addresses)

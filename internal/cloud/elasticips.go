@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -32,6 +33,30 @@ func (d *decoder) policy(path string, n ast.Node, to *ElasticIPs) {
 	if d.text(path, n, &s) {
 		*to = ElasticIPs(s)
 	}
+}
+
+// releaseAfter reads how long the release of many Elastic IPs at once waits.
+func (d *decoder) releaseAfter(path string, n ast.Node, to *time.Duration) {
+	const never, hint = "never", `write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`
+	switch n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+		d.reject(path, hint, "%s has no unit", n.GetToken().Value)
+		return
+	}
+	var s string
+	if !d.text(path, n, &s) {
+		return
+	}
+	if s == never {
+		*to = NeverRelease
+		return
+	}
+	after, err := time.ParseDuration(s)
+	if err != nil || after < 0 {
+		d.reject(path, hint, "%q is not a length of time", s)
+		return
+	}
+	*to = after
 }
 
 func (d *decoder) validateElasticIPs(p Provider) {

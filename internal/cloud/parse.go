@@ -93,6 +93,7 @@ func (d *decoder) cloud(root ast.Node, c *Cloud) {
 					}
 				})
 			}},
+			field{"releaseAfter", func(path string, n ast.Node) { d.releaseAfter(path, n, &c.Provider.ReleaseAfter) }},
 			field{"ipv6", func(path string, n ast.Node) { d.boolean(path, n, &c.Provider.IPv6) }},
 		)},
 		field{"nodes", func(path string, n ast.Node) {

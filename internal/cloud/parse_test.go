@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,9 +52,18 @@ func TestLabExampleHasEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{"name", "target", "availabilityZone", "vpc", "cidr", "management", "subnet", "allow",
-		"provider", "addresses", "first", "elasticIPs", "pool", "nodes", "type", "roles", "image", "disk", "verify", "lab", "elasticIPQuota"} {
+		"provider", "addresses", "first", "elasticIPs", "pool", "releaseAfter", "nodes", "type", "roles", "image", "disk", "verify", "lab", "elasticIPQuota"} {
 		if !strings.Contains(string(data), key+":") {
 			t.Errorf("examples/lab.yaml does not show %s", key)
+		}
+	}
+}
+
+func TestReleaseAfter(t *testing.T) {
+	for text, want := range map[string]time.Duration{"24h": 24 * time.Hour, "1h30m": 90 * time.Minute, "0s": 0, `"0"`: 0, "never": NeverRelease} {
+		c, err := Parse("x.yaml", []byte("name: x\ntarget: lab\nprovider: {releaseAfter: "+text+"}\n"))
+		if err != nil || c.Provider.ReleaseAfter != want {
+			t.Errorf("%s is read as %v, %v", text, c.Provider.ReleaseAfter, err)
 		}
 	}
 }
@@ -69,7 +79,7 @@ func TestDefaults(t *testing.T) {
 		Target:     "eu-central-1",
 		VPC:        VPC{CIDR: p("10.0.0.0/16")},
 		Management: Management{Subnet: p("10.0.0.0/24"), Allow: []netip.Prefix{p("198.51.100.7/32")}},
-		Provider:   Provider{Subnet: p("10.0.1.0/24"), Addresses: 4, First: netip.MustParseAddr("10.0.1.64"), ElasticIPs: ElasticIPsAll},
+		Provider:   Provider{Subnet: p("10.0.1.0/24"), Addresses: 4, First: netip.MustParseAddr("10.0.1.64"), ElasticIPs: ElasticIPsAll, ReleaseAfter: 24 * time.Hour},
 		Nodes:      []Node{{Name: "cloud-1", Type: "t3.xlarge", Roles: Roles(), Disk: 40}},
 	}
 	if diff := cmp.Diff(want, got, comparePrefix); diff != "" {
@@ -188,6 +198,13 @@ func TestErrors(t *testing.T) {
 		{"bad allocations", lab + "provider:\n  elasticIPs: pool\n  pool:\n    - 198.51.100.9\n    - eipalloc-0123456789abcdef0\n    - eipalloc-0123456789abcdef0\n", []string{
 			`x.yaml:6:7: provider.pool[0]: "198.51.100.9" is not an allocation ID such as eipalloc-0123456789abcdef0`, "hint: aws ec2 describe-addresses shows it",
 			"x.yaml:8:7: provider.pool[2]: eipalloc-0123456789abcdef0 a second time"}},
+		{"releases without a unit", lab + "provider: {releaseAfter: 24}\n", []string{"x.yaml:3:26: provider.releaseAfter: 24 has no unit",
+			`hint: write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`}},
+		{"releases in days", lab + "provider: {releaseAfter: 1d}\n", []string{`x.yaml:3:26: provider.releaseAfter: "1d" is not a length of time`,
+			`hint: write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`}},
+		{"releases in the past", lab + "provider: {releaseAfter: -1h}\n", []string{`x.yaml:3:26: provider.releaseAfter: "-1h" is not a length of time`,
+			`hint: write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`}},
+		{"releases of a wrong type", lab + "provider: {releaseAfter: [1h]}\n", []string{"x.yaml:3:26: provider.releaseAfter: expected text, found a list"}},
 		{"large pool", lab + "provider: {elasticIPs: pool, pool: [" + strings.Join(allocations(81), ", ") + "]}\n", []string{
 			"x.yaml:3:36: provider.pool: 81 are too many: a pool has at most 80"}},
 		{"ipv6 of a wrong type", lab + "provider: {ipv6: 2001:db8::/64}\n", []string{"x.yaml:3:18: provider.ipv6: expected true or false, found text"}},
@@ -378,6 +395,7 @@ func TestElasticIPs(t *testing.T) {
 			t.Errorf("%s: %v", tt.file, err)
 			continue
 		}
+		tt.want.ReleaseAfter = 24 * time.Hour
 		tt.want.Subnet, tt.want.First = netip.MustParsePrefix("10.0.1.0/24"), netip.MustParseAddr("10.0.1.64")
 		if diff := cmp.Diff(tt.want, c.Provider, comparePrefix); diff != "" || c.Provider.Made() != tt.made {
 			t.Errorf("%s: %d made, -want +got:\n%s", tt.file, c.Provider.Made(), diff)

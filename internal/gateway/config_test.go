@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"macaw/internal/registrar"
 )
 
 const goodConfig = `{
@@ -39,6 +41,12 @@ func TestLoadConfig(t *testing.T) {
 	}
 	if cfg.State != DefaultStateFile || cfg.NICMAC.String() != "02:0a:0b:0c:0d:0e" {
 		t.Errorf("read as %+v", cfg)
+	}
+	for text, want := range map[string]registrar.Wait{"": DefaultReleaseAfter, `"release_after": "0s", `: 0, `"release_after": "never", `: registrar.Never} {
+		cfg, err := LoadConfig(write("release.json", strings.Replace(good, `"cloud"`, text+`"cloud"`, 1), 0o644))
+		if err != nil || cfg.ReleaseAfter != want {
+			t.Errorf("with %q releases wait %v, want %v; %v", text, cfg.ReleaseAfter, want, err)
+		}
 	}
 	os.Chmod(authFile, 0o640)
 	if _, err := cfg.auth(); err == nil || !strings.Contains(err.Error(), "0640") {
