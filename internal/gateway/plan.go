@@ -43,6 +43,12 @@ const (
 	notGranted    registrar.Code = "policy-not-granted"
 )
 
+// hints say what helps, for each of them.
+var hints = map[registrar.Code]string{
+	unknownPolicy: "until the tag is corrected the floating IP is treated as all others: openstack floating ip unset --tag, then set --tag",
+	notGranted:    "take the tag off, or change provider.elasticIPs or provider.pool in the cloud file and run macaw up",
+}
+
 // policy is the one that a floating IP's tag asks for, empty for the cloud's. A tag
 // that says nothing sensible, or asks for what the operator does not grant, is
 // ignored, and the finding says so. None is granted always, and a pool where the
@@ -55,14 +61,14 @@ func policy(c Config, a neutron.Address) (registrar.Policy, *Finding) {
 	asked := registrar.Policy(text)
 	switch {
 	case err != nil:
-		return "", &Finding{a.Addr, unknownPolicy, err.Error(), "correct the floating IP's tag; it is treated as all others"}
+		return "", &Finding{a.Addr, unknownPolicy, err.Error(), hints[unknownPolicy]}
 	case !ok, asked == c.Policy:
 		return "", nil
 	case asked == registrar.None, asked == registrar.Pool && len(c.Pool) > 0:
 		return asked, nil
 	}
 	return "", &Finding{a.Addr, notGranted, fmt.Sprintf("floating IP %s asks for an Elastic IP by policy %s, and the cloud has %s", a.Addr, asked, c.Policy),
-		"take the tag off, or change provider.elasticIPs or provider.pool in the cloud file"}
+		hints[notGranted]}
 }
 
 // wishes returns what the floating IPs of this node ask for in vain.

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"net/netip"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -192,5 +194,21 @@ func TestDoubts(t *testing.T) {
 	d.settle([]translate.Entry{entry(addr10, mac2)})
 	if len(d.open) != 0 || !raise(addr10, mac2, 65*time.Second) {
 		t.Error("translated and gone again: want a new doubt")
+	}
+}
+
+// Whoever meets a finding learns what helps, and finds it in the documentation.
+func TestEveryWishInVainHasAHint(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/floating-ips.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tag, code := range map[string]registrar.Code{"elastic-ip-policy=gold": unknownPolicy, "elastic-ip-policy=all": notGranted} {
+		a := floating(addr10, mac1)
+		a.Tags = []string{tag}
+		_, f := policy(Config{Policy: registrar.OnDemand}, a)
+		if f == nil || f.Code != code || f.Hint == "" || !strings.Contains(string(doc), "| `"+string(code)+"` |") {
+			t.Errorf("%s: finding %+v, want %s with a hint, and documented", tag, f, code)
+		}
 	}
 }

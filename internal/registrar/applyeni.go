@@ -26,14 +26,14 @@ func (t *turn) needENI(ctx context.Context, seen Seen, a Action) {
 		return
 	}
 	if len(on) >= t.carries.interfaces {
-		t.noENI("%s carries %d network interfaces, and %s has as many", t.cfg.InstanceType, t.carries.interfaces, t.cfg.Node)
+		t.noENI(ENIFull, "%s carries %d network interfaces, and %s has as many", t.cfg.InstanceType, t.carries.interfaces, t.cfg.Node)
 		return
 	}
 	e := seen.eni(a.ENI)
 	if e == nil {
 		made, err := t.makeENI(ctx, seen)
 		if err != nil {
-			t.noENI("making another network interface for %s: %s", t.cfg.Node, errorText(err))
+			t.noENI(Refused, "making another network interface for %s: %s", t.cfg.Node, errorText(err))
 			return
 		}
 		e = &made
@@ -53,12 +53,12 @@ func (t *turn) needENI(ctx context.Context, seen Seen, a Action) {
 		if notFound(err) {
 			t.memory.note(func(m *memory) { m.generation++ }) // AWS remembers a token for longer than an interface lives
 		}
-		t.noENI("attaching network interface %s to %s: %s", e.ID, t.cfg.Node, errorText(err))
+		t.noENI(Refused, "attaching network interface %s to %s: %s", e.ID, t.cfg.Node, errorText(err))
 	}
 }
 
-func (t *turn) noENI(format string, args ...any) {
-	t.memory.note(func(m *memory) { m.noENI, m.noENIText = time.Now(), fmt.Sprintf(format, args...) })
+func (t *turn) noENI(code Code, format string, args ...any) {
+	t.memory.note(func(m *memory) { m.noENI = refusal{time.Now(), code, fmt.Sprintf(format, args...)} })
 	t.look()
 }
 

@@ -32,15 +32,25 @@ type Finding struct {
 	Hint string // what to do, or empty
 }
 
+// hints say what helps, for each code.
 var hints = map[Code]string{
 	ElasticIPQuota: "ask AWS for a higher quota of Elastic IPs (Service Quotas, L-0263D0A3), or give floating IPs back",
-	ENIFull:        "add a gateway node, or take an instance type that carries more addresses",
-	AddressInUse:   "take the address from that network interface, and reserve the range for the cloud: macaw up does",
-	OutOfRange:     "make the subnet's allocation pool in Neutron the cloud's range: macaw up does",
-	PoolEmpty:      "add allocations to provider.pool in the cloud file, or give floating IPs back",
-	NoGateway:      "macaw up attaches the cloud's Internet gateway",
-	ReleasesHeld:   "if Neutron has lost them, bring them back there, and nothing is released; if they are to go, macaw gateway release agrees",
-	NoElasticIP:    "macaw up makes the cloud's Elastic IPs",
+	ENIFull: "give addresses back in Neutron, take private addresses off the node's provider ENIs that are not the cloud's, " +
+		"or give the node a larger type: stop it in AWS, change nodes.type in the cloud file, macaw up",
+	AddressInUse: "unassign the address there (aws ec2 unassign-private-ip-addresses), or delete that network interface if it is " +
+		"its primary address; macaw up sees that the range is reserved, so that AWS gives it to nobody else",
+	OutOfRange: "give it back in Neutron, and take one without naming an address: an administrator may name any, and only those of " +
+		"the subnet's allocation pool are the cloud's; provider.addresses in the cloud file and macaw up make it larger",
+	PoolEmpty: "add allocations to provider.pool in the cloud file and run macaw up, take those off that lead elsewhere " +
+		"(aws ec2 disassociate-address), or give floating IPs back",
+	NoGateway: "macaw up attaches the cloud's Internet gateway",
+	ReleasesHeld: "if Neutron has lost them, bring them back there with the same addresses, and nothing is lost; " +
+		"if they are to go, macaw gateway release agrees to it",
+	NoElasticIP: "macaw up makes the cloud's Elastic IPs",
+	Refused: "AWS's own words say why; if the gateway's role lacks a right, macaw up grants it again, " +
+		"and aws sts decode-authorization-message reads what is encoded",
+	Unavailable: "it is tried again by itself; if it goes on, look whether the node reaches AWS's endpoints, " +
+		"and at the AWS Health Dashboard",
 }
 
 func finding(a netip.Addr, c Code, text string) Finding {

@@ -44,10 +44,10 @@ type memory struct {
 	busy map[string]time.Time
 	// When the quota of Elastic IPs was reached, the Internet gateway missed,
 	// and another interface refused, with the reason.
-	quota, gateway, noENI time.Time
-	noENIText             string
-	beliefs               []belief
-	generation            int // of interfaces made, see makeENI
+	quota, gateway time.Time
+	noENI          refusal
+	beliefs        []belief
+	generation     int // of interfaces made, see makeENI
 }
 
 type refusal struct {
@@ -142,7 +142,7 @@ func (m *memory) next(c Config, now time.Time) time.Time {
 	for _, t := range m.unsure {
 		due(t.Add(waver))
 	}
-	for _, t := range []time.Time{m.quota, m.gateway, m.noENI} {
+	for _, t := range []time.Time{m.quota, m.gateway, m.noENI.at} {
 		if recent(t, now, again) {
 			due(t.Add(again))
 		}

@@ -197,8 +197,8 @@ func (p *planner) needENI(homeless []netip.Addr) []Action {
 	if short[true] <= 0 && short[false] <= 0 {
 		return nil
 	}
-	if recent(p.m.noENI, p.now, again) {
-		p.find(netip.Addr{}, ENIFull, "%s", p.m.noENIText)
+	if no := p.m.noENI; recent(no.at, p.now, again) {
+		p.find(netip.Addr{}, no.code, "%s", no.text)
 		return nil
 	}
 	need := Action{Verb: NeedENI}

@@ -1,0 +1,67 @@
+package registrar
+
+import (
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Whoever meets a finding learns what helps, and finds it in the documentation.
+func TestEveryCodeHasAHint(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/floating-ips.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := codesOf(t, "finding.go")
+	if len(all) != len(hints) {
+		t.Errorf("%d codes and %d hints", len(all), len(hints))
+	}
+	for _, c := range all {
+		if f := finding(netip.Addr{}, c, "text"); f.Hint == "" {
+			t.Errorf("no hint for %s", c)
+		}
+		if !strings.Contains(string(doc), "| `"+string(c)+"` |") {
+			t.Errorf("docs/floating-ips.md does not tell of %s", c)
+		}
+	}
+}
+
+// codesOf returns all constants of type Code in a file.
+func codesOf(t *testing.T, file string) (all []Code) {
+	t.Helper()
+	f, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		kind, isIdent := spec.Type.(*ast.Ident)
+		value, isText := spec.Values[0].(*ast.BasicLit)
+		if isIdent && isText && kind.Name == "Code" {
+			text, err := strconv.Unquote(value.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, Code(text))
+		}
+		return true
+	})
+	return all
+}
+
+// An address outside of the range was asked for by name: another allocation pool does
+// not help, and the hint must not say so.
+func TestHintOfAnAddressOutOfRange(t *testing.T) {
+	h := hints[OutOfRange]
+	if !strings.HasPrefix(h, "give it back in Neutron") || strings.Contains(h, "macaw up does") {
+		t.Errorf("the hint is %q", h)
+	}
+}
