@@ -25,7 +25,8 @@ func (a *App) gatewayReleaseCommand() *cobra.Command {
 	var addrs []string
 	var yes bool
 	cmd := &cobra.Command{
-		Use: "release [FILE]", Short: "Release Elastic IPs that are kept because Neutron let go of many at once", Args: cobra.MaximumNArgs(1),
+		Use: "release [FILE]", Args: cobra.MaximumNArgs(1),
+		Short: "Release Elastic IPs that are kept because Neutron let go of many at once",
 		Long: `Show the Elastic IPs that are kept although Neutron has let go of their addresses,
 and agree to their release. Many at once are kept for provider.releaseAfter of the
 cloud file, because Neutron may have lost them: bring them back in Neutron with the
@@ -55,7 +56,8 @@ what is kept: macaw gateway status.`,
 // gatewayAgreeCommand is what gatewayReleaseCommand runs on the node.
 func (a *App) gatewayAgreeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "agree", Hidden: true, Short: "Leave word for the agent that the Elastic IPs on stdin may be released", Args: cobra.NoArgs,
+		Use: "agree", Hidden: true, Args: cobra.NoArgs,
+		Short: "Leave word for the agent that the Elastic IPs on stdin may be released",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var held []registrar.Held
 			if err := json.NewDecoder(os.Stdin).Decode(&held); err != nil {
@@ -102,7 +104,9 @@ func localGateway() heldGateway {
 // remoteGateway connects anew each time: whoever is asked may take his time.
 func (a *App) remoteGateway(file string) heldGateway {
 	run := func(ctx context.Context, command string, stdin io.Reader) error {
-		return a.onGateway(ctx, file, func(ctx context.Context, h *host.Host) error { return h.Run(ctx, command, stdin, nil) })
+		return a.onGateway(ctx, file, func(ctx context.Context, h *host.Host) error {
+			return h.Run(ctx, command, stdin, nil)
+		})
 	}
 	return heldGateway{
 		status: func(ctx context.Context) (st gateway.Status, err error) {
@@ -134,7 +138,8 @@ func (a *App) gatewayRelease(ctx context.Context, g heldGateway, addrs []string,
 		return err
 	}
 	if st.Agent == nil {
-		return hint(errors.New("the gateway's agent has not told yet what it keeps"), "journalctl -u %s on the node", gateway.UnitName)
+		return hint(errors.New("the gateway's agent has not told yet what it keeps"),
+			"journalctl -u %s on the node", gateway.UnitName)
 	}
 	waiting, err := heldOf(st.Agent.Held, addrs, time.Now())
 	if err != nil {
@@ -165,7 +170,8 @@ func (a *App) gatewayRelease(ctx context.Context, g heldGateway, addrs []string,
 		waiting[i].Agreed = true
 	}
 	return a.print(agreed{waiting}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Agreed to the release of %d. The agent does it when AWS and Neutron answer; macaw gateway status shows what is left.\n", len(waiting))
+		_, err := fmt.Fprintf(w, "Agreed to the release of %d. The agent does it when AWS and Neutron answer; "+
+			"macaw gateway status shows what is left.\n", len(waiting))
 		return err
 	})
 }
@@ -180,7 +186,8 @@ func heldOf(held []registrar.Held, addrs []string, now time.Time) ([]registrar.H
 	is := func(h registrar.Held, addr string) bool { return h.Addr.String() == addr || h.Public.String() == addr }
 	for _, addr := range addrs {
 		if !slices.ContainsFunc(waiting, func(h registrar.Held) bool { return is(h, addr) }) {
-			return nil, hint(usageError{fmt.Errorf("no Elastic IP of %s waits for its release", addr)}, "macaw gateway status shows those that do")
+			return nil, hint(usageError{fmt.Errorf("no Elastic IP of %s waits for its release", addr)},
+				"macaw gateway status shows those that do")
 		}
 	}
 	return slices.DeleteFunc(waiting, func(h registrar.Held) bool {

@@ -104,7 +104,8 @@ func (a *App) labConform(ctx context.Context, o conformOptions) error {
 	if o.clean {
 		return a.labConformClean(ctx, o, cfg, where)
 	}
-	if err := a.agree(ctx, o, fmt.Sprintf("%d checks make in %s, and remove again:", len(checks), where), conform.Notice(checks)); err != nil {
+	title := fmt.Sprintf("%d checks make in %s, and remove again:", len(checks), where)
+	if err := a.agree(ctx, o, title, conform.Notice(checks)); err != nil {
 		return err
 	}
 	if cfg.Program, err = os.Executable(); err != nil {

@@ -144,7 +144,8 @@ func (n nodeStatus) addresses() []addressLine {
 	if n.Gateway != nil && n.Gateway.Agent != nil {
 		for _, h := range n.Gateway.Agent.Held {
 			lines = slices.DeleteFunc(lines, func(l addressLine) bool { return l.private == h.Addr.String() })
-			lines = append(lines, addressLine{h.Addr.String(), h.Public.String(), "not Neutron's any more, kept until " + keptUntil(h)})
+			lines = append(lines, addressLine{h.Addr.String(), h.Public.String(),
+				"not Neutron's any more, kept until " + keptUntil(h)})
 		}
 	}
 	for i := range lines {

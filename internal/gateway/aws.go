@@ -23,7 +23,9 @@ const (
 
 // newRegistrar makes the AWS half of the agent. Its credentials are those of the
 // instance's role; they are fetched when they are needed.
-func newRegistrar(ctx context.Context, cfg Config, observer registrar.Observer, h *holds) (*registrar.Registrar, error) {
+func newRegistrar(
+	ctx context.Context, cfg Config, observer registrar.Observer, h *holds,
+) (*registrar.Registrar, error) {
 	client := awshttp.NewBuildableClient().WithTimeout(answerLimit).
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialLimit }).
 		WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 8 })

@@ -35,7 +35,8 @@ type outcome struct {
 }
 
 func newClaims(cfg Config, r reconciler, h *holds) *claims {
-	return &claims{registrar: r, cfg: cfg, holds: h, wanted: make(chan []neutron.Address, 1), outcomes: make(chan outcome, 1)}
+	return &claims{registrar: r, cfg: cfg, holds: h,
+		wanted: make(chan []neutron.Address, 1), outcomes: make(chan outcome, 1)}
 }
 
 // want hands over an answer of Neutron. One that was not taken up yet is

@@ -36,7 +36,7 @@ type Config struct {
 	SubnetID     string           `json:"subnet_id"`     // the provider subnet, subnet-...
 	Policy       registrar.Policy `json:"policy"`        // where Elastic IPs come from, unless a floating IP says otherwise
 	Pool         []string         `json:"pool"`          // allocation IDs of the policy pool
-	ReleaseAfter registrar.Wait   `json:"release_after"` // how long many releases at once wait; missing: DefaultReleaseAfter
+	ReleaseAfter registrar.Wait   `json:"release_after"` // of many at once; missing: DefaultReleaseAfter
 	Range        []netip.Prefix   `json:"range"`         // Neutron's addresses; no others are ever registered or translated
 
 	NICMAC  translate.MAC  `json:"nic_mac"` // the first provider NIC's, as AWS gave it

@@ -45,8 +45,9 @@ const (
 
 // hints say what helps, for each of them.
 var hints = map[registrar.Code]string{
-	unknownPolicy: "until the tag is corrected the floating IP is treated as all others: openstack floating ip unset --tag, then set --tag",
-	notGranted:    "take the tag off, or change provider.elasticIPs or provider.pool in the cloud file and run macaw up",
+	unknownPolicy: "until the tag is corrected the floating IP is treated as all others: " +
+		"openstack floating ip unset --tag, then set --tag",
+	notGranted: "take the tag off, or change provider.elasticIPs or provider.pool in the cloud file and run macaw up",
 }
 
 // policy is the one that a floating IP's tag asks for, empty for the cloud's. A tag

@@ -35,12 +35,12 @@ type Finding struct {
 // hints say what helps, for each code.
 var hints = map[Code]string{
 	ElasticIPQuota: "ask AWS for a higher quota of Elastic IPs (Service Quotas, L-0263D0A3), or give floating IPs back",
-	ENIFull: "give addresses back in Neutron, take private addresses off the node's provider ENIs that are not the cloud's, " +
-		"or give the node a larger type: stop it in AWS, change nodes.type in the cloud file, macaw up",
-	AddressInUse: "unassign the address there (aws ec2 unassign-private-ip-addresses), or delete that network interface if it is " +
-		"its primary address; macaw up sees that the range is reserved, so that AWS gives it to nobody else",
-	OutOfRange: "give it back in Neutron, and take one without naming an address: an administrator may name any, and only those of " +
-		"the subnet's allocation pool are the cloud's; provider.addresses in the cloud file and macaw up make it larger",
+	ENIFull: "give addresses back in Neutron, take private addresses off the node's provider ENIs that are not " +
+		"the cloud's, or give the node a larger type: stop it in AWS, change nodes.type in the cloud file, macaw up",
+	AddressInUse: "unassign the address there (aws ec2 unassign-private-ip-addresses), or delete that network " +
+		"interface if it is its primary address; macaw up sees that the range is reserved, so that AWS gives it to nobody else",
+	OutOfRange: "give it back in Neutron, and take one without naming an address: an administrator may name any, " +
+		"and only those of the subnet's allocation pool are the cloud's; provider.addresses in the cloud file and macaw up make it larger",
 	PoolEmpty: "add allocations to provider.pool in the cloud file and run macaw up, take those off that lead elsewhere " +
 		"(aws ec2 disassociate-address), or give floating IPs back",
 	NoGateway: "macaw up attaches the cloud's Internet gateway",

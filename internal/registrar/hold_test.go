@@ -94,10 +94,10 @@ func (c *crowd) turn() []Finding {
 	return findings
 }
 
-// pass lets time pass, with a turn every few seconds.
+// pass lets time pass, with a turn every few seconds, and more rarely in long times.
 func (c *crowd) pass(d time.Duration) (findings []Finding) {
 	for end := c.now.Add(d); c.now.Before(end); {
-		c.now = c.now.Add(10 * time.Second)
+		c.now = c.now.Add(max(10*time.Second, d/300))
 		findings = c.turn()
 	}
 	return findings

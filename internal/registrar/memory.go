@@ -57,7 +57,8 @@ type refusal struct {
 }
 
 func newMemory() *memory {
-	return &memory{idle: map[netip.Addr]time.Time{}, spare: map[string]time.Time{}, held: map[string]Held{}, refused: map[netip.Addr]refusal{},
+	return &memory{idle: map[netip.Addr]time.Time{}, spare: map[string]time.Time{},
+		held: map[string]Held{}, refused: map[netip.Addr]refusal{},
 		unsure: map[netip.Addr]time.Time{}, full: map[string]time.Time{}, busy: map[string]time.Time{}}
 }
 

@@ -27,7 +27,8 @@ func New(api EC2, cfg Config) *Registrar {
 	cfg = cfg.withDefaults()
 	m := newMemory()
 	m.held, m.forgot = heldBefore(cfg), cfg.Held == nil
-	return &Registrar{caller: &caller{limits: newLimiter(), observer: cfg.Observer}, cfg: cfg, api: api, memory: m, kept: cfg.Held}
+	return &Registrar{caller: &caller{limits: newLimiter(), observer: cfg.Observer},
+		cfg: cfg, api: api, memory: m, kept: cfg.Held}
 }
 
 // Registration is where an address is registered.

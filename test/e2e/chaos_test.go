@@ -38,7 +38,7 @@ func TestChaos(t *testing.T) {
 	}
 	needLab(t)
 	const name = "e2e-chaos"
-	file := cloudFile(t, name, "provider: {addresses: 24, elasticIPs: on-demand}\nlab: {elasticIPQuota: 30}\n")
+	file := cloudFile(t, name, "provider: {addresses: 24, elasticIPs: on-demand, releaseAfter: 2m}\nlab: {elasticIPQuota: 30}\n")
 	downAfter(t, file)
 	t.Logf("seed %d", *chaosSeed)
 	c := &chaos{T: t, file: file, name: name, random: rand.New(rand.NewPCG(*chaosSeed, 0))}
