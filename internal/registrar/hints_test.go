@@ -65,3 +65,17 @@ func TestHintOfAnAddressOutOfRange(t *testing.T) {
 		t.Errorf("the hint is %q", h)
 	}
 }
+
+// That AWS refuses another interface is not mended by a larger type.
+func TestAnotherInterfaceIsRefused(t *testing.T) {
+	full := own(1)
+	full.Addresses = []netip.Addr{a1, a2, a3}
+	m := newMemory()
+	m.noENI = refusal{now, Refused, "making another network interface for gw-1: UnauthorizedOperation"}
+	wanted := map[netip.Addr]Want{a1: here(a1), a2: here(a2), a3: here(a3), a4: here(a4)}
+	full.Limit = len(full.Addresses) + 1
+	_, findings := plan(testConfig(), wanted, Seen{ENIs: []ENI{full}}, now, m)
+	if got := codes(findings); got[netip.Addr{}] != Refused || got[a4] != ENIFull {
+		t.Errorf("findings: %v", findings)
+	}
+}
