@@ -27,6 +27,7 @@ func (t *turn) allocate(ctx context.Context, a Action) {
 	})
 	switch {
 	case err == nil:
+		t.memory.note(func(m *memory) { m.quota = time.Time{} })
 		a.Verb, a.Allocation, a.Move = Associate, aws.ToString(out.AllocationId), true
 		t.did(allocated{ElasticIP{Allocation: a.Allocation, Public: address(out.PublicIp), Part: part}})
 		t.associate(ctx, a)

@@ -20,6 +20,7 @@ type planner struct {
 
 	target   map[netip.Addr]string // the ENI of each address of this node, now or after the plan
 	moving   map[netip.Addr]bool   // those that come from another interface
+	tried    bool                  // whether an Elastic IP is to be allocated
 	actions  []Action
 	findings []Finding
 }

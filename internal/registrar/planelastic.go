@@ -145,11 +145,12 @@ func (p *planner) tagged(a netip.Addr, eni string, best map[netip.Addr]*ElasticI
 		p.actions = append(p.actions, Action{Verb: Associate, ENI: eni, Addrs: []netip.Addr{a}, Allocation: e.Allocation, Move: true})
 	case !p.cfg.allocates():
 		p.find(a, NoElasticIP, "the cloud was made without an Elastic IP for %s", a)
-	case recent(p.m.quota, p.now, again):
+	case recent(p.m.quota, p.now, again), !p.m.quota.IsZero() && p.tried: // one shows whether there is room again
 		p.find(a, ElasticIPQuota, "there is no Elastic IP for %s: the account may hold no more%s", a, p.besides())
 	case !p.m.unsure[a].IsZero():
 		// The next look shows whether there is one already.
 	default:
+		p.tried = true
 		p.actions = append(p.actions, Action{Verb: Allocate, ENI: eni, Addrs: []netip.Addr{a}})
 	}
 }

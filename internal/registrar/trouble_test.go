@@ -91,7 +91,7 @@ func TestQuotaReachedIsQuiet(t *testing.T) {
 			}
 			time.Sleep(d)
 		}
-		if turns > 25 || calls > 160 {
+		if turns > 25 || calls > 120 {
 			t.Errorf("quota reached: %d turns and %d calls in 10 minutes", turns, calls)
 		}
 	})
