@@ -23,11 +23,14 @@ type Times struct {
 	Handshake time.Duration
 	// Ask is how often a machine is asked for a sign of life, and Silence how
 	// long nothing at all may come from it before its connection counts as lost.
+	// On a slow uplink the question waits behind what is being sent; but sshd says
+	// after each 96 KiB that it has taken them (OpenSSH, channel_check_window), so
+	// that with 25 s 32 kbit/s are enough.
 	Ask, Silence time.Duration
 	// Open is how long sshd may take to start a command.
 	Open time.Duration
-	// Command is how long the short commands may take by which this package
-	// looks at files and units.
+	// Command is how long a command may take that has little to do: by which this
+	// package looks at files and units, and those of Output.
 	Command time.Duration
 	// Reconnect is how long Follow tries to get back a connection that is lost.
 	Reconnect time.Duration
@@ -39,7 +42,7 @@ type Times struct {
 func (t Times) orDefaults() Times {
 	return Times{
 		Connect: cmp.Or(t.Connect, 5*time.Second), Handshake: cmp.Or(t.Handshake, 15*time.Second),
-		Ask: cmp.Or(t.Ask, 5*time.Second), Silence: cmp.Or(t.Silence, 15*time.Second),
+		Ask: cmp.Or(t.Ask, 5*time.Second), Silence: cmp.Or(t.Silence, 25*time.Second),
 		Open: cmp.Or(t.Open, 15*time.Second), Command: cmp.Or(t.Command, time.Minute),
 		Reconnect: cmp.Or(t.Reconnect, time.Minute), Grace: cmp.Or(t.Grace, 500*time.Millisecond),
 	}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -72,18 +73,26 @@ func round(d time.Duration) time.Duration {
 	return d.Round(10 * time.Millisecond)
 }
 
+// slowError is a command that takes longer than it should.
+type slowError struct {
+	address string
+	limit   time.Duration
+}
+
+func (e *slowError) Error() string {
+	return fmt.Sprintf("no result from %s in %s: it is there, but slow or stuck", e.address, e.limit)
+}
+
+func (*slowError) Is(err error) bool { return err == context.DeadlineExceeded }
+
 // ExitError is a command that ran and failed.
 type ExitError struct {
-	Command string // empty where the text around it says what was done
-	Status  int
-	Stderr  string // its last part
+	Status int
+	Stderr string // its last part
 }
 
 func (e *ExitError) Error() string {
 	msg := fmt.Sprintf("exit status %d", e.Status)
-	if e.Command != "" {
-		msg = e.Command + ": " + msg
-	}
 	if e.Stderr != "" {
 		msg += ": " + e.Stderr
 	}

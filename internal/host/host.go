@@ -80,28 +80,20 @@ func (h *Host) current() *conn {
 // Run runs a shell command as root. Secrets belong into stdin, not into the
 // command. The error is an *ExitError when the command ran and failed, and a
 // *LostError when the machine no longer answers. The command may take as long
-// as ctx allows; when it ends, the command is left to itself.
+// as ctx allows; when it ends, the command is left to itself. Errors do not show
+// the command: the caller can say better what it was for.
 func (h *Host) Run(ctx context.Context, command string, stdin io.Reader, stdout io.Writer) error {
-	err := h.run(ctx, command, stdin, stdout)
-	var exit *ExitError
-	if errors.As(err, &exit) {
-		exit.Command = firstLine(command)
-		return exit
-	}
-	if err != nil {
-		return fmt.Errorf("running %s on %s: %w", firstLine(command), h.cfg.Address, err)
-	}
-	return nil
+	return h.run(ctx, command, stdin, stdout)
 }
 
-// brief is run for the short commands of this package's own. The time that they
-// may take begins anew with each piece of stdin that is on its way.
+// brief is run for commands that have little to do, within Times.Command. Their
+// time begins anew with each piece of stdin that is on its way.
 func (h *Host) brief(ctx context.Context, command string, stdin io.Reader, stdout io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	limit := h.cfg.Times.Command
 	timer := time.AfterFunc(limit, func() {
-		cancel(fmt.Errorf("no result in %s: the machine is there, but slow or stuck: %w", limit, context.DeadlineExceeded))
+		cancel(&slowError{h.cfg.Address, limit})
 	})
 	defer timer.Stop()
 	if stdin != nil {
@@ -175,7 +167,7 @@ func (h *Host) start(
 	case err != nil && c.life.ended():
 		return nil, h.lost(c)
 	case err != nil:
-		return nil, fmt.Errorf("sshd does not start the command: %w", err)
+		return nil, fmt.Errorf("sshd of %s does not start the command: %w", h.cfg.Address, err)
 	}
 	return session, nil
 }
@@ -189,10 +181,11 @@ func (h *Host) lost(c *conn) error {
 	return &LostError{Address: h.cfg.Address, Reason: reason, Advice: h.cfg.Advice}
 }
 
-// Output runs a command as root and returns what it prints.
+// Output runs a command that has little to do as root, within Times.Command, and
+// returns what it prints.
 func (h *Host) Output(ctx context.Context, command string) (string, error) {
 	var b bytes.Buffer
-	err := h.Run(ctx, command, nil, &b)
+	err := h.brief(ctx, command, nil, &b)
 	return b.String(), err
 }
 
@@ -204,14 +197,6 @@ func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, err
 // Quote makes s one word of a POSIX shell command.
 func Quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-func firstLine(s string) string {
-	line, _, more := strings.Cut(strings.TrimSpace(s), "\n")
-	if more {
-		line += " ..."
-	}
-	return line
 }
 
 // tail keeps the last part of what is written to it.

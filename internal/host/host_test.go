@@ -11,7 +11,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +28,9 @@ type server struct {
 	conns   atomic.Int32
 	// reached is told of each stage that a connection comes to, and may block it.
 	reached func(stage)
+	// What runs ends with ctx.
+	ctx     context.Context
+	running sync.RWMutex
 }
 
 // stage is how far a connection has come.
@@ -74,7 +79,8 @@ func serveStages(t *testing.T, client ssh.PublicKey, reached func(stage), keys .
 	if len(keys) == 0 {
 		keys = []ssh.Signer{newSigner(t)}
 	}
-	s := &server{address: l.Addr().String(), key: keys[0], reached: reached}
+	s := &server{address: l.Addr().String(), key: keys[0], reached: reached, ctx: t.Context()}
+	t.Cleanup(s.running.Lock)
 	cfg := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 		reached(login)
 		if !bytes.Equal(key.Marshal(), client.Marshal()) {
@@ -117,16 +123,28 @@ func (s *server) handle(conn net.Conn, cfg *ssh.ServerConfig, bin string) {
 				}
 				s.reached(executed)
 				_ = req.Reply(true, nil)
-				cmd := exec.Command("sh", "-c", string(req.Payload[4:]))
+				cmd := exec.CommandContext(s.ctx, "sh", "-c", string(req.Payload[4:]))
+				cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+				cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+				cmd.WaitDelay = 2 * time.Second
 				cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
 				cmd.Stdin, cmd.Stdout, cmd.Stderr = channel, channel, channel.Stderr()
+				s.running.RLock()
 				_ = cmd.Run()
-				_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(cmd.ProcessState.ExitCode())}))
+				s.running.RUnlock()
+				_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(exitCode(cmd))}))
 				channel.Close()
 				return
 			}
 		}()
 	}
+}
+
+func exitCode(cmd *exec.Cmd) int {
+	if cmd.ProcessState == nil {
+		return 127
+	}
+	return cmd.ProcessState.ExitCode()
 }
 
 func dialTest(t *testing.T) *Host {
