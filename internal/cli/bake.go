@@ -31,7 +31,8 @@ cloud and all others in the region, until the list of packages changes.`,
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "make an image even if there is one")
-	return cmd
+	return annotate(cmd, afterSignal,
+		"the instance that the image is made from may still be there, and costs; run the same command again: it goes on, and removes it")
 }
 
 // baked is what bake has made, or found.
@@ -54,7 +55,11 @@ func (a *App) bake(ctx context.Context, file string, force bool) error {
 
 func (a *App) bakeSite(ctx context.Context, bakery *site, force bool, steps *Steps) error {
 	hash := openstack.PackagesHash()
-	img, err := infra.FindImage(ctx, bakery.ec2, hash, "")
+	var img infra.Image
+	err := steps.Await("infra", "look for an image", func() (err error) {
+		img, err = infra.FindImage(ctx, bakery.ec2, hash, "")
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -91,6 +96,9 @@ func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 // also after a failure.
 func (a *App) bakeIn(ctx context.Context, s *site, hash string, steps *Steps) (id string, err error) {
 	defer func() {
+		if err != nil && ctx.Err() == nil {
+			steps.Note("bake", "failed, and is removed again: "+err.Error())
+		}
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)
 		defer cancel()
 		seen, seeErr := s.see(clean)
@@ -110,7 +118,9 @@ func (a *App) bakeIn(ctx context.Context, s *site, hash string, steps *Steps) (i
 	}
 	var h *host.Host
 	err = steps.Do("host", "SSH at "+nodes[0].ManagementPublic, func() error {
-		h, err = s.dial(ctx, nodes[0], nil)
+		ctx, cancel := context.WithTimeout(ctx, startLimit)
+		defer cancel()
+		h, err = s.dial(ctx, nodes[0], steps)
 		return err
 	})
 	if err != nil {

@@ -33,7 +33,7 @@ func (a *App) confirm(ctx context.Context, question string, yes bool) error {
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(a.Stderr)
-		return fmt.Errorf("nothing was done: %w", ctx.Err())
+		return context.Cause(ctx)
 	case l := <-lines:
 		if l.err != nil && l.err != io.EOF {
 			return l.err

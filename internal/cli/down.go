@@ -51,7 +51,7 @@ func (a *App) down(ctx context.Context, file string) error {
 func (a *App) downSite(ctx context.Context, s *site, steps *Steps) (err error) {
 	res := removed{Cloud: s.cloud.Name, Removed: []string{}}
 	if !s.down {
-		seen, err := s.see(ctx)
+		seen, err := s.look(ctx, steps)
 		if err != nil {
 			return err
 		}

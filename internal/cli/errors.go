@@ -1,20 +1,20 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
 // The exit codes of macaw.
 const (
-	exitOK          = 0
-	exitFailure     = 1
-	exitUsage       = 2
-	exitChanges     = 3   // plan: there is something to do
-	exitInterrupted = 130 // as shells have it for SIGINT
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+	exitChanges = 3   // plan: there is something to do
+	exitSignal  = 128 // and the signal's number, as shells have it: 130 is SIGINT
 )
 
 // hintError is an error with a way out.
@@ -25,6 +25,7 @@ type hintError struct {
 
 func (e *hintError) Error() string { return e.err.Error() }
 func (e *hintError) Unwrap() error { return e.err }
+func (e *hintError) Hint() string  { return e.hint }
 
 // hint adds to an error what its reader can do about it.
 func hint(err error, format string, args ...any) error {
@@ -58,21 +59,38 @@ func report(w io.Writer, err error) int {
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(w, "error: %s\n", strings.TrimRight(line, "\n"))
 	}
-	// Every hint on the way is of use: the innermost knows most.
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if h, ok := e.(*hintError); ok {
-			fmt.Fprintf(w, "hint: %s\n", h.hint)
-		} else if h, ok := e.(interface{ Hint() string }); ok && h.Hint() != "" {
-			fmt.Fprintf(w, "hint: %s\n", h.Hint())
-		}
+	for _, h := range hintsOf(err) {
+		fmt.Fprintf(w, "hint: %s\n", h)
 	}
 	var usage usageError
-	switch {
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(w, "hint: nothing is lost; run the same command again to go on where this one stopped")
-		return exitInterrupted
-	case errors.As(err, &usage):
+	if errors.As(err, &usage) {
 		return exitUsage
 	}
 	return exitFailure
+}
+
+// hintsOf returns the hints of an error and of all that it wraps: each is of
+// use, and the innermost knows most.
+func hintsOf(err error) (hints []string) {
+	add := func(h string) {
+		if h != "" && !slices.Contains(hints, h) {
+			hints = append(hints, h)
+		}
+	}
+	var walk func(error)
+	walk = func(err error) {
+		if h, ok := err.(interface{ Hint() string }); ok {
+			add(h.Hint())
+		}
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			walk(e.Unwrap())
+		case interface{ Unwrap() []error }:
+			for _, one := range e.Unwrap() {
+				walk(one)
+			}
+		}
+	}
+	walk(err)
+	return hints
 }

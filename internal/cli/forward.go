@@ -26,7 +26,7 @@ IP, so tenants see them too: openstack floating ip port forwarding list. The
 guest's security group must allow its port.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(a.forwardAddCommand(), a.forwardListCommand(), a.forwardRemoveCommand())
+	cmd.AddCommand(a.forwardAddCommand(), looksOnly(a.forwardListCommand()), a.forwardRemoveCommand())
 	return cmd
 }
 
@@ -48,7 +48,11 @@ func (a *App) onForwards(ctx context.Context, file string, fn func(forwards) err
 		if err != nil {
 			return err
 		}
-		client, err := neutron.Connect(ctx, neutronAuth(acc.Auth))
+		var client *neutron.Client
+		err = steps.Await("neutron", "log in at "+acc.Auth.URL, func() error {
+			client, err = neutron.Connect(ctx, neutronAuth(acc.Auth))
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -57,7 +61,8 @@ func (a *App) onForwards(ctx context.Context, file string, fn func(forwards) err
 			outside:  publicOf([]infra.NodeOutput{n}),
 			waits:    s.cloud.Provider.ElasticIPs != cloud.ElasticIPsNone,
 			nudge: func(ctx context.Context) error {
-				return h.Run(ctx, "systemctl reload "+gateway.UnitName, nil, nil)
+				_, err := h.Output(ctx, "systemctl reload "+gateway.UnitName)
+				return err
 			},
 		})
 	})

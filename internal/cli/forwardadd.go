@@ -59,7 +59,12 @@ func (a *App) forwardAdd(ctx context.Context, file string, want neutron.WantForw
 		if want.FloatingIP.IsValid() {
 			want.FloatingIP = p.outside.private(want.FloatingIP)
 		}
-		f, changed, err := p.AddForward(ctx, want)
+		var f neutron.Forward
+		var changed bool
+		err := a.steps().Await("neutron", "add the forward", func() (err error) {
+			f, changed, err = p.AddForward(ctx, want)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -98,7 +103,7 @@ func (p forwards) settle(ctx context.Context, f *neutron.Forward, steps *Steps) 
 			}
 			select {
 			case <-ctx.Done():
-				return ctx.Err()
+				return context.Cause(ctx)
 			case <-time.After(300 * time.Millisecond):
 			}
 		}

@@ -22,7 +22,11 @@ func (a *App) forwardListCommand() *cobra.Command {
 
 func (a *App) forwardList(ctx context.Context, file string) error {
 	return a.onForwards(ctx, file, func(p forwards) error {
-		all, err := p.Forwards(ctx)
+		var all []neutron.Forward
+		err := a.steps().Await("neutron", "list forwards", func() (err error) {
+			all, err = p.Forwards(ctx)
+			return err
+		})
 		if err != nil {
 			return err
 		}

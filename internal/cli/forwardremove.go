@@ -42,7 +42,11 @@ func (a *App) forwardRemove(ctx context.Context, file string, ports neutron.Port
 		if on.IsValid() {
 			on = p.outside.private(on)
 		}
-		removed, err := p.RemoveForward(ctx, ports, protocol, on)
+		var removed neutron.RemovedForward
+		err := a.steps().Await("neutron", "remove the forward", func() (err error) {
+			removed, err = p.RemoveForward(ctx, ports, protocol, on)
+			return err
+		})
 		if err != nil {
 			return err
 		}

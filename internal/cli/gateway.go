@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,7 +30,7 @@ they take the cloud file and work on the cloud's gateway node.`,
 	cmd.AddCommand(
 		a.gatewaySwitch("on", "Translate frames: the normal state", gateway.On),
 		a.gatewaySwitch("off", "Let frames pass untouched, so that AWS drops them: to see that it does", gateway.Off),
-		a.gatewayStatusCommand(),
+		looksOnly(a.gatewayStatusCommand()),
 		a.gatewayReleaseCommand(),
 		a.gatewayAgreeCommand(),
 	)
@@ -47,7 +46,10 @@ func (a *App) gatewaySwitch(name, short string, set func(context.Context, gatewa
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return a.onGateway(cmd.Context(), args[0], func(ctx context.Context, h *host.Host) error {
-					return h.Run(ctx, nodeBinary+" gateway "+name, nil, nil)
+					if _, err := h.Output(ctx, nodeBinary+" gateway "+name); err != nil {
+						return fmt.Errorf("switching the translation %s on the node: %w", name, err)
+					}
+					return nil
 				})
 			}
 			cfg, err := nodeGateway()
@@ -94,17 +96,20 @@ func nodeGateway() (gateway.Config, error) {
 
 // onGateway calls fn with a connection to the cloud's gateway node.
 func (a *App) onGateway(ctx context.Context, file string, fn func(context.Context, *host.Host) error) error {
-	return a.onNode(ctx, file, a.steps(), func(_ *site, _ infra.NodeOutput, h *host.Host) error { return fn(ctx, h) })
+	steps := a.steps()
+	return a.onNode(ctx, file, steps, func(_ *site, n infra.NodeOutput, h *host.Host) error {
+		return steps.Await("host", "ask "+n.Name+" about its translation", func() error { return fn(ctx, h) })
+	})
 }
 
 // readGateway asks a node for its translation.
 func readGateway(ctx context.Context, h *host.Host) (gateway.Status, error) {
 	var st gateway.Status
-	var out bytes.Buffer
-	if err := h.Run(ctx, nodeBinary+" gateway status --output json", nil, &out); err != nil {
-		return st, err
+	out, err := h.Output(ctx, nodeBinary+" gateway status --output json")
+	if err != nil {
+		return st, fmt.Errorf("asking the node for its translation: %w", err)
 	}
-	if err := json.Unmarshal(out.Bytes(), &st); err != nil {
+	if err := json.Unmarshal([]byte(out), &st); err != nil {
 		return st, fmt.Errorf("reading the translation's status: %w", err)
 	}
 	return st, nil

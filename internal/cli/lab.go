@@ -24,11 +24,15 @@ func (a *App) labCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	cmd.AddCommand(
-		a.labUpCommand(), a.labDownCommand(), a.labStatusCommand(), a.labEnvCommand(), a.labSSHCommand(), a.labRebootCommand(),
-		a.labDropsCommand(), a.labFaultCommand(), a.labPcapCommand(), a.labFlowsCommand(), a.labConformCommand(), a.labDaemonCommand(), a.labMachineCommand(),
+		a.labUpCommand(), a.labDownCommand(), looksOnly(a.labStatusCommand()), looksOnly(a.labEnvCommand()), a.labSSHCommand(), a.labRebootCommand(),
+		looksOnly(a.labDropsCommand()), a.labFaultCommand(), looksOnly(a.labPcapCommand()), looksOnly(a.labFlowsCommand()), a.labConformCommand(),
+		asService(a.labDaemonCommand()), asService(a.labMachineCommand()),
 	)
 	return cmd
 }
+
+// askLab runs what waits for the lab's daemon, and says so if that lasts.
+func (a *App) askLab(fn func() error) error { return a.steps().Await("lab", "ask the lab", fn) }
 
 // labOptions are what this program brings a lab up with: the packages of its
 // OpenStack and of its guest lie in the lab's images.
@@ -114,7 +118,7 @@ func (a *App) labRebootCommand() *cobra.Command {
 		Example: "  macaw lab reboot cloud-1",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, id, err := labInstance(cmd.Context(), args[0])
+			api, id, err := a.labInstance(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

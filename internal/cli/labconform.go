@@ -22,6 +22,9 @@ import (
 	"macaw/internal/lab/conform/agent"
 )
 
+// conformLeft is what to do after a run that did not come to its end.
+const conformLeft = "macaw lab conform --clean removes what a run has left behind, with the same --endpoint and --region"
+
 type conformOptions struct {
 	endpoint, region                string
 	only                            []string
@@ -59,8 +62,8 @@ macaw:conform; --clean removes what a run has left behind that was killed.`,
 	f.BoolVar(&o.free, "free", false, "no checks that make what AWS charges for")
 	f.BoolVar(&o.clean, "clean", false, "remove what earlier runs have left behind, and check nothing")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	cmd.AddCommand(a.labConformAgentCommand())
-	return cmd
+	cmd.AddCommand(asService(a.labConformAgentCommand()))
+	return annotate(cmd, afterSignal, conformLeft)
 }
 
 // labConformAgentCommand is what the checks run on an instance.
@@ -122,7 +125,7 @@ func (a *App) labConform(ctx context.Context, o conformOptions) error {
 	}
 	switch {
 	case err != nil:
-		return hint(err, "macaw lab conform --clean removes what a run has left behind")
+		return hint(err, conformLeft)
 	case !report.Good():
 		return codeError(exitFailure)
 	}

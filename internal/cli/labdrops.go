@@ -28,7 +28,11 @@ drops the same frames without a word.`,
 			if follow {
 				return hintIfDown(a.followDrops(cmd.Context()))
 			}
-			drops, err := lab.ReadDrops(cmd.Context())
+			var drops lab.Drops
+			err := a.askLab(func() (err error) {
+				drops, err = lab.ReadDrops(cmd.Context())
+				return err
+			})
 			if err != nil {
 				return hintIfDown(err)
 			}

@@ -30,7 +30,7 @@ cleared, over a restart of the lab's daemon too.`,
   macaw lab fault clear --all`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(a.faultListCommand(), a.faultSetCommand(), a.faultClearCommand())
+	cmd.AddCommand(looksOnly(a.faultListCommand()), a.faultSetCommand(), a.faultClearCommand())
 	return cmd
 }
 
@@ -41,10 +41,19 @@ func (a *App) faultListCommand() *cobra.Command {
 		Example: "  macaw lab fault list\n  macaw lab fault list --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := lab.ReadFaults(cmd.Context())
-			return a.printFaults(p, err)
+			return a.askFaults(func() (faults.Plan, error) { return lab.ReadFaults(cmd.Context()) })
 		},
 	}
+}
+
+// askFaults asks the lab for its faults, or to change them, and shows them.
+func (a *App) askFaults(ask func() (faults.Plan, error)) error {
+	var p faults.Plan
+	err := a.askLab(func() (err error) {
+		p, err = ask()
+		return err
+	})
+	return a.printFaults(p, err)
 }
 
 func (a *App) printFaults(p faults.Plan, err error) error {
@@ -83,8 +92,7 @@ called since it was set: with the same seed a run can be repeated.`,
 			if !cmd.Flags().Changed("seed") {
 				return hint(usageError{errors.New("which fault is not said")}, "one of %s", strings.Join(faults.Names(), ", "))
 			}
-			p, err := lab.SetFaultSeed(cmd.Context(), seed)
-			return a.printFaults(p, err)
+			return a.askFaults(func() (faults.Plan, error) { return lab.SetFaultSeed(cmd.Context(), seed) })
 		},
 	}
 	set.PersistentFlags().Uint64Var(&seed, "seed", 0, "begin what happens by chance anew, with this number")
@@ -126,7 +134,7 @@ func (a *App) faultSetKind(k faults.Kind, seed *uint64) *cobra.Command {
 				return hint(usageError{err}, "%s --help", cmd.CommandPath())
 			}
 			if k.Name == faults.PowerOff {
-				target, err := faultInstance(ctx, f.Target)
+				target, err := a.faultInstance(ctx, f.Target)
 				if err != nil {
 					return err
 				}
@@ -137,8 +145,7 @@ func (a *App) faultSetKind(k faults.Kind, seed *uint64) *cobra.Command {
 					return a.printFaults(faults.Plan{}, err)
 				}
 			}
-			p, err := lab.SetFault(ctx, f)
-			return a.printFaults(p, err)
+			return a.askFaults(func() (faults.Plan, error) { return lab.SetFault(ctx, f) })
 		},
 	}
 	if k.Target != "" {
@@ -206,11 +213,11 @@ func complete(cmd *cobra.Command, flag string, values ...string) {
 
 // faultInstance finds a machine by its ID or its name. The ID is taken as it is:
 // the API may be just what is faulty.
-func faultInstance(ctx context.Context, name string) (string, error) {
+func (a *App) faultInstance(ctx context.Context, name string) (string, error) {
 	if strings.HasPrefix(name, "i-") {
 		return name, nil
 	}
-	_, id, err := labInstance(ctx, name)
+	_, id, err := a.labInstance(ctx, name)
 	return id, err
 }
 
@@ -221,10 +228,12 @@ func completeFaultTarget(name string) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var found []string
-		api, err := labEC2(cmd.Context())
+		ctx, cancel := completing(cmd)
+		defer cancel()
+		api, err := labEC2(ctx)
 		if err == nil {
 			var st labStatus
-			if st, err = readLabStatus(cmd.Context(), api); err == nil {
+			if st, err = readLabStatus(ctx, api); err == nil {
 				found = st.faultTargets(name)
 			}
 		}
@@ -269,7 +278,9 @@ actions. What has lost its power gets it back.`,
 		Example: "  macaw lab fault clear late\n  macaw lab fault clear error 'Assign*'\n  macaw lab fault clear power-off i-0123456789abcdef0\n  macaw lab fault clear --all",
 		Args:    cobra.MaximumNArgs(2),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			p, err := lab.ReadFaults(cmd.Context())
+			ctx, cancel := completing(cmd)
+			defer cancel()
+			p, err := lab.ReadFaults(ctx)
 			if err != nil {
 				return faults.Names(), cobra.ShellCompDirectiveNoFileComp
 			}
@@ -295,12 +306,11 @@ actions. What has lost its power gets it back.`,
 			}
 			if name == faults.PowerOff && which != "" {
 				var err error
-				if which, err = faultInstance(cmd.Context(), which); err != nil {
+				if which, err = a.faultInstance(cmd.Context(), which); err != nil {
 					return err
 				}
 			}
-			p, err := lab.ClearFaults(cmd.Context(), name, which)
-			return a.printFaults(p, err)
+			return a.askFaults(func() (faults.Plan, error) { return lab.ClearFaults(cmd.Context(), name, which) })
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "turn all faults off")

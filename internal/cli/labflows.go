@@ -35,7 +35,7 @@ for what was rejected, the reason. Frames that are not IP have no addresses.`,
 				ctx, cancel = context.WithTimeout(ctx, long)
 				defer cancel()
 			}
-			if err := knownPort(ctx, eni); err != nil {
+			if err := a.askLab(func() error { return knownPort(ctx, eni) }); err != nil {
 				return err
 			}
 			return hintIfDown(a.followFlows(ctx, eni, every))

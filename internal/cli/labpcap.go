@@ -50,7 +50,7 @@ also those of the Internet gateways ("internet") and of the link-local services
 			} else if isTerminal(out) {
 				return hint(usageError{errors.New("a capture is not for a terminal")}, "--write FILE, or | wireshark -k -i -")
 			}
-			if err := knownPort(ctx, eni); err != nil {
+			if err := a.askLab(func() error { return knownPort(ctx, eni) }); err != nil {
 				return err
 			}
 			return hintIfDown(lab.Capture(ctx, eni, drops, out))
@@ -91,10 +91,12 @@ func knownPort(ctx context.Context, name string) error {
 
 func completePorts(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	ports := []string{"internet\tthe Internet gateways", "services\tmetadata, DNS and time"}
-	if api, err := labEC2(cmd.Context()); err == nil {
+	ctx, cancel := completing(cmd)
+	defer cancel()
+	if api, err := labEC2(ctx); err == nil {
 		pages := ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{})
 		for pages.HasMorePages() {
-			page, err := pages.NextPage(cmd.Context())
+			page, err := pages.NextPage(ctx)
 			if err != nil {
 				break
 			}

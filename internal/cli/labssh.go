@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"strconv"
@@ -27,7 +28,7 @@ reaches.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeInstances,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, id, err := labInstance(cmd.Context(), args[0])
+			_, id, err := a.labInstance(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -64,16 +65,24 @@ func shellJoin(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
+// completing is the context of a completion: a shell that completes words can say
+// nothing of what it waits for.
+func completing(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(cmd.Context(), patience)
+}
+
 // completeInstances offers the names and IDs of the lab's instances.
 func completeInstances(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	var names []string
-	if api, err := labEC2(cmd.Context()); err == nil {
+	ctx, cancel := completing(cmd)
+	defer cancel()
+	if api, err := labEC2(ctx); err == nil {
 		pages := ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{})
 		for pages.HasMorePages() {
-			page, err := pages.NextPage(cmd.Context())
+			page, err := pages.NextPage(ctx)
 			if err != nil {
 				break
 			}

@@ -27,15 +27,21 @@ and why.`,
 		Example: "  macaw lab status\n  macaw lab status --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			api, err := labEC2(cmd.Context())
+			var st labStatus
+			err := a.askLab(func() error {
+				api, err := labEC2(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if st, err = readLabStatus(cmd.Context(), api); err != nil {
+					return err
+				}
+				st.note(cmd.Context())
+				return nil
+			})
 			if err != nil {
 				return err
 			}
-			st, err := readLabStatus(cmd.Context(), api)
-			if err != nil {
-				return err
-			}
-			st.note(cmd.Context())
 			return a.print(st, st.text)
 		},
 	}

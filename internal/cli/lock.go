@@ -45,7 +45,11 @@ func (a *App) exclusively(
 		return fn(ctx, s) // there is nothing that others could change
 	}
 	who := infra.Owner{Who: whoAmI(), Command: command, Machine: machine}
-	lock, err := infra.Acquire(ctx, s.ec2, c.Name, who, func(text string) { steps.Note("infra", text) })
+	var lock *infra.Lock
+	err = steps.Await("infra", "take the lock of cloud "+c.Name, func() error {
+		lock, err = infra.Acquire(ctx, s.ec2, c.Name, who, func(text string) { steps.Note("infra", text) })
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (a *App) nodeCommand() *cobra.Command {
 			return nodeRun(cmd.Context(), a.Stdout, openstack.Install)
 		},
 	}
-	cmd.AddCommand(apply, install)
+	cmd.AddCommand(asService(apply), asService(install))
 	return cmd
 }
 

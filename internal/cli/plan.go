@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"macaw/internal/host"
+	"macaw/internal/infra"
 )
 
 func (a *App) planCommand() *cobra.Command {
@@ -29,7 +30,11 @@ What runs on the nodes is not part of the plan: up compares it there.`,
 			if err != nil {
 				return err
 			}
-			plan, err := s.plan(cmd.Context(), host.AuthorizedKey(key))
+			var plan *infra.Plan
+			err = a.steps().Await("infra", seeStep, func() error {
+				plan, err = s.plan(cmd.Context(), host.AuthorizedKey(key))
+				return err
+			})
 			if err != nil {
 				return err
 			}

@@ -9,12 +9,14 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -25,23 +27,49 @@ type App struct {
 	Stdout, Stderr io.Writer
 	output         string
 	quiet          bool
+	running        atomic.Pointer[cobra.Command]
+
+	stepsMu sync.Mutex
+	shown   *Steps
 }
 
 // Main runs macaw with the arguments of the process and returns its exit code.
 func Main() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
 	return Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 }
 
-// Run runs macaw with args and returns its exit code.
+// Run runs macaw with args and returns its exit code. When ctx ends by a signal
+// it returns soon, even if the command does not.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app := &App{Stdout: stdout, Stderr: stderr}
 	root := app.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	return report(stderr, root.ExecuteContext(ctx))
+	done := make(chan error, 1)
+	go func() { done <- root.ExecuteContext(ctx) }()
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		if isService(app.running.Load()) {
+			err = <-done
+			break
+		}
+		select {
+		case err = <-done:
+		case <-time.After(endGrace):
+			err = ctx.Err()
+		}
+	}
+	// What fails after a signal fails because of it.
+	var by interrupted
+	if err != nil && errors.As(context.Cause(ctx), &by) && (!isService(app.running.Load()) || errors.Is(err, context.Canceled)) {
+		return app.reportInterrupted(stderr, by)
+	}
+	return report(stderr, err)
 }
 
 func (a *App) root() *cobra.Command {
@@ -50,7 +78,11 @@ func (a *App) root() *cobra.Command {
 		Short: "OpenStack on AWS, with a network that works",
 		Long: `Macaw makes an OpenStack cloud on AWS EC2 instances, or on a local AWS (the lab),
 and makes Neutron's external network a true part of the VPC: any number of
-routers and floating IPs behind one ENI, each with an Elastic IP of its own.`,
+routers and floating IPs behind one ENI, each with an Elastic IP of its own.
+
+The exit status is 0 if all went well, 1 after an error, 2 if the command line
+can't be right, 3 if "plan --exit-code" finds something to do, 130 after SIGINT
+(Ctrl-C) and 143 after SIGTERM.`,
 		Example: `  macaw up examples/lab.yaml       # a cloud on the lab: no AWS account needed
   macaw plan cloud.yaml            # what up would do
   macaw verify cloud.yaml          # a guest, reached from outside
@@ -59,6 +91,7 @@ routers and floating IPs behind one ENI, each with an Elastic IP of its own.`,
 		SilenceUsage:  true,
 		Version:       version(),
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.running.Store(cmd)
 			switch a.output {
 			case "text", "json":
 				return nil
@@ -77,7 +110,7 @@ routers and floating IPs behind one ENI, each with an Elastic IP of its own.`,
 		&cobra.Group{ID: "lab", Title: "The lab, a local AWS:"},
 	)
 	root.AddCommand(
-		a.upCommand(), a.planCommand(), a.downCommand(), a.statusCommand(), a.verifyCommand(), a.bakeCommand(), a.sshCommand(), a.gatewayCommand(), a.forwardCommand(), a.agentCommand(),
+		a.upCommand(), looksOnly(a.planCommand()), a.downCommand(), looksOnly(a.statusCommand()), a.verifyCommand(), a.bakeCommand(), a.sshCommand(), a.gatewayCommand(), a.forwardCommand(), asService(a.agentCommand()),
 		a.labCommand(), a.nodeCommand(),
 	)
 	return root
@@ -96,7 +129,15 @@ func (a *App) print(v any, text func(io.Writer) error) error {
 	return e.Encode(v)
 }
 
-func (a *App) steps() *Steps { return newSteps(a.Stderr, a.quiet) }
+// steps are those that the command shows.
+func (a *App) steps() *Steps {
+	a.stepsMu.Lock()
+	defer a.stepsMu.Unlock()
+	if a.shown == nil {
+		a.shown = newSteps(a.Stderr, a.quiet)
+	}
+	return a.shown
+}
 
 // version is the module's version or the commit that it was built from.
 func version() string {

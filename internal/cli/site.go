@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -53,7 +55,11 @@ func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool
 		if err != nil {
 			return nil, fmt.Errorf("finding AWS credentials: %w", err)
 		}
-		if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		err = steps.Await("infra", "find AWS credentials", func() error {
+			_, err := cfg.Credentials.Retrieve(ctx)
+			return err
+		})
+		if err != nil {
 			return nil, hint(fmt.Errorf("finding AWS credentials: %w", err), "aws configure, or target: lab for a cloud without AWS")
 		}
 		s.ec2, s.iam = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
@@ -64,7 +70,12 @@ func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool
 			return nil, err
 		}
 	}
-	if !lab.Ready(ctx) {
+	var ready bool
+	_ = steps.Await("lab", "ask the lab's daemon", func() error { ready = lab.Ready(ctx); return context.Cause(ctx) })
+	if err := context.Cause(ctx); err != nil {
+		return nil, err // nobody knows whether it is down
+	}
+	if !ready {
 		s.down = true
 		return s, nil
 	}
@@ -118,6 +129,15 @@ func (s *site) see(ctx context.Context) (infra.Seen, error) {
 	return infra.See(ctx, s.clients(), s.cloud.Name)
 }
 
+// look is see, and shows that it takes long.
+func (s *site) look(ctx context.Context, steps *Steps) (seen infra.Seen, err error) {
+	err = steps.Await("infra", seeStep, func() error {
+		seen, err = s.see(ctx)
+		return err
+	})
+	return seen, err
+}
+
 // dataDir is where the cloud's SSH key and known host keys lie. Neither is
 // state: without them a new key can be put on the machines.
 func dataDir(cloudName string) (string, error) {
@@ -145,8 +165,26 @@ func sshKey(cloudName string) (ssh.Signer, string, error) {
 // nodeUser is who logs in to Debian's images for EC2.
 const nodeUser = "admin"
 
-// dial connects to a node.
-func (s *site) dial(ctx context.Context, n infra.NodeOutput, waiting func(error)) (*host.Host, error) {
+// How long a node may take to let us in: one that has just been started, and one
+// that is up.
+const (
+	startLimit = 10 * time.Minute
+	reachLimit = 25 * time.Second
+)
+
+// reach connects to a node that should be up.
+func (s *site) reach(ctx context.Context, n infra.NodeOutput, steps *Steps) (h *host.Host, err error) {
+	ctx, cancel := context.WithTimeout(ctx, reachLimit)
+	defer cancel()
+	err = steps.Await("host", "SSH to "+n.Name+" at "+n.ManagementPublic, func() error {
+		h, err = s.dial(ctx, n, steps)
+		return err
+	})
+	return h, err
+}
+
+// dial connects to a node, and goes on trying until ctx ends.
+func (s *site) dial(ctx context.Context, n infra.NodeOutput, steps *Steps) (*host.Host, error) {
 	if n.InstanceID == "" || n.ManagementPublic == "" {
 		return nil, hint(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up")
 	}
@@ -157,13 +195,70 @@ func (s *site) dial(ctx context.Context, n infra.NodeOutput, waiting func(error)
 	return host.Dial(ctx, host.Config{
 		Address: n.ManagementPublic + ":22", User: nodeUser, Key: key, Identity: n.InstanceID,
 		HostKeys: host.HostKeys{Path: filepath.Join(filepath.Dir(path), "known_hosts")},
-	}, waiting)
+		Gone:     s.goneFor(n.InstanceID),
+		Advice:   func(err error) string { return s.advise(err, n, path) },
+	}, waitingFor(n.Name, steps))
 }
+
+// waitingFor shows why a node does not let us in, if that lasts, and that the
+// connection to it is lost.
+func waitingFor(name string, steps *Steps) func(error) {
+	begun, shown := time.Now(), ""
+	return func(err error) {
+		var lost *host.LostError
+		text := err.Error()
+		if text == shown || !errors.As(err, &lost) && time.Since(begun) < 2*patience {
+			return
+		}
+		shown = text
+		steps.Note("host", name+": "+text)
+	}
+}
+
+// goneFor asks AWS whether an instance will ever let us in.
+func (s *site) goneFor(id string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, reachLimit/2)
+		defer cancel()
+		out, err := s.ec2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
+		if err != nil {
+			return nil // that is not to say that it is gone
+		}
+		for _, r := range out.Reservations {
+			for _, i := range r.Instances {
+				switch i.State.Name {
+				case types.InstanceStateNamePending, types.InstanceStateNameRunning:
+				default:
+					return hint(fmt.Errorf("instance %s is %s", id, i.State.Name), "macaw up starts it, or makes another")
+				}
+			}
+		}
+		return nil
+	}
+}
+
+// advise says what to look at when a node does not let us in.
+func (s *site) advise(err error, n infra.NodeOutput, key string) string {
+	switch {
+	case errors.Is(err, host.ErrKeyRefused):
+		return fmt.Sprintf("the node takes the key of where it was made; copy it from there to %s", key)
+	case errors.Is(err, host.ErrHostKey):
+		return fmt.Sprintf("if you know why, take the line of %s out of %s",
+			n.InstanceID, filepath.Join(filepath.Dir(key), "known_hosts"))
+	case s.cloud.InLab():
+		return "macaw lab status shows the machine, and macaw lab ssh " + n.InstanceID + " gets in without the network"
+	}
+	return "management.allow must have the address that you come from; the console of the node: " +
+		"aws ec2 get-console-output --latest --output text --instance-id " + n.InstanceID
+}
+
+// seeStep is what asking AWS for a cloud is called.
+const seeStep = "see what AWS has"
 
 // nodes returns what AWS has of the cloud's nodes; it is an error if there are
 // none.
-func (s *site) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
-	seen, err := s.see(ctx)
+func (s *site) nodes(ctx context.Context, steps *Steps) ([]infra.NodeOutput, error) {
+	seen, err := s.look(ctx, steps)
 	if err != nil {
 		return nil, err
 	}
@@ -182,12 +277,12 @@ func (a *App) onNode(ctx context.Context, file string, steps *Steps, fn func(*si
 	if err != nil {
 		return err
 	}
-	nodes, err := s.nodes(ctx)
+	nodes, err := s.nodes(ctx, steps)
 	if err != nil {
 		return err
 	}
 	// There is one node; the cloud file says so.
-	h, err := s.dial(ctx, nodes[0], nil)
+	h, err := s.reach(ctx, nodes[0], steps)
 	if err != nil {
 		return err
 	}
@@ -196,12 +291,14 @@ func (a *App) onNode(ctx context.Context, file string, steps *Steps, fn func(*si
 }
 
 // labInstance finds an instance of the lab by its ID or its Name tag.
-func labInstance(ctx context.Context, name string) (*ec2.Client, string, error) {
-	api, err := labEC2(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	id, err := instanceNamed(ctx, api, name)
+func (a *App) labInstance(ctx context.Context, name string) (api *ec2.Client, id string, err error) {
+	err = a.askLab(func() error {
+		if api, err = labEC2(ctx); err != nil {
+			return err
+		}
+		id, err = instanceNamed(ctx, api, name)
+		return err
+	})
 	return api, id, err
 }
 

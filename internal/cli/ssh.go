@@ -24,7 +24,7 @@ func (a *App) sshCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			nodes, err := s.nodes(cmd.Context())
+			nodes, err := s.nodes(cmd.Context(), a.steps())
 			if err != nil {
 				return err
 			}
@@ -37,7 +37,7 @@ func (a *App) sshCommand() *cobra.Command {
 				return err
 			}
 			// Connecting once leaves the node's host key where ssh finds it.
-			h, err := s.dial(cmd.Context(), node, nil)
+			h, err := s.reach(cmd.Context(), node, a.steps())
 			if err != nil {
 				return err
 			}
@@ -52,6 +52,8 @@ func (a *App) sshCommand() *cobra.Command {
 			}
 			argv := append([]string{"ssh", "-i", key, "-o", "IdentitiesOnly=yes",
 				"-o", "UserKnownHostsFile=" + filepath.Join(filepath.Dir(key), "known_hosts"), "-o", "HostKeyAlias=" + node.InstanceID,
+				// A node that has gone silent is given up after 25 s.
+				"-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=5",
 				"--", nodeUser + "@" + node.ManagementPublic}, command...)
 			return syscall.Exec(ssh, argv, os.Environ())
 		},

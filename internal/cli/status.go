@@ -44,11 +44,12 @@ type nodeStatus struct {
 }
 
 func (a *App) status(ctx context.Context, file string) error {
-	s, err := a.open(ctx, file, a.steps(), false)
+	steps := a.steps()
+	s, err := a.open(ctx, file, steps, false)
 	if err != nil {
 		return err
 	}
-	seen, err := s.see(ctx)
+	seen, err := s.look(ctx, steps)
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (a *App) status(ctx context.Context, file string) error {
 	for _, n := range infra.OutputsOf(s.cloud, seen).Nodes {
 		node := nodeStatus{NodeOutput: n}
 		if n.InstanceID != "" {
-			if g, err := s.gatewayStatus(ctx, n); err != nil {
+			if g, err := s.gatewayStatus(ctx, n, steps); err != nil {
 				node.Error = err.Error()
 			} else {
 				node.Gateway = &g
@@ -69,15 +70,21 @@ func (a *App) status(ctx context.Context, file string) error {
 
 // gatewayStatus asks a node for its translation. A node that does not answer
 // soon is reported, not waited for.
-func (s *site) gatewayStatus(ctx context.Context, n infra.NodeOutput) (gateway.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+func (s *site) gatewayStatus(ctx context.Context, n infra.NodeOutput, steps *Steps) (gateway.Status, error) {
+	const limit = 10 * time.Second
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer in %s", limit))
 	defer cancel()
-	h, err := s.dial(ctx, n, nil)
+	h, err := s.reach(ctx, n, steps)
 	if err != nil {
 		return gateway.Status{}, err
 	}
 	defer h.Close()
-	return readGateway(ctx, h)
+	var st gateway.Status
+	err = steps.Await("host", "ask "+n.Name+" for its translation", func() error {
+		st, err = readGateway(ctx, h)
+		return err
+	})
+	return st, err
 }
 
 func (s cloudStatus) text(w io.Writer) error {

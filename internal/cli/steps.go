@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -20,6 +21,8 @@ type Steps struct {
 	begun time.Time
 	quiet bool
 	took  []Timing
+	// unfinished are the steps that have begun and not ended well.
+	unfinished []string
 }
 
 // Timing says how long one step of a room took.
@@ -36,19 +39,32 @@ func newSteps(out io.Writer, quiet bool) *Steps {
 
 // Start announces a step and returns the function that ends it. A step that
 // fails is shown as failed; its error is the caller's to report.
-func (s *Steps) Start(room, step string) (done func(error)) {
+func (s *Steps) Start(room, step string) (done func(error)) { return s.start(room, step, true) }
+
+func (s *Steps) start(room, step string, show bool) (done func(error)) {
 	start := time.Now()
+	s.mu.Lock()
+	s.unfinished = append(s.unfinished, step)
+	s.mu.Unlock()
 	timer := time.AfterFunc(patience, func() { s.line(start.Add(patience), "…", room, step, "") })
 	return func(err error) {
-		timer.Stop()
+		show = !timer.Stop() || show
 		took := time.Since(start)
 		mark := "✓"
 		if err != nil {
 			mark = "✗"
 		}
-		s.line(time.Now(), mark, room, step, seconds(took))
+		if show {
+			s.line(time.Now(), mark, room, step, seconds(took))
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if i := slices.Index(s.unfinished, step); i >= 0 && err == nil {
+			s.unfinished = slices.Delete(s.unfinished, i, i+1)
+		}
+		if !show {
+			return
+		}
 		s.took = append(s.took, Timing{Room: room, Step: step, Start: start.Sub(s.begun).Seconds(), Seconds: took.Seconds()})
 	}
 }
@@ -59,6 +75,22 @@ func (s *Steps) Do(room, step string, fn func() error) error {
 	err := fn()
 	done(err)
 	return err
+}
+
+// Await runs fn as a step that is only shown if it takes long: in a command that
+// has little else to do, what is quick is of no interest.
+func (s *Steps) Await(room, step string, fn func() error) error {
+	done := s.start(room, step, false)
+	err := fn()
+	done(err)
+	return err
+}
+
+// Unfinished returns the steps that are under way, and those that failed.
+func (s *Steps) Unfinished() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.unfinished)
 }
 
 // Note shows a line that is no step.

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"slices"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -88,9 +87,9 @@ func (a *App) upSite(ctx context.Context, s *site, file, when string, steps *Ste
 	node := nodes[0]
 	var h *host.Host
 	err = steps.Do("host", "SSH to "+node.Name+" at "+node.ManagementPublic, func() error {
-		reach, cancel := context.WithTimeout(ctx, 10*time.Minute)
+		reach, cancel := context.WithTimeout(ctx, startLimit)
 		defer cancel()
-		h, err = s.dial(reach, node, nil)
+		h, err = s.dial(reach, node, steps)
 		return err
 	})
 	if err != nil {
@@ -138,7 +137,7 @@ func (a *App) makeInfra(ctx context.Context, s *site, steps *Steps) ([]infra.Nod
 		return nil, 0, err
 	}
 	var plan *infra.Plan
-	err = steps.Do("infra", "see what AWS has", func() error {
+	err = steps.Do("infra", seeStep, func() error {
 		plan, err = s.plan(ctx, host.AuthorizedKey(key))
 		return err
 	})

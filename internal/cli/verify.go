@@ -44,7 +44,7 @@ the guest from here, and remove all of it again.`,
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the project and its guest in place")
-	return cmd
+	return annotate(cmd, afterSignal, "the next macaw verify removes what this one has left in the cloud")
 }
 
 func (a *App) verify(ctx context.Context, file string, keep bool) error {
@@ -130,7 +130,7 @@ func (a *App) verifyAfterUp(ctx context.Context, s *site, h *host.Host, spec nod
 	}
 	before, err := h.Output(ctx, "cat "+verifiedPath+" 2>/dev/null || true")
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("finding out what was verified before: %w", err)
 	}
 	if before = strings.TrimSpace(before); when == verifyAuto && strings.HasPrefix(before, mark+" ") {
 		return strings.TrimPrefix(before, mark+" ") + ", and nothing has changed since", nil

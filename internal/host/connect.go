@@ -79,7 +79,7 @@ func reach(ctx context.Context, cfg Config, waiting func(error)) (*conn, error) 
 		select {
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.Canceled) {
-				return nil, fmt.Errorf("reaching %s: %w", cfg.Address, ctx.Err())
+				return nil, fmt.Errorf("reaching %s: %w", cfg.Address, context.Cause(ctx))
 			}
 			return nil, &UnreachableError{
 				Address: cfg.Address, For: time.Since(begun), Reason: cmp.Or(last, errNoAnswer), Advice: cfg.Advice,
