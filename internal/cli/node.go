@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"macaw/internal/openstack"
+	"macaw/internal/smallfile"
 )
 
 // nodeEvent is a line of the log of a command that runs on a node: a step that
@@ -39,7 +39,7 @@ func (a *App) nodeCommand() *cobra.Command {
 		Short: "Make this machine the node that a spec describes",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return nodeRun(cmd.Context(), a.Stdout, func(ctx context.Context, progress openstack.Progress) error {
-				b, err := os.ReadFile(spec)
+				b, err := smallfile.Read(spec)
 				if err != nil {
 					return err
 				}

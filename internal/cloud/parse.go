@@ -3,17 +3,18 @@ package cloud
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"macaw/internal/smallfile"
 )
 
 // Load reads the cloud file at path. What is wrong in the file comes back as
 // Errors; other errors are those of the file system.
 func Load(path string) (*Cloud, error) {
-	data, err := os.ReadFile(path)
+	data, err := smallfile.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the cloud file: %w", err)
 	}

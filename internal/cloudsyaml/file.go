@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,10 +11,9 @@ import (
 
 	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
-)
 
-// largest is more than any clouds.yaml that somebody has written.
-const largest = 16 << 20
+	"macaw/internal/smallfile"
+)
 
 // backupSuffix follows the file's name in that of its backup.
 const backupSuffix = ".macaw-backup"
@@ -65,7 +63,7 @@ func (f File) update(edit func([]byte) ([]byte, error)) (changed bool, err error
 		return false, nil
 	}
 	backup := target + backupSuffix
-	saved, err := os.ReadFile(backup)
+	saved, err := smallfile.Read(backup)
 	switch {
 	case err == nil:
 		err = write(target, after, info)
@@ -122,24 +120,9 @@ func lock(dir string) (unlock func(), err error) {
 
 // read returns the file's text; info is nil if there is no file.
 func read(path string) (text []byte, info fs.FileInfo, err error) {
-	info, err = os.Stat(path) // before it is opened: a pipe would wait for its writer
+	text, info, err = smallfile.ReadInfo(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer file.Close()
-	text, err = io.ReadAll(io.LimitReader(file, largest+1))
-	if err == nil && len(text) > largest {
-		err = fmt.Errorf("%s is larger than %d MiB", path, largest>>20)
 	}
 	return text, info, err
 }

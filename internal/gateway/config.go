@@ -14,6 +14,7 @@ import (
 
 	"macaw/internal/neutron"
 	"macaw/internal/registrar"
+	"macaw/internal/smallfile"
 	"macaw/internal/translate"
 )
 
@@ -57,7 +58,7 @@ type Config struct {
 // LoadConfig reads and checks a configuration. A file with credentials that
 // others may read is refused.
 func LoadConfig(path string) (Config, error) {
-	raw, err := os.ReadFile(path)
+	raw, err := smallfile.Read(path)
 	if err != nil {
 		return Config{}, fmt.Errorf("reading gateway configuration: %w", err)
 	}
@@ -129,7 +130,7 @@ func (c Config) auth() (neutron.Auth, error) {
 	if err := private(c.AuthFile); err != nil {
 		return neutron.Auth{}, err
 	}
-	raw, err := os.ReadFile(c.AuthFile)
+	raw, err := smallfile.Read(c.AuthFile)
 	if err != nil {
 		return neutron.Auth{}, fmt.Errorf("reading credentials: %w", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"golang.org/x/crypto/ssh"
+
+	"macaw/internal/smallfile"
 )
 
 // HostKeys remembers host keys on first use, in a file in the format of
@@ -58,9 +60,9 @@ func (k HostKeys) compare(name string, known []ssh.PublicKey, key ssh.PublicKey)
 
 // known returns the keys that the file has of a name.
 func (k HostKeys) known(name string) ([]ssh.PublicKey, error) {
-	file, err := os.ReadFile(k.Path)
+	file, err := smallfile.Read(k.Path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, fmt.Errorf("reading the known host keys: %w", err)
 	}
 	var keys []ssh.PublicKey
 	for line := range bytes.Lines(file) {

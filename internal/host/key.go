@@ -11,17 +11,19 @@ import (
 	"path/filepath"
 
 	"golang.org/x/crypto/ssh"
+
+	"macaw/internal/smallfile"
 )
 
 // LoadKey reads a private key without passphrase, or makes an Ed25519 one
 // there (0600) if there is none.
 func LoadKey(path string) (ssh.Signer, error) {
-	b, err := os.ReadFile(path)
+	b, err := smallfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		b, err = makeKey(path)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the SSH key: %w", err)
 	}
 	key, err := ssh.ParsePrivateKey(b)
 	if err != nil {
