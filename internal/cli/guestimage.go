@@ -2,22 +2,29 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"macaw/internal/cloud"
 	"macaw/internal/guest"
 	"macaw/internal/lab"
+	"macaw/internal/silence"
 	"macaw/internal/verify"
 )
 
 // defaultGuest is the guest's image on AWS unless the cloud file names one:
 // small, and made for clouds without much memory.
-const defaultGuest = "https://download.cirros-cloud.net/0.6.3/cirros-0.6.3-x86_64-disk.img"
+const (
+	defaultGuest    = "https://download.cirros-cloud.net/0.6.3/cirros-0.6.3-x86_64-disk.img"
+	defaultGuestSum = "7d6355852aeb6dbcd191bcda7cd74f1536cfe5cbf8a10495a7283a8396e4b75b"
+)
 
 // guestURL is where the guest's image comes from; empty for Macaw's own.
 func guestURL(c *cloud.Cloud) string {
@@ -25,6 +32,22 @@ func guestURL(c *cloud.Cloud) string {
 		return defaultGuest
 	}
 	return c.Verify.Image
+}
+
+// guestSum is the SHA-256 checksum of what guestURL leads to; empty if nobody says.
+func guestSum(c *cloud.Cloud) string {
+	if c.Verify.Image == "" && !c.InLab() {
+		return defaultGuestSum
+	}
+	return c.Verify.SHA256
+}
+
+// notChecked says that the guest's image is taken as it comes, if it is.
+func notChecked(c *cloud.Cloud) string {
+	if guestURL(c) == "" || guestSum(c) != "" {
+		return ""
+	}
+	return "the guest's image is not checked: verify.sha256 in the cloud file would do that"
 }
 
 // guestImage is the name that the guest's image has in the cloud.
@@ -66,6 +89,9 @@ func (a *App) provideGuest(ctx context.Context, s *site, acc access, steps *Step
 	if err != nil {
 		return err
 	}
+	if text := notChecked(s.cloud); text != "" {
+		steps.Note("openstack", text)
+	}
 	return steps.Do("openstack", "image "+guestImage(s.cloud), func() error {
 		_, err := verify.EnsureImage(ctx, acc.Auth, guestImage(s.cloud), parts)
 		return err
@@ -74,7 +100,8 @@ func (a *App) provideGuest(ctx context.Context, s *site, acc access, steps *Step
 
 func (a *App) guestParts(ctx context.Context, c *cloud.Cloud, steps *Steps) ([]verify.Part, error) {
 	if url := guestURL(c); url != "" {
-		return []verify.Part{{Format: "qcow2", Open: func(ctx context.Context) (io.ReadCloser, error) { return fetch(ctx, url) }}}, nil
+		open := func(ctx context.Context) (io.ReadCloser, error) { return openGuest(ctx, c, steps) }
+		return []verify.Part{{Format: "qcow2", Open: open, SHA256: guestSum(c)}}, nil
 	}
 	opts, err := labOptions()
 	if err != nil {
@@ -101,19 +128,114 @@ func (a *App) guestParts(ctx context.Context, c *cloud.Cloud, steps *Steps) ([]v
 	}, nil
 }
 
-// fetch downloads an image; it goes straight on to Glance.
-func fetch(ctx context.Context, url string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// openGuest downloads the guest's image: straight on to Glance, or first to this
+// machine if it is to be checked.
+func openGuest(ctx context.Context, c *cloud.Cloud, steps *Steps) (io.ReadCloser, error) {
+	url, want := guestURL(c), guestSum(c)
+	if want == "" {
+		return fetch(ctx, url)
+	}
+	dir, err := dataDir(c.Name)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	var f *os.File
+	var got string
+	err = steps.Do("openstack", "download "+url, func() error {
+		f, got, err = download(ctx, url, dir)
+		return err
+	})
+	if err != nil || got == want {
+		return f, err
+	}
+	f.Close()
+	const advice = "somebody has changed the image, or the checksum is that of another; nothing was uploaded"
+	if c.Verify.SHA256 == "" {
+		return nil, hint(fmt.Errorf("%s has the SHA-256 checksum %s, not %s", url, got, want), advice)
+	}
+	return nil, c.Reject("verify.sha256", advice, "%s has the checksum %s", url, got)
+}
+
+// download fetches a file to a directory and returns it, with its SHA-256
+// checksum. It has no name, and ends with the process.
+func download(ctx context.Context, url, dir string) (*os.File, string, error) {
+	body, err := fetch(ctx, url)
 	if err != nil {
+		return nil, "", err
+	}
+	defer body.Close()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, "", err
+	}
+	f, err := os.CreateTemp(dir, "download-")
+	if err != nil {
+		return nil, "", err
+	}
+	sum := sha256.New()
+	err = os.Remove(f.Name())
+	if err == nil {
+		_, err = io.Copy(io.MultiWriter(f, sum), body)
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return nil, "", fmt.Errorf("downloading %s: %w", url, err)
+	}
+	return f, hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// fetch downloads an image.
+func fetch(ctx context.Context, url string) (io.ReadCloser, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		cancel(nil)
 		return nil, err
+	}
+	resp, err := (&http.Client{Transport: silence.Transport()}).Do(req)
+	if err != nil {
+		cancel(nil)
+		return nil, hint(fmt.Errorf("downloading the guest's image: %w", err), "verify.image in the cloud file names another image")
 	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
+		cancel(nil)
 		return nil, hint(fmt.Errorf("downloading %s: %s", url, resp.Status), "verify.image in the cloud file names another image")
 	}
-	return resp.Body, nil
+	return &flow{body: resp.Body, ctx: ctx, cancel: cancel, left: imageLimit}, nil
+}
+
+const (
+	// imageLimit is larger than any guest that only tries a cloud out.
+	imageLimit = 64 << 30
+	// stallLimit is how long a download may stand still.
+	stallLimit = 25 * time.Second
+)
+
+// flow is a download that must not stand still, nor go on for ever.
+type flow struct {
+	body   io.ReadCloser
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	left   int64
+}
+
+func (f *flow) Read(p []byte) (int, error) {
+	late := time.AfterFunc(stallLimit, func() { f.cancel(fmt.Errorf("nothing came for %s", stallLimit)) })
+	defer late.Stop()
+	n, err := f.body.Read(p)
+	if f.left -= int64(n); f.left < 0 {
+		return 0, fmt.Errorf("it is larger than %d GiB", imageLimit>>30)
+	}
+	if cause := context.Cause(f.ctx); cause != nil && err != nil && err != io.EOF {
+		err = cause
+	}
+	return n, err
+}
+
+func (f *flow) Close() error {
+	f.cancel(nil)
+	return f.body.Close()
 }

@@ -38,6 +38,9 @@ What runs on the nodes is not part of the plan: up compares it there.`,
 			if err != nil {
 				return err
 			}
+			if text := notChecked(s.cloud); text != "" {
+				a.steps().Note("openstack", text)
+			}
 			err = a.print(plan, func(w io.Writer) error {
 				if s.down {
 					fmt.Fprintln(w, "+ bring the lab up")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -23,6 +25,7 @@ import (
 	"macaw/internal/host"
 	"macaw/internal/infra"
 	"macaw/internal/lab"
+	"macaw/internal/silence"
 )
 
 // site is a cloud and the AWS that it is on.
@@ -51,12 +54,13 @@ func (a *App) open(ctx context.Context, file string, steps *Steps, up bool) (*si
 func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool) (*site, error) {
 	s := &site{cloud: c}
 	if !c.InLab() {
-		cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(c.Target), config.WithRetryer(retryer))
-		if err != nil {
-			return nil, fmt.Errorf("finding AWS credentials: %w", err)
-		}
-		err = steps.Await("infra", "find AWS credentials", func() error {
-			_, err := cfg.Credentials.Retrieve(ctx)
+		var cfg aws.Config
+		err := steps.Await("infra", "find AWS credentials", func() (err error) {
+			cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(c.Target), config.WithRetryer(retryer),
+				config.WithHTTPClient(watchedHTTP()))
+			if err == nil {
+				_, err = cfg.Credentials.Retrieve(ctx)
+			}
 			return err
 		})
 		if err != nil {
@@ -90,6 +94,13 @@ func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool
 // clients are the APIs that the cloud is made with.
 func (s *site) clients() infra.Clients { return infra.Clients{EC2: s.ec2, IAM: s.iam} }
 
+// watchedHTTP is the client of AWS's services: an AWS that does not answer is
+// noticed, and asked again.
+func watchedHTTP() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithDialerOptions(silence.Watch).
+		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = 30 * time.Second })
+}
+
 // retryer backs off when AWS throttles, by AWS's own measure of its load.
 func retryer() aws.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
@@ -108,7 +119,7 @@ func labAWS(ctx context.Context) (aws.Config, error) {
 		return aws.Config{}, err
 	}
 	return aws.Config{
-		Region: lab.Region, BaseEndpoint: aws.String(lab.Endpoint), Retryer: retryer,
+		Region: lab.Region, BaseEndpoint: aws.String(lab.Endpoint), Retryer: retryer, HTTPClient: watchedHTTP(),
 		Credentials: credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, ""),
 	}, nil
 }

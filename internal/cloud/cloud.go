@@ -117,6 +117,9 @@ type Node struct {
 type Verify struct {
 	// Image is the URL of the guest's image, or empty for Macaw's own guest.
 	Image string
+	// SHA256 is the image's checksum in lower-case hexadecimal digits, or empty if
+	// it is not checked.
+	SHA256 string
 }
 
 // Lab holds what only the local AWS has knobs for.

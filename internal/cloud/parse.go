@@ -105,6 +105,7 @@ func (d *decoder) cloud(root ast.Node, c *Cloud) {
 		}},
 		field{"verify", section(
 			field{"image", text(&c.Verify.Image)},
+			field{"sha256", text(&c.Verify.SHA256)},
 		)},
 		field{"lab", section(
 			field{"elasticIPQuota", number(&c.Lab.ElasticIPQuota)},

@@ -52,7 +52,8 @@ func TestLabExampleHasEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{"name", "target", "availabilityZone", "vpc", "cidr", "management", "subnet", "allow",
-		"provider", "addresses", "first", "elasticIPs", "pool", "releaseAfter", "nodes", "type", "roles", "image", "disk", "verify", "lab", "elasticIPQuota"} {
+		"provider", "addresses", "first", "elasticIPs", "pool", "releaseAfter", "nodes", "type", "roles", "image", "disk",
+		"verify", "sha256", "lab", "elasticIPQuota"} {
 		if !strings.Contains(string(data), key+":") {
 			t.Errorf("examples/lab.yaml does not show %s", key)
 		}
@@ -262,6 +263,10 @@ func TestErrors(t *testing.T) {
 			`x.yaml:4:11: nodes[0].name: "localhost" is every machine's name for itself, or for others`, "hint: it becomes the node's host name",
 			"x.yaml:5:11: nodes[0].disk: 99999999 GiB is too much: AWS has volumes of at most 65536",
 			`x.yaml:6:11: nodes[0].type: "file:///etc/passwd" is not an instance type such as t3.xlarge`}},
+		{"bad checksum", lab + "verify: {image: https://x/y, sha256: 0b1c}\n", []string{`x.yaml:3:38: verify.sha256: "0b1c" is not a SHA-256 checksum`,
+			"hint: 64 hexadecimal digits, as sha256sum shows them and publishers of images in a file SHA256SUMS"}},
+		{"checksum of nothing", lab + "verify: {sha256: " + strings.Repeat("0b", 32) + "}\n", []string{`x.yaml:3:18: verify.sha256: is the checksum of verify.image, which is missing`,
+			"hint: leave it out: the image that is used without verify.image is always checked"}},
 		{"bad url", lab + "verify: {image: guest.qcow2}\n", []string{`x.yaml:3:17: verify.image: "guest.qcow2" is not an http or https URL`}},
 		{"lab on aws", aws + allow + "lab: {elasticIPQuota: 5}\n", []string{"x.yaml:4:6: lab: only a cloud whose target is lab has this section"}},
 		{"lab quota", lab + "lab: {elasticIPQuota: 4}\n", []string{"x.yaml:3:23: lab.elasticIPQuota: 4 are too few: the nodes and the provider addresses need 5 Elastic IPs"}},

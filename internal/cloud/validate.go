@@ -13,6 +13,7 @@ var (
 	// A name becomes part of host names and of tags.
 	namePattern   = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$`)
 	regionPattern = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+	sumPattern    = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 	imagePattern  = regexp.MustCompile(`^ami-[0-9a-f]{8,17}$`)
 	// Local and Wavelength Zones have longer names (EC2 User Guide,
 	// using-regions-availability-zones); they have neither all types nor NAT.
@@ -79,6 +80,18 @@ func (d *decoder) validate(c *Cloud) {
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 			d.reject("verify.image", "", "%q is not an http or https URL", c.Verify.Image)
 		}
+	}
+	const sum = "verify.sha256"
+	switch {
+	case c.Verify.SHA256 == "" || !d.ok(sum):
+	case !sumPattern.MatchString(c.Verify.SHA256):
+		d.reject(sum, "64 hexadecimal digits, as sha256sum shows them and publishers of images in a file SHA256SUMS",
+			"%q is not a SHA-256 checksum", c.Verify.SHA256)
+	case !d.has("verify.image"):
+		d.reject(sum, "leave it out: the image that is used without verify.image is always checked",
+			"is the checksum of verify.image, which is missing")
+	default:
+		c.Verify.SHA256 = strings.ToLower(c.Verify.SHA256)
 	}
 }
 

@@ -6,10 +6,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
+
+	"macaw/internal/silence"
 )
 
 // Auth is how to log in to a cloud; in JSON its names are those of clouds.yaml.
@@ -40,6 +43,7 @@ func Connect(ctx context.Context, auth Auth) (*Client, error) {
 		return nil, fmt.Errorf("reading Keystone's address %s: %w", auth.URL, err)
 	}
 	provider.UserAgent.Prepend("macaw")
+	provider.HTTPClient = http.Client{Transport: silence.Transport()}
 	options := gophercloud.AuthOptions{
 		IdentityEndpoint: auth.URL,
 		Username:         auth.User,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
@@ -17,10 +19,15 @@ type Part struct {
 	// kernel, its RAM disk and the disk that goes with them.
 	Format string
 	Open   func(context.Context) (io.ReadCloser, error)
+	// SHA256 is what was checked when it was opened; empty if nothing was.
+	SHA256 string
 }
 
+// checkedProperty is where an image of Glance's says by which checksum it was checked.
+const checkedProperty = "macaw_sha256"
+
 // EnsureImage puts a public image into the cloud, unless there is one of that
-// name. A kernel and a RAM disk become images of their own, which the last
+// name that was checked as its last part wants. A kernel and a RAM disk become images of their own, which the last
 // part, the disk, refers to. made says whether there was something to do.
 func EnsureImage(ctx context.Context, auth Auth, name string, parts []Part) (made bool, err error) {
 	s, err := login(ctx, auth)
@@ -31,8 +38,13 @@ func EnsureImage(ctx context.Context, auth Auth, name string, parts []Part) (mad
 	if err != nil {
 		return false, fmt.Errorf("finding the image service: %w", err)
 	}
-	if id, err := findImage(ctx, client, name); err != nil || id != "" {
+	found, err := activeImages(ctx, client, name)
+	if err != nil {
 		return false, err
+	}
+	want := parts[len(parts)-1].SHA256
+	if slices.ContainsFunc(found, func(i images.Image) bool { return want == "" || i.Properties[checkedProperty] == want }) {
+		return false, nil
 	}
 	properties := map[string]string{}
 	for i, p := range parts {
@@ -56,19 +68,29 @@ func EnsureImage(ctx context.Context, auth Auth, name string, parts []Part) (mad
 
 // findImage returns the ID of an image that is ready for use, or "".
 func findImage(ctx context.Context, client *gophercloud.ServiceClient, name string) (string, error) {
-	found, err := list(ctx, images.List(client, images.ListOpts{Name: name, Status: images.ImageStatusActive}), images.ExtractImages)
-	if err != nil {
-		return "", fmt.Errorf("finding image %s: %w", name, err)
-	}
-	if len(found) == 0 {
-		return "", nil
+	found, err := activeImages(ctx, client, name)
+	if err != nil || len(found) == 0 {
+		return "", err
 	}
 	return found[0].ID, nil
 }
 
-// upload makes one image. What an interrupted upload has left of the name is
+func activeImages(ctx context.Context, client *gophercloud.ServiceClient, name string) ([]images.Image, error) {
+	found, err := list(ctx, images.List(client, images.ListOpts{Name: name, Status: images.ImageStatusActive}), images.ExtractImages)
+	if err != nil {
+		return nil, fmt.Errorf("finding image %s: %w", name, err)
+	}
+	return found, nil
+}
+
+// upload makes one image, if its content can be opened. What an interrupted upload has left of the name is
 // removed first.
 func upload(ctx context.Context, client *gophercloud.ServiceClient, name string, p Part, properties map[string]string) (string, error) {
+	r, err := p.Open(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
 	stale, err := list(ctx, images.List(client, images.ListOpts{Name: name}), images.ExtractImages)
 	if err != nil {
 		return "", err
@@ -77,6 +99,10 @@ func upload(ctx context.Context, client *gophercloud.ServiceClient, name string,
 		if err := gone(images.Delete(ctx, client, i.ID).ExtractErr()); err != nil {
 			return "", err
 		}
+	}
+	properties = maps.Clone(properties)
+	if p.SHA256 != "" {
+		properties[checkedProperty] = p.SHA256
 	}
 	container := "bare"
 	if p.Format == "aki" || p.Format == "ari" || p.Format == "ami" {
@@ -89,11 +115,6 @@ func upload(ctx context.Context, client *gophercloud.ServiceClient, name string,
 	if err != nil {
 		return "", err
 	}
-	r, err := p.Open(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer r.Close()
 	if err := imagedata.Upload(ctx, client, img.ID, r).ExtractErr(); err != nil {
 		return "", err
 	}

@@ -9,12 +9,13 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
+
+	"macaw/internal/silence"
 )
 
 // How long a service may be out of reach before a call of it fails, and how often it is tried.
 const (
 	outOfReach = time.Minute
-	dialLimit  = 5 * time.Second
 	dialPause  = time.Second
 )
 
@@ -25,9 +26,7 @@ func newProvider(url string, patience time.Duration) (*gophercloud.ProviderClien
 	if err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DialContext = (&net.Dialer{Timeout: dialLimit}).DialContext
-	provider.HTTPClient = http.Client{Transport: transport}
+	provider.HTTPClient = http.Client{Transport: silence.Transport()}
 	provider.RetryFunc = func(ctx context.Context, _, _ string, _ *gophercloud.RequestOpts, failed error, times uint) error {
 		// Nothing was sent: whatever the call does, it can be made again.
 		var dial *net.OpError

@@ -1,0 +1,50 @@
+// Package silence makes HTTP connections that end when the other side has gone
+// silent. TCP by itself resends what nobody acknowledges for a quarter of an hour,
+// and waits for an answer from a machine that is gone for ever.
+package silence
+
+import (
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Limit is how long the other side's machine may give no sign of life.
+const Limit = 25 * time.Second
+
+// answerLimit is how long a service of OpenStack may think about a request, on a
+// machine that is alive.
+const answerLimit = 2 * time.Minute
+
+const dialLimit = 5 * time.Second
+
+// Watch makes the connections of a dialer end after Limit without a sign of life:
+// with what was sent and not acknowledged, and with nothing sent (tcp(7),
+// TCP_USER_TIMEOUT; it overrides the number of keep-alive probes).
+func Watch(d *net.Dialer) {
+	d.Timeout = dialLimit
+	d.KeepAliveConfig = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 4}
+	d.Control = func(network, _ string, c syscall.RawConn) error {
+		var err error
+		ctl := c.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(Limit.Milliseconds()))
+		})
+		if ctl != nil {
+			return ctl
+		}
+		return err
+	}
+}
+
+// Transport is the default transport, watched, and with an end of each request.
+func Transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	d := &net.Dialer{}
+	Watch(d)
+	t.DialContext = d.DialContext
+	t.ResponseHeaderTimeout = answerLimit
+	return t
+}
