@@ -41,9 +41,9 @@ type forwards struct {
 }
 
 // onForwards calls fn with the Neutron of a cloud that is up.
-func (a *App) onForwards(ctx context.Context, file string, fn func(forwards) error) error {
+func (a *App) onForwards(ctx context.Context, file string, fn func(context.Context, forwards) error) error {
 	steps := a.steps()
-	return a.onNode(ctx, file, steps, func(s *site, n infra.NodeOutput, h *host.Host) error {
+	return a.onNode(ctx, file, steps, func(ctx context.Context, s *site, n infra.NodeOutput, h *host.Host) error {
 		acc, err := a.takeAccess(ctx, s, h, steps)
 		if err != nil {
 			return err
@@ -56,7 +56,7 @@ func (a *App) onForwards(ctx context.Context, file string, fn func(forwards) err
 		if err != nil {
 			return err
 		}
-		return fn(forwards{
+		return fn(ctx, forwards{
 			Provider: neutron.Provider{Client: client, Network: externalNetwork},
 			outside:  publicOf([]infra.NodeOutput{n}),
 			waits:    s.cloud.Provider.ElasticIPs != cloud.ElasticIPsNone,

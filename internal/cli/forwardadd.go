@@ -55,7 +55,7 @@ type addedForward struct {
 }
 
 func (a *App) forwardAdd(ctx context.Context, file string, want neutron.WantForward) error {
-	return a.onForwards(ctx, file, func(p forwards) error {
+	return a.onForwards(ctx, file, func(ctx context.Context, p forwards) error {
 		if want.FloatingIP.IsValid() {
 			want.FloatingIP = p.outside.private(want.FloatingIP)
 		}

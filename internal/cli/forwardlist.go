@@ -21,7 +21,7 @@ func (a *App) forwardListCommand() *cobra.Command {
 }
 
 func (a *App) forwardList(ctx context.Context, file string) error {
-	return a.onForwards(ctx, file, func(p forwards) error {
+	return a.onForwards(ctx, file, func(ctx context.Context, p forwards) error {
 		var all []neutron.Forward
 		err := a.steps().Await("neutron", "list forwards", func() (err error) {
 			all, err = p.Forwards(ctx)

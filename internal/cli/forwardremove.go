@@ -38,7 +38,7 @@ forward made goes with the last port that it forwards.`,
 }
 
 func (a *App) forwardRemove(ctx context.Context, file string, ports neutron.PortRange, protocol string, on netip.Addr) error {
-	return a.onForwards(ctx, file, func(p forwards) error {
+	return a.onForwards(ctx, file, func(ctx context.Context, p forwards) error {
 		if on.IsValid() {
 			on = p.outside.private(on)
 		}

@@ -97,7 +97,7 @@ func nodeGateway() (gateway.Config, error) {
 // onGateway calls fn with a connection to the cloud's gateway node.
 func (a *App) onGateway(ctx context.Context, file string, fn func(context.Context, *host.Host) error) error {
 	steps := a.steps()
-	return a.onNode(ctx, file, steps, func(_ *site, n infra.NodeOutput, h *host.Host) error {
+	return a.onNode(ctx, file, steps, func(ctx context.Context, _ *site, n infra.NodeOutput, h *host.Host) error {
 		return steps.Await("host", "ask "+n.Name+" about its translation", func() error { return fn(ctx, h) })
 	})
 }

@@ -282,8 +282,12 @@ func (s *site) nodes(ctx context.Context, steps *Steps) ([]infra.NodeOutput, err
 	return nodes, nil
 }
 
-// onNode calls fn with a connection to the node of a cloud that is up.
-func (a *App) onNode(ctx context.Context, file string, steps *Steps, fn func(*site, infra.NodeOutput, *host.Host) error) error {
+// onNode calls fn with a connection to the node of a cloud that is up. The context
+// of fn ends when the connection is lost.
+func (a *App) onNode(
+	ctx context.Context, file string, steps *Steps,
+	fn func(context.Context, *site, infra.NodeOutput, *host.Host) error,
+) error {
 	s, err := a.open(ctx, file, steps, false)
 	if err != nil {
 		return err
@@ -298,7 +302,20 @@ func (a *App) onNode(ctx context.Context, file string, steps *Steps, fn func(*si
 		return err
 	}
 	defer h.Close()
-	return fn(s, nodes[0], h)
+	return whileAlive(ctx, h, func(ctx context.Context) error { return fn(ctx, s, nodes[0], h) })
+}
+
+// whileAlive runs what needs a node, by whatever way, until the connection to it is
+// lost.
+func whileAlive(ctx context.Context, h *host.Host, fn func(context.Context) error) error {
+	ctx, stop := h.Alive(ctx)
+	defer stop()
+	err := fn(ctx)
+	var lost *host.LostError
+	if err != nil && errors.As(context.Cause(ctx), &lost) {
+		return lost
+	}
+	return err
 }
 
 // labInstance finds an instance of the lab by its ID or its Name tag.

@@ -109,10 +109,14 @@ func (a *App) upSite(ctx context.Context, s *site, file, when string, steps *Ste
 	if err != nil {
 		return err
 	}
-	if err := a.provideGuest(ctx, s, access, steps); err != nil {
+	var verified string
+	err = whileAlive(ctx, h, func(ctx context.Context) error {
+		if err := a.provideGuest(ctx, s, access, steps); err != nil {
+			return err
+		}
+		verified, err = a.verifyAfterUp(ctx, s, h, spec, access, when, steps)
 		return err
-	}
-	verified, err := a.verifyAfterUp(ctx, s, h, spec, access, when, steps)
+	})
 	if err != nil {
 		err = hint(err, "macaw gateway status %s shows what the translation saw", file)
 		if s.cloud.InLab() {

@@ -49,7 +49,7 @@ the guest from here, and remove all of it again.`,
 
 func (a *App) verify(ctx context.Context, file string, keep bool) error {
 	steps := a.steps()
-	return a.onNode(ctx, file, steps, func(s *site, _ infra.NodeOutput, h *host.Host) error {
+	return a.onNode(ctx, file, steps, func(ctx context.Context, s *site, _ infra.NodeOutput, h *host.Host) error {
 		acc, err := a.takeAccess(ctx, s, h, steps)
 		if err != nil {
 			return err

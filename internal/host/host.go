@@ -189,6 +189,18 @@ func (h *Host) Output(ctx context.Context, command string) (string, error) {
 	return b.String(), err
 }
 
+// Alive returns a context that ends when the connection does, with a *LostError
+// for its cause: for what is done with a machine by other ways than this one.
+func (h *Host) Alive(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	c := h.current()
+	go func() {
+		_ = c.Wait()
+		cancel(h.lost(c))
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
 // Dial opens a TCP connection from the machine to an address that it reaches.
 func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return h.current().DialContext(ctx, network, address)

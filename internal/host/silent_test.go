@@ -265,6 +265,25 @@ func TestStuck(t *testing.T) {
 	})
 }
 
+// What is done with a machine by other ways ends with the connection to it.
+func TestAlive(t *testing.T) {
+	key := newSigner(t)
+	s := serve(t, key.PublicKey())
+	w := layWire(t, s.address)
+	h := dialTo(t, &server{address: w.address}, key, quick)
+	alive, stop := h.Alive(t.Context())
+	defer stop()
+	if alive.Err() != nil {
+		t.Fatal(context.Cause(alive))
+	}
+	w.cutNow()
+	err := ends(t, "the machine", func() error { <-alive.Done(); return context.Cause(alive) })
+	var lost *LostError
+	if !errors.As(err, &lost) {
+		t.Errorf("cause %v", err)
+	}
+}
+
 // A quiet command on a machine that is there may take any time.
 func TestQuietCommand(t *testing.T) {
 	key := newSigner(t)

@@ -40,15 +40,16 @@ func poll(ctx context.Context, every time.Duration, fn func() (bool, error)) err
 		if done {
 			return err
 		}
-		if err != nil {
+		// An error of a call that the end of ctx has cut off says nothing.
+		if err != nil && ctx.Err() == nil {
 			last = err
 		}
 		select {
 		case <-ctx.Done():
 			if last != nil {
-				return fmt.Errorf("%w (last: %w)", ctx.Err(), last)
+				return fmt.Errorf("%w: %w", context.Cause(ctx), last)
 			}
-			return ctx.Err()
+			return context.Cause(ctx)
 		case <-time.After(every):
 		}
 	}
@@ -129,7 +130,7 @@ func (t *tenant) run(ctx context.Context, command string) (string, error) {
 	defer stop()
 	out, err := session.CombinedOutput(command)
 	if ctx.Err() != nil {
-		return "", ctx.Err()
+		return "", context.Cause(ctx)
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %w: %s", command, err, lastLine(string(out)))

@@ -99,7 +99,11 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 			return
 		}
 		// Also after an interruption: what was made is not left behind.
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Patience)
+		limit := cfg.Patience
+		if ctx.Err() != nil { // of a cloud that may not answer any more
+			limit = min(limit, afterEnd)
+		}
+		clean, cancel := within(context.WithoutCancel(ctx), limit)
 		defer cancel()
 		err = errors.Join(err, do("remove what was made", func() error { return sweep(clean) }))
 	}()
@@ -108,7 +112,7 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 	}
 	for _, check := range t.checks(cfg) {
 		err := do(check.what, func() error {
-			ctx, cancel := context.WithTimeout(ctx, cfg.Patience)
+			ctx, cancel := within(ctx, cfg.Patience)
 			defer cancel()
 			return check.fn(ctx)
 		})
@@ -121,6 +125,21 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		res.Key = t.privatePEM
 	}
 	return res, nil
+}
+
+// afterEnd is how long removing what was made may take when the run was ended.
+const afterEnd = 5 * time.Second
+
+// lateError is the end of a wait.
+type lateError struct{ limit time.Duration }
+
+func (e lateError) Error() string { return fmt.Sprintf("not within %s", e.limit) }
+
+func (lateError) Is(err error) bool { return err == context.DeadlineExceeded }
+
+// within is a context that ends by itself after a while, and says so in words.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, limit, lateError{limit})
 }
 
 type check struct {

@@ -38,11 +38,16 @@ func TestPoll(t *testing.T) {
 	if err := poll(t.Context(), time.Millisecond, func() (bool, error) { return true, final }); !errors.Is(err, final) {
 		t.Errorf("poll returned %v, want %v", err, final)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	ctx, cancel := within(t.Context(), 5*time.Millisecond)
 	defer cancel()
 	doubt := errors.New("not yet")
-	err = poll(ctx, time.Millisecond, func() (bool, error) { return false, doubt })
-	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, doubt) {
+	err = poll(ctx, time.Millisecond, func() (bool, error) {
+		if ctx.Err() != nil {
+			return false, fmt.Errorf("Get: %w", ctx.Err())
+		}
+		return false, doubt
+	})
+	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, doubt) || err.Error() != "not within 5ms: not yet" {
 		t.Errorf("poll returned %v, want the deadline and the last doubt", err)
 	}
 }
