@@ -177,10 +177,12 @@ func sshKey(cloudName string) (ssh.Signer, string, error) {
 const nodeUser = "admin"
 
 // How long a node may take to let us in: one that has just been started, and one
-// that is up.
-const (
-	startLimit = 10 * time.Minute
+// that is up. Tests have less time.
+const startLimit = 10 * time.Minute
+
+var (
 	reachLimit = 25 * time.Second
+	sshTimes   host.Times
 )
 
 // reach connects to a node that should be up.
@@ -206,6 +208,7 @@ func (s *site) dial(ctx context.Context, n infra.NodeOutput, steps *Steps) (*hos
 	return host.Dial(ctx, host.Config{
 		Address: n.ManagementPublic + ":22", User: nodeUser, Key: key, Identity: n.InstanceID,
 		HostKeys: host.HostKeys{Path: filepath.Join(filepath.Dir(path), "known_hosts")},
+		Times:    sshTimes,
 		Gone:     s.goneFor(n.InstanceID),
 		Advice:   func(err error) string { return s.advise(err, n, path) },
 	}, waitingFor(n.Name, steps))
