@@ -17,8 +17,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"macaw": func() {
 		if os.Getenv(hurried) != "" {
 			reachLimit = 4 * time.Second
-			sshTimes = host.Times{Handshake: 3 * time.Second, Open: 3 * time.Second, Ask: time.Second, Silence: 3 * time.Second,
-				Command: 4 * time.Second, Reconnect: 2 * time.Second}
+			sshTimes = host.Times{Handshake: 3 * time.Second, Open: 9 * time.Second, Ask: time.Second, Silence: 3 * time.Second,
+				Command: 9 * time.Second, Reconnect: 2 * time.Second}
 		}
 		os.Exit(Main())
 	}})

@@ -315,8 +315,8 @@ func whileAlive(ctx context.Context, h *host.Host, fn func(context.Context) erro
 	defer stop()
 	err := fn(ctx)
 	var lost *host.LostError
-	if err != nil && errors.As(context.Cause(ctx), &lost) {
-		return lost
+	if err != nil && !errors.As(err, &lost) && errors.As(context.Cause(ctx), &lost) {
+		return lost // what has failed, has failed because of it
 	}
 	return err
 }

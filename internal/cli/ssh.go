@@ -52,8 +52,8 @@ func (a *App) sshCommand() *cobra.Command {
 			}
 			argv := append([]string{"ssh", "-i", key, "-o", "IdentitiesOnly=yes",
 				"-o", "UserKnownHostsFile=" + filepath.Join(filepath.Dir(key), "known_hosts"), "-o", "HostKeyAlias=" + node.InstanceID,
-				// A node that has gone silent is given up after 25 s.
-				"-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=5",
+				// A node that has gone silent is given up after 25 s: four questions unanswered.
+				"-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=4",
 				"--", nodeUser + "@" + node.ManagementPublic}, command...)
 			return syscall.Exec(ssh, argv, os.Environ())
 		},

@@ -1,0 +1,33 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestHints(t *testing.T) {
+	one, two := hint(errors.New("one"), "look at one"), hint(errors.New("two"), "look at two")
+	for _, tt := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"none", errors.New("one"), "error: one\n"},
+		{"a chain", hint(fmt.Errorf("doing: %w", one), "look around"), "error: doing: one\nhint: look around\nhint: look at one\n"},
+		{"joined", errors.Join(one, two), "error: one\nerror: two\nhint: look at one\nhint: look at two\n"},
+		{"joined below", fmt.Errorf("doing: %w", errors.Join(errors.New("x"), fmt.Errorf("y: %w", two))),
+			"error: doing: x\nerror: y: two\nhint: look at two\n"},
+		{"two wrapped", fmt.Errorf("%w, and %w", one, two), "error: one, and two\nhint: look at one\nhint: look at two\n"},
+		{"the same twice", errors.Join(one, one), "error: one\nerror: one\nhint: look at one\n"},
+	} {
+		var b strings.Builder
+		if code := report(&b, tt.err); b.String() != tt.want || code != exitFailure {
+			t.Errorf("%s: exit status %d:\n%s\nwant\n%s", tt.name, code, &b, tt.want)
+		}
+	}
+	if code := report(&strings.Builder{}, errors.Join(errors.New("x"), usageError{errors.New("y")})); code != exitUsage {
+		t.Errorf("exit status %d", code)
+	}
+}

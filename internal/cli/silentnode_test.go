@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"macaw/internal/lab/ec2"
+	"macaw/internal/lab/iam"
+)
+
+// noInstances runs instances that do nothing.
+type noInstances struct{}
+
+func (noInstances) Launch(context.Context, ec2.Instance) error            { return nil }
+func (noInstances) Start(context.Context, ec2.Instance) error             { return nil }
+func (noInstances) Stop(context.Context, string) error                    { return nil }
+func (noInstances) Reboot(context.Context, string) error                  { return nil }
+func (noInstances) Terminate(context.Context, string) error               { return nil }
+func (noInstances) ConsoleOutput(context.Context, string) ([]byte, error) { return nil, nil }
+func (noInstances) AttachNIC(context.Context, string, ec2.NIC) error      { return nil }
+func (noInstances) DetachNIC(context.Context, string, ec2.NIC) error      { return nil }
+func (noInstances) CreateImage(context.Context, string, string) error     { return nil }
+func (noInstances) DeleteImage(context.Context, string) error             { return nil }
+
+// nodeNet is where an AWS has its Elastic IPs whose nodes are this test.
+var nodeNet = netip.MustParsePrefix("127.77.0.0/29")
+
+// startAWS is the lab's AWS with an image to start nodes from.
+func startAWS(t *testing.T) (url string) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	store, err := iam.Open(iam.Config{Root: iam.Key{ID: "AKIAEXAMPLE", Secret: "secret"}, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := ec2.Wire(ec2.Config{
+		Region: "eu-central-1", Machines: noInstances{}, AddressQuota: 5, Log: log, Profiles: store, Addresses: nodeNet, ReservedAddresses: 1,
+		Images: []ec2.Image{{ID: "ami-0123456789abcdef0", Name: "debian-13-amd64-20260829-1", Owner: "136693071363",
+			Architecture: "x86_64", Created: time.Now()}},
+	}, store, func(*http.Request) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(service.State.Close)
+	server := httptest.NewServer(service.API)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// silentNode is sshd on every address that a node may have. It goes silent when it
+// has accepted a connection, or when it has let somebody in.
+type silentNode struct {
+	letsIn atomic.Bool
+}
+
+func startNode(t *testing.T) *silentNode {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := &ssh.ServerConfig{
+		PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil },
+	}
+	cfg.AddHostKey(key)
+	n := &silentNode{}
+	for at := nodeNet.Addr(); nodeNet.Contains(at); at = at.Next() {
+		l, err := net.Listen("tcp", netip.AddrPortFrom(at, 22).String())
+		if err != nil {
+			t.Skipf("nobody can be sshd here: %v", err)
+		}
+		t.Cleanup(func() { l.Close() })
+		go n.serve(t, l, cfg)
+	}
+	return n
+}
+
+func (n *silentNode) serve(t *testing.T, l net.Listener, cfg *ssh.ServerConfig) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		t.Cleanup(func() { c.Close() })
+		if !n.letsIn.Load() {
+			go io.Copy(io.Discard, c)
+			continue
+		}
+		// Nobody reads what comes from the connection, so nothing is answered.
+		go func() { _, _, _, _ = ssh.NewServerConn(c, cfg) }()
+	}
+}
+
+// A node that is silent, or goes silent, is reported by every command, which says
+// meanwhile what it waits for, and can be interrupted.
+func TestSilentNode(t *testing.T) {
+	node := startNode(t)
+	aws := startAWS(t)
+	file := writeFile(t, "cloud.yaml", awsFile+"provider: {addresses: 2, elasticIPs: none}\n")
+	home := t.TempDir()
+	soon := []string{hurried + "=1"}
+
+	p := startMacaw(t, home, aws, soon, "up", file)
+	p.says("… host      SSH to cloud-1 at 127.77.0.")
+	sshTo := "SSH to cloud-1 at " + strings.Fields(strings.SplitAfter(p.all.String(), "SSH to cloud-1 at ")[1])[0]
+	p.interrupt(syscall.SIGINT, "error: interrupted during: "+sshTo, again)
+	address := strings.TrimPrefix(sshTo, "SSH to cloud-1 at ") + ":22"
+
+	begin := func(args string, env []string) *process {
+		return startMacaw(t, home, aws, env, strings.Fields(strings.ReplaceAll(args, "FILE", file))...)
+	}
+	commands := []string{"verify", "gateway status", "gateway on", "forward list", "forward add", "ssh", "status"}
+	tails := map[string]string{"forward add": " 522 web:22", "ssh": " -- true"}
+	if _, err := exec.LookPath("ssh"); err != nil {
+		commands = slices.DeleteFunc(commands, func(c string) bool { return c == "ssh" })
+	}
+	// check starts commands and looks at what they say in the end.
+	check := func(commands []string, look func(t *testing.T, command, stdout, stderr string)) {
+		processes := map[string]*process{}
+		for _, c := range commands {
+			processes[c] = begin(c+" FILE"+tails[c], soon)
+		}
+		for _, c := range commands {
+			t.Run(c, func(t *testing.T) {
+				status, stderr := processes[c].of(t).ends()
+				if took := processes[c].took(); took > 30*time.Second {
+					t.Errorf("it took %s", took)
+				}
+				if (status == 0) != (c == "status") {
+					t.Errorf("exit status %d", status)
+				}
+				if strings.Contains(stderr, "context ") {
+					t.Errorf("this is no message for people: %s", stderr)
+				}
+				look(t, c, processes[c].stdout.String(), stderr)
+			})
+		}
+	}
+
+	check(commands, func(t *testing.T, command, stdout, stderr string) {
+		why := "no SSH to " + address + " in 4s: it takes connections, but sshd does not answer\n"
+		want := "error: " + why + "hint: management.allow must have the address that you come from; the console of the node: aws"
+		if !strings.Contains(stderr, "… host      "+sshTo+"\n") {
+			t.Errorf("it does not say what it waits for:\n%s", stderr)
+		}
+		if command == "status" && !strings.Contains(stdout, "does not answer: "+strings.TrimSpace(why)) {
+			t.Errorf("no line %s in\n%s", why, stdout)
+		}
+		if command != "status" && !strings.Contains(stderr, want) {
+			t.Errorf("no lines\n%s\nin\n%s", want, stderr)
+		}
+	})
+
+	node.letsIn.Store(true)
+	lost := "the SSH connection to " + address + " is lost: nothing came for 3s\n"
+	// The bakery's node has another address.
+	tails["up"] = " --verify=never"
+	check(append(commands, "up", "bake"), func(t *testing.T, command, stdout, stderr string) {
+		want := map[string]string{
+			"verify":         "error: fetching the cloud's credentials: " + lost,
+			"gateway status": "error: asking the node for its translation: " + lost,
+			"gateway on":     "error: switching the translation on on the node: " + lost,
+			"forward list":   "error: fetching the cloud's credentials: " + lost,
+			"forward add":    "error: fetching the cloud's credentials: " + lost,
+			"ssh":            "Timeout, server " + strings.TrimSuffix(address, ":22") + " not responding.",
+			"up":             "error: looking at /usr/local/bin/macaw on " + address + ": " + lost,
+			"bake":           "error: looking at /usr/local/bin/macaw on ",
+		}[command]
+		if !strings.Contains(stderr, want) {
+			t.Errorf("no line %s in\n%s", want, stderr)
+		}
+		if command == "status" && !strings.Contains(stdout, "does not answer: asking the node for its translation: "+strings.TrimSpace(lost)) {
+			t.Errorf("no line %s in\n%s", lost, stdout)
+		}
+	})
+
+	for args, during := range map[string]string{
+		"gateway status FILE": "ask cloud-1 about its translation",
+		"verify FILE":         "fetch credentials",
+		"forward list FILE":   "fetch credentials",
+	} {
+		p := begin(args, nil)
+		p.says("… host      " + during)
+		hint := nothing
+		if strings.HasPrefix(args, "verify") {
+			hint = unverified
+		}
+		p.interrupt(syscall.SIGINT, "error: interrupted during: "+during, hint)
+	}
+}
