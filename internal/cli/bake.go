@@ -101,15 +101,15 @@ func (a *App) bakeIn(ctx context.Context, s *site, hash string, steps *Steps) (i
 		}
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)
 		defer cancel()
-		seen, seeErr := s.see(clean)
-		if seeErr == nil {
-			_, seeErr = infra.Apply(clean, s.clients(), infra.PlanDown(seen), infraProgress(steps))
+		done, cleanErr := remove(clean, s, steps)
+		if cleanErr == nil {
+			cleanErr = done.Left()
 		}
-		if seeErr == nil {
-			seeErr = a.forget(s.cloud.Name)
+		if cleanErr == nil {
+			cleanErr = a.forget(s.cloud.Name)
 		}
 		if err == nil {
-			err = seeErr
+			err = cleanErr
 		}
 	}()
 	nodes, _, err := a.makeInfra(ctx, s, steps)

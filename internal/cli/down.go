@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -19,8 +20,10 @@ func (a *App) downCommand() *cobra.Command {
 		Use:     "down FILE",
 		GroupID: "cloud",
 		Short:   "Remove a cloud: everything that AWS has of it",
-		Long: `Remove everything that bears the cloud's tag, in the order that AWS accepts. A
-lab that is empty afterwards is removed too, but for its images.`,
+		Long: `Remove everything that bears the cloud's tag, in the order that AWS accepts. What
+others use (an instance of theirs in one of the cloud's subnets) stays and is named
+with those who use it; the exit code is 1 then. A lab that is empty afterwards is
+removed too, but for its images.`,
 		Example:           "  macaw down examples/lab.yaml",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCloudFile,
@@ -34,7 +37,9 @@ lab that is empty afterwards is removed too, but for its images.`,
 type removed struct {
 	Cloud   string   `json:"cloud"`
 	Removed []string `json:"removed"`
-	LabDown bool     `json:"labDown"`
+	// Kept is what stays, because others use it.
+	Kept    []infra.Kept `json:"kept,omitempty"`
+	LabDown bool         `json:"labDown"`
 }
 
 func (a *App) down(ctx context.Context, file string) error {
@@ -50,40 +55,63 @@ func (a *App) down(ctx context.Context, file string) error {
 
 func (a *App) downSite(ctx context.Context, s *site, steps *Steps) (err error) {
 	res := removed{Cloud: s.cloud.Name, Removed: []string{}}
+	var left error // what others use
 	if !s.down {
-		seen, err := s.look(ctx, steps)
+		defer s.watchLab(ctx, steps)()
+		done, err := remove(ctx, s, steps)
 		if err != nil {
 			return err
 		}
-		plan := infra.PlanDown(seen)
-		defer s.watchLab(ctx, steps)()
-		if _, err := infra.Apply(ctx, s.clients(), plan, infraProgress(steps)); err != nil {
-			return err
-		}
-		for _, action := range plan.Actions {
+		for _, action := range done.Removed {
 			res.Removed = append(res.Removed, action.Object)
 		}
+		res.Kept, left = done.Kept, done.Left()
 	}
 	if err := a.forget(s.cloud.Name); err != nil {
 		return err
 	}
 	s.unlock() // the lab may go now
-	if s.cloud.InLab() {
+	if s.cloud.InLab() && left == nil {
 		if res.LabDown, err = a.labDownIfEmpty(ctx, s, steps); err != nil {
 			return err
 		}
 	}
-	return a.print(res, func(w io.Writer) error {
-		if len(res.Removed) == 0 {
-			fmt.Fprintf(w, "There was nothing of cloud %s.\n", res.Cloud)
-		} else {
-			fmt.Fprintf(w, "Cloud %s is gone: %d resources removed.\n", res.Cloud, len(res.Removed))
-		}
-		if res.LabDown {
-			fmt.Fprintln(w, "The lab was empty and is down; its images stay (macaw lab down --purge removes them).")
-		}
-		return nil
-	})
+	if err := a.print(res, res.text); err != nil {
+		return err
+	}
+	return left
+}
+
+func (r removed) text(w io.Writer) error {
+	switch {
+	case len(r.Kept) > 0:
+		fmt.Fprintf(w, "Of cloud %s, %d resources are removed and %d stay.\n", r.Cloud, len(r.Removed), len(r.Kept))
+	case len(r.Removed) == 0:
+		fmt.Fprintf(w, "There was nothing of cloud %s.\n", r.Cloud)
+	default:
+		fmt.Fprintf(w, "Cloud %s is gone: %d resources removed.\n", r.Cloud, len(r.Removed))
+	}
+	if r.LabDown {
+		fmt.Fprintln(w, "The lab was empty and is down; its images stay (macaw lab down --purge removes them).")
+	}
+	return nil
+}
+
+// remove removes a cloud in AWS, and tells of what stays because others use it.
+func remove(ctx context.Context, s *site, steps *Steps) (infra.Removal, error) {
+	look := steps.start("infra", seeStep, false)
+	looked := sync.OnceFunc(func() { look(nil) })
+	defer looked()
+	show := infraProgress(steps)
+	return infra.Down(ctx, s.clients(), s.cloud.Name,
+		func(k infra.Kept) {
+			looked()
+			steps.Note("infra", k.String())
+		},
+		func(e infra.Event) {
+			looked()
+			show(e)
+		})
 }
 
 // forget removes what this host knows of a cloud.

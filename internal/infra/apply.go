@@ -44,6 +44,7 @@ type applier struct {
 	clock  clock
 	cloud  string
 	wanted *Wanted
+	kept   []Kept // of a cloud that is removed
 
 	mu  sync.Mutex
 	ids map[string]string // resources by part
@@ -64,13 +65,14 @@ func (a *applier) set(part, id string) {
 // Apply carries out a plan, independent actions side by side, and returns when
 // AWS shows the result. After an error it starts nothing new, lets what runs
 // come to its end, and returns what went wrong; whatever was made is found
-// again by the next See. The outputs of a plan that removes are empty.
+// again by the next See. A removal goes on with what the error is nothing to. The outputs of a plan that removes are empty.
 func Apply(ctx context.Context, c Clients, p *Plan, progress Progress) (Outputs, error) {
 	return apply(ctx, c, wallClock{}, p, progress)
 }
 
 func apply(ctx context.Context, c Clients, clock clock, p *Plan, progress Progress) (Outputs, error) {
-	a := &applier{api: c.EC2, iam: c.IAM, clock: clock, cloud: p.Cloud, wanted: p.wanted, ids: map[string]string{}}
+	a := &applier{api: c.EC2, iam: c.IAM, clock: clock, cloud: p.Cloud, wanted: p.wanted, kept: p.Kept,
+		ids: map[string]string{}}
 	for part, id := range p.ids {
 		a.ids[part] = id
 	}
@@ -107,7 +109,7 @@ func (a *applier) run(ctx context.Context, actions []Action, progress Progress) 
 	}
 	for {
 		for i := range actions {
-			if len(errs) > 0 || ctx.Err() != nil || running >= atOnce || !ready(i) {
+			if len(errs) > 0 && a.wanted != nil || ctx.Err() != nil || running >= atOnce || !ready(i) {
 				continue
 			}
 			started[i] = true
@@ -172,8 +174,12 @@ func (a *applier) readBack(ctx context.Context) (seen Seen, left []Action, err e
 			return false, err, ctx.Err()
 		}
 		if a.wanted == nil {
-			if !seen.Empty() {
-				return false, errors.New("AWS still shows resources; run down again"), nil
+			if rest := seen.without(a.kept); !rest.Empty() {
+				what := "volumes of instances that are gone"
+				if p := PlanDown(rest); !p.Empty() {
+					what = p.Actions[0].Object + " " + p.Actions[0].Detail
+				}
+				return false, fmt.Errorf("AWS still shows what was removed: %s", what), nil
 			}
 			return true, nil, nil
 		}

@@ -1,14 +1,88 @@
 package infra
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 )
 
+// Removal is what Down has done.
+type Removal struct {
+	Cloud   string
+	Removed []Action
+	// Kept is what stays, because others use it.
+	Kept []Kept
+}
+
+// Left returns a KeptError if something of the cloud stays.
+func (r Removal) Left() error {
+	if len(r.Kept) == 0 {
+		return nil
+	}
+	return &KeptError{Cloud: r.Cloud, Kept: r.Kept}
+}
+
+// rounds is how often Down plans anew because of what others did meanwhile.
+const rounds = 5
+
+// Down removes a cloud, but for what others use. It tells of that before it removes
+// the rest.
+func Down(ctx context.Context, c Clients, cloud string, tell func(Kept), progress Progress) (Removal, error) {
+	return down(ctx, c, wallClock{}, cloud, tell, progress)
+}
+
+func down(
+	ctx context.Context, c Clients, clock clock, cloud string, tell func(Kept), progress Progress,
+) (Removal, error) {
+	out := Removal{Cloud: cloud}
+	told := map[string]bool{}
+	for round := 1; ; round++ {
+		seen, err := See(ctx, c, cloud)
+		if err != nil {
+			return out, err
+		}
+		others, err := SeeOthers(ctx, c.EC2, seen)
+		if err != nil {
+			return out, err
+		}
+		plan := PlanDown(seen, others...)
+		for _, k := range plan.Kept {
+			if text := k.String(); !told[text] {
+				told[text] = true
+				tell(k)
+			}
+		}
+		out.Kept = plan.Kept
+		_, err = apply(ctx, c, clock, plan, func(e Event) {
+			if e.State == Finished {
+				out.Removed = append(out.Removed, e.Action)
+			}
+			if progress != nil {
+				progress(e)
+			}
+		})
+		var came *blocked
+		if !errors.As(err, &came) || round == rounds || ctx.Err() != nil {
+			return out, err
+		}
+		// The next plan goes around what came.
+	}
+}
+
 // PlanDown returns what it takes to remove everything that is seen, in the
-// order in which AWS lets it go.
-func PlanDown(s Seen) *Plan {
+// order in which AWS lets it go. What others use stays, with what that needs.
+func PlanDown(s Seen, others ...Other) *Plan {
 	p := &Plan{Cloud: s.Cloud}
+	by := keepers(s, others)
+	keep := func(object, id, detail string) bool {
+		if len(by[id]) == 0 {
+			return false
+		}
+		detail = strings.TrimSpace(detail + " " + id)
+		p.Kept = append(p.Kept, Kept{ID: id, Object: object, Detail: detail, By: by[id]})
+		return true
+	}
 	ids := func(object string) (out []string) {
 		for _, a := range p.Actions {
 			if a.Object == object {
@@ -18,6 +92,9 @@ func PlanDown(s Seen) *Plan {
 		return out
 	}
 	remove := func(object, id, detail string, do func(string) step, needs ...[]string) {
+		if keep(object, id, detail) {
+			return
+		}
 		a := Action{ID: id, Verb: Delete, Object: object, Detail: strings.TrimSpace(detail + " " + id), do: do(id)}
 		for _, n := range needs {
 			a.Needs = append(a.Needs, n...)
@@ -31,7 +108,7 @@ func PlanDown(s Seen) *Plan {
 	}
 	for _, v := range s.Volumes {
 		// The others go with their instance.
-		if v.Instance == "" || !v.DeleteOnTermination {
+		if v.Instance == "" || !v.DeleteOnTermination || len(by[v.ID]) > 0 {
 			remove("volume", v.ID, name(v.Part), deleteVolume, ids("instance"))
 		}
 	}
@@ -56,12 +133,15 @@ func PlanDown(s Seen) *Plan {
 		remove("subnet", n.ID, name(n.Part), deleteSubnet, ids("network interface"), ids("address reservation"))
 	}
 	for _, t := range s.RouteTables { // deleting a subnet ends its association
-		if t.Main {
+		if t.Main && len(by[t.ID]) == 0 {
 			continue // somebody has made it so; it goes with the vpc
 		}
 		remove("route table", t.ID, "", deleteRouteTable, ids("subnet"))
 	}
 	for _, g := range s.InternetGateways {
+		if keep("internet gateway", g.ID, "") {
+			continue
+		}
 		// It cannot be detached while the VPC has public addresses (EC2 API
 		// Reference, DetachInternetGateway). Those of a pool go with the network
 		// interfaces that they are on.

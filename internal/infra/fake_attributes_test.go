@@ -146,3 +146,11 @@ func (f *fake) DescribeInstanceTypes(context.Context, *ec2.DescribeInstanceTypes
 func (f *fake) DescribeInstanceTypeOfferings(context.Context, *ec2.DescribeInstanceTypeOfferingsInput, ...options) (*ec2.DescribeInstanceTypeOfferingsOutput, error) {
 	return nil, apiError("InvalidAction")
 }
+
+func (f *fake) DescribeVpcEndpoints(context.Context, *ec2.DescribeVpcEndpointsInput, ...options) (*ec2.DescribeVpcEndpointsOutput, error) {
+	return nil, apiError("InvalidAction")
+}
+
+func (f *fake) DescribeNetworkAcls(context.Context, *ec2.DescribeNetworkAclsInput, ...options) (*ec2.DescribeNetworkAclsOutput, error) {
+	return nil, apiError("InvalidAction")
+}

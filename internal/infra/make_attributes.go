@@ -142,7 +142,7 @@ func setPart(r retag) step {
 
 func deleteVolume(id string) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error {
+		return a.delete(ctx, id, func(ctx context.Context) error {
 			_, err := a.api.DeleteVolume(ctx, &ec2.DeleteVolumeInput{VolumeId: aws.String(id)})
 			return err
 		})

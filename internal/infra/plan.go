@@ -57,6 +57,8 @@ type Plan struct {
 	Cloud   string   `json:"cloud"`
 	Actions []Action `json:"actions"`
 	Drift   []Drift  `json:"drift,omitempty"`
+	// Kept is what stays when the cloud is removed, because others stand on it.
+	Kept []Kept `json:"kept,omitempty"`
 	// Needs says for people what of the account's quotas it takes.
 	Needs []string `json:"needs,omitempty"`
 
@@ -91,6 +93,9 @@ func (p *Plan) String() string {
 		if d.Hint != "" {
 			fmt.Fprintf(&b, "    hint: %s\n", d.Hint)
 		}
+	}
+	for _, k := range p.Kept {
+		fmt.Fprintf(&b, "! %s\n", k)
 	}
 	for _, a := range p.Destroys() {
 		if p.wanted != nil {

@@ -59,14 +59,14 @@ func releaseAddress(seen Address) step {
 func deleteInternetGateway(seen InternetGateway) step {
 	return func(ctx context.Context, a *applier) error {
 		if seen.VPC != "" {
-			if err := a.remove(ctx, func(ctx context.Context) error {
+			if err := a.delete(ctx, seen.ID, func(ctx context.Context) error {
 				_, err := a.api.DetachInternetGateway(ctx, &ec2.DetachInternetGatewayInput{InternetGatewayId: aws.String(seen.ID), VpcId: aws.String(seen.VPC)})
 				return err
 			}); err != nil {
 				return err
 			}
 		}
-		return a.remove(ctx, func(ctx context.Context) error {
+		return a.delete(ctx, seen.ID, func(ctx context.Context) error {
 			_, err := a.api.DeleteInternetGateway(ctx, &ec2.DeleteInternetGatewayInput{InternetGatewayId: aws.String(seen.ID)})
 			return err
 		})
@@ -75,7 +75,7 @@ func deleteInternetGateway(seen InternetGateway) step {
 
 func deleteInterface(id string) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error {
+		return a.delete(ctx, id, func(ctx context.Context) error {
 			_, err := a.api.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: aws.String(id)})
 			return err
 		})
@@ -84,7 +84,7 @@ func deleteInterface(id string) step {
 
 func deleteSecurityGroup(id string) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error {
+		return a.delete(ctx, id, func(ctx context.Context) error {
 			_, err := a.api.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)})
 			return err
 		})
@@ -93,7 +93,7 @@ func deleteSecurityGroup(id string) step {
 
 func deleteSubnet(id string) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error {
+		return a.delete(ctx, id, func(ctx context.Context) error {
 			_, err := a.api.DeleteSubnet(ctx, &ec2.DeleteSubnetInput{SubnetId: aws.String(id)})
 			return err
 		})
@@ -102,7 +102,7 @@ func deleteSubnet(id string) step {
 
 func deleteRouteTable(id string) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error {
+		return a.delete(ctx, id, func(ctx context.Context) error {
 			_, err := a.api.DeleteRouteTable(ctx, &ec2.DeleteRouteTableInput{RouteTableId: aws.String(id)})
 			return err
 		})
@@ -111,7 +111,7 @@ func deleteRouteTable(id string) step {
 
 func deleteVPC(id string) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error {
+		return a.delete(ctx, id, func(ctx context.Context) error {
 			_, err := a.api.DeleteVpc(ctx, &ec2.DeleteVpcInput{VpcId: aws.String(id)})
 			return err
 		})

@@ -137,12 +137,35 @@ func once(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
 // remove makes a call that removes something; that it is gone is success. It
 // is tried again while something that goes away too still depends on it.
 func (a *applier) remove(ctx context.Context, f func(context.Context) error) error {
+	return a.removing(ctx, f, func(context.Context, error) error { return nil })
+}
+
+// delete removes the resource with that ID as remove does, but not for longer than
+// it takes to see that others use it.
+func (a *applier) delete(ctx context.Context, id string, f func(context.Context) error) error {
+	refusals := 0
+	return a.removing(ctx, f, func(ctx context.Context, refusal error) error {
+		// A look is many calls, and what is going away takes some tries.
+		if refusals++; refusals%4 != 1 {
+			return nil
+		}
+		return a.blocks(ctx, id, refusal)
+	})
+}
+
+func (a *applier) removing(
+	ctx context.Context,
+	f func(context.Context) error,
+	busy func(context.Context, error) error, // an error ends it
+) error {
 	return a.until(ctx, eventually, func(ctx context.Context) (bool, error, error) {
 		err := f(ctx)
 		switch {
 		case err == nil, notFound(err), errorCode(err) == "Gateway.NotAttached":
 			return true, nil, nil
-		case awsapi.Passing(err), awsapi.ClassOf(err) == awsapi.Busy:
+		case awsapi.ClassOf(err) == awsapi.Busy:
+			return false, err, busy(ctx, err)
+		case awsapi.Passing(err):
 			return false, err, nil
 		default:
 			return false, nil, err

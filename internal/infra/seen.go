@@ -1,6 +1,9 @@
 package infra
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Seen is what AWS has of a cloud. Every list has all resources that bear the
 // cloud's tag, also twins: a call that was repeated because its answer got
@@ -199,3 +202,22 @@ func (s Seen) Empty() bool {
 		len(s.VPCs)+len(s.InternetGateways)+len(s.Subnets)+len(s.Reservations)+len(s.RouteTables)+len(s.SecurityGroups)+
 			len(s.KeyPairs)+len(s.Interfaces)+len(s.Volumes)+len(s.Addresses) == 0
 }
+
+// without returns what is seen besides what is kept, of the kinds that others can
+// keep. A main route table counts as its VPC's.
+func (s Seen) without(kept []Kept) Seen {
+	is := map[string]bool{}
+	for _, k := range kept {
+		is[k.ID] = true
+	}
+	s.VPCs = rest(s.VPCs, func(v VPC) bool { return is[v.ID] })
+	s.InternetGateways = rest(s.InternetGateways, func(g InternetGateway) bool { return is[g.ID] })
+	s.Subnets = rest(s.Subnets, func(n Subnet) bool { return is[n.ID] })
+	s.RouteTables = rest(s.RouteTables, func(t RouteTable) bool { return is[t.ID] || t.Main })
+	s.SecurityGroups = rest(s.SecurityGroups, func(g SecurityGroup) bool { return is[g.ID] })
+	s.Interfaces = rest(s.Interfaces, func(n Interface) bool { return is[n.ID] })
+	s.Volumes = rest(s.Volumes, func(v Volume) bool { return is[v.ID] })
+	return s
+}
+
+func rest[T any](all []T, not func(T) bool) []T { return slices.DeleteFunc(slices.Clone(all), not) }

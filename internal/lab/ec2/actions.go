@@ -30,7 +30,8 @@ var actions = map[string]Handler{
 	"DeleteSubnetCidrReservation": write(deleteSubnetCidrReservation),
 	"GetSubnetCidrReservations":   read(getSubnetCidrReservations),
 
-	"DescribeNetworkAcls": read(describeNetworkAcls),
+	"DescribeNetworkAcls":  read(describeNetworkAcls),
+	"DescribeVpcEndpoints": read(describeVpcEndpoints),
 
 	"CreateInternetGateway":    write(createInternetGateway),
 	"AttachInternetGateway":    write(attachInternetGateway),

@@ -78,7 +78,7 @@ func TestErrorOnTheWire(t *testing.T) {
 		{"no dry run of this", "Action=UnassignPrivateIpAddresses&Version=2016-11-15&DryRun=true&NetworkInterfaceId=eni-1", 400, "UnknownParameter"},
 		{"no dry run of this either", "Action=AssignIpv6Addresses&Version=2016-11-15&DryRun=true&NetworkInterfaceId=eni-1&Ipv6AddressCount=1", 400, "UnknownParameter"},
 		{"parameter of another action", "Action=CreateRoute&Version=2016-11-15&RouteTableId=rtb-1&DestinationCidrBlock=0.0.0.0%2F0&LocalTarget=true", 400, "UnknownParameter"},
-		{"another service's resources", "Action=DescribeVpcEndpoints&Version=2016-11-15", 400, "InvalidAction"},
+		{"another service's resources", "Action=DescribeTransitGateways&Version=2016-11-15", 400, "InvalidAction"},
 		{"dry run", "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0%2F16&DryRun=true", 412, "DryRunOperation"},
 		{"dry run that would fail", "Action=CreateVpc&Version=2016-11-15&CidrBlock=10&DryRun=true", 400, "InvalidParameterValue"},
 		{"bad number", "Action=DescribeVpcs&Version=2016-11-15&MaxResults=x", 400, "InvalidParameterValue"},

@@ -1,0 +1,376 @@
+package infra
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// Other is something that is not the cloud's and keeps some of its resources from
+// being removed: it lies in the cloud's VPC, or uses what is in it.
+type Other struct {
+	// What names it for people: "network interface eni-1 (of instance i-1)".
+	What string
+	ID   string
+	// Holds has the IDs of the cloud's resources that it uses or lies in. What these
+	// need in turn stays too.
+	Holds []string
+}
+
+// SeeOthers asks what others have in the VPCs of a cloud that is to be removed, and
+// what of the cloud they use.
+func SeeOthers(ctx context.Context, api EC2, s Seen) ([]Other, error) {
+	o := others{seen: s}
+	o.volumes()
+	for _, v := range s.VPCs {
+		for what, look := range map[string]func(context.Context, EC2, VPC) error{
+			"network interfaces": o.interfaces, "subnets": o.subnets, "route tables": o.routeTables,
+			"security groups": o.groups, "network acls": o.acls, "internet gateways": o.gateways,
+			"vpc endpoints": o.endpoints,
+		} {
+			if err := look(ctx, api, v); err != nil && !notFound(err) {
+				return nil, fmt.Errorf("looking for others' %s in vpc %s: %w", what, v.ID, err)
+			}
+		}
+	}
+	slices.SortFunc(o.found, func(x, y Other) int { return cmp.Compare(x.ID, y.ID) })
+	return o.found, nil
+}
+
+type others struct {
+	seen  Seen
+	found []Other
+}
+
+func (o *others) add(what, id string, holds ...string) {
+	o.found = append(o.found, Other{What: what, ID: id, Holds: holds})
+}
+
+// ours reports whether an instance is the cloud's.
+func (o *others) ours(instance string) bool {
+	return slices.ContainsFunc(o.seen.Instances, func(i Instance) bool { return i.ID == instance })
+}
+
+// volumes are the cloud's that somebody has attached to an instance of his.
+func (o *others) volumes() {
+	for _, v := range o.seen.Volumes {
+		if v.Instance != "" && !o.ours(v.Instance) {
+			o.add("instance "+v.Instance, v.Instance, v.ID)
+		}
+	}
+}
+
+func inVPC(v VPC) []types.Filter { return []types.Filter{filter("vpc-id", v.ID)} }
+
+// interfaces are most of what can be there: an instance has one, and so have load
+// balancers, NAT gateways, endpoints and databases.
+func (o *others) interfaces(ctx context.Context, api EC2, v VPC) error {
+	for p := ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{Filters: inVPC(v)}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, n := range out.NetworkInterfaces {
+			o.networkInterface(n, v)
+		}
+	}
+	return nil
+}
+
+func (o *others) networkInterface(n types.NetworkInterface, v VPC) {
+	id, what := aws.ToString(n.NetworkInterfaceId), "network interface "+aws.ToString(n.NetworkInterfaceId)
+	instance := ""
+	if n.Attachment != nil {
+		instance = aws.ToString(n.Attachment.InstanceId)
+	}
+	ours := tag(n.TagSet, TagCloud) == o.seen.Cloud
+	switch {
+	case ours && (instance == "" || o.ours(instance)):
+		return
+	case ours: // somebody has attached it to another instance
+		o.add("instance "+instance, instance, id)
+		return
+	case o.ours(instance) && aws.ToBool(n.Attachment.DeleteOnTermination):
+		return // it goes with the instance
+	case instance != "" && !o.ours(instance):
+		what += " (of instance " + instance + ")"
+	case aws.ToString(n.Description) != "":
+		what += " (" + aws.ToString(n.Description) + ")"
+	}
+	holds := append([]string{v.ID, aws.ToString(n.SubnetId)}, groupsOf(n)...)
+	if n.Association != nil { // a gateway stays while there are public addresses
+		for _, g := range o.seen.InternetGateways {
+			if g.VPC == v.ID {
+				holds = append(holds, g.ID)
+			}
+		}
+	}
+	o.add(what, id, holds...)
+}
+
+func groupsOf(n types.NetworkInterface) []string {
+	var ids []string
+	for _, g := range n.Groups {
+		ids = append(ids, aws.ToString(g.GroupId))
+	}
+	return ids
+}
+
+func (o *others) subnets(ctx context.Context, api EC2, v VPC) error {
+	for p := ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{Filters: inVPC(v)}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, n := range out.Subnets {
+			if tag(n.Tags, TagCloud) == o.seen.Cloud {
+				continue
+			}
+			holds := []string{v.ID}
+			for _, t := range o.seen.RouteTables {
+				if slices.Contains(t.Subnets, aws.ToString(n.SubnetId)) {
+					holds = append(holds, t.ID)
+				}
+			}
+			o.add("subnet "+aws.ToString(n.SubnetId), aws.ToString(n.SubnetId), holds...)
+		}
+	}
+	return nil
+}
+
+func (o *others) routeTables(ctx context.Context, api EC2, v VPC) error {
+	for p := ec2.NewDescribeRouteTablesPaginator(api, &ec2.DescribeRouteTablesInput{Filters: inVPC(v)}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, t := range out.RouteTables {
+			main := slices.ContainsFunc(t.Associations, func(a types.RouteTableAssociation) bool { return aws.ToBool(a.Main) })
+			// AWS's own, which it makes with the VPC, is no longer the main one when
+			// somebody has made another so.
+			if tag(t.Tags, TagCloud) != o.seen.Cloud && !main {
+				o.add("route table "+aws.ToString(t.RouteTableId), aws.ToString(t.RouteTableId), v.ID)
+			}
+		}
+	}
+	return nil
+}
+
+func (o *others) groups(ctx context.Context, api EC2, v VPC) error {
+	for p := ec2.NewDescribeSecurityGroupsPaginator(api, &ec2.DescribeSecurityGroupsInput{Filters: inVPC(v)}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, g := range out.SecurityGroups {
+			if tag(g.Tags, TagCloud) == o.seen.Cloud {
+				continue
+			}
+			var holds []string
+			if aws.ToString(g.GroupName) != "default" { // which goes with the VPC
+				holds = append(holds, v.ID)
+			}
+			for _, p := range slices.Concat(g.IpPermissions, g.IpPermissionsEgress) {
+				for _, pair := range p.UserIdGroupPairs {
+					// A group that a rule of another names can't be deleted (EC2 API
+					// Reference, DeleteSecurityGroup).
+					if id := aws.ToString(pair.GroupId); o.group(id) {
+						holds = append(holds, id)
+					}
+				}
+			}
+			if len(holds) > 0 {
+				o.add("security group "+aws.ToString(g.GroupId)+" ("+aws.ToString(g.GroupName)+")", aws.ToString(g.GroupId), holds...)
+			}
+		}
+	}
+	return nil
+}
+
+// group reports whether a security group is the cloud's.
+func (o *others) group(id string) bool {
+	return slices.ContainsFunc(o.seen.SecurityGroups, func(g SecurityGroup) bool { return g.ID == id })
+}
+
+// acls are network ACLs besides the default one, which goes with the VPC.
+func (o *others) acls(ctx context.Context, api EC2, v VPC) error {
+	in := &ec2.DescribeNetworkAclsInput{Filters: inVPC(v)}
+	for p := ec2.NewDescribeNetworkAclsPaginator(api, in); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, a := range out.NetworkAcls {
+			if id := aws.ToString(a.NetworkAclId); !aws.ToBool(a.IsDefault) {
+				o.add("network acl "+id, id, v.ID)
+			}
+		}
+	}
+	return nil
+}
+
+// gateways are Internet gateways that somebody has put in the place of the cloud's.
+func (o *others) gateways(ctx context.Context, api EC2, v VPC) error {
+	in := &ec2.DescribeInternetGatewaysInput{Filters: []types.Filter{filter("attachment.vpc-id", v.ID)}}
+	for p := ec2.NewDescribeInternetGatewaysPaginator(api, in); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, g := range out.InternetGateways {
+			if id := aws.ToString(g.InternetGatewayId); tag(g.Tags, TagCloud) != o.seen.Cloud {
+				o.add("internet gateway "+id, id, v.ID)
+			}
+		}
+	}
+	return nil
+}
+
+// endpoints are of interest if they have no network interface: gateway endpoints
+// are in route tables (AWS PrivateLink Guide, gateway-endpoints).
+func (o *others) endpoints(ctx context.Context, api EC2, v VPC) error {
+	for p := ec2.NewDescribeVpcEndpointsPaginator(api, &ec2.DescribeVpcEndpointsInput{Filters: inVPC(v)}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, e := range out.VpcEndpoints {
+			if e.VpcEndpointType == types.VpcEndpointTypeGateway && e.State != types.StateDeleted && e.State != types.StateDeleting {
+				o.add("vpc endpoint "+aws.ToString(e.VpcEndpointId), aws.ToString(e.VpcEndpointId), append(e.RouteTableIds, v.ID)...)
+			}
+		}
+	}
+	return nil
+}
+
+// needs returns what each resource of the cloud needs, by their IDs: none of that
+// can go while the resource is there.
+func (s Seen) needs() map[string][]string {
+	out := map[string][]string{}
+	for _, n := range s.Interfaces {
+		out[n.ID] = append([]string{n.Subnet}, n.Groups...)
+	}
+	for _, n := range s.Subnets {
+		out[n.ID] = []string{n.VPC}
+	}
+	for _, t := range s.RouteTables {
+		out[t.ID] = []string{t.VPC}
+		for _, n := range t.Subnets {
+			out[n] = append(out[n], t.ID)
+		}
+		if t.Main {
+			out[t.VPC] = append(out[t.VPC], t.ID)
+		}
+	}
+	for _, g := range s.SecurityGroups {
+		out[g.ID] = []string{g.VPC}
+		for _, r := range slices.Concat(g.Ingress, g.Egress) {
+			if strings.HasPrefix(r.Source, "sg-") {
+				out[g.ID] = append(out[g.ID], r.Source)
+			}
+		}
+	}
+	for _, g := range s.InternetGateways {
+		out[g.ID] = []string{g.VPC}
+	}
+	return out
+}
+
+// keepers returns what keeps each resource of the cloud from being removed, by
+// the resource's ID.
+func keepers(s Seen, others []Other) map[string][]string {
+	needs, by := s.needs(), map[string][]string{}
+	var keep func(id, what string)
+	keep = func(id, what string) {
+		if id == "" || slices.Contains(by[id], what) {
+			return
+		}
+		by[id] = append(by[id], what)
+		for _, n := range needs[id] {
+			keep(n, what)
+		}
+	}
+	for _, o := range others {
+		for _, id := range o.Holds {
+			keep(id, o.What)
+		}
+	}
+	return by
+}
+
+// Kept is a resource of a cloud that stays when the cloud is removed.
+type Kept struct {
+	ID     string `json:"id"`
+	Object string `json:"object"`
+	Detail string `json:"detail,omitempty"`
+	// By names what is not the cloud's and needs it.
+	By []string `json:"by"`
+}
+
+// String returns it as a line of the plan.
+func (k Kept) String() string {
+	not := "which is not the cloud's"
+	if len(k.By) > 1 {
+		not = "which are not the cloud's"
+	}
+	return fmt.Sprintf("%s %s stays: in use by %s, %s", k.Object, k.Detail, strings.Join(k.By, ", "), not)
+}
+
+// KeptError says that a cloud is gone but for what others use.
+type KeptError struct {
+	Cloud string
+	Kept  []Kept
+}
+
+// Error has a line for each resource that stays.
+func (e *KeptError) Error() string {
+	lines := []string{fmt.Sprintf("cloud %s is gone but for what others use", e.Cloud)}
+	for _, k := range e.Kept {
+		lines = append(lines, k.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Hint says what to do.
+func (e *KeptError) Hint() string {
+	return "remove what is not the cloud's, then run the same command again"
+}
+
+// blocked says that something which came after the plan was made stands in the
+// way of a removal.
+type blocked struct {
+	by  []string
+	err error
+}
+
+func (e *blocked) Error() string {
+	return fmt.Sprintf("%s stands in the way and is not the cloud's: %v", strings.Join(e.by, ", "), e.err)
+}
+
+func (e *blocked) Unwrap() error { return e.err }
+
+// Hint says what to do.
+func (e *blocked) Hint() string { return (&KeptError{}).Hint() }
+
+// blocks looks why AWS refuses to remove a resource. It returns a blocked error
+// if others are the reason, and nil if it may come right by itself.
+func (a *applier) blocks(ctx context.Context, id string, refusal error) error {
+	seen, err := See(ctx, Clients{a.api, a.iam}, a.cloud)
+	if err != nil {
+		return nil // the removal is tried again, and so is this
+	}
+	all, err := SeeOthers(ctx, a.api, seen)
+	if err != nil {
+		return nil
+	}
+	if by := keepers(seen, all)[id]; len(by) > 0 {
+		return &blocked{by, refusal}
+	}
+	return nil
+}
