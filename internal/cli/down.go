@@ -98,9 +98,9 @@ func (r removed) text(w io.Writer) error {
 }
 
 // remove removes a cloud in AWS, and tells of what stays because others use it.
-func remove(ctx context.Context, s *site, steps *Steps) (infra.Removal, error) {
+func remove(ctx context.Context, s *site, steps *Steps) (_ infra.Removal, err error) {
 	look := steps.start("infra", seeStep, false)
-	looked := sync.OnceFunc(func() { look(nil) })
+	looked := sync.OnceFunc(func() { look(err) })
 	defer looked()
 	show := infraProgress(steps)
 	return infra.Down(ctx, s.clients(), s.cloud.Name,
