@@ -21,8 +21,9 @@ func (a *App) bakeCommand() *cobra.Command {
 		GroupID: "cloud",
 		Short:   "Make an image with OpenStack's packages installed, so that up is faster",
 		Long: `Start an instance from a plain Debian, install OpenStack's packages on it as up
-would, and make an image (AMI) of it. From then on up uses that image, for this
-cloud and all others in the region, until the list of packages changes.`,
+would, take from it what is its own (host keys, authorized keys, machine ID, logs),
+and make an image (AMI) of it. From then on up uses that image, for this cloud and
+all others in the region, until the list of packages changes.`,
 		Example:           "  macaw bake cloud.yaml",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCloudFile,
@@ -64,7 +65,19 @@ func (a *App) bakeSite(ctx context.Context, bakery *site, force bool, steps *Ste
 		return err
 	}
 	res := baked{Image: img.ID, Packages: hash}
-	if img.Kind != infra.ImageBaked || force {
+	needed := img.Kind != infra.ImageBaked || force
+	seen, err := bakery.look(ctx, steps)
+	if err != nil {
+		return err
+	}
+	// What a run that was killed has left goes on, if it can.
+	if seen.Sealed() || !needed && !seen.Empty() {
+		steps.Note("bake", "an earlier run has left its instance behind; removing that")
+		if err := a.removeBakery(ctx, bakery, steps); err != nil {
+			return err
+		}
+	}
+	if needed {
 		if res.Image, err = a.bakeIn(ctx, bakery, hash, steps); err != nil {
 			return err
 		}
@@ -101,13 +114,7 @@ func (a *App) bakeIn(ctx context.Context, s *site, hash string, steps *Steps) (i
 		}
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)
 		defer cancel()
-		done, cleanErr := remove(clean, s, steps)
-		if cleanErr == nil {
-			cleanErr = done.Left()
-		}
-		if cleanErr == nil {
-			cleanErr = a.forget(s.cloud.Name)
-		}
+		cleanErr := a.removeBakery(clean, s, steps)
 		if err == nil {
 			err = cleanErr
 		}
@@ -137,9 +144,29 @@ func (a *App) bakeIn(ctx context.Context, s *site, hash string, steps *Steps) (i
 	if _, err := a.job(ctx, h, job, steps); err != nil {
 		return "", err
 	}
+	// The tag comes first: once it has begun, the instance is lost to others.
+	if err := infra.Seal(ctx, s.ec2, nodes[0].InstanceID); err != nil {
+		return "", err
+	}
+	last := host.Job{Name: "macaw-node-generalize", Command: []string{nodeBinary, "node", "generalize"}}
+	if _, err := a.job(ctx, h, last, steps); err != nil {
+		return "", err
+	}
 	err = steps.Do("bake", "stop the instance and make the image", func() error {
 		id, err = infra.Bake(ctx, s.ec2, nodes[0].InstanceID, hash)
 		return err
 	})
 	return id, err
+}
+
+// removeBakery removes the cloud that images are made in, also from this machine.
+func (a *App) removeBakery(ctx context.Context, s *site, steps *Steps) error {
+	done, err := remove(ctx, s, steps)
+	if err != nil {
+		return err
+	}
+	if err := done.Left(); err != nil {
+		return err
+	}
+	return a.forget(s.cloud.Name)
 }

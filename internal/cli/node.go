@@ -59,7 +59,14 @@ func (a *App) nodeCommand() *cobra.Command {
 			return nodeRun(cmd.Context(), a.Stdout, openstack.Install)
 		},
 	}
-	cmd.AddCommand(asService(apply), asService(install))
+	generalize := &cobra.Command{
+		Use: "generalize", Args: cobra.NoArgs,
+		Short: "Take from this machine what is its own, for an image of it",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return nodeRun(cmd.Context(), a.Stdout, openstack.Generalize)
+		},
+	}
+	cmd.AddCommand(asService(apply), asService(install), asService(generalize))
 	return cmd
 }
 

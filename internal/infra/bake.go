@@ -21,7 +21,19 @@ type Baker interface {
 	ec2.DescribeInstancesAPIClient
 	ec2.DescribeImagesAPIClient
 	StopInstances(context.Context, *ec2.StopInstancesInput, ...func(*ec2.Options)) (*ec2.StopInstancesOutput, error)
+	CreateTags(context.Context, *ec2.CreateTagsInput, ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error)
 	CreateImage(context.Context, *ec2.CreateImageInput, ...func(*ec2.Options)) (*ec2.CreateImageOutput, error)
+}
+
+// Seal says of an instance that nobody can log in from now on, so that a run after one
+// that was killed does not wait for it.
+func Seal(ctx context.Context, api Baker, instanceID string) error {
+	if _, err := api.CreateTags(ctx, &ec2.CreateTagsInput{
+		Resources: []string{instanceID}, Tags: []types.Tag{{Key: aws.String(TagSealed), Value: aws.String("yes")}},
+	}); err != nil {
+		return fmt.Errorf("tagging instance %s: %w", instanceID, err)
+	}
+	return nil
 }
 
 // Bake stops an instance and makes an image of it that FindImage knows as

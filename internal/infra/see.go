@@ -286,6 +286,7 @@ func (s *Seen) seeInstances(ctx context.Context, api EC2, mine []types.Filter) e
 			for _, i := range r.Instances {
 				instance := Instance{ID: aws.ToString(i.InstanceId), Part: tag(i.Tags, TagPart),
 					Type: string(i.InstanceType), Image: aws.ToString(i.ImageId), Key: aws.ToString(i.KeyName)}
+				instance.Sealed = tag(i.Tags, TagSealed) != ""
 				if i.State != nil {
 					instance.State = string(i.State.Name)
 				}

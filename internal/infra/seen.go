@@ -163,6 +163,8 @@ type Instance struct {
 	NoTerminate, NoStop bool
 	// OnShutdown is "stop" or "terminate".
 	OnShutdown string
+	// Sealed says that it is good for an image and for nothing else.
+	Sealed bool
 }
 
 // Metadata are the options of an instance's metadata service (EC2 API
@@ -170,6 +172,12 @@ type Instance struct {
 type Metadata struct {
 	Endpoint, IPv6, Tokens, Tags string
 	HopLimit                     int32
+}
+
+// Sealed reports whether one of the instances is good for an image and for nothing
+// else.
+func (s Seen) Sealed() bool {
+	return slices.ContainsFunc(s.Instances, func(i Instance) bool { return i.Sealed && i.live() })
 }
 
 // live reports whether the instance exists or can again.

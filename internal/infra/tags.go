@@ -17,6 +17,9 @@ const (
 	TagPart = "macaw:part"
 	// TagPackages is on an image and says which packages are installed in it.
 	TagPackages = "macaw:packages"
+	// TagSealed is on an instance that is made ready for an image: nobody can log in
+	// any more, or soon nobody can.
+	TagSealed = "macaw:sealed"
 )
 
 // The parts of a cloud. A part has one resource.

@@ -149,6 +149,9 @@ func (n *node) configure(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := makeRabbitCookie(n.root); err != nil {
+			return err
+		}
 	}
 	if len(devices) > 0 {
 		if err := n.system().ReloadNetwork(ctx, filepath.Join(n.root, networkdStamp), devices...); err != nil {

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// installVersion is raised whenever the package step leaves something else behind than before,
-// so that an image baked by an older Macaw is not taken for one of this Macaw.
-const installVersion = 1
+// installVersion is raised whenever the package step, or Generalize after it, leaves something else behind than
+// before, so that an image baked by an older Macaw is not taken for one of this Macaw.
+const installVersion = 2
 
 // controllerPackages run the APIs, the databases and the dashboard.
 var controllerPackages = []string{

@@ -113,3 +113,16 @@ func makeKeys(root, dir string) error {
 	}
 	return nil
 }
+
+// rabbitCookiePath has what the broker and its tools know each other by.
+const rabbitCookiePath = "/var/lib/rabbitmq/.erlang.cookie"
+
+// makeRabbitCookie makes one where an image has none. Erlang would do it, but with a
+// cookie that can be guessed.
+func makeRabbitCookie(root string) error {
+	if exists(filepath.Join(root, rabbitCookiePath)) {
+		return nil
+	}
+	_, err := file{Path: rabbitCookiePath, Owner: "rabbitmq", Group: "rabbitmq", Mode: 0o400, Content: []byte(newSecret())}.write(root)
+	return err
+}

@@ -23,7 +23,8 @@ func TestCloud(t *testing.T) {
 	needLab(t)
 	file := cloudFile(t, "e2e", "")
 	downAfter(t, file)
-	must(t, macaw, "bake", file)
+	image := bake(t, file)
+	t.Run("image", func(t *testing.T) { testImage(t, image) })
 
 	// The text of each step's announcement that a kill waits for.
 	for _, at := range []string{"create subnet", "mariadb", "guest is active"} {
@@ -41,6 +42,7 @@ func TestCloud(t *testing.T) {
 		t.Errorf("plan on a finished cloud prints %q", plan)
 	}
 
+	t.Run("machine of the image", func(t *testing.T) { testBakedMachine(t, file) })
 	t.Run("two at once", func(t *testing.T) { testTwoAtOnce(t, file) })
 
 	t.Setenv("OS_CLOUD", "e2e")

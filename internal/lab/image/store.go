@@ -66,7 +66,8 @@ func (s Store) Stock(ctx context.Context, r Recipe) (img Image, built bool, err 
 func (s Store) Apart(r Recipe) string { return filepath.Join(s.Dir, StockID(r), "apart") }
 
 // Snapshot makes an image of what a machine has changed on top of its own
-// image. The machine must be stopped, or its files are caught in mid-flight.
+// image: of all of it, as AWS does, also its keys and its identity. The machine must
+// be stopped, or its files are caught in mid-flight.
 func (s Store) Snapshot(ctx context.Context, id, upper string, parent Image) (Image, error) {
 	unlock, err := s.lock(id)
 	if err != nil {
@@ -83,37 +84,12 @@ func (s Store) Snapshot(ctx context.Context, id, upper string, parent Image) (Im
 		if err != nil {
 			return fmt.Errorf("copying the machine's files: %w: %s", err, strings.TrimSpace(string(out)))
 		}
-		return generalize(filepath.Join(dir, "rootfs"))
+		return nil
 	})
 	if err != nil {
 		return Image{}, err
 	}
 	return s.Get(id)
-}
-
-// generalize takes out of a root file system what belongs to one machine: keys,
-// the machine's ID, logs, and cloud-init's memory of having run.
-func generalize(root string) error {
-	for _, pattern := range []string{
-		"etc/ssh/ssh_host_*", "var/lib/cloud/*", "var/log/journal/*", "var/log/cloud-init*",
-		"etc/systemd/network/*-cloud-init-*", "etc/netplan/*-cloud-init.yaml", "home/*/.ssh/authorized_keys", "root/.ssh/authorized_keys",
-		"var/lib/dhcpcd/*", "var/lib/systemd/random-seed",
-	} {
-		found, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			return err
-		}
-		for _, f := range found {
-			if err := os.RemoveAll(f); err != nil {
-				return err
-			}
-		}
-	}
-	id := filepath.Join(root, "etc/machine-id")
-	if _, err := os.Lstat(id); err == nil {
-		return os.Truncate(id, 0)
-	}
-	return nil
 }
 
 // create fills a folder beside the store and moves it in whole, so that an

@@ -1,0 +1,183 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// bake makes an image for the cloud, unless there is one, and returns its ID.
+func bake(t *testing.T, file string) string {
+	t.Helper()
+	var out struct{ Image string }
+	if err := json.Unmarshal([]byte(must(t, macaw, "bake", file, "--output", "json")), &out); err != nil {
+		t.Fatal(err)
+	}
+	return out.Image
+}
+
+// testImage looks at the files of a baked image, which the lab keeps as AWS would.
+func testImage(t *testing.T, id string) {
+	root := filepath.Join("/var/lib/macaw/lab/images", id, "rootfs")
+	faults, err := imageFaults(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range faults {
+		t.Error(f)
+	}
+}
+
+// unpackaged are the files that may be in an image besides those in its packages'
+// lists: what packages' scripts make, and the package step. Logs are empty.
+var unpackaged = regexp.MustCompile(`^/(` + strings.Join([]string{
+	`etc/(\.pwd\.lock|\.updated|group-?|gshadow-?|hosts|ld\.so\.cache|locale\.conf|machine-id|passwd-?|shadow-?|sub[gu]id-?)`,
+	`etc/(alternatives|rc[0-6S]\.d|systemd/system|xml|sgml|fonts/conf\.d)/.*`,
+	`etc/apache2/(conf|mods|sites)-enabled/.*`, `etc/apparmor\.d/local/.*`, `etc/ssl/certs/.*`,
+	`etc/(dbconfig-common/config|memcached\.conf|mysql/(debian|my)\.cnf|rabbitmq/rabbitmq-env\.conf|iscsi/initiatorname\.iscsi)`,
+	`etc/default/[^/]*`, `etc/(glance|keystone|neutron|nova|openstack-dashboard|placement)/.*`,
+	`etc/libvirt/(nwfilter|qemu/networks)/.*`, `etc/openvswitch/(conf\.db|\.conf\.db\.~lock~)`,
+	`etc/sudoers\.d/90-cloud-init-users`,
+	`home/admin/\.(bash_logout|bashrc|profile|sudo_as_admin_successful)`,
+	`usr/local/(bin/macaw|lib/python3[^/]*/.*|share/ca-certificates/macaw-lab\.crt)`,
+	`var/(\.updated|www/html/index\.html)`, `var/cache/(apt|debconf|fontconfig|ldconfig|macaw)/.*`, `var/log/.*`,
+	`var/lib/(apache2|dpkg|mysql|sgml-base|ucf|xml-core)/.*`, `var/lib/apt/(extended_states|lists/lock)`,
+	`var/lib/dbus/machine-id`, // a link to the one in etc
+	`var/lib/macaw/(archive/.*|installed|schemas\.json)`, `var/lib/openstack-dashboard/(static|secret-key)/.*`,
+	`var/lib/systemd/(catalog/database|deb-systemd-helper-.*|deb-systemd-user-helper-.*|timers/.*|timesync/.*)`,
+	`var/lib/(private/systemd/timesync|wtmpdb|lastlog)/.*`,
+}, "|") + `)$`)
+
+var (
+	privateKey = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----\n`)
+	secret     = regexp.MustCompile(`(?m)^[ \t]*\w*(password|passwd|secret|secret_key|token|transport_url)[ \t]*=[ \t]*[^ \t\n].*`)
+)
+
+// imageFaults returns what is below root that an image must not have.
+func imageFaults(root string) (faults []string, err error) {
+	packaged, err := packagedFiles(root)
+	if err != nil {
+		return nil, err
+	}
+	bad := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	for _, pattern := range []string{
+		"etc/ssh/ssh_host_*", "etc/hostname", "etc/macaw", "etc/*/fernet-keys", "root/.ssh/*", "home/*/.ssh/*", "root/.*_history",
+		"home/*/.*_history", "var/lib/cloud/*", "var/lib/dhcpcd/*", "var/lib/systemd/random-seed", "var/log/journal/*",
+		"var/lib/rabbitmq/.erlang.cookie", "etc/netplan/*cloud-init*", "etc/systemd/network/*cloud-init*",
+	} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range found {
+			if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeCharDevice != 0 {
+				continue // the layer says that the one below it is gone
+			}
+			bad("the image has /%s", strings.TrimPrefix(path, root+"/"))
+		}
+	}
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		name := strings.TrimPrefix(path, root)
+		if err != nil || d.IsDir() || d.Type()&fs.ModeCharDevice != 0 || packaged[name] {
+			return err
+		}
+		switch {
+		case strings.HasPrefix(name, "/usr/") && !strings.HasPrefix(name, "/usr/local/"):
+			return nil // what Python has compiled, and the like
+		case !unpackaged.MatchString(name):
+			bad("the image has %s, which is of no package", name)
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if (name == "/etc/machine-id" || strings.HasPrefix(name, "/var/log/") && name != generalizeLog) && info.Size() > 0 {
+			bad("%s is not empty", name)
+		}
+		if info.Size() > 1<<20 || strings.HasPrefix(name, "/var/lib/openstack-dashboard/static/") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if privateKey.Match(text) {
+			bad("%s has a private key", name)
+		}
+		if line := secret.Find(text); line != nil && strings.HasPrefix(name, "/etc/") {
+			bad("%s says %q", name, bytes.TrimSpace(line))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	shadow, err := os.ReadFile(filepath.Join(root, "etc/shadow"))
+	for line := range strings.Lines(string(shadow)) {
+		if f := strings.Split(line, ":"); len(f) > 1 && strings.Trim(f[1], "!*") != "" {
+			bad("user %s has a password", f[0])
+		}
+	}
+	return faults, err
+}
+
+// generalizeLog is still written when the other logs are emptied. It has the names of
+// steps.
+const generalizeLog = "/var/log/macaw/macaw-node-generalize.log"
+
+// packagedFiles are those in the lists of the packages that the layer has.
+func packagedFiles(root string) (map[string]bool, error) {
+	packaged := map[string]bool{}
+	for _, kind := range []string{"list", "conffiles"} {
+		lists, err := filepath.Glob(filepath.Join(root, "var/lib/dpkg/info/*."+kind))
+		if err != nil {
+			return nil, err
+		}
+		for _, list := range lists {
+			text, err := os.ReadFile(list)
+			if err != nil {
+				return nil, err
+			}
+			for line := range strings.Lines(string(text)) {
+				packaged[strings.TrimSpace(line)] = true
+			}
+		}
+	}
+	return packaged, nil
+}
+
+// testBakedMachine looks at a machine from a baked image: what the image lacks it has
+// made for itself, and one key alone lets in, the cloud's.
+func testBakedMachine(t *testing.T, file string) {
+	out := must(t, macaw, "ssh", file, "--", `
+id=$(cat /etc/machine-id); echo "machine-id ${#id}"
+ls /etc/ssh/ssh_host_*_key | wc -l | sed 's/^/host-keys /'
+sudo cat /home/admin/.ssh/authorized_keys | wc -l | sed 's/^/admin-keys /'
+sudo cat /root/.ssh/authorized_keys 2>/dev/null | grep -v 'Please login as the user' | wc -l | sed 's/^/root-keys /'
+sudo stat -c 'cookie %a %U' /var/lib/rabbitmq/.erlang.cookie
+hostname | sed 's/^/hostname /'
+`)
+	for _, want := range []string{
+		"machine-id 32\n", "admin-keys 1\n", "root-keys 0\n", "cookie 400 rabbitmq\n", "hostname cloud-1\n",
+	} {
+		if !strings.Contains("\n"+out, "\n"+want) {
+			t.Errorf("the machine says %q, want %q", out, want)
+		}
+	}
+	if strings.Contains(out, "host-keys 0\n") {
+		t.Error("the machine has no host keys")
+	}
+	if host, err := os.ReadFile("/etc/machine-id"); err == nil && len(bytes.TrimSpace(host)) > 0 &&
+		strings.TrimSpace(must(t, macaw, "ssh", file, "--", "cat", "/etc/machine-id")) == string(bytes.TrimSpace(host)) {
+		t.Error("the machine's ID is this host's")
+	}
+}
