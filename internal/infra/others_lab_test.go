@@ -303,3 +303,25 @@ func TestLabDownOfWhatIsProtected(t *testing.T) {
 		t.Errorf("left: %v, %v", v, d.everything(t))
 	}
 }
+
+// A run after one that was killed knows an instance that nobody can log in to, until
+// it is gone.
+func TestLabSealedInstance(t *testing.T) {
+	d := newDriftLab(t)
+	if d.seen.Sealed() {
+		t.Error("sealed without a seal")
+	}
+	d.done(nil, Seal(ctx, d.api, d.instance()))
+	if d.look(); !d.seen.Sealed() {
+		t.Error("not sealed")
+	}
+	if p := d.plan(); !p.Empty() {
+		t.Errorf("the seal is a difference:\n%s", p)
+	}
+	if _, err := d.down(); err != nil {
+		t.Fatal(err)
+	}
+	if d.look(); d.seen.Sealed() {
+		t.Error("sealed, though it is gone")
+	}
+}

@@ -69,7 +69,8 @@ func Generalize(ctx context.Context, progress Progress) error {
 
 func (n *node) generalize(ctx context.Context, progress Progress) error {
 	if _, err := os.Stat(filepath.Join(n.root, "etc/macaw")); !errors.Is(err, fs.ErrNotExist) {
-		return errors.New("making this machine ready for an image: it is the node of a cloud, with the cloud's secrets in /etc/macaw")
+		return errors.New("making this machine ready for an image: " +
+			"it is the node of a cloud, with the cloud's secrets in /etc/macaw")
 	}
 	return runGraph(ctx, []step{
 		{"what cloud-init knows", nil, n.forgetInstance},

@@ -25,13 +25,16 @@ var (
 		"var/lib/systemd/random-seed", "var/lib/systemd/credential.secret", "var/lib/dbus/machine-id",
 		"var/lib/rabbitmq/.erlang.cookie", "var/lib/openstack-dashboard/secret-key/.secret_key_store",
 		"etc/ssl/private/ssl-cert-snakeoil.key", "var/log/journal/1234/system.journal",
-		"var/lib/apt/lists/deb.debian.org_dists_trixie_InRelease", "var/cache/apt/archives/nova_1.deb", "var/cache/apt/pkgcache.bin",
+		"var/lib/apt/lists/deb.debian.org_dists_trixie_InRelease",
+		"var/cache/apt/archives/nova_1.deb", "var/cache/apt/pkgcache.bin",
 	}
 	machineEmptied = []string{
-		"etc/machine-id", "var/log/cloud-init.log", "var/log/macaw/macaw-node-install.log", "var/log/apt/term.log", "var/log/wtmp",
+		"etc/machine-id", "var/log/cloud-init.log", "var/log/macaw/macaw-node-install.log", "var/log/apt/term.log",
+		"var/log/wtmp",
 	}
 	machineKept = []string{
-		"etc/ssh/sshd_config", "etc/systemd/network/80-ec2.network", "etc/nova/nova.conf", "home/admin/.bashrc", "root/.profile",
+		"etc/ssh/sshd_config", "etc/systemd/network/80-ec2.network", "etc/nova/nova.conf",
+		"home/admin/.bashrc", "root/.profile",
 		"var/lib/macaw/installed", "var/lib/mysql/ibdata1", "var/lib/dpkg/status", "var/cache/macaw/python-entrypoints/1",
 		"usr/local/bin/macaw", "etc/cloud/cloud.cfg.d/90-ec2.cfg",
 	}
@@ -91,14 +94,16 @@ func TestGeneralize(t *testing.T) {
 				t.Errorf("%s is %q, %v; want it untouched", name, text, err)
 			}
 		}
-		if text, _ := os.ReadFile(filepath.Join(root, "etc/iscsi/initiatorname.iscsi")); string(text) != "GenerateName=yes\n" {
-			t.Errorf("the iSCSI initiator is %q", text)
+		name, err := os.ReadFile(filepath.Join(root, "etc/iscsi/initiatorname.iscsi"))
+		if err != nil || string(name) != "GenerateName=yes\n" {
+			t.Errorf("the iSCSI initiator is %q, %v", name, err)
 		}
 		writeBelow(t, root, "home/admin/.ssh/authorized_keys", "of a run after this one")
 		writeBelow(t, root, "var/lib/cloud/data/instance-id", "the same")
 	}
 	once := []string{
-		"cloud-init clean --logs --seed --configs all", "journalctl --relinquish-var", "systemctl stop systemd-random-seed.service",
+		"cloud-init clean --logs --seed --configs all", "journalctl --relinquish-var",
+		"systemctl stop systemd-random-seed.service",
 	}
 	if diff := cmp.Diff(append(once, once...), ran); diff != "" {
 		t.Errorf("commands (-want +got):\n%s", diff)
