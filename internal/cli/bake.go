@@ -33,7 +33,8 @@ all others in the region, until the list of packages changes.`,
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "make an image even if there is one")
 	return annotate(cmd, afterSignal,
-		"the instance that the image is made from may still be there, and costs; run the same command again: it goes on, and removes it")
+		"the instance that the image is made from may still be there, and costs; "+
+			"run the same command again: it goes on, and removes it")
 }
 
 // baked is what bake has made, or found.

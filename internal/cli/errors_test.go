@@ -15,7 +15,8 @@ func TestHints(t *testing.T) {
 		want string
 	}{
 		{"none", errors.New("one"), "error: one\n"},
-		{"a chain", hint(fmt.Errorf("doing: %w", one), "look around"), "error: doing: one\nhint: look around\nhint: look at one\n"},
+		{"a chain", hint(fmt.Errorf("doing: %w", one), "look around"),
+			"error: doing: one\nhint: look around\nhint: look at one\n"},
 		{"joined", errors.Join(one, two), "error: one\nerror: two\nhint: look at one\nhint: look at two\n"},
 		{"joined below", fmt.Errorf("doing: %w", errors.Join(errors.New("x"), fmt.Errorf("y: %w", two))),
 			"error: doing: x\nerror: y: two\nhint: look at two\n"},

@@ -186,6 +186,8 @@ func download(ctx context.Context, url, dir string) (*os.File, string, error) {
 	return f, hex.EncodeToString(sum.Sum(nil)), nil
 }
 
+const otherImage = "verify.image in the cloud file names another image"
+
 // fetch downloads an image.
 func fetch(ctx context.Context, url string) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -197,12 +199,12 @@ func fetch(ctx context.Context, url string) (io.ReadCloser, error) {
 	resp, err := (&http.Client{Transport: silence.Transport()}).Do(req)
 	if err != nil {
 		cancel(nil)
-		return nil, hint(fmt.Errorf("downloading the guest's image: %w", err), "verify.image in the cloud file names another image")
+		return nil, hint(fmt.Errorf("downloading the guest's image: %w", err), otherImage)
 	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
 		cancel(nil)
-		return nil, hint(fmt.Errorf("downloading %s: %s", url, resp.Status), "verify.image in the cloud file names another image")
+		return nil, hint(fmt.Errorf("downloading %s: %s", url, resp.Status), otherImage)
 	}
 	return &flow{body: resp.Body, ctx: ctx, cancel: cancel, left: imageLimit}, nil
 }

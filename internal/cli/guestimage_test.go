@@ -72,7 +72,9 @@ func TestGuestChecksum(t *testing.T) {
 
 // Whoever names no image gets one that is known.
 func TestGuestOfOurs(t *testing.T) {
-	for text, known := range map[string]bool{"target: lab\n": false, "target: eu-central-1\nmanagement: {allow: [192.0.2.1/32]}\n": true} {
+	for text, known := range map[string]bool{
+		"target: lab\n": false, "target: eu-central-1\nmanagement: {allow: [192.0.2.1/32]}\n": true,
+	} {
 		c, err := cloud.Parse("x.yaml", []byte("name: x\n"+text))
 		if err != nil {
 			t.Fatal(err)

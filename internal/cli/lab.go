@@ -24,8 +24,10 @@ func (a *App) labCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	cmd.AddCommand(
-		a.labUpCommand(), a.labDownCommand(), looksOnly(a.labStatusCommand()), looksOnly(a.labEnvCommand()), a.labSSHCommand(), a.labRebootCommand(),
-		looksOnly(a.labDropsCommand()), a.labFaultCommand(), looksOnly(a.labPcapCommand()), looksOnly(a.labFlowsCommand()), a.labConformCommand(),
+		a.labUpCommand(), a.labDownCommand(), looksOnly(a.labStatusCommand()), looksOnly(a.labEnvCommand()),
+		a.labSSHCommand(), a.labRebootCommand(),
+		looksOnly(a.labDropsCommand()), a.labFaultCommand(), looksOnly(a.labPcapCommand()),
+		looksOnly(a.labFlowsCommand()), a.labConformCommand(),
 		asService(a.labDaemonCommand()), asService(a.labMachineCommand()),
 	)
 	return cmd

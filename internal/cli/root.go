@@ -66,7 +66,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	// What fails after a signal fails because of it.
 	var by interrupted
-	if err != nil && errors.As(context.Cause(ctx), &by) && (!isService(app.running.Load()) || errors.Is(err, context.Canceled)) {
+	if err != nil && errors.As(context.Cause(ctx), &by) &&
+		(!isService(app.running.Load()) || errors.Is(err, context.Canceled)) {
 		return app.reportInterrupted(stderr, by)
 	}
 	return report(stderr, err)
@@ -82,7 +83,8 @@ routers and floating IPs behind one ENI, each with an Elastic IP of its own.
 
 The exit status is 0 if all went well, 1 after an error, 2 if the command line
 can't be right, 3 if "plan --exit-code" finds something to do, 130 after SIGINT
-(Ctrl-C) and 143 after SIGTERM.`,
+(Ctrl-C) and 143 after SIGTERM. Any command may be interrupted anywhere; what shows
+something until it is interrupted, such as "lab pcap", ends with 0 then.`,
 		Example: `  macaw up examples/lab.yaml       # a cloud on the lab: no AWS account needed
   macaw plan cloud.yaml            # what up would do
   macaw verify cloud.yaml          # a guest, reached from outside
@@ -110,7 +112,8 @@ can't be right, 3 if "plan --exit-code" finds something to do, 130 after SIGINT
 		&cobra.Group{ID: "lab", Title: "The lab, a local AWS:"},
 	)
 	root.AddCommand(
-		a.upCommand(), looksOnly(a.planCommand()), a.downCommand(), looksOnly(a.statusCommand()), a.verifyCommand(), a.bakeCommand(), a.sshCommand(), a.gatewayCommand(), a.forwardCommand(), asService(a.agentCommand()),
+		a.upCommand(), looksOnly(a.planCommand()), a.downCommand(), looksOnly(a.statusCommand()), a.verifyCommand(),
+		a.bakeCommand(), a.sshCommand(), a.gatewayCommand(), a.forwardCommand(), asService(a.agentCommand()),
 		a.labCommand(), a.nodeCommand(),
 	)
 	return root

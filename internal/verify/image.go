@@ -43,7 +43,8 @@ func EnsureImage(ctx context.Context, auth Auth, name string, parts []Part) (mad
 		return false, err
 	}
 	want := parts[len(parts)-1].SHA256
-	if slices.ContainsFunc(found, func(i images.Image) bool { return want == "" || i.Properties[checkedProperty] == want }) {
+	good := func(i images.Image) bool { return want == "" || i.Properties[checkedProperty] == want }
+	if slices.ContainsFunc(found, good) {
 		return false, nil
 	}
 	properties := map[string]string{}

@@ -31,7 +31,8 @@ func (f *fakeGlance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var catalog []any
 		for _, kind := range []string{"identity", "network", "compute", "image"} {
 			catalog = append(catalog, map[string]any{"type": kind, "name": kind, "endpoints": []any{
-				map[string]any{"interface": "public", "region": "RegionOne", "region_id": "RegionOne", "url": f.url + "/" + kind + "/"}}})
+				map[string]any{"interface": "public", "region": "RegionOne", "region_id": "RegionOne",
+					"url": f.url + "/" + kind + "/"}}})
 		}
 		answer(http.StatusCreated, map[string]any{"token": map[string]any{
 			"catalog": catalog, "expires_at": "2099-01-01T00:00:00.000000Z", "project": map[string]any{"id": "p"}}})
@@ -74,8 +75,10 @@ func TestEnsureImage(t *testing.T) {
 		{"none, checked", nil, "abc", nil, []string{"create guest abc", "upload image"}},
 		{"there", []map[string]any{image("old", "")}, "", nil, nil},
 		{"there, checked", []map[string]any{image("old", "abc")}, "abc", nil, nil},
-		{"there, not checked", []map[string]any{image("old", "")}, "abc", nil, []string{"delete old", "create guest abc", "upload image"}},
-		{"there, checked by another", []map[string]any{image("old", "def")}, "abc", nil, []string{"delete old", "create guest abc", "upload image"}},
+		{"there, not checked", []map[string]any{image("old", "")}, "abc", nil,
+			[]string{"delete old", "create guest abc", "upload image"}},
+		{"there, checked by another", []map[string]any{image("old", "def")}, "abc", nil,
+			[]string{"delete old", "create guest abc", "upload image"}},
 		{"not to be had", []map[string]any{image("old", "def")}, "abc", errors.New("another checksum"), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,7 +86,9 @@ func TestEnsureImage(t *testing.T) {
 			server := httptest.NewServer(f)
 			defer server.Close()
 			f.url = server.URL
-			auth := Auth{URL: server.URL + "/v3", User: "admin", Password: "secret", Project: "admin", Domain: "Default", Region: "RegionOne"}
+			auth := Auth{
+				URL: server.URL + "/v3", User: "admin", Password: "secret", Project: "admin", Domain: "Default", Region: "RegionOne",
+			}
 			made, err := EnsureImage(t.Context(), auth, "guest", []Part{{Format: "qcow2", SHA256: tt.sum,
 				Open: func(context.Context) (io.ReadCloser, error) {
 					return io.NopCloser(strings.NewReader("image")), tt.open
