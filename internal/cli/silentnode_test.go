@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -39,8 +40,9 @@ func (noInstances) DetachNIC(context.Context, string, ec2.NIC) error      { retu
 func (noInstances) CreateImage(context.Context, string, string) error     { return nil }
 func (noInstances) DeleteImage(context.Context, string) error             { return nil }
 
-// nodeNet is where an AWS has its Elastic IPs whose nodes are this test.
-var nodeNet = netip.MustParsePrefix("127.77.0.0/29")
+// nodeNet is where an AWS has its Elastic IPs whose nodes are this test. Another run
+// of it, on the same machine, has others.
+var nodeNet = netip.PrefixFrom(netip.AddrFrom4([4]byte{127, byte(64 + os.Getpid()>>8&63), byte(os.Getpid()), 0}), 29)
 
 // startAWS is the lab's AWS with an image to start nodes from.
 func startAWS(t *testing.T) (url string) {
@@ -126,7 +128,7 @@ func TestSilentNode(t *testing.T) {
 	soon := []string{hurried + "=1"}
 
 	p := startMacaw(t, home, aws, soon, "up", file)
-	p.says("… host      SSH to cloud-1 at 127.77.0.")
+	p.says("… host      SSH to cloud-1 at 127.")
 	sshTo := "SSH to cloud-1 at " + strings.Fields(strings.SplitAfter(p.all.String(), "SSH to cloud-1 at ")[1])[0]
 	p.interrupt(syscall.SIGINT, "error: interrupted during: "+sshTo, again)
 	address := strings.TrimPrefix(sshTo, "SSH to cloud-1 at ") + ":22"
