@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -16,6 +17,7 @@ import (
 // which remembers what it was asked to write.
 type fakeCloud struct {
 	*httptest.Server
+	mu      sync.Mutex        // of the rest: requests come side by side, and may outlive who asked
 	answers map[string]string // by "GET /networks?name=public" or, for any query, "GET /networks"
 	status  map[string]int    // where it is not the method's usual one
 	written func(request, body string)
@@ -78,6 +80,8 @@ func newFakeCloud(t *testing.T) *fakeCloud {
 		path := strings.TrimPrefix(r.URL.Path, "/network/v2.0")
 		query := r.URL.Query()
 		query.Del("fields")
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		f.queries[path] = query
 		request := r.Method + " " + path
 		switch {
@@ -133,6 +137,13 @@ func newFakeCloud(t *testing.T) *fakeCloud {
 	f.Server = httptest.NewServer(mux)
 	t.Cleanup(f.Close)
 	return f
+}
+
+// answer changes an answer after something was asked.
+func (f *fakeCloud) answer(request, body string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answers[request] = body
 }
 
 func (f *fakeCloud) auth() Auth {

@@ -15,17 +15,17 @@ func TestAnswersThatAreNotWhole(t *testing.T) {
 	if _, err := p.ProviderAddresses(t.Context()); err != nil {
 		t.Error(err)
 	}
-	f.answers["GET /networks"] = `{"networks": [{"id": "n2", "name": "public", "router:external": false, "provider:network_type": "geneve"}]}`
+	f.answer("GET /networks", `{"networks": [{"id": "n2", "name": "public", "router:external": false, "provider:network_type": "geneve"}]}`)
 	if _, err := p.ProviderAddresses(t.Context()); !errors.Is(err, ErrNoNetwork) {
 		t.Errorf("a project's network taken for the external one: %v", err)
 	}
 	// Who is no administrator any more gets an answer, with his own ports only.
-	f.answers["GET /networks"] = `{"networks": [{"id": "n1", "name": "public", "router:external": true}]}`
+	f.answer("GET /networks", `{"networks": [{"id": "n1", "name": "public", "router:external": true}]}`)
 	if got, err := p.ProviderAddresses(t.Context()); err == nil {
 		t.Errorf("%v and no error for somebody who sees only his own ports", got)
 	}
-	f.answers["GET /networks"] = `{"networks": [{"id": "n1", "name": "public", "router:external": true, "provider:network_type": "flat"}]}`
-	f.answers["GET /ports"] = `{}`
+	f.answer("GET /networks", `{"networks": [{"id": "n1", "name": "public", "router:external": true, "provider:network_type": "flat"}]}`)
+	f.answer("GET /ports", `{}`)
 	if got, err := p.ProviderAddresses(t.Context()); err == nil {
 		t.Errorf("%v and no error for an answer without ports", got)
 	}

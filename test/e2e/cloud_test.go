@@ -110,11 +110,11 @@ func testTwoAtOnce(t *testing.T, file string) {
 	if err := first.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"up", file}, {"down", file}, {"bake", file}} {
-		_, err := command(t.Context(), macaw, args...)
-		want := fmt.Sprintf("is being changed by another run on this machine: macaw up, process %d, since ", first.Process.Pid)
+	for _, verb := range []string{"up", "down"} {
+		_, err := command(t.Context(), macaw, verb, file)
+		want := fmt.Sprintf("is being changed by another run on this machine: macaw up %s, process %d, since ", file, first.Process.Pid)
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("macaw %s beside macaw up: %v, want %q", args[0], err, want)
+			t.Errorf("macaw %s beside macaw up: %v, want %q", verb, err, want)
 		}
 	}
 	for _, look := range []string{"plan", "status"} {
