@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"runtime"
 	"slices"
+	"strings"
 
 	"macaw/internal/cloud"
 	"macaw/internal/gateway"
@@ -163,9 +165,31 @@ func (a *App) putProgram(ctx context.Context, h *host.Host, steps *Steps) error 
 		return err
 	}
 	return steps.Do("host", "copy macaw", func() error {
-		_, err := h.PutFile(ctx, self, nodeBinary, 0o755)
+		machine, err := h.Output(ctx, "uname -sm")
+		if err != nil {
+			return fmt.Errorf("asking the node for its architecture: %w", err)
+		}
+		if err := runsOn(machine, runtime.GOOS, runtime.GOARCH); err != nil {
+			return err
+		}
+		_, err = h.PutFile(ctx, self, nodeBinary, 0o755)
 		return err
 	})
+}
+
+// runsOn says whether a program for a system and an architecture, in Go's words,
+// runs on a machine of which uname -sm says what it is.
+func runsOn(machine, system, architecture string) error {
+	kernel, hardware, _ := strings.Cut(strings.TrimSpace(machine), " ")
+	names := map[string]string{"x86_64": "amd64", "aarch64": "arm64"} // uname(2) on Linux
+	if strings.ToLower(kernel) == system && names[hardware] == architecture {
+		return nil
+	}
+	return hint(
+		fmt.Errorf("the node is %s %s, and this macaw, which would be copied to it, is built for %s/%s",
+			kernel, hardware, system, architecture),
+		"run macaw on a machine like the node; Macaw's nodes are Linux on x86_64",
+	)
 }
 
 // finish follows a job that runs already to its end, however it ends.

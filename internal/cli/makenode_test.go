@@ -3,6 +3,7 @@ package cli
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"macaw/internal/cloud"
@@ -65,6 +66,21 @@ func TestSpecOfReleases(t *testing.T) {
 		spec, err := specOf(c, n)
 		if err != nil || spec.Gateway.ReleaseAfter != want {
 			t.Errorf("%q: releases wait %v, want %v; %v", file, spec.Gateway.ReleaseAfter, want, err)
+		}
+	}
+}
+
+func TestRunsOn(t *testing.T) {
+	for _, tt := range []struct{ machine, system, architecture, err string }{
+		{machine: "Linux x86_64\n", system: "linux", architecture: "amd64"},
+		{machine: "Linux aarch64\n", system: "linux", architecture: "arm64"},
+		{machine: "Linux x86_64\n", system: "linux", architecture: "arm64", err: "the node is Linux x86_64, and this macaw, which would be copied to it, is built for linux/arm64"},
+		{machine: "Linux x86_64\n", system: "darwin", architecture: "amd64", err: "built for darwin/amd64"},
+		{machine: "", system: "linux", architecture: "amd64", err: "the node is"},
+	} {
+		err := runsOn(tt.machine, tt.system, tt.architecture)
+		if (err != nil) != (tt.err != "") || err != nil && (!strings.Contains(err.Error(), tt.err) || len(hintsOf(err)) != 1) {
+			t.Errorf("%s/%s on %q: %v, want %q", tt.system, tt.architecture, tt.machine, err, tt.err)
 		}
 	}
 }

@@ -192,8 +192,8 @@ func TestSilentNode(t *testing.T) {
 			"forward list":   "error: fetching the cloud's credentials: " + lost,
 			"forward add":    "error: fetching the cloud's credentials: " + lost,
 			"ssh":            "Timeout, server " + strings.TrimSuffix(address, ":22") + " not responding.",
-			"up":             "error: looking at /usr/local/bin/macaw on " + address + ": " + lost,
-			"bake":           "error: looking at /usr/local/bin/macaw on ",
+			"up":             "error: asking the node for its architecture: " + lost,
+			"bake":           "error: asking the node for its architecture: ",
 		}[command]
 		if !strings.Contains(stderr, want) {
 			t.Errorf("no line %s in\n%s", want, stderr)
