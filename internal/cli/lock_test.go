@@ -62,7 +62,7 @@ func TestLockHereOfTheKilled(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("XDG_DATA_HOME", home)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestLockHereOfTheKilled$")
-	cmd.Env = append(os.Environ(), name+"=1", "XDG_DATA_HOME="+home)
+	cmd.Env = append(os.Environ(), name+"=1", "XDG_DATA_HOME="+home, "TMPDIR="+home) // it cannot tidy up
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
