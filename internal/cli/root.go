@@ -116,6 +116,10 @@ something until it is interrupted, such as "lab pcap", ends with 0 then.`,
 		a.bakeCommand(), a.sshCommand(), a.gatewayCommand(), a.forwardCommand(), asService(a.agentCommand()),
 		a.labCommand(), a.nodeCommand(),
 	)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	strictUsage(root)
+	showGroupsAsGroups(root)
 	return root
 }
 
