@@ -57,7 +57,13 @@ func report(w io.Writer, err error) int {
 		return int(code)
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(w, "error: %s\n", strings.TrimRight(line, "\n"))
+		line = strings.TrimRight(line, "\n")
+		// Of several mistakes in a file each has its hint below it.
+		if h := strings.TrimLeft(line, " "); h != line && strings.HasPrefix(h, "hint: ") {
+			fmt.Fprintln(w, h)
+			continue
+		}
+		fmt.Fprintf(w, "error: %s\n", line)
 	}
 	for _, h := range hintsOf(err) {
 		fmt.Fprintf(w, "hint: %s\n", h)

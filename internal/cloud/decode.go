@@ -196,6 +196,11 @@ func (d *decoder) text(path string, n ast.Node, to *string) bool {
 func (d *decoder) number(path string, n ast.Node, to *int) {
 	v, ok := n.(*ast.IntegerNode)
 	if !ok {
+		// The YAML parser takes digits that no integer can hold for text.
+		if digits := n.GetToken().Value; n.Type() == ast.StringType && strings.Trim(digits, "0123456789") == "" && digits != "" {
+			d.reject(path, "", "%s is too large", digits)
+			return
+		}
 		d.wrongType(path, n, "a whole number")
 		return
 	}
@@ -279,6 +284,7 @@ func (d *decoder) wrongType(path string, n ast.Node, want string) {
 		hint = fmt.Sprintf("put it in quotes: %q", n.GetToken().Value)
 	}
 	if path == "" {
+		d.bad[path] = true
 		d.fail(nodePosition(n), fmt.Sprintf("expected %s, found %s", want, got), "")
 		return
 	}

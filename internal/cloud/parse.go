@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -25,13 +26,16 @@ func Load(path string) (*Cloud, error) {
 // its name in error messages. The error is of type Errors and has all that is
 // wrong, not only the first thing.
 func Parse(file string, data []byte) (*Cloud, error) {
+	data = bytes.TrimPrefix(data, []byte("\uFEFF")) // the mark that editors on Windows begin files with; YAML allows it
 	d := &decoder{file: file, lines: lineLengths(data), at: map[string]position{}, bad: map[string]bool{}}
 	c := &Cloud{places: places{file: file, at: d.at}}
 	if root := d.document(data); root != nil {
 		d.at[""] = nodePosition(root)
 		d.cloud(root, c)
-		d.defaults(c)
-		d.validate(c)
+		if !d.bad[""] {
+			d.defaults(c)
+			d.validate(c)
+		}
 	}
 	if len(d.errs) > 0 {
 		d.errs.sort()

@@ -136,10 +136,9 @@ func TestErrors(t *testing.T) {
 	}{
 		{"empty", "# nothing\n", []string{"x.yaml:1:1: the file is empty", "hint: it needs at least a name and a target"}},
 		{"not YAML", "name: [x\n", []string{"x.yaml:1:7: not YAML: sequence end token ']' not found"}},
-		{"not a mapping", "- name\n", []string{
-			"x.yaml:1:1: expected keys and values, found a list",
-			"x.yaml:1:1: name: is missing", "hint: it tells the cloud's resources from others: " + nameHint,
-			"x.yaml:1:1: target: is missing", "hint: lab, or an AWS region such as eu-central-1"}},
+		{"not a mapping", "- name\n", []string{"x.yaml:1:1: expected keys and values, found a list"}},
+		{"no number for a computer", lab + "provider: {addresses: 99999999999999999999}\n", []string{"x.yaml:3:23: provider.addresses: 99999999999999999999 is too large"}},
+		{"byte order mark", "\uFEFFname: x\ntarget: lab\nvcp: {}\n", []string{`x.yaml:3:1: unknown key "vcp"`, `hint: did you mean "vpc"?`}},
 		{"two documents", lab + "---\nname: y\n", []string{"x.yaml:4:1: a second document: a cloud file has one"}},
 		{"no name", "target: lab\n", []string{"x.yaml:1:1: name: is missing", "hint: it tells the cloud's resources from others: " + nameHint}},
 		{"bad name", "name: My Cloud\ntarget: lab\n", []string{`x.yaml:1:7: name: "My Cloud" is not a name`, "hint: " + nameHint}},

@@ -41,7 +41,9 @@ var allMischief = []mischief{
 	}},
 	{"kill units", 2 * time.Minute, true, func(c *chaos) (string, error) {
 		some := strings.Join(c.kill.next(c, units, 5), " ")
-		return some, c.onNode("systemctl kill --signal=KILL " + some + "; sleep 5; for u in " + some + "; do systemctl start $u || exit; done")
+		// Guests are in libvirtd's control group, and outlive it: KillMode=process.
+		return some, c.onNode("for u in " + some + "; do whom=all; [ $u = libvirtd ] && whom=main; " +
+			"systemctl kill --signal=KILL --kill-whom=$whom $u; done; sleep 5; for u in " + some + "; do systemctl start $u || exit; done")
 	}},
 	{"kill the agent ten times", time.Minute, true, func(c *chaos) (string, error) {
 		return "", c.onNode("for i in 1 2 3 4 5 6 7 8 9 10; do systemctl kill --signal=KILL macaw-agent; sleep 0.7; done")
