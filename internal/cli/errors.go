@@ -6,6 +6,9 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	awsapi "macaw/internal/aws"
+	"macaw/internal/lab"
 )
 
 // The exit codes of macaw.
@@ -88,6 +91,9 @@ func hintsOf(err error) (hints []string) {
 		if h, ok := err.(interface{ Hint() string }); ok {
 			add(h.Hint())
 		}
+		if u, ok := err.(*awsapi.Unreachable); ok {
+			add(hintOfUnreachable(u))
+		}
 		switch e := err.(type) {
 		case interface{ Unwrap() error }:
 			walk(e.Unwrap())
@@ -99,4 +105,11 @@ func hintsOf(err error) (hints []string) {
 	}
 	walk(err)
 	return hints
+}
+
+func hintOfUnreachable(u *awsapi.Unreachable) string {
+	if u.Endpoint == lab.Endpoint {
+		return "macaw lab up"
+	}
+	return "look at the network, at the region in target, and at AWS_ENDPOINT_URL if that is set"
 }

@@ -5,27 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/smithy-go/middleware"
 	"golang.org/x/crypto/ssh"
 
+	awsapi "macaw/internal/aws"
 	"macaw/internal/cloud"
 	"macaw/internal/host"
 	"macaw/internal/infra"
 	"macaw/internal/lab"
-	"macaw/internal/silence"
 )
 
 // site is a cloud and the AWS that it is on.
@@ -56,8 +54,9 @@ func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool
 	if !c.InLab() {
 		var cfg aws.Config
 		err := steps.Await("infra", "find AWS credentials", func() (err error) {
-			cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(c.Target), config.WithRetryer(retryer),
-				config.WithHTTPClient(watchedHTTP()))
+			cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(c.Target), config.WithHTTPClient(watchedHTTP()),
+				config.WithAPIOptions([]func(*middleware.Stack) error{awsapi.NameUnreachable}))
+			cfg.Retryer = tellingRetryer(func(text string) { steps.Note("infra", text) }) // given here, AWS_MAX_ATTEMPTS holds
 			if err == nil {
 				_, err = cfg.Credentials.Retrieve(ctx)
 			}
@@ -67,7 +66,7 @@ func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool
 			return nil, hint(fmt.Errorf("finding AWS credentials: %w", err), "aws configure, or target: lab for a cloud without AWS")
 		}
 		s.ec2, s.iam = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
-		return s, nil
+		return s, checkEndpoint(s.ec2.Options())
 	}
 	if up {
 		if _, err := a.labUp(ctx, steps, func(o *lab.Options) { o.ElasticIPQuota = c.Lab.ElasticIPQuota }); err != nil {
@@ -94,20 +93,6 @@ func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool
 // clients are the APIs that the cloud is made with.
 func (s *site) clients() infra.Clients { return infra.Clients{EC2: s.ec2, IAM: s.iam} }
 
-// watchedHTTP is the client of AWS's services: an AWS that does not answer is
-// noticed, and asked again.
-func watchedHTTP() *awshttp.BuildableClient {
-	return awshttp.NewBuildableClient().WithDialerOptions(silence.Watch).
-		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = 30 * time.Second })
-}
-
-// retryer backs off when AWS throttles, by AWS's own measure of its load.
-func retryer() aws.Retryer {
-	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-		o.StandardOptions = append(o.StandardOptions, func(s *retry.StandardOptions) { s.MaxAttempts = 8 })
-	})
-}
-
 // labAWS is how clients reach the lab: they are AWS's own, with another
 // endpoint.
 func labAWS(ctx context.Context) (aws.Config, error) {
@@ -120,6 +105,7 @@ func labAWS(ctx context.Context) (aws.Config, error) {
 	}
 	return aws.Config{
 		Region: lab.Region, BaseEndpoint: aws.String(lab.Endpoint), Retryer: retryer, HTTPClient: watchedHTTP(),
+		APIOptions:  []func(*middleware.Stack) error{awsapi.NameUnreachable},
 		Credentials: credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, ""),
 	}, nil
 }
@@ -153,7 +139,7 @@ func (s *site) look(ctx context.Context, steps *Steps) (seen infra.Seen, err err
 // state: without them a new key can be put on the machines.
 func dataDir(cloudName string) (string, error) {
 	base := os.Getenv("XDG_DATA_HOME")
-	if base == "" {
+	if !filepath.IsAbs(base) { // as the XDG Base Directory Specification has it
 		home, err := os.UserHomeDir()
 		if err != nil {
 			return "", err

@@ -1,0 +1,56 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// Unreachable is a call that was not sent, or not answered, after whatever tries the client makes. The SDK's own words
+// for it begin with "https response error StatusCode: 0, RequestID: ,".
+type Unreachable struct {
+	// Endpoint is whom the client wanted to reach, such as "https://ec2.eu-central-1.amazonaws.com".
+	Endpoint string
+	Err      error // the SDK's
+	cause    error // the connection's
+}
+
+func (e *Unreachable) Error() string { return fmt.Sprintf("reaching %s: %v", e.Endpoint, e.cause) }
+
+func (e *Unreachable) Unwrap() error { return e.Err }
+
+// Unreached returns the Unreachable that an error of the SDK amounts to, or nil.
+func Unreached(err error) *Unreachable {
+	var known *Unreachable
+	if errors.As(err, &known) {
+		return known
+	}
+	var send *smithyhttp.RequestSendError
+	var request *url.Error
+	if !errors.As(err, &send) || !errors.As(send, &request) {
+		return nil
+	}
+	endpoint := request.URL
+	if u, err := url.Parse(request.URL); err == nil {
+		endpoint = u.Scheme + "://" + u.Host
+	}
+	return &Unreachable{Endpoint: endpoint, Err: err, cause: request.Err}
+}
+
+// NameUnreachable makes calls fail with an Unreachable where that is what happened. It is one of a client's APIOptions.
+func NameUnreachable(stack *middleware.Stack) error {
+	name := middleware.InitializeMiddlewareFunc("NameUnreachable", func(
+		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+	) (middleware.InitializeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleInitialize(ctx, in)
+		if u := Unreached(err); u != nil {
+			err = u
+		}
+		return out, metadata, err
+	})
+	return stack.Initialize.Add(name, middleware.Before)
+}
