@@ -26,7 +26,7 @@ What runs on the nodes is not part of the plan: up compares it there.`,
 			if err != nil {
 				return err
 			}
-			key, _, err := sshKey(s.cloud.Name)
+			key, _, err := sshKey(s.cloud.Name, host.PlanKey)
 			if err != nil {
 				return err
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,13 +148,13 @@ func dataDir(cloudName string) (string, error) {
 	return filepath.Join(base, "macaw", cloudName), nil
 }
 
-func sshKey(cloudName string) (ssh.Signer, string, error) {
+func sshKey(cloudName string, load func(path string) (ssh.Signer, error)) (ssh.Signer, string, error) {
 	dir, err := dataDir(cloudName)
 	if err != nil {
 		return nil, "", err
 	}
 	path := filepath.Join(dir, "id_ed25519")
-	key, err := host.LoadKey(path)
+	key, err := load(path)
 	return key, path, err
 }
 
@@ -185,9 +184,9 @@ func (s *site) reach(ctx context.Context, n infra.NodeOutput, steps *Steps) (h *
 // dial connects to a node, and goes on trying until ctx ends.
 func (s *site) dial(ctx context.Context, n infra.NodeOutput, steps *Steps) (*host.Host, error) {
 	if n.InstanceID == "" || n.ManagementPublic == "" {
-		return nil, hint(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up")
+		return nil, hint(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up FILE")
 	}
-	key, path, err := sshKey(s.cloud.Name)
+	key, path, err := sshKey(s.cloud.Name, host.LoadKey)
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +264,7 @@ func (s *site) nodes(ctx context.Context, steps *Steps) ([]infra.NodeOutput, err
 	nodes := infra.OutputsOf(s.cloud, seen).Nodes
 	for _, n := range nodes {
 		if n.InstanceID == "" {
-			return nil, hint(fmt.Errorf("cloud %s is not up: node %s: %w", s.cloud.Name, n.Name, fs.ErrNotExist), "macaw up")
+			return nil, hint(fmt.Errorf("cloud %s is not up: there is no node %s", s.cloud.Name, n.Name), "macaw up FILE")
 		}
 	}
 	return nodes, nil

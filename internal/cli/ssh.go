@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"macaw/internal/host"
 	"macaw/internal/infra"
 )
 
@@ -42,7 +43,7 @@ func (a *App) sshCommand() *cobra.Command {
 				return err
 			}
 			h.Close()
-			_, key, err := sshKey(s.cloud.Name)
+			_, key, err := sshKey(s.cloud.Name, host.LoadKey)
 			if err != nil {
 				return err
 			}

@@ -136,7 +136,7 @@ func (a *App) upSite(ctx context.Context, s *site, file, when string, steps *Ste
 // makeInfra makes the cloud's AWS resources and returns its nodes and how many
 // actions it took.
 func (a *App) makeInfra(ctx context.Context, s *site, steps *Steps) ([]infra.NodeOutput, int, error) {
-	key, _, err := sshKey(s.cloud.Name)
+	key, _, err := sshKey(s.cloud.Name, host.LoadKey)
 	if err != nil {
 		return nil, 0, err
 	}

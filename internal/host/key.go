@@ -17,10 +17,18 @@ import (
 
 // LoadKey reads a private key without passphrase, or makes an Ed25519 one
 // there (0600) if there is none.
-func LoadKey(path string) (ssh.Signer, error) {
+func LoadKey(path string) (ssh.Signer, error) { return loadKey(path, makeKey) }
+
+// PlanKey is LoadKey for those who only look: if there is none, it returns one that
+// nobody has and writes nothing.
+func PlanKey(path string) (ssh.Signer, error) {
+	return loadKey(path, func(string) ([]byte, error) { return newKey() })
+}
+
+func loadKey(path string, missing func(path string) ([]byte, error)) (ssh.Signer, error) {
 	b, err := smallfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		b, err = makeKey(path)
+		b, err = missing(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the SSH key: %w", err)
@@ -38,11 +46,7 @@ func makeKey(path string) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	block, err := ssh.MarshalPrivateKey(private, "macaw")
+	key, err := newKey()
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +55,7 @@ func makeKey(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(pem.EncodeToMemory(block))
+	_, err = tmp.Write(key)
 	if err := errors.Join(err, tmp.Close()); err != nil {
 		return nil, err
 	}
@@ -59,6 +63,19 @@ func makeKey(path string) ([]byte, error) {
 		return nil, err
 	}
 	return os.ReadFile(path)
+}
+
+// newKey makes a private key, in OpenSSH's form.
+func newKey() ([]byte, error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "macaw")
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(block), nil
 }
 
 // AuthorizedKey is the public half as a line of authorized_keys.
