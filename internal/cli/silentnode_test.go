@@ -121,6 +121,9 @@ var aboutFour = regexp.MustCompile(`in 4(\.[0-9]+)?s`)
 // A node that is silent, or goes silent, is reported by every command, which says
 // meanwhile what it waits for, and can be interrupted.
 func TestSilentNode(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for half a minute, in real time")
+	}
 	node := startNode(t)
 	aws := startAWS(t)
 	file := writeFile(t, "cloud.yaml", awsFile+"provider: {addresses: 2, elasticIPs: none}\n")
