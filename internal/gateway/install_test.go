@@ -59,6 +59,7 @@ func (n *fakeNode) installer() installer {
 			Run:     n.run,
 			Changed: func(path string) time.Time { return n.changed[path] },
 			Touch:   func(path string) error { return n.step(func() { n.put(path, nil) }) },
+			Now:     func() time.Time { return n.now },
 		},
 		write: func(path string, _ fs.FileMode, content []byte) (bool, error) {
 			if old, ok := n.files[path]; ok && bytes.Equal(old, content) {
@@ -157,6 +158,7 @@ func TestInstallKilledAnywhere(t *testing.T) {
 		{"first", false, func(*fakeNode) {}, cfg},
 		{"configuration and NIC", true, func(*fakeNode) {}, other},
 		{"program", true, func(n *fakeNode) { n.put(testBinary, []byte("new")) }, cfg},
+		{"configuration, and the clock was set back", true, func(n *fakeNode) { n.now = n.now.Add(-time.Hour) }, other},
 		{"unit", true, func(n *fakeNode) { n.put(unitFile, []byte("of an older macaw")) }, cfg},
 	} {
 		for _, lost := range []bool{false, true} {
@@ -180,6 +182,11 @@ func TestInstallKilledAnywhere(t *testing.T) {
 				}
 				if err := n.converged(); err != nil {
 					t.Errorf("%s: killed at step %d (lost: %v), and after the next run: %v", c.name, kill, lost, err)
+				}
+				// A clock that was set back takes until then to be trusted again.
+				n.now = n.now.Add(2 * time.Hour)
+				if _, err := n.installer().install(t.Context(), c.cfg, testBinary); err != nil {
+					t.Fatal(err)
 				}
 				n.did = nil
 				if changed, err := n.installer().install(t.Context(), c.cfg, testBinary); err != nil || changed || len(n.did) > 0 {

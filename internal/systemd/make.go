@@ -22,11 +22,13 @@ type System struct {
 	// Touch makes a file that is empty, or makes it anew; Touch of this package, but
 	// in tests.
 	Touch func(path string) error
+	// Now is the time by the clock that the others go by.
+	Now func() time.Time
 }
 
 // New is a machine whose files are those of this one.
 func New(run func(ctx context.Context, args ...string) (string, error)) System {
-	return System{Run: run, Changed: Changed, Touch: Touch}
+	return System{Run: run, Changed: Changed, Touch: Touch, Now: time.Now}
 }
 
 // Changed is when a file came to be as it is and where it is, the zero time if it is
@@ -63,16 +65,25 @@ func unseen(read, changed time.Time) bool {
 	return !changed.IsZero() && read.Before(changed.Add(grain))
 }
 
+// past is a time of reading if it can be compared with what was changed since: one that is yet to come was taken
+// before the clock was set back, and what was changed then and later may be older by the clock.
+func past(read, now time.Time) time.Time {
+	if read.After(now) {
+		return time.Time{}
+	}
+	return read
+}
+
 // todo is what has to happen to units.
 type todo struct{ start, restart []string }
 
 // plan starts what is down and restarts what has not seen its files as they are.
 // changed tells when a unit's files were changed last.
-func plan(seen []Unit, changed func(unit string) time.Time) todo {
+func plan(seen []Unit, now time.Time, changed func(unit string) time.Time) todo {
 	var p todo
 	for _, u := range seen {
 		switch {
-		case (u.Active || u.Starting) && unseen(u.Started, changed(u.Name)):
+		case (u.Active || u.Starting) && unseen(past(u.Started, now), changed(u.Name)):
 			p.restart = append(p.restart, u.Name)
 		case !u.Active: // of what is on its way already, systemctl awaits the end
 			p.start = append(p.start, u.Name)
@@ -89,7 +100,7 @@ func (s System) Ensure(ctx context.Context, changed func(unit string) time.Time,
 	if err != nil {
 		return false, err
 	}
-	p := plan(seen, changed)
+	p := plan(seen, s.Now(), changed)
 	for _, verb := range []struct {
 		name  string
 		units []string
@@ -136,8 +147,9 @@ func (s System) ReloadNetwork(ctx context.Context, stamp string, files ...string
 	if !seen[0].Active && !seen[0].Starting {
 		return nil // it will read them when it starts
 	}
-	read := seen[0].Started
-	if t := s.Changed(stamp); t.After(read) {
+	now := s.Now()
+	read := past(seen[0].Started, now)
+	if t := past(s.Changed(stamp), now); t.After(read) {
 		read = t
 	}
 	if !slices.ContainsFunc(files, func(f string) bool { return unseen(read, s.Changed(f)) }) {

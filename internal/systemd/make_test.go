@@ -21,14 +21,15 @@ func TestPlan(t *testing.T) {
 		{Name: "failed", Started: at(5)},
 		{Name: "starts", Starting: true, Started: at(20)},
 		{Name: "starts-stale", Starting: true, Started: at(5)},
+		{Name: "before-the-clock-was-set-back", Active: true, Started: at(99)},
 	}
-	got := plan(seen, func(u string) time.Time {
+	got := plan(seen, at(30), func(u string) time.Time {
 		if u == "reads-nothing" {
 			return time.Time{}
 		}
 		return at(10)
 	})
-	want := todo{start: []string{"down", "failed", "starts"}, restart: []string{"stale", "at-once", "starts-stale"}}
+	want := todo{start: []string{"down", "failed", "starts"}, restart: []string{"stale", "at-once", "starts-stale", "before-the-clock-was-set-back"}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(todo{})); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
@@ -78,6 +79,8 @@ func TestReloadNetwork(t *testing.T) {
 		{"it was told after that", "active", 5, 11, false},
 		{"it was started after that", "active", 12, 0, false},
 		{"it is being started, and may have read the old file", "activating", 9, 0, true},
+		{"it was started before the clock was set back", "active", 59, 0, true},
+		{"it was told before the clock was set back", "active", 5, 59, true},
 		{"it does not run", "inactive", 5, 0, false},
 	} {
 		var reloaded, touched bool
@@ -97,6 +100,7 @@ func TestReloadNetwork(t *testing.T) {
 				return at(tt.told)
 			},
 			Touch: func(string) error { touched = true; return nil },
+			Now:   func() time.Time { return at(30) },
 		}
 		if err := s.ReloadNetwork(t.Context(), "stamp", "file"); err != nil || reloaded != tt.want || touched != tt.want {
 			t.Errorf("%s: told %v, noted %v, %v; want %v", tt.name, reloaded, touched, err, tt.want)
