@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/smithy-go/middleware"
+	"github.com/aws/smithy-go/logging"
 	"golang.org/x/crypto/ssh"
 
 	awsapi "macaw/internal/aws"
@@ -54,7 +54,8 @@ func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool
 		var cfg aws.Config
 		err := steps.Await("infra", "find AWS credentials", func() (err error) {
 			cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(c.Target), config.WithHTTPClient(watchedHTTP()),
-				config.WithAPIOptions([]func(*middleware.Stack) error{awsapi.NameUnreachable}))
+				config.WithLogger(logging.Nop{})) // what matters comes back as an error
+			cfg.APIOptions = append(cfg.APIOptions, awsapi.Options...)
 			cfg.Retryer = tellingRetryer(func(text string) { steps.Note("infra", text) }) // given here, AWS_MAX_ATTEMPTS holds
 			if err == nil {
 				_, err = cfg.Credentials.Retrieve(ctx)
@@ -104,7 +105,7 @@ func labAWS(ctx context.Context) (aws.Config, error) {
 	}
 	return aws.Config{
 		Region: lab.Region, BaseEndpoint: aws.String(lab.Endpoint), Retryer: retryer, HTTPClient: watchedHTTP(),
-		APIOptions:  []func(*middleware.Stack) error{awsapi.NameUnreachable},
+		APIOptions:  awsapi.Options,
 		Credentials: credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, ""),
 	}, nil
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/smithy-go/logging"
-	"github.com/aws/smithy-go/middleware"
 
 	awsapi "macaw/internal/aws"
 	"macaw/internal/registrar"
@@ -32,11 +31,11 @@ func newRegistrar(
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialLimit }).
 		WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 8 })
 	aws, err := config.LoadDefaultConfig(ctx, config.WithRegion(cfg.Region), config.WithHTTPClient(client),
-		config.WithAPIOptions([]func(*middleware.Stack) error{awsapi.NameUnreachable}),
 		config.WithLogger(logging.Nop{})) // what matters comes back as an error
 	if err != nil {
 		return nil, fmt.Errorf("preparing for AWS: %w", err)
 	}
+	aws.APIOptions = append(aws.APIOptions, awsapi.Options...)
 	return registrar.New(ec2.NewFromConfig(aws), registrar.Config{
 		Cloud: cfg.Cloud, Node: cfg.Node, Instance: cfg.Instance, InstanceType: cfg.InstanceType, Subnet: cfg.SubnetID,
 		Range: cfg.Range, Policy: cfg.Policy, Pool: cfg.Pool, Observer: observer,

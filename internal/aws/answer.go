@@ -1,0 +1,66 @@
+package aws
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// errNoAnswer is what comes from something between here and AWS: EC2 and IAM answer with XML whose root is called
+// after the action (EC2 API Reference, Query-Requests; IAM User Guide, programming).
+var errNoAnswer = errors.New("the answer is not one of AWS; a proxy or a portal may be in between")
+
+// CheckAnswers makes a client of EC2 or IAM refuse answers that are not AWS's. The SDK takes an empty one, or somebody
+// else's page, for an answer that there is nothing: up would make a second cloud, and down think that all is gone.
+// It is one of a client's APIOptions, and not for the services that credentials come from, which answer otherwise.
+func CheckAnswers(stack *middleware.Stack) error {
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("macaw.CheckAnswers", checkAnswer), middleware.After)
+}
+
+func checkAnswer(
+	ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+) (middleware.DeserializeOutput, middleware.Metadata, error) {
+	out, metadata, err := next.HandleDeserialize(ctx, in)
+	response, ok := out.RawResponse.(*smithyhttp.Response)
+	if err != nil || !ok || response.StatusCode < 200 || response.StatusCode > 299 {
+		return out, metadata, err
+	}
+	var read strings.Builder
+	root, err := rootName(io.TeeReader(response.Body, &read))
+	if err == nil && !strings.HasSuffix(root, "Response") {
+		err = fmt.Errorf("%w: it begins with <%s>", errNoAnswer, root)
+	}
+	if err != nil {
+		return out, metadata, &smithy.DeserializationError{Err: err}
+	}
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(strings.NewReader(read.String()), response.Body), response.Body}
+	return out, metadata, nil
+}
+
+// rootName reads as far as the name of a document's root.
+func rootName(r io.Reader) (string, error) {
+	d := xml.NewDecoder(r)
+	for {
+		token, err := d.Token()
+		var syntax *xml.SyntaxError
+		switch {
+		case err == io.EOF, errors.As(err, &syntax):
+			return "", fmt.Errorf("%w: it is not XML", errNoAnswer)
+		case err != nil:
+			return "", err
+		}
+		if start, ok := token.(xml.StartElement); ok {
+			return start.Name.Local, nil
+		}
+	}
+}
