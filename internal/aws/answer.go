@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"bytes"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -32,7 +33,7 @@ func checkAnswer(
 	if err != nil || !ok || response.StatusCode < 200 || response.StatusCode > 299 {
 		return out, metadata, err
 	}
-	var read strings.Builder
+	var read bytes.Buffer
 	root, err := rootName(io.TeeReader(response.Body, &read))
 	if err == nil && !strings.HasSuffix(root, "Response") {
 		err = fmt.Errorf("%w: it begins with <%s>", errNoAnswer, root)
@@ -43,7 +44,7 @@ func checkAnswer(
 	response.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(strings.NewReader(read.String()), response.Body), response.Body}
+	}{io.MultiReader(&read, response.Body), response.Body}
 	return out, metadata, nil
 }
 

@@ -47,9 +47,9 @@ func tellingRetryer(tell func(text string)) func() aws.Retryer {
 	}
 }
 
-// From which try on, and how often, a repeated call is told of.
+// After how many tries, and how often, a repeated call is told of.
 const (
-	tellFrom  = 3
+	tellAfter = 2
 	tellAgain = 20 * time.Second
 )
 
@@ -58,9 +58,9 @@ type telling struct {
 	tell func(string)
 }
 
-// RetryDelay is asked before each new try.
+// RetryDelay is asked after each try that failed, of which attempt is the number.
 func (t *telling) RetryDelay(attempt int, err error) (time.Duration, error) {
-	if attempt >= tellFrom-1 {
+	if attempt >= tellAfter {
 		text := awsapi.Text(err)
 		if u := awsapi.Unreached(err); u != nil {
 			text = u.Error()

@@ -55,6 +55,7 @@ func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool
 		err := steps.Await("infra", "find AWS credentials", func() (err error) {
 			cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(c.Target), config.WithHTTPClient(watchedHTTP()),
 				config.WithLogger(logging.Nop{})) // what matters comes back as an error
+			// Set when the services that credentials come from have their clients: these answer otherwise.
 			cfg.APIOptions = append(cfg.APIOptions, awsapi.Options...)
 			cfg.Retryer = tellingRetryer(func(text string) { steps.Note("infra", text) }) // given here, AWS_MAX_ATTEMPTS holds
 			if err == nil {

@@ -25,7 +25,6 @@ func strictUsage(cmd *cobra.Command) {
 			return unknownCommand(cmd, args[0])
 		}
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-		cmd.SuggestionsMinimumDistance = 2 // letters
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	case cmd.Args != nil:
 		check := cmd.Args
@@ -56,6 +55,7 @@ func wrongArguments(cmd *cobra.Command, args []string, check cobra.PositionalArg
 
 func unknownCommand(parent *cobra.Command, name string) error {
 	err := usageError{fmt.Errorf("unknown command %q for %q", name, parent.CommandPath())}
+	parent.SuggestionsMinimumDistance = 2 // letters, as cobra's own suggestions have it
 	if near := parent.SuggestionsFor(name); len(near) > 0 {
 		return hint(err, "did you mean %s %s?", parent.CommandPath(), strings.Join(near, ", or "))
 	}
@@ -64,18 +64,12 @@ func unknownCommand(parent *cobra.Command, name string) error {
 
 // helpOn is "macaw help COMMAND".
 func helpOn(cmd *cobra.Command, args []string) error {
-	found := cmd.Root()
-	for _, name := range args {
-		parent := found
-		found = nil
-		for _, sub := range parent.Commands() {
-			if sub.Name() == name || sub.HasAlias(name) {
-				found = sub
-			}
-		}
-		if found == nil {
-			return unknownCommand(parent, name)
-		}
+	found, rest, err := cmd.Root().Find(args)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return unknownCommand(found, rest[0])
 	}
 	found.InitDefaultHelpFlag()
 	return found.Help()

@@ -35,6 +35,7 @@ func newRegistrar(
 	if err != nil {
 		return nil, fmt.Errorf("preparing for AWS: %w", err)
 	}
+	// Not before: the instance's metadata, where the credentials come from, answers otherwise.
 	aws.APIOptions = append(aws.APIOptions, awsapi.Options...)
 	return registrar.New(ec2.NewFromConfig(aws), registrar.Config{
 		Cloud: cfg.Cloud, Node: cfg.Node, Instance: cfg.Instance, InstanceType: cfg.InstanceType, Subnet: cfg.SubnetID,
