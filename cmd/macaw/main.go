@@ -3,9 +3,26 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
-	"macaw/internal/cli"
+	"macaw.example/internal/cli"
+	"macaw.example/internal/guest"
+	"macaw.example/internal/openstack"
+	"macaw.example/internal/terminal"
+	"macaw.example/lab"
 )
 
-func main() { os.Exit(cli.Main()) }
+func main() {
+	self, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(terminal.ExitFailure)
+	}
+	// The packages of OpenStack and of its guest lie in the lab's images.
+	options := lab.Options{
+		Packages: openstack.Packages(), ExtraPackages: guest.Packages, Command: []string{self, "lab"},
+	}
+	t := terminal.New(os.Stdout, os.Stderr)
+	os.Exit(t.Main(cli.New(t, options, labCommand(t, options)), os.Args[1:]))
+}

@@ -17,6 +17,15 @@ type Unreachable struct {
 	Endpoint string
 	Err      error // the SDK's
 	cause    error // the connection's
+	hint     string
+}
+
+// Hint is what to look at.
+func (e *Unreachable) Hint() string {
+	if e.hint != "" {
+		return e.hint
+	}
+	return "look at the network, at the region in target, and at AWS_ENDPOINT_URL if that is set"
 }
 
 func (e *Unreachable) Error() string { return fmt.Sprintf("reaching %s: %v", e.Endpoint, e.cause) }
@@ -42,15 +51,18 @@ func Unreached(err error) *Unreachable {
 }
 
 // NameUnreachable makes calls fail with an Unreachable where that is what happened. It is one of a client's APIOptions.
-func NameUnreachable(stack *middleware.Stack) error {
+func NameUnreachable(stack *middleware.Stack) error { return nameUnreachable("")(stack) }
+
+func nameUnreachable(hint string) func(*middleware.Stack) error {
 	name := middleware.InitializeMiddlewareFunc("NameUnreachable", func(
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 	) (middleware.InitializeOutput, middleware.Metadata, error) {
 		out, metadata, err := next.HandleInitialize(ctx, in)
 		if u := Unreached(err); u != nil {
+			u.hint = hint
 			err = u
 		}
 		return out, metadata, err
 	})
-	return stack.Initialize.Add(name, middleware.Before)
+	return func(stack *middleware.Stack) error { return stack.Initialize.Add(name, middleware.Before) }
 }

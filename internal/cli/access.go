@@ -6,8 +6,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"macaw/internal/host"
-	"macaw/internal/verify"
+	"macaw.example/internal/host"
+	"macaw.example/internal/terminal"
+	"macaw.example/internal/verify"
 )
 
 // access is how the cloud's administrator reaches it.
@@ -20,7 +21,7 @@ type access struct {
 
 // takeAccess fetches the administrator's credentials from the controller and
 // puts them into clouds.yaml.
-func (a *App) takeAccess(ctx context.Context, s *site, h *host.Host, steps *Steps) (access, error) {
+func (a *App) takeAccess(ctx context.Context, s *site, h *host.Host, steps *terminal.Steps) (access, error) {
 	var acc access
 	err := steps.Do("host", "fetch credentials", func() error {
 		var err error

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/gateway"
+	"macaw.example/internal/gateway"
 )
 
 // agentCommand is the agent of a gateway node.

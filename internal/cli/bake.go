@@ -8,10 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/cloud"
-	"macaw/internal/host"
-	"macaw/internal/infra"
-	"macaw/internal/openstack"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/host"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/openstack"
+	"macaw.example/internal/terminal"
 )
 
 func (a *App) bakeCommand() *cobra.Command {
@@ -32,7 +33,7 @@ all others in the region, until the list of packages changes.`,
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "make an image even if there is one")
-	return annotate(cmd, afterSignal,
+	return terminal.AfterSignal(cmd,
 		"the instance that the image is made from may still be there, and costs; "+
 			"run the same command again: it goes on, and removes it")
 }
@@ -49,13 +50,13 @@ func (a *App) bake(ctx context.Context, file string, force bool) error {
 	if err != nil {
 		return err
 	}
-	steps := a.steps()
+	steps := a.Steps()
 	return a.exclusively(ctx, bakeryOf(c), "bake "+file, steps, true, func(ctx context.Context, bakery *site) error {
 		return a.bakeSite(ctx, bakery, force, steps)
 	})
 }
 
-func (a *App) bakeSite(ctx context.Context, bakery *site, force bool, steps *Steps) error {
+func (a *App) bakeSite(ctx context.Context, bakery *site, force bool, steps *terminal.Steps) error {
 	hash := openstack.PackagesHash()
 	var img infra.Image
 	err := steps.Await("infra", "look for an image", func() (err error) {
@@ -84,7 +85,7 @@ func (a *App) bakeSite(ctx context.Context, bakery *site, force bool, steps *Ste
 		}
 		res.Made = true
 	}
-	return a.print(res, func(w io.Writer) error {
+	return a.Print(res, func(w io.Writer) error {
 		if !res.Made {
 			_, err := fmt.Fprintf(w, "Image %s has these packages already.\n", res.Image)
 			return err
@@ -108,7 +109,7 @@ func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 
 // bakeIn makes the image in a cloud made for it, which is removed afterwards,
 // also after a failure.
-func (a *App) bakeIn(ctx context.Context, s *site, hash string, steps *Steps) (id string, err error) {
+func (a *App) bakeIn(ctx context.Context, s *site, hash string, steps *terminal.Steps) (id string, err error) {
 	defer func() {
 		if err != nil && ctx.Err() == nil {
 			steps.Note("bake", "failed, and is removed again: "+err.Error())
@@ -161,7 +162,7 @@ func (a *App) bakeIn(ctx context.Context, s *site, hash string, steps *Steps) (i
 }
 
 // removeBakery removes the cloud that images are made in, also from this machine.
-func (a *App) removeBakery(ctx context.Context, s *site, steps *Steps) error {
+func (a *App) removeBakery(ctx context.Context, s *site, steps *terminal.Steps) error {
 	done, err := remove(ctx, s, steps)
 	if err != nil {
 		return err

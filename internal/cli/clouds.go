@@ -8,7 +8,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"macaw/internal/cloudsyaml"
+	"macaw.example/internal/cloudsyaml"
+	"macaw.example/internal/hint"
 )
 
 // cloudsPath is where OpenStack's clients look for clouds.yaml
@@ -61,7 +62,7 @@ func dropCloud(name string) error {
 		return err
 	}
 	if _, err := (cloudsyaml.File{Path: path}).Remove(name); err != nil {
-		return hint(fmt.Errorf("removing cloud %s from clouds.yaml: %w", name, err),
+		return hint.With(fmt.Errorf("removing cloud %s from clouds.yaml: %w", name, err),
 			"the file is as it was; take out the entry %q by hand", name)
 	}
 	return nil

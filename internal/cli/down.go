@@ -10,9 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/cloud"
-	"macaw/internal/infra"
-	"macaw/internal/lab"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/terminal"
+	"macaw.example/lab"
 )
 
 func (a *App) downCommand() *cobra.Command {
@@ -47,13 +48,13 @@ func (a *App) down(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	steps := a.steps()
+	steps := a.Steps()
 	return a.exclusively(ctx, c, "down "+file, steps, false, func(ctx context.Context, s *site) error {
 		return a.downSite(ctx, s, steps)
 	})
 }
 
-func (a *App) downSite(ctx context.Context, s *site, steps *Steps) (err error) {
+func (a *App) downSite(ctx context.Context, s *site, steps *terminal.Steps) (err error) {
 	res := removed{Cloud: s.cloud.Name, Removed: []string{}}
 	var left error // what others use
 	if !s.down {
@@ -76,7 +77,7 @@ func (a *App) downSite(ctx context.Context, s *site, steps *Steps) (err error) {
 			return err
 		}
 	}
-	if err := a.print(res, res.text); err != nil {
+	if err := a.Print(res, res.text); err != nil {
 		return err
 	}
 	return left
@@ -98,8 +99,8 @@ func (r removed) text(w io.Writer) error {
 }
 
 // remove removes a cloud in AWS, and tells of what stays because others use it.
-func remove(ctx context.Context, s *site, steps *Steps) (_ infra.Removal, err error) {
-	look := steps.start("infra", seeStep, false)
+func remove(ctx context.Context, s *site, steps *terminal.Steps) (_ infra.Removal, err error) {
+	look := steps.Begin("infra", seeStep)
 	looked := sync.OnceFunc(func() { look(err) })
 	defer looked()
 	show := infraProgress(steps)
@@ -124,7 +125,7 @@ func (a *App) forget(name string) error {
 }
 
 // labDownIfEmpty removes a lab in which no cloud is left.
-func (a *App) labDownIfEmpty(ctx context.Context, s *site, steps *Steps) (bool, error) {
+func (a *App) labDownIfEmpty(ctx context.Context, s *site, steps *terminal.Steps) (bool, error) {
 	if !s.down {
 		empty, err := infra.Vacant(ctx, s.ec2)
 		if err != nil || !empty {

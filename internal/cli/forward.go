@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/cloud"
-	"macaw/internal/gateway"
-	"macaw/internal/host"
-	"macaw/internal/infra"
-	"macaw/internal/neutron"
-	"macaw/internal/verify"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/gateway"
+	"macaw.example/internal/host"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/terminal"
+	"macaw.example/internal/verify"
 )
 
 func (a *App) forwardCommand() *cobra.Command {
@@ -26,7 +27,7 @@ IP, so tenants see them too: openstack floating ip port forwarding list. The
 guest's security group must allow its port.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(a.forwardAddCommand(), looksOnly(a.forwardListCommand()), a.forwardRemoveCommand())
+	cmd.AddCommand(a.forwardAddCommand(), terminal.ReadOnly(a.forwardListCommand()), a.forwardRemoveCommand())
 	return cmd
 }
 
@@ -42,7 +43,7 @@ type forwards struct {
 
 // onForwards calls fn with the Neutron of a cloud that is up.
 func (a *App) onForwards(ctx context.Context, file string, fn func(context.Context, forwards) error) error {
-	steps := a.steps()
+	steps := a.Steps()
 	return a.onNode(ctx, file, steps, func(ctx context.Context, s *site, n infra.NodeOutput, h *host.Host) error {
 		acc, err := a.takeAccess(ctx, s, h, steps)
 		if err != nil {

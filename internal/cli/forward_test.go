@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"macaw/internal/infra"
-	"macaw/internal/neutron"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/neutron"
 )
 
 func TestParseForward(t *testing.T) {

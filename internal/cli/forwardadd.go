@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/neutron"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/terminal"
 )
 
 const floatingUsage = "the floating IP, or its Elastic IP"
@@ -35,7 +37,7 @@ is tcp unless given.`,
 				want.FloatingIP, err = parseFloating(floating)
 			}
 			if err != nil {
-				return hint(usageError{err}, "%s --help", cmd.CommandPath())
+				return hint.With(terminal.Usage(err), "%s --help", cmd.CommandPath())
 			}
 			want.Project = project
 			return a.forwardAdd(cmd.Context(), args[0], want)
@@ -61,21 +63,21 @@ func (a *App) forwardAdd(ctx context.Context, file string, want neutron.WantForw
 		}
 		var f neutron.Forward
 		var changed bool
-		err := a.steps().Await("neutron", "add the forward", func() (err error) {
+		err := a.Steps().Await("neutron", "add the forward", func() (err error) {
 			f, changed, err = p.AddForward(ctx, want)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if err := p.settle(ctx, &f, a.steps()); err != nil {
+		if err := p.settle(ctx, &f, a.Steps()); err != nil {
 			return err
 		}
 		added := addedForward{Forward: f, Changed: changed}
 		if admission, err := p.Admission(ctx, f); err == nil { // the forward is there all the same
 			added.Admission = &admission
 		}
-		return a.print(added, func(w io.Writer) error { return printAdded(w, added) })
+		return a.Print(added, func(w io.Writer) error { return printAdded(w, added) })
 	})
 }
 
@@ -85,7 +87,7 @@ const settleLimit = 30 * time.Second
 
 // settle has the agents take up a forward, and waits until its floating IP says
 // where the Internet finds it. That it does not is no error: the forward is there.
-func (p forwards) settle(ctx context.Context, f *neutron.Forward, steps *Steps) error {
+func (p forwards) settle(ctx context.Context, f *neutron.Forward, steps *terminal.Steps) error {
 	if err := p.nudge(ctx); err != nil {
 		steps.Note("neutron", "the gateway's agent was not told, and learns of it by itself: "+err.Error())
 	}

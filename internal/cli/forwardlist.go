@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/neutron"
+	"macaw.example/internal/neutron"
 )
 
 func (a *App) forwardListCommand() *cobra.Command {
@@ -23,7 +23,7 @@ func (a *App) forwardListCommand() *cobra.Command {
 func (a *App) forwardList(ctx context.Context, file string) error {
 	return a.onForwards(ctx, file, func(ctx context.Context, p forwards) error {
 		var all []neutron.Forward
-		err := a.steps().Await("neutron", "list forwards", func() (err error) {
+		err := a.Steps().Await("neutron", "list forwards", func() (err error) {
 			all, err = p.Forwards(ctx)
 			return err
 		})
@@ -33,7 +33,7 @@ func (a *App) forwardList(ctx context.Context, file string) error {
 		for i := range all {
 			p.outside.put(&all[i])
 		}
-		return a.print(all, func(w io.Writer) error { return printForwards(w, all) })
+		return a.Print(all, func(w io.Writer) error { return printForwards(w, all) })
 	})
 }
 

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"macaw/internal/neutron"
+	"macaw.example/internal/neutron"
 )
 
 // protocols are those that a port can be forwarded for: OVN balances no others

@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/neutron"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/terminal"
 )
 
 func (a *App) forwardRemoveCommand() *cobra.Command {
@@ -28,7 +30,7 @@ forward made goes with the last port that it forwards.`,
 				on, err = parseFloating(floating)
 			}
 			if err != nil {
-				return hint(usageError{err}, "%s --help", cmd.CommandPath())
+				return hint.With(terminal.Usage(err), "%s --help", cmd.CommandPath())
 			}
 			return a.forwardRemove(cmd.Context(), args[0], ports, protocol, on)
 		},
@@ -43,7 +45,7 @@ func (a *App) forwardRemove(ctx context.Context, file string, ports neutron.Port
 			on = p.outside.private(on)
 		}
 		var removed neutron.RemovedForward
-		err := a.steps().Await("neutron", "remove the forward", func() (err error) {
+		err := a.Steps().Await("neutron", "remove the forward", func() (err error) {
 			removed, err = p.RemoveForward(ctx, ports, protocol, on)
 			return err
 		})
@@ -53,7 +55,7 @@ func (a *App) forwardRemove(ctx context.Context, file string, ports neutron.Port
 		if removed.Forward != nil {
 			p.outside.put(removed.Forward)
 		}
-		return a.print(removed, func(w io.Writer) error { return printRemovedForward(w, removed) })
+		return a.Print(removed, func(w io.Writer) error { return printRemovedForward(w, removed) })
 	})
 }
 

@@ -11,10 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/gateway"
-	"macaw/internal/host"
-	"macaw/internal/infra"
-	"macaw/internal/translate"
+	"macaw.example/internal/gateway"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/host"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/terminal"
+	"macaw.example/internal/translate"
 )
 
 func (a *App) gatewayCommand() *cobra.Command {
@@ -30,7 +32,7 @@ they take the cloud file and work on the cloud's gateway node.`,
 	cmd.AddCommand(
 		a.gatewaySwitch("on", "Translate frames: the normal state", gateway.On),
 		a.gatewaySwitch("off", "Let frames pass untouched, so that AWS drops them: to see that it does", gateway.Off),
-		looksOnly(a.gatewayStatusCommand()),
+		terminal.ReadOnly(a.gatewayStatusCommand()),
 		a.gatewayReleaseCommand(),
 		a.gatewayAgreeCommand(),
 	)
@@ -83,7 +85,7 @@ func (a *App) gatewayStatusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(st, func(w io.Writer) error { return printGateway(w, st) })
+			return a.Print(st, func(w io.Writer) error { return printGateway(w, st) })
 		},
 	}
 }
@@ -91,12 +93,12 @@ func (a *App) gatewayStatusCommand() *cobra.Command {
 // nodeGateway is the configuration of the node that this runs on.
 func nodeGateway() (gateway.Config, error) {
 	cfg, err := gateway.LoadConfig(gateway.DefaultConfigFile)
-	return cfg, hint(err, "this is not a gateway node; give the cloud file: macaw gateway status cloud.yaml")
+	return cfg, hint.With(err, "this is not a gateway node; give the cloud file: macaw gateway status cloud.yaml")
 }
 
 // onGateway calls fn with a connection to the cloud's gateway node.
 func (a *App) onGateway(ctx context.Context, file string, fn func(context.Context, *host.Host) error) error {
-	steps := a.steps()
+	steps := a.Steps()
 	return a.onNode(ctx, file, steps, func(ctx context.Context, _ *site, n infra.NodeOutput, h *host.Host) error {
 		return steps.Await("host", "ask "+n.Name+" about its translation", func() error { return fn(ctx, h) })
 	})

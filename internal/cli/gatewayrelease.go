@@ -15,9 +15,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/gateway"
-	"macaw/internal/host"
-	"macaw/internal/registrar"
+	"macaw.example/internal/gateway"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/host"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/terminal"
 )
 
 // gatewayReleaseCommand is an operator's agreement to releases that wait.
@@ -138,7 +140,7 @@ func (a *App) gatewayRelease(ctx context.Context, g heldGateway, addrs []string,
 		return err
 	}
 	if st.Agent == nil {
-		return hint(errors.New("the gateway's agent has not told yet what it keeps"),
+		return hint.With(errors.New("the gateway's agent has not told yet what it keeps"),
 			"journalctl -u %s on the node", gateway.UnitName)
 	}
 	waiting, err := heldOf(st.Agent.Held, addrs, time.Now())
@@ -146,7 +148,7 @@ func (a *App) gatewayRelease(ctx context.Context, g heldGateway, addrs []string,
 		return err
 	}
 	if len(waiting) == 0 {
-		return a.print(agreed{[]registrar.Held{}}, func(w io.Writer) error {
+		return a.Print(agreed{[]registrar.Held{}}, func(w io.Writer) error {
 			_, err := fmt.Fprintln(w, "No Elastic IP waits for its release.")
 			return err
 		})
@@ -157,7 +159,7 @@ func (a *App) gatewayRelease(ctx context.Context, g heldGateway, addrs []string,
 			return err
 		}
 	}
-	if err := a.confirm(ctx, "Release them? They do not come back.", yes); err != nil {
+	if err := a.Confirm(ctx, "Release them? They do not come back.", yes); err != nil {
 		return err
 	}
 	if err := g.agree(ctx, waiting); err != nil {
@@ -169,7 +171,7 @@ func (a *App) gatewayRelease(ctx context.Context, g heldGateway, addrs []string,
 	for i := range waiting {
 		waiting[i].Agreed = true
 	}
-	return a.print(agreed{waiting}, func(w io.Writer) error {
+	return a.Print(agreed{waiting}, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "Agreed to the release of %d. The agent does it when AWS and Neutron answer; "+
 			"macaw gateway status shows what is left.\n", len(waiting))
 		return err
@@ -186,7 +188,7 @@ func heldOf(held []registrar.Held, addrs []string, now time.Time) ([]registrar.H
 	is := func(h registrar.Held, addr string) bool { return h.Addr.String() == addr || h.Public.String() == addr }
 	for _, addr := range addrs {
 		if !slices.ContainsFunc(waiting, func(h registrar.Held) bool { return is(h, addr) }) {
-			return nil, hint(usageError{fmt.Errorf("no Elastic IP of %s waits for its release", addr)},
+			return nil, hint.With(terminal.Usage(fmt.Errorf("no Elastic IP of %s waits for its release", addr)),
 				"macaw gateway status shows those that do")
 		}
 	}

@@ -12,9 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"macaw/internal/gateway"
-	"macaw/internal/infra"
-	"macaw/internal/registrar"
+	"macaw.example/internal/gateway"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/terminal"
 )
 
 func heldFor(n int) (all []registrar.Held) {
@@ -49,7 +50,8 @@ func TestGatewayRelease(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
 			var got []string
-			a := &App{Stdout: &out, Stderr: &out, output: tt.output}
+			a := &App{Terminal: terminal.New(&out, &out)}
+			a.Output = tt.output
 			g := heldGateway{
 				status: func(context.Context) (gateway.Status, error) {
 					return gateway.Status{Agent: &gateway.Report{Held: tt.held}}, nil
@@ -94,7 +96,7 @@ func TestGatewayReleaseAsks(t *testing.T) {
 	defer func(stdin *os.File) { os.Stdin = stdin }(os.Stdin)
 	os.Stdin = nobody
 	var out bytes.Buffer
-	a := &App{Stdout: &out, Stderr: &out}
+	a := &App{Terminal: terminal.New(&out, &out)}
 	err = a.gatewayRelease(t.Context(), heldGateway{
 		status: func(context.Context) (gateway.Status, error) {
 			return gateway.Status{Agent: &gateway.Report{Held: heldFor(2)}}, nil

@@ -12,11 +12,13 @@ import (
 	"strings"
 	"time"
 
-	"macaw/internal/cloud"
-	"macaw/internal/guest"
-	"macaw/internal/lab"
-	"macaw/internal/silence"
-	"macaw/internal/verify"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/guest"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/silence"
+	"macaw.example/internal/terminal"
+	"macaw.example/internal/verify"
+	"macaw.example/lab"
 )
 
 // defaultGuest is the guest's image on AWS unless the cloud file names one:
@@ -84,7 +86,7 @@ func guestFlavor(c *cloud.Cloud) string {
 
 // provideGuest puts an image of a guest into the cloud, for verification and
 // for people's first steps.
-func (a *App) provideGuest(ctx context.Context, s *site, acc access, steps *Steps) error {
+func (a *App) provideGuest(ctx context.Context, s *site, acc access, steps *terminal.Steps) error {
 	parts, err := a.guestParts(ctx, s.cloud, steps)
 	if err != nil {
 		return err
@@ -98,20 +100,16 @@ func (a *App) provideGuest(ctx context.Context, s *site, acc access, steps *Step
 	})
 }
 
-func (a *App) guestParts(ctx context.Context, c *cloud.Cloud, steps *Steps) ([]verify.Part, error) {
+func (a *App) guestParts(ctx context.Context, c *cloud.Cloud, steps *terminal.Steps) ([]verify.Part, error) {
 	if url := guestURL(c); url != "" {
 		open := func(ctx context.Context) (io.ReadCloser, error) { return openGuest(ctx, c, steps) }
 		return []verify.Part{{Format: "qcow2", Open: open, SHA256: guestSum(c)}}, nil
 	}
-	opts, err := labOptions()
-	if err != nil {
-		return nil, err
-	}
-	dir := filepath.Join(lab.Dir, "guest", opts.Recipe.Key()+"-"+guest.Key())
+	dir := filepath.Join(lab.Dir, "guest", strings.TrimPrefix(a.Lab.StockImage(), "ami-")+"-"+guest.Key())
 	files := guest.FilesIn(dir)
 	if _, err := os.Stat(files.Disk); err != nil {
 		err := steps.Do("guest", "build from Debian's kernel, busybox and dropbear", func() error {
-			_, err := guest.Build(ctx, guest.DebsIn(lab.Apart(opts.Recipe)), dir)
+			_, err := guest.Build(ctx, guest.DebsIn(a.Lab.ExtraPackagesDir()), dir)
 			return err
 		})
 		if err != nil {
@@ -130,7 +128,7 @@ func (a *App) guestParts(ctx context.Context, c *cloud.Cloud, steps *Steps) ([]v
 
 // openGuest downloads the guest's image: straight on to Glance, or first to this
 // machine if it is to be checked.
-func openGuest(ctx context.Context, c *cloud.Cloud, steps *Steps) (io.ReadCloser, error) {
+func openGuest(ctx context.Context, c *cloud.Cloud, steps *terminal.Steps) (io.ReadCloser, error) {
 	url, want := guestURL(c), guestSum(c)
 	if want == "" {
 		return fetch(ctx, url)
@@ -151,7 +149,7 @@ func openGuest(ctx context.Context, c *cloud.Cloud, steps *Steps) (io.ReadCloser
 	f.Close()
 	const advice = "somebody has changed the image, or the checksum is that of another; nothing was uploaded"
 	if c.Verify.SHA256 == "" {
-		return nil, hint(fmt.Errorf("%s has the SHA-256 checksum %s, not %s", url, got, want), advice)
+		return nil, hint.With(fmt.Errorf("%s has the SHA-256 checksum %s, not %s", url, got, want), advice)
 	}
 	return nil, c.Reject("verify.sha256", advice, "%s has the checksum %s", url, got)
 }
@@ -199,12 +197,12 @@ func fetch(ctx context.Context, url string) (io.ReadCloser, error) {
 	resp, err := (&http.Client{Transport: silence.Transport()}).Do(req)
 	if err != nil {
 		cancel(nil)
-		return nil, hint(fmt.Errorf("downloading the guest's image: %w", err), otherImage)
+		return nil, hint.With(fmt.Errorf("downloading the guest's image: %w", err), otherImage)
 	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
 		cancel(nil)
-		return nil, hint(fmt.Errorf("downloading %s: %s", url, resp.Status), otherImage)
+		return nil, hint.With(fmt.Errorf("downloading %s: %s", url, resp.Status), otherImage)
 	}
 	return &flow{body: resp.Body, ctx: ctx, cancel: cancel, left: imageLimit}, nil
 }

@@ -16,7 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/terminal"
 )
 
 // A guest's image is opened for use only if it has the checksum that the cloud file
@@ -52,7 +53,7 @@ func TestGuestChecksum(t *testing.T) {
 			if (notChecked(c) != "") != (tt.sum == "") {
 				t.Errorf("it says %q", notChecked(c))
 			}
-			r, err := openGuest(t.Context(), c, newSteps(io.Discard, true))
+			r, err := openGuest(t.Context(), c, terminal.NewSteps(io.Discard, true))
 			if tt.want != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("error %v, want %s", err, tt.want)

@@ -12,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"macaw.example/internal/terminal"
+	"macaw.example/lab/labtest"
 )
 
 // process is macaw as users run it.
@@ -37,7 +40,7 @@ func startMacaw(t *testing.T, home, aws string, env []string, args ...string) *p
 	}
 	cmd := exec.CommandContext(t.Context(), macaw, args...)
 	cmd.Env = append([]string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL=" + aws,
-		"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true"}, env...)
+		"AWS_ACCESS_KEY_ID=" + labtest.AccessKey, "AWS_SECRET_ACCESS_KEY=" + labtest.SecretKey, "AWS_EC2_METADATA_DISABLED=true"}, env...)
 	p := &process{t: t, cmd: cmd, stderr: make(chan string, 1000), begun: time.Now()}
 	cmd.Stdout = &p.stdout
 	stderr, err := cmd.StderrPipe()
@@ -163,6 +166,9 @@ const (
 	unverified = "hint: the next macaw verify removes what this one has left in the cloud"
 )
 
+// wordFor is what the end by a signal is called.
+var wordFor = map[syscall.Signal]string{syscall.SIGINT: "interrupted", syscall.SIGTERM: "terminated"}
+
 // Every command that asks AWS says so when AWS does not answer, and ends by a signal.
 func TestInterruptWhileAWSIsSilent(t *testing.T) {
 	aws := "http://" + silentServer(t)
@@ -198,7 +204,7 @@ func TestInterruptWhileAWSIsSilent(t *testing.T) {
 		t.Run(tt.args+" "+tt.by.String(), func(t *testing.T) {
 			p := processes[i].of(t)
 			p.says("… infra     " + tt.during)
-			p.interrupt(tt.by, "error: "+interrupted{tt.by}.Error()+" during: "+tt.during, tt.hint)
+			p.interrupt(tt.by, "error: "+wordFor[tt.by]+" during: "+tt.during, tt.hint)
 		})
 	}
 }
@@ -210,7 +216,7 @@ func TestInterruptOfConform(t *testing.T) {
 	p.says("conform   run ")
 	p.says("… conform   ")
 	during := strings.TrimSpace(strings.SplitAfter(p.all.String(), "… conform   ")[1])
-	p.interrupt(syscall.SIGINT, "error: interrupted during: "+during+"; remove what the run made", "hint: "+conformLeft)
+	p.interrupt(syscall.SIGINT, "error: interrupted during: "+during+"; remove what the run made", "hint: macaw lab conform --clean removes what a run has left behind, with the same --endpoint and --region")
 }
 
 // A wait that nothing ends is left to itself.
@@ -224,7 +230,7 @@ func TestInterruptOfWhatCannotBeInterrupted(t *testing.T) {
 		t.Run(by.String(), func(t *testing.T) {
 			p := startMacaw(t, t.TempDir(), "http://127.0.0.1:1", []string{"AWS_CONFIG_FILE=" + pipe}, "plan", file)
 			p.says("… infra     find AWS credentials")
-			p.interrupt(by, "error: "+interrupted{by}.Error()+" during: find AWS credentials", nothing)
+			p.interrupt(by, "error: "+wordFor[by]+" during: find AWS credentials", nothing)
 		})
 	}
 }
@@ -245,7 +251,7 @@ func TestCloudFileThatIsNone(t *testing.T) {
 			t.Run(command+" "+path, func(t *testing.T) {
 				p := startMacaw(t, t.TempDir(), "http://127.0.0.1:1", nil, command, path)
 				status, stderr := p.ends()
-				if want := "error: reading the cloud file: " + path + " " + want + "\n"; status != exitFailure || stderr != want {
+				if want := "error: reading the cloud file: " + path + " " + want + "\n"; status != terminal.ExitFailure || stderr != want {
 					t.Errorf("exit status %d:\n%s\nwant\n%s", status, stderr, want)
 				}
 			})

@@ -4,18 +4,19 @@ import (
 	"context"
 	"time"
 
-	"macaw/internal/lab"
+	"macaw.example/internal/terminal"
+	"macaw.example/lab"
 )
 
 // watchLab shows what the lab does to its machines and takes long or fails, which
 // its EC2 tells nobody: a cloud whose machine can't be ended would wait without a
 // word. What it returns ends it.
-func (s *site) watchLab(ctx context.Context, steps *Steps) (stop func()) {
-	if !s.cloud.InLab() {
+func (s *site) watchLab(ctx context.Context, steps *terminal.Steps) (stop func()) {
+	if s.running == nil {
 		return func() {}
 	}
 	ctx, stop = context.WithCancel(ctx)
-	go showTasks(ctx, lab.SlowTasks, func(text string) { steps.Note("lab", text) })
+	go showTasks(ctx, s.running.Tasks, func(text string) { steps.Note("lab", text) })
 	return stop
 }
 

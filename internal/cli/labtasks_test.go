@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"macaw/internal/lab"
+	"macaw.example/lab"
 )
 
 func TestShowTasks(t *testing.T) {

@@ -15,8 +15,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"macaw/internal/cloud"
-	"macaw/internal/infra"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/terminal"
 )
 
 // exclusively connects to a cloud's AWS and runs fn, while nobody else changes
@@ -27,7 +29,7 @@ func (a *App) exclusively(
 	ctx context.Context,
 	c *cloud.Cloud,
 	command string,
-	steps *Steps,
+	steps *terminal.Steps,
 	up bool,
 	fn func(context.Context, *site) error,
 ) error {
@@ -57,7 +59,7 @@ func (a *App) exclusively(
 	defer s.unlock()
 	err = fn(lock.Context(), s)
 	if cause := context.Cause(lock.Context()); err != nil && errors.Is(cause, infra.ErrLockLost) {
-		return hint(cause, "run the same command again")
+		return hint.With(cause, "run the same command again")
 	}
 	return err
 }
@@ -135,9 +137,9 @@ func lockedHere(name string, f *os.File) error {
 			h.PID,
 			h.Since.Local().Format(time.DateTime),
 		)
-		return hint(err, "wait until it ends, or end it with kill %d; nothing is lost by that", h.PID)
+		return hint.With(err, "wait until it ends, or end it with kill %d; nothing is lost by that", h.PID)
 	}
-	return hint(err, "wait until it ends")
+	return hint.With(err, "wait until it ends")
 }
 
 // machineID tells who sees the same locks: by a random word that is made once and

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/terminal"
 )
 
 func lockCloud(t *testing.T, name string) *cloud.Cloud {
@@ -27,7 +28,7 @@ func TestLockHere(t *testing.T) {
 	}
 	_, _, err = lockHere(lockCloud(t, "x"), "down x.yaml")
 	var text strings.Builder
-	report(&text, err)
+	terminal.Report(&text, err)
 	want := fmt.Sprintf(
 		"error: cloud x is being changed by another run on this machine: macaw up x.yaml, process %d, since ",
 		os.Getpid(),

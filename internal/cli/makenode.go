@@ -11,14 +11,16 @@ import (
 	"slices"
 	"strings"
 
-	"macaw/internal/cloud"
-	"macaw/internal/gateway"
-	"macaw/internal/host"
-	"macaw/internal/infra"
-	"macaw/internal/lab"
-	"macaw/internal/openstack"
-	"macaw/internal/registrar"
-	"macaw/internal/translate"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/gateway"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/host"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/openstack"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/terminal"
+	"macaw.example/internal/translate"
+	"macaw.example/lab"
 )
 
 const (
@@ -138,7 +140,7 @@ func region(c *cloud.Cloud) string {
 
 // makeNode makes a machine the node of a spec. It returns how many steps had
 // something to do.
-func (a *App) makeNode(ctx context.Context, h *host.Host, spec nodeSpec, steps *Steps) (changed int, err error) {
+func (a *App) makeNode(ctx context.Context, h *host.Host, spec nodeSpec, steps *terminal.Steps) (changed int, err error) {
 	if err := a.putProgram(ctx, h, steps); err != nil {
 		return 0, err
 	}
@@ -159,7 +161,7 @@ func (a *App) makeNode(ctx context.Context, h *host.Host, spec nodeSpec, steps *
 }
 
 // putProgram copies this program to a machine.
-func (a *App) putProgram(ctx context.Context, h *host.Host, steps *Steps) error {
+func (a *App) putProgram(ctx context.Context, h *host.Host, steps *terminal.Steps) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -185,7 +187,7 @@ func runsOn(machine, system, architecture string) error {
 	if strings.ToLower(kernel) == system && names[hardware] == architecture {
 		return nil
 	}
-	return hint(
+	return hint.With(
 		fmt.Errorf("the node is %s %s, and this macaw, which would be copied to it, is built for %s/%s",
 			kernel, hardware, system, architecture),
 		"run macaw on a machine like the node; Macaw's nodes are Linux on x86_64",
@@ -193,7 +195,7 @@ func runsOn(machine, system, architecture string) error {
 }
 
 // finish follows a job that runs already to its end, however it ends.
-func (a *App) finish(ctx context.Context, h *host.Host, job host.Job, steps *Steps) error {
+func (a *App) finish(ctx context.Context, h *host.Host, job host.Job, steps *terminal.Steps) error {
 	active, err := h.Active(ctx, job)
 	if err != nil || !active {
 		return err
@@ -208,7 +210,7 @@ func (a *App) finish(ctx context.Context, h *host.Host, job host.Job, steps *Ste
 }
 
 // job starts a job and follows it to its end.
-func (a *App) job(ctx context.Context, h *host.Host, job host.Job, steps *Steps) (changed int, err error) {
+func (a *App) job(ctx context.Context, h *host.Host, job host.Job, steps *terminal.Steps) (changed int, err error) {
 	started, err := h.Start(ctx, job)
 	if err != nil {
 		return 0, err
@@ -225,7 +227,7 @@ type jobError struct{ job, text string }
 func (e *jobError) Error() string { return e.job + ": " + e.text }
 
 // follow shows the steps of a job's log and returns how it came out.
-func follow(ctx context.Context, h *host.Host, job host.Job, steps *Steps) (changed int, err error) {
+func follow(ctx context.Context, h *host.Host, job host.Job, steps *terminal.Steps) (changed int, err error) {
 	running := map[string]func(error){}
 	result, stray := nodeEvent{}, ""
 	err = h.Follow(ctx, job, func(line []byte) {
@@ -257,7 +259,7 @@ func follow(ctx context.Context, h *host.Host, job host.Job, steps *Steps) (chan
 	case result.Result == resultOK:
 		return changed, nil
 	case result.Result == resultFailed:
-		return changed, hint(&jobError{job.Name, result.Error}, "the node's log: journalctl, and /var/log/macaw/%s.log", job.Name)
+		return changed, hint.With(&jobError{job.Name, result.Error}, "the node's log: journalctl, and /var/log/macaw/%s.log", job.Name)
 	}
 	return changed, fmt.Errorf("%s: %w: %s", job.Name, host.ErrLost, stray)
 }

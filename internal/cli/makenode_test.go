@@ -6,10 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"macaw/internal/cloud"
-	"macaw/internal/gateway"
-	"macaw/internal/infra"
-	"macaw/internal/registrar"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/gateway"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/registrar"
 )
 
 func TestSpecOfIPv6(t *testing.T) {
@@ -79,7 +80,7 @@ func TestRunsOn(t *testing.T) {
 		{machine: "", system: "linux", architecture: "amd64", err: "the node is"},
 	} {
 		err := runsOn(tt.machine, tt.system, tt.architecture)
-		if (err != nil) != (tt.err != "") || err != nil && (!strings.Contains(err.Error(), tt.err) || len(hintsOf(err)) != 1) {
+		if (err != nil) != (tt.err != "") || err != nil && (!strings.Contains(err.Error(), tt.err) || len(hint.All(err)) != 1) {
 			t.Errorf("%s/%s on %q: %v, want %q", tt.system, tt.architecture, tt.machine, err, tt.err)
 		}
 	}

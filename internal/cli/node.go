@@ -10,8 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/openstack"
-	"macaw/internal/smallfile"
+	"macaw.example/internal/openstack"
+	"macaw.example/internal/smallfile"
+	"macaw.example/internal/terminal"
 )
 
 // nodeEvent is a line of the log of a command that runs on a node: a step that
@@ -66,7 +67,7 @@ func (a *App) nodeCommand() *cobra.Command {
 			return nodeRun(cmd.Context(), a.Stdout, openstack.Generalize)
 		},
 	}
-	cmd.AddCommand(asService(apply), asService(install), asService(generalize))
+	cmd.AddCommand(terminal.Service(apply), terminal.Service(install), terminal.Service(generalize))
 	return cmd
 }
 
@@ -92,7 +93,7 @@ func nodeRun(ctx context.Context, w io.Writer, fn func(context.Context, openstac
 		return errors.Join(err, logged)
 	}
 	if err != nil {
-		return codeError(exitFailure)
+		return terminal.ExitCode(terminal.ExitFailure)
 	}
 	return nil
 }

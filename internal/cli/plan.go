@@ -6,8 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/host"
-	"macaw/internal/infra"
+	"macaw.example/internal/host"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/terminal"
 )
 
 func (a *App) planCommand() *cobra.Command {
@@ -22,7 +23,7 @@ What runs on the nodes is not part of the plan: up compares it there.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCloudFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.open(cmd.Context(), args[0], a.steps(), false)
+			s, err := a.open(cmd.Context(), args[0], a.Steps(), false)
 			if err != nil {
 				return err
 			}
@@ -31,7 +32,7 @@ What runs on the nodes is not part of the plan: up compares it there.`,
 				return err
 			}
 			var plan *infra.Plan
-			err = a.steps().Await("infra", seeStep, func() error {
+			err = a.Steps().Await("infra", seeStep, func() error {
 				plan, err = s.plan(cmd.Context(), host.AuthorizedKey(key))
 				return err
 			})
@@ -39,9 +40,9 @@ What runs on the nodes is not part of the plan: up compares it there.`,
 				return err
 			}
 			if text := notChecked(s.cloud); text != "" {
-				a.steps().Note("openstack", text)
+				a.Steps().Note("openstack", text)
 			}
-			err = a.print(plan, func(w io.Writer) error {
+			err = a.Print(plan, func(w io.Writer) error {
 				if s.down {
 					fmt.Fprintln(w, "+ bring the lab up")
 				}
@@ -53,11 +54,11 @@ What runs on the nodes is not part of the plan: up compares it there.`,
 				return err
 			})
 			if err == nil && exitCode && !plan.Empty() {
-				return codeError(exitChanges)
+				return terminal.ExitCode(terminal.ExitChanges)
 			}
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&exitCode, "exit-code", false, fmt.Sprintf("exit with %d if there is something to do", exitChanges))
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, fmt.Sprintf("exit with %d if there is something to do", terminal.ExitChanges))
 	return cmd
 }

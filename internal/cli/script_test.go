@@ -7,7 +7,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"macaw/internal/host"
+	"macaw.example/internal/host"
+	"macaw.example/internal/terminal"
+	"macaw.example/lab"
+	"macaw.example/lab/command"
 )
 
 // hurried is in the environment of a macaw that gives up on nodes soon.
@@ -20,7 +23,10 @@ func TestMain(m *testing.M) {
 			sshTimes = host.Times{Handshake: 3 * time.Second, Open: 9 * time.Second, Ask: time.Second, Silence: 3 * time.Second,
 				Command: 9 * time.Second, Reconnect: 2 * time.Second}
 		}
-		os.Exit(Main())
+		t, o := terminal.New(os.Stdout, os.Stderr), lab.Options{Command: []string{"macaw", "lab"}}
+		labCommand := command.New(t, "macaw lab", o)
+		labCommand.GroupID = "lab"
+		os.Exit(t.Main(New(t, o, labCommand), os.Args[1:]))
 	}})
 }
 

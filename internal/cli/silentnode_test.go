@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"io"
-	"log/slog"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -22,23 +19,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"macaw/internal/lab/ec2"
-	"macaw/internal/lab/iam"
+	"macaw.example/lab/labtest"
 )
-
-// noInstances runs instances that do nothing.
-type noInstances struct{}
-
-func (noInstances) Launch(context.Context, ec2.Instance) error            { return nil }
-func (noInstances) Start(context.Context, ec2.Instance) error             { return nil }
-func (noInstances) Stop(context.Context, string) error                    { return nil }
-func (noInstances) Reboot(context.Context, string) error                  { return nil }
-func (noInstances) Terminate(context.Context, string) error               { return nil }
-func (noInstances) ConsoleOutput(context.Context, string) ([]byte, error) { return nil, nil }
-func (noInstances) AttachNIC(context.Context, string, ec2.NIC) error      { return nil }
-func (noInstances) DetachNIC(context.Context, string, ec2.NIC) error      { return nil }
-func (noInstances) CreateImage(context.Context, string, string) error     { return nil }
-func (noInstances) DeleteImage(context.Context, string) error             { return nil }
 
 // nodeNet is where an AWS has its Elastic IPs whose nodes are this test. Another run
 // of it, on the same machine, has others.
@@ -47,22 +29,9 @@ var nodeNet = netip.PrefixFrom(netip.AddrFrom4([4]byte{127, byte(64 + os.Getpid(
 // startAWS is the lab's AWS with an image to start nodes from.
 func startAWS(t *testing.T) (url string) {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	store, err := iam.Open(iam.Config{Root: iam.Key{ID: "AKIAEXAMPLE", Secret: "secret"}, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	service, err := ec2.Wire(ec2.Config{
-		Region: "eu-central-1", Machines: noInstances{}, AddressQuota: 5, Log: log, Profiles: store,
-		Addresses: nodeNet, ReservedAddresses: 1,
-		Images: []ec2.Image{{ID: "ami-0123456789abcdef0", Name: "debian-13-amd64-20260829-1", Owner: "136693071363",
-			Architecture: "x86_64", Created: time.Now()}},
-	}, store, func(*http.Request) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(service.State.Close)
-	server := httptest.NewServer(service.API)
+	server := httptest.NewServer(labtest.NewAPI(t, labtest.APIOptions{
+		Region: "eu-central-1", ElasticIPs: nodeNet, ReservedElasticIPs: 1,
+	}))
 	t.Cleanup(server.Close)
 	return server.URL
 }

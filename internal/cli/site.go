@@ -6,23 +6,23 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/smithy-go/logging"
 	"golang.org/x/crypto/ssh"
 
-	awsapi "macaw/internal/aws"
-	"macaw/internal/cloud"
-	"macaw/internal/host"
-	"macaw/internal/infra"
-	"macaw/internal/lab"
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/host"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/terminal"
+	"macaw.example/lab"
 )
 
 // site is a cloud and the AWS that it is on.
@@ -30,6 +30,10 @@ type site struct {
 	cloud *cloud.Cloud
 	ec2   *ec2.Client
 	iam   *iam.Client
+	// lab is what a lab for the cloud is brought up with.
+	lab lab.Options
+	// running is the cloud's lab, if it is in one that is up.
+	running *lab.Lab
 	// down says that the cloud's lab is not up: there is nothing to see.
 	down bool
 	// destroy says that instances may be destroyed for what the file wants.
@@ -40,7 +44,7 @@ type site struct {
 
 // open reads a cloud file and connects to its AWS. up says that a lab shall be
 // brought up if it is down.
-func (a *App) open(ctx context.Context, file string, steps *Steps, up bool) (*site, error) {
+func (a *App) open(ctx context.Context, file string, steps *terminal.Steps, up bool) (*site, error) {
 	c, err := cloud.Load(file)
 	if err != nil {
 		return nil, err
@@ -48,76 +52,54 @@ func (a *App) open(ctx context.Context, file string, steps *Steps, up bool) (*si
 	return a.connect(ctx, c, steps, up)
 }
 
-func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *Steps, up bool) (*site, error) {
-	s := &site{cloud: c}
+func (a *App) connect(ctx context.Context, c *cloud.Cloud, steps *terminal.Steps, up bool) (*site, error) {
+	s := &site{cloud: c, lab: a.Lab}
+	s.lab.ElasticIPQuota = c.Lab.ElasticIPQuota
 	if !c.InLab() {
 		var cfg aws.Config
 		err := steps.Await("infra", "find AWS credentials", func() (err error) {
-			cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(c.Target), config.WithHTTPClient(watchedHTTP()),
+			cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(c.Target), config.WithHTTPClient(awsapi.HTTPClient()),
 				config.WithLogger(logging.Nop{})) // what matters comes back as an error
 			// Set when the services that credentials come from have their clients: these answer otherwise.
 			cfg.APIOptions = append(cfg.APIOptions, awsapi.Options...)
-			cfg.Retryer = tellingRetryer(func(text string) { steps.Note("infra", text) }) // given here, AWS_MAX_ATTEMPTS holds
+			cfg.Retryer = awsapi.TellingRetryer(func(text string) { steps.Note("infra", text) }) // given here, AWS_MAX_ATTEMPTS holds
 			if err == nil {
 				_, err = cfg.Credentials.Retrieve(ctx)
 			}
 			return err
 		})
 		if err != nil {
-			return nil, hint(fmt.Errorf("finding AWS credentials: %w", err), "aws configure, or target: lab for a cloud without AWS")
+			return nil, hint.With(fmt.Errorf("finding AWS credentials: %w", err), "aws configure, or target: lab for a cloud without AWS")
 		}
 		s.ec2, s.iam = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
-		return s, checkEndpoint(s.ec2.Options())
+		return s, awsapi.CheckEndpoint(s.ec2.Options().BaseEndpoint)
 	}
 	if up {
-		if _, err := a.labUp(ctx, steps, func(o *lab.Options) { o.ElasticIPQuota = c.Lab.ElasticIPQuota }); err != nil {
+		_, err := lab.Up(ctx, s.lab, func(step string) func(error) { return steps.Start("lab", step) })
+		if err != nil {
 			return nil, err
 		}
 	}
-	var ready bool
-	_ = steps.Await("lab", "ask the lab's daemon", func() error { ready = lab.Ready(ctx); return context.Cause(ctx) })
-	if err := context.Cause(ctx); err != nil {
-		return nil, err // nobody knows whether it is down
-	}
-	if !ready {
+	err := steps.Await("lab", "ask the lab's daemon", func() (err error) {
+		if s.running, err = lab.Open(ctx); ctx.Err() != nil {
+			return context.Cause(ctx) // nobody knows whether it is down
+		}
+		return err
+	})
+	if errors.Is(err, lab.ErrDown) {
 		s.down = true
 		return s, nil
 	}
-	cfg, err := labAWS(ctx)
 	if err != nil {
 		return nil, err
 	}
+	cfg := awsapi.Complete(s.running.Config(), "macaw lab up")
 	s.ec2, s.iam = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
 	return s, nil
 }
 
 // clients are the APIs that the cloud is made with.
 func (s *site) clients() infra.Clients { return infra.Clients{EC2: s.ec2, IAM: s.iam} }
-
-// labAWS is how clients reach the lab: they are AWS's own, with another
-// endpoint.
-func labAWS(ctx context.Context) (aws.Config, error) {
-	if !lab.Ready(ctx) {
-		return aws.Config{}, hint(lab.ErrDown, "macaw lab up")
-	}
-	cfg, err := lab.ReadConfig()
-	if err != nil {
-		return aws.Config{}, err
-	}
-	return aws.Config{
-		Region: lab.Region, BaseEndpoint: aws.String(lab.Endpoint), Retryer: retryer, HTTPClient: watchedHTTP(),
-		APIOptions:  awsapi.Options,
-		Credentials: credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, ""),
-	}, nil
-}
-
-func labEC2(ctx context.Context) (*ec2.Client, error) {
-	cfg, err := labAWS(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return ec2.NewFromConfig(cfg), nil
-}
 
 // see looks at what AWS has of the cloud.
 func (s *site) see(ctx context.Context) (infra.Seen, error) {
@@ -128,7 +110,7 @@ func (s *site) see(ctx context.Context) (infra.Seen, error) {
 }
 
 // look is see, and shows that it takes long.
-func (s *site) look(ctx context.Context, steps *Steps) (seen infra.Seen, err error) {
+func (s *site) look(ctx context.Context, steps *terminal.Steps) (seen infra.Seen, err error) {
 	err = steps.Await("infra", seeStep, func() error {
 		seen, err = s.see(ctx)
 		return err
@@ -173,7 +155,7 @@ var (
 )
 
 // reach connects to a node that should be up.
-func (s *site) reach(ctx context.Context, n infra.NodeOutput, steps *Steps) (h *host.Host, err error) {
+func (s *site) reach(ctx context.Context, n infra.NodeOutput, steps *terminal.Steps) (h *host.Host, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reachLimit)
 	defer cancel()
 	err = steps.Await("host", "SSH to "+n.Name+" at "+n.ManagementPublic, func() error {
@@ -184,9 +166,9 @@ func (s *site) reach(ctx context.Context, n infra.NodeOutput, steps *Steps) (h *
 }
 
 // dial connects to a node, and goes on trying until ctx ends.
-func (s *site) dial(ctx context.Context, n infra.NodeOutput, steps *Steps) (*host.Host, error) {
+func (s *site) dial(ctx context.Context, n infra.NodeOutput, steps *terminal.Steps) (*host.Host, error) {
 	if n.InstanceID == "" || n.ManagementPublic == "" {
-		return nil, hint(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up FILE")
+		return nil, hint.With(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up FILE")
 	}
 	key, path, err := sshKey(s.cloud.Name, host.LoadKey)
 	if err != nil {
@@ -203,12 +185,12 @@ func (s *site) dial(ctx context.Context, n infra.NodeOutput, steps *Steps) (*hos
 
 // waitingFor shows why a node does not let us in, if that lasts, and that the
 // connection to it is lost.
-func waitingFor(name string, steps *Steps) func(error) {
+func waitingFor(name string, steps *terminal.Steps) func(error) {
 	begun, shown := time.Now(), ""
 	return func(err error) {
 		var lost *host.LostError
 		text := err.Error()
-		if text == shown || !errors.As(err, &lost) && time.Since(begun) < 2*patience {
+		if text == shown || !errors.As(err, &lost) && time.Since(begun) < 2*terminal.Patience {
 			return
 		}
 		shown = text
@@ -230,7 +212,7 @@ func (s *site) goneFor(id string) func(context.Context) error {
 				switch i.State.Name {
 				case types.InstanceStateNamePending, types.InstanceStateNameRunning:
 				default:
-					return hint(fmt.Errorf("instance %s is %s", id, i.State.Name), "macaw up starts it, or makes another")
+					return hint.With(fmt.Errorf("instance %s is %s", id, i.State.Name), "macaw up starts it, or makes another")
 				}
 			}
 		}
@@ -258,7 +240,7 @@ const seeStep = "see what AWS has"
 
 // nodes returns what AWS has of the cloud's nodes; it is an error if there are
 // none.
-func (s *site) nodes(ctx context.Context, steps *Steps) ([]infra.NodeOutput, error) {
+func (s *site) nodes(ctx context.Context, steps *terminal.Steps) ([]infra.NodeOutput, error) {
 	seen, err := s.look(ctx, steps)
 	if err != nil {
 		return nil, err
@@ -266,7 +248,7 @@ func (s *site) nodes(ctx context.Context, steps *Steps) ([]infra.NodeOutput, err
 	nodes := infra.OutputsOf(s.cloud, seen).Nodes
 	for _, n := range nodes {
 		if n.InstanceID == "" {
-			return nil, hint(fmt.Errorf("cloud %s is not up: there is no node %s", s.cloud.Name, n.Name), "macaw up FILE")
+			return nil, hint.With(fmt.Errorf("cloud %s is not up: there is no node %s", s.cloud.Name, n.Name), "macaw up FILE")
 		}
 	}
 	return nodes, nil
@@ -275,7 +257,7 @@ func (s *site) nodes(ctx context.Context, steps *Steps) ([]infra.NodeOutput, err
 // onNode calls fn with a connection to the node of a cloud that is up. The context
 // of fn ends when the connection is lost.
 func (a *App) onNode(
-	ctx context.Context, file string, steps *Steps,
+	ctx context.Context, file string, steps *terminal.Steps,
 	fn func(context.Context, *site, infra.NodeOutput, *host.Host) error,
 ) error {
 	s, err := a.open(ctx, file, steps, false)
@@ -306,62 +288,4 @@ func whileAlive(ctx context.Context, h *host.Host, fn func(context.Context) erro
 		return lost // what has failed, has failed because of it
 	}
 	return err
-}
-
-// labInstance finds an instance of the lab by its ID or its Name tag.
-func (a *App) labInstance(ctx context.Context, name string) (api *ec2.Client, id string, err error) {
-	err = a.askLab(func() error {
-		if api, err = labEC2(ctx); err != nil {
-			return err
-		}
-		id, err = instanceNamed(ctx, api, name)
-		return err
-	})
-	return api, id, err
-}
-
-// instanceNamed finds an instance by its ID or its Name tag.
-func instanceNamed(ctx context.Context, api *ec2.Client, name string) (string, error) {
-	pages := ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{})
-	var found []string
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return "", fmt.Errorf("finding instance %s: %w", name, err)
-		}
-		for _, r := range page.Reservations {
-			for _, i := range r.Instances {
-				if i.State.Name != types.InstanceStateNameTerminated && named(i, name) {
-					found = append(found, aws.ToString(i.InstanceId))
-				}
-			}
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return "", hint(fmt.Errorf("finding instance %s: there is none", name), "macaw lab status")
-	}
-	return "", hint(fmt.Errorf("finding instance %s: %d have that name", name, len(found)), "give one of these IDs: %v", found)
-}
-
-func named(i types.Instance, name string) bool {
-	if aws.ToString(i.InstanceId) == name {
-		return true
-	}
-	for _, t := range i.Tags {
-		// Of the names that a tag may carry, the cloud's prefix may be left out.
-		if v := aws.ToString(t.Value); aws.ToString(t.Key) == "Name" && (v == name || strings.HasSuffix(v, "-"+name)) {
-			return true
-		}
-	}
-	return false
-}
-
-func reboot(ctx context.Context, api *ec2.Client, id string) error {
-	if _, err := api.RebootInstances(ctx, &ec2.RebootInstancesInput{InstanceIds: []string{id}}); err != nil {
-		return fmt.Errorf("rebooting %s: %w", id, err)
-	}
-	return nil
 }

@@ -9,8 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/host"
-	"macaw/internal/infra"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/host"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/terminal"
 )
 
 func (a *App) sshCommand() *cobra.Command {
@@ -21,11 +23,11 @@ func (a *App) sshCommand() *cobra.Command {
 		Example: "  macaw ssh cloud.yaml\n  macaw ssh cloud.yaml cloud-1 -- sudo ovs-vsctl show",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.open(cmd.Context(), args[0], a.steps(), false)
+			s, err := a.open(cmd.Context(), args[0], a.Steps(), false)
 			if err != nil {
 				return err
 			}
-			nodes, err := s.nodes(cmd.Context(), a.steps())
+			nodes, err := s.nodes(cmd.Context(), a.Steps())
 			if err != nil {
 				return err
 			}
@@ -38,7 +40,7 @@ func (a *App) sshCommand() *cobra.Command {
 				return err
 			}
 			// Connecting once leaves the node's host key where ssh finds it.
-			h, err := s.reach(cmd.Context(), node, a.steps())
+			h, err := s.reach(cmd.Context(), node, a.Steps())
 			if err != nil {
 				return err
 			}
@@ -49,7 +51,7 @@ func (a *App) sshCommand() *cobra.Command {
 			}
 			ssh, err := exec.LookPath("ssh")
 			if err != nil {
-				return hint(err, "apt-get install openssh-client")
+				return hint.With(err, "apt-get install openssh-client")
 			}
 			argv := append([]string{"ssh", "-i", key, "-o", "IdentitiesOnly=yes",
 				"-o", "UserKnownHostsFile=" + filepath.Join(filepath.Dir(key), "known_hosts"), "-o", "HostKeyAlias=" + node.InstanceID,
@@ -67,7 +69,7 @@ func pickNode(nodes []infra.NodeOutput, name []string) (infra.NodeOutput, error)
 	case len(name) == 0:
 		return nodes[0], nil
 	case len(name) > 1:
-		return infra.NodeOutput{}, usageError{fmt.Errorf("unexpected argument %q: a command comes after --", name[1])}
+		return infra.NodeOutput{}, terminal.Usage(fmt.Errorf("unexpected argument %q: a command comes after --", name[1]))
 	}
 	for _, n := range nodes {
 		if n.Name == name[0] {

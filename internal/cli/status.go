@@ -12,8 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/gateway"
-	"macaw/internal/infra"
+	"macaw.example/internal/gateway"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/terminal"
 )
 
 func (a *App) statusCommand() *cobra.Command {
@@ -44,7 +45,7 @@ type nodeStatus struct {
 }
 
 func (a *App) status(ctx context.Context, file string) error {
-	steps := a.steps()
+	steps := a.Steps()
 	s, err := a.open(ctx, file, steps, false)
 	if err != nil {
 		return err
@@ -65,12 +66,12 @@ func (a *App) status(ctx context.Context, file string) error {
 		}
 		st.Nodes = append(st.Nodes, node)
 	}
-	return a.print(st, st.text)
+	return a.Print(st, st.text)
 }
 
 // gatewayStatus asks a node for its translation. A node that does not answer
 // soon is reported, not waited for.
-func (s *site) gatewayStatus(ctx context.Context, n infra.NodeOutput, steps *Steps) (gateway.Status, error) {
+func (s *site) gatewayStatus(ctx context.Context, n infra.NodeOutput, steps *terminal.Steps) (gateway.Status, error) {
 	const limit = 10 * time.Second
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer in %s", limit))
 	defer cancel()

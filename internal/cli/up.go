@@ -12,11 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/cloud"
-	"macaw/internal/host"
-	"macaw/internal/infra"
-	"macaw/internal/lab/image"
-	"macaw/internal/openstack"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/host"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/openstack"
+	"macaw.example/internal/terminal"
 )
 
 // When up tries the cloud out.
@@ -47,7 +48,7 @@ data, and up does that only with --yes; macaw plan says so before.`,
 		ValidArgsFunction: completeCloudFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains([]string{verifyAuto, verifyAlways, verifyNever}, when) {
-				return usageError{fmt.Errorf("--verify %q: want %s, %s or %s", when, verifyAuto, verifyAlways, verifyNever)}
+				return terminal.Usage(fmt.Errorf("--verify %q: want %s, %s or %s", when, verifyAuto, verifyAlways, verifyNever))
 			}
 			return a.up(cmd.Context(), args[0], when, yes)
 		},
@@ -71,14 +72,14 @@ func (a *App) up(ctx context.Context, file, when string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	steps := a.steps()
+	steps := a.Steps()
 	return a.exclusively(ctx, c, "up "+file, steps, true, func(ctx context.Context, s *site) error {
 		s.destroy = yes
 		return a.upSite(ctx, s, file, when, steps)
 	})
 }
 
-func (a *App) upSite(ctx context.Context, s *site, file, when string, steps *Steps) error {
+func (a *App) upSite(ctx context.Context, s *site, file, when string, steps *terminal.Steps) error {
 	nodes, changes, err := a.makeInfra(ctx, s, steps)
 	if err != nil {
 		return err
@@ -93,7 +94,7 @@ func (a *App) upSite(ctx context.Context, s *site, file, when string, steps *Ste
 		return err
 	})
 	if err != nil {
-		return hint(err, "macaw status %s, and the instance's console output", file)
+		return hint.With(err, "macaw status %s, and the instance's console output", file)
 	}
 	defer h.Close()
 	spec, err := specOf(s.cloud, node)
@@ -118,9 +119,9 @@ func (a *App) upSite(ctx context.Context, s *site, file, when string, steps *Ste
 		return err
 	})
 	if err != nil {
-		err = hint(err, "macaw gateway status %s shows what the translation saw", file)
+		err = hint.With(err, "macaw gateway status %s shows what the translation saw", file)
 		if s.cloud.InLab() {
-			err = hint(err, "macaw lab drops shows what the lab's network refused")
+			err = hint.With(err, "macaw lab drops shows what the lab's network refused")
 		}
 		return err
 	}
@@ -130,12 +131,12 @@ func (a *App) upSite(ctx context.Context, s *site, file, when string, steps *Ste
 		Seconds: steps.Elapsed().Seconds(), Steps: steps.Timings(), file: file, image: guestImage(s.cloud), nodes: nodes,
 		provider: s.cloud.Provider, given: s.cloud.ProviderAddresses(),
 	}
-	return a.print(sum, sum.text)
+	return a.Print(sum, sum.text)
 }
 
 // makeInfra makes the cloud's AWS resources and returns its nodes and how many
 // actions it took.
-func (a *App) makeInfra(ctx context.Context, s *site, steps *Steps) ([]infra.NodeOutput, int, error) {
+func (a *App) makeInfra(ctx context.Context, s *site, steps *terminal.Steps) ([]infra.NodeOutput, int, error) {
 	key, _, err := sshKey(s.cloud.Name, host.LoadKey)
 	if err != nil {
 		return nil, 0, err
@@ -149,7 +150,7 @@ func (a *App) makeInfra(ctx context.Context, s *site, steps *Steps) ([]infra.Nod
 		return nil, 0, err
 	}
 	if d := plan.Destroys(); len(d) > 0 && !s.destroy {
-		return nil, 0, hint(fmt.Errorf("instance %s would be destroyed with its data: the file has no such node; nothing was changed", d[0].Detail),
+		return nil, 0, hint.With(fmt.Errorf("instance %s would be destroyed with its data: the file has no such node; nothing was changed", d[0].Detail),
 			"macaw plan shows all of it, macaw up --yes does it; or give the node its old name")
 	}
 	for _, d := range plan.Drift {
@@ -172,11 +173,7 @@ func (s *site) plan(ctx context.Context, publicKey string) (*infra.Plan, error) 
 	}
 	if s.down {
 		// What the lab will offer once it is up.
-		opts, err := labOptions()
-		if err != nil {
-			return nil, err
-		}
-		w.Image = infra.Image{ID: image.StockID(opts.Recipe), Kind: infra.ImageStock}
+		w.Image = infra.Image{ID: s.lab.StockImage(), Kind: infra.ImageStock}
 		return infra.PlanUp(w, seen)
 	}
 	chosen := s.cloud.Nodes[0].Image
@@ -202,7 +199,7 @@ func userData(c *cloud.Cloud) []byte {
 }
 
 // infraProgress shows the actions of a plan as steps.
-func infraProgress(steps *Steps) infra.Progress {
+func infraProgress(steps *terminal.Steps) infra.Progress {
 	running := map[string]func(error){}
 	return func(e infra.Event) {
 		switch e.State {
@@ -224,7 +221,7 @@ type summary struct {
 	Verified  string              `json:"verified"`
 	Changes   int                 `json:"changes"`
 	Seconds   float64             `json:"seconds"`
-	Steps     []Timing            `json:"steps"`
+	Steps     []terminal.Timing   `json:"steps"`
 
 	file, image string
 	nodes       []infra.NodeOutput
@@ -251,7 +248,7 @@ func (s summary) text(w io.Writer) error {
 	if err := s.addresses(w); err != nil {
 		return err
 	}
-	if where := rooms(s.Steps); where != "" {
+	if where := phases(s.Steps); where != "" {
 		fmt.Fprintf(w, "\n  Where the time went: %s\n", where)
 	}
 	_, err := fmt.Fprintf(w, `
@@ -284,21 +281,21 @@ func (s summary) addresses(w io.Writer) error {
 	return t.Flush()
 }
 
-// rooms sums up how long each room had a step under way; steps side by side
+// phases sums up how long each phase had a step under way; steps side by side
 // count once.
-func rooms(steps []Timing) string {
+func phases(steps []terminal.Timing) string {
 	var order []string
-	spans := map[string][]Timing{}
+	spans := map[string][]terminal.Timing{}
 	for _, s := range steps {
-		if _, seen := spans[s.Room]; !seen {
-			order = append(order, s.Room)
+		if _, seen := spans[s.Phase]; !seen {
+			order = append(order, s.Phase)
 		}
-		spans[s.Room] = append(spans[s.Room], s)
+		spans[s.Phase] = append(spans[s.Phase], s)
 	}
 	out := ""
-	for _, room := range order {
-		list := spans[room]
-		slices.SortFunc(list, func(a, b Timing) int { return cmp.Compare(a.Start, b.Start) })
+	for _, phase := range order {
+		list := spans[phase]
+		slices.SortFunc(list, func(a, b terminal.Timing) int { return cmp.Compare(a.Start, b.Start) })
 		var total, until float64
 		for _, s := range list {
 			end := s.Start + s.Seconds
@@ -313,7 +310,7 @@ func rooms(steps []Timing) string {
 		if out != "" {
 			out += ", "
 		}
-		out += fmt.Sprintf("%s %.1fs", room, total)
+		out += fmt.Sprintf("%s %.1fs", phase, total)
 	}
 	return out
 }

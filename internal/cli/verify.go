@@ -15,11 +15,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw/internal/cloud"
-	"macaw/internal/host"
-	"macaw/internal/infra"
-	"macaw/internal/lab/internet"
-	"macaw/internal/verify"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/host"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/terminal"
+	"macaw.example/internal/verify"
+	"macaw.example/lab"
 )
 
 // externalNetwork is Neutron's name of the provider network.
@@ -44,11 +45,11 @@ the guest from here, and remove all of it again.`,
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the project and its guest in place")
-	return annotate(cmd, afterSignal, "the next macaw verify removes what this one has left in the cloud")
+	return terminal.AfterSignal(cmd, "the next macaw verify removes what this one has left in the cloud")
 }
 
 func (a *App) verify(ctx context.Context, file string, keep bool) error {
-	steps := a.steps()
+	steps := a.Steps()
 	return a.onNode(ctx, file, steps, func(ctx context.Context, s *site, _ infra.NodeOutput, h *host.Host) error {
 		acc, err := a.takeAccess(ctx, s, h, steps)
 		if err != nil {
@@ -63,7 +64,7 @@ func (a *App) verify(ctx context.Context, file string, keep bool) error {
 		if err != nil {
 			return err
 		}
-		return a.print(res, func(w io.Writer) error { return printVerified(w, s.cloud.Name, cfg.User, res) })
+		return a.Print(res, func(w io.Writer) error { return printVerified(w, s.cloud.Name, cfg.User, res) })
 	})
 }
 
@@ -105,7 +106,7 @@ func keepKey(cloudName string, key []byte) (string, error) {
 func verifyConfig(c *cloud.Cloud, h *host.Host, acc access) verify.Config {
 	download := "http://deb.debian.org/debian/dists/stable/Release"
 	if c.InLab() {
-		download = "http://" + internet.WebName + "/bytes/1048576"
+		download = "http://" + lab.WebServer + "/bytes/1048576"
 	}
 	cfg := verify.Config{
 		Auth: acc.Auth, ExternalNetwork: externalNetwork, Image: guestImage(c), Flavor: guestFlavor(c), User: guestUser(c),
@@ -120,7 +121,7 @@ func verifyConfig(c *cloud.Cloud, h *host.Host, acc access) verify.Config {
 
 // verifyAfterUp tries the cloud out if that is due, and says in words what
 // became of it.
-func (a *App) verifyAfterUp(ctx context.Context, s *site, h *host.Host, spec nodeSpec, acc access, when string, steps *Steps) (string, error) {
+func (a *App) verifyAfterUp(ctx context.Context, s *site, h *host.Host, spec nodeSpec, acc access, when string, steps *terminal.Steps) (string, error) {
 	if when == verifyNever {
 		return "not now", nil
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
-	"macaw/internal/smallfile"
+	"macaw.example/internal/smallfile"
 )
 
 // Load reads the cloud file at path. What is wrong in the file comes back as

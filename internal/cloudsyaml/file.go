@@ -12,7 +12,7 @@ import (
 	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 
-	"macaw/internal/smallfile"
+	"macaw.example/internal/smallfile"
 )
 
 // backupSuffix follows the file's name in that of its backup.

@@ -16,8 +16,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
-	"macaw/internal/neutron"
-	"macaw/internal/translate"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/translate"
 )
 
 // Times of the agent's life; tests have shorter ones.

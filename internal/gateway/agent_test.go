@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"macaw/internal/translate"
+	"macaw.example/internal/translate"
 )
 
 var byValue = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })

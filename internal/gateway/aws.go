@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/smithy-go/logging"
 
-	awsapi "macaw/internal/aws"
-	"macaw/internal/registrar"
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/registrar"
 )
 
 // Bounds of a call of AWS, so that one that nobody answers is tried again.

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"time"
 
-	"macaw/internal/neutron"
-	"macaw/internal/registrar"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/registrar"
 )
 
 // claims brings what Neutron has given out to AWS. It works beside the agent's

@@ -12,10 +12,10 @@ import (
 	"os"
 	"slices"
 
-	"macaw/internal/neutron"
-	"macaw/internal/registrar"
-	"macaw/internal/smallfile"
-	"macaw/internal/translate"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/smallfile"
+	"macaw.example/internal/translate"
 )
 
 // Where the agent's files are, unless its configuration says otherwise.

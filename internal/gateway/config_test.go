@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"macaw/internal/registrar"
+	"macaw.example/internal/registrar"
 )
 
 const goodConfig = `{

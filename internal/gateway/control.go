@@ -3,7 +3,7 @@ package gateway
 import (
 	"context"
 
-	"macaw/internal/translate"
+	"macaw.example/internal/translate"
 )
 
 // Status is a gateway as it works now, for people and as JSON.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"macaw/internal/neutron"
-	"macaw/internal/translate"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/translate"
 )
 
 // doubts are what frames said that the translation does not know: that somebody has

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"macaw/internal/registrar"
-	"macaw/internal/translate"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/translate"
 )
 
 // eni is one of this node's provider ENIs.

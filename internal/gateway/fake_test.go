@@ -11,9 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"macaw/internal/neutron"
-	"macaw/internal/registrar"
-	"macaw/internal/translate"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/translate"
 )
 
 // fakeMachine is a kernel with NICs, and the translation on them.

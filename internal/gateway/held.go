@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"macaw/internal/registrar"
+	"macaw.example/internal/registrar"
 )
 
 // DefaultReleaseAfter is how long many releases at once wait unless the configuration

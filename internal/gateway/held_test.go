@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"macaw/internal/registrar"
+	"macaw.example/internal/registrar"
 )
 
 func heldNow(n int) (all []registrar.Held) {

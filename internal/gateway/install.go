@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"macaw/internal/systemd"
+	"macaw.example/internal/systemd"
 )
 
 // unitFile is where the agent's unit is.

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"macaw/internal/registrar"
-	"macaw/internal/systemd"
-	"macaw/internal/translate"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/systemd"
+	"macaw.example/internal/translate"
 )
 
 // fakeNode is a machine with systemd, the agent's unit and networkd on it. Each step

@@ -10,9 +10,9 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"macaw/internal/neutron"
-	"macaw/internal/systemd"
-	"macaw/internal/translate"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/systemd"
+	"macaw.example/internal/translate"
 )
 
 // kernel is the agent's view of the machine it runs on.

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sys/unix"
 
-	"macaw/internal/translate"
+	"macaw.example/internal/translate"
 )
 
 // metrics is what the agent counts, for Prometheus.

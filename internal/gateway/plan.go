@@ -6,9 +6,9 @@ import (
 	"net/netip"
 	"slices"
 
-	"macaw/internal/neutron"
-	"macaw/internal/registrar"
-	"macaw/internal/translate"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/translate"
 )
 
 // here says whether an address's traffic goes through this node: Neutron says

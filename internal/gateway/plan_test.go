@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"macaw/internal/neutron"
-	"macaw/internal/registrar"
-	"macaw/internal/translate"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/translate"
 )
 
 // twoGateways is the configuration of the second of two.

@@ -16,8 +16,8 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"macaw/internal/neutron"
-	"macaw/internal/registrar"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/registrar"
 )
 
 // Report is what the agent knows, for people and as JSON.

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"macaw/internal/neutron"
-	"macaw/internal/registrar"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/registrar"
 )
 
 func TestReport(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"macaw/internal/translate"
+	"macaw.example/internal/translate"
 )
 
 // seeker asks the bridge for addresses that the fabric sends frames to and that

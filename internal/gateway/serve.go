@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"macaw/internal/translate"
+	"macaw.example/internal/translate"
 )
 
 // attachment is an attached translation and the agent's loop on it.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"macaw/internal/neutron"
-	"macaw/internal/translate"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/translate"
 )
 
 var mac3 = translate.MAC{0xfa, 0x16, 0x3e, 0, 0, 3}

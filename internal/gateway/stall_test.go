@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"macaw/internal/neutron"
-	"macaw/internal/registrar"
-	"macaw/internal/translate"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/translate"
 )
 
 // moodyNeutron answers as badly as it is told to, and notes when it was asked.

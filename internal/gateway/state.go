@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"macaw/internal/translate"
+	"macaw.example/internal/translate"
 )
 
 // saved is what was known last, so that after a reboot frames pass before Neutron

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"time"
 
-	"macaw/internal/neutron"
+	"macaw.example/internal/neutron"
 )
 
 // teller notes on the floating IPs in Neutron where the Internet finds them, or

@@ -15,7 +15,7 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2"
 
-	"macaw/internal/neutron"
+	"macaw.example/internal/neutron"
 )
 
 // tagging is a Neutron that takes tags of some floating IPs only.

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"macaw/internal/neutron"
-	"macaw/internal/registrar"
-	"macaw/internal/translate"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/translate"
 )
 
 // A router moves here, and its frame comes before Neutron says so.

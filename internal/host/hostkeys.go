@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"macaw/internal/smallfile"
+	"macaw.example/internal/smallfile"
 )
 
 // HostKeys remembers host keys on first use, in a file in the format of

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"macaw/internal/smallfile"
+	"macaw.example/internal/smallfile"
 )
 
 // LoadKey reads a private key without passphrase, or makes an Ed25519 one

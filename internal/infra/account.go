@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 // Account is what only AWS knows of a cloud file: what it has on offer, and how

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/google/go-cmp/cmp"
 
-	"macaw/internal/cloud"
-	lab "macaw/internal/lab/ec2"
+	"macaw.example/internal/cloud"
+	"macaw.example/lab/labtest"
 )
 
 // planIn plans a cloud file in a lab's account, where nothing is yet.
@@ -39,8 +39,8 @@ func planIn(t *testing.T, l *labAccount, file string) (*Plan, error) {
 // anything is made, with its place in the file.
 func TestLabRefusedInTheFile(t *testing.T) {
 	const file = "name: first\ntarget: lab\n"
-	nowhere := func(c *lab.Config) {
-		c.Missing = map[string][]string{
+	nowhere := func(o *labtest.APIOptions) {
+		o.MissingTypes = map[string][]string{
 			labRegion + "a": {"t3.xlarge", "m5.metal"},
 			labRegion + "b": {"m5.metal"},
 			labRegion + "c": {"m5.metal"},
@@ -89,7 +89,7 @@ func TestLabRefusedInTheFile(t *testing.T) {
 
 // Without a zone in the file it is the first one that has the type.
 func TestLabZoneThatHasTheType(t *testing.T) {
-	l := newLab(t, 5, func(c *lab.Config) { c.Missing = map[string][]string{labRegion + "a": {"t3.xlarge"}} })
+	l := newLab(t, 5, func(o *labtest.APIOptions) { o.MissingTypes = map[string][]string{labRegion + "a": {"t3.xlarge"}} })
 	p, err := planIn(t, l, "name: first\ntarget: lab\n")
 	if err != nil {
 		t.Fatal(err)

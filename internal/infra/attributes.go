@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 // What safety and function hang on besides a resource being there. Each is put

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	awsapi "macaw/internal/aws"
+	awsapi "macaw.example/internal/aws"
 )
 
 // bakePatience bounds the wait for a stopped instance and for an image: EBS

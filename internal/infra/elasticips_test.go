@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 const poolPolicy = "provider: {addresses: 4, elasticIPs: pool, pool: [eipalloc-0123456789abcdef0]}\n"

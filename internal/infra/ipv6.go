@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 // ipv6Blocks plans the VPC's IPv6 block and the provider subnet's part of it.

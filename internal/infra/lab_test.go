@@ -3,7 +3,6 @@ package infra
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -11,31 +10,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
-	awsapi "macaw/internal/aws"
-	lab "macaw/internal/lab/ec2"
-	"macaw/internal/lab/iam"
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/lab/labtest"
 )
-
-// noMachines runs instances that do nothing.
-type noMachines struct{}
-
-func (noMachines) Launch(context.Context, lab.Instance) error { return nil }
-func (noMachines) Start(context.Context, lab.Instance) error  { return nil }
-func (noMachines) Stop(context.Context, string) error         { return nil }
-func (noMachines) Reboot(context.Context, string) error       { return nil }
-func (noMachines) Terminate(context.Context, string) error    { return nil }
-func (noMachines) ConsoleOutput(context.Context, string) ([]byte, error) {
-	return nil, nil
-}
-func (noMachines) AttachNIC(context.Context, string, lab.NIC) error  { return nil }
-func (noMachines) DetachNIC(context.Context, string, lab.NIC) error  { return nil }
-func (noMachines) CreateImage(context.Context, string, string) error { return nil }
-func (noMachines) DeleteImage(context.Context, string) error         { return nil }
 
 // hurriedClock is the wall clock with short pauses: the lab changes states in
 // milliseconds.
@@ -72,7 +53,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 type labAccount struct {
 	Clients
 	*wire
-	store  *iam.Store
+	api    *labtest.API
 	server string
 }
 
@@ -83,35 +64,24 @@ const (
 
 // newLab returns the real clients of a local AWS with an Elastic IP quota that
 // is just enough: what leaks breaks the next run.
-func newLab(t *testing.T, quota int, options ...func(*lab.Config)) *labAccount {
+func newLab(t *testing.T, quota int, options ...func(*labtest.APIOptions)) *labAccount {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	store, err := iam.Open(iam.Config{Root: iam.Key{ID: "AKIAEXAMPLE", Secret: "secret"}, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := lab.Config{
-		Region: labRegion, Machines: noMachines{}, AddressQuota: quota, Log: log, Profiles: store,
-		Images: []lab.Image{{ID: "ami-0123456789abcdef0", Name: "debian-13-amd64-20260829-1", Owner: debianOwner, Architecture: "x86_64", Created: time.Now()}},
-	}
+	o := labtest.APIOptions{Region: labRegion, ElasticIPQuota: quota}
 	for _, change := range options {
-		change(&cfg)
+		change(&o)
 	}
-	service, err := lab.Wire(cfg, store, func(*http.Request) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(service.State.Close)
-	server := httptest.NewServer(service.API)
+	api := labtest.NewAPI(t, o)
+	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
-	l := &labAccount{wire: &wire{}, store: store, server: server.URL}
-	key := credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", "")
-	l.EC2 = l.ec2(key)
-	l.IAM = awsiam.New(awsiam.Options{
-		Region: labRegion, BaseEndpoint: aws.String(server.URL), HTTPClient: &http.Client{Transport: l.wire}, Credentials: key,
+	l := &labAccount{wire: &wire{}, api: api, server: server.URL}
+	l.EC2, l.IAM = l.ec2(l.key()), awsiam.New(awsiam.Options{
+		Region: labRegion, BaseEndpoint: &l.server, HTTPClient: &http.Client{Transport: l.wire}, Credentials: l.key(),
 	})
 	return l
 }
+
+// key is the account's own.
+func (l *labAccount) key() aws.CredentialsProvider { return l.api.Config().Credentials }
 
 func (l *labAccount) ec2(key aws.CredentialsProvider) *ec2.Client {
 	return ec2.New(ec2.Options{
@@ -196,7 +166,7 @@ func TestLabUpAndDown(t *testing.T) {
 		if m := i.MetadataOptions; m.HttpTokens != types.HttpTokensStateRequired || *m.HttpPutResponseHopLimit != 1 {
 			t.Errorf("metadata options: %+v", m)
 		}
-		if _, _, ok := l.store.InstanceCredentials(labRegion, n.InstanceID, aws.ToString(i.IamInstanceProfile.Arn)); !ok {
+		if _, ok := l.api.RoleCredentials(n.InstanceID, aws.ToString(i.IamInstanceProfile.Arn)); !ok {
 			t.Error("the instance has no credentials")
 		}
 		if p, _, err := labUp(ctx, l.Clients, w); err != nil || p.String() != "" {

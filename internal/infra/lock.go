@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"golang.org/x/crypto/ssh"
 
-	awsapi "macaw/internal/aws"
+	awsapi "macaw.example/internal/aws"
 )
 
 // One run at a time changes a cloud, from whatever machine. What says so on AWS

@@ -13,7 +13,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 )
@@ -68,7 +67,6 @@ func serverError(r *http.Request) *http.Response {
 // lossy gives the lab's clients a wire that loses answers.
 func (l *labAccount) lossy(wire *loser) {
 	client := &http.Client{Transport: wire}
-	key := credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", "")
 	again := func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond })
 	}
@@ -77,7 +75,7 @@ func (l *labAccount) lossy(wire *loser) {
 			Region:       labRegion,
 			BaseEndpoint: aws.String(l.server),
 			HTTPClient:   client,
-			Credentials:  key,
+			Credentials:  l.key(),
 			Retryer:      again(),
 		},
 	)
@@ -86,7 +84,7 @@ func (l *labAccount) lossy(wire *loser) {
 			Region:       labRegion,
 			BaseEndpoint: aws.String(l.server),
 			HTTPClient:   client,
-			Credentials:  key,
+			Credentials:  l.key(),
 			Retryer:      again(),
 		},
 	)

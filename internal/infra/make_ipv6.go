@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
 
-	awsapi "macaw/internal/aws"
+	awsapi "macaw.example/internal/aws"
 )
 
 // ipv6Subnet is the provider subnet's IPv6 block, which is there.

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	awsapi "macaw/internal/aws"
-	"macaw/internal/cloud"
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/cloud"
 )
 
 // generations is how often something is made again because its token belongs

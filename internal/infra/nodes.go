@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 // nodeOf returns the node that a part belongs to, or nothing.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 // Outputs is what the rest of Macaw needs to know of a cloud's resources.

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 type outsideCall struct {

@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"strings"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 // document is an IAM policy (IAM User Guide, reference_policies_grammar).

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 var update = flag.Bool("update", false, "write the golden files")

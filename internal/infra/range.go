@@ -3,7 +3,7 @@ package infra
 import (
 	"net/netip"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 // Range returns the fewest blocks that together are the cloud's addresses: what

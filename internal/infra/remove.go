@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	awsapi "macaw/internal/aws"
+	awsapi "macaw.example/internal/aws"
 )
 
 func terminateInstance(id string) step {

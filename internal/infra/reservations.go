@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 // cover returns the fewest CIDR blocks that together are n IPv4 addresses from

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 // gatewayLab is a local AWS with two clouds, first and second, and some things
@@ -46,11 +46,11 @@ func newGatewayLab(t *testing.T, policy cloud.ElasticIPs) *gatewayLab {
 	l.cloud = l.bringUp("first", file)
 	l.bringUp("second", "provider: {addresses: 2}\n")
 	l.first, l.second = l.see("first"), l.see("second")
-	_, key, ok := l.store.InstanceCredentials(labRegion, l.first.Instances[0].ID, l.first.Instances[0].Profile.Name)
+	key, ok := l.api.RoleCredentials(l.first.Instances[0].ID, l.first.Instances[0].Profile.Name)
 	if !ok {
 		t.Fatal("the instance has no role")
 	}
-	l.agent = l.ec2(credentials.NewStaticCredentialsProvider(key.ID, key.Secret, key.Token))
+	l.agent = l.ec2(credentials.NewStaticCredentialsProvider(key.AccessKeyID, key.SecretAccessKey, key.SessionToken))
 	return l
 }
 

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"slices"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 const (

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 const (

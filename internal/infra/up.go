@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"macaw/internal/cloud"
+	"macaw.example/internal/cloud"
 )
 
 // Wanted is what a cloud's AWS resources shall be.

@@ -12,7 +12,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 
-	"macaw/internal/silence"
+	"macaw.example/internal/silence"
 )
 
 // Auth is how to log in to a cloud; in JSON its names are those of clouds.yaml.

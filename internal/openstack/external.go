@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	neutronapi "macaw/internal/neutron"
+	neutronapi "macaw.example/internal/neutron"
 )
 
 // externalName is the name of the external network.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"macaw/internal/systemd"
+	"macaw.example/internal/systemd"
 )
 
 // configChanged is when the newest file that unit reads came to be there.

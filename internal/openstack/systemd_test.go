@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"macaw/internal/systemd"
+	"macaw.example/internal/systemd"
 )
 
 func TestConfigChangedIsWhenTheNewestReadFileCameToBe(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	awsapi "macaw/internal/aws"
+	awsapi "macaw.example/internal/aws"
 )
 
 // Pauses between tries of one call; with six tries they are 8 s together.

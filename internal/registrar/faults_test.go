@@ -10,17 +10,17 @@ import (
 	"testing/synctest"
 	"time"
 
-	"macaw/internal/lab/faults"
+	"macaw.example/lab"
 )
 
-func seconds(n int) faults.Duration { return faults.Duration(time.Duration(n) * time.Second) }
+func seconds(n int) lab.FaultDuration { return lab.FaultDuration(time.Duration(n) * time.Second) }
 
 // trouble is an AWS on a bad day.
 func (r *region) trouble() {
-	r.set(faults.Fault{Name: faults.Throttle})
-	r.set(faults.Fault{Name: faults.Error, Rate: 0.1, When: faults.Either})
-	r.set(faults.Fault{Name: faults.Lag, Min: seconds(1), Max: seconds(3)})
-	r.set(faults.Fault{Name: faults.Timeout, Action: "A*", Rate: 0.02, When: faults.Either, Min: seconds(5), Max: seconds(9)})
+	r.set(lab.Fault{Name: lab.Throttle})
+	r.set(lab.Fault{Name: lab.Error, Rate: 0.1, When: lab.Either})
+	r.set(lab.Fault{Name: lab.Lag, Min: seconds(1), Max: seconds(3)})
+	r.set(lab.Fault{Name: lab.Timeout, Action: "A*", Rate: 0.02, When: lab.Either, Min: seconds(5), Max: seconds(9)})
 }
 
 func TestConvergesInTrouble(t *testing.T) {
@@ -28,7 +28,7 @@ func TestConvergesInTrouble(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			inRegion(t, 200, func(r *region) {
 				c := r.node("gw-1", "m8i.large", 1) // 19 addresses on an interface
-				if err := r.faults.SetSeed(r.t.Context(), seed); err != nil {
+				if err := r.api.SetFaultSeed(r.t.Context(), seed); err != nil {
 					t.Fatal(err)
 				}
 				r.trouble()
@@ -61,7 +61,7 @@ func TestKilledAnywhere(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			inRegion(t, 100, func(r *region) {
 				c := r.node("gw-1", "t3.small", 1)
-				r.set(faults.Fault{Name: faults.Lag, Min: seconds(1), Max: seconds(3)})
+				r.set(lab.Fault{Name: lab.Lag, Min: seconds(1), Max: seconds(3)})
 				for _, w := range steps {
 					for _, lost := range []bool{false, true} {
 						reg, d := r.start(c)

@@ -1,57 +1,32 @@
 package registrar
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	lab "macaw/internal/lab/ec2"
-	"macaw/internal/lab/faults"
+	"macaw.example/lab"
+	"macaw.example/lab/labtest"
 )
-
-// machines are instances that do nothing, and take network interfaces while
-// they run.
-type machines struct{}
-
-func (machines) Launch(context.Context, lab.Instance) error            { return nil }
-func (machines) Start(context.Context, lab.Instance) error             { return nil }
-func (machines) Stop(context.Context, string) error                    { return nil }
-func (machines) Reboot(context.Context, string) error                  { return nil }
-func (machines) Terminate(context.Context, string) error               { return nil }
-func (machines) ConsoleOutput(context.Context, string) ([]byte, error) { return nil, nil }
-func (machines) CreateImage(context.Context, string, string) error     { return nil }
-func (machines) DeleteImage(context.Context, string) error             { return nil }
-func (machines) AttachNIC(context.Context, string, lab.NIC) error      { return nil }
-func (machines) DetachNIC(context.Context, string, lab.NIC) error      { return nil }
-
-const ami = "ami-0debdeb0000000013"
 
 // region is a local AWS with a cloud's provider subnet in it, all in a bubble
 // with a clock of its own: hours of throttling take no time.
 type region struct {
 	*ec2.Client // without faults
 	t           *testing.T
-	state       *lab.State
-	faults      *faults.Injector
-	disturbed   http.Handler
+	api         *labtest.API
 	subnet      string
 	group       string
 	gateway     string
@@ -77,52 +52,24 @@ func (d *direct) Do(r *http.Request) (resp *http.Response, err error) {
 			return nil, err
 		}
 	}
-	defer func() {
-		if recover() != nil { // http.ErrAbortHandler: the connection is closed
-			resp, err = nil, io.ErrUnexpectedEOF
+	if resp, err = (labtest.Direct{Handler: d.handler}).Do(r); err == nil && d.after != nil {
+		if err = d.after(); err != nil {
+			return nil, err
 		}
-		if err == nil && d.after != nil {
-			if err = d.after(); err != nil {
-				resp = nil
-			}
-		}
-	}()
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
 	}
-	r = r.Clone(context.WithoutCancel(r.Context()))
-	r.Body, r.RemoteAddr = io.NopCloser(bytes.NewReader(body)), "192.0.2.1:1"
-	r.Host = cmp.Or(r.Host, r.URL.Host)
-	r.Header.Set("Content-Length", strconv.Itoa(len(body))) // as the wire has it, and the signature
-	w := httptest.NewRecorder()
-	d.handler.ServeHTTP(w, r)
-	return w.Result(), nil
+	return resp, err
 }
 
-func client(d *direct) *ec2.Client {
-	return ec2.New(ec2.Options{Region: "us-east-1", BaseEndpoint: aws.String("http://lab"), HTTPClient: d,
-		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")})
+func (r *region) client(d *direct) *ec2.Client {
+	return ec2.NewFromConfig(r.api.Config(), func(o *ec2.Options) { o.HTTPClient = d })
 }
 
 func inRegion(t *testing.T, quota int, f func(r *region)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &region{t: t, quota: quota}
-		var err error
-		if r.faults, err = faults.New(faults.Config{Log: slog.New(slog.DiscardHandler)}); err != nil {
-			t.Fatal(err)
-		}
-		r.state, err = lab.Open(lab.Config{Machines: machines{}, AddressQuota: quota, Log: slog.New(slog.DiscardHandler),
-			Addresses: netip.MustParsePrefix("198.18.0.0/20"), // never on a wire
-			Images:    []lab.Image{{ID: ami, Name: "debian-13-amd64", Owner: "136693071363", Architecture: "x86_64", Created: time.Now()}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.state.Close()
-		r.state.Resume()
-		known := lab.Credentials{"AKIDEXAMPLE": "secret"}
-		r.disturbed = lab.NewServer(r.state, known, lab.Disturbed(r.faults))
-		r.Client = client(&direct{handler: lab.NewServer(r.state, known)})
+		// Addresses that are never on a wire.
+		r.api = labtest.NewAPI(t, labtest.APIOptions{ElasticIPQuota: quota, ElasticIPs: netip.MustParsePrefix("198.18.0.0/20")})
+		r.Client = r.client(&direct{handler: r.api.Calm})
 		ctx := t.Context()
 		r.vpc = *must(r.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.20.0.0/16"), AmazonProvidedIpv6CidrBlock: aws.Bool(true)})).Vpc.VpcId
 		r.gateway = *must(r.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{})).InternetGateway.InternetGatewayId
@@ -150,7 +97,7 @@ func must[T any](v T, err error) T {
 func (r *region) node(name string, kind types.InstanceType, enis int, change ...func(*Config)) Config {
 	c := Config{Cloud: "first", Node: name, InstanceType: string(kind), Subnet: r.subnet, Policy: OnDemand,
 		Range: []netip.Prefix{netip.MustParsePrefix("10.20.24.0/21"), netip.MustParsePrefix("2001:db8::/32")}}
-	in := &ec2.RunInstancesInput{ImageId: aws.String(ami), InstanceType: kind, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}
+	in := &ec2.RunInstancesInput{ImageId: &r.api.Image, InstanceType: kind, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}
 	for n := range enis + 1 {
 		part := "eni/" + name + "/management"
 		if n > 0 {
@@ -170,13 +117,13 @@ func (r *region) node(name string, kind types.InstanceType, enis int, change ...
 
 // start is a new process on a node, behind the faults.
 func (r *region) start(c Config) (*Registrar, *direct) {
-	d := &direct{handler: r.disturbed, after: func() error { r.watch(); return nil }}
-	return New(client(d), c), d
+	d := &direct{handler: r.api, after: func() error { r.watch(); return nil }}
+	return New(r.client(d), c), d
 }
 
-func (r *region) set(f faults.Fault) {
+func (r *region) set(f lab.Fault) {
 	r.t.Helper()
-	if err := r.faults.Set(r.t.Context(), f); err != nil {
+	if err := r.api.SetFault(r.t.Context(), f); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -186,12 +133,12 @@ func (r *region) watch() {
 	on := map[netip.Addr]string{}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, e := range r.state.Topology().ENIs {
-		for _, a := range append(slices.Clone(e.Addresses), e.IPv6...) {
+	for id, addresses := range r.api.Registered() {
+		for _, a := range addresses {
 			if on[a] != "" {
-				r.twice = append(r.twice, fmt.Sprintf("%s on %s and %s", a, on[a], e.ID))
+				r.twice = append(r.twice, fmt.Sprintf("%s on %s and %s", a, on[a], id))
 			}
-			on[a] = e.ID
+			on[a] = id
 		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	awsapi "macaw/internal/aws"
+	awsapi "macaw.example/internal/aws"
 )
 
 // rate is a token bucket: so many calls at once, so many a second thereafter.

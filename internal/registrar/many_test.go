@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"macaw/internal/lab/faults"
+	"macaw.example/lab"
 )
 
 // The lab takes half a minute for 1,000: go test -v -run TestMany -many 1000
@@ -28,7 +28,7 @@ func TestMany(t *testing.T) {
 		t.Run(string(c.policy), func(t *testing.T) {
 			inRegion(t, 2*n, func(r *region) {
 				reg, _ := r.start(r.node("gw-1", "m8i.48xlarge", enis, func(cfg *Config) { cfg.Policy = c.policy }))
-				r.set(faults.Fault{Name: faults.Throttle})
+				r.set(lab.Fault{Name: lab.Throttle})
 				w, calls, began := wants(n), 0, time.Now()
 				for {
 					res, err := reg.Reconcile(r.t.Context(), w)

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	awsapi "macaw/internal/aws"
-	"macaw/internal/infra"
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/infra"
 )
 
 // The tags are those of package infra, which finds the cloud's resources by

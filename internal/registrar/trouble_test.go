@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
-	"macaw/internal/lab/faults"
+	"macaw.example/lab"
 )
 
 // An interface of this node that is on no instance carries nothing.
@@ -43,9 +43,9 @@ func TestFailoverInACrowd(t *testing.T) {
 			until(t, reg2, []Want{moving}, time.Minute)
 			one := r.node("gw-1", "m8i.48xlarge", 16)
 			reg, _ := r.start(one)
-			r.set(faults.Fault{Name: faults.Throttle})
+			r.set(lab.Fault{Name: lab.Throttle})
 			if lag > 0 {
-				r.set(faults.Fault{Name: faults.Lag, Min: seconds(1), Max: seconds(lag)})
+				r.set(lab.Fault{Name: lab.Lag, Min: seconds(1), Max: seconds(lag)})
 			}
 			w := wants(1000)
 			moving.Here = false

@@ -10,7 +10,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 
-	"macaw/internal/silence"
+	"macaw.example/internal/silence"
 )
 
 // How long a service may be out of reach before a call of it fails, and how often it is tried.

@@ -27,7 +27,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
 	"golang.org/x/crypto/ssh"
 
-	"macaw/internal/neutron"
+	"macaw.example/internal/neutron"
 )
 
 // tenant is the project made for a run, and what was made in it. It works with

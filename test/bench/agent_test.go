@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -23,10 +22,10 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"macaw/internal/gateway"
-	"macaw/internal/lab/namespace"
-	"macaw/internal/registrar"
-	"macaw/internal/translate"
+	"macaw.example/internal/gateway"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/translate"
+	"macaw.example/lab/labtest"
 )
 
 var macawBinary = flag.String("macaw", "", "measure this binary, and build none")
@@ -75,7 +74,7 @@ func BenchmarkAgent(b *testing.B) {
 // buildMacaw builds what make build does.
 func buildMacaw(b *testing.B) string {
 	binary := filepath.Join(b.TempDir(), "macaw")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "macaw/cmd/macaw")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "macaw.example/cmd/macaw")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("building macaw: %v: %s", err, out)
@@ -84,21 +83,18 @@ func buildMacaw(b *testing.B) string {
 }
 
 func measureAgent(b *testing.B, binary string, policy registrar.Policy) {
-	ns := "mcwb-" + rand.Text()[:8]
-	must(b, namespace.Add(ns))
-	defer func() { must(b, namespace.Delete(ns)) }()
-	must(b, namespace.Links(ns, func(h *netlink.Handle) error { return setUp(h, "lo") }))
+	ns := newNamespace(b)
+	must(b, links(ns, func(h *netlink.Handle) error { return setUp(h, "lo") }))
 
 	cloud := newAgentCloud(agentAddresses, agentGateways)
 	aws := newAgentRegion(b, policy, cloud)
-	defer aws.state.Close()
 	awsURL, stopAWS := serveIn(b, ns, aws.api)
 	defer stopAWS()
 	neutronURL, stopNeutron := serveIn(b, ns, cloud)
 	defer stopNeutron()
 
 	node := aws.nodes[0]
-	must(b, namespace.Links(ns, func(h *netlink.Handle) error {
+	must(b, links(ns, func(h *netlink.Handle) error {
 		for i, mac := range node.macs {
 			name := fmt.Sprintf("eth%d", i+1)
 			if err := h.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name, MTU: 1500, HardwareAddr: vmac(mac)}, PeerName: fmt.Sprintf("vpc%d", i+1)}); err != nil {
@@ -150,7 +146,7 @@ func measureAgent(b *testing.B, binary string, policy registrar.Policy) {
 // serveIn serves on a loopback address of a namespace.
 func serveIn(b *testing.B, ns string, h http.Handler) (url string, stop func()) {
 	var l net.Listener
-	must(b, namespace.Do(ns, func() (err error) {
+	must(b, inNamespace(ns, func() (err error) {
 		l, err = net.Listen("tcp", "127.0.0.1:0")
 		return err
 	}))
@@ -184,12 +180,12 @@ func startAgent(b *testing.B, ns, binary, dir, awsURL string) *agentProcess {
 	must(b, err)
 	p.cmd = exec.Command(unshare, "--mount", "/bin/sh", "-c",
 		`mount -t tmpfs none /run && mount -t tmpfs none /etc/systemd && exec "$0" agent --config "$1"`, binary, filepath.Join(dir, "gateway.json"))
-	p.cmd.Env = append(unitEnvironment(), "AWS_ENDPOINT_URL="+awsURL, "AWS_ACCESS_KEY_ID="+agentKey, "AWS_SECRET_ACCESS_KEY="+agentSecret)
+	p.cmd.Env = append(unitEnvironment(), "AWS_ENDPOINT_URL="+awsURL, "AWS_ACCESS_KEY_ID="+labtest.AccessKey, "AWS_SECRET_ACCESS_KEY="+labtest.SecretKey)
 	log, err := os.Create(p.file)
 	must(b, err)
 	defer log.Close()
 	p.cmd.Stderr = log
-	must(b, namespace.Do(ns, p.cmd.Start))
+	must(b, inNamespace(ns, p.cmd.Start))
 	go func() {
 		p.cmd.Wait()
 		close(p.done)

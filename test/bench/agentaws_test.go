@@ -1,45 +1,34 @@
 package bench
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"macaw/internal/gateway"
-	"macaw/internal/infra"
-	lab "macaw/internal/lab/ec2"
-	"macaw/internal/neutron"
-	"macaw/internal/registrar"
-	"macaw/internal/translate"
+	"macaw.example/internal/gateway"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/translate"
+	"macaw.example/lab/labtest"
 )
 
 const (
 	agentType   = types.InstanceTypeM8i48xlarge
 	agentPerENI = 63 // secondary addresses
-	agentImage  = "ami-0debdeb0000000013"
-	agentKey    = "AKIDEXAMPLE"
-	agentSecret = "secret"
 )
 
 var agentSubnet = netip.MustParsePrefix("10.20.64.0/18")
 
 // agentRegion is the lab's AWS with the provider subnet of a cloud.
 type agentRegion struct {
-	state  *lab.State
-	api    http.Handler
+	api    *labtest.API
 	client *ec2.Client // without a network
 	subnet string
 	nodes  []agentNode
@@ -55,46 +44,12 @@ type agentNode struct {
 	floating       int        // of those that are floating IPs
 }
 
-// idleMachines are instances that do nothing.
-type idleMachines struct{}
-
-func (idleMachines) Launch(context.Context, lab.Instance) error            { return nil }
-func (idleMachines) Start(context.Context, lab.Instance) error             { return nil }
-func (idleMachines) Stop(context.Context, string) error                    { return nil }
-func (idleMachines) Reboot(context.Context, string) error                  { return nil }
-func (idleMachines) Terminate(context.Context, string) error               { return nil }
-func (idleMachines) ConsoleOutput(context.Context, string) ([]byte, error) { return nil, nil }
-func (idleMachines) CreateImage(context.Context, string, string) error     { return nil }
-func (idleMachines) DeleteImage(context.Context, string) error             { return nil }
-func (idleMachines) AttachNIC(context.Context, string, lab.NIC) error      { return nil }
-func (idleMachines) DetachNIC(context.Context, string, lab.NIC) error      { return nil }
-
-// directly hands requests to a handler without a network.
-type directly struct{ http.Handler }
-
-func (d directly) Do(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.Body, r.RemoteAddr, r.Host = io.NopCloser(bytes.NewReader(body)), "192.0.2.1:1", r.URL.Host
-	r.Header.Set("Content-Length", strconv.Itoa(len(body))) // as the wire has it, and the signature
-	w := httptest.NewRecorder()
-	d.ServeHTTP(w, r)
-	return w.Result(), nil
-}
-
 // newAgentRegion makes the gateway nodes and registers the addresses of all but
 // the first; with Elastic IPs those of the first too.
 func newAgentRegion(b *testing.B, policy registrar.Policy, cloud *agentCloud) *agentRegion {
-	s, err := lab.Wire(lab.Config{Machines: idleMachines{}, AddressQuota: 2 * len(cloud.hosts), Addresses: netip.MustParsePrefix("198.18.0.0/18"), // never on a wire
-		Log: slog.New(slog.DiscardHandler), Images: []lab.Image{{ID: agentImage, Name: "debian-13-amd64", Owner: "136693071363", Architecture: "x86_64", Created: time.Now()}}},
-		lab.Credentials{agentKey: agentSecret}, func(*http.Request) (string, bool) { return "", false })
-	must(b, err)
-	s.State.Resume()
-	r := &agentRegion{state: s.State, api: s.API, policy: policy, client: ec2.New(ec2.Options{Region: "us-east-1", BaseEndpoint: aws.String("http://lab"),
-		HTTPClient: directly{s.API}, Credentials: credentials.NewStaticCredentialsProvider(agentKey, agentSecret, "")})}
+	// Addresses that are never on a wire.
+	api := labtest.NewAPI(b, labtest.APIOptions{ElasticIPQuota: 2 * len(cloud.hosts), ElasticIPs: netip.MustParsePrefix("198.18.0.0/18")})
+	r := &agentRegion{api: api, policy: policy, client: ec2.NewFromConfig(api.Config())}
 	ctx := b.Context()
 	vpc := done(r.client.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.20.0.0/16")})).Vpc.VpcId
 	gateway := done(r.client.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{})).InternetGateway.InternetGatewayId
@@ -120,7 +75,7 @@ func newAgentRegion(b *testing.B, policy registrar.Policy, cloud *agentCloud) *a
 
 func (r *agentRegion) node(ctx context.Context, name, group string, addresses int) agentNode {
 	n := agentNode{name: name, addresses: addresses, floating: addresses * (10 - routersInTen) / 10}
-	in := &ec2.RunInstancesInput{ImageId: aws.String(agentImage), InstanceType: agentType, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}
+	in := &ec2.RunInstancesInput{ImageId: &r.api.Image, InstanceType: agentType, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}
 	for i := range 1 + (addresses+agentPerENI-1)/agentPerENI {
 		part := "eni/" + name + "/management"
 		switch {

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"macaw/internal/lab/namespace"
 )
 
 // flow is traffic whose cost is measured.
@@ -46,13 +44,13 @@ const udpPayload, tcpPayload = 18, 10
 // drops, which costs less than reading and the same for every way.
 func newDatagrams(b *testing.B, name, client, server string, from, to []netip.Addr) *flow {
 	var sink, out int
-	must(b, namespace.Do(server, func() (err error) {
+	must(b, inNamespace(server, func() (err error) {
 		if sink, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return err
 		}
 		return errors.Join(unix.SetsockoptInt(sink, unix.SOL_SOCKET, unix.SO_RCVBUF, 1), unix.Bind(sink, &unix.SockaddrInet4{Port: udpPort}))
 	}))
-	must(b, namespace.Do(client, func() (err error) {
+	must(b, inNamespace(client, func() (err error) {
 		out, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		return err
 	}))
@@ -89,7 +87,7 @@ func newDatagrams(b *testing.B, name, client, server string, from, to []netip.Ad
 // arrived counts the UDP packets that reached a socket of the namespace, taken
 // or dropped for its full buffer.
 func arrived(ns string) (n int, err error) {
-	err = namespace.Do(ns, func() error {
+	err = inNamespace(ns, func() error {
 		snmp, err := os.ReadFile("/proc/thread-self/net/snmp")
 		if err != nil {
 			return err
@@ -110,13 +108,13 @@ func arrived(ns string) (n int, err error) {
 // both by this thread: two packets, as each answer acknowledges.
 func newTransactions(b *testing.B, name, client, server string, from, to netip.Addr) *flow {
 	var listener, near int
-	must(b, namespace.Do(server, func() (err error) {
+	must(b, inNamespace(server, func() (err error) {
 		if listener, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return err
 		}
 		return errors.Join(unix.Bind(listener, &unix.SockaddrInet4{Port: tcpPort}), unix.Listen(listener, 1))
 	}))
-	must(b, namespace.Do(client, func() (err error) {
+	must(b, inNamespace(client, func() (err error) {
 		if near, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return err
 		}

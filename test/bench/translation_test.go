@@ -17,8 +17,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"macaw/internal/lab/namespace"
-	"macaw/internal/translate"
+	"macaw.example/internal/translate"
 )
 
 // The ways a router's frames get onto a provider NIC.
@@ -127,8 +126,8 @@ func vmac(s string) net.HardwareAddr {
 func newCrossing(b *testing.B, way string, addresses int) *crossing {
 	c := &crossing{way: way, addresses: addresses, router: newNamespace(b), host: newNamespace(b), fabric: newNamespace(b)}
 	for _, ns := range []string{c.router, c.host, c.fabric} {
-		must(b, namespace.Sysctl(ns, map[string]string{"net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1", "net/ipv4/ip_forward": "1"}))
-		must(b, namespace.Links(ns, func(h *netlink.Handle) error { return setUp(h, "lo") }))
+		must(b, sysctl(ns, map[string]string{"net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1", "net/ipv4/ip_forward": "1"}))
+		must(b, links(ns, func(h *netlink.Handle) error { return setUp(h, "lo") }))
 	}
 	mac, nic := routerMAC, eniMAC
 	if way == waySwap {
@@ -136,7 +135,7 @@ func newCrossing(b *testing.B, way string, addresses int) *crossing {
 	}
 	veth(b, c.router, "vr0", mac, c.host, "vmport", nil)
 	veth(b, c.host, "eth1", nic, c.fabric, "vpc0", fabricMAC)
-	must(b, namespace.Links(c.host, func(h *netlink.Handle) error {
+	must(b, links(c.host, func(h *netlink.Handle) error {
 		if err := h.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "br-ex", MTU: 1500, HardwareAddr: vmac("02:00:00:00:00:99")}}); err != nil {
 			return err
 		}
@@ -145,7 +144,7 @@ func newCrossing(b *testing.B, way string, addresses int) *crossing {
 	own := firstAddr
 	switch way {
 	case wayNone, waySwap:
-		must(b, namespace.Links(c.host, func(h *netlink.Handle) error { return plug(h, "eth1") }))
+		must(b, links(c.host, func(h *netlink.Handle) error { return plug(h, "eth1") }))
 	case wayNAT:
 		c.doubleNAT(b)
 		own = behindNAT
@@ -199,7 +198,7 @@ func (c *crossing) translate(b *testing.B) {
 	for i := range entries {
 		entries[i] = translate.Entry{Addr: nth(i), MAC: translate.MAC(routerMAC)}
 	}
-	must(b, namespace.Do(c.host, func() error {
+	must(b, inNamespace(c.host, func() error {
 		t, err := translate.Attach(translate.Config{NICs: []translate.NIC{{Name: "eth1"}}, Near: netip.MustParsePrefix("10.100.0.0/16"), PinDir: pins})
 		if err != nil {
 			return err
@@ -207,7 +206,7 @@ func (c *crossing) translate(b *testing.B) {
 		_, err = t.Sync(entries)
 		return errors.Join(err, t.Close())
 	}))
-	must(b, namespace.Links(c.host, func(h *netlink.Handle) error { return plug(h, "mcw1") }))
+	must(b, links(c.host, func(h *netlink.Handle) error { return plug(h, "mcw1") }))
 }
 
 // doubleNAT is what people do on EC2 today: the host owns the address that AWS
@@ -221,7 +220,7 @@ func (c *crossing) doubleNAT(b *testing.B) {
 		"-t nat -A PREROUTING -i eth1 -d " + firstAddr.String() + " -j DNAT --to-destination " + behindNAT.String(),
 		"-t nat -A POSTROUTING -o eth1 -s 172.24.4.0/24 -j SNAT --to-source " + firstAddr.String(),
 	} {
-		must(b, namespace.Do(c.host, func() error {
+		must(b, inNamespace(c.host, func() error {
 			out, err := exec.Command("iptables", strings.Fields(rule)...).CombinedOutput()
 			if err != nil {
 				return fmt.Errorf("iptables %s: %w: %s", rule, err, out)
@@ -232,10 +231,10 @@ func (c *crossing) doubleNAT(b *testing.B) {
 }
 
 func veth(b *testing.B, ns, name string, mac net.HardwareAddr, peerNS, peer string, peerMAC net.HardwareAddr) {
-	handle, err := os.Open(namespace.Path(peerNS))
+	handle, err := os.Open(pathOf(peerNS))
 	must(b, err)
 	defer handle.Close()
-	must(b, namespace.Links(ns, func(h *netlink.Handle) error {
+	must(b, links(ns, func(h *netlink.Handle) error {
 		if err := h.LinkAdd(&netlink.Veth{
 			LinkAttrs: netlink.LinkAttrs{Name: name, MTU: 1500, HardwareAddr: mac},
 			PeerName:  peer, PeerHardwareAddr: peerMAC, PeerNamespace: netlink.NsFd(handle.Fd()),
@@ -244,7 +243,7 @@ func veth(b *testing.B, ns, name string, mac net.HardwareAddr, peerNS, peer stri
 		}
 		return setUp(h, name)
 	}))
-	must(b, namespace.Links(peerNS, func(h *netlink.Handle) error { return setUp(h, peer) }))
+	must(b, links(peerNS, func(h *netlink.Handle) error { return setUp(h, peer) }))
 }
 
 func setUp(h *netlink.Handle, name string) error {
@@ -268,7 +267,7 @@ func plug(h *netlink.Handle, port string) error {
 }
 
 func neighbour(b *testing.B, ns, device string, ip netip.Addr, mac net.HardwareAddr) {
-	must(b, namespace.Links(ns, func(h *netlink.Handle) error {
+	must(b, links(ns, func(h *netlink.Handle) error {
 		l, err := h.LinkByName(device)
 		if err != nil {
 			return err
@@ -278,7 +277,7 @@ func neighbour(b *testing.B, ns, device string, ip netip.Addr, mac net.HardwareA
 }
 
 func route(b *testing.B, ns, device, to string, via netip.Addr) {
-	must(b, namespace.Links(ns, func(h *netlink.Handle) error {
+	must(b, links(ns, func(h *netlink.Handle) error {
 		l, err := h.LinkByName(device)
 		if err != nil {
 			return err
@@ -297,7 +296,7 @@ func route(b *testing.B, ns, device, to string, via netip.Addr) {
 
 // routeLocal makes every address of a range the namespace's own.
 func routeLocal(b *testing.B, ns, to string) {
-	must(b, namespace.Links(ns, func(h *netlink.Handle) error {
+	must(b, links(ns, func(h *netlink.Handle) error {
 		l, err := h.LinkByName("lo")
 		if err != nil {
 			return err

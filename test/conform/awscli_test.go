@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"macaw.example/lab/labtest"
 )
 
 const awscli = "/usr/bin/aws"
@@ -181,7 +184,7 @@ func credentials(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func operator() map[string]string {
-	return map[string]string{"AWS_ACCESS_KEY_ID": accessKey, "AWS_SECRET_ACCESS_KEY": secretKey}
+	return map[string]string{"AWS_ACCESS_KEY_ID": labtest.AccessKey, "AWS_SECRET_ACCESS_KEY": labtest.SecretKey}
 }
 
 // half puts the network part of an IPv6 block into $NET: 2001:db8:1::/56 is
@@ -213,11 +216,10 @@ func TestAWSCommandLine(t *testing.T) {
 		testscript.Run(t, testscript.Params{
 			Dir: "testdata",
 			Setup: func(env *testscript.Env) error {
-				endpoint, stop, err := serve(seen)
-				if err != nil {
-					return err
-				}
-				env.Defer(stop)
+				api := labtest.NewAPI(t, labtest.APIOptions{Region: region})
+				server := httptest.NewServer(seen.note(api))
+				env.Defer(server.Close)
+				endpoint := server.URL
 				c, end, err := startCLI(env.WorkDir, endpoint)
 				if err != nil {
 					return err

@@ -34,7 +34,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	macaw = filepath.Join(dir, "macaw")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", macaw, "macaw/cmd/macaw")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", macaw, "macaw.example/cmd/macaw")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building macaw: %v\n%s", err, out)

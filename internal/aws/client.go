@@ -1,0 +1,76 @@
+package aws
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+
+	"macaw.example/internal/silence"
+)
+
+// HTTPClient is the client of AWS's services: an AWS that does not answer is
+// noticed, and asked again.
+func HTTPClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithDialerOptions(silence.Watch).
+		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = 30 * time.Second })
+}
+
+// Retryer backs off when AWS throttles, by AWS's own measure of its load.
+func Retryer() aws.Retryer {
+	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+		o.StandardOptions = append(o.StandardOptions, func(s *retry.StandardOptions) { s.MaxAttempts = 8 })
+	})
+}
+
+// TellingRetryer is Retryer, and tells why calls are made again: tries can take a minute.
+func TellingRetryer(tell func(text string)) func() aws.Retryer {
+	var mu sync.Mutex
+	told := map[string]time.Time{}
+	return func() aws.Retryer {
+		return &telling{Retryer().(aws.RetryerV2), func(text string) {
+			mu.Lock()
+			defer mu.Unlock()
+			if time.Since(told[text]) < tellAgain {
+				return // calls are made side by side
+			}
+			told[text] = time.Now()
+			tell(text)
+		}}
+	}
+}
+
+// After how many tries, and how often, a repeated call is told of.
+const (
+	tellAfter = 2
+	tellAgain = 20 * time.Second
+)
+
+type telling struct {
+	aws.RetryerV2
+	tell func(string)
+}
+
+// RetryDelay is asked after each try that failed, of which attempt is the number.
+func (t *telling) RetryDelay(attempt int, err error) (time.Duration, error) {
+	if attempt >= tellAfter {
+		text := Text(err)
+		if u := Unreached(err); u != nil {
+			text = u.Error()
+		}
+		t.tell(text + "; trying again")
+	}
+	return t.RetryerV2.RetryDelay(attempt, err)
+}
+
+// Complete gives a configuration of EC2's and IAM's clients what all of them have:
+// connections on which silence is noticed, [Retryer], and errors that name an
+// endpoint out of reach, with what to do about that.
+func Complete(cfg aws.Config, unreachable string) aws.Config {
+	cfg.HTTPClient, cfg.Retryer = HTTPClient(), Retryer
+	cfg.APIOptions = append(cfg.APIOptions, nameUnreachable(unreachable), CheckAnswers)
+	return cfg
+}

@@ -1,0 +1,57 @@
+// Package hint is the error that says what its reader can do about it.
+//
+// Any error may carry a hint by having the method Hint() string; [With] adds one
+// to an error that has none, and [All] finds those of an error and of everything
+// that it wraps. Commands print them below the error as "hint:" lines. The package
+// never changes an error's text, nor what errors.Is and errors.As find in it.
+package hint
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Hinter is an error with a way out.
+type Hinter interface {
+	error
+	// Hint is what the reader can do: a command to run, a setting to look at; empty
+	// if nothing is known.
+	Hint() string
+}
+
+type hinted struct {
+	error
+	hint string
+}
+
+func (e *hinted) Unwrap() error { return e.error }
+func (e *hinted) Hint() string  { return e.hint }
+
+// With adds a hint to an error; nil stays nil.
+func With(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &hinted{err, fmt.Sprintf(format, args...)}
+}
+
+// All returns the hints of an error and of all that it wraps, the outermost
+// first and each once.
+func All(err error) (hints []string) {
+	var walk func(error)
+	walk = func(err error) {
+		if h, ok := err.(Hinter); ok && h.Hint() != "" && !slices.Contains(hints, h.Hint()) {
+			hints = append(hints, h.Hint())
+		}
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			walk(e.Unwrap())
+		case interface{ Unwrap() []error }:
+			for _, one := range e.Unwrap() {
+				walk(one)
+			}
+		}
+	}
+	walk(err)
+	return hints
+}

@@ -1,0 +1,36 @@
+package terminal
+
+import (
+	"fmt"
+	"io"
+)
+
+// Tree is a line of a tree and what is below it.
+type Tree struct {
+	Text     string
+	children []Tree
+}
+
+// Add puts a line below this one.
+func (n *Tree) Add(child Tree) { n.children = append(n.children, child) }
+
+// Write draws the tree.
+func (n Tree) Write(w io.Writer) error { return n.write(w, "", "") }
+
+// write draws the tree: head stands before the node's own line, body before
+// those of its children.
+func (n Tree) write(w io.Writer, head, body string) error {
+	if _, err := fmt.Fprintf(w, "%s%s\n", head, n.Text); err != nil {
+		return err
+	}
+	for i, child := range n.children {
+		mark, space := "├─ ", "│  "
+		if i == len(n.children)-1 {
+			mark, space = "└─ ", "   "
+		}
+		if err := child.write(w, body+mark, body+space); err != nil {
+			return err
+		}
+	}
+	return nil
+}

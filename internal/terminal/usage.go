@@ -1,0 +1,97 @@
+package terminal
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"macaw.example/internal/hint"
+)
+
+// strictUsage makes command lines that can't be right errors that say what is wanted, for a command and all below it.
+// By itself cobra shows the help of a group for whatever command it does not know, and calls that a success.
+func strictUsage(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		strictUsage(sub)
+	}
+	switch {
+	case cmd.Name() == "help":
+		cmd.Run, cmd.RunE = nil, helpOn
+	case !cmd.Runnable():
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknownCommand(cmd, args[0])
+		}
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	case cmd.Args != nil:
+		check := cmd.Args
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			switch {
+			case check(cmd, args) == nil:
+				return nil
+			case cmd.HasSubCommands():
+				return unknownCommand(cmd, args[0])
+			}
+			return wrongArguments(cmd, args, check)
+		}
+	}
+}
+
+// wrongArguments says what of args the command can't use, or that something is missing.
+func wrongArguments(cmd *cobra.Command, args []string, check cobra.PositionalArgs) error {
+	err := errors.New("an argument is missing")
+	for n := len(args) - 1; n >= 0; n-- {
+		if check(cmd, args[:n]) == nil {
+			err = fmt.Errorf("unexpected argument %q", args[n])
+			break
+		}
+	}
+	usage := strings.TrimSuffix(cmd.UseLine(), " [flags]")
+	return hint.With(Usage(fmt.Errorf("%w: want %s", err, usage)), "%s --help", cmd.CommandPath())
+}
+
+func unknownCommand(parent *cobra.Command, name string) error {
+	err := Usage(fmt.Errorf("unknown command %q for %q", name, parent.CommandPath()))
+	parent.SuggestionsMinimumDistance = 2 // letters, as cobra's own suggestions have it
+	if near := parent.SuggestionsFor(name); len(near) > 0 {
+		return hint.With(err, "did you mean %s %s?", parent.CommandPath(), strings.Join(near, ", or "))
+	}
+	return hint.With(err, "%s --help", parent.CommandPath())
+}
+
+// helpOn is "macaw help COMMAND".
+func helpOn(cmd *cobra.Command, args []string) error {
+	found, rest, err := cmd.Root().Find(args)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return unknownCommand(found, rest[0])
+	}
+	found.InitDefaultHelpFlag()
+	return found.Help()
+}
+
+// showGroupsAsGroups leaves the line of a group without a command out of its usage: such a line does nothing but show
+// the help.
+func showGroupsAsGroups(root *cobra.Command) {
+	usage := root.UsageFunc()
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		if cmd.HasAvailableSubCommands() {
+			run := cmd.RunE
+			cmd.RunE = nil
+			defer func() { cmd.RunE = run }()
+		}
+		return usage(cmd)
+	})
+}
+
+// flagError adds to an error of a flag where to read about flags.
+func flagError(cmd *cobra.Command, err error) error {
+	return hint.With(Usage(err), "%s --help", cmd.CommandPath())
+}

@@ -1,0 +1,67 @@
+// Package command is the lab's command line: up, status, drops, faults, captures,
+// conformance and the rest, one file each, and the hidden commands that the lab's
+// own processes are.
+//
+// [New] returns them as one cobra command, which a program has at its root
+// (lab/cmd/macaw-lab) or below it ("macaw lab"). They reach the lab as anybody
+// would, by its API and its control socket, and know nothing of clouds.
+package command
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"macaw.example/internal/hint"
+	"macaw.example/internal/terminal"
+	"macaw.example/lab"
+)
+
+type commands struct {
+	*terminal.Terminal
+	// name is what users write before a command: "macaw lab".
+	name    string
+	options lab.Options // of up
+}
+
+// New returns the lab's commands, which write to t. name is what users write
+// before a command of them, such as "macaw lab"; its last word is the command's. A
+// lab that they bring up has the options.
+func New(t *terminal.Terminal, name string, o lab.Options) *cobra.Command {
+	c := &commands{Terminal: t, name: name, options: o}
+	words := strings.Fields(name)
+	cmd := &cobra.Command{
+		Use:   words[len(words)-1],
+		Short: "The lab: a local AWS with machines and a network that drops what AWS drops",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(
+		c.upCommand(), c.downCommand(), terminal.ReadOnly(c.statusCommand()), terminal.ReadOnly(c.envCommand()),
+		c.sshCommand(), c.rebootCommand(),
+		terminal.ReadOnly(c.dropsCommand()), c.faultCommand(), terminal.ReadOnly(c.pcapCommand()),
+		terminal.ReadOnly(c.flowsCommand()), c.conformCommand(),
+		terminal.Service(c.daemonCommand()), terminal.Service(c.machineCommand()),
+	)
+	c.rename(cmd)
+	return cmd
+}
+
+// rename puts the commands' name into their help, which is written for "macaw lab".
+func (c *commands) rename(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		c.rename(sub)
+	}
+	cmd.Long = strings.ReplaceAll(cmd.Long, "macaw lab ", c.name+" ")
+	cmd.Example = strings.ReplaceAll(cmd.Example, "macaw lab ", c.name+" ")
+}
+
+// hint adds to an error which command of the lab to run.
+func (c *commands) hint(err error, command string) error {
+	return hint.With(err, "%s %s", c.name, command)
+}
+
+// hintIfDown says how to bring up a lab that is down.
+func (c *commands) hintIfDown(err error) error { return c.hint(err, "up") }
+
+// ask runs what waits for the lab's daemon, and says so if that lasts.
+func (c *commands) ask(fn func() error) error { return c.Steps().Await("lab", "ask the lab", fn) }

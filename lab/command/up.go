@@ -1,0 +1,135 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"macaw.example/internal/terminal"
+	"macaw.example/lab"
+	"macaw.example/lab/internal/daemon"
+	"macaw.example/lab/internal/machine"
+)
+
+func (c *commands) upCommand() *cobra.Command {
+	var quota int
+	var announce bool
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Bring the lab up: its stock image, EC2 API, metadata and fabric",
+		Long: `Bring the lab up. The first time it makes the machines' image. A lab that is up
+stays as it is but for what the flags say: machines and their connections go on.`,
+		Example: "  macaw lab up\n  macaw lab up --elastic-ip-quota 50\n  macaw lab up --announce-moves",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if quota < 0 {
+				return terminal.Usage(fmt.Errorf("--elastic-ip-quota %d: want a number of Elastic IPs", quota))
+			}
+			o := c.options
+			o.ElasticIPQuota = quota
+			if cmd.Flags().Changed("announce-moves") {
+				o.AnnounceMoves = &announce
+			}
+			l, err := lab.Up(cmd.Context(), o, func(step string) func(error) { return c.Steps().Start("lab", step) })
+			if err != nil {
+				return err
+			}
+			up := map[string]string{"endpoint": lab.Endpoint, "region": lab.Region, "accessKey": l.AccessKey()}
+			return c.Print(up, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "The lab is up at %s.\nFor a shell that talks to it:  eval \"$(%s env)\"\n", lab.Endpoint, c.name)
+				return err
+			})
+		},
+	}
+	cmd.Flags().IntVar(&quota, "elastic-ip-quota", 0, "how many Elastic IPs the account may hold; 5, as on AWS, unless given once")
+	cmd.Flags().BoolVar(&announce, "announce-moves", false, "tell a subnet's machines of an address that moved to another network interface; reports on AWS conflict, off is the harsher")
+	return cmd
+}
+
+func (c *commands) downCommand() *cobra.Command {
+	var purge bool
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Remove the lab: daemon, machines, namespaces, mounts, routes",
+		Long: `Remove the lab with everything in it: its daemon, machines, network namespaces,
+mounts and routes. Images stay, so that the next lab is up in a moment; --purge
+removes them too.`,
+		Example: "  macaw lab down\n  macaw lab down --purge",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			steps := c.Steps()
+			return steps.Do("lab", "remove machines, namespaces, mounts and routes", func() error {
+				return lab.Down(cmd.Context(), purge)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&purge, "purge", false, "remove images too")
+	return cmd
+}
+
+func (c *commands) rebootCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "reboot INSTANCE",
+		Short:   "Reboot a machine, given by instance ID or by name",
+		Example: "  macaw lab reboot cloud-1",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, id, err := c.instance(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return c.Steps().Do("lab", "reboot "+id, func() error { return reboot(cmd.Context(), api, id) })
+		},
+	}
+}
+
+func (c *commands) envCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "env",
+		Short:   "Print the environment in which AWS's tools talk to the lab",
+		Example: "  eval \"$(macaw lab env)\"\n  aws ec2 describe-instances",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			l, err := lab.Saved()
+			if err != nil {
+				return c.hintIfDown(err)
+			}
+			env := l.Env()
+			return c.Print(env, func(w io.Writer) error {
+				var names []string
+				for name := range env {
+					names = append(names, name)
+				}
+				slices.Sort(names)
+				for _, name := range names {
+					if _, err := fmt.Fprintf(w, "export %s=%s\n", name, env[name]); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+// daemonCommand is the process that the lab is.
+func (c *commands) daemonCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "daemon", Hidden: true, Short: "Be the lab's daemon", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return daemon.Serve(cmd.Context(), append(slices.Clone(c.options.Command), "machine"))
+		},
+	}
+}
+
+// machineCommand is the process that a machine runs under.
+func (c *commands) machineCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "machine FOLDER", Hidden: true, Short: "Run a machine of the lab", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return machine.Supervise(cmd.Context(), args[0])
+		},
+	}
+}

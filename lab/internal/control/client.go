@@ -1,0 +1,59 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// ErrDown says that no lab's daemon runs.
+var ErrDown = errors.New("the lab is down")
+
+// Ask makes a request of the daemon and decodes its answer, unless answer is nil.
+func Ask(ctx context.Context, method, path string, answer any) error {
+	body, err := Open(ctx, method, path)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if answer == nil {
+		return nil
+	}
+	return json.NewDecoder(body).Decode(answer)
+}
+
+// Open makes a request of the daemon and returns its answer as it comes.
+func Open(ctx context.Context, method, path string) (io.ReadCloser, error) {
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", Socket)
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, method, "http://lab"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("%w: %w", ErrDown, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		return nil, fmt.Errorf("asking the lab's daemon: %s", strings.TrimSpace(string(text)))
+	}
+	return resp.Body, nil
+}
+
+// Ready says whether the daemon answers.
+func Ready(ctx context.Context) bool { return Ask(ctx, http.MethodGet, "/ready", nil) == nil }

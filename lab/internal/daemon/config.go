@@ -1,0 +1,67 @@
+package daemon
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+
+	"macaw.example/lab/internal/control"
+)
+
+// configure writes the configuration down, with credentials made for it when
+// it has none yet.
+func configure(opts Options, image string) (control.Config, error) {
+	c, err := control.ReadConfig()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return control.Config{}, err
+	}
+	if c.AccessKey == "" {
+		c.AccessKey = "AKIA" + rand.Text()[:16]
+		c.SecretKey = (rand.Text() + rand.Text())[:40]
+	}
+	if opts.ElasticIPQuota > 0 {
+		c.ElasticIPQuota = opts.ElasticIPQuota
+	}
+	if opts.AnnounceMoves != nil {
+		c.AnnounceMoves = *opts.AnnounceMoves
+	}
+	c.Image = image
+	if c.Program, err = hash(opts.Daemon[0]); err != nil {
+		return control.Config{}, err
+	}
+	return c, writeJSON(control.ConfigPath(), c)
+}
+
+// hash is a file's content in short.
+func hash(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
+}
+
+// writeJSON writes a file that only root reads, whole or not at all.
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return renameio.WriteFile(path, b, 0o600)
+}

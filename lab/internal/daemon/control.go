@@ -1,0 +1,43 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+
+	"macaw.example/lab/internal/control"
+	"macaw.example/lab/internal/faults"
+	"macaw.example/lab/internal/vpc"
+)
+
+// serveControl serves what the command line asks of the daemon besides AWS's APIs.
+func serveControl(ctx context.Context, f *vpc.Fabric, i *faults.Injector, t *tasks, stop func()) error {
+	// The caller holds the daemon's lock: a socket that is there is left over.
+	if err := os.Remove(control.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	l, err := net.Listen("unix", control.Socket)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(control.Socket)
+	if err := os.Chmod(control.Socket, 0o600); err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	serveObservations(mux, f)
+	serveFlows(mux, f)
+	serveFaults(mux, i)
+	serveTasks(mux, t)
+	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, os.Getpid()) })
+	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, _ *http.Request) { stop() })
+	srv := &http.Server{Handler: mux}
+	defer context.AfterFunc(ctx, func() { srv.Close() })()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,258 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"macaw.example/lab/internal/control"
+	"macaw.example/lab/internal/ec2"
+	"macaw.example/lab/internal/image"
+	"macaw.example/lab/internal/machine"
+	"macaw.example/lab/internal/mounts"
+)
+
+// Options are what a lab is brought up with.
+type Options struct {
+	// Recipe is what the stock image is made of.
+	Recipe image.Recipe
+	// ElasticIPQuota is how many Elastic IPs the account may hold; 0 leaves it
+	// as it is.
+	ElasticIPQuota int
+	// AnnounceMoves says whether the fabric announces an address that moved; nil
+	// leaves it as it is, which at first is not. Reports on AWS conflict.
+	AnnounceMoves *bool
+	// Daemon is the command line of a process that calls Serve.
+	Daemon []string
+}
+
+// Step shows something that takes time; what it returns is called at its end.
+type Step func(what string) (done func(error))
+
+func images() image.Store { return image.Store{Dir: filepath.Join(control.Dir, "images")} }
+
+// ExtraPackagesDir is the directory with the packages that the recipe of the stock image
+// keeps outside it.
+func ExtraPackagesDir(r image.Recipe) string { return images().ExtraPackages(r) }
+
+func logPath() string { return filepath.Join(control.Dir, "daemon.log") }
+
+// Up brings the lab up, and builds its stock image if there is none of that
+// recipe. A lab that is up already is left alone.
+func Up(ctx context.Context, opts Options, step Step) (control.Config, error) {
+	if err := requirements(); err != nil {
+		return control.Config{}, err
+	}
+	if err := prepare(); err != nil {
+		return control.Config{}, err
+	}
+	// An image's files are its users' too.
+	defer unix.Umask(unix.Umask(0o022))
+	id := image.StockID(opts.Recipe)
+	if _, err := images().Get(id); err != nil {
+		done := step("stock image " + id + " (Debian, with OpenStack's packages in its archive)")
+		_, _, err := images().Stock(ctx, opts.Recipe)
+		done(err)
+		if err != nil {
+			return control.Config{}, err
+		}
+	}
+	unlock, err := lock()
+	if err != nil {
+		return control.Config{}, err
+	}
+	defer unlock()
+	before, _ := control.ReadConfig()
+	cfg, err := configure(opts, id)
+	if err != nil {
+		return control.Config{}, err
+	}
+	if control.Ready(ctx) {
+		if before == cfg {
+			return cfg, nil
+		}
+		// Machines and their traffic go on while the daemon is made anew.
+		if err := stop(ctx); err != nil {
+			return control.Config{}, err
+		}
+	}
+	done := step("EC2 API, metadata and fabric")
+	err = start(ctx, opts.Daemon)
+	done(err)
+	return cfg, err
+}
+
+// start runs the daemon in a session of its own and waits until it answers.
+func start(ctx context.Context, daemon []string) error {
+	log, err := os.OpenFile(logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	begin, err := log.Seek(0, 2)
+	if err != nil {
+		return err
+	}
+	cmd, err := detached(daemon, log)
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return fmt.Errorf("starting the lab's daemon: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for !control.Ready(ctx) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-ended:
+			said, _ := os.ReadFile(logPath())
+			return fmt.Errorf("starting the lab's daemon: it ended: %w: %s", err, strings.TrimSpace(string(said[min(begin, int64(len(said))):])))
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// stop ends the daemon and waits until it has gone.
+func stop(ctx context.Context) error {
+	if err := control.Ask(ctx, http.MethodPost, "/stop", nil); err != nil {
+		if errors.Is(err, control.ErrDown) {
+			return nil
+		}
+		return err
+	}
+	for {
+		held, err := daemonLock()
+		if err == nil {
+			return held.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Down stops the daemon and removes machines, mounts, namespaces, routes and
+// state. Images stay, unless purge says otherwise.
+func Down(ctx context.Context, purge bool) error {
+	unlock, err := lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// Images stay.
+	if err := prepare(); err != nil {
+		return err
+	}
+	if err := stop(ctx); err != nil {
+		return fmt.Errorf("stopping the lab's daemon: %w", err)
+	}
+	m := &machine.Manager{Dir: machinesDir()}
+	ids, err := m.IDs()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, id := range ids {
+		errs = append(errs, m.Destroy(ctx, id, nil))
+	}
+	errs = append(errs, networkDown())
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	// Images made in the lab are part of EC2's state.
+	if err := ec2.KeepImages(statePath()); err != nil {
+		return err
+	}
+	gone := []string{machinesDir(), control.ConfigPath(), accountPath(), faultsPath(), logPath()}
+	if purge {
+		gone = append(gone, statePath(), authorityPath(control.Dir), authorityKeyPath(control.Dir), filepath.Join(control.Dir, "images"), filepath.Join(control.Dir, "guest"))
+	}
+	for _, path := range gone {
+		if err := mounts.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare makes the lab's directories, into which root alone gets: machines have
+// files that belong to any user and are run as any, and no user of this host may
+// reach them. Those of an older version are mended.
+func prepare() error {
+	err := mounts.Private(filepath.Dir(control.Dir), control.Dir, filepath.Join(control.Dir, "images"), machinesDir(), filepath.Dir(control.Socket))
+	if err != nil {
+		return fmt.Errorf("making the lab's directories: %w", err)
+	}
+	return nil
+}
+
+// requirements says what of the host is missing for a lab.
+func requirements() error {
+	if os.Geteuid() != 0 {
+		return errors.New("the lab makes network namespaces and machines: this needs root")
+	}
+	var missing []string
+	for _, tool := range []struct{ name, pkg string }{
+		{"mmdebstrap", "mmdebstrap"}, {"systemd-nspawn", "systemd-container"}, {"apt-ftparchive", "apt-utils"},
+	} {
+		if _, err := exec.LookPath(tool.name); err != nil {
+			missing = append(missing, tool.pkg)
+		}
+	}
+	if len(missing) > 0 {
+		return &MissingError{Packages: missing}
+	}
+	return nil
+}
+
+// MissingError says that the host lacks Debian packages.
+type MissingError struct{ Packages []string }
+
+func (e *MissingError) Error() string {
+	return "the lab needs packages that this host does not have: " + strings.Join(e.Packages, ", ")
+}
+
+// Hint says how to get them.
+func (e *MissingError) Hint() string {
+	return "apt-get install --no-install-recommends " + strings.Join(e.Packages, " ")
+}
+
+// lock keeps two commands from bringing the lab up or down at the same time.
+func lock() (func(), error) {
+	f, err := lockFile(".lock", unix.LOCK_EX)
+	if err != nil {
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}
+
+// daemonLock is held by the daemon as long as it lives.
+func daemonLock() (*os.File, error) { return lockFile(".daemon.lock", unix.LOCK_EX|unix.LOCK_NB) }
+
+func lockFile(name string, how int) (*os.File, error) {
+	if err := os.MkdirAll(control.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(control.Dir, name), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), how); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("locking the lab: %w", err)
+	}
+	return f, nil
+}

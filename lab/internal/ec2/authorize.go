@@ -1,0 +1,170 @@
+package ec2
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"macaw.example/lab/internal/iam"
+	"macaw.example/lab/internal/iam/policy"
+)
+
+// question is one thing that a caller must be allowed to do for a call.
+type question struct {
+	action   string // ec2:..., iam:PassRole
+	resource string // ARN, or *
+	context  policy.Context
+}
+
+// authorized refuses calls that the caller's policies do not allow. It is asked
+// before the parameters are looked at any closer, as EC2 does: who may not do
+// something is not told whether it could be done.
+func authorized(by Identities) Middleware {
+	return func(next Handler) Handler {
+		return func(s *State, c *Call) (result, error) {
+			if _, known := actions[c.Action]; !known || c.Caller.Root {
+				return next(s, c)
+			}
+			for _, q := range s.view().questions(c, by) {
+				r := policy.Request{Action: q.action, Resource: q.resource, Context: q.context}
+				switch by.Decide(c.Caller, r) {
+				case policy.Allow:
+				case policy.ExplicitDeny:
+					return nil, unauthorized(c.Caller, q, true)
+				default:
+					return nil, unauthorized(c.Caller, q, false)
+				}
+			}
+			return next(s, c)
+		}
+	}
+}
+
+func unauthorized(who iam.Caller, q question, explicit bool) *APIError {
+	return failStatus(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. %s",
+		notAuthorized(who, q.action, q.resource, explicit))
+}
+
+// notAuthorized is the sentence that says what is not allowed and why (IAM User
+// Guide, troubleshoot_access-denied). A call without a resource names none.
+func notAuthorized(who iam.Caller, action, resource string, explicit bool) string {
+	text := "User: " + who.ARN + " is not authorized to perform: " + action
+	if resource != "*" {
+		text += " on resource: " + resource
+	}
+	if explicit {
+		return text + " with an explicit deny in an identity-based policy"
+	}
+	return text + " because no identity-based policy allows the " + action + " action"
+}
+
+// questions are all that must be allowed for a call (Service Authorization
+// Reference, list_amazonec2).
+func (t *tx) questions(c *Call, by Identities) []question {
+	base := maps.Clone(c.Request)
+	if base == nil {
+		base = policy.Context{}
+	}
+	base.Set("ec2:Region", t.cfg.Region)
+	var all []question
+	ask := func(action string, o object) {
+		q := question{action, o.arn, maps.Clone(base)}
+		maps.Copy(q.context, o.context)
+		all = append(all, q)
+	}
+	objects := t.objectsOf(c)
+	if len(objects) == 0 {
+		objects = []object{{arn: "*"}}
+	}
+	for _, o := range objects {
+		ask("ec2:"+c.Action, o)
+	}
+	// Tags that a resource is created with take the right to tag it (EC2 User
+	// Guide, supported-iam-actions-tagging).
+	for _, spec := range tagSpecifications(c.Form) {
+		o := t.fresh(spec.resourceType, c.Form)
+		o.context.Set("ec2:CreateAction", c.Action)
+		ask("ec2:CreateTags", o)
+	}
+	for _, name := range profileParameters {
+		for _, profile := range formValues(c.Form, name) {
+			// A profile without a role, or none, is the action's to refuse.
+			if role, ok := by.ProfileRole(profile); ok {
+				o := object{arn: role, context: policy.Context{}}
+				o.context.Set("iam:PassedToService", "ec2.amazonaws.com")
+				ask("iam:PassRole", o)
+			}
+		}
+	}
+	return all
+}
+
+var profileParameters = []string{"IamInstanceProfile.Arn", "IamInstanceProfile.Name"}
+
+// requestTags are the tags that a call brings for a kind of resource.
+type requestTags struct {
+	resourceType string
+	tags         map[string]string
+}
+
+// tagSpecifications reads TagSpecification.N; the same type twice is put
+// together.
+func tagSpecifications(form url.Values) []requestTags {
+	var all []requestTags
+	for _, at := range indexed(form, "TagSpecification.") {
+		kind, tags := form.Get(at+".ResourceType"), tagsAt(form, at+".Tag.")
+		if kind != "" && len(tags) > 0 {
+			all = append(all, requestTags{kind, tags})
+		}
+	}
+	return all
+}
+
+func tagsAt(form url.Values, prefix string) map[string]string {
+	tags := map[string]string{}
+	for _, at := range indexed(form, prefix) {
+		if key := form.Get(at + ".Key"); key != "" {
+			tags[key] = form.Get(at + ".Value")
+		}
+	}
+	return tags
+}
+
+// indexed finds the entries of a list in a form: prefix with its dot, and the
+// index.
+func indexed(form url.Values, prefix string) []string {
+	found := map[string]bool{}
+	for name := range form {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			index, _, _ := strings.Cut(rest, ".")
+			if index != "" && strings.Trim(index, "0123456789") == "" {
+				found[prefix+index] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// formValues are the values of a parameter, of each entry if it is a list, in
+// any order. A part N of its name stands for an index.
+func formValues(form url.Values, name string) []string {
+	if before, after, isList := strings.Cut(name, ".N."); isList {
+		var all []string
+		for _, at := range indexed(form, before+".") {
+			all = append(all, formValues(form, at+"."+after)...)
+		}
+		return all
+	}
+	var all []string
+	if v := form.Get(name); v != "" {
+		all = append(all, v)
+	}
+	for _, at := range indexed(form, name+".") {
+		if v := form.Get(at); v != "" {
+			all = append(all, v)
+		}
+	}
+	return all
+}

@@ -1,0 +1,178 @@
+package ec2
+
+import (
+	"time"
+
+	"macaw.example/lab/internal/vpc"
+)
+
+// trackingRecord are an interface's own idle timeouts of tracked connections,
+// in seconds; zero means the default.
+type trackingRecord struct {
+	TCP, UDP, UDPStream int
+}
+
+type trackingInput struct {
+	TcpEstablishedTimeout *int
+	UdpTimeout            *int
+	UdpStreamTimeout      *int
+}
+
+// change takes the timeouts that are given, within their limits (EC2 API
+// Reference, ConnectionTrackingSpecificationRequest).
+func (r *trackingRecord) change(in *trackingInput) error {
+	if in == nil {
+		return nil
+	}
+	for _, c := range []struct {
+		name        string
+		given       *int
+		least, most int
+		into        *int
+	}{
+		{"tcpEstablishedTimeout", in.TcpEstablishedTimeout, 60, 432000, &r.TCP},
+		{"udpTimeout", in.UdpTimeout, 30, 60, &r.UDP},
+		{"udpStreamTimeout", in.UdpStreamTimeout, 60, 180, &r.UDPStream},
+	} {
+		switch {
+		case c.given == nil:
+		case *c.given < c.least || *c.given > c.most:
+			return invalidParameter("Invalid value '%d' for %s. Expecting a value between %d and %d.", *c.given, c.name, c.least, c.most)
+		default:
+			*c.into = *c.given
+		}
+	}
+	return nil
+}
+
+// tracking is what the fabric is to do for an interface. The default of TCP is
+// shorter on instances of the newest types (EC2 User Guide,
+// security-group-connection-tracking).
+func (t *tx) tracking(e *eniRecord) vpc.Tracking {
+	tcp := e.Tracking.TCP
+	if a := e.Attachment; tcp == 0 && a != nil && a.Instance != "" {
+		tcp = instanceTypes[t.Instances[a.Instance].Type].TCPTimeout
+	}
+	return vpc.Tracking{TCPEstablished: time.Duration(tcp) * time.Second,
+		UDP: time.Duration(e.Tracking.UDP) * time.Second, UDPStream: time.Duration(e.Tracking.UDPStream) * time.Second}
+}
+
+type trackingXML struct {
+	TCP       int `xml:"tcpEstablishedTimeout,omitempty"`
+	UDP       int `xml:"udpTimeout,omitempty"`
+	UDPStream int `xml:"udpStreamTimeout,omitempty"`
+}
+
+func (r trackingRecord) xml() *trackingXML {
+	if r == (trackingRecord{}) {
+		return nil
+	}
+	return &trackingXML{r.TCP, r.UDP, r.UDPStream}
+}
+
+type attachmentChange struct {
+	AttachmentId        string `form:",required"`
+	DeleteOnTermination *bool
+}
+
+type modifyNetworkInterfaceInput struct {
+	dryRun
+	NetworkInterfaceId              string `form:",required"`
+	Description                     *stringValue
+	SourceDestCheck                 *boolValue
+	SecurityGroupId                 []string
+	Attachment                      *attachmentChange
+	ConnectionTrackingSpecification *trackingInput
+}
+
+// modifyNetworkInterfaceAttribute changes one attribute at a time, as EC2 does.
+func modifyNetworkInterfaceAttribute(t *tx, in modifyNetworkInterfaceInput) (*done, error) {
+	e, err := t.ownENI(in.NetworkInterfaceId)
+	if err != nil {
+		return nil, err
+	}
+	if err := oneAttribute([]string{"description", "sourceDestCheck", "groupSet", "attachment", "connectionTrackingSpecification"},
+		in.Description != nil, in.SourceDestCheck != nil, len(in.SecurityGroupId) > 0, in.Attachment != nil, in.ConnectionTrackingSpecification != nil); err != nil {
+		return nil, err
+	}
+	switch {
+	case in.Description != nil:
+		e.Description = in.Description.Value
+	case in.SourceDestCheck != nil:
+		e.SourceDestCheck = in.SourceDestCheck.Value
+	case len(in.SecurityGroupId) > 0:
+		e.Groups, err = t.groupsFor(e.VPC, in.SecurityGroupId)
+	case in.Attachment != nil:
+		if e.Attachment == nil || e.Attachment.ID != in.Attachment.AttachmentId {
+			return nil, kindAttachment.missing(in.Attachment.AttachmentId)
+		}
+		if in.Attachment.DeleteOnTermination != nil {
+			e.Attachment.DeleteOnTermination = *in.Attachment.DeleteOnTermination
+		}
+	default:
+		err = e.Tracking.change(in.ConnectionTrackingSpecification)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ok()
+}
+
+type resetNetworkInterfaceInput struct {
+	dryRun
+	NetworkInterfaceId string `form:",required"`
+	SourceDestCheck    string
+}
+
+// resetNetworkInterfaceAttribute puts the source/destination check back to its
+// default, which is on. There is no other attribute to reset (EC2 API
+// Reference, ResetNetworkInterfaceAttribute).
+func resetNetworkInterfaceAttribute(t *tx, in resetNetworkInterfaceInput) (*done, error) {
+	e, err := t.ownENI(in.NetworkInterfaceId)
+	if err != nil {
+		return nil, err
+	}
+	e.SourceDestCheck = true
+	return ok()
+}
+
+type describeENIAttributeInput struct {
+	dryRun
+	NetworkInterfaceId string `form:",required"`
+	Attribute          string `form:",required"`
+}
+
+type stringValueXML struct {
+	Value string `xml:"value"`
+}
+
+type describeENIAttributeOutput struct {
+	response
+	ID              string            `xml:"networkInterfaceId"`
+	Description     *stringValueXML   `xml:"description"`
+	SourceDestCheck *boolValueXML     `xml:"sourceDestCheck"`
+	Groups          *set[groupRefXML] `xml:"groupSet"`
+	Attachment      *attachmentXML    `xml:"attachment"`
+}
+
+func describeNetworkInterfaceAttribute(t *tx, in describeENIAttributeInput) (*describeENIAttributeOutput, error) {
+	e, err := find(kindENI, t.ENIs, in.NetworkInterfaceId)
+	if err != nil {
+		return nil, err
+	}
+	x := t.eniXML(e)
+	out := &describeENIAttributeOutput{ID: e.ID}
+	switch in.Attribute {
+	case "description":
+		out.Description = &stringValueXML{x.Description}
+	case "sourceDestCheck":
+		out.SourceDestCheck = &boolValueXML{x.SourceDestCheck}
+	case "groupSet":
+		out.Groups = &x.Groups
+	case "attachment":
+		out.Attachment = x.Attachment
+	default:
+		return nil, invalidParameter("Value (%s) for parameter attribute is invalid. Unknown attribute.", in.Attribute)
+	}
+	return out, nil
+}

@@ -1,0 +1,298 @@
+package ec2
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"macaw.example/lab/internal/vpc"
+)
+
+// targetLocal is the target of the route inside the VPC, as EC2 spells it.
+const targetLocal = "local"
+
+// unroutable carries the instance's link-local services; no route may take it
+// (VPC User Guide, subnet-route-tables).
+var unroutable = netip.MustParsePrefix("169.254.168.0/22")
+
+type routeRecord struct {
+	Dest   netip.Prefix
+	Target string // "local", igw-..., nat-... or eni-...
+}
+
+// to says whether the target is of a kind.
+func (r routeRecord) to(k kind) bool { return strings.HasPrefix(r.Target, k.prefix+"-") }
+
+// target says where a route of a table leads now. A route whose gateway is
+// detached, or whose interface is attached to nothing, is a black hole (EC2
+// API Reference, Route).
+func (t *tx) target(table *routeTableRecord, r routeRecord) vpc.TargetKind {
+	nat := t.NATGateways[r.Target]
+	switch {
+	case r.Target == targetLocal:
+		return vpc.TargetLocal
+	case t.Gateways[r.Target] != nil && t.Gateways[r.Target].VPC == table.VPC:
+		return vpc.TargetInternetGateway
+	case nat != nil && (nat.State == natPending || nat.State == natAvailable):
+		return vpc.TargetNATGateway
+	case t.ENIs[r.Target] != nil && t.ENIs[r.Target].Attachment != nil:
+		return vpc.TargetENI
+	}
+	return vpc.TargetBlackhole
+}
+
+type routeXML struct {
+	Dest          string `xml:"destinationCidrBlock,omitempty"`
+	Dest6         string `xml:"destinationIpv6CidrBlock,omitempty"`
+	Gateway       string `xml:"gatewayId,omitempty"`
+	NATGateway    string `xml:"natGatewayId,omitempty"`
+	Instance      string `xml:"instanceId,omitempty"`
+	InstanceOwner string `xml:"instanceOwnerId,omitempty"`
+	ENI           string `xml:"networkInterfaceId,omitempty"`
+	State         string `xml:"state"`
+	Origin        string `xml:"origin"`
+}
+
+func (t *tx) routeXML(table *routeTableRecord, r routeRecord) routeXML {
+	x := routeXML{State: "active", Origin: "CreateRoute"}
+	if x.Dest = r.Dest.String(); r.Dest.Addr().Is6() {
+		x.Dest, x.Dest6 = "", x.Dest
+	}
+	if t.target(table, r) == vpc.TargetBlackhole {
+		x.State = "blackhole"
+	}
+	switch {
+	case r.Target == targetLocal:
+		x.Gateway, x.Origin = targetLocal, "CreateRouteTable"
+	case r.to(kindGateway):
+		x.Gateway = r.Target
+	case r.to(kindNATGateway):
+		x.NATGateway = r.Target
+	default:
+		x.ENI = r.Target
+		if e := t.ENIs[r.Target]; e != nil && e.Attachment != nil {
+			x.Instance, x.InstanceOwner = e.Attachment.Instance, t.cfg.Account
+		}
+	}
+	return x
+}
+
+// routeID names a route in its table.
+type routeID struct {
+	RouteTableId             string `form:",required"`
+	DestinationCidrBlock     string
+	DestinationIpv6CidrBlock string
+}
+
+// find finds the table, and parses the destination.
+func (in routeID) find(t *tx) (table *routeTableRecord, dest netip.Prefix, err error) {
+	if table, err = find(kindRouteTable, t.RouteTables, in.RouteTableId); err != nil {
+		return nil, dest, err
+	}
+	if err := exactlyOne([]string{"destinationCidrBlock", "destinationIpv6CidrBlock"}, in.DestinationCidrBlock != "", in.DestinationIpv6CidrBlock != ""); err != nil {
+		return nil, dest, err
+	}
+	if in.DestinationCidrBlock != "" {
+		dest, err = parseBlock(in.DestinationCidrBlock, "destinationCidrBlock")
+	} else {
+		dest, err = parseBlock6(in.DestinationIpv6CidrBlock, "destinationIpv6CidrBlock")
+	}
+	return table, dest, err
+}
+
+// routeInput is what CreateRoute and ReplaceRoute share.
+type routeInput struct {
+	dryRun
+	routeID
+	GatewayId          string
+	NatGatewayId       string
+	NetworkInterfaceId string
+	InstanceId         string
+}
+
+type replaceRouteInput struct {
+	routeInput
+	LocalTarget bool
+}
+
+// resolve checks a route and finds its table.
+func (in replaceRouteInput) resolve(t *tx) (*routeTableRecord, routeRecord, error) {
+	var r routeRecord
+	table, dest, err := in.find(t)
+	if err != nil {
+		return nil, r, err
+	}
+	r.Dest = dest
+	if within(dest, unroutable) {
+		return nil, r, invalidParameter("The destination CIDR block %s is not allowed.", dest)
+	}
+	if r.Target, err = in.target(t, table); err != nil {
+		return nil, r, err
+	}
+	if r.to(kindNATGateway) && dest.Addr().Is6() {
+		return nil, r, invalidParameter("The destination CIDR block %s cannot be routed to a NAT gateway.", dest) // but for 64:ff9b::/96, which the lab does not translate
+	}
+	v := t.VPCs[table.VPC]
+	inside := slices.ContainsFunc(slices.Concat(v.blocks(), v.blocks6()), func(b netip.Prefix) bool { return within(dest, b) })
+	if !inside || r.Target == targetLocal {
+		return table, r, nil
+	}
+	if r.to(kindGateway) {
+		return nil, r, invalidParameter("The destination CIDR block %s is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance.", dest)
+	}
+	if !t.isLocal(v, dest) && !t.isSubnet(v.ID, dest) {
+		return nil, r, invalidParameter("The destination CIDR block %s does not match any subnet CIDR blocks.", dest)
+	}
+	return table, r, nil
+}
+
+// isLocal says whether a prefix is one of a VPC's CIDRs.
+func (t *tx) isLocal(v *vpcRecord, p netip.Prefix) bool {
+	return slices.Contains(v.blocks(), p) || slices.Contains(v.blocks6(), p)
+}
+
+// isSubnet says whether a prefix is the whole of a subnet: inside the VPC only
+// such a route may be more specific than the local one (VPC User Guide,
+// subnet-route-tables).
+func (t *tx) isSubnet(vpcID string, p netip.Prefix) bool {
+	for _, s := range t.Subnets {
+		if s.VPC == vpcID && (s.CIDR == p || s.IPv6 == p) {
+			return true
+		}
+	}
+	return false
+}
+
+func (in replaceRouteInput) target(t *tx, table *routeTableRecord) (string, error) {
+	if err := exactlyOne([]string{"gatewayId", "natGatewayId", "networkInterfaceId", "instanceId", "localTarget"},
+		in.GatewayId != "", in.NatGatewayId != "", in.NetworkInterfaceId != "", in.InstanceId != "", in.LocalTarget); err != nil {
+		return "", err
+	}
+	switch {
+	case in.LocalTarget || in.GatewayId == targetLocal:
+		return targetLocal, nil
+	case in.GatewayId != "":
+		if _, known := t.Gateways[in.GatewayId]; !known && kindGateway.check(in.GatewayId) != nil {
+			return "", fail("InvalidGatewayID.NotFound", "The gateway ID '%s' does not exist", in.GatewayId)
+		}
+		g, err := find(kindGateway, t.Gateways, in.GatewayId)
+		if err != nil {
+			return "", err
+		}
+		if g.VPC != table.VPC {
+			return "", invalidParameter("route table %s and network gateway %s belong to different networks", table.ID, g.ID)
+		}
+		return g.ID, nil
+	case in.NatGatewayId != "":
+		n, err := find(kindNATGateway, t.NATGateways, in.NatGatewayId)
+		if err != nil {
+			return "", err
+		}
+		if n.VPC != table.VPC {
+			return "", invalidParameter("route table %s and NAT gateway %s belong to different networks", table.ID, n.ID)
+		}
+		return n.ID, nil
+	}
+	eni := in.NetworkInterfaceId
+	if in.InstanceId != "" {
+		only, err := t.onlyENI(in.InstanceId)
+		if err != nil {
+			return "", err
+		}
+		eni = only.ID
+	}
+	e, err := find(kindENI, t.ENIs, eni)
+	if err != nil {
+		return "", err
+	}
+	if e.VPC != table.VPC {
+		return "", invalidParameter("route table %s and interface %s belong to different networks", table.ID, e.ID)
+	}
+	return e.ID, nil
+}
+
+// onlyENI is the interface that an instance's ID can stand for.
+func (t *tx) onlyENI(instance string) (*eniRecord, error) {
+	i, err := find(kindInstance, t.Instances, instance)
+	if err != nil {
+		return nil, err
+	}
+	enis := t.enisOf(i.ID)
+	switch len(enis) {
+	case 0:
+		return nil, fail("InvalidInstanceID", "The %s instance '%s' is not in a valid state for this operation.", i.State, i.ID)
+	case 1:
+		return enis[0], nil
+	}
+	return nil, fail("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", i.ID)
+}
+
+func (r *routeTableRecord) route(dest netip.Prefix) int {
+	return slices.IndexFunc(r.Routes, func(have routeRecord) bool { return have.Dest == dest })
+}
+
+func createRoute(t *tx, in routeInput) (*done, error) {
+	table, r, err := replaceRouteInput{routeInput: in}.resolve(t)
+	if err != nil {
+		return nil, err
+	}
+	if i := table.route(r.Dest); i >= 0 {
+		if table.Routes[i] == r {
+			return ok()
+		}
+		return nil, fail("RouteAlreadyExists", "The route identified by %s already exists.", r.Dest)
+	}
+	if r.Target == targetLocal {
+		return nil, invalidParameter("cannot create a local route to %s", r.Dest)
+	}
+	family := 0
+	for _, have := range table.Routes {
+		if have.Dest.Addr().Is6() == r.Dest.Addr().Is6() {
+			family++
+		}
+	}
+	if family >= maxRoutes {
+		return nil, fail("RouteLimitExceeded", "The maximum number of routes has been reached.")
+	}
+	table.Routes = append(table.Routes, r)
+	return ok()
+}
+
+// replaceRoute changes a route's target. The local route may lead to an
+// interface, and back (VPC User Guide, subnet-route-tables).
+func replaceRoute(t *tx, in replaceRouteInput) (*done, error) {
+	table, r, err := in.resolve(t)
+	if err != nil {
+		return nil, err
+	}
+	i := table.route(r.Dest)
+	if i < 0 {
+		return nil, invalidParameter("There is no route defined for '%s' in the route table. Use CreateRoute instead.", r.Dest)
+	}
+	if r.Target == targetLocal && !t.isLocal(t.VPCs[table.VPC], r.Dest) {
+		return nil, invalidParameter("only the local route can have the local target")
+	}
+	table.Routes[i] = r
+	return ok()
+}
+
+type deleteRouteInput struct {
+	dryRun
+	routeID
+}
+
+func deleteRoute(t *tx, in deleteRouteInput) (*done, error) {
+	table, dest, err := in.find(t)
+	if err != nil {
+		return nil, err
+	}
+	i := table.route(dest)
+	if i < 0 {
+		return nil, fail("InvalidRoute.NotFound", "no route with destination-cidr-block %s in route table %s", dest, table.ID)
+	}
+	if t.isLocal(t.VPCs[table.VPC], dest) {
+		return nil, invalidParameter("cannot remove local route %s in route table %s", dest, table.ID)
+	}
+	table.Routes = slices.Delete(table.Routes, i, i+1)
+	return ok()
+}

@@ -1,0 +1,238 @@
+package ec2
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"macaw.example/lab/internal/iam"
+	"macaw.example/lab/internal/iam/policy"
+)
+
+// maxRequest bounds a request's body, in bytes; user data is at most 16 KiB.
+const maxRequest = 1 << 20
+
+// Call is one authenticated API call on its way to its action.
+type Call struct {
+	Context   context.Context // of the request
+	Action    string
+	Form      url.Values
+	AccessKey string
+	Caller    iam.Caller
+	// Request is what is known of the request as a whole, for policies.
+	Request policy.Context
+
+	// view is the model that a reading action sees; nil stands for the newest.
+	// Models are never changed, so an older one is what a lagging answer shows.
+	view *model
+}
+
+// Handler answers a call; its error should be an *APIError.
+type Handler func(*State, *Call) (result, error)
+
+// Middleware wraps the dispatch of calls. It is where throttling, lag and faults
+// belong: it sees who calls what, and may refuse with an *APIError before the
+// action is tried.
+type Middleware func(Handler) Handler
+
+// Server is the HTTP side of a State.
+type Server struct {
+	state      *State
+	identities Identities
+	handle     Handler
+}
+
+// NewServer makes the handler of the EC2 and SSM endpoints, and of IAM's and
+// STS's if the identities answer for them. The first middleware is the
+// outermost; what the caller may do is decided behind the last.
+func NewServer(s *State, known Identities, middleware ...Middleware) *Server {
+	handle := authorized(known)(dispatch)
+	for i := len(middleware) - 1; i >= 0; i-- {
+		handle = middleware[i](handle)
+	}
+	return &Server{state: s, identities: known, handle: handle}
+}
+
+// ServeHTTP answers one request. Which service is meant is in the scope of the
+// signature, as it is for AWS's own front ends.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := newRequestID()
+	w.Header().Set("x-amzn-RequestId", id)
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if err != nil {
+		writeError(w, id, fail("InvalidRequest", "Reading the request failed"))
+		return
+	}
+	signed, who, err := verify(s.identities, r, body, s.state.cfg.Now())
+	// IAM is one for all regions and signed for the first.
+	global := signed.Service == "iam" && signed.Region == "us-east-1"
+	if err == nil && signed.Region != s.state.cfg.Region && !global {
+		err = failStatus(http.StatusUnauthorized, "AuthFailure", "Credential should be scoped to a valid region, not '%s'.", signed.Region)
+	}
+	query, isQuery := s.identities.(QueryService)
+	call := &Call{Context: r.Context(), AccessKey: signed.AccessKey, Caller: who, Request: s.about(r)}
+	switch {
+	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), ssmTarget):
+		s.serveSSM(w, call, r.Header.Get("X-Amz-Target"), body, err)
+	case isQuery && (signed.Service == "iam" || signed.Service == "sts"):
+		form, malformed := readForm(r, body)
+		if err == nil && malformed != nil {
+			err = malformed
+		}
+		query.ServeQuery(w, iam.Call{Service: signed.Service, RequestID: id, Form: form, Caller: who, Refused: toIAM(err), Context: call.Request})
+	case err != nil:
+		writeError(w, id, asAPIError(err))
+	case signed.Service != "ec2":
+		writeError(w, id, failStatus(http.StatusForbidden, "SignatureDoesNotMatch", "Credential should be scoped to correct service: 'ec2'."))
+	default:
+		s.serveQuery(w, r, body, id, call)
+	}
+}
+
+// about is what policies may ask of any request (IAM User Guide,
+// reference_policies_condition-keys).
+func (s *Server) about(r *http.Request) policy.Context {
+	c := policy.Context{}
+	c.Set("aws:RequestedRegion", s.state.cfg.Region)
+	c.Set("aws:UserAgent", r.UserAgent())
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		c.Set("aws:SourceIp", host)
+	}
+	return c
+}
+
+// toIAM tells a refused signature as IAM and STS do (IAM API Reference,
+// CommonErrors).
+func toIAM(err error) *iam.APIError {
+	switch e := asAPIError(err); {
+	case err == nil:
+		return nil
+	case err == error(errSessionEnded):
+		return &iam.APIError{Status: http.StatusForbidden, Code: "ExpiredToken", Message: "The security token included in the request is expired"}
+	case e.Code == "AuthFailure":
+		return &iam.APIError{Status: http.StatusForbidden, Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid."}
+	case e.Code == "RequestExpired":
+		return &iam.APIError{Status: http.StatusForbidden, Code: "SignatureDoesNotMatch", Message: "Signature expired: " + e.Message}
+	default:
+		return &iam.APIError{Status: e.Status, Code: e.Code, Message: e.Message}
+	}
+}
+
+// readForm reads the parameters of a Query API request. Those of a signature
+// in the query string are none.
+func readForm(r *http.Request, body []byte) (url.Values, error) {
+	form := r.URL.Query()
+	for name := range form {
+		if strings.HasPrefix(name, "X-Amz-") {
+			delete(form, name)
+		}
+	}
+	switch r.Method {
+	case http.MethodGet:
+	case http.MethodPost:
+		posted, err := url.ParseQuery(string(body))
+		if err != nil {
+			return form, fail("MalformedQueryString", "The query string contains a syntax error")
+		}
+		for name, values := range posted {
+			form[name] = values
+		}
+	default:
+		return form, fail("InvalidRequest", "The method %s is not allowed", r.Method)
+	}
+	return form, nil
+}
+
+func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request, body []byte, id string, call *Call) {
+	form, err := readForm(r, body)
+	if err != nil {
+		writeError(w, id, asAPIError(err))
+		return
+	}
+	call.Form, call.Action = form, form.Get("Action")
+	res, err := s.handle(s.state, call)
+	if errors.Is(err, errNoAnswer) {
+		panic(http.ErrAbortHandler) // closes the connection
+	}
+	if err != nil {
+		if _, client := errors.AsType[*APIError](err); !client {
+			s.state.cfg.Log.Error("answering an EC2 call", "action", call.Action, "err", err)
+		}
+		writeError(w, id, asAPIError(err))
+		return
+	}
+	out, err := encodeResult(call.Action, id, res)
+	if err != nil {
+		s.state.cfg.Log.Error("encoding an EC2 result", "action", call.Action, "err", err)
+		writeError(w, id, asAPIError(err))
+		return
+	}
+	writeXML(w, http.StatusOK, out)
+}
+
+// dispatch is the innermost handler: it finds the action and runs it.
+func dispatch(s *State, c *Call) (result, error) {
+	if c.Action == "" {
+		return nil, fail("MissingAction", "The request is missing an action or a required parameter")
+	}
+	if v := c.Form.Get("Version"); v != "" && v != "2016-11-15" {
+		return nil, fail("NoSuchVersion", "The requested version (%s) of service AmazonEC2 does not exist", v)
+	}
+	handle, known := actions[c.Action]
+	if !known {
+		return nil, fail("InvalidAction", "The action %s is not valid for this web service.", c.Action)
+	}
+	return handle(s, c)
+}
+
+// read makes a handler of an action that changes nothing.
+func read[In any, Out result](action func(*tx, In) (Out, error)) Handler {
+	return func(s *State, c *Call) (result, error) {
+		var in In
+		if err := decodeForm(c.Form, &in); err != nil {
+			return nil, err
+		}
+		t := s.view()
+		t.call = c
+		if c.view != nil {
+			t.model = c.view
+		}
+		out, err := action(t, in)
+		if err == nil && c.Form.Get("DryRun") == "true" {
+			err = errDryRun
+		}
+		return out, err
+	}
+}
+
+// write makes a handler of an action that changes the state.
+func write[In any, Out result](action func(*tx, In) (Out, error)) Handler {
+	return func(s *State, c *Call) (result, error) {
+		var in In
+		if err := decodeForm(c.Form, &in); err != nil {
+			return nil, err
+		}
+		var out Out
+		err := s.update(c, func(t *tx) (err error) {
+			out, err = action(t, in)
+			if err == nil && c.Form.Get("DryRun") == "true" {
+				err = errDryRun
+			}
+			return err
+		})
+		return out, err
+	}
+}
+
+func newRequestID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails, by its documentation
+	h := hex.EncodeToString(b[:])
+	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+}

@@ -1,0 +1,213 @@
+package ec2
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"macaw.example/lab/internal/imds"
+	"macaw.example/lab/internal/statefile"
+	"macaw.example/lab/internal/vpc"
+)
+
+// Config is what a State is made of. Only Machines must be given.
+type Config struct {
+	Account string // 12 digits; 123456789012 unless given
+	Region  string // us-east-1 unless given
+	Zones   []string
+	// File is where the state is kept between runs, with mode 0600. Empty
+	// keeps it in memory.
+	File     string
+	Fabric   Fabric // may be nil
+	Machines Machines
+	// Images are the stock images.
+	Images []Image
+	// Addresses is the pool of Elastic IPs, 198.51.100.0/24 unless given. The
+	// first ReservedAddresses of it, 10 unless given, and the last stay free.
+	Addresses         netip.Prefix
+	ReservedAddresses int
+	// AddressQuota is how many Elastic IPs the account may hold, 5 unless
+	// given (VPC User Guide, amazon-vpc-limits).
+	AddressQuota int
+	// Missing are the instance types that a zone does not have, by zone: AWS has
+	// few of them everywhere.
+	Missing map[string][]string
+	// IPv6Pool is where VPCs get their /56s from, 2001:db8:1000::/36 unless
+	// given.
+	IPv6Pool netip.Prefix
+	// Profiles are the instance profiles; nil stands for none.
+	Profiles Profiles
+	// Metadata makes what the metadata service shows of the state: the state
+	// itself unless given.
+	Metadata func(*State) imds.Source
+	Log      *slog.Logger
+	// Now is the clock, time.Now unless given.
+	Now func() time.Time
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.Account, "123456789012")
+	setDefault(&c.Region, "us-east-1")
+	setDefault(&c.Addresses, netip.MustParsePrefix("198.51.100.0/24"))
+	setDefault(&c.ReservedAddresses, 10)
+	setDefault(&c.AddressQuota, 5)
+	setDefault(&c.IPv6Pool, netip.MustParsePrefix("2001:db8:1000::/36"))
+	setDefault(&c.Log, slog.Default())
+	if len(c.Zones) == 0 {
+		c.Zones = []string{c.Region + "a", c.Region + "b", c.Region + "c"}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func setDefault[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}
+
+// State is a region of the lab's EC2. Its methods may be called from anywhere.
+type State struct {
+	cfg Config
+
+	write   sync.Mutex // held while the model is being replaced
+	current atomic.Pointer[model]
+	history atomic.Pointer[[]moment] // the oldest first
+	encoded []byte                   // current as JSON; under write
+	told    *vpc.Topology            // what the fabric knows, nil if it may not; under write
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   workers
+}
+
+// Open makes a State from its file, or an empty one when there is none.
+// Transitions of instances that a former run left undone go on when Resume is
+// called.
+func Open(cfg Config) (*State, error) {
+	s := &State{cfg: cfg.withDefaults()}
+	if s.cfg.Machines == nil {
+		return nil, errors.New("opening EC2 state: no machines given")
+	}
+	var err error
+	if s.encoded, err = statefile.Read(s.cfg.File); err != nil {
+		return nil, fmt.Errorf("opening EC2 state: %w", err)
+	}
+	m, err := statefile.Decode[model](s.encoded)
+	if err != nil {
+		return nil, fmt.Errorf("reading EC2 state %s: %w", s.cfg.File, err)
+	}
+	s.current.Store(m)
+	s.remember(m)
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Resume tells the fabric the topology and goes on with what a former run left
+// undone: instances on their way to another state, images being made.
+func (s *State) Resume() {
+	s.write.Lock()
+	defer s.write.Unlock()
+	s.tellFabric()
+	s.settle()
+}
+
+// Close stops the work on instances, which the next run resumes, and waits for
+// it to end.
+func (s *State) Close() {
+	s.cancel()
+	s.work.close()
+}
+
+// Account is the owner of everything in the state: 12 digits.
+func (s *State) Account() string { return s.cfg.Account }
+
+// Region is the region's name, such as us-east-1.
+func (s *State) Region() string { return s.cfg.Region }
+
+// Topology renders the state for the fabric.
+func (s *State) Topology() vpc.Topology { return s.view().topology() }
+
+// view is a look at the newest model, to be read only.
+func (s *State) view() *tx { return &tx{model: s.current.Load(), cfg: &s.cfg, now: s.cfg.Now()} }
+
+// tx is one action's view of the state.
+type tx struct {
+	*model
+	cfg  *Config
+	now  time.Time
+	call *Call
+}
+
+// errDiscard makes update throw its copy away without an error.
+var errDiscard = errors.New("nothing to change")
+
+// update runs change on a copy of the model and makes it the model if change
+// succeeds and the file is written.
+func (s *State) update(call *Call, change func(*tx) error) error {
+	s.write.Lock()
+	defer s.write.Unlock()
+	m, err := statefile.Decode[model](s.encoded)
+	if err != nil {
+		return fmt.Errorf("copying the EC2 state: %w", err)
+	}
+	t := &tx{model: m, cfg: &s.cfg, now: s.cfg.Now(), call: call}
+	if err := change(t); errors.Is(err, errDiscard) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	t.purge()
+	encoded, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encoding the EC2 state: %w", err)
+	}
+	if err := statefile.Write(s.cfg.File, encoded); err != nil {
+		return fmt.Errorf("keeping the EC2 state: %w", err)
+	}
+	s.encoded = encoded
+	s.current.Store(m)
+	s.remember(m)
+	s.tellFabric()
+	s.settle()
+	return nil
+}
+
+func (s *State) tellFabric() {
+	if s.cfg.Fabric == nil {
+		return
+	}
+	topology := s.Topology()
+	if s.told != nil && reflect.DeepEqual(topology, *s.told) {
+		return
+	}
+	s.told = nil
+	if err := s.cfg.Fabric.SetTopology(topology); err != nil {
+		s.cfg.Log.Error("telling the fabric the topology", "err", err)
+		return
+	}
+	s.told = &topology
+}
+
+// byID lists records in the order of their IDs, which is as good as any: EC2
+// promises none.
+func byID[R any](all map[string]*R) []*R {
+	list := make([]*R, 0, len(all))
+	for _, id := range slices.SortedFunc(maps.Keys(all), strings.Compare) {
+		list = append(list, all[id])
+	}
+	return list
+}

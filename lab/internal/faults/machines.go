@@ -1,0 +1,69 @@
+package faults
+
+import (
+	"context"
+	"errors"
+
+	"macaw.example/lab/internal/ec2"
+)
+
+// machines follows what EC2 does with machines: one that is stopped and started
+// is on other hardware, and one that is gone has no faults.
+type machines struct {
+	ec2.Machines
+	by *Injector
+}
+
+// Machines puts the faults of machines before what runs them.
+func (i *Injector) Machines(next ec2.Machines) ec2.Machines {
+	m := machines{next, i}
+	if plug, ok := next.(ec2.HotPlug); ok {
+		return struct {
+			machines
+			ec2.HotPlug
+		}{m, plug}
+	}
+	return m
+}
+
+// Launch makes a machine, without power if its zone has lost it meanwhile.
+func (m machines) Launch(ctx context.Context, in ec2.Instance) error {
+	return errors.Join(m.Machines.Launch(ctx, in), m.dark(ctx, in.ID))
+}
+
+// Start starts a machine on hardware that works.
+func (m machines) Start(ctx context.Context, in ec2.Instance) error {
+	if err := m.forget(in.ID); err != nil {
+		return err
+	}
+	return errors.Join(m.Machines.Start(ctx, in), m.dark(ctx, in.ID))
+}
+
+// Terminate removes a machine.
+func (m machines) Terminate(ctx context.Context, id string) error {
+	return errors.Join(m.Machines.Terminate(ctx, id), m.forget(id))
+}
+
+func (m machines) dark(ctx context.Context, id string) error {
+	if _, power := m.by.bound(); power != nil && m.by.Impaired(id) {
+		return power.PowerOff(ctx, id)
+	}
+	return nil
+}
+
+// forget drops the fault of a machine's hardware without switching anything.
+func (m machines) forget(id string) error {
+	i := m.by
+	i.mu.Lock()
+	p, err := i.plan.Clear(PowerOff, id)
+	if err != nil {
+		i.mu.Unlock()
+		return nil // it has none
+	}
+	if err = write(i.cfg.File, p); err == nil {
+		i.plan = p
+	}
+	i.mu.Unlock()
+	i.retell()
+	return err
+}

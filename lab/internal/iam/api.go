@@ -1,0 +1,189 @@
+package iam
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"macaw.example/lab/internal/iam/policy"
+)
+
+// Call is one API call whose signature has been looked at.
+type Call struct {
+	Service   string // iam or sts
+	RequestID string
+	Form      url.Values
+	Caller    Caller
+	// Refused is why the signature was refused, nil if it was not.
+	Refused *APIError
+	// Context is what is known of the request, such as aws:SourceIp.
+	Context policy.Context
+}
+
+// service is one of the two APIs.
+type service struct {
+	name, version, namespace string
+	actions                  map[string]action
+}
+
+// action is one call of an API.
+type action struct {
+	run func(*tx, *params) (any, error)
+	// on names the resource that the caller must have a right on; nil stands
+	// for all.
+	on func(*tx, *params) string
+	// changes says that the state is changed.
+	changes bool
+	// free actions need no right, or decide about it themselves.
+	free bool
+}
+
+func services() map[string]service {
+	return map[string]service{
+		"iam": {"iam", "2010-05-08", "https://iam.amazonaws.com/doc/2010-05-08/", iamActions},
+		"sts": {"sts", "2011-06-15", "https://sts.amazonaws.com/doc/2011-06-15/", stsActions},
+	}
+}
+
+// ServeQuery answers one call.
+func (s *Store) ServeQuery(w http.ResponseWriter, c Call) {
+	api := services()[c.Service]
+	result, err := s.answer(api, c)
+	if err != nil {
+		refused, known := errors.AsType[*APIError](err)
+		if !known {
+			s.cfg.Log.Error("answering a call", "service", c.Service, "action", c.Form.Get("Action"), "err", err)
+			refused = fail(http.StatusInternalServerError, "ServiceFailure", "An internal error has occurred")
+		}
+		writeError(w, api.namespace, c.RequestID, refused)
+		return
+	}
+	body, err := encode(api.namespace, c.Form.Get("Action"), c.RequestID, result)
+	if err != nil {
+		s.cfg.Log.Error("encoding an answer", "service", c.Service, "action", c.Form.Get("Action"), "err", err)
+		writeError(w, api.namespace, c.RequestID, fail(http.StatusInternalServerError, "ServiceFailure", "An internal error has occurred"))
+		return
+	}
+	writeXML(w, http.StatusOK, body)
+}
+
+func (s *Store) answer(api service, c Call) (any, error) {
+	if c.Refused != nil {
+		return nil, c.Refused
+	}
+	name := c.Form.Get("Action")
+	a, known := api.actions[name]
+	if v := c.Form.Get("Version"); !known || v != "" && v != api.version {
+		return nil, fail(http.StatusBadRequest, "InvalidAction", "Could not find operation %s for version %s", name, v)
+	}
+	if a.changes {
+		var result any
+		err := s.update(c.Caller, func(t *tx) (err error) {
+			result, err = a.do(t, api.name+":"+name, c)
+			return err
+		})
+		return result, err
+	}
+	return a.do(s.view(c.Caller), api.name+":"+name, c)
+}
+
+// do runs an action that the caller has the right to.
+func (a action) do(t *tx, name string, c Call) (any, error) {
+	p := &params{form: c.Form, context: c.Context, taken: map[string]bool{}}
+	if !a.free {
+		resource := "*"
+		if a.on != nil {
+			resource = a.on(t, p)
+		}
+		if err := t.authorize(name, resource, p); err != nil {
+			return nil, err
+		}
+	}
+	return a.run(t, p)
+}
+
+// authorize refuses what the caller's policies do not allow.
+func (t *tx) authorize(name, resource string, p *params) error {
+	if t.who.Root {
+		return nil
+	}
+	r := policy.Request{Action: name, Resource: resource, Context: policy.Context{}}
+	for key, values := range p.context {
+		r.Context[key] = values
+	}
+	if arn := p.form.Get("PolicyArn"); arn != "" {
+		r.Context.Set("iam:PolicyARN", arn)
+	}
+	keys := []string{}
+	for key, value := range p.peekTags() {
+		keys = append(keys, key)
+		r.Context.Set("aws:RequestTag/"+key, value)
+	}
+	r.Context.Set("aws:TagKeys", keys...)
+	for key, value := range t.tagsAt(resource) {
+		r.Context.Set("aws:ResourceTag/"+key, value)
+		r.Context.Set("iam:ResourceTag/"+key, value)
+	}
+	switch policy.Evaluate(t.policies(t.who), t.about(t.who, r)) {
+	case policy.Allow:
+		return nil
+	case policy.ExplicitDeny:
+		return denied(t.who, name, resource, "with an explicit deny in an identity-based policy")
+	}
+	return denied(t.who, name, resource, "because no identity-based policy allows the "+name+" action")
+}
+
+type metadata struct {
+	RequestID string `xml:"RequestId"`
+}
+
+// encode makes the envelope of an answer: a call without a result has none
+// (IAM API Reference, and the model's resultWrapper).
+func encode(namespace, action, requestID string, result any) ([]byte, error) {
+	b := bytes.NewBufferString(xml.Header)
+	e := xml.NewEncoder(b)
+	envelope := xml.StartElement{Name: xml.Name{Local: action + "Response"}, Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: namespace}}}
+	if err := e.EncodeToken(envelope); err != nil {
+		return nil, err
+	}
+	if result != nil {
+		if err := e.EncodeElement(result, xml.StartElement{Name: xml.Name{Local: action + "Result"}}); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.EncodeElement(metadata{requestID}, xml.StartElement{Name: xml.Name{Local: "ResponseMetadata"}}); err != nil {
+		return nil, err
+	}
+	err := errors.Join(e.EncodeToken(envelope.End()), e.Flush())
+	return b.Bytes(), err
+}
+
+type errorResponse struct {
+	XMLName   xml.Name `xml:"ErrorResponse"`
+	Namespace string   `xml:"xmlns,attr"`
+	Type      string   `xml:"Error>Type"`
+	Code      string   `xml:"Error>Code"`
+	Message   string   `xml:"Error>Message"`
+	RequestID string   `xml:"RequestId"`
+}
+
+func writeError(w http.ResponseWriter, namespace, requestID string, e *APIError) {
+	fault := "Sender"
+	if e.Status >= http.StatusInternalServerError {
+		fault = "Receiver"
+	}
+	body, err := xml.Marshal(errorResponse{Namespace: namespace, Type: fault, Code: e.Code, Message: e.Message, RequestID: requestID})
+	if err != nil {
+		http.Error(w, "encoding an error", http.StatusInternalServerError)
+		return
+	}
+	writeXML(w, e.Status, append([]byte(xml.Header), body...))
+}
+
+func writeXML(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "text/xml")
+	w.WriteHeader(status)
+	w.Write(body)
+}

@@ -1,0 +1,169 @@
+package iam
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"macaw.example/lab/internal/iam/policy"
+)
+
+// Why credentials are refused. Services say it in words of their own.
+var (
+	ErrUnknownKey = errors.New("the access key is unknown, inactive, or not the session token's")
+	ErrExpired    = errors.New("the session has expired")
+)
+
+// Caller is who signed a request.
+type Caller struct {
+	ARN     string
+	ID      string // such as AROA...:i-0123456789abcdef0
+	Account string
+	// Root may do everything, whatever policies say.
+	Root bool
+
+	user     string // name
+	role     string // name
+	tags     map[string]string
+	issued   time.Time // of a session
+	instance string    // of an instance's role: the instance's ARN
+}
+
+// Operator is the caller that an account's root key belongs to.
+func Operator(account string) Caller {
+	return Caller{ARN: "arn:aws:iam::" + account + ":root", ID: account, Account: account, Root: true}
+}
+
+// Authenticate finds the secret of an access key and who it belongs to. token
+// is the session token that came with the request, empty if none did.
+func (s *Store) Authenticate(accessKey, token string) (secret string, who Caller, err error) {
+	if strings.HasPrefix(accessKey, prefixSession) {
+		return s.authenticateSession(accessKey, token)
+	}
+	if token != "" {
+		return "", Caller{}, ErrUnknownKey
+	}
+	if accessKey == s.cfg.Root.ID {
+		return s.cfg.Root.Secret, Operator(s.cfg.Account), nil
+	}
+	t := s.view(Caller{})
+	k := t.Keys[accessKey]
+	if k == nil || k.Status != keyActive || t.Users[k.User] == nil {
+		return "", Caller{}, ErrUnknownKey
+	}
+	return k.Secret, t.userCaller(t.Users[k.User]), nil
+}
+
+func (t *tx) userCaller(u *userRecord) Caller {
+	return Caller{ARN: t.userARN(u), ID: u.ID, Account: t.cfg.Account, user: u.Name, tags: u.Tags}
+}
+
+// policies are the documents that apply to a caller. All were checked when they
+// were put; one that can't be read allows nothing.
+func (t *tx) policies(who Caller) []policy.Document {
+	var h holder
+	switch {
+	case t.Users[who.user] != nil:
+		h = t.Users[who.user].holder
+	case t.Roles[who.role] != nil:
+		h = t.Roles[who.role].holder
+	}
+	var texts []string
+	for _, text := range h.Inline {
+		texts = append(texts, text)
+	}
+	for _, arn := range h.Attached {
+		if p := t.policy(arn); p != nil {
+			texts = append(texts, p.document())
+		}
+	}
+	var all []policy.Document
+	for _, text := range texts {
+		if d, err := policy.Parse(text, policy.Identity); err == nil {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// Decide says whether a caller may do something. What is known of the request
+// is in r's context; what is known of the caller and the time is added.
+func (s *Store) Decide(who Caller, r policy.Request) policy.Decision {
+	if who.Root {
+		return policy.Allow
+	}
+	t := s.view(who)
+	return policy.Evaluate(t.policies(who), t.about(who, r))
+}
+
+// about adds the global condition keys (IAM User Guide,
+// reference_policies_condition-keys).
+func (t *tx) about(who Caller, r policy.Request) policy.Request {
+	context := policy.Context{}
+	for key, values := range r.Context {
+		context[key] = values
+	}
+	context.Set("aws:PrincipalArn", principalARN(who.ARN, t.cfg.Account, t.Roles[who.role]))
+	context.Set("aws:PrincipalAccount", who.Account)
+	context.Set("aws:userid", who.ID)
+	context.Set("aws:CurrentTime", t.now.UTC().Format(time.RFC3339))
+	context.Set("aws:EpochTime", strconv.FormatInt(t.now.Unix(), 10))
+	context.Set("aws:SecureTransport", "false")
+	for key, value := range who.tags {
+		context.Set("aws:PrincipalTag/"+key, value)
+	}
+	switch {
+	case who.Root:
+		context.Set("aws:PrincipalType", "Account")
+	case who.user != "":
+		context.Set("aws:PrincipalType", "User")
+		context.Set("aws:username", who.user)
+	case who.role != "":
+		context.Set("aws:PrincipalType", "AssumedRole")
+		context.Set("aws:TokenIssueTime", who.issued.UTC().Format(time.RFC3339))
+	}
+	if who.instance != "" {
+		context.Set("ec2:SourceInstanceARN", who.instance)
+		context.Set("ec2:RoleDelivery", "2.0")
+	}
+	r.Context = context
+	return r
+}
+
+// principalARN is the caller's ARN, for a session that of its role.
+func principalARN(arn, account string, role *roleRecord) string {
+	if role == nil {
+		return arn
+	}
+	return "arn:aws:iam::" + account + ":role" + role.Path + role.Name
+}
+
+// Profile finds an instance profile by its name or ARN.
+func (s *Store) Profile(nameOrARN string) (arn, id string, ok bool) {
+	t := s.view(Caller{})
+	p := t.profile(nameOrARN)
+	if p == nil {
+		return "", "", false
+	}
+	return t.profileARN(p), p.ID, true
+}
+
+// ProfileRole is the ARN of the role in an instance profile; ok is false when
+// there is no such profile or no role in it.
+func (s *Store) ProfileRole(nameOrARN string) (arn string, ok bool) {
+	t := s.view(Caller{})
+	p := t.profile(nameOrARN)
+	if p == nil || t.Roles[p.Role] == nil {
+		return "", false
+	}
+	return t.roleARN(t.Roles[p.Role]), true
+}
+
+func (t *tx) profile(nameOrARN string) *profileRecord {
+	p := t.Profiles[lastPart(nameOrARN)]
+	if p != nil && strings.HasPrefix(nameOrARN, "arn:") && t.profileARN(p) != nameOrARN {
+		return nil
+	}
+	return p
+}

@@ -1,0 +1,132 @@
+package iam
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"macaw.example/lab/internal/statefile"
+)
+
+// Config is what a Store is made of. Only Root must be given.
+type Config struct {
+	Account string // 12 digits; 123456789012 unless given
+	// File is where the state is kept between runs, with mode 0600. Empty keeps
+	// it in memory.
+	File string
+	// Root is the operator's key, which may do everything.
+	Root Key
+	// InstanceSession is how long the credentials of an instance's role last,
+	// six hours unless given. They are made anew half of that before they end,
+	// but not more than half an hour before.
+	InstanceSession time.Duration
+	Log             *slog.Logger
+	// Now is the clock, time.Now unless given.
+	Now func() time.Time
+}
+
+// Key is an access key.
+type Key struct{ ID, Secret string }
+
+// Store is an account's IAM. Its methods may be called from anywhere.
+type Store struct {
+	cfg Config
+
+	write   sync.Mutex // held while the model is being replaced
+	current atomic.Pointer[model]
+	encoded []byte // current as JSON; under write
+}
+
+// model is everything the account knows. A model in use is never changed: an
+// action gets a copy of its own.
+type model struct {
+	Users    map[string]*userRecord    // by name
+	Roles    map[string]*roleRecord    // by name
+	Policies map[string]*policyRecord  // by ARN
+	Profiles map[string]*profileRecord // by name
+	Keys     map[string]*keyRecord     // by access key ID
+	// Secrets has one entry: what temporary credentials are derived from.
+	Secrets map[string][]byte
+}
+
+const sessionSecret = "sessions"
+
+// Open makes a Store from its file, or an empty one when there is none.
+func Open(cfg Config) (*Store, error) {
+	if cfg.Root.ID == "" || cfg.Root.Secret == "" {
+		return nil, errors.New("opening IAM state: no root key given")
+	}
+	if cfg.Account == "" {
+		cfg.Account = "123456789012"
+	}
+	if cfg.InstanceSession == 0 {
+		cfg.InstanceSession = 6 * time.Hour
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	encoded, err := statefile.Read(cfg.File)
+	if err != nil {
+		return nil, fmt.Errorf("opening IAM state: %w", err)
+	}
+	s := &Store{cfg: cfg, encoded: encoded}
+	m, err := statefile.Decode[model](s.encoded)
+	if err != nil {
+		return nil, fmt.Errorf("reading IAM state %s: %w", cfg.File, err)
+	}
+	s.current.Store(m)
+	if m.Secrets[sessionSecret] != nil {
+		return s, nil
+	}
+	return s, s.update(Caller{}, func(t *tx) error {
+		secret := make([]byte, 32)
+		rand.Read(secret) // never fails, by its documentation
+		t.Secrets[sessionSecret] = secret
+		return nil
+	})
+}
+
+// tx is one action's view of the state.
+type tx struct {
+	*model
+	cfg *Config
+	now time.Time
+	who Caller
+}
+
+// view is a look at the newest model, to be read only.
+func (s *Store) view(who Caller) *tx {
+	return &tx{model: s.current.Load(), cfg: &s.cfg, now: s.cfg.Now(), who: who}
+}
+
+// update runs change on a copy of the model and makes it the model if change
+// succeeds and the file is written.
+func (s *Store) update(who Caller, change func(*tx) error) error {
+	s.write.Lock()
+	defer s.write.Unlock()
+	m, err := statefile.Decode[model](s.encoded)
+	if err != nil {
+		return fmt.Errorf("copying the IAM state: %w", err)
+	}
+	if err := change(&tx{model: m, cfg: &s.cfg, now: s.cfg.Now(), who: who}); err != nil {
+		return err
+	}
+	encoded, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encoding the IAM state: %w", err)
+	}
+	if err := statefile.Write(s.cfg.File, encoded); err != nil {
+		return fmt.Errorf("keeping the IAM state: %w", err)
+	}
+	s.encoded = encoded
+	s.current.Store(m)
+	return nil
+}

@@ -1,0 +1,148 @@
+// Package namespace makes and enters named network namespaces, as ip-netns(8)
+// does.
+package namespace
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"macaw.example/lab/internal/mounts"
+)
+
+const dir = "/run/netns"
+
+// Path is where a named namespace is mounted.
+func Path(name string) string { return filepath.Join(dir, name) }
+
+// Add makes a namespace with its loopback up; one that is there is kept.
+func Add(name string) error {
+	ns, err := open(name)
+	if err == nil {
+		return ns.Close()
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("making network namespace %s: %w", name, err)
+	}
+	// A file without its namespace, or whatever else has the name, is in the way.
+	if err := remove(name); err != nil {
+		return err
+	}
+	err = mounts.OnThread(func() error {
+		// netns.NewNamed moves the calling thread into the new namespace.
+		ns, err := netns.NewNamed(name)
+		if err != nil {
+			return err
+		}
+		return ns.Close()
+	})
+	if err != nil {
+		return fmt.Errorf("making network namespace %s: %w", name, err)
+	}
+	return Links(name, func(h *netlink.Handle) error {
+		lo, err := h.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		return h.LinkSetUp(lo)
+	})
+}
+
+// open opens a named namespace; fs.ErrNotExist when there is none, also where
+// there is a file of that name that no namespace is mounted on: one who was killed
+// in the middle of making or renewing it has left that.
+func open(name string) (netns.NsHandle, error) {
+	ns, err := netns.GetFromName(name)
+	if err != nil {
+		return ns, err
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(ns), &st); err != nil {
+		return netns.None(), errors.Join(err, ns.Close())
+	}
+	if st.Type != unix.NSFS_MAGIC {
+		return netns.None(), errors.Join(&fs.PathError{Op: "open", Path: Path(name), Err: unix.ENOENT}, ns.Close())
+	}
+	return ns, nil
+}
+
+// Delete removes a namespace, and with it the devices in it that nobody holds;
+// one that is not there is no error. "ip netns add" (ip-netns(8)) may have mounted
+// it a second time, above the first, and services have mount namespaces with
+// mounts of it: these end too.
+func Delete(name string) error { return errors.Join(remove(name), remove(nextName(name))) }
+
+// remove is Delete without what Renew left behind when it was interrupted.
+func remove(name string) error {
+	if err := mounts.RemoveAll(Path(name)); err != nil {
+		return fmt.Errorf("removing network namespace %s: %w", name, err)
+	}
+	return nil
+}
+
+// List returns the names of the namespaces that begin with prefix.
+func List(prefix string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+// Do calls fn in a namespace. Sockets and devices that fn opens belong to that
+// namespace wherever they are used later; goroutines that it starts do not run
+// in it.
+func Do(name string, fn func() error) error {
+	ns, err := open(name)
+	if err != nil {
+		return fmt.Errorf("entering network namespace %s: %w", name, err)
+	}
+	defer ns.Close()
+	return mounts.OnThread(func() error {
+		if err := netns.Set(ns); err != nil {
+			return fmt.Errorf("entering network namespace %s: %w", name, err)
+		}
+		return fn()
+	})
+}
+
+// Sysctl sets kernel parameters of a namespace, by their paths below
+// /proc/sys; those that belong to devices are for devices made afterwards.
+func Sysctl(name string, values map[string]string) error {
+	return Do(name, func() error {
+		for path, value := range values {
+			if err := os.WriteFile(filepath.Join("/proc/sys", path), []byte(value), 0o644); err != nil {
+				return fmt.Errorf("setting %s in %s: %w", path, name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Links gives fn a netlink handle that works in a namespace.
+func Links(name string, fn func(*netlink.Handle) error) error {
+	ns, err := open(name)
+	if err != nil {
+		return fmt.Errorf("entering network namespace %s: %w", name, err)
+	}
+	defer ns.Close()
+	h, err := netlink.NewHandleAt(ns)
+	if err != nil {
+		return fmt.Errorf("entering network namespace %s: %w", name, err)
+	}
+	defer h.Close()
+	return fn(h)
+}

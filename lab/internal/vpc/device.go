@@ -1,0 +1,160 @@
+package vpc
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"macaw.example/lab/internal/namespace"
+)
+
+// DeviceConfig describes a TAP or TUN interface.
+type DeviceConfig struct {
+	// Namespace is the name of the network namespace that the interface is in;
+	// empty for the caller's own.
+	Namespace string
+	Name      string // of the interface, such as eth0
+	MAC       MAC    // of a TAP; a TUN has none
+	MTU       int    // in bytes
+}
+
+// Device is the fabric's end of a TAP or TUN interface: what the kernel sends
+// through the interface is read from it, and what is written to it the kernel
+// receives there. It carries no header but the frame's or packet's own, and
+// the kernel completes all checksums and cuts all segments before.
+//
+// The interface stays when the device is closed, without carrier, and opening it
+// again by the same configuration restores it; so the process may end and begin
+// while a machine runs. An open device keeps its network namespace alive, also
+// one whose name has been removed: close it when the machine goes.
+type Device struct{ file *os.File }
+
+// OpenTAP makes an Ethernet interface or opens it again, gives it its MAC and
+// MTU, and brings it up.
+func OpenTAP(cfg DeviceConfig) (*Device, error) { return openDevice(cfg, unix.IFF_TAP) }
+
+// OpenTUN makes an interface for raw IP packets or opens it again, gives it its
+// MTU, and brings it up. Addresses and routes are the caller's.
+func OpenTUN(cfg DeviceConfig) (*Device, error) { return openDevice(cfg, unix.IFF_TUN) }
+
+func openDevice(cfg DeviceConfig, kind uint16) (d *Device, err error) {
+	err = inside(cfg.Namespace, func() error {
+		fd, err := openTun(cfg.Name, kind)
+		if err != nil {
+			return err
+		}
+		// Non-blocking, so the file is polled and Close ends a Read.
+		d = &Device{file: os.NewFile(uintptr(fd), "tun:"+cfg.Name)}
+		if err := configure(cfg, kind); err != nil {
+			return errors.Join(err, d.Close())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening interface %s: %w", cfg.Name, err)
+	}
+	return d, nil
+}
+
+func openTun(name string, kind uint16) (fd int, err error) {
+	fd, err = unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return -1, fmt.Errorf("opening /dev/net/tun: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			unix.Close(fd)
+		}
+	}()
+	ifr, err := unix.NewIfreq(name)
+	if err != nil {
+		return -1, err
+	}
+	ifr.SetUint16(kind | unix.IFF_NO_PI)
+	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
+		return -1, fmt.Errorf("attaching to the interface: %w", err)
+	}
+	// Without offloads the kernel hands out whole frames with full checksums;
+	// an interface that existed may have had them.
+	if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0); err != nil {
+		return -1, fmt.Errorf("turning offloads off: %w", err)
+	}
+	if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1); err != nil {
+		return -1, fmt.Errorf("making the interface persistent: %w", err)
+	}
+	return fd, nil
+}
+
+func configure(cfg DeviceConfig, kind uint16) error {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("opening netlink: %w", err)
+	}
+	defer h.Close()
+	link, err := h.LinkByName(cfg.Name)
+	if err != nil {
+		return fmt.Errorf("finding the interface: %w", err)
+	}
+	attrs := link.Attrs()
+	if kind == unix.IFF_TAP && attrs.HardwareAddr.String() != cfg.MAC.String() {
+		if err := h.LinkSetHardwareAddr(link, net.HardwareAddr(cfg.MAC[:])); err != nil {
+			return fmt.Errorf("setting MAC %s: %w", cfg.MAC, err)
+		}
+	}
+	if attrs.MTU != cfg.MTU {
+		if err := h.LinkSetMTU(link, cfg.MTU); err != nil {
+			return fmt.Errorf("setting MTU %d: %w", cfg.MTU, err)
+		}
+	}
+	if err := h.LinkSetUp(link); err != nil {
+		return fmt.Errorf("bringing it up: %w", err)
+	}
+	return nil
+}
+
+// Read returns one frame or packet. It fails with os.ErrClosed after Close, and
+// when the interface has been removed.
+func (d *Device) Read(b []byte) (int, error) { return d.file.Read(b) }
+
+// Write sends one frame or packet. It fails while the interface is down.
+func (d *Device) Write(b []byte) (int, error) { return d.file.Write(b) }
+
+// Close lets go of the interface, which stays until RemoveDevice or the end of
+// its namespace.
+func (d *Device) Close() error { return d.file.Close() }
+
+// RemoveDevice removes a TAP or TUN interface. A namespace is as in DeviceConfig.
+// An interface that is not there is no error.
+func RemoveDevice(ns, name string) error {
+	err := inside(ns, func() error {
+		h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+		if err != nil {
+			return fmt.Errorf("opening netlink: %w", err)
+		}
+		defer h.Close()
+		link, err := h.LinkByName(name)
+		if errors.As(err, new(netlink.LinkNotFoundError)) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return h.LinkDel(link)
+	})
+	if err != nil {
+		return fmt.Errorf("removing interface %s: %w", name, err)
+	}
+	return nil
+}
+
+// inside calls fn in a network namespace, given by name, or where the caller is.
+func inside(name string, fn func() error) error {
+	if name == "" {
+		return fn()
+	}
+	return namespace.Do(name, fn)
+}

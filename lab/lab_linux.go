@@ -1,0 +1,73 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"macaw.example/lab/internal/control"
+	"macaw.example/lab/internal/daemon"
+	"macaw.example/lab/internal/image"
+)
+
+func (o Options) internal() daemon.Options {
+	d := daemon.Options{Recipe: o.recipe(), ElasticIPQuota: o.ElasticIPQuota, AnnounceMoves: o.AnnounceMoves}
+	d.Daemon = append(append(d.Daemon, o.Command...), "daemon")
+	return d
+}
+
+func (o Options) recipe() image.Recipe {
+	return image.Recipe{Suite: "trixie", Archive: o.Packages, Apart: o.ExtraPackages}
+}
+
+// StockImage is the ID of the image that a lab of these options offers.
+func (o Options) StockImage() string { return image.StockID(o.recipe()) }
+
+// ExtraPackagesDir is where the lab of these options keeps its ExtraPackages, as
+// .deb files.
+func (o Options) ExtraPackagesDir() string { return daemon.ExtraPackagesDir(o.recipe()) }
+
+// Up brings the lab of this host up, and builds its stock image if there is none
+// of these packages. A lab that is up keeps its machines and their connections;
+// what differs in the options is changed.
+func Up(ctx context.Context, o Options, p Progress) (*Lab, error) {
+	if len(o.Command) == 0 {
+		return nil, errors.New("bringing the lab up: no Command is given")
+	}
+	cfg, err := daemon.Up(ctx, o.internal(), daemon.Step(p))
+	var missing *daemon.MissingError
+	if errors.As(err, &missing) {
+		return nil, &MissingError{missing.Packages}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Lab{cfg}, nil
+}
+
+// Open returns the lab of this host; ErrDown if none is up.
+func Open(ctx context.Context) (*Lab, error) {
+	if !control.Ready(ctx) {
+		return nil, ErrDown
+	}
+	return Saved()
+}
+
+// Saved returns the lab of this host whether its daemon runs or not; ErrDown if
+// there is none.
+func Saved() (*Lab, error) {
+	cfg, err := control.ReadConfig()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", ErrDown, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Lab{cfg}, nil
+}
+
+// Down removes the lab of this host: its daemon, machines, mounts, namespaces,
+// routes and state. Images stay, unless purge says otherwise. It is no error if
+// there is no lab.
+func Down(ctx context.Context, purge bool) error { return daemon.Down(ctx, purge) }

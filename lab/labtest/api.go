@@ -1,0 +1,208 @@
+package labtest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"macaw.example/lab"
+	"macaw.example/lab/internal/ec2"
+	"macaw.example/lab/internal/faults"
+	"macaw.example/lab/internal/iam"
+)
+
+// APIOptions are what an API is made with. The zero value will do.
+type APIOptions struct {
+	Region string // us-east-1 unless given
+	// ElasticIPs is where Elastic IPs come from, 198.51.100.0/24 unless given. The
+	// first ReservedElasticIPs of it, 10 unless given, and the last are never given
+	// out.
+	ElasticIPs         netip.Prefix
+	ReservedElasticIPs int
+	// ElasticIPQuota is how many Elastic IPs the account may hold, 5 unless given.
+	ElasticIPQuota int
+	// MissingTypes are the instance types that a zone does not have, by zone.
+	MissingTypes map[string][]string
+}
+
+// The access key of the account that an API knows.
+const (
+	AccessKey = "AKIAIOSFODNN7EXAMPLE"
+	SecretKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+)
+
+// API is a local AWS without machines, in the process of its caller: EC2, IAM, STS
+// and SSM as an http.Handler that knows one account with one access key. Instances
+// get into the states that AWS has for them, and nothing runs in them. Faults that
+// need a network or a machine have no effect.
+type API struct {
+	// Image is the ID of the only image, Debian 13 for amd64 as Debian publishes it.
+	Image string
+	// Calm is the same AWS without the faults that are set.
+	Calm http.Handler
+
+	handler  http.Handler
+	state    *ec2.State
+	accounts *iam.Store
+	faults   *faults.Injector
+	region   string
+}
+
+// NewAPI makes an AWS in which there is nothing but its image. It ends with the test.
+func NewAPI(t testing.TB, o APIOptions) *API {
+	t.Helper()
+	a, err := newAPI(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.state.Close)
+	return a
+}
+
+func newAPI(o APIOptions) (*API, error) {
+	log := slog.New(slog.DiscardHandler)
+	a := &API{
+		Image: "ami-0123456789abcdef0", region: cmp.Or(o.Region, lab.Region),
+	}
+	var err error
+	if a.faults, err = faults.New(faults.Config{Log: log}); err != nil {
+		return nil, err
+	}
+	if a.accounts, err = iam.Open(iam.Config{Root: iam.Key{ID: AccessKey, Secret: SecretKey}, Log: log}); err != nil {
+		return nil, err
+	}
+	a.state, err = ec2.Open(ec2.Config{
+		Region: a.region, Machines: noMachines{}, Profiles: a.accounts, Log: log,
+		Addresses: o.ElasticIPs, ReservedAddresses: o.ReservedElasticIPs, AddressQuota: o.ElasticIPQuota,
+		Missing: o.MissingTypes,
+		Images: []ec2.Image{{
+			ID: a.Image, Name: "debian-13-amd64-20261101-2285", Owner: debianAccount, Architecture: "x86_64",
+			Created: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Parameters: []string{debianParameter},
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.handler = ec2.NewServer(a.state, a.accounts, ec2.Disturbed(a.faults))
+	a.Calm = ec2.NewServer(a.state, a.accounts)
+	a.state.Resume()
+	return a, nil
+}
+
+// Debian's account on AWS, and the public parameter with its newest image of Debian
+// 13 (Debian wiki, Cloud/AmazonEC2Image).
+const (
+	debianAccount   = "136693071363"
+	debianParameter = "/aws/service/debian/release/13/latest/amd64"
+)
+
+// ServeHTTP answers as AWS does, with the faults that are set.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// Config is what clients of AWS's SDK are made of. They reach the API without a
+// network, so also in a bubble of testing/synctest.
+func (a *API) Config() aws.Config {
+	return aws.Config{
+		Region: a.region, BaseEndpoint: aws.String("http://lab"), HTTPClient: Direct{a},
+		Credentials: credentials.NewStaticCredentialsProvider(AccessKey, SecretKey, ""),
+	}
+}
+
+// SetFault turns a fault on, instead of one of the same name, target and action.
+func (a *API) SetFault(ctx context.Context, f lab.Fault) error { return a.faults.Set(ctx, f) }
+
+// SetFaultSeed makes what happens by chance from now on repeatable.
+func (a *API) SetFaultSeed(ctx context.Context, seed uint64) error {
+	return a.faults.SetSeed(ctx, seed)
+}
+
+// ClearFaults turns all faults off.
+func (a *API) ClearFaults(ctx context.Context) error { return a.faults.Clear(ctx, "", "") }
+
+// Registered returns the private addresses of each network interface, by its ID, as
+// the network has them at this moment: no answer of the API is as new.
+func (a *API) Registered() map[string][]netip.Addr {
+	on := map[string][]netip.Addr{}
+	for _, e := range a.state.Topology().ENIs {
+		on[e.ID] = append(append([]netip.Addr{}, e.Addresses...), e.IPv6...)
+	}
+	return on
+}
+
+// RoleCredentials returns what the metadata service of an instance would give for
+// the role in an instance profile, named or given by its ARN; ok is false if there
+// is none.
+func (a *API) RoleCredentials(instance, profile string) (c aws.Credentials, ok bool) {
+	_, key, ok := a.accounts.InstanceCredentials(a.region, instance, profile)
+	return aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret, SessionToken: key.Token}, ok
+}
+
+// Actions are those that the lab has of AWS's services, as "ec2 DescribeVpcs".
+func Actions() []string {
+	var all []string
+	for _, service := range []string{"iam", "sts"} {
+		for _, action := range iam.Actions(service) {
+			all = append(all, service+" "+action)
+		}
+	}
+	for _, action := range ec2.Actions() {
+		all = append(all, "ec2 "+action)
+	}
+	return all
+}
+
+// Direct is an HTTP client that hands requests to a handler without a network.
+type Direct struct{ http.Handler }
+
+// Do answers a request. A handler that aborts it closes the connection, as
+// net/http has it.
+func (d Direct) Do(r *http.Request) (resp *http.Response, err error) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
+			resp, err = nil, io.ErrUnexpectedEOF
+		default:
+			panic(p)
+		}
+	}()
+	var body []byte
+	if r.Body != nil {
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+	}
+	r = r.Clone(context.WithoutCancel(r.Context()))
+	r.Body, r.RemoteAddr, r.Host = io.NopCloser(bytes.NewReader(body)), "192.0.2.1:1", cmp.Or(r.Host, r.URL.Host)
+	r.Header.Set("Content-Length", strconv.Itoa(len(body))) // as the wire has it, and the signature
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// noMachines are instances in which nothing runs.
+type noMachines struct{}
+
+func (noMachines) Launch(context.Context, ec2.Instance) error        { return nil }
+func (noMachines) Start(context.Context, ec2.Instance) error         { return nil }
+func (noMachines) Stop(context.Context, string) error                { return nil }
+func (noMachines) Reboot(context.Context, string) error              { return nil }
+func (noMachines) Terminate(context.Context, string) error           { return nil }
+func (noMachines) CreateImage(context.Context, string, string) error { return nil }
+func (noMachines) DeleteImage(context.Context, string) error         { return nil }
+func (noMachines) AttachNIC(context.Context, string, ec2.NIC) error  { return nil }
+func (noMachines) DetachNIC(context.Context, string, ec2.NIC) error  { return nil }
+func (noMachines) ConsoleOutput(context.Context, string) ([]byte, error) {
+	return []byte("Debian GNU/Linux 13 ttyS0\n\nlogin: "), nil
+}
