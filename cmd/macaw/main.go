@@ -8,7 +8,7 @@ import (
 
 	"macaw.example/internal/cli"
 	"macaw.example/internal/guest"
-	"macaw.example/internal/openstack"
+	"macaw.example/internal/node"
 	"macaw.example/internal/terminal"
 	"macaw.example/lab"
 )
@@ -21,7 +21,7 @@ func main() {
 	}
 	// The packages of OpenStack and of its guest lie in the lab's images.
 	options := lab.Options{
-		Packages: openstack.Packages(), ExtraPackages: guest.Packages, Command: []string{self, "lab"},
+		Packages: node.Packages(), ExtraPackages: guest.Packages, Command: []string{self, "lab"},
 	}
 	t := terminal.New(os.Stdout, os.Stderr)
 	os.Exit(t.Main(cli.New(t, options, labCommand(t, options)), os.Args[1:]))

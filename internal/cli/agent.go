@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw.example/internal/gateway"
+	"macaw.example/internal/agent"
 )
 
 // agentCommand is the agent of a gateway node.
@@ -23,19 +23,19 @@ func (a *App) agentCommand() *cobra.Command {
 		Short:   "Be the agent of a gateway node; systemd runs it there",
 		Long: `Keep the addresses that Neutron gives out registered with AWS, their Elastic IPs
 associated, and the translation on the provider NIC attached and up to date. It
-runs on each gateway node as the unit ` + gateway.UnitName + `; "macaw gateway status"
+runs on each gateway node as the unit ` + agent.UnitName + `; "macaw gateway status"
 shows what it has come to. Packets go on when it is stopped.`,
-		Example: "  macaw agent --config " + gateway.DefaultConfigFile,
+		Example: "  macaw agent --config " + agent.DefaultConfigFile,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := gateway.LoadConfig(file)
+			cfg, err := agent.LoadConfig(file)
 			if err != nil {
 				return err
 			}
-			return gateway.Run(cmd.Context(), cfg, slog.New(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{ReplaceAttr: journalAttr})))
+			return agent.Run(cmd.Context(), cfg, slog.New(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{ReplaceAttr: journalAttr})))
 		},
 	}
-	cmd.Flags().StringVar(&file, "config", gateway.DefaultConfigFile, "the agent's configuration")
+	cmd.Flags().StringVar(&file, "config", agent.DefaultConfigFile, "the agent's configuration")
 	return cmd
 }
 
@@ -48,7 +48,7 @@ func journalAttr(groups []string, at slog.Attr) slog.Attr {
 }
 
 // printAgent shows what the agent of a node knows.
-func printAgent(w io.Writer, r *gateway.Report) error {
+func printAgent(w io.Writer, r *agent.Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nPROVIDER ENI\tMAC\tPRIMARY\tADDRESSES")
 	for _, e := range r.ENIs {
@@ -73,7 +73,7 @@ func printAgent(w io.Writer, r *gateway.Report) error {
 	}
 	for _, c := range []struct {
 		who string
-		gateway.Contact
+		agent.Contact
 	}{{"Neutron", r.Neutron}, {"AWS", r.AWS}} {
 		if c.Error != "" {
 			fmt.Fprintf(w, "\n%s does not answer (last at %s): %s\n", c.who, c.Answered.Format(time.TimeOnly), c.Error)
@@ -83,7 +83,7 @@ func printAgent(w io.Writer, r *gateway.Report) error {
 }
 
 // printFindings shows what cannot be had, and what to do.
-func printFindings(w io.Writer, findings []gateway.Finding) error {
+func printFindings(w io.Writer, findings []agent.Finding) error {
 	for _, f := range findings {
 		fmt.Fprintf(w, "\nproblem: %s (%s)\n", f.Text, f.Code)
 		if f.Hint != "" {

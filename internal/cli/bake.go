@@ -11,7 +11,7 @@ import (
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
-	"macaw.example/internal/openstack"
+	"macaw.example/internal/node"
 	"macaw.example/internal/terminal"
 )
 
@@ -57,7 +57,7 @@ func (a *App) bake(ctx context.Context, file string, force bool) error {
 }
 
 func (a *App) bakeSite(ctx context.Context, bakery *site, force bool, steps *terminal.Steps) error {
-	hash := openstack.PackagesHash()
+	hash := node.PackagesHash()
 	var img infra.Image
 	err := steps.Await("infra", "look for an image", func() (err error) {
 		img, err = infra.FindImage(ctx, bakery.ec2, hash, "")

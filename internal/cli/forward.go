@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"macaw.example/internal/agent"
 	"macaw.example/internal/cloud"
-	"macaw.example/internal/gateway"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/neutron"
@@ -62,7 +62,7 @@ func (a *App) onForwards(ctx context.Context, file string, fn func(context.Conte
 			outside:  publicOf([]infra.NodeOutput{n}),
 			waits:    s.cloud.Provider.ElasticIPs != cloud.ElasticIPsNone,
 			nudge: func(ctx context.Context) error {
-				_, err := h.Output(ctx, "systemctl reload "+gateway.UnitName)
+				_, err := h.Output(ctx, "systemctl reload "+agent.UnitName)
 				return err
 			},
 		})

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw.example/internal/gateway"
+	"macaw.example/internal/agent"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
@@ -30,8 +30,8 @@ they take the cloud file and work on the cloud's gateway node.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(
-		a.gatewaySwitch("on", "Translate frames: the normal state", gateway.On),
-		a.gatewaySwitch("off", "Let frames pass untouched, so that AWS drops them: to see that it does", gateway.Off),
+		a.gatewaySwitch("on", "Translate frames: the normal state", agent.On),
+		a.gatewaySwitch("off", "Let frames pass untouched, so that AWS drops them: to see that it does", agent.Off),
 		terminal.ReadOnly(a.gatewayStatusCommand()),
 		a.gatewayReleaseCommand(),
 		a.gatewayAgreeCommand(),
@@ -40,7 +40,7 @@ they take the cloud file and work on the cloud's gateway node.`,
 }
 
 // gatewaySwitch is "gateway on" or "gateway off".
-func (a *App) gatewaySwitch(name, short string, set func(context.Context, gateway.Config) error) *cobra.Command {
+func (a *App) gatewaySwitch(name, short string, set func(context.Context, agent.Config) error) *cobra.Command {
 	return &cobra.Command{
 		Use: name + " [FILE]", Short: short, Args: cobra.MaximumNArgs(1),
 		Example:           "  macaw gateway " + name + " cloud.yaml",
@@ -69,7 +69,7 @@ func (a *App) gatewayStatusCommand() *cobra.Command {
 		Example:           "  macaw gateway status cloud.yaml",
 		ValidArgsFunction: completeCloudFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var st gateway.Status
+			var st agent.Status
 			var err error
 			if len(args) == 1 {
 				err = a.onGateway(cmd.Context(), args[0], func(ctx context.Context, h *host.Host) error {
@@ -77,9 +77,9 @@ func (a *App) gatewayStatusCommand() *cobra.Command {
 					return err
 				})
 			} else {
-				var cfg gateway.Config
+				var cfg agent.Config
 				if cfg, err = nodeGateway(); err == nil {
-					st, err = gateway.ReadStatus(cmd.Context(), cfg)
+					st, err = agent.ReadStatus(cmd.Context(), cfg)
 				}
 			}
 			if err != nil {
@@ -91,8 +91,8 @@ func (a *App) gatewayStatusCommand() *cobra.Command {
 }
 
 // nodeGateway is the configuration of the node that this runs on.
-func nodeGateway() (gateway.Config, error) {
-	cfg, err := gateway.LoadConfig(gateway.DefaultConfigFile)
+func nodeGateway() (agent.Config, error) {
+	cfg, err := agent.LoadConfig(agent.DefaultConfigFile)
 	return cfg, hint.With(err, "this is not a gateway node; give the cloud file: macaw gateway status cloud.yaml")
 }
 
@@ -105,8 +105,8 @@ func (a *App) onGateway(ctx context.Context, file string, fn func(context.Contex
 }
 
 // readGateway asks a node for its translation.
-func readGateway(ctx context.Context, h *host.Host) (gateway.Status, error) {
-	var st gateway.Status
+func readGateway(ctx context.Context, h *host.Host) (agent.Status, error) {
+	var st agent.Status
 	out, err := h.Output(ctx, nodeBinary+" gateway status --output json")
 	if err != nil {
 		return st, fmt.Errorf("asking the node for its translation: %w", err)
@@ -117,7 +117,7 @@ func readGateway(ctx context.Context, h *host.Host) (gateway.Status, error) {
 	return st, nil
 }
 
-func printGateway(w io.Writer, st gateway.Status) error {
+func printGateway(w io.Writer, st agent.Status) error {
 	fmt.Fprintf(w, "Translation: %s\n\n", st.Mode)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ADDRESS\tMAC")

@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw.example/internal/gateway"
+	"macaw.example/internal/agent"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/host"
 	"macaw.example/internal/registrar"
@@ -72,29 +72,29 @@ func (a *App) gatewayAgreeCommand() *cobra.Command {
 
 // heldGateway is a gateway node, this one or another.
 type heldGateway struct {
-	status func(context.Context) (gateway.Status, error)
+	status func(context.Context) (agent.Status, error)
 	agree  func(context.Context, []registrar.Held) error
 	nudge  func(context.Context) error // has the agent take it up now
 }
 
 func localGateway() heldGateway {
 	return heldGateway{
-		status: func(ctx context.Context) (gateway.Status, error) {
+		status: func(ctx context.Context) (agent.Status, error) {
 			cfg, err := nodeGateway()
 			if err != nil {
-				return gateway.Status{}, err
+				return agent.Status{}, err
 			}
-			return gateway.ReadStatus(ctx, cfg)
+			return agent.ReadStatus(ctx, cfg)
 		},
 		agree: func(_ context.Context, held []registrar.Held) error {
 			cfg, err := nodeGateway()
 			if err != nil {
 				return err
 			}
-			return gateway.Agree(cfg, held)
+			return agent.Agree(cfg, held)
 		},
 		nudge: func(ctx context.Context) error {
-			out, err := exec.CommandContext(ctx, "systemctl", "reload", gateway.UnitName).CombinedOutput()
+			out, err := exec.CommandContext(ctx, "systemctl", "reload", agent.UnitName).CombinedOutput()
 			if err != nil {
 				return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
 			}
@@ -111,7 +111,7 @@ func (a *App) remoteGateway(file string) heldGateway {
 		})
 	}
 	return heldGateway{
-		status: func(ctx context.Context) (st gateway.Status, err error) {
+		status: func(ctx context.Context) (st agent.Status, err error) {
 			err = a.onGateway(ctx, file, func(ctx context.Context, h *host.Host) error {
 				st, err = readGateway(ctx, h)
 				return err
@@ -125,7 +125,7 @@ func (a *App) remoteGateway(file string) heldGateway {
 			}
 			return run(ctx, nodeBinary+" gateway agree", bytes.NewReader(raw))
 		},
-		nudge: func(ctx context.Context) error { return run(ctx, "systemctl reload "+gateway.UnitName, nil) },
+		nudge: func(ctx context.Context) error { return run(ctx, "systemctl reload "+agent.UnitName, nil) },
 	}
 }
 
@@ -141,7 +141,7 @@ func (a *App) gatewayRelease(ctx context.Context, g heldGateway, addrs []string,
 	}
 	if st.Agent == nil {
 		return hint.With(errors.New("the gateway's agent has not told yet what it keeps"),
-			"journalctl -u %s on the node", gateway.UnitName)
+			"journalctl -u %s on the node", agent.UnitName)
 	}
 	waiting, err := heldOf(st.Agent.Held, addrs, time.Now())
 	if err != nil {

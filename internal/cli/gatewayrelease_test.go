@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"macaw.example/internal/gateway"
+	"macaw.example/internal/agent"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/registrar"
 	"macaw.example/internal/terminal"
@@ -53,8 +53,8 @@ func TestGatewayRelease(t *testing.T) {
 			a := &App{Terminal: terminal.New(&out, &out)}
 			a.Output = tt.output
 			g := heldGateway{
-				status: func(context.Context) (gateway.Status, error) {
-					return gateway.Status{Agent: &gateway.Report{Held: tt.held}}, nil
+				status: func(context.Context) (agent.Status, error) {
+					return agent.Status{Agent: &agent.Report{Held: tt.held}}, nil
 				},
 				agree: func(_ context.Context, held []registrar.Held) error {
 					for _, h := range held {
@@ -98,8 +98,8 @@ func TestGatewayReleaseAsks(t *testing.T) {
 	var out bytes.Buffer
 	a := &App{Terminal: terminal.New(&out, &out)}
 	err = a.gatewayRelease(t.Context(), heldGateway{
-		status: func(context.Context) (gateway.Status, error) {
-			return gateway.Status{Agent: &gateway.Report{Held: heldFor(2)}}, nil
+		status: func(context.Context) (agent.Status, error) {
+			return agent.Status{Agent: &agent.Report{Held: heldFor(2)}}, nil
 		},
 		agree: func(context.Context, []registrar.Held) error { t.Error("agreed"); return nil },
 	}, nil, false)
@@ -112,7 +112,7 @@ func TestStatusShowsWhatIsHeld(t *testing.T) {
 	held := heldFor(3)
 	held[1].Agreed, held[2].Until = true, time.Time{}
 	n := nodeStatus{NodeOutput: infra.NodeOutput{Addresses: []infra.AddressPair{{Private: "10.0.1.70", Public: "198.51.100.70"}}},
-		Gateway: &gateway.Status{Agent: &gateway.Report{Held: held}}}
+		Gateway: &agent.Status{Agent: &agent.Report{Held: held}}}
 	var got []string
 	for _, l := range n.addresses() {
 		got = append(got, l.private+" "+l.public+" "+l.use)

@@ -11,12 +11,12 @@ import (
 	"slices"
 	"strings"
 
+	"macaw.example/internal/agent"
 	"macaw.example/internal/cloud"
-	"macaw.example/internal/gateway"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
-	"macaw.example/internal/openstack"
+	"macaw.example/internal/node"
 	"macaw.example/internal/registrar"
 	"macaw.example/internal/terminal"
 	"macaw.example/internal/translate"
@@ -30,32 +30,32 @@ const (
 
 // nodeSpec is everything that a node is made from; it holds no secret.
 type nodeSpec struct {
-	OpenStack openstack.Spec `json:"openstack"`
-	Gateway   gateway.Config `json:"gateway"`
+	OpenStack node.Spec    `json:"openstack"`
+	Gateway   agent.Config `json:"gateway"`
 }
 
 // applyNode makes this machine the node that spec describes. The provider NIC
 // comes first: Open vSwitch finds its port in place.
-func applyNode(ctx context.Context, spec nodeSpec, progress openstack.Progress) error {
-	if err := openstack.Install(ctx, progress); err != nil {
+func applyNode(ctx context.Context, spec nodeSpec, progress node.Progress) error {
+	if err := node.Install(ctx, progress); err != nil {
 		return err
 	}
-	if spec.OpenStack.Has(openstack.Gateway) {
-		progress(openstack.Event{Step: "provider NIC and translation", State: openstack.Started})
-		changed, err := gateway.Install(ctx, spec.Gateway, nodeBinary)
-		e := openstack.Event{Step: "provider NIC and translation", State: openstack.Done, Err: err}
+	if spec.OpenStack.Has(node.Gateway) {
+		progress(node.Event{Step: "provider NIC and translation", State: node.Started})
+		changed, err := agent.Install(ctx, spec.Gateway, nodeBinary)
+		e := node.Event{Step: "provider NIC and translation", State: node.Done, Err: err}
 		switch {
 		case err != nil:
-			e.State = openstack.Failed
+			e.State = node.Failed
 		case !changed:
-			e.State = openstack.Skipped
+			e.State = node.Skipped
 		}
 		progress(e)
 		if err != nil {
 			return err
 		}
 	}
-	return openstack.Apply(ctx, spec.OpenStack, progress)
+	return node.Apply(ctx, spec.OpenStack, progress)
 }
 
 // specOf is what a node of the cloud shall be.
@@ -67,10 +67,10 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
 	management := netip.MustParseAddr(n.ManagementAddress)
 	primary := netip.MustParseAddr(n.ProviderENI.Primary)
 	spec := nodeSpec{
-		OpenStack: openstack.Spec{
+		OpenStack: node.Spec{
 			Cloud: c.Name, Region: "RegionOne", Node: n.Name, Controller: management,
-			Management: openstack.Management{Address: management, Public: netip.MustParseAddr(n.ManagementPublic)},
-			Provider: openstack.Provider{
+			Management: node.Management{Address: management, Public: netip.MustParseAddr(n.ManagementPublic)},
+			Provider: node.Provider{
 				NICMAC: n.ProviderENI.MAC, Subnet: c.Provider.Subnet, Gateway: c.Provider.Subnet.Masked().Addr().Next(),
 				Primary: primary, Addresses: c.ProviderAddresses(), IPv6: ipv6,
 			},
@@ -81,23 +81,23 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
 	if err != nil {
 		return nodeSpec{}, fmt.Errorf("reading what AWS says of node %s: %w", n.Name, err)
 	}
-	spec.Gateway = gateway.Config{
+	spec.Gateway = agent.Config{
 		Cloud: c.Name, Node: n.Name, Gateways: gatewaysOf(c),
 		Region: region(c), Instance: n.InstanceID, SubnetID: n.ProviderENI.Subnet,
 		Policy: registrar.Policy(c.Provider.ElasticIPs), Pool: c.Provider.Pool,
 		ReleaseAfter: registrar.Wait(c.Provider.ReleaseAfter), Range: infra.Range(c),
 		NICMAC: mac, Primary: primary, Subnet: c.Provider.Subnet, VPC: []netip.Prefix{c.VPC.CIDR}, Network: externalNetwork,
-		Metrics: netip.AddrPortFrom(management, metricsPort), AuthFile: openstack.GatewayAuthPath,
+		Metrics: netip.AddrPortFrom(management, metricsPort), AuthFile: node.GatewayAuthPath,
 	}
 	if ipv6.Subnet.IsValid() {
 		spec.Gateway.Range = append(spec.Gateway.Range, cloud.IPv6Block(ipv6.Subnet))
 		spec.Gateway.VPC = append(spec.Gateway.VPC, cloud.VPCIPv6Block(ipv6.Subnet))
 	}
-	for _, node := range c.Nodes {
-		if node.Name == n.Name {
-			spec.Gateway.InstanceType = node.Type
-			for _, r := range node.Roles {
-				spec.OpenStack.Roles = append(spec.OpenStack.Roles, openstack.Role(r))
+	for _, of := range c.Nodes {
+		if of.Name == n.Name {
+			spec.Gateway.InstanceType = of.Type
+			for _, r := range of.Roles {
+				spec.OpenStack.Roles = append(spec.OpenStack.Roles, node.Role(r))
 			}
 		}
 	}
@@ -105,15 +105,15 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
 }
 
 // ipv6Of is the provider network's part of IPv6, if the cloud has it.
-func ipv6Of(c *cloud.Cloud, n infra.NodeOutput) (openstack.ProviderIPv6, error) {
+func ipv6Of(c *cloud.Cloud, n infra.NodeOutput) (node.ProviderIPv6, error) {
 	if !c.Provider.IPv6 {
-		return openstack.ProviderIPv6{}, nil
+		return node.ProviderIPv6{}, nil
 	}
 	subnet, err := netip.ParsePrefix(n.ProviderENI.IPv6Subnet)
 	if err != nil {
-		return openstack.ProviderIPv6{}, fmt.Errorf("reading the IPv6 block of node %s's provider subnet: %w", n.Name, err)
+		return node.ProviderIPv6{}, fmt.Errorf("reading the IPv6 block of node %s's provider subnet: %w", n.Name, err)
 	}
-	return openstack.ProviderIPv6{Subnet: subnet, Gateway: cloud.IPv6Gateway(subnet), Addresses: c.ProviderIPv6Addresses(subnet)}, nil
+	return node.ProviderIPv6{Subnet: subnet, Gateway: cloud.IPv6Gateway(subnet), Addresses: c.ProviderIPv6Addresses(subnet)}, nil
 }
 
 // metricsPort is where a gateway's agent answers Prometheus, at the node's
@@ -241,12 +241,12 @@ func follow(ctx context.Context, h *host.Host, job host.Job, steps *terminal.Ste
 		switch {
 		case e.Result != "":
 			result = e
-		case e.State == openstack.Started:
+		case e.State == node.Started:
 			running[e.Step] = steps.Start("node", e.Step)
 		case done == nil:
-		case e.State == openstack.Failed:
+		case e.State == node.Failed:
 			done(errors.New(e.Error))
-		case e.State == openstack.Done:
+		case e.State == node.Done:
 			changed++
 			done(nil)
 		default:

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"macaw.example/internal/agent"
 	"macaw.example/internal/cloud"
-	"macaw.example/internal/gateway"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/registrar"
@@ -58,7 +58,7 @@ func TestSpecOfReleases(t *testing.T) {
 		ProviderENI: infra.ProviderENI{MAC: "02:00:00:00:00:01", Primary: "10.0.1.4"},
 	}
 	for file, want := range map[string]registrar.Wait{
-		"": gateway.DefaultReleaseAfter, "provider: {releaseAfter: 0s}": 0, "provider: {releaseAfter: never}": registrar.Never,
+		"": agent.DefaultReleaseAfter, "provider: {releaseAfter: 0s}": 0, "provider: {releaseAfter: never}": registrar.Never,
 	} {
 		c, err := cloud.Parse("x.yaml", []byte("name: x\ntarget: lab\n"+file+"\n"))
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw.example/internal/openstack"
+	"macaw.example/internal/node"
 	"macaw.example/internal/smallfile"
 	"macaw.example/internal/terminal"
 )
@@ -18,10 +18,10 @@ import (
 // nodeEvent is a line of the log of a command that runs on a node: a step that
 // began or ended, or how the command as a whole came out.
 type nodeEvent struct {
-	Step   string          `json:"step,omitempty"`
-	State  openstack.State `json:"state,omitempty"`
-	Error  string          `json:"error,omitempty"`
-	Result string          `json:"result,omitempty"` // resultOK or resultFailed, in the last line
+	Step   string     `json:"step,omitempty"`
+	State  node.State `json:"state,omitempty"`
+	Error  string     `json:"error,omitempty"`
+	Result string     `json:"result,omitempty"` // resultOK or resultFailed, in the last line
 }
 
 const (
@@ -39,7 +39,7 @@ func (a *App) nodeCommand() *cobra.Command {
 		Use: "apply", Args: cobra.NoArgs,
 		Short: "Make this machine the node that a spec describes",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return nodeRun(cmd.Context(), a.Stdout, func(ctx context.Context, progress openstack.Progress) error {
+			return nodeRun(cmd.Context(), a.Stdout, func(ctx context.Context, progress node.Progress) error {
 				b, err := smallfile.Read(spec)
 				if err != nil {
 					return err
@@ -57,14 +57,14 @@ func (a *App) nodeCommand() *cobra.Command {
 		Use: "install", Args: cobra.NoArgs,
 		Short: "Do the package step: all that an image can have",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return nodeRun(cmd.Context(), a.Stdout, openstack.Install)
+			return nodeRun(cmd.Context(), a.Stdout, node.Install)
 		},
 	}
 	generalize := &cobra.Command{
 		Use: "generalize", Args: cobra.NoArgs,
 		Short: "Take from this machine what is its own, for an image of it",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return nodeRun(cmd.Context(), a.Stdout, openstack.Generalize)
+			return nodeRun(cmd.Context(), a.Stdout, node.Generalize)
 		},
 	}
 	cmd.AddCommand(terminal.Service(apply), terminal.Service(install), terminal.Service(generalize))
@@ -73,10 +73,10 @@ func (a *App) nodeCommand() *cobra.Command {
 
 // nodeRun runs a command of a node and logs its steps, a JSON document a line.
 // The last line says how it came out, for systemd forgets it.
-func nodeRun(ctx context.Context, w io.Writer, fn func(context.Context, openstack.Progress) error) error {
+func nodeRun(ctx context.Context, w io.Writer, fn func(context.Context, node.Progress) error) error {
 	var mu sync.Mutex
 	log := json.NewEncoder(w)
-	err := fn(ctx, func(e openstack.Event) {
+	err := fn(ctx, func(e node.Event) {
 		line := nodeEvent{Step: e.Step, State: e.State}
 		if e.Err != nil {
 			line.Error = e.Err.Error()

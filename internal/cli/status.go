@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw.example/internal/gateway"
+	"macaw.example/internal/agent"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/terminal"
 )
@@ -40,8 +40,8 @@ type cloudStatus struct {
 type nodeStatus struct {
 	infra.NodeOutput
 	// Gateway is nil when the node did not answer; Error says why.
-	Gateway *gateway.Status `json:"gateway,omitempty"`
-	Error   string          `json:"error,omitempty"`
+	Gateway *agent.Status `json:"gateway,omitempty"`
+	Error   string        `json:"error,omitempty"`
 }
 
 func (a *App) status(ctx context.Context, file string) error {
@@ -71,16 +71,16 @@ func (a *App) status(ctx context.Context, file string) error {
 
 // gatewayStatus asks a node for its translation. A node that does not answer
 // soon is reported, not waited for.
-func (s *site) gatewayStatus(ctx context.Context, n infra.NodeOutput, steps *terminal.Steps) (gateway.Status, error) {
+func (s *site) gatewayStatus(ctx context.Context, n infra.NodeOutput, steps *terminal.Steps) (agent.Status, error) {
 	const limit = 10 * time.Second
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer in %s", limit))
 	defer cancel()
 	h, err := s.reach(ctx, n, steps)
 	if err != nil {
-		return gateway.Status{}, err
+		return agent.Status{}, err
 	}
 	defer h.Close()
-	var st gateway.Status
+	var st agent.Status
 	err = steps.Await("host", "ask "+n.Name+" for its translation", func() error {
 		st, err = readGateway(ctx, h)
 		return err
@@ -90,7 +90,7 @@ func (s *site) gatewayStatus(ctx context.Context, n infra.NodeOutput, steps *ter
 
 func (s cloudStatus) text(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	var findings []gateway.Finding
+	var findings []agent.Finding
 	for _, n := range s.Nodes {
 		fmt.Fprintf(t, "Node %s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InstanceID, "not there"), n.ManagementAddress, n.ManagementPublic)
 		for _, line := range n.addresses() {
@@ -119,7 +119,7 @@ type addressLine struct{ private, public, use string }
 // are not the cloud's own, too. IPv6 addresses are public themselves.
 func (n nodeStatus) addresses() []addressLine {
 	var lines []addressLine
-	used := make(map[string]gateway.Address)
+	used := make(map[string]agent.Address)
 	if n.Gateway != nil && n.Gateway.Agent != nil {
 		for _, a := range n.Gateway.Agent.Addresses {
 			if a.Here {

@@ -16,7 +16,7 @@ import (
 	"macaw.example/internal/hint"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
-	"macaw.example/internal/openstack"
+	"macaw.example/internal/node"
 	"macaw.example/internal/terminal"
 )
 
@@ -177,7 +177,7 @@ func (s *site) plan(ctx context.Context, publicKey string) (*infra.Plan, error) 
 		return infra.PlanUp(w, seen)
 	}
 	chosen := s.cloud.Nodes[0].Image
-	w.Image, err = infra.FindImage(ctx, s.ec2, openstack.PackagesHash(), chosen)
+	w.Image, err = infra.FindImage(ctx, s.ec2, node.PackagesHash(), chosen)
 	switch {
 	case errors.Is(err, infra.ErrNoImage) && chosen != "":
 		return nil, s.cloud.Reject("nodes[0].image", "an image is of one region, and its owner says who may use it",

@@ -22,7 +22,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"macaw.example/internal/gateway"
+	"macaw.example/internal/agent"
 	"macaw.example/internal/registrar"
 	"macaw.example/internal/translate"
 	"macaw.example/lab/labtest"
@@ -112,7 +112,7 @@ func measureAgent(b *testing.B, binary string, policy registrar.Policy) {
 	cfg.PinDir, cfg.State = filepath.Join(dir, "bpf"), filepath.Join(dir, "translation.json")
 	text, err := json.Marshal(cfg)
 	must(b, err)
-	must(b, os.WriteFile(filepath.Join(dir, "gateway.json"), text, 0o600))
+	must(b, os.WriteFile(filepath.Join(dir, "agent.json"), text, 0o600))
 
 	p := startAgent(b, ns, binary, dir, awsURL)
 	defer p.stop()
@@ -179,7 +179,7 @@ func startAgent(b *testing.B, ns, binary, dir, awsURL string) *agentProcess {
 	unshare, err := exec.LookPath("unshare")
 	must(b, err)
 	p.cmd = exec.Command(unshare, "--mount", "/bin/sh", "-c",
-		`mount -t tmpfs none /run && mount -t tmpfs none /etc/systemd && exec "$0" agent --config "$1"`, binary, filepath.Join(dir, "gateway.json"))
+		`mount -t tmpfs none /run && mount -t tmpfs none /etc/systemd && exec "$0" agent --config "$1"`, binary, filepath.Join(dir, "agent.json"))
 	p.cmd.Env = append(unitEnvironment(), "AWS_ENDPOINT_URL="+awsURL, "AWS_ACCESS_KEY_ID="+labtest.AccessKey, "AWS_SECRET_ACCESS_KEY="+labtest.SecretKey)
 	log, err := os.Create(p.file)
 	must(b, err)
@@ -196,7 +196,7 @@ func startAgent(b *testing.B, ns, binary, dir, awsURL string) *agentProcess {
 // unitEnvironment is the Environment= of the agent's unit.
 func unitEnvironment() []string {
 	var all []string
-	for line := range strings.Lines(gateway.Unit("", "")) {
+	for line := range strings.Lines(agent.Unit("", "")) {
 		if values, is := strings.CutPrefix(line, "Environment="); is {
 			all = append(all, strings.Fields(values)...)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"macaw.example/internal/gateway"
+	"macaw.example/internal/agent"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/registrar"
@@ -134,9 +134,9 @@ func (r *agentRegion) public(n agentNode) int {
 }
 
 // config is that of the first node's agent.
-func (r *agentRegion) config(policy registrar.Policy, keystone string) gateway.Config {
+func (r *agentRegion) config(policy registrar.Policy, keystone string) agent.Config {
 	n := r.nodes[0]
-	c := gateway.Config{
+	c := agent.Config{
 		Cloud: "agentbench", Node: n.name, Region: "us-east-1", Instance: n.instance, InstanceType: string(agentType), SubnetID: r.subnet,
 		Policy: policy, Range: []netip.Prefix{agentRange}, NICMAC: translate.MAC(vmac(n.macs[0])), Primary: n.primary, Subnet: agentSubnet, Network: "public",
 		Metrics: netip.MustParseAddrPort("127.0.0.1:9109"),

@@ -1,0 +1,172 @@
+// Package gateway is the agent of a gateway node: it keeps the translation
+// attached and equal to what Neutron has given out, and what AWS has registered
+// equal to both.
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/smallfile"
+	"macaw.example/internal/translate"
+)
+
+// Where the agent's files are, unless its configuration says otherwise.
+const (
+	DefaultConfigFile = "/etc/macaw/agent.json"
+	DefaultStateFile  = "/var/lib/macaw/translation.json"
+	reportFile        = "/run/macaw/agent.json"
+)
+
+// Config is the agent's configuration, /etc/macaw/agent.json.
+type Config struct {
+	Cloud    string   `json:"cloud"`    // name, as in the tag macaw:cloud
+	Node     string   `json:"node"`     // this node's name in the cloud file, and in Neutron (binding:host_id)
+	Gateways []string `json:"gateways"` // the names of all gateway nodes; the first looks after what is nowhere
+
+	Region       string           `json:"region"`
+	Instance     string           `json:"instance"`      // i-...
+	InstanceType string           `json:"instance_type"` // such as m8i.2xlarge
+	SubnetID     string           `json:"subnet_id"`     // the provider subnet, subnet-...
+	Policy       registrar.Policy `json:"policy"`        // where Elastic IPs come from, unless a floating IP says otherwise
+	Pool         []string         `json:"pool"`          // allocation IDs of the policy pool
+	ReleaseAfter registrar.Wait   `json:"release_after"` // of many at once; missing: DefaultReleaseAfter
+	Range        []netip.Prefix   `json:"range"`         // Neutron's addresses; no others are ever registered or translated
+
+	NICMAC  translate.MAC  `json:"nic_mac"` // the first provider NIC's, as AWS gave it
+	Primary netip.Addr     `json:"primary"` // the first provider ENI's primary address
+	Subnet  netip.Prefix   `json:"subnet"`  // the provider subnet's IPv4 block
+	VPC     []netip.Prefix `json:"vpc"`     // the VPC's blocks: routers and guests send from no address of theirs but Range's
+	Network string         `json:"network"` // name of Neutron's external network
+	Pair    []string       `json:"pair"`    // veth pair, the host's end first; empty: mcw0, mcw1
+	PinDir  string         `json:"pin_dir"` // empty: as package translate says
+	State   string         `json:"state"`   // the last known map; empty: DefaultStateFile
+	Metrics netip.AddrPort `json:"metrics"` // where metrics are served; zero: nowhere
+
+	AuthFile    string        `json:"auth_file"`   // JSON file with the credentials; or
+	Auth        *neutron.Auth `json:"auth"`        // the credentials themselves
+	Distributed bool          `json:"distributed"` // floating IPs are distributed, see neutron.Provider
+}
+
+// LoadConfig reads and checks a configuration. A file with credentials that
+// others may read is refused.
+func LoadConfig(path string) (Config, error) {
+	raw, err := smallfile.Read(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("reading gateway configuration: %w", err)
+	}
+	c := Config{ReleaseAfter: DefaultReleaseAfter}
+	if err := unmarshalStrict(raw, &c); err != nil {
+		return Config{}, fmt.Errorf("reading gateway configuration %s: %w", path, err)
+	}
+	if c.State == "" {
+		c.State = DefaultStateFile
+	}
+	if err := c.validate(); err != nil {
+		return Config{}, fmt.Errorf("reading gateway configuration %s: %w", path, err)
+	}
+	if c.Auth != nil {
+		if err := private(path); err != nil {
+			return Config{}, err
+		}
+	}
+	return c, nil
+}
+
+func (c Config) validate() error {
+	var errs []error
+	for _, field := range []struct{ name, value string }{
+		{"cloud", c.Cloud}, {"node", c.Node}, {"region", c.Region}, {"instance", c.Instance}, {"instance_type", c.InstanceType},
+		{"subnet_id", c.SubnetID}, {"network", c.Network},
+	} {
+		if field.value == "" {
+			errs = append(errs, fmt.Errorf("%s is missing", field.name))
+		}
+	}
+	if c.NICMAC == (translate.MAC{}) {
+		errs = append(errs, errors.New("nic_mac is missing"))
+	}
+	if !slices.Contains([]registrar.Policy{registrar.All, registrar.OnDemand, registrar.Pool, registrar.None}, c.Policy) {
+		errs = append(errs, fmt.Errorf("policy %q is none of all, on-demand, pool, none", c.Policy))
+	}
+	if len(c.Range) == 0 {
+		errs = append(errs, errors.New("range is missing"))
+	}
+	if !slices.Contains(c.Gateways, c.Node) {
+		errs = append(errs, fmt.Errorf("node %q is not among the gateways", c.Node))
+	}
+	if !c.Subnet.IsValid() {
+		errs = append(errs, errors.New("subnet is missing"))
+	}
+	if !c.Subnet.Contains(c.Primary) {
+		errs = append(errs, fmt.Errorf("primary address %s is not in subnet %s", c.Primary, c.Subnet))
+	}
+	for _, p := range c.Range {
+		if p.Addr().Is4() && !(c.Subnet.Contains(p.Addr()) && c.Subnet.Bits() <= p.Bits()) {
+			errs = append(errs, fmt.Errorf("range %s is not in subnet %s", p, c.Subnet))
+		}
+	}
+	if n := len(c.Pair); n != 0 && n != 2 {
+		errs = append(errs, fmt.Errorf("pair has %d names, not 2", n))
+	}
+	if (c.AuthFile == "") == (c.Auth == nil) {
+		errs = append(errs, errors.New("one of auth_file and auth must be there"))
+	}
+	return errors.Join(errs...)
+}
+
+// auth returns the credentials, read anew each time: they may be rotated.
+func (c Config) auth() (neutron.Auth, error) {
+	if c.Auth != nil {
+		return *c.Auth, nil
+	}
+	if err := private(c.AuthFile); err != nil {
+		return neutron.Auth{}, err
+	}
+	raw, err := smallfile.Read(c.AuthFile)
+	if err != nil {
+		return neutron.Auth{}, fmt.Errorf("reading credentials: %w", err)
+	}
+	var a neutron.Auth
+	if err := unmarshalStrict(raw, &a); err != nil {
+		return neutron.Auth{}, fmt.Errorf("reading credentials %s: %w", c.AuthFile, err)
+	}
+	return a, nil
+}
+
+// inRange says whether an address is one that Neutron may give out.
+func (c Config) inRange(a netip.Addr) bool {
+	return slices.ContainsFunc(c.Range, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// translation returns what package translate is to attach to NICs.
+func (c Config) translation(nics []translate.NIC) translate.Config {
+	t := translate.Config{NICs: nics, Near: c.Subnet, Given: c.Range, VPC: append(slices.Clone(c.VPC), c.Subnet), PinDir: c.PinDir}
+	copy(t.Pair[:], c.Pair)
+	return t
+}
+
+// private returns an error if anyone but the owner may read the file.
+func private(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("looking at file with credentials: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s holds credentials and has mode %04o, not 0600", path, info.Mode().Perm())
+	}
+	return nil
+}
+
+func unmarshalStrict(raw []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
+}

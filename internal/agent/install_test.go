@@ -1,0 +1,199 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/systemd"
+	"macaw.example/internal/translate"
+)
+
+// fakeNode is a machine with systemd, the agent's unit and networkd on it. Each step
+// that it takes is a second, and it can be killed before each and after.
+type fakeNode struct {
+	now     time.Time
+	files   map[string][]byte
+	changed map[string]time.Time
+	loaded  []byte         // the unit file as systemd has read it
+	agent   map[string]any // what the agent has read when it started; nil: it does not run
+	started time.Time
+	network []byte // what networkd has read
+	enabled bool
+	did     []string // commands that change something
+
+	steps, killAt int
+	lost          bool // killed after the step's effect, not before
+}
+
+var errKilled = errors.New("killed")
+
+// step takes a step, unless the run is killed before it.
+func (n *fakeNode) step(effect func()) error {
+	n.steps++
+	n.now = n.now.Add(time.Second)
+	if n.killAt > 0 && n.steps >= n.killAt {
+		if n.lost && n.steps == n.killAt {
+			effect()
+		}
+		return errKilled
+	}
+	effect()
+	return nil
+}
+
+func (n *fakeNode) put(path string, content []byte) {
+	n.files[path], n.changed[path] = content, n.now
+}
+
+func (n *fakeNode) installer() installer {
+	return installer{
+		System: systemd.System{
+			Run:     n.run,
+			Changed: func(path string) time.Time { return n.changed[path] },
+			Touch:   func(path string) error { return n.step(func() { n.put(path, nil) }) },
+			Now:     func() time.Time { return n.now },
+		},
+		write: func(path string, _ fs.FileMode, content []byte) (bool, error) {
+			if old, ok := n.files[path]; ok && bytes.Equal(old, content) {
+				return false, nil
+			}
+			return true, n.step(func() { n.put(path, content) })
+		},
+	}
+}
+
+const testBinary = "/usr/local/bin/macaw"
+
+func (n *fakeNode) run(_ context.Context, args ...string) (string, error) {
+	line := strings.Join(args, " ")
+	act := func(effect func()) (string, error) {
+		return "", n.step(func() { n.did = append(n.did, line); effect() })
+	}
+	start := func() {
+		n.started = n.now
+		n.agent = map[string]any{}
+		for _, f := range []string{testBinary, DefaultConfigFile} {
+			n.agent[f] = string(n.files[f])
+		}
+		n.agent[unitFile] = string(n.loaded)
+	}
+	switch {
+	case strings.HasPrefix(line, "systemctl show") && args[len(args)-1] == UnitName:
+		state, at, outdated := "inactive", "n/a", "no"
+		if n.loaded == nil {
+			n.loaded = n.files[unitFile]
+		}
+		if n.agent != nil {
+			state, at = "active", n.started.Format("Mon 2006-01-02 15:04:05.999999 MST")
+		}
+		if !bytes.Equal(n.loaded, n.files[unitFile]) {
+			outdated = "yes"
+		}
+		return fmt.Sprintf("LoadState=loaded\nActiveState=%s\nExecMainStartTimestamp=%s\nNeedDaemonReload=%s\n", state, at, outdated), nil
+	case strings.HasPrefix(line, "systemctl show"): // networkd, since long before
+		return "LoadState=loaded\nActiveState=active\nExecMainStartTimestamp=Mon 2000-01-03 00:00:00 UTC\n", nil
+	case line == "systemctl daemon-reload":
+		return act(func() { n.loaded = n.files[unitFile] })
+	case line == "networkctl reload":
+		return act(func() { n.network = n.files[networkFile] })
+	case strings.HasPrefix(line, "systemctl enable"):
+		return "", n.step(func() { n.enabled = true })
+	case line == "systemctl start -- "+UnitName:
+		return act(func() {
+			if n.agent == nil {
+				start()
+			}
+		})
+	case line == "systemctl restart -- "+UnitName:
+		return act(start)
+	case strings.HasPrefix(line, "systemctl reset-failed"):
+		return "", nil
+	}
+	return "", fmt.Errorf("unexpected: %s", line)
+}
+
+// converged returns what still works from an older file.
+func (n *fakeNode) converged() error {
+	var errs []error
+	for _, f := range []string{testBinary, DefaultConfigFile, unitFile} {
+		if n.agent[f] != string(n.files[f]) {
+			errs = append(errs, fmt.Errorf("the agent runs with another %s", f))
+		}
+	}
+	if !bytes.Equal(n.network, n.files[networkFile]) {
+		errs = append(errs, errors.New("networkd has not read its file"))
+	}
+	if !n.enabled {
+		errs = append(errs, errors.New("the unit is not enabled"))
+	}
+	return errors.Join(errs...)
+}
+
+func installConfig() Config {
+	return Config{Cloud: "c", Node: "gw-1", Gateways: []string{"gw-1"}, Region: "r", Instance: "i-1", InstanceType: "t3.large",
+		SubnetID: "subnet-1", Network: "public", Policy: registrar.All, Range: []netip.Prefix{netip.MustParsePrefix("10.20.1.8/29")},
+		NICMAC: eni1, Primary: primary, Subnet: netip.MustParsePrefix("10.20.1.0/24"), AuthFile: "/etc/macaw/auth.json"}
+}
+
+// A run that is killed anywhere leaves nothing that the next one does not see,
+// whatever has changed: it is not what a run writes that counts, but what runs.
+func TestInstallKilledAnywhere(t *testing.T) {
+	cfg := installConfig()
+	other := cfg
+	other.Policy, other.NICMAC = registrar.OnDemand, translate.MAC{0x0a, 0, 0, 0, 0, 9}
+	for _, c := range []struct {
+		name   string
+		before bool // the agent runs
+		change func(*fakeNode)
+		cfg    Config
+	}{
+		{"first", false, func(*fakeNode) {}, cfg},
+		{"configuration and NIC", true, func(*fakeNode) {}, other},
+		{"program", true, func(n *fakeNode) { n.put(testBinary, []byte("new")) }, cfg},
+		{"configuration, and the clock was set back", true, func(n *fakeNode) { n.now = n.now.Add(-time.Hour) }, other},
+		{"unit", true, func(n *fakeNode) { n.put(unitFile, []byte("of an older macaw")) }, cfg},
+	} {
+		for _, lost := range []bool{false, true} {
+			for kill := 1; ; kill++ {
+				n := &fakeNode{now: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), files: map[string][]byte{}, changed: map[string]time.Time{}}
+				n.put(testBinary, []byte("old"))
+				if c.before {
+					if _, err := n.installer().install(t.Context(), cfg, testBinary); err != nil {
+						t.Fatal(err)
+					}
+				}
+				n.now = n.now.Add(time.Minute)
+				c.change(n)
+				n.steps, n.killAt, n.lost = 0, kill, lost
+				if _, err := n.installer().install(t.Context(), c.cfg, testBinary); err == nil {
+					break // it had fewer steps
+				}
+				n.killAt = 0
+				if _, err := n.installer().install(t.Context(), c.cfg, testBinary); err != nil {
+					t.Fatal(err)
+				}
+				if err := n.converged(); err != nil {
+					t.Errorf("%s: killed at step %d (lost: %v), and after the next run: %v", c.name, kill, lost, err)
+				}
+				if n.changed[testBinary].After(n.now) { // until the clock has caught up
+					n.now = n.now.Add(2 * time.Hour)
+					if _, err := n.installer().install(t.Context(), c.cfg, testBinary); err != nil {
+						t.Fatal(err)
+					}
+				}
+				n.did = nil
+				if changed, err := n.installer().install(t.Context(), c.cfg, testBinary); err != nil || changed || len(n.did) > 0 {
+					t.Errorf("%s: a run with nothing to do said %v, %v and did %q", c.name, changed, err, n.did)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/systemd"
+	"macaw.example/internal/translate"
+)
+
+// kernel is the agent's view of the machine it runs on.
+type kernel interface {
+	findNIC(mac translate.MAC) (string, error)
+	clearNIC(name string) ([]netip.Prefix, error)
+	attach(cfg translate.Config) (translation, error)
+	watch(ctx context.Context) (<-chan struct{}, error)
+	unmanage(enis []eni) error
+}
+
+// translation is an attached translation.
+type translation interface {
+	Entries() ([]translate.Entry, error)
+	Sync([]translate.Entry) (translate.Changes, error)
+	Share([]translate.Sharer) error
+	Events(ctx context.Context, each func(translate.Event)) error
+	Ask(addrs ...netip.Addr) error
+	Check() error
+	Close() error
+}
+
+// cloud is the agent's view of Neutron.
+type cloud interface {
+	ProviderAddresses(ctx context.Context) ([]neutron.Address, error)
+	Tell(ctx context.Context, a neutron.Address, public netip.Addr, problem string) (changed bool, err error)
+}
+
+// commandLimit bounds a command that the agent's loop runs while it attaches.
+const commandLimit = 10 * time.Second
+
+// linux is the machine itself.
+type linux struct{}
+
+func (linux) findNIC(mac translate.MAC) (string, error)          { return translate.FindNIC(mac) }
+func (linux) clearNIC(name string) ([]netip.Prefix, error)       { return translate.ClearNIC(name) }
+func (linux) watch(ctx context.Context) (<-chan struct{}, error) { return translate.Watch(ctx) }
+
+func (linux) attach(cfg translate.Config) (translation, error) {
+	cfg.Whole = !kernelDatapath()
+	t, err := translate.Attach(cfg)
+	if err != nil {
+		return nil, err // and not a translation that holds nil
+	}
+	return t, nil
+}
+
+// kernelDatapath tells whether Open vSwitch forwards in the kernel on this
+// machine, where the module may not be loaded yet.
+func kernelDatapath() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
+	defer cancel()
+	_ = exec.CommandContext(ctx, "modprobe", "openvswitch").Run() // the next line has the answer
+	_, err := netlink.GenlFamilyGet("ovs_datapath")
+	return err == nil
+}
+
+// unmanage keeps networkd off the ENIs that were attached to a running machine.
+func (linux) unmanage(enis []eni) error {
+	if len(enis) == 0 {
+		return nil
+	}
+	var macs []string
+	for _, e := range enis {
+		macs = append(macs, e.MAC.String())
+	}
+	if _, err := replace(moreNetworkFile, 0o644, fmt.Appendf(nil, network, strings.Join(macs, " "))); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
+	defer cancel()
+	return systemd.New(run).ReloadNetwork(ctx, moreNetworkStamp, moreNetworkFile)
+}
+
+// connect logs in to the configured cloud.
+func connect(ctx context.Context, cfg Config) (cloud, error) {
+	auth, err := cfg.auth()
+	if err != nil {
+		return nil, err
+	}
+	client, err := neutron.Connect(ctx, auth)
+	if err != nil {
+		return nil, err
+	}
+	return neutron.Provider{Client: client, Network: cfg.Network, Distributed: cfg.Distributed}, nil
+}

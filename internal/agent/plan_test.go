@@ -1,0 +1,214 @@
+package agent
+
+import (
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/registrar"
+	"macaw.example/internal/translate"
+)
+
+// twoGateways is the configuration of the second of two.
+var (
+	oneGateway  = Config{Node: "gw-1", Gateways: []string{"gw-1"}}
+	firstOfTwo  = Config{Node: "gw-1", Gateways: []string{"gw-1", "gw-2"}}
+	secondOfTwo = Config{Node: "gw-2", Gateways: []string{"gw-1", "gw-2"}}
+)
+
+func bound(a neutron.Address, host string) neutron.Address {
+	a.Host = host
+	return a
+}
+
+func tagged(a neutron.Address, tags ...string) neutron.Address {
+	a.Tags = tags
+	return a
+}
+
+func TestHere(t *testing.T) {
+	idle := neutron.Address{Addr: addr12, Kind: neutron.KindFloating}
+	for _, c := range []struct {
+		name               string
+		address            neutron.Address
+		one, first, second bool
+	}{
+		{"idle floating IP", idle, true, true, false},
+		{"router that nobody has claimed", router(addr10, mac1), true, false, false},
+		{"router on the first", bound(router(addr10, mac1), "gw-1"), true, true, false},
+		{"router on the second", bound(router(addr10, mac1), "gw-2"), false, false, true},
+		{"floating IP of a router on the second", bound(floating(addr10, mac1), "gw-2"), false, false, true},
+	} {
+		got := []bool{oneGateway.here(c.address), firstOfTwo.here(c.address), secondOfTwo.here(c.address)}
+		if d := cmp.Diff([]bool{c.one, c.first, c.second}, got); d != "" {
+			t.Errorf("%s: on one, first and second gateway (-want +got):\n%s", c.name, d)
+		}
+	}
+}
+
+func TestWants(t *testing.T) {
+	r := bound(router(addr10, mac1), "gw-1")
+	r.Router = "r1"
+	got := wants(firstOfTwo, []neutron.Address{
+		r,
+		bound(tagged(floating(addr11, mac1), "blue", "elastic-ip-policy=none"), "gw-2"),
+		tagged(floating(addr12, mac1), "elastic-ip-policy=often"),
+		tagged(router(foreign, mac1), "elastic-ip-policy=none"),
+		tagged(floating(primary, mac1), "elastic-ip-policy=pool"),
+	})
+	want := []registrar.Want{
+		{Addr: addr10, Owner: "router r1", Here: true},
+		{Addr: addr11, Policy: registrar.None, Owner: "floating IP f-10.20.1.11", FloatingIP: "f-10.20.1.11"},
+		{Addr: addr12, Owner: "floating IP f-10.20.1.12", FloatingIP: "f-10.20.1.12", Here: true},
+		{Addr: foreign, Owner: "router "},                                                        // only a floating IP's owner has a say
+		{Addr: primary, Owner: "floating IP f-10.20.1.4", FloatingIP: "f-10.20.1.4", Here: true}, // there is no pool
+	}
+	if d := cmp.Diff(want, got, byValue); d != "" {
+		t.Errorf("wants (-want +got):\n%s", d)
+	}
+}
+
+func TestPolicyOfAFloatingIP(t *testing.T) {
+	for _, c := range []struct {
+		cloud registrar.Policy
+		pool  []string
+		tag   string
+		want  registrar.Policy
+		code  registrar.Code
+	}{
+		{registrar.OnDemand, nil, "none", registrar.None, ""},
+		{registrar.OnDemand, nil, "on-demand", "", ""},
+		{registrar.OnDemand, nil, "pool", "", notGranted},
+		{registrar.OnDemand, []string{"eipalloc-1"}, "pool", registrar.Pool, ""},
+		{registrar.None, []string{"eipalloc-1"}, "pool", registrar.Pool, ""},
+		{registrar.None, nil, "on-demand", "", notGranted},
+		{registrar.Pool, []string{"eipalloc-1"}, "all", "", notGranted},
+		{registrar.All, nil, "sometimes", "", unknownPolicy},
+	} {
+		got, finding := policy(Config{Policy: c.cloud, Pool: c.pool}, tagged(floating(addr10, mac1), "elastic-ip-policy="+c.tag))
+		code := registrar.Code("")
+		if finding != nil {
+			code = finding.Code
+		}
+		if got != c.want || code != c.code {
+			t.Errorf("cloud %s with pool %v, tag %s: %q %q, want %q %q", c.cloud, c.pool, c.tag, got, code, c.want, c.code)
+		}
+	}
+}
+
+func TestPlan(t *testing.T) {
+	idle := neutron.Address{Addr: addr12, Kind: neutron.KindFloating}
+	down := router(addr11, mac1)
+	down.Active = false
+	registered := map[netip.Addr]translate.MAC{addr10: eni1, addr11: eni2, addr12: eni1}
+	for _, c := range []struct {
+		name    string
+		config  Config
+		wanted  []neutron.Address
+		entries []translate.Entry
+		refused []neutron.Address
+	}{
+		{"nothing", oneGateway, nil, []translate.Entry{}, nil},
+		{"two on two ENIs", oneGateway, []neutron.Address{router(addr10, mac1), router(addr11, mac2)},
+			[]translate.Entry{entry(addr10, mac1), {Addr: addr11, MAC: mac2, ENI: eni2}}, nil},
+		{"idle and down", oneGateway, []neutron.Address{idle, down}, []translate.Entry{}, nil},
+		{"not registered", oneGateway, []neutron.Address{router(foreign, mac1)}, []translate.Entry{}, []neutron.Address{router(foreign, mac1)}},
+		{"elsewhere", firstOfTwo, []neutron.Address{bound(router(addr10, mac1), "gw-2"), bound(router(foreign, mac1), "gw-2")}, []translate.Entry{}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			entries, refused := plan(c.config, c.wanted, registered, nil)
+			if d := cmp.Diff(c.entries, entries, byValue); d != "" {
+				t.Errorf("entries (-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(c.refused, refused, byValue); d != "" {
+				t.Errorf("refused (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestNotes(t *testing.T) {
+	addresses := []neutron.Address{
+		router(addr10, mac1),
+		floating(addr11, mac1),
+		floating(addr12, mac1),
+		tagged(floating(foreign, mac1), "elastic-ip-policy=often"),
+		bound(floating(primary, mac1), "gw-2"),
+	}
+	result := registrar.Result{
+		Registered: map[netip.Addr]registrar.Registration{addr10: {Public: public}, addr11: {Public: public}, addr12: {}},
+		Findings:   []registrar.Finding{{Addr: addr12, Code: registrar.ElasticIPQuota}, {Addr: addr12, Code: registrar.Refused}},
+	}
+	want := []note{
+		{addresses[1], public, ""},
+		{addresses[2], netip.Addr{}, "elastic-ip-quota"},
+		{addresses[3], netip.Addr{}, "unknown-policy"},
+	}
+	if d := cmp.Diff(want, notes(firstOfTwo, addresses, result), byValue, cmp.AllowUnexported(note{})); d != "" {
+		t.Errorf("notes (-want +got):\n%s", d)
+	}
+}
+
+func TestDoubts(t *testing.T) {
+	cfg := Config{Range: []netip.Prefix{netip.PrefixFrom(addr10, 32)}}
+	begin := time.Unix(0, 0)
+	d := newDoubts()
+	raise := func(a netip.Addr, m translate.MAC, after time.Duration) bool {
+		return d.raise(cfg, nil, translate.Event{Addr: a, MAC: m}, begin.Add(after))
+	}
+	if raise(foreign, mac1, 0) {
+		t.Error("doubt about an address that is not the cloud's")
+	}
+	if !raise(addr10, mac1, 0) || raise(addr10, mac1, time.Second) {
+		t.Error("want one doubt")
+	}
+	if !raise(addr10, mac2, 2*time.Second) {
+		t.Error("another MAC is another doubt")
+	}
+	for i := 1; i < doubtTries; i++ {
+		if got := d.ask(Config{Gateways: []string{"gw-1"}, Node: "gw-1"}, []neutron.Address{router(addr10, mac1)}, begin.Add(3*time.Second)); got != i {
+			t.Errorf("ask: %d, want %d", got, i)
+		}
+	}
+	if got := d.ask(Config{}, nil, begin.Add(20*time.Second)); got != 0 {
+		t.Errorf("asked often enough, ask: %d", got)
+	}
+	if raise(addr10, mac2, 30*time.Second) || !raise(addr10, mac2, 63*time.Second) {
+		t.Error("want a rest of a minute")
+	}
+	if got := d.ask(Config{Gateways: []string{"gw-1"}, Node: "gw-1"}, []neutron.Address{router(addr10, mac2)}, begin.Add(63*time.Second)); got != 0 || len(d.open) != 1 {
+		t.Errorf("Neutron knows, AWS does not: ask: %d, left %v", got, d.open)
+	}
+	if raise(addr10, mac2, 64*time.Second) {
+		t.Error("Neutron need not be asked again for what AWS has not done yet")
+	}
+	d.settle([]translate.Entry{entry(addr10, mac1)})
+	if len(d.open) != 1 {
+		t.Error("settled by another MAC")
+	}
+	d.settle([]translate.Entry{entry(addr10, mac2)})
+	if len(d.open) != 0 || !raise(addr10, mac2, 65*time.Second) {
+		t.Error("translated and gone again: want a new doubt")
+	}
+}
+
+// Whoever meets a finding learns what helps, and finds it in the documentation.
+func TestEveryWishInVainHasAHint(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/floating-ips.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tag, code := range map[string]registrar.Code{"elastic-ip-policy=gold": unknownPolicy, "elastic-ip-policy=all": notGranted} {
+		a := floating(addr10, mac1)
+		a.Tags = []string{tag}
+		_, f := policy(Config{Policy: registrar.OnDemand}, a)
+		if f == nil || f.Code != code || f.Hint == "" || !strings.Contains(string(doc), "| `"+string(code)+"` |") {
+			t.Errorf("%s: finding %+v, want %s with a hint, and documented", tag, f, code)
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// node is the machine that the steps work on.
+type node struct {
+	spec    Spec
+	secrets secrets
+	facts   facts
+	files   []file
+	root    string
+	run     runner
+}
+
+// Apply makes this machine the node that spec describes, and returns when what it runs answers.
+// It needs root, and installs what Install has not. Running it again changes only what differs; it may be
+// killed anywhere. A unit whose configuration has changed is restarted, and no other.
+func Apply(ctx context.Context, spec Spec, progress Progress) error {
+	if err := spec.Validate(); err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("making a node of OpenStack: this needs root")
+	}
+	held, err := lock(ctx, lockPath, progress)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	if err := install(ctx, held, progress); err != nil {
+		return err
+	}
+	n := &node{spec: spec, root: "/", run: executor(held)}
+	return runGraph(ctx, n.steps(), progress)
+}
+
+// steps is what this node does, in order.
+func (n *node) steps() []step { return present(n.everyStep()) }
+
+// everyStep is the order of everything, for the roles that the node has. What an operator or a first guest waits
+// for comes first; the rest follows when the processors are free again.
+func (n *node) everyStep() []step {
+	var steps []step
+	add := func(name string, run func(context.Context) error, needs ...string) {
+		steps = append(steps, step{name, needs, run})
+	}
+	start := func(svc service) func(context.Context) error {
+		return func(ctx context.Context) error { return n.ensureRunning(ctx, svc.units...) }
+	}
+	cloud := newClient(n.spec, "admin", func() string { return n.secrets.Admin }, "admin")
+	controller, compute := n.spec.Has(Controller), n.spec.Has(Compute)
+
+	add("configuration", n.configure)
+	add("instance-metadata", start(instanceMetadata), "configuration")
+	add("openvswitch", n.configureOVS, "configuration")
+	if controller {
+		add("mariadb", start(mariadb), "configuration")
+		add("rabbitmq", start(rabbitmq), "configuration")
+		add("memcached", start(memcached), "configuration")
+		add("ovn-central", n.startCentral, "configuration")
+		add("schemas", func(ctx context.Context) error { return ensureSchemas(ctx, n.run, n.root) }, "mariadb")
+		add("accounts", n.ensureAccounts, "schemas")
+		add("identity", n.ensureIdentity, "schemas")
+
+		add("keystone", n.startAPI(keystone, 5000), "identity", "accounts", "memcached")
+		add("placement", n.startAPI(placement, 8778), "accounts")
+		add("glance", n.startAPI(glance, 9292), "accounts")
+		add("nova", n.startAPI(novaAPI, 8774), "accounts", "rabbitmq")
+		add("neutron", n.startAPI(neutron, 9696), "accounts", "rabbitmq", "ovn-central")
+		add("nova-conductor", start(novaConductor), "accounts", "rabbitmq")
+		add("nova-scheduler", start(novaScheduler), "accounts", "rabbitmq")
+		add("answers", func(ctx context.Context) error { return cloudAnswers(ctx, cloud) }, "keystone", "placement", "glance", "nova", "neutron")
+		add("flavors", func(ctx context.Context) error { return ensureFlavors(ctx, cloud) }, "keystone", "nova")
+		add("external network", func(ctx context.Context) error { return ensureExternal(ctx, n.spec, n.secrets.Admin) }, "keystone", "neutron")
+	}
+	add("ovn-host", start(ovnHost), "openvswitch", "ovn-central")
+	if compute {
+		add("libvirt", start(libvirt), "configuration")
+		add("emulators", n.probeEmulators, "libvirt")
+		if controller {
+			add("cell", n.mapHost, "schemas")
+		}
+		add("nova-compute", n.startCompute(cloud), "emulators", "ovn-host", "cell", "keystone", "placement", "nova-conductor")
+	}
+	late := []string{"answers", "nova-compute"}
+	if controller {
+		add("nova-metadata", n.startAPI(novaMetadata, 8775), late...)
+		add("neutron-maintenance", start(neutronMaintenance), late...)
+		add("nova-console", start(novaConsole), late...)
+		add("dashboard", n.startAPI(dashboard, 80), late...)
+	}
+	if compute {
+		add("neutron-metadata", start(neutronMetadata), late...)
+	}
+	return steps
+}
+
+// present drops needs for steps that another node runs: whoever applies a cloud begins with its controller.
+func present(steps []step) []step {
+	names := map[string]bool{}
+	for _, s := range steps {
+		names[s.name] = true
+	}
+	for i, s := range steps {
+		steps[i].needs = slices.DeleteFunc(slices.Clone(s.needs), func(n string) bool { return !names[n] })
+	}
+	return steps
+}
+
+// configure writes every file, and makes the units start at boot.
+func (n *node) configure(ctx context.Context) error {
+	var err error
+	if n.secrets, err = loadSecrets(n.root, n.spec.Has(Controller)); err != nil {
+		return err
+	}
+	n.facts = facts{KVM: kvmWorks("/dev/kvm"), KernelOVS: kernelOVS(ctx, n.run)}
+	if n.files, err = render(n.spec, n.secrets, n.facts); err != nil {
+		return err
+	}
+	changed := false
+	var devices []string // what networkd is told of them
+	for _, f := range n.files {
+		wrote, err := f.write(n.root)
+		if err != nil {
+			return err
+		}
+		changed = changed || wrote
+		if strings.HasPrefix(f.Path, networkdDir) {
+			devices = append(devices, filepath.Join(n.root, f.Path))
+		}
+	}
+	// An upgrade of the packages does not restart them: the package step keeps Debian's scripts from it.
+	n.files = append(n.files, file{Path: schemaStamp, Readers: pythonUnits(n.spec)})
+	if n.spec.Has(Controller) {
+		for _, dir := range []string{"/etc/keystone/fernet-keys", "/etc/keystone/credential-keys"} {
+			if err := makeKeys(n.root, dir); err != nil {
+				return err
+			}
+		}
+		if err := makeRabbitCookie(n.root); err != nil {
+			return err
+		}
+	}
+	if len(devices) > 0 {
+		if err := n.system().ReloadNetwork(ctx, filepath.Join(n.root, networkdStamp), devices...); err != nil {
+			return err
+		}
+	}
+	var units []string
+	for _, svc := range onNode(n.spec) {
+		units = append(units, svc.units...)
+	}
+	slices.Sort(units)
+	units = slices.Compact(units)
+	if _, err := n.system().Reload(ctx, units...); err != nil {
+		return err
+	}
+	if err := enable(n.root, units); err != nil {
+		return err
+	}
+	if !changed {
+		return errNothingToDo
+	}
+	return nil
+}
+
+// startPatience is how long a service may take to answer; on two busy processors the slowest needs 20 seconds.
+const startPatience = 3 * time.Minute
+
+// startAPI starts a service's units and waits until its API, at port, answers.
+func (n *node) startAPI(svc service, port int) func(context.Context) error {
+	return func(ctx context.Context) error {
+		started := n.ensureRunning(ctx, svc.units...)
+		if started != nil && !errors.Is(started, errNothingToDo) {
+			return started
+		}
+		err := await(ctx, svc.name, startPatience, func(ctx context.Context) error {
+			return answers(ctx, netip.AddrPortFrom(n.spec.Management.Address, uint16(port)))
+		})
+		return cmp.Or(err, started)
+	}
+}
+
+// cloudAnswers waits until every service has served a request of the administrator. To look is to change nothing.
+func cloudAnswers(ctx context.Context, c *client) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for name, api := range map[string]struct {
+		port int
+		path string
+	}{
+		"Glance":    {9292, "/v2/images?limit=1"},
+		"Neutron":   {9696, "/v2.0/networks?limit=1"},
+		"Nova":      {8774, "/v2.1/servers?limit=1"},
+		"Placement": {8778, "/resource_providers"},
+	} {
+		g.Go(func() error {
+			return await(ctx, name, startPatience, func(ctx context.Context) error {
+				return c.do(ctx, "GET", api.port, api.path, nil, nil)
+			})
+		})
+	}
+	return cmp.Or(g.Wait(), errNothingToDo)
+}

@@ -1,0 +1,98 @@
+package node
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+)
+
+//go:embed files
+var templates embed.FS
+
+// facts are what a node finds out about its own kernel.
+type facts struct {
+	KVM       bool // guests run on the processor, not in an emulator
+	KernelOVS bool // the kernel forwards for Open vSwitch
+}
+
+// render returns every configuration file of the node, sorted by path.
+func render(s Spec, sec secrets, f facts) ([]file, error) {
+	r := newRenderer(nodeTags(s, sec, f))
+	for _, svc := range onNode(s) {
+		for _, c := range svc.files {
+			r.add(c, nil)
+		}
+		for _, a := range svc.api {
+			r.add(configFile{template: "uwsgi.ini", path: "/etc/macaw/uwsgi/" + a.Unit + ".ini", readers: []string{a.Unit + ".service"}}, apiTags(a))
+		}
+	}
+	r.addUnits(onNode(s))
+	return r.sorted()
+}
+
+// renderUnits returns what systemd has to know of services. It depends on no node, so the package step writes it.
+func renderUnits(services []service) ([]file, error) {
+	r := newRenderer(nil)
+	r.addUnits(services)
+	return r.sorted()
+}
+
+// renderer collects files by path.
+type renderer struct {
+	tags  tags
+	files map[string]file
+	err   error
+}
+
+func newRenderer(t tags) *renderer { return &renderer{tags: t, files: map[string]file{}} }
+
+// add renders a file, which may name more than all files may. One that several services read is the same for all.
+func (r *renderer) add(c configFile, more tags) {
+	content, err := expand(templates, "files/"+c.template, r.tags.with(more))
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("rendering %s: %w", c.path, err)
+	}
+	mode := fs.FileMode(0o644)
+	switch {
+	case c.private:
+		mode = 0o600
+	case c.group != "":
+		mode = 0o640
+	case c.program:
+		mode = 0o755
+	}
+	readers := slices.Concat(r.files[c.path].Readers, c.readers)
+	slices.Sort(readers)
+	r.files[c.path] = file{Path: c.path, Group: c.group, Mode: mode, Content: content, Readers: slices.Compact(readers)}
+}
+
+// addUnits renders what differs from Debian's units: the order at boot, and uWSGI's command line.
+func (r *renderer) addUnits(services []service) {
+	for _, svc := range services {
+		for _, c := range svc.systemd {
+			r.add(c, nil)
+		}
+		if len(svc.after) == 0 {
+			continue
+		}
+		for _, unit := range svc.units {
+			c, t := configFile{template: "unit.conf", path: "/etc/systemd/system/" + unit + ".d/macaw.conf"}, unitTags(svc)
+			if svc.python {
+				c.template = "python-unit.conf"
+			}
+			if i := slices.IndexFunc(svc.api, func(a api) bool { return a.Unit+".service" == unit }); i >= 0 {
+				c.template, c.readers = "api-unit.conf", []string{unit}
+				t = t.with(apiTags(svc.api[i]))
+			}
+			r.add(c, t)
+		}
+	}
+}
+
+// sorted returns the files by path.
+func (r *renderer) sorted() ([]file, error) {
+	return slices.SortedFunc(maps.Values(r.files), func(a, b file) int { return strings.Compare(a.Path, b.Path) }), r.err
+}

@@ -1,0 +1,50 @@
+package node
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// command is a program to run on the node. Secrets go into Stdin or Env, never into Args,
+// which every user of the node can read.
+type command struct {
+	Args  []string
+	Env   []string
+	Stdin string
+}
+
+// runner runs a command and returns what it wrote to its standard output.
+type runner func(context.Context, command) (string, error)
+
+// executor returns the runner that runs commands for real. They inherit held: when macaw is killed, the apt or
+// the migration that it leaves behind goes on holding the lock until it ends.
+func executor(held *os.File) runner {
+	return func(ctx context.Context, c command) (string, error) { return execute(ctx, held, c) }
+}
+
+func execute(ctx context.Context, held *os.File, c command) (string, error) {
+	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	cmd.Env = append(cmd.Env, c.Env...)
+	cmd.ExtraFiles = []*os.File{held}
+	if c.Stdin != "" {
+		cmd.Stdin = strings.NewReader(c.Stdin)
+	}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("running %s: %w: %s", c.Args[0], err, lastLines(cmp.Or(stderr.String(), stdout.String()), 8))
+	}
+	return stdout.String(), nil
+}
+
+// lastLines is the end of a program's output, where the reason of its failure is.
+func lastLines(s string, n int) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], " | ")
+}

@@ -1,0 +1,37 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	neutronapi "macaw.example/internal/neutron"
+)
+
+// externalName is the name of the external network.
+const externalName = "public"
+
+// ensureExternal makes the external network, or gives it the addresses that AWS has registered since.
+func ensureExternal(ctx context.Context, s Spec, password string) error {
+	if len(s.Provider.Addresses) == 0 {
+		return errNothingToDo
+	}
+	c, err := neutronapi.Connect(ctx, neutronapi.Auth{
+		URL: fmt.Sprintf("http://%s:5000/v3", s.Controller), User: "admin", Password: password, Project: "admin",
+		Region: s.Region, Interface: "internal",
+	})
+	if err != nil {
+		return err
+	}
+	seen, err := c.EnsureExternal(ctx, neutronapi.External{
+		Name: externalName, PhysicalNetwork: s.PhysicalNetwork, CIDR: s.Provider.Subnet, Gateway: s.Provider.Gateway,
+		Addresses: s.Provider.Addresses,
+		CIDR6:     s.Provider.IPv6.Subnet, Gateway6: s.Provider.IPv6.Gateway, Addresses6: s.Provider.IPv6.Addresses,
+	})
+	if err != nil {
+		return fmt.Errorf("making the external network: %w", err)
+	}
+	if len(seen.Changed) == 0 {
+		return errNothingToDo
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package node
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+)
+
+// file is a configuration file as it should be.
+type file struct {
+	Path    string
+	Owner   string // root unless named
+	Group   string // root unless named
+	Mode    fs.FileMode
+	Content []byte
+	Readers []string // units that read it when they start, and only then
+}
+
+// write makes f so below root, and tells whether anything had to be changed.
+// A file that differs is replaced by renaming, so nobody ever reads half of it.
+func (f file) write(root string) (changed bool, err error) {
+	path := filepath.Join(root, f.Path)
+	uid, gid, err := ids(f.Owner, f.Group)
+	if err != nil {
+		return false, fmt.Errorf("writing %s: %w", f.Path, err)
+	}
+	same, err := f.seen(path, uid, gid)
+	if err != nil || same {
+		return false, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return false, fmt.Errorf("writing %s: %w", f.Path, err)
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".macaw-*")
+	if err != nil {
+		return false, fmt.Errorf("writing %s: %w", f.Path, err)
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(f.Content)
+	err = errors.Join(err, tmp.Chown(uid, gid), tmp.Chmod(f.Mode), tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return false, fmt.Errorf("writing %s: %w", f.Path, err)
+	}
+	return true, nil
+}
+
+// seen tells whether the file at path is f already.
+func (f file) seen(path string, uid, gid int) (bool, error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading %s: %w", f.Path, err)
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	if info.Mode() != f.Mode || int(stat.Uid) != uid || int(stat.Gid) != gid {
+		return false, nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return false, fmt.Errorf("reading %s: %w", f.Path, err)
+	}
+	return bytes.Equal(content, f.Content), nil
+}
+
+var idCache sync.Map
+
+// ids looks up a user and a group; an empty name is whoever runs this, which on a node is root.
+func ids(owner, group string) (uid, gid int, err error) {
+	uid, gid = os.Getuid(), os.Getgid()
+	if owner != "" {
+		if uid, err = lookup("user "+owner, func() (string, error) {
+			u, err := user.Lookup(owner)
+			if err != nil {
+				return "", err
+			}
+			return u.Uid, nil
+		}); err != nil {
+			return 0, 0, err
+		}
+	}
+	if group != "" {
+		if gid, err = lookup("group "+group, func() (string, error) {
+			g, err := user.LookupGroup(group)
+			if err != nil {
+				return "", err
+			}
+			return g.Gid, nil
+		}); err != nil {
+			return 0, 0, err
+		}
+	}
+	return uid, gid, nil
+}
+
+func lookup(key string, find func() (string, error)) (int, error) {
+	if id, ok := idCache.Load(key); ok {
+		return id.(int), nil
+	}
+	s, err := find()
+	if err != nil {
+		return 0, err
+	}
+	id, err := strconv.Atoi(s)
+	if err == nil {
+		idCache.Store(key, id)
+	}
+	return id, err
+}

@@ -1,0 +1,13 @@
+package node
+
+var glance = service{
+	name:  "glance",
+	roles: []Role{Controller},
+	files: []configFile{
+		{template: "glance-api.conf", path: "/etc/glance/glance-api.conf", group: "glance", readers: []string{"glance-api.service"}},
+	},
+	// Debian runs it without uWSGI, whose chunked uploads it cannot read.
+	units:  []string{"glance-api.service"},
+	after:  []string{"mariadb.service", "memcached.service", "keystone.service"},
+	python: true,
+}

@@ -1,0 +1,175 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	installStamp = "/var/lib/macaw/installed"
+	policyPath   = "/usr/sbin/policy-rc.d"
+	// policy keeps packages from starting what nobody has configured yet.
+	policy = "#!/bin/sh\n# Written by macaw while it installs packages.\nexit 101\n"
+)
+
+// unwanted are units that packages bring and no node of ours needs.
+var unwanted = []string{
+	"apache-htcacheclean.service", "e2scrub_reap.service", "epmd.service", "epmd.socket", "haproxy.service",
+	"iscsid.socket", "libvirt-guests.service", "libvirtd-admin.socket", "libvirtd-ro.socket",
+	"neutron-rpc-server.service", "nova-serialproxy.service", "nova-spicehtml5proxy.service",
+	"open-iscsi.service", "ovs-record-hostname.service", "virtlogd-admin.socket", "virtlogd.service",
+}
+
+// installed tells whether this Macaw's package step has been completed below root.
+func installed(root string) bool {
+	stamp, err := os.ReadFile(filepath.Join(root, installStamp))
+	return err == nil && string(stamp) == PackagesHash()+"\n"
+}
+
+// Install is the package step: all that depends on nothing but the versions of packages, neither on an address
+// nor on a secret, so that a machine imaged after it becomes any node. Nothing of OpenStack runs when it
+// returns. It needs root and an apt source; it may be killed and run again, and does nothing when it is done.
+func Install(ctx context.Context, progress Progress) error {
+	held, err := lock(ctx, lockPath, progress)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	return install(ctx, held, progress)
+}
+
+func install(ctx context.Context, held *os.File, progress Progress) error {
+	if installed("/") {
+		return nil
+	}
+	n := &node{root: "/", run: executor(held)}
+	return runGraph(ctx, []step{
+		{"packages", nil, n.installPackages},
+		{"units", []string{"packages"}, n.quietUnits},
+		{"schemas", []string{"units"}, n.installSchemas},
+		{"default MTU", []string{"packages"}, n.installMTUDriver},
+		{"entry points", []string{"units", "default MTU"}, n.rememberEntryPoints},
+		{"replies", []string{"packages"}, n.quickenReplies},
+		{"stamp", []string{"schemas", "entry points", "replies"}, func(context.Context) error {
+			unix.Sync()
+			_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(PackagesHash() + "\n")}.write(n.root)
+			return err
+		}},
+	}, progress)
+}
+
+func (n *node) installPackages(ctx context.Context) error {
+	env := []string{"DEBIAN_FRONTEND=noninteractive", "DEBCONF_NONINTERACTIVE_SEEN=true"}
+	ours := true
+	if seen, err := os.ReadFile(policyPath); err == nil {
+		ours = string(seen) == policy
+	}
+	if ours {
+		if _, err := (file{Path: policyPath, Mode: 0o755, Content: []byte(policy)}).write(n.root); err != nil {
+			return err
+		}
+	}
+	// dpkg need not fsync file by file: all is synced once before the stamp says that this step is complete. A machine
+	// that loses power before is one without a cloud, and is made anew.
+	options := []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300"}
+	for _, c := range []command{
+		{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env},
+		{Args: []string{"apt-get", "update", "-o", "DPkg::Lock::Timeout=300"}, Env: env},
+		{Args: append(append([]string{"apt-get", "install"}, options...), Packages()...), Env: env},
+	} {
+		if _, err := n.run(ctx, c); err != nil {
+			return fmt.Errorf("installing packages: %w", err)
+		}
+	}
+	// The bus does not see by itself that packages have brought rules for it, and polkitd, on which libvirt relies,
+	// gets no name on it until it has.
+	if _, err := n.run(ctx, command{Args: []string{"systemctl", "reload", "dbus.service"}}); err != nil {
+		return fmt.Errorf("telling the message bus of new packages: %w", err)
+	}
+	if ours { // until here, so that a run that was cut short goes on without surprises
+		return os.Remove(policyPath)
+	}
+	return nil
+}
+
+// quietUnits keeps everything from starting before Apply has configured it, also after a reboot.
+func (n *node) quietUnits(ctx context.Context) error {
+	units := append([]string(nil), unwanted...)
+	for _, svc := range services {
+		units = append(units, svc.units...)
+	}
+	if err := disable(n.root, units); err != nil {
+		return err
+	}
+	files, err := renderUnits(services)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if _, err := f.write(n.root); err != nil {
+			return err
+		}
+	}
+	if _, err := n.run(ctx, command{Args: []string{"systemctl", "daemon-reload"}}); err != nil {
+		return fmt.Errorf("telling systemd of changed units: %w", err)
+	}
+	// Debian's default sites listen on every address and, half configured, keep apache from starting.
+	sites, _ := filepath.Glob(filepath.Join(n.root, "/etc/apache2/sites-enabled/*.conf"))
+	for _, site := range sites {
+		if !strings.HasPrefix(filepath.Base(site), "macaw-") {
+			if err := os.Remove(site); err != nil {
+				return fmt.Errorf("removing Debian's default site: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// pythonCache is where the daemons find what rememberEntryPoints has found. Only root can write to it: what it
+// names gets run.
+const pythonCache = "/var/cache/macaw"
+
+//go:embed entrypoints.py
+var entryPointsScript string
+
+// rememberEntryPoints saves each daemon the search through three hundred packages for its plugins, which they
+// would all make at once at their first start.
+func (n *node) rememberEntryPoints(ctx context.Context) error {
+	if _, err := n.run(ctx, command{Args: []string{"python3", "-"}, Env: []string{"XDG_CACHE_HOME=" + pythonCache}, Stdin: entryPointsScript}); err != nil {
+		return errNothingToDo // a daemon without the cache is slower, and that is all
+	}
+	return nil
+}
+
+// installSchemas makes the empty tables, with a database server that runs only for this.
+func (n *node) installSchemas(ctx context.Context) error {
+	seen, err := n.system().Show(ctx, mariadb.units...)
+	if err != nil {
+		return err
+	}
+	if seen[0].Active { // of a cloud that is in use
+		return ensureSchemas(ctx, n.run, n.root)
+	}
+	if current, err := schemasCurrent(ctx, n.run, n.root); current || err != nil {
+		return cmp.Or(err, errNothingToDo)
+	}
+	if _, err := n.run(ctx, command{Args: []string{"systemctl", "start", "mariadb.service"}}); err != nil {
+		return fmt.Errorf("starting the database server: %w", err)
+	}
+	err = ensureSchemas(ctx, n.run, n.root)
+	if errors.Is(err, errNothingToDo) {
+		err = nil
+	}
+	if _, stop := n.run(ctx, command{Args: []string{"systemctl", "stop", "mariadb.service"}}); stop != nil {
+		err = errors.Join(err, fmt.Errorf("stopping the database server: %w", stop))
+	}
+	return err
+}

@@ -1,0 +1,15 @@
+package node
+
+var keystone = service{
+	name:  "keystone",
+	roles: []Role{Controller},
+	files: []configFile{
+		{template: "keystone.conf", path: "/etc/keystone/keystone.conf", group: "keystone", readers: []string{"keystone.service"}},
+	},
+	units: []string{"keystone.service"},
+	api: []api{{
+		Unit: "keystone", Project: "keystone", Port: 5000, Threads: 8, WSGI: "/usr/bin/keystone-wsgi-public",
+	}},
+	after:  []string{"mariadb.service", "memcached.service"},
+	python: true,
+}

@@ -1,0 +1,36 @@
+package node
+
+import (
+	"context"
+	_ "embed"
+	"path"
+)
+
+// pythonPackages is where Debian 13's Python looks for what no package has brought.
+const pythonPackages = "/usr/local/lib/python3.13/dist-packages"
+
+//go:embed neutron_mtu.py
+var mtuDriver []byte
+
+// mtuFiles are the driver, and what makes it known to Neutron: entry points are found by the metadata of a
+// distribution.
+func mtuFiles() []file {
+	dist := path.Join(pythonPackages, "macaw_neutron-1.dist-info")
+	return []file{
+		{Path: path.Join(pythonPackages, "macaw_neutron_mtu.py"), Mode: 0o644, Content: mtuDriver},
+		{Path: path.Join(dist, "METADATA"), Mode: 0o644, Content: []byte("Metadata-Version: 2.1\nName: macaw-neutron\nVersion: 1\n")},
+		{Path: path.Join(dist, "entry_points.txt"), Mode: 0o644, Content: []byte(
+			"[neutron.ml2.extension_drivers]\nmacaw_mtu = macaw_neutron_mtu:MTU\n")},
+	}
+}
+
+// installMTUDriver gives Neutron the driver. It belongs to the package step, because whoever adds entry points
+// makes what rememberEntryPoints has found worthless.
+func (n *node) installMTUDriver(context.Context) error {
+	for _, f := range mtuFiles() {
+		if _, err := f.write(n.root); err != nil {
+			return err
+		}
+	}
+	return nil
+}

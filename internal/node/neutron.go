@@ -1,0 +1,80 @@
+package node
+
+import "strings"
+
+var neutronAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service", "ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service"}
+
+func neutronConf(readers ...string) configFile {
+	return configFile{template: "neutron.conf", path: "/etc/neutron/neutron.conf", group: "neutron", readers: readers}
+}
+
+// neutronServer are the sections of neutron.conf for what only a controller runs: no other node is to know the
+// database's password. The last line is empty, as between all sections.
+func neutronServer(s Spec, sec secrets) string {
+	if !s.Has(Controller) {
+		return ""
+	}
+	return strings.Join([]string{
+		"[database]",
+		"connection = " + databaseURL(s, sec, "neutron", "neutron"),
+		"",
+		"[keystone_authtoken]",
+		authtoken(s, sec, "neutron"),
+		"",
+		"[nova]",
+		auth(s, sec, "nova"),
+		// Public by default: the way out by the Internet gateway and back in, where nobody lets the node in.
+		"endpoint_type = internal",
+		"",
+	}, "\n")
+}
+
+func ml2Conf(readers ...string) configFile {
+	return configFile{template: "ml2_conf.ini", path: "/etc/neutron/plugins/ml2/ml2_conf.ini", group: "neutron", readers: readers}
+}
+
+var neutron = service{
+	name:  "neutron",
+	roles: []Role{Controller},
+	files: []configFile{
+		neutronConf("neutron-api.service"),
+		ml2Conf("neutron-api.service"),
+		{template: "neutron-policy.yaml", path: "/etc/neutron/policy.d/macaw.yaml", readers: []string{"neutron-api.service"}},
+	},
+	units: []string{"neutron-api.service"},
+	api: []api{{
+		Unit: "neutron-api", Project: "neutron", Port: 9696, Threads: 1, WSGI: "/usr/bin/neutron-api",
+		Args: "--config-file=/etc/neutron/neutron.conf --config-file=/etc/neutron/plugins/ml2/ml2_conf.ini",
+	}},
+	after:  neutronAfter,
+	python: true,
+}
+
+var neutronMaintenance = service{
+	name:  "neutron-maintenance",
+	roles: []Role{Controller},
+	files: []configFile{
+		neutronConf("neutron-ovn-maintenance-worker.service"),
+		ml2Conf("neutron-ovn-maintenance-worker.service"),
+	},
+	units: []string{"neutron-ovn-maintenance-worker.service"},
+	systemd: []configFile{{
+		template: "neutron-ovn-maintenance-worker.service",
+		path:     "/etc/systemd/system/neutron-ovn-maintenance-worker.service",
+		readers:  []string{"neutron-ovn-maintenance-worker.service"},
+	}},
+	after:  append(neutronAfter, "neutron-api.service"),
+	python: true,
+}
+
+var neutronMetadata = service{
+	name:  "neutron-metadata",
+	roles: []Role{Compute},
+	files: []configFile{
+		neutronConf("neutron-ovn-metadata-agent.service"),
+		{template: "neutron_ovn_metadata_agent.ini", path: "/etc/neutron/neutron_ovn_metadata_agent.ini", group: "neutron", readers: []string{"neutron-ovn-metadata-agent.service"}},
+	},
+	units:  []string{"neutron-ovn-metadata-agent.service"},
+	after:  []string{"openvswitch-switch.service", "ovn-controller.service"},
+	python: true,
+}

@@ -1,0 +1,176 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// novaAfter is what every part of Nova on a controller waits for at boot.
+var novaAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service", "placement-api.service"}
+
+func novaConf(readers ...string) configFile {
+	return configFile{template: "nova.conf", path: "/etc/nova/nova.conf", group: "nova", readers: readers}
+}
+
+// novaDatabaseConf is what only the controller's daemons read.
+func novaDatabaseConf(readers ...string) configFile {
+	return configFile{template: "nova-database.conf", path: "/etc/nova/nova-database.conf", group: "nova", readers: readers}
+}
+
+// novaDaemon makes a daemon that Debian's script starts read novaDatabaseConf too.
+func novaDaemon(name string) []configFile {
+	unit := name + ".service"
+	return []configFile{
+		novaConf(unit), novaDatabaseConf(unit),
+		{template: "nova-daemon", path: "/etc/default/" + name, readers: []string{unit}},
+	}
+}
+
+// novaConfigFiles makes an API that uWSGI runs read it.
+const novaConfigFiles = "OS_NOVA_CONFIG_FILES=api-paste.ini;nova.conf;nova-database.conf"
+
+var novaAPI = service{
+	name:  "nova",
+	roles: []Role{Controller},
+	files: []configFile{novaConf("nova-api.service"), novaDatabaseConf("nova-api.service")},
+	units: []string{"nova-api.service"},
+	// It runs on eventlet, which does not bear uWSGI's threads.
+	api:    []api{{Unit: "nova-api", Project: "nova", Port: 8774, Threads: 1, WSGI: "/usr/bin/nova-api-wsgi", Env: novaConfigFiles}},
+	after:  novaAfter,
+	python: true,
+}
+
+var novaMetadata = service{
+	name:   "nova-metadata",
+	roles:  []Role{Controller},
+	files:  []configFile{novaConf("nova-api-metadata.service"), novaDatabaseConf("nova-api-metadata.service")},
+	units:  []string{"nova-api-metadata.service"},
+	api:    []api{{Unit: "nova-api-metadata", Project: "nova", Port: 8775, Threads: 1, WSGI: "/usr/bin/nova-metadata-wsgi", Env: novaConfigFiles}},
+	after:  novaAfter,
+	python: true,
+}
+
+var novaConductor = service{
+	name:   "nova-conductor",
+	roles:  []Role{Controller},
+	files:  novaDaemon("nova-conductor"),
+	units:  []string{"nova-conductor.service"},
+	after:  novaAfter,
+	python: true,
+}
+
+var novaScheduler = service{
+	name:   "nova-scheduler",
+	roles:  []Role{Controller},
+	files:  novaDaemon("nova-scheduler"),
+	units:  []string{"nova-scheduler.service"},
+	after:  novaAfter,
+	python: true,
+}
+
+var novaConsole = service{
+	name:  "nova-console",
+	roles: []Role{Controller},
+	files: append(novaDaemon("nova-novncproxy"), configFile{
+		template: "nova-consoleproxy", path: "/etc/default/nova-consoleproxy", readers: []string{"nova-novncproxy.service"},
+	}),
+	units:  []string{"nova-novncproxy.service"},
+	after:  novaAfter,
+	python: true,
+}
+
+// networkdDir is where systemd-networkd is told what to do with devices.
+const networkdDir = "/etc/systemd/network/"
+
+// networkdStamp says when networkd was told of them, see package systemd.
+const networkdStamp = "/run/macaw/networkd-guests"
+
+var novaCompute = service{
+	name:  "nova-compute",
+	roles: []Role{Compute},
+	files: []configFile{
+		novaConf("nova-compute.service"),
+		{template: "nova-compute.conf", path: "/etc/nova/nova-compute.conf", readers: []string{"nova-compute.service"}},
+		{template: "guests.network", path: networkdDir + "05-macaw-guests.network"},
+	},
+	units: []string{"nova-compute.service"},
+	// On a controller it finds nothing to report to unless these are there first.
+	after:  []string{"libvirtd.service", "ovn-controller.service", "nova-conductor.service", "placement-api.service"},
+	python: true,
+}
+
+// virtualization is how the node's guests run.
+func virtualization(f facts) string {
+	if f.KVM {
+		return "virt_type = kvm"
+	}
+	return strings.Join([]string{
+		"# /dev/kvm is missing or does not run a vCPU.",
+		"virt_type = qemu",
+		"cpu_mode = none",
+	}, "\n")
+}
+
+// mapHost puts the node into Nova's cell before its compute service has ever run. Nova's scheduler finds new
+// hosts by itself, but looks only now and then, and until it has, a first guest is refused.
+func (n *node) mapHost(ctx context.Context) error {
+	added, err := query(ctx, n.run, fmt.Sprintf(`
+INSERT INTO nova_api.host_mappings (created_at, cell_id, host)
+SELECT UTC_TIMESTAMP(), id, '%[1]s' FROM nova_api.cell_mappings
+WHERE name = 'cell1' AND NOT EXISTS (SELECT 1 FROM nova_api.host_mappings WHERE host = '%[1]s');
+SELECT ROW_COUNT();`, n.spec.Node))
+	if err != nil {
+		return fmt.Errorf("putting the node into Nova's cell: %w", err)
+	}
+	if added == "0\n" {
+		return errNothingToDo
+	}
+	return nil
+}
+
+// startCompute starts nova-compute and waits until Nova counts on it.
+func (n *node) startCompute(c *client) func(context.Context) error {
+	return func(ctx context.Context) error {
+		started := n.ensureRunning(ctx, novaCompute.units...)
+		if started != nil && !errors.Is(started, errNothingToDo) {
+			return started
+		}
+		if !n.spec.Has(Controller) {
+			return started
+		}
+		if err := await(ctx, "nova-compute", startPatience, func(ctx context.Context) error {
+			return computeUp(ctx, c, n.spec.Node)
+		}); err != nil {
+			return err
+		}
+		return started
+	}
+}
+
+// computeUp asks Nova whether the host's compute service is up, and whether it has told what it can carry.
+func computeUp(ctx context.Context, c *client, host string) error {
+	var services struct {
+		Services []struct{ State string }
+	}
+	if err := c.do(ctx, "GET", 8774, "/v2.1/os-services?binary=nova-compute&host="+url.QueryEscape(host), nil, &services); err != nil {
+		return err
+	}
+	if len(services.Services) == 0 || services.Services[0].State != "up" {
+		return errors.New("it is not up yet")
+	}
+	var providers struct {
+		Providers []struct{ Name string } `json:"resource_providers"`
+	}
+	if err := c.do(ctx, "GET", 8778, "/resource_providers", nil, &providers); err != nil {
+		return err
+	}
+	for _, p := range providers.Providers {
+		if p.Name == host {
+			return nil
+		}
+	}
+	return errors.New("it has not told Placement what it can carry")
+}

@@ -1,0 +1,68 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+var openvswitch = service{
+	name:  "openvswitch",
+	roles: []Role{Compute, Gateway},
+	files: []configFile{
+		// Without it every start of the database makes up a new name of the chassis.
+		{template: "system-id.conf", path: "/etc/openvswitch/system-id.conf"},
+	},
+	units: []string{"ovsdb-server.service", "ovs-vswitchd.service", "openvswitch-switch.service"},
+}
+
+// configureOVS describes the node's chassis and bridges in Open vSwitch's database.
+// Writing what is there already changes nothing in it.
+func (n *node) configureOVS(ctx context.Context) error {
+	// Of a database that runs already nothing is known: a run that was killed has not described anything in it.
+	if err := n.ensureRunning(ctx, "ovsdb-server.service"); err != nil && !errors.Is(err, errNothingToDo) {
+		return err
+	}
+	if _, err := n.run(ctx, command{Args: ovsArgs(n.spec, n.facts)}); err != nil {
+		return fmt.Errorf("describing the chassis in Open vSwitch: %w", err)
+	}
+	return n.ensureRunning(ctx, openvswitch.units...)
+}
+
+// ovsArgs is the one transaction that makes the chassis. It does not wait for ovs-vswitchd, so the provider
+// port may come later.
+func ovsArgs(s Spec, f facts) []string {
+	datapath := "system"
+	if !f.KernelOVS {
+		datapath = "netdev"
+	}
+	args := []string{
+		"ovs-vsctl", "--no-wait",
+		"set", "Open_vSwitch", ".",
+		"external_ids:system-id=" + s.Node,
+		"external_ids:hostname=" + s.Node,
+		fmt.Sprintf("external_ids:ovn-remote=tcp:%s:6642", s.Controller),
+		"external_ids:ovn-encap-type=geneve",
+		fmt.Sprintf("external_ids:ovn-encap-ip=%s", s.Management.Address),
+		"external_ids:ovn-bridge-datapath-type=" + datapath,
+	}
+	if s.Has(Gateway) {
+		args = append(args,
+			fmt.Sprintf("external_ids:ovn-bridge-mappings=%s:%s", s.PhysicalNetwork, s.Bridge),
+			"external_ids:ovn-cms-options=enable-chassis-as-gw")
+	}
+	bridge := func(name string, settings ...string) {
+		args = append(args, "--", "--may-exist", "add-br", name,
+			"--", "set", "Bridge", name, "datapath_type="+datapath)
+		args = append(args, settings...)
+	}
+	bridge("br-int", "fail_mode=secure")
+	if s.Has(Gateway) {
+		bridge(s.Bridge)
+		if s.ProviderPort != "" {
+			args = append(args, "--", "--may-exist", "add-port", s.Bridge, s.ProviderPort)
+		}
+	}
+	// Nova's os-vif connects here; with OVN no agent opens it.
+	return append(args, "--", "set-manager", "ptcp:6640:127.0.0.1")
+}

@@ -1,0 +1,15 @@
+package node
+
+var placement = service{
+	name:  "placement",
+	roles: []Role{Controller},
+	files: []configFile{
+		{template: "placement.conf", path: "/etc/placement/placement.conf", group: "placement", readers: []string{"placement-api.service"}},
+	},
+	units: []string{"placement-api.service"},
+	api: []api{{
+		Unit: "placement-api", Project: "placement", Port: 8778, Threads: 4, WSGI: "/usr/bin/placement-api",
+	}},
+	after:  []string{"mariadb.service", "memcached.service", "keystone.service"},
+	python: true,
+}

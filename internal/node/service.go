@@ -1,0 +1,70 @@
+package node
+
+import "slices"
+
+// service is one daemon, or a few that belong together, as data: what is written for it and what runs.
+type service struct {
+	name  string
+	roles []Role // nodes with any of them run it
+	files []configFile
+	units []string // started in this order; a reboot brings them back
+	api   []api    // those of its units that uWSGI runs
+	after []string // units that start before its own when the node boots
+
+	python  bool         // its units run OpenStack's own code
+	systemd []configFile // units that Debian lacks, and changes to its own
+}
+
+// configFile is a template among files/ and the place of what it becomes.
+type configFile struct {
+	template string
+	path     string
+	group    string // may read the file; everybody if empty
+	private  bool   // only root may read it
+	program  bool   // is there to be run
+	readers  []string
+}
+
+// api is a service that uWSGI runs.
+type api struct {
+	Unit    string // without ".service"
+	Project string // user, and directory below /var/lib and /var/log
+	Port    int
+	WSGI    string
+	Threads int
+	Args    string // for the program, which uWSGI keeps apart from its own
+	Env     string
+}
+
+// services are all that a cloud consists of.
+var services = []service{
+	instanceMetadata,
+	mariadb, rabbitmq, memcached,
+	openvswitch, ovnCentral, ovnHost,
+	keystone, glance, placement,
+	novaAPI, novaConductor, novaScheduler, novaMetadata, novaConsole, novaCompute, libvirt,
+	neutron, neutronMaintenance, neutronMetadata,
+	dashboard, adminAccess, gatewayAccess,
+}
+
+// onNode are the services that a node with these roles runs.
+func onNode(s Spec) []service {
+	var on []service
+	for _, svc := range services {
+		if slices.ContainsFunc(svc.roles, s.Has) {
+			on = append(on, svc)
+		}
+	}
+	return on
+}
+
+// pythonUnits are the units on a node that run OpenStack's own code.
+func pythonUnits(s Spec) []string {
+	var units []string
+	for _, svc := range onNode(s) {
+		if svc.python {
+			units = append(units, svc.units...)
+		}
+	}
+	return units
+}

@@ -1,0 +1,87 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"macaw.example/internal/systemd"
+)
+
+func TestConfigChangedIsWhenTheNewestReadFileCameToBe(t *testing.T) {
+	n := &node{root: t.TempDir(), files: []file{
+		{Path: "/etc/a", Readers: []string{"x.service"}},
+		{Path: "/etc/b", Readers: []string{"x.service", "y.service"}},
+		{Path: "/etc/c", Readers: []string{"z.service"}},
+	}}
+	at := map[string]time.Time{}
+	for _, f := range n.files {
+		if _, err := (file{Path: f.Path, Mode: 0o644}).write(n.root); err != nil {
+			t.Fatal(err)
+		}
+		at[f.Path] = systemd.Changed(filepath.Join(n.root, f.Path))
+	}
+	newest := at["/etc/a"]
+	if at["/etc/b"].After(newest) {
+		newest = at["/etc/b"]
+	}
+	for unit, want := range map[string]time.Time{
+		"x.service": newest, "y.service": at["/etc/b"], "z.service": at["/etc/c"], "other.service": {},
+	} {
+		if got := n.configChanged(unit); !got.Equal(want) {
+			t.Errorf("configuration of %s changed at %v, want %v", unit, got, want)
+		}
+	}
+}
+
+// A run that was killed has started the database, and described nothing in it.
+func TestBridgesAreDescribedInADatabaseThatRuns(t *testing.T) {
+	var ran []string
+	n := &node{spec: allInOne(), root: t.TempDir(), run: func(_ context.Context, c command) (string, error) {
+		ran = append(ran, c.Args[0])
+		if c.Args[0] != "systemctl" {
+			return "", nil
+		}
+		out := ""
+		for range c.Args[slices.Index(c.Args, "--")+1:] {
+			out += "LoadState=loaded\nActiveState=active\nExecMainStartTimestamp=Mon 2026-11-23 01:04:40.123456 UTC\n\n"
+		}
+		return out, nil
+	}}
+	if err := n.configureOVS(t.Context()); err != nil && !errors.Is(err, errNothingToDo) {
+		t.Fatal(err)
+	}
+	if !slices.Contains(ran, "ovs-vsctl") {
+		t.Errorf("nothing is described in Open vSwitch: ran %q", ran)
+	}
+}
+
+func TestEnableDisable(t *testing.T) {
+	root := t.TempDir()
+	os.MkdirAll(filepath.Join(root, "usr/lib/systemd/system"), 0o755)
+	os.WriteFile(filepath.Join(root, "usr/lib/systemd/system/a.service"), nil, 0o644)
+	units := []string{"a.service", "b.socket"}
+	for range 2 {
+		if err := enable(root, units); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, want := range map[string]string{
+		"multi-user.target.wants/a.service": "/usr/lib/systemd/system/a.service",
+		"sockets.target.wants/b.socket":     "/etc/systemd/system/b.socket",
+	} {
+		if got, err := os.Readlink(filepath.Join(root, "etc/systemd/system", link)); got != want {
+			t.Errorf("%s leads to %q (%v), want %q", link, got, err, want)
+		}
+	}
+	if err := disable(root, units); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(root, "etc/systemd/system/*.wants/*")); len(left) > 0 {
+		t.Errorf("still enabled: %v", left)
+	}
+}

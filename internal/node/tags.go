@@ -1,0 +1,98 @@
+package node
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// nodeTags are what every file of a node may name.
+func nodeTags(s Spec, sec secrets, f facts) tags {
+	t := tags{
+		"cloud":            s.Cloud,
+		"region":           s.Region,
+		"node":             s.Node,
+		"physical-network": s.PhysicalNetwork,
+		"address":          s.Management.Address.String(),
+		"public":           s.public().String(),
+		"controller":       s.Controller.String(),
+
+		"password admin":   sec.Admin,
+		"secret rabbit":    sec.Rabbit,
+		"secret metadata":  sec.Metadata,
+		"secret dashboard": sec.Dashboard,
+		"transport":        fmt.Sprintf("rabbit://openstack:%s@%s:5672/", sec.Rabbit, s.Controller),
+		"gateway-role":     gatewayRole,
+
+		"neutron-server": neutronServer(s, sec),
+		"virtualization": virtualization(f),
+	}
+	for _, a := range accounts {
+		t["password "+a.user] = sec.Accounts[a.user]
+		t["auth "+a.user] = auth(s, sec, a.user)
+		t["authtoken "+a.user] = authtoken(s, sec, a.user)
+	}
+	for _, d := range databases {
+		for _, schema := range d.schemas {
+			t["database "+d.user+" "+schema] = databaseURL(s, sec, d.user, schema)
+		}
+	}
+	return t
+}
+
+// unitTags are what systemd's files of a service may name. They depend on no node.
+func unitTags(svc service) tags {
+	return tags{"after": strings.Join(svc.after, " "), "cache": pythonCache}
+}
+
+// apiTags are what the files of an API that uWSGI runs may name.
+func apiTags(a api) tags {
+	return tags{
+		"unit":    a.Unit,
+		"project": a.Project,
+		"port":    strconv.Itoa(a.Port),
+		"wsgi":    a.WSGI,
+		"threads": strconv.Itoa(a.Threads),
+		"env":     option("env", a.Env),
+		"pyargv":  option("pyargv", a.Args),
+	}
+}
+
+// option is a line of a file, or nothing where nothing is to be said.
+func option(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return name + " = " + value
+}
+
+// auth is how user logs in to Keystone.
+func auth(s Spec, sec secrets, user string) string {
+	return strings.Join([]string{
+		fmt.Sprintf("auth_url = http://%s:5000/v3", s.Controller),
+		"auth_type = password",
+		"project_domain_name = Default",
+		"user_domain_name = Default",
+		"project_name = service",
+		"username = " + user,
+		"password = " + sec.Accounts[user],
+		"region_name = " + s.Region,
+	}, "\n")
+}
+
+// authtoken is how user's API asks Keystone about its callers.
+func authtoken(s Spec, sec secrets, user string) string {
+	return strings.Join([]string{
+		auth(s, sec, user),
+		fmt.Sprintf("www_authenticate_uri = http://%s:5000/v3", s.public()),
+		fmt.Sprintf("memcached_servers = %s:11211", s.Controller),
+		"service_token_roles = service",
+		"service_token_roles_required = true",
+		"interface = internal",
+	}, "\n")
+}
+
+// databaseURL is where user finds a schema. The port is named because Nova's cells are templates of this URL.
+func databaseURL(s Spec, sec secrets, user, schema string) string {
+	return fmt.Sprintf("mysql+pymysql://%s:%s@%s:3306/%s?charset=utf8", user, sec.Databases[user], s.Controller, schema)
+}

@@ -1,2 +1,0 @@
-// Package openstack turns a Debian machine into a node of an OpenStack cloud: it runs on the node, as root.
-package openstack
