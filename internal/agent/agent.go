@@ -16,6 +16,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/translate"
 )
@@ -56,10 +57,10 @@ type agent struct {
 	heard     bool
 	// What the data plane has said since: routers of floating IPs, see believable,
 	// and who has a reserved address, see claimed.
-	said map[netip.Addr]translate.MAC
+	said map[netip.Addr]model.MAC
 	// What AWS has: the ENI of each address, and the ENIs. Until it answers, what
 	// was known before.
-	registered map[netip.Addr]translate.MAC
+	registered map[netip.Addr]model.MAC
 	answered   bool // AWS has
 	enis       []eni
 	entries    []translate.Entry // what is translated
@@ -165,10 +166,10 @@ func (a *agent) recall() {
 		}
 	}
 	a.entries = onlyInRange(a.cfg, s.Entries)
-	a.registered = make(map[netip.Addr]translate.MAC)
+	a.registered = make(map[netip.Addr]model.MAC)
 	maps.Copy(a.registered, s.Registered)
 	a.doubts = newDoubts()
-	a.said = make(map[netip.Addr]translate.MAC)
+	a.said = make(map[netip.Addr]model.MAC)
 }
 
 // attached is the life of one attachment: from attaching until it went stale.

@@ -12,8 +12,8 @@ import (
 	"os"
 	"slices"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
-	"macaw.example/internal/registrar"
 	"macaw.example/internal/smallfile"
 	"macaw.example/internal/translate"
 )
@@ -35,12 +35,12 @@ type Config struct {
 	Instance     string           `json:"instance"`      // i-...
 	InstanceType string           `json:"instance_type"` // such as m8i.2xlarge
 	SubnetID     string           `json:"subnet_id"`     // the provider subnet, subnet-...
-	Policy       registrar.Policy `json:"policy"`        // where Elastic IPs come from, unless a floating IP says otherwise
+	Policy       model.ElasticIPs `json:"policy"`        // where Elastic IPs come from, unless a floating IP says otherwise
 	Pool         []string         `json:"pool"`          // allocation IDs of the policy pool
-	ReleaseAfter registrar.Wait   `json:"release_after"` // of many at once; missing: DefaultReleaseAfter
+	ReleaseAfter model.Wait       `json:"release_after"` // of many at once; missing: DefaultReleaseAfter
 	Range        []netip.Prefix   `json:"range"`         // Neutron's addresses; no others are ever registered or translated
 
-	NICMAC  translate.MAC  `json:"nic_mac"` // the first provider NIC's, as AWS gave it
+	NICMAC  model.MAC      `json:"nic_mac"` // the first provider NIC's, as AWS gave it
 	Primary netip.Addr     `json:"primary"` // the first provider ENI's primary address
 	Subnet  netip.Prefix   `json:"subnet"`  // the provider subnet's IPv4 block
 	VPC     []netip.Prefix `json:"vpc"`     // the VPC's blocks: routers and guests send from no address of theirs but Range's
@@ -90,10 +90,10 @@ func (c Config) validate() error {
 			errs = append(errs, fmt.Errorf("%s is missing", field.name))
 		}
 	}
-	if c.NICMAC == (translate.MAC{}) {
+	if c.NICMAC == (model.MAC{}) {
 		errs = append(errs, errors.New("nic_mac is missing"))
 	}
-	if !slices.Contains([]registrar.Policy{registrar.All, registrar.OnDemand, registrar.Pool, registrar.None}, c.Policy) {
+	if !slices.Contains([]model.ElasticIPs{model.ElasticIPsAll, model.ElasticIPsOnDemand, model.ElasticIPsPool, model.ElasticIPsNone}, c.Policy) {
 		errs = append(errs, fmt.Errorf("policy %q is none of all, on-demand, pool, none", c.Policy))
 	}
 	if len(c.Range) == 0 {

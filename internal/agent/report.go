@@ -16,8 +16,8 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
-	"macaw.example/internal/registrar"
 )
 
 // Report is what the agent knows, for people and as JSON.
@@ -27,10 +27,10 @@ type Report struct {
 	ENIs      []ENI     `json:"enis"`
 	Addresses []Address `json:"addresses"` // that Neutron has given out, in order
 	// Findings are what cannot be had, and what to do.
-	Findings []Finding `json:"findings"`
+	Findings []model.Finding `json:"findings"`
 	// Held are Elastic IPs that Neutron has let go of and that are kept for now, or
 	// whose release was agreed to.
-	Held []registrar.Held `json:"held"`
+	Held []model.Held `json:"held"`
 }
 
 // Contact is how the agent gets on with somebody whom it asks.
@@ -60,20 +60,12 @@ type Address struct {
 	Here    bool             `json:"here"`             // this node looks after it
 	ENI     string           `json:"eni,omitempty"`    // ID of the one that it is registered on
 	Public  netip.Addr       `json:"public,omitzero"`  // where the Internet finds it
-	Policy  registrar.Policy `json:"policy,omitempty"` // its own, by tag
+	Policy  model.ElasticIPs `json:"policy,omitempty"` // its own, by tag
 }
 
 // Owner is who has it, for people.
 func (a Address) Owner() string {
 	return owner(neutron.Address{Kind: a.Kind, ID: a.ID, Router: a.Router})
-}
-
-// Finding is something that cannot be had.
-type Finding struct {
-	Addr netip.Addr     `json:"addr,omitzero"`
-	Code registrar.Code `json:"code"`
-	Text string         `json:"text"`
-	Hint string         `json:"hint,omitempty"`
 }
 
 // reporter keeps the report's file, and tells the journal of what is new in it.
@@ -139,13 +131,13 @@ func (r *reporter) address(a neutron.Address) Address {
 }
 
 // tell tells the journal which findings are new and which have gone.
-func (r *reporter) tell(now []Finding) {
+func (r *reporter) tell(now []model.Finding) {
 	// The text may differ each time: AWS puts an encoded message into a refusal.
 	type key struct {
 		addr netip.Addr
-		code registrar.Code
+		code model.Code
 	}
-	before, told := make(map[key]Finding), make(map[key]bool)
+	before, told := make(map[key]model.Finding), make(map[key]bool)
 	for _, f := range r.report.Findings {
 		before[key{f.Addr, f.Code}] = f
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"macaw.example/internal/agent"
+	"macaw.example/internal/model"
 )
 
 // agentCommand is the agent of a gateway node.
@@ -83,7 +84,7 @@ func printAgent(w io.Writer, r *agent.Report) error {
 }
 
 // printFindings shows what cannot be had, and what to do.
-func printFindings(w io.Writer, findings []agent.Finding) error {
+func printFindings(w io.Writer, findings []model.Finding) error {
 	for _, f := range findings {
 		fmt.Fprintf(w, "\nproblem: %s (%s)\n", f.Text, f.Code)
 		if f.Hint != "" {

@@ -11,6 +11,7 @@ import (
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
 	"macaw.example/internal/node"
 	"macaw.example/internal/terminal"
 )
@@ -100,7 +101,7 @@ func (a *App) bakeSite(ctx context.Context, bakery *site, force bool, steps *ter
 func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 	b := *c
 	b.Name = c.Name + "-bake"
-	b.Provider.Addresses, b.Provider.ElasticIPs, b.Provider.Pool = 0, cloud.ElasticIPsNone, nil
+	b.Provider.Addresses, b.Provider.ElasticIPs, b.Provider.Pool = 0, model.ElasticIPsNone, nil
 	b.Nodes = []cloud.Node{c.Nodes[0]}
 	b.Nodes[0].Name = "bake"
 	b.Nodes[0].Roles = nil

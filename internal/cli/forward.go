@@ -8,9 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"macaw.example/internal/agent"
-	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/terminal"
 	"macaw.example/internal/verify"
@@ -60,7 +60,7 @@ func (a *App) onForwards(ctx context.Context, file string, fn func(context.Conte
 		return fn(ctx, forwards{
 			Provider: neutron.Provider{Client: client, Network: externalNetwork},
 			outside:  publicOf([]infra.NodeOutput{n}),
-			waits:    s.cloud.Provider.ElasticIPs != cloud.ElasticIPsNone,
+			waits:    s.cloud.Provider.ElasticIPs != model.ElasticIPsNone,
 			nudge: func(ctx context.Context) error {
 				_, err := h.Output(ctx, "systemctl reload "+agent.UnitName)
 				return err

@@ -18,7 +18,7 @@ import (
 	"macaw.example/internal/agent"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/host"
-	"macaw.example/internal/registrar"
+	"macaw.example/internal/model"
 	"macaw.example/internal/terminal"
 )
 
@@ -61,7 +61,7 @@ func (a *App) gatewayAgreeCommand() *cobra.Command {
 		Use: "agree", Hidden: true, Args: cobra.NoArgs,
 		Short: "Leave word for the agent that the Elastic IPs on stdin may be released",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var held []registrar.Held
+			var held []model.Held
 			if err := json.NewDecoder(os.Stdin).Decode(&held); err != nil {
 				return fmt.Errorf("reading what is agreed to: %w", err)
 			}
@@ -73,7 +73,7 @@ func (a *App) gatewayAgreeCommand() *cobra.Command {
 // heldGateway is a gateway node, this one or another.
 type heldGateway struct {
 	status func(context.Context) (agent.Status, error)
-	agree  func(context.Context, []registrar.Held) error
+	agree  func(context.Context, []model.Held) error
 	nudge  func(context.Context) error // has the agent take it up now
 }
 
@@ -86,7 +86,7 @@ func localGateway() heldGateway {
 			}
 			return agent.ReadStatus(ctx, cfg)
 		},
-		agree: func(_ context.Context, held []registrar.Held) error {
+		agree: func(_ context.Context, held []model.Held) error {
 			cfg, err := nodeGateway()
 			if err != nil {
 				return err
@@ -118,7 +118,7 @@ func (a *App) remoteGateway(file string) heldGateway {
 			})
 			return st, err
 		},
-		agree: func(ctx context.Context, held []registrar.Held) error {
+		agree: func(ctx context.Context, held []model.Held) error {
 			raw, err := json.Marshal(held)
 			if err != nil {
 				return err
@@ -131,7 +131,7 @@ func (a *App) remoteGateway(file string) heldGateway {
 
 // agreed is what an operator has agreed to.
 type agreed struct {
-	Agreed []registrar.Held `json:"agreed"`
+	Agreed []model.Held `json:"agreed"`
 }
 
 func (a *App) gatewayRelease(ctx context.Context, g heldGateway, addrs []string, yes bool) error {
@@ -148,7 +148,7 @@ func (a *App) gatewayRelease(ctx context.Context, g heldGateway, addrs []string,
 		return err
 	}
 	if len(waiting) == 0 {
-		return a.Print(agreed{[]registrar.Held{}}, func(w io.Writer) error {
+		return a.Print(agreed{[]model.Held{}}, func(w io.Writer) error {
 			_, err := fmt.Fprintln(w, "No Elastic IP waits for its release.")
 			return err
 		})
@@ -180,25 +180,25 @@ func (a *App) gatewayRelease(ctx context.Context, g heldGateway, addrs []string,
 
 // heldOf returns what waits of what is held: all of it, or those with one of these
 // addresses.
-func heldOf(held []registrar.Held, addrs []string, now time.Time) ([]registrar.Held, error) {
-	waiting := slices.DeleteFunc(slices.Clone(held), func(h registrar.Held) bool { return !h.Waits(now) })
+func heldOf(held []model.Held, addrs []string, now time.Time) ([]model.Held, error) {
+	waiting := slices.DeleteFunc(slices.Clone(held), func(h model.Held) bool { return !h.Waits(now) })
 	if len(addrs) == 0 {
 		return waiting, nil
 	}
-	is := func(h registrar.Held, addr string) bool { return h.Addr.String() == addr || h.Public.String() == addr }
+	is := func(h model.Held, addr string) bool { return h.Addr.String() == addr || h.Public.String() == addr }
 	for _, addr := range addrs {
-		if !slices.ContainsFunc(waiting, func(h registrar.Held) bool { return is(h, addr) }) {
+		if !slices.ContainsFunc(waiting, func(h model.Held) bool { return is(h, addr) }) {
 			return nil, hint.With(terminal.Usage(fmt.Errorf("no Elastic IP of %s waits for its release", addr)),
 				"macaw gateway status shows those that do")
 		}
 	}
-	return slices.DeleteFunc(waiting, func(h registrar.Held) bool {
+	return slices.DeleteFunc(waiting, func(h model.Held) bool {
 		return !slices.ContainsFunc(addrs, func(addr string) bool { return is(h, addr) })
 	}), nil
 }
 
 // printHeld shows Elastic IPs whose release waits, or was agreed to.
-func printHeld(w io.Writer, held []registrar.Held) error {
+func printHeld(w io.Writer, held []model.Held) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ELASTIC IP\tOF\tSINCE\tKEPT UNTIL")
 	for _, h := range held {
@@ -208,7 +208,7 @@ func printHeld(w io.Writer, held []registrar.Held) error {
 }
 
 // keptUntil is when an Elastic IP is released, for people.
-func keptUntil(h registrar.Held) string {
+func keptUntil(h model.Held) string {
 	switch {
 	case h.Agreed:
 		return "the agent's next turn: agreed to"

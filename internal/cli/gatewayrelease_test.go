@@ -14,13 +14,13 @@ import (
 
 	"macaw.example/internal/agent"
 	"macaw.example/internal/infra"
-	"macaw.example/internal/registrar"
+	"macaw.example/internal/model"
 	"macaw.example/internal/terminal"
 )
 
-func heldFor(n int) (all []registrar.Held) {
+func heldFor(n int) (all []model.Held) {
 	for i := range n {
-		all = append(all, registrar.Held{Allocation: "eipalloc-" + string(rune('a'+i)), Public: netip.AddrFrom4([4]byte{198, 51, 100, byte(70 + i)}),
+		all = append(all, model.Held{Allocation: "eipalloc-" + string(rune('a'+i)), Public: netip.AddrFrom4([4]byte{198, 51, 100, byte(70 + i)}),
 			Addr: netip.AddrFrom4([4]byte{10, 0, 1, byte(70 + i)}), Since: time.Now().Add(-time.Hour), Until: time.Now().Add(23 * time.Hour)})
 	}
 	return all
@@ -32,7 +32,7 @@ func TestGatewayRelease(t *testing.T) {
 	done.Agreed = true
 	for _, tt := range []struct {
 		name, output string
-		held         []registrar.Held
+		held         []model.Held
 		addrs        []string
 		unnoticed    bool // by the agent
 		agreed       string
@@ -44,7 +44,7 @@ func TestGatewayRelease(t *testing.T) {
 		{name: "the agent does not run", held: heldFor(1), unnoticed: true, agreed: "10.0.1.70", want: "with its next turn: it is not active"},
 		{name: "none is held", want: "No Elastic IP waits for its release."},
 		{name: "none is held, as JSON", output: "json", want: `"agreed": []`},
-		{name: "none waits any more", held: []registrar.Held{overdue, done}, want: "No Elastic IP waits for its release."},
+		{name: "none waits any more", held: []model.Held{overdue, done}, want: "No Elastic IP waits for its release."},
 		{name: "another address", held: heldFor(1), addrs: []string{"10.0.1.9"}, err: "no Elastic IP of 10.0.1.9 waits for its release"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestGatewayRelease(t *testing.T) {
 				status: func(context.Context) (agent.Status, error) {
 					return agent.Status{Agent: &agent.Report{Held: tt.held}}, nil
 				},
-				agree: func(_ context.Context, held []registrar.Held) error {
+				agree: func(_ context.Context, held []model.Held) error {
 					for _, h := range held {
 						if h.Agreed || h.Since.IsZero() {
 							t.Errorf("agreed to %+v, which is not what was shown", h)
@@ -101,7 +101,7 @@ func TestGatewayReleaseAsks(t *testing.T) {
 		status: func(context.Context) (agent.Status, error) {
 			return agent.Status{Agent: &agent.Report{Held: heldFor(2)}}, nil
 		},
-		agree: func(context.Context, []registrar.Held) error { t.Error("agreed"); return nil },
+		agree: func(context.Context, []model.Held) error { t.Error("agreed"); return nil },
 	}, nil, false)
 	if err == nil || !strings.Contains(out.String(), "198.51.100.71") {
 		t.Errorf("error %v; it says:\n%s", err, &out)

@@ -16,10 +16,9 @@ import (
 	"macaw.example/internal/hint"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
 	"macaw.example/internal/node"
-	"macaw.example/internal/registrar"
 	"macaw.example/internal/terminal"
-	"macaw.example/internal/translate"
 	"macaw.example/lab"
 )
 
@@ -40,7 +39,7 @@ func applyNode(ctx context.Context, spec nodeSpec, progress node.Progress) error
 	if err := node.Install(ctx, progress); err != nil {
 		return err
 	}
-	if spec.OpenStack.Has(node.Gateway) {
+	if spec.OpenStack.Has(model.Gateway) {
 		progress(node.Event{Step: "provider NIC and translation", State: node.Started})
 		changed, err := agent.Install(ctx, spec.Gateway, nodeBinary)
 		e := node.Event{Step: "provider NIC and translation", State: node.Done, Err: err}
@@ -77,15 +76,15 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
 			PhysicalNetwork: "provider", Bridge: "br-ex", ProviderPort: "mcw1",
 		},
 	}
-	mac, err := translate.ParseMAC(n.ProviderENI.MAC)
+	mac, err := model.ParseMAC(n.ProviderENI.MAC)
 	if err != nil {
 		return nodeSpec{}, fmt.Errorf("reading what AWS says of node %s: %w", n.Name, err)
 	}
 	spec.Gateway = agent.Config{
 		Cloud: c.Name, Node: n.Name, Gateways: gatewaysOf(c),
 		Region: region(c), Instance: n.InstanceID, SubnetID: n.ProviderENI.Subnet,
-		Policy: registrar.Policy(c.Provider.ElasticIPs), Pool: c.Provider.Pool,
-		ReleaseAfter: registrar.Wait(c.Provider.ReleaseAfter), Range: infra.Range(c),
+		Policy: model.ElasticIPs(c.Provider.ElasticIPs), Pool: c.Provider.Pool,
+		ReleaseAfter: model.Wait(c.Provider.ReleaseAfter), Range: infra.Range(c),
 		NICMAC: mac, Primary: primary, Subnet: c.Provider.Subnet, VPC: []netip.Prefix{c.VPC.CIDR}, Network: externalNetwork,
 		Metrics: netip.AddrPortFrom(management, metricsPort), AuthFile: node.GatewayAuthPath,
 	}
@@ -97,7 +96,7 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeSpec, error) {
 		if of.Name == n.Name {
 			spec.Gateway.InstanceType = of.Type
 			for _, r := range of.Roles {
-				spec.OpenStack.Roles = append(spec.OpenStack.Roles, node.Role(r))
+				spec.OpenStack.Roles = append(spec.OpenStack.Roles, model.Role(r))
 			}
 		}
 	}
@@ -123,7 +122,7 @@ const metricsPort = 9478
 // gatewaysOf returns the names of the cloud's gateway nodes.
 func gatewaysOf(c *cloud.Cloud) (names []string) {
 	for _, n := range c.Nodes {
-		if slices.Contains(n.Roles, cloud.RoleGateway) {
+		if slices.Contains(n.Roles, model.Gateway) {
 			names = append(names, n.Name)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/infra"
-	"macaw.example/internal/registrar"
+	"macaw.example/internal/model"
 )
 
 func TestSpecOfIPv6(t *testing.T) {
@@ -57,8 +57,8 @@ func TestSpecOfReleases(t *testing.T) {
 		Name: "cloud-1", ManagementAddress: "10.0.0.4", ManagementPublic: "198.51.100.4",
 		ProviderENI: infra.ProviderENI{MAC: "02:00:00:00:00:01", Primary: "10.0.1.4"},
 	}
-	for file, want := range map[string]registrar.Wait{
-		"": agent.DefaultReleaseAfter, "provider: {releaseAfter: 0s}": 0, "provider: {releaseAfter: never}": registrar.Never,
+	for file, want := range map[string]model.Wait{
+		"": agent.DefaultReleaseAfter, "provider: {releaseAfter: 0s}": 0, "provider: {releaseAfter: never}": model.Never,
 	} {
 		c, err := cloud.Parse("x.yaml", []byte("name: x\ntarget: lab\n"+file+"\n"))
 		if err != nil {

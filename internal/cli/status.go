@@ -14,6 +14,7 @@ import (
 
 	"macaw.example/internal/agent"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
 	"macaw.example/internal/terminal"
 )
 
@@ -90,7 +91,7 @@ func (s *site) gatewayStatus(ctx context.Context, n infra.NodeOutput, steps *ter
 
 func (s cloudStatus) text(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	var findings []agent.Finding
+	var findings []model.Finding
 	for _, n := range s.Nodes {
 		fmt.Fprintf(t, "Node %s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InstanceID, "not there"), n.ManagementAddress, n.ManagementPublic)
 		for _, line := range n.addresses() {

@@ -16,6 +16,7 @@ import (
 	"macaw.example/internal/hint"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
 	"macaw.example/internal/node"
 	"macaw.example/internal/terminal"
 )
@@ -265,10 +266,10 @@ func (s summary) text(w io.Writer) error {
 
 // addresses says where the Internet finds Neutron's addresses.
 func (s summary) addresses(w io.Writer) error {
-	if text, later := map[cloud.ElasticIPs]string{
-		cloud.ElasticIPsOnDemand: "each gets an Elastic IP while it is in use",
-		cloud.ElasticIPsPool:     "each gets an Elastic IP of provider.pool while it is in use",
-		cloud.ElasticIPsNone:     "they are reached inside the VPC only",
+	if text, later := map[model.ElasticIPs]string{
+		model.ElasticIPsOnDemand: "each gets an Elastic IP while it is in use",
+		model.ElasticIPsPool:     "each gets an Elastic IP of provider.pool while it is in use",
+		model.ElasticIPsNone:     "they are reached inside the VPC only",
 	}[s.provider.ElasticIPs]; later {
 		_, err := fmt.Fprintf(w, "\n  Neutron gives %s to %s to routers and floating IPs; %s.\n", s.given[0], s.given[len(s.given)-1], text)
 		return err

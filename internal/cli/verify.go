@@ -18,6 +18,7 @@ import (
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
 	"macaw.example/internal/terminal"
 	"macaw.example/internal/verify"
 	"macaw.example/lab"
@@ -113,7 +114,7 @@ func verifyConfig(c *cloud.Cloud, h *host.Host, acc access) verify.Config {
 		Ping: netip.MustParseAddr("8.8.8.8"), Download: download,
 		Name: "macaw-verify", CIDR: netip.MustParsePrefix("192.168.222.0/24"), Patience: 5 * time.Minute,
 	}
-	if c.Provider.ElasticIPs == cloud.ElasticIPsNone {
+	if c.Provider.ElasticIPs == model.ElasticIPsNone {
 		cfg.Inside, cfg.Dial = true, h.Dial
 	}
 	return cfg

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"macaw.example/internal/model"
 )
 
 var comparePrefix = cmp.Options{cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}), cmpopts.IgnoreUnexported(Cloud{})}
@@ -61,7 +63,7 @@ func TestLabExampleHasEveryField(t *testing.T) {
 }
 
 func TestReleaseAfter(t *testing.T) {
-	for text, want := range map[string]time.Duration{"24h": 24 * time.Hour, "1h30m": 90 * time.Minute, "0s": 0, `"0"`: 0, "never": NeverRelease} {
+	for text, want := range map[string]model.Wait{"24h": model.Wait(24 * time.Hour), "1h30m": model.Wait(90 * time.Minute), "0s": 0, `"0"`: 0, "never": model.Never} {
 		c, err := Parse("x.yaml", []byte("name: x\ntarget: lab\nprovider: {releaseAfter: "+text+"}\n"))
 		if err != nil || c.Provider.ReleaseAfter != want {
 			t.Errorf("%s is read as %v, %v", text, c.Provider.ReleaseAfter, err)
@@ -80,8 +82,8 @@ func TestDefaults(t *testing.T) {
 		Target:     "eu-central-1",
 		VPC:        VPC{CIDR: p("10.0.0.0/16")},
 		Management: Management{Subnet: p("10.0.0.0/24"), Allow: []netip.Prefix{p("198.51.100.7/32")}},
-		Provider:   Provider{Subnet: p("10.0.1.0/24"), Addresses: 4, First: netip.MustParseAddr("10.0.1.64"), ElasticIPs: ElasticIPsAll, ReleaseAfter: 24 * time.Hour},
-		Nodes:      []Node{{Name: "cloud-1", Type: "t3.xlarge", Roles: Roles(), Disk: 40}},
+		Provider:   Provider{Subnet: p("10.0.1.0/24"), Addresses: 4, First: netip.MustParseAddr("10.0.1.64"), ElasticIPs: model.ElasticIPsAll, ReleaseAfter: model.Wait(24 * time.Hour)},
+		Nodes:      []Node{{Name: "cloud-1", Type: "t3.xlarge", Roles: model.Roles(), Disk: 40}},
 	}
 	if diff := cmp.Diff(want, got, comparePrefix); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -386,11 +388,11 @@ func TestElasticIPs(t *testing.T) {
 		want Provider
 		made int
 	}{
-		{"provider: {addresses: 2}", Provider{Addresses: 2, ElasticIPs: ElasticIPsAll}, 2},
-		{"provider: {addresses: 2, elasticIPs: all}", Provider{Addresses: 2, ElasticIPs: ElasticIPsAll}, 2},
-		{"provider: {addresses: 42, elasticIPs: on-demand}", Provider{Addresses: 42, ElasticIPs: ElasticIPsOnDemand}, 0},
-		{"provider: {addresses: 2, elasticIPs: none}", Provider{Addresses: 2, ElasticIPs: ElasticIPsNone}, 0},
-		{"provider: {addresses: 2, elasticIPs: pool, pool: [eipalloc-12345678]}", Provider{Addresses: 2, ElasticIPs: ElasticIPsPool, Pool: []string{"eipalloc-12345678"}}, 0},
+		{"provider: {addresses: 2}", Provider{Addresses: 2, ElasticIPs: model.ElasticIPsAll}, 2},
+		{"provider: {addresses: 2, elasticIPs: all}", Provider{Addresses: 2, ElasticIPs: model.ElasticIPsAll}, 2},
+		{"provider: {addresses: 42, elasticIPs: on-demand}", Provider{Addresses: 42, ElasticIPs: model.ElasticIPsOnDemand}, 0},
+		{"provider: {addresses: 2, elasticIPs: none}", Provider{Addresses: 2, ElasticIPs: model.ElasticIPsNone}, 0},
+		{"provider: {addresses: 2, elasticIPs: pool, pool: [eipalloc-12345678]}", Provider{Addresses: 2, ElasticIPs: model.ElasticIPsPool, Pool: []string{"eipalloc-12345678"}}, 0},
 	}
 	for _, tt := range tests {
 		// A quota of one is enough where only the node needs one.
@@ -399,7 +401,7 @@ func TestElasticIPs(t *testing.T) {
 			t.Errorf("%s: %v", tt.file, err)
 			continue
 		}
-		tt.want.ReleaseAfter = 24 * time.Hour
+		tt.want.ReleaseAfter = model.Wait(24 * time.Hour)
 		tt.want.Subnet, tt.want.First = netip.MustParsePrefix("10.0.1.0/24"), netip.MustParseAddr("10.0.1.64")
 		if diff := cmp.Diff(tt.want, c.Provider, comparePrefix); diff != "" || c.Provider.Made() != tt.made {
 			t.Errorf("%s: %d made, -want +got:\n%s", tt.file, c.Provider.Made(), diff)

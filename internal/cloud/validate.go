@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"macaw.example/internal/model"
 )
 
 var (
@@ -258,7 +260,7 @@ func (d *decoder) validateNodes(c *Cloud) {
 		d.reject("nodes", "leave the key out for one node with every role", "is empty")
 		return
 	}
-	names, played := map[string]bool{}, map[Role]bool{}
+	names, played := map[string]bool{}, map[model.Role]bool{}
 	for i, n := range c.Nodes {
 		path := fmt.Sprintf("nodes[%d]", i)
 		if d.ok(path + ".name") {
@@ -288,7 +290,7 @@ func (d *decoder) validateNodes(c *Cloud) {
 		}
 	}
 	if d.allRead("nodes") {
-		for _, r := range Roles() {
+		for _, r := range model.Roles() {
 			if !played[r] {
 				d.reject("nodes", "", "no node has the role %s", r)
 			}
@@ -299,7 +301,7 @@ func (d *decoder) validateNodes(c *Cloud) {
 	}
 }
 
-func (d *decoder) validateRoles(path string, roles []Role, played map[Role]bool) {
+func (d *decoder) validateRoles(path string, roles []model.Role, played map[model.Role]bool) {
 	if !d.ok(path) || !d.allRead(path) {
 		return
 	}
@@ -307,10 +309,10 @@ func (d *decoder) validateRoles(path string, roles []Role, played map[Role]bool)
 		d.reject(path, "leave the key out for all roles", "is empty")
 	}
 	var known []string
-	for _, r := range Roles() {
+	for _, r := range model.Roles() {
 		known = append(known, string(r))
 	}
-	seen := map[Role]bool{}
+	seen := map[model.Role]bool{}
 	for i, r := range roles {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		switch {

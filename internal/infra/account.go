@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/model"
 )
 
 // Account is what only AWS knows of a cloud file: what it has on offer, and how
@@ -210,7 +211,7 @@ func (a Account) checkNodes(p *Plan) error {
 // checkCarried asks whether an ENI of the node takes the addresses that are made
 // with the cloud: the cloud file's parser knows the common types only.
 func checkCarried(c *cloud.Cloud, n cloud.Node, each int) error {
-	if c.Provider.ElasticIPs != cloud.ElasticIPsAll || c.Provider.Addresses < each {
+	if c.Provider.ElasticIPs != model.ElasticIPsAll || c.Provider.Addresses < each {
 		return nil
 	}
 	return c.Reject("provider.addresses", fmt.Sprintf("at most %d here, or another type for node %s", each-1, n.Name),

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"macaw.example/internal/cloud"
+	"macaw.example/internal/model"
 )
 
 const poolPolicy = "provider: {addresses: 4, elasticIPs: pool, pool: [eipalloc-0123456789abcdef0]}\n"
@@ -39,7 +39,7 @@ func TestAddressesAreTheAgents(t *testing.T) {
 			t.Fatal(err)
 		}
 		public, pool := "", []string{*a.AllocationId}
-		if w.Cloud.Provider.ElasticIPs == cloud.ElasticIPsOnDemand {
+		if w.Cloud.Provider.ElasticIPs == model.ElasticIPsOnDemand {
 			f.addresses[*a.AllocationId].Tags = tagsOf("first", "address/provider/10.0.1.67")
 			public, pool = *a.PublicIp, nil
 		}
@@ -103,11 +103,11 @@ func TestDownKeepsThePool(t *testing.T) {
 func TestPolicyChanged(t *testing.T) {
 	const file = "provider: {addresses: 2, elasticIPs: %s}\n"
 	f := newFake()
-	before := bringUp(t, f, wanted(t, fmt.Sprintf(file, cloud.ElasticIPsAll))).Nodes[0]
+	before := bringUp(t, f, wanted(t, fmt.Sprintf(file, model.ElasticIPsAll))).Nodes[0]
 	for _, tt := range []struct {
-		policy     cloud.ElasticIPs
+		policy     model.ElasticIPs
 		elasticIPs int
-	}{{cloud.ElasticIPsOnDemand, 3}, {cloud.ElasticIPsAll, 3}, {cloud.ElasticIPsNone, 1}} {
+	}{{model.ElasticIPsOnDemand, 3}, {model.ElasticIPsAll, 3}, {model.ElasticIPsNone, 1}} {
 		w := wanted(t, fmt.Sprintf(file, tt.policy))
 		now := bringUp(t, f, w).Nodes[0]
 		if len(f.addresses) != tt.elasticIPs {

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"macaw.example/internal/cloud"
+	"macaw.example/internal/model"
 )
 
 // ipv6Blocks plans the VPC's IPv6 block and the provider subnet's part of it.
@@ -70,7 +70,7 @@ func (b *up) ipv6Addresses(i int) {
 			elsewhere = append(elsewhere, n.IPv6...)
 		}
 	}
-	made := b.c.Provider.ElasticIPs == cloud.ElasticIPsAll && i == 0
+	made := b.c.Provider.ElasticIPs == model.ElasticIPsAll && i == 0
 	label := partProvider + " of " + node
 	add := Action{ID: part + "/assign-ipv6", Verb: Change, Object: "network interface", Needs: []string{part, partSubnetIPv6, part + "/unassign-ipv6"},
 		Detail: fmt.Sprintf("%s gets %d IPv6 addresses", label, b.c.Provider.Addresses), do: assignIPv6(part, elsewhere)}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/model"
 )
 
 // nodeOf returns the node that a part belongs to, or nothing.
@@ -55,7 +56,7 @@ func (b *up) interfaces(i int) {
 	var made, agents []string
 	for _, a := range b.c.ProviderAddresses() {
 		switch {
-		case b.c.Provider.ElasticIPs != cloud.ElasticIPsAll:
+		case b.c.Provider.ElasticIPs != model.ElasticIPsAll:
 			agents = append(agents, a.String())
 		case i == 0: // with several nodes the gateways' agents will share them out
 			made = append(made, a.String())
@@ -170,7 +171,7 @@ func (b *up) targets() []target {
 		private := b.c.ManagementAddress(i).String()
 		out = append(out, target{partNodeAddress(n.Name), partInterface(n.Name, partManagement), private, fmt.Sprintf("%s, management of %s", private, n.Name)})
 	}
-	if b.c.Provider.ElasticIPs != cloud.ElasticIPsAll {
+	if b.c.Provider.ElasticIPs != model.ElasticIPsAll {
 		return out
 	}
 	for _, a := range b.c.ProviderAddresses() {
@@ -212,7 +213,7 @@ func (b *up) addresses() {
 func (b *up) agents(a Address) bool {
 	private, is := strings.CutPrefix(a.Part, providerAddresses)
 	_, err := netip.ParseAddr(private)
-	return is && err == nil && b.c.Provider.ElasticIPs == cloud.ElasticIPsOnDemand
+	return is && err == nil && b.c.Provider.ElasticIPs == model.ElasticIPsOnDemand
 }
 
 // address returns the Elastic IP of a target: of twins the one that leads there.

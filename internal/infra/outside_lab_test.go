@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"macaw.example/internal/cloud"
+	"macaw.example/internal/model"
 )
 
 type outsideCall struct {
@@ -139,7 +139,7 @@ func (l *gatewayLab) outsideAddresses(add func(string, func() error), own string
 		"the node's public address":       l.find(l.first, "address/cloud-1/management"),
 		"an Elastic IP that is not there": "eipalloc-0123456789abcdef0",
 	}
-	if l.cloud.Provider.ElasticIPs != cloud.ElasticIPsPool {
+	if l.cloud.Provider.ElasticIPs != model.ElasticIPsPool {
 		allocations["an Elastic IP without tags that others have in a pool"] = l.pool
 	}
 	for what, id := range allocations {
@@ -162,12 +162,12 @@ func (l *gatewayLab) outsideAddresses(add func(string, func() error), own string
 		})
 	}
 	switch l.cloud.Provider.ElasticIPs {
-	case cloud.ElasticIPsAll:
+	case model.ElasticIPsAll:
 		add("release what up made", func() error {
 			_, err := api.ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: aws.String(l.find(l.first, floatingPart))})
 			return err
 		})
-	case cloud.ElasticIPsPool:
+	case model.ElasticIPsPool:
 		add("release the pool's", func() error {
 			_, err := api.ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: &l.pool})
 			return err
@@ -194,7 +194,7 @@ func (l *gatewayLab) outsideMaking(add func(string, func() error)) {
 		"as a node's":           retagged(floating("first"), TagPart, "address/cloud-1/management"),
 		"with a tag of others'": retagged(floating("first"), "owner", "somebody"),
 	}
-	if l.cloud.Provider.ElasticIPs != cloud.ElasticIPsOnDemand {
+	if l.cloud.Provider.ElasticIPs != model.ElasticIPsOnDemand {
 		elastic["at all"] = floating("first")
 	}
 	for how, tags := range elastic {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/model"
 )
 
 // document is an IAM policy (IAM User Guide, reference_policies_grammar).
@@ -117,9 +118,9 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 	creators := []string{"CreateNetworkInterface"}
 
 	switch c.Provider.ElasticIPs {
-	case cloud.ElasticIPsAll:
+	case model.ElasticIPsAll:
 		allow("Lead", lead, arn(elasticIPs, interfaces), mine)
-	case cloud.ElasticIPsOnDemand:
+	case model.ElasticIPsOnDemand:
 		allow("Lead", lead, arn(elasticIPs, interfaces), mine)
 		allow("Allocate", []string{"ec2:AllocateAddress"}, arn(elasticIPs), made)
 		allow("Release", []string{"ec2:ReleaseAddress"}, arn(elasticIPs), mine)
@@ -132,7 +133,7 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 			pool = append(pool, "elastic-ip/"+id)
 		}
 		allow("LeadFrom", lead, arn(pool...), nil)
-		if c.Provider.ElasticIPs != cloud.ElasticIPsOnDemand {
+		if c.Provider.ElasticIPs != model.ElasticIPsOnDemand {
 			allow("LeadTo", lead, arn(interfaces), mine)
 		}
 	}

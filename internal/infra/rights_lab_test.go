@@ -13,6 +13,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/model"
 )
 
 // gatewayLab is a local AWS with two clouds, first and second, and some things
@@ -34,13 +35,13 @@ const private = "10.0.1.64"
 
 const floatingPart = providerAddresses + private
 
-func newGatewayLab(t *testing.T, policy cloud.ElasticIPs) *gatewayLab {
+func newGatewayLab(t *testing.T, policy model.ElasticIPs) *gatewayLab {
 	t.Helper()
 	l := &gatewayLab{labAccount: newLab(t, 12), t: t, ctx: context.Background()}
 	l.root = l.EC2.(*ec2.Client)
 	l.pool, l.other = l.allocate(), l.allocate()
 	file := fmt.Sprintf("provider:\n  addresses: 2\n  ipv6: true\n  elasticIPs: %s\n", policy)
-	if policy == cloud.ElasticIPsPool {
+	if policy == model.ElasticIPsPool {
 		file += "  pool: [" + l.pool + "]\n"
 	}
 	l.cloud = l.bringUp("first", file)
@@ -173,13 +174,13 @@ func (l *gatewayLab) work() error {
 func (l *gatewayLab) lead(eni *string) error {
 	var allocation *string
 	switch l.cloud.Provider.ElasticIPs {
-	case cloud.ElasticIPsNone:
+	case model.ElasticIPsNone:
 		return nil
-	case cloud.ElasticIPsAll:
+	case model.ElasticIPsAll:
 		allocation = aws.String(l.find(l.first, floatingPart))
-	case cloud.ElasticIPsPool:
+	case model.ElasticIPsPool:
 		allocation = aws.String(l.pool)
-	case cloud.ElasticIPsOnDemand:
+	case model.ElasticIPsOnDemand:
 		out, err := l.agent.AllocateAddress(l.ctx, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc, TagSpecifications: floating("first")})
 		if err != nil {
 			return err
@@ -194,7 +195,7 @@ func (l *gatewayLab) lead(eni *string) error {
 	if _, err := l.agent.DisassociateAddress(l.ctx, &ec2.DisassociateAddressInput{AssociationId: as.AssociationId}); err != nil {
 		return err
 	}
-	if l.cloud.Provider.ElasticIPs == cloud.ElasticIPsOnDemand {
+	if l.cloud.Provider.ElasticIPs == model.ElasticIPsOnDemand {
 		_, err = l.agent.ReleaseAddress(l.ctx, &ec2.ReleaseAddressInput{AllocationId: allocation})
 	}
 	return err
@@ -223,7 +224,7 @@ func (l *gatewayLab) tidy() {
 		}
 	}
 	for _, a := range s.Addresses {
-		if a.Part == floatingPart && l.cloud.Provider.ElasticIPs == cloud.ElasticIPsOnDemand {
+		if a.Part == floatingPart && l.cloud.Provider.ElasticIPs == model.ElasticIPsOnDemand {
 			if err := releaseAddress(a)(l.ctx, &applier{api: l.EC2, clock: hurriedClock{}}); err != nil {
 				l.t.Fatal(err)
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/model"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 // User Guide, reference_iam-quotas), for a cloud's name has at most 32.
 func gatewayName(cloud, region string) string { return "macaw-" + cloud + "-gateway-" + region }
 
-func isGateway(n cloud.Node) bool { return slices.Contains(n.Roles, cloud.RoleGateway) }
+func isGateway(n cloud.Node) bool { return slices.Contains(n.Roles, model.Gateway) }
 
 // role plans what gives the gateways their rights: a role with an embedded
 // policy, in the instance profile by which instances have it.

@@ -1,9 +1,11 @@
 package node
 
+import "macaw.example/internal/model"
+
 // adminAccess are the administrator's keys to the cloud, for the commands of its operator.
 var adminAccess = service{
 	name:  "admin-access",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		{template: "admin-openrc", path: "/etc/macaw/admin-openrc", private: true},
 		{template: "clouds.yaml", path: "/etc/macaw/clouds.yaml", private: true},
@@ -16,7 +18,7 @@ const GatewayAuthPath = "/etc/macaw/gateway-auth.json"
 
 var gatewayAccess = service{
 	name:  "gateway-access",
-	roles: []Role{Gateway},
+	roles: []model.Role{model.Gateway},
 	files: []configFile{
 		{template: "gateway-auth.json", path: GatewayAuthPath, private: true},
 	},

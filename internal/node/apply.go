@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"macaw.example/internal/model"
 )
 
 // node is the machine that the steps work on.
@@ -60,7 +62,7 @@ func (n *node) everyStep() []step {
 		return func(ctx context.Context) error { return n.ensureRunning(ctx, svc.units...) }
 	}
 	cloud := newClient(n.spec, "admin", func() string { return n.secrets.Admin }, "admin")
-	controller, compute := n.spec.Has(Controller), n.spec.Has(Compute)
+	controller, compute := n.spec.Has(model.Controller), n.spec.Has(model.Compute)
 
 	add("configuration", n.configure)
 	add("instance-metadata", start(instanceMetadata), "configuration")
@@ -122,7 +124,7 @@ func present(steps []step) []step {
 // configure writes every file, and makes the units start at boot.
 func (n *node) configure(ctx context.Context) error {
 	var err error
-	if n.secrets, err = loadSecrets(n.root, n.spec.Has(Controller)); err != nil {
+	if n.secrets, err = loadSecrets(n.root, n.spec.Has(model.Controller)); err != nil {
 		return err
 	}
 	n.facts = facts{KVM: kvmWorks("/dev/kvm"), KernelOVS: kernelOVS(ctx, n.run)}
@@ -143,7 +145,7 @@ func (n *node) configure(ctx context.Context) error {
 	}
 	// An upgrade of the packages does not restart them: the package step keeps Debian's scripts from it.
 	n.files = append(n.files, file{Path: schemaStamp, Readers: pythonUnits(n.spec)})
-	if n.spec.Has(Controller) {
+	if n.spec.Has(model.Controller) {
 		for _, dir := range []string{"/etc/keystone/fernet-keys", "/etc/keystone/credential-keys"} {
 			if err := makeKeys(n.root, dir); err != nil {
 				return err

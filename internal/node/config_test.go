@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/model"
 )
 
 // allInOne is a node with every role.
 func allInOne() Spec {
 	return Spec{
-		Cloud: "first", Region: "RegionOne", Node: "ip-10-0-0-11", Roles: []Role{Controller, Compute, Gateway},
+		Cloud: "first", Region: "RegionOne", Node: "ip-10-0-0-11", Roles: []model.Role{model.Controller, model.Compute, model.Gateway},
 		Management: Management{Address: netip.MustParseAddr("10.0.0.11"), Public: netip.MustParseAddr("198.51.100.10")},
 		Controller: netip.MustParseAddr("10.0.0.11"),
 		Provider: Provider{
@@ -64,7 +66,7 @@ func TestRenderKeepsSecretsFromOthers(t *testing.T) {
 }
 
 func TestRenderReadersAreUnitsOfTheNode(t *testing.T) {
-	for _, roles := range [][]Role{{Controller, Compute, Gateway}, {Controller}, {Compute}, {Gateway}} {
+	for _, roles := range [][]model.Role{{model.Controller, model.Compute, model.Gateway}, {model.Controller}, {model.Compute}, {model.Gateway}} {
 		s := allInOne()
 		s.Roles = roles
 		var units []string
@@ -83,7 +85,7 @@ func TestRenderReadersAreUnitsOfTheNode(t *testing.T) {
 
 func TestRenderByRole(t *testing.T) {
 	s := allInOne()
-	s.Roles = []Role{Compute}
+	s.Roles = []model.Role{model.Compute}
 	s.Management.Address = netip.MustParseAddr("10.0.0.12")
 	files := renderAll(t, s, facts{})
 	for _, path := range []string{"/etc/keystone/keystone.conf", "/etc/mysql/mariadb.conf.d/90-macaw.cnf", "/etc/macaw/admin-openrc"} {

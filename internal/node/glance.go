@@ -1,8 +1,10 @@
 package node
 
+import "macaw.example/internal/model"
+
 var glance = service{
 	name:  "glance",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		{template: "glance-api.conf", path: "/etc/glance/glance-api.conf", group: "glance", readers: []string{"glance-api.service"}},
 	},

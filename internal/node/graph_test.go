@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/model"
 )
 
 func TestRunGraph(t *testing.T) {
@@ -60,7 +62,7 @@ func TestCheckGraph(t *testing.T) {
 }
 
 func TestSteps(t *testing.T) {
-	for _, roles := range [][]Role{{Controller, Compute, Gateway}, {Controller}, {Compute}, {Gateway}, {Controller, Gateway}} {
+	for _, roles := range [][]model.Role{{model.Controller, model.Compute, model.Gateway}, {model.Controller}, {model.Compute}, {model.Gateway}, {model.Controller, model.Gateway}} {
 		n := &node{spec: allInOne()}
 		n.spec.Roles = roles
 		if err := checkGraph(n.steps()); err != nil {

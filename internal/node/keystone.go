@@ -1,8 +1,10 @@
 package node
 
+import "macaw.example/internal/model"
+
 var keystone = service{
 	name:  "keystone",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		{template: "keystone.conf", path: "/etc/keystone/keystone.conf", group: "keystone", readers: []string{"keystone.service"}},
 	},

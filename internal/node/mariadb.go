@@ -6,11 +6,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"macaw.example/internal/model"
 )
 
 var mariadb = service{
 	name:  "mariadb",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		{template: "mariadb.cnf", path: "/etc/mysql/mariadb.conf.d/90-macaw.cnf", readers: []string{"mariadb.service"}},
 	},

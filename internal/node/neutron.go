@@ -1,6 +1,10 @@
 package node
 
-import "strings"
+import (
+	"strings"
+
+	"macaw.example/internal/model"
+)
 
 var neutronAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service", "ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service"}
 
@@ -11,7 +15,7 @@ func neutronConf(readers ...string) configFile {
 // neutronServer are the sections of neutron.conf for what only a controller runs: no other node is to know the
 // database's password. The last line is empty, as between all sections.
 func neutronServer(s Spec, sec secrets) string {
-	if !s.Has(Controller) {
+	if !s.Has(model.Controller) {
 		return ""
 	}
 	return strings.Join([]string{
@@ -35,7 +39,7 @@ func ml2Conf(readers ...string) configFile {
 
 var neutron = service{
 	name:  "neutron",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		neutronConf("neutron-api.service"),
 		ml2Conf("neutron-api.service"),
@@ -52,7 +56,7 @@ var neutron = service{
 
 var neutronMaintenance = service{
 	name:  "neutron-maintenance",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		neutronConf("neutron-ovn-maintenance-worker.service"),
 		ml2Conf("neutron-ovn-maintenance-worker.service"),
@@ -69,7 +73,7 @@ var neutronMaintenance = service{
 
 var neutronMetadata = service{
 	name:  "neutron-metadata",
-	roles: []Role{Compute},
+	roles: []model.Role{model.Compute},
 	files: []configFile{
 		neutronConf("neutron-ovn-metadata-agent.service"),
 		{template: "neutron_ovn_metadata_agent.ini", path: "/etc/neutron/neutron_ovn_metadata_agent.ini", group: "neutron", readers: []string{"neutron-ovn-metadata-agent.service"}},

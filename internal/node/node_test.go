@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/model"
 )
 
 func TestSpecValidate(t *testing.T) {
@@ -22,7 +24,7 @@ func TestSpecValidate(t *testing.T) {
 	}{
 		{"good", func(*Spec) {}, ""},
 		{"no role", func(s *Spec) { s.Roles = nil }, "has no role"},
-		{"unknown role", func(s *Spec) { s.Roles = []Role{"cook"} }, `role "cook"`},
+		{"unknown role", func(s *Spec) { s.Roles = []model.Role{"cook"} }, `role "cook"`},
 		{"quote in a name", func(s *Spec) { s.Node = "a'b" }, `name of the node is "a'b"`},
 		{"address elsewhere", func(s *Spec) { s.Provider.Addresses[0] = netip.MustParseAddr("10.9.9.9") }, "10.9.9.9 is outside"},
 		{"the NIC's own address", func(s *Spec) { s.Provider.Addresses[0] = s.Provider.Primary }, "not Neutron's to give"},
@@ -129,13 +131,13 @@ func TestOVSArgs(t *testing.T) {
 	s := allInOne()
 	for _, tt := range []struct {
 		kernel bool
-		roles  []Role
+		roles  []model.Role
 		want   []string
 		not    string
 	}{
 		{true, s.Roles, []string{"ovn-bridge-datapath-type=system", "add-port br-ex mcw1", "ovn-bridge-mappings=provider:br-ex", "enable-chassis-as-gw"}, "netdev"},
 		{false, s.Roles, []string{"ovn-bridge-datapath-type=netdev", "set Bridge br-ex datapath_type=netdev", "set Bridge br-int datapath_type=netdev"}, "=system "},
-		{true, []Role{Compute}, []string{"ovn-encap-ip=10.0.0.11"}, "br-ex"},
+		{true, []model.Role{model.Compute}, []string{"ovn-encap-ip=10.0.0.11"}, "br-ex"},
 	} {
 		s.Roles = tt.roles
 		got := strings.Join(ovsArgs(s, facts{KernelOVS: tt.kernel}), " ")

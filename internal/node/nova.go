@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"macaw.example/internal/model"
 )
 
 // novaAfter is what every part of Nova on a controller waits for at boot.
@@ -34,7 +36,7 @@ const novaConfigFiles = "OS_NOVA_CONFIG_FILES=api-paste.ini;nova.conf;nova-datab
 
 var novaAPI = service{
 	name:  "nova",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{novaConf("nova-api.service"), novaDatabaseConf("nova-api.service")},
 	units: []string{"nova-api.service"},
 	// It runs on eventlet, which does not bear uWSGI's threads.
@@ -45,7 +47,7 @@ var novaAPI = service{
 
 var novaMetadata = service{
 	name:   "nova-metadata",
-	roles:  []Role{Controller},
+	roles:  []model.Role{model.Controller},
 	files:  []configFile{novaConf("nova-api-metadata.service"), novaDatabaseConf("nova-api-metadata.service")},
 	units:  []string{"nova-api-metadata.service"},
 	api:    []api{{Unit: "nova-api-metadata", Project: "nova", Port: 8775, Threads: 1, WSGI: "/usr/bin/nova-metadata-wsgi", Env: novaConfigFiles}},
@@ -55,7 +57,7 @@ var novaMetadata = service{
 
 var novaConductor = service{
 	name:   "nova-conductor",
-	roles:  []Role{Controller},
+	roles:  []model.Role{model.Controller},
 	files:  novaDaemon("nova-conductor"),
 	units:  []string{"nova-conductor.service"},
 	after:  novaAfter,
@@ -64,7 +66,7 @@ var novaConductor = service{
 
 var novaScheduler = service{
 	name:   "nova-scheduler",
-	roles:  []Role{Controller},
+	roles:  []model.Role{model.Controller},
 	files:  novaDaemon("nova-scheduler"),
 	units:  []string{"nova-scheduler.service"},
 	after:  novaAfter,
@@ -73,7 +75,7 @@ var novaScheduler = service{
 
 var novaConsole = service{
 	name:  "nova-console",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: append(novaDaemon("nova-novncproxy"), configFile{
 		template: "nova-consoleproxy", path: "/etc/default/nova-consoleproxy", readers: []string{"nova-novncproxy.service"},
 	}),
@@ -90,7 +92,7 @@ const networkdStamp = "/run/macaw/networkd-guests"
 
 var novaCompute = service{
 	name:  "nova-compute",
-	roles: []Role{Compute},
+	roles: []model.Role{model.Compute},
 	files: []configFile{
 		novaConf("nova-compute.service"),
 		{template: "nova-compute.conf", path: "/etc/nova/nova-compute.conf", readers: []string{"nova-compute.service"}},
@@ -138,7 +140,7 @@ func (n *node) startCompute(c *client) func(context.Context) error {
 		if started != nil && !errors.Is(started, errNothingToDo) {
 			return started
 		}
-		if !n.spec.Has(Controller) {
+		if !n.spec.Has(model.Controller) {
 			return started
 		}
 		if err := await(ctx, "nova-compute", startPatience, func(ctx context.Context) error {

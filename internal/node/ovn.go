@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"macaw.example/internal/model"
 )
 
 var ovnCentral = service{
 	name:  "ovn-central",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		{template: "ovn-central", path: "/etc/default/ovn-central", readers: []string{
 			"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service",
@@ -20,7 +22,7 @@ var ovnCentral = service{
 
 var ovnHost = service{
 	name:  "ovn-host",
-	roles: []Role{Compute, Gateway},
+	roles: []model.Role{model.Compute, model.Gateway},
 	units: []string{"ovn-controller.service", "ovn-host.service"},
 	// OVN announces addresses when it starts; the way out has to translate by then.
 	after: []string{"macaw-agent.service"},

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"macaw.example/internal/model"
 )
 
 var openvswitch = service{
 	name:  "openvswitch",
-	roles: []Role{Compute, Gateway},
+	roles: []model.Role{model.Compute, model.Gateway},
 	files: []configFile{
 		// Without it every start of the database makes up a new name of the chassis.
 		{template: "system-id.conf", path: "/etc/openvswitch/system-id.conf"},
@@ -46,7 +48,7 @@ func ovsArgs(s Spec, f facts) []string {
 		fmt.Sprintf("external_ids:ovn-encap-ip=%s", s.Management.Address),
 		"external_ids:ovn-bridge-datapath-type=" + datapath,
 	}
-	if s.Has(Gateway) {
+	if s.Has(model.Gateway) {
 		args = append(args,
 			fmt.Sprintf("external_ids:ovn-bridge-mappings=%s:%s", s.PhysicalNetwork, s.Bridge),
 			"external_ids:ovn-cms-options=enable-chassis-as-gw")
@@ -57,7 +59,7 @@ func ovsArgs(s Spec, f facts) []string {
 		args = append(args, settings...)
 	}
 	bridge("br-int", "fail_mode=secure")
-	if s.Has(Gateway) {
+	if s.Has(model.Gateway) {
 		bridge(s.Bridge)
 		if s.ProviderPort != "" {
 			args = append(args, "--", "--may-exist", "add-port", s.Bridge, s.ProviderPort)

@@ -1,8 +1,10 @@
 package node
 
+import "macaw.example/internal/model"
+
 var placement = service{
 	name:  "placement",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		{template: "placement.conf", path: "/etc/placement/placement.conf", group: "placement", readers: []string{"placement-api.service"}},
 	},

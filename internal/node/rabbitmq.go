@@ -1,8 +1,10 @@
 package node
 
+import "macaw.example/internal/model"
+
 var rabbitmq = service{
 	name:  "rabbitmq",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		{template: "rabbitmq.conf", path: "/etc/rabbitmq/rabbitmq.conf", group: "rabbitmq", readers: []string{"rabbitmq-server.service"}},
 		{template: "rabbitmq-env.conf", path: "/etc/rabbitmq/rabbitmq-env.conf", readers: []string{"rabbitmq-server.service"}},

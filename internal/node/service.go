@@ -1,11 +1,15 @@
 package node
 
-import "slices"
+import (
+	"slices"
+
+	"macaw.example/internal/model"
+)
 
 // service is one daemon, or a few that belong together, as data: what is written for it and what runs.
 type service struct {
 	name  string
-	roles []Role // nodes with any of them run it
+	roles []model.Role // nodes with any of them run it
 	files []configFile
 	units []string // started in this order; a reboot brings them back
 	api   []api    // those of its units that uWSGI runs

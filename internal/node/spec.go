@@ -6,24 +6,16 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
-)
 
-// Role is a part that a node plays in its cloud.
-type Role string
-
-// The roles. A node may have several; an all-in-one node has them all.
-const (
-	Controller Role = "controller" // APIs, databases, dashboard
-	Compute    Role = "compute"    // guests
-	Gateway    Role = "gateway"    // routers and floating IPs
+	"macaw.example/internal/model"
 )
 
 // Spec is everything a node has to know about itself and its cloud, apart from secrets.
 type Spec struct {
-	Cloud  string `json:"cloud"`
-	Region string `json:"region"` // OpenStack's region, not AWS's
-	Node   string `json:"node"`   // host name, as the kernel has it
-	Roles  []Role `json:"roles"`
+	Cloud  string       `json:"cloud"`
+	Region string       `json:"region"` // OpenStack's region, not AWS's
+	Node   string       `json:"node"`   // host name, as the kernel has it
+	Roles  []model.Role `json:"roles"`
 
 	Management Management `json:"management"`
 	Controller netip.Addr `json:"controller"` // management address of the controller
@@ -61,7 +53,7 @@ type ProviderIPv6 struct {
 func (p ProviderIPv6) IsZero() bool { return !p.Subnet.IsValid() && len(p.Addresses) == 0 }
 
 // Has tells whether the node plays role r.
-func (s Spec) Has(r Role) bool { return slices.Contains(s.Roles, r) }
+func (s Spec) Has(r model.Role) bool { return slices.Contains(s.Roles, r) }
 
 // namePattern keeps names fit for every file, command and query that they go into.
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
@@ -81,11 +73,11 @@ func (s Spec) Validate() error {
 	}
 	need(len(s.Roles) > 0, "node %s has no role", s.Node)
 	for _, r := range s.Roles {
-		need(r == Controller || r == Compute || r == Gateway, "role %q is none of controller, compute, gateway", r)
+		need(r == model.Controller || r == model.Compute || r == model.Gateway, "role %q is none of controller, compute, gateway", r)
 	}
 	need(s.Management.Address.IsValid(), "node %s has no management address", s.Node)
 	need(s.Controller.IsValid(), "no address of the controller")
-	if s.Has(Controller) {
+	if s.Has(model.Controller) {
 		need(s.Controller == s.Management.Address, "node %s is the controller, but the controller's address is %s and not %s", s.Node, s.Controller, s.Management.Address)
 	}
 	for _, a := range s.Provider.Addresses {

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"macaw.example/internal/model"
 )
 
 // needENI attaches another provider interface to this node, if its type takes
@@ -57,7 +59,7 @@ func (t *turn) needENI(ctx context.Context, seen Seen, a Action) {
 	}
 }
 
-func (t *turn) noENI(code Code, format string, args ...any) {
+func (t *turn) noENI(code model.Code, format string, args ...any) {
 	t.memory.note(func(m *memory) { m.noENI = refusal{time.Now(), code, fmt.Sprintf(format, args...)} })
 	t.look()
 }

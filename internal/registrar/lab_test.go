@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"macaw.example/internal/model"
 	"macaw.example/lab"
 	"macaw.example/lab/labtest"
 )
@@ -95,7 +96,7 @@ func must[T any](v T, err error) T {
 // node makes a gateway node with some provider interfaces, and returns the
 // configuration of its Registrar.
 func (r *region) node(name string, kind types.InstanceType, enis int, change ...func(*Config)) Config {
-	c := Config{Cloud: "first", Node: name, InstanceType: string(kind), Subnet: r.subnet, Policy: OnDemand,
+	c := Config{Cloud: "first", Node: name, InstanceType: string(kind), Subnet: r.subnet, Policy: model.ElasticIPsOnDemand,
 		Range: []netip.Prefix{netip.MustParsePrefix("10.20.24.0/21"), netip.MustParsePrefix("2001:db8::/32")}}
 	in := &ec2.RunInstancesInput{ImageId: &r.api.Image, InstanceType: kind, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}
 	for n := range enis + 1 {

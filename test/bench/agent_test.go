@@ -23,7 +23,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"macaw.example/internal/agent"
-	"macaw.example/internal/registrar"
+	"macaw.example/internal/model"
 	"macaw.example/internal/translate"
 	"macaw.example/lab/labtest"
 )
@@ -62,7 +62,7 @@ func BenchmarkAgent(b *testing.B) {
 	if binary == "" {
 		binary = buildMacaw(b)
 	}
-	for _, policy := range []registrar.Policy{registrar.None, registrar.OnDemand} {
+	for _, policy := range []model.ElasticIPs{model.ElasticIPsNone, model.ElasticIPsOnDemand} {
 		b.Run(string(policy), func(b *testing.B) {
 			for range b.N {
 				measureAgent(b, binary, policy)
@@ -82,7 +82,7 @@ func buildMacaw(b *testing.B) string {
 	return binary
 }
 
-func measureAgent(b *testing.B, binary string, policy registrar.Policy) {
+func measureAgent(b *testing.B, binary string, policy model.ElasticIPs) {
 	ns := newNamespace(b)
 	must(b, links(ns, func(h *netlink.Handle) error { return setUp(h, "lo") }))
 

@@ -13,9 +13,8 @@ import (
 
 	"macaw.example/internal/agent"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
-	"macaw.example/internal/registrar"
-	"macaw.example/internal/translate"
 	"macaw.example/lab/labtest"
 )
 
@@ -32,7 +31,7 @@ type agentRegion struct {
 	client *ec2.Client // without a network
 	subnet string
 	nodes  []agentNode
-	policy registrar.Policy
+	policy model.ElasticIPs
 }
 
 // agentNode is a gateway node with its provider ENIs.
@@ -46,7 +45,7 @@ type agentNode struct {
 
 // newAgentRegion makes the gateway nodes and registers the addresses of all but
 // the first; with Elastic IPs those of the first too.
-func newAgentRegion(b *testing.B, policy registrar.Policy, cloud *agentCloud) *agentRegion {
+func newAgentRegion(b *testing.B, policy model.ElasticIPs, cloud *agentCloud) *agentRegion {
 	// Addresses that are never on a wire.
 	api := labtest.NewAPI(b, labtest.APIOptions{ElasticIPQuota: 2 * len(cloud.hosts), ElasticIPs: netip.MustParsePrefix("198.18.0.0/18")})
 	r := &agentRegion{api: api, policy: policy, client: ec2.NewFromConfig(api.Config())}
@@ -65,7 +64,7 @@ func newAgentRegion(b *testing.B, policy registrar.Policy, cloud *agentCloud) *a
 		}
 		n := r.node(ctx, name, group, last-first)
 		r.nodes = append(r.nodes, n)
-		if len(r.nodes) > 1 || policy != registrar.None {
+		if len(r.nodes) > 1 || policy != model.ElasticIPsNone {
 			r.register(ctx, n, first, last)
 		}
 		first = last
@@ -114,7 +113,7 @@ func (r *agentRegion) register(ctx context.Context, n agentNode, first, last int
 			addrs = append(addrs, nthOf(agentRange, k+1).String())
 		}
 		done(r.client.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: addrs}))
-		if r.policy == registrar.None {
+		if r.policy == model.ElasticIPsNone {
 			continue
 		}
 		for _, a := range addrs {
@@ -127,18 +126,18 @@ func (r *agentRegion) register(ctx context.Context, n agentNode, first, last int
 
 // public is how many of a node's floating IPs are to be told a public address.
 func (r *agentRegion) public(n agentNode) int {
-	if r.policy == registrar.None {
+	if r.policy == model.ElasticIPsNone {
 		return 0
 	}
 	return n.floating
 }
 
 // config is that of the first node's agent.
-func (r *agentRegion) config(policy registrar.Policy, keystone string) agent.Config {
+func (r *agentRegion) config(policy model.ElasticIPs, keystone string) agent.Config {
 	n := r.nodes[0]
 	c := agent.Config{
 		Cloud: "agentbench", Node: n.name, Region: "us-east-1", Instance: n.instance, InstanceType: string(agentType), SubnetID: r.subnet,
-		Policy: policy, Range: []netip.Prefix{agentRange}, NICMAC: translate.MAC(vmac(n.macs[0])), Primary: n.primary, Subnet: agentSubnet, Network: "public",
+		Policy: policy, Range: []netip.Prefix{agentRange}, NICMAC: model.MAC(vmac(n.macs[0])), Primary: n.primary, Subnet: agentSubnet, Network: "public",
 		Metrics: netip.MustParseAddrPort("127.0.0.1:9109"),
 		Auth:    &neutron.Auth{URL: keystone + "/v3", User: "macaw", Password: "secret", Project: "service"},
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/translate"
 )
 
@@ -196,7 +197,7 @@ func (c *crossing) translate(b *testing.B) {
 	b.Cleanup(func() { unix.Unmount(pins, unix.MNT_DETACH) })
 	entries := make([]translate.Entry, c.addresses)
 	for i := range entries {
-		entries[i] = translate.Entry{Addr: nth(i), MAC: translate.MAC(routerMAC)}
+		entries[i] = translate.Entry{Addr: nth(i), MAC: model.MAC(routerMAC)}
 	}
 	must(b, inNamespace(c.host, func() error {
 		t, err := translate.Attach(translate.Config{NICs: []translate.NIC{{Name: "eth1"}}, Near: netip.MustParsePrefix("10.100.0.0/16"), PinDir: pins})
