@@ -8,7 +8,7 @@ import (
 
 	"macaw.example/internal/cli"
 	"macaw.example/internal/guest"
-	"macaw.example/internal/node"
+	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/terminal"
 	"macaw.example/lab"
 )
@@ -19,10 +19,10 @@ func main() {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(terminal.ExitFailure)
 	}
-	// The packages of OpenStack and of its guest lie in the lab's images.
-	options := lab.Options{
-		Packages: node.Packages(), ExtraPackages: guest.Packages, Command: []string{self, "lab"},
-	}
 	t := terminal.New(os.Stdout, os.Stderr)
-	os.Exit(t.Main(cli.New(t, options, labCommand(t, options)), os.Args[1:]))
+	// The packages of OpenStack and of its guest lie in the lab's images.
+	app := &cli.App{Terminal: t, Lab: lab.Options{
+		Packages: nodeapi.Packages(), ExtraPackages: guest.Packages, Command: []string{self, "lab"},
+	}}
+	os.Exit(t.Main(app.Root(labCommand(t, app.Lab)), os.Args[1:]))
 }

@@ -382,7 +382,7 @@ func (a *agent) wait(refused []neutron.Address) {
 		since, is := a.waiting[r.Addr]
 		if !is {
 			since = time.Now()
-			a.log.Info("an address waits for AWS; until then its frames are dropped", "address", r.Addr, "owner", owner(r))
+			a.log.Info("an address waits for AWS; until then its frames are dropped", "address", r.Addr, "owner", r.Owner())
 		}
 		waiting[r.Addr] = since
 	}

@@ -28,7 +28,7 @@ func (c Config) here(a neutron.Address) bool {
 func wants(c Config, addresses []neutron.Address) []registrar.Want {
 	all := make([]registrar.Want, 0, len(addresses))
 	for _, a := range addresses {
-		w := registrar.Want{Addr: a.Addr, Owner: owner(a), Here: c.here(a)}
+		w := registrar.Want{Addr: a.Addr, Owner: a.Owner(), Here: c.here(a)}
 		w.Policy, _ = policy(c, a)
 		if a.Kind == neutron.KindFloating {
 			w.FloatingIP = a.ID
@@ -81,17 +81,6 @@ func wishes(c Config, addresses []neutron.Address) (all []model.Finding) {
 		}
 	}
 	return all
-}
-
-// owner is who has an address, for people.
-func owner(a neutron.Address) string {
-	switch a.Kind {
-	case neutron.KindRouter:
-		return "router " + a.Router
-	case neutron.KindFloating:
-		return "floating IP " + a.ID
-	}
-	return fmt.Sprintf("port %s", a.ID)
 }
 
 // plan returns the entries that the translation should have, and the addresses

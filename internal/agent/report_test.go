@@ -13,6 +13,7 @@ import (
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
+	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/registrar"
 )
 
@@ -25,9 +26,9 @@ func TestReport(t *testing.T) {
 			Registered: map[netip.Addr]registrar.Registration{addr10: {ENI: "eni-1", Public: netip.MustParseAddr("198.51.100.7")}},
 			ENIs:       []registrar.ENI{{ID: "eni-1", Limit: 30, Addresses: []netip.Addr{addr10}}},
 			Findings:   []model.Finding{finding}}}
-	want := Report{
-		ENIs: []ENI{{ID: "eni-1", Addresses: 1, Limit: 29}},
-		Addresses: []Address{
+	want := nodeapi.Report{
+		ENIs: []nodeapi.ENI{{ID: "eni-1", Addresses: 1, Limit: 29}},
+		Addresses: []nodeapi.Address{
 			{Addr: addr10, Kind: neutron.KindRouter, Host: "gw-1", Here: true, ENI: "eni-1", Public: netip.MustParseAddr("198.51.100.7")},
 			{Addr: addr11, Kind: neutron.KindFloating, Host: "gw-2"},
 		},
@@ -36,9 +37,9 @@ func TestReport(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		o    outcome
-		want Report
+		want nodeapi.Report
 	}{
-		{"nothing yet", outcome{err: errors.New("no answer")}, Report{Addresses: []Address{}}},
+		{"nothing yet", outcome{err: errors.New("no answer")}, nodeapi.Report{Addresses: []nodeapi.Address{}}},
 		{"an answer", good, want},
 		{"none after one: the addresses stay", outcome{err: errors.New("no answer"), result: registrar.Result{Findings: good.result.Findings}}, want},
 	} {
@@ -47,7 +48,7 @@ func TestReport(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		ignore := cmp.Options{cmpopts.IgnoreTypes(Contact{}), cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreFields(Address{}, "ID", "Router", "Project")}
+		ignore := cmp.Options{cmpopts.IgnoreTypes(nodeapi.Contact{}), cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreFields(nodeapi.Address{}, "ID", "Router", "Project")}
 		if d := cmp.Diff(&c.want, got, ignore); d != "" {
 			raw, _ := json.Marshal(got)
 			t.Errorf("%s (-want +got):\n%s\n%s", c.name, d, raw)

@@ -88,10 +88,10 @@ const settleLimit = 30 * time.Second
 // settle has the agents take up a forward, and waits until its floating IP says
 // where the Internet finds it. That it does not is no error: the forward is there.
 func (p forwards) settle(ctx context.Context, f *neutron.Forward, steps *terminal.Steps) error {
-	if err := p.nudge(ctx); err != nil {
+	if err := p.Reload(ctx); err != nil {
 		steps.Note("neutron", "the gateway's agent was not told, and learns of it by itself: "+err.Error())
 	}
-	if p.outside.put(f); f.Public.IsValid() || !p.waits {
+	if p.outside.put(f); f.Public.IsValid() || !p.Public {
 		return nil
 	}
 	return steps.Do("neutron", "floating IP "+f.Addr.String()+" gets its Elastic IP", func() error {

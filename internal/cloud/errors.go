@@ -46,6 +46,9 @@ func (c *Cloud) Reject(path, hint, format string, args ...any) error {
 	return Errors{{File: c.places.file, Line: at.line, Column: at.column, Message: path + ": " + fmt.Sprintf(format, args...), Hint: hint}}
 }
 
+// FileName is the name of the cloud file, as it was given.
+func (c *Cloud) FileName() string { return c.places.file }
+
 // Errors is everything that is wrong in a cloud file, in the file's order.
 type Errors []*Error
 

@@ -1,6 +1,9 @@
 package node
 
-import "macaw.example/internal/model"
+import (
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+)
 
 // adminAccess are the administrator's keys to the cloud, for the commands of its operator.
 var adminAccess = service{
@@ -12,14 +15,11 @@ var adminAccess = service{
 	},
 }
 
-// GatewayAuthPath is where the gateway agent finds how to reach Neutron: a JSON object with auth_url, username,
-// password, user_domain_name, project_name, project_domain_name, region_name and interface. Only root may read it.
-const GatewayAuthPath = "/etc/macaw/gateway-auth.json"
-
-var gatewayAccess = service{
-	name:  "gateway-access",
+// agentAccess are the keys of the agent to Neutron.
+var agentAccess = service{
+	name:  "agent-access",
 	roles: []model.Role{model.Gateway},
 	files: []configFile{
-		{template: "gateway-auth.json", path: GatewayAuthPath, private: true},
+		{template: "agent-auth.json", path: nodeapi.AgentAuth, private: true},
 	},
 }

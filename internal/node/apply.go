@@ -14,11 +14,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 )
 
 // node is the machine that the steps work on.
 type node struct {
-	spec    Spec
+	spec    nodeapi.OpenStack
 	secrets secrets
 	facts   facts
 	files   []file
@@ -29,7 +30,7 @@ type node struct {
 // Apply makes this machine the node that spec describes, and returns when what it runs answers.
 // It needs root, and installs what Install has not. Running it again changes only what differs; it may be
 // killed anywhere. A unit whose configuration has changed is restarted, and no other.
-func Apply(ctx context.Context, spec Spec, progress Progress) error {
+func Apply(ctx context.Context, spec nodeapi.OpenStack, progress Progress) error {
 	if err := spec.Validate(); err != nil {
 		return err
 	}

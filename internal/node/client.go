@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"macaw.example/internal/nodeapi"
 )
 
 // client speaks to the APIs of this cloud, at the controller's management address.
@@ -25,7 +27,7 @@ type client struct {
 	token string
 }
 
-func newClient(s Spec, user string, password func() string, project string) *client {
+func newClient(s nodeapi.OpenStack, user string, password func() string, project string) *client {
 	return &client{
 		controller: s.Controller, user: user, password: password, project: project,
 		http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 8}},

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"macaw.example/internal/nodeapi"
 )
 
 //go:embed files
@@ -19,7 +21,7 @@ type facts struct {
 }
 
 // render returns every configuration file of the node, sorted by path.
-func render(s Spec, sec secrets, f facts) ([]file, error) {
+func render(s nodeapi.OpenStack, sec secrets, f facts) ([]file, error) {
 	r := newRenderer(nodeTags(s, sec, f))
 	for _, svc := range onNode(s) {
 		for _, c := range svc.files {

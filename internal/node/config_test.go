@@ -9,15 +9,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 )
 
 // allInOne is a node with every role.
-func allInOne() Spec {
-	return Spec{
+func allInOne() nodeapi.OpenStack {
+	return nodeapi.OpenStack{
 		Cloud: "first", Region: "RegionOne", Node: "ip-10-0-0-11", Roles: []model.Role{model.Controller, model.Compute, model.Gateway},
-		Management: Management{Address: netip.MustParseAddr("10.0.0.11"), Public: netip.MustParseAddr("198.51.100.10")},
+		Management: nodeapi.Management{Address: netip.MustParseAddr("10.0.0.11"), Public: netip.MustParseAddr("198.51.100.10")},
 		Controller: netip.MustParseAddr("10.0.0.11"),
-		Provider: Provider{
+		Provider: nodeapi.Provider{
 			NICMAC: "0a:1b:2c:3d:4e:11", Subnet: netip.MustParsePrefix("10.0.1.0/24"),
 			Gateway: netip.MustParseAddr("10.0.1.1"), Primary: netip.MustParseAddr("10.0.1.10"),
 			Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.21"), netip.MustParseAddr("10.0.1.20"), netip.MustParseAddr("10.0.1.30")},
@@ -41,7 +42,7 @@ func knownSecrets() secrets {
 	return s
 }
 
-func renderAll(t *testing.T, s Spec, f facts) map[string]file {
+func renderAll(t *testing.T, s nodeapi.OpenStack, f facts) map[string]file {
 	t.Helper()
 	files, err := render(s, knownSecrets(), f)
 	if err != nil {

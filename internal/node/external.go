@@ -5,13 +5,14 @@ import (
 	"fmt"
 
 	neutronapi "macaw.example/internal/neutron"
+	"macaw.example/internal/nodeapi"
 )
 
 // externalName is the name of the external network.
 const externalName = "public"
 
 // ensureExternal makes the external network, or gives it the addresses that AWS has registered since.
-func ensureExternal(ctx context.Context, s Spec, password string) error {
+func ensureExternal(ctx context.Context, s nodeapi.OpenStack, password string) error {
 	if len(s.Provider.Addresses) == 0 {
 		return errNothingToDo
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"macaw.example/internal/nodeapi"
 )
 
 // gatewayRole names the gateway agent's user, and the role that Neutron's policy knows it by.
@@ -128,7 +130,7 @@ func parseIdentity(out string) seenIdentity {
 }
 
 // planIdentity returns the SQL that is still needed; nothing if all is there.
-func planIdentity(s Spec, sec secrets, seen seenIdentity, now time.Time) (string, error) {
+func planIdentity(s nodeapi.OpenStack, sec secrets, seen seenIdentity, now time.Time) (string, error) {
 	var sql strings.Builder
 	password := func(user, password string, cost int) error {
 		hash, err := bcrypt.GenerateFromPassword([]byte(password), cost)
@@ -164,7 +166,7 @@ func planIdentity(s Spec, sec secrets, seen seenIdentity, now time.Time) (string
 }
 
 // planCatalog returns the SQL for endpoints that are missing or lead elsewhere.
-func planCatalog(s Spec, seen seenIdentity) (string, error) {
+func planCatalog(s nodeapi.OpenStack, seen seenIdentity) (string, error) {
 	var sql strings.Builder
 	for _, e := range catalog {
 		service := seen.services[e.name]
@@ -174,7 +176,7 @@ func planCatalog(s Spec, seen seenIdentity) (string, error) {
 		for _, at := range []struct {
 			kind string
 			host netip.Addr
-		}{{"public", s.public()}, {"internal", s.Controller}, {"admin", s.Controller}} {
+		}{{"public", public(s)}, {"internal", s.Controller}, {"admin", s.Controller}} {
 			url := e.url(at.host)
 			switch have, ok := seen.endpoints[[2]string{service, at.kind + "@" + s.Region}]; {
 			case !ok:

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/nodeapi"
 )
 
 const (
@@ -31,7 +33,7 @@ var unwanted = []string{
 // installed tells whether this Macaw's package step has been completed below root.
 func installed(root string) bool {
 	stamp, err := os.ReadFile(filepath.Join(root, installStamp))
-	return err == nil && string(stamp) == PackagesHash()+"\n"
+	return err == nil && string(stamp) == nodeapi.PackagesHash+"\n"
 }
 
 // Install is the package step: all that depends on nothing but the versions of packages, neither on an address
@@ -60,7 +62,7 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 		{"replies", []string{"packages"}, n.quickenReplies},
 		{"stamp", []string{"schemas", "entry points", "replies"}, func(context.Context) error {
 			unix.Sync()
-			_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(PackagesHash() + "\n")}.write(n.root)
+			_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(nodeapi.PackagesHash + "\n")}.write(n.root)
 			return err
 		}},
 	}, progress)
@@ -83,7 +85,7 @@ func (n *node) installPackages(ctx context.Context) error {
 	for _, c := range []command{
 		{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env},
 		{Args: []string{"apt-get", "update", "-o", "DPkg::Lock::Timeout=300"}, Env: env},
-		{Args: append(append([]string{"apt-get", "install"}, options...), Packages()...), Env: env},
+		{Args: append(append([]string{"apt-get", "install"}, options...), nodeapi.Packages()...), Env: env},
 	} {
 		if _, err := n.run(ctx, c); err != nil {
 			return fmt.Errorf("installing packages: %w", err)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 )
 
 var neutronAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service", "ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service"}
@@ -14,7 +15,7 @@ func neutronConf(readers ...string) configFile {
 
 // neutronServer are the sections of neutron.conf for what only a controller runs: no other node is to know the
 // database's password. The last line is empty, as between all sections.
-func neutronServer(s Spec, sec secrets) string {
+func neutronServer(s nodeapi.OpenStack, sec secrets) string {
 	if !s.Has(model.Controller) {
 		return ""
 	}

@@ -14,30 +14,34 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 )
 
 func TestSpecValidate(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		change func(*Spec)
+		change func(*nodeapi.OpenStack)
 		want   string
 	}{
-		{"good", func(*Spec) {}, ""},
-		{"no role", func(s *Spec) { s.Roles = nil }, "has no role"},
-		{"unknown role", func(s *Spec) { s.Roles = []model.Role{"cook"} }, `role "cook"`},
-		{"quote in a name", func(s *Spec) { s.Node = "a'b" }, `name of the node is "a'b"`},
-		{"address elsewhere", func(s *Spec) { s.Provider.Addresses[0] = netip.MustParseAddr("10.9.9.9") }, "10.9.9.9 is outside"},
-		{"the NIC's own address", func(s *Spec) { s.Provider.Addresses[0] = s.Provider.Primary }, "not Neutron's to give"},
-		{"IPv6", func(s *Spec) { s.Provider.IPv6 = dualStack() }, ""},
-		{"IPv6 without addresses", func(s *Spec) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Addresses = nil }, "no addresses of the IPv6"},
-		{"IPv6 without a gateway", func(s *Spec) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Gateway = netip.Addr{} }, "no gateway of the IPv6"},
-		{"IPv6 address elsewhere", func(s *Spec) {
+		{"good", func(*nodeapi.OpenStack) {}, ""},
+		{"no role", func(s *nodeapi.OpenStack) { s.Roles = nil }, "has no role"},
+		{"unknown role", func(s *nodeapi.OpenStack) { s.Roles = []model.Role{"cook"} }, `role "cook"`},
+		{"quote in a name", func(s *nodeapi.OpenStack) { s.Node = "a'b" }, `name of the node is "a'b"`},
+		{"address elsewhere", func(s *nodeapi.OpenStack) { s.Provider.Addresses[0] = netip.MustParseAddr("10.9.9.9") }, "10.9.9.9 is outside"},
+		{"the NIC's own address", func(s *nodeapi.OpenStack) { s.Provider.Addresses[0] = s.Provider.Primary }, "not Neutron's to give"},
+		{"IPv6", func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack() }, ""},
+		{"IPv6 without addresses", func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Addresses = nil }, "no addresses of the IPv6"},
+		{"IPv6 without a gateway", func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Gateway = netip.Addr{} }, "no gateway of the IPv6"},
+		{"IPv6 address elsewhere", func(s *nodeapi.OpenStack) {
 			s.Provider.IPv6 = dualStack()
 			s.Provider.IPv6.Addresses[1] = netip.MustParseAddr("2001:db8:0:2::1:0")
 		}, "2001:db8:0:2::1:0 is outside"},
-		{"AWS's own IPv6 address", func(s *Spec) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Addresses[1] = s.Provider.IPv6.Gateway }, "not Neutron's to give"},
-		{"IPv6 addresses of nothing", func(s *Spec) { s.Provider.IPv6.Addresses = dualStack().Addresses }, "is not IPv6"},
-		{"two controllers", func(s *Spec) { s.Controller = netip.MustParseAddr("10.0.0.99") }, "the controller's address is 10.0.0.99"},
+		{"AWS's own IPv6 address", func(s *nodeapi.OpenStack) {
+			s.Provider.IPv6 = dualStack()
+			s.Provider.IPv6.Addresses[1] = s.Provider.IPv6.Gateway
+		}, "not Neutron's to give"},
+		{"IPv6 addresses of nothing", func(s *nodeapi.OpenStack) { s.Provider.IPv6.Addresses = dualStack().Addresses }, "is not IPv6"},
+		{"two controllers", func(s *nodeapi.OpenStack) { s.Controller = netip.MustParseAddr("10.0.0.99") }, "the controller's address is 10.0.0.99"},
 	} {
 		s := allInOne()
 		tt.change(&s)
@@ -48,8 +52,8 @@ func TestSpecValidate(t *testing.T) {
 	}
 }
 
-func dualStack() ProviderIPv6 {
-	return ProviderIPv6{Subnet: netip.MustParsePrefix("2001:db8:0:1::/64"), Gateway: netip.MustParseAddr("2001:db8:0:1::1"),
+func dualStack() nodeapi.ProviderIPv6 {
+	return nodeapi.ProviderIPv6{Subnet: netip.MustParsePrefix("2001:db8:0:1::/64"), Gateway: netip.MustParseAddr("2001:db8:0:1::1"),
 		Addresses: []netip.Addr{netip.MustParseAddr("2001:db8:0:1::1:0"), netip.MustParseAddr("2001:db8:0:1::1:1")}}
 }
 
@@ -66,7 +70,7 @@ func TestSpecSurvivesJSON(t *testing.T) {
 	if b, err = json.Marshal(want); err != nil {
 		t.Fatal(err)
 	}
-	var got Spec
+	var got nodeapi.OpenStack
 	if err := json.Unmarshal(b, &got); err != nil {
 		t.Fatal(err)
 	}
@@ -201,8 +205,11 @@ func TestEnsureSchemasSkipsWhatIsThere(t *testing.T) {
 }
 
 func TestPackagesHash(t *testing.T) {
-	if h := PackagesHash(); len(h) != 16 || h != PackagesHash() {
+	if h := packagesHash(); len(h) != 16 || h != packagesHash() {
 		t.Errorf("hash %q is not one name", h)
+	}
+	if h := packagesHash(); h != nodeapi.PackagesHash {
+		t.Errorf("the package step has changed: nodeapi.PackagesHash is %q and must be %q", nodeapi.PackagesHash, h)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 )
 
 var openvswitch = service{
@@ -33,7 +34,7 @@ func (n *node) configureOVS(ctx context.Context) error {
 
 // ovsArgs is the one transaction that makes the chassis. It does not wait for ovs-vswitchd, so the provider
 // port may come later.
-func ovsArgs(s Spec, f facts) []string {
+func ovsArgs(s nodeapi.OpenStack, f facts) []string {
 	datapath := "system"
 	if !f.KernelOVS {
 		datapath = "netdev"

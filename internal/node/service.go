@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 )
 
 // service is one daemon, or a few that belong together, as data: what is written for it and what runs.
@@ -48,11 +49,11 @@ var services = []service{
 	keystone, glance, placement,
 	novaAPI, novaConductor, novaScheduler, novaMetadata, novaConsole, novaCompute, libvirt,
 	neutron, neutronMaintenance, neutronMetadata,
-	dashboard, adminAccess, gatewayAccess,
+	dashboard, adminAccess, agentAccess,
 }
 
 // onNode are the services that a node with these roles runs.
-func onNode(s Spec) []service {
+func onNode(s nodeapi.OpenStack) []service {
 	var on []service
 	for _, svc := range services {
 		if slices.ContainsFunc(svc.roles, s.Has) {
@@ -63,7 +64,7 @@ func onNode(s Spec) []service {
 }
 
 // pythonUnits are the units on a node that run OpenStack's own code.
-func pythonUnits(s Spec) []string {
+func pythonUnits(s nodeapi.OpenStack) []string {
 	var units []string
 	for _, svc := range onNode(s) {
 		if svc.python {

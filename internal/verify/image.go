@@ -11,6 +11,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/imagedata"
 	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
+
+	"macaw.example/internal/neutron"
 )
 
 // Part is one file of a guest image.
@@ -29,7 +31,7 @@ const checkedProperty = "macaw_sha256"
 // EnsureImage puts a public image into the cloud, unless there is one of that
 // name that was checked as its last part wants. A kernel and a RAM disk become images of their own, which the last
 // part, the disk, refers to. made says whether there was something to do.
-func EnsureImage(ctx context.Context, auth Auth, name string, parts []Part) (made bool, err error) {
+func EnsureImage(ctx context.Context, auth neutron.Auth, name string, parts []Part) (made bool, err error) {
 	s, err := login(ctx, auth)
 	if err != nil {
 		return false, err

@@ -7,23 +7,25 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+
+	"macaw.example/internal/neutron"
 )
 
 // session is a login to one project.
 type session struct {
 	identity, network, compute *gophercloud.ServiceClient
 	project                    string // ID
-	auth                       Auth
+	auth                       neutron.Auth
 }
 
-func login(ctx context.Context, a Auth) (*session, error) {
+func login(ctx context.Context, a neutron.Auth) (*session, error) {
 	provider, err := newProvider(a.URL, outOfReach)
 	if err != nil {
 		return nil, fmt.Errorf("reading Keystone's address %s: %w", a.URL, err)
 	}
 	err = openstack.Authenticate(ctx, provider, gophercloud.AuthOptions{
 		IdentityEndpoint: a.URL, Username: a.User, Password: a.Password,
-		DomainName: a.Domain, TenantName: a.Project, AllowReauth: true,
+		DomainName: a.UserDomain, TenantName: a.Project, AllowReauth: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("logging in to %s as %s: %w", a.URL, a.User, err)

@@ -10,11 +10,13 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"macaw.example/internal/neutron"
 )
 
 // Config says what is verified, and from where.
 type Config struct {
-	Auth Auth
+	Auth neutron.Auth
 	// ExternalNetwork is the name of Neutron's provider network.
 	ExternalNetwork string
 	// Image and Flavor are the names of what the guest is made of, and User is
@@ -39,11 +41,6 @@ type Config struct {
 	Keep bool
 	// Patience bounds each wait for the cloud or the guest.
 	Patience time.Duration
-}
-
-// Auth is how an administrator logs in to the cloud.
-type Auth struct {
-	URL, User, Password, Project, Domain, Region string
 }
 
 // Step shows one thing that is verified; what it returns is called when it is

@@ -1,4 +1,4 @@
-package cli
+package deploy
 
 import (
 	"context"
@@ -6,14 +6,13 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"macaw.example/internal/host"
-	"macaw.example/internal/terminal"
-	"macaw.example/internal/verify"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/nodeapi"
 )
 
 // access is how the cloud's administrator reaches it.
 type access struct {
-	Auth verify.Auth
+	Auth neutron.Auth
 	path string // of the clouds.yaml that it is in
 	// Why that is not the user's own.
 	refused error
@@ -21,26 +20,26 @@ type access struct {
 
 // takeAccess fetches the administrator's credentials from the controller and
 // puts them into clouds.yaml.
-func (a *App) takeAccess(ctx context.Context, s *site, h *host.Host, steps *terminal.Steps) (access, error) {
+func (d *Deployment) takeAccess(ctx context.Context, h Node) (access, error) {
 	var acc access
-	err := steps.Do("host", "fetch credentials", func() error {
+	err := d.do(phaseHost, "fetch credentials", func() error {
 		var err error
-		acc, err = fetchAccess(ctx, s, h)
+		acc, err = d.fetchAccess(ctx, h)
 		return err
 	})
 	if acc.refused != nil {
-		steps.Note("host", fmt.Sprintf("clouds.yaml stays as it is: %v", acc.refused))
-		steps.Note("host", "OpenStack's clients find the cloud with: export OS_CLIENT_CONFIG_FILE="+acc.path)
+		d.note(phaseHost, "clouds.yaml stays as it is: %v", acc.refused)
+		d.Progress.Note(phaseHost, "OpenStack's clients find the cloud with: export OS_CLIENT_CONFIG_FILE="+acc.path)
 	}
 	return acc, err
 }
 
-func fetchAccess(ctx context.Context, s *site, h *host.Host) (access, error) {
-	file, err := h.Output(ctx, "cat /etc/macaw/clouds.yaml")
+func (d *Deployment) fetchAccess(ctx context.Context, h Node) (access, error) {
+	file, err := h.Output(ctx, "cat "+nodeapi.CloudsYAML)
 	if err != nil {
 		return access{}, fmt.Errorf("fetching the cloud's credentials: %w", err)
 	}
-	entry, err := cloudEntry([]byte(file), s.cloud.Name)
+	entry, err := cloudEntry([]byte(file), d.Cloud.Name)
 	if err != nil {
 		return access{}, err
 	}
@@ -48,7 +47,7 @@ func fetchAccess(ctx context.Context, s *site, h *host.Host) (access, error) {
 	if err != nil {
 		return access{}, err
 	}
-	path, refused, err := putCloud(s.cloud.Name, entry)
+	path, refused, err := d.Home.putCloud(d.Cloud.Name, entry)
 	if err != nil {
 		return access{}, err
 	}
@@ -56,10 +55,10 @@ func fetchAccess(ctx context.Context, s *site, h *host.Host) (access, error) {
 }
 
 // authOf reads an entry of clouds.yaml.
-func authOf(entry yaml.MapSlice) (verify.Auth, error) {
+func authOf(entry yaml.MapSlice) (neutron.Auth, error) {
 	b, err := yaml.Marshal(entry)
 	if err != nil {
-		return verify.Auth{}, err
+		return neutron.Auth{}, err
 	}
 	var e struct {
 		Auth struct {
@@ -72,10 +71,10 @@ func authOf(entry yaml.MapSlice) (verify.Auth, error) {
 		Region string `yaml:"region_name"`
 	}
 	if err := yaml.Unmarshal(b, &e); err != nil {
-		return verify.Auth{}, err
+		return neutron.Auth{}, err
 	}
-	return verify.Auth{
+	return neutron.Auth{
 		URL: e.Auth.URL, User: e.Auth.User, Password: e.Auth.Password, Project: e.Auth.Project,
-		Domain: e.Auth.Domain, Region: e.Region,
+		UserDomain: e.Auth.Domain, ProjectDomain: e.Auth.Domain, Region: e.Region,
 	}, nil
 }

@@ -1,22 +1,21 @@
-package cli
+package deploy
 
 import (
 	"context"
 	"time"
 
-	"macaw.example/internal/terminal"
 	"macaw.example/lab"
 )
 
 // watchLab shows what the lab does to its machines and takes long or fails, which
 // its EC2 tells nobody: a cloud whose machine can't be ended would wait without a
 // word. What it returns ends it.
-func (s *site) watchLab(ctx context.Context, steps *terminal.Steps) (stop func()) {
-	if s.running == nil {
+func (d *Deployment) watchLab(ctx context.Context) (stop func()) {
+	if d.running == nil {
 		return func() {}
 	}
 	ctx, stop = context.WithCancel(ctx)
-	go showTasks(ctx, s.running.Tasks, func(text string) { steps.Note("lab", text) })
+	go showTasks(ctx, d.running.Tasks, func(text string) { d.Progress.Note(phaseLab, text) })
 	return stop
 }
 

@@ -1,4 +1,4 @@
-package cli
+package deploy
 
 import (
 	"context"
@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"macaw.example/internal/cloud"
-	"macaw.example/internal/terminal"
 )
 
 // A guest's image is opened for use only if it has the checksum that the cloud file
@@ -40,8 +39,7 @@ func TestGuestChecksum(t *testing.T) {
 		{"half a file", "/short", good, "unexpected EOF"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			home := t.TempDir()
-			t.Setenv("XDG_DATA_HOME", home)
+			d := &Deployment{Home: newHome(t), Progress: &quiet{}}
 			text := "name: x\ntarget: lab\nverify: {image: " + server.URL + tt.path
 			if tt.sum != "" {
 				text += ", sha256: " + tt.sum
@@ -53,7 +51,8 @@ func TestGuestChecksum(t *testing.T) {
 			if (notChecked(c) != "") != (tt.sum == "") {
 				t.Errorf("it says %q", notChecked(c))
 			}
-			r, err := openGuest(t.Context(), c, terminal.NewSteps(io.Discard, true))
+			d.Cloud = c
+			r, err := d.openGuest(t.Context())
 			if tt.want != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("error %v, want %s", err, tt.want)
@@ -64,7 +63,7 @@ func TestGuestChecksum(t *testing.T) {
 			} else if b, readErr := io.ReadAll(r); err != nil || readErr != nil || string(b) != "image" {
 				t.Errorf("%q, %v, %v", b, err, readErr)
 			}
-			if left, _ := filepath.Glob(filepath.Join(home, "macaw", "x", "*")); len(left) > 0 {
+			if left, _ := filepath.Glob(filepath.Join(d.Home.of("x"), "*")); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}
 		})

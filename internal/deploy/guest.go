@@ -1,4 +1,4 @@
-package cli
+package deploy
 
 import (
 	"context"
@@ -16,7 +16,6 @@ import (
 	"macaw.example/internal/guest"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/silence"
-	"macaw.example/internal/terminal"
 	"macaw.example/internal/verify"
 	"macaw.example/lab"
 )
@@ -50,6 +49,13 @@ func notChecked(c *cloud.Cloud) string {
 		return ""
 	}
 	return "the guest's image is not checked: verify.sha256 in the cloud file would do that"
+}
+
+// noteUnchecked says that the guest's image is taken as it comes, if it is.
+func (d *Deployment) noteUnchecked() {
+	if text := notChecked(d.Cloud); text != "" {
+		d.Progress.Note(phaseOpenStack, text)
+	}
 }
 
 // guestImage is the name that the guest's image has in the cloud.
@@ -86,30 +92,26 @@ func guestFlavor(c *cloud.Cloud) string {
 
 // provideGuest puts an image of a guest into the cloud, for verification and
 // for people's first steps.
-func (a *App) provideGuest(ctx context.Context, s *site, acc access, steps *terminal.Steps) error {
-	parts, err := a.guestParts(ctx, s.cloud, steps)
+func (d *Deployment) provideGuest(ctx context.Context, acc access) error {
+	parts, err := d.guestParts(ctx)
 	if err != nil {
 		return err
 	}
-	if text := notChecked(s.cloud); text != "" {
-		steps.Note("openstack", text)
-	}
-	return steps.Do("openstack", "image "+guestImage(s.cloud), func() error {
-		_, err := verify.EnsureImage(ctx, acc.Auth, guestImage(s.cloud), parts)
-		return err
+	d.noteUnchecked()
+	return d.do(phaseOpenStack, "image "+guestImage(d.Cloud), func() error {
+		return d.openStack().EnsureImage(ctx, acc.Auth, guestImage(d.Cloud), parts)
 	})
 }
 
-func (a *App) guestParts(ctx context.Context, c *cloud.Cloud, steps *terminal.Steps) ([]verify.Part, error) {
-	if url := guestURL(c); url != "" {
-		open := func(ctx context.Context) (io.ReadCloser, error) { return openGuest(ctx, c, steps) }
-		return []verify.Part{{Format: "qcow2", Open: open, SHA256: guestSum(c)}}, nil
+func (d *Deployment) guestParts(ctx context.Context) ([]verify.Part, error) {
+	if url := guestURL(d.Cloud); url != "" {
+		return []verify.Part{{Format: "qcow2", Open: d.openGuest, SHA256: guestSum(d.Cloud)}}, nil
 	}
-	dir := filepath.Join(lab.Dir, "guest", strings.TrimPrefix(a.Lab.StockImage(), "ami-")+"-"+guest.Key())
+	dir := filepath.Join(lab.Dir, "guest", strings.TrimPrefix(d.Lab.StockImage(), "ami-")+"-"+guest.Key())
 	files := guest.FilesIn(dir)
 	if _, err := os.Stat(files.Disk); err != nil {
-		err := steps.Do("guest", "build from Debian's kernel, busybox and dropbear", func() error {
-			_, err := guest.Build(ctx, guest.DebsIn(a.Lab.ExtraPackagesDir()), dir)
+		err := d.do(phaseGuest, "build from Debian's kernel, busybox and dropbear", func() error {
+			_, err := guest.Build(ctx, guest.DebsIn(d.Lab.ExtraPackagesDir()), dir)
 			return err
 		})
 		if err != nil {
@@ -128,19 +130,15 @@ func (a *App) guestParts(ctx context.Context, c *cloud.Cloud, steps *terminal.St
 
 // openGuest downloads the guest's image: straight on to Glance, or first to this
 // machine if it is to be checked.
-func openGuest(ctx context.Context, c *cloud.Cloud, steps *terminal.Steps) (io.ReadCloser, error) {
-	url, want := guestURL(c), guestSum(c)
+func (d *Deployment) openGuest(ctx context.Context) (io.ReadCloser, error) {
+	url, want := guestURL(d.Cloud), guestSum(d.Cloud)
 	if want == "" {
 		return fetch(ctx, url)
 	}
-	dir, err := dataDir(c.Name)
-	if err != nil {
-		return nil, err
-	}
 	var f *os.File
 	var got string
-	err = steps.Do("openstack", "download "+url, func() error {
-		f, got, err = download(ctx, url, dir)
+	err := d.do(phaseOpenStack, "download "+url, func() (err error) {
+		f, got, err = download(ctx, url, d.Home.of(d.Cloud.Name))
 		return err
 	})
 	if err != nil || got == want {
@@ -148,10 +146,10 @@ func openGuest(ctx context.Context, c *cloud.Cloud, steps *terminal.Steps) (io.R
 	}
 	f.Close()
 	const advice = "somebody has changed the image, or the checksum is that of another; nothing was uploaded"
-	if c.Verify.SHA256 == "" {
+	if d.Cloud.Verify.SHA256 == "" {
 		return nil, hint.With(fmt.Errorf("%s has the SHA-256 checksum %s, not %s", url, got, want), advice)
 	}
-	return nil, c.Reject("verify.sha256", advice, "%s has the checksum %s", url, got)
+	return nil, d.Cloud.Reject("verify.sha256", advice, "%s has the checksum %s", url, got)
 }
 
 // download fetches a file to a directory and returns it, with its SHA-256

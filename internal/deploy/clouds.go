@@ -1,9 +1,8 @@
-package cli
+package deploy
 
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/goccy/go-yaml"
@@ -12,30 +11,10 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// cloudsPath is where OpenStack's clients look for clouds.yaml
-// (openstacksdk, "Configuration").
-func cloudsPath() (string, error) {
-	if p := os.Getenv("OS_CLIENT_CONFIG_FILE"); p != "" {
-		return p, nil
-	}
-	base := os.Getenv("XDG_CONFIG_HOME")
-	if base == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", err
-		}
-		base = filepath.Join(home, ".config")
-	}
-	return filepath.Join(base, "openstack", "clouds.yaml"), nil
-}
-
 // putCloud writes a cloud's entry into clouds.yaml, and returns the file that it is in. Where the user's file can't
 // be changed the entry gets a file of its own, and refused says why: a cloud that is up is of use without it.
-func putCloud(name string, entry yaml.MapSlice) (path string, refused, err error) {
-	path, err = cloudsPath()
-	if err != nil {
-		return "", nil, err
-	}
+func (h Home) putCloud(name string, entry yaml.MapSlice) (path string, refused, err error) {
+	path = h.CloudsYAML
 	b, err := yaml.Marshal(entry)
 	if err != nil {
 		return "", nil, err
@@ -44,11 +23,7 @@ func putCloud(name string, entry yaml.MapSlice) (path string, refused, err error
 	if refused == nil {
 		return path, nil, nil
 	}
-	dir, err := dataDir(name)
-	if err != nil {
-		return "", nil, errors.Join(refused, err)
-	}
-	path = filepath.Join(dir, "clouds.yaml")
+	path = filepath.Join(h.of(name), "clouds.yaml")
 	if _, err := (cloudsyaml.File{Path: path}).Set(name, b); err != nil {
 		return "", nil, errors.Join(refused, err)
 	}
@@ -56,12 +31,8 @@ func putCloud(name string, entry yaml.MapSlice) (path string, refused, err error
 }
 
 // dropCloud removes a cloud's entry from clouds.yaml.
-func dropCloud(name string) error {
-	path, err := cloudsPath()
-	if err != nil {
-		return err
-	}
-	if _, err := (cloudsyaml.File{Path: path}).Remove(name); err != nil {
+func (h Home) dropCloud(name string) error {
+	if _, err := (cloudsyaml.File{Path: h.CloudsYAML}).Remove(name); err != nil {
 		return hint.With(fmt.Errorf("removing cloud %s from clouds.yaml: %w", name, err),
 			"the file is as it was; take out the entry %q by hand", name)
 	}

@@ -1,4 +1,4 @@
-package cli
+package deploy
 
 import (
 	"bytes"
@@ -18,46 +18,35 @@ import (
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/infra"
-	"macaw.example/internal/terminal"
 )
 
 // exclusively connects to a cloud's AWS and runs fn, while nobody else changes
 // the cloud: on this machine by a lock that ends with the process however it
 // ends, and from other machines by one on AWS. The context of fn ends when the
 // latter is lost.
-func (a *App) exclusively(
-	ctx context.Context,
-	c *cloud.Cloud,
-	command string,
-	steps *terminal.Steps,
-	up bool,
-	fn func(context.Context, *site) error,
-) error {
-	here, machine, err := lockHere(c, command)
+func (d *Deployment) exclusively(ctx context.Context, up bool, fn func(ctx context.Context, unlock func()) error) error {
+	here, machine, err := d.Home.lock(d.Cloud, d.Command)
 	if err != nil {
 		return err
 	}
 	defer here.Close()
-	s, err := a.connect(ctx, c, steps, up)
-	if err != nil {
+	if err := d.connect(ctx, up); err != nil {
 		return err
 	}
-	s.unlock = func() {}
-	if s.down {
-		return fn(ctx, s) // there is nothing that others could change
+	if d.down {
+		return fn(ctx, func() {}) // there is nothing that others could change
 	}
-	who := infra.Owner{Who: whoAmI(), Command: command, Machine: machine}
+	who := infra.Owner{Who: whoAmI(), Command: d.Command, Machine: machine}
 	var lock *infra.Lock
-	err = steps.Await("infra", "take the lock of cloud "+c.Name, func() error {
-		lock, err = infra.Acquire(ctx, s.ec2, c.Name, who, func(text string) { steps.Note("infra", text) })
+	err = d.await(phaseInfra, "take the lock of cloud "+d.Cloud.Name, func() error {
+		lock, err = infra.Acquire(ctx, d.ec2, d.Cloud.Name, who, func(text string) { d.Progress.Note(phaseInfra, text) })
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	s.unlock = func() { lock.Release(ctx) }
-	defer s.unlock()
-	err = fn(lock.Context(), s)
+	defer lock.Release(ctx)
+	err = fn(lock.Context(), func() { lock.Release(ctx) })
 	if cause := context.Cause(lock.Context()); err != nil && errors.Is(cause, infra.ErrLockLost) {
 		return hint.With(cause, "run the same command again")
 	}
@@ -83,16 +72,12 @@ type holder struct {
 	Since   time.Time `json:"since"`
 }
 
-// lockHere takes the lock of a cloud on this machine, which the kernel frees when
+// lock takes the lock of a cloud on this machine, which the kernel frees when
 // the process ends (flock(2)), and returns what tells this machine from others.
 // Clouds of one name in two regions are two clouds.
-func lockHere(c *cloud.Cloud, command string) (*os.File, string, error) {
-	data, err := dataDir(c.Name)
-	if err != nil {
-		return nil, "", err
-	}
+func (h Home) lock(c *cloud.Cloud, command string) (*os.File, string, error) {
 	// Not in the cloud's own directory, which down removes.
-	dir := filepath.Join(filepath.Dir(data), ".locks")
+	dir := filepath.Join(h.Dir, ".locks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, "", err
 	}

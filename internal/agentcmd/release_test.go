@@ -1,4 +1,4 @@
-package cli
+package agentcmd
 
 import (
 	"bytes"
@@ -7,16 +7,32 @@ import (
 	"errors"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"macaw.example/internal/agent"
-	"macaw.example/internal/infra"
 	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/terminal"
 )
+
+// fakeAgent keeps some Elastic IPs, and takes note of what is agreed to.
+type fakeAgent struct {
+	held, agreed []model.Held
+	reload       error
+}
+
+func (f *fakeAgent) Status(context.Context) (nodeapi.Status, error) {
+	return nodeapi.Status{Report: &nodeapi.Report{Held: f.held}}, nil
+}
+
+func (f *fakeAgent) Agree(_ context.Context, held []model.Held) error {
+	f.agreed = append(f.agreed, held...)
+	return nil
+}
+
+func (f *fakeAgent) Reload(context.Context) error          { return f.reload }
+func (f *fakeAgent) SetMode(context.Context, string) error { return nil }
 
 func heldFor(n int) (all []model.Held) {
 	for i := range n {
@@ -26,7 +42,7 @@ func heldFor(n int) (all []model.Held) {
 	return all
 }
 
-func TestGatewayRelease(t *testing.T) {
+func TestRelease(t *testing.T) {
 	overdue, done := heldFor(2)[0], heldFor(2)[1]
 	overdue.Until = time.Now().Add(-time.Minute)
 	done.Agreed = true
@@ -50,29 +66,19 @@ func TestGatewayRelease(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
 			var got []string
-			a := &App{Terminal: terminal.New(&out, &out)}
-			a.Output = tt.output
-			g := heldGateway{
-				status: func(context.Context) (agent.Status, error) {
-					return agent.Status{Agent: &agent.Report{Held: tt.held}}, nil
-				},
-				agree: func(_ context.Context, held []model.Held) error {
-					for _, h := range held {
-						if h.Agreed || h.Since.IsZero() {
-							t.Errorf("agreed to %+v, which is not what was shown", h)
-						}
-						got = append(got, h.Addr.String())
-					}
-					return nil
-				},
-				nudge: func(context.Context) error {
-					if tt.unnoticed {
-						return errors.New("it is not active")
-					}
-					return nil
-				},
+			c := &Commands{Terminal: terminal.New(&out, &out), Name: "macaw agent"}
+			c.Output = tt.output
+			fake := &fakeAgent{held: tt.held}
+			if tt.unnoticed {
+				fake.reload = errors.New("it is not active")
 			}
-			err := a.gatewayRelease(t.Context(), g, tt.addrs, true)
+			err := c.release(t.Context(), fake, tt.addrs, true)
+			for _, h := range fake.agreed {
+				if h.Agreed || h.Since.IsZero() {
+					t.Errorf("agreed to %+v, which is not what was shown", h)
+				}
+				got = append(got, h.Addr.String())
+			}
 			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}
@@ -87,7 +93,7 @@ func TestGatewayRelease(t *testing.T) {
 }
 
 // Nothing is agreed to by nobody.
-func TestGatewayReleaseAsks(t *testing.T) {
+func TestReleaseAsks(t *testing.T) {
 	nobody, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
@@ -96,33 +102,13 @@ func TestGatewayReleaseAsks(t *testing.T) {
 	defer func(stdin *os.File) { os.Stdin = stdin }(os.Stdin)
 	os.Stdin = nobody
 	var out bytes.Buffer
-	a := &App{Terminal: terminal.New(&out, &out)}
-	err = a.gatewayRelease(t.Context(), heldGateway{
-		status: func(context.Context) (agent.Status, error) {
-			return agent.Status{Agent: &agent.Report{Held: heldFor(2)}}, nil
-		},
-		agree: func(context.Context, []model.Held) error { t.Error("agreed"); return nil },
-	}, nil, false)
+	c := &Commands{Terminal: terminal.New(&out, &out), Name: "macaw agent"}
+	fake := &fakeAgent{held: heldFor(2)}
+	err = c.release(t.Context(), fake, nil, false)
+	if len(fake.agreed) > 0 {
+		t.Error("agreed")
+	}
 	if err == nil || !strings.Contains(out.String(), "198.51.100.71") {
 		t.Errorf("error %v; it says:\n%s", err, &out)
-	}
-}
-
-func TestStatusShowsWhatIsHeld(t *testing.T) {
-	held := heldFor(3)
-	held[1].Agreed, held[2].Until = true, time.Time{}
-	n := nodeStatus{NodeOutput: infra.NodeOutput{Addresses: []infra.AddressPair{{Private: "10.0.1.70", Public: "198.51.100.70"}}},
-		Gateway: &agent.Status{Agent: &agent.Report{Held: held}}}
-	var got []string
-	for _, l := range n.addresses() {
-		got = append(got, l.private+" "+l.public+" "+l.use)
-	}
-	want := []string{
-		"10.0.1.70 198.51.100.70 not Neutron's any more, kept until " + minute(held[0].Until),
-		"10.0.1.71 198.51.100.71 not Neutron's any more, kept until the agent's next turn: agreed to",
-		"10.0.1.72 198.51.100.72 not Neutron's any more, kept until an operator agrees",
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

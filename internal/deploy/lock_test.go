@@ -1,4 +1,4 @@
-package cli
+package deploy
 
 import (
 	"fmt"
@@ -21,12 +21,12 @@ func lockCloud(t *testing.T, name string) *cloud.Cloud {
 }
 
 func TestLockHere(t *testing.T) {
-	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	first, machine, err := lockHere(lockCloud(t, "x"), "up x.yaml")
+	h := newHome(t)
+	first, machine, err := h.lock(lockCloud(t, "x"), "up x.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = lockHere(lockCloud(t, "x"), "down x.yaml")
+	_, _, err = h.lock(lockCloud(t, "x"), "down x.yaml")
 	var text strings.Builder
 	terminal.Report(&text, err)
 	want := fmt.Sprintf(
@@ -37,13 +37,13 @@ func TestLockHere(t *testing.T) {
 		!strings.Contains(text.String(), fmt.Sprintf("hint: wait until it ends, or end it with kill %d", os.Getpid())) {
 		t.Errorf("a second: %s", &text)
 	}
-	other, same, err := lockHere(lockCloud(t, "y"), "up y.yaml")
+	other, same, err := h.lock(lockCloud(t, "y"), "up y.yaml")
 	if err != nil || same != machine || machine == "" {
 		t.Errorf("another cloud: %v, machine %q and %q", err, same, machine)
 	}
 	other.Close()
 	first.Close()
-	again, _, err := lockHere(lockCloud(t, "x"), "up x.yaml")
+	again, _, err := h.lock(lockCloud(t, "x"), "up x.yaml")
 	if err != nil {
 		t.Fatalf("when it is free: %v", err)
 	}
@@ -53,17 +53,16 @@ func TestLockHere(t *testing.T) {
 // A process that is killed leaves no lock.
 func TestLockHereOfTheKilled(t *testing.T) {
 	const name = "MACAW_TEST_LOCK"
-	if os.Getenv(name) != "" {
-		if _, _, err := lockHere(lockCloud(t, "x"), "up x.yaml"); err != nil {
+	if dir := os.Getenv(name); dir != "" {
+		if _, _, err := (Home{Dir: dir}).lock(lockCloud(t, "x"), "up x.yaml"); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println("locked")
 		select {}
 	}
-	home := t.TempDir()
-	t.Setenv("XDG_DATA_HOME", home)
+	h := newHome(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestLockHereOfTheKilled$")
-	cmd.Env = append(os.Environ(), name+"=1", "XDG_DATA_HOME="+home, "TMPDIR="+home) // it cannot tidy up
+	cmd.Env = append(os.Environ(), name+"="+h.Dir, "TMPDIR="+t.TempDir()) // it cannot tidy up
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +74,7 @@ func TestLockHereOfTheKilled(t *testing.T) {
 	if n, err := out.Read(buf); err != nil || !strings.Contains(string(buf[:n]), "locked") {
 		t.Fatalf("%q, %v", buf[:n], err)
 	}
-	_, _, err = lockHere(lockCloud(t, "x"), "up x.yaml")
+	_, _, err = h.lock(lockCloud(t, "x"), "up x.yaml")
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d", cmd.Process.Pid)) {
 		t.Errorf("beside it: %v", err)
 	}
@@ -83,7 +82,7 @@ func TestLockHereOfTheKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	f, _, err := lockHere(lockCloud(t, "x"), "up x.yaml")
+	f, _, err := h.lock(lockCloud(t, "x"), "up x.yaml")
 	if err != nil {
 		t.Fatalf("after its death: %v", err)
 	}

@@ -1,4 +1,4 @@
-package cli
+package deploy
 
 import (
 	"os"
@@ -16,19 +16,17 @@ func entryOf(url string) yaml.MapSlice {
 	}
 }
 
-// home makes places of its own for clouds.yaml and for macaw's files.
-func home(t *testing.T) (clouds string) {
+// newHome makes places for clouds.yaml and for macaw's files.
+func newHome(t *testing.T) Home {
 	t.Helper()
 	dir := t.TempDir()
-	t.Setenv("OS_CLIENT_CONFIG_FILE", "")
-	t.Setenv("XDG_CONFIG_HOME", filepath.Join(dir, "config"))
-	t.Setenv("XDG_DATA_HOME", filepath.Join(dir, "data"))
-	return filepath.Join(dir, "config", "openstack", "clouds.yaml")
+	return Home{Dir: filepath.Join(dir, "data", "macaw"), CloudsYAML: filepath.Join(dir, "config", "openstack", "clouds.yaml")}
 }
 
 func TestPutCloud(t *testing.T) {
-	clouds := home(t)
-	path, refused, err := putCloud("demo", entryOf("http://a/v3"))
+	h := newHome(t)
+	clouds := h.CloudsYAML
+	path, refused, err := h.putCloud("demo", entryOf("http://a/v3"))
 	if path != clouds || refused != nil || err != nil {
 		t.Fatalf("put into %s, %v, %v; want %s", path, refused, err, clouds)
 	}
@@ -43,7 +41,7 @@ func TestPutCloud(t *testing.T) {
 	if auth, err := authOf(entry); err != nil || auth.URL != "http://a/v3" || auth.User != "admin" {
 		t.Errorf("read back: %+v, %v", auth, err)
 	}
-	if err := dropCloud("demo"); err != nil {
+	if err := h.dropCloud("demo"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
@@ -53,7 +51,8 @@ func TestPutCloud(t *testing.T) {
 
 // A file that can't be changed stays as it is, and the cloud is of use all the same.
 func TestPutCloudBesideAFileThatCannotBeChanged(t *testing.T) {
-	clouds := home(t)
+	h := newHome(t)
+	clouds := h.CloudsYAML
 	const theirs = "clouds:\n  work: {}\n---\nanother: document\n"
 	if err := os.MkdirAll(filepath.Dir(clouds), 0o700); err != nil {
 		t.Fatal(err)
@@ -61,7 +60,7 @@ func TestPutCloudBesideAFileThatCannotBeChanged(t *testing.T) {
 	if err := os.WriteFile(clouds, []byte(theirs), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	path, refused, err := putCloud("demo", entryOf("http://a/v3"))
+	path, refused, err := h.putCloud("demo", entryOf("http://a/v3"))
 	if err != nil || refused == nil || !strings.Contains(refused.Error(), clouds+": line 3: there is a second document") {
 		t.Fatalf("refused because %v, %v", refused, err)
 	}
