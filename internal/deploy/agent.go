@@ -44,10 +44,12 @@ func (a Agent) SetMode(ctx context.Context, mode string) error {
 	if mode == nodeapi.ModeOff {
 		command = "off"
 	}
-	if err := a.run(ctx, nodeapi.Program+" "+command, nil); err != nil {
-		return fmt.Errorf("switching the translation %s: %w", command, err)
-	}
-	return nil
+	return a.on(ctx, func(ctx context.Context, h Node) error {
+		if _, err := h.Output(ctx, nodeapi.Program+" "+command); err != nil {
+			return fmt.Errorf("switching the translation %s on the node: %w", command, err)
+		}
+		return nil
+	})
 }
 
 // Agree leaves word for the agent that these Elastic IPs may be released.

@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/spf13/cobra"
 
 	awsapi "macaw.example/internal/aws"
@@ -178,7 +177,7 @@ func (c *commands) connectConform(ctx context.Context, o conformOptions) (cfg co
 			return cfg, "", c.hintIfDown(err)
 		}
 		at := l.Config()
-		cfg.EC2, cfg.SSM = api, ssm.NewFromConfig(at)
+		cfg.EC2 = api
 		cfg.Wire = conform.Wire{Endpoint: lab.Endpoint, Region: lab.Region, Credentials: at.Credentials}
 		return cfg, "the lab", nil
 	}
@@ -204,7 +203,7 @@ func (c *commands) connectConform(ctx context.Context, o conformOptions) (cfg co
 	if _, err := loaded.Credentials.Retrieve(ctx); err != nil {
 		return cfg, "", hint.With(fmt.Errorf("finding AWS credentials: %w", err), "aws configure")
 	}
-	cfg.EC2, cfg.SSM = ec2.NewFromConfig(loaded), ssm.NewFromConfig(loaded)
+	cfg.EC2 = ec2.NewFromConfig(loaded)
 	cfg.Wire = conform.Wire{Region: loaded.Region, Credentials: loaded.Credentials, Endpoint: aws.ToString(loaded.BaseEndpoint)}
 	if where = "AWS, " + loaded.Region; !o.amazon() {
 		where = o.endpoint

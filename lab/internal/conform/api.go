@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
 type options = func(*ec2.Options)
@@ -15,11 +14,6 @@ type EC2 interface {
 	networkChanger
 	addressChanger
 	instanceChanger
-}
-
-// SSM is where the image's ID comes from; *ssm.Client has it.
-type SSM interface {
-	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
 }
 
 // looker has the calls that change nothing.

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -20,8 +19,7 @@ const debianParameter = "/aws/service/debian/release/13/latest/amd64"
 
 // image is what the instances boot.
 func (b *bench) image() string {
-	out := must(b.cfg.SSM.GetParameter(b.ctx, &ssm.GetParameterInput{Name: aws.String(debianParameter)}))(b)
-	return aws.ToString(out.Parameter.Value)
+	return must(b.cfg.Wire.parameter(b.ctx, debianParameter))(b)
 }
 
 // keyPair is a key that lives as long as the run.

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	lab "macaw.example/lab/internal/ec2"
 	"macaw.example/lab/internal/iam"
@@ -57,7 +56,6 @@ func startLab(t *testing.T) Config {
 	creds := credentials.NewStaticCredentialsProvider(access, secret, "")
 	return Config{
 		EC2:  ec2.New(ec2.Options{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: creds, RetryMaxAttempts: 1}),
-		SSM:  ssm.New(ssm.Options{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: creds, RetryMaxAttempts: 1}),
 		Wire: Wire{Endpoint: server.URL, Region: "us-east-1", Credentials: creds},
 		Run:  NewRun(), Patience: 2 * time.Second, hands: &virtual{fabric: fabric, metadata: service.Metadata},
 	}
