@@ -23,15 +23,16 @@ help: ## show this
 VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null)
 LDFLAGS := -s -w$(if $(VERSION), -X macaw.example/internal/version.tag=$(VERSION))
 GO_BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+BIN ?= bin
 NODE_PROGRAM := internal/deploy/program/macaw-node.gz
 
 build: node-program ## build bin/macaw, which carries bin/macaw-node
-	$(GO_BUILD) -o bin/macaw ./cmd/macaw
+	$(GO_BUILD) -o $(BIN)/macaw ./cmd/macaw
 
 .PHONY: node-program
 node-program: # the program of nodes, for macaw to carry
-	GOOS=linux GOARCH=amd64 $(GO_BUILD) -o bin/macaw-node ./cmd/macaw-node
-	@gzip -9nc bin/macaw-node | cmp -s - $(NODE_PROGRAM) || gzip -9nc bin/macaw-node > $(NODE_PROGRAM)
+	GOOS=linux GOARCH=amd64 $(GO_BUILD) -o $(BIN)/macaw-node ./cmd/macaw-node
+	@gzip -9nc $(BIN)/macaw-node | cmp -s - $(NODE_PROGRAM) || gzip -9nc $(BIN)/macaw-node > $(NODE_PROGRAM)
 
 up: build host-packages ## build, and make the cloud of examples/lab.yaml on the lab
 	bin/macaw up $(CLOUD)

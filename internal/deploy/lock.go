@@ -13,9 +13,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/filelock"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/infra"
 )
@@ -85,9 +84,9 @@ func (h Home) lock(c *cloud.Cloud, command string) (*os.File, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := filelock.TryLock(f); err != nil {
 		defer f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
+		if errors.Is(err, filelock.ErrLocked) {
 			return nil, "", lockedHere(c.Name, f)
 		}
 		return nil, "", fmt.Errorf("locking %s: %w", f.Name(), err)

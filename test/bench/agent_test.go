@@ -73,11 +73,11 @@ func BenchmarkAgent(b *testing.B) {
 
 // buildMacaw builds what make build does.
 func buildMacaw(b *testing.B) string {
-	binary := filepath.Join(b.TempDir(), "macaw")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "macaw.example/cmd/macaw")
+	binary := filepath.Join(b.TempDir(), "macaw-node")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "macaw.example/cmd/macaw-node")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("building macaw: %v: %s", err, out)
+		b.Fatalf("building macaw-node: %v: %s", err, out)
 	}
 	return binary
 }

@@ -259,7 +259,7 @@ func testTranslation(t *testing.T, file string, guests ...guest) {
 	if n := foreignFrames(t); n != before {
 		t.Errorf("translation on: the fabric dropped %d frames with a foreign source MAC", n-before)
 	}
-	must(t, macaw, "gateway", "off", file)
+	must(t, macaw, "agent", "off", file)
 	for _, g := range guests {
 		if got := pings(t, g.public, 5); got != 0 {
 			t.Errorf("translation off: %d of 5 pings of %s answered", got, g.name)
@@ -268,7 +268,7 @@ func testTranslation(t *testing.T, file string, guests ...guest) {
 	if n := foreignFrames(t); n == before {
 		t.Error("translation off: the fabric dropped no frame with a foreign source MAC")
 	}
-	must(t, macaw, "gateway", "on", file)
+	must(t, macaw, "agent", "on", file)
 	for _, g := range guests {
 		eventually(t, "translation on again: "+g.name+" answers", 30*time.Second, g.answers)
 	}

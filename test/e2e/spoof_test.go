@@ -60,12 +60,12 @@ const nowhere = "8.8.4.4"
 // counters are the translation's, by reason.
 func counters(t *testing.T, file string) map[string]uint64 {
 	t.Helper()
-	out := must(t, macaw, "gateway", "status", file, "--output", "json")
+	out := must(t, macaw, "agent", "status", file, "--output", "json")
 	var status struct {
 		Counters map[string]struct{ Packets uint64 }
 	}
 	if err := json.Unmarshal([]byte(out), &status); err != nil || len(status.Counters) == 0 {
-		t.Fatalf("gateway status prints %s: %v", out, err)
+		t.Fatalf("agent status prints %s: %v", out, err)
 	}
 	all := map[string]uint64{}
 	for reason, c := range status.Counters {
