@@ -201,9 +201,13 @@ func assignIPv6(part string, elsewhere []string) step {
 // unassignIPv6 takes addresses from an ENI, or all of IPv6 if none are named.
 func unassignIPv6(eni string, named ...string) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error { return a.dropIPv6(ctx, eni, named) })
+		return a.remove(ctx, func(ctx context.Context) error { return a.dropIPv6(ctx, eni, named) }, notThere)
 	}
 }
+
+// notThere is the code for addresses that are not on an ENI. AWS may show them for a
+// while after they were taken away.
+const notThere = "InvalidParameterValue"
 
 // dropIPv6 looks before it takes, for AWS refuses a batch of which one is not on
 // the ENI: an agent may have been quicker, or the last try's answer got lost.
@@ -254,7 +258,7 @@ func takeSubnetBlock(association string, enis []string) step {
 			}
 			_, err := a.api.DisassociateSubnetCidrBlock(ctx, &ec2.DisassociateSubnetCidrBlockInput{AssociationId: aws.String(association)})
 			return err
-		})
+		}, notThere)
 	}
 }
 

@@ -204,10 +204,11 @@ func runInstance(l launch) step {
 				}
 				return err
 			}, "InvalidNetworkInterface.InUse") // by an instance that is shutting down
-			if err == nil {
+			switch {
+			case err == nil:
 				err = awaitInstance(part)(ctx, a)
-			} else if errorCode(err) == "IdempotentParameterMismatch" {
-				err = errGone // the token is an earlier instance's
+			case tokenSpent(err):
+				err = errGone
 			}
 			if !errors.Is(err, errGone) {
 				return launchAdvice(err)
@@ -215,6 +216,13 @@ func runInstance(l launch) step {
 		}
 		return errGone
 	}
+}
+
+// tokenSpent reports whether the token is that of an earlier instance, which was
+// another one or is gone (EC2 API Reference, errors-overview).
+func tokenSpent(err error) bool {
+	code := errorCode(err)
+	return code == "IdempotentParameterMismatch" || code == "IdempotentInstanceTerminated"
 }
 
 // launchAdvice adds what helps where AWS cannot be asked before.
