@@ -29,7 +29,6 @@ type driftLab struct {
 	*testing.T
 	*labAccount
 	api  *ec2.Client
-	iam  *awsiam.Client
 	seen Seen
 	want Wanted
 }
@@ -37,7 +36,7 @@ type driftLab struct {
 func newDriftLab(t *testing.T) *driftLab {
 	t.Helper()
 	l := newLab(t, 4)
-	d := &driftLab{T: t, labAccount: l, api: l.EC2.(*ec2.Client), iam: l.IAM.(*awsiam.Client), want: labWanted(t, l)}
+	d := &driftLab{T: t, labAccount: l, api: l.root, want: labWanted(t, l)}
 	d.up()
 	d.look()
 	return d

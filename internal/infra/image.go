@@ -1,10 +1,11 @@
 package infra
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -97,9 +98,14 @@ func newestImage(ctx context.Context, api ec2.DescribeImagesAPIClient, in *ec2.D
 	if len(found) == 0 {
 		return Image{}, ErrNoImage
 	}
+	return newest(found), nil
+}
+
+func newest(found []types.Image) Image {
 	// CreationDate is ISO 8601 in UTC, so it sorts as text.
-	sort.SliceStable(found, func(i, j int) bool { return aws.ToString(found[i].CreationDate) > aws.ToString(found[j].CreationDate) })
-	img := found[0]
+	img := slices.MaxFunc(found, func(x, y types.Image) int {
+		return cmp.Compare(aws.ToString(x.CreationDate), aws.ToString(y.CreationDate))
+	})
 	made := Image{ID: aws.ToString(img.ImageId), Name: aws.ToString(img.Name), RootDevice: aws.ToString(img.RootDeviceName),
 		Packages: tag(img.Tags, TagPackages)}
 	for _, d := range img.BlockDeviceMappings {
@@ -107,5 +113,5 @@ func newestImage(ctx context.Context, api ec2.DescribeImagesAPIClient, in *ec2.D
 			made.Size = aws.ToInt32(d.Ebs.VolumeSize)
 		}
 	}
-	return made, nil
+	return made
 }

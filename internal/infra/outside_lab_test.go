@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
@@ -120,8 +119,7 @@ func (l *gatewayLab) outside() []outsideCall {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	identities := awsiam.New(awsiam.Options{Region: labRegion, BaseEndpoint: &l.server, HTTPClient: api.Options().HTTPClient,
-		Credentials: credentials.NewStaticCredentialsProvider(key.AccessKeyID, key.SecretAccessKey, key.SessionToken)})
+	identities := awsiam.NewFromConfig(l.as(key.AccessKeyID, key.SecretAccessKey, key.SessionToken))
 	add("take more rights", func() error {
 		_, err := identities.PutRolePolicy(ctx, &awsiam.PutRolePolicyInput{RoleName: &l.first.Role.Name, PolicyName: aws.String("more"),
 			PolicyDocument: aws.String(gatewayRights(l.cloud, labRegion).text())})
