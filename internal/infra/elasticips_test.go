@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/model"
 )
 
@@ -37,7 +38,7 @@ func TestAddressesAreTheAgents(t *testing.T) {
 		public, pool := "", []string{*a.AllocationId}
 		if w.Cloud.Provider.ElasticIPs == model.ElasticIPsOnDemand {
 			got(l.root.CreateTags(ctx, &ec2.CreateTagsInput{
-				Resources: []string{*a.AllocationId}, Tags: tagsOf("first", "address/provider/10.0.1.67"),
+				Resources: []string{*a.AllocationId}, Tags: awsapi.Tags("first", "address/provider/10.0.1.67"),
 			}))
 			public, pool = *a.PublicIp, nil
 		}

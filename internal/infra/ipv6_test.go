@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 const (
@@ -278,7 +280,7 @@ func TestLabIPv6(t *testing.T) {
 		t.Errorf("a second up: %v\n%s", err, p)
 	}
 	// All goes out as well: the rule is AWS's.
-	out, err := l.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{filter("tag:"+TagPart, "security-group/provider")}})
+	out, err := l.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{awsapi.ByTag(awsapi.TagPart, "security-group/provider")}})
 	if err != nil {
 		t.Fatal(err)
 	}

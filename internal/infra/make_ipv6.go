@@ -159,15 +159,8 @@ func giveSubnetBlock(ctx context.Context, a *applier) error {
 }
 
 // subnets returns every subnet of the VPC.
-func (a *applier) subnets(ctx context.Context) (all []types.Subnet, err error) {
-	for p := ec2.NewDescribeSubnetsPaginator(a.api, &ec2.DescribeSubnetsInput{Filters: []types.Filter{filter("vpc-id", a.id(partVPC))}}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, out.Subnets...)
-	}
-	return all, nil
+func (a *applier) subnets(ctx context.Context) ([]types.Subnet, error) {
+	return findSubnets(ctx, a.api, inVPC(a.id(partVPC)))
 }
 
 // assignIPv6 gives an ENI those of the cloud's addresses that it has not, but
@@ -233,13 +226,11 @@ func (a *applier) ipv6On(ctx context.Context, eni string) (have []string, err er
 		return nil, err
 	}
 	for _, n := range out.NetworkInterfaces {
-		for _, v6 := range n.Ipv6Addresses {
-			text, err := canonical(aws.ToString(v6.Ipv6Address))
-			if err != nil {
-				return nil, err
-			}
-			have = append(have, text)
+		on, err := ipv6On(n)
+		if err != nil {
+			return nil, err
 		}
+		have = append(have, on...)
 	}
 	return have, nil
 }

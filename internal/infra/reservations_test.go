@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 func TestCover(t *testing.T) {
@@ -92,7 +94,7 @@ func TestReservationsFollowTheRange(t *testing.T) {
 	bringUp(t, l, w)
 	got := map[string]bool{}
 	for _, r := range l.reservations(t) {
-		got[fmt.Sprint(*r.Cidr, " ", r.ReservationType, " ", tag(r.Tags, TagPart))] = true
+		got[fmt.Sprint(*r.Cidr, " ", r.ReservationType, " ", awsapi.Part(r.Tags))] = true
 	}
 	want := map[string]bool{
 		"10.0.1.66/31 explicit reservation/10.0.1.66/31": true,

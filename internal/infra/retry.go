@@ -103,7 +103,7 @@ func (a *applier) create(
 			case found || findErr != nil:
 				return found, nil, findErr
 			case class == awsapi.Exists:
-				return false, nil, &hinted{err, "it is not the cloud's: it bears another tag " + TagCloud +
+				return false, nil, &hinted{err, "it is not the cloud's: it bears another tag " + awsapi.TagCloud +
 					", or was made for something else; delete it, or take another name or network for the cloud"}
 			}
 			return false, err, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/model"
 )
@@ -32,7 +33,7 @@ type gatewayLab struct {
 // private is the address of Neutron's that the tests move about.
 const private = "10.0.1.64"
 
-const floatingPart = providerAddresses + private
+const floatingPart = awsapi.AddressParts + private
 
 func newGatewayLab(t *testing.T, policy model.ElasticIPs) *gatewayLab {
 	t.Helper()
@@ -119,11 +120,11 @@ func (l *gatewayLab) association(s Seen, part string) *string {
 }
 
 func floating(cloud string) []types.TagSpecification {
-	return []types.TagSpecification{tagged(types.ResourceTypeElasticIp, cloud, floatingPart)}
+	return awsapi.Tagged(types.ResourceTypeElasticIp, cloud, floatingPart)
 }
 
 func further(cloud string) []types.TagSpecification {
-	return []types.TagSpecification{tagged(types.ResourceTypeNetworkInterface, cloud, "eni/cloud-1/provider-2")}
+	return awsapi.Tagged(types.ResourceTypeNetworkInterface, cloud, "eni/cloud-1/provider-2")
 }
 
 // work is everything that an agent does, up to the first call that is refused.

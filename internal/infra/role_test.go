@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 const testRole = "macaw-first-gateway-" + labRegion
@@ -71,7 +73,7 @@ func TestRunningInstanceGetsTheProfile(t *testing.T) {
 func TestRoleOfSomebodyElse(t *testing.T) {
 	l, w := newLab(t, 5), wanted(t, "")
 	bringUp(t, l, w)
-	got(l.iam.UntagRole(ctx, &awsiam.UntagRoleInput{RoleName: aws.String(testRole), TagKeys: []string{TagCloud}}))
+	got(l.iam.UntagRole(ctx, &awsiam.UntagRoleInput{RoleName: aws.String(testRole), TagKeys: []string{awsapi.TagCloud}}))
 	_, _, err := labUp(ctx, l.Clients, w)
 	if errorCode(err) != "EntityAlreadyExists" || !strings.Contains(err.Error(), "creating iam role") {
 		t.Errorf("error: %v", err)
