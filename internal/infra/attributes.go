@@ -303,7 +303,7 @@ func (b *up) retags() {
 	}
 	b.s = s
 	for _, r := range all {
-		b.change("tag/"+r.part, "tag", awsapi.TagPart+" of "+r.id+" is "+r.part, setPart(r))
+		b.change("tag/"+r.id, "tag", awsapi.TagPart+" of "+r.id+" is "+r.part, setPart(r))
 	}
 }
 
