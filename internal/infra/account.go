@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/model"
 )
@@ -83,15 +84,16 @@ func (a Account) askType(ctx context.Context, api EC2, name string) error {
 		offer.Addresses = aws.ToInt32(t.NetworkInfo.Ipv4AddressesPerInterface)
 	}
 	in := &ec2.DescribeInstanceTypeOfferingsInput{LocationType: types.LocationTypeAvailabilityZone,
-		Filters: []types.Filter{filter("instance-type", name)}}
-	for p := ec2.NewDescribeInstanceTypeOfferingsPaginator(api, in); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
-		if err != nil {
-			return err
-		}
-		for _, o := range page.InstanceTypeOfferings {
-			offer.Zones = append(offer.Zones, aws.ToString(o.Location))
-		}
+		Filters: []types.Filter{awsapi.Filter("instance-type", name)}}
+	zones, err := awsapi.Collect(ctx, ec2.NewDescribeInstanceTypeOfferingsPaginator(api, in),
+		func(out *ec2.DescribeInstanceTypeOfferingsOutput) []types.InstanceTypeOffering {
+			return out.InstanceTypeOfferings
+		})
+	if err != nil {
+		return err
+	}
+	for _, o := range zones {
+		offer.Zones = append(offer.Zones, aws.ToString(o.Location))
 	}
 	sort.Strings(offer.Zones)
 	a.Types[name] = offer
@@ -119,11 +121,11 @@ func askElasticIPs(ctx context.Context, api EC2) (Quota, error) {
 			return q, fmt.Errorf("reading %s: %w", attribute, err)
 		}
 	}
-	addresses, err := api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{})
+	addresses, err := findAddresses(ctx, api)
 	if err != nil {
 		return q, err
 	}
-	for _, a := range addresses.Addresses {
+	for _, a := range addresses {
 		if pool := aws.ToString(a.PublicIpv4Pool); pool == "" || pool == "amazon" {
 			q.Held++
 		}

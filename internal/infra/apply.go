@@ -2,27 +2,26 @@ package infra
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
-)
 
-// State is how far an action is.
-type State string
+	"macaw.example/internal/graph"
+)
 
 // The states that a Progress hears of.
 const (
-	Started  State = "started"
-	Finished State = "finished"
-	Failed   State = "failed"
+	Started  = graph.Started
+	Finished = graph.Done
+	Failed   = graph.Failed
 )
 
 // Event tells of an action's start or end.
 type Event struct {
 	Action Action
-	State  State
+	State  graph.State
 	// Duration is how long the action took; zero at its start.
 	Duration time.Duration
 	// Err is set if the action failed.
@@ -84,65 +83,28 @@ func apply(ctx context.Context, c Clients, clock clock, p *Plan, progress Progre
 
 // run does the actions, each after those that it needs.
 func (a *applier) run(ctx context.Context, actions []Action, progress Progress) error {
-	if progress == nil {
-		progress = func(Event) {}
+	steps, byID := make([]graph.Step, len(actions)), map[string]Action{}
+	for i, action := range actions {
+		byID[action.ID] = action
+		steps[i] = graph.Step{
+			Name: action.ID, Label: action.label(), Needs: action.Needs,
+			Run: func(ctx context.Context) error { return action.do(ctx, a) },
+		}
 	}
-	type result struct {
-		i   int
-		d   time.Duration
-		err error
-	}
-	var (
-		results = make(chan result)
-		started = make([]bool, len(actions))
-		done    = map[string]bool{}
-		running int
-		errs    []error
-	)
-	ready := func(i int) bool {
-		for _, n := range actions[i].Needs {
-			if !done[n] {
-				return false
+	return graph.Run(ctx, steps, graph.Options{
+		Width: atOnce, StopAtError: a.wanted != nil,
+		Progress: func(e graph.Event) {
+			if progress != nil && e.State != graph.Skipped {
+				progress(Event{Action: byID[e.Step], State: e.State, Duration: e.Took, Err: e.Err})
 			}
-		}
-		return !started[i]
-	}
-	for {
-		for i := range actions {
-			if len(errs) > 0 && a.wanted != nil || ctx.Err() != nil || running >= atOnce || !ready(i) {
-				continue
-			}
-			started[i] = true
-			running++
-			progress(Event{Action: actions[i], State: Started})
-			go func() {
-				begin := a.clock.Now()
-				err := actions[i].do(ctx, a)
-				results <- result{i, a.clock.Now().Sub(begin), err}
-			}()
-		}
-		if running == 0 {
-			break
-		}
-		r := <-results
-		running--
-		action := actions[r.i]
-		if r.err != nil {
-			errs = append(errs, fmt.Errorf("%s %s %s: %w", gerund(action.Verb), action.Object, action.Detail, r.err))
-			progress(Event{Action: action, State: Failed, Duration: r.d, Err: r.err})
-			continue
-		}
-		done[action.ID] = true
-		progress(Event{Action: action, State: Finished, Duration: r.d})
-	}
-	if len(errs) == 0 && ctx.Err() != nil && len(done) < len(actions) {
-		errs = append(errs, ctx.Err())
-	}
-	return errors.Join(errs...)
+		},
+	})
 }
 
-func gerund(v Verb) string {
-	return map[Verb]string{Create: "creating", Change: "changing", Start: "starting", Delete: "deleting"}[v]
+// label is what the errors of an action begin with.
+func (a Action) label() string {
+	gerund := map[Verb]string{Create: "creating", Change: "changing", Start: "starting", Delete: "deleting"}[a.Verb]
+	return strings.TrimRight(gerund+" "+a.Object+" "+a.Detail, " ")
 }
 
 // settle reads back what was written. It waits and repeats no call: what AWS does

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 )
 
@@ -75,7 +76,7 @@ func (b *up) interfaceAttributes(n Interface, label, network string) {
 func (b *up) agentsInterfaces() {
 	for _, n := range b.s.Interfaces {
 		for _, node := range b.c.Nodes {
-			if isProvider(node.Name, n.Part) && n.Part != partInterface(node.Name, partProvider) &&
+			if awsapi.IsProviderPart(node.Name, n.Part) && n.Part != awsapi.InterfacePart(node.Name, partProvider) &&
 				n.Subnet == b.ids[partSubnet(partProvider)] {
 				b.interfaceAttributes(
 					n,
@@ -278,9 +279,9 @@ func (b *up) retags() {
 		for k, node := range b.c.Nodes {
 			switch {
 			case subnets[n.Subnet] == partManagement && n.Primary == b.c.ManagementAddress(k).String():
-				fix(n.ID, &s.Interfaces[i].Part, partInterface(node.Name, partManagement))
+				fix(n.ID, &s.Interfaces[i].Part, awsapi.InterfacePart(node.Name, partManagement))
 			case subnets[n.Subnet] == partProvider && n.Primary == b.c.ProviderPrimary(k).String():
-				fix(n.ID, &s.Interfaces[i].Part, partInterface(node.Name, partProvider))
+				fix(n.ID, &s.Interfaces[i].Part, awsapi.InterfacePart(node.Name, partProvider))
 			}
 		}
 		enis[s.Interfaces[i].Part] = n.ID
@@ -302,7 +303,7 @@ func (b *up) retags() {
 	}
 	b.s = s
 	for _, r := range all {
-		b.change("tag/"+r.part, "tag", TagPart+" of "+r.id+" is "+r.part, setPart(r))
+		b.change("tag/"+r.id, "tag", awsapi.TagPart+" of "+r.id+" is "+r.part, setPart(r))
 	}
 }
 

@@ -64,7 +64,7 @@ func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (stri
 	var id string
 	switch {
 	case awsapi.ClassOf(err) == awsapi.Exists: // by a call whose answer got lost
-		made, findErr := newestImage(ctx, api, &ec2.DescribeImagesInput{Owners: []string{"self"}, Filters: []types.Filter{filter("name", name)}})
+		made, findErr := newestImage(ctx, api, &ec2.DescribeImagesInput{Owners: []string{"self"}, Filters: []types.Filter{awsapi.Filter("name", name)}})
 		if findErr != nil {
 			return "", fmt.Errorf("making an image of %s: %w", instanceID, err)
 		}

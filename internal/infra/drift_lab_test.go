@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 // What up does about a difference, as docs/drift.md says it.
@@ -29,7 +31,6 @@ type driftLab struct {
 	*testing.T
 	*labAccount
 	api  *ec2.Client
-	iam  *awsiam.Client
 	seen Seen
 	want Wanted
 }
@@ -37,7 +38,7 @@ type driftLab struct {
 func newDriftLab(t *testing.T) *driftLab {
 	t.Helper()
 	l := newLab(t, 4)
-	d := &driftLab{T: t, labAccount: l, api: l.EC2.(*ec2.Client), iam: l.IAM.(*awsiam.Client), want: labWanted(t, l)}
+	d := &driftLab{T: t, labAccount: l, api: l.root, want: labWanted(t, l)}
 	d.up()
 	d.look()
 	return d
@@ -166,7 +167,7 @@ func (d *driftLab) modifySubnet(part string, in ec2.ModifySubnetAttributeInput) 
 func (d *driftLab) retag(id, part string) {
 	d.Helper()
 	d.done(d.api.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id},
-		Tags: []types.Tag{{Key: aws.String(TagPart), Value: &part}}}))
+		Tags: []types.Tag{{Key: aws.String(awsapi.TagPart), Value: &part}}}))
 }
 
 // stop stops the instance and waits until it is.
@@ -199,7 +200,7 @@ func (d *driftLab) foreignTable() string {
 func (d *driftLab) association(subnet string) *string {
 	d.Helper()
 	out := got(d.api.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{
-		Filters: []types.Filter{filter("vpc-id", d.id("vpc"))},
+		Filters: []types.Filter{awsapi.Filter("vpc-id", d.id("vpc"))},
 	}))
 	for _, t := range out.RouteTables {
 		for _, a := range t.Associations {
@@ -318,7 +319,7 @@ var driftCases = []struct {
 			PublicKeyMaterial: []byte(
 				"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEZ5hWp/4Ib7L0fZqk3jJxQVWlIvNdjD2C8S1b5Eyq6f x",
 			),
-			TagSpecifications: []types.TagSpecification{tagged(types.ResourceTypeKeyPair, "first", partKeyPair)}}))
+			TagSpecifications: awsapi.Tagged(types.ResourceTypeKeyPair, "first", partKeyPair)}))
 	}, "! key pair: it has another public key"},
 	{"network interface", "source/destination check", mended, func(d *driftLab) {
 		d.modifyENI("eni/cloud-1/provider", ec2.ModifyNetworkInterfaceAttributeInput{SourceDestCheck: yes(false)})

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/model"
 )
 
@@ -57,7 +58,7 @@ func (b *up) ipv6Addresses(i int) {
 		return
 	}
 	node := b.c.Nodes[i].Name
-	part := partInterface(node, partProvider)
+	part := awsapi.InterfacePart(node, partProvider)
 	var have, elsewhere []string
 	for _, n := range b.s.Interfaces {
 		switch {

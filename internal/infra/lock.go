@@ -26,7 +26,7 @@ import (
 // Tags, which AWS neither compares nor swaps, only say who has it.
 const (
 	// tagLock holds the cloud's name. The lock is not part of the cloud: it does
-	// not bear TagCloud.
+	// not bear [awsapi.TagCloud].
 	tagLock        = "macaw:lock"
 	tagLockRun     = "macaw:lock-run"
 	tagLockOwner   = "macaw:lock-owner"
@@ -212,7 +212,7 @@ func unusedKey() (string, error) {
 func heldLock(ctx context.Context, api LockAPI, cloud string) (map[string]string, error) {
 	out, err := api.DescribeKeyPairs(
 		ctx,
-		&ec2.DescribeKeyPairsInput{Filters: []types.Filter{filter("key-name", lockName(cloud))}},
+		&ec2.DescribeKeyPairsInput{Filters: []types.Filter{awsapi.Filter("key-name", lockName(cloud))}},
 	)
 	if err != nil || len(out.KeyPairs) == 0 {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,7 @@ import (
 // loser loses the answer to each call that changes something the first time: it
 // has its effect, and the caller learns nothing of it.
 type loser struct {
-	lose func(action string) bool
+	aws.HTTPClient
 	// answer is what comes instead, none at all if it is nil.
 	answer func(*http.Request) *http.Response
 
@@ -29,20 +30,20 @@ type loser struct {
 	n    int
 }
 
-func (l *loser) RoundTrip(r *http.Request) (*http.Response, error) {
+func (l *loser) Do(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	resp, err := http.DefaultTransport.RoundTrip(r)
+	resp, err := l.HTTPClient.Do(r)
 	form, formErr := url.ParseQuery(string(body))
 	if err != nil || formErr != nil {
 		return resp, errors.Join(err, formErr)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.lost[string(body)] || !l.lose(form.Get("Action")) {
+	if l.lost[string(body)] || !changes(form.Get("Action")) {
 		return resp, nil
 	}
 	l.lost[string(body)] = true
@@ -64,30 +65,15 @@ func serverError(r *http.Request) *http.Response {
 	}
 }
 
-// lossy gives the lab's clients a wire that loses answers.
+// lossy gives the package's clients a wire that loses answers.
 func (l *labAccount) lossy(wire *loser) {
-	client := &http.Client{Transport: wire}
-	again := func() aws.Retryer {
+	cfg := l.api.Config()
+	wire.HTTPClient = cfg.HTTPClient
+	cfg.HTTPClient = wire
+	cfg.Retryer = func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond })
 	}
-	l.EC2 = ec2.New(
-		ec2.Options{
-			Region:       labRegion,
-			BaseEndpoint: aws.String(l.server),
-			HTTPClient:   client,
-			Credentials:  l.key(),
-			Retryer:      again(),
-		},
-	)
-	l.IAM = awsiam.New(
-		awsiam.Options{
-			Region:       labRegion,
-			BaseEndpoint: aws.String(l.server),
-			HTTPClient:   client,
-			Credentials:  l.key(),
-			Retryer:      again(),
-		},
-	)
+	l.Clients = l.clients(cfg)
 }
 
 func changes(action string) bool {
@@ -111,7 +97,7 @@ func TestLabAnswersLost(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			wire := &loser{lose: changes, answer: answer, lost: map[string]bool{}}
+			wire := &loser{answer: answer, lost: map[string]bool{}}
 			l.lossy(wire)
 			if _, _, err := labUp(ctx, l.Clients, want); err != nil {
 				t.Fatalf("up: %v", err)
@@ -146,7 +132,7 @@ func TestLabAnswersLost(t *testing.T) {
 // everything is what the lab has, whoever's: a twin may have lost its tag.
 func (l *labAccount) everything(t *testing.T) (ids []string) {
 	t.Helper()
-	api := l.EC2.(*ec2.Client)
+	api := l.root
 	add := func(id *string) { ids = append(ids, aws.ToString(id)) }
 	for _, v := range got(api.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})).Vpcs {
 		add(v.VpcId)
@@ -187,12 +173,12 @@ func (l *labAccount) everything(t *testing.T) (ids []string) {
 	for _, v := range got(api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{})).Addresses {
 		add(v.AllocationId)
 	}
-	iam := l.IAM.(*awsiam.Client)
-	for _, r := range got(iam.ListRoles(ctx, &awsiam.ListRolesInput{})).Roles {
+	for _, r := range got(l.iam.ListRoles(ctx, &awsiam.ListRolesInput{})).Roles {
 		add(r.RoleName)
 	}
-	for _, p := range got(iam.ListInstanceProfiles(ctx, &awsiam.ListInstanceProfilesInput{})).InstanceProfiles {
+	for _, p := range got(l.iam.ListInstanceProfiles(ctx, &awsiam.ListInstanceProfilesInput{})).InstanceProfiles {
 		add(p.InstanceProfileId)
 	}
+	slices.Sort(ids)
 	return ids
 }

@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 // AWS changes one attribute with a call (EC2 API Reference,
@@ -134,7 +136,7 @@ func setPart(r retag) step {
 	return func(ctx context.Context, a *applier) error {
 		return a.call(ctx, func(ctx context.Context) error {
 			_, err := a.api.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{r.id},
-				Tags: []types.Tag{{Key: aws.String(TagPart), Value: aws.String(r.part)}}})
+				Tags: []types.Tag{{Key: aws.String(awsapi.TagPart), Value: aws.String(r.part)}}})
 			return err
 		})
 	}

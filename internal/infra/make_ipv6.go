@@ -159,15 +159,8 @@ func giveSubnetBlock(ctx context.Context, a *applier) error {
 }
 
 // subnets returns every subnet of the VPC.
-func (a *applier) subnets(ctx context.Context) (all []types.Subnet, err error) {
-	for p := ec2.NewDescribeSubnetsPaginator(a.api, &ec2.DescribeSubnetsInput{Filters: []types.Filter{filter("vpc-id", a.id(partVPC))}}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, out.Subnets...)
-	}
-	return all, nil
+func (a *applier) subnets(ctx context.Context) ([]types.Subnet, error) {
+	return findSubnets(ctx, a.api, inVPC(a.id(partVPC)))
 }
 
 // assignIPv6 gives an ENI those of the cloud's addresses that it has not, but
@@ -201,9 +194,13 @@ func assignIPv6(part string, elsewhere []string) step {
 // unassignIPv6 takes addresses from an ENI, or all of IPv6 if none are named.
 func unassignIPv6(eni string, named ...string) step {
 	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error { return a.dropIPv6(ctx, eni, named) })
+		return a.remove(ctx, func(ctx context.Context) error { return a.dropIPv6(ctx, eni, named) }, notThere)
 	}
 }
+
+// notThere is the code for addresses that are not on an ENI. AWS may show them for a
+// while after they were taken away.
+const notThere = "InvalidParameterValue"
 
 // dropIPv6 looks before it takes, for AWS refuses a batch of which one is not on
 // the ENI: an agent may have been quicker, or the last try's answer got lost.
@@ -229,13 +226,11 @@ func (a *applier) ipv6On(ctx context.Context, eni string) (have []string, err er
 		return nil, err
 	}
 	for _, n := range out.NetworkInterfaces {
-		for _, v6 := range n.Ipv6Addresses {
-			text, err := canonical(aws.ToString(v6.Ipv6Address))
-			if err != nil {
-				return nil, err
-			}
-			have = append(have, text)
+		on, err := ipv6On(n)
+		if err != nil {
+			return nil, err
 		}
+		have = append(have, on...)
 	}
 	return have, nil
 }
@@ -254,7 +249,7 @@ func takeSubnetBlock(association string, enis []string) step {
 			}
 			_, err := a.api.DisassociateSubnetCidrBlock(ctx, &ec2.DisassociateSubnetCidrBlockInput{AssociationId: aws.String(association)})
 			return err
-		})
+		}, notThere)
 	}
 }
 

@@ -8,18 +8,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 // step is what an action does.
 type step func(context.Context, *applier) error
 
 func (a *applier) tags(t types.ResourceType, part string) []types.TagSpecification {
-	return []types.TagSpecification{tagged(t, a.cloud, part)}
+	return awsapi.Tagged(t, a.cloud, part)
 }
 
 // mine are the filters for the cloud's resource of a part.
 func (a *applier) mine(part string) []types.Filter {
-	return []types.Filter{filter("tag:"+TagCloud, a.cloud), filter("tag:"+TagPart, part)}
+	return []types.Filter{awsapi.ByTag(awsapi.TagCloud, a.cloud), awsapi.ByTag(awsapi.TagPart, part)}
 }
 
 func createVPC(cidr netip.Prefix) step {
@@ -34,17 +36,14 @@ func createVPC(cidr netip.Prefix) step {
 			}
 			return err
 		}, func(ctx context.Context) (bool, error) {
-			out, err := a.api.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{Filters: a.mine(partVPC)})
-			if err != nil {
-				return false, err
-			}
-			for _, v := range out.Vpcs {
+			found, err := findVPCs(ctx, a.api, a.mine(partVPC)...)
+			for _, v := range found {
 				if aws.ToString(v.CidrBlock) == cidr.String() {
 					a.set(partVPC, aws.ToString(v.VpcId))
 					return true, nil
 				}
 			}
-			return false, nil
+			return false, err
 		})
 	}
 }
@@ -75,11 +74,11 @@ func createInternetGateway(ctx context.Context, a *applier) error {
 		}
 		return err
 	}, func(ctx context.Context) (bool, error) {
-		out, err := a.api.DescribeInternetGateways(ctx, &ec2.DescribeInternetGatewaysInput{Filters: a.mine(partInternetGateway)})
-		if err != nil || len(out.InternetGateways) == 0 {
+		found, err := findInternetGateways(ctx, a.api, a.mine(partInternetGateway)...)
+		if err != nil || len(found) == 0 {
 			return false, err
 		}
-		a.set(partInternetGateway, aws.ToString(out.InternetGateways[0].InternetGatewayId))
+		a.set(partInternetGateway, aws.ToString(found[0].InternetGatewayId))
 		return true, nil
 	})
 }
@@ -124,18 +123,15 @@ func createSubnet(part string, cidr netip.Prefix, zone string) step {
 			}
 			return err
 		}, func(ctx context.Context) (bool, error) {
-			out, err := a.api.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{Filters: a.mine(part)})
-			if err != nil {
-				return false, err
-			}
-			for _, n := range out.Subnets {
+			found, err := findSubnets(ctx, a.api, a.mine(part)...)
+			for _, n := range found {
 				if aws.ToString(n.VpcId) == a.id(partVPC) && aws.ToString(n.CidrBlock) == cidr.String() &&
 					aws.ToString(n.AvailabilityZone) == zone {
 					a.set(part, aws.ToString(n.SubnetId))
 					return true, nil
 				}
 			}
-			return false, nil
+			return false, err
 		})
 	}
 }
@@ -150,17 +146,14 @@ func createRouteTable(ctx context.Context, a *applier) error {
 		}
 		return err
 	}, func(ctx context.Context) (bool, error) {
-		out, err := a.api.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: a.mine(partRouteTable)})
-		if err != nil {
-			return false, err
-		}
-		for _, t := range out.RouteTables {
+		found, err := findRouteTables(ctx, a.api, a.mine(partRouteTable)...)
+		for _, t := range found {
 			if aws.ToString(t.VpcId) == a.id(partVPC) {
 				a.set(partRouteTable, aws.ToString(t.RouteTableId))
 				return true, nil
 			}
 		}
-		return false, nil
+		return false, err
 	})
 }
 
@@ -224,11 +217,11 @@ func associateRouteTable(subnet string) step {
 // replaceAssociation gives a subnet that is associated with another table the
 // cloud's; refused is why it could not be associated.
 func (a *applier) replaceAssociation(ctx context.Context, subnet string, refused error) error {
-	out, err := a.api.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: []types.Filter{filter("association.subnet-id", subnet)}})
+	found, err := findRouteTables(ctx, a.api, awsapi.Filter("association.subnet-id", subnet))
 	if err != nil {
 		return err
 	}
-	for _, t := range out.RouteTables {
+	for _, t := range found {
 		for _, as := range t.Associations {
 			switch {
 			case aws.ToString(as.SubnetId) != subnet:
@@ -257,17 +250,14 @@ func createSecurityGroup(part, network string) step {
 			}
 			return err
 		}, func(ctx context.Context) (bool, error) {
-			out, err := a.api.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: a.mine(part)})
-			if err != nil {
-				return false, err
-			}
-			for _, g := range out.SecurityGroups {
+			found, err := findSecurityGroups(ctx, a.api, a.mine(part)...)
+			for _, g := range found {
 				if aws.ToString(g.VpcId) == a.id(partVPC) && aws.ToString(g.GroupName) == groupName(a.cloud, network) {
 					a.set(part, aws.ToString(g.GroupId))
 					return true, nil
 				}
 			}
-			return false, nil
+			return false, err
 		})
 	}
 }

@@ -33,17 +33,14 @@ func importKeyPair(public string) step {
 			}
 			return err
 		}, func(ctx context.Context) (bool, error) {
-			out, err := a.api.DescribeKeyPairs(ctx, &ec2.DescribeKeyPairsInput{Filters: a.mine(partKeyPair), IncludePublicKey: aws.Bool(true)})
-			if err != nil {
-				return false, err
-			}
-			for _, k := range out.KeyPairs {
+			found, err := findKeyPairs(ctx, a.api, a.mine(partKeyPair)...)
+			for _, k := range found {
 				if aws.ToString(k.KeyName) == keyName(a.cloud) && sameKey(aws.ToString(k.PublicKey), public) {
 					a.set(partKeyPair, aws.ToString(k.KeyPairId))
 					return true, nil
 				}
 			}
-			return false, nil
+			return false, err
 		})
 	}
 }
@@ -144,11 +141,7 @@ func (a *applier) secondary(ctx context.Context, id string) ([]string, error) {
 	}
 	var all []string
 	for _, n := range out.NetworkInterfaces {
-		for _, p := range n.PrivateIpAddresses {
-			if !aws.ToBool(p.Primary) {
-				all = append(all, aws.ToString(p.PrivateIpAddress))
-			}
-		}
+		all = append(all, secondaryOn(n)...)
 	}
 	return all, nil
 }
@@ -168,7 +161,7 @@ type launch struct {
 func runInstance(l launch) step {
 	return func(ctx context.Context, a *applier) error {
 		part := partInstance(l.node.Name)
-		enis := []string{a.id(partInterface(l.node.Name, partManagement)), a.id(partInterface(l.node.Name, partProvider))}
+		enis := []string{a.id(awsapi.InterfacePart(l.node.Name, partManagement)), a.id(awsapi.InterfacePart(l.node.Name, partProvider))}
 		in := &ec2.RunInstancesInput{
 			ImageId: aws.String(l.image.ID), InstanceType: types.InstanceType(l.node.Type),
 			MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String(l.key),
@@ -204,10 +197,11 @@ func runInstance(l launch) step {
 				}
 				return err
 			}, "InvalidNetworkInterface.InUse") // by an instance that is shutting down
-			if err == nil {
+			switch {
+			case err == nil:
 				err = awaitInstance(part)(ctx, a)
-			} else if errorCode(err) == "IdempotentParameterMismatch" {
-				err = errGone // the token is an earlier instance's
+			case tokenSpent(err):
+				err = errGone
 			}
 			if !errors.Is(err, errGone) {
 				return launchAdvice(err)
@@ -215,6 +209,13 @@ func runInstance(l launch) step {
 		}
 		return errGone
 	}
+}
+
+// tokenSpent reports whether the token is that of an earlier instance, which was
+// another one or is gone (EC2 API Reference, errors-overview).
+func tokenSpent(err error) bool {
+	code := errorCode(err)
+	return code == "IdempotentParameterMismatch" || code == "IdempotentInstanceTerminated"
 }
 
 // launchAdvice adds what helps where AWS cannot be asked before.
@@ -301,11 +302,11 @@ func allocateAddress(part string) step {
 			}
 			return err
 		}, func(ctx context.Context) (bool, error) {
-			out, err := a.api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: a.mine(part)})
-			if err != nil || len(out.Addresses) == 0 {
+			found, err := findAddresses(ctx, a.api, a.mine(part)...)
+			if err != nil || len(found) == 0 {
 				return false, err
 			}
-			a.set(part, aws.ToString(out.Addresses[0].AllocationId))
+			a.set(part, aws.ToString(found[0].AllocationId))
 			return true, nil
 		})
 	}

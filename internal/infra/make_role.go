@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 // alreadyExists is the code for a name that is taken (IAM API Reference,
@@ -15,7 +17,7 @@ import (
 const alreadyExists = "EntityAlreadyExists"
 
 func (a *applier) iamTags(part string) (out []iamtypes.Tag) {
-	for _, t := range tagsOf(a.cloud, part) {
+	for _, t := range awsapi.Tags(a.cloud, part) {
 		out = append(out, iamtypes.Tag{Key: t.Key, Value: t.Value})
 	}
 	return out
@@ -114,7 +116,7 @@ func attachProfile(instance, name string) step {
 		profile := &types.IamInstanceProfileSpecification{Name: aws.String(name)}
 		return a.call(ctx, func(ctx context.Context) error {
 			out, err := a.api.DescribeIamInstanceProfileAssociations(ctx, &ec2.DescribeIamInstanceProfileAssociationsInput{
-				Filters: []types.Filter{filter("instance-id", a.id(instance)), filter("state", "associating", "associated")},
+				Filters: []types.Filter{awsapi.Filter("instance-id", a.id(instance)), awsapi.Filter("state", "associating", "associated")},
 			})
 			if err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/model"
 )
@@ -68,7 +69,7 @@ func (b *up) interfaces(i int) {
 // eni plans an ENI with the secondary addresses that it shall have. Which of
 // those in agents it has is the business of the gateways' agents.
 func (b *up) eni(node, network string, primary netip.Addr, secondary, agents []string) {
-	part := partInterface(node, network)
+	part := awsapi.InterfacePart(node, network)
 	label := fmt.Sprintf("%s of %s", network, node)
 	for _, n := range b.s.Interfaces {
 		if n.Part != part || n.Subnet != b.ids[partSubnet(network)] {
@@ -128,7 +129,7 @@ func (b *up) instance(i int) error {
 		return fmt.Errorf("planning instance %s: no image to boot", node.Name)
 	}
 	l := launch{node: node, image: b.w.Image, key: keyName(b.c.Name), userData: b.w.UserData, gone: gone}
-	needs := []string{partInterface(node.Name, partManagement), partInterface(node.Name, partProvider), partKeyPair}
+	needs := []string{awsapi.InterfacePart(node.Name, partManagement), awsapi.InterfacePart(node.Name, partProvider), partKeyPair}
 	if isGateway(node) {
 		l.profile = gatewayName(b.c.Name, b.s.Region)
 		needs = append(needs, partProfile, partProfile+"/role")
@@ -150,7 +151,7 @@ func (b *up) instanceDrift(i int, in Instance) {
 	}
 	for device, network := range []string{partManagement, partProvider} {
 		for _, n := range b.s.Interfaces {
-			if n.ID == b.ids[partInterface(node.Name, network)] && (n.Instance != in.ID || n.Device != int32(device)) {
+			if n.ID == b.ids[awsapi.InterfacePart(node.Name, network)] && (n.Instance != in.ID || n.Device != int32(device)) {
 				b.drift(object, "attach it, then reboot the instance", "network interface %s (%s) is not its device %d", n.ID, network, device)
 			}
 		}
@@ -169,13 +170,13 @@ func (b *up) targets() []target {
 	var out []target
 	for i, n := range b.c.Nodes {
 		private := b.c.ManagementAddress(i).String()
-		out = append(out, target{partNodeAddress(n.Name), partInterface(n.Name, partManagement), private, fmt.Sprintf("%s, management of %s", private, n.Name)})
+		out = append(out, target{partNodeAddress(n.Name), awsapi.InterfacePart(n.Name, partManagement), private, fmt.Sprintf("%s, management of %s", private, n.Name)})
 	}
 	if b.c.Provider.ElasticIPs != model.ElasticIPsAll {
 		return out
 	}
 	for _, a := range b.c.ProviderAddresses() {
-		out = append(out, target{partProviderAddress(a.String()), partInterface(b.c.Nodes[0].Name, partProvider), a.String(), a.String()})
+		out = append(out, target{awsapi.AddressPart(a.String()), awsapi.InterfacePart(b.c.Nodes[0].Name, partProvider), a.String(), a.String()})
 	}
 	return out
 }
@@ -211,7 +212,7 @@ func (b *up) addresses() {
 // release. It has the same part as one that is made with the cloud, so that who
 // changes the policy from one to the other loses none that is in use.
 func (b *up) agents(a Address) bool {
-	private, is := strings.CutPrefix(a.Part, providerAddresses)
+	private, is := strings.CutPrefix(a.Part, awsapi.AddressParts)
 	_, err := netip.ParseAddr(private)
 	return is && err == nil && b.c.Provider.ElasticIPs == model.ElasticIPsOnDemand
 }

@@ -4,11 +4,11 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/model"
 )
 
@@ -70,7 +70,7 @@ func (l *gatewayLab) outside() []outsideCall {
 	})
 	for _, id := range []string{own, l.other, second, l.find(l.second, "eni/cloud-1/provider")} {
 		add("take "+id+" over by a tag", func() error {
-			_, err := api.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: tagsOf("first", floatingPart)})
+			_, err := api.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: awsapi.Tags("first", floatingPart)})
 			return err
 		})
 		add("take the tags of "+id, func() error {
@@ -120,8 +120,7 @@ func (l *gatewayLab) outside() []outsideCall {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	identities := awsiam.New(awsiam.Options{Region: labRegion, BaseEndpoint: &l.server, HTTPClient: api.Options().HTTPClient,
-		Credentials: credentials.NewStaticCredentialsProvider(key.AccessKeyID, key.SecretAccessKey, key.SessionToken)})
+	identities := awsiam.NewFromConfig(l.as(key.AccessKeyID, key.SecretAccessKey, key.SessionToken))
 	add("take more rights", func() error {
 		_, err := identities.PutRolePolicy(ctx, &awsiam.PutRolePolicyInput{RoleName: &l.first.Role.Name, PolicyName: aws.String("more"),
 			PolicyDocument: aws.String(gatewayRights(l.cloud, labRegion).text())})
@@ -191,7 +190,7 @@ func (l *gatewayLab) outsideMaking(add func(string, func() error)) {
 	elastic := map[string][]types.TagSpecification{
 		"without tags":          nil,
 		"for another cloud":     floating("second"),
-		"as a node's":           retagged(floating("first"), TagPart, "address/cloud-1/management"),
+		"as a node's":           retagged(floating("first"), awsapi.TagPart, "address/cloud-1/management"),
 		"with a tag of others'": retagged(floating("first"), "owner", "somebody"),
 	}
 	if l.cloud.Provider.ElasticIPs != model.ElasticIPsOnDemand {
@@ -207,7 +206,7 @@ func (l *gatewayLab) outsideMaking(add func(string, func() error)) {
 	for i, in := range []ec2.CreateNetworkInterfaceInput{
 		{SubnetId: &subnet, Groups: group},
 		{SubnetId: &subnet, Groups: group, TagSpecifications: further("second")},
-		{SubnetId: &subnet, Groups: group, TagSpecifications: retagged(further("first"), TagPart, "eni/cloud-1/management")},
+		{SubnetId: &subnet, Groups: group, TagSpecifications: retagged(further("first"), awsapi.TagPart, "eni/cloud-1/management")},
 		{SubnetId: &subnet, Groups: group, TagSpecifications: retagged(further("first"), "owner", "somebody")},
 		{SubnetId: &subnet, TagSpecifications: further("first")}, // in the VPC's default group
 		{SubnetId: &subnet, Groups: []string{l.find(l.first, "security-group/management")}, TagSpecifications: further("first")},

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/model"
 )
@@ -70,7 +71,7 @@ func trust(region string) document {
 // gateways' agents have no business there: one in wrong hands must not take the
 // cloud's stable address away.
 func management() []string {
-	return []string{partInterface("*", partManagement), partNodeAddress("*"), partSubnet(partManagement), partGroup(partManagement)}
+	return []string{awsapi.InterfacePart("*", partManagement), partNodeAddress("*"), partSubnet(partManagement), partGroup(partManagement)}
 }
 
 // gatewayRights are what the agents on a cloud's gateways may do: the calls
@@ -86,12 +87,12 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 	}
 	// What exists and what is made are told by keys of their own.
 	mine := conditions{
-		"StringEquals":  {"aws:ResourceTag/" + TagCloud: {c.Name}},
-		"StringNotLike": {"aws:ResourceTag/" + TagPart: management()},
+		"StringEquals":  {"aws:ResourceTag/" + awsapi.TagCloud: {c.Name}},
+		"StringNotLike": {"aws:ResourceTag/" + awsapi.TagPart: management()},
 	}
 	made := conditions{
-		"StringEquals":            {"aws:RequestTag/" + TagCloud: {c.Name}},
-		"StringNotLike":           {"aws:RequestTag/" + TagPart: management()},
+		"StringEquals":            {"aws:RequestTag/" + awsapi.TagCloud: {c.Name}},
+		"StringNotLike":           {"aws:RequestTag/" + awsapi.TagPart: management()},
 		"ForAllValues:StringLike": {"aws:TagKeys": {"Name", "macaw:*"}},
 	}
 	const interfaces, elasticIPs = "network-interface/*", "elastic-ip/*"

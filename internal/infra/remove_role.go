@@ -5,6 +5,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 // deleteProfile takes the role out first, as IAM wants it (IAM API Reference,
@@ -46,30 +49,32 @@ func deleteRole(name string) step {
 }
 
 func (a *applier) deletePolicies(ctx context.Context, role string) error {
-	for p := iam.NewListRolePoliciesPaginator(a.iam, &iam.ListRolePoliciesInput{RoleName: aws.String(role)}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
+	in := &iam.ListRolePoliciesInput{RoleName: aws.String(role)}
+	names, err := awsapi.Collect(ctx, iam.NewListRolePoliciesPaginator(a.iam, in),
+		func(out *iam.ListRolePoliciesOutput) []string { return out.PolicyNames })
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		in := &iam.DeleteRolePolicyInput{RoleName: aws.String(role), PolicyName: aws.String(name)}
+		if _, err := a.iam.DeleteRolePolicy(ctx, in); err != nil && !notFound(err) {
 			return err
-		}
-		for _, policy := range out.PolicyNames {
-			if _, err := a.iam.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: aws.String(role), PolicyName: aws.String(policy)}); err != nil && !notFound(err) {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
 func (a *applier) detachPolicies(ctx context.Context, role string) error {
-	for p := iam.NewListAttachedRolePoliciesPaginator(a.iam, &iam.ListAttachedRolePoliciesInput{RoleName: aws.String(role)}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
+	in := &iam.ListAttachedRolePoliciesInput{RoleName: aws.String(role)}
+	attached, err := awsapi.Collect(ctx, iam.NewListAttachedRolePoliciesPaginator(a.iam, in),
+		func(out *iam.ListAttachedRolePoliciesOutput) []iamtypes.AttachedPolicy { return out.AttachedPolicies })
+	if err != nil {
+		return err
+	}
+	for _, policy := range attached {
+		in := &iam.DetachRolePolicyInput{RoleName: aws.String(role), PolicyArn: policy.PolicyArn}
+		if _, err := a.iam.DetachRolePolicy(ctx, in); err != nil && !notFound(err) {
 			return err
-		}
-		for _, policy := range out.AttachedPolicies {
-			if _, err := a.iam.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: aws.String(role), PolicyArn: policy.PolicyArn}); err != nil && !notFound(err) {
-				return err
-			}
 		}
 	}
 	return nil

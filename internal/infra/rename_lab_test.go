@@ -75,11 +75,13 @@ func TestLabNodeRenamedKilledAnywhere(t *testing.T) {
 	if _, _, err := labUp(ctx, l.Clients, labWanted(t, l)); err != nil {
 		t.Fatal(err)
 	}
-	resources, begin := labLeft(t, l.Clients, "first"), l.n
-	if _, _, err := labUp(ctx, l.Clients, renamed(t, l)); err != nil {
-		t.Fatal(err)
-	}
-	for n := 1; n <= l.n-begin; n += 3 {
+	resources := labLeft(t, l.Clients, "first")
+	all := l.made(func() {
+		if _, _, err := labUp(ctx, l.Clients, renamed(t, l)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for n := 1; n <= all; n += 3 {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, 3)
@@ -87,12 +89,7 @@ func TestLabNodeRenamedKilledAnywhere(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := renamed(t, l)
-			short, cancel := context.WithCancel(ctx)
-			defer cancel()
-			l.mu.Lock()
-			l.at, l.kill = l.n+n, cancel
-			l.mu.Unlock()
-			_, _, _ = labUp(short, l.Clients, want)
+			l.killed(t, n, func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, want); return err })
 			if _, _, err := labUp(ctx, l.Clients, want); err != nil {
 				t.Fatal(err)
 			}

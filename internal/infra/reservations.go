@@ -1,7 +1,6 @@
 package infra
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 )
 
@@ -86,7 +86,7 @@ func createReservation(subnet string, of func(*applier) netip.Prefix) step {
 				TagSpecifications: a.tags(types.ResourceTypeSubnetCidrReservation, partReservation(cidr.String())),
 			})
 			if errorCode(err) == "InvalidParameterValue" {
-				there, seeErr := reservationsIn(ctx, a.api, a.id(subnet), []types.Filter{filter("tag:"+TagCloud, a.cloud)})
+				there, seeErr := reservationsIn(ctx, a.api, a.id(subnet), awsapi.ByTag(awsapi.TagCloud, a.cloud))
 				if seeErr == nil && slices.ContainsFunc(there, func(r Reservation) bool { return r.Explicit && r.CIDR == cidr.String() }) {
 					return nil
 				}
@@ -105,9 +105,8 @@ func deleteReservation(id string) step {
 	}
 }
 
-// seeReservations looks into the subnets that were found: AWS lists
-// reservations by subnet only.
-func (s *Seen) seeReservations(ctx context.Context, api EC2, mine []types.Filter) error {
+// seeReservations looks into the subnets that were found.
+func (s *Seen) seeReservations(ctx context.Context, api EC2, mine types.Filter) error {
 	for _, n := range s.Subnets {
 		found, err := reservationsIn(ctx, api, n.ID, mine)
 		if notFound(err) {
@@ -121,25 +120,17 @@ func (s *Seen) seeReservations(ctx context.Context, api EC2, mine []types.Filter
 	return nil
 }
 
-func reservationsIn(ctx context.Context, api EC2, subnet string, filters []types.Filter) ([]Reservation, error) {
-	var found []Reservation
-	for in := (&ec2.GetSubnetCidrReservationsInput{SubnetId: aws.String(subnet), Filters: filters}); ; {
-		out, err := api.GetSubnetCidrReservations(ctx, in)
+func reservationsIn(ctx context.Context, api EC2, subnet string, mine types.Filter) (all []Reservation, err error) {
+	found, err := findReservations(ctx, api, subnet, mine)
+	for _, r := range found {
+		cidr, err := netip.ParsePrefix(aws.ToString(r.Cidr))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("reading reservation %s: %w", aws.ToString(r.SubnetCidrReservationId), err)
 		}
-		for _, r := range slices.Concat(out.SubnetIpv4CidrReservations, out.SubnetIpv6CidrReservations) {
-			cidr, err := netip.ParsePrefix(aws.ToString(r.Cidr))
-			if err != nil {
-				return nil, fmt.Errorf("reading reservation %s: %w", aws.ToString(r.SubnetCidrReservationId), err)
-			}
-			found = append(found, Reservation{ID: aws.ToString(r.SubnetCidrReservationId), Part: tag(r.Tags, TagPart), Subnet: aws.ToString(r.SubnetId),
-				CIDR: cidr.String(), Explicit: r.ReservationType == types.SubnetCidrReservationTypeExplicit})
-		}
-		if aws.ToString(out.NextToken) == "" {
-			slices.SortFunc(found, func(x, y Reservation) int { return cmp.Compare(x.ID, y.ID) })
-			return found, nil
-		}
-		in.NextToken = out.NextToken
+		all = append(all, Reservation{
+			ID: aws.ToString(r.SubnetCidrReservationId), Part: awsapi.Part(r.Tags), Subnet: aws.ToString(r.SubnetId),
+			CIDR: cidr.String(), Explicit: r.ReservationType == types.SubnetCidrReservationTypeExplicit,
+		})
 	}
+	return all, err
 }

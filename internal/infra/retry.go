@@ -103,7 +103,7 @@ func (a *applier) create(
 			case found || findErr != nil:
 				return found, nil, findErr
 			case class == awsapi.Exists:
-				return false, nil, &hinted{err, "it is not the cloud's: it bears another tag " + TagCloud +
+				return false, nil, &hinted{err, "it is not the cloud's: it bears another tag " + awsapi.TagCloud +
 					", or was made for something else; delete it, or take another name or network for the cloud"}
 			}
 			return false, err, nil
@@ -135,9 +135,10 @@ func (a *applier) appears(ctx context.Context, find func(context.Context) (bool,
 func once(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
 
 // remove makes a call that removes something; that it is gone is success. It
-// is tried again while something that goes away too still depends on it.
-func (a *applier) remove(ctx context.Context, f func(context.Context) error) error {
-	return a.removing(ctx, f, func(context.Context, error) error { return nil })
+// is tried again while something that goes away too still depends on it, and
+// after the codes given.
+func (a *applier) remove(ctx context.Context, f func(context.Context) error, passing ...string) error {
+	return a.removing(ctx, f, func(context.Context, error) error { return nil }, passing...)
 }
 
 // delete removes the resource with that ID as remove does, but not for longer than
@@ -157,6 +158,7 @@ func (a *applier) removing(
 	ctx context.Context,
 	f func(context.Context) error,
 	busy func(context.Context, error) error, // an error ends it
+	passing ...string,
 ) error {
 	return a.until(ctx, eventually, func(ctx context.Context) (bool, error, error) {
 		err := f(ctx)
@@ -165,7 +167,7 @@ func (a *applier) removing(
 			return true, nil, nil
 		case awsapi.ClassOf(err) == awsapi.Busy:
 			return false, err, busy(ctx, err)
-		case awsapi.Passing(err):
+		case awsapi.Passing(err) || slices.Contains(passing, errorCode(err)):
 			return false, err, nil
 		default:
 			return false, nil, err

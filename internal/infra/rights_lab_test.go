@@ -7,11 +7,11 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/model"
 )
@@ -23,7 +23,7 @@ type gatewayLab struct {
 	*labAccount
 	t             *testing.T
 	ctx           context.Context
-	root, agent   *ec2.Client
+	agent         *ec2.Client
 	cloud         *cloud.Cloud
 	first, second Seen
 	pool          string // an allocation without tags
@@ -33,12 +33,11 @@ type gatewayLab struct {
 // private is the address of Neutron's that the tests move about.
 const private = "10.0.1.64"
 
-const floatingPart = providerAddresses + private
+const floatingPart = awsapi.AddressParts + private
 
 func newGatewayLab(t *testing.T, policy model.ElasticIPs) *gatewayLab {
 	t.Helper()
 	l := &gatewayLab{labAccount: newLab(t, 12), t: t, ctx: context.Background()}
-	l.root = l.EC2.(*ec2.Client)
 	l.pool, l.other = l.allocate(), l.allocate()
 	file := fmt.Sprintf("provider:\n  addresses: 2\n  ipv6: true\n  elasticIPs: %s\n", policy)
 	if policy == model.ElasticIPsPool {
@@ -51,7 +50,7 @@ func newGatewayLab(t *testing.T, policy model.ElasticIPs) *gatewayLab {
 	if !ok {
 		t.Fatal("the instance has no role")
 	}
-	l.agent = l.ec2(credentials.NewStaticCredentialsProvider(key.AccessKeyID, key.SecretAccessKey, key.SessionToken))
+	l.agent = ec2.NewFromConfig(l.as(key.AccessKeyID, key.SecretAccessKey, key.SessionToken))
 	return l
 }
 
@@ -121,11 +120,11 @@ func (l *gatewayLab) association(s Seen, part string) *string {
 }
 
 func floating(cloud string) []types.TagSpecification {
-	return []types.TagSpecification{tagged(types.ResourceTypeElasticIp, cloud, floatingPart)}
+	return awsapi.Tagged(types.ResourceTypeElasticIp, cloud, floatingPart)
 }
 
 func further(cloud string) []types.TagSpecification {
-	return []types.TagSpecification{tagged(types.ResourceTypeNetworkInterface, cloud, "eni/cloud-1/provider-2")}
+	return awsapi.Tagged(types.ResourceTypeNetworkInterface, cloud, "eni/cloud-1/provider-2")
 }
 
 // work is everything that an agent does, up to the first call that is refused.
@@ -205,6 +204,7 @@ func (l *gatewayLab) lead(eni *string) error {
 func (l *gatewayLab) tidy() {
 	l.t.Helper()
 	s := l.see("first")
+	a := &applier{api: l.EC2, iam: l.IAM, clock: hurriedClock{}, cloud: "first"}
 	for _, n := range s.Interfaces {
 		if n.Part != "eni/cloud-1/provider-2" {
 			continue
@@ -218,14 +218,13 @@ func (l *gatewayLab) tidy() {
 				l.t.Fatal(err)
 			}
 		}
-		a := &applier{api: l.EC2, clock: hurriedClock{}}
 		if err := deleteInterface(n.ID)(l.ctx, a); err != nil {
 			l.t.Fatal(err)
 		}
 	}
-	for _, a := range s.Addresses {
-		if a.Part == floatingPart && l.cloud.Provider.ElasticIPs == model.ElasticIPsOnDemand {
-			if err := releaseAddress(a)(l.ctx, &applier{api: l.EC2, clock: hurriedClock{}}); err != nil {
+	for _, seen := range s.Addresses {
+		if seen.Part == floatingPart && l.cloud.Provider.ElasticIPs == model.ElasticIPsOnDemand {
+			if err := releaseAddress(seen)(l.ctx, a); err != nil {
 				l.t.Fatal(err)
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 // seeRole looks for the gateways' role by its name: IAM finds nothing by tag.
@@ -25,7 +27,7 @@ func (s *Seen) seeProfile(ctx context.Context, api IAM) (err error) {
 // findRole returns nil if there is no role of the cloud's.
 func findRole(ctx context.Context, api IAM, cloud, name string) (*Role, error) {
 	out, err := api.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String(name)})
-	if notFound(err) || err == nil && iamTag(out.Role.Tags, TagCloud) != cloud {
+	if notFound(err) || err == nil && iamTag(out.Role.Tags, awsapi.TagCloud) != cloud {
 		return nil, nil
 	}
 	if err != nil {
@@ -49,7 +51,7 @@ func findRole(ctx context.Context, api IAM, cloud, name string) (*Role, error) {
 // findProfile returns nil if there is no instance profile of the cloud's.
 func findProfile(ctx context.Context, api IAM, cloud, name string) (*InstanceProfile, error) {
 	out, err := api.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: aws.String(name)})
-	if notFound(err) || err == nil && iamTag(out.InstanceProfile.Tags, TagCloud) != cloud {
+	if notFound(err) || err == nil && iamTag(out.InstanceProfile.Tags, awsapi.TagCloud) != cloud {
 		return nil, nil
 	}
 	if err != nil {

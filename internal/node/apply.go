@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"macaw.example/internal/graph"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
@@ -50,14 +51,14 @@ func Apply(ctx context.Context, spec nodeapi.OpenStack, progress Progress) error
 }
 
 // steps is what this node does, in order.
-func (n *node) steps() []step { return present(n.everyStep()) }
+func (n *node) steps() []graph.Step { return present(n.everyStep()) }
 
 // everyStep is the order of everything, for the roles that the node has. What an operator or a first guest waits
 // for comes first; the rest follows when the processors are free again.
-func (n *node) everyStep() []step {
-	var steps []step
+func (n *node) everyStep() []graph.Step {
+	var steps []graph.Step
 	add := func(name string, run func(context.Context) error, needs ...string) {
-		steps = append(steps, step{name, needs, run})
+		steps = append(steps, graph.Step{Name: name, Needs: needs, Run: run})
 	}
 	start := func(svc service) func(context.Context) error {
 		return func(ctx context.Context) error { return n.ensureRunning(ctx, svc.units...) }
@@ -111,13 +112,13 @@ func (n *node) everyStep() []step {
 }
 
 // present drops needs for steps that another node runs: whoever applies a cloud begins with its controller.
-func present(steps []step) []step {
+func present(steps []graph.Step) []graph.Step {
 	names := map[string]bool{}
 	for _, s := range steps {
-		names[s.name] = true
+		names[s.Name] = true
 	}
 	for i, s := range steps {
-		steps[i].needs = slices.DeleteFunc(slices.Clone(s.needs), func(n string) bool { return !names[n] })
+		steps[i].Needs = slices.DeleteFunc(slices.Clone(s.Needs), func(n string) bool { return !names[n] })
 	}
 	return steps
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"macaw.example/internal/graph"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -53,14 +54,14 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 		return nil
 	}
 	n := &node{root: "/", run: executor(held)}
-	return runGraph(ctx, []step{
-		{"packages", nil, n.installPackages},
-		{"units", []string{"packages"}, n.quietUnits},
-		{"schemas", []string{"units"}, n.installSchemas},
-		{"default MTU", []string{"packages"}, n.installMTUDriver},
-		{"entry points", []string{"units", "default MTU"}, n.rememberEntryPoints},
-		{"replies", []string{"packages"}, n.quickenReplies},
-		{"stamp", []string{"schemas", "entry points", "replies"}, func(context.Context) error {
+	return runGraph(ctx, []graph.Step{
+		{Name: "packages", Run: n.installPackages},
+		{Name: "units", Needs: []string{"packages"}, Run: n.quietUnits},
+		{Name: "schemas", Needs: []string{"units"}, Run: n.installSchemas},
+		{Name: "default MTU", Needs: []string{"packages"}, Run: n.installMTUDriver},
+		{Name: "entry points", Needs: []string{"units", "default MTU"}, Run: n.rememberEntryPoints},
+		{Name: "replies", Needs: []string{"packages"}, Run: n.quickenReplies},
+		{Name: "stamp", Needs: []string{"schemas", "entry points", "replies"}, Run: func(context.Context) error {
 			unix.Sync()
 			_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(nodeapi.PackagesHash + "\n")}.write(n.root)
 			return err

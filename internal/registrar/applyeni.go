@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/model"
 )
 
@@ -22,7 +23,7 @@ func (t *turn) needENI(ctx context.Context, seen Seen, a Action) {
 		t.failed(netip.Addr{}, errTurn)
 		return
 	}
-	on, err := t.interfaces(ctx, filter("attachment.instance-id", t.cfg.Instance))
+	on, err := t.interfaces(ctx, awsapi.Filter("attachment.instance-id", t.cfg.Instance))
 	if err != nil {
 		t.failed(netip.Addr{}, err)
 		return

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/spf13/cobra"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/terminal"
 	"macaw.example/lab"
 	"macaw.example/lab/internal/control"
@@ -36,7 +37,7 @@ and why.`,
 					return err
 				}
 				if st, err = readStatus(cmd.Context(), api); err != nil {
-					return err
+					return fmt.Errorf("reading the lab: %w", err)
 				}
 				st.note(cmd.Context())
 				return nil
@@ -113,29 +114,34 @@ type labFree struct {
 // readStatus asks the lab's EC2, as anybody could.
 func readStatus(ctx context.Context, api *ec2.Client) (status, error) {
 	st := status{Endpoint: lab.Endpoint, Region: lab.Region, VPCs: []labVPC{}, Free: []labFree{}}
-	vpcs, err := collect(ctx, ec2.NewDescribeVpcsPaginator(api, &ec2.DescribeVpcsInput{}), func(o *ec2.DescribeVpcsOutput) []types.Vpc { return o.Vpcs })
+	vpcs, err := awsapi.Collect(ctx, ec2.NewDescribeVpcsPaginator(api, nil),
+		func(o *ec2.DescribeVpcsOutput) []types.Vpc { return o.Vpcs })
 	if err != nil {
 		return st, err
 	}
-	gateways, err := collect(ctx, ec2.NewDescribeInternetGatewaysPaginator(api, &ec2.DescribeInternetGatewaysInput{}), func(o *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return o.InternetGateways })
+	gateways, err := awsapi.Collect(ctx, ec2.NewDescribeInternetGatewaysPaginator(api, nil),
+		func(o *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return o.InternetGateways })
 	if err != nil {
 		return st, err
 	}
-	subnets, err := collect(ctx, ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{}), func(o *ec2.DescribeSubnetsOutput) []types.Subnet { return o.Subnets })
+	subnets, err := awsapi.Collect(ctx, ec2.NewDescribeSubnetsPaginator(api, nil),
+		func(o *ec2.DescribeSubnetsOutput) []types.Subnet { return o.Subnets })
 	if err != nil {
 		return st, err
 	}
-	reservations, err := collect(ctx, ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{}), func(o *ec2.DescribeInstancesOutput) []types.Reservation { return o.Reservations })
+	reservations, err := awsapi.Collect(ctx, ec2.NewDescribeInstancesPaginator(api, nil),
+		func(o *ec2.DescribeInstancesOutput) []types.Reservation { return o.Reservations })
 	if err != nil {
 		return st, err
 	}
-	enis, err := collect(ctx, ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{}), func(o *ec2.DescribeNetworkInterfacesOutput) []types.NetworkInterface { return o.NetworkInterfaces })
+	enis, err := awsapi.Collect(ctx, ec2.NewDescribeNetworkInterfacesPaginator(api, nil),
+		func(o *ec2.DescribeNetworkInterfacesOutput) []types.NetworkInterface { return o.NetworkInterfaces })
 	if err != nil {
 		return st, err
 	}
-	addresses, err := api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{})
+	addresses, err := api.DescribeAddresses(ctx, nil)
 	if err != nil {
-		return st, fmt.Errorf("reading the lab: %w", err)
+		return st, err
 	}
 	for _, v := range vpcs {
 		st.VPCs = append(st.VPCs, vpcStatus(v, gateways, subnets, reservations, enis))
@@ -164,24 +170,6 @@ func (st status) note(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// pager is what the SDK's paginators have in common.
-type pager[O any] interface {
-	HasMorePages() bool
-	NextPage(context.Context, ...func(*ec2.Options)) (O, error)
-}
-
-// collect reads all pages.
-func collect[O, T any](ctx context.Context, pages pager[O], items func(O) []T) (all []T, err error) {
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("reading the lab: %w", err)
-		}
-		all = append(all, items(page)...)
-	}
-	return all, nil
 }
 
 func vpcStatus(v types.Vpc, gateways []types.InternetGateway, subnets []types.Subnet, reservations []types.Reservation, enis []types.NetworkInterface) labVPC {
@@ -258,14 +246,7 @@ func eniStatus(n types.NetworkInterface) labENI {
 	return st
 }
 
-func nameTag(tags []types.Tag) string {
-	for _, t := range tags {
-		if aws.ToString(t.Key) == "Name" {
-			return aws.ToString(t.Value)
-		}
-	}
-	return ""
-}
+func nameTag(tags []types.Tag) string { return awsapi.Tag(tags, "Name") }
 
 func (st status) text(w io.Writer) error {
 	root := terminal.Tree{Text: fmt.Sprintf("lab at %s, region %s", st.Endpoint, st.Region)}

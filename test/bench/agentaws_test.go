@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"macaw.example/internal/agent"
-	"macaw.example/internal/infra"
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/lab/labtest"
@@ -99,9 +98,7 @@ func (r *agentRegion) node(ctx context.Context, name, group string, addresses in
 }
 
 func agentTags(t types.ResourceType, part string) []types.TagSpecification {
-	tag := func(k, v string) types.Tag { return types.Tag{Key: aws.String(k), Value: aws.String(v)} }
-	return []types.TagSpecification{{ResourceType: t, Tags: []types.Tag{
-		tag("Name", "agentbench-"+strings.ReplaceAll(part, "/", "-")), tag(infra.TagCloud, "agentbench"), tag(infra.TagPart, part)}}}
+	return awsapi.Tagged(t, "agentbench", part)
 }
 
 // register does what a node's agent has done before.
