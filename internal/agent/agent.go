@@ -84,10 +84,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	defer signal.Stop(hangup)
 	m := newMetrics(cfg.PinDir)
 	h := newHolds(cfg, log)
-	r, err := newRegistrar(ctx, cfg, m, h)
-	if err != nil {
-		return err
-	}
+	r := newRegistrar(cfg, m, h)
 	a := &agent{cfg: cfg, log: log, time: normal, kernel: linux{}, connect: connect, notify: notify, saver: newSaver(cfg.State, log),
 		claims: newClaims(cfg, r, h), teller: newTeller(log), metrics: m, report: newReporter(reportFile, log), nudge: hangup}
 	if cfg.Metrics.IsValid() {
