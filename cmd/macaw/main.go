@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"macaw.example/internal/cli"
+	"macaw.example/internal/deploy"
 	"macaw.example/internal/guest"
 	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/terminal"
@@ -21,8 +22,9 @@ func main() {
 	}
 	t := terminal.New(os.Stdout, os.Stderr)
 	// The packages of OpenStack and of its guest lie in the lab's images.
-	app := &cli.App{Terminal: t, Lab: lab.Options{
+	options := lab.Options{
 		Packages: nodeapi.Packages(), ExtraPackages: guest.Packages, Command: []string{self, "lab"},
-	}}
-	os.Exit(t.Main(app.Root(labCommand(t, app.Lab)), os.Args[1:]))
+	}
+	app := &cli.App{Terminal: t, Deployment: deploy.Deployment{Lab: options}}
+	os.Exit(t.Main(app.Root(labCommand(t, options)), os.Args[1:]))
 }

@@ -8,16 +8,14 @@ import (
 	"macaw.example/internal/deploy"
 	"macaw.example/internal/terminal"
 	"macaw.example/internal/version"
-	"macaw.example/lab"
 )
 
 // App is macaw's commands on a terminal.
 type App struct {
 	*terminal.Terminal
-	// Lab is what a cloud's lab is brought up with.
-	Lab lab.Options
-	// Limits bound the waiting for nodes; the zero value has the defaults.
-	Limits deploy.Limits
+	// Deployment has what is the same for each cloud: how its lab is brought up, and
+	// the limits of waiting.
+	Deployment deploy.Deployment
 }
 
 // Root returns the commands, with more below the root.
@@ -38,9 +36,9 @@ func (a *App) deployment(command, file string) (*deploy.Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &deploy.Deployment{
-		Cloud: c, Home: home, Progress: a.Steps(), Command: command + " " + file, Lab: a.Lab, Limits: a.Limits,
-	}, nil
+	d := a.Deployment
+	d.Cloud, d.Home, d.Progress, d.Command = c, home, a.Steps(), command+" "+file
+	return &d, nil
 }
 
 func (a *App) root() *cobra.Command {

@@ -20,14 +20,15 @@ const hurried = "MACAW_TEST_HURRIED"
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"macaw": func() {
 		t := terminal.New(os.Stdout, os.Stderr)
-		app := &App{Terminal: t, Lab: lab.Options{Command: []string{"macaw", "lab"}}}
+		options := lab.Options{Command: []string{"macaw", "lab"}}
+		app := &App{Terminal: t, Deployment: deploy.Deployment{Lab: options}}
 		if os.Getenv(hurried) != "" {
-			app.Limits = deploy.Limits{Reach: 4 * time.Second, SSH: host.Times{
+			app.Deployment.Limits = deploy.Limits{Reach: 4 * time.Second, SSH: host.Times{
 				Handshake: 3 * time.Second, Open: 9 * time.Second, Ask: time.Second, Silence: 3 * time.Second,
 				Command: 9 * time.Second, Reconnect: 2 * time.Second,
 			}}
 		}
-		labCommand := command.New(t, "macaw lab", app.Lab)
+		labCommand := command.New(t, "macaw lab", options)
 		labCommand.GroupID = "lab"
 		os.Exit(t.Main(app.Root(labCommand), os.Args[1:]))
 	}})

@@ -35,7 +35,7 @@ var hints = map[model.Code]string{
 		"(aws ec2 disassociate-address), or give floating IPs back",
 	NoGateway: "macaw up attaches the cloud's Internet gateway",
 	ReleasesHeld: "if Neutron has lost them, bring them back there with the same addresses, and nothing is lost; " +
-		"if they are to go, macaw gateway release agrees to it",
+		"if they are to go, macaw agent release agrees to it",
 	NoElasticIP: "macaw up makes the cloud's Elastic IPs",
 	Refused: "AWS's own words say why; if the gateway's role lacks a right, macaw up grants it again, " +
 		"and aws sts decode-authorization-message reads what is encoded",
