@@ -33,7 +33,7 @@ func TestEveryCodeHasAHint(t *testing.T) {
 	}
 }
 
-// codesOf returns all constants of type Code in a file.
+// codesOf returns all constants of type model.Code in a file.
 func codesOf(t *testing.T, file string) (all []model.Code) {
 	t.Helper()
 	f, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, 0)
@@ -45,9 +45,9 @@ func codesOf(t *testing.T, file string) (all []model.Code) {
 		if !ok || len(spec.Values) != 1 {
 			return true
 		}
-		kind, isIdent := spec.Type.(*ast.Ident)
+		kind, isSelector := spec.Type.(*ast.SelectorExpr)
 		value, isText := spec.Values[0].(*ast.BasicLit)
-		if isIdent && isText && kind.Name == "Code" {
+		if isSelector && isText && kind.Sel.Name == "Code" {
 			text, err := strconv.Unquote(value.Value)
 			if err != nil {
 				t.Fatal(err)
