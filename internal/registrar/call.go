@@ -54,7 +54,7 @@ func (c *caller) do(ctx context.Context, k kindOfCall, f func(context.Context) e
 		case err == nil:
 			return false, nil
 		case throttled(err):
-			c.limits.empty(k.action)
+			c.limits.drain(k.action)
 		case unclear(err) && k.unique:
 			return false, fmt.Errorf("calling %s: %w: %w", k.action, errUnsure, err)
 		case ctx.Err() != nil:

@@ -73,13 +73,13 @@ func TestLimiter(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", d)
 		}
 		time.Sleep(time.Hour)
-		l.empty("AssociateAddress")
+		l.drain("AssociateAddress")
 		began = time.Now()
 		if err := l.wait(t.Context(), "AssociateAddress", began.Add(100*time.Millisecond)); !errors.Is(err, errTurn) {
 			t.Errorf("too late: %v", err)
 		}
 		if took := at(9); took != 2*time.Second {
-			t.Errorf("nine calls after it was emptied take %v, want 2 s", took)
+			t.Errorf("nine calls after it was drained take %v, want 2 s", took)
 		}
 	})
 }
