@@ -53,7 +53,7 @@ func (linux) clearNIC(name string) ([]netip.Prefix, error)       { return transl
 func (linux) watch(ctx context.Context) (<-chan struct{}, error) { return translate.Watch(ctx) }
 
 func (linux) attach(cfg translate.Config) (translation, error) {
-	cfg.Whole = !kernelDatapath()
+	cfg.DisableGRO = !kernelDatapath()
 	t, err := translate.Attach(cfg)
 	if err != nil {
 		return nil, err // and not a translation that holds nil

@@ -35,7 +35,7 @@ type Config struct {
 	// events tell only of Given. Without Given all addresses may be Neutron's but for
 	// VPC and the NICs' primary addresses.
 	Given, VPC []netip.Prefix
-	Whole      bool   // the bridge's datapath is in user space and needs frames as they were on the wire
+	DisableGRO bool   // the bridge's datapath is in user space and needs frames as they were on the wire
 	PinDir     string // directory for pins; empty: /sys/fs/bpf/macaw, or in a container /run/macaw/bpf
 }
 
@@ -74,9 +74,9 @@ func Attach(cfg Config) (*Translator, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Whole {
+	if cfg.DisableGRO {
 		for _, n := range nics {
-			if err := wholeFrames(n.name); err != nil {
+			if err := disableGRO(n.name); err != nil {
 				return nil, err
 			}
 		}
