@@ -29,7 +29,7 @@ func newRegistrar(cfg Config, observer registrar.Observer, h *holds) *registrar.
 	return registrar.New(ec2.NewFromConfig(awsConfig(cfg.Region)), registrar.Config{
 		Cloud: cfg.Cloud, Node: cfg.Node, Instance: cfg.Instance, InstanceType: cfg.InstanceType, Subnet: cfg.SubnetID,
 		Range: cfg.Range, Policy: cfg.Policy, Pool: cfg.Pool, Observer: observer,
-		ReleaseAfter: cfg.ReleaseAfter, Held: h.load(), Keep: h.keep,
+		ReleaseAfter: cfg.ReleaseAfter, Held: h.load(), SaveHeld: h.keep,
 	})
 }
 

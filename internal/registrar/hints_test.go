@@ -73,7 +73,7 @@ func TestAnotherInterfaceIsRefused(t *testing.T) {
 	full := own(1)
 	full.Addresses = []netip.Addr{a1, a2, a3}
 	m := newMemory()
-	m.noENI = refusal{now, Refused, "making another network interface for gw-1: UnauthorizedOperation"}
+	m.eniRefused = refusal{now, Refused, "making another network interface for gw-1: UnauthorizedOperation"}
 	wanted := map[netip.Addr]Want{a1: here(a1), a2: here(a2), a3: here(a3), a4: here(a4)}
 	full.Limit = len(full.Addresses) + 1
 	_, findings := plan(testConfig(), wanted, Seen{ENIs: []ENI{full}}, now, m)

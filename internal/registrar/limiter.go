@@ -61,7 +61,7 @@ func (l *limiter) reserve(action string, deadline time.Time) (time.Duration, err
 	delay := r.DelayFrom(now)
 	if !deadline.IsZero() && now.Add(delay).After(deadline) {
 		r.CancelAt(now)
-		return 0, errTurn
+		return 0, errDeadline
 	}
 	return delay, nil
 }
