@@ -200,7 +200,7 @@ func (c *crossing) translate(b *testing.B) {
 		entries[i] = translate.Entry{Addr: nth(i), MAC: model.MAC(routerMAC)}
 	}
 	must(b, inNamespace(c.host, func() error {
-		t, err := translate.Attach(translate.Config{NICs: []translate.NIC{{Name: "eth1"}}, Near: netip.MustParsePrefix("10.100.0.0/16"), PinDir: pins})
+		t, err := translate.Attach(translate.Config{NICs: []translate.NIC{{Name: "eth1"}}, Subnet: netip.MustParsePrefix("10.100.0.0/16"), PinDir: pins})
 		if err != nil {
 			return err
 		}
