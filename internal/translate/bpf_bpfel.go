@@ -29,6 +29,12 @@ type bpfBlock struct {
 	Address bpfAddress6
 }
 
+type bpfBudgetUse struct {
+	_      structs.HostLayout
+	Second uint64
+	Events uint64
+}
+
 type bpfCount struct {
 	_       structs.HostLayout
 	Packets uint64
@@ -133,12 +139,6 @@ type bpfSetting struct {
 	Mode bpfMode
 }
 
-type bpfSpent struct {
-	_      structs.HostLayout
-	Second uint64
-	Events uint64
-}
-
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -146,22 +146,22 @@ const (
 	bpfMapAddresses4  = "addresses4"
 	bpfMapAddresses6  = "addresses6"
 	bpfMapCounters    = "counters"
+	bpfMapDense4      = "dense4"
+	bpfMapEventBudget = "event_budget"
 	bpfMapEvents      = "events"
-	bpfMapLately      = "lately"
 	bpfMapLinks6      = "links6"
-	bpfMapNear4       = "near4"
 	bpfMapNics        = "nics"
 	bpfMapPlaces      = "places"
+	bpfMapRecent      = "recent"
 	bpfMapSettings    = "settings"
 	bpfMapSharers     = "sharers"
-	bpfMapSpending    = "spending"
-	bpfProgDeadEnd    = "dead_end"
+	bpfProgBlackhole  = "blackhole"
 	bpfProgFromBridge = "from_bridge"
 	bpfProgFromWire   = "from_wire"
-	bpfVarEnd         = "end"
+	bpfVarAtBlackhole = "at_blackhole"
+	bpfVarDenseBase   = "dense_base"
+	bpfVarDenseSize   = "dense_size"
 	bpfVarFirst       = "first"
-	bpfVarNearBase    = "near_base"
-	bpfVarNearSize    = "near_size"
 	bpfVarPort        = "port"
 	bpfVarUnusedEvent = "unused_event"
 )
@@ -208,7 +208,7 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
-	DeadEnd    *ebpf.ProgramSpec `ebpf:"dead_end"`
+	Blackhole  *ebpf.ProgramSpec `ebpf:"blackhole"`
 	FromBridge *ebpf.ProgramSpec `ebpf:"from_bridge"`
 	FromWire   *ebpf.ProgramSpec `ebpf:"from_wire"`
 }
@@ -217,28 +217,28 @@ type bpfProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
-	Addresses4 *ebpf.MapSpec `ebpf:"addresses4"`
-	Addresses6 *ebpf.MapSpec `ebpf:"addresses6"`
-	Counters   *ebpf.MapSpec `ebpf:"counters"`
-	Events     *ebpf.MapSpec `ebpf:"events"`
-	Lately     *ebpf.MapSpec `ebpf:"lately"`
-	Links6     *ebpf.MapSpec `ebpf:"links6"`
-	Near4      *ebpf.MapSpec `ebpf:"near4"`
-	Nics       *ebpf.MapSpec `ebpf:"nics"`
-	Places     *ebpf.MapSpec `ebpf:"places"`
-	Settings   *ebpf.MapSpec `ebpf:"settings"`
-	Sharers    *ebpf.MapSpec `ebpf:"sharers"`
-	Spending   *ebpf.MapSpec `ebpf:"spending"`
+	Addresses4  *ebpf.MapSpec `ebpf:"addresses4"`
+	Addresses6  *ebpf.MapSpec `ebpf:"addresses6"`
+	Counters    *ebpf.MapSpec `ebpf:"counters"`
+	Dense4      *ebpf.MapSpec `ebpf:"dense4"`
+	EventBudget *ebpf.MapSpec `ebpf:"event_budget"`
+	Events      *ebpf.MapSpec `ebpf:"events"`
+	Links6      *ebpf.MapSpec `ebpf:"links6"`
+	Nics        *ebpf.MapSpec `ebpf:"nics"`
+	Places      *ebpf.MapSpec `ebpf:"places"`
+	Recent      *ebpf.MapSpec `ebpf:"recent"`
+	Settings    *ebpf.MapSpec `ebpf:"settings"`
+	Sharers     *ebpf.MapSpec `ebpf:"sharers"`
 }
 
 // bpfVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
-	End         *ebpf.VariableSpec `ebpf:"end"`
+	AtBlackhole *ebpf.VariableSpec `ebpf:"at_blackhole"`
+	DenseBase   *ebpf.VariableSpec `ebpf:"dense_base"`
+	DenseSize   *ebpf.VariableSpec `ebpf:"dense_size"`
 	First       *ebpf.VariableSpec `ebpf:"first"`
-	NearBase    *ebpf.VariableSpec `ebpf:"near_base"`
-	NearSize    *ebpf.VariableSpec `ebpf:"near_size"`
 	Port        *ebpf.VariableSpec `ebpf:"port"`
 	UnusedEvent *ebpf.VariableSpec `ebpf:"unused_event"`
 }
@@ -263,18 +263,18 @@ func (o *bpfObjects) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
-	Addresses4 *ebpf.Map `ebpf:"addresses4"`
-	Addresses6 *ebpf.Map `ebpf:"addresses6"`
-	Counters   *ebpf.Map `ebpf:"counters"`
-	Events     *ebpf.Map `ebpf:"events"`
-	Lately     *ebpf.Map `ebpf:"lately"`
-	Links6     *ebpf.Map `ebpf:"links6"`
-	Near4      *ebpf.Map `ebpf:"near4"`
-	Nics       *ebpf.Map `ebpf:"nics"`
-	Places     *ebpf.Map `ebpf:"places"`
-	Settings   *ebpf.Map `ebpf:"settings"`
-	Sharers    *ebpf.Map `ebpf:"sharers"`
-	Spending   *ebpf.Map `ebpf:"spending"`
+	Addresses4  *ebpf.Map `ebpf:"addresses4"`
+	Addresses6  *ebpf.Map `ebpf:"addresses6"`
+	Counters    *ebpf.Map `ebpf:"counters"`
+	Dense4      *ebpf.Map `ebpf:"dense4"`
+	EventBudget *ebpf.Map `ebpf:"event_budget"`
+	Events      *ebpf.Map `ebpf:"events"`
+	Links6      *ebpf.Map `ebpf:"links6"`
+	Nics        *ebpf.Map `ebpf:"nics"`
+	Places      *ebpf.Map `ebpf:"places"`
+	Recent      *ebpf.Map `ebpf:"recent"`
+	Settings    *ebpf.Map `ebpf:"settings"`
+	Sharers     *ebpf.Map `ebpf:"sharers"`
 }
 
 func (m *bpfMaps) Close() error {
@@ -282,15 +282,15 @@ func (m *bpfMaps) Close() error {
 		m.Addresses4,
 		m.Addresses6,
 		m.Counters,
+		m.Dense4,
+		m.EventBudget,
 		m.Events,
-		m.Lately,
 		m.Links6,
-		m.Near4,
 		m.Nics,
 		m.Places,
+		m.Recent,
 		m.Settings,
 		m.Sharers,
-		m.Spending,
 	)
 }
 
@@ -298,10 +298,10 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
-	End         *ebpf.Variable `ebpf:"end"`
+	AtBlackhole *ebpf.Variable `ebpf:"at_blackhole"`
+	DenseBase   *ebpf.Variable `ebpf:"dense_base"`
+	DenseSize   *ebpf.Variable `ebpf:"dense_size"`
 	First       *ebpf.Variable `ebpf:"first"`
-	NearBase    *ebpf.Variable `ebpf:"near_base"`
-	NearSize    *ebpf.Variable `ebpf:"near_size"`
 	Port        *ebpf.Variable `ebpf:"port"`
 	UnusedEvent *ebpf.Variable `ebpf:"unused_event"`
 }
@@ -310,14 +310,14 @@ type bpfVariables struct {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
-	DeadEnd    *ebpf.Program `ebpf:"dead_end"`
+	Blackhole  *ebpf.Program `ebpf:"blackhole"`
 	FromBridge *ebpf.Program `ebpf:"from_bridge"`
 	FromWire   *ebpf.Program `ebpf:"from_wire"`
 }
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
-		p.DeadEnd,
+		p.Blackhole,
 		p.FromBridge,
 		p.FromWire,
 	)

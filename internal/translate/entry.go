@@ -7,28 +7,28 @@ import (
 	"macaw.example/internal/model"
 )
 
-// Entry is one translated address: frames to Addr go to MAC, and frames from
-// Addr may leave, by the NIC of the ENI that it is registered on. Addr is IPv4 or
-// IPv6, never IPv4 mapped into IPv6.
+// Entry is one translated address: frames to Addr go to MAC, and frames from Addr may
+// leave, by the NIC of the ENI on which it is registered. Addr is IPv4 or IPv6, never
+// IPv4 mapped into IPv6.
 type Entry struct {
 	Addr netip.Addr `json:"addr"`
 	MAC  model.MAC  `json:"mac"`
-	ENI  model.MAC  `json:"eni,omitzero"` // the ENI's; zero: that of the first NIC of the configuration
+	ENI  model.MAC  `json:"eni,omitzero"` // the ENI's MAC; zero: that of the first NIC of the configuration
 }
 
-// Changes is what a Sync did, each list in order of address.
+// Changes are the changes of a Sync, each list in order of address.
 type Changes struct {
 	Set     []Entry // added, or given another MAC or ENI
 	Removed []Entry
-	Missing []Entry // wanted, and not there: their ENI is not attached
+	Missing []Entry // wanted, but their ENI is not attached
 }
 
-// None tells that nothing was changed.
+// None tells whether nothing was changed.
 func (c Changes) None() bool { return len(c.Set)+len(c.Removed) == 0 }
 
-// resolve returns entries with their ENIs filled in, and apart those whose ENI is
-// not attached, both in order of address. Of an address that is given twice the
-// last entry counts. The first of the ENIs is that of entries without one.
+// resolve returns the entries with their ENIs filled in, and separately those whose ENI is
+// not attached, both in order of address. Of two entries for one address the last counts.
+// Entries without an ENI get the first one.
 func resolve(entries []Entry, enis []model.MAC) (resolved, missing []Entry) {
 	for _, e := range index(entries) {
 		if e.ENI == (model.MAC{}) && len(enis) > 0 {

@@ -13,15 +13,18 @@ import (
 	"macaw.example/internal/model"
 )
 
-// Event is a frame from the bridge whose source is not registered (Reason is
-// one of OutUnregistered...), one whose source is registered and another's
-// (OutSpoofed...), a shared address that is announced by another of its MACs
-// (OutMoved), or a frame from the fabric to an address of Config.Near that has no
-// entry (InHost; Addr is its destination). Events are a sample: at most one a
-// second for an address, MAC and kind. Of ARP and ND from unregistered sources there are
-// at most 64 a second, and 16 each of data from these, of data from others'
-// addresses, of others' ARP and ND, and of frames from the fabric; none of these
-// keeps the others from being told.
+// Event is a frame that may be news:
+//
+//   - from the bridge, and its source has no entry (Reason is OutUnregistered...);
+//   - from the bridge, and its source has an entry with another MAC (OutSpoofed...);
+//   - an announcement of a shared address by another of its MACs (OutMoved);
+//   - from the fabric, to an address of Config.Subnet without an entry (InHost; Addr is the
+//     destination).
+//
+// Events are a sample: at most one a second for an address, MAC and kind. There are at
+// most 64 a second of ARP and ND from sources without an entry, and 16 each of data from
+// these, of data from spoofed sources, of their ARP and ND, and of frames from the fabric;
+// none of these suppresses the others.
 type Event struct {
 	Reason   Reason     `json:"reason"`
 	Addr     netip.Addr `json:"addr"`
@@ -30,9 +33,8 @@ type Event struct {
 	Length   int        `json:"length"`   // of the frame, octets
 }
 
-// Events calls each for every event until ctx is done, and then returns nil.
-// The first ones may be old: events wait for a reader. Only one process may
-// read events.
+// Events calls each for every event until ctx is done, and then returns nil. The first ones
+// may be old: events wait for a reader. Only one process may read events.
 func (t *Translator) Events(ctx context.Context, each func(Event)) error {
 	reader, err := ringbuf.NewReader(t.events)
 	if err != nil {

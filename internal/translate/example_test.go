@@ -10,7 +10,7 @@ import (
 )
 
 // A provider NIC, one floating IP behind it, and what became of its frames. It needs
-// root, and a NIC eth1 that nobody else uses.
+// root, and a NIC eth1 that nothing else uses.
 func Example() {
 	t, err := translate.Attach(translate.Config{
 		NICs:   []translate.NIC{{Name: "eth1"}},

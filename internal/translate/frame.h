@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What both programs do with a frame: look at it, count it, send it on, tell of it. */
+/* What both programs do with a frame: parse it, count it, forward it, report it. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,15 +30,15 @@ static __always_inline int drop(struct __sk_buff *skb, enum reason reason)
 }
 
 /*
- * Dropped on its way out, where the sender is told: a userspace datapath that
- * hears of a full queue throws the rest of its batch away. So the frame goes on
- * through the pair, to the end where nobody listens and dead_end waits. Without
- * tcx it has come there already.
+ * Dropped on its way out, without an error for the sender: a userspace datapath
+ * takes one for a full queue, and discards the rest of its batch. So the frame
+ * goes on through the pair, to the program blackhole. Without tcx it is there
+ * already.
  */
 static __always_inline int discard(struct __sk_buff *skb, enum reason reason)
 {
 	count(skb, reason);
-	return end ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+	return at_blackhole ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 static __always_inline int to_wire(struct __sk_buff *skb, __u32 ifindex, enum reason reason)
@@ -61,7 +61,7 @@ static __always_inline int to_host(struct __sk_buff *skb, enum reason reason)
 	return TC_ACT_UNSPEC;
 }
 
-/* What is known of an IPv4 address, in network order at addr. */
+/* The entry of an IPv4 address, in network order at addr. */
 static __always_inline struct entry *entry4(const void *addr)
 {
 	struct address4 key;
@@ -69,16 +69,16 @@ static __always_inline struct entry *entry4(const void *addr)
 	__u32 at;
 
 	__builtin_memcpy(&key, addr, sizeof(key));
-	at = bpf_ntohl(key.be) - near_base;
-	if (at < near_size) {
-		entry = bpf_map_lookup_elem(&near4, &at);
+	at = bpf_ntohl(key.be) - dense_base;
+	if (at < dense_size) {
+		entry = bpf_map_lookup_elem(&dense4, &at);
 		if (entry && entry->flags & ENTRY_SET)
 			return entry;
 	}
 	return bpf_map_lookup_elem(&addresses4, &key);
 }
 
-/* The NIC that frames from an address leave by: the one it is registered on. */
+/* The NIC that frames from an address leave by: that of the ENI it is registered on. */
 static __always_inline struct nic *nic_of(const struct entry *entry)
 {
 	__u32 slot = entry->nic;
@@ -135,8 +135,8 @@ static __always_inline bool is_vlan(__be16 protocol)
 /*
  * AWS's link-local services: instance metadata, and with it the credentials of the
  * instance's role, Time Sync, DNS (EC2 User Guide, instancedata-data-retrieval and
- * set-time; VPC User Guide, AmazonDNS-concepts). They are the host's, which does
- * not ask by the provider NICs, and serve whoever asks from an ENI.
+ * set-time; VPC User Guide, AmazonDNS-concepts). They answer any request from an ENI,
+ * and are for the host alone, which does not use the provider NICs for it.
  */
 static __always_inline bool is_service4(__be32 address)
 {
@@ -153,7 +153,7 @@ static __always_inline struct address6 mapped(__be32 address)
 	return (struct address6){ .be = { 0, 0, bpf_htonl(0xffff), address } };
 }
 
-/* Whether a MAC, in a frame's header, is one of those that share an address. */
+/* Whether a MAC of a frame is one of those that share an address. */
 static __always_inline bool shares(const struct address6 *address, const void *mac)
 {
 	struct sender key = {};
@@ -163,7 +163,7 @@ static __always_inline bool shares(const struct address6 *address, const void *m
 	return bpf_map_lookup_elem(&sharers, &key);
 }
 
-/* Where an address belongs that has no entry. */
+/* Where an address without an entry belongs. */
 static __noinline enum place place_of(struct address6 *address)
 {
 	struct block key = { .bits = 128 };
@@ -177,16 +177,16 @@ static __noinline enum place place_of(struct address6 *address)
 }
 
 /*
- * Tells user space of an address. The same address, MAC and kind at most once a
- * second, and within a budget: a scan with forged sources would defeat the
- * memory of addresses alone.
+ * Reports a frame to user space, at most one a second for an address, MAC and kind,
+ * and within a budget: the limit for each address alone would not stop a scan with
+ * forged sources.
  */
-static __noinline int announce(struct __sk_buff *skb, enum reason reason, enum budget from,
+static __noinline int emit_event(struct __sk_buff *skb, enum reason reason, enum budget from,
 			       struct address6 *address)
 {
 	__u64 now = bpf_ktime_get_ns(), *last;
 	struct sender sender = { .budget = from };
-	struct spent *spent;
+	struct budget_use *use;
 	struct event *event;
 	__u32 key = from;
 
@@ -195,21 +195,21 @@ static __noinline int announce(struct __sk_buff *skb, enum reason reason, enum b
 	__builtin_memcpy(&sender.address, address, sizeof(sender.address));
 	if (bpf_skb_load_bytes(skb, offsetof(struct ethhdr, h_source), &sender.mac, 6))
 		return 0;
-	last = bpf_map_lookup_elem(&lately, &sender);
+	last = bpf_map_lookup_elem(&recent, &sender);
 	if (last && now - *last < SECOND)
 		return 0;
 
 	/* Two CPUs may begin the same second twice: a few events more. */
-	spent = bpf_map_lookup_elem(&spending, &key);
-	if (!spent)
+	use = bpf_map_lookup_elem(&event_budget, &key);
+	if (!use)
 		return 0;
-	if (spent->second != now / SECOND) {
-		spent->second = now / SECOND;
-		spent->events = 0;
+	if (use->second != now / SECOND) {
+		use->second = now / SECOND;
+		use->events = 0;
 	}
-	if (spent->events >= (from == BUDGET_CLAIMS ? EVENTS_PER_SECOND : EVENTS_PER_SECOND / 4))
+	if (use->events >= (from == BUDGET_CLAIMS ? EVENTS_PER_SECOND : EVENTS_PER_SECOND / 4))
 		return 0;
-	__sync_fetch_and_add(&spent->events, 1);
+	__sync_fetch_and_add(&use->events, 1);
 
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
@@ -220,6 +220,6 @@ static __noinline int announce(struct __sk_buff *skb, enum reason reason, enum b
 	event->reason = reason;
 	event->length = skb->len;
 	bpf_ringbuf_submit(event, 0);
-	bpf_map_update_elem(&lately, &sender, &now, BPF_ANY);
+	bpf_map_update_elem(&recent, &sender, &now, BPF_ANY);
 	return 0;
 }

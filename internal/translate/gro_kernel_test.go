@@ -39,7 +39,7 @@ func hasFeature(name, feature string) (bool, error) {
 }
 
 func TestDisableGRO(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	gro := func() (on bool) {
 		w.host.do(func() (err error) { on, err = hasFeature("eth1", "rx-gro"); return err })
 		return on

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// filterPriority is that of our filter where the kernel has no tcx. A fixed
-// priority and handle make a replacement atomic.
+// filterPriority and filterHandle are those of our filter where the kernel has no tcx.
+// Fixed ones make a replacement atomic.
 const (
 	filterPriority = 1
 	filterHandle   = 1
@@ -23,14 +23,14 @@ const (
 type hook struct {
 	program *ebpf.Program
 	device  int    // ifindex
-	name    string // of the device, for people
+	name    string // of the device, for messages
 	egress  bool   // or ingress
 	tcx     bool   // or a clsact filter, at ingress only
 	pin     string
 }
 
-// attach attaches the program for good: it stays when this process ends. What an
-// older process attached there is replaced with no frame lost. A clsact filter has
+// attach attaches the program so that it stays when this process ends. A program that an
+// earlier process attached there is replaced without losing a frame. A clsact filter has
 // no pin. The error is ebpf.ErrNotSupported where the kernel has no tcx.
 func (h hook) attach() error {
 	if !h.tcx {
@@ -43,7 +43,7 @@ func (h hook) attach() error {
 		if linkedTo(old, h) {
 			return old.Update(h.program)
 		}
-		// The device was made anew, or another version hooked elsewhere.
+		// The device was replaced, or another version attached it elsewhere.
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("loading pinned link %s: %w", h.pin, err)
 	}
@@ -92,10 +92,10 @@ func (h hook) attachClsact() error {
 
 const filterName = "macaw"
 
-// detach undoes attach. A device that is gone took its filter with it.
+// detach undoes attach. The filter of a device that is gone is gone with it.
 func (h hook) detach() error {
 	if pinned, err := link.LoadPinnedLink(h.pin, nil); err == nil {
-		// At once: the kernel takes its time with a link that is let go.
+		// This detaches at once: the kernel may take its time with a link that is closed.
 		err := pinned.Detach()
 		pinned.Close()
 		if err != nil && !errors.Is(err, unix.ENOLINK) {
@@ -112,7 +112,7 @@ func (h hook) detach() error {
 	return ignoreGone(netlink.FilterDel(filter))
 }
 
-// attached tells whether something that attach made is on the device.
+// attached tells whether a program that attach attached is on the device.
 func (h hook) attached() bool {
 	if !h.tcx {
 		return h.clsactFilter() != nil
@@ -125,7 +125,7 @@ func (h hook) attached() bool {
 	return linkedTo(pinned, h)
 }
 
-// linkedTo tells whether a tcx link is at the place of a hook.
+// linkedTo tells whether a tcx link is at a hook.
 func linkedTo(l link.Link, h hook) bool {
 	info, err := l.Info()
 	if err != nil {

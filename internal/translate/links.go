@@ -16,8 +16,8 @@ func linkLocalOf(mac model.MAC) netip.Addr {
 		8: mac[0] ^ 2, 9: mac[1], 10: mac[2], 11: 0xff, 12: 0xfe, 13: mac[3], 14: mac[4], 15: mac[5]})
 }
 
-// aliases returns the registered address in whose name each router's link-local
-// address leaves: the lowest IPv6 address that goes to the router.
+// aliases returns, for each router's link-local address, the registered address in whose
+// name its neighbour discovery leaves: the lowest IPv6 address that goes to the router.
 func aliases(entries []Entry) map[netip.Addr]netip.Addr {
 	lowest := map[netip.Addr]netip.Addr{}
 	for _, e := range entries {
@@ -32,20 +32,20 @@ func aliases(entries []Entry) map[netip.Addr]netip.Addr {
 	return lowest
 }
 
-// syncLinks makes a map of aliases fit the entries. An older version has none.
+// syncLinks makes the map of aliases fit the entries. An older version has no such map.
 func syncLinks(m *ebpf.Map, entries []Entry) error {
 	if m == nil {
 		return nil
 	}
 	wanted := aliases(entries)
-	var idle [][16]byte
+	var unused [][16]byte
 	var alias, name [16]byte
 	it := m.Iterate()
 	for it.Next(&alias, &name) {
 		addr := netip.AddrFrom16(alias)
 		switch want, ok := wanted[addr]; {
 		case !ok:
-			idle = append(idle, alias)
+			unused = append(unused, alias)
 		case want.As16() == name:
 			delete(wanted, addr)
 		}
@@ -58,7 +58,7 @@ func syncLinks(m *ebpf.Map, entries []Entry) error {
 			return fmt.Errorf("making %s an alias of %s: %w", alias, name, err)
 		}
 	}
-	for _, alias := range idle {
+	for _, alias := range unused {
 		if err := ignoreGone(m.Delete(alias)); err != nil {
 			return fmt.Errorf("removing alias %s: %w", netip.AddrFrom16(alias), err)
 		}

@@ -11,12 +11,12 @@ import (
 	"github.com/cilium/ebpf/rlimit"
 )
 
-// load loads programs for the devices as they are now, over the pinned maps.
-// A map whose layout another version changed is made anew; its addresses are
-// returned to be carried over, so the version that follows cuts nobody off.
+// load loads programs for the devices as they are now, with the pinned maps. A map whose
+// layout has changed since the pinned version is replaced; its entries are returned to be
+// carried over, so that an upgrade interrupts no address.
 func (t *Translator) load() (*bpfObjects, []Entry, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
-		return nil, nil, fmt.Errorf("lifting limit of locked memory: %w", err)
+		return nil, nil, fmt.Errorf("raising the limit of locked memory: %w", err)
 	}
 	spec, err := t.spec()
 	if err != nil {
@@ -45,20 +45,20 @@ func (t *Translator) load() (*bpfObjects, []Entry, error) {
 	return objects, carried, nil
 }
 
-// spec returns the programs with this translation's constants in them.
+// spec returns the programs with the constants of this translation.
 func (t *Translator) spec() (*ebpf.CollectionSpec, error) {
 	spec, err := loadBpf()
 	if err != nil {
 		return nil, err
 	}
 	constants := map[string]any{
-		bpfVarFirst: uint32(t.nics[0].index),
-		bpfVarPort:  uint32(t.port),
-		bpfVarEnd:   !t.tcx,
+		bpfVarFirst:       uint32(t.nics[0].index),
+		bpfVarPort:        uint32(t.port),
+		bpfVarAtBlackhole: !t.tcx,
 	}
-	if size := t.cfg.nearSize(); size > 0 {
-		constants[bpfVarNearBase], constants[bpfVarNearSize] = t.cfg.nearBase(), size
-		spec.Maps[bpfMapNear4].MaxEntries = size
+	if size := t.cfg.denseSize(); size > 0 {
+		constants[bpfVarDenseBase], constants[bpfVarDenseSize] = t.cfg.denseBase(), size
+		spec.Maps[bpfMapDense4].MaxEntries = size
 	}
 	for name, value := range constants {
 		if err := spec.Variables[name].Set(value); err != nil {
@@ -68,8 +68,8 @@ func (t *Translator) spec() (*ebpf.CollectionSpec, error) {
 	return spec, nil
 }
 
-// replaceMaps removes the pins of maps that do not fit spec, and returns the
-// entries of address maps among them; a version that knew one NIC left no ENI.
+// replaceMaps removes the pins of maps that do not fit spec, and returns the entries of the
+// address maps among them; those of a version with a single NIC have no ENI.
 func replaceMaps(spec *ebpf.CollectionSpec, dir string) ([]Entry, error) {
 	table, err := pinnedTable(dir)
 	if err != nil {

@@ -7,7 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define MAX_ADDRESSES     65536
-#define NIC_SLOTS         64 /* twice as many as NICs: new ones need no old one's place */
+#define NIC_SLOTS         64 /* twice as many as NICs: a new one needs no slot that is in use */
 #define SECOND            1000000000ULL
 #define EVENTS_PER_SECOND 64 /* of BUDGET_CLAIMS; of the others a quarter */
 
@@ -29,7 +29,7 @@ enum reason {
 	OUT_PROTOCOL,
 	OUT_VLAN,
 	OUT_METADATA,          /* to AWS's link-local services */
-	OUT_SPOOFED_IPV4,      /* from an address that is another's */
+	OUT_SPOOFED_IPV4,      /* from an address of another MAC, or of the VPC */
 	OUT_SPOOFED_IPV6,
 	OUT_SPOOFED_ARP,
 	OUT_SPOOFED_ND,
@@ -48,22 +48,22 @@ enum reason {
 };
 
 /*
- * Each kind of event has a budget of its own: who forges sources drowns neither
- * what routers announce nor what others forge. Through a router nobody sends ARP
- * or ND, so what one's guests do does not count against what another announces.
+ * Each kind of event has a budget of its own, so that forged sources suppress
+ * neither what routers announce nor other forgeries. ARP and ND do not go through
+ * a router, so what its guests send does not count against what routers announce.
  */
 enum budget {
-	BUDGET_CLAIMS,    /* ARP and ND of addresses without an entry */
-	BUDGET_MOVES,     /* ARP and ND of addresses that have one */
-	BUDGET_STRANGERS, /* data from addresses without an entry */
-	BUDGET_SPOOFED,   /* data from addresses that are another's */
-	BUDGET_ARRIVALS,  /* what the fabric sends to addresses without an entry */
+	BUDGET_CLAIMS,       /* ARP and ND of addresses without an entry */
+	BUDGET_MOVES,        /* ARP and ND of addresses that have one */
+	BUDGET_UNREGISTERED, /* data from addresses without an entry */
+	BUDGET_SPOOFED,      /* data from addresses of another MAC */
+	BUDGET_ARRIVALS,     /* from the fabric to addresses without an entry */
 	BUDGETS,
 };
 
-/* Where an address belongs that has no entry. */
+/* Where an address without an entry belongs. */
 enum place {
-	PLACE_NEUTRON,   /* Neutron may give it out; perhaps it just has */
+	PLACE_NEUTRON,   /* Neutron may allocate it, and perhaps just has */
 	PLACE_VPC,       /* others of the VPC, an ENI's primary address among them */
 	PLACE_ELSEWHERE,
 };
@@ -89,7 +89,7 @@ struct address6 {
 struct entry {
 	struct mac mac; /* the router's */
 	__u8 nic;       /* slot in nics of the NIC that the address leaves by */
-	__u8 flags;     /* of near4: ENTRY_SET; else reserved, zero */
+	__u8 flags;     /* in dense4: ENTRY_SET; else reserved, zero */
 };
 
 #define ENTRY_SET 1
@@ -111,8 +111,9 @@ struct setting {
 	enum mode mode;
 };
 
-/* An address that user space should hear of. */
+/* A frame that is reported to user space. */
 struct event {
+	/* Its source, or for IN_HOST its destination. */
 	__u8 address[16]; /* IPv4 as ::ffff:a.b.c.d */
 	struct mac mac;   /* the frame's source MAC */
 	__u16 protocol;   /* EtherType, host order */
@@ -120,11 +121,11 @@ struct event {
 	__u32 length;     /* of the frame, octets */
 };
 
-/* Who says to have an address. */
+/* A MAC that uses an address. */
 struct sender {
 	struct address6 address; /* IPv4 as ::ffff:a.b.c.d */
 	struct mac mac;
-	__u16 budget;            /* in lately: enum budget of the event; else zero */
+	__u16 budget;            /* in recent: enum budget of the event; else zero */
 };
 
 /* A block of addresses, as an LPM trie takes it. */
@@ -133,9 +134,10 @@ struct block {
 	struct address6 address; /* IPv4 as ::ffff:a.b.c.d */
 };
 
-struct spent {
+/* How much of a budget is used up. */
+struct budget_use {
 	__u64 second;
-	__u64 events;
+	__u64 events; /* in this second */
 };
 
 struct arp {
@@ -164,11 +166,11 @@ const struct event *unused_event __attribute__((unused));
  * hot path loads an immediate; when a device is made anew the program is
  * loaded again and replaced in place.
  */
-const volatile __u32 first = 0;     /* ifindex of the first NIC */
-const volatile __u32 port = 0;      /* ifindex of mcw1 */
-const volatile bool end = false;    /* from_bridge is at the pair's other end */
-const volatile __u32 near_base = 0; /* host order; first address of near4 */
-const volatile __u32 near_size = 0;
+const volatile __u32 first = 0;           /* ifindex of the first NIC */
+const volatile __u32 port = 0;            /* ifindex of mcw1, the provider port */
+const volatile bool at_blackhole = false; /* from_bridge is attached to mcw0 */
+const volatile __u32 dense_base = 0;      /* first address of dense4, host order */
+const volatile __u32 dense_size = 0;
 
 /*
  * The maps are pinned by name and outlive both programs and agent.
@@ -184,16 +186,16 @@ struct {
 } addresses4 SEC(".maps");
 
 /*
- * The same for the addresses of one range, by their place in it: looked up without
- * a call and with one cache miss at most, where the hash takes several. It is
- * filled from addresses4 when it is made, and not pinned.
+ * The same for the addresses of one range, by their offset in it: a lookup needs no
+ * call, and one cache miss at most where the hash takes several. It is filled from
+ * addresses4 when it is made, and not pinned.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* the loader's to set: near_size */
+	__uint(max_entries, 1); /* the loader sets it to dense_size */
 	__type(key, __u32);
 	__type(value, struct entry);
-} near4 SEC(".maps");
+} dense4 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -205,8 +207,8 @@ struct {
 } addresses6 SEC(".maps");
 
 /*
- * The registered address in whose name a router solicits that has only its
- * link-local address to do it from.
+ * By a router's link-local address the registered address in whose name its
+ * solicitations leave.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -218,7 +220,7 @@ struct {
 } links6 SEC(".maps");
 
 /*
- * Who may send from an address besides the MAC of its entry: guests that share it
+ * MACs that may send from an address besides that of its entry: guests that share it
  * (VRRP). Frames to it go to the entry's.
  */
 struct {
@@ -231,8 +233,8 @@ struct {
 } sharers SEC(".maps");
 
 /*
- * Where addresses belong, by the longest block; without one all are Neutron's. It
- * is looked at for those without an entry only, filled by the loader, not pinned.
+ * Where addresses belong, by the longest block; without one they are Neutron's. It
+ * is read for those without an entry only, filled by the loader, not pinned.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -243,8 +245,8 @@ struct {
 } places SEC(".maps");
 
 /*
- * The NICs. One keeps its slot for as long as it is attached, so that entries
- * and whichever programs read them agree, before a reload and after it.
+ * The NICs. Each keeps its slot for as long as it is attached, so that entries
+ * agree with the programs that read them, before a reload and after it.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -276,17 +278,17 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } events SEC(".maps");
 
-/* When was announced what, lately; not pinned, a reload may announce again. */
+/* When which event was emitted; not pinned, a reload may emit it again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, struct sender);
 	__type(value, __u64);
-} lately SEC(".maps");
+} recent SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, BUDGETS);
 	__type(key, __u32);
-	__type(value, struct spent);
-} spending SEC(".maps");
+	__type(value, struct budget_use);
+} event_budget SEC(".maps");

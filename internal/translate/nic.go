@@ -32,10 +32,10 @@ func FindNIC(mac model.MAC) (string, error) {
 	return "", fmt.Errorf("no interface has MAC %s", mac)
 }
 
-// ClearNIC leaves the NIC to the translation: up, without addresses, and the
-// host's stack silent on it. It returns the addresses it removed; others
-// (cloud-init, amazon-ec2-net-utils) put every secondary address there, and the
-// host would answer in the routers' place.
+// ClearNIC leaves the NIC to the translation: up, without addresses, and with the host's
+// stack silent on it. It returns the addresses that it removed: cloud-init and
+// amazon-ec2-net-utils add every secondary address, and the host would answer in place of
+// the routers.
 func ClearNIC(name string) ([]netip.Prefix, error) {
 	nic, err := netlink.LinkByName(name)
 	if err != nil {
@@ -73,9 +73,9 @@ func ClearNIC(name string) ([]netip.Prefix, error) {
 	return removed, nil
 }
 
-// Watch returns a channel that gets a value after interfaces or addresses of
-// the network namespace changed; changes in quick succession may give one. It
-// is closed when ctx is done or the kernel's messages were lost.
+// Watch returns a channel that gets a value after interfaces or addresses of the network
+// namespace have changed; changes in quick succession may give one. It is closed when ctx
+// is done, or when netlink messages were lost.
 func Watch(ctx context.Context) (<-chan struct{}, error) {
 	links := make(chan netlink.LinkUpdate)
 	addrs := make(chan netlink.AddrUpdate)
@@ -114,7 +114,7 @@ func Watch(ctx context.Context) (<-chan struct{}, error) {
 	return changed, nil
 }
 
-// drain lets a subscription's goroutine end, which may hold an update.
+// drain lets the goroutine of a subscription end, which may wait to send an update.
 func drain[T any](updates <-chan T) {
 	go func() {
 		for range updates {

@@ -22,25 +22,24 @@ type NIC struct {
 	Primary netip.Addr // the ENI's primary IPv4 address, for which ARP is answered; invalid: none
 }
 
-// mostNICs is how many NICs a translation may have: half of the slots of the
-// pinned table, so that as many others find a free slot beside them.
-const mostNICs = 32
+// maxNICs is how many NICs a translation may have: half of the slots of the pinned table,
+// so that as many others find a free slot beside them.
+const maxNICs = 32
 
 // nic is a NIC that the translation is attached to.
 type nic struct {
-	name    string    // empty when opened by a reader
+	name    string    // empty if opened by a reader
 	index   int       // ifindex
 	mac     model.MAC // the ENI's
 	primary netip.Addr
 	slot    uint8 // in the pinned table, for as long as it is attached
 }
 
-// findNICs returns the configured NICs as they are now, and the MTU of the
-// first, which it gives to the others: an ENI that is attached to a running
-// machine has the default of its driver.
+// findNICs returns the configured NICs as they are now, and the MTU of the first, which it
+// sets on the others: an ENI that is attached to a running machine has its driver's default.
 func findNICs(configured []NIC) (found []nic, mtu int, err error) {
-	if n := len(configured); n == 0 || n > mostNICs {
-		return nil, 0, fmt.Errorf("translating for %d provider NICs: 1 to %d are possible", n, mostNICs)
+	if n := len(configured); n == 0 || n > maxNICs {
+		return nil, 0, fmt.Errorf("a translation has 1 to %d provider NICs, not %d", maxNICs, n)
 	}
 	for i, c := range configured {
 		l, err := netlink.LinkByName(c.Name)
@@ -60,7 +59,8 @@ func findNICs(configured []NIC) (found []nic, mtu int, err error) {
 		}
 		if a.MTU != mtu {
 			if err := netlink.LinkSetMTU(l, mtu); err != nil {
-				return nil, 0, fmt.Errorf("setting MTU of provider NIC %s to %d, as on %s: %w", c.Name, mtu, found[0].name, err)
+				return nil, 0, fmt.Errorf("setting MTU of provider NIC %s to %d, as on %s: %w",
+					c.Name, mtu, found[0].name, err)
 			}
 		}
 		found = append(found, n)
@@ -68,7 +68,8 @@ func findNICs(configured []NIC) (found []nic, mtu int, err error) {
 	return found, mtu, nil
 }
 
-// checkNICs returns why the NICs are not as they were when they were found.
+// checkNICs returns the MTU of the NICs, or why they are not as they were when they were
+// found.
 func checkNICs(nics []nic) (mtu int, err error) {
 	for i, n := range nics {
 		l, err := netlink.LinkByName(n.name)
@@ -108,9 +109,9 @@ func slotOf(nics []nic, mac model.MAC) (slot uint8, ok bool) {
 	return 0, false
 }
 
-// allot gives each NIC its slot, and returns those of NICs that are attached no
-// more. Programs that run may still send by these, so they are taken last.
-func allot(table []bpfNic, nics []nic) (stale []uint8, err error) {
+// planSlots gives each NIC its slot, and returns the slots of NICs that are no longer
+// attached. Running programs may still send by these, so they are used last.
+func planSlots(table []bpfNic, nics []nic) (stale []uint8, err error) {
 	wanted := make(map[model.MAC]int, len(nics))
 	for i, n := range nics {
 		wanted[n.mac] = i
@@ -138,13 +139,13 @@ func allot(table []bpfNic, nics []nic) (stale []uint8, err error) {
 		case len(stale) > 0:
 			nics[i].slot, stale = stale[0], stale[1:]
 		default:
-			return nil, fmt.Errorf("provider NIC %s finds no free slot of %d", n.name, len(table))
+			return nil, fmt.Errorf("provider NIC %s has no free slot of %d", n.name, len(table))
 		}
 	}
 	return stale, nil
 }
 
-// readTable returns the pinned table of NICs, by slot. An older version has none.
+// readTable returns the pinned table of NICs, by slot. An older version has no table.
 func readTable(m *ebpf.Map) ([]bpfNic, error) {
 	if m == nil {
 		return nil, nil
@@ -187,16 +188,16 @@ func attachedNICs(table []bpfNic) []nic {
 	return nics
 }
 
-// takeSlots allots the NICs their slots and writes them. Entries of NICs that
-// are attached no more are removed, and these NICs' slots returned: they are to
-// be left when no program needs them.
-func (t *Translator) takeSlots() (stale []uint8, err error) {
-	table, err := readTable(t.table)
+// allocateSlots allocates the NICs' slots and writes them. It removes the entries of NICs
+// that are no longer attached, and returns the slots of these NICs: they are to be released
+// when no program needs them.
+func (t *Translator) allocateSlots() (stale []uint8, err error) {
+	table, err := readTable(t.nicTable)
 	if err != nil {
 		return nil, err
 	}
 	former := attachedNICs(table)
-	if stale, err = allot(table, t.nics); err != nil {
+	if stale, err = planSlots(table, t.nics); err != nil {
 		return nil, err
 	}
 	entries, err := t.Entries()
@@ -219,37 +220,38 @@ func (t *Translator) takeSlots() (stale []uint8, err error) {
 			b := n.primary.As4()
 			value.Primary = binary.NativeEndian.Uint32(b[:])
 		}
-		if err := t.table.Put(uint32(n.slot), value); err != nil {
-			return nil, fmt.Errorf("noting provider NIC %s: %w", n.name, err)
+		if err := t.nicTable.Put(uint32(n.slot), value); err != nil {
+			return nil, fmt.Errorf("adding provider NIC %s to the table: %w", n.name, err)
 		}
 	}
 	return stale, nil
 }
 
-// leaveSlots takes the programs off NICs that are attached no more.
-func (t *Translator) leaveSlots(slots []uint8) error {
+// releaseSlots detaches the programs from NICs that are no longer attached, and clears
+// their slots.
+func (t *Translator) releaseSlots(slots []uint8) error {
 	for _, slot := range slots {
 		var was bpfNic
-		if err := t.table.Lookup(uint32(slot), &was); err != nil {
+		if err := t.nicTable.Lookup(uint32(slot), &was); err != nil {
 			return fmt.Errorf("reading slot %d of provider NICs: %w", slot, err)
 		}
-		left := inward(t.pinDir, nic{index: int(was.Ifindex), mac: was.Mac.B, slot: slot})
+		left := nicHook(t.pinDir, nic{index: int(was.Ifindex), mac: was.Mac.B, slot: slot})
 		if slices.ContainsFunc(t.nics, func(n nic) bool { return n.index == left.device }) {
-			left.device = 0 // an ENI's MAC was changed: a filter is the new one's
+			left.device = 0 // the ENI's MAC has changed: the filter is the new slot's
 		}
 		if err := left.detach(); err != nil {
 			return err
 		}
-		if err := t.table.Put(uint32(slot), bpfNic{}); err != nil {
-			return fmt.Errorf("forgetting provider NIC %s: %w", left.name, err)
+		if err := t.nicTable.Put(uint32(slot), bpfNic{}); err != nil {
+			return fmt.Errorf("removing provider NIC %s from the table: %w", left.name, err)
 		}
 	}
 	return nil
 }
 
-// inward is the hook at a NIC. That of the first slot has the pin which it had
-// when there was one NIC.
-func inward(pinDir string, n nic) hook {
+// nicHook is the hook at a NIC. The pin of the first slot has no number: it is that of the
+// versions with a single NIC.
+func nicHook(pinDir string, n nic) hook {
 	pin := pinFromWire
 	if n.slot > 0 {
 		pin = fmt.Sprintf("%s_%d", pinFromWire, n.slot)
@@ -261,17 +263,17 @@ func inward(pinDir string, n nic) hook {
 	return h
 }
 
-// detachNICs takes the programs off all NICs: those that are noted, and those
-// that are configured.
+// detachNICs detaches the programs from all NICs: those in the table, and those of the
+// configuration.
 func detachNICs(dir string, configured []NIC) error {
 	table, err := pinnedTable(dir)
 	errs := []error{err}
 	for _, n := range attachedNICs(table) {
-		errs = append(errs, inward(dir, n).detach())
+		errs = append(errs, nicHook(dir, n).detach())
 	}
 	for _, c := range configured {
 		if l, err := netlink.LinkByName(c.Name); err == nil {
-			errs = append(errs, inward(dir, nic{name: c.Name, index: l.Attrs().Index}).detach())
+			errs = append(errs, nicHook(dir, nic{name: c.Name, index: l.Attrs().Index}).detach())
 		}
 	}
 	return errors.Join(errs...)

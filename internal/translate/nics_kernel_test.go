@@ -16,8 +16,8 @@ import (
 )
 
 func TestEachAddressLeavesByItsOwnNIC(t *testing.T) {
-	w := newENIs(t)
-	tr := w.world.attach(spread...)
+	w := newMultiENIEnv(t)
+	tr := w.env.attach(spread...)
 	w.pass("two NICs", router4, second4, router6)
 	w.vm.forget()
 	w.fabric.forget()
@@ -41,8 +41,8 @@ func TestEachAddressLeavesByItsOwnNIC(t *testing.T) {
 	}
 
 	// An address moves to the other ENI.
-	w.judges[0].allow(primary4)
-	w.judges[1].allow(router4, second4, router6, secondPrimary)
+	w.checkers[0].allow(primary4)
+	w.checkers[1].allow(router4, second4, router6, secondPrimary)
 	moved := append([]Entry{{router4, routerMAC, eni2MAC}}, spread[1:]...)
 	w.host.do(func() error {
 		changes, err := tr.Sync(moved)
@@ -57,8 +57,8 @@ func TestEachAddressLeavesByItsOwnNIC(t *testing.T) {
 }
 
 func TestEachPrimaryAddressIsAnswered(t *testing.T) {
-	w := newENIs(t)
-	tr := w.world.attach()
+	w := newMultiENIEnv(t)
+	tr := w.env.attach()
 	for i, eni := range []struct {
 		mac     model.MAC
 		primary netip.Addr
@@ -66,8 +66,8 @@ func TestEachPrimaryAddressIsAnswered(t *testing.T) {
 		w.fabric.send(fmt.Sprintf("vpc%d", i), arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, eni.primary))
 		want := arpFrame(eni.mac, 2, eni.mac, eni.primary, gatewayMAC, gateway4)
 		copy(want, gatewayMAC[:])
-		if !w.judges[i].saw(func(f []byte) bool { return cmp.Equal(f, want) }) {
-			t.Errorf("no answer like %x; faults %v", want, w.judges[i].verdict())
+		if !w.checkers[i].saw(func(f []byte) bool { return cmp.Equal(f, want) }) {
+			t.Errorf("no answer like %x; faults %v", want, w.checkers[i].takeFaults())
 		}
 	}
 	w.fabric.send("vpc0", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, secondPrimary))
@@ -81,23 +81,25 @@ func TestEachPrimaryAddressIsAnswered(t *testing.T) {
 // Of as many NICs as there may be, the last is answered for too, and leaves by
 // itself.
 func TestAsManyNICsAsPossible(t *testing.T) {
-	nics := make([]nic, mostNICs)
+	nics := make([]nic, maxNICs)
 	for i := range nics {
 		nics[i] = nic{name: fmt.Sprint(i), index: 1000 + i, mac: model.MAC{2, 0, 0, 0, 1, byte(i)}}
 	}
-	last := &nics[mostNICs-1]
+	last := &nics[maxNICs-1]
 	last.index, last.primary = 1, primary4
 	objects, tr := programs(t, nics...)
 	if _, err := tr.Sync([]Entry{{router4, routerMAC, last.mac}}); err != nil {
 		t.Fatal(err)
 	}
-	runFrame(t, objects.FromBridge, tr, ipv4Frame(routerMAC, gatewayMAC, router4, gateway4), ipv4Frame(last.mac, gatewayMAC, router4, gateway4), redirect, OutIPv4)
+	runFrame(t, objects.FromBridge, tr, ipv4Frame(routerMAC, gatewayMAC, router4, gateway4),
+		ipv4Frame(last.mac, gatewayMAC, router4, gateway4), redirect, OutIPv4)
 	want := arpFrame(last.mac, 2, last.mac, primary4, gatewayMAC, gateway4)
 	copy(want, gatewayMAC[:])
-	runFrame(t, objects.FromWire, tr, arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, primary4), want, redirect, InAnswered)
+	runFrame(t, objects.FromWire, tr, arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, primary4), want,
+		redirect, InAnswered)
 
-	s := newSpace(t)
-	for _, n := range []int{0, mostNICs + 1} {
+	s := newNamespace(t)
+	for _, n := range []int{0, maxNICs + 1} {
 		if err := s.try(func() error { _, err := Attach(Config{NICs: make([]NIC, n)}); return err }); err == nil {
 			t.Errorf("attached to %d NICs", n)
 		}
@@ -107,8 +109,8 @@ func TestAsManyNICsAsPossible(t *testing.T) {
 // NICs come and go, and those that stay lose no packet and send none that is
 // another's.
 func TestNICsComeAndGoUnderTraffic(t *testing.T) {
-	w := newENIs(t)
-	w.world.attach(spread...)
+	w := newMultiENIEnv(t)
+	w.env.attach(spread...)
 	w.pass("two NICs", router4, second4, router6)
 
 	three := append(spread[:len(spread):len(spread)], Entry{third4, routerMAC, eni3MAC})
@@ -159,7 +161,7 @@ func TestNICsComeAndGoUnderTraffic(t *testing.T) {
 		if a.Is6() {
 			gateway = gateway6
 		}
-		if !w.vm.pingsWithin(mustBack, a, gateway, 56) {
+		if !w.vm.pingsWithin(replyTimeout, a, gateway, 56) {
 			t.Errorf("a ping from %s was lost", a)
 		}
 	}
@@ -167,9 +169,9 @@ func TestNICsComeAndGoUnderTraffic(t *testing.T) {
 	w.noFaults()
 }
 
-func TestNICIsAttachedAndLeft(t *testing.T) {
-	w := newENIs(t)
-	w.world.attach(spread...)
+func TestNICIsAttachedAndReleased(t *testing.T) {
+	w := newMultiENIEnv(t)
+	w.env.attach(spread...)
 	w.host.do(func() error { // as a new ENI comes
 		l, err := netlink.LinkByName("eth3")
 		if err != nil {
@@ -179,7 +181,7 @@ func TestNICIsAttachedAndLeft(t *testing.T) {
 	})
 	w.cfg.NICs = w.nics
 	all := append(spread[:len(spread):len(spread)], Entry{third4, routerMAC, eni3MAC})
-	tr := w.world.attach(all...)
+	tr := w.env.attach(all...)
 	w.pass("three NICs", router4, second4, third4, router6)
 	if err := w.host.try(tr.Check); err != nil {
 		t.Error(err)
@@ -247,7 +249,7 @@ func programsAt(name string) int {
 }
 
 func TestCheckCoversEveryNIC(t *testing.T) {
-	w := newENIs(t)
+	w := newMultiENIEnv(t)
 	onSecond := func(f func(netlink.Link) error) func() error {
 		return func() error {
 			l, err := netlink.LinkByName("eth2")
@@ -265,7 +267,7 @@ func TestCheckCoversEveryNIC(t *testing.T) {
 		{"MTU", func(*Translator) func() error {
 			return onSecond(func(l netlink.Link) error { return netlink.LinkSetMTU(l, 1400) })
 		}, true},
-		{"program", func(tr *Translator) func() error { return inward(tr.pinDir, tr.nics[1]).detach }, true},
+		{"program", func(tr *Translator) func() error { return nicHook(tr.pinDir, tr.nics[1]).detach }, true},
 		{"MAC", func(*Translator) func() error {
 			return onSecond(func(l netlink.Link) error {
 				return netlink.LinkSetHardwareAddr(l, []byte{2, 0, 0, 0, 0, 0x77})
@@ -273,7 +275,7 @@ func TestCheckCoversEveryNIC(t *testing.T) {
 		}, true},
 		{"gone", func(*Translator) func() error { return onSecond(netlink.LinkDel) }, false},
 	} {
-		tr := w.world.attach()
+		tr := w.env.attach()
 		if err := w.host.try(tr.Check); err != nil {
 			t.Errorf("%s: healthy: %v", c.name, err)
 		}
@@ -284,14 +286,14 @@ func TestCheckCoversEveryNIC(t *testing.T) {
 		if !c.repaired {
 			continue
 		}
-		tr = w.world.attach()
+		tr = w.env.attach()
 		if err := w.host.try(tr.Check); err != nil {
 			t.Errorf("%s: repaired: %v", c.name, err)
 		}
 	}
 	// The ENI was taken away: what is left goes on without it.
 	w.cfg.NICs = w.nics[:1]
-	tr := w.world.attach(spread[0])
+	tr := w.env.attach(spread[0])
 	if err := w.host.try(tr.Check); err != nil {
 		t.Error(err)
 	}
@@ -299,8 +301,8 @@ func TestCheckCoversEveryNIC(t *testing.T) {
 }
 
 func TestClsactWithSeveralNICs(t *testing.T) {
-	w := newENIs(t)
-	tr := w.world.attach(spread...)
+	w := newMultiENIEnv(t)
+	tr := w.env.attach(spread...)
 	w.host.do(func() error {
 		for _, h := range tr.hooks(nil) {
 			if err := h.detach(); err != nil {

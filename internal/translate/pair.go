@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makePair makes the veth pair if it is missing and puts it right: MTU as the
-// NIC's, no ARP, no IPv6. It returns the dead end and the bridge's port.
-func makePair(names [2]string, mtu int) (end, port netlink.Link, err error) {
-	end, err = netlink.LinkByName(names[0])
+// makePair makes the veth pair if it is missing, and configures it: the NIC's MTU, no ARP,
+// no IPv6.
+func makePair(names [2]string, mtu int) (blackhole, port netlink.Link, err error) {
+	blackhole, err = netlink.LinkByName(names[0])
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.MTU = names[0], mtu
@@ -23,7 +23,7 @@ func makePair(names [2]string, mtu int) (end, port netlink.Link, err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("making veth pair %s and %s: %w", names[0], names[1], err)
 		}
-		end, err = netlink.LinkByName(names[0])
+		blackhole, err = netlink.LinkByName(names[0])
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding interface %s: %w", names[0], err)
@@ -32,19 +32,19 @@ func makePair(names [2]string, mtu int) (end, port netlink.Link, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding interface %s, the other end of %s: %w", names[1], names[0], err)
 	}
-	if end.Type() != "veth" || end.Attrs().ParentIndex != port.Attrs().Index {
-		return nil, nil, fmt.Errorf("interfaces %s and %s exist and are not the two ends of a veth pair", names[0], names[1])
+	if blackhole.Type() != "veth" || blackhole.Attrs().ParentIndex != port.Attrs().Index {
+		return nil, nil, fmt.Errorf("interfaces %s and %s are not the two ends of a veth pair", names[0], names[1])
 	}
-	for _, link := range []netlink.Link{end, port} {
-		if err := settle(link, mtu); err != nil {
+	for _, link := range []netlink.Link{blackhole, port} {
+		if err := configureLink(link, mtu); err != nil {
 			return nil, nil, err
 		}
 	}
-	return end, port, nil
+	return blackhole, port, nil
 }
 
-// settle makes one end of the pair a mere cable.
-func settle(link netlink.Link, mtu int) error {
+// configureLink makes one end of the pair a mere cable.
+func configureLink(link netlink.Link, mtu int) error {
 	name := link.Attrs().Name
 	if err := setSysctl("net/ipv6/conf/"+name+"/disable_ipv6", "1"); err != nil {
 		return err
@@ -68,8 +68,8 @@ func settle(link netlink.Link, mtu int) error {
 // deleteLink removes an interface, with the other end of its pair.
 func deleteLink(l netlink.Link) error { return ignoreGone(netlink.LinkDel(l)) }
 
-// setSysctl writes a value, given by its path below /proc/sys, unless it is
-// set already: in a container it may be read-only and right.
+// setSysctl sets a value, given by its path below /proc/sys, unless it is set already: in
+// a container it may be read-only, and right.
 func setSysctl(path, value string) error {
 	file := filepath.Join("/proc/sys", path)
 	seen, err := os.ReadFile(file)

@@ -9,21 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The places for pins where the configuration names none. A container's /sys
-// is read-only and has no fs/bpf; /run is always ours.
+// The directories for pins where the configuration names none. A container's /sys is
+// read-only and has no fs/bpf; /run is writable everywhere.
 const (
 	bpffs            = "/sys/fs/bpf"
 	defaultPinDir    = bpffs + "/macaw"
 	containersPinDir = "/run/macaw/bpf"
 )
 
-// makePins makes a directory for pins, mounting a BPF file system if there is
-// none, and returns its path. An empty dir means one of the default places.
+// makePins makes a directory for pins, mounts a BPF file system there if there is none, and
+// returns its path. An empty dir means one of the default directories.
 func makePins(dir string) (string, error) {
 	if dir != "" {
 		return dir, makePinsAt(dir, dir)
 	}
-	// Pins that an earlier process left decide, should /sys have changed since.
+	// The pins of an earlier process decide, in case /sys has changed since.
 	if found, err := findPins(""); err == nil {
 		return found, nil
 	}
@@ -37,14 +37,14 @@ func makePins(dir string) (string, error) {
 	return containersPinDir, nil
 }
 
-// makePinsAt makes dir, on a BPF file system that is mounted at mount unless
-// dir lies on one already.
+// makePinsAt makes dir on a BPF file system, which it mounts at mount unless there is one.
 func makePinsAt(dir, mount string) error {
 	if err := os.MkdirAll(mount, 0o700); err != nil {
 		return fmt.Errorf("making directory for BPF pins: %w", err)
 	}
 	if !onBPFFS(mount) {
-		if err := unix.Mount("bpf", mount, "bpf", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=0700"); err != nil {
+		const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+		if err := unix.Mount("bpf", mount, "bpf", flags, "mode=0700"); err != nil {
 			return fmt.Errorf("mounting BPF file system at %s: %w", mount, err)
 		}
 	}

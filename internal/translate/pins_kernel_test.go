@@ -14,7 +14,7 @@ import (
 )
 
 func TestPinsInAContainer(t *testing.T) {
-	s := newSpace(t)
+	s := newNamespace(t)
 	s.do(func() error {
 		if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, ""); err != nil {
 			return err
@@ -36,7 +36,7 @@ func TestPinsInAContainer(t *testing.T) {
 }
 
 func TestPinsByDefault(t *testing.T) {
-	s := newSpace(t)
+	s := newNamespace(t)
 	s.do(func() error {
 		if err := unix.Mount("sysfs", "/sys", "sysfs", 0, ""); err != nil {
 			return err
@@ -50,7 +50,7 @@ func TestPinsByDefault(t *testing.T) {
 
 // Another version of the agent has other maps; what it translated goes on.
 func TestAttachOverMapsOfAnotherVersion(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	w.host.do(func() error {
 		if _, err := makePins(w.cfg.PinDir); err != nil {
 			return err
@@ -92,7 +92,7 @@ func TestAttachOverMapsOfAnotherVersion(t *testing.T) {
 // The version before knew one NIC and had nothing in an entry's last two octets.
 // Its map goes on as it is.
 func TestAttachOverMapsOfOneNIC(t *testing.T) {
-	w := newENIs(t)
+	w := newMultiENIEnv(t)
 	var id ebpf.MapID
 	w.host.do(func() error {
 		if _, err := makePins(w.cfg.PinDir); err != nil {
@@ -165,8 +165,8 @@ func TestAttachOverMapsOfOneNIC(t *testing.T) {
 
 // A map of another size is made anew, and each address stays on its ENI.
 func TestENIsAreCarriedOver(t *testing.T) {
-	w := newENIs(t)
-	tr := w.world.attach(spread...)
+	w := newMultiENIEnv(t)
+	tr := w.env.attach(spread...)
 	w.host.do(func() error {
 		m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 8, MaxEntries: 100})
 		if err != nil {

@@ -16,8 +16,8 @@ type place struct {
 	where bpfPlace
 }
 
-// places returns where addresses belong that have no entry. Of two that say
-// something of one block the later counts.
+// places returns where addresses without an entry belong. Of two places of one block the
+// later counts.
 func places(cfg Config, nics []nic) (all []place) {
 	if len(cfg.Range) > 0 {
 		all = append(all, place{netip.MustParsePrefix("::/0"), bpfPlacePLACE_ELSEWHERE})
@@ -36,8 +36,8 @@ func places(cfg Config, nics []nic) (all []place) {
 	return all
 }
 
-// setPlaces fills a new map of places.
-func (t *Translator) setPlaces(m *ebpf.Map) error {
+// fillPlaces fills a new map of places.
+func (t *Translator) fillPlaces(m *ebpf.Map) error {
 	for _, p := range places(t.cfg, t.nics) {
 		bits, addr := p.block.Bits(), p.block.Masked().Addr()
 		if addr.Is4() {
@@ -47,13 +47,13 @@ func (t *Translator) setPlaces(m *ebpf.Map) error {
 		key.Bits = uint32(bits)
 		key.Address = words(addr)
 		if err := m.Put(key, uint32(p.where)); err != nil {
-			return fmt.Errorf("telling the translation where %s belongs: %w", p.block, err)
+			return fmt.Errorf("setting the place of %s: %w", p.block, err)
 		}
 	}
 	return nil
 }
 
-// words is an address as the programs have it, IPv4 mapped into IPv6.
+// words is an address as the programs represent it, IPv4 mapped into IPv6.
 func words(addr netip.Addr) (a bpfAddress6) {
 	octets := addr.As16()
 	for i := range a.Be {
@@ -62,14 +62,14 @@ func words(addr netip.Addr) (a bpfAddress6) {
 	return a
 }
 
-// Sharer is a MAC that may send from a translated address and announce it, beside
-// the MAC of the address's entry: a guest that may become its holder (VRRP).
+// Sharer is a MAC that may send from a translated address and announce it, besides the MAC
+// of the address's entry: a guest that may become its holder (VRRP).
 type Sharer struct {
 	Addr netip.Addr
 	MAC  model.MAC
 }
 
-// Share makes the sharers these and no others.
+// Share replaces the sharers.
 func (t *Translator) Share(sharers []Sharer) error {
 	wanted := make(map[bpfSender]Sharer, len(sharers))
 	for _, s := range sharers {
@@ -85,14 +85,14 @@ func (t *Translator) Share(sharers []Sharer) error {
 		seen[key] = true
 	}
 	if err := it.Err(); err != nil {
-		return fmt.Errorf("reading who shares addresses: %w", err)
+		return fmt.Errorf("reading sharers of addresses: %w", err)
 	}
 	for key, s := range wanted {
 		if seen[key] {
 			continue
 		}
 		if err := t.sharers.Put(key, uint8(1)); err != nil {
-			return fmt.Errorf("letting %s share %s: %w", s.MAC, s.Addr, err)
+			return fmt.Errorf("adding sharer %s of %s: %w", s.MAC, s.Addr, err)
 		}
 	}
 	for key := range seen {
@@ -100,7 +100,7 @@ func (t *Translator) Share(sharers []Sharer) error {
 			continue
 		}
 		if err := ignoreGone(t.sharers.Delete(key)); err != nil {
-			return fmt.Errorf("forgetting who shares addresses: %w", err)
+			return fmt.Errorf("removing sharers of addresses: %w", err)
 		}
 	}
 	return nil

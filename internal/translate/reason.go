@@ -2,12 +2,12 @@ package translate
 
 import "fmt"
 
-// Reason says what became of a frame. Its text form, "out_unregistered_ipv4",
-// is stable: counters and documentation use it.
+// Reason is what became of a frame. Its text form, such as "out_unregistered_ipv4", is
+// stable: counters and documentation use it.
 type Reason uint32
 
-// Every frame is counted under exactly one reason. Out is from the bridge to
-// the fabric, In is from the fabric to the bridge.
+// Every frame is counted under exactly one reason. Out is from the bridge to the fabric,
+// In is from the fabric to the bridge.
 const (
 	OutIPv4      = Reason(bpfReasonOUT_IPV4)      // translated
 	OutIPv6      = Reason(bpfReasonOUT_IPV6)      // translated
@@ -16,20 +16,27 @@ const (
 	OutMoved     = Reason(bpfReasonOUT_MOVED)     // as OutARP and OutND, by another MAC that shares the address
 	OutUntouched = Reason(bpfReasonOUT_UNTOUCHED) // translation is off
 
-	OutUnregisteredIPv4 = Reason(bpfReasonOUT_UNREGISTERED_IPV4) // dropped: the fabric does not know the source
-	OutUnregisteredIPv6 = Reason(bpfReasonOUT_UNREGISTERED_IPV6) // dropped: the fabric does not know the source
-	OutUnregisteredARP  = Reason(bpfReasonOUT_UNREGISTERED_ARP)  // dropped: the fabric does not know the sender
-	OutUnregisteredND   = Reason(bpfReasonOUT_UNREGISTERED_ND)   // dropped: the same of the source, or an advertised target
-	OutLinkLocal        = Reason(bpfReasonOUT_LINK_LOCAL)        // dropped: IPv6 from fe80::/10 or ::, but for routers' neighbour discovery
-	OutLocal            = Reason(bpfReasonOUT_LOCAL)             // dropped: ARP or ND between two addresses of this bridge
-	OutMalformed        = Reason(bpfReasonOUT_MALFORMED)         // dropped: too short, or ARP of another kind
-	OutProtocol         = Reason(bpfReasonOUT_PROTOCOL)          // dropped: neither IP nor ARP
-	OutVLAN             = Reason(bpfReasonOUT_VLAN)              // dropped: tagged, the fabric knows no VLANs
-	OutMetadata         = Reason(bpfReasonOUT_METADATA)          // dropped: to AWS's link-local services
-	OutSpoofedIPv4      = Reason(bpfReasonOUT_SPOOFED_IPV4)      // dropped: another MAC has the source, or the VPC
-	OutSpoofedIPv6      = Reason(bpfReasonOUT_SPOOFED_IPV6)      // dropped: the same
-	OutSpoofedARP       = Reason(bpfReasonOUT_SPOOFED_ARP)       // dropped: the same of the sender
-	OutSpoofedND        = Reason(bpfReasonOUT_SPOOFED_ND)        // dropped: the same of the source, or an advertised target
+	// Dropped, because the fabric would: the source has no entry. Of OutUnregisteredND it
+	// may also be the advertised target.
+	OutUnregisteredIPv4 = Reason(bpfReasonOUT_UNREGISTERED_IPV4)
+	OutUnregisteredIPv6 = Reason(bpfReasonOUT_UNREGISTERED_IPV6)
+	OutUnregisteredARP  = Reason(bpfReasonOUT_UNREGISTERED_ARP)
+	OutUnregisteredND   = Reason(bpfReasonOUT_UNREGISTERED_ND)
+
+	// Dropped for what they are.
+	OutLinkLocal = Reason(bpfReasonOUT_LINK_LOCAL) // IPv6 from fe80::/10 or ::, but for routers' neighbour discovery
+	OutLocal     = Reason(bpfReasonOUT_LOCAL)      // ARP or ND between two addresses of this bridge
+	OutMalformed = Reason(bpfReasonOUT_MALFORMED)  // too short, or ARP of another kind
+	OutProtocol  = Reason(bpfReasonOUT_PROTOCOL)   // neither IP nor ARP
+	OutVLAN      = Reason(bpfReasonOUT_VLAN)       // tagged: the fabric has no VLANs
+	OutMetadata  = Reason(bpfReasonOUT_METADATA)   // to AWS's link-local services
+
+	// Dropped, because the source is that of another MAC, or of the VPC. Of OutSpoofedND it
+	// may also be the advertised target.
+	OutSpoofedIPv4 = Reason(bpfReasonOUT_SPOOFED_IPV4)
+	OutSpoofedIPv6 = Reason(bpfReasonOUT_SPOOFED_IPV6)
+	OutSpoofedARP  = Reason(bpfReasonOUT_SPOOFED_ARP)
+	OutSpoofedND   = Reason(bpfReasonOUT_SPOOFED_ND)
 
 	InIPv4      = Reason(bpfReasonIN_IPV4)      // translated
 	InIPv6      = Reason(bpfReasonIN_IPV6)      // translated
@@ -99,16 +106,16 @@ func (r *Reason) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a reason", text)
 }
 
-// Out tells the direction: true from the bridge to the fabric, false back.
+// Out tells whether the direction is from the bridge to the fabric.
 func (r Reason) Out() bool { return r < InIPv4 }
 
-// Data tells that the frames carried data under an address that nobody announced
-// with them: neither ARP nor neighbour discovery.
+// Data tells whether the frames were data from a source without that entry, and neither ARP
+// nor neighbour discovery, which announce it.
 func (r Reason) Data() bool {
 	return r == OutUnregisteredIPv4 || r == OutUnregisteredIPv6 || r == OutSpoofedIPv4 || r == OutSpoofedIPv6
 }
 
-// Dropped tells that frames counted under the reason went nowhere.
+// Dropped tells whether frames that are counted under the reason were dropped.
 func (r Reason) Dropped() bool {
 	return r >= OutUnregisteredIPv4 && r <= OutSpoofedND || r >= InVLAN && r <= InMetadata
 }

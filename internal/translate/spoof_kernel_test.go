@@ -20,8 +20,8 @@ var (
 	resolver4            = netip.MustParseAddr("169.254.169.253")
 )
 
-// verdicts is what a program makes of a frame.
-type verdicts struct {
+// frameCase is a frame and what a program does with it.
+type frameCase struct {
 	name   string
 	frame  []byte
 	out    []byte // nil: as it was
@@ -29,7 +29,7 @@ type verdicts struct {
 }
 
 // fromBridge runs frames of the bridge.
-func fromBridge(t *testing.T, objects *bpfObjects, tr *Translator, cases []verdicts) {
+func fromBridge(t *testing.T, objects *bpfObjects, tr *Translator, cases []frameCase) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func ip4(frame []byte, fragment uint16, options ...byte) []byte {
 	return frame
 }
 
-func TestAnAddressIsLeftToItsMAC(t *testing.T) {
+func TestAddressIsReservedForItsMAC(t *testing.T) {
 	objects, tr := programs(t)
 	other4, other6 := netip.MustParseAddr("10.99.0.12"), netip.MustParseAddr("fd99::12")
 	entries := append([]Entry{{other4, router2MAC, eniMAC}, {other6, router2MAC, eniMAC}}, registered...)
@@ -64,16 +64,19 @@ func TestAnAddressIsLeftToItsMAC(t *testing.T) {
 	}
 	udp := []byte{0x23, 0x28, 0x23, 0x28, 0, 8, 0, 0}
 	loose := []byte{131, 7, 4, 10, 0, 0, 1, 0} // loose source route; RFC 791, 3.1
-	mine, theirs := ipv4Frame(routerMAC, gatewayMAC, router4, gateway4), ipv4Frame(routerMAC, gatewayMAC, other4, gateway4)
+	mine, theirs := ipv4Frame(routerMAC, gatewayMAC, router4, gateway4),
+		ipv4Frame(routerMAC, gatewayMAC, other4, gateway4)
 	sent := ipv4Frame(eniMAC, gatewayMAC, router4, gateway4)
 	echo := []byte{128, 0, 0, 0, 0, 1, 0, 1}
 	fragment6 := []byte{17, 0, 5, 0x20, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8}
-	fromBridge(t, objects, tr, []verdicts{
+	fromBridge(t, objects, tr, []frameCase{
 		{"IPv4", theirs, nil, OutSpoofedIPv4},
 		{"IPv4, its own", mine, sent, OutIPv4},
-		{"IPv4 of a router of its own", ipv4Frame(router2MAC, gatewayMAC, other4, gateway4), ipv4Frame(eniMAC, gatewayMAC, other4, gateway4), OutIPv4},
+		{"IPv4 of a router of its own", ipv4Frame(router2MAC, gatewayMAC, other4, gateway4),
+			ipv4Frame(eniMAC, gatewayMAC, other4, gateway4), OutIPv4},
 		{"IPv4 from the ENI's MAC", ipv4Frame(eniMAC, gatewayMAC, other4, gateway4), nil, OutSpoofedIPv4},
-		{"broadcast", ipv4Frame(routerMAC, model.MAC{255, 255, 255, 255, 255, 255}, other4, gateway4), nil, OutSpoofedIPv4},
+		{"broadcast", ipv4Frame(routerMAC, model.MAC{255, 255, 255, 255, 255, 255}, other4, gateway4), nil,
+			OutSpoofedIPv4},
 		{"first fragment", ip4(theirs, 0x2000), nil, OutSpoofedIPv4},
 		{"later fragment", ip4(theirs, 0x20b9), nil, OutSpoofedIPv4},
 		{"last fragment", ip4(theirs, 0x00b9), nil, OutSpoofedIPv4},
@@ -83,24 +86,35 @@ func TestAnAddressIsLeftToItsMAC(t *testing.T) {
 		{"another version in the header", tweak(bytes.Clone(theirs), 14, 0x65), nil, OutSpoofedIPv4},
 		{"VLAN", slices.Concat(theirs[:12], []byte{0x81, 0, 0, 0}, theirs[12:]), nil, OutVLAN},
 		{"IPv6", ipv6Frame(routerMAC, gatewayMAC, other6, gateway6, 17, 64, udp...), nil, OutSpoofedIPv6},
-		{"IPv6 fragment", ipv6Frame(routerMAC, gatewayMAC, other6, gateway6, 44, 64, fragment6...), nil, OutSpoofedIPv6},
-		{"echo with the hop limit of ND", ipv6Frame(routerMAC, gatewayMAC, other6, gateway6, 58, 255, echo...), nil, OutSpoofedIPv6},
+		{"IPv6 fragment", ipv6Frame(routerMAC, gatewayMAC, other6, gateway6, 44, 64, fragment6...), nil,
+			OutSpoofedIPv6},
+		{"echo with the hop limit of ND", ipv6Frame(routerMAC, gatewayMAC, other6, gateway6, 58, 255, echo...), nil,
+			OutSpoofedIPv6},
 
 		{"ARP request", arpFrame(routerMAC, 1, routerMAC, other4, model.MAC{}, gateway4), nil, OutSpoofedARP},
 		{"ARP reply", arpFrame(routerMAC, 2, routerMAC, other4, gatewayMAC, gateway4), nil, OutSpoofedARP},
 		{"ARP announcement", arpFrame(router2MAC, 1, router2MAC, router4, model.MAC{}, router4), nil, OutSpoofedARP},
-		{"ARP for a neighbour on the bridge", arpFrame(routerMAC, 1, routerMAC, other4, model.MAC{}, router4), nil, OutSpoofedARP},
-		{"ARP with another's MAC as sender", arpFrame(routerMAC, 2, router2MAC, other4, gatewayMAC, gateway4), nil, OutSpoofedARP},
-		{"ARP with its own MAC as sender only", arpFrame(routerMAC, 2, routerMAC, router4, gatewayMAC, gateway4), arpFrame(eniMAC, 2, eniMAC, router4, gatewayMAC, gateway4), OutARP},
-		{"ARP with another's MAC in the frame only", arpFrame(routerMAC, 2, router2MAC, router4, gatewayMAC, gateway4), nil, OutSpoofedARP},
+		{"ARP for a neighbour on the bridge", arpFrame(routerMAC, 1, routerMAC, other4, model.MAC{}, router4), nil,
+			OutSpoofedARP},
+		{"ARP with another's MAC as sender", arpFrame(routerMAC, 2, router2MAC, other4, gatewayMAC, gateway4), nil,
+			OutSpoofedARP},
+		{"ARP with its own MAC as sender only", arpFrame(routerMAC, 2, routerMAC, router4, gatewayMAC, gateway4),
+			arpFrame(eniMAC, 2, eniMAC, router4, gatewayMAC, gateway4), OutARP},
+		{"ARP with another's MAC in the frame only", arpFrame(routerMAC, 2, router2MAC, router4, gatewayMAC, gateway4),
+			nil, OutSpoofedARP},
 		{"ND solicitation", ndFrame(routerMAC, gatewayMAC, other6, gateway6, 135, 1, routerMAC), nil, OutSpoofedND},
 		{"ND advertisement", advertisement(routerMAC, other6, other6, routerMAC), nil, OutSpoofedND},
-		{"ND advertisement of another's address", advertisement(routerMAC, router6, other6, routerMAC), nil, OutSpoofedND},
-		{"ND advertisement of nobody's address", advertisement(routerMAC, router6, stray6, routerMAC), nil, OutUnregisteredND},
-		{"ND advertisement of a link-local address", advertisement(routerMAC, router6, linkLocal, routerMAC), nil, OutLinkLocal},
-		{"router advertisement", ipv6Frame(routerMAC, gatewayMAC, other6, gateway6, 58, 255, append([]byte{134, 0, 0, 0}, make([]byte, 12)...)...), nil, OutSpoofedND},
+		{"ND advertisement of another's address", advertisement(routerMAC, router6, other6, routerMAC), nil,
+			OutSpoofedND},
+		{"ND advertisement of an unregistered address", advertisement(routerMAC, router6, stray6, routerMAC), nil,
+			OutUnregisteredND},
+		{"ND advertisement of a link-local address", advertisement(routerMAC, router6, linkLocal, routerMAC), nil,
+			OutLinkLocal},
+		{"router advertisement", ipv6Frame(routerMAC, gatewayMAC, other6, gateway6, 58, 255,
+			append([]byte{134, 0, 0, 0}, make([]byte, 12)...)...), nil, OutSpoofedND},
 		{"ND cut off", ndFrame(routerMAC, gatewayMAC, router6, gateway6, 135, 1, routerMAC)[:70], nil, OutMalformed},
-		{"ND cut off, another's", ndFrame(routerMAC, gatewayMAC, other6, gateway6, 135, 1, routerMAC)[:70], nil, OutSpoofedND},
+		{"ND cut off, another's", ndFrame(routerMAC, gatewayMAC, other6, gateway6, 135, 1, routerMAC)[:70], nil,
+			OutSpoofedND},
 	})
 }
 
@@ -113,15 +127,16 @@ func TestSourcesWithoutAnEntry(t *testing.T) {
 	}{
 		{name: "nothing is known"},
 		{
-			name:  "as configured",
-			given: []netip.Prefix{netip.MustParsePrefix("10.99.0.8/29"), netip.MustParsePrefix("fd99::/112")},
-			vpc:   []netip.Prefix{netip.MustParsePrefix("10.96.0.0/12"), netip.MustParsePrefix("fd99::/64")}, ranged: true,
+			name:   "as configured",
+			given:  []netip.Prefix{netip.MustParsePrefix("10.99.0.8/29"), netip.MustParsePrefix("fd99::/112")},
+			vpc:    []netip.Prefix{netip.MustParsePrefix("10.96.0.0/12"), netip.MustParsePrefix("fd99::/64")},
+			ranged: true,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			objects, tr := programs(t)
 			tr.cfg.Range, tr.cfg.VPC = c.given, c.vpc
-			if err := tr.setPlaces(objects.Places); err != nil {
+			if err := tr.fillPlaces(objects.Places); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := tr.Sync(registered); err != nil {
@@ -129,22 +144,28 @@ func TestSourcesWithoutAnEntry(t *testing.T) {
 			}
 			management, elsewhere := netip.MustParseAddr("10.98.0.4"), netip.MustParseAddr("192.168.1.7")
 			vpc6, elsewhere6 := netip.MustParseAddr("fd99::2:1"), netip.MustParseAddr("fd98::1")
-			other4, otherARP, otherIPv6, otherND := OutUnregisteredIPv4, OutUnregisteredARP, OutUnregisteredIPv6, OutUnregisteredND
+			other4, otherARP, otherIPv6, otherND := OutUnregisteredIPv4, OutUnregisteredARP, OutUnregisteredIPv6,
+				OutUnregisteredND
 			if c.ranged {
 				other4, otherARP, otherIPv6, otherND = OutSpoofedIPv4, OutSpoofedARP, OutSpoofedIPv6, OutSpoofedND
 			}
 			udp := []byte{0x23, 0x28, 0x23, 0x28, 0, 8, 0, 0}
-			fromBridge(t, objects, tr, []verdicts{
+			fromBridge(t, objects, tr, []frameCase{
 				{"Neutron's", ipv4Frame(routerMAC, gatewayMAC, stray4, gateway4), nil, OutUnregisteredIPv4},
 				{"the ENI's own", ipv4Frame(routerMAC, gatewayMAC, primary4, gateway4), nil, OutSpoofedIPv4},
-				{"the ENI's own by ARP", arpFrame(routerMAC, 1, routerMAC, primary4, model.MAC{}, gateway4), nil, OutSpoofedARP},
+				{"the ENI's own by ARP", arpFrame(routerMAC, 1, routerMAC, primary4, model.MAC{}, gateway4), nil,
+					OutSpoofedARP},
 				{"management", ipv4Frame(routerMAC, gatewayMAC, management, gateway4), nil, other4},
-				{"management by ARP", arpFrame(routerMAC, 1, routerMAC, management, model.MAC{}, gateway4), nil, otherARP},
-				{"a guest's, untranslated", ipv4Frame(routerMAC, gatewayMAC, elsewhere, gateway4), nil, OutUnregisteredIPv4},
-				{"Neutron's, IPv6", ipv6Frame(routerMAC, gatewayMAC, stray6, gateway6, 17, 64, udp...), nil, OutUnregisteredIPv6},
+				{"management by ARP", arpFrame(routerMAC, 1, routerMAC, management, model.MAC{}, gateway4), nil,
+					otherARP},
+				{"a guest's, untranslated", ipv4Frame(routerMAC, gatewayMAC, elsewhere, gateway4), nil,
+					OutUnregisteredIPv4},
+				{"Neutron's, IPv6", ipv6Frame(routerMAC, gatewayMAC, stray6, gateway6, 17, 64, udp...), nil,
+					OutUnregisteredIPv6},
 				{"the VPC's, IPv6", ipv6Frame(routerMAC, gatewayMAC, vpc6, gateway6, 17, 64, udp...), nil, otherIPv6},
 				{"the VPC's by ND", advertisement(routerMAC, vpc6, vpc6, routerMAC), nil, otherND},
-				{"a guest's, IPv6", ipv6Frame(routerMAC, gatewayMAC, elsewhere6, gateway6, 17, 64, udp...), nil, OutUnregisteredIPv6},
+				{"a guest's, IPv6", ipv6Frame(routerMAC, gatewayMAC, elsewhere6, gateway6, 17, 64, udp...), nil,
+					OutUnregisteredIPv6},
 			})
 			last := arpFrame(router2MAC, 1, router2MAC, stray4, model.MAC{}, gateway4)
 			runFrame(t, objects.FromBridge, tr, last, nil, next, OutUnregisteredARP)
@@ -152,31 +173,31 @@ func TestSourcesWithoutAnEntry(t *testing.T) {
 			// Events are there when a program has run, in its order.
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 			defer cancel()
-			var told []netip.Addr
+			var reported []netip.Addr
 			err := tr.Events(ctx, func(e Event) {
 				if e.MAC == router2MAC {
 					cancel()
 				} else if ctx.Err() == nil {
-					told = append(told, e.Addr)
+					reported = append(reported, e.Addr)
 				}
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			told = slices.Compact(told)
+			reported = slices.Compact(reported)
 			want := []netip.Addr{stray4, management, elsewhere, stray6, vpc6, elsewhere6}
 			if c.ranged {
 				want = []netip.Addr{stray4, stray6}
 			}
-			if !slices.Equal(told, want) {
-				t.Errorf("user space was told of %v, want %v", told, want)
+			if !slices.Equal(reported, want) {
+				t.Errorf("events about %v, want %v", reported, want)
 			}
 		})
 	}
 }
 
 // The gateway's role has its credentials from there.
-func TestNobodyReachesTheServicesOfTheHost(t *testing.T) {
+func TestServicesOfTheHostAreUnreachable(t *testing.T) {
 	objects, tr := programs(t)
 	if _, err := tr.Sync(registered); err != nil {
 		t.Fatal(err)
@@ -195,30 +216,33 @@ func TestNobodyReachesTheServicesOfTheHost(t *testing.T) {
 		return ndMessage(routerMAC, solicitedMAC, from, to, kind, target, sll...)
 	}
 	asked := ndMessage(eniMAC, solicitedMAC, router6, solicited, 135, beside6, append([]byte{1, 1}, eniMAC[:]...)...)
-	closed := []verdicts{
+	closed := []frameCase{
 		{"IPv4", asks, nil, OutMetadata},
 		{"DNS", ipv4Frame(routerMAC, gatewayMAC, router4, resolver4), nil, OutMetadata},
 		{"later fragment", ip4(asks, 0x20b9), nil, OutMetadata},
 		{"options", ip4(asks, 0, loose...), nil, OutMetadata},
-		{"from nobody's address", ipv4Frame(routerMAC, gatewayMAC, stray4, metadata4), nil, OutMetadata},
+		{"from an unregistered address", ipv4Frame(routerMAC, gatewayMAC, stray4, metadata4), nil, OutMetadata},
 		{"from the ENI's own address and MAC", ipv4Frame(eniMAC, gatewayMAC, primary4, metadata4), nil, OutMetadata},
 		{"ARP", arpFrame(routerMAC, 1, routerMAC, router4, model.MAC{}, metadata4), nil, OutMetadata},
 		{"ARP in its name", arpFrame(routerMAC, 1, routerMAC, metadata4, model.MAC{}, metadata4), nil, OutMetadata},
 		{"IPv6", ipv6Frame(routerMAC, gatewayMAC, router6, metadata6, 17, 64, udp...), nil, OutMetadata},
-		{"IPv6, any header", ipv6Frame(routerMAC, gatewayMAC, router6, metadata6, 44, 255, make([]byte, 16)...), nil, OutMetadata},
+		{"IPv6, any header", ipv6Frame(routerMAC, gatewayMAC, router6, metadata6, 44, 255, make([]byte, 16)...), nil,
+			OutMetadata},
 		{"solicitation", nd(router6, solicited, metadata6, 135), nil, OutMetadata},
 		{"solicitation, link-local", nd(linkLocal, solicited, metadata6, 135), nil, OutMetadata},
-		{"solicitation, nobody's", nd(stray6, solicited, metadata6, 135), nil, OutMetadata},
+		{"solicitation, unregistered", nd(stray6, solicited, metadata6, 135), nil, OutMetadata},
 		{"advertisement in its name", nd(router6, gateway6, metadata6, 136), nil, OutMetadata},
 	}
 	fromBridge(t, objects, tr, append(closed,
-		verdicts{"IPv4 beside", ipv4Frame(routerMAC, gatewayMAC, router4, beside4), ipv4Frame(eniMAC, gatewayMAC, router4, beside4), OutIPv4},
-		verdicts{"IPv6 beside", ipv6Frame(routerMAC, gatewayMAC, router6, beside6, 17, 64, udp...), ipv6Frame(eniMAC, gatewayMAC, router6, beside6, 17, 64, udp...), OutIPv6},
-		verdicts{"solicitation beside", nd(router6, solicited, beside6, 135), asked, OutND},
+		frameCase{"IPv4 beside", ipv4Frame(routerMAC, gatewayMAC, router4, beside4),
+			ipv4Frame(eniMAC, gatewayMAC, router4, beside4), OutIPv4},
+		frameCase{"IPv6 beside", ipv6Frame(routerMAC, gatewayMAC, router6, beside6, 17, 64, udp...),
+			ipv6Frame(eniMAC, gatewayMAC, router6, beside6, 17, 64, udp...), OutIPv6},
+		frameCase{"solicitation beside", nd(router6, solicited, beside6, 135), asked, OutND},
 	))
 
 	allNodes := model.MAC{0x33, 0x33, 0, 0, 0, 1}
-	answers := []verdicts{
+	answers := []frameCase{
 		{"IPv4", ipv4Frame(gatewayMAC, eniMAC, metadata4, router4), nil, InMetadata},
 		{"ARP request", arpFrame(gatewayMAC, 1, gatewayMAC, metadata4, model.MAC{}, router4), nil, InMetadata},
 		{"ARP reply", arpFrame(gatewayMAC, 2, gatewayMAC, metadata4, eniMAC, router4), nil, InMetadata},
@@ -239,17 +263,20 @@ func TestNobodyReachesTheServicesOfTheHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("off", func(t *testing.T) {
-		fromBridge(t, objects, tr, append(closed, verdicts{"others", ipv4Frame(routerMAC, gatewayMAC, stray4, gateway4), nil, OutUntouched},
-			verdicts{"others' ARP", arpFrame(routerMAC, 1, routerMAC, stray4, model.MAC{}, gateway4), nil, OutUntouched},
-			verdicts{"others' IPv6", ndFrame(routerMAC, gatewayMAC, stray6, gateway6, 135, 1, routerMAC), nil, OutUntouched}))
+		fromBridge(t, objects, tr, append(closed,
+			frameCase{"others", ipv4Frame(routerMAC, gatewayMAC, stray4, gateway4), nil, OutUntouched},
+			frameCase{"others' ARP", arpFrame(routerMAC, 1, routerMAC, stray4, model.MAC{}, gateway4), nil,
+				OutUntouched},
+			frameCase{"others' IPv6", ndFrame(routerMAC, gatewayMAC, stray6, gateway6, 135, 1, routerMAC), nil,
+				OutUntouched}))
 		for _, c := range answers {
 			runFrame(t, objects.FromWire, tr, c.frame, nil, shot, c.reason)
 		}
 	})
 }
 
-// Guests that share an address send from it under their own MACs, and the one that
-// announces it is told of.
+// Guests that share an address send from it with their own MACs, and the announcement of
+// one is reported.
 func TestSharedAddresses(t *testing.T) {
 	objects, tr := programs(t)
 	if _, err := tr.Sync(registered); err != nil {
@@ -261,32 +288,37 @@ func TestSharedAddresses(t *testing.T) {
 	thief := mustMAC("fa:16:3e:77:88:99")
 	udp := []byte{0x23, 0x28, 0x23, 0x28, 0, 8, 0, 0}
 	toGateway6 := ndMessage(eniMAC, gatewayMAC, router6, gateway6, 136, router6, append([]byte{2, 1}, eniMAC[:]...)...)
-	fromBridge(t, objects, tr, []verdicts{
-		{"the holder's", ipv4Frame(routerMAC, gatewayMAC, router4, gateway4), ipv4Frame(eniMAC, gatewayMAC, router4, gateway4), OutIPv4},
-		{"the other's", ipv4Frame(router2MAC, gatewayMAC, router4, gateway4), ipv4Frame(eniMAC, gatewayMAC, router4, gateway4), OutIPv4},
-		{"the other's IPv6", ipv6Frame(router2MAC, gatewayMAC, router6, gateway6, 17, 64, udp...), ipv6Frame(eniMAC, gatewayMAC, router6, gateway6, 17, 64, udp...), OutIPv6},
-		{"somebody's", ipv4Frame(thief, gatewayMAC, router4, gateway4), nil, OutSpoofedIPv4},
-		{"the other's announcement", arpFrame(router2MAC, 1, router2MAC, router4, model.MAC{}, router4), arpFrame(eniMAC, 1, eniMAC, router4, model.MAC{}, router4), OutMoved},
+	fromBridge(t, objects, tr, []frameCase{
+		{"the holder's", ipv4Frame(routerMAC, gatewayMAC, router4, gateway4),
+			ipv4Frame(eniMAC, gatewayMAC, router4, gateway4), OutIPv4},
+		{"the other's", ipv4Frame(router2MAC, gatewayMAC, router4, gateway4),
+			ipv4Frame(eniMAC, gatewayMAC, router4, gateway4), OutIPv4},
+		{"the other's IPv6", ipv6Frame(router2MAC, gatewayMAC, router6, gateway6, 17, 64, udp...),
+			ipv6Frame(eniMAC, gatewayMAC, router6, gateway6, 17, 64, udp...), OutIPv6},
+		{"a thief's", ipv4Frame(thief, gatewayMAC, router4, gateway4), nil, OutSpoofedIPv4},
+		{"the other's announcement", arpFrame(router2MAC, 1, router2MAC, router4, model.MAC{}, router4),
+			arpFrame(eniMAC, 1, eniMAC, router4, model.MAC{}, router4), OutMoved},
 		{"the other's advertisement", advertisement(router2MAC, router6, router6, router2MAC), toGateway6, OutMoved},
-		{"somebody's announcement", arpFrame(thief, 1, thief, router4, model.MAC{}, router4), nil, OutSpoofedARP},
-		{"the other's announcement of somebody", arpFrame(router2MAC, 1, thief, router4, model.MAC{}, router4), nil, OutSpoofedARP},
-		{"somebody's advertisement", advertisement(thief, router6, router6, thief), nil, OutSpoofedND},
+		{"a thief's announcement", arpFrame(thief, 1, thief, router4, model.MAC{}, router4), nil, OutSpoofedARP},
+		{"the other's announcement of a thief", arpFrame(router2MAC, 1, thief, router4, model.MAC{}, router4), nil,
+			OutSpoofedARP},
+		{"a thief's advertisement", advertisement(thief, router6, router6, thief), nil, OutSpoofedND},
 		{"registered nowhere", ipv4Frame(router2MAC, gatewayMAC, stray4, gateway4), nil, OutUnregisteredIPv4},
 	})
 	if err := tr.Share([]Sharer{{router6, router2MAC}}); err != nil {
 		t.Fatal(err)
 	}
-	fromBridge(t, objects, tr, []verdicts{
+	fromBridge(t, objects, tr, []frameCase{
 		{"no longer the other's", ipv4Frame(router2MAC, gatewayMAC, router4, gateway4), nil, OutSpoofedIPv4},
 		{"still the other's", advertisement(router2MAC, router6, router6, router2MAC), toGateway6, OutMoved},
 	})
 }
 
-// While somebody spoofs an address its user loses nothing, with tcx and without.
+// While an address is spoofed its user loses nothing, with tcx and without.
 func TestSpoofingCostsTheUserNothing(t *testing.T) {
 	for _, way := range []string{"tcx", "clsact"} {
 		t.Run(way, func(t *testing.T) {
-			w := newWorld(t, 1500)
+			w := newEnv(t, 1500)
 			tr := w.attach(registered...)
 			if way == "clsact" {
 				w.host.do(func() error {
@@ -303,7 +335,7 @@ func TestSpoofingCostsTheUserNothing(t *testing.T) {
 			}
 			w.bothWays("neighbours known")
 			// Another port of the bridge, whose MACs are not the router's.
-			spoofer := newSpace(t)
+			spoofer := newNamespace(t)
 			cable(spoofer, "sp0", router2MAC, w.host, "spport", mustMAC("02:00:00:00:00:02"), 1500)
 			w.plug("spport")
 			const rounds = 100
@@ -313,7 +345,8 @@ func TestSpoofingCostsTheUserNothing(t *testing.T) {
 					arpFrame(router2MAC, 2, router2MAC, router4, gatewayMAC, gateway4),
 					ipv6Frame(router2MAC, gatewayMAC, router6, gateway6, 17, 64, 0x23, 0x28, 0x23, 0x28, 0, 8, 0, 0),
 					advertisement(router2MAC, router6, router6, router2MAC))
-				if !w.vm.pingsWithin(mustBack, router4, gateway4, 56) || !w.vm.pingsWithin(mustBack, router6, gateway6, 56) {
+				if !w.vm.pingsWithin(replyTimeout, router4, gateway4, 56) || !w.vm.pingsWithin(replyTimeout, router6,
+					gateway6, 56) {
 					t.Fatal("the user lost a packet")
 				}
 			}
@@ -331,10 +364,9 @@ func TestSpoofingCostsTheUserNothing(t *testing.T) {
 	}
 }
 
-// Whoever forges sources, from however many addresses, keeps nobody's announcement
-// from being told.
-func TestSpoofersDrownNoAnnouncement(t *testing.T) {
-	w := newWorld(t, 1500)
+// Forged sources, however many, do not suppress events about announcements.
+func TestSpoofersDoNotSuppressAnnouncements(t *testing.T) {
+	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	var storm [][]byte
 	for i := range 500 {
@@ -343,7 +375,8 @@ func TestSpoofersDrownNoAnnouncement(t *testing.T) {
 			ipv4Frame(model.MAC{2, 9, 9, 9, byte(i >> 8), byte(i)}, gatewayMAC, router4, gateway4))
 	}
 	w.vm.send("vr0", storm...)
-	w.vm.send("vr0", arpFrame(router2MAC, 1, router2MAC, stray4, model.MAC{}, stray4), arpFrame(router2MAC, 1, router2MAC, router4, model.MAC{}, router4))
+	w.vm.send("vr0", arpFrame(router2MAC, 1, router2MAC, stray4, model.MAC{}, stray4),
+		arpFrame(router2MAC, 1, router2MAC, router4, model.MAC{}, router4))
 	ctx, cancel := context.WithCancel(context.Background())
 	want := map[Event]bool{
 		{Reason: OutUnregisteredARP, Addr: stray4, MAC: router2MAC}: true,
@@ -363,7 +396,7 @@ func TestSpoofersDrownNoAnnouncement(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		cancel()
 		<-ended
-		t.Errorf("not told: %v", want)
+		t.Errorf("not reported: %v", want)
 	}
 	w.noFaults()
 }
@@ -371,15 +404,16 @@ func TestSpoofersDrownNoAnnouncement(t *testing.T) {
 // Guests behind a bridge share an address: the one that announces it gets what is
 // sent there, as soon as its entry says so, and none ever sends untranslated.
 func TestSharedAddressMovesOnTheWire(t *testing.T) {
-	w := newWorld(t, 1500)
-	second := newSpace(t)
+	w := newEnv(t, 1500)
+	second := newNamespace(t)
 	cable(second, "vr1", router2MAC, w.host, "vmport2", mustMAC("02:00:00:00:00:03"), 1500)
 	w.plug("vmport2")
 	second.addr("vr1", "10.99.0.12/24")
 	shared := netip.MustParseAddr("10.99.0.50")
-	w.judge.allow(router4, router6, netip.MustParseAddr("10.99.0.12"), shared, primary4)
+	w.checker.allow(router4, router6, netip.MustParseAddr("10.99.0.12"), shared, primary4)
 	holds := func(mac model.MAC) []Entry {
-		return append([]Entry{{shared, mac, eniMAC}, {netip.MustParseAddr("10.99.0.12"), router2MAC, eniMAC}}, registered...)
+		return append([]Entry{{shared, mac, eniMAC}, {netip.MustParseAddr("10.99.0.12"), router2MAC, eniMAC}},
+			registered...)
 	}
 	tr := w.attach(holds(routerMAC)...)
 	w.host.do(func() error { return tr.Share([]Sharer{{shared, routerMAC}, {shared, router2MAC}}) })
@@ -403,7 +437,7 @@ func TestSharedAddressMovesOnTheWire(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(3 * time.Second):
-		t.Errorf("the announcement was not told, counters %s", nonZero(t, tr))
+		t.Errorf("the announcement was not reported, counters %s", nonZero(t, tr))
 		cancel()
 		<-ended
 	}

@@ -11,8 +11,8 @@ import (
 	"macaw.example/internal/model"
 )
 
-// Count is a number of frames and of their octets, Ethernet headers included.
-// A frame the NIC merged of several (GRO) counts once.
+// Count is a number of frames and of their octets, Ethernet headers included. A frame that
+// the kernel merged of several (GRO) counts once.
 type Count struct {
 	Packets uint64 `json:"packets"`
 	Bytes   uint64 `json:"bytes"`
@@ -20,7 +20,7 @@ type Count struct {
 
 // Entries returns what is translated now, in order of address.
 func (t *Translator) Entries() ([]Entry, error) {
-	table, err := readTable(t.table)
+	table, err := readTable(t.nicTable)
 	if err != nil {
 		return nil, err
 	}
@@ -36,16 +36,15 @@ func (t *Translator) Entries() ([]Entry, error) {
 	return all, nil
 }
 
-// Sync makes the entries these and no others, but for those whose ENI is not
-// attached: Changes.Missing has them. Additions and changes come first, so an
-// address that moves is never without an entry.
+// Sync replaces the entries, but for those whose ENI is not attached: Changes.Missing has
+// them. Additions and changes come first, so that an address that moves always has an entry.
 func (t *Translator) Sync(entries []Entry) (Changes, error) {
 	seen, err := t.Entries()
 	if err != nil {
 		return Changes{}, err
 	}
 	if len(t.nics) == 0 {
-		return Changes{}, fmt.Errorf("translating %d addresses: no provider NIC is known: %w", len(entries), ErrNotAttached)
+		return Changes{}, fmt.Errorf("translating %d addresses without a NIC: %w", len(entries), ErrNotAttached)
 	}
 	wanted, missing := resolve(entries, macs(t.nics))
 	changes := diff(wanted, seen)
@@ -54,7 +53,7 @@ func (t *Translator) Sync(entries []Entry) (Changes, error) {
 		if err := t.put(e); err != nil {
 			return Changes{}, err
 		}
-		if err := t.setNear(e, true); err != nil {
+		if err := t.setDense(e, true); err != nil {
 			return Changes{}, err
 		}
 	}
@@ -62,7 +61,7 @@ func (t *Translator) Sync(entries []Entry) (Changes, error) {
 		return Changes{}, err
 	}
 	for _, e := range changes.Removed {
-		if err := t.setNear(e, false); err != nil {
+		if err := t.setDense(e, false); err != nil {
 			return Changes{}, err
 		}
 		if err := t.remove(e); err != nil {
@@ -89,8 +88,7 @@ func (t *Translator) SetMode(m Mode) error {
 	return nil
 }
 
-// Counters returns what became of frames since the first Attach, for every
-// reason.
+// Counters returns the counts of every reason since the first Attach.
 func (t *Translator) Counters() (map[Reason]Count, error) {
 	counters := make(map[Reason]Count, reasons)
 	for r := range reasons {
@@ -132,15 +130,17 @@ func (t *Translator) remove(e Entry) error {
 	return nil
 }
 
-// ignoreGone makes a success of removing what somebody else has removed.
+// ignoreGone makes a success of removing what is gone already.
 func ignoreGone(err error) error {
-	if errors.Is(err, ebpf.ErrKeyNotExist) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ESRCH) {
-		return nil
+	for _, gone := range []error{ebpf.ErrKeyNotExist, unix.ENOENT, unix.ENODEV, unix.ESRCH} {
+		if errors.Is(err, gone) {
+			return nil
+		}
 	}
 	return err
 }
 
-// value is what the programs know of an entry.
+// value is an entry's value in the maps.
 func (t *Translator) value(e Entry) bpfEntry {
 	var value bpfEntry
 	value.Mac.B = e.MAC
@@ -148,7 +148,7 @@ func (t *Translator) value(e Entry) bpfEntry {
 	return value
 }
 
-// The place of the NIC's slot in an entry, and its size, as this version has it.
+// The offset of the NIC's slot in an entry, and an entry's size, of this version.
 const (
 	entryNIC  = 6
 	entrySize = 8
@@ -162,13 +162,13 @@ func entriesOf(m *ebpf.Map, table []bpfNic) ([]Entry, error) {
 	for it := m.Iterate(); ; {
 		if !it.Next(&key, &value) {
 			if err := it.Err(); err != nil {
-				return nil, fmt.Errorf("reading translated addresses: %w", err)
+				return nil, fmt.Errorf("reading entries: %w", err)
 			}
 			return entries, nil
 		}
 		addr, ok := netip.AddrFromSlice(key)
 		if !ok || len(value) < len(model.MAC{}) {
-			return nil, fmt.Errorf("reading translated addresses: key of %d, value of %d octets", len(key), len(value))
+			return nil, fmt.Errorf("reading entries: key of %d and value of %d octets", len(key), len(value))
 		}
 		e := Entry{Addr: addr, MAC: model.MAC(value[:6])}
 		if len(value) == entrySize && int(value[entryNIC]) < len(table) {

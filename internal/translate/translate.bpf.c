@@ -7,7 +7,7 @@
  *     fabric -- NIC -- from_wire ----> mcw1 -- bridge -- routers
  *                   <-- from_bridge --
  *                                      ||| veth
- *                                      mcw0, a dead end
+ *                                      mcw0, the blackhole
  *
  * The fabric takes a frame only if its source MAC is the ENI's and its source
  * address is registered on the ENI. Routers have MACs of their own. So every
@@ -20,8 +20,8 @@
  * the wire is handed to mcw1 as if it had received it (tc ingress of the NIC).
  * What the bridge sends out of mcw1 is caught before it is sent (tc egress of
  * mcw1) and leaves by the NIC; a trip through the veth pair would cost a
- * soft interrupt each way. What may not leave ends in mcw0, where tcpdump sees
- * it and nothing else does.
+ * soft interrupt each way. What may not leave ends in mcw0, where only tcpdump
+ * sees it.
  */
 
 #include <linux/bpf.h>
@@ -40,10 +40,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* -- bridge to wire ------------------------------------------------------ */
 
 /*
- * From here on a MAC says who sends. A router lets its guests' packets out with
- * whatever source they have forged, and with its own MAC. So an address is left to
- * the MAC of its entry, and to those that share it; what others send from it goes
- * nowhere, and user space hears of it: perhaps a floating IP went to another router.
+ * A router forwards its guests' packets with whatever source they have forged, but
+ * with its own MAC. So an address is reserved for the MAC of its entry, and those that
+ * share it. Frames from other MACs are dropped, and reported to user space: perhaps
+ * the floating IP has moved to another router.
  */
 static __always_inline bool may_send(const struct entry *entry, const struct address6 *address, const void *mac)
 {
@@ -51,17 +51,17 @@ static __always_inline bool may_send(const struct entry *entry, const struct add
 }
 
 /*
- * A frame that names as its sender an address without an entry. Neutron may have
- * given it out just now. The other addresses of the VPC are never the bridge's.
+ * A frame whose sender is an address without an entry. Neutron may have allocated it
+ * just now. The other addresses of the VPC are never behind the bridge.
  */
-static __noinline int out_stranger(struct __sk_buff *skb, enum reason unregistered, enum reason spoofed,
+static __noinline int out_unregistered(struct __sk_buff *skb, enum reason unregistered, enum reason spoofed,
 				   enum budget from, struct address6 *address)
 {
 	switch (place_of(address)) {
 	case PLACE_VPC:
 		return discard(skb, spoofed);
 	case PLACE_NEUTRON:
-		announce(skb, unregistered, from, address);
+		emit_event(skb, unregistered, from, address);
 		break;
 	case PLACE_ELSEWHERE:
 		break;
@@ -89,32 +89,32 @@ static __noinline int out_arp(struct __sk_buff *skb)
 	__builtin_memcpy(&target, arp->target, 4);
 	if (is_service4(target.be))
 		return discard(skb, OUT_METADATA);
-	if (!sender.be) /* asks for an address (probe), has none */
+	if (!sender.be) /* a probe: the sender has no address yet */
 		return discard(skb, OUT_UNREGISTERED_ARP);
 
 	claimed = mapped(sender.be);
 	entry = entry4(&sender);
 	if (!entry || !(nic = nic_of(entry)))
-		return out_stranger(skb, OUT_UNREGISTERED_ARP, OUT_SPOOFED_ARP, BUDGET_CLAIMS, &claimed);
+		return out_unregistered(skb, OUT_UNREGISTERED_ARP, OUT_SPOOFED_ARP, BUDGET_CLAIMS, &claimed);
 	if (!may_send(entry, &claimed, eth->h_source)) {
-		announce(skb, OUT_SPOOFED_ARP, BUDGET_MOVES, &claimed);
+		emit_event(skb, OUT_SPOOFED_ARP, BUDGET_MOVES, &claimed);
 		return discard(skb, OUT_SPOOFED_ARP);
 	}
 	if (!may_send(entry, &claimed, &arp->sender_mac))
 		return discard(skb, OUT_SPOOFED_ARP);
 	if (!same_mac(&entry->mac, eth->h_source)) {
 		reason = OUT_MOVED;
-		announce(skb, reason, BUDGET_MOVES, &claimed);
+		emit_event(skb, reason, BUDGET_MOVES, &claimed);
 	}
 
-	/* An answer to a probe of ours (ask.go), which comes late. */
+	/* A late answer to a probe of ours (probearp.go). */
 	if (!target.be && arp->operation == bpf_htons(2))
 		return discard(skb, OUT_LOCAL);
 
 	/*
-	 * Both ends are on this bridge, where they hear each other. On the wire
-	 * the frame would tell that the ENI looks for itself, or have the fabric
-	 * answer with the MAC of another ENI of ours.
+	 * Both ends are on this bridge, where they reach each other. On the wire
+	 * the ENI would ask for itself, or the fabric would answer with the MAC
+	 * of another ENI of ours.
 	 */
 	if (target.be != sender.be && entry4(&target))
 		return discard(skb, OUT_LOCAL);
@@ -177,9 +177,9 @@ static __always_inline bool is_link_local6(const struct address6 *address)
 }
 
 /*
- * Neighbour discovery that says who has an address with an entry. It returns 1 if
- * that is not the sender's to say, and makes the reason OUT_MOVED if one of those
- * who share the address says that it has it now.
+ * Neighbour discovery that claims an address with an entry. It returns 1 if the
+ * sender may not claim it, and sets the reason to OUT_MOVED if one of the MACs that
+ * share the address claims it.
  */
 static __noinline int out_claim(struct __sk_buff *skb, struct entry *entry, struct address6 *address,
 				enum reason *reason)
@@ -191,30 +191,30 @@ static __noinline int out_claim(struct __sk_buff *skb, struct entry *entry, stru
 	if (same_mac(&entry->mac, &mac))
 		return 0;
 	if (!shares(address, &mac)) {
-		announce(skb, OUT_SPOOFED_ND, BUDGET_MOVES, address);
+		emit_event(skb, OUT_SPOOFED_ND, BUDGET_MOVES, address);
 		return 1;
 	}
 	*reason = OUT_MOVED;
-	announce(skb, OUT_MOVED, BUDGET_MOVES, address);
+	emit_event(skb, OUT_MOVED, BUDGET_MOVES, address);
 	return 0;
 }
 
 /*
  * Neighbour discovery from a link-local address. The fabric takes frames from
- * the ENI's own link-local address and no other, and routers have theirs, made
- * from their own MACs (RFC 4291, appendix A). What they ask with it, and answer,
- * leaves in the name of an address of theirs that is registered: any address of
- * the interface may be the source (RFC 4861, 7.2.2), and the answer comes back
- * to it and so to the router.
+ * the ENI's own link-local address and no other, but routers use theirs, made
+ * from their own MACs (RFC 4291, appendix A). Their solicitations and
+ * advertisements leave in the name of a registered address of the router: any
+ * address of the interface may be the source (RFC 4861, 7.2.2), and the answer
+ * comes back to it and so to the router.
  *
- * OVN's routers always ask from there: pinctrl_handle_nd_ns() in
+ * OVN's routers always solicit from there: pinctrl_handle_nd_ns() in
  * controller/pinctrl.c of OVN 25.03 makes the source with in6_generate_lla() of
  * the router port's MAC. They learn from the answer whatever address it comes
  * to: lr_in_lookup_neighbor and lr_in_learn_neighbor in northd/northd.c match
- * "nd_na" and put nd.target and nd.tll. When they are asked they answer from the
- * target (build_lrouter_nd_flow(): "ip6.src = nd.target"), which needs none of
- * this. A Linux router asks from there for those it forwards for, and as a proxy
- * answers from there who asked from such an address (ndisc_send_na()).
+ * "nd_na" and put nd.target and nd.tll. They advertise from the target
+ * (build_lrouter_nd_flow(): "ip6.src = nd.target"), which needs none of this.
+ * A Linux router solicits from there when it forwards, and as a proxy answers
+ * from there if the solicitation came from such an address (ndisc_send_na()).
  */
 static __noinline int out_link_local(struct __sk_buff *skb, struct address6 *source)
 {
@@ -263,7 +263,7 @@ static __noinline int out_link_local(struct __sk_buff *skb, struct address6 *sou
 
 	__builtin_memcpy(&ip->saddr, &name, sizeof(name));
 	set_mac(eth->h_source, &nic->mac);
-	/* The source is in the pseudo header, which a partial checksum has summed up. */
+	/* The source is in the pseudo header, which a partial checksum includes. */
 	bpf_l4_csum_replace(skb, IPV6_END + offsetof(struct nd, checksum), 0,
 		bpf_csum_diff(source->be, sizeof(*source), name.be, sizeof(name), 0), BPF_F_PSEUDO_HDR);
 	out_options(skb, type, IPV6_END + length, nic);
@@ -289,12 +289,12 @@ static __noinline int out_ipv6(struct __sk_buff *skb)
 		return discard(skb, OUT_METADATA);
 	__builtin_memcpy(&source, &ip->saddr, sizeof(source));
 	end = IPV6_END + bpf_ntohs(ip->payload_len);
-	/* Another hop limit, or headers in between, and nobody takes it for ND. */
+	/* With another hop limit, or headers in between, no host accepts it as ND. */
 	maybe_nd = ip->nexthdr == IPPROTO_ICMPV6 && ip->hop_limit == 255;
 	is_nd = maybe_nd && end >= IPV6_END + 8 && !bpf_skb_load_bytes(skb, IPV6_END, &type, 1) &&
 		type >= ND_RS && type <= ND_NA;
 	if (is_nd && type >= ND_NS) {
-		/* Without a target nobody takes it either, whoever it is from. */
+		/* Without a target no host accepts it either, whatever its source. */
 		if (bpf_skb_load_bytes(skb, IPV6_END + offsetof(struct nd, target), &target, sizeof(target)))
 			type = 0;
 		else if (is_service6(&target))
@@ -303,18 +303,18 @@ static __noinline int out_ipv6(struct __sk_buff *skb)
 
 	entry = bpf_map_lookup_elem(&addresses6, &source);
 	if (!entry || !(nic = nic_of(entry))) {
-		/* Every host does these by itself (DAD, MLD, RS): no news. */
+		/* Every host sends these by itself (DAD, MLD, RS): no event. */
 		if (!(source.be[0] | source.be[1] | source.be[2] | source.be[3]))
 			return discard(skb, OUT_LINK_LOCAL);
 		if (is_link_local6(&source))
 			return maybe_nd ? out_link_local(skb, &source) : discard(skb, OUT_LINK_LOCAL);
 		if (is_nd)
-			return out_stranger(skb, OUT_UNREGISTERED_ND, OUT_SPOOFED_ND, BUDGET_CLAIMS, &source);
-		return out_stranger(skb, OUT_UNREGISTERED_IPV6, OUT_SPOOFED_IPV6, BUDGET_STRANGERS, &source);
+			return out_unregistered(skb, OUT_UNREGISTERED_ND, OUT_SPOOFED_ND, BUDGET_CLAIMS, &source);
+		return out_unregistered(skb, OUT_UNREGISTERED_IPV6, OUT_SPOOFED_IPV6, BUDGET_UNREGISTERED, &source);
 	}
 	if (!is_nd) {
 		if (!may_send(entry, &source, eth->h_source)) {
-			announce(skb, OUT_SPOOFED_IPV6, BUDGET_SPOOFED, &source);
+			emit_event(skb, OUT_SPOOFED_IPV6, BUDGET_SPOOFED, &source);
 			return discard(skb, OUT_SPOOFED_IPV6);
 		}
 		set_mac(eth->h_source, &nic->mac);
@@ -330,11 +330,11 @@ static __noinline int out_ipv6(struct __sk_buff *skb)
 
 		if (type == ND_NS && other)
 			return discard(skb, OUT_LOCAL); /* as in out_arp */
-		if (type == ND_NA) { /* says who has the target, not only who sends */
+		if (type == ND_NA) { /* claims the target, too */
 			if (is_link_local6(&target))
 				return discard(skb, OUT_LINK_LOCAL);
 			if (!other)
-				return out_stranger(skb, OUT_UNREGISTERED_ND, OUT_SPOOFED_ND, BUDGET_CLAIMS, &target);
+				return out_unregistered(skb, OUT_UNREGISTERED_ND, OUT_SPOOFED_ND, BUDGET_CLAIMS, &target);
 			if (out_claim(skb, other, &target, &reason))
 				return discard(skb, OUT_SPOOFED_ND);
 		}
@@ -347,7 +347,7 @@ static __noinline int out_ipv6(struct __sk_buff *skb)
 	return to_wire(skb, nic->ifindex, reason);
 }
 
-/* The translation is off, and AWS's services are the host's all the same. */
+/* Even while the translation is off AWS's services are the host's alone. */
 static __noinline int out_untouched(struct __sk_buff *skb)
 {
 	__u32 at = sizeof(struct ethhdr) + offsetof(struct iphdr, daddr);
@@ -369,7 +369,7 @@ static __noinline int out_untouched(struct __sk_buff *skb)
 	return to_wire(skb, first, OUT_UNTOUCHED);
 }
 
-/* IPv4 that is not from the MAC of its source's entry. */
+/* IPv4 from another MAC than that of its source's entry. */
 static __noinline int out_other4(struct __sk_buff *skb)
 {
 	struct ethhdr *eth = frame(skb, sizeof(*eth) + sizeof(struct iphdr));
@@ -381,14 +381,14 @@ static __noinline int out_other4(struct __sk_buff *skb)
 	if (!eth)
 		return discard(skb, OUT_MALFORMED);
 	ip = (void *)(eth + 1);
-	if (!ip->saddr) /* asks for an address (DHCP), has none */
+	if (!ip->saddr) /* DHCP: the sender has no address yet */
 		return discard(skb, OUT_UNREGISTERED_IPV4);
 	source = mapped(ip->saddr);
 	entry = entry4(&ip->saddr);
 	if (!entry || !(nic = nic_of(entry)))
-		return out_stranger(skb, OUT_UNREGISTERED_IPV4, OUT_SPOOFED_IPV4, BUDGET_STRANGERS, &source);
+		return out_unregistered(skb, OUT_UNREGISTERED_IPV4, OUT_SPOOFED_IPV4, BUDGET_UNREGISTERED, &source);
 	if (!may_send(entry, &source, eth->h_source)) {
-		announce(skb, OUT_SPOOFED_IPV4, BUDGET_SPOOFED, &source);
+		emit_event(skb, OUT_SPOOFED_IPV4, BUDGET_SPOOFED, &source);
 		return discard(skb, OUT_SPOOFED_IPV4);
 	}
 	set_mac(eth->h_source, &nic->mac);
@@ -431,7 +431,7 @@ int from_bridge(struct __sk_buff *skb)
 
 /* -- wire to bridge ------------------------------------------------------ */
 
-/* The NIC that a frame came in by, if its primary address is this. */
+/* The NIC that a frame arrived at, if this is its primary address. */
 static __always_inline struct nic *arrived_for(struct __sk_buff *skb, __u32 primary)
 {
 	for (__u32 slot = 0; slot < NIC_SLOTS; slot++) {
@@ -461,9 +461,9 @@ static __noinline int in_arp(struct __sk_buff *skb)
 	__builtin_memcpy(&target, arp->target, 4);
 
 	/*
-	 * The fabric asks for the ENI's primary address to see whether the
-	 * instance lives. No router need own it, so the question is turned
-	 * into its answer here.
+	 * The fabric probes the ENI's primary address to see whether the
+	 * instance is alive. No router need own it, so the request becomes
+	 * its own answer here.
 	 */
 	if (target.be && arp->operation == bpf_htons(1) && (nic = arrived_for(skb, target.be))) {
 		arp->operation = bpf_htons(2);
@@ -533,7 +533,7 @@ static __noinline int in_untouched(struct __sk_buff *skb)
 SEC("tc")
 int from_wire(struct __sk_buff *skb)
 {
-	struct address6 idle;
+	struct address6 untranslated;
 	struct entry *entry;
 	struct ethhdr *eth;
 	struct iphdr *ip;
@@ -553,12 +553,12 @@ int from_wire(struct __sk_buff *skb)
 			return to_host(skb, IN_HOST);
 		if (!entry) {
 			/*
-			 * The fabric knows it, and so may a router that has not
-			 * announced it.
+			 * It is registered, and a router may have it that has
+			 * not announced it.
 			 */
-			if (bpf_ntohl(ip->daddr) - near_base < near_size) {
-				idle = mapped(ip->daddr);
-				announce(skb, IN_HOST, BUDGET_ARRIVALS, &idle);
+			if (bpf_ntohl(ip->daddr) - dense_base < dense_size) {
+				untranslated = mapped(ip->daddr);
+				emit_event(skb, IN_HOST, BUDGET_ARRIVALS, &untranslated);
 			}
 			return to_host(skb, IN_HOST);
 		}
@@ -576,10 +576,10 @@ int from_wire(struct __sk_buff *skb)
 	return to_host(skb, IN_HOST);
 }
 
-/* -- the dead end -------------------------------------------------------- */
+/* -- the blackhole ------------------------------------------------------- */
 
 SEC("tc")
-int dead_end(struct __sk_buff *skb)
+int blackhole(struct __sk_buff *skb)
 {
 	return TC_ACT_SHOT;
 }

@@ -28,8 +28,10 @@ func TestDiff(t *testing.T) {
 		{"twice", []Entry{{a, m1, e1}, {a, m2, e1}}, nil, Changes{Set: []Entry{{a, m2, e1}}}},
 		{"IPv4 in IPv6", []Entry{{netip.AddrFrom16(a.As16()), m1, e1}}, []Entry{{a, m1, e1}}, Changes{}},
 		{"on the first ENI", []Entry{{a, m1, model.MAC{}}}, []Entry{{a, m1, e1}}, Changes{}},
-		{"ENI missing", []Entry{{b, m1, gone}, {a, m1, e2}}, nil, Changes{Set: []Entry{{a, m1, e2}}, Missing: []Entry{{b, m1, gone}}}},
-		{"ENI gone", []Entry{{a, m1, gone}}, []Entry{{a, m1, e1}}, Changes{Removed: []Entry{{a, m1, e1}}, Missing: []Entry{{a, m1, gone}}}},
+		{"ENI missing", []Entry{{b, m1, gone}, {a, m1, e2}}, nil,
+			Changes{Set: []Entry{{a, m1, e2}}, Missing: []Entry{{b, m1, gone}}}},
+		{"ENI gone", []Entry{{a, m1, gone}}, []Entry{{a, m1, e1}},
+			Changes{Removed: []Entry{{a, m1, e1}}, Missing: []Entry{{a, m1, gone}}}},
 	} {
 		wanted, missing := resolve(x.wanted, []model.MAC{e1, e2})
 		got := diff(wanted, x.seen)
@@ -41,7 +43,7 @@ func TestDiff(t *testing.T) {
 }
 
 // NICs that stay keep their slots; new ones take no slot that programs may still use.
-func TestAllot(t *testing.T) {
+func TestPlanSlots(t *testing.T) {
 	mac := func(i int) model.MAC { return model.MAC{2, 0, 0, 0, 0, byte(i)} }
 	for _, x := range []struct {
 		name   string
@@ -70,7 +72,7 @@ func TestAllot(t *testing.T) {
 		for i, m := range x.nics {
 			nics[i].mac = mac(m)
 		}
-		stale, err := allot(table, nics)
+		stale, err := planSlots(table, nics)
 		if (err != nil) != x.failed {
 			t.Errorf("%s: %v", x.name, err)
 		}
@@ -90,7 +92,8 @@ func TestAllot(t *testing.T) {
 func TestAliases(t *testing.T) {
 	m1, m2 := model.MAC{0xfa, 0x16, 0x3e, 0x11, 0x22, 0x33}, model.MAC{2, 0, 0, 0, 0, 2}
 	at := netip.MustParseAddr
-	want := map[netip.Addr]netip.Addr{at("fe80::f816:3eff:fe11:2233"): at("fd00::1"), at("fe80::ff:fe00:2"): at("fd00::3")}
+	want := map[netip.Addr]netip.Addr{at("fe80::f816:3eff:fe11:2233"): at("fd00::1"),
+		at("fe80::ff:fe00:2"): at("fd00::3")}
 	got := aliases([]Entry{
 		{Addr: at("10.0.0.1"), MAC: m1}, {Addr: at("fd00::2"), MAC: m1}, {Addr: at("fd00::1"), MAC: m1},
 		{Addr: at("fe80::1"), MAC: m2}, {Addr: at("fd00::3"), MAC: m2},
@@ -118,7 +121,8 @@ func TestTextsRoundTrip(t *testing.T) {
 			t.Errorf("%s goes the other way", r)
 		}
 	}
-	for _, r := range []Reason{OutUnregisteredIPv4, OutUnregisteredARP, OutLinkLocal, OutVLAN, OutMetadata, OutSpoofedIPv4, OutSpoofedND, InVLAN, InMetadata} {
+	for _, r := range []Reason{OutUnregisteredIPv4, OutUnregisteredARP, OutLinkLocal, OutVLAN, OutMetadata,
+		OutSpoofedIPv4, OutSpoofedND, InVLAN, InMetadata} {
 		if !r.Dropped() {
 			t.Errorf("%s is a drop", r)
 		}

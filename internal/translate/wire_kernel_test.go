@@ -17,15 +17,15 @@ import (
 	"macaw.example/internal/model"
 )
 
-func (w *world) noFaults() {
+func (w *env) noFaults() {
 	w.t.Helper()
-	for _, f := range w.judge.verdict() {
+	for _, f := range w.checker.takeFaults() {
 		w.t.Errorf("at the fabric: %s", f)
 	}
 }
 
 func TestFramesPassAStrictFabric(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	w.bothWays("IPv4")
 	w.fabric.forget()
@@ -51,7 +51,7 @@ func TestFramesPassAStrictFabric(t *testing.T) {
 }
 
 func TestJumboFrames(t *testing.T) {
-	w := newWorld(t, 9001)
+	w := newEnv(t, 9001)
 	w.attach(registered...)
 	w.mustPing("jumbo out", w.vm, router4, gateway4, 8973)
 	w.mustPing("jumbo in", w.fabric, gateway4, router4, 8973)
@@ -70,8 +70,8 @@ func TestJumboFrames(t *testing.T) {
 	})
 }
 
-func TestUnregisteredSourceIsDroppedCountedAndTold(t *testing.T) {
-	w := newWorld(t, 1500)
+func TestUnregisteredSourceIsDroppedCountedAndReported(t *testing.T) {
+	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	w.vm.addr("vr0", "10.99.0.11/32")
 	w.vm.addr("vr0", "fd99::77/128")
@@ -121,7 +121,7 @@ func TestUnregisteredSourceIsDroppedCountedAndTold(t *testing.T) {
 }
 
 func TestEventsAreLimitedInAStorm(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	tr := w.attach()
 	ctx, cancel := context.WithCancel(context.Background())
 	n := 0
@@ -148,7 +148,7 @@ func TestEventsAreLimitedInAStorm(t *testing.T) {
 }
 
 func TestModeOffShowsForeignMACs(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	w.bothWays("before")
 	w.noFaults()
@@ -166,7 +166,7 @@ func TestModeOffShowsForeignMACs(t *testing.T) {
 	if w.vm.pings(router4, gateway4, 56) {
 		t.Error("ping passes with the translation off")
 	}
-	if len(w.judge.verdict()) == 0 {
+	if len(w.checker.takeFaults()) == 0 {
 		t.Error("no foreign MAC reached the fabric")
 	}
 	if err := reader.SetMode(Translate); err != nil {
@@ -177,7 +177,7 @@ func TestModeOffShowsForeignMACs(t *testing.T) {
 }
 
 func TestLoaderExitAndUpgrade(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	w.attachAndExit()
 	w.plug("mcw1")
 	var tr *Translator
@@ -198,7 +198,7 @@ func TestLoaderExitAndUpgrade(t *testing.T) {
 		}
 	}()
 	for lost := false; !lost; {
-		lost = !w.vm.pingsWithin(mustBack, router4, gateway4, 56)
+		lost = !w.vm.pingsWithin(replyTimeout, router4, gateway4, 56)
 		select {
 		case <-again:
 			if lost {
@@ -225,7 +225,7 @@ func TestLoaderExitAndUpgrade(t *testing.T) {
 }
 
 func TestPairMadeAnewIsHealed(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	w.bothWays("before")
 	check := func() error { return w.host.try(tr.Check) }
@@ -246,7 +246,7 @@ func TestPairMadeAnewIsHealed(t *testing.T) {
 	select {
 	case <-changed:
 	case <-time.After(2 * time.Second):
-		t.Error("nobody told of the pair's end")
+		t.Error("no notice of the pair's end")
 	}
 	if check() == nil {
 		t.Error("the pair is gone and Check is content")
@@ -275,19 +275,19 @@ func TestPairMadeAnewIsHealed(t *testing.T) {
 }
 
 func TestPrimaryAddressIsAnswered(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	w.attach()
 	w.fabric.send("vpc0", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, primary4))
 	want := arpFrame(eniMAC, 2, eniMAC, primary4, gatewayMAC, gateway4)
 	copy(want, gatewayMAC[:])
-	if !w.judge.saw(func(f []byte) bool { return cmp.Equal(f, want) }) {
-		t.Errorf("no answer like %x; faults %v", want, w.judge.verdict())
+	if !w.checker.saw(func(f []byte) bool { return cmp.Equal(f, want) }) {
+		t.Errorf("no answer like %x; faults %v", want, w.checker.takeFaults())
 	}
 	w.noFaults()
 }
 
 func TestVLANIsDropped(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	plain := ipv4Frame(routerMAC, gatewayMAC, router4, gateway4)
 	tagged := append(append(append([]byte(nil), plain[:12]...), 0x81, 0, 0, 100), plain[12:]...)
@@ -303,7 +303,7 @@ func TestVLANIsDropped(t *testing.T) {
 }
 
 func TestClsactWithoutTCX(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	w.host.do(func() error {
 		for _, h := range tr.hooks(nil) {
@@ -337,7 +337,7 @@ func TestClsactWithoutTCX(t *testing.T) {
 }
 
 func TestDetach(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	w.host.do(func() error { return Detach(w.cfg) })
 	w.host.do(func() error { return Detach(w.cfg) }) // again changes nothing
@@ -361,7 +361,7 @@ func TestDetach(t *testing.T) {
 }
 
 func TestClearNIC(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	w.host.addr("eth1", "10.99.0.5/24")
 	w.host.do(func() error {
 		if name, err := FindNIC(eniMAC); name != "eth1" || err != nil {
@@ -385,7 +385,7 @@ func TestClearNIC(t *testing.T) {
 // Without promote_secondaries, as on Debian, an address takes those with it that
 // were added to its subnet later: they are removed as well.
 func TestClearNICOfSecondaryAddresses(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	w.host.do(func() error {
 		for _, which := range []string{"all", "eth1"} {
 			if err := setSysctl("net/ipv4/conf/"+which+"/promote_secondaries", "0"); err != nil {
@@ -394,7 +394,8 @@ func TestClearNICOfSecondaryAddresses(t *testing.T) {
 		}
 		return nil
 	})
-	want := []netip.Prefix{netip.MustParsePrefix("10.99.0.5/24"), netip.MustParsePrefix("10.99.0.65/24"), netip.MustParsePrefix("10.99.0.66/24")}
+	want := []netip.Prefix{netip.MustParsePrefix("10.99.0.5/24"), netip.MustParsePrefix("10.99.0.65/24"),
+		netip.MustParsePrefix("10.99.0.66/24")}
 	for _, p := range want {
 		w.host.addr("eth1", p.String())
 	}
@@ -409,7 +410,7 @@ func TestClearNICOfSecondaryAddresses(t *testing.T) {
 
 // What is gone is removed, whoever was faster.
 func TestRemovingWhatIsGone(t *testing.T) {
-	w := newWorld(t, 1500)
+	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	gone := Entry{Addr: stray4, MAC: routerMAC, ENI: eniMAC}
 	if err := tr.remove(gone); err != nil {
@@ -430,15 +431,15 @@ func TestRemovingWhatIsGone(t *testing.T) {
 	})
 }
 
-func openIn(s *space, dir string) (tr *Translator, err error) {
+func openIn(s *namespace, dir string) (tr *Translator, err error) {
 	err = s.try(func() error { tr, err = Open(dir); return err })
 	return tr, err
 }
 
-// What may not leave is seen on the dead end and nowhere else, and who sent it is
-// not told: a userspace datapath that is would throw the rest of its batch away.
-func TestDroppedFramesEndInTheDeadEnd(t *testing.T) {
-	w := newWorld(t, 1500)
+// A frame that may not leave is seen at the blackhole and nowhere else, and its sender
+// gets no error: a userspace datapath would discard the rest of its batch.
+func TestDroppedFramesEndInTheBlackhole(t *testing.T) {
+	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	w.bothWays("neighbours known")
 	tap := w.host.tap("mcw0")
@@ -461,34 +462,33 @@ func TestDroppedFramesEndInTheDeadEnd(t *testing.T) {
 	w.noFaults()
 }
 
-// Addresses that are not in the near range are translated too, and those in it
-// come and go.
-func TestNearAndFar(t *testing.T) {
-	for _, near := range []string{"", "10.99.0.0/24", "10.98.0.0/16", "10.0.0.0/8"} {
-		w := newWorld(t, 1500)
+// Addresses outside of the subnet are translated too, and those in it come and go.
+func TestDenseAndSparseAddresses(t *testing.T) {
+	for _, subnet := range []string{"", "10.99.0.0/24", "10.98.0.0/16", "10.0.0.0/8"} {
+		w := newEnv(t, 1500)
 		w.cfg.Subnet = netip.Prefix{}
-		if near != "" {
-			w.cfg.Subnet = netip.MustParsePrefix(near)
+		if subnet != "" {
+			w.cfg.Subnet = netip.MustParsePrefix(subnet)
 		}
 		tr := w.attach(registered...)
-		w.bothWays("near " + near)
+		w.bothWays("subnet " + subnet)
 		w.host.do(func() error { _, err := tr.Sync(nil); return err })
 		if w.vm.pings(router4, gateway4, 56) {
-			t.Errorf("near %s: an address that was removed is translated", near)
+			t.Errorf("subnet %s: an address that was removed is translated", subnet)
 		}
 		w.vm.forget()
 		w.host.do(func() error { _, err := tr.Sync(registered); return err })
-		w.bothWays("near " + near + ", again")
+		w.bothWays("subnet " + subnet + ", again")
 		w.attach(registered...) // made anew, filled from what was there
-		w.bothWays("near " + near + ", attached again")
+		w.bothWays("subnet " + subnet + ", attached again")
 		w.noFaults()
 	}
 }
 
-// A frame for an address of the subnet that nothing is translated for is told; one
-// for any other address is not.
-func TestFrameForAnIdleAddressIsTold(t *testing.T) {
-	w := newWorld(t, 1500)
+// A frame for an address of the subnet without an entry is reported; one for any other
+// address is not.
+func TestFrameForAnUntranslatedAddressIsReported(t *testing.T) {
+	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	ctx, cancel := context.WithCancel(context.Background())
 	events := make(chan Event, 100)
@@ -516,8 +516,8 @@ func TestFrameForAnIdleAddressIsTold(t *testing.T) {
 
 // A router that has an address without an entry answers when it is asked, and the
 // answer does not leave.
-func TestAsk(t *testing.T) {
-	w := newWorld(t, 1500)
+func TestProbeARP(t *testing.T) {
+	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	w.vm.addr("vr0", stray4.String()+"/32")
 	ctx, cancel := context.WithCancel(context.Background())

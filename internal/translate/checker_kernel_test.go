@@ -17,9 +17,9 @@ import (
 	"macaw.example/internal/model"
 )
 
-// judge reads every frame that reaches a fabric's interface, and notes what AWS
-// would not take; frames from a foreign MAC are dropped behind its back.
-type judge struct {
+// checker reads every frame that reaches a fabric's interface, and notes as faults those
+// that AWS would drop; frames from a foreign MAC are dropped after it has read them.
+type checker struct {
 	eni     model.MAC
 	allowed []netip.Addr
 	mu      sync.Mutex
@@ -27,10 +27,10 @@ type judge struct {
 	frames  [][]byte
 }
 
-// newJudge judges what comes from an ENI, on which addresses are registered.
-func newJudge(s *space, name string, eni model.MAC, allowed ...netip.Addr) *judge {
+// newChecker checks the frames of an ENI, on which addresses are registered.
+func newChecker(s *namespace, name string, eni model.MAC, allowed ...netip.Addr) *checker {
 	s.t.Helper()
-	j := &judge{eni: eni, allowed: allowed}
+	c := &checker{eni: eni, allowed: allowed}
 	fd := s.tap(name)
 	s.do(func() error { return onlyFrom(name, eni) })
 	done := make(chan struct{})
@@ -48,25 +48,25 @@ func newJudge(s *space, name string, eni model.MAC, allowed ...netip.Addr) *judg
 			}
 			n, from, err := unix.Recvfrom(fd, buf, 0)
 			if err != nil {
-				continue // time is up, look for stop
+				continue // a timeout: see whether to stop
 			}
 			if sll, ok := from.(*unix.SockaddrLinklayer); ok && sll.Pkttype != unix.PACKET_OUTGOING {
-				j.see(append([]byte(nil), buf[:n]...))
+				c.check(append([]byte(nil), buf[:n]...))
 			}
 		}
 	}()
-	return j
+	return c
 }
 
-// allow says anew which addresses are registered.
-func (j *judge) allow(addrs ...netip.Addr) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.allowed = addrs
+// allow replaces the registered addresses.
+func (c *checker) allow(addrs ...netip.Addr) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.allowed = addrs
 }
 
-// tap opens a packet socket on an interface of the space.
-func (s *space) tap(name string) int {
+// tap opens a packet socket on an interface of the namespace.
+func (s *namespace) tap(name string) int {
 	s.t.Helper()
 	var fd int
 	s.do(func() (err error) {
@@ -78,7 +78,8 @@ func (s *space) tap(name string) int {
 		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(all)); err != nil {
 			return err
 		}
-		if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 20000}); err != nil {
+		if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO,
+			&unix.Timeval{Usec: 20000}); err != nil {
 			return err
 		}
 		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: l.Attrs().Index})
@@ -87,7 +88,7 @@ func (s *space) tap(name string) int {
 }
 
 // send puts frames on the wire of an interface.
-func (s *space) send(name string, frames ...[]byte) {
+func (s *namespace) send(name string, frames ...[]byte) {
 	s.t.Helper()
 	fd := s.tap(name)
 	defer unix.Close(fd)
@@ -129,12 +130,12 @@ func onlyFrom(name string, mac model.MAC) error {
 	return err
 }
 
-func (j *judge) see(f []byte) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.frames = append(j.frames, f)
-	if len(f) < 14 || model.MAC(f[6:12]) != j.eni {
-		j.faults = append(j.faults, fmt.Sprintf("foreign MAC: %x", f))
+func (c *checker) check(f []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.frames = append(c.frames, f)
+	if len(f) < 14 || model.MAC(f[6:12]) != c.eni {
+		c.faults = append(c.faults, fmt.Sprintf("foreign MAC: %x", f))
 		return
 	}
 	var source netip.Addr
@@ -143,44 +144,44 @@ func (j *judge) see(f []byte) {
 		source = netip.AddrFrom4([4]byte(f[26:30]))
 	case kind == 0x806 && len(f) >= 42:
 		source = netip.AddrFrom4([4]byte(f[28:32]))
-		if model.MAC(f[22:28]) != j.eni {
-			j.faults = append(j.faults, fmt.Sprintf("foreign ARP sender: %x", f))
+		if model.MAC(f[22:28]) != c.eni {
+			c.faults = append(c.faults, fmt.Sprintf("foreign ARP sender: %x", f))
 		}
 	case kind == 0x86dd && len(f) >= 54:
 		source = netip.AddrFrom16([16]byte(f[22:38]))
-		if f[20] == 58 && len(f) >= 86 && (f[54] == 135 || f[54] == 136) && model.MAC(f[80:86]) != j.eni {
-			j.faults = append(j.faults, fmt.Sprintf("foreign ND option: %x", f))
+		if f[20] == 58 && len(f) >= 86 && (f[54] == 135 || f[54] == 136) && model.MAC(f[80:86]) != c.eni {
+			c.faults = append(c.faults, fmt.Sprintf("foreign ND option: %x", f))
 		}
 		if f[20] == 58 && sum(f[:54+int(binary.BigEndian.Uint16(f[18:]))]) != 0xffff {
-			j.faults = append(j.faults, fmt.Sprintf("checksum: %x", f))
+			c.faults = append(c.faults, fmt.Sprintf("checksum: %x", f))
 		}
 	}
-	if !slices.Contains(j.allowed, source) {
-		j.faults = append(j.faults, fmt.Sprintf("source %s: %x", source, f))
+	if !slices.Contains(c.allowed, source) {
+		c.faults = append(c.faults, fmt.Sprintf("source %s: %x", source, f))
 	}
 }
 
-// verdict returns the faults since the last verdict.
-func (j *judge) verdict() []string {
-	time.Sleep(50 * time.Millisecond) // frames under way, and the reader's turn
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	faults := j.faults
-	j.faults, j.frames = nil, nil
+// takeFaults returns the faults since the last call.
+func (c *checker) takeFaults() []string {
+	time.Sleep(50 * time.Millisecond) // for frames under way, and the reader
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	faults := c.faults
+	c.faults, c.frames = nil, nil
 	return faults
 }
 
 // saw tells whether a frame that satisfies match arrived, within a second.
-func (j *judge) saw(match func([]byte) bool) bool {
+func (c *checker) saw(match func([]byte) bool) bool {
 	for range 50 {
-		j.mu.Lock()
-		for _, f := range j.frames {
+		c.mu.Lock()
+		for _, f := range c.frames {
 			if match(f) {
-				j.mu.Unlock()
+				c.mu.Unlock()
 				return true
 			}
 		}
-		j.mu.Unlock()
+		c.mu.Unlock()
 		time.Sleep(20 * time.Millisecond)
 	}
 	return false

@@ -11,35 +11,36 @@ import (
 	"macaw.example/internal/model"
 )
 
-// Ask asks the bridge who has IPv4 addresses, by ARP from the pair's dead end. A
-// router that has one answers, and the answer becomes an Event of an address that
-// has no entry (OutUnregisteredARP); it does not leave by a NIC. Routers announce
-// themselves later, or not at all: OVN does it a second after it has begun to
-// carry a floating IP, and never for port forwardings.
+// ProbeARP sends ARP probes for IPv4 addresses to the bridge, from the pair's blackhole. A
+// router that has one answers, and the answer becomes an Event of an address without an
+// entry (OutUnregisteredARP); it does not leave by a NIC. Routers announce addresses later,
+// or not at all: OVN does it a second after it has begun to forward for a floating IP, and
+// never for port forwardings.
 func (t *Translator) ProbeARP(addrs ...netip.Addr) error {
-	end, err := netlink.LinkByName(t.cfg.Pair[0])
+	blackhole, err := netlink.LinkByName(t.cfg.Pair[0])
 	if err != nil {
 		return fmt.Errorf("finding interface %s: %w", t.cfg.Pair[0], err)
 	}
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0) // it receives nothing
 	if err != nil {
-		return fmt.Errorf("asking the bridge for addresses: %w", err)
+		return fmt.Errorf("opening a socket for ARP probes: %w", err)
 	}
 	defer unix.Close(fd)
 	for _, a := range addrs {
 		if a = a.Unmap(); !a.Is4() {
 			continue
 		}
-		frame := probe(model.MAC(end.Attrs().HardwareAddr), a)
-		if err := unix.Sendto(fd, frame, unix.MSG_DONTWAIT, &unix.SockaddrLinklayer{Ifindex: end.Attrs().Index}); err != nil {
-			return fmt.Errorf("asking the bridge for %s: %w", a, err)
+		frame := probe(model.MAC(blackhole.Attrs().HardwareAddr), a)
+		to := &unix.SockaddrLinklayer{Ifindex: blackhole.Attrs().Index}
+		if err := unix.Sendto(fd, frame, unix.MSG_DONTWAIT, to); err != nil {
+			return fmt.Errorf("sending an ARP probe for %s: %w", a, err)
 		}
 	}
 	return nil
 }
 
-// probe is an ARP probe: its sender has no address, so nobody learns one from it
-// (RFC 5227, 1.1).
+// probe is an ARP probe: its sender has no address, so no host learns one from it (RFC
+// 5227, 1.1).
 func probe(from model.MAC, target netip.Addr) []byte {
 	f := make([]byte, 0, 42)
 	f = append(f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)

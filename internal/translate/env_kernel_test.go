@@ -27,11 +27,12 @@ var (
 	router2MAC = mustMAC("fa:16:3e:44:55:66")
 	gatewayMAC = mustMAC("0e:00:00:00:00:01")
 
-	router4, gateway4, primary4 = netip.MustParseAddr("10.99.0.10"), netip.MustParseAddr("10.99.0.1"), netip.MustParseAddr("10.99.0.5")
-	stray4                      = netip.MustParseAddr("10.99.0.11")
-	router6, gateway6           = netip.MustParseAddr("fd99::10"), netip.MustParseAddr("fd99::1")
-	stray6                      = netip.MustParseAddr("fd99::77")
-	linkLocal                   = netip.MustParseAddr("fe80::f816:3eff:fe11:2233")
+	router4, gateway4, primary4 = netip.MustParseAddr("10.99.0.10"), netip.MustParseAddr("10.99.0.1"),
+		netip.MustParseAddr("10.99.0.5")
+	stray4            = netip.MustParseAddr("10.99.0.11")
+	router6, gateway6 = netip.MustParseAddr("fd99::10"), netip.MustParseAddr("fd99::1")
+	stray6            = netip.MustParseAddr("fd99::77")
+	linkLocal         = netip.MustParseAddr("fe80::f816:3eff:fe11:2233")
 
 	registered = []Entry{{router4, routerMAC, eniMAC}, {router6, routerMAC, eniMAC}}
 )
@@ -51,18 +52,18 @@ func needRoot(t testing.TB) {
 	}
 }
 
-// space is a thread with network and mount namespaces of its own, without
+// namespace is a thread with network and mount namespaces of its own, without
 // names: whatever happens to the test, they vanish with it.
-type space struct {
+type namespace struct {
 	t    testing.TB
 	work chan func()
 	fd   int
 }
 
-func newSpace(t testing.TB) *space {
+func newNamespace(t testing.TB) *namespace {
 	t.Helper()
 	needRoot(t)
-	s := &space{t: t, work: make(chan func())}
+	s := &namespace{t: t, work: make(chan func())}
 	ready := make(chan error)
 	go func() {
 		runtime.LockOSThread() // for good: the thread ends with the goroutine
@@ -99,15 +100,15 @@ func newSpace(t testing.TB) *space {
 	return s
 }
 
-// do runs f on the space's thread; an error ends the test.
-func (s *space) do(f func() error) {
+// do runs f on the namespace's thread; an error ends the test.
+func (s *namespace) do(f func() error) {
 	s.t.Helper()
 	if err := s.try(f); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-func (s *space) try(f func() error) error {
+func (s *namespace) try(f func() error) error {
 	result := make(chan error)
 	s.work <- func() { result <- f() }
 	return <-result
@@ -121,8 +122,8 @@ func up(name string) error {
 	return netlink.LinkSetUp(l)
 }
 
-// cable joins two spaces with a veth pair.
-func cable(a *space, nameA string, macA model.MAC, b *space, nameB string, macB model.MAC, mtu int) {
+// cable joins two namespaces with a veth pair.
+func cable(a *namespace, nameA string, macA model.MAC, b *namespace, nameB string, macB model.MAC, mtu int) {
 	a.t.Helper()
 	a.do(func() error {
 		attrs := netlink.NewLinkAttrs()
@@ -136,7 +137,7 @@ func cable(a *space, nameA string, macA model.MAC, b *space, nameB string, macB 
 	b.do(func() error { return up(nameB) })
 }
 
-func (s *space) addr(name, cidr string) {
+func (s *namespace) addr(name, cidr string) {
 	s.t.Helper()
 	s.do(func() error {
 		l, err := netlink.LinkByName(name)
@@ -152,26 +153,27 @@ func (s *space) addr(name, cidr string) {
 	})
 }
 
-// world is a router behind a bridge, a host with a provider NIC, and a fabric
+// env is a router behind a bridge, a host with a provider NIC, and a fabric
 // that drops frames from any MAC but the ENI's.
-type world struct {
+type env struct {
 	t                testing.TB
-	vm, host, fabric *space
+	vm, host, fabric *namespace
 	cfg              Config
-	judge            *judge
+	checker          *checker
 }
 
-func newWorld(t testing.TB, mtu int) *world {
+func newEnv(t testing.TB, mtu int) *env {
 	t.Helper()
-	w := newUnjudgedWorld(t, mtu)
-	w.judge = newJudge(w.fabric, "vpc0", eniMAC, router4, router6, primary4)
+	w := newUncheckedEnv(t, mtu)
+	w.checker = newChecker(w.fabric, "vpc0", eniMAC, router4, router6, primary4)
 	return w
 }
 
-func newUnjudgedWorld(t testing.TB, mtu int) *world {
+func newUncheckedEnv(t testing.TB, mtu int) *env {
 	t.Helper()
-	w := &world{t: t, vm: newSpace(t), host: newSpace(t), fabric: newSpace(t)}
-	w.cfg = Config{NICs: []NIC{{"eth1", primary4}}, Subnet: netip.MustParsePrefix("10.99.0.0/24"), PinDir: filepath.Join(t.TempDir(), "bpf")}
+	w := &env{t: t, vm: newNamespace(t), host: newNamespace(t), fabric: newNamespace(t)}
+	w.cfg = Config{NICs: []NIC{{"eth1", primary4}}, Subnet: netip.MustParsePrefix("10.99.0.0/24"),
+		PinDir: filepath.Join(t.TempDir(), "bpf")}
 	w.host.do(func() error { return setSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
 	cable(w.vm, "vr0", routerMAC, w.host, "vmport", mustMAC("02:00:00:00:00:01"), mtu)
 	cable(w.host, "eth1", eniMAC, w.fabric, "vpc0", gatewayMAC, mtu)
@@ -191,7 +193,7 @@ func newUnjudgedWorld(t testing.TB, mtu int) *world {
 	return w
 }
 
-func (w *world) plug(port string) {
+func (w *env) plug(port string) {
 	w.t.Helper()
 	w.host.do(func() error {
 		bridge, err := netlink.LinkByName("br-ex")
@@ -207,7 +209,7 @@ func (w *world) plug(port string) {
 }
 
 // attach attaches, plugs the provider port into the bridge and syncs.
-func (w *world) attach(entries ...Entry) *Translator {
+func (w *env) attach(entries ...Entry) *Translator {
 	w.t.Helper()
 	var tr *Translator
 	w.host.do(func() (err error) {
@@ -223,7 +225,7 @@ func (w *world) attach(entries ...Entry) *Translator {
 }
 
 // attachAndExit attaches from another process, which ends.
-func (w *world) attachAndExit() {
+func (w *env) attachAndExit() {
 	w.t.Helper()
 	w.host.do(func() error {
 		self := exec.Command(os.Args[0])
@@ -247,14 +249,14 @@ func TestMain(m *testing.M) {
 }
 
 // pings tells whether an echo of size octets comes back within a second.
-func (s *space) pings(from, to netip.Addr, size int) bool {
+func (s *namespace) pings(from, to netip.Addr, size int) bool {
 	s.t.Helper()
 	return s.pingsWithin(time.Second, from, to, size)
 }
 
-// pingsWithin is for an echo that has to come back: nobody sends it a second
-// time, but the kernel may have to ask for its neighbour again, after a second.
-func (s *space) pingsWithin(limit time.Duration, from, to netip.Addr, size int) bool {
+// pingsWithin is for an echo that has to come back: it is sent once, but the kernel may
+// have to solicit its neighbour again, after a second.
+func (s *namespace) pingsWithin(limit time.Duration, from, to netip.Addr, size int) bool {
 	s.t.Helper()
 	network, proto := "ip4:icmp", 1
 	var kind, answer icmp.Type = ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply
@@ -293,10 +295,10 @@ func (s *space) pingsWithin(limit time.Duration, from, to netip.Addr, size int) 
 	}
 }
 
-const mustBack = 5 * time.Second
+const replyTimeout = 5 * time.Second
 
-// forget empties a space's neighbour table.
-func (s *space) forget() {
+// forget empties a namespace's neighbour table.
+func (s *namespace) forget() {
 	s.t.Helper()
 	s.do(func() error {
 		neighbours, err := netlink.NeighList(0, netlink.FAMILY_ALL)
@@ -312,14 +314,14 @@ func (s *space) forget() {
 	})
 }
 
-func (w *world) mustPing(what string, from *space, a, b netip.Addr, size int) {
+func (w *env) mustPing(what string, from *namespace, a, b netip.Addr, size int) {
 	w.t.Helper()
-	if !from.pingsWithin(mustBack, a, b, size) {
+	if !from.pingsWithin(replyTimeout, a, b, size) {
 		w.t.Errorf("%s: no answer to ping of %d octets from %s to %s", what, size, a, b)
 	}
 }
 
-func (w *world) bothWays(what string) {
+func (w *env) bothWays(what string) {
 	w.t.Helper()
 	w.mustPing(what, w.vm, router4, gateway4, 56)
 	w.mustPing(what, w.fabric, gateway4, router4, 56)

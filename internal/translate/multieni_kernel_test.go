@@ -17,16 +17,17 @@ var (
 	spread = []Entry{{router4, routerMAC, eniMAC}, {second4, routerMAC, eni2MAC}, {router6, routerMAC, eni2MAC}}
 )
 
-// enis is a world with three ENIs in one subnet, each with a judge of its own.
-type enis struct {
-	*world
-	nics   []NIC
-	judges []*judge
+// multiENIEnv is an env with three ENIs in one subnet, each with a checker of its own.
+type multiENIEnv struct {
+	*env
+	nics     []NIC
+	checkers []*checker
 }
 
-func newENIs(t testing.TB) *enis {
+func newMultiENIEnv(t testing.TB) *multiENIEnv {
 	t.Helper()
-	w := &enis{world: newUnjudgedWorld(t, 1500), nics: []NIC{{"eth1", primary4}, {"eth2", secondPrimary}, {"eth3", thirdPrimary}}}
+	w := &multiENIEnv{env: newUncheckedEnv(t, 1500),
+		nics: []NIC{{"eth1", primary4}, {"eth2", secondPrimary}, {"eth3", thirdPrimary}}}
 	w.cfg.NICs = w.nics[:2]
 	w.vm.addr("vr0", second4.String()+"/32")
 	w.vm.addr("vr0", third4.String()+"/32")
@@ -59,10 +60,10 @@ func newENIs(t testing.TB) *enis {
 	})
 	w.fabric.addr("vpc", gateway4.String()+"/24")
 	w.fabric.addr("vpc", gateway6.String()+"/64")
-	w.judges = []*judge{
-		newJudge(w.fabric, "vpc0", eniMAC, router4, primary4),
-		newJudge(w.fabric, "vpc1", eni2MAC, second4, router6, secondPrimary),
-		newJudge(w.fabric, "vpc2", eni3MAC, third4, thirdPrimary),
+	w.checkers = []*checker{
+		newChecker(w.fabric, "vpc0", eniMAC, router4, primary4),
+		newChecker(w.fabric, "vpc1", eni2MAC, second4, router6, secondPrimary),
+		newChecker(w.fabric, "vpc2", eni3MAC, third4, thirdPrimary),
 	}
 	return w
 }
@@ -81,17 +82,17 @@ func clearAddresses(name string) error {
 	return err
 }
 
-func (w *enis) noFaults() {
+func (w *multiENIEnv) noFaults() {
 	w.t.Helper()
-	for i, j := range w.judges {
-		for _, f := range j.verdict() {
+	for i, j := range w.checkers {
+		for _, f := range j.takeFaults() {
 			w.t.Errorf("at the fabric, from ENI %d: %s", i+1, f)
 		}
 	}
 }
 
 // pass pings both ways for each address.
-func (w *enis) pass(what string, addrs ...netip.Addr) {
+func (w *multiENIEnv) pass(what string, addrs ...netip.Addr) {
 	w.t.Helper()
 	for _, a := range addrs {
 		gateway := gateway4
