@@ -29,13 +29,14 @@ func TestPlan(t *testing.T) {
 		}
 		return at(10)
 	})
-	want := todo{start: []string{"down", "failed", "starts"}, restart: []string{"stale", "at-once", "starts-stale", "before-the-clock-was-set-back"}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(todo{})); diff != "" {
+	want := actions{start: []string{"down", "failed", "starts"},
+		restart: []string{"stale", "at-once", "starts-stale", "before-the-clock-was-set-back"}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(actions{})); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
 }
 
-// What counts is when a file came to its place, not when its content was written.
+// The time is that of renaming, not that of writing the content.
 func TestChanged(t *testing.T) {
 	dir := t.TempDir()
 	path, beside := filepath.Join(dir, "a"), filepath.Join(dir, "b")
@@ -53,7 +54,7 @@ func TestChanged(t *testing.T) {
 	if err := os.Rename(beside, path); err != nil {
 		t.Fatal(err)
 	}
-	if got := Changed(path); got.Add(grain).Before(began) {
+	if got := Changed(path); got.Add(timestampSlack).Before(began) {
 		t.Errorf("a file that came to its place at %s changed at %s", began, got)
 	}
 	for range 2 {
@@ -66,21 +67,21 @@ func TestChanged(t *testing.T) {
 	}
 }
 
-// networkd is told of a file until it has read it, by its start or by a reload.
+// networkd is reloaded for a file until it has read it, at its start or by a reload.
 func TestReloadNetwork(t *testing.T) {
 	at := func(s int) time.Time { return time.Date(2026, 11, 23, 1, 0, s, 0, time.UTC) }
 	for _, tt := range []struct {
-		name, state   string
-		started, told int // seconds; told 0: never
-		want          bool
+		name, state       string
+		started, reloaded int // seconds; reloaded 0: never
+		want              bool
 	}{
-		{"it runs, and was not told", "active", 5, 0, true},
-		{"it was told before the file changed", "active", 5, 9, true},
-		{"it was told after that", "active", 5, 11, false},
+		{"it runs, and was not reloaded", "active", 5, 0, true},
+		{"it was reloaded before the file changed", "active", 5, 9, true},
+		{"it was reloaded after that", "active", 5, 11, false},
 		{"it was started after that", "active", 12, 0, false},
 		{"it is being started, and may have read the old file", "activating", 9, 0, true},
 		{"it was started before the clock was set back", "active", 59, 0, true},
-		{"it was told before the clock was set back", "active", 5, 59, true},
+		{"it was reloaded before the clock was set back", "active", 5, 59, true},
 		{"it does not run", "inactive", 5, 0, false},
 	} {
 		var reloaded, touched bool
@@ -94,16 +95,17 @@ func TestReloadNetwork(t *testing.T) {
 				switch {
 				case path == "file":
 					return at(10)
-				case tt.told == 0:
+				case tt.reloaded == 0:
 					return time.Time{}
 				}
-				return at(tt.told)
+				return at(tt.reloaded)
 			},
 			Touch: func(string) error { touched = true; return nil },
 			Now:   func() time.Time { return at(30) },
 		}
-		if err := s.ReloadNetwork(t.Context(), "stamp", "file"); err != nil || reloaded != tt.want || touched != tt.want {
-			t.Errorf("%s: told %v, noted %v, %v; want %v", tt.name, reloaded, touched, err, tt.want)
+		if err := s.ReloadNetwork(t.Context(), "stamp", "file"); err != nil || reloaded != tt.want ||
+			touched != tt.want {
+			t.Errorf("%s: reloaded %v, stamped %v, %v; want %v", tt.name, reloaded, touched, err, tt.want)
 		}
 	}
 }

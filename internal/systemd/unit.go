@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// Unit is what systemd knows of a unit.
+// Unit is the state of a unit.
 type Unit struct {
 	Name     string
 	Active   bool      // running, or a oneshot that has run
-	Starting bool      // on its way there: its process may run and have read its files
+	Starting bool      // its process may run already, and have read its files
 	Started  time.Time // when its main process began to read its configuration
-	Outdated bool      // systemd has not read its unit files since they were changed
+	Outdated bool      // its unit files have changed since systemd read them
 }
 
-// properties are what parse reads.
+// properties are those that parse reads.
 const properties = "Id,LoadState,ActiveState,ExecMainStartTimestamp,ActiveEnterTimestamp,NeedDaemonReload"
 
-// Show asks systemd for the states of units, in their order.
+// Show returns the states of units, in their order.
 func (s System) Show(ctx context.Context, units ...string) ([]Unit, error) {
 	args := []string{"systemctl", "show", "--timestamp=us+utc", "--property=" + properties, "--"}
 	out, err := s.Run(ctx, append(args, units...)...)
 	if err != nil {
-		return nil, fmt.Errorf("asking systemd for the state of units: %w", err)
+		return nil, fmt.Errorf("reading the state of units: %w", err)
 	}
 	return parse(out, units)
 }
 
-// parse reads the output of systemctl show, which has one block a unit.
+// parse parses the output of systemctl show, which has a block for each unit.
 func parse(out string, units []string) ([]Unit, error) {
 	blocks := strings.Split(strings.TrimSpace(out), "\n\n")
 	if len(blocks) != len(units) {
