@@ -38,7 +38,7 @@ func ml2Conf(readers ...string) configFile {
 	return configFile{template: "ml2_conf.ini", path: "/etc/neutron/plugins/ml2/ml2_conf.ini", group: "neutron", readers: readers}
 }
 
-var neutron = service{
+var neutronAPI = service{
 	name:  "neutron",
 	roles: []model.Role{model.Controller},
 	files: []configFile{

@@ -126,7 +126,11 @@ func TestMissingFlavors(t *testing.T) {
 	if got := missingFlavors(nil); len(got) != len(flavors) {
 		t.Errorf("%d of %d flavors", len(got), len(flavors))
 	}
-	if got := missingFlavors(flavors); len(got) != 0 {
+	var all []string
+	for _, f := range flavors {
+		all = append(all, f.Name)
+	}
+	if got := missingFlavors(all); len(got) != 0 {
 		t.Errorf("makes again %v", got)
 	}
 }

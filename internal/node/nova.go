@@ -1,10 +1,14 @@
 package node
 
 import (
+	computeservices "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
+	"github.com/gophercloud/gophercloud/v2/openstack/placement/v1/resourceproviders"
+
+	"macaw.example/internal/neutron"
+
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"macaw.example/internal/model"
@@ -154,25 +158,37 @@ func (n *node) startCompute(c *client) func(context.Context) error {
 
 // computeUp asks Nova whether the host's compute service is up, and whether it has told what it can carry.
 func computeUp(ctx context.Context, c *client, host string) error {
-	var services struct {
-		Services []struct{ State string }
-	}
-	if err := c.do(ctx, "GET", 8774, "/v2.1/os-services?binary=nova-compute&host="+url.QueryEscape(host), nil, &services); err != nil {
+	api, err := c.open(ctx, neutron.Compute)
+	if err != nil {
 		return err
 	}
-	if len(services.Services) == 0 || services.Services[0].State != "up" {
+	pages, err := computeservices.List(api, computeservices.ListOpts{Binary: "nova-compute", Host: host}).AllPages(ctx)
+	if err != nil {
+		return err
+	}
+	seen, err := computeservices.ExtractServices(pages)
+	if err != nil {
+		return err
+	}
+	if len(seen) == 0 || seen[0].State != "up" {
 		return errors.New("it is not up yet")
 	}
-	var providers struct {
-		Providers []struct{ Name string } `json:"resource_providers"`
-	}
-	if err := c.do(ctx, "GET", 8778, "/resource_providers", nil, &providers); err != nil {
+	placement, err := c.open(ctx, neutron.Placement)
+	if err != nil {
 		return err
 	}
-	for _, p := range providers.Providers {
+	pages, err = resourceproviders.List(placement, nil).AllPages(ctx)
+	if err != nil {
+		return err
+	}
+	providers, err := resourceproviders.ExtractResourceProviders(pages)
+	if err != nil {
+		return err
+	}
+	for _, p := range providers {
 		if p.Name == host {
 			return nil
 		}
 	}
-	return errors.New("it has not told Placement what it can carry")
+	return errors.New("it has not registered its inventory with Placement yet")
 }

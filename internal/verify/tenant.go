@@ -10,8 +10,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/gophercloud/gophercloud/v2"
-	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
@@ -66,7 +64,7 @@ func (s *session) tenant(ctx context.Context, cfg Config) (*tenant, error) {
 	if err := roles.Assign(ctx, s.identity, found[0].ID, roles.AssignOpts{UserID: user.ID, ProjectID: project.ID}).ExtractErr(); err != nil {
 		return nil, fmt.Errorf("giving %s the member role: %w", cfg.Name, err)
 	}
-	auth := s.auth
+	auth := s.Auth
 	auth.User, auth.Password, auth.Project = cfg.Name, password, cfg.Name
 	login, err := login(ctx, auth)
 	if err != nil {
@@ -164,11 +162,7 @@ func (t *tenant) boot(ctx context.Context, cfg Config) error {
 }
 
 func (t *tenant) image(ctx context.Context, name string) (string, error) {
-	client, err := openstack.NewImageV2(t.compute.ProviderClient, gophercloud.EndpointOpts{Region: t.auth.Region})
-	if err != nil {
-		return "", fmt.Errorf("finding the image service: %w", err)
-	}
-	id, err := findImage(ctx, client, name)
+	id, err := findImage(ctx, t.images, name)
 	if err == nil && id == "" {
 		err = fmt.Errorf("finding image %s: none of that name", name)
 	}
