@@ -25,6 +25,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
 	"golang.org/x/crypto/ssh"
 
+	"macaw.example/internal/host"
 	"macaw.example/internal/neutron"
 )
 
@@ -43,7 +44,7 @@ type tenant struct {
 	user       string
 	signer     ssh.Signer
 	privatePEM []byte
-	guest      *ssh.Client
+	guest      *host.Host
 }
 
 // tenant makes a project with a user in it and logs in as that user.

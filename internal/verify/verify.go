@@ -92,6 +92,9 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		return t.build(ctx, cfg)
 	})
 	defer func() {
+		if t != nil && t.guest != nil {
+			t.guest.Close()
+		}
 		if cfg.Keep && err == nil {
 			return
 		}
