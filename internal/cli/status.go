@@ -42,7 +42,8 @@ func printStatus(w io.Writer, st deploy.Status) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	var findings []model.Finding
 	for _, n := range st.Nodes {
-		fmt.Fprintf(t, "Node %s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InstanceID, "not there"), n.ManagementAddress, n.ManagementPublic)
+		fmt.Fprintf(t, "Node %s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InstanceID, "not there"), n.ManagementAddress,
+			n.ManagementPublic)
 		for _, line := range addressesOf(n) {
 			fmt.Fprintf(t, "  %s\t%s\t%s\t\n", line.private, line.public, line.use)
 		}

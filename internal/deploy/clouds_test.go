@@ -20,7 +20,8 @@ func entryOf(url string) yaml.MapSlice {
 func newHome(t *testing.T) Home {
 	t.Helper()
 	dir := t.TempDir()
-	return Home{Dir: filepath.Join(dir, "data", "macaw"), CloudsYAML: filepath.Join(dir, "config", "openstack", "clouds.yaml")}
+	return Home{Dir: filepath.Join(dir, "data", "macaw"),
+		CloudsYAML: filepath.Join(dir, "config", "openstack", "clouds.yaml")}
 }
 
 func TestPutCloud(t *testing.T) {

@@ -203,7 +203,8 @@ func (d *Deployment) Login(ctx context.Context, name string) (Login, error) {
 		return Login{}, err
 	}
 	h.Close()
-	return Login{Node: node, User: NodeUser, Key: d.Home.key(d.Cloud.Name), KnownHosts: d.Home.knownHosts(d.Cloud.Name)}, nil
+	return Login{Node: node, User: NodeUser, Key: d.Home.key(d.Cloud.Name),
+		KnownHosts: d.Home.knownHosts(d.Cloud.Name)}, nil
 }
 
 // pickNode is the node of a name, or the first.

@@ -44,8 +44,9 @@ type Times struct {
 
 func (t Times) orDefaults() Times {
 	return Times{
-		Connect: cmp.Or(t.Connect, 5*time.Second), Pause: cmp.Or(t.Pause, 2*time.Second), Handshake: cmp.Or(t.Handshake, 15*time.Second),
-		Ask: cmp.Or(t.Ask, 5*time.Second), Silence: cmp.Or(t.Silence, 25*time.Second),
+		Connect: cmp.Or(t.Connect, 5*time.Second), Pause: cmp.Or(t.Pause, 2*time.Second),
+		Handshake: cmp.Or(t.Handshake, 15*time.Second),
+		Ask:       cmp.Or(t.Ask, 5*time.Second), Silence: cmp.Or(t.Silence, 25*time.Second),
 		Open: cmp.Or(t.Open, 15*time.Second), Command: cmp.Or(t.Command, time.Minute),
 		Reconnect: cmp.Or(t.Reconnect, time.Minute), Grace: cmp.Or(t.Grace, 500*time.Millisecond),
 	}

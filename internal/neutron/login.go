@@ -54,8 +54,9 @@ func LogIn(ctx context.Context, auth Auth, patience time.Duration) (*Session, er
 		Username:         auth.User,
 		Password:         auth.Password,
 		DomainName:       cmp.Or(auth.UserDomain, "Default"),
-		Scope:            &gophercloud.AuthScope{ProjectName: auth.Project, DomainName: cmp.Or(auth.ProjectDomain, "Default")},
-		AllowReauth:      true,
+		Scope: &gophercloud.AuthScope{ProjectName: auth.Project,
+			DomainName: cmp.Or(auth.ProjectDomain, "Default")},
+		AllowReauth: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("logging in at %s as %s: %w", auth.URL, auth.User, err)
@@ -82,7 +83,8 @@ func newProvider(url string, patience time.Duration) (*gophercloud.ProviderClien
 	}
 	provider.UserAgent.Prepend("macaw")
 	provider.HTTPClient = http.Client{Transport: silence.Transport()}
-	provider.RetryFunc = func(ctx context.Context, _, _ string, _ *gophercloud.RequestOpts, failed error, times uint) error {
+	provider.RetryFunc = func(ctx context.Context, _, _ string, _ *gophercloud.RequestOpts, failed error,
+		times uint) error {
 		// Nothing was sent: whatever the call does, it can be made again.
 		var dial *net.OpError
 		if !errors.As(failed, &dial) || dial.Op != "dial" || time.Duration(times)*dialPause > patience {

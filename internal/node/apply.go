@@ -86,9 +86,11 @@ func (n *node) everyStep() []graph.Step {
 		add("neutron", n.startAPI(neutronAPI, 9696), "accounts", "rabbitmq", "ovn-central")
 		add("nova-conductor", start(novaConductor), "accounts", "rabbitmq")
 		add("nova-scheduler", start(novaScheduler), "accounts", "rabbitmq")
-		add("answers", func(ctx context.Context) error { return cloudAnswers(ctx, cloud) }, "keystone", "placement", "glance", "nova", "neutron")
+		add("answers", func(ctx context.Context) error { return cloudAnswers(ctx, cloud) }, "keystone", "placement", "glance",
+			"nova", "neutron")
 		add("flavors", func(ctx context.Context) error { return ensureFlavors(ctx, cloud) }, "keystone", "nova")
-		add("external network", func(ctx context.Context) error { return ensureExternal(ctx, n.spec, n.secrets.Admin) }, "keystone", "neutron")
+		add("external network", func(ctx context.Context) error { return ensureExternal(ctx, n.spec, n.secrets.Admin) },
+			"keystone", "neutron")
 	}
 	add("ovn-host", start(ovnHost), "openvswitch", "ovn-central")
 	if compute {

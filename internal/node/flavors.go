@@ -51,7 +51,8 @@ func ensureFlavors(ctx context.Context, c *client) error {
 		return errNothingToDo
 	}
 	for _, f := range missing {
-		_, err := compute.Create(ctx, api, compute.CreateOpts{Name: f.Name, VCPUs: f.VCPUs, RAM: f.RAM, Disk: &f.Disk}).Extract()
+		_, err := compute.Create(ctx, api,
+			compute.CreateOpts{Name: f.Name, VCPUs: f.VCPUs, RAM: f.RAM, Disk: &f.Disk}).Extract()
 		if err != nil && !gophercloud.ResponseCodeIs(err, http.StatusConflict) {
 			return fmt.Errorf("making flavor %s: %w", f.Name, err)
 		}

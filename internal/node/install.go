@@ -82,7 +82,8 @@ func (n *node) installPackages(ctx context.Context) error {
 	}
 	// dpkg need not fsync file by file: all is synced once before the stamp says that this step is complete. A machine
 	// that loses power before is one without a cloud, and is made anew.
-	options := []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300"}
+	options := []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o",
+		"Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300"}
 	for _, c := range []command{
 		{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env},
 		{Args: []string{"apt-get", "update", "-o", "DPkg::Lock::Timeout=300"}, Env: env},
@@ -146,7 +147,8 @@ var entryPointsScript string
 // rememberEntryPoints saves each daemon the search through three hundred packages for its plugins, which they
 // would all make at once at their first start.
 func (n *node) rememberEntryPoints(ctx context.Context) error {
-	if _, err := n.run(ctx, command{Args: []string{"python3", "-"}, Env: []string{"XDG_CACHE_HOME=" + pythonCache}, Stdin: entryPointsScript}); err != nil {
+	if _, err := n.run(ctx, command{Args: []string{"python3", "-"}, Env: []string{"XDG_CACHE_HOME=" + pythonCache},
+		Stdin: entryPointsScript}); err != nil {
 		return errNothingToDo // a daemon without the cache is slower, and that is all
 	}
 	return nil

@@ -15,7 +15,8 @@ import (
 )
 
 // novaAfter is what every part of Nova on a controller waits for at boot.
-var novaAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service", "placement-api.service"}
+var novaAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service",
+	"placement-api.service"}
 
 func novaConf(readers ...string) configFile {
 	return configFile{template: "nova.conf", path: "/etc/nova/nova.conf", group: "nova", readers: readers}
@@ -23,7 +24,8 @@ func novaConf(readers ...string) configFile {
 
 // novaDatabaseConf is what only the controller's daemons read.
 func novaDatabaseConf(readers ...string) configFile {
-	return configFile{template: "nova-database.conf", path: "/etc/nova/nova-database.conf", group: "nova", readers: readers}
+	return configFile{template: "nova-database.conf", path: "/etc/nova/nova-database.conf", group: "nova",
+		readers: readers}
 }
 
 // novaDaemon makes a daemon that Debian's script starts read novaDatabaseConf too.
@@ -44,17 +46,19 @@ var novaAPI = service{
 	files: []configFile{novaConf("nova-api.service"), novaDatabaseConf("nova-api.service")},
 	units: []string{"nova-api.service"},
 	// It runs on eventlet, which does not bear uWSGI's threads.
-	api:    []api{{Unit: "nova-api", Project: "nova", Port: 8774, Threads: 1, WSGI: "/usr/bin/nova-api-wsgi", Env: novaConfigFiles}},
+	api: []api{{Unit: "nova-api", Project: "nova", Port: 8774, Threads: 1, WSGI: "/usr/bin/nova-api-wsgi",
+		Env: novaConfigFiles}},
 	after:  novaAfter,
 	python: true,
 }
 
 var novaMetadata = service{
-	name:   "nova-metadata",
-	roles:  []model.Role{model.Controller},
-	files:  []configFile{novaConf("nova-api-metadata.service"), novaDatabaseConf("nova-api-metadata.service")},
-	units:  []string{"nova-api-metadata.service"},
-	api:    []api{{Unit: "nova-api-metadata", Project: "nova", Port: 8775, Threads: 1, WSGI: "/usr/bin/nova-metadata-wsgi", Env: novaConfigFiles}},
+	name:  "nova-metadata",
+	roles: []model.Role{model.Controller},
+	files: []configFile{novaConf("nova-api-metadata.service"), novaDatabaseConf("nova-api-metadata.service")},
+	units: []string{"nova-api-metadata.service"},
+	api: []api{{Unit: "nova-api-metadata", Project: "nova", Port: 8775, Threads: 1, WSGI: "/usr/bin/nova-metadata-wsgi",
+		Env: novaConfigFiles}},
 	after:  novaAfter,
 	python: true,
 }

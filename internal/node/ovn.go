@@ -17,7 +17,8 @@ var ovnCentral = service{
 			"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service",
 		}},
 	},
-	units: []string{"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service", "ovn-northd.service", "ovn-central.service"},
+	units: []string{"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service", "ovn-northd.service",
+		"ovn-central.service"},
 }
 
 var ovnHost = service{
@@ -57,7 +58,8 @@ func (n *node) startCentral(ctx context.Context) error {
 	if strings.Trim(strings.TrimSpace(seen), `"`) == "true" {
 		return started
 	}
-	if _, err := n.run(ctx, command{Args: strings.Fields(northbound + "set NB_Global . " + commonZone + "=true")}); err != nil {
+	if _, err := n.run(ctx, command{Args: strings.Fields(northbound + "set NB_Global . " + commonZone +
+		"=true")}); err != nil {
 		return fmt.Errorf("setting OVN's options: %w", err)
 	}
 	return nil

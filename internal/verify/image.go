@@ -74,7 +74,8 @@ func findImage(ctx context.Context, client *gophercloud.ServiceClient, name stri
 }
 
 func activeImages(ctx context.Context, client *gophercloud.ServiceClient, name string) ([]images.Image, error) {
-	found, err := list(ctx, images.List(client, images.ListOpts{Name: name, Status: images.ImageStatusActive}), images.ExtractImages)
+	found, err := list(ctx, images.List(client, images.ListOpts{Name: name, Status: images.ImageStatusActive}),
+		images.ExtractImages)
 	if err != nil {
 		return nil, fmt.Errorf("finding image %s: %w", name, err)
 	}
@@ -83,7 +84,8 @@ func activeImages(ctx context.Context, client *gophercloud.ServiceClient, name s
 
 // upload makes one image, if its content can be opened. What an interrupted upload has left of the name is
 // removed first.
-func upload(ctx context.Context, client *gophercloud.ServiceClient, name string, p Part, properties map[string]string) (string, error) {
+func upload(ctx context.Context, client *gophercloud.ServiceClient, name string, p Part,
+	properties map[string]string) (string, error) {
 	r, err := p.Open(ctx)
 	if err != nil {
 		return "", err

@@ -32,7 +32,8 @@ func login(ctx context.Context, a neutron.Auth) (*session, error) {
 		client  **gophercloud.ServiceClient
 		service neutron.Service
 	}{
-		{&s.identity, neutron.Identity}, {&s.network, neutron.Network}, {&s.compute, neutron.Compute}, {&s.images, neutron.Image},
+		{&s.identity, neutron.Identity}, {&s.network, neutron.Network}, {&s.compute, neutron.Compute},
+		{&s.images, neutron.Image},
 	} {
 		if *c.client, err = in.Open(c.service); err != nil {
 			return nil, err

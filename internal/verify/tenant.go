@@ -49,12 +49,14 @@ type tenant struct {
 
 // tenant makes a project with a user in it and logs in as that user.
 func (s *session) tenant(ctx context.Context, cfg Config) (*tenant, error) {
-	project, err := projects.Create(ctx, s.identity, projects.CreateOpts{Name: cfg.Name, Description: "made by macaw verify"}).Extract()
+	project, err := projects.Create(ctx, s.identity,
+		projects.CreateOpts{Name: cfg.Name, Description: "made by macaw verify"}).Extract()
 	if err != nil {
 		return nil, fmt.Errorf("making project %s: %w", cfg.Name, err)
 	}
 	password := rand.Text()
-	user, err := users.Create(ctx, s.identity, users.CreateOpts{Name: cfg.Name, Password: password, DefaultProjectID: project.ID}).Extract()
+	user, err := users.Create(ctx, s.identity,
+		users.CreateOpts{Name: cfg.Name, Password: password, DefaultProjectID: project.ID}).Extract()
 	if err != nil {
 		return nil, fmt.Errorf("making user %s: %w", cfg.Name, err)
 	}
@@ -62,7 +64,8 @@ func (s *session) tenant(ctx context.Context, cfg Config) (*tenant, error) {
 	if err != nil || len(found) != 1 {
 		return nil, fmt.Errorf("finding the member role: %d found: %w", len(found), err)
 	}
-	if err := roles.Assign(ctx, s.identity, found[0].ID, roles.AssignOpts{UserID: user.ID, ProjectID: project.ID}).ExtractErr(); err != nil {
+	if err := roles.Assign(ctx, s.identity, found[0].ID,
+		roles.AssignOpts{UserID: user.ID, ProjectID: project.ID}).ExtractErr(); err != nil {
 		return nil, fmt.Errorf("giving %s the member role: %w", cfg.Name, err)
 	}
 	auth := s.Auth
@@ -76,7 +79,8 @@ func (s *session) tenant(ctx context.Context, cfg Config) (*tenant, error) {
 
 // build asks for everything that needs no waiting, the guest last.
 func (t *tenant) build(ctx context.Context, cfg Config) error {
-	nets, err := list(ctx, networks.List(t.network, networks.ListOpts{Name: cfg.ExternalNetwork}), networks.ExtractNetworks)
+	nets, err := list(ctx, networks.List(t.network, networks.ListOpts{Name: cfg.ExternalNetwork}),
+		networks.ExtractNetworks)
 	if err != nil || len(nets) != 1 {
 		return fmt.Errorf("finding network %s: %d found: %w", cfg.ExternalNetwork, len(nets), err)
 	}
@@ -97,7 +101,8 @@ func (t *tenant) build(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("making router %s: %w", t.name, err)
 	}
-	if _, err := routers.AddInterface(ctx, t.network, router.ID, routers.AddInterfaceOpts{SubnetID: subnet.ID}).Extract(); err != nil {
+	if _, err := routers.AddInterface(ctx, t.network, router.ID,
+		routers.AddInterfaceOpts{SubnetID: subnet.ID}).Extract(); err != nil {
 		return fmt.Errorf("connecting router %s to %s: %w", t.name, cfg.CIDR, err)
 	}
 	group, err := groups.Create(ctx, t.network, groups.CreateOpts{Name: t.name}).Extract()
@@ -113,7 +118,8 @@ func (t *tenant) build(ctx context.Context, cfg Config) error {
 			return fmt.Errorf("allowing %s in security group %s: %w", r.Protocol, t.name, err)
 		}
 	}
-	port, err := ports.Create(ctx, t.network, ports.CreateOpts{Name: t.name, NetworkID: net.ID, SecurityGroups: &[]string{group.ID}}).Extract()
+	port, err := ports.Create(ctx, t.network,
+		ports.CreateOpts{Name: t.name, NetworkID: net.ID, SecurityGroups: &[]string{group.ID}}).Extract()
 	if err != nil {
 		return fmt.Errorf("making port %s: %w", t.name, err)
 	}
@@ -135,7 +141,8 @@ func (t *tenant) boot(ctx context.Context, cfg Config) error {
 		return err
 	}
 	t.privatePEM = pem.EncodeToMemory(block)
-	_, err = keypairs.Create(ctx, t.compute, keypairs.CreateOpts{Name: t.name, PublicKey: string(ssh.MarshalAuthorizedKey(t.signer.PublicKey()))}).Extract()
+	_, err = keypairs.Create(ctx, t.compute,
+		keypairs.CreateOpts{Name: t.name, PublicKey: string(ssh.MarshalAuthorizedKey(t.signer.PublicKey()))}).Extract()
 	if err != nil {
 		return fmt.Errorf("importing key %s: %w", t.name, err)
 	}
@@ -185,7 +192,8 @@ func (t *tenant) flavor(ctx context.Context, name string) (string, error) {
 
 // associate gives the guest a floating IP.
 func (t *tenant) associate(ctx context.Context, cfg Config) error {
-	ip, err := floatingips.Create(ctx, t.network, floatingips.CreateOpts{FloatingNetworkID: t.external, PortID: t.port}).Extract()
+	ip, err := floatingips.Create(ctx, t.network,
+		floatingips.CreateOpts{FloatingNetworkID: t.external, PortID: t.port}).Extract()
 	if err != nil {
 		return fmt.Errorf("making a floating IP: %w", err)
 	}

@@ -160,11 +160,13 @@ func (t *tenant) checks(cfg Config) []check {
 	}
 	return []check{
 		{"guest is active", t.waitActive},
-		{fmt.Sprintf("guest reaches %s through the router's address", cfg.Ping), func(ctx context.Context) error { return t.waitConsole(ctx, routerMark) }},
+		{fmt.Sprintf("guest reaches %s through the router's address", cfg.Ping),
+			func(ctx context.Context) error { return t.waitConsole(ctx, routerMark) }},
 		{"floating IP is associated", associate},
 		{"floating IP says where the Internet finds it", t.waitPublic},
 		{"guest answers SSH at the floating IP's Elastic IP", connect},
-		{fmt.Sprintf("guest reaches %s through its floating IP", cfg.Ping), func(ctx context.Context) error { return t.ping(ctx, cfg.Ping) }},
+		{fmt.Sprintf("guest reaches %s through its floating IP", cfg.Ping),
+			func(ctx context.Context) error { return t.ping(ctx, cfg.Ping) }},
 		{"guest downloads " + cfg.Download, func(ctx context.Context) error { return t.download(ctx, cfg.Download) }},
 	}
 }

@@ -63,7 +63,8 @@ func (s *Store) ServeQuery(w http.ResponseWriter, c Call) {
 	body, err := encode(api.namespace, c.Form.Get("Action"), c.RequestID, result)
 	if err != nil {
 		s.cfg.Log.Error("encoding an answer", "service", c.Service, "action", c.Form.Get("Action"), "err", err)
-		writeError(w, api.namespace, c.RequestID, fail(http.StatusInternalServerError, "ServiceFailure", "An internal error has occurred"))
+		writeError(w, api.namespace, c.RequestID,
+			fail(http.StatusInternalServerError, "ServiceFailure", "An internal error has occurred"))
 		return
 	}
 	writeXML(w, http.StatusOK, body)
@@ -144,7 +145,8 @@ type metadata struct {
 func encode(namespace, action, requestID string, result any) ([]byte, error) {
 	b := bytes.NewBufferString(xml.Header)
 	e := xml.NewEncoder(b)
-	envelope := xml.StartElement{Name: xml.Name{Local: action + "Response"}, Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: namespace}}}
+	envelope := xml.StartElement{Name: xml.Name{Local: action + "Response"},
+		Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: namespace}}}
 	if err := e.EncodeToken(envelope); err != nil {
 		return nil, err
 	}
@@ -153,7 +155,8 @@ func encode(namespace, action, requestID string, result any) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if err := e.EncodeElement(metadata{requestID}, xml.StartElement{Name: xml.Name{Local: "ResponseMetadata"}}); err != nil {
+	if err := e.EncodeElement(metadata{requestID},
+		xml.StartElement{Name: xml.Name{Local: "ResponseMetadata"}}); err != nil {
 		return nil, err
 	}
 	err := errors.Join(e.EncodeToken(envelope.End()), e.Flush())
@@ -174,7 +177,8 @@ func writeError(w http.ResponseWriter, namespace, requestID string, e *APIError)
 	if e.Status >= http.StatusInternalServerError {
 		fault = "Receiver"
 	}
-	body, err := xml.Marshal(errorResponse{Namespace: namespace, Type: fault, Code: e.Code, Message: e.Message, RequestID: requestID})
+	body, err := xml.Marshal(errorResponse{Namespace: namespace, Type: fault, Code: e.Code, Message: e.Message,
+		RequestID: requestID})
 	if err != nil {
 		http.Error(w, "encoding an error", http.StatusInternalServerError)
 		return
