@@ -174,7 +174,7 @@ func (a Account) zone(c *cloud.Cloud, s Seen) (string, error) {
 			return zone, nil
 		}
 	}
-	return "", nil // whose fault that is, checkNodes tells
+	return "", nil // checkNodes says which node is the reason
 }
 
 // checkNodes asks whether the instances that are to be made can be.
@@ -199,7 +199,8 @@ func (a Account) checkNodes(p *Plan) error {
 		case len(offer.Zones) == 0:
 			reject("type", "another type, or another region", "no zone of the region has %s", n.Type)
 		case !slices.Contains(offer.Zones, zone):
-			reject("type", "zones that have it: "+strings.Join(offer.Zones, ", "), "%s is not to be had in %s", n.Type, zone)
+			reject("type", "zones that have it: "+strings.Join(offer.Zones, ", "),
+				"%s is not to be had in %s", n.Type, zone)
 		default:
 			errs = append(errs, checkCarried(c, n, int(offer.Addresses)))
 		}
@@ -217,7 +218,8 @@ func checkCarried(c *cloud.Cloud, n cloud.Node, each int) error {
 		return nil
 	}
 	return c.Reject("provider.addresses", fmt.Sprintf("at most %d here, or another type for node %s", each-1, n.Name),
-		"%d are too many for %s: it carries %d addresses on an ENI, its primary one included", c.Provider.Addresses, n.Type, each)
+		"%d are too many for %s: it carries %d addresses on an ENI, its primary one included",
+		c.Provider.Addresses, n.Type, each)
 }
 
 // makes reports whether the plan has an action that is no removal.

@@ -27,8 +27,11 @@ func (m Metadata) differences(want Metadata) string {
 		name string
 		same bool
 	}{
-		{"endpoint", m.Endpoint == want.Endpoint}, {"IPv6 endpoint", m.IPv6 == want.IPv6 || m.IPv6 == ""},
-		{"tokens", m.Tokens == want.Tokens}, {"hop limit", m.HopLimit == want.HopLimit}, {"tags in metadata", m.Tags == want.Tags || m.Tags == ""},
+		{"endpoint", m.Endpoint == want.Endpoint},
+		{"IPv6 endpoint", m.IPv6 == want.IPv6 || m.IPv6 == ""},
+		{"tokens", m.Tokens == want.Tokens},
+		{"hop limit", m.HopLimit == want.HopLimit},
+		{"tags in metadata", m.Tags == want.Tags || m.Tags == ""},
 	} {
 		if !d.same {
 			all = append(all, d.name)
@@ -129,7 +132,8 @@ func (b *up) instanceAttributes(node cloud.Node, in Instance) {
 // ModifyInstanceAttribute). To stop one is for the operator to say.
 func (b *up) atRest(node cloud.Node, in Instance) {
 	part, object := partInstance(node.Name), "instance "+node.Name
-	hint := "macaw up changes it once the instance is stopped, and starts it again: aws ec2 stop-instances --instance-ids " + in.ID
+	hint := "macaw up changes it once the instance is stopped, and starts it again: " +
+		"aws ec2 stop-instances --instance-ids " + in.ID
 	stopped := in.State == "stopped" || in.State == "stopping"
 	switch {
 	case in.Type == node.Type:
@@ -163,7 +167,8 @@ func (b *up) volumes(node cloud.Node, in Instance) {
 			)
 		}
 		if v.Size != int32(node.Disk) {
-			hint := "aws ec2 modify-volume --volume-id " + v.ID + " makes it larger; the partition grows at the next boot"
+			hint := "aws ec2 modify-volume --volume-id " + v.ID +
+				" makes it larger; the partition grows at the next boot"
 			if v.Size > int32(node.Disk) {
 				hint = "a volume never shrinks; set disk to its size"
 			}
@@ -239,8 +244,8 @@ func (b *up) retags() {
 	var all []retag
 	fix := func(id string, part *string, right string) {
 		kind, _, _ := strings.Cut(right, "/")
-		is, _, _ := strings.Cut(*part, "/")
-		if *part == right || is == kind && slices.Contains([]string{"eni", "instance", "address"}, kind) {
+		seen, _, _ := strings.Cut(*part, "/")
+		if *part == right || seen == kind && slices.Contains([]string{"eni", "instance", "address"}, kind) {
 			return
 		}
 		*part = right
@@ -260,8 +265,11 @@ func (b *up) retags() {
 		fix(s.KeyPairs[i].ID, &s.KeyPairs[i].Part, partKeyPair)
 	}
 	subnets, enis := map[string]string{}, map[string]string{}
+	cidrs := map[string]string{
+		partManagement: b.c.Management.Subnet.String(), partProvider: b.c.Provider.Subnet.String(),
+	}
 	for i, n := range s.Subnets {
-		for network, cidr := range map[string]string{partManagement: b.c.Management.Subnet.String(), partProvider: b.c.Provider.Subnet.String()} {
+		for network, cidr := range cidrs {
 			if n.CIDR == cidr {
 				fix(n.ID, &s.Subnets[i].Part, partSubnet(network))
 				subnets[n.ID] = network
@@ -309,26 +317,14 @@ func (b *up) retags() {
 
 // clone returns a copy whose lists can be changed.
 func (s Seen) clone() Seen {
-	s.VPCs, s.InternetGateways, s.RouteTables = slices.Clone(
-		s.VPCs,
-	), slices.Clone(
-		s.InternetGateways,
-	), slices.Clone(
-		s.RouteTables,
-	)
-	s.KeyPairs, s.Subnets, s.SecurityGroups = slices.Clone(
-		s.KeyPairs,
-	), slices.Clone(
-		s.Subnets,
-	), slices.Clone(
-		s.SecurityGroups,
-	)
-	s.Interfaces, s.Instances, s.Addresses = slices.Clone(
-		s.Interfaces,
-	), slices.Clone(
-		s.Instances,
-	), slices.Clone(
-		s.Addresses,
-	)
+	s.VPCs = slices.Clone(s.VPCs)
+	s.InternetGateways = slices.Clone(s.InternetGateways)
+	s.RouteTables = slices.Clone(s.RouteTables)
+	s.KeyPairs = slices.Clone(s.KeyPairs)
+	s.Subnets = slices.Clone(s.Subnets)
+	s.SecurityGroups = slices.Clone(s.SecurityGroups)
+	s.Interfaces = slices.Clone(s.Interfaces)
+	s.Instances = slices.Clone(s.Instances)
+	s.Addresses = slices.Clone(s.Addresses)
 	return s
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/hint"
 )
 
 // One run at a time changes a cloud, from whatever machine. What says so on AWS
@@ -139,7 +140,7 @@ func acquire(
 		Clock:   clock,
 	}
 	err = policy.Do(ctx, func(ctx context.Context) (again bool, err error) {
-		out, err := api.ImportKeyPair(ctx, lockInput(cloud, who, run, public, clock.Now()), once)
+		out, err := api.ImportKeyPair(ctx, lockInput(cloud, who, run, public, clock.Now()), noRetry)
 		if err == nil {
 			id = aws.ToString(out.KeyPairId)
 			return false, nil
@@ -154,10 +155,8 @@ func acquire(
 		case held == nil:
 			return true, err // it is gone by now, or AWS does not show it yet
 		case held[tagLock] != cloud:
-			return false, &hinted{
-				err,
-				"it is not Macaw's, which needs that name while it changes the cloud; delete it if it is of no use",
-			}
+			return false, hint.With(err,
+				"it is not Macaw's, which needs that name while it changes the cloud; delete it if it is of no use")
 		case held[tagLockRun] == run:
 			id = held[""] // by a call whose answer got lost
 			return false, nil
@@ -182,8 +181,10 @@ func acquire(
 
 func lockInput(cloud string, who Owner, run, public string, now time.Time) *ec2.ImportKeyPairInput {
 	var tags []types.Tag
-	for k, v := range map[string]string{tagLock: cloud, tagLockRun: run, tagLockOwner: who.Who, tagLockMachine: who.Machine,
-		tagLockCommand: who.Command, tagLockSince: stamp(now), tagLockRenewed: stamp(now)} {
+	for k, v := range map[string]string{
+		tagLock: cloud, tagLockRun: run, tagLockOwner: who.Who, tagLockMachine: who.Machine,
+		tagLockCommand: who.Command, tagLockSince: stamp(now), tagLockRenewed: stamp(now),
+	} {
 		tags = append(tags, types.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	return &ec2.ImportKeyPairInput{KeyName: aws.String(lockName(cloud)), PublicKeyMaterial: []byte(public),

@@ -38,8 +38,8 @@ func cover(first netip.Addr, n int) []netip.Prefix {
 func (b *up) reservations() {
 	subnet := partSubnet(partProvider)
 	want := cover(b.c.Provider.First, b.c.Provider.Addresses)
-	block, known := b.ipv6Subnet()
-	if known {
+	block, ok := b.ipv6Subnet()
+	if ok {
 		want = append(want, cloud.IPv6Block(block))
 	}
 	var kept, needs []string
@@ -53,7 +53,7 @@ func (b *up) reservations() {
 		}
 		// Reservations must not overlap, so the old one goes first.
 		needs = append(needs, r.ID)
-		b.add(Action{ID: r.ID, Verb: Delete, Object: "address reservation", Detail: r.CIDR, do: deleteReservation(r.ID)})
+		b.remove(r.ID, "address reservation", r.CIDR, deleteReservation(r.ID))
 	}
 	needs = append(needs, subnet)
 	for _, p := range want {
@@ -61,15 +61,16 @@ func (b *up) reservations() {
 			continue
 		}
 		part := partReservation(p.String())
-		b.add(Action{ID: part, Verb: Create, Object: "address reservation", Detail: p.String() + " for neutron",
-			Needs: slices.Clone(needs), do: createReservation(subnet, func(*applier) netip.Prefix { return p })})
+		b.create(part, "address reservation", p.String()+" for neutron",
+			createReservation(subnet, func(*applier) netip.Prefix { return p }), needs...)
 		// One after the other: AWS takes a burst of 5 of these calls and then one
 		// in a second (EC2 Developer Guide, ec2-api-throttling).
 		needs = append(needs, part)
 	}
-	if b.c.Provider.IPv6 && !known {
-		b.add(Action{ID: partReservation("ipv6"), Verb: Create, Object: "address reservation", Detail: "of IPv6 for neutron",
-			Needs: append(needs, partSubnetIPv6), do: createReservation(subnet, func(a *applier) netip.Prefix { return cloud.IPv6Block(a.ipv6Subnet()) })})
+	if b.c.Provider.IPv6 && !ok {
+		b.create(partReservation("ipv6"), "address reservation", "of IPv6 for neutron",
+			createReservation(subnet, func(a *applier) netip.Prefix { return cloud.IPv6Block(a.ipv6Subnet()) }),
+			append(needs, partSubnetIPv6)...)
 	}
 }
 
@@ -81,25 +82,18 @@ func createReservation(subnet string, of func(*applier) netip.Prefix) step {
 		cidr := of(a)
 		return a.call(ctx, func(ctx context.Context) error {
 			_, err := a.api.CreateSubnetCidrReservation(ctx, &ec2.CreateSubnetCidrReservationInput{
-				SubnetId: aws.String(a.id(subnet)), Cidr: aws.String(cidr.String()), ReservationType: types.SubnetCidrReservationTypeExplicit,
+				SubnetId: aws.String(a.id(subnet)), Cidr: aws.String(cidr.String()),
+				ReservationType:   types.SubnetCidrReservationTypeExplicit,
 				Description:       aws.String("Macaw cloud " + a.cloud + ", neutron's addresses"),
 				TagSpecifications: a.tags(types.ResourceTypeSubnetCidrReservation, partReservation(cidr.String())),
 			})
 			if errorCode(err) == "InvalidParameterValue" {
-				there, seeErr := reservationsIn(ctx, a.api, a.id(subnet), awsapi.ByTag(awsapi.TagCloud, a.cloud))
-				if seeErr == nil && slices.ContainsFunc(there, func(r Reservation) bool { return r.Explicit && r.CIDR == cidr.String() }) {
+				same := func(r Reservation) bool { return r.Explicit && r.CIDR == cidr.String() }
+				made, seeErr := reservationsIn(ctx, a.api, a.id(subnet), awsapi.ByTag(awsapi.TagCloud, a.cloud))
+				if seeErr == nil && slices.ContainsFunc(made, same) {
 					return nil
 				}
 			}
-			return err
-		})
-	}
-}
-
-func deleteReservation(id string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error {
-			_, err := a.api.DeleteSubnetCidrReservation(ctx, &ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: aws.String(id)})
 			return err
 		})
 	}

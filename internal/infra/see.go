@@ -41,8 +41,12 @@ func See(ctx context.Context, c Clients, cloud string) (Seen, error) {
 	err := s.see(ctx, c.EC2, looks{
 		"instance attributes":  s.seeInstanceAttributes,
 		"address reservations": s.seeReservations,
-		"iam role":             func(ctx context.Context, _ EC2, _ types.Filter) error { return s.seeRole(ctx, c.IAM) },
-		"instance profile":     func(ctx context.Context, _ EC2, _ types.Filter) error { return s.seeProfile(ctx, c.IAM) },
+		"iam role": func(ctx context.Context, _ EC2, _ types.Filter) error {
+			return s.seeRole(ctx, c.IAM)
+		},
+		"instance profile": func(ctx context.Context, _ EC2, _ types.Filter) error {
+			return s.seeProfile(ctx, c.IAM)
+		},
 	})
 	s.sort()
 	return s, err
@@ -116,7 +120,8 @@ func (s *Seen) seeVPCs(ctx context.Context, api EC2, mine types.Filter) error {
 				return err
 			}
 		}
-		vpc.DNSSupport, vpc.DNSHostname = attributeTrue(support.EnableDnsSupport), attributeTrue(names.EnableDnsHostnames)
+		vpc.DNSSupport = attributeTrue(support.EnableDnsSupport)
+		vpc.DNSHostname = attributeTrue(names.EnableDnsHostnames)
 		s.VPCs = append(s.VPCs, vpc)
 	}
 	return nil
@@ -219,7 +224,8 @@ func (s *Seen) seeSecurityGroups(ctx context.Context, api EC2, mine types.Filter
 	found, err := findSecurityGroups(ctx, api, mine)
 	for _, g := range found {
 		group := SecurityGroup{
-			ID: aws.ToString(g.GroupId), Part: awsapi.Part(g.Tags), Name: aws.ToString(g.GroupName), VPC: aws.ToString(g.VpcId),
+			ID: aws.ToString(g.GroupId), Part: awsapi.Part(g.Tags),
+			Name: aws.ToString(g.GroupName), VPC: aws.ToString(g.VpcId),
 		}
 		for _, p := range g.IpPermissions {
 			group.Ingress = append(group.Ingress, rulesOf(p, group.ID)...)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,13 +14,14 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/hint"
 )
 
 // generations is how often something is made again because its token belongs
 // to one that is gone: AWS remembers tokens for longer than resources live.
 const generations = 5
 
-var errGone = errors.New("AWS knows it only as one that is gone")
+var errNoLonger = errors.New("it no longer exists")
 
 func importKeyPair(public string) step {
 	return func(ctx context.Context, a *applier) error {
@@ -27,7 +29,7 @@ func importKeyPair(public string) step {
 			out, err := a.api.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{
 				KeyName: aws.String(keyName(a.cloud)), PublicKeyMaterial: []byte(public),
 				TagSpecifications: a.tags(types.ResourceTypeKeyPair, partKeyPair),
-			}, once)
+			}, noRetry)
 			if err == nil {
 				a.set(partKeyPair, aws.ToString(out.KeyPairId))
 			}
@@ -47,15 +49,18 @@ func importKeyPair(public string) step {
 
 func createInterface(part, subnet, group, primary string, secondary []string) step {
 	return func(ctx context.Context, a *applier) error {
-		addresses := []types.PrivateIpAddressSpecification{{PrivateIpAddress: aws.String(primary), Primary: aws.Bool(true)}}
-		for _, s := range secondary {
-			addresses = append(addresses, types.PrivateIpAddressSpecification{PrivateIpAddress: aws.String(s), Primary: aws.Bool(false)})
+		var addresses []types.PrivateIpAddressSpecification
+		for i, address := range slices.Concat([]string{primary}, secondary) {
+			addresses = append(addresses, types.PrivateIpAddressSpecification{
+				PrivateIpAddress: aws.String(address), Primary: aws.Bool(i == 0),
+			})
 		}
 		for g := range generations {
 			in := &ec2.CreateNetworkInterfaceInput{
 				SubnetId: aws.String(a.id(subnet)), Groups: []string{a.id(group)}, PrivateIpAddresses: addresses,
-				Description:       aws.String("Macaw cloud " + a.cloud + ", " + part),
-				ClientToken:       token(a.cloud, part, a.id(subnet), a.id(group), primary, strings.Join(secondary, ","), fmt.Sprint(g)),
+				Description: aws.String("Macaw cloud " + a.cloud + ", " + part),
+				ClientToken: token(a.cloud, part, a.id(subnet), a.id(group), primary, strings.Join(secondary, ","),
+					fmt.Sprint(g)),
 				TagSpecifications: a.tags(types.ResourceTypeNetworkInterface, part),
 			}
 			var id string
@@ -72,24 +77,21 @@ func createInterface(part, subnet, group, primary string, secondary []string) st
 			if err == nil {
 				a.set(part, id)
 			}
-			if !errors.Is(err, errGone) {
+			if !errors.Is(err, errNoLonger) {
 				return err
 			}
 		}
-		return errGone
+		return errNoLonger
 	}
 }
 
 func (a *applier) awaitInterface(ctx context.Context, id string) error {
-	return a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
-		out, err := a.api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}})
-		switch {
-		case notFound(err), err == nil && len(out.NetworkInterfaces) == 0:
-			return false, fmt.Errorf("network interface %s: %w", id, errGone), nil
-		case awsapi.Passing(err):
-			return false, err, nil
+	return a.until(ctx, visiblePolicy, func(ctx context.Context) (bool, error) {
+		found, err := a.interfaces(ctx, id)
+		if notFound(err) || err == nil && len(found) == 0 {
+			return true, fmt.Errorf("network interface %s: %w", id, errNoLonger)
 		}
-		return err == nil, nil, err
+		return awsapi.Passing(err), err
 	})
 }
 
@@ -134,16 +136,23 @@ func unassign(part string, addresses []string) step {
 }
 
 // secondary returns the secondary addresses of a network interface.
-func (a *applier) secondary(ctx context.Context, id string) ([]string, error) {
-	out, err := a.api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}})
+func (a *applier) secondary(ctx context.Context, id string) (all []string, err error) {
+	found, err := a.interfaces(ctx, id)
+	for _, n := range found {
+		all = append(all, secondaryOn(n)...)
+	}
+	return all, err
+}
+
+// interfaces returns the network interface with an ID, which AWS may not know.
+func (a *applier) interfaces(ctx context.Context, id string) ([]types.NetworkInterface, error) {
+	out, err := a.api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
+		NetworkInterfaceIds: []string{id},
+	})
 	if err != nil {
 		return nil, err
 	}
-	var all []string
-	for _, n := range out.NetworkInterfaces {
-		all = append(all, secondaryOn(n)...)
-	}
-	return all, nil
+	return out.NetworkInterfaces, nil
 }
 
 // launch is what an instance is made from.
@@ -161,35 +170,16 @@ type launch struct {
 func runInstance(l launch) step {
 	return func(ctx context.Context, a *applier) error {
 		part := partInstance(l.node.Name)
-		enis := []string{a.id(awsapi.InterfacePart(l.node.Name, partManagement)), a.id(awsapi.InterfacePart(l.node.Name, partProvider))}
-		in := &ec2.RunInstancesInput{
-			ImageId: aws.String(l.image.ID), InstanceType: types.InstanceType(l.node.Type),
-			MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String(l.key),
-			MetadataOptions: &types.InstanceMetadataOptionsRequest{
-				HttpEndpoint: types.InstanceMetadataEndpointState(metadataWanted.Endpoint), HttpTokens: types.HttpTokensState(metadataWanted.Tokens),
-				HttpProtocolIpv6: types.InstanceMetadataProtocolState(metadataWanted.IPv6), HttpPutResponseHopLimit: aws.Int32(metadataWanted.HopLimit),
-				InstanceMetadataTags: types.InstanceMetadataTagsState(metadataWanted.Tags),
-			},
-			TagSpecifications: append(a.tags(types.ResourceTypeInstance, part), a.tags(types.ResourceTypeVolume, part)...),
+		var enis []string
+		for _, eni := range partENIs(l.node.Name) {
+			enis = append(enis, a.id(eni))
 		}
-		if l.profile != "" {
-			in.IamInstanceProfile = &types.IamInstanceProfileSpecification{Name: aws.String(l.profile)}
-		}
-		for device, eni := range enis {
-			in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{
-				DeviceIndex: aws.Int32(int32(device)), NetworkInterfaceId: aws.String(eni),
-			})
-		}
-		if len(l.userData) > 0 {
-			in.UserData = aws.String(base64.StdEncoding.EncodeToString(l.userData))
-		}
-		if l.image.RootDevice != "" {
-			in.BlockDeviceMappings = []types.BlockDeviceMapping{{DeviceName: aws.String(l.image.RootDevice), Ebs: &types.EbsBlockDevice{
-				VolumeSize: aws.Int32(int32(l.node.Disk)), VolumeType: types.VolumeTypeGp3, DeleteOnTermination: aws.Bool(true),
-			}}}
-		}
+		in := l.input(enis)
+		in.TagSpecifications = slices.Concat(
+			a.tags(types.ResourceTypeInstance, part), a.tags(types.ResourceTypeVolume, part))
 		for g := range generations {
-			in.ClientToken = token(a.cloud, part, strings.Join(enis, ","), l.image.ID, l.node.Type, l.profile, strings.Join(l.gone, ","), fmt.Sprint(g))
+			in.ClientToken = token(a.cloud, part, strings.Join(enis, ","), l.image.ID, l.node.Type, l.profile,
+				strings.Join(l.gone, ","), fmt.Sprint(g))
 			err := a.call(ctx, func(ctx context.Context) error {
 				out, err := a.api.RunInstances(ctx, in)
 				if err == nil {
@@ -201,14 +191,50 @@ func runInstance(l launch) step {
 			case err == nil:
 				err = awaitInstance(part)(ctx, a)
 			case tokenSpent(err):
-				err = errGone
+				err = errNoLonger
 			}
-			if !errors.Is(err, errGone) {
-				return launchAdvice(err)
+			if !errors.Is(err, errNoLonger) {
+				return launchHint(err)
 			}
 		}
-		return errGone
+		return errNoLonger
 	}
+}
+
+// input is the call for an instance with some network interfaces.
+func (l launch) input(enis []string) *ec2.RunInstancesInput {
+	m := metadataWanted
+	in := &ec2.RunInstancesInput{
+		ImageId: aws.String(l.image.ID), InstanceType: types.InstanceType(l.node.Type),
+		MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String(l.key),
+		MetadataOptions: &types.InstanceMetadataOptionsRequest{
+			HttpEndpoint:            types.InstanceMetadataEndpointState(m.Endpoint),
+			HttpTokens:              types.HttpTokensState(m.Tokens),
+			HttpProtocolIpv6:        types.InstanceMetadataProtocolState(m.IPv6),
+			HttpPutResponseHopLimit: aws.Int32(m.HopLimit),
+			InstanceMetadataTags:    types.InstanceMetadataTagsState(m.Tags),
+		},
+	}
+	if l.profile != "" {
+		in.IamInstanceProfile = &types.IamInstanceProfileSpecification{Name: aws.String(l.profile)}
+	}
+	for device, eni := range enis {
+		in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{
+			DeviceIndex: aws.Int32(int32(device)), NetworkInterfaceId: aws.String(eni),
+		})
+	}
+	if len(l.userData) > 0 {
+		in.UserData = aws.String(base64.StdEncoding.EncodeToString(l.userData))
+	}
+	if l.image.RootDevice != "" {
+		in.BlockDeviceMappings = []types.BlockDeviceMapping{{
+			DeviceName: aws.String(l.image.RootDevice), Ebs: &types.EbsBlockDevice{
+				VolumeSize: aws.Int32(int32(l.node.Disk)), VolumeType: types.VolumeTypeGp3,
+				DeleteOnTermination: aws.Bool(true),
+			},
+		}}
+	}
+	return in
 }
 
 // tokenSpent reports whether the token is that of an earlier instance, which was
@@ -218,13 +244,13 @@ func tokenSpent(err error) bool {
 	return code == "IdempotentParameterMismatch" || code == "IdempotentInstanceTerminated"
 }
 
-// launchAdvice adds what helps where AWS cannot be asked before.
-func launchAdvice(err error) error {
+// launchHint adds what helps where AWS cannot be asked before.
+func launchHint(err error) error {
 	switch errorCode(err) {
 	case "VcpuLimitExceeded":
-		return &hinted{err, "ask AWS for more: Service Quotas, " + vcpuQuota + "; or take a smaller type for the node"}
+		return hint.With(err, "ask AWS for more: Service Quotas, %s; or take a smaller type for the node", vcpuQuota)
 	case "InsufficientInstanceCapacity", "Unsupported":
-		return &hinted{err, "another type or, for a cloud made anew, another availabilityZone; or try again later"}
+		return hint.With(err, "another type or, for a cloud made anew, another availabilityZone; or try again later")
 	}
 	return err
 }
@@ -232,32 +258,36 @@ func launchAdvice(err error) error {
 // awaitInstance waits until an instance runs.
 func awaitInstance(part string) step {
 	return func(ctx context.Context, a *applier) error {
-		id, unknown := a.id(part), a.clock.Now().Add(briefly.total)
-		return a.until(ctx, slowly, func(ctx context.Context) (bool, error, error) {
+		id, unknown := a.id(part), a.clock.Now().Add(visiblePolicy.Total)
+		return a.until(ctx, machinePolicy, func(ctx context.Context) (bool, error) {
 			i, err := a.instance(ctx, id)
 			switch {
-			case awsapi.Passing(err):
-				return false, err, nil
 			case err != nil:
-				return false, nil, err
-			case i == nil && a.clock.Now().Before(unknown):
-				return false, nil, nil
+				return awsapi.Passing(err), err
 			case i == nil:
-				return false, nil, fmt.Errorf("instance %s: %w", id, errGone)
+				return a.clock.Now().Before(unknown), fmt.Errorf("instance %s: %w", id, errNoLonger)
 			}
-			switch state := i.State.Name; state {
+			switch i.State.Name {
 			case types.InstanceStateNameRunning:
-				return true, nil, nil
+				return false, nil
 			case types.InstanceStateNameTerminated, types.InstanceStateNameShuttingDown:
-				if r := i.StateReason; r != nil && !strings.HasPrefix(aws.ToString(r.Code), "Client.UserInitiated") && aws.ToString(r.Code) != "" {
-					return false, nil, fmt.Errorf("instance %s ended at once: %s", id, aws.ToString(r.Message))
-				}
-				return false, nil, fmt.Errorf("instance %s: %w", id, errGone)
-			default:
-				return false, fmt.Errorf("instance %s is %s", id, state), nil
+				return false, ended(i)
 			}
+			return true, fmt.Errorf("instance %s is %s", id, i.State.Name)
 		})
 	}
+}
+
+// ended says why an instance that was to run does not.
+func ended(i *types.Instance) error {
+	id, code := aws.ToString(i.InstanceId), ""
+	if i.StateReason != nil {
+		code = aws.ToString(i.StateReason.Code)
+	}
+	if code == "" || strings.HasPrefix(code, "Client.UserInitiated") {
+		return fmt.Errorf("instance %s: %w", id, errNoLonger)
+	}
+	return fmt.Errorf("instance %s terminated at launch: %s", id, aws.ToString(i.StateReason.Message))
 }
 
 // instance returns nil for one that AWS does not know.
@@ -296,7 +326,7 @@ func allocateAddress(part string) step {
 		return a.create(ctx, func(ctx context.Context) error {
 			out, err := a.api.AllocateAddress(ctx, &ec2.AllocateAddressInput{
 				Domain: types.DomainTypeVpc, TagSpecifications: a.tags(types.ResourceTypeElasticIp, part),
-			}, once)
+			}, noRetry)
 			if err == nil {
 				a.set(part, aws.ToString(out.AllocationId))
 			}

@@ -78,12 +78,10 @@ func guardMetadata(instance string) step {
 			m := metadataWanted
 			_, err := a.api.ModifyInstanceMetadataOptions(ctx, &ec2.ModifyInstanceMetadataOptionsInput{
 				InstanceId: aws.String(instance), HttpEndpoint: types.InstanceMetadataEndpointState(m.Endpoint),
-				HttpProtocolIpv6: types.InstanceMetadataProtocolState(
-					m.IPv6,
-				), HttpTokens: types.HttpTokensState(m.Tokens),
-				InstanceMetadataTags: types.InstanceMetadataTagsState(
-					m.Tags,
-				), HttpPutResponseHopLimit: aws.Int32(m.HopLimit),
+				HttpProtocolIpv6:        types.InstanceMetadataProtocolState(m.IPv6),
+				HttpTokens:              types.HttpTokensState(m.Tokens),
+				InstanceMetadataTags:    types.InstanceMetadataTagsState(m.Tags),
+				HttpPutResponseHopLimit: aws.Int32(m.HopLimit),
 			})
 			return err
 		})
@@ -137,15 +135,6 @@ func setPart(r retag) step {
 		return a.call(ctx, func(ctx context.Context) error {
 			_, err := a.api.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{r.id},
 				Tags: []types.Tag{{Key: aws.String(awsapi.TagPart), Value: aws.String(r.part)}}})
-			return err
-		})
-	}
-}
-
-func deleteVolume(id string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.delete(ctx, id, func(ctx context.Context) error {
-			_, err := a.api.DeleteVolume(ctx, &ec2.DeleteVolumeInput{VolumeId: aws.String(id)})
 			return err
 		})
 	}

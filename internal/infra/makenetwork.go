@@ -30,7 +30,7 @@ func createVPC(cidr netip.Prefix) step {
 			out, err := a.api.CreateVpc(ctx, &ec2.CreateVpcInput{
 				CidrBlock:         aws.String(cidr.String()),
 				TagSpecifications: a.tags(types.ResourceTypeVpc, partVPC),
-			}, once)
+			}, noRetry)
 			if err == nil {
 				a.set(partVPC, aws.ToString(out.Vpc.VpcId))
 			}
@@ -68,7 +68,7 @@ func createInternetGateway(ctx context.Context, a *applier) error {
 	return a.create(ctx, func(ctx context.Context) error {
 		out, err := a.api.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{
 			TagSpecifications: a.tags(types.ResourceTypeInternetGateway, partInternetGateway),
-		}, once)
+		}, noRetry)
 		if err == nil {
 			a.set(partInternetGateway, aws.ToString(out.InternetGateway.InternetGatewayId))
 		}
@@ -97,7 +97,9 @@ func attachInternetGateway(ctx context.Context, a *applier) error {
 }
 
 func (a *applier) attachedHere(ctx context.Context) bool {
-	out, err := a.api.DescribeInternetGateways(ctx, &ec2.DescribeInternetGatewaysInput{InternetGatewayIds: []string{a.id(partInternetGateway)}})
+	out, err := a.api.DescribeInternetGateways(ctx, &ec2.DescribeInternetGatewaysInput{
+		InternetGatewayIds: []string{a.id(partInternetGateway)},
+	})
 	if err != nil {
 		return false
 	}
@@ -115,9 +117,10 @@ func createSubnet(part string, cidr netip.Prefix, zone string) step {
 	return func(ctx context.Context, a *applier) error {
 		return a.create(ctx, func(ctx context.Context) error {
 			out, err := a.api.CreateSubnet(ctx, &ec2.CreateSubnetInput{
-				VpcId: aws.String(a.id(partVPC)), CidrBlock: aws.String(cidr.String()), AvailabilityZone: aws.String(zone),
+				VpcId: aws.String(a.id(partVPC)), CidrBlock: aws.String(cidr.String()),
+				AvailabilityZone:  aws.String(zone),
 				TagSpecifications: a.tags(types.ResourceTypeSubnet, part),
-			}, once)
+			}, noRetry)
 			if err == nil {
 				a.set(part, aws.ToString(out.Subnet.SubnetId))
 			}
@@ -140,7 +143,7 @@ func createRouteTable(ctx context.Context, a *applier) error {
 	return a.create(ctx, func(ctx context.Context) error {
 		out, err := a.api.CreateRouteTable(ctx, &ec2.CreateRouteTableInput{
 			VpcId: aws.String(a.id(partVPC)), TagSpecifications: a.tags(types.ResourceTypeRouteTable, partRouteTable),
-		}, once)
+		}, noRetry)
 		if err == nil {
 			a.set(partRouteTable, aws.ToString(out.RouteTable.RouteTableId))
 		}
@@ -171,8 +174,8 @@ func createRoute(to string) step {
 		var exists bool
 		err := a.call(ctx, func(ctx context.Context) error {
 			_, err := a.api.CreateRoute(ctx, &ec2.CreateRouteInput{
-				RouteTableId: aws.String(a.id(partRouteTable)), DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
-				GatewayId: aws.String(a.id(partInternetGateway)),
+				RouteTableId: aws.String(a.id(partRouteTable)), GatewayId: aws.String(a.id(partInternetGateway)),
+				DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
 			})
 			if exists = errorCode(err) == "RouteAlreadyExists"; exists {
 				return nil
@@ -191,8 +194,8 @@ func replaceRoute(to string) step {
 		ipv4, ipv6 := destination(to)
 		return a.call(ctx, func(ctx context.Context) error {
 			_, err := a.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{
-				RouteTableId: aws.String(a.id(partRouteTable)), DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
-				GatewayId: aws.String(a.id(partInternetGateway)),
+				RouteTableId: aws.String(a.id(partRouteTable)), GatewayId: aws.String(a.id(partInternetGateway)),
+				DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
 			})
 			return err
 		})
@@ -242,9 +245,11 @@ func createSecurityGroup(part, network string) step {
 	return func(ctx context.Context, a *applier) error {
 		return a.create(ctx, func(ctx context.Context) error {
 			out, err := a.api.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
-				GroupName: aws.String(groupName(a.cloud, network)), Description: aws.String("Macaw cloud " + a.cloud + ", " + network),
-				VpcId: aws.String(a.id(partVPC)), TagSpecifications: a.tags(types.ResourceTypeSecurityGroup, part),
-			}, once)
+				GroupName:         aws.String(groupName(a.cloud, network)),
+				Description:       aws.String("Macaw cloud " + a.cloud + ", " + network),
+				VpcId:             aws.String(a.id(partVPC)),
+				TagSpecifications: a.tags(types.ResourceTypeSecurityGroup, part),
+			}, noRetry)
 			if err == nil {
 				a.set(part, aws.ToString(out.GroupId))
 			}
@@ -265,32 +270,33 @@ func createSecurityGroup(part, network string) step {
 // ruleCall is one of the calls that take or let go of a group's rules.
 type ruleCall func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error
 
-func authorize(part string, rules []Rule) step {
-	return addRules(part, rules, func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
-		_, err := api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules})
-		return err
-	})
+func authorize(part string, rules []Rule) step       { return addRules(part, rules, authorizeIn) }
+func authorizeEgress(part string, rules []Rule) step { return addRules(part, rules, authorizeOut) }
+func revoke(part string, rules []Rule) step          { return removeRules(part, rules, revokeIn) }
+func revokeEgress(part string, rules []Rule) step    { return removeRules(part, rules, revokeOut) }
+
+func authorizeIn(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+	in := &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules}
+	_, err := api.AuthorizeSecurityGroupIngress(ctx, in)
+	return err
 }
 
-func authorizeEgress(part string, rules []Rule) step {
-	return addRules(part, rules, func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
-		_, err := api.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: group, IpPermissions: rules})
-		return err
-	})
+func authorizeOut(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+	in := &ec2.AuthorizeSecurityGroupEgressInput{GroupId: group, IpPermissions: rules}
+	_, err := api.AuthorizeSecurityGroupEgress(ctx, in)
+	return err
 }
 
-func revoke(part string, rules []Rule) step {
-	return removeRules(part, rules, func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
-		_, err := api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules})
-		return err
-	})
+func revokeIn(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+	in := &ec2.RevokeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules}
+	_, err := api.RevokeSecurityGroupIngress(ctx, in)
+	return err
 }
 
-func revokeEgress(part string, rules []Rule) step {
-	return removeRules(part, rules, func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
-		_, err := api.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: group, IpPermissions: rules})
-		return err
-	})
+func revokeOut(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+	in := &ec2.RevokeSecurityGroupEgressInput{GroupId: group, IpPermissions: rules}
+	_, err := api.RevokeSecurityGroupEgress(ctx, in)
+	return err
 }
 
 // addRules adds the rules in one call, which AWS takes or refuses as a whole.

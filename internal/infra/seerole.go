@@ -37,7 +37,9 @@ func findRole(ctx context.Context, api IAM, cloud, name string) (*Role, error) {
 	if r.Trust, err = unescaped(out.Role.AssumeRolePolicyDocument); err != nil {
 		return nil, err
 	}
-	rights, err := api.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: aws.String(name), PolicyName: aws.String(rightsName)})
+	rights, err := api.GetRolePolicy(ctx, &iam.GetRolePolicyInput{
+		RoleName: aws.String(name), PolicyName: aws.String(rightsName),
+	})
 	if notFound(err) {
 		return r, nil
 	}

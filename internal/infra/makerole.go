@@ -45,7 +45,9 @@ func createRole(name, trust string) step {
 func putTrust(name, trust string) step {
 	return func(ctx context.Context, a *applier) error {
 		return a.call(ctx, func(ctx context.Context) error {
-			_, err := a.iam.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: aws.String(name), PolicyDocument: aws.String(trust)})
+			_, err := a.iam.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{
+				RoleName: aws.String(name), PolicyDocument: aws.String(trust),
+			})
 			return err
 		})
 	}
@@ -115,9 +117,10 @@ func attachProfile(instance, name string) step {
 	return func(ctx context.Context, a *applier) error {
 		profile := &types.IamInstanceProfileSpecification{Name: aws.String(name)}
 		return a.call(ctx, func(ctx context.Context) error {
-			out, err := a.api.DescribeIamInstanceProfileAssociations(ctx, &ec2.DescribeIamInstanceProfileAssociationsInput{
-				Filters: []types.Filter{awsapi.Filter("instance-id", a.id(instance)), awsapi.Filter("state", "associating", "associated")},
-			})
+			see := &ec2.DescribeIamInstanceProfileAssociationsInput{Filters: []types.Filter{
+				awsapi.Filter("instance-id", a.id(instance)), awsapi.Filter("state", "associating", "associated"),
+			}}
+			out, err := a.api.DescribeIamInstanceProfileAssociations(ctx, see)
 			if err != nil {
 				return err
 			}
@@ -125,9 +128,10 @@ func attachProfile(instance, name string) step {
 				if has := all[0].IamInstanceProfile; has != nil && aws.ToString(has.Id) == a.id(partProfile) {
 					return nil
 				}
-				_, err := a.api.ReplaceIamInstanceProfileAssociation(ctx, &ec2.ReplaceIamInstanceProfileAssociationInput{
+				replace := &ec2.ReplaceIamInstanceProfileAssociationInput{
 					AssociationId: all[0].AssociationId, IamInstanceProfile: profile,
-				})
+				}
+				_, err := a.api.ReplaceIamInstanceProfileAssociation(ctx, replace)
 				return err
 			}
 			_, err = a.api.AssociateIamInstanceProfile(ctx, &ec2.AssociateIamInstanceProfileInput{
