@@ -60,10 +60,8 @@ func Ask(ctx context.Context, api EC2, c *cloud.Cloud) (Account, error) {
 }
 
 func (a Account) askType(ctx context.Context, api EC2, name string) error {
-	out, err := api.DescribeInstanceTypes(
-		ctx,
-		&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{types.InstanceType(name)}},
-	)
+	out, err := api.DescribeInstanceTypes(ctx,
+		&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{types.InstanceType(name)}})
 	if errorCode(err) == "InvalidInstanceType" || err == nil && len(out.InstanceTypes) == 0 {
 		return nil
 	}
@@ -106,10 +104,8 @@ func (a Account) askType(ctx context.Context, api EC2, name string) error {
 func askElasticIPs(ctx context.Context, api EC2) (Quota, error) {
 	const attribute = "vpc-max-elastic-ips"
 	q := Quota{Limit: -1}
-	out, err := api.DescribeAccountAttributes(
-		ctx,
-		&ec2.DescribeAccountAttributesInput{AttributeNames: []types.AccountAttributeName{attribute}},
-	)
+	out, err := api.DescribeAccountAttributes(ctx,
+		&ec2.DescribeAccountAttributesInput{AttributeNames: []types.AccountAttributeName{attribute}})
 	if err != nil {
 		return q, err
 	}
@@ -224,10 +220,8 @@ func checkCarried(c *cloud.Cloud, n cloud.Node, each int) error {
 
 // makes reports whether the plan has an action that is no removal.
 func (p *Plan) makes(id string) bool {
-	return slices.ContainsFunc(
-		p.Actions,
-		func(a Action) bool { return a.ID == id && a.Verb != Delete && a.Verb != Start },
-	)
+	return slices.ContainsFunc(p.Actions,
+		func(a Action) bool { return a.ID == id && a.Verb != Delete && a.Verb != Start })
 }
 
 // elasticIPs returns how many more Elastic IPs the plan makes, less those that it
@@ -250,21 +244,14 @@ func (a Account) checkElasticIPs(p *Plan) error {
 	if more <= 0 || q.Limit < 0 || q.Held+more <= q.Limit {
 		return nil
 	}
-	hint := fmt.Sprintf(
-		"release some (aws ec2 describe-addresses lists them), or ask AWS for more: Service Quotas, %s",
-		elasticIPQuota,
-	)
+	hint := fmt.Sprintf("release some (aws ec2 describe-addresses lists them), or ask AWS for more: Service Quotas, %s",
+		elasticIPQuota)
 	if p.wanted.Cloud.Provider.Made() > 0 {
 		hint += "; with fewer provider.addresses, or provider.elasticIPs: on-demand, the cloud takes fewer"
 	}
-	return p.wanted.Cloud.Reject(
-		"provider.elasticIPs",
-		hint,
+	return p.wanted.Cloud.Reject("provider.elasticIPs", hint,
 		"the cloud needs %d more Elastic IPs, and the account has %d of at most %d in the region",
-		more,
-		q.Held,
-		q.Limit,
-	)
+		more, q.Held, q.Limit)
 }
 
 // The quotas' codes in Service Quotas.
@@ -277,12 +264,8 @@ const (
 func (a Account) needs(p *Plan) []string {
 	var out []string
 	if more, q := p.elasticIPs(), a.ElasticIPs; more > 0 && q.Limit >= 0 {
-		text := fmt.Sprintf(
-			"%d more Elastic IPs; the account has %d of at most %d in the region",
-			more,
-			q.Held,
-			q.Limit,
-		)
+		text := fmt.Sprintf("%d more Elastic IPs; the account has %d of at most %d in the region",
+			more, q.Held, q.Limit)
 		if q.Held+more+1 > q.Limit {
 			text += ", and macaw bake beside it would need one more"
 		}

@@ -64,13 +64,8 @@ func (b *up) interfaceAttributes(n Interface, label, network string) {
 	}
 	group := partGroup(network)
 	if len(n.Groups) != 1 || n.Groups[0] != b.ids[group] {
-		b.change(
-			n.ID+"/groups",
-			"network interface",
-			label+" has security group "+network+" and no other",
-			setGroups(n.ID, group),
-			group,
-		)
+		b.change(n.ID+"/groups", "network interface", label+" has security group "+network+" and no other",
+			setGroups(n.ID, group), group)
 	}
 }
 
@@ -81,11 +76,8 @@ func (b *up) agentsInterfaces() {
 		for _, node := range b.c.Nodes {
 			if awsapi.IsProviderPart(node.Name, n.Part) && n.Part != awsapi.InterfacePart(node.Name, partProvider) &&
 				n.Subnet == b.ids[partSubnet(partProvider)] {
-				b.interfaceAttributes(
-					n,
-					strings.TrimPrefix(n.Part, "eni/"+node.Name+"/")+" of "+node.Name,
-					partProvider,
-				)
+				b.interfaceAttributes(n, strings.TrimPrefix(n.Part, "eni/"+node.Name+"/")+" of "+node.Name,
+					partProvider)
 			}
 		}
 	}
@@ -102,27 +94,17 @@ func (b *up) instanceAttributes(node cloud.Node, in Instance) {
 	}
 	// Somebody has meant these, and nothing breaks by them before the end.
 	if in.NoTerminate {
-		b.drift(
-			object,
+		b.drift(object,
 			"without it: aws ec2 modify-instance-attribute --instance-id "+in.ID+" --no-disable-api-termination",
-			"it is protected against termination, and macaw down would be refused",
-		)
+			"it is protected against termination, and macaw down would be refused")
 	}
 	if in.NoStop {
-		b.drift(
-			object,
-			"without it: aws ec2 modify-instance-attribute --instance-id "+in.ID+" --no-disable-api-stop",
-			"it is protected against being stopped",
-		)
+		b.drift(object, "without it: aws ec2 modify-instance-attribute --instance-id "+in.ID+" --no-disable-api-stop",
+			"it is protected against being stopped")
 	}
 	if in.Key != keyName(b.c.Name) {
-		b.drift(
-			object,
-			"macaw down, then macaw up makes a new one; its data is lost",
-			"it was made with key pair %q, not %q",
-			in.Key,
-			keyName(b.c.Name),
-		)
+		b.drift(object, "macaw down, then macaw up makes a new one; its data is lost",
+			"it was made with key pair %q, not %q", in.Key, keyName(b.c.Name))
 	}
 	b.atRest(node, in)
 	b.volumes(node, in)
@@ -159,12 +141,8 @@ func (b *up) volumes(node cloud.Node, in Instance) {
 			continue
 		}
 		if !v.DeleteOnTermination {
-			b.change(
-				v.ID+"/delete",
-				"volume",
-				v.ID+" of "+node.Name+" goes with its instance",
-				deleteWithInstance(in.ID, v.Device),
-			)
+			b.change(v.ID+"/delete", "volume", v.ID+" of "+node.Name+" goes with its instance",
+				deleteWithInstance(in.ID, v.Device))
 		}
 		if v.Size != int32(node.Disk) {
 			hint := "aws ec2 modify-volume --volume-id " + v.ID +
@@ -192,12 +170,8 @@ func (b *up) leftovers() {
 // elsewhere is not, and only its maker knows.
 func (b *up) routesDrift(t RouteTable) {
 	for _, r := range t.Others {
-		b.drift(
-			"route table",
-			"if it is not wanted: aws ec2 delete-route --route-table-id "+t.ID,
-			"somebody has added a route, %s",
-			r,
-		)
+		b.drift("route table", "if it is not wanted: aws ec2 delete-route --route-table-id "+t.ID,
+			"somebody has added a route, %s", r)
 	}
 	if t.Main {
 		b.drift("route table", "make another table the main one: aws ec2 replace-route-table-association",
@@ -217,20 +191,12 @@ func (b *up) egress(network string, have []Rule) {
 		want = may
 	}
 	if add := missing(want, have); len(add) > 0 {
-		b.change(
-			part+"/allow-out",
-			"security group",
-			network+" allows out "+describeRules(add, "to"),
-			authorizeEgress(part, add),
-		)
+		b.change(part+"/allow-out", "security group", network+" allows out "+describeRules(add, "to"),
+			authorizeEgress(part, add))
 	}
 	if extra := missing(have, may); len(extra) > 0 {
-		b.change(
-			part+"/revoke-out",
-			"security group",
-			network+" no longer allows out "+describeRules(extra, "to"),
-			revokeEgress(part, extra),
-		)
+		b.change(part+"/revoke-out", "security group", network+" no longer allows out "+describeRules(extra, "to"),
+			revokeEgress(part, extra))
 	}
 }
 

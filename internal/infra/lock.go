@@ -77,13 +77,8 @@ type LockedError struct {
 
 // Error says who does what since when.
 func (e *LockedError) Error() string {
-	return fmt.Sprintf(
-		"cloud %s is being changed by another run: macaw %s of %s, since %s",
-		e.Cloud,
-		e.Owner.Command,
-		e.Owner.Who,
-		e.Since,
-	)
+	return fmt.Sprintf("cloud %s is being changed by another run: macaw %s of %s, since %s", e.Cloud, e.Owner.Command,
+		e.Owner.Who, e.Since)
 }
 
 // Hint says what to do.
@@ -94,8 +89,7 @@ func (e *LockedError) Hint() string {
 
 // ErrLockLost says that this run has lost its lock, and has stopped for that.
 var ErrLockLost = errors.New(
-	"another run has taken this one for dead and taken over, or AWS could not be reached for long; stopped",
-)
+	"another run has taken this one for dead and taken over, or AWS could not be reached for long; stopped")
 
 // Lock is a cloud's lock that is held.
 type Lock struct {
@@ -118,12 +112,7 @@ func Acquire(ctx context.Context, api LockAPI, cloud string, who Owner, notice f
 }
 
 func acquire(
-	ctx context.Context,
-	api LockAPI,
-	clock clock,
-	cloud string,
-	who Owner,
-	notice func(string),
+	ctx context.Context, api LockAPI, clock clock, cloud string, who Owner, notice func(string),
 ) (*Lock, error) {
 	if notice == nil {
 		notice = func(string) {}
@@ -211,10 +200,8 @@ func unusedKey() (string, error) {
 // heldLock returns the tags of the lock, with its ID under the empty key, or nil
 // if AWS shows none.
 func heldLock(ctx context.Context, api LockAPI, cloud string) (map[string]string, error) {
-	out, err := api.DescribeKeyPairs(
-		ctx,
-		&ec2.DescribeKeyPairsInput{Filters: []types.Filter{awsapi.Filter("key-name", lockName(cloud))}},
-	)
+	out, err := api.DescribeKeyPairs(ctx,
+		&ec2.DescribeKeyPairsInput{Filters: []types.Filter{awsapi.Filter("key-name", lockName(cloud))}})
 	if err != nil || len(out.KeyPairs) == 0 {
 		return nil, err
 	}
@@ -228,13 +215,7 @@ func heldLock(ctx context.Context, api LockAPI, cloud string) (map[string]string
 // takeOver removes the lock of a run that is dead, and returns a LockedError for
 // one that lives.
 func takeOver(
-	ctx context.Context,
-	api LockAPI,
-	clock clock,
-	cloud string,
-	who Owner,
-	held map[string]string,
-	notice func(string),
+	ctx context.Context, api LockAPI, clock clock, cloud string, who Owner, held map[string]string, notice func(string),
 ) error {
 	locked := &LockedError{Cloud: cloud, Since: held[tagLockSince], ID: held[""],
 		Owner: Owner{Who: held[tagLockOwner], Command: held[tagLockCommand], Machine: held[tagLockMachine]}}

@@ -14,20 +14,16 @@ import (
 // ModifyNetworkInterfaceAttribute, ModifySubnetAttribute, ModifyInstanceAttribute).
 
 func modifySubnet(part string, in ec2.ModifySubnetAttributeInput) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
-			in.SubnetId = aws.String(a.id(part))
-			_, err := a.api.ModifySubnetAttribute(ctx, &in)
-			return err
-		})
-	}
+	return oneCall(func(ctx context.Context, a *applier) error {
+		in.SubnetId = aws.String(a.id(part))
+		_, err := a.api.ModifySubnetAttribute(ctx, &in)
+		return err
+	})
 }
 
 func mapNoPublic(part string) step {
-	return modifySubnet(
-		part,
-		ec2.ModifySubnetAttributeInput{MapPublicIpOnLaunch: &types.AttributeBooleanValue{Value: aws.Bool(false)}},
-	)
+	return modifySubnet(part,
+		ec2.ModifySubnetAttributeInput{MapPublicIpOnLaunch: &types.AttributeBooleanValue{Value: aws.Bool(false)}})
 }
 
 func assignNoIPv6(part string) step {
@@ -40,14 +36,12 @@ func assignNoIPv6(part string) step {
 }
 
 func modifyInterface(id string, in func(*applier) ec2.ModifyNetworkInterfaceAttributeInput) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
-			in := in(a)
-			in.NetworkInterfaceId = aws.String(id)
-			_, err := a.api.ModifyNetworkInterfaceAttribute(ctx, &in)
-			return err
-		})
-	}
+	return oneCall(func(ctx context.Context, a *applier) error {
+		in := in(a)
+		in.NetworkInterfaceId = aws.String(id)
+		_, err := a.api.ModifyNetworkInterfaceAttribute(ctx, &in)
+		return err
+	})
 }
 
 func checkSources(id string) step {
@@ -73,29 +67,25 @@ func keepInterface(id, attachment string) step {
 }
 
 func guardMetadata(instance string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
-			m := metadataWanted
-			_, err := a.api.ModifyInstanceMetadataOptions(ctx, &ec2.ModifyInstanceMetadataOptionsInput{
-				InstanceId: aws.String(instance), HttpEndpoint: types.InstanceMetadataEndpointState(m.Endpoint),
-				HttpProtocolIpv6:        types.InstanceMetadataProtocolState(m.IPv6),
-				HttpTokens:              types.HttpTokensState(m.Tokens),
-				InstanceMetadataTags:    types.InstanceMetadataTagsState(m.Tags),
-				HttpPutResponseHopLimit: aws.Int32(m.HopLimit),
-			})
-			return err
+	return oneCall(func(ctx context.Context, a *applier) error {
+		m := metadataWanted
+		_, err := a.api.ModifyInstanceMetadataOptions(ctx, &ec2.ModifyInstanceMetadataOptionsInput{
+			InstanceId: aws.String(instance), HttpEndpoint: types.InstanceMetadataEndpointState(m.Endpoint),
+			HttpProtocolIpv6:        types.InstanceMetadataProtocolState(m.IPv6),
+			HttpTokens:              types.HttpTokensState(m.Tokens),
+			InstanceMetadataTags:    types.InstanceMetadataTagsState(m.Tags),
+			HttpPutResponseHopLimit: aws.Int32(m.HopLimit),
 		})
-	}
+		return err
+	})
 }
 
 func modifyInstance(id string, in ec2.ModifyInstanceAttributeInput) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
-			in.InstanceId = aws.String(id)
-			_, err := a.api.ModifyInstanceAttribute(ctx, &in)
-			return err
-		}, "IncorrectInstanceState", "IncorrectState") // while it is stopping
-	}
+	return oneCall(func(ctx context.Context, a *applier) error {
+		in.InstanceId = aws.String(id)
+		_, err := a.api.ModifyInstanceAttribute(ctx, &in)
+		return err
+	}, "IncorrectInstanceState", "IncorrectState") // while it is stopping
 }
 
 func stopOnShutdown(instance string) step {
@@ -105,37 +95,28 @@ func stopOnShutdown(instance string) step {
 }
 
 func setType(instance, name string) step {
-	return modifyInstance(
-		instance,
-		ec2.ModifyInstanceAttributeInput{InstanceType: &types.AttributeValue{Value: aws.String(name)}},
-	)
+	return modifyInstance(instance,
+		ec2.ModifyInstanceAttributeInput{InstanceType: &types.AttributeValue{Value: aws.String(name)}})
 }
 
 func setUserData(instance string, data []byte) step {
-	return modifyInstance(
-		instance,
-		ec2.ModifyInstanceAttributeInput{UserData: &types.SecureBlobAttributeValue{Value: data}},
-	)
+	return modifyInstance(instance,
+		ec2.ModifyInstanceAttributeInput{UserData: &types.SecureBlobAttributeValue{Value: data}})
 }
 
 func deleteWithInstance(instance, device string) step {
-	return modifyInstance(
-		instance,
-		ec2.ModifyInstanceAttributeInput{BlockDeviceMappings: []types.InstanceBlockDeviceMappingSpecification{
-			{
-				DeviceName: aws.String(device),
-				Ebs:        &types.EbsInstanceBlockDeviceSpecification{DeleteOnTermination: aws.Bool(true)},
-			},
+	return modifyInstance(instance, ec2.ModifyInstanceAttributeInput{
+		BlockDeviceMappings: []types.InstanceBlockDeviceMappingSpecification{{
+			DeviceName: aws.String(device),
+			Ebs:        &types.EbsInstanceBlockDeviceSpecification{DeleteOnTermination: aws.Bool(true)},
 		}},
-	)
+	})
 }
 
 func setPart(r retag) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
-			_, err := a.api.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{r.id},
-				Tags: []types.Tag{{Key: aws.String(awsapi.TagPart), Value: aws.String(r.part)}}})
-			return err
-		})
-	}
+	return oneCall(func(ctx context.Context, a *applier) error {
+		_, err := a.api.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{r.id},
+			Tags: []types.Tag{{Key: aws.String(awsapi.TagPart), Value: aws.String(r.part)}}})
+		return err
+	})
 }

@@ -195,9 +195,7 @@ func assignIPv6(part string, elsewhere []string) step {
 
 // unassignIPv6 takes addresses from an ENI, or all of IPv6 if none are named.
 func unassignIPv6(eni string, named ...string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error { return a.dropIPv6(ctx, eni, named) }, notThere)
-	}
+	return oneRemoval(func(ctx context.Context, a *applier) error { return a.dropIPv6(ctx, eni, named) }, notThere)
 }
 
 // notThere is the code for addresses that are not on an ENI. AWS may show them for a
@@ -243,28 +241,24 @@ func (a *applier) ipv6On(ctx context.Context, eni string) (have []string, err er
 // just lost the right to may still have registered one: each try begins with the
 // cloud's ENIs.
 func takeSubnetBlock(association string, enis []string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error {
-			for _, eni := range enis {
-				if err := a.dropIPv6(ctx, eni, nil); err != nil && !notFound(err) {
-					return err
-				}
+	return oneRemoval(func(ctx context.Context, a *applier) error {
+		for _, eni := range enis {
+			if err := a.dropIPv6(ctx, eni, nil); err != nil && !notFound(err) {
+				return err
 			}
-			in := &ec2.DisassociateSubnetCidrBlockInput{AssociationId: aws.String(association)}
-			_, err := a.api.DisassociateSubnetCidrBlock(ctx, in)
-			return err
-		}, notThere)
-	}
+		}
+		in := &ec2.DisassociateSubnetCidrBlockInput{AssociationId: aws.String(association)}
+		_, err := a.api.DisassociateSubnetCidrBlock(ctx, in)
+		return err
+	}, notThere)
 }
 
 func deleteRoute(table, to string) step {
-	return func(ctx context.Context, a *applier) error {
-		ipv4, ipv6 := destination(to)
-		return a.remove(ctx, func(ctx context.Context) error {
-			_, err := a.api.DeleteRoute(ctx, &ec2.DeleteRouteInput{
-				RouteTableId: aws.String(table), DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
-			})
-			return err
+	ipv4, ipv6 := destination(to)
+	return oneRemoval(func(ctx context.Context, a *applier) error {
+		_, err := a.api.DeleteRoute(ctx, &ec2.DeleteRouteInput{
+			RouteTableId: aws.String(table), DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
 		})
-	}
+		return err
+	})
 }

@@ -24,27 +24,25 @@ const generations = 5
 var errNoLonger = errors.New("it no longer exists")
 
 func importKeyPair(public string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.create(ctx, func(ctx context.Context) error {
-			out, err := a.api.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{
-				KeyName: aws.String(keyName(a.cloud)), PublicKeyMaterial: []byte(public),
-				TagSpecifications: a.tags(types.ResourceTypeKeyPair, partKeyPair),
-			}, noRetry)
-			if err == nil {
-				a.set(partKeyPair, aws.ToString(out.KeyPairId))
+	return oneCreation(func(ctx context.Context, a *applier) error {
+		out, err := a.api.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{
+			KeyName: aws.String(keyName(a.cloud)), PublicKeyMaterial: []byte(public),
+			TagSpecifications: a.tags(types.ResourceTypeKeyPair, partKeyPair),
+		}, noRetry)
+		if err == nil {
+			a.set(partKeyPair, aws.ToString(out.KeyPairId))
+		}
+		return err
+	}, func(ctx context.Context, a *applier) (bool, error) {
+		found, err := findKeyPairs(ctx, a.api, a.mine(partKeyPair)...)
+		for _, k := range found {
+			if aws.ToString(k.KeyName) == keyName(a.cloud) && sameKey(aws.ToString(k.PublicKey), public) {
+				a.set(partKeyPair, aws.ToString(k.KeyPairId))
+				return true, nil
 			}
-			return err
-		}, func(ctx context.Context) (bool, error) {
-			found, err := findKeyPairs(ctx, a.api, a.mine(partKeyPair)...)
-			for _, k := range found {
-				if aws.ToString(k.KeyName) == keyName(a.cloud) && sameKey(aws.ToString(k.PublicKey), public) {
-					a.set(partKeyPair, aws.ToString(k.KeyPairId))
-					return true, nil
-				}
-			}
-			return false, err
-		})
-	}
+		}
+		return false, err
+	})
 }
 
 func createInterface(part, subnet, group, primary string, secondary []string) step {
@@ -96,14 +94,12 @@ func (a *applier) awaitInterface(ctx context.Context, id string) error {
 }
 
 func assign(part string, addresses []string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
-			_, err := a.api.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
-				NetworkInterfaceId: aws.String(a.id(part)), PrivateIpAddresses: addresses,
-			})
-			return err
+	return oneCall(func(ctx context.Context, a *applier) error {
+		_, err := a.api.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
+			NetworkInterfaceId: aws.String(a.id(part)), PrivateIpAddresses: addresses,
 		})
-	}
+		return err
+	})
 }
 
 // unassign takes addresses away. AWS refuses if one of them is not there (EC2 API
@@ -322,37 +318,33 @@ func startInstance(part string) step {
 }
 
 func allocateAddress(part string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.create(ctx, func(ctx context.Context) error {
-			out, err := a.api.AllocateAddress(ctx, &ec2.AllocateAddressInput{
-				Domain: types.DomainTypeVpc, TagSpecifications: a.tags(types.ResourceTypeElasticIp, part),
-			}, noRetry)
-			if err == nil {
-				a.set(part, aws.ToString(out.AllocationId))
-			}
-			return err
-		}, func(ctx context.Context) (bool, error) {
-			found, err := findAddresses(ctx, a.api, a.mine(part)...)
-			if err != nil || len(found) == 0 {
-				return false, err
-			}
-			a.set(part, aws.ToString(found[0].AllocationId))
-			return true, nil
-		})
-	}
+	return oneCreation(func(ctx context.Context, a *applier) error {
+		out, err := a.api.AllocateAddress(ctx, &ec2.AllocateAddressInput{
+			Domain: types.DomainTypeVpc, TagSpecifications: a.tags(types.ResourceTypeElasticIp, part),
+		}, noRetry)
+		if err == nil {
+			a.set(part, aws.ToString(out.AllocationId))
+		}
+		return err
+	}, func(ctx context.Context, a *applier) (bool, error) {
+		found, err := findAddresses(ctx, a.api, a.mine(part)...)
+		if err != nil || len(found) == 0 {
+			return false, err
+		}
+		a.set(part, aws.ToString(found[0].AllocationId))
+		return true, nil
+	})
 }
 
 // associateAddress names the private address, for otherwise AWS takes the
 // primary one, and says that the Elastic IP may move: some accounts are refused
 // without (EC2 API Reference, AssociateAddress).
 func associateAddress(t target) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
-			_, err := a.api.AssociateAddress(ctx, &ec2.AssociateAddressInput{
-				AllocationId: aws.String(a.id(t.part)), NetworkInterfaceId: aws.String(a.id(t.eni)),
-				PrivateIpAddress: aws.String(t.private), AllowReassociation: aws.Bool(true),
-			})
-			return err
-		}, "InvalidInstanceID", "IncorrectInstanceState") // while the ENI's instance is pending
-	}
+	return oneCall(func(ctx context.Context, a *applier) error {
+		_, err := a.api.AssociateAddress(ctx, &ec2.AssociateAddressInput{
+			AllocationId: aws.String(a.id(t.part)), NetworkInterfaceId: aws.String(a.id(t.eni)),
+			PrivateIpAddress: aws.String(t.private), AllowReassociation: aws.Bool(true),
+		})
+		return err
+	}, "InvalidInstanceID", "IncorrectInstanceState") // while the ENI's instance is pending
 }

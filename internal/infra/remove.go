@@ -91,9 +91,7 @@ func deletes(call deletion) func(id string) step {
 // removes makes a step of what nobody else can use.
 func removes(call deletion) func(id string) step {
 	return func(id string) step {
-		return func(ctx context.Context, a *applier) error {
-			return a.remove(ctx, func(ctx context.Context) error { return call(ctx, a.api, aws.String(id)) })
-		}
+		return oneRemoval(func(ctx context.Context, a *applier) error { return call(ctx, a.api, aws.String(id)) })
 	}
 }
 

@@ -16,6 +16,12 @@ import (
 	"macaw.example/internal/cloud"
 )
 
+// Range returns the fewest blocks that together are the cloud's addresses: what
+// Neutron may give out, and what a gateway's agent may register.
+func Range(c *cloud.Cloud) []netip.Prefix {
+	return cover(c.Provider.First, c.Provider.Addresses)
+}
+
 // cover returns the fewest CIDR blocks that together are n IPv4 addresses from
 // first on, in ascending order.
 func cover(first netip.Addr, n int) []netip.Prefix {
@@ -37,7 +43,7 @@ func cover(first netip.Addr, n int) []netip.Prefix {
 // (VPC User Guide, subnet-cidr-reservation).
 func (b *up) reservations() {
 	subnet := partSubnet(partProvider)
-	want := cover(b.c.Provider.First, b.c.Provider.Addresses)
+	want := Range(b.c)
 	block, ok := b.ipv6Subnet()
 	if ok {
 		want = append(want, cloud.IPv6Block(block))
@@ -78,31 +84,29 @@ func (b *up) reservations() {
 // what is there (InvalidParameterValue) means that the first try arrived, if
 // that is the same block of the cloud's own.
 func createReservation(subnet string, of func(*applier) netip.Prefix) step {
-	return func(ctx context.Context, a *applier) error {
+	return oneCall(func(ctx context.Context, a *applier) error {
 		cidr := of(a)
-		return a.call(ctx, func(ctx context.Context) error {
-			_, err := a.api.CreateSubnetCidrReservation(ctx, &ec2.CreateSubnetCidrReservationInput{
-				SubnetId: aws.String(a.id(subnet)), Cidr: aws.String(cidr.String()),
-				ReservationType:   types.SubnetCidrReservationTypeExplicit,
-				Description:       aws.String("Macaw cloud " + a.cloud + ", neutron's addresses"),
-				TagSpecifications: a.tags(types.ResourceTypeSubnetCidrReservation, partReservation(cidr.String())),
-			})
-			if errorCode(err) == "InvalidParameterValue" {
-				same := func(r Reservation) bool { return r.Explicit && r.CIDR == cidr.String() }
-				made, seeErr := reservationsIn(ctx, a.api, a.id(subnet), awsapi.ByTag(awsapi.TagCloud, a.cloud))
-				if seeErr == nil && slices.ContainsFunc(made, same) {
-					return nil
-				}
-			}
-			return err
+		_, err := a.api.CreateSubnetCidrReservation(ctx, &ec2.CreateSubnetCidrReservationInput{
+			SubnetId: aws.String(a.id(subnet)), Cidr: aws.String(cidr.String()),
+			ReservationType:   types.SubnetCidrReservationTypeExplicit,
+			Description:       aws.String("Macaw cloud " + a.cloud + ", neutron's addresses"),
+			TagSpecifications: a.tags(types.ResourceTypeSubnetCidrReservation, partReservation(cidr.String())),
 		})
-	}
+		if errorCode(err) == "InvalidParameterValue" {
+			same := func(r Reservation) bool { return r.Explicit && r.CIDR == cidr.String() }
+			made, seeErr := reservationsIn(ctx, a.api, a.id(subnet), awsapi.ByTag(awsapi.TagCloud, a.cloud))
+			if seeErr == nil && slices.ContainsFunc(made, same) {
+				return nil
+			}
+		}
+		return err
+	})
 }
 
 // seeReservations looks into the subnets that were found.
-func (s *Seen) seeReservations(ctx context.Context, api EC2, mine types.Filter) error {
+func (s *Seen) seeReservations(ctx context.Context, c Clients, mine types.Filter) error {
 	for _, n := range s.Subnets {
-		found, err := reservationsIn(ctx, api, n.ID, mine)
+		found, err := reservationsIn(ctx, c.EC2, n.ID, mine)
 		if notFound(err) {
 			continue // removed meanwhile
 		}

@@ -53,6 +53,13 @@ func (a *applier) call(ctx context.Context, f func(context.Context) error, passi
 	})
 }
 
+// oneCall makes a step of a call.
+func oneCall(f step, passing ...string) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.call(ctx, func(ctx context.Context) error { return f(ctx, a) }, passing...)
+	}
+}
+
 // passes reports whether a call that makes something may be made again.
 func passes(err error) bool {
 	return awsapi.Passing(err) || notFound(err) && errorCode(err) != "InvalidAMIID.NotFound"
@@ -64,9 +71,7 @@ func passes(err error) bool {
 // with the option noRetry: the SDK would repeat it without a look.
 func (a *applier) create(
 	ctx context.Context,
-	make func(context.Context) error,
-	find func(context.Context) (bool, error),
-	passing ...string,
+	make func(context.Context) error, find func(context.Context) (bool, error), passing ...string,
 ) error {
 	return a.until(ctx, consistencyPolicy, func(ctx context.Context) (bool, error) {
 		err := make(ctx)
@@ -120,6 +125,21 @@ func noRetry(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
 // after the codes given.
 func (a *applier) remove(ctx context.Context, f func(context.Context) error, passing ...string) error {
 	return a.removing(ctx, f, func(context.Context, error) error { return nil }, passing...)
+}
+
+// oneCreation makes a step of a call that makes a resource.
+func oneCreation(make step, find func(context.Context, *applier) (bool, error)) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.create(ctx, func(ctx context.Context) error { return make(ctx, a) },
+			func(ctx context.Context) (bool, error) { return find(ctx, a) })
+	}
+}
+
+// oneRemoval makes a step of a call that removes something.
+func oneRemoval(f step, passing ...string) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.remove(ctx, func(ctx context.Context) error { return f(ctx, a) }, passing...)
+	}
 }
 
 // delete removes the resource with that ID as remove does, but not for longer than
