@@ -73,7 +73,9 @@ func TestLabOperatorRightsAreEnough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := root.AttachUserPolicy(ctx, &awsiam.AttachUserPolicyInput{UserName: name, PolicyArn: p.Policy.Arn}); err != nil {
+	if _, err := root.AttachUserPolicy(ctx, &awsiam.AttachUserPolicyInput{
+		UserName: name, PolicyArn: p.Policy.Arn,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	key, err := root.CreateAccessKey(ctx, &awsiam.CreateAccessKeyInput{UserName: name})

@@ -193,7 +193,9 @@ func (d *driftLab) foreignGroup() string {
 
 func (d *driftLab) foreignTable() string {
 	d.Helper()
-	return *got(d.api.CreateRouteTable(ctx, &ec2.CreateRouteTableInput{VpcId: aws.String(d.id("vpc"))})).RouteTable.RouteTableId
+	return *got(d.api.CreateRouteTable(ctx, &ec2.CreateRouteTableInput{
+		VpcId: aws.String(d.id("vpc")),
+	})).RouteTable.RouteTableId
 }
 
 // association is the one of a subnet, or the VPC's main one, with its table.
@@ -355,6 +357,12 @@ var driftCases = []struct {
 	{"network interface", "attachment", shown, func(d *driftLab) {
 		d.done(d.api.DetachNetworkInterface(ctx, &ec2.DetachNetworkInterfaceInput{
 			AttachmentId: aws.String(d.eni("eni/cloud-1/provider").Attachment), Force: aws.Bool(true)}))
+		w := ec2.NewNetworkInterfaceAvailableWaiter(d.api, func(o *ec2.NetworkInterfaceAvailableWaiterOptions) {
+			o.MinDelay, o.MaxDelay = time.Millisecond, time.Second
+		})
+		d.done(nil, w.Wait(ctx, &ec2.DescribeNetworkInterfacesInput{
+			NetworkInterfaceIds: []string{d.id("eni/cloud-1/provider")},
+		}, time.Minute))
 	}, "(provider) is not its device 1"},
 	{
 		"network interface",

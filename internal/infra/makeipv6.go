@@ -2,7 +2,6 @@ package infra
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -34,29 +33,31 @@ func giveVPCBlock(ctx context.Context, a *applier) error {
 		}
 		_, err := a.api.AssociateVpcCidrBlock(ctx, &ec2.AssociateVpcCidrBlockInput{
 			VpcId: aws.String(a.id(partVPC)), AmazonProvidedIpv6CidrBlock: aws.Bool(true),
-		}, once)
+		}, noRetry)
 		return err
 	}, comes); err != nil {
 		return err
 	}
-	return a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
+	return a.until(ctx, visiblePolicy, func(ctx context.Context) (bool, error) {
 		blocks, err := a.vpcBlocks(ctx)
-		if notFound(err) || awsapi.Passing(err) {
-			return false, err, nil
+		if err != nil {
+			return notFound(err) || awsapi.Passing(err), err
 		}
-		return len(blocks) > 0, errNoBlock, err
+		if len(blocks) == 0 {
+			return true, fmt.Errorf("AWS shows no IPv6 block of vpc %s", a.id(partVPC))
+		}
+		return false, nil
 	})
 }
 
 // errTaken says that somebody was quicker to take a block, and another is free.
 var errTaken = &smithy.GenericAPIError{Code: "InvalidSubnet.Taken", Message: "another subnet has the block"}
 
-var errNoBlock = errors.New("AWS shows no IPv6 block of the vpc")
-
 // coming reports whether an association's state is one of a block that is there
 // or will be.
 func coming(state string) bool {
-	return state == string(types.VpcCidrBlockStateCodeAssociating) || state == string(types.VpcCidrBlockStateCodeAssociated)
+	return state == string(types.VpcCidrBlockStateCodeAssociating) ||
+		state == string(types.VpcCidrBlockStateCodeAssociated)
 }
 
 func (a *applier) vpc(ctx context.Context) (types.Vpc, error) {
@@ -128,7 +129,8 @@ func giveSubnetBlock(ctx context.Context, a *applier) error {
 		if !ok {
 			return fmt.Errorf("subnets have all of %v", blocks)
 		}
-		_, err = a.api.AssociateSubnetCidrBlock(ctx, &ec2.AssociateSubnetCidrBlockInput{SubnetId: aws.String(id), Ipv6CidrBlock: aws.String(free.String())}, once)
+		in := &ec2.AssociateSubnetCidrBlockInput{SubnetId: aws.String(id), Ipv6CidrBlock: aws.String(free.String())}
+		_, err = a.api.AssociateSubnetCidrBlock(ctx, in, noRetry)
 		if errorCode(err) == "InvalidSubnet.Conflict" {
 			return errTaken
 		}
@@ -136,25 +138,25 @@ func giveSubnetBlock(ctx context.Context, a *applier) error {
 	}, comes, errTaken.Code); err != nil {
 		return err
 	}
-	return a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
+	return a.until(ctx, visiblePolicy, func(ctx context.Context) (bool, error) {
 		subnets, err := a.subnets(ctx)
-		if awsapi.Passing(err) {
-			return false, err, nil
+		if err != nil {
+			return awsapi.Passing(err), err
 		}
 		for _, n := range subnets {
 			if aws.ToString(n.SubnetId) != id {
 				continue
 			}
 			block, err := subnetBlock(n)
-			if err == nil && block.CIDR.IsValid() {
-				a.set(partSubnetIPv6, block.CIDR.String())
-				return true, nil, nil
-			}
 			if err != nil {
-				return false, nil, err
+				return false, err
+			}
+			if block.CIDR.IsValid() {
+				a.set(partSubnetIPv6, block.CIDR.String())
+				return false, nil
 			}
 		}
-		return false, fmt.Errorf("AWS shows no IPv6 block of subnet %s", id), err
+		return true, fmt.Errorf("AWS shows no IPv6 block of subnet %s", id)
 	})
 }
 
@@ -182,7 +184,7 @@ func assignIPv6(part string, elsewhere []string) step {
 			}
 			_, err = a.api.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{
 				NetworkInterfaceId: aws.String(a.id(part)), Ipv6Addresses: add,
-			}, once)
+			}, noRetry)
 			return err
 		}, func(ctx context.Context) (bool, error) {
 			add, err := lacks(ctx)
@@ -193,9 +195,7 @@ func assignIPv6(part string, elsewhere []string) step {
 
 // unassignIPv6 takes addresses from an ENI, or all of IPv6 if none are named.
 func unassignIPv6(eni string, named ...string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error { return a.dropIPv6(ctx, eni, named) }, notThere)
-	}
+	return oneRemoval(func(ctx context.Context, a *applier) error { return a.dropIPv6(ctx, eni, named) }, notThere)
 }
 
 // notThere is the code for addresses that are not on an ENI. AWS may show them for a
@@ -215,17 +215,18 @@ func (a *applier) dropIPv6(ctx context.Context, eni string, named []string) erro
 	if len(have) == 0 {
 		return nil
 	}
-	_, err = a.api.UnassignIpv6Addresses(ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: aws.String(eni), Ipv6Addresses: have}, once)
+	in := &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: aws.String(eni), Ipv6Addresses: have}
+	_, err = a.api.UnassignIpv6Addresses(ctx, in, noRetry)
 	return err
 }
 
 // ipv6On returns the IPv6 addresses of an ENI.
 func (a *applier) ipv6On(ctx context.Context, eni string) (have []string, err error) {
-	out, err := a.api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{eni}})
+	found, err := a.interfaces(ctx, eni)
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range out.NetworkInterfaces {
+	for _, n := range found {
 		on, err := ipv6On(n)
 		if err != nil {
 			return nil, err
@@ -240,34 +241,24 @@ func (a *applier) ipv6On(ctx context.Context, eni string) (have []string, err er
 // just lost the right to may still have registered one: each try begins with the
 // cloud's ENIs.
 func takeSubnetBlock(association string, enis []string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error {
-			for _, eni := range enis {
-				if err := a.dropIPv6(ctx, eni, nil); err != nil && !notFound(err) {
-					return err
-				}
+	return oneRemoval(func(ctx context.Context, a *applier) error {
+		for _, eni := range enis {
+			if err := a.dropIPv6(ctx, eni, nil); err != nil && !notFound(err) {
+				return err
 			}
-			_, err := a.api.DisassociateSubnetCidrBlock(ctx, &ec2.DisassociateSubnetCidrBlockInput{AssociationId: aws.String(association)})
-			return err
-		}, notThere)
-	}
-}
-
-func takeVPCBlock(association string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error {
-			_, err := a.api.DisassociateVpcCidrBlock(ctx, &ec2.DisassociateVpcCidrBlockInput{AssociationId: aws.String(association)})
-			return err
-		})
-	}
+		}
+		in := &ec2.DisassociateSubnetCidrBlockInput{AssociationId: aws.String(association)}
+		_, err := a.api.DisassociateSubnetCidrBlock(ctx, in)
+		return err
+	}, notThere)
 }
 
 func deleteRoute(table, to string) step {
-	return func(ctx context.Context, a *applier) error {
-		ipv4, ipv6 := destination(to)
-		return a.remove(ctx, func(ctx context.Context) error {
-			_, err := a.api.DeleteRoute(ctx, &ec2.DeleteRouteInput{RouteTableId: aws.String(table), DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6})
-			return err
+	ipv4, ipv6 := destination(to)
+	return oneRemoval(func(ctx context.Context, a *applier) error {
+		_, err := a.api.DeleteRoute(ctx, &ec2.DeleteRouteInput{
+			RouteTableId: aws.String(table), DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
 		})
-	}
+		return err
+	})
 }

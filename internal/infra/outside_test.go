@@ -23,7 +23,9 @@ func (l *gatewayLab) outside() []outsideCall {
 	add := func(name string, call func() error) { all = append(all, outsideCall{name, call}) }
 	api, ctx := l.agent, l.ctx
 
-	bare, err := l.root.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(l.find(l.first, "subnet/provider"))})
+	bare, err := l.root.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{
+		SubnetId: aws.String(l.find(l.first, "subnet/provider")),
+	})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -38,39 +40,55 @@ func (l *gatewayLab) outside() []outsideCall {
 
 	for what, eni := range foreign {
 		add("assign to "+what, func() error {
-			_, err := api.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: []string{private}, AllowReassignment: aws.Bool(true)})
+			_, err := api.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
+				NetworkInterfaceId: &eni, PrivateIpAddresses: []string{private}, AllowReassignment: aws.Bool(true),
+			})
 			return err
 		})
 		add("unassign from "+what, func() error {
-			_, err := api.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: []string{private}})
+			_, err := api.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{
+				NetworkInterfaceId: &eni, PrivateIpAddresses: []string{private},
+			})
 			return err
 		})
 		add("assign IPv6 to "+what, func() error {
-			_, err := api.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: &eni, Ipv6AddressCount: aws.Int32(1)})
+			_, err := api.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{
+				NetworkInterfaceId: &eni, Ipv6AddressCount: aws.Int32(1),
+			})
 			return err
 		})
 		add("unassign IPv6 from "+what, func() error {
-			_, err := api.UnassignIpv6Addresses(ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: &eni, Ipv6Addresses: []string{"2001:db8::1"}})
+			_, err := api.UnassignIpv6Addresses(ctx, &ec2.UnassignIpv6AddressesInput{
+				NetworkInterfaceId: &eni, Ipv6Addresses: []string{"2001:db8::1"},
+			})
 			return err
 		})
 		add("lead the pool's Elastic IP to "+what, func() error {
-			_, err := api.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: &l.pool, NetworkInterfaceId: &eni})
+			_, err := api.AssociateAddress(ctx, &ec2.AssociateAddressInput{
+				AllocationId: &l.pool, NetworkInterfaceId: &eni,
+			})
 			return err
 		})
 		add("attach "+what, func() error {
-			_, err := api.AttachNetworkInterface(ctx, &ec2.AttachNetworkInterfaceInput{NetworkInterfaceId: &eni, InstanceId: &instance, DeviceIndex: aws.Int32(3)})
+			_, err := api.AttachNetworkInterface(ctx, &ec2.AttachNetworkInterfaceInput{
+				NetworkInterfaceId: &eni, InstanceId: &instance, DeviceIndex: aws.Int32(3),
+			})
 			return err
 		})
 	}
 	l.outsideAddresses(add, own)
 	l.outsideMaking(add)
 	add("attach to another cloud's instance", func() error {
-		_, err := api.AttachNetworkInterface(ctx, &ec2.AttachNetworkInterfaceInput{NetworkInterfaceId: &own, InstanceId: &second, DeviceIndex: aws.Int32(3)})
+		_, err := api.AttachNetworkInterface(ctx, &ec2.AttachNetworkInterfaceInput{
+			NetworkInterfaceId: &own, InstanceId: &second, DeviceIndex: aws.Int32(3),
+		})
 		return err
 	})
 	for _, id := range []string{own, l.other, second, l.find(l.second, "eni/cloud-1/provider")} {
 		add("take "+id+" over by a tag", func() error {
-			_, err := api.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: awsapi.Tags("first", floatingPart)})
+			_, err := api.CreateTags(ctx, &ec2.CreateTagsInput{
+				Resources: []string{id}, Tags: awsapi.Tags("first", floatingPart),
+			})
 			return err
 		})
 		add("take the tags of "+id, func() error {
@@ -83,11 +101,15 @@ func (l *gatewayLab) outside() []outsideCall {
 		return err
 	})
 	add("open its own interface", func() error {
-		_, err := api.ModifyNetworkInterfaceAttribute(ctx, &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &own, SourceDestCheck: &types.AttributeBooleanValue{Value: aws.Bool(false)}})
+		_, err := api.ModifyNetworkInterfaceAttribute(ctx, &ec2.ModifyNetworkInterfaceAttributeInput{
+			NetworkInterfaceId: &own, SourceDestCheck: &types.AttributeBooleanValue{Value: aws.Bool(false)},
+		})
 		return err
 	})
 	add("launch", func() error {
-		_, err := api.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: aws.String("ami-0123456789abcdef0"), MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+		_, err := api.RunInstances(ctx, &ec2.RunInstancesInput{
+			ImageId: aws.String("ami-0123456789abcdef0"), MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+		})
 		return err
 	})
 	add("terminate its own instance", func() error {
@@ -108,7 +130,9 @@ func (l *gatewayLab) outside() []outsideCall {
 		return err
 	})
 	add("remove the reservation", func() error {
-		_, err := api.DeleteSubnetCidrReservation(ctx, &ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: &l.first.Reservations[0].ID})
+		_, err := api.DeleteSubnetCidrReservation(ctx, &ec2.DeleteSubnetCidrReservationInput{
+			SubnetCidrReservationId: &l.first.Reservations[0].ID,
+		})
 		return err
 	})
 	add("look at instances", func() error {
@@ -163,7 +187,9 @@ func (l *gatewayLab) outsideAddresses(add func(string, func() error), own string
 	switch l.cloud.Provider.ElasticIPs {
 	case model.ElasticIPsAll:
 		add("release what up made", func() error {
-			_, err := api.ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: aws.String(l.find(l.first, floatingPart))})
+			_, err := api.ReleaseAddress(ctx, &ec2.ReleaseAddressInput{
+				AllocationId: aws.String(l.find(l.first, floatingPart)),
+			})
 			return err
 		})
 	case model.ElasticIPsPool:
@@ -198,7 +224,9 @@ func (l *gatewayLab) outsideMaking(add func(string, func() error)) {
 	}
 	for how, tags := range elastic {
 		add("allocate an Elastic IP "+how, func() error {
-			_, err := api.AllocateAddress(ctx, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc, TagSpecifications: tags})
+			_, err := api.AllocateAddress(ctx, &ec2.AllocateAddressInput{
+				Domain: types.DomainTypeVpc, TagSpecifications: tags,
+			})
 			return err
 		})
 	}

@@ -131,13 +131,17 @@ func further(cloud string) []types.TagSpecification {
 func (l *gatewayLab) work() error {
 	api, ctx := l.agent, l.ctx
 	eni := aws.String(l.find(l.first, "eni/cloud-1/provider"))
-	if _, err := api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{*eni}}); err != nil {
+	if _, err := api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
+		NetworkInterfaceIds: []string{*eni},
+	}); err != nil {
 		return err
 	}
 	if _, err := api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{}); err != nil {
 		return err
 	}
-	if _, err := api.DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{"t3.xlarge"}}); err != nil {
+	if _, err := api.DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{
+		InstanceTypes: []types.InstanceType{"t3.xlarge"},
+	}); err != nil {
 		return err
 	}
 	if _, err := api.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
@@ -146,16 +150,22 @@ func (l *gatewayLab) work() error {
 	}
 	subnet, _ := ipv6Of(l.first.Subnets, l.find(l.first, "subnet/provider"))
 	ipv6 := []string{cloud.IPv6Block(subnet).Addr().String()}
-	if _, err := api.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: eni, Ipv6Addresses: ipv6}); err != nil {
+	if _, err := api.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{
+		NetworkInterfaceId: eni, Ipv6Addresses: ipv6,
+	}); err != nil {
 		return err
 	}
-	if _, err := api.UnassignIpv6Addresses(ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: eni, Ipv6Addresses: ipv6}); err != nil {
+	if _, err := api.UnassignIpv6Addresses(ctx, &ec2.UnassignIpv6AddressesInput{
+		NetworkInterfaceId: eni, Ipv6Addresses: ipv6,
+	}); err != nil {
 		return err
 	}
 	if err := l.lead(eni); err != nil {
 		return err
 	}
-	if _, err := api.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: eni, PrivateIpAddresses: []string{private}}); err != nil {
+	if _, err := api.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{
+		NetworkInterfaceId: eni, PrivateIpAddresses: []string{private},
+	}); err != nil {
 		return err
 	}
 	made, err := api.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{
@@ -180,7 +190,9 @@ func (l *gatewayLab) lead(eni *string) error {
 	case model.ElasticIPsPool:
 		allocation = aws.String(l.pool)
 	case model.ElasticIPsOnDemand:
-		out, err := l.agent.AllocateAddress(l.ctx, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc, TagSpecifications: floating("first")})
+		out, err := l.agent.AllocateAddress(l.ctx, &ec2.AllocateAddressInput{
+			Domain: types.DomainTypeVpc, TagSpecifications: floating("first"),
+		})
 		if err != nil {
 			return err
 		}
@@ -191,7 +203,9 @@ func (l *gatewayLab) lead(eni *string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := l.agent.DisassociateAddress(l.ctx, &ec2.DisassociateAddressInput{AssociationId: as.AssociationId}); err != nil {
+	if _, err := l.agent.DisassociateAddress(l.ctx, &ec2.DisassociateAddressInput{
+		AssociationId: as.AssociationId,
+	}); err != nil {
 		return err
 	}
 	if l.cloud.Provider.ElasticIPs == model.ElasticIPsOnDemand {
@@ -209,12 +223,16 @@ func (l *gatewayLab) tidy() {
 		if n.Part != "eni/cloud-1/provider-2" {
 			continue
 		}
-		out, err := l.root.DescribeNetworkInterfaces(l.ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{n.ID}})
+		out, err := l.root.DescribeNetworkInterfaces(l.ctx, &ec2.DescribeNetworkInterfacesInput{
+			NetworkInterfaceIds: []string{n.ID},
+		})
 		if err != nil {
 			l.t.Fatal(err)
 		}
 		if at := out.NetworkInterfaces[0].Attachment; at != nil {
-			if _, err := l.root.DetachNetworkInterface(l.ctx, &ec2.DetachNetworkInterfaceInput{AttachmentId: at.AttachmentId, Force: aws.Bool(true)}); err != nil {
+			if _, err := l.root.DetachNetworkInterface(l.ctx, &ec2.DetachNetworkInterfaceInput{
+				AttachmentId: at.AttachmentId, Force: aws.Bool(true),
+			}); err != nil {
 				l.t.Fatal(err)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
@@ -14,13 +15,13 @@ import (
 
 // seeRole looks for the gateways' role by its name: IAM finds nothing by tag.
 // One that does not bear the cloud's tag is somebody else's.
-func (s *Seen) seeRole(ctx context.Context, api IAM) (err error) {
-	s.Role, err = findRole(ctx, api, s.Cloud, gatewayName(s.Cloud, s.Region))
+func (s *Seen) seeRole(ctx context.Context, c Clients, _ types.Filter) (err error) {
+	s.Role, err = findRole(ctx, c.IAM, s.Cloud, gatewayName(s.Cloud, s.Region))
 	return err
 }
 
-func (s *Seen) seeProfile(ctx context.Context, api IAM) (err error) {
-	s.Profile, err = findProfile(ctx, api, s.Cloud, gatewayName(s.Cloud, s.Region))
+func (s *Seen) seeProfile(ctx context.Context, c Clients, _ types.Filter) (err error) {
+	s.Profile, err = findProfile(ctx, c.IAM, s.Cloud, gatewayName(s.Cloud, s.Region))
 	return err
 }
 
@@ -37,7 +38,9 @@ func findRole(ctx context.Context, api IAM, cloud, name string) (*Role, error) {
 	if r.Trust, err = unescaped(out.Role.AssumeRolePolicyDocument); err != nil {
 		return nil, err
 	}
-	rights, err := api.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: aws.String(name), PolicyName: aws.String(rightsName)})
+	rights, err := api.GetRolePolicy(ctx, &iam.GetRolePolicyInput{
+		RoleName: aws.String(name), PolicyName: aws.String(rightsName),
+	})
 	if notFound(err) {
 		return r, nil
 	}

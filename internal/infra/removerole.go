@@ -25,7 +25,8 @@ func deleteProfile(seen InstanceProfile) step {
 			}
 		}
 		return a.remove(ctx, func(ctx context.Context) error {
-			_, err := a.iam.DeleteInstanceProfile(ctx, &iam.DeleteInstanceProfileInput{InstanceProfileName: aws.String(seen.Name)})
+			in := &iam.DeleteInstanceProfileInput{InstanceProfileName: aws.String(seen.Name)}
+			_, err := a.iam.DeleteInstanceProfile(ctx, in)
 			return err
 		})
 	}

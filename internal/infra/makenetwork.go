@@ -25,27 +25,25 @@ func (a *applier) mine(part string) []types.Filter {
 }
 
 func createVPC(cidr netip.Prefix) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.create(ctx, func(ctx context.Context) error {
-			out, err := a.api.CreateVpc(ctx, &ec2.CreateVpcInput{
-				CidrBlock:         aws.String(cidr.String()),
-				TagSpecifications: a.tags(types.ResourceTypeVpc, partVPC),
-			}, once)
-			if err == nil {
-				a.set(partVPC, aws.ToString(out.Vpc.VpcId))
+	return oneCreation(func(ctx context.Context, a *applier) error {
+		out, err := a.api.CreateVpc(ctx, &ec2.CreateVpcInput{
+			CidrBlock:         aws.String(cidr.String()),
+			TagSpecifications: a.tags(types.ResourceTypeVpc, partVPC),
+		}, noRetry)
+		if err == nil {
+			a.set(partVPC, aws.ToString(out.Vpc.VpcId))
+		}
+		return err
+	}, func(ctx context.Context, a *applier) (bool, error) {
+		found, err := findVPCs(ctx, a.api, a.mine(partVPC)...)
+		for _, v := range found {
+			if aws.ToString(v.CidrBlock) == cidr.String() {
+				a.set(partVPC, aws.ToString(v.VpcId))
+				return true, nil
 			}
-			return err
-		}, func(ctx context.Context) (bool, error) {
-			found, err := findVPCs(ctx, a.api, a.mine(partVPC)...)
-			for _, v := range found {
-				if aws.ToString(v.CidrBlock) == cidr.String() {
-					a.set(partVPC, aws.ToString(v.VpcId))
-					return true, nil
-				}
-			}
-			return false, err
-		})
-	}
+		}
+		return false, err
+	})
 }
 
 // enableDNS makes two calls: AWS takes one attribute at a time (EC2 API
@@ -68,7 +66,7 @@ func createInternetGateway(ctx context.Context, a *applier) error {
 	return a.create(ctx, func(ctx context.Context) error {
 		out, err := a.api.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{
 			TagSpecifications: a.tags(types.ResourceTypeInternetGateway, partInternetGateway),
-		}, once)
+		}, noRetry)
 		if err == nil {
 			a.set(partInternetGateway, aws.ToString(out.InternetGateway.InternetGatewayId))
 		}
@@ -97,50 +95,40 @@ func attachInternetGateway(ctx context.Context, a *applier) error {
 }
 
 func (a *applier) attachedHere(ctx context.Context) bool {
-	out, err := a.api.DescribeInternetGateways(ctx, &ec2.DescribeInternetGatewaysInput{InternetGatewayIds: []string{a.id(partInternetGateway)}})
-	if err != nil {
-		return false
-	}
-	for _, g := range out.InternetGateways {
-		for _, at := range g.Attachments {
-			if aws.ToString(at.VpcId) == a.id(partVPC) {
-				return true
-			}
-		}
-	}
-	return false
+	found, err := findInternetGateways(ctx, a.api, awsapi.Filter("internet-gateway-id", a.id(partInternetGateway)),
+		awsapi.Filter("attachment.vpc-id", a.id(partVPC)))
+	return err == nil && len(found) > 0
 }
 
 func createSubnet(part string, cidr netip.Prefix, zone string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.create(ctx, func(ctx context.Context) error {
-			out, err := a.api.CreateSubnet(ctx, &ec2.CreateSubnetInput{
-				VpcId: aws.String(a.id(partVPC)), CidrBlock: aws.String(cidr.String()), AvailabilityZone: aws.String(zone),
-				TagSpecifications: a.tags(types.ResourceTypeSubnet, part),
-			}, once)
-			if err == nil {
-				a.set(part, aws.ToString(out.Subnet.SubnetId))
+	return oneCreation(func(ctx context.Context, a *applier) error {
+		out, err := a.api.CreateSubnet(ctx, &ec2.CreateSubnetInput{
+			VpcId: aws.String(a.id(partVPC)), CidrBlock: aws.String(cidr.String()),
+			AvailabilityZone:  aws.String(zone),
+			TagSpecifications: a.tags(types.ResourceTypeSubnet, part),
+		}, noRetry)
+		if err == nil {
+			a.set(part, aws.ToString(out.Subnet.SubnetId))
+		}
+		return err
+	}, func(ctx context.Context, a *applier) (bool, error) {
+		found, err := findSubnets(ctx, a.api, a.mine(part)...)
+		for _, n := range found {
+			if aws.ToString(n.VpcId) == a.id(partVPC) && aws.ToString(n.CidrBlock) == cidr.String() &&
+				aws.ToString(n.AvailabilityZone) == zone {
+				a.set(part, aws.ToString(n.SubnetId))
+				return true, nil
 			}
-			return err
-		}, func(ctx context.Context) (bool, error) {
-			found, err := findSubnets(ctx, a.api, a.mine(part)...)
-			for _, n := range found {
-				if aws.ToString(n.VpcId) == a.id(partVPC) && aws.ToString(n.CidrBlock) == cidr.String() &&
-					aws.ToString(n.AvailabilityZone) == zone {
-					a.set(part, aws.ToString(n.SubnetId))
-					return true, nil
-				}
-			}
-			return false, err
-		})
-	}
+		}
+		return false, err
+	})
 }
 
 func createRouteTable(ctx context.Context, a *applier) error {
 	return a.create(ctx, func(ctx context.Context) error {
 		out, err := a.api.CreateRouteTable(ctx, &ec2.CreateRouteTableInput{
 			VpcId: aws.String(a.id(partVPC)), TagSpecifications: a.tags(types.ResourceTypeRouteTable, partRouteTable),
-		}, once)
+		}, noRetry)
 		if err == nil {
 			a.set(partRouteTable, aws.ToString(out.RouteTable.RouteTableId))
 		}
@@ -171,8 +159,8 @@ func createRoute(to string) step {
 		var exists bool
 		err := a.call(ctx, func(ctx context.Context) error {
 			_, err := a.api.CreateRoute(ctx, &ec2.CreateRouteInput{
-				RouteTableId: aws.String(a.id(partRouteTable)), DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
-				GatewayId: aws.String(a.id(partInternetGateway)),
+				RouteTableId: aws.String(a.id(partRouteTable)), GatewayId: aws.String(a.id(partInternetGateway)),
+				DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
 			})
 			if exists = errorCode(err) == "RouteAlreadyExists"; exists {
 				return nil
@@ -187,31 +175,27 @@ func createRoute(to string) step {
 }
 
 func replaceRoute(to string) step {
-	return func(ctx context.Context, a *applier) error {
-		ipv4, ipv6 := destination(to)
-		return a.call(ctx, func(ctx context.Context) error {
-			_, err := a.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{
-				RouteTableId: aws.String(a.id(partRouteTable)), DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
-				GatewayId: aws.String(a.id(partInternetGateway)),
-			})
-			return err
+	ipv4, ipv6 := destination(to)
+	return oneCall(func(ctx context.Context, a *applier) error {
+		_, err := a.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{
+			RouteTableId: aws.String(a.id(partRouteTable)), GatewayId: aws.String(a.id(partInternetGateway)),
+			DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
 		})
-	}
+		return err
+	})
 }
 
 // associateRouteTable takes the subnet from another table if it has one.
 func associateRouteTable(subnet string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.call(ctx, func(ctx context.Context) error {
-			_, err := a.api.AssociateRouteTable(ctx, &ec2.AssociateRouteTableInput{
-				RouteTableId: aws.String(a.id(partRouteTable)), SubnetId: aws.String(a.id(subnet)),
-			})
-			if errorCode(err) == "Resource.AlreadyAssociated" {
-				return a.replaceAssociation(ctx, a.id(subnet), err)
-			}
-			return err
-		}, "InvalidAssociationID.NotFound")
-	}
+	return oneCall(func(ctx context.Context, a *applier) error {
+		_, err := a.api.AssociateRouteTable(ctx, &ec2.AssociateRouteTableInput{
+			RouteTableId: aws.String(a.id(partRouteTable)), SubnetId: aws.String(a.id(subnet)),
+		})
+		if errorCode(err) == "Resource.AlreadyAssociated" {
+			return a.replaceAssociation(ctx, a.id(subnet), err)
+		}
+		return err
+	}, "InvalidAssociationID.NotFound")
 }
 
 // replaceAssociation gives a subnet that is associated with another table the
@@ -239,58 +223,59 @@ func (a *applier) replaceAssociation(ctx context.Context, subnet string, refused
 }
 
 func createSecurityGroup(part, network string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.create(ctx, func(ctx context.Context) error {
-			out, err := a.api.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
-				GroupName: aws.String(groupName(a.cloud, network)), Description: aws.String("Macaw cloud " + a.cloud + ", " + network),
-				VpcId: aws.String(a.id(partVPC)), TagSpecifications: a.tags(types.ResourceTypeSecurityGroup, part),
-			}, once)
-			if err == nil {
-				a.set(part, aws.ToString(out.GroupId))
+	return oneCreation(func(ctx context.Context, a *applier) error {
+		out, err := a.api.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
+			GroupName:         aws.String(groupName(a.cloud, network)),
+			Description:       aws.String("Macaw cloud " + a.cloud + ", " + network),
+			VpcId:             aws.String(a.id(partVPC)),
+			TagSpecifications: a.tags(types.ResourceTypeSecurityGroup, part),
+		}, noRetry)
+		if err == nil {
+			a.set(part, aws.ToString(out.GroupId))
+		}
+		return err
+	}, func(ctx context.Context, a *applier) (bool, error) {
+		found, err := findSecurityGroups(ctx, a.api, a.mine(part)...)
+		for _, g := range found {
+			if aws.ToString(g.VpcId) == a.id(partVPC) && aws.ToString(g.GroupName) == groupName(a.cloud, network) {
+				a.set(part, aws.ToString(g.GroupId))
+				return true, nil
 			}
-			return err
-		}, func(ctx context.Context) (bool, error) {
-			found, err := findSecurityGroups(ctx, a.api, a.mine(part)...)
-			for _, g := range found {
-				if aws.ToString(g.VpcId) == a.id(partVPC) && aws.ToString(g.GroupName) == groupName(a.cloud, network) {
-					a.set(part, aws.ToString(g.GroupId))
-					return true, nil
-				}
-			}
-			return false, err
-		})
-	}
+		}
+		return false, err
+	})
 }
 
 // ruleCall is one of the calls that take or let go of a group's rules.
 type ruleCall func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error
 
-func authorize(part string, rules []Rule) step {
-	return addRules(part, rules, func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
-		_, err := api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules})
-		return err
-	})
+func authorize(part string, rules []Rule) step       { return addRules(part, rules, authorizeIn) }
+func authorizeEgress(part string, rules []Rule) step { return addRules(part, rules, authorizeOut) }
+func revoke(part string, rules []Rule) step          { return removeRules(part, rules, revokeIn) }
+func revokeEgress(part string, rules []Rule) step    { return removeRules(part, rules, revokeOut) }
+
+func authorizeIn(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+	in := &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules}
+	_, err := api.AuthorizeSecurityGroupIngress(ctx, in)
+	return err
 }
 
-func authorizeEgress(part string, rules []Rule) step {
-	return addRules(part, rules, func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
-		_, err := api.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: group, IpPermissions: rules})
-		return err
-	})
+func authorizeOut(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+	in := &ec2.AuthorizeSecurityGroupEgressInput{GroupId: group, IpPermissions: rules}
+	_, err := api.AuthorizeSecurityGroupEgress(ctx, in)
+	return err
 }
 
-func revoke(part string, rules []Rule) step {
-	return removeRules(part, rules, func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
-		_, err := api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules})
-		return err
-	})
+func revokeIn(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+	in := &ec2.RevokeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules}
+	_, err := api.RevokeSecurityGroupIngress(ctx, in)
+	return err
 }
 
-func revokeEgress(part string, rules []Rule) step {
-	return removeRules(part, rules, func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
-		_, err := api.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: group, IpPermissions: rules})
-		return err
-	})
+func revokeOut(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+	in := &ec2.RevokeSecurityGroupEgressInput{GroupId: group, IpPermissions: rules}
+	_, err := api.RevokeSecurityGroupEgress(ctx, in)
+	return err
 }
 
 // addRules adds the rules in one call, which AWS takes or refuses as a whole.

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/hint"
 )
 
 // down removes the cloud and says what stays.
@@ -101,7 +103,9 @@ func TestLabDownAmongOthers(t *testing.T) {
 			return func() { d.done(d.api.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &id})) }
 		}, []string{"security group", "vpc"}, " (foreign)"},
 		{"a subnet with the cloud's route table", func(d *driftLab) func() {
-			id := got(d.api.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: aws.String(d.id("vpc")), CidrBlock: aws.String("10.0.9.0/24")})).Subnet.SubnetId
+			id := got(d.api.CreateSubnet(ctx, &ec2.CreateSubnetInput{
+				VpcId: aws.String(d.id("vpc")), CidrBlock: aws.String("10.0.9.0/24"),
+			})).Subnet.SubnetId
 			d.done(d.api.AssociateRouteTable(ctx, &ec2.AssociateRouteTableInput{RouteTableId: d.table(), SubnetId: id}))
 			return func() { d.done(d.api.DeleteSubnet(ctx, &ec2.DeleteSubnetInput{SubnetId: id})) }
 		}, []string{"route table", "vpc"}, "subnet subnet-"},
@@ -268,7 +272,9 @@ func TestLabDownWhileOthersCome(t *testing.T) {
 // Somebody has made the cloud's route table the main one: it goes with the VPC.
 func TestLabDownOfAMainRouteTable(t *testing.T) {
 	d := newDriftLab(t)
-	d.done(d.api.ReplaceRouteTableAssociation(ctx, &ec2.ReplaceRouteTableAssociationInput{AssociationId: d.association(""), RouteTableId: d.table()}))
+	d.done(d.api.ReplaceRouteTableAssociation(ctx, &ec2.ReplaceRouteTableAssociationInput{
+		AssociationId: d.association(""), RouteTableId: d.table(),
+	}))
 	// The one that the VPC was made with is nobody's now.
 	for _, table := range got(d.api.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{})).RouteTables {
 		if len(table.Associations) == 0 {
@@ -291,7 +297,7 @@ func TestLabDownOfWhatIsProtected(t *testing.T) {
 	d.modifyInstance(ec2.ModifyInstanceAttributeInput{BlockDeviceMappings: []types.InstanceBlockDeviceMappingSpecification{
 		{DeviceName: aws.String("/dev/xvda"), Ebs: &types.EbsInstanceBlockDeviceSpecification{DeleteOnTermination: aws.Bool(false)}}}})
 	_, err := d.down()
-	var h *hinted
+	var h hint.Hinter
 	if !errors.As(err, &h) || !strings.Contains(h.Hint(), "--no-disable-api-termination") {
 		t.Errorf("protected: %v", err)
 	}
