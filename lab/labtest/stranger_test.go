@@ -146,7 +146,7 @@ func touch(uid, pid int) error {
 		} {
 			if err := try(); !errors.Is(err, os.ErrPermission) && !errors.Is(err, os.ErrNotExist) &&
 				!errors.Is(err, unix.ESRCH) {
-				errs = append(errs, fmt.Errorf("user %d may %s: %v, want permission denied", uid, how, err))
+				errs = append(errs, fmt.Errorf("user %d may %s: %w, want permission denied", uid, how, err))
 			}
 		}
 		return errors.Join(errs...)

@@ -48,7 +48,7 @@ func Look(uid int, path string) error {
 			"connect": func() error { return connect(path) },
 		} {
 			if err := look(); !errors.Is(err, os.ErrPermission) {
-				errs = append(errs, fmt.Errorf("user %d may %s %s: %v, want permission denied", uid, how, path, err))
+				errs = append(errs, fmt.Errorf("user %d may %s %s: %w, want permission denied", uid, how, path, err))
 			}
 		}
 		return errors.Join(errs...)
