@@ -4,27 +4,55 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 )
 
+// What is asserted of the wire is spelled out here, apart from the library that
+// the server is built on (RFC 8415, sections 7.3 and 21).
+const (
+	dhcp6Solicit     = 1
+	dhcp6Request     = 3
+	dhcp6Confirm     = 4
+	dhcp6RenewMsg    = 5
+	dhcp6RebindMsg   = 6
+	dhcp6Reply       = 7
+	dhcp6Release     = 8
+	dhcp6Decline     = 9
+	dhcp6Information = 11
+
+	opt6Client  = 1
+	opt6Server  = 2
+	opt6IANA    = 3
+	opt6Address = 5
+	opt6Status  = 13
+	opt6Rapid   = 14
+)
+
 func option6(code uint16, value ...byte) []byte {
-	return append(appendOption6(nil, code, len(value)), value...)
+	o := binary.BigEndian.AppendUint16(nil, code)
+	return append(binary.BigEndian.AppendUint16(o, uint16(len(value))), value...)
+}
+
+// eachOption6 goes through well-formed options.
+func eachOption6(b []byte, f func(code uint16, value []byte)) {
+	for len(b) > 0 {
+		size := int(get16(b[2:]))
+		f(get16(b), b[4:4+size])
+		b = b[4+size:]
+	}
 }
 
 var (
 	clientID = option6(opt6Client, 0, 4, 1, 2, 3)
-	serverID = func() []byte {
-		id := make([]byte, dhcp6ServerIDSize)
-		(&segment{gatewayMAC: gwA}).putServerID(id)
-		return option6(opt6Server, id...)
-	}()
+	serverID = option6(opt6Server, append([]byte{0, 3, 0, 1}, gwA[:]...)...) // DUID-LL of an Ethernet address
 )
 
 func ia(id byte, addresses ...string) []byte {
 	v := append([]byte{0, 0, 0, id}, make([]byte, 8)...)
 	for _, a := range addresses {
-		v = appendAddress6(v, addr6(a), 0, 0)
+		v = append(v, option6(opt6Address, append(netip.MustParseAddr(a).AsSlice(), make([]byte, 8)...)...)...)
 	}
 	return option6(opt6IANA, v...)
 }

@@ -6,6 +6,33 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// What is asserted of the wire is spelled out here, apart from the library that
+// the server is built on.
+const (
+	dhcpFixed = 240 // bytes up to and with the cookie
+
+	// Message types (RFC 2132, section 9.6).
+	dhcpDiscover = 1
+	dhcpOffer    = 2
+	dhcpRequest  = 3
+	dhcpAck      = 5
+	dhcpNak      = 6
+	dhcpInform   = 8
+
+	optMask      = 1
+	optRouter    = 3
+	optDNS       = 6
+	optHostname  = 12
+	optDomain    = 15
+	optMTU       = 26
+	optBroadcast = 28
+	optRequested = 50
+	optLease     = 51
+	optType      = 53
+	optServer    = 54
+	optEnd       = 255
+)
+
 // dhcpFrame builds a client's message. Options are the raw bytes after the
 // type.
 func dhcpFrame(mac MAC, src, dst string, kind byte, options ...byte) []byte {
