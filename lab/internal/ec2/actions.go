@@ -37,7 +37,7 @@ var actions = map[string]Handler{
 	"AttachInternetGateway":    write(attachInternetGateway),
 	"DetachInternetGateway":    write(detachInternetGateway),
 	"DeleteInternetGateway":    write(deleteInternetGateway),
-	"DescribeInternetGateways": read(describeInternetGateways),
+	"DescribeInternetGateways": describe("InternetGatewayId", "internetGatewaySet", (*tx).gatewayXML),
 
 	"CreateNatGateway":    write(createNatGateway),
 	"DeleteNatGateway":    write(deleteNatGateway),
@@ -56,7 +56,7 @@ var actions = map[string]Handler{
 	"CreateSecurityGroup":           write(createSecurityGroup),
 	"DeleteSecurityGroup":           write(deleteSecurityGroup),
 	"DescribeSecurityGroups":        read(describeSecurityGroups),
-	"DescribeSecurityGroupRules":    read(describeSecurityGroupRules),
+	"DescribeSecurityGroupRules":    describe("SecurityGroupRuleId", "securityGroupRuleSet", (*tx).ruleXML),
 	"AuthorizeSecurityGroupIngress": write(authorize(false)),
 	"AuthorizeSecurityGroupEgress":  write(authorize(true)),
 	"RevokeSecurityGroupIngress":    write(revoke(false)),
@@ -69,7 +69,7 @@ var actions = map[string]Handler{
 
 	"CreateNetworkInterface":            write(createNetworkInterface),
 	"DeleteNetworkInterface":            write(deleteNetworkInterface),
-	"DescribeNetworkInterfaces":         read(describeNetworkInterfaces),
+	"DescribeNetworkInterfaces":         describe("NetworkInterfaceId", "networkInterfaceSet", (*tx).eniXML),
 	"DescribeNetworkInterfaceAttribute": read(describeNetworkInterfaceAttribute),
 	"ModifyNetworkInterfaceAttribute":   write(modifyNetworkInterfaceAttribute),
 	"ResetNetworkInterfaceAttribute":    write(resetNetworkInterfaceAttribute),

@@ -91,10 +91,10 @@ func (t *tx) fitsType(i *instanceRecord, name string) error {
 
 type attachInput struct {
 	dryRun
-	NetworkInterfaceId string `form:",required"`
-	InstanceId         string `form:",required"`
-	DeviceIndex        *int   `form:",required"`
-	NetworkCardIndex   int
+	ENI              ownENI          `form:"NetworkInterfaceId,required"`
+	Instance         *instanceRecord `form:"InstanceId,required"`
+	DeviceIndex      *int            `form:",required"`
+	NetworkCardIndex int
 }
 
 type attachOutput struct {
@@ -106,19 +106,12 @@ type attachOutput struct {
 // attachNetworkInterface attaches to a stopped instance at once, and to a
 // running one as soon as the machine has the device.
 func attachNetworkInterface(t *tx, in attachInput) (*attachOutput, error) {
-	e, err := t.ownENI(in.NetworkInterfaceId)
+	status, err := t.plugging(in.Instance, attaching, attached)
 	if err != nil {
 		return nil, err
 	}
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
-	status, err := t.plugging(i, attaching, attached)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.attach(e, i, attachmentRecord{DeviceIndex: *in.DeviceIndex, Card: in.NetworkCardIndex, Status: status}); err != nil {
+	e := in.ENI.eniRecord
+	if err := t.attach(e, in.Instance, attachmentRecord{DeviceIndex: *in.DeviceIndex, Card: in.NetworkCardIndex, Status: status}); err != nil {
 		return nil, err
 	}
 	return &attachOutput{ID: e.Attachment.ID, Card: e.Attachment.Card}, nil

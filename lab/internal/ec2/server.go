@@ -193,15 +193,24 @@ func dispatch(s *State, c *Call) (result, error) {
 
 // read makes a handler of an action that changes nothing.
 func read[In any, Out result](action func(*tx, In) (Out, error)) Handler {
+	return readAs(nil, action)
+}
+
+// readAs is read with other names for some parameters.
+func readAs[In any, Out result](names map[string]string, action func(*tx, In) (Out, error)) Handler {
 	return func(s *State, c *Call) (result, error) {
 		var in In
-		if err := decodeForm(c.Form, &in); err != nil {
+		decoded, err := decodeForm(c.Form, &in, names)
+		if err != nil {
 			return nil, err
 		}
 		t := s.view()
 		t.call = c
 		if c.view != nil {
 			t.model = c.view
+		}
+		if err := decoded.lookUp(t); err != nil {
+			return nil, err
 		}
 		out, err := action(t, in)
 		if err == nil && c.Form.Get("DryRun") == "true" {
@@ -215,11 +224,15 @@ func read[In any, Out result](action func(*tx, In) (Out, error)) Handler {
 func write[In any, Out result](action func(*tx, In) (Out, error)) Handler {
 	return func(s *State, c *Call) (result, error) {
 		var in In
-		if err := decodeForm(c.Form, &in); err != nil {
+		decoded, err := decodeForm(c.Form, &in, nil)
+		if err != nil {
 			return nil, err
 		}
 		var out Out
-		err := s.update(c, func(t *tx) (err error) {
+		err = s.update(c, func(t *tx) (err error) {
+			if err := decoded.lookUp(t); err != nil {
+				return err
+			}
 			out, err = action(t, in)
 			if err == nil && c.Form.Get("DryRun") == "true" {
 				err = errDryRun

@@ -12,7 +12,7 @@ type tags map[string]string
 const maxTags = 50
 
 type tagXML struct {
-	Key   string `xml:"key"`
+	Key   string `xml:"key" filter:"tag-key"`
 	Value string `xml:"value"`
 }
 
