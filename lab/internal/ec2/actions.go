@@ -12,13 +12,13 @@ var actions = map[string]Handler{
 
 	"CreateVpc":            write(createVpc),
 	"DeleteVpc":            write(deleteVpc),
-	"DescribeVpcs":         read(describeVpcs),
+	"DescribeVpcs":         describe("VpcId", "vpcSet", (*tx).vpcXML),
 	"ModifyVpcAttribute":   write(modifyVpcAttribute),
 	"DescribeVpcAttribute": read(describeVpcAttribute),
 
 	"CreateSubnet":          write(createSubnet),
 	"DeleteSubnet":          write(deleteSubnet),
-	"DescribeSubnets":       read(describeSubnets),
+	"DescribeSubnets":       describe("SubnetId", "subnetSet", (*tx).subnetXML),
 	"ModifySubnetAttribute": write(modifySubnetAttribute),
 
 	"AssociateVpcCidrBlock":       write(associateVpcCidrBlock),
@@ -41,14 +41,14 @@ var actions = map[string]Handler{
 
 	"CreateNatGateway":    write(createNatGateway),
 	"DeleteNatGateway":    write(deleteNatGateway),
-	"DescribeNatGateways": read(describeNatGateways),
+	"DescribeNatGateways": describe("NatGatewayId", "natGatewaySet", (*tx).natGatewayXML),
 
 	"CreateRouteTable":             write(createRouteTable),
 	"AssociateRouteTable":          write(associateRouteTable),
 	"DisassociateRouteTable":       write(disassociateRouteTable),
 	"ReplaceRouteTableAssociation": write(replaceRouteTableAssociation),
 	"DeleteRouteTable":             write(deleteRouteTable),
-	"DescribeRouteTables":          read(describeRouteTables),
+	"DescribeRouteTables":          describe("RouteTableId", "routeTableSet", (*tx).routeTableXML, pages{most: 100}),
 	"CreateRoute":                  write(createRoute),
 	"ReplaceRoute":                 write(replaceRoute),
 	"DeleteRoute":                  write(deleteRoute),
@@ -106,7 +106,7 @@ var actions = map[string]Handler{
 	"ReplaceIamInstanceProfileAssociation":   write(replaceIamInstanceProfileAssociation),
 	"DescribeIamInstanceProfileAssociations": read(describeIamInstanceProfileAssociations),
 
-	"DescribeVolumes": read(describeVolumes),
+	"DescribeVolumes": describe("VolumeId", "volumeSet", (*tx).volumeXML),
 	"DeleteVolume":    write(deleteVolume),
 
 	"CreateImage":     write(createImage),

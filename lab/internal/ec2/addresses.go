@@ -271,18 +271,18 @@ func (t *tx) disassociate(a *addressRecord) (*done, error) {
 }
 
 type addressXML struct {
-	ID          string      `xml:"allocationId"`
-	Public      string      `xml:"publicIp"`
-	Domain      string      `xml:"domain"`
+	ID          string      `xml:"allocationId" filter:"allocation-id"`
+	Public      string      `xml:"publicIp" filter:"public-ip"`
+	Domain      string      `xml:"domain" filter:"domain"`
 	Pool        string      `xml:"publicIpv4Pool"`
-	BorderGroup string      `xml:"networkBorderGroup"`
-	Association string      `xml:"associationId,omitempty"`
-	ENI         string      `xml:"networkInterfaceId,omitempty"`
-	ENIOwner    string      `xml:"networkInterfaceOwnerId,omitempty"`
-	Instance    string      `xml:"instanceId,omitempty"`
-	Private     string      `xml:"privateIpAddress,omitempty"`
+	BorderGroup string      `xml:"networkBorderGroup" filter:"network-border-group"`
+	Association string      `xml:"associationId,omitempty" filter:"association-id"`
+	ENI         string      `xml:"networkInterfaceId,omitempty" filter:"network-interface-id"`
+	ENIOwner    string      `xml:"networkInterfaceOwnerId,omitempty" filter:"network-interface-owner-id"`
+	Instance    string      `xml:"instanceId,omitempty" filter:"instance-id"`
+	Private     string      `xml:"privateIpAddress,omitempty" filter:"private-ip-address"`
 	Subnet      string      `xml:"subnetId,omitempty"`
-	Tags        set[tagXML] `xml:"tagSet"`
+	Tags        set[tagXML] `xml:"tagSet" filter:""`
 }
 
 func (t *tx) addressXML(a *addressRecord) addressXML {
@@ -319,22 +319,13 @@ func describeAddresses(t *tx, in describeAddressesInput) (*describeAddressesOutp
 		}
 		ids = append(ids, a.ID)
 	}
-	addresses, _, err := choose(selection[addressRecord]{
-		kind: kindAddress,
-		id:   func(a *addressRecord) string { return a.ID },
-		tags: func(a *addressRecord) tags { return a.Tags },
-		values: func(a *addressRecord, name string) ([]string, bool) {
-			x := t.addressXML(a)
-			value, known := map[string]string{
-				"allocation-id": x.ID, "public-ip": x.Public, "domain": x.Domain, "association-id": x.Association,
-				"network-interface-id": x.ENI, "network-interface-owner-id": x.ENIOwner, "instance-id": x.Instance,
-				"private-ip-address": x.Private, "network-border-group": x.BorderGroup,
-			}[name]
-			return []string{value}, known
-		},
-	}, byID(t.Addresses), ids, query{Filter: in.Filter})
+	var all []item[addressXML]
+	for _, a := range byID(t.Addresses) {
+		all = append(all, item[addressXML]{a.ID, t.addressXML(a)})
+	}
+	addresses, _, err := choose(kindAddress, all, ids, query{Filter: in.Filter})
 	if err != nil {
 		return nil, err
 	}
-	return &describeAddressesOutput{Addresses: setOf(addresses, t.addressXML)}, nil
+	return &describeAddressesOutput{Addresses: addresses}, nil
 }

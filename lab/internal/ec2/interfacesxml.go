@@ -52,7 +52,7 @@ type eniXML struct {
 	Subnet          string                 `xml:"subnetId" filter:"subnet-id"`
 	VPC             string                 `xml:"vpcId" filter:"vpc-id"`
 	Zone            string                 `xml:"availabilityZone" filter:"availability-zone"`
-	ZoneID          string                 `xml:"availabilityZoneId" filter:"availability-zone-id"`
+	ZoneID          string                 `xml:"availabilityZoneId" filter:"/availability-zone-id"`
 	Description     string                 `xml:"description" filter:"description"`
 	Owner           string                 `xml:"ownerId" filter:"owner-id"`
 	Requester       string                 `xml:"requesterId,omitempty"`
@@ -72,7 +72,7 @@ type eniXML struct {
 	Prefixes        set[ipv4PrefixXML]     `xml:"ipv4PrefixSet"`
 	IPv6Prefixes    set[ipv6PrefixXML]     `xml:"ipv6PrefixSet"`
 	Tracking        *trackingXML           `xml:"connectionTrackingConfiguration"`
-	Type            string                 `xml:"interfaceType" filter:"interface-type"`
+	Type            string                 `xml:"interfaceType" filter:"/interface-type"`
 }
 
 func (t *tx) eniXML(e *eniRecord) eniXML {

@@ -84,7 +84,7 @@ func runInstances(t *tx, in runInstancesInput) (*runInstancesOutput, error) {
 	if len(instances) == 0 {
 		return nil, fail("IdempotentInstanceTerminated", "The instance of the former request has been terminated.")
 	}
-	return &runInstancesOutput{reservationXML: t.reservations(instances).Items[0]}, nil
+	return &runInstancesOutput{reservationXML: t.reservation(instances...)}, nil
 }
 
 // launchTemplate checks what all instances of the launch have in common.

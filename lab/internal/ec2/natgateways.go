@@ -56,10 +56,10 @@ type natAddressXML struct {
 }
 
 type natGatewayXML struct {
-	ID             string             `xml:"natGatewayId"`
-	VPC            string             `xml:"vpcId"`
-	Subnet         string             `xml:"subnetId"`
-	State          string             `xml:"state"`
+	ID             string             `xml:"natGatewayId" filter:"nat-gateway-id"`
+	VPC            string             `xml:"vpcId" filter:"vpc-id"`
+	Subnet         string             `xml:"subnetId" filter:"subnet-id"`
+	State          string             `xml:"state" filter:"state"`
 	Connectivity   string             `xml:"connectivityType"`
 	Availability   string             `xml:"availabilityMode"`
 	Created        string             `xml:"createTime"`
@@ -67,7 +67,7 @@ type natGatewayXML struct {
 	FailureCode    string             `xml:"failureCode,omitempty"`
 	FailureMessage string             `xml:"failureMessage,omitempty"`
 	Addresses      set[natAddressXML] `xml:"natGatewayAddressSet"`
-	Tags           set[tagXML]        `xml:"tagSet"`
+	Tags           set[tagXML]        `xml:"tagSet" filter:""`
 }
 
 func (t *tx) natGatewayXML(n *natGatewayRecord) natGatewayXML {
@@ -247,42 +247,6 @@ func (s *State) moveNATGateway(ctx context.Context, id string) {
 		}
 		return nil
 	})
-}
-
-type describeNATGatewaysInput struct {
-	query
-	NatGatewayId []string
-}
-
-type describeNATGatewaysOutput struct {
-	response
-	Gateways  set[natGatewayXML] `xml:"natGatewaySet"`
-	NextToken string             `xml:"nextToken,omitempty"`
-}
-
-func describeNatGateways(t *tx, in describeNATGatewaysInput) (*describeNATGatewaysOutput, error) {
-	gateways, next, err := choose(selection[natGatewayRecord]{
-		kind: kindNATGateway,
-		id:   func(n *natGatewayRecord) string { return n.ID },
-		tags: func(n *natGatewayRecord) tags { return n.Tags },
-		values: func(n *natGatewayRecord, name string) ([]string, bool) {
-			switch name {
-			case "nat-gateway-id":
-				return one(n.ID)
-			case "state":
-				return one(n.State)
-			case "subnet-id":
-				return one(n.Subnet)
-			case "vpc-id":
-				return one(n.VPC)
-			}
-			return nil, false
-		},
-	}, byID(t.NATGateways), in.NatGatewayId, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeNATGatewaysOutput{Gateways: setOf(gateways, t.natGatewayXML), NextToken: next}, nil
 }
 
 // natGatewaysAvailable are those that work, by ID.

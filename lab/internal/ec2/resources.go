@@ -13,11 +13,16 @@ type resource[R any] struct {
 var resources = []lookup{
 	resource[vpcRecord]{kindVPC, func(m *model) map[string]*vpcRecord { return m.VPCs }},
 	resource[subnetRecord]{kindSubnet, func(m *model) map[string]*subnetRecord { return m.Subnets }},
+	resource[reservationRecord]{kindReservation, func(m *model) map[string]*reservationRecord { return m.Reservations }},
 	resource[gatewayRecord]{kindGateway, func(m *model) map[string]*gatewayRecord { return m.Gateways }},
+	resource[natGatewayRecord]{kindNATGateway, func(m *model) map[string]*natGatewayRecord { return m.NATGateways }},
+	resource[routeTableRecord]{kindRouteTable, func(m *model) map[string]*routeTableRecord { return m.RouteTables }},
 	resource[groupRecord]{kindGroup, func(m *model) map[string]*groupRecord { return m.Groups }},
 	resource[ruleRecord]{kindRule, func(m *model) map[string]*ruleRecord { return m.Rules }},
 	resource[eniRecord]{kindENI, func(m *model) map[string]*eniRecord { return m.ENIs }},
+	resource[addressRecord]{kindAddress, func(m *model) map[string]*addressRecord { return m.Addresses }},
 	resource[instanceRecord]{kindInstance, func(m *model) map[string]*instanceRecord { return m.Instances }},
+	resource[volumeRecord]{kindVolume, func(m *model) map[string]*volumeRecord { return m.Volumes }},
 	ownENIs{},
 }
 

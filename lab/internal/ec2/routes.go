@@ -42,15 +42,15 @@ func (t *tx) target(table *routeTableRecord, r routeRecord) vpc.TargetKind {
 }
 
 type routeXML struct {
-	Dest          string `xml:"destinationCidrBlock,omitempty"`
-	Dest6         string `xml:"destinationIpv6CidrBlock,omitempty"`
-	Gateway       string `xml:"gatewayId,omitempty"`
-	NATGateway    string `xml:"natGatewayId,omitempty"`
-	Instance      string `xml:"instanceId,omitempty"`
+	Dest          string `xml:"destinationCidrBlock,omitempty" filter:"destination-cidr-block"`
+	Dest6         string `xml:"destinationIpv6CidrBlock,omitempty" filter:"destination-ipv6-cidr-block"`
+	Gateway       string `xml:"gatewayId,omitempty" filter:"gateway-id"`
+	NATGateway    string `xml:"natGatewayId,omitempty" filter:"nat-gateway-id"`
+	Instance      string `xml:"instanceId,omitempty" filter:"instance-id"`
 	InstanceOwner string `xml:"instanceOwnerId,omitempty"`
 	ENI           string `xml:"networkInterfaceId,omitempty"`
-	State         string `xml:"state"`
-	Origin        string `xml:"origin"`
+	State         string `xml:"state" filter:"state"`
+	Origin        string `xml:"origin" filter:"origin"`
 }
 
 func (t *tx) routeXML(table *routeTableRecord, r routeRecord) routeXML {

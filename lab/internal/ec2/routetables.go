@@ -89,21 +89,21 @@ type associationStateXML struct {
 }
 
 type associationXML struct {
-	ID     string              `xml:"routeTableAssociationId"`
-	Table  string              `xml:"routeTableId"`
-	Subnet string              `xml:"subnetId,omitempty"`
-	Main   bool                `xml:"main"`
+	ID     string              `xml:"routeTableAssociationId" filter:"route-table-association-id"`
+	Table  string              `xml:"routeTableId" filter:"route-table-id"`
+	Subnet string              `xml:"subnetId,omitempty" filter:"subnet-id"`
+	Main   bool                `xml:"main" filter:"main"`
 	State  associationStateXML `xml:"associationState"`
 }
 
 type routeTableXML struct {
-	ID           string              `xml:"routeTableId"`
-	VPC          string              `xml:"vpcId"`
-	Owner        string              `xml:"ownerId"`
-	Routes       set[routeXML]       `xml:"routeSet"`
-	Associations set[associationXML] `xml:"associationSet"`
+	ID           string              `xml:"routeTableId" filter:"route-table-id"`
+	VPC          string              `xml:"vpcId" filter:"vpc-id"`
+	Owner        string              `xml:"ownerId" filter:"owner-id"`
+	Routes       set[routeXML]       `xml:"routeSet" filter:"route"`
+	Associations set[associationXML] `xml:"associationSet" filter:"association"`
 	Propagating  set[string]         `xml:"propagatingVgwSet"`
-	Tags         set[tagXML]         `xml:"tagSet"`
+	Tags         set[tagXML]         `xml:"tagSet" filter:""`
 }
 
 func (t *tx) routeTableXML(r *routeTableRecord) routeTableXML {
@@ -261,79 +261,4 @@ func deleteRouteTable(t *tx, in routeTableIDInput) (*done, error) {
 	}
 	delete(t.RouteTables, r.ID)
 	return ok()
-}
-
-type describeRouteTablesInput struct {
-	query
-	RouteTableId []string
-}
-
-type describeRouteTablesOutput struct {
-	response
-	Tables    set[routeTableXML] `xml:"routeTableSet"`
-	NextToken string             `xml:"nextToken,omitempty"`
-}
-
-func describeRouteTables(t *tx, in describeRouteTablesInput) (*describeRouteTablesOutput, error) {
-	tables, next, err := choose(selection[routeTableRecord]{
-		kind:    kindRouteTable,
-		id:      func(r *routeTableRecord) string { return r.ID },
-		tags:    func(r *routeTableRecord) tags { return r.Tags },
-		values:  t.routeTableValues,
-		maxPage: 100,
-	}, byID(t.RouteTables), in.RouteTableId, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeRouteTablesOutput{Tables: setOf(tables, t.routeTableXML), NextToken: next}, nil
-}
-
-func (t *tx) routeTableValues(r *routeTableRecord, name string) (values []string, ok bool) {
-	x := t.routeTableXML(r)
-	associations := func(value func(associationXML) string) ([]string, bool) {
-		return mapped(x.Associations.Items, value), true
-	}
-	routes := func(value func(routeXML) string) ([]string, bool) { return mapped(x.Routes.Items, value), true }
-	switch name {
-	case "route-table-id":
-		return one(r.ID)
-	case "vpc-id":
-		return one(r.VPC)
-	case "owner-id":
-		return one(t.cfg.Account)
-	case "association.main":
-		return flag(r.main())
-	case "association.subnet-id":
-		return associations(func(a associationXML) string { return a.Subnet })
-	case "association.route-table-association-id":
-		return associations(func(a associationXML) string { return a.ID })
-	case "association.route-table-id":
-		return associations(func(a associationXML) string { return a.Table })
-	case "route.destination-cidr-block":
-		return routes(func(r routeXML) string { return r.Dest })
-	case "route.destination-ipv6-cidr-block":
-		return routes(func(r routeXML) string { return r.Dest6 })
-	case "route.nat-gateway-id":
-		return routes(func(r routeXML) string { return r.NATGateway })
-	case "route.gateway-id":
-		return routes(func(r routeXML) string { return r.Gateway })
-	case "route.instance-id":
-		return routes(func(r routeXML) string { return r.Instance })
-	case "route.state":
-		return routes(func(r routeXML) string { return r.State })
-	case "route.origin":
-		return routes(func(r routeXML) string { return r.Origin })
-	}
-	return nil, false
-}
-
-// mapped are the values of records that have one.
-func mapped[R any](records []R, value func(R) string) []string {
-	var all []string
-	for _, r := range records {
-		if v := value(r); v != "" {
-			all = append(all, v)
-		}
-	}
-	return all
 }

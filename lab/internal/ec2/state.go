@@ -211,3 +211,14 @@ func byID[R any](all map[string]*R) []*R {
 	}
 	return list
 }
+
+// mapped are the values of records that have one.
+func mapped[R any](records []R, value func(R) string) []string {
+	var all []string
+	for _, r := range records {
+		if v := value(r); v != "" {
+			all = append(all, v)
+		}
+	}
+	return all
+}

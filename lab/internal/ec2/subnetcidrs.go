@@ -29,8 +29,8 @@ func (t *tx) associateIPv6(s *subnetRecord, text string) error {
 }
 
 type associateSubnetCIDRInput struct {
-	SubnetId      string `form:",required"`
-	Ipv6CidrBlock string `form:",required"`
+	Subnet        *subnetRecord `form:"SubnetId,required"`
+	Ipv6CidrBlock string        `form:",required"`
 }
 
 type subnetCIDROutput struct {
@@ -40,14 +40,10 @@ type subnetCIDROutput struct {
 }
 
 func associateSubnetCidrBlock(t *tx, in associateSubnetCIDRInput) (*subnetCIDROutput, error) {
-	s, err := find(kindSubnet, t.Subnets, in.SubnetId)
-	if err != nil {
+	if err := t.associateIPv6(in.Subnet, in.Ipv6CidrBlock); err != nil {
 		return nil, err
 	}
-	if err := t.associateIPv6(s, in.Ipv6CidrBlock); err != nil {
-		return nil, err
-	}
-	return &subnetCIDROutput{Subnet: s.ID, Association: s.ipv6XML(associating)}, nil
+	return &subnetCIDROutput{Subnet: in.Subnet.ID, Association: in.Subnet.ipv6XML(associating)}, nil
 }
 
 type disassociateCIDRInput struct {

@@ -3,9 +3,9 @@ package ec2
 import "slices"
 
 type offeringXML struct {
-	Type         string `xml:"instanceType"`
+	Type         string `xml:"instanceType" filter:"instance-type"`
 	LocationType string `xml:"locationType"`
-	Location     string `xml:"location"`
+	Location     string `xml:"location" filter:"location"`
 }
 
 type describeOfferingsInput struct {
@@ -52,29 +52,17 @@ func describeInstanceTypeOfferings(t *tx, in describeOfferingsInput) (*describeO
 	default:
 		return nil, invalidParameter("Invalid value '%s' for locationType.", in.LocationType)
 	}
-	var all []*offeringXML
-	for _, r := range allTypes() {
+	var all []item[offeringXML]
+	for _, name := range sortedKeys(instanceTypes) {
 		for _, location := range locations {
-			if t.cfg.offers(zone[location], r.name) {
-				all = append(all, &offeringXML{r.name, in.LocationType, location})
+			if t.cfg.offers(zone[location], name) {
+				all = append(all, item[offeringXML]{name + " " + location, offeringXML{name, in.LocationType, location}})
 			}
 		}
 	}
-	offerings, next, err := choose(selection[offeringXML]{
-		kind: kind{name: "offering", prefix: "offering"},
-		id:   func(o *offeringXML) string { return o.Type + " " + o.Location },
-		values: func(o *offeringXML, name string) ([]string, bool) {
-			switch name {
-			case "instance-type":
-				return one(o.Type)
-			case "location":
-				return one(o.Location)
-			}
-			return nil, false
-		},
-	}, all, nil, in.query)
+	page, next, err := choose(kind{name: "offering", prefix: "offering"}, all, nil, in.query)
 	if err != nil {
 		return nil, err
 	}
-	return &describeOfferingsOutput{Offerings: setOf(offerings, func(o *offeringXML) offeringXML { return *o }), NextToken: next}, nil
+	return &describeOfferingsOutput{Offerings: page, NextToken: next}, nil
 }

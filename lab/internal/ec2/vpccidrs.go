@@ -20,19 +20,19 @@ type blockRecord struct {
 }
 
 type cidrStateXML struct {
-	State string `xml:"state"`
+	State string `xml:"state" filter:"state"`
 }
 
 type cidrAssociationXML struct {
-	ID    string       `xml:"associationId"`
-	CIDR  string       `xml:"cidrBlock"`
-	State cidrStateXML `xml:"cidrBlockState"`
+	ID    string       `xml:"associationId" filter:"association-id"`
+	CIDR  string       `xml:"cidrBlock" filter:"cidr-block"`
+	State cidrStateXML `xml:"cidrBlockState" filter:""`
 }
 
 type ipv6CIDRAssociationXML struct {
-	ID          string       `xml:"associationId"`
-	CIDR        string       `xml:"ipv6CidrBlock,omitempty"`
-	State       cidrStateXML `xml:"ipv6CidrBlockState"`
+	ID          string       `xml:"associationId" filter:"association-id"`
+	CIDR        string       `xml:"ipv6CidrBlock,omitempty" filter:"ipv6-cidr-block"`
+	State       cidrStateXML `xml:"ipv6CidrBlockState" filter:""`
 	BorderGroup string       `xml:"networkBorderGroup"`
 	Pool        string       `xml:"ipv6Pool"`
 	Attribute   string       `xml:"ipv6AddressAttribute"`
