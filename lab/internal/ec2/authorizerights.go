@@ -40,16 +40,12 @@ var rights = map[string][]right{
 	// them are about everything.
 	"CreateSubnetCidrReservation": {on("subnet", "SubnetId")},
 
-	"CreateInternetGateway":           {makes("internet-gateway")},
-	"AttachInternetGateway":           {on("internet-gateway", "InternetGatewayId"), on("vpc", "VpcId")},
-	"DetachInternetGateway":           {on("internet-gateway", "InternetGatewayId"), on("vpc", "VpcId")},
-	"DeleteInternetGateway":           {on("internet-gateway", "InternetGatewayId")},
-	"CreateEgressOnlyInternetGateway": {makes("egress-only-internet-gateway"), on("vpc", "VpcId")},
-	"DeleteEgressOnlyInternetGateway": {on("egress-only-internet-gateway", "EgressOnlyInternetGatewayId")},
-	"CreateNatGateway":                {makes("natgateway"), on("subnet", "SubnetId"), on("elastic-ip", "AllocationId")},
-	"DeleteNatGateway":                {on("natgateway", "NatGatewayId")},
-	"AssociateNatGatewayAddress":      {on("natgateway", "NatGatewayId"), on("elastic-ip", "AllocationId")},
-	"DisassociateNatGatewayAddress":   {on("natgateway", "NatGatewayId"), associatedAddress},
+	"CreateInternetGateway": {makes("internet-gateway")},
+	"AttachInternetGateway": {on("internet-gateway", "InternetGatewayId"), on("vpc", "VpcId")},
+	"DetachInternetGateway": {on("internet-gateway", "InternetGatewayId"), on("vpc", "VpcId")},
+	"DeleteInternetGateway": {on("internet-gateway", "InternetGatewayId")},
+	"CreateNatGateway":      {makes("natgateway"), on("subnet", "SubnetId"), on("elastic-ip", "AllocationId")},
+	"DeleteNatGateway":      {on("natgateway", "NatGatewayId")},
 
 	"CreateRouteTable":             {makes("route-table"), on("vpc", "VpcId")},
 	"AssociateRouteTable":          {on("route-table", "RouteTableId"), on("subnet", "SubnetId"), on("internet-gateway", "GatewayId")},
@@ -60,15 +56,12 @@ var rights = map[string][]right{
 	"ReplaceRoute":                 {on("route-table", "RouteTableId")},
 	"DeleteRoute":                  {on("route-table", "RouteTableId")},
 
-	"CreateSecurityGroup":                        {makes("security-group"), on("vpc", "VpcId")},
-	"DeleteSecurityGroup":                        {on("security-group", "GroupId")},
-	"AuthorizeSecurityGroupIngress":              {on("security-group", "GroupId")},
-	"AuthorizeSecurityGroupEgress":               {on("security-group", "GroupId")},
-	"RevokeSecurityGroupIngress":                 {on("security-group", "GroupId")},
-	"RevokeSecurityGroupEgress":                  {on("security-group", "GroupId")},
-	"ModifySecurityGroupRules":                   {on("security-group", "GroupId"), on("security-group-rule", "SecurityGroupRule.N.SecurityGroupRuleId")},
-	"UpdateSecurityGroupRuleDescriptionsIngress": {on("security-group", "GroupId")},
-	"UpdateSecurityGroupRuleDescriptionsEgress":  {on("security-group", "GroupId")},
+	"CreateSecurityGroup":           {makes("security-group"), on("vpc", "VpcId")},
+	"DeleteSecurityGroup":           {on("security-group", "GroupId")},
+	"AuthorizeSecurityGroupIngress": {on("security-group", "GroupId")},
+	"AuthorizeSecurityGroupEgress":  {on("security-group", "GroupId")},
+	"RevokeSecurityGroupIngress":    {on("security-group", "GroupId")},
+	"RevokeSecurityGroupEgress":     {on("security-group", "GroupId")},
 
 	"ImportKeyPair": {makes("key-pair")},
 	"CreateKeyPair": {makes("key-pair")},
@@ -84,11 +77,10 @@ var rights = map[string][]right{
 	"AssignIpv6Addresses":             {on("network-interface", "NetworkInterfaceId")},
 	"UnassignIpv6Addresses":           {on("network-interface", "NetworkInterfaceId")},
 
-	"AllocateAddress":        {makes("elastic-ip")},
-	"ReleaseAddress":         {on("elastic-ip", "AllocationId"), publicAddress},
-	"AssociateAddress":       {on("elastic-ip", "AllocationId"), publicAddress, on("network-interface", "NetworkInterfaceId"), on("instance", "InstanceId")},
-	"DisassociateAddress":    {associatedAddress, publicAddress, addressedInterface},
-	"ModifyAddressAttribute": {on("elastic-ip", "AllocationId")},
+	"AllocateAddress":     {makes("elastic-ip")},
+	"ReleaseAddress":      {on("elastic-ip", "AllocationId"), publicAddress},
+	"AssociateAddress":    {on("elastic-ip", "AllocationId"), publicAddress, on("network-interface", "NetworkInterfaceId"), on("instance", "InstanceId")},
+	"DisassociateAddress": {associatedAddress, publicAddress, addressedInterface},
 
 	"StartInstances":                       {on("instance", "InstanceId")},
 	"StopInstances":                        {on("instance", "InstanceId")},
@@ -96,7 +88,6 @@ var rights = map[string][]right{
 	"TerminateInstances":                   {on("instance", "InstanceId")},
 	"ModifyInstanceMetadataOptions":        {on("instance", "InstanceId")},
 	"ModifyInstanceAttribute":              {on("instance", "InstanceId"), on("security-group", "GroupId")},
-	"ResetInstanceAttribute":               {on("instance", "InstanceId")},
 	"DescribeInstanceAttribute":            {on("instance", "InstanceId")},
 	"ModifyInstanceCpuOptions":             {on("instance", "InstanceId")},
 	"GetConsoleOutput":                     {on("instance", "InstanceId")},
@@ -105,10 +96,8 @@ var rights = map[string][]right{
 	"ReplaceIamInstanceProfileAssociation": {profiledInstance},
 	"DeleteVolume":                         {on("volume", "VolumeId")},
 
-	"CreateImage":            {makes("image"), on("instance", "InstanceId"), makes("snapshot")},
-	"DeregisterImage":        {on("image", "ImageId")},
-	"ModifyImageAttribute":   {on("image", "ImageId")},
-	"DescribeImageAttribute": {on("image", "ImageId")},
+	"CreateImage":     {makes("image"), on("instance", "InstanceId"), makes("snapshot")},
+	"DeregisterImage": {on("image", "ImageId")},
 }
 
 // What is named by something else than its own ID.

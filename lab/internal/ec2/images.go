@@ -71,8 +71,8 @@ func (t *tx) imageInUse(id string) bool {
 type createImageInput struct {
 	dryRun
 	tagged
-	InstanceId         string `form:",required"`
-	Name               string `form:",required"`
+	Instance           *instanceRecord `form:"InstanceId,required"`
+	Name               string          `form:",required"`
 	Description        string
 	NoReboot           bool
 	BlockDeviceMapping []blockDevice
@@ -89,10 +89,7 @@ var imageName = regexp.MustCompile(`^[a-zA-Z0-9()\[\]. ./\-'@_]{3,128}$`)
 // told not to reboot it: EC2's way of shutting it down for the while is left
 // to the caller.
 func createImage(t *tx, in createImageInput) (*createImageOutput, error) {
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
+	i := in.Instance
 	switch {
 	case !imageName.MatchString(in.Name):
 		return nil, fail("InvalidAMIName.Malformed", "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'")
@@ -108,6 +105,7 @@ func createImage(t *tx, in createImageInput) (*createImageOutput, error) {
 	}
 	image := &imageRecord{State: imagePending, Instance: i.ID, Image: Image{ID: kindImage.newID(), Name: in.Name,
 		Description: in.Description, Owner: t.cfg.Account, Architecture: "x86_64", Created: t.now}}
+	var err error
 	if image.Tags, err = in.tagsFor(kindImage, kind{tagType: "snapshot"}); err != nil {
 		return nil, err
 	}

@@ -28,8 +28,8 @@ func (i *instanceRecord) shutdownBehavior() string {
 
 type describeInstanceAttributeInput struct {
 	dryRun
-	InstanceId string `form:",required"`
-	Attribute  string `form:",required"`
+	Instance  *instanceRecord `form:"InstanceId,required"`
+	Attribute string          `form:",required"`
 }
 
 type describeInstanceAttributeOutput struct {
@@ -49,10 +49,7 @@ type describeInstanceAttributeOutput struct {
 }
 
 func describeInstanceAttribute(t *tx, in describeInstanceAttributeInput) (*describeInstanceAttributeOutput, error) {
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
+	i := in.Instance
 	x := t.instanceXML(i)
 	out := &describeInstanceAttributeOutput{ID: i.ID}
 	switch in.Attribute {
@@ -90,7 +87,7 @@ func describeInstanceAttribute(t *tx, in describeInstanceAttributeInput) (*descr
 
 type modifyInstanceAttributeInput struct {
 	dryRun
-	InstanceId string `form:",required"`
+	Instance *instanceRecord `form:"InstanceId,required"`
 	// Attribute and Value are the older way to say what the others do.
 	Attribute                         string
 	Value                             *string
@@ -163,10 +160,7 @@ func (in *modifyInstanceAttributeInput) older() error {
 // user data and EBS optimization are those of an instance at rest (EC2 API
 // Reference, ModifyInstanceAttribute).
 func modifyInstanceAttribute(t *tx, in modifyInstanceAttributeInput) (*done, error) {
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
+	i := in.Instance
 	if i.State == stateTerminated || i.State == stateShuttingDown {
 		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in a state in which its attributes can be modified (%s).", i.ID, i.State)
 	}
@@ -183,6 +177,7 @@ func modifyInstanceAttribute(t *tx, in modifyInstanceAttributeInput) (*done, err
 	if stopped && i.State != stateStopped {
 		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in the 'stopped' state.", i.ID)
 	}
+	var err error
 	switch {
 	case in.InstanceType != nil:
 		err = t.changeType(i, in.InstanceType.Value)
@@ -282,7 +277,7 @@ func (i *instanceRecord) changeCPU(in cpuOptionsInput) error {
 
 type modifyCPUInput struct {
 	dryRun
-	InstanceId string `form:",required"`
+	Instance *instanceRecord `form:"InstanceId,required"`
 	cpuOptionsInput
 }
 
@@ -294,11 +289,8 @@ type modifyCPUOutput struct {
 
 // modifyInstanceCpuOptions changes an instance that is stopped (EC2 API
 // Reference, ModifyInstanceCpuOptions).
-func modifyInstanceCpuOptions(t *tx, in modifyCPUInput) (*modifyCPUOutput, error) {
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
+func modifyInstanceCpuOptions(_ *tx, in modifyCPUInput) (*modifyCPUOutput, error) {
+	i := in.Instance
 	if i.State != stateStopped {
 		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in the 'stopped' state.", i.ID)
 	}

@@ -277,7 +277,7 @@ func (t *tx) launchNIC(in runInstancesInput, i *instanceRecord, n nicInput) erro
 
 type modifyMetadataOptionsInput struct {
 	dryRun
-	InstanceId string `form:",required"`
+	Instance *instanceRecord `form:"InstanceId,required"`
 	metadataInput
 }
 
@@ -287,11 +287,8 @@ type modifyMetadataOptionsOutput struct {
 	Metadata metadataOptions `xml:"instanceMetadataOptions"`
 }
 
-func modifyInstanceMetadataOptions(t *tx, in modifyMetadataOptionsInput) (*modifyMetadataOptionsOutput, error) {
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
+func modifyInstanceMetadataOptions(_ *tx, in modifyMetadataOptionsInput) (*modifyMetadataOptionsOutput, error) {
+	i := in.Instance
 	if err := i.Metadata.change(in.metadataInput); err != nil {
 		return nil, err
 	}

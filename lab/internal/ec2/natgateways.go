@@ -193,9 +193,9 @@ func (t *tx) natGatewaysIn(zone string) int {
 	return count
 }
 
-type deleteNATGatewayInput struct {
+type oneNATGateway struct {
 	dryRun
-	NatGatewayId string `form:",required"`
+	Gateway *natGatewayRecord `form:"NatGatewayId,required"`
 }
 
 type deleteNATGatewayOutput struct {
@@ -205,11 +205,8 @@ type deleteNATGatewayOutput struct {
 
 // deleteNatGateway lets a NAT gateway go; its Elastic IP becomes free to use
 // when it is deleted. Routes to it are left as black holes.
-func deleteNatGateway(t *tx, in deleteNATGatewayInput) (*deleteNATGatewayOutput, error) {
-	n, err := find(kindNATGateway, t.NATGateways, in.NatGatewayId)
-	if err != nil {
-		return nil, err
-	}
+func deleteNatGateway(t *tx, in oneNATGateway) (*deleteNATGatewayOutput, error) {
+	n := in.Gateway
 	switch n.State {
 	case natDeleted:
 		return nil, kindNATGateway.missing(n.ID)

@@ -158,8 +158,8 @@ func createRouteTable(t *tx, in createRouteTableInput) (*createRouteTableOutput,
 
 type associateRouteTableInput struct {
 	dryRun
-	RouteTableId string `form:",required"`
-	SubnetId     string `form:",required"`
+	Table  *routeTableRecord `form:"RouteTableId,required"`
+	Subnet *subnetRecord     `form:"SubnetId,required"`
 }
 
 type associateRouteTableOutput struct {
@@ -169,14 +169,7 @@ type associateRouteTableOutput struct {
 }
 
 func associateRouteTable(t *tx, in associateRouteTableInput) (*associateRouteTableOutput, error) {
-	r, err := find(kindRouteTable, t.RouteTables, in.RouteTableId)
-	if err != nil {
-		return nil, err
-	}
-	s, err := find(kindSubnet, t.Subnets, in.SubnetId)
-	if err != nil {
-		return nil, err
-	}
+	r, s := in.Table, in.Subnet
 	if r.VPC != s.VPC {
 		return nil, invalidParameter("Route table %s and subnet %s belong to different networks", r.ID, s.ID)
 	}
@@ -215,8 +208,8 @@ func disassociateRouteTable(t *tx, in disassociateRouteTableInput) (*done, error
 
 type replaceRouteTableAssociationInput struct {
 	dryRun
-	AssociationId string `form:",required"`
-	RouteTableId  string `form:",required"`
+	AssociationId string            `form:",required"`
+	Table         *routeTableRecord `form:"RouteTableId,required"`
 }
 
 type replaceRouteTableAssociationOutput struct {
@@ -232,10 +225,7 @@ func replaceRouteTableAssociation(t *tx, in replaceRouteTableAssociationInput) (
 	if err != nil {
 		return nil, err
 	}
-	to, err := find(kindRouteTable, t.RouteTables, in.RouteTableId)
-	if err != nil {
-		return nil, err
-	}
+	to := in.Table
 	if from.VPC != to.VPC {
 		return nil, invalidParameter("Route tables %s and %s belong to different networks", from.ID, to.ID)
 	}
@@ -246,19 +236,15 @@ func replaceRouteTableAssociation(t *tx, in replaceRouteTableAssociationInput) (
 	return &replaceRouteTableAssociationOutput{ID: a.ID, State: associationStateXML{"associated"}}, nil
 }
 
-type routeTableIDInput struct {
+type oneRouteTable struct {
 	dryRun
-	RouteTableId string `form:",required"`
+	Table *routeTableRecord `form:"RouteTableId,required"`
 }
 
-func deleteRouteTable(t *tx, in routeTableIDInput) (*done, error) {
-	r, err := find(kindRouteTable, t.RouteTables, in.RouteTableId)
-	if err != nil {
-		return nil, err
+func deleteRouteTable(t *tx, in oneRouteTable) (*done, error) {
+	if len(in.Table.Associations) > 0 {
+		return nil, dependencyViolation("routeTable", in.Table.ID)
 	}
-	if len(r.Associations) > 0 {
-		return nil, dependencyViolation("routeTable", r.ID)
-	}
-	delete(t.RouteTables, r.ID)
+	delete(t.RouteTables, in.Table.ID)
 	return ok()
 }

@@ -124,20 +124,16 @@ func (t *tx) volumeXML(v *volumeRecord) volumeXML {
 	return x
 }
 
-type volumeIDInput struct {
+type oneVolume struct {
 	dryRun
-	VolumeId string `form:",required"`
+	Volume *volumeRecord `form:"VolumeId,required"`
 }
 
 // deleteVolume removes a volume that has outlived its instance.
-func deleteVolume(t *tx, in volumeIDInput) (*done, error) {
-	v, err := find(kindVolume, t.Volumes, in.VolumeId)
-	if err != nil {
-		return nil, err
+func deleteVolume(t *tx, in oneVolume) (*done, error) {
+	if in.Volume.Instance != "" {
+		return nil, fail("VolumeInUse", "Volume %s is currently attached to %s", in.Volume.ID, in.Volume.Instance)
 	}
-	if v.Instance != "" {
-		return nil, fail("VolumeInUse", "Volume %s is currently attached to %s", v.ID, v.Instance)
-	}
-	delete(t.Volumes, v.ID)
+	delete(t.Volumes, in.Volume.ID)
 	return ok()
 }

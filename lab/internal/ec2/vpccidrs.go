@@ -98,7 +98,7 @@ func (c *Config) borderGroup(name string) error {
 }
 
 type associateVPCCIDRInput struct {
-	VpcId                           string `form:",required"`
+	VPC                             *vpcRecord `form:"VpcId,required"`
 	CidrBlock                       string
 	AmazonProvidedIpv6CidrBlock     bool
 	Ipv6CidrBlockNetworkBorderGroup string
@@ -112,10 +112,7 @@ type vpcCIDROutput struct {
 }
 
 func associateVpcCidrBlock(t *tx, in associateVPCCIDRInput) (*vpcCIDROutput, error) {
-	v, err := find(kindVPC, t.VPCs, in.VpcId)
-	if err != nil {
-		return nil, err
-	}
+	v := in.VPC
 	if err := exactlyOne([]string{"cidrBlock", "amazonProvidedIpv6CidrBlock"}, in.CidrBlock != "", in.AmazonProvidedIpv6CidrBlock); err != nil {
 		return nil, err
 	}

@@ -74,6 +74,11 @@ func TestErrorOnTheWire(t *testing.T) {
 		{"no action", "Version=2016-11-15", 400, "MissingAction"},
 		{"old version", "Action=DescribeVpcs&Version=2006-01-01", 400, "NoSuchVersion"},
 		{"missing parameter", "Action=CreateVpc&Version=2016-11-15", 400, "MissingParameter"},
+		{"missing parameter beside a resource that is not there", "Action=AttachInternetGateway&Version=2016-11-15&" +
+			"InternetGatewayId=igw-0123456789abcdef0", 400, "MissingParameter"},
+		{"two resources that are not there", "Action=AttachInternetGateway&Version=2016-11-15&" +
+			"InternetGatewayId=igw-0123456789abcdef0&VpcId=vpc-0123456789abcdef0", 400, "InvalidInternetGatewayID.NotFound"},
+		{"list for a resource", "Action=DeleteVpc&Version=2016-11-15&VpcId.1=vpc-0123456789abcdef0", 400, "MalformedQueryString"},
 		{"unknown parameter", "Action=DescribeVpcs&Version=2016-11-15&Moon.1=x", 400, "UnknownParameter"},
 		{"no dry run of this", "Action=UnassignPrivateIpAddresses&Version=2016-11-15&DryRun=true&NetworkInterfaceId=eni-1", 400, "UnknownParameter"},
 		{"no dry run of this either", "Action=AssignIpv6Addresses&Version=2016-11-15&DryRun=true&NetworkInterfaceId=eni-1&Ipv6AddressCount=1", 400, "UnknownParameter"},
