@@ -89,7 +89,8 @@ func allocateAddress(t *tx, in allocateAddressInput) (*allocateAddressOutput, er
 		return nil, err
 	}
 	t.Addresses[a.ID] = a
-	return &allocateAddressOutput{Public: public.String(), Domain: "vpc", ID: a.ID, Pool: "amazon", BorderGroup: t.cfg.Region}, nil
+	return &allocateAddressOutput{Public: public.String(), Domain: "vpc", ID: a.ID, Pool: "amazon",
+		BorderGroup: t.cfg.Region}, nil
 }
 
 // freePublic finds an address in the pool, the lowest that is free unless one
@@ -190,11 +191,13 @@ func associateAddress(t *tx, in associateAddressInput) (*associateAddressOutput,
 	}
 	refuse := in.AllowReassociation != nil && !*in.AllowReassociation
 	if a.Association != "" && refuse {
-		return nil, fail("Resource.AlreadyAssociated", "resource %s is already associated with associate-id %s", a.ID, a.Association)
+		return nil, fail("Resource.AlreadyAssociated", "resource %s is already associated with associate-id %s", a.ID,
+			a.Association)
 	}
 	if other := t.addressOn(e.ID, private); other != nil {
 		if refuse {
-			return nil, fail("Resource.AlreadyAssociated", "resource %s is already associated with associate-id %s", e.ID, other.Association)
+			return nil, fail("Resource.AlreadyAssociated", "resource %s is already associated with associate-id %s", e.ID,
+				other.Association)
 		}
 		other.disassociate()
 	}
@@ -230,7 +233,8 @@ func (t *tx) associationTarget(in associateAddressInput) (*eniRecord, error) {
 		return nil, err
 	}
 	if i.State != stateRunning && i.State != stateStopped {
-		return nil, fail("InvalidInstanceID", "The %s instance '%s' is not in a valid state for this operation.", i.State, i.ID)
+		return nil, fail("InvalidInstanceID",
+			"The %s instance '%s' is not in a valid state for this operation.", i.State, i.ID)
 	}
 	return t.onlyENI(i.ID)
 }
@@ -286,7 +290,8 @@ type addressXML struct {
 }
 
 func (t *tx) addressXML(a *addressRecord) addressXML {
-	x := addressXML{ID: a.ID, Public: a.Public.String(), Domain: "vpc", Pool: "amazon", BorderGroup: t.cfg.Region, Tags: a.Tags.xml()}
+	x := addressXML{ID: a.ID, Public: a.Public.String(), Domain: "vpc", Pool: "amazon", BorderGroup: t.cfg.Region,
+		Tags: a.Tags.xml()}
 	if a.Association != "" {
 		x.Association, x.ENI, x.ENIOwner, x.Private = a.Association, a.ENI, t.cfg.Account, a.Private.String()
 		e := t.ENIs[a.ENI]

@@ -49,7 +49,8 @@ func (t *tx) attach(e *eniRecord, i *instanceRecord, at attachmentRecord) error 
 		return invalidParameter("You have specified two resources that belong to different networks.")
 	}
 	if zone := t.zoneOf(e); zone != i.Zone {
-		return invalidParameter("You may not attach a network interface to an instance if they are not in the same availability zone")
+		return invalidParameter("You may not attach a network interface to an instance if they are not in the same " +
+			"availability zone")
 	}
 	if at.DeviceIndex < 0 {
 		return invalidParameter("Invalid value '%d' for deviceIndex", at.DeviceIndex)
@@ -83,7 +84,8 @@ func (t *tx) fitsType(i *instanceRecord, name string) error {
 	}
 	for _, e := range enis {
 		if most := max(e.slots(false), e.slots(true)); most > limits.Addresses {
-			return fail("InvalidInterface.IpAddressLimitExceeded", "Interface %s has %d private addresses; %s takes %d", e.ID, most, name, limits.Addresses)
+			return fail("InvalidInterface.IpAddressLimitExceeded", "Interface %s has %d private addresses; %s takes %d", e.ID,
+				most, name, limits.Addresses)
 		}
 	}
 	return nil
@@ -111,7 +113,8 @@ func attachNetworkInterface(t *tx, in attachInput) (*attachOutput, error) {
 		return nil, err
 	}
 	e := in.ENI.eniRecord
-	if err := t.attach(e, in.Instance, attachmentRecord{DeviceIndex: *in.DeviceIndex, Card: in.NetworkCardIndex, Status: status}); err != nil {
+	if err := t.attach(e, in.Instance,
+		attachmentRecord{DeviceIndex: *in.DeviceIndex, Card: in.NetworkCardIndex, Status: status}); err != nil {
 		return nil, err
 	}
 	return &attachOutput{ID: e.Attachment.ID, Card: e.Attachment.Card}, nil
@@ -153,7 +156,8 @@ func detachNetworkInterface(t *tx, in detachInput) (*done, error) {
 	case e == nil:
 		return nil, fail(kindAttachment.notFound, "The specified attachment does not exist: '%s'", in.AttachmentId)
 	case e.Attachment.DeviceIndex == 0 && e.Attachment.Card == 0:
-		return nil, fail("OperationNotPermitted", "The network interface at device index 0 and networkCard index 0 cannot be detached.")
+		return nil, fail("OperationNotPermitted",
+			"The network interface at device index 0 and networkCard index 0 cannot be detached.")
 	}
 	status, err := t.plugging(t.Instances[e.Attachment.Instance], detaching, "")
 	if err != nil {

@@ -43,7 +43,8 @@ func authorized(by Identities) Middleware {
 }
 
 func unauthorized(who iam.Caller, q question, explicit bool) *APIError {
-	return failStatus(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. %s",
+	return failStatus(http.StatusForbidden, "UnauthorizedOperation",
+		"You are not authorized to perform this operation. %s",
 		notAuthorized(who, q.action, q.resource, explicit))
 }
 

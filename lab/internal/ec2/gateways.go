@@ -67,7 +67,8 @@ type gatewayAndVPC struct {
 
 func attachInternetGateway(t *tx, in gatewayAndVPC) (*done, error) {
 	if in.Gateway.VPC != "" {
-		return nil, fail("Resource.AlreadyAssociated", "resource %s is already attached to network %s", in.Gateway.ID, in.Gateway.VPC)
+		return nil, fail("Resource.AlreadyAssociated", "resource %s is already attached to network %s", in.Gateway.ID,
+			in.Gateway.VPC)
 	}
 	if t.gatewayOf(in.VPC.ID) != nil {
 		return nil, invalidParameter("Network %s already has an internet gateway attached", in.VPC.ID)
@@ -82,7 +83,8 @@ func detachInternetGateway(t *tx, in gatewayAndVPC) (*done, error) {
 	}
 	for _, e := range t.ENIs {
 		if e.VPC == in.VPC.ID && t.hasPublic(e) {
-			return nil, fail("DependencyViolation", "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.", in.VPC.ID)
+			return nil, fail("DependencyViolation", "Network %s has some mapped public address(es). Please unmap those "+
+				"public address(es) before detaching the gateway.", in.VPC.ID)
 		}
 	}
 	in.Gateway.VPC = ""

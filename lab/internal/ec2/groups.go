@@ -115,11 +115,14 @@ func createSecurityGroup(t *tx, in createSecurityGroupInput) (*createSecurityGro
 	case in.GroupName == defaultGroup:
 		return nil, fail("InvalidGroup.Reserved", "The security group '%s' is reserved", in.GroupName)
 	case len(in.GroupName) > 3 && in.GroupName[:3] == "sg-":
-		return nil, invalidParameter("Value (%s) for parameter GroupName is invalid. Group names may not be in the format sg-*.", in.GroupName)
+		return nil, invalidParameter("Value (%s) for parameter GroupName is invalid. Group names may not be in the format "+
+			"sg-*.", in.GroupName)
 	case !groupText.MatchString(in.GroupName):
-		return nil, invalidParameter("Value (%s) for parameter GroupName is invalid. Character sets beyond ASCII are not supported.", in.GroupName)
+		return nil, invalidParameter("Value (%s) for parameter GroupName is invalid. Character sets beyond ASCII are not "+
+			"supported.", in.GroupName)
 	case !groupText.MatchString(in.GroupDescription):
-		return nil, invalidParameter("Value (%s) for parameter GroupDescription is invalid. Character sets beyond ASCII are not supported.", in.GroupDescription)
+		return nil, invalidParameter("Value (%s) for parameter GroupDescription is invalid. Character sets beyond ASCII "+
+			"are not supported.", in.GroupDescription)
 	}
 	for _, g := range t.Groups {
 		if g.VPC == in.VPC.ID && g.Name == in.GroupName {
@@ -136,7 +139,8 @@ func createSecurityGroup(t *tx, in createSecurityGroupInput) (*createSecurityGro
 	}
 	t.Groups[g.ID] = g
 	t.allowOut(g)
-	return &createSecurityGroupOutput{Return: true, ID: g.ID, ARN: t.cfg.arn("security-group", g.ID), Tags: g.Tags.xml()}, nil
+	return &createSecurityGroupOutput{Return: true, ID: g.ID, ARN: t.cfg.arn("security-group", g.ID),
+		Tags: g.Tags.xml()}, nil
 }
 
 // oneGroup names it by its ID: names are for default VPCs, which the lab has not.
@@ -179,7 +183,8 @@ type describeSecurityGroupsInput struct {
 
 func describeSecurityGroups(t *tx, in describeSecurityGroupsInput) (*described[groupXML], error) {
 	if len(in.GroupName) > 0 {
-		return nil, invalidParameter("GroupName is for groups of a default VPC, which the lab has not; use the filter group-name")
+		return nil, invalidParameter("GroupName is for groups of a default VPC, which the lab has not; use the filter " +
+			"group-name")
 	}
 	return list(t, "securityGroupInfo", (*tx).groupXML, in.GroupId, in.query)
 }

@@ -92,7 +92,8 @@ func createImage(t *tx, in createImageInput) (*createImageOutput, error) {
 	i := in.Instance
 	switch {
 	case !imageName.MatchString(in.Name):
-		return nil, fail("InvalidAMIName.Malformed", "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'")
+		return nil, fail("InvalidAMIName.Malformed", "AMI names must be between 3 and 128 characters long, "+
+			"and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'")
 	case i.State == stateRunning && !in.NoReboot:
 		return nil, unsupported("The lab does not reboot an instance to make an image of it: stop it first, or set NoReboot")
 	case i.State != stateRunning && i.State != stateStopped:
@@ -201,11 +202,14 @@ type imageXML struct {
 }
 
 func (t *tx) imageXML(i *imageRecord) imageXML {
-	return imageXML{ID: i.ID, Location: i.Owner + "/" + i.Name, State: i.State, Owner: i.Owner, Created: timestamp(i.Created),
-		Public: i.Owner != t.cfg.Account, Architecture: i.Architecture, Type: "machine", Name: i.Name, Description: i.Description,
-		RootType: "ebs", RootName: rootDevice, Virtualization: "hvm", Hypervisor: "xen", ENA: true,
+	return imageXML{
+		ID: i.ID, Name: i.Name, Description: i.Description, Location: i.Owner + "/" + i.Name,
+		State: i.State, Owner: i.Owner, Created: timestamp(i.Created), Public: i.Owner != t.cfg.Account,
+		Architecture: i.Architecture, Type: "machine", RootType: "ebs", RootName: rootDevice,
+		Virtualization: "hvm", Hypervisor: "xen", ENA: true,
 		Devices:  set[imageDeviceXML]{Items: []imageDeviceXML{{rootDevice, snapshotOf(i.ID), rootSize, "gp3", true, false}}},
-		Platform: "Linux/UNIX", Source: i.Instance, Tags: i.Tags.xml()}
+		Platform: "Linux/UNIX", Source: i.Instance, Tags: i.Tags.xml(),
+	}
 }
 
 type describeImagesInput struct {

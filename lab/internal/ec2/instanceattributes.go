@@ -162,22 +162,25 @@ func (in *modifyInstanceAttributeInput) older() error {
 func modifyInstanceAttribute(t *tx, in modifyInstanceAttributeInput) (*done, error) {
 	i := in.Instance
 	if i.State == stateTerminated || i.State == stateShuttingDown {
-		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in a state in which its attributes can be modified (%s).", i.ID, i.State)
+		return nil, fail("IncorrectInstanceState",
+			"The instance '%s' is not in a state in which its attributes can be modified (%s).", i.ID, i.State)
 	}
 	if err := in.older(); err != nil {
 		return nil, err
 	}
 	stopped := in.InstanceType != nil || in.UserData != nil || in.EbsOptimized != nil
-	if err := oneAttribute([]string{"instanceType", "sourceDestCheck", "disableApiTermination", "disableApiStop", "groupSet", "userData",
-		"instanceInitiatedShutdownBehavior", "ebsOptimized", "blockDeviceMapping"},
-		in.InstanceType != nil, in.SourceDestCheck != nil, in.DisableApiTermination != nil, in.DisableApiStop != nil, len(in.GroupId) > 0,
-		in.UserData != nil, in.InstanceInitiatedShutdownBehavior != nil, in.EbsOptimized != nil, len(in.BlockDeviceMapping) > 0); err != nil {
+	err := oneAttribute(
+		[]string{"instanceType", "sourceDestCheck", "disableApiTermination", "disableApiStop", "groupSet", "userData",
+			"instanceInitiatedShutdownBehavior", "ebsOptimized", "blockDeviceMapping"},
+		in.InstanceType != nil, in.SourceDestCheck != nil, in.DisableApiTermination != nil, in.DisableApiStop != nil,
+		len(in.GroupId) > 0, in.UserData != nil, in.InstanceInitiatedShutdownBehavior != nil, in.EbsOptimized != nil,
+		len(in.BlockDeviceMapping) > 0)
+	if err != nil {
 		return nil, err
 	}
 	if stopped && i.State != stateStopped {
 		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in the 'stopped' state.", i.ID)
 	}
-	var err error
 	switch {
 	case in.InstanceType != nil:
 		err = t.changeType(i, in.InstanceType.Value)

@@ -14,7 +14,8 @@ const (
 	stateStopped      = "stopped"
 )
 
-var stateCodes = map[string]int{statePending: 0, stateRunning: 16, stateShuttingDown: 32, stateTerminated: 48, stateStopping: 64, stateStopped: 80}
+var stateCodes = map[string]int{statePending: 0, stateRunning: 16, stateShuttingDown: 32, stateTerminated: 48,
+	stateStopping: 64, stateStopped: 80}
 
 type reasonXML struct {
 	Code    string `xml:"code" filter:"state-reason-code"`
@@ -23,8 +24,9 @@ type reasonXML struct {
 
 // The reasons of a state (EC2 API Reference, StateReason).
 var (
-	reasonUser       = reasonXML{"Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown"}
-	reasonItself     = reasonXML{"Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown"}
+	reasonUser   = reasonXML{"Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown"}
+	reasonItself = reasonXML{"Client.InstanceInitiatedShutdown",
+		"Client.InstanceInitiatedShutdown: Instance initiated shutdown"}
 	reasonLaunchFail = reasonXML{"Server.InternalError", "Server.InternalError: Internal error on launch"}
 )
 

@@ -37,7 +37,8 @@ func (r *trackingRecord) change(in *trackingInput) error {
 		switch {
 		case c.given == nil:
 		case *c.given < c.least || *c.given > c.most:
-			return invalidParameter("Invalid value '%d' for %s. Expecting a value between %d and %d.", *c.given, c.name, c.least, c.most)
+			return invalidParameter("Invalid value '%d' for %s. Expecting a value between %d and %d.", *c.given, c.name, c.least,
+				c.most)
 		default:
 			*c.into = *c.given
 		}
@@ -87,12 +88,14 @@ type modifyNetworkInterfaceInput struct {
 
 // modifyNetworkInterfaceAttribute changes one attribute at a time, as EC2 does.
 func modifyNetworkInterfaceAttribute(t *tx, in modifyNetworkInterfaceInput) (*done, error) {
-	if err := oneAttribute([]string{"description", "sourceDestCheck", "groupSet", "attachment", "connectionTrackingSpecification"},
-		in.Description != nil, in.SourceDestCheck != nil, len(in.SecurityGroupId) > 0, in.Attachment != nil, in.ConnectionTrackingSpecification != nil); err != nil {
+	err := oneAttribute(
+		[]string{"description", "sourceDestCheck", "groupSet", "attachment", "connectionTrackingSpecification"},
+		in.Description != nil, in.SourceDestCheck != nil, len(in.SecurityGroupId) > 0, in.Attachment != nil,
+		in.ConnectionTrackingSpecification != nil)
+	if err != nil {
 		return nil, err
 	}
 	e := in.ENI.eniRecord
-	var err error
 	switch {
 	case in.Description != nil:
 		e.Description = in.Description.Value

@@ -52,9 +52,6 @@ func (e *eniRecord) kind() string {
 }
 
 func (e *eniRecord) primary() netip.Addr {
-	if len(e.Addresses) == 0 {
-		return netip.Addr{} // only of the empty record that filters are tried on
-	}
 	return e.Addresses[0]
 }
 
@@ -121,7 +118,8 @@ func (t *tx) newENI(in eniSpec) (*eniRecord, error) {
 	if len(t.ENIs) >= maxENIs {
 		return nil, fail("NetworkInterfaceLimitExceeded", "The maximum number of network interfaces has been reached.")
 	}
-	e := &eniRecord{ID: kindENI.newID(), Subnet: s.ID, VPC: s.VPC, Description: in.Description, SourceDestCheck: true, Created: t.now}
+	e := &eniRecord{ID: kindENI.newID(), Subnet: s.ID, VPC: s.VPC, Description: in.Description, SourceDestCheck: true,
+		Created: t.now}
 	if e.Groups, err = t.groupsFor(s.VPC, in.SecurityGroupId); err != nil {
 		return nil, err
 	}
@@ -161,7 +159,8 @@ func (t *tx) groupsFor(vpcID string, ids []string) ([]string, error) {
 		}
 	}
 	if len(groups) > maxENIGroups {
-		return nil, fail("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
+		return nil, fail("SecurityGroupsPerInterfaceLimitExceeded",
+			"The maximum number of security groups per interface has been reached.")
 	}
 	return groups, nil
 }

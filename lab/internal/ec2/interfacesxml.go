@@ -78,8 +78,9 @@ type eniXML struct {
 func (t *tx) eniXML(e *eniRecord) eniXML {
 	zone := t.zoneOf(e)
 	x := eniXML{ID: e.ID, Subnet: e.Subnet, VPC: e.VPC, Zone: zone, ZoneID: t.cfg.zoneID(zone), Description: e.Description,
-		Owner: t.cfg.Account, Status: e.status(), MAC: e.MAC.String(), Address: e.primary().String(),
-		SourceDestCheck: e.SourceDestCheck, Groups: setOf(e.Groups, t.groupRef), Tags: e.Tags.xml(), Type: e.kind(), Tracking: e.Tracking.xml(),
+		Owner: t.cfg.Account, Status: e.status(), MAC: e.MAC.String(), Address: e.primary().String(), Type: e.kind(),
+		SourceDestCheck: e.SourceDestCheck, Tracking: e.Tracking.xml(),
+		Groups: setOf(e.Groups, t.groupRef), Tags: e.Tags.xml(),
 		IPv6:         setOf(e.IPv6, func(a netip.Addr) ipv6AddressXML { return ipv6AddressXML{Address: a.String()} }),
 		Prefixes:     setOf(e.prefixes(false), func(p netip.Prefix) ipv4PrefixXML { return ipv4PrefixXML{p.String()} }),
 		IPv6Prefixes: setOf(e.prefixes(true), func(p netip.Prefix) ipv6PrefixXML { return ipv6PrefixXML{p.String()} })}
@@ -101,8 +102,9 @@ func (t *tx) eniXML(e *eniRecord) eniXML {
 	}
 	x.Association = t.associationXML(e, e.primary())
 	if a := e.Attachment; a != nil {
-		x.Attachment = &attachmentXML{ID: a.ID, Instance: a.Instance, InstanceOwner: t.cfg.Account, DeviceIndex: a.DeviceIndex,
-			NetworkCard: a.Card, Status: a.Status, At: timestamp(a.At), DeleteOnTermination: a.DeleteOnTermination}
+		x.Attachment = &attachmentXML{ID: a.ID, Instance: a.Instance, InstanceOwner: t.cfg.Account,
+			DeviceIndex: a.DeviceIndex, NetworkCard: a.Card, Status: a.Status, At: timestamp(a.At),
+			DeleteOnTermination: a.DeleteOnTermination}
 		if a.Instance == "" {
 			x.Attachment.InstanceOwner = "amazon-aws"
 		}

@@ -66,7 +66,7 @@ func TestIPv6Addresses(t *testing.T) {
 	b := must(l.CreateNetworkInterface(l.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &s,
 		Ipv6Addresses: []types.InstanceIpv6Address{{Ipv6Address: aws.String("2001:db8:1000::b")}}}))(l).NetworkInterface
 	if got := addresses6(*a); len(got) != 1 || got[0] != "2001:db8:1000::4" || *a.Ipv6Address != got[0] {
-		t.Errorf("AWS picked %v", got)
+		t.Errorf("AWS allocated %v", got)
 	}
 	l.run("t3.small", *a.NetworkInterfaceId) // takes 4
 	assign := func(eni *string, ips ...string) error {

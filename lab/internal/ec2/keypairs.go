@@ -49,7 +49,8 @@ func importKeyPair(t *tx, in importKeyPairInput) (*importKeyPairOutput, error) {
 	if err != nil {
 		return nil, badKey
 	}
-	k := &keyPairRecord{ID: kindKeyPair.newID(), Name: in.KeyName, Public: strings.TrimSpace(string(material)), Created: t.now}
+	k := &keyPairRecord{ID: kindKeyPair.newID(), Name: in.KeyName, Public: strings.TrimSpace(string(material)),
+		Created: t.now}
 	if k.Type, k.Fingerprint, err = fingerprint(key); err != nil {
 		return nil, badKey
 	}
@@ -148,7 +149,8 @@ func describeKeyPairs(t *tx, in describeKeyPairsInput) (*describeKeyPairsOutput,
 	}
 	var all []item[keyPairXML]
 	for _, k := range byID(t.KeyPairs) {
-		x := keyPairXML{ID: k.ID, Name: k.Name, Type: k.Type, Fingerprint: k.Fingerprint, Created: timestamp(k.Created), Tags: k.Tags.xml()}
+		x := keyPairXML{ID: k.ID, Name: k.Name, Type: k.Type, Fingerprint: k.Fingerprint, Created: timestamp(k.Created),
+			Tags: k.Tags.xml()}
 		if in.IncludePublicKey {
 			x.Public = k.Public
 		}

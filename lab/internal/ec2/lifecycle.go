@@ -54,7 +54,8 @@ func stopInstances(_ *tx, in namedInstances) (*stateChangesOutput, error) {
 		case stateStopping, stateStopped:
 		case stateRunning:
 			if i.StopProtected {
-				return fail("OperationNotPermitted", "The instance '%s' may not be stopped. Modify its 'disableApiStop' instance attribute and try again.", i.ID)
+				return fail("OperationNotPermitted",
+					"The instance '%s' may not be stopped. Modify its 'disableApiStop' instance attribute and try again.", i.ID)
 			}
 			i.State, i.Reason = stateStopping, reasonUser
 		default:
@@ -67,7 +68,9 @@ func stopInstances(_ *tx, in namedInstances) (*stateChangesOutput, error) {
 func terminateInstances(_ *tx, in namedInstances) (*stateChangesOutput, error) {
 	return in.change(func(i *instanceRecord) error {
 		if i.Protected {
-			return fail("OperationNotPermitted", "The instance '%s' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.", i.ID)
+			return fail("OperationNotPermitted",
+				"The instance '%s' may not be terminated. "+
+					"Modify its 'disableApiTermination' instance attribute and try again.", i.ID)
 		}
 		if i.State != stateTerminated && i.State != stateShuttingDown {
 			i.State, i.Reason = stateShuttingDown, reasonUser

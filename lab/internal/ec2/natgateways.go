@@ -71,9 +71,11 @@ type natGatewayXML struct {
 }
 
 func (t *tx) natGatewayXML(n *natGatewayRecord) natGatewayXML {
-	x := natGatewayXML{ID: n.ID, VPC: n.VPC, Subnet: n.Subnet, State: n.State, Connectivity: n.connectivity(), Availability: "zonal",
-		Created: timestamp(n.Created), FailureCode: n.Failure.Code, FailureMessage: n.Failure.Message, Tags: n.Tags.xml()}
-	a := natAddressXML{Address: n.Address.String(), ENI: n.ENI, Allocation: n.Allocation, Association: n.Association, Primary: true, Status: "succeeded"}
+	x := natGatewayXML{ID: n.ID, VPC: n.VPC, Subnet: n.Subnet, State: n.State, Connectivity: n.connectivity(),
+		Availability: "zonal", Created: timestamp(n.Created), Tags: n.Tags.xml(),
+		FailureCode: n.Failure.Code, FailureMessage: n.Failure.Message}
+	a := natAddressXML{Address: n.Address.String(), ENI: n.ENI, Allocation: n.Allocation, Association: n.Association,
+		Primary: true, Status: "succeeded"}
 	switch n.State {
 	case natPending:
 		a.Status = "associating"
@@ -147,7 +149,8 @@ func createNatGateway(t *tx, in createNATGatewayInput) (*createNATGatewayOutput,
 	case !n.Private && in.AllocationId == "":
 		return nil, missingParameter("AllocationId")
 	case t.natGatewaysIn(s.Zone) >= maxNATGateways:
-		return nil, fail("NatGatewayLimitExceeded", "Performing this operation would exceed the limit of %d NAT gateways", maxNATGateways)
+		return nil, fail("NatGatewayLimitExceeded",
+			"Performing this operation would exceed the limit of %d NAT gateways", maxNATGateways)
 	}
 	var elastic *addressRecord
 	if !n.Private {
@@ -156,7 +159,8 @@ func createNatGateway(t *tx, in createNATGatewayInput) (*createNATGatewayOutput,
 		}
 		n.Allocation = elastic.ID
 	}
-	e, err := t.newENI(eniSpec{SubnetId: s.ID, PrivateIpAddress: in.PrivateIpAddress, Description: "Interface for NAT Gateway " + n.ID})
+	e, err := t.newENI(eniSpec{SubnetId: s.ID, PrivateIpAddress: in.PrivateIpAddress,
+		Description: "Interface for NAT Gateway " + n.ID})
 	if err != nil {
 		return nil, err
 	}

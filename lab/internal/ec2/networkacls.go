@@ -48,7 +48,8 @@ func (t *tx) aclXML(v *vpcRecord) aclXML {
 	}
 	for _, s := range byID(t.Subnets) {
 		if s.VPC == v.ID {
-			x.Associations.Items = append(x.Associations.Items, aclAssociationXML{"aclassoc-" + strings.TrimPrefix(s.ID, "subnet-"), x.ID, s.ID})
+			x.Associations.Items = append(x.Associations.Items,
+				aclAssociationXML{"aclassoc-" + strings.TrimPrefix(s.ID, "subnet-"), x.ID, s.ID})
 		}
 	}
 	return x

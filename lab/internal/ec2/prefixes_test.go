@@ -62,7 +62,7 @@ func TestPrefixes(t *testing.T) {
 	l.wantCode(err, "PrivateIpAddressLimitExceeded")
 	out := must(l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &a, Ipv4PrefixCount: aws.Int32(1)}))(l)
 	if got := *out.AssignedIpv4Prefixes[0].Ipv4Prefix; got != "10.0.0.48/28" {
-		t.Errorf("AWS picked %s", got)
+		t.Errorf("AWS allocated %s", got)
 	}
 	must(l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &a, SecondaryPrivateIpAddressCount: aws.Int32(1)}))(l)
 	l.wantCode(l.delegate(a, "10.0.0.64/28"), "PrivateIpAddressLimitExceeded")

@@ -35,7 +35,8 @@ func (in profileInput) find(t *tx) (profileRecord, error) {
 	parameter, given := "iamInstanceProfile.name", "name"
 	switch {
 	case in.Arn != "" && in.Name != "":
-		return profileRecord{}, badCombination("The parameters 'iamInstanceProfile.name' and 'iamInstanceProfile.arn' may not be used in combination")
+		return profileRecord{}, badCombination("The parameters 'iamInstanceProfile.name' and 'iamInstanceProfile.arn' may " +
+			"not be used in combination")
 	case in.Arn == "" && in.Name == "":
 		return profileRecord{}, nil
 	case in.Arn != "":
@@ -47,7 +48,8 @@ func (in profileInput) find(t *tx) (profileRecord, error) {
 			return profileRecord{newID(kindProfileAssoc.prefix), arn, id, t.now}, nil
 		}
 	}
-	return profileRecord{}, invalidParameter("Value (%s) for parameter %s is invalid. Invalid IAM Instance Profile %s", named, parameter, given)
+	return profileRecord{}, invalidParameter("Value (%s) for parameter %s is invalid. Invalid IAM Instance Profile %s",
+		named, parameter, given)
 }
 
 type profileAssociationXML struct {
@@ -85,7 +87,8 @@ type associateProfileInput struct {
 func associateIamInstanceProfile(t *tx, in associateProfileInput) (*profileAssociationOutput, error) {
 	i := in.Instance
 	if i.State != stateRunning && i.State != stateStopped && i.State != statePending {
-		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in a state in which it can have an instance profile (%s).", i.ID, i.State)
+		return nil, fail("IncorrectInstanceState",
+			"The instance '%s' is not in a state in which it can have an instance profile (%s).", i.ID, i.State)
 	}
 	if i.Profile.ARN != "" {
 		return nil, fail("IncorrectState", "There is an existing association for instance %s", i.ID)

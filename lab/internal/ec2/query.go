@@ -43,7 +43,8 @@ func describe[R, X any](ids, element string, show func(*tx, *R) X, limits ...pag
 }
 
 // list answers a Describe call about the records of a resource.
-func list[R, X any](t *tx, element string, show func(*tx, *R) X, ids []string, q query, limits ...pages) (*described[X], error) {
+func list[R, X any](t *tx, element string, show func(*tx, *R) X, ids []string, q query,
+	limits ...pages) (*described[X], error) {
 	r := resourceOf[R]()
 	records := r.records(t.model)
 	var all []item[X]
@@ -69,7 +70,8 @@ type pages struct{ least, most, usual int }
 
 // choose answers a Describe call: the items of the IDs asked for, or all, that
 // pass the filters, one page of them. Items are in the order of their IDs.
-func choose[X any](k kind, all []item[X], ids []string, q query, limits ...pages) (page set[X], next string, err error) {
+func choose[X any](k kind, all []item[X], ids []string, q query,
+	limits ...pages) (page set[X], next string, err error) {
 	if len(ids) > 0 {
 		if q.MaxResults != nil {
 			return page, "", badCombination("The parameter %ss and the parameter maxResults cannot both be specified", k.name)

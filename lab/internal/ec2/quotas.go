@@ -58,7 +58,8 @@ func describeAccountAttributes(t *tx, in describeAccountInput) (*describeAccount
 		if !known {
 			return nil, invalidParameter("Value (%s) for parameter attributeName is invalid. Unknown attribute.", name)
 		}
-		out.Attributes.Items = append(out.Attributes.Items, accountAttributeXML{name, set[accountAttributeValueXML]{Items: []accountAttributeValueXML{{value}}}})
+		out.Attributes.Items = append(out.Attributes.Items,
+			accountAttributeXML{name, set[accountAttributeValueXML]{Items: []accountAttributeValueXML{{value}}}})
 	}
 	return out, nil
 }

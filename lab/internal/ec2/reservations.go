@@ -61,7 +61,8 @@ type createReservationOutput struct {
 func createSubnetCidrReservation(t *tx, in createReservationInput) (*createReservationOutput, error) {
 	s := in.Subnet
 	if in.ReservationType != reservePrefix && in.ReservationType != reserveExplicit {
-		return nil, invalidParameter("Invalid value '%s' for reservationType. Must be one of: prefix, explicit", in.ReservationType)
+		return nil, invalidParameter("Invalid value '%s' for reservationType. Must be one of: prefix, explicit",
+			in.ReservationType)
 	}
 	cidr, err := netip.ParsePrefix(in.Cidr)
 	if err != nil || cidr != cidr.Masked() {
@@ -75,7 +76,8 @@ func createSubnetCidrReservation(t *tx, in createReservationInput) (*createReser
 			return nil, invalidParameter("Reservation CIDR %s has overlap with existing reserved CIDR block", cidr)
 		}
 	}
-	r := &reservationRecord{ID: kindReservation.newID(), Subnet: s.ID, CIDR: cidr, Type: in.ReservationType, Description: in.Description}
+	r := &reservationRecord{ID: kindReservation.newID(), Subnet: s.ID, CIDR: cidr, Type: in.ReservationType,
+		Description: in.Description}
 	if r.Tags, err = in.tagsFor(kindReservation); err != nil {
 		return nil, err
 	}

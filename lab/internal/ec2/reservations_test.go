@@ -52,7 +52,7 @@ func TestReservations(t *testing.T) {
 		t.Errorf("an explicit reservation leaves %d addresses, want 250", free)
 	}
 	if got := *l.eni(s, "").PrivateIpAddress; got != "10.0.0.64" {
-		t.Errorf("AWS picked %s, want the first address behind the reservation", got)
+		t.Errorf("AWS allocated %s, want the first address behind the reservation", got)
 	}
 	if got := addresses(*l.eni(s, "10.0.0.20")); got[0] != "10.0.0.20" {
 		t.Errorf("an address named by hand is %s", got)
@@ -71,7 +71,7 @@ func TestReservations(t *testing.T) {
 		t.Errorf("deleted %+v", gone.DeletedSubnetCidrReservation)
 	}
 	if got := *l.eni(s, "").PrivateIpAddress; got != "10.0.0.4" {
-		t.Errorf("AWS picked %s where nothing is reserved any more", got)
+		t.Errorf("AWS allocated %s where nothing is reserved any more", got)
 	}
 	_, err = l.DeleteSubnetCidrReservation(l.ctx, &ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: &id})
 	l.wantCode(err, "InvalidSubnetCidrReservationID.NotFound")

@@ -86,7 +86,9 @@ type routeID struct {
 
 // destination parses what the route leads to.
 func (in routeID) destination() (netip.Prefix, error) {
-	if err := exactlyOne([]string{"destinationCidrBlock", "destinationIpv6CidrBlock"}, in.DestinationCidrBlock != "", in.DestinationIpv6CidrBlock != ""); err != nil {
+	err := exactlyOne([]string{"destinationCidrBlock", "destinationIpv6CidrBlock"},
+		in.DestinationCidrBlock != "", in.DestinationIpv6CidrBlock != "")
+	if err != nil {
 		return netip.Prefix{}, err
 	}
 	if in.DestinationCidrBlock != "" {
@@ -125,13 +127,14 @@ func (in replaceRouteInput) route(t *tx) (r routeRecord, err error) {
 		return r, invalidParameter("The destination CIDR block %s cannot be routed to a NAT gateway.", r.Dest)
 	}
 	v := t.VPCs[in.Table.VPC]
-	inside := slices.ContainsFunc(slices.Concat(v.blocks(), v.blocks6()), func(b netip.Prefix) bool { return within(r.Dest, b) })
+	blocks := slices.Concat(v.blocks(), v.blocks6())
+	inside := slices.ContainsFunc(blocks, func(b netip.Prefix) bool { return within(r.Dest, b) })
 	if !inside || r.Target == targetLocal {
 		return r, nil
 	}
 	if r.to(kindGateway) {
-		return r, invalidParameter("The destination CIDR block %s is equal to or more specific than one of this VPC's CIDR blocks. "+
-			"This route can target only an interface or an instance.", r.Dest)
+		return r, invalidParameter("The destination CIDR block %s is equal to or more specific than one of this VPC's "+
+			"CIDR blocks. This route can target only an interface or an instance.", r.Dest)
 	}
 	if !t.isLocal(v, r.Dest) && !t.isSubnet(v.ID, r.Dest) {
 		return r, invalidParameter("The destination CIDR block %s does not match any subnet CIDR blocks.", r.Dest)
@@ -158,8 +161,9 @@ func (t *tx) isSubnet(vpcID string, p netip.Prefix) bool {
 
 func (in replaceRouteInput) target(t *tx) (string, error) {
 	table := in.Table
-	if err := exactlyOne([]string{"gatewayId", "natGatewayId", "networkInterfaceId", "instanceId", "localTarget"},
-		in.GatewayId != "", in.NatGatewayId != "", in.NetworkInterfaceId != "", in.InstanceId != "", in.LocalTarget); err != nil {
+	err := exactlyOne([]string{"gatewayId", "natGatewayId", "networkInterfaceId", "instanceId", "localTarget"},
+		in.GatewayId != "", in.NatGatewayId != "", in.NetworkInterfaceId != "", in.InstanceId != "", in.LocalTarget)
+	if err != nil {
 		return "", err
 	}
 	switch {
@@ -214,11 +218,13 @@ func (t *tx) onlyENI(instance string) (*eniRecord, error) {
 	enis := t.enisOf(i.ID)
 	switch len(enis) {
 	case 0:
-		return nil, fail("InvalidInstanceID", "The %s instance '%s' is not in a valid state for this operation.", i.State, i.ID)
+		return nil, fail("InvalidInstanceID",
+			"The %s instance '%s' is not in a valid state for this operation.", i.State, i.ID)
 	case 1:
 		return enis[0], nil
 	}
-	return nil, fail("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", i.ID)
+	return nil, fail("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. "+
+		"Please specify an interface ID for the operation instead.", i.ID)
 }
 
 func (r *routeTableRecord) find(dest netip.Prefix) int {
@@ -263,7 +269,8 @@ func replaceRoute(t *tx, in replaceRouteInput) (*done, error) {
 	table := in.Table
 	i := table.find(r.Dest)
 	if i < 0 {
-		return nil, invalidParameter("There is no route defined for '%s' in the route table. Use CreateRoute instead.", r.Dest)
+		return nil, invalidParameter("There is no route defined for '%s' in the route table. "+
+			"Use CreateRoute instead.", r.Dest)
 	}
 	if r.Target == targetLocal && !t.isLocal(t.VPCs[table.VPC], r.Dest) {
 		return nil, invalidParameter("only the local route can have the local target")

@@ -179,7 +179,8 @@ func associateRouteTable(t *tx, in associateRouteTableInput) (*associateRouteTab
 				continue
 			}
 			if other != r {
-				return nil, fail("Resource.AlreadyAssociated", "the specified association for route table %s conflicts with an existing association", r.ID)
+				return nil, fail("Resource.AlreadyAssociated",
+					"the specified association for route table %s conflicts with an existing association", r.ID)
 			}
 			return &associateRouteTableOutput{ID: a.ID, State: associationStateXML{"associated"}}, nil
 		}
@@ -206,13 +207,13 @@ func disassociateRouteTable(t *tx, in disassociateRouteTableInput) (*done, error
 	return ok()
 }
 
-type replaceRouteTableAssociationInput struct {
+type replaceAssociationInput struct {
 	dryRun
 	AssociationId string            `form:",required"`
 	Table         *routeTableRecord `form:"RouteTableId,required"`
 }
 
-type replaceRouteTableAssociationOutput struct {
+type replaceAssociationOutput struct {
 	response
 	ID    string              `xml:"newAssociationId"`
 	State associationStateXML `xml:"associationState"`
@@ -220,7 +221,7 @@ type replaceRouteTableAssociationOutput struct {
 
 // replaceRouteTableAssociation moves a subnet, or the role of main table, to
 // another table. The association gets a new ID.
-func replaceRouteTableAssociation(t *tx, in replaceRouteTableAssociationInput) (*replaceRouteTableAssociationOutput, error) {
+func replaceRouteTableAssociation(t *tx, in replaceAssociationInput) (*replaceAssociationOutput, error) {
 	from, i, err := t.association(in.AssociationId)
 	if err != nil {
 		return nil, err
@@ -233,7 +234,7 @@ func replaceRouteTableAssociation(t *tx, in replaceRouteTableAssociationInput) (
 	a.ID = kindRouteTableAssoc.newID()
 	from.Associations = slices.Delete(from.Associations, i, i+1)
 	to.Associations = append(to.Associations, a)
-	return &replaceRouteTableAssociationOutput{ID: a.ID, State: associationStateXML{"associated"}}, nil
+	return &replaceAssociationOutput{ID: a.ID, State: associationStateXML{"associated"}}, nil
 }
 
 type oneRouteTable struct {

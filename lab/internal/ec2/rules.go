@@ -90,7 +90,8 @@ func (in permissionsInput) rules(egress bool) ([]*ruleRecord, error) {
 		if len(permissions) > 0 {
 			return nil, badCombination("The parameter 'ipPermissions' may not be used in combination with 'ipProtocol'")
 		}
-		permissions = []permissionInput{{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort, IpRanges: []ipRangeInput{{CidrIp: in.CidrIp}}}}
+		permissions = []permissionInput{{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort,
+			IpRanges: []ipRangeInput{{CidrIp: in.CidrIp}}}}
 	}
 	var all []*ruleRecord
 	for _, p := range permissions {
@@ -233,11 +234,13 @@ func authorize(egress bool) func(*tx, authorizeInput) (*authorizeOutput, error) 
 		for _, r := range rules {
 			have := t.rulesOf(in.Group.ID, egress)
 			if slices.ContainsFunc(have, r.same) {
-				return nil, fail("InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists",
+				return nil, fail("InvalidPermission.Duplicate",
+					"the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists",
 					cmp.Or(r.CIDR, r.Source), r.Protocol, r.From, r.To)
 			}
 			if len(have)-count(have, func(o *ruleRecord) bool { return o.other(r) }) >= maxRules {
-				return nil, fail("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
+				return nil, fail("RulesPerSecurityGroupLimitExceeded",
+					"The maximum number of rules per security group has been reached.")
 			}
 			if r.Tags, err = in.tagsFor(kindRule); err != nil {
 				return nil, err

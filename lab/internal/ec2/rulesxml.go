@@ -91,8 +91,8 @@ type ruleXML struct {
 }
 
 func (t *tx) ruleXML(r *ruleRecord) ruleXML {
-	x := ruleXML{ID: r.ID, ARN: t.cfg.arn("security-group-rule", r.ID), Group: r.Group, Owner: t.cfg.Account, Egress: r.Egress,
-		Protocol: r.Protocol, From: r.From, To: r.To, Description: r.Description, Tags: r.Tags.xml()}
+	x := ruleXML{ID: r.ID, ARN: t.cfg.arn("security-group-rule", r.ID), Group: r.Group, Owner: t.cfg.Account,
+		Egress: r.Egress, Protocol: r.Protocol, From: r.From, To: r.To, Description: r.Description, Tags: r.Tags.xml()}
 	switch {
 	case r.Source != "":
 		x.Referenced = &referencedGroupXML{Group: r.Source, User: t.cfg.Account}

@@ -73,7 +73,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// IAM is one for all regions and signed for the first.
 	global := signed.Service == "iam" && signed.Region == "us-east-1"
 	if err == nil && signed.Region != s.state.cfg.Region && !global {
-		err = failStatus(http.StatusUnauthorized, "AuthFailure", "Credential should be scoped to a valid region, not '%s'.", signed.Region)
+		err = failStatus(http.StatusUnauthorized, "AuthFailure", "Credential should be scoped to a valid region, not '%s'.",
+			signed.Region)
 	}
 	query, isQuery := s.identities.(QueryService)
 	call := &Call{Context: r.Context(), AccessKey: signed.AccessKey, Caller: who, Request: s.about(r)}
@@ -85,11 +86,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err == nil && malformed != nil {
 			err = malformed
 		}
-		query.ServeQuery(w, iam.Call{Service: signed.Service, RequestID: id, Form: form, Caller: who, Refused: toIAM(err), Context: call.Request})
+		query.ServeQuery(w, iam.Call{Service: signed.Service, RequestID: id, Form: form, Caller: who, Refused: toIAM(err),
+			Context: call.Request})
 	case err != nil:
 		writeError(w, id, asAPIError(err))
 	case signed.Service != "ec2":
-		writeError(w, id, failStatus(http.StatusForbidden, "SignatureDoesNotMatch", "Credential should be scoped to correct service: 'ec2'."))
+		writeError(w, id, failStatus(http.StatusForbidden, "SignatureDoesNotMatch",
+			"Credential should be scoped to correct service: 'ec2'."))
 	default:
 		s.serveQuery(w, r, body, id, call)
 	}
@@ -114,11 +117,14 @@ func toIAM(err error) *iam.APIError {
 	case err == nil:
 		return nil
 	case err == error(errSessionEnded):
-		return &iam.APIError{Status: http.StatusForbidden, Code: "ExpiredToken", Message: "The security token included in the request is expired"}
+		return &iam.APIError{Status: http.StatusForbidden, Code: "ExpiredToken",
+			Message: "The security token included in the request is expired"}
 	case e.Code == "AuthFailure":
-		return &iam.APIError{Status: http.StatusForbidden, Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid."}
+		return &iam.APIError{Status: http.StatusForbidden, Code: "InvalidClientTokenId",
+			Message: "The security token included in the request is invalid."}
 	case e.Code == "RequestExpired":
-		return &iam.APIError{Status: http.StatusForbidden, Code: "SignatureDoesNotMatch", Message: "Signature expired: " + e.Message}
+		return &iam.APIError{Status: http.StatusForbidden, Code: "SignatureDoesNotMatch",
+			Message: "Signature expired: " + e.Message}
 	default:
 		return &iam.APIError{Status: e.Status, Code: e.Code, Message: e.Message}
 	}

@@ -59,7 +59,8 @@ func disassociateSubnetCidrBlock(t *tx, in disassociateCIDRInput) (*subnetCIDROu
 		}
 		for _, e := range t.ENIs {
 			if e.Subnet == s.ID && e.slots(true) > 0 {
-				return nil, fail("DependencyViolation", "The IPv6 CIDR block %s has dependencies and cannot be disassociated.", s.IPv6)
+				return nil, fail("DependencyViolation", "The IPv6 CIDR block %s has dependencies and cannot be disassociated.",
+					s.IPv6)
 			}
 		}
 		for _, r := range t.reservationsOf(s.ID) {

@@ -87,7 +87,8 @@ func createSubnet(t *tx, in createSubnetInput) (*createSubnetOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cidr.Bits() < 16 || cidr.Bits() > 28 || !slices.ContainsFunc(v.blocks(), func(b netip.Prefix) bool { return within(cidr, b) }) {
+	if cidr.Bits() < 16 || cidr.Bits() > 28 ||
+		!slices.ContainsFunc(v.blocks(), func(b netip.Prefix) bool { return within(cidr, b) }) {
 		return nil, fail("InvalidSubnet.Range", "The CIDR '%s' is invalid.", in.CidrBlock)
 	}
 	others := 0
@@ -128,7 +129,8 @@ func (c *Config) zone(name, id string) (string, error) {
 			return z, nil
 		}
 	}
-	return "", invalidParameter("Value (%s) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: %s.",
+	return "", invalidParameter("Value (%s) for parameter availabilityZone is invalid. Subnets can currently only be "+
+		"created in the following availability zones: %s.",
 		name+id, joinComma(c.Zones))
 }
 
@@ -145,7 +147,8 @@ func deleteSubnet(t *tx, in oneSubnet) (*done, error) {
 		}
 	}
 	for _, table := range t.RouteTables {
-		table.Associations = slices.DeleteFunc(table.Associations, func(a routeTableAssociation) bool { return a.Subnet == s.ID })
+		table.Associations = slices.DeleteFunc(table.Associations,
+			func(a routeTableAssociation) bool { return a.Subnet == s.ID })
 	}
 	for _, r := range t.reservationsOf(s.ID) {
 		delete(t.Reservations, r.ID)

@@ -127,8 +127,8 @@ func (t *tx) taggable(id string) (*tagHolder, error) {
 	if r, ok := t.taggedResources()[id]; ok {
 		return r.tagHolder, nil
 	}
-	for _, k := range []kind{kindVPC, kindSubnet, kindReservation, kindGateway, kindNATGateway, kindRouteTable, kindGroup, kindRule,
-		kindENI, kindAddress, kindInstance, kindVolume, kindImage, kindKeyPair} {
+	for _, k := range []kind{kindVPC, kindSubnet, kindReservation, kindGateway, kindNATGateway, kindRouteTable, kindGroup,
+		kindRule, kindENI, kindAddress, kindInstance, kindVolume, kindImage, kindKeyPair} {
 		if k.check(id) == nil {
 			return nil, k.missing(id)
 		}

@@ -27,8 +27,9 @@ func (c *Config) offers(zone, name string) bool { return !slices.Contains(c.Miss
 // not supported").
 func (t *tx) notOffered(zone, name string) error {
 	others := slices.DeleteFunc(slices.Clone(t.cfg.Zones), func(z string) bool { return !t.cfg.offers(z, name) })
-	return fail("Unsupported", "Your requested instance type (%s) is not supported in your requested Availability Zone (%s). "+
-		"Please retry your request by not specifying an Availability Zone or choosing %s.", name, zone, joinComma(others))
+	return fail("Unsupported", "Your requested instance type (%s) is not supported in your requested Availability Zone "+
+		"(%s). Please retry your request by not specifying an Availability Zone or choosing %s.",
+		name, zone, joinComma(others))
 }
 
 // describeInstanceTypeOfferings says which types are to be had where (EC2 API

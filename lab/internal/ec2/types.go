@@ -50,8 +50,11 @@ func parseTypes(text string) map[string]instanceType {
 	}
 	all := map[string]instanceType{}
 	for _, row := range rows[1:] {
-		t := instanceType{VCPUs: number(row[1]), Cores: number(row[2]), MemoryMB: number(row[3]), Addresses: number(row[5]),
-			TCPTimeout: number(row[6]), Performance: row[7], Manufacturer: row[8], Current: row[9] == "current", Nested: row[10] == "nested-virtualization"}
+		t := instanceType{
+			VCPUs: number(row[1]), Cores: number(row[2]), MemoryMB: number(row[3]), Addresses: number(row[5]),
+			TCPTimeout: number(row[6]), Performance: row[7], Manufacturer: row[8],
+			Current: row[9] == "current", Nested: row[10] == "nested-virtualization",
+		}
 		for card := range strings.SplitSeq(row[4], "+") {
 			t.Cards = append(t.Cards, number(card))
 		}
@@ -122,12 +125,14 @@ type typeXML struct {
 
 func (r instanceType) xml(name string) typeXML {
 	list := func(values ...string) set[string] { return set[string]{Items: values} }
-	x := typeXML{Name: name, Current: r.Current, InRegion: true, Metal: isMetal(name), Burstable: strings.HasPrefix(name, "t"),
-		Hypervisor: "nitro", UsageClasses: list("on-demand"), RootDevices: list("ebs"), Virtualization: list("hvm"),
+	x := typeXML{Name: name, Current: r.Current, InRegion: true, Metal: isMetal(name),
+		Burstable: strings.HasPrefix(name, "t"), Hypervisor: "nitro",
+		UsageClasses: list("on-demand"), RootDevices: list("ebs"), Virtualization: list("hvm"),
 		VCPUs: r.VCPUs, Cores: r.Cores, Threads: r.VCPUs / r.Cores, MemoryMB: r.MemoryMB,
 		Processor: processorInfoXML{Architectures: list("x86_64"), Manufacturer: r.Manufacturer},
-		Network: networkInfoXML{Performance: r.Performance, ENIs: r.ENIs(), Cards: len(r.Cards), IPv4: r.Addresses, IPv6: r.Addresses,
-			IPv6Support: true, ENA: "required", Tracking: trackingDefaultsXML{TCP: r.TCPTimeout, UDP: 30, UDPStream: 180}}}
+		Network: networkInfoXML{Performance: r.Performance, ENIs: r.ENIs(), Cards: len(r.Cards),
+			IPv4: r.Addresses, IPv6: r.Addresses, IPv6Support: true, ENA: "required",
+			Tracking: trackingDefaultsXML{TCP: r.TCPTimeout, UDP: 30, UDPStream: 180}}}
 	if x.Metal {
 		x.Hypervisor = ""
 	}
@@ -161,7 +166,8 @@ func describeInstanceTypes(_ *tx, in describeTypesInput) (*describeTypesOutput, 
 	for _, name := range sortedKeys(instanceTypes) {
 		all = append(all, item[typeXML]{name, instanceTypes[name].xml(name)})
 	}
-	page, next, err := choose(kind{name: "instance type", prefix: "type"}, all, in.InstanceType, in.query, pages{most: 100, usual: 100})
+	page, next, err := choose(kind{name: "instance type", prefix: "type"}, all, in.InstanceType, in.query,
+		pages{most: 100, usual: 100})
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,9 @@ type volumeRecord struct {
 
 // volumesOf are the volumes of an instance.
 func (t *tx) volumesOf(instance string) []*volumeRecord {
-	return slices.DeleteFunc(byID(t.Volumes), func(v *volumeRecord) bool { return v.Instance != instance || instance == "" })
+	return slices.DeleteFunc(byID(t.Volumes), func(v *volumeRecord) bool {
+		return v.Instance != instance || instance == ""
+	})
 }
 
 // blockDevice is a volume as RunInstances and CreateImage describe it.
@@ -60,7 +62,8 @@ func (t *tx) newVolume(i *instanceRecord, devices []blockDevice) (*volumeRecord,
 			v.Size = *d.Ebs.VolumeSize
 		}
 		if v.Size < rootSize {
-			return nil, fail("InvalidBlockDeviceMapping", "Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", v.Size, v.Snapshot, rootSize)
+			return nil, fail("InvalidBlockDeviceMapping",
+				"Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", v.Size, v.Snapshot, rootSize)
 		}
 		switch d.Ebs.VolumeType {
 		case "", "gp3":
@@ -115,11 +118,14 @@ type volumeXML struct {
 }
 
 func (t *tx) volumeXML(v *volumeRecord) volumeXML {
-	x := volumeXML{ID: v.ID, Size: v.Size, Snapshot: v.Snapshot, Zone: v.Zone, ZoneID: t.cfg.zoneID(v.Zone), Status: "available",
-		Created: timestamp(v.Created), Type: v.Type, IOPS: v.IOPS, Throughput: v.Throughput, Encrypted: v.Encrypted, Tags: v.Tags.xml()}
+	x := volumeXML{ID: v.ID, Size: v.Size, Snapshot: v.Snapshot, Zone: v.Zone, ZoneID: t.cfg.zoneID(v.Zone),
+		Status: "available", Created: timestamp(v.Created), Type: v.Type, IOPS: v.IOPS, Throughput: v.Throughput,
+		Encrypted: v.Encrypted, Tags: v.Tags.xml()}
 	if v.Instance != "" {
 		x.Status = "in-use"
-		x.Attachments.Items = []volumeAttachmentXML{{v.ID, v.Instance, rootDevice, attached, x.Created, v.DeleteOnTermination}}
+		x.Attachments.Items = []volumeAttachmentXML{
+			{v.ID, v.Instance, rootDevice, attached, x.Created, v.DeleteOnTermination},
+		}
 	}
 	return x
 }

@@ -33,14 +33,16 @@ type describeZonesOutput struct {
 	Zones set[zoneXML] `xml:"availabilityZoneInfo"`
 }
 
-var kindZone = kind{name: "availability zone", prefix: "zone", malformed: "InvalidParameterValue", notFound: "InvalidParameterValue"}
+var kindZone = kind{name: "availability zone", prefix: "zone", malformed: "InvalidParameterValue",
+	notFound: "InvalidParameterValue"}
 
 func describeAvailabilityZones(t *tx, in describeZonesInput) (*describeZonesOutput, error) {
 	var all []item[zoneXML]
 	for _, zone := range t.cfg.Zones {
 		id, region := t.cfg.zoneID(zone), t.cfg.Region
 		if len(in.ZoneId) == 0 || slices.Contains(in.ZoneId, id) {
-			all = append(all, item[zoneXML]{zone, zoneXML{"available", "opt-in-not-required", region, zone, id, region, region, "availability-zone"}})
+			all = append(all, item[zoneXML]{zone,
+				zoneXML{"available", "opt-in-not-required", region, zone, id, region, region, "availability-zone"}})
 		}
 	}
 	zones, _, err := choose(kindZone, all, in.ZoneName, in.query)
@@ -67,7 +69,8 @@ type describeRegionsOutput struct {
 	Regions set[regionXML] `xml:"regionInfo"`
 }
 
-var kindRegion = kind{name: "region", prefix: "region", malformed: "InvalidParameterValue", notFound: "InvalidParameterValue"}
+var kindRegion = kind{name: "region", prefix: "region", malformed: "InvalidParameterValue",
+	notFound: "InvalidParameterValue"}
 
 func describeRegions(t *tx, in describeRegionsInput) (*describeRegionsOutput, error) {
 	region := t.cfg.Region

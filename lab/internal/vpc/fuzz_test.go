@@ -27,7 +27,7 @@ func FuzzForward(f *testing.F) {
 		if frame = bytes.Clone(frame); mend {
 			mendFrame(from, w.macs[from.ENI], frame)
 		}
-		w.fabric.forget()
+		w.fabric.reset()
 		for range 2 { // the second time the flow is tracked
 			w.forward(t, from, frame, start)
 		}
@@ -54,7 +54,7 @@ func FuzzConversation(f *testing.F) {
 		}
 		w := watches[0]
 		w.use()
-		fabric.forget()
+		fabric.reset()
 		now := start
 		var last Delivery
 		for len(script) >= 2 {

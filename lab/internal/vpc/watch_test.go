@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// forget makes a fabric as new, but for its counters.
-func (f *Fabric) forget() {
+// reset makes a fabric as new, but for its counters.
+func (f *Fabric) reset() {
 	for _, r := range f.records {
 		if r.flows.count.Load() != 0 {
 			for i := range r.flows.shards {
