@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 
+	"macaw.example/lab/internal/awsquery"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
 )
@@ -112,21 +113,19 @@ func (s *Server) about(r *http.Request) policy.Context {
 
 // toIAM tells a refused signature as IAM and STS do (IAM API Reference,
 // CommonErrors).
-func toIAM(err error) *iam.APIError {
+func toIAM(err error) *APIError {
 	switch e := asAPIError(err); {
 	case err == nil:
 		return nil
 	case err == error(errSessionEnded):
-		return &iam.APIError{Status: http.StatusForbidden, Code: "ExpiredToken",
-			Message: "The security token included in the request is expired"}
+		return failStatus(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
 	case e.Code == "AuthFailure":
-		return &iam.APIError{Status: http.StatusForbidden, Code: "InvalidClientTokenId",
-			Message: "The security token included in the request is invalid."}
+		return failStatus(http.StatusForbidden, "InvalidClientTokenId",
+			"The security token included in the request is invalid.")
 	case e.Code == "RequestExpired":
-		return &iam.APIError{Status: http.StatusForbidden, Code: "SignatureDoesNotMatch",
-			Message: "Signature expired: " + e.Message}
+		return failStatus(http.StatusForbidden, "SignatureDoesNotMatch", "Signature expired: %s", e.Message)
 	default:
-		return &iam.APIError{Status: e.Status, Code: e.Code, Message: e.Message}
+		return e
 	}
 }
 
@@ -179,7 +178,7 @@ func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request, body []byte,
 		writeError(w, id, asAPIError(err))
 		return
 	}
-	writeXML(w, http.StatusOK, out)
+	awsquery.Write(w, contentType, http.StatusOK, out)
 }
 
 // dispatch is the innermost handler: it finds the action and runs it.
