@@ -45,9 +45,5 @@ func putUDP(udp []byte, from, to uint16, addresses []byte) {
 	put16(udp[2:], to)
 	put16(udp[4:], uint16(len(udp)))
 	put16(udp[6:], 0)
-	check := fold(sum(sum(protoUDP+uint32(len(udp)), addresses), udp))
-	if check == 0 {
-		check = 0xffff // zero says that there is none (RFC 768)
-	}
-	put16(udp[6:], check)
+	putChecksum(protoUDP, udp[6:], fold(sum(sum(protoUDP+uint32(len(udp)), addresses), udp)))
 }
