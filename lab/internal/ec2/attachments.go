@@ -127,7 +127,7 @@ func (t *tx) plugging(i *instanceRecord, running, stopped string) (string, error
 	case stateStopped:
 		return stopped, nil
 	case stateRunning:
-		if _, can := t.cfg.Machines.(HotPlug); can {
+		if _, ok := t.cfg.Machines.(HotPlug); ok {
 			return running, nil
 		}
 		return "", unsupported("The lab's machines take network interfaces only when stopped")

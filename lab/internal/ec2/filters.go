@@ -47,7 +47,7 @@ func (f filterable) collect(t reflect.Type, structs []reflect.Value, prefix stri
 			values = append(values, s.Field(i))
 		}
 		inner, values := spread(t.Field(i).Type, values)
-		_, omitEmpty := strings.CutSuffix(t.Field(i).Tag.Get("xml"), ",omitempty")
+		omitEmpty := strings.HasSuffix(t.Field(i).Tag.Get("xml"), ",omitempty")
 		for name := range strings.SplitSeq(names, ",") {
 			path, ok := filterName(prefix, name)
 			switch {

@@ -223,8 +223,8 @@ func (t *tx) changeOnlyENI(i *instanceRecord, in modifyInstanceAttributeInput) e
 // changeType makes an instance one of another type, which must take the
 // interfaces and addresses it has.
 func (t *tx) changeType(i *instanceRecord, name string) error {
-	limits, known := instanceTypes[name]
-	if !known {
+	limits, ok := instanceTypes[name]
+	if !ok {
 		return invalidParameter("Invalid value '%s' for InstanceType.", name)
 	}
 	if i.Nested && !limits.Nested {

@@ -186,8 +186,8 @@ func joinReservations(alone []reservationXML) set[reservationXML] {
 	var all set[reservationXML]
 	place := map[string]int{}
 	for _, r := range alone {
-		at, seen := place[r.ID]
-		if !seen {
+		at, ok := place[r.ID]
+		if !ok {
 			place[r.ID] = len(all.Items)
 			all.Items = append(all.Items, r)
 			continue

@@ -110,12 +110,12 @@ func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instance
 	if err := t.launchable(in.ImageId); err != nil {
 		return nil, err
 	}
-	if _, known := instanceTypes[i.Type]; !known {
+	if _, ok := instanceTypes[i.Type]; !ok {
 		return nil, invalidParameter("Invalid value '%s' for InstanceType.", i.Type)
 	}
 	if in.KeyName != "" {
-		k, known := t.KeyPairs[in.KeyName]
-		if !known {
+		k, ok := t.KeyPairs[in.KeyName]
+		if !ok {
 			return nil, kindKeyPair.missing(in.KeyName)
 		}
 		i.PublicKey = k.Public

@@ -23,7 +23,7 @@ func TestCreateKeyPair(t *testing.T) {
 			t.Errorf("the private key begins %.40s", *out.KeyMaterial)
 		}
 		private := must(ssh.ParseRawPrivateKey([]byte(*out.KeyMaterial)))(l)
-		if key, isRSA := private.(*rsa.PrivateKey); isRSA && (key.N.BitLen() != 2048 || strings.Count(*out.KeyFingerprint, ":") != 19) {
+		if key, ok := private.(*rsa.PrivateKey); ok && (key.N.BitLen() != 2048 || strings.Count(*out.KeyFingerprint, ":") != 19) {
 			t.Errorf("an RSA key of %d bits with the fingerprint %s", key.N.BitLen(), *out.KeyFingerprint)
 		}
 		signer := must(ssh.NewSignerFromKey(private))(l)

@@ -170,7 +170,7 @@ func (in replaceRouteInput) target(t *tx) (string, error) {
 	case in.LocalTarget || in.GatewayId == targetLocal:
 		return targetLocal, nil
 	case in.GatewayId != "":
-		if _, known := t.Gateways[in.GatewayId]; !known && kindGateway.check(in.GatewayId) != nil {
+		if _, ok := t.Gateways[in.GatewayId]; !ok && kindGateway.check(in.GatewayId) != nil {
 			return "", fail("InvalidGatewayID.NotFound", "The gateway ID '%s' does not exist", in.GatewayId)
 		}
 		g, err := find(kindGateway, t.Gateways, in.GatewayId)

@@ -47,8 +47,8 @@ func (t *tx) permissionsXML(group string, egress bool) set[permissionXML] {
 	place := map[key]int{}
 	for _, r := range t.rulesOf(group, egress) {
 		k := key{r.Protocol, r.From, r.To}
-		i, seen := place[k]
-		if !seen {
+		i, ok := place[k]
+		if !ok {
 			i = len(all.Items)
 			place[k] = i
 			p := permissionXML{Protocol: r.Protocol}

@@ -77,12 +77,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = failStatus(http.StatusUnauthorized, "AuthFailure", "Credential should be scoped to a valid region, not '%s'.",
 			signed.Region)
 	}
-	query, isQuery := s.identities.(QueryService)
+	query, ok := s.identities.(QueryService)
 	call := &Call{Context: r.Context(), AccessKey: signed.AccessKey, Caller: who, Request: s.about(r)}
 	switch {
 	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), ssmTarget):
 		s.serveSSM(w, call, r.Header.Get("X-Amz-Target"), body, err)
-	case isQuery && (signed.Service == "iam" || signed.Service == "sts"):
+	case ok && (signed.Service == "iam" || signed.Service == "sts"):
 		form, malformed := readForm(r, body)
 		if err == nil && malformed != nil {
 			err = malformed
@@ -166,7 +166,7 @@ func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request, body []byte,
 		panic(http.ErrAbortHandler) // closes the connection
 	}
 	if err != nil {
-		if _, client := errors.AsType[*APIError](err); !client {
+		if _, ok := errors.AsType[*APIError](err); !ok {
 			s.state.cfg.Log.Error("answering an EC2 call", "action", call.Action, "err", err)
 		}
 		writeError(w, id, asAPIError(err))
@@ -189,8 +189,8 @@ func dispatch(s *State, c *Call) (result, error) {
 	if v := c.Form.Get("Version"); v != "" && v != "2016-11-15" {
 		return nil, fail("NoSuchVersion", "The requested version (%s) of service AmazonEC2 does not exist", v)
 	}
-	handle, known := actions[c.Action]
-	if !known {
+	handle, ok := actions[c.Action]
+	if !ok {
 		return nil, fail("InvalidAction", "The action %s is not valid for this web service.", c.Action)
 	}
 	return handle(s, c)

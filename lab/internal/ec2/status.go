@@ -40,9 +40,9 @@ func (t *tx) check(i *instanceRecord) check {
 	if i.State != stateRunning {
 		return check{system: statusNone, instance: statusNone}
 	}
-	prober, can := t.cfg.Fabric.(Prober)
+	prober, ok := t.cfg.Fabric.(Prober)
 	enis := t.enisOf(i.ID)
-	if !can || len(enis) == 0 {
+	if !ok || len(enis) == 0 {
 		return check{statusOK, statusOK, reachPassed, time.Time{}}
 	}
 	last, answered := prober.Answered(enis[0].ID)

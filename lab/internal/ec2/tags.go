@@ -176,7 +176,7 @@ func deleteTags(t *tx, in deleteTagsInput) (*done, error) {
 			resource.Tags = nil
 		}
 		for _, tag := range in.Tag {
-			if v, set := resource.Tags[tag.Key]; set && (tag.Value == nil || *tag.Value == v) {
+			if v, ok := resource.Tags[tag.Key]; ok && (tag.Value == nil || *tag.Value == v) {
 				delete(resource.Tags, tag.Key)
 			}
 		}

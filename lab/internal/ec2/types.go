@@ -158,7 +158,7 @@ type describeTypesOutput struct {
 
 func describeInstanceTypes(_ *tx, in describeTypesInput) (*describeTypesOutput, error) {
 	for _, name := range in.InstanceType {
-		if _, known := instanceTypes[name]; !known {
+		if _, ok := instanceTypes[name]; !ok {
 			return nil, fail("InvalidInstanceType", "The following supplied instance types do not exist: [%s]", name)
 		}
 	}
