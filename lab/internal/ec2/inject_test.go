@@ -122,7 +122,8 @@ func TestZoneAndHardware(t *testing.T) {
 	}
 	by.dead = zone
 	l.wantCode(launch(&ec2.RunInstancesInput{SubnetId: &s}), "InsufficientInstanceCapacity")
-	l.wantCode(launch(&ec2.RunInstancesInput{NetworkInterfaces: []types.InstanceNetworkInterfaceSpecification{{DeviceIndex: aws.Int32(0), NetworkInterfaceId: &e}}}), "InsufficientInstanceCapacity")
+	nics := []types.InstanceNetworkInterfaceSpecification{{DeviceIndex: aws.Int32(0), NetworkInterfaceId: &e}}
+	l.wantCode(launch(&ec2.RunInstancesInput{NetworkInterfaces: nics}), "InsufficientInstanceCapacity")
 	by.dead = "another"
 	l.wantCode(launch(&ec2.RunInstancesInput{SubnetId: &s}), "")
 	id := l.run("t3.micro", e)
@@ -145,9 +146,11 @@ func TestCallFacts(t *testing.T) {
 	c, by := faulty(l)
 	c.DescribeVpcs(l.ctx, &ec2.DescribeVpcsInput{})
 	c.DescribeVpcs(l.ctx, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(5)})
-	c.DescribeVpcs(l.ctx, &ec2.DescribeVpcsInput{Filters: []types.Filter{{Name: aws.String("state"), Values: []string{"x"}}}})
+	c.DescribeVpcs(l.ctx, &ec2.DescribeVpcsInput{Filters: []types.Filter{{Name: aws.String("state"),
+		Values: []string{"x"}}}})
 	c.TerminateInstances(l.ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{"i-1", "i-2", "i-3"}})
-	want := []CallFacts{{"DescribeVpcs", false, 1}, {"DescribeVpcs", true, 1}, {"DescribeVpcs", true, 1}, {"TerminateInstances", true, 3}}
+	want := []CallFacts{{"DescribeVpcs", false, 1}, {"DescribeVpcs", true, 1}, {"DescribeVpcs", true, 1},
+		{"TerminateInstances", true, 3}}
 	for n, w := range want {
 		if by.asked[n] != w {
 			t.Errorf("call %d is told as %+v, want %+v", n, by.asked[n], w)
