@@ -19,8 +19,20 @@ GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## build bin/macaw
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/macaw ./cmd/macaw
+# A release has its version from the tag.
+VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null)
+LDFLAGS := -s -w$(if $(VERSION), -X macaw.example/internal/version.tag=$(VERSION))
+GO_BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+BIN ?= bin
+NODE_PROGRAM := internal/deploy/program/macaw-node.gz
+
+build: node-program ## build bin/macaw, which carries bin/macaw-node
+	$(GO_BUILD) -o $(BIN)/macaw ./cmd/macaw
+
+.PHONY: node-program
+node-program: # the program of nodes, for macaw to carry
+	GOOS=linux GOARCH=amd64 $(GO_BUILD) -o $(BIN)/macaw-node ./cmd/macaw-node
+	@gzip -9nc $(BIN)/macaw-node | cmp -s - $(NODE_PROGRAM) || gzip -9nc $(BIN)/macaw-node > $(NODE_PROGRAM)
 
 up: build host-packages ## build, and make the cloud of examples/lab.yaml on the lab
 	bin/macaw up $(CLOUD)
@@ -30,14 +42,14 @@ down: build ## remove that cloud, and the lab with it
 
 test: lint generate-check ## every test: unit, kernel and end-to-end
 	@$(MAKE) --no-print-directory test-packages
-	$(GO) test ./cmd/... ./internal/... ./test/conform
+	$(GO) test ./cmd/... ./internal/... ./lab/command ./lab/internal/... ./test/conform
 	@$(MAKE) --no-print-directory test-e2e
 
 test-unit: ## the tests that need no root; under a minute
 	$(GO) test -short ./...
 
 test-e2e: build host-packages test-packages ## the tests that boot machines and bring clouds up
-	$(GO) test -count=1 -v -timeout 38m -p 1 ./labtest ./test/e2e
+	$(GO) test -count=1 -v -timeout 38m -p 1 ./lab/labtest ./test/e2e
 
 CHAOS ?= 20m
 SEED ?= 1
@@ -60,8 +72,8 @@ generate-check: ## see that the committed eBPF object is what its source compile
 	{ git diff --exit-code --stat -- internal/translate || { echo "make generate changes what is committed"; exit 1; }; }
 
 bench: bench-packages ## the benchmarks
-	$(GO) test -run '^$$' -bench . ./internal/lab/vpc ./internal/translate
-	$(GO) test -run '^$$' -bench Stream -benchtime 11x ./test/bench
+	$(GO) test -run '^$$' -bench . ./lab/internal/vpc ./internal/translate
+	$(GO) test -run '^$$' -bench Stream -benchtime 11x ./lab/bench
 	$(GO) test -run '^$$' -bench Translation -benchtime 40x ./test/bench
 	$(GO) test -run '^$$' -bench Agent -timeout 30m ./test/bench
 
@@ -71,7 +83,7 @@ bench-cloud: build host-packages test-packages ## the benchmarks that bring clou
 
 FUZZTIME ?= 1m
 fuzz: ## each fuzz target for a minute, or for FUZZTIME, such as 10000000x
-	@for pkg in $$($(GO) list ./internal/...); do \
+	@for pkg in $$($(GO) list ./internal/... ./lab/...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
 			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg || exit 1; \
 		done; \

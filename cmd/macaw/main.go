@@ -7,8 +7,9 @@ import (
 	"os"
 
 	"macaw.example/internal/cli"
+	"macaw.example/internal/deploy"
 	"macaw.example/internal/guest"
-	"macaw.example/internal/node"
+	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/terminal"
 	"macaw.example/lab"
 )
@@ -19,10 +20,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(terminal.ExitFailure)
 	}
+	t := terminal.New(os.Stdout, os.Stderr)
 	// The packages of OpenStack and of its guest lie in the lab's images.
 	options := lab.Options{
-		Packages: node.Packages(), ExtraPackages: guest.Packages, Command: []string{self, "lab"},
+		Packages: nodeapi.Packages(), ExtraPackages: guest.Packages, Command: []string{self, "lab"},
 	}
-	t := terminal.New(os.Stdout, os.Stderr)
-	os.Exit(t.Main(cli.New(t, options, labCommand(t, options)), os.Args[1:]))
+	app := &cli.App{Terminal: t, Deployment: deploy.Deployment{Lab: options}}
+	os.Exit(t.Main(app.Root(labCommand(t, options)), os.Args[1:]))
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/translate"
 )
@@ -56,10 +57,10 @@ type agent struct {
 	heard     bool
 	// What the data plane has said since: routers of floating IPs, see believable,
 	// and who has a reserved address, see claimed.
-	said map[netip.Addr]translate.MAC
+	said map[netip.Addr]model.MAC
 	// What AWS has: the ENI of each address, and the ENIs. Until it answers, what
 	// was known before.
-	registered map[netip.Addr]translate.MAC
+	registered map[netip.Addr]model.MAC
 	answered   bool // AWS has
 	enis       []eni
 	entries    []translate.Entry // what is translated
@@ -83,10 +84,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	defer signal.Stop(hangup)
 	m := newMetrics(cfg.PinDir)
 	h := newHolds(cfg, log)
-	r, err := newRegistrar(ctx, cfg, m, h)
-	if err != nil {
-		return err
-	}
+	r := newRegistrar(cfg, m, h)
 	a := &agent{cfg: cfg, log: log, time: normal, kernel: linux{}, connect: connect, notify: notify, saver: newSaver(cfg.State, log),
 		claims: newClaims(cfg, r, h), teller: newTeller(log), metrics: m, report: newReporter(reportFile, log), nudge: hangup}
 	if cfg.Metrics.IsValid() {
@@ -165,10 +163,10 @@ func (a *agent) recall() {
 		}
 	}
 	a.entries = onlyInRange(a.cfg, s.Entries)
-	a.registered = make(map[netip.Addr]translate.MAC)
+	a.registered = make(map[netip.Addr]model.MAC)
 	maps.Copy(a.registered, s.Registered)
 	a.doubts = newDoubts()
-	a.said = make(map[netip.Addr]translate.MAC)
+	a.said = make(map[netip.Addr]model.MAC)
 }
 
 // attached is the life of one attachment: from attaching until it went stale.
@@ -381,7 +379,7 @@ func (a *agent) wait(refused []neutron.Address) {
 		since, is := a.waiting[r.Addr]
 		if !is {
 			since = time.Now()
-			a.log.Info("an address waits for AWS; until then its frames are dropped", "address", r.Addr, "owner", owner(r))
+			a.log.Info("an address waits for AWS; until then its frames are dropped", "address", r.Addr, "owner", r.Owner())
 		}
 		waiting[r.Addr] = since
 	}

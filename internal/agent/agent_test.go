@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/translate"
 )
 
@@ -374,7 +375,7 @@ func TestAgentSeeksWhoseAFrameIs(t *testing.T) {
 		arrives(addr10)
 		b.neutron.set(nil, floating(addr10, mac1))
 		b.machine.mu.Lock()
-		b.machine.owners = map[netip.Addr]translate.MAC{addr10: mac1}
+		b.machine.owners = map[netip.Addr]model.MAC{addr10: mac1}
 		b.machine.mu.Unlock()
 		pass(200 * time.Millisecond)
 		b.want("found", entry(addr10, mac1))
@@ -427,7 +428,7 @@ func TestAgentBelievesARouterUntilNeutronAnswers(t *testing.T) {
 		b.neutron.mu.Lock()
 		b.neutron.slow = 500 * time.Millisecond
 		b.neutron.mu.Unlock()
-		hear := func(mac translate.MAC) {
+		hear := func(mac model.MAC) {
 			b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredARP, Addr: addr11, MAC: mac}
 			pass(10 * time.Millisecond)
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/registrar"
 )
@@ -23,7 +24,7 @@ type claims struct {
 // reconciler is the registrar.
 type reconciler interface {
 	Reconcile(context.Context, []registrar.Want) (registrar.Result, error)
-	Agree([]registrar.Held) error
+	Agree([]model.Held) error
 }
 
 // outcome is what came of reconciling the addresses of one answer.

@@ -12,8 +12,9 @@ import (
 	"os"
 	"slices"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
-	"macaw.example/internal/registrar"
+	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/smallfile"
 	"macaw.example/internal/translate"
 )
@@ -25,35 +26,8 @@ const (
 	reportFile        = "/run/macaw/agent.json"
 )
 
-// Config is the agent's configuration, /etc/macaw/agent.json.
-type Config struct {
-	Cloud    string   `json:"cloud"`    // name, as in the tag macaw:cloud
-	Node     string   `json:"node"`     // this node's name in the cloud file, and in Neutron (binding:host_id)
-	Gateways []string `json:"gateways"` // the names of all gateway nodes; the first looks after what is nowhere
-
-	Region       string           `json:"region"`
-	Instance     string           `json:"instance"`      // i-...
-	InstanceType string           `json:"instance_type"` // such as m8i.2xlarge
-	SubnetID     string           `json:"subnet_id"`     // the provider subnet, subnet-...
-	Policy       registrar.Policy `json:"policy"`        // where Elastic IPs come from, unless a floating IP says otherwise
-	Pool         []string         `json:"pool"`          // allocation IDs of the policy pool
-	ReleaseAfter registrar.Wait   `json:"release_after"` // of many at once; missing: DefaultReleaseAfter
-	Range        []netip.Prefix   `json:"range"`         // Neutron's addresses; no others are ever registered or translated
-
-	NICMAC  translate.MAC  `json:"nic_mac"` // the first provider NIC's, as AWS gave it
-	Primary netip.Addr     `json:"primary"` // the first provider ENI's primary address
-	Subnet  netip.Prefix   `json:"subnet"`  // the provider subnet's IPv4 block
-	VPC     []netip.Prefix `json:"vpc"`     // the VPC's blocks: routers and guests send from no address of theirs but Range's
-	Network string         `json:"network"` // name of Neutron's external network
-	Pair    []string       `json:"pair"`    // veth pair, the host's end first; empty: mcw0, mcw1
-	PinDir  string         `json:"pin_dir"` // empty: as package translate says
-	State   string         `json:"state"`   // the last known map; empty: DefaultStateFile
-	Metrics netip.AddrPort `json:"metrics"` // where metrics are served; zero: nowhere
-
-	AuthFile    string        `json:"auth_file"`   // JSON file with the credentials; or
-	Auth        *neutron.Auth `json:"auth"`        // the credentials themselves
-	Distributed bool          `json:"distributed"` // floating IPs are distributed, see neutron.Provider
-}
+// Config is the agent's configuration, as it is used.
+type Config nodeapi.Agent
 
 // LoadConfig reads and checks a configuration. A file with credentials that
 // others may read is refused.
@@ -90,10 +64,10 @@ func (c Config) validate() error {
 			errs = append(errs, fmt.Errorf("%s is missing", field.name))
 		}
 	}
-	if c.NICMAC == (translate.MAC{}) {
+	if c.NICMAC == (model.MAC{}) {
 		errs = append(errs, errors.New("nic_mac is missing"))
 	}
-	if !slices.Contains([]registrar.Policy{registrar.All, registrar.OnDemand, registrar.Pool, registrar.None}, c.Policy) {
+	if !slices.Contains([]model.ElasticIPs{model.ElasticIPsAll, model.ElasticIPsOnDemand, model.ElasticIPsPool, model.ElasticIPsNone}, c.Policy) {
 		errs = append(errs, fmt.Errorf("policy %q is none of all, on-demand, pool, none", c.Policy))
 	}
 	if len(c.Range) == 0 {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"macaw.example/internal/registrar"
+	"macaw.example/internal/model"
 )
 
 const goodConfig = `{
@@ -42,7 +42,7 @@ func TestLoadConfig(t *testing.T) {
 	if cfg.State != DefaultStateFile || cfg.NICMAC.String() != "02:0a:0b:0c:0d:0e" {
 		t.Errorf("read as %+v", cfg)
 	}
-	for text, want := range map[string]registrar.Wait{"": DefaultReleaseAfter, `"release_after": "0s", `: 0, `"release_after": "never", `: registrar.Never} {
+	for text, want := range map[string]model.Wait{"": DefaultReleaseAfter, `"release_after": "0s", `: 0, `"release_after": "never", `: model.Never} {
 		cfg, err := LoadConfig(write("release.json", strings.Replace(good, `"cloud"`, text+`"cloud"`, 1), 0o644))
 		if err != nil || cfg.ReleaseAfter != want {
 			t.Errorf("with %q releases wait %v, want %v; %v", text, cfg.ReleaseAfter, want, err)

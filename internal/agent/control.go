@@ -3,19 +3,9 @@ package agent
 import (
 	"context"
 
+	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/translate"
 )
-
-// Status is a gateway as it works now, for people and as JSON.
-type Status struct {
-	Mode     translate.Mode                       `json:"mode"`
-	PinDir   string                               `json:"pin_dir"`
-	Entries  []translate.Entry                    `json:"entries"`
-	Counters map[translate.Reason]translate.Count `json:"counters"` // every reason, zero ones too
-	// Agent is what the agent knows; nil if it has not finished a turn since the
-	// machine started.
-	Agent *Report `json:"agent,omitempty"`
-}
 
 // On makes frames be translated. The error is translate.ErrNotAttached if the
 // node has no translation.
@@ -27,26 +17,36 @@ func Off(ctx context.Context, cfg Config) error { return setMode(ctx, cfg, trans
 
 // ReadStatus returns the state of the node's translation. The error is
 // translate.ErrNotAttached if there is none.
-func ReadStatus(ctx context.Context, cfg Config) (Status, error) {
+func ReadStatus(ctx context.Context, cfg Config) (nodeapi.Status, error) {
 	if err := ctx.Err(); err != nil {
-		return Status{}, err
+		return nodeapi.Status{}, err
 	}
 	t, err := translate.Open(cfg.PinDir)
 	if err != nil {
-		return Status{}, err
+		return nodeapi.Status{}, err
 	}
 	defer t.Close()
-	s := Status{PinDir: t.PinDir()}
-	if s.Mode, err = t.Mode(); err != nil {
-		return Status{}, err
+	s := nodeapi.Status{PinDir: t.PinDir()}
+	mode, err := t.Mode()
+	if err != nil {
+		return nodeapi.Status{}, err
 	}
-	if s.Entries, err = t.Entries(); err != nil {
-		return Status{}, err
+	entries, err := t.Entries()
+	if err != nil {
+		return nodeapi.Status{}, err
 	}
-	if s.Counters, err = t.Counters(); err != nil {
-		return Status{}, err
+	counters, err := t.Counters()
+	if err != nil {
+		return nodeapi.Status{}, err
 	}
-	s.Agent, err = readReport(reportFile)
+	s.Mode, s.Entries, s.Counters = mode.String(), []nodeapi.Entry{}, map[string]nodeapi.Count{}
+	for _, e := range entries {
+		s.Entries = append(s.Entries, nodeapi.Entry(e))
+	}
+	for reason, n := range counters {
+		s.Counters[reason.String()] = nodeapi.Count(n)
+	}
+	s.Report, err = readReport(reportFile)
 	return s, err
 }
 

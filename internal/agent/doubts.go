@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/translate"
 )
@@ -20,7 +21,7 @@ type doubts struct {
 // saying is that a MAC has an address.
 type saying struct {
 	addr netip.Addr
-	mac  translate.MAC
+	mac  model.MAC
 }
 
 type doubt struct {
@@ -35,7 +36,7 @@ type doubt struct {
 // it announces is worth more than what goes through it. MACs that Neutron does not
 // know are one source, however many somebody invents.
 type source struct {
-	mac  translate.MAC
+	mac  model.MAC
 	data bool
 }
 
@@ -150,10 +151,10 @@ func (d doubts) ask(c Config, addresses []neutron.Address, now time.Time) int {
 
 // confirm notes that Neutron says the same. Its source is none to suspect.
 func (d doubts) confirm(addr netip.Addr, mac net.HardwareAddr) {
-	if len(mac) != len(translate.MAC{}) {
+	if len(mac) != len(model.MAC{}) {
 		return
 	}
-	said := saying{addr, translate.MAC(mac)}
+	said := saying{addr, model.MAC(mac)}
 	if doubt, ok := d.open[said]; ok && !doubt.known {
 		doubt.known = true
 		d.open[said] = doubt
@@ -170,15 +171,15 @@ func later(a, b time.Time) time.Time {
 
 // announced returns who was the last to announce a reserved address, of those who
 // may have it and whom Neutron had not named till now.
-func (d doubts) announced(a neutron.Address) (mac translate.MAC, ok bool) {
+func (d doubts) announced(a neutron.Address) (mac model.MAC, ok bool) {
 	var last time.Time
 	for _, m := range a.Claimants {
 		if len(m) != len(mac) {
 			continue
 		}
-		doubt, is := d.open[saying{a.Addr, translate.MAC(m)}]
+		doubt, is := d.open[saying{a.Addr, model.MAC(m)}]
 		if is && !doubt.known && !doubt.from.data && !doubt.raised.Before(last) {
-			mac, ok, last = translate.MAC(m), true, doubt.raised
+			mac, ok, last = model.MAC(m), true, doubt.raised
 		}
 	}
 	return mac, ok

@@ -5,14 +5,15 @@ import (
 	"net/netip"
 	"slices"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/registrar"
 	"macaw.example/internal/translate"
 )
 
 // eni is one of this node's provider ENIs.
 type eni struct {
-	MAC     translate.MAC `json:"mac"`
-	Primary netip.Addr    `json:"primary"`
+	MAC     model.MAC  `json:"mac"`
+	Primary netip.Addr `json:"primary"`
 }
 
 // enisOf reads what AWS says of this node's provider ENIs. The first of the
@@ -20,7 +21,7 @@ type eni struct {
 func enisOf(c Config, seen []registrar.ENI) []eni {
 	all := []eni{{c.NICMAC, c.Primary}}
 	for _, s := range seen {
-		mac, err := translate.ParseMAC(s.MAC)
+		mac, err := model.ParseMAC(s.MAC)
 		if err != nil || s.Instance == "" {
 			continue
 		}
@@ -33,10 +34,10 @@ func enisOf(c Config, seen []registrar.ENI) []eni {
 
 // registeredOn returns the ENI of each of their addresses: those that Neutron has
 // not given out are there too, so that they need not wait for AWS when it does.
-func registeredOn(seen []registrar.ENI) map[netip.Addr]translate.MAC {
-	on := make(map[netip.Addr]translate.MAC)
+func registeredOn(seen []registrar.ENI) map[netip.Addr]model.MAC {
+	on := make(map[netip.Addr]model.MAC)
 	for _, s := range seen {
-		mac, err := translate.ParseMAC(s.MAC)
+		mac, err := model.ParseMAC(s.MAC)
 		if err != nil {
 			continue
 		}
@@ -88,7 +89,7 @@ func (a *agent) has(e eni) bool {
 
 // stillRegistered returns what AWS shows, and what was known before of ENIs that it
 // does not show though this machine has them.
-func (a *agent) stillRegistered(shown []registrar.ENI) map[netip.Addr]translate.MAC {
+func (a *agent) stillRegistered(shown []registrar.ENI) map[netip.Addr]model.MAC {
 	on := registeredOn(shown)
 	lost := slices.DeleteFunc(slices.Clone(a.enis), func(e eni) bool {
 		return slices.ContainsFunc(shown, func(s registrar.ENI) bool { return s.MAC == e.MAC.String() }) || !a.has(e)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/registrar"
 	"macaw.example/internal/translate"
@@ -19,7 +20,7 @@ import (
 // fakeMachine is a kernel with NICs, and the translation on them.
 type fakeMachine struct {
 	mu       sync.Mutex
-	nics     []translate.MAC // eth1 and so on
+	nics     []model.MAC     // eth1 and so on
 	wired    []translate.NIC // those that the translation is attached to
 	addrs    []netip.Prefix  // on the NIC
 	entries  []translate.Entry
@@ -27,17 +28,17 @@ type fakeMachine struct {
 	stale    error
 	changes  chan struct{}
 	frames   chan translate.Event
-	asked    []netip.Addr                 // what the bridge was asked for
-	owners   map[netip.Addr]translate.MAC // who answers
-	history  []netip.Addr                 // every address that was ever translated
+	asked    []netip.Addr             // what the bridge was asked for
+	owners   map[netip.Addr]model.MAC // who answers
+	history  []netip.Addr             // every address that was ever translated
 	sharers  []translate.Sharer
 }
 
 func newFakeMachine() *fakeMachine {
-	return &fakeMachine{nics: []translate.MAC{eni1}, changes: make(chan struct{}, 1), frames: make(chan translate.Event, 10)}
+	return &fakeMachine{nics: []model.MAC{eni1}, changes: make(chan struct{}, 1), frames: make(chan translate.Event, 10)}
 }
 
-func (m *fakeMachine) findNIC(mac translate.MAC) (string, error) {
+func (m *fakeMachine) findNIC(mac model.MAC) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if i := slices.Index(m.nics, mac); i >= 0 {
@@ -123,7 +124,7 @@ func (m *fakeMachine) Ask(addrs ...netip.Addr) error {
 func (m *fakeMachine) Close() error { return nil }
 
 // plug gives the machine these NICs.
-func (m *fakeMachine) plug(macs ...translate.MAC) {
+func (m *fakeMachine) plug(macs ...model.MAC) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.nics = macs
@@ -149,11 +150,11 @@ type fakeAWS struct {
 	enis   []registrar.ENI
 	wanted []registrar.Want // the last
 	turns  int
-	held   []registrar.Held
-	agreed []registrar.Held
+	held   []model.Held
+	agreed []model.Held
 }
 
-func (f *fakeAWS) Agree(seen []registrar.Held) error {
+func (f *fakeAWS) Agree(seen []model.Held) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.agreed = append(f.agreed, seen...)
@@ -162,7 +163,7 @@ func (f *fakeAWS) Agree(seen []registrar.Held) error {
 
 func newFakeAWS() *fakeAWS { return &fakeAWS{room: 10, enis: []registrar.ENI{fakeENI(eni1)}} }
 
-func fakeENI(mac translate.MAC) registrar.ENI {
+func fakeENI(mac model.MAC) registrar.ENI {
 	return registrar.ENI{ID: "eni-" + mac.String(), MAC: mac.String(), Instance: "i-1", Primary: primary}
 }
 
@@ -180,9 +181,9 @@ func (f *fakeAWS) Reconcile(_ context.Context, wanted []registrar.Want) (registr
 		switch {
 		case !w.Here:
 		case w.Addr == foreign:
-			r.Findings = append(r.Findings, registrar.Finding{Addr: w.Addr, Code: registrar.OutOfRange})
+			r.Findings = append(r.Findings, model.Finding{Addr: w.Addr, Code: registrar.OutOfRange})
 		case n >= len(f.enis):
-			r.Findings = append(r.Findings, registrar.Finding{Addr: w.Addr, Code: registrar.ENIFull})
+			r.Findings = append(r.Findings, model.Finding{Addr: w.Addr, Code: registrar.ENIFull})
 		default:
 			r.ENIs[n].Addresses = append(slices.Clone(r.ENIs[n].Addresses), w.Addr)
 			r.Registered[w.Addr] = registrar.Registration{ENI: f.enis[n].ID, MAC: f.enis[n].MAC, Public: public}
@@ -258,19 +259,19 @@ var (
 	addr10, addr11, addr12 = netip.MustParseAddr("10.20.1.10"), netip.MustParseAddr("10.20.1.11"), netip.MustParseAddr("10.20.1.12")
 	foreign                = netip.MustParseAddr("10.20.1.200")
 	primary, public        = netip.MustParseAddr("10.20.1.4"), netip.MustParseAddr("198.51.100.7")
-	eni1, eni2             = translate.MAC{0x0a, 0, 0, 0, 0, 1}, translate.MAC{0x0a, 0, 0, 0, 0, 2}
-	mac1, mac2             = translate.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}, translate.MAC{0xfa, 0x16, 0x3e, 0, 0, 2}
+	eni1, eni2             = model.MAC{0x0a, 0, 0, 0, 0, 1}, model.MAC{0x0a, 0, 0, 0, 0, 2}
+	mac1, mac2             = model.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}, model.MAC{0xfa, 0x16, 0x3e, 0, 0, 2}
 )
 
-func router(a netip.Addr, mac translate.MAC) neutron.Address {
+func router(a netip.Addr, mac model.MAC) neutron.Address {
 	return neutron.Address{Addr: a, MAC: net.HardwareAddr(mac[:]), Kind: neutron.KindRouter, Active: true}
 }
 
-func floating(a netip.Addr, mac translate.MAC) neutron.Address {
+func floating(a netip.Addr, mac model.MAC) neutron.Address {
 	return neutron.Address{Addr: a, MAC: net.HardwareAddr(mac[:]), Kind: neutron.KindFloating, ID: "f-" + a.String(), Active: true}
 }
 
 // entry is a translated address on the first ENI.
-func entry(a netip.Addr, mac translate.MAC) translate.Entry {
+func entry(a netip.Addr, mac model.MAC) translate.Entry {
 	return translate.Entry{Addr: a, MAC: mac, ENI: eni1}
 }

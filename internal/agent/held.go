@@ -12,12 +12,12 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"macaw.example/internal/registrar"
+	"macaw.example/internal/model"
 )
 
 // DefaultReleaseAfter is how long many releases at once wait unless the configuration
 // says otherwise.
-const DefaultReleaseAfter = registrar.Wait(24 * time.Hour)
+const DefaultReleaseAfter = model.Wait(24 * time.Hour)
 
 // Files about releases that wait, in the folder of the agent's state: what is held, and
 // what operators have agreed to and the agent has not taken up yet, a file for each time.
@@ -39,7 +39,7 @@ func newHolds(cfg Config, log *slog.Logger) *holds {
 
 // load returns what is held, nil if that is not known: then the registrar rather holds
 // too much. At a node's first start there is no file, and nothing to hold.
-func (h *holds) load() []registrar.Held {
+func (h *holds) load() []model.Held {
 	path := filepath.Join(h.dir, heldFile)
 	held, err := readHeld(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -48,7 +48,7 @@ func (h *holds) load() []registrar.Held {
 	return held
 }
 
-func readHeld(path string) (held []registrar.Held, err error) {
+func readHeld(path string) (held []model.Held, err error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func readHeld(path string) (held []registrar.Held, err error) {
 }
 
 // keep notes down what is held, whole or not at all.
-func (h *holds) keep(held []registrar.Held) error {
+func (h *holds) keep(held []model.Held) error {
 	err := h.write(held)
 	if err != nil && !h.failing {
 		h.log.Warn("what Elastic IPs are held cannot be noted down; none is released until it can", "error", err)
@@ -69,7 +69,7 @@ func (h *holds) keep(held []registrar.Held) error {
 	return err
 }
 
-func (h *holds) write(held []registrar.Held) error {
+func (h *holds) write(held []model.Held) error {
 	raw, err := json.Marshal(held)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (h *holds) write(held []registrar.Held) error {
 
 // takeUp hands over what operators have agreed to. A file goes when the agreement is
 // noted down: who is killed before takes it up again.
-func (h *holds) takeUp(agree func([]registrar.Held) error) {
+func (h *holds) takeUp(agree func([]model.Held) error) {
 	files, _ := filepath.Glob(filepath.Join(h.dir, agreedNew)) // the pattern is a good one
 	for _, path := range files {
 		held, err := readHeld(path)
@@ -100,7 +100,7 @@ func (h *holds) takeUp(agree func([]registrar.Held) error) {
 	}
 }
 
-func publics(held []registrar.Held) (all []string) {
+func publics(held []model.Held) (all []string) {
 	for _, h := range held {
 		all = append(all, h.Public.String())
 	}
@@ -110,7 +110,7 @@ func publics(held []registrar.Held) (all []string) {
 // Agree leaves word for this node's agent that these Elastic IPs may be released, which
 // holds for them as they are held now. The agent takes it up with its next turn, also if
 // it does not run at the moment; SIGHUP makes that now.
-func Agree(cfg Config, held []registrar.Held) error {
+func Agree(cfg Config, held []model.Held) error {
 	raw, err := json.Marshal(held)
 	if err != nil {
 		return err

@@ -16,13 +16,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"macaw.example/internal/registrar"
+	"macaw.example/internal/model"
 )
 
-func heldNow(n int) (all []registrar.Held) {
+func heldNow(n int) (all []model.Held) {
 	at := time.Date(2026, 11, 23, 2, 14, 5, 123456789, time.UTC)
 	for i := range n {
-		all = append(all, registrar.Held{Allocation: "eipalloc-" + string(rune('a'+i)), Public: netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}),
+		all = append(all, model.Held{Allocation: "eipalloc-" + string(rune('a'+i)), Public: netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}),
 			Addr: netip.AddrFrom4([4]byte{10, 20, 1, byte(i)}), Since: at, Until: at.Add(24 * time.Hour)})
 	}
 	return all
@@ -35,7 +35,7 @@ func TestHeldIsNotedDown(t *testing.T) {
 	if got := h.load(); got != nil || log.Len() > 0 {
 		t.Errorf("at the first start %v is held; log:\n%s", got, &log)
 	}
-	for _, want := range [][]registrar.Held{{}, heldNow(3), {}} {
+	for _, want := range [][]model.Held{{}, heldNow(3), {}} {
 		if err := h.keep(want); err != nil {
 			t.Fatal(err)
 		}
@@ -76,14 +76,14 @@ func TestHeldCannotBeNotedDown(t *testing.T) {
 func TestAgreementIsTakenUp(t *testing.T) {
 	cfg := Config{State: filepath.Join(t.TempDir(), "translation.json")}
 	h := newHolds(cfg, slog.New(slog.DiscardHandler))
-	for _, held := range [][]registrar.Held{heldNow(3)[:1], heldNow(3)[1:]} {
+	for _, held := range [][]model.Held{heldNow(3)[:1], heldNow(3)[1:]} {
 		if err := Agree(cfg, held); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h.takeUp(func([]registrar.Held) error { return errors.New("no space left on device") })
-	var got []registrar.Held
-	agree := func(held []registrar.Held) error { got = append(got, held...); return nil }
+	h.takeUp(func([]model.Held) error { return errors.New("no space left on device") })
+	var got []model.Held
+	agree := func(held []model.Held) error { got = append(got, held...); return nil }
 	h.takeUp(agree)
 	if d := cmp.Diff(heldNow(3), got, byValue); d != "" {
 		t.Errorf("after one that could not be noted down (-want +got):\n%s", d)

@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"macaw.example/internal/registrar"
+	"macaw.example/internal/model"
 	"macaw.example/internal/systemd"
-	"macaw.example/internal/translate"
 )
 
 // fakeNode is a machine with systemd, the agent's unit and networkd on it. Each step
@@ -139,7 +138,7 @@ func (n *fakeNode) converged() error {
 
 func installConfig() Config {
 	return Config{Cloud: "c", Node: "gw-1", Gateways: []string{"gw-1"}, Region: "r", Instance: "i-1", InstanceType: "t3.large",
-		SubnetID: "subnet-1", Network: "public", Policy: registrar.All, Range: []netip.Prefix{netip.MustParsePrefix("10.20.1.8/29")},
+		SubnetID: "subnet-1", Network: "public", Policy: model.ElasticIPsAll, Range: []netip.Prefix{netip.MustParsePrefix("10.20.1.8/29")},
 		NICMAC: eni1, Primary: primary, Subnet: netip.MustParsePrefix("10.20.1.0/24"), AuthFile: "/etc/macaw/auth.json"}
 }
 
@@ -148,7 +147,7 @@ func installConfig() Config {
 func TestInstallKilledAnywhere(t *testing.T) {
 	cfg := installConfig()
 	other := cfg
-	other.Policy, other.NICMAC = registrar.OnDemand, translate.MAC{0x0a, 0, 0, 0, 0, 9}
+	other.Policy, other.NICMAC = model.ElasticIPsOnDemand, model.MAC{0x0a, 0, 0, 0, 0, 9}
 	for _, c := range []struct {
 		name   string
 		before bool // the agent runs

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/systemd"
 	"macaw.example/internal/translate"
@@ -17,7 +18,7 @@ import (
 
 // kernel is the agent's view of the machine it runs on.
 type kernel interface {
-	findNIC(mac translate.MAC) (string, error)
+	findNIC(mac model.MAC) (string, error)
 	clearNIC(name string) ([]netip.Prefix, error)
 	attach(cfg translate.Config) (translation, error)
 	watch(ctx context.Context) (<-chan struct{}, error)
@@ -47,7 +48,7 @@ const commandLimit = 10 * time.Second
 // linux is the machine itself.
 type linux struct{}
 
-func (linux) findNIC(mac translate.MAC) (string, error)          { return translate.FindNIC(mac) }
+func (linux) findNIC(mac model.MAC) (string, error)              { return translate.FindNIC(mac) }
 func (linux) clearNIC(name string) ([]netip.Prefix, error)       { return translate.ClearNIC(name) }
 func (linux) watch(ctx context.Context) (<-chan struct{}, error) { return translate.Watch(ctx) }
 

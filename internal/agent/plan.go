@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/registrar"
 	"macaw.example/internal/translate"
@@ -27,7 +28,7 @@ func (c Config) here(a neutron.Address) bool {
 func wants(c Config, addresses []neutron.Address) []registrar.Want {
 	all := make([]registrar.Want, 0, len(addresses))
 	for _, a := range addresses {
-		w := registrar.Want{Addr: a.Addr, Owner: owner(a), Here: c.here(a)}
+		w := registrar.Want{Addr: a.Addr, Owner: a.Owner(), Here: c.here(a)}
 		w.Policy, _ = policy(c, a)
 		if a.Kind == neutron.KindFloating {
 			w.FloatingIP = a.ID
@@ -39,12 +40,12 @@ func wants(c Config, addresses []neutron.Address) []registrar.Want {
 
 // What floating IPs wish that they do not get.
 const (
-	unknownPolicy registrar.Code = "unknown-policy"
-	notGranted    registrar.Code = "policy-not-granted"
+	unknownPolicy model.Code = "unknown-policy"
+	notGranted    model.Code = "policy-not-granted"
 )
 
 // hints say what helps, for each of them.
-var hints = map[registrar.Code]string{
+var hints = map[model.Code]string{
 	unknownPolicy: "until the tag is corrected the floating IP is treated as all others: " +
 		"openstack floating ip unset --tag, then set --tag",
 	notGranted: "take the tag off, or change provider.elasticIPs or provider.pool in the cloud file and run macaw up",
@@ -54,26 +55,26 @@ var hints = map[registrar.Code]string{
 // that says nothing sensible, or asks for what the operator does not grant, is
 // ignored, and the finding says so. None is granted always, and a pool where the
 // cloud file has one.
-func policy(c Config, a neutron.Address) (registrar.Policy, *Finding) {
+func policy(c Config, a neutron.Address) (model.ElasticIPs, *model.Finding) {
 	if a.Kind != neutron.KindFloating {
 		return "", nil
 	}
 	text, ok, err := neutron.PolicyOf(a.Tags)
-	asked := registrar.Policy(text)
+	asked := model.ElasticIPs(text)
 	switch {
 	case err != nil:
-		return "", &Finding{a.Addr, unknownPolicy, err.Error(), hints[unknownPolicy]}
+		return "", &model.Finding{Addr: a.Addr, Code: unknownPolicy, Text: err.Error(), Hint: hints[unknownPolicy]}
 	case !ok, asked == c.Policy:
 		return "", nil
-	case asked == registrar.None, asked == registrar.Pool && len(c.Pool) > 0:
+	case asked == model.ElasticIPsNone, asked == model.ElasticIPsPool && len(c.Pool) > 0:
 		return asked, nil
 	}
-	return "", &Finding{a.Addr, notGranted, fmt.Sprintf("floating IP %s asks for an Elastic IP by policy %s, and the cloud has %s", a.Addr, asked, c.Policy),
-		hints[notGranted]}
+	return "", &model.Finding{Addr: a.Addr, Code: notGranted, Text: fmt.Sprintf("floating IP %s asks for an Elastic IP by policy %s, and the cloud has %s", a.Addr, asked, c.Policy),
+		Hint: hints[notGranted]}
 }
 
 // wishes returns what the floating IPs of this node ask for in vain.
-func wishes(c Config, addresses []neutron.Address) (all []Finding) {
+func wishes(c Config, addresses []neutron.Address) (all []model.Finding) {
 	for _, a := range addresses {
 		if _, f := policy(c, a); f != nil && c.here(a) {
 			all = append(all, *f)
@@ -82,22 +83,11 @@ func wishes(c Config, addresses []neutron.Address) (all []Finding) {
 	return all
 }
 
-// owner is who has an address, for people.
-func owner(a neutron.Address) string {
-	switch a.Kind {
-	case neutron.KindRouter:
-		return "router " + a.Router
-	case neutron.KindFloating:
-		return "floating IP " + a.ID
-	}
-	return fmt.Sprintf("port %s", a.ID)
-}
-
 // plan returns the entries that the translation should have, and the addresses
 // that are used here although AWS does not know them: their frames would be
 // dropped by the fabric, so nothing translates them. registered has the ENI of
 // each address, and said who the data plane has heard speak for it.
-func plan(c Config, addresses []neutron.Address, registered, said map[netip.Addr]translate.MAC) (entries []translate.Entry, refused []neutron.Address) {
+func plan(c Config, addresses []neutron.Address, registered, said map[netip.Addr]model.MAC) (entries []translate.Entry, refused []neutron.Address) {
 	entries = []translate.Entry{} // none is an answer too
 	for _, a := range addresses {
 		if router, is := said[a.Addr]; is && a.Kind == neutron.KindFloating && !a.Active {
@@ -123,7 +113,7 @@ func plan(c Config, addresses []neutron.Address, registered, said map[netip.Addr
 // user returns the MAC that an address's frames carry now; false if nobody sends
 // from it. A reserved address is whose announcement was heard last, of those that
 // may use it.
-func user(a neutron.Address, said map[netip.Addr]translate.MAC) (mac translate.MAC, ok bool) {
+func user(a neutron.Address, said map[netip.Addr]model.MAC) (mac model.MAC, ok bool) {
 	if len(a.Claimants) > 0 {
 		mac, ok = said[a.Addr]
 		return mac, ok && a.Active && mayHave(a, mac)
@@ -131,11 +121,11 @@ func user(a neutron.Address, said map[netip.Addr]translate.MAC) (mac translate.M
 	if !a.Active || len(a.MAC) != len(mac) {
 		return mac, false
 	}
-	return translate.MAC(a.MAC), true
+	return model.MAC(a.MAC), true
 }
 
 // mayHave says whether a MAC may use a reserved address.
-func mayHave(a neutron.Address, mac translate.MAC) bool {
+func mayHave(a neutron.Address, mac model.MAC) bool {
 	return slices.ContainsFunc(a.Claimants, func(m net.HardwareAddr) bool { return string(m) == string(mac[:]) })
 }
 
@@ -147,8 +137,8 @@ func sharers(c Config, addresses []neutron.Address) (all []translate.Sharer) {
 			continue
 		}
 		for _, m := range a.Claimants {
-			if len(m) == len(translate.MAC{}) {
-				all = append(all, translate.Sharer{Addr: a.Addr, MAC: translate.MAC(m)})
+			if len(m) == len(model.MAC{}) {
+				all = append(all, translate.Sharer{Addr: a.Addr, MAC: model.MAC(m)})
 			}
 		}
 	}
@@ -158,8 +148,8 @@ func sharers(c Config, addresses []neutron.Address) (all []translate.Sharer) {
 // stillSaid is what the data plane has said that Neutron's answer leaves as true as
 // it was: who of those that may use a reserved address has announced it, also if it
 // was not known then that he may. Of all other addresses Neutron knows better.
-func stillSaid(addresses []neutron.Address, said map[netip.Addr]translate.MAC, d doubts) map[netip.Addr]translate.MAC {
-	still := make(map[netip.Addr]translate.MAC)
+func stillSaid(addresses []neutron.Address, said map[netip.Addr]model.MAC, d doubts) map[netip.Addr]model.MAC {
+	still := make(map[netip.Addr]model.MAC)
 	for _, a := range addresses {
 		if mac, ok := said[a.Addr]; ok && mayHave(a, mac) {
 			still[a.Addr] = mac
@@ -219,11 +209,8 @@ func notes(c Config, addresses []neutron.Address, result registrar.Result) []not
 }
 
 // findings are all that cannot be had: of AWS, and of the operator.
-func findings(c Config, addresses []neutron.Address, result registrar.Result) (all []Finding) {
-	for _, f := range result.Findings {
-		all = append(all, Finding(f))
-	}
-	return append(all, wishes(c, addresses)...)
+func findings(c Config, addresses []neutron.Address, result registrar.Result) (all []model.Finding) {
+	return append(slices.Clone(result.Findings), wishes(c, addresses)...)
 }
 
 // onlyInRange returns the entries that may stay: another process, or an older

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/registrar"
 	"macaw.example/internal/translate"
@@ -63,7 +64,7 @@ func TestWants(t *testing.T) {
 	})
 	want := []registrar.Want{
 		{Addr: addr10, Owner: "router r1", Here: true},
-		{Addr: addr11, Policy: registrar.None, Owner: "floating IP f-10.20.1.11", FloatingIP: "f-10.20.1.11"},
+		{Addr: addr11, Policy: model.ElasticIPsNone, Owner: "floating IP f-10.20.1.11", FloatingIP: "f-10.20.1.11"},
 		{Addr: addr12, Owner: "floating IP f-10.20.1.12", FloatingIP: "f-10.20.1.12", Here: true},
 		{Addr: foreign, Owner: "router "},                                                        // only a floating IP's owner has a say
 		{Addr: primary, Owner: "floating IP f-10.20.1.4", FloatingIP: "f-10.20.1.4", Here: true}, // there is no pool
@@ -75,23 +76,23 @@ func TestWants(t *testing.T) {
 
 func TestPolicyOfAFloatingIP(t *testing.T) {
 	for _, c := range []struct {
-		cloud registrar.Policy
+		cloud model.ElasticIPs
 		pool  []string
 		tag   string
-		want  registrar.Policy
-		code  registrar.Code
+		want  model.ElasticIPs
+		code  model.Code
 	}{
-		{registrar.OnDemand, nil, "none", registrar.None, ""},
-		{registrar.OnDemand, nil, "on-demand", "", ""},
-		{registrar.OnDemand, nil, "pool", "", notGranted},
-		{registrar.OnDemand, []string{"eipalloc-1"}, "pool", registrar.Pool, ""},
-		{registrar.None, []string{"eipalloc-1"}, "pool", registrar.Pool, ""},
-		{registrar.None, nil, "on-demand", "", notGranted},
-		{registrar.Pool, []string{"eipalloc-1"}, "all", "", notGranted},
-		{registrar.All, nil, "sometimes", "", unknownPolicy},
+		{model.ElasticIPsOnDemand, nil, "none", model.ElasticIPsNone, ""},
+		{model.ElasticIPsOnDemand, nil, "on-demand", "", ""},
+		{model.ElasticIPsOnDemand, nil, "pool", "", notGranted},
+		{model.ElasticIPsOnDemand, []string{"eipalloc-1"}, "pool", model.ElasticIPsPool, ""},
+		{model.ElasticIPsNone, []string{"eipalloc-1"}, "pool", model.ElasticIPsPool, ""},
+		{model.ElasticIPsNone, nil, "on-demand", "", notGranted},
+		{model.ElasticIPsPool, []string{"eipalloc-1"}, "all", "", notGranted},
+		{model.ElasticIPsAll, nil, "sometimes", "", unknownPolicy},
 	} {
 		got, finding := policy(Config{Policy: c.cloud, Pool: c.pool}, tagged(floating(addr10, mac1), "elastic-ip-policy="+c.tag))
-		code := registrar.Code("")
+		code := model.Code("")
 		if finding != nil {
 			code = finding.Code
 		}
@@ -105,7 +106,7 @@ func TestPlan(t *testing.T) {
 	idle := neutron.Address{Addr: addr12, Kind: neutron.KindFloating}
 	down := router(addr11, mac1)
 	down.Active = false
-	registered := map[netip.Addr]translate.MAC{addr10: eni1, addr11: eni2, addr12: eni1}
+	registered := map[netip.Addr]model.MAC{addr10: eni1, addr11: eni2, addr12: eni1}
 	for _, c := range []struct {
 		name    string
 		config  Config
@@ -142,7 +143,7 @@ func TestNotes(t *testing.T) {
 	}
 	result := registrar.Result{
 		Registered: map[netip.Addr]registrar.Registration{addr10: {Public: public}, addr11: {Public: public}, addr12: {}},
-		Findings:   []registrar.Finding{{Addr: addr12, Code: registrar.ElasticIPQuota}, {Addr: addr12, Code: registrar.Refused}},
+		Findings:   []model.Finding{{Addr: addr12, Code: registrar.ElasticIPQuota}, {Addr: addr12, Code: registrar.Refused}},
 	}
 	want := []note{
 		{addresses[1], public, ""},
@@ -158,7 +159,7 @@ func TestDoubts(t *testing.T) {
 	cfg := Config{Range: []netip.Prefix{netip.PrefixFrom(addr10, 32)}}
 	begin := time.Unix(0, 0)
 	d := newDoubts()
-	raise := func(a netip.Addr, m translate.MAC, after time.Duration) bool {
+	raise := func(a netip.Addr, m model.MAC, after time.Duration) bool {
 		return d.raise(cfg, nil, translate.Event{Addr: a, MAC: m}, begin.Add(after))
 	}
 	if raise(foreign, mac1, 0) {
@@ -203,10 +204,10 @@ func TestEveryWishInVainHasAHint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for tag, code := range map[string]registrar.Code{"elastic-ip-policy=gold": unknownPolicy, "elastic-ip-policy=all": notGranted} {
+	for tag, code := range map[string]model.Code{"elastic-ip-policy=gold": unknownPolicy, "elastic-ip-policy=all": notGranted} {
 		a := floating(addr10, mac1)
 		a.Tags = []string{tag}
-		_, f := policy(Config{Policy: registrar.OnDemand}, a)
+		_, f := policy(Config{Policy: model.ElasticIPsOnDemand}, a)
 		if f == nil || f.Code != code || f.Hint == "" || !strings.Contains(string(doc), "| `"+string(code)+"` |") {
 			t.Errorf("%s: finding %+v, want %s with a hint, and documented", tag, f, code)
 		}

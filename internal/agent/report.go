@@ -16,80 +16,25 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
-	"macaw.example/internal/registrar"
+	"macaw.example/internal/nodeapi"
 )
-
-// Report is what the agent knows, for people and as JSON.
-type Report struct {
-	Neutron   Contact   `json:"neutron"`
-	AWS       Contact   `json:"aws"`
-	ENIs      []ENI     `json:"enis"`
-	Addresses []Address `json:"addresses"` // that Neutron has given out, in order
-	// Findings are what cannot be had, and what to do.
-	Findings []Finding `json:"findings"`
-	// Held are Elastic IPs that Neutron has let go of and that are kept for now, or
-	// whose release was agreed to.
-	Held []registrar.Held `json:"held"`
-}
-
-// Contact is how the agent gets on with somebody whom it asks.
-type Contact struct {
-	Answered time.Time `json:"answered,omitzero"` // last
-	Error    string    `json:"error,omitempty"`   // of the last question
-}
-
-// ENI is one of the node's provider ENIs.
-type ENI struct {
-	ID        string     `json:"id"`
-	MAC       string     `json:"mac"`
-	Primary   netip.Addr `json:"primary"`
-	Device    int        `json:"device"`    // index
-	Addresses int        `json:"addresses"` // secondary private IPv4 addresses on it
-	Limit     int        `json:"limit"`     // of those
-}
-
-// Address is one that Neutron has given out.
-type Address struct {
-	Addr    netip.Addr       `json:"addr"`
-	Kind    neutron.Kind     `json:"kind"`
-	ID      string           `json:"id"` // of the port or floating IP
-	Router  string           `json:"router,omitempty"`
-	Project string           `json:"project,omitempty"`
-	Host    string           `json:"host,omitempty"`   // the node that Neutron has it on
-	Here    bool             `json:"here"`             // this node looks after it
-	ENI     string           `json:"eni,omitempty"`    // ID of the one that it is registered on
-	Public  netip.Addr       `json:"public,omitzero"`  // where the Internet finds it
-	Policy  registrar.Policy `json:"policy,omitempty"` // its own, by tag
-}
-
-// Owner is who has it, for people.
-func (a Address) Owner() string {
-	return owner(neutron.Address{Kind: a.Kind, ID: a.ID, Router: a.Router})
-}
-
-// Finding is something that cannot be had.
-type Finding struct {
-	Addr netip.Addr     `json:"addr,omitzero"`
-	Code registrar.Code `json:"code"`
-	Text string         `json:"text"`
-	Hint string         `json:"hint,omitempty"`
-}
 
 // reporter keeps the report's file, and tells the journal of what is new in it.
 type reporter struct {
 	path   string // empty: no file
 	log    *slog.Logger
-	report Report  // without its addresses
-	last   outcome // the last one without an error
-	cfg    Config  // as of then
+	report nodeapi.Report // without its addresses
+	last   outcome        // the last one without an error
+	cfg    Config         // as of then
 }
 
 func newReporter(path string, log *slog.Logger) *reporter { return &reporter{path: path, log: log} }
 
 // asked notes how asking Neutron went.
 func (r *reporter) asked(err error) {
-	r.report.Neutron.note(err)
+	r.report.Neutron = noted(r.report.Neutron, err)
 	if err != nil { // nothing is reconciled, so nobody else writes it
 		r.save()
 	}
@@ -101,17 +46,18 @@ func (r *reporter) save() {
 	}
 }
 
-func (c *Contact) note(err error) {
+// noted is how a contact is after another question.
+func noted(c nodeapi.Contact, err error) nodeapi.Contact {
 	if err != nil {
 		c.Error = err.Error()
-		return
+		return c
 	}
-	*c = Contact{Answered: time.Now().UTC().Truncate(time.Second)}
+	return nodeapi.Contact{Answered: time.Now().UTC().Truncate(time.Second)}
 }
 
 // reconciled notes what came of reconciling AWS, and writes the file.
 func (r *reporter) reconciled(c Config, o outcome) {
-	r.report.AWS.note(o.err)
+	r.report.AWS = noted(r.report.AWS, o.err)
 	if o.err == nil { // or else what was found before still holds
 		r.cfg, r.last = c, o
 		r.report.ENIs = enisReport(o)
@@ -123,29 +69,31 @@ func (r *reporter) reconciled(c Config, o outcome) {
 	r.save()
 }
 
-func enisReport(o outcome) []ENI {
-	var all []ENI
+func enisReport(o outcome) []nodeapi.ENI {
+	var all []nodeapi.ENI
 	for _, e := range o.result.ENIs {
-		all = append(all, ENI{e.ID, e.MAC, e.Primary, e.Device, len(e.Addresses), e.Limit - 1})
+		all = append(all, nodeapi.ENI{
+			ID: e.ID, MAC: e.MAC, Primary: e.Primary, Device: e.Device, Addresses: len(e.Addresses), Limit: e.Limit - 1,
+		})
 	}
 	return all
 }
 
-func (r *reporter) address(a neutron.Address) Address {
+func (r *reporter) address(a neutron.Address) nodeapi.Address {
 	own, _ := policy(r.cfg, a)
 	at := r.last.result.Registered[a.Addr]
-	return Address{Addr: a.Addr, Kind: a.Kind, ID: a.ID, Router: a.Router, Project: a.Project,
+	return nodeapi.Address{Addr: a.Addr, Kind: a.Kind, ID: a.ID, Router: a.Router, Project: a.Project,
 		Host: a.Host, Here: r.cfg.here(a), ENI: at.ENI, Public: at.Public, Policy: own}
 }
 
 // tell tells the journal which findings are new and which have gone.
-func (r *reporter) tell(now []Finding) {
+func (r *reporter) tell(now []model.Finding) {
 	// The text may differ each time: AWS puts an encoded message into a refusal.
 	type key struct {
 		addr netip.Addr
-		code registrar.Code
+		code model.Code
 	}
-	before, told := make(map[key]Finding), make(map[key]bool)
+	before, told := make(map[key]model.Finding), make(map[key]bool)
 	for _, f := range r.report.Findings {
 		before[key{f.Addr, f.Code}] = f
 	}
@@ -188,7 +136,7 @@ func (r *reporter) write() error {
 // encode writes the report with one address after the other.
 func (r *reporter) encode(w io.Writer) error {
 	report := r.report
-	report.Addresses = []Address{}
+	report.Addresses = []nodeapi.Address{}
 	raw, err := json.Marshal(report)
 	if err != nil {
 		return err
@@ -215,7 +163,7 @@ func (r *reporter) encode(w io.Writer) error {
 
 // readReport returns nil if no agent has written a report since the machine
 // started.
-func readReport(path string) (*Report, error) {
+func readReport(path string) (*nodeapi.Report, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -223,7 +171,7 @@ func readReport(path string) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the agent's report: %w", err)
 	}
-	var r Report
+	var r nodeapi.Report
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return nil, fmt.Errorf("reading the agent's report %s: %w", path, err)
 	}

@@ -9,14 +9,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/translate"
 )
 
-var mac3 = translate.MAC{0xfa, 0x16, 0x3e, 0, 0, 3}
+var mac3 = model.MAC{0xfa, 0x16, 0x3e, 0, 0, 3}
 
 // reserved is an address that a port keeps for those with these MACs.
-func reserved(a netip.Addr, macs ...translate.MAC) neutron.Address {
+func reserved(a netip.Addr, macs ...model.MAC) neutron.Address {
 	r := neutron.Address{Addr: a, Kind: neutron.KindPort, ID: "vip", Active: true}
 	for _, m := range macs {
 		r.Claimants = append(r.Claimants, net.HardwareAddr(m[:]))
@@ -25,7 +26,7 @@ func reserved(a netip.Addr, macs ...translate.MAC) neutron.Address {
 }
 
 // hear lets the data plane tell of a frame.
-func (b *bench) hear(reason translate.Reason, a netip.Addr, mac translate.MAC) {
+func (b *bench) hear(reason translate.Reason, a netip.Addr, mac model.MAC) {
 	b.machine.frames <- translate.Event{Reason: reason, Addr: a, MAC: mac}
 	pass(10 * time.Millisecond)
 }
@@ -175,7 +176,7 @@ func TestSpoofersDoNotMakeTheAgentAsk(t *testing.T) {
 		}},
 		{"with ever other MACs", func(b *bench, second int) {
 			for a := range all {
-				b.machine.frames <- translate.Event{Reason: translate.OutSpoofedARP, Addr: a, MAC: translate.MAC{2, 1, byte(second >> 8), byte(second), 0, a.As4()[3]}}
+				b.machine.frames <- translate.Event{Reason: translate.OutSpoofedARP, Addr: a, MAC: model.MAC{2, 1, byte(second >> 8), byte(second), 0, a.As4()[3]}}
 			}
 		}},
 	} {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/registrar"
 	"macaw.example/internal/translate"
@@ -87,14 +88,14 @@ func (n *moodyNeutron) connect(ctx context.Context, _ Config) (cloud, error) {
 // ProviderAddresses answers, if at all, that whoever a frame is from may have its
 // address: whom Neutron denies again and again the agent asks about less.
 func (n *moodyNeutron) ProviderAddresses(ctx context.Context) ([]neutron.Address, error) {
-	var macs []translate.MAC
+	var macs []model.MAC
 	for last := range 256 {
 		macs = append(macs, moodyMAC(byte(last)))
 	}
 	return []neutron.Address{reserved(addr10, macs...)}, n.question(ctx)
 }
 
-func moodyMAC(last byte) translate.MAC { return translate.MAC{0xfa, 0x16, 0x3e, 0, 1, last} }
+func moodyMAC(last byte) model.MAC { return model.MAC{0xfa, 0x16, 0x3e, 0, 1, last} }
 
 func (n *moodyNeutron) Tell(context.Context, neutron.Address, netip.Addr, string) (bool, error) {
 	return false, nil

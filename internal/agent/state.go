@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/translate"
 )
 
@@ -24,7 +25,7 @@ type saved struct {
 	Entries []translate.Entry `json:"entries"`
 	// Registered has the ENI of each address that AWS has registered, also of
 	// those that are not translated now.
-	Registered map[netip.Addr]translate.MAC `json:"registered"`
+	Registered map[netip.Addr]model.MAC `json:"registered"`
 }
 
 // loadState returns what was saved, nothing if there is no file.

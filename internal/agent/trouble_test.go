@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/registrar"
 	"macaw.example/internal/translate"
@@ -109,7 +110,7 @@ func TestFindingIsToldOnce(t *testing.T) {
 	var out bytes.Buffer
 	r := newReporter("", slog.New(slog.NewTextHandler(&out, nil)))
 	text := func(i int) outcome {
-		return outcome{result: registrar.Result{Findings: []registrar.Finding{{Addr: addr10, Code: registrar.Refused,
+		return outcome{result: registrar.Result{Findings: []model.Finding{{Addr: addr10, Code: registrar.Refused,
 			Text: fmt.Sprintf("UnauthorizedOperation: You are not authorized. Encoded authorization failure message: %d", i)}}}}
 	}
 	for i := range 10 {
@@ -153,7 +154,7 @@ func TestTwoMACsOfOneAddress(t *testing.T) {
 		b.start()
 		before := b.neutron.questions()
 		for i := range 300 { // a minute
-			b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredIPv4, Addr: addr10, MAC: []translate.MAC{mac1, mac2}[i%2]}
+			b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredIPv4, Addr: addr10, MAC: []model.MAC{mac1, mac2}[i%2]}
 			pass(200 * time.Millisecond)
 		}
 		if n := b.neutron.questions() - before; n > 25 {

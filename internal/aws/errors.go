@@ -1,5 +1,3 @@
-// Package aws is what everybody who calls AWS shares: what its errors mean for
-// the call that got them, and how a call is repeated. It knows no resource.
 package aws
 
 import (

@@ -37,7 +37,10 @@ type WallClock struct{}
 func (WallClock) Now() time.Time { return time.Now() }
 
 // Sleep waits.
-func (WallClock) Sleep(ctx context.Context, d time.Duration) error {
+func (WallClock) Sleep(ctx context.Context, d time.Duration) error { return Sleep(ctx, d) }
+
+// Sleep waits, and returns early with the context's error.
+func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}

@@ -1,19 +1,13 @@
 package cli
 
 import (
-	"context"
-	"errors"
+	"cmp"
 	"fmt"
 	"io"
-	"os"
-	"sync"
 
 	"github.com/spf13/cobra"
 
-	"macaw.example/internal/cloud"
-	"macaw.example/internal/infra"
-	"macaw.example/internal/terminal"
-	"macaw.example/lab"
+	"macaw.example/internal/deploy"
 )
 
 func (a *App) downCommand() *cobra.Command {
@@ -29,61 +23,21 @@ removed too, but for its images.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCloudFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.down(cmd.Context(), args[0])
+			d, err := a.deployment("down", args[0])
+			if err != nil {
+				return err
+			}
+			res, err := d.Down(cmd.Context())
+			if err != nil && len(res.Kept) == 0 {
+				return err
+			}
+			printed := a.Print(res, func(w io.Writer) error { return printRemoved(w, res) })
+			return cmp.Or(err, printed)
 		},
 	}
 }
 
-// removed is what down has done.
-type removed struct {
-	Cloud   string   `json:"cloud"`
-	Removed []string `json:"removed"`
-	// Kept is what stays, because others use it.
-	Kept    []infra.Kept `json:"kept,omitempty"`
-	LabDown bool         `json:"labDown"`
-}
-
-func (a *App) down(ctx context.Context, file string) error {
-	c, err := cloud.Load(file)
-	if err != nil {
-		return err
-	}
-	steps := a.Steps()
-	return a.exclusively(ctx, c, "down "+file, steps, false, func(ctx context.Context, s *site) error {
-		return a.downSite(ctx, s, steps)
-	})
-}
-
-func (a *App) downSite(ctx context.Context, s *site, steps *terminal.Steps) (err error) {
-	res := removed{Cloud: s.cloud.Name, Removed: []string{}}
-	var left error // what others use
-	if !s.down {
-		defer s.watchLab(ctx, steps)()
-		done, err := remove(ctx, s, steps)
-		if err != nil {
-			return err
-		}
-		for _, action := range done.Removed {
-			res.Removed = append(res.Removed, action.Object)
-		}
-		res.Kept, left = done.Kept, done.Left()
-	}
-	if err := a.forget(s.cloud.Name); err != nil {
-		return err
-	}
-	s.unlock() // the lab may go now
-	if s.cloud.InLab() && left == nil {
-		if res.LabDown, err = a.labDownIfEmpty(ctx, s, steps); err != nil {
-			return err
-		}
-	}
-	if err := a.Print(res, res.text); err != nil {
-		return err
-	}
-	return left
-}
-
-func (r removed) text(w io.Writer) error {
+func printRemoved(w io.Writer, r deploy.DownResult) error {
 	switch {
 	case len(r.Kept) > 0:
 		fmt.Fprintf(w, "Of cloud %s, %d resources are removed and %d stay.\n", r.Cloud, len(r.Removed), len(r.Kept))
@@ -96,42 +50,4 @@ func (r removed) text(w io.Writer) error {
 		fmt.Fprintln(w, "The lab was empty and is down; its images stay (macaw lab down --purge removes them).")
 	}
 	return nil
-}
-
-// remove removes a cloud in AWS, and tells of what stays because others use it.
-func remove(ctx context.Context, s *site, steps *terminal.Steps) (_ infra.Removal, err error) {
-	look := steps.Begin("infra", seeStep)
-	looked := sync.OnceFunc(func() { look(err) })
-	defer looked()
-	show := infraProgress(steps)
-	return infra.Down(ctx, s.clients(), s.cloud.Name,
-		func(k infra.Kept) {
-			looked()
-			steps.Note("infra", k.String())
-		},
-		func(e infra.Event) {
-			looked()
-			show(e)
-		})
-}
-
-// forget removes what this host knows of a cloud.
-func (a *App) forget(name string) error {
-	dir, err := dataDir(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dropCloud(name), os.RemoveAll(dir))
-}
-
-// labDownIfEmpty removes a lab in which no cloud is left.
-func (a *App) labDownIfEmpty(ctx context.Context, s *site, steps *terminal.Steps) (bool, error) {
-	if !s.down {
-		empty, err := infra.Vacant(ctx, s.ec2)
-		if err != nil || !empty {
-			return false, err
-		}
-	}
-	err := steps.Do("lab", "remove namespaces, mounts and routes", func() error { return lab.Down(ctx, false) })
-	return err == nil, err
 }

@@ -7,13 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw.example/internal/agent"
-	"macaw.example/internal/cloud"
-	"macaw.example/internal/host"
+	"macaw.example/internal/deploy"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/terminal"
-	"macaw.example/internal/verify"
 )
 
 func (a *App) forwardCommand() *cobra.Command {
@@ -33,44 +30,19 @@ guest's security group must allow its port.`,
 
 // forwards is what the commands work with.
 type forwards struct {
-	neutron.Provider
+	deploy.Neutron
 	outside publicAddresses
-	// waits says that floating IPs get Elastic IPs.
-	waits bool
-	// nudge makes the gateways' agents look at Neutron now.
-	nudge func(context.Context) error
 }
 
 // onForwards calls fn with the Neutron of a cloud that is up.
 func (a *App) onForwards(ctx context.Context, file string, fn func(context.Context, forwards) error) error {
-	steps := a.Steps()
-	return a.onNode(ctx, file, steps, func(ctx context.Context, s *site, n infra.NodeOutput, h *host.Host) error {
-		acc, err := a.takeAccess(ctx, s, h, steps)
-		if err != nil {
-			return err
-		}
-		var client *neutron.Client
-		err = steps.Await("neutron", "log in at "+acc.Auth.URL, func() error {
-			client, err = neutron.Connect(ctx, neutronAuth(acc.Auth))
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		return fn(ctx, forwards{
-			Provider: neutron.Provider{Client: client, Network: externalNetwork},
-			outside:  publicOf([]infra.NodeOutput{n}),
-			waits:    s.cloud.Provider.ElasticIPs != cloud.ElasticIPsNone,
-			nudge: func(ctx context.Context) error {
-				_, err := h.Output(ctx, "systemctl reload "+agent.UnitName)
-				return err
-			},
-		})
+	d, err := a.deployment("forward", file)
+	if err != nil {
+		return err
+	}
+	return d.WithNeutron(ctx, func(ctx context.Context, n deploy.Neutron) error {
+		return fn(ctx, forwards{n, publicOf(n.Nodes)})
 	})
-}
-
-func neutronAuth(a verify.Auth) neutron.Auth {
-	return neutron.Auth{URL: a.URL, User: a.User, Password: a.Password, Project: a.Project, UserDomain: a.Domain, ProjectDomain: a.Domain, Region: a.Region}
 }
 
 // publicAddresses are the Elastic IPs of Neutron's addresses, as AWS has them.

@@ -6,8 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw.example/internal/host"
-	"macaw.example/internal/infra"
 	"macaw.example/internal/terminal"
 )
 
@@ -23,34 +21,23 @@ What runs on the nodes is not part of the plan: up compares it there.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCloudFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.open(cmd.Context(), args[0], a.Steps(), false)
+			d, err := a.deployment("plan", args[0])
 			if err != nil {
 				return err
 			}
-			key, _, err := sshKey(s.cloud.Name, host.PlanKey)
+			plan, err := d.Plan(cmd.Context())
 			if err != nil {
 				return err
 			}
-			var plan *infra.Plan
-			err = a.Steps().Await("infra", seeStep, func() error {
-				plan, err = s.plan(cmd.Context(), host.AuthorizedKey(key))
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			if text := notChecked(s.cloud); text != "" {
-				a.Steps().Note("openstack", text)
-			}
-			err = a.Print(plan, func(w io.Writer) error {
-				if s.down {
+			err = a.Print(plan.Plan, func(w io.Writer) error {
+				if plan.LabUp {
 					fmt.Fprintln(w, "+ bring the lab up")
 				}
 				if plan.Empty() && len(plan.Drift) == 0 {
 					_, err := fmt.Fprintln(w, "AWS has what the cloud file wants.")
 					return err
 				}
-				_, err := fmt.Fprint(w, plan)
+				_, err := fmt.Fprint(w, plan.Plan)
 				return err
 			})
 			if err == nil && exitCode && !plan.Empty() {
@@ -59,6 +46,7 @@ What runs on the nodes is not part of the plan: up compares it there.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&exitCode, "exit-code", false, fmt.Sprintf("exit with %d if there is something to do", terminal.ExitChanges))
+	usage := fmt.Sprintf("exit with %d if there is something to do", terminal.ExitChanges)
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, usage)
 	return cmd
 }

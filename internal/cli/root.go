@@ -2,28 +2,43 @@
 package cli
 
 import (
-	"runtime/debug"
-
 	"github.com/spf13/cobra"
 
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/deploy"
 	"macaw.example/internal/terminal"
-	"macaw.example/lab"
+	"macaw.example/internal/version"
 )
 
 // App is macaw's commands on a terminal.
 type App struct {
 	*terminal.Terminal
-	// Lab is what a cloud's lab is brought up with.
-	Lab lab.Options
+	// Deployment has what is the same for each cloud: how its lab is brought up, and
+	// the limits of waiting.
+	Deployment deploy.Deployment
 }
 
-// New returns the commands, with more below the root.
-func New(t *terminal.Terminal, o lab.Options, more ...*cobra.Command) *cobra.Command {
-	app := &App{Terminal: t, Lab: o}
-	root := app.root()
+// Root returns the commands, with more below the root.
+func (a *App) Root(more ...*cobra.Command) *cobra.Command {
+	root := a.root()
 	root.AddCommand(more...)
-	t.Flags(root)
+	a.Flags(root)
 	return root
+}
+
+// deployment is the cloud of a file, and how this command works on it.
+func (a *App) deployment(command, file string) (*deploy.Deployment, error) {
+	c, err := cloud.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	home, err := operatorHome()
+	if err != nil {
+		return nil, err
+	}
+	d := a.Deployment
+	d.Cloud, d.Home, d.Progress, d.Command = c, home, a.Steps(), command+" "+file
+	return &d, nil
 }
 
 func (a *App) root() *cobra.Command {
@@ -42,33 +57,16 @@ something until it is interrupted, such as "lab pcap", ends with 0 then.`,
   macaw plan cloud.yaml            # what up would do
   macaw verify cloud.yaml          # a guest, reached from outside
   macaw down cloud.yaml            # remove all of it`,
-		Version: version(),
+		Version: version.String(),
 	}
 	root.AddGroup(
 		&cobra.Group{ID: "cloud", Title: "A cloud:"},
 		&cobra.Group{ID: "lab", Title: "The lab, a local AWS:"},
 	)
 	root.AddCommand(
-		a.upCommand(), terminal.ReadOnly(a.planCommand()), a.downCommand(), terminal.ReadOnly(a.statusCommand()), a.verifyCommand(),
-		a.bakeCommand(), a.sshCommand(), a.gatewayCommand(), a.forwardCommand(), terminal.Service(a.agentCommand()),
-		a.nodeCommand(),
+		a.upCommand(), terminal.ReadOnly(a.planCommand()), a.downCommand(), terminal.ReadOnly(a.statusCommand()),
+		a.verifyCommand(),
+		a.bakeCommand(), a.sshCommand(), a.agentCommand(), a.forwardCommand(),
 	)
 	return root
-}
-
-// version is the module's version or the commit that it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return "devel"
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"macaw.example/internal/deploy"
 	"macaw.example/internal/host"
 	"macaw.example/internal/terminal"
 	"macaw.example/lab"
@@ -18,15 +19,18 @@ const hurried = "MACAW_TEST_HURRIED"
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"macaw": func() {
+		t := terminal.New(os.Stdout, os.Stderr)
+		options := lab.Options{Command: []string{"macaw", "lab"}}
+		app := &App{Terminal: t, Deployment: deploy.Deployment{Lab: options}}
 		if os.Getenv(hurried) != "" {
-			reachLimit = 4 * time.Second
-			sshTimes = host.Times{Handshake: 3 * time.Second, Open: 9 * time.Second, Ask: time.Second, Silence: 3 * time.Second,
-				Command: 9 * time.Second, Reconnect: 2 * time.Second}
+			app.Deployment.Limits = deploy.Limits{Reach: 4 * time.Second, SSH: host.Times{
+				Handshake: 3 * time.Second, Open: 9 * time.Second, Ask: time.Second, Silence: 3 * time.Second,
+				Command: 9 * time.Second, Reconnect: 2 * time.Second,
+			}}
 		}
-		t, o := terminal.New(os.Stdout, os.Stderr), lab.Options{Command: []string{"macaw", "lab"}}
-		labCommand := command.New(t, "macaw lab", o)
+		labCommand := command.New(t, "macaw lab", options)
 		labCommand.GroupID = "lab"
-		os.Exit(t.Main(New(t, o, labCommand), os.Args[1:]))
+		os.Exit(t.Main(app.Root(labCommand), os.Args[1:]))
 	}})
 }
 

@@ -108,7 +108,7 @@ func TestSilentNode(t *testing.T) {
 	begin := func(args string, env []string) *process {
 		return startMacaw(t, home, aws, env, strings.Fields(strings.ReplaceAll(args, "FILE", file))...)
 	}
-	commands := []string{"verify", "gateway status", "gateway on", "forward list", "forward add", "ssh", "status"}
+	commands := []string{"verify", "agent status", "agent on", "forward list", "forward add", "ssh", "status"}
 	tails := map[string]string{"forward add": " 522 web:22", "ssh": " -- true"}
 	if _, err := exec.LookPath("ssh"); err != nil {
 		commands = slices.DeleteFunc(commands, func(c string) bool { return c == "ssh" })
@@ -158,14 +158,14 @@ func TestSilentNode(t *testing.T) {
 	tails["up"] = " --verify=never"
 	check(append(commands, "up", "bake"), func(t *testing.T, command, stdout, stderr string) {
 		want := map[string]string{
-			"verify":         "error: fetching the cloud's credentials: " + lost,
-			"gateway status": "error: asking the node for its translation: " + lost,
-			"gateway on":     "error: switching the translation on on the node: " + lost,
-			"forward list":   "error: fetching the cloud's credentials: " + lost,
-			"forward add":    "error: fetching the cloud's credentials: " + lost,
-			"ssh":            "Timeout, server " + strings.TrimSuffix(address, ":22") + " not responding.",
-			"up":             "error: asking the node for its architecture: " + lost,
-			"bake":           "error: asking the node for its architecture: ",
+			"verify":       "error: fetching the cloud's credentials: " + lost,
+			"agent status": "error: asking the node for its translation: " + lost,
+			"agent on":     "error: switching the translation on on the node: " + lost,
+			"forward list": "error: fetching the cloud's credentials: " + lost,
+			"forward add":  "error: fetching the cloud's credentials: " + lost,
+			"ssh":          "Timeout, server " + strings.TrimSuffix(address, ":22") + " not responding.",
+			"up":           "error: asking the node for its architecture: " + lost,
+			"bake":         "error: asking the node for its architecture: ",
 		}[command]
 		if !strings.Contains(stderr, want) {
 			t.Errorf("no line %s in\n%s", want, stderr)
@@ -177,9 +177,9 @@ func TestSilentNode(t *testing.T) {
 	})
 
 	for args, during := range map[string]string{
-		"gateway status FILE": "ask cloud-1 about its translation",
-		"verify FILE":         "fetch credentials",
-		"forward list FILE":   "fetch credentials",
+		"agent status FILE": "ask cloud-1 about its translation",
+		"verify FILE":       "fetch credentials",
+		"forward list FILE": "fetch credentials",
 	} {
 		p := begin(args, nil)
 		p.says("… host      " + during)

@@ -1,9 +1,9 @@
 package cloud
 
 import (
-	"math"
 	"net/netip"
-	"time"
+
+	"macaw.example/internal/model"
 )
 
 // TargetLab is the target of a cloud on the local AWS.
@@ -48,65 +48,33 @@ type Provider struct {
 	// First is the first of them; the others follow without a gap.
 	First netip.Addr
 	// ElasticIPs says how they get Elastic IPs.
-	ElasticIPs ElasticIPs
+	ElasticIPs model.ElasticIPs
 	// Pool has the allocation IDs of ElasticIPsPool. With ElasticIPsOnDemand and
 	// ElasticIPsNone it may have some for floating IPs that ask for them by a tag.
 	Pool []string
 	// ReleaseAfter is how long Elastic IPs are kept when Neutron lets go of many at
 	// once, unless an operator agrees to their release before: zero for not at all, or
 	// NeverRelease.
-	ReleaseAfter time.Duration
+	ReleaseAfter model.Wait
 	// IPv6 gives the network a second subnet, of IPv6, with as many addresses.
 	IPv6 bool
 }
 
-// ElasticIPs is a policy: where the Elastic IPs of Neutron's addresses come
-// from. A node's management address has one whatever the policy.
-type ElasticIPs string
-
-// The policies.
-const (
-	// ElasticIPsAll gives each address one, which is made with the cloud.
-	ElasticIPsAll ElasticIPs = "all"
-	// ElasticIPsOnDemand allocates one with a floating IP and releases it with it.
-	ElasticIPsOnDemand ElasticIPs = "on-demand"
-	// ElasticIPsPool takes those in Pool, and neither allocates nor releases any.
-	ElasticIPsPool ElasticIPs = "pool"
-	// ElasticIPsNone takes none: the addresses are reached inside the VPC.
-	ElasticIPsNone ElasticIPs = "none"
-)
-
-// NeverRelease as Provider.ReleaseAfter: only an operator's agreement releases them.
-const NeverRelease = time.Duration(math.MaxInt64)
-
 // Made returns how many Elastic IPs are made with the cloud for Neutron's
 // addresses.
 func (p Provider) Made() int {
-	if p.ElasticIPs == ElasticIPsAll {
+	if p.ElasticIPs == model.ElasticIPsAll {
 		return p.Addresses
 	}
 	return 0
 }
-
-// Role is a part that a node plays.
-type Role string
-
-// The roles of a node.
-const (
-	RoleController Role = "controller"
-	RoleCompute    Role = "compute"
-	RoleGateway    Role = "gateway"
-)
-
-// Roles returns every role there is.
-func Roles() []Role { return []Role{RoleController, RoleCompute, RoleGateway} }
 
 // Node is one instance.
 type Node struct {
 	Name string
 	// Type is the EC2 instance type.
 	Type  string
-	Roles []Role
+	Roles []model.Role
 	// Image is an image ID, or empty for the image that Macaw finds.
 	Image string
 	// Disk is the size of the root volume in GiB.

@@ -197,7 +197,8 @@ func (d *decoder) number(path string, n ast.Node, to *int) {
 	v, ok := n.(*ast.IntegerNode)
 	if !ok {
 		// The YAML parser takes digits that no integer can hold for text.
-		if digits := n.GetToken().Value; n.Type() == ast.StringType && strings.Trim(digits, "0123456789") == "" && digits != "" {
+		if digits := n.GetToken().Value; n.Type() == ast.StringType && strings.Trim(digits, "0123456789") == "" &&
+			digits != "" {
 			d.reject(path, "", "%s is too large", digits)
 			return
 		}

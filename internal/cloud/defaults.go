@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"macaw.example/internal/model"
 )
 
 // What a cloud file need not say.
@@ -14,7 +16,7 @@ const (
 	defaultNodeType       = "t3.xlarge"
 	defaultDisk           = 40 // GiB
 	defaultElasticIPQuota = 20
-	defaultReleaseAfter   = 24 * time.Hour // longer than a night
+	defaultReleaseAfter   = model.Wait(24 * time.Hour) // longer than a night
 	// labOperator is this machine, as the lab's Internet sees it. A cloud on AWS lets in its operator
 	// and hardly anybody else, and so does one in the lab.
 	labOperator = "198.51.100.1/32"
@@ -39,7 +41,7 @@ func (d *decoder) defaults(c *Cloud) {
 		c.Provider.Addresses = defaultAddresses
 	}
 	if !d.has("provider.elasticIPs") {
-		c.Provider.ElasticIPs = ElasticIPsAll
+		c.Provider.ElasticIPs = model.ElasticIPsAll
 	}
 	if !d.has("provider.releaseAfter") {
 		c.Provider.ReleaseAfter = defaultReleaseAfter
@@ -59,7 +61,7 @@ func (d *decoder) defaults(c *Cloud) {
 			n.Type = defaultNodeType
 		}
 		if !d.has(path + ".roles") {
-			n.Roles = Roles()
+			n.Roles = model.Roles()
 		}
 		if !d.has(path + ".disk") {
 			n.Disk = defaultDisk

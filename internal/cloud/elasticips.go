@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"macaw.example/internal/model"
 )
 
 // maxPool is how many allocations a pool may have: the rights of the gateways'
@@ -18,25 +20,27 @@ var allocationPattern = regexp.MustCompile(`^eipalloc-[0-9a-f]{8,17}$`)
 
 // policies returns every policy for Elastic IPs, as a cloud file has them.
 func policies() []string {
-	return []string{string(ElasticIPsAll), string(ElasticIPsOnDemand), string(ElasticIPsPool), string(ElasticIPsNone)}
+	return []string{string(model.ElasticIPsAll), string(model.ElasticIPsOnDemand), string(model.ElasticIPsPool),
+		string(model.ElasticIPsNone)}
 }
 
 // policy reads the policy for Elastic IPs.
-func (d *decoder) policy(path string, n ast.Node, to *ElasticIPs) {
+func (d *decoder) policy(path string, n ast.Node, to *model.ElasticIPs) {
 	switch n.(type) {
 	case *ast.IntegerNode, *ast.FloatNode:
-		d.reject(path, "all makes one for each of provider.addresses, on-demand one for each floating IP, pool takes those of provider.pool",
+		d.reject(path, "all makes one for each of provider.addresses, on-demand one for each floating IP, pool takes "+
+			"those of provider.pool",
 			"expected all, on-demand, pool or none, found a number")
 		return
 	}
 	var s string
 	if d.text(path, n, &s) {
-		*to = ElasticIPs(s)
+		*to = model.ElasticIPs(s)
 	}
 }
 
 // releaseAfter reads how long the release of many Elastic IPs at once waits.
-func (d *decoder) releaseAfter(path string, n ast.Node, to *time.Duration) {
+func (d *decoder) releaseAfter(path string, n ast.Node, to *model.Wait) {
 	const never, hint = "never", `write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`
 	switch n.(type) {
 	case *ast.IntegerNode, *ast.FloatNode:
@@ -48,7 +52,7 @@ func (d *decoder) releaseAfter(path string, n ast.Node, to *time.Duration) {
 		return
 	}
 	if s == never {
-		*to = NeverRelease
+		*to = model.Never
 		return
 	}
 	after, err := time.ParseDuration(s)
@@ -56,7 +60,7 @@ func (d *decoder) releaseAfter(path string, n ast.Node, to *time.Duration) {
 		d.reject(path, hint, "%q is not a length of time", s)
 		return
 	}
-	*to = after
+	*to = model.Wait(after)
 }
 
 func (d *decoder) validateElasticIPs(p Provider) {
@@ -65,10 +69,11 @@ func (d *decoder) validateElasticIPs(p Provider) {
 		switch known := policies(); {
 		case !slices.Contains(known, string(p.ElasticIPs)):
 			d.reject(policy, suggest(string(p.ElasticIPs), known), "unknown policy %q", p.ElasticIPs)
-		case p.ElasticIPs == ElasticIPsPool && !d.has(pool):
+		case p.ElasticIPs == model.ElasticIPsPool && !d.has(pool):
 			d.reject(policy, "provider.pool lists the allocation IDs of Elastic IPs that you have", "pool without provider.pool")
-		case p.ElasticIPs == ElasticIPsAll && d.has(pool):
-			d.reject(pool, "provider.elasticIPs: pool, on-demand or none", "is of no use where each address has an Elastic IP of its own")
+		case p.ElasticIPs == model.ElasticIPsAll && d.has(pool):
+			d.reject(pool, "provider.elasticIPs: pool, on-demand or none",
+				"is of no use where each address has an Elastic IP of its own")
 		}
 	}
 	if !d.has(pool) || !d.ok(pool) || !d.allRead(pool) {
@@ -84,7 +89,8 @@ func (d *decoder) validateElasticIPs(p Provider) {
 		at := fmt.Sprintf("%s[%d]", pool, i)
 		switch {
 		case !allocationPattern.MatchString(id):
-			d.reject(at, "aws ec2 describe-addresses shows it", "%q is not an allocation ID such as eipalloc-0123456789abcdef0", id)
+			d.reject(at, "aws ec2 describe-addresses shows it", "%q is not an allocation ID such as eipalloc-0123456789abcdef0",
+				id)
 		case slices.Contains(p.Pool[:i], id):
 			d.reject(at, "", "%s a second time", id)
 		}

@@ -1,6 +1,10 @@
 package cloud
 
-import "fmt"
+import (
+	"fmt"
+
+	"macaw.example/internal/model"
+)
 
 // typeLimit is what an instance type can carry.
 type typeLimit struct {
@@ -95,7 +99,7 @@ func (d *decoder) validateLimits(c *Cloud) {
 func (d *decoder) validateCarried(c *Cloud, n Node, limit typeLimit) {
 	const path = "provider.addresses"
 	each := limit.addresses - 1 // the primary address of an ENI takes one of the places
-	if c.Provider.ElasticIPs == ElasticIPsAll {
+	if c.Provider.ElasticIPs == model.ElasticIPsAll {
 		if c.Provider.Addresses > each {
 			d.reject(path, fmt.Sprintf("at most %d here, or another type for node %s", each, n.Name),
 				"%d are too many for %s: it carries %d addresses on an ENI, its primary one included",
@@ -114,7 +118,8 @@ func (d *decoder) validateCarried(c *Cloud, n Node, limit typeLimit) {
 	}
 	free := size(c.Provider.Subnet) - reservedFirst - reservedLast - c.Provider.Addresses
 	if enis := (c.Provider.Addresses + each - 1) / each; enis > 1 && free < enis {
-		d.reject(path, "take a larger provider.subnet", "%d lie on %d ENIs of %s, and each takes an address of its own: %s leaves %d",
+		d.reject(path, "take a larger provider.subnet",
+			"%d lie on %d ENIs of %s, and each takes an address of its own: %s leaves %d",
 			c.Provider.Addresses, enis, n.Type, c.Provider.Subnet, free)
 	}
 }

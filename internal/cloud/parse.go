@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/smallfile"
 )
 
@@ -125,7 +126,7 @@ func (d *decoder) node(path string, n ast.Node, node *Node) {
 			d.list(p, n, func(p string, n ast.Node) {
 				var s string
 				if d.text(p, n, &s) {
-					node.Roles = append(node.Roles, Role(s))
+					node.Roles = append(node.Roles, model.Role(s))
 				}
 			})
 		}},

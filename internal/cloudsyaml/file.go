@@ -9,9 +9,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/google/renameio/v2"
-	"golang.org/x/sys/unix"
-
 	"macaw.example/internal/smallfile"
 )
 
@@ -78,7 +75,7 @@ func (f File) update(edit func([]byte) ([]byte, error)) (changed bool, err error
 			return true, os.Remove(target)
 		}
 	default:
-		err := renameio.WriteFile(backup, before, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600))
+		err := replace(backup, before, 0o600, nil)
 		if err != nil {
 			return false, fmt.Errorf("saving %s before it is changed: %w", f.Path, err)
 		}
@@ -105,19 +102,6 @@ func resolve(path string) (string, error) {
 	return "", &fs.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
 }
 
-// lock keeps other processes out until unlock. It is on the directory, which outlives the file and needs no other.
-func lock(dir string) (unlock func(), err error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX); err != nil {
-		d.Close()
-		return nil, fmt.Errorf("locking %s: %w", dir, err)
-	}
-	return func() { d.Close() }, nil
-}
-
 // read returns the file's text; info is nil if there is no file.
 func read(path string) (text []byte, info fs.FileInfo, err error) {
 	text, info, err = smallfile.ReadInfo(path)
@@ -133,20 +117,5 @@ func write(path string, text []byte, info fs.FileInfo) error {
 	if info != nil {
 		mode = info.Mode().Perm()
 	}
-	p, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(mode))
-	if err != nil {
-		return err
-	}
-	defer p.Cleanup()
-	if _, err := p.Write(text); err != nil {
-		return err
-	}
-	if info != nil && os.Geteuid() == 0 {
-		if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-			if err := p.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
-				return err
-			}
-		}
-	}
-	return p.CloseAtomicallyReplace()
+	return replace(path, text, mode, info)
 }

@@ -25,6 +25,25 @@ func (h *Host) Put(ctx context.Context, file string, content []byte, mode fs.Fil
 	return true, h.write(ctx, file, bytes.NewReader(content), int64(len(content)), mode, "cat")
 }
 
+// PutGzip writes a file of root's on the machine of which packed is the content,
+// compressed by gzip; else it is as Put.
+func (h *Host) PutGzip(ctx context.Context, file string, packed []byte, mode fs.FileMode) (changed bool, err error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return false, fmt.Errorf("unpacking %s: %w", file, err)
+	}
+	sum := sha256.New()
+	size, err := io.Copy(sum, z)
+	if err != nil {
+		return false, fmt.Errorf("unpacking %s: %w", file, err)
+	}
+	same, err := h.holds(ctx, file, [sha256.Size]byte(sum.Sum(nil)))
+	if err != nil || same {
+		return false, err
+	}
+	return true, h.write(ctx, file, bytes.NewReader(packed), size, mode, "gzip -dc")
+}
+
 // PutFile copies a local file to the machine, compressed on the way, unless
 // the machine has it already.
 func (h *Host) PutFile(ctx context.Context, local, file string, mode fs.FileMode) (changed bool, err error) {
@@ -67,7 +86,8 @@ func (h *Host) PutFile(ctx context.Context, local, file string, mode fs.FileMode
 // write streams content through a filter into a temporary file beside the
 // target and renames it. It counts the bytes: for the filter, a connection that
 // breaks off is the content's end.
-func (h *Host) write(ctx context.Context, file string, content io.Reader, size int64, mode fs.FileMode, filter string) error {
+func (h *Host) write(ctx context.Context, file string, content io.Reader, size int64, mode fs.FileMode,
+	filter string) error {
 	dir := Quote(path.Dir(file))
 	command := fmt.Sprintf(`umask 077 && mkdir -p -m 755 %s && tmp=$(mktemp %s/.macaw-XXXXXXXX) || exit
 trap 'rm -f "$tmp"' EXIT

@@ -134,7 +134,7 @@ func TestLabPlanNeeds(t *testing.T) {
 		!strings.Contains(err.Error(), "the account has 5 of at most 5") {
 		t.Errorf("a second cloud: %v", err)
 	}
-	if _, err := l.EC2.(*ec2.Client).DescribeInstanceTypeOfferings(ctx, &ec2.DescribeInstanceTypeOfferingsInput{}); err != nil {
+	if _, err := l.root.DescribeInstanceTypeOfferings(ctx, &ec2.DescribeInstanceTypeOfferingsInput{}); err != nil {
 		t.Error(err)
 	}
 }

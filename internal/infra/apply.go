@@ -2,27 +2,26 @@ package infra
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
-)
 
-// State is how far an action is.
-type State string
+	"macaw.example/internal/graph"
+)
 
 // The states that a Progress hears of.
 const (
-	Started  State = "started"
-	Finished State = "finished"
-	Failed   State = "failed"
+	Started  = graph.Started
+	Finished = graph.Done
+	Failed   = graph.Failed
 )
 
 // Event tells of an action's start or end.
 type Event struct {
 	Action Action
-	State  State
+	State  graph.State
 	// Duration is how long the action took; zero at its start.
 	Duration time.Duration
 	// Err is set if the action failed.
@@ -65,7 +64,8 @@ func (a *applier) set(part, id string) {
 // Apply carries out a plan, independent actions side by side, and returns when
 // AWS shows the result. After an error it starts nothing new, lets what runs
 // come to its end, and returns what went wrong; whatever was made is found
-// again by the next See. A removal goes on with what the error is nothing to. The outputs of a plan that removes are empty.
+// again by the next See. A removal goes on with what does not depend on the failed
+// action. The outputs of a plan that removes are empty.
 func Apply(ctx context.Context, c Clients, p *Plan, progress Progress) (Outputs, error) {
 	return apply(ctx, c, wallClock{}, p, progress)
 }
@@ -79,76 +79,39 @@ func apply(ctx context.Context, c Clients, clock clock, p *Plan, progress Progre
 	if err := a.run(ctx, p.Actions, progress); err != nil {
 		return Outputs{}, err
 	}
-	return a.settle(ctx)
+	return a.waitConsistent(ctx)
 }
 
 // run does the actions, each after those that it needs.
 func (a *applier) run(ctx context.Context, actions []Action, progress Progress) error {
-	if progress == nil {
-		progress = func(Event) {}
+	steps, byID := make([]graph.Step, len(actions)), map[string]Action{}
+	for i, action := range actions {
+		byID[action.ID] = action
+		steps[i] = graph.Step{
+			Name: action.ID, Label: action.label(), Needs: action.Needs,
+			Run: func(ctx context.Context) error { return action.do(ctx, a) },
+		}
 	}
-	type result struct {
-		i   int
-		d   time.Duration
-		err error
-	}
-	var (
-		results = make(chan result)
-		started = make([]bool, len(actions))
-		done    = map[string]bool{}
-		running int
-		errs    []error
-	)
-	ready := func(i int) bool {
-		for _, n := range actions[i].Needs {
-			if !done[n] {
-				return false
+	return graph.Run(ctx, steps, graph.Options{
+		Width: atOnce, StopAtError: a.wanted != nil,
+		Progress: func(e graph.Event) {
+			if progress != nil && e.State != graph.Skipped {
+				progress(Event{Action: byID[e.Step], State: e.State, Duration: e.Took, Err: e.Err})
 			}
-		}
-		return !started[i]
-	}
-	for {
-		for i := range actions {
-			if len(errs) > 0 && a.wanted != nil || ctx.Err() != nil || running >= atOnce || !ready(i) {
-				continue
-			}
-			started[i] = true
-			running++
-			progress(Event{Action: actions[i], State: Started})
-			go func() {
-				begin := a.clock.Now()
-				err := actions[i].do(ctx, a)
-				results <- result{i, a.clock.Now().Sub(begin), err}
-			}()
-		}
-		if running == 0 {
-			break
-		}
-		r := <-results
-		running--
-		action := actions[r.i]
-		if r.err != nil {
-			errs = append(errs, fmt.Errorf("%s %s %s: %w", gerund(action.Verb), action.Object, action.Detail, r.err))
-			progress(Event{Action: action, State: Failed, Duration: r.d, Err: r.err})
-			continue
-		}
-		done[action.ID] = true
-		progress(Event{Action: action, State: Finished, Duration: r.d})
-	}
-	if len(errs) == 0 && ctx.Err() != nil && len(done) < len(actions) {
-		errs = append(errs, ctx.Err())
-	}
-	return errors.Join(errs...)
+		},
+	})
 }
 
-func gerund(v Verb) string {
-	return map[Verb]string{Create: "creating", Change: "changing", Start: "starting", Delete: "deleting"}[v]
+// label is what the errors of an action begin with.
+func (a Action) label() string {
+	gerund := map[Verb]string{Create: "creating", Change: "changing", Start: "starting", Delete: "deleting"}[a.Verb]
+	return strings.TrimRight(gerund+" "+a.Object+" "+a.Detail, " ")
 }
 
-// settle reads back what was written. It waits and repeats no call: what AWS does
+// waitConsistent reads back what was written. It waits and repeats no call: what AWS does
 // not show yet would be made a second time. What it shows twice goes: a call
 // whose answer got lost, and that AWS did not show for long, was made again.
-func (a *applier) settle(ctx context.Context) (Outputs, error) {
+func (a *applier) waitConsistent(ctx context.Context) (Outputs, error) {
 	seen, left, err := a.readBack(ctx)
 	if len(left) > 0 && !slices.ContainsFunc(left, func(a Action) bool { return a.Verb != Delete }) {
 		if err := a.run(ctx, left, nil); err != nil {
@@ -168,29 +131,37 @@ func (a *applier) settle(ctx context.Context) (Outputs, error) {
 // readBack waits until AWS shows what was done, and returns what is left to do of
 // a cloud that is wanted.
 func (a *applier) readBack(ctx context.Context) (seen Seen, left []Action, err error) {
-	err = a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
+	err = a.until(ctx, visiblePolicy, func(ctx context.Context) (bool, error) {
 		var err error
 		if seen, err = See(ctx, Clients{a.api, a.iam}, a.cloud); err != nil {
-			return false, err, ctx.Err()
+			return ctx.Err() == nil, err
 		}
 		if a.wanted == nil {
-			if rest := seen.without(a.kept); !rest.Empty() {
-				what := "volumes of instances that are gone"
-				if p := PlanDown(rest); !p.Empty() {
-					what = p.Actions[0].Object + " " + p.Actions[0].Detail
-				}
-				return false, fmt.Errorf("AWS still shows what was removed: %s", what), nil
-			}
-			return true, nil, nil
+			err := a.stillThere(seen)
+			return err != nil, err
 		}
 		p, err := PlanUp(*a.wanted, seen)
 		if err != nil {
-			return false, nil, err
+			return false, err
 		}
 		if left = p.Actions; !p.Empty() {
-			return false, fmt.Errorf("AWS does not show yet what was done, or somebody else changes it; left to do: %s", left[0]), nil
+			return true, fmt.Errorf("AWS does not show the changes yet, or somebody undoes them; still to do: %s",
+				left[0])
 		}
-		return true, nil, nil
+		return false, nil
 	})
 	return seen, left, err
+}
+
+// stillThere returns an error if AWS shows something that was removed.
+func (a *applier) stillThere(seen Seen) error {
+	rest := seen.without(a.kept)
+	if rest.Empty() {
+		return nil
+	}
+	what := "volumes of terminated instances"
+	if p := PlanDown(rest); !p.Empty() {
+		what = p.Actions[0].Object + " " + p.Actions[0].Detail
+	}
+	return fmt.Errorf("AWS still shows what was removed: %s", what)
 }

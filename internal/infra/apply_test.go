@@ -7,13 +7,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/lab"
 )
-
-const testKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE test"
 
 func wanted(t *testing.T, extra string) Wanted {
 	t.Helper()
@@ -21,257 +26,262 @@ func wanted(t *testing.T, extra string) Wanted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Wanted{Cloud: c, PublicKey: testKey, Image: Image{ID: "ami-1", RootDevice: "/dev/xvda"}, UserData: []byte("#cloud-config\n")}
-}
-
-// bringUp sees, plans and applies, and fails the test on an error.
-func bringUp(t *testing.T, f *fake, w Wanted) Outputs {
-	t.Helper()
-	out, err := tryUp(context.Background(), f, w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func tryUp(ctx context.Context, f *fake, w Wanted) (Outputs, error) {
-	s, err := See(ctx, f.clients(), w.Cloud.Name)
-	if err != nil {
-		return Outputs{}, err
-	}
-	p, err := PlanUp(w, s)
-	if err != nil {
-		return Outputs{}, err
-	}
-	return apply(ctx, f.clients(), &fakeClock{}, p, nil)
-}
-
-func tryDown(ctx context.Context, f *fake, cloud string) error {
-	s, err := See(ctx, f.clients(), cloud)
-	if err != nil {
-		return err
-	}
-	_, err = apply(ctx, f.clients(), &fakeClock{}, PlanDown(s), nil)
-	return err
-}
-
-func planOf(t *testing.T, f *fake, w Wanted) string {
-	t.Helper()
-	s, err := See(context.Background(), f.clients(), w.Cloud.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := PlanUp(w, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p.String()
+	return Wanted{Cloud: c, PublicKey: labKey, Image: Image{ID: labImage, RootDevice: "/dev/xvda"},
+		UserData: []byte("#cloud-config\n")}
 }
 
 func TestUpAndDown(t *testing.T) {
-	f, w := newFake(), wanted(t, "provider: {addresses: 2}\n")
-	out := bringUp(t, f, w)
-	if len(out.Nodes) != 1 {
-		t.Fatalf("%d nodes", len(out.Nodes))
-	}
-	n := out.Nodes[0]
-	if n.InstanceID == "" || n.ManagementPublic == "" || n.ProviderENI.ID == "" || n.ProviderENI.MAC == "" {
-		t.Errorf("incomplete: %+v", n)
-	}
-	if n.ManagementAddress != "10.0.0.4" || n.ProviderENI.Primary != "10.0.1.4" {
-		t.Errorf("addresses: %+v", n)
-	}
-	if len(n.Addresses) != 2 || n.Addresses[0].Private != "10.0.1.64" || n.Addresses[0].Public == "" ||
-		n.Addresses[1].Private != "10.0.1.65" || n.Addresses[1].Public == "" {
-		t.Errorf("provider addresses: %+v", n.Addresses)
-	}
-	if p := planOf(t, f, w); p != "" {
-		t.Errorf("a second plan is not empty:\n%s", p)
-	}
-	if err := tryDown(context.Background(), f, "first"); err != nil {
-		t.Fatal(err)
-	}
-	if left := f.left(); len(left) > 0 {
-		t.Errorf("left: %v", left)
-	}
-	again := bringUp(t, f, w)
-	if again.Nodes[0].InstanceID == n.InstanceID {
-		t.Error("the cloud made anew has the terminated instance")
+	l := newLab(t, 3)
+	w := labWanted(t, l)
+	var before string
+	for range 2 {
+		out := bringUp(t, l, w)
+		if len(out.Nodes) != 1 {
+			t.Fatalf("%d nodes", len(out.Nodes))
+		}
+		n := out.Nodes[0]
+		if n.InstanceID == "" || n.ManagementPublic == "" || n.ProviderENI.ID == "" || n.ProviderENI.MAC == "" {
+			t.Errorf("incomplete: %+v", n)
+		}
+		if n.ManagementAddress != "10.0.0.4" || n.ProviderENI.Primary != "10.0.1.4" {
+			t.Errorf("addresses: %+v", n)
+		}
+		if len(n.Addresses) != 2 || n.Addresses[0].Private != "10.0.1.64" || n.Addresses[0].Public == "" ||
+			n.Addresses[1].Private != "10.0.1.65" || n.Addresses[1].Public == "" {
+			t.Errorf("provider addresses: %+v", n.Addresses)
+		}
+		if n.InstanceID == before {
+			t.Error("the cloud made anew has the terminated instance")
+		}
+		before = n.InstanceID
+		i, err := (&applier{api: l.EC2}).instance(ctx, n.InstanceID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := i.MetadataOptions; m.HttpTokens != types.HttpTokensStateRequired || *m.HttpPutResponseHopLimit != 1 {
+			t.Errorf("metadata options: %+v", m)
+		}
+		if _, ok := l.api.RoleCredentials(n.InstanceID, aws.ToString(i.IamInstanceProfile.Arn)); !ok {
+			t.Error("the instance has no credentials")
+		}
+		if p, _, err := labUp(ctx, l.Clients, w); err != nil || p.String() != "" {
+			t.Errorf("a second up: %v\n%s", err, p)
+		}
+		takeDown(t, l, "first")
+		takeDown(t, l, "first")
 	}
 }
 
 func TestDownLeavesOtherClouds(t *testing.T) {
-	f := newFake()
-	bringUp(t, f, wanted(t, ""))
-	before := f.left()
+	l := newLab(t, 10)
+	bringUp(t, l, wanted(t, ""))
+	before := l.everything(t)
 	other := wanted(t, "")
 	other.Cloud.Name = "second"
-	bringUp(t, f, other)
-	// The fake takes any ENI for a hindrance, so only what it knows is asked for.
-	s, err := See(context.Background(), f.clients(), "second")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range PlanDown(s).Actions {
+	bringUp(t, l, other)
+	for _, a := range PlanDown(seen(t, l, "second")).Actions {
 		if slices.Contains(before, a.ID) {
 			t.Errorf("down of the second cloud would touch the first: %s", a)
 		}
 	}
+	takeDown(t, l, "second", before...)
 }
 
 // Killed after any call, with its answer lost, the next run finishes the job
 // and nothing is there twice.
-func TestUpKilledAnywhere(t *testing.T) {
-	w := wanted(t, "provider: {addresses: 2}\n")
-	clean := newFake()
-	bringUp(t, clean, w)
-	resources := len(clean.left())
-	for n := 1; n <= len(clean.calls); n++ {
+func TestKilledAnywhere(t *testing.T) {
+	l := newLab(t, 3)
+	up := l.made(func() { bringUp(t, l, labWanted(t, l)) })
+	resources := len(l.everything(t))
+	down := l.made(func() { takeDown(t, l, "first") })
+	for n := 1; n <= max(up, down); n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			f := newFake()
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			f.killAt, f.kill = n, cancel
-			if _, err := tryUp(ctx, f, w); err == nil && len(f.calls) >= n {
-				t.Fatal("killed, but no error")
+			t.Parallel()
+			l := newLab(t, 3)
+			w := labWanted(t, l)
+			l.killed(t, n, func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, w); return err })
+			bringUp(t, l, w)
+			if got := l.everything(t); len(got) != resources {
+				t.Errorf("%d resources, want %d: %v", len(got), resources, got)
 			}
-			f.killAt = 0
-			bringUp(t, f, w)
-			if got := len(f.left()); got != resources {
-				t.Errorf("killed after call %d: %d resources, want %d: %v", n, got, resources, f.left())
+			if p := planOf(t, l, w); p != "" {
+				t.Errorf("the plan is not empty:\n%s", p)
 			}
-			if p := planOf(t, f, w); p != "" {
-				t.Errorf("killed after call %d: the plan is not empty:\n%s", n, p)
-			}
+			l.killed(t, n, func(ctx context.Context) error { return labDown(ctx, l.Clients, "first") })
+			takeDown(t, l, "first")
 		})
-	}
-}
-
-func TestDownKilledAnywhere(t *testing.T) {
-	w := wanted(t, "provider: {addresses: 2}\n")
-	clean := newFake()
-	bringUp(t, clean, w)
-	up := len(clean.calls)
-	if err := tryDown(context.Background(), clean, "first"); err != nil {
-		t.Fatal(err)
-	}
-	for n := 1; n <= len(clean.calls)-up; n++ {
-		f := newFake()
-		bringUp(t, f, w)
-		ctx, cancel := context.WithCancel(context.Background())
-		f.killAt, f.kill = len(f.calls)+n, cancel
-		_ = tryDown(ctx, f, "first")
-		cancel()
-		f.killAt = 0
-		if err := tryDown(context.Background(), f, "first"); err != nil {
-			t.Fatalf("killed after call %d: %v", n, err)
-		}
-		if left := f.left(); len(left) > 0 {
-			t.Errorf("killed after call %d: left: %v", n, left)
-		}
 	}
 }
 
 // The same for a change: another policy and range, and an instance that was made
 // without the gateways' instance profile.
 func TestChangeKilledAnywhere(t *testing.T) {
-	before, after := wanted(t, "provider: {addresses: 2}\n"), wanted(t, "provider: {addresses: 5, first: 10.0.1.67, elasticIPs: none}\n")
-	begin := func() *fake {
-		f := newFake()
-		bringUp(t, f, before)
-		for _, i := range f.instances {
-			i.IamInstanceProfile = nil
-		}
-		delete(f.iam.profiles, testRole)
-		return f
+	after := wanted(t, "provider: {addresses: 5, first: 10.0.1.67, elasticIPs: none}\n")
+	begin := func(t *testing.T) *labAccount {
+		l := newLab(t, 3)
+		bringUp(t, l, wanted(t, "provider: {addresses: 2}\n"))
+		l.takeProfile(t)
+		l.deleteProfile(t)
+		return l
 	}
-	clean := begin()
-	up := len(clean.calls)
-	bringUp(t, clean, after)
-	resources := len(clean.left())
-	for n := 1; n <= len(clean.calls)-up; n++ {
-		f := begin()
-		ctx, cancel := context.WithCancel(context.Background())
-		f.killAt, f.kill = len(f.calls)+n, cancel
-		_, _ = tryUp(ctx, f, after)
-		cancel()
-		f.killAt = 0
-		bringUp(t, f, after)
-		if got := len(f.left()); got != resources {
-			t.Errorf("killed after call %d: %d resources, want %d: %v", n, got, resources, f.left())
-		}
-		if p := planOf(t, f, after); p != "" {
-			t.Errorf("killed after call %d: the plan is not empty:\n%s", n, p)
-		}
+	l := begin(t)
+	all := l.made(func() { bringUp(t, l, after) })
+	resources := len(l.everything(t))
+	for n := 1; n <= all; n++ {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			l := begin(t)
+			l.killed(t, n, func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, after); return err })
+			bringUp(t, l, after)
+			if got := l.everything(t); len(got) != resources {
+				t.Errorf("%d resources, want %d: %v", len(got), resources, got)
+			}
+			if p := planOf(t, l, after); p != "" {
+				t.Errorf("the plan is not empty:\n%s", p)
+			}
+		})
 	}
 }
 
 // What was just made may be unknown for a while, and AWS may be overloaded.
 func TestUpWithPassingErrors(t *testing.T) {
-	for _, code := range []string{"RequestLimitExceeded", "InvalidVpcID.NotFound", "InvalidNetworkInterfaceID.NotFound", "Throttling", "NoSuchEntity"} {
-		f, refused := newFake(), map[string]int{}
-		f.fail = func(op string, _ int) error {
-			if refused[op]++; refused[op] <= 2 && !strings.HasPrefix(op, "Describe") && !strings.HasPrefix(op, "Get") {
-				return apiError(code)
+	for _, code := range []string{
+		"RequestLimitExceeded", "InvalidVpcID.NotFound", "InvalidNetworkInterfaceID.NotFound", "Throttling", "NoSuchEntity",
+	} {
+		l := newLab(t, 5)
+		l.hook(refusing(2, func(op string) error {
+			if strings.HasPrefix(op, "Describe") || strings.HasPrefix(op, "Get") {
+				return nil
 			}
-			return nil
-		}
-		bringUp(t, f, wanted(t, ""))
+			return apiError(code)
+		}), nil)
+		bringUp(t, l, wanted(t, ""))
 	}
 }
 
+// Calls come too early for what was begun before them: EC2 does not know what IAM
+// has made, an instance is on its way from one state to another, a block is in use.
+func TestUpTooEarly(t *testing.T) {
+	profile := &smithy.GenericAPIError{Code: "InvalidParameterValue",
+		Message: "Value (x) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"}
+	early := map[string]error{
+		"RunInstances": profile, "AssociateIamInstanceProfile": profile, "ReplaceIamInstanceProfileAssociation": profile,
+		"AssociateAddress": apiError("InvalidInstanceID"), "StartInstances": apiError("IncorrectInstanceState"),
+		"DisassociateVpcCidrBlock": apiError("InvalidCidrBlock.InUse"),
+	}
+	l := newLab(t, 3)
+	asked := map[string]bool{}
+	refuse := refusing(2, func(op string) error { asked[op] = true; return early[op] })
+	l.hook(refuse, nil)
+	id := bringUp(t, l, wanted(t, dualStack)).Nodes[0].InstanceID
+	d := &driftLab{T: t, labAccount: l, api: l.root, want: wanted(t, dualStack)}
+	d.look()
+	d.stop()
+	l.takeProfile(t)
+	bringUp(t, l, d.want)
+	l.deleteProfile(t)
+	if again := bringUp(t, l, wanted(t, ipv4Only)).Nodes[0].InstanceID; again != id {
+		t.Error("another instance")
+	}
+	for op := range early {
+		if !asked[op] {
+			t.Errorf("%s was not called", op)
+		}
+	}
+}
+
+// Describe calls may show for a while what was before.
+func TestUpWhileAWSLags(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, 3)
+		bringUp(t, l, wanted(t, ipv4Only))
+		time.Sleep(time.Minute)
+		seconds := func(n int) lab.FaultDuration { return lab.FaultDuration(time.Duration(n) * time.Second) }
+		if err := l.api.SetFault(ctx, lab.Fault{Name: lab.Lag, Min: seconds(1), Max: seconds(3)}); err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range []string{dualStack, ipv4Only} {
+			s := seen(t, l, "first")
+			p, err := PlanUp(wanted(t, file), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := apply(ctx, l.Clients, wallClock{}, p, nil); err != nil {
+				t.Errorf("to %s: %v", file, err)
+			}
+			time.Sleep(time.Minute)
+		}
+		if p := planOf(t, l, wanted(t, ipv4Only)); p != "" {
+			t.Errorf("the plan is not empty:\n%s", p)
+		}
+		if _, err := apply(ctx, l.Clients, wallClock{}, PlanDown(seen(t, l, "first")), nil); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestUpStopsAtAnError(t *testing.T) {
-	f := newFake()
-	f.quota = 2
-	_, err := tryUp(context.Background(), f, wanted(t, ""))
+	l := newLab(t, 5)
+	var others []*string
+	for range 3 {
+		others = append(others, got(l.root.AllocateAddress(ctx, &ec2.AllocateAddressInput{})).AllocationId)
+	}
+	_, _, err := labUp(ctx, l.Clients, wanted(t, ""))
 	if errorCode(err) != "AddressLimitExceeded" || !strings.Contains(err.Error(), "creating elastic ip for ") {
 		t.Fatalf("error: %v", err)
 	}
-	f.quota = 5
-	bringUp(t, f, wanted(t, ""))
+	for _, id := range others {
+		got(l.root.ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: id}))
+	}
+	bringUp(t, l, wanted(t, ""))
 }
 
 // An ENI or an instance removed by hand is made anew, although AWS remembers
 // the token of the first.
 func TestMadeAnewAfterRemovalByHand(t *testing.T) {
-	f, w := newFake(), wanted(t, "")
-	first := bringUp(t, f, w).Nodes[0]
-	f.instances[first.InstanceID].State.Name = "terminated"
-	for _, n := range f.enis {
-		n.Attachment = nil
-	}
-	delete(f.enis, first.ProviderENI.ID)
-	second := bringUp(t, f, w).Nodes[0]
-	if second.InstanceID == first.InstanceID || second.ProviderENI.ID == first.ProviderENI.ID {
-		t.Errorf("not made anew: %+v", second)
-	}
-	// AWS no longer shows the instances that are gone, but knows their tokens.
-	seen := map[string]bool{first.InstanceID: true, second.InstanceID: true}
-	for range 2 {
-		clear(f.instances)
-		for _, n := range f.enis {
-			n.Attachment = nil
+	synctest.Test(t, func(t *testing.T) {
+		l, w := newLab(t, 5), wanted(t, "")
+		terminate := func(id string) {
+			got(l.root.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{id}}))
+			time.Sleep(time.Minute)
 		}
-		id := bringUp(t, f, w).Nodes[0].InstanceID
-		if seen[id] {
-			t.Errorf("instance %s again", id)
+		first := bringUp(t, l, w).Nodes[0]
+		terminate(first.InstanceID)
+		got(l.root.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{
+			NetworkInterfaceId: &first.ProviderENI.ID,
+		}))
+		second := bringUp(t, l, w).Nodes[0]
+		if second.InstanceID == first.InstanceID || second.ProviderENI.ID == first.ProviderENI.ID {
+			t.Errorf("not made anew: %+v", second)
 		}
-		seen[id] = true
-	}
+		// AWS no longer shows the instances that are gone, but knows their tokens.
+		known := map[string]bool{first.InstanceID: true, second.InstanceID: true}
+		last := second.InstanceID
+		for range 2 {
+			terminate(last)
+			time.Sleep(2 * time.Hour)
+			got(l.root.CreateTags(ctx, &ec2.CreateTagsInput{ // the lab forgets with the next change
+				Resources: []string{second.ProviderENI.ID}, Tags: []types.Tag{{Key: aws.String("x"), Value: aws.String("y")}},
+			}))
+			if n := len(seen(t, l, "first").Instances); n != 0 {
+				t.Errorf("AWS still shows %d instances", n)
+			}
+			if last = bringUp(t, l, w).Nodes[0].InstanceID; known[last] {
+				t.Errorf("instance %s again", last)
+			}
+			known[last] = true
+		}
+	})
 }
 
 func TestProgress(t *testing.T) {
-	f, w := newFake(), wanted(t, "")
-	s, err := See(context.Background(), f.clients(), "first")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := PlanUp(w, s)
+	l, w := newLab(t, 5), wanted(t, "")
+	p, err := PlanUp(w, seen(t, l, "first"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	finished, running, most := map[string]bool{}, 0, 0
-	if _, err := apply(context.Background(), f.clients(), &fakeClock{}, p, func(e Event) {
+	if _, err := apply(ctx, l.Clients, hurriedClock{}, p, func(e Event) {
 		switch e.State {
 		case Started:
 			for _, n := range e.Action.Needs {
@@ -295,48 +305,81 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-func TestFindImage(t *testing.T) {
-	f := newFake()
-	if _, err := FindImage(context.Background(), f, "abc", ""); !errors.Is(err, ErrNoImage) {
-		t.Errorf("no image: %v", err)
-	}
-	f.images = testImages
-	for _, tt := range []struct {
-		hash, override, id string
-		kind               ImageKind
-	}{
-		{"", "", "ami-new", ImageStock},
-		{"abc", "", "ami-baked2", ImageBaked},
-		{"def", "", "ami-new", ImageStock},
-		{"abc", "ami-old", "ami-old", ImageChosen},
-		{"abc", "ami-baked1", "ami-baked1", ImageBaked},
-	} {
-		got, err := FindImage(context.Background(), f, tt.hash, tt.override)
-		if err != nil || got.ID != tt.id || got.Kind != tt.kind {
-			t.Errorf("hash %q, override %q: %+v, %v; want %s, %s", tt.hash, tt.override, got, err, tt.id, tt.kind)
-		}
-	}
-	if _, err := FindImage(context.Background(), f, "", "ami-none"); !errors.Is(err, ErrNoImage) {
-		t.Errorf("override that is not there: %v", err)
-	}
-	for _, in := range f.imageIn {
-		if len(in.Owners) == 0 && len(in.ImageIds) == 0 {
-			t.Error("asked for an image of anybody's: whoever uploads one with the right name would own the cloud")
-		}
-	}
-}
-
 func TestDrift(t *testing.T) {
-	f, w := newFake(), wanted(t, "")
-	id := bringUp(t, f, w).Nodes[0].InstanceID
+	l, w := newLab(t, 5), wanted(t, "")
+	id := bringUp(t, l, w).Nodes[0].InstanceID
 	w.Cloud.Nodes[0].Type, w.Cloud.Nodes[0].Image, w.PublicKey = "m5.xlarge", "ami-2", "ssh-ed25519 BBBB x"
 	want := `! key pair: it has another public key than this machine's, and instances get theirs only when they are made
-! instance cloud-1: its image is ami-1, the file says ami-2
+! instance cloud-1: its image is ` + labImage + `, the file says ami-2
     hint: macaw down, then macaw up makes a new one; its data is lost
 ! instance cloud-1: its type is t3.xlarge, the file says m5.xlarge
     hint: macaw up changes it once the instance is stopped, and starts it again: aws ec2 stop-instances --instance-ids ` + id + "\n"
-	if diff := cmp.Diff(want, planOf(t, f, w)); diff != "" {
+	if diff := cmp.Diff(want, planOf(t, l, w)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	bringUp(t, f, w) // reported, and no error
+	bringUp(t, l, w) // reported, and no error
+}
+
+// imageless has no image at all: the lab always has one.
+type imageless struct{ EC2 }
+
+func (imageless) DescribeImages(
+	context.Context, *ec2.DescribeImagesInput, ...options,
+) (*ec2.DescribeImagesOutput, error) {
+	return &ec2.DescribeImagesOutput{}, nil
+}
+
+func TestFindImage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, 5)
+		if _, err := FindImage(ctx, imageless{l.EC2}, "abc", ""); !errors.Is(err, ErrNoImage) {
+			t.Errorf("no image: %v", err)
+		}
+		instance := bringUp(t, l, wanted(t, "")).Nodes[0].InstanceID
+		var baked []string
+		for range 2 {
+			id, err := Bake(ctx, l.root, instance, "abc")
+			if err != nil {
+				t.Fatal(err)
+			}
+			baked = append(baked, id)
+			time.Sleep(time.Hour)
+		}
+		l.hook(func(this call) error {
+			if in := this.in.(*ec2.DescribeImagesInput); len(in.Owners) == 0 && len(in.ImageIds) == 0 {
+				t.Error("asked for an image of anybody's: whoever uploads one with the right name would own the cloud")
+			}
+			return nil
+		}, nil)
+		for _, tt := range []struct {
+			hash, override, id string
+			kind               ImageKind
+		}{
+			{"", "", labImage, ImageStock},
+			{"abc", "", baked[1], ImageBaked},
+			{"def", "", labImage, ImageStock},
+			{"abc", labImage, labImage, ImageChosen},
+			{"abc", baked[0], baked[0], ImageBaked},
+		} {
+			got, err := FindImage(ctx, l.EC2, tt.hash, tt.override)
+			if err != nil || got.ID != tt.id || got.Kind != tt.kind {
+				t.Errorf("hash %q, override %q: %+v, %v; want %s, %s", tt.hash, tt.override, got, err, tt.id, tt.kind)
+			}
+		}
+		if _, err := FindImage(ctx, l.EC2, "", "ami-none"); !errors.Is(err, ErrNoImage) {
+			t.Errorf("override that is not there: %v", err)
+		}
+	})
+}
+
+func TestNewestImage(t *testing.T) {
+	image := func(id, created string) types.Image {
+		return types.Image{ImageId: aws.String(id), CreationDate: aws.String(created)}
+	}
+	if got := newest([]types.Image{
+		image("ami-old", "2026-01-01T00:00:00.000Z"), image("ami-new", "2026-03-01T00:00:00.000Z"),
+		image("ami-between", "2026-02-01T00:00:00.000Z"),
+	}); got.ID != "ami-new" {
+		t.Errorf("%+v", got)
+	}
 }

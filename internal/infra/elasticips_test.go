@@ -1,7 +1,6 @@
 package infra
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -10,7 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"macaw.example/internal/cloud"
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/model"
 )
 
 const poolPolicy = "provider: {addresses: 4, elasticIPs: pool, pool: [eipalloc-0123456789abcdef0]}\n"
@@ -18,105 +18,105 @@ const poolPolicy = "provider: {addresses: 4, elasticIPs: pool, pool: [eipalloc-0
 // But for the policy all, the addresses in the range and Elastic IPs for them
 // are the agents': up makes none, and sees nothing to do in what they have done.
 func TestAddressesAreTheAgents(t *testing.T) {
-	ctx := context.Background()
 	for _, file := range []string{
 		"provider: {addresses: 4, elasticIPs: on-demand}\n",
 		"provider: {addresses: 4, elasticIPs: none}\n",
 		poolPolicy,
 	} {
-		f, w := newFake(), wanted(t, file)
-		n := bringUp(t, f, w).Nodes[0]
-		if len(f.addresses) != 1 || len(n.Addresses) != 0 || n.ManagementPublic == "" {
-			t.Errorf("%s: up made %d Elastic IPs, outputs %+v", file, len(f.addresses), n)
+		l, w := newLab(t, 2), wanted(t, file)
+		n := bringUp(t, l, w).Nodes[0]
+		made := got(l.root.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{})).Addresses
+		if len(made) != 1 || len(n.Addresses) != 0 || n.ManagementPublic == "" {
+			t.Errorf("%s: up made %d Elastic IPs, outputs %+v", file, len(made), n)
 		}
 		eni := aws.String(n.ProviderENI.ID)
-		if _, err := f.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: eni, PrivateIpAddresses: []string{"10.0.1.67", "10.0.1.64"}}); err != nil {
-			t.Fatal(err)
-		}
+		got(l.root.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
+			NetworkInterfaceId: eni, PrivateIpAddresses: []string{"10.0.1.67", "10.0.1.64"},
+		}))
 		// With on-demand it is the cloud's; those of a pool are not.
-		a, err := f.AllocateAddress(ctx, &ec2.AllocateAddressInput{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := got(l.root.AllocateAddress(ctx, &ec2.AllocateAddressInput{}))
 		public, pool := "", []string{*a.AllocationId}
-		if w.Cloud.Provider.ElasticIPs == cloud.ElasticIPsOnDemand {
-			f.addresses[*a.AllocationId].Tags = tagsOf("first", "address/provider/10.0.1.67")
+		if w.Cloud.Provider.ElasticIPs == model.ElasticIPsOnDemand {
+			got(l.root.CreateTags(ctx, &ec2.CreateTagsInput{
+				Resources: []string{*a.AllocationId}, Tags: awsapi.Tags("first", "address/provider/10.0.1.67"),
+			}))
 			public, pool = *a.PublicIp, nil
 		}
-		for range 2 { // AWS refuses while the instance is pending
-			_, err = f.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: a.AllocationId, NetworkInterfaceId: eni, PrivateIpAddress: aws.String("10.0.1.67")})
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		second, err := f.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{
-			SubnetId: f.enis[n.ProviderENI.ID].SubnetId, Groups: []string{*f.enis[n.ProviderENI.ID].Groups[0].GroupId}, ClientToken: aws.String("t"),
-			PrivateIpAddresses: []types.PrivateIpAddressSpecification{
-				{PrivateIpAddress: aws.String("10.0.1.9"), Primary: aws.Bool(true)}, {PrivateIpAddress: aws.String("10.0.1.65"), Primary: aws.Bool(false)}},
-			TagSpecifications: []types.TagSpecification{tagged(types.ResourceTypeNetworkInterface, "first", "eni/cloud-1/provider-2")},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		second.NetworkInterface.Attachment = &types.NetworkInterfaceAttachment{InstanceId: aws.String(n.InstanceID), DeviceIndex: aws.Int32(2)}
-		if p := planOf(t, f, w); p != "" {
+		got(l.root.AssociateAddress(ctx, &ec2.AssociateAddressInput{
+			AllocationId: a.AllocationId, NetworkInterfaceId: eni, PrivateIpAddress: aws.String("10.0.1.67"),
+		}))
+		second := l.furtherInterface(t, "10.0.1.9", "10.0.1.65")
+		got(l.root.AttachNetworkInterface(ctx, &ec2.AttachNetworkInterfaceInput{
+			NetworkInterfaceId: &second, InstanceId: aws.String(n.InstanceID), DeviceIndex: aws.Int32(2),
+		}))
+		if p := planOf(t, l, w); p != "" {
 			t.Errorf("%s: up would change what the agent has done:\n%s", file, p)
 		}
 		want := []AddressPair{{"10.0.1.64", ""}, {"10.0.1.65", ""}, {"10.0.1.67", public}}
-		if got := bringUp(t, f, w).Nodes[0].Addresses; !slices.Equal(got, want) {
+		if got := bringUp(t, l, w).Nodes[0].Addresses; !slices.Equal(got, want) {
 			t.Errorf("%s: addresses %+v", file, got)
 		}
 		// What is no address of Neutron's is nobody's.
-		if _, err := f.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: eni, PrivateIpAddresses: []string{"10.0.1.70"}}); err != nil {
-			t.Fatal(err)
-		}
-		if p := planOf(t, f, w); p != "~ change network interface provider of cloud-1 gives up 10.0.1.70\n" {
+		got(l.root.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
+			NetworkInterfaceId: eni, PrivateIpAddresses: []string{"10.0.1.70"},
+		}))
+		if p := planOf(t, l, w); p != "~ change network interface provider of cloud-1 gives up 10.0.1.70\n" {
 			t.Errorf("%s: an address out of the range:\n%s", file, p)
 		}
-		if err := tryDown(ctx, f, "first"); err != nil {
-			t.Fatal(err)
-		}
-		if left := f.left(); !slices.Equal(left, pool) {
-			t.Errorf("%s: left: %v", file, left)
-		}
+		takeDown(t, l, "first", pool...)
 	}
+}
+
+// furtherInterface makes one for the provider network, as an agent does.
+func (l *labAccount) furtherInterface(t *testing.T, primary string, secondary ...string) string {
+	t.Helper()
+	s := seen(t, l, "first")
+	i := slices.IndexFunc(s.Interfaces, func(n Interface) bool { return n.Part == "eni/cloud-1/provider" })
+	in := &ec2.CreateNetworkInterfaceInput{
+		SubnetId: &s.Interfaces[i].Subnet, Groups: s.Interfaces[i].Groups, TagSpecifications: further("first"),
+	}
+	for _, a := range append([]string{primary}, secondary...) {
+		in.PrivateIpAddresses = append(in.PrivateIpAddresses, types.PrivateIpAddressSpecification{
+			PrivateIpAddress: aws.String(a), Primary: aws.Bool(a == primary),
+		})
+	}
+	return *got(l.root.CreateNetworkInterface(ctx, in)).NetworkInterface.NetworkInterfaceId
 }
 
 // A pool's Elastic IP outlives the cloud that used it.
 func TestDownKeepsThePool(t *testing.T) {
-	ctx, f, w := context.Background(), newFake(), wanted(t, poolPolicy)
-	eni := bringUp(t, f, w).Nodes[0].ProviderENI.ID
-	f.addresses["eipalloc-pool"] = &types.Address{AllocationId: aws.String("eipalloc-pool")}
-	if _, err := f.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: aws.String("eipalloc-pool"), NetworkInterfaceId: &eni, PrivateIpAddress: aws.String("10.0.1.64")}); err != nil {
-		t.Fatal(err)
-	}
-	if err := tryDown(ctx, f, "first"); err != nil {
-		t.Fatal(err)
-	}
-	if left := f.left(); !slices.Equal(left, []string{"eipalloc-pool"}) {
-		t.Errorf("left: %v", left)
-	}
+	l, w := newLab(t, 2), wanted(t, poolPolicy)
+	eni := bringUp(t, l, w).Nodes[0].ProviderENI.ID
+	private := aws.String("10.0.1.64")
+	got(l.root.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
+		NetworkInterfaceId: &eni, PrivateIpAddresses: []string{*private},
+	}))
+	pool := got(l.root.AllocateAddress(ctx, &ec2.AllocateAddressInput{})).AllocationId
+	got(l.root.AssociateAddress(ctx, &ec2.AssociateAddressInput{
+		AllocationId: pool, NetworkInterfaceId: &eni, PrivateIpAddress: private,
+	}))
+	takeDown(t, l, "first", *pool)
 }
 
 // Between all and on-demand Elastic IPs stay as they are: who is responsible
 // changes. The other policies let go of them.
 func TestPolicyChanged(t *testing.T) {
 	const file = "provider: {addresses: 2, elasticIPs: %s}\n"
-	f := newFake()
-	before := bringUp(t, f, wanted(t, fmt.Sprintf(file, cloud.ElasticIPsAll))).Nodes[0]
+	l := newLab(t, 3)
+	before := bringUp(t, l, wanted(t, fmt.Sprintf(file, model.ElasticIPsAll))).Nodes[0]
 	for _, tt := range []struct {
-		policy     cloud.ElasticIPs
+		policy     model.ElasticIPs
 		elasticIPs int
-	}{{cloud.ElasticIPsOnDemand, 3}, {cloud.ElasticIPsAll, 3}, {cloud.ElasticIPsNone, 1}} {
+	}{{model.ElasticIPsOnDemand, 3}, {model.ElasticIPsAll, 3}, {model.ElasticIPsNone, 1}} {
 		w := wanted(t, fmt.Sprintf(file, tt.policy))
-		now := bringUp(t, f, w).Nodes[0]
-		if len(f.addresses) != tt.elasticIPs {
-			t.Errorf("%s: %d Elastic IPs", tt.policy, len(f.addresses))
+		now := bringUp(t, l, w).Nodes[0]
+		if n := len(got(l.root.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{})).Addresses); n != tt.elasticIPs {
+			t.Errorf("%s: %d Elastic IPs", tt.policy, n)
 		}
 		if tt.elasticIPs == 3 && !slices.Equal(before.Addresses, now.Addresses) {
 			t.Errorf("%s: addresses %v, before %v", tt.policy, now.Addresses, before.Addresses)
 		}
-		if got := f.iam.rights[testRole][rightsName]; got != gatewayRights(w.Cloud, "lab-1").text() {
+		if got := seen(t, l, "first").Role.Rights; got != gatewayRights(w.Cloud, labRegion).text() {
 			t.Errorf("%s: the rights are %s", tt.policy, got)
 		}
 	}
@@ -125,12 +125,9 @@ func TestPolicyChanged(t *testing.T) {
 // An agent must not allocate anew what is being released: with another policy it
 // loses the right first, and with the cloud its instance.
 func TestAgentsLeaveFirst(t *testing.T) {
-	f := newFake()
-	bringUp(t, f, wanted(t, "provider: {addresses: 2}\n"))
-	s, err := See(context.Background(), f.clients(), "first")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newLab(t, 3)
+	bringUp(t, l, wanted(t, "provider: {addresses: 2}\n"))
+	s := seen(t, l, "first")
 	up, err := PlanUp(wanted(t, "provider: {addresses: 2, elasticIPs: none}\n"), s)
 	if err != nil {
 		t.Fatal(err)

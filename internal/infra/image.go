@@ -1,15 +1,18 @@
 package infra
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 // ImageKind says what is in an image.
@@ -46,7 +49,7 @@ var ErrNoImage = errors.New("no image found")
 // there is one; or the account's own newest image with these packages; or the
 // newest Debian 13.
 func FindImage(ctx context.Context, api EC2, packagesHash, override string) (Image, error) {
-	available := filter("state", "available")
+	available := awsapi.Filter("state", "available")
 	if override != "" {
 		img, err := newestImage(ctx, api, &ec2.DescribeImagesInput{ImageIds: []string{override}})
 		if err != nil {
@@ -61,7 +64,7 @@ func FindImage(ctx context.Context, api EC2, packagesHash, override string) (Ima
 	if packagesHash != "" {
 		img, err := newestImage(ctx, api, &ec2.DescribeImagesInput{
 			Owners:  []string{"self"},
-			Filters: []types.Filter{available, filter("tag:"+TagPackages, packagesHash)},
+			Filters: []types.Filter{available, awsapi.ByTag(TagPackages, packagesHash)},
 		})
 		if err == nil {
 			img.Kind = ImageBaked
@@ -72,8 +75,10 @@ func FindImage(ctx context.Context, api EC2, packagesHash, override string) (Ima
 		}
 	}
 	img, err := newestImage(ctx, api, &ec2.DescribeImagesInput{
-		Owners:  []string{debianOwner},
-		Filters: []types.Filter{available, filter("architecture", "x86_64"), filter("name", "debian-13-amd64-*")},
+		Owners: []string{debianOwner},
+		Filters: []types.Filter{
+			available, awsapi.Filter("architecture", "x86_64"), awsapi.Filter("name", "debian-13-amd64-*"),
+		},
 	})
 	if err != nil {
 		return Image{}, fmt.Errorf("finding debian 13: %w", err)
@@ -83,29 +88,32 @@ func FindImage(ctx context.Context, api EC2, packagesHash, override string) (Ima
 }
 
 func newestImage(ctx context.Context, api ec2.DescribeImagesAPIClient, in *ec2.DescribeImagesInput) (Image, error) {
-	var found []types.Image
-	for p := ec2.NewDescribeImagesPaginator(api, in); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if c := errorCode(err); strings.HasPrefix(c, "InvalidAMIID.") {
-			return Image{}, fmt.Errorf("%w: %w", ErrNoImage, err)
-		}
-		if err != nil {
-			return Image{}, err
-		}
-		found = append(found, out.Images...)
-	}
-	if len(found) == 0 {
+	found, err := awsapi.Collect(ctx, ec2.NewDescribeImagesPaginator(api, in),
+		func(out *ec2.DescribeImagesOutput) []types.Image { return out.Images })
+	switch {
+	case strings.HasPrefix(errorCode(err), "InvalidAMIID."):
+		return Image{}, fmt.Errorf("%w: %w", ErrNoImage, err)
+	case err != nil:
+		return Image{}, err
+	case len(found) == 0:
 		return Image{}, ErrNoImage
 	}
+	return newest(found), nil
+}
+
+func newest(found []types.Image) Image {
 	// CreationDate is ISO 8601 in UTC, so it sorts as text.
-	sort.SliceStable(found, func(i, j int) bool { return aws.ToString(found[i].CreationDate) > aws.ToString(found[j].CreationDate) })
-	img := found[0]
-	made := Image{ID: aws.ToString(img.ImageId), Name: aws.ToString(img.Name), RootDevice: aws.ToString(img.RootDeviceName),
-		Packages: tag(img.Tags, TagPackages)}
+	img := slices.MaxFunc(found, func(x, y types.Image) int {
+		return cmp.Compare(aws.ToString(x.CreationDate), aws.ToString(y.CreationDate))
+	})
+	made := Image{
+		ID: aws.ToString(img.ImageId), Name: aws.ToString(img.Name),
+		RootDevice: aws.ToString(img.RootDeviceName), Packages: awsapi.Tag(img.Tags, TagPackages),
+	}
 	for _, d := range img.BlockDeviceMappings {
 		if d.Ebs != nil && aws.ToString(d.DeviceName) == made.RootDevice {
 			made.Size = aws.ToInt32(d.Ebs.VolumeSize)
 		}
 	}
-	return made, nil
+	return made
 }

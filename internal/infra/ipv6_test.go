@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 const (
@@ -100,64 +102,59 @@ eni/cloud-1/provider P::1:0 P::1:1`
 
 // A cloud gets IPv6 and gives it back without being made anew.
 func TestIPv6OnAndOff(t *testing.T) {
-	f := newFake()
-	before := bringUp(t, f, wanted(t, ipv4Only)).Nodes[0]
-	resources := f.left()
+	l := newLab(t, 3)
+	before := bringUp(t, l, wanted(t, ipv4Only)).Nodes[0]
+	resources := l.everything(t)
 	for range 2 {
-		now := bringUp(t, f, wanted(t, dualStack)).Nodes[0]
-		if now.InstanceID != before.InstanceID || now.ProviderENI.ID != before.ProviderENI.ID || !slices.Equal(now.Addresses, before.Addresses) {
+		now := bringUp(t, l, wanted(t, dualStack)).Nodes[0]
+		if now.InstanceID != before.InstanceID || now.ProviderENI.ID != before.ProviderENI.ID ||
+			!slices.Equal(now.Addresses, before.Addresses) {
 			t.Errorf("on: %+v, before %+v", now, before)
 		}
-		if diff := cmp.Diff(wholeIPv6, dualStacked(t, f.clients(), "first")); diff != "" {
+		if diff := cmp.Diff(wholeIPv6, dualStacked(t, l.Clients, "first")); diff != "" {
 			t.Errorf("on, -want +got:\n%s", diff)
 		}
 		subnet := netip.MustParsePrefix(now.ProviderENI.IPv6Subnet)
-		if want := []string{subnet.Addr().String() + "1:0", subnet.Addr().String() + "1:1"}; !slices.Equal(now.IPv6Addresses, want) {
+		want := []string{subnet.Addr().String() + "1:0", subnet.Addr().String() + "1:1"}
+		if !slices.Equal(now.IPv6Addresses, want) {
 			t.Errorf("outputs %v", now.IPv6Addresses)
 		}
-		if p := planOf(t, f, wanted(t, dualStack)); p != "" {
+		if p := planOf(t, l, wanted(t, dualStack)); p != "" {
 			t.Errorf("on, a second plan is not empty:\n%s", p)
 		}
-		off := bringUp(t, f, wanted(t, ipv4Only)).Nodes[0]
+		off := bringUp(t, l, wanted(t, ipv4Only)).Nodes[0]
 		if diff := cmp.Diff(before, off); diff != "" {
 			t.Errorf("off, -before +after:\n%s", diff)
 		}
-		if got := dualStacked(t, f.clients(), "first"); got != "" || !slices.Equal(f.left(), resources) {
+		if got := dualStacked(t, l.Clients, "first"); got != "" || !slices.Equal(l.everything(t), resources) {
 			t.Errorf("off: there is still\n%s", got)
 		}
 	}
-	bringUp(t, f, wanted(t, dualStack))
-	if err := tryDown(context.Background(), f, "first"); err != nil {
-		t.Fatal(err)
-	}
-	if left := f.left(); len(left) > 0 {
-		t.Errorf("left: %v", left)
-	}
+	bringUp(t, l, wanted(t, dualStack))
+	takeDown(t, l, "first")
 }
 
 // Killed after any call on the way there and on the way back.
 func TestIPv6KilledAnywhere(t *testing.T) {
-	for _, way := range [][2]string{{ipv4Only, dualStack}, {dualStack, ipv4Only}} {
-		clean := newFake()
+	for name, way := range map[string][2]string{"on": {ipv4Only, dualStack}, "off": {dualStack, ipv4Only}} {
+		clean := newLab(t, 3)
 		bringUp(t, clean, wanted(t, way[0]))
-		begin := len(clean.calls)
-		bringUp(t, clean, wanted(t, way[1]))
-		whole, want := len(clean.left()), dualStacked(t, clean.clients(), "first")
-		for n := 1; n <= len(clean.calls)-begin; n++ {
-			f, w := newFake(), wanted(t, way[1])
-			bringUp(t, f, wanted(t, way[0]))
-			ctx, cancel := context.WithCancel(context.Background())
-			f.killAt, f.kill = len(f.calls)+n, cancel
-			_, _ = tryUp(ctx, f, w)
-			cancel()
-			f.killAt = 0
-			bringUp(t, f, w)
-			if got := dualStacked(t, f.clients(), "first"); got != want || len(f.left()) != whole {
-				t.Errorf("to %skilled after call %d:\n%s", way[1], n, got)
-			}
-			if p := planOf(t, f, w); p != "" {
-				t.Errorf("to %skilled after call %d: the plan is not empty:\n%s", way[1], n, p)
-			}
+		all := clean.made(func() { bringUp(t, clean, wanted(t, way[1])) })
+		whole, want := len(clean.everything(t)), dualStacked(t, clean.Clients, "first")
+		for n := 1; n <= all; n++ {
+			t.Run(fmt.Sprint(name, n), func(t *testing.T) {
+				t.Parallel()
+				l, w := newLab(t, 3), wanted(t, way[1])
+				bringUp(t, l, wanted(t, way[0]))
+				l.killed(t, n, func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, w); return err })
+				bringUp(t, l, w)
+				if got := dualStacked(t, l.Clients, "first"); got != want || len(l.everything(t)) != whole {
+					t.Errorf("there is\n%s", got)
+				}
+				if p := planOf(t, l, w); p != "" {
+					t.Errorf("the plan is not empty:\n%s", p)
+				}
+			})
 		}
 	}
 }
@@ -165,67 +162,61 @@ func TestIPv6KilledAnywhere(t *testing.T) {
 // Other subnets of the VPC have IPv6 too: theirs is not taken, neither on the
 // way there nor on the way back.
 func TestIPv6OfOthers(t *testing.T) {
-	ctx, f := context.Background(), newFake()
-	bringUp(t, f, wanted(t, dualStack))
-	s, err := See(ctx, f.clients(), "first")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newLab(t, 3)
+	bringUp(t, l, wanted(t, dualStack))
+	s := seen(t, l, "first")
 	i := slices.IndexFunc(s.Subnets, func(n Subnet) bool { return n.Part == "subnet/management" })
 	second := netip.PrefixFrom(lastOf(netip.PrefixFrom(s.VPCs[0].IPv6[0].CIDR.Addr(), 64)).Next(), 64)
-	if _, err := f.AssociateSubnetCidrBlock(ctx, &ec2.AssociateSubnetCidrBlockInput{SubnetId: &s.Subnets[i].ID, Ipv6CidrBlock: aws.String(second.String())}); err != nil {
-		t.Fatal(err)
-	}
-	dualStacked(t, f.clients(), "first") // by then it is associated
-	bringUp(t, f, wanted(t, ipv4Only))
-	if got, want := dualStacked(t, f.clients(), "first"), "vpc /56\nsubnet/management P::/64\nroute to igw"; got != want {
+	got(l.root.AssociateSubnetCidrBlock(ctx, &ec2.AssociateSubnetCidrBlockInput{
+		SubnetId: &s.Subnets[i].ID, Ipv6CidrBlock: aws.String(second.String()),
+	}))
+	bringUp(t, l, wanted(t, ipv4Only))
+	want := "vpc /56\nsubnet/management P::/64\nroute to igw"
+	if got := dualStacked(t, l.Clients, "first"); got != want {
 		t.Errorf("off:\n%s", got)
 	}
-	bringUp(t, f, wanted(t, dualStack))
-	if got := dualStacked(t, f.clients(), "first"); !strings.Contains(got, "eni/cloud-1/provider") {
+	bringUp(t, l, wanted(t, dualStack))
+	if got := dualStacked(t, l.Clients, "first"); !strings.Contains(got, "eni/cloud-1/provider") {
 		t.Errorf("on again:\n%s", got)
 	}
 }
 
+// assignIPv6 gives an ENI an address, as an agent does.
+func (l *labAccount) assignIPv6(eni, address string) {
+	got(l.root.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{
+		NetworkInterfaceId: &eni, Ipv6Addresses: []string{address},
+	}))
+}
+
 // But for the policy all, IPv6 addresses too are the agents', on whatever ENI.
 func TestIPv6AddressesAreTheAgents(t *testing.T) {
-	ctx, f := context.Background(), newFake()
+	l := newLab(t, 4)
 	w := wanted(t, "provider: {addresses: 3, ipv6: true, elasticIPs: none}\n")
-	n := bringUp(t, f, w).Nodes[0]
+	n := bringUp(t, l, w).Nodes[0]
 	if len(n.IPv6Addresses) != 0 || n.ProviderENI.IPv6Subnet == "" {
 		t.Errorf("up made %v in %s", n.IPv6Addresses, n.ProviderENI.IPv6Subnet)
 	}
 	all := w.Cloud.ProviderIPv6Addresses(netip.MustParsePrefix(n.ProviderENI.IPv6Subnet))
-	assign := func(eni string, a netip.Addr) {
-		t.Helper()
-		if _, err := f.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: &eni, Ipv6Addresses: []string{a.String()}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	second, err := f.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{
-		SubnetId: f.enis[n.ProviderENI.ID].SubnetId, Groups: []string{*f.enis[n.ProviderENI.ID].Groups[0].GroupId}, ClientToken: aws.String("t"),
-		PrivateIpAddresses: []types.PrivateIpAddressSpecification{{PrivateIpAddress: aws.String("10.0.1.9"), Primary: aws.Bool(true)}},
-		TagSpecifications:  []types.TagSpecification{tagged(types.ResourceTypeNetworkInterface, "first", "eni/cloud-1/provider-2")},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	assign(n.ProviderENI.ID, all[1])
-	assign(*second.NetworkInterface.NetworkInterfaceId, all[0])
-	if p := planOf(t, f, w); p != "" {
+	l.assignIPv6(n.ProviderENI.ID, all[1].String())
+	l.assignIPv6(l.furtherInterface(t, "10.0.1.9"), all[0].String())
+	if p := planOf(t, l, w); p != "" {
 		t.Errorf("up would change what the agent has done:\n%s", p)
 	}
 	// With policy all those that are somewhere stay there.
 	made := wanted(t, "provider: {addresses: 3, ipv6: true}\n")
-	if got := bringUp(t, f, made).Nodes[0].IPv6Addresses; len(got) != 3 || len(f.enis[n.ProviderENI.ID].Ipv6Addresses) != 2 {
-		t.Errorf("registered: %v", got)
+	registered := bringUp(t, l, made).Nodes[0].IPv6Addresses
+	on := got(l.root.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
+		NetworkInterfaceIds: []string{n.ProviderENI.ID},
+	})).NetworkInterfaces[0]
+	if len(registered) != 3 || len(on.Ipv6Addresses) != 2 {
+		t.Errorf("registered: %v", registered)
 	}
 	// A smaller range, and then none, on both ENIs.
-	if got := bringUp(t, f, wanted(t, dualStack)).Nodes[0].IPv6Addresses; len(got) != 2 {
+	if got := bringUp(t, l, wanted(t, dualStack)).Nodes[0].IPv6Addresses; len(got) != 2 {
 		t.Errorf("of two addresses %v are registered", got)
 	}
-	bringUp(t, f, wanted(t, ipv4Only))
-	if got := dualStacked(t, f.clients(), "first"); got != "" {
+	bringUp(t, l, wanted(t, ipv4Only))
+	if got := dualStacked(t, l.Clients, "first"); got != "" {
 		t.Errorf("off: there is still\n%s", got)
 	}
 }
@@ -233,13 +224,9 @@ func TestIPv6AddressesAreTheAgents(t *testing.T) {
 // An agent that does not know yet that IPv6 is over registers an address between
 // the calls: it goes too. It loses the right to first.
 func TestIPv6AgentLeavesFirst(t *testing.T) {
-	f := newFake()
-	n := bringUp(t, f, wanted(t, dualStack)).Nodes[0]
-	s, err := See(context.Background(), f.clients(), "first")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := PlanUp(wanted(t, ipv4Only), s)
+	l := newLab(t, 3)
+	n := bringUp(t, l, wanted(t, dualStack)).Nodes[0]
+	p, err := PlanUp(wanted(t, ipv4Only), seen(t, l, "first"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,16 +242,15 @@ func TestIPv6AgentLeavesFirst(t *testing.T) {
 		t.Errorf("%d actions wait:\n%s", waiting, p)
 	}
 	late := 0
-	f.fail = func(op string, _ int) error {
-		if op == "DisassociateSubnetCidrBlock" && late == 0 {
+	l.hook(func(this call) error {
+		if this.op == "DisassociateSubnetCidrBlock" && late == 0 {
 			late++
-			eni := f.enis[n.ProviderENI.ID]
-			eni.Ipv6Addresses = append(eni.Ipv6Addresses, types.NetworkInterfaceIpv6Address{Ipv6Address: &n.IPv6Addresses[0]})
+			l.assignIPv6(n.ProviderENI.ID, n.IPv6Addresses[0])
 		}
 		return nil
-	}
-	bringUp(t, f, wanted(t, ipv4Only))
-	if got := dualStacked(t, f.clients(), "first"); got != "" || late == 0 {
+	}, nil)
+	bringUp(t, l, wanted(t, ipv4Only))
+	if got := dualStacked(t, l.Clients, "first"); got != "" || late == 0 {
 		t.Errorf("there is still\n%s", got)
 	}
 }
@@ -294,7 +280,9 @@ func TestLabIPv6(t *testing.T) {
 		t.Errorf("a second up: %v\n%s", err, p)
 	}
 	// All goes out as well: the rule is AWS's.
-	out, err := l.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{filter("tag:"+TagPart, "security-group/provider")}})
+	out, err := l.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
+		Filters: []types.Filter{awsapi.ByTag(awsapi.TagPart, "security-group/provider")},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +314,9 @@ func TestLabNoRightToIPv6(t *testing.T) {
 	l := newGatewayLab(t, "none")
 	l.bringUp("first", "provider: {addresses: 2, elasticIPs: none}\n")
 	eni := aws.String(l.find(l.first, "eni/cloud-1/provider"))
-	if _, err := l.agent.AssignIpv6Addresses(l.ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: eni, Ipv6AddressCount: aws.Int32(1)}); !refused(err) {
+	if _, err := l.agent.AssignIpv6Addresses(l.ctx, &ec2.AssignIpv6AddressesInput{
+		NetworkInterfaceId: eni, Ipv6AddressCount: aws.Int32(1),
+	}); !refused(err) {
 		t.Errorf("error: %v", err)
 	}
 }

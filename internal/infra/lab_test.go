@@ -2,16 +2,13 @@ package infra
 
 import (
 	"context"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"sync"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	awsapi "macaw.example/internal/aws"
@@ -26,39 +23,19 @@ func (c hurriedClock) Sleep(ctx context.Context, d time.Duration) error {
 	return c.WallClock.Sleep(ctx, d/100)
 }
 
-// wire counts requests and loses the answer to one of them.
-type wire struct {
-	mu   sync.Mutex
-	n    int
-	at   int // 0 for none
-	kill func()
-}
-
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	// The request goes through even if others of the same process are killed.
-	resp, err := http.DefaultTransport.RoundTrip(r.WithContext(context.WithoutCancel(r.Context())))
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.n++; w.n == w.at {
-		w.kill()
-		if err == nil {
-			resp.Body.Close()
-		}
-		return nil, context.Canceled
-	}
-	return resp, err
-}
-
-// labAccount is the account of a local AWS.
+// labAccount is the account of a local AWS. Its Clients go through calls; root and iam
+// do not, and are somebody else's.
 type labAccount struct {
 	Clients
-	*wire
-	api    *labtest.API
-	server string
+	calls
+	api  *labtest.API
+	root *ec2.Client
+	iam  *awsiam.Client
 }
 
 const (
 	labRegion = "eu-central-1"
+	labImage  = "ami-0123456789abcdef0"
 	labKey    = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUNTBnUUQbCZ6u14Te6i2g8VEGbQrfLUBGQq0HFdp7B macaw"
 )
 
@@ -70,23 +47,23 @@ func newLab(t *testing.T, quota int, options ...func(*labtest.APIOptions)) *labA
 	for _, change := range options {
 		change(&o)
 	}
-	api := labtest.NewAPI(t, o)
-	server := httptest.NewServer(api)
-	t.Cleanup(server.Close)
-	l := &labAccount{wire: &wire{}, api: api, server: server.URL}
-	l.EC2, l.IAM = l.ec2(l.key()), awsiam.New(awsiam.Options{
-		Region: labRegion, BaseEndpoint: &l.server, HTTPClient: &http.Client{Transport: l.wire}, Credentials: l.key(),
-	})
+	l := &labAccount{api: labtest.NewAPI(t, o)}
+	l.root, l.iam = ec2.NewFromConfig(l.api.Config()), awsiam.NewFromConfig(l.api.Config())
+	l.Clients = l.clients(l.api.Config())
 	return l
 }
 
-// key is the account's own.
-func (l *labAccount) key() aws.CredentialsProvider { return l.api.Config().Credentials }
+// clients are made of a configuration, and watched.
+func (l *labAccount) clients(cfg aws.Config) Clients {
+	cfg.APIOptions = append(cfg.APIOptions, l.watch)
+	return Clients{ec2.NewFromConfig(cfg), awsiam.NewFromConfig(cfg)}
+}
 
-func (l *labAccount) ec2(key aws.CredentialsProvider) *ec2.Client {
-	return ec2.New(ec2.Options{
-		Region: labRegion, BaseEndpoint: aws.String(l.server), HTTPClient: &http.Client{Transport: l.wire}, Credentials: key,
-	})
+// as is the lab's configuration with somebody's key.
+func (l *labAccount) as(id, secret, session string) aws.Config {
+	cfg := l.api.Config()
+	cfg.Credentials = credentials.NewStaticCredentialsProvider(id, secret, session)
+	return cfg
 }
 
 func labWanted(t *testing.T, l *labAccount) Wanted {
@@ -122,6 +99,47 @@ func labDown(ctx context.Context, c Clients, cloud string) error {
 	return err
 }
 
+// bringUp brings a cloud up, and fails the test on an error.
+func bringUp(t *testing.T, l *labAccount, w Wanted) Outputs {
+	t.Helper()
+	_, out, err := labUp(ctx, l.Clients, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// takeDown removes a cloud; all that AWS has afterwards is what is to stay.
+func takeDown(t *testing.T, l *labAccount, cloud string, stays ...string) {
+	t.Helper()
+	if err := labDown(ctx, l.Clients, cloud); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(stays)
+	if left := l.everything(t); !slices.Equal(left, stays) {
+		t.Errorf("left: %v, want %v", left, stays)
+	}
+}
+
+func seen(t *testing.T, l *labAccount, cloud string) Seen {
+	t.Helper()
+	s, err := See(ctx, l.Clients, cloud)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// planOf is what is left to do, for people.
+func planOf(t *testing.T, l *labAccount, w Wanted) string {
+	t.Helper()
+	p, err := PlanUp(w, seen(t, l, w.Cloud.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.String()
+}
+
 func labLeft(t *testing.T, c Clients, cloud string) int {
 	t.Helper()
 	s, err := See(context.Background(), c, cloud)
@@ -140,94 +158,6 @@ func labLeft(t *testing.T, c Clients, cloud string) int {
 	if s.Profile != nil {
 		n++
 	}
-	return n + len(s.Reservations) + len(s.VPCs) + len(s.InternetGateways) + len(s.Subnets) + len(s.RouteTables) + len(s.SecurityGroups) +
-		len(s.KeyPairs) + len(s.Interfaces) + len(s.Addresses)
-}
-
-func TestLabUpAndDown(t *testing.T) {
-	l := newLab(t, 3)
-	ctx, w := context.Background(), labWanted(t, l)
-	var before string
-	for range 2 {
-		_, out, err := labUp(ctx, l.Clients, w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := out.Nodes[0]
-		if n.InstanceID == "" || n.InstanceID == before || n.ManagementPublic == "" || n.ProviderENI.MAC == "" ||
-			len(n.Addresses) != 2 || n.Addresses[1].Public == "" {
-			t.Errorf("outputs: %+v", n)
-		}
-		before = n.InstanceID
-		i, err := (&applier{api: l.EC2}).instance(ctx, n.InstanceID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if m := i.MetadataOptions; m.HttpTokens != types.HttpTokensStateRequired || *m.HttpPutResponseHopLimit != 1 {
-			t.Errorf("metadata options: %+v", m)
-		}
-		if _, ok := l.api.RoleCredentials(n.InstanceID, aws.ToString(i.IamInstanceProfile.Arn)); !ok {
-			t.Error("the instance has no credentials")
-		}
-		if p, _, err := labUp(ctx, l.Clients, w); err != nil || p.String() != "" {
-			t.Errorf("a second up: %v\n%s", err, p)
-		}
-		if err := labDown(ctx, l.Clients, "first"); err != nil {
-			t.Fatal(err)
-		}
-		if n := labLeft(t, l.Clients, "first"); n != 0 {
-			t.Errorf("%d resources left", n)
-		}
-		if err := labDown(ctx, l.Clients, "first"); err != nil {
-			t.Errorf("a second down: %v", err)
-		}
-	}
-}
-
-func TestLabKilledAnywhere(t *testing.T) {
-	l := newLab(t, 3)
-	want := labWanted(t, l)
-	begin := l.n
-	if _, _, err := labUp(context.Background(), l.Clients, want); err != nil {
-		t.Fatal(err)
-	}
-	up, resources := l.n-begin, labLeft(t, l.Clients, "first")
-	begin = l.n
-	if err := labDown(context.Background(), l.Clients, "first"); err != nil {
-		t.Fatal(err)
-	}
-	down := l.n - begin
-
-	for n := 1; n <= max(up, down); n++ {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t, 3)
-			want := labWanted(t, l)
-			killed := func(f func(context.Context) error) {
-				ctx, cancel := context.WithCancel(context.Background())
-				defer cancel()
-				l.mu.Lock()
-				l.at, l.kill = l.n+n, cancel
-				l.mu.Unlock()
-				_ = f(ctx)
-				l.mu.Lock()
-				l.at = 0
-				l.mu.Unlock()
-			}
-			killed(func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, want); return err })
-			if _, _, err := labUp(context.Background(), l.Clients, want); err != nil {
-				t.Fatalf("up after up killed: %v", err)
-			}
-			if got := labLeft(t, l.Clients, "first"); got != resources {
-				t.Errorf("%d resources, want %d", got, resources)
-			}
-			killed(func(ctx context.Context) error { return labDown(ctx, l.Clients, "first") })
-			if err := labDown(context.Background(), l.Clients, "first"); err != nil {
-				t.Fatalf("down after down killed: %v", err)
-			}
-			if got := labLeft(t, l.Clients, "first"); got != 0 {
-				t.Errorf("%d resources left", got)
-			}
-		})
-	}
+	return n + len(s.Reservations) + len(s.VPCs) + len(s.InternetGateways) + len(s.Subnets) + len(s.RouteTables) +
+		len(s.SecurityGroups) + len(s.KeyPairs) + len(s.Interfaces) + len(s.Addresses)
 }

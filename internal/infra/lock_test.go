@@ -14,98 +14,22 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// keyPairs is an EC2 with key pairs alone: names are unique, IDs never come again.
-type keyPairs struct {
-	mu   sync.Mutex
-	next int
-	keys map[string]types.KeyPairInfo // by name
-	down error                        // what every call says, if it is set
-	lose bool                         // the answer to the next import
+// keyPairs are all that there are, by name.
+func (l *labAccount) keyPairs() map[string]string {
+	all := map[string]string{}
+	for _, k := range got(l.root.DescribeKeyPairs(ctx, &ec2.DescribeKeyPairsInput{})).KeyPairs {
+		all[*k.KeyName] = *k.KeyPairId
+	}
+	return all
 }
 
-func newKeyPairs() *keyPairs { return &keyPairs{keys: map[string]types.KeyPairInfo{}} }
-
-func (k *keyPairs) ImportKeyPair(
-	_ context.Context,
-	in *ec2.ImportKeyPairInput,
-	_ ...options,
-) (*ec2.ImportKeyPairOutput, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if _, ok := k.keys[*in.KeyName]; ok {
-		return nil, apiError("InvalidKeyPair.Duplicate")
+// deleteKeyPairs removes them all.
+func (l *labAccount) deleteKeyPairs() {
+	for _, id := range l.keyPairs() {
+		got(l.root.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyPairId: &id}))
 	}
-	k.next++
-	made := types.KeyPairInfo{
-		KeyName:   in.KeyName,
-		KeyPairId: aws.String(fmt.Sprintf("key-%d", k.next)),
-		Tags:      in.TagSpecifications[0].Tags,
-	}
-	k.keys[*in.KeyName] = made
-	if k.lose {
-		k.lose = false
-		return nil, apiError("InternalError")
-	}
-	return &ec2.ImportKeyPairOutput{KeyPairId: made.KeyPairId}, k.down
-}
-
-func (k *keyPairs) DescribeKeyPairs(
-	_ context.Context,
-	in *ec2.DescribeKeyPairsInput,
-	_ ...options,
-) (*ec2.DescribeKeyPairsOutput, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	out := &ec2.DescribeKeyPairsOutput{}
-	if key, ok := k.keys[in.Filters[0].Values[0]]; ok {
-		out.KeyPairs = append(out.KeyPairs, key)
-	}
-	return out, k.down
-}
-
-func (k *keyPairs) DeleteKeyPair(
-	_ context.Context,
-	in *ec2.DeleteKeyPairInput,
-	_ ...options,
-) (*ec2.DeleteKeyPairOutput, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for name, key := range k.keys {
-		if *key.KeyPairId == *in.KeyPairId && k.down == nil {
-			delete(k.keys, name)
-		}
-	}
-	return &ec2.DeleteKeyPairOutput{}, k.down
-}
-
-func (k *keyPairs) CreateTags(_ context.Context, in *ec2.CreateTagsInput, _ ...options) (*ec2.CreateTagsOutput, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.down != nil {
-		return nil, k.down
-	}
-	for name, key := range k.keys {
-		if *key.KeyPairId == in.Resources[0] {
-			key.Tags = append([]types.Tag(nil), key.Tags...)
-			for i, t := range key.Tags {
-				if *t.Key == *in.Tags[0].Key {
-					key.Tags[i] = in.Tags[0]
-				}
-			}
-			k.keys[name] = key
-			return &ec2.CreateTagsOutput{}, nil
-		}
-	}
-	return nil, apiError("InvalidKeyPair.NotFound")
-}
-
-func (k *keyPairs) set(f func(*keyPairs)) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	f(k)
 }
 
 var (
@@ -115,8 +39,8 @@ var (
 
 func TestLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newKeyPairs()
-		first, err := Acquire(t.Context(), k, "x", here, nil)
+		a := newLab(t, 1)
+		first, err := Acquire(t.Context(), a.EC2, "x", here, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +48,7 @@ func TestLock(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		var locked *LockedError
 		began := time.Now()
-		_, err = Acquire(t.Context(), k, "x", there, nil)
+		_, err = Acquire(t.Context(), a.EC2, "x", there, nil)
 		if !errors.As(err, &locked) || time.Since(began) > time.Second {
 			t.Fatalf("a second: %v in %s", err, time.Since(began))
 		}
@@ -134,18 +58,23 @@ func TestLock(t *testing.T) {
 		) {
 			t.Errorf("the second is told: %v", err)
 		}
-		if !strings.Contains(locked.Hint(), "aws ec2 delete-key-pair --key-pair-id key-1") {
+		if !strings.Contains(locked.Hint(), "aws ec2 delete-key-pair --key-pair-id "+a.keyPairs()[lockName("x")]) {
 			t.Errorf("and: %s", locked.Hint())
 		}
-		other, err := Acquire(t.Context(), k, "y", there, nil)
+		other, err := Acquire(t.Context(), a.EC2, "y", there, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		other.Release(t.Context())
 		first.Release(t.Context())
 		first.Release(t.Context())
-		k.lose = true
-		second, err := Acquire(t.Context(), k, "x", there, nil)
+		a.hook(nil, refusing(1, func(op string) error {
+			if op != "ImportKeyPair" {
+				return nil
+			}
+			return apiError("InternalError")
+		}))
+		second, err := Acquire(t.Context(), a.EC2, "x", there, nil)
 		if err != nil {
 			t.Fatalf("after its release, with the answer lost: %v", err)
 		}
@@ -153,8 +82,8 @@ func TestLock(t *testing.T) {
 			t.Error("a context has ended though no lock was lost")
 		}
 		second.Release(t.Context())
-		if len(k.keys) > 0 {
-			t.Errorf("left: %v", k.keys)
+		if left := a.keyPairs(); len(left) > 0 {
+			t.Errorf("left: %v", left)
 		}
 	})
 }
@@ -162,8 +91,8 @@ func TestLock(t *testing.T) {
 // Who dies leaves the lock: on the same machine it is free at once, for others
 // when nothing is said any more.
 func TestLockOfTheDead(t *testing.T) {
-	die := func(t *testing.T, k *keyPairs, who Owner) {
-		l, err := Acquire(t.Context(), k, "x", who, nil)
+	die := func(t *testing.T, a *labAccount, who Owner) {
+		l, err := Acquire(t.Context(), a.EC2, "x", who, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,24 +100,24 @@ func TestLockOfTheDead(t *testing.T) {
 		l.done.Wait()
 	}
 	synctest.Test(t, func(t *testing.T) {
-		k := newKeyPairs()
-		die(t, k, here)
+		a := newLab(t, 1)
+		die(t, a, here)
 		began := time.Now()
-		l, err := Acquire(t.Context(), k, "x", here, nil)
+		l, err := Acquire(t.Context(), a.EC2, "x", here, nil)
 		if err != nil || time.Since(began) > time.Second {
 			t.Fatalf("on the same machine: %v in %s", err, time.Since(began))
 		}
 		l.Release(t.Context())
 
-		die(t, k, here)
+		die(t, a, here)
 		var locked *LockedError
-		if _, err := Acquire(t.Context(), k, "x", there, nil); !errors.As(err, &locked) {
+		if _, err := Acquire(t.Context(), a.EC2, "x", there, nil); !errors.As(err, &locked) {
 			t.Errorf("elsewhere, at once: %v", err)
 		}
 		time.Sleep(staleLock)
 		var notices []string
 		began = time.Now()
-		l, err = Acquire(t.Context(), k, "x", there, func(s string) { notices = append(notices, s) })
+		l, err = Acquire(t.Context(), a.EC2, "x", there, func(s string) { notices = append(notices, s) })
 		if err != nil || time.Since(began) < observeLock || time.Since(began) > 2*observeLock || len(notices) != 1 {
 			t.Fatalf("elsewhere, later: %v in %s, told %q", err, time.Since(began), notices)
 		}
@@ -199,15 +128,15 @@ func TestLockOfTheDead(t *testing.T) {
 // A clock that goes wrong by hours makes nobody dead who lives.
 func TestLockAndWrongClocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newKeyPairs()
-		l, err := acquire(t.Context(), k, wrongClock{by: -5 * time.Hour}, "x", here, nil)
+		a := newLab(t, 1)
+		l, err := acquire(t.Context(), a.EC2, wrongClock{by: -5 * time.Hour}, "x", here, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer l.Release(t.Context())
 		time.Sleep(time.Minute)
 		var locked *LockedError
-		if _, err := Acquire(t.Context(), k, "x", there, nil); !errors.As(err, &locked) {
+		if _, err := Acquire(t.Context(), a.EC2, "x", there, nil); !errors.As(err, &locked) {
 			t.Errorf("taken from one who lives: %v", err)
 		}
 	})
@@ -224,12 +153,12 @@ func (c wrongClock) Now() time.Time { return time.Now().Add(c.by) }
 // Who cannot renew stops before anybody takes over, and who is taken over stops.
 func TestLockLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newKeyPairs()
-		l, err := Acquire(t.Context(), k, "x", here, nil)
+		a := newLab(t, 1)
+		l, err := Acquire(t.Context(), a.EC2, "x", here, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		k.set(func(k *keyPairs) { k.down = apiError("Unavailable") })
+		a.hook(func(call) error { return apiError("Unavailable") }, nil)
 		time.Sleep(giveUpLock / 2)
 		if l.Context().Err() != nil {
 			t.Error("stopped by a short outage")
@@ -239,12 +168,13 @@ func TestLockLost(t *testing.T) {
 			t.Errorf("after %s it goes on: %v", staleLock, context.Cause(l.Context()))
 		}
 		l.Release(t.Context())
-		k.set(func(k *keyPairs) { k.down = nil; clear(k.keys) })
+		a.hook(nil, nil)
+		a.deleteKeyPairs()
 
-		if l, err = Acquire(t.Context(), k, "x", here, nil); err != nil {
+		if l, err = Acquire(t.Context(), a.EC2, "x", here, nil); err != nil {
 			t.Fatal(err)
 		}
-		k.set(func(k *keyPairs) { clear(k.keys) })
+		a.deleteKeyPairs()
 		time.Sleep(giveUpLock)
 		if !errors.Is(context.Cause(l.Context()), ErrLockLost) {
 			t.Errorf("removed, and it goes on: %v", context.Cause(l.Context()))
@@ -255,9 +185,11 @@ func TestLockLost(t *testing.T) {
 
 // A key pair of that name that is somebody else's stays.
 func TestLockNameTaken(t *testing.T) {
-	k := newKeyPairs()
-	k.keys[lockName("x")] = types.KeyPairInfo{KeyName: aws.String(lockName("x")), KeyPairId: aws.String("key-9")}
-	if _, err := Acquire(t.Context(), k, "x", here, nil); err == nil || len(k.keys) != 1 {
+	a := newLab(t, 1)
+	got(a.root.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{
+		KeyName: aws.String(lockName("x")), PublicKeyMaterial: []byte(labKey),
+	}))
+	if _, err := Acquire(t.Context(), a.EC2, "x", here, nil); err == nil || len(a.keyPairs()) != 1 {
 		t.Errorf("taken over: %v", err)
 	}
 }
@@ -270,7 +202,6 @@ func TestLabTwoAtOnce(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, 4)
 			want := labWanted(t, l)
-			api := l.EC2.(*ec2.Client)
 			var inside, refused, made atomic.Int32
 			var runs sync.WaitGroup
 			for n := range 3 {
@@ -282,10 +213,12 @@ func TestLabTwoAtOnce(t *testing.T) {
 					for lock == nil {
 						var err error
 						var locked *LockedError
-						if lock, err = Acquire(ctx, api, "first", who, nil); errors.As(err, &locked) {
+						lock, err = Acquire(ctx, l.root, "first", who, nil)
+						switch {
+						case errors.As(err, &locked):
 							refused.Add(1)
 							time.Sleep(time.Duration(1+r.IntN(20)) * time.Millisecond)
-						} else if err != nil {
+						case err != nil:
 							t.Error(err)
 							return
 						}
@@ -298,7 +231,9 @@ func TestLabTwoAtOnce(t *testing.T) {
 					p, _, err := labUp(lock.Context(), l.Clients, want)
 					if err != nil {
 						t.Error(err)
-					} else if !p.Empty() {
+						return
+					}
+					if !p.Empty() {
 						made.Add(1)
 					}
 				})

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net/http"
 	"os"
 	"reflect"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
 )
@@ -66,7 +64,7 @@ func TestOperatorRightsFile(t *testing.T) {
 // Somebody with these rights and no others can make and remove a cloud.
 func TestLabOperatorRightsAreEnough(t *testing.T) {
 	ctx, l := context.Background(), newLab(t, 3)
-	root := l.IAM.(*awsiam.Client)
+	root := l.iam
 	name, text := aws.String("operator"), aws.String(operatorRights().text())
 	if _, err := root.CreateUser(ctx, &awsiam.CreateUserInput{UserName: name}); err != nil {
 		t.Fatal(err)
@@ -75,16 +73,16 @@ func TestLabOperatorRightsAreEnough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := root.AttachUserPolicy(ctx, &awsiam.AttachUserPolicyInput{UserName: name, PolicyArn: p.Policy.Arn}); err != nil {
+	if _, err := root.AttachUserPolicy(ctx, &awsiam.AttachUserPolicyInput{
+		UserName: name, PolicyArn: p.Policy.Arn,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	key, err := root.CreateAccessKey(ctx, &awsiam.CreateAccessKeyInput{UserName: name})
 	if err != nil {
 		t.Fatal(err)
 	}
-	operator := credentials.NewStaticCredentialsProvider(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey, "")
-	l.EC2 = l.ec2(operator)
-	l.IAM = awsiam.New(awsiam.Options{Region: labRegion, BaseEndpoint: &l.server, HTTPClient: &http.Client{Transport: l.wire}, Credentials: operator})
+	l.Clients = l.clients(l.as(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey, ""))
 	_, out, err := labUp(ctx, l.Clients, labWanted(t, l))
 	if err != nil {
 		t.Fatal(err)

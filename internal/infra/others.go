@@ -8,8 +8,9 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 // Other is something that is not the cloud's and keeps some of its resources from
@@ -66,21 +67,21 @@ func (o *others) volumes() {
 	}
 }
 
-func inVPC(v VPC) []types.Filter { return []types.Filter{filter("vpc-id", v.ID)} }
+func inVPC(id string) types.Filter { return awsapi.Filter("vpc-id", id) }
+
+// theirs reports whether what bears the tags is not the cloud's.
+func (o *others) theirs(tags []types.Tag) bool {
+	return awsapi.Tag(tags, awsapi.TagCloud) != o.seen.Cloud
+}
 
 // interfaces are most of what can be there: an instance has one, and so have load
 // balancers, NAT gateways, endpoints and databases.
 func (o *others) interfaces(ctx context.Context, api EC2, v VPC) error {
-	for p := ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{Filters: inVPC(v)}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return err
-		}
-		for _, n := range out.NetworkInterfaces {
-			o.networkInterface(n, v)
-		}
+	found, err := findInterfaces(ctx, api, inVPC(v.ID))
+	for _, n := range found {
+		o.networkInterface(n, v)
 	}
-	return nil
+	return err
 }
 
 func (o *others) networkInterface(n types.NetworkInterface, v VPC) {
@@ -89,7 +90,7 @@ func (o *others) networkInterface(n types.NetworkInterface, v VPC) {
 	if n.Attachment != nil {
 		instance = aws.ToString(n.Attachment.InstanceId)
 	}
-	ours := tag(n.TagSet, TagCloud) == o.seen.Cloud
+	ours := !o.theirs(n.TagSet)
 	switch {
 	case ours && (instance == "" || o.ours(instance)):
 		return
@@ -114,83 +115,63 @@ func (o *others) networkInterface(n types.NetworkInterface, v VPC) {
 	o.add(what, id, holds...)
 }
 
-func groupsOf(n types.NetworkInterface) []string {
-	var ids []string
-	for _, g := range n.Groups {
-		ids = append(ids, aws.ToString(g.GroupId))
-	}
-	return ids
-}
-
 func (o *others) subnets(ctx context.Context, api EC2, v VPC) error {
-	for p := ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{Filters: inVPC(v)}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return err
+	found, err := findSubnets(ctx, api, inVPC(v.ID))
+	for _, n := range found {
+		if !o.theirs(n.Tags) {
+			continue
 		}
-		for _, n := range out.Subnets {
-			if tag(n.Tags, TagCloud) == o.seen.Cloud {
-				continue
+		holds := []string{v.ID}
+		for _, t := range o.seen.RouteTables {
+			if slices.Contains(t.Subnets, aws.ToString(n.SubnetId)) {
+				holds = append(holds, t.ID)
 			}
-			holds := []string{v.ID}
-			for _, t := range o.seen.RouteTables {
-				if slices.Contains(t.Subnets, aws.ToString(n.SubnetId)) {
-					holds = append(holds, t.ID)
-				}
-			}
-			o.add("subnet "+aws.ToString(n.SubnetId), aws.ToString(n.SubnetId), holds...)
 		}
+		o.add("subnet "+aws.ToString(n.SubnetId), aws.ToString(n.SubnetId), holds...)
 	}
-	return nil
+	return err
 }
 
 func (o *others) routeTables(ctx context.Context, api EC2, v VPC) error {
-	for p := ec2.NewDescribeRouteTablesPaginator(api, &ec2.DescribeRouteTablesInput{Filters: inVPC(v)}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return err
-		}
-		for _, t := range out.RouteTables {
-			main := slices.ContainsFunc(t.Associations, func(a types.RouteTableAssociation) bool { return aws.ToBool(a.Main) })
-			// AWS's own, which it makes with the VPC, is no longer the main one when
-			// somebody has made another so.
-			if tag(t.Tags, TagCloud) != o.seen.Cloud && !main {
-				o.add("route table "+aws.ToString(t.RouteTableId), aws.ToString(t.RouteTableId), v.ID)
-			}
+	found, err := findRouteTables(ctx, api, inVPC(v.ID))
+	for _, t := range found {
+		main := slices.ContainsFunc(t.Associations, func(a types.RouteTableAssociation) bool {
+			return aws.ToBool(a.Main)
+		})
+		// AWS's own, which it makes with the VPC, is no longer the main one when
+		// somebody has made another so.
+		if o.theirs(t.Tags) && !main {
+			o.add("route table "+aws.ToString(t.RouteTableId), aws.ToString(t.RouteTableId), v.ID)
 		}
 	}
-	return nil
+	return err
 }
 
 func (o *others) groups(ctx context.Context, api EC2, v VPC) error {
-	for p := ec2.NewDescribeSecurityGroupsPaginator(api, &ec2.DescribeSecurityGroupsInput{Filters: inVPC(v)}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return err
+	found, err := findSecurityGroups(ctx, api, inVPC(v.ID))
+	for _, g := range found {
+		if !o.theirs(g.Tags) {
+			continue
 		}
-		for _, g := range out.SecurityGroups {
-			if tag(g.Tags, TagCloud) == o.seen.Cloud {
-				continue
-			}
-			var holds []string
-			if aws.ToString(g.GroupName) != "default" { // which goes with the VPC
-				holds = append(holds, v.ID)
-			}
-			for _, p := range slices.Concat(g.IpPermissions, g.IpPermissionsEgress) {
-				for _, pair := range p.UserIdGroupPairs {
-					// A group that a rule of another names can't be deleted (EC2 API
-					// Reference, DeleteSecurityGroup).
-					if id := aws.ToString(pair.GroupId); o.group(id) {
-						holds = append(holds, id)
-					}
+		id, name := aws.ToString(g.GroupId), aws.ToString(g.GroupName)
+		var holds []string
+		if name != "default" { // which goes with the VPC
+			holds = append(holds, v.ID)
+		}
+		for _, p := range slices.Concat(g.IpPermissions, g.IpPermissionsEgress) {
+			for _, pair := range p.UserIdGroupPairs {
+				// A group that a rule of another names can't be deleted (EC2 API
+				// Reference, DeleteSecurityGroup).
+				if named := aws.ToString(pair.GroupId); o.group(named) {
+					holds = append(holds, named)
 				}
 			}
-			if len(holds) > 0 {
-				o.add("security group "+aws.ToString(g.GroupId)+" ("+aws.ToString(g.GroupName)+")", aws.ToString(g.GroupId), holds...)
-			}
+		}
+		if len(holds) > 0 {
+			o.add("security group "+id+" ("+name+")", id, holds...)
 		}
 	}
-	return nil
+	return err
 }
 
 // group reports whether a security group is the cloud's.
@@ -200,53 +181,39 @@ func (o *others) group(id string) bool {
 
 // acls are network ACLs besides the default one, which goes with the VPC.
 func (o *others) acls(ctx context.Context, api EC2, v VPC) error {
-	in := &ec2.DescribeNetworkAclsInput{Filters: inVPC(v)}
-	for p := ec2.NewDescribeNetworkAclsPaginator(api, in); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return err
-		}
-		for _, a := range out.NetworkAcls {
-			if id := aws.ToString(a.NetworkAclId); !aws.ToBool(a.IsDefault) {
-				o.add("network acl "+id, id, v.ID)
-			}
+	found, err := findNetworkACLs(ctx, api, inVPC(v.ID))
+	for _, a := range found {
+		if id := aws.ToString(a.NetworkAclId); !aws.ToBool(a.IsDefault) {
+			o.add("network acl "+id, id, v.ID)
 		}
 	}
-	return nil
+	return err
 }
 
 // gateways are Internet gateways that somebody has put in the place of the cloud's.
 func (o *others) gateways(ctx context.Context, api EC2, v VPC) error {
-	in := &ec2.DescribeInternetGatewaysInput{Filters: []types.Filter{filter("attachment.vpc-id", v.ID)}}
-	for p := ec2.NewDescribeInternetGatewaysPaginator(api, in); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return err
-		}
-		for _, g := range out.InternetGateways {
-			if id := aws.ToString(g.InternetGatewayId); tag(g.Tags, TagCloud) != o.seen.Cloud {
-				o.add("internet gateway "+id, id, v.ID)
-			}
+	found, err := findInternetGateways(ctx, api, awsapi.Filter("attachment.vpc-id", v.ID))
+	for _, g := range found {
+		if id := aws.ToString(g.InternetGatewayId); o.theirs(g.Tags) {
+			o.add("internet gateway "+id, id, v.ID)
 		}
 	}
-	return nil
+	return err
 }
 
 // endpoints are of interest if they have no network interface: gateway endpoints
 // are in route tables (AWS PrivateLink Guide, gateway-endpoints).
 func (o *others) endpoints(ctx context.Context, api EC2, v VPC) error {
-	for p := ec2.NewDescribeVpcEndpointsPaginator(api, &ec2.DescribeVpcEndpointsInput{Filters: inVPC(v)}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return err
+	found, err := findEndpoints(ctx, api, inVPC(v.ID))
+	for _, e := range found {
+		if e.VpcEndpointType != types.VpcEndpointTypeGateway ||
+			e.State == types.StateDeleted || e.State == types.StateDeleting {
+			continue
 		}
-		for _, e := range out.VpcEndpoints {
-			if e.VpcEndpointType == types.VpcEndpointTypeGateway && e.State != types.StateDeleted && e.State != types.StateDeleting {
-				o.add("vpc endpoint "+aws.ToString(e.VpcEndpointId), aws.ToString(e.VpcEndpointId), append(e.RouteTableIds, v.ID)...)
-			}
-		}
+		id := aws.ToString(e.VpcEndpointId)
+		o.add("vpc endpoint "+id, id, append(e.RouteTableIds, v.ID)...)
 	}
-	return nil
+	return err
 }
 
 // needs returns what each resource of the cloud needs, by their IDs: none of that

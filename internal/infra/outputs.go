@@ -2,8 +2,8 @@ package infra
 
 import (
 	"slices"
-	"strings"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 )
 
@@ -37,14 +37,6 @@ type ProviderENI struct {
 	IPv6Subnet string `json:"ipv6Subnet,omitempty"`
 }
 
-// isProvider reports whether a part is one of a node's provider ENIs: the one
-// that it is made with, or a further one that its agent has attached, such as
-// "eni/cloud-1/provider-2".
-func isProvider(node, part string) bool {
-	first := partInterface(node, partProvider)
-	return part == first || strings.HasPrefix(part, first+"-")
-}
-
 // AddressPair is one of Neutron's addresses, which is registered on a provider
 // ENI of the node. Public is empty if no Elastic IP leads to it, or none of the
 // cloud's own.
@@ -74,16 +66,16 @@ func OutputsOf(c *cloud.Cloud, s Seen) Outputs {
 		}
 		for _, e := range s.Interfaces {
 			switch e.Part {
-			case partInterface(n.Name, partManagement):
+			case awsapi.InterfacePart(n.Name, partManagement):
 				node.ManagementAddress, node.ManagementPublic = e.Primary, public(e.ID, e.Primary)
-			case partInterface(n.Name, partProvider):
+			case awsapi.InterfacePart(n.Name, partProvider):
 				node.ProviderENI = ProviderENI{ID: e.ID, Subnet: e.Subnet, MAC: e.MAC, Primary: e.Primary}
 			}
 		}
 		for _, a := range c.ProviderAddresses() {
 			private := a.String()
 			for _, e := range s.Interfaces {
-				if isProvider(n.Name, e.Part) && slices.Contains(e.Secondary, private) {
+				if awsapi.IsProviderPart(n.Name, e.Part) && slices.Contains(e.Secondary, private) {
 					node.Addresses = append(node.Addresses, AddressPair{private, public(e.ID, private)})
 				}
 			}
@@ -92,7 +84,7 @@ func OutputsOf(c *cloud.Cloud, s Seen) Outputs {
 			node.ProviderENI.IPv6Subnet = subnet.String()
 			for _, a := range c.ProviderIPv6Addresses(subnet) {
 				for _, e := range s.Interfaces {
-					if isProvider(n.Name, e.Part) && slices.Contains(e.IPv6, a.String()) {
+					if awsapi.IsProviderPart(n.Name, e.Part) && slices.Contains(e.IPv6, a.String()) {
 						node.IPv6Addresses = append(node.IPv6Addresses, a.String())
 					}
 				}

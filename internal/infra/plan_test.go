@@ -1,28 +1,18 @@
 package infra
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
 )
 
-var testImages = []types.Image{
-	{ImageId: aws.String("ami-old"), CreationDate: aws.String("2026-01-01T00:00:00.000Z"), OwnerId: aws.String(debianOwner)},
-	{ImageId: aws.String("ami-new"), CreationDate: aws.String("2026-03-01T00:00:00.000Z"), OwnerId: aws.String(debianOwner)},
-	{ImageId: aws.String("ami-baked2"), CreationDate: aws.String("2026-02-02T00:00:00.000Z"), OwnerId: aws.String("self"), Tags: []types.Tag{{Key: aws.String(TagPackages), Value: aws.String("abc")}}},
-	{ImageId: aws.String("ami-baked1"), CreationDate: aws.String("2026-02-01T00:00:00.000Z"), OwnerId: aws.String("self"), Tags: []types.Tag{{Key: aws.String(TagPackages), Value: aws.String("abc")}}},
-}
-
-const everything = `+ create iam role macaw-first-gateway-lab-1
-~ change iam role macaw-first-gateway-lab-1 has the rights of a gateway
-+ create instance profile macaw-first-gateway-lab-1
-~ change instance profile macaw-first-gateway-lab-1 has the role
+const everything = `+ create iam role macaw-first-gateway-eu-central-1
+~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway
++ create instance profile macaw-first-gateway-eu-central-1
+~ change instance profile macaw-first-gateway-eu-central-1 has the role
 + create elastic ip for 10.0.0.4, management of cloud-1
 + create elastic ip for 10.0.1.64
 + create elastic ip for 10.0.1.65
@@ -30,8 +20,8 @@ const everything = `+ create iam role macaw-first-gateway-lab-1
 ~ change vpc dns support and host names on
 + create internet gateway
 ~ change internet gateway attached to the vpc
-+ create subnet management 10.0.0.0/24 in lab-1a
-+ create subnet provider 10.0.1.0/24 in lab-1a
++ create subnet management 10.0.0.0/24 in eu-central-1a
++ create subnet provider 10.0.1.0/24 in eu-central-1a
 + create address reservation 10.0.1.64/31 for neutron
 + create security group management
 ~ change security group management allows everything from its own members; 22,80,5000,6080,8774,8778,9292,9696 from 198.51.100.1/32
@@ -40,7 +30,7 @@ const everything = `+ create iam role macaw-first-gateway-lab-1
 + create key pair macaw-first
 + create network interface management of cloud-1 with 10.0.0.4
 + create network interface provider of cloud-1 with 10.0.1.4 and 10.0.1.64 to 10.0.1.65
-+ create instance cloud-1 t3.xlarge from ami-1
++ create instance cloud-1 t3.xlarge from ami-0123456789abcdef0
 + create route table
 + create route 0.0.0.0/0 to the internet gateway
 ~ change subnet management uses the route table
@@ -53,15 +43,9 @@ const everything = `+ create iam role macaw-first-gateway-lab-1
 // Each case takes a whole cloud, breaks something, and says what mends it.
 func TestPlanUp(t *testing.T) {
 	w := wanted(t, "provider: {addresses: 2}\n")
-	f := newFake()
-	bringUp(t, f, w)
-	whole := func() Seen {
-		s, err := See(context.Background(), f.clients(), "first")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
+	l := newLab(t, 3)
+	bringUp(t, l, w)
+	none := Seen{Cloud: "first", Region: labRegion, Zones: []string{labRegion + "a"}}
 	eip := func(s *Seen, part string) *Address {
 		for i := range s.Addresses {
 			if s.Addresses[i].Part == part {
@@ -91,7 +75,7 @@ func TestPlanUp(t *testing.T) {
 		mutate func(*Seen)
 		want   string
 	}{
-		{"nothing", func(s *Seen) { *s = Seen{Cloud: "first", Region: "lab-1", Zones: []string{"lab-1a"}} }, everything},
+		{"nothing", func(s *Seen) { *s = none }, everything},
 		{"all", func(*Seen) {}, ""},
 		{"killed after the vpc", func(s *Seen) {
 			*s = Seen{Cloud: "first", Region: s.Region, Zones: s.Zones, VPCs: []VPC{{ID: "vpc-1", Part: "vpc", CIDR: "10.0.0.0/16", DNSSupport: true}}}
@@ -102,7 +86,10 @@ func TestPlanUp(t *testing.T) {
 		{"blackhole", func(s *Seen) { s.RouteTables[0].Blackhole = true }, "~ change route 0.0.0.0/0 to the internet gateway\n"},
 		{"subnet not associated", func(s *Seen) { s.RouteTables[0].Subnets = s.RouteTables[0].Subnets[:0] },
 			"~ change subnet management uses the route table\n~ change subnet provider uses the route table\n"},
-		{"rule missing", func(s *Seen) { g := group(s); g.Ingress = g.Ingress[:len(g.Ingress)-1] },
+		{"rule missing", func(s *Seen) {
+			g := group(s)
+			g.Ingress = slices.DeleteFunc(g.Ingress, func(r Rule) bool { return r.From == 9696 })
+		},
 			"~ change security group management allows 9696 from 198.51.100.1/32\n"},
 		{"a hole", func(s *Seen) { g := group(s); g.Ingress = append(g.Ingress, Rule{"tcp", 3306, 3306, everywhere}) },
 			"~ change security group management no longer allows 3306 from 0.0.0.0/0\n"},
@@ -126,31 +113,31 @@ func TestPlanUp(t *testing.T) {
 		{"a reservation of another type", func(s *Seen) { s.Reservations[0].Explicit = false },
 			"- delete address reservation 10.0.1.64/31\n+ create address reservation 10.0.1.64/31 for neutron\n"},
 		{"no role", func(s *Seen) { s.Role, s.Profile.Role = nil, "" },
-			"+ create iam role macaw-first-gateway-lab-1\n~ change iam role macaw-first-gateway-lab-1 has the rights of a gateway\n" +
-				"~ change instance profile macaw-first-gateway-lab-1 has the role\n"},
-		{"role without rights", func(s *Seen) { s.Role.Rights = "" }, "~ change iam role macaw-first-gateway-lab-1 has the rights of a gateway\n"},
+			"+ create iam role macaw-first-gateway-eu-central-1\n~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway\n" +
+				"~ change instance profile macaw-first-gateway-eu-central-1 has the role\n"},
+		{"role without rights", func(s *Seen) { s.Role.Rights = "" }, "~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway\n"},
 		{"role with more rights", func(s *Seen) { s.Role.Rights = strings.Replace(s.Role.Rights, "ec2:AssociateAddress", "ec2:*", 1) },
-			"~ change iam role macaw-first-gateway-lab-1 has the rights of a gateway\n"},
+			"~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway\n"},
 		{"role for anybody", func(s *Seen) {
 			s.Role.Trust = strings.Replace(s.Role.Trust, "ec2.amazonaws.com", "lambda.amazonaws.com", 1)
 		},
-			"~ change iam role macaw-first-gateway-lab-1 is for instances\n"},
+			"~ change iam role macaw-first-gateway-eu-central-1 is for instances\n"},
 		{"policies written otherwise", func(s *Seen) {
 			s.Role.Rights, s.Role.Trust = strings.ReplaceAll(s.Role.Rights, ",", ", \n"), strings.ReplaceAll(s.Role.Trust, ":{", ": {")
 		}, ""},
-		{"empty profile", func(s *Seen) { s.Profile.Role = "" }, "~ change instance profile macaw-first-gateway-lab-1 has the role\n"},
+		{"empty profile", func(s *Seen) { s.Profile.Role = "" }, "~ change instance profile macaw-first-gateway-eu-central-1 has the role\n"},
 		{"instance without profile", func(s *Seen) { s.Instances[0].Profile = InstanceProfile{} },
-			"~ change instance cloud-1 has the instance profile macaw-first-gateway-lab-1\n"},
+			"~ change instance cloud-1 has the instance profile macaw-first-gateway-eu-central-1\n"},
 		{"profile made anew", func(s *Seen) { s.Profile.ID = "AIPA-new" },
-			"~ change instance cloud-1 has the instance profile macaw-first-gateway-lab-1\n"},
+			"~ change instance cloud-1 has the instance profile macaw-first-gateway-eu-central-1\n"},
 		{"instance with another profile", func(s *Seen) { s.Instances[0].Profile = InstanceProfile{ID: "AIPA-other", Name: "other"} },
-			"! instance cloud-1: its instance profile is other, not macaw-first-gateway-lab-1\n" +
-				"    hint: put the rights of role macaw-first-gateway-lab-1 into its role, or take its instance profile away and run macaw up\n"},
+			"! instance cloud-1: its instance profile is other, not macaw-first-gateway-eu-central-1\n" +
+				"    hint: put the rights of role macaw-first-gateway-eu-central-1 into its role, or take its instance profile away and run macaw up\n"},
 		{"stopped", func(s *Seen) { s.Instances[0].State = "stopped" }, "~ start instance cloud-1\n"},
 		{"pending", func(s *Seen) { s.Instances[0].State = "pending" }, "~ start instance cloud-1 (it is starting)\n"},
-		{"terminated", func(s *Seen) { s.Instances[0].State = "terminated" }, "+ create instance cloud-1 t3.xlarge from ami-1\n"},
+		{"terminated", func(s *Seen) { s.Instances[0].State = "terminated" }, "+ create instance cloud-1 t3.xlarge from ami-0123456789abcdef0\n"},
 		{"another key, nothing runs", func(s *Seen) { s.Instances, s.KeyPairs[0].PublicKey = nil, "ssh-ed25519 BBBB x" },
-			"- delete key pair macaw-first\n+ create key pair macaw-first\n+ create instance cloud-1 t3.xlarge from ami-1\n"},
+			"- delete key pair macaw-first\n+ create key pair macaw-first\n+ create instance cloud-1 t3.xlarge from ami-0123456789abcdef0\n"},
 		{"key hidden", func(s *Seen) { s.KeyPairs[0].PublicKey = "" }, ""},
 		{"second vpc", func(s *Seen) { s.VPCs = append([]VPC{{ID: "vpc-0", Part: "vpc", CIDR: "10.0.0.0/16"}}, s.VPCs...) },
 			"! vpc: there is a second one, vpc-0\n    hint: macaw down removes it\n"},
@@ -166,7 +153,7 @@ func TestPlanUp(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := whole()
+			s := seen(t, l, "first")
 			tt.mutate(&s)
 			p, err := PlanUp(w, s)
 			if err != nil {
@@ -182,9 +169,9 @@ func TestPlanUp(t *testing.T) {
 // What a cloud with IPv6 has besides.
 func TestPlanIPv6(t *testing.T) {
 	w := wanted(t, "provider: {addresses: 2, ipv6: true}\n")
-	f := newFake()
-	none := Seen{Cloud: "first", Region: "lab-1", Zones: []string{"lab-1a"}}
-	bringUp(t, f, w)
+	l := newLab(t, 3)
+	none := Seen{Cloud: "first", Region: labRegion, Zones: []string{labRegion + "a"}}
+	bringUp(t, l, w)
 	provider := func(s *Seen) *Interface {
 		i := slices.IndexFunc(s.Interfaces, func(n Interface) bool { return n.Part == "eni/cloud-1/provider" })
 		return &s.Interfaces[i]
@@ -193,10 +180,7 @@ func TestPlanIPv6(t *testing.T) {
 		i := slices.IndexFunc(s.Subnets, func(n Subnet) bool { return n.Part == "subnet/provider" })
 		return &s.Subnets[i]
 	}
-	whole, err := See(context.Background(), f.clients(), "first")
-	if err != nil {
-		t.Fatal(err)
-	}
+	whole := seen(t, l, "first")
 	block := subnet(&whole).IPv6.CIDR.Addr()
 	if !block.IsValid() {
 		t.Fatal("the subnet has no IPv6 block")
@@ -241,10 +225,7 @@ func TestPlanIPv6(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, err := See(context.Background(), f.clients(), "first")
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := seen(t, l, "first")
 			tt.mutate(&s)
 			p, err := PlanUp(w, s)
 			if err != nil {

@@ -5,7 +5,9 @@ import (
 	"reflect"
 	"strings"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/model"
 )
 
 // document is an IAM policy (IAM User Guide, reference_policies_grammar).
@@ -69,7 +71,10 @@ func trust(region string) document {
 // gateways' agents have no business there: one in wrong hands must not take the
 // cloud's stable address away.
 func management() []string {
-	return []string{partInterface("*", partManagement), partNodeAddress("*"), partSubnet(partManagement), partGroup(partManagement)}
+	return []string{
+		awsapi.InterfacePart("*", partManagement), partNodeAddress("*"),
+		partSubnet(partManagement), partGroup(partManagement),
+	}
 }
 
 // gatewayRights are what the agents on a cloud's gateways may do: the calls
@@ -85,12 +90,12 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 	}
 	// What exists and what is made are told by keys of their own.
 	mine := conditions{
-		"StringEquals":  {"aws:ResourceTag/" + TagCloud: {c.Name}},
-		"StringNotLike": {"aws:ResourceTag/" + TagPart: management()},
+		"StringEquals":  {"aws:ResourceTag/" + awsapi.TagCloud: {c.Name}},
+		"StringNotLike": {"aws:ResourceTag/" + awsapi.TagPart: management()},
 	}
 	made := conditions{
-		"StringEquals":            {"aws:RequestTag/" + TagCloud: {c.Name}},
-		"StringNotLike":           {"aws:RequestTag/" + TagPart: management()},
+		"StringEquals":            {"aws:RequestTag/" + awsapi.TagCloud: {c.Name}},
+		"StringNotLike":           {"aws:RequestTag/" + awsapi.TagPart: management()},
 		"ForAllValues:StringLike": {"aws:TagKeys": {"Name", "macaw:*"}},
 	}
 	const interfaces, elasticIPs = "network-interface/*", "elastic-ip/*"
@@ -98,11 +103,13 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 
 	d := document{Version: "2012-10-17"}
 	allow := func(sid string, actions, resources []string, when conditions) {
-		d.Statement = append(d.Statement, statement{Sid: sid, Effect: "Allow", Action: actions, Resource: resources, Condition: when})
+		d.Statement = append(d.Statement, statement{
+			Sid: sid, Effect: "Allow", Action: actions, Resource: resources, Condition: when,
+		})
 	}
 	// These know no resource and no tag, only the region.
-	allow("See", []string{"ec2:DescribeNetworkInterfaces", "ec2:DescribeAddresses", "ec2:DescribeInstanceTypes"}, []string{"*"},
-		conditions{"StringEquals": {"ec2:Region": {region}}})
+	see := []string{"ec2:DescribeNetworkInterfaces", "ec2:DescribeAddresses", "ec2:DescribeInstanceTypes"}
+	allow("See", see, []string{"*"}, conditions{"StringEquals": {"ec2:Region": {region}}})
 	register := []string{"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
 	if c.Provider.IPv6 {
 		register = append(register, "ec2:AssignIpv6Addresses", "ec2:UnassignIpv6Addresses")
@@ -117,9 +124,9 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 	creators := []string{"CreateNetworkInterface"}
 
 	switch c.Provider.ElasticIPs {
-	case cloud.ElasticIPsAll:
+	case model.ElasticIPsAll:
 		allow("Lead", lead, arn(elasticIPs, interfaces), mine)
-	case cloud.ElasticIPsOnDemand:
+	case model.ElasticIPsOnDemand:
 		allow("Lead", lead, arn(elasticIPs, interfaces), mine)
 		allow("Allocate", []string{"ec2:AllocateAddress"}, arn(elasticIPs), made)
 		allow("Release", []string{"ec2:ReleaseAddress"}, arn(elasticIPs), mine)
@@ -132,12 +139,13 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 			pool = append(pool, "elastic-ip/"+id)
 		}
 		allow("LeadFrom", lead, arn(pool...), nil)
-		if c.Provider.ElasticIPs != cloud.ElasticIPsOnDemand {
+		if c.Provider.ElasticIPs != model.ElasticIPsOnDemand {
 			allow("LeadTo", lead, arn(interfaces), mine)
 		}
 	}
 	// Tags are set by the call that makes a resource and never afterwards, or
 	// the tag would be no border (EC2 User Guide, supported-iam-actions-tagging).
-	allow("TagWhatIsMade", []string{"ec2:CreateTags"}, arn(tagged...), conditions{"StringEquals": {"ec2:CreateAction": creators}})
+	allow("TagWhatIsMade", []string{"ec2:CreateTags"}, arn(tagged...),
+		conditions{"StringEquals": {"ec2:CreateAction": creators}})
 	return d
 }

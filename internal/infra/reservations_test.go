@@ -1,13 +1,17 @@
 package infra
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 func TestCover(t *testing.T) {
@@ -72,15 +76,25 @@ func TestCoverIsExactAndSmallest(t *testing.T) {
 	}
 }
 
+// reservations of all subnets, whoever's.
+func (l *labAccount) reservations(t *testing.T) (all []types.SubnetCidrReservation) {
+	t.Helper()
+	for _, n := range got(l.root.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{})).Subnets {
+		out := got(l.root.GetSubnetCidrReservations(ctx, &ec2.GetSubnetCidrReservationsInput{SubnetId: n.SubnetId}))
+		all = append(all, slices.Concat(out.SubnetIpv4CidrReservations, out.SubnetIpv6CidrReservations)...)
+	}
+	return all
+}
+
 // Blocks that are in the way go before those in their place come.
 func TestReservationsFollowTheRange(t *testing.T) {
-	f := newFake()
-	bringUp(t, f, wanted(t, "provider: {addresses: 8}\n"))
+	l := newLab(t, 9)
+	bringUp(t, l, wanted(t, "provider: {addresses: 8}\n"))
 	w := wanted(t, "provider: {addresses: 5, first: 10.0.1.66}\n")
-	bringUp(t, f, w)
+	bringUp(t, l, w)
 	got := map[string]bool{}
-	for _, r := range f.reservations {
-		got[fmt.Sprint(*r.Cidr, " ", r.ReservationType, " ", tag(r.Tags, TagPart))] = true
+	for _, r := range l.reservations(t) {
+		got[fmt.Sprint(*r.Cidr, " ", r.ReservationType, " ", awsapi.Part(r.Tags))] = true
 	}
 	want := map[string]bool{
 		"10.0.1.66/31 explicit reservation/10.0.1.66/31": true,
@@ -94,12 +108,12 @@ func TestReservationsFollowTheRange(t *testing.T) {
 
 // Somebody else's reservation in the range is an error, not a success.
 func TestReservationOfSomebodyElse(t *testing.T) {
-	f, w := newFake(), wanted(t, "provider: {addresses: 2}\n")
-	bringUp(t, f, w)
-	for _, r := range f.reservations {
-		r.Tags = nil
+	l, w := newLab(t, 3), wanted(t, "provider: {addresses: 2}\n")
+	bringUp(t, l, w)
+	for _, r := range l.reservations(t) {
+		got(l.root.DeleteTags(ctx, &ec2.DeleteTagsInput{Resources: []string{*r.SubnetCidrReservationId}}))
 	}
-	if _, err := tryUp(context.Background(), f, w); errorCode(err) != "InvalidParameterValue" {
+	if _, _, err := labUp(ctx, l.Clients, w); errorCode(err) != "InvalidParameterValue" {
 		t.Errorf("error: %v", err)
 	}
 }

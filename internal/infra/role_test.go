@@ -1,28 +1,69 @@
 package infra
 
 import (
-	"context"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+
+	awsapi "macaw.example/internal/aws"
 )
 
-const testRole = "macaw-first-gateway-lab-1"
+const testRole = "macaw-first-gateway-" + labRegion
+
+// takeProfile takes the instance profiles from all instances.
+func (l *labAccount) takeProfile(t *testing.T) {
+	t.Helper()
+	all := got(l.root.DescribeIamInstanceProfileAssociations(ctx, &ec2.DescribeIamInstanceProfileAssociationsInput{}))
+	for _, a := range all.IamInstanceProfileAssociations {
+		in := &ec2.DisassociateIamInstanceProfileInput{AssociationId: a.AssociationId}
+		got(l.root.DisassociateIamInstanceProfile(ctx, in))
+	}
+}
+
+// emptyProfile takes the role from the gateways' instance profile.
+func (l *labAccount) emptyProfile(t *testing.T) {
+	t.Helper()
+	got(l.iam.RemoveRoleFromInstanceProfile(ctx, &awsiam.RemoveRoleFromInstanceProfileInput{
+		InstanceProfileName: aws.String(testRole), RoleName: aws.String(testRole),
+	}))
+}
+
+func (l *labAccount) deleteProfile(t *testing.T) {
+	t.Helper()
+	l.emptyProfile(t)
+	got(l.iam.DeleteInstanceProfile(ctx, &awsiam.DeleteInstanceProfileInput{InstanceProfileName: aws.String(testRole)}))
+}
+
+func (l *labAccount) deleteRole(t *testing.T) {
+	t.Helper()
+	got(l.iam.DeleteRolePolicy(ctx, &awsiam.DeleteRolePolicyInput{
+		RoleName: aws.String(testRole), PolicyName: aws.String(rightsName),
+	}))
+	got(l.iam.DeleteRole(ctx, &awsiam.DeleteRoleInput{RoleName: aws.String(testRole)}))
+}
 
 // An instance that was made without the profile, or whose profile was made anew
 // under the same name, gets it while it runs.
 func TestRunningInstanceGetsTheProfile(t *testing.T) {
-	f, w := newFake(), wanted(t, "")
-	id := bringUp(t, f, w).Nodes[0].InstanceID
+	l, w := newLab(t, 5), wanted(t, "")
+	id := bringUp(t, l, w).Nodes[0].InstanceID
 	for name, breakIt := range map[string]func(){
-		"made without":  func() { f.instances[id].IamInstanceProfile = nil },
-		"profile anew":  func() { delete(f.iam.profiles, testRole) },
-		"all made anew": func() { delete(f.iam.profiles, testRole); delete(f.iam.roles, testRole) },
+		"made without":  func() { l.takeProfile(t) },
+		"profile anew":  func() { l.deleteProfile(t) },
+		"all made anew": func() { l.deleteProfile(t); l.deleteRole(t) },
 	} {
 		breakIt()
-		if again := bringUp(t, f, w).Nodes[0].InstanceID; again != id {
+		if again := bringUp(t, l, w).Nodes[0].InstanceID; again != id {
 			t.Fatalf("%s: another instance", name)
 		}
-		if got, want := *f.instances[id].IamInstanceProfile.Id, *f.iam.profiles[testRole].InstanceProfileId; got != want {
+		on := got(l.root.DescribeInstances(ctx, &ec2.DescribeInstancesInput{})).Reservations[0].Instances[0]
+		profile := got(l.iam.GetInstanceProfile(ctx, &awsiam.GetInstanceProfileInput{
+			InstanceProfileName: aws.String(testRole),
+		})).InstanceProfile
+		if got, want := *on.IamInstanceProfile.Id, *profile.InstanceProfileId; got != want {
 			t.Errorf("%s: the instance has profile %s, not %s", name, got, want)
 		}
 	}
@@ -30,52 +71,59 @@ func TestRunningInstanceGetsTheProfile(t *testing.T) {
 
 // A role of the same name that does not bear the cloud's tag is left alone.
 func TestRoleOfSomebodyElse(t *testing.T) {
-	f, w := newFake(), wanted(t, "")
-	bringUp(t, f, w)
-	f.iam.roles[testRole].Tags = nil
-	if _, err := tryUp(context.Background(), f, w); errorCode(err) != "EntityAlreadyExists" || !strings.Contains(err.Error(), "creating iam role") {
+	l, w := newLab(t, 5), wanted(t, "")
+	bringUp(t, l, w)
+	got(l.iam.UntagRole(ctx, &awsiam.UntagRoleInput{
+		RoleName: aws.String(testRole), TagKeys: []string{awsapi.TagCloud},
+	}))
+	_, _, err := labUp(ctx, l.Clients, w)
+	if errorCode(err) != "EntityAlreadyExists" || !strings.Contains(err.Error(), "creating iam role") {
 		t.Errorf("error: %v", err)
 	}
-	if err := tryDown(context.Background(), f, "first"); err != nil {
-		t.Fatal(err)
-	}
-	if f.iam.roles[testRole] == nil {
-		t.Error("down removed it")
-	}
+	takeDown(t, l, "first", testRole)
 }
 
 // What the operator has put into the profile gives way to the role, and what the
 // operator has given to the role goes with it.
 func TestOperatorsChangesToTheRole(t *testing.T) {
-	f, w := newFake(), wanted(t, "")
-	bringUp(t, f, w)
-	other := *f.iam.roles[testRole]
-	other.RoleName = new(string)
-	*other.RoleName = "other"
-	f.iam.profiles[testRole].Roles[0] = other
-	bringUp(t, f, w)
-	if got := *f.iam.profiles[testRole].Roles[0].RoleName; got != testRole {
+	l, w := newLab(t, 5), wanted(t, "")
+	bringUp(t, l, w)
+	name, other := aws.String(testRole), aws.String("other")
+	got(l.iam.CreateRole(ctx, &awsiam.CreateRoleInput{
+		RoleName: other, AssumeRolePolicyDocument: aws.String(trust(labRegion).text()),
+	}))
+	l.emptyProfile(t)
+	got(l.iam.AddRoleToInstanceProfile(ctx, &awsiam.AddRoleToInstanceProfileInput{
+		InstanceProfileName: name, RoleName: other,
+	}))
+	bringUp(t, l, w)
+	profile := got(l.iam.GetInstanceProfile(ctx, &awsiam.GetInstanceProfileInput{
+		InstanceProfileName: name,
+	})).InstanceProfile
+	if got := *profile.Roles[0].RoleName; got != testRole {
 		t.Errorf("the profile has role %s", got)
 	}
-	f.iam.rights[testRole]["more"] = "{}"
-	f.iam.attached[testRole] = []string{"arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"}
-	if p := planOf(t, f, w); p != "" {
+	got(l.iam.PutRolePolicy(ctx, &awsiam.PutRolePolicyInput{
+		RoleName: name, PolicyName: aws.String("more"), PolicyDocument: aws.String(gatewayRights(w.Cloud, labRegion).text()),
+	}))
+	got(l.iam.AttachRolePolicy(ctx, &awsiam.AttachRolePolicyInput{
+		RoleName: name, PolicyArn: aws.String("arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess"),
+	}))
+	if p := planOf(t, l, w); p != "" {
 		t.Errorf("the plan is not empty:\n%s", p)
 	}
-	if err := tryDown(context.Background(), f, "first"); err != nil {
-		t.Fatal(err)
-	}
-	if left := f.left(); len(left) > 0 {
-		t.Errorf("left: %v", left)
-	}
+	takeDown(t, l, "first", *other)
 }
 
 // Only gateways have rights.
 func TestNoRoleWithoutGateway(t *testing.T) {
-	f, w := newFake(), wanted(t, "")
+	l, w := newLab(t, 5), wanted(t, "")
 	w.Cloud.Nodes[0].Roles = nil
-	id := bringUp(t, f, w).Nodes[0].InstanceID
-	if len(f.iam.roles)+len(f.iam.profiles) != 0 || f.instances[id].IamInstanceProfile != nil {
+	bringUp(t, l, w)
+	on := got(l.root.DescribeInstances(ctx, &ec2.DescribeInstancesInput{})).Reservations[0].Instances[0]
+	roles := got(l.iam.ListRoles(ctx, &awsiam.ListRolesInput{})).Roles
+	profiles := got(l.iam.ListInstanceProfiles(ctx, &awsiam.ListInstanceProfilesInput{})).InstanceProfiles
+	if len(roles)+len(profiles) != 0 || on.IamInstanceProfile != nil {
 		t.Error("made a role for a node that is no gateway")
 	}
 }

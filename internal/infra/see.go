@@ -1,25 +1,28 @@
 package infra
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"golang.org/x/sync/errgroup"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 // looks are ways to look, by what they look for.
-type looks map[string]func(context.Context, EC2, []types.Filter) error
+type looks map[string]func(ctx context.Context, c Clients, mine types.Filter) error
 
 // See finds everything of the named cloud.
 func See(ctx context.Context, c Clients, cloud string) (Seen, error) {
 	s := Seen{Cloud: cloud}
-	if err := s.see(ctx, c.EC2, looks{
+	if err := s.see(ctx, c, looks{
 		"availability zones": s.seeZones,
 		"vpcs":               s.seeVPCs,
 		"internet gateways":  s.seeInternetGateways,
@@ -35,22 +38,23 @@ func See(ctx context.Context, c Clients, cloud string) (Seen, error) {
 		return s, err
 	}
 	// These are asked for by what was found.
-	err := s.see(ctx, c.EC2, looks{
+	err := s.see(ctx, c, looks{
 		"instance attributes":  s.seeInstanceAttributes,
 		"address reservations": s.seeReservations,
-		"iam role":             func(ctx context.Context, _ EC2, _ []types.Filter) error { return s.seeRole(ctx, c.IAM) },
-		"instance profile":     func(ctx context.Context, _ EC2, _ []types.Filter) error { return s.seeProfile(ctx, c.IAM) },
+		"iam role":             s.seeRole,
+		"instance profile":     s.seeProfile,
 	})
+	s.sort()
 	return s, err
 }
 
 // see looks for everything at once.
-func (s *Seen) see(ctx context.Context, api EC2, all looks) error {
-	mine := []types.Filter{filter("tag:"+TagCloud, s.Cloud)}
+func (s *Seen) see(ctx context.Context, c Clients, all looks) error {
+	mine := awsapi.ByTag(awsapi.TagCloud, s.Cloud)
 	g, ctx := errgroup.WithContext(ctx)
 	for what, look := range all {
 		g.Go(func() error {
-			if err := look(ctx, api, mine); err != nil {
+			if err := look(ctx, c, mine); err != nil {
 				return fmt.Errorf("looking for the %s of cloud %s: %w", what, s.Cloud, err)
 			}
 			return nil
@@ -59,9 +63,25 @@ func (s *Seen) see(ctx context.Context, api EC2, all looks) error {
 	return g.Wait()
 }
 
-func (s *Seen) seeZones(ctx context.Context, api EC2, _ []types.Filter) error {
-	out, err := api.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{
-		Filters: []types.Filter{filter("state", "available"), filter("zone-type", "availability-zone")},
+// sort puts everything in the order of its ID: the same cloud looks the same.
+func (s *Seen) sort() {
+	slices.Sort(s.Zones)
+	slices.SortFunc(s.VPCs, func(x, y VPC) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(s.InternetGateways, func(x, y InternetGateway) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(s.Subnets, func(x, y Subnet) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(s.Reservations, func(x, y Reservation) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(s.RouteTables, func(x, y RouteTable) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(s.SecurityGroups, func(x, y SecurityGroup) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(s.KeyPairs, func(x, y KeyPair) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(s.Interfaces, func(x, y Interface) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(s.Instances, func(x, y Instance) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(s.Volumes, func(x, y Volume) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(s.Addresses, func(x, y Address) int { return cmp.Compare(x.ID, y.ID) })
+}
+
+func (s *Seen) seeZones(ctx context.Context, c Clients, _ types.Filter) error {
+	out, err := c.EC2.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{
+		Filters: []types.Filter{awsapi.Filter("state", "available"), awsapi.Filter("zone-type", "availability-zone")},
 	})
 	if err != nil {
 		return err
@@ -70,44 +90,43 @@ func (s *Seen) seeZones(ctx context.Context, api EC2, _ []types.Filter) error {
 		s.Region = aws.ToString(z.RegionName)
 		s.Zones = append(s.Zones, aws.ToString(z.ZoneName))
 	}
-	sort.Strings(s.Zones)
 	return nil
 }
 
-func (s *Seen) seeVPCs(ctx context.Context, api EC2, mine []types.Filter) error {
-	for p := ec2.NewDescribeVpcsPaginator(api, &ec2.DescribeVpcsInput{Filters: mine}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
+func (s *Seen) seeVPCs(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findVPCs(ctx, c.EC2, mine)
+	if err != nil {
+		return err
+	}
+	for _, v := range found {
+		vpc := VPC{ID: aws.ToString(v.VpcId), Part: awsapi.Part(v.Tags), CIDR: aws.ToString(v.CidrBlock)}
+		support, err := vpcAttribute(ctx, c.EC2, vpc.ID, types.VpcAttributeNameEnableDnsSupport)
 		if err != nil {
 			return err
 		}
-		for _, v := range out.Vpcs {
-			vpc := VPC{ID: aws.ToString(v.VpcId), Part: tag(v.Tags, TagPart), CIDR: aws.ToString(v.CidrBlock)}
-			support, err := vpcAttribute(ctx, api, vpc.ID, types.VpcAttributeNameEnableDnsSupport)
-			if err != nil {
-				return err
-			}
-			names, err := vpcAttribute(ctx, api, vpc.ID, types.VpcAttributeNameEnableDnsHostnames)
-			if err != nil {
-				return err
-			}
-			if support == nil || names == nil {
-				continue // removed meanwhile
-			}
-			for _, a := range v.Ipv6CidrBlockAssociationSet {
-				if vpc.IPv6, err = withBlock(vpc.IPv6, a.AssociationId, a.Ipv6CidrBlock, vpcBlockState(a)); err != nil {
-					return err
-				}
-			}
-			vpc.DNSSupport, vpc.DNSHostname = attributeTrue(support.EnableDnsSupport), attributeTrue(names.EnableDnsHostnames)
-			s.VPCs = append(s.VPCs, vpc)
+		names, err := vpcAttribute(ctx, c.EC2, vpc.ID, types.VpcAttributeNameEnableDnsHostnames)
+		if err != nil {
+			return err
 		}
+		if support == nil || names == nil {
+			continue // removed meanwhile
+		}
+		for _, a := range v.Ipv6CidrBlockAssociationSet {
+			if vpc.IPv6, err = withBlock(vpc.IPv6, a.AssociationId, a.Ipv6CidrBlock, vpcBlockState(a)); err != nil {
+				return err
+			}
+		}
+		vpc.DNSSupport = attributeTrue(support.EnableDnsSupport)
+		vpc.DNSHostname = attributeTrue(names.EnableDnsHostnames)
+		s.VPCs = append(s.VPCs, vpc)
 	}
-	sort.Slice(s.VPCs, func(i, j int) bool { return s.VPCs[i].ID < s.VPCs[j].ID })
 	return nil
 }
 
 // vpcAttribute returns nil for a VPC that is not there.
-func vpcAttribute(ctx context.Context, api EC2, vpc string, name types.VpcAttributeName) (*ec2.DescribeVpcAttributeOutput, error) {
+func vpcAttribute(
+	ctx context.Context, api EC2, vpc string, name types.VpcAttributeName,
+) (*ec2.DescribeVpcAttributeOutput, error) {
 	out, err := api.DescribeVpcAttribute(ctx, &ec2.DescribeVpcAttributeInput{VpcId: aws.String(vpc), Attribute: name})
 	if notFound(err) {
 		return nil, nil
@@ -117,77 +136,68 @@ func vpcAttribute(ctx context.Context, api EC2, vpc string, name types.VpcAttrib
 
 func attributeTrue(v *types.AttributeBooleanValue) bool { return v != nil && aws.ToBool(v.Value) }
 
-func (s *Seen) seeInternetGateways(ctx context.Context, api EC2, mine []types.Filter) error {
-	for p := ec2.NewDescribeInternetGatewaysPaginator(api, &ec2.DescribeInternetGatewaysInput{Filters: mine}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
+func (s *Seen) seeInternetGateways(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findInternetGateways(ctx, c.EC2, mine)
+	for _, g := range found {
+		gateway := InternetGateway{ID: aws.ToString(g.InternetGatewayId), Part: awsapi.Part(g.Tags)}
+		for _, a := range g.Attachments {
+			gateway.VPC = aws.ToString(a.VpcId)
+		}
+		s.InternetGateways = append(s.InternetGateways, gateway)
+	}
+	return err
+}
+
+func (s *Seen) seeSubnets(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findSubnets(ctx, c.EC2, mine)
+	if err != nil {
+		return err
+	}
+	for _, n := range found {
+		subnet := Subnet{
+			ID: aws.ToString(n.SubnetId), Part: awsapi.Part(n.Tags), VPC: aws.ToString(n.VpcId),
+			CIDR: aws.ToString(n.CidrBlock), Zone: aws.ToString(n.AvailabilityZone),
+			MapPublic: aws.ToBool(n.MapPublicIpOnLaunch), AssignIPv6: aws.ToBool(n.AssignIpv6AddressOnCreation),
+		}
+		if subnet.IPv6, err = subnetBlock(n); err != nil {
 			return err
 		}
-		for _, g := range out.InternetGateways {
-			gw := InternetGateway{ID: aws.ToString(g.InternetGatewayId), Part: tag(g.Tags, TagPart)}
-			for _, a := range g.Attachments {
-				gw.VPC = aws.ToString(a.VpcId)
-			}
-			s.InternetGateways = append(s.InternetGateways, gw)
-		}
+		s.Subnets = append(s.Subnets, subnet)
 	}
-	sort.Slice(s.InternetGateways, func(i, j int) bool { return s.InternetGateways[i].ID < s.InternetGateways[j].ID })
 	return nil
 }
 
-func (s *Seen) seeSubnets(ctx context.Context, api EC2, mine []types.Filter) error {
-	for p := ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{Filters: mine}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return err
-		}
-		for _, n := range out.Subnets {
-			subnet := Subnet{ID: aws.ToString(n.SubnetId), Part: tag(n.Tags, TagPart), VPC: aws.ToString(n.VpcId),
-				CIDR: aws.ToString(n.CidrBlock), Zone: aws.ToString(n.AvailabilityZone),
-				MapPublic: aws.ToBool(n.MapPublicIpOnLaunch), AssignIPv6: aws.ToBool(n.AssignIpv6AddressOnCreation)}
-			if subnet.IPv6, err = subnetBlock(n); err != nil {
-				return err
-			}
-			s.Subnets = append(s.Subnets, subnet)
-		}
+func (s *Seen) seeRouteTables(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findRouteTables(ctx, c.EC2, mine)
+	for _, t := range found {
+		s.RouteTables = append(s.RouteTables, routeTableOf(t))
 	}
-	sort.Slice(s.Subnets, func(i, j int) bool { return s.Subnets[i].ID < s.Subnets[j].ID })
-	return nil
+	return err
 }
 
-func (s *Seen) seeRouteTables(ctx context.Context, api EC2, mine []types.Filter) error {
-	for p := ec2.NewDescribeRouteTablesPaginator(api, &ec2.DescribeRouteTablesInput{Filters: mine}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return err
+func routeTableOf(t types.RouteTable) RouteTable {
+	table := RouteTable{ID: aws.ToString(t.RouteTableId), Part: awsapi.Part(t.Tags), VPC: aws.ToString(t.VpcId)}
+	for _, r := range t.Routes {
+		target := aws.ToString(r.GatewayId)
+		if target == "" {
+			target = "another target"
 		}
-		for _, t := range out.RouteTables {
-			table := RouteTable{ID: aws.ToString(t.RouteTableId), Part: tag(t.Tags, TagPart), VPC: aws.ToString(t.VpcId)}
-			for _, r := range t.Routes {
-				target := aws.ToString(r.GatewayId)
-				if target == "" {
-					target = "another target"
-				}
-				switch {
-				case aws.ToString(r.DestinationCidrBlock) == everywhere:
-					table.Default, table.Blackhole = target, r.State == types.RouteStateBlackhole
-				case aws.ToString(r.DestinationIpv6CidrBlock) == everywhere6:
-					table.Default6, table.Blackhole6 = target, r.State == types.RouteStateBlackhole
-				case target != "local": // the VPC's own route, which is always there
-					table.Others = append(table.Others, otherRoute(r))
-				}
-			}
-			for _, a := range t.Associations {
-				if a.SubnetId != nil {
-					table.Subnets = append(table.Subnets, *a.SubnetId)
-				}
-				table.Main = table.Main || aws.ToBool(a.Main)
-			}
-			s.RouteTables = append(s.RouteTables, table)
+		switch {
+		case aws.ToString(r.DestinationCidrBlock) == everywhere:
+			table.Default, table.Blackhole = target, r.State == types.RouteStateBlackhole
+		case aws.ToString(r.DestinationIpv6CidrBlock) == everywhere6:
+			table.Default6, table.Blackhole6 = target, r.State == types.RouteStateBlackhole
+		case target != "local": // the VPC's own route, which is always there
+			table.Others = append(table.Others, otherRoute(r))
 		}
 	}
-	sort.Slice(s.RouteTables, func(i, j int) bool { return s.RouteTables[i].ID < s.RouteTables[j].ID })
-	return nil
+	for _, a := range t.Associations {
+		if a.SubnetId != nil {
+			table.Subnets = append(table.Subnets, *a.SubnetId)
+		}
+		table.Main = table.Main || aws.ToBool(a.Main)
+	}
+	return table
 }
 
 // otherRoute describes a route for people. A route has one destination and one
@@ -206,117 +216,144 @@ func otherRoute(r types.Route) string {
 			r.EgressOnlyInternetGatewayId, r.LocalGatewayId, r.CarrierGatewayId, r.CoreNetworkArn, r.GatewayId)
 }
 
-func (s *Seen) seeSecurityGroups(ctx context.Context, api EC2, mine []types.Filter) error {
-	for p := ec2.NewDescribeSecurityGroupsPaginator(api, &ec2.DescribeSecurityGroupsInput{Filters: mine}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return err
+func (s *Seen) seeSecurityGroups(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findSecurityGroups(ctx, c.EC2, mine)
+	for _, g := range found {
+		group := SecurityGroup{
+			ID: aws.ToString(g.GroupId), Part: awsapi.Part(g.Tags),
+			Name: aws.ToString(g.GroupName), VPC: aws.ToString(g.VpcId),
 		}
-		for _, g := range out.SecurityGroups {
-			group := SecurityGroup{ID: aws.ToString(g.GroupId), Part: tag(g.Tags, TagPart), Name: aws.ToString(g.GroupName), VPC: aws.ToString(g.VpcId)}
-			for _, p := range g.IpPermissions {
-				group.Ingress = append(group.Ingress, rulesOf(p, group.ID)...)
-			}
-			for _, p := range g.IpPermissionsEgress {
-				group.Egress = append(group.Egress, rulesOf(p, group.ID)...)
-			}
-			s.SecurityGroups = append(s.SecurityGroups, group)
+		for _, p := range g.IpPermissions {
+			group.Ingress = append(group.Ingress, rulesOf(p, group.ID)...)
 		}
+		for _, p := range g.IpPermissionsEgress {
+			group.Egress = append(group.Egress, rulesOf(p, group.ID)...)
+		}
+		s.SecurityGroups = append(s.SecurityGroups, group)
 	}
-	sort.Slice(s.SecurityGroups, func(i, j int) bool { return s.SecurityGroups[i].ID < s.SecurityGroups[j].ID })
-	return nil
+	return err
 }
 
-func (s *Seen) seeKeyPairs(ctx context.Context, api EC2, mine []types.Filter) error {
-	out, err := api.DescribeKeyPairs(ctx, &ec2.DescribeKeyPairsInput{Filters: mine, IncludePublicKey: aws.Bool(true)})
+func (s *Seen) seeKeyPairs(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findKeyPairs(ctx, c.EC2, mine)
+	for _, k := range found {
+		s.KeyPairs = append(s.KeyPairs, KeyPair{
+			ID: aws.ToString(k.KeyPairId), Part: awsapi.Part(k.Tags),
+			Name: aws.ToString(k.KeyName), PublicKey: aws.ToString(k.PublicKey),
+		})
+	}
+	return err
+}
+
+func (s *Seen) seeInterfaces(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findInterfaces(ctx, c.EC2, mine)
 	if err != nil {
 		return err
 	}
-	for _, k := range out.KeyPairs {
-		s.KeyPairs = append(s.KeyPairs, KeyPair{ID: aws.ToString(k.KeyPairId), Part: tag(k.Tags, TagPart),
-			Name: aws.ToString(k.KeyName), PublicKey: aws.ToString(k.PublicKey)})
-	}
-	sort.Slice(s.KeyPairs, func(i, j int) bool { return s.KeyPairs[i].ID < s.KeyPairs[j].ID })
-	return nil
-}
-
-func (s *Seen) seeInterfaces(ctx context.Context, api EC2, mine []types.Filter) error {
-	for p := ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{Filters: mine}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
+	for _, n := range found {
+		eni, err := interfaceOf(n)
 		if err != nil {
 			return err
 		}
-		for _, n := range out.NetworkInterfaces {
-			eni := Interface{ID: aws.ToString(n.NetworkInterfaceId), Part: tag(n.TagSet, TagPart), VPC: aws.ToString(n.VpcId),
-				Subnet: aws.ToString(n.SubnetId), MAC: aws.ToString(n.MacAddress), Primary: aws.ToString(n.PrivateIpAddress)}
-			for _, a := range n.PrivateIpAddresses {
-				if !aws.ToBool(a.Primary) {
-					eni.Secondary = append(eni.Secondary, aws.ToString(a.PrivateIpAddress))
-				}
-			}
-			for _, a := range n.Ipv6Addresses {
-				text, err := canonical(aws.ToString(a.Ipv6Address))
-				if err != nil {
-					return err
-				}
-				eni.IPv6 = append(eni.IPv6, text)
-			}
-			if a := n.Attachment; a != nil && a.Status != types.AttachmentStatusDetached {
-				eni.Instance, eni.Device = aws.ToString(a.InstanceId), aws.ToInt32(a.DeviceIndex)
-				eni.Attachment, eni.DeleteOnTermination = aws.ToString(a.AttachmentId), aws.ToBool(a.DeleteOnTermination)
-			}
-			eni.Unchecked = !aws.ToBool(n.SourceDestCheck)
-			for _, g := range n.Groups {
-				eni.Groups = append(eni.Groups, aws.ToString(g.GroupId))
-			}
-			s.Interfaces = append(s.Interfaces, eni)
-		}
+		s.Interfaces = append(s.Interfaces, eni)
 	}
-	sort.Slice(s.Interfaces, func(i, j int) bool { return s.Interfaces[i].ID < s.Interfaces[j].ID })
 	return nil
 }
 
-func (s *Seen) seeInstances(ctx context.Context, api EC2, mine []types.Filter) error {
-	for p := ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{Filters: mine}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
+func interfaceOf(n types.NetworkInterface) (Interface, error) {
+	eni := Interface{
+		ID: aws.ToString(n.NetworkInterfaceId), Part: awsapi.Part(n.TagSet), VPC: aws.ToString(n.VpcId),
+		Subnet: aws.ToString(n.SubnetId), MAC: aws.ToString(n.MacAddress), Primary: aws.ToString(n.PrivateIpAddress),
+		Secondary: secondaryOn(n), Unchecked: !aws.ToBool(n.SourceDestCheck), Groups: groupsOf(n),
+	}
+	var err error
+	if eni.IPv6, err = ipv6On(n); err != nil {
+		return eni, err
+	}
+	if a := n.Attachment; a != nil && a.Status != types.AttachmentStatusDetached {
+		eni.Instance, eni.Device = aws.ToString(a.InstanceId), aws.ToInt32(a.DeviceIndex)
+		eni.Attachment, eni.DeleteOnTermination = aws.ToString(a.AttachmentId), aws.ToBool(a.DeleteOnTermination)
+	}
+	return eni, nil
+}
+
+// secondaryOn returns the private addresses of a network interface but for the first.
+func secondaryOn(n types.NetworkInterface) (all []string) {
+	for _, a := range n.PrivateIpAddresses {
+		if !aws.ToBool(a.Primary) {
+			all = append(all, aws.ToString(a.PrivateIpAddress))
+		}
+	}
+	return all
+}
+
+// ipv6On returns the IPv6 addresses of a network interface.
+func ipv6On(n types.NetworkInterface) (all []string, err error) {
+	for _, a := range n.Ipv6Addresses {
+		text, err := canonical(aws.ToString(a.Ipv6Address))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, r := range out.Reservations {
-			for _, i := range r.Instances {
-				instance := Instance{ID: aws.ToString(i.InstanceId), Part: tag(i.Tags, TagPart),
-					Type: string(i.InstanceType), Image: aws.ToString(i.ImageId), Key: aws.ToString(i.KeyName)}
-				instance.Sealed = tag(i.Tags, TagSealed) != ""
-				if i.State != nil {
-					instance.State = string(i.State.Name)
-				}
-				if p := i.IamInstanceProfile; p != nil {
-					arn := aws.ToString(p.Arn)
-					instance.Profile = InstanceProfile{ID: aws.ToString(p.Id), Name: arn[strings.LastIndexByte(arn, '/')+1:]}
-				}
-				if m := i.MetadataOptions; m != nil {
-					instance.Metadata = Metadata{Endpoint: string(m.HttpEndpoint), IPv6: string(m.HttpProtocolIpv6),
-						Tokens: string(m.HttpTokens), Tags: string(m.InstanceMetadataTags), HopLimit: aws.ToInt32(m.HttpPutResponseHopLimit)}
-				}
-				s.Instances = append(s.Instances, instance)
-			}
-		}
+		all = append(all, text)
 	}
-	sort.Slice(s.Instances, func(i, j int) bool { return s.Instances[i].ID < s.Instances[j].ID })
-	return nil
+	return all, nil
 }
 
-// seeInstanceAttributes asks for what DescribeInstances does not show, one
-// attribute a call (EC2 API Reference, DescribeInstanceAttribute).
-func (s *Seen) seeInstanceAttributes(ctx context.Context, api EC2, _ []types.Filter) error {
+func groupsOf(n types.NetworkInterface) (ids []string) {
+	for _, g := range n.Groups {
+		ids = append(ids, aws.ToString(g.GroupId))
+	}
+	return ids
+}
+
+func (s *Seen) seeInstances(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findInstances(ctx, c.EC2, mine)
+	for _, i := range found {
+		s.Instances = append(s.Instances, instanceOf(i))
+	}
+	return err
+}
+
+func instanceOf(i types.Instance) Instance {
+	instance := Instance{
+		ID: aws.ToString(i.InstanceId), Part: awsapi.Part(i.Tags), Sealed: awsapi.Tag(i.Tags, TagSealed) != "",
+		Type: string(i.InstanceType), Image: aws.ToString(i.ImageId), Key: aws.ToString(i.KeyName),
+	}
+	if i.State != nil {
+		instance.State = string(i.State.Name)
+	}
+	if p := i.IamInstanceProfile; p != nil {
+		arn := aws.ToString(p.Arn)
+		instance.Profile = InstanceProfile{ID: aws.ToString(p.Id), Name: arn[strings.LastIndexByte(arn, '/')+1:]}
+	}
+	if m := i.MetadataOptions; m != nil {
+		instance.Metadata = Metadata{
+			Endpoint: string(m.HttpEndpoint), IPv6: string(m.HttpProtocolIpv6), Tokens: string(m.HttpTokens),
+			Tags: string(m.InstanceMetadataTags), HopLimit: aws.ToInt32(m.HttpPutResponseHopLimit),
+		}
+	}
+	return instance
+}
+
+// instanceAttributes are those that DescribeInstances does not show.
+var instanceAttributes = []types.InstanceAttributeName{
+	types.InstanceAttributeNameDisableApiTermination,
+	types.InstanceAttributeNameDisableApiStop,
+	types.InstanceAttributeNameInstanceInitiatedShutdownBehavior,
+	types.InstanceAttributeNameUserData,
+}
+
+// seeInstanceAttributes asks for one attribute a call (EC2 API Reference,
+// DescribeInstanceAttribute).
+func (s *Seen) seeInstanceAttributes(ctx context.Context, c Clients, _ types.Filter) error {
 	for n := range s.Instances {
 		i := &s.Instances[n]
 		if !i.live() {
 			continue
 		}
-		for _, attribute := range []types.InstanceAttributeName{types.InstanceAttributeNameDisableApiTermination, types.InstanceAttributeNameDisableApiStop,
-			types.InstanceAttributeNameInstanceInitiatedShutdownBehavior, types.InstanceAttributeNameUserData} {
-			out, err := api.DescribeInstanceAttribute(ctx, &ec2.DescribeInstanceAttributeInput{InstanceId: aws.String(i.ID), Attribute: attribute})
+		for _, attribute := range instanceAttributes {
+			in := &ec2.DescribeInstanceAttributeInput{InstanceId: aws.String(i.ID), Attribute: attribute}
+			out, err := c.EC2.DescribeInstanceAttribute(ctx, in)
 			if notFound(err) {
 				break // removed meanwhile
 			}
@@ -347,37 +384,32 @@ func attributeText(v *types.AttributeValue) string {
 	return aws.ToString(v.Value)
 }
 
-func (s *Seen) seeVolumes(ctx context.Context, api EC2, mine []types.Filter) error {
-	for p := ec2.NewDescribeVolumesPaginator(api, &ec2.DescribeVolumesInput{Filters: mine}); p.HasMorePages(); {
-		out, err := p.NextPage(ctx)
-		if err != nil {
-			return err
+func (s *Seen) seeVolumes(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findVolumes(ctx, c.EC2, mine)
+	for _, v := range found {
+		if v.State == types.VolumeStateDeleting || v.State == types.VolumeStateDeleted {
+			continue
 		}
-		for _, v := range out.Volumes {
-			if v.State == types.VolumeStateDeleting || v.State == types.VolumeStateDeleted {
-				continue
-			}
-			volume := Volume{ID: aws.ToString(v.VolumeId), Part: tag(v.Tags, TagPart), State: string(v.State), Size: aws.ToInt32(v.Size)}
-			for _, a := range v.Attachments {
-				volume.Instance, volume.Device = aws.ToString(a.InstanceId), aws.ToString(a.Device)
-				volume.DeleteOnTermination = aws.ToBool(a.DeleteOnTermination)
-			}
-			s.Volumes = append(s.Volumes, volume)
+		volume := Volume{
+			ID: aws.ToString(v.VolumeId), Part: awsapi.Part(v.Tags), State: string(v.State), Size: aws.ToInt32(v.Size),
 		}
+		for _, a := range v.Attachments {
+			volume.Instance, volume.Device = aws.ToString(a.InstanceId), aws.ToString(a.Device)
+			volume.DeleteOnTermination = aws.ToBool(a.DeleteOnTermination)
+		}
+		s.Volumes = append(s.Volumes, volume)
 	}
-	sort.Slice(s.Volumes, func(i, j int) bool { return s.Volumes[i].ID < s.Volumes[j].ID })
-	return nil
+	return err
 }
 
-func (s *Seen) seeAddresses(ctx context.Context, api EC2, mine []types.Filter) error {
-	out, err := api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: mine})
-	if err != nil {
-		return err
+func (s *Seen) seeAddresses(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findAddresses(ctx, c.EC2, mine)
+	for _, a := range found {
+		s.Addresses = append(s.Addresses, Address{
+			ID: aws.ToString(a.AllocationId), Part: awsapi.Part(a.Tags), Public: aws.ToString(a.PublicIp),
+			Association: aws.ToString(a.AssociationId), Interface: aws.ToString(a.NetworkInterfaceId),
+			Private: aws.ToString(a.PrivateIpAddress),
+		})
 	}
-	for _, a := range out.Addresses {
-		s.Addresses = append(s.Addresses, Address{ID: aws.ToString(a.AllocationId), Part: tag(a.Tags, TagPart), Public: aws.ToString(a.PublicIp),
-			Association: aws.ToString(a.AssociationId), Interface: aws.ToString(a.NetworkInterfaceId), Private: aws.ToString(a.PrivateIpAddress)})
-	}
-	sort.Slice(s.Addresses, func(i, j int) bool { return s.Addresses[i].ID < s.Addresses[j].ID })
-	return nil
+	return err
 }

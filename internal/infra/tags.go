@@ -1,20 +1,8 @@
 package infra
 
-import (
-	"strings"
+import awsapi "macaw.example/internal/aws"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-)
-
-// The tags are the only record of what belongs to a cloud, so that there is no
-// state file to lose. They are set in the call that makes a resource: a
-// process killed right after it leaves nothing that cannot be found.
 const (
-	// TagCloud holds the cloud's name.
-	TagCloud = "macaw:cloud"
-	// TagPart tells a cloud's resources apart, such as "eni/cloud-1/provider".
-	TagPart = "macaw:part"
 	// TagPackages is on an image and says which packages are installed in it.
 	TagPackages = "macaw:packages"
 	// TagSealed is on an instance that is made ready for an image: nobody can log in
@@ -26,9 +14,11 @@ const (
 const (
 	partVPC             = "vpc"
 	partInternetGateway = "internet-gateway"
+	partAttachment      = partInternetGateway + "/attach"
 	partRouteTable      = "route-table"
 	partKeyPair         = "key-pair"
 	partRole            = "iam-role"
+	partRights          = partRole + "/rights"
 	partProfile         = "instance-profile"
 	partManagement      = "management"
 	partProvider        = "provider"
@@ -42,45 +32,20 @@ const (
 	partSubnetIPv6 = "subnet/" + partProvider + "/ipv6"
 )
 
-func partSubnet(network string) string          { return "subnet/" + network }
-func partGroup(network string) string           { return "security-group/" + network }
-func partInterface(node, network string) string { return "eni/" + node + "/" + network }
-func partInstance(node string) string           { return "instance/" + node }
-func partNodeAddress(node string) string        { return "address/" + node + "/" + partManagement }
-func partReservation(cidr string) string        { return "reservation/" + cidr }
+func partSubnet(network string) string { return "subnet/" + network }
+func partGroup(network string) string  { return "security-group/" + network }
+func partInstance(node string) string  { return "instance/" + node }
 
-const providerAddresses = "address/" + partProvider + "/"
+// partENIs are the parts of the interfaces that a node is made with, in the order of its devices.
+func partENIs(node string) []string {
+	return []string{awsapi.InterfacePart(node, partManagement), awsapi.InterfacePart(node, partProvider)}
+}
 
-func partProviderAddress(private string) string { return providerAddresses + private }
+func partNodeAddress(node string) string { return "address/" + node + "/" + partManagement }
+func partReservation(cidr string) string { return "reservation/" + cidr }
 
 // keyName is a key pair's name, which is unique in a region.
 func keyName(cloud string) string { return "macaw-" + cloud }
 
 // groupName is a security group's name, which is unique in its VPC.
 func groupName(cloud, network string) string { return cloud + "-" + network }
-
-func tagged(t types.ResourceType, cloud, part string) types.TagSpecification {
-	return types.TagSpecification{ResourceType: t, Tags: tagsOf(cloud, part)}
-}
-
-func tagsOf(cloud, part string) []types.Tag {
-	tag := func(k, v string) types.Tag { return types.Tag{Key: aws.String(k), Value: aws.String(v)} }
-	return []types.Tag{
-		tag("Name", cloud+"-"+strings.ReplaceAll(part, "/", "-")),
-		tag(TagCloud, cloud),
-		tag(TagPart, part),
-	}
-}
-
-func tag(tags []types.Tag, key string) string {
-	for _, t := range tags {
-		if aws.ToString(t.Key) == key {
-			return aws.ToString(t.Value)
-		}
-	}
-	return ""
-}
-
-func filter(name string, values ...string) types.Filter {
-	return types.Filter{Name: aws.String(name), Values: values}
-}

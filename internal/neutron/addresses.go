@@ -135,3 +135,14 @@ func addresses(s sight, hosts map[string]string, distributed bool) []Address {
 	slices.SortFunc(out, func(a, b Address) int { return a.Addr.Compare(b.Addr) })
 	return out
 }
+
+// Owner is who has the address, for people, such as "router 3f2c...".
+func (a Address) Owner() string {
+	switch a.Kind {
+	case KindRouter:
+		return "router " + a.Router
+	case KindFloating:
+		return "floating IP " + a.ID
+	}
+	return "port " + a.ID
+}

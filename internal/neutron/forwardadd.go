@@ -92,11 +92,13 @@ func (p Provider) AddForward(ctx context.Context, want WantForward) (Forward, bo
 func inside(carriers []carrier, want WantForward, to spot) (*Forward, error) {
 	for _, c := range carriers {
 		if c.Port == to.port {
-			return nil, advise(fmt.Sprintf("%s leads to all of the guest's ports: allow port %s in its security group", c.addr, want.Internal),
+			return nil, advise(fmt.Sprintf("%s leads to all of the guest's ports: allow port %s in its security group", c.addr,
+				want.Internal),
 				"guest %s has floating IP %s of its own, beside which Neutron forwards no ports", to.name, c.addr)
 		}
 		for _, f := range c.forwards {
-			if f.PortID != to.port || f.GuestAddr != to.addr || f.Protocol != want.Protocol || !f.Internal.overlaps(want.Internal) {
+			if f.PortID != to.port || f.GuestAddr != to.addr || f.Protocol != want.Protocol ||
+				!f.Internal.overlaps(want.Internal) {
 				continue
 			}
 			chosen := !want.FloatingIP.IsValid() || c.has(want.FloatingIP)
@@ -186,7 +188,8 @@ func (p Provider) tagCarrier(ctx context.Context, c *carrier) error {
 }
 
 func (p Provider) createForward(ctx context.Context, c *carrier, want WantForward, to spot) (Forward, error) {
-	options := portforwarding.CreateOpts{InternalPortID: to.port, InternalIPAddress: to.addr.String(), Protocol: want.Protocol}
+	options := portforwarding.CreateOpts{InternalPortID: to.port, InternalIPAddress: to.addr.String(),
+		Protocol: want.Protocol}
 	if want.External.Len() == 1 {
 		options.ExternalPort, options.InternalPort = int(want.External.First), int(want.Internal.First)
 	} else {
@@ -199,7 +202,8 @@ func (p Provider) createForward(ctx context.Context, c *carrier, want WantForwar
 		Guest: to.name, GuestAddr: to.addr, Internal: want.Internal, Project: c.project(), FloatingID: c.ID, PortID: to.port,
 	}
 	if gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
-		return Forward{}, fmt.Errorf("forwarding %s to guest %s: the floating IP or Neutron's port forwarding is not there: %w", f, to.name, said(err))
+		return Forward{}, fmt.Errorf("forwarding %s to guest %s: the floating IP or Neutron's port forwarding is not "+
+			"there: %w", f, to.name, said(err))
 	}
 	if err != nil {
 		return Forward{}, fmt.Errorf("forwarding %s to guest %s: %w", f, to.name, said(err))

@@ -24,7 +24,8 @@ type RemovedForward struct {
 // IP or the public address that its tag tells. A floating IP that was made for
 // forwards goes with its last one, and so does what a run that was killed has
 // left of that. It is an error if there is nothing to remove.
-func (p Provider) RemoveForward(ctx context.Context, external PortRange, protocol string, on netip.Addr) (RemovedForward, error) {
+func (p Provider) RemoveForward(ctx context.Context, external PortRange, protocol string,
+	on netip.Addr) (RemovedForward, error) {
 	removed := RemovedForward{Released: []netip.Addr{}}
 	network, err := p.Client.external(ctx, p.Network)
 	if err != nil {
@@ -50,7 +51,8 @@ func (p Provider) RemoveForward(ctx context.Context, external PortRange, protoco
 		for _, f := range found {
 			where = append(where, f.Addr.String())
 		}
-		return removed, advise("say which by --floating-ip", "port %s/%s is forwarded on several floating IPs: %s", external, protocol, strings.Join(where, ", "))
+		return removed, advise("say which by --floating-ip", "port %s/%s is forwarded on several floating IPs: %s", external,
+			protocol, strings.Join(where, ", "))
 	}
 	if len(found) == 1 {
 		if err := p.name(ctx, found); err != nil {

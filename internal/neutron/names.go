@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
 )
@@ -17,7 +16,7 @@ import (
 // servers returns the names of all projects' servers by ID, or of those with a
 // name.
 func (c *Client) servers(ctx context.Context, name string) (map[string]string, error) {
-	api, err := openstack.NewComputeV2(c.api.ProviderClient, c.endpoints)
+	api, err := c.session.Open(Compute)
 	if err != nil {
 		return nil, fmt.Errorf("finding Nova in the catalog: %w", err)
 	}
@@ -44,7 +43,7 @@ func (c *Client) servers(ctx context.Context, name string) (map[string]string, e
 
 // projects returns the names of projects by ID.
 func (c *Client) projects(ctx context.Context) (map[string]string, error) {
-	api, err := openstack.NewIdentityV3(c.api.ProviderClient, c.endpoints)
+	api, err := c.session.Open(Identity)
 	if err != nil {
 		return nil, fmt.Errorf("finding Keystone in the catalog: %w", err)
 	}

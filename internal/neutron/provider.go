@@ -181,7 +181,8 @@ func (p portFields) project() string { return cmp.Or(p.Project, p.Tenant) }
 
 // ports returns the ports that send to the wire and, by the floating IP's ID,
 // the MACs of floating IPs' own ports.
-func (p Provider) ports(ctx context.Context, query url.Values) (all []port, own map[string]net.HardwareAddr, err error) {
+func (p Provider) ports(ctx context.Context, query url.Values) (all []port, own map[string]net.HardwareAddr,
+	err error) {
 	own = make(map[string]net.HardwareAddr)
 	err = list(ctx, p.Client.api, "ports", query, func(f portFields) error {
 		if f.Owner == ownerDistributed {
@@ -240,23 +241,24 @@ func (p Provider) floating(ctx context.Context, network string) ([]FloatingIP, e
 		}
 		return known[text]
 	}
-	err := list(ctx, p.Client.api, "floatingips", url.Values{"floating_network_id": {network}}, func(r floatingFields) error {
-		f := FloatingIP{
-			ID: r.ID, Port: r.Port, Router: share(r.Router), Status: r.Status,
-			Project: share(cmp.Or(r.Project, r.Tenant)), Tags: r.Tags,
-		}
-		var err error
-		if f.Addr, err = netip.ParseAddr(r.Addr); err != nil {
-			return fmt.Errorf("reading floating IP %s: %w", r.ID, err)
-		}
-		if r.FixedIP != "" {
-			if f.FixedIP, err = netip.ParseAddr(r.FixedIP); err != nil {
+	err := list(ctx, p.Client.api, "floatingips", url.Values{"floating_network_id": {network}},
+		func(r floatingFields) error {
+			f := FloatingIP{
+				ID: r.ID, Port: r.Port, Router: share(r.Router), Status: r.Status,
+				Project: share(cmp.Or(r.Project, r.Tenant)), Tags: r.Tags,
+			}
+			var err error
+			if f.Addr, err = netip.ParseAddr(r.Addr); err != nil {
 				return fmt.Errorf("reading floating IP %s: %w", r.ID, err)
 			}
-		}
-		out = append(out, f)
-		return nil
-	})
+			if r.FixedIP != "" {
+				if f.FixedIP, err = netip.ParseAddr(r.FixedIP); err != nil {
+					return fmt.Errorf("reading floating IP %s: %w", r.ID, err)
+				}
+			}
+			out = append(out, f)
+			return nil
+		})
 	if err != nil {
 		return nil, fmt.Errorf("listing floating IPs of %s: %w", p.Network, err)
 	}

@@ -42,7 +42,8 @@ func (p Provider) spot(ctx context.Context, guest, project string) (spot, error)
 	}
 	switch len(spots) {
 	case 0:
-		return spot{}, advise("give the router of its network a gateway on "+p.Network+": openstack router set --external-gateway",
+		return spot{}, advise("give the router of its network a gateway on "+p.Network+": openstack router set "+
+			"--external-gateway",
 			"no router leads from network %s to guest %s", p.Network, guest)
 	case 1:
 		return spots[0], nil
@@ -50,11 +51,13 @@ func (p Provider) spot(ctx context.Context, guest, project string) (spot, error)
 	var which []string
 	for _, s := range spots {
 		if s.device != spots[0].device {
-			return spot{}, advise("give its ID instead, or --project", "there are several guests %q: %s and %s", guest, spots[0].device, s.device)
+			return spot{}, advise("give its ID instead, or --project", "there are several guests %q: %s and %s", guest,
+				spots[0].device, s.device)
 		}
 		which = append(which, s.addr.String())
 	}
-	return spot{}, advise("give one of them instead of the name", "guest %s has several addresses that can be reached: %s", guest, strings.Join(which, ", "))
+	return spot{}, advise("give one of them instead of the name", "guest %s has several addresses that can be reached: %s",
+		guest, strings.Join(which, ", "))
 }
 
 // spots returns the IPv4 addresses of a guest, without their routers.
@@ -99,7 +102,8 @@ func (p Provider) spots(ctx context.Context, guest, project string) ([]spot, err
 				return fmt.Errorf("reading port %s: %w", g.ID, err)
 			}
 			if a.Is4() && (!isAddr || a == addr) {
-				spots = append(spots, spot{port: g.ID, device: g.Device, name: cmp.Or(names[g.Device], guest), addr: a, subnet: ip.Subnet, project: of})
+				spots = append(spots, spot{port: g.ID, device: g.Device, name: cmp.Or(names[g.Device], guest), addr: a,
+					subnet: ip.Subnet, project: of})
 			}
 		}
 		return nil
@@ -112,7 +116,8 @@ func (p Provider) spots(ctx context.Context, guest, project string) ([]spot, err
 }
 
 // Routers' ports on the inside, of plain, distributed and highly available ones.
-var ownersInterface = []string{"network:router_interface", "network:router_interface_distributed", "network:ha_router_replicated_interface"}
+var ownersInterface = []string{"network:router_interface", "network:router_interface_distributed",
+	"network:ha_router_replicated_interface"}
 
 // routed returns the spots that a router of the external network leads to. Of
 // several routers on a subnet it takes the one that is the subnet's gateway, as

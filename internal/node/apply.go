@@ -12,11 +12,16 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"macaw.example/internal/graph"
+	"macaw.example/internal/model"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/nodeapi"
 )
 
 // node is the machine that the steps work on.
 type node struct {
-	spec    Spec
+	spec    nodeapi.OpenStack
 	secrets secrets
 	facts   facts
 	files   []file
@@ -27,7 +32,7 @@ type node struct {
 // Apply makes this machine the node that spec describes, and returns when what it runs answers.
 // It needs root, and installs what Install has not. Running it again changes only what differs; it may be
 // killed anywhere. A unit whose configuration has changed is restarted, and no other.
-func Apply(ctx context.Context, spec Spec, progress Progress) error {
+func Apply(ctx context.Context, spec nodeapi.OpenStack, progress Progress) error {
 	if err := spec.Validate(); err != nil {
 		return err
 	}
@@ -47,20 +52,20 @@ func Apply(ctx context.Context, spec Spec, progress Progress) error {
 }
 
 // steps is what this node does, in order.
-func (n *node) steps() []step { return present(n.everyStep()) }
+func (n *node) steps() []graph.Step { return present(n.everyStep()) }
 
 // everyStep is the order of everything, for the roles that the node has. What an operator or a first guest waits
 // for comes first; the rest follows when the processors are free again.
-func (n *node) everyStep() []step {
-	var steps []step
+func (n *node) everyStep() []graph.Step {
+	var steps []graph.Step
 	add := func(name string, run func(context.Context) error, needs ...string) {
-		steps = append(steps, step{name, needs, run})
+		steps = append(steps, graph.Step{Name: name, Needs: needs, Run: run})
 	}
 	start := func(svc service) func(context.Context) error {
 		return func(ctx context.Context) error { return n.ensureRunning(ctx, svc.units...) }
 	}
-	cloud := newClient(n.spec, "admin", func() string { return n.secrets.Admin }, "admin")
-	controller, compute := n.spec.Has(Controller), n.spec.Has(Compute)
+	cloud := newClient(n.spec, func() string { return n.secrets.Admin })
+	controller, compute := n.spec.Has(model.Controller), n.spec.Has(model.Compute)
 
 	add("configuration", n.configure)
 	add("instance-metadata", start(instanceMetadata), "configuration")
@@ -78,12 +83,14 @@ func (n *node) everyStep() []step {
 		add("placement", n.startAPI(placement, 8778), "accounts")
 		add("glance", n.startAPI(glance, 9292), "accounts")
 		add("nova", n.startAPI(novaAPI, 8774), "accounts", "rabbitmq")
-		add("neutron", n.startAPI(neutron, 9696), "accounts", "rabbitmq", "ovn-central")
+		add("neutron", n.startAPI(neutronAPI, 9696), "accounts", "rabbitmq", "ovn-central")
 		add("nova-conductor", start(novaConductor), "accounts", "rabbitmq")
 		add("nova-scheduler", start(novaScheduler), "accounts", "rabbitmq")
-		add("answers", func(ctx context.Context) error { return cloudAnswers(ctx, cloud) }, "keystone", "placement", "glance", "nova", "neutron")
+		add("answers", func(ctx context.Context) error { return cloudAnswers(ctx, cloud) }, "keystone", "placement", "glance",
+			"nova", "neutron")
 		add("flavors", func(ctx context.Context) error { return ensureFlavors(ctx, cloud) }, "keystone", "nova")
-		add("external network", func(ctx context.Context) error { return ensureExternal(ctx, n.spec, n.secrets.Admin) }, "keystone", "neutron")
+		add("external network", func(ctx context.Context) error { return ensureExternal(ctx, n.spec, n.secrets.Admin) },
+			"keystone", "neutron")
 	}
 	add("ovn-host", start(ovnHost), "openvswitch", "ovn-central")
 	if compute {
@@ -108,13 +115,13 @@ func (n *node) everyStep() []step {
 }
 
 // present drops needs for steps that another node runs: whoever applies a cloud begins with its controller.
-func present(steps []step) []step {
+func present(steps []graph.Step) []graph.Step {
 	names := map[string]bool{}
 	for _, s := range steps {
-		names[s.name] = true
+		names[s.Name] = true
 	}
 	for i, s := range steps {
-		steps[i].needs = slices.DeleteFunc(slices.Clone(s.needs), func(n string) bool { return !names[n] })
+		steps[i].Needs = slices.DeleteFunc(slices.Clone(s.Needs), func(n string) bool { return !names[n] })
 	}
 	return steps
 }
@@ -122,7 +129,7 @@ func present(steps []step) []step {
 // configure writes every file, and makes the units start at boot.
 func (n *node) configure(ctx context.Context) error {
 	var err error
-	if n.secrets, err = loadSecrets(n.root, n.spec.Has(Controller)); err != nil {
+	if n.secrets, err = loadSecrets(n.root, n.spec.Has(model.Controller)); err != nil {
 		return err
 	}
 	n.facts = facts{KVM: kvmWorks("/dev/kvm"), KernelOVS: kernelOVS(ctx, n.run)}
@@ -143,7 +150,7 @@ func (n *node) configure(ctx context.Context) error {
 	}
 	// An upgrade of the packages does not restart them: the package step keeps Debian's scripts from it.
 	n.files = append(n.files, file{Path: schemaStamp, Readers: pythonUnits(n.spec)})
-	if n.spec.Has(Controller) {
+	if n.spec.Has(model.Controller) {
 		for _, dir := range []string{"/etc/keystone/fernet-keys", "/etc/keystone/credential-keys"} {
 			if err := makeKeys(n.root, dir); err != nil {
 				return err
@@ -197,18 +204,16 @@ func (n *node) startAPI(svc service, port int) func(context.Context) error {
 func cloudAnswers(ctx context.Context, c *client) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for name, api := range map[string]struct {
-		port int
-		path string
+		service neutron.Service
+		path    string
 	}{
-		"Glance":    {9292, "/v2/images?limit=1"},
-		"Neutron":   {9696, "/v2.0/networks?limit=1"},
-		"Nova":      {8774, "/v2.1/servers?limit=1"},
-		"Placement": {8778, "/resource_providers"},
+		"Glance":    {neutron.Image, "images?limit=1"},
+		"Neutron":   {neutron.Network, "networks?limit=1"},
+		"Nova":      {neutron.Compute, "servers?limit=1"},
+		"Placement": {neutron.Placement, "resource_providers"},
 	} {
 		g.Go(func() error {
-			return await(ctx, name, startPatience, func(ctx context.Context) error {
-				return c.do(ctx, "GET", api.port, api.path, nil, nil)
-			})
+			return await(ctx, name, startPatience, func(ctx context.Context) error { return c.get(ctx, api.service, api.path) })
 		})
 	}
 	return cmp.Or(g.Wait(), errNothingToDo)

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"macaw.example/internal/nodeapi"
 )
 
 //go:embed files
@@ -19,14 +21,15 @@ type facts struct {
 }
 
 // render returns every configuration file of the node, sorted by path.
-func render(s Spec, sec secrets, f facts) ([]file, error) {
+func render(s nodeapi.OpenStack, sec secrets, f facts) ([]file, error) {
 	r := newRenderer(nodeTags(s, sec, f))
 	for _, svc := range onNode(s) {
 		for _, c := range svc.files {
 			r.add(c, nil)
 		}
 		for _, a := range svc.api {
-			r.add(configFile{template: "uwsgi.ini", path: "/etc/macaw/uwsgi/" + a.Unit + ".ini", readers: []string{a.Unit + ".service"}}, apiTags(a))
+			r.add(configFile{template: "uwsgi.ini", path: "/etc/macaw/uwsgi/" + a.Unit + ".ini",
+				readers: []string{a.Unit + ".service"}}, apiTags(a))
 		}
 	}
 	r.addUnits(onNode(s))

@@ -7,18 +7,24 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 )
 
 // allInOne is a node with every role.
-func allInOne() Spec {
-	return Spec{
-		Cloud: "first", Region: "RegionOne", Node: "ip-10-0-0-11", Roles: []Role{Controller, Compute, Gateway},
-		Management: Management{Address: netip.MustParseAddr("10.0.0.11"), Public: netip.MustParseAddr("198.51.100.10")},
+func allInOne() nodeapi.OpenStack {
+	return nodeapi.OpenStack{
+		Cloud: "first", Region: "RegionOne", Node: "ip-10-0-0-11",
+		Roles: []model.Role{model.Controller, model.Compute, model.Gateway},
+		Management: nodeapi.Management{Address: netip.MustParseAddr("10.0.0.11"),
+			Public: netip.MustParseAddr("198.51.100.10")},
 		Controller: netip.MustParseAddr("10.0.0.11"),
-		Provider: Provider{
+		Provider: nodeapi.Provider{
 			NICMAC: "0a:1b:2c:3d:4e:11", Subnet: netip.MustParsePrefix("10.0.1.0/24"),
 			Gateway: netip.MustParseAddr("10.0.1.1"), Primary: netip.MustParseAddr("10.0.1.10"),
-			Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.21"), netip.MustParseAddr("10.0.1.20"), netip.MustParseAddr("10.0.1.30")},
+			Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.21"), netip.MustParseAddr("10.0.1.20"),
+				netip.MustParseAddr("10.0.1.30")},
 		},
 		PhysicalNetwork: "provider", Bridge: "br-ex", ProviderPort: "mcw1",
 	}
@@ -39,7 +45,7 @@ func knownSecrets() secrets {
 	return s
 }
 
-func renderAll(t *testing.T, s Spec, f facts) map[string]file {
+func renderAll(t *testing.T, s nodeapi.OpenStack, f facts) map[string]file {
 	t.Helper()
 	files, err := render(s, knownSecrets(), f)
 	if err != nil {
@@ -64,7 +70,8 @@ func TestRenderKeepsSecretsFromOthers(t *testing.T) {
 }
 
 func TestRenderReadersAreUnitsOfTheNode(t *testing.T) {
-	for _, roles := range [][]Role{{Controller, Compute, Gateway}, {Controller}, {Compute}, {Gateway}} {
+	for _, roles := range [][]model.Role{{model.Controller, model.Compute, model.Gateway}, {model.Controller},
+		{model.Compute}, {model.Gateway}} {
 		s := allInOne()
 		s.Roles = roles
 		var units []string
@@ -83,10 +90,11 @@ func TestRenderReadersAreUnitsOfTheNode(t *testing.T) {
 
 func TestRenderByRole(t *testing.T) {
 	s := allInOne()
-	s.Roles = []Role{Compute}
+	s.Roles = []model.Role{model.Compute}
 	s.Management.Address = netip.MustParseAddr("10.0.0.12")
 	files := renderAll(t, s, facts{})
-	for _, path := range []string{"/etc/keystone/keystone.conf", "/etc/mysql/mariadb.conf.d/90-macaw.cnf", "/etc/macaw/admin-openrc"} {
+	for _, path := range []string{"/etc/keystone/keystone.conf", "/etc/mysql/mariadb.conf.d/90-macaw.cnf",
+		"/etc/macaw/admin-openrc"} {
 		if _, ok := files[path]; ok {
 			t.Errorf("a compute node has %s", path)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/graph"
 )
 
 // An image is the disk of a machine as it is (EC2 API Reference, CreateImage). What
@@ -72,12 +74,12 @@ func (n *node) generalize(ctx context.Context, progress Progress) error {
 		return errors.New("making this machine ready for an image: " +
 			"it is the node of a cloud, with the cloud's secrets in /etc/macaw")
 	}
-	return runGraph(ctx, []step{
-		{"what cloud-init knows", nil, n.forgetInstance},
-		{"logs and traces", []string{"what cloud-init knows"}, n.forgetTraces},
-		{"identities", []string{"logs and traces"}, n.forgetIdentities},
+	return runGraph(ctx, []graph.Step{
+		{Name: "what cloud-init knows", Run: n.forgetInstance},
+		{Name: "logs and traces", Needs: []string{"what cloud-init knows"}, Run: n.forgetTraces},
+		{Name: "identities", Needs: []string{"logs and traces"}, Run: n.forgetIdentities},
 		// The last thing: whoever looks on must be able to come back until then.
-		{"host keys and authorized keys", []string{"identities"}, func(context.Context) error {
+		{Name: "host keys and authorized keys", Needs: []string{"identities"}, Run: func(context.Context) error {
 			if err := n.drop(access); err != nil {
 				return err
 			}

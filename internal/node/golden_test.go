@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"macaw.example/internal/model"
 )
 
 var update = flag.Bool("update", false, "write what is rendered to testdata")
@@ -43,15 +45,15 @@ func compareGolden(t *testing.T, name string, files []file) {
 func TestRenderGolden(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		roles   []Role
+		roles   []model.Role
 		address string
 		public  bool
 		facts   facts
 	}{
-		{"all-in-one", []Role{Controller, Compute, Gateway}, "10.0.0.11", true, facts{KVM: true}},
-		{"compute-kvm", []Role{Compute}, "10.0.0.12", false, facts{KVM: true, KernelOVS: true}},
-		{"compute-qemu", []Role{Compute}, "10.0.0.12", true, facts{}},
-		{"gateway", []Role{Gateway}, "10.0.0.13", true, facts{KernelOVS: true}},
+		{"all-in-one", []model.Role{model.Controller, model.Compute, model.Gateway}, "10.0.0.11", true, facts{KVM: true}},
+		{"compute-kvm", []model.Role{model.Compute}, "10.0.0.12", false, facts{KVM: true, KernelOVS: true}},
+		{"compute-qemu", []model.Role{model.Compute}, "10.0.0.12", true, facts{}},
+		{"gateway", []model.Role{model.Gateway}, "10.0.0.13", true, facts{KernelOVS: true}},
 	} {
 		s := allInOne()
 		s.Roles, s.Management.Address = tt.roles, netip.MustParseAddr(tt.address)

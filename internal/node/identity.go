@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"macaw.example/internal/nodeapi"
 )
 
 // gatewayRole names the gateway agent's user, and the role that Neutron's policy knows it by.
@@ -128,7 +130,7 @@ func parseIdentity(out string) seenIdentity {
 }
 
 // planIdentity returns the SQL that is still needed; nothing if all is there.
-func planIdentity(s Spec, sec secrets, seen seenIdentity, now time.Time) (string, error) {
+func planIdentity(s nodeapi.OpenStack, sec secrets, seen seenIdentity, now time.Time) (string, error) {
 	var sql strings.Builder
 	password := func(user, password string, cost int) error {
 		hash, err := bcrypt.GenerateFromPassword([]byte(password), cost)
@@ -137,7 +139,8 @@ func planIdentity(s Spec, sec secrets, seen seenIdentity, now time.Time) (string
 		}
 		id := seen.users[user][0]
 		fmt.Fprintf(&sql, "DELETE FROM keystone.password WHERE local_user_id = %s;\n", id)
-		fmt.Fprintf(&sql, "INSERT INTO keystone.password (local_user_id, password_hash, created_at_int, created_at) VALUES (%s, '%s', %d, '%s');\n",
+		fmt.Fprintf(&sql, "INSERT INTO keystone.password (local_user_id, password_hash, created_at_int, created_at) "+
+			"VALUES (%s, '%s', %d, '%s');\n",
 			id, hash, now.UnixMicro(), now.UTC().Format(time.DateTime))
 		return nil
 	}
@@ -164,7 +167,7 @@ func planIdentity(s Spec, sec secrets, seen seenIdentity, now time.Time) (string
 }
 
 // planCatalog returns the SQL for endpoints that are missing or lead elsewhere.
-func planCatalog(s Spec, seen seenIdentity) (string, error) {
+func planCatalog(s nodeapi.OpenStack, seen seenIdentity) (string, error) {
 	var sql strings.Builder
 	for _, e := range catalog {
 		service := seen.services[e.name]
@@ -174,14 +177,16 @@ func planCatalog(s Spec, seen seenIdentity) (string, error) {
 		for _, at := range []struct {
 			kind string
 			host netip.Addr
-		}{{"public", s.public()}, {"internal", s.Controller}, {"admin", s.Controller}} {
+		}{{"public", public(s)}, {"internal", s.Controller}, {"admin", s.Controller}} {
 			url := e.url(at.host)
 			switch have, ok := seen.endpoints[[2]string{service, at.kind + "@" + s.Region}]; {
 			case !ok:
-				fmt.Fprintf(&sql, "INSERT INTO keystone.endpoint (id, interface, service_id, url, extra, enabled, region_id) VALUES ('%s', '%s', '%s', '%s', '{}', 1, '%s');\n",
+				fmt.Fprintf(&sql, "INSERT INTO keystone.endpoint (id, interface, service_id, url, extra, enabled, region_id) "+
+					"VALUES ('%s', '%s', '%s', '%s', '{}', 1, '%s');\n",
 					newID(), at.kind, service, url, s.Region)
 			case have != url:
-				fmt.Fprintf(&sql, "UPDATE keystone.endpoint SET url = '%s' WHERE service_id = '%s' AND interface = '%s' AND region_id = '%s';\n",
+				fmt.Fprintf(&sql, "UPDATE keystone.endpoint SET url = '%s' WHERE service_id = '%s' AND interface = '%s' AND "+
+					"region_id = '%s';\n",
 					url, service, at.kind, s.Region)
 			}
 		}
@@ -189,7 +194,8 @@ func planCatalog(s Spec, seen seenIdentity) (string, error) {
 	if sql.Len() == 0 {
 		return "", nil
 	}
-	region := fmt.Sprintf("INSERT IGNORE INTO keystone.region (id, description, extra) VALUES ('%s', '', '{}');\n", s.Region)
+	region := fmt.Sprintf("INSERT IGNORE INTO keystone.region (id, description, extra) VALUES ('%s', '', '{}');\n",
+		s.Region)
 	return region + sql.String(), nil
 }
 

@@ -11,6 +11,9 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/graph"
+	"macaw.example/internal/nodeapi"
 )
 
 const (
@@ -31,7 +34,7 @@ var unwanted = []string{
 // installed tells whether this Macaw's package step has been completed below root.
 func installed(root string) bool {
 	stamp, err := os.ReadFile(filepath.Join(root, installStamp))
-	return err == nil && string(stamp) == PackagesHash()+"\n"
+	return err == nil && string(stamp) == nodeapi.PackagesHash+"\n"
 }
 
 // Install is the package step: all that depends on nothing but the versions of packages, neither on an address
@@ -51,16 +54,16 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 		return nil
 	}
 	n := &node{root: "/", run: executor(held)}
-	return runGraph(ctx, []step{
-		{"packages", nil, n.installPackages},
-		{"units", []string{"packages"}, n.quietUnits},
-		{"schemas", []string{"units"}, n.installSchemas},
-		{"default MTU", []string{"packages"}, n.installMTUDriver},
-		{"entry points", []string{"units", "default MTU"}, n.rememberEntryPoints},
-		{"replies", []string{"packages"}, n.quickenReplies},
-		{"stamp", []string{"schemas", "entry points", "replies"}, func(context.Context) error {
+	return runGraph(ctx, []graph.Step{
+		{Name: "packages", Run: n.installPackages},
+		{Name: "units", Needs: []string{"packages"}, Run: n.quietUnits},
+		{Name: "schemas", Needs: []string{"units"}, Run: n.installSchemas},
+		{Name: "default MTU", Needs: []string{"packages"}, Run: n.installMTUDriver},
+		{Name: "entry points", Needs: []string{"units", "default MTU"}, Run: n.rememberEntryPoints},
+		{Name: "replies", Needs: []string{"packages"}, Run: n.quickenReplies},
+		{Name: "stamp", Needs: []string{"schemas", "entry points", "replies"}, Run: func(context.Context) error {
 			unix.Sync()
-			_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(PackagesHash() + "\n")}.write(n.root)
+			_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(nodeapi.PackagesHash + "\n")}.write(n.root)
 			return err
 		}},
 	}, progress)
@@ -79,11 +82,12 @@ func (n *node) installPackages(ctx context.Context) error {
 	}
 	// dpkg need not fsync file by file: all is synced once before the stamp says that this step is complete. A machine
 	// that loses power before is one without a cloud, and is made anew.
-	options := []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300"}
+	options := []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o",
+		"Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300"}
 	for _, c := range []command{
 		{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env},
 		{Args: []string{"apt-get", "update", "-o", "DPkg::Lock::Timeout=300"}, Env: env},
-		{Args: append(append([]string{"apt-get", "install"}, options...), Packages()...), Env: env},
+		{Args: append(append([]string{"apt-get", "install"}, options...), nodeapi.Packages()...), Env: env},
 	} {
 		if _, err := n.run(ctx, c); err != nil {
 			return fmt.Errorf("installing packages: %w", err)
@@ -143,7 +147,8 @@ var entryPointsScript string
 // rememberEntryPoints saves each daemon the search through three hundred packages for its plugins, which they
 // would all make at once at their first start.
 func (n *node) rememberEntryPoints(ctx context.Context) error {
-	if _, err := n.run(ctx, command{Args: []string{"python3", "-"}, Env: []string{"XDG_CACHE_HOME=" + pythonCache}, Stdin: entryPointsScript}); err != nil {
+	if _, err := n.run(ctx, command{Args: []string{"python3", "-"}, Env: []string{"XDG_CACHE_HOME=" + pythonCache},
+		Stdin: entryPointsScript}); err != nil {
 		return errNothingToDo // a daemon without the cache is slower, and that is all
 	}
 	return nil

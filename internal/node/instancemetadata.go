@@ -1,10 +1,12 @@
 package node
 
+import "macaw.example/internal/model"
+
 // instanceMetadata keeps the credentials of the instance's role from everybody on the node but root: a daemon
 // that faces the network, such as Apache or an API, may one day do what its caller wants.
 var instanceMetadata = service{
 	name:  "instance-metadata",
-	roles: []Role{Controller, Compute, Gateway},
+	roles: []model.Role{model.Controller, model.Compute, model.Gateway},
 	files: []configFile{
 		{template: "instance-metadata.nft", path: "/etc/macaw/instance-metadata.nft",
 			readers: []string{"macaw-instance-metadata.service"}},

@@ -1,10 +1,13 @@
 package node
 
+import "macaw.example/internal/model"
+
 var keystone = service{
 	name:  "keystone",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
-		{template: "keystone.conf", path: "/etc/keystone/keystone.conf", group: "keystone", readers: []string{"keystone.service"}},
+		{template: "keystone.conf", path: "/etc/keystone/keystone.conf", group: "keystone",
+			readers: []string{"keystone.service"}},
 	},
 	units: []string{"keystone.service"},
 	api: []api{{

@@ -3,11 +3,13 @@ package node
 import (
 	"context"
 	"fmt"
+
+	"macaw.example/internal/model"
 )
 
 var libvirt = service{
 	name:  "libvirt",
-	roles: []Role{Compute},
+	roles: []model.Role{model.Compute},
 	files: []configFile{
 		// libvirtd sees whether there is a hook when it starts.
 		{template: "qemu-hook", path: "/etc/libvirt/hooks/qemu", program: true, readers: []string{"libvirtd.service"}},

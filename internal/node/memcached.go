@@ -1,8 +1,10 @@
 package node
 
+import "macaw.example/internal/model"
+
 var memcached = service{
 	name:  "memcached",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		{template: "memcached.conf", path: "/etc/memcached.conf", readers: []string{"memcached.service"}},
 	},

@@ -1,8 +1,14 @@
 package node
 
-import "strings"
+import (
+	"strings"
 
-var neutronAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service", "ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service"}
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+)
+
+var neutronAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service",
+	"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service"}
 
 func neutronConf(readers ...string) configFile {
 	return configFile{template: "neutron.conf", path: "/etc/neutron/neutron.conf", group: "neutron", readers: readers}
@@ -10,8 +16,8 @@ func neutronConf(readers ...string) configFile {
 
 // neutronServer are the sections of neutron.conf for what only a controller runs: no other node is to know the
 // database's password. The last line is empty, as between all sections.
-func neutronServer(s Spec, sec secrets) string {
-	if !s.Has(Controller) {
+func neutronServer(s nodeapi.OpenStack, sec secrets) string {
+	if !s.Has(model.Controller) {
 		return ""
 	}
 	return strings.Join([]string{
@@ -30,12 +36,13 @@ func neutronServer(s Spec, sec secrets) string {
 }
 
 func ml2Conf(readers ...string) configFile {
-	return configFile{template: "ml2_conf.ini", path: "/etc/neutron/plugins/ml2/ml2_conf.ini", group: "neutron", readers: readers}
+	return configFile{template: "ml2_conf.ini", path: "/etc/neutron/plugins/ml2/ml2_conf.ini", group: "neutron",
+		readers: readers}
 }
 
-var neutron = service{
+var neutronAPI = service{
 	name:  "neutron",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		neutronConf("neutron-api.service"),
 		ml2Conf("neutron-api.service"),
@@ -52,7 +59,7 @@ var neutron = service{
 
 var neutronMaintenance = service{
 	name:  "neutron-maintenance",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		neutronConf("neutron-ovn-maintenance-worker.service"),
 		ml2Conf("neutron-ovn-maintenance-worker.service"),
@@ -69,10 +76,11 @@ var neutronMaintenance = service{
 
 var neutronMetadata = service{
 	name:  "neutron-metadata",
-	roles: []Role{Compute},
+	roles: []model.Role{model.Compute},
 	files: []configFile{
 		neutronConf("neutron-ovn-metadata-agent.service"),
-		{template: "neutron_ovn_metadata_agent.ini", path: "/etc/neutron/neutron_ovn_metadata_agent.ini", group: "neutron", readers: []string{"neutron-ovn-metadata-agent.service"}},
+		{template: "neutron_ovn_metadata_agent.ini", path: "/etc/neutron/neutron_ovn_metadata_agent.ini", group: "neutron",
+			readers: []string{"neutron-ovn-metadata-agent.service"}},
 	},
 	units:  []string{"neutron-ovn-metadata-agent.service"},
 	after:  []string{"openvswitch-switch.service", "ovn-controller.service"},

@@ -1,15 +1,22 @@
 package node
 
 import (
+	computeservices "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
+	"github.com/gophercloud/gophercloud/v2/openstack/placement/v1/resourceproviders"
+
+	"macaw.example/internal/neutron"
+
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
+
+	"macaw.example/internal/model"
 )
 
 // novaAfter is what every part of Nova on a controller waits for at boot.
-var novaAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service", "placement-api.service"}
+var novaAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service",
+	"placement-api.service"}
 
 func novaConf(readers ...string) configFile {
 	return configFile{template: "nova.conf", path: "/etc/nova/nova.conf", group: "nova", readers: readers}
@@ -17,7 +24,8 @@ func novaConf(readers ...string) configFile {
 
 // novaDatabaseConf is what only the controller's daemons read.
 func novaDatabaseConf(readers ...string) configFile {
-	return configFile{template: "nova-database.conf", path: "/etc/nova/nova-database.conf", group: "nova", readers: readers}
+	return configFile{template: "nova-database.conf", path: "/etc/nova/nova-database.conf", group: "nova",
+		readers: readers}
 }
 
 // novaDaemon makes a daemon that Debian's script starts read novaDatabaseConf too.
@@ -34,28 +42,30 @@ const novaConfigFiles = "OS_NOVA_CONFIG_FILES=api-paste.ini;nova.conf;nova-datab
 
 var novaAPI = service{
 	name:  "nova",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{novaConf("nova-api.service"), novaDatabaseConf("nova-api.service")},
 	units: []string{"nova-api.service"},
 	// It runs on eventlet, which does not bear uWSGI's threads.
-	api:    []api{{Unit: "nova-api", Project: "nova", Port: 8774, Threads: 1, WSGI: "/usr/bin/nova-api-wsgi", Env: novaConfigFiles}},
+	api: []api{{Unit: "nova-api", Project: "nova", Port: 8774, Threads: 1, WSGI: "/usr/bin/nova-api-wsgi",
+		Env: novaConfigFiles}},
 	after:  novaAfter,
 	python: true,
 }
 
 var novaMetadata = service{
-	name:   "nova-metadata",
-	roles:  []Role{Controller},
-	files:  []configFile{novaConf("nova-api-metadata.service"), novaDatabaseConf("nova-api-metadata.service")},
-	units:  []string{"nova-api-metadata.service"},
-	api:    []api{{Unit: "nova-api-metadata", Project: "nova", Port: 8775, Threads: 1, WSGI: "/usr/bin/nova-metadata-wsgi", Env: novaConfigFiles}},
+	name:  "nova-metadata",
+	roles: []model.Role{model.Controller},
+	files: []configFile{novaConf("nova-api-metadata.service"), novaDatabaseConf("nova-api-metadata.service")},
+	units: []string{"nova-api-metadata.service"},
+	api: []api{{Unit: "nova-api-metadata", Project: "nova", Port: 8775, Threads: 1, WSGI: "/usr/bin/nova-metadata-wsgi",
+		Env: novaConfigFiles}},
 	after:  novaAfter,
 	python: true,
 }
 
 var novaConductor = service{
 	name:   "nova-conductor",
-	roles:  []Role{Controller},
+	roles:  []model.Role{model.Controller},
 	files:  novaDaemon("nova-conductor"),
 	units:  []string{"nova-conductor.service"},
 	after:  novaAfter,
@@ -64,7 +74,7 @@ var novaConductor = service{
 
 var novaScheduler = service{
 	name:   "nova-scheduler",
-	roles:  []Role{Controller},
+	roles:  []model.Role{model.Controller},
 	files:  novaDaemon("nova-scheduler"),
 	units:  []string{"nova-scheduler.service"},
 	after:  novaAfter,
@@ -73,7 +83,7 @@ var novaScheduler = service{
 
 var novaConsole = service{
 	name:  "nova-console",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: append(novaDaemon("nova-novncproxy"), configFile{
 		template: "nova-consoleproxy", path: "/etc/default/nova-consoleproxy", readers: []string{"nova-novncproxy.service"},
 	}),
@@ -90,7 +100,7 @@ const networkdStamp = "/run/macaw/networkd-guests"
 
 var novaCompute = service{
 	name:  "nova-compute",
-	roles: []Role{Compute},
+	roles: []model.Role{model.Compute},
 	files: []configFile{
 		novaConf("nova-compute.service"),
 		{template: "nova-compute.conf", path: "/etc/nova/nova-compute.conf", readers: []string{"nova-compute.service"}},
@@ -138,7 +148,7 @@ func (n *node) startCompute(c *client) func(context.Context) error {
 		if started != nil && !errors.Is(started, errNothingToDo) {
 			return started
 		}
-		if !n.spec.Has(Controller) {
+		if !n.spec.Has(model.Controller) {
 			return started
 		}
 		if err := await(ctx, "nova-compute", startPatience, func(ctx context.Context) error {
@@ -152,25 +162,37 @@ func (n *node) startCompute(c *client) func(context.Context) error {
 
 // computeUp asks Nova whether the host's compute service is up, and whether it has told what it can carry.
 func computeUp(ctx context.Context, c *client, host string) error {
-	var services struct {
-		Services []struct{ State string }
-	}
-	if err := c.do(ctx, "GET", 8774, "/v2.1/os-services?binary=nova-compute&host="+url.QueryEscape(host), nil, &services); err != nil {
+	api, err := c.open(ctx, neutron.Compute)
+	if err != nil {
 		return err
 	}
-	if len(services.Services) == 0 || services.Services[0].State != "up" {
+	pages, err := computeservices.List(api, computeservices.ListOpts{Binary: "nova-compute", Host: host}).AllPages(ctx)
+	if err != nil {
+		return err
+	}
+	seen, err := computeservices.ExtractServices(pages)
+	if err != nil {
+		return err
+	}
+	if len(seen) == 0 || seen[0].State != "up" {
 		return errors.New("it is not up yet")
 	}
-	var providers struct {
-		Providers []struct{ Name string } `json:"resource_providers"`
-	}
-	if err := c.do(ctx, "GET", 8778, "/resource_providers", nil, &providers); err != nil {
+	placement, err := c.open(ctx, neutron.Placement)
+	if err != nil {
 		return err
 	}
-	for _, p := range providers.Providers {
+	pages, err = resourceproviders.List(placement, nil).AllPages(ctx)
+	if err != nil {
+		return err
+	}
+	providers, err := resourceproviders.ExtractResourceProviders(pages)
+	if err != nil {
+		return err
+	}
+	for _, p := range providers {
 		if p.Name == host {
 			return nil
 		}
 	}
-	return errors.New("it has not told Placement what it can carry")
+	return errors.New("it has not registered its inventory with Placement yet")
 }

@@ -5,22 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"macaw.example/internal/model"
 )
 
 var ovnCentral = service{
 	name:  "ovn-central",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
 		{template: "ovn-central", path: "/etc/default/ovn-central", readers: []string{
 			"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service",
 		}},
 	},
-	units: []string{"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service", "ovn-northd.service", "ovn-central.service"},
+	units: []string{"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service", "ovn-northd.service",
+		"ovn-central.service"},
 }
 
 var ovnHost = service{
 	name:  "ovn-host",
-	roles: []Role{Compute, Gateway},
+	roles: []model.Role{model.Compute, model.Gateway},
 	units: []string{"ovn-controller.service", "ovn-host.service"},
 	// OVN announces addresses when it starts; the way out has to translate by then.
 	after: []string{"macaw-agent.service"},
@@ -55,7 +58,8 @@ func (n *node) startCentral(ctx context.Context) error {
 	if strings.Trim(strings.TrimSpace(seen), `"`) == "true" {
 		return started
 	}
-	if _, err := n.run(ctx, command{Args: strings.Fields(northbound + "set NB_Global . " + commonZone + "=true")}); err != nil {
+	if _, err := n.run(ctx, command{Args: strings.Fields(northbound + "set NB_Global . " + commonZone +
+		"=true")}); err != nil {
 		return fmt.Errorf("setting OVN's options: %w", err)
 	}
 	return nil

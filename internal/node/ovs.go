@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 )
 
 var openvswitch = service{
 	name:  "openvswitch",
-	roles: []Role{Compute, Gateway},
+	roles: []model.Role{model.Compute, model.Gateway},
 	files: []configFile{
 		// Without it every start of the database makes up a new name of the chassis.
 		{template: "system-id.conf", path: "/etc/openvswitch/system-id.conf"},
@@ -31,7 +34,7 @@ func (n *node) configureOVS(ctx context.Context) error {
 
 // ovsArgs is the one transaction that makes the chassis. It does not wait for ovs-vswitchd, so the provider
 // port may come later.
-func ovsArgs(s Spec, f facts) []string {
+func ovsArgs(s nodeapi.OpenStack, f facts) []string {
 	datapath := "system"
 	if !f.KernelOVS {
 		datapath = "netdev"
@@ -46,7 +49,7 @@ func ovsArgs(s Spec, f facts) []string {
 		fmt.Sprintf("external_ids:ovn-encap-ip=%s", s.Management.Address),
 		"external_ids:ovn-bridge-datapath-type=" + datapath,
 	}
-	if s.Has(Gateway) {
+	if s.Has(model.Gateway) {
 		args = append(args,
 			fmt.Sprintf("external_ids:ovn-bridge-mappings=%s:%s", s.PhysicalNetwork, s.Bridge),
 			"external_ids:ovn-cms-options=enable-chassis-as-gw")
@@ -57,7 +60,7 @@ func ovsArgs(s Spec, f facts) []string {
 		args = append(args, settings...)
 	}
 	bridge("br-int", "fail_mode=secure")
-	if s.Has(Gateway) {
+	if s.Has(model.Gateway) {
 		bridge(s.Bridge)
 		if s.ProviderPort != "" {
 			args = append(args, "--", "--may-exist", "add-port", s.Bridge, s.ProviderPort)

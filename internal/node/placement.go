@@ -1,10 +1,13 @@
 package node
 
+import "macaw.example/internal/model"
+
 var placement = service{
 	name:  "placement",
-	roles: []Role{Controller},
+	roles: []model.Role{model.Controller},
 	files: []configFile{
-		{template: "placement.conf", path: "/etc/placement/placement.conf", group: "placement", readers: []string{"placement-api.service"}},
+		{template: "placement.conf", path: "/etc/placement/placement.conf", group: "placement",
+			readers: []string{"placement-api.service"}},
 	},
 	units: []string{"placement-api.service"},
 	api: []api{{

@@ -1,27 +1,18 @@
 package node
 
-import "time"
+import "macaw.example/internal/graph"
 
-// State is how far a step is.
-type State string
+// What a caller hears of a phase. Progress may be nil.
+type (
+	State    = graph.State
+	Event    = graph.Event
+	Progress = graph.Progress
+)
 
 // The states of a step.
 const (
-	Started State = "start"
-	Done    State = "done"
-	Failed  State = "failed"
-	Skipped State = "skipped" // nothing to do, or a step it needs has failed
+	Started = graph.Started
+	Done    = graph.Done
+	Failed  = graph.Failed
+	Skipped = graph.Skipped
 )
-
-// Event tells that a step has reached a state.
-type Event struct {
-	Step  string        `json:"step"`
-	State State         `json:"state"`
-	At    time.Duration `json:"at"`              // since the beginning of the phase
-	Took  time.Duration `json:"took"`            // zero unless the step has ended
-	After string        `json:"after,omitempty"` // the step it waited for last
-	Err   error         `json:"-"`
-}
-
-// Progress hears of every event, one at a time. It may be nil.
-type Progress func(Event)

@@ -1,11 +1,16 @@
 package node
 
-import "slices"
+import (
+	"slices"
+
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+)
 
 // service is one daemon, or a few that belong together, as data: what is written for it and what runs.
 type service struct {
 	name  string
-	roles []Role // nodes with any of them run it
+	roles []model.Role // nodes with any of them run it
 	files []configFile
 	units []string // started in this order; a reboot brings them back
 	api   []api    // those of its units that uWSGI runs
@@ -43,12 +48,12 @@ var services = []service{
 	openvswitch, ovnCentral, ovnHost,
 	keystone, glance, placement,
 	novaAPI, novaConductor, novaScheduler, novaMetadata, novaConsole, novaCompute, libvirt,
-	neutron, neutronMaintenance, neutronMetadata,
-	dashboard, adminAccess, gatewayAccess,
+	neutronAPI, neutronMaintenance, neutronMetadata,
+	dashboard, adminAccess, agentAccess,
 }
 
 // onNode are the services that a node with these roles runs.
-func onNode(s Spec) []service {
+func onNode(s nodeapi.OpenStack) []service {
 	var on []service
 	for _, svc := range services {
 		if slices.ContainsFunc(svc.roles, s.Has) {
@@ -59,7 +64,7 @@ func onNode(s Spec) []service {
 }
 
 // pythonUnits are the units on a node that run OpenStack's own code.
-func pythonUnits(s Spec) []string {
+func pythonUnits(s nodeapi.OpenStack) []string {
 	var units []string
 	for _, svc := range onNode(s) {
 		if svc.python {

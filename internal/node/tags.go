@@ -4,17 +4,19 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"macaw.example/internal/nodeapi"
 )
 
 // nodeTags are what every file of a node may name.
-func nodeTags(s Spec, sec secrets, f facts) tags {
+func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 	t := tags{
 		"cloud":            s.Cloud,
 		"region":           s.Region,
 		"node":             s.Node,
 		"physical-network": s.PhysicalNetwork,
 		"address":          s.Management.Address.String(),
-		"public":           s.public().String(),
+		"public":           public(s).String(),
 		"controller":       s.Controller.String(),
 
 		"password admin":   sec.Admin,
@@ -67,7 +69,7 @@ func option(name, value string) string {
 }
 
 // auth is how user logs in to Keystone.
-func auth(s Spec, sec secrets, user string) string {
+func auth(s nodeapi.OpenStack, sec secrets, user string) string {
 	return strings.Join([]string{
 		fmt.Sprintf("auth_url = http://%s:5000/v3", s.Controller),
 		"auth_type = password",
@@ -81,10 +83,10 @@ func auth(s Spec, sec secrets, user string) string {
 }
 
 // authtoken is how user's API asks Keystone about its callers.
-func authtoken(s Spec, sec secrets, user string) string {
+func authtoken(s nodeapi.OpenStack, sec secrets, user string) string {
 	return strings.Join([]string{
 		auth(s, sec, user),
-		fmt.Sprintf("www_authenticate_uri = http://%s:5000/v3", s.public()),
+		fmt.Sprintf("www_authenticate_uri = http://%s:5000/v3", public(s)),
 		fmt.Sprintf("memcached_servers = %s:11211", s.Controller),
 		"service_token_roles = service",
 		"service_token_roles_required = true",
@@ -93,6 +95,6 @@ func authtoken(s Spec, sec secrets, user string) string {
 }
 
 // databaseURL is where user finds a schema. The port is named because Nova's cells are templates of this URL.
-func databaseURL(s Spec, sec secrets, user, schema string) string {
+func databaseURL(s nodeapi.OpenStack, sec secrets, user, schema string) string {
 	return fmt.Sprintf("mysql+pymysql://%s:%s@%s:3306/%s?charset=utf8", user, sec.Databases[user], s.Controller, schema)
 }

@@ -11,6 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/model"
 )
 
 // needENI attaches another provider interface to this node, if its type takes
@@ -20,7 +23,7 @@ func (t *turn) needENI(ctx context.Context, seen Seen, a Action) {
 		t.failed(netip.Addr{}, errTurn)
 		return
 	}
-	on, err := t.interfaces(ctx, filter("attachment.instance-id", t.cfg.Instance))
+	on, err := t.interfaces(ctx, awsapi.Filter("attachment.instance-id", t.cfg.Instance))
 	if err != nil {
 		t.failed(netip.Addr{}, err)
 		return
@@ -57,7 +60,7 @@ func (t *turn) needENI(ctx context.Context, seen Seen, a Action) {
 	}
 }
 
-func (t *turn) noENI(code Code, format string, args ...any) {
+func (t *turn) noENI(code model.Code, format string, args ...any) {
 	t.memory.note(func(m *memory) { m.noENI = refusal{time.Now(), code, fmt.Sprintf(format, args...)} })
 	t.look()
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/model"
 )
 
 // settled reconciles for two minutes and returns the last result.
@@ -25,15 +27,15 @@ func settled(t *testing.T, reg *Registrar, w []Want) (res Result) {
 	return res
 }
 
-func codes(findings []Finding) map[netip.Addr]Code {
-	out := map[netip.Addr]Code{}
+func codes(findings []model.Finding) map[netip.Addr]model.Code {
+	out := map[netip.Addr]model.Code{}
 	for _, f := range findings {
 		out[f.Addr] = f.Code
 	}
 	return out
 }
 
-func wantCodes(t *testing.T, res Result, want map[netip.Addr]Code) {
+func wantCodes(t *testing.T, res Result, want map[netip.Addr]model.Code) {
 	t.Helper()
 	if d := cmp.Diff(want, codes(res.Findings), byValue); d != "" {
 		t.Errorf("findings (-want +got):\n%s\n%v", d, res.Findings)
@@ -75,16 +77,16 @@ func TestStrangerHasTheAddress(t *testing.T) {
 	inRegion(t, 30, func(r *region) {
 		reg, _ := r.start(r.node("gw-1", "m8i.large", 1))
 		w := wants(15)
-		w = append(w, Want{Addr: ip("10.20.31.254"), Here: true, Policy: None}, Want{Addr: ip("10.99.0.1"), Here: true})
+		w = append(w, Want{Addr: ip("10.20.31.254"), Here: true, Policy: model.ElasticIPsNone}, Want{Addr: ip("10.99.0.1"), Here: true})
 		bad := w[6].Addr
 		e := must(r.CreateNetworkInterface(r.t.Context(), &ec2.CreateNetworkInterfaceInput{SubnetId: &r.subnet, PrivateIpAddress: aws.String(bad.String())})).NetworkInterface
 		res := must(reg.Reconcile(r.t.Context(), w)) // the others do not wait for anything
-		wantCodes(t, res, map[netip.Addr]Code{bad: AddressInUse, ip("10.99.0.1"): OutOfRange})
+		wantCodes(t, res, map[netip.Addr]model.Code{bad: AddressInUse, ip("10.99.0.1"): OutOfRange})
 		if len(res.Registered) != 15 {
 			t.Errorf("%d of 15 others are registered", len(res.Registered))
 		}
 		must(r.DeleteNetworkInterface(r.t.Context(), &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: e.NetworkInterfaceId}))
-		wantCodes(t, settled(r.t, reg, w), map[netip.Addr]Code{ip("10.99.0.1"): OutOfRange})
+		wantCodes(t, settled(r.t, reg, w), map[netip.Addr]model.Code{ip("10.99.0.1"): OutOfRange})
 	})
 }
 
@@ -95,9 +97,9 @@ func TestNoGateway(t *testing.T) {
 		must(r.DetachInternetGateway(r.t.Context(), gateway))
 		w := wants(2)
 		res := settled(r.t, reg, w)
-		wantCodes(t, res, map[netip.Addr]Code{w[0].Addr: NoGateway, w[1].Addr: NoGateway})
+		wantCodes(t, res, map[netip.Addr]model.Code{w[0].Addr: NoGateway, w[1].Addr: NoGateway})
 		must(r.AttachInternetGateway(r.t.Context(), &ec2.AttachInternetGatewayInput{InternetGatewayId: &r.gateway, VpcId: &r.vpc}))
-		wantCodes(t, settled(r.t, reg, w), map[netip.Addr]Code{})
+		wantCodes(t, settled(r.t, reg, w), map[netip.Addr]model.Code{})
 		r.check(w)
 	})
 }
@@ -109,7 +111,7 @@ func TestPool(t *testing.T) {
 		for range 3 {
 			pool = append(pool, *must(r.AllocateAddress(r.t.Context(), &ec2.AllocateAddressInput{})).AllocationId)
 		}
-		change := func(c *Config) { c.Policy, c.Pool = Pool, pool }
+		change := func(c *Config) { c.Policy, c.Pool = model.ElasticIPsPool, pool }
 		one, _ := r.start(r.node("gw-1", "m8i.large", 1, change))
 		two, _ := r.start(r.node("gw-2", "m8i.large", 1, change))
 		w := wants(4)
@@ -153,13 +155,13 @@ func TestPool(t *testing.T) {
 // interfaces with 19 addresses each.
 func TestInterfacesAreUsedUp(t *testing.T) {
 	inRegion(t, 5, func(r *region) {
-		reg, _ := r.start(r.node("gw-1", "m8i.large", 1, func(c *Config) { c.Policy = None }))
+		reg, _ := r.start(r.node("gw-1", "m8i.large", 1, func(c *Config) { c.Policy = model.ElasticIPsNone }))
 		w := wants(40)
 		res := settled(r.t, reg, w)
 		if len(res.ENIs) != 2 || len(res.Registered) != 38 || res.ENIs[1].Part != "eni/gw-1/provider-2" || res.ENIs[1].Device != 2 {
 			t.Errorf("%d registered on %+v", len(res.Registered), res.ENIs)
 		}
-		wantCodes(t, res, map[netip.Addr]Code{{}: ENIFull, w[38].Addr: ENIFull, w[39].Addr: ENIFull})
+		wantCodes(t, res, map[netip.Addr]model.Code{{}: ENIFull, w[38].Addr: ENIFull, w[39].Addr: ENIFull})
 	})
 }
 
@@ -175,7 +177,7 @@ func TestWithoutRights(t *testing.T) {
 		reg := New(withoutRights{r.Client}, r.node("gw-1", "m8i.large", 1))
 		w := wants(2)
 		res := settled(r.t, reg, w)
-		wantCodes(t, res, map[netip.Addr]Code{w[0].Addr: Refused, w[1].Addr: Refused})
+		wantCodes(t, res, map[netip.Addr]model.Code{w[0].Addr: Refused, w[1].Addr: Refused})
 		res = must(reg.Reconcile(r.t.Context(), w))
 		if wait := time.Until(res.Next); wait < time.Second || res.Calls > 5 {
 			t.Errorf("%d calls, and the next ones in %v", res.Calls, wait)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"macaw.example/internal/model"
 )
 
 // Whoever meets a finding learns what helps, and finds it in the documentation.
@@ -32,7 +34,7 @@ func TestEveryCodeHasAHint(t *testing.T) {
 }
 
 // codesOf returns all constants of type Code in a file.
-func codesOf(t *testing.T, file string) (all []Code) {
+func codesOf(t *testing.T, file string) (all []model.Code) {
 	t.Helper()
 	f, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, 0)
 	if err != nil {
@@ -50,7 +52,7 @@ func codesOf(t *testing.T, file string) (all []Code) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all = append(all, Code(text))
+			all = append(all, model.Code(text))
 		}
 		return true
 	})

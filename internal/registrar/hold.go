@@ -3,10 +3,11 @@ package registrar
 import (
 	"fmt"
 	"maps"
-	"math"
 	"net/netip"
 	"slices"
 	"time"
+
+	"macaw.example/internal/model"
 )
 
 // An Elastic IP that was released does not come back, and people have written its
@@ -30,68 +31,20 @@ import (
 // to it does it at once.
 const fewReleases = 3
 
-// Never as Config.ReleaseAfter: only an operator's agreement ends the wait.
-const Never = Wait(math.MaxInt64)
-
-// Wait is how long something waits; as text a duration such as "24h0m0s", or "never".
-type Wait time.Duration
-
-const never = "never"
-
-// String is Wait as text.
-func (w Wait) String() string {
-	if w == Never {
-		return never
-	}
-	return time.Duration(w).String()
-}
-
-// MarshalText implements encoding.TextMarshaler.
-func (w Wait) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (w *Wait) UnmarshalText(text []byte) error {
-	if string(text) == never {
-		*w = Never
-		return nil
-	}
-	d, err := time.ParseDuration(string(text))
-	if err != nil || d < 0 {
-		return fmt.Errorf("%q is neither a duration such as 1h30m nor %q", text, never)
-	}
-	*w = Wait(d)
-	return nil
-}
-
-// Held is an Elastic IP whose release waits, or waited until an operator agreed.
-type Held struct {
-	Allocation string     `json:"allocation"`
-	Public     netip.Addr `json:"public"`
-	Addr       netip.Addr `json:"addr"` // that it was made for
-	Since      time.Time  `json:"since"`
-	Until      time.Time  `json:"until,omitzero"` // zero: until an operator agrees
-	Agreed     bool       `json:"agreed,omitempty"`
-}
-
-// Waits says whether nobody has agreed yet and its time is not over.
-func (h Held) Waits(now time.Time) bool {
-	return !h.Agreed && (h.Until.IsZero() || now.Before(h.Until))
-}
-
-// until sets the end of the wait by what the configuration says now.
-func (h Held) until(c Config) Held {
+// waitUntil sets the end of the wait by what the configuration says now.
+func waitUntil(h model.Held, c Config) model.Held {
 	h.Until = time.Time{}
-	if c.ReleaseAfter != Never {
+	if c.ReleaseAfter != model.Never {
 		h.Until = h.Since.Add(time.Duration(c.ReleaseAfter))
 	}
 	return h
 }
 
 // heldBefore is what another process has noted down.
-func heldBefore(c Config) map[string]Held {
-	held := map[string]Held{}
+func heldBefore(c Config) map[string]model.Held {
+	held := map[string]model.Held{}
 	for _, h := range c.Held {
-		held[h.Allocation] = h.until(c)
+		held[h.Allocation] = waitUntil(h, c)
 	}
 	return held
 }
@@ -99,7 +52,7 @@ func heldBefore(c Config) map[string]Held {
 // hold decides which releases wait.
 func (m *memory) hold(c Config, wanted map[netip.Addr]Want, s Seen, now time.Time) {
 	now = now.UTC().Round(0) // as it comes back from a file
-	held, going, many, stay := map[string]Held{}, []ElasticIP{}, 0, 0
+	held, going, many, stay := map[string]model.Held{}, []ElasticIP{}, 0, 0
 	for _, e := range s.Elastic {
 		_, spare := m.spare[e.Allocation]
 		switch _, is := wanted[e.purpose()]; {
@@ -119,7 +72,7 @@ func (m *memory) hold(c Config, wanted map[netip.Addr]Want, s Seen, now time.Tim
 	if m.forgot || many > fewReleases && many > stay {
 		for _, e := range going {
 			if _, was := held[e.Allocation]; !was {
-				held[e.Allocation] = Held{Allocation: e.Allocation, Public: e.Public, Addr: e.purpose(), Since: now}.until(c)
+				held[e.Allocation] = waitUntil(model.Held{Allocation: e.Allocation, Public: e.Public, Addr: e.purpose(), Since: now}, c)
 			}
 		}
 	}
@@ -148,9 +101,9 @@ func (m *memory) releaseAt(c Config, allocation string, since time.Time) (at tim
 }
 
 // heldList returns what is held, in the order of addresses.
-func (m *memory) heldList() []Held {
-	list := slices.AppendSeq([]Held{}, maps.Values(m.held))
-	slices.SortFunc(list, func(a, b Held) int {
+func (m *memory) heldList() []model.Held {
+	list := slices.AppendSeq([]model.Held{}, maps.Values(m.held))
+	slices.SortFunc(list, func(a, b model.Held) int {
 		if by := a.Addr.Compare(b.Addr); by != 0 {
 			return by
 		}
@@ -160,8 +113,8 @@ func (m *memory) heldList() []Held {
 }
 
 // waiting returns what is held and waits.
-func (m *memory) waiting(now time.Time) []Held {
-	return slices.DeleteFunc(m.heldList(), func(h Held) bool { return !h.Waits(now) })
+func (m *memory) waiting(now time.Time) []model.Held {
+	return slices.DeleteFunc(m.heldList(), func(h model.Held) bool { return !h.Waits(now) })
 }
 
 // held tells that releases wait.
@@ -170,7 +123,7 @@ func (p *planner) held() {
 	if len(waiting) == 0 {
 		return
 	}
-	first := slices.MinFunc(waiting, func(a, b Held) int { return a.Until.Compare(b.Until) }).Until
+	first := slices.MinFunc(waiting, func(a, b model.Held) int { return a.Until.Compare(b.Until) }).Until
 	until := "until an operator agrees"
 	if !first.IsZero() {
 		until = fmt.Sprintf("until %s, or until an operator agrees", first.UTC().Format("2006-01-02 15:04 UTC"))
@@ -187,7 +140,7 @@ func (r *Registrar) keep() error {
 	if r.cfg.ReleaseAfter == 0 {
 		return nil // nothing ever is
 	}
-	var held []Held
+	var held []model.Held
 	forgot := false
 	r.memory.note(func(m *memory) { held, forgot = m.heldList(), m.forgot })
 	if forgot {
@@ -208,7 +161,7 @@ func (r *Registrar) keep() error {
 // Agree ends the wait of what is held, as an operator has seen it. What was given out by
 // Neutron in the meantime, and is held again, needs another agreement. The error is
 // Config.Keep's: nothing is released before the agreement is noted down.
-func (r *Registrar) Agree(seen []Held) error {
+func (r *Registrar) Agree(seen []model.Held) error {
 	r.memory.note(func(m *memory) {
 		for _, s := range seen {
 			if h, ok := m.held[s.Allocation]; ok && h.Since.Equal(s.Since) {

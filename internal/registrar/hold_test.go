@@ -13,6 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"macaw.example/internal/model"
 )
 
 // crowd is a node whose AWS does at once what a plan says, with a clock of its own.
@@ -22,16 +24,16 @@ type crowd struct {
 	wanted map[netip.Addr]Want
 	r      *Registrar
 	now    time.Time
-	saved  []Held // what outlives the process
-	full   bool   // the disk is
+	saved  []model.Held // what outlives the process
+	full   bool         // the disk is
 	gone   []string
 }
 
 // newCrowd has n addresses that Neutron has given out and that have their Elastic IPs.
 func newCrowd(n int, change ...func(*Config)) *crowd {
-	c := &crowd{cfg: testConfig(), wanted: map[netip.Addr]Want{}, now: now, saved: []Held{}}
-	c.cfg.ReleaseAfter = Wait(time.Hour)
-	c.cfg.Keep = func(held []Held) error {
+	c := &crowd{cfg: testConfig(), wanted: map[netip.Addr]Want{}, now: now, saved: []model.Held{}}
+	c.cfg.ReleaseAfter = model.Wait(time.Hour)
+	c.cfg.Keep = func(held []model.Held) error {
 		if c.full {
 			return errors.New("no space left on device")
 		}
@@ -57,7 +59,7 @@ func (c *crowd) register(a netip.Addr) {
 	if c.seen.on(a) == nil {
 		c.seen.ENIs[0].Addresses = append(c.seen.ENIs[0].Addresses, a)
 	}
-	if id := "alloc-" + a.String(); c.seen.elastic(id) == nil && c.cfg.Policy != None {
+	if id := "alloc-" + a.String(); c.seen.elastic(id) == nil && c.cfg.Policy != model.ElasticIPsNone {
 		c.seen.Elastic = append(c.seen.Elastic, forAddr(id, a, "eni-1"))
 	}
 	c.seen.sort()
@@ -76,7 +78,7 @@ func (c *crowd) restart() {
 }
 
 // turn looks, plans and does, and returns what is found.
-func (c *crowd) turn() []Finding {
+func (c *crowd) turn() []model.Finding {
 	c.r.memory.observe(c.r.cfg, c.wanted, c.seen, c.now)
 	_ = c.r.keep()
 	actions, findings := plan(c.r.cfg, c.wanted, c.seen, c.now, c.r.memory)
@@ -95,7 +97,7 @@ func (c *crowd) turn() []Finding {
 }
 
 // pass lets time pass, with a turn every few seconds, and more rarely in long times.
-func (c *crowd) pass(d time.Duration) (findings []Finding) {
+func (c *crowd) pass(d time.Duration) (findings []model.Finding) {
 	for end := c.now.Add(d); c.now.Before(end); {
 		c.now = c.now.Add(max(10*time.Second, d/300))
 		findings = c.turn()
@@ -109,7 +111,7 @@ func (c *crowd) waiting() int { return len(c.r.memory.waiting(c.now)) }
 
 // agree agrees to what is held of these addresses.
 func (c *crowd) agree(addrs ...netip.Addr) {
-	_ = c.r.Agree(slices.DeleteFunc(c.r.memory.heldList(), func(h Held) bool { return !slices.Contains(addrs, h.Addr) }))
+	_ = c.r.Agree(slices.DeleteFunc(c.r.memory.heldList(), func(h model.Held) bool { return !slices.Contains(addrs, h.Addr) }))
 }
 
 func TestHold(t *testing.T) {
@@ -126,7 +128,7 @@ func TestHold(t *testing.T) {
 		{"a project of a large cloud", newCrowd(200), 90, 110, 0},
 		{"all of a large cloud", newCrowd(200), 200, 200, 200},
 		{"all, and nothing ever waits", newCrowd(10, func(c *Config) { c.ReleaseAfter = 0 }), 10, 0, 0},
-		{"all, made with the cloud", newCrowd(10, func(c *Config) { c.Policy = All }), 10, 10, 0},
+		{"all, made with the cloud", newCrowd(10, func(c *Config) { c.Policy = model.ElasticIPsAll }), 10, 10, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := tt.crowd
@@ -135,7 +137,7 @@ func TestHold(t *testing.T) {
 			if c.left() != tt.leave || c.waiting() != tt.held {
 				t.Errorf("%d Elastic IPs are left and %d wait, want %d and %d", c.left(), c.waiting(), tt.leave, tt.held)
 			}
-			told := slices.ContainsFunc(findings, func(f Finding) bool {
+			told := slices.ContainsFunc(findings, func(f model.Finding) bool {
 				return f.Code == ReleasesHeld && f.Hint != "" && strings.HasPrefix(f.Text, fmt.Sprint(tt.held))
 			})
 			if told != (tt.held > 0) {
@@ -196,14 +198,14 @@ func TestHoldEnds(t *testing.T) {
 		}
 	})
 	t.Run("never by time", func(t *testing.T) {
-		c := newCrowd(10, func(c *Config) { c.ReleaseAfter = Never })
+		c := newCrowd(10, func(c *Config) { c.ReleaseAfter = model.Never })
 		c.lose(0, 10)
 		if c.pass(100 * time.Hour); c.left() != 10 {
 			t.Errorf("%d Elastic IPs are left", c.left())
 		}
 	})
 	t.Run("by agreement", func(t *testing.T) {
-		c := newCrowd(10, func(c *Config) { c.ReleaseAfter = Never })
+		c := newCrowd(10, func(c *Config) { c.ReleaseAfter = model.Never })
 		c.lose(0, 8)
 		c.pass(5 * time.Minute)
 		c.agree(nthAddr(0), nthAddr(1), nthAddr(9))
@@ -368,8 +370,8 @@ func TestReleasesAreFew(t *testing.T) {
 }
 
 func TestWaitAsText(t *testing.T) {
-	for text, want := range map[string]Wait{"1h0m0s": Wait(time.Hour), "never": Never, "0s": 0} {
-		var got Wait
+	for text, want := range map[string]model.Wait{"1h0m0s": model.Wait(time.Hour), "never": model.Never, "0s": 0} {
+		var got model.Wait
 		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
 			t.Errorf("%s is %v, %v", text, got, err)
 		}
@@ -378,7 +380,7 @@ func TestWaitAsText(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "-1h", "5", "soon"} {
-		if err := new(Wait).UnmarshalText([]byte(text)); err == nil {
+		if err := new(model.Wait).UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q is accepted", text)
 		}
 	}
@@ -387,10 +389,10 @@ func TestWaitAsText(t *testing.T) {
 // Against the local AWS: Neutron is empty, then another process, then an agreement.
 func TestNeutronIsEmpty(t *testing.T) {
 	inRegion(t, 50, func(r *region) {
-		saved := []Held{}
+		saved := []model.Held{}
 		c := r.node("gw-1", "m8i.large", 1, func(c *Config) {
-			c.ReleaseAfter, c.Held = Wait(time.Hour), saved
-			c.Keep = func(held []Held) error { saved = held; return nil }
+			c.ReleaseAfter, c.Held = model.Wait(time.Hour), saved
+			c.Keep = func(held []model.Held) error { saved = held; return nil }
 		})
 		reg, _ := r.start(c)
 		w := wants(8)

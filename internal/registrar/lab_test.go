@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/model"
 	"macaw.example/lab"
 	"macaw.example/lab/labtest"
 )
@@ -95,7 +97,7 @@ func must[T any](v T, err error) T {
 // node makes a gateway node with some provider interfaces, and returns the
 // configuration of its Registrar.
 func (r *region) node(name string, kind types.InstanceType, enis int, change ...func(*Config)) Config {
-	c := Config{Cloud: "first", Node: name, InstanceType: string(kind), Subnet: r.subnet, Policy: OnDemand,
+	c := Config{Cloud: "first", Node: name, InstanceType: string(kind), Subnet: r.subnet, Policy: model.ElasticIPsOnDemand,
 		Range: []netip.Prefix{netip.MustParsePrefix("10.20.24.0/21"), netip.MustParsePrefix("2001:db8::/32")}}
 	in := &ec2.RunInstancesInput{ImageId: &r.api.Image, InstanceType: kind, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}
 	for n := range enis + 1 {
@@ -147,7 +149,7 @@ func (r *region) watch() {
 // which addresses the tagged Elastic IPs lead to, by purpose.
 func (r *region) truth() (on map[netip.Addr]string, elastic map[netip.Addr][]netip.Addr) {
 	on, elastic = map[netip.Addr]string{}, map[netip.Addr][]netip.Addr{}
-	cloud := filter("tag:"+tagCloud, "first")
+	cloud := awsapi.ByTag(awsapi.TagCloud, "first")
 	for _, e := range must(r.DescribeNetworkInterfaces(context.Background(), &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{cloud}})).NetworkInterfaces {
 		for _, a := range e.PrivateIpAddresses {
 			if !*a.Primary {
@@ -159,7 +161,7 @@ func (r *region) truth() (on map[netip.Addr]string, elastic map[netip.Addr][]net
 		}
 	}
 	for _, a := range must(r.DescribeAddresses(context.Background(), &ec2.DescribeAddressesInput{Filters: []types.Filter{cloud}})).Addresses {
-		e := ElasticIP{Part: partOf(a.Tags)}
+		e := ElasticIP{Part: awsapi.Part(a.Tags)}
 		elastic[e.purpose()] = append(elastic[e.purpose()], address(a.PrivateIpAddress))
 	}
 	return on, elastic

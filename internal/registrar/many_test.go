@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"macaw.example/internal/model"
 	"macaw.example/lab"
 )
 
@@ -18,12 +19,12 @@ func TestMany(t *testing.T) {
 	n := *many
 	enis := (n + 62) / 63 // of an m8i.48xlarge, with 63 addresses each besides the primary one
 	for _, c := range []struct {
-		policy Policy
+		policy model.ElasticIPs
 		calls  int           // at least: assign for each interface, allocate and associate for each address
 		least  time.Duration // burst of 50, and 5 a second thereafter
 	}{
-		{None, enis, 0},
-		{OnDemand, enis + 2*n, time.Duration(math.Ceil(float64(n-50)/5)) * time.Second},
+		{model.ElasticIPsNone, enis, 0},
+		{model.ElasticIPsOnDemand, enis + 2*n, time.Duration(math.Ceil(float64(n-50)/5)) * time.Second},
 	} {
 		t.Run(string(c.policy), func(t *testing.T) {
 			inRegion(t, 2*n, func(r *region) {
@@ -45,7 +46,7 @@ func TestMany(t *testing.T) {
 				if calls > c.calls*11/10+10 || took > c.least*5/4+5*time.Second {
 					t.Errorf("%d calls and %v, want at most a tenth and a quarter more than %d and %v", calls, took, c.calls, c.least)
 				}
-				if c.policy == OnDemand {
+				if c.policy == model.ElasticIPsOnDemand {
 					r.check(w)
 				}
 				if on, _ := r.truth(); len(on) != n {

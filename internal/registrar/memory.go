@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"macaw.example/internal/model"
 )
 
 // Times of what AWS shows and does not show.
@@ -30,7 +32,7 @@ type memory struct {
 	spare map[string]time.Time
 	// held are the Elastic IPs whose release waits, see hold. forgot says that those of
 	// the process before are not known, and unkept that they are not noted down.
-	held           map[string]Held
+	held           map[string]model.Held
 	forgot, unkept bool
 	// refused are addresses that AWS did not assign.
 	refused map[netip.Addr]refusal
@@ -52,13 +54,13 @@ type memory struct {
 
 type refusal struct {
 	at   time.Time
-	code Code
+	code model.Code
 	text string
 }
 
 func newMemory() *memory {
 	return &memory{idle: map[netip.Addr]time.Time{}, spare: map[string]time.Time{},
-		held: map[string]Held{}, refused: map[netip.Addr]refusal{},
+		held: map[string]model.Held{}, refused: map[netip.Addr]refusal{},
 		unsure: map[netip.Addr]time.Time{}, full: map[string]time.Time{}, busy: map[string]time.Time{}}
 }
 

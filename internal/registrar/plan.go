@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"macaw.example/internal/model"
 )
 
 // planner builds a plan. It asks nobody and changes nothing it is given.
@@ -22,12 +24,12 @@ type planner struct {
 	moving   map[netip.Addr]bool   // those that come from another interface
 	tried    bool                  // whether an Elastic IP is to be allocated
 	actions  []Action
-	findings []Finding
+	findings []model.Finding
 }
 
 // plan returns what it takes to make what is seen into what is wanted, in the
 // order in which it is to be done, and what cannot be done.
-func plan(cfg Config, wanted map[netip.Addr]Want, seen Seen, now time.Time, m *memory) ([]Action, []Finding) {
+func plan(cfg Config, wanted map[netip.Addr]Want, seen Seen, now time.Time, m *memory) ([]Action, []model.Finding) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := &planner{cfg: cfg, wanted: wanted, seen: &seen, now: now, m: m,
@@ -42,7 +44,7 @@ func plan(cfg Config, wanted map[netip.Addr]Want, seen Seen, now time.Time, m *m
 	return p.actions, sortFindings(p.findings)
 }
 
-func (p *planner) find(a netip.Addr, c Code, format string, args ...any) {
+func (p *planner) find(a netip.Addr, c model.Code, format string, args ...any) {
 	p.findings = append(p.findings, finding(a, c, fmt.Sprintf(format, args...)))
 }
 

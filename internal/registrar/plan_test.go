@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"macaw.example/internal/model"
 )
 
 var (
@@ -22,7 +24,7 @@ func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
 func ips(a ...netip.Addr) []netip.Addr { return a }
 
 func testConfig() Config {
-	return Config{Cloud: "first", Node: "gw-1", Instance: "i-1", Policy: OnDemand,
+	return Config{Cloud: "first", Node: "gw-1", Instance: "i-1", Policy: model.ElasticIPsOnDemand,
 		Range: []netip.Prefix{netip.MustParsePrefix("10.20.24.0/24"), netip.MustParsePrefix("2001:db8::/64")}}.withDefaults()
 }
 
@@ -70,7 +72,7 @@ func here(a netip.Addr) Want { return Want{Addr: a, Here: true} }
 func TestPlan(t *testing.T) {
 	full := own(1, ip("10.20.24.11"), ip("10.20.24.12"), ip("10.20.24.13"))
 	fullWants := []Want{{Addr: ip("10.20.24.11")}, {Addr: ip("10.20.24.12")}, {Addr: ip("10.20.24.13")}}
-	pool := func(c *Config) { c.Policy, c.Pool = Pool, []string{"alloc-p1", "alloc-p2"} }
+	pool := func(c *Config) { c.Policy, c.Pool = model.ElasticIPsPool, []string{"alloc-p1", "alloc-p2"} }
 	for _, c := range []struct {
 		name     string
 		change   func(*Config)
@@ -78,7 +80,7 @@ func TestPlan(t *testing.T) {
 		wanted   []Want
 		seen     Seen
 		want     []Action
-		findings []Code
+		findings []model.Code
 	}{
 		{name: "nothing"},
 		{name: "new addresses in one call, and an Elastic IP for each",
@@ -97,7 +99,7 @@ func TestPlan(t *testing.T) {
 			want: []Action{{Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-1", Move: true}}},
 		{name: "ipv6 is taken off the other interface first", wanted: []Want{here(six)}, seen: Seen{ENIs: []ENI{own(1), other(six)}},
 			want: []Action{{Verb: Unassign, ENI: "eni-9", Addrs: ips(six)}, {Verb: Assign, ENI: "eni-1", Addrs: ips(six)}}},
-		{name: "families apart", wanted: []Want{here(six), {Addr: a1, Here: true, Policy: None}}, seen: Seen{ENIs: []ENI{own(1)}},
+		{name: "families apart", wanted: []Want{here(six), {Addr: a1, Here: true, Policy: model.ElasticIPsNone}}, seen: Seen{ENIs: []ENI{own(1)}},
 			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Assign, ENI: "eni-1", Addrs: ips(six)}}},
 		{name: "let go of, in the grace", memory: func(m *memory) { m.idle[a1] = now.Add(-59 * time.Second) }, seen: Seen{ENIs: []ENI{own(1, a1)}}},
 		{name: "let go of for long", memory: func(m *memory) { m.idle[a1], m.idle[six], m.spare["alloc-1"] = long, long, long },
@@ -105,36 +107,36 @@ func TestPlan(t *testing.T) {
 			want: []Action{{Verb: Unassign, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Unassign, ENI: "eni-1", Addrs: ips(six)},
 				{Verb: Disassociate, Allocation: "alloc-1", Association: "assoc-alloc-1"}, {Verb: Release, Allocation: "alloc-1"}}},
 		{name: "never what is not the cloud's", seen: Seen{ENIs: []ENI{own(1, ip("10.20.16.40"))}, Elastic: []ElasticIP{untagged("alloc-x", ip("10.20.16.40"), "eni-1")}}},
-		{name: "made with the cloud stays", change: func(c *Config) { c.Policy = All }, memory: func(m *memory) { m.idle[a1] = long },
-			wanted: []Want{here(a2)}, seen: Seen{ENIs: []ENI{own(1, a1, a2)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "")}}, findings: []Code{NoElasticIP}},
-		{name: "room in the order of devices", wanted: append(fullWants, Want{Addr: a1, Here: true, Policy: None}), seen: Seen{ENIs: []ENI{full, own(2)}},
+		{name: "made with the cloud stays", change: func(c *Config) { c.Policy = model.ElasticIPsAll }, memory: func(m *memory) { m.idle[a1] = long },
+			wanted: []Want{here(a2)}, seen: Seen{ENIs: []ENI{own(1, a1, a2)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "")}}, findings: []model.Code{NoElasticIP}},
+		{name: "room in the order of devices", wanted: append(fullWants, Want{Addr: a1, Here: true, Policy: model.ElasticIPsNone}), seen: Seen{ENIs: []ENI{full, own(2)}},
 			want: []Action{{Verb: Assign, ENI: "eni-2", Addrs: ips(a1)}}},
-		{name: "a prefix takes a place", wanted: []Want{{Addr: a1, Here: true, Policy: None}, {Addr: a2, Here: true, Policy: None}},
+		{name: "a prefix takes a place", wanted: []Want{{Addr: a1, Here: true, Policy: model.ElasticIPsNone}, {Addr: a2, Here: true, Policy: model.ElasticIPsNone}},
 			seen: Seen{ENIs: []ENI{func() ENI { e := own(1); e.Prefixes = 2; return e }(), own(2)}},
 			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Assign, ENI: "eni-2", Addrs: ips(a2)}}},
-		{name: "all full", wanted: append(fullWants, here(a1)), seen: Seen{ENIs: []ENI{full}}, want: []Action{{Verb: NeedENI}}, findings: []Code{ENIFull}},
+		{name: "all full", wanted: append(fullWants, here(a1)), seen: Seen{ENIs: []ENI{full}}, want: []Action{{Verb: NeedENI}}, findings: []model.Code{ENIFull}},
 		{name: "all full, and one that was never attached", wanted: append(fullWants, here(a1)),
-			seen: Seen{ENIs: []ENI{full, func() ENI { e := own(2); e.Instance = ""; return e }()}}, want: []Action{{Verb: NeedENI, ENI: "eni-2"}}, findings: []Code{ENIFull}},
+			seen: Seen{ENIs: []ENI{full, func() ENI { e := own(2); e.Instance = ""; return e }()}}, want: []Action{{Verb: NeedENI, ENI: "eni-2"}}, findings: []model.Code{ENIFull}},
 		{name: "full, but room comes soon", memory: func(m *memory) { m.idle[ip("10.20.24.11")] = now },
-			wanted: append(fullWants[1:], here(a1)), seen: Seen{ENIs: []ENI{full}}, findings: []Code{ENIFull}},
+			wanted: append(fullWants[1:], here(a1)), seen: Seen{ENIs: []ENI{full}}, findings: []model.Code{ENIFull}},
 		{name: "what goes makes room", memory: func(m *memory) { m.idle[ip("10.20.24.11")] = long },
-			wanted: append(fullWants[1:], Want{Addr: a1, Here: true, Policy: None}), seen: Seen{ENIs: []ENI{full}},
+			wanted: append(fullWants[1:], Want{Addr: a1, Here: true, Policy: model.ElasticIPsNone}), seen: Seen{ENIs: []ENI{full}},
 			want: []Action{{Verb: Unassign, ENI: "eni-1", Addrs: ips(ip("10.20.24.11"))}, {Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}}},
-		{name: "out of range", wanted: []Want{here(ip("10.20.16.77"))}, seen: Seen{ENIs: []ENI{own(1)}}, findings: []Code{OutOfRange}},
+		{name: "out of range", wanted: []Want{here(ip("10.20.16.77"))}, seen: Seen{ENIs: []ENI{own(1)}}, findings: []model.Code{OutOfRange}},
 		{name: "a stranger has it", memory: func(m *memory) { m.refused[a1] = refusal{at: long} }, wanted: []Want{here(a1)},
-			seen: Seen{ENIs: []ENI{own(1)}, Holders: map[netip.Addr]Holder{a1: {"eni-x", "i-x"}}}, findings: []Code{AddressInUse}},
+			seen: Seen{ENIs: []ENI{own(1)}, Holders: map[netip.Addr]Holder{a1: {"eni-x", "i-x"}}}, findings: []model.Code{AddressInUse}},
 		{name: "refused a while ago: alone", memory: func(m *memory) { m.refused[a1] = refusal{at: long} },
-			wanted: []Want{{Addr: a1, Here: true, Policy: None}, {Addr: a2, Here: true, Policy: None}, {Addr: a3, Here: true, Policy: None}}, seen: Seen{ENIs: []ENI{own(1)}},
+			wanted: []Want{{Addr: a1, Here: true, Policy: model.ElasticIPsNone}, {Addr: a2, Here: true, Policy: model.ElasticIPsNone}, {Addr: a3, Here: true, Policy: model.ElasticIPsNone}}, seen: Seen{ENIs: []ENI{own(1)}},
 			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Assign, ENI: "eni-1", Addrs: ips(a2, a3)}}},
 		{name: "refused just now", memory: func(m *memory) { m.refused[a1] = refusal{now, Refused, "no"} }, wanted: []Want{here(a1)},
-			seen: Seen{ENIs: []ENI{own(1)}}, findings: []Code{Refused}},
-		{name: "quota", memory: func(m *memory) { m.quota = now }, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}}, findings: []Code{ElasticIPQuota}},
-		{name: "no gateway", memory: func(m *memory) { m.gateway = now }, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}}, findings: []Code{NoGateway}},
+			seen: Seen{ENIs: []ENI{own(1)}}, findings: []model.Code{Refused}},
+		{name: "quota", memory: func(m *memory) { m.quota = now }, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}}, findings: []model.Code{ElasticIPQuota}},
+		{name: "no gateway", memory: func(m *memory) { m.gateway = now }, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}}, findings: []model.Code{NoGateway}},
 		{name: "an allocation without an answer", memory: func(m *memory) { m.unsure[a1] = now }, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}}},
 		{name: "twins: the one that leads there stays", memory: func(m *memory) { m.spare["alloc-1"] = long }, wanted: []Want{here(a1)},
 			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, ""), forAddr("alloc-2", a1, "eni-1")}},
 			want: []Action{{Verb: Release, Allocation: "alloc-1"}}},
-		{name: "policy none of one", wanted: []Want{{Addr: a1, Here: true, Policy: None}},
+		{name: "policy none of one", wanted: []Want{{Addr: a1, Here: true, Policy: model.ElasticIPsNone}},
 			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-1")}},
 			want: []Action{{Verb: Disassociate, Allocation: "alloc-1", Association: "assoc-alloc-1"}}},
 		{name: "the operator's own Elastic IP stays", wanted: []Want{here(a1)},
@@ -145,7 +147,7 @@ func TestPlan(t *testing.T) {
 			}()}}},
 		{name: "pool: first free ones, not taken from others", change: pool, wanted: []Want{here(a1), here(a2)},
 			seen: Seen{ENIs: []ENI{own(1, a1, a2)}, Elastic: []ElasticIP{untagged("alloc-p1", a4, "eni-x"), untagged("alloc-p2", a1, "")}},
-			want: []Action{{Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-p2"}}, findings: []Code{PoolEmpty}},
+			want: []Action{{Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-p2"}}, findings: []model.Code{PoolEmpty}},
 		{name: "pool: stays", change: pool, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{untagged("alloc-p2", a1, "eni-1"), untagged("alloc-p1", a1, "")}}},
 		{name: "pool: the same address in another VPC", change: pool, wanted: []Want{here(a1)},
 			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{untagged("alloc-p1", a1, "eni-x"), untagged("alloc-p2", a1, "")}},
@@ -154,7 +156,7 @@ func TestPlan(t *testing.T) {
 			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-1"), untagged("alloc-p1", a1, "")}},
 			want: []Action{{Verb: Disassociate, Allocation: "alloc-1", Association: "assoc-alloc-1"}, {Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-p1"}}},
 		{name: "a primary address of another", wanted: []Want{here(a3)},
-			seen: Seen{ENIs: []ENI{own(1), func() ENI { e := other(); e.Primary = a3; return e }()}}, findings: []Code{AddressInUse}},
+			seen: Seen{ENIs: []ENI{own(1), func() ENI { e := other(); e.Primary = a3; return e }()}}, findings: []model.Code{AddressInUse}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg, m, wanted := testConfig(), newMemory(), map[netip.Addr]Want{}
@@ -172,7 +174,7 @@ func TestPlan(t *testing.T) {
 			if d := cmp.Diff(c.want, got, byValue, cmpopts.EquateEmpty()); d != "" {
 				t.Errorf("actions (-want +got):\n%s", d)
 			}
-			var codes []Code
+			var codes []model.Code
 			for _, f := range findings {
 				codes = append(codes, f.Code)
 				if f.Text == "" {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"macaw.example/internal/model"
 )
 
 // servants returns the tagged Elastic IP of each address: of twins the one that
@@ -38,7 +40,7 @@ func surplus(c Config, wanted map[netip.Addr]Want, s Seen) map[string]ElasticIP 
 			continue
 		}
 		w, is := wanted[a]
-		needed := is && (c.policy(w) == OnDemand || c.policy(w) == All)
+		needed := is && (c.policy(w) == model.ElasticIPsOnDemand || c.policy(w) == model.ElasticIPsAll)
 		if !needed || best[a].Allocation != e.Allocation {
 			out[e.Allocation] = e
 		}
@@ -56,9 +58,9 @@ func (p *planner) elastic() {
 			continue
 		}
 		switch p.cfg.policy(p.wanted[a]) {
-		case None:
+		case model.ElasticIPsNone:
 			p.endOthers(a, "")
-		case Pool:
+		case model.ElasticIPsPool:
 			p.fromPool(a, eni, taken)
 		default:
 			p.tagged(a, eni, best)

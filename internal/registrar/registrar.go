@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"macaw.example/internal/model"
 )
 
 // Registrar keeps AWS equal to Neutron for one gateway node. It is made with
@@ -18,7 +20,7 @@ type Registrar struct {
 	api     EC2
 	carries *limits // by the instance type; nil until asked for
 	memory  *memory
-	kept    []Held // what is noted down; nil if that is not known
+	kept    []model.Held // what is noted down; nil if that is not known
 }
 
 // New makes a Registrar; it calls nobody. The client needs no retries of its
@@ -45,9 +47,9 @@ type Result struct {
 	// ENIs are this node's provider interfaces, in the order of their device
 	// indices. Each needs its translation.
 	ENIs     []ENI
-	Findings []Finding // ordered by address
-	Held     []Held    // Elastic IPs whose release waits, or was agreed to, ordered by address
-	Calls    int       // of AWS, all tries counted
+	Findings []model.Finding // ordered by address
+	Held     []model.Held    // Elastic IPs whose release waits, or was agreed to, ordered by address
+	Calls    int             // of AWS, all tries counted
 	// Next is when something that waits is due: what the turn was too short
 	// for, a grace, another try. The zero time if nothing waits.
 	Next time.Time
@@ -109,7 +111,7 @@ type turn struct {
 	end    time.Time
 
 	mu       sync.Mutex
-	findings []Finding
+	findings []model.Finding
 	missing  map[netip.Addr]bool // what this round failed to assign
 	progress bool                // some write was acknowledged in this round
 	more     bool                // something was left for another turn
@@ -118,7 +120,7 @@ type turn struct {
 
 // rounds sees, plans and applies until there is nothing to do or nothing more
 // can be done. It returns what is seen and believed in the end.
-func (t *turn) rounds(ctx context.Context) (Seen, []Finding, error) {
+func (t *turn) rounds(ctx context.Context) (Seen, []model.Finding, error) {
 	raw, err := t.see(ctx, len(t.wanted))
 	if err != nil {
 		return Seen{}, nil, err

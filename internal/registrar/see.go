@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"golang.org/x/sync/errgroup"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 // filterValues is how many values one filter may have (EC2 User Guide,
@@ -33,7 +35,7 @@ func (r *Registrar) see(ctx context.Context, many int) (Seen, error) {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		s.ENIs, err = r.interfaces(ctx, filter("tag:"+tagCloud, r.cfg.Cloud), filter("subnet-id", r.cfg.Subnet))
+		s.ENIs, err = r.interfaces(ctx, awsapi.ByTag(awsapi.TagCloud, r.cfg.Cloud), awsapi.Filter("subnet-id", r.cfg.Subnet))
 		return err
 	})
 	var tagged, pool []ElasticIP
@@ -43,7 +45,7 @@ func (r *Registrar) see(ctx context.Context, many int) (Seen, error) {
 	})
 	if len(r.cfg.Pool) > 0 {
 		g.Go(func() (err error) {
-			pool, err = r.addresses(ctx, filter("allocation-id", r.cfg.Pool...))
+			pool, err = r.addresses(ctx, awsapi.Filter("allocation-id", r.cfg.Pool...))
 			return err
 		})
 	}
@@ -67,10 +69,6 @@ func (r *Registrar) see(ctx context.Context, many int) (Seen, error) {
 	}
 	s.sort()
 	return s, nil
-}
-
-func filter(name string, values ...string) types.Filter {
-	return types.Filter{Name: aws.String(name), Values: values}
 }
 
 // limits is what the instance type carries: network interfaces on its first
@@ -123,7 +121,7 @@ func (r *Registrar) interfaces(ctx context.Context, filters ...types.Filter) ([]
 
 func (r *Registrar) eniOf(n types.NetworkInterface) ENI {
 	e := ENI{ID: aws.ToString(n.NetworkInterfaceId), MAC: aws.ToString(n.MacAddress), Subnet: aws.ToString(n.SubnetId),
-		Part: partOf(n.TagSet), Primary: address(n.PrivateIpAddress),
+		Part: awsapi.Part(n.TagSet), Primary: address(n.PrivateIpAddress),
 		Prefixes: len(n.Ipv4Prefixes), PrefixesIPv6: len(n.Ipv6Prefixes)}
 	if a := n.Attachment; a != nil && a.Status != types.AttachmentStatusDetached && a.Status != types.AttachmentStatusDetaching {
 		e.Instance, e.Device = aws.ToString(a.InstanceId), int(aws.ToInt32(a.DeviceIndex))
@@ -158,22 +156,12 @@ func address(text *string) netip.Addr {
 	return a
 }
 
-// partOf is the value of the tag macaw:part.
-func partOf(tags []types.Tag) string {
-	for _, t := range tags {
-		if aws.ToString(t.Key) == tagPart {
-			return aws.ToString(t.Value)
-		}
-	}
-	return ""
-}
-
 // tagged asks for the Elastic IPs that carry the tags of this cloud's provider
 // addresses.
 func (r *Registrar) tagged(ctx context.Context, many int) ([]ElasticIP, error) {
 	var all []ElasticIP
 	for _, parts := range partPatterns(many) {
-		some, err := r.addresses(ctx, filter("tag:"+tagCloud, r.cfg.Cloud), filter("tag:"+tagPart, parts...))
+		some, err := r.addresses(ctx, awsapi.ByTag(awsapi.TagCloud, r.cfg.Cloud), awsapi.ByTag(awsapi.TagPart, parts...))
 		if err != nil {
 			return nil, err
 		}
@@ -210,7 +198,7 @@ func (r *Registrar) addresses(ctx context.Context, filters ...types.Filter) ([]E
 		all = make([]ElasticIP, 0, len(out.Addresses))
 		for _, a := range out.Addresses {
 			all = append(all, ElasticIP{Allocation: aws.ToString(a.AllocationId), Public: address(a.PublicIp), Association: aws.ToString(a.AssociationId),
-				ENI: aws.ToString(a.NetworkInterfaceId), Private: address(a.PrivateIpAddress), Part: partOf(a.Tags)})
+				ENI: aws.ToString(a.NetworkInterfaceId), Private: address(a.PrivateIpAddress), Part: awsapi.Part(a.Tags)})
 		}
 		return nil
 	})
@@ -238,7 +226,7 @@ func (r *Registrar) holders(ctx context.Context) (map[netip.Addr]Holder, error) 
 	held := map[netip.Addr]Holder{}
 	for name, texts := range names {
 		for values := range slices.Chunk(texts, filterValues) {
-			enis, err := r.interfaces(ctx, filter("subnet-id", r.cfg.Subnet), filter(name, values...))
+			enis, err := r.interfaces(ctx, awsapi.Filter("subnet-id", r.cfg.Subnet), awsapi.Filter(name, values...))
 			if err != nil {
 				return nil, err
 			}

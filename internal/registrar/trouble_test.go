@@ -7,13 +7,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"macaw.example/internal/model"
 	"macaw.example/lab"
 )
 
 // An interface of this node that is on no instance carries nothing.
 func TestDetachedInterface(t *testing.T) {
 	inRegion(t, 50, func(r *region) {
-		c := r.node("gw-1", "t3.small", 1, func(c *Config) { c.Policy = None }) // 3 addresses per ENI
+		c := r.node("gw-1", "t3.small", 1, func(c *Config) { c.Policy = model.ElasticIPsNone }) // 3 addresses per ENI
 		reg, _ := r.start(c)
 		w := wants(5)
 		until(t, reg, w, 10*time.Minute)

@@ -4,30 +4,15 @@ import (
 	"net/netip"
 	"slices"
 	"time"
-)
 
-// Policy says where the Elastic IP of an address comes from.
-type Policy string
-
-// The policies.
-const (
-	// All: it was made with the cloud. None is allocated or released here, and
-	// the addresses stay registered when Neutron lets go of them.
-	All Policy = "all"
-	// OnDemand: allocated when Neutron gives the address out, and released
-	// when it lets go.
-	OnDemand Policy = "on-demand"
-	// Pool: one of Config.Pool.
-	Pool Policy = "pool"
-	// None: the address is reached inside the VPC only.
-	None Policy = "none"
+	"macaw.example/internal/model"
 )
 
 // Want is an address that Neutron has given out on an external network.
 type Want struct {
 	Addr netip.Addr
 	// Policy is empty for the cloud's. IPv6 addresses have no Elastic IP.
-	Policy Policy
+	Policy model.ElasticIPs
 	// Owner is who has it, for people: such as "router 3f2c...".
 	Owner string
 	// FloatingIP is the ID of Neutron's floating IP, or empty.
@@ -47,19 +32,19 @@ type Config struct {
 	// Range holds the cloud's addresses, of both families. No other address is
 	// ever assigned or unassigned.
 	Range  []netip.Prefix
-	Policy Policy   // the cloud's
-	Pool   []string // allocation IDs of policy Pool
+	Policy model.ElasticIPs // the cloud's
+	Pool   []string         // allocation IDs of policy Pool
 	// Grace is how long after Neutron has let go something is unassigned or
 	// released; a minute unless given.
 	Grace time.Duration
 	// ReleaseAfter is how long many releases at once wait, unless an operator agrees
 	// before; zero: they do not wait. See hold.
-	ReleaseAfter Wait
+	ReleaseAfter model.Wait
 	// Held is what the process before has noted down as held, nil if that is not known.
 	// Keep notes down what is held, whenever it changes and before anything is released;
 	// an error is its own to tell.
-	Held []Held
-	Keep func([]Held) error
+	Held []model.Held
+	Keep func([]model.Held) error
 	// Turn is how long Reconcile goes on beginning writes, so that newer wishes
 	// do not wait for hundreds of older ones; 8 s unless given.
 	Turn     time.Duration
@@ -74,7 +59,7 @@ func (c Config) withDefaults() Config {
 		c.Turn = 8 * time.Second
 	}
 	if c.Keep == nil {
-		c.Keep = func([]Held) error { return nil }
+		c.Keep = func([]model.Held) error { return nil }
 	}
 	if c.Observer == nil {
 		c.Observer = unobserved{}
@@ -87,10 +72,10 @@ func (c Config) inRange(a netip.Addr) bool {
 }
 
 // policy is what holds for a wanted address.
-func (c Config) policy(w Want) Policy {
+func (c Config) policy(w Want) model.ElasticIPs {
 	switch {
 	case !w.Addr.Is4():
-		return None
+		return model.ElasticIPsNone
 	case w.Policy == "":
 		return c.Policy
 	}
@@ -99,4 +84,4 @@ func (c Config) policy(w Want) Policy {
 
 // allocates says whether the cloud's tagged Elastic IPs are made and released
 // here, and not with the cloud.
-func (c Config) allocates() bool { return c.Policy != All }
+func (c Config) allocates() bool { return c.Policy != model.ElasticIPsAll }

@@ -6,10 +6,7 @@ package silence
 import (
 	"net"
 	"net/http"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Limit is how long the other side's machine may give no sign of life.
@@ -22,21 +19,11 @@ const answerLimit = 2 * time.Minute
 const dialLimit = 5 * time.Second
 
 // Watch makes the connections of a dialer end after Limit without a sign of life:
-// with what was sent and not acknowledged, and with nothing sent (tcp(7),
-// TCP_USER_TIMEOUT; it overrides the number of keep-alive probes).
+// with nothing sent, and on Linux also with what was sent and not acknowledged.
 func Watch(d *net.Dialer) {
 	d.Timeout = dialLimit
 	d.KeepAliveConfig = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 4}
-	d.Control = func(network, _ string, c syscall.RawConn) error {
-		var err error
-		ctl := c.Control(func(fd uintptr) {
-			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(Limit.Milliseconds()))
-		})
-		if ctl != nil {
-			return ctl
-		}
-		return err
-	}
+	d.Control = watchSent
 }
 
 // Transport is the default transport, watched, and with an end of each request.

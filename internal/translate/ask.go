@@ -7,6 +7,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/model"
 )
 
 // Ask asks the bridge who has IPv4 addresses, by ARP from the pair's dead end. A
@@ -28,7 +30,7 @@ func (t *Translator) Ask(addrs ...netip.Addr) error {
 		if a = a.Unmap(); !a.Is4() {
 			continue
 		}
-		frame := probe(MAC(end.Attrs().HardwareAddr), a)
+		frame := probe(model.MAC(end.Attrs().HardwareAddr), a)
 		if err := unix.Sendto(fd, frame, unix.MSG_DONTWAIT, &unix.SockaddrLinklayer{Ifindex: end.Attrs().Index}); err != nil {
 			return fmt.Errorf("asking the bridge for %s: %w", a, err)
 		}
@@ -38,7 +40,7 @@ func (t *Translator) Ask(addrs ...netip.Addr) error {
 
 // probe is an ARP probe: its sender has no address, so nobody learns one from it
 // (RFC 5227, 1.1).
-func probe(from MAC, target netip.Addr) []byte {
+func probe(from model.MAC, target netip.Addr) []byte {
 	f := make([]byte, 0, 42)
 	f = append(f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
 	f = append(f, from[:]...)

@@ -1,44 +1,19 @@
 package translate
 
 import (
-	"fmt"
-	"net"
 	"net/netip"
 	"slices"
+
+	"macaw.example/internal/model"
 )
-
-// MAC is an Ethernet address as a comparable value. Its text form is the usual
-// colon notation.
-type MAC [6]byte
-
-// ParseMAC reads an Ethernet address in colon notation.
-func ParseMAC(s string) (MAC, error) {
-	hw, err := net.ParseMAC(s)
-	if err != nil || len(hw) != 6 {
-		return MAC{}, fmt.Errorf("%q is not an Ethernet address", s)
-	}
-	return MAC(hw), nil
-}
-
-// String returns the address in colon notation.
-func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
-
-// MarshalText returns the address in colon notation.
-func (m MAC) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
-
-// UnmarshalText reads an Ethernet address in colon notation.
-func (m *MAC) UnmarshalText(text []byte) (err error) {
-	*m, err = ParseMAC(string(text))
-	return err
-}
 
 // Entry is one translated address: frames to Addr go to MAC, and frames from
 // Addr may leave, by the NIC of the ENI that it is registered on. Addr is IPv4 or
 // IPv6, never IPv4 mapped into IPv6.
 type Entry struct {
 	Addr netip.Addr `json:"addr"`
-	MAC  MAC        `json:"mac"`
-	ENI  MAC        `json:"eni,omitzero"` // the ENI's; zero: that of the first NIC of the configuration
+	MAC  model.MAC  `json:"mac"`
+	ENI  model.MAC  `json:"eni,omitzero"` // the ENI's; zero: that of the first NIC of the configuration
 }
 
 // Changes is what a Sync did, each list in order of address.
@@ -54,9 +29,9 @@ func (c Changes) None() bool { return len(c.Set)+len(c.Removed) == 0 }
 // resolve returns entries with their ENIs filled in, and apart those whose ENI is
 // not attached, both in order of address. Of an address that is given twice the
 // last entry counts. The first of the ENIs is that of entries without one.
-func resolve(entries []Entry, enis []MAC) (resolved, missing []Entry) {
+func resolve(entries []Entry, enis []model.MAC) (resolved, missing []Entry) {
 	for _, e := range index(entries) {
-		if e.ENI == (MAC{}) && len(enis) > 0 {
+		if e.ENI == (model.MAC{}) && len(enis) > 0 {
 			e.ENI = enis[0]
 		}
 		if slices.Contains(enis, e.ENI) {

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 
 	"github.com/cilium/ebpf/ringbuf"
+
+	"macaw.example/internal/model"
 )
 
 // Event is a frame from the bridge whose source is not registered (Reason is
@@ -23,7 +25,7 @@ import (
 type Event struct {
 	Reason   Reason     `json:"reason"`
 	Addr     netip.Addr `json:"addr"`
-	MAC      MAC        `json:"mac"`      // the frame's source
+	MAC      model.MAC  `json:"mac"`      // the frame's source
 	Protocol uint16     `json:"protocol"` // EtherType
 	Length   int        `json:"length"`   // of the frame, octets
 }

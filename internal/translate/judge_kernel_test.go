@@ -13,12 +13,14 @@ import (
 	"github.com/cilium/ebpf/link"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/model"
 )
 
 // judge reads every frame that reaches a fabric's interface, and notes what AWS
 // would not take; frames from a foreign MAC are dropped behind its back.
 type judge struct {
-	eni     MAC
+	eni     model.MAC
 	allowed []netip.Addr
 	mu      sync.Mutex
 	faults  []string
@@ -26,7 +28,7 @@ type judge struct {
 }
 
 // newJudge judges what comes from an ENI, on which addresses are registered.
-func newJudge(s *space, name string, eni MAC, allowed ...netip.Addr) *judge {
+func newJudge(s *space, name string, eni model.MAC, allowed ...netip.Addr) *judge {
 	s.t.Helper()
 	j := &judge{eni: eni, allowed: allowed}
 	fd := s.tap(name)
@@ -97,7 +99,7 @@ func (s *space) send(name string, frames ...[]byte) {
 }
 
 // onlyFrom drops what other MACs send, after packet sockets saw it.
-func onlyFrom(name string, mac MAC) error {
+func onlyFrom(name string, mac model.MAC) error {
 	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Type: ebpf.SchedCLS,
 		Instructions: asm.Instructions{
@@ -131,7 +133,7 @@ func (j *judge) see(f []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.frames = append(j.frames, f)
-	if len(f) < 14 || MAC(f[6:12]) != j.eni {
+	if len(f) < 14 || model.MAC(f[6:12]) != j.eni {
 		j.faults = append(j.faults, fmt.Sprintf("foreign MAC: %x", f))
 		return
 	}
@@ -141,12 +143,12 @@ func (j *judge) see(f []byte) {
 		source = netip.AddrFrom4([4]byte(f[26:30]))
 	case kind == 0x806 && len(f) >= 42:
 		source = netip.AddrFrom4([4]byte(f[28:32]))
-		if MAC(f[22:28]) != j.eni {
+		if model.MAC(f[22:28]) != j.eni {
 			j.faults = append(j.faults, fmt.Sprintf("foreign ARP sender: %x", f))
 		}
 	case kind == 0x86dd && len(f) >= 54:
 		source = netip.AddrFrom16([16]byte(f[22:38]))
-		if f[20] == 58 && len(f) >= 86 && (f[54] == 135 || f[54] == 136) && MAC(f[80:86]) != j.eni {
+		if f[20] == 58 && len(f) >= 86 && (f[54] == 135 || f[54] == 136) && model.MAC(f[80:86]) != j.eni {
 			j.faults = append(j.faults, fmt.Sprintf("foreign ND option: %x", f))
 		}
 		if f[20] == 58 && sum(f[:54+int(binary.BigEndian.Uint16(f[18:]))]) != 0xffff {

@@ -5,11 +5,13 @@ import (
 	"net/netip"
 
 	"github.com/cilium/ebpf"
+
+	"macaw.example/internal/model"
 )
 
 // linkLocalOf returns the link-local address that a router makes from its MAC;
 // RFC 4291, appendix A.
-func linkLocalOf(mac MAC) netip.Addr {
+func linkLocalOf(mac model.MAC) netip.Addr {
 	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80,
 		8: mac[0] ^ 2, 9: mac[1], 10: mac[2], 11: 0xff, 12: 0xfe, 13: mac[3], 14: mac[4], 15: mac[5]})
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/model"
 )
 
 // What a router says from its link-local address leaves in the name of its
@@ -22,7 +24,7 @@ func TestNeighbourDiscoveryFromLinkLocal(t *testing.T) {
 	}
 	var (
 		solicited    = netip.MustParseAddr("ff02::1:ff00:1")
-		solicitedMAC = MAC{0x33, 0x33, 0xff, 0, 0, 1}
+		solicitedMAC = model.MAC{0x33, 0x33, 0xff, 0, 0, 1}
 		everybody    = netip.MustParseAddr("ff02::1")
 		foreign      = netip.MustParseAddr("fe80::1234")
 		sll          = append([]byte{1, 1}, routerMAC[:]...)
@@ -38,7 +40,7 @@ func TestNeighbourDiscoveryFromLinkLocal(t *testing.T) {
 	asked := func(options ...byte) []byte {
 		return ndMessage(eniMAC, solicitedMAC, router6, solicited, 135, gateway6, options...)
 	}
-	na := func(mac MAC, from, target netip.Addr, options ...byte) []byte {
+	na := func(mac model.MAC, from, target netip.Addr, options ...byte) []byte {
 		return ndMessage(mac, gatewayMAC, from, gateway6, 136, target, options...)
 	}
 	// The length says less than there is, or more.

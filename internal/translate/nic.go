@@ -9,11 +9,13 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/model"
 )
 
 // FindNIC returns the name of the physical interface with this MAC. Interfaces
 // on top of others (bridges, VLANs) may share a MAC and are passed over.
-func FindNIC(mac MAC) (string, error) {
+func FindNIC(mac model.MAC) (string, error) {
 	links, err := netlink.LinkList()
 	if err != nil {
 		return "", fmt.Errorf("listing interfaces: %w", err)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
+
+	"macaw.example/internal/model"
 )
 
 // NIC is one provider ENI's interface on this machine.
@@ -26,9 +28,9 @@ const mostNICs = 32
 
 // nic is a NIC that the translation is attached to.
 type nic struct {
-	name    string // empty when opened by a reader
-	index   int    // ifindex
-	mac     MAC    // the ENI's
+	name    string    // empty when opened by a reader
+	index   int       // ifindex
+	mac     model.MAC // the ENI's
 	primary netip.Addr
 	slot    uint8 // in the pinned table, for as long as it is attached
 }
@@ -49,7 +51,7 @@ func findNICs(configured []NIC) (found []nic, mtu int, err error) {
 		if len(a.HardwareAddr) != 6 {
 			return nil, 0, fmt.Errorf("provider NIC %s has no Ethernet address", c.Name)
 		}
-		n := nic{name: c.Name, index: a.Index, mac: MAC(a.HardwareAddr), primary: c.Primary}
+		n := nic{name: c.Name, index: a.Index, mac: model.MAC(a.HardwareAddr), primary: c.Primary}
 		if twin := slices.IndexFunc(found, func(f nic) bool { return f.mac == n.mac }); twin >= 0 {
 			return nil, 0, fmt.Errorf("provider NICs %s and %s have the same MAC %s", found[twin].name, n.name, n.mac)
 		}
@@ -88,8 +90,8 @@ func checkNICs(nics []nic) (mtu int, err error) {
 }
 
 // macs returns the MACs of NICs, in the order of the configuration.
-func macs(nics []nic) []MAC {
-	all := make([]MAC, len(nics))
+func macs(nics []nic) []model.MAC {
+	all := make([]model.MAC, len(nics))
 	for i, n := range nics {
 		all[i] = n.mac
 	}
@@ -97,7 +99,7 @@ func macs(nics []nic) []MAC {
 }
 
 // slotOf returns the slot of the NIC with a MAC.
-func slotOf(nics []nic, mac MAC) (slot uint8, ok bool) {
+func slotOf(nics []nic, mac model.MAC) (slot uint8, ok bool) {
 	for _, n := range nics {
 		if n.mac == mac {
 			return n.slot, true
@@ -109,7 +111,7 @@ func slotOf(nics []nic, mac MAC) (slot uint8, ok bool) {
 // allot gives each NIC its slot, and returns those of NICs that are attached no
 // more. Programs that run may still send by these, so they are taken last.
 func allot(table []bpfNic, nics []nic) (stale []uint8, err error) {
-	wanted := make(map[MAC]int, len(nics))
+	wanted := make(map[model.MAC]int, len(nics))
 	for i, n := range nics {
 		wanted[n.mac] = i
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/cilium/ebpf/link"
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
+
+	"macaw.example/internal/model"
 )
 
 func TestEachAddressLeavesByItsOwnNIC(t *testing.T) {
@@ -58,17 +60,17 @@ func TestEachPrimaryAddressIsAnswered(t *testing.T) {
 	w := newENIs(t)
 	tr := w.world.attach()
 	for i, eni := range []struct {
-		mac     MAC
+		mac     model.MAC
 		primary netip.Addr
 	}{{eniMAC, primary4}, {eni2MAC, secondPrimary}} {
-		w.fabric.send(fmt.Sprintf("vpc%d", i), arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, MAC{}, eni.primary))
+		w.fabric.send(fmt.Sprintf("vpc%d", i), arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, eni.primary))
 		want := arpFrame(eni.mac, 2, eni.mac, eni.primary, gatewayMAC, gateway4)
 		copy(want, gatewayMAC[:])
 		if !w.judges[i].saw(func(f []byte) bool { return cmp.Equal(f, want) }) {
 			t.Errorf("no answer like %x; faults %v", want, w.judges[i].verdict())
 		}
 	}
-	w.fabric.send("vpc0", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, MAC{}, secondPrimary))
+	w.fabric.send("vpc0", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, secondPrimary))
 	time.Sleep(50 * time.Millisecond)
 	if c, _ := tr.Counters(); c[InAnswered].Packets != 2 {
 		t.Errorf("counters %s, want two answers, and none for another NIC's address", nonZero(t, tr))
@@ -81,7 +83,7 @@ func TestEachPrimaryAddressIsAnswered(t *testing.T) {
 func TestAsManyNICsAsPossible(t *testing.T) {
 	nics := make([]nic, mostNICs)
 	for i := range nics {
-		nics[i] = nic{name: fmt.Sprint(i), index: 1000 + i, mac: MAC{2, 0, 0, 0, 1, byte(i)}}
+		nics[i] = nic{name: fmt.Sprint(i), index: 1000 + i, mac: model.MAC{2, 0, 0, 0, 1, byte(i)}}
 	}
 	last := &nics[mostNICs-1]
 	last.index, last.primary = 1, primary4
@@ -92,7 +94,7 @@ func TestAsManyNICsAsPossible(t *testing.T) {
 	runFrame(t, objects.FromBridge, tr, ipv4Frame(routerMAC, gatewayMAC, router4, gateway4), ipv4Frame(last.mac, gatewayMAC, router4, gateway4), redirect, OutIPv4)
 	want := arpFrame(last.mac, 2, last.mac, primary4, gatewayMAC, gateway4)
 	copy(want, gatewayMAC[:])
-	runFrame(t, objects.FromWire, tr, arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, MAC{}, primary4), want, redirect, InAnswered)
+	runFrame(t, objects.FromWire, tr, arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, primary4), want, redirect, InAnswered)
 
 	s := newSpace(t)
 	for _, n := range []int{0, mostNICs + 1} {

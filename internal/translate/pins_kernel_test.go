@@ -9,6 +9,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/model"
 )
 
 func TestPinsInAContainer(t *testing.T) {
@@ -129,7 +131,7 @@ func TestAttachOverMapsOfOneNIC(t *testing.T) {
 		}
 		defer reader.Close()
 		entries, err := reader.Entries()
-		if d := cmp.Diff([]Entry{{router4, routerMAC, MAC{}}}, entries, cmp.Comparer(sameAddr)); d != "" {
+		if d := cmp.Diff([]Entry{{router4, routerMAC, model.MAC{}}}, entries, cmp.Comparer(sameAddr)); d != "" {
 			t.Errorf("a reader's entries (-want +got):\n%s", d)
 		}
 		if _, err := reader.Sync(nil); err == nil {

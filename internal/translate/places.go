@@ -6,6 +6,8 @@ import (
 	"net/netip"
 
 	"github.com/cilium/ebpf"
+
+	"macaw.example/internal/model"
 )
 
 // place is a block of addresses and where it belongs.
@@ -64,7 +66,7 @@ func words(addr netip.Addr) (a bpfAddress6) {
 // the MAC of the address's entry: a guest that may become its holder (VRRP).
 type Sharer struct {
 	Addr netip.Addr
-	MAC  MAC
+	MAC  model.MAC
 }
 
 // Share makes the sharers these and no others.

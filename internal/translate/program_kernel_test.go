@@ -9,6 +9,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/model"
 )
 
 // What a program returns to the kernel.
@@ -54,7 +56,7 @@ func TestFromBridge(t *testing.T) {
 	if _, err := tr.Sync(entries); err != nil {
 		t.Fatal(err)
 	}
-	broadcast := MAC{255, 255, 255, 255, 255, 255}
+	broadcast := model.MAC{255, 255, 255, 255, 255, 255}
 	zero := netip.MustParseAddr("0.0.0.0")
 	udp6 := []byte{0x23, 0x28, 0x23, 0x28, 0, 8, 0, 0}
 	// The kernel runs no truncated IP header for a test.
@@ -71,15 +73,15 @@ func TestFromBridge(t *testing.T) {
 		{"IPv4 unregistered from the ENI's MAC", ipv4Frame(eniMAC, gatewayMAC, stray4, gateway4), nil, next, OutUnregisteredIPv4},
 		{"DHCP", ipv4Frame(routerMAC, broadcast, zero, gateway4), nil, next, OutUnregisteredIPv4},
 		{"runt", runt, nil, next, OutMalformed},
-		{"ARP request", arpFrame(routerMAC, 1, routerMAC, router4, MAC{}, gateway4), arpFrame(eniMAC, 1, eniMAC, router4, MAC{}, gateway4), redirect, OutARP},
+		{"ARP request", arpFrame(routerMAC, 1, routerMAC, router4, model.MAC{}, gateway4), arpFrame(eniMAC, 1, eniMAC, router4, model.MAC{}, gateway4), redirect, OutARP},
 		{"ARP reply", arpFrame(routerMAC, 2, routerMAC, router4, gatewayMAC, gateway4), arpFrame(eniMAC, 2, eniMAC, router4, gatewayMAC, gateway4), redirect, OutARP},
-		{"ARP announcement", arpFrame(routerMAC, 1, routerMAC, router4, routerMAC, router4), arpFrame(eniMAC, 1, eniMAC, router4, MAC{}, router4), redirect, OutARP},
+		{"ARP announcement", arpFrame(routerMAC, 1, routerMAC, router4, routerMAC, router4), arpFrame(eniMAC, 1, eniMAC, router4, model.MAC{}, router4), redirect, OutARP},
 		{"ARP announcement as reply", arpFrame(routerMAC, 2, routerMAC, router4, routerMAC, router4), arpFrame(eniMAC, 2, eniMAC, router4, eniMAC, router4), redirect, OutARP},
-		{"ARP unregistered", arpFrame(routerMAC, 1, routerMAC, stray4, MAC{}, gateway4), nil, next, OutUnregisteredARP},
-		{"ARP probe", arpFrame(routerMAC, 1, routerMAC, zero, MAC{}, router4), nil, next, OutUnregisteredARP},
-		{"ARP for a neighbour on the bridge", arpFrame(routerMAC, 1, routerMAC, router4, MAC{}, primary4), nil, next, OutLocal},
-		{"ARP cut off", arpFrame(routerMAC, 1, routerMAC, router4, MAC{}, gateway4)[:40], nil, next, OutMalformed},
-		{"ARP of another kind", tweak(arpFrame(routerMAC, 1, routerMAC, router4, MAC{}, gateway4), 15, 6), nil, next, OutMalformed},
+		{"ARP unregistered", arpFrame(routerMAC, 1, routerMAC, stray4, model.MAC{}, gateway4), nil, next, OutUnregisteredARP},
+		{"ARP probe", arpFrame(routerMAC, 1, routerMAC, zero, model.MAC{}, router4), nil, next, OutUnregisteredARP},
+		{"ARP for a neighbour on the bridge", arpFrame(routerMAC, 1, routerMAC, router4, model.MAC{}, primary4), nil, next, OutLocal},
+		{"ARP cut off", arpFrame(routerMAC, 1, routerMAC, router4, model.MAC{}, gateway4)[:40], nil, next, OutMalformed},
+		{"ARP of another kind", tweak(arpFrame(routerMAC, 1, routerMAC, router4, model.MAC{}, gateway4), 15, 6), nil, next, OutMalformed},
 		{"IPv6", ipv6Frame(routerMAC, gatewayMAC, router6, gateway6, 17, 64, udp6...), ipv6Frame(eniMAC, gatewayMAC, router6, gateway6, 17, 64, udp6...), redirect, OutIPv6},
 		{"IPv6 unregistered", ipv6Frame(routerMAC, gatewayMAC, stray6, gateway6, 17, 64, udp6...), nil, next, OutUnregisteredIPv6},
 		{"ND solicitation", ndFrame(routerMAC, gatewayMAC, router6, gateway6, 135, 1, routerMAC), ndFrame(eniMAC, gatewayMAC, router6, gateway6, 135, 1, eniMAC), redirect, OutND},
@@ -106,7 +108,7 @@ func TestFromWire(t *testing.T) {
 	if _, err := tr.Sync(registered); err != nil {
 		t.Fatal(err)
 	}
-	to := func(dst MAC, frame []byte) []byte {
+	to := func(dst model.MAC, frame []byte) []byte {
 		copy(frame, dst[:])
 		return frame
 	}
@@ -120,17 +122,17 @@ func TestFromWire(t *testing.T) {
 	}{
 		{"IPv4", ipv4Frame(gatewayMAC, eniMAC, gateway4, router4), ipv4Frame(gatewayMAC, routerMAC, gateway4, router4), redirect, InIPv4},
 		{"IPv4 of the host", ipv4Frame(gatewayMAC, eniMAC, gateway4, stray4), nil, next, InHost},
-		{"IPv4 broadcast", ipv4Frame(gatewayMAC, MAC{255, 255, 255, 255, 255, 255}, gateway4, router4), nil, next, InHost},
+		{"IPv4 broadcast", ipv4Frame(gatewayMAC, model.MAC{255, 255, 255, 255, 255, 255}, gateway4, router4), nil, next, InHost},
 		{"runt", ethernet(eniMAC, gatewayMAC, 0x806), nil, next, InHost},
-		{"ARP for the primary address", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, MAC{}, primary4), to(gatewayMAC, arpFrame(eniMAC, 2, eniMAC, primary4, gatewayMAC, gateway4)), redirect, InAnswered},
-		{"ARP probe for the primary address", arpFrame(gatewayMAC, 1, gatewayMAC, netip.IPv4Unspecified(), MAC{}, primary4), to(gatewayMAC, arpFrame(eniMAC, 2, eniMAC, primary4, gatewayMAC, netip.IPv4Unspecified())), redirect, InAnswered},
-		{"ARP for a router", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, MAC{}, router4), to(routerMAC, arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, MAC{}, router4)), redirect, InARP},
+		{"ARP for the primary address", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, primary4), to(gatewayMAC, arpFrame(eniMAC, 2, eniMAC, primary4, gatewayMAC, gateway4)), redirect, InAnswered},
+		{"ARP probe for the primary address", arpFrame(gatewayMAC, 1, gatewayMAC, netip.IPv4Unspecified(), model.MAC{}, primary4), to(gatewayMAC, arpFrame(eniMAC, 2, eniMAC, primary4, gatewayMAC, netip.IPv4Unspecified())), redirect, InAnswered},
+		{"ARP for a router", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, router4), to(routerMAC, arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, router4)), redirect, InARP},
 		{"ARP reply to a router", to(eniMAC, arpFrame(gatewayMAC, 2, gatewayMAC, gateway4, eniMAC, router4)), to(routerMAC, arpFrame(gatewayMAC, 2, gatewayMAC, gateway4, routerMAC, router4)), redirect, InARP},
-		{"ARP for another", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, MAC{}, stray4), nil, next, InHost},
-		{"ARP cut off", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, MAC{}, router4)[:40], nil, next, InHost},
+		{"ARP for another", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, stray4), nil, next, InHost},
+		{"ARP cut off", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, router4)[:40], nil, next, InHost},
 		{"IPv6", ipv6Frame(gatewayMAC, eniMAC, gateway6, router6, 17, 64, udp6...), ipv6Frame(gatewayMAC, routerMAC, gateway6, router6, 17, 64, udp6...), redirect, InIPv6},
 		{"IPv6 of the host", ipv6Frame(gatewayMAC, eniMAC, gateway6, stray6, 17, 64, udp6...), nil, next, InHost},
-		{"IPv6 multicast", ndFrame(gatewayMAC, MAC{0x33, 0x33, 0xff, 0, 0, 0x10}, gateway6, router6, 135, 1, gatewayMAC), nil, next, InMulticast},
+		{"IPv6 multicast", ndFrame(gatewayMAC, model.MAC{0x33, 0x33, 0xff, 0, 0, 0x10}, gateway6, router6, 135, 1, gatewayMAC), nil, next, InMulticast},
 		{"VLAN", append(ethernet(eniMAC, gatewayMAC, 0x8100), make([]byte, 60)...), nil, shot, InVLAN},
 		{"LLDP", append(ethernet(eniMAC, gatewayMAC, 0x88cc), make([]byte, 60)...), nil, next, InHost},
 	} {
@@ -140,7 +142,7 @@ func TestFromWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("off", func(t *testing.T) {
-		runFrame(t, objects.FromWire, tr, arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, MAC{}, primary4), nil, redirect, InUntouched)
+		runFrame(t, objects.FromWire, tr, arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, primary4), nil, redirect, InUntouched)
 	})
 }
 

@@ -17,6 +17,8 @@ import (
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/model"
 )
 
 var (
@@ -34,8 +36,8 @@ var (
 	registered = []Entry{{router4, routerMAC, eniMAC}, {router6, routerMAC, eniMAC}}
 )
 
-func mustMAC(s string) MAC {
-	m, err := ParseMAC(s)
+func mustMAC(s string) model.MAC {
+	m, err := model.ParseMAC(s)
 	if err != nil {
 		panic(err)
 	}
@@ -120,7 +122,7 @@ func up(name string) error {
 }
 
 // cable joins two spaces with a veth pair.
-func cable(a *space, nameA string, macA MAC, b *space, nameB string, macB MAC, mtu int) {
+func cable(a *space, nameA string, macA model.MAC, b *space, nameB string, macB model.MAC, mtu int) {
 	a.t.Helper()
 	a.do(func() error {
 		attrs := netlink.NewLinkAttrs()

@@ -11,6 +11,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/model"
 )
 
 var (
@@ -71,7 +73,7 @@ func TestAnAddressIsLeftToItsMAC(t *testing.T) {
 		{"IPv4, its own", mine, sent, OutIPv4},
 		{"IPv4 of a router of its own", ipv4Frame(router2MAC, gatewayMAC, other4, gateway4), ipv4Frame(eniMAC, gatewayMAC, other4, gateway4), OutIPv4},
 		{"IPv4 from the ENI's MAC", ipv4Frame(eniMAC, gatewayMAC, other4, gateway4), nil, OutSpoofedIPv4},
-		{"broadcast", ipv4Frame(routerMAC, MAC{255, 255, 255, 255, 255, 255}, other4, gateway4), nil, OutSpoofedIPv4},
+		{"broadcast", ipv4Frame(routerMAC, model.MAC{255, 255, 255, 255, 255, 255}, other4, gateway4), nil, OutSpoofedIPv4},
 		{"first fragment", ip4(theirs, 0x2000), nil, OutSpoofedIPv4},
 		{"later fragment", ip4(theirs, 0x20b9), nil, OutSpoofedIPv4},
 		{"last fragment", ip4(theirs, 0x00b9), nil, OutSpoofedIPv4},
@@ -84,10 +86,10 @@ func TestAnAddressIsLeftToItsMAC(t *testing.T) {
 		{"IPv6 fragment", ipv6Frame(routerMAC, gatewayMAC, other6, gateway6, 44, 64, fragment6...), nil, OutSpoofedIPv6},
 		{"echo with the hop limit of ND", ipv6Frame(routerMAC, gatewayMAC, other6, gateway6, 58, 255, echo...), nil, OutSpoofedIPv6},
 
-		{"ARP request", arpFrame(routerMAC, 1, routerMAC, other4, MAC{}, gateway4), nil, OutSpoofedARP},
+		{"ARP request", arpFrame(routerMAC, 1, routerMAC, other4, model.MAC{}, gateway4), nil, OutSpoofedARP},
 		{"ARP reply", arpFrame(routerMAC, 2, routerMAC, other4, gatewayMAC, gateway4), nil, OutSpoofedARP},
-		{"ARP announcement", arpFrame(router2MAC, 1, router2MAC, router4, MAC{}, router4), nil, OutSpoofedARP},
-		{"ARP for a neighbour on the bridge", arpFrame(routerMAC, 1, routerMAC, other4, MAC{}, router4), nil, OutSpoofedARP},
+		{"ARP announcement", arpFrame(router2MAC, 1, router2MAC, router4, model.MAC{}, router4), nil, OutSpoofedARP},
+		{"ARP for a neighbour on the bridge", arpFrame(routerMAC, 1, routerMAC, other4, model.MAC{}, router4), nil, OutSpoofedARP},
 		{"ARP with another's MAC as sender", arpFrame(routerMAC, 2, router2MAC, other4, gatewayMAC, gateway4), nil, OutSpoofedARP},
 		{"ARP with its own MAC as sender only", arpFrame(routerMAC, 2, routerMAC, router4, gatewayMAC, gateway4), arpFrame(eniMAC, 2, eniMAC, router4, gatewayMAC, gateway4), OutARP},
 		{"ARP with another's MAC in the frame only", arpFrame(routerMAC, 2, router2MAC, router4, gatewayMAC, gateway4), nil, OutSpoofedARP},
@@ -135,16 +137,16 @@ func TestSourcesWithoutAnEntry(t *testing.T) {
 			fromBridge(t, objects, tr, []verdicts{
 				{"Neutron's", ipv4Frame(routerMAC, gatewayMAC, stray4, gateway4), nil, OutUnregisteredIPv4},
 				{"the ENI's own", ipv4Frame(routerMAC, gatewayMAC, primary4, gateway4), nil, OutSpoofedIPv4},
-				{"the ENI's own by ARP", arpFrame(routerMAC, 1, routerMAC, primary4, MAC{}, gateway4), nil, OutSpoofedARP},
+				{"the ENI's own by ARP", arpFrame(routerMAC, 1, routerMAC, primary4, model.MAC{}, gateway4), nil, OutSpoofedARP},
 				{"management", ipv4Frame(routerMAC, gatewayMAC, management, gateway4), nil, other4},
-				{"management by ARP", arpFrame(routerMAC, 1, routerMAC, management, MAC{}, gateway4), nil, otherARP},
+				{"management by ARP", arpFrame(routerMAC, 1, routerMAC, management, model.MAC{}, gateway4), nil, otherARP},
 				{"a guest's, untranslated", ipv4Frame(routerMAC, gatewayMAC, elsewhere, gateway4), nil, OutUnregisteredIPv4},
 				{"Neutron's, IPv6", ipv6Frame(routerMAC, gatewayMAC, stray6, gateway6, 17, 64, udp...), nil, OutUnregisteredIPv6},
 				{"the VPC's, IPv6", ipv6Frame(routerMAC, gatewayMAC, vpc6, gateway6, 17, 64, udp...), nil, otherIPv6},
 				{"the VPC's by ND", advertisement(routerMAC, vpc6, vpc6, routerMAC), nil, otherND},
 				{"a guest's, IPv6", ipv6Frame(routerMAC, gatewayMAC, elsewhere6, gateway6, 17, 64, udp...), nil, OutUnregisteredIPv6},
 			})
-			last := arpFrame(router2MAC, 1, router2MAC, stray4, MAC{}, gateway4)
+			last := arpFrame(router2MAC, 1, router2MAC, stray4, model.MAC{}, gateway4)
 			runFrame(t, objects.FromBridge, tr, last, nil, next, OutUnregisteredARP)
 
 			// Events are there when a program has run, in its order.
@@ -183,7 +185,7 @@ func TestNobodyReachesTheServicesOfTheHost(t *testing.T) {
 		udp          = []byte{0x23, 0x28, 0x23, 0x28, 0, 8, 0, 0}
 		loose        = []byte{131, 7, 4, 10, 0, 0, 1, 0}
 		solicited    = netip.MustParseAddr("ff02::1:ff00:254")
-		solicitedMAC = MAC{0x33, 0x33, 0xff, 0, 2, 0x54}
+		solicitedMAC = model.MAC{0x33, 0x33, 0xff, 0, 2, 0x54}
 		sll          = append([]byte{1, 1}, routerMAC[:]...)
 		asks         = ipv4Frame(routerMAC, gatewayMAC, router4, metadata4)
 		beside4      = netip.MustParseAddr("169.253.255.255")
@@ -200,8 +202,8 @@ func TestNobodyReachesTheServicesOfTheHost(t *testing.T) {
 		{"options", ip4(asks, 0, loose...), nil, OutMetadata},
 		{"from nobody's address", ipv4Frame(routerMAC, gatewayMAC, stray4, metadata4), nil, OutMetadata},
 		{"from the ENI's own address and MAC", ipv4Frame(eniMAC, gatewayMAC, primary4, metadata4), nil, OutMetadata},
-		{"ARP", arpFrame(routerMAC, 1, routerMAC, router4, MAC{}, metadata4), nil, OutMetadata},
-		{"ARP in its name", arpFrame(routerMAC, 1, routerMAC, metadata4, MAC{}, metadata4), nil, OutMetadata},
+		{"ARP", arpFrame(routerMAC, 1, routerMAC, router4, model.MAC{}, metadata4), nil, OutMetadata},
+		{"ARP in its name", arpFrame(routerMAC, 1, routerMAC, metadata4, model.MAC{}, metadata4), nil, OutMetadata},
 		{"IPv6", ipv6Frame(routerMAC, gatewayMAC, router6, metadata6, 17, 64, udp...), nil, OutMetadata},
 		{"IPv6, any header", ipv6Frame(routerMAC, gatewayMAC, router6, metadata6, 44, 255, make([]byte, 16)...), nil, OutMetadata},
 		{"solicitation", nd(router6, solicited, metadata6, 135), nil, OutMetadata},
@@ -215,10 +217,10 @@ func TestNobodyReachesTheServicesOfTheHost(t *testing.T) {
 		verdicts{"solicitation beside", nd(router6, solicited, beside6, 135), asked, OutND},
 	))
 
-	allNodes := MAC{0x33, 0x33, 0, 0, 0, 1}
+	allNodes := model.MAC{0x33, 0x33, 0, 0, 0, 1}
 	answers := []verdicts{
 		{"IPv4", ipv4Frame(gatewayMAC, eniMAC, metadata4, router4), nil, InMetadata},
-		{"ARP request", arpFrame(gatewayMAC, 1, gatewayMAC, metadata4, MAC{}, router4), nil, InMetadata},
+		{"ARP request", arpFrame(gatewayMAC, 1, gatewayMAC, metadata4, model.MAC{}, router4), nil, InMetadata},
 		{"ARP reply", arpFrame(gatewayMAC, 2, gatewayMAC, metadata4, eniMAC, router4), nil, InMetadata},
 		{"IPv6", ipv6Frame(gatewayMAC, eniMAC, metadata6, router6, 17, 64, udp...), nil, InMetadata},
 		{"multicast", ndFrame(gatewayMAC, allNodes, metadata6, router6, 135, 1, gatewayMAC), nil, InMetadata},
@@ -238,7 +240,7 @@ func TestNobodyReachesTheServicesOfTheHost(t *testing.T) {
 	}
 	t.Run("off", func(t *testing.T) {
 		fromBridge(t, objects, tr, append(closed, verdicts{"others", ipv4Frame(routerMAC, gatewayMAC, stray4, gateway4), nil, OutUntouched},
-			verdicts{"others' ARP", arpFrame(routerMAC, 1, routerMAC, stray4, MAC{}, gateway4), nil, OutUntouched},
+			verdicts{"others' ARP", arpFrame(routerMAC, 1, routerMAC, stray4, model.MAC{}, gateway4), nil, OutUntouched},
 			verdicts{"others' IPv6", ndFrame(routerMAC, gatewayMAC, stray6, gateway6, 135, 1, routerMAC), nil, OutUntouched}))
 		for _, c := range answers {
 			runFrame(t, objects.FromWire, tr, c.frame, nil, shot, c.reason)
@@ -264,10 +266,10 @@ func TestSharedAddresses(t *testing.T) {
 		{"the other's", ipv4Frame(router2MAC, gatewayMAC, router4, gateway4), ipv4Frame(eniMAC, gatewayMAC, router4, gateway4), OutIPv4},
 		{"the other's IPv6", ipv6Frame(router2MAC, gatewayMAC, router6, gateway6, 17, 64, udp...), ipv6Frame(eniMAC, gatewayMAC, router6, gateway6, 17, 64, udp...), OutIPv6},
 		{"somebody's", ipv4Frame(thief, gatewayMAC, router4, gateway4), nil, OutSpoofedIPv4},
-		{"the other's announcement", arpFrame(router2MAC, 1, router2MAC, router4, MAC{}, router4), arpFrame(eniMAC, 1, eniMAC, router4, MAC{}, router4), OutMoved},
+		{"the other's announcement", arpFrame(router2MAC, 1, router2MAC, router4, model.MAC{}, router4), arpFrame(eniMAC, 1, eniMAC, router4, model.MAC{}, router4), OutMoved},
 		{"the other's advertisement", advertisement(router2MAC, router6, router6, router2MAC), toGateway6, OutMoved},
-		{"somebody's announcement", arpFrame(thief, 1, thief, router4, MAC{}, router4), nil, OutSpoofedARP},
-		{"the other's announcement of somebody", arpFrame(router2MAC, 1, thief, router4, MAC{}, router4), nil, OutSpoofedARP},
+		{"somebody's announcement", arpFrame(thief, 1, thief, router4, model.MAC{}, router4), nil, OutSpoofedARP},
+		{"the other's announcement of somebody", arpFrame(router2MAC, 1, thief, router4, model.MAC{}, router4), nil, OutSpoofedARP},
 		{"somebody's advertisement", advertisement(thief, router6, router6, thief), nil, OutSpoofedND},
 		{"registered nowhere", ipv4Frame(router2MAC, gatewayMAC, stray4, gateway4), nil, OutUnregisteredIPv4},
 	})
@@ -338,10 +340,10 @@ func TestSpoofersDrownNoAnnouncement(t *testing.T) {
 	for i := range 500 {
 		source := netip.AddrFrom4([4]byte{10, 100, byte(i >> 8), byte(i)})
 		storm = append(storm, ipv4Frame(routerMAC, gatewayMAC, source, gateway4),
-			ipv4Frame(MAC{2, 9, 9, 9, byte(i >> 8), byte(i)}, gatewayMAC, router4, gateway4))
+			ipv4Frame(model.MAC{2, 9, 9, 9, byte(i >> 8), byte(i)}, gatewayMAC, router4, gateway4))
 	}
 	w.vm.send("vr0", storm...)
-	w.vm.send("vr0", arpFrame(router2MAC, 1, router2MAC, stray4, MAC{}, stray4), arpFrame(router2MAC, 1, router2MAC, router4, MAC{}, router4))
+	w.vm.send("vr0", arpFrame(router2MAC, 1, router2MAC, stray4, model.MAC{}, stray4), arpFrame(router2MAC, 1, router2MAC, router4, model.MAC{}, router4))
 	ctx, cancel := context.WithCancel(context.Background())
 	want := map[Event]bool{
 		{Reason: OutUnregisteredARP, Addr: stray4, MAC: router2MAC}: true,
@@ -376,7 +378,7 @@ func TestSharedAddressMovesOnTheWire(t *testing.T) {
 	second.addr("vr1", "10.99.0.12/24")
 	shared := netip.MustParseAddr("10.99.0.50")
 	w.judge.allow(router4, router6, netip.MustParseAddr("10.99.0.12"), shared, primary4)
-	holds := func(mac MAC) []Entry {
+	holds := func(mac model.MAC) []Entry {
 		return append([]Entry{{shared, mac, eniMAC}, {netip.MustParseAddr("10.99.0.12"), router2MAC, eniMAC}}, registered...)
 	}
 	tr := w.attach(holds(routerMAC)...)
@@ -397,7 +399,7 @@ func TestSharedAddressMovesOnTheWire(t *testing.T) {
 			}
 		})
 	}()
-	second.send("vr1", arpFrame(router2MAC, 1, router2MAC, shared, MAC{}, shared))
+	second.send("vr1", arpFrame(router2MAC, 1, router2MAC, shared, model.MAC{}, shared))
 	select {
 	case <-ended:
 	case <-time.After(3 * time.Second):

@@ -7,6 +7,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/model"
 )
 
 // Count is a number of frames and of their octets, Ethernet headers included.
@@ -165,10 +167,10 @@ func entriesOf(m *ebpf.Map, table []bpfNic) ([]Entry, error) {
 			return entries, nil
 		}
 		addr, ok := netip.AddrFromSlice(key)
-		if !ok || len(value) < len(MAC{}) {
+		if !ok || len(value) < len(model.MAC{}) {
 			return nil, fmt.Errorf("reading translated addresses: key of %d, value of %d octets", len(key), len(value))
 		}
-		e := Entry{Addr: addr, MAC: MAC(value[:6])}
+		e := Entry{Addr: addr, MAC: model.MAC(value[:6])}
 		if len(value) == entrySize && int(value[entryNIC]) < len(table) {
 			e.ENI = table[value[entryNIC]].Mac.B
 		}

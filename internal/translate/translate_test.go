@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/model"
 )
 
 func TestDiff(t *testing.T) {
 	a, b, c := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("fd00::1")
-	m1, m2 := MAC{2, 0, 0, 0, 0, 1}, MAC{2, 0, 0, 0, 0, 2}
-	e1, e2, gone := MAC{2, 1}, MAC{2, 2}, MAC{2, 3}
+	m1, m2 := model.MAC{2, 0, 0, 0, 0, 1}, model.MAC{2, 0, 0, 0, 0, 2}
+	e1, e2, gone := model.MAC{2, 1}, model.MAC{2, 2}, model.MAC{2, 3}
 	for _, x := range []struct {
 		name         string
 		wanted, seen []Entry
@@ -25,11 +27,11 @@ func TestDiff(t *testing.T) {
 		{"removed", nil, []Entry{{c, m1, e1}, {a, m1, e2}}, Changes{Removed: []Entry{{a, m1, e2}, {c, m1, e1}}}},
 		{"twice", []Entry{{a, m1, e1}, {a, m2, e1}}, nil, Changes{Set: []Entry{{a, m2, e1}}}},
 		{"IPv4 in IPv6", []Entry{{netip.AddrFrom16(a.As16()), m1, e1}}, []Entry{{a, m1, e1}}, Changes{}},
-		{"on the first ENI", []Entry{{a, m1, MAC{}}}, []Entry{{a, m1, e1}}, Changes{}},
+		{"on the first ENI", []Entry{{a, m1, model.MAC{}}}, []Entry{{a, m1, e1}}, Changes{}},
 		{"ENI missing", []Entry{{b, m1, gone}, {a, m1, e2}}, nil, Changes{Set: []Entry{{a, m1, e2}}, Missing: []Entry{{b, m1, gone}}}},
 		{"ENI gone", []Entry{{a, m1, gone}}, []Entry{{a, m1, e1}}, Changes{Removed: []Entry{{a, m1, e1}}, Missing: []Entry{{a, m1, gone}}}},
 	} {
-		wanted, missing := resolve(x.wanted, []MAC{e1, e2})
+		wanted, missing := resolve(x.wanted, []model.MAC{e1, e2})
 		got := diff(wanted, x.seen)
 		got.Missing = missing
 		if d := cmp.Diff(x.want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
@@ -40,7 +42,7 @@ func TestDiff(t *testing.T) {
 
 // NICs that stay keep their slots; new ones take no slot that programs may still use.
 func TestAllot(t *testing.T) {
-	mac := func(i int) MAC { return MAC{2, 0, 0, 0, 0, byte(i)} }
+	mac := func(i int) model.MAC { return model.MAC{2, 0, 0, 0, 0, byte(i)} }
 	for _, x := range []struct {
 		name   string
 		slots  []int // of the table, the MACs; 0: empty
@@ -86,7 +88,7 @@ func TestAllot(t *testing.T) {
 }
 
 func TestAliases(t *testing.T) {
-	m1, m2 := MAC{0xfa, 0x16, 0x3e, 0x11, 0x22, 0x33}, MAC{2, 0, 0, 0, 0, 2}
+	m1, m2 := model.MAC{0xfa, 0x16, 0x3e, 0x11, 0x22, 0x33}, model.MAC{2, 0, 0, 0, 0, 2}
 	at := netip.MustParseAddr
 	want := map[netip.Addr]netip.Addr{at("fe80::f816:3eff:fe11:2233"): at("fd00::1"), at("fe80::ff:fe00:2"): at("fd00::3")}
 	got := aliases([]Entry{
@@ -133,7 +135,7 @@ func TestTextsRoundTrip(t *testing.T) {
 			t.Errorf("%s became %s, %v", m, back, err)
 		}
 	}
-	var mac MAC
+	var mac model.MAC
 	for _, bad := range []string{"", "02:00", "02:00:00:00:00:00:00:01"} {
 		if err := mac.UnmarshalText([]byte(bad)); err == nil {
 			t.Errorf("%q is read as a MAC", bad)

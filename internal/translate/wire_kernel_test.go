@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/model"
 )
 
 func (w *world) noFaults() {
@@ -84,7 +86,7 @@ func TestUnregisteredSourceIsDroppedCountedAndTold(t *testing.T) {
 			t.Error("an unregistered source got an answer")
 		}
 	}
-	w.vm.send("vr0", arpFrame(router2MAC, 1, router2MAC, router4, MAC{}, router4), // a move, perhaps
+	w.vm.send("vr0", arpFrame(router2MAC, 1, router2MAC, router4, model.MAC{}, router4), // a move, perhaps
 		ipv4Frame(router2MAC, gatewayMAC, router4, gateway4))
 	w.noFaults()
 
@@ -275,7 +277,7 @@ func TestPairMadeAnewIsHealed(t *testing.T) {
 func TestPrimaryAddressIsAnswered(t *testing.T) {
 	w := newWorld(t, 1500)
 	w.attach()
-	w.fabric.send("vpc0", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, MAC{}, primary4))
+	w.fabric.send("vpc0", arpFrame(gatewayMAC, 1, gatewayMAC, gateway4, model.MAC{}, primary4))
 	want := arpFrame(eniMAC, 2, eniMAC, primary4, gatewayMAC, gateway4)
 	copy(want, gatewayMAC[:])
 	if !w.judge.saw(func(f []byte) bool { return cmp.Equal(f, want) }) {

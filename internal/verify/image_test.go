@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"macaw.example/internal/neutron"
 )
 
 // fakeGlance is Keystone and Glance.
@@ -86,8 +88,9 @@ func TestEnsureImage(t *testing.T) {
 			server := httptest.NewServer(f)
 			defer server.Close()
 			f.url = server.URL
-			auth := Auth{
-				URL: server.URL + "/v3", User: "admin", Password: "secret", Project: "admin", Domain: "Default", Region: "RegionOne",
+			auth := neutron.Auth{
+				URL: server.URL + "/v3", User: "admin", Password: "secret", Project: "admin", UserDomain: "Default",
+				Region: "RegionOne",
 			}
 			made, err := EnsureImage(t.Context(), auth, "guest", []Part{{Format: "qcow2", SHA256: tt.sum,
 				Open: func(context.Context) (io.ReadCloser, error) {

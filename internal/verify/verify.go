@@ -10,11 +10,13 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"macaw.example/internal/neutron"
 )
 
 // Config says what is verified, and from where.
 type Config struct {
-	Auth Auth
+	Auth neutron.Auth
 	// ExternalNetwork is the name of Neutron's provider network.
 	ExternalNetwork string
 	// Image and Flavor are the names of what the guest is made of, and User is
@@ -39,11 +41,6 @@ type Config struct {
 	Keep bool
 	// Patience bounds each wait for the cloud or the guest.
 	Patience time.Duration
-}
-
-// Auth is how an administrator logs in to the cloud.
-type Auth struct {
-	URL, User, Password, Project, Domain, Region string
 }
 
 // Step shows one thing that is verified; what it returns is called when it is
@@ -95,6 +92,9 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		return t.build(ctx, cfg)
 	})
 	defer func() {
+		if t != nil && t.guest != nil {
+			t.guest.Close()
+		}
 		if cfg.Keep && err == nil {
 			return
 		}
@@ -160,11 +160,13 @@ func (t *tenant) checks(cfg Config) []check {
 	}
 	return []check{
 		{"guest is active", t.waitActive},
-		{fmt.Sprintf("guest reaches %s through the router's address", cfg.Ping), func(ctx context.Context) error { return t.waitConsole(ctx, routerMark) }},
+		{fmt.Sprintf("guest reaches %s through the router's address", cfg.Ping),
+			func(ctx context.Context) error { return t.waitConsole(ctx, routerMark) }},
 		{"floating IP is associated", associate},
 		{"floating IP says where the Internet finds it", t.waitPublic},
 		{"guest answers SSH at the floating IP's Elastic IP", connect},
-		{fmt.Sprintf("guest reaches %s through its floating IP", cfg.Ping), func(ctx context.Context) error { return t.ping(ctx, cfg.Ping) }},
+		{fmt.Sprintf("guest reaches %s through its floating IP", cfg.Ping),
+			func(ctx context.Context) error { return t.ping(ctx, cfg.Ping) }},
 		{"guest downloads " + cfg.Download, func(ctx context.Context) error { return t.download(ctx, cfg.Download) }},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/spf13/cobra"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/terminal"
 	"macaw.example/lab"
 	"macaw.example/lab/internal/control"
@@ -36,7 +37,7 @@ and why.`,
 					return err
 				}
 				if st, err = readStatus(cmd.Context(), api); err != nil {
-					return err
+					return fmt.Errorf("reading the lab: %w", err)
 				}
 				st.note(cmd.Context())
 				return nil
@@ -113,36 +114,42 @@ type labFree struct {
 // readStatus asks the lab's EC2, as anybody could.
 func readStatus(ctx context.Context, api *ec2.Client) (status, error) {
 	st := status{Endpoint: lab.Endpoint, Region: lab.Region, VPCs: []labVPC{}, Free: []labFree{}}
-	vpcs, err := collect(ctx, ec2.NewDescribeVpcsPaginator(api, &ec2.DescribeVpcsInput{}), func(o *ec2.DescribeVpcsOutput) []types.Vpc { return o.Vpcs })
+	vpcs, err := awsapi.Collect(ctx, ec2.NewDescribeVpcsPaginator(api, nil),
+		func(o *ec2.DescribeVpcsOutput) []types.Vpc { return o.Vpcs })
 	if err != nil {
 		return st, err
 	}
-	gateways, err := collect(ctx, ec2.NewDescribeInternetGatewaysPaginator(api, &ec2.DescribeInternetGatewaysInput{}), func(o *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return o.InternetGateways })
+	gateways, err := awsapi.Collect(ctx, ec2.NewDescribeInternetGatewaysPaginator(api, nil),
+		func(o *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return o.InternetGateways })
 	if err != nil {
 		return st, err
 	}
-	subnets, err := collect(ctx, ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{}), func(o *ec2.DescribeSubnetsOutput) []types.Subnet { return o.Subnets })
+	subnets, err := awsapi.Collect(ctx, ec2.NewDescribeSubnetsPaginator(api, nil),
+		func(o *ec2.DescribeSubnetsOutput) []types.Subnet { return o.Subnets })
 	if err != nil {
 		return st, err
 	}
-	reservations, err := collect(ctx, ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{}), func(o *ec2.DescribeInstancesOutput) []types.Reservation { return o.Reservations })
+	reservations, err := awsapi.Collect(ctx, ec2.NewDescribeInstancesPaginator(api, nil),
+		func(o *ec2.DescribeInstancesOutput) []types.Reservation { return o.Reservations })
 	if err != nil {
 		return st, err
 	}
-	enis, err := collect(ctx, ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{}), func(o *ec2.DescribeNetworkInterfacesOutput) []types.NetworkInterface { return o.NetworkInterfaces })
+	enis, err := awsapi.Collect(ctx, ec2.NewDescribeNetworkInterfacesPaginator(api, nil),
+		func(o *ec2.DescribeNetworkInterfacesOutput) []types.NetworkInterface { return o.NetworkInterfaces })
 	if err != nil {
 		return st, err
 	}
-	addresses, err := api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{})
+	addresses, err := api.DescribeAddresses(ctx, nil)
 	if err != nil {
-		return st, fmt.Errorf("reading the lab: %w", err)
+		return st, err
 	}
 	for _, v := range vpcs {
 		st.VPCs = append(st.VPCs, vpcStatus(v, gateways, subnets, reservations, enis))
 	}
 	for _, address := range addresses.Addresses {
 		if address.AssociationId == nil {
-			st.Free = append(st.Free, labFree{aws.ToString(address.PublicIp), aws.ToString(address.AllocationId), nameTag(address.Tags)})
+			st.Free = append(st.Free, labFree{aws.ToString(address.PublicIp), aws.ToString(address.AllocationId),
+				nameTag(address.Tags)})
 		}
 	}
 	return st, nil
@@ -166,26 +173,10 @@ func (st status) note(ctx context.Context) {
 	}
 }
 
-// pager is what the SDK's paginators have in common.
-type pager[O any] interface {
-	HasMorePages() bool
-	NextPage(context.Context, ...func(*ec2.Options)) (O, error)
-}
-
-// collect reads all pages.
-func collect[O, T any](ctx context.Context, pages pager[O], items func(O) []T) (all []T, err error) {
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("reading the lab: %w", err)
-		}
-		all = append(all, items(page)...)
-	}
-	return all, nil
-}
-
-func vpcStatus(v types.Vpc, gateways []types.InternetGateway, subnets []types.Subnet, reservations []types.Reservation, enis []types.NetworkInterface) labVPC {
-	st := labVPC{ID: aws.ToString(v.VpcId), Name: nameTag(v.Tags), CIDRs: []string{}, Subnets: []labSubnet{}, Machines: []labMachine{}, ENIs: []labENI{}}
+func vpcStatus(v types.Vpc, gateways []types.InternetGateway, subnets []types.Subnet, reservations []types.Reservation,
+	enis []types.NetworkInterface) labVPC {
+	st := labVPC{ID: aws.ToString(v.VpcId), Name: nameTag(v.Tags), CIDRs: []string{}, Subnets: []labSubnet{},
+		Machines: []labMachine{}, ENIs: []labENI{}}
 	for _, c := range v.CidrBlockAssociationSet {
 		st.CIDRs = append(st.CIDRs, aws.ToString(c.CidrBlock))
 	}
@@ -203,7 +194,8 @@ func vpcStatus(v types.Vpc, gateways []types.InternetGateway, subnets []types.Su
 		if aws.ToString(s.VpcId) != st.ID {
 			continue
 		}
-		sub := labSubnet{ID: aws.ToString(s.SubnetId), Name: nameTag(s.Tags), CIDRs: []string{aws.ToString(s.CidrBlock)}, Zone: aws.ToString(s.AvailabilityZone)}
+		sub := labSubnet{ID: aws.ToString(s.SubnetId), Name: nameTag(s.Tags), CIDRs: []string{aws.ToString(s.CidrBlock)},
+			Zone: aws.ToString(s.AvailabilityZone)}
 		for _, c := range s.Ipv6CidrBlockAssociationSet {
 			sub.CIDRs = append(sub.CIDRs, aws.ToString(c.Ipv6CidrBlock))
 		}
@@ -214,7 +206,8 @@ func vpcStatus(v types.Vpc, gateways []types.InternetGateway, subnets []types.Su
 			if aws.ToString(i.VpcId) != st.ID || i.State.Name == types.InstanceStateNameTerminated {
 				continue
 			}
-			m := labMachine{ID: aws.ToString(i.InstanceId), Name: nameTag(i.Tags), Type: string(i.InstanceType), State: string(i.State.Name),
+			m := labMachine{ID: aws.ToString(i.InstanceId), Name: nameTag(i.Tags), Type: string(i.InstanceType),
+				State: string(i.State.Name),
 				Image: aws.ToString(i.ImageId), Zone: aws.ToString(i.Placement.AvailabilityZone), ENIs: []labENI{}}
 			for _, n := range enis {
 				if n.Attachment != nil && aws.ToString(n.Attachment.InstanceId) == m.ID {
@@ -234,7 +227,8 @@ func vpcStatus(v types.Vpc, gateways []types.InternetGateway, subnets []types.Su
 }
 
 func eniStatus(n types.NetworkInterface) labENI {
-	st := labENI{ID: aws.ToString(n.NetworkInterfaceId), Kind: string(n.InterfaceType), Description: aws.ToString(n.Description), MAC: aws.ToString(n.MacAddress),
+	st := labENI{ID: aws.ToString(n.NetworkInterfaceId), Kind: string(n.InterfaceType),
+		Description: aws.ToString(n.Description), MAC: aws.ToString(n.MacAddress),
 		Subnet: aws.ToString(n.SubnetId), SourceDestCheck: aws.ToBool(n.SourceDestCheck), Addresses: []labAddress{}}
 	if n.Attachment != nil {
 		st.Device = n.Attachment.DeviceIndex
@@ -258,14 +252,7 @@ func eniStatus(n types.NetworkInterface) labENI {
 	return st
 }
 
-func nameTag(tags []types.Tag) string {
-	for _, t := range tags {
-		if aws.ToString(t.Key) == "Name" {
-			return aws.ToString(t.Value)
-		}
-	}
-	return ""
-}
+func nameTag(tags []types.Tag) string { return awsapi.Tag(tags, "Name") }
 
 func (st status) text(w io.Writer) error {
 	root := terminal.Tree{Text: fmt.Sprintf("lab at %s, region %s", st.Endpoint, st.Region)}

@@ -62,15 +62,19 @@ type API struct {
 // NewAPI makes an AWS in which there is nothing but its image. It ends with the test.
 func NewAPI(t testing.TB, o APIOptions) *API {
 	t.Helper()
-	a, err := newAPI(o)
+	a, err := OpenAPI(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(a.state.Close)
+	t.Cleanup(a.Close)
 	return a
 }
 
-func newAPI(o APIOptions) (*API, error) {
+// Close ends what goes on in the background.
+func (a *API) Close() { a.state.Close() }
+
+// OpenAPI is NewAPI for what is no test; Close ends it.
+func OpenAPI(o APIOptions) (*API, error) {
 	log := slog.New(slog.DiscardHandler)
 	a := &API{
 		Image: "ami-0123456789abcdef0", region: cmp.Or(o.Region, lab.Region),

@@ -23,7 +23,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"macaw.example/internal/agent"
-	"macaw.example/internal/registrar"
+	"macaw.example/internal/model"
 	"macaw.example/internal/translate"
 	"macaw.example/lab/labtest"
 )
@@ -62,7 +62,7 @@ func BenchmarkAgent(b *testing.B) {
 	if binary == "" {
 		binary = buildMacaw(b)
 	}
-	for _, policy := range []registrar.Policy{registrar.None, registrar.OnDemand} {
+	for _, policy := range []model.ElasticIPs{model.ElasticIPsNone, model.ElasticIPsOnDemand} {
 		b.Run(string(policy), func(b *testing.B) {
 			for range b.N {
 				measureAgent(b, binary, policy)
@@ -73,16 +73,16 @@ func BenchmarkAgent(b *testing.B) {
 
 // buildMacaw builds what make build does.
 func buildMacaw(b *testing.B) string {
-	binary := filepath.Join(b.TempDir(), "macaw")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "macaw.example/cmd/macaw")
+	binary := filepath.Join(b.TempDir(), "macaw-node")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "macaw.example/cmd/macaw-node")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("building macaw: %v: %s", err, out)
+		b.Fatalf("building macaw-node: %v: %s", err, out)
 	}
 	return binary
 }
 
-func measureAgent(b *testing.B, binary string, policy registrar.Policy) {
+func measureAgent(b *testing.B, binary string, policy model.ElasticIPs) {
 	ns := newNamespace(b)
 	must(b, links(ns, func(h *netlink.Handle) error { return setUp(h, "lo") }))
 
@@ -97,7 +97,8 @@ func measureAgent(b *testing.B, binary string, policy registrar.Policy) {
 	must(b, links(ns, func(h *netlink.Handle) error {
 		for i, mac := range node.macs {
 			name := fmt.Sprintf("eth%d", i+1)
-			if err := h.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name, MTU: 1500, HardwareAddr: vmac(mac)}, PeerName: fmt.Sprintf("vpc%d", i+1)}); err != nil {
+			if err := h.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name, MTU: 1500, HardwareAddr: vmac(mac)},
+				PeerName: fmt.Sprintf("vpc%d", i+1)}); err != nil {
 				return err
 			}
 			if err := setUp(h, name); err != nil {
@@ -179,8 +180,10 @@ func startAgent(b *testing.B, ns, binary, dir, awsURL string) *agentProcess {
 	unshare, err := exec.LookPath("unshare")
 	must(b, err)
 	p.cmd = exec.Command(unshare, "--mount", "/bin/sh", "-c",
-		`mount -t tmpfs none /run && mount -t tmpfs none /etc/systemd && exec "$0" agent --config "$1"`, binary, filepath.Join(dir, "agent.json"))
-	p.cmd.Env = append(unitEnvironment(), "AWS_ENDPOINT_URL="+awsURL, "AWS_ACCESS_KEY_ID="+labtest.AccessKey, "AWS_SECRET_ACCESS_KEY="+labtest.SecretKey)
+		`mount -t tmpfs none /run && mount -t tmpfs none /etc/systemd && exec "$0" agent --config "$1"`,
+		binary, filepath.Join(dir, "agent.json"))
+	p.cmd.Env = append(unitEnvironment(), "AWS_ENDPOINT_URL="+awsURL, "AWS_ACCESS_KEY_ID="+labtest.AccessKey,
+		"AWS_SECRET_ACCESS_KEY="+labtest.SecretKey)
 	log, err := os.Create(p.file)
 	must(b, err)
 	defer log.Close()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,10 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"macaw.example/internal/agent"
-	"macaw.example/internal/infra"
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
-	"macaw.example/internal/registrar"
-	"macaw.example/internal/translate"
 	"macaw.example/lab/labtest"
 )
 
@@ -32,7 +30,7 @@ type agentRegion struct {
 	client *ec2.Client // without a network
 	subnet string
 	nodes  []agentNode
-	policy registrar.Policy
+	policy model.ElasticIPs
 }
 
 // agentNode is a gateway node with its provider ENIs.
@@ -46,18 +44,24 @@ type agentNode struct {
 
 // newAgentRegion makes the gateway nodes and registers the addresses of all but
 // the first; with Elastic IPs those of the first too.
-func newAgentRegion(b *testing.B, policy registrar.Policy, cloud *agentCloud) *agentRegion {
+func newAgentRegion(b *testing.B, policy model.ElasticIPs, cloud *agentCloud) *agentRegion {
 	// Addresses that are never on a wire.
-	api := labtest.NewAPI(b, labtest.APIOptions{ElasticIPQuota: 2 * len(cloud.hosts), ElasticIPs: netip.MustParsePrefix("198.18.0.0/18")})
+	api := labtest.NewAPI(b, labtest.APIOptions{ElasticIPQuota: 2 * len(cloud.hosts),
+		ElasticIPs: netip.MustParsePrefix("198.18.0.0/18")})
 	r := &agentRegion{api: api, policy: policy, client: ec2.NewFromConfig(api.Config())}
 	ctx := b.Context()
 	vpc := done(r.client.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.20.0.0/16")})).Vpc.VpcId
-	gateway := done(r.client.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{})).InternetGateway.InternetGatewayId
+	gateway := done(r.client.CreateInternetGateway(ctx,
+		&ec2.CreateInternetGatewayInput{})).InternetGateway.InternetGatewayId
 	done(r.client.AttachInternetGateway(ctx, &ec2.AttachInternetGatewayInput{InternetGatewayId: gateway, VpcId: vpc}))
-	r.subnet = *done(r.client.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: vpc, CidrBlock: aws.String(agentSubnet.String())})).Subnet.SubnetId
-	done(r.client.CreateSubnetCidrReservation(ctx, &ec2.CreateSubnetCidrReservationInput{SubnetId: &r.subnet, Cidr: aws.String(agentRange.String()),
-		ReservationType: types.SubnetCidrReservationTypeExplicit}))
-	group := *done(r.client.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("provider"), Description: aws.String("provider"), VpcId: vpc})).GroupId
+	r.subnet = *done(r.client.CreateSubnet(ctx,
+		&ec2.CreateSubnetInput{VpcId: vpc, CidrBlock: aws.String(agentSubnet.String())})).Subnet.SubnetId
+	done(r.client.CreateSubnetCidrReservation(ctx,
+		&ec2.CreateSubnetCidrReservationInput{SubnetId: &r.subnet, Cidr: aws.String(agentRange.String()),
+			ReservationType: types.SubnetCidrReservationTypeExplicit}))
+	group := *done(r.client.CreateSecurityGroup(ctx,
+		&ec2.CreateSecurityGroupInput{GroupName: aws.String("provider"), Description: aws.String("provider"),
+			VpcId: vpc})).GroupId
 	for first := 0; first < len(cloud.hosts); {
 		name, last := cloud.host(first), first
 		for last < len(cloud.hosts) && cloud.host(last) == name {
@@ -65,7 +69,7 @@ func newAgentRegion(b *testing.B, policy registrar.Policy, cloud *agentCloud) *a
 		}
 		n := r.node(ctx, name, group, last-first)
 		r.nodes = append(r.nodes, n)
-		if len(r.nodes) > 1 || policy != registrar.None {
+		if len(r.nodes) > 1 || policy != model.ElasticIPsNone {
 			r.register(ctx, n, first, last)
 		}
 		first = last
@@ -75,7 +79,8 @@ func newAgentRegion(b *testing.B, policy registrar.Policy, cloud *agentCloud) *a
 
 func (r *agentRegion) node(ctx context.Context, name, group string, addresses int) agentNode {
 	n := agentNode{name: name, addresses: addresses, floating: addresses * (10 - routersInTen) / 10}
-	in := &ec2.RunInstancesInput{ImageId: &r.api.Image, InstanceType: agentType, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}
+	in := &ec2.RunInstancesInput{ImageId: &r.api.Image, InstanceType: agentType, MinCount: aws.Int32(1),
+		MaxCount: aws.Int32(1)}
 	for i := range 1 + (addresses+agentPerENI-1)/agentPerENI {
 		part := "eni/" + name + "/management"
 		switch {
@@ -84,9 +89,13 @@ func (r *agentRegion) node(ctx context.Context, name, group string, addresses in
 		case i > 1:
 			part = "eni/" + name + "/provider-" + strconv.Itoa(i)
 		}
-		e := done(r.client.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &r.subnet, Groups: []string{group},
-			Description: aws.String("agentbench " + part), TagSpecifications: agentTags(types.ResourceTypeNetworkInterface, part)})).NetworkInterface
-		in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{DeviceIndex: aws.Int32(int32(i)), NetworkInterfaceId: e.NetworkInterfaceId})
+		e := done(r.client.CreateNetworkInterface(ctx,
+			&ec2.CreateNetworkInterfaceInput{SubnetId: &r.subnet, Groups: []string{group},
+				Description: aws.String("agentbench " + part), TagSpecifications: agentTags(types.ResourceTypeNetworkInterface,
+					part)})).NetworkInterface
+		in.NetworkInterfaces = append(in.NetworkInterfaces,
+			types.InstanceNetworkInterfaceSpecification{DeviceIndex: aws.Int32(int32(i)),
+				NetworkInterfaceId: e.NetworkInterfaceId})
 		if i == 0 {
 			continue
 		}
@@ -100,9 +109,7 @@ func (r *agentRegion) node(ctx context.Context, name, group string, addresses in
 }
 
 func agentTags(t types.ResourceType, part string) []types.TagSpecification {
-	tag := func(k, v string) types.Tag { return types.Tag{Key: aws.String(k), Value: aws.String(v)} }
-	return []types.TagSpecification{{ResourceType: t, Tags: []types.Tag{
-		tag("Name", "agentbench-"+strings.ReplaceAll(part, "/", "-")), tag(infra.TagCloud, "agentbench"), tag(infra.TagPart, part)}}}
+	return awsapi.Tagged(t, "agentbench", part)
 }
 
 // register does what a node's agent has done before.
@@ -113,32 +120,37 @@ func (r *agentRegion) register(ctx context.Context, n agentNode, first, last int
 		for k := i; k < min(i+agentPerENI, last); k++ {
 			addrs = append(addrs, nthOf(agentRange, k+1).String())
 		}
-		done(r.client.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: addrs}))
-		if r.policy == registrar.None {
+		done(r.client.AssignPrivateIpAddresses(ctx,
+			&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: addrs}))
+		if r.policy == model.ElasticIPsNone {
 			continue
 		}
 		for _, a := range addrs {
 			e := done(r.client.AllocateAddress(ctx, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc,
 				TagSpecifications: agentTags(types.ResourceTypeElasticIp, "address/provider/"+a)}))
-			done(r.client.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: e.AllocationId, NetworkInterfaceId: &eni, PrivateIpAddress: aws.String(a)}))
+			done(r.client.AssociateAddress(ctx,
+				&ec2.AssociateAddressInput{AllocationId: e.AllocationId, NetworkInterfaceId: &eni,
+					PrivateIpAddress: aws.String(a)}))
 		}
 	}
 }
 
 // public is how many of a node's floating IPs are to be told a public address.
 func (r *agentRegion) public(n agentNode) int {
-	if r.policy == registrar.None {
+	if r.policy == model.ElasticIPsNone {
 		return 0
 	}
 	return n.floating
 }
 
 // config is that of the first node's agent.
-func (r *agentRegion) config(policy registrar.Policy, keystone string) agent.Config {
+func (r *agentRegion) config(policy model.ElasticIPs, keystone string) agent.Config {
 	n := r.nodes[0]
 	c := agent.Config{
-		Cloud: "agentbench", Node: n.name, Region: "us-east-1", Instance: n.instance, InstanceType: string(agentType), SubnetID: r.subnet,
-		Policy: policy, Range: []netip.Prefix{agentRange}, NICMAC: translate.MAC(vmac(n.macs[0])), Primary: n.primary, Subnet: agentSubnet, Network: "public",
+		Cloud: "agentbench", Node: n.name, Region: "us-east-1", Instance: n.instance, InstanceType: string(agentType),
+		SubnetID: r.subnet,
+		Policy:   policy, Range: []netip.Prefix{agentRange}, NICMAC: model.MAC(vmac(n.macs[0])), Primary: n.primary,
+		Subnet: agentSubnet, Network: "public",
 		Metrics: netip.MustParseAddrPort("127.0.0.1:9109"),
 		Auth:    &neutron.Auth{URL: keystone + "/v3", User: "macaw", Password: "secret", Project: "service"},
 	}

@@ -34,8 +34,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	macaw = filepath.Join(dir, "macaw")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", macaw, "macaw.example/cmd/macaw")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build := exec.Command("make", "-C", "../..", "build", "BIN="+dir)
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building macaw: %v\n%s", err, out)
 		return 1

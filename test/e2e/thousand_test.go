@@ -45,7 +45,8 @@ lab: {elasticIPQuota: 250}
 	p := makeProject(b, name, "many", "192.168.51.0/24")
 	must(b, macaw, "lab", "fault", "set", "throttle")
 	b.Cleanup(func() { _, _ = command(context.Background(), macaw, "lab", "fault", "clear", "--all") })
-	_, err := quotas.Update(b.Context(), p.network, p.id, quotas.UpdateOpts{FloatingIP: gophercloud.IntToPointer(-1), Port: gophercloud.IntToPointer(-1)}).Extract()
+	_, err := quotas.Update(b.Context(), p.network, p.id,
+		quotas.UpdateOpts{FloatingIP: gophercloud.IntToPointer(-1), Port: gophercloud.IntToPointer(-1)}).Extract()
 	p.check("quota", err)
 	systemctl := func(verb string) {
 		b.Helper()
@@ -70,16 +71,17 @@ lab: {elasticIPQuota: 250}
 	systemctl("start")
 	eventually(b, "all are registered", 15*time.Minute, func() error {
 		var st struct {
-			Agent struct {
+			Report struct {
 				Addresses []struct{ ENI, Public string }
 				Findings  []struct{ Text string }
 			}
 		}
-		if err := json.Unmarshal([]byte(must(b, macaw, "ssh", file, "--", "sudo", "macaw", "gateway", "status", "--output", "json")), &st); err != nil {
+		if err := json.Unmarshal([]byte(must(b, macaw, "ssh", file, "--", "sudo", "macaw-node", "status", "--output",
+			"json")), &st); err != nil {
 			return err
 		}
 		registered, public := 0, 0
-		for _, a := range st.Agent.Addresses {
+		for _, a := range st.Report.Addresses {
 			if a.ENI != "" {
 				registered++
 			}
@@ -88,7 +90,7 @@ lab: {elasticIPQuota: 250}
 			}
 		}
 		if registered < n+1 || policy == "on-demand" && public < n+1 {
-			return fmt.Errorf("%d registered, %d with an Elastic IP, findings %v", registered, public, st.Agent.Findings)
+			return fmt.Errorf("%d registered, %d with an Elastic IP, findings %v", registered, public, st.Report.Findings)
 		}
 		return nil
 	})

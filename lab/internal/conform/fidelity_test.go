@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the checks into docs/fidelity.md")
+var update = flag.Bool("update", false, "write the checks into lab/fidelity.md")
 
-const fidelity = "../../../docs/fidelity.md"
+const fidelity = "../../fidelity.md"
 
-// TestFidelity sees that docs/fidelity.md has every check, as it is.
+// TestFidelity sees that lab/fidelity.md has every check, as it is.
 func TestFidelity(t *testing.T) {
 	b, err := os.ReadFile(fidelity)
 	if err != nil {
@@ -31,12 +31,12 @@ func TestFidelity(t *testing.T) {
 			t.Fatal(err)
 		}
 	default:
-		t.Errorf("%s does not say what the checks are: go test ./internal/lab/conform -run TestFidelity -update", fidelity)
+		t.Errorf("%s does not say what the checks are: go test ./lab/internal/conform -run TestFidelity -update", fidelity)
 	}
 }
 
 // TestOpenQuestions sees that every check that only observes is among the
-// open questions of docs/fidelity.md.
+// open questions of lab/fidelity.md.
 func TestOpenQuestions(t *testing.T) {
 	b, err := os.ReadFile(fidelity)
 	if err != nil {
@@ -61,7 +61,8 @@ func checkTable() string {
 		for _, cost := range c.Costs {
 			makes = append(makes, string(cost))
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", c.ID, cell(c.Rule), cell(c.Source), c.Confidence, strings.Join(makes, ", "))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", c.ID, cell(c.Rule), cell(c.Source), c.Confidence,
+			strings.Join(makes, ", "))
 	}
 	b.WriteString("\n")
 	return b.String()

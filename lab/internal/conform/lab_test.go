@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	lab "macaw.example/lab/internal/ec2"
 	"macaw.example/lab/internal/iam"
@@ -43,9 +42,10 @@ func startLab(t *testing.T) Config {
 		t.Fatal(err)
 	}
 	fabric := vpc.New(vpc.Config{})
-	service, err := lab.Wire(lab.Config{Machines: idle{}, Fabric: fabric, Profiles: identities, Log: log, Images: []lab.Image{{
-		ID: "ami-0debdeb0000000013", Name: "debian-13-amd64-20261101-1", Owner: "136693071363", Architecture: "x86_64",
-		Created: time.Unix(1700000000, 0), Parameters: []string{debianParameter}}}},
+	service, err := lab.Wire(lab.Config{Machines: idle{}, Fabric: fabric, Profiles: identities, Log: log,
+		Images: []lab.Image{{
+			ID: "ami-0debdeb0000000013", Name: "debian-13-amd64-20261101-1", Owner: "136693071363", Architecture: "x86_64",
+			Created: time.Unix(1700000000, 0), Parameters: []string{debianParameter}}}},
 		identities, func(r *http.Request) (string, bool) { return r.Header.Get("Test-Interface"), true })
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,6 @@ func startLab(t *testing.T) Config {
 	creds := credentials.NewStaticCredentialsProvider(access, secret, "")
 	return Config{
 		EC2:  ec2.New(ec2.Options{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: creds, RetryMaxAttempts: 1}),
-		SSM:  ssm.New(ssm.Options{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: creds, RetryMaxAttempts: 1}),
 		Wire: Wire{Endpoint: server.URL, Region: "us-east-1", Credentials: creds},
 		Run:  NewRun(), Patience: 2 * time.Second, hands: &virtual{fabric: fabric, metadata: service.Metadata},
 	}
@@ -183,7 +182,8 @@ func TestVerdicts(t *testing.T) {
 	_, err := Run(t.Context(), cfg, []Check{
 		{ID: "good", Confidence: Documented, run: func(b *bench) { b.want("one", 1, 1) }},
 		{ID: "bad", Confidence: Documented, run: func(b *bench) { b.want("one", 2, 1) }},
-		{ID: "late", Confidence: Documented, run: func(b *bench) { b.eventually("never", func() (string, bool) { return "nothing", false }) }},
+		{ID: "late", Confidence: Documented,
+			run: func(b *bench) { b.eventually("never", func() (string, bool) { return "nothing", false }) }},
 		{ID: "open", Confidence: Unknown, run: func(b *bench) { b.observe("the moon is %s", "full") }},
 		{ID: "broken", Confidence: Documented, run: func(b *bench) {
 			must(b.DescribeVpcs(b.ctx, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(1)}))(b)
@@ -205,7 +205,8 @@ func TestVerdicts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id, want := range map[string]Status{"good": Passed, "bad": Failed, "late": Failed, "open": Observed, "broken": Broken, "faulty": Broken,
+	for id, want := range map[string]Status{"good": Passed, "bad": Failed, "late": Failed, "open": Observed,
+		"broken": Broken, "faulty": Broken,
 		"granted": Failed, "not-refused": Failed, "after-bad": Skipped, "after-good": Passed} {
 		if got := results[id].Status; got != want {
 			t.Errorf("%s %s, want %s", id, got, want)

@@ -17,7 +17,6 @@ import (
 // Config says which AWS is asked, and how.
 type Config struct {
 	EC2 EC2
-	SSM SSM
 	// Wire sends requests that no SDK would.
 	Wire Wire
 	// Run names the run, in the tag macaw:conform of all that it makes.

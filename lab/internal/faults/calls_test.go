@@ -132,7 +132,8 @@ func TestRepeatable(t *testing.T) {
 
 func TestTimes(t *testing.T) {
 	second := func(n int) Duration { return Duration(time.Duration(n) * time.Second) }
-	i, _ := injecting(t, 5, Fault{Name: Latency, Action: "Create*", Min: second(1), Max: second(2)}, Fault{Name: Lag, Min: second(3), Max: second(4)},
+	i, _ := injecting(t, 5, Fault{Name: Latency, Action: "Create*", Min: second(1), Max: second(2)},
+		Fault{Name: Lag, Min: second(3), Max: second(4)},
 		Fault{Name: Timeout, Action: "Delete*", Rate: 1, When: After, Min: second(5), Max: second(6)})
 	within := func(name string, d time.Duration, least, most int) {
 		t.Helper()
@@ -141,7 +142,9 @@ func TestTimes(t *testing.T) {
 		}
 	}
 	for range 100 {
-		create, read, remove := i.Inject(ec2.CallFacts{Action: "CreateVpc"}), i.Inject(ec2.CallFacts{Action: "GetConsoleOutput"}), i.Inject(ec2.CallFacts{Action: "DeleteVpc"})
+		create := i.Inject(ec2.CallFacts{Action: "CreateVpc"})
+		read := i.Inject(ec2.CallFacts{Action: "GetConsoleOutput"})
+		remove := i.Inject(ec2.CallFacts{Action: "DeleteVpc"})
 		within("latency", create.Latency, 1, 2)
 		within("lag", read.Lag, 3, 4)
 		within("timeout", remove.Hang, 5, 6)

@@ -64,7 +64,8 @@ func (s *Store) ServeQuery(w http.ResponseWriter, c Call) {
 	body, err := encode(api.namespace, c.Form.Get("Action"), c.RequestID, result)
 	if err != nil {
 		s.cfg.Log.Error("encoding an answer", "service", c.Service, "action", c.Form.Get("Action"), "err", err)
-		writeError(w, api.namespace, c.RequestID, fail(http.StatusInternalServerError, "ServiceFailure", "An internal error has occurred"))
+		writeError(w, api.namespace, c.RequestID,
+			fail(http.StatusInternalServerError, "ServiceFailure", "An internal error has occurred"))
 		return
 	}
 	awsquery.Write(w, contentType, http.StatusOK, body)
@@ -154,7 +155,8 @@ func encode(namespace, action, requestID string, result any) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if err := e.EncodeElement(metadata{requestID}, xml.StartElement{Name: xml.Name{Local: "ResponseMetadata"}}); err != nil {
+	if err := e.EncodeElement(metadata{requestID},
+		xml.StartElement{Name: xml.Name{Local: "ResponseMetadata"}}); err != nil {
 		return nil, err
 	}
 	err := errors.Join(e.EncodeToken(envelope.End()), e.Flush())

@@ -44,5 +44,6 @@ func badDocument(err error) *APIError {
 }
 
 func denied(who Caller, action, resource, why string) *APIError {
-	return fail(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: %s on resource: %s %s", who.ARN, action, resource, why)
+	return fail(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: %s on resource: %s %s",
+		who.ARN, action, resource, why)
 }

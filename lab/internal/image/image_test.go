@@ -32,10 +32,11 @@ func TestKey(t *testing.T) {
 
 func TestPickMirror(t *testing.T) {
 	tests := map[string]struct{ targets, want string }{
-		"none":           {"", "fallback"},
-		"main archive":   {"Debian stable http://mirror/debian/\n", "http://mirror/debian"},
-		"security first": {"Debian stable-security http://mirror/security/\nDebian stable http://mirror/debian\n", "http://mirror/debian"},
-		"others' first":  {"Docker bookworm https://docker/\nDebian stable http://mirror/debian/\n", "http://mirror/debian"},
+		"none":         {"", "fallback"},
+		"main archive": {"Debian stable http://mirror/debian/\n", "http://mirror/debian"},
+		"security first": {"Debian stable-security http://mirror/security/\nDebian stable http://mirror/debian\n",
+			"http://mirror/debian"},
+		"others' first": {"Docker bookworm https://docker/\nDebian stable http://mirror/debian/\n", "http://mirror/debian"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

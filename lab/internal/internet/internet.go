@@ -95,7 +95,8 @@ func cable() error {
 		defer inner.Close()
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name = hostDevice
-		if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: peerDevice, PeerNamespace: netlink.NsFd(int(inner.Fd()))}); err != nil {
+		if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: peerDevice,
+			PeerNamespace: netlink.NsFd(int(inner.Fd()))}); err != nil {
 			return err
 		}
 	}
@@ -151,7 +152,8 @@ func RouteGateway() error {
 		if err != nil {
 			return fmt.Errorf("finding the Internet gateway's device: %w", err)
 		}
-		return h.RouteReplace(&netlink.Route{Dst: prefix(ElasticIPs), LinkIndex: link.Attrs().Index, Scope: netlink.SCOPE_LINK})
+		return h.RouteReplace(&netlink.Route{Dst: prefix(ElasticIPs), LinkIndex: link.Attrs().Index,
+			Scope: netlink.SCOPE_LINK})
 	})
 }
 

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+
+	"github.com/spf13/cobra"
+
+	"macaw.example/internal/agent"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/terminal"
+)
+
+// agentCommand is the agent of a gateway node.
+func agentCommand(t *terminal.Terminal) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "agent",
+		Short: "Run the agent of a gateway node; systemd does",
+		Long: `Keep the addresses that Neutron gives out registered with AWS, their Elastic IPs
+associated, and the translation on the provider NIC attached and up to date. It
+runs on each gateway node as the unit ` + nodeapi.AgentUnit + `; "macaw-node status"
+shows what it has come to. Packets go on when it is stopped.`,
+		Example: "  macaw-node agent --config " + nodeapi.AgentConfig,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := agent.LoadConfig(file)
+			if err != nil {
+				return err
+			}
+			log := slog.New(slog.NewTextHandler(t.Stderr, &slog.HandlerOptions{ReplaceAttr: journalAttr}))
+			return agent.Run(cmd.Context(), cfg, log)
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", nodeapi.AgentConfig, "the agent's configuration")
+	return cmd
+}
+
+// journalAttr leaves out what the journal says itself.
+func journalAttr(groups []string, at slog.Attr) slog.Attr {
+	if len(groups) == 0 && at.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return at
+}
+
+// agreeCommand is what "macaw agent release" runs on the node.
+func agreeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "agree", Hidden: true, Args: cobra.NoArgs,
+		Short: "Leave word for the agent that the Elastic IPs on stdin may be released",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var held []model.Held
+			if err := json.NewDecoder(os.Stdin).Decode(&held); err != nil {
+				return fmt.Errorf("reading what is agreed to: %w", err)
+			}
+			return local{}.Agree(cmd.Context(), held)
+		},
+	}
+}
+
+// local is the agent of this machine.
+type local struct{}
+
+func (local) config() (agent.Config, error) {
+	cfg, err := agent.LoadConfig(nodeapi.AgentConfig)
+	return cfg, hint.With(err, "this is not a gateway node; with a cloud file, from anywhere: macaw agent status "+
+		"cloud.yaml")
+}
+
+func (l local) Status(ctx context.Context) (nodeapi.Status, error) {
+	cfg, err := l.config()
+	if err != nil {
+		return nodeapi.Status{}, err
+	}
+	return agent.ReadStatus(ctx, cfg)
+}
+
+func (l local) SetMode(ctx context.Context, mode string) error {
+	cfg, err := l.config()
+	if err != nil {
+		return err
+	}
+	if mode == nodeapi.ModeOff {
+		return agent.Off(ctx, cfg)
+	}
+	return agent.On(ctx, cfg)
+}
+
+func (l local) Agree(_ context.Context, held []model.Held) error {
+	cfg, err := l.config()
+	if err != nil {
+		return err
+	}
+	return agent.Agree(cfg, held)
+}
+
+func (local) Reload(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "systemctl", "reload", nodeapi.AgentUnit).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}

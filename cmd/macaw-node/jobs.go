@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"macaw.example/internal/node"
+	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/smallfile"
+	"macaw.example/internal/terminal"
+)
+
+// jobs are the commands that make a machine a node. macaw runs them as transient
+// units and follows their logs.
+func jobs(t *terminal.Terminal) []*cobra.Command {
+	var spec string
+	apply := &cobra.Command{
+		Use: "apply", Short: "Make this machine the node that a spec describes",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runJob(cmd.Context(), t.Stdout, func(ctx context.Context, progress node.Progress) error {
+				b, err := smallfile.Read(spec)
+				if err != nil {
+					return err
+				}
+				var s nodeapi.Spec
+				if err := json.Unmarshal(b, &s); err != nil {
+					return fmt.Errorf("reading %s: %w", spec, err)
+				}
+				return node.Make(ctx, s, progress)
+			})
+		},
+	}
+	apply.Flags().StringVar(&spec, "spec", nodeapi.SpecPath, "the spec")
+	install := &cobra.Command{
+		Use: "install", Short: "Do the package step: all that an image can have",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runJob(cmd.Context(), t.Stdout, node.Install)
+		},
+	}
+	generalize := &cobra.Command{
+		Use: "generalize", Short: "Take from this machine what is its own, for an image of it",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runJob(cmd.Context(), t.Stdout, node.Generalize)
+		},
+	}
+	all := []*cobra.Command{apply, install, generalize}
+	for _, cmd := range all {
+		cmd.Hidden, cmd.Args = true, cobra.NoArgs
+		terminal.Service(cmd)
+	}
+	return all
+}
+
+// runJob runs a job and logs its steps, a JSON document a line. The last line says
+// how it came out, for systemd forgets it.
+func runJob(ctx context.Context, w io.Writer, job func(context.Context, node.Progress) error) error {
+	var mu sync.Mutex
+	log := json.NewEncoder(w)
+	err := job(ctx, func(e node.Event) {
+		line := nodeapi.Line{Step: e.Step, State: nodeapi.State(e.State)}
+		if e.Err != nil {
+			line.Error = e.Err.Error()
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		_ = log.Encode(line)
+	})
+	last := nodeapi.Line{Result: nodeapi.ResultOK}
+	if err != nil {
+		last = nodeapi.Line{Result: nodeapi.ResultFailed, Error: err.Error()}
+	}
+	if logged := log.Encode(last); logged != nil {
+		return errors.Join(err, logged)
+	}
+	if err != nil {
+		return terminal.ExitCode(terminal.ExitFailure)
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+// Command macaw-node is what runs on a node of a cloud: the agent of a gateway, the
+// commands about it, and what makes a machine a node. macaw carries it, copies it to
+// each node and runs it there.
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"macaw.example/internal/agentcmd"
+	"macaw.example/internal/terminal"
+	"macaw.example/internal/version"
+)
+
+func main() {
+	t := terminal.New(os.Stdout, os.Stderr)
+	os.Exit(t.Main(root(t), os.Args[1:]))
+}
+
+func root(t *terminal.Terminal) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "macaw-node",
+		Short: "A node of a cloud that macaw has made",
+		Long: `Show or switch the translation between the provider NIC and the bridge of this
+gateway node, and release Elastic IPs that are kept. The other commands are what
+macaw and systemd run here.`,
+		Version: version.String(),
+	}
+	about := &agentcmd.Commands{
+		Terminal: t, Name: "macaw-node",
+		Find: func([]string) (agentcmd.Agent, error) { return local{}, nil },
+	}
+	root.AddCommand(about.All()...)
+	root.AddCommand(terminal.Service(agentCommand(t)), agreeCommand())
+	root.AddCommand(jobs(t)...)
+	t.Flags(root)
+	return root
+}

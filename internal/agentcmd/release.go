@@ -1,0 +1,141 @@
+package agentcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"macaw.example/internal/hint"
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/terminal"
+)
+
+// releaseCommand is an operator's agreement to releases that wait.
+func (c *Commands) releaseCommand() *cobra.Command {
+	var addrs []string
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "release",
+		Short: "Release Elastic IPs that are kept because Neutron let go of many at once",
+		Long: `Show the Elastic IPs that are kept although Neutron has let go of their addresses,
+and agree to their release. Many at once are kept for provider.releaseAfter of the
+cloud file, because Neutron may have lost them: bring them back in Neutron with the
+same addresses, and they have their Elastic IPs again. An Elastic IP that is released
+does not come back.
+
+It asks before; --address releases some, and --yes does not ask. The agreement is left on
+the gateway node, where its agent takes it up, and holds for what was shown. To see
+what is kept: ` + c.Name + ` status.`,
+		Example: c.example("release", "") + "\n" +
+			c.example("release", " --address 10.0.1.70 --address 198.51.100.17") + "\n" +
+			c.example("release", " --yes --output json"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			agent, err := c.Find(args)
+			if err != nil {
+				return err
+			}
+			return c.release(cmd.Context(), agent, addrs, yes)
+		},
+	}
+	cmd.Flags().StringArrayVar(&addrs, "address", nil, "only this one, by Elastic IP or private address (may be repeated)")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+// agreed is what an operator has agreed to.
+type agreed struct {
+	Agreed []model.Held `json:"agreed"`
+}
+
+func (c *Commands) release(ctx context.Context, a Agent, addrs []string, yes bool) error {
+	st, err := a.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if st.Report == nil {
+		return hint.With(errors.New("the gateway's agent has not told yet what it keeps"),
+			"journalctl -u %s on the node", nodeapi.AgentUnit)
+	}
+	waiting, err := heldOf(st.Report.Held, addrs, time.Now())
+	if err != nil {
+		return err
+	}
+	if len(waiting) == 0 {
+		return c.Print(agreed{[]model.Held{}}, func(w io.Writer) error {
+			_, err := fmt.Fprintln(w, "No Elastic IP waits for its release.")
+			return err
+		})
+	}
+	if !yes {
+		fmt.Fprintln(c.Stderr, "Neutron let go of the addresses of these Elastic IPs, many at once:")
+		if err := PrintHeld(c.Stderr, waiting); err != nil {
+			return err
+		}
+	}
+	if err := c.Confirm(ctx, "Release them? They do not come back.", yes); err != nil {
+		return err
+	}
+	if err := a.Agree(ctx, waiting); err != nil {
+		return err
+	}
+	if err := a.Reload(ctx); err != nil {
+		fmt.Fprintf(c.Stderr, "The agent was not told, and takes it up with its next turn: %v\n", err)
+	}
+	for i := range waiting {
+		waiting[i].Agreed = true
+	}
+	return c.Print(agreed{waiting}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "Agreed to the release of %d. The agent does it when AWS and Neutron answer; "+
+			"%s status shows what is left.\n", len(waiting), c.Name)
+		return err
+	})
+}
+
+// heldOf returns what waits of what is held: all of it, or those with one of these
+// addresses.
+func heldOf(held []model.Held, addrs []string, now time.Time) ([]model.Held, error) {
+	waiting := slices.DeleteFunc(slices.Clone(held), func(h model.Held) bool { return !h.Waits(now) })
+	if len(addrs) == 0 {
+		return waiting, nil
+	}
+	is := func(h model.Held, addr string) bool { return h.Addr.String() == addr || h.Public.String() == addr }
+	for _, addr := range addrs {
+		if !slices.ContainsFunc(waiting, func(h model.Held) bool { return is(h, addr) }) {
+			return nil, hint.With(terminal.Usage(fmt.Errorf("no Elastic IP of %s waits for its release", addr)),
+				"the status of the agent shows those that do")
+		}
+	}
+	return slices.DeleteFunc(waiting, func(h model.Held) bool {
+		return !slices.ContainsFunc(addrs, func(addr string) bool { return is(h, addr) })
+	}), nil
+}
+
+// PrintHeld shows Elastic IPs whose release waits, or was agreed to.
+func PrintHeld(w io.Writer, held []model.Held) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ELASTIC IP\tOF\tSINCE\tKEPT UNTIL")
+	for _, h := range held {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", h.Public, h.Addr, minute(h.Since), KeptUntil(h))
+	}
+	return t.Flush()
+}
+
+// KeptUntil is when an Elastic IP is released, for people.
+func KeptUntil(h model.Held) string {
+	switch {
+	case h.Agreed:
+		return "the agent's next turn: agreed to"
+	case h.Until.IsZero():
+		return "an operator agrees"
+	}
+	return minute(h.Until)
+}
+
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -1,0 +1,119 @@
+package agentcmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/terminal"
+)
+
+// fakeAgent keeps some Elastic IPs, and takes note of what is agreed to.
+type fakeAgent struct {
+	held, agreed []model.Held
+	reload       error
+}
+
+func (f *fakeAgent) Status(context.Context) (nodeapi.Status, error) {
+	return nodeapi.Status{Report: &nodeapi.Report{Held: f.held}}, nil
+}
+
+func (f *fakeAgent) Agree(_ context.Context, held []model.Held) error {
+	f.agreed = append(f.agreed, held...)
+	return nil
+}
+
+func (f *fakeAgent) Reload(context.Context) error          { return f.reload }
+func (f *fakeAgent) SetMode(context.Context, string) error { return nil }
+
+func heldFor(n int) (all []model.Held) {
+	for i := range n {
+		all = append(all, model.Held{Allocation: "eipalloc-" + string(rune('a'+i)),
+			Public: netip.AddrFrom4([4]byte{198, 51, 100, byte(70 + i)}),
+			Addr: netip.AddrFrom4([4]byte{10, 0, 1,
+				byte(70 + i)}), Since: time.Now().Add(-time.Hour), Until: time.Now().Add(23 * time.Hour)})
+	}
+	return all
+}
+
+func TestRelease(t *testing.T) {
+	overdue, done := heldFor(2)[0], heldFor(2)[1]
+	overdue.Until = time.Now().Add(-time.Minute)
+	done.Agreed = true
+	for _, tt := range []struct {
+		name, output string
+		held         []model.Held
+		addrs        []string
+		unnoticed    bool // by the agent
+		agreed       string
+		want, err    string
+	}{
+		{name: "all", held: heldFor(3), agreed: "10.0.1.70 10.0.1.71 10.0.1.72", want: "Agreed to the release of 3."},
+		{name: "by either address", held: heldFor(3), addrs: []string{"10.0.1.72", "198.51.100.70"},
+			agreed: "10.0.1.70 10.0.1.72", want: "release of 2."},
+		{name: "as JSON", output: "json", held: heldFor(1), agreed: "10.0.1.70", want: `"public": "198.51.100.70"`},
+		{name: "the agent does not run", held: heldFor(1), unnoticed: true, agreed: "10.0.1.70",
+			want: "with its next turn: it is not active"},
+		{name: "none is held", want: "No Elastic IP waits for its release."},
+		{name: "none is held, as JSON", output: "json", want: `"agreed": []`},
+		{name: "none waits any more", held: []model.Held{overdue, done}, want: "No Elastic IP waits for its release."},
+		{name: "another address", held: heldFor(1), addrs: []string{"10.0.1.9"},
+			err: "no Elastic IP of 10.0.1.9 waits for its release"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out bytes.Buffer
+			var got []string
+			c := &Commands{Terminal: terminal.New(&out, &out), Name: "macaw agent"}
+			c.Output = tt.output
+			fake := &fakeAgent{held: tt.held}
+			if tt.unnoticed {
+				fake.reload = errors.New("it is not active")
+			}
+			err := c.release(t.Context(), fake, tt.addrs, true)
+			for _, h := range fake.agreed {
+				if h.Agreed || h.Since.IsZero() {
+					t.Errorf("agreed to %+v, which is not what was shown", h)
+				}
+				got = append(got, h.Addr.String())
+			}
+			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("error %v, want %q", err, tt.err)
+			}
+			if !strings.Contains(out.String(), tt.want) || strings.Join(got, " ") != tt.agreed {
+				t.Errorf("agreed to %v, want %s; it says:\n%s", got, tt.agreed, &out)
+			}
+			if tt.output == "json" && !json.Valid(out.Bytes()) {
+				t.Errorf("no JSON:\n%s", &out)
+			}
+		})
+	}
+}
+
+// Nothing is agreed to by nobody.
+func TestReleaseAsks(t *testing.T) {
+	nobody, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nobody.Close()
+	defer func(stdin *os.File) { os.Stdin = stdin }(os.Stdin)
+	os.Stdin = nobody
+	var out bytes.Buffer
+	c := &Commands{Terminal: terminal.New(&out, &out), Name: "macaw agent"}
+	fake := &fakeAgent{held: heldFor(2)}
+	err = c.release(t.Context(), fake, nil, false)
+	if len(fake.agreed) > 0 {
+		t.Error("agreed")
+	}
+	if err == nil || !strings.Contains(out.String(), "198.51.100.71") {
+		t.Errorf("error %v; it says:\n%s", err, &out)
+	}
+}

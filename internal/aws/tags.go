@@ -1,0 +1,84 @@
+package aws
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// The tags are the only record of what belongs to a cloud, so that there is no
+// state file to lose. They are set in the call that makes a resource: a
+// process killed right after it leaves nothing that cannot be found.
+const (
+	// TagCloud holds the cloud's name.
+	TagCloud = "macaw:cloud"
+	// TagPart tells a cloud's resources apart, such as "eni/cloud-1/provider".
+	TagPart = "macaw:part"
+)
+
+// Tags are those of a part of a cloud.
+func Tags(cloud, part string) []types.Tag {
+	tag := func(k, v string) types.Tag { return types.Tag{Key: aws.String(k), Value: aws.String(v)} }
+	return []types.Tag{
+		tag("Name", cloud+"-"+strings.ReplaceAll(part, "/", "-")), // for people
+		tag(TagCloud, cloud),
+		tag(TagPart, part),
+	}
+}
+
+// Tagged has what a call makes bear them.
+func Tagged(t types.ResourceType, cloud, part string) []types.TagSpecification {
+	return []types.TagSpecification{{ResourceType: t, Tags: Tags(cloud, part)}}
+}
+
+// Tag returns the value of a tag, or nothing.
+func Tag(tags []types.Tag, key string) string {
+	for _, t := range tags {
+		if aws.ToString(t.Key) == key {
+			return aws.ToString(t.Value)
+		}
+	}
+	return ""
+}
+
+// Part returns which part of its cloud a resource is.
+func Part(tags []types.Tag) string { return Tag(tags, TagPart) }
+
+// Filter passes what has one of the values.
+func Filter(name string, values ...string) types.Filter {
+	return types.Filter{Name: aws.String(name), Values: values}
+}
+
+// ByTag passes what bears a tag with one of the values.
+func ByTag(key string, values ...string) types.Filter { return Filter("tag:"+key, values...) }
+
+// InterfacePart is the part of a node's network interface in one of the cloud's networks.
+func InterfacePart(node, network string) string { return "eni/" + node + "/" + network }
+
+// ProviderPart is the part of a node's n-th network interface in the provider network,
+// counted from 1: the one that it is made with, and those that its agent attaches when
+// the addresses of that are used up.
+func ProviderPart(node string, n int) string {
+	part := InterfacePart(node, "provider")
+	if n > 1 {
+		part += fmt.Sprintf("-%d", n)
+	}
+	return part
+}
+
+// IsProviderPart reports whether a part is one of a node's interfaces in the provider
+// network.
+func IsProviderPart(node, part string) bool {
+	first := ProviderPart(node, 1)
+	return part == first || strings.HasPrefix(part, first+"-")
+}
+
+// AddressParts is what the parts of Elastic IPs for Neutron's addresses begin with.
+const AddressParts = "address/provider/"
+
+// AddressPart is the part of the Elastic IP for one of Neutron's addresses. It is the same
+// whether it is made with the cloud or by an agent, so that neither loses one that is in
+// use when the cloud's policy is changed.
+func AddressPart(private string) string { return AddressParts + private }

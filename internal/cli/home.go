@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+
+	"macaw.example/internal/deploy"
+)
+
+// operatorHome is where this user has his files: below $XDG_DATA_HOME (XDG Base
+// Directory Specification), and where OpenStack's clients look for clouds.yaml
+// (openstacksdk, "Configuration").
+func operatorHome() (deploy.Home, error) {
+	user, err := os.UserHomeDir()
+	below := func(variable string, otherwise ...string) string {
+		if dir := os.Getenv(variable); filepath.IsAbs(dir) {
+			return dir
+		}
+		return filepath.Join(append([]string{user}, otherwise...)...)
+	}
+	home := deploy.Home{
+		Dir:        filepath.Join(below("XDG_DATA_HOME", ".local", "share"), "macaw"),
+		CloudsYAML: filepath.Join(below("XDG_CONFIG_HOME", ".config"), "openstack", "clouds.yaml"),
+	}
+	if file := os.Getenv("OS_CLIENT_CONFIG_FILE"); file != "" {
+		home.CloudsYAML = file
+	}
+	if !filepath.IsAbs(home.Dir) || !filepath.IsAbs(home.CloudsYAML) && os.Getenv("OS_CLIENT_CONFIG_FILE") == "" {
+		return deploy.Home{}, err // nobody says where the user's home is
+	}
+	return home, nil
+}

@@ -1,0 +1,42 @@
+package cloudsyaml
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"macaw.example/internal/filelock"
+)
+
+// lock keeps other processes out until unlock. Windows locks no directories, so it is on a file beside.
+func lock(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, ".macaw.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := filelock.Lock(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("locking %s: %w", dir, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// replace writes a file, whole or not at all. Who may read it is what its directory says.
+func replace(path string, text []byte, _ fs.FileMode, _ fs.FileInfo) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".macaw-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,80 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/goccy/go-yaml"
+
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/nodeapi"
+)
+
+// access is how the cloud's administrator reaches it.
+type access struct {
+	Auth neutron.Auth
+	path string // of the clouds.yaml that it is in
+	// Why that is not the user's own.
+	refused error
+}
+
+// takeAccess fetches the administrator's credentials from the controller and
+// puts them into clouds.yaml.
+func (d *Deployment) takeAccess(ctx context.Context, h Node) (access, error) {
+	var acc access
+	err := d.do(phaseHost, "fetch credentials", func() error {
+		var err error
+		acc, err = d.fetchAccess(ctx, h)
+		return err
+	})
+	if acc.refused != nil {
+		d.note(phaseHost, "clouds.yaml stays as it is: %v", acc.refused)
+		d.Progress.Note(phaseHost, "OpenStack's clients find the cloud with: export OS_CLIENT_CONFIG_FILE="+acc.path)
+	}
+	return acc, err
+}
+
+func (d *Deployment) fetchAccess(ctx context.Context, h Node) (access, error) {
+	file, err := h.Output(ctx, "cat "+nodeapi.CloudsYAML)
+	if err != nil {
+		return access{}, fmt.Errorf("fetching the cloud's credentials: %w", err)
+	}
+	entry, err := cloudEntry([]byte(file), d.Cloud.Name)
+	if err != nil {
+		return access{}, err
+	}
+	auth, err := authOf(entry)
+	if err != nil {
+		return access{}, err
+	}
+	path, refused, err := d.Home.putCloud(d.Cloud.Name, entry)
+	if err != nil {
+		return access{}, err
+	}
+	return access{Auth: auth, path: path, refused: refused}, nil
+}
+
+// authOf reads an entry of clouds.yaml.
+func authOf(entry yaml.MapSlice) (neutron.Auth, error) {
+	b, err := yaml.Marshal(entry)
+	if err != nil {
+		return neutron.Auth{}, err
+	}
+	var e struct {
+		Auth struct {
+			URL      string `yaml:"auth_url"`
+			User     string `yaml:"username"`
+			Password string `yaml:"password"`
+			Project  string `yaml:"project_name"`
+			Domain   string `yaml:"user_domain_name"`
+		} `yaml:"auth"`
+		Region string `yaml:"region_name"`
+	}
+	if err := yaml.Unmarshal(b, &e); err != nil {
+		return neutron.Auth{}, err
+	}
+	return neutron.Auth{
+		URL: e.Auth.URL, User: e.Auth.User, Password: e.Auth.Password, Project: e.Auth.Project,
+		UserDomain: e.Auth.Domain, ProjectDomain: e.Auth.Domain, Region: e.Region,
+	}, nil
+}

@@ -1,0 +1,202 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
+
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/nodeapi"
+	"macaw.example/lab"
+)
+
+// connect makes the clients of the cloud's AWS. up says that a lab shall be brought
+// up if it is down.
+func (d *Deployment) connect(ctx context.Context, up bool) (err error) {
+	switch {
+	case d.AWS != nil:
+		cfg, err := d.AWS(ctx)
+		if err == nil {
+			d.use(cfg)
+		}
+		return err
+	case d.Cloud.InLab():
+		return d.connectLab(ctx, up)
+	}
+	var cfg aws.Config
+	err = d.await(phaseInfra, "find AWS credentials", func() (err error) {
+		cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(d.Cloud.Target),
+			config.WithHTTPClient(awsapi.HTTPClient()),
+			config.WithLogger(logging.Nop{})) // what matters comes back as an error
+		// Set when the services that credentials come from have their clients: these answer otherwise.
+		cfg.APIOptions = append(cfg.APIOptions, awsapi.Options...)
+		// given here, AWS_MAX_ATTEMPTS holds
+		cfg.Retryer = awsapi.TellingRetryer(func(text string) { d.Progress.Note(phaseInfra, text) })
+		if err == nil {
+			_, err = cfg.Credentials.Retrieve(ctx)
+		}
+		return err
+	})
+	if err != nil {
+		return hint.With(fmt.Errorf("finding AWS credentials: %w", err),
+			"aws configure, or target: lab for a cloud without AWS")
+	}
+	d.use(cfg)
+	return awsapi.CheckEndpoint(d.ec2.Options().BaseEndpoint)
+}
+
+func (d *Deployment) connectLab(ctx context.Context, up bool) error {
+	if up {
+		o := d.Lab
+		o.ElasticIPQuota = d.Cloud.Lab.ElasticIPQuota
+		_, err := lab.Up(ctx, o, func(step string) func(error) { return d.Progress.Start(phaseLab, step) })
+		if err != nil {
+			return err
+		}
+	}
+	err := d.await(phaseLab, "ask the lab's daemon", func() (err error) {
+		if d.running, err = lab.Open(ctx); ctx.Err() != nil {
+			return context.Cause(ctx) // nobody knows whether it is down
+		}
+		return err
+	})
+	if errors.Is(err, lab.ErrDown) {
+		d.down = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.use(awsapi.Complete(d.running.Config(), "macaw lab up"))
+	return nil
+}
+
+// region is the cloud's region; the lab has one.
+func region(c *cloud.Cloud) string {
+	if c.InLab() {
+		return lab.Region
+	}
+	return c.Target
+}
+
+// seeStep is what asking AWS for a cloud is called.
+const seeStep = "see what AWS has"
+
+// see looks at what AWS has of the cloud.
+func (d *Deployment) see(ctx context.Context) (infra.Seen, error) {
+	if d.down {
+		return infra.Seen{Region: lab.Region, Zones: []string{lab.Region + "a"}}, nil
+	}
+	return infra.See(ctx, d.api(), d.Cloud.Name)
+}
+
+// look is see, and shows that it takes long.
+func (d *Deployment) look(ctx context.Context) (seen infra.Seen, err error) {
+	err = d.await(phaseInfra, seeStep, func() error {
+		seen, err = d.see(ctx)
+		return err
+	})
+	return seen, err
+}
+
+// nodes returns what AWS has of the cloud's nodes; it is an error if one is not
+// there.
+func (d *Deployment) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
+	seen, err := d.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	nodes := infra.OutputsOf(d.Cloud, seen).Nodes
+	for _, n := range nodes {
+		if n.InstanceID == "" {
+			return nil, hint.With(fmt.Errorf("cloud %s is not up: there is no node %s", d.Cloud.Name, n.Name), "macaw up FILE")
+		}
+	}
+	return nodes, nil
+}
+
+// planAWS is the difference between the cloud file and what AWS has.
+func (d *Deployment) planAWS(ctx context.Context, publicKey string) (*infra.Plan, error) {
+	w := infra.Wanted{Cloud: d.Cloud, PublicKey: publicKey, UserData: userData(d.Cloud)}
+	seen, err := d.see(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if d.down {
+		// What the lab will offer once it is up.
+		w.Image = infra.Image{ID: d.Lab.StockImage(), Kind: infra.ImageStock}
+		return infra.PlanUp(w, seen)
+	}
+	chosen := d.Cloud.Nodes[0].Image
+	w.Image, err = infra.FindImage(ctx, d.ec2, nodeapi.PackagesHash, chosen)
+	switch {
+	case errors.Is(err, infra.ErrNoImage) && chosen != "":
+		return nil, d.Cloud.Reject("nodes[0].image", "an image is of one region, and its owner says who may use it",
+			"AWS shows no image %s", chosen)
+	case err != nil && !errors.Is(err, infra.ErrNoImage):
+		return nil, err
+	}
+	account, err := infra.Ask(ctx, d.ec2, d.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	return infra.PlanIn(account, w, seen)
+}
+
+// userData has cloud-init give the machine its node's name: Nova and OVN know a
+// node by its host name.
+func userData(c *cloud.Cloud) []byte {
+	return fmt.Appendf(nil, "#cloud-config\nhostname: %[1]s\nfqdn: %[1]s\nmanage_etc_hosts: localhost\n", c.Nodes[0].Name)
+}
+
+// makeInfra makes the cloud's AWS resources and returns its nodes and how many
+// actions it took. Instances go with their data only if destroy says so.
+func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeOutput, int, error) {
+	key, err := d.loadKey()
+	if err != nil {
+		return nil, 0, err
+	}
+	var plan *infra.Plan
+	err = d.do(phaseInfra, seeStep, func() error {
+		plan, err = d.planAWS(ctx, key)
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	if gone := plan.Destroys(); len(gone) > 0 && !destroy {
+		return nil, 0, hint.With(
+			fmt.Errorf("instance %s would be destroyed with its data: the file has no such node; nothing was changed",
+				gone[0].Detail),
+			"macaw plan shows all of it, macaw up --yes does it; or give the node its old name")
+	}
+	for _, drift := range plan.Drift {
+		d.Progress.Note(phaseInfra, drift.String())
+	}
+	defer d.watchLab(ctx)()
+	out, err := infra.Apply(ctx, d.api(), plan, d.showActions())
+	if err != nil {
+		return nil, 0, err
+	}
+	return out.Nodes, len(plan.Actions), nil
+}
+
+// showActions shows the actions of a plan as steps.
+func (d *Deployment) showActions() infra.Progress {
+	running := map[string]func(error){}
+	return func(e infra.Event) {
+		if e.State != infra.Started {
+			running[e.Action.ID](e.Err)
+			return
+		}
+		step := fmt.Sprintf("%s %s %s", e.Action.Verb, e.Action.Object, e.Action.Detail)
+		running[e.Action.ID] = d.Progress.Start(phaseInfra, step)
+	}
+}

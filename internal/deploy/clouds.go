@@ -1,0 +1,56 @@
+package deploy
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/goccy/go-yaml"
+
+	"macaw.example/internal/cloudsyaml"
+	"macaw.example/internal/hint"
+)
+
+// putCloud writes a cloud's entry into clouds.yaml, and returns the file that it is in. Where the user's file can't
+// be changed the entry gets a file of its own, and refused says why: a cloud that is up is of use without it.
+func (h Home) putCloud(name string, entry yaml.MapSlice) (path string, refused, err error) {
+	path = h.CloudsYAML
+	b, err := yaml.Marshal(entry)
+	if err != nil {
+		return "", nil, err
+	}
+	_, refused = cloudsyaml.File{Path: path}.Set(name, b)
+	if refused == nil {
+		return path, nil, nil
+	}
+	path = filepath.Join(h.of(name), "clouds.yaml")
+	if _, err := (cloudsyaml.File{Path: path}).Set(name, b); err != nil {
+		return "", nil, errors.Join(refused, err)
+	}
+	return path, refused, nil
+}
+
+// dropCloud removes a cloud's entry from clouds.yaml.
+func (h Home) dropCloud(name string) error {
+	if _, err := (cloudsyaml.File{Path: h.CloudsYAML}).Remove(name); err != nil {
+		return hint.With(fmt.Errorf("removing cloud %s from clouds.yaml: %w", name, err),
+			"the file is as it was; take out the entry %q by hand", name)
+	}
+	return nil
+}
+
+// cloudEntry takes a cloud's entry out of a clouds.yaml that a node has
+// written.
+func cloudEntry(file []byte, name string) (yaml.MapSlice, error) {
+	var doc struct {
+		Clouds map[string]yaml.MapSlice `yaml:"clouds"`
+	}
+	if err := yaml.UnmarshalWithOptions(file, &doc, yaml.UseOrderedMap()); err != nil {
+		return nil, err
+	}
+	entry, ok := doc.Clouds[name]
+	if !ok {
+		return nil, fmt.Errorf("no cloud %s in the controller's clouds.yaml", name)
+	}
+	return entry, nil
+}

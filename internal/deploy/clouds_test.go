@@ -1,0 +1,81 @@
+package deploy
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+)
+
+func entryOf(url string) yaml.MapSlice {
+	return yaml.MapSlice{
+		{Key: "auth", Value: yaml.MapSlice{{Key: "auth_url", Value: url}, {Key: "username", Value: "admin"}}},
+		{Key: "region_name", Value: "RegionOne"},
+	}
+}
+
+// newHome makes places for clouds.yaml and for macaw's files.
+func newHome(t *testing.T) Home {
+	t.Helper()
+	dir := t.TempDir()
+	return Home{Dir: filepath.Join(dir, "data", "macaw"),
+		CloudsYAML: filepath.Join(dir, "config", "openstack", "clouds.yaml")}
+}
+
+func TestPutCloud(t *testing.T) {
+	h := newHome(t)
+	clouds := h.CloudsYAML
+	path, refused, err := h.putCloud("demo", entryOf("http://a/v3"))
+	if path != clouds || refused != nil || err != nil {
+		t.Fatalf("put into %s, %v, %v; want %s", path, refused, err, clouds)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, err := cloudEntry(b, "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if auth, err := authOf(entry); err != nil || auth.URL != "http://a/v3" || auth.User != "admin" {
+		t.Errorf("read back: %+v, %v", auth, err)
+	}
+	if err := h.dropCloud("demo"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the file that was made for it: %v", err)
+	}
+}
+
+// A file that can't be changed stays as it is, and the cloud is of use all the same.
+func TestPutCloudBesideAFileThatCannotBeChanged(t *testing.T) {
+	h := newHome(t)
+	clouds := h.CloudsYAML
+	const theirs = "clouds:\n  work: {}\n---\nanother: document\n"
+	if err := os.MkdirAll(filepath.Dir(clouds), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(clouds, []byte(theirs), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path, refused, err := h.putCloud("demo", entryOf("http://a/v3"))
+	if err != nil || refused == nil || !strings.Contains(refused.Error(), clouds+": line 3: there is a second document") {
+		t.Fatalf("refused because %v, %v", refused, err)
+	}
+	if b, err := os.ReadFile(clouds); string(b) != theirs || err != nil {
+		t.Errorf("their file is now %q, %v", b, err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cloudEntry(b, "demo"); err != nil {
+		t.Errorf("%s: %v", path, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%s: %v, %v; want mode 0600", path, info.Mode(), err)
+	}
+}

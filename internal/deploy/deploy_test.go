@@ -1,0 +1,260 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/hint"
+)
+
+func mustUp(t *testing.T, w *world) UpResult {
+	t.Helper()
+	d, _ := w.process(file)
+	res, err := d.Up(t.Context(), UpOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// check compares a cloud that is up with what it should be.
+func (w *world) check(t *testing.T, res UpResult) {
+	t.Helper()
+	if len(res.Nodes) != 1 || res.Nodes[0].InstanceID == "" || len(res.Addresses) != 2 || res.Addresses[1].Public == "" {
+		t.Errorf("the cloud is %+v", res)
+	}
+	if len(w.nodes) != 1 {
+		t.Errorf("there were %d machines", len(w.nodes))
+	}
+	n := w.nodes[res.Nodes[0].InstanceID]
+	if n == nil || n.applied == "" || len(n.running) > 0 {
+		t.Errorf("the node is %+v", n)
+	}
+	if diff := cmp.Diff([]string{"cirros-0.6.3-x86_64-disk"}, w.images); diff != "" {
+		t.Errorf("images (-want +got):\n%s", diff)
+	}
+	if w.verified == 0 || !strings.HasPrefix(res.Verified, "on ") {
+		t.Errorf("verified %d times: %s", w.verified, res.Verified)
+	}
+	if b, err := os.ReadFile(w.home.CloudsYAML); err != nil || !strings.Contains(string(b), "first:") {
+		t.Errorf("clouds.yaml: %v\n%s", err, b)
+	}
+	d, _ := w.process(file)
+	again, err := d.Up(t.Context(), UpOptions{})
+	if err != nil || again.Changes != 0 || again.Verified != res.Verified &&
+		!strings.HasSuffix(again.Verified, "nothing has changed since") {
+		t.Errorf("up again: %+v, %v", again, err)
+	}
+	plan, err := d.Plan(t.Context())
+	if err != nil || !plan.Empty() {
+		t.Errorf("a plan afterwards: %v\n%s", err, plan.Plan)
+	}
+}
+
+func (w *world) down(t *testing.T) {
+	t.Helper()
+	d, _ := w.process(file)
+	if _, err := d.Down(t.Context()); err != nil {
+		t.Error(err)
+	}
+	w.checkGone(t)
+}
+
+// checkGone sees that nothing is left, in AWS or in the operator's files.
+func (w *world) checkGone(t *testing.T) {
+	t.Helper()
+	api := ec2.NewFromConfig(w.aws.Config())
+	vpcs, err := api.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{})
+	if err != nil || len(vpcs.Vpcs) > 0 {
+		t.Errorf("VPCs are left: %v, %v", vpcs, err)
+	}
+	addresses, err := api.DescribeAddresses(t.Context(), &ec2.DescribeAddressesInput{})
+	if err != nil || len(addresses.Addresses) > 0 {
+		t.Errorf("Elastic IPs are left: %v, %v", addresses, err)
+	}
+	for _, path := range []string{w.home.of("first"), w.home.CloudsYAML} {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestUpAndDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.check(t, mustUp(t, w))
+		d, _ := w.process(file)
+		st, err := d.Status(t.Context())
+		if err != nil || len(st.Nodes) != 1 || st.Nodes[0].Agent == nil || st.Nodes[0].Agent.Mode != "translate" {
+			t.Errorf("status %+v, %v", st, err)
+		}
+		at, err := d.Login(t.Context(), "")
+		if err != nil || at.Node.Name != "cloud-1" || at.User != NodeUser {
+			t.Errorf("login %+v, %v", at, err)
+		}
+		kept, err := d.Verify(t.Context(), true)
+		if key, _ := os.ReadFile(kept.KeyFile); err != nil || string(key) != "key" {
+			t.Errorf("verified %+v, %v", kept, err)
+		}
+		w.down(t)
+	})
+}
+
+// steps are what a process of an operation shows, in a world of its own.
+func steps(t *testing.T, before func(*world), run func(context.Context, *Deployment) error) (all []string) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		before(w)
+		d, progress := w.process(file)
+		if err := run(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		all = progress.steps
+	})
+	return all
+}
+
+// killed runs an operation and kills it: when its n-th step has ended, or after its
+// n-th call of AWS, whose answer is lost.
+func (w *world) killed(t *testing.T, step, call int, run func(context.Context, *Deployment) error) (wasKilled bool) {
+	t.Helper()
+	ctx, kill := context.WithCancelCause(t.Context())
+	defer kill(nil)
+	d, progress, p := w.killable(file)
+	at := func(want int) func(int) {
+		return func(n int) {
+			if n == want {
+				p.kill()
+				kill(errKilled)
+			}
+		}
+	}
+	progress.ended, p.called = at(step), at(call)
+	err := run(ctx, d)
+	if wasKilled = context.Cause(ctx) == errKilled; err != nil && !wasKilled {
+		t.Fatal(err)
+	}
+	return wasKilled
+}
+
+var errKilled = errors.New("killed")
+
+func up(ctx context.Context, d *Deployment) error {
+	_, err := d.Up(ctx, UpOptions{})
+	return err
+}
+
+func down(ctx context.Context, d *Deployment) error {
+	_, err := d.Down(ctx)
+	return err
+}
+
+// Up is killed after each of its steps, and after each of its calls of AWS; the next
+// one makes the same cloud.
+func TestUpKilledAnywhere(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world, step, call int) bool {
+		wasKilled := w.killed(t, step, call, up)
+		w.check(t, mustUp(t, w))
+		w.down(t)
+		return wasKilled
+	})
+}
+
+// Down is killed likewise; the next one leaves nothing.
+func TestDownKilledAnywhere(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world, step, call int) bool {
+		mustUp(t, w)
+		wasKilled := w.killed(t, step, call, down)
+		w.down(t)
+		return wasKilled
+	})
+}
+
+// A bake that is killed anywhere leaves nothing that the next one does not remove, and
+// one image.
+func TestBakeKilledAnywhere(t *testing.T) {
+	bake := func(ctx context.Context, d *Deployment) error {
+		_, err := d.Bake(ctx, false)
+		return err
+	}
+	everywhere(t, func(t *testing.T, w *world, step, call int) bool {
+		wasKilled := w.killed(t, step, call, bake)
+		d, _ := w.process(file)
+		res, err := d.Bake(t.Context(), false)
+		if err != nil || res.Image == "" {
+			t.Errorf("the next one: %+v, %v", res, err)
+		}
+		w.checkGone(t)
+		return wasKilled
+	})
+}
+
+// everywhere calls fn in a world of its own for each step, and for each call of AWS,
+// after which an operation can be killed, until it is not any more.
+func everywhere(t *testing.T, fn func(t *testing.T, w *world, step, call int) (wasKilled bool)) {
+	for _, at := range []struct {
+		what string
+		of   func(n int) (step, call int)
+	}{
+		{"step", func(n int) (int, int) { return n, 0 }},
+		{"call", func(n int) (int, int) { return 0, n }},
+	} {
+		n := 1
+		for wasKilled := true; wasKilled; n++ {
+			t.Run(fmt.Sprintf("%s %d", at.what, n), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					step, call := at.of(n)
+					wasKilled = fn(t, newWorld(t), step, call)
+				})
+			})
+			if t.Failed() {
+				return
+			}
+		}
+		if n < 10 {
+			t.Errorf("there were only %d places after a %s", n-1, at.what)
+		}
+	}
+}
+
+// The phases of up come in order, each under its name.
+func TestPhases(t *testing.T) {
+	var phases []string
+	for _, s := range steps(t, func(*world) {}, up) {
+		phase, _, _ := strings.Cut(s, ":")
+		phases = append(phases, phase)
+	}
+	want := []string{"infra", "host", "node", "host", "openstack", "verify"}
+	if diff := cmp.Diff(want, slices.Compact(phases)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// An instance and its data go only if that is said.
+func TestUpDestroysOnlyIfToldTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		first := mustUp(t, w).Nodes[0].InstanceID
+		renamed := file + "nodes: [{name: other}]\n"
+		d, _ := w.process(renamed)
+		_, err := d.Up(t.Context(), UpOptions{})
+		if err == nil || !strings.Contains(err.Error(), "would be destroyed with its data") || len(hint.All(err)) != 1 {
+			t.Fatalf("error %v", err)
+		}
+		w.check(t, mustUp(t, w))
+		d, _ = w.process(renamed)
+		res, err := d.Up(t.Context(), UpOptions{Destroy: true})
+		if err != nil || len(res.Nodes) != 1 || res.Nodes[0].InstanceID == first || res.Nodes[0].Name != "other" {
+			t.Errorf("with leave: %+v, %v", res, err)
+		}
+	})
+}

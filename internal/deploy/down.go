@@ -1,0 +1,92 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+
+	"macaw.example/internal/infra"
+	"macaw.example/lab"
+)
+
+// DownResult is what was removed of a cloud.
+type DownResult struct {
+	Cloud   string   `json:"cloud"`
+	Removed []string `json:"removed"` // kinds of resources
+	// Kept is what stays, because others use it.
+	Kept    []infra.Kept `json:"kept,omitempty"`
+	LabDown bool         `json:"labDown"` // the lab was empty, and is down
+}
+
+// Down removes everything that AWS has of the cloud, in the order that AWS accepts,
+// what this operator's files have of it, and a lab that is empty then. What others use
+// stays: it is in the result, and the error says so.
+func (d *Deployment) Down(ctx context.Context) (res DownResult, err error) {
+	err = d.exclusively(ctx, false, func(ctx context.Context, unlock func()) error {
+		res, err = d.remove(ctx, unlock)
+		return err
+	})
+	return res, err
+}
+
+func (d *Deployment) remove(ctx context.Context, unlock func()) (DownResult, error) {
+	res := DownResult{Cloud: d.Cloud.Name, Removed: []string{}}
+	var left error // what others use
+	if !d.down {
+		defer d.watchLab(ctx)()
+		done, err := d.removeInfra(ctx)
+		if err != nil {
+			return res, err
+		}
+		for _, action := range done.Removed {
+			res.Removed = append(res.Removed, action.Object)
+		}
+		res.Kept, left = done.Kept, done.Left()
+	}
+	if err := d.forget(); err != nil {
+		return res, err
+	}
+	unlock() // the lab may go now
+	if d.Cloud.InLab() && d.AWS == nil && left == nil {
+		var err error
+		if res.LabDown, err = d.labDownIfEmpty(ctx); err != nil {
+			return res, err
+		}
+	}
+	return res, left
+}
+
+// removeInfra removes a cloud in AWS, and tells of what stays because others use it.
+func (d *Deployment) removeInfra(ctx context.Context) (_ infra.Removal, err error) {
+	look := d.Progress.Begin(phaseInfra, seeStep)
+	looked := sync.OnceFunc(func() { look(err) })
+	defer looked()
+	show := d.showActions()
+	return infra.Down(ctx, d.api(), d.Cloud.Name,
+		func(k infra.Kept) {
+			looked()
+			d.Progress.Note(phaseInfra, k.String())
+		},
+		func(e infra.Event) {
+			looked()
+			show(e)
+		})
+}
+
+// forget removes what the operator's files have of the cloud.
+func (d *Deployment) forget() error {
+	return errors.Join(d.Home.dropCloud(d.Cloud.Name), os.RemoveAll(d.Home.of(d.Cloud.Name)))
+}
+
+// labDownIfEmpty removes a lab in which no cloud is left.
+func (d *Deployment) labDownIfEmpty(ctx context.Context) (bool, error) {
+	if !d.down {
+		empty, err := infra.Vacant(ctx, d.ec2)
+		if err != nil || !empty {
+			return false, err
+		}
+	}
+	err := d.do(phaseLab, "remove namespaces, mounts and routes", func() error { return lab.Down(ctx, false) })
+	return err == nil, err
+}

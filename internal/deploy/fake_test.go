@@ -1,0 +1,269 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/host"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/verify"
+	"macaw.example/lab/labtest"
+)
+
+// quiet takes note of the steps that have begun.
+type quiet struct {
+	mu    sync.Mutex
+	steps []string
+	notes []string
+	// ended is called when a step has ended, with how many have.
+	ended func(n int)
+	n     int
+}
+
+func (q *quiet) Start(phase, step string) func(error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.steps = append(q.steps, phase+": "+step)
+	return func(error) {
+		q.mu.Lock()
+		q.n++
+		n := q.n
+		q.mu.Unlock()
+		if q.ended != nil {
+			q.ended(n)
+		}
+	}
+}
+
+func (q *quiet) Begin(phase, step string) func(error) { return q.Start(phase, step) }
+
+func (q *quiet) Note(phase, text string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.notes = append(q.notes, phase+": "+text)
+}
+
+// world is all that a deployment meets: the lab's AWS in this process, machines that
+// are files and jobs, and a cloud that answers.
+type world struct {
+	t        *testing.T
+	aws      *labtest.API
+	home     Home
+	mu       sync.Mutex
+	nodes    map[string]*fakeNode // by instance ID
+	images   []string             // of the cloud
+	verified int
+}
+
+const file = "name: first\ntarget: eu-central-1\nmanagement: {allow: [192.0.2.0/24]}\nprovider: {addresses: 2}\n"
+
+func newWorld(t *testing.T) *world {
+	return &world{
+		t: t, home: newHome(t), nodes: map[string]*fakeNode{},
+		aws: labtest.NewAPI(t, labtest.APIOptions{Region: "eu-central-1", ElasticIPQuota: 3}),
+	}
+}
+
+// process is a run of macaw, as AWS sees it.
+type process struct {
+	*world
+	mu    sync.Mutex
+	calls int  // so far
+	dead  bool // it was killed: nothing more comes from it
+	// called, if not nil, is told of each call when it has had its effect.
+	called func(n int)
+}
+
+// process is a run of macaw.
+func (w *world) process(text string) (*Deployment, *quiet) {
+	d, progress, _ := w.killable(text)
+	return d, progress
+}
+
+func (w *world) killable(text string) (*Deployment, *quiet, *process) {
+	w.t.Helper()
+	c, err := cloud.Parse("cloud.yaml", []byte(text))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	progress, p := &quiet{}, &process{world: w}
+	d := &Deployment{
+		Cloud: c, Home: w.home, Progress: progress, Command: "test",
+		AWS: func(context.Context) (aws.Config, error) {
+			cfg := w.aws.Config()
+			cfg.HTTPClient = p
+			return cfg, nil
+		},
+		Dial: w.dial, OpenStack: w,
+		Program: func() ([]byte, error) { return []byte("macaw-node"), nil },
+	}
+	return d, progress, p
+}
+
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dead = true
+}
+
+// Do makes a call of AWS. It has its effect even if the process is killed meanwhile,
+// as a request does that has been sent.
+func (p *process) Do(r *http.Request) (*http.Response, error) {
+	p.mu.Lock()
+	dead := p.dead
+	p.mu.Unlock()
+	if dead {
+		return nil, errKilled
+	}
+	resp, err := labtest.Direct{Handler: p.aws}.Do(r)
+	p.mu.Lock()
+	p.calls++
+	n := p.calls
+	p.mu.Unlock()
+	if p.called != nil {
+		p.called(n)
+	}
+	if err := r.Context().Err(); err != nil {
+		return nil, err // the answer is lost
+	}
+	return resp, err
+}
+
+func (w *world) dial(ctx context.Context, cfg host.Config) (Node, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.nodes[cfg.Identity]
+	if n == nil {
+		n = &fakeNode{files: map[string]string{}}
+		w.nodes[cfg.Identity] = n
+	}
+	return n, nil
+}
+
+func (w *world) EnsureImage(ctx context.Context, auth neutron.Auth, name string, _ []verify.Part) error {
+	if auth.User != "admin" {
+		return fmt.Errorf("user %q may not", auth.User)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !slices.Contains(w.images, name) {
+		w.images = append(w.images, name)
+	}
+	return nil
+}
+
+func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error) {
+	step("guest answers")(ctx.Err())
+	w.verified++
+	return verify.Result{Guest: "guest", Key: []byte("key"), Kept: cfg.Keep}, ctx.Err()
+}
+
+// fakeNode is a machine on which a job does what macaw-node would say that it has done.
+type fakeNode struct {
+	files   map[string]string
+	running []string // jobs under way
+	ran     []string // programs and their arguments, as often as there was something to do
+	applied string   // the spec of the last apply
+	started []string // steps of jobs
+}
+
+func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case command == "uname -sm":
+		return "Linux x86_64\n", nil
+	case command == "cat "+nodeapi.CloudsYAML:
+		if n.applied == "" {
+			return "", errors.New("no such file")
+		}
+		return "clouds:\n  first:\n    auth: {auth_url: http://node/v3, username: admin, password: secret}\n", nil
+	case strings.HasPrefix(command, "cat "+verifiedPath):
+		return n.files[verifiedPath], nil
+	case command == nodeapi.Program+" status --output json":
+		return `{"mode": "translate", "report": {"findings": []}}`, nil
+	}
+	return "", fmt.Errorf("this node does not know the command %q", command)
+}
+
+func (n *fakeNode) Run(ctx context.Context, command string, stdin io.Reader, _ io.Writer) error {
+	n.ran = append(n.ran, command)
+	return ctx.Err()
+}
+
+func (n *fakeNode) Put(ctx context.Context, file string, content []byte, _ fs.FileMode) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	changed := n.files[file] != string(content)
+	n.files[file] = string(content)
+	return changed, nil
+}
+
+func (n *fakeNode) PutGzip(ctx context.Context, file string, packed []byte, mode fs.FileMode) (bool, error) {
+	return n.Put(ctx, file, packed, mode)
+}
+
+func (n *fakeNode) Active(_ context.Context, j host.Job) (bool, error) {
+	return slices.Contains(n.running, j.Name), nil
+}
+
+func (n *fakeNode) Start(ctx context.Context, j host.Job) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if slices.Contains(n.running, j.Name) {
+		return false, nil
+	}
+	n.running = append(n.running, j.Name)
+	return true, nil
+}
+
+// Follow does what the job is for, which a killed process leaves under way.
+func (n *fakeNode) Follow(ctx context.Context, j host.Job, line func([]byte)) error {
+	tell := func(l nodeapi.Line) {
+		b, _ := json.Marshal(l)
+		line(b)
+	}
+	tell(nodeapi.Line{Step: j.Command[1], State: nodeapi.Started})
+	end := nodeapi.Skipped
+	if spec := n.files[nodeapi.SpecPath]; j.Command[1] != "apply" || spec != n.applied {
+		end, n.applied = nodeapi.Done, spec
+		n.ran = append(n.ran, strings.Join(j.Command, " "))
+	}
+	tell(nodeapi.Line{Step: j.Command[1], State: end})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	n.running = slices.DeleteFunc(n.running, func(name string) bool { return name == j.Name })
+	tell(nodeapi.Line{Result: nodeapi.ResultOK})
+	return nil
+}
+
+func (*fakeNode) Alive(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithCancel(ctx)
+}
+
+func (*fakeNode) Dial(context.Context, string, string) (net.Conn, error) {
+	return nil, errors.New("this node connects to nothing")
+}
+
+func (*fakeNode) Close() error { return nil }

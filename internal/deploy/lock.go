@@ -1,0 +1,155 @@
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"time"
+
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/filelock"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/infra"
+)
+
+// exclusively connects to a cloud's AWS and runs fn, while nobody else changes
+// the cloud: on this machine by a lock that ends with the process however it
+// ends, and from other machines by one on AWS. The context of fn ends when the
+// latter is lost.
+func (d *Deployment) exclusively(ctx context.Context, up bool,
+	fn func(ctx context.Context, unlock func()) error) error {
+	here, machine, err := d.Home.lock(d.Cloud, d.Command)
+	if err != nil {
+		return err
+	}
+	defer here.Close()
+	if err := d.connect(ctx, up); err != nil {
+		return err
+	}
+	if d.down {
+		return fn(ctx, func() {}) // there is nothing that others could change
+	}
+	who := infra.Owner{Who: whoAmI(), Command: d.Command, Machine: machine}
+	var lock *infra.Lock
+	err = d.await(phaseInfra, "take the lock of cloud "+d.Cloud.Name, func() error {
+		lock, err = infra.Acquire(ctx, d.ec2, d.Cloud.Name, who, func(text string) { d.Progress.Note(phaseInfra, text) })
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer lock.Release(ctx)
+	err = fn(lock.Context(), func() { lock.Release(ctx) })
+	if cause := context.Cause(lock.Context()); err != nil && errors.Is(cause, infra.ErrLockLost) {
+		return hint.With(cause, "run the same command again")
+	}
+	return err
+}
+
+// whoAmI is this user and machine, for people.
+func whoAmI() string {
+	name, host := "somebody", "a machine"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		host = h
+	}
+	return name + "@" + host
+}
+
+// holder is what a local lock says of who has it.
+type holder struct {
+	PID     int       `json:"pid"`
+	Command string    `json:"command"`
+	Since   time.Time `json:"since"`
+}
+
+// lock takes the lock of a cloud on this machine, which the kernel frees when
+// the process ends (flock(2)), and returns what tells this machine from others.
+// Clouds of one name in two regions are two clouds.
+func (h Home) lock(c *cloud.Cloud, command string) (*os.File, string, error) {
+	// Not in the cloud's own directory, which down removes.
+	dir := filepath.Join(h.Dir, ".locks")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, "", err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, c.Name+"@"+c.Target), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := filelock.TryLock(f); err != nil {
+		defer f.Close()
+		if errors.Is(err, filelock.ErrLocked) {
+			return nil, "", lockedHere(c.Name, f)
+		}
+		return nil, "", fmt.Errorf("locking %s: %w", f.Name(), err)
+	}
+	text, err := json.Marshal(holder{PID: os.Getpid(), Command: command, Since: time.Now().UTC().Truncate(time.Second)})
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = f.WriteAt(text, 0)
+	}
+	var machine string
+	if err == nil {
+		machine, err = machineID(dir)
+	}
+	if err != nil {
+		f.Close()
+		return nil, "", fmt.Errorf("locking %s: %w", f.Name(), err)
+	}
+	return f, machine, nil
+}
+
+// lockedHere says who has the lock of a file.
+func lockedHere(name string, f *os.File) error {
+	var h holder
+	err := fmt.Errorf("cloud %s is being changed by another run on this machine", name)
+	if json.NewDecoder(f).Decode(&h) == nil && h.PID != 0 {
+		err = fmt.Errorf(
+			"%w: macaw %s, process %d, since %s",
+			err,
+			h.Command,
+			h.PID,
+			h.Since.Local().Format(time.DateTime),
+		)
+		return hint.With(err, "wait until it ends, or end it with kill %d; nothing is lost by that", h.PID)
+	}
+	return hint.With(err, "wait until it ends")
+}
+
+// machineID tells who sees the same locks: by a random word that is made once and
+// kept beside them, and by the machine and its boot, because directories get copied
+// into other machines and containers.
+func machineID(dir string) (string, error) {
+	path := filepath.Join(dir, "machine-id")
+	temporary, err := os.CreateTemp(dir, "machine-id-")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(temporary.Name())
+	_, err = temporary.WriteString(rand.Text())
+	if err = errors.Join(err, temporary.Close()); err != nil {
+		return "", err
+	}
+	// A link appears with its content, and only if there is none yet.
+	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	id, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	host, _ := os.Hostname()
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // Linux alone has it
+	return fmt.Sprintf("%s/%s/%s", id, host, bytes.TrimSpace(boot)), nil
+}

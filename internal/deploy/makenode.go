@@ -1,0 +1,141 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"macaw.example/internal/hint"
+	"macaw.example/internal/host"
+	"macaw.example/internal/nodeapi"
+)
+
+// makeNode makes a machine the node of a spec. It returns how many steps had
+// something to do.
+func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec) (changed int, err error) {
+	if err := d.putProgram(ctx, h); err != nil {
+		return 0, err
+	}
+	job := host.Job{Name: "macaw-node-apply", Command: []string{nodeapi.Program, "apply"}}
+	// A job that an interrupted run has left behind may work from another
+	// spec: it comes to its end first.
+	if err := d.finish(ctx, h, job); err != nil {
+		return 0, err
+	}
+	b, err := json.MarshalIndent(spec, "", "  ")
+	if err != nil {
+		return 0, err
+	}
+	if _, err := h.Put(ctx, nodeapi.SpecPath, b, 0o600); err != nil {
+		return 0, err
+	}
+	return d.job(ctx, h, job)
+}
+
+// putProgram copies the node's program to a machine.
+func (d *Deployment) putProgram(ctx context.Context, h Node) error {
+	program := d.Program
+	if program == nil {
+		program = embeddedProgram
+	}
+	return d.do(phaseHost, "copy macaw-node", func() error {
+		machine, err := h.Output(ctx, "uname -sm")
+		if err != nil {
+			return fmt.Errorf("asking the node for its architecture: %w", err)
+		}
+		if err := runsOn(machine); err != nil {
+			return err
+		}
+		packed, err := program()
+		if err != nil {
+			return err
+		}
+		_, err = h.PutGzip(ctx, nodeapi.Program, packed, 0o755)
+		return err
+	})
+}
+
+// runsOn says whether the node's program, which is built for Linux on amd64, runs on
+// a machine of which uname -sm says what it is.
+func runsOn(machine string) error {
+	if machine = strings.TrimSpace(machine); machine == "Linux x86_64" {
+		return nil
+	}
+	return hint.With(
+		fmt.Errorf("the node is %s, and macaw-node, which would be copied to it, is built for linux/amd64", machine),
+		"give the node an instance type and an image of x86_64",
+	)
+}
+
+// finish follows a job that runs already to its end, however it ends.
+func (d *Deployment) finish(ctx context.Context, h Node, job host.Job) error {
+	active, err := h.Active(ctx, job)
+	if err != nil || !active {
+		return err
+	}
+	d.Progress.Note(phaseHost, "an earlier run of "+job.Name+" is under way; following it")
+	_, err = d.follow(ctx, h, job)
+	var failed *jobError
+	if errors.As(err, &failed) || errors.Is(err, host.ErrLost) {
+		return nil
+	}
+	return err
+}
+
+// job starts a job and follows it to its end.
+func (d *Deployment) job(ctx context.Context, h Node, job host.Job) (changed int, err error) {
+	started, err := h.Start(ctx, job)
+	if err != nil {
+		return 0, err
+	}
+	if !started {
+		d.Progress.Note(phaseHost, "another process has started "+job.Name+" just now; following that run")
+	}
+	return d.follow(ctx, h, job)
+}
+
+// jobError is a job that ran and failed.
+type jobError struct{ job, text string }
+
+func (e *jobError) Error() string { return e.job + ": " + e.text }
+
+// follow shows the steps of a job's log and returns how it came out.
+func (d *Deployment) follow(ctx context.Context, h Node, job host.Job) (changed int, err error) {
+	running := map[string]func(error){}
+	result, stray := nodeapi.Line{}, ""
+	err = h.Follow(ctx, job, func(line []byte) {
+		var e nodeapi.Line
+		if json.Unmarshal(line, &e) != nil {
+			// What is not one of our lines is a program's last words.
+			stray = string(line)
+			return
+		}
+		done := running[e.Step]
+		switch {
+		case e.Result != "":
+			result = e
+		case e.State == nodeapi.Started:
+			running[e.Step] = d.Progress.Start(phaseNode, e.Step)
+		case done == nil:
+		case e.State == nodeapi.Failed:
+			done(errors.New(e.Error))
+		case e.State == nodeapi.Done:
+			changed++
+			done(nil)
+		default:
+			done(nil)
+		}
+	})
+	switch {
+	case err != nil:
+		return changed, err
+	case result.Result == nodeapi.ResultOK:
+		return changed, nil
+	case result.Result == nodeapi.ResultFailed:
+		return changed, hint.With(&jobError{job.Name, result.Error}, "the node's log: journalctl, and /var/log/macaw/%s.log",
+			job.Name)
+	}
+	return changed, fmt.Errorf("%s: %w: %s", job.Name, host.ErrLost, stray)
+}

@@ -1,0 +1,48 @@
+package deploy
+
+import (
+	"context"
+
+	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/nodeapi"
+)
+
+// Neutron is that of a cloud that is up.
+type Neutron struct {
+	neutron.Provider
+	// Nodes are the cloud's, with the addresses that AWS has registered.
+	Nodes []infra.NodeOutput
+	// Public says that floating IPs get Elastic IPs.
+	Public bool
+	// Reload makes the gateways' agents look at Neutron now.
+	Reload func(context.Context) error
+}
+
+// WithNeutron calls fn with the cloud's Neutron, as its administrator.
+func (d *Deployment) WithNeutron(ctx context.Context, fn func(context.Context, Neutron) error) error {
+	return d.onNode(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
+		acc, err := d.takeAccess(ctx, h)
+		if err != nil {
+			return err
+		}
+		var client *neutron.Client
+		err = d.await(phaseNeutron, "log in at "+acc.Auth.URL, func() error {
+			client, err = neutron.Connect(ctx, acc.Auth)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return fn(ctx, Neutron{
+			Provider: neutron.Provider{Client: client, Network: externalNetwork},
+			Nodes:    []infra.NodeOutput{n},
+			Public:   d.Cloud.Provider.ElasticIPs != model.ElasticIPsNone,
+			Reload: func(ctx context.Context) error {
+				_, err := h.Output(ctx, "systemctl reload "+nodeapi.AgentUnit)
+				return err
+			},
+		})
+	})
+}

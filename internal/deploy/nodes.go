@@ -1,0 +1,218 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"macaw.example/internal/hint"
+	"macaw.example/internal/host"
+	"macaw.example/internal/infra"
+)
+
+// Node is a machine that has been reached; *host.Host is one over SSH, and says what
+// each method does.
+type Node interface {
+	Output(ctx context.Context, command string) (string, error)
+	Run(ctx context.Context, command string, stdin io.Reader, stdout io.Writer) error
+	Put(ctx context.Context, file string, content []byte, mode fs.FileMode) (changed bool, err error)
+	PutGzip(ctx context.Context, file string, packed []byte, mode fs.FileMode) (changed bool, err error)
+	Active(context.Context, host.Job) (bool, error)
+	Start(context.Context, host.Job) (started bool, err error)
+	Follow(ctx context.Context, j host.Job, line func([]byte)) error
+	Alive(context.Context) (context.Context, context.CancelFunc)
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
+	Close() error
+}
+
+// NodeUser is who logs in to Debian's images for EC2.
+const NodeUser = "admin"
+
+// loadKey returns the cloud's public key, and makes a pair if there is none.
+func (d *Deployment) loadKey() (public string, err error) {
+	key, err := host.LoadKey(d.Home.key(d.Cloud.Name))
+	if err != nil {
+		return "", err
+	}
+	return host.AuthorizedKey(key), nil
+}
+
+// reachNew connects to a node that may have been started just now.
+func (d *Deployment) reachNew(ctx context.Context, n infra.NodeOutput, step string) (h Node, err error) {
+	ctx, cancel := context.WithTimeout(ctx, d.Limits.start())
+	defer cancel()
+	err = d.do(phaseHost, step, func() error {
+		h, err = d.dial(ctx, n)
+		return err
+	})
+	return h, err
+}
+
+// reach connects to a node that should be up.
+func (d *Deployment) reach(ctx context.Context, n infra.NodeOutput) (h Node, err error) {
+	ctx, cancel := context.WithTimeout(ctx, d.Limits.reach())
+	defer cancel()
+	err = d.await(phaseHost, "SSH to "+n.Name+" at "+n.ManagementPublic, func() error {
+		h, err = d.dial(ctx, n)
+		return err
+	})
+	return h, err
+}
+
+// dial connects to a node, and goes on trying until ctx ends.
+func (d *Deployment) dial(ctx context.Context, n infra.NodeOutput) (Node, error) {
+	if n.InstanceID == "" || n.ManagementPublic == "" {
+		return nil, hint.With(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up FILE")
+	}
+	key, err := host.LoadKey(d.Home.key(d.Cloud.Name))
+	if err != nil {
+		return nil, err
+	}
+	cfg := host.Config{
+		Address: n.ManagementPublic + ":22", User: NodeUser, Key: key, Identity: n.InstanceID,
+		HostKeys: host.HostKeys{Path: d.Home.knownHosts(d.Cloud.Name)},
+		Times:    d.Limits.SSH,
+		Gone:     d.goneFor(n.InstanceID),
+		Advice:   func(err error) string { return d.advise(err, n) },
+	}
+	if d.Dial != nil {
+		return d.Dial(ctx, cfg)
+	}
+	h, err := host.Dial(ctx, cfg, d.waitingFor(n.Name))
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// waitingFor shows why a node does not let us in, if that lasts, and that the
+// connection to it is lost.
+func (d *Deployment) waitingFor(name string) func(error) {
+	const patience = 4 * time.Second
+	begun, shown := time.Now(), ""
+	return func(err error) {
+		var lost *host.LostError
+		text := err.Error()
+		if text == shown || !errors.As(err, &lost) && time.Since(begun) < patience {
+			return
+		}
+		shown = text
+		d.Progress.Note(phaseHost, name+": "+text)
+	}
+}
+
+// goneFor asks AWS whether an instance will ever let us in.
+func (d *Deployment) goneFor(id string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, d.Limits.reach()/2)
+		defer cancel()
+		out, err := d.ec2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
+		if err != nil {
+			return nil // that is not to say that it is gone
+		}
+		for _, r := range out.Reservations {
+			for _, i := range r.Instances {
+				switch i.State.Name {
+				case types.InstanceStateNamePending, types.InstanceStateNameRunning:
+				default:
+					return hint.With(fmt.Errorf("instance %s is %s", id, i.State.Name), "macaw up starts it, or makes another")
+				}
+			}
+		}
+		return nil
+	}
+}
+
+// advise says what to look at when a node does not let us in.
+func (d *Deployment) advise(err error, n infra.NodeOutput) string {
+	switch {
+	case errors.Is(err, host.ErrKeyRefused):
+		return "the node takes the key of where it was made; copy it from there to " + d.Home.key(d.Cloud.Name)
+	case errors.Is(err, host.ErrHostKey):
+		return fmt.Sprintf("if you know why, take the line of %s out of %s", n.InstanceID, d.Home.knownHosts(d.Cloud.Name))
+	case d.Cloud.InLab():
+		return "macaw lab status shows the machine, and macaw lab ssh " + n.InstanceID + " gets in without the network"
+	}
+	return "management.allow must have the address that you come from; the console of the node: " +
+		"aws ec2 get-console-output --latest --output text --instance-id " + n.InstanceID
+}
+
+// onNode calls fn with a connection to the node of a cloud that is up. The context
+// of fn ends when the connection is lost.
+func (d *Deployment) onNode(ctx context.Context, fn func(context.Context, infra.NodeOutput, Node) error) error {
+	if err := d.connect(ctx, false); err != nil {
+		return err
+	}
+	nodes, err := d.nodes(ctx)
+	if err != nil {
+		return err
+	}
+	// There is one node; the cloud file says so.
+	h, err := d.reach(ctx, nodes[0])
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	return whileAlive(ctx, h, func(ctx context.Context) error { return fn(ctx, nodes[0], h) })
+}
+
+// whileAlive runs what needs a node, by whatever way, until the connection to it is
+// lost.
+func whileAlive(ctx context.Context, h Node, fn func(context.Context) error) error {
+	ctx, stop := h.Alive(ctx)
+	defer stop()
+	err := fn(ctx)
+	var lost *host.LostError
+	if err != nil && !errors.As(err, &lost) && errors.As(context.Cause(ctx), &lost) {
+		return lost // what has failed, has failed because of it
+	}
+	return err
+}
+
+// Login is how ssh(1) gets in to a node.
+type Login struct {
+	Node       infra.NodeOutput
+	User       string
+	Key        string // file with the private key
+	KnownHosts string // file that has the node's host key by its instance ID
+}
+
+// Login returns how ssh(1) gets in to the node of a name, or to the first if it is
+// empty. It connects once, which leaves the node's host key where ssh finds it.
+func (d *Deployment) Login(ctx context.Context, name string) (Login, error) {
+	if err := d.connect(ctx, false); err != nil {
+		return Login{}, err
+	}
+	nodes, err := d.nodes(ctx)
+	if err != nil {
+		return Login{}, err
+	}
+	node, err := pickNode(nodes, name)
+	if err != nil {
+		return Login{}, err
+	}
+	h, err := d.reach(ctx, node)
+	if err != nil {
+		return Login{}, err
+	}
+	h.Close()
+	return Login{Node: node, User: NodeUser, Key: d.Home.key(d.Cloud.Name),
+		KnownHosts: d.Home.knownHosts(d.Cloud.Name)}, nil
+}
+
+// pickNode is the node of a name, or the first.
+func pickNode(nodes []infra.NodeOutput, name string) (infra.NodeOutput, error) {
+	for _, n := range nodes {
+		if name == "" || n.Name == name {
+			return n, nil
+		}
+	}
+	return infra.NodeOutput{}, fmt.Errorf("the cloud has no node %s", name)
+}

@@ -1,0 +1,36 @@
+package deploy
+
+import (
+	"context"
+
+	"macaw.example/internal/host"
+	"macaw.example/internal/infra"
+)
+
+// PlanResult is what up would do on AWS.
+type PlanResult struct {
+	*infra.Plan
+	// LabUp says that the lab is down, and would be brought up first.
+	LabUp bool
+}
+
+// Plan is the difference between the cloud file and what AWS has. Nothing is
+// changed. What runs on the nodes is not part of it.
+func (d *Deployment) Plan(ctx context.Context) (PlanResult, error) {
+	if err := d.connect(ctx, false); err != nil {
+		return PlanResult{}, err
+	}
+	key, err := host.PlanKey(d.Home.key(d.Cloud.Name))
+	if err != nil {
+		return PlanResult{}, err
+	}
+	res := PlanResult{LabUp: d.down}
+	err = d.await(phaseInfra, seeStep, func() error {
+		res.Plan, err = d.planAWS(ctx, host.AuthorizedKey(key))
+		return err
+	})
+	if err == nil {
+		d.noteUnchecked()
+	}
+	return res, err
+}

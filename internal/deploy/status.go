@@ -1,0 +1,80 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"macaw.example/internal/infra"
+	"macaw.example/internal/nodeapi"
+)
+
+// Status is a cloud as it is found.
+type Status struct {
+	Cloud string       `json:"cloud"`
+	Nodes []NodeStatus `json:"nodes"`
+}
+
+// NodeStatus is a node as it is found.
+type NodeStatus struct {
+	infra.NodeOutput
+	// Agent is nil when the node did not answer; Error says why.
+	Agent *nodeapi.Status `json:"agent,omitempty"`
+	Error string          `json:"error,omitempty"`
+}
+
+// Status looks at the cloud. Nodes that do not answer soon are reported, not waited
+// for.
+func (d *Deployment) Status(ctx context.Context) (Status, error) {
+	if err := d.connect(ctx, false); err != nil {
+		return Status{}, err
+	}
+	seen, err := d.look(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	st := Status{Cloud: d.Cloud.Name, Nodes: []NodeStatus{}}
+	for _, n := range infra.OutputsOf(d.Cloud, seen).Nodes {
+		node := NodeStatus{NodeOutput: n}
+		if n.InstanceID != "" {
+			if agent, err := d.agentStatus(ctx, n); err != nil {
+				node.Error = err.Error()
+			} else {
+				node.Agent = &agent
+			}
+		}
+		st.Nodes = append(st.Nodes, node)
+	}
+	return st, nil
+}
+
+// agentStatus asks a node for its translation.
+func (d *Deployment) agentStatus(ctx context.Context, n infra.NodeOutput) (nodeapi.Status, error) {
+	const limit = 10 * time.Second
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer in %s", limit))
+	defer cancel()
+	h, err := d.reach(ctx, n)
+	if err != nil {
+		return nodeapi.Status{}, err
+	}
+	defer h.Close()
+	var st nodeapi.Status
+	err = d.await(phaseHost, "ask "+n.Name+" for its translation", func() error {
+		st, err = readStatus(ctx, h)
+		return err
+	})
+	return st, err
+}
+
+func readStatus(ctx context.Context, h Node) (nodeapi.Status, error) {
+	var st nodeapi.Status
+	out, err := h.Output(ctx, nodeapi.Program+" status --output json")
+	if err != nil {
+		return st, fmt.Errorf("asking the node for its translation: %w", err)
+	}
+	if err := json.Unmarshal([]byte(out), &st); err != nil {
+		return st, fmt.Errorf("reading the translation's status: %w", err)
+	}
+	return st, nil
+}

@@ -1,0 +1,101 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"macaw.example/internal/hint"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
+)
+
+// When says when up tries the cloud out.
+type When string
+
+// When to try a cloud out.
+const (
+	Auto   When = "auto"   // when something has changed since it was
+	Always When = "always" //
+	Never  When = "never"
+)
+
+// UpOptions say how a cloud is made.
+type UpOptions struct {
+	Verify When // Auto if empty
+	// Destroy says that instances may go, with their data, that the cloud file does
+	// not have any more.
+	Destroy bool
+}
+
+// UpResult is a cloud that is up.
+type UpResult struct {
+	Cloud     string              `json:"cloud"`
+	Dashboard string              `json:"dashboard"` // URL
+	Auth      string              `json:"authURL"`   // Keystone's
+	Clouds    string              `json:"cloudsYAML"`
+	Addresses []infra.AddressPair `json:"addresses"` // of Neutron, that are registered
+	Verified  string              `json:"verified"`  // in words
+	Changes   int                 `json:"changes"`   // that were made
+
+	Nodes      []infra.NodeOutput `json:"-"`
+	GuestImage string             `json:"-"` // its name in the cloud
+	ElasticIPs model.ElasticIPs   `json:"-"`
+	Given      []netip.Addr       `json:"-"` // to Neutron
+}
+
+// Up makes the cloud, or mends it. What is there already is left alone.
+func (d *Deployment) Up(ctx context.Context, o UpOptions) (res UpResult, err error) {
+	err = d.exclusively(ctx, true, func(ctx context.Context, _ func()) error {
+		res, err = d.up(ctx, o)
+		return err
+	})
+	return res, err
+}
+
+func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
+	nodes, changes, err := d.makeInfra(ctx, o.Destroy)
+	if err != nil {
+		return UpResult{}, err
+	}
+	// There is one node; the cloud file says so.
+	node := nodes[0]
+	h, err := d.reachNew(ctx, node, "SSH to "+node.Name+" at "+node.ManagementPublic)
+	if err != nil {
+		return UpResult{}, hint.With(err, "macaw status %s, and the instance's console output", d.Cloud.FileName())
+	}
+	defer h.Close()
+	spec, err := specOf(d.Cloud, node)
+	if err != nil {
+		return UpResult{}, err
+	}
+	changed, err := d.makeNode(ctx, h, spec)
+	if err != nil {
+		return UpResult{}, err
+	}
+	access, err := d.takeAccess(ctx, h)
+	if err != nil {
+		return UpResult{}, err
+	}
+	var verified string
+	err = whileAlive(ctx, h, func(ctx context.Context) error {
+		if err := d.provideGuest(ctx, access); err != nil {
+			return err
+		}
+		verified, err = d.verifyAfterUp(ctx, h, spec, access, o.Verify)
+		return err
+	})
+	if err != nil {
+		err = hint.With(err, "macaw agent status %s shows what the translation saw", d.Cloud.FileName())
+		if d.Cloud.InLab() {
+			err = hint.With(err, "macaw lab drops shows what the lab's network refused")
+		}
+		return UpResult{}, err
+	}
+	return UpResult{
+		Cloud: d.Cloud.Name, Dashboard: fmt.Sprintf("http://%s/", node.ManagementPublic), Auth: access.Auth.URL,
+		Clouds: access.path, Addresses: node.Addresses, Verified: verified, Changes: changes + changed,
+		Nodes: nodes, GuestImage: guestImage(d.Cloud),
+		ElasticIPs: d.Cloud.Provider.ElasticIPs, Given: d.Cloud.ProviderAddresses(),
+	}, nil
+}

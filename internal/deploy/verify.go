@@ -1,0 +1,164 @@
+package deploy
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/verify"
+	"macaw.example/lab"
+)
+
+// externalNetwork is Neutron's name of the provider network.
+const externalNetwork = "public"
+
+// verifiedPath is where a node keeps which spec has been verified.
+const verifiedPath = "/var/lib/macaw/verified"
+
+// VerifyResult is a cloud that works.
+type VerifyResult struct {
+	verify.Result
+	// Login is who logs in to the guest, and KeyFile the file with his key, if the
+	// guest was kept.
+	Login   string `json:"-"`
+	KeyFile string `json:"-"`
+}
+
+// ReachedAt is where the guest was reached.
+func (r VerifyResult) ReachedAt() netip.Addr { return reachedAt(r.Result) }
+
+// Verify shows that the cloud works: a guest made for the purpose reaches the
+// Internet and is reached from here. It is removed again unless keep says otherwise.
+func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, err error) {
+	err = d.onNode(ctx, func(ctx context.Context, _ infra.NodeOutput, h Node) error {
+		acc, err := d.takeAccess(ctx, h)
+		if err != nil {
+			return err
+		}
+		if err := d.provideGuest(ctx, acc); err != nil {
+			return err
+		}
+		cfg := verifyConfig(d.Cloud, h, acc)
+		cfg.Keep = keep
+		res.Login = cfg.User
+		if res.Result, err = d.openStack().Verify(ctx, cfg, d.showVerify); err != nil || !res.Kept {
+			return err
+		}
+		res.KeyFile, err = d.keepKey(res.Key)
+		return err
+	})
+	return res, err
+}
+
+// OpenStack is what is done with a cloud's APIs.
+type OpenStack interface {
+	EnsureImage(ctx context.Context, auth neutron.Auth, name string, parts []verify.Part) error
+	Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error)
+}
+
+type realOpenStack struct{}
+
+func (realOpenStack) EnsureImage(ctx context.Context, auth neutron.Auth, name string, parts []verify.Part) error {
+	_, err := verify.EnsureImage(ctx, auth, name, parts)
+	return err
+}
+
+func (realOpenStack) Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error) {
+	return verify.Run(ctx, cfg, step)
+}
+
+func (d *Deployment) openStack() OpenStack {
+	if d.OpenStack != nil {
+		return d.OpenStack
+	}
+	return realOpenStack{}
+}
+
+func (d *Deployment) showVerify(what string) func(error) { return d.Progress.Start(phaseVerify, what) }
+
+// reachedAt is where the guest was reached.
+func reachedAt(res verify.Result) netip.Addr {
+	if res.ElasticIP.IsValid() {
+		return res.ElasticIP
+	}
+	return res.FloatingIP
+}
+
+// keepKey writes down the key of a guest that was kept.
+func (d *Deployment) keepKey(key []byte) (string, error) {
+	dir := d.Home.of(d.Cloud.Name)
+	path := filepath.Join(dir, "guest_ed25519")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path, key, 0o600)
+}
+
+// verifyConfig is what there is to verify of a cloud. h is one of its nodes.
+func verifyConfig(c *cloud.Cloud, h Node, acc access) verify.Config {
+	download := "http://deb.debian.org/debian/dists/stable/Release"
+	if c.InLab() {
+		download = "http://" + lab.WebServer + "/bytes/1048576"
+	}
+	cfg := verify.Config{
+		Auth: acc.Auth, ExternalNetwork: externalNetwork, Image: guestImage(c), Flavor: guestFlavor(c), User: guestUser(c),
+		Ping: netip.MustParseAddr("8.8.8.8"), Download: download,
+		Name: "macaw-verify", CIDR: netip.MustParsePrefix("192.168.222.0/24"), Patience: 5 * time.Minute,
+	}
+	if c.Provider.ElasticIPs == model.ElasticIPsNone {
+		cfg.Inside, cfg.Dial = true, h.Dial
+	}
+	return cfg
+}
+
+// verifyAfterUp tries the cloud out if that is due, and says in words what
+// became of it.
+func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spec, acc access, when When) (string,
+	error) {
+	if when == Never {
+		return "not now", nil
+	}
+	mark, err := verifiedMark(spec)
+	if err != nil {
+		return "", err
+	}
+	before, err := h.Output(ctx, "cat "+verifiedPath+" 2>/dev/null || true")
+	if err != nil {
+		return "", fmt.Errorf("finding out what was verified before: %w", err)
+	}
+	if before = strings.TrimSpace(before); when != Always && strings.HasPrefix(before, mark+" ") {
+		return strings.TrimPrefix(before, mark+" ") + ", and nothing has changed since", nil
+	}
+	start := time.Now()
+	res, err := d.openStack().Verify(ctx, verifyConfig(d.Cloud, h, acc), d.showVerify)
+	if err != nil {
+		return "", err
+	}
+	text := "on " + start.UTC().Format("2006-01-02 at 15:04 UTC")
+	if _, err := h.Put(ctx, verifiedPath, []byte(mark+" "+text+"\n"), 0o644); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s: a guest answered at %s (floating IP %s)", text, reachedAt(res), res.FloatingIP), nil
+}
+
+// verifiedMark stands for a spec that was verified.
+func verifiedMark(spec nodeapi.Spec) (string, error) {
+	b, err := json.Marshal(spec)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8]), nil
+}

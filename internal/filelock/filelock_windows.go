@@ -1,0 +1,28 @@
+package filelock
+
+import (
+	"errors"
+	"math"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// The locked octet is far behind the end of any file: on Windows nobody else can read
+// what is locked.
+func behindTheEnd() *windows.Overlapped { return &windows.Overlapped{OffsetHigh: math.MaxInt32} }
+
+// Lock waits for the lock of a file (LockFileEx). Closing it ends the lock.
+func Lock(f *os.File) error {
+	return windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, behindTheEnd())
+}
+
+// TryLock takes the lock of a file; ErrLocked if another process has it.
+func TryLock(f *os.File) error {
+	const how = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	err := windows.LockFileEx(windows.Handle(f.Fd()), how, 0, 1, 0, behindTheEnd())
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
+		return ErrLocked
+	}
+	return err
+}

@@ -1,0 +1,172 @@
+package graph
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Step is one unit of work.
+type Step struct {
+	Name string
+	// Needs are the names of the steps that come first.
+	Needs []string
+	Run   func(context.Context) error
+	// Label is what errors call the step by; its name unless given.
+	Label string
+}
+
+// ErrNothingToDo is returned by a step that found everything as it should be.
+var ErrNothingToDo = errors.New("nothing to do")
+
+// State is how far a step is.
+type State string
+
+// The states of a step.
+const (
+	Started State = "start"
+	Done    State = "done"
+	Failed  State = "failed"
+	Skipped State = "skipped" // nothing to do, or it was not begun
+)
+
+// Event tells that a step has reached a state.
+type Event struct {
+	Step  string
+	State State
+	At    time.Duration // since the run began
+	Took  time.Duration // zero unless the step has been run
+	// After is the need that ended last: following it back gives the slowest path. Of a
+	// step that was not begun it is the need that came to nothing, if that is why.
+	After string
+	Err   error // of one that failed
+}
+
+// Progress hears of every event, one at a time.
+type Progress func(Event)
+
+// Options are how steps are run. The zero value will do.
+type Options struct {
+	// Width is how many steps may run at the same time; no limit unless given.
+	Width int
+	// StopAtError begins nothing any more when a step has failed. Otherwise only what
+	// needs that step is not begun: the rest is work that the next run need not do.
+	StopAtError bool
+	Progress    Progress
+}
+
+// Run begins every step as soon as all it needs have ended well, of several the first in
+// the list, and returns when none runs or can be begun any more. When the context ends,
+// nothing more is begun.
+func Run(ctx context.Context, steps []Step, o Options) error {
+	if err := Check(steps); err != nil {
+		return err
+	}
+	r := &run{Options: o, begin: time.Now(), steps: steps, states: map[string]State{}, ends: map[string]int{},
+		results: make(chan result)}
+	for r.start(ctx); r.running > 0; r.start(ctx) {
+		r.finish(<-r.results)
+	}
+	left := false
+	for _, s := range steps {
+		if r.states[s.Name] == "" {
+			left = true
+			r.report(Event{Step: s.Name, State: Skipped})
+		}
+	}
+	if left && len(r.errs) == 0 {
+		return ctx.Err()
+	}
+	return errors.Join(r.errs...)
+}
+
+// run is used by one goroutine; those of the steps only send their result.
+type run struct {
+	Options
+	begin   time.Time
+	steps   []Step
+	states  map[string]State
+	ends    map[string]int // of the steps that ended well, in the order of it
+	running int
+	results chan result
+	errs    []error
+}
+
+type result struct {
+	step  Step
+	after string
+	took  time.Duration
+	err   error
+}
+
+// start begins what can be begun, and gives up what never can.
+func (r *run) start(ctx context.Context) {
+	for changed := true; changed; {
+		changed = false
+		for _, s := range r.steps {
+			if r.states[s.Name] != "" {
+				continue
+			}
+			after, ready, lost := r.needs(s)
+			switch {
+			case lost:
+				changed = true // for those that need this one
+				r.report(Event{Step: s.Name, State: Skipped, After: after})
+			case !ready, r.Width > 0 && r.running >= r.Width, r.StopAtError && len(r.errs) > 0, ctx.Err() != nil:
+			default:
+				r.running++
+				r.report(Event{Step: s.Name, State: Started, After: after})
+				go func() {
+					begin := time.Now()
+					err := s.Run(ctx)
+					r.results <- result{s, after, time.Since(begin), err}
+				}()
+			}
+		}
+	}
+}
+
+// needs reports whether all that a step needs has ended well, or can't any more. Then
+// after is the one that did not; otherwise the last that did.
+func (r *run) needs(s Step) (after string, ready, lost bool) {
+	ready = true
+	for _, n := range s.Needs {
+		end, ok := r.ends[n]
+		switch state := r.states[n]; {
+		case ok && (after == "" || end > r.ends[after]):
+			after = n
+		case ok:
+		case state == Failed || state == Skipped:
+			return n, false, true
+		default:
+			ready = false
+		}
+	}
+	return after, ready, false
+}
+
+func (r *run) finish(end result) {
+	r.running--
+	e := Event{Step: end.step.Name, State: Done, Took: end.took, After: end.after}
+	switch {
+	case errors.Is(end.err, ErrNothingToDo):
+		e.State = Skipped
+	case end.err != nil:
+		e.State, e.Err = Failed, end.err
+		r.errs = append(r.errs, fmt.Errorf("%s: %w", cmp.Or(end.step.Label, end.step.Name), end.err))
+	}
+	if e.State != Failed {
+		r.ends[end.step.Name] = len(r.ends)
+	}
+	r.report(e)
+}
+
+func (r *run) report(e Event) {
+	r.states[e.Step] = e.State
+	e.At = time.Since(r.begin)
+	if r.Progress != nil {
+		r.Progress(e)
+	}
+}

@@ -1,0 +1,110 @@
+package infra
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// calls is what the package's clients go through on their way to the lab. It counts
+// what they ask; a test may look on, refuse a call, or lose its answer.
+type calls struct {
+	mu sync.Mutex
+	n  int // made by now
+	// before is asked in front of a call, and after when it has taken effect. An error
+	// comes in the place of the answer. One call at a time is shown.
+	before, after func(call) error
+}
+
+// call is one of them, counted from 1.
+type call struct {
+	n  int
+	op string
+	in any
+}
+
+// watch is one of a client's APIOptions.
+func (c *calls) watch(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("calls", c.pass), middleware.After)
+}
+
+func (c *calls) pass(
+	ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+) (out middleware.InitializeOutput, metadata middleware.Metadata, err error) {
+	if err := ctx.Err(); err != nil {
+		return out, metadata, err // who is killed makes no call
+	}
+	this := call{op: middleware.GetOperationName(ctx), in: in.Parameters}
+	if err := c.show(&c.before, &this); err != nil {
+		return out, metadata, err
+	}
+	if out, metadata, err = next.HandleInitialize(ctx, in); err != nil {
+		return out, metadata, err
+	}
+	return out, metadata, c.show(&c.after, &this)
+}
+
+func (c *calls) show(to *func(call) error, this *call) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if this.n == 0 {
+		c.n++
+		this.n = c.n
+	}
+	if *to == nil {
+		return nil
+	}
+	return (*to)(*this)
+}
+
+// hook has calls shown from now on.
+func (c *calls) hook(before, after func(call) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.before, c.after = before, after
+}
+
+// made counts the calls of f.
+func (c *calls) made(f func()) int {
+	begin := c.n
+	f()
+	return c.n - begin
+}
+
+// killed runs f as a process that dies when its n-th call has taken effect: the
+// answer is lost, and what goes on at the same time makes no other call.
+func (c *calls) killed(t *testing.T, n int, f func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	last := c.n + n
+	c.hook(nil, func(this call) error {
+		if this.n != last {
+			return nil
+		}
+		cancel()
+		return context.Canceled
+	})
+	defer c.hook(nil, nil)
+	if err := f(ctx); err == nil && ctx.Err() != nil {
+		t.Error("killed, but no error")
+	}
+}
+
+// refusing refuses calls the first times with the error that there is for them, if any.
+func refusing(times int, of func(op string) error) func(call) error {
+	refused := map[string]int{}
+	return func(this call) error {
+		err := of(this.op)
+		if err == nil || refused[this.op] == times {
+			return nil
+		}
+		refused[this.op]++
+		return err
+	}
+}
+
+func apiError(code string) error { return &smithy.GenericAPIError{Code: code, Message: code} }

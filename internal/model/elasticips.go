@@ -1,0 +1,64 @@
+package model
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// ElasticIPs is a policy: where the Elastic IPs of Neutron's addresses come from.
+// The cloud file has one for the cloud; a tag on a floating IP, its own.
+type ElasticIPs string
+
+// The policies.
+const (
+	// ElasticIPsAll: each address has one that was made with the cloud. None is
+	// allocated or released later, and addresses stay registered when Neutron lets go
+	// of them.
+	ElasticIPsAll ElasticIPs = "all"
+	// ElasticIPsOnDemand: allocated when Neutron gives an address out, and released
+	// when it lets go.
+	ElasticIPsOnDemand ElasticIPs = "on-demand"
+	// ElasticIPsPool: one of a list of allocations; none is allocated or released.
+	ElasticIPsPool ElasticIPs = "pool"
+	// ElasticIPsNone: addresses are reached inside the VPC only.
+	ElasticIPsNone ElasticIPs = "none"
+)
+
+// ElasticIPPolicies returns every policy there is.
+func ElasticIPPolicies() []ElasticIPs {
+	return []ElasticIPs{ElasticIPsAll, ElasticIPsOnDemand, ElasticIPsPool, ElasticIPsNone}
+}
+
+// Wait is how long something waits; as text a duration such as "24h0m0s", or "never".
+type Wait time.Duration
+
+// Never is a wait that only an operator ends.
+const Never = Wait(math.MaxInt64)
+
+const never = "never"
+
+// String is the wait as text.
+func (w Wait) String() string {
+	if w == Never {
+		return never
+	}
+	return time.Duration(w).String()
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (w Wait) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (w *Wait) UnmarshalText(text []byte) error {
+	if string(text) == never {
+		*w = Never
+		return nil
+	}
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is neither a duration such as 1h30m nor %q", text, never)
+	}
+	*w = Wait(d)
+	return nil
+}

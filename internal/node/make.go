@@ -1,0 +1,34 @@
+package node
+
+import (
+	"context"
+
+	"macaw.example/internal/agent"
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+)
+
+// Make makes this machine the node that spec describes. The provider NIC comes
+// first: Open vSwitch finds its port in place.
+func Make(ctx context.Context, spec nodeapi.Spec, progress Progress) error {
+	if err := Install(ctx, progress); err != nil {
+		return err
+	}
+	if spec.OpenStack.Has(model.Gateway) {
+		const step = "provider NIC and translation"
+		progress(Event{Step: step, State: Started})
+		changed, err := agent.Install(ctx, agent.Config(spec.Agent), nodeapi.Program)
+		e := Event{Step: step, State: Done, Err: err}
+		switch {
+		case err != nil:
+			e.State = Failed
+		case !changed:
+			e.State = Skipped
+		}
+		progress(e)
+		if err != nil {
+			return err
+		}
+	}
+	return Apply(ctx, spec.OpenStack, progress)
+}

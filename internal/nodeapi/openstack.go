@@ -1,0 +1,105 @@
+package nodeapi
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+
+	"macaw.example/internal/model"
+)
+
+// OpenStack is everything that the services of a node have to know about it and its
+// cloud, apart from secrets.
+type OpenStack struct {
+	Cloud  string       `json:"cloud"`
+	Region string       `json:"region"` // OpenStack's region, not AWS's
+	Node   string       `json:"node"`   // host name, as the kernel has it
+	Roles  []model.Role `json:"roles"`
+
+	Management Management `json:"management"`
+	Controller netip.Addr `json:"controller"` // management address of the controller
+	Provider   Provider   `json:"provider"`
+
+	PhysicalNetwork string `json:"physical_network"` // Neutron's name of the provider network
+	Bridge          string `json:"bridge"`           // the OVS bridge behind PhysicalNetwork
+	ProviderPort    string `json:"provider_port"`    // the device that is that bridge's way out
+}
+
+// Management is the node's place on the network of APIs, tunnels and SSH.
+type Management struct {
+	Address netip.Addr `json:"address"` // services listen on it; internal and admin endpoints name it
+	Public  netip.Addr `json:"public"`  // its Elastic IP; public endpoints and the dashboard name it
+}
+
+// Provider is the network that Neutron calls external.
+type Provider struct {
+	NICMAC    string       `json:"nic_mac"`
+	Subnet    netip.Prefix `json:"subnet"`
+	Gateway   netip.Addr   `json:"gateway"`
+	Primary   netip.Addr   `json:"primary"`   // the NIC's own address, never Neutron's
+	Addresses []netip.Addr `json:"addresses"` // what AWS has registered for Neutron's use
+	IPv6      ProviderIPv6 `json:"ipv6,omitzero"`
+}
+
+// ProviderIPv6 is the provider network's part of IPv6; the zero value is none.
+type ProviderIPv6 struct {
+	Subnet    netip.Prefix `json:"subnet"`
+	Gateway   netip.Addr   `json:"gateway"`
+	Addresses []netip.Addr `json:"addresses"` // for Neutron's use
+}
+
+// IsZero tells whether there is no IPv6.
+func (p ProviderIPv6) IsZero() bool { return !p.Subnet.IsValid() && len(p.Addresses) == 0 }
+
+// Has tells whether the node plays role r.
+func (s OpenStack) Has(r model.Role) bool { return slices.Contains(s.Roles, r) }
+
+// namePattern keeps names fit for every file, command and query that they go into.
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// Validate says what is missing or contradictory in the spec.
+func (s OpenStack) Validate() error {
+	var errs []error
+	need := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	for _, n := range []struct{ of, name string }{
+		{"cloud", s.Cloud}, {"region", s.Region}, {"node", s.Node}, {"physical network", s.PhysicalNetwork},
+		{"bridge", s.Bridge},
+	} {
+		need(namePattern.MatchString(n.name), "name of the %s is %q: want letters, digits, dots, dashes and underscores",
+			n.of, n.name)
+	}
+	need(len(s.Roles) > 0, "node %s has no role", s.Node)
+	for _, r := range s.Roles {
+		need(r == model.Controller || r == model.Compute || r == model.Gateway,
+			"role %q is none of controller, compute, gateway", r)
+	}
+	need(s.Management.Address.IsValid(), "node %s has no management address", s.Node)
+	need(s.Controller.IsValid(), "no address of the controller")
+	if s.Has(model.Controller) {
+		need(s.Controller == s.Management.Address, "node %s is the controller, but the controller's address is %s and not %s",
+			s.Node, s.Controller, s.Management.Address)
+	}
+	for _, a := range s.Provider.Addresses {
+		need(s.Provider.Subnet.Contains(a), "provider address %s is outside the subnet %s", a, s.Provider.Subnet)
+		need(a != s.Provider.Gateway && a != s.Provider.Primary, "provider address %s is not Neutron's to give", a)
+	}
+	if p := s.Provider.IPv6; !p.IsZero() {
+		need(p.Subnet.Addr().Is6(), "IPv6 provider subnet %s is not IPv6", p.Subnet)
+		need(p.Gateway.Is6(), "no gateway of the IPv6 provider subnet %s", p.Subnet)
+		need(len(p.Addresses) > 0, "no addresses of the IPv6 provider subnet %s", p.Subnet)
+		for _, a := range p.Addresses {
+			need(p.Subnet.Contains(a), "provider address %s is outside the subnet %s", a, p.Subnet)
+			need(a != p.Gateway, "provider address %s is not Neutron's to give", a)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("checking the node's spec: %w", err)
+	}
+	return nil
+}

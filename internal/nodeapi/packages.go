@@ -1,0 +1,51 @@
+package nodeapi
+
+import "slices"
+
+// PackagesHash names what the package step of a node leaves behind: 16 hexadecimal
+// digits that change with the list of packages and with the step itself. A baked image
+// is named after it. A test of package node says what it must be.
+const PackagesHash = "3dce08fcbe8e16c3"
+
+// controllerPackages run the APIs, the databases and the dashboard.
+var controllerPackages = []string{
+	"glance-api",
+	"keystone",
+	"mariadb-server",
+	"memcached",
+	"neutron-api", // not neutron-server: its RPC server serves ML2 agents, and OVN has none
+	"neutron-ovn-maintenance-worker",
+	"nova-api",
+	"nova-conductor",
+	"nova-consoleproxy",
+	"nova-scheduler",
+	"openstack-dashboard-apache",
+	"ovn-central",
+	"placement-api",
+	"python3-memcache",
+	"python3-openstackclient",
+	"python3-pymysql",
+	"rabbitmq-server",
+}
+
+// computePackages run guests and the network they are on. nova-compute-kvm runs plain QEMU too;
+// nova-compute-qemu would pull in the emulators of every architecture, and probing what each can do
+// costs the first start of nova-compute a minute.
+var computePackages = []string{
+	"haproxy", // the metadata agent runs one for each network
+	"neutron-ovn-metadata-agent",
+	"nftables",
+	"nova-compute-kvm",
+	"openvswitch-switch",
+	"ovn-host",
+	"qemu-system-x86",
+	"qemu-utils",
+}
+
+// Packages returns the names of the Debian packages that a node needs, sorted. Every node has all of
+// them, whatever its roles, so that one image serves all.
+func Packages() []string {
+	all := slices.Concat(controllerPackages, computePackages)
+	slices.Sort(all)
+	return slices.Compact(all)
+}

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package silence
+
+import "syscall"
+
+// watchSent is nil: other systems have no such limit for one connection, and resend
+// what nobody acknowledges for as long as they do by default.
+var watchSent func(network, address string, c syscall.RawConn) error

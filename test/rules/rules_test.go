@@ -1,0 +1,152 @@
+// Package rules keeps the rules of the house that docs/architecture.md tells: which
+// room may import which, and how large a room may be.
+package rules
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "macaw.example/"
+
+// pkg is what go list says of a package; tests are not part of it.
+type pkg struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	Imports    []string
+	Deps       []string
+}
+
+// list returns the packages of patterns as they are built for a system.
+func list(t *testing.T, system string, patterns ...string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports,Deps"}, patterns...)...)
+	cmd.Dir = filepath.Join("..", "..")
+	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH=amd64", "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// room is a package's name in this module, such as "internal/deploy"; ours is false
+// if it is none of the module's.
+func room(path string) (name string, ours bool) { return strings.CutPrefix(path, module) }
+
+// leaves are no rooms: they know nothing of clouds or of the lab, and may be imported
+// from everywhere.
+var leaves = []string{
+	"internal/aws", "internal/filelock", "internal/graph", "internal/hint", "internal/host", "internal/model",
+	"internal/silence", "internal/smallfile", "internal/systemd", "internal/terminal", "internal/version",
+}
+
+// alone are the rooms that import no other.
+var alone = []string{"internal/aws", "internal/cloud", "internal/host", "internal/translate", "internal/neutron"}
+
+func isLab(room string) bool { return room == "lab" || strings.HasPrefix(room, "lab/") }
+
+// mayImport says whether a package may import another of the module.
+func mayImport(from, to string) bool {
+	command := strings.HasPrefix(from, "cmd/") || strings.HasPrefix(from, "lab/cmd/")
+	switch {
+	case to == "internal/cli":
+		return command
+	case isLab(from) && !isLab(to): // the lab's wing knows nothing of the product's
+		return slices.Contains(leaves, to)
+	case !isLab(from) && isLab(to): // nor the product's of the lab's, but to bring it up
+		return command || from == "internal/deploy" && to == "lab"
+	case slices.Contains(alone, from), slices.Contains(leaves, from):
+		return slices.Contains(leaves, to)
+	}
+	return true
+}
+
+func TestImports(t *testing.T) {
+	for _, p := range list(t, "linux", "./...") {
+		from, _ := room(p.ImportPath)
+		for _, path := range p.Imports {
+			if to, ours := room(path); ours && !mayImport(from, to) {
+				t.Errorf("%s imports %s", from, to)
+			}
+		}
+	}
+}
+
+// The rules refuse what they are there for.
+func TestRules(t *testing.T) {
+	for _, forbidden := range [][2]string{
+		{"lab", "internal/deploy"}, {"lab/internal/ec2", "internal/infra"}, {"internal/registrar", "lab"},
+		{"internal/deploy", "lab/internal/ec2"}, {"internal/cloud", "internal/infra"}, {"internal/deploy", "internal/cli"},
+		{"internal/hint", "internal/cloud"}, {"internal/neutron", "internal/agent"},
+	} {
+		if mayImport(forbidden[0], forbidden[1]) {
+			t.Errorf("%s may import %s", forbidden[0], forbidden[1])
+		}
+	}
+}
+
+// The operator's program has nothing of the node's, and off Linux nothing of the
+// lab's daemon; the node's has nothing of the operator's.
+func TestPrograms(t *testing.T) {
+	for _, tt := range []struct {
+		system, program string
+		without         []string
+	}{
+		{"linux", "cmd/macaw", []string{"internal/agent", "internal/node", "internal/registrar", "internal/translate"}},
+		{"darwin", "cmd/macaw", []string{"internal/agent", "internal/node", "lab/internal/ec2", "lab/internal/daemon",
+			"lab/command"}},
+		{"windows", "cmd/macaw", []string{"internal/agent", "internal/node", "lab/internal/ec2", "lab/internal/daemon",
+			"lab/command"}},
+		{"linux", "cmd/macaw-node", []string{"lab", "internal/cli", "internal/cloud", "internal/deploy", "internal/host",
+			"internal/infra"}},
+		{"linux", "lab/cmd/macaw-lab", []string{"internal/cli", "internal/cloud", "internal/deploy", "internal/neutron"}},
+	} {
+		for _, dep := range list(t, tt.system, "./"+tt.program)[0].Deps {
+			if name, ours := room(dep); ours && slices.Contains(tt.without, name) {
+				t.Errorf("%s for %s has %s", tt.program, tt.system, name)
+			}
+		}
+	}
+}
+
+// Rooms are of a size that one can look over.
+func TestSizes(t *testing.T) {
+	limits := map[string]int{"internal/cli": 2500, "lab/internal/ec2": 12000, "lab/internal/vpc": 6000}
+	for _, p := range list(t, "linux", "./...") {
+		name, _ := room(p.ImportPath)
+		lines := 0
+		for _, file := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join(p.Dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines += strings.Count(string(text), "\n")
+		}
+		limit, ok := limits[name]
+		if !ok {
+			limit = 6000
+		}
+		if lines > limit {
+			t.Errorf("%s has %d lines, more than %d", name, lines, limit)
+		}
+	}
+}
