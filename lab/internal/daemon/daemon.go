@@ -98,7 +98,7 @@ func Serve(ctx context.Context, supervisor []string) error {
 		Images: offered, Profiles: account,
 		Addresses: internet.ElasticIPs, AddressQuota: cfg.ElasticIPQuota, Log: log,
 		Metadata: func(s *ec2.State) imds.Source { return injector.Metadata(s) },
-	}, account, asker(fabric), ec2.Disturbed(injector))
+	}, account, asker(fabric), ec2.InjectFaults(injector))
 	if err != nil {
 		return err
 	}

@@ -10,25 +10,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// fakeDisturber does the same to every call.
-type fakeDisturber struct {
-	Disturbance
+// fakeInjector does the same to every call.
+type fakeInjector struct {
+	Injection
 	asked    []CallFacts
 	dead     string // zone
 	impaired string // instance
 }
 
-func (f *fakeDisturber) Disturb(c CallFacts) Disturbance {
+func (f *fakeInjector) Inject(c CallFacts) Injection {
 	f.asked = append(f.asked, c)
-	return f.Disturbance
+	return f.Injection
 }
-func (f *fakeDisturber) ZoneDown(zone string) bool     { return zone == f.dead }
-func (f *fakeDisturber) Impaired(instance string) bool { return instance == f.impaired }
+func (f *fakeInjector) ZoneDown(zone string) bool     { return zone == f.dead }
+func (f *fakeInjector) Impaired(instance string) bool { return instance == f.impaired }
 
-// disturbed gives a lab another client, whose calls are disturbed.
-func disturbed(l *lab) (*ec2.Client, *fakeDisturber) {
-	by := &fakeDisturber{}
-	server := httptest.NewServer(NewServer(l.state, Credentials{accessKey: secretKey}, Disturbed(by)))
+// faulty gives a lab another client, whose calls meet faults.
+func faulty(l *lab) (*ec2.Client, *fakeInjector) {
+	by := &fakeInjector{}
+	server := httptest.NewServer(NewServer(l.state, Credentials{accessKey: secretKey}, InjectFaults(by)))
 	l.t.Cleanup(server.Close)
 	of := *l
 	of.url = server.URL
@@ -37,7 +37,7 @@ func disturbed(l *lab) (*ec2.Client, *fakeDisturber) {
 
 func TestErrorsBeforeAndAfterTheEffect(t *testing.T) {
 	l := newLab(t)
-	c, by := disturbed(l)
+	c, by := faulty(l)
 	create := func() error {
 		_, err := c.CreateVpc(l.ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
 		return err
@@ -55,7 +55,7 @@ func TestErrorsBeforeAndAfterTheEffect(t *testing.T) {
 	}
 	_, err := c.CreateVpc(l.ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10")})
 	l.wantCode(err, "InvalidParameterValue") // what the caller did wrong is told all the same
-	by.Disturbance = Disturbance{NoAnswer: true, AfterEffect: true, Hang: 30 * time.Millisecond}
+	by.Injection = Injection{NoAnswer: true, AfterEffect: true, Hang: 30 * time.Millisecond}
 	begin := time.Now()
 	if err := create(); err == nil || code(err) == "Unavailable" || time.Since(begin) < by.Hang {
 		t.Errorf("a call without an answer ends in %v after %v", err, time.Since(begin))
@@ -63,7 +63,7 @@ func TestErrorsBeforeAndAfterTheEffect(t *testing.T) {
 	if n := vpcs(); n != 2 {
 		t.Errorf("a call without an answer made %d VPCs", n-1)
 	}
-	by.Disturbance = Disturbance{Latency: 30 * time.Millisecond}
+	by.Injection = Injection{Latency: 30 * time.Millisecond}
 	begin = time.Now()
 	if err := create(); err != nil || time.Since(begin) < by.Latency {
 		t.Errorf("a slow call: %v after %v", err, time.Since(begin))
@@ -73,7 +73,7 @@ func TestErrorsBeforeAndAfterTheEffect(t *testing.T) {
 func TestDescribeLags(t *testing.T) {
 	now := time.Now()
 	l := newLab(t, func(c *Config) { c.Now = func() time.Time { return now } })
-	c, by := disturbed(l)
+	c, by := faulty(l)
 	v := l.vpc("10.0.0.0/16")
 	by.Lag = 5 * time.Second
 	_, err := c.DescribeVpcs(l.ctx, &ec2.DescribeVpcsInput{VpcIds: []string{v}})
@@ -111,7 +111,7 @@ func TestHistoryIsBounded(t *testing.T) {
 
 func TestZoneAndHardware(t *testing.T) {
 	l := newLab(t)
-	c, by := disturbed(l)
+	c, by := faulty(l)
 	s := l.subnet(l.vpc("10.0.0.0/16"), "10.0.0.0/24")
 	e := *l.eni(s, "").NetworkInterfaceId
 	zone := *l.describeENI(e).AvailabilityZone
@@ -122,7 +122,8 @@ func TestZoneAndHardware(t *testing.T) {
 	}
 	by.dead = zone
 	l.wantCode(launch(&ec2.RunInstancesInput{SubnetId: &s}), "InsufficientInstanceCapacity")
-	l.wantCode(launch(&ec2.RunInstancesInput{NetworkInterfaces: []types.InstanceNetworkInterfaceSpecification{{DeviceIndex: aws.Int32(0), NetworkInterfaceId: &e}}}), "InsufficientInstanceCapacity")
+	nics := []types.InstanceNetworkInterfaceSpecification{{DeviceIndex: aws.Int32(0), NetworkInterfaceId: &e}}
+	l.wantCode(launch(&ec2.RunInstancesInput{NetworkInterfaces: nics}), "InsufficientInstanceCapacity")
 	by.dead = "another"
 	l.wantCode(launch(&ec2.RunInstancesInput{SubnetId: &s}), "")
 	id := l.run("t3.micro", e)
@@ -142,12 +143,14 @@ func TestZoneAndHardware(t *testing.T) {
 
 func TestCallFacts(t *testing.T) {
 	l := newLab(t)
-	c, by := disturbed(l)
+	c, by := faulty(l)
 	c.DescribeVpcs(l.ctx, &ec2.DescribeVpcsInput{})
 	c.DescribeVpcs(l.ctx, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(5)})
-	c.DescribeVpcs(l.ctx, &ec2.DescribeVpcsInput{Filters: []types.Filter{{Name: aws.String("state"), Values: []string{"x"}}}})
+	c.DescribeVpcs(l.ctx, &ec2.DescribeVpcsInput{Filters: []types.Filter{{Name: aws.String("state"),
+		Values: []string{"x"}}}})
 	c.TerminateInstances(l.ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{"i-1", "i-2", "i-3"}})
-	want := []CallFacts{{"DescribeVpcs", false, 1}, {"DescribeVpcs", true, 1}, {"DescribeVpcs", true, 1}, {"TerminateInstances", true, 3}}
+	want := []CallFacts{{"DescribeVpcs", false, 1}, {"DescribeVpcs", true, 1}, {"DescribeVpcs", true, 1},
+		{"TerminateInstances", true, 3}}
 	for n, w := range want {
 		if by.asked[n] != w {
 			t.Errorf("call %d is told as %+v, want %+v", n, by.asked[n], w)

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// Disturber decides what befalls calls besides what they deserve.
-type Disturber interface {
-	// Disturb is asked once for each call.
-	Disturb(c CallFacts) Disturbance
+// Injector decides which faults calls meet.
+type Injector interface {
+	// Inject is asked once for each call.
+	Inject(c CallFacts) Injection
 	// ZoneDown says that an availability zone has no power.
 	ZoneDown(zone string) bool
 	// Impaired says that the hardware of an instance has failed.
 	Impaired(instanceID string) bool
 }
 
-// CallFacts are what a Disturber may know of a call.
+// CallFacts are what an Injector may know of a call.
 type CallFacts struct {
 	Action string
 	// Narrowed says that a Describe call asks for certain resources, with
@@ -29,8 +29,8 @@ type CallFacts struct {
 	Resources int
 }
 
-// Disturbance is what befalls a call; its zero value is nothing.
-type Disturbance struct {
+// Injection is the faults that a call meets; its zero value is none.
+type Injection struct {
 	// Latency is how long the call waits before it is tried.
 	Latency time.Duration
 	// Lag is how old the state is that a reading call sees.
@@ -50,16 +50,16 @@ type Disturbance struct {
 // errNoAnswer makes the server close the connection without an answer.
 var errNoAnswer = errors.New("the call is not answered")
 
-// Disturbed is the middleware of a Disturber.
-func Disturbed(by Disturber) Middleware {
+// InjectFaults is the middleware of an Injector.
+func InjectFaults(by Injector) Middleware {
 	return func(next Handler) Handler {
 		return func(s *State, c *Call) (result, error) {
-			d := by.Disturb(factsOf(c))
+			d := by.Inject(factsOf(c))
 			pause(c.Context, d.Latency)
 			if d.Lag > 0 {
 				c.view = s.modelAt(s.cfg.Now().Add(-d.Lag))
 			}
-			befall := func() error {
+			answer := func() error {
 				if d.NoAnswer {
 					pause(c.Context, d.Hang)
 					return errNoAnswer
@@ -70,7 +70,7 @@ func Disturbed(by Disturber) Middleware {
 				return nil
 			}
 			if !d.AfterEffect {
-				if err := befall(); err != nil {
+				if err := answer(); err != nil {
 					return nil, err
 				}
 			}
@@ -79,7 +79,7 @@ func Disturbed(by Disturber) Middleware {
 			}
 			res, err := next(s, c)
 			if d.AfterEffect && err == nil {
-				if err := befall(); err != nil {
+				if err := answer(); err != nil {
 					return nil, err
 				}
 			}
@@ -92,22 +92,23 @@ func Disturbed(by Disturber) Middleware {
 }
 
 func factsOf(c *Call) CallFacts {
-	f := CallFacts{Action: c.Action, Resources: 1}
+	f := CallFacts{Action: c.Action}
 	for name := range c.Form {
 		base, _, _ := strings.Cut(name, ".")
-		f.Narrowed = f.Narrowed || base == "Filter" || base == "MaxResults" || base == "NextToken" || strings.HasSuffix(base, "Id") || strings.HasSuffix(base, "Ids")
+		f.Narrowed = f.Narrowed || base == "Filter" || base == "MaxResults" || base == "NextToken" ||
+			strings.HasSuffix(base, "Id") || strings.HasSuffix(base, "Ids")
 	}
-	if n, err := strconv.Atoi(c.Form.Get("MaxCount")); err == nil && n > 0 {
-		f.Resources = n
-	} else if ids := formValues(c.Form, "InstanceId"); len(ids) > 0 {
-		f.Resources = len(ids)
+	n, err := strconv.Atoi(c.Form.Get("MaxCount"))
+	if err != nil || n <= 0 {
+		n = len(formValues(c.Form, "InstanceId"))
 	}
+	f.Resources = max(n, 1)
 	return f
 }
 
 // deadZone is a zone without power in which a call would put or start an
 // instance.
-func (s *State) deadZone(c *Call, by Disturber) string {
+func (s *State) deadZone(c *Call, by Injector) string {
 	t := s.view()
 	var zones []string
 	subnet := func(id string) {
@@ -143,12 +144,13 @@ func (s *State) deadZone(c *Call, by Disturber) string {
 
 func insufficientCapacity(zone string) *APIError {
 	return failStatus(http.StatusInternalServerError, "InsufficientInstanceCapacity",
-		"We currently do not have sufficient capacity in the Availability Zone you requested (%s). Our system will be working on provisioning additional capacity.", zone)
+		"We currently do not have sufficient capacity in the Availability Zone you requested (%s). Our system will be "+
+			"working on provisioning additional capacity.", zone)
 }
 
 // impair shows failed hardware as status checks do (EC2 User Guide,
 // monitoring-system-instance-status-check).
-func impair(out *describeStatusOutput, by Disturber) {
+func impair(out *describeStatusOutput, by Injector) {
 	for n := range out.Statuses.Items {
 		status := &out.Statuses.Items[n]
 		if status.State.Name == stateRunning && by.Impaired(status.ID) {

@@ -21,16 +21,16 @@ func delegated(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// holdings are what the network interfaces in a subnet have of its addresses.
-type holdings struct {
+// allocations are the addresses of a subnet that its network interfaces have.
+type allocations struct {
 	addresses map[netip.Addr]*eniRecord
 	prefixes  map[netip.Prefix]*eniRecord
 	// touched are the prefixes that cannot be delegated because of an address.
 	touched map[netip.Prefix]bool
 }
 
-func (t *tx) holdings(subnet string) holdings {
-	h := holdings{map[netip.Addr]*eniRecord{}, map[netip.Prefix]*eniRecord{}, map[netip.Prefix]bool{}}
+func (t *tx) allocations(subnet string) allocations {
+	h := allocations{map[netip.Addr]*eniRecord{}, map[netip.Prefix]*eniRecord{}, map[netip.Prefix]bool{}}
 	for _, e := range t.ENIs {
 		if e.Subnet != subnet {
 			continue
@@ -46,8 +46,8 @@ func (t *tx) holdings(subnet string) holdings {
 	return h
 }
 
-// holder is the interface that has an address, by itself or in a prefix, or nil.
-func (h holdings) holder(a netip.Addr) *eniRecord {
+// owner is the interface that has an address, by itself or in a prefix, or nil.
+func (h allocations) owner(a netip.Addr) *eniRecord {
 	if e := h.addresses[a]; e != nil {
 		return e
 	}
@@ -79,9 +79,6 @@ func (s *subnetRecord) block(ipv6 bool) netip.Prefix {
 // reservation for prefixes holds is taken from the beginning, what an explicit
 // one holds when it is assigned (VPC User Guide, subnet-cidr-reservation).
 func (t *tx) available(s *subnetRecord) int {
-	if !s.CIDR.IsValid() {
-		return 0 // the empty record that filters are tried on
-	}
 	left := size(s.CIDR) - 5
 	var set []netip.Prefix
 	for _, r := range t.reservationsOf(s.ID) {
@@ -99,7 +96,7 @@ func (t *tx) available(s *subnetRecord) int {
 	counted := func(a netip.Addr) bool {
 		return slices.ContainsFunc(set, func(p netip.Prefix) bool { return p.Contains(a) })
 	}
-	h := t.holdings(s.ID)
+	h := t.allocations(s.ID)
 	for a := range h.addresses {
 		if a.Is4() && !counted(a) {
 			left--

@@ -58,7 +58,8 @@ func checkPrefixes(s *subnetRecord, texts []string, ipv6 bool) ([]netip.Prefix, 
 			return nil, invalidParameter("Value (%s) for parameter prefix is invalid. This is not a valid CIDR block.", text)
 		case p.Addr().Is6() != ipv6 || p != delegated(p.Addr()):
 			// EC2 User Guide, ec2-prefix-eni: a /28, or a /80 of IPv6.
-			return nil, invalidParameter("Value (%s) for parameter prefix is invalid. The prefix length must be /%d.", text, delegated(block.Addr()).Bits())
+			return nil, invalidParameter("Value (%s) for parameter prefix is invalid. The prefix length must be /%d.", text,
+				delegated(block.Addr()).Bits())
 		case !within(p, block):
 			return nil, invalidParameter("Prefix %s does not fall within the subnet's address range", p)
 		case s.touchesReserved(p):
@@ -76,10 +77,11 @@ func (s *subnetRecord) touchesReserved(p netip.Prefix) bool {
 	return s.reserved(p.Addr()) || s.reserved(lastOf(p))
 }
 
-// pick finds n free addresses, the lowest first, besides those given and outside
+// allocate finds n free addresses, the lowest first, besides those given and outside
 // the blocks to avoid. None comes from a reservation (VPC User Guide,
-// subnet-cidr-reservation). AWS picks in no order that it tells.
-func (t *tx) pick(s *subnetRecord, ipv6 bool, n int, besides []netip.Addr, avoid ...netip.Prefix) ([]netip.Addr, error) {
+// subnet-cidr-reservation). AWS allocates in no order that it tells.
+func (t *tx) allocate(s *subnetRecord, ipv6 bool, n int, besides []netip.Addr,
+	avoid ...netip.Prefix) ([]netip.Addr, error) {
 	if n == 0 {
 		return nil, nil
 	}
@@ -90,9 +92,9 @@ func (t *tx) pick(s *subnetRecord, ipv6 bool, n int, besides []netip.Addr, avoid
 	for _, r := range t.reservationsOf(s.ID) {
 		avoid = append(avoid, r.CIDR)
 	}
-	held := t.holdings(s.ID)
-	var picked []netip.Addr
-	for a := addressAt(block, 4); block.Contains(a) && len(picked) < n; a = a.Next() {
+	held := t.allocations(s.ID)
+	var allocated []netip.Addr
+	for a := addressAt(block, 4); block.Contains(a) && len(allocated) < n; a = a.Next() {
 		if i := slices.IndexFunc(avoid, func(p netip.Prefix) bool { return p.Contains(a) }); i >= 0 {
 			a = lastOf(avoid[i])
 			continue
@@ -102,20 +104,21 @@ func (t *tx) pick(s *subnetRecord, ipv6 bool, n int, besides []netip.Addr, avoid
 			continue
 		}
 		if held.addresses[a] == nil && !s.reserved(a) && !slices.Contains(besides, a) {
-			picked = append(picked, a)
+			allocated = append(allocated, a)
 		}
 	}
-	if len(picked) < n {
-		return nil, fail("InsufficientFreeAddressesInSubnet", "The specified subnet does not have enough free addresses to satisfy the request.")
+	if len(allocated) < n {
+		return nil, fail("InsufficientFreeAddressesInSubnet",
+			"The specified subnet does not have enough free addresses to satisfy the request.")
 	}
-	return picked, nil
+	return allocated, nil
 }
 
-// pickPrefixes finds n free prefixes. They come from the ranges reserved for
+// allocatePrefixes finds n free prefixes. They come from the ranges reserved for
 // prefixes if there are such, and else from the whole subnet (EC2 User Guide,
 // ec2-prefix-eni). Whether AWS falls back on the subnet when the ranges are
 // full is not documented; here it does not.
-func (t *tx) pickPrefixes(s *subnetRecord, ipv6 bool, n int, besides []netip.Addr) ([]netip.Prefix, error) {
+func (t *tx) allocatePrefixes(s *subnetRecord, ipv6 bool, n int, besides []netip.Addr) ([]netip.Prefix, error) {
 	if n == 0 {
 		return nil, nil
 	}
@@ -136,23 +139,24 @@ func (t *tx) pickPrefixes(s *subnetRecord, ipv6 bool, n int, besides []netip.Add
 	if from == nil {
 		from = []netip.Prefix{block}
 	}
-	held := t.holdings(s.ID)
+	held := t.allocations(s.ID)
 	for _, a := range besides {
 		held.touched[delegated(a)] = true
 	}
-	var picked []netip.Prefix
+	var allocated []netip.Prefix
 	for _, outer := range from {
 		for p := range blocksIn(outer, delegated(block.Addr()).Bits()) {
-			if len(picked) == n {
-				return picked, nil
+			if len(allocated) == n {
+				return allocated, nil
 			}
 			if held.prefixes[p] == nil && !held.touched[p] && !s.touchesReserved(p) && !slices.ContainsFunc(avoid, p.Overlaps) {
-				picked = append(picked, p)
+				allocated = append(allocated, p)
 			}
 		}
 	}
-	if len(picked) < n {
-		return nil, fail("InsufficientCidrBlocks", "The specified subnet does not have enough free cidr blocks to satisfy the request.")
+	if len(allocated) < n {
+		return nil, fail("InsufficientCidrBlocks",
+			"The specified subnet does not have enough free cidr blocks to satisfy the request.")
 	}
-	return picked, nil
+	return allocated, nil
 }
