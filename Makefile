@@ -26,7 +26,7 @@ COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 CHANGED := $(shell git status --porcelain --untracked-files=no 2>/dev/null | head -1)
 VAR := -X macaw.example/internal/version
 NODE_LDFLAGS := -s -w$(if $(VERSION), $(VAR).tag=$(VERSION))
-LDFLAGS := $(NODE_LDFLAGS)$(if $(COMMIT), '$(VAR).commit=$(COMMIT)$(if $(CHANGED), with changes)' $(VAR).date=$(shell git log -1 --format=%cs))
+LDFLAGS := $(NODE_LDFLAGS)$(if $(COMMIT), $(VAR).commit=$(COMMIT)$(if $(CHANGED),-dirty) $(VAR).date=$(shell git log -1 --format=%cs))
 GO_BUILD = CGO_ENABLED=0 $(GO) build -trimpath
 BIN ?= bin
 NODE_PROGRAM := internal/deploy/program/macaw-node.gz

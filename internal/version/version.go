@@ -32,7 +32,7 @@ func describe(tag, commit, date string, info *debug.BuildInfo) string {
 		commit = set["vcs.revision"]
 		date, _, _ = strings.Cut(set["vcs.time"], "T")
 		if set["vcs.modified"] == "true" {
-			commit = short(commit) + " with changes"
+			commit = short(commit) + "-dirty"
 		}
 	}
 	if tag == "" && info.Main.Version != "(devel)" {
@@ -53,11 +53,11 @@ func describe(tag, commit, date string, info *debug.BuildInfo) string {
 	return tag + " (" + strings.Join(about, ", ") + ")"
 }
 
-// short is a commit's hash as people write it.
+// short is a commit's hash as people write it, and that it is not all.
 func short(commit string) string {
-	hash, rest, _ := strings.Cut(commit, " ")
-	if rest != "" {
-		rest = " " + rest
+	hash, dirty, _ := strings.Cut(commit, "-")
+	if hash = hash[:min(12, len(hash))]; dirty != "" {
+		hash += "-" + dirty
 	}
-	return hash[:min(12, len(hash))] + rest
+	return hash
 }

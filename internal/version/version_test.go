@@ -17,8 +17,8 @@ func TestDescribe(t *testing.T) {
 		want              string
 	}{
 		{"v0.1.0", "1a2b3c4d5e6f", "2026-11-29", &debug.BuildInfo{}, "v0.1.0 (1a2b3c4d5e6f, 2026-11-29)"},
-		{"", "1a2b3c4d5e6f with changes", "2026-11-29", vcs, "devel (1a2b3c4d5e6f with changes, 2026-11-29)"},
-		{"", "", "", vcs, "devel (1a2b3c4d5e6f with changes, 2026-11-29)"},
+		{"", "1a2b3c4d5e6f-dirty", "2026-11-29", vcs, "devel (1a2b3c4d5e6f-dirty, 2026-11-29)"},
+		{"", "", "", vcs, "devel (1a2b3c4d5e6f-dirty, 2026-11-29)"},
 		{"", "", "", installed, "v0.1.0"},
 		{"", "", "", &debug.BuildInfo{}, "devel"},
 	} {
