@@ -1,4 +1,3 @@
-// Package cli is macaw's command line, one file a command.
 package cli
 
 import (

@@ -80,7 +80,7 @@ func addressesOf(n deploy.NodeStatus) []addressLine {
 	}
 	for _, p := range n.Addresses {
 		line := addressLine{p.Private, p.Public, "free"}
-		if a, is := used[p.Private]; is {
+		if a, ok := used[p.Private]; ok {
 			line.use = a.Owner()
 			if a.Public.IsValid() {
 				line.public = a.Public.String()
@@ -91,7 +91,7 @@ func addressesOf(n deploy.NodeStatus) []addressLine {
 	}
 	for _, private := range n.IPv6Addresses {
 		line := addressLine{private, private, "free"}
-		if a, is := used[private]; is {
+		if a, ok := used[private]; ok {
 			line.use = a.Owner()
 			delete(used, private)
 		}

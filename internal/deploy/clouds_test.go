@@ -11,7 +11,8 @@ import (
 
 func entryOf(t *testing.T, url string) *yaml.Node {
 	t.Helper()
-	entry, err := cloudEntry([]byte("clouds: {x: {auth: {auth_url: "+url+", username: admin}, region_name: RegionOne}}"), "x")
+	entry, err := cloudEntry([]byte("clouds: {x: {auth: {auth_url: "+url+", username: admin}, region_name: RegionOne}}"),
+		"x")
 	if err != nil {
 		t.Fatal(err)
 	}

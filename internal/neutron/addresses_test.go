@@ -114,7 +114,7 @@ func TestAddressesWithoutGateway(t *testing.T) {
 	f := FloatingIP{ID: "fip1", Addr: netip.MustParseAddr("10.20.1.12"), Port: "guest1", Router: "gone",
 		MAC: mac("fa:16:3e:aa:aa:01")}
 	for _, distributed := range []bool{false, true} {
-		got := addresses(sight{floating: []FloatingIP{f}}, map[string]string{"guest1": "node-7"}, distributed)
+		got := addresses(snapshot{floating: []FloatingIP{f}}, map[string]string{"guest1": "node-7"}, distributed)
 		if len(got) != 1 || got[0].Active || got[0].Host != "" || got[0].MAC != nil {
 			t.Errorf("distributed %v: %+v, want an address that nobody sends from", distributed, got)
 		}

@@ -1,6 +1,3 @@
-// Package neutron is Neutron as Macaw sees it: external networks, routers,
-// floating IPs, and the addresses that they put on the wire. It has the one client
-// of OpenStack, a [Session], from which others get those of other services.
 package neutron
 
 import (

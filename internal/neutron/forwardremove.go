@@ -11,6 +11,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/portforwarding"
+
+	"macaw.example/internal/hint"
 )
 
 // RemovedForward is what RemoveForward has removed.
@@ -51,8 +53,9 @@ func (p Provider) RemoveForward(ctx context.Context, external PortRange, protoco
 		for _, f := range found {
 			where = append(where, f.Addr.String())
 		}
-		return removed, advise("say which by --floating-ip", "port %s/%s is forwarded on several floating IPs: %s", external,
-			protocol, strings.Join(where, ", "))
+		return removed, hint.With(fmt.Errorf("port %s/%s is forwarded on several floating IPs: %s", external, protocol,
+			strings.Join(where, ", ")),
+			"say which by --floating-ip")
 	}
 	if len(found) == 1 {
 		if err := p.name(ctx, found); err != nil {
@@ -61,7 +64,7 @@ func (p Provider) RemoveForward(ctx context.Context, external PortRange, protoco
 		f := found[0]
 		err := portforwarding.Delete(ctx, p.Client.api, f.FloatingID, f.ID).ExtractErr()
 		if err != nil && !gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
-			return removed, fmt.Errorf("removing the forwarding of %s: %w", f, said(err))
+			return removed, fmt.Errorf("removing the forwarding of %s: %w", f, neutronMessage(err))
 		}
 		removed.Forward = &f
 		i := slices.IndexFunc(carriers, func(c carrier) bool { return c.ID == f.FloatingID })
@@ -76,12 +79,13 @@ func (p Provider) RemoveForward(ctx context.Context, external PortRange, protoco
 		}
 		err := floatingips.Delete(ctx, p.Client.api, c.ID).ExtractErr()
 		if err != nil && !gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
-			return removed, fmt.Errorf("releasing floating IP %s: %w", c.addr, said(err))
+			return removed, fmt.Errorf("releasing floating IP %s: %w", c.addr, neutronMessage(err))
 		}
 		removed.Released = append(removed.Released, c.addr)
 	}
 	if removed.Forward == nil && len(removed.Released) == 0 {
-		return removed, advise("macaw forward list shows all", "port %s/%s is not forwarded", external, protocol)
+		return removed, hint.With(fmt.Errorf("port %s/%s is not forwarded", external, protocol),
+			"macaw forward list shows all")
 	}
 	return removed, nil
 }

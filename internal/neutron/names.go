@@ -8,6 +8,8 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
+
+	"macaw.example/internal/hint"
 )
 
 // Neutron knows guests and projects by their IDs; the names are Nova's and
@@ -76,9 +78,11 @@ func projectNamed(all map[string]string, name string) (string, error) {
 	slices.Sort(found)
 	switch len(found) {
 	case 0:
-		return "", advise("openstack project list", "there is no project %q", name)
+		return "", hint.With(fmt.Errorf("there is no project %q", name),
+			"openstack project list")
 	case 1:
 		return found[0], nil
 	}
-	return "", advise(fmt.Sprintf("give one of these IDs: %v", found), "%d projects are named %q", len(found), name)
+	return "", hint.With(fmt.Errorf("%d projects are named %q", len(found), name),
+		"give one of these IDs: %v", found)
 }

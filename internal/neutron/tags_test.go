@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/gophercloud/gophercloud/v2"
+
+	"macaw.example/internal/model"
 )
 
 func TestPlanTags(t *testing.T) {
@@ -56,9 +58,10 @@ func TestPlanTags(t *testing.T) {
 
 func TestReadTags(t *testing.T) {
 	for _, c := range []struct {
-		tags                    []string
-		public, problem, policy string
-		bad                     bool
+		tags            []string
+		public, problem string
+		policy          model.ElasticIPs
+		bad             bool
 	}{
 		{},
 		{tags: []string{"shop", "elastic-ip=198.51.100.7"}, public: "198.51.100.7"},

@@ -183,8 +183,8 @@ func (n *node) configure(ctx context.Context) error {
 	return nil
 }
 
-// startPatience is how long a service may take to answer; on two busy processors the slowest needs 20 seconds.
-const startPatience = 3 * time.Minute
+// startLimit is how long a service may take to answer; on two busy processors the slowest needs 20 seconds.
+const startLimit = 3 * time.Minute
 
 // startAPI starts a service's units and waits until its API, at port, answers.
 func (n *node) startAPI(svc service, port int) func(context.Context) error {
@@ -193,7 +193,7 @@ func (n *node) startAPI(svc service, port int) func(context.Context) error {
 		if started != nil && !errors.Is(started, errNothingToDo) {
 			return started
 		}
-		err := await(ctx, svc.name, startPatience, func(ctx context.Context) error {
+		err := await(ctx, svc.name, startLimit, func(ctx context.Context) error {
 			return answers(ctx, netip.AddrPortFrom(n.spec.Management.Address, uint16(port)))
 		})
 		return cmp.Or(err, started)
@@ -213,7 +213,7 @@ func cloudAnswers(ctx context.Context, c *client) error {
 		"Placement": {neutron.Placement, "resource_providers"},
 	} {
 		g.Go(func() error {
-			return await(ctx, name, startPatience, func(ctx context.Context) error { return c.get(ctx, api.service, api.path) })
+			return await(ctx, name, startLimit, func(ctx context.Context) error { return c.get(ctx, api.service, api.path) })
 		})
 	}
 	return cmp.Or(g.Wait(), errNothingToDo)

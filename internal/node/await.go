@@ -12,9 +12,9 @@ import (
 // pollEvery is how often something that starts is asked whether it has.
 const pollEvery = 100 * time.Millisecond
 
-// await calls ask until it succeeds, and gives up with the last reason when patience or ctx ends.
-func await(ctx context.Context, what string, patience time.Duration, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// await calls ask until it succeeds, and gives up with the last reason after limit, or when ctx ends.
+func await(ctx context.Context, what string, limit time.Duration, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()

@@ -23,8 +23,8 @@ const (
 	policy = "#!/bin/sh\n# Written by macaw while it installs packages.\nexit 101\n"
 )
 
-// unwanted are units that packages bring and no node of ours needs.
-var unwanted = []string{
+// maskedUnits are units that packages bring and no node of ours needs.
+var maskedUnits = []string{
 	"apache-htcacheclean.service", "e2scrub_reap.service", "epmd.service", "epmd.socket", "haproxy.service",
 	"iscsid.socket", "libvirt-guests.service", "libvirtd-admin.socket", "libvirtd-ro.socket",
 	"neutron-rpc-server.service", "nova-serialproxy.service", "nova-spicehtml5proxy.service",
@@ -56,7 +56,7 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 	n := &node{root: "/", run: executor(held)}
 	return runGraph(ctx, []graph.Step{
 		{Name: "packages", Run: n.installPackages},
-		{Name: "units", Needs: []string{"packages"}, Run: n.quietUnits},
+		{Name: "units", Needs: []string{"packages"}, Run: n.disableUnits},
 		{Name: "schemas", Needs: []string{"units"}, Run: n.installSchemas},
 		{Name: "default MTU", Needs: []string{"packages"}, Run: n.installMTUDriver},
 		{Name: "entry points", Needs: []string{"units", "default MTU"}, Run: n.rememberEntryPoints},
@@ -104,9 +104,9 @@ func (n *node) installPackages(ctx context.Context) error {
 	return nil
 }
 
-// quietUnits keeps everything from starting before Apply has configured it, also after a reboot.
-func (n *node) quietUnits(ctx context.Context) error {
-	units := append([]string(nil), unwanted...)
+// disableUnits keeps everything from starting before Apply has configured it, also after a reboot.
+func (n *node) disableUnits(ctx context.Context) error {
+	units := append([]string(nil), maskedUnits...)
 	for _, svc := range services {
 		units = append(units, svc.units...)
 	}

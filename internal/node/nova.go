@@ -151,7 +151,7 @@ func (n *node) startCompute(c *client) func(context.Context) error {
 		if !n.spec.Has(model.Controller) {
 			return started
 		}
-		if err := await(ctx, "nova-compute", startPatience, func(ctx context.Context) error {
+		if err := await(ctx, "nova-compute", startLimit, func(ctx context.Context) error {
 			return computeUp(ctx, c, n.spec.Node)
 		}); err != nil {
 			return err

@@ -48,7 +48,7 @@ func (n *node) startCentral(ctx context.Context) error {
 	const northbound = "ovn-nbctl --timeout=30 "
 	var seen string
 	// Debian's unit counts as started before the database has its socket.
-	err := await(ctx, "OVN's northbound database", startPatience, func(ctx context.Context) (err error) {
+	err := await(ctx, "OVN's northbound database", startLimit, func(ctx context.Context) (err error) {
 		seen, err = n.run(ctx, command{Args: strings.Fields(northbound + "--if-exists get NB_Global . " + commonZone)})
 		return err
 	})

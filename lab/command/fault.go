@@ -94,7 +94,7 @@ called since it was set: with the same seed a run can be repeated.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("seed") {
-				return hint.With(terminal.Usage(errors.New("which fault is not said")), "one of %s",
+				return hint.With(terminal.Usage(errors.New("no fault is given")), "one of %s",
 					strings.Join(faults.Names(), ", "))
 			}
 			return c.askFaults(func() (faults.Plan, error) { return daemon.SetFaultSeed(cmd.Context(), seed) })

@@ -48,7 +48,7 @@ also those of the Internet gateways ("internet") and of the link-local services
 				defer func() { err = errors.Join(err, f.Close()) }()
 				out = f
 			} else if terminal.IsTerminal(out) {
-				return hint.With(terminal.Usage(errors.New("a capture is not for a terminal")),
+				return hint.With(terminal.Usage(errors.New("refusing to write a capture to a terminal")),
 					"--write FILE, or | wireshark -k -i -")
 			}
 			if err := c.ask(func() error { return c.knownPort(ctx, eni) }); err != nil {

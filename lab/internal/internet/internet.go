@@ -1,5 +1,3 @@
-// Package internet is the lab's Internet: a network namespace with a few known
-// hosts, which Elastic IPs reach and are reached from, and nothing beyond.
 package internet
 
 import (

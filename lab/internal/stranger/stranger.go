@@ -1,4 +1,3 @@
-// Package stranger is for tests of what the users of a host can do to a lab on it.
 package stranger
 
 import (

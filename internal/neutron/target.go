@@ -9,11 +9,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"macaw.example/internal/hint"
 )
 
-// spot is an address of a guest's port, and the router that the outside reaches
+// target is an address of a guest's port, and the router that the outside reaches
 // it through.
-type spot struct {
+type target struct {
 	port    string // ID
 	device  string // the server's ID
 	name    string // for people
@@ -26,42 +28,43 @@ type spot struct {
 // uuid is what an ID looks like.
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// spot finds the one address of a guest that can be reached from the external
+// target finds the one address of a guest that can be reached from the external
 // network. The guest is given by the name or ID of its server, or by one of its
 // addresses; the project's ID may be empty.
-func (p Provider) spot(ctx context.Context, guest, project string) (spot, error) {
-	spots, err := p.spots(ctx, guest, project)
+func (p Provider) target(ctx context.Context, guest, project string) (target, error) {
+	targets, err := p.targets(ctx, guest, project)
 	if err != nil {
-		return spot{}, err
+		return target{}, err
 	}
-	if len(spots) == 0 {
-		return spot{}, advise("openstack server list --all-projects", "there is no guest %q with an IPv4 address", guest)
+	if len(targets) == 0 {
+		return target{}, hint.With(fmt.Errorf("there is no guest %q with an IPv4 address", guest),
+			"openstack server list --all-projects")
 	}
-	if spots, err = p.routed(ctx, spots); err != nil {
-		return spot{}, err
+	if targets, err = p.routed(ctx, targets); err != nil {
+		return target{}, err
 	}
-	switch len(spots) {
+	switch len(targets) {
 	case 0:
-		return spot{}, advise("give the router of its network a gateway on "+p.Network+": openstack router set "+
-			"--external-gateway",
-			"no router leads from network %s to guest %s", p.Network, guest)
+		return target{}, hint.With(fmt.Errorf("no router leads from network %s to guest %s", p.Network, guest),
+			"give the router of its network a gateway on %s: openstack router set --external-gateway", p.Network)
 	case 1:
-		return spots[0], nil
+		return targets[0], nil
 	}
 	var which []string
-	for _, s := range spots {
-		if s.device != spots[0].device {
-			return spot{}, advise("give its ID instead, or --project", "there are several guests %q: %s and %s", guest,
-				spots[0].device, s.device)
+	for _, s := range targets {
+		if s.device != targets[0].device {
+			return target{}, hint.With(fmt.Errorf("there are several guests %q: %s and %s", guest, targets[0].device, s.device),
+				"give its ID instead, or --project")
 		}
 		which = append(which, s.addr.String())
 	}
-	return spot{}, advise("give one of them instead of the name", "guest %s has several addresses that can be reached: %s",
-		guest, strings.Join(which, ", "))
+	return target{}, hint.With(fmt.Errorf("guest %s has several addresses that can be reached: %s", guest,
+		strings.Join(which, ", ")),
+		"give one of them instead of the name")
 }
 
-// spots returns the IPv4 addresses of a guest, without their routers.
-func (p Provider) spots(ctx context.Context, guest, project string) ([]spot, error) {
+// targets returns the IPv4 addresses of a guest, without their routers.
+func (p Provider) targets(ctx context.Context, guest, project string) ([]target, error) {
 	query := url.Values{}
 	addr, err := netip.ParseAddr(guest)
 	isAddr := err == nil
@@ -90,7 +93,7 @@ func (p Provider) spots(ctx context.Context, guest, project string) ([]spot, err
 		Tenant   string    `json:"tenant_id"`
 		FixedIPs []fixedIP `json:"fixed_ips"`
 	}
-	var spots []spot
+	var targets []target
 	err = list(ctx, p.Client.api, "ports", query, func(g guestPort) error {
 		of := cmp.Or(g.Project, g.Tenant)
 		if strings.HasPrefix(g.Owner, "network:") || project != "" && of != project {
@@ -102,7 +105,7 @@ func (p Provider) spots(ctx context.Context, guest, project string) ([]spot, err
 				return fmt.Errorf("reading port %s: %w", g.ID, err)
 			}
 			if a.Is4() && (!isAddr || a == addr) {
-				spots = append(spots, spot{port: g.ID, device: g.Device, name: cmp.Or(names[g.Device], guest), addr: a,
+				targets = append(targets, target{port: g.ID, device: g.Device, name: cmp.Or(names[g.Device], guest), addr: a,
 					subnet: ip.Subnet, project: of})
 			}
 		}
@@ -111,25 +114,28 @@ func (p Provider) spots(ctx context.Context, guest, project string) ([]spot, err
 	if err != nil {
 		return nil, fmt.Errorf("listing ports of guest %s: %w", guest, err)
 	}
-	slices.SortFunc(spots, func(a, b spot) int { return cmp.Or(cmp.Compare(a.device, b.device), a.addr.Compare(b.addr)) })
-	return spots, nil
+	slices.SortFunc(targets, func(a,
+		b target) int {
+		return cmp.Or(cmp.Compare(a.device, b.device), a.addr.Compare(b.addr))
+	})
+	return targets, nil
 }
 
 // Routers' ports on the inside, of plain, distributed and highly available ones.
 var ownersInterface = []string{"network:router_interface", "network:router_interface_distributed",
 	"network:ha_router_replicated_interface"}
 
-// routed returns the spots that a router of the external network leads to. Of
+// routed returns the targets that a router of the external network leads to. Of
 // several routers on a subnet it takes the one that is the subnet's gateway, as
 // Neutron does for floating IPs.
-func (p Provider) routed(ctx context.Context, spots []spot) ([]spot, error) {
+func (p Provider) routed(ctx context.Context, targets []target) ([]target, error) {
 	routers, err := p.Routers(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var subnets []string
 	query := url.Values{"device_owner": ownersInterface}
-	for _, s := range spots {
+	for _, s := range targets {
 		if !slices.Contains(subnets, s.subnet) {
 			subnets = append(subnets, s.subnet)
 			query.Add("fixed_ips", "subnet_id="+s.subnet)
@@ -166,8 +172,8 @@ func (p Provider) routed(ctx context.Context, spots []spot) ([]spot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing ports of routers: %w", err)
 	}
-	var out []spot
-	for _, s := range spots {
+	var out []target
+	for _, s := range targets {
 		if s.router = of[s.subnet]; s.router != "" {
 			out = append(out, s)
 		}
