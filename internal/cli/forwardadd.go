@@ -123,7 +123,7 @@ func printAdded(w io.Writer, f addedForward) error {
 		return err
 	}
 	if len(f.Admission.Groups) == 0 {
-		_, err := fmt.Fprintf(w, "But the guest will not answer: it has no security group, so nobody is let in.\nhint: "+
+		_, err := fmt.Fprintf(w, "But the guest will not answer: it has no security group, which lets nothing in.\nhint: "+
 			"openstack port set --security-group GROUP %s\n", f.PortID)
 		return err
 	}

@@ -20,7 +20,7 @@ func (a *App) upCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "up FILE",
 		GroupID: "cloud",
-		Short:   "Make a cloud, or mend it",
+		Short:   "Make a cloud, or repair it",
 		Long: `Make the cloud that FILE describes: its AWS resources, OpenStack on its nodes,
 the external network, and a guest that shows that it works. What is there
 already is left alone, so the command can be run again at any time; it can be

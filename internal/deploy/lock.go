@@ -55,7 +55,7 @@ func (d *Deployment) exclusively(ctx context.Context, up bool,
 
 // whoAmI is this user and machine, for people.
 func whoAmI() string {
-	name, host := "somebody", "a machine"
+	name, host := "unknown user", "unknown machine"
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}

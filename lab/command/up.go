@@ -121,7 +121,7 @@ func (c *commands) envCommand() *cobra.Command {
 // daemonCommand is the process that the lab is.
 func (c *commands) daemonCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "daemon", Hidden: true, Short: "Be the lab's daemon", Args: cobra.NoArgs,
+		Use: "daemon", Hidden: true, Short: "Run the lab's daemon", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return daemon.Serve(cmd.Context(), append(slices.Clone(c.options.Command), "machine"))
 		},

@@ -68,8 +68,8 @@ func build(ctx context.Context, r Recipe, dir string, log *os.File) error {
 	if len(r.Archive) > 0 {
 		args = append(args, "--customize-hook="+archiveHook(r.Archive))
 	}
-	if len(r.Apart) > 0 {
-		args = append(args, "--customize-hook="+apartHook(r.Apart, apart))
+	if len(r.Extra) > 0 {
+		args = append(args, "--customize-hook="+fetchHook(r.Extra, apart))
 	}
 	args = append(args,
 		// mmdebstrap's own sources name the mirror; a machine has its archive.
@@ -108,9 +108,9 @@ apt-ftparchive packages . > Packages
 apt-ftparchive release . > Release`
 }
 
-// apartHook fetches packages, with what the image lacks of their dependencies,
+// fetchHook fetches packages, with what the image lacks of their dependencies,
 // to a directory of the host.
-func apartHook(packages []string, dir string) string {
+func fetchHook(packages []string, dir string) string {
 	return `set -e
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
 apt-get --yes --download-only --reinstall --no-install-recommends install ` + strings.Join(packages, " ") + `
