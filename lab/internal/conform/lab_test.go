@@ -176,7 +176,6 @@ func TestCatalog(t *testing.T) {
 // TestVerdicts runs checks that end in each of the ways.
 func TestVerdicts(t *testing.T) {
 	cfg := startLab(t)
-	cfg.Patience = 10 * time.Millisecond
 	results := map[string]Result{}
 	cfg.Done = func(r Result) { results[r.ID] = r }
 	_, err := Run(t.Context(), cfg, []Check{
