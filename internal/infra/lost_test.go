@@ -84,7 +84,8 @@ func changes(action string) bool {
 // A cloud comes up, changes and goes in one run each although no call that
 // changes anything is answered the first time, and nothing is there twice.
 func TestLabAnswersLost(t *testing.T) {
-	for name, answer := range map[string]func(*http.Request) *http.Response{"no answer": nil, "server error": serverError} {
+	for name, answer := range map[string]func(*http.Request) *http.Response{"no answer": nil,
+		"server error": serverError} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, 4)

@@ -35,7 +35,8 @@ func (d *driftLab) foreignInstance(nic types.InstanceNetworkInterfaceSpecificati
 	d.Helper()
 	nic.DeviceIndex = aws.Int32(0)
 	return *got(d.api.RunInstances(ctx, &ec2.RunInstancesInput{
-		ImageId: aws.String("ami-0123456789abcdef0"), InstanceType: "t3.small", MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+		ImageId: aws.String("ami-0123456789abcdef0"), InstanceType: "t3.small", MinCount: aws.Int32(1),
+		MaxCount:          aws.Int32(1),
 		NetworkInterfaces: []types.InstanceNetworkInterfaceSpecification{nic},
 	})).Instances[0].InstanceId
 }
@@ -98,8 +99,10 @@ func TestLabDownAmongOthers(t *testing.T) {
 		}, []string{"subnet", "route table", "internet gateway", "vpc"}, "NAT Gateway nat-"},
 		{"a security group that names the cloud's", func(d *driftLab) func() {
 			id := d.foreignGroup()
-			d.done(d.api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &id, IpPermissions: []types.IpPermission{
-				{IpProtocol: aws.String("-1"), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(d.id("security-group/provider"))}}}}}))
+			d.done(d.api.AuthorizeSecurityGroupIngress(ctx,
+				&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &id, IpPermissions: []types.IpPermission{
+					{IpProtocol: aws.String("-1"),
+						UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(d.id("security-group/provider"))}}}}}))
 			return func() { d.done(d.api.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &id})) }
 		}, []string{"security group", "vpc"}, " (foreign)"},
 		{"a subnet with the cloud's route table", func(d *driftLab) func() {
@@ -175,7 +178,8 @@ func (furnished) DescribeVpcEndpoints(
 	context.Context, *ec2.DescribeVpcEndpointsInput, ...options,
 ) (*ec2.DescribeVpcEndpointsOutput, error) {
 	return &ec2.DescribeVpcEndpointsOutput{VpcEndpoints: []types.VpcEndpoint{
-		{VpcEndpointId: aws.String("vpce-s3"), VpcEndpointType: types.VpcEndpointTypeGateway, RouteTableIds: []string{"rtb-1"}},
+		{VpcEndpointId: aws.String("vpce-s3"), VpcEndpointType: types.VpcEndpointTypeGateway,
+			RouteTableIds: []string{"rtb-1"}},
 		{VpcEndpointId: aws.String("vpce-gone"), VpcEndpointType: types.VpcEndpointTypeGateway, State: types.StateDeleted},
 		{VpcEndpointId: aws.String("vpce-ssm"), VpcEndpointType: types.VpcEndpointTypeInterface}, // has network interfaces
 	}}, nil
@@ -218,7 +222,8 @@ func TestSeeOthers(t *testing.T) {
 // The plan, as machines read it, says what stays and why.
 func TestPlanDownKeeps(t *testing.T) {
 	p := PlanDown(Seen{Cloud: "first", VPCs: []VPC{{ID: "vpc-1", CIDR: "10.0.0.0/16"}},
-		RouteTables: []RouteTable{{ID: "rtb-1", VPC: "vpc-1"}}, InternetGateways: []InternetGateway{{ID: "igw-1", VPC: "vpc-1"}},
+		RouteTables:      []RouteTable{{ID: "rtb-1", VPC: "vpc-1"}},
+		InternetGateways: []InternetGateway{{ID: "igw-1", VPC: "vpc-1"}},
 	}, Other{"vpc endpoint vpce-1", "vpce-1", []string{"rtb-1"}})
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -295,7 +300,8 @@ func TestLabDownOfWhatIsProtected(t *testing.T) {
 	d := newDriftLab(t)
 	d.modifyInstance(ec2.ModifyInstanceAttributeInput{DisableApiTermination: yes(true)})
 	d.modifyInstance(ec2.ModifyInstanceAttributeInput{BlockDeviceMappings: []types.InstanceBlockDeviceMappingSpecification{
-		{DeviceName: aws.String("/dev/xvda"), Ebs: &types.EbsInstanceBlockDeviceSpecification{DeleteOnTermination: aws.Bool(false)}}}})
+		{DeviceName: aws.String("/dev/xvda"),
+			Ebs: &types.EbsInstanceBlockDeviceSpecification{DeleteOnTermination: aws.Bool(false)}}}})
 	_, err := d.down()
 	var h hint.Hinter
 	if !errors.As(err, &h) || !strings.Contains(h.Hint(), "--no-disable-api-termination") {
@@ -305,7 +311,8 @@ func TestLabDownOfWhatIsProtected(t *testing.T) {
 	if _, err := d.down(); err != nil {
 		t.Fatal(err)
 	}
-	if v := got(d.api.DescribeVolumes(ctx, &ec2.DescribeVolumesInput{})).Volumes; len(v) > 0 || !slices.Equal(d.everything(t), nil) {
+	if v := got(d.api.DescribeVolumes(ctx, &ec2.DescribeVolumesInput{})).Volumes; len(v) > 0 ||
+		!slices.Equal(d.everything(t), nil) {
 		t.Errorf("left: %v, %v", v, d.everything(t))
 	}
 }

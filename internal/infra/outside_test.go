@@ -117,16 +117,21 @@ func (l *gatewayLab) outside() []outsideCall {
 		return err
 	})
 	add("make a route", func() error {
-		_, err := api.CreateRoute(ctx, &ec2.CreateRouteInput{RouteTableId: &l.first.RouteTables[0].ID, DestinationCidrBlock: aws.String("192.0.2.0/24"), NetworkInterfaceId: &own})
+		_, err := api.CreateRoute(ctx,
+			&ec2.CreateRouteInput{RouteTableId: &l.first.RouteTables[0].ID, DestinationCidrBlock: aws.String("192.0.2.0/24"),
+				NetworkInterfaceId: &own})
 		return err
 	})
 	add("change the route", func() error {
-		_, err := api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{RouteTableId: &l.first.RouteTables[0].ID, DestinationCidrBlock: aws.String(everywhere), NetworkInterfaceId: &own})
+		_, err := api.ReplaceRoute(ctx,
+			&ec2.ReplaceRouteInput{RouteTableId: &l.first.RouteTables[0].ID, DestinationCidrBlock: aws.String(everywhere),
+				NetworkInterfaceId: &own})
 		return err
 	})
 	add("open a security group", func() error {
-		_, err := api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &l.first.SecurityGroups[0].ID,
-			IpPermissions: permissions(providerRules(l.cloud.Provider), "")})
+		_, err := api.AuthorizeSecurityGroupIngress(ctx,
+			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &l.first.SecurityGroups[0].ID,
+				IpPermissions: permissions(providerRules(l.cloud.Provider), "")})
 		return err
 	})
 	add("remove the reservation", func() error {
@@ -146,8 +151,9 @@ func (l *gatewayLab) outside() []outsideCall {
 	}
 	identities := awsiam.NewFromConfig(l.as(key.AccessKeyID, key.SecretAccessKey, key.SessionToken))
 	add("take more rights", func() error {
-		_, err := identities.PutRolePolicy(ctx, &awsiam.PutRolePolicyInput{RoleName: &l.first.Role.Name, PolicyName: aws.String("more"),
-			PolicyDocument: aws.String(gatewayRights(l.cloud, labRegion).text())})
+		_, err := identities.PutRolePolicy(ctx,
+			&awsiam.PutRolePolicyInput{RoleName: &l.first.Role.Name, PolicyName: aws.String("more"),
+				PolicyDocument: aws.String(gatewayRights(l.cloud, labRegion).text())})
 		return err
 	})
 	return all
@@ -234,12 +240,15 @@ func (l *gatewayLab) outsideMaking(add func(string, func() error)) {
 	for i, in := range []ec2.CreateNetworkInterfaceInput{
 		{SubnetId: &subnet, Groups: group},
 		{SubnetId: &subnet, Groups: group, TagSpecifications: further("second")},
-		{SubnetId: &subnet, Groups: group, TagSpecifications: retagged(further("first"), awsapi.TagPart, "eni/cloud-1/management")},
+		{SubnetId: &subnet, Groups: group,
+			TagSpecifications: retagged(further("first"), awsapi.TagPart, "eni/cloud-1/management")},
 		{SubnetId: &subnet, Groups: group, TagSpecifications: retagged(further("first"), "owner", "somebody")},
 		{SubnetId: &subnet, TagSpecifications: further("first")}, // in the VPC's default group
-		{SubnetId: &subnet, Groups: []string{l.find(l.first, "security-group/management")}, TagSpecifications: further("first")},
+		{SubnetId: &subnet, Groups: []string{l.find(l.first, "security-group/management")},
+			TagSpecifications: further("first")},
 		{SubnetId: aws.String(l.find(l.first, "subnet/management")), Groups: group, TagSpecifications: further("first")},
-		{SubnetId: aws.String(l.find(l.second, "subnet/provider")), Groups: []string{l.find(l.second, "security-group/provider")}, TagSpecifications: further("first")},
+		{SubnetId: aws.String(l.find(l.second, "subnet/provider")),
+			Groups: []string{l.find(l.second, "security-group/provider")}, TagSpecifications: further("first")},
 	} {
 		add(fmt.Sprintf("make interface %d", i), func() error { _, err := api.CreateNetworkInterface(ctx, &in); return err })
 	}

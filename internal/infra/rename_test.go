@@ -34,7 +34,8 @@ func TestLabNodeRenamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := before.Nodes[0].InstanceID
-	for _, line := range []string{"- delete instance cloud-1 " + id, "- delete network interface cloud-1 provider ", "- delete elastic ip ",
+	for _, line := range []string{"- delete instance cloud-1 " + id, "- delete network interface cloud-1 provider ",
+		"- delete elastic ip ",
 		"+ create network interface provider of node-x", "+ create instance node-x",
 		"  destroys instance cloud-1 " + id + " and its data: the file has no such node"} {
 		if !strings.Contains(p.String(), line) {

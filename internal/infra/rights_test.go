@@ -169,7 +169,8 @@ func (l *gatewayLab) work() error {
 		return err
 	}
 	made, err := api.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{
-		SubnetId: aws.String(l.find(l.first, "subnet/provider")), Groups: []string{l.find(l.first, "security-group/provider")}, TagSpecifications: further("first")})
+		SubnetId: aws.String(l.find(l.first, "subnet/provider")), Groups: []string{l.find(l.first,
+			"security-group/provider")}, TagSpecifications: further("first")})
 	if err != nil {
 		return err
 	}
@@ -294,7 +295,8 @@ func TestLabRightsAreEnoughAndNeeded(t *testing.T) {
 				}
 				for j, resource := range s.Resource {
 					if len(s.Resource) > 1 {
-						without(s.Sid+" on "+resource, func(d *document) { d.Statement[i].Resource = dropped(d.Statement[i].Resource, j) })
+						without(s.Sid+" on "+resource,
+							func(d *document) { d.Statement[i].Resource = dropped(d.Statement[i].Resource, j) })
 					}
 				}
 			}
