@@ -412,7 +412,8 @@ var driftCases = []struct {
 			d.api.DescribeIamInstanceProfileAssociations(ctx, &ec2.DescribeIamInstanceProfileAssociationsInput{}),
 		)
 		d.done(d.api.ReplaceIamInstanceProfileAssociation(ctx, &ec2.ReplaceIamInstanceProfileAssociationInput{
-			AssociationId: out.IamInstanceProfileAssociations[0].AssociationId, IamInstanceProfile: &types.IamInstanceProfileSpecification{Name: aws.String("other")}}))
+			AssociationId:      out.IamInstanceProfileAssociations[0].AssociationId,
+			IamInstanceProfile: &types.IamInstanceProfileSpecification{Name: aws.String("other")}}))
 	}, "! instance cloud-1: its instance profile is other"},
 	{"instance", "shutdown behaviour", mended, func(d *driftLab) {
 		d.modifyInstance(

@@ -235,7 +235,8 @@ func TestPlanDownKeeps(t *testing.T) {
 		`{"id":"vpc-1","object":"vpc","detail":"10.0.0.0/16 vpc-1","by":["vpc endpoint vpce-1"]}]}`; string(text) != want {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}
-	if want := "! vpc 10.0.0.0/16 vpc-1 stays: in use by vpc endpoint vpce-1, which is not the cloud's\n"; !strings.HasSuffix(p.String(), want) {
+	want := "! vpc 10.0.0.0/16 vpc-1 stays: in use by vpc endpoint vpce-1, which is not the cloud's\n"
+	if !strings.HasSuffix(p.String(), want) {
 		t.Errorf("got %s", p)
 	}
 }

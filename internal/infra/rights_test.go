@@ -175,7 +175,8 @@ func (l *gatewayLab) work() error {
 		return err
 	}
 	_, err = api.AttachNetworkInterface(ctx, &ec2.AttachNetworkInterfaceInput{
-		NetworkInterfaceId: made.NetworkInterface.NetworkInterfaceId, InstanceId: aws.String(l.first.Instances[0].ID), DeviceIndex: aws.Int32(2)})
+		NetworkInterfaceId: made.NetworkInterface.NetworkInterfaceId, InstanceId: aws.String(l.first.Instances[0].ID),
+		DeviceIndex: aws.Int32(2)})
 	return err
 }
 
@@ -200,7 +201,8 @@ func (l *gatewayLab) lead(eni *string) error {
 		allocation = out.AllocationId
 	}
 	as, err := l.agent.AssociateAddress(l.ctx, &ec2.AssociateAddressInput{
-		AllocationId: allocation, NetworkInterfaceId: eni, PrivateIpAddress: aws.String(private), AllowReassociation: aws.Bool(true)})
+		AllocationId: allocation, NetworkInterfaceId: eni, PrivateIpAddress: aws.String(private),
+		AllowReassociation: aws.Bool(true)})
 	if err != nil {
 		return err
 	}
@@ -258,7 +260,8 @@ func refused(err error) bool {
 func (l *gatewayLab) put(d document) {
 	l.t.Helper()
 	if _, err := l.IAM.PutRolePolicy(l.ctx, &awsiam.PutRolePolicyInput{
-		RoleName: aws.String(l.first.Role.Name), PolicyName: aws.String(rightsName), PolicyDocument: aws.String(d.text())}); err != nil {
+		RoleName: aws.String(l.first.Role.Name), PolicyName: aws.String(rightsName),
+		PolicyDocument: aws.String(d.text())}); err != nil {
 		l.t.Fatal(err)
 	}
 }

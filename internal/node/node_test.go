@@ -32,9 +32,11 @@ func TestSpecValidate(t *testing.T) {
 		{"the NIC's own address", func(s *nodeapi.OpenStack) { s.Provider.Addresses[0] = s.Provider.Primary },
 			"not Neutron's to give"},
 		{"IPv6", func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack() }, ""},
-		{"IPv6 without addresses", func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Addresses = nil },
+		{"IPv6 without addresses",
+			func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Addresses = nil },
 			"no addresses of the IPv6"},
-		{"IPv6 without a gateway", func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Gateway = netip.Addr{} },
+		{"IPv6 without a gateway",
+			func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Gateway = netip.Addr{} },
 			"no gateway of the IPv6"},
 		{"IPv6 address elsewhere", func(s *nodeapi.OpenStack) {
 			s.Provider.IPv6 = dualStack()

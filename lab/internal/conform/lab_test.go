@@ -96,7 +96,8 @@ func TestBridgeDoesNotConform(t *testing.T) {
 	cfg := startLab(t)
 	cfg.hands.(*virtual).bridge = true
 	want := map[string]Status{"machines": Passed, "frame": Passed, "mtu-inside": Passed,
-		"arp": Failed, "arp-hidden": Failed, "source-mac": Failed, "source-address": Failed, "no-flooding": Failed, "security-group": Failed}
+		"arp": Failed, "arp-hidden": Failed, "source-mac": Failed, "source-address": Failed,
+		"no-flooding": Failed, "security-group": Failed}
 	var ids []string
 	for id := range want {
 		ids = append(ids, id)
