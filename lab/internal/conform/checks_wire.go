@@ -11,8 +11,10 @@ import (
 )
 
 var (
-	wireResult = regexp.MustCompile(`^\s*(<\?xml[^>]*\?>)?\s*<DescribeVpcsResponse xmlns="http://ec2\.amazonaws\.com/doc/2016-11-15/">` +
-		`\s*<requestId>[0-9a-f-]{36}</requestId>\s*<vpcSet`)
+	wireResult = regexp.MustCompile(
+		`^\s*(<\?xml[^>]*\?>)?\s*` +
+			`<DescribeVpcsResponse xmlns="http://ec2\.amazonaws\.com/doc/2016-11-15/">` +
+			`\s*<requestId>[0-9a-f-]{36}</requestId>\s*<vpcSet`)
 	wireVoid = regexp.MustCompile(`<requestId>[0-9a-f-]{36}</requestId>\s*<return>true</return>\s*</CreateTagsResponse>`)
 	longID   = regexp.MustCompile(`^[a-z]+-[0-9a-f]{17}$`)
 )

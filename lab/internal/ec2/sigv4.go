@@ -62,7 +62,7 @@ func readSignature(r *http.Request) (signed, error) {
 	var algorithm, credential, headers string
 	switch header := r.Header.Get("Authorization"); {
 	case header != "":
-		rest := ""
+		var rest string
 		algorithm, rest, _ = strings.Cut(header, " ")
 		fields := map[string]string{}
 		for field := range strings.SplitSeq(rest, ",") {

@@ -28,7 +28,8 @@ var awsPolicies = func() map[string]*policyRecord {
 		"IAMFullAccess":       `{"Effect":"Allow","Action":["iam:*","organizations:DescribeAccount"],"Resource":"*"}`,
 		"AmazonEC2FullAccess": `{"Effect":"Allow","Action":"ec2:*","Resource":"*"},` +
 			`{"Effect":"Allow","Action":["elasticloadbalancing:*","cloudwatch:*","autoscaling:*"],"Resource":"*"}`,
-		"AmazonEC2ReadOnlyAccess": `{"Effect":"Allow","Action":["ec2:Describe*","ec2:GetSecurityGroupsForVpc"],"Resource":"*"}`,
+		"AmazonEC2ReadOnlyAccess": `{"Effect":"Allow",` +
+			`"Action":["ec2:Describe*","ec2:GetSecurityGroupsForVpc"],"Resource":"*"}`,
 		"AmazonSSMReadOnlyAccess": `{"Effect":"Allow","Action":["ssm:Describe*","ssm:Get*","ssm:List*"],"Resource":"*"}`,
 	} {
 		created := time.Date(2015, 2, 6, 18, 40, 0, 0, time.UTC)
