@@ -21,37 +21,42 @@ import (
 
 var byValue = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
-// bench is an agent among fakes, in a bubble with a clock of its own.
-type bench struct {
-	t       *testing.T
-	agent   *agent
-	machine *fakeMachine
-	neutron *fakeNeutron
-	aws     *fakeAWS
-	mu      sync.Mutex
-	told    []string // to systemd
-	stop    func()
+// env is an agent among fakes, in a bubble with a clock of its own.
+type env struct {
+	t        *testing.T
+	agent    *agent
+	machine  *fakeMachine
+	neutron  *fakeNeutron
+	aws      *fakeAWS
+	mu       sync.Mutex
+	notified []string // to systemd
+	stop     func()
 }
 
-func inBubble(t *testing.T, f func(b *bench)) {
+func inBubble(t *testing.T, f func(b *env)) {
 	state := filepath.Join(t.TempDir(), "translation.json")
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{t: t, machine: newFakeMachine(), neutron: new(fakeNeutron), aws: newFakeAWS()}
+		b := &env{t: t, machine: newFakeMachine(), neutron: new(fakeNeutron), aws: newFakeAWS()}
 		cfg := Config{Node: "gw-1", Gateways: []string{"gw-1"}, NICMAC: eni1, Primary: primary, State: state,
 			Range: []netip.Prefix{netip.MustParsePrefix("10.20.1.8/29")}}
 		log := slog.New(slog.DiscardHandler)
 		b.agent = &agent{
 			cfg:     cfg,
 			log:     log,
-			claims:  newClaims(cfg, b.aws, newHolds(cfg, log)),
-			teller:  newTeller(log),
+			worker:  newReconcileWorker(cfg, b.aws, newHeldFiles(cfg, log)),
+			tagger:  newStatusTagger(log),
 			saver:   newSaver(state, log),
 			metrics: newMetrics(t.TempDir()),
 			report:  newReporter("", log),
-			time:    normal,
+			time:    defaultTiming,
 			kernel:  b.machine,
 			connect: b.neutron.connect,
-			notify:  func(s string) error { b.mu.Lock(); defer b.mu.Unlock(); b.told = append(b.told, s); return nil },
+			notify: func(s string) error {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				b.notified = append(b.notified, s)
+				return nil
+			},
 		}
 		f(b)
 		if b.stop != nil {
@@ -60,7 +65,7 @@ func inBubble(t *testing.T, f func(b *bench)) {
 	})
 }
 
-func (b *bench) start() {
+func (b *env) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- b.agent.run(ctx) }()
@@ -73,11 +78,11 @@ func (b *bench) start() {
 	synctest.Wait()
 }
 
-// count is how often systemd was told something that begins so.
-func (b *bench) count(prefix string) (n int) {
+// count is how often systemd was notified of something that begins so.
+func (b *env) count(prefix string) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, s := range b.told {
+	for _, s := range b.notified {
 		if strings.HasPrefix(s, prefix) {
 			n++
 		}
@@ -91,7 +96,7 @@ const (
 )
 
 // save is what an earlier agent has left.
-func (b *bench) save(s saved) {
+func (b *env) save(s savedState) {
 	b.t.Helper()
 	if err := newSaver(b.agent.cfg.State, slog.New(slog.DiscardHandler)).write(s); err != nil {
 		b.t.Fatal(err)
@@ -103,7 +108,7 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-func (b *bench) want(what string, entries ...translate.Entry) {
+func (b *env) want(what string, entries ...translate.Entry) {
 	b.t.Helper()
 	got, _ := b.machine.Entries()
 	if len(entries) == 0 && len(got) == 0 {
@@ -115,12 +120,12 @@ func (b *bench) want(what string, entries ...translate.Entry) {
 }
 
 func TestAgentFollowsNeutron(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.neutron.set(nil, router(addr10, mac1), router(foreign, mac2))
 		b.start()
 		b.want("first answer", entry(addr10, mac1))
 		if n := b.count(ready); n != 1 {
-			t.Errorf("systemd was told %d times that the agent is ready: %q", n, b.told)
+			t.Errorf("systemd was notified %d times that the agent is ready: %q", n, b.notified)
 		}
 		b.neutron.set(nil, router(addr10, mac2), router(addr11, mac2))
 		pass(31 * time.Second)
@@ -135,7 +140,7 @@ func TestAgentFollowsNeutron(t *testing.T) {
 }
 
 func TestAgentKeepsTheMapWithoutNeutron(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
 		b.neutron.set(errors.New("connection refused"))
@@ -151,9 +156,9 @@ func TestAgentKeepsTheMapWithoutNeutron(t *testing.T) {
 }
 
 func TestAgentRestoresAfterReboot(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		before := []translate.Entry{entry(addr10, mac1), entry(foreign, mac2)}
-		b.save(saved{Entries: before})
+		b.save(savedState{Entries: before})
 		b.neutron.set(errors.New("not up yet"))
 		b.start()
 		b.want("before Neutron answers", entry(addr10, mac1))
@@ -168,30 +173,30 @@ func TestAgentRestoresAfterReboot(t *testing.T) {
 }
 
 func TestAgentRestartKeepsThePinnedMap(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.machine.entries = []translate.Entry{entry(addr12, mac2)}
-		b.save(saved{Entries: []translate.Entry{entry(addr10, mac1)}})
+		b.save(savedState{Entries: []translate.Entry{entry(addr10, mac1)}})
 		b.neutron.set(errors.New("down"))
 		b.start()
 		b.want("the map is newer than the file", entry(addr12, mac2))
 	})
 }
 
-func TestAgentAsksForWhatSends(t *testing.T) {
-	inBubble(t, func(b *bench) {
+func TestAgentQueriesForUnknownAddresses(t *testing.T) {
+	inBubble(t, func(b *env) {
 		b.start()
 		pass(time.Second)
-		before := b.neutron.questions()
+		before := b.neutron.queries()
 		b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredARP, Addr: addr10, MAC: mac1}
 		b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredIPv4, Addr: addr11, MAC: mac1}
 		pass(250 * time.Millisecond)
-		if n := b.neutron.questions() - before; n != 1 {
-			t.Errorf("%d questions after a burst of events, want 1", n)
+		if n := b.neutron.queries() - before; n != 1 {
+			t.Errorf("%d queries after a burst of events, want 1", n)
 		}
 		// Neutron's database learns of them between the second and the third.
 		b.neutron.set(nil, router(addr10, mac1), router(addr11, mac1))
 		pass(1500 * time.Millisecond)
-		b.want("asked again", entry(addr10, mac1), entry(addr11, mac1))
+		b.want("queried again", entry(addr10, mac1), entry(addr11, mac1))
 
 		// A floating IP moves to another router, which announces it.
 		b.neutron.set(nil, router(addr10, mac2), router(addr11, mac1))
@@ -201,23 +206,23 @@ func TestAgentAsksForWhatSends(t *testing.T) {
 	})
 }
 
-func TestAgentIsNotMadeToAskForEver(t *testing.T) {
-	inBubble(t, func(b *bench) {
+func TestAgentDoesNotQueryForEver(t *testing.T) {
+	inBubble(t, func(b *env) {
 		b.start()
-		before := b.neutron.questions()
+		before := b.neutron.queries()
 		for range 60 {
 			b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredIPv4, Addr: addr10, MAC: mac1}
 			b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredIPv4, Addr: foreign, MAC: mac1}
 			pass(time.Second)
 		}
-		if n := b.neutron.questions() - before; n < doubtTries || n > doubtTries+3 {
-			t.Errorf("%d questions in a minute, want %d and the polls", n, doubtTries)
+		if n := b.neutron.queries() - before; n < maxQueries || n > maxQueries+3 {
+			t.Errorf("%d queries in a minute, want %d and the polls", n, maxQueries)
 		}
 	})
 }
 
 func TestAgentAttachesAgain(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
 		b.machine.mu.Lock()
@@ -229,14 +234,14 @@ func TestAgentAttachesAgain(t *testing.T) {
 		b.machine.plug(eni1)
 		pass(2 * time.Second)
 		if b.machine.attached != 2 || b.count(ready) != 1 {
-			t.Errorf("attached %d times, want 2; told systemd %q", b.machine.attached, b.told)
+			t.Errorf("attached %d times, want 2; notified systemd of %q", b.machine.attached, b.notified)
 		}
 		b.want("kept", entry(addr10, mac1))
 	})
 }
 
 func TestAgentKeepsTheNICClear(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.start()
 		b.machine.mu.Lock()
 		b.machine.addrs = []netip.Prefix{netip.MustParsePrefix("10.20.1.11/24")}
@@ -250,15 +255,15 @@ func TestAgentKeepsTheNICClear(t *testing.T) {
 }
 
 func TestAgentWaitsForAWS(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.aws.set(errors.New("no route to host"), 10, fakeENI(eni1))
-		b.save(saved{Entries: []translate.Entry{entry(addr10, mac1)}})
+		b.save(savedState{Entries: []translate.Entry{entry(addr10, mac1)}})
 		b.neutron.set(nil, router(addr10, mac1), floating(addr11, mac1))
 		b.start()
 		pass(time.Minute)
 		b.want("what was known goes on", entry(addr10, mac1))
-		if len(b.neutron.told) != 0 {
-			t.Errorf("told %q without an answer from AWS", b.neutron.told)
+		if len(b.neutron.tagged) != 0 {
+			t.Errorf("tagged %q without an answer from AWS", b.neutron.tagged)
 		}
 		if n := b.aws.count(); n < 4 || n > 10 {
 			t.Errorf("%d tries in a minute", n)
@@ -269,20 +274,20 @@ func TestAgentWaitsForAWS(t *testing.T) {
 	})
 }
 
-func TestAgentTellsFloatingIPs(t *testing.T) {
-	inBubble(t, func(b *bench) {
+func TestAgentTagsFloatingIPs(t *testing.T) {
+	inBubble(t, func(b *env) {
 		b.neutron.set(nil, router(addr10, mac1), floating(addr11, mac1), floating(foreign, mac1))
 		b.start()
 		want := []string{"10.20.1.11 198.51.100.7 ", "10.20.1.200 invalid IP address-out-of-range"}
-		if d := cmp.Diff(want, b.neutron.told); d != "" {
-			t.Errorf("told (-want +got):\n%s", d)
+		if d := cmp.Diff(want, b.neutron.tagged); d != "" {
+			t.Errorf("tagged (-want +got):\n%s", d)
 		}
 		b.want("and translates", entry(addr10, mac1), entry(addr11, mac1))
 	})
 }
 
 func TestAgentSpreadsOverENIs(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		second := translate.Entry{Addr: addr11, MAC: mac1, ENI: eni2}
 		b.aws.set(nil, 1, fakeENI(eni1))
 		b.neutron.set(nil, router(addr10, mac1), floating(addr11, mac1))
@@ -317,9 +322,10 @@ func TestAgentSpreadsOverENIs(t *testing.T) {
 }
 
 func TestAgentKnowsItsENIsAfterReboot(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		second := translate.Entry{Addr: addr11, MAC: mac1, ENI: eni2}
-		b.save(saved{ENIs: []eni{{eni1, primary}, {eni2, foreign}}, Entries: []translate.Entry{entry(addr10, mac1), second}})
+		b.save(savedState{ENIs: []eni{{eni1, primary}, {eni2, foreign}},
+			Entries: []translate.Entry{entry(addr10, mac1), second}})
 		b.machine.plug(eni1, eni2)
 		b.neutron.set(errors.New("not up yet"))
 		b.start()
@@ -331,32 +337,32 @@ func TestAgentKnowsItsENIsAfterReboot(t *testing.T) {
 }
 
 func TestAgentIsQuiet(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
 		pass(time.Minute)
-		neutron, aws := b.neutron.questions(), b.aws.count()
+		neutron, aws := b.neutron.queries(), b.aws.count()
 		pass(10 * time.Minute)
-		if n := b.neutron.questions() - neutron; n != 20 {
-			t.Errorf("Neutron was asked %d times in 10 quiet minutes, want 20", n)
+		if n := b.neutron.queries() - neutron; n != 20 {
+			t.Errorf("Neutron was queried %d times in 10 quiet minutes, want 20", n)
 		}
 		if n := b.aws.count() - aws; n != 10 {
-			t.Errorf("AWS was looked at %d times in 10 quiet minutes, want 10", n)
+			t.Errorf("AWS was reconciled %d times in 10 quiet minutes, want 10", n)
 		}
 		aws = b.aws.count()
 		b.neutron.set(nil, router(addr10, mac1), floating(addr11, mac1))
 		pass(31 * time.Second)
 		if b.aws.count() != aws+1 {
-			t.Error("AWS was not told of what is new in Neutron")
+			t.Error("AWS was not reconciled with what is new in Neutron")
 		}
 	})
 }
 
-func TestAgentSeeksWhoseAFrameIs(t *testing.T) {
-	inBubble(t, func(b *bench) {
+func TestAgentProbesForUnknownAddresses(t *testing.T) {
+	inBubble(t, func(b *env) {
 		b.start()
 		pass(time.Second)
-		before := b.neutron.questions()
+		before := b.neutron.queries()
 		// The Internet scans floating IPs that wait for a guest.
 		arrives := func(a netip.Addr) {
 			b.machine.frames <- translate.Event{Reason: translate.InHost, Addr: a, MAC: eni1}
@@ -365,11 +371,11 @@ func TestAgentSeeksWhoseAFrameIs(t *testing.T) {
 		arrives(addr10)
 		arrives(foreign)
 		pass(10 * time.Second)
-		if n := b.neutron.questions() - before; n != 0 {
-			t.Errorf("Neutron was asked %d times because of a scan", n)
+		if n := b.neutron.queries() - before; n != 0 {
+			t.Errorf("Neutron was queried %d times because of a scan", n)
 		}
-		if n := len(b.machine.asked); n < 20 || n > 40 || slices.Contains(b.machine.asked, foreign) {
-			t.Errorf("the bridge was asked %d times: %v", n, b.machine.asked)
+		if n := len(b.machine.probed); n < 20 || n > 40 || slices.Contains(b.machine.probed, foreign) {
+			t.Errorf("the bridge was probed %d times: %v", n, b.machine.probed)
 		}
 		// A router carries one, and has not announced it.
 		arrives(addr10)
@@ -380,45 +386,17 @@ func TestAgentSeeksWhoseAFrameIs(t *testing.T) {
 		pass(200 * time.Millisecond)
 		b.want("found", entry(addr10, mac1))
 		b.machine.mu.Lock()
-		b.machine.asked = nil
+		b.machine.probed = nil
 		b.machine.mu.Unlock()
 		pass(5 * time.Second)
-		if n := len(b.machine.asked); n != 0 {
-			t.Errorf("the bridge was asked %d times for what is translated", n)
+		if n := len(b.machine.probed); n != 0 {
+			t.Errorf("the bridge was probed %d times for what is translated", n)
 		}
 	})
 }
 
-func TestSeekerTakesTurns(t *testing.T) {
-	c := Config{Range: []netip.Prefix{netip.MustParsePrefix("10.20.1.0/24")}}
-	now := time.Unix(0, 0)
-	s := newSeeker()
-	defer s.stop()
-	for i := range 20 {
-		s.hear(c, netip.AddrFrom4([4]byte{10, 20, 1, byte(i)}), now)
-	}
-	asked := map[netip.Addr]int{}
-	for range 10 {
-		turn := s.next(nil, now)
-		if len(turn) != seekAtOnce {
-			t.Fatalf("a turn of %d", len(turn))
-		}
-		for _, a := range turn {
-			asked[a]++
-		}
-	}
-	for a, n := range asked {
-		if n != 4 {
-			t.Errorf("%s was asked for %d times in 10 turns of 8 for 20, want 4", a, n)
-		}
-	}
-	if turn := s.next(nil, now.Add(seekFor)); len(turn) != 0 || len(s.queue) != 0 || len(s.until) != 0 {
-		t.Errorf("after %s still asking for %v", seekFor, turn)
-	}
-}
-
-func TestAgentBelievesARouterUntilNeutronAnswers(t *testing.T) {
-	inBubble(t, func(b *bench) {
+func TestAgentTrustsARouterUntilNeutronAnswers(t *testing.T) {
+	inBubble(t, func(b *env) {
 		waits := floating(addr11, mac1)
 		waits.MAC, waits.Active = nil, false
 		b.neutron.set(nil, router(addr10, mac1), waits)
@@ -428,13 +406,13 @@ func TestAgentBelievesARouterUntilNeutronAnswers(t *testing.T) {
 		b.neutron.mu.Lock()
 		b.neutron.slow = 500 * time.Millisecond
 		b.neutron.mu.Unlock()
-		hear := func(mac model.MAC) {
+		announce := func(mac model.MAC) {
 			b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredARP, Addr: addr11, MAC: mac}
 			pass(10 * time.Millisecond)
 		}
-		hear(mac2)
-		b.want("nobody knows that MAC", entry(addr10, mac1))
-		hear(mac1)
+		announce(mac2)
+		b.want("that MAC is unknown", entry(addr10, mac1))
+		announce(mac1)
 		b.want("a router of Neutron's", entry(addr10, mac1), entry(addr11, mac1))
 		pass(2 * time.Second)
 		b.want("Neutron says that it still waits", entry(addr10, mac1))

@@ -1,6 +1,3 @@
-// Package gateway is the agent of a gateway node: it keeps the translation
-// attached and equal to what Neutron has given out, and what AWS has registered
-// equal to both.
 package agent
 
 import (
@@ -19,32 +16,32 @@ import (
 	"macaw.example/internal/translate"
 )
 
-// Where the agent's files are, unless its configuration says otherwise.
+// The agent's files, unless its configuration says otherwise.
 const (
 	DefaultConfigFile = "/etc/macaw/agent.json"
 	DefaultStateFile  = "/var/lib/macaw/translation.json"
 	reportFile        = "/run/macaw/agent.json"
 )
 
-// Config is the agent's configuration, as it is used.
+// Config is the agent's configuration; [nodeapi.Agent] documents its fields.
 type Config nodeapi.Agent
 
-// LoadConfig reads and checks a configuration. A file with credentials that
-// others may read is refused.
+// LoadConfig reads and checks a configuration. It refuses a file with credentials that
+// others may read.
 func LoadConfig(path string) (Config, error) {
 	raw, err := smallfile.Read(path)
 	if err != nil {
-		return Config{}, fmt.Errorf("reading gateway configuration: %w", err)
+		return Config{}, fmt.Errorf("reading agent configuration: %w", err)
 	}
 	c := Config{ReleaseAfter: DefaultReleaseAfter}
 	if err := unmarshalStrict(raw, &c); err != nil {
-		return Config{}, fmt.Errorf("reading gateway configuration %s: %w", path, err)
+		return Config{}, fmt.Errorf("reading agent configuration %s: %w", path, err)
 	}
 	if c.State == "" {
 		c.State = DefaultStateFile
 	}
 	if err := c.validate(); err != nil {
-		return Config{}, fmt.Errorf("reading gateway configuration %s: %w", path, err)
+		return Config{}, fmt.Errorf("reading agent configuration %s: %w", path, err)
 	}
 	if c.Auth != nil {
 		if err := private(path); err != nil {
@@ -57,8 +54,8 @@ func LoadConfig(path string) (Config, error) {
 func (c Config) validate() error {
 	var errs []error
 	for _, field := range []struct{ name, value string }{
-		{"cloud", c.Cloud}, {"node", c.Node}, {"region", c.Region}, {"instance", c.Instance}, {"instance_type", c.InstanceType},
-		{"subnet_id", c.SubnetID}, {"network", c.Network},
+		{"cloud", c.Cloud}, {"node", c.Node}, {"region", c.Region}, {"instance", c.Instance},
+		{"instance_type", c.InstanceType}, {"subnet_id", c.SubnetID}, {"network", c.Network},
 	} {
 		if field.value == "" {
 			errs = append(errs, fmt.Errorf("%s is missing", field.name))
@@ -67,7 +64,7 @@ func (c Config) validate() error {
 	if c.NICMAC == (model.MAC{}) {
 		errs = append(errs, errors.New("nic_mac is missing"))
 	}
-	if !slices.Contains([]model.ElasticIPs{model.ElasticIPsAll, model.ElasticIPsOnDemand, model.ElasticIPsPool, model.ElasticIPsNone}, c.Policy) {
+	if !slices.Contains(model.ElasticIPPolicies(), c.Policy) {
 		errs = append(errs, fmt.Errorf("policy %q is none of all, on-demand, pool, none", c.Policy))
 	}
 	if len(c.Range) == 0 {
@@ -91,12 +88,12 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("pair has %d names, not 2", n))
 	}
 	if (c.AuthFile == "") == (c.Auth == nil) {
-		errs = append(errs, errors.New("one of auth_file and auth must be there"))
+		errs = append(errs, errors.New("one of auth_file and auth must be set"))
 	}
 	return errors.Join(errs...)
 }
 
-// auth returns the credentials, read anew each time: they may be rotated.
+// auth returns the credentials. It reads them each time, since they may be rotated.
 func (c Config) auth() (neutron.Auth, error) {
 	if c.Auth != nil {
 		return *c.Auth, nil
@@ -106,23 +103,25 @@ func (c Config) auth() (neutron.Auth, error) {
 	}
 	raw, err := smallfile.Read(c.AuthFile)
 	if err != nil {
-		return neutron.Auth{}, fmt.Errorf("reading credentials: %w", err)
+		return neutron.Auth{}, fmt.Errorf("reading Neutron credentials: %w", err)
 	}
 	var a neutron.Auth
 	if err := unmarshalStrict(raw, &a); err != nil {
-		return neutron.Auth{}, fmt.Errorf("reading credentials %s: %w", c.AuthFile, err)
+		return neutron.Auth{}, fmt.Errorf("reading Neutron credentials %s: %w", c.AuthFile, err)
 	}
 	return a, nil
 }
 
-// inRange says whether an address is one that Neutron may give out.
+// inRange tells whether an address is one that Neutron may allocate.
 func (c Config) inRange(a netip.Addr) bool {
 	return slices.ContainsFunc(c.Range, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// translation returns what package translate is to attach to NICs.
+// translation returns the configuration of the translation on NICs.
 func (c Config) translation(nics []translate.NIC) translate.Config {
-	t := translate.Config{NICs: nics, Near: c.Subnet, Given: c.Range, VPC: append(slices.Clone(c.VPC), c.Subnet), PinDir: c.PinDir}
+	t := translate.Config{
+		NICs: nics, Subnet: c.Subnet, Range: c.Range, VPC: append(slices.Clone(c.VPC), c.Subnet), PinDir: c.PinDir,
+	}
 	copy(t.Pair[:], c.Pair)
 	return t
 }
@@ -131,7 +130,7 @@ func (c Config) translation(nics []translate.NIC) translate.Config {
 func private(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("looking at file with credentials: %w", err)
+		return fmt.Errorf("checking the mode of the credentials file: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return fmt.Errorf("%s holds credentials and has mode %04o, not 0600", path, info.Mode().Perm())

@@ -14,11 +14,14 @@ import (
 
 const goodConfig = `{
   "cloud": "first", "node": "gw-1", "gateways": ["gw-1", "gw-2"],
-  "region": "us-east-1", "instance": "i-1", "instance_type": "m8i.large", "subnet_id": "subnet-1", "policy": "on-demand",
+  "region": "us-east-1", "instance": "i-1", "instance_type": "m8i.large", "subnet_id": "subnet-1",
+  "policy": "on-demand",
   "nic_mac": "02:0a:0b:0c:0d:0e", "primary": "10.20.1.5", "subnet": "10.20.1.0/24",
-  "range": ["10.20.1.64/26", "2001:db8::100/120"], "metrics": "10.20.0.5:9478", "network": "provider", "auth_file": "AUTH"}`
+  "range": ["10.20.1.64/26", "2001:db8::100/120"], "metrics": "10.20.0.5:9478",
+  "network": "provider", "auth_file": "AUTH"}`
 
-const goodAuth = `{"auth_url": "http://10.20.0.5:5000/v3", "username": "macaw", "password": "secret", "project_name": "service", "region_name": "RegionOne", "interface": "internal"}`
+const goodAuth = `{"auth_url": "http://10.20.0.5:5000/v3", "username": "macaw", "password": "secret",
+  "project_name": "service", "region_name": "RegionOne", "interface": "internal"}`
 
 func TestLoadConfig(t *testing.T) {
 	dir := t.TempDir()
@@ -42,7 +45,8 @@ func TestLoadConfig(t *testing.T) {
 	if cfg.State != DefaultStateFile || cfg.NICMAC.String() != "02:0a:0b:0c:0d:0e" {
 		t.Errorf("read as %+v", cfg)
 	}
-	for text, want := range map[string]model.Wait{"": DefaultReleaseAfter, `"release_after": "0s", `: 0, `"release_after": "never", `: model.Never} {
+	for text, want := range map[string]model.Wait{"": DefaultReleaseAfter, `"release_after": "0s", `: 0,
+		`"release_after": "never", `: model.Never} {
 		cfg, err := LoadConfig(write("release.json", strings.Replace(good, `"cloud"`, text+`"cloud"`, 1), 0o644))
 		if err != nil || cfg.ReleaseAfter != want {
 			t.Errorf("with %q releases wait %v, want %v; %v", text, cfg.ReleaseAfter, want, err)
@@ -83,18 +87,18 @@ func TestLoadConfig(t *testing.T) {
 	}
 }
 
-// The data plane is told what Neutron gives out, and what of the VPC nobody behind
-// it has: a configuration that an older macaw wrote has the subnet.
-func TestConfigTellsTheDataPlaneWhereAddressesBelong(t *testing.T) {
+// The translation gets the addresses that Neutron may allocate, and the VPC, of which the
+// others are not behind it: a configuration that an older macaw wrote has the subnet.
+func TestConfigOfTheTranslation(t *testing.T) {
 	vpc, subnet := netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("10.20.1.0/24")
-	given := []netip.Prefix{netip.MustParsePrefix("10.20.1.64/26")}
+	allocatable := []netip.Prefix{netip.MustParsePrefix("10.20.1.64/26")}
 	for _, c := range []struct{ vpc, want []netip.Prefix }{
 		{[]netip.Prefix{vpc}, []netip.Prefix{vpc, subnet}},
 		{nil, []netip.Prefix{subnet}},
 	} {
-		got := Config{Range: given, Subnet: subnet, VPC: c.vpc}.translation(nil)
-		if !slices.Equal(got.Given, given) || !slices.Equal(got.VPC, c.want) || got.Near != subnet {
-			t.Errorf("VPC %v: given %v, VPC %v, near %v", c.vpc, got.Given, got.VPC, got.Near)
+		got := Config{Range: allocatable, Subnet: subnet, VPC: c.vpc}.translation(nil)
+		if !slices.Equal(got.Range, allocatable) || !slices.Equal(got.VPC, c.want) || got.Subnet != subnet {
+			t.Errorf("VPC %v: range %v, VPC %v, subnet %v", c.vpc, got.Range, got.VPC, got.Subnet)
 		}
 	}
 }

@@ -7,12 +7,12 @@ import (
 	"macaw.example/internal/translate"
 )
 
-// On makes frames be translated. The error is translate.ErrNotAttached if the
-// node has no translation.
+// On has frames translated. The error is translate.ErrNotAttached if the node has no
+// translation.
 func On(ctx context.Context, cfg Config) error { return setMode(ctx, cfg, translate.Translate) }
 
-// Off lets frames pass untouched, so that the fabric drops them. A reboot ends
-// it. The error is translate.ErrNotAttached if the node has no translation.
+// Off lets frames pass untouched, so that the fabric drops them, until On or a reboot. The
+// error is translate.ErrNotAttached if the node has no translation.
 func Off(ctx context.Context, cfg Config) error { return setMode(ctx, cfg, translate.Off) }
 
 // ReadStatus returns the state of the node's translation. The error is

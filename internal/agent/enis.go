@@ -32,8 +32,8 @@ func enisOf(c Config, seen []registrar.ENI) []eni {
 	return all
 }
 
-// registeredOn returns the ENI of each of their addresses: those that Neutron has
-// not given out are there too, so that they need not wait for AWS when it does.
+// registeredOn returns the ENI of each address on ENIs: those that Neutron has not
+// allocated are there too, so that they need not wait for AWS when it does.
 func registeredOn(seen []registrar.ENI) map[netip.Addr]model.MAC {
 	on := make(map[netip.Addr]model.MAC)
 	for _, s := range seen {
@@ -51,11 +51,11 @@ func registeredOn(seen []registrar.ENI) map[netip.Addr]model.MAC {
 	return on
 }
 
-// present adds to the ENIs that AWS shows those whose interfaces this machine still
-// has: AWS may show an older state, and the machine is the one that knows.
-func (a *agent) present(shown []eni) []eni {
+// mergeENIs adds to the ENIs that AWS shows those whose interfaces this machine still
+// has: AWS may show an older state, and the machine knows better.
+func (a *agent) mergeENIs(shown []eni) []eni {
 	for _, e := range a.enis {
-		if !slices.Contains(shown, e) && a.has(e) {
+		if !slices.Contains(shown, e) && a.hasInterface(e) {
 			shown = append(shown, e)
 		}
 	}
@@ -63,9 +63,9 @@ func (a *agent) present(shown []eni) []eni {
 	return shown
 }
 
-// find returns the interfaces of the ENIs that this machine has by now, and
-// those ENIs that it does not have: attaching one takes AWS seconds.
-func (a *agent) find(enis []eni) (nics []translate.NIC, missing []eni, err error) {
+// findNICs returns the interfaces of ENIs on this machine, and the ENIs whose interface is
+// missing: attaching one takes AWS seconds. The error is for a machine that has none.
+func (a *agent) findNICs(enis []eni) (nics []translate.NIC, missing []eni, err error) {
 	for _, e := range enis {
 		name, notFound := a.kernel.findNIC(e.MAC)
 		if notFound != nil {
@@ -81,21 +81,23 @@ func (a *agent) find(enis []eni) (nics []translate.NIC, missing []eni, err error
 	return nics, missing, err
 }
 
-// has says whether this machine has an ENI's interface.
-func (a *agent) has(e eni) bool {
+// hasInterface tells whether this machine has an ENI's interface.
+func (a *agent) hasInterface(e eni) bool {
 	_, err := a.kernel.findNIC(e.MAC)
 	return err == nil
 }
 
-// stillRegistered returns what AWS shows, and what was known before of ENIs that it
-// does not show though this machine has them.
-func (a *agent) stillRegistered(shown []registrar.ENI) map[netip.Addr]model.MAC {
+// mergeRegistered returns what AWS shows, and what was known before of ENIs that AWS does
+// not show although this machine has them.
+func (a *agent) mergeRegistered(shown []registrar.ENI) map[netip.Addr]model.MAC {
 	on := registeredOn(shown)
-	lost := slices.DeleteFunc(slices.Clone(a.enis), func(e eni) bool {
-		return slices.ContainsFunc(shown, func(s registrar.ENI) bool { return s.MAC == e.MAC.String() }) || !a.has(e)
-	})
+	missing := make(map[model.MAC]bool)
+	for _, e := range a.enis {
+		isShown := slices.ContainsFunc(shown, func(s registrar.ENI) bool { return s.MAC == e.MAC.String() })
+		missing[e.MAC] = !isShown && a.hasInterface(e)
+	}
 	for addr, mac := range a.registered {
-		if _, is := on[addr]; !is && slices.ContainsFunc(lost, func(e eni) bool { return e.MAC == mac }) {
+		if _, ok := on[addr]; !ok && missing[mac] {
 			on[addr] = mac
 		}
 	}

@@ -28,14 +28,15 @@ type fakeMachine struct {
 	stale    error
 	changes  chan struct{}
 	frames   chan translate.Event
-	asked    []netip.Addr             // what the bridge was asked for
-	owners   map[netip.Addr]model.MAC // who answers
+	probed   []netip.Addr             // addresses
+	owners   map[netip.Addr]model.MAC // that answer
 	history  []netip.Addr             // every address that was ever translated
 	sharers  []translate.Sharer
 }
 
 func newFakeMachine() *fakeMachine {
-	return &fakeMachine{nics: []model.MAC{eni1}, changes: make(chan struct{}, 1), frames: make(chan translate.Event, 10)}
+	return &fakeMachine{nics: []model.MAC{eni1}, changes: make(chan struct{}, 1),
+		frames: make(chan translate.Event, 10)}
 }
 
 func (m *fakeMachine) findNIC(mac model.MAC) (string, error) {
@@ -108,13 +109,13 @@ func (m *fakeMachine) Check() error {
 	return m.stale
 }
 
-// Ask lets those answer who have an address, as frames of theirs.
-func (m *fakeMachine) Ask(addrs ...netip.Addr) error {
+// ProbeARP has the owners of addresses answer, as frames of theirs.
+func (m *fakeMachine) ProbeARP(addrs ...netip.Addr) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.asked = append(m.asked, addrs...)
+	m.probed = append(m.probed, addrs...)
 	for _, a := range addrs {
-		if mac, is := m.owners[a]; is {
+		if mac, ok := m.owners[a]; ok {
 			m.frames <- translate.Event{Reason: translate.OutUnregisteredARP, Addr: a, MAC: mac}
 		}
 	}
@@ -149,7 +150,7 @@ type fakeAWS struct {
 	room   int // addresses on an ENI
 	enis   []registrar.ENI
 	wanted []registrar.Want // the last
-	turns  int
+	passes int
 	held   []model.Held
 	agreed []model.Held
 }
@@ -170,7 +171,7 @@ func fakeENI(mac model.MAC) registrar.ENI {
 func (f *fakeAWS) Reconcile(_ context.Context, wanted []registrar.Want) (registrar.Result, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.turns++
+	f.passes++
 	f.wanted = wanted
 	if f.err != nil {
 		return registrar.Result{}, f.err
@@ -198,7 +199,7 @@ func (f *fakeAWS) Reconcile(_ context.Context, wanted []registrar.Want) (registr
 func (f *fakeAWS) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.turns
+	return f.passes
 }
 
 func (f *fakeAWS) set(err error, room int, enis ...registrar.ENI) {
@@ -212,10 +213,10 @@ type fakeNeutron struct {
 	mu        sync.Mutex
 	addresses []neutron.Address
 	err       error
-	asked     int
+	queried   int
 	logins    int
 	slow      time.Duration // it takes to answer
-	told      []string      // what was noted on floating IPs
+	tagged    []string      // the status tags of floating IPs
 }
 
 func (n *fakeNeutron) connect(context.Context, Config) (cloud, error) {
@@ -232,14 +233,16 @@ func (n *fakeNeutron) ProviderAddresses(context.Context) ([]neutron.Address, err
 	time.Sleep(slow)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.asked++
+	n.queried++
 	return n.addresses, n.err
 }
 
-func (n *fakeNeutron) Tell(_ context.Context, a neutron.Address, public netip.Addr, problem string) (bool, error) {
+func (n *fakeNeutron) SetStatusTags(
+	_ context.Context, a neutron.Address, public netip.Addr, problem string,
+) (bool, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.told = append(n.told, fmt.Sprintf("%s %s %s", a.Addr, public, problem))
+	n.tagged = append(n.tagged, fmt.Sprintf("%s %s %s", a.Addr, public, problem))
 	return true, nil
 }
 
@@ -249,18 +252,20 @@ func (n *fakeNeutron) set(err error, addresses ...neutron.Address) {
 	n.addresses, n.err = addresses, err
 }
 
-func (n *fakeNeutron) questions() int {
+func (n *fakeNeutron) queries() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.asked
+	return n.queried
 }
 
 var (
-	addr10, addr11, addr12 = netip.MustParseAddr("10.20.1.10"), netip.MustParseAddr("10.20.1.11"), netip.MustParseAddr("10.20.1.12")
-	foreign                = netip.MustParseAddr("10.20.1.200")
-	primary, public        = netip.MustParseAddr("10.20.1.4"), netip.MustParseAddr("198.51.100.7")
-	eni1, eni2             = model.MAC{0x0a, 0, 0, 0, 0, 1}, model.MAC{0x0a, 0, 0, 0, 0, 2}
-	mac1, mac2             = model.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}, model.MAC{0xfa, 0x16, 0x3e, 0, 0, 2}
+	addr10          = netip.MustParseAddr("10.20.1.10")
+	addr11          = netip.MustParseAddr("10.20.1.11")
+	addr12          = netip.MustParseAddr("10.20.1.12")
+	foreign         = netip.MustParseAddr("10.20.1.200")
+	primary, public = netip.MustParseAddr("10.20.1.4"), netip.MustParseAddr("198.51.100.7")
+	eni1, eni2      = model.MAC{0x0a, 0, 0, 0, 0, 1}, model.MAC{0x0a, 0, 0, 0, 0, 2}
+	mac1, mac2      = model.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}, model.MAC{0xfa, 0x16, 0x3e, 0, 0, 2}
 )
 
 func router(a netip.Addr, mac model.MAC) neutron.Address {
@@ -268,7 +273,8 @@ func router(a netip.Addr, mac model.MAC) neutron.Address {
 }
 
 func floating(a netip.Addr, mac model.MAC) neutron.Address {
-	return neutron.Address{Addr: a, MAC: net.HardwareAddr(mac[:]), Kind: neutron.KindFloating, ID: "f-" + a.String(), Active: true}
+	return neutron.Address{Addr: a, MAC: net.HardwareAddr(mac[:]), Kind: neutron.KindFloating, ID: "f-" + a.String(),
+		Active: true}
 }
 
 // entry is a translated address on the first ENI.

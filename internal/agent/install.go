@@ -27,19 +27,18 @@ type installer struct {
 	write func(path string, mode fs.FileMode, content []byte) (changed bool, err error)
 }
 
-// Install makes this machine run the agent, now and after each boot, and keeps
-// the system's network management off the provider NIC. It returns when the
-// translation is attached; changed says whether there was anything to do.
-// binary is the absolute path of macaw.
+// Install makes this machine run the agent, now and after each boot, and keeps networkd
+// off the provider NIC. It returns when the translation is attached; changed says whether
+// there was anything to do. binary is the absolute path of macaw-node.
 func Install(ctx context.Context, cfg Config, binary string) (changed bool, err error) {
 	return installer{systemd.New(run), replace}.install(ctx, cfg, binary)
 }
 
-// install may be killed anywhere: that files were written by another run than the one
-// that tells their readers makes no difference, see package systemd.
+// install may be killed anywhere: it makes no difference which run wrote a file and which
+// one restarts its readers, see package systemd.
 func (i installer) install(ctx context.Context, cfg Config, binary string) (changed bool, err error) {
 	if err := cfg.validate(); err != nil {
-		return false, fmt.Errorf("checking the gateway's configuration: %w", err)
+		return false, fmt.Errorf("checking agent configuration: %w", err)
 	}
 	text, err := json.MarshalIndent(cfg, "", "  ")
 	if err != nil {
@@ -60,7 +59,7 @@ func (i installer) install(ctx context.Context, cfg Config, binary string) (chan
 		}
 		changed = changed || wrote
 	}
-	// networkd lets go of the NIC; what it has put there the agent clears.
+	// networkd leaves the NIC; the agent removes the addresses that it has added.
 	if err := i.ReloadNetwork(ctx, networkStamp, networkFile); err != nil {
 		return false, fmt.Errorf("keeping networkd off the provider NIC: %w", err)
 	}
@@ -72,7 +71,7 @@ func (i installer) install(ctx context.Context, cfg Config, binary string) (chan
 	return changed || did, err
 }
 
-// newest is when the last of files came to be there.
+// newest is when the newest of files was written.
 func (i installer) newest(files ...string) (at time.Time) {
 	for _, f := range files {
 		if t := i.Changed(f); t.After(at) {
@@ -82,19 +81,19 @@ func (i installer) newest(files ...string) (at time.Time) {
 	return at
 }
 
-// These come before what cloud-init has netplan write, so networkd takes them for
-// the provider NICs: the one that the node was made with, and those that the
-// agent has attached since.
+// These sort before the files of cloud-init and netplan, so networkd uses them for the
+// provider NICs: the one that the node was made with, and those that the agent has
+// attached since.
 const (
 	networkFile     = "/etc/systemd/network/05-macaw-provider.network"
 	moreNetworkFile = "/etc/systemd/network/05-macaw-provider-more.network"
-	// When networkd was told of them, see package systemd.
+	// The stamps of networkd's reloads, see package systemd.
 	networkStamp     = "/run/macaw/networkd-provider"
 	moreNetworkStamp = "/run/macaw/networkd-provider-more"
 )
 
-// network leaves a NIC alone (systemd.network(5)). Without it the primary
-// address, and on some images every secondary one, would be the host's, and
+// network has networkd leave a NIC alone (systemd.network(5)). Without it the primary
+// address, and on some images every secondary one, would be the host's, and packets to
 // floating IPs would end here.
 const network = `# Written by macaw. The provider NIC belongs to the translation.
 [Match]
@@ -105,7 +104,7 @@ Type=ether
 Unmanaged=yes
 `
 
-// replace writes a file, whole or not at all, unless it holds the same.
+// replace writes a file atomically, unless it has the same content.
 func replace(path string, mode fs.FileMode, content []byte) (changed bool, err error) {
 	before, err := os.ReadFile(path)
 	if err == nil && bytes.Equal(before, content) {
@@ -120,8 +119,8 @@ func replace(path string, mode fs.FileMode, content []byte) (changed bool, err e
 	return true, renameio.WriteFile(path, content, mode)
 }
 
-// run runs a command and returns what it wrote; what it says on failure is part of
-// the error.
+// run runs a command and returns its standard output; its standard error is part of the
+// error.
 func run(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	var stdout, stderr bytes.Buffer

@@ -96,7 +96,8 @@ func (n *fakeNode) run(_ context.Context, args ...string) (string, error) {
 		if !bytes.Equal(n.loaded, n.files[unitFile]) {
 			outdated = "yes"
 		}
-		return fmt.Sprintf("LoadState=loaded\nActiveState=%s\nExecMainStartTimestamp=%s\nNeedDaemonReload=%s\n", state, at, outdated), nil
+		return fmt.Sprintf("LoadState=loaded\nActiveState=%s\nExecMainStartTimestamp=%s\nNeedDaemonReload=%s\n", state,
+			at, outdated), nil
 	case strings.HasPrefix(line, "systemctl show"): // networkd, since long before
 		return "LoadState=loaded\nActiveState=active\nExecMainStartTimestamp=Mon 2000-01-03 00:00:00 UTC\n", nil
 	case line == "systemctl daemon-reload":
@@ -137,8 +138,10 @@ func (n *fakeNode) converged() error {
 }
 
 func installConfig() Config {
-	return Config{Cloud: "c", Node: "gw-1", Gateways: []string{"gw-1"}, Region: "r", Instance: "i-1", InstanceType: "t3.large",
-		SubnetID: "subnet-1", Network: "public", Policy: model.ElasticIPsAll, Range: []netip.Prefix{netip.MustParsePrefix("10.20.1.8/29")},
+	return Config{Cloud: "c", Node: "gw-1", Gateways: []string{"gw-1"}, Region: "r", Instance: "i-1",
+		InstanceType: "t3.large",
+		SubnetID:     "subnet-1", Network: "public", Policy: model.ElasticIPsAll,
+		Range:  []netip.Prefix{netip.MustParsePrefix("10.20.1.8/29")},
 		NICMAC: eni1, Primary: primary, Subnet: netip.MustParsePrefix("10.20.1.0/24"), AuthFile: "/etc/macaw/auth.json"}
 }
 
@@ -162,7 +165,8 @@ func TestInstallKilledAnywhere(t *testing.T) {
 	} {
 		for _, lost := range []bool{false, true} {
 			for kill := 1; ; kill++ {
-				n := &fakeNode{now: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), files: map[string][]byte{}, changed: map[string]time.Time{}}
+				n := &fakeNode{now: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), files: map[string][]byte{},
+					changed: map[string]time.Time{}}
 				n.put(testBinary, []byte("old"))
 				if c.before {
 					if _, err := n.installer().install(t.Context(), cfg, testBinary); err != nil {
@@ -189,7 +193,8 @@ func TestInstallKilledAnywhere(t *testing.T) {
 					}
 				}
 				n.did = nil
-				if changed, err := n.installer().install(t.Context(), c.cfg, testBinary); err != nil || changed || len(n.did) > 0 {
+				if changed, err := n.installer().install(t.Context(), c.cfg, testBinary); err != nil || changed ||
+					len(n.did) > 0 {
 					t.Errorf("%s: a run with nothing to do said %v, %v and did %q", c.name, changed, err, n.did)
 				}
 			}

@@ -16,7 +16,7 @@ import (
 	"macaw.example/internal/translate"
 )
 
-// kernel is the agent's view of the machine it runs on.
+// kernel is what the agent needs of the machine it runs on.
 type kernel interface {
 	findNIC(mac model.MAC) (string, error)
 	clearNIC(name string) ([]netip.Prefix, error)
@@ -31,19 +31,19 @@ type translation interface {
 	Sync([]translate.Entry) (translate.Changes, error)
 	Share([]translate.Sharer) error
 	Events(ctx context.Context, each func(translate.Event)) error
-	Ask(addrs ...netip.Addr) error
+	ProbeARP(addrs ...netip.Addr) error
 	Check() error
 	Close() error
 }
 
-// cloud is the agent's view of Neutron.
+// cloud is what the agent needs of Neutron.
 type cloud interface {
 	ProviderAddresses(ctx context.Context) ([]neutron.Address, error)
-	Tell(ctx context.Context, a neutron.Address, public netip.Addr, problem string) (changed bool, err error)
+	SetStatusTags(ctx context.Context, a neutron.Address, public netip.Addr, problem string) (changed bool, err error)
 }
 
-// commandLimit bounds a command that the agent's loop runs while it attaches.
-const commandLimit = 10 * time.Second
+// commandTimeout bounds a command that the agent runs while it attaches.
+const commandTimeout = 10 * time.Second
 
 // linux is the machine itself.
 type linux struct{}
@@ -53,7 +53,7 @@ func (linux) clearNIC(name string) ([]netip.Prefix, error)       { return transl
 func (linux) watch(ctx context.Context) (<-chan struct{}, error) { return translate.Watch(ctx) }
 
 func (linux) attach(cfg translate.Config) (translation, error) {
-	cfg.Whole = !kernelDatapath()
+	cfg.DisableGRO = !kernelDatapath()
 	t, err := translate.Attach(cfg)
 	if err != nil {
 		return nil, err // and not a translation that holds nil
@@ -64,9 +64,9 @@ func (linux) attach(cfg translate.Config) (translation, error) {
 // kernelDatapath tells whether Open vSwitch forwards in the kernel on this
 // machine, where the module may not be loaded yet.
 func kernelDatapath() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
-	_ = exec.CommandContext(ctx, "modprobe", "openvswitch").Run() // the next line has the answer
+	_ = exec.CommandContext(ctx, "modprobe", "openvswitch").Run() // the next line shows whether it is there
 	_, err := netlink.GenlFamilyGet("ovs_datapath")
 	return err == nil
 }
@@ -83,7 +83,7 @@ func (linux) unmanage(enis []eni) error {
 	if _, err := replace(moreNetworkFile, 0o644, fmt.Appendf(nil, network, strings.Join(macs, " "))); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
 	return systemd.New(run).ReloadNetwork(ctx, moreNetworkStamp, moreNetworkFile)
 }

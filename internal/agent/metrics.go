@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,21 +17,21 @@ import (
 	"macaw.example/internal/translate"
 )
 
-// metrics is what the agent counts, for Prometheus.
+// metrics are the agent's metrics, for Prometheus.
 type metrics struct {
-	registry  *prometheus.Registry
-	addresses *prometheus.GaugeVec
-	findings  *prometheus.GaugeVec
-	held      prometheus.Gauge
-	calls     *prometheus.CounterVec
-	latency   *prometheus.HistogramVec
-	answers   *prometheus.CounterVec
-	waits     prometheus.Histogram
-	turns     prometheus.Histogram
+	registry      *prometheus.Registry
+	addresses     *prometheus.GaugeVec
+	findings      *prometheus.GaugeVec
+	held          prometheus.Gauge
+	calls         *prometheus.CounterVec
+	latency       *prometheus.HistogramVec
+	answers       *prometheus.CounterVec
+	registrations prometheus.Histogram
+	passes        prometheus.Histogram
 }
 
-// States of addresses, each a part of the one before but for translated: an
-// idle floating IP is not.
+// States of addresses. Each includes the following ones but for translated: a floating IP
+// that waits for a guest is associated and not translated.
 const (
 	stateWanted     = "wanted"
 	stateRegistered = "registered"
@@ -41,28 +40,37 @@ const (
 )
 
 func newMetrics(pinDir string) *metrics {
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	seconds := func(name, help string, buckets []float64) prometheus.HistogramOpts {
+		return prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}
+	}
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		addresses: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "macaw_addresses",
-			Help: "Addresses of this node: that Neutron has given out, that AWS has registered, that have an Elastic IP, that are translated."}, []string{"state"}),
-		findings: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "macaw_findings",
-			Help: "Addresses that cannot be had, by reason."}, []string{"code"}),
+		addresses: gauge("macaw_addresses",
+			"Addresses of this node: wanted by Neutron, registered in AWS, associated with an Elastic IP, translated.",
+			"state"),
+		findings: gauge("macaw_findings", "Addresses that cannot be had, by reason.", "code"),
 		held: prometheus.NewGauge(prometheus.GaugeOpts{Name: "macaw_releases_held",
-			Help: "Elastic IPs that Neutron has let go of, many at once, and whose release waits for an operator or its time."}),
-		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "macaw_aws_calls_total",
-			Help: "Calls of AWS by action and result: ok, AWS's error code, or no-answer."}, []string{"action", "result"}),
-		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "macaw_aws_call_seconds",
-			Help: "How long calls of AWS took.", Buckets: prometheus.ExponentialBuckets(0.01, 2.5, 9)}, []string{"action"}),
-		answers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "macaw_neutron_answers_total",
-			Help: "Questions to Neutron by result: ok or error."}, []string{"result"}),
-		waits: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "macaw_registration_seconds",
-			Help:    "From the first that was seen of an address, a frame or Neutron's answer, until it was registered and translated.",
-			Buckets: prometheus.ExponentialBuckets(0.05, 2, 13)}),
-		turns: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "macaw_reconcile_seconds",
-			Help: "How long it took to make AWS what Neutron says, one turn.", Buckets: prometheus.ExponentialBuckets(0.02, 2.5, 9)}),
+			Help: "Elastic IPs that Neutron no longer uses and whose release waits for an operator or a deadline."}),
+		calls: counter("macaw_aws_calls_total",
+			"Calls of AWS by action and result: ok, AWS's error code, or no-answer.", "action", "result"),
+		latency: prometheus.NewHistogramVec(seconds("macaw_aws_call_seconds", "Duration of calls of AWS.",
+			prometheus.ExponentialBuckets(0.01, 2.5, 9)), []string{"action"}),
+		answers: counter("macaw_neutron_answers_total", "Queries of Neutron by result: ok or error.", "result"),
+		registrations: prometheus.NewHistogram(seconds("macaw_registration_seconds",
+			"Time from an address's first frame, or Neutron's answer, until it is registered and translated.",
+			prometheus.ExponentialBuckets(0.05, 2, 13))),
+		passes: prometheus.NewHistogram(seconds("macaw_reconcile_seconds",
+			"Duration of a reconcile pass, which makes AWS what Neutron says.",
+			prometheus.ExponentialBuckets(0.02, 2.5, 9))),
 	}
-	m.registry.MustRegister(m.addresses, m.findings, m.held, m.calls, m.latency, m.answers, m.waits, m.turns, frames{pinDir},
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.addresses, m.findings, m.held, m.calls, m.latency, m.answers, m.registrations, m.passes,
+		frames{pinDir}, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -72,7 +80,7 @@ func (m *metrics) Called(action, result string, took time.Duration) {
 	m.latency.WithLabelValues(action).Observe(took.Seconds())
 }
 
-func (m *metrics) asked(err error) {
+func (m *metrics) queried(err error) {
 	result := "ok"
 	if err != nil {
 		result = "error"
@@ -80,12 +88,12 @@ func (m *metrics) asked(err error) {
 	m.answers.WithLabelValues(result).Inc()
 }
 
-func (m *metrics) registered(after time.Duration) { m.waits.Observe(after.Seconds()) }
+func (m *metrics) observeRegistration(after time.Duration) { m.registrations.Observe(after.Seconds()) }
 
-func (m *metrics) translates(n int) { m.addresses.WithLabelValues(stateTranslated).Set(float64(n)) }
+func (m *metrics) setTranslated(n int) { m.addresses.WithLabelValues(stateTranslated).Set(float64(n)) }
 
 func (m *metrics) reconciled(c Config, o outcome) {
-	m.turns.Observe(o.took.Seconds())
+	m.passes.Observe(o.took.Seconds())
 	if o.err != nil {
 		return
 	}
@@ -120,12 +128,13 @@ func (m *metrics) reconciled(c Config, o outcome) {
 type frames struct{ pinDir string }
 
 var (
-	framesTotal = prometheus.NewDesc("macaw_frames_total", "Frames that passed the provider NICs, by direction (out: to AWS) and kind.",
-		[]string{"direction", "kind"}, nil)
-	bytesTotal = prometheus.NewDesc("macaw_bytes_total", "Octets of those frames, Ethernet headers included.",
-		[]string{"direction", "kind"}, nil)
-	droppedTotal = prometheus.NewDesc("macaw_dropped_frames_total", "Frames that were dropped at the provider NICs, by direction and reason.",
-		[]string{"direction", "reason"}, nil)
+	framesTotal = prometheus.NewDesc("macaw_frames_total",
+		"Frames that passed the provider NICs, by direction (out: to AWS) and kind.", []string{"direction", "kind"},
+		nil)
+	bytesTotal = prometheus.NewDesc("macaw_bytes_total",
+		"Octets of those frames, Ethernet headers included.", []string{"direction", "kind"}, nil)
+	droppedTotal = prometheus.NewDesc("macaw_dropped_frames_total",
+		"Frames that were dropped at the provider NICs, by direction and reason.", []string{"direction", "reason"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -135,8 +144,7 @@ func (frames) Describe(c chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. Without a translation there is
-// nothing.
+// Collect implements prometheus.Collector. Without a translation there is nothing.
 func (f frames) Collect(c chan<- prometheus.Metric) {
 	t, err := translate.Open(f.pinDir)
 	if err != nil {
@@ -147,43 +155,50 @@ func (f frames) Collect(c chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
+	count := func(desc *prometheus.Desc, n uint64, labels ...string) {
+		c <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
+	}
 	for reason, n := range counters {
 		direction := "in"
 		if reason.Out() {
 			direction = "out"
 		}
 		if reason.Dropped() {
-			c <- prometheus.MustNewConstMetric(droppedTotal, prometheus.CounterValue, float64(n.Packets), direction, reason.String())
+			count(droppedTotal, n.Packets, direction, reason.String())
 			continue
 		}
-		c <- prometheus.MustNewConstMetric(framesTotal, prometheus.CounterValue, float64(n.Packets), direction, reason.String())
-		c <- prometheus.MustNewConstMetric(bytesTotal, prometheus.CounterValue, float64(n.Bytes), direction, reason.String())
+		count(framesTotal, n.Packets, direction, reason.String())
+		count(bytesTotal, n.Bytes, direction, reason.String())
 	}
 }
 
-// metricsAgain is the pause until it is tried again to answer Prometheus.
-const metricsAgain = 30 * time.Second
+// metricsRetry is the pause until the metrics server is started again.
+const metricsRetry = 30 * time.Second
 
-// serve answers Prometheus until ctx is done, and tries again after a pause where that
-// fails: the port may be somebody else's for a while.
+// serve serves the metrics until ctx is done, and starts again after a pause where that
+// fails: another process may have the port for a while.
 func (m *metrics) serve(ctx context.Context, at netip.AddrPort, pause time.Duration, log *slog.Logger) {
 	failed := ""
 	for ctx.Err() == nil {
-		err := m.answer(ctx, at)
+		err := m.listenAndServe(ctx, at)
 		if err != nil && ctx.Err() == nil && err.Error() != failed {
 			failed = err.Error()
-			log.Warn("there are no metrics", "error", err)
+			log.Warn("metrics server stopped", "error", err)
 		}
 		sleep(ctx, pause)
 	}
 }
 
-// answer answers Prometheus. The management address need not be there yet: the agent
-// starts before the network does (ip(7), IP_FREEBIND).
-func (m *metrics) answer(ctx context.Context, at netip.AddrPort) error {
+// listenAndServe serves the metrics at an address that the machine need not have yet: the
+// agent starts before the network does (ip(7), IP_FREEBIND).
+func (m *metrics) listenAndServe(ctx context.Context, at netip.AddrPort) error {
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var err error
-		return errors.Join(c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1) }), err)
+		var failed error
+		freebind := func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1) }
+		if err := c.Control(freebind); err != nil {
+			return err
+		}
+		return failed
 	}}
 	l, err := lc.Listen(ctx, "tcp", at.String())
 	if err != nil {

@@ -12,10 +12,9 @@ import (
 	"macaw.example/internal/translate"
 )
 
-// here says whether an address's traffic goes through this node: Neutron says
-// where its port is bound. What is bound nowhere is for the first gateway: a
-// floating IP that waits for a guest has its Elastic IP already, and of a single
-// gateway there is no doubt.
+// here tells whether an address's traffic goes through this node: Neutron says where its
+// port is bound. One that is bound nowhere is for the first gateway: a floating IP that
+// waits for a guest has its Elastic IP already, and a single gateway has everything.
 func (c Config) here(a neutron.Address) bool {
 	if a.Host != "" {
 		return a.Host == c.Node
@@ -23,8 +22,8 @@ func (c Config) here(a neutron.Address) bool {
 	return c.Gateways[0] == c.Node && (len(c.Gateways) == 1 || a.Kind == neutron.KindFloating)
 }
 
-// wants returns what AWS shall know, and how: every address of the cloud, since
-// what is missing counts as let go.
+// wants returns what AWS is to have registered: every address of the cloud, since an
+// address that is absent counts as released.
 func wants(c Config, addresses []neutron.Address) []registrar.Want {
 	all := make([]registrar.Want, 0, len(addresses))
 	for _, a := range addresses {
@@ -38,23 +37,22 @@ func wants(c Config, addresses []neutron.Address) []registrar.Want {
 	return all
 }
 
-// What floating IPs wish that they do not get.
+// Findings about the policies that floating IPs ask for.
 const (
 	unknownPolicy model.Code = "unknown-policy"
 	notGranted    model.Code = "policy-not-granted"
 )
 
-// hints say what helps, for each of them.
+// hints are what helps, for each of them.
 var hints = map[model.Code]string{
 	unknownPolicy: "until the tag is corrected the floating IP is treated as all others: " +
 		"openstack floating ip unset --tag, then set --tag",
-	notGranted: "take the tag off, or change provider.elasticIPs or provider.pool in the cloud file and run macaw up",
+	notGranted: "remove the tag, or change provider.elasticIPs or provider.pool in the cloud file and run macaw up",
 }
 
-// policy is the one that a floating IP's tag asks for, empty for the cloud's. A tag
-// that says nothing sensible, or asks for what the operator does not grant, is
-// ignored, and the finding says so. None is granted always, and a pool where the
-// cloud file has one.
+// policy is the one that a floating IP's tag asks for, empty for the cloud's. A tag with
+// an unknown policy, or one that the operator does not grant, is ignored, and the finding
+// says so. None is always granted, and a pool where the cloud file has one.
 func policy(c Config, a neutron.Address) (model.ElasticIPs, *model.Finding) {
 	if a.Kind != neutron.KindFloating {
 		return "", nil
@@ -69,12 +67,15 @@ func policy(c Config, a neutron.Address) (model.ElasticIPs, *model.Finding) {
 	case asked == model.ElasticIPsNone, asked == model.ElasticIPsPool && len(c.Pool) > 0:
 		return asked, nil
 	}
-	return "", &model.Finding{Addr: a.Addr, Code: notGranted, Text: fmt.Sprintf("floating IP %s asks for an Elastic IP by policy %s, and the cloud has %s", a.Addr, asked, c.Policy),
-		Hint: hints[notGranted]}
+	return "", &model.Finding{
+		Addr: a.Addr, Code: notGranted, Hint: hints[notGranted],
+		Text: fmt.Sprintf("floating IP %s asks for an Elastic IP by policy %s, and the cloud has %s", a.Addr, asked,
+			c.Policy),
+	}
 }
 
-// wishes returns what the floating IPs of this node ask for in vain.
-func wishes(c Config, addresses []neutron.Address) (all []model.Finding) {
+// policyFindings are about the floating IPs of this node whose policy is ignored.
+func policyFindings(c Config, addresses []neutron.Address) (all []model.Finding) {
 	for _, a := range addresses {
 		if _, f := policy(c, a); f != nil && c.here(a) {
 			all = append(all, *f)
@@ -83,40 +84,41 @@ func wishes(c Config, addresses []neutron.Address) (all []model.Finding) {
 	return all
 }
 
-// plan returns the entries that the translation should have, and the addresses
-// that are used here although AWS does not know them: their frames would be
-// dropped by the fabric, so nothing translates them. registered has the ENI of
-// each address, and said who the data plane has heard speak for it.
-func plan(c Config, addresses []neutron.Address, registered, said map[netip.Addr]model.MAC) (entries []translate.Entry, refused []neutron.Address) {
-	entries = []translate.Entry{} // none is an answer too
+// plan returns the entries that the translation should have, and the addresses that are
+// used here although AWS has not registered them: the fabric would drop their frames, so
+// they are not translated. registered has the ENI of each address, and observed the MAC
+// that uses it by what the data plane has shown.
+func plan(c Config, addresses []neutron.Address, registered, observed map[netip.Addr]model.MAC) (
+	entries []translate.Entry, refused []neutron.Address,
+) {
+	entries = []translate.Entry{} // not nil: that there is none is an answer too
 	for _, a := range addresses {
-		if router, is := said[a.Addr]; is && a.Kind == neutron.KindFloating && !a.Active {
-			if eni, is := registered[a.Addr]; is {
+		eni, ok := registered[a.Addr]
+		if router, seen := observed[a.Addr]; seen && a.Kind == neutron.KindFloating && !a.Active {
+			if ok {
 				entries = append(entries, translate.Entry{Addr: a.Addr, MAC: router, ENI: eni})
 			}
 			continue
 		}
-		mac, ok := user(a, said)
-		if !ok || !c.here(a) {
-			continue
-		}
-		eni, is := registered[a.Addr]
-		if !is {
+		mac, used := currentMAC(a, observed)
+		switch {
+		case !used || !c.here(a):
+		case !ok:
 			refused = append(refused, a)
-			continue
+		default:
+			entries = append(entries, translate.Entry{Addr: a.Addr, MAC: mac, ENI: eni})
 		}
-		entries = append(entries, translate.Entry{Addr: a.Addr, MAC: mac, ENI: eni})
 	}
 	return entries, refused
 }
 
-// user returns the MAC that an address's frames carry now; false if nobody sends
-// from it. A reserved address is whose announcement was heard last, of those that
-// may use it.
-func user(a neutron.Address, said map[netip.Addr]model.MAC) (mac model.MAC, ok bool) {
+// currentMAC returns the MAC that an address's frames have now; false if there are no
+// frames from it. That of a reserved address is the one that announced it last, of those
+// that may use it.
+func currentMAC(a neutron.Address, observed map[netip.Addr]model.MAC) (mac model.MAC, ok bool) {
 	if len(a.Claimants) > 0 {
-		mac, ok = said[a.Addr]
-		return mac, ok && a.Active && mayHave(a, mac)
+		mac, ok = observed[a.Addr]
+		return mac, ok && a.Active && mayUse(a, mac)
 	}
 	if !a.Active || len(a.MAC) != len(mac) {
 		return mac, false
@@ -124,13 +126,13 @@ func user(a neutron.Address, said map[netip.Addr]model.MAC) (mac model.MAC, ok b
 	return model.MAC(a.MAC), true
 }
 
-// mayHave says whether a MAC may use a reserved address.
-func mayHave(a neutron.Address, mac model.MAC) bool {
+// mayUse tells whether a MAC may use a reserved address.
+func mayUse(a neutron.Address, mac model.MAC) bool {
 	return slices.ContainsFunc(a.Claimants, func(m net.HardwareAddr) bool { return string(m) == string(mac[:]) })
 }
 
-// sharers are all who may send from the reserved addresses of this node: which of
-// them has one now is theirs to say.
+// sharers are all MACs that may send from the reserved addresses of this node. Which of
+// them has one now is for them to announce.
 func sharers(c Config, addresses []neutron.Address) (all []translate.Sharer) {
 	for _, a := range addresses {
 		if !a.Active || !c.here(a) {
@@ -145,75 +147,79 @@ func sharers(c Config, addresses []neutron.Address) (all []translate.Sharer) {
 	return all
 }
 
-// stillSaid is what the data plane has said that Neutron's answer leaves as true as
-// it was: who of those that may use a reserved address has announced it, also if it
-// was not known then that he may. Of all other addresses Neutron knows better.
-func stillSaid(addresses []neutron.Address, said map[netip.Addr]model.MAC, d doubts) map[netip.Addr]model.MAC {
+// stillObserved is what the data plane has shown that is still true by Neutron's answer:
+// which of the MACs that may use a reserved address has announced it, also if it was not
+// known then that it may. Of all other addresses Neutron knows better.
+func stillObserved(
+	addresses []neutron.Address, observed map[netip.Addr]model.MAC, p pendingAddresses,
+) map[netip.Addr]model.MAC {
 	still := make(map[netip.Addr]model.MAC)
 	for _, a := range addresses {
-		if mac, ok := said[a.Addr]; ok && mayHave(a, mac) {
+		if mac, ok := observed[a.Addr]; ok && mayUse(a, mac) {
 			still[a.Addr] = mac
 		}
-		if mac, ok := d.announced(a); ok {
+		if mac, ok := p.announced(a); ok {
 			still[a.Addr] = mac
 		}
 	}
 	return still
 }
 
-// claimed says whether a frame is from one who may use the reserved address that it
-// speaks for. That is so by Neutron's last answer, and needs no other.
-func claimed(addresses []neutron.Address, e translate.Event) bool {
+// fromClaimant tells whether a frame is from a MAC that may use the reserved address that
+// it speaks for. It may by Neutron's last answer, and no other is needed.
+func fromClaimant(addresses []neutron.Address, e translate.Event) bool {
 	return slices.ContainsFunc(addresses, func(a neutron.Address) bool {
-		return a.Addr == e.Addr && mayHave(a, e.MAC)
+		return a.Addr == e.Addr && mayUse(a, e.MAC)
 	})
 }
 
-// believable says whether a frame may be believed until Neutron has confirmed it: a
-// router that Neutron has here speaks for a floating IP that Neutron has given out,
-// and that waited for a guest the last time. Nothing is claimed by that: AWS has
-// registered the address before.
-func believable(c Config, addresses []neutron.Address, e translate.Event) bool {
-	idle, router := false, false
+// trusted tells whether a frame is trusted until Neutron has confirmed it: a router that
+// Neutron has here speaks for a floating IP that is allocated, and that waited for a guest
+// the last time. Nothing is claimed in AWS by that: the address was registered before.
+func trusted(c Config, addresses []neutron.Address, e translate.Event) bool {
+	waiting, fromRouter := false, false
 	for _, a := range addresses {
-		idle = idle || a.Addr == e.Addr && a.Kind == neutron.KindFloating && !a.Active
-		router = router || a.Kind == neutron.KindRouter && a.Active && string(a.MAC) == string(e.MAC[:]) && c.here(a)
+		switch {
+		case a.Kind == neutron.KindFloating && !a.Active:
+			waiting = waiting || a.Addr == e.Addr
+		case a.Kind == neutron.KindRouter && a.Active:
+			fromRouter = fromRouter || string(a.MAC) == string(e.MAC[:]) && c.here(a)
+		}
 	}
-	return idle && router
+	return waiting && fromRouter
 }
 
-// note is what a floating IP shall say of itself.
-type note struct {
+// floatingIPStatus is what the tags of a floating IP are to say.
+type floatingIPStatus struct {
 	address neutron.Address
 	public  netip.Addr // invalid if it has none
 	problem string     // a finding's code, or empty
 }
 
-// notes returns what the floating IPs of this node shall say. result is what
-// came of reconciling these very addresses.
-func notes(c Config, addresses []neutron.Address, result registrar.Result) []note {
+// floatingIPStatuses returns the statuses of the floating IPs of this node. result is
+// that of reconciling these very addresses.
+func floatingIPStatuses(c Config, addresses []neutron.Address, result registrar.Result) []floatingIPStatus {
 	problems := make(map[netip.Addr]string)
 	for _, f := range findings(c, addresses, result) {
 		if problems[f.Addr] == "" {
 			problems[f.Addr] = string(f.Code)
 		}
 	}
-	var all []note
+	var all []floatingIPStatus
 	for _, a := range addresses {
-		if a.Kind != neutron.KindFloating || !c.here(a) {
-			continue
+		if a.Kind == neutron.KindFloating && c.here(a) {
+			all = append(all, floatingIPStatus{a, result.Registered[a.Addr].Public, problems[a.Addr]})
 		}
-		all = append(all, note{a, result.Registered[a.Addr].Public, problems[a.Addr]})
 	}
 	return all
 }
 
-// findings are all that cannot be had: of AWS, and of the operator.
+// findings are all: those of AWS, and those about policies.
 func findings(c Config, addresses []neutron.Address, result registrar.Result) (all []model.Finding) {
-	return append(slices.Clone(result.Findings), wishes(c, addresses)...)
+	return append(slices.Clone(result.Findings), policyFindings(c, addresses)...)
 }
 
-// onlyInRange returns the entries that may stay: another process, or an older
+// onlyInRange returns the entries of the cloud's addresses: another process, or an older
 // configuration, may have left more.
 func onlyInRange(c Config, entries []translate.Entry) []translate.Entry {
 	return slices.DeleteFunc(slices.Clone(entries), func(e translate.Entry) bool { return !c.inRange(e.Addr) })

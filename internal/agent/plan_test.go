@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -40,7 +39,7 @@ func TestHere(t *testing.T) {
 		one, first, second bool
 	}{
 		{"idle floating IP", idle, true, true, false},
-		{"router that nobody has claimed", router(addr10, mac1), true, false, false},
+		{"router that is bound nowhere", router(addr10, mac1), true, false, false},
 		{"router on the first", bound(router(addr10, mac1), "gw-1"), true, true, false},
 		{"router on the second", bound(router(addr10, mac1), "gw-2"), false, false, true},
 		{"floating IP of a router on the second", bound(floating(addr10, mac1), "gw-2"), false, false, true},
@@ -66,8 +65,9 @@ func TestWants(t *testing.T) {
 		{Addr: addr10, Owner: "router r1", Here: true},
 		{Addr: addr11, Policy: model.ElasticIPsNone, Owner: "floating IP f-10.20.1.11", FloatingIP: "f-10.20.1.11"},
 		{Addr: addr12, Owner: "floating IP f-10.20.1.12", FloatingIP: "f-10.20.1.12", Here: true},
-		{Addr: foreign, Owner: "router "},                                                        // only a floating IP's owner has a say
-		{Addr: primary, Owner: "floating IP f-10.20.1.4", FloatingIP: "f-10.20.1.4", Here: true}, // there is no pool
+		{Addr: foreign, Owner: "router "}, // only a floating IP's owner may ask
+		// There is no pool.
+		{Addr: primary, Owner: "floating IP f-10.20.1.4", FloatingIP: "f-10.20.1.4", Here: true},
 	}
 	if d := cmp.Diff(want, got, byValue); d != "" {
 		t.Errorf("wants (-want +got):\n%s", d)
@@ -91,13 +91,15 @@ func TestPolicyOfAFloatingIP(t *testing.T) {
 		{model.ElasticIPsPool, []string{"eipalloc-1"}, "all", "", notGranted},
 		{model.ElasticIPsAll, nil, "sometimes", "", unknownPolicy},
 	} {
-		got, finding := policy(Config{Policy: c.cloud, Pool: c.pool}, tagged(floating(addr10, mac1), "elastic-ip-policy="+c.tag))
+		got, finding := policy(Config{Policy: c.cloud, Pool: c.pool},
+			tagged(floating(addr10, mac1), "elastic-ip-policy="+c.tag))
 		code := model.Code("")
 		if finding != nil {
 			code = finding.Code
 		}
 		if got != c.want || code != c.code {
-			t.Errorf("cloud %s with pool %v, tag %s: %q %q, want %q %q", c.cloud, c.pool, c.tag, got, code, c.want, c.code)
+			t.Errorf("cloud %s with pool %v, tag %s: %q %q, want %q %q", c.cloud, c.pool, c.tag, got, code, c.want,
+				c.code)
 		}
 	}
 }
@@ -118,8 +120,10 @@ func TestPlan(t *testing.T) {
 		{"two on two ENIs", oneGateway, []neutron.Address{router(addr10, mac1), router(addr11, mac2)},
 			[]translate.Entry{entry(addr10, mac1), {Addr: addr11, MAC: mac2, ENI: eni2}}, nil},
 		{"idle and down", oneGateway, []neutron.Address{idle, down}, []translate.Entry{}, nil},
-		{"not registered", oneGateway, []neutron.Address{router(foreign, mac1)}, []translate.Entry{}, []neutron.Address{router(foreign, mac1)}},
-		{"elsewhere", firstOfTwo, []neutron.Address{bound(router(addr10, mac1), "gw-2"), bound(router(foreign, mac1), "gw-2")}, []translate.Entry{}, nil},
+		{"not registered", oneGateway, []neutron.Address{router(foreign, mac1)}, []translate.Entry{},
+			[]neutron.Address{router(foreign, mac1)}},
+		{"elsewhere", firstOfTwo, []neutron.Address{bound(router(addr10, mac1), "gw-2"),
+			bound(router(foreign, mac1), "gw-2")}, []translate.Entry{}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			entries, refused := plan(c.config, c.wanted, registered, nil)
@@ -133,7 +137,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-func TestNotes(t *testing.T) {
+func TestFloatingIPStatuses(t *testing.T) {
 	addresses := []neutron.Address{
 		router(addr10, mac1),
 		floating(addr11, mac1),
@@ -142,69 +146,30 @@ func TestNotes(t *testing.T) {
 		bound(floating(primary, mac1), "gw-2"),
 	}
 	result := registrar.Result{
-		Registered: map[netip.Addr]registrar.Registration{addr10: {Public: public}, addr11: {Public: public}, addr12: {}},
-		Findings:   []model.Finding{{Addr: addr12, Code: registrar.ElasticIPQuota}, {Addr: addr12, Code: registrar.Refused}},
+		Registered: map[netip.Addr]registrar.Registration{addr10: {Public: public}, addr11: {Public: public},
+			addr12: {}},
+		Findings: []model.Finding{{Addr: addr12, Code: registrar.ElasticIPQuota},
+			{Addr: addr12, Code: registrar.Refused}},
 	}
-	want := []note{
+	want := []floatingIPStatus{
 		{addresses[1], public, ""},
 		{addresses[2], netip.Addr{}, "elastic-ip-quota"},
 		{addresses[3], netip.Addr{}, "unknown-policy"},
 	}
-	if d := cmp.Diff(want, notes(firstOfTwo, addresses, result), byValue, cmp.AllowUnexported(note{})); d != "" {
-		t.Errorf("notes (-want +got):\n%s", d)
+	if d := cmp.Diff(want, floatingIPStatuses(firstOfTwo, addresses, result), byValue,
+		cmp.AllowUnexported(floatingIPStatus{})); d != "" {
+		t.Errorf("statuses (-want +got):\n%s", d)
 	}
 }
 
-func TestDoubts(t *testing.T) {
-	cfg := Config{Range: []netip.Prefix{netip.PrefixFrom(addr10, 32)}}
-	begin := time.Unix(0, 0)
-	d := newDoubts()
-	raise := func(a netip.Addr, m model.MAC, after time.Duration) bool {
-		return d.raise(cfg, nil, translate.Event{Addr: a, MAC: m}, begin.Add(after))
-	}
-	if raise(foreign, mac1, 0) {
-		t.Error("doubt about an address that is not the cloud's")
-	}
-	if !raise(addr10, mac1, 0) || raise(addr10, mac1, time.Second) {
-		t.Error("want one doubt")
-	}
-	if !raise(addr10, mac2, 2*time.Second) {
-		t.Error("another MAC is another doubt")
-	}
-	for i := 1; i < doubtTries; i++ {
-		if got := d.ask(Config{Gateways: []string{"gw-1"}, Node: "gw-1"}, []neutron.Address{router(addr10, mac1)}, begin.Add(3*time.Second)); got != i {
-			t.Errorf("ask: %d, want %d", got, i)
-		}
-	}
-	if got := d.ask(Config{}, nil, begin.Add(20*time.Second)); got != 0 {
-		t.Errorf("asked often enough, ask: %d", got)
-	}
-	if raise(addr10, mac2, 30*time.Second) || !raise(addr10, mac2, 63*time.Second) {
-		t.Error("want a rest of a minute")
-	}
-	if got := d.ask(Config{Gateways: []string{"gw-1"}, Node: "gw-1"}, []neutron.Address{router(addr10, mac2)}, begin.Add(63*time.Second)); got != 0 || len(d.open) != 1 {
-		t.Errorf("Neutron knows, AWS does not: ask: %d, left %v", got, d.open)
-	}
-	if raise(addr10, mac2, 64*time.Second) {
-		t.Error("Neutron need not be asked again for what AWS has not done yet")
-	}
-	d.settle([]translate.Entry{entry(addr10, mac1)})
-	if len(d.open) != 1 {
-		t.Error("settled by another MAC")
-	}
-	d.settle([]translate.Entry{entry(addr10, mac2)})
-	if len(d.open) != 0 || !raise(addr10, mac2, 65*time.Second) {
-		t.Error("translated and gone again: want a new doubt")
-	}
-}
-
-// Whoever meets a finding learns what helps, and finds it in the documentation.
-func TestEveryWishInVainHasAHint(t *testing.T) {
+// A finding says what helps, and is in the documentation.
+func TestEveryPolicyFindingHasAHint(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/floating-ips.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for tag, code := range map[string]model.Code{"elastic-ip-policy=gold": unknownPolicy, "elastic-ip-policy=all": notGranted} {
+	for tag, code := range map[string]model.Code{"elastic-ip-policy=gold": unknownPolicy,
+		"elastic-ip-policy=all": notGranted} {
 		a := floating(addr10, mac1)
 		a.Tags = []string{tag}
 		_, f := policy(Config{Policy: model.ElasticIPsOnDemand}, a)

@@ -21,7 +21,7 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// reporter keeps the report's file, and tells the journal of what is new in it.
+// reporter keeps the report's file, and logs the findings that are new in it.
 type reporter struct {
 	path   string // empty: no file
 	log    *slog.Logger
@@ -32,22 +32,22 @@ type reporter struct {
 
 func newReporter(path string, log *slog.Logger) *reporter { return &reporter{path: path, log: log} }
 
-// asked notes how asking Neutron went.
-func (r *reporter) asked(err error) {
-	r.report.Neutron = noted(r.report.Neutron, err)
-	if err != nil { // nothing is reconciled, so nobody else writes it
+// queried notes the result of a query of Neutron.
+func (r *reporter) queried(err error) {
+	r.report.Neutron = contactAfter(r.report.Neutron, err)
+	if err != nil { // nothing is reconciled, so nothing else writes it
 		r.save()
 	}
 }
 
 func (r *reporter) save() {
 	if err := r.write(); err != nil {
-		r.log.Warn("the agent's report is not written", "error", err)
+		r.log.Warn("writing report failed", "error", err)
 	}
 }
 
-// noted is how a contact is after another question.
-func noted(c nodeapi.Contact, err error) nodeapi.Contact {
+// contactAfter returns a contact after another query or pass.
+func contactAfter(c nodeapi.Contact, err error) nodeapi.Contact {
 	if err != nil {
 		c.Error = err.Error()
 		return c
@@ -55,14 +55,14 @@ func noted(c nodeapi.Contact, err error) nodeapi.Contact {
 	return nodeapi.Contact{Answered: time.Now().UTC().Truncate(time.Second)}
 }
 
-// reconciled notes what came of reconciling AWS, and writes the file.
+// reconciled notes the outcome of a reconcile pass, and writes the file.
 func (r *reporter) reconciled(c Config, o outcome) {
-	r.report.AWS = noted(r.report.AWS, o.err)
-	if o.err == nil { // or else what was found before still holds
+	r.report.AWS = contactAfter(r.report.AWS, o.err)
+	if o.err == nil { // else the former findings still hold
 		r.cfg, r.last = c, o
 		r.report.ENIs = enisReport(o)
 		now := findings(c, o.addresses, o.result)
-		r.tell(now)
+		r.logFindings(now)
 		r.report.Findings = now
 		r.report.Held = o.result.Held
 	}
@@ -86,27 +86,27 @@ func (r *reporter) address(a neutron.Address) nodeapi.Address {
 		Host: a.Host, Here: r.cfg.here(a), ENI: at.ENI, Public: at.Public, Policy: own}
 }
 
-// tell tells the journal which findings are new and which have gone.
-func (r *reporter) tell(now []model.Finding) {
+// logFindings logs the findings that are new, and those that are resolved.
+func (r *reporter) logFindings(now []model.Finding) {
 	// The text may differ each time: AWS puts an encoded message into a refusal.
 	type key struct {
 		addr netip.Addr
 		code model.Code
 	}
-	before, told := make(map[key]model.Finding), make(map[key]bool)
+	before, present := make(map[key]model.Finding), make(map[key]bool)
 	for _, f := range r.report.Findings {
 		before[key{f.Addr, f.Code}] = f
 	}
 	for _, f := range now {
 		k := key{f.Addr, f.Code}
-		if _, was := before[k]; !was && !told[k] {
+		if _, known := before[k]; !known && !present[k] {
 			r.log.Warn(f.Text, "address", f.Addr, "code", f.Code, "hint", f.Hint)
 		}
-		told[k] = true
+		present[k] = true
 	}
 	for k, f := range before {
-		if !told[k] {
-			r.log.Info("no longer: "+f.Text, "address", f.Addr, "code", f.Code)
+		if !present[k] {
+			r.log.Info("resolved", "finding", f.Text, "address", f.Addr, "code", f.Code)
 		}
 	}
 }
@@ -133,7 +133,8 @@ func (r *reporter) write() error {
 	return f.CloseAtomicallyReplace()
 }
 
-// encode writes the report with one address after the other.
+// encode writes the report with one address after the other: thousands of them need not
+// be in memory twice.
 func (r *reporter) encode(w io.Writer) error {
 	report := r.report
 	report.Addresses = []nodeapi.Address{}
@@ -141,7 +142,7 @@ func (r *reporter) encode(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// Within a text the quotes would be escaped.
+	// In a text the quotes would be escaped, so this is the member.
 	before, after, _ := bytes.Cut(raw, []byte(`"addresses":[]`))
 	if _, err := fmt.Fprintf(w, `%s"addresses":[`, before); err != nil {
 		return err

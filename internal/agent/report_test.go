@@ -21,15 +21,18 @@ func TestReport(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agent.json")
 	r := newReporter(path, slog.New(slog.DiscardHandler))
 	finding := model.Finding{Addr: addr11, Code: registrar.ElasticIPQuota, Text: `there is "addresses":[] in it`}
-	good := outcome{addresses: []neutron.Address{bound(router(addr10, mac1), "gw-1"), bound(floating(addr11, mac1), "gw-2")},
+	good := outcome{addresses: []neutron.Address{bound(router(addr10, mac1), "gw-1"),
+		bound(floating(addr11, mac1), "gw-2")},
 		result: registrar.Result{
-			Registered: map[netip.Addr]registrar.Registration{addr10: {ENI: "eni-1", Public: netip.MustParseAddr("198.51.100.7")}},
-			ENIs:       []registrar.ENI{{ID: "eni-1", Limit: 30, Addresses: []netip.Addr{addr10}}},
-			Findings:   []model.Finding{finding}}}
+			Registered: map[netip.Addr]registrar.Registration{addr10: {ENI: "eni-1",
+				Public: netip.MustParseAddr("198.51.100.7")}},
+			ENIs:     []registrar.ENI{{ID: "eni-1", Limit: 30, Addresses: []netip.Addr{addr10}}},
+			Findings: []model.Finding{finding}}}
 	want := nodeapi.Report{
 		ENIs: []nodeapi.ENI{{ID: "eni-1", Addresses: 1, Limit: 29}},
 		Addresses: []nodeapi.Address{
-			{Addr: addr10, Kind: neutron.KindRouter, Host: "gw-1", Here: true, ENI: "eni-1", Public: netip.MustParseAddr("198.51.100.7")},
+			{Addr: addr10, Kind: neutron.KindRouter, Host: "gw-1", Here: true, ENI: "eni-1",
+				Public: netip.MustParseAddr("198.51.100.7")},
 			{Addr: addr11, Kind: neutron.KindFloating, Host: "gw-2"},
 		},
 		Findings: []model.Finding{finding},
@@ -41,14 +44,16 @@ func TestReport(t *testing.T) {
 	}{
 		{"nothing yet", outcome{err: errors.New("no answer")}, nodeapi.Report{Addresses: []nodeapi.Address{}}},
 		{"an answer", good, want},
-		{"none after one: the addresses stay", outcome{err: errors.New("no answer"), result: registrar.Result{Findings: good.result.Findings}}, want},
+		{"none after one: the addresses stay", outcome{err: errors.New("no answer"),
+			result: registrar.Result{Findings: good.result.Findings}}, want},
 	} {
 		r.reconciled(firstOfTwo, c.o)
 		got, err := readReport(path)
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		ignore := cmp.Options{cmpopts.IgnoreTypes(nodeapi.Contact{}), cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreFields(nodeapi.Address{}, "ID", "Router", "Project")}
+		ignore := cmp.Options{cmpopts.IgnoreTypes(nodeapi.Contact{}), cmpopts.EquateComparable(netip.Addr{}),
+			cmpopts.IgnoreFields(nodeapi.Address{}, "ID", "Router", "Project")}
 		if d := cmp.Diff(&c.want, got, ignore); d != "" {
 			raw, _ := json.Marshal(got)
 			t.Errorf("%s (-want +got):\n%s\n%s", c.name, d, raw)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// alarm rings at the earliest of the times that it was set to. It is in one of two
-// states: set, with the timer running or its tick waiting in C, or not set. Whoever
-// takes the tick calls rang, and from then on any time counts anew.
+// alarm fires at the earliest of the times that it was set to. It is in one of two
+// states: set, with the timer running or its tick waiting in C, or not set. The receiver
+// of the tick calls fired, and from then on any time counts again.
 type alarm struct {
 	C     <-chan time.Time
 	timer *time.Timer
@@ -19,8 +19,8 @@ func newAlarm() *alarm {
 	return &alarm{C: t.C, timer: t}
 }
 
-// set makes it ring at a time, unless it rings before. It never puts it off: what
-// comes without a pause would do so for ever.
+// set makes it fire at a time, unless it fires before. It never puts it off: calls
+// without a pause would do so for ever.
 func (a *alarm) set(at time.Time) {
 	if a.at.IsZero() || at.Before(a.at) {
 		a.at = at
@@ -28,47 +28,46 @@ func (a *alarm) set(at time.Time) {
 	}
 }
 
-func (a *alarm) rang() { a.at = time.Time{} }
+func (a *alarm) fired() { a.at = time.Time{} }
 
 func (a *alarm) stop() {
 	a.timer.Stop()
 	a.at = time.Time{}
 }
 
-// schedule says when Neutron is asked. Either a question is under way, and its
-// answer, which comes in any case (see look), sets the time of the next one; or the
-// alarm is set. There is no third state, in which nobody would ask any more.
-type schedule struct {
+// querySchedule is when Neutron is queried. Either a query is under way, and its answer,
+// which comes in any case (see query), sets the time of the next one; or the alarm is
+// set. There is no third state, in which there would be no query any more.
+type querySchedule struct {
 	*alarm
-	asking bool
-	// wished is when somebody wanted another question while one was under way, which
-	// may have been asked before what gave rise to the wish. Zero: nobody did.
-	wished time.Time
+	querying bool
+	// requested is when another query was requested while one was under way, which may
+	// have begun before the occasion for the request. Zero: there is none.
+	requested time.Time
 }
 
-// newSchedule begins with a question now.
-func newSchedule() *schedule {
-	s := &schedule{alarm: newAlarm()}
+// newQuerySchedule begins with a query now.
+func newQuerySchedule() *querySchedule {
+	s := &querySchedule{alarm: newAlarm()}
 	s.set(time.Now())
 	return s
 }
 
-// by makes the next question be asked at a time at the latest, but for the one that
-// is under way then.
-func (s *schedule) by(at time.Time) {
+// noLaterThan requests a query by a time, later only if one is still under way then.
+func (s *querySchedule) noLaterThan(at time.Time) {
 	switch {
-	case !s.asking:
+	case !s.querying:
 		s.set(at)
-	case s.wished.IsZero() || at.Before(s.wished):
-		s.wished = at
+	case s.requested.IsZero() || at.Before(s.requested):
+		s.requested = at
 	}
 }
 
-// ahead is how far away the next question is, as far as is known.
-func (s *schedule) ahead(now time.Time) time.Duration {
+// untilNext is how far away the next query is, as far as is known.
+func (s *querySchedule) untilNext(now time.Time) time.Duration {
 	at := s.at
-	if s.asking {
-		at = s.wished
+	if s.querying {
+		at = s.requested
 	}
 	if at.IsZero() {
 		return math.MaxInt64
@@ -76,21 +75,24 @@ func (s *schedule) ahead(now time.Time) time.Duration {
 	return at.Sub(now)
 }
 
-// ask notes that the alarm rang and a question is under way.
-func (s *schedule) ask() {
-	s.rang()
-	s.asking = true
+// began notes that the alarm fired and a query is under way.
+func (s *querySchedule) began() {
+	s.fired()
+	s.querying = true
 }
 
-// answered notes that it was answered. The next one comes at a time at the latest,
-// and if somebody wished for one no sooner than after a pause.
-func (s *schedule) answered(next time.Time, pause time.Duration) {
-	if soonest := time.Now().Add(pause); !s.wished.IsZero() && s.wished.Before(soonest) {
-		s.wished = soonest
+// ended notes that the query was answered. The next one is due by next; a requested one
+// may come sooner, but not before a pause.
+func (s *querySchedule) ended(next time.Time, pause time.Duration) {
+	if !s.requested.IsZero() {
+		at := s.requested
+		if soonest := time.Now().Add(pause); at.Before(soonest) {
+			at = soonest
+		}
+		if at.Before(next) {
+			next = at
+		}
 	}
-	if !s.wished.IsZero() && s.wished.Before(next) {
-		next = s.wished
-	}
-	s.asking, s.wished = false, time.Time{}
+	s.querying, s.requested = false, time.Time{}
 	s.set(next)
 }

@@ -21,31 +21,31 @@ import (
 	"macaw.example/internal/translate"
 )
 
-// moodyNeutron answers as badly as it is told to, and notes when it was asked.
+// moodyNeutron answers as badly as its moods say, and notes when it was queried.
 type moodyNeutron struct {
-	mu    sync.Mutex
-	moods []mood // of the next questions; then it answers at once
-	asked int
-	began time.Time // the last question
-	ended time.Time // the same, for the agent: it has enough some time; zero: it has not
+	mu      sync.Mutex
+	moods   []mood // of the next queries; then it answers at once
+	queried int
+	began   time.Time // the last query
+	ended   time.Time // the same, for the agent, which gives up some time; zero: not yet
 }
 
-// mood is how one question fares.
+// mood is how one query fares.
 type mood struct {
 	name  string
 	login bool          // already the login fails so
 	slow  time.Duration // until the answer
-	hang  bool          // until the caller has enough
+	hang  bool          // until the caller gives up
 	rude  bool          // and does not return even then, for so long
 	err   error
 }
 
-// question is one that fares as the next mood says.
-func (n *moodyNeutron) question(ctx context.Context) error {
+// query fares as the next mood says.
+func (n *moodyNeutron) query(ctx context.Context) error {
 	n.mu.Lock()
-	n.asked++
+	n.queried++
 	n.began, n.ended = time.Now(), time.Time{}
-	which, m := n.asked, mood{}
+	which, m := n.queried, mood{}
 	if len(n.moods) > 0 {
 		m, n.moods = n.moods[0], n.moods[1:]
 	}
@@ -53,13 +53,13 @@ func (n *moodyNeutron) question(ctx context.Context) error {
 	defer func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		if n.asked == which {
+		if n.queried == which {
 			n.ended = time.Now()
 		}
 	}()
 	switch {
 	case m.rude:
-		time.Sleep(normal.answer + m.slow)
+		time.Sleep(defaultTiming.queryTimeout + m.slow)
 		return m.err
 	case m.hang:
 		<-ctx.Done()
@@ -78,33 +78,33 @@ func (n *moodyNeutron) connect(ctx context.Context, _ Config) (cloud, error) {
 	login := len(n.moods) > 0 && n.moods[0].login
 	n.mu.Unlock()
 	if login {
-		if err := n.question(ctx); err != nil {
+		if err := n.query(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return n, nil
 }
 
-// ProviderAddresses answers, if at all, that whoever a frame is from may have its
-// address: whom Neutron denies again and again the agent asks about less.
+// ProviderAddresses answers, if at all, that every frame's source may have its address:
+// for sources that Neutron does not confirm the agent queries less.
 func (n *moodyNeutron) ProviderAddresses(ctx context.Context) ([]neutron.Address, error) {
 	var macs []model.MAC
 	for last := range 256 {
 		macs = append(macs, moodyMAC(byte(last)))
 	}
-	return []neutron.Address{reserved(addr10, macs...)}, n.question(ctx)
+	return []neutron.Address{reserved(addr10, macs...)}, n.query(ctx)
 }
 
 func moodyMAC(last byte) model.MAC { return model.MAC{0xfa, 0x16, 0x3e, 0, 1, last} }
 
-func (n *moodyNeutron) Tell(context.Context, neutron.Address, netip.Addr, string) (bool, error) {
+func (n *moodyNeutron) SetStatusTags(context.Context, neutron.Address, netip.Addr, string) (bool, error) {
 	return false, nil
 }
 
-// enough is when the agent waits no longer for the question that is under way.
+// enough is when the agent gives up a query that is under way.
 const enough = 21 * time.Second
 
-// silence is how long nobody has asked, and nobody was being asked.
+// silence is how long there was no query, and none under way.
 func (n *moodyNeutron) silence() time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -114,31 +114,33 @@ func (n *moodyNeutron) silence() time.Duration {
 	return time.Since(n.ended)
 }
 
-// busy is how long the question that is under way may take.
+// busy is how long the query that is under way may take.
 func (n *moodyNeutron) busy() time.Duration { return max(0, -n.silence()) }
 
-// left is how many more questions fare badly.
+// left is how many more queries fare badly.
 func (n *moodyNeutron) left() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return len(n.moods)
 }
 
-func (n *moodyNeutron) questions() int {
+func (n *moodyNeutron) queries() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.asked
+	return n.queried
 }
 
 func moods(random *rand.Rand) []mood {
 	kinds := []mood{
 		{name: "hangs", hang: true},
 		{name: "sends garbage", err: errors.New("invalid character '<' looking for beginning of value")},
-		{name: "is slow", slow: time.Duration(random.Int64N(int64(2 * normal.answer)))},
-		{name: "takes just as long as it may", slow: normal.answer},
+		{name: "is slow", slow: time.Duration(random.Int64N(int64(2 * defaultTiming.queryTimeout)))},
+		{name: "takes just as long as it may", slow: defaultTiming.queryTimeout},
 		{name: "closes at once", err: errors.New("connection refused")},
-		{name: "is slow, then fails", slow: time.Duration(random.Int64N(int64(normal.answer))), err: errors.New("500")},
-		{name: "ignores who has enough", rude: true, slow: time.Duration(random.Int64N(int64(time.Minute))), err: errors.New("late")},
+		{name: "is slow, then fails", slow: time.Duration(random.Int64N(int64(defaultTiming.queryTimeout))),
+			err: errors.New("500")},
+		{name: "ignores that the caller gives up", rude: true, slow: time.Duration(random.Int64N(int64(time.Minute))),
+			err: errors.New("late")},
 		{name: "has no such network", err: neutron.ErrNoNetwork},
 		{name: "answers"},
 	}
@@ -153,24 +155,24 @@ func moods(random *rand.Rand) []mood {
 
 // TestAgentAlwaysAsksAgain lets Neutron misbehave in ten thousand sequences, a
 // hundred for each agent, while frames, link changes and signals come at any time.
-// The agent asks again within its poll, and follows each of those.
-func TestAgentAlwaysAsksAgain(t *testing.T) {
+// The agent queries again within its poll, and follows each of those.
+func TestAgentAlwaysQueriesAgain(t *testing.T) {
 	agents, sequences := uint64(100), 100
 	if testing.Short() {
 		agents = 10
 	}
 	for seed := range agents {
-		inBubble(t, func(b *bench) {
+		inBubble(t, func(b *env) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			n := &moodyNeutron{ended: time.Now()}
 			machine := &watchedMachine{fakeMachine: b.machine}
 			hangup := make(chan os.Signal, 1)
-			b.agent.connect, b.agent.kernel, b.agent.nudge = n.connect, machine, hangup
+			b.agent.connect, b.agent.kernel, b.agent.reload = n.connect, machine, hangup
 			b.start()
 			end := func() {
 				b.stop()
 				b.stop = nil
-				time.Sleep(2 * time.Minute) // those who ignore that the caller has enough come to an end as well
+				time.Sleep(2 * time.Minute) // queries that ignore that the caller gives up end as well
 			}
 			trace := []string{}
 			fail := func(format string, args ...any) {
@@ -188,16 +190,17 @@ func TestAgentAlwaysAsksAgain(t *testing.T) {
 				for range random.IntN(4) {
 					for range random.IntN(40) {
 						pass(time.Duration(random.Int64N(int64(2 * time.Second))))
-						if s := n.silence(); s > normal.poll+time.Second {
-							fail("nobody has asked for %v", s)
+						if s := n.silence(); s > defaultTiming.poll+time.Second {
+							fail("no query for %v", s)
 						}
 					}
-					before, looked := n.questions(), machine.looked()
+					before, checked := n.queries(), machine.checked()
 					switch random.IntN(3) {
 					case 0:
-						// A new MAC each time: the same would raise no new doubt for a minute.
+						// A new MAC each time: the same would cause no new query for a minute.
 						mac++
-						b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredARP, Addr: addr10, MAC: moodyMAC(mac)}
+						b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredARP, Addr: addr10,
+							MAC: moodyMAC(mac)}
 						trace = append(trace, "frame")
 					case 1:
 						hangup <- os.Interrupt
@@ -205,37 +208,38 @@ func TestAgentAlwaysAsksAgain(t *testing.T) {
 					case 2:
 						b.machine.changes <- struct{}{}
 						trace = append(trace, "link change")
-						pass(normal.debounce)
-						if machine.looked() == looked {
-							fail("nobody looked at the interfaces")
+						pass(defaultTiming.debounce)
+						if machine.checked() == checked {
+							fail("the interfaces were not checked")
 						}
 						continue
 					}
-					wait := n.busy() + normal.askAgain + normal.debounce // frames may have to wait for a second, see burst
+					// Frames may have to wait for a second, see maxBurst.
+					wait := n.busy() + defaultTiming.retry + defaultTiming.debounce
 					pass(wait)
-					if n.questions() == before {
-						fail("nobody asked for %v after it", wait)
+					if n.queries() == before {
+						fail("no query for %v after it", wait)
 					}
 				}
 				for n.left() > 0 {
 					pass(time.Second)
-					if s := n.silence(); s > normal.poll+time.Second {
-						fail("nobody has asked for %v", s)
+					if s := n.silence(); s > defaultTiming.poll+time.Second {
+						fail("no query for %v", s)
 					}
 				}
 			}
 			if b.count(alive) == 0 {
-				fail("systemd's watchdog was never told")
+				fail("systemd's watchdog was never fed")
 			}
 			end()
 		})
 	}
 }
 
-// watchedMachine counts how often somebody looks at its translation.
+// watchedMachine counts how often its translation is checked.
 type watchedMachine struct {
 	*fakeMachine
-	looks int
+	checks int
 }
 
 func (m *watchedMachine) attach(c translate.Config) (translation, error) {
@@ -245,27 +249,27 @@ func (m *watchedMachine) attach(c translate.Config) (translation, error) {
 
 func (m *watchedMachine) Check() error {
 	m.mu.Lock()
-	m.looks++
+	m.checks++
 	m.mu.Unlock()
 	return m.fakeMachine.Check()
 }
 
-func (m *watchedMachine) looked() int {
+func (m *watchedMachine) checked() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.looks
+	return m.checks
 }
 
-// A Neutron that takes calls and does not answer is asked for as long as it takes,
-// and what it says then is heeded.
+// A Neutron that takes calls and does not answer is queried for as long as it takes,
+// and its answer counts then.
 func TestAgentOutlastsAHungNeutron(t *testing.T) {
 	for hung := range 21 {
-		inBubble(t, func(b *bench) {
+		inBubble(t, func(b *env) {
 			left := hung
 			b.neutron.set(nil, router(addr10, mac1))
 			b.agent.connect = func(context.Context, Config) (cloud, error) { return hangs{b.neutron, &left}, nil }
 			b.start()
-			pass(time.Duration(hung)*(normal.answer+normal.poll) + time.Minute)
+			pass(time.Duration(hung)*(defaultTiming.queryTimeout+defaultTiming.poll) + time.Minute)
 			b.want(fmt.Sprintf("Neutron hung %d times", hung), entry(addr10, mac1))
 		})
 	}
@@ -286,27 +290,27 @@ func (h hangs) ProviderAddresses(ctx context.Context) ([]neutron.Address, error)
 	return h.fakeNeutron.ProviderAddresses(ctx)
 }
 
-// Link changes that follow one another closely do not put off the look at them.
-func TestAgentLooksDuringAStormOfLinkChanges(t *testing.T) {
-	inBubble(t, func(b *bench) {
+// Link changes that follow one another closely do not put off the check.
+func TestAgentChecksDuringAStormOfLinkChanges(t *testing.T) {
+	inBubble(t, func(b *env) {
 		machine := &watchedMachine{fakeMachine: b.machine}
 		b.agent.kernel = machine
 		b.start()
 		pass(time.Second)
-		before := machine.looked()
+		before := machine.checked()
 		for range 200 { // two seconds
 			b.machine.changes <- struct{}{}
 			pass(10 * time.Millisecond)
 		}
-		if n := machine.looked() - before; n < 50 {
-			t.Errorf("looked %d times within 2 s", n)
+		if n := machine.checked() - before; n < 50 {
+			t.Errorf("checked %d times within 2 s", n)
 		}
 	})
 }
 
-// The loop itself tells systemd that it turns: one that hangs is not reported alive.
-func TestWatchdogIsToldByTheLoop(t *testing.T) {
-	inBubble(t, func(b *bench) {
+// The loop itself feeds the watchdog: one that hangs is not reported alive.
+func TestWatchdogIsFedByTheLoop(t *testing.T) {
+	inBubble(t, func(b *env) {
 		machine := &hangingMachine{fakeMachine: b.machine, let: make(chan struct{})}
 		b.agent.kernel = machine
 		b.start()
@@ -319,7 +323,7 @@ func TestWatchdogIsToldByTheLoop(t *testing.T) {
 			}
 		}
 		if longest = max(longest, time.Since(last)); longest > watchdog/2+time.Second {
-			t.Errorf("nothing was said for %v, and the unit allows %v", longest, watchdog)
+			t.Errorf("no heartbeat for %v, and the unit allows %v", longest, watchdog)
 		}
 
 		machine.plug() // the loop waits for an interface
@@ -374,18 +378,18 @@ func (m *hangingMachine) Check() error {
 	return m.fakeMachine.Check()
 }
 
-// The unit's watchdog is longer than the loop's longest pause, with a question that
-// takes its time, an answer that does, and an inspection.
+// The unit's watchdog is longer than the loop's longest pause, with a query that takes
+// its time, an answer that does, and a check.
 func TestUnitWatchdog(t *testing.T) {
-	if longest := max(normal.poll, normal.answer+normal.askAgain); watchdog < 2*longest {
+	if longest := max(defaultTiming.poll, defaultTiming.queryTimeout+defaultTiming.retry); watchdog < 2*longest {
 		t.Errorf("the watchdog waits %v, and the loop may be quiet for %v", watchdog, longest)
 	}
 }
 
-// AWS that is never done with a turn does not keep later answers of Neutron from it.
-func TestClaimsEndATurnThatHangs(t *testing.T) {
-	inBubble(t, func(b *bench) {
-		b.agent.claims = newClaims(b.agent.cfg, &hangingAWS{fakeAWS: b.aws}, b.agent.claims.holds)
+// A pass over AWS that never ends does not keep later answers of Neutron from it.
+func TestReconcileWorkerEndsAPassThatHangs(t *testing.T) {
+	inBubble(t, func(b *env) {
+		b.agent.worker = newReconcileWorker(b.agent.cfg, &hangingAWS{fakeAWS: b.aws}, b.agent.worker.held)
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
 		pass(time.Hour)
@@ -393,7 +397,7 @@ func TestClaimsEndATurnThatHangs(t *testing.T) {
 	})
 }
 
-// hangingAWS hangs in its first turn.
+// hangingAWS hangs in its first pass.
 type hangingAWS struct {
 	*fakeAWS
 	hung bool
@@ -423,7 +427,7 @@ func TestMetricsComeWhenThePortIsFree(t *testing.T) {
 		newMetrics(t.TempDir()).serve(ctx, at, time.Millisecond, slog.New(slog.NewTextHandler(&out, nil)))
 	}()
 	defer func() { cancel(); <-done }()
-	for out.lines() == 0 { // it has met the one who has the port
+	for out.lines() == 0 { // until it has failed once
 		time.Sleep(time.Millisecond)
 	}
 	taken.Close()

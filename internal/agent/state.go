@@ -18,53 +18,52 @@ import (
 	"macaw.example/internal/translate"
 )
 
-// saved is what was known last, so that after a reboot frames pass before Neutron
+// savedState is what was known last, so that after a reboot frames pass before Neutron
 // and AWS answer.
-type saved struct {
+type savedState struct {
 	ENIs    []eni             `json:"enis"`
 	Entries []translate.Entry `json:"entries"`
-	// Registered has the ENI of each address that AWS has registered, also of
-	// those that are not translated now.
+	// Registered has the ENI of each address that AWS has registered, translated or not.
 	Registered map[netip.Addr]model.MAC `json:"registered"`
 }
 
-// loadState returns what was saved, nothing if there is no file.
-func loadState(path string) (saved, error) {
+// loadState returns what was saved, the zero value if there is no file.
+func loadState(path string) (savedState, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return saved{}, nil
+		return savedState{}, nil
 	}
 	if err != nil {
-		return saved{}, fmt.Errorf("reading saved translation: %w", err)
+		return savedState{}, fmt.Errorf("reading saved state: %w", err)
 	}
-	var s saved
+	var s savedState
 	if err := json.Unmarshal(raw, &s); err != nil {
-		return saved{}, fmt.Errorf("reading saved translation %s: %w", path, err)
+		return savedState{}, fmt.Errorf("reading saved state %s: %w", path, err)
 	}
 	return s, nil
 }
 
-// saver saves to one file. It works beside the agent's loop: a disk may take its
-// time, and addresses must not wait for it.
+// saver saves the state to one file. It runs beside the agent's loop: a disk may take
+// its time, and addresses must not wait for it.
 type saver struct {
 	path   string
 	log    *slog.Logger
-	states chan saved        // the newest one that was not written
-	last   [sha256.Size]byte // of what it wrote last
+	states mailbox[savedState]
+	last   [sha256.Size]byte // hash of what it wrote last
 }
 
 func newSaver(path string, log *slog.Logger) *saver {
-	return &saver{path: path, log: log, states: make(chan saved, 1)}
+	return &saver{path: path, log: log, states: newMailbox[savedState]()}
 }
 
-// save hands over what is known now. The caller changes none of it any more.
-func (w *saver) save(s saved) { replace1(w.states, s) }
+// save hands over what is known now. The caller must not change it any more.
+func (w *saver) save(s savedState) { w.states.put(s) }
 
-// run writes until ctx is done, and what was handed over until then.
+// run writes until ctx is done, and then what was handed over before.
 func (w *saver) run(ctx context.Context) {
 	failing := false
 	for {
-		var s saved
+		var s savedState
 		select {
 		case s = <-w.states:
 		case <-ctx.Done():
@@ -76,15 +75,15 @@ func (w *saver) run(ctx context.Context) {
 		}
 		err := w.write(s)
 		if err != nil && !failing {
-			w.log.Warn("the map was not saved for the next boot", "error", err)
+			w.log.Warn("saving state file failed", "error", err)
 		}
 		failing = err != nil
 	}
 }
 
-// write writes the file, as a whole, if it has not just written the same: a
-// machine that loses power has the old map or the new one.
-func (w *saver) write(s saved) error {
+// write replaces the file atomically, unless it has just written the same: after a loss
+// of power there is the old state or the new one.
+func (w *saver) write(s savedState) error {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -94,10 +93,10 @@ func (w *saver) write(s saved) error {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(w.path), 0o755); err != nil {
-		return fmt.Errorf("saving translation: %w", err)
+		return fmt.Errorf("saving state: %w", err)
 	}
 	if err := renameio.WriteFile(w.path, append(raw, '\n'), 0o600); err != nil {
-		return fmt.Errorf("saving translation: %w", err)
+		return fmt.Errorf("saving state: %w", err)
 	}
 	w.last = sum
 	return nil

@@ -21,9 +21,9 @@ import (
 
 // A router moves here, and its frame comes before Neutron says so.
 func TestFrameIsFasterThanNeutron(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.agent.cfg.Gateways = []string{"gw-2", "gw-1"}
-		b.agent.claims.cfg = b.agent.cfg
+		b.agent.worker.cfg = b.agent.cfg
 		b.neutron.set(nil, bound(router(addr10, mac1), "gw-2"))
 		b.start()
 		pass(time.Second)
@@ -46,23 +46,23 @@ func TestFrameIsFasterThanNeutron(t *testing.T) {
 
 // The machine has its ENI, whatever AWS shows: what was registered stays.
 func TestAWSShowsNoneOfItsENIs(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
 		b.want("before", entry(addr10, mac1))
 		b.aws.set(nil, 10) // no ENI shows
-		turns := b.aws.count()
+		passes := b.aws.count()
 		pass(3 * time.Minute)
-		if b.aws.count() == turns {
-			t.Error("AWS was not looked at")
+		if b.aws.count() == passes {
+			t.Error("AWS was not reconciled")
 		}
 		b.want("AWS shows none of the node's ENIs", entry(addr10, mac1))
 	})
 }
 
-// Somebody takes the programs off again and again.
+// Another process detaches the programs again and again.
 func TestStaleAgainAndAgain(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.agent.kernel = alwaysStale{b.machine}
 		b.start()
 		pass(2 * time.Second)
@@ -92,7 +92,7 @@ func (staleTranslation) Check() error { return errors.New("filter is gone") }
 
 func TestReportSaysThatNeutronIsGone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agent.json")
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.agent.report = newReporter(path, slog.New(slog.DiscardHandler))
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
@@ -106,12 +106,13 @@ func TestReportSaysThatNeutronIsGone(t *testing.T) {
 }
 
 // AWS puts another encoded message into each refusal.
-func TestFindingIsToldOnce(t *testing.T) {
+func TestFindingIsLoggedOnce(t *testing.T) {
 	var out bytes.Buffer
 	r := newReporter("", slog.New(slog.NewTextHandler(&out, nil)))
 	text := func(i int) outcome {
-		return outcome{result: registrar.Result{Findings: []model.Finding{{Addr: addr10, Code: registrar.Refused,
-			Text: fmt.Sprintf("UnauthorizedOperation: You are not authorized. Encoded authorization failure message: %d", i)}}}}
+		message := fmt.Sprintf("UnauthorizedOperation: You are not authorized. Encoded message: %d", i)
+		finding := model.Finding{Addr: addr10, Code: registrar.Refused, Text: message}
+		return outcome{result: registrar.Result{Findings: []model.Finding{finding}}}
 	}
 	for i := range 10 {
 		r.reconciled(Config{Gateways: []string{"x"}}, text(i))
@@ -128,37 +129,40 @@ type pickyNeutron struct {
 	*fakeNeutron
 }
 
-func (p pickyNeutron) Tell(ctx context.Context, a neutron.Address, public netip.Addr, problem string) (bool, error) {
+func (p pickyNeutron) SetStatusTags(
+	ctx context.Context, a neutron.Address, public netip.Addr, problem string,
+) (bool, error) {
 	if a.Addr == addr10 {
 		return false, errors.New("400: too many tags")
 	}
-	return p.fakeNeutron.Tell(ctx, a, public, problem)
+	return p.fakeNeutron.SetStatusTags(ctx, a, public, problem)
 }
 
 // A floating IP that takes no tag does not keep the others from theirs.
-func TestOneThatCannotBeTold(t *testing.T) {
-	inBubble(t, func(b *bench) {
+func TestOneThatCannotBeTagged(t *testing.T) {
+	inBubble(t, func(b *env) {
 		b.agent.connect = func(context.Context, Config) (cloud, error) { return pickyNeutron{b.neutron}, nil }
 		b.neutron.set(nil, floating(addr10, mac1), floating(addr11, mac1))
 		b.start()
 		pass(5 * time.Minute)
-		if len(b.neutron.told) == 0 {
-			t.Error("nothing was told, because of one floating IP")
+		if len(b.neutron.tagged) == 0 {
+			t.Error("nothing was tagged, because of one floating IP")
 		}
 	})
 }
 
-// Two machines with one address do not make the agent ask without bound.
+// Two machines with one address do not make the agent query without bound.
 func TestTwoMACsOfOneAddress(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.start()
-		before := b.neutron.questions()
+		before := b.neutron.queries()
 		for i := range 300 { // a minute
-			b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredIPv4, Addr: addr10, MAC: []model.MAC{mac1, mac2}[i%2]}
+			b.machine.frames <- translate.Event{Reason: translate.OutUnregisteredIPv4, Addr: addr10,
+				MAC: []model.MAC{mac1, mac2}[i%2]}
 			pass(200 * time.Millisecond)
 		}
-		if n := b.neutron.questions() - before; n > 25 {
-			t.Errorf("%d questions in a minute", n)
+		if n := b.neutron.queries() - before; n > 25 {
+			t.Errorf("%d queries in a minute", n)
 		}
 	})
 }
@@ -188,9 +192,10 @@ func (m pickyMachine) Sync(entries []translate.Entry) (translate.Changes, error)
 }
 
 func TestNICComesLateAfterReboot(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		second := translate.Entry{Addr: addr11, MAC: mac1, ENI: eni2}
-		b.save(saved{ENIs: []eni{{eni1, primary}, {eni2, foreign}}, Entries: []translate.Entry{entry(addr10, mac1), second}})
+		b.save(savedState{ENIs: []eni{{eni1, primary}, {eni2, foreign}},
+			Entries: []translate.Entry{entry(addr10, mac1), second}})
 		b.agent.kernel = pickyMachine{b.machine}
 		b.neutron.set(errors.New("not up yet"))
 		b.start()
@@ -198,17 +203,17 @@ func TestNICComesLateAfterReboot(t *testing.T) {
 		b.machine.plug(eni1, eni2)
 		b.machine.changes <- struct{}{}
 		pass(2 * time.Second)
-		b.want("both NICs, before anybody answers", entry(addr10, mac1), second)
+		b.want("both NICs, before any answer", entry(addr10, mac1), second)
 	})
 }
 
 func TestNeutronTakesTheCallAndDoesNotAnswer(t *testing.T) {
-	inBubble(t, func(b *bench) {
+	inBubble(t, func(b *env) {
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
 		b.agent.connect = func(ctx context.Context, _ Config) (cloud, error) { <-ctx.Done(); return nil, ctx.Err() }
 		b.neutron.set(errors.New("gone"))
-		pass(35 * time.Second) // it is in the middle of asking
+		pass(35 * time.Second) // it is in the middle of a query
 		b.machine.mu.Lock()
 		b.machine.stale = errors.New("mcw0 was made anew")
 		b.machine.mu.Unlock()

@@ -8,14 +8,13 @@ import (
 // UnitName is the agent's systemd unit.
 const UnitName = "macaw-agent.service"
 
-// Unit returns the text of the agent's systemd unit, for the macaw binary and
-// the configuration at these absolute paths.
+// Unit returns the text of the agent's systemd unit, for the macaw-node binary and the
+// configuration at these absolute paths.
 func Unit(binary, config string) string {
 	return fmt.Sprintf(unit, binary, config, int(watchdog.Seconds()))
 }
 
-// watchdog is how long the agent's loop may say nothing before systemd kills it, see
-// turned.
+// watchdog is how long systemd waits for a heartbeat before it kills the agent.
 const watchdog = time.Minute
 
 // No default dependencies: cloud-init puts sysinit.target after the network,
@@ -24,14 +23,13 @@ const watchdog = time.Minute
 // No sandboxing that makes a mount namespace of its own: a BPF file system that
 // the agent mounts must outlive it.
 //
-// It is started again for as long as it takes: without a limit of starts, since who
-// gives up on the agent leaves new floating IPs dead until somebody looks. The watchdog
-// kills an agent whose loop does not turn (see turned), which leaves its goroutines'
-// stacks in the journal.
+// There is no limit of starts: giving up on the agent would leave new floating IPs dead
+// until an operator looks. The watchdog kills an agent whose loop hangs (see heartbeat),
+// which leaves the stacks of its goroutines in the journal.
 //
 // A node's memory is for guests. GOGC=50 lets the heap grow by half between two
 // collections. GOMEMLIMIT is soft (package runtime, "Environment Variables"): near
-// it the collector runs more often, and memory that is free goes back to the kernel.
+// it the collector runs more often, and free memory goes back to the kernel.
 const unit = `[Unit]
 Description=Macaw: addresses and translation of the provider network
 DefaultDependencies=no

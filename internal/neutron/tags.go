@@ -110,7 +110,7 @@ func planTags(have []string, public netip.Addr, problem string) (add, remove []s
 	return add, remove
 }
 
-// Tell makes the tags of a floating IP or port tell its public address, zero if
+// SetStatusTags makes the tags of a floating IP or port say its public address, zero if
 // it has none, and what stands in the way, a code such as "elastic-ip-quota" or
 // empty. It goes by the tags in a, and says whether it wrote.
 //
@@ -120,7 +120,9 @@ func planTags(have []string, public netip.Addr, problem string) (add, remove []s
 // "elastic-ip=198.51.100.7", for the name of a format; its API puts back all but
 // "json" (neutron/api/v2/resource.py), and no tag of ours ends so. What is wrong
 // goes first: a run that is killed leaves too little, and nothing wrong.
-func (p Provider) Tell(ctx context.Context, a Address, public netip.Addr, problem string) (changed bool, err error) {
+func (p Provider) SetStatusTags(
+	ctx context.Context, a Address, public netip.Addr, problem string,
+) (changed bool, err error) {
 	if public.IsValid() && !public.Is4() {
 		return false, fmt.Errorf("tagging %s: %s is no IPv4 address", a.Addr, public)
 	}

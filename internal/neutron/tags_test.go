@@ -84,7 +84,7 @@ func TestReadTags(t *testing.T) {
 	}
 }
 
-func TestTell(t *testing.T) {
+func TestSetStatusTags(t *testing.T) {
 	ctx := context.Background()
 	f, p := recorded(t)
 	seven := netip.MustParseAddr("198.51.100.7")
@@ -97,7 +97,7 @@ func TestTell(t *testing.T) {
 	)
 	f.answers[old], f.answers[other], f.answers[put] = "", `{"NeutronError": {}}`, ""
 	f.status[put], f.status[other] = http.StatusCreated, http.StatusNotFound
-	changed, err := p.Tell(ctx, a, seven, "")
+	changed, err := p.SetStatusTags(ctx, a, seven, "")
 	if err != nil || !changed {
 		t.Errorf("changed %v, error %v", changed, err)
 	}
@@ -106,13 +106,13 @@ func TestTell(t *testing.T) {
 	}
 
 	f.writes, a.Tags = nil, []string{"elastic-ip=198.51.100.7", "shop"}
-	if changed, err := p.Tell(ctx, a, seven, ""); err != nil || changed || f.writes != nil {
+	if changed, err := p.SetStatusTags(ctx, a, seven, ""); err != nil || changed || f.writes != nil {
 		t.Errorf("again: changed %v, error %v, writes %q", changed, err, f.writes)
 	}
 
 	f.status[put] = http.StatusBadRequest // fifty tags is all that Neutron takes
 	a.Tags = nil
-	if changed, err := p.Tell(ctx, a, seven, ""); err == nil || changed {
+	if changed, err := p.SetStatusTags(ctx, a, seven, ""); err == nil || changed {
 		t.Errorf("refused: changed %v, error %v", changed, err)
 	}
 
@@ -120,17 +120,17 @@ func TestTell(t *testing.T) {
 	gateway := Address{Addr: netip.MustParseAddr("10.20.1.10"), Kind: KindRouter, ID: "gw1"}
 	const port = "PUT /ports/gw1/tags/elastic-ip-error=pool-empty"
 	f.answers[port], f.status[port] = "", http.StatusCreated
-	if changed, err := p.Tell(ctx, gateway, netip.Addr{}, "pool-empty"); err != nil || !changed {
+	if changed, err := p.SetStatusTags(ctx, gateway, netip.Addr{}, "pool-empty"); err != nil || !changed {
 		t.Errorf("port: changed %v, error %v", changed, err)
 	}
 
 	f.writes = nil
 	for _, problem := range []string{"a/b", "x.json", "No"} {
-		if _, err := p.Tell(ctx, a, netip.Addr{}, problem); err == nil || f.writes != nil {
+		if _, err := p.SetStatusTags(ctx, a, netip.Addr{}, problem); err == nil || f.writes != nil {
 			t.Errorf("code %q: error %v, writes %q", problem, err, f.writes)
 		}
 	}
-	if _, err := p.Tell(ctx, a, netip.MustParseAddr("2001:db8::7"), ""); err == nil {
+	if _, err := p.SetStatusTags(ctx, a, netip.MustParseAddr("2001:db8::7"), ""); err == nil {
 		t.Error("an IPv6 address was told")
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Verb says what an Action does.
+// Verb is what an Action does.
 type Verb string
 
 // The verbs, in the order in which a plan has them.
@@ -14,9 +14,9 @@ const (
 	Assign       Verb = "assign"       // Addrs to ENI, if Move even from another interface of the cloud
 	Disassociate Verb = "disassociate" // Association of Allocation
 	Release      Verb = "release"      // Allocation
-	Allocate     Verb = "allocate"     // an Elastic IP for the only one of Addrs; it is associated with it on ENI then
+	Allocate     Verb = "allocate"     // an Elastic IP for the only one of Addrs, and associate it with that on ENI
 	Associate    Verb = "associate"    // Allocation with the only one of Addrs on ENI, if Move even from elsewhere
-	NeedENI      Verb = "need-eni"     // attach ENI to this node, or another one if it is empty
+	NeedENI      Verb = "need-eni"     // attach ENI to this node, or a new one if it is empty
 )
 
 // Action is one step of a plan: one call, but for Allocate and NeedENI.
@@ -29,7 +29,7 @@ type Action struct {
 	Move        bool
 }
 
-// String is the action for people.
+// String is the action as text for logs.
 func (a Action) String() string {
 	parts := []string{string(a.Verb)}
 	for _, addr := range a.Addrs {

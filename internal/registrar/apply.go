@@ -10,37 +10,25 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// atOnce is how many calls are under way at a time.
-const atOnce = 8
+// maxConcurrent is how many calls are under way at a time.
+const maxConcurrent = 8
 
-// apply carries a plan out. What fails is a finding or a note in memory, so
-// that everything else goes on.
-func (t *turn) apply(ctx context.Context, seen Seen, actions []Action) {
-	// Steps of one stage do not depend on each other. Calls for one interface
-	// come one after another: it is one thing that they change.
-	for _, stage := range [][]Verb{{Unassign}, {Assign}, {Disassociate}, {Release}, {Associate, Allocate}, {NeedENI}} {
-		var keys []string
-		chains := map[string][]Action{}
-		for _, a := range actions {
-			if !slices.Contains(stage, a.Verb) {
-				continue
-			}
-			key := a.ENI
-			if a.Verb == Associate || a.Verb == Allocate || a.Verb == Release || a.Verb == Disassociate {
-				key = a.Allocation + " " + a.addr().String()
-			}
-			if _, is := chains[key]; !is {
-				keys = append(keys, key)
-			}
-			chains[key] = append(chains[key], a)
-		}
+// stages are the verbs whose actions do not depend on each other, in the order in which
+// they are applied.
+var stages = [][]Verb{{Unassign}, {Assign}, {Disassociate}, {Release}, {Associate, Allocate}, {NeedENI}}
+
+// apply carries a plan out. A failure becomes a finding or a note in memory, and
+// everything else goes on.
+func (p *pass) apply(ctx context.Context, seen Seen, actions []Action) {
+	for _, stage := range stages {
+		keys, chains := chainsOf(stage, actions)
 		var g errgroup.Group
-		g.SetLimit(atOnce)
+		g.SetLimit(maxConcurrent)
 		for _, key := range keys {
 			g.Go(func() error {
 				for _, a := range chains[key] {
 					if ctx.Err() == nil {
-						t.step(ctx, seen, a)
+						p.step(ctx, seen, a)
 					}
 				}
 				return nil
@@ -50,60 +38,87 @@ func (t *turn) apply(ctx context.Context, seen Seen, actions []Action) {
 	}
 }
 
-func (t *turn) step(ctx context.Context, seen Seen, a Action) {
+// chainsOf returns the actions of a stage that come one after another, since they change
+// one thing: an interface, or an Elastic IP. keys are in the order of the actions.
+func chainsOf(stage []Verb, actions []Action) (keys []string, chains map[string][]Action) {
+	chains = map[string][]Action{}
+	for _, a := range actions {
+		if !slices.Contains(stage, a.Verb) {
+			continue
+		}
+		key := a.ENI
+		switch a.Verb {
+		case Associate, Allocate, Release, Disassociate:
+			key = a.Allocation + " " + a.addr().String()
+		}
+		if _, ok := chains[key]; !ok {
+			keys = append(keys, key)
+		}
+		chains[key] = append(chains[key], a)
+	}
+	return keys, chains
+}
+
+func (p *pass) step(ctx context.Context, seen Seen, a Action) {
 	switch a.Verb {
 	case Unassign:
-		t.unassign(ctx, a)
+		p.unassign(ctx, a)
 	case Assign:
-		t.assign(ctx, a)
+		p.assign(ctx, a)
 	case Disassociate:
-		t.disassociate(ctx, a)
+		p.disassociate(ctx, a)
 	case Release:
-		t.release(ctx, a)
+		p.release(ctx, a)
 	case Allocate:
-		t.allocate(ctx, a)
+		p.allocate(ctx, a)
 	case Associate:
-		t.associate(ctx, a)
+		p.associate(ctx, a)
 	case NeedENI:
-		t.needENI(ctx, seen, a)
+		p.needENI(ctx, seen, a)
 	}
 }
 
-// did notes what a write has changed.
-func (t *turn) did(facts ...fact) {
-	t.memory.believe(time.Now(), facts...)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.progress = true
+// wrote expects the effects of an acknowledged write.
+func (p *pass) wrote(effects ...effect) {
+	p.memory.expect(time.Now(), effects...)
+	p.requeue()
 }
 
-// failed notes an error that is no refusal of a kind of its own.
-func (t *turn) failed(a netip.Addr, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// requeue makes another round worthwhile: it sees more than this one.
+func (p *pass) requeue() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.progress = true
+}
+
+// failed notes an error that needs no treatment of its own.
+func (p *pass) failed(a netip.Addr, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	switch {
-	case errors.Is(err, errTurn):
-		t.more = true
+	case errors.Is(err, errDeadline):
+		p.unfinished = true
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		// Reconcile returns it.
-	case errors.Is(err, errUnavailable), errors.Is(err, errUnsure):
-		t.later = true
-		t.findings = append(t.findings, finding(a, Unavailable, errorText(err)))
+	case errors.Is(err, errUnavailable), errors.Is(err, errAmbiguous):
+		p.retry = true
+		p.findings = append(p.findings, finding(a, Unavailable, errorText(err)))
 	default:
-		t.findings = append(t.findings, finding(a, Refused, errorText(err)))
+		p.findings = append(p.findings, finding(a, Refused, errorText(err)))
 	}
 }
 
-func (t *turn) lacks(a netip.Addr) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.missing[a]
+// didAssignFail tells whether this round failed to assign an address.
+func (p *pass) didAssignFail(a netip.Addr) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.assignFailed[a]
 }
 
-func (t *turn) lack(addrs []netip.Addr) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (p *pass) noteAssignFailed(addrs []netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, a := range addrs {
-		t.missing[a] = true
+		p.assignFailed[a] = true
 	}
 }

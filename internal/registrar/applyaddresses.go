@@ -18,101 +18,111 @@ func texts(addrs []netip.Addr) []string {
 	return all
 }
 
-// halves splits a call in two. A batch is all or nothing (EC2 User Guide,
-// MultipleIP), so one bad address would hold up the others.
-func halves(a Action) (Action, Action) {
+// split makes two calls of one. A call takes effect for all addresses or for none (EC2
+// User Guide, MultipleIP), so one bad address would hold up the others.
+func split(a Action) (Action, Action) {
 	b, n := a, len(a.Addrs)/2
 	a.Addrs, b.Addrs = a.Addrs[:n:n], b.Addrs[n:]
 	return a, b
 }
 
-// assign registers addresses, as many of them as AWS takes. What is assigned
-// to the interface already is no error.
-func (t *turn) assign(ctx context.Context, a Action) {
-	k := kindOfCall{action: "AssignPrivateIpAddresses", deadline: t.end}
-	if a.ipv6() {
-		k.action = "AssignIpv6Addresses"
-	}
-	err := t.do(ctx, k, func(ctx context.Context) error {
-		if a.ipv6() {
-			_, err := t.api.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: aws.String(a.ENI), Ipv6Addresses: texts(a.Addrs)}, once)
-			return err
-		}
-		_, err := t.api.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(a.ENI),
-			PrivateIpAddresses: texts(a.Addrs), AllowReassignment: aws.Bool(a.Move)}, once)
-		return err
-	})
+// assign registers addresses, as many of them as AWS takes. One that is assigned to the
+// interface already is no error.
+func (p *pass) assign(ctx context.Context, a Action) {
+	err := p.callAssign(ctx, a)
 	switch {
 	case err == nil:
-		var facts []fact
+		var effects []effect
 		for _, addr := range a.Addrs {
-			facts = append(facts, registered{addr, a.ENI})
+			effects = append(effects, addressAssigned{addr, a.ENI})
 		}
-		t.did(facts...)
+		p.wrote(effects...)
 	case aboutAddresses(err) && len(a.Addrs) > 1:
-		one, other := halves(a)
-		t.assign(ctx, one)
-		t.assign(ctx, other)
+		one, other := split(a)
+		p.assign(ctx, one)
+		p.assign(ctx, other)
 	case aboutAddresses(err):
-		t.lack(a.Addrs)
-		t.memory.note(func(m *memory) {
-			m.refused[a.addr()] = refusal{time.Now(), Refused, "AWS does not assign " + a.addr().String() + ": " + errorText(err)}
-		})
-		t.look()
+		p.noteAssignFailed(a.Addrs)
+		text := "AWS does not assign " + a.addr().String() + ": " + errorText(err)
+		p.memory.locked(func(m *memory) { m.refused[a.addr()] = refusal{time.Now(), Refused, text} })
+		p.requeue()
 	case errorCode(err) == "PrivateIpAddressLimitExceeded":
-		// There is more on it than was shown. The next round takes another.
-		t.lack(a.Addrs)
-		t.memory.note(func(m *memory) { m.full[a.ENI] = time.Now() })
-		t.look()
+		// More is on it than Describe showed. The next round takes another interface.
+		p.noteAssignFailed(a.Addrs)
+		p.memory.locked(func(m *memory) { m.full[a.ENI] = time.Now() })
+		p.requeue()
 	default:
-		t.lack(a.Addrs)
+		p.noteAssignFailed(a.Addrs)
 		for _, addr := range a.Addrs {
-			t.failed(addr, err)
+			p.failed(addr, err)
 		}
 	}
 }
 
-// look makes another round worth while although nothing was written: it sees
-// more.
-func (t *turn) look() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.progress = true
-}
-
-// unassign takes addresses away. An Elastic IP on one is disassociated with it
-// (EC2 API Reference, UnassignPrivateIpAddresses).
-func (t *turn) unassign(ctx context.Context, a Action) {
-	k := kindOfCall{action: "UnassignPrivateIpAddresses", deadline: t.end}
+func (p *pass) callAssign(ctx context.Context, a Action) error {
+	eni, addrs := aws.String(a.ENI), texts(a.Addrs)
 	if a.ipv6() {
-		k.action = "UnassignIpv6Addresses"
+		in := &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: eni, Ipv6Addresses: addrs}
+		o := callOptions{action: "AssignIpv6Addresses", deadline: p.end}
+		return p.do(ctx, o, func(ctx context.Context) error {
+			_, err := p.api.AssignIpv6Addresses(ctx, in, noRetry)
+			return err
+		})
 	}
-	err := t.do(ctx, k, func(ctx context.Context) error {
-		var err error
-		if a.ipv6() {
-			_, err = t.api.UnassignIpv6Addresses(ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: aws.String(a.ENI), Ipv6Addresses: texts(a.Addrs)}, once)
-		} else {
-			_, err = t.api.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(a.ENI), PrivateIpAddresses: texts(a.Addrs)}, once)
-		}
-		if notAssigned(err) || notFound(err) {
-			return errors.Join(errAlready, err)
-		}
+	in := &ec2.AssignPrivateIpAddressesInput{
+		NetworkInterfaceId: eni, PrivateIpAddresses: addrs, AllowReassignment: aws.Bool(a.Move),
+	}
+	o := callOptions{action: "AssignPrivateIpAddresses", deadline: p.end}
+	return p.do(ctx, o, func(ctx context.Context) error {
+		_, err := p.api.AssignPrivateIpAddresses(ctx, in, noRetry)
 		return err
 	})
+}
+
+// unassign takes addresses off an interface. The Elastic IP of one is disassociated by it
+// (EC2 API Reference, UnassignPrivateIpAddresses).
+func (p *pass) unassign(ctx context.Context, a Action) {
+	err := p.callUnassign(ctx, a)
 	switch {
-	case err != nil && len(a.Addrs) > 1 && (errors.Is(err, errAlready) || aboutAddresses(err)):
-		one, other := halves(a)
-		t.unassign(ctx, one)
-		t.unassign(ctx, other)
-	case err == nil, errors.Is(err, errAlready):
-		var facts []fact
+	case err != nil && len(a.Addrs) > 1 && (errors.Is(err, errAlreadyDone) || aboutAddresses(err)):
+		one, other := split(a)
+		p.unassign(ctx, one)
+		p.unassign(ctx, other)
+	case err == nil, errors.Is(err, errAlreadyDone):
+		var effects []effect
 		for _, addr := range a.Addrs {
-			facts = append(facts, unregistered{addr, a.ENI})
+			effects = append(effects, addressUnassigned{addr, a.ENI})
 		}
-		t.did(facts...)
+		p.wrote(effects...)
 	default:
 		for _, addr := range a.Addrs {
-			t.failed(addr, err)
+			p.failed(addr, err)
 		}
 	}
+}
+
+func (p *pass) callUnassign(ctx context.Context, a Action) error {
+	eni, addrs := aws.String(a.ENI), texts(a.Addrs)
+	if a.ipv6() {
+		in := &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: eni, Ipv6Addresses: addrs}
+		o := callOptions{action: "UnassignIpv6Addresses", deadline: p.end}
+		return p.do(ctx, o, func(ctx context.Context) error {
+			_, err := p.api.UnassignIpv6Addresses(ctx, in, noRetry)
+			return alreadyUnassigned(err)
+		})
+	}
+	in := &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: eni, PrivateIpAddresses: addrs}
+	o := callOptions{action: "UnassignPrivateIpAddresses", deadline: p.end}
+	return p.do(ctx, o, func(ctx context.Context) error {
+		_, err := p.api.UnassignPrivateIpAddresses(ctx, in, noRetry)
+		return alreadyUnassigned(err)
+	})
+}
+
+// alreadyUnassigned makes errAlreadyDone of a refusal to unassign what is not assigned.
+func alreadyUnassigned(err error) error {
+	if notAssigned(err) || notFound(err) {
+		return errors.Join(errAlreadyDone, err)
+	}
+	return err
 }

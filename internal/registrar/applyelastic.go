@@ -11,112 +11,127 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// allocate makes an Elastic IP for an address and leads it there. Its tags are
-// set by the same call: whoever is killed right after it leaves nothing that
-// cannot be found.
-func (t *turn) allocate(ctx context.Context, a Action) {
-	if t.lacks(a.addr()) || recent(t.quota(), time.Now(), again) {
+// allocate allocates an Elastic IP for an address and associates it. The same call sets
+// its tags: a process that is killed right after it leaves nothing that cannot be found.
+func (p *pass) allocate(ctx context.Context, a Action) {
+	if p.didAssignFail(a.addr()) || recent(p.quotaReached(), time.Now(), retryAfter) {
 		return
 	}
 	part := addressPart(a.addr())
+	in := &ec2.AllocateAddressInput{
+		Domain: types.DomainTypeVpc, TagSpecifications: p.cfg.tags(types.ResourceTypeElasticIp, part),
+	}
 	var out *ec2.AllocateAddressOutput
-	err := t.do(ctx, kindOfCall{action: "AllocateAddress", unique: true, deadline: t.end}, func(ctx context.Context) (err error) {
-		out, err = t.api.AllocateAddress(ctx, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc,
-			TagSpecifications: t.cfg.tags(types.ResourceTypeElasticIp, part)}, once)
+	o := callOptions{action: "AllocateAddress", nonIdempotent: true, deadline: p.end}
+	err := p.do(ctx, o, func(ctx context.Context) (err error) {
+		out, err = p.api.AllocateAddress(ctx, in, noRetry)
 		return err
 	})
 	switch {
 	case err == nil:
-		t.memory.note(func(m *memory) { m.quota = time.Time{} })
+		p.memory.locked(func(m *memory) { m.quotaReached = time.Time{} })
 		a.Verb, a.Allocation, a.Move = Associate, aws.ToString(out.AllocationId), true
-		t.did(allocated{ElasticIP{Allocation: a.Allocation, Public: address(out.PublicIp), Part: part}})
-		t.associate(ctx, a)
-	case errors.Is(err, errUnsure):
-		t.memory.note(func(m *memory) { m.unsure[a.addr()] = time.Now() })
-		t.failed(a.addr(), err)
+		p.wrote(elasticIPAllocated{ElasticIP{Allocation: a.Allocation, Public: address(out.PublicIp), Part: part}})
+		p.associate(ctx, a)
+	case errors.Is(err, errAmbiguous):
+		p.memory.locked(func(m *memory) { m.ambiguous[a.addr()] = time.Now() })
+		p.failed(a.addr(), err)
 	case errorCode(err) == "AddressLimitExceeded":
-		t.memory.note(func(m *memory) { m.quota = time.Now() })
-		t.look() // the next plan tells it of all that wait
+		p.memory.locked(func(m *memory) { m.quotaReached = time.Now() })
+		p.requeue() // the next plan reports it for all that wait
 	default:
-		t.failed(a.addr(), err)
+		p.failed(a.addr(), err)
 	}
 }
 
-func (t *turn) quota() (at time.Time) {
-	t.memory.note(func(m *memory) { at = m.quota })
+func (p *pass) quotaReached() (at time.Time) {
+	p.memory.locked(func(m *memory) { at = m.quotaReached })
 	return at
 }
 
-func (t *turn) gateway() (at time.Time) {
-	t.memory.note(func(m *memory) { at = m.gateway })
+func (p *pass) gatewayMissing() (at time.Time) {
+	p.memory.locked(func(m *memory) { at = m.gatewayMissing })
 	return at
 }
 
-// associate leads an Elastic IP to an address. AllowReassociation is always
-// said: without it some accounts refuse what others do.
-func (t *turn) associate(ctx context.Context, a Action) {
-	if t.lacks(a.addr()) || recent(t.gateway(), time.Now(), again) {
+// associate associates an Elastic IP with an address. AllowReassociation is always given:
+// without it some accounts refuse what others do.
+func (p *pass) associate(ctx context.Context, a Action) {
+	if p.didAssignFail(a.addr()) || recent(p.gatewayMissing(), time.Now(), retryAfter) {
 		return
 	}
-	// What was made or assigned just now may not be known everywhere.
-	k := kindOfCall{action: "AssociateAddress", deadline: t.end, yet: func(err error) bool { return notAssigned(err) || notFound(err) }}
+	in := &ec2.AssociateAddressInput{
+		AllocationId: aws.String(a.Allocation), NetworkInterfaceId: aws.String(a.ENI),
+		PrivateIpAddress: aws.String(a.addr().String()), AllowReassociation: aws.Bool(a.Move),
+	}
+	o := callOptions{
+		action: "AssociateAddress", deadline: p.end,
+		// What was just allocated or assigned may not be known everywhere.
+		notYetVisible: func(err error) bool { return notAssigned(err) || notFound(err) },
+	}
 	var out *ec2.AssociateAddressOutput
-	err := t.do(ctx, k, func(ctx context.Context) (err error) {
-		out, err = t.api.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: aws.String(a.Allocation),
-			NetworkInterfaceId: aws.String(a.ENI), PrivateIpAddress: aws.String(a.addr().String()), AllowReassociation: aws.Bool(a.Move)}, once)
+	err := p.do(ctx, o, func(ctx context.Context) (err error) {
+		out, err = p.api.AssociateAddress(ctx, in, noRetry)
 		return err
 	})
 	switch {
 	case err == nil:
-		t.did(leads{a.Allocation, aws.ToString(out.AssociationId), a.ENI, a.addr()})
+		p.wrote(elasticIPAssociated{a.Allocation, aws.ToString(out.AssociationId), a.ENI, a.addr()})
 	case errorCode(err) == "Gateway.NotAttached":
-		t.memory.note(func(m *memory) { m.gateway = time.Now() })
-		t.look()
+		p.memory.locked(func(m *memory) { m.gatewayMissing = time.Now() })
+		p.requeue()
 	case errorCode(err) == "Resource.AlreadyAssociated":
-		t.memory.note(func(m *memory) { m.busy[a.Allocation] = time.Now() })
-		t.look() // the next plan takes another
+		p.memory.locked(func(m *memory) { m.busy[a.Allocation] = time.Now() })
+		p.requeue() // the next plan takes another
 	case notFound(err), notAssigned(err):
-		// One of the two is not there any more, whatever was believed.
-		t.memory.doubt(a.Allocation, leadsKey(a.Allocation), keyOf(a.addr()))
-		t.failed(a.addr(), err)
+		// One of the two is gone, whatever was expected.
+		p.memory.drop(a.Allocation, associationKey(a.Allocation), addressKey(a.addr()))
+		p.failed(a.addr(), err)
 	default:
-		t.failed(a.addr(), err)
+		p.failed(a.addr(), err)
 	}
 }
 
-// disassociate ends what an Elastic IP leads to.
-func (t *turn) disassociate(ctx context.Context, a Action) {
-	err := t.do(ctx, kindOfCall{action: "DisassociateAddress", deadline: t.end}, func(ctx context.Context) error {
-		_, err := t.api.DisassociateAddress(ctx, &ec2.DisassociateAddressInput{AssociationId: aws.String(a.Association)}, once)
-		if notFound(err) {
-			return errors.Join(errAlready, err)
-		}
-		return err
+// disassociate ends the association of an Elastic IP.
+func (p *pass) disassociate(ctx context.Context, a Action) {
+	in := &ec2.DisassociateAddressInput{AssociationId: aws.String(a.Association)}
+	o := callOptions{action: "DisassociateAddress", deadline: p.end}
+	err := p.do(ctx, o, func(ctx context.Context) error {
+		_, err := p.api.DisassociateAddress(ctx, in, noRetry)
+		return alreadyGone(err)
 	})
-	if err != nil && !errors.Is(err, errAlready) {
-		t.failed(netip.Addr{}, err)
+	if err != nil && !errors.Is(err, errAlreadyDone) {
+		p.failed(netip.Addr{}, err)
 		return
 	}
-	t.did(leads{allocation: a.Allocation})
+	p.wrote(elasticIPAssociated{allocation: a.Allocation})
 }
 
-// release gives an Elastic IP back. One that has come into use meanwhile stays:
-// AWS refuses to release it (EC2 API Reference, ReleaseAddress).
-func (t *turn) release(ctx context.Context, a Action) {
-	err := t.do(ctx, kindOfCall{action: "ReleaseAddress", deadline: t.end}, func(ctx context.Context) error {
-		_, err := t.api.ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: aws.String(a.Allocation)}, once)
-		if notFound(err) {
-			return errors.Join(errAlready, err)
-		}
-		return err
+// release releases an Elastic IP. One that has come into use meanwhile stays: AWS refuses
+// to release it (EC2 API Reference, ReleaseAddress).
+func (p *pass) release(ctx context.Context, a Action) {
+	in := &ec2.ReleaseAddressInput{AllocationId: aws.String(a.Allocation)}
+	o := callOptions{action: "ReleaseAddress", deadline: p.end}
+	err := p.do(ctx, o, func(ctx context.Context) error {
+		_, err := p.api.ReleaseAddress(ctx, in, noRetry)
+		return alreadyGone(err)
 	})
 	switch {
-	case err == nil, errors.Is(err, errAlready):
-		t.did(released(a.Allocation))
+	case err == nil, errors.Is(err, errAlreadyDone):
+		p.wrote(elasticIPReleased(a.Allocation))
 	case errorCode(err) == "InvalidIPAddress.InUse":
-		t.memory.doubt(leadsKey(a.Allocation))
-		t.memory.note(func(m *memory) { delete(m.spare, a.Allocation) }) // its grace begins anew
+		p.memory.drop(associationKey(a.Allocation))
+		// Its grace period begins again.
+		p.memory.locked(func(m *memory) { delete(m.orphanedSince, a.Allocation) })
 	default:
-		t.failed(netip.Addr{}, err)
+		p.failed(netip.Addr{}, err)
 	}
+}
+
+// alreadyGone makes errAlreadyDone of a refusal to remove what is not there.
+func alreadyGone(err error) error {
+	if notFound(err) {
+		return errors.Join(errAlreadyDone, err)
+	}
+	return err
 }

@@ -16,93 +16,104 @@ import (
 	"macaw.example/internal/model"
 )
 
-// needENI attaches another provider interface to this node, if its type takes
-// one more. It is never taken away again but with the cloud.
-func (t *turn) needENI(ctx context.Context, seen Seen, a Action) {
-	if !time.Now().Before(t.end) {
-		t.failed(netip.Addr{}, errTurn)
+// needENI attaches another provider interface to this node, if its type takes one more.
+// It is removed with the cloud, and not before.
+func (p *pass) needENI(ctx context.Context, seen Seen, a Action) {
+	if !time.Now().Before(p.end) {
+		p.failed(netip.Addr{}, errDeadline)
 		return
 	}
-	on, err := t.interfaces(ctx, awsapi.Filter("attachment.instance-id", t.cfg.Instance))
+	attached, err := p.interfaces(ctx, awsapi.Filter("attachment.instance-id", p.cfg.Instance))
 	if err != nil {
-		t.failed(netip.Addr{}, err)
+		p.failed(netip.Addr{}, err)
 		return
 	}
-	if len(on) >= t.carries.interfaces {
-		t.noENI(ENIFull, "%s carries %d network interfaces, and %s has as many", t.cfg.InstanceType, t.carries.interfaces, t.cfg.Node)
+	if len(attached) >= p.limits.interfaces {
+		p.refuseENI(ENIFull, "%s takes %d network interfaces, and %s has as many",
+			p.cfg.InstanceType, p.limits.interfaces, p.cfg.Node)
 		return
 	}
 	e := seen.eni(a.ENI)
 	if e == nil {
-		made, err := t.makeENI(ctx, seen)
+		made, err := p.makeENI(ctx, seen)
 		if err != nil {
-			t.noENI(Refused, "making another network interface for %s: %s", t.cfg.Node, errorText(err))
+			p.refuseENI(Refused, "making another network interface for %s: %s", p.cfg.Node, errorText(err))
 			return
 		}
 		e = &made
 	}
-	e.Instance, e.Device = t.cfg.Instance, freeDevice(on)
-	err = t.do(ctx, kindOfCall{action: "AttachNetworkInterface", yet: notFound}, func(ctx context.Context) error {
-		_, err := t.api.AttachNetworkInterface(ctx, &ec2.AttachNetworkInterfaceInput{NetworkInterfaceId: aws.String(e.ID),
-			InstanceId: aws.String(t.cfg.Instance), DeviceIndex: aws.Int32(int32(e.Device))}, once)
+	e.Instance, e.Device = p.cfg.Instance, freeDevice(attached)
+	in := &ec2.AttachNetworkInterfaceInput{
+		NetworkInterfaceId: aws.String(e.ID),
+		InstanceId:         aws.String(p.cfg.Instance), DeviceIndex: aws.Int32(int32(e.Device)),
+	}
+	o := callOptions{action: "AttachNetworkInterface", notYetVisible: notFound}
+	err = p.do(ctx, o, func(ctx context.Context) error {
+		_, err := p.api.AttachNetworkInterface(ctx, in, noRetry)
 		return err
 	})
 	switch {
 	case err == nil:
-		t.did(attached{*e})
+		p.wrote(eniAttached{*e})
 	case errorCode(err) == "InvalidNetworkInterface.InUse":
-		t.look() // by a call without an answer
+		p.requeue() // it was attached by a call whose answer was lost
 	default:
-		if notFound(err) {
-			t.memory.note(func(m *memory) { m.generation++ }) // AWS remembers a token for longer than an interface lives
+		if notFound(err) { // AWS remembers a token for longer than an interface lives
+			p.memory.locked(func(m *memory) { m.generation++ })
 		}
-		t.noENI(Refused, "attaching network interface %s to %s: %s", e.ID, t.cfg.Node, errorText(err))
+		p.refuseENI(Refused, "attaching network interface %s to %s: %s", e.ID, p.cfg.Node, errorText(err))
 	}
 }
 
-func (t *turn) noENI(code model.Code, format string, args ...any) {
-	t.memory.note(func(m *memory) { m.noENI = refusal{time.Now(), code, fmt.Sprintf(format, args...)} })
-	t.look()
+// refuseENI notes why there is no other interface.
+func (p *pass) refuseENI(code model.Code, format string, args ...any) {
+	r := refusal{time.Now(), code, fmt.Sprintf(format, args...)}
+	p.memory.locked(func(m *memory) { m.eniRefused = r })
+	p.requeue()
 }
 
-// freeDevice is the first device index that nothing is attached at.
-func freeDevice(on []ENI) int {
+// freeDevice is the first device index at which nothing is attached.
+func freeDevice(attached []ENI) int {
 	device := 1
-	for slices.ContainsFunc(on, func(e ENI) bool { return e.Device == device }) {
+	for slices.ContainsFunc(attached, func(e ENI) bool { return e.Device == device }) {
 		device++
 	}
 	return device
 }
 
-// makeENI makes an interface like this node's first one. AWS gives it its
-// primary address, none from the cloud's range, which is reserved (VPC User
-// Guide, subnet-cidr-reservation, "explicit").
-func (t *turn) makeENI(ctx context.Context, seen Seen) (ENI, error) {
+// makeENI makes an interface like this node's first one. AWS chooses its primary address,
+// not from the cloud's range, which is reserved (VPC User Guide, subnet-cidr-reservation,
+// "explicit").
+func (p *pass) makeENI(ctx context.Context, seen Seen) (ENI, error) {
 	n, groups, generation := 1, []string(nil), 0
 	for _, e := range seen.ENIs {
-		if t.cfg.mine(e) && len(groups) == 0 {
+		if p.cfg.mine(e) && len(groups) == 0 {
 			groups = e.Groups
 		}
 	}
-	for slices.ContainsFunc(seen.ENIs, func(e ENI) bool { return e.Part == interfacePart(t.cfg.Node, n) }) {
+	for slices.ContainsFunc(seen.ENIs, func(e ENI) bool { return e.Part == interfacePart(p.cfg.Node, n) }) {
 		n++
 	}
+	part := interfacePart(p.cfg.Node, n)
 	if n == 1 {
-		return ENI{}, fmt.Errorf("AWS shows no network interface %s of cloud %s", interfacePart(t.cfg.Node, 1), t.cfg.Cloud)
+		return ENI{}, fmt.Errorf("AWS shows no network interface %s of cloud %s", part, p.cfg.Cloud)
 	}
-	part := interfacePart(t.cfg.Node, n)
-	t.memory.note(func(m *memory) { generation = m.generation })
+	p.memory.locked(func(m *memory) { generation = m.generation })
+	in := &ec2.CreateNetworkInterfaceInput{
+		SubnetId: aws.String(p.cfg.Subnet), Groups: groups,
+		Description:       aws.String("Macaw cloud " + p.cfg.Cloud + ", " + part),
+		ClientToken:       token(p.cfg.Cloud, part, p.cfg.Subnet, p.cfg.Instance, strconv.Itoa(generation)),
+		TagSpecifications: p.cfg.tags(types.ResourceTypeNetworkInterface, part),
+	}
 	var made ENI
-	err := t.do(ctx, kindOfCall{action: "CreateNetworkInterface"}, func(ctx context.Context) error {
-		out, err := t.api.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(t.cfg.Subnet), Groups: groups,
-			Description:       aws.String("Macaw cloud " + t.cfg.Cloud + ", " + part),
-			ClientToken:       token(t.cfg.Cloud, part, t.cfg.Subnet, t.cfg.Instance, strconv.Itoa(generation)),
-			TagSpecifications: t.cfg.tags(types.ResourceTypeNetworkInterface, part)}, once)
-		if err == nil {
-			made = t.eniOf(*out.NetworkInterface)
-			made.Part, made.Limit, made.LimitIPv6 = part, t.carries.addresses, t.carries.ipv6
+	err := p.do(ctx, callOptions{action: "CreateNetworkInterface"}, func(ctx context.Context) error {
+		out, err := p.api.CreateNetworkInterface(ctx, in, noRetry)
+		if err != nil {
+			return err
 		}
-		return err
+		made = p.eniFrom(*out.NetworkInterface)
+		made.Part, made.Limit, made.LimitIPv6 = part, p.limits.addresses, p.limits.ipv6
+		return nil
 	})
 	return made, err
 }

@@ -10,68 +10,69 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// Pauses between tries of one call; with six tries they are 8 s together.
-var pauses = awsapi.Backoff{First: 250 * time.Millisecond, Most: 4 * time.Second}
+// retryBackoff are the pauses between the tries of one call; together they are 8 s.
+var retryBackoff = awsapi.Backoff{First: 250 * time.Millisecond, Most: 4 * time.Second}
 
-const tries = 6
+const maxTries = 6
 
 // backoff is the pause after a try.
-func backoff(try int) time.Duration { return pauses.Pause(try) }
+func backoff(try int) time.Duration { return retryBackoff.Pause(try) }
 
-// caller makes calls of AWS: no faster than allowed, and again when that is
-// safe and may help.
+// caller calls AWS: no faster than the limiter allows, and again where a retry is safe
+// and may help.
 type caller struct {
-	limits   *limiter
+	limiter  *limiter
 	observer Observer
 	calls    atomic.Int64
 }
 
-// kindOfCall says how to treat the errors of a call.
-type kindOfCall struct {
+// callOptions say how the errors of a call are treated.
+type callOptions struct {
 	action string
-	// unique calls are not repeated without a clear answer.
-	unique bool
-	// yet tells errors that come because AWS does not know yet what it was told
-	// just now.
-	yet func(error) bool
+	// nonIdempotent calls are not repeated after an ambiguous answer.
+	nonIdempotent bool
+	// notYetVisible tells errors that come because AWS does not show yet what it has
+	// just acknowledged.
+	notYetVisible func(error) bool
 	// deadline is when it is too late to begin; the zero time is never.
 	deadline time.Time
 }
 
-// do makes a call. Its errors are the context's, errTurn, errUnsure of a
-// unique call, errUnavailable, or AWS's refusal.
-func (c *caller) do(ctx context.Context, k kindOfCall, f func(context.Context) error) error {
-	policy := awsapi.Policy{Backoff: pauses, Tries: tries}
-	err := policy.Do(ctx, func(ctx context.Context) (bool, error) {
-		if err := c.limits.wait(ctx, k.action, k.deadline); err != nil {
+// do makes a call. Its errors are the context's, errDeadline, errAmbiguous of a
+// non-idempotent call, errUnavailable, or AWS's refusal.
+func (c *caller) do(ctx context.Context, o callOptions, f func(context.Context) error) error {
+	policy := awsapi.Policy{Backoff: retryBackoff, Tries: maxTries}
+	err := policy.Do(ctx, func(ctx context.Context) (again bool, err error) {
+		if err := c.limiter.wait(ctx, o.action, o.deadline); err != nil {
 			return false, err
 		}
 		c.calls.Add(1)
 		began := time.Now()
-		err := f(ctx)
-		c.observer.Called(k.action, resultOf(err), time.Since(began))
+		err = f(ctx)
+		c.observer.Called(o.action, resultOf(err), time.Since(began))
 		switch {
 		case err == nil:
 			return false, nil
 		case throttled(err):
-			c.limits.empty(k.action)
-		case unclear(err) && k.unique:
-			return false, fmt.Errorf("calling %s: %w: %w", k.action, errUnsure, err)
+			c.limiter.drain(o.action)
+		case ambiguous(err) && o.nonIdempotent:
+			return false, fmt.Errorf("calling %s: %w: %w", o.action, errAmbiguous, err)
 		case ctx.Err() != nil:
 			return false, ctx.Err()
-		case unclear(err), k.yet != nil && k.yet(err):
+		case ambiguous(err), o.notYetVisible != nil && o.notYetVisible(err):
 		default:
 			return false, err
 		}
 		return true, err
 	})
-	if end, ok := errors.AsType[*awsapi.Exhausted](err); ok {
-		if k.yet != nil && k.yet(end.Reason) {
-			return end.Reason
-		}
-		return fmt.Errorf("calling %s: %w: %w", k.action, errUnavailable, end.Reason)
+	exhausted, ok := errors.AsType[*awsapi.Exhausted](err)
+	switch {
+	case !ok:
+		return err
+	case o.notYetVisible != nil && o.notYetVisible(exhausted.Reason):
+		return exhausted.Reason
 	}
-	return err
+	return fmt.Errorf("calling %s: %w: %w", o.action, errUnavailable, exhausted.Reason)
 }
 
 func resultOf(err error) string {

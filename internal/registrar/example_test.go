@@ -31,7 +31,8 @@ func Example() {
 		Policy: model.ElasticIPsOnDemand,
 	})
 	address := netip.MustParseAddr("10.0.1.65")
-	res, err := r.Reconcile(ctx, []registrar.Want{{Addr: address, FloatingIP: "6d3b", Owner: "floating IP 6d3b", Here: true}})
+	res, err := r.Reconcile(ctx, []registrar.Want{{Addr: address, FloatingIP: "6d3b", Owner: "floating IP 6d3b",
+		Here: true}})
 	if err != nil {
 		panic(err)
 	}
@@ -47,11 +48,14 @@ func gateway(ctx context.Context, api *ec2.Client, image string) (subnet, instan
 	vpc := must(api.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})).Vpc.VpcId
 	igw := must(api.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{})).InternetGateway.InternetGatewayId
 	must(api.AttachInternetGateway(ctx, &ec2.AttachInternetGatewayInput{InternetGatewayId: igw, VpcId: vpc}))
-	subnet = *must(api.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: vpc, CidrBlock: aws.String("10.0.1.0/24")})).Subnet.SubnetId
+	subnet = *must(api.CreateSubnet(ctx, &ec2.CreateSubnetInput{
+		VpcId: vpc, CidrBlock: aws.String("10.0.1.0/24"),
+	})).Subnet.SubnetId
 	var nics []types.InstanceNetworkInterfaceSpecification
 	for i, part := range []string{"eni/cloud-1/management", "eni/cloud-1/provider"} {
 		tags := types.TagSpecification{ResourceType: types.ResourceTypeNetworkInterface, Tags: []types.Tag{
-			{Key: aws.String(awsapi.TagCloud), Value: aws.String("demo")}, {Key: aws.String(awsapi.TagPart), Value: aws.String(part)},
+			{Key: aws.String(awsapi.TagCloud), Value: aws.String("demo")},
+			{Key: aws.String(awsapi.TagPart), Value: aws.String(part)},
 		}}
 		eni := must(api.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{
 			SubnetId: &subnet, TagSpecifications: []types.TagSpecification{tags},
@@ -61,7 +65,8 @@ func gateway(ctx context.Context, api *ec2.Client, image string) (subnet, instan
 		})
 	}
 	instance = *must(api.RunInstances(ctx, &ec2.RunInstancesInput{
-		ImageId: &image, InstanceType: types.InstanceTypeT3Large, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), NetworkInterfaces: nics,
+		ImageId: &image, InstanceType: types.InstanceTypeT3Large, MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+		NetworkInterfaces: nics,
 	})).Instances[0].InstanceId
 	return subnet, instance
 }

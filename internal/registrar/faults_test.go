@@ -164,7 +164,7 @@ func TestFailover(t *testing.T) {
 
 // TestThereAndBack moves an address away and back within seconds: what the first
 // node remembers of it must not keep it from taking it back.
-func TestThereAndBack(t *testing.T) {
+func TestMovedAwayAndBack(t *testing.T) {
 	inRegion(t, 5, func(r *region) {
 		c, d := r.node("gw-1", "m8i.large", 1), r.node("gw-2", "m8i.large", 1)
 		one, _ := r.start(c)

@@ -52,7 +52,8 @@ func TestQuota(t *testing.T) {
 		reg, _ := r.start(r.node("gw-1", "m8i.large", 1))
 		w := wants(4)
 		res := settled(r.t, reg, w)
-		if len(res.Registered) != 4 || len(res.Findings) != 2 || res.Findings[0].Code != ElasticIPQuota || res.Findings[1].Code != ElasticIPQuota {
+		if len(res.Registered) != 4 || len(res.Findings) != 2 || res.Findings[0].Code != ElasticIPQuota ||
+			res.Findings[1].Code != ElasticIPQuota {
 			t.Errorf("registered %v, findings %v", res.Registered, res.Findings)
 		}
 		has := 0
@@ -73,19 +74,23 @@ func TestQuota(t *testing.T) {
 	})
 }
 
-func TestStrangerHasTheAddress(t *testing.T) {
+func TestAddressInUseElsewhere(t *testing.T) {
 	inRegion(t, 30, func(r *region) {
 		reg, _ := r.start(r.node("gw-1", "m8i.large", 1))
 		w := wants(15)
-		w = append(w, Want{Addr: ip("10.20.31.254"), Here: true, Policy: model.ElasticIPsNone}, Want{Addr: ip("10.99.0.1"), Here: true})
+		w = append(w, Want{Addr: ip("10.20.31.254"), Here: true, Policy: model.ElasticIPsNone},
+			Want{Addr: ip("10.99.0.1"), Here: true})
 		bad := w[6].Addr
-		e := must(r.CreateNetworkInterface(r.t.Context(), &ec2.CreateNetworkInterfaceInput{SubnetId: &r.subnet, PrivateIpAddress: aws.String(bad.String())})).NetworkInterface
+		e := must(r.CreateNetworkInterface(r.t.Context(), &ec2.CreateNetworkInterfaceInput{
+			SubnetId: &r.subnet, PrivateIpAddress: aws.String(bad.String()),
+		})).NetworkInterface
 		res := must(reg.Reconcile(r.t.Context(), w)) // the others do not wait for anything
 		wantCodes(t, res, map[netip.Addr]model.Code{bad: AddressInUse, ip("10.99.0.1"): OutOfRange})
 		if len(res.Registered) != 15 {
 			t.Errorf("%d of 15 others are registered", len(res.Registered))
 		}
-		must(r.DeleteNetworkInterface(r.t.Context(), &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: e.NetworkInterfaceId}))
+		must(r.DeleteNetworkInterface(r.t.Context(),
+			&ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: e.NetworkInterfaceId}))
 		wantCodes(t, settled(r.t, reg, w), map[netip.Addr]model.Code{ip("10.99.0.1"): OutOfRange})
 	})
 }
@@ -98,7 +103,8 @@ func TestNoGateway(t *testing.T) {
 		w := wants(2)
 		res := settled(r.t, reg, w)
 		wantCodes(t, res, map[netip.Addr]model.Code{w[0].Addr: NoGateway, w[1].Addr: NoGateway})
-		must(r.AttachInternetGateway(r.t.Context(), &ec2.AttachInternetGatewayInput{InternetGatewayId: &r.gateway, VpcId: &r.vpc}))
+		must(r.AttachInternetGateway(r.t.Context(),
+			&ec2.AttachInternetGatewayInput{InternetGatewayId: &r.gateway, VpcId: &r.vpc}))
 		wantCodes(t, settled(r.t, reg, w), map[netip.Addr]model.Code{})
 		r.check(w)
 	})
@@ -143,7 +149,8 @@ func TestPool(t *testing.T) {
 		// The pool is left as it was found.
 		settled(r.t, one, nil)
 		settled(r.t, two, nil)
-		for _, e := range must(r.DescribeAddresses(r.t.Context(), &ec2.DescribeAddressesInput{AllocationIds: pool})).Addresses {
+		for _, e := range must(r.DescribeAddresses(r.t.Context(),
+			&ec2.DescribeAddressesInput{AllocationIds: pool})).Addresses {
 			if e.AssociationId != nil {
 				t.Errorf("%s still leads to %s", *e.PublicIp, *e.PrivateIpAddress)
 			}
@@ -158,7 +165,8 @@ func TestInterfacesAreUsedUp(t *testing.T) {
 		reg, _ := r.start(r.node("gw-1", "m8i.large", 1, func(c *Config) { c.Policy = model.ElasticIPsNone }))
 		w := wants(40)
 		res := settled(r.t, reg, w)
-		if len(res.ENIs) != 2 || len(res.Registered) != 38 || res.ENIs[1].Part != "eni/gw-1/provider-2" || res.ENIs[1].Device != 2 {
+		if len(res.ENIs) != 2 || len(res.Registered) != 38 || res.ENIs[1].Part != "eni/gw-1/provider-2" ||
+			res.ENIs[1].Device != 2 {
 			t.Errorf("%d registered on %+v", len(res.Registered), res.ENIs)
 		}
 		wantCodes(t, res, map[netip.Addr]model.Code{{}: ENIFull, w[38].Addr: ENIFull, w[39].Addr: ENIFull})
@@ -168,8 +176,11 @@ func TestInterfacesAreUsedUp(t *testing.T) {
 // withoutRights is refused one action.
 type withoutRights struct{ EC2 }
 
-func (withoutRights) AssignPrivateIpAddresses(context.Context, *ec2.AssignPrivateIpAddressesInput, ...options) (*ec2.AssignPrivateIpAddressesOutput, error) {
-	return nil, &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation."}
+func (withoutRights) AssignPrivateIpAddresses(context.Context, *ec2.AssignPrivateIpAddressesInput, ...options) (
+	*ec2.AssignPrivateIpAddressesOutput, error) {
+	return nil, &smithy.GenericAPIError{
+		Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation.",
+	}
 }
 
 func TestWithoutRights(t *testing.T) {

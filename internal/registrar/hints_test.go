@@ -33,7 +33,7 @@ func TestEveryCodeHasAHint(t *testing.T) {
 	}
 }
 
-// codesOf returns all constants of type Code in a file.
+// codesOf returns all constants of type model.Code in a file.
 func codesOf(t *testing.T, file string) (all []model.Code) {
 	t.Helper()
 	f, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, 0)
@@ -45,9 +45,9 @@ func codesOf(t *testing.T, file string) (all []model.Code) {
 		if !ok || len(spec.Values) != 1 {
 			return true
 		}
-		kind, isIdent := spec.Type.(*ast.Ident)
+		kind, isSelector := spec.Type.(*ast.SelectorExpr)
 		value, isText := spec.Values[0].(*ast.BasicLit)
-		if isIdent && isText && kind.Name == "Code" {
+		if isSelector && isText && kind.Sel.Name == "Code" {
 			text, err := strconv.Unquote(value.Value)
 			if err != nil {
 				t.Fatal(err)
@@ -73,7 +73,7 @@ func TestAnotherInterfaceIsRefused(t *testing.T) {
 	full := own(1)
 	full.Addresses = []netip.Addr{a1, a2, a3}
 	m := newMemory()
-	m.noENI = refusal{now, Refused, "making another network interface for gw-1: UnauthorizedOperation"}
+	m.eniRefused = refusal{now, Refused, "making another network interface for gw-1: UnauthorizedOperation"}
 	wanted := map[netip.Addr]Want{a1: here(a1), a2: here(a2), a3: here(a3), a4: here(a4)}
 	full.Limit = len(full.Addresses) + 1
 	_, findings := plan(testConfig(), wanted, Seen{ENIs: []ENI{full}}, now, m)

@@ -33,7 +33,7 @@ type crowd struct {
 func newCrowd(n int, change ...func(*Config)) *crowd {
 	c := &crowd{cfg: testConfig(), wanted: map[netip.Addr]Want{}, now: now, saved: []model.Held{}}
 	c.cfg.ReleaseAfter = model.Wait(time.Hour)
-	c.cfg.Keep = func(held []model.Held) error {
+	c.cfg.SaveHeld = func(held []model.Held) error {
 		if c.full {
 			return errors.New("no space left on device")
 		}
@@ -48,7 +48,7 @@ func newCrowd(n int, change ...func(*Config)) *crowd {
 		c.register(nthAddr(i))
 	}
 	c.restart()
-	c.turn()
+	c.reconcile()
 	return c
 }
 
@@ -56,7 +56,7 @@ func nthAddr(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 20, 24, byte
 
 func (c *crowd) register(a netip.Addr) {
 	c.wanted[a] = here(a)
-	if c.seen.on(a) == nil {
+	if c.seen.holder(a) == nil {
 		c.seen.ENIs[0].Addresses = append(c.seen.ENIs[0].Addresses, a)
 	}
 	if id := "alloc-" + a.String(); c.seen.elastic(id) == nil && c.cfg.Policy != model.ElasticIPsNone {
@@ -77,30 +77,30 @@ func (c *crowd) restart() {
 	c.r = New(nil, c.cfg)
 }
 
-// turn looks, plans and does, and returns what is found.
-func (c *crowd) turn() []model.Finding {
+// reconcile observes, plans and applies, and returns the findings.
+func (c *crowd) reconcile() []model.Finding {
 	c.r.memory.observe(c.r.cfg, c.wanted, c.seen, c.now)
-	_ = c.r.keep()
+	_ = c.r.saveHeld()
 	actions, findings := plan(c.r.cfg, c.wanted, c.seen, c.now, c.r.memory)
 	for _, a := range actions {
 		switch a.Verb {
 		case Unassign:
 			for _, addr := range a.Addrs {
-				unregistered{addr, a.ENI}.impose(&c.seen)
+				addressUnassigned{addr, a.ENI}.applyTo(&c.seen)
 			}
 		case Release:
 			c.gone = append(c.gone, a.Allocation)
-			released(a.Allocation).impose(&c.seen)
+			elasticIPReleased(a.Allocation).applyTo(&c.seen)
 		}
 	}
 	return findings
 }
 
-// pass lets time pass, with a turn every few seconds, and more rarely in long times.
-func (c *crowd) pass(d time.Duration) (findings []model.Finding) {
+// advance lets time pass, with a reconcile pass every few seconds, and more rarely in long times.
+func (c *crowd) advance(d time.Duration) (findings []model.Finding) {
 	for end := c.now.Add(d); c.now.Before(end); {
 		c.now = c.now.Add(max(10*time.Second, d/300))
-		findings = c.turn()
+		findings = c.reconcile()
 	}
 	return findings
 }
@@ -111,7 +111,8 @@ func (c *crowd) waiting() int { return len(c.r.memory.waiting(c.now)) }
 
 // agree agrees to what is held of these addresses.
 func (c *crowd) agree(addrs ...netip.Addr) {
-	_ = c.r.Agree(slices.DeleteFunc(c.r.memory.heldList(), func(h model.Held) bool { return !slices.Contains(addrs, h.Addr) }))
+	_ = c.r.Agree(slices.DeleteFunc(c.r.memory.heldList(),
+		func(h model.Held) bool { return !slices.Contains(addrs, h.Addr) }))
 }
 
 func TestHold(t *testing.T) {
@@ -133,14 +134,15 @@ func TestHold(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := tt.crowd
 			c.lose(0, tt.lose)
-			findings := c.pass(5 * time.Minute)
+			findings := c.advance(5 * time.Minute)
 			if c.left() != tt.leave || c.waiting() != tt.held {
-				t.Errorf("%d Elastic IPs are left and %d wait, want %d and %d", c.left(), c.waiting(), tt.leave, tt.held)
+				t.Errorf("%d Elastic IPs are left and %d wait, want %d and %d", c.left(), c.waiting(), tt.leave,
+					tt.held)
 			}
-			told := slices.ContainsFunc(findings, func(f model.Finding) bool {
+			reported := slices.ContainsFunc(findings, func(f model.Finding) bool {
 				return f.Code == ReleasesHeld && f.Hint != "" && strings.HasPrefix(f.Text, fmt.Sprint(tt.held))
 			})
-			if told != (tt.held > 0) {
+			if reported != (tt.held > 0) {
 				t.Errorf("findings: %v", findings)
 			}
 		})
@@ -152,18 +154,18 @@ func TestHoldCountsWithinTheGrace(t *testing.T) {
 	c := newCrowd(10)
 	for i := range 10 {
 		c.lose(i, i+1)
-		c.pass(10 * time.Second)
+		c.advance(10 * time.Second)
 	}
-	c.pass(5 * time.Minute)
+	c.advance(5 * time.Minute)
 	if c.left() != 10 {
 		t.Errorf("%d Elastic IPs are left", c.left())
 	}
 	c = newCrowd(10)
 	for i := range 10 {
 		c.lose(i, i+1)
-		c.pass(time.Minute)
+		c.advance(time.Minute)
 	}
-	if c.pass(5 * time.Minute); c.left() != 0 {
+	if c.advance(5 * time.Minute); c.left() != 0 {
 		t.Errorf("one a minute: %d Elastic IPs are left", c.left())
 	}
 }
@@ -173,7 +175,7 @@ func TestHoldIsAboutElasticIPs(t *testing.T) {
 	c := newCrowd(10)
 	c.seen.ENIs[0].IPv6 = []netip.Addr{six}
 	c.lose(0, 10)
-	c.pass(5 * time.Minute)
+	c.advance(5 * time.Minute)
 	if e := c.seen.ENIs[0]; len(e.Addresses)+len(e.IPv6) > 0 {
 		t.Errorf("left: %v", e)
 	}
@@ -190,42 +192,42 @@ func TestHoldEnds(t *testing.T) {
 	t.Run("by time", func(t *testing.T) {
 		c := newCrowd(10)
 		c.lose(0, 10)
-		if c.pass(time.Hour); c.left() != 10 {
+		if c.advance(time.Hour); c.left() != 10 {
 			t.Errorf("%d Elastic IPs are left within the hour", c.left())
 		}
-		if c.pass(time.Minute); c.left() != 0 {
+		if c.advance(time.Minute); c.left() != 0 {
 			t.Errorf("%d Elastic IPs are left after the hour", c.left())
 		}
 	})
 	t.Run("never by time", func(t *testing.T) {
 		c := newCrowd(10, func(c *Config) { c.ReleaseAfter = model.Never })
 		c.lose(0, 10)
-		if c.pass(100 * time.Hour); c.left() != 10 {
+		if c.advance(100 * time.Hour); c.left() != 10 {
 			t.Errorf("%d Elastic IPs are left", c.left())
 		}
 	})
 	t.Run("by agreement", func(t *testing.T) {
 		c := newCrowd(10, func(c *Config) { c.ReleaseAfter = model.Never })
 		c.lose(0, 8)
-		c.pass(5 * time.Minute)
+		c.advance(5 * time.Minute)
 		c.agree(nthAddr(0), nthAddr(1), nthAddr(9))
-		if c.turn(); c.left() != 8 || c.waiting() != 6 {
+		if c.reconcile(); c.left() != 8 || c.waiting() != 6 {
 			t.Errorf("%d Elastic IPs are left and %d wait, want 8 and 6", c.left(), c.waiting())
 		}
 	})
 	t.Run("they come back", func(t *testing.T) {
 		c := newCrowd(10)
 		c.lose(0, 10)
-		c.pass(5 * time.Minute)
+		c.advance(5 * time.Minute)
 		for i := range 10 { // one after the other, by hand
 			c.register(nthAddr(i))
-			c.pass(time.Minute)
+			c.advance(time.Minute)
 		}
 		if len(c.saved) != 0 || c.left() != 10 {
 			t.Errorf("%d Elastic IPs are left; held: %v", c.left(), c.saved)
 		}
 		c.lose(0, 2)
-		if c.pass(2 * time.Minute); c.left() != 8 {
+		if c.advance(2 * time.Minute); c.left() != 8 {
 			t.Errorf("%d Elastic IPs are left after two went as ever", c.left())
 		}
 	})
@@ -235,18 +237,18 @@ func TestHoldEnds(t *testing.T) {
 func TestAgreementIsToWhatWasSeen(t *testing.T) {
 	c := newCrowd(10)
 	c.lose(0, 10)
-	c.pass(5 * time.Minute)
+	c.advance(5 * time.Minute)
 	seen := c.r.memory.heldList()
 	for i := range 10 {
 		c.register(nthAddr(i))
 	}
-	c.pass(time.Minute)
+	c.advance(time.Minute)
 	c.lose(0, 10)
-	c.pass(time.Minute)
+	c.advance(time.Minute)
 	if err := c.r.Agree(seen); err != nil {
 		t.Error(err)
 	}
-	if c.pass(5 * time.Minute); c.left() != 10 {
+	if c.advance(5 * time.Minute); c.left() != 10 {
 		t.Errorf("%d Elastic IPs are left", c.left())
 	}
 }
@@ -254,20 +256,20 @@ func TestAgreementIsToWhatWasSeen(t *testing.T) {
 func TestHoldOutlivesTheProcess(t *testing.T) {
 	c := newCrowd(10)
 	c.lose(0, 10)
-	c.pass(30 * time.Minute)
+	c.advance(30 * time.Minute)
 	for i := range 8 {
 		c.register(nthAddr(i)) // while the agent is down
 	}
 	c.restart()
-	if c.pass(5 * time.Minute); c.left() != 10 {
+	if c.advance(5 * time.Minute); c.left() != 10 {
 		t.Errorf("%d Elastic IPs are left: the hold was forgotten", c.left())
 	}
 	c.agree(nthAddr(8))
 	c.restart()
-	if c.pass(2 * time.Minute); c.left() != 9 {
+	if c.advance(2 * time.Minute); c.left() != 9 {
 		t.Errorf("%d Elastic IPs are left: the agreement was forgotten", c.left())
 	}
-	if c.pass(26 * time.Minute); c.left() != 8 {
+	if c.advance(26 * time.Minute); c.left() != 8 {
 		t.Errorf("%d Elastic IPs are left an hour after the hold began", c.left())
 	}
 }
@@ -276,15 +278,15 @@ func TestHoldOutlivesTheProcess(t *testing.T) {
 func TestHoldIsLost(t *testing.T) {
 	c := newCrowd(10)
 	c.lose(0, 10)
-	c.pass(30 * time.Minute)
+	c.advance(30 * time.Minute)
 	for i := range 8 {
 		c.register(nthAddr(i))
 	}
 	c.saved = nil
 	c.restart()
-	c.pass(5 * time.Minute)
+	c.advance(5 * time.Minute)
 	c.lose(0, 1) // later ones go as ever
-	if c.pass(5 * time.Minute); c.left() != 9 || c.waiting() != 2 {
+	if c.advance(5 * time.Minute); c.left() != 9 || c.waiting() != 2 {
 		t.Errorf("%d Elastic IPs are left and %d wait, want 9 and 2", c.left(), c.waiting())
 	}
 }
@@ -293,22 +295,22 @@ func TestHoldIsLost(t *testing.T) {
 func TestNothingIsReleasedWithAFullDisk(t *testing.T) {
 	c := newCrowd(10)
 	c.lose(0, 3)
-	c.pass(30 * time.Second)
+	c.advance(30 * time.Second)
 	c.lose(3, 7)
 	c.full = true
-	c.pass(time.Second)
+	c.advance(time.Second)
 	c.agree(nthAddr(0))
-	if c.pass(2 * time.Hour); c.left() != 10 {
+	if c.advance(2 * time.Hour); c.left() != 10 {
 		t.Errorf("%d Elastic IPs are left with a full disk", c.left())
 	}
 	c.full = false
-	if c.pass(time.Minute); c.left() != 3 {
+	if c.advance(time.Minute); c.left() != 3 {
 		t.Errorf("%d Elastic IPs are left, and the time is over", c.left())
 	}
 	c = newCrowd(10)
 	c.full = true
 	c.lose(0, 3)
-	if c.pass(2 * time.Minute); c.left() != 7 {
+	if c.advance(2 * time.Minute); c.left() != 7 {
 		t.Errorf("%d Elastic IPs are left: there was nothing to note down", c.left())
 	}
 }
@@ -347,7 +349,7 @@ func TestReleasesAreFew(t *testing.T) {
 			c.now = c.now.Add(time.Duration(1+random.IntN(40)) * time.Second)
 			before := c.r.memory.heldList()
 			c.gone = nil
-			c.turn()
+			c.reconcile()
 			free := 0 // to go
 			for _, h := range before {
 				if slices.Contains(c.gone, h.Allocation) {
@@ -357,14 +359,15 @@ func TestReleasesAreFew(t *testing.T) {
 					}
 				}
 			}
-			if n := len(c.gone) - free; n > max(fewReleases, len(c.wanted)) {
+			if n := len(c.gone) - free; n > max(maxUnheld, len(c.wanted)) {
 				t.Fatalf("seed %d: %d were released at once, and %d stay", seed, n, len(c.wanted))
 			}
 		}
 		c.full = false
-		c.pass(2 * time.Hour)
+		c.advance(2 * time.Hour)
 		if n := len(c.seen.ENIs[0].Addresses); n > len(c.wanted) || c.left() > len(c.wanted) {
-			t.Fatalf("seed %d: %d addresses and %d Elastic IPs are left, and %d are wanted", seed, n, c.left(), len(c.wanted))
+			t.Fatalf("seed %d: %d addresses and %d Elastic IPs are left, and %d are wanted", seed, n, c.left(),
+				len(c.wanted))
 		}
 	}
 }
@@ -392,7 +395,7 @@ func TestNeutronIsEmpty(t *testing.T) {
 		saved := []model.Held{}
 		c := r.node("gw-1", "m8i.large", 1, func(c *Config) {
 			c.ReleaseAfter, c.Held = model.Wait(time.Hour), saved
-			c.Keep = func(held []model.Held) error { saved = held; return nil }
+			c.SaveHeld = func(held []model.Held) error { saved = held; return nil }
 		})
 		reg, _ := r.start(c)
 		w := wants(8)
@@ -406,29 +409,29 @@ func TestNeutronIsEmpty(t *testing.T) {
 		until(t, reg, w, time.Minute)
 		r.check(w)
 		before := publics()
-		turn := func(d time.Duration, w []Want) (res Result) {
+		passes := func(d time.Duration, w []Want) (res Result) {
 			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(30 * time.Second) {
 				res = must(reg.Reconcile(context.Background(), w))
 			}
 			return res
 		}
-		res := turn(30*time.Minute, nil)
+		res := passes(30*time.Minute, nil)
 		if after := publics(); !slices.Equal(before, after) || len(res.Held) != 8 || !res.Held[0].Public.IsValid() {
 			t.Errorf("an empty Neutron left %v of %v; held: %+v", after, before, res.Held)
 		}
 		if wait := time.Until(res.Next); wait < 20*time.Minute || wait > 31*time.Minute {
-			t.Errorf("the next turn is due in %v, and the hold ends in half an hour", wait)
+			t.Errorf("the next pass is due in %v, and the hold ends in half an hour", wait)
 		}
 		c.Held = saved
 		reg, _ = r.start(c)
-		turn(10*time.Minute, w[:2]) // some come back
+		passes(10*time.Minute, w[:2]) // some come back
 		if after := publics(); !slices.Equal(before, after) {
 			t.Errorf("left: %v of %v", after, before)
 		}
 		if err := reg.Agree(saved); err != nil {
 			t.Error(err)
 		}
-		turn(2*time.Minute, w[:2])
+		passes(2*time.Minute, w[:2])
 		r.check(w[:2])
 		if len(saved) != 0 {
 			t.Errorf("still held: %v", saved)

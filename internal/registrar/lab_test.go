@@ -70,19 +70,29 @@ func inRegion(t *testing.T, quota int, f func(r *region)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &region{t: t, quota: quota}
 		// Addresses that are never on a wire.
-		r.api = labtest.NewAPI(t, labtest.APIOptions{ElasticIPQuota: quota, ElasticIPs: netip.MustParsePrefix("198.18.0.0/20")})
+		r.api = labtest.NewAPI(t, labtest.APIOptions{ElasticIPQuota: quota,
+			ElasticIPs: netip.MustParsePrefix("198.18.0.0/20")})
 		r.Client = r.client(&direct{handler: r.api.Calm})
 		ctx := t.Context()
-		r.vpc = *must(r.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.20.0.0/16"), AmazonProvidedIpv6CidrBlock: aws.Bool(true)})).Vpc.VpcId
-		r.gateway = *must(r.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{})).InternetGateway.InternetGatewayId
-		must(r.AttachInternetGateway(ctx, &ec2.AttachInternetGatewayInput{InternetGatewayId: &r.gateway, VpcId: &r.vpc}))
+		r.vpc = *must(r.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.20.0.0/16"),
+			AmazonProvidedIpv6CidrBlock: aws.Bool(true)})).Vpc.VpcId
+		r.gateway = *must(r.CreateInternetGateway(ctx,
+			&ec2.CreateInternetGatewayInput{})).InternetGateway.InternetGatewayId
+		must(r.AttachInternetGateway(ctx,
+			&ec2.AttachInternetGatewayInput{InternetGatewayId: &r.gateway, VpcId: &r.vpc}))
 		v := must(r.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{r.vpc}})).Vpcs[0]
 		six := netip.MustParsePrefix(*v.Ipv6CidrBlockAssociationSet[0].Ipv6CidrBlock)
-		r.subnet = *must(r.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: &r.vpc, CidrBlock: aws.String("10.20.16.0/20"),
-			Ipv6CidrBlock: aws.String(netip.PrefixFrom(six.Addr(), 64).String())})).Subnet.SubnetId
-		must(r.CreateSubnetCidrReservation(ctx, &ec2.CreateSubnetCidrReservationInput{SubnetId: &r.subnet, Cidr: aws.String("10.20.24.0/21"),
-			ReservationType: types.SubnetCidrReservationTypeExplicit}))
-		r.group = *must(r.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("provider"), Description: aws.String("provider"), VpcId: &r.vpc})).GroupId
+		r.subnet = *must(r.CreateSubnet(ctx, &ec2.CreateSubnetInput{
+			VpcId: &r.vpc, CidrBlock: aws.String("10.20.16.0/20"),
+			Ipv6CidrBlock: aws.String(netip.PrefixFrom(six.Addr(), 64).String()),
+		})).Subnet.SubnetId
+		must(r.CreateSubnetCidrReservation(ctx, &ec2.CreateSubnetCidrReservationInput{
+			SubnetId: &r.subnet, Cidr: aws.String("10.20.24.0/21"),
+			ReservationType: types.SubnetCidrReservationTypeExplicit,
+		}))
+		r.group = *must(r.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
+			GroupName: aws.String("provider"), Description: aws.String("provider"), VpcId: &r.vpc,
+		})).GroupId
 		f(r)
 	})
 }
@@ -97,17 +107,23 @@ func must[T any](v T, err error) T {
 // node makes a gateway node with some provider interfaces, and returns the
 // configuration of its Registrar.
 func (r *region) node(name string, kind types.InstanceType, enis int, change ...func(*Config)) Config {
-	c := Config{Cloud: "first", Node: name, InstanceType: string(kind), Subnet: r.subnet, Policy: model.ElasticIPsOnDemand,
-		Range: []netip.Prefix{netip.MustParsePrefix("10.20.24.0/21"), netip.MustParsePrefix("2001:db8::/32")}}
-	in := &ec2.RunInstancesInput{ImageId: &r.api.Image, InstanceType: kind, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}
+	c := Config{Cloud: "first", Node: name, InstanceType: string(kind), Subnet: r.subnet,
+		Policy: model.ElasticIPsOnDemand,
+		Range:  []netip.Prefix{netip.MustParsePrefix("10.20.24.0/21"), netip.MustParsePrefix("2001:db8::/32")}}
+	in := &ec2.RunInstancesInput{ImageId: &r.api.Image, InstanceType: kind, MinCount: aws.Int32(1),
+		MaxCount: aws.Int32(1)}
 	for n := range enis + 1 {
 		part := "eni/" + name + "/management"
 		if n > 0 {
 			part = interfacePart(name, n)
 		}
-		e := must(r.CreateNetworkInterface(r.t.Context(), &ec2.CreateNetworkInterfaceInput{SubnetId: &r.subnet, Groups: []string{r.group},
-			TagSpecifications: c.tags(types.ResourceTypeNetworkInterface, part)})).NetworkInterface
-		in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{DeviceIndex: aws.Int32(int32(n)), NetworkInterfaceId: e.NetworkInterfaceId})
+		e := must(r.CreateNetworkInterface(r.t.Context(), &ec2.CreateNetworkInterfaceInput{
+			SubnetId: &r.subnet, Groups: []string{r.group},
+			TagSpecifications: c.tags(types.ResourceTypeNetworkInterface, part),
+		})).NetworkInterface
+		in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{
+			DeviceIndex: aws.Int32(int32(n)), NetworkInterfaceId: e.NetworkInterfaceId,
+		})
 	}
 	c.Instance = *must(r.RunInstances(r.t.Context(), in)).Instances[0].InstanceId
 	synctest.Wait()
@@ -145,12 +161,13 @@ func (r *region) watch() {
 	}
 }
 
-// truth returns which interface has each address of the cloud's range, and
-// which addresses the tagged Elastic IPs lead to, by purpose.
+// truth returns which interface has each address of the cloud's range, and the
+// addresses that the tagged Elastic IPs are associated with, by the address they are for.
 func (r *region) truth() (on map[netip.Addr]string, elastic map[netip.Addr][]netip.Addr) {
 	on, elastic = map[netip.Addr]string{}, map[netip.Addr][]netip.Addr{}
 	cloud := awsapi.ByTag(awsapi.TagCloud, "first")
-	for _, e := range must(r.DescribeNetworkInterfaces(context.Background(), &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{cloud}})).NetworkInterfaces {
+	for _, e := range must(r.DescribeNetworkInterfaces(context.Background(),
+		&ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{cloud}})).NetworkInterfaces {
 		for _, a := range e.PrivateIpAddresses {
 			if !*a.Primary {
 				on[address(a.PrivateIpAddress)] = *e.NetworkInterfaceId
@@ -160,9 +177,10 @@ func (r *region) truth() (on map[netip.Addr]string, elastic map[netip.Addr][]net
 			on[address(a.Ipv6Address)] = *e.NetworkInterfaceId
 		}
 	}
-	for _, a := range must(r.DescribeAddresses(context.Background(), &ec2.DescribeAddressesInput{Filters: []types.Filter{cloud}})).Addresses {
+	for _, a := range must(r.DescribeAddresses(context.Background(),
+		&ec2.DescribeAddressesInput{Filters: []types.Filter{cloud}})).Addresses {
 		e := ElasticIP{Part: awsapi.Part(a.Tags)}
-		elastic[e.purpose()] = append(elastic[e.purpose()], address(a.PrivateIpAddress))
+		elastic[e.forAddress()] = append(elastic[e.forAddress()], address(a.PrivateIpAddress))
 	}
 	return on, elastic
 }
@@ -226,10 +244,12 @@ func (r *region) check(wanted []Want) {
 }
 
 func (r *region) prefix6() string {
-	return *must(r.DescribeSubnets(context.Background(), &ec2.DescribeSubnetsInput{SubnetIds: []string{r.subnet}})).Subnets[0].Ipv6CidrBlockAssociationSet[0].Ipv6CidrBlock
+	out := must(r.DescribeSubnets(context.Background(), &ec2.DescribeSubnetsInput{SubnetIds: []string{r.subnet}}))
+	return *out.Subnets[0].Ipv6CidrBlockAssociationSet[0].Ipv6CidrBlock
 }
 
 func (r *region) describe(eni string) ENI {
-	out := must(r.DescribeNetworkInterfaces(context.Background(), &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{eni}}))
-	return (&Registrar{}).eniOf(out.NetworkInterfaces[0])
+	out := must(r.DescribeNetworkInterfaces(context.Background(),
+		&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{eni}}))
+	return (&Registrar{}).eniFrom(out.NetworkInterfaces[0])
 }

@@ -6,80 +6,84 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	awsapi "macaw.example/internal/aws"
 )
 
-// rate is a token bucket: so many calls at once, so many a second thereafter.
-type rate struct{ burst, refill float64 }
+// bucket is a token bucket of AWS: burst calls at once, then perSecond.
+type bucket struct{ burst, perSecond float64 }
 
-// The published buckets of an account in a region (EC2 Developer Guide,
-// ec2-api-throttling).
-func published(action string) rate {
+// published returns the bucket that an account has in a region for an action (EC2
+// Developer Guide, ec2-api-throttling).
+func published(action string) bucket {
 	switch {
 	case strings.HasPrefix(action, "Describe"):
-		return rate{100, 20} // with a filter
+		return bucket{100, 20} // with a filter
 	case strings.HasPrefix(action, "Assign"), strings.HasPrefix(action, "Unassign"), action == "CreateNetworkInterface":
-		return rate{100, 5}
+		return bucket{100, 5}
 	}
-	return rate{50, 5}
+	return bucket{50, 5}
 }
 
-// share is what this process takes of a bucket: the account has other users.
+// share is the part of a bucket that this process uses: the account has other clients.
 const share = 0.9
 
-// limiter keeps calls below AWS's buckets. When AWS refuses one nevertheless,
-// because others draw from the bucket too, its own is emptied.
+// limiter keeps calls below AWS's buckets, with a limiter for each action. If AWS
+// throttles a call nevertheless, because others draw from the bucket too, the action's
+// limiter is drained.
 type limiter struct {
-	mu      sync.Mutex
-	buckets map[string]*bucket
+	mu       sync.Mutex
+	byAction map[string]*rate.Limiter
 }
 
-type bucket struct {
-	rate
-	tokens float64 // below zero: calls wait for them
-	at     time.Time
-}
+func newLimiter() *limiter { return &limiter{byAction: map[string]*rate.Limiter{}} }
 
-func newLimiter() *limiter { return &limiter{buckets: map[string]*bucket{}} }
-
-// bucket fills a bucket up to now. The caller holds the lock.
-func (l *limiter) bucket(action string, now time.Time) *bucket {
-	b := l.buckets[action]
-	if b == nil {
-		r := published(action)
-		b = &bucket{rate: rate{r.burst * share, r.refill * share}, tokens: r.burst * share, at: now}
-		l.buckets[action] = b
+// of returns an action's limiter. The caller holds the lock.
+func (l *limiter) of(action string) *rate.Limiter {
+	limit, ok := l.byAction[action]
+	if !ok {
+		b := published(action)
+		limit = rate.NewLimiter(rate.Limit(b.perSecond*share), int(b.burst*share))
+		l.byAction[action] = limit
 	}
-	b.tokens = min(b.burst, b.tokens+now.Sub(b.at).Seconds()*b.refill)
-	b.at = now
-	return b
+	return limit
 }
 
-// wait takes a token, when there is one. It returns errTurn at once if that is
-// after the deadline; the zero deadline is none.
-func (l *limiter) wait(ctx context.Context, action string, deadline time.Time) error {
-	now := time.Now()
-	l.mu.Lock()
-	b := l.bucket(action, now)
-	var pause time.Duration
-	if b.tokens < 1 {
-		pause = time.Duration((1 - b.tokens) / b.refill * float64(time.Second))
-	}
-	if !deadline.IsZero() && now.Add(pause).After(deadline) {
-		l.mu.Unlock()
-		return errTurn
-	}
-	b.tokens--
-	l.mu.Unlock()
-	return sleep(ctx, pause)
-}
-
-// empty takes all tokens away.
-func (l *limiter) empty(action string) {
+// reserve takes a token and returns how long the caller has to wait for it. It takes
+// none, and returns errTurn, if that would be after the deadline; the zero deadline is
+// none.
+func (l *limiter) reserve(action string, deadline time.Time) (time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.bucket(action, time.Now())
-	b.tokens = min(b.tokens, 0)
+	now := time.Now()
+	r := l.of(action).ReserveN(now, 1)
+	delay := r.DelayFrom(now)
+	if !deadline.IsZero() && now.Add(delay).After(deadline) {
+		r.CancelAt(now)
+		return 0, errDeadline
+	}
+	return delay, nil
+}
+
+// wait takes a token and waits until it may be used, see reserve.
+func (l *limiter) wait(ctx context.Context, action string, deadline time.Time) error {
+	delay, err := l.reserve(action, deadline)
+	if err != nil {
+		return err
+	}
+	return sleep(ctx, delay)
+}
+
+// drain takes the tokens that are left: those that do not fit into a bucket of size
+// zero are lost. What is owed by calls that wait already stays owed.
+func (l *limiter) drain(action string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	limit, now := l.of(action), time.Now()
+	size := limit.Burst()
+	limit.SetBurstAt(now, 0)
+	limit.SetBurstAt(now, size)
 }
 
 func sleep(ctx context.Context, d time.Duration) error { return awsapi.WallClock{}.Sleep(ctx, d) }

@@ -44,7 +44,8 @@ func TestMany(t *testing.T) {
 				t.Logf("%d addresses on %d interfaces, policy %s: %d calls (at least %d), %.1f s (at least %.1f s)",
 					n, enis, c.policy, calls, c.calls, took.Seconds(), c.least.Seconds())
 				if calls > c.calls*11/10+10 || took > c.least*5/4+5*time.Second {
-					t.Errorf("%d calls and %v, want at most a tenth and a quarter more than %d and %v", calls, took, c.calls, c.least)
+					t.Errorf("%d calls and %v, want at most a tenth and a quarter more than %d and %v", calls, took,
+						c.calls, c.least)
 				}
 				if c.policy == model.ElasticIPsOnDemand {
 					r.check(w)

@@ -11,45 +11,44 @@ import (
 
 // Times of what AWS shows and does not show.
 const (
-	// trust is how long a write that AWS has acknowledged is believed although
-	// no Describe shows it (EC2 Developer Guide, eventual-consistency: seconds
-	// to minutes).
-	trust = 2 * time.Minute
-	// waver is how long after it was shown for the first time an answer may
-	// be older than the one before.
-	waver = 10 * time.Second
-	// again is when something that was refused is worth another try.
-	again = 30 * time.Second
+	// expectationTTL is how long an acknowledged write is expected to become visible
+	// in a Describe (EC2 Developer Guide, eventual-consistency: seconds to minutes).
+	expectationTTL = 2 * time.Minute
+	// settleWindow is how long after it was visible for the first time a Describe may
+	// still be older than the one before.
+	settleWindow = 10 * time.Second
+	// retryAfter is when something that AWS refused is worth another try.
+	retryAfter = 30 * time.Second
 )
 
-// memory is what one Describe does not tell. A process that begins anew has
-// none of it but what is held: all graces begin again, and nothing else is lost.
+// memory is what a pass knows and a Describe does not show. A new process begins with
+// none of it but what is held: all grace periods begin again, and nothing else is lost.
 type memory struct {
 	mu sync.Mutex
-	// idle is since when addresses on this node's interfaces are nobody's, and
-	// spare since when Elastic IPs serve nothing, by allocation.
-	idle  map[netip.Addr]time.Time
-	spare map[string]time.Time
-	// held are the Elastic IPs whose release waits, see hold. forgot says that those of
-	// the process before are not known, and unkept that they are not noted down.
-	held           map[string]model.Held
-	forgot, unkept bool
-	// refused are addresses that AWS did not assign.
+	// unusedSince is since when addresses on this node's interfaces are not wanted, and
+	// orphanedSince, by allocation, since when Elastic IPs are not needed.
+	unusedSince   map[netip.Addr]time.Time
+	orphanedSince map[string]time.Time
+	// held are the Elastic IPs whose release waits, see holdReleases. heldUnknown: what
+	// the former process held is not known. heldUnsaved: what is held could not be saved.
+	held                     map[string]model.Held
+	heldUnknown, heldUnsaved bool
+	// refused are the addresses that AWS refused to assign.
 	refused map[netip.Addr]refusal
-	// unsure is when an allocation for an address went without a clear answer:
-	// there is no ClientToken (EC2 API Reference, AllocateAddress), so it is
-	// repeated only when it would have shown.
-	unsure map[netip.Addr]time.Time
-	// full is when an interface took no more than the limits let expect.
+	// ambiguous is when the outcome of an allocation for an address was unknown: there
+	// is no ClientToken (EC2 API Reference, AllocateAddress), so it is repeated only
+	// when it would be visible.
+	ambiguous map[netip.Addr]time.Time
+	// full is when an interface took fewer addresses than its limits say.
 	full map[string]time.Time
-	// busy is when an Elastic IP of the pool turned out to be somebody else's.
+	// busy is when an Elastic IP of the pool turned out to be in use elsewhere.
 	busy map[string]time.Time
-	// When the quota of Elastic IPs was reached, the Internet gateway missed,
-	// and another interface refused, with the reason.
-	quota, gateway time.Time
-	noENI          refusal
-	beliefs        []belief
-	generation     int // of interfaces made, see makeENI
+	// When AWS refused an Elastic IP because of the quota, an association because the
+	// VPC has no Internet gateway, and another interface, with the reason.
+	quotaReached, gatewayMissing time.Time
+	eniRefused                   refusal
+	expectations                 []expectation
+	generation                   int // of interfaces made, see makeENI
 }
 
 type refusal struct {
@@ -59,54 +58,67 @@ type refusal struct {
 }
 
 func newMemory() *memory {
-	return &memory{idle: map[netip.Addr]time.Time{}, spare: map[string]time.Time{},
+	return &memory{
+		unusedSince: map[netip.Addr]time.Time{}, orphanedSince: map[string]time.Time{},
 		held: map[string]model.Held{}, refused: map[netip.Addr]refusal{},
-		unsure: map[netip.Addr]time.Time{}, full: map[string]time.Time{}, busy: map[string]time.Time{}}
+		ambiguous: map[netip.Addr]time.Time{}, full: map[string]time.Time{}, busy: map[string]time.Time{},
+	}
 }
 
-// recent says whether a time is set and not long ago.
+// recent tells whether a time is set and less than d ago.
 func recent(t, now time.Time, d time.Duration) bool { return !t.IsZero() && now.Sub(t) < d }
 
-// observe notes since when things are idle, and forgets what no longer holds.
+// observe notes since when things are unused, and forgets what no longer holds.
 func (m *memory) observe(c Config, wanted map[netip.Addr]Want, s Seen, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	idle := map[netip.Addr]time.Time{}
+	m.observeUnused(c, wanted, s, now)
+	m.observeOrphaned(c, wanted, s, now)
+	m.holdReleases(c, wanted, s, now)
+	for a := range m.refused {
+		w, ok := wanted[a]
+		e := s.holder(a)
+		assigned := e != nil && e.Primary != a
+		if !ok || !w.Here || assigned {
+			delete(m.refused, a)
+		}
+	}
+	for a, t := range m.ambiguous {
+		if !recent(t, now, settleWindow) {
+			delete(m.ambiguous, a)
+		}
+	}
+	for _, times := range []map[string]time.Time{m.full, m.busy} {
+		maps.DeleteFunc(times, func(_ string, t time.Time) bool { return !recent(t, now, retryAfter) })
+	}
+}
+
+func (m *memory) observeUnused(c Config, wanted map[netip.Addr]Want, s Seen, now time.Time) {
+	unused := map[netip.Addr]time.Time{}
 	for _, e := range s.ENIs {
 		if !c.mine(e) {
 			continue
 		}
 		for _, list := range [][]netip.Addr{e.Addresses, e.IPv6} {
 			for _, a := range list {
-				if _, is := wanted[a]; !is && c.inRange(a) {
-					idle[a] = earlier(m.idle, a, now)
+				if _, ok := wanted[a]; !ok && c.inRange(a) {
+					unused[a] = earlier(m.unusedSince, a, now)
 				}
 			}
 		}
 	}
-	m.idle = idle
-	spare := map[string]time.Time{}
-	for id, e := range surplus(c, wanted, s) {
-		if w, is := wanted[e.purpose()]; !is || w.Here { // others are for their node
-			spare[id] = earlier(m.spare, id, now)
+	m.unusedSince = unused
+}
+
+func (m *memory) observeOrphaned(c Config, wanted map[netip.Addr]Want, s Seen, now time.Time) {
+	orphans := map[string]time.Time{}
+	for id, e := range orphaned(c, wanted, s) {
+		w, ok := wanted[e.forAddress()]
+		if !ok || w.Here { // others are for their node
+			orphans[id] = earlier(m.orphanedSince, id, now)
 		}
 	}
-	m.spare = spare
-	m.hold(c, wanted, s, now)
-	for a := range m.refused {
-		e := s.on(a)
-		if w, is := wanted[a]; !is || !w.Here || e != nil && e.Primary != a {
-			delete(m.refused, a)
-		}
-	}
-	for a, t := range m.unsure {
-		if !recent(t, now, waver) {
-			delete(m.unsure, a)
-		}
-	}
-	for _, times := range []map[string]time.Time{m.full, m.busy} {
-		maps.DeleteFunc(times, func(_ string, t time.Time) bool { return !recent(t, now, again) })
-	}
+	m.orphanedSince = orphans
 }
 
 func earlier[K comparable](m map[K]time.Time, k K, now time.Time) time.Time {
@@ -116,44 +128,45 @@ func earlier[K comparable](m map[K]time.Time, k K, now time.Time) time.Time {
 	return now
 }
 
-// next is when something that waits is due, the zero time if nothing does.
+// next is when another pass is due, the zero time if none is.
 func (m *memory) next(c Config, now time.Time) time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var next time.Time
 	due := func(t time.Time) {
 		if !t.After(now) { // it was due, and something is in its way
-			t = now.Add(again)
+			t = now.Add(retryAfter)
 		}
 		if next.IsZero() || t.Before(next) {
 			next = t
 		}
 	}
 	if c.allocates() {
-		for _, t := range m.idle {
+		for _, t := range m.unusedSince {
 			due(t.Add(c.Grace))
 		}
 	}
-	for id, t := range m.spare {
+	for id, t := range m.orphanedSince {
 		if at, ok := m.releaseAt(c, id, t); ok {
 			due(at)
 		}
 	}
 	for _, r := range m.refused {
-		due(r.at.Add(again))
+		due(r.at.Add(retryAfter))
 	}
-	for _, t := range m.unsure {
-		due(t.Add(waver))
+	for _, t := range m.ambiguous {
+		due(t.Add(settleWindow))
 	}
-	for _, t := range []time.Time{m.quota, m.gateway, m.noENI.at} {
-		if recent(t, now, again) {
-			due(t.Add(again))
+	for _, t := range []time.Time{m.quotaReached, m.gatewayMissing, m.eniRefused.at} {
+		if recent(t, now, retryAfter) {
+			due(t.Add(retryAfter))
 		}
 	}
 	return next
 }
 
-func (m *memory) note(f func(*memory)) {
+// locked calls f with the lock held.
+func (m *memory) locked(f func(*memory)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f(m)

@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -10,45 +11,49 @@ import (
 	"macaw.example/internal/model"
 )
 
-// planner builds a plan. It asks nobody and changes nothing it is given.
+// planner builds a plan. It calls nobody and changes nothing that it is given.
 type planner struct {
 	cfg    Config
 	wanted map[netip.Addr]Want
-	order  []netip.Addr // the wanted addresses
+	order  []netip.Addr // of the wanted addresses
 	own    []ENI        // this node's interfaces, in the order of their device indices
 	seen   *Seen
 	now    time.Time
 	m      *memory
 
-	target   map[netip.Addr]string // the ENI of each address of this node, now or after the plan
-	moving   map[netip.Addr]bool   // those that come from another interface
-	tried    bool                  // whether an Elastic IP is to be allocated
-	actions  []Action
-	findings []model.Finding
+	placed     map[netip.Addr]string // the ENI of each address of this node, now or after the plan
+	moving     map[netip.Addr]bool   // those that come from another interface
+	allocating bool                  // whether the plan allocates an Elastic IP
+	actions    []Action
+	findings   []model.Finding
 }
 
-// plan returns what it takes to make what is seen into what is wanted, in the
-// order in which it is to be done, and what cannot be done.
+// plan returns the actions that make what is seen into what is wanted, in their order,
+// and what cannot be had.
 func plan(cfg Config, wanted map[netip.Addr]Want, seen Seen, now time.Time, m *memory) ([]Action, []model.Finding) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p := &planner{cfg: cfg, wanted: wanted, seen: &seen, now: now, m: m,
-		target: map[netip.Addr]string{}, moving: map[netip.Addr]bool{},
+	p := &planner{
+		cfg: cfg, wanted: wanted, seen: &seen, now: now, m: m,
+		placed: map[netip.Addr]string{}, moving: map[netip.Addr]bool{},
 		order: slices.SortedFunc(maps.Keys(wanted), netip.Addr.Compare),
-		own:   slices.DeleteFunc(slices.Clone(seen.ENIs), func(e ENI) bool { return !cfg.mine(e) })}
+		own:   slices.DeleteFunc(slices.Clone(seen.ENIs), func(e ENI) bool { return !cfg.mine(e) }),
+	}
 	p.unassign()
-	need := p.assign()
+	unplaced := p.assign()
 	p.elastic()
-	p.held()
-	p.actions = append(p.actions, need...)
+	p.reportHeld()
+	p.needENI(unplaced)
 	return p.actions, sortFindings(p.findings)
 }
 
-func (p *planner) find(a netip.Addr, c model.Code, format string, args ...any) {
+func (p *planner) add(a Action) { p.actions = append(p.actions, a) }
+
+func (p *planner) report(a netip.Addr, c model.Code, format string, args ...any) {
 	p.findings = append(p.findings, finding(a, c, fmt.Sprintf(format, args...)))
 }
 
-// unassign takes away what Neutron has let go of for long enough. Where the
+// unassign unassigns addresses that Neutron has not had for the grace period. Where the
 // Elastic IPs are made with the cloud, its addresses stay with them.
 func (p *planner) unassign() {
 	if !p.cfg.allocates() {
@@ -56,153 +61,175 @@ func (p *planner) unassign() {
 	}
 	for _, e := range p.own {
 		for _, list := range [][]netip.Addr{e.Addresses, e.IPv6} {
-			var gone []netip.Addr
+			var unused []netip.Addr
 			for _, a := range list {
-				since, idle := p.m.idle[a]
-				if idle && p.now.Sub(since) >= p.cfg.Grace {
-					gone = append(gone, a)
+				since, ok := p.m.unusedSince[a]
+				if ok && p.now.Sub(since) >= p.cfg.Grace {
+					unused = append(unused, a)
 				}
 			}
-			if len(gone) > 0 {
-				slices.SortFunc(gone, netip.Addr.Compare)
-				p.actions = append(p.actions, Action{Verb: Unassign, ENI: e.ID, Addrs: gone})
+			if len(unused) > 0 {
+				slices.SortFunc(unused, netip.Addr.Compare)
+				p.add(Action{Verb: Unassign, ENI: e.ID, Addrs: unused})
 			}
 		}
 	}
 }
 
-// assign puts the addresses of this node on its interfaces: each stays where it
-// is, and a new one goes to the first interface that has room. It returns the
-// step that makes room for what does not fit.
-func (p *planner) assign() (need []Action) {
-	places := p.places()
-	type call struct {
-		eni              string
-		ipv6, move, once bool
-	}
-	batches := map[call][]netip.Addr{}
-	var order []call
-	var homeless []netip.Addr
+// batch is what the addresses of one Assign have in common.
+type batch struct {
+	eni               string
+	ipv6, move, alone bool
+}
+
+// assign puts the addresses of this node on its interfaces: each stays where it is, and
+// a new one goes to the first interface with capacity. It returns those that fit nowhere.
+func (p *planner) assign() (unplaced []netip.Addr) {
+	capacity := p.capacity()
+	batches := map[batch][]netip.Addr{}
+	var order []batch
 	for _, a := range p.order {
-		holder := p.seen.on(a)
-		switch {
-		case !p.wanted[a].Here:
-			continue
-		case !p.cfg.inRange(a):
-			p.find(a, OutOfRange, "%s is not one of the cloud's addresses", a)
-			continue
-		case holder != nil && p.cfg.mine(*holder) && holder.Instance == p.cfg.Instance:
-			p.target[a] = holder.ID
-			continue
-		case holder != nil && holder.Primary == a:
-			p.find(a, AddressInUse, "%s is the primary address of %s, which cannot be moved", a, holder.ID)
+		if !p.wanted[a].Here || !p.assignable(a) {
 			continue
 		}
-		once := false
-		if r, was := p.m.refused[a]; was && holder == nil {
-			if other, known := p.seen.Holders[a]; known {
-				p.find(a, AddressInUse, "%s is on network interface %s of %s, which is not the cloud's", a, other.ENI, orUnknown(other.Instance))
-				continue
-			}
-			if recent(r.at, p.now, again) {
-				p.find(a, r.code, "%s", r.text)
-				continue
-			}
-			once = true // alone: it would spoil the others' call
-		}
-		to := p.roomFor(a, places)
-		if to == "" {
-			homeless = append(homeless, a)
+		holder := p.seen.holder(a)
+		alone, ok := p.assignAlone(a, holder)
+		if !ok {
 			continue
 		}
-		p.target[a] = to
+		eni := p.pick(a, capacity)
+		if eni == "" {
+			unplaced = append(unplaced, a)
+			continue
+		}
+		p.placed[a] = eni
 		if holder != nil {
 			p.moving[a] = true
 			if !a.Is4() {
-				p.actions = append(p.actions, Action{Verb: Unassign, ENI: holder.ID, Addrs: []netip.Addr{a}})
+				p.add(Action{Verb: Unassign, ENI: holder.ID, Addrs: []netip.Addr{a}})
 			}
 		}
-		c := call{to, !a.Is4(), holder != nil && a.Is4(), once}
-		if _, is := batches[c]; !is {
-			order = append(order, c)
+		b := batch{eni: eni, ipv6: !a.Is4(), move: holder != nil && a.Is4(), alone: alone}
+		if _, ok := batches[b]; !ok {
+			order = append(order, b)
 		}
-		batches[c] = append(batches[c], a)
+		batches[b] = append(batches[b], a)
 	}
-	for _, move := range []bool{true, false} { // who has moved here has users who wait
-		for _, c := range order {
-			switch {
-			case c.move != move:
-			case c.once:
-				for _, a := range batches[c] {
-					p.actions = append(p.actions, Action{Verb: Assign, ENI: c.eni, Addrs: []netip.Addr{a}, Move: c.move})
-				}
-			default:
-				p.actions = append(p.actions, Action{Verb: Assign, ENI: c.eni, Addrs: batches[c], Move: c.move})
+	for _, move := range []bool{true, false} { // an address that moves here has users who wait
+		for _, b := range order {
+			if b.move != move {
+				continue
+			}
+			size := len(batches[b])
+			if b.alone {
+				size = 1
+			}
+			for addrs := range slices.Chunk(batches[b], size) {
+				p.add(Action{Verb: Assign, ENI: b.eni, Addrs: addrs, Move: b.move})
 			}
 		}
 	}
-	return p.needENI(homeless)
+	return unplaced
 }
 
-func orUnknown(instance string) string {
-	if instance == "" {
-		return "no instance"
+// assignable tells whether an address of this node is still to be assigned. It notes
+// one that is already, and reports one that cannot be.
+func (p *planner) assignable(a netip.Addr) bool {
+	holder := p.seen.holder(a)
+	switch {
+	case !p.cfg.inRange(a):
+		p.report(a, OutOfRange, "%s is not one of the cloud's addresses", a)
+		return false
+	case holder == nil:
+		return true
+	case p.cfg.mine(*holder) && holder.Instance == p.cfg.Instance:
+		p.placed[a] = holder.ID
+		return false
+	case holder.Primary == a:
+		p.report(a, AddressInUse, "%s is the primary address of %s, which cannot be moved", a, holder.ID)
+		return false
 	}
-	return instance
+	return true
 }
 
-// places is the room on each interface for each family.
-type place struct {
+// assignAlone tells whether an address gets a call of its own: after a refusal it would
+// spoil the call of the others. ok is false while another try is not worth it; the
+// address is reported then.
+func (p *planner) assignAlone(a netip.Addr, holder *ENI) (alone, ok bool) {
+	r, refused := p.m.refused[a]
+	if !refused || holder != nil {
+		return false, true
+	}
+	if other, ok := p.seen.Holders[a]; ok {
+		p.report(a, AddressInUse, "%s is on network interface %s of %s, which is not the cloud's",
+			a, other.ENI, cmp.Or(other.Instance, "no instance"))
+		return false, false
+	}
+	if recent(r.at, p.now, retryAfter) {
+		p.report(a, r.code, "%s", r.text)
+		return false, false
+	}
+	return true, true
+}
+
+// capacityKey is an interface and an address family.
+type capacityKey struct {
 	eni  string
 	ipv6 bool
 }
 
-func (p *planner) places() map[place]int {
-	free := map[place]int{}
+// capacity returns how many addresses fit on each interface.
+func (p *planner) capacity() map[capacityKey]int {
+	free := map[capacityKey]int{}
 	for _, e := range p.own {
 		if _, full := p.m.full[e.ID]; full || e.Instance != p.cfg.Instance {
 			continue
 		}
-		free[place{e.ID, false}], free[place{e.ID, true}] = e.room(false), e.room(true)
+		free[capacityKey{e.ID, false}], free[capacityKey{e.ID, true}] = e.free(false), e.free(true)
 	}
 	for _, a := range p.actions {
-		if _, is := free[place{a.ENI, a.ipv6()}]; is && a.Verb == Unassign {
-			free[place{a.ENI, a.ipv6()}] += len(a.Addrs)
+		key := capacityKey{a.ENI, a.ipv6()}
+		if _, ok := free[key]; ok && a.Verb == Unassign {
+			free[key] += len(a.Addrs)
 		}
 	}
 	return free
 }
 
-func (p *planner) roomFor(a netip.Addr, free map[place]int) string {
+// pick takes capacity for an address from the first interface that has some, and returns
+// the interface, or the empty string.
+func (p *planner) pick(a netip.Addr, capacity map[capacityKey]int) string {
 	for _, e := range p.own {
-		if at := (place{e.ID, !a.Is4()}); free[at] > 0 {
-			free[at]--
+		key := capacityKey{e.ID, !a.Is4()}
+		if capacity[key] > 0 {
+			capacity[key]--
 			return e.ID
 		}
 	}
 	return ""
 }
 
-// needENI asks for another interface, unless what is idle now makes room soon.
-func (p *planner) needENI(homeless []netip.Addr) []Action {
-	for _, a := range homeless {
-		p.find(a, ENIFull, "no provider interface of %s has room for %s", p.cfg.Node, a)
+// needENI plans another interface for addresses that fit nowhere, unless unused ones
+// give enough capacity back soon.
+func (p *planner) needENI(unplaced []netip.Addr) {
+	for _, a := range unplaced {
+		p.report(a, ENIFull, "no provider interface of %s has room for %s", p.cfg.Node, a)
 	}
-	short := map[bool]int{} // of places, by family
-	for _, a := range homeless {
+	short := map[bool]int{} // addresses without a place, by family
+	for _, a := range unplaced {
 		short[a.Is4()]++
 	}
 	if p.cfg.allocates() {
-		for a := range p.m.idle {
+		for a := range p.m.unusedSince {
 			short[a.Is4()]--
 		}
 	}
 	if short[true] <= 0 && short[false] <= 0 {
-		return nil
+		return
 	}
-	if no := p.m.noENI; recent(no.at, p.now, again) {
-		p.find(netip.Addr{}, no.code, "%s", no.text)
-		return nil
+	if refused := p.m.eniRefused; recent(refused.at, p.now, retryAfter) {
+		p.report(netip.Addr{}, refused.code, "%s", refused.text)
+		return
 	}
 	need := Action{Verb: NeedENI}
 	for _, e := range p.own {
@@ -211,5 +238,5 @@ func (p *planner) needENI(homeless []netip.Addr) []Action {
 			break
 		}
 	}
-	return []Action{need}
+	p.add(need)
 }

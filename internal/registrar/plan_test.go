@@ -25,7 +25,8 @@ func ips(a ...netip.Addr) []netip.Addr { return a }
 
 func testConfig() Config {
 	return Config{Cloud: "first", Node: "gw-1", Instance: "i-1", Policy: model.ElasticIPsOnDemand,
-		Range: []netip.Prefix{netip.MustParsePrefix("10.20.24.0/24"), netip.MustParsePrefix("2001:db8::/64")}}.withDefaults()
+		Range: []netip.Prefix{netip.MustParsePrefix("10.20.24.0/24"),
+			netip.MustParsePrefix("2001:db8::/64")}}.withDefaults()
 }
 
 // own is this node's n-th interface, which takes three addresses besides its
@@ -87,54 +88,93 @@ func TestPlan(t *testing.T) {
 			wanted: []Want{here(a2), here(a1)}, seen: Seen{ENIs: []ENI{own(1)}},
 			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1, a2)},
 				{Verb: Allocate, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Allocate, ENI: "eni-1", Addrs: ips(a2)}}},
-		{name: "done", wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-1")}}},
-		{name: "elsewhere is left alone", wanted: []Want{{Addr: a1}, {Addr: a2}}, seen: Seen{ENIs: []ENI{own(1, a2), other(a1)}}},
+		{name: "done", wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)},
+			Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-1")}}},
+		{name: "elsewhere is left alone", wanted: []Want{{Addr: a1}, {Addr: a2}},
+			seen: Seen{ENIs: []ENI{own(1, a2), other(a1)}}},
 		{name: "moved here, with its Elastic IP; a new one goes without reassignment",
 			wanted: []Want{here(a1), here(a2)},
-			seen:   Seen{ENIs: []ENI{own(1), other(a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-9"), forAddr("alloc-2", a2, "")}},
-			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1), Move: true}, {Verb: Assign, ENI: "eni-1", Addrs: ips(a2)},
+			seen: Seen{ENIs: []ENI{own(1), other(a1)},
+				Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-9"), forAddr("alloc-2", a2, "")}},
+			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1), Move: true},
+				{Verb: Assign, ENI: "eni-1", Addrs: ips(a2)},
 				{Verb: Associate, ENI: "eni-1", Addrs: ips(a2), Allocation: "alloc-2", Move: true}}},
 		{name: "the Elastic IP stayed behind", wanted: []Want{here(a1)},
 			seen: Seen{ENIs: []ENI{own(1, a1), other()}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-9")}},
 			want: []Action{{Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-1", Move: true}}},
-		{name: "ipv6 is taken off the other interface first", wanted: []Want{here(six)}, seen: Seen{ENIs: []ENI{own(1), other(six)}},
-			want: []Action{{Verb: Unassign, ENI: "eni-9", Addrs: ips(six)}, {Verb: Assign, ENI: "eni-1", Addrs: ips(six)}}},
-		{name: "families apart", wanted: []Want{here(six), {Addr: a1, Here: true, Policy: model.ElasticIPsNone}}, seen: Seen{ENIs: []ENI{own(1)}},
-			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Assign, ENI: "eni-1", Addrs: ips(six)}}},
-		{name: "let go of, in the grace", memory: func(m *memory) { m.idle[a1] = now.Add(-59 * time.Second) }, seen: Seen{ENIs: []ENI{own(1, a1)}}},
-		{name: "let go of for long", memory: func(m *memory) { m.idle[a1], m.idle[six], m.spare["alloc-1"] = long, long, long },
+		{name: "ipv6 is taken off the other interface first", wanted: []Want{here(six)},
+			seen: Seen{ENIs: []ENI{own(1), other(six)}},
+			want: []Action{{Verb: Unassign, ENI: "eni-9", Addrs: ips(six)},
+				{Verb: Assign, ENI: "eni-1", Addrs: ips(six)}}},
+		{name: "families apart", wanted: []Want{here(six), {Addr: a1, Here: true, Policy: model.ElasticIPsNone}},
+			seen: Seen{ENIs: []ENI{own(1)}},
+			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)},
+				{Verb: Assign, ENI: "eni-1", Addrs: ips(six)}}},
+		{name: "unused, in the grace", memory: func(m *memory) { m.unusedSince[a1] = now.Add(-59 * time.Second) },
+			seen: Seen{ENIs: []ENI{own(1, a1)}}},
+		{name: "unused for long",
+			memory: func(m *memory) {
+				m.unusedSince[a1], m.unusedSince[six] = long, long
+				m.orphanedSince["alloc-1"] = long
+			},
 			seen: Seen{ENIs: []ENI{own(1, a1, six), other(a2)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-1")}},
-			want: []Action{{Verb: Unassign, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Unassign, ENI: "eni-1", Addrs: ips(six)},
-				{Verb: Disassociate, Allocation: "alloc-1", Association: "assoc-alloc-1"}, {Verb: Release, Allocation: "alloc-1"}}},
-		{name: "never what is not the cloud's", seen: Seen{ENIs: []ENI{own(1, ip("10.20.16.40"))}, Elastic: []ElasticIP{untagged("alloc-x", ip("10.20.16.40"), "eni-1")}}},
-		{name: "made with the cloud stays", change: func(c *Config) { c.Policy = model.ElasticIPsAll }, memory: func(m *memory) { m.idle[a1] = long },
-			wanted: []Want{here(a2)}, seen: Seen{ENIs: []ENI{own(1, a1, a2)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "")}}, findings: []model.Code{NoElasticIP}},
-		{name: "room in the order of devices", wanted: append(fullWants, Want{Addr: a1, Here: true, Policy: model.ElasticIPsNone}), seen: Seen{ENIs: []ENI{full, own(2)}},
-			want: []Action{{Verb: Assign, ENI: "eni-2", Addrs: ips(a1)}}},
-		{name: "a prefix takes a place", wanted: []Want{{Addr: a1, Here: true, Policy: model.ElasticIPsNone}, {Addr: a2, Here: true, Policy: model.ElasticIPsNone}},
+			want: []Action{{Verb: Unassign, ENI: "eni-1", Addrs: ips(a1)},
+				{Verb: Unassign, ENI: "eni-1", Addrs: ips(six)},
+				{Verb: Disassociate, Allocation: "alloc-1", Association: "assoc-alloc-1"},
+				{Verb: Release, Allocation: "alloc-1"}}},
+		{name: "never what is not the cloud's", seen: Seen{ENIs: []ENI{own(1, ip("10.20.16.40"))},
+			Elastic: []ElasticIP{untagged("alloc-x", ip("10.20.16.40"), "eni-1")}}},
+		{name: "made with the cloud stays", change: func(c *Config) { c.Policy = model.ElasticIPsAll },
+			memory: func(m *memory) { m.unusedSince[a1] = long },
+			wanted: []Want{here(a2)}, seen: Seen{ENIs: []ENI{own(1, a1, a2)},
+				Elastic: []ElasticIP{forAddr("alloc-1", a1, "")}}, findings: []model.Code{NoElasticIP}},
+		{name: "capacity in the order of devices",
+			wanted: append(fullWants, Want{Addr: a1, Here: true, Policy: model.ElasticIPsNone}),
+			seen:   Seen{ENIs: []ENI{full, own(2)}},
+			want:   []Action{{Verb: Assign, ENI: "eni-2", Addrs: ips(a1)}}},
+		{name: "a prefix takes capacity", wanted: []Want{{Addr: a1, Here: true, Policy: model.ElasticIPsNone},
+			{Addr: a2, Here: true, Policy: model.ElasticIPsNone}},
 			seen: Seen{ENIs: []ENI{func() ENI { e := own(1); e.Prefixes = 2; return e }(), own(2)}},
 			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Assign, ENI: "eni-2", Addrs: ips(a2)}}},
-		{name: "all full", wanted: append(fullWants, here(a1)), seen: Seen{ENIs: []ENI{full}}, want: []Action{{Verb: NeedENI}}, findings: []model.Code{ENIFull}},
+		{name: "all full", wanted: append(fullWants, here(a1)), seen: Seen{ENIs: []ENI{full}},
+			want: []Action{{Verb: NeedENI}}, findings: []model.Code{ENIFull}},
 		{name: "all full, and one that was never attached", wanted: append(fullWants, here(a1)),
-			seen: Seen{ENIs: []ENI{full, func() ENI { e := own(2); e.Instance = ""; return e }()}}, want: []Action{{Verb: NeedENI, ENI: "eni-2"}}, findings: []model.Code{ENIFull}},
-		{name: "full, but room comes soon", memory: func(m *memory) { m.idle[ip("10.20.24.11")] = now },
+			seen: Seen{ENIs: []ENI{full, func() ENI { e := own(2); e.Instance = ""; return e }()}},
+			want: []Action{{Verb: NeedENI, ENI: "eni-2"}}, findings: []model.Code{ENIFull}},
+		{name: "full, but capacity comes soon", memory: func(m *memory) { m.unusedSince[ip("10.20.24.11")] = now },
 			wanted: append(fullWants[1:], here(a1)), seen: Seen{ENIs: []ENI{full}}, findings: []model.Code{ENIFull}},
-		{name: "what goes makes room", memory: func(m *memory) { m.idle[ip("10.20.24.11")] = long },
-			wanted: append(fullWants[1:], Want{Addr: a1, Here: true, Policy: model.ElasticIPsNone}), seen: Seen{ENIs: []ENI{full}},
-			want: []Action{{Verb: Unassign, ENI: "eni-1", Addrs: ips(ip("10.20.24.11"))}, {Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}}},
-		{name: "out of range", wanted: []Want{here(ip("10.20.16.77"))}, seen: Seen{ENIs: []ENI{own(1)}}, findings: []model.Code{OutOfRange}},
-		{name: "a stranger has it", memory: func(m *memory) { m.refused[a1] = refusal{at: long} }, wanted: []Want{here(a1)},
-			seen: Seen{ENIs: []ENI{own(1)}, Holders: map[netip.Addr]Holder{a1: {"eni-x", "i-x"}}}, findings: []model.Code{AddressInUse}},
+		{name: "unassigning gives capacity", memory: func(m *memory) { m.unusedSince[ip("10.20.24.11")] = long },
+			wanted: append(fullWants[1:], Want{Addr: a1, Here: true, Policy: model.ElasticIPsNone}),
+			seen:   Seen{ENIs: []ENI{full}},
+			want: []Action{{Verb: Unassign, ENI: "eni-1", Addrs: ips(ip("10.20.24.11"))},
+				{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}}},
+		{name: "out of range", wanted: []Want{here(ip("10.20.16.77"))}, seen: Seen{ENIs: []ENI{own(1)}},
+			findings: []model.Code{OutOfRange}},
+		{name: "an interface that is not the cloud's has it",
+			memory:   func(m *memory) { m.refused[a1] = refusal{at: long} },
+			wanted:   []Want{here(a1)},
+			seen:     Seen{ENIs: []ENI{own(1)}, Holders: map[netip.Addr]Holder{a1: {"eni-x", "i-x"}}},
+			findings: []model.Code{AddressInUse}},
 		{name: "refused a while ago: alone", memory: func(m *memory) { m.refused[a1] = refusal{at: long} },
-			wanted: []Want{{Addr: a1, Here: true, Policy: model.ElasticIPsNone}, {Addr: a2, Here: true, Policy: model.ElasticIPsNone}, {Addr: a3, Here: true, Policy: model.ElasticIPsNone}}, seen: Seen{ENIs: []ENI{own(1)}},
-			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}, {Verb: Assign, ENI: "eni-1", Addrs: ips(a2, a3)}}},
-		{name: "refused just now", memory: func(m *memory) { m.refused[a1] = refusal{now, Refused, "no"} }, wanted: []Want{here(a1)},
-			seen: Seen{ENIs: []ENI{own(1)}}, findings: []model.Code{Refused}},
-		{name: "quota", memory: func(m *memory) { m.quota = now }, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}}, findings: []model.Code{ElasticIPQuota}},
-		{name: "no gateway", memory: func(m *memory) { m.gateway = now }, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}}, findings: []model.Code{NoGateway}},
-		{name: "an allocation without an answer", memory: func(m *memory) { m.unsure[a1] = now }, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}}},
-		{name: "twins: the one that leads there stays", memory: func(m *memory) { m.spare["alloc-1"] = long }, wanted: []Want{here(a1)},
-			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, ""), forAddr("alloc-2", a1, "eni-1")}},
+			wanted: []Want{{Addr: a1, Here: true, Policy: model.ElasticIPsNone},
+				{Addr: a2, Here: true, Policy: model.ElasticIPsNone},
+				{Addr: a3, Here: true, Policy: model.ElasticIPsNone}}, seen: Seen{ENIs: []ENI{own(1)}},
+			want: []Action{{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)},
+				{Verb: Assign, ENI: "eni-1", Addrs: ips(a2, a3)}}},
+		{name: "refused just now", memory: func(m *memory) { m.refused[a1] = refusal{now, Refused, "no"} },
+			wanted: []Want{here(a1)},
+			seen:   Seen{ENIs: []ENI{own(1)}}, findings: []model.Code{Refused}},
+		{name: "quota", memory: func(m *memory) { m.quotaReached = now }, wanted: []Want{here(a1)},
+			seen: Seen{ENIs: []ENI{own(1, a1)}}, findings: []model.Code{ElasticIPQuota}},
+		{name: "no gateway", memory: func(m *memory) { m.gatewayMissing = now }, wanted: []Want{here(a1)},
+			seen: Seen{ENIs: []ENI{own(1, a1)}}, findings: []model.Code{NoGateway}},
+		{name: "an allocation without an answer", memory: func(m *memory) { m.ambiguous[a1] = now },
+			wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}}},
+		{name: "duplicates: the one that is associated stays",
+			memory: func(m *memory) { m.orphanedSince["alloc-1"] = long },
+			wanted: []Want{here(a1)},
+			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, ""),
+				forAddr("alloc-2", a1, "eni-1")}},
 			want: []Action{{Verb: Release, Allocation: "alloc-1"}}},
 		{name: "policy none of one", wanted: []Want{{Addr: a1, Here: true, Policy: model.ElasticIPsNone}},
 			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-1")}},
@@ -146,17 +186,25 @@ func TestPlan(t *testing.T) {
 				return e
 			}()}}},
 		{name: "pool: first free ones, not taken from others", change: pool, wanted: []Want{here(a1), here(a2)},
-			seen: Seen{ENIs: []ENI{own(1, a1, a2)}, Elastic: []ElasticIP{untagged("alloc-p1", a4, "eni-x"), untagged("alloc-p2", a1, "")}},
-			want: []Action{{Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-p2"}}, findings: []model.Code{PoolEmpty}},
-		{name: "pool: stays", change: pool, wanted: []Want{here(a1)}, seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{untagged("alloc-p2", a1, "eni-1"), untagged("alloc-p1", a1, "")}}},
+			seen: Seen{ENIs: []ENI{own(1, a1, a2)},
+				Elastic: []ElasticIP{untagged("alloc-p1", a4, "eni-x"), untagged("alloc-p2", a1, "")}},
+			want:     []Action{{Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-p2"}},
+			findings: []model.Code{PoolEmpty}},
+		{name: "pool: stays", change: pool, wanted: []Want{here(a1)},
+			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{untagged("alloc-p2", a1, "eni-1"),
+				untagged("alloc-p1", a1, "")}}},
 		{name: "pool: the same address in another VPC", change: pool, wanted: []Want{here(a1)},
-			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{untagged("alloc-p1", a1, "eni-x"), untagged("alloc-p2", a1, "")}},
+			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{untagged("alloc-p1", a1, "eni-x"),
+				untagged("alloc-p2", a1, "")}},
 			want: []Action{{Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-p2"}}},
 		{name: "pool: an own one of a former policy goes first", change: pool, wanted: []Want{here(a1)},
-			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-1"), untagged("alloc-p1", a1, "")}},
-			want: []Action{{Verb: Disassociate, Allocation: "alloc-1", Association: "assoc-alloc-1"}, {Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-p1"}}},
+			seen: Seen{ENIs: []ENI{own(1, a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-1"),
+				untagged("alloc-p1", a1, "")}},
+			want: []Action{{Verb: Disassociate, Allocation: "alloc-1", Association: "assoc-alloc-1"},
+				{Verb: Associate, ENI: "eni-1", Addrs: ips(a1), Allocation: "alloc-p1"}}},
 		{name: "a primary address of another", wanted: []Want{here(a3)},
-			seen: Seen{ENIs: []ENI{own(1), func() ENI { e := other(); e.Primary = a3; return e }()}}, findings: []model.Code{AddressInUse}},
+			seen:     Seen{ENIs: []ENI{own(1), func() ENI { e := other(); e.Primary = a3; return e }()}},
+			findings: []model.Code{AddressInUse}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg, m, wanted := testConfig(), newMemory(), map[netip.Addr]Want{}
@@ -188,34 +236,36 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-func TestBeliefs(t *testing.T) {
+func TestExpectations(t *testing.T) {
 	m := newMemory()
-	m.believe(now, registered{a1, "eni-1"}, allocated{forAddr("alloc-2", a2, "")}, leads{"alloc-2", "assoc", "eni-1", a2}, unregistered{a3, "eni-1"})
+	m.expect(now, addressAssigned{a1, "eni-1"}, elasticIPAllocated{forAddr("alloc-2", a2, "")},
+		elasticIPAssociated{"alloc-2", "assoc", "eni-1", a2}, addressUnassigned{a3, "eni-1"})
 	old := Seen{ENIs: []ENI{own(1, a2, a3), other(a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-9")}}
-	want := Seen{ENIs: []ENI{own(1, a2, a1), other()}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-9"), forAddr("alloc-2", a2, "eni-1")}}
+	want := Seen{ENIs: []ENI{own(1, a2, a1), other()},
+		Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-9"), forAddr("alloc-2", a2, "eni-1")}}
 	want.Elastic[0].ENI, want.Elastic[1].Association = "eni-1", "assoc"
-	got, open := m.settle(old, now)
-	if d := cmp.Diff(want, got, byValue, cmpopts.EquateEmpty()); d != "" || open != 4 {
-		t.Errorf("%d open; seen and believed (-want +got):\n%s", open, d)
+	got, pending := m.overlay(old, now)
+	if d := cmp.Diff(want, got, byValue, cmpopts.EquateEmpty()); d != "" || pending != 4 {
+		t.Errorf("%d pending; seen and expected (-want +got):\n%s", pending, d)
 	}
 	if len(old.ENIs[1].Addresses) != 1 {
 		t.Error("what was seen was changed")
 	}
-	// Once shown, an older answer is not believed for a while, and then it is.
-	if _, open = m.settle(want, now.Add(time.Second)); open != 0 {
-		t.Errorf("%d open when all is shown", open)
+	// Once observed, the effects outweigh an older answer for a while, and then they do not.
+	if _, pending = m.overlay(want, now.Add(time.Second)); pending != 0 {
+		t.Errorf("%d pending when all is observed", pending)
 	}
-	got, open = m.settle(old, now.Add(2*time.Second))
-	if d := cmp.Diff(want, got, byValue, cmpopts.EquateEmpty()); d != "" || open != 0 {
-		t.Errorf("an older answer: %d open (-want +got):\n%s", open, d)
+	got, pending = m.overlay(old, now.Add(2*time.Second))
+	if d := cmp.Diff(want, got, byValue, cmpopts.EquateEmpty()); d != "" || pending != 0 {
+		t.Errorf("an older answer: %d pending (-want +got):\n%s", pending, d)
 	}
-	if got, _ = m.settle(old, now.Add(12*time.Second)); !cmp.Equal(old, got, byValue, cmpopts.EquateEmpty()) {
-		t.Error("still believed")
+	if got, _ = m.overlay(old, now.Add(12*time.Second)); !cmp.Equal(old, got, byValue, cmpopts.EquateEmpty()) {
+		t.Error("still expected")
 	}
-	// What another node changes is not held against it.
-	m.believe(now, registered{a1, "eni-1"})
-	m.yield(map[netip.Addr]Want{a1: {Addr: a1}})
-	if got, _ = m.settle(old, now); !cmp.Equal(old, got, byValue, cmpopts.EquateEmpty()) {
-		t.Error("believed of an address that is another node's")
+	// Nothing is expected of what another node changes.
+	m.expect(now, addressAssigned{a1, "eni-1"})
+	m.dropOthers(map[netip.Addr]Want{a1: {Addr: a1}})
+	if got, _ = m.overlay(old, now); !cmp.Equal(old, got, byValue, cmpopts.EquateEmpty()) {
+		t.Error("expected of an address that is another node's")
 	}
 }

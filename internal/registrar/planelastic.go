@@ -8,183 +8,206 @@ import (
 	"macaw.example/internal/model"
 )
 
-// servants returns the tagged Elastic IP of each address: of twins the one that
-// leads there, or else the first. All nodes come to the same answer.
-func servants(s Seen) map[netip.Addr]*ElasticIP {
-	best := make(map[netip.Addr]*ElasticIP, len(s.Elastic))
+// ownedElasticIPs returns the tagged Elastic IP of each address: of duplicates the one
+// that is associated with it, or else the first. All nodes come to the same answer.
+func ownedElasticIPs(s Seen) map[netip.Addr]*ElasticIP {
+	owned := make(map[netip.Addr]*ElasticIP, len(s.Elastic))
 	for i := range s.Elastic { // in the order of allocations
 		e := &s.Elastic[i]
-		a := e.purpose()
+		a := e.forAddress()
 		if !a.IsValid() {
 			continue
 		}
-		if have, is := best[a]; !is || e.Private == a && have.Private != a {
-			best[a] = e
+		if have, ok := owned[a]; !ok || e.Private == a && have.Private != a {
+			owned[a] = e
 		}
 	}
-	return best
+	return owned
 }
 
-// surplus returns the tagged Elastic IPs that nobody needs any more: of
-// addresses that Neutron has let go of or that now have another policy, and
-// twins.
-func surplus(c Config, wanted map[netip.Addr]Want, s Seen) map[string]ElasticIP {
-	out := map[string]ElasticIP{}
+// orphaned returns the tagged Elastic IPs that no address needs any more: those of
+// addresses that Neutron no longer has or that have another policy now, and duplicates.
+func orphaned(c Config, wanted map[netip.Addr]Want, s Seen) map[string]ElasticIP {
+	orphans := map[string]ElasticIP{}
 	if !c.allocates() {
-		return out
+		return orphans
 	}
-	best := servants(s)
+	owned := ownedElasticIPs(s)
 	for _, e := range s.Elastic {
-		a := e.purpose()
+		a := e.forAddress()
 		if !a.IsValid() || slices.Contains(c.Pool, e.Allocation) {
 			continue
 		}
-		w, is := wanted[a]
-		needed := is && (c.policy(w) == model.ElasticIPsOnDemand || c.policy(w) == model.ElasticIPsAll)
-		if !needed || best[a].Allocation != e.Allocation {
-			out[e.Allocation] = e
+		needed := false
+		if w, ok := wanted[a]; ok {
+			policy := c.policy(w)
+			needed = policy == model.ElasticIPsOnDemand || policy == model.ElasticIPsAll
+		}
+		if !needed || owned[a].Allocation != e.Allocation {
+			orphans[e.Allocation] = e
 		}
 	}
-	return out
+	return orphans
 }
 
 // elastic plans the Elastic IPs.
 func (p *planner) elastic() {
 	p.release()
-	best, taken := servants(*p.seen), map[string]bool{}
+	owned, taken := ownedElasticIPs(*p.seen), map[string]bool{}
 	for _, a := range p.order {
-		eni := p.target[a]
+		eni := p.placed[a]
 		if eni == "" || !a.Is4() {
 			continue
 		}
 		switch p.cfg.policy(p.wanted[a]) {
 		case model.ElasticIPsNone:
-			p.endOthers(a, "")
+			p.disassociateOthers(a, "")
 		case model.ElasticIPsPool:
-			p.fromPool(a, eni, taken)
+			p.planFromPool(a, eni, taken)
 		default:
-			p.tagged(a, eni, best)
+			p.planOwned(a, eni, owned)
 		}
 	}
 	slices.SortStableFunc(p.actions, func(a, b Action) int { return rank(a.Verb) - rank(b.Verb) })
 }
 
-// rank is the order of the steps: what makes room or frees a place in a quota
-// comes first, and who has an Elastic IP already does not wait for the others.
+// rank is the order of the actions: those that give capacity or quota back come first,
+// and an address that has an Elastic IP already does not wait for those that have none.
 func rank(v Verb) int {
 	return slices.Index([]Verb{Unassign, Assign, Disassociate, Release, Associate, Allocate, NeedENI}, v)
 }
 
-// release lets go of what has been surplus for long enough.
+// release releases Elastic IPs that have been orphaned for long enough.
 func (p *planner) release() {
-	over := surplus(p.cfg, p.wanted, *p.seen)
+	orphans := orphaned(p.cfg, p.wanted, *p.seen)
 	for _, e := range p.seen.Elastic {
-		if _, is := over[e.Allocation]; !is {
+		since, known := p.m.orphanedSince[e.Allocation]
+		if _, ok := orphans[e.Allocation]; !ok || !known {
 			continue
 		}
-		since, known := p.m.spare[e.Allocation]
-		if at, ok := p.m.releaseAt(p.cfg, e.Allocation, since); !known || !ok || p.now.Before(at) {
+		at, ok := p.m.releaseAt(p.cfg, e.Allocation, since)
+		if !ok || p.now.Before(at) {
 			continue
 		}
 		if e.Association != "" {
-			p.actions = append(p.actions, Action{Verb: Disassociate, Allocation: e.Allocation, Association: e.Association})
+			p.disassociate(e)
 		}
-		p.actions = append(p.actions, Action{Verb: Release, Allocation: e.Allocation})
+		p.add(Action{Verb: Release, Allocation: e.Allocation})
 	}
 }
 
-// endOthers ends what leads to an address and is not the one given. What is
-// neither tagged nor of the pool is the operator's own and not in the list; one
-// of the pool may serve the same address of another VPC.
-func (p *planner) endOthers(a netip.Addr, but string) {
+func (p *planner) disassociate(e ElasticIP) {
+	p.add(Action{Verb: Disassociate, Allocation: e.Allocation, Association: e.Association})
+}
+
+// disassociateOthers disassociates the Elastic IPs of an address but for one. An Elastic
+// IP that is neither tagged nor of the pool is the operator's own and not in the list;
+// one of the pool may serve the same address of another VPC.
+func (p *planner) disassociateOthers(a netip.Addr, but string) {
 	for _, e := range p.seen.Elastic {
-		if e.Association == "" || e.Private != a || e.Allocation == but || p.seen.eni(e.ENI) == nil || p.acts(e.Allocation) {
+		if e.Association == "" || e.Private != a || e.Allocation == but {
 			continue
 		}
-		p.actions = append(p.actions, Action{Verb: Disassociate, Allocation: e.Allocation, Association: e.Association})
+		if p.seen.eni(e.ENI) != nil && !p.planned(e.Allocation) {
+			p.disassociate(e)
+		}
 	}
 }
 
-func (p *planner) acts(allocation string) bool {
+// planned tells whether the plan does something about an Elastic IP already.
+func (p *planner) planned(allocation string) bool {
 	return slices.ContainsFunc(p.actions, func(a Action) bool { return a.Allocation == allocation })
 }
 
-// foreign says whether the operator has put an Elastic IP of his own, or AWS a
-// public address, on an address.
+// foreign tells whether an address has an Elastic IP of the operator's own, or a public
+// address of AWS's.
 func (p *planner) foreign(a netip.Addr) bool {
-	e := p.seen.on(a)
+	e := p.seen.holder(a)
 	if e == nil {
 		return false
 	}
-	public, is := e.Public[a]
-	return is && p.seen.elastic(public.Allocation) == nil && !p.forgotten(public.Allocation)
+	public, ok := e.Public[a]
+	return ok && p.seen.elastic(public.Allocation) == nil && !p.wasReleased(public.Allocation)
 }
 
-// forgotten says whether an Elastic IP was released, though an interface still
-// shows it.
-func (p *planner) forgotten(allocation string) bool {
-	return slices.ContainsFunc(p.m.beliefs, func(b belief) bool { return b.key() == released(allocation).key() })
+// wasReleased tells whether an Elastic IP was released, though an interface still shows
+// it.
+func (p *planner) wasReleased(allocation string) bool {
+	return slices.ContainsFunc(p.m.expectations, func(e expectation) bool {
+		return e.key() == elasticIPReleased(allocation).key()
+	})
 }
 
-// noWay says whether Elastic IPs lead nowhere for now.
-func (p *planner) noWay(a netip.Addr) bool {
-	if !recent(p.m.gateway, p.now, again) {
+// lacksGateway tells whether no Elastic IP can be associated for now, and reports it.
+func (p *planner) lacksGateway(a netip.Addr) bool {
+	if !recent(p.m.gatewayMissing, p.now, retryAfter) {
 		return false
 	}
-	p.find(a, NoGateway, "no Elastic IP can lead to %s: the VPC has no Internet gateway", a)
+	p.report(a, NoGateway, "no Elastic IP can be associated with %s: the VPC has no Internet gateway", a)
 	return true
 }
 
-// tagged plans the Elastic IP that is an address's own.
-func (p *planner) tagged(a netip.Addr, eni string, best map[netip.Addr]*ElasticIP) {
-	e, has := best[a]
+// planOwned plans the tagged Elastic IP of an address.
+func (p *planner) planOwned(a netip.Addr, eni string, owned map[netip.Addr]*ElasticIP) {
+	e, has := owned[a]
 	switch {
 	case has && e.Private == a && e.Association != "" && (e.ENI == eni || p.moving[a]):
-		// There, or it comes with the address.
-	case p.foreign(a), p.noWay(a):
+		// It is associated, or comes with the address.
+	case p.foreign(a), p.lacksGateway(a):
 	case has:
-		// What leads to the address besides ends with this call.
-		p.actions = append(p.actions, Action{Verb: Associate, ENI: eni, Addrs: []netip.Addr{a}, Allocation: e.Allocation, Move: true})
+		// This call also ends the association of any other Elastic IP with the address.
+		p.add(Action{Verb: Associate, ENI: eni, Addrs: []netip.Addr{a}, Allocation: e.Allocation, Move: true})
 	case !p.cfg.allocates():
-		p.find(a, NoElasticIP, "the cloud was made without an Elastic IP for %s", a)
-	case recent(p.m.quota, p.now, again), !p.m.quota.IsZero() && p.tried: // one shows whether there is room again
-		p.find(a, ElasticIPQuota, "there is no Elastic IP for %s: the account may hold no more%s", a, p.besides())
-	case !p.m.unsure[a].IsZero():
-		// The next look shows whether there is one already.
+		p.report(a, NoElasticIP, "the cloud was made without an Elastic IP for %s", a)
+	case p.quotaReached():
+		p.report(a, ElasticIPQuota, "there is no Elastic IP for %s: the account may hold no more%s", a, p.heldNote())
+	case !p.m.ambiguous[a].IsZero():
+		// A later Describe shows whether there is one already.
 	default:
-		p.tried = true
-		p.actions = append(p.actions, Action{Verb: Allocate, ENI: eni, Addrs: []netip.Addr{a}})
+		p.allocating = true
+		p.add(Action{Verb: Allocate, ENI: eni, Addrs: []netip.Addr{a}})
 	}
 }
 
-// besides tells of Elastic IPs that count in the quota and wait for their release.
-func (p *planner) besides() string {
+// quotaReached tells whether AWS would refuse to allocate: it has just done so, or it has
+// once and the plan has an allocation that shows whether there is quota again.
+func (p *planner) quotaReached() bool {
+	return recent(p.m.quotaReached, p.now, retryAfter) || !p.m.quotaReached.IsZero() && p.allocating
+}
+
+// heldNote is about the Elastic IPs that count in the quota and wait for their release.
+func (p *planner) heldNote() string {
 	if n := len(p.m.waiting(p.now)); n > 0 {
 		return fmt.Sprintf(", and %d wait for their release (%s)", n, ReleasesHeld)
 	}
 	return ""
 }
 
-// fromPool plans an Elastic IP of the pool: the one that leads there already,
-// or the first that leads nowhere.
-func (p *planner) fromPool(a netip.Addr, eni string, taken map[string]bool) {
+// planFromPool plans an Elastic IP of the pool: the one that is associated with the
+// address already, or the first that is free.
+func (p *planner) planFromPool(a netip.Addr, eni string, taken map[string]bool) {
 	for _, e := range p.seen.Elastic {
-		if slices.Contains(p.cfg.Pool, e.Allocation) && e.Association != "" && e.Private == a && (e.ENI == eni || p.moving[a] && p.seen.eni(e.ENI) != nil) {
-			p.endOthers(a, e.Allocation)
+		if e.Association == "" || e.Private != a || !slices.Contains(p.cfg.Pool, e.Allocation) {
+			continue
+		}
+		if e.ENI == eni || p.moving[a] && p.seen.eni(e.ENI) != nil {
+			p.disassociateOthers(a, e.Allocation)
 			return
 		}
 	}
-	if p.foreign(a) || p.noWay(a) {
+	if p.foreign(a) || p.lacksGateway(a) {
 		return
 	}
-	p.endOthers(a, "") // an own one of a former policy would be in the way
+	p.disassociateOthers(a, "") // a tagged one of a former policy would be in the way
 	for _, id := range p.cfg.Pool {
+		e := p.seen.elastic(id)
 		_, busy := p.m.busy[id]
-		if e := p.seen.elastic(id); e != nil && e.Association == "" && !taken[id] && !busy {
-			taken[id] = true
-			p.actions = append(p.actions, Action{Verb: Associate, ENI: eni, Addrs: []netip.Addr{a}, Allocation: id})
-			return
+		if e == nil || e.Association != "" || taken[id] || busy {
+			continue
 		}
+		taken[id] = true
+		p.add(Action{Verb: Associate, ENI: eni, Addrs: []netip.Addr{a}, Allocation: id})
+		return
 	}
-	p.find(a, PoolEmpty, "no Elastic IP of the pool is free for %s", a)
+	p.report(a, PoolEmpty, "no Elastic IP of the pool is free for %s", a)
 }

@@ -12,7 +12,8 @@ func TestOneFloatingIP(t *testing.T) {
 		res := until(t, reg, w, time.Minute)
 		r.check(w)
 		at := res.Registered[w[0].Addr]
-		if !at.Public.IsValid() || at.MAC == "" || len(res.ENIs) != 1 || at.ENI != res.ENIs[0].ID || len(res.Findings) > 0 {
+		if !at.Public.IsValid() || at.MAC == "" || len(res.ENIs) != 1 || at.ENI != res.ENIs[0].ID ||
+			len(res.Findings) > 0 {
 			t.Errorf("registered %+v, findings %v", at, res.Findings)
 		}
 		// Types once, what is there twice, assign, allocate, associate.
@@ -26,7 +27,8 @@ func TestOneFloatingIP(t *testing.T) {
 		began := time.Now()
 		res = must(reg.Reconcile(r.t.Context(), nil))
 		if on, elastic := r.truth(); len(on) != 1 || len(elastic) != 1 || res.Next.Sub(began) > time.Minute {
-			t.Errorf("in the grace %v are registered, %v Elastic IPs are there, next at %v", on, elastic, res.Next.Sub(began))
+			t.Errorf("in the grace %v are registered, %v Elastic IPs are there, next at %v", on, elastic,
+				res.Next.Sub(began))
 		}
 		until(t, reg, nil, 2*time.Minute)
 		r.check(nil)

@@ -17,11 +17,11 @@ type ENI struct {
 	Primary         netip.Addr
 	Addresses       []netip.Addr // secondary IPv4 addresses
 	IPv6            []netip.Addr
-	// Prefixes and PrefixesIPv6 count delegated prefixes: each takes one place
-	// (EC2 User Guide, ec2-prefix-eni).
+	// Prefixes and PrefixesIPv6 count delegated prefixes: each takes the place of an
+	// address (EC2 User Guide, ec2-prefix-eni).
 	Prefixes, PrefixesIPv6 int
-	// Limit and LimitIPv6 are how many places the instance type gives it, the
-	// primary address's included. They are set for this node's interfaces.
+	// Limit and LimitIPv6 are how many addresses the instance type allows, the
+	// primary one included. They are set for this node's interfaces.
 	Limit, LimitIPv6 int
 	// Public has the public addresses by private address.
 	Public map[netip.Addr]Public
@@ -33,14 +33,15 @@ type Public struct {
 	Allocation string // empty if it is AWS's own
 }
 
-// room is how many more addresses of a family fit.
-func (e ENI) room(ipv6 bool) int {
+// free is how many more addresses of a family fit.
+func (e ENI) free(ipv6 bool) int {
 	if ipv6 {
 		return e.LimitIPv6 - len(e.IPv6) - e.PrefixesIPv6
 	}
 	return e.Limit - 1 - len(e.Addresses) - e.Prefixes
 }
 
+// list is the list that an address belongs into.
 func (e *ENI) list(a netip.Addr) *[]netip.Addr {
 	if a.Is4() {
 		return &e.Addresses
@@ -48,19 +49,19 @@ func (e *ENI) list(a netip.Addr) *[]netip.Addr {
 	return &e.IPv6
 }
 
-// ElasticIP is one of the cloud's, by tag, or one of its pool.
+// ElasticIP is an Elastic IP of the cloud, by tag, or one of its pool.
 type ElasticIP struct {
 	Allocation string
 	Public     netip.Addr
-	// Association, ENI and Private are empty if it leads nowhere.
+	// Association, ENI and Private are empty if it is associated with nothing.
 	Association string
 	ENI         string
 	Private     netip.Addr
 	Part        string // as in the tag macaw:part
 }
 
-// purpose is the address that the tag says it is for, invalid if there is none.
-func (e ElasticIP) purpose() netip.Addr {
+// forAddress is the address that the tag says it is for, invalid if there is none.
+func (e ElasticIP) forAddress() netip.Addr {
 	text, ok := strings.CutPrefix(e.Part, partAddress)
 	if !ok {
 		return netip.Addr{}
@@ -69,22 +70,26 @@ func (e ElasticIP) purpose() netip.Addr {
 	return a
 }
 
-// Holder is who has an address that could not be assigned.
+// Holder is the interface that has an address which could not be assigned.
 type Holder struct{ ENI, Instance string }
 
 // Seen is what AWS shows.
 type Seen struct {
 	ENIs    []ENI // in the order of device index, those of no instance last
 	Elastic []ElasticIP
-	// Holders has the interfaces of the subnet that have addresses which were
-	// refused to the cloud.
+	// Holders has the interfaces of the subnet, not the cloud's, that have addresses
+	// which AWS refused to assign.
 	Holders map[netip.Addr]Holder
 }
 
 // sort puts everything in the order that plans go by.
 func (s *Seen) sort() {
 	slices.SortFunc(s.ENIs, func(a, b ENI) int {
-		return cmp.Or(cmp.Compare(b2i(a.Instance == ""), b2i(b.Instance == "")), cmp.Compare(a.Device, b.Device), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(
+			cmp.Compare(b2i(a.Instance == ""), b2i(b.Instance == "")),
+			cmp.Compare(a.Device, b.Device),
+			cmp.Compare(a.ID, b.ID),
+		)
 	})
 	slices.SortFunc(s.Elastic, func(a, b ElasticIP) int { return cmp.Compare(a.Allocation, b.Allocation) })
 }
@@ -96,7 +101,7 @@ func b2i(b bool) int {
 	return 0
 }
 
-// clone copies what beliefs change.
+// clone copies what expectations change.
 func (s Seen) clone() Seen {
 	s.ENIs, s.Elastic = slices.Clone(s.ENIs), slices.Clone(s.Elastic)
 	for i := range s.ENIs {
@@ -106,8 +111,8 @@ func (s Seen) clone() Seen {
 	return s
 }
 
-// on is the interface that has an address, as a secondary or its primary one.
-func (s *Seen) on(a netip.Addr) *ENI {
+// holder is the interface that has an address, as a secondary or its primary one.
+func (s *Seen) holder(a netip.Addr) *ENI {
 	for i := range s.ENIs {
 		if e := &s.ENIs[i]; e.Primary == a || slices.Contains(*e.list(a), a) {
 			return e
@@ -134,12 +139,24 @@ func (s *Seen) elastic(allocation string) *ElasticIP {
 	return nil
 }
 
-// leading is the Elastic IP that leads to an address.
-func (s *Seen) leading(eni string, a netip.Addr) *ElasticIP {
+// associatedWith is the Elastic IP of an address on an interface.
+func (s *Seen) associatedWith(eni string, a netip.Addr) *ElasticIP {
 	for i := range s.Elastic {
 		if e := &s.Elastic[i]; e.Private == a && e.Association != "" && e.ENI == eni {
 			return e
 		}
 	}
 	return nil
+}
+
+// public is the public address of an address on an interface, invalid if it has none.
+// What the interface shows of an Elastic IP in the list is not asked: the list is newer.
+func (s *Seen) public(e *ENI, a netip.Addr) netip.Addr {
+	if own := s.associatedWith(e.ID, a); own != nil {
+		return own.Public
+	}
+	if shown, ok := e.Public[a]; ok && s.elastic(shown.Allocation) == nil {
+		return shown.Addr
+	}
+	return netip.Addr{}
 }

@@ -16,7 +16,7 @@ func addressPart(a netip.Addr) string { return awsapi.AddressPart(a.String()) }
 // interfacePart is the part of a node's n-th provider interface, counted from 1.
 func interfacePart(node string, n int) string { return awsapi.ProviderPart(node, n) }
 
-// mine says whether an interface is one of this node's.
+// mine tells whether an interface is one of this node's.
 func (c Config) mine(e ENI) bool { return awsapi.IsProviderPart(c.Node, e.Part) }
 
 func (c Config) tags(t types.ResourceType, part string) []types.TagSpecification {

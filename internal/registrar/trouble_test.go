@@ -20,8 +20,11 @@ func TestDetachedInterface(t *testing.T) {
 		until(t, reg, w, 10*time.Minute)
 		on, _ := r.truth()
 		second := on[w[4].Addr]
-		out := must(r.DescribeNetworkInterfaces(r.t.Context(), &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{second}}))
-		must(r.DetachNetworkInterface(r.t.Context(), &ec2.DetachNetworkInterfaceInput{AttachmentId: out.NetworkInterfaces[0].Attachment.AttachmentId, Force: aws.Bool(true)}))
+		out := must(r.DescribeNetworkInterfaces(r.t.Context(),
+			&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{second}}))
+		must(r.DetachNetworkInterface(r.t.Context(),
+			&ec2.DetachNetworkInterfaceInput{AttachmentId: out.NetworkInterfaces[0].Attachment.AttachmentId,
+				Force: aws.Bool(true)}))
 		time.Sleep(time.Minute)
 		reg, _ = r.start(c)
 		until(t, reg, w, 10*time.Minute)
@@ -63,7 +66,7 @@ func TestFailoverInACrowd(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, is := res.Registered[moving.Addr]; is {
+				if _, ok := res.Registered[moving.Addr]; ok {
 					if time.Since(moved) > 10*time.Second {
 						t.Errorf("lag %d s: %v until the agent knows", lag, time.Since(moved))
 					}
@@ -82,18 +85,18 @@ func TestQuotaReachedIsQuiet(t *testing.T) {
 	inRegion(t, 3, func(r *region) { // quota 3
 		reg, _ := r.start(r.node("gw-1", "m8i.large", 1))
 		w := wants(8)
-		calls, turns, end := 0, 0, time.Now().Add(10*time.Minute)
+		calls, passes, end := 0, 0, time.Now().Add(10*time.Minute)
 		for time.Now().Before(end) {
 			res := must(reg.Reconcile(r.t.Context(), w))
-			calls, turns = calls+res.Calls, turns+1
+			calls, passes = calls+res.Calls, passes+1
 			d := 30 * time.Second
 			if !res.Next.IsZero() {
 				d = min(d, max(time.Until(res.Next), 100*time.Millisecond))
 			}
 			time.Sleep(d)
 		}
-		if turns > 25 || calls > 120 {
-			t.Errorf("quota reached: %d turns and %d calls in 10 minutes", turns, calls)
+		if passes > 25 || calls > 120 {
+			t.Errorf("quota reached: %d passes and %d calls in 10 minutes", passes, calls)
 		}
 	})
 }

@@ -8,61 +8,61 @@ import (
 	"macaw.example/internal/model"
 )
 
-// Want is an address that Neutron has given out on an external network.
+// Want is an address that Neutron has allocated on an external network.
 type Want struct {
 	Addr netip.Addr
 	// Policy is empty for the cloud's. IPv6 addresses have no Elastic IP.
 	Policy model.ElasticIPs
-	// Owner is who has it, for people: such as "router 3f2c...".
+	// Owner is what has it, for people to read: such as "router 3f2c...".
 	Owner string
 	// FloatingIP is the ID of Neutron's floating IP, or empty.
 	FloatingIP string
-	// Here says that the address's traffic goes through this node. An address
-	// that is elsewhere, or nowhere at the moment, is left as it is.
+	// Here says that the address's traffic goes through this node. An address that is
+	// on another node, or on none at the moment, is left as it is.
 	Here bool
 }
 
-// Config is what a Registrar works on. What comes after Pool may be left out.
+// Config is the configuration of a Registrar. What comes after Pool is optional.
 type Config struct {
 	Cloud        string // name, as in the tag macaw:cloud
 	Node         string // this node's name, as in the tag macaw:part
 	Instance     string // this node's instance: i-...
-	InstanceType string // such as m8i.2xlarge; what it carries is asked of AWS
+	InstanceType string // such as m8i.2xlarge; AWS is asked for its limits
 	Subnet       string // the provider subnet: subnet-...
 	// Range holds the cloud's addresses, of both families. No other address is
 	// ever assigned or unassigned.
 	Range  []netip.Prefix
 	Policy model.ElasticIPs // the cloud's
 	Pool   []string         // allocation IDs of policy Pool
-	// Grace is how long after Neutron has let go something is unassigned or
-	// released; a minute unless given.
+	// Grace is how long an address or an Elastic IP is kept after Neutron no longer has
+	// it; a minute by default.
 	Grace time.Duration
 	// ReleaseAfter is how long many releases at once wait, unless an operator agrees
-	// before; zero: they do not wait. See hold.
+	// before; zero: they do not wait. See holdReleases.
 	ReleaseAfter model.Wait
-	// Held is what the process before has noted down as held, nil if that is not known.
-	// Keep notes down what is held, whenever it changes and before anything is released;
-	// an error is its own to tell.
-	Held []model.Held
-	Keep func([]model.Held) error
-	// Turn is how long Reconcile goes on beginning writes, so that newer wishes
-	// do not wait for hundreds of older ones; 8 s unless given.
-	Turn     time.Duration
-	Observer Observer
+	// Held is what the former process has saved as held, nil if that is not known.
+	// SaveHeld saves what is held, whenever it changes and before anything is released;
+	// it reports its errors itself.
+	Held     []model.Held
+	SaveHeld func([]model.Held) error
+	// PassLimit is how long Reconcile goes on beginning writes, so that a newer answer
+	// of Neutron does not wait for hundreds of older ones; 8 s by default.
+	PassLimit time.Duration
+	Observer  Observer
 }
 
 func (c Config) withDefaults() Config {
 	if c.Grace == 0 {
 		c.Grace = time.Minute
 	}
-	if c.Turn == 0 {
-		c.Turn = 8 * time.Second
+	if c.PassLimit == 0 {
+		c.PassLimit = 8 * time.Second
 	}
-	if c.Keep == nil {
-		c.Keep = func([]model.Held) error { return nil }
+	if c.SaveHeld == nil {
+		c.SaveHeld = func([]model.Held) error { return nil }
 	}
 	if c.Observer == nil {
-		c.Observer = unobserved{}
+		c.Observer = noObserver{}
 	}
 	return c
 }
@@ -71,7 +71,7 @@ func (c Config) inRange(a netip.Addr) bool {
 	return slices.ContainsFunc(c.Range, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// policy is what holds for a wanted address.
+// policy is the one that applies to a wanted address.
 func (c Config) policy(w Want) model.ElasticIPs {
 	switch {
 	case !w.Addr.Is4():
@@ -82,6 +82,6 @@ func (c Config) policy(w Want) model.ElasticIPs {
 	return w.Policy
 }
 
-// allocates says whether the cloud's tagged Elastic IPs are made and released
+// allocates tells whether the cloud's tagged Elastic IPs are allocated and released
 // here, and not with the cloud.
 func (c Config) allocates() bool { return c.Policy != model.ElasticIPsAll }

@@ -29,13 +29,13 @@ type Config struct {
 	Pair [2]string // names of the veth pair, the dead end first, then the bridge's port; empty: mcw0 and mcw1
 	// Near is the range that most addresses are in, the provider subnet, of
 	// /16 or less: they are found faster. It may be zero.
-	Near netip.Prefix
+	Subnet netip.Prefix
 	// Given are the blocks that Neutron gives addresses out of, and VPC those of the
 	// VPC around them. Who sends from the VPC's others is counted as a spoofer, and
 	// events tell only of Given. Without Given all addresses may be Neutron's but for
 	// VPC and the NICs' primary addresses.
-	Given, VPC []netip.Prefix
-	Whole      bool   // the bridge's datapath is in user space and needs frames as they were on the wire
+	Range, VPC []netip.Prefix
+	DisableGRO bool   // the bridge's datapath is in user space and needs frames as they were on the wire
 	PinDir     string // directory for pins; empty: /sys/fs/bpf/macaw, or in a container /run/macaw/bpf
 }
 
@@ -74,9 +74,9 @@ func Attach(cfg Config) (*Translator, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Whole {
+	if cfg.DisableGRO {
 		for _, n := range nics {
-			if err := wholeFrames(n.name); err != nil {
+			if err := disableGRO(n.name); err != nil {
 				return nil, err
 			}
 		}

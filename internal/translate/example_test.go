@@ -13,8 +13,8 @@ import (
 // root, and a NIC eth1 that nobody else uses.
 func Example() {
 	t, err := translate.Attach(translate.Config{
-		NICs: []translate.NIC{{Name: "eth1"}},
-		Near: netip.MustParsePrefix("10.0.1.0/24"),
+		NICs:   []translate.NIC{{Name: "eth1"}},
+		Subnet: netip.MustParsePrefix("10.0.1.0/24"),
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -14,15 +14,15 @@ const nearMost = 16
 
 // nearSize is how many addresses near4 has room for; 0 without a range.
 func (c Config) nearSize() uint32 {
-	if !c.Near.IsValid() || !c.Near.Addr().Is4() || c.Near.Bits() < nearMost {
+	if !c.Subnet.IsValid() || !c.Subnet.Addr().Is4() || c.Subnet.Bits() < nearMost {
 		return 0
 	}
-	return 1 << (32 - c.Near.Bits())
+	return 1 << (32 - c.Subnet.Bits())
 }
 
 // nearBase is the first of them as a number.
 func (c Config) nearBase() uint32 {
-	b := c.Near.Masked().Addr().As4()
+	b := c.Subnet.Masked().Addr().As4()
 	return binary.BigEndian.Uint32(b[:])
 }
 
@@ -30,7 +30,7 @@ func (c Config) nearBase() uint32 {
 // one octet, so that nobody reads half an entry.
 func (t *Translator) setNear(e Entry, set bool) error {
 	addr := e.Addr.Unmap()
-	if t.near4 == nil || t.cfg.nearSize() == 0 || !t.cfg.Near.Contains(addr) {
+	if t.near4 == nil || t.cfg.nearSize() == 0 || !t.cfg.Subnet.Contains(addr) {
 		return nil
 	}
 	value := t.value(e)

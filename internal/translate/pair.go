@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unsafe"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -82,28 +81,6 @@ func setSysctl(path, value string) error {
 	}
 	if err := os.WriteFile(file, []byte(value), 0); err != nil {
 		return fmt.Errorf("setting sysctl %s to %s: %w", path, value, err)
-	}
-	return nil
-}
-
-// wholeFrames keeps the kernel from merging the frames that a NIC receives
-// (ethtool -K NAME gro off): a datapath in user space reads them as they are
-// handed to its port, and takes none that is larger than the MTU.
-func wholeFrames(name string) error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("opening socket for ethtool: %w", err)
-	}
-	defer unix.Close(fd)
-	value := struct{ command, data uint32 }{command: unix.ETHTOOL_SGRO}
-	request := struct {
-		name [unix.IFNAMSIZ]byte
-		data unsafe.Pointer
-		_    [16]byte
-	}{data: unsafe.Pointer(&value)}
-	copy(request.name[:unix.IFNAMSIZ-1], name)
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request))); errno != 0 {
-		return fmt.Errorf("keeping the frames of %s whole: %w", name, errno)
 	}
 	return nil
 }

@@ -19,13 +19,13 @@ type place struct {
 // places returns where addresses belong that have no entry. Of two that say
 // something of one block the later counts.
 func places(cfg Config, nics []nic) (all []place) {
-	if len(cfg.Given) > 0 {
+	if len(cfg.Range) > 0 {
 		all = append(all, place{netip.MustParsePrefix("::/0"), bpfPlacePLACE_ELSEWHERE})
 	}
 	for _, p := range cfg.VPC {
 		all = append(all, place{p, bpfPlacePLACE_VPC})
 	}
-	for _, p := range cfg.Given {
+	for _, p := range cfg.Range {
 		all = append(all, place{p, bpfPlacePLACE_NEUTRON})
 	}
 	for _, n := range nics {

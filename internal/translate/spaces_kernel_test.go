@@ -171,7 +171,7 @@ func newWorld(t testing.TB, mtu int) *world {
 func newUnjudgedWorld(t testing.TB, mtu int) *world {
 	t.Helper()
 	w := &world{t: t, vm: newSpace(t), host: newSpace(t), fabric: newSpace(t)}
-	w.cfg = Config{NICs: []NIC{{"eth1", primary4}}, Near: netip.MustParsePrefix("10.99.0.0/24"), PinDir: filepath.Join(t.TempDir(), "bpf")}
+	w.cfg = Config{NICs: []NIC{{"eth1", primary4}}, Subnet: netip.MustParsePrefix("10.99.0.0/24"), PinDir: filepath.Join(t.TempDir(), "bpf")}
 	w.host.do(func() error { return setSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
 	cable(w.vm, "vr0", routerMAC, w.host, "vmport", mustMAC("02:00:00:00:00:01"), mtu)
 	cable(w.host, "eth1", eniMAC, w.fabric, "vpc0", gatewayMAC, mtu)

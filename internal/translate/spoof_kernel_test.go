@@ -120,7 +120,7 @@ func TestSourcesWithoutAnEntry(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			objects, tr := programs(t)
-			tr.cfg.Given, tr.cfg.VPC = c.given, c.vpc
+			tr.cfg.Range, tr.cfg.VPC = c.given, c.vpc
 			if err := tr.setPlaces(objects.Places); err != nil {
 				t.Fatal(err)
 			}

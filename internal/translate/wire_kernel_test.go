@@ -466,9 +466,9 @@ func TestDroppedFramesEndInTheDeadEnd(t *testing.T) {
 func TestNearAndFar(t *testing.T) {
 	for _, near := range []string{"", "10.99.0.0/24", "10.98.0.0/16", "10.0.0.0/8"} {
 		w := newWorld(t, 1500)
-		w.cfg.Near = netip.Prefix{}
+		w.cfg.Subnet = netip.Prefix{}
 		if near != "" {
-			w.cfg.Near = netip.MustParsePrefix(near)
+			w.cfg.Subnet = netip.MustParsePrefix(near)
 		}
 		tr := w.attach(registered...)
 		w.bothWays("near " + near)
@@ -524,7 +524,7 @@ func TestAsk(t *testing.T) {
 	events := make(chan Event, 100)
 	ended := make(chan error)
 	go func() { ended <- tr.Events(ctx, func(e Event) { events <- e }) }()
-	w.host.do(func() error { return tr.Ask(stray4, netip.MustParseAddr("10.99.0.200"), router4) })
+	w.host.do(func() error { return tr.ProbeARP(stray4, netip.MustParseAddr("10.99.0.200"), router4) })
 	select {
 	case e := <-events:
 		want := Event{Reason: OutUnregisteredARP, Addr: stray4, MAC: routerMAC}

@@ -20,9 +20,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"macaw.example/lab/internal/namespace"
@@ -219,26 +219,37 @@ func bridge(b *testing.B, name string, bare bool) *path {
 	return p
 }
 
+// offloads are the features by which an interface is handed segments to cut (TSO) and
+// checksums to compute.
+var offloads = []string{
+	"tx-checksum-ip-generic", "tx-checksum-sctp",
+	"tx-tcp-segmentation", "tx-tcp-ecn-segmentation", "tx-tcp-mangleid-segmentation", "tx-tcp6-segmentation",
+}
+
 // offloadsOff lets an interface be handed no segments to cut and no checksums to
-// complete, as a TAP device without offloads: ethtool -K NAME tso off tx off.
+// complete, as a TAP device without offloads: ethtool -K NAME tso off tx off. It is
+// the kernel's ethtool over generic netlink
+// (Documentation/networking/ethtool-netlink.rst, FEATURES_SET).
 func offloadsOff(name string) error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	family, err := netlink.GenlFamilyGet(unix.ETHTOOL_GENL_NAME)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
-	for _, command := range []uint32{unix.ETHTOOL_STSO, unix.ETHTOOL_STXCSUM} {
-		value := struct{ command, data uint32 }{command, 0}
-		request := struct {
-			name [unix.IFNAMSIZ]byte
-			data unsafe.Pointer
-			_    [16]byte
-		}{data: unsafe.Pointer(&value)}
-		copy(request.name[:unix.IFNAMSIZ-1], name)
-		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL,
-			uintptr(unsafe.Pointer(&request))); errno != 0 {
-			return fmt.Errorf("turning off offloads of %s: %w", name, errno)
-		}
+	header := nl.NewRtAttr(unix.NLA_F_NESTED|unix.ETHTOOL_A_FEATURES_HEADER, nil)
+	header.AddRtAttr(unix.ETHTOOL_A_HEADER_DEV_NAME, nl.ZeroTerminated(name))
+	// A feature that is listed without a value is to be off.
+	wanted := nl.NewRtAttr(unix.NLA_F_NESTED|unix.ETHTOOL_A_FEATURES_WANTED, nil)
+	bits := wanted.AddRtAttr(unix.NLA_F_NESTED|unix.ETHTOOL_A_BITSET_BITS, nil)
+	for _, feature := range offloads {
+		bit := bits.AddRtAttr(unix.NLA_F_NESTED|unix.ETHTOOL_A_BITSET_BITS_BIT, nil)
+		bit.AddRtAttr(unix.ETHTOOL_A_BITSET_BIT_NAME, nl.ZeroTerminated(feature))
+	}
+	req := nl.NewNetlinkRequest(int(family.ID), unix.NLM_F_ACK)
+	req.AddData(&nl.Genlmsg{Command: unix.ETHTOOL_MSG_FEATURES_SET, Version: uint8(family.Version)})
+	req.AddData(header)
+	req.AddData(wanted)
+	if _, err := req.Execute(unix.NETLINK_GENERIC, 0); err != nil {
+		return fmt.Errorf("turning off offloads of %s: %w", name, err)
 	}
 	return nil
 }

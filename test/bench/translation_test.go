@@ -204,7 +204,7 @@ func (c *crossing) translate(b *testing.B) {
 	}
 	must(b, inNamespace(c.host, func() error {
 		t, err := translate.Attach(translate.Config{NICs: []translate.NIC{{Name: "eth1"}},
-			Near: netip.MustParsePrefix("10.100.0.0/16"), PinDir: pins})
+			Subnet: netip.MustParsePrefix("10.100.0.0/16"), PinDir: pins})
 		if err != nil {
 			return err
 		}

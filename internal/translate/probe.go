@@ -16,7 +16,7 @@ import (
 // has no entry (OutUnregisteredARP); it does not leave by a NIC. Routers announce
 // themselves later, or not at all: OVN does it a second after it has begun to
 // carry a floating IP, and never for port forwardings.
-func (t *Translator) Ask(addrs ...netip.Addr) error {
+func (t *Translator) ProbeARP(addrs ...netip.Addr) error {
 	end, err := netlink.LinkByName(t.cfg.Pair[0])
 	if err != nil {
 		return fmt.Errorf("finding interface %s: %w", t.cfg.Pair[0], err)
