@@ -14,25 +14,40 @@ BENCH_PACKAGES := iptables
 CHAOS_PACKAGES := gcc libc6-dev
 GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev
 
-.PHONY: help build up down test test-unit test-e2e chaos lint generate generate-check bench bench-cloud fuzz clean
+.PHONY: help build build-all release up down test test-unit test-e2e chaos lint generate generate-check bench bench-cloud fuzz clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# A release has its version from the tag.
+# A release has its version from the tag. The node's program does not say which
+# commit it is of: it would be another with each commit, and copied to every node.
 VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null)
-LDFLAGS := -s -w$(if $(VERSION), -X macaw.example/internal/version.tag=$(VERSION))
-GO_BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+CHANGED := $(shell git status --porcelain --untracked-files=no 2>/dev/null | head -1)
+VAR := -X macaw.example/internal/version
+NODE_LDFLAGS := -s -w$(if $(VERSION), $(VAR).tag=$(VERSION))
+LDFLAGS := $(NODE_LDFLAGS)$(if $(COMMIT), $(VAR).commit=$(COMMIT)$(if $(CHANGED),-dirty) $(VAR).date=$(shell git log -1 --format=%cs))
+GO_BUILD = CGO_ENABLED=0 $(GO) build -trimpath
 BIN ?= bin
 NODE_PROGRAM := internal/deploy/program/macaw-node.gz
 
 build: node-program ## build bin/macaw, which carries bin/macaw-node
-	$(GO_BUILD) -o $(BIN)/macaw ./cmd/macaw
+	$(GO_BUILD) -ldflags "$(LDFLAGS)" -o $(BIN)/macaw ./cmd/macaw
 
 .PHONY: node-program
 node-program: # the program of nodes, for macaw to carry
-	GOOS=linux GOARCH=amd64 $(GO_BUILD) -o $(BIN)/macaw-node ./cmd/macaw-node
+	GOOS=linux GOARCH=amd64 $(GO_BUILD) -ldflags "$(NODE_LDFLAGS)" -o $(BIN)/macaw-node ./cmd/macaw-node
 	@gzip -9nc $(BIN)/macaw-node | cmp -s - $(NODE_PROGRAM) || gzip -9nc $(BIN)/macaw-node > $(NODE_PROGRAM)
+
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+build-all: node-program ## see that macaw builds for every system
+	@for p in $(PLATFORMS); do \
+		echo "GOOS=$${p%/*} GOARCH=$${p#*/} go build ./cmd/macaw"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} $(GO_BUILD) -ldflags "$(LDFLAGS)" -o /dev/null ./cmd/macaw || exit 1; \
+	done
+
+release: node-program ## dist/: an archive for each system, checksums, a bill of materials; of a commit with a tag
+	@VERSION='$(VERSION)' LDFLAGS="$(LDFLAGS)" PLATFORMS='$(PLATFORMS)' GO='$(GO)' ./scripts/release.sh
 
 up: build host-packages ## build, and make the cloud of examples/lab.yaml on the lab
 	bin/macaw up $(CLOUD)
@@ -40,9 +55,9 @@ up: build host-packages ## build, and make the cloud of examples/lab.yaml on the
 down: build ## remove that cloud, and the lab with it
 	bin/macaw down $(CLOUD)
 
-test: lint generate-check ## every test: unit, kernel and end-to-end
+test: lint generate-check build-all ## every test: unit, kernel and end-to-end
 	@$(MAKE) --no-print-directory test-packages
-	$(GO) test ./cmd/... ./internal/... ./lab/command ./lab/internal/... ./test/conform
+	$(GO) test ./cmd/... ./internal/... ./lab ./lab/command ./lab/internal/... ./test/conform ./test/rules
 	@$(MAKE) --no-print-directory test-e2e
 
 test-unit: ## the tests that need no root; under a minute
@@ -56,10 +71,9 @@ SEED ?= 1
 chaos: build host-packages test-packages chaos-packages ## a cloud under every kind of mischief, for 20 minutes or for CHAOS; SEED repeats it
 	$(GO) test -count=1 -v -timeout 0 -run TestChaos ./test/e2e -chaos $(CHAOS) -seed $(SEED)
 
-lint: ## gofmt, go vet, staticcheck
-	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change: $$out"; exit 1; fi
-	$(GO) vet ./...
-	$(GO) tool staticcheck ./...
+GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.7.2
+lint: ## formatting, golangci-lint
+	$(GOLANGCI_LINT) run ./...
 
 generate: generate-packages ## compile the eBPF program
 	$(GO) generate ./internal/translate
@@ -90,7 +104,7 @@ fuzz: ## each fuzz target for a minute, or for FUZZTIME, such as 10000000x
 	done
 
 clean: ## remove what was built here
-	rm -rf bin
+	rm -rf bin dist $(NODE_PROGRAM)
 
 # install-missing installs those of $(1) that are not there; a host that has
 # them all is not touched.

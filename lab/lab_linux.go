@@ -18,7 +18,7 @@ func (o Options) internal() daemon.Options {
 }
 
 func (o Options) recipe() image.Recipe {
-	return image.Recipe{Suite: "trixie", Archive: o.Packages, Apart: o.ExtraPackages}
+	return image.Recipe{Suite: "trixie", Archive: o.Packages, Extra: o.ExtraPackages}
 }
 
 // StockImage is the ID of the image that a lab of these options offers.

@@ -71,7 +71,8 @@ type local struct{}
 
 func (local) config() (agent.Config, error) {
 	cfg, err := agent.LoadConfig(nodeapi.AgentConfig)
-	return cfg, hint.With(err, "this is not a gateway node; with a cloud file, from anywhere: macaw agent status cloud.yaml")
+	return cfg, hint.With(err, "this is not a gateway node; with a cloud file, from anywhere: macaw agent status "+
+		"cloud.yaml")
 }
 
 func (l local) Status(ctx context.Context) (nodeapi.Status, error) {

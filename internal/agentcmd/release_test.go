@@ -36,8 +36,10 @@ func (f *fakeAgent) SetMode(context.Context, string) error { return nil }
 
 func heldFor(n int) (all []model.Held) {
 	for i := range n {
-		all = append(all, model.Held{Allocation: "eipalloc-" + string(rune('a'+i)), Public: netip.AddrFrom4([4]byte{198, 51, 100, byte(70 + i)}),
-			Addr: netip.AddrFrom4([4]byte{10, 0, 1, byte(70 + i)}), Since: time.Now().Add(-time.Hour), Until: time.Now().Add(23 * time.Hour)})
+		all = append(all, model.Held{Allocation: "eipalloc-" + string(rune('a'+i)),
+			Public: netip.AddrFrom4([4]byte{198, 51, 100, byte(70 + i)}),
+			Addr: netip.AddrFrom4([4]byte{10, 0, 1,
+				byte(70 + i)}), Since: time.Now().Add(-time.Hour), Until: time.Now().Add(23 * time.Hour)})
 	}
 	return all
 }
@@ -55,13 +57,16 @@ func TestRelease(t *testing.T) {
 		want, err    string
 	}{
 		{name: "all", held: heldFor(3), agreed: "10.0.1.70 10.0.1.71 10.0.1.72", want: "Agreed to the release of 3."},
-		{name: "by either address", held: heldFor(3), addrs: []string{"10.0.1.72", "198.51.100.70"}, agreed: "10.0.1.70 10.0.1.72", want: "release of 2."},
+		{name: "by either address", held: heldFor(3), addrs: []string{"10.0.1.72", "198.51.100.70"},
+			agreed: "10.0.1.70 10.0.1.72", want: "release of 2."},
 		{name: "as JSON", output: "json", held: heldFor(1), agreed: "10.0.1.70", want: `"public": "198.51.100.70"`},
-		{name: "the agent does not run", held: heldFor(1), unnoticed: true, agreed: "10.0.1.70", want: "with its next turn: it is not active"},
+		{name: "the agent does not run", held: heldFor(1), unnoticed: true, agreed: "10.0.1.70",
+			want: "with its next turn: it is not active"},
 		{name: "none is held", want: "No Elastic IP waits for its release."},
 		{name: "none is held, as JSON", output: "json", want: `"agreed": []`},
 		{name: "none waits any more", held: []model.Held{overdue, done}, want: "No Elastic IP waits for its release."},
-		{name: "another address", held: heldFor(1), addrs: []string{"10.0.1.9"}, err: "no Elastic IP of 10.0.1.9 waits for its release"},
+		{name: "another address", held: heldFor(1), addrs: []string{"10.0.1.9"},
+			err: "no Elastic IP of 10.0.1.9 waits for its release"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer

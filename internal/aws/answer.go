@@ -22,7 +22,8 @@ var errNoAnswer = errors.New("the answer is not one of AWS; a proxy or a portal 
 // else's page, for an answer that there is nothing: up would make a second cloud, and down think that all is gone.
 // It is one of a client's APIOptions, and not for the services that credentials come from, which answer otherwise.
 func CheckAnswers(stack *middleware.Stack) error {
-	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("macaw.CheckAnswers", checkAnswer), middleware.After)
+	check := middleware.DeserializeMiddlewareFunc("macaw.CheckAnswers", checkAnswer)
+	return stack.Deserialize.Add(check, middleware.After)
 }
 
 func checkAnswer(

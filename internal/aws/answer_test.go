@@ -23,8 +23,9 @@ func TestCheckAnswers(t *testing.T) {
 	defer server.Close()
 	cfg := aws.Config{
 		Region: "eu-central-1", BaseEndpoint: aws.String(server.URL),
-		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""), Retryer: func() aws.Retryer { return aws.NopRetryer{} },
-		APIOptions: []func(*middleware.Stack) error{CheckAnswers},
+		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
+		APIOptions:  []func(*middleware.Stack) error{CheckAnswers},
 	}
 	for _, tt := range []struct{ name, body, want string }{
 		{"nothing", "", "it is not XML"},

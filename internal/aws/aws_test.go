@@ -44,9 +44,11 @@ func TestClassOf(t *testing.T) {
 		{"no credentials", &smithy.OperationError{Err: errors.New("failed to refresh cached credentials")}, Unclear, false},
 		{"EC2's", api("InvalidVpcID.NotFound", ""), NotFound, false},
 		{"IAM's", api("NoSuchEntity", ""), NotFound, false},
-		{"an instance profile that is new", api("InvalidParameterValue", "Invalid IAM Instance Profile name"), NotFound, false},
+		{"an instance profile that is new", api("InvalidParameterValue", "Invalid IAM Instance Profile name"), NotFound,
+			false},
 		{"made already", api("InvalidSubnet.Conflict", ""), Exists, false},
-		{"an interface that is in use", api("InvalidParameterValue", "Network interface 'eni-1' is currently in use."), Busy, false},
+		{"an interface that is in use", api("InvalidParameterValue", "Network interface 'eni-1' is currently in use."), Busy,
+			false},
 		{"something depends on it", api("DependencyViolation", ""), Busy, false},
 		{"another parameter", api("InvalidParameterValue", "Value (x) is invalid"), Refused, false},
 		{"no right", status(403, api("UnauthorizedOperation", "")), Refused, false},
@@ -88,7 +90,8 @@ func TestPolicy(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		if err := (Policy{Backoff: b, Tries: 9}).Do(ctx, func(context.Context) (bool, error) { return true, reason }); !errors.Is(
+		if err := (Policy{Backoff: b, Tries: 9}).Do(ctx,
+			func(context.Context) (bool, error) { return true, reason }); !errors.Is(
 			err,
 			context.Canceled,
 		) {

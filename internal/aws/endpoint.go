@@ -18,7 +18,9 @@ func CheckEndpoint(endpoint *string) error {
 		return nil
 	}
 	return hint.With(
-		fmt.Errorf("the endpoint of AWS is set to %q, which is no URL such as https://ec2.eu-central-1.amazonaws.com", *endpoint),
-		"unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_EC2, and endpoint_url in AWS's configuration, unless you meant another endpoint",
+		fmt.Errorf("the endpoint of AWS is set to %q, which is no URL such as "+
+			"https://ec2.eu-central-1.amazonaws.com", *endpoint),
+		"unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_EC2, and endpoint_url in AWS's configuration, "+
+			"unless you meant another endpoint",
 	)
 }

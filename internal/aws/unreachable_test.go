@@ -26,7 +26,8 @@ func TestNameUnreachable(t *testing.T) {
 	})
 	_, err = client.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{})
 	var u *Unreachable
-	if !errors.As(err, &u) || u.Endpoint != endpoint || !strings.HasSuffix(err.Error(), "reaching "+endpoint+": "+u.cause.Error()) ||
+	if !errors.As(err, &u) || u.Endpoint != endpoint ||
+		!strings.HasSuffix(err.Error(), "reaching "+endpoint+": "+u.cause.Error()) ||
 		!strings.Contains(u.cause.Error(), "connection refused") {
 		t.Errorf("nobody listens: %v", err)
 	}

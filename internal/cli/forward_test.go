@@ -19,13 +19,18 @@ func TestParseForward(t *testing.T) {
 		want        neutron.WantForward
 		err         string
 	}{
-		{outside: "522", to: "web-1:22", want: neutron.WantForward{External: one(522), Guest: "web-1", Internal: one(22), Protocol: "tcp"}},
-		{outside: "53", to: "dns:53/udp", want: neutron.WantForward{External: one(53), Guest: "dns", Internal: one(53), Protocol: "udp"}},
-		{outside: "522", to: "192.168.0.5:22/tcp", want: neutron.WantForward{External: one(522), Guest: "192.168.0.5", Internal: one(22), Protocol: "tcp"}},
-		{outside: "522", to: "a:b:22", want: neutron.WantForward{External: one(522), Guest: "a:b", Internal: one(22), Protocol: "tcp"}},
+		{outside: "522", to: "web-1:22",
+			want: neutron.WantForward{External: one(522), Guest: "web-1", Internal: one(22), Protocol: "tcp"}},
+		{outside: "53", to: "dns:53/udp",
+			want: neutron.WantForward{External: one(53), Guest: "dns", Internal: one(53), Protocol: "udp"}},
+		{outside: "522", to: "192.168.0.5:22/tcp",
+			want: neutron.WantForward{External: one(522), Guest: "192.168.0.5", Internal: one(22), Protocol: "tcp"}},
+		{outside: "522", to: "a:b:22",
+			want: neutron.WantForward{External: one(522), Guest: "a:b", Internal: one(22), Protocol: "tcp"}},
 		{
 			outside: "8000-8010", to: "web:9000-9010",
-			want: neutron.WantForward{External: neutron.PortRange{First: 8000, Last: 8010}, Guest: "web", Internal: neutron.PortRange{First: 9000, Last: 9010}, Protocol: "tcp"},
+			want: neutron.WantForward{External: neutron.PortRange{First: 8000, Last: 8010}, Guest: "web",
+				Internal: neutron.PortRange{First: 9000, Last: 9010}, Protocol: "tcp"},
 		},
 		{outside: "ssh", to: "web:22", err: `port "ssh": want a number from 1 to 65535`},
 		{outside: "522/tcp", to: "web:22", err: `port "522/tcp": want a number`},
@@ -69,12 +74,15 @@ func TestParseOutside(t *testing.T) {
 
 func TestPrintForwards(t *testing.T) {
 	outside := publicOf([]infra.NodeOutput{
-		{Addresses: []infra.AddressPair{{Private: "10.20.1.12", Public: "198.51.100.6"}, {Private: "10.20.1.13", Public: "198.51.100.8"}}},
+		{Addresses: []infra.AddressPair{{Private: "10.20.1.12", Public: "198.51.100.6"},
+			{Private: "10.20.1.13", Public: "198.51.100.8"}}},
 		{Addresses: []infra.AddressPair{{Private: "10.20.1.14"}}},
 	})
 	addr := netip.MustParseAddr
 	forward := func(floating, public, guest string, protocol string) neutron.Forward {
-		f := neutron.Forward{Addr: addr(floating), Protocol: protocol, Guest: guest, GuestAddr: addr("192.168.0.5"), Project: "demo", External: neutron.PortRange{First: 522, Last: 522}, Internal: neutron.PortRange{First: 22, Last: 22}}
+		f := neutron.Forward{Addr: addr(floating), Protocol: protocol, Guest: guest, GuestAddr: addr("192.168.0.5"),
+			Project: "demo", External: neutron.PortRange{First: 522, Last: 522}, Internal: neutron.PortRange{First: 22,
+				Last: 22}}
 		if public != "" {
 			f.Public = addr(public)
 		}
@@ -101,7 +109,8 @@ no Elastic IP:522  tcp       192.168.0.5:22  10.20.1.14   demo
 
 	out.Reset()
 	for _, changed := range []bool{true, false} {
-		if err := printAdded(&out, addedForward{Forward: all[0], Changed: changed, Admission: &neutron.Admission{Open: true}}); err != nil {
+		if err := printAdded(&out, addedForward{Forward: all[0], Changed: changed,
+			Admission: &neutron.Admission{Open: true}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -118,14 +118,17 @@ func printAdded(w io.Writer, f addedForward) error {
 	if !f.Changed {
 		said = "goes already"
 	}
-	if _, err := fmt.Fprintf(w, "%s %s to %s\n", outer(f.Forward), said, inner(f.Forward)); err != nil || f.Admission == nil || f.Admission.Open {
+	if _, err := fmt.Fprintf(w, "%s %s to %s\n", outer(f.Forward), said, inner(f.Forward)); err != nil ||
+		f.Admission == nil || f.Admission.Open {
 		return err
 	}
 	if len(f.Admission.Groups) == 0 {
-		_, err := fmt.Fprintf(w, "But the guest will not answer: it has no security group, so nobody is let in.\nhint: openstack port set --security-group GROUP %s\n", f.PortID)
+		_, err := fmt.Fprintf(w, "But the guest will not answer: it has no security group, which lets nothing in.\nhint: "+
+			"openstack port set --security-group GROUP %s\n", f.PortID)
 		return err
 	}
-	_, err := fmt.Fprintf(w, "But the guest will not answer: no rule of its security groups lets %s %s in from outside.\nhint: openstack security group rule create --ingress --protocol %s --dst-port %s %s\n",
+	_, err := fmt.Fprintf(w, "But the guest will not answer: no rule of its security groups lets %s %s in from "+
+		"outside.\nhint: openstack security group rule create --ingress --protocol %s --dst-port %s %s\n",
 		f.Protocol, f.Internal, f.Protocol, strings.Replace(f.Internal.String(), "-", ":", 1), f.Admission.Groups[0])
 	return err
 }

@@ -17,10 +17,11 @@ func (a *App) forwardRemoveCommand() *cobra.Command {
 	var floating string
 	cmd := &cobra.Command{
 		Use:   "rm FILE PORT[/PROTOCOL]",
-		Short: "Forward a port no longer",
-		Long: `Forward a port, or a range as it was added, no longer. A floating IP that macaw
-forward made goes with the last port that it forwards.`,
-		Example:           "  macaw forward rm cloud.yaml 522\n  macaw forward rm cloud.yaml 53/udp --floating-ip 198.51.100.7",
+		Short: "Stop forwarding a port",
+		Long: `Stop forwarding a port, or a range as it was added. A floating IP that macaw forward
+has made is removed with the last port that it forwards.`,
+		Example: "  macaw forward rm cloud.yaml 522\n  macaw forward rm cloud.yaml 53/udp --floating-ip " +
+			"198.51.100.7",
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: completeCloudFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -39,7 +40,8 @@ forward made goes with the last port that it forwards.`,
 	return cmd
 }
 
-func (a *App) forwardRemove(ctx context.Context, file string, ports neutron.PortRange, protocol string, on netip.Addr) error {
+func (a *App) forwardRemove(ctx context.Context, file string, ports neutron.PortRange, protocol string,
+	on netip.Addr) error {
 	return a.onForwards(ctx, file, func(ctx context.Context, p forwards) error {
 		if on.IsValid() {
 			on = p.outside.private(on)

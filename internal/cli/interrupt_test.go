@@ -40,7 +40,8 @@ func startMacaw(t *testing.T, home, aws string, env []string, args ...string) *p
 	}
 	cmd := exec.CommandContext(t.Context(), macaw, args...)
 	cmd.Env = append([]string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL=" + aws,
-		"AWS_ACCESS_KEY_ID=" + labtest.AccessKey, "AWS_SECRET_ACCESS_KEY=" + labtest.SecretKey, "AWS_EC2_METADATA_DISABLED=true"}, env...)
+		"AWS_ACCESS_KEY_ID=" + labtest.AccessKey, "AWS_SECRET_ACCESS_KEY=" +
+			labtest.SecretKey, "AWS_EC2_METADATA_DISABLED=true"}, env...)
 	p := &process{t: t, cmd: cmd, stderr: make(chan string, 1000), begun: time.Now()}
 	cmd.Stdout = &p.stdout
 	stderr, err := cmd.StderrPipe()
@@ -216,7 +217,8 @@ func TestInterruptOfConform(t *testing.T) {
 	p.says("conform   run ")
 	p.says("… conform   ")
 	during := strings.TrimSpace(strings.SplitAfter(p.all.String(), "… conform   ")[1])
-	p.interrupt(syscall.SIGINT, "error: interrupted during: "+during+"; remove what the run made", "hint: macaw lab conform --clean removes what a run has left behind, with the same --endpoint and --region")
+	p.interrupt(syscall.SIGINT, "error: interrupted during: "+during+"; remove what the run made",
+		"hint: macaw lab conform --clean removes what a run has left behind, with the same --endpoint and --region")
 }
 
 // A wait that nothing ends is left to itself.
@@ -251,7 +253,8 @@ func TestCloudFileThatIsNone(t *testing.T) {
 			t.Run(command+" "+path, func(t *testing.T) {
 				p := startMacaw(t, t.TempDir(), "http://127.0.0.1:1", nil, command, path)
 				status, stderr := p.ends()
-				if want := "error: reading the cloud file: " + path + " " + want + "\n"; status != terminal.ExitFailure || stderr != want {
+				if want := "error: reading the cloud file: " + path + " " + want + "\n"; status != terminal.ExitFailure ||
+					stderr != want {
 					t.Errorf("exit status %d:\n%s\nwant\n%s", status, stderr, want)
 				}
 			})

@@ -1,4 +1,3 @@
-// Package cli is macaw's command line, one file a command.
 package cli
 
 import (
@@ -64,7 +63,8 @@ something until it is interrupted, such as "lab pcap", ends with 0 then.`,
 		&cobra.Group{ID: "lab", Title: "The lab, a local AWS:"},
 	)
 	root.AddCommand(
-		a.upCommand(), terminal.ReadOnly(a.planCommand()), a.downCommand(), terminal.ReadOnly(a.statusCommand()), a.verifyCommand(),
+		a.upCommand(), terminal.ReadOnly(a.planCommand()), a.downCommand(), terminal.ReadOnly(a.statusCommand()),
+		a.verifyCommand(),
 		a.bakeCommand(), a.sshCommand(), a.agentCommand(), a.forwardCommand(),
 	)
 	return root

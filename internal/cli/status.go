@@ -42,7 +42,8 @@ func printStatus(w io.Writer, st deploy.Status) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	var findings []model.Finding
 	for _, n := range st.Nodes {
-		fmt.Fprintf(t, "Node %s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InstanceID, "not there"), n.ManagementAddress, n.ManagementPublic)
+		fmt.Fprintf(t, "Node %s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InstanceID, "not there"), n.ManagementAddress,
+			n.ManagementPublic)
 		for _, line := range addressesOf(n) {
 			fmt.Fprintf(t, "  %s\t%s\t%s\t\n", line.private, line.public, line.use)
 		}
@@ -79,7 +80,7 @@ func addressesOf(n deploy.NodeStatus) []addressLine {
 	}
 	for _, p := range n.Addresses {
 		line := addressLine{p.Private, p.Public, "free"}
-		if a, is := used[p.Private]; is {
+		if a, ok := used[p.Private]; ok {
 			line.use = a.Owner()
 			if a.Public.IsValid() {
 				line.public = a.Public.String()
@@ -90,7 +91,7 @@ func addressesOf(n deploy.NodeStatus) []addressLine {
 	}
 	for _, private := range n.IPv6Addresses {
 		line := addressLine{private, private, "free"}
-		if a, is := used[private]; is {
+		if a, ok := used[private]; ok {
 			line.use = a.Owner()
 			delete(used, private)
 		}

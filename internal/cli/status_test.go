@@ -18,9 +18,11 @@ func TestStatusShowsWhatIsHeld(t *testing.T) {
 	until := time.Now().Add(23 * time.Hour)
 	held := []model.Held{{Until: until}, {Agreed: true}, {}}
 	for i := range held {
-		held[i].Addr, held[i].Public = netip.AddrFrom4([4]byte{10, 0, 1, byte(70 + i)}), netip.AddrFrom4([4]byte{198, 51, 100, byte(70 + i)})
+		held[i].Addr, held[i].Public = netip.AddrFrom4([4]byte{10, 0, 1, byte(70 + i)}), netip.AddrFrom4([4]byte{198, 51, 100,
+			byte(70 + i)})
 	}
-	n := deploy.NodeStatus{NodeOutput: infra.NodeOutput{Addresses: []infra.AddressPair{{Private: "10.0.1.70", Public: "198.51.100.70"}}},
+	n := deploy.NodeStatus{NodeOutput: infra.NodeOutput{Addresses: []infra.AddressPair{{Private: "10.0.1.70",
+		Public: "198.51.100.70"}}},
 		Agent: &nodeapi.Status{Report: &nodeapi.Report{Held: held}}}
 	var got []string
 	for _, l := range addressesOf(n) {

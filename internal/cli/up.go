@@ -20,7 +20,7 @@ func (a *App) upCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "up FILE",
 		GroupID: "cloud",
-		Short:   "Make a cloud, or mend it",
+		Short:   "Make a cloud, or repair it",
 		Long: `Make the cloud that FILE describes: its AWS resources, OpenStack on its nodes,
 the external network, and a guest that shows that it works. What is there
 already is left alone, so the command can be run again at any time; it can be
@@ -50,7 +50,8 @@ data, and up does that only with --yes; macaw plan says so before.`,
 			return a.Print(sum, sum.text)
 		},
 	}
-	cmd.Flags().StringVar(&when, "verify", string(deploy.Auto), "try the cloud out: always, never, or auto: when something has changed since it was")
+	cmd.Flags().StringVar(&when, "verify", string(deploy.Auto),
+		"try the cloud out: always, never, or auto: when something has changed since it was")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "go ahead where an instance and its data would be destroyed")
 	_ = cmd.RegisterFlagCompletionFunc("verify", cobra.FixedCompletions(whenToVerify, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -100,7 +101,8 @@ func (s summary) text(w io.Writer) error {
 	_, err := fmt.Fprintf(w, `
   To try next:
     export OS_CLOUD=%[1]s
-    openstack network create net && openstack subnet create net --network net --subnet-range 192.168.1.0/24 --dns-nameserver 8.8.8.8
+    openstack network create net
+    openstack subnet create net --network net --subnet-range 192.168.1.0/24 --dns-nameserver 8.8.8.8
     openstack router create r --external-gateway public && openstack router add subnet r net
     openstack server create guest --image %[3]s --flavor m1.nano --network net
     openstack floating ip create public
@@ -116,7 +118,8 @@ func (s summary) addresses(w io.Writer) error {
 		model.ElasticIPsPool:     "each gets an Elastic IP of provider.pool while it is in use",
 		model.ElasticIPsNone:     "they are reached inside the VPC only",
 	}[s.ElasticIPs]; later {
-		_, err := fmt.Fprintf(w, "\n  Neutron gives %s to %s to routers and floating IPs; %s.\n", s.Given[0], s.Given[len(s.Given)-1], text)
+		_, err := fmt.Fprintf(w, "\n  Neutron gives %s to %s to routers and floating IPs; %s.\n", s.Given[0],
+			s.Given[len(s.Given)-1], text)
 		return err
 	}
 	fmt.Fprintln(w, "\n  Addresses that Neutron gives to routers and floating IPs, and where the Internet finds them:")

@@ -20,14 +20,16 @@ var allocationPattern = regexp.MustCompile(`^eipalloc-[0-9a-f]{8,17}$`)
 
 // policies returns every policy for Elastic IPs, as a cloud file has them.
 func policies() []string {
-	return []string{string(model.ElasticIPsAll), string(model.ElasticIPsOnDemand), string(model.ElasticIPsPool), string(model.ElasticIPsNone)}
+	return []string{string(model.ElasticIPsAll), string(model.ElasticIPsOnDemand), string(model.ElasticIPsPool),
+		string(model.ElasticIPsNone)}
 }
 
 // policy reads the policy for Elastic IPs.
 func (d *decoder) policy(path string, n ast.Node, to *model.ElasticIPs) {
 	switch n.(type) {
 	case *ast.IntegerNode, *ast.FloatNode:
-		d.reject(path, "all makes one for each of provider.addresses, on-demand one for each floating IP, pool takes those of provider.pool",
+		d.reject(path, "all makes one for each of provider.addresses, on-demand one for each floating IP, pool takes "+
+			"those of provider.pool",
 			"expected all, on-demand, pool or none, found a number")
 		return
 	}
@@ -70,7 +72,8 @@ func (d *decoder) validateElasticIPs(p Provider) {
 		case p.ElasticIPs == model.ElasticIPsPool && !d.has(pool):
 			d.reject(policy, "provider.pool lists the allocation IDs of Elastic IPs that you have", "pool without provider.pool")
 		case p.ElasticIPs == model.ElasticIPsAll && d.has(pool):
-			d.reject(pool, "provider.elasticIPs: pool, on-demand or none", "is of no use where each address has an Elastic IP of its own")
+			d.reject(pool, "provider.elasticIPs: pool, on-demand or none",
+				"is of no use where each address has an Elastic IP of its own")
 		}
 	}
 	if !d.has(pool) || !d.ok(pool) || !d.allRead(pool) {
@@ -86,7 +89,8 @@ func (d *decoder) validateElasticIPs(p Provider) {
 		at := fmt.Sprintf("%s[%d]", pool, i)
 		switch {
 		case !allocationPattern.MatchString(id):
-			d.reject(at, "aws ec2 describe-addresses shows it", "%q is not an allocation ID such as eipalloc-0123456789abcdef0", id)
+			d.reject(at, "aws ec2 describe-addresses shows it", "%q is not an allocation ID such as eipalloc-0123456789abcdef0",
+				id)
 		case slices.Contains(p.Pool[:i], id):
 			d.reject(at, "", "%s a second time", id)
 		}

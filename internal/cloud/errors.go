@@ -43,7 +43,8 @@ func (p places) find(path string) position {
 // those who know what the file's parser cannot. The error is of type Errors.
 func (c *Cloud) Reject(path, hint, format string, args ...any) error {
 	at := c.places.find(path)
-	return Errors{{File: c.places.file, Line: at.line, Column: at.column, Message: path + ": " + fmt.Sprintf(format, args...), Hint: hint}}
+	return Errors{{File: c.places.file, Line: at.line, Column: at.column,
+		Message: path + ": " + fmt.Sprintf(format, args...), Hint: hint}}
 }
 
 // FileName is the name of the cloud file, as it was given.

@@ -18,7 +18,8 @@ import (
 	"macaw.example/internal/model"
 )
 
-var comparePrefix = cmp.Options{cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}), cmpopts.IgnoreUnexported(Cloud{})}
+var comparePrefix = cmp.Options{cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}),
+	cmpopts.IgnoreUnexported(Cloud{})}
 
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob("../../examples/*.yaml")
@@ -63,7 +64,8 @@ func TestLabExampleHasEveryField(t *testing.T) {
 }
 
 func TestReleaseAfter(t *testing.T) {
-	for text, want := range map[string]model.Wait{"24h": model.Wait(24 * time.Hour), "1h30m": model.Wait(90 * time.Minute), "0s": 0, `"0"`: 0, "never": model.Never} {
+	for text, want := range map[string]model.Wait{"24h": model.Wait(24 * time.Hour), "1h30m": model.Wait(90 * time.Minute),
+		"0s": 0, `"0"`: 0, "never": model.Never} {
 		c, err := Parse("x.yaml", []byte("name: x\ntarget: lab\nprovider: {releaseAfter: "+text+"}\n"))
 		if err != nil || c.Provider.ReleaseAfter != want {
 			t.Errorf("%s is read as %v, %v", text, c.Provider.ReleaseAfter, err)
@@ -73,7 +75,8 @@ func TestReleaseAfter(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	p := netip.MustParsePrefix
-	got, err := Parse("x.yaml", []byte("name: x\ntarget: eu-central-1\nmanagement: {allow: [198.51.100.7/32]}\nprovider:\n"))
+	got, err := Parse("x.yaml", []byte("name: x\ntarget: eu-central-1\nmanagement: {allow: "+
+		"[198.51.100.7/32]}\nprovider:\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,8 +85,9 @@ func TestDefaults(t *testing.T) {
 		Target:     "eu-central-1",
 		VPC:        VPC{CIDR: p("10.0.0.0/16")},
 		Management: Management{Subnet: p("10.0.0.0/24"), Allow: []netip.Prefix{p("198.51.100.7/32")}},
-		Provider:   Provider{Subnet: p("10.0.1.0/24"), Addresses: 4, First: netip.MustParseAddr("10.0.1.64"), ElasticIPs: model.ElasticIPsAll, ReleaseAfter: model.Wait(24 * time.Hour)},
-		Nodes:      []Node{{Name: "cloud-1", Type: "t3.xlarge", Roles: model.Roles(), Disk: 40}},
+		Provider: Provider{Subnet: p("10.0.1.0/24"), Addresses: 4, First: netip.MustParseAddr("10.0.1.64"),
+			ElasticIPs: model.ElasticIPsAll, ReleaseAfter: model.Wait(24 * time.Hour)},
+		Nodes: []Node{{Name: "cloud-1", Type: "t3.xlarge", Roles: model.Roles(), Disk: 40}},
 	}
 	if diff := cmp.Diff(want, got, comparePrefix); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -102,7 +106,8 @@ func TestAddresses(t *testing.T) {
 		{
 			name:      "smallest vpc",
 			file:      "vpc: {cidr: 192.168.0.0/27}",
-			addresses: "192.168.0.27 192.168.0.28 192.168.0.29 192.168.0.30", management: "192.168.0.4", primary: "192.168.0.20", next: "192.168.0.21",
+			addresses: "192.168.0.27 192.168.0.28 192.168.0.29 192.168.0.30", management: "192.168.0.4", primary: "192.168.0.20",
+			next: "192.168.0.21",
 		},
 		{
 			name:      "range at the start",
@@ -120,7 +125,8 @@ func TestAddresses(t *testing.T) {
 			for _, a := range c.ProviderAddresses() {
 				addrs = append(addrs, a.String())
 			}
-			got := []string{strings.Join(addrs, " "), c.ManagementAddress(0).String(), c.ProviderPrimary(0).String(), c.ProviderPrimary(1).String()}
+			got := []string{strings.Join(addrs, " "), c.ManagementAddress(0).String(), c.ProviderPrimary(0).String(),
+				c.ProviderPrimary(1).String()}
 			if diff := cmp.Diff([]string{tt.addresses, tt.management, tt.primary, tt.next}, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -139,93 +145,149 @@ func TestErrors(t *testing.T) {
 		{"empty", "# nothing\n", []string{"x.yaml:1:1: the file is empty", "hint: it needs at least a name and a target"}},
 		{"not YAML", "name: [x\n", []string{"x.yaml:1:7: not YAML: sequence end token ']' not found"}},
 		{"not a mapping", "- name\n", []string{"x.yaml:1:1: expected keys and values, found a list"}},
-		{"no number for a computer", lab + "provider: {addresses: 99999999999999999999}\n", []string{"x.yaml:3:23: provider.addresses: 99999999999999999999 is too large"}},
-		{"byte order mark", "\uFEFFname: x\ntarget: lab\nvcp: {}\n", []string{`x.yaml:3:1: unknown key "vcp"`, `hint: did you mean "vpc"?`}},
+		{"no number for a computer", lab + "provider: {addresses: 99999999999999999999}\n",
+			[]string{"x.yaml:3:23: provider.addresses: 99999999999999999999 is too large"}},
+		{"byte order mark", "\uFEFFname: x\ntarget: lab\nvcp: {}\n",
+			[]string{`x.yaml:3:1: unknown key "vcp"`, `hint: did you mean "vpc"?`}},
 		{"two documents", lab + "---\nname: y\n", []string{"x.yaml:4:1: a second document: a cloud file has one"}},
-		{"no name", "target: lab\n", []string{"x.yaml:1:1: name: is missing", "hint: it tells the cloud's resources from others: " + nameHint}},
-		{"bad name", "name: My Cloud\ntarget: lab\n", []string{`x.yaml:1:7: name: "My Cloud" is not a name`, "hint: " + nameHint}},
-		{"number as name", "name: 12\ntarget: lab\n", []string{"x.yaml:1:7: name: expected text, found a number", `hint: put it in quotes: "12"`}},
+		{"no name", "target: lab\n", []string{"x.yaml:1:1: name: is missing",
+			"hint: it tells the cloud's resources from others: " + nameHint}},
+		{"bad name", "name: My Cloud\ntarget: lab\n",
+			[]string{`x.yaml:1:7: name: "My Cloud" is not a name`, "hint: " + nameHint}},
+		{"number as name", "name: 12\ntarget: lab\n",
+			[]string{"x.yaml:1:7: name: expected text, found a number", `hint: put it in quotes: "12"`}},
 		{"empty value", "name:\ntarget: lab\n", []string{"x.yaml:1:1: name: expected text, found nothing"}},
-		{"no target", "name: x\n", []string{"x.yaml:1:1: target: is missing", "hint: lab, or an AWS region such as eu-central-1"}},
-		{"misspelt lab", "name: x\ntarget: lba\n", []string{`x.yaml:2:9: target: "lba" is neither the lab nor an AWS region`, `hint: did you mean "lab"?`}},
-		{"zone as region", "name: x\ntarget: eu-central-1a\n", []string{`x.yaml:2:9: target: "eu-central-1a" is neither the lab nor an AWS region`, "hint: lab, or an AWS region such as eu-central-1"}},
-		{"zone elsewhere", aws + "availabilityZone: us-east-1a\n" + allow, []string{`x.yaml:3:19: availabilityZone: "us-east-1a" is not in region eu-central-1`, "hint: one of eu-central-1 is called eu-central-1a"}},
-		{"unknown key", lab + "vcp:\n  cidr: 10.0.0.0/16\n", []string{`x.yaml:3:1: unknown key "vcp"`, `hint: did you mean "vpc"?`}},
-		{"unknown nested key", lab + "provider:\n  adresses: 3\n", []string{`x.yaml:4:3: unknown key "provider.adresses"`, `hint: did you mean "addresses"?`}},
-		{"nothing like it", lab + "nodes:\n  - flavour: t3.xlarge\n", []string{`x.yaml:4:5: unknown key "nodes[0].flavour"`, "hint: known here: name, type, roles, image, disk"}},
+		{"no target", "name: x\n", []string{"x.yaml:1:1: target: is missing",
+			"hint: lab, or an AWS region such as eu-central-1"}},
+		{"misspelt lab", "name: x\ntarget: lba\n",
+			[]string{`x.yaml:2:9: target: "lba" is neither the lab nor an AWS region`, `hint: did you mean "lab"?`}},
+		{"zone as region", "name: x\ntarget: eu-central-1a\n",
+			[]string{`x.yaml:2:9: target: "eu-central-1a" is neither the lab nor an AWS region`,
+				"hint: lab, or an AWS region such as eu-central-1"}},
+		{"zone elsewhere", aws + "availabilityZone: us-east-1a\n" + allow,
+			[]string{`x.yaml:3:19: availabilityZone: "us-east-1a" is not in region eu-central-1`,
+				"hint: one of eu-central-1 is called eu-central-1a"}},
+		{"unknown key", lab + "vcp:\n  cidr: 10.0.0.0/16\n",
+			[]string{`x.yaml:3:1: unknown key "vcp"`, `hint: did you mean "vpc"?`}},
+		{"unknown nested key", lab + "provider:\n  adresses: 3\n",
+			[]string{`x.yaml:4:3: unknown key "provider.adresses"`, `hint: did you mean "addresses"?`}},
+		{"nothing like it", lab + "nodes:\n  - flavour: t3.xlarge\n",
+			[]string{`x.yaml:4:5: unknown key "nodes[0].flavour"`, "hint: known here: name, type, roles, image, disk"}},
 		{"twice", lab + "target: lab\n", []string{`x.yaml:3:1: key "target" a second time`, "hint: the first is in line 2"}},
-		{"alias", "name: &n x\ntarget: lab\n", []string{"x.yaml:1:7: name: expected text, found an anchor, an alias or a tag, which a cloud file has no use for"}},
+		{"alias", "name: &n x\ntarget: lab\n",
+			[]string{"x.yaml:1:7: name: expected text, found an anchor, an alias or a tag, which a cloud file has no use for"}},
 		{"wrong types", lab + "vpc: 10.0.0.0/16\nprovider:\n  addresses: four\n  elasticIPs: 1.5\nnodes: cloud-1\n", []string{
 			"x.yaml:3:6: vpc: expected keys and values, found text",
 			"x.yaml:5:14: provider.addresses: expected a whole number, found text",
 			"x.yaml:6:15: provider.elasticIPs: expected all, on-demand, pool or none, found a number",
-			"hint: all makes one for each of provider.addresses, on-demand one for each floating IP, pool takes those of provider.pool",
+			"hint: all makes one for each of provider.addresses, on-demand one for each floating IP, pool takes those of " +
+				"provider.pool",
 			"x.yaml:7:8: nodes: expected a list, found text"}},
-		{"bad CIDRs", lab + "vpc: {cidr: 10.0.0.0}\nmanagement:\n  subnet: 10.0.0.9/24\n  allow: [fd00::/8, 10.0.0.1]\n", []string{
-			`x.yaml:3:13: vpc.cidr: "10.0.0.0" is not a CIDR`, "hint: for this one address write 10.0.0.0/32",
-			"x.yaml:5:11: management.subnet: 10.0.0.9/24 has bits set behind the mask", "hint: the network is 10.0.0.0/24",
-			"x.yaml:6:11: management.allow[0]: fd00::/8 is not IPv4",
-			`x.yaml:6:21: management.allow[1]: "10.0.0.1" is not a CIDR`, "hint: for this one address write 10.0.0.1/32"}},
-		{"vpc too large", lab + "vpc: {cidr: 10.0.0.0/8}\n", []string{"x.yaml:3:13: vpc.cidr: 10.0.0.0/8 is not between /16 and /27, which is what two subnets of AWS fit in"}},
-		{"subnet too small", lab + "provider: {subnet: 10.0.1.0/29}\n", []string{"x.yaml:3:20: provider.subnet: 10.0.1.0/29 is not between /16 and /28, as AWS wants a subnet"}},
-		{"overlap", lab + "provider:\n  subnet: 10.0.0.128/25\n", []string{"x.yaml:4:11: provider.subnet: 10.0.0.128/25 overlaps management.subnet 10.0.0.0/24"}},
-		{"overlap with a default", lab + "management:\n  subnet: 10.0.0.0/23\n", []string{"x.yaml:4:11: management.subnet: 10.0.0.0/23 overlaps provider.subnet 10.0.1.0/24"}},
-		{"outside the vpc", lab + "provider: {subnet: 10.1.0.0/24}\n", []string{"x.yaml:3:20: provider.subnet: 10.1.0.0/24 is not inside the vpc 10.0.0.0/16"}},
+		{"bad CIDRs", lab + "vpc: {cidr: 10.0.0.0}\nmanagement:\n  subnet: 10.0.0.9/24\n  allow: [fd00::/8, 10.0.0.1]\n",
+			[]string{
+				`x.yaml:3:13: vpc.cidr: "10.0.0.0" is not a CIDR`, "hint: for this one address write 10.0.0.0/32",
+				"x.yaml:5:11: management.subnet: 10.0.0.9/24 has bits set behind the mask", "hint: the network is 10.0.0.0/24",
+				"x.yaml:6:11: management.allow[0]: fd00::/8 is not IPv4",
+				`x.yaml:6:21: management.allow[1]: "10.0.0.1" is not a CIDR`, "hint: for this one address write 10.0.0.1/32"}},
+		{"vpc too large", lab + "vpc: {cidr: 10.0.0.0/8}\n",
+			[]string{"x.yaml:3:13: vpc.cidr: 10.0.0.0/8 is not between /16 and /27, which is what two subnets of AWS fit in"}},
+		{"subnet too small", lab + "provider: {subnet: 10.0.1.0/29}\n",
+			[]string{"x.yaml:3:20: provider.subnet: 10.0.1.0/29 is not between /16 and /28, as AWS wants a subnet"}},
+		{"overlap", lab + "provider:\n  subnet: 10.0.0.128/25\n",
+			[]string{"x.yaml:4:11: provider.subnet: 10.0.0.128/25 overlaps management.subnet 10.0.0.0/24"}},
+		{"overlap with a default", lab + "management:\n  subnet: 10.0.0.0/23\n",
+			[]string{"x.yaml:4:11: management.subnet: 10.0.0.0/23 overlaps provider.subnet 10.0.1.0/24"}},
+		{"outside the vpc", lab + "provider: {subnet: 10.1.0.0/24}\n",
+			[]string{"x.yaml:3:20: provider.subnet: 10.1.0.0/24 is not inside the vpc 10.0.0.0/16"}},
 		{"no allow on aws", aws, []string{
 			"x.yaml:1:1: management.allow: is missing: on AWS the file must say who may reach SSH, the APIs and the dashboard",
 			"hint: put your own address here, such as 198.51.100.7/32; curl https://checkip.amazonaws.com shows it"}},
-		{"empty allow", lab + "management: {allow: []}\n", []string{"x.yaml:3:21: management.allow: is empty: nobody could reach the cloud", "hint: put your own address here, such as 198.51.100.7/32"}},
-		{"bad address", lab + "provider: {first: 10.0.1}\n", []string{`x.yaml:3:19: provider.first: "10.0.1" is not an IPv4 address`, "hint: write it like 10.0.1.64"}},
-		{"address outside", lab + "provider: {first: 10.0.2.1}\n", []string{"x.yaml:3:19: provider.first: 10.0.2.1 is outside the subnet 10.0.1.0/24"}},
+		{"empty allow", lab + "management: {allow: []}\n",
+			[]string{"x.yaml:3:21: management.allow: is empty: nobody could reach the cloud",
+				"hint: put your own address here, such as 198.51.100.7/32"}},
+		{"bad address", lab + "provider: {first: 10.0.1}\n",
+			[]string{`x.yaml:3:19: provider.first: "10.0.1" is not an IPv4 address`, "hint: write it like 10.0.1.64"}},
+		{"address outside", lab + "provider: {first: 10.0.2.1}\n",
+			[]string{"x.yaml:3:19: provider.first: 10.0.2.1 is outside the subnet 10.0.1.0/24"}},
 		{"reserved low", lab + "provider: {first: 10.0.1.3}\n", []string{
 			"x.yaml:3:19: provider.first: 10.0.1.3 is reserved by AWS in 10.0.1.0/24",
 			"hint: AWS keeps the first four and the last; usable are 10.0.1.4 to 10.0.1.254"}},
 		{"reserved high", lab + "provider: {first: 10.0.1.255, addresses: 2}\n", []string{
 			"x.yaml:3:19: provider.first: 10.0.1.255 is reserved by AWS in 10.0.1.0/24",
 			"hint: AWS keeps the first four and the last; usable are 10.0.1.4 to 10.0.1.254"}},
-		{"does not fit", lab + "provider: {first: 10.0.1.252}\n", []string{"x.yaml:3:19: provider.first: 4 addresses from 10.0.1.252 on do not fit in 10.0.1.0/24: there are 3"}},
+		{"does not fit", lab + "provider: {first: 10.0.1.252}\n",
+			[]string{"x.yaml:3:19: provider.first: 4 addresses from 10.0.1.252 on do not fit in 10.0.1.0/24: there are 3"}},
 		{"no room for the node", lab + "provider: {subnet: 10.0.1.0/28, addresses: 11}\n", []string{
-			"x.yaml:3:44: provider.addresses: 11 of the usable addresses of 10.0.1.0/28 leave 0: each node's provider ENI needs one of its own",
+			"x.yaml:3:44: provider.addresses: 11 of the usable addresses of 10.0.1.0/28 leave 0: each node's provider ENI " +
+				"needs one of its own",
 			"hint: take a larger provider.subnet"}},
-		{"too few addresses", lab + "provider: {addresses: 1}\n", []string{"x.yaml:3:23: provider.addresses: 1 is too few: a router takes one and a floating IP another"}},
+		{"too few addresses", lab + "provider: {addresses: 1}\n",
+			[]string{"x.yaml:3:23: provider.addresses: 1 is too few: a router takes one and a floating IP another"}},
 		{"number of Elastic IPs", lab + "provider: {elasticIPs: 4}\n", []string{
 			"x.yaml:3:24: provider.elasticIPs: expected all, on-demand, pool or none, found a number",
-			"hint: all makes one for each of provider.addresses, on-demand one for each floating IP, pool takes those of provider.pool"}},
-		{"policy misspelt", lab + "provider: {elasticIPs: ondemand}\n", []string{`x.yaml:3:24: provider.elasticIPs: unknown policy "ondemand"`, `hint: did you mean "on-demand"?`}},
-		{"policy unknown", lab + "provider: {elasticIPs: everything}\n", []string{`x.yaml:3:24: provider.elasticIPs: unknown policy "everything"`, "hint: known here: all, on-demand, pool, none"}},
-		{"policy of a wrong type", lab + "provider: {elasticIPs: [all]}\n", []string{"x.yaml:3:24: provider.elasticIPs: expected text, found a list"}},
-		{"pool without a list", lab + "provider: {elasticIPs: pool}\n", []string{"x.yaml:3:24: provider.elasticIPs: pool without provider.pool", "hint: provider.pool lists the allocation IDs of Elastic IPs that you have"}},
-		{"empty pool", lab + "provider: {elasticIPs: pool, pool: []}\n", []string{"x.yaml:3:36: provider.pool: is empty", "hint: provider.elasticIPs: none does without Elastic IPs"}},
-		{"list with all", lab + "provider: {pool: [eipalloc-0123456789abcdef0]}\n", []string{"x.yaml:3:18: provider.pool: is of no use where each address has an Elastic IP of its own", "hint: provider.elasticIPs: pool, on-demand or none"}},
-		{"bad allocations", lab + "provider:\n  elasticIPs: pool\n  pool:\n    - 198.51.100.9\n    - eipalloc-0123456789abcdef0\n    - eipalloc-0123456789abcdef0\n", []string{
-			`x.yaml:6:7: provider.pool[0]: "198.51.100.9" is not an allocation ID such as eipalloc-0123456789abcdef0`, "hint: aws ec2 describe-addresses shows it",
+			"hint: all makes one for each of provider.addresses, on-demand one for each floating IP, pool takes those of " +
+				"provider.pool"}},
+		{"policy misspelt", lab + "provider: {elasticIPs: ondemand}\n",
+			[]string{`x.yaml:3:24: provider.elasticIPs: unknown policy "ondemand"`, `hint: did you mean "on-demand"?`}},
+		{"policy unknown", lab + "provider: {elasticIPs: everything}\n",
+			[]string{`x.yaml:3:24: provider.elasticIPs: unknown policy "everything"`,
+				"hint: known here: all, on-demand, pool, none"}},
+		{"policy of a wrong type", lab + "provider: {elasticIPs: [all]}\n",
+			[]string{"x.yaml:3:24: provider.elasticIPs: expected text, found a list"}},
+		{"pool without a list", lab + "provider: {elasticIPs: pool}\n",
+			[]string{"x.yaml:3:24: provider.elasticIPs: pool without provider.pool",
+				"hint: provider.pool lists the allocation IDs of Elastic IPs that you have"}},
+		{"empty pool", lab + "provider: {elasticIPs: pool, pool: []}\n",
+			[]string{"x.yaml:3:36: provider.pool: is empty", "hint: provider.elasticIPs: none does without Elastic IPs"}},
+		{"list with all", lab + "provider: {pool: [eipalloc-0123456789abcdef0]}\n",
+			[]string{"x.yaml:3:18: provider.pool: is of no use where each address has an Elastic IP of its own",
+				"hint: provider.elasticIPs: pool, on-demand or none"}},
+		{"bad allocations", lab + "provider:\n  elasticIPs: pool\n  pool:\n    - 198.51.100.9\n    - " +
+			"eipalloc-0123456789abcdef0\n    - eipalloc-0123456789abcdef0\n", []string{
+			`x.yaml:6:7: provider.pool[0]: "198.51.100.9" is not an allocation ID such as eipalloc-0123456789abcdef0`,
+			"hint: aws ec2 describe-addresses shows it",
 			"x.yaml:8:7: provider.pool[2]: eipalloc-0123456789abcdef0 a second time"}},
-		{"releases without a unit", lab + "provider: {releaseAfter: 24}\n", []string{"x.yaml:3:26: provider.releaseAfter: 24 has no unit",
-			`hint: write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`}},
-		{"releases in days", lab + "provider: {releaseAfter: 1d}\n", []string{`x.yaml:3:26: provider.releaseAfter: "1d" is not a length of time`,
-			`hint: write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`}},
-		{"releases in the past", lab + "provider: {releaseAfter: -1h}\n", []string{`x.yaml:3:26: provider.releaseAfter: "-1h" is not a length of time`,
-			`hint: write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`}},
-		{"releases of a wrong type", lab + "provider: {releaseAfter: [1h]}\n", []string{"x.yaml:3:26: provider.releaseAfter: expected text, found a list"}},
+		{"releases without a unit", lab + "provider: {releaseAfter: 24}\n",
+			[]string{"x.yaml:3:26: provider.releaseAfter: 24 has no unit",
+				`hint: write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`}},
+		{"releases in days", lab + "provider: {releaseAfter: 1d}\n",
+			[]string{`x.yaml:3:26: provider.releaseAfter: "1d" is not a length of time`,
+				`hint: write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`}},
+		{"releases in the past", lab + "provider: {releaseAfter: -1h}\n",
+			[]string{`x.yaml:3:26: provider.releaseAfter: "-1h" is not a length of time`,
+				`hint: write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`}},
+		{"releases of a wrong type", lab + "provider: {releaseAfter: [1h]}\n",
+			[]string{"x.yaml:3:26: provider.releaseAfter: expected text, found a list"}},
 		{"large pool", lab + "provider: {elasticIPs: pool, pool: [" + strings.Join(allocations(81), ", ") + "]}\n", []string{
 			"x.yaml:3:36: provider.pool: 81 are too many: a pool has at most 80"}},
-		{"ipv6 of a wrong type", lab + "provider: {ipv6: 2001:db8::/64}\n", []string{"x.yaml:3:18: provider.ipv6: expected true or false, found text"}},
-		{"ipv6 as YAML once had it", lab + "provider: {ipv6: yes}\n", []string{"x.yaml:3:18: provider.ipv6: expected true or false, found text"}},
-		{"ipv6 misspelt", lab + "provider: {ipv8: true}\n", []string{`x.yaml:3:12: unknown key "provider.ipv8"`, `hint: did you mean "ipv6"?`}},
+		{"ipv6 of a wrong type", lab + "provider: {ipv6: 2001:db8::/64}\n",
+			[]string{"x.yaml:3:18: provider.ipv6: expected true or false, found text"}},
+		{"ipv6 as YAML once had it", lab + "provider: {ipv6: yes}\n",
+			[]string{"x.yaml:3:18: provider.ipv6: expected true or false, found text"}},
+		{"ipv6 misspelt", lab + "provider: {ipv8: true}\n",
+			[]string{`x.yaml:3:12: unknown key "provider.ipv8"`, `hint: did you mean "ipv6"?`}},
 		{"too many for all ENIs", lab + "provider: {addresses: 43, elasticIPs: none}\n", []string{
-			"x.yaml:3:23: provider.addresses: 43 are too many for t3.xlarge: besides the management ENI it takes 3, with 15 addresses each, the primary one included",
+			"x.yaml:3:23: provider.addresses: 43 are too many for t3.xlarge: besides the management ENI it takes 3, with 15 " +
+				"addresses each, the primary one included",
 			"hint: at most 42 here, or another type for node cloud-1"}},
 		{"no room for further ENIs", lab + "provider: {subnet: 10.0.1.0/27, addresses: 26, elasticIPs: none}\n", []string{
-			"x.yaml:3:44: provider.addresses: 26 lie on 2 ENIs of t3.xlarge, and each takes an address of its own: 10.0.1.0/27 leaves 1",
+			"x.yaml:3:44: provider.addresses: 26 lie on 2 ENIs of t3.xlarge, and each takes an address of its own: " +
+				"10.0.1.0/27 leaves 1",
 			"hint: take a larger provider.subnet"}},
 		{"too many for the type", lab + "provider: {addresses: 15}\n", []string{
-			"x.yaml:3:23: provider.addresses: 15 are too many for t3.xlarge: it carries 15 addresses on an ENI, its primary one included",
+			"x.yaml:3:23: provider.addresses: 15 are too many for t3.xlarge: it carries 15 addresses on an ENI, its primary " +
+				"one included",
 			"hint: at most 14 here, or another type for node cloud-1"}},
-		{"unknown role", lab + "nodes:\n  - roles: [contoller, compute, gateway]\n", []string{`x.yaml:4:13: nodes[0].roles[0]: unknown role "contoller"`, `hint: did you mean "controller"?`}},
-		{"role twice", lab + "nodes:\n  - roles: [controller, compute, gateway, compute]\n", []string{`x.yaml:4:43: nodes[0].roles[3]: role "compute" a second time`}},
-		{"role missing", lab + "nodes:\n  - roles: [controller, gateway]\n", []string{"x.yaml:4:3: nodes: no node has the role compute"}},
-		{"no nodes", lab + "nodes: []\n", []string{"x.yaml:3:8: nodes: is empty", "hint: leave the key out for one node with every role"}},
-		{"two nodes", lab + "nodes:\n  - name: a\n  - name: b\n", []string{"x.yaml:4:3: nodes: more than one node is not supported yet", "hint: keep one node, with every role"}},
+		{"unknown role", lab + "nodes:\n  - roles: [contoller, compute, gateway]\n",
+			[]string{`x.yaml:4:13: nodes[0].roles[0]: unknown role "contoller"`, `hint: did you mean "controller"?`}},
+		{"role twice", lab + "nodes:\n  - roles: [controller, compute, gateway, compute]\n",
+			[]string{`x.yaml:4:43: nodes[0].roles[3]: role "compute" a second time`}},
+		{"role missing", lab + "nodes:\n  - roles: [controller, gateway]\n",
+			[]string{"x.yaml:4:3: nodes: no node has the role compute"}},
+		{"no nodes", lab + "nodes: []\n",
+			[]string{"x.yaml:3:8: nodes: is empty", "hint: leave the key out for one node with every role"}},
+		{"two nodes", lab + "nodes:\n  - name: a\n  - name: b\n",
+			[]string{"x.yaml:4:3: nodes: more than one node is not supported yet", "hint: keep one node, with every role"}},
 		{"same name", lab + "nodes:\n  - name: a\n  - name: a\n", []string{
 			"x.yaml:4:3: nodes: more than one node is not supported yet", "hint: keep one node, with every role",
 			`x.yaml:5:11: nodes[1].name: there is another node "a"`}},
@@ -243,9 +305,11 @@ func TestErrors(t *testing.T) {
 		{"vpc in the lab's Elastic IPs", lab + "vpc: {cidr: 198.51.100.0/24}\n", []string{
 			"x.yaml:3:13: vpc.cidr: 198.51.100.0/24 overlaps 198.51.100.0/24, where the lab has its Elastic IPs", rangeHint}},
 		{"public vpc", aws + allow + "vpc: {cidr: 8.8.8.0/24}\n", []string{
-			"x.yaml:4:13: vpc.cidr: 8.8.8.0/24 is not private: guests could not reach whoever has it on the Internet", rangeHint}},
+			"x.yaml:4:13: vpc.cidr: 8.8.8.0/24 is not private: guests could not reach whoever has it on the Internet",
+			rangeHint}},
 		{"vpc across the border of a private range", lab + "vpc: {cidr: 172.32.0.0/16}\n", []string{
-			"x.yaml:3:13: vpc.cidr: 172.32.0.0/16 is not private: guests could not reach whoever has it on the Internet", rangeHint}},
+			"x.yaml:3:13: vpc.cidr: 172.32.0.0/16 is not private: guests could not reach whoever has it on the Internet",
+			rangeHint}},
 		{"name of groups", "name: sg\ntarget: lab\n", []string{
 			`x.yaml:1:7: name: "sg": security groups have the cloud's name first, and AWS takes none that begins with sg-`}},
 		{"name of groups too", "name: sg-1\ntarget: lab\n", []string{
@@ -260,17 +324,24 @@ func TestErrors(t *testing.T) {
 		{"a local zone", aws + "availabilityZone: eu-central-1-ham-1a\n" + allow, []string{
 			`x.yaml:3:19: availabilityZone: "eu-central-1-ham-1a" is not an availability zone such as eu-central-1a`,
 			"hint: leave it out for the first that has the instance type"}},
-		{"node, disk and type", lab + "nodes:\n  - name: localhost\n    disk: 99999999\n    type: file:///etc/passwd\n", []string{
-			`x.yaml:4:11: nodes[0].name: "localhost" is every machine's name for itself, or for others`, "hint: it becomes the node's host name",
-			"x.yaml:5:11: nodes[0].disk: 99999999 GiB is too much: AWS has volumes of at most 65536",
-			`x.yaml:6:11: nodes[0].type: "file:///etc/passwd" is not an instance type such as t3.xlarge`}},
-		{"bad checksum", lab + "verify: {image: https://x/y, sha256: 0b1c}\n", []string{`x.yaml:3:38: verify.sha256: "0b1c" is not a SHA-256 checksum`,
-			"hint: 64 hexadecimal digits, as sha256sum shows them and publishers of images in a file SHA256SUMS"}},
-		{"checksum of nothing", lab + "verify: {sha256: " + strings.Repeat("0b", 32) + "}\n", []string{`x.yaml:3:18: verify.sha256: is the checksum of verify.image, which is missing`,
-			"hint: leave it out: the image that is used without verify.image is always checked"}},
-		{"bad url", lab + "verify: {image: guest.qcow2}\n", []string{`x.yaml:3:17: verify.image: "guest.qcow2" is not an http or https URL`}},
-		{"lab on aws", aws + allow + "lab: {elasticIPQuota: 5}\n", []string{"x.yaml:4:6: lab: only a cloud whose target is lab has this section"}},
-		{"lab quota", lab + "lab: {elasticIPQuota: 4}\n", []string{"x.yaml:3:23: lab.elasticIPQuota: 4 are too few: the nodes and the provider addresses need 5 Elastic IPs"}},
+		{"node, disk and type", lab + "nodes:\n  - name: localhost\n    disk: 99999999\n    type: file:///etc/passwd\n",
+			[]string{
+				`x.yaml:4:11: nodes[0].name: "localhost" is every machine's name for itself, or for others`,
+				"hint: it becomes the node's host name",
+				"x.yaml:5:11: nodes[0].disk: 99999999 GiB is too much: AWS has volumes of at most 65536",
+				`x.yaml:6:11: nodes[0].type: "file:///etc/passwd" is not an instance type such as t3.xlarge`}},
+		{"bad checksum", lab + "verify: {image: https://x/y, sha256: 0b1c}\n",
+			[]string{`x.yaml:3:38: verify.sha256: "0b1c" is not a SHA-256 checksum`,
+				"hint: 64 hexadecimal digits, as sha256sum shows them and publishers of images in a file SHA256SUMS"}},
+		{"checksum of nothing", lab + "verify: {sha256: " + strings.Repeat("0b", 32) + "}\n",
+			[]string{`x.yaml:3:18: verify.sha256: is the checksum of verify.image, which is missing`,
+				"hint: leave it out: the image that is used without verify.image is always checked"}},
+		{"bad url", lab + "verify: {image: guest.qcow2}\n",
+			[]string{`x.yaml:3:17: verify.image: "guest.qcow2" is not an http or https URL`}},
+		{"lab on aws", aws + allow + "lab: {elasticIPQuota: 5}\n",
+			[]string{"x.yaml:4:6: lab: only a cloud whose target is lab has this section"}},
+		{"lab quota", lab + "lab: {elasticIPQuota: 4}\n",
+			[]string{"x.yaml:3:23: lab.elasticIPQuota: 4 are too few: the nodes and the provider addresses need 5 Elastic IPs"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -325,7 +396,8 @@ func TestReject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{"nodes[0].type": "5:11", "nodes[0].image": "4:5", "provider.addresses": "1:1"} {
+	for path, want := range map[string]string{"nodes[0].type": "5:11", "nodes[0].image": "4:5",
+		"provider.addresses": "1:1"} {
 		if got := c.Reject(path, "", "no").Error(); got != "x.yaml:"+want+": "+path+": no" {
 			t.Errorf("%s: %s", path, got)
 		}
@@ -390,13 +462,16 @@ func TestElasticIPs(t *testing.T) {
 	}{
 		{"provider: {addresses: 2}", Provider{Addresses: 2, ElasticIPs: model.ElasticIPsAll}, 2},
 		{"provider: {addresses: 2, elasticIPs: all}", Provider{Addresses: 2, ElasticIPs: model.ElasticIPsAll}, 2},
-		{"provider: {addresses: 42, elasticIPs: on-demand}", Provider{Addresses: 42, ElasticIPs: model.ElasticIPsOnDemand}, 0},
+		{"provider: {addresses: 42, elasticIPs: on-demand}", Provider{Addresses: 42, ElasticIPs: model.ElasticIPsOnDemand},
+			0},
 		{"provider: {addresses: 2, elasticIPs: none}", Provider{Addresses: 2, ElasticIPs: model.ElasticIPsNone}, 0},
-		{"provider: {addresses: 2, elasticIPs: pool, pool: [eipalloc-12345678]}", Provider{Addresses: 2, ElasticIPs: model.ElasticIPsPool, Pool: []string{"eipalloc-12345678"}}, 0},
+		{"provider: {addresses: 2, elasticIPs: pool, pool: [eipalloc-12345678]}",
+			Provider{Addresses: 2, ElasticIPs: model.ElasticIPsPool, Pool: []string{"eipalloc-12345678"}}, 0},
 	}
 	for _, tt := range tests {
 		// A quota of one is enough where only the node needs one.
-		c, err := Parse("x.yaml", fmt.Appendf(nil, "name: x\ntarget: lab\nlab: {elasticIPQuota: %d}\n%s\n", 1+tt.made, tt.file))
+		c, err := Parse("x.yaml", fmt.Appendf(nil, "name: x\ntarget: lab\nlab: {elasticIPQuota: %d}\n%s\n", 1+tt.made,
+			tt.file))
 		if err != nil {
 			t.Errorf("%s: %v", tt.file, err)
 			continue
@@ -411,7 +486,8 @@ func TestElasticIPs(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("name: x\ntarget: lab\nnodes:\n  - {type: t3.xlarge, roles: [controller]}\n"))
-	f.Add([]byte("vpc: {cidr: 255.255.255.240/28}\nprovider: {addresses: -1, elasticIPs: pool, pool: [eipalloc-00000001]}\n"))
+	f.Add([]byte("vpc: {cidr: 255.255.255.240/28}\nprovider: {addresses: -1, elasticIPs: pool, pool: " +
+		"[eipalloc-00000001]}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("x.yaml", data)
 		if err != nil {

@@ -33,7 +33,8 @@ const (
 
 // hostNames are what Debian's /etc/hosts and systemd call the machine itself, or
 // everybody. A node with such a name would talk to itself.
-var hostNames = []string{"localhost", "localhost4", "localhost6", "localdomain", "ip6-localhost", "ip6-loopback", "ip6-localnet",
+var hostNames = []string{"localhost", "localhost4", "localhost6", "localdomain", "ip6-localhost", "ip6-loopback",
+	"ip6-localnet",
 	"ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters", "broadcasthost"}
 
 // privateRanges are those that a VPC may lie in. AWS takes public ones too (VPC
@@ -104,7 +105,8 @@ func (d *decoder) validateIdentity(c *Cloud) {
 		d.reject("name", nameHint, "%q is not a name", c.Name)
 	} else if d.ok("name") && (c.Name == "sg" || strings.HasPrefix(c.Name, "sg-")) {
 		// EC2 API Reference, CreateSecurityGroup, GroupName.
-		d.reject("name", "", "%q: security groups have the cloud's name first, and AWS takes none that begins with sg-", c.Name)
+		d.reject("name", "", "%q: security groups have the cloud's name first, and AWS takes none that begins with sg-",
+			c.Name)
 	}
 	switch {
 	case !d.has("target"):
@@ -177,7 +179,8 @@ func (d *decoder) validateRange(path string, p netip.Prefix, lab bool) {
 		d.reject(path, hint, "%s overlaps %s, where the lab has its Elastic IPs", p, labElasticIPs)
 		return
 	}
-	if !slices.ContainsFunc(privateRanges, func(r netip.Prefix) bool { return r.Bits() <= p.Bits() && r.Contains(p.Addr()) }) {
+	if !slices.ContainsFunc(privateRanges,
+		func(r netip.Prefix) bool { return r.Bits() <= p.Bits() && r.Contains(p.Addr()) }) {
 		d.reject(path, hint, "%s is not private: guests could not reach whoever has it on the Internet", p)
 	}
 }
@@ -190,7 +193,8 @@ func (d *decoder) validateAllow(path string, allow []netip.Prefix) {
 	}
 	ports := len(ManagementPorts())
 	if need := len(different)*ports + rulesOfNodes; need > maxRules {
-		d.reject(path, "join neighbours to larger networks", "%d networks with %d ports each need %d rules, and a security group of AWS has at most %d: at most %d networks",
+		d.reject(path, "join neighbours to larger networks",
+			"%d networks with %d ports each need %d rules, and a security group of AWS has at most %d: at most %d networks",
 			len(different), ports, need, maxRules, (maxRules-rulesOfNodes)/ports)
 	}
 }
@@ -243,12 +247,14 @@ func (d *decoder) validateProvider(c *Cloud) {
 		if !d.has(path) {
 			path = "provider.first"
 		}
-		d.reject(path, "", "%d addresses from %s on do not fit in %s: there are %d", p.Addresses, p.First, p.Subnet, end-first)
+		d.reject(path, "", "%d addresses from %s on do not fit in %s: there are %d", p.Addresses, p.First, p.Subnet,
+			end-first)
 		return
 	}
 	if free := end - reservedFirst - p.Addresses; free < len(c.Nodes) {
 		d.reject("provider.addresses", "take a larger provider.subnet",
-			"%d of the usable addresses of %s leave %d: each node's provider ENI needs one of its own", p.Addresses, p.Subnet, free)
+			"%d of the usable addresses of %s leave %d: each node's provider ENI needs one of its own",
+			p.Addresses, p.Subnet, free)
 	}
 }
 
@@ -268,7 +274,8 @@ func (d *decoder) validateNodes(c *Cloud) {
 			case !namePattern.MatchString(n.Name):
 				d.reject(path+".name", nameHint, "%q is not a name", n.Name)
 			case slices.Contains(hostNames, n.Name):
-				d.reject(path+".name", "it becomes the node's host name", "%q is every machine's name for itself, or for others", n.Name)
+				d.reject(path+".name", "it becomes the node's host name", "%q is every machine's name for itself, or for others",
+					n.Name)
 			case names[n.Name]:
 				d.reject(path+".name", "", "there is another node %q", n.Name)
 			}

@@ -40,7 +40,8 @@ func parse(text []byte) (*document, error) {
 	}
 	switch err := dec.Decode(&second); {
 	case err == nil:
-		return nil, &OddError{Reason: fmt.Sprintf("line %d: there is a second document, and OpenStack's clients read files of one", second.Line)}
+		return nil, &OddError{Reason: fmt.Sprintf("line %d: there is a second document, and OpenStack's clients read "+
+			"files of one", second.Line)}
 	case !errors.Is(err, io.EOF):
 		return nil, &OddError{Reason: err.Error()}
 	}
@@ -57,7 +58,8 @@ func parse(text []byte) (*document, error) {
 			continue
 		}
 		if doc.clouds != nil {
-			return nil, &OddError{Reason: fmt.Sprintf(`"clouds" is there twice, in lines %d and %d`, doc.clouds.key.Line, p.key.Line)}
+			return nil, &OddError{Reason: fmt.Sprintf(`"clouds" is there twice, in lines %d and %d`, doc.clouds.key.Line,
+				p.key.Line)}
 		}
 		doc.clouds = &p
 	}
@@ -93,7 +95,8 @@ func (d *document) entry(name string) (found *pair, err error) {
 			continue
 		}
 		if found != nil {
-			return nil, &OddError{Reason: fmt.Sprintf("cloud %s is there twice, in lines %d and %d", name, found.key.Line, p.key.Line)}
+			return nil, &OddError{Reason: fmt.Sprintf("cloud %s is there twice, in lines %d and %d", name, found.key.Line,
+				p.key.Line)}
 		}
 		found = &p
 	}
@@ -136,7 +139,8 @@ func (d *document) rest(name string) (nodes []*yaml.Node) {
 // same tells whether two nodes are read as the same: by any parser, so that what an alias stands for and how a
 // scalar is written counts, and what a scalar means does not.
 func same(a, b *yaml.Node) bool {
-	if a.Kind != b.Kind || a.ShortTag() != b.ShortTag() || a.Value != b.Value || a.Anchor != b.Anchor || len(a.Content) != len(b.Content) {
+	if a.Kind != b.Kind || a.ShortTag() != b.ShortTag() || a.Value != b.Value || a.Anchor != b.Anchor ||
+		len(a.Content) != len(b.Content) {
 		return false
 	}
 	for i := range a.Content {

@@ -62,7 +62,8 @@ func (e edit) apply(text []byte) ([]byte, error) {
 			return after, nil
 		}
 	}
-	return nil, &OddError{Reason: fmt.Sprintf("the entry of cloud %s can't be changed without touching others: %v", e.name, why)}
+	return nil, &OddError{Reason: fmt.Sprintf("the entry of cloud %s can't be changed without touching others: %v", e.name,
+		why)}
 }
 
 // candidates are the texts that may be what is wanted, the best first.
@@ -132,7 +133,8 @@ func (e edit) inFlow(l *lines, doc *document, have *pair) ([][]byte, error) {
 	text := l.text()
 	from := l.offset(clouds.value)
 	if from < 0 || text[from] != '{' {
-		return nil, &OddError{Reason: fmt.Sprintf("line %d: the clouds are not written as a plain mapping", clouds.value.Line)}
+		return nil, &OddError{Reason: fmt.Sprintf("line %d: the clouds are not written as a plain mapping",
+			clouds.value.Line)}
 	}
 	from++
 	to := from
@@ -146,7 +148,8 @@ func (e edit) inFlow(l *lines, doc *document, have *pair) ([][]byte, error) {
 		dec := json.NewDecoder(bytes.NewReader(rest))
 		var value json.RawMessage
 		if !ok || dec.Decode(&value) != nil {
-			return nil, &OddError{Reason: fmt.Sprintf("line %d: the entry of cloud %s was changed by hand", have.key.Line, e.name)}
+			return nil, &OddError{Reason: fmt.Sprintf("line %d: the entry of cloud %s was changed by hand", have.key.Line,
+				e.name)}
 		}
 		to = len(text) - len(rest) + int(dec.InputOffset())
 	}

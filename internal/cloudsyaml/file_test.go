@@ -168,7 +168,8 @@ func TestWhatCannotBeChangedIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, odd, "clouds: [\n", 0o600)
-	for path, want := range map[string]string{pipe: "not a regular file", loop: "too many levels", odd: odd + ": yaml: line 1", dir: "not a regular file"} {
+	for path, want := range map[string]string{pipe: "not a regular file", loop: "too many levels",
+		odd: odd + ": yaml: line 1", dir: "not a regular file"} {
 		if _, err := (File{path}).Set("lab", []byte(entry)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", filepath.Base(path), err, want)
 		}
@@ -192,7 +193,8 @@ func TestAReadOnlyDirectory(t *testing.T) {
 		}
 	}()
 	for _, path := range []string{"clouds.yaml", "new/clouds.yaml"} {
-		if _, err := (File{filepath.Join(dir, path)}).Set("lab", []byte(entry)); err == nil || !strings.Contains(err.Error(), "read-only file system") {
+		if _, err := (File{filepath.Join(dir, path)}).Set("lab", []byte(entry)); err == nil ||
+			!strings.Contains(err.Error(), "read-only file system") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

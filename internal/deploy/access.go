@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/nodeapi"
@@ -55,11 +55,7 @@ func (d *Deployment) fetchAccess(ctx context.Context, h Node) (access, error) {
 }
 
 // authOf reads an entry of clouds.yaml.
-func authOf(entry yaml.MapSlice) (neutron.Auth, error) {
-	b, err := yaml.Marshal(entry)
-	if err != nil {
-		return neutron.Auth{}, err
-	}
+func authOf(entry *yaml.Node) (neutron.Auth, error) {
 	var e struct {
 		Auth struct {
 			URL      string `yaml:"auth_url"`
@@ -70,7 +66,7 @@ func authOf(entry yaml.MapSlice) (neutron.Auth, error) {
 		} `yaml:"auth"`
 		Region string `yaml:"region_name"`
 	}
-	if err := yaml.Unmarshal(b, &e); err != nil {
+	if err := entry.Decode(&e); err != nil {
 		return neutron.Auth{}, err
 	}
 	return neutron.Auth{

@@ -32,18 +32,21 @@ func (d *Deployment) connect(ctx context.Context, up bool) (err error) {
 	}
 	var cfg aws.Config
 	err = d.await(phaseInfra, "find AWS credentials", func() (err error) {
-		cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(d.Cloud.Target), config.WithHTTPClient(awsapi.HTTPClient()),
+		cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(d.Cloud.Target),
+			config.WithHTTPClient(awsapi.HTTPClient()),
 			config.WithLogger(logging.Nop{})) // what matters comes back as an error
 		// Set when the services that credentials come from have their clients: these answer otherwise.
 		cfg.APIOptions = append(cfg.APIOptions, awsapi.Options...)
-		cfg.Retryer = awsapi.TellingRetryer(func(text string) { d.Progress.Note(phaseInfra, text) }) // given here, AWS_MAX_ATTEMPTS holds
+		// given here, AWS_MAX_ATTEMPTS holds
+		cfg.Retryer = awsapi.TellingRetryer(func(text string) { d.Progress.Note(phaseInfra, text) })
 		if err == nil {
 			_, err = cfg.Credentials.Retrieve(ctx)
 		}
 		return err
 	})
 	if err != nil {
-		return hint.With(fmt.Errorf("finding AWS credentials: %w", err), "aws configure, or target: lab for a cloud without AWS")
+		return hint.With(fmt.Errorf("finding AWS credentials: %w", err),
+			"aws configure, or target: lab for a cloud without AWS")
 	}
 	d.use(cfg)
 	return awsapi.CheckEndpoint(d.ec2.Options().BaseEndpoint)
@@ -170,7 +173,8 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 	}
 	if gone := plan.Destroys(); len(gone) > 0 && !destroy {
 		return nil, 0, hint.With(
-			fmt.Errorf("instance %s would be destroyed with its data: the file has no such node; nothing was changed", gone[0].Detail),
+			fmt.Errorf("instance %s would be destroyed with its data: the file has no such node; nothing was changed",
+				gone[0].Detail),
 			"macaw plan shows all of it, macaw up --yes does it; or give the node its old name")
 	}
 	for _, drift := range plan.Drift {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 
 	"macaw.example/internal/cloudsyaml"
 	"macaw.example/internal/hint"
@@ -13,7 +13,7 @@ import (
 
 // putCloud writes a cloud's entry into clouds.yaml, and returns the file that it is in. Where the user's file can't
 // be changed the entry gets a file of its own, and refused says why: a cloud that is up is of use without it.
-func (h Home) putCloud(name string, entry yaml.MapSlice) (path string, refused, err error) {
+func (h Home) putCloud(name string, entry *yaml.Node) (path string, refused, err error) {
 	path = h.CloudsYAML
 	b, err := yaml.Marshal(entry)
 	if err != nil {
@@ -41,16 +41,16 @@ func (h Home) dropCloud(name string) error {
 
 // cloudEntry takes a cloud's entry out of a clouds.yaml that a node has
 // written.
-func cloudEntry(file []byte, name string) (yaml.MapSlice, error) {
+func cloudEntry(file []byte, name string) (*yaml.Node, error) {
 	var doc struct {
-		Clouds map[string]yaml.MapSlice `yaml:"clouds"`
+		Clouds map[string]yaml.Node `yaml:"clouds"`
 	}
-	if err := yaml.UnmarshalWithOptions(file, &doc, yaml.UseOrderedMap()); err != nil {
+	if err := yaml.Unmarshal(file, &doc); err != nil {
 		return nil, err
 	}
 	entry, ok := doc.Clouds[name]
 	if !ok {
 		return nil, fmt.Errorf("no cloud %s in the controller's clouds.yaml", name)
 	}
-	return entry, nil
+	return &entry, nil
 }

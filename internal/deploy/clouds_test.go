@@ -6,27 +6,31 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 )
 
-func entryOf(url string) yaml.MapSlice {
-	return yaml.MapSlice{
-		{Key: "auth", Value: yaml.MapSlice{{Key: "auth_url", Value: url}, {Key: "username", Value: "admin"}}},
-		{Key: "region_name", Value: "RegionOne"},
+func entryOf(t *testing.T, url string) *yaml.Node {
+	t.Helper()
+	entry, err := cloudEntry([]byte("clouds: {x: {auth: {auth_url: "+url+", username: admin}, region_name: RegionOne}}"),
+		"x")
+	if err != nil {
+		t.Fatal(err)
 	}
+	return entry
 }
 
 // newHome makes places for clouds.yaml and for macaw's files.
 func newHome(t *testing.T) Home {
 	t.Helper()
 	dir := t.TempDir()
-	return Home{Dir: filepath.Join(dir, "data", "macaw"), CloudsYAML: filepath.Join(dir, "config", "openstack", "clouds.yaml")}
+	return Home{Dir: filepath.Join(dir, "data", "macaw"),
+		CloudsYAML: filepath.Join(dir, "config", "openstack", "clouds.yaml")}
 }
 
 func TestPutCloud(t *testing.T) {
 	h := newHome(t)
 	clouds := h.CloudsYAML
-	path, refused, err := h.putCloud("demo", entryOf("http://a/v3"))
+	path, refused, err := h.putCloud("demo", entryOf(t, "http://a/v3"))
 	if path != clouds || refused != nil || err != nil {
 		t.Fatalf("put into %s, %v, %v; want %s", path, refused, err, clouds)
 	}
@@ -60,7 +64,7 @@ func TestPutCloudBesideAFileThatCannotBeChanged(t *testing.T) {
 	if err := os.WriteFile(clouds, []byte(theirs), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	path, refused, err := h.putCloud("demo", entryOf("http://a/v3"))
+	path, refused, err := h.putCloud("demo", entryOf(t, "http://a/v3"))
 	if err != nil || refused == nil || !strings.Contains(refused.Error(), clouds+": line 3: there is a second document") {
 		t.Fatalf("refused because %v, %v", refused, err)
 	}

@@ -50,7 +50,8 @@ func (w *world) check(t *testing.T, res UpResult) {
 	}
 	d, _ := w.process(file)
 	again, err := d.Up(t.Context(), UpOptions{})
-	if err != nil || again.Changes != 0 || again.Verified != res.Verified && !strings.HasSuffix(again.Verified, "nothing has changed since") {
+	if err != nil || again.Changes != 0 || again.Verified != res.Verified &&
+		!strings.HasSuffix(again.Verified, "nothing has changed since") {
 		t.Errorf("up again: %+v, %v", again, err)
 	}
 	plan, err := d.Plan(t.Context())

@@ -182,7 +182,6 @@ type fakeNode struct {
 	running []string // jobs under way
 	ran     []string // programs and their arguments, as often as there was something to do
 	applied string   // the spec of the last apply
-	started []string // steps of jobs
 }
 
 func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {

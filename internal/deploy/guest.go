@@ -145,7 +145,7 @@ func (d *Deployment) openGuest(ctx context.Context) (io.ReadCloser, error) {
 		return f, err
 	}
 	f.Close()
-	const advice = "somebody has changed the image, or the checksum is that of another; nothing was uploaded"
+	const advice = "the image has changed, or the checksum is another image's; nothing was uploaded"
 	if d.Cloud.Verify.SHA256 == "" {
 		return nil, hint.With(fmt.Errorf("%s has the SHA-256 checksum %s, not %s", url, got, want), advice)
 	}

@@ -23,7 +23,8 @@ import (
 // the cloud: on this machine by a lock that ends with the process however it
 // ends, and from other machines by one on AWS. The context of fn ends when the
 // latter is lost.
-func (d *Deployment) exclusively(ctx context.Context, up bool, fn func(ctx context.Context, unlock func()) error) error {
+func (d *Deployment) exclusively(ctx context.Context, up bool,
+	fn func(ctx context.Context, unlock func()) error) error {
 	here, machine, err := d.Home.lock(d.Cloud, d.Command)
 	if err != nil {
 		return err
@@ -54,7 +55,7 @@ func (d *Deployment) exclusively(ctx context.Context, up bool, fn func(ctx conte
 
 // whoAmI is this user and machine, for people.
 func whoAmI() string {
-	name, host := "somebody", "a machine"
+	name, host := "unknown user", "unknown machine"
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}

@@ -20,7 +20,8 @@ func TestSpecOfIPv6(t *testing.T) {
 	}
 	for _, tt := range []struct{ file, subnet, gateway, last, err string }{
 		{file: "provider: {addresses: 2}"},
-		{file: "provider: {addresses: 2, ipv6: true}", subnet: "2001:db8:0:1::/64", gateway: "2001:db8:0:1::1", last: "2001:db8:0:1::1:1"},
+		{file: "provider: {addresses: 2, ipv6: true}", subnet: "2001:db8:0:1::/64", gateway: "2001:db8:0:1::1",
+			last: "2001:db8:0:1::1:1"},
 		{file: "provider: {addresses: 2, ipv6: true}", err: "it is not there yet"},
 	} {
 		c, err := cloud.Parse("x.yaml", []byte("name: x\ntarget: lab\n"+tt.file+"\n"))
@@ -39,7 +40,8 @@ func TestSpecOfIPv6(t *testing.T) {
 			}
 			continue
 		}
-		if ipv6.Subnet.String() != tt.subnet || ipv6.Gateway.String() != tt.gateway || len(ipv6.Addresses) != 2 || ipv6.Addresses[1].String() != tt.last {
+		if ipv6.Subnet.String() != tt.subnet || ipv6.Gateway.String() != tt.gateway || len(ipv6.Addresses) != 2 ||
+			ipv6.Addresses[1].String() != tt.last {
 			t.Errorf("%s in %q: %+v", tt.file, tt.subnet, ipv6)
 		}
 		if err := spec.OpenStack.Validate(); err != nil {
@@ -74,12 +76,14 @@ func TestSpecOfReleases(t *testing.T) {
 func TestRunsOn(t *testing.T) {
 	for _, tt := range []struct{ machine, err string }{
 		{machine: "Linux x86_64\n"},
-		{machine: "Linux aarch64\n", err: "the node is Linux aarch64, and macaw-node, which would be copied to it, is built for linux/amd64"},
+		{machine: "Linux aarch64\n", err: "the node is Linux aarch64, and macaw-node, which would be copied to it, is " +
+			"built for linux/amd64"},
 		{machine: "Darwin x86_64\n", err: "the node is Darwin x86_64"},
 		{machine: "", err: "the node is"},
 	} {
 		err := runsOn(tt.machine)
-		if (err != nil) != (tt.err != "") || err != nil && (!strings.Contains(err.Error(), tt.err) || len(hint.All(err)) != 1) {
+		if (err != nil) != (tt.err != "") || err != nil &&
+			(!strings.Contains(err.Error(), tt.err) || len(hint.All(err)) != 1) {
 			t.Errorf("on %q: %v, want %q", tt.machine, err, tt.err)
 		}
 	}

@@ -80,7 +80,7 @@ func (d *Deployment) dial(ctx context.Context, n infra.NodeOutput) (Node, error)
 		HostKeys: host.HostKeys{Path: d.Home.knownHosts(d.Cloud.Name)},
 		Times:    d.Limits.SSH,
 		Gone:     d.goneFor(n.InstanceID),
-		Advice:   func(err error) string { return d.advise(err, n) },
+		Advice:   func(err error) string { return d.unreachableHint(err, n) },
 	}
 	if d.Dial != nil {
 		return d.Dial(ctx, cfg)
@@ -130,8 +130,8 @@ func (d *Deployment) goneFor(id string) func(context.Context) error {
 	}
 }
 
-// advise says what to look at when a node does not let us in.
-func (d *Deployment) advise(err error, n infra.NodeOutput) string {
+// unreachableHint says what to look at when a node does not let us in.
+func (d *Deployment) unreachableHint(err error, n infra.NodeOutput) string {
 	switch {
 	case errors.Is(err, host.ErrKeyRefused):
 		return "the node takes the key of where it was made; copy it from there to " + d.Home.key(d.Cloud.Name)
@@ -203,7 +203,8 @@ func (d *Deployment) Login(ctx context.Context, name string) (Login, error) {
 		return Login{}, err
 	}
 	h.Close()
-	return Login{Node: node, User: NodeUser, Key: d.Home.key(d.Cloud.Name), KnownHosts: d.Home.knownHosts(d.Cloud.Name)}, nil
+	return Login{Node: node, User: NodeUser, Key: d.Home.key(d.Cloud.Name),
+		KnownHosts: d.Home.knownHosts(d.Cloud.Name)}, nil
 }
 
 // pickNode is the node of a name, or the first.

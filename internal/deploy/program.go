@@ -20,7 +20,8 @@ const programFile = "program/macaw-node.gz"
 func embeddedProgram() ([]byte, error) {
 	packed, err := program.ReadFile(programFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hint.With(errors.New("this macaw was built without the node's program, macaw-node"), "make build builds both")
+		return nil, hint.With(errors.New("this macaw was built without the node's program, macaw-node"),
+			"make build builds both")
 	}
 	return packed, err
 }

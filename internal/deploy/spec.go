@@ -64,7 +64,8 @@ func ipv6Of(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.ProviderIPv6, error) {
 	if err != nil {
 		return nodeapi.ProviderIPv6{}, fmt.Errorf("reading the IPv6 block of node %s's provider subnet: %w", n.Name, err)
 	}
-	return nodeapi.ProviderIPv6{Subnet: subnet, Gateway: cloud.IPv6Gateway(subnet), Addresses: c.ProviderIPv6Addresses(subnet)}, nil
+	return nodeapi.ProviderIPv6{Subnet: subnet, Gateway: cloud.IPv6Gateway(subnet),
+		Addresses: c.ProviderIPv6Addresses(subnet)}, nil
 }
 
 // metricsPort is where a gateway's agent answers Prometheus, at the node's

@@ -125,7 +125,8 @@ func verifyConfig(c *cloud.Cloud, h Node, acc access) verify.Config {
 
 // verifyAfterUp tries the cloud out if that is due, and says in words what
 // became of it.
-func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spec, acc access, when When) (string, error) {
+func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spec, acc access, when When) (string,
+	error) {
 	if when == Never {
 		return "not now", nil
 	}

@@ -139,12 +139,13 @@ func TestRunEnds(t *testing.T) {
 		want error
 		did  string
 	}{
-		"all is well":            {did: "bad running next"},
-		"error":                  {bad: errBroken, want: errBroken, did: "bad running next"},
-		"stop at an error":       {bad: errBroken, o: Options{StopAtError: true}, want: errBroken, did: "bad running"},
-		"the context ends":       {ends: true, want: context.Canceled, did: "bad running"},
-		"both":                   {bad: errBroken, ends: true, want: errBroken, did: "bad running"},
-		"both, stop at an error": {bad: errBroken, o: Options{StopAtError: true}, ends: true, want: errBroken, did: "bad running"},
+		"all is well":      {did: "bad running next"},
+		"error":            {bad: errBroken, want: errBroken, did: "bad running next"},
+		"stop at an error": {bad: errBroken, o: Options{StopAtError: true}, want: errBroken, did: "bad running"},
+		"the context ends": {ends: true, want: context.Canceled, did: "bad running"},
+		"both":             {bad: errBroken, ends: true, want: errBroken, did: "bad running"},
+		"both, stop at an error": {bad: errBroken, o: Options{StopAtError: true}, ends: true, want: errBroken,
+			did: "bad running"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -173,7 +174,8 @@ func TestRunEnds(t *testing.T) {
 // A context that ends when everything is done is no error.
 func TestRunDoneInTime(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	if err := Run(ctx, []Step{{Name: "a", Run: func(context.Context) error { cancel(); return nil }}}, Options{}); err != nil {
+	if err := Run(ctx, []Step{{Name: "a", Run: func(context.Context) error { cancel(); return nil }}},
+		Options{}); err != nil {
 		t.Error(err)
 	}
 	if err := Run(t.Context(), nil, Options{}); err != nil {
@@ -187,7 +189,8 @@ func TestCheck(t *testing.T) {
 		steps []Step
 		want  string
 	}{
-		{"cycle", []Step{{Name: "a", Needs: []string{"b"}}, {Name: "b", Needs: []string{"a"}}}, "need each other: a -> b -> a"},
+		{"cycle", []Step{{Name: "a", Needs: []string{"b"}}, {Name: "b", Needs: []string{"a"}}},
+			"need each other: a -> b -> a"},
 		{"unknown", []Step{{Name: "a", Needs: []string{"b"}}}, `needs "b", which does not exist`},
 		{"twice", []Step{{Name: "a"}, {Name: "a"}}, "occurs twice"},
 	} {

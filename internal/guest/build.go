@@ -165,7 +165,8 @@ func rootOf(ctx context.Context, debs Debs, mods []module) (tree, error) {
 
 // emptyDirs are mount points and what programs write to.
 var emptyDirs = map[string]os.FileMode{
-	"dev": 0o755, "proc": 0o755, "sys": 0o755, "tmp": 0o777, "run": 0o755, "sbin": 0o755, "usr/bin": 0o755, "usr/sbin": 0o755,
+	"dev": 0o755, "proc": 0o755, "sys": 0o755, "tmp": 0o777, "run": 0o755, "sbin": 0o755, "usr/bin": 0o755,
+	"usr/sbin":     0o755,
 	"etc/dropbear": 0o700, "root": 0o700, "root/.ssh": 0o700, "www": 0o755,
 }
 

@@ -139,7 +139,8 @@ func TestModules(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	delete(kernel, dir+"net/net_failover.ko")
-	if _, err := modules(context.Background(), kernel, drivers); err == nil || err.Error() != "the kernel has no module net_failover, which virtio_net needs" {
+	if _, err := modules(context.Background(), kernel, drivers); err == nil ||
+		err.Error() != "the kernel has no module net_failover, which virtio_net needs" {
 		t.Errorf("error: %v", err)
 	}
 }
@@ -165,7 +166,8 @@ func deb(t *testing.T, dir, name, depends string, files map[string][]byte) {
 	for p, data := range files {
 		put(p, data)
 	}
-	if out, err := exec.Command("dpkg-deb", "--build", "--root-owner-group", "-Znone", root, filepath.Join(dir, name+"_1_amd64.deb")).CombinedOutput(); err != nil {
+	if out, err := exec.Command("dpkg-deb", "--build", "--root-owner-group", "-Znone", root,
+		filepath.Join(dir, name+"_1_amd64.deb")).CombinedOutput(); err != nil {
 		t.Fatalf("dpkg-deb: %v: %s", err, out)
 	}
 }
@@ -253,7 +255,8 @@ func TestBuild(t *testing.T) {
 	}
 	for name, data := range map[string]string{
 		"bin/busybox": "busybox", "bin/sh": "busybox", "sbin/dropbear": string(program), "init": string(initScript),
-		"lib/modules/order": "virtio\nvirtio_pci\nvirtio_net\n", strings.TrimPrefix(interpreter, "/"): string(libs["usr/lib/x86_64-linux-gnu/"+filepath.Base(interpreter)]),
+		"lib/modules/order":                  "virtio\nvirtio_pci\nvirtio_net\n",
+		strings.TrimPrefix(interpreter, "/"): string(libs["usr/lib/x86_64-linux-gnu/"+filepath.Base(interpreter)]),
 	} {
 		if byName[name].Data != data {
 			t.Errorf("%s has %d bytes, want %d", name, len(byName[name].Data), len(data))
@@ -279,7 +282,8 @@ func TestBuild(t *testing.T) {
 	if err := os.Remove(filepath.Join(debs, "libs_1_amd64.deb")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Build(context.Background(), DebsIn(debs), t.TempDir()); err == nil || !strings.Contains(err.Error(), "no package that dropbear-bin depends on has ") {
+	if _, err := Build(context.Background(), DebsIn(debs), t.TempDir()); err == nil ||
+		!strings.Contains(err.Error(), "no package that dropbear-bin depends on has ") {
 		t.Errorf("without the libraries: %v", err)
 	}
 }

@@ -19,6 +19,9 @@ type Times struct {
 	// Connect is how long TCP may take. It is short, so that a machine that comes
 	// up between two retransmissions of a SYN is noticed soon.
 	Connect time.Duration
+	// Pause is how long an attempt to connect may be followed by none; the first
+	// ones follow each other sooner.
+	Pause time.Duration
 	// Handshake is how long sshd may take to introduce itself and to let us in.
 	Handshake time.Duration
 	// Ask is how often a machine is asked for a sign of life, and Silence how
@@ -41,8 +44,9 @@ type Times struct {
 
 func (t Times) orDefaults() Times {
 	return Times{
-		Connect: cmp.Or(t.Connect, 5*time.Second), Handshake: cmp.Or(t.Handshake, 15*time.Second),
-		Ask: cmp.Or(t.Ask, 5*time.Second), Silence: cmp.Or(t.Silence, 25*time.Second),
+		Connect: cmp.Or(t.Connect, 5*time.Second), Pause: cmp.Or(t.Pause, 2*time.Second),
+		Handshake: cmp.Or(t.Handshake, 15*time.Second),
+		Ask:       cmp.Or(t.Ask, 5*time.Second), Silence: cmp.Or(t.Silence, 25*time.Second),
 		Open: cmp.Or(t.Open, 15*time.Second), Command: cmp.Or(t.Command, time.Minute),
 		Reconnect: cmp.Or(t.Reconnect, time.Minute), Grace: cmp.Or(t.Grace, 500*time.Millisecond),
 	}
@@ -86,7 +90,7 @@ func reach(ctx context.Context, cfg Config, waiting func(error)) (*conn, error) 
 			}
 		case <-time.After(pause):
 		}
-		pause = min(pause*3/2, 2*time.Second)
+		pause = min(pause*3/2, cfg.Times.Pause)
 	}
 }
 

@@ -86,7 +86,8 @@ func (h *Host) PutFile(ctx context.Context, local, file string, mode fs.FileMode
 // write streams content through a filter into a temporary file beside the
 // target and renames it. It counts the bytes: for the filter, a connection that
 // breaks off is the content's end.
-func (h *Host) write(ctx context.Context, file string, content io.Reader, size int64, mode fs.FileMode, filter string) error {
+func (h *Host) write(ctx context.Context, file string, content io.Reader, size int64, mode fs.FileMode,
+	filter string) error {
 	dir := Quote(path.Dir(file))
 	command := fmt.Sprintf(`umask 077 && mkdir -p -m 755 %s && tmp=$(mktemp %s/.macaw-XXXXXXXX) || exit
 trap 'rm -f "$tmp"' EXIT

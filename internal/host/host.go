@@ -1,5 +1,3 @@
-// Package host works on one machine over SSH: runs commands, copies files, and
-// runs jobs that survive a lost connection. Every wait for the machine has an end.
 package host
 
 import (

@@ -152,7 +152,8 @@ func dialTest(t *testing.T) *Host {
 	key := newSigner(t)
 	s := serve(t, key.PublicKey())
 	h, err := Dial(t.Context(), Config{
-		Address: s.address, User: "admin", Key: key, Identity: "i-1", HostKeys: HostKeys{filepath.Join(t.TempDir(), "known_hosts")},
+		Address: s.address, User: "admin", Key: key, Identity: "i-1",
+		HostKeys: HostKeys{filepath.Join(t.TempDir(), "known_hosts")},
 	}, nil)
 	if err != nil {
 		t.Fatal(err)

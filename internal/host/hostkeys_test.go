@@ -48,7 +48,8 @@ func TestDialKnowsAMachineByEachOfItsKeys(t *testing.T) {
 		if err := hosts.Check("i-1", known.PublicKey()); err != nil {
 			t.Fatal(err)
 		}
-		h, err := Dial(t.Context(), Config{Address: s.address, User: "admin", Key: key, Identity: "i-1", HostKeys: hosts}, nil)
+		h, err := Dial(t.Context(), Config{Address: s.address, User: "admin", Key: key, Identity: "i-1", HostKeys: hosts},
+			nil)
 		if err != nil {
 			t.Errorf("known by its %s key: %v", known.PublicKey().Type(), err)
 			continue

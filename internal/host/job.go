@@ -74,7 +74,8 @@ func (j Job) start() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "mkdir -p %s && systemctl reset-failed %s 2>/dev/null\n", Quote(path.Dir(j.log())), Quote(j.unit()))
 	fmt.Fprintf(&b, "exec systemd-run --quiet --unit=%s --property=Type=exec", Quote(j.unit()))
-	for _, p := range []string{"ExecStartPre=/bin/rm -f " + j.log(), "StandardOutput=append:" + j.log(), "StandardError=append:" + j.log()} {
+	for _, p := range []string{"ExecStartPre=/bin/rm -f " + j.log(), "StandardOutput=append:" + j.log(),
+		"StandardError=append:" + j.log()} {
 		b.WriteString(" --property=" + Quote(p))
 	}
 	for _, k := range slices.Sorted(maps.Keys(j.Env)) {

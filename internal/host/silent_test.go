@@ -83,8 +83,10 @@ func (w *wire) carry(to, from net.Conn, last func(int) bool) {
 // quick is how long a test's machine may take. Whatever waits for it without
 // bound waits longer than tooLong.
 var quick = Times{
-	Connect: 300 * time.Millisecond, Handshake: 300 * time.Millisecond, Ask: 50 * time.Millisecond, Silence: 300 * time.Millisecond,
-	Open: 300 * time.Millisecond, Command: 3 * time.Second, Reconnect: 300 * time.Millisecond, Grace: 50 * time.Millisecond,
+	Connect: 300 * time.Millisecond, Handshake: 300 * time.Millisecond, Ask: 50 * time.Millisecond,
+	Silence: 300 * time.Millisecond,
+	Open:    300 * time.Millisecond, Command: 3 * time.Second, Reconnect: 300 * time.Millisecond,
+	Grace: 50 * time.Millisecond,
 }
 
 const tooLong = 20 * time.Second
@@ -128,7 +130,8 @@ func testSilence(t *testing.T, at stage, cancelled bool) {
 	})
 	w = layWire(t, s.address)
 	cfg := Config{
-		Address: w.address, User: "admin", Key: key, Identity: "i-1", Times: quick, Advice: func(error) string { return "look" },
+		Address: w.address, User: "admin", Key: key, Identity: "i-1", Times: quick,
+		Advice:   func(error) string { return "look" },
 		HostKeys: HostKeys{filepath.Join(t.TempDir(), "known_hosts")},
 	}
 	if cancelled {

@@ -60,10 +60,8 @@ func Ask(ctx context.Context, api EC2, c *cloud.Cloud) (Account, error) {
 }
 
 func (a Account) askType(ctx context.Context, api EC2, name string) error {
-	out, err := api.DescribeInstanceTypes(
-		ctx,
-		&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{types.InstanceType(name)}},
-	)
+	out, err := api.DescribeInstanceTypes(ctx,
+		&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{types.InstanceType(name)}})
 	if errorCode(err) == "InvalidInstanceType" || err == nil && len(out.InstanceTypes) == 0 {
 		return nil
 	}
@@ -106,10 +104,8 @@ func (a Account) askType(ctx context.Context, api EC2, name string) error {
 func askElasticIPs(ctx context.Context, api EC2) (Quota, error) {
 	const attribute = "vpc-max-elastic-ips"
 	q := Quota{Limit: -1}
-	out, err := api.DescribeAccountAttributes(
-		ctx,
-		&ec2.DescribeAccountAttributesInput{AttributeNames: []types.AccountAttributeName{attribute}},
-	)
+	out, err := api.DescribeAccountAttributes(ctx,
+		&ec2.DescribeAccountAttributesInput{AttributeNames: []types.AccountAttributeName{attribute}})
 	if err != nil {
 		return q, err
 	}
@@ -174,7 +170,7 @@ func (a Account) zone(c *cloud.Cloud, s Seen) (string, error) {
 			return zone, nil
 		}
 	}
-	return "", nil // whose fault that is, checkNodes tells
+	return "", nil // checkNodes says which node is the reason
 }
 
 // checkNodes asks whether the instances that are to be made can be.
@@ -199,7 +195,8 @@ func (a Account) checkNodes(p *Plan) error {
 		case len(offer.Zones) == 0:
 			reject("type", "another type, or another region", "no zone of the region has %s", n.Type)
 		case !slices.Contains(offer.Zones, zone):
-			reject("type", "zones that have it: "+strings.Join(offer.Zones, ", "), "%s is not to be had in %s", n.Type, zone)
+			reject("type", "zones that have it: "+strings.Join(offer.Zones, ", "),
+				"%s is not to be had in %s", n.Type, zone)
 		default:
 			errs = append(errs, checkCarried(c, n, int(offer.Addresses)))
 		}
@@ -217,15 +214,14 @@ func checkCarried(c *cloud.Cloud, n cloud.Node, each int) error {
 		return nil
 	}
 	return c.Reject("provider.addresses", fmt.Sprintf("at most %d here, or another type for node %s", each-1, n.Name),
-		"%d are too many for %s: it carries %d addresses on an ENI, its primary one included", c.Provider.Addresses, n.Type, each)
+		"%d are too many for %s: it carries %d addresses on an ENI, its primary one included",
+		c.Provider.Addresses, n.Type, each)
 }
 
 // makes reports whether the plan has an action that is no removal.
 func (p *Plan) makes(id string) bool {
-	return slices.ContainsFunc(
-		p.Actions,
-		func(a Action) bool { return a.ID == id && a.Verb != Delete && a.Verb != Start },
-	)
+	return slices.ContainsFunc(p.Actions,
+		func(a Action) bool { return a.ID == id && a.Verb != Delete && a.Verb != Start })
 }
 
 // elasticIPs returns how many more Elastic IPs the plan makes, less those that it
@@ -248,21 +244,14 @@ func (a Account) checkElasticIPs(p *Plan) error {
 	if more <= 0 || q.Limit < 0 || q.Held+more <= q.Limit {
 		return nil
 	}
-	hint := fmt.Sprintf(
-		"release some (aws ec2 describe-addresses lists them), or ask AWS for more: Service Quotas, %s",
-		elasticIPQuota,
-	)
+	hint := fmt.Sprintf("release some (aws ec2 describe-addresses lists them), or ask AWS for more: Service Quotas, %s",
+		elasticIPQuota)
 	if p.wanted.Cloud.Provider.Made() > 0 {
 		hint += "; with fewer provider.addresses, or provider.elasticIPs: on-demand, the cloud takes fewer"
 	}
-	return p.wanted.Cloud.Reject(
-		"provider.elasticIPs",
-		hint,
+	return p.wanted.Cloud.Reject("provider.elasticIPs", hint,
 		"the cloud needs %d more Elastic IPs, and the account has %d of at most %d in the region",
-		more,
-		q.Held,
-		q.Limit,
-	)
+		more, q.Held, q.Limit)
 }
 
 // The quotas' codes in Service Quotas.
@@ -275,12 +264,8 @@ const (
 func (a Account) needs(p *Plan) []string {
 	var out []string
 	if more, q := p.elasticIPs(), a.ElasticIPs; more > 0 && q.Limit >= 0 {
-		text := fmt.Sprintf(
-			"%d more Elastic IPs; the account has %d of at most %d in the region",
-			more,
-			q.Held,
-			q.Limit,
-		)
+		text := fmt.Sprintf("%d more Elastic IPs; the account has %d of at most %d in the region",
+			more, q.Held, q.Limit)
 		if q.Held+more+1 > q.Limit {
 			text += ", and macaw bake beside it would need one more"
 		}

@@ -51,22 +51,28 @@ func TestLabRefusedInTheFile(t *testing.T) {
 		quota      int
 		want       string
 	}{
-		{"no such type", file + "nodes:\n  - type: t9.mega\n", 5, "x.yaml:4:11: nodes[0].type: AWS has no instance type t9.mega here\n" +
-			"    hint: aws ec2 describe-instance-types lists them"},
-		{"a type in no zone", file + "nodes:\n  - type: m5.metal\n", 5, "x.yaml:4:11: nodes[0].type: no zone of the region has m5.metal\n" +
-			"    hint: another type, or another region"},
+		{"no such type", file + "nodes:\n  - type: t9.mega\n", 5,
+			"x.yaml:4:11: nodes[0].type: AWS has no instance type t9.mega here\n" +
+				"    hint: aws ec2 describe-instance-types lists them"},
+		{"a type in no zone", file + "nodes:\n  - type: m5.metal\n", 5,
+			"x.yaml:4:11: nodes[0].type: no zone of the region has m5.metal\n" +
+				"    hint: another type, or another region"},
 		{"no such zone", file + "availabilityZone: eu-central-1d\n", 5,
 			"x.yaml:3:19: availabilityZone: eu-central-1d is none that AWS offers this account in eu-central-1\n" +
 				"    hint: available are eu-central-1a, eu-central-1b, eu-central-1c"},
-		{"not in the zone", file + "availabilityZone: eu-central-1a\n", 5, "x.yaml:1:1: nodes[0].type: t3.xlarge is not to be had in eu-central-1a\n" +
-			"    hint: zones that have it: eu-central-1b, eu-central-1c"},
-		{"quota", file, 4, "x.yaml:1:1: provider.elasticIPs: the cloud needs 5 more Elastic IPs, and the account has 0 of at most 4 in the region\n" +
+		{"not in the zone", file + "availabilityZone: eu-central-1a\n", 5,
+			"x.yaml:1:1: nodes[0].type: t3.xlarge is not to be had in eu-central-1a\n" +
+				"    hint: zones that have it: eu-central-1b, eu-central-1c"},
+		{"quota", file, 4, "x.yaml:1:1: provider.elasticIPs: the cloud needs 5 more Elastic IPs, and the account has 0 of " +
+			"at most 4 in the region\n" +
 			"    hint: release some (aws ec2 describe-addresses lists them), or ask AWS for more: Service Quotas, L-0263D0A3; " +
 			"with fewer provider.addresses, or provider.elasticIPs: on-demand, the cloud takes fewer"},
 		{"more addresses than the type carries", file + "provider: {addresses: 4}\nnodes: [{type: m8a.medium}]\n", 20,
-			"x.yaml:3:23: provider.addresses: 4 are too many for m8a.medium: it carries 4 addresses on an ENI, its primary one included\n" +
+			"x.yaml:3:23: provider.addresses: 4 are too many for m8a.medium: it carries 4 addresses on an ENI, its primary " +
+				"one included\n" +
 				"    hint: at most 3 here, or another type for node cloud-1"},
-		{"disk smaller than the image", file + "nodes:\n  - disk: 10\n", 5, "x.yaml:4:11: nodes[0].disk: 10 GiB is too little for image ami-0123456789abcdef0, which has 20"},
+		{"disk smaller than the image", file + "nodes:\n  - disk: 10\n", 5,
+			"x.yaml:4:11: nodes[0].disk: 10 GiB is too little for image ami-0123456789abcdef0, which has 20"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := newLab(t, tt.quota, nowhere)
@@ -106,7 +112,8 @@ func TestLabZoneThatHasTheType(t *testing.T) {
 // be baked beside it.
 func TestLabPlanNeeds(t *testing.T) {
 	for quota, want := range map[int]string{
-		5: "  needs 5 more Elastic IPs; the account has 0 of at most 5 in the region, and macaw bake beside it would need one more\n",
+		5: "  needs 5 more Elastic IPs; the account has 0 of at most 5 in the region, and macaw bake beside it would need " +
+			"one more\n",
 		6: "  needs 5 more Elastic IPs; the account has 0 of at most 6 in the region\n",
 	} {
 		p, err := planIn(t, newLab(t, quota), "name: first\ntarget: lab\n")

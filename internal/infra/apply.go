@@ -64,7 +64,8 @@ func (a *applier) set(part, id string) {
 // Apply carries out a plan, independent actions side by side, and returns when
 // AWS shows the result. After an error it starts nothing new, lets what runs
 // come to its end, and returns what went wrong; whatever was made is found
-// again by the next See. A removal goes on with what the error is nothing to. The outputs of a plan that removes are empty.
+// again by the next See. A removal goes on with what does not depend on the failed
+// action. The outputs of a plan that removes are empty.
 func Apply(ctx context.Context, c Clients, p *Plan, progress Progress) (Outputs, error) {
 	return apply(ctx, c, wallClock{}, p, progress)
 }
@@ -78,7 +79,7 @@ func apply(ctx context.Context, c Clients, clock clock, p *Plan, progress Progre
 	if err := a.run(ctx, p.Actions, progress); err != nil {
 		return Outputs{}, err
 	}
-	return a.settle(ctx)
+	return a.waitConsistent(ctx)
 }
 
 // run does the actions, each after those that it needs.
@@ -107,10 +108,10 @@ func (a Action) label() string {
 	return strings.TrimRight(gerund+" "+a.Object+" "+a.Detail, " ")
 }
 
-// settle reads back what was written. It waits and repeats no call: what AWS does
+// waitConsistent reads back what was written. It waits and repeats no call: what AWS does
 // not show yet would be made a second time. What it shows twice goes: a call
 // whose answer got lost, and that AWS did not show for long, was made again.
-func (a *applier) settle(ctx context.Context) (Outputs, error) {
+func (a *applier) waitConsistent(ctx context.Context) (Outputs, error) {
 	seen, left, err := a.readBack(ctx)
 	if len(left) > 0 && !slices.ContainsFunc(left, func(a Action) bool { return a.Verb != Delete }) {
 		if err := a.run(ctx, left, nil); err != nil {
@@ -130,29 +131,37 @@ func (a *applier) settle(ctx context.Context) (Outputs, error) {
 // readBack waits until AWS shows what was done, and returns what is left to do of
 // a cloud that is wanted.
 func (a *applier) readBack(ctx context.Context) (seen Seen, left []Action, err error) {
-	err = a.until(ctx, briefly, func(ctx context.Context) (bool, error, error) {
+	err = a.until(ctx, visiblePolicy, func(ctx context.Context) (bool, error) {
 		var err error
 		if seen, err = See(ctx, Clients{a.api, a.iam}, a.cloud); err != nil {
-			return false, err, ctx.Err()
+			return ctx.Err() == nil, err
 		}
 		if a.wanted == nil {
-			if rest := seen.without(a.kept); !rest.Empty() {
-				what := "volumes of instances that are gone"
-				if p := PlanDown(rest); !p.Empty() {
-					what = p.Actions[0].Object + " " + p.Actions[0].Detail
-				}
-				return false, fmt.Errorf("AWS still shows what was removed: %s", what), nil
-			}
-			return true, nil, nil
+			err := a.stillThere(seen)
+			return err != nil, err
 		}
 		p, err := PlanUp(*a.wanted, seen)
 		if err != nil {
-			return false, nil, err
+			return false, err
 		}
 		if left = p.Actions; !p.Empty() {
-			return false, fmt.Errorf("AWS does not show yet what was done, or somebody else changes it; left to do: %s", left[0]), nil
+			return true, fmt.Errorf("AWS does not show the changes yet, or somebody undoes them; still to do: %s",
+				left[0])
 		}
-		return true, nil, nil
+		return false, nil
 	})
 	return seen, left, err
+}
+
+// stillThere returns an error if AWS shows something that was removed.
+func (a *applier) stillThere(seen Seen) error {
+	rest := seen.without(a.kept)
+	if rest.Empty() {
+		return nil
+	}
+	what := "volumes of terminated instances"
+	if p := PlanDown(rest); !p.Empty() {
+		what = p.Actions[0].Object + " " + p.Actions[0].Detail
+	}
+	return fmt.Errorf("AWS still shows what was removed: %s", what)
 }

@@ -247,7 +247,9 @@ func TestMadeAnewAfterRemovalByHand(t *testing.T) {
 		}
 		first := bringUp(t, l, w).Nodes[0]
 		terminate(first.InstanceID)
-		got(l.root.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: &first.ProviderENI.ID}))
+		got(l.root.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{
+			NetworkInterfaceId: &first.ProviderENI.ID,
+		}))
 		second := bringUp(t, l, w).Nodes[0]
 		if second.InstanceID == first.InstanceID || second.ProviderENI.ID == first.ProviderENI.ID {
 			t.Errorf("not made anew: %+v", second)

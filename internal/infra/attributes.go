@@ -27,8 +27,11 @@ func (m Metadata) differences(want Metadata) string {
 		name string
 		same bool
 	}{
-		{"endpoint", m.Endpoint == want.Endpoint}, {"IPv6 endpoint", m.IPv6 == want.IPv6 || m.IPv6 == ""},
-		{"tokens", m.Tokens == want.Tokens}, {"hop limit", m.HopLimit == want.HopLimit}, {"tags in metadata", m.Tags == want.Tags || m.Tags == ""},
+		{"endpoint", m.Endpoint == want.Endpoint},
+		{"IPv6 endpoint", m.IPv6 == want.IPv6 || m.IPv6 == ""},
+		{"tokens", m.Tokens == want.Tokens},
+		{"hop limit", m.HopLimit == want.HopLimit},
+		{"tags in metadata", m.Tags == want.Tags || m.Tags == ""},
 	} {
 		if !d.same {
 			all = append(all, d.name)
@@ -61,13 +64,8 @@ func (b *up) interfaceAttributes(n Interface, label, network string) {
 	}
 	group := partGroup(network)
 	if len(n.Groups) != 1 || n.Groups[0] != b.ids[group] {
-		b.change(
-			n.ID+"/groups",
-			"network interface",
-			label+" has security group "+network+" and no other",
-			setGroups(n.ID, group),
-			group,
-		)
+		b.change(n.ID+"/groups", "network interface", label+" has security group "+network+" and no other",
+			setGroups(n.ID, group), group)
 	}
 }
 
@@ -78,11 +76,8 @@ func (b *up) agentsInterfaces() {
 		for _, node := range b.c.Nodes {
 			if awsapi.IsProviderPart(node.Name, n.Part) && n.Part != awsapi.InterfacePart(node.Name, partProvider) &&
 				n.Subnet == b.ids[partSubnet(partProvider)] {
-				b.interfaceAttributes(
-					n,
-					strings.TrimPrefix(n.Part, "eni/"+node.Name+"/")+" of "+node.Name,
-					partProvider,
-				)
+				b.interfaceAttributes(n, strings.TrimPrefix(n.Part, "eni/"+node.Name+"/")+" of "+node.Name,
+					partProvider)
 			}
 		}
 	}
@@ -99,27 +94,17 @@ func (b *up) instanceAttributes(node cloud.Node, in Instance) {
 	}
 	// Somebody has meant these, and nothing breaks by them before the end.
 	if in.NoTerminate {
-		b.drift(
-			object,
+		b.drift(object,
 			"without it: aws ec2 modify-instance-attribute --instance-id "+in.ID+" --no-disable-api-termination",
-			"it is protected against termination, and macaw down would be refused",
-		)
+			"it is protected against termination, and macaw down would be refused")
 	}
 	if in.NoStop {
-		b.drift(
-			object,
-			"without it: aws ec2 modify-instance-attribute --instance-id "+in.ID+" --no-disable-api-stop",
-			"it is protected against being stopped",
-		)
+		b.drift(object, "without it: aws ec2 modify-instance-attribute --instance-id "+in.ID+" --no-disable-api-stop",
+			"it is protected against being stopped")
 	}
 	if in.Key != keyName(b.c.Name) {
-		b.drift(
-			object,
-			"macaw down, then macaw up makes a new one; its data is lost",
-			"it was made with key pair %q, not %q",
-			in.Key,
-			keyName(b.c.Name),
-		)
+		b.drift(object, "macaw down, then macaw up makes a new one; its data is lost",
+			"it was made with key pair %q, not %q", in.Key, keyName(b.c.Name))
 	}
 	b.atRest(node, in)
 	b.volumes(node, in)
@@ -129,7 +114,8 @@ func (b *up) instanceAttributes(node cloud.Node, in Instance) {
 // ModifyInstanceAttribute). To stop one is for the operator to say.
 func (b *up) atRest(node cloud.Node, in Instance) {
 	part, object := partInstance(node.Name), "instance "+node.Name
-	hint := "macaw up changes it once the instance is stopped, and starts it again: aws ec2 stop-instances --instance-ids " + in.ID
+	hint := "macaw up changes it once the instance is stopped, and starts it again: " +
+		"aws ec2 stop-instances --instance-ids " + in.ID
 	stopped := in.State == "stopped" || in.State == "stopping"
 	switch {
 	case in.Type == node.Type:
@@ -155,15 +141,12 @@ func (b *up) volumes(node cloud.Node, in Instance) {
 			continue
 		}
 		if !v.DeleteOnTermination {
-			b.change(
-				v.ID+"/delete",
-				"volume",
-				v.ID+" of "+node.Name+" goes with its instance",
-				deleteWithInstance(in.ID, v.Device),
-			)
+			b.change(v.ID+"/delete", "volume", v.ID+" of "+node.Name+" goes with its instance",
+				deleteWithInstance(in.ID, v.Device))
 		}
 		if v.Size != int32(node.Disk) {
-			hint := "aws ec2 modify-volume --volume-id " + v.ID + " makes it larger; the partition grows at the next boot"
+			hint := "aws ec2 modify-volume --volume-id " + v.ID +
+				" makes it larger; the partition grows at the next boot"
 			if v.Size > int32(node.Disk) {
 				hint = "a volume never shrinks; set disk to its size"
 			}
@@ -187,12 +170,8 @@ func (b *up) leftovers() {
 // elsewhere is not, and only its maker knows.
 func (b *up) routesDrift(t RouteTable) {
 	for _, r := range t.Others {
-		b.drift(
-			"route table",
-			"if it is not wanted: aws ec2 delete-route --route-table-id "+t.ID,
-			"somebody has added a route, %s",
-			r,
-		)
+		b.drift("route table", "if it is not wanted: aws ec2 delete-route --route-table-id "+t.ID,
+			"somebody has added a route, %s", r)
 	}
 	if t.Main {
 		b.drift("route table", "make another table the main one: aws ec2 replace-route-table-association",
@@ -212,20 +191,12 @@ func (b *up) egress(network string, have []Rule) {
 		want = may
 	}
 	if add := missing(want, have); len(add) > 0 {
-		b.change(
-			part+"/allow-out",
-			"security group",
-			network+" allows out "+describeRules(add, "to"),
-			authorizeEgress(part, add),
-		)
+		b.change(part+"/allow-out", "security group", network+" allows out "+describeRules(add, "to"),
+			authorizeEgress(part, add))
 	}
 	if extra := missing(have, may); len(extra) > 0 {
-		b.change(
-			part+"/revoke-out",
-			"security group",
-			network+" no longer allows out "+describeRules(extra, "to"),
-			revokeEgress(part, extra),
-		)
+		b.change(part+"/revoke-out", "security group", network+" no longer allows out "+describeRules(extra, "to"),
+			revokeEgress(part, extra))
 	}
 }
 
@@ -239,8 +210,8 @@ func (b *up) retags() {
 	var all []retag
 	fix := func(id string, part *string, right string) {
 		kind, _, _ := strings.Cut(right, "/")
-		is, _, _ := strings.Cut(*part, "/")
-		if *part == right || is == kind && slices.Contains([]string{"eni", "instance", "address"}, kind) {
+		seen, _, _ := strings.Cut(*part, "/")
+		if *part == right || seen == kind && slices.Contains([]string{"eni", "instance", "address"}, kind) {
 			return
 		}
 		*part = right
@@ -260,8 +231,11 @@ func (b *up) retags() {
 		fix(s.KeyPairs[i].ID, &s.KeyPairs[i].Part, partKeyPair)
 	}
 	subnets, enis := map[string]string{}, map[string]string{}
+	cidrs := map[string]string{
+		partManagement: b.c.Management.Subnet.String(), partProvider: b.c.Provider.Subnet.String(),
+	}
 	for i, n := range s.Subnets {
-		for network, cidr := range map[string]string{partManagement: b.c.Management.Subnet.String(), partProvider: b.c.Provider.Subnet.String()} {
+		for network, cidr := range cidrs {
 			if n.CIDR == cidr {
 				fix(n.ID, &s.Subnets[i].Part, partSubnet(network))
 				subnets[n.ID] = network
@@ -309,26 +283,14 @@ func (b *up) retags() {
 
 // clone returns a copy whose lists can be changed.
 func (s Seen) clone() Seen {
-	s.VPCs, s.InternetGateways, s.RouteTables = slices.Clone(
-		s.VPCs,
-	), slices.Clone(
-		s.InternetGateways,
-	), slices.Clone(
-		s.RouteTables,
-	)
-	s.KeyPairs, s.Subnets, s.SecurityGroups = slices.Clone(
-		s.KeyPairs,
-	), slices.Clone(
-		s.Subnets,
-	), slices.Clone(
-		s.SecurityGroups,
-	)
-	s.Interfaces, s.Instances, s.Addresses = slices.Clone(
-		s.Interfaces,
-	), slices.Clone(
-		s.Instances,
-	), slices.Clone(
-		s.Addresses,
-	)
+	s.VPCs = slices.Clone(s.VPCs)
+	s.InternetGateways = slices.Clone(s.InternetGateways)
+	s.RouteTables = slices.Clone(s.RouteTables)
+	s.KeyPairs = slices.Clone(s.KeyPairs)
+	s.Subnets = slices.Clone(s.Subnets)
+	s.SecurityGroups = slices.Clone(s.SecurityGroups)
+	s.Interfaces = slices.Clone(s.Interfaces)
+	s.Instances = slices.Clone(s.Instances)
+	s.Addresses = slices.Clone(s.Addresses)
 	return s
 }

@@ -12,9 +12,9 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// bakePatience bounds the wait for a stopped instance and for an image: EBS
+// bakeTimeout bounds the wait for a stopped instance and for an image: EBS
 // copies a volume to S3 for it.
-const bakePatience = 30 * time.Minute
+const bakeTimeout = 30 * time.Minute
 
 // Baker is what of EC2 baking an image takes.
 type Baker interface {
@@ -44,7 +44,8 @@ func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (stri
 		return "", fmt.Errorf("stopping instance %s: %w", instanceID, err)
 	}
 	stopped := ec2.NewInstanceStoppedWaiter(api, func(o *ec2.InstanceStoppedWaiterOptions) { o.MinDelay = time.Second })
-	if err := stopped.Wait(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{instanceID}}, bakePatience); err != nil {
+	instance := &ec2.DescribeInstancesInput{InstanceIds: []string{instanceID}}
+	if err := stopped.Wait(ctx, instance, bakeTimeout); err != nil {
 		return "", fmt.Errorf("stopping instance %s: %w", instanceID, err)
 	}
 	tags := []types.Tag{
@@ -64,7 +65,9 @@ func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (stri
 	var id string
 	switch {
 	case awsapi.ClassOf(err) == awsapi.Exists: // by a call whose answer got lost
-		made, findErr := newestImage(ctx, api, &ec2.DescribeImagesInput{Owners: []string{"self"}, Filters: []types.Filter{awsapi.Filter("name", name)}})
+		made, findErr := newestImage(ctx, api, &ec2.DescribeImagesInput{
+			Owners: []string{"self"}, Filters: []types.Filter{awsapi.Filter("name", name)},
+		})
 		if findErr != nil {
 			return "", fmt.Errorf("making an image of %s: %w", instanceID, err)
 		}
@@ -75,7 +78,7 @@ func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (stri
 		id = aws.ToString(out.ImageId)
 	}
 	ready := ec2.NewImageAvailableWaiter(api, func(o *ec2.ImageAvailableWaiterOptions) { o.MinDelay = time.Second })
-	if err := ready.Wait(ctx, &ec2.DescribeImagesInput{ImageIds: []string{id}}, bakePatience); err != nil {
+	if err := ready.Wait(ctx, &ec2.DescribeImagesInput{ImageIds: []string{id}}, bakeTimeout); err != nil {
 		return "", fmt.Errorf("waiting for image %s: %w", id, err)
 	}
 	return id, nil

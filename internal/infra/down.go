@@ -92,14 +92,9 @@ func PlanDown(s Seen, others ...Other) *Plan {
 		return out
 	}
 	remove := func(object, id, detail string, do func(string) step, needs ...[]string) {
-		if keep(object, id, detail) {
-			return
+		if !keep(object, id, detail) {
+			p.remove(id, object, strings.TrimSpace(detail+" "+id), do(id), slices.Concat(needs...)...)
 		}
-		a := Action{ID: id, Verb: Delete, Object: object, Detail: strings.TrimSpace(detail + " " + id), do: do(id)}
-		for _, n := range needs {
-			a.Needs = append(a.Needs, n...)
-		}
-		p.add(a)
 	}
 	for _, i := range s.Instances {
 		if i.State != "terminated" {
@@ -114,11 +109,10 @@ func PlanDown(s Seen, others ...Other) *Plan {
 	}
 	for _, a := range s.Addresses {
 		// An agent that still runs would allocate another.
-		p.add(Action{ID: a.ID, Verb: Delete, Object: "elastic ip", Detail: strings.TrimSpace(a.Public + " " + a.Private),
-			Needs: ids("instance"), do: releaseAddress(a)})
+		p.remove(a.ID, "elastic ip", strings.TrimSpace(a.Public+" "+a.Private), releaseAddress(a), ids("instance")...)
 	}
 	for _, k := range s.KeyPairs {
-		p.add(Action{ID: k.ID, Verb: Delete, Object: "key pair", Detail: k.Name, do: deleteKeyPair(k.ID)})
+		p.remove(k.ID, "key pair", k.Name, deleteKeyPair(k.ID))
 	}
 	for _, n := range s.Interfaces {
 		remove("network interface", n.ID, name(n.Part), deleteInterface, ids("instance"))
@@ -127,7 +121,7 @@ func PlanDown(s Seen, others ...Other) *Plan {
 		remove("security group", g.ID, name(g.Part), deleteSecurityGroup, ids("network interface"))
 	}
 	for _, r := range s.Reservations {
-		p.add(Action{ID: r.ID, Verb: Delete, Object: "address reservation", Detail: r.CIDR, do: deleteReservation(r.ID)})
+		p.remove(r.ID, "address reservation", r.CIDR, deleteReservation(r.ID))
 	}
 	for _, n := range s.Subnets {
 		remove("subnet", n.ID, name(n.Part), deleteSubnet, ids("network interface"), ids("address reservation"))
@@ -145,18 +139,19 @@ func PlanDown(s Seen, others ...Other) *Plan {
 		// It cannot be detached while the VPC has public addresses (EC2 API
 		// Reference, DetachInternetGateway). Those of a pool go with the network
 		// interfaces that they are on.
-		p.add(Action{ID: g.ID, Verb: Delete, Object: "internet gateway", Detail: g.ID,
-			Needs: slices.Concat(ids("elastic ip"), ids("instance"), ids("network interface")), do: deleteInternetGateway(g)})
+		p.remove(g.ID, "internet gateway", g.ID, deleteInternetGateway(g),
+			slices.Concat(ids("elastic ip"), ids("instance"), ids("network interface"))...)
 	}
 	for _, v := range s.VPCs {
-		remove("vpc", v.ID, v.CIDR, deleteVPC, ids("security group"), ids("subnet"), ids("route table"), ids("internet gateway"))
+		remove("vpc", v.ID, v.CIDR, deleteVPC,
+			ids("security group"), ids("subnet"), ids("route table"), ids("internet gateway"))
 	}
 	if i := s.Profile; i != nil {
-		p.add(Action{ID: partProfile, Verb: Delete, Object: "instance profile", Detail: i.Name, Needs: ids("instance"), do: deleteProfile(*i)})
+		p.remove(partProfile, "instance profile", i.Name, deleteProfile(*i), ids("instance")...)
 	}
 	if r := s.Role; r != nil {
-		p.add(Action{ID: partRole, Verb: Delete, Object: "iam role", Detail: r.Name,
-			Needs: slices.Concat(ids("instance"), ids("instance profile")), do: deleteRole(r.Name)})
+		p.remove(partRole, "iam role", r.Name, deleteRole(r.Name),
+			slices.Concat(ids("instance"), ids("instance profile"))...)
 	}
 	return p
 }

@@ -18,65 +18,104 @@ type EC2 interface {
 
 // finder has the calls that change nothing.
 type finder interface {
-	DescribeAccountAttributes(context.Context, *ec2.DescribeAccountAttributesInput, ...options) (*ec2.DescribeAccountAttributesOutput, error)
+	ec2.DescribeIamInstanceProfileAssociationsAPIClient
+	ec2.DescribeImagesAPIClient
+	ec2.DescribeInstancesAPIClient
+	ec2.DescribeInstanceTypesAPIClient
+	ec2.DescribeInstanceTypeOfferingsAPIClient
+	ec2.DescribeInternetGatewaysAPIClient
+	ec2.DescribeKeyPairsAPIClient
+	ec2.DescribeNetworkAclsAPIClient
+	ec2.DescribeNetworkInterfacesAPIClient
+	ec2.DescribeRouteTablesAPIClient
+	ec2.DescribeSecurityGroupsAPIClient
+	ec2.DescribeSubnetsAPIClient
+	ec2.DescribeVolumesAPIClient
+	ec2.DescribeVpcEndpointsAPIClient
+	ec2.DescribeVpcsAPIClient
+
+	DescribeAccountAttributes(
+		context.Context, *ec2.DescribeAccountAttributesInput, ...options) (*ec2.DescribeAccountAttributesOutput, error)
 	DescribeAddresses(context.Context, *ec2.DescribeAddressesInput, ...options) (*ec2.DescribeAddressesOutput, error)
-	DescribeAvailabilityZones(context.Context, *ec2.DescribeAvailabilityZonesInput, ...options) (*ec2.DescribeAvailabilityZonesOutput, error)
-	DescribeIamInstanceProfileAssociations(context.Context, *ec2.DescribeIamInstanceProfileAssociationsInput, ...options) (*ec2.DescribeIamInstanceProfileAssociationsOutput, error)
-	DescribeImages(context.Context, *ec2.DescribeImagesInput, ...options) (*ec2.DescribeImagesOutput, error)
-	DescribeInstanceAttribute(context.Context, *ec2.DescribeInstanceAttributeInput, ...options) (*ec2.DescribeInstanceAttributeOutput, error)
-	DescribeInstances(context.Context, *ec2.DescribeInstancesInput, ...options) (*ec2.DescribeInstancesOutput, error)
-	DescribeInstanceTypes(context.Context, *ec2.DescribeInstanceTypesInput, ...options) (*ec2.DescribeInstanceTypesOutput, error)
-	DescribeInstanceTypeOfferings(context.Context, *ec2.DescribeInstanceTypeOfferingsInput, ...options) (*ec2.DescribeInstanceTypeOfferingsOutput, error)
-	DescribeInternetGateways(context.Context, *ec2.DescribeInternetGatewaysInput, ...options) (*ec2.DescribeInternetGatewaysOutput, error)
-	DescribeKeyPairs(context.Context, *ec2.DescribeKeyPairsInput, ...options) (*ec2.DescribeKeyPairsOutput, error)
-	DescribeNetworkAcls(context.Context, *ec2.DescribeNetworkAclsInput, ...options) (*ec2.DescribeNetworkAclsOutput, error)
-	DescribeNetworkInterfaces(context.Context, *ec2.DescribeNetworkInterfacesInput, ...options) (*ec2.DescribeNetworkInterfacesOutput, error)
-	DescribeRouteTables(context.Context, *ec2.DescribeRouteTablesInput, ...options) (*ec2.DescribeRouteTablesOutput, error)
-	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...options) (*ec2.DescribeSecurityGroupsOutput, error)
-	DescribeSubnets(context.Context, *ec2.DescribeSubnetsInput, ...options) (*ec2.DescribeSubnetsOutput, error)
-	DescribeVolumes(context.Context, *ec2.DescribeVolumesInput, ...options) (*ec2.DescribeVolumesOutput, error)
-	DescribeVpcAttribute(context.Context, *ec2.DescribeVpcAttributeInput, ...options) (*ec2.DescribeVpcAttributeOutput, error)
-	DescribeVpcEndpoints(context.Context, *ec2.DescribeVpcEndpointsInput, ...options) (*ec2.DescribeVpcEndpointsOutput, error)
-	DescribeVpcs(context.Context, *ec2.DescribeVpcsInput, ...options) (*ec2.DescribeVpcsOutput, error)
-	GetSubnetCidrReservations(context.Context, *ec2.GetSubnetCidrReservationsInput, ...options) (*ec2.GetSubnetCidrReservationsOutput, error)
+	DescribeAvailabilityZones(
+		context.Context, *ec2.DescribeAvailabilityZonesInput, ...options) (*ec2.DescribeAvailabilityZonesOutput, error)
+	DescribeInstanceAttribute(
+		context.Context, *ec2.DescribeInstanceAttributeInput, ...options) (*ec2.DescribeInstanceAttributeOutput, error)
+	DescribeVpcAttribute(
+		context.Context, *ec2.DescribeVpcAttributeInput, ...options) (*ec2.DescribeVpcAttributeOutput, error)
+	GetSubnetCidrReservations(
+		context.Context, *ec2.GetSubnetCidrReservationsInput, ...options) (*ec2.GetSubnetCidrReservationsOutput, error)
 }
 
 type networkMaker interface {
-	AssociateSubnetCidrBlock(context.Context, *ec2.AssociateSubnetCidrBlockInput, ...options) (*ec2.AssociateSubnetCidrBlockOutput, error)
-	AssociateVpcCidrBlock(context.Context, *ec2.AssociateVpcCidrBlockInput, ...options) (*ec2.AssociateVpcCidrBlockOutput, error)
+	AssociateSubnetCidrBlock(
+		context.Context, *ec2.AssociateSubnetCidrBlockInput, ...options) (*ec2.AssociateSubnetCidrBlockOutput, error)
+	AssociateVpcCidrBlock(
+		context.Context, *ec2.AssociateVpcCidrBlockInput, ...options) (*ec2.AssociateVpcCidrBlockOutput, error)
 	CreateVpc(context.Context, *ec2.CreateVpcInput, ...options) (*ec2.CreateVpcOutput, error)
 	ModifyVpcAttribute(context.Context, *ec2.ModifyVpcAttributeInput, ...options) (*ec2.ModifyVpcAttributeOutput, error)
-	CreateInternetGateway(context.Context, *ec2.CreateInternetGatewayInput, ...options) (*ec2.CreateInternetGatewayOutput, error)
-	AttachInternetGateway(context.Context, *ec2.AttachInternetGatewayInput, ...options) (*ec2.AttachInternetGatewayOutput, error)
+	CreateInternetGateway(
+		context.Context, *ec2.CreateInternetGatewayInput, ...options) (*ec2.CreateInternetGatewayOutput, error)
+	AttachInternetGateway(
+		context.Context, *ec2.AttachInternetGatewayInput, ...options) (*ec2.AttachInternetGatewayOutput, error)
 	CreateSubnet(context.Context, *ec2.CreateSubnetInput, ...options) (*ec2.CreateSubnetOutput, error)
-	CreateSubnetCidrReservation(context.Context, *ec2.CreateSubnetCidrReservationInput, ...options) (*ec2.CreateSubnetCidrReservationOutput, error)
+	CreateSubnetCidrReservation(
+		context.Context, *ec2.CreateSubnetCidrReservationInput, ...options,
+	) (*ec2.CreateSubnetCidrReservationOutput, error)
 	CreateRouteTable(context.Context, *ec2.CreateRouteTableInput, ...options) (*ec2.CreateRouteTableOutput, error)
 	CreateRoute(context.Context, *ec2.CreateRouteInput, ...options) (*ec2.CreateRouteOutput, error)
 	ReplaceRoute(context.Context, *ec2.ReplaceRouteInput, ...options) (*ec2.ReplaceRouteOutput, error)
-	AssociateRouteTable(context.Context, *ec2.AssociateRouteTableInput, ...options) (*ec2.AssociateRouteTableOutput, error)
-	ReplaceRouteTableAssociation(context.Context, *ec2.ReplaceRouteTableAssociationInput, ...options) (*ec2.ReplaceRouteTableAssociationOutput, error)
-	ModifySubnetAttribute(context.Context, *ec2.ModifySubnetAttributeInput, ...options) (*ec2.ModifySubnetAttributeOutput, error)
-	CreateSecurityGroup(context.Context, *ec2.CreateSecurityGroupInput, ...options) (*ec2.CreateSecurityGroupOutput, error)
-	AuthorizeSecurityGroupIngress(context.Context, *ec2.AuthorizeSecurityGroupIngressInput, ...options) (*ec2.AuthorizeSecurityGroupIngressOutput, error)
-	RevokeSecurityGroupIngress(context.Context, *ec2.RevokeSecurityGroupIngressInput, ...options) (*ec2.RevokeSecurityGroupIngressOutput, error)
-	AuthorizeSecurityGroupEgress(context.Context, *ec2.AuthorizeSecurityGroupEgressInput, ...options) (*ec2.AuthorizeSecurityGroupEgressOutput, error)
-	RevokeSecurityGroupEgress(context.Context, *ec2.RevokeSecurityGroupEgressInput, ...options) (*ec2.RevokeSecurityGroupEgressOutput, error)
+	AssociateRouteTable(
+		context.Context, *ec2.AssociateRouteTableInput, ...options) (*ec2.AssociateRouteTableOutput, error)
+	ReplaceRouteTableAssociation(
+		context.Context, *ec2.ReplaceRouteTableAssociationInput, ...options,
+	) (*ec2.ReplaceRouteTableAssociationOutput, error)
+	ModifySubnetAttribute(
+		context.Context, *ec2.ModifySubnetAttributeInput, ...options) (*ec2.ModifySubnetAttributeOutput, error)
+	CreateSecurityGroup(
+		context.Context, *ec2.CreateSecurityGroupInput, ...options) (*ec2.CreateSecurityGroupOutput, error)
+	AuthorizeSecurityGroupIngress(
+		context.Context, *ec2.AuthorizeSecurityGroupIngressInput, ...options,
+	) (*ec2.AuthorizeSecurityGroupIngressOutput, error)
+	RevokeSecurityGroupIngress(
+		context.Context, *ec2.RevokeSecurityGroupIngressInput, ...options,
+	) (*ec2.RevokeSecurityGroupIngressOutput, error)
+	AuthorizeSecurityGroupEgress(
+		context.Context, *ec2.AuthorizeSecurityGroupEgressInput, ...options,
+	) (*ec2.AuthorizeSecurityGroupEgressOutput, error)
+	RevokeSecurityGroupEgress(
+		context.Context, *ec2.RevokeSecurityGroupEgressInput, ...options) (*ec2.RevokeSecurityGroupEgressOutput, error)
 	CreateTags(context.Context, *ec2.CreateTagsInput, ...options) (*ec2.CreateTagsOutput, error)
 }
 
 type nodeMaker interface {
 	ImportKeyPair(context.Context, *ec2.ImportKeyPairInput, ...options) (*ec2.ImportKeyPairOutput, error)
-	CreateNetworkInterface(context.Context, *ec2.CreateNetworkInterfaceInput, ...options) (*ec2.CreateNetworkInterfaceOutput, error)
-	ModifyNetworkInterfaceAttribute(context.Context, *ec2.ModifyNetworkInterfaceAttributeInput, ...options) (*ec2.ModifyNetworkInterfaceAttributeOutput, error)
-	AssignPrivateIpAddresses(context.Context, *ec2.AssignPrivateIpAddressesInput, ...options) (*ec2.AssignPrivateIpAddressesOutput, error)
-	UnassignPrivateIpAddresses(context.Context, *ec2.UnassignPrivateIpAddressesInput, ...options) (*ec2.UnassignPrivateIpAddressesOutput, error)
-	AssignIpv6Addresses(context.Context, *ec2.AssignIpv6AddressesInput, ...options) (*ec2.AssignIpv6AddressesOutput, error)
-	UnassignIpv6Addresses(context.Context, *ec2.UnassignIpv6AddressesInput, ...options) (*ec2.UnassignIpv6AddressesOutput, error)
+	CreateNetworkInterface(
+		context.Context, *ec2.CreateNetworkInterfaceInput, ...options) (*ec2.CreateNetworkInterfaceOutput, error)
+	ModifyNetworkInterfaceAttribute(
+		context.Context, *ec2.ModifyNetworkInterfaceAttributeInput, ...options,
+	) (*ec2.ModifyNetworkInterfaceAttributeOutput, error)
+	AssignPrivateIpAddresses(
+		context.Context, *ec2.AssignPrivateIpAddressesInput, ...options) (*ec2.AssignPrivateIpAddressesOutput, error)
+	UnassignPrivateIpAddresses(
+		context.Context, *ec2.UnassignPrivateIpAddressesInput, ...options,
+	) (*ec2.UnassignPrivateIpAddressesOutput, error)
+	AssignIpv6Addresses(
+		context.Context, *ec2.AssignIpv6AddressesInput, ...options) (*ec2.AssignIpv6AddressesOutput, error)
+	UnassignIpv6Addresses(
+		context.Context, *ec2.UnassignIpv6AddressesInput, ...options) (*ec2.UnassignIpv6AddressesOutput, error)
 	RunInstances(context.Context, *ec2.RunInstancesInput, ...options) (*ec2.RunInstancesOutput, error)
-	ModifyInstanceAttribute(context.Context, *ec2.ModifyInstanceAttributeInput, ...options) (*ec2.ModifyInstanceAttributeOutput, error)
-	ModifyInstanceMetadataOptions(context.Context, *ec2.ModifyInstanceMetadataOptionsInput, ...options) (*ec2.ModifyInstanceMetadataOptionsOutput, error)
-	AssociateIamInstanceProfile(context.Context, *ec2.AssociateIamInstanceProfileInput, ...options) (*ec2.AssociateIamInstanceProfileOutput, error)
-	ReplaceIamInstanceProfileAssociation(context.Context, *ec2.ReplaceIamInstanceProfileAssociationInput, ...options) (*ec2.ReplaceIamInstanceProfileAssociationOutput, error)
+	ModifyInstanceAttribute(
+		context.Context, *ec2.ModifyInstanceAttributeInput, ...options) (*ec2.ModifyInstanceAttributeOutput, error)
+	ModifyInstanceMetadataOptions(
+		context.Context, *ec2.ModifyInstanceMetadataOptionsInput, ...options,
+	) (*ec2.ModifyInstanceMetadataOptionsOutput, error)
+	AssociateIamInstanceProfile(
+		context.Context, *ec2.AssociateIamInstanceProfileInput, ...options,
+	) (*ec2.AssociateIamInstanceProfileOutput, error)
+	ReplaceIamInstanceProfileAssociation(
+		context.Context, *ec2.ReplaceIamInstanceProfileAssociationInput, ...options,
+	) (*ec2.ReplaceIamInstanceProfileAssociationOutput, error)
 	StartInstances(context.Context, *ec2.StartInstancesInput, ...options) (*ec2.StartInstancesOutput, error)
 	AllocateAddress(context.Context, *ec2.AllocateAddressInput, ...options) (*ec2.AllocateAddressOutput, error)
 	AssociateAddress(context.Context, *ec2.AssociateAddressInput, ...options) (*ec2.AssociateAddressOutput, error)
@@ -84,18 +123,28 @@ type nodeMaker interface {
 
 type remover interface {
 	TerminateInstances(context.Context, *ec2.TerminateInstancesInput, ...options) (*ec2.TerminateInstancesOutput, error)
-	DisassociateAddress(context.Context, *ec2.DisassociateAddressInput, ...options) (*ec2.DisassociateAddressOutput, error)
+	DisassociateAddress(
+		context.Context, *ec2.DisassociateAddressInput, ...options) (*ec2.DisassociateAddressOutput, error)
 	ReleaseAddress(context.Context, *ec2.ReleaseAddressInput, ...options) (*ec2.ReleaseAddressOutput, error)
-	DeleteNetworkInterface(context.Context, *ec2.DeleteNetworkInterfaceInput, ...options) (*ec2.DeleteNetworkInterfaceOutput, error)
-	DeleteSecurityGroup(context.Context, *ec2.DeleteSecurityGroupInput, ...options) (*ec2.DeleteSecurityGroupOutput, error)
-	DeleteSubnetCidrReservation(context.Context, *ec2.DeleteSubnetCidrReservationInput, ...options) (*ec2.DeleteSubnetCidrReservationOutput, error)
-	DisassociateSubnetCidrBlock(context.Context, *ec2.DisassociateSubnetCidrBlockInput, ...options) (*ec2.DisassociateSubnetCidrBlockOutput, error)
-	DisassociateVpcCidrBlock(context.Context, *ec2.DisassociateVpcCidrBlockInput, ...options) (*ec2.DisassociateVpcCidrBlockOutput, error)
+	DeleteNetworkInterface(
+		context.Context, *ec2.DeleteNetworkInterfaceInput, ...options) (*ec2.DeleteNetworkInterfaceOutput, error)
+	DeleteSecurityGroup(
+		context.Context, *ec2.DeleteSecurityGroupInput, ...options) (*ec2.DeleteSecurityGroupOutput, error)
+	DeleteSubnetCidrReservation(
+		context.Context, *ec2.DeleteSubnetCidrReservationInput, ...options,
+	) (*ec2.DeleteSubnetCidrReservationOutput, error)
+	DisassociateSubnetCidrBlock(
+		context.Context, *ec2.DisassociateSubnetCidrBlockInput, ...options,
+	) (*ec2.DisassociateSubnetCidrBlockOutput, error)
+	DisassociateVpcCidrBlock(
+		context.Context, *ec2.DisassociateVpcCidrBlockInput, ...options) (*ec2.DisassociateVpcCidrBlockOutput, error)
 	DeleteRoute(context.Context, *ec2.DeleteRouteInput, ...options) (*ec2.DeleteRouteOutput, error)
 	DeleteSubnet(context.Context, *ec2.DeleteSubnetInput, ...options) (*ec2.DeleteSubnetOutput, error)
 	DeleteRouteTable(context.Context, *ec2.DeleteRouteTableInput, ...options) (*ec2.DeleteRouteTableOutput, error)
-	DetachInternetGateway(context.Context, *ec2.DetachInternetGatewayInput, ...options) (*ec2.DetachInternetGatewayOutput, error)
-	DeleteInternetGateway(context.Context, *ec2.DeleteInternetGatewayInput, ...options) (*ec2.DeleteInternetGatewayOutput, error)
+	DetachInternetGateway(
+		context.Context, *ec2.DetachInternetGatewayInput, ...options) (*ec2.DetachInternetGatewayOutput, error)
+	DeleteInternetGateway(
+		context.Context, *ec2.DeleteInternetGatewayInput, ...options) (*ec2.DeleteInternetGatewayOutput, error)
 	DeleteVpc(context.Context, *ec2.DeleteVpcInput, ...options) (*ec2.DeleteVpcOutput, error)
 	DeleteKeyPair(context.Context, *ec2.DeleteKeyPairInput, ...options) (*ec2.DeleteKeyPairOutput, error)
 	DeleteVolume(context.Context, *ec2.DeleteVolumeInput, ...options) (*ec2.DeleteVolumeOutput, error)

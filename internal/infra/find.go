@@ -30,7 +30,8 @@ func findSubnets(ctx context.Context, api EC2, filters ...types.Filter) ([]types
 }
 
 func findRouteTables(ctx context.Context, api EC2, filters ...types.Filter) ([]types.RouteTable, error) {
-	return awsapi.Collect(ctx, ec2.NewDescribeRouteTablesPaginator(api, &ec2.DescribeRouteTablesInput{Filters: filters}),
+	in := &ec2.DescribeRouteTablesInput{Filters: filters}
+	return awsapi.Collect(ctx, ec2.NewDescribeRouteTablesPaginator(api, in),
 		func(out *ec2.DescribeRouteTablesOutput) []types.RouteTable { return out.RouteTables })
 }
 
@@ -47,7 +48,8 @@ func findInterfaces(ctx context.Context, api EC2, filters ...types.Filter) ([]ty
 }
 
 func findInstances(ctx context.Context, api EC2, filters ...types.Filter) (all []types.Instance, err error) {
-	reservations, err := awsapi.Collect(ctx, ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{Filters: filters}),
+	in := &ec2.DescribeInstancesInput{Filters: filters}
+	reservations, err := awsapi.Collect(ctx, ec2.NewDescribeInstancesPaginator(api, in),
 		func(out *ec2.DescribeInstancesOutput) []types.Reservation { return out.Reservations })
 	for _, r := range reservations {
 		all = append(all, r.Instances...)
@@ -61,12 +63,14 @@ func findVolumes(ctx context.Context, api EC2, filters ...types.Filter) ([]types
 }
 
 func findNetworkACLs(ctx context.Context, api EC2, filters ...types.Filter) ([]types.NetworkAcl, error) {
-	return awsapi.Collect(ctx, ec2.NewDescribeNetworkAclsPaginator(api, &ec2.DescribeNetworkAclsInput{Filters: filters}),
+	in := &ec2.DescribeNetworkAclsInput{Filters: filters}
+	return awsapi.Collect(ctx, ec2.NewDescribeNetworkAclsPaginator(api, in),
 		func(out *ec2.DescribeNetworkAclsOutput) []types.NetworkAcl { return out.NetworkAcls })
 }
 
 func findEndpoints(ctx context.Context, api EC2, filters ...types.Filter) ([]types.VpcEndpoint, error) {
-	return awsapi.Collect(ctx, ec2.NewDescribeVpcEndpointsPaginator(api, &ec2.DescribeVpcEndpointsInput{Filters: filters}),
+	in := &ec2.DescribeVpcEndpointsInput{Filters: filters}
+	return awsapi.Collect(ctx, ec2.NewDescribeVpcEndpointsPaginator(api, in),
 		func(out *ec2.DescribeVpcEndpointsOutput) []types.VpcEndpoint { return out.VpcEndpoints })
 }
 

@@ -23,24 +23,31 @@ type IAM interface {
 
 // roleFinder has the calls that change nothing.
 type roleFinder interface {
-	GetRole(context.Context, *iam.GetRoleInput, ...iamOptions) (*iam.GetRoleOutput, error)
+	iam.GetRoleAPIClient
+	iam.GetInstanceProfileAPIClient
+	iam.ListRolePoliciesAPIClient
+	iam.ListAttachedRolePoliciesAPIClient
+
 	GetRolePolicy(context.Context, *iam.GetRolePolicyInput, ...iamOptions) (*iam.GetRolePolicyOutput, error)
-	GetInstanceProfile(context.Context, *iam.GetInstanceProfileInput, ...iamOptions) (*iam.GetInstanceProfileOutput, error)
-	ListRolePolicies(context.Context, *iam.ListRolePoliciesInput, ...iamOptions) (*iam.ListRolePoliciesOutput, error)
-	ListAttachedRolePolicies(context.Context, *iam.ListAttachedRolePoliciesInput, ...iamOptions) (*iam.ListAttachedRolePoliciesOutput, error)
 }
 
 type roleMaker interface {
 	CreateRole(context.Context, *iam.CreateRoleInput, ...iamOptions) (*iam.CreateRoleOutput, error)
-	UpdateAssumeRolePolicy(context.Context, *iam.UpdateAssumeRolePolicyInput, ...iamOptions) (*iam.UpdateAssumeRolePolicyOutput, error)
+	UpdateAssumeRolePolicy(
+		context.Context, *iam.UpdateAssumeRolePolicyInput, ...iamOptions) (*iam.UpdateAssumeRolePolicyOutput, error)
 	PutRolePolicy(context.Context, *iam.PutRolePolicyInput, ...iamOptions) (*iam.PutRolePolicyOutput, error)
-	CreateInstanceProfile(context.Context, *iam.CreateInstanceProfileInput, ...iamOptions) (*iam.CreateInstanceProfileOutput, error)
-	AddRoleToInstanceProfile(context.Context, *iam.AddRoleToInstanceProfileInput, ...iamOptions) (*iam.AddRoleToInstanceProfileOutput, error)
+	CreateInstanceProfile(
+		context.Context, *iam.CreateInstanceProfileInput, ...iamOptions) (*iam.CreateInstanceProfileOutput, error)
+	AddRoleToInstanceProfile(
+		context.Context, *iam.AddRoleToInstanceProfileInput, ...iamOptions) (*iam.AddRoleToInstanceProfileOutput, error)
 }
 
 type roleRemover interface {
-	RemoveRoleFromInstanceProfile(context.Context, *iam.RemoveRoleFromInstanceProfileInput, ...iamOptions) (*iam.RemoveRoleFromInstanceProfileOutput, error)
-	DeleteInstanceProfile(context.Context, *iam.DeleteInstanceProfileInput, ...iamOptions) (*iam.DeleteInstanceProfileOutput, error)
+	RemoveRoleFromInstanceProfile(
+		context.Context, *iam.RemoveRoleFromInstanceProfileInput, ...iamOptions,
+	) (*iam.RemoveRoleFromInstanceProfileOutput, error)
+	DeleteInstanceProfile(
+		context.Context, *iam.DeleteInstanceProfileInput, ...iamOptions) (*iam.DeleteInstanceProfileOutput, error)
 	DeleteRolePolicy(context.Context, *iam.DeleteRolePolicyInput, ...iamOptions) (*iam.DeleteRolePolicyOutput, error)
 	DetachRolePolicy(context.Context, *iam.DetachRolePolicyInput, ...iamOptions) (*iam.DetachRolePolicyOutput, error)
 	DeleteRole(context.Context, *iam.DeleteRoleInput, ...iamOptions) (*iam.DeleteRoleOutput, error)

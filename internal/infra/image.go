@@ -75,8 +75,10 @@ func FindImage(ctx context.Context, api EC2, packagesHash, override string) (Ima
 		}
 	}
 	img, err := newestImage(ctx, api, &ec2.DescribeImagesInput{
-		Owners:  []string{debianOwner},
-		Filters: []types.Filter{available, awsapi.Filter("architecture", "x86_64"), awsapi.Filter("name", "debian-13-amd64-*")},
+		Owners: []string{debianOwner},
+		Filters: []types.Filter{
+			available, awsapi.Filter("architecture", "x86_64"), awsapi.Filter("name", "debian-13-amd64-*"),
+		},
 	})
 	if err != nil {
 		return Image{}, fmt.Errorf("finding debian 13: %w", err)
@@ -104,8 +106,10 @@ func newest(found []types.Image) Image {
 	img := slices.MaxFunc(found, func(x, y types.Image) int {
 		return cmp.Compare(aws.ToString(x.CreationDate), aws.ToString(y.CreationDate))
 	})
-	made := Image{ID: aws.ToString(img.ImageId), Name: aws.ToString(img.Name), RootDevice: aws.ToString(img.RootDeviceName),
-		Packages: awsapi.Tag(img.Tags, TagPackages)}
+	made := Image{
+		ID: aws.ToString(img.ImageId), Name: aws.ToString(img.Name),
+		RootDevice: aws.ToString(img.RootDeviceName), Packages: awsapi.Tag(img.Tags, TagPackages),
+	}
 	for _, d := range img.BlockDeviceMappings {
 		if d.Ebs != nil && aws.ToString(d.DeviceName) == made.RootDevice {
 			made.Size = aws.ToInt32(d.Ebs.VolumeSize)

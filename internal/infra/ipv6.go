@@ -21,15 +21,15 @@ func (b *up) ipv6Blocks() {
 		return
 	}
 	if v := b.vpc(); v == nil || len(v.IPv6) == 0 {
-		b.add(Action{ID: partVPCIPv6, Verb: Change, Object: "vpc", Detail: "has an IPv6 block of Amazon's", Needs: []string{partVPC}, do: giveVPCBlock})
+		b.change(partVPCIPv6, "vpc", "has an IPv6 block of Amazon's", giveVPCBlock, partVPC)
 	}
 	subnet := partSubnet(partProvider)
 	if block, ok := ipv6Of(b.s.Subnets, b.ids[subnet]); ok {
 		b.ids[partSubnetIPv6] = block.String()
 		return
 	}
-	b.add(Action{ID: partSubnetIPv6, Verb: Change, Object: "subnet", Detail: "provider has a /64 of the vpc's IPv6 block",
-		Needs: []string{subnet, partVPCIPv6}, do: giveSubnetBlock})
+	b.change(partSubnetIPv6, "subnet", "provider has a /64 of the vpc's IPv6 block", giveSubnetBlock,
+		subnet, partVPCIPv6)
 }
 
 // ipv6Subnet returns the provider subnet's IPv6 block, if it is known and wanted.
@@ -73,12 +73,14 @@ func (b *up) ipv6Addresses(i int) {
 	}
 	made := b.c.Provider.ElasticIPs == model.ElasticIPsAll && i == 0
 	label := partProvider + " of " + node
-	add := Action{ID: part + "/assign-ipv6", Verb: Change, Object: "network interface", Needs: []string{part, partSubnetIPv6, part + "/unassign-ipv6"},
-		Detail: fmt.Sprintf("%s gets %d IPv6 addresses", label, b.c.Provider.Addresses), do: assignIPv6(part, elsewhere)}
-	subnet, known := b.ipv6Subnet()
-	if !known {
+	assign := func(what string) {
+		b.change(part+"/assign-ipv6", "network interface", label+" gets "+what, assignIPv6(part, elsewhere),
+			part, partSubnetIPv6, part+"/unassign-ipv6")
+	}
+	subnet, ok := b.ipv6Subnet()
+	if !ok {
 		if made {
-			b.add(add)
+			assign(fmt.Sprintf("%d IPv6 addresses", b.c.Provider.Addresses))
 		}
 		return
 	}
@@ -87,12 +89,11 @@ func (b *up) ipv6Addresses(i int) {
 		all = append(all, a.String())
 	}
 	if extra := missing(have, all); len(extra) > 0 {
-		b.add(Action{ID: part + "/unassign-ipv6", Verb: Change, Object: "network interface",
-			Detail: label + " gives up " + strings.Join(extra, " "), do: unassignIPv6(b.ids[part], extra...)})
+		b.change(part+"/unassign-ipv6", "network interface", label+" gives up "+strings.Join(extra, " "),
+			unassignIPv6(b.ids[part], extra...))
 	}
 	if want := missing(all, slices.Concat(have, elsewhere)); made && len(want) > 0 {
-		add.Detail = label + " gets " + strings.Join(want, " ")
-		b.add(add)
+		assign(strings.Join(want, " "))
 	}
 }
 
@@ -106,7 +107,7 @@ func (b *up) releaseIPv6() {
 	}
 	// An agent would register anew what Neutron has still given out: it loses
 	// the right to first.
-	needs := []string{partRole + "/rights"}
+	needs := []string{partRights}
 	var enis []string
 	for _, n := range b.s.Interfaces {
 		if n.Subnet != subnet || subnet == "" {
@@ -114,8 +115,8 @@ func (b *up) releaseIPv6() {
 		}
 		enis = append(enis, n.ID)
 		if len(n.IPv6) > 0 {
-			b.add(Action{ID: n.ID + "/unassign-ipv6", Verb: Change, Object: "network interface",
-				Detail: name(n.Part) + " gives up " + strings.Join(n.IPv6, " "), Needs: []string{partRole + "/rights"}, do: unassignIPv6(n.ID)})
+			b.change(n.ID+"/unassign-ipv6", "network interface", name(n.Part)+" gives up "+strings.Join(n.IPv6, " "),
+				unassignIPv6(n.ID), partRights)
 			needs = append(needs, n.ID+"/unassign-ipv6")
 		}
 	}
@@ -129,23 +130,25 @@ func (b *up) releaseIPv6() {
 		case n.ID != subnet:
 			others = append(others, n.IPv6.CIDR)
 		default:
-			b.add(Action{ID: n.IPv6.Association, Verb: Delete, Object: "ipv6 block", Detail: fmt.Sprintf("%s of subnet provider", n.IPv6.CIDR),
-				Needs: needs, do: takeSubnetBlock(n.IPv6.Association, enis)})
+			b.remove(n.IPv6.Association, "ipv6 block", fmt.Sprintf("%s of subnet provider", n.IPv6.CIDR),
+				takeSubnetBlock(n.IPv6.Association, enis), needs...)
 			needs = append(needs, n.IPv6.Association)
 		}
 	}
-	free := slices.DeleteFunc(slices.Clone(v.IPv6), func(block Block) bool { return slices.ContainsFunc(others, block.CIDR.Overlaps) })
+	free := slices.DeleteFunc(slices.Clone(v.IPv6), func(block Block) bool {
+		return slices.ContainsFunc(others, block.CIDR.Overlaps)
+	})
 	if len(free) > 0 && len(free) == len(v.IPv6) {
 		for _, t := range b.s.RouteTables {
 			if t.ID == b.ids[partRouteTable] && t.Default6 != "" && t.Default6 == b.ids[partInternetGateway] {
-				b.add(Action{ID: "route/ipv6", Verb: Delete, Object: "route", Detail: everywhere6, do: deleteRoute(t.ID, everywhere6)})
+				b.remove("route/ipv6", "route", everywhere6, deleteRoute(t.ID, everywhere6))
 				needs = append(needs, "route/ipv6")
 			}
 		}
 	}
 	for _, block := range free {
-		b.add(Action{ID: block.Association, Verb: Delete, Object: "ipv6 block", Detail: fmt.Sprintf("%s of the vpc", block.CIDR),
-			Needs: needs, do: takeVPCBlock(block.Association)})
+		b.remove(block.Association, "ipv6 block", fmt.Sprintf("%s of the vpc", block.CIDR),
+			takeVPCBlock(block.Association), needs...)
 	}
 }
 

@@ -280,7 +280,9 @@ func TestLabIPv6(t *testing.T) {
 		t.Errorf("a second up: %v\n%s", err, p)
 	}
 	// All goes out as well: the rule is AWS's.
-	out, err := l.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{awsapi.ByTag(awsapi.TagPart, "security-group/provider")}})
+	out, err := l.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
+		Filters: []types.Filter{awsapi.ByTag(awsapi.TagPart, "security-group/provider")},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +314,9 @@ func TestLabNoRightToIPv6(t *testing.T) {
 	l := newGatewayLab(t, "none")
 	l.bringUp("first", "provider: {addresses: 2, elasticIPs: none}\n")
 	eni := aws.String(l.find(l.first, "eni/cloud-1/provider"))
-	if _, err := l.agent.AssignIpv6Addresses(l.ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: eni, Ipv6AddressCount: aws.Int32(1)}); !refused(err) {
+	if _, err := l.agent.AssignIpv6Addresses(l.ctx, &ec2.AssignIpv6AddressesInput{
+		NetworkInterfaceId: eni, Ipv6AddressCount: aws.Int32(1),
+	}); !refused(err) {
 		t.Errorf("error: %v", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/hint"
 )
 
 // One run at a time changes a cloud, from whatever machine. What says so on AWS
@@ -76,13 +77,8 @@ type LockedError struct {
 
 // Error says who does what since when.
 func (e *LockedError) Error() string {
-	return fmt.Sprintf(
-		"cloud %s is being changed by another run: macaw %s of %s, since %s",
-		e.Cloud,
-		e.Owner.Command,
-		e.Owner.Who,
-		e.Since,
-	)
+	return fmt.Sprintf("cloud %s is being changed by another run: macaw %s of %s, since %s", e.Cloud, e.Owner.Command,
+		e.Owner.Who, e.Since)
 }
 
 // Hint says what to do.
@@ -93,8 +89,7 @@ func (e *LockedError) Hint() string {
 
 // ErrLockLost says that this run has lost its lock, and has stopped for that.
 var ErrLockLost = errors.New(
-	"another run has taken this one for dead and taken over, or AWS could not be reached for long; stopped",
-)
+	"another run has taken this one for dead and taken over, or AWS could not be reached for long; stopped")
 
 // Lock is a cloud's lock that is held.
 type Lock struct {
@@ -117,12 +112,7 @@ func Acquire(ctx context.Context, api LockAPI, cloud string, who Owner, notice f
 }
 
 func acquire(
-	ctx context.Context,
-	api LockAPI,
-	clock clock,
-	cloud string,
-	who Owner,
-	notice func(string),
+	ctx context.Context, api LockAPI, clock clock, cloud string, who Owner, notice func(string),
 ) (*Lock, error) {
 	if notice == nil {
 		notice = func(string) {}
@@ -139,7 +129,7 @@ func acquire(
 		Clock:   clock,
 	}
 	err = policy.Do(ctx, func(ctx context.Context) (again bool, err error) {
-		out, err := api.ImportKeyPair(ctx, lockInput(cloud, who, run, public, clock.Now()), once)
+		out, err := api.ImportKeyPair(ctx, lockInput(cloud, who, run, public, clock.Now()), noRetry)
 		if err == nil {
 			id = aws.ToString(out.KeyPairId)
 			return false, nil
@@ -154,10 +144,8 @@ func acquire(
 		case held == nil:
 			return true, err // it is gone by now, or AWS does not show it yet
 		case held[tagLock] != cloud:
-			return false, &hinted{
-				err,
-				"it is not Macaw's, which needs that name while it changes the cloud; delete it if it is of no use",
-			}
+			return false, hint.With(err,
+				"it is not Macaw's, which needs that name while it changes the cloud; delete it if it is of no use")
 		case held[tagLockRun] == run:
 			id = held[""] // by a call whose answer got lost
 			return false, nil
@@ -182,8 +170,10 @@ func acquire(
 
 func lockInput(cloud string, who Owner, run, public string, now time.Time) *ec2.ImportKeyPairInput {
 	var tags []types.Tag
-	for k, v := range map[string]string{tagLock: cloud, tagLockRun: run, tagLockOwner: who.Who, tagLockMachine: who.Machine,
-		tagLockCommand: who.Command, tagLockSince: stamp(now), tagLockRenewed: stamp(now)} {
+	for k, v := range map[string]string{
+		tagLock: cloud, tagLockRun: run, tagLockOwner: who.Who, tagLockMachine: who.Machine,
+		tagLockCommand: who.Command, tagLockSince: stamp(now), tagLockRenewed: stamp(now),
+	} {
 		tags = append(tags, types.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	return &ec2.ImportKeyPairInput{KeyName: aws.String(lockName(cloud)), PublicKeyMaterial: []byte(public),
@@ -210,10 +200,8 @@ func unusedKey() (string, error) {
 // heldLock returns the tags of the lock, with its ID under the empty key, or nil
 // if AWS shows none.
 func heldLock(ctx context.Context, api LockAPI, cloud string) (map[string]string, error) {
-	out, err := api.DescribeKeyPairs(
-		ctx,
-		&ec2.DescribeKeyPairsInput{Filters: []types.Filter{awsapi.Filter("key-name", lockName(cloud))}},
-	)
+	out, err := api.DescribeKeyPairs(ctx,
+		&ec2.DescribeKeyPairsInput{Filters: []types.Filter{awsapi.Filter("key-name", lockName(cloud))}})
 	if err != nil || len(out.KeyPairs) == 0 {
 		return nil, err
 	}
@@ -227,13 +215,7 @@ func heldLock(ctx context.Context, api LockAPI, cloud string) (map[string]string
 // takeOver removes the lock of a run that is dead, and returns a LockedError for
 // one that lives.
 func takeOver(
-	ctx context.Context,
-	api LockAPI,
-	clock clock,
-	cloud string,
-	who Owner,
-	held map[string]string,
-	notice func(string),
+	ctx context.Context, api LockAPI, clock clock, cloud string, who Owner, held map[string]string, notice func(string),
 ) error {
 	locked := &LockedError{Cloud: cloud, Since: held[tagLockSince], ID: held[""],
 		Owner: Owner{Who: held[tagLockOwner], Command: held[tagLockCommand], Machine: held[tagLockMachine]}}

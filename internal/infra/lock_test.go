@@ -213,10 +213,12 @@ func TestLabTwoAtOnce(t *testing.T) {
 					for lock == nil {
 						var err error
 						var locked *LockedError
-						if lock, err = Acquire(ctx, l.root, "first", who, nil); errors.As(err, &locked) {
+						lock, err = Acquire(ctx, l.root, "first", who, nil)
+						switch {
+						case errors.As(err, &locked):
 							refused.Add(1)
 							time.Sleep(time.Duration(1+r.IntN(20)) * time.Millisecond)
-						} else if err != nil {
+						case err != nil:
 							t.Error(err)
 							return
 						}
@@ -229,7 +231,9 @@ func TestLabTwoAtOnce(t *testing.T) {
 					p, _, err := labUp(lock.Context(), l.Clients, want)
 					if err != nil {
 						t.Error(err)
-					} else if !p.Empty() {
+						return
+					}
+					if !p.Empty() {
 						made.Add(1)
 					}
 				})

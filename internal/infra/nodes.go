@@ -37,14 +37,13 @@ func (b *up) replaced() {
 	for _, in := range b.s.Instances {
 		if in.live() && b.unwanted(in.Part) {
 			instances = append(instances, in.ID)
-			b.add(Action{ID: in.ID, Verb: Delete, Object: "instance", Detail: name(in.Part) + " " + in.ID, do: terminateInstance(in.ID)})
+			b.remove(in.ID, "instance", name(in.Part)+" "+in.ID, terminateInstance(in.ID))
 		}
 	}
 	for _, n := range b.s.Interfaces {
 		if b.unwanted(n.Part) {
 			b.gone = append(b.gone, n.ID)
-			b.add(Action{ID: n.ID, Verb: Delete, Object: "network interface", Detail: name(n.Part) + " " + n.ID,
-				Needs: instances, do: deleteInterface(n.ID)})
+			b.remove(n.ID, "network interface", name(n.Part)+" "+n.ID, deleteInterface(n.ID), instances...)
 		}
 	}
 }
@@ -82,12 +81,12 @@ func (b *up) eni(node, network string, primary netip.Addr, secondary, agents []s
 		}
 		// Removing comes first: the type limits how many fit.
 		if extra := missing(n.Secondary, slices.Concat(secondary, agents)); len(extra) > 0 {
-			b.add(Action{ID: part + "/unassign", Verb: Change, Object: "network interface",
-				Detail: label + " gives up " + strings.Join(extra, " "), do: unassign(part, extra)})
+			b.change(part+"/unassign", "network interface", label+" gives up "+strings.Join(extra, " "),
+				unassign(part, extra))
 		}
 		if add := missing(secondary, n.Secondary); len(add) > 0 {
-			b.add(Action{ID: part + "/assign", Verb: Change, Object: "network interface",
-				Detail: label + " gets " + strings.Join(add, " "), Needs: []string{part + "/unassign"}, do: assign(part, add)})
+			b.change(part+"/assign", "network interface", label+" gets "+strings.Join(add, " "), assign(part, add),
+				part+"/unassign")
 		}
 		b.interfaceAttributes(n, label, network)
 		return
@@ -96,9 +95,9 @@ func (b *up) eni(node, network string, primary netip.Addr, secondary, agents []s
 	if k := len(secondary); k > 0 {
 		detail += fmt.Sprintf(" and %s to %s", secondary[0], secondary[k-1])
 	}
-	b.add(Action{ID: part, Verb: Create, Object: "network interface", Detail: detail,
-		Needs: append([]string{partSubnet(network), partGroup(network)}, b.gone...),
-		do:    createInterface(part, partSubnet(network), partGroup(network), primary.String(), secondary)})
+	b.create(part, "network interface", detail,
+		createInterface(part, partSubnet(network), partGroup(network), primary.String(), secondary),
+		append([]string{partSubnet(network), partGroup(network)}, b.gone...)...)
 }
 
 func (b *up) instance(i int) error {
@@ -118,9 +117,9 @@ func (b *up) instance(i int) error {
 		b.instanceAttributes(node, in)
 		switch in.State {
 		case "stopped", "stopping":
-			b.add(Action{ID: part, Verb: Start, Object: "instance", Detail: node.Name, Needs: []string{part + "/type", part + "/user-data"}, do: startInstance(part)})
+			b.start(part, "instance", node.Name, startInstance(part), part+"/type", part+"/user-data")
 		case "pending":
-			b.add(Action{ID: part, Verb: Start, Object: "instance", Detail: node.Name + " (it is starting)", do: awaitInstance(part)})
+			b.start(part, "instance", node.Name+" (it is starting)", awaitInstance(part))
 		}
 		b.profile(node, in)
 		return nil
@@ -129,13 +128,13 @@ func (b *up) instance(i int) error {
 		return fmt.Errorf("planning instance %s: no image to boot", node.Name)
 	}
 	l := launch{node: node, image: b.w.Image, key: keyName(b.c.Name), userData: b.w.UserData, gone: gone}
-	needs := []string{awsapi.InterfacePart(node.Name, partManagement), awsapi.InterfacePart(node.Name, partProvider), partKeyPair}
+	needs := append(partENIs(node.Name), partKeyPair)
 	if isGateway(node) {
 		l.profile = gatewayName(b.c.Name, b.s.Region)
 		needs = append(needs, partProfile, partProfile+"/role")
 	}
-	b.add(Action{ID: part, Verb: Create, Object: "instance", Detail: fmt.Sprintf("%s %s from %s", node.Name, node.Type, b.w.Image.ID),
-		Needs: needs, do: runInstance(l)})
+	b.create(part, "instance", fmt.Sprintf("%s %s from %s", node.Name, node.Type, b.w.Image.ID),
+		runInstance(l), needs...)
 	return nil
 }
 
@@ -151,8 +150,10 @@ func (b *up) instanceDrift(i int, in Instance) {
 	}
 	for device, network := range []string{partManagement, partProvider} {
 		for _, n := range b.s.Interfaces {
-			if n.ID == b.ids[awsapi.InterfacePart(node.Name, network)] && (n.Instance != in.ID || n.Device != int32(device)) {
-				b.drift(object, "attach it, then reboot the instance", "network interface %s (%s) is not its device %d", n.ID, network, device)
+			ours := n.ID == b.ids[awsapi.InterfacePart(node.Name, network)]
+			if ours && (n.Instance != in.ID || n.Device != int32(device)) {
+				b.drift(object, "attach it, then reboot the instance",
+					"network interface %s (%s) is not its device %d", n.ID, network, device)
 			}
 		}
 	}
@@ -170,13 +171,20 @@ func (b *up) targets() []target {
 	var out []target
 	for i, n := range b.c.Nodes {
 		private := b.c.ManagementAddress(i).String()
-		out = append(out, target{partNodeAddress(n.Name), awsapi.InterfacePart(n.Name, partManagement), private, fmt.Sprintf("%s, management of %s", private, n.Name)})
+		out = append(out, target{
+			part: partNodeAddress(n.Name), eni: awsapi.InterfacePart(n.Name, partManagement), private: private,
+			label: fmt.Sprintf("%s, management of %s", private, n.Name),
+		})
 	}
 	if b.c.Provider.ElasticIPs != model.ElasticIPsAll {
 		return out
 	}
 	for _, a := range b.c.ProviderAddresses() {
-		out = append(out, target{awsapi.AddressPart(a.String()), awsapi.InterfacePart(b.c.Nodes[0].Name, partProvider), a.String(), a.String()})
+		private := a.String()
+		out = append(out, target{
+			part: awsapi.AddressPart(private), eni: awsapi.InterfacePart(b.c.Nodes[0].Name, partProvider),
+			private: private, label: private,
+		})
 	}
 	return out
 }
@@ -196,14 +204,13 @@ func (b *up) addresses() {
 	var needs []string // with a quota that is just enough, letting go must come first
 	for _, a := range b.s.Addresses {
 		if !keep[a.ID] && !b.agents(a) {
-			b.add(Action{ID: a.ID, Verb: Delete, Object: "elastic ip", Detail: strings.TrimSpace(a.Public + " " + a.Private),
-				Needs: []string{partRole + "/rights"}, do: releaseAddress(a)})
+			b.remove(a.ID, "elastic ip", strings.TrimSpace(a.Public+" "+a.Private), releaseAddress(a), partRights)
 			needs = append(needs, a.ID)
 		}
 	}
 	for _, t := range b.targets() {
 		if b.ids[t.part] == "" {
-			b.add(Action{ID: t.part, Verb: Create, Object: "elastic ip", Detail: "for " + t.label, Needs: needs, do: allocateAddress(t.part)})
+			b.create(t.part, "elastic ip", "for "+t.label, allocateAddress(t.part), needs...)
 		}
 	}
 }
@@ -212,9 +219,9 @@ func (b *up) addresses() {
 // release. It has the same part as one that is made with the cloud, so that who
 // changes the policy from one to the other loses none that is in use.
 func (b *up) agents(a Address) bool {
-	private, is := strings.CutPrefix(a.Part, awsapi.AddressParts)
+	private, ok := strings.CutPrefix(a.Part, awsapi.AddressParts)
 	_, err := netip.ParseAddr(private)
-	return is && err == nil && b.c.Provider.ElasticIPs == model.ElasticIPsOnDemand
+	return ok && err == nil && b.c.Provider.ElasticIPs == model.ElasticIPsOnDemand
 }
 
 // address returns the Elastic IP of a target: of twins the one that leads there.
@@ -234,9 +241,8 @@ func (b *up) associations() {
 		if a != nil && eni != "" && a.Interface == eni && a.Private == t.private {
 			continue
 		}
-		b.add(Action{ID: t.part + "/associate", Verb: Change, Object: "elastic ip", Detail: "leads to " + t.label,
+		b.change(t.part+"/associate", "elastic ip", "leads to "+t.label, associateAddress(t),
 			// Without an attached Internet gateway AWS answers Gateway.NotAttached.
-			Needs: []string{t.part, t.eni, t.eni + "/assign", "internet-gateway/attach"},
-			do:    associateAddress(t)})
+			t.part, t.eni, t.eni+"/assign", partAttachment)
 	}
 }

@@ -32,12 +32,14 @@ func operatorRights() document {
 	}
 	return document{Version: "2012-10-17", Statement: []statement{
 		{Sid: "MakeClouds", Effect: "Allow", Action: ec2Calls, Resource: []string{"*"}},
-		{Sid: "MakeGatewayRoles", Effect: "Allow", Action: append(calls("iam", reflect.TypeFor[IAM]()), "iam:TagRole", "iam:TagInstanceProfile"),
+		{Sid: "MakeGatewayRoles", Effect: "Allow",
+			Action: append(calls("iam", reflect.TypeFor[IAM]()), "iam:TagRole", "iam:TagInstanceProfile"),
 			// Asked for one that is not there, IAM knows its name and no path.
 			Resource: []string{"arn:aws:iam::*:role" + rolePath + "*", "arn:aws:iam::*:role/macaw-*",
 				"arn:aws:iam::*:instance-profile" + rolePath + "*", "arn:aws:iam::*:instance-profile/macaw-*"}},
 		// Into a profile and, with it, to instances.
-		{Sid: "PassGatewayRoles", Effect: "Allow", Action: []string{"iam:PassRole"}, Resource: []string{"arn:aws:iam::*:role" + rolePath + "*"}},
+		{Sid: "PassGatewayRoles", Effect: "Allow", Action: []string{"iam:PassRole"},
+			Resource: []string{"arn:aws:iam::*:role" + rolePath + "*"}},
 	}}
 }
 
@@ -73,7 +75,9 @@ func TestLabOperatorRightsAreEnough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := root.AttachUserPolicy(ctx, &awsiam.AttachUserPolicyInput{UserName: name, PolicyArn: p.Policy.Arn}); err != nil {
+	if _, err := root.AttachUserPolicy(ctx, &awsiam.AttachUserPolicyInput{
+		UserName: name, PolicyArn: p.Policy.Arn,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	key, err := root.CreateAccessKey(ctx, &awsiam.CreateAccessKeyInput{UserName: name})

@@ -135,7 +135,9 @@ func (o *others) subnets(ctx context.Context, api EC2, v VPC) error {
 func (o *others) routeTables(ctx context.Context, api EC2, v VPC) error {
 	found, err := findRouteTables(ctx, api, inVPC(v.ID))
 	for _, t := range found {
-		main := slices.ContainsFunc(t.Associations, func(a types.RouteTableAssociation) bool { return aws.ToBool(a.Main) })
+		main := slices.ContainsFunc(t.Associations, func(a types.RouteTableAssociation) bool {
+			return aws.ToBool(a.Main)
+		})
 		// AWS's own, which it makes with the VPC, is no longer the main one when
 		// somebody has made another so.
 		if o.theirs(t.Tags) && !main {

@@ -1,9 +1,9 @@
 package infra
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -30,7 +30,7 @@ type Action struct {
 	// Needs holds the IDs of the actions that come first.
 	Needs []string `json:"needs,omitempty"`
 
-	do func(context.Context, *applier) error
+	do step
 }
 
 // String returns the action as a line of the plan.
@@ -118,15 +118,32 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 	return json.Marshal(q)
 }
 
+// create, change, start and remove append an action of that kind, which comes after
+// those that it needs.
+
+func (p *Plan) create(id, object, detail string, do step, needs ...string) {
+	p.add(Action{ID: id, Verb: Create, Object: object, Detail: detail, Needs: needs, do: do})
+}
+
+func (p *Plan) change(id, object, detail string, do step, needs ...string) {
+	p.add(Action{ID: id, Verb: Change, Object: object, Detail: detail, Needs: needs, do: do})
+}
+
+func (p *Plan) start(id, object, detail string, do step, needs ...string) {
+	p.add(Action{ID: id, Verb: Start, Object: object, Detail: detail, Needs: needs, do: do})
+}
+
+func (p *Plan) remove(id, object, detail string, do step, needs ...string) {
+	p.add(Action{ID: id, Verb: Delete, Object: object, Detail: detail, Needs: needs, do: do})
+}
+
 // add appends an action. Needs that are no action of the plan are done already
 // and dropped.
 func (p *Plan) add(a Action) {
 	var needs []string
 	for _, n := range a.Needs {
-		for _, b := range p.Actions {
-			if b.ID == n {
-				needs = append(needs, n)
-			}
+		if slices.ContainsFunc(p.Actions, func(b Action) bool { return b.ID == n }) {
+			needs = append(needs, n)
 		}
 	}
 	a.Needs = needs

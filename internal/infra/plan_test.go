@@ -78,12 +78,16 @@ func TestPlanUp(t *testing.T) {
 		{"nothing", func(s *Seen) { *s = none }, everything},
 		{"all", func(*Seen) {}, ""},
 		{"killed after the vpc", func(s *Seen) {
-			*s = Seen{Cloud: "first", Region: s.Region, Zones: s.Zones, VPCs: []VPC{{ID: "vpc-1", Part: "vpc", CIDR: "10.0.0.0/16", DNSSupport: true}}}
+			*s = Seen{Cloud: "first", Region: s.Region, Zones: s.Zones,
+				VPCs: []VPC{{ID: "vpc-1", Part: "vpc", CIDR: "10.0.0.0/16", DNSSupport: true}}}
 		}, strings.Replace(everything, "+ create vpc 10.0.0.0/16\n", "", 1)},
-		{"gateway not attached", func(s *Seen) { s.InternetGateways[0].VPC = "" }, "~ change internet gateway attached to the vpc\n"},
+		{"gateway not attached", func(s *Seen) { s.InternetGateways[0].VPC = "" },
+			"~ change internet gateway attached to the vpc\n"},
 		{"no route", func(s *Seen) { s.RouteTables[0].Default = "" }, "+ create route 0.0.0.0/0 to the internet gateway\n"},
-		{"route elsewhere", func(s *Seen) { s.RouteTables[0].Default = "igw-other" }, "~ change route 0.0.0.0/0 to the internet gateway\n"},
-		{"blackhole", func(s *Seen) { s.RouteTables[0].Blackhole = true }, "~ change route 0.0.0.0/0 to the internet gateway\n"},
+		{"route elsewhere", func(s *Seen) { s.RouteTables[0].Default = "igw-other" },
+			"~ change route 0.0.0.0/0 to the internet gateway\n"},
+		{"blackhole", func(s *Seen) { s.RouteTables[0].Blackhole = true },
+			"~ change route 0.0.0.0/0 to the internet gateway\n"},
 		{"subnet not associated", func(s *Seen) { s.RouteTables[0].Subnets = s.RouteTables[0].Subnets[:0] },
 			"~ change subnet management uses the route table\n~ change subnet provider uses the route table\n"},
 		{"rule missing", func(s *Seen) {
@@ -102,10 +106,13 @@ func TestPlanUp(t *testing.T) {
 		{"associated elsewhere", func(s *Seen) { eip(s, "address/provider/10.0.1.64").Private = "10.0.1.65" },
 			"~ change elastic ip leads to 10.0.1.64\n"},
 		{"twin address", func(s *Seen) {
-			s.Addresses = append(s.Addresses, Address{ID: "eipalloc-0", Part: "address/provider/10.0.1.64", Public: "198.51.100.99"})
+			s.Addresses = append(s.Addresses,
+				Address{ID: "eipalloc-0", Part: "address/provider/10.0.1.64", Public: "198.51.100.99"})
 		}, "- delete elastic ip 198.51.100.99\n"},
 		{"address of before", func(s *Seen) {
-			s.Addresses = append(s.Addresses, Address{ID: "eipalloc-z", Part: "address/provider/10.0.1.70", Public: "198.51.100.99", Association: "a", Private: "10.0.1.70"})
+			s.Addresses = append(s.Addresses,
+				Address{ID: "eipalloc-z", Part: "address/provider/10.0.1.70", Public: "198.51.100.99", Association: "a",
+					Private: "10.0.1.70"})
 		}, "- delete elastic ip 198.51.100.99 10.0.1.70\n"},
 		{"no reservation", func(s *Seen) { s.Reservations = nil }, "+ create address reservation 10.0.1.64/31 for neutron\n"},
 		{"another reservation", func(s *Seen) { s.Reservations[0].CIDR = "10.0.1.64/30" },
@@ -113,31 +120,42 @@ func TestPlanUp(t *testing.T) {
 		{"a reservation of another type", func(s *Seen) { s.Reservations[0].Explicit = false },
 			"- delete address reservation 10.0.1.64/31\n+ create address reservation 10.0.1.64/31 for neutron\n"},
 		{"no role", func(s *Seen) { s.Role, s.Profile.Role = nil, "" },
-			"+ create iam role macaw-first-gateway-eu-central-1\n~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway\n" +
+			"+ create iam role macaw-first-gateway-eu-central-1\n~ change iam role macaw-first-gateway-eu-central-1 has the " +
+				"rights of a gateway\n" +
 				"~ change instance profile macaw-first-gateway-eu-central-1 has the role\n"},
-		{"role without rights", func(s *Seen) { s.Role.Rights = "" }, "~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway\n"},
-		{"role with more rights", func(s *Seen) { s.Role.Rights = strings.Replace(s.Role.Rights, "ec2:AssociateAddress", "ec2:*", 1) },
+		{"role without rights", func(s *Seen) { s.Role.Rights = "" },
+			"~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway\n"},
+		{"role with more rights", func(s *Seen) {
+			s.Role.Rights = strings.Replace(s.Role.Rights, "ec2:AssociateAddress",
+				"ec2:*", 1)
+		},
 			"~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway\n"},
 		{"role for anybody", func(s *Seen) {
 			s.Role.Trust = strings.Replace(s.Role.Trust, "ec2.amazonaws.com", "lambda.amazonaws.com", 1)
 		},
 			"~ change iam role macaw-first-gateway-eu-central-1 is for instances\n"},
 		{"policies written otherwise", func(s *Seen) {
-			s.Role.Rights, s.Role.Trust = strings.ReplaceAll(s.Role.Rights, ",", ", \n"), strings.ReplaceAll(s.Role.Trust, ":{", ": {")
+			s.Role.Rights, s.Role.Trust = strings.ReplaceAll(s.Role.Rights, ",", ", \n"), strings.ReplaceAll(s.Role.Trust, ":{",
+				": {")
 		}, ""},
-		{"empty profile", func(s *Seen) { s.Profile.Role = "" }, "~ change instance profile macaw-first-gateway-eu-central-1 has the role\n"},
+		{"empty profile", func(s *Seen) { s.Profile.Role = "" },
+			"~ change instance profile macaw-first-gateway-eu-central-1 has the role\n"},
 		{"instance without profile", func(s *Seen) { s.Instances[0].Profile = InstanceProfile{} },
 			"~ change instance cloud-1 has the instance profile macaw-first-gateway-eu-central-1\n"},
 		{"profile made anew", func(s *Seen) { s.Profile.ID = "AIPA-new" },
 			"~ change instance cloud-1 has the instance profile macaw-first-gateway-eu-central-1\n"},
-		{"instance with another profile", func(s *Seen) { s.Instances[0].Profile = InstanceProfile{ID: "AIPA-other", Name: "other"} },
+		{"instance with another profile",
+			func(s *Seen) { s.Instances[0].Profile = InstanceProfile{ID: "AIPA-other", Name: "other"} },
 			"! instance cloud-1: its instance profile is other, not macaw-first-gateway-eu-central-1\n" +
-				"    hint: put the rights of role macaw-first-gateway-eu-central-1 into its role, or take its instance profile away and run macaw up\n"},
+				"    hint: put the rights of role macaw-first-gateway-eu-central-1 into its role, or take its instance profile " +
+				"away and run macaw up\n"},
 		{"stopped", func(s *Seen) { s.Instances[0].State = "stopped" }, "~ start instance cloud-1\n"},
 		{"pending", func(s *Seen) { s.Instances[0].State = "pending" }, "~ start instance cloud-1 (it is starting)\n"},
-		{"terminated", func(s *Seen) { s.Instances[0].State = "terminated" }, "+ create instance cloud-1 t3.xlarge from ami-0123456789abcdef0\n"},
+		{"terminated", func(s *Seen) { s.Instances[0].State = "terminated" },
+			"+ create instance cloud-1 t3.xlarge from ami-0123456789abcdef0\n"},
 		{"another key, nothing runs", func(s *Seen) { s.Instances, s.KeyPairs[0].PublicKey = nil, "ssh-ed25519 BBBB x" },
-			"- delete key pair macaw-first\n+ create key pair macaw-first\n+ create instance cloud-1 t3.xlarge from ami-0123456789abcdef0\n"},
+			"- delete key pair macaw-first\n+ create key pair macaw-first\n+ create instance cloud-1 t3.xlarge from " +
+				"ami-0123456789abcdef0\n"},
 		{"key hidden", func(s *Seen) { s.KeyPairs[0].PublicKey = "" }, ""},
 		{"second vpc", func(s *Seen) { s.VPCs = append([]VPC{{ID: "vpc-0", Part: "vpc", CIDR: "10.0.0.0/16"}}, s.VPCs...) },
 			"! vpc: there is a second one, vpc-0\n    hint: macaw down removes it\n"},
@@ -149,7 +167,8 @@ func TestPlanUp(t *testing.T) {
 			eip(s, "address/provider/10.0.1.64").Interface = "eni-2"
 			eip(s, "address/provider/10.0.1.65").Interface = "eni-2"
 		},
-			"! instance cloud-1: network interface eni-2 (provider) is not its device 1\n    hint: attach it, then reboot the instance\n"},
+			"! instance cloud-1: network interface eni-2 (provider) is not its device 1\n    hint: attach it, then reboot " +
+				"the instance\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -197,16 +216,23 @@ func TestPlanIPv6(t *testing.T) {
 		want   string
 	}{
 		{"nothing", func(s *Seen) { *s = none }, strings.NewReplacer(
-			"+ create address reservation 10.0.1.64/31 for neutron\n", ofVPC+ofSubnet+"+ create address reservation 10.0.1.64/31 for neutron\n+ create address reservation of IPv6 for neutron\n",
+			"+ create address reservation 10.0.1.64/31 for neutron\n",
+			ofVPC+ofSubnet+"+ create address reservation 10.0.1.64/31 for neutron\n+ create address reservation of IPv6 for "+
+				"neutron\n",
 			"provider allows everything from 0.0.0.0/0\n", "provider allows everything from 0.0.0.0/0; everything from ::/0\n",
-			"+ create instance cloud-1", "~ change network interface provider of cloud-1 gets 2 IPv6 addresses\n+ create instance cloud-1",
-			"+ create route 0.0.0.0/0 to the internet gateway\n", "+ create route 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway\n",
+			"+ create instance cloud-1", "~ change network interface provider of cloud-1 gets 2 IPv6 addresses\n+ create "+
+				"instance cloud-1",
+			"+ create route 0.0.0.0/0 to the internet gateway\n",
+			"+ create route 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway\n",
 		).Replace(everything)},
 		{"all", func(*Seen) {}, ""},
-		{"an ENI made anew", func(s *Seen) { provider(s).IPv6 = nil }, "~ change network interface provider of cloud-1 gets P::1:0 P::1:1\n"},
-		{"one address missing", func(s *Seen) { provider(s).IPv6 = provider(s).IPv6[1:] }, "~ change network interface provider of cloud-1 gets P::1:0\n"},
+		{"an ENI made anew", func(s *Seen) { provider(s).IPv6 = nil },
+			"~ change network interface provider of cloud-1 gets P::1:0 P::1:1\n"},
+		{"one address missing", func(s *Seen) { provider(s).IPv6 = provider(s).IPv6[1:] },
+			"~ change network interface provider of cloud-1 gets P::1:0\n"},
 		{"one on another ENI", func(s *Seen) {
-			n := Interface{ID: "eni-2", Part: "eni/cloud-1/provider-2", Subnet: provider(s).Subnet, Groups: provider(s).Groups, IPv6: provider(s).IPv6[:1]}
+			n := Interface{ID: "eni-2", Part: "eni/cloud-1/provider-2", Subnet: provider(s).Subnet, Groups: provider(s).Groups,
+				IPv6: provider(s).IPv6[:1]}
 			provider(s).IPv6 = provider(s).IPv6[1:]
 			s.Interfaces = append(s.Interfaces, n)
 		}, ""},
@@ -221,7 +247,8 @@ func TestPlanIPv6(t *testing.T) {
 			subnet(s).IPv6 = Block{}
 			s.Reservations = slices.DeleteFunc(s.Reservations, func(r Reservation) bool { return strings.Contains(r.CIDR, ":") })
 			provider(s).IPv6 = nil
-		}, ofSubnet + "+ create address reservation of IPv6 for neutron\n~ change network interface provider of cloud-1 gets 2 IPv6 addresses\n"},
+		}, ofSubnet + "+ create address reservation of IPv6 for neutron\n~ change network interface provider of cloud-1 " +
+			"gets 2 IPv6 addresses\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -281,7 +308,8 @@ func TestPlanJSON(t *testing.T) {
 	}
 	for _, a := range got.Actions {
 		if a.ID == "instance/cloud-1" {
-			if diff := cmp.Diff([]string{"eni/cloud-1/management", "eni/cloud-1/provider", "key-pair", "instance-profile", "instance-profile/role"}, a.Needs); diff != "" {
+			if diff := cmp.Diff([]string{"eni/cloud-1/management", "eni/cloud-1/provider", "key-pair", "instance-profile",
+				"instance-profile/role"}, a.Needs); diff != "" {
 				t.Errorf("needs, -want +got:\n%s", diff)
 			}
 		}

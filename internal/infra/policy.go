@@ -71,7 +71,10 @@ func trust(region string) document {
 // gateways' agents have no business there: one in wrong hands must not take the
 // cloud's stable address away.
 func management() []string {
-	return []string{awsapi.InterfacePart("*", partManagement), partNodeAddress("*"), partSubnet(partManagement), partGroup(partManagement)}
+	return []string{
+		awsapi.InterfacePart("*", partManagement), partNodeAddress("*"),
+		partSubnet(partManagement), partGroup(partManagement),
+	}
 }
 
 // gatewayRights are what the agents on a cloud's gateways may do: the calls
@@ -100,11 +103,13 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 
 	d := document{Version: "2012-10-17"}
 	allow := func(sid string, actions, resources []string, when conditions) {
-		d.Statement = append(d.Statement, statement{Sid: sid, Effect: "Allow", Action: actions, Resource: resources, Condition: when})
+		d.Statement = append(d.Statement, statement{
+			Sid: sid, Effect: "Allow", Action: actions, Resource: resources, Condition: when,
+		})
 	}
 	// These know no resource and no tag, only the region.
-	allow("See", []string{"ec2:DescribeNetworkInterfaces", "ec2:DescribeAddresses", "ec2:DescribeInstanceTypes"}, []string{"*"},
-		conditions{"StringEquals": {"ec2:Region": {region}}})
+	see := []string{"ec2:DescribeNetworkInterfaces", "ec2:DescribeAddresses", "ec2:DescribeInstanceTypes"}
+	allow("See", see, []string{"*"}, conditions{"StringEquals": {"ec2:Region": {region}}})
 	register := []string{"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
 	if c.Provider.IPv6 {
 		register = append(register, "ec2:AssignIpv6Addresses", "ec2:UnassignIpv6Addresses")
@@ -140,6 +145,7 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 	}
 	// Tags are set by the call that makes a resource and never afterwards, or
 	// the tag would be no border (EC2 User Guide, supported-iam-actions-tagging).
-	allow("TagWhatIsMade", []string{"ec2:CreateTags"}, arn(tagged...), conditions{"StringEquals": {"ec2:CreateAction": creators}})
+	allow("TagWhatIsMade", []string{"ec2:CreateTags"}, arn(tagged...),
+		conditions{"StringEquals": {"ec2:CreateAction": creators}})
 	return d
 }

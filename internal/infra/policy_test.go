@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-var allPolicies = []model.ElasticIPs{model.ElasticIPsAll, model.ElasticIPsOnDemand, model.ElasticIPsPool, model.ElasticIPsNone}
+var allPolicies = model.ElasticIPPolicies()
 
 func policyCloud(t *testing.T, policy model.ElasticIPs, pool int, ipv6 bool) *cloud.Cloud {
 	t.Helper()

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/hint"
 )
 
 func terminateInstance(id string) step {
@@ -18,21 +19,20 @@ func terminateInstance(id string) step {
 			return err
 		}); err != nil {
 			if errorCode(err) == "OperationNotPermitted" {
-				return &hinted{err, "somebody protects it: aws ec2 modify-instance-attribute --instance-id " + id + " --no-disable-api-termination"}
+				return hint.With(err, "termination protection is on: "+
+					"aws ec2 modify-instance-attribute --instance-id %s --no-disable-api-termination", id)
 			}
 			return err
 		}
-		return a.until(ctx, slowly, func(ctx context.Context) (bool, error, error) {
+		return a.until(ctx, machinePolicy, func(ctx context.Context) (bool, error) {
 			i, err := a.instance(ctx, id)
 			switch {
-			case awsapi.Passing(err):
-				return false, err, nil
 			case err != nil:
-				return false, nil, err
+				return awsapi.Passing(err), err
 			case i == nil || i.State.Name == types.InstanceStateNameTerminated:
-				return true, nil, nil
+				return false, nil
 			}
-			return false, fmt.Errorf("instance %s is %s", id, i.State.Name), nil
+			return true, fmt.Errorf("instance %s is %s", id, i.State.Name)
 		})
 	}
 }
@@ -42,8 +42,9 @@ func terminateInstance(id string) step {
 func releaseAddress(seen Address) step {
 	return func(ctx context.Context, a *applier) error {
 		if seen.Association != "" {
+			in := &ec2.DisassociateAddressInput{AssociationId: aws.String(seen.Association)}
 			if err := a.remove(ctx, func(ctx context.Context) error {
-				_, err := a.api.DisassociateAddress(ctx, &ec2.DisassociateAddressInput{AssociationId: aws.String(seen.Association)})
+				_, err := a.api.DisassociateAddress(ctx, in)
 				return err
 			}); err != nil {
 				return err
@@ -57,72 +58,79 @@ func releaseAddress(seen Address) step {
 }
 
 func deleteInternetGateway(seen InternetGateway) step {
+	id := aws.String(seen.ID)
 	return func(ctx context.Context, a *applier) error {
 		if seen.VPC != "" {
+			in := &ec2.DetachInternetGatewayInput{InternetGatewayId: id, VpcId: aws.String(seen.VPC)}
 			if err := a.delete(ctx, seen.ID, func(ctx context.Context) error {
-				_, err := a.api.DetachInternetGateway(ctx, &ec2.DetachInternetGatewayInput{InternetGatewayId: aws.String(seen.ID), VpcId: aws.String(seen.VPC)})
+				_, err := a.api.DetachInternetGateway(ctx, in)
 				return err
 			}); err != nil {
 				return err
 			}
 		}
 		return a.delete(ctx, seen.ID, func(ctx context.Context) error {
-			_, err := a.api.DeleteInternetGateway(ctx, &ec2.DeleteInternetGatewayInput{InternetGatewayId: aws.String(seen.ID)})
+			_, err := a.api.DeleteInternetGateway(ctx, &ec2.DeleteInternetGatewayInput{InternetGatewayId: id})
 			return err
 		})
 	}
 }
 
-func deleteInterface(id string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.delete(ctx, id, func(ctx context.Context) error {
-			_, err := a.api.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: aws.String(id)})
-			return err
-		})
+// deletion is one of the calls that delete what has an ID.
+type deletion func(ctx context.Context, api EC2, id *string) error
+
+// deletes makes a step of what others may use.
+func deletes(call deletion) func(id string) step {
+	return func(id string) step {
+		return func(ctx context.Context, a *applier) error {
+			return a.delete(ctx, id, func(ctx context.Context) error { return call(ctx, a.api, aws.String(id)) })
+		}
 	}
 }
 
-func deleteSecurityGroup(id string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.delete(ctx, id, func(ctx context.Context) error {
-			_, err := a.api.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)})
-			return err
-		})
+// removes makes a step of what nobody else can use.
+func removes(call deletion) func(id string) step {
+	return func(id string) step {
+		return oneRemoval(func(ctx context.Context, a *applier) error { return call(ctx, a.api, aws.String(id)) })
 	}
 }
 
-func deleteSubnet(id string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.delete(ctx, id, func(ctx context.Context) error {
-			_, err := a.api.DeleteSubnet(ctx, &ec2.DeleteSubnetInput{SubnetId: aws.String(id)})
-			return err
-		})
-	}
-}
-
-func deleteRouteTable(id string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.delete(ctx, id, func(ctx context.Context) error {
-			_, err := a.api.DeleteRouteTable(ctx, &ec2.DeleteRouteTableInput{RouteTableId: aws.String(id)})
-			return err
-		})
-	}
-}
-
-func deleteVPC(id string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.delete(ctx, id, func(ctx context.Context) error {
-			_, err := a.api.DeleteVpc(ctx, &ec2.DeleteVpcInput{VpcId: aws.String(id)})
-			return err
-		})
-	}
-}
-
-func deleteKeyPair(id string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error {
-			_, err := a.api.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyPairId: aws.String(id)})
-			return err
-		})
-	}
-}
+var (
+	deleteInterface = deletes(func(ctx context.Context, api EC2, id *string) error {
+		_, err := api.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: id})
+		return err
+	})
+	deleteSecurityGroup = deletes(func(ctx context.Context, api EC2, id *string) error {
+		_, err := api.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: id})
+		return err
+	})
+	deleteSubnet = deletes(func(ctx context.Context, api EC2, id *string) error {
+		_, err := api.DeleteSubnet(ctx, &ec2.DeleteSubnetInput{SubnetId: id})
+		return err
+	})
+	deleteRouteTable = deletes(func(ctx context.Context, api EC2, id *string) error {
+		_, err := api.DeleteRouteTable(ctx, &ec2.DeleteRouteTableInput{RouteTableId: id})
+		return err
+	})
+	deleteVPC = deletes(func(ctx context.Context, api EC2, id *string) error {
+		_, err := api.DeleteVpc(ctx, &ec2.DeleteVpcInput{VpcId: id})
+		return err
+	})
+	deleteVolume = deletes(func(ctx context.Context, api EC2, id *string) error {
+		_, err := api.DeleteVolume(ctx, &ec2.DeleteVolumeInput{VolumeId: id})
+		return err
+	})
+	deleteKeyPair = removes(func(ctx context.Context, api EC2, id *string) error {
+		_, err := api.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyPairId: id})
+		return err
+	})
+	deleteReservation = removes(func(ctx context.Context, api EC2, id *string) error {
+		in := &ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: id}
+		_, err := api.DeleteSubnetCidrReservation(ctx, in)
+		return err
+	})
+	takeVPCBlock = removes(func(ctx context.Context, api EC2, association *string) error {
+		_, err := api.DisassociateVpcCidrBlock(ctx, &ec2.DisassociateVpcCidrBlockInput{AssociationId: association})
+		return err
+	})
+)

@@ -16,6 +16,12 @@ import (
 	"macaw.example/internal/cloud"
 )
 
+// Range returns the fewest blocks that together are the cloud's addresses: what
+// Neutron may give out, and what a gateway's agent may register.
+func Range(c *cloud.Cloud) []netip.Prefix {
+	return cover(c.Provider.First, c.Provider.Addresses)
+}
+
 // cover returns the fewest CIDR blocks that together are n IPv4 addresses from
 // first on, in ascending order.
 func cover(first netip.Addr, n int) []netip.Prefix {
@@ -37,9 +43,9 @@ func cover(first netip.Addr, n int) []netip.Prefix {
 // (VPC User Guide, subnet-cidr-reservation).
 func (b *up) reservations() {
 	subnet := partSubnet(partProvider)
-	want := cover(b.c.Provider.First, b.c.Provider.Addresses)
-	block, known := b.ipv6Subnet()
-	if known {
+	want := Range(b.c)
+	block, ok := b.ipv6Subnet()
+	if ok {
 		want = append(want, cloud.IPv6Block(block))
 	}
 	var kept, needs []string
@@ -53,7 +59,7 @@ func (b *up) reservations() {
 		}
 		// Reservations must not overlap, so the old one goes first.
 		needs = append(needs, r.ID)
-		b.add(Action{ID: r.ID, Verb: Delete, Object: "address reservation", Detail: r.CIDR, do: deleteReservation(r.ID)})
+		b.remove(r.ID, "address reservation", r.CIDR, deleteReservation(r.ID))
 	}
 	needs = append(needs, subnet)
 	for _, p := range want {
@@ -61,15 +67,16 @@ func (b *up) reservations() {
 			continue
 		}
 		part := partReservation(p.String())
-		b.add(Action{ID: part, Verb: Create, Object: "address reservation", Detail: p.String() + " for neutron",
-			Needs: slices.Clone(needs), do: createReservation(subnet, func(*applier) netip.Prefix { return p })})
+		b.create(part, "address reservation", p.String()+" for neutron",
+			createReservation(subnet, func(*applier) netip.Prefix { return p }), needs...)
 		// One after the other: AWS takes a burst of 5 of these calls and then one
 		// in a second (EC2 Developer Guide, ec2-api-throttling).
 		needs = append(needs, part)
 	}
-	if b.c.Provider.IPv6 && !known {
-		b.add(Action{ID: partReservation("ipv6"), Verb: Create, Object: "address reservation", Detail: "of IPv6 for neutron",
-			Needs: append(needs, partSubnetIPv6), do: createReservation(subnet, func(a *applier) netip.Prefix { return cloud.IPv6Block(a.ipv6Subnet()) })})
+	if b.c.Provider.IPv6 && !ok {
+		b.create(partReservation("ipv6"), "address reservation", "of IPv6 for neutron",
+			createReservation(subnet, func(a *applier) netip.Prefix { return cloud.IPv6Block(a.ipv6Subnet()) }),
+			append(needs, partSubnetIPv6)...)
 	}
 }
 
@@ -77,38 +84,29 @@ func (b *up) reservations() {
 // what is there (InvalidParameterValue) means that the first try arrived, if
 // that is the same block of the cloud's own.
 func createReservation(subnet string, of func(*applier) netip.Prefix) step {
-	return func(ctx context.Context, a *applier) error {
+	return oneCall(func(ctx context.Context, a *applier) error {
 		cidr := of(a)
-		return a.call(ctx, func(ctx context.Context) error {
-			_, err := a.api.CreateSubnetCidrReservation(ctx, &ec2.CreateSubnetCidrReservationInput{
-				SubnetId: aws.String(a.id(subnet)), Cidr: aws.String(cidr.String()), ReservationType: types.SubnetCidrReservationTypeExplicit,
-				Description:       aws.String("Macaw cloud " + a.cloud + ", neutron's addresses"),
-				TagSpecifications: a.tags(types.ResourceTypeSubnetCidrReservation, partReservation(cidr.String())),
-			})
-			if errorCode(err) == "InvalidParameterValue" {
-				there, seeErr := reservationsIn(ctx, a.api, a.id(subnet), awsapi.ByTag(awsapi.TagCloud, a.cloud))
-				if seeErr == nil && slices.ContainsFunc(there, func(r Reservation) bool { return r.Explicit && r.CIDR == cidr.String() }) {
-					return nil
-				}
+		_, err := a.api.CreateSubnetCidrReservation(ctx, &ec2.CreateSubnetCidrReservationInput{
+			SubnetId: aws.String(a.id(subnet)), Cidr: aws.String(cidr.String()),
+			ReservationType:   types.SubnetCidrReservationTypeExplicit,
+			Description:       aws.String("Macaw cloud " + a.cloud + ", neutron's addresses"),
+			TagSpecifications: a.tags(types.ResourceTypeSubnetCidrReservation, partReservation(cidr.String())),
+		})
+		if errorCode(err) == "InvalidParameterValue" {
+			same := func(r Reservation) bool { return r.Explicit && r.CIDR == cidr.String() }
+			made, seeErr := reservationsIn(ctx, a.api, a.id(subnet), awsapi.ByTag(awsapi.TagCloud, a.cloud))
+			if seeErr == nil && slices.ContainsFunc(made, same) {
+				return nil
 			}
-			return err
-		})
-	}
-}
-
-func deleteReservation(id string) step {
-	return func(ctx context.Context, a *applier) error {
-		return a.remove(ctx, func(ctx context.Context) error {
-			_, err := a.api.DeleteSubnetCidrReservation(ctx, &ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: aws.String(id)})
-			return err
-		})
-	}
+		}
+		return err
+	})
 }
 
 // seeReservations looks into the subnets that were found.
-func (s *Seen) seeReservations(ctx context.Context, api EC2, mine types.Filter) error {
+func (s *Seen) seeReservations(ctx context.Context, c Clients, mine types.Filter) error {
 	for _, n := range s.Subnets {
-		found, err := reservationsIn(ctx, api, n.ID, mine)
+		found, err := reservationsIn(ctx, c.EC2, n.ID, mine)
 		if notFound(err) {
 			continue // removed meanwhile
 		}

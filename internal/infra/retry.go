@@ -10,68 +10,54 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/hint"
 )
 
-// patience says how long to go on with what may come right by itself.
-type patience struct {
-	first, most time.Duration // between two tries, growing
-	total       time.Duration
-}
-
+// How long to go on with what may come right by itself.
 var (
-	// eventually is for calls that name something just made: AWS may not know
+	// consistencyPolicy is for calls that name something just made: AWS may not know
 	// it yet (EC2 Developer Guide, eventual-consistency).
-	eventually = patience{200 * time.Millisecond, 5 * time.Second, 2 * time.Minute}
-	// slowly is for what waits for a machine to start or to end.
-	slowly = patience{500 * time.Millisecond, 3 * time.Second, 10 * time.Minute}
-	// briefly is for what should be there at once and, if it is not, never will.
-	briefly = patience{200 * time.Millisecond, 2 * time.Second, 30 * time.Second}
-	// shortly is for what a call whose answer got lost may have made.
-	shortly = patience{200 * time.Millisecond, 2 * time.Second, 5 * time.Second}
+	consistencyPolicy = policy(200*time.Millisecond, 5*time.Second, 2*time.Minute)
+	// machinePolicy is for what waits for a machine to start or to end.
+	machinePolicy = policy(500*time.Millisecond, 3*time.Second, 10*time.Minute)
+	// visiblePolicy is for what should be there at once and, if it is not, never will.
+	visiblePolicy = policy(200*time.Millisecond, 2*time.Second, 30*time.Second)
+	// lostAnswerPolicy is for what a call whose answer got lost may have made.
+	lostAnswerPolicy = policy(200*time.Millisecond, 2*time.Second, 5*time.Second)
 )
+
+func policy(first, most, total time.Duration) awsapi.Policy {
+	return awsapi.Policy{Backoff: awsapi.Backoff{First: first, Most: most}, Total: total}
+}
 
 // clock is the passing of time.
 type clock = awsapi.Clock
 
 type wallClock = awsapi.WallClock
 
-// until calls try again until it is done or fails. Out of patience it returns
-// the error that try gave as its reason for not being done, or errPatience.
+// until calls try again for as long as it says so.
 func (a *applier) until(
-	ctx context.Context,
-	p patience,
-	try func(context.Context) (done bool, reason, err error),
+	ctx context.Context, p awsapi.Policy, try func(context.Context) (again bool, err error),
 ) error {
-	policy := awsapi.Policy{Backoff: awsapi.Backoff{First: p.first, Most: p.most}, Total: p.total, Clock: a.clock}
-	return policy.Do(ctx, func(ctx context.Context) (bool, error) {
-		done, reason, err := try(ctx)
-		switch {
-		case done || err != nil:
-			return false, err
-		case reason == nil:
-			return true, errPatience
-		}
-		return true, reason
-	})
+	p.Clock = a.clock
+	return p.Do(ctx, try)
 }
-
-var errPatience = errors.New("AWS has not come to an end with it")
 
 // call makes one call of AWS, again while the error is one that passes: those
 // of an overloaded AWS or a lost answer, those for something that was just made
 // and is not known yet, and the codes given.
 func (a *applier) call(ctx context.Context, f func(context.Context) error, passing ...string) error {
-	return a.until(ctx, eventually, func(ctx context.Context) (bool, error, error) {
+	return a.until(ctx, consistencyPolicy, func(ctx context.Context) (bool, error) {
 		err := f(ctx)
-		switch {
-		case err == nil:
-			return true, nil, nil
-		case passes(err) || slices.Contains(passing, errorCode(err)):
-			return false, err, nil
-		default:
-			return false, nil, err
-		}
+		return passes(err) || slices.Contains(passing, errorCode(err)), err
 	})
+}
+
+// oneCall makes a step of a call.
+func oneCall(f step, passing ...string) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.call(ctx, func(ctx context.Context) error { return f(ctx, a) }, passing...)
+	}
 }
 
 // passes reports whether a call that makes something may be made again.
@@ -82,63 +68,78 @@ func passes(err error) bool {
 // create makes a call that makes a resource, once for each time that AWS has
 // none like it: a call whose answer got lost may have made one, and find then
 // finds it, by the cloud's tag and by what it was to be. The call must be made
-// with the option once: the SDK would repeat it without a look.
+// with the option noRetry: the SDK would repeat it without a look.
 func (a *applier) create(
 	ctx context.Context,
-	make func(context.Context) error,
-	find func(context.Context) (bool, error),
-	passing ...string,
+	make func(context.Context) error, find func(context.Context) (bool, error), passing ...string,
 ) error {
-	return a.until(ctx, eventually, func(ctx context.Context) (bool, error, error) {
+	return a.until(ctx, consistencyPolicy, func(ctx context.Context) (bool, error) {
 		err := make(ctx)
 		class := awsapi.ClassOf(err)
 		switch {
 		case err == nil:
-			return true, nil, nil
+			return false, nil
 		case ctx.Err() != nil:
-			return false, nil, ctx.Err()
+			return false, ctx.Err()
 		case class == awsapi.Exists, class == awsapi.Unclear && awsapi.Passing(err):
 			found, findErr := a.appears(ctx, find)
 			switch {
 			case found || findErr != nil:
-				return found, nil, findErr
+				return false, findErr
 			case class == awsapi.Exists:
-				return false, nil, &hinted{err, "it is not the cloud's: it bears another tag " + awsapi.TagCloud +
-					", or was made for something else; delete it, or take another name or network for the cloud"}
+				return false, hint.With(err, "it is not the cloud's: it bears another tag %s, or was made for "+
+					"something else; delete it, or take another name or network for the cloud", awsapi.TagCloud)
 			}
-			return false, err, nil
-		case passes(err) || slices.Contains(passing, errorCode(err)):
-			return false, err, nil
-		default:
-			return false, nil, err
+			return true, err
 		}
+		return passes(err) || slices.Contains(passing, errorCode(err)), err
 	})
 }
 
-// appears reports whether AWS shows shortly what is looked for.
+var errNotVisible = errors.New("AWS does not show it")
+
+// appears reports whether AWS soon shows what is looked for.
 func (a *applier) appears(ctx context.Context, find func(context.Context) (bool, error)) (found bool, err error) {
-	err = a.until(ctx, shortly, func(ctx context.Context) (bool, error, error) {
+	err = a.until(ctx, lostAnswerPolicy, func(ctx context.Context) (bool, error) {
 		var err error
-		if found, err = find(ctx); awsapi.Passing(err) || notFound(err) {
-			return false, err, nil
+		found, err = find(ctx)
+		switch {
+		case err != nil:
+			return awsapi.Passing(err) || notFound(err), err
+		case !found:
+			return true, errNotVisible
 		}
-		return found, errPatience, err
+		return false, nil
 	})
-	var end *awsapi.Exhausted
-	if errors.As(err, &end) && errors.Is(err, errPatience) {
+	if errors.Is(err, errNotVisible) {
 		return false, nil
 	}
 	return found, err
 }
 
-// once makes the SDK leave repeating to this package, which looks before.
-func once(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
+// noRetry makes the SDK leave repeating to this package, which looks before.
+func noRetry(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
 
 // remove makes a call that removes something; that it is gone is success. It
 // is tried again while something that goes away too still depends on it, and
 // after the codes given.
 func (a *applier) remove(ctx context.Context, f func(context.Context) error, passing ...string) error {
 	return a.removing(ctx, f, func(context.Context, error) error { return nil }, passing...)
+}
+
+// oneCreation makes a step of a call that makes a resource.
+func oneCreation(make step, find func(context.Context, *applier) (bool, error)) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.create(ctx, func(ctx context.Context) error { return make(ctx, a) },
+			func(ctx context.Context) (bool, error) { return find(ctx, a) })
+	}
+}
+
+// oneRemoval makes a step of a call that removes something.
+func oneRemoval(f step, passing ...string) step {
+	return func(ctx context.Context, a *applier) error {
+		return a.remove(ctx, func(ctx context.Context) error { return f(ctx, a) }, passing...)
+	}
 }
 
 // delete removes the resource with that ID as remove does, but not for longer than
@@ -160,18 +161,18 @@ func (a *applier) removing(
 	busy func(context.Context, error) error, // an error ends it
 	passing ...string,
 ) error {
-	return a.until(ctx, eventually, func(ctx context.Context) (bool, error, error) {
+	return a.until(ctx, consistencyPolicy, func(ctx context.Context) (bool, error) {
 		err := f(ctx)
 		switch {
-		case err == nil, notFound(err), errorCode(err) == "Gateway.NotAttached":
-			return true, nil, nil
+		case notFound(err), errorCode(err) == "Gateway.NotAttached":
+			return false, nil
 		case awsapi.ClassOf(err) == awsapi.Busy:
-			return false, err, busy(ctx, err)
-		case awsapi.Passing(err) || slices.Contains(passing, errorCode(err)):
-			return false, err, nil
-		default:
-			return false, nil, err
+			if end := busy(ctx, err); end != nil {
+				return false, end
+			}
+			return true, err
 		}
+		return awsapi.Passing(err) || slices.Contains(passing, errorCode(err)), err
 	})
 }
 
@@ -179,18 +180,6 @@ func (a *applier) removing(
 func errorCode(err error) string { return awsapi.Code(err) }
 
 func notFound(err error) bool { return awsapi.ClassOf(err) == awsapi.NotFound }
-
-// hinted is an error with a way out.
-type hinted struct {
-	err  error
-	hint string
-}
-
-func (e *hinted) Error() string { return e.err.Error() }
-func (e *hinted) Unwrap() error { return e.err }
-
-// Hint returns the way out.
-func (e *hinted) Hint() string { return e.hint }
 
 // token is a ClientToken.
 func token(what ...string) *string { return aws.String(awsapi.Token(what...)) }

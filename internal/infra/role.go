@@ -37,23 +37,22 @@ func (b *up) role() error {
 	r := b.s.Role
 	switch {
 	case r == nil:
-		b.add(Action{ID: partRole, Verb: Create, Object: "iam role", Detail: name, do: createRole(name, trusted)})
+		b.create(partRole, "iam role", name, createRole(name, trusted))
 	case !sameDocument(r.Trust, trusted):
-		b.add(Action{ID: partRole + "/trust", Verb: Change, Object: "iam role", Detail: name + " is for instances", do: putTrust(name, trusted)})
+		b.change(partRole+"/trust", "iam role", name+" is for instances", putTrust(name, trusted))
 	}
 	if r == nil || !sameDocument(r.Rights, rights) {
-		b.add(Action{ID: partRole + "/rights", Verb: Change, Object: "iam role", Detail: name + " has the rights of a gateway",
-			Needs: []string{partRole}, do: putRights(name, rights)})
+		b.change(partRights, "iam role", name+" has the rights of a gateway", putRights(name, rights), partRole)
 	}
 	p := b.s.Profile
 	if p == nil {
-		b.add(Action{ID: partProfile, Verb: Create, Object: "instance profile", Detail: name, do: createProfile(name)})
+		b.create(partProfile, "instance profile", name, createProfile(name))
 	} else {
 		b.ids[partProfile] = p.ID
 	}
 	if p == nil || p.Role != name {
-		b.add(Action{ID: partProfile + "/role", Verb: Change, Object: "instance profile", Detail: name + " has the role",
-			Needs: []string{partRole, partProfile}, do: fillProfile(name)})
+		b.change(partProfile+"/role", "instance profile", name+" has the role", fillProfile(name),
+			partRole, partProfile)
 	}
 	return nil
 }
@@ -66,11 +65,12 @@ func (b *up) profile(n cloud.Node, in Instance) {
 	case !isGateway(n) || in.Profile.ID != "" && in.Profile.ID == b.ids[partProfile]:
 		return
 	case in.Profile.ID != "" && in.Profile.Name != name:
-		b.drift("instance "+n.Name, "put the rights of role "+name+" into its role, or take its instance profile away and run macaw up",
+		b.drift("instance "+n.Name,
+			"put the rights of role "+name+" into its role, or take its instance profile away and run macaw up",
 			"its instance profile is %s, not %s", in.Profile.Name, name)
 		return
 	}
 	// One of the same name that was made anew is another: its ID tells.
-	b.add(Action{ID: part + "/profile", Verb: Change, Object: "instance", Detail: n.Name + " has the instance profile " + name,
-		Needs: []string{part, partProfile, partProfile + "/role"}, do: attachProfile(part, name)})
+	b.change(part+"/profile", "instance", n.Name+" has the instance profile "+name, attachProfile(part, name),
+		part, partProfile, partProfile+"/role")
 }

@@ -73,7 +73,9 @@ func TestRunningInstanceGetsTheProfile(t *testing.T) {
 func TestRoleOfSomebodyElse(t *testing.T) {
 	l, w := newLab(t, 5), wanted(t, "")
 	bringUp(t, l, w)
-	got(l.iam.UntagRole(ctx, &awsiam.UntagRoleInput{RoleName: aws.String(testRole), TagKeys: []string{awsapi.TagCloud}}))
+	got(l.iam.UntagRole(ctx, &awsiam.UntagRoleInput{
+		RoleName: aws.String(testRole), TagKeys: []string{awsapi.TagCloud},
+	}))
 	_, _, err := labUp(ctx, l.Clients, w)
 	if errorCode(err) != "EntityAlreadyExists" || !strings.Contains(err.Error(), "creating iam role") {
 		t.Errorf("error: %v", err)
@@ -95,7 +97,9 @@ func TestOperatorsChangesToTheRole(t *testing.T) {
 		InstanceProfileName: name, RoleName: other,
 	}))
 	bringUp(t, l, w)
-	profile := got(l.iam.GetInstanceProfile(ctx, &awsiam.GetInstanceProfileInput{InstanceProfileName: name})).InstanceProfile
+	profile := got(l.iam.GetInstanceProfile(ctx, &awsiam.GetInstanceProfileInput{
+		InstanceProfileName: name,
+	})).InstanceProfile
 	if got := *profile.Roles[0].RoleName; got != testRole {
 		t.Errorf("the profile has role %s", got)
 	}

@@ -17,12 +17,12 @@ import (
 )
 
 // looks are ways to look, by what they look for.
-type looks map[string]func(ctx context.Context, api EC2, mine types.Filter) error
+type looks map[string]func(ctx context.Context, c Clients, mine types.Filter) error
 
 // See finds everything of the named cloud.
 func See(ctx context.Context, c Clients, cloud string) (Seen, error) {
 	s := Seen{Cloud: cloud}
-	if err := s.see(ctx, c.EC2, looks{
+	if err := s.see(ctx, c, looks{
 		"availability zones": s.seeZones,
 		"vpcs":               s.seeVPCs,
 		"internet gateways":  s.seeInternetGateways,
@@ -38,23 +38,23 @@ func See(ctx context.Context, c Clients, cloud string) (Seen, error) {
 		return s, err
 	}
 	// These are asked for by what was found.
-	err := s.see(ctx, c.EC2, looks{
+	err := s.see(ctx, c, looks{
 		"instance attributes":  s.seeInstanceAttributes,
 		"address reservations": s.seeReservations,
-		"iam role":             func(ctx context.Context, _ EC2, _ types.Filter) error { return s.seeRole(ctx, c.IAM) },
-		"instance profile":     func(ctx context.Context, _ EC2, _ types.Filter) error { return s.seeProfile(ctx, c.IAM) },
+		"iam role":             s.seeRole,
+		"instance profile":     s.seeProfile,
 	})
 	s.sort()
 	return s, err
 }
 
 // see looks for everything at once.
-func (s *Seen) see(ctx context.Context, api EC2, all looks) error {
+func (s *Seen) see(ctx context.Context, c Clients, all looks) error {
 	mine := awsapi.ByTag(awsapi.TagCloud, s.Cloud)
 	g, ctx := errgroup.WithContext(ctx)
 	for what, look := range all {
 		g.Go(func() error {
-			if err := look(ctx, api, mine); err != nil {
+			if err := look(ctx, c, mine); err != nil {
 				return fmt.Errorf("looking for the %s of cloud %s: %w", what, s.Cloud, err)
 			}
 			return nil
@@ -79,8 +79,8 @@ func (s *Seen) sort() {
 	slices.SortFunc(s.Addresses, func(x, y Address) int { return cmp.Compare(x.ID, y.ID) })
 }
 
-func (s *Seen) seeZones(ctx context.Context, api EC2, _ types.Filter) error {
-	out, err := api.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{
+func (s *Seen) seeZones(ctx context.Context, c Clients, _ types.Filter) error {
+	out, err := c.EC2.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{
 		Filters: []types.Filter{awsapi.Filter("state", "available"), awsapi.Filter("zone-type", "availability-zone")},
 	})
 	if err != nil {
@@ -93,18 +93,18 @@ func (s *Seen) seeZones(ctx context.Context, api EC2, _ types.Filter) error {
 	return nil
 }
 
-func (s *Seen) seeVPCs(ctx context.Context, api EC2, mine types.Filter) error {
-	found, err := findVPCs(ctx, api, mine)
+func (s *Seen) seeVPCs(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findVPCs(ctx, c.EC2, mine)
 	if err != nil {
 		return err
 	}
 	for _, v := range found {
 		vpc := VPC{ID: aws.ToString(v.VpcId), Part: awsapi.Part(v.Tags), CIDR: aws.ToString(v.CidrBlock)}
-		support, err := vpcAttribute(ctx, api, vpc.ID, types.VpcAttributeNameEnableDnsSupport)
+		support, err := vpcAttribute(ctx, c.EC2, vpc.ID, types.VpcAttributeNameEnableDnsSupport)
 		if err != nil {
 			return err
 		}
-		names, err := vpcAttribute(ctx, api, vpc.ID, types.VpcAttributeNameEnableDnsHostnames)
+		names, err := vpcAttribute(ctx, c.EC2, vpc.ID, types.VpcAttributeNameEnableDnsHostnames)
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,8 @@ func (s *Seen) seeVPCs(ctx context.Context, api EC2, mine types.Filter) error {
 				return err
 			}
 		}
-		vpc.DNSSupport, vpc.DNSHostname = attributeTrue(support.EnableDnsSupport), attributeTrue(names.EnableDnsHostnames)
+		vpc.DNSSupport = attributeTrue(support.EnableDnsSupport)
+		vpc.DNSHostname = attributeTrue(names.EnableDnsHostnames)
 		s.VPCs = append(s.VPCs, vpc)
 	}
 	return nil
@@ -135,8 +136,8 @@ func vpcAttribute(
 
 func attributeTrue(v *types.AttributeBooleanValue) bool { return v != nil && aws.ToBool(v.Value) }
 
-func (s *Seen) seeInternetGateways(ctx context.Context, api EC2, mine types.Filter) error {
-	found, err := findInternetGateways(ctx, api, mine)
+func (s *Seen) seeInternetGateways(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findInternetGateways(ctx, c.EC2, mine)
 	for _, g := range found {
 		gateway := InternetGateway{ID: aws.ToString(g.InternetGatewayId), Part: awsapi.Part(g.Tags)}
 		for _, a := range g.Attachments {
@@ -147,8 +148,8 @@ func (s *Seen) seeInternetGateways(ctx context.Context, api EC2, mine types.Filt
 	return err
 }
 
-func (s *Seen) seeSubnets(ctx context.Context, api EC2, mine types.Filter) error {
-	found, err := findSubnets(ctx, api, mine)
+func (s *Seen) seeSubnets(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findSubnets(ctx, c.EC2, mine)
 	if err != nil {
 		return err
 	}
@@ -166,8 +167,8 @@ func (s *Seen) seeSubnets(ctx context.Context, api EC2, mine types.Filter) error
 	return nil
 }
 
-func (s *Seen) seeRouteTables(ctx context.Context, api EC2, mine types.Filter) error {
-	found, err := findRouteTables(ctx, api, mine)
+func (s *Seen) seeRouteTables(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findRouteTables(ctx, c.EC2, mine)
 	for _, t := range found {
 		s.RouteTables = append(s.RouteTables, routeTableOf(t))
 	}
@@ -215,11 +216,12 @@ func otherRoute(r types.Route) string {
 			r.EgressOnlyInternetGatewayId, r.LocalGatewayId, r.CarrierGatewayId, r.CoreNetworkArn, r.GatewayId)
 }
 
-func (s *Seen) seeSecurityGroups(ctx context.Context, api EC2, mine types.Filter) error {
-	found, err := findSecurityGroups(ctx, api, mine)
+func (s *Seen) seeSecurityGroups(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findSecurityGroups(ctx, c.EC2, mine)
 	for _, g := range found {
 		group := SecurityGroup{
-			ID: aws.ToString(g.GroupId), Part: awsapi.Part(g.Tags), Name: aws.ToString(g.GroupName), VPC: aws.ToString(g.VpcId),
+			ID: aws.ToString(g.GroupId), Part: awsapi.Part(g.Tags),
+			Name: aws.ToString(g.GroupName), VPC: aws.ToString(g.VpcId),
 		}
 		for _, p := range g.IpPermissions {
 			group.Ingress = append(group.Ingress, rulesOf(p, group.ID)...)
@@ -232,8 +234,8 @@ func (s *Seen) seeSecurityGroups(ctx context.Context, api EC2, mine types.Filter
 	return err
 }
 
-func (s *Seen) seeKeyPairs(ctx context.Context, api EC2, mine types.Filter) error {
-	found, err := findKeyPairs(ctx, api, mine)
+func (s *Seen) seeKeyPairs(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findKeyPairs(ctx, c.EC2, mine)
 	for _, k := range found {
 		s.KeyPairs = append(s.KeyPairs, KeyPair{
 			ID: aws.ToString(k.KeyPairId), Part: awsapi.Part(k.Tags),
@@ -243,8 +245,8 @@ func (s *Seen) seeKeyPairs(ctx context.Context, api EC2, mine types.Filter) erro
 	return err
 }
 
-func (s *Seen) seeInterfaces(ctx context.Context, api EC2, mine types.Filter) error {
-	found, err := findInterfaces(ctx, api, mine)
+func (s *Seen) seeInterfaces(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findInterfaces(ctx, c.EC2, mine)
 	if err != nil {
 		return err
 	}
@@ -304,8 +306,8 @@ func groupsOf(n types.NetworkInterface) (ids []string) {
 	return ids
 }
 
-func (s *Seen) seeInstances(ctx context.Context, api EC2, mine types.Filter) error {
-	found, err := findInstances(ctx, api, mine)
+func (s *Seen) seeInstances(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findInstances(ctx, c.EC2, mine)
 	for _, i := range found {
 		s.Instances = append(s.Instances, instanceOf(i))
 	}
@@ -343,7 +345,7 @@ var instanceAttributes = []types.InstanceAttributeName{
 
 // seeInstanceAttributes asks for one attribute a call (EC2 API Reference,
 // DescribeInstanceAttribute).
-func (s *Seen) seeInstanceAttributes(ctx context.Context, api EC2, _ types.Filter) error {
+func (s *Seen) seeInstanceAttributes(ctx context.Context, c Clients, _ types.Filter) error {
 	for n := range s.Instances {
 		i := &s.Instances[n]
 		if !i.live() {
@@ -351,7 +353,7 @@ func (s *Seen) seeInstanceAttributes(ctx context.Context, api EC2, _ types.Filte
 		}
 		for _, attribute := range instanceAttributes {
 			in := &ec2.DescribeInstanceAttributeInput{InstanceId: aws.String(i.ID), Attribute: attribute}
-			out, err := api.DescribeInstanceAttribute(ctx, in)
+			out, err := c.EC2.DescribeInstanceAttribute(ctx, in)
 			if notFound(err) {
 				break // removed meanwhile
 			}
@@ -382,8 +384,8 @@ func attributeText(v *types.AttributeValue) string {
 	return aws.ToString(v.Value)
 }
 
-func (s *Seen) seeVolumes(ctx context.Context, api EC2, mine types.Filter) error {
-	found, err := findVolumes(ctx, api, mine)
+func (s *Seen) seeVolumes(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findVolumes(ctx, c.EC2, mine)
 	for _, v := range found {
 		if v.State == types.VolumeStateDeleting || v.State == types.VolumeStateDeleted {
 			continue
@@ -400,8 +402,8 @@ func (s *Seen) seeVolumes(ctx context.Context, api EC2, mine types.Filter) error
 	return err
 }
 
-func (s *Seen) seeAddresses(ctx context.Context, api EC2, mine types.Filter) error {
-	found, err := findAddresses(ctx, api, mine)
+func (s *Seen) seeAddresses(ctx context.Context, c Clients, mine types.Filter) error {
+	found, err := findAddresses(ctx, c.EC2, mine)
 	for _, a := range found {
 		s.Addresses = append(s.Addresses, Address{
 			ID: aws.ToString(a.AllocationId), Part: awsapi.Part(a.Tags), Public: aws.ToString(a.PublicIp),

@@ -214,17 +214,17 @@ func (s Seen) Empty() bool {
 // without returns what is seen besides what is kept, of the kinds that others can
 // keep. A main route table counts as its VPC's.
 func (s Seen) without(kept []Kept) Seen {
-	is := map[string]bool{}
+	stays := map[string]bool{}
 	for _, k := range kept {
-		is[k.ID] = true
+		stays[k.ID] = true
 	}
-	s.VPCs = rest(s.VPCs, func(v VPC) bool { return is[v.ID] })
-	s.InternetGateways = rest(s.InternetGateways, func(g InternetGateway) bool { return is[g.ID] })
-	s.Subnets = rest(s.Subnets, func(n Subnet) bool { return is[n.ID] })
-	s.RouteTables = rest(s.RouteTables, func(t RouteTable) bool { return is[t.ID] || t.Main })
-	s.SecurityGroups = rest(s.SecurityGroups, func(g SecurityGroup) bool { return is[g.ID] })
-	s.Interfaces = rest(s.Interfaces, func(n Interface) bool { return is[n.ID] })
-	s.Volumes = rest(s.Volumes, func(v Volume) bool { return is[v.ID] })
+	s.VPCs = rest(s.VPCs, func(v VPC) bool { return stays[v.ID] })
+	s.InternetGateways = rest(s.InternetGateways, func(g InternetGateway) bool { return stays[g.ID] })
+	s.Subnets = rest(s.Subnets, func(n Subnet) bool { return stays[n.ID] })
+	s.RouteTables = rest(s.RouteTables, func(t RouteTable) bool { return stays[t.ID] || t.Main })
+	s.SecurityGroups = rest(s.SecurityGroups, func(g SecurityGroup) bool { return stays[g.ID] })
+	s.Interfaces = rest(s.Interfaces, func(n Interface) bool { return stays[n.ID] })
+	s.Volumes = rest(s.Volumes, func(v Volume) bool { return stays[v.ID] })
 	return s
 }
 

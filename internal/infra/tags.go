@@ -1,5 +1,7 @@
 package infra
 
+import awsapi "macaw.example/internal/aws"
+
 const (
 	// TagPackages is on an image and says which packages are installed in it.
 	TagPackages = "macaw:packages"
@@ -12,9 +14,11 @@ const (
 const (
 	partVPC             = "vpc"
 	partInternetGateway = "internet-gateway"
+	partAttachment      = partInternetGateway + "/attach"
 	partRouteTable      = "route-table"
 	partKeyPair         = "key-pair"
 	partRole            = "iam-role"
+	partRights          = partRole + "/rights"
 	partProfile         = "instance-profile"
 	partManagement      = "management"
 	partProvider        = "provider"
@@ -28,9 +32,15 @@ const (
 	partSubnetIPv6 = "subnet/" + partProvider + "/ipv6"
 )
 
-func partSubnet(network string) string   { return "subnet/" + network }
-func partGroup(network string) string    { return "security-group/" + network }
-func partInstance(node string) string    { return "instance/" + node }
+func partSubnet(network string) string { return "subnet/" + network }
+func partGroup(network string) string  { return "security-group/" + network }
+func partInstance(node string) string  { return "instance/" + node }
+
+// partENIs are the parts of the interfaces that a node is made with, in the order of its devices.
+func partENIs(node string) []string {
+	return []string{awsapi.InterfacePart(node, partManagement), awsapi.InterfacePart(node, partProvider)}
+}
+
 func partNodeAddress(node string) string { return "address/" + node + "/" + partManagement }
 func partReservation(cidr string) string { return "reservation/" + cidr }
 

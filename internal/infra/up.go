@@ -42,7 +42,8 @@ type up struct {
 // asks nobody: the same input gives the same plan.
 func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	if len(w.UserData) > maxUserData {
-		return nil, fmt.Errorf("planning cloud %s: %d bytes of user data, and AWS takes %d", w.Cloud.Name, len(w.UserData), maxUserData)
+		return nil, fmt.Errorf("planning cloud %s: %d bytes of user data, and AWS takes %d",
+			w.Cloud.Name, len(w.UserData), maxUserData)
 	}
 	b := &up{Plan: &Plan{Cloud: w.Cloud.Name, wanted: &w, ids: map[string]string{}}, c: w.Cloud, w: w, s: s}
 	b.retags()
@@ -76,11 +77,6 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	return b.Plan, nil
 }
 
-// change plans that something is changed.
-func (b *up) change(id, object, detail string, do step, needs ...string) {
-	b.add(Action{ID: id, Verb: Change, Object: object, Detail: detail, Needs: needs, do: do})
-}
-
 func (b *up) drift(object, hint, format string, args ...any) {
 	b.Drift = append(b.Drift, Drift{Object: object, Text: fmt.Sprintf(format, args...), Hint: hint})
 }
@@ -107,8 +103,8 @@ func (b *up) vpc() *VPC {
 func (b *up) network() error {
 	var vpcID string
 	if v := b.vpc(); v == nil {
-		b.add(Action{ID: partVPC, Verb: Create, Object: "vpc", Detail: b.c.VPC.CIDR.String(), do: createVPC(b.c.VPC.CIDR)})
-		b.add(b.dns())
+		b.create(partVPC, "vpc", b.c.VPC.CIDR.String(), createVPC(b.c.VPC.CIDR))
+		b.dns()
 	} else {
 		vpcID = v.ID
 		b.ids[partVPC] = v.ID
@@ -116,7 +112,7 @@ func (b *up) network() error {
 			b.drift("vpc", "macaw down, then macaw up", "it is %s, the file says %s", v.CIDR, b.c.VPC.CIDR)
 		}
 		if !v.DNSSupport || !v.DNSHostname {
-			b.add(b.dns())
+			b.dns()
 		}
 		for _, other := range b.s.VPCs {
 			if other.ID != v.ID {
@@ -134,9 +130,7 @@ func (b *up) network() error {
 	return nil
 }
 
-func (b *up) dns() Action {
-	return Action{ID: "vpc/dns", Verb: Change, Object: "vpc", Detail: "dns support and host names on", Needs: []string{partVPC}, do: enableDNS}
-}
+func (b *up) dns() { b.change("vpc/dns", "vpc", "dns support and host names on", enableDNS, partVPC) }
 
 // zone returns where both subnets lie: a secondary address, and so a floating
 // IP, never leaves its zone.
@@ -168,11 +162,11 @@ func (b *up) internetGateway(vpcID string) {
 		}
 	}
 	if b.ids[partInternetGateway] == "" {
-		b.add(Action{ID: partInternetGateway, Verb: Create, Object: "internet gateway", do: createInternetGateway})
+		b.create(partInternetGateway, "internet gateway", "", createInternetGateway)
 	}
 	if !attached {
-		b.add(Action{ID: "internet-gateway/attach", Verb: Change, Object: "internet gateway", Detail: "attached to the vpc",
-			Needs: []string{partVPC, partInternetGateway}, do: attachInternetGateway})
+		b.change(partAttachment, "internet gateway", "attached to the vpc", attachInternetGateway,
+			partVPC, partInternetGateway)
 	}
 }
 
@@ -187,13 +181,13 @@ func (b *up) subnet(vpcID, network string, cidr netip.Prefix, zone string) {
 			b.drift("subnet "+network, "macaw down, then macaw up", "it is %s, the file says %s", n.CIDR, cidr)
 		}
 		if b.c.AvailabilityZone != "" && n.Zone != b.c.AvailabilityZone {
-			b.drift("subnet "+network, "macaw down, then macaw up", "it is in %s, the file says %s", n.Zone, b.c.AvailabilityZone)
+			b.drift("subnet "+network, "macaw down, then macaw up",
+				"it is in %s, the file says %s", n.Zone, b.c.AvailabilityZone)
 		}
 		b.subnetAttributes(network, n)
 		return
 	}
-	b.add(Action{ID: part, Verb: Create, Object: "subnet", Detail: fmt.Sprintf("%s %s in %s", network, cidr, zone),
-		Needs: []string{partVPC}, do: createSubnet(part, cidr, zone)})
+	b.create(part, "subnet", fmt.Sprintf("%s %s in %s", network, cidr, zone), createSubnet(part, cidr, zone), partVPC)
 }
 
 // routes gives both subnets one route table whose default leads to the
@@ -206,13 +200,13 @@ func (b *up) routes() {
 		}
 	}
 	if table == nil {
-		b.add(Action{ID: partRouteTable, Verb: Create, Object: "route table", Needs: []string{partVPC}, do: createRouteTable})
+		b.create(partRouteTable, "route table", "", createRouteTable, partVPC)
 		table = &RouteTable{}
 	} else {
 		b.ids[partRouteTable] = table.ID
 		b.routesDrift(*table)
 	}
-	needs := []string{partRouteTable, partInternetGateway, "internet-gateway/attach"}
+	needs := []string{partRouteTable, partInternetGateway, partAttachment}
 	b.route("route", everywhere, table.Default, table.Blackhole, needs)
 	if b.c.Provider.IPv6 {
 		b.route("route/ipv6", everywhere6, table.Default6, table.Blackhole6, append(needs, partVPCIPv6))
@@ -222,21 +216,20 @@ func (b *up) routes() {
 		if id := b.ids[part]; id != "" && slices.Contains(table.Subnets, id) {
 			continue
 		}
-		b.add(Action{ID: "route/" + part, Verb: Change, Object: "subnet", Detail: network + " uses the route table",
-			Needs: []string{partRouteTable, part}, do: associateRouteTable(part)})
+		b.change("route/"+part, "subnet", network+" uses the route table", associateRouteTable(part),
+			partRouteTable, part)
 	}
 }
 
 // route plans that a destination's target, which is seen, is the Internet
 // gateway.
 func (b *up) route(id, to, seen string, blackhole bool, needs []string) {
-	a := Action{ID: id, Verb: Create, Object: "route", Detail: to + " to the internet gateway", Needs: needs, do: createRoute(to)}
+	detail := to + " to the internet gateway"
 	switch {
 	case seen == "":
-		b.add(a)
+		b.create(id, "route", detail, createRoute(to), needs...)
 	case seen != b.ids[partInternetGateway] || blackhole:
-		a.Verb, a.do = Change, replaceRoute(to)
-		b.add(a)
+		b.change(id, "route", detail, replaceRoute(to), needs...)
 	}
 }
 
@@ -255,16 +248,16 @@ func (b *up) group(network string, want []Rule) {
 		}
 	}
 	if b.ids[part] == "" {
-		b.add(Action{ID: part, Verb: Create, Object: "security group", Detail: network, Needs: []string{partVPC}, do: createSecurityGroup(part, network)})
+		b.create(part, "security group", network, createSecurityGroup(part, network), partVPC)
 	}
 	if add := missing(want, have); len(add) > 0 {
-		b.add(Action{ID: part + "/allow", Verb: Change, Object: "security group", Detail: network + " allows " + describeRules(add, "from"),
-			Needs: []string{part}, do: authorize(part, add)})
+		b.change(part+"/allow", "security group", network+" allows "+describeRules(add, "from"),
+			authorize(part, add), part)
 	}
 	// A rule that the file does not have is a hole, not a detail.
 	if extra := missing(have, want); len(extra) > 0 {
-		b.add(Action{ID: part + "/revoke", Verb: Change, Object: "security group", Detail: network + " no longer allows " + describeRules(extra, "from"),
-			Needs: []string{part}, do: revoke(part, extra)})
+		b.change(part+"/revoke", "security group", network+" no longer allows "+describeRules(extra, "from"),
+			revoke(part, extra), part)
 	}
 }
 
@@ -311,16 +304,17 @@ func (b *up) keyPair() {
 		}
 		if used {
 			b.ids[partKeyPair] = k.ID
-			b.drift("key pair", "", "it has another public key than this machine's, and instances get theirs only when they are made")
+			b.drift("key pair", "",
+				"it has another public key than this machine's, and instances get theirs only when they are made")
 			return
 		}
 	}
-	a := Action{ID: partKeyPair, Verb: Create, Object: "key pair", Detail: keyName(b.c.Name), do: importKeyPair(b.w.PublicKey)}
+	var needs []string
 	for _, k := range b.s.KeyPairs {
-		a.Needs = append(a.Needs, k.ID)
-		b.add(Action{ID: k.ID, Verb: Delete, Object: "key pair", Detail: k.Name, do: deleteKeyPair(k.ID)})
+		needs = append(needs, k.ID)
+		b.remove(k.ID, "key pair", k.Name, deleteKeyPair(k.ID))
 	}
-	b.add(a)
+	b.create(partKeyPair, "key pair", keyName(b.c.Name), importKeyPair(b.w.PublicKey), needs...)
 }
 
 // sameKey compares the type and the key, not the comment.

@@ -45,7 +45,7 @@ type Address struct {
 // network. It takes three requests to Neutron, and one more if floating IPs are
 // distributed and in use, however many addresses there are.
 func (p Provider) ProviderAddresses(ctx context.Context) ([]Address, error) {
-	s, err := p.see(ctx)
+	s, err := p.snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (p Provider) guestHosts(ctx context.Context, floating []FloatingIP) (map[st
 // port forwarding always, is an address of its router and leaves under the MAC
 // and through the node of the router's gateway port. The address of a port that
 // merely reserves it is used by guests that may have it too.
-func addresses(s sight, hosts map[string]string, distributed bool) []Address {
+func addresses(s snapshot, hosts map[string]string, distributed bool) []Address {
 	out := make([]Address, 0, len(s.ports)+len(s.floating))
 	gateways := make(map[string]Address)
 	for _, port := range s.ports {

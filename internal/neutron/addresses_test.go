@@ -59,10 +59,12 @@ func TestProviderAddresses(t *testing.T) {
 	addr := netip.MustParseAddr
 	f, p := recorded(t)
 	router := func(a, m, id, router, host string) Address {
-		return Address{Addr: addr(a), MAC: mac(m), Kind: KindRouter, ID: id, Router: router, Active: true, Host: host, Tags: []string{}}
+		return Address{Addr: addr(a), MAC: mac(m), Kind: KindRouter, ID: id, Router: router, Active: true, Host: host,
+			Tags: []string{}}
 	}
 	floating := func(a string, m net.HardwareAddr, id, router, host string) Address {
-		return Address{Addr: addr(a), MAC: m, Kind: KindFloating, ID: id, Router: router, Active: m != nil, Host: host, Project: "p1"}
+		return Address{Addr: addr(a), MAC: m, Kind: KindFloating, ID: id, Router: router, Active: m != nil, Host: host,
+			Project: "p1"}
 	}
 	want := []Address{
 		router("10.20.1.10", "fa:16:3e:11:22:33", "gw1", "r1", "node-1"),
@@ -70,7 +72,8 @@ func TestProviderAddresses(t *testing.T) {
 		floating("10.20.1.12", mac("fa:16:3e:44:55:66"), "fip1", "r2", "node-2"),
 		floating("10.20.1.13", mac("fa:16:3e:11:22:33"), "fip2", "r1", "node-1"),
 		floating("10.20.1.14", nil, "fip3", "", ""),
-		{Addr: addr("10.20.1.20"), MAC: mac("fa:16:3e:00:00:77"), Kind: KindPort, ID: "vm", Active: true, Host: "node-3", Project: "p1"},
+		{Addr: addr("10.20.1.20"), MAC: mac("fa:16:3e:00:00:77"), Kind: KindPort, ID: "vm", Active: true, Host: "node-3",
+			Project: "p1"},
 	}
 	want[1].Tags = []string{"elastic-ip=198.51.100.9"}
 	want[2].Tags = []string{"elastic-ip-policy=none", "shop"}
@@ -84,7 +87,8 @@ func TestProviderAddresses(t *testing.T) {
 	if f.reads != 3 {
 		t.Errorf("%d requests, want 3", f.reads)
 	}
-	for path, want := range map[string]url.Values{"/ports": {"network_id": {"net1"}}, "/floatingips": {"floating_network_id": {"net1"}}} {
+	for path, want := range map[string]url.Values{"/ports": {"network_id": {"net1"}},
+		"/floatingips": {"floating_network_id": {"net1"}}} {
 		if d := cmp.Diff(want, f.queries[path]); d != "" {
 			t.Errorf("%s asked with (-want +got):\n%s", path, d)
 		}
@@ -107,9 +111,10 @@ func TestProviderAddresses(t *testing.T) {
 
 // A floating IP's router may have lost its gateway port between two requests.
 func TestAddressesWithoutGateway(t *testing.T) {
-	f := FloatingIP{ID: "fip1", Addr: netip.MustParseAddr("10.20.1.12"), Port: "guest1", Router: "gone", MAC: mac("fa:16:3e:aa:aa:01")}
+	f := FloatingIP{ID: "fip1", Addr: netip.MustParseAddr("10.20.1.12"), Port: "guest1", Router: "gone",
+		MAC: mac("fa:16:3e:aa:aa:01")}
 	for _, distributed := range []bool{false, true} {
-		got := addresses(sight{floating: []FloatingIP{f}}, map[string]string{"guest1": "node-7"}, distributed)
+		got := addresses(snapshot{floating: []FloatingIP{f}}, map[string]string{"guest1": "node-7"}, distributed)
 		if len(got) != 1 || got[0].Active || got[0].Host != "" || got[0].MAC != nil {
 			t.Errorf("distributed %v: %+v, want an address that nobody sends from", distributed, got)
 		}

@@ -35,10 +35,11 @@ func (p Provider) Admission(ctx context.Context, f Forward) (Admission, error) {
 		return a, nil
 	}
 	var rules []ingressRule
-	err = list(ctx, p.Client.api, "security-group-rules", url.Values{"security_group_id": a.Groups, "direction": {"ingress"}}, func(r ingressRule) error {
-		rules = append(rules, r)
-		return nil
-	})
+	err = list(ctx, p.Client.api, "security-group-rules",
+		url.Values{"security_group_id": a.Groups, "direction": {"ingress"}}, func(r ingressRule) error {
+			rules = append(rules, r)
+			return nil
+		})
 	if err != nil {
 		return Admission{}, fmt.Errorf("looking for the rules of the security groups of %s: %w", f.guest(), err)
 	}

@@ -18,18 +18,22 @@ func TestAdmission(t *testing.T) {
 		closed            bool
 	}{
 		{name: "let in", port: two, rules: anyone},
-		{name: "some let in", port: two, rules: `{"ethertype": "IPv4", "protocol": "6", "port_range_min": 1, "port_range_max": 1024, "remote_ip_prefix": "198.51.100.0/24"}`},
+		{name: "some let in", port: two,
+			rules: `{"ethertype": "IPv4", "protocol": "6", "port_range_min": 1, "port_range_max": 1024, "remote_ip_prefix": "198.51.100.0/24"}`},
 		{name: "everything let in", port: two, rules: `{"ethertype": "IPv4", "protocol": null}`},
 		{name: "any protocol", port: two, rules: `{"ethertype": "IPv4", "protocol": "any"}`},
 		{name: "no security", port: `"security_groups": [], "port_security_enabled": false`},
 		{name: "no groups", port: `"security_groups": [], "port_security_enabled": true`, closed: true},
 		{name: "no rules", port: two, closed: true},
-		{name: "members only", port: two, rules: `{"ethertype": "IPv4", "protocol": null, "remote_group_id": "sg1"}`, closed: true},
+		{name: "members only", port: two, rules: `{"ethertype": "IPv4", "protocol": null, "remote_group_id": "sg1"}`,
+			closed: true},
 		{name: "IPv6 only", port: two, rules: `{"ethertype": "IPv6", "protocol": null}`, closed: true},
 		{name: "another protocol", port: two, rules: anyone, protocol: "udp", closed: true},
 		{name: "another port", port: two, rules: anyone, forward: "23", closed: true},
 		{name: "a part of the ports", port: two, rules: anyone, forward: "22-23", closed: true},
-		{name: "part by part", port: two, rules: anyone + `, {"ethertype": "IPv4", "protocol": "tcp", "port_range_min": 23, "port_range_max": 30}`, forward: "22-30"},
+		{name: "part by part", port: two,
+			rules:   anyone + `, {"ethertype": "IPv4", "protocol": "tcp", "port_range_min": 23, "port_range_max": 30}`,
+			forward: "22-30"},
 		{name: "up to the last port", port: two, rules: `{"ethertype": "IPv4", "protocol": "tcp"}`, forward: "65000-65535"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -61,7 +61,8 @@ func newFakeCloud(t *testing.T) *fakeCloud {
 			t.Error(err)
 		}
 		user := body.Auth.Identity.Password.User
-		if user.Name != "macaw" || user.Password != "secret" || user.Domain.Name != "Default" || body.Auth.Scope.Project.Name != "service" {
+		if user.Name != "macaw" || user.Password != "secret" || user.Domain.Name != "Default" ||
+			body.Auth.Scope.Project.Name != "service" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -118,7 +119,8 @@ func newFakeCloud(t *testing.T) *fakeCloud {
 	})
 	version := func(id string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintf(w, `{"version": {"id": %q, "status": "CURRENT", "links": [{"rel": "self", "href": "%s%s"}]}}`, id, f.URL, r.URL.Path)
+			fmt.Fprintf(w, `{"version": {"id": %q, "status": "CURRENT", "links": [{"rel": "self", "href": "%s%s"}]}}`, id, f.URL,
+				r.URL.Path)
 		}
 	}
 	mux.HandleFunc("GET /v3/{$}", version("v3.14"))

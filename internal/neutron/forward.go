@@ -137,11 +137,12 @@ func (c carrier) has(a netip.Addr) bool {
 // carriers returns the external network's floating IPs, in order.
 func (p Provider) carriers(ctx context.Context, network string) ([]carrier, error) {
 	var all []carrier
-	err := list(ctx, p.Client.api, "floatingips", url.Values{"floating_network_id": {network}}, func(f carrierFields) error {
-		addr, err := netip.ParseAddr(f.Addr)
-		all = append(all, carrier{carrierFields: f, addr: addr})
-		return err
-	})
+	err := list(ctx, p.Client.api, "floatingips", url.Values{"floating_network_id": {network}},
+		func(f carrierFields) error {
+			addr, err := netip.ParseAddr(f.Addr)
+			all = append(all, carrier{carrierFields: f, addr: addr})
+			return err
+		})
 	if err != nil {
 		return nil, fmt.Errorf("listing floating IPs of %s: %w", p.Network, err)
 	}

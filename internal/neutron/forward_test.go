@@ -45,11 +45,13 @@ func newForwardCloud(t *testing.T, floating ...*fakeFloating) *forwardCloud {
 		return fmt.Sprintf(`{"id": %q, "device_id": %q, "device_owner": "compute:nova", "tenant_id": %q, "fixed_ips": [{"subnet_id": %q, "ip_address": %q}, {"subnet_id": "six", "ip_address": "2001:db8::5"}]}`,
 			id, device, project, subnet, addr)
 	}
-	web, dns, far := guest("g1", "s1", "p1", "192.168.0.5", "in1"), guest("g2", "s2", "p1", "192.168.0.6", "in1"), guest("g3", "s3", "p2", "192.168.0.5", "in2")
+	web, dns, far := guest("g1", "s1", "p1", "192.168.0.5", "in1"), guest("g2", "s2", "p1", "192.168.0.6",
+		"in1"), guest("g3", "s3", "p2", "192.168.0.5", "in2")
 	f.answers["GET /ports?device_id=s1"] = `{"ports": [` + web + `]}`
 	f.answers["GET /ports?device_id=s2"] = `{"ports": [` + dns + `]}`
 	f.answers["GET /ports?device_id=s3"] = `{"ports": [` + far + `]}`
-	f.answers["GET /ports?device_id=s4&device_id=s5"] = `{"ports": [` + guest("g4", "s4", "p1", "192.168.0.7", "in1") + "," + guest("g5", "s5", "p2", "192.168.0.8", "in2") + `]}`
+	f.answers["GET /ports?device_id=s4&device_id=s5"] = `{"ports": [` + guest("g4", "s4", "p1", "192.168.0.7", "in1") +
+		"," + guest("g5", "s5", "p2", "192.168.0.8", "in2") + `]}`
 	f.answers["GET /ports?device_id=s5&device_id=s4"] = f.answers["GET /ports?device_id=s4&device_id=s5"]
 	f.answers["GET /ports?device_id=s6"] = `{"ports": [` + guest("g6", "s6", "p1", "172.16.0.5", "in3") + `]}`
 	f.answers["GET /ports?fixed_ips=ip_address%3D192.168.0.5"] = `{"ports": [` + web + "," + far + `]}`
@@ -95,7 +97,8 @@ func (c *forwardCloud) write(request, body string) {
 	_ = json.Unmarshal([]byte(body), &b)
 	parts := strings.Split(request, "/")
 	if len(parts) == 2 {
-		c.floating = append(c.floating, &fakeFloating{ID: "made", Addr: "10.20.1.50", Project: b.FloatingIP.Project_ID, About: b.FloatingIP.Description})
+		c.floating = append(c.floating,
+			&fakeFloating{ID: "made", Addr: "10.20.1.50", Project: b.FloatingIP.Project_ID, About: b.FloatingIP.Description})
 		c.publish()
 		return
 	}
@@ -122,7 +125,8 @@ func (c *forwardCloud) write(request, body string) {
 }
 
 func fakeForward(id, protocol string, external, internal int, port, addr string) map[string]any {
-	return map[string]any{"id": id, "protocol": protocol, "external_port": external, "internal_port": internal, "internal_port_id": port, "internal_ip_address": addr}
+	return map[string]any{"id": id, "protocol": protocol, "external_port": external, "internal_port": internal,
+		"internal_port_id": port, "internal_ip_address": addr}
 }
 
 func carrying(id, addr, router, project string, tags []string, forwards ...map[string]any) *fakeFloating {
@@ -142,9 +146,11 @@ func wantForward(t *testing.T, external, guest, internal, protocol string) WantF
 }
 
 func TestForwards(t *testing.T) {
-	ranged := map[string]any{"id": "pf2", "protocol": "tcp", "internal_port_id": "g2", "internal_ip_address": "192.168.0.6"}
+	ranged := map[string]any{"id": "pf2", "protocol": "tcp", "internal_port_id": "g2",
+		"internal_ip_address": "192.168.0.6"}
 	c := newForwardCloud(t,
-		carrying("fip2", "10.20.1.14", "r1", "p9", []string{"elastic-ip=198.51.100.7"}, fakeForward("pf1", "udp", 53, 53, "g2", "192.168.0.6"), ranged),
+		carrying("fip2", "10.20.1.14", "r1", "p9", []string{"elastic-ip=198.51.100.7"},
+			fakeForward("pf1", "udp", 53, 53, "g2", "192.168.0.6"), ranged),
 		carrying("fip1", "10.20.1.13", "r1", "p1", nil, fakeForward("pf3", "tcp", 522, 22, "g1", "192.168.0.5")),
 	)
 	c.answers["GET /floatingips/fip2/port_forwardings"] = `{"port_forwardings": [
@@ -156,9 +162,12 @@ func TestForwards(t *testing.T) {
 	}
 	a, public := netip.MustParseAddr, netip.MustParseAddr("198.51.100.7")
 	want := []Forward{
-		{ID: "pf3", Addr: a("10.20.1.13"), External: PortRange{522, 522}, Protocol: "tcp", Guest: "web-1", GuestAddr: a("192.168.0.5"), Internal: PortRange{22, 22}, Project: "demo", FloatingID: "fip1", PortID: "g1"},
-		{ID: "pf1", Addr: a("10.20.1.14"), Public: public, External: PortRange{53, 53}, Protocol: "udp", Guest: "dns", GuestAddr: a("192.168.0.6"), Internal: PortRange{53, 53}, Project: "p9", FloatingID: "fip2", PortID: "g2"},
-		{ID: "pf2", Addr: a("10.20.1.14"), Public: public, External: PortRange{8000, 8010}, Protocol: "tcp", Guest: "dns", GuestAddr: a("192.168.0.6"), Internal: PortRange{9000, 9010}, Project: "p9", FloatingID: "fip2", PortID: "g2"},
+		{ID: "pf3", Addr: a("10.20.1.13"), External: PortRange{522, 522}, Protocol: "tcp", Guest: "web-1",
+			GuestAddr: a("192.168.0.5"), Internal: PortRange{22, 22}, Project: "demo", FloatingID: "fip1", PortID: "g1"},
+		{ID: "pf1", Addr: a("10.20.1.14"), Public: public, External: PortRange{53, 53}, Protocol: "udp", Guest: "dns",
+			GuestAddr: a("192.168.0.6"), Internal: PortRange{53, 53}, Project: "p9", FloatingID: "fip2", PortID: "g2"},
+		{ID: "pf2", Addr: a("10.20.1.14"), Public: public, External: PortRange{8000, 8010}, Protocol: "tcp", Guest: "dns",
+			GuestAddr: a("192.168.0.6"), Internal: PortRange{9000, 9010}, Project: "p9", FloatingID: "fip2", PortID: "g2"},
 	}
 	if d := cmp.Diff(want, got, byValue); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
@@ -198,11 +207,13 @@ func TestAddForward(t *testing.T) {
 	}{
 		{name: "the first", want: ssh, writes: []string{make1, tag, "POST /floatingips/made/port_forwardings " + web}},
 		{
-			name: "killed before the tag", floating: []*fakeFloating{{ID: "made", Addr: "10.20.1.50", Project: "p1", About: aboutForwards}}, want: ssh,
+			name:     "killed before the tag",
+			floating: []*fakeFloating{{ID: "made", Addr: "10.20.1.50", Project: "p1", About: aboutForwards}}, want: ssh,
 			writes: []string{tag, "POST /floatingips/made/port_forwardings " + web},
 		},
 		{
-			name: "killed after the tag", floating: []*fakeFloating{{ID: "made", Addr: "10.20.1.50", Project: "p1", Tags: ours}}, want: ssh,
+			name: "killed after the tag", floating: []*fakeFloating{{ID: "made", Addr: "10.20.1.50", Project: "p1", Tags: ours}},
+			want:   ssh,
 			writes: []string{"POST /floatingips/made/port_forwardings " + web},
 		},
 		{
@@ -216,48 +227,63 @@ func TestAddForward(t *testing.T) {
 		},
 		{
 			name: "beside another", want: ssh,
-			floating: []*fakeFloating{carrying("fip1", "10.20.1.13", "r1", "p1", nil, fakeForward("x", "udp", 522, 53, "g2", "192.168.0.6"))},
-			writes:   []string{"POST /floatingips/fip1/port_forwardings " + web},
+			floating: []*fakeFloating{carrying("fip1", "10.20.1.13", "r1", "p1", nil,
+				fakeForward("x", "udp", 522, 53, "g2", "192.168.0.6"))},
+			writes: []string{"POST /floatingips/fip1/port_forwardings " + web},
 		},
 		{
 			name: "again", want: ssh, same: true,
-			floating: []*fakeFloating{carrying("fip1", "10.20.1.13", "r1", "p1", nil, fakeForward("x", "tcp", 522, 22, "g1", "192.168.0.5"))},
+			floating: []*fakeFloating{carrying("fip1", "10.20.1.13", "r1", "p1", nil,
+				fakeForward("x", "tcp", 522, 22, "g1", "192.168.0.5"))},
 		},
 		{
-			name: "port taken", want: wantForward(t, "520-530", "web-1", "8000-8010", "tcp"), err: `port 522/tcp of floating IP 10.20.1.13 leads to 192.168.0.6:22 already`,
-			floating: []*fakeFloating{carrying("fip1", "10.20.1.13", "r1", "p1", nil, fakeForward("x", "tcp", 522, 22, "g2", "192.168.0.6"))},
+			name: "port taken", want: wantForward(t, "520-530", "web-1", "8000-8010", "tcp"),
+			err: `port 522/tcp of floating IP 10.20.1.13 leads to 192.168.0.6:22 already`,
+			floating: []*fakeFloating{carrying("fip1", "10.20.1.13", "r1", "p1", nil,
+				fakeForward("x", "tcp", 522, 22, "g2", "192.168.0.6"))},
 		},
 		{
-			name: "guest's port taken", want: wantForward(t, "2222", "web-1", "22", "tcp"), err: "port 22/tcp of guest web-1 is reached by 10.20.1.13:522/tcp already",
-			floating: []*fakeFloating{carrying("fip1", "10.20.1.13", "r1", "p1", nil, fakeForward("x", "tcp", 522, 22, "g1", "192.168.0.5"))},
+			name: "guest's port taken", want: wantForward(t, "2222", "web-1", "22", "tcp"),
+			err: "port 22/tcp of guest web-1 is reached by 10.20.1.13:522/tcp already",
+			floating: []*fakeFloating{carrying("fip1", "10.20.1.13", "r1", "p1", nil,
+				fakeForward("x", "tcp", 522, 22, "g1", "192.168.0.5"))},
 		},
 		{
-			name: "range", want: wantForward(t, "8000-8010", "web-1", "9000-9010", "udp"), floating: []*fakeFloating{{ID: "made", Addr: "10.20.1.50", Project: "p1", Tags: ours}},
-			writes: []string{`POST /floatingips/made/port_forwardings {"port_forwarding":{"external_port_range":"8000:8010","internal_ip_address":"192.168.0.5","internal_port_id":"g1","internal_port_range":"9000:9010","protocol":"udp"}}`},
+			name: "range", want: wantForward(t, "8000-8010", "web-1", "9000-9010", "udp"),
+			floating: []*fakeFloating{{ID: "made", Addr: "10.20.1.50", Project: "p1", Tags: ours}},
+			writes:   []string{`POST /floatingips/made/port_forwardings {"port_forwarding":{"external_port_range":"8000:8010","internal_ip_address":"192.168.0.5","internal_port_id":"g1","internal_port_range":"9000:9010","protocol":"udp"}}`},
 		},
 		{
 			name: "chosen by its public address", want: with(ssh, "", "198.51.100.7"),
-			floating: []*fakeFloating{{ID: "idle", Addr: "10.20.1.11", Project: "p2", Tags: []string{"elastic-ip=198.51.100.7"}}},
-			writes:   []string{"POST /floatingips/idle/port_forwardings " + web},
+			floating: []*fakeFloating{{ID: "idle", Addr: "10.20.1.11", Project: "p2",
+				Tags: []string{"elastic-ip=198.51.100.7"}}},
+			writes: []string{"POST /floatingips/idle/port_forwardings " + web},
 		},
-		{name: "chosen is whole", want: with(ssh, "", "10.20.1.12"), floating: []*fakeFloating{onWhole()}, err: "10.20.1.12 leads to one port as a whole"},
+		{name: "chosen is whole", want: with(ssh, "", "10.20.1.12"), floating: []*fakeFloating{onWhole()},
+			err: "10.20.1.12 leads to one port as a whole"},
 		{
-			name: "chosen is on another router", want: with(ssh, "", "10.20.1.14"), err: "on router r2, and guest web-1 is behind router r1",
-			floating: []*fakeFloating{carrying("elsewhere", "10.20.1.14", "r2", "p1", ours, fakeForward("x", "tcp", 1, 1, "g9", "192.168.0.99"))},
+			name: "chosen is on another router", want: with(ssh, "", "10.20.1.14"),
+			err: "on router r2, and guest web-1 is behind router r1",
+			floating: []*fakeFloating{carrying("elsewhere", "10.20.1.14", "r2", "p1", ours,
+				fakeForward("x", "tcp", 1, 1, "g9", "192.168.0.99"))},
 		},
 		{name: "chosen is not there", want: with(ssh, "", "10.20.1.99"), err: "there is no floating IP 10.20.1.99"},
-		{name: "guest has its own", want: wantForward(t, "53", "dns", "53", "udp"), floating: []*fakeFloating{onWhole()}, err: "guest dns has floating IP 10.20.1.12 of its own"},
+		{name: "guest has its own", want: wantForward(t, "53", "dns", "53", "udp"), floating: []*fakeFloating{onWhole()},
+			err: "guest dns has floating IP 10.20.1.12 of its own"},
 		{name: "ranges differ", want: wantForward(t, "1-3", "web-1", "1-2", "tcp"), err: "as many outside as inside"},
 		{name: "no guest", want: wantForward(t, "1", "nobody", "1", "tcp"), err: `no guest "nobody"`},
-		{name: "no router", want: wantForward(t, "1", "alone", "1", "tcp"), err: "no router leads from network provider to guest alone"},
+		{name: "no router", want: wantForward(t, "1", "alone", "1", "tcp"),
+			err: "no router leads from network provider to guest alone"},
 		{name: "twins", want: wantForward(t, "1", "twin", "1", "tcp"), err: "several guests \"twin\": s4 and s5"},
 		{
-			name: "the project's twin", want: with(wantForward(t, "1", "twin", "1", "tcp"), "demo", ""), floating: []*fakeFloating{{ID: "made", Addr: "10.20.1.50", Project: "p1", Tags: ours}},
-			writes: []string{`POST /floatingips/made/port_forwardings {"port_forwarding":{"external_port":1,"internal_ip_address":"192.168.0.7","internal_port":1,"internal_port_id":"g4","protocol":"tcp"}}`},
+			name: "the project's twin", want: with(wantForward(t, "1", "twin", "1", "tcp"), "demo", ""),
+			floating: []*fakeFloating{{ID: "made", Addr: "10.20.1.50", Project: "p1", Tags: ours}},
+			writes:   []string{`POST /floatingips/made/port_forwardings {"port_forwarding":{"external_port":1,"internal_ip_address":"192.168.0.7","internal_port":1,"internal_port_id":"g4","protocol":"tcp"}}`},
 		},
 		{
-			name: "by address", want: with(wantForward(t, "522", "192.168.0.5", "22", "tcp"), "p1", ""), floating: []*fakeFloating{{ID: "made", Addr: "10.20.1.50", Project: "p1", Tags: ours}},
-			writes: []string{"POST /floatingips/made/port_forwardings " + web},
+			name: "by address", want: with(wantForward(t, "522", "192.168.0.5", "22", "tcp"), "p1", ""),
+			floating: []*fakeFloating{{ID: "made", Addr: "10.20.1.50", Project: "p1", Tags: ours}},
+			writes:   []string{"POST /floatingips/made/port_forwardings " + web},
 		},
 		{name: "address of two", want: wantForward(t, "522", "192.168.0.5", "22", "tcp"), err: "several guests"},
 		{name: "no project", want: with(ssh, "nowhere", ""), err: `no project "nowhere"`},
@@ -282,7 +308,8 @@ func TestAddForward(t *testing.T) {
 				return
 			}
 			cloud.writes = nil
-			if again, changed, err := cloud.AddForward(context.Background(), c.want); err != nil || changed || cloud.writes != nil || again.ID != got.ID && !c.same {
+			if again, changed, err := cloud.AddForward(context.Background(), c.want); err != nil || changed ||
+				cloud.writes != nil || again.ID != got.ID && !c.same {
 				t.Errorf("again: changed %v, error %v, writes %q", changed, err, cloud.writes)
 			}
 		})
@@ -296,14 +323,16 @@ func TestAddForwardRefused(t *testing.T) {
 	c.status[post] = http.StatusConflict
 	c.answers[post] = `{"NeutronError": {"type": "PortHasBindingFloatingIP", "message": "Cannot create port forwarding", "detail": ""}}`
 	_, _, err := c.AddForward(context.Background(), wantForward(t, "522", "web-1", "22", "tcp"))
-	if want := "forwarding 10.20.1.50:522/tcp to guest web-1: Cannot create port forwarding (HTTP 409)"; err == nil || err.Error() != want {
+	if want := "forwarding 10.20.1.50:522/tcp to guest web-1: Cannot create port forwarding (HTTP 409)"; err == nil ||
+		err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
 
 func TestRemoveForward(t *testing.T) {
 	ours := []string{tagForwards, "elastic-ip=198.51.100.7"}
-	web, dns := fakeForward("pf1", "tcp", 522, 22, "g1", "192.168.0.5"), fakeForward("pf2", "udp", 53, 53, "g2", "192.168.0.6")
+	web, dns := fakeForward("pf1", "tcp", 522, 22, "g1", "192.168.0.5"), fakeForward("pf2", "udp", 53, 53, "g2",
+		"192.168.0.6")
 	for _, c := range []struct {
 		name     string
 		floating []*fakeFloating
@@ -324,22 +353,28 @@ func TestRemoveForward(t *testing.T) {
 			writes: []string{"DELETE /floatingips/fip1/port_forwardings/pf1"},
 		},
 		{
-			name: "killed before the release", floating: []*fakeFloating{{ID: "fip1", Addr: "10.20.1.13", Project: "p1", Tags: ours}},
-			writes: []string{"DELETE /floatingips/fip1"},
+			name:     "killed before the release",
+			floating: []*fakeFloating{{ID: "fip1", Addr: "10.20.1.13", Project: "p1", Tags: ours}},
+			writes:   []string{"DELETE /floatingips/fip1"},
 		},
 		{
 			name: "ambiguous", err: "10.20.1.13, 10.20.1.14",
-			floating: []*fakeFloating{carrying("fip2", "10.20.1.14", "r1", "p1", nil, web), carrying("fip1", "10.20.1.13", "r1", "p1", ours, web)},
+			floating: []*fakeFloating{carrying("fip2", "10.20.1.14", "r1", "p1", nil, web),
+				carrying("fip1", "10.20.1.13", "r1", "p1", ours, web)},
 		},
 		{
-			name: "said which", on: "198.51.100.7", writes: []string{"DELETE /floatingips/fip1/port_forwardings/pf1", "DELETE /floatingips/fip1"},
-			floating: []*fakeFloating{carrying("fip2", "10.20.1.14", "r1", "p1", nil, web), carrying("fip1", "10.20.1.13", "r1", "p1", ours, web)},
+			name: "said which", on: "198.51.100.7",
+			writes: []string{"DELETE /floatingips/fip1/port_forwardings/pf1", "DELETE /floatingips/fip1"},
+			floating: []*fakeFloating{carrying("fip2", "10.20.1.14", "r1", "p1", nil, web),
+				carrying("fip1", "10.20.1.13", "r1", "p1", ours, web)},
 		},
 		{
 			name: "ours leads to a guest as a whole by now", err: "not forwarded",
-			floating: []*fakeFloating{{ID: "fip1", Addr: "10.20.1.13", Project: "p1", Port: new("g1"), Router: new("r1"), Tags: ours}},
+			floating: []*fakeFloating{{ID: "fip1", Addr: "10.20.1.13", Project: "p1", Port: new("g1"), Router: new("r1"),
+				Tags: ours}},
 		},
-		{name: "none", floating: []*fakeFloating{carrying("fip1", "10.20.1.13", "r1", "p1", nil, dns)}, err: "port 522/tcp is not forwarded"},
+		{name: "none", floating: []*fakeFloating{carrying("fip1", "10.20.1.13", "r1", "p1", nil, dns)},
+			err: "port 522/tcp is not forwarded"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cloud := newForwardCloud(t, c.floating...)
@@ -375,7 +410,8 @@ func TestPortRange(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"": "want a number", "0": "want a number", "65536": "want a number", "-1": "want a number", "1-": "want a number", "0-3": "want a number",
+		"": "want a number", "0": "want a number", "65536": "want a number", "-1": "want a number", "1-": "want a number",
+		"0-3": "want a number",
 		"ssh": "want a number", "8010-8000": "below the first", " 22": "want a number", "1-2-3": "want a number",
 	} {
 		if got, err := ParsePortRange(in); err == nil || !strings.Contains(err.Error(), want) {

@@ -12,6 +12,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/attributestags"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/portforwarding"
+
+	"macaw.example/internal/hint"
 )
 
 // WantForward is a port forwarding as somebody wants it.
@@ -53,7 +55,7 @@ func (p Provider) AddForward(ctx context.Context, want WantForward) (Forward, bo
 			return Forward{}, false, err
 		}
 	}
-	to, err := p.spot(ctx, want.Guest, project)
+	to, err := p.target(ctx, want.Guest, project)
 	if err != nil {
 		return Forward{}, false, err
 	}
@@ -89,43 +91,50 @@ func (p Provider) AddForward(ctx context.Context, want WantForward) (Forward, bo
 // inside looks at what leads to the guest's ports already. It returns the
 // forward that is wanted if it is there. Neutron refuses a second one to the
 // same port, and any to a port of a guest that has a floating IP of its own.
-func inside(carriers []carrier, want WantForward, to spot) (*Forward, error) {
+func inside(carriers []carrier, want WantForward, to target) (*Forward, error) {
 	for _, c := range carriers {
 		if c.Port == to.port {
-			return nil, advise(fmt.Sprintf("%s leads to all of the guest's ports: allow port %s in its security group", c.addr, want.Internal),
-				"guest %s has floating IP %s of its own, beside which Neutron forwards no ports", to.name, c.addr)
+			return nil, hint.With(fmt.Errorf("guest %s has floating IP %s of its own, beside which Neutron forwards no ports",
+				to.name, c.addr),
+				"%s leads to all of the guest's ports: allow port %s in its security group", c.addr,
+				want.Internal)
 		}
 		for _, f := range c.forwards {
-			if f.PortID != to.port || f.GuestAddr != to.addr || f.Protocol != want.Protocol || !f.Internal.overlaps(want.Internal) {
+			if f.PortID != to.port || f.GuestAddr != to.addr || f.Protocol != want.Protocol ||
+				!f.Internal.overlaps(want.Internal) {
 				continue
 			}
 			chosen := !want.FloatingIP.IsValid() || c.has(want.FloatingIP)
 			if chosen && f.Internal == want.Internal && f.External == want.External {
 				return &f, nil
 			}
-			return nil, advise("Neutron forwards to a port once: remove the other with macaw forward rm, if it is not wanted",
-				"port %s/%s of guest %s is reached by %s already", f.Internal, f.Protocol, to.name, f)
+			return nil, hint.With(fmt.Errorf("port %s/%s of guest %s is reached by %s already", f.Internal, f.Protocol, to.name,
+				f),
+				"Neutron forwards to a port once: remove the other with macaw forward rm, if it is not wanted")
 		}
 	}
 	return nil, nil
 }
 
 // choose returns the floating IP to take, nil if one has to be made.
-func choose(carriers []carrier, want WantForward, to spot) (*carrier, error) {
+func choose(carriers []carrier, want WantForward, to target) (*carrier, error) {
 	var chosen *carrier
 	if want.FloatingIP.IsValid() {
 		i := slices.IndexFunc(carriers, func(c carrier) bool { return c.has(want.FloatingIP) })
 		if i < 0 {
-			return nil, advise("openstack floating ip list", "there is no floating IP %s", want.FloatingIP)
+			return nil, hint.With(fmt.Errorf("there is no floating IP %s", want.FloatingIP),
+				"openstack floating ip list")
 		}
 		chosen = &carriers[i]
 		switch {
 		case chosen.Port != "":
-			return nil, advise("take another, or openstack floating ip unset --port",
-				"floating IP %s leads to one port as a whole and can't carry forwards", chosen.addr)
+			return nil, hint.With(fmt.Errorf("floating IP %s leads to one port as a whole and can't carry forwards",
+				chosen.addr),
+				"take another, or openstack floating ip unset --port")
 		case chosen.Router != "" && chosen.Router != to.router:
-			return nil, advise("take another floating IP", "floating IP %s is on router %s, and guest %s is behind router %s",
-				chosen.addr, chosen.Router, to.name, to.router)
+			return nil, hint.With(fmt.Errorf("floating IP %s is on router %s, and guest %s is behind router %s", chosen.addr,
+				chosen.Router, to.name, to.router),
+				"take another floating IP")
 		}
 	} else {
 		// In use before idle, and then ours before the project's own, which
@@ -147,8 +156,9 @@ func choose(carriers []carrier, want WantForward, to spot) (*carrier, error) {
 	}
 	for _, f := range chosen.forwards {
 		if f.Protocol == want.Protocol && f.External.overlaps(want.External) {
-			return nil, advise("take another port, or another floating IP by --floating-ip",
-				"port %s/%s of floating IP %s leads to %s already", f.External, f.Protocol, chosen.addr, f.guest())
+			return nil, hint.With(fmt.Errorf("port %s/%s of floating IP %s leads to %s already", f.External, f.Protocol,
+				chosen.addr, f.guest()),
+				"take another port, or another floating IP by --floating-ip")
 		}
 	}
 	return chosen, nil
@@ -157,12 +167,12 @@ func choose(carriers []carrier, want WantForward, to spot) (*carrier, error) {
 // ours says that the floating IP was made for forwards.
 func (c carrier) ours() bool { return slices.Contains(c.Tags, tagForwards) }
 
-func (p Provider) makeCarrier(ctx context.Context, network string, to spot) (*carrier, error) {
+func (p Provider) makeCarrier(ctx context.Context, network string, to target) (*carrier, error) {
 	made, err := floatingips.Create(ctx, p.Client.api, floatingips.CreateOpts{
 		FloatingNetworkID: network, ProjectID: to.project, Description: aboutForwards,
 	}).Extract()
 	if err != nil {
-		return nil, fmt.Errorf("making a floating IP on %s: %w", p.Network, said(err))
+		return nil, fmt.Errorf("making a floating IP on %s: %w", p.Network, neutronMessage(err))
 	}
 	addr, err := netip.ParseAddr(made.FloatingIP)
 	if err != nil {
@@ -180,13 +190,14 @@ func (p Provider) tagCarrier(ctx context.Context, c *carrier) error {
 		return nil
 	}
 	if err := attributestags.Add(ctx, p.Client.api, "floatingips", c.ID, tagForwards).ExtractErr(); err != nil {
-		return fmt.Errorf("tagging floating IP %s: %w", c.addr, said(err))
+		return fmt.Errorf("tagging floating IP %s: %w", c.addr, neutronMessage(err))
 	}
 	return nil
 }
 
-func (p Provider) createForward(ctx context.Context, c *carrier, want WantForward, to spot) (Forward, error) {
-	options := portforwarding.CreateOpts{InternalPortID: to.port, InternalIPAddress: to.addr.String(), Protocol: want.Protocol}
+func (p Provider) createForward(ctx context.Context, c *carrier, want WantForward, to target) (Forward, error) {
+	options := portforwarding.CreateOpts{InternalPortID: to.port, InternalIPAddress: to.addr.String(),
+		Protocol: want.Protocol}
 	if want.External.Len() == 1 {
 		options.ExternalPort, options.InternalPort = int(want.External.First), int(want.Internal.First)
 	} else {
@@ -199,10 +210,11 @@ func (p Provider) createForward(ctx context.Context, c *carrier, want WantForwar
 		Guest: to.name, GuestAddr: to.addr, Internal: want.Internal, Project: c.project(), FloatingID: c.ID, PortID: to.port,
 	}
 	if gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
-		return Forward{}, fmt.Errorf("forwarding %s to guest %s: the floating IP or Neutron's port forwarding is not there: %w", f, to.name, said(err))
+		return Forward{}, fmt.Errorf("forwarding %s to guest %s: the floating IP or Neutron's port forwarding is not "+
+			"there: %w", f, to.name, neutronMessage(err))
 	}
 	if err != nil {
-		return Forward{}, fmt.Errorf("forwarding %s to guest %s: %w", f, to.name, said(err))
+		return Forward{}, fmt.Errorf("forwarding %s to guest %s: %w", f, to.name, neutronMessage(err))
 	}
 	f.ID = made.ID
 	return f, nil

@@ -11,6 +11,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/portforwarding"
+
+	"macaw.example/internal/hint"
 )
 
 // RemovedForward is what RemoveForward has removed.
@@ -24,7 +26,8 @@ type RemovedForward struct {
 // IP or the public address that its tag tells. A floating IP that was made for
 // forwards goes with its last one, and so does what a run that was killed has
 // left of that. It is an error if there is nothing to remove.
-func (p Provider) RemoveForward(ctx context.Context, external PortRange, protocol string, on netip.Addr) (RemovedForward, error) {
+func (p Provider) RemoveForward(ctx context.Context, external PortRange, protocol string,
+	on netip.Addr) (RemovedForward, error) {
 	removed := RemovedForward{Released: []netip.Addr{}}
 	network, err := p.Client.external(ctx, p.Network)
 	if err != nil {
@@ -50,7 +53,9 @@ func (p Provider) RemoveForward(ctx context.Context, external PortRange, protoco
 		for _, f := range found {
 			where = append(where, f.Addr.String())
 		}
-		return removed, advise("say which by --floating-ip", "port %s/%s is forwarded on several floating IPs: %s", external, protocol, strings.Join(where, ", "))
+		return removed, hint.With(fmt.Errorf("port %s/%s is forwarded on several floating IPs: %s", external, protocol,
+			strings.Join(where, ", ")),
+			"say which by --floating-ip")
 	}
 	if len(found) == 1 {
 		if err := p.name(ctx, found); err != nil {
@@ -59,7 +64,7 @@ func (p Provider) RemoveForward(ctx context.Context, external PortRange, protoco
 		f := found[0]
 		err := portforwarding.Delete(ctx, p.Client.api, f.FloatingID, f.ID).ExtractErr()
 		if err != nil && !gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
-			return removed, fmt.Errorf("removing the forwarding of %s: %w", f, said(err))
+			return removed, fmt.Errorf("removing the forwarding of %s: %w", f, neutronMessage(err))
 		}
 		removed.Forward = &f
 		i := slices.IndexFunc(carriers, func(c carrier) bool { return c.ID == f.FloatingID })
@@ -74,12 +79,13 @@ func (p Provider) RemoveForward(ctx context.Context, external PortRange, protoco
 		}
 		err := floatingips.Delete(ctx, p.Client.api, c.ID).ExtractErr()
 		if err != nil && !gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
-			return removed, fmt.Errorf("releasing floating IP %s: %w", c.addr, said(err))
+			return removed, fmt.Errorf("releasing floating IP %s: %w", c.addr, neutronMessage(err))
 		}
 		removed.Released = append(removed.Released, c.addr)
 	}
 	if removed.Forward == nil && len(removed.Released) == 0 {
-		return removed, advise("macaw forward list shows all", "port %s/%s is not forwarded", external, protocol)
+		return removed, hint.With(fmt.Errorf("port %s/%s is not forwarded", external, protocol),
+			"macaw forward list shows all")
 	}
 	return removed, nil
 }

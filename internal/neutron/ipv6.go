@@ -18,7 +18,8 @@ var ErrOnlyIPv6 = errors.New("a port has no other address")
 
 // removeOldIPv6 removes the IPv6 subnet that EnsureExternal has made for another
 // CIDR than the one that is wanted now. It returns the subnets that are left.
-func (c *Client) removeOldIPv6(ctx context.Context, want External, all []subnets.Subnet) (left []subnets.Subnet, changed []string, err error) {
+func (c *Client) removeOldIPv6(ctx context.Context, want External, all []subnets.Subnet) (left []subnets.Subnet,
+	changed []string, err error) {
 	for _, s := range all {
 		keep := s.IPVersion != int(gophercloud.IPv6) || s.Name != want.nameIPv6() ||
 			want.CIDR6.IsValid() && s.CIDR == want.CIDR6.Masked().String()
@@ -81,7 +82,8 @@ func (c *Client) keepExternal(ctx context.Context, router string, addresses []po
 	gateway := r.GatewayInfo
 	gateway.ExternalFixedIPs = nil
 	for _, ip := range addresses {
-		gateway.ExternalFixedIPs = append(gateway.ExternalFixedIPs, routers.ExternalFixedIP{IPAddress: ip.IPAddress, SubnetID: ip.SubnetID})
+		gateway.ExternalFixedIPs = append(gateway.ExternalFixedIPs,
+			routers.ExternalFixedIP{IPAddress: ip.IPAddress, SubnetID: ip.SubnetID})
 	}
 	_, err = routers.Update(ctx, c.api, router, routers.UpdateOpts{GatewayInfo: &gateway}).Extract()
 	return err

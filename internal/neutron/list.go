@@ -16,7 +16,8 @@ import (
 // field for, and calls each with one element after the other. The library would
 // hold a page in three forms at once; a network can have ten thousand ports, and
 // a gateway node's memory is for guests.
-func list[T any](ctx context.Context, api *gophercloud.ServiceClient, path string, query url.Values, each func(T) error) error {
+func list[T any](ctx context.Context, api *gophercloud.ServiceClient, path string, query url.Values,
+	each func(T) error) error {
 	q := url.Values{"fields": fields[T]()}
 	for k, v := range query {
 		q[k] = v

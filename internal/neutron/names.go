@@ -6,9 +6,10 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
+
+	"macaw.example/internal/hint"
 )
 
 // Neutron knows guests and projects by their IDs; the names are Nova's and
@@ -17,7 +18,7 @@ import (
 // servers returns the names of all projects' servers by ID, or of those with a
 // name.
 func (c *Client) servers(ctx context.Context, name string) (map[string]string, error) {
-	api, err := openstack.NewComputeV2(c.api.ProviderClient, c.endpoints)
+	api, err := c.session.Open(Compute)
 	if err != nil {
 		return nil, fmt.Errorf("finding Nova in the catalog: %w", err)
 	}
@@ -44,7 +45,7 @@ func (c *Client) servers(ctx context.Context, name string) (map[string]string, e
 
 // projects returns the names of projects by ID.
 func (c *Client) projects(ctx context.Context) (map[string]string, error) {
-	api, err := openstack.NewIdentityV3(c.api.ProviderClient, c.endpoints)
+	api, err := c.session.Open(Identity)
 	if err != nil {
 		return nil, fmt.Errorf("finding Keystone in the catalog: %w", err)
 	}
@@ -77,9 +78,11 @@ func projectNamed(all map[string]string, name string) (string, error) {
 	slices.Sort(found)
 	switch len(found) {
 	case 0:
-		return "", advise("openstack project list", "there is no project %q", name)
+		return "", hint.With(fmt.Errorf("there is no project %q", name),
+			"openstack project list")
 	case 1:
 		return found[0], nil
 	}
-	return "", advise(fmt.Sprintf("give one of these IDs: %v", found), "%d projects are named %q", len(found), name)
+	return "", hint.With(fmt.Errorf("%d projects are named %q", len(found), name),
+		"give one of these IDs: %v", found)
 }

@@ -57,22 +57,26 @@ func TestEnsureExternal(t *testing.T) {
 			changed: []string{"subnet made"},
 		},
 		{
-			name:    "network differs",
-			network: replace(goodNetwork, `"router:external": true`, `"router:external": false`, `1500`, `9001`, `"admin_state_up": true`, `"admin_state_up": false`),
+			name: "network differs",
+			network: replace(goodNetwork, `"router:external": true`, `"router:external": false`, `1500`, `9001`,
+				`"admin_state_up": true`, `"admin_state_up": false`),
 			subnet:  goodSubnet,
 			writes:  []string{`PUT /networks/net1 {"network":{"admin_state_up":true,"mtu":1500,"router:external":true}}`},
 			changed: []string{"network set up", "network made external", "MTU 9001 to 1500"},
 		},
 		{
 			name: "subnet differs", network: goodNetwork,
-			subnet: replace(goodSubnet, `"enable_dhcp": false`, `"enable_dhcp": true`, `"10.20.1.1"`, `"10.20.1.254"`, `"end": "10.20.1.11"`, `"end": "10.20.1.12"`),
+			subnet: replace(goodSubnet, `"enable_dhcp": false`, `"enable_dhcp": true`, `"10.20.1.1"`, `"10.20.1.254"`,
+				`"end": "10.20.1.11"`, `"end": "10.20.1.12"`),
 			writes: []string{
 				`PUT /subnets/sub1 {"subnet":{"allocation_pools":[{"end":"10.20.1.11","start":"10.20.1.10"},{"end":"10.20.1.20","start":"10.20.1.20"}],"enable_dhcp":false,"gateway_ip":"10.20.1.1"}}`,
 			},
-			changed: []string{`gateway "10.20.1.254" to 10.20.1.1`, "DHCP off", "allocation pools to [{10.20.1.10 10.20.1.11} {10.20.1.20 10.20.1.20}]"},
+			changed: []string{`gateway "10.20.1.254" to 10.20.1.1`, "DHCP off",
+				"allocation pools to [{10.20.1.10 10.20.1.11} {10.20.1.20 10.20.1.20}]"},
 		},
 		{name: "another type", network: replace(goodNetwork, `"flat"`, `"geneve"`), err: "cannot change"},
-		{name: "another CIDR", network: goodNetwork, subnet: replace(goodSubnet, "10.20.1.0/24", "10.20.0.0/16"), err: "has subnet 10.20.0.0/16"},
+		{name: "another CIDR", network: goodNetwork, subnet: replace(goodSubnet, "10.20.1.0/24", "10.20.0.0/16"),
+			err: "has subnet 10.20.0.0/16"},
 		{name: "name taken twice", network: goodNetwork + "," + goodNetwork, err: "2 networks"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -134,34 +138,43 @@ func TestEnsureExternalIPv6(t *testing.T) {
 		writes, changed []string
 		id6, err        string
 	}{
-		{name: "none there", want: stacked(), subnets: []string{goodSubnet}, writes: []string{makeSubnet6}, changed: []string{"IPv6 subnet made"}, id6: "sub6"},
+		{name: "none there", want: stacked(), subnets: []string{goodSubnet}, writes: []string{makeSubnet6},
+			changed: []string{"IPv6 subnet made"}, id6: "sub6"},
 		{name: "as it should be", want: stacked(), subnets: []string{goodSubnet6, goodSubnet}, id6: "sub6"},
 		{
 			name: "differs", want: stacked(),
 			subnets: []string{goodSubnet, replace(goodSubnet6, `::1",`, `::2",`, `::1:1"`, `::1:3"`, "false", "true")},
 			writes:  []string{`PUT /subnets/sub6 {"subnet":{"allocation_pools":[{"end":"2001:db8:0:1::1:1","start":"2001:db8:0:1::1:0"}],"enable_dhcp":false,"gateway_ip":"2001:db8:0:1::1"}}`},
-			changed: []string{`IPv6 gateway "2001:db8:0:1::2" to 2001:db8:0:1::1`, "IPv6 DHCP off", "IPv6 allocation pools to [{2001:db8:0:1::1:0 2001:db8:0:1::1:1}]"},
-			id6:     "sub6",
+			changed: []string{`IPv6 gateway "2001:db8:0:1::2" to 2001:db8:0:1::1`, "IPv6 DHCP off",
+				"IPv6 allocation pools to [{2001:db8:0:1::1:0 2001:db8:0:1::1:1}]"},
+			id6: "sub6",
 		},
 		{
-			name: "switched off", want: wanted, subnets: []string{goodSubnet, goodSubnet6}, ports: []string{gatewayPort6, floatingPort6},
+			name: "switched off", want: wanted, subnets: []string{goodSubnet, goodSubnet6},
+			ports:  []string{gatewayPort6, floatingPort6},
 			writes: clear, changed: []string{"IPv6 subnet 2001:db8:0:1::/64 removed"},
 		},
 		{
 			name: "AWS has given another block", want: stacked(), ports: []string{gatewayPort6, floatingPort6},
 			subnets: []string{goodSubnet, replace(goodSubnet6, "2001:db8:0:1:", "2001:db8:0:2:")},
-			writes:  append(clear, makeSubnet6), changed: []string{"IPv6 subnet 2001:db8:0:2::/64 removed", "IPv6 subnet made"}, id6: "sub6",
+			writes:  append(clear, makeSubnet6), changed: []string{"IPv6 subnet 2001:db8:0:2::/64 removed", "IPv6 subnet made"},
+			id6: "sub6",
 		},
 		{
-			name: "a guest has nothing else", want: wanted, subnets: []string{goodSubnet, goodSubnet6}, ports: []string{gatewayPort6, guestPort6},
-			err: "removing IPv6 subnet 2001:db8:0:1::/64 of provider: port p1 of compute:nova i1: a port has no other address",
+			name: "a guest has nothing else", want: wanted, subnets: []string{goodSubnet, goodSubnet6},
+			ports: []string{gatewayPort6, guestPort6},
+			err:   "removing IPv6 subnet 2001:db8:0:1::/64 of provider: port p1 of compute:nova i1: a port has no other address",
 		},
-		{name: "somebody else's stays", want: wanted, subnets: []string{goodSubnet, replace(goodSubnet6, "provider-ipv6", "mine")}},
+		{name: "somebody else's stays", want: wanted,
+			subnets: []string{goodSubnet, replace(goodSubnet6, "provider-ipv6", "mine")}},
 		{
-			name: "somebody else's is in the way", want: stacked(), subnets: []string{goodSubnet, replace(goodSubnet6, "provider-ipv6", "mine", "2001:db8:0:1:", "2001:db8:0:2:")},
-			err: "network provider has IPv6 subnet 2001:db8:0:2::/64, not 2001:db8:0:1::/64",
+			name: "somebody else's is in the way", want: stacked(),
+			subnets: []string{goodSubnet, replace(goodSubnet6, "provider-ipv6", "mine", "2001:db8:0:1:", "2001:db8:0:2:")},
+			err:     "network provider has IPv6 subnet 2001:db8:0:2::/64, not 2001:db8:0:1::/64",
 		},
-		{name: "not static", want: stacked(), subnets: []string{goodSubnet, replace(goodSubnet6, `"ipv6_address_mode": null`, `"ipv6_address_mode": "slaac"`)}, err: `address mode "slaac"`},
+		{name: "not static", want: stacked(),
+			subnets: []string{goodSubnet, replace(goodSubnet6, `"ipv6_address_mode": null`, `"ipv6_address_mode": "slaac"`)},
+			err:     `address mode "slaac"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFakeCloud(t)
@@ -205,7 +218,8 @@ func TestEnsureExternalIPv6(t *testing.T) {
 
 func TestPools(t *testing.T) {
 	got := pools(addrs("10.0.0.9", "10.0.0.255", "10.0.1.0", "10.0.0.9", "10.0.0.10", "10.0.0.20"))
-	want := []subnets.AllocationPool{{Start: "10.0.0.9", End: "10.0.0.10"}, {Start: "10.0.0.20", End: "10.0.0.20"}, {Start: "10.0.0.255", End: "10.0.1.0"}}
+	want := []subnets.AllocationPool{{Start: "10.0.0.9", End: "10.0.0.10"}, {Start: "10.0.0.20", End: "10.0.0.20"},
+		{Start: "10.0.0.255", End: "10.0.1.0"}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("pools (-want +got):\n%s", d)
 	}

@@ -63,48 +63,48 @@ func (p Provider) Routers(ctx context.Context) ([]Router, error) {
 
 // FloatingIPs returns the external network's floating IPs.
 func (p Provider) FloatingIPs(ctx context.Context) ([]FloatingIP, error) {
-	s, err := p.see(ctx)
+	s, err := p.snapshot(ctx)
 	return s.floating, err
 }
 
-// sight is an external network as Neutron has it.
-type sight struct {
+// snapshot is an external network as Neutron has it.
+type snapshot struct {
 	network  string // ID
 	ports    []port // without those of floating IPs
 	floating []FloatingIP
 }
 
-// see asks for the network, its ports and its floating IPs: all at once, with the
+// snapshot asks for the network, its ports and its floating IPs: all at once, with the
 // ID that the network had the last time, and once more if it has another now. Whoever
 // waits for a new floating IP waits for this.
-func (p Provider) see(ctx context.Context) (sight, error) {
+func (p Provider) snapshot(ctx context.Context) (snapshot, error) {
 	known, _ := p.Client.ids.Load(p.Network)
 	guess, _ := known.(string)
 	var network string
-	var s sight
+	var s snapshot
 	g, together := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		network, err = p.whole(together)
+		network, err = p.checkAdmin(together)
 		return err
 	})
 	if guess != "" {
 		g.Go(func() (err error) {
-			s, err = p.on(together, guess)
+			s, err = p.listOn(together, guess)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return sight{}, err
+		return snapshot{}, err
 	}
 	if network == guess {
 		return s, nil
 	}
 	p.Client.ids.Store(p.Network, network)
-	return p.on(ctx, network)
+	return p.listOn(ctx, network)
 }
 
-// whole returns the ID of the external network, if this user sees all of it.
-func (p Provider) whole(ctx context.Context) (string, error) {
+// checkAdmin returns the ID of the external network, if this user sees all of it.
+func (p Provider) checkAdmin(ctx context.Context) (string, error) {
 	network, err := p.Client.external(ctx, p.Network)
 	if err != nil {
 		return "", err
@@ -112,17 +112,17 @@ func (p Provider) whole(ctx context.Context) (string, error) {
 	if !network.External {
 		return "", fmt.Errorf("finding %s: %w", p.Network, ErrNoNetwork)
 	}
-	// Who is no administrator is shown his own project's ports only, and no type
-	// (neutron/conf/policies): to him most addresses would seem to be let go of.
+	// Non-admins see only ports of their own project, and no network type
+	// (neutron/conf/policies): most addresses would seem to be released.
 	if network.NetworkType == "" {
 		return "", fmt.Errorf("reading %s: this user does not see all of it; it needs the role admin", p.Network)
 	}
 	return network.ID, nil
 }
 
-// on returns what is on the network with an ID.
-func (p Provider) on(ctx context.Context, network string) (sight, error) {
-	s := sight{network: network}
+// listOn returns what is on the network with an ID.
+func (p Provider) listOn(ctx context.Context, network string) (snapshot, error) {
+	s := snapshot{network: network}
 	var own map[string]net.HardwareAddr
 	g, together := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -134,7 +134,7 @@ func (p Provider) on(ctx context.Context, network string) (sight, error) {
 		return err
 	})
 	if err := g.Wait(); err != nil {
-		return sight{}, err
+		return snapshot{}, err
 	}
 	for i, f := range s.floating {
 		s.floating[i].MAC = own[f.ID]
@@ -181,7 +181,8 @@ func (p portFields) project() string { return cmp.Or(p.Project, p.Tenant) }
 
 // ports returns the ports that send to the wire and, by the floating IP's ID,
 // the MACs of floating IPs' own ports.
-func (p Provider) ports(ctx context.Context, query url.Values) (all []port, own map[string]net.HardwareAddr, err error) {
+func (p Provider) ports(ctx context.Context, query url.Values) (all []port, own map[string]net.HardwareAddr,
+	err error) {
 	own = make(map[string]net.HardwareAddr)
 	err = list(ctx, p.Client.api, "ports", query, func(f portFields) error {
 		if f.Owner == ownerDistributed {
@@ -235,28 +236,29 @@ func (p Provider) floating(ctx context.Context, network string) ([]FloatingIP, e
 	// Thousands share some routers and projects.
 	known := make(map[string]string)
 	share := func(text string) string {
-		if _, is := known[text]; !is {
+		if _, ok := known[text]; !ok {
 			known[text] = text
 		}
 		return known[text]
 	}
-	err := list(ctx, p.Client.api, "floatingips", url.Values{"floating_network_id": {network}}, func(r floatingFields) error {
-		f := FloatingIP{
-			ID: r.ID, Port: r.Port, Router: share(r.Router), Status: r.Status,
-			Project: share(cmp.Or(r.Project, r.Tenant)), Tags: r.Tags,
-		}
-		var err error
-		if f.Addr, err = netip.ParseAddr(r.Addr); err != nil {
-			return fmt.Errorf("reading floating IP %s: %w", r.ID, err)
-		}
-		if r.FixedIP != "" {
-			if f.FixedIP, err = netip.ParseAddr(r.FixedIP); err != nil {
+	err := list(ctx, p.Client.api, "floatingips", url.Values{"floating_network_id": {network}},
+		func(r floatingFields) error {
+			f := FloatingIP{
+				ID: r.ID, Port: r.Port, Router: share(r.Router), Status: r.Status,
+				Project: share(cmp.Or(r.Project, r.Tenant)), Tags: r.Tags,
+			}
+			var err error
+			if f.Addr, err = netip.ParseAddr(r.Addr); err != nil {
 				return fmt.Errorf("reading floating IP %s: %w", r.ID, err)
 			}
-		}
-		out = append(out, f)
-		return nil
-	})
+			if r.FixedIP != "" {
+				if f.FixedIP, err = netip.ParseAddr(r.FixedIP); err != nil {
+					return fmt.Errorf("reading floating IP %s: %w", r.ID, err)
+				}
+			}
+			out = append(out, f)
+			return nil
+		})
 	if err != nil {
 		return nil, fmt.Errorf("listing floating IPs of %s: %w", p.Network, err)
 	}

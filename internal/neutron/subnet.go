@@ -50,7 +50,8 @@ func (c *Client) subnets(ctx context.Context, networkID, name string) ([]subnets
 
 // ensureSubnet makes a subnet or corrects the one among all that has its CIDR.
 // The network has no other of its family.
-func (c *Client) ensureSubnet(ctx context.Context, networkID string, want subnet, all []subnets.Subnet) (id string, changed []string, err error) {
+func (c *Client) ensureSubnet(ctx context.Context, networkID string, want subnet, all []subnets.Subnet) (id string,
+	changed []string, err error) {
 	var other string
 	for i, s := range all {
 		switch {
@@ -63,7 +64,8 @@ func (c *Client) ensureSubnet(ctx context.Context, networkID string, want subnet
 		}
 	}
 	if other != "" {
-		return "", nil, fmt.Errorf("network %s has %s %s, not %s, and Neutron cannot change that", want.network, want.label, other, want.cidr)
+		return "", nil, fmt.Errorf("network %s has %s %s, not %s, and Neutron cannot change that", want.network, want.label,
+			other, want.cidr)
 	}
 	made, err := c.createSubnet(ctx, networkID, want)
 	if err != nil {
@@ -91,7 +93,8 @@ func (c *Client) createSubnet(ctx context.Context, networkID string, want subnet
 
 func (c *Client) correctSubnet(ctx context.Context, seen *subnets.Subnet, want subnet) ([]string, error) {
 	if seen.IPv6AddressMode != "" || seen.IPv6RAMode != "" {
-		return nil, fmt.Errorf("%s %s of %s has address mode %q and router advertisements %q instead of static addresses, and Neutron cannot change that",
+		return nil, fmt.Errorf("%s %s of %s has address mode %q and router advertisements %q instead of static addresses, "+
+			"and Neutron cannot change that",
 			want.label, want.cidr, want.network, seen.IPv6AddressMode, seen.IPv6RAMode)
 	}
 	var changed []string

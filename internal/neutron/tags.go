@@ -12,6 +12,8 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/attributestags"
+
+	"macaw.example/internal/model"
 )
 
 // What is said by tags between Macaw and the owner of a floating IP. They are
@@ -29,9 +31,6 @@ const (
 	// with their last one.
 	tagForwards = "macaw-forwards"
 )
-
-// policies are what an owner may ask for.
-var policies = []string{"none", "on-demand", "pool", "all"}
 
 // problemCode is what a problem looks like: nothing that an address of a request
 // gives a meaning to.
@@ -59,17 +58,17 @@ func ProblemOf(tags []string) (string, bool) {
 
 // PolicyOf returns the policy that the owner asks for by a tag, "none",
 // "on-demand", "pool" or "all". The error says what is wrong with the tag.
-func PolicyOf(tags []string) (policy string, ok bool, err error) {
+func PolicyOf(tags []string) (policy model.ElasticIPs, ok bool, err error) {
 	for _, t := range tags {
-		value, is := strings.CutPrefix(t, tagPolicy)
+		value, tagged := strings.CutPrefix(t, tagPolicy)
 		switch {
-		case !is:
-		case !slices.Contains(policies, value):
-			return "", false, fmt.Errorf("tag %q: want one of %s", t, strings.Join(policies, ", "))
+		case !tagged:
+		case !slices.Contains(model.ElasticIPPolicies(), model.ElasticIPs(value)):
+			return "", false, fmt.Errorf("tag %q: want one of none, on-demand, pool, all", t)
 		case ok:
-			return "", false, fmt.Errorf("tags %q and %q contradict each other", tagPolicy+policy, t)
+			return "", false, fmt.Errorf("tags %q and %q contradict each other", tagPolicy+string(policy), t)
 		default:
-			policy, ok = value, true
+			policy, ok = model.ElasticIPs(value), true
 		}
 	}
 	return policy, ok, nil

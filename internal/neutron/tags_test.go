@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/gophercloud/gophercloud/v2"
+
+	"macaw.example/internal/model"
 )
 
 func TestPlanTags(t *testing.T) {
@@ -21,7 +23,8 @@ func TestPlanTags(t *testing.T) {
 		add, remove []string
 	}{
 		{name: "nothing to say"},
-		{name: "first address", have: []string{"shop", "elastic-ip-policy=pool"}, public: seven, add: []string{"elastic-ip=198.51.100.7"}},
+		{name: "first address", have: []string{"shop", "elastic-ip-policy=pool"}, public: seven,
+			add: []string{"elastic-ip=198.51.100.7"}},
 		{name: "said", have: []string{"elastic-ip=198.51.100.7"}, public: seven},
 		{
 			name: "another address", have: []string{"elastic-ip=198.51.100.6", "shop"}, public: seven,
@@ -33,10 +36,13 @@ func TestPlanTags(t *testing.T) {
 		},
 		{
 			name: "solved", have: []string{"elastic-ip-error=elastic-ip-quota", "elastic-ip-error=pool-empty"}, public: seven,
-			add: []string{"elastic-ip=198.51.100.7"}, remove: []string{"elastic-ip-error=elastic-ip-quota", "elastic-ip-error=pool-empty"},
+			add:    []string{"elastic-ip=198.51.100.7"},
+			remove: []string{"elastic-ip-error=elastic-ip-quota", "elastic-ip-error=pool-empty"},
 		},
-		{name: "both", have: []string{"elastic-ip=198.51.100.7"}, public: seven, problem: "refused", add: []string{"elastic-ip-error=refused"}},
-		{name: "the owner's", have: []string{"elastic-ip=mine/../", "elastic-ip-error=What?", "elastic-ip", "elastic-ip-policy=x"}},
+		{name: "both", have: []string{"elastic-ip=198.51.100.7"}, public: seven, problem: "refused",
+			add: []string{"elastic-ip-error=refused"}},
+		{name: "the owner's", have: []string{"elastic-ip=mine/../", "elastic-ip-error=What?", "elastic-ip",
+			"elastic-ip-policy=x"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			add, remove := planTags(c.have, c.public, c.problem)
@@ -52,13 +58,15 @@ func TestPlanTags(t *testing.T) {
 
 func TestReadTags(t *testing.T) {
 	for _, c := range []struct {
-		tags                    []string
-		public, problem, policy string
-		bad                     bool
+		tags            []string
+		public, problem string
+		policy          model.ElasticIPs
+		bad             bool
 	}{
 		{},
 		{tags: []string{"shop", "elastic-ip=198.51.100.7"}, public: "198.51.100.7"},
-		{tags: []string{"elastic-ip=soon", "elastic-ip-error=pool-empty", "elastic-ip-policy=on-demand"}, problem: "pool-empty", policy: "on-demand"},
+		{tags: []string{"elastic-ip=soon", "elastic-ip-error=pool-empty", "elastic-ip-policy=on-demand"},
+			problem: "pool-empty", policy: "on-demand"},
 		{tags: []string{"elastic-ip-policy=some"}, bad: true},
 		{tags: []string{"elastic-ip-policy="}, bad: true},
 		{tags: []string{"elastic-ip-policy=none", "elastic-ip-policy=all"}, bad: true},
@@ -69,7 +77,8 @@ func TestReadTags(t *testing.T) {
 		}
 		problem, _ := ProblemOf(c.tags)
 		policy, ok, err := PolicyOf(c.tags)
-		if public != c.public || problem != c.problem || policy != c.policy || ok != (c.policy != "") || (err != nil) != c.bad {
+		if public != c.public || problem != c.problem || policy != c.policy || ok != (c.policy != "") ||
+			(err != nil) != c.bad {
 			t.Errorf("%q: public %q, problem %q, policy %q %v, error %v", c.tags, public, problem, policy, ok, err)
 		}
 	}
@@ -79,7 +88,8 @@ func TestSetStatusTags(t *testing.T) {
 	ctx := context.Background()
 	f, p := recorded(t)
 	seven := netip.MustParseAddr("198.51.100.7")
-	a := Address{Addr: netip.MustParseAddr("10.20.1.12"), Kind: KindFloating, ID: "fip1", Tags: []string{"shop", "elastic-ip=198.51.100.6", "elastic-ip-error=refused"}}
+	a := Address{Addr: netip.MustParseAddr("10.20.1.12"), Kind: KindFloating, ID: "fip1",
+		Tags: []string{"shop", "elastic-ip=198.51.100.6", "elastic-ip-error=refused"}}
 	const (
 		old   = "DELETE /floatingips/fip1/tags/elastic-ip=198.51.100.6"
 		other = "DELETE /floatingips/fip1/tags/elastic-ip-error=refused"
@@ -126,7 +136,8 @@ func TestSetStatusTags(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	for status, want := range map[int]bool{400: true, 403: true, 404: true, 409: true, 401: false, 408: false, 429: false, 500: false, 503: false} {
+	for status, want := range map[int]bool{400: true, 403: true, 404: true, 409: true, 401: false, 408: false, 429: false,
+		500: false, 503: false} {
 		err := fmt.Errorf("adding tag: %w", gophercloud.ErrUnexpectedResponseCode{Actual: status})
 		if got := Refused(err); got != want {
 			t.Errorf("%d is an answer to the very request: %v, want %v", status, got, want)

@@ -15,6 +15,7 @@ import (
 
 	"macaw.example/internal/graph"
 	"macaw.example/internal/model"
+	"macaw.example/internal/neutron"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -63,7 +64,7 @@ func (n *node) everyStep() []graph.Step {
 	start := func(svc service) func(context.Context) error {
 		return func(ctx context.Context) error { return n.ensureRunning(ctx, svc.units...) }
 	}
-	cloud := newClient(n.spec, "admin", func() string { return n.secrets.Admin }, "admin")
+	cloud := newClient(n.spec, func() string { return n.secrets.Admin })
 	controller, compute := n.spec.Has(model.Controller), n.spec.Has(model.Compute)
 
 	add("configuration", n.configure)
@@ -82,12 +83,14 @@ func (n *node) everyStep() []graph.Step {
 		add("placement", n.startAPI(placement, 8778), "accounts")
 		add("glance", n.startAPI(glance, 9292), "accounts")
 		add("nova", n.startAPI(novaAPI, 8774), "accounts", "rabbitmq")
-		add("neutron", n.startAPI(neutron, 9696), "accounts", "rabbitmq", "ovn-central")
+		add("neutron", n.startAPI(neutronAPI, 9696), "accounts", "rabbitmq", "ovn-central")
 		add("nova-conductor", start(novaConductor), "accounts", "rabbitmq")
 		add("nova-scheduler", start(novaScheduler), "accounts", "rabbitmq")
-		add("answers", func(ctx context.Context) error { return cloudAnswers(ctx, cloud) }, "keystone", "placement", "glance", "nova", "neutron")
+		add("answers", func(ctx context.Context) error { return cloudAnswers(ctx, cloud) }, "keystone", "placement", "glance",
+			"nova", "neutron")
 		add("flavors", func(ctx context.Context) error { return ensureFlavors(ctx, cloud) }, "keystone", "nova")
-		add("external network", func(ctx context.Context) error { return ensureExternal(ctx, n.spec, n.secrets.Admin) }, "keystone", "neutron")
+		add("external network", func(ctx context.Context) error { return ensureExternal(ctx, n.spec, n.secrets.Admin) },
+			"keystone", "neutron")
 	}
 	add("ovn-host", start(ovnHost), "openvswitch", "ovn-central")
 	if compute {
@@ -180,8 +183,8 @@ func (n *node) configure(ctx context.Context) error {
 	return nil
 }
 
-// startPatience is how long a service may take to answer; on two busy processors the slowest needs 20 seconds.
-const startPatience = 3 * time.Minute
+// startLimit is how long a service may take to answer; on two busy processors the slowest needs 20 seconds.
+const startLimit = 3 * time.Minute
 
 // startAPI starts a service's units and waits until its API, at port, answers.
 func (n *node) startAPI(svc service, port int) func(context.Context) error {
@@ -190,7 +193,7 @@ func (n *node) startAPI(svc service, port int) func(context.Context) error {
 		if started != nil && !errors.Is(started, errNothingToDo) {
 			return started
 		}
-		err := await(ctx, svc.name, startPatience, func(ctx context.Context) error {
+		err := await(ctx, svc.name, startLimit, func(ctx context.Context) error {
 			return answers(ctx, netip.AddrPortFrom(n.spec.Management.Address, uint16(port)))
 		})
 		return cmp.Or(err, started)
@@ -201,18 +204,16 @@ func (n *node) startAPI(svc service, port int) func(context.Context) error {
 func cloudAnswers(ctx context.Context, c *client) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for name, api := range map[string]struct {
-		port int
-		path string
+		service neutron.Service
+		path    string
 	}{
-		"Glance":    {9292, "/v2/images?limit=1"},
-		"Neutron":   {9696, "/v2.0/networks?limit=1"},
-		"Nova":      {8774, "/v2.1/servers?limit=1"},
-		"Placement": {8778, "/resource_providers"},
+		"Glance":    {neutron.Image, "images?limit=1"},
+		"Neutron":   {neutron.Network, "networks?limit=1"},
+		"Nova":      {neutron.Compute, "servers?limit=1"},
+		"Placement": {neutron.Placement, "resource_providers"},
 	} {
 		g.Go(func() error {
-			return await(ctx, name, startPatience, func(ctx context.Context) error {
-				return c.do(ctx, "GET", api.port, api.path, nil, nil)
-			})
+			return await(ctx, name, startLimit, func(ctx context.Context) error { return c.get(ctx, api.service, api.path) })
 		})
 	}
 	return cmp.Or(g.Wait(), errNothingToDo)

@@ -28,7 +28,8 @@ func render(s nodeapi.OpenStack, sec secrets, f facts) ([]file, error) {
 			r.add(c, nil)
 		}
 		for _, a := range svc.api {
-			r.add(configFile{template: "uwsgi.ini", path: "/etc/macaw/uwsgi/" + a.Unit + ".ini", readers: []string{a.Unit + ".service"}}, apiTags(a))
+			r.add(configFile{template: "uwsgi.ini", path: "/etc/macaw/uwsgi/" + a.Unit + ".ini",
+				readers: []string{a.Unit + ".service"}}, apiTags(a))
 		}
 	}
 	r.addUnits(onNode(s))

@@ -15,13 +15,16 @@ import (
 // allInOne is a node with every role.
 func allInOne() nodeapi.OpenStack {
 	return nodeapi.OpenStack{
-		Cloud: "first", Region: "RegionOne", Node: "ip-10-0-0-11", Roles: []model.Role{model.Controller, model.Compute, model.Gateway},
-		Management: nodeapi.Management{Address: netip.MustParseAddr("10.0.0.11"), Public: netip.MustParseAddr("198.51.100.10")},
+		Cloud: "first", Region: "RegionOne", Node: "ip-10-0-0-11",
+		Roles: []model.Role{model.Controller, model.Compute, model.Gateway},
+		Management: nodeapi.Management{Address: netip.MustParseAddr("10.0.0.11"),
+			Public: netip.MustParseAddr("198.51.100.10")},
 		Controller: netip.MustParseAddr("10.0.0.11"),
 		Provider: nodeapi.Provider{
 			NICMAC: "0a:1b:2c:3d:4e:11", Subnet: netip.MustParsePrefix("10.0.1.0/24"),
 			Gateway: netip.MustParseAddr("10.0.1.1"), Primary: netip.MustParseAddr("10.0.1.10"),
-			Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.21"), netip.MustParseAddr("10.0.1.20"), netip.MustParseAddr("10.0.1.30")},
+			Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.21"), netip.MustParseAddr("10.0.1.20"),
+				netip.MustParseAddr("10.0.1.30")},
 		},
 		PhysicalNetwork: "provider", Bridge: "br-ex", ProviderPort: "mcw1",
 	}
@@ -67,7 +70,8 @@ func TestRenderKeepsSecretsFromOthers(t *testing.T) {
 }
 
 func TestRenderReadersAreUnitsOfTheNode(t *testing.T) {
-	for _, roles := range [][]model.Role{{model.Controller, model.Compute, model.Gateway}, {model.Controller}, {model.Compute}, {model.Gateway}} {
+	for _, roles := range [][]model.Role{{model.Controller, model.Compute, model.Gateway}, {model.Controller},
+		{model.Compute}, {model.Gateway}} {
 		s := allInOne()
 		s.Roles = roles
 		var units []string
@@ -89,7 +93,8 @@ func TestRenderByRole(t *testing.T) {
 	s.Roles = []model.Role{model.Compute}
 	s.Management.Address = netip.MustParseAddr("10.0.0.12")
 	files := renderAll(t, s, facts{})
-	for _, path := range []string{"/etc/keystone/keystone.conf", "/etc/mysql/mariadb.conf.d/90-macaw.cnf", "/etc/macaw/admin-openrc"} {
+	for _, path := range []string{"/etc/keystone/keystone.conf", "/etc/mysql/mariadb.conf.d/90-macaw.cnf",
+		"/etc/macaw/admin-openrc"} {
 		if _, ok := files[path]; ok {
 			t.Errorf("a compute node has %s", path)
 		}

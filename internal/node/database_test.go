@@ -24,7 +24,8 @@ func TestPlanAccounts(t *testing.T) {
 		{"another password", "nova\t*00\nnova on nova\t\nnova on nova_api\t\n", true, 2},
 	} {
 		sql := planAccounts(wanted, passwords, tt.seen)
-		if got := strings.Contains(sql, "USER 'nova'@'%' IDENTIFIED VIA mysql_native_password USING '"+hash+"'"); got != tt.user {
+		if got := strings.Contains(sql,
+			"USER 'nova'@'%' IDENTIFIED VIA mysql_native_password USING '"+hash+"'"); got != tt.user {
 			t.Errorf("%s: makes the user: %v, want %v", tt.name, got, tt.user)
 		}
 		if got := strings.Count(sql, "GRANT ALL"); got != tt.grants {
@@ -89,7 +90,9 @@ func TestPlanIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Count(sql, "password_hash") != 1 || strings.Count(sql, "UPDATE keystone.endpoint SET url = 'http://198.51.100.10:8774/v2.1'") != 1 || strings.Contains(sql, "INSERT INTO keystone.endpoint") {
+	if strings.Count(sql, "password_hash") != 1 ||
+		strings.Count(sql, "UPDATE keystone.endpoint SET url = 'http://198.51.100.10:8774/v2.1'") != 1 ||
+		strings.Contains(sql, "INSERT INTO keystone.endpoint") {
 		t.Errorf("want one password and one endpoint corrected, got:\n%s", sql)
 	}
 

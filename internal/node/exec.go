@@ -38,7 +38,8 @@ func execute(ctx context.Context, held *os.File, c command) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return stdout.String(), fmt.Errorf("running %s: %w: %s", c.Args[0], err, lastLines(cmp.Or(stderr.String(), stdout.String()), 8))
+		return stdout.String(), fmt.Errorf("running %s: %w: %s", c.Args[0], err,
+			lastLines(cmp.Or(stderr.String(), stdout.String()), 8))
 	}
 	return stdout.String(), nil
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	neutronapi "macaw.example/internal/neutron"
+	"macaw.example/internal/neutron"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -16,14 +16,14 @@ func ensureExternal(ctx context.Context, s nodeapi.OpenStack, password string) e
 	if len(s.Provider.Addresses) == 0 {
 		return errNothingToDo
 	}
-	c, err := neutronapi.Connect(ctx, neutronapi.Auth{
-		URL: fmt.Sprintf("http://%s:5000/v3", s.Controller), User: "admin", Password: password, Project: "admin",
+	c, err := neutron.Connect(ctx, neutron.Auth{
+		URL: keystoneURL(s), User: "admin", Password: password, Project: "admin",
 		Region: s.Region, Interface: "internal",
 	})
 	if err != nil {
 		return err
 	}
-	seen, err := c.EnsureExternal(ctx, neutronapi.External{
+	seen, err := c.EnsureExternal(ctx, neutron.External{
 		Name: externalName, PhysicalNetwork: s.PhysicalNetwork, CIDR: s.Provider.Subnet, Gateway: s.Provider.Gateway,
 		Addresses: s.Provider.Addresses,
 		CIDR6:     s.Provider.IPv6.Subnet, Gateway6: s.Provider.IPv6.Gateway, Addresses6: s.Provider.IPv6.Addresses,

@@ -3,14 +3,21 @@ package node
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/gophercloud/gophercloud/v2"
+	compute "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
+
+	"macaw.example/internal/neutron"
 )
 
 // flavor is a size of guest. Disk is in GiB, and at least 1: a disk as large as the image is for administrators only.
 type flavor struct {
-	Name  string `json:"name"`
-	VCPUs int    `json:"vcpus"`
-	RAM   int    `json:"ram"` // MiB
-	Disk  int    `json:"disk"`
+	Name  string
+	VCPUs int
+	RAM   int // MiB
+	Disk  int
 }
 
 var flavors = []flavor{
@@ -23,30 +30,40 @@ var flavors = []flavor{
 
 // ensureFlavors makes the usual sizes that are missing. What people have made of them is left alone.
 func ensureFlavors(ctx context.Context, c *client) error {
-	var seen struct{ Flavors []flavor }
-	if err := c.do(ctx, "GET", 8774, "/v2.1/flavors?is_public=None", nil, &seen); err != nil {
+	api, err := c.open(ctx, neutron.Compute)
+	if err != nil {
+		return err
+	}
+	pages, err := compute.ListDetail(api, compute.ListOpts{AccessType: compute.AllAccess}).AllPages(ctx)
+	if err != nil {
 		return fmt.Errorf("listing flavors: %w", err)
 	}
-	missing := missingFlavors(seen.Flavors)
+	seen, err := compute.ExtractFlavors(pages)
+	if err != nil {
+		return fmt.Errorf("listing flavors: %w", err)
+	}
+	var names []string
+	for _, f := range seen {
+		names = append(names, f.Name)
+	}
+	missing := missingFlavors(names)
 	if len(missing) == 0 {
 		return errNothingToDo
 	}
 	for _, f := range missing {
-		if err := c.do(ctx, "POST", 8774, "/v2.1/flavors", map[string]flavor{"flavor": f}, nil); err != nil && !hasStatus(err, 409) {
+		_, err := compute.Create(ctx, api,
+			compute.CreateOpts{Name: f.Name, VCPUs: f.VCPUs, RAM: f.RAM, Disk: &f.Disk}).Extract()
+		if err != nil && !gophercloud.ResponseCodeIs(err, http.StatusConflict) {
 			return fmt.Errorf("making flavor %s: %w", f.Name, err)
 		}
 	}
 	return nil
 }
 
-func missingFlavors(seen []flavor) []flavor {
-	have := map[string]bool{}
-	for _, f := range seen {
-		have[f.Name] = true
-	}
+func missingFlavors(seen []string) []flavor {
 	var missing []flavor
 	for _, f := range flavors {
-		if !have[f.Name] {
+		if !slices.Contains(seen, f.Name) {
 			missing = append(missing, f)
 		}
 	}

@@ -36,7 +36,7 @@ var (
 		"etc/ssh/sshd_config", "etc/systemd/network/80-ec2.network", "etc/nova/nova.conf",
 		"home/admin/.bashrc", "root/.profile",
 		"var/lib/macaw/installed", "var/lib/mysql/ibdata1", "var/lib/dpkg/status", "var/cache/macaw/python-entrypoints/1",
-		"usr/local/bin/macaw", "etc/cloud/cloud.cfg.d/90-ec2.cfg",
+		"usr/local/bin/macaw-node", "etc/cloud/cloud.cfg.d/90-ec2.cfg",
 	}
 )
 

@@ -6,7 +6,8 @@ var glance = service{
 	name:  "glance",
 	roles: []model.Role{model.Controller},
 	files: []configFile{
-		{template: "glance-api.conf", path: "/etc/glance/glance-api.conf", group: "glance", readers: []string{"glance-api.service"}},
+		{template: "glance-api.conf", path: "/etc/glance/glance-api.conf", group: "glance",
+			readers: []string{"glance-api.service"}},
 	},
 	// Debian runs it without uWSGI, whose chunked uploads it cannot read.
 	units:  []string{"glance-api.service"},

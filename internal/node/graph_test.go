@@ -8,7 +8,8 @@ import (
 )
 
 func TestSteps(t *testing.T) {
-	for _, roles := range [][]model.Role{{model.Controller, model.Compute, model.Gateway}, {model.Controller}, {model.Compute}, {model.Gateway}, {model.Controller, model.Gateway}} {
+	for _, roles := range [][]model.Role{{model.Controller, model.Compute, model.Gateway}, {model.Controller},
+		{model.Compute}, {model.Gateway}, {model.Controller, model.Gateway}} {
 		n := &node{spec: allInOne()}
 		n.spec.Roles = roles
 		if err := graph.Check(n.steps()); err != nil {

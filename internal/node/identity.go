@@ -139,7 +139,8 @@ func planIdentity(s nodeapi.OpenStack, sec secrets, seen seenIdentity, now time.
 		}
 		id := seen.users[user][0]
 		fmt.Fprintf(&sql, "DELETE FROM keystone.password WHERE local_user_id = %s;\n", id)
-		fmt.Fprintf(&sql, "INSERT INTO keystone.password (local_user_id, password_hash, created_at_int, created_at) VALUES (%s, '%s', %d, '%s');\n",
+		fmt.Fprintf(&sql, "INSERT INTO keystone.password (local_user_id, password_hash, created_at_int, created_at) "+
+			"VALUES (%s, '%s', %d, '%s');\n",
 			id, hash, now.UnixMicro(), now.UTC().Format(time.DateTime))
 		return nil
 	}
@@ -180,10 +181,12 @@ func planCatalog(s nodeapi.OpenStack, seen seenIdentity) (string, error) {
 			url := e.url(at.host)
 			switch have, ok := seen.endpoints[[2]string{service, at.kind + "@" + s.Region}]; {
 			case !ok:
-				fmt.Fprintf(&sql, "INSERT INTO keystone.endpoint (id, interface, service_id, url, extra, enabled, region_id) VALUES ('%s', '%s', '%s', '%s', '{}', 1, '%s');\n",
+				fmt.Fprintf(&sql, "INSERT INTO keystone.endpoint (id, interface, service_id, url, extra, enabled, region_id) "+
+					"VALUES ('%s', '%s', '%s', '%s', '{}', 1, '%s');\n",
 					newID(), at.kind, service, url, s.Region)
 			case have != url:
-				fmt.Fprintf(&sql, "UPDATE keystone.endpoint SET url = '%s' WHERE service_id = '%s' AND interface = '%s' AND region_id = '%s';\n",
+				fmt.Fprintf(&sql, "UPDATE keystone.endpoint SET url = '%s' WHERE service_id = '%s' AND interface = '%s' AND "+
+					"region_id = '%s';\n",
 					url, service, at.kind, s.Region)
 			}
 		}
@@ -191,7 +194,8 @@ func planCatalog(s nodeapi.OpenStack, seen seenIdentity) (string, error) {
 	if sql.Len() == 0 {
 		return "", nil
 	}
-	region := fmt.Sprintf("INSERT IGNORE INTO keystone.region (id, description, extra) VALUES ('%s', '', '{}');\n", s.Region)
+	region := fmt.Sprintf("INSERT IGNORE INTO keystone.region (id, description, extra) VALUES ('%s', '', '{}');\n",
+		s.Region)
 	return region + sql.String(), nil
 }
 

@@ -23,8 +23,8 @@ const (
 	policy = "#!/bin/sh\n# Written by macaw while it installs packages.\nexit 101\n"
 )
 
-// unwanted are units that packages bring and no node of ours needs.
-var unwanted = []string{
+// maskedUnits are units that packages bring and no node of ours needs.
+var maskedUnits = []string{
 	"apache-htcacheclean.service", "e2scrub_reap.service", "epmd.service", "epmd.socket", "haproxy.service",
 	"iscsid.socket", "libvirt-guests.service", "libvirtd-admin.socket", "libvirtd-ro.socket",
 	"neutron-rpc-server.service", "nova-serialproxy.service", "nova-spicehtml5proxy.service",
@@ -56,7 +56,7 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 	n := &node{root: "/", run: executor(held)}
 	return runGraph(ctx, []graph.Step{
 		{Name: "packages", Run: n.installPackages},
-		{Name: "units", Needs: []string{"packages"}, Run: n.quietUnits},
+		{Name: "units", Needs: []string{"packages"}, Run: n.disableUnits},
 		{Name: "schemas", Needs: []string{"units"}, Run: n.installSchemas},
 		{Name: "default MTU", Needs: []string{"packages"}, Run: n.installMTUDriver},
 		{Name: "entry points", Needs: []string{"units", "default MTU"}, Run: n.rememberEntryPoints},
@@ -82,7 +82,8 @@ func (n *node) installPackages(ctx context.Context) error {
 	}
 	// dpkg need not fsync file by file: all is synced once before the stamp says that this step is complete. A machine
 	// that loses power before is one without a cloud, and is made anew.
-	options := []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300"}
+	options := []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o",
+		"Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300"}
 	for _, c := range []command{
 		{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env},
 		{Args: []string{"apt-get", "update", "-o", "DPkg::Lock::Timeout=300"}, Env: env},
@@ -103,9 +104,9 @@ func (n *node) installPackages(ctx context.Context) error {
 	return nil
 }
 
-// quietUnits keeps everything from starting before Apply has configured it, also after a reboot.
-func (n *node) quietUnits(ctx context.Context) error {
-	units := append([]string(nil), unwanted...)
+// disableUnits keeps everything from starting before Apply has configured it, also after a reboot.
+func (n *node) disableUnits(ctx context.Context) error {
+	units := append([]string(nil), maskedUnits...)
 	for _, svc := range services {
 		units = append(units, svc.units...)
 	}
@@ -146,7 +147,8 @@ var entryPointsScript string
 // rememberEntryPoints saves each daemon the search through three hundred packages for its plugins, which they
 // would all make at once at their first start.
 func (n *node) rememberEntryPoints(ctx context.Context) error {
-	if _, err := n.run(ctx, command{Args: []string{"python3", "-"}, Env: []string{"XDG_CACHE_HOME=" + pythonCache}, Stdin: entryPointsScript}); err != nil {
+	if _, err := n.run(ctx, command{Args: []string{"python3", "-"}, Env: []string{"XDG_CACHE_HOME=" + pythonCache},
+		Stdin: entryPointsScript}); err != nil {
 		return errNothingToDo // a daemon without the cache is slower, and that is all
 	}
 	return nil

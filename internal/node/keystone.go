@@ -6,7 +6,8 @@ var keystone = service{
 	name:  "keystone",
 	roles: []model.Role{model.Controller},
 	files: []configFile{
-		{template: "keystone.conf", path: "/etc/keystone/keystone.conf", group: "keystone", readers: []string{"keystone.service"}},
+		{template: "keystone.conf", path: "/etc/keystone/keystone.conf", group: "keystone",
+			readers: []string{"keystone.service"}},
 	},
 	units: []string{"keystone.service"},
 	api: []api{{

@@ -69,7 +69,8 @@ func planAccounts(wanted []database, passwords map[string]string, seen string) s
 	var sql strings.Builder
 	for _, d := range wanted {
 		if hash := nativePassword(passwords[d.user]); have[d.user] != hash {
-			fmt.Fprintf(&sql, "CREATE OR REPLACE USER '%s'@'%%' IDENTIFIED VIA mysql_native_password USING '%s';\n", d.user, hash)
+			fmt.Fprintf(&sql, "CREATE OR REPLACE USER '%s'@'%%' IDENTIFIED VIA mysql_native_password USING '%s';\n", d.user,
+				hash)
 			have = map[string]string{} // replacing a user drops its grants
 		}
 		for _, schema := range d.schemas {

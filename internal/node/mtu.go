@@ -18,7 +18,8 @@ func mtuFiles() []file {
 	dist := path.Join(pythonPackages, "macaw_neutron-1.dist-info")
 	return []file{
 		{Path: path.Join(pythonPackages, "macaw_neutron_mtu.py"), Mode: 0o644, Content: mtuDriver},
-		{Path: path.Join(dist, "METADATA"), Mode: 0o644, Content: []byte("Metadata-Version: 2.1\nName: macaw-neutron\nVersion: 1\n")},
+		{Path: path.Join(dist, "METADATA"), Mode: 0o644,
+			Content: []byte("Metadata-Version: 2.1\nName: macaw-neutron\nVersion: 1\n")},
 		{Path: path.Join(dist, "entry_points.txt"), Mode: 0o644, Content: []byte(
 			"[neutron.ml2.extension_drivers]\nmacaw_mtu = macaw_neutron_mtu:MTU\n")},
 	}

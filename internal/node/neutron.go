@@ -7,7 +7,8 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-var neutronAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service", "ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service"}
+var neutronAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service",
+	"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service"}
 
 func neutronConf(readers ...string) configFile {
 	return configFile{template: "neutron.conf", path: "/etc/neutron/neutron.conf", group: "neutron", readers: readers}
@@ -35,10 +36,11 @@ func neutronServer(s nodeapi.OpenStack, sec secrets) string {
 }
 
 func ml2Conf(readers ...string) configFile {
-	return configFile{template: "ml2_conf.ini", path: "/etc/neutron/plugins/ml2/ml2_conf.ini", group: "neutron", readers: readers}
+	return configFile{template: "ml2_conf.ini", path: "/etc/neutron/plugins/ml2/ml2_conf.ini", group: "neutron",
+		readers: readers}
 }
 
-var neutron = service{
+var neutronAPI = service{
 	name:  "neutron",
 	roles: []model.Role{model.Controller},
 	files: []configFile{
@@ -77,7 +79,8 @@ var neutronMetadata = service{
 	roles: []model.Role{model.Compute},
 	files: []configFile{
 		neutronConf("neutron-ovn-metadata-agent.service"),
-		{template: "neutron_ovn_metadata_agent.ini", path: "/etc/neutron/neutron_ovn_metadata_agent.ini", group: "neutron", readers: []string{"neutron-ovn-metadata-agent.service"}},
+		{template: "neutron_ovn_metadata_agent.ini", path: "/etc/neutron/neutron_ovn_metadata_agent.ini", group: "neutron",
+			readers: []string{"neutron-ovn-metadata-agent.service"}},
 	},
 	units:  []string{"neutron-ovn-metadata-agent.service"},
 	after:  []string{"openvswitch-switch.service", "ovn-controller.service"},

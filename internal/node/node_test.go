@@ -27,11 +27,17 @@ func TestSpecValidate(t *testing.T) {
 		{"no role", func(s *nodeapi.OpenStack) { s.Roles = nil }, "has no role"},
 		{"unknown role", func(s *nodeapi.OpenStack) { s.Roles = []model.Role{"cook"} }, `role "cook"`},
 		{"quote in a name", func(s *nodeapi.OpenStack) { s.Node = "a'b" }, `name of the node is "a'b"`},
-		{"address elsewhere", func(s *nodeapi.OpenStack) { s.Provider.Addresses[0] = netip.MustParseAddr("10.9.9.9") }, "10.9.9.9 is outside"},
-		{"the NIC's own address", func(s *nodeapi.OpenStack) { s.Provider.Addresses[0] = s.Provider.Primary }, "not Neutron's to give"},
+		{"address elsewhere", func(s *nodeapi.OpenStack) { s.Provider.Addresses[0] = netip.MustParseAddr("10.9.9.9") },
+			"10.9.9.9 is outside"},
+		{"the NIC's own address", func(s *nodeapi.OpenStack) { s.Provider.Addresses[0] = s.Provider.Primary },
+			"not Neutron's to give"},
 		{"IPv6", func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack() }, ""},
-		{"IPv6 without addresses", func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Addresses = nil }, "no addresses of the IPv6"},
-		{"IPv6 without a gateway", func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Gateway = netip.Addr{} }, "no gateway of the IPv6"},
+		{"IPv6 without addresses",
+			func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Addresses = nil },
+			"no addresses of the IPv6"},
+		{"IPv6 without a gateway",
+			func(s *nodeapi.OpenStack) { s.Provider.IPv6 = dualStack(); s.Provider.IPv6.Gateway = netip.Addr{} },
+			"no gateway of the IPv6"},
 		{"IPv6 address elsewhere", func(s *nodeapi.OpenStack) {
 			s.Provider.IPv6 = dualStack()
 			s.Provider.IPv6.Addresses[1] = netip.MustParseAddr("2001:db8:0:2::1:0")
@@ -40,8 +46,10 @@ func TestSpecValidate(t *testing.T) {
 			s.Provider.IPv6 = dualStack()
 			s.Provider.IPv6.Addresses[1] = s.Provider.IPv6.Gateway
 		}, "not Neutron's to give"},
-		{"IPv6 addresses of nothing", func(s *nodeapi.OpenStack) { s.Provider.IPv6.Addresses = dualStack().Addresses }, "is not IPv6"},
-		{"two controllers", func(s *nodeapi.OpenStack) { s.Controller = netip.MustParseAddr("10.0.0.99") }, "the controller's address is 10.0.0.99"},
+		{"IPv6 addresses of nothing", func(s *nodeapi.OpenStack) { s.Provider.IPv6.Addresses = dualStack().Addresses },
+			"is not IPv6"},
+		{"two controllers", func(s *nodeapi.OpenStack) { s.Controller = netip.MustParseAddr("10.0.0.99") },
+			"the controller's address is 10.0.0.99"},
 	} {
 		s := allInOne()
 		tt.change(&s)
@@ -53,7 +61,8 @@ func TestSpecValidate(t *testing.T) {
 }
 
 func dualStack() nodeapi.ProviderIPv6 {
-	return nodeapi.ProviderIPv6{Subnet: netip.MustParsePrefix("2001:db8:0:1::/64"), Gateway: netip.MustParseAddr("2001:db8:0:1::1"),
+	return nodeapi.ProviderIPv6{Subnet: netip.MustParsePrefix("2001:db8:0:1::/64"),
+		Gateway:   netip.MustParseAddr("2001:db8:0:1::1"),
 		Addresses: []netip.Addr{netip.MustParseAddr("2001:db8:0:1::1:0"), netip.MustParseAddr("2001:db8:0:1::1:1")}}
 }
 
@@ -74,7 +83,8 @@ func TestSpecSurvivesJSON(t *testing.T) {
 	if err := json.Unmarshal(b, &got); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
 	}
 }
@@ -110,7 +120,8 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first.Admin == "" || first.Admin == first.Rabbit || len(first.Accounts) != len(accounts) || len(first.Databases) != len(databases) {
+	if first.Admin == "" || first.Admin == first.Rabbit || len(first.Accounts) != len(accounts) ||
+		len(first.Databases) != len(databases) {
 		t.Errorf("incomplete: %d accounts, %d databases", len(first.Accounts), len(first.Databases))
 	}
 	again, err := loadSecrets(root, true)
@@ -126,7 +137,11 @@ func TestMissingFlavors(t *testing.T) {
 	if got := missingFlavors(nil); len(got) != len(flavors) {
 		t.Errorf("%d of %d flavors", len(got), len(flavors))
 	}
-	if got := missingFlavors(flavors); len(got) != 0 {
+	var all []string
+	for _, f := range flavors {
+		all = append(all, f.Name)
+	}
+	if got := missingFlavors(all); len(got) != 0 {
 		t.Errorf("makes again %v", got)
 	}
 }
@@ -139,8 +154,10 @@ func TestOVSArgs(t *testing.T) {
 		want   []string
 		not    string
 	}{
-		{true, s.Roles, []string{"ovn-bridge-datapath-type=system", "add-port br-ex mcw1", "ovn-bridge-mappings=provider:br-ex", "enable-chassis-as-gw"}, "netdev"},
-		{false, s.Roles, []string{"ovn-bridge-datapath-type=netdev", "set Bridge br-ex datapath_type=netdev", "set Bridge br-int datapath_type=netdev"}, "=system "},
+		{true, s.Roles, []string{"ovn-bridge-datapath-type=system", "add-port br-ex mcw1",
+			"ovn-bridge-mappings=provider:br-ex", "enable-chassis-as-gw"}, "netdev"},
+		{false, s.Roles, []string{"ovn-bridge-datapath-type=netdev", "set Bridge br-ex datapath_type=netdev",
+			"set Bridge br-int datapath_type=netdev"}, "=system "},
 		{true, []model.Role{model.Compute}, []string{"ovn-encap-ip=10.0.0.11"}, "br-ex"},
 	} {
 		s.Roles = tt.roles
@@ -195,7 +212,8 @@ func TestEnsureSchemasSkipsWhatIsThere(t *testing.T) {
 		ran = nil
 		tt.before()
 		err := ensureSchemas(t.Context(), run, root)
-		if tt.err == "" && err != nil && err != errNothingToDo || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+		if tt.err == "" && err != nil && err != errNothingToDo || tt.err != "" &&
+			(err == nil || !strings.Contains(err.Error(), tt.err)) {
 			t.Fatalf("%s: %v, want %q", tt.name, err, tt.err)
 		}
 		if diff := cmp.Diff(tt.want, ran); diff != "" {

@@ -1,17 +1,22 @@
 package node
 
 import (
+	computeservices "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
+	"github.com/gophercloud/gophercloud/v2/openstack/placement/v1/resourceproviders"
+
+	"macaw.example/internal/neutron"
+
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"macaw.example/internal/model"
 )
 
 // novaAfter is what every part of Nova on a controller waits for at boot.
-var novaAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service", "placement-api.service"}
+var novaAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service",
+	"placement-api.service"}
 
 func novaConf(readers ...string) configFile {
 	return configFile{template: "nova.conf", path: "/etc/nova/nova.conf", group: "nova", readers: readers}
@@ -19,7 +24,8 @@ func novaConf(readers ...string) configFile {
 
 // novaDatabaseConf is what only the controller's daemons read.
 func novaDatabaseConf(readers ...string) configFile {
-	return configFile{template: "nova-database.conf", path: "/etc/nova/nova-database.conf", group: "nova", readers: readers}
+	return configFile{template: "nova-database.conf", path: "/etc/nova/nova-database.conf", group: "nova",
+		readers: readers}
 }
 
 // novaDaemon makes a daemon that Debian's script starts read novaDatabaseConf too.
@@ -40,17 +46,19 @@ var novaAPI = service{
 	files: []configFile{novaConf("nova-api.service"), novaDatabaseConf("nova-api.service")},
 	units: []string{"nova-api.service"},
 	// It runs on eventlet, which does not bear uWSGI's threads.
-	api:    []api{{Unit: "nova-api", Project: "nova", Port: 8774, Threads: 1, WSGI: "/usr/bin/nova-api-wsgi", Env: novaConfigFiles}},
+	api: []api{{Unit: "nova-api", Project: "nova", Port: 8774, Threads: 1, WSGI: "/usr/bin/nova-api-wsgi",
+		Env: novaConfigFiles}},
 	after:  novaAfter,
 	python: true,
 }
 
 var novaMetadata = service{
-	name:   "nova-metadata",
-	roles:  []model.Role{model.Controller},
-	files:  []configFile{novaConf("nova-api-metadata.service"), novaDatabaseConf("nova-api-metadata.service")},
-	units:  []string{"nova-api-metadata.service"},
-	api:    []api{{Unit: "nova-api-metadata", Project: "nova", Port: 8775, Threads: 1, WSGI: "/usr/bin/nova-metadata-wsgi", Env: novaConfigFiles}},
+	name:  "nova-metadata",
+	roles: []model.Role{model.Controller},
+	files: []configFile{novaConf("nova-api-metadata.service"), novaDatabaseConf("nova-api-metadata.service")},
+	units: []string{"nova-api-metadata.service"},
+	api: []api{{Unit: "nova-api-metadata", Project: "nova", Port: 8775, Threads: 1, WSGI: "/usr/bin/nova-metadata-wsgi",
+		Env: novaConfigFiles}},
 	after:  novaAfter,
 	python: true,
 }
@@ -143,7 +151,7 @@ func (n *node) startCompute(c *client) func(context.Context) error {
 		if !n.spec.Has(model.Controller) {
 			return started
 		}
-		if err := await(ctx, "nova-compute", startPatience, func(ctx context.Context) error {
+		if err := await(ctx, "nova-compute", startLimit, func(ctx context.Context) error {
 			return computeUp(ctx, c, n.spec.Node)
 		}); err != nil {
 			return err
@@ -154,25 +162,37 @@ func (n *node) startCompute(c *client) func(context.Context) error {
 
 // computeUp asks Nova whether the host's compute service is up, and whether it has told what it can carry.
 func computeUp(ctx context.Context, c *client, host string) error {
-	var services struct {
-		Services []struct{ State string }
-	}
-	if err := c.do(ctx, "GET", 8774, "/v2.1/os-services?binary=nova-compute&host="+url.QueryEscape(host), nil, &services); err != nil {
+	api, err := c.open(ctx, neutron.Compute)
+	if err != nil {
 		return err
 	}
-	if len(services.Services) == 0 || services.Services[0].State != "up" {
+	pages, err := computeservices.List(api, computeservices.ListOpts{Binary: "nova-compute", Host: host}).AllPages(ctx)
+	if err != nil {
+		return err
+	}
+	seen, err := computeservices.ExtractServices(pages)
+	if err != nil {
+		return err
+	}
+	if len(seen) == 0 || seen[0].State != "up" {
 		return errors.New("it is not up yet")
 	}
-	var providers struct {
-		Providers []struct{ Name string } `json:"resource_providers"`
-	}
-	if err := c.do(ctx, "GET", 8778, "/resource_providers", nil, &providers); err != nil {
+	placement, err := c.open(ctx, neutron.Placement)
+	if err != nil {
 		return err
 	}
-	for _, p := range providers.Providers {
+	pages, err = resourceproviders.List(placement, nil).AllPages(ctx)
+	if err != nil {
+		return err
+	}
+	providers, err := resourceproviders.ExtractResourceProviders(pages)
+	if err != nil {
+		return err
+	}
+	for _, p := range providers {
 		if p.Name == host {
 			return nil
 		}
 	}
-	return errors.New("it has not told Placement what it can carry")
+	return errors.New("it has not registered its inventory with Placement yet")
 }

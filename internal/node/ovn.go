@@ -17,7 +17,8 @@ var ovnCentral = service{
 			"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service",
 		}},
 	},
-	units: []string{"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service", "ovn-northd.service", "ovn-central.service"},
+	units: []string{"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service", "ovn-northd.service",
+		"ovn-central.service"},
 }
 
 var ovnHost = service{
@@ -47,7 +48,7 @@ func (n *node) startCentral(ctx context.Context) error {
 	const northbound = "ovn-nbctl --timeout=30 "
 	var seen string
 	// Debian's unit counts as started before the database has its socket.
-	err := await(ctx, "OVN's northbound database", startPatience, func(ctx context.Context) (err error) {
+	err := await(ctx, "OVN's northbound database", startLimit, func(ctx context.Context) (err error) {
 		seen, err = n.run(ctx, command{Args: strings.Fields(northbound + "--if-exists get NB_Global . " + commonZone)})
 		return err
 	})
@@ -57,7 +58,8 @@ func (n *node) startCentral(ctx context.Context) error {
 	if strings.Trim(strings.TrimSpace(seen), `"`) == "true" {
 		return started
 	}
-	if _, err := n.run(ctx, command{Args: strings.Fields(northbound + "set NB_Global . " + commonZone + "=true")}); err != nil {
+	if _, err := n.run(ctx, command{Args: strings.Fields(northbound + "set NB_Global . " + commonZone +
+		"=true")}); err != nil {
 		return fmt.Errorf("setting OVN's options: %w", err)
 	}
 	return nil

@@ -6,7 +6,8 @@ var placement = service{
 	name:  "placement",
 	roles: []model.Role{model.Controller},
 	files: []configFile{
-		{template: "placement.conf", path: "/etc/placement/placement.conf", group: "placement", readers: []string{"placement-api.service"}},
+		{template: "placement.conf", path: "/etc/placement/placement.conf", group: "placement",
+			readers: []string{"placement-api.service"}},
 	},
 	units: []string{"placement-api.service"},
 	api: []api{{

@@ -22,11 +22,13 @@ const (
 )
 
 // schemaPackages bring the migrations of the databases.
-var schemaPackages = []string{"python3-glance", "python3-keystone", "python3-neutron", "python3-nova", "python3-placement"}
+var schemaPackages = []string{"python3-glance", "python3-keystone", "python3-neutron", "python3-nova",
+	"python3-placement"}
 
 // schemaVersions are the installed versions of what brings the migrations.
 func schemaVersions(ctx context.Context, run runner) (map[string]string, error) {
-	out, err := run(ctx, command{Args: append([]string{"dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", "--"}, schemaPackages...)})
+	out, err := run(ctx, command{Args: append([]string{"dpkg-query", "--show", "--showformat=${Package} ${Version}\\n",
+		"--"}, schemaPackages...)})
 	if err != nil {
 		return nil, fmt.Errorf("asking for the versions of packages: %w", err)
 	}
@@ -101,7 +103,8 @@ func ensureSchemas(ctx context.Context, run runner, root string) error {
 	if err != nil {
 		return fmt.Errorf("making tables: %w", err)
 	}
-	if _, err := run(ctx, command{Args: []string{"python3", "-", mariadbSocket, string(identity)}, Stdin: string(schemaScript)}); err != nil {
+	if _, err := run(ctx, command{Args: []string{"python3", "-", mariadbSocket, string(identity)},
+		Stdin: string(schemaScript)}); err != nil {
 		return fmt.Errorf("making tables: %w", err)
 	}
 	content, err := json.Marshal(versions)
@@ -128,7 +131,8 @@ func unused(ctx context.Context, run runner) error {
 		return fmt.Errorf("looking for what is in the databases: %w", err)
 	}
 	if strings.TrimSpace(rows) != "0" {
-		return fmt.Errorf("the databases hold a cloud's data, but %s and %s, which belong to it, are gone: nothing was changed; "+
+		return fmt.Errorf("the databases hold a cloud's data, but %s and %s, which belong to it, are gone: nothing was "+
+			"changed; "+
 			"put the files back, or drop the databases by hand if nobody needs them", secretsPath, schemaStamp)
 	}
 	return nil

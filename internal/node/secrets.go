@@ -101,7 +101,8 @@ func makeKeys(root, dir string) error {
 		key := make([]byte, 32)
 		rand.Read(key)
 		name = filepath.Join(tmp, name)
-		_, e := file{Path: name, Owner: "keystone", Group: "keystone", Mode: 0o600, Content: []byte(base64.URLEncoding.EncodeToString(key))}.write("/")
+		_, e := file{Path: name, Owner: "keystone", Group: "keystone", Mode: 0o600,
+			Content: []byte(base64.URLEncoding.EncodeToString(key))}.write("/")
 		err = errors.Join(err, e)
 	}
 	err = errors.Join(err, os.Chown(tmp, uid, gid), os.Chmod(tmp, 0o700))
@@ -123,6 +124,7 @@ func makeRabbitCookie(root string) error {
 	if exists(filepath.Join(root, rabbitCookiePath)) {
 		return nil
 	}
-	_, err := file{Path: rabbitCookiePath, Owner: "rabbitmq", Group: "rabbitmq", Mode: 0o400, Content: []byte(newSecret())}.write(root)
+	_, err := file{Path: rabbitCookiePath, Owner: "rabbitmq", Group: "rabbitmq", Mode: 0o400,
+		Content: []byte(newSecret())}.write(root)
 	return err
 }

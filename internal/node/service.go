@@ -48,7 +48,7 @@ var services = []service{
 	openvswitch, ovnCentral, ovnHost,
 	keystone, glance, placement,
 	novaAPI, novaConductor, novaScheduler, novaMetadata, novaConsole, novaCompute, libvirt,
-	neutron, neutronMaintenance, neutronMetadata,
+	neutronAPI, neutronMaintenance, neutronMetadata,
 	dashboard, adminAccess, agentAccess,
 }
 

@@ -7,7 +7,8 @@ import (
 )
 
 func TestExpand(t *testing.T) {
-	known := tags{"one": "1", "lines": "a = 1\nb = 2", "section": "[x]\ny = 1\n", "nothing": "", "auth nova": "user = nova", "braces": "{{one}}"}
+	known := tags{"one": "1", "lines": "a = 1\nb = 2", "section": "[x]\ny = 1\n", "nothing": "",
+		"auth nova": "user = nova", "braces": "{{one}}"}
 	for _, tt := range []struct {
 		name, source, want, err string
 	}{
@@ -45,8 +46,10 @@ func TestExpand(t *testing.T) {
 
 // What a unit says is part of the packages' hash, so it must not depend on a node.
 func TestRenderUnitsKnowNoNode(t *testing.T) {
-	_, err := renderUnits([]service{{systemd: []configFile{{template: "system-id.conf", path: "/etc/systemd/system/x.service"}}}})
-	if err == nil || !strings.Contains(err.Error(), "/etc/systemd/system/x.service: files/system-id.conf, line 1: unknown tag {{node}}") {
+	_, err := renderUnits([]service{{systemd: []configFile{{template: "system-id.conf",
+		path: "/etc/systemd/system/x.service"}}}})
+	if err == nil || !strings.Contains(err.Error(),
+		"/etc/systemd/system/x.service: files/system-id.conf, line 1: unknown tag {{node}}") {
 		t.Errorf("a unit that names its node: error %v", err)
 	}
 }

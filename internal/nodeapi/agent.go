@@ -13,19 +13,22 @@ type Agent struct {
 	Node     string   `json:"node"`     // this node's name in the cloud file, and in Neutron (binding:host_id)
 	Gateways []string `json:"gateways"` // the names of all gateway nodes; the first looks after what is nowhere
 
-	Region       string           `json:"region"`
-	Instance     string           `json:"instance"`      // i-...
-	InstanceType string           `json:"instance_type"` // such as m8i.2xlarge
-	SubnetID     string           `json:"subnet_id"`     // the provider subnet, subnet-...
-	Policy       model.ElasticIPs `json:"policy"`        // where Elastic IPs come from, unless a floating IP says otherwise
+	Region       string `json:"region"`
+	Instance     string `json:"instance"`      // i-...
+	InstanceType string `json:"instance_type"` // such as m8i.2xlarge
+	SubnetID     string `json:"subnet_id"`     // the provider subnet, subnet-...
+	// where Elastic IPs come from, unless a floating IP says otherwise
+	Policy       model.ElasticIPs `json:"policy"`
 	Pool         []string         `json:"pool"`          // allocation IDs of the policy pool
 	ReleaseAfter model.Wait       `json:"release_after"` // of many at once; missing: ReleaseAfter
-	Range        []netip.Prefix   `json:"range"`         // Neutron's addresses; no others are ever registered or translated
+	// Neutron's addresses; no others are ever registered or translated
+	Range []netip.Prefix `json:"range"`
 
-	NICMAC  model.MAC      `json:"nic_mac"` // the first provider NIC's, as AWS gave it
-	Primary netip.Addr     `json:"primary"` // the first provider ENI's primary address
-	Subnet  netip.Prefix   `json:"subnet"`  // the provider subnet's IPv4 block
-	VPC     []netip.Prefix `json:"vpc"`     // the VPC's blocks: routers and guests send from no address of theirs but Range's
+	NICMAC  model.MAC    `json:"nic_mac"` // the first provider NIC's, as AWS gave it
+	Primary netip.Addr   `json:"primary"` // the first provider ENI's primary address
+	Subnet  netip.Prefix `json:"subnet"`  // the provider subnet's IPv4 block
+	// the VPC's blocks: routers and guests send from no address of theirs but Range's
+	VPC     []netip.Prefix `json:"vpc"`
 	Network string         `json:"network"` // name of Neutron's external network
 	Pair    []string       `json:"pair"`    // veth pair, the host's end first; empty: mcw0, mcw1
 	PinDir  string         `json:"pin_dir"` // empty: as package translate says

@@ -68,18 +68,22 @@ func (s OpenStack) Validate() error {
 		}
 	}
 	for _, n := range []struct{ of, name string }{
-		{"cloud", s.Cloud}, {"region", s.Region}, {"node", s.Node}, {"physical network", s.PhysicalNetwork}, {"bridge", s.Bridge},
+		{"cloud", s.Cloud}, {"region", s.Region}, {"node", s.Node}, {"physical network", s.PhysicalNetwork},
+		{"bridge", s.Bridge},
 	} {
-		need(namePattern.MatchString(n.name), "name of the %s is %q: want letters, digits, dots, dashes and underscores", n.of, n.name)
+		need(namePattern.MatchString(n.name), "name of the %s is %q: want letters, digits, dots, dashes and underscores",
+			n.of, n.name)
 	}
 	need(len(s.Roles) > 0, "node %s has no role", s.Node)
 	for _, r := range s.Roles {
-		need(r == model.Controller || r == model.Compute || r == model.Gateway, "role %q is none of controller, compute, gateway", r)
+		need(r == model.Controller || r == model.Compute || r == model.Gateway,
+			"role %q is none of controller, compute, gateway", r)
 	}
 	need(s.Management.Address.IsValid(), "node %s has no management address", s.Node)
 	need(s.Controller.IsValid(), "no address of the controller")
 	if s.Has(model.Controller) {
-		need(s.Controller == s.Management.Address, "node %s is the controller, but the controller's address is %s and not %s", s.Node, s.Controller, s.Management.Address)
+		need(s.Controller == s.Management.Address, "node %s is the controller, but the controller's address is %s and not %s",
+			s.Node, s.Controller, s.Management.Address)
 	}
 	for _, a := range s.Provider.Addresses {
 		need(s.Provider.Subnet.Contains(a), "provider address %s is outside the subnet %s", a, s.Provider.Subnet)

@@ -1,6 +1,3 @@
-// Package silence makes HTTP connections that end when the other side has gone
-// silent. TCP by itself resends what nobody acknowledges for a quarter of an hour,
-// and waits for an answer from a machine that is gone for ever.
 package silence
 
 import (

@@ -1,5 +1,3 @@
-// Package smallfile reads files that people give, and that may be anything: a
-// pipe that nobody writes to would be waited for, and a device read for ever.
 package smallfile
 
 import (

@@ -24,7 +24,8 @@ func TestHints(t *testing.T) {
 		{"joined below", fmt.Errorf("doing: %w", errors.Join(errors.New("x"), fmt.Errorf("y: %w", two))),
 			"error: doing: x\nerror: y: two\nhint: look at two\n"},
 		{"two wrapped", fmt.Errorf("%w, and %w", one, two), "error: one, and two\nhint: look at one\nhint: look at two\n"},
-		{"of a file", cloud.Errors{{File: "x", Line: 1, Column: 2, Message: "one", Hint: "look at one"}, {File: "x", Line: 3, Column: 4, Message: "two"}},
+		{"of a file", cloud.Errors{{File: "x", Line: 1, Column: 2, Message: "one", Hint: "look at one"},
+			{File: "x", Line: 3, Column: 4, Message: "two"}},
 			"error: x:1:2: one\nhint: look at one\nerror: x:3:4: two\n"},
 		{"the same twice", errors.Join(one, one), "error: one\nerror: one\nhint: look at one\n"},
 	} {

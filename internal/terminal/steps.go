@@ -66,7 +66,8 @@ func (s *Steps) begin(phase, step string, show bool) (done func(error)) {
 		if !show {
 			return
 		}
-		s.took = append(s.took, Timing{Phase: phase, Step: step, Start: start.Sub(s.begun).Seconds(), Seconds: took.Seconds()})
+		s.took = append(s.took, Timing{Phase: phase, Step: step, Start: start.Sub(s.begun).Seconds(),
+			Seconds: took.Seconds()})
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
-	"golang.org/x/crypto/ssh"
+
+	"macaw.example/internal/host"
 )
 
 // routerMark is what the guest writes on its console when it has reached the
@@ -86,56 +87,31 @@ func (t *tenant) waitConsole(ctx context.Context, mark string) error {
 
 // connect logs in to the guest, through the Elastic IP if there is one.
 func (t *tenant) connect(ctx context.Context, c Config) error {
-	at, dial := t.public, c.Dial
+	at := t.public
 	if c.Inside {
 		at = t.floating
 	}
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	cfg := &ssh.ClientConfig{
-		User: t.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(t.signer)},
-		// The guest was made a moment ago, with a key that nobody knows.
-		HostKeyCallback: ssh.InsecureIgnoreHostKey(),
-	}
-	address := net.JoinHostPort(at.String(), "22")
-	return poll(ctx, 200*time.Millisecond, func() (bool, error) {
-		soon, cancel := context.WithTimeout(ctx, 2*time.Second)
-		defer cancel()
-		conn, err := dial(soon, "tcp", address)
-		if err != nil {
-			return false, err
-		}
-		// A connection through another host knows no deadline.
-		late := time.AfterFunc(10*time.Second, func() { conn.Close() })
-		defer late.Stop()
-		c, chans, reqs, err := ssh.NewClientConn(conn, address, cfg)
-		if err != nil {
-			conn.Close()
-			return false, err
-		}
-		t.guest = ssh.NewClient(c, chans, reqs)
-		return true, nil
-	})
+	guest, err := host.Dial(ctx, host.Config{
+		Address: net.JoinHostPort(at.String(), "22"), User: t.user, AsUser: true, Key: t.signer, Dial: c.Dial,
+		// The guest was made a moment ago, with a key that nobody knows, and takes ours in when it has booted.
+		AnyHostKey: true, NewUntil: time.Now().Add(c.Patience),
+		Times: host.Times{Connect: 2 * time.Second, Pause: 200 * time.Millisecond, Handshake: 10 * time.Second},
+	}, nil)
+	t.guest = guest
+	return err
 }
 
 // run runs a command on the guest and returns what it prints.
 func (t *tenant) run(ctx context.Context, command string) (string, error) {
-	session, err := t.guest.NewSession()
-	if err != nil {
-		return "", err
-	}
-	defer session.Close()
-	stop := context.AfterFunc(ctx, func() { session.Close() })
-	defer stop()
-	out, err := session.CombinedOutput(command)
+	var out strings.Builder
+	err := t.guest.Run(ctx, command+" 2>&1", nil, &out)
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %w: %s", command, err, lastLine(string(out)))
+		return "", fmt.Errorf("%s: %w: %s", command, err, lastLine(out.String()))
 	}
-	return string(out), nil
+	return out.String(), nil
 }
 
 func (t *tenant) ping(ctx context.Context, to netip.Addr) error {

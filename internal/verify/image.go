@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/gophercloud/gophercloud/v2"
-	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/imagedata"
 	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
 
@@ -36,11 +35,7 @@ func EnsureImage(ctx context.Context, auth neutron.Auth, name string, parts []Pa
 	if err != nil {
 		return false, err
 	}
-	client, err := openstack.NewImageV2(s.compute.ProviderClient, gophercloud.EndpointOpts{Region: auth.Region})
-	if err != nil {
-		return false, fmt.Errorf("finding the image service: %w", err)
-	}
-	found, err := activeImages(ctx, client, name)
+	found, err := activeImages(ctx, s.images, name)
 	if err != nil {
 		return false, err
 	}
@@ -55,7 +50,7 @@ func EnsureImage(ctx context.Context, auth neutron.Auth, name string, parts []Pa
 		if i < len(parts)-1 {
 			partName = name + "-" + p.Format
 		}
-		id, err := upload(ctx, client, partName, p, properties)
+		id, err := upload(ctx, s.images, partName, p, properties)
 		if err != nil {
 			return false, fmt.Errorf("uploading image %s: %w", partName, err)
 		}
@@ -79,7 +74,8 @@ func findImage(ctx context.Context, client *gophercloud.ServiceClient, name stri
 }
 
 func activeImages(ctx context.Context, client *gophercloud.ServiceClient, name string) ([]images.Image, error) {
-	found, err := list(ctx, images.List(client, images.ListOpts{Name: name, Status: images.ImageStatusActive}), images.ExtractImages)
+	found, err := list(ctx, images.List(client, images.ListOpts{Name: name, Status: images.ImageStatusActive}),
+		images.ExtractImages)
 	if err != nil {
 		return nil, fmt.Errorf("finding image %s: %w", name, err)
 	}
@@ -88,7 +84,8 @@ func activeImages(ctx context.Context, client *gophercloud.ServiceClient, name s
 
 // upload makes one image, if its content can be opened. What an interrupted upload has left of the name is
 // removed first.
-func upload(ctx context.Context, client *gophercloud.ServiceClient, name string, p Part, properties map[string]string) (string, error) {
+func upload(ctx context.Context, client *gophercloud.ServiceClient, name string, p Part,
+	properties map[string]string) (string, error) {
 	r, err := p.Open(ctx)
 	if err != nil {
 		return "", err

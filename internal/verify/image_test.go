@@ -89,7 +89,8 @@ func TestEnsureImage(t *testing.T) {
 			defer server.Close()
 			f.url = server.URL
 			auth := neutron.Auth{
-				URL: server.URL + "/v3", User: "admin", Password: "secret", Project: "admin", UserDomain: "Default", Region: "RegionOne",
+				URL: server.URL + "/v3", User: "admin", Password: "secret", Project: "admin", UserDomain: "Default",
+				Region: "RegionOne",
 			}
 			made, err := EnsureImage(t.Context(), auth, "guest", []Part{{Format: "qcow2", SHA256: tt.sum,
 				Open: func(context.Context) (io.ReadCloser, error) {

@@ -3,54 +3,41 @@ package verify
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
-	"github.com/gophercloud/gophercloud/v2/openstack"
-	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 
 	"macaw.example/internal/neutron"
 )
 
-// session is a login to one project.
+// outOfReach is how long a service may be out of reach before a call of it fails.
+const outOfReach = time.Minute
+
+// session is a login to one project, with the services that are called.
 type session struct {
-	identity, network, compute *gophercloud.ServiceClient
-	project                    string // ID
-	auth                       neutron.Auth
+	*neutron.Session
+	identity, network, compute, images *gophercloud.ServiceClient
 }
 
 func login(ctx context.Context, a neutron.Auth) (*session, error) {
-	provider, err := newProvider(a.URL, outOfReach)
+	in, err := neutron.LogIn(ctx, a, outOfReach)
 	if err != nil {
-		return nil, fmt.Errorf("reading Keystone's address %s: %w", a.URL, err)
+		return nil, err
 	}
-	err = openstack.Authenticate(ctx, provider, gophercloud.AuthOptions{
-		IdentityEndpoint: a.URL, Username: a.User, Password: a.Password,
-		DomainName: a.UserDomain, TenantName: a.Project, AllowReauth: true,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("logging in to %s as %s: %w", a.URL, a.User, err)
+	if in.ProjectID == "" {
+		return nil, fmt.Errorf("logging in at %s: the answer names no project", a.URL)
 	}
-	s := &session{auth: a}
+	s := &session{Session: in}
 	for _, c := range []struct {
-		client **gophercloud.ServiceClient
-		open   func(*gophercloud.ProviderClient, gophercloud.EndpointOpts) (*gophercloud.ServiceClient, error)
+		client  **gophercloud.ServiceClient
+		service neutron.Service
 	}{
-		{&s.identity, openstack.NewIdentityV3},
-		{&s.network, openstack.NewNetworkV2},
-		{&s.compute, openstack.NewComputeV2},
+		{&s.identity, neutron.Identity}, {&s.network, neutron.Network}, {&s.compute, neutron.Compute},
+		{&s.images, neutron.Image},
 	} {
-		if *c.client, err = c.open(provider, gophercloud.EndpointOpts{Region: a.Region}); err != nil {
-			return nil, fmt.Errorf("finding a service in the catalog: %w", err)
+		if *c.client, err = in.Open(c.service); err != nil {
+			return nil, err
 		}
 	}
-	token, ok := provider.GetAuthResult().(tokens.CreateResult)
-	if !ok {
-		return nil, fmt.Errorf("logging in to %s: the answer names no project", a.URL)
-	}
-	project, err := token.ExtractProject()
-	if err != nil {
-		return nil, fmt.Errorf("logging in to %s: %w", a.URL, err)
-	}
-	s.project = project.ID
 	return s, nil
 }

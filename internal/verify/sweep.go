@@ -62,7 +62,8 @@ func (s *session) empty(ctx context.Context, project string) error {
 	if err := s.removeServers(ctx, project); err != nil {
 		return err
 	}
-	ips, err := list(ctx, floatingips.List(s.network, floatingips.ListOpts{ProjectID: project}), floatingips.ExtractFloatingIPs)
+	ips, err := list(ctx, floatingips.List(s.network, floatingips.ListOpts{ProjectID: project}),
+		floatingips.ExtractFloatingIPs)
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,8 @@ func (s *session) empty(ctx context.Context, project string) error {
 	for _, g := range gs {
 		// Neutron makes the default group anew with the next call that looks
 		// for it; it goes with the project.
-		if err := gone(groups.Delete(ctx, s.network, g.ID).ExtractErr()); err != nil && !gophercloud.ResponseCodeIs(err, http.StatusConflict) {
+		if err := gone(groups.Delete(ctx, s.network, g.ID).ExtractErr()); err != nil &&
+			!gophercloud.ResponseCodeIs(err, http.StatusConflict) {
 			return fmt.Errorf("removing security group %s: %w", g.Name, err)
 		}
 	}
@@ -134,12 +136,14 @@ func (s *session) removeServers(ctx context.Context, project string) error {
 }
 
 func (s *session) removeRouter(ctx context.Context, r routers.Router) error {
-	ps, err := list(ctx, ports.List(s.network, ports.ListOpts{DeviceID: r.ID, DeviceOwner: "network:router_interface"}), ports.ExtractPorts)
+	ps, err := list(ctx, ports.List(s.network, ports.ListOpts{DeviceID: r.ID, DeviceOwner: "network:router_interface"}),
+		ports.ExtractPorts)
 	if err != nil {
 		return err
 	}
 	for _, p := range ps {
-		if _, err := routers.RemoveInterface(ctx, s.network, r.ID, routers.RemoveInterfaceOpts{PortID: p.ID}).Extract(); gone(err) != nil {
+		if _, err := routers.RemoveInterface(ctx, s.network, r.ID,
+			routers.RemoveInterfaceOpts{PortID: p.ID}).Extract(); gone(err) != nil {
 			return fmt.Errorf("disconnecting router %s: %w", r.Name, err)
 		}
 	}

@@ -10,8 +10,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/gophercloud/gophercloud/v2"
-	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
@@ -27,6 +25,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
 	"golang.org/x/crypto/ssh"
 
+	"macaw.example/internal/host"
 	"macaw.example/internal/neutron"
 )
 
@@ -45,17 +44,19 @@ type tenant struct {
 	user       string
 	signer     ssh.Signer
 	privatePEM []byte
-	guest      *ssh.Client
+	guest      *host.Host
 }
 
 // tenant makes a project with a user in it and logs in as that user.
 func (s *session) tenant(ctx context.Context, cfg Config) (*tenant, error) {
-	project, err := projects.Create(ctx, s.identity, projects.CreateOpts{Name: cfg.Name, Description: "made by macaw verify"}).Extract()
+	project, err := projects.Create(ctx, s.identity,
+		projects.CreateOpts{Name: cfg.Name, Description: "made by macaw verify"}).Extract()
 	if err != nil {
 		return nil, fmt.Errorf("making project %s: %w", cfg.Name, err)
 	}
 	password := rand.Text()
-	user, err := users.Create(ctx, s.identity, users.CreateOpts{Name: cfg.Name, Password: password, DefaultProjectID: project.ID}).Extract()
+	user, err := users.Create(ctx, s.identity,
+		users.CreateOpts{Name: cfg.Name, Password: password, DefaultProjectID: project.ID}).Extract()
 	if err != nil {
 		return nil, fmt.Errorf("making user %s: %w", cfg.Name, err)
 	}
@@ -63,10 +64,11 @@ func (s *session) tenant(ctx context.Context, cfg Config) (*tenant, error) {
 	if err != nil || len(found) != 1 {
 		return nil, fmt.Errorf("finding the member role: %d found: %w", len(found), err)
 	}
-	if err := roles.Assign(ctx, s.identity, found[0].ID, roles.AssignOpts{UserID: user.ID, ProjectID: project.ID}).ExtractErr(); err != nil {
+	if err := roles.Assign(ctx, s.identity, found[0].ID,
+		roles.AssignOpts{UserID: user.ID, ProjectID: project.ID}).ExtractErr(); err != nil {
 		return nil, fmt.Errorf("giving %s the member role: %w", cfg.Name, err)
 	}
-	auth := s.auth
+	auth := s.Auth
 	auth.User, auth.Password, auth.Project = cfg.Name, password, cfg.Name
 	login, err := login(ctx, auth)
 	if err != nil {
@@ -77,7 +79,8 @@ func (s *session) tenant(ctx context.Context, cfg Config) (*tenant, error) {
 
 // build asks for everything that needs no waiting, the guest last.
 func (t *tenant) build(ctx context.Context, cfg Config) error {
-	nets, err := list(ctx, networks.List(t.network, networks.ListOpts{Name: cfg.ExternalNetwork}), networks.ExtractNetworks)
+	nets, err := list(ctx, networks.List(t.network, networks.ListOpts{Name: cfg.ExternalNetwork}),
+		networks.ExtractNetworks)
 	if err != nil || len(nets) != 1 {
 		return fmt.Errorf("finding network %s: %d found: %w", cfg.ExternalNetwork, len(nets), err)
 	}
@@ -98,7 +101,8 @@ func (t *tenant) build(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("making router %s: %w", t.name, err)
 	}
-	if _, err := routers.AddInterface(ctx, t.network, router.ID, routers.AddInterfaceOpts{SubnetID: subnet.ID}).Extract(); err != nil {
+	if _, err := routers.AddInterface(ctx, t.network, router.ID,
+		routers.AddInterfaceOpts{SubnetID: subnet.ID}).Extract(); err != nil {
 		return fmt.Errorf("connecting router %s to %s: %w", t.name, cfg.CIDR, err)
 	}
 	group, err := groups.Create(ctx, t.network, groups.CreateOpts{Name: t.name}).Extract()
@@ -114,7 +118,8 @@ func (t *tenant) build(ctx context.Context, cfg Config) error {
 			return fmt.Errorf("allowing %s in security group %s: %w", r.Protocol, t.name, err)
 		}
 	}
-	port, err := ports.Create(ctx, t.network, ports.CreateOpts{Name: t.name, NetworkID: net.ID, SecurityGroups: &[]string{group.ID}}).Extract()
+	port, err := ports.Create(ctx, t.network,
+		ports.CreateOpts{Name: t.name, NetworkID: net.ID, SecurityGroups: &[]string{group.ID}}).Extract()
 	if err != nil {
 		return fmt.Errorf("making port %s: %w", t.name, err)
 	}
@@ -136,7 +141,8 @@ func (t *tenant) boot(ctx context.Context, cfg Config) error {
 		return err
 	}
 	t.privatePEM = pem.EncodeToMemory(block)
-	_, err = keypairs.Create(ctx, t.compute, keypairs.CreateOpts{Name: t.name, PublicKey: string(ssh.MarshalAuthorizedKey(t.signer.PublicKey()))}).Extract()
+	_, err = keypairs.Create(ctx, t.compute,
+		keypairs.CreateOpts{Name: t.name, PublicKey: string(ssh.MarshalAuthorizedKey(t.signer.PublicKey()))}).Extract()
 	if err != nil {
 		return fmt.Errorf("importing key %s: %w", t.name, err)
 	}
@@ -164,11 +170,7 @@ func (t *tenant) boot(ctx context.Context, cfg Config) error {
 }
 
 func (t *tenant) image(ctx context.Context, name string) (string, error) {
-	client, err := openstack.NewImageV2(t.compute.ProviderClient, gophercloud.EndpointOpts{Region: t.auth.Region})
-	if err != nil {
-		return "", fmt.Errorf("finding the image service: %w", err)
-	}
-	id, err := findImage(ctx, client, name)
+	id, err := findImage(ctx, t.images, name)
 	if err == nil && id == "" {
 		err = fmt.Errorf("finding image %s: none of that name", name)
 	}
@@ -190,7 +192,8 @@ func (t *tenant) flavor(ctx context.Context, name string) (string, error) {
 
 // associate gives the guest a floating IP.
 func (t *tenant) associate(ctx context.Context, cfg Config) error {
-	ip, err := floatingips.Create(ctx, t.network, floatingips.CreateOpts{FloatingNetworkID: t.external, PortID: t.port}).Extract()
+	ip, err := floatingips.Create(ctx, t.network,
+		floatingips.CreateOpts{FloatingNetworkID: t.external, PortID: t.port}).Extract()
 	if err != nil {
 		return fmt.Errorf("making a floating IP: %w", err)
 	}

@@ -1,6 +1,3 @@
-// Package verify shows that a cloud works: it makes a project with a router and
-// a guest, reaches the guest from outside and the Internet from the guest, and
-// removes what it has made.
 package verify
 
 import (
@@ -92,6 +89,9 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		return t.build(ctx, cfg)
 	})
 	defer func() {
+		if t != nil && t.guest != nil {
+			t.guest.Close()
+		}
 		if cfg.Keep && err == nil {
 			return
 		}
@@ -157,11 +157,13 @@ func (t *tenant) checks(cfg Config) []check {
 	}
 	return []check{
 		{"guest is active", t.waitActive},
-		{fmt.Sprintf("guest reaches %s through the router's address", cfg.Ping), func(ctx context.Context) error { return t.waitConsole(ctx, routerMark) }},
+		{fmt.Sprintf("guest reaches %s through the router's address", cfg.Ping),
+			func(ctx context.Context) error { return t.waitConsole(ctx, routerMark) }},
 		{"floating IP is associated", associate},
 		{"floating IP says where the Internet finds it", t.waitPublic},
 		{"guest answers SSH at the floating IP's Elastic IP", connect},
-		{fmt.Sprintf("guest reaches %s through its floating IP", cfg.Ping), func(ctx context.Context) error { return t.ping(ctx, cfg.Ping) }},
+		{fmt.Sprintf("guest reaches %s through its floating IP", cfg.Ping),
+			func(ctx context.Context) error { return t.ping(ctx, cfg.Ping) }},
 		{"guest downloads " + cfg.Download, func(ctx context.Context) error { return t.download(ctx, cfg.Download) }},
 	}
 }

@@ -1,4 +1,7 @@
 // Package version says which version of Macaw a program is.
+//
+// "make build" has the linker write the tag and the commit into it; of a program that
+// "go install" made, Go itself knows them.
 package version
 
 import (
@@ -6,45 +9,55 @@ import (
 	"strings"
 )
 
-// tag is the version of a release, such as v0.1.0; the linker sets it (-X).
-var tag string
+// The linker sets these (-X): the tag of a release, such as v0.1.0, and of macaw
+// itself the commit and its day.
+var tag, commit, date string
 
 // String is the version with its commit and the day of that, such as
-// "v0.1.0 (1a2b3c4d5e6f, 2026-11-29)".
+// "v0.1.0 (1a2b3c4d5e6f, 2026-11-29)", as far as they are known.
 func String() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return orDevel(tag)
+		info = &debug.BuildInfo{}
 	}
-	return describe(tag, info)
+	return describe(tag, commit, date, info)
 }
 
-func describe(tag string, info *debug.BuildInfo) string {
+func describe(tag, commit, date string, info *debug.BuildInfo) string {
 	set := map[string]string{}
 	for _, s := range info.Settings {
 		set[s.Key] = s.Value
 	}
-	name := tag
-	if name == "" && info.Main.Version != "(devel)" {
-		name = info.Main.Version // of go install
+	if commit == "" {
+		commit = set["vcs.revision"]
+		date, _, _ = strings.Cut(set["vcs.time"], "T")
+		if set["vcs.modified"] == "true" {
+			commit = short(commit) + "-dirty"
+		}
 	}
-	revision := set["vcs.revision"]
-	if revision == "" {
-		return orDevel(name)
+	if tag == "" && info.Main.Version != "(devel)" {
+		tag = info.Main.Version
 	}
-	about := []string{revision[:min(12, len(revision))]}
-	if day, _, ok := strings.Cut(set["vcs.time"], "T"); ok {
-		about = append(about, day)
+	if tag == "" {
+		tag = "devel"
 	}
-	if set["vcs.modified"] == "true" {
-		about = append(about, "with changes")
+	var about []string
+	for _, text := range []string{short(commit), date} {
+		if text != "" {
+			about = append(about, text)
+		}
 	}
-	return orDevel(name) + " (" + strings.Join(about, ", ") + ")"
+	if len(about) == 0 {
+		return tag
+	}
+	return tag + " (" + strings.Join(about, ", ") + ")"
 }
 
-func orDevel(name string) string {
-	if name == "" {
-		return "devel"
+// short is a commit's hash as people write it, and that it is not all.
+func short(commit string) string {
+	hash, dirty, _ := strings.Cut(commit, "-")
+	if hash = hash[:min(12, len(hash))]; dirty != "" {
+		hash += "-" + dirty
 	}
-	return name
+	return hash
 }

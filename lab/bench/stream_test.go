@@ -260,7 +260,8 @@ func fabricPaths(b *testing.B) (pid int, paths []*path) {
 	one, other, internet := newNamespace(b), newNamespace(b), newNamespace(b)
 	all := []vpc.Rule{{Protocol: -1, FromPort: -1, ToPort: -1, CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
 	eni := func(id, address string, last byte) vpc.ENI {
-		return vpc.ENI{ID: id, Subnet: "subnet", MAC: vpc.MAC{2, 0, 0, 0, 0, last}, Addresses: []netip.Addr{netip.MustParseAddr(address)},
+		return vpc.ENI{ID: id, Subnet: "subnet", MAC: vpc.MAC{2, 0, 0, 0, 0, last},
+			Addresses:       []netip.Addr{netip.MustParseAddr(address)},
 			SourceDestCheck: true, SecurityGroups: []string{"sg"}, Attached: true}
 	}
 	cidr := netip.MustParsePrefix("10.0.0.0/16")
@@ -273,7 +274,8 @@ func fabricPaths(b *testing.B) (pid int, paths []*path) {
 			}}},
 			SecurityGroups: []vpc.SecurityGroup{{ID: "sg", VPC: "vpc", Ingress: all, Egress: all}},
 			ENIs:           []vpc.ENI{eni("eni-1", "10.0.0.11", 1), eni("eni-2", "10.0.0.21", 2)},
-			ElasticIPs:     []vpc.ElasticIP{{Public: netip.MustParseAddr("198.51.100.11"), ENI: "eni-1", Private: netip.MustParseAddr("10.0.0.11")}},
+			ElasticIPs: []vpc.ElasticIP{{Public: netip.MustParseAddr("198.51.100.11"), ENI: "eni-1",
+				Private: netip.MustParseAddr("10.0.0.11")}},
 		},
 		ENIs: map[string]vpc.DeviceConfig{
 			"eni-1": {Namespace: one, Name: "eth0", MAC: vpc.MAC{2, 0, 0, 0, 0, 1}, MTU: 1500},
@@ -307,7 +309,8 @@ func fabricPaths(b *testing.B) (pid int, paths []*path) {
 		if err != nil {
 			return err
 		}
-		return h.RouteAdd(&netlink.Route{LinkIndex: l.Attrs().Index, Dst: &net.IPNet{IP: net.IPv4(198, 51, 100, 0), Mask: net.CIDRMask(24, 32)}})
+		return h.RouteAdd(&netlink.Route{LinkIndex: l.Attrs().Index,
+			Dst: &net.IPNet{IP: net.IPv4(198, 51, 100, 0), Mask: net.CIDRMask(24, 32)}})
 	}))
 	return cmd.Process.Pid, []*path{
 		{name: "subnet", client: one, server: other, address: "10.0.0.21"},

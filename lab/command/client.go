@@ -58,7 +58,8 @@ func (c *commands) instanceNamed(ctx context.Context, api *ec2.Client, name stri
 	case 0:
 		return "", c.hint(fmt.Errorf("finding instance %s: there is none", name), "status")
 	}
-	return "", hint.With(fmt.Errorf("finding instance %s: %d have that name", name, len(found)), "give one of these IDs: %v", found)
+	return "", hint.With(fmt.Errorf("finding instance %s: %d have that name", name, len(found)),
+		"give one of these IDs: %v", found)
 }
 
 func named(i types.Instance, name string) bool {

@@ -24,7 +24,8 @@ import (
 )
 
 // conformLeft is what to do after a run that did not come to its end.
-const conformLeft = "macaw lab conform --clean removes what a run has left behind, with the same --endpoint and --region"
+const conformLeft = "macaw lab conform --clean removes what a run has left behind, with the same --endpoint and " +
+	"--region"
 
 type conformOptions struct {
 	endpoint, region                string
@@ -83,10 +84,12 @@ func (o conformOptions) checks() ([]conform.Check, error) {
 	if len(o.only) > 0 {
 		var unknown []string
 		if checks, unknown = conform.Select(o.only); len(unknown) > 0 {
-			return nil, hint.With(terminal.Usage(fmt.Errorf("there is no check %s", strings.Join(unknown, ", "))), "macaw lab conform --list")
+			return nil, hint.With(terminal.Usage(fmt.Errorf("there is no check %s", strings.Join(unknown, ", "))),
+				"macaw lab conform --list")
 		}
 	}
-	checks = slices.DeleteFunc(checks, func(c conform.Check) bool { return o.apiOnly && c.DataPlane || o.free && len(c.Costs) > 0 })
+	checks = slices.DeleteFunc(checks,
+		func(c conform.Check) bool { return o.apiOnly && c.DataPlane || o.free && len(c.Costs) > 0 })
 	if len(checks) == 0 {
 		return nil, terminal.Usage(errors.New("no check is left to carry out"))
 	}
@@ -152,10 +155,12 @@ func (c *commands) cleanConform(ctx context.Context, o conformOptions, cfg confo
 		for _, l := range left {
 			lines = append(lines, fmt.Sprintf("%s %s of run %s", l.Type, l.ID, l.Run))
 		}
-		if err := c.agree(ctx, o, "To be removed from "+where+", with all that is in the VPCs (a run under way would fail):", lines); err != nil {
+		if err := c.agree(ctx, o, "To be removed from "+where+", with all that is in the VPCs (a run under way would fail):",
+			lines); err != nil {
 			return err
 		}
-		if err := c.Steps().Do("conform", "remove what earlier runs have left", func() error { return conform.Clean(ctx, cfg.EC2, "") }); err != nil {
+		if err := c.Steps().Do("conform", "remove what earlier runs have left",
+			func() error { return conform.Clean(ctx, cfg.EC2, "") }); err != nil {
 			return err
 		}
 	}
@@ -195,7 +200,8 @@ func (c *commands) connectConform(ctx context.Context, o conformOptions) (cfg co
 	// eval "$(macaw lab env)" sets it: what was meant for AWS would be told of
 	// the lab.
 	if o.amazon() && (loaded.BaseEndpoint != nil || os.Getenv("AWS_ENDPOINT_URL_EC2") != "") {
-		return cfg, "", hint.With(terminal.Usage(errors.New("AWS is to be checked, and the AWS configuration has another endpoint")), "unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_EC2")
+		return cfg, "", hint.With(terminal.Usage(errors.New("AWS is to be checked, and the AWS configuration has another "+
+			"endpoint")), "unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_EC2")
 	}
 	if loaded.Region == "" {
 		return cfg, "", hint.With(terminal.Usage(errors.New("no region is given")), "--region, or AWS_REGION")
@@ -204,7 +210,8 @@ func (c *commands) connectConform(ctx context.Context, o conformOptions) (cfg co
 		return cfg, "", hint.With(fmt.Errorf("finding AWS credentials: %w", err), "aws configure")
 	}
 	cfg.EC2 = ec2.NewFromConfig(loaded)
-	cfg.Wire = conform.Wire{Region: loaded.Region, Credentials: loaded.Credentials, Endpoint: aws.ToString(loaded.BaseEndpoint)}
+	cfg.Wire = conform.Wire{Region: loaded.Region, Credentials: loaded.Credentials,
+		Endpoint: aws.ToString(loaded.BaseEndpoint)}
 	if where = "AWS, " + loaded.Region; !o.amazon() {
 		where = o.endpoint
 	}

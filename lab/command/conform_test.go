@@ -21,8 +21,10 @@ func conformWith(t *testing.T, args ...string) (stdout, stderr string, err error
 	api := labtest.NewAPI(t, labtest.APIOptions{})
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
-	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": labtest.AccessKey, "AWS_SECRET_ACCESS_KEY": labtest.SecretKey, "AWS_SESSION_TOKEN": "",
-		"AWS_PROFILE": "", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_ENDPOINT_URL": "", "AWS_EC2_METADATA_DISABLED": "true"} {
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": labtest.AccessKey,
+		"AWS_SECRET_ACCESS_KEY": labtest.SecretKey, "AWS_SESSION_TOKEN": "",
+		"AWS_PROFILE": "", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+		"AWS_ENDPOINT_URL": "", "AWS_EC2_METADATA_DISABLED": "true"} {
 		t.Setenv(name, value)
 	}
 	var out, errs bytes.Buffer
@@ -80,7 +82,8 @@ func TestLabConformAWSElsewhere(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
 	for _, endpoint := range []string{"aws", "https://ec2.us-east-1.amazonaws.com"} {
-		_, _, err := (&commands{name: "macaw lab"}).connectConform(t.Context(), conformOptions{endpoint: endpoint, region: "us-east-1"})
+		_, _, err := (&commands{name: "macaw lab"}).connectConform(t.Context(),
+			conformOptions{endpoint: endpoint, region: "us-east-1"})
 		if err == nil || !strings.Contains(err.Error(), "another endpoint") {
 			t.Errorf("--endpoint %s with AWS_ENDPOINT_URL: %v", endpoint, err)
 		}

@@ -22,8 +22,9 @@ func (c *commands) dropsCommand() *cobra.Command {
 		Long: `Show the frames that the lab's fabric did not pass on, counted by network
 interface and reason, and the last of them; with --follow, each from now on. AWS
 drops the same frames without a word.`,
-		Example: "  macaw lab drops\n  macaw lab drops --last 50\n  macaw lab drops --follow\n  macaw lab drops --output json",
-		Args:    cobra.NoArgs,
+		Example: "  macaw lab drops\n  macaw lab drops --last 50\n  macaw lab drops --follow\n  macaw lab drops --output " +
+			"json",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if follow {
 				return c.hintIfDown(c.followDrops(cmd.Context()))
@@ -40,7 +41,8 @@ drops the same frames without a word.`,
 		},
 	}
 	cmd.Flags().IntVar(&last, "last", 10, "how many of the last drops to show")
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "show each drop as it happens, until interrupted; one JSON document a line with --output json")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false,
+		"show each drop as it happens, until interrupted; one JSON document a line with --output json")
 	return cmd
 }
 
@@ -58,7 +60,8 @@ func (c *commands) followDrops(ctx context.Context) error {
 				return err
 			}
 		}
-		_, err := fmt.Fprintf(c.Stdout, "%s  %-21s  %-7s  %-22s  %s\n", d.Time.Format("15:04:05.000"), d.Port, d.Direction, d.Reason, d.Summary)
+		_, err := fmt.Fprintf(c.Stdout, "%s  %-21s  %-7s  %-22s  %s\n", d.Time.Format("15:04:05.000"), d.Port, d.Direction,
+			d.Reason, d.Summary)
 		return err
 	})
 }

@@ -89,11 +89,13 @@ with other targets, stay.
 
 What happens by chance depends on the seed and on how often each action was
 called since it was set: with the same seed a run can be repeated.`,
-		Example: "  macaw lab fault set lag --min 1s --max 5s\n  macaw lab fault set error --rate 0.2 --seed 7\n  macaw lab fault set --seed 7",
-		Args:    cobra.NoArgs,
+		Example: "  macaw lab fault set lag --min 1s --max 5s\n  macaw lab fault set error --rate 0.2 --seed 7\n  macaw " +
+			"lab fault set --seed 7",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("seed") {
-				return hint.With(terminal.Usage(errors.New("which fault is not said")), "one of %s", strings.Join(faults.Names(), ", "))
+				return hint.With(terminal.Usage(errors.New("no fault is given")), "one of %s",
+					strings.Join(faults.Names(), ", "))
 			}
 			return c.askFaults(func() (faults.Plan, error) { return daemon.SetFaultSeed(cmd.Context(), seed) })
 		},
@@ -180,9 +182,11 @@ func noZeros(cmd *cobra.Command, f faults.Fault) error {
 	for _, flag := range []struct {
 		name string
 		zero bool
-	}{{"rate", f.Rate == 0}, {"max", f.Max == 0}, {"action", f.Action == ""}, {"when", f.When == ""}, {"code", f.Code == ""}} {
+	}{{"rate", f.Rate == 0}, {"max", f.Max == 0}, {"action", f.Action == ""}, {"when", f.When == ""}, {"code",
+		f.Code == ""}} {
 		if flag.zero && cmd.Flags().Changed(flag.name) {
-			return hint.With(terminal.Usage(fmt.Errorf("--%s has no value", flag.name)), "%s --help; a fault is turned off by: macaw lab fault clear", cmd.CommandPath())
+			return hint.With(terminal.Usage(fmt.Errorf("--%s has no value", flag.name)),
+				"%s --help; a fault is turned off by: macaw lab fault clear", cmd.CommandPath())
 		}
 	}
 	return nil
@@ -278,8 +282,9 @@ func (c *commands) faultClearCommand() *cobra.Command {
 		Short: "Turn faults off",
 		Long: `Turn faults off: all with a name, or the one with a target or a pattern of
 actions. What has lost its power gets it back.`,
-		Example: "  macaw lab fault clear late\n  macaw lab fault clear error 'Assign*'\n  macaw lab fault clear power-off i-0123456789abcdef0\n  macaw lab fault clear --all",
-		Args:    cobra.MaximumNArgs(2),
+		Example: "  macaw lab fault clear late\n  macaw lab fault clear error 'Assign*'\n  macaw lab fault clear " +
+			"power-off i-0123456789abcdef0\n  macaw lab fault clear --all",
+		Args: cobra.MaximumNArgs(2),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			ctx, cancel := completing(cmd)
 			defer cancel()
@@ -305,7 +310,8 @@ actions. What has lost its power gets it back.`,
 			args = append(args, "", "")
 			name, which := args[0], args[1]
 			if _, known := faults.KindOf(name); name != "" && !known {
-				return hint.With(terminal.Usage(fmt.Errorf("there is no fault %q", name)), "one of %s", strings.Join(faults.Names(), ", "))
+				return hint.With(terminal.Usage(fmt.Errorf("there is no fault %q", name)), "one of %s",
+					strings.Join(faults.Names(), ", "))
 			}
 			if name == faults.PowerOff && which != "" {
 				var err error

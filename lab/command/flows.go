@@ -24,8 +24,9 @@ func (c *commands) flowsCommand() *cobra.Command {
 interface, and whether the fabric passed it on. The fields are those of AWS's
 VPC flow logs (version 2, without account and status), then the direction and,
 for what was rejected, the reason. Frames that are not IP have no addresses.`,
-		Example: "  macaw lab flows\n  macaw lab flows --eni eni-0123456789abcdef0 --interval 1s --for 30s\n  macaw lab flows --output json | jq 'select(.action == \"REJECT\")'",
-		Args:    cobra.NoArgs,
+		Example: "  macaw lab flows\n  macaw lab flows --eni eni-0123456789abcdef0 --interval 1s --for 30s\n  macaw lab " +
+			"flows --output json | jq 'select(.action == \"REJECT\")'",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if every <= 0 {
 				return terminal.Usage(fmt.Errorf("--interval %s: want a positive duration such as 10s", every))
@@ -51,7 +52,8 @@ for what was rejected, the reason. Frames that are not IP have no addresses.`,
 
 func (c *commands) followFlows(ctx context.Context, eni string, every time.Duration) error {
 	if !c.JSON() {
-		fmt.Fprintln(c.Stdout, "interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action flow-direction reason")
+		fmt.Fprintln(c.Stdout, "interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action "+
+			"flow-direction reason")
 	}
 	out := json.NewEncoder(c.Stdout)
 	var told uint64
@@ -63,7 +65,8 @@ func (c *commands) followFlows(ctx context.Context, eni string, every time.Durat
 				}
 				continue
 			}
-			_, err := fmt.Fprintln(c.Stdout, f.Port, address(f.Source), address(f.Dest), f.SPort, f.DPort, f.Protocol, f.Packets, f.Bytes,
+			_, err := fmt.Fprintln(c.Stdout, f.Port, address(f.Source), address(f.Dest), f.SPort, f.DPort, f.Protocol, f.Packets,
+				f.Bytes,
 				f.Start.Unix(), f.End.Unix(), f.Action, f.Direction, cmp.Or(f.Reason, "-"))
 			if err != nil {
 				return err

@@ -48,7 +48,8 @@ also those of the Internet gateways ("internet") and of the link-local services
 				defer func() { err = errors.Join(err, f.Close()) }()
 				out = f
 			} else if terminal.IsTerminal(out) {
-				return hint.With(terminal.Usage(errors.New("a capture is not for a terminal")), "--write FILE, or | wireshark -k -i -")
+				return hint.With(terminal.Usage(errors.New("refusing to write a capture to a terminal")),
+					"--write FILE, or | wireshark -k -i -")
 			}
 			if err := c.ask(func() error { return c.knownPort(ctx, eni) }); err != nil {
 				return err
@@ -74,7 +75,8 @@ func (c *commands) knownPort(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{name}}); err != nil {
+	if _, err := api.DescribeNetworkInterfaces(ctx,
+		&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{name}}); err != nil {
 		return hint.With(fmt.Errorf("finding network interface %s: %w", name, err), "macaw lab status")
 	}
 	return nil
@@ -92,7 +94,8 @@ func (c *commands) completePorts(cmd *cobra.Command, _ []string, _ string) ([]st
 				break
 			}
 			for _, n := range page.NetworkInterfaces {
-				ports = append(ports, aws.ToString(n.NetworkInterfaceId)+"\t"+aws.ToString(n.PrivateIpAddress)+" "+aws.ToString(n.Description))
+				about := aws.ToString(n.PrivateIpAddress) + " " + aws.ToString(n.Description)
+				ports = append(ports, aws.ToString(n.NetworkInterfaceId)+"\t"+about)
 			}
 		}
 	}

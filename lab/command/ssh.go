@@ -26,7 +26,8 @@ run a command in one. It comes in from the host, as a serial console does: it
 needs no key, no address and no security group, and works when the machine's
 network does not. For SSH as on AWS use ssh and the Elastic IP, which this host
 reaches.`,
-		Example:           "  macaw lab ssh cloud-1\n  macaw lab ssh i-0123456789abcdef0 -- ip address\n  macaw lab ssh cloud-1 --user admin",
+		Example: "  macaw lab ssh cloud-1\n  macaw lab ssh i-0123456789abcdef0 -- ip address\n  macaw lab ssh " +
+			"cloud-1 --user admin",
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: c.completeInstances,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,7 +48,8 @@ reaches.`,
 				argv = append(argv, "--command", shellJoin(args[1:]))
 			}
 			// A login shell has an environment of its own.
-			return syscall.Exec(nsenter, argv, []string{"TERM=" + os.Getenv("TERM"), "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
+			return syscall.Exec(nsenter, argv,
+				[]string{"TERM=" + os.Getenv("TERM"), "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
 		},
 	}
 	cmd.Flags().StringVar(&user, "user", "root", "who to be")

@@ -148,7 +148,8 @@ func readStatus(ctx context.Context, api *ec2.Client) (status, error) {
 	}
 	for _, address := range addresses.Addresses {
 		if address.AssociationId == nil {
-			st.Free = append(st.Free, labFree{aws.ToString(address.PublicIp), aws.ToString(address.AllocationId), nameTag(address.Tags)})
+			st.Free = append(st.Free, labFree{aws.ToString(address.PublicIp), aws.ToString(address.AllocationId),
+				nameTag(address.Tags)})
 		}
 	}
 	return st, nil
@@ -172,8 +173,10 @@ func (st status) note(ctx context.Context) {
 	}
 }
 
-func vpcStatus(v types.Vpc, gateways []types.InternetGateway, subnets []types.Subnet, reservations []types.Reservation, enis []types.NetworkInterface) labVPC {
-	st := labVPC{ID: aws.ToString(v.VpcId), Name: nameTag(v.Tags), CIDRs: []string{}, Subnets: []labSubnet{}, Machines: []labMachine{}, ENIs: []labENI{}}
+func vpcStatus(v types.Vpc, gateways []types.InternetGateway, subnets []types.Subnet, reservations []types.Reservation,
+	enis []types.NetworkInterface) labVPC {
+	st := labVPC{ID: aws.ToString(v.VpcId), Name: nameTag(v.Tags), CIDRs: []string{}, Subnets: []labSubnet{},
+		Machines: []labMachine{}, ENIs: []labENI{}}
 	for _, c := range v.CidrBlockAssociationSet {
 		st.CIDRs = append(st.CIDRs, aws.ToString(c.CidrBlock))
 	}
@@ -191,7 +194,8 @@ func vpcStatus(v types.Vpc, gateways []types.InternetGateway, subnets []types.Su
 		if aws.ToString(s.VpcId) != st.ID {
 			continue
 		}
-		sub := labSubnet{ID: aws.ToString(s.SubnetId), Name: nameTag(s.Tags), CIDRs: []string{aws.ToString(s.CidrBlock)}, Zone: aws.ToString(s.AvailabilityZone)}
+		sub := labSubnet{ID: aws.ToString(s.SubnetId), Name: nameTag(s.Tags), CIDRs: []string{aws.ToString(s.CidrBlock)},
+			Zone: aws.ToString(s.AvailabilityZone)}
 		for _, c := range s.Ipv6CidrBlockAssociationSet {
 			sub.CIDRs = append(sub.CIDRs, aws.ToString(c.Ipv6CidrBlock))
 		}
@@ -202,7 +206,8 @@ func vpcStatus(v types.Vpc, gateways []types.InternetGateway, subnets []types.Su
 			if aws.ToString(i.VpcId) != st.ID || i.State.Name == types.InstanceStateNameTerminated {
 				continue
 			}
-			m := labMachine{ID: aws.ToString(i.InstanceId), Name: nameTag(i.Tags), Type: string(i.InstanceType), State: string(i.State.Name),
+			m := labMachine{ID: aws.ToString(i.InstanceId), Name: nameTag(i.Tags), Type: string(i.InstanceType),
+				State: string(i.State.Name),
 				Image: aws.ToString(i.ImageId), Zone: aws.ToString(i.Placement.AvailabilityZone), ENIs: []labENI{}}
 			for _, n := range enis {
 				if n.Attachment != nil && aws.ToString(n.Attachment.InstanceId) == m.ID {
@@ -222,7 +227,8 @@ func vpcStatus(v types.Vpc, gateways []types.InternetGateway, subnets []types.Su
 }
 
 func eniStatus(n types.NetworkInterface) labENI {
-	st := labENI{ID: aws.ToString(n.NetworkInterfaceId), Kind: string(n.InterfaceType), Description: aws.ToString(n.Description), MAC: aws.ToString(n.MacAddress),
+	st := labENI{ID: aws.ToString(n.NetworkInterfaceId), Kind: string(n.InterfaceType),
+		Description: aws.ToString(n.Description), MAC: aws.ToString(n.MacAddress),
 		Subnet: aws.ToString(n.SubnetId), SourceDestCheck: aws.ToBool(n.SourceDestCheck), Addresses: []labAddress{}}
 	if n.Attachment != nil {
 		st.Device = n.Attachment.DeviceIndex

@@ -38,13 +38,17 @@ stays as it is but for what the flags say: machines and their connections go on.
 			}
 			up := map[string]string{"endpoint": lab.Endpoint, "region": lab.Region, "accessKey": l.AccessKey()}
 			return c.Print(up, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "The lab is up at %s.\nFor a shell that talks to it:  eval \"$(%s env)\"\n", lab.Endpoint, c.name)
+				_, err := fmt.Fprintf(w, "The lab is up at %s.\nFor a shell that talks to it:  eval \"$(%s env)\"\n", lab.Endpoint,
+					c.name)
 				return err
 			})
 		},
 	}
-	cmd.Flags().IntVar(&quota, "elastic-ip-quota", 0, "how many Elastic IPs the account may hold; 5, as on AWS, unless given once")
-	cmd.Flags().BoolVar(&announce, "announce-moves", false, "tell a subnet's machines of an address that moved to another network interface; reports on AWS conflict, off is the harsher")
+	cmd.Flags().IntVar(&quota, "elastic-ip-quota", 0,
+		"how many Elastic IPs the account may hold; 5, as on AWS, unless given once")
+	cmd.Flags().BoolVar(&announce, "announce-moves", false,
+		"tell a subnet's machines of an address that moved to another network interface; reports on AWS conflict, off is "+
+			"the harsher")
 	return cmd
 }
 
@@ -117,7 +121,7 @@ func (c *commands) envCommand() *cobra.Command {
 // daemonCommand is the process that the lab is.
 func (c *commands) daemonCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "daemon", Hidden: true, Short: "Be the lab's daemon", Args: cobra.NoArgs,
+		Use: "daemon", Hidden: true, Short: "Run the lab's daemon", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return daemon.Serve(cmd.Context(), append(slices.Clone(c.options.Command), "machine"))
 		},

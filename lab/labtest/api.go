@@ -98,7 +98,7 @@ func OpenAPI(o APIOptions) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.handler = ec2.NewServer(a.state, a.accounts, ec2.Disturbed(a.faults))
+	a.handler = ec2.NewServer(a.state, a.accounts, ec2.InjectFaults(a.faults))
 	a.Calm = ec2.NewServer(a.state, a.accounts)
 	a.state.Resume()
 	return a, nil

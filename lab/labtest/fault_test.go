@@ -45,7 +45,8 @@ func TestFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		m.Run(t, "ip address replace "+address+"/32 dev eth0; for i in $(seq 100); do ping -c 1 -W 0.1 -I "+address+" "+peer.Private[0].String()+" >/dev/null && exit; sleep 0.1; done; exit 1")
+		m.Run(t, "ip address replace "+address+"/32 dev eth0; for i in $(seq 100); do ping -c 1 -W 0.1 -I "+address+" "+
+			peer.Private[0].String()+" >/dev/null && exit; sleep 0.1; done; exit 1")
 		if took := time.Since(began); took < 2*time.Second || took > 7*time.Second {
 			t.Errorf("the network followed after %s, want 3 to 4 s", took)
 		}
@@ -60,7 +61,8 @@ func TestFaults(t *testing.T) {
 		id := *made.NetworkInterface.NetworkInterfaceId
 		defer api.DeleteNetworkInterface(context.Background(), &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: &id})
 		describe := func() error {
-			_, err := api.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}})
+			_, err := api.DescribeNetworkInterfaces(t.Context(),
+				&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}})
 			return err
 		}
 		if got := code(describe()); got != "InvalidNetworkInterfaceID.NotFound" {
@@ -91,7 +93,9 @@ func TestFaults(t *testing.T) {
 	})
 	t.Run("errors", func(t *testing.T) {
 		fault(t, lab, "error", "--action", "Create*", "--rate", "1", "--when", "after", "--code", "InternalError")
-		_, err := api.CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{m.ID}, Tags: []types.Tag{{Key: aws.String("after"), Value: aws.String("all")}}})
+		_, err := api.CreateTags(t.Context(),
+			&ec2.CreateTagsInput{Resources: []string{m.ID},
+				Tags: []types.Tag{{Key: aws.String("after"), Value: aws.String("all")}}})
 		if got := code(err); got != "InternalError" {
 			t.Fatalf("the call gives %q, want InternalError", got)
 		}

@@ -17,7 +17,8 @@ func TestHotPlug(t *testing.T) {
 	lab := labtest.Start(t)
 	m, peer := lab.Launch(t, labtest.Machine{Name: "plugged"}), lab.Launch(t, labtest.Machine{Name: "peer"})
 	api := ec2.NewFromConfig(lab.Config())
-	first, err := api.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: m.ENIs})
+	first, err := api.DescribeNetworkInterfaces(t.Context(),
+		&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: m.ENIs})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +30,8 @@ func TestHotPlug(t *testing.T) {
 	}
 	eni := made.NetworkInterface
 	defer func() {
-		if _, err := api.DeleteNetworkInterface(t.Context(), &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: eni.NetworkInterfaceId}); err != nil {
+		if _, err := api.DeleteNetworkInterface(t.Context(),
+			&ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: eni.NetworkInterfaceId}); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -44,12 +46,14 @@ func TestHotPlug(t *testing.T) {
 		t.Errorf("the new interface has MAC %s, want %s", mac, *eni.MacAddress)
 	}
 	// Its address works through it, and only as it is registered.
-	ping := "ip link set eth1 up; ip address replace " + *eni.PrivateIpAddress + "/32 dev eth1; ip route replace " + peer.Private[0].String() +
+	ping := "ip link set eth1 up; ip address replace " + *eni.PrivateIpAddress + "/32 dev eth1; ip route replace " +
+		peer.Private[0].String() +
 		" dev eth1 src " + *eni.PrivateIpAddress + "; ping -c 1 -W 1 " + peer.Private[0].String()
 	m.Run(t, "for i in $(seq 20); do ("+ping+") && exit; sleep 0.5; done; exit 1")
 	m.Run(t, "ip link set eth1 down")
 
-	if _, err := api.DetachNetworkInterface(t.Context(), &ec2.DetachNetworkInterfaceInput{AttachmentId: attached.AttachmentId}); err != nil {
+	if _, err := api.DetachNetworkInterface(t.Context(),
+		&ec2.DetachNetworkInterfaceInput{AttachmentId: attached.AttachmentId}); err != nil {
 		t.Fatal(err)
 	}
 	m.Run(t, "for i in $(seq 300); do test -e /sys/class/net/eth1 || exit 0; sleep 0.1; done; exit 1")

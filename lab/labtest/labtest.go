@@ -3,7 +3,10 @@
 //
 //	func TestReachable(t *testing.T) {
 //		lab := labtest.Start(t)
-//		web := lab.Launch(t, labtest.Machine{UserData: "#!/bin/sh\nhostname > /run/index.html; cd /run; python3 -m http.server 80 &\n"})
+//		web := lab.Launch(t, labtest.Machine{UserData: "#!/bin/sh\nhostname > /run/index.html; cd /run;
+//
+// python3 -m http.server 80 &\n"})
+//
 //		resp, err := http.Get("http://" + web.Public.String() + "/index.html")
 //		...
 //	}
@@ -101,7 +104,8 @@ func program(ctx context.Context) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(cache, "macaw", "labtest", "macaw-lab")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "macaw.example/lab/cmd/macaw-lab")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path,
+		"macaw.example/lab/cmd/macaw-lab")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building macaw-lab: %w\n%s", err, out)

@@ -22,7 +22,8 @@ import (
 // TestTenLines is how another project uses a lab.
 func TestTenLines(t *testing.T) {
 	lab := labtest.Start(t)
-	web := lab.Launch(t, labtest.Machine{UserData: "#!/bin/sh\nhostname >/run/name\nsystemd-run --working-directory=/run python3 -m http.server 80\n"})
+	web := lab.Launch(t, labtest.Machine{UserData: "#!/bin/sh\nhostname >/run/name\nsystemd-run " +
+		"--working-directory=/run python3 -m http.server 80\n"})
 	name := fetch(t, "http://"+web.Public.String()+"/name")
 	if want := "ip-" + strings.ReplaceAll(web.Private[0].String(), ".", "-"); strings.TrimSpace(name) != want {
 		t.Errorf("the machine calls itself %q, want %q", name, want)
@@ -159,7 +160,8 @@ func TestDropsAreShown(t *testing.T) {
 		t.Errorf("a shell in the machine says %q", out)
 	}
 	tree := lab.Command(t, "status")
-	for _, want := range []string{m.ID + "  drops  running", m.ENIs[0] + "  device 0", m.Private[0].String() + " ↔ " + m.Public.String()} {
+	for _, want := range []string{m.ID + "  drops  running", m.ENIs[0] + "  device 0",
+		m.Private[0].String() + " ↔ " + m.Public.String()} {
 		if !strings.Contains(tree, want) {
 			t.Errorf("the lab's status lacks %q:\n%s", want, tree)
 		}
@@ -203,7 +205,8 @@ func describe(t *testing.T, api *ec2.Client) string {
 	}
 	for _, r := range r.Reservations {
 		for _, i := range r.Instances {
-			fmt.Fprintf(&b, "%s %s %s %s\n", *i.InstanceId, i.State.Name, aws.ToString(i.PrivateIpAddress), aws.ToString(i.PublicIpAddress))
+			fmt.Fprintf(&b, "%s %s %s %s\n", *i.InstanceId, i.State.Name, aws.ToString(i.PrivateIpAddress),
+				aws.ToString(i.PublicIpAddress))
 		}
 	}
 	return b.String()

@@ -57,7 +57,8 @@ func (l *Lab) Launch(t testing.TB, m Machine) *Instance {
 	in := &ec2.RunInstancesInput{
 		ImageId: &n.image, InstanceType: types.InstanceType(m.Type), MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
 		KeyName: &n.key, UserData: aws.String(base64.StdEncoding.EncodeToString([]byte(m.UserData))),
-		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeInstance, Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String(m.Name)}}}},
+		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeInstance,
+			Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String(m.Name)}}}},
 	}
 
 	if m.InstanceProfile != "" {

@@ -56,7 +56,8 @@ func (l *Lab) makeNetwork() *network {
 	check("the image's name", err)
 	n.image = *parameter.Parameter.Value
 
-	vpc, err := api.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.99.0.0/16"), AmazonProvidedIpv6CidrBlock: aws.Bool(true)})
+	vpc, err := api.CreateVpc(ctx,
+		&ec2.CreateVpcInput{CidrBlock: aws.String("10.99.0.0/16"), AmazonProvidedIpv6CidrBlock: aws.Bool(true)})
 	check("a VPC", err)
 	n.vpc = *vpc.Vpc.VpcId
 	later(n.vpc, func(ctx context.Context) error {
@@ -85,9 +86,11 @@ func (l *Lab) makeNetwork() *network {
 		_, err := api.DeleteSubnet(ctx, &ec2.DeleteSubnetInput{SubnetId: &n.subnet})
 		return err
 	})
-	tables, err := api.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{n.vpc}}}})
+	tables, err := api.DescribeRouteTables(ctx,
+		&ec2.DescribeRouteTablesInput{Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{n.vpc}}}})
 	check("a route", err)
-	for _, to := range []ec2.CreateRouteInput{{DestinationCidrBlock: aws.String("0.0.0.0/0")}, {DestinationIpv6CidrBlock: aws.String("::/0")}} {
+	for _, to := range []ec2.CreateRouteInput{{DestinationCidrBlock: aws.String("0.0.0.0/0")},
+		{DestinationIpv6CidrBlock: aws.String("::/0")}} {
 		to.RouteTableId, to.GatewayId = tables.RouteTables[0].RouteTableId, igw
 		_, err = api.CreateRoute(ctx, &to)
 		check("a route", err)
@@ -101,13 +104,15 @@ func (l *Lab) makeNetwork() *network {
 		_, err := api.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &n.group})
 		return err
 	})
-	_, err = api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &n.group, IpPermissions: []types.IpPermission{{
-		IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}},
-		Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}},
-	}}})
+	_, err = api.AuthorizeSecurityGroupIngress(ctx,
+		&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &n.group, IpPermissions: []types.IpPermission{{
+			IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}},
+			Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}},
+		}}})
 	check("a rule", err)
 	n.key = "labtest-" + n.vpc
-	_, err = api.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{KeyName: &n.key, PublicKeyMaterial: ssh.MarshalAuthorizedKey(n.signer.PublicKey())})
+	_, err = api.ImportKeyPair(ctx,
+		&ec2.ImportKeyPairInput{KeyName: &n.key, PublicKeyMaterial: ssh.MarshalAuthorizedKey(n.signer.PublicKey())})
 	check("a key pair", err)
 	later(n.key, func(ctx context.Context) error {
 		_, err := api.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyName: &n.key})
@@ -146,7 +151,8 @@ func (n *network) elasticIP(t testing.TB, api *ec2.Client, eni string) netip.Add
 	t.Cleanup(func() {
 		ctx := context.Background()
 		// The machine is gone by now or not: released it can only be alone.
-		if now, err := api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{AllocationIds: []string{*a.AllocationId}}); err == nil {
+		if now, err := api.DescribeAddresses(ctx,
+			&ec2.DescribeAddressesInput{AllocationIds: []string{*a.AllocationId}}); err == nil {
 			for _, address := range now.Addresses {
 				if address.AssociationId != nil {
 					api.DisassociateAddress(ctx, &ec2.DisassociateAddressInput{AssociationId: address.AssociationId})

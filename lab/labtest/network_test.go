@@ -19,9 +19,11 @@ import (
 // default route by router advertisement and DHCPv6, and that they work.
 func TestIPv6(t *testing.T) {
 	lab := labtest.Start(t)
-	one, other := lab.Launch(t, labtest.Machine{Name: "v6-one", IPv6: true}), lab.Launch(t, labtest.Machine{Name: "v6-other", IPv6: true})
+	one, other := lab.Launch(t, labtest.Machine{Name: "v6-one", IPv6: true}), lab.Launch(t,
+		labtest.Machine{Name: "v6-other", IPv6: true})
 	// An address is of use once nobody else was found to have it.
-	const wait = "for i in $(seq 300); do ip -6 -o address show dev eth0 scope global -tentative | grep -q inet6 && ip -6 route show default | grep -q via && break; sleep 0.1; done; "
+	const wait = "for i in $(seq 300); do ip -6 -o address show dev eth0 scope global -tentative | grep -q inet6 && ip " +
+		"-6 route show default | grep -q via && break; sleep 0.1; done; "
 	for _, m := range []*labtest.Instance{one, other} {
 		got := strings.TrimSpace(m.Run(t, wait+"ip -6 -o address show dev eth0 scope global | awk '{print $4}'"))
 		if got != m.IPv6.String()+"/128" {
@@ -65,16 +67,19 @@ func TestNATGateway(t *testing.T) {
 		_, err := api.ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: elastic.AllocationId})
 		return err
 	})
-	gateway, err := api.CreateNatGateway(ctx, &ec2.CreateNatGatewayInput{SubnetId: i.SubnetId, AllocationId: elastic.AllocationId})
+	gateway, err := api.CreateNatGateway(ctx,
+		&ec2.CreateNatGatewayInput{SubnetId: i.SubnetId, AllocationId: elastic.AllocationId})
 	check("a NAT gateway", err, func(ctx context.Context) error {
 		id := gateway.NatGateway.NatGatewayId
 		if _, err := api.DeleteNatGateway(ctx, &ec2.DeleteNatGatewayInput{NatGatewayId: id}); err != nil {
 			return err
 		}
-		return ec2.NewNatGatewayDeletedWaiter(api, func(o *ec2.NatGatewayDeletedWaiterOptions) { o.MinDelay = time.Second; o.MaxDelay = time.Second }).
+		return ec2.NewNatGatewayDeletedWaiter(api,
+			func(o *ec2.NatGatewayDeletedWaiterOptions) { o.MinDelay = time.Second; o.MaxDelay = time.Second }).
 			Wait(ctx, &ec2.DescribeNatGatewaysInput{NatGatewayIds: []string{*id}}, time.Minute)
 	})
-	err = ec2.NewNatGatewayAvailableWaiter(api, func(o *ec2.NatGatewayAvailableWaiterOptions) { o.MinDelay = time.Second; o.MaxDelay = time.Second }).
+	err = ec2.NewNatGatewayAvailableWaiter(api,
+		func(o *ec2.NatGatewayAvailableWaiterOptions) { o.MinDelay = time.Second; o.MaxDelay = time.Second }).
 		Wait(ctx, &ec2.DescribeNatGatewaysInput{NatGatewayIds: []string{*gateway.NatGateway.NatGatewayId}}, time.Minute)
 	check("waiting for the NAT gateway", err, nil)
 	subnet, err := api.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: i.VpcId, CidrBlock: aws.String("10.99.1.0/24")})
@@ -88,10 +93,12 @@ func TestNATGateway(t *testing.T) {
 		return err
 	})
 	_, err = api.CreateRoute(ctx, &ec2.CreateRouteInput{
-		RouteTableId: table.RouteTable.RouteTableId, DestinationCidrBlock: aws.String("0.0.0.0/0"), NatGatewayId: gateway.NatGateway.NatGatewayId,
+		RouteTableId: table.RouteTable.RouteTableId, DestinationCidrBlock: aws.String("0.0.0.0/0"),
+		NatGatewayId: gateway.NatGateway.NatGatewayId,
 	})
 	check("a route to the NAT gateway", err, nil)
-	association, err := api.AssociateRouteTable(ctx, &ec2.AssociateRouteTableInput{RouteTableId: table.RouteTable.RouteTableId, SubnetId: subnet.Subnet.SubnetId})
+	association, err := api.AssociateRouteTable(ctx,
+		&ec2.AssociateRouteTableInput{RouteTableId: table.RouteTable.RouteTableId, SubnetId: subnet.Subnet.SubnetId})
 	check("associating the route table", err, func(ctx context.Context) error {
 		_, err := api.DisassociateRouteTable(ctx, &ec2.DisassociateRouteTableInput{AssociationId: association.AssociationId})
 		return err
@@ -108,19 +115,23 @@ func TestNATGateway(t *testing.T) {
 		if _, err := api.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{private}}); err != nil {
 			return err
 		}
-		return ec2.NewInstanceTerminatedWaiter(api, func(o *ec2.InstanceTerminatedWaiterOptions) { o.MinDelay = time.Second; o.MaxDelay = time.Second }).
+		return ec2.NewInstanceTerminatedWaiter(api,
+			func(o *ec2.InstanceTerminatedWaiterOptions) { o.MinDelay = time.Second; o.MaxDelay = time.Second }).
 			Wait(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{private}}, 2*time.Minute)
 	})
-	err = ec2.NewInstanceRunningWaiter(api, func(o *ec2.InstanceRunningWaiterOptions) { o.MinDelay = time.Second; o.MaxDelay = time.Second }).
+	err = ec2.NewInstanceRunningWaiter(api,
+		func(o *ec2.InstanceRunningWaiterOptions) { o.MinDelay = time.Second; o.MaxDelay = time.Second }).
 		Wait(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{private}}, time.Minute)
 	if err != nil {
-		if seen, seeing := api.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{private}}); seeing == nil {
+		if seen, seeing := api.DescribeInstances(ctx,
+			&ec2.DescribeInstancesInput{InstanceIds: []string{private}}); seeing == nil {
 			err = fmt.Errorf("%w: %s", err, aws.ToString(seen.Reservations[0].Instances[0].StateTransitionReason))
 		}
 	}
 	check("waiting for the private machine", err, nil)
 
-	page := lab.Command(t, "ssh", private, "--", "for i in $(seq 60); do curl -sS --max-time 2 http://www.example.com/ && exit; sleep 0.5; done; exit 1")
+	page := lab.Command(t, "ssh", private, "--",
+		"for i in $(seq 60); do curl -sS --max-time 2 http://www.example.com/ && exit; sleep 0.5; done; exit 1")
 	if want := "You come from " + *elastic.PublicIp + ":"; !strings.Contains(page, want) {
 		t.Errorf("the Internet's web server says %q, want %q", page, want)
 	}

@@ -53,7 +53,8 @@ func TestRole(t *testing.T) {
 	})
 	must(api.AddRoleToInstanceProfile(ctx, &iam.AddRoleToInstanceProfileInput{InstanceProfileName: name, RoleName: name}))
 	later(func(ctx context.Context) error {
-		_, err := api.RemoveRoleFromInstanceProfile(ctx, &iam.RemoveRoleFromInstanceProfileInput{InstanceProfileName: name, RoleName: name})
+		_, err := api.RemoveRoleFromInstanceProfile(ctx,
+			&iam.RemoveRoleFromInstanceProfileInput{InstanceProfileName: name, RoleName: name})
 		return err
 	})
 

@@ -29,7 +29,8 @@ import (
 func TestStranger(t *testing.T) {
 	l := Start(t)
 	i := l.Launch(t, Machine{Name: "stranger"})
-	i.Run(t, "install -m 4755 /usr/bin/id /var/tmp/id; setsid --fork runuser -u admin -- sleep infinity </dev/null >/dev/null 2>&1")
+	i.Run(t, "install -m 4755 /usr/bin/id /var/tmp/id; setsid --fork runuser -u admin -- sleep infinity </dev/null "+
+		">/dev/null 2>&1")
 
 	folder := filepath.Join(lab.Dir, "machines", i.ID)
 	shell := filepath.Join(folder, "upper/var/tmp/id")
@@ -143,8 +144,9 @@ func touch(uid, pid int) error {
 			"trace it":              func() error { return unix.PtraceSeize(pid) },
 			"take one of its files": func() error { return take(pid) },
 		} {
-			if err := try(); !errors.Is(err, os.ErrPermission) && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ESRCH) {
-				errs = append(errs, fmt.Errorf("user %d may %s: %v, want permission denied", uid, how, err))
+			if err := try(); !errors.Is(err, os.ErrPermission) && !errors.Is(err, os.ErrNotExist) &&
+				!errors.Is(err, unix.ESRCH) {
+				errs = append(errs, fmt.Errorf("user %d may %s: %w, want permission denied", uid, how, err))
 			}
 		}
 		return errors.Join(errs...)
@@ -194,7 +196,8 @@ func unsigned(t *testing.T, secret string) {
 	for _, path := range []string{"/", "/latest/meta-data/", "/tasks", "/drops", "/ready", "/debug/pprof/"} {
 		ask(http.MethodGet, path, nil)
 	}
-	for _, action := range []string{"DescribeInstances", "TerminateInstances", "GetCallerIdentity", "ListUsers", "Nothing"} {
+	for _, action := range []string{"DescribeInstances", "TerminateInstances", "GetCallerIdentity", "ListUsers",
+		"Nothing"} {
 		ask(http.MethodPost, "/", url.Values{"Action": {action}, "Version": {"2016-11-15"}, "InstanceId.1": {secret}})
 		ask(http.MethodGet, "/?Action="+action+"&Version=2016-11-15", nil)
 	}

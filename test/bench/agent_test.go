@@ -97,7 +97,8 @@ func measureAgent(b *testing.B, binary string, policy model.ElasticIPs) {
 	must(b, links(ns, func(h *netlink.Handle) error {
 		for i, mac := range node.macs {
 			name := fmt.Sprintf("eth%d", i+1)
-			if err := h.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name, MTU: 1500, HardwareAddr: vmac(mac)}, PeerName: fmt.Sprintf("vpc%d", i+1)}); err != nil {
+			if err := h.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name, MTU: 1500, HardwareAddr: vmac(mac)},
+				PeerName: fmt.Sprintf("vpc%d", i+1)}); err != nil {
 				return err
 			}
 			if err := setUp(h, name); err != nil {
@@ -179,8 +180,10 @@ func startAgent(b *testing.B, ns, binary, dir, awsURL string) *agentProcess {
 	unshare, err := exec.LookPath("unshare")
 	must(b, err)
 	p.cmd = exec.Command(unshare, "--mount", "/bin/sh", "-c",
-		`mount -t tmpfs none /run && mount -t tmpfs none /etc/systemd && exec "$0" agent --config "$1"`, binary, filepath.Join(dir, "agent.json"))
-	p.cmd.Env = append(unitEnvironment(), "AWS_ENDPOINT_URL="+awsURL, "AWS_ACCESS_KEY_ID="+labtest.AccessKey, "AWS_SECRET_ACCESS_KEY="+labtest.SecretKey)
+		`mount -t tmpfs none /run && mount -t tmpfs none /etc/systemd && exec "$0" agent --config "$1"`,
+		binary, filepath.Join(dir, "agent.json"))
+	p.cmd.Env = append(unitEnvironment(), "AWS_ENDPOINT_URL="+awsURL, "AWS_ACCESS_KEY_ID="+labtest.AccessKey,
+		"AWS_SECRET_ACCESS_KEY="+labtest.SecretKey)
 	log, err := os.Create(p.file)
 	must(b, err)
 	defer log.Close()

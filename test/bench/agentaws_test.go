@@ -46,16 +46,22 @@ type agentNode struct {
 // the first; with Elastic IPs those of the first too.
 func newAgentRegion(b *testing.B, policy model.ElasticIPs, cloud *agentCloud) *agentRegion {
 	// Addresses that are never on a wire.
-	api := labtest.NewAPI(b, labtest.APIOptions{ElasticIPQuota: 2 * len(cloud.hosts), ElasticIPs: netip.MustParsePrefix("198.18.0.0/18")})
+	api := labtest.NewAPI(b, labtest.APIOptions{ElasticIPQuota: 2 * len(cloud.hosts),
+		ElasticIPs: netip.MustParsePrefix("198.18.0.0/18")})
 	r := &agentRegion{api: api, policy: policy, client: ec2.NewFromConfig(api.Config())}
 	ctx := b.Context()
 	vpc := done(r.client.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.20.0.0/16")})).Vpc.VpcId
-	gateway := done(r.client.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{})).InternetGateway.InternetGatewayId
+	gateway := done(r.client.CreateInternetGateway(ctx,
+		&ec2.CreateInternetGatewayInput{})).InternetGateway.InternetGatewayId
 	done(r.client.AttachInternetGateway(ctx, &ec2.AttachInternetGatewayInput{InternetGatewayId: gateway, VpcId: vpc}))
-	r.subnet = *done(r.client.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: vpc, CidrBlock: aws.String(agentSubnet.String())})).Subnet.SubnetId
-	done(r.client.CreateSubnetCidrReservation(ctx, &ec2.CreateSubnetCidrReservationInput{SubnetId: &r.subnet, Cidr: aws.String(agentRange.String()),
-		ReservationType: types.SubnetCidrReservationTypeExplicit}))
-	group := *done(r.client.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("provider"), Description: aws.String("provider"), VpcId: vpc})).GroupId
+	r.subnet = *done(r.client.CreateSubnet(ctx,
+		&ec2.CreateSubnetInput{VpcId: vpc, CidrBlock: aws.String(agentSubnet.String())})).Subnet.SubnetId
+	done(r.client.CreateSubnetCidrReservation(ctx,
+		&ec2.CreateSubnetCidrReservationInput{SubnetId: &r.subnet, Cidr: aws.String(agentRange.String()),
+			ReservationType: types.SubnetCidrReservationTypeExplicit}))
+	group := *done(r.client.CreateSecurityGroup(ctx,
+		&ec2.CreateSecurityGroupInput{GroupName: aws.String("provider"), Description: aws.String("provider"),
+			VpcId: vpc})).GroupId
 	for first := 0; first < len(cloud.hosts); {
 		name, last := cloud.host(first), first
 		for last < len(cloud.hosts) && cloud.host(last) == name {
@@ -73,7 +79,8 @@ func newAgentRegion(b *testing.B, policy model.ElasticIPs, cloud *agentCloud) *a
 
 func (r *agentRegion) node(ctx context.Context, name, group string, addresses int) agentNode {
 	n := agentNode{name: name, addresses: addresses, floating: addresses * (10 - routersInTen) / 10}
-	in := &ec2.RunInstancesInput{ImageId: &r.api.Image, InstanceType: agentType, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}
+	in := &ec2.RunInstancesInput{ImageId: &r.api.Image, InstanceType: agentType, MinCount: aws.Int32(1),
+		MaxCount: aws.Int32(1)}
 	for i := range 1 + (addresses+agentPerENI-1)/agentPerENI {
 		part := "eni/" + name + "/management"
 		switch {
@@ -82,9 +89,13 @@ func (r *agentRegion) node(ctx context.Context, name, group string, addresses in
 		case i > 1:
 			part = "eni/" + name + "/provider-" + strconv.Itoa(i)
 		}
-		e := done(r.client.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &r.subnet, Groups: []string{group},
-			Description: aws.String("agentbench " + part), TagSpecifications: agentTags(types.ResourceTypeNetworkInterface, part)})).NetworkInterface
-		in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{DeviceIndex: aws.Int32(int32(i)), NetworkInterfaceId: e.NetworkInterfaceId})
+		e := done(r.client.CreateNetworkInterface(ctx,
+			&ec2.CreateNetworkInterfaceInput{SubnetId: &r.subnet, Groups: []string{group},
+				Description: aws.String("agentbench " + part), TagSpecifications: agentTags(types.ResourceTypeNetworkInterface,
+					part)})).NetworkInterface
+		in.NetworkInterfaces = append(in.NetworkInterfaces,
+			types.InstanceNetworkInterfaceSpecification{DeviceIndex: aws.Int32(int32(i)),
+				NetworkInterfaceId: e.NetworkInterfaceId})
 		if i == 0 {
 			continue
 		}
@@ -109,14 +120,17 @@ func (r *agentRegion) register(ctx context.Context, n agentNode, first, last int
 		for k := i; k < min(i+agentPerENI, last); k++ {
 			addrs = append(addrs, nthOf(agentRange, k+1).String())
 		}
-		done(r.client.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: addrs}))
+		done(r.client.AssignPrivateIpAddresses(ctx,
+			&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: addrs}))
 		if r.policy == model.ElasticIPsNone {
 			continue
 		}
 		for _, a := range addrs {
 			e := done(r.client.AllocateAddress(ctx, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc,
 				TagSpecifications: agentTags(types.ResourceTypeElasticIp, "address/provider/"+a)}))
-			done(r.client.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: e.AllocationId, NetworkInterfaceId: &eni, PrivateIpAddress: aws.String(a)}))
+			done(r.client.AssociateAddress(ctx,
+				&ec2.AssociateAddressInput{AllocationId: e.AllocationId, NetworkInterfaceId: &eni,
+					PrivateIpAddress: aws.String(a)}))
 		}
 	}
 }
@@ -133,8 +147,10 @@ func (r *agentRegion) public(n agentNode) int {
 func (r *agentRegion) config(policy model.ElasticIPs, keystone string) agent.Config {
 	n := r.nodes[0]
 	c := agent.Config{
-		Cloud: "agentbench", Node: n.name, Region: "us-east-1", Instance: n.instance, InstanceType: string(agentType), SubnetID: r.subnet,
-		Policy: policy, Range: []netip.Prefix{agentRange}, NICMAC: model.MAC(vmac(n.macs[0])), Primary: n.primary, Subnet: agentSubnet, Network: "public",
+		Cloud: "agentbench", Node: n.name, Region: "us-east-1", Instance: n.instance, InstanceType: string(agentType),
+		SubnetID: r.subnet,
+		Policy:   policy, Range: []netip.Prefix{agentRange}, NICMAC: model.MAC(vmac(n.macs[0])), Primary: n.primary,
+		Subnet: agentSubnet, Network: "public",
 		Metrics: netip.MustParseAddrPort("127.0.0.1:9109"),
 		Auth:    &neutron.Auth{URL: keystone + "/v3", User: "macaw", Password: "secret", Project: "service"},
 	}

@@ -48,29 +48,38 @@ func newAgentCloud(addresses, gateways int) *agentCloud {
 		router, id := agentID(2, n/10), agentID(3, n)
 		port := map[string]any{
 			"id": agentID(4, n), "name": "", "network_id": agentNetwork, "tenant_id": "", "project_id": "",
-			"mac_address": fmt.Sprintf("fa:16:3e:%02x:%02x:%02x", n>>16, n>>8&0xff, n&0xff), "admin_state_up": true, "status": "N/A",
-			"device_id": id, "device_owner": "network:floatingip", "fixed_ips": []any{map[string]any{"subnet_id": agentSubnetID, "ip_address": addr.String()}},
+			"mac_address": fmt.Sprintf("fa:16:3e:%02x:%02x:%02x", n>>16, n>>8&0xff, n&0xff), "admin_state_up": true,
+			"status":    "N/A",
+			"device_id": id, "device_owner": "network:floatingip",
+			"fixed_ips":             []any{map[string]any{"subnet_id": agentSubnetID, "ip_address": addr.String()}},
 			"allowed_address_pairs": []any{}, "extra_dhcp_opts": []any{}, "security_groups": []any{}, "description": "",
-			"binding:vnic_type": "normal", "binding:profile": map[string]any{}, "binding:host_id": "", "binding:vif_type": "unbound", "binding:vif_details": map[string]any{},
-			"port_security_enabled": false, "qos_policy_id": nil, "qos_network_policy_id": nil, "resource_request": nil, "ip_allocation": "immediate",
-			"propagate_uplink_status": nil, "numa_affinity_policy": nil, "hints": nil, "hardware_offload_type": nil, "trusted": nil,
-			"tags": []string{}, "created_at": made, "updated_at": made, "revision_number": 1,
+			"binding:vnic_type": "normal", "binding:profile": map[string]any{}, "binding:host_id": "",
+			"binding:vif_type": "unbound", "binding:vif_details": map[string]any{},
+			"port_security_enabled": false, "qos_policy_id": nil, "qos_network_policy_id": nil, "resource_request": nil,
+			"ip_allocation":           "immediate",
+			"propagate_uplink_status": nil, "numa_affinity_policy": nil, "hints": nil, "hardware_offload_type": nil,
+			"trusted": nil,
+			"tags":    []string{}, "created_at": made, "updated_at": made, "revision_number": 1,
 		}
 		c.ports = append(c.ports, port)
 		if n%10 < routersInTen {
 			port["device_owner"], port["device_id"], port["status"] = "network:router_gateway", router, "ACTIVE"
 			port["binding:host_id"], port["binding:vif_type"] = host, "ovs"
-			port["binding:vif_details"] = map[string]any{"port_filter": true, "connectivity": "l2", "bridge_name": "br-int", "datapath_type": "system", "bound_drivers": map[string]any{"0": "ovn"}}
+			port["binding:vif_details"] = map[string]any{"port_filter": true, "connectivity": "l2", "bridge_name": "br-int",
+				"datapath_type": "system", "bound_drivers": map[string]any{"0": "ovn"}}
 			port["revision_number"] = 5
 			continue
 		}
 		c.addressOf[id] = addr
 		fixed := fmt.Sprintf("192.168.%d.%d", n/10%200, 10+n%10)
 		c.floating = append(c.floating, map[string]any{
-			"id": id, "tenant_id": project, "project_id": project, "floating_ip_address": addr.String(), "floating_network_id": agentNetwork,
-			"router_id": router, "port_id": agentID(5, n), "fixed_ip_address": fixed, "status": "ACTIVE", "description": "",
-			"dns_domain": "", "dns_name": "", "qos_policy_id": nil, "qos_network_policy_id": nil, "port_forwardings": []any{},
-			"port_details": map[string]any{"name": fmt.Sprintf("web-%d", n), "network_id": agentID(6, n/10), "mac_address": fmt.Sprintf("fa:16:3f:%02x:%02x:%02x", n>>16, n>>8&0xff, n&0xff),
+			"id": id, "tenant_id": project, "project_id": project, "floating_ip_address": addr.String(),
+			"floating_network_id": agentNetwork,
+			"router_id":           router, "port_id": agentID(5, n), "fixed_ip_address": fixed, "status": "ACTIVE",
+			"description": "",
+			"dns_domain":  "", "dns_name": "", "qos_policy_id": nil, "qos_network_policy_id": nil, "port_forwardings": []any{},
+			"port_details": map[string]any{"name": fmt.Sprintf("web-%d", n), "network_id": agentID(6, n/10),
+				"mac_address":    fmt.Sprintf("fa:16:3f:%02x:%02x:%02x", n>>16, n>>8&0xff, n&0xff),
 				"admin_state_up": true, "status": "ACTIVE", "device_id": agentID(7, n), "device_owner": "compute:nova"},
 			"tags": []string{}, "created_at": made, "updated_at": made, "revision_number": 3,
 		})
@@ -109,10 +118,14 @@ func (c *agentCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 	case path == "networks":
 		c.answer(w, r, path, []map[string]any{{
-			"id": agentNetwork, "name": "public", "tenant_id": "", "project_id": "", "admin_state_up": true, "mtu": 1500, "status": "ACTIVE", "subnets": []string{agentSubnetID},
-			"shared": false, "router:external": true, "provider:network_type": "flat", "provider:physical_network": "provider", "provider:segmentation_id": nil,
-			"availability_zone_hints": []string{}, "availability_zones": []string{}, "ipv4_address_scope": nil, "ipv6_address_scope": nil, "description": "",
-			"port_security_enabled": true, "qos_policy_id": nil, "is_default": false, "vlan_transparent": nil, "vlan_qinq": nil, "l2_adjacency": true, "dns_domain": "",
+			"id": agentNetwork, "name": "public", "tenant_id": "", "project_id": "", "admin_state_up": true, "mtu": 1500,
+			"status": "ACTIVE", "subnets": []string{agentSubnetID},
+			"shared": false, "router:external": true, "provider:network_type": "flat", "provider:physical_network": "provider",
+			"provider:segmentation_id": nil,
+			"availability_zone_hints":  []string{}, "availability_zones": []string{}, "ipv4_address_scope": nil,
+			"ipv6_address_scope": nil, "description": "",
+			"port_security_enabled": true, "qos_policy_id": nil, "is_default": false, "vlan_transparent": nil, "vlan_qinq": nil,
+			"l2_adjacency": true, "dns_domain": "",
 			"tags": []string{}, "created_at": "2025-11-03T09:14:27Z", "updated_at": "2025-11-03T09:14:27Z", "revision_number": 2}})
 	case path == "ports":
 		c.answer(w, r, path, c.ports)

@@ -48,7 +48,8 @@ func newDatagrams(b *testing.B, name, client, server string, from, to []netip.Ad
 		if sink, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return err
 		}
-		return errors.Join(unix.SetsockoptInt(sink, unix.SOL_SOCKET, unix.SO_RCVBUF, 1), unix.Bind(sink, &unix.SockaddrInet4{Port: udpPort}))
+		return errors.Join(unix.SetsockoptInt(sink, unix.SOL_SOCKET, unix.SO_RCVBUF, 1),
+			unix.Bind(sink, &unix.SockaddrInet4{Port: udpPort}))
 	}))
 	must(b, inNamespace(client, func() (err error) {
 		out, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)

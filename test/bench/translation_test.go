@@ -90,7 +90,8 @@ func BenchmarkTranslation(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // the time of a round says nothing
 	slices.Sort(names)
 	// b.Log would cut the table off.
-	fmt.Printf("\nmedians of %d rounds\n%-28s %10s %12s %8s\n", b.N, "way/flow/addresses", "ns/packet", "packets/s", "ratio")
+	fmt.Printf("\nmedians of %d rounds\n%-28s %10s %12s %8s\n", b.N, "way/flow/addresses", "ns/packet", "packets/s",
+		"ratio")
 	for _, name := range names {
 		took := median(results[name].took)
 		fmt.Printf("%-28s %10.0f %12.0f %8.3f\n", name, took, 1e9/took, median(results[name].ratio))
@@ -127,7 +128,8 @@ func vmac(s string) net.HardwareAddr {
 func newCrossing(b *testing.B, way string, addresses int) *crossing {
 	c := &crossing{way: way, addresses: addresses, router: newNamespace(b), host: newNamespace(b), fabric: newNamespace(b)}
 	for _, ns := range []string{c.router, c.host, c.fabric} {
-		must(b, sysctl(ns, map[string]string{"net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1", "net/ipv4/ip_forward": "1"}))
+		must(b, sysctl(ns, map[string]string{"net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1",
+			"net/ipv4/ip_forward": "1"}))
 		must(b, links(ns, func(h *netlink.Handle) error { return setUp(h, "lo") }))
 	}
 	mac, nic := routerMAC, eniMAC
@@ -137,7 +139,8 @@ func newCrossing(b *testing.B, way string, addresses int) *crossing {
 	veth(b, c.router, "vr0", mac, c.host, "vmport", nil)
 	veth(b, c.host, "eth1", nic, c.fabric, "vpc0", fabricMAC)
 	must(b, links(c.host, func(h *netlink.Handle) error {
-		if err := h.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "br-ex", MTU: 1500, HardwareAddr: vmac("02:00:00:00:00:99")}}); err != nil {
+		if err := h.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "br-ex", MTU: 1500,
+			HardwareAddr: vmac("02:00:00:00:00:99")}}); err != nil {
 			return err
 		}
 		return errors.Join(setUp(h, "br-ex"), plug(h, "vmport"))
@@ -200,7 +203,8 @@ func (c *crossing) translate(b *testing.B) {
 		entries[i] = translate.Entry{Addr: nth(i), MAC: model.MAC(routerMAC)}
 	}
 	must(b, inNamespace(c.host, func() error {
-		t, err := translate.Attach(translate.Config{NICs: []translate.NIC{{Name: "eth1"}}, Subnet: netip.MustParsePrefix("10.100.0.0/16"), PinDir: pins})
+		t, err := translate.Attach(translate.Config{NICs: []translate.NIC{{Name: "eth1"}},
+			Subnet: netip.MustParsePrefix("10.100.0.0/16"), PinDir: pins})
 		if err != nil {
 			return err
 		}
@@ -273,7 +277,8 @@ func neighbour(b *testing.B, ns, device string, ip netip.Addr, mac net.HardwareA
 		if err != nil {
 			return err
 		}
-		return h.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, IP: ip.AsSlice(), HardwareAddr: mac, State: netlink.NUD_PERMANENT})
+		return h.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, IP: ip.AsSlice(), HardwareAddr: mac,
+			State: netlink.NUD_PERMANENT})
 	}))
 }
 
@@ -306,6 +311,7 @@ func routeLocal(b *testing.B, ns, to string) {
 		if err != nil {
 			return err
 		}
-		return h.RouteAdd(&netlink.Route{LinkIndex: l.Attrs().Index, Dst: dst, Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST})
+		return h.RouteAdd(&netlink.Route{LinkIndex: l.Attrs().Index, Dst: dst, Type: unix.RTN_LOCAL,
+			Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST})
 	}))
 }

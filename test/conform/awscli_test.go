@@ -39,7 +39,8 @@ type cli struct {
 func startCLI(folder, endpoint string) (*cli, func(), error) {
 	// Debian's Python, and none of what is installed beside its packages.
 	cmd := exec.Command("/usr/bin/python3", "-I", filepath.Join("testdata", "awscli.py"))
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + folder, "LANG=C.UTF-8", "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_MAX_ATTEMPTS=1"}
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + folder, "LANG=C.UTF-8", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_MAX_ATTEMPTS=1"}
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -62,7 +63,8 @@ func startCLI(folder, endpoint string) (*cli, func(), error) {
 // run runs a command and returns what it prints and its exit status.
 func (c *cli) run(folder string, as map[string]string, args []string) (stdout, stderr string, status int, err error) {
 	files := [2]string{filepath.Join(folder, ".stdout"), filepath.Join(folder, ".stderr")}
-	order, err := json.Marshal(map[string]any{"args": args, "stdout": files[0], "stderr": files[1], "folder": folder, "credentials": as})
+	order, err := json.Marshal(map[string]any{"args": args, "stdout": files[0], "stderr": files[1], "folder": folder,
+		"credentials": as})
 	if err != nil {
 		return "", "", 0, err
 	}
@@ -228,7 +230,8 @@ func TestAWSCommandLine(t *testing.T) {
 				env.Values[sessionKey{}] = &session{cli: c, endpoint: endpoint, as: operator()}
 				return nil
 			},
-			Cmds: map[string]func(*testscript.TestScript, bool, []string){"aws": aws, "id": id, "is": is, "credentials": credentials, "half": half},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){"aws": aws, "id": id, "is": is,
+				"credentials": credentials, "half": half},
 		})
 	})
 	if t.Failed() {

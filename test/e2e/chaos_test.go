@@ -38,7 +38,8 @@ func TestChaos(t *testing.T) {
 	}
 	needLab(t)
 	const name = "e2e-chaos"
-	file := cloudFile(t, name, "provider: {addresses: 24, elasticIPs: on-demand, releaseAfter: 2m}\nlab: {elasticIPQuota: 30}\n")
+	file := cloudFile(t, name, "provider: {addresses: 24, elasticIPs: on-demand, releaseAfter: 2m}\nlab: "+
+		"{elasticIPQuota: 30}\n")
 	downAfter(t, file)
 	t.Logf("seed %d", *chaosSeed)
 	c := &chaos{T: t, file: file, name: name, random: rand.New(rand.NewPCG(*chaosSeed, 0))}
@@ -139,7 +140,8 @@ func (c *chaos) run(until time.Time) {
 			c.Errorf("%s %s: %v", m.name, e.what, err)
 		}
 		if err := c.well(m); err != nil {
-			journal, _ := command(c.Context(), macaw, "ssh", c.file, "--", "sudo", "journalctl", "-u", "macaw-agent", "-n", "40", "--no-pager")
+			journal, _ := command(c.Context(), macaw, "ssh", c.file, "--", "sudo", "journalctl", "-u", "macaw-agent", "-n", "40",
+				"--no-pager")
 			c.Errorf("%s: %v; the agent's journal:\n%s", m.name, err, journal)
 			return
 		}
@@ -162,7 +164,8 @@ func (c *chaos) well(m mischief) error {
 
 // agrees waits until AWS has what Neutron says.
 func (c *chaos) agrees() {
-	eventually(c.T, "AWS has what Neutron says", 5*time.Minute, func() error { return agrees(c.T, c.api, c.name, c.projects[0]) })
+	eventually(c.T, "AWS has what Neutron says", 5*time.Minute,
+		func() error { return agrees(c.T, c.api, c.name, c.projects[0]) })
 }
 
 // serves asks the APIs that the campaign uses.
@@ -203,7 +206,8 @@ func (c *chaos) report() {
 			})
 			if i < 0 {
 				unexplained += gap.lost
-				c.Errorf("%s %s: %d pings lost in %s, and nothing was wrong", gap.from.Format(time.TimeOnly), p.guest, gap.lost, gap.to.Sub(gap.from))
+				c.Errorf("%s %s: %d pings lost in %s, and nothing was wrong", gap.from.Format(time.TimeOnly), p.guest, gap.lost,
+					gap.to.Sub(gap.from))
 				continue
 			}
 			e := c.events[i]
@@ -221,7 +225,8 @@ func (c *chaos) report() {
 	fmt.Fprintln(w, "mischief\ttimes\tpings lost\tlongest gap\tall well after")
 	for _, name := range slices.Sorted(maps.Keys(rows)) {
 		r := rows[name]
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\n", name, r.times, r.lost, r.longest.Round(100*time.Millisecond), r.recovery.Round(100*time.Millisecond))
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\n", name, r.times, r.lost, r.longest.Round(100*time.Millisecond),
+			r.recovery.Round(100*time.Millisecond))
 	}
 	w.Flush()
 	c.Logf("%d pieces of mischief, %d pings to %d floating IPs, %d lost when nothing was wrong:\n%s",

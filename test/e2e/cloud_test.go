@@ -112,7 +112,8 @@ func testTwoAtOnce(t *testing.T, file string) {
 	}
 	for _, verb := range []string{"up", "down"} {
 		_, err := command(t.Context(), macaw, verb, file)
-		want := fmt.Sprintf("is being changed by another run on this machine: macaw up %s, process %d, since ", file, first.Process.Pid)
+		want := fmt.Sprintf("is being changed by another run on this machine: macaw up %s, process %d, since ", file,
+			first.Process.Pid)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("macaw %s beside macaw up: %v, want %q", verb, err, want)
 		}
@@ -154,8 +155,10 @@ func makeGuest(t *testing.T, s summary, name, cidr string) guest {
 	openstack("security", "group", "create", name)
 	openstack("security", "group", "rule", "create", name, "--protocol", "icmp")
 	openstack("security", "group", "rule", "create", name, "--protocol", "tcp", "--dst-port", "22")
-	openstack("server", "create", name, "--image", "tiny", "--flavor", "m1.nano", "--network", name, "--security-group", name, "--wait")
-	floating := strings.TrimSpace(openstack("floating", "ip", "create", "public", "-f", "value", "-c", "floating_ip_address"))
+	openstack("server", "create", name, "--image", "tiny", "--flavor", "m1.nano", "--network", name, "--security-group",
+		name, "--wait")
+	floating := strings.TrimSpace(openstack("floating", "ip", "create", "public", "-f", "value", "-c",
+		"floating_ip_address"))
 	openstack("server", "add", "floating", "ip", name, floating)
 	for _, a := range s.Addresses {
 		if a.Private == floating {
@@ -194,7 +197,8 @@ func testDashboard(t *testing.T, s summary) {
 		t.Fatalf("%s is no login page:\n%.500s", at, page)
 	}
 	region := regexp.MustCompile(`name="region"[^>]*value="([^"]+)"`).FindStringSubmatch(page)
-	form := url.Values{"csrfmiddlewaretoken": {token[1]}, "username": {"admin"}, "password": {adminPassword(t)}, "domain": {"Default"}}
+	form := url.Values{"csrfmiddlewaretoken": {token[1]}, "username": {"admin"}, "password": {adminPassword(t)},
+		"domain": {"Default"}}
 	if region != nil {
 		form.Set("region", region[1])
 	}
@@ -325,5 +329,6 @@ func comesBack(t *testing.T, guests ...guest) {
 // onNode runs a shell command as root on the cloud's node.
 func onNode(t *testing.T, file, script string) string {
 	t.Helper()
-	return must(t, macaw, "ssh", file, "--", "sudo", "sh", "-c", fmt.Sprintf("'%s'", strings.ReplaceAll(script, "'", `'\''`)))
+	return must(t, macaw, "ssh", file, "--", "sudo", "sh", "-c",
+		fmt.Sprintf("'%s'", strings.ReplaceAll(script, "'", `'\''`)))
 }

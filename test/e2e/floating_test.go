@@ -41,7 +41,8 @@ func TestFloatingIPs(t *testing.T) {
 
 	t.Cleanup(func() { _, _ = command(context.Background(), macaw, "lab", "fault", "clear", "--all") })
 	for _, fault := range [][]string{
-		{"throttle"}, {"latency", "--min", "50ms", "--max", "500ms"}, {"lag", "--min", "1s", "--max", "4s"}, {"error", "--rate", "0.1", "--when", "either"},
+		{"throttle"}, {"latency", "--min", "50ms", "--max", "500ms"}, {"lag", "--min", "1s", "--max", "4s"},
+		{"error", "--rate", "0.1", "--when", "either"},
 	} {
 		must(t, macaw, append([]string{"lab", "fault", "set"}, fault...)...)
 	}
@@ -94,7 +95,8 @@ func TestFloatingIPs(t *testing.T) {
 			works(t)
 		}
 		if after := drops(t, enis); after != before {
-			t.Errorf("the fabric dropped frames; before:\n%s\nafter:\n%s\n%s", before, after, must(t, macaw, "lab", "drops", "--last", "100"))
+			t.Errorf("the fabric dropped frames; before:\n%s\nafter:\n%s\n%s", before, after,
+				must(t, macaw, "lab", "drops", "--last", "100"))
 		}
 	})
 	t.Run("quota and wishes", func(t *testing.T) { testQuota(t, file, projects[0]) })
@@ -186,7 +188,8 @@ func testQuota(t *testing.T, file string, p *project) {
 	var extra []*floatingIP
 	ask := func(tags ...string) *floatingIP {
 		t.Helper()
-		made, err := floatingips.Create(t.Context(), p.network, floatingips.CreateOpts{FloatingNetworkID: p.external}).Extract()
+		made, err := floatingips.Create(t.Context(), p.network,
+			floatingips.CreateOpts{FloatingNetworkID: p.external}).Extract()
 		p.check("floating IP", err)
 		f := &floatingIP{server: &server{project: p}, id: made.ID, private: made.FloatingIP}
 		for _, tag := range tags {
@@ -221,7 +224,8 @@ func testQuota(t *testing.T, file string, p *project) {
 	})
 	eventually(t, "status tells of the quota", 2*time.Minute, func() error {
 		status, err := command(t.Context(), macaw, "status", file)
-		if err == nil && (!strings.Contains(status, "elastic-ip-quota") || !strings.Contains(status, "hint: ask AWS for a higher quota")) {
+		if err == nil && (!strings.Contains(status, "elastic-ip-quota") ||
+			!strings.Contains(status, "hint: ask AWS for a higher quota")) {
 			err = fmt.Errorf("it says:\n%s", status)
 		}
 		return err
@@ -244,7 +248,8 @@ func testIPv6(t *testing.T, file string, projects []*project) {
 		_, err := command(t.Context(), "ip", "netns", "exec", "mcw-internet", "ping", "-n", "-q", "-c", "1", "-W", "1", addr)
 		return err
 	}
-	pages, err := ports.List(projects[0].network, ports.ListOpts{NetworkID: projects[0].external, DeviceOwner: "network:router_gateway"}).AllPages(t.Context())
+	pages, err := ports.List(projects[0].network,
+		ports.ListOpts{NetworkID: projects[0].external, DeviceOwner: "network:router_gateway"}).AllPages(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,11 +266,13 @@ func testIPv6(t *testing.T, file string, projects []*project) {
 	}
 
 	port, err := ports.Create(t.Context(), projects[0].network, portsbinding.CreateOptsExt{
-		CreateOptsBuilder: ports.CreateOpts{Name: "six", NetworkID: projects[0].external, SecurityGroups: &[]string{projects[0].group}}, HostID: "cloud-1",
+		CreateOptsBuilder: ports.CreateOpts{Name: "six", NetworkID: projects[0].external,
+			SecurityGroups: &[]string{projects[0].group}}, HostID: "cloud-1",
 	}).Extract()
 	projects[0].check("port", err)
-	_, err = rules.Create(t.Context(), projects[0].network, rules.CreateOpts{SecGroupID: projects[0].group, Direction: rules.DirIngress,
-		EtherType: rules.EtherType6, Protocol: rules.ProtocolIPv6ICMP}).Extract()
+	_, err = rules.Create(t.Context(), projects[0].network,
+		rules.CreateOpts{SecGroupID: projects[0].group, Direction: rules.DirIngress,
+			EtherType: rules.EtherType6, Protocol: rules.ProtocolIPv6ICMP}).Extract()
 	projects[0].check("rule", err)
 	addr := ipv6Of(*port)
 	prefix := netip.PrefixFrom(netip.MustParseAddr(addr), 64).Masked()
@@ -279,7 +286,8 @@ func testIPv6(t *testing.T, file string, projects []*project) {
 	eventually(t, "a host on the external network reaches "+internet, 2*time.Minute, func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		_, err := command(ctx, macaw, "ssh", file, "--", "sudo", "ip", "netns", "exec", "six", "ping", "-q", "-c", "1", "-W", "1", internet)
+		_, err := command(ctx, macaw, "ssh", file, "--", "sudo", "ip", "netns", "exec", "six", "ping", "-q", "-c", "1", "-W",
+			"1", internet)
 		return err
 	})
 	eventually(t, "and is reached at "+addr, time.Minute, func() error { return ping(addr) })
@@ -296,7 +304,8 @@ func ipv6Of(p ports.Port) string {
 
 // testKilled kills the agent at random moments while floating IPs come, go and
 // move, and sees that AWS ends up as Neutron says.
-func testKilled(t *testing.T, api *ec2.Client, file, cloud string, projects []*project, floating []*floatingIP, works func(*testing.T)) {
+func testKilled(t *testing.T, api *ec2.Client, file, cloud string, projects []*project, floating []*floatingIP,
+	works func(*testing.T)) {
 	ctx, stop := context.WithCancel(t.Context())
 	var changes int
 	var churning sync.WaitGroup
@@ -348,7 +357,8 @@ func churn(ctx context.Context, t *testing.T, projects []*project, floating []*f
 		switch n := random.IntN(4); {
 		case n == 0 && len(extra) < 8:
 			p := projects[random.IntN(len(projects))]
-			made, err := floatingips.Create(t.Context(), p.network, floatingips.CreateOpts{FloatingNetworkID: p.external}).Extract()
+			made, err := floatingips.Create(t.Context(), p.network,
+				floatingips.CreateOpts{FloatingNetworkID: p.external}).Extract()
 			if do("create", err) {
 				extra = append(extra, &floatingIP{server: &server{project: p}, id: made.ID, private: made.FloatingIP})
 			}
@@ -440,7 +450,8 @@ func agrees(t testing.TB, api *ec2.Client, cloud string, p *project) error {
 			return fmt.Errorf("%s is on no ENI", private)
 		}
 	}
-	out, err := api.DescribeAddresses(t.Context(), &ec2.DescribeAddressesInput{Filters: []types.Filter{{Name: aws.String("tag:macaw:cloud"), Values: []string{cloud}}}})
+	out, err := api.DescribeAddresses(t.Context(),
+		&ec2.DescribeAddressesInput{Filters: []types.Filter{{Name: aws.String("tag:macaw:cloud"), Values: []string{cloud}}}})
 	if err != nil {
 		return err
 	}
@@ -461,7 +472,8 @@ func enisOf(t testing.TB, api *ec2.Client, cloud string) []types.NetworkInterfac
 	var out *ec2.DescribeNetworkInterfacesOutput
 	eventually(t, "AWS shows the ENIs", time.Minute, func() (err error) {
 		out, err = api.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{
-			{Name: aws.String("tag:macaw:cloud"), Values: []string{cloud}}, {Name: aws.String("tag:macaw:part"), Values: []string{"eni/*/provider*"}}}})
+			{Name: aws.String("tag:macaw:cloud"), Values: []string{cloud}}, {Name: aws.String("tag:macaw:part"),
+				Values: []string{"eni/*/provider*"}}}})
 		if err == nil && len(out.NetworkInterfaces) == 0 {
 			err = errors.New("there are none")
 		}

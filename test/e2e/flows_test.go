@@ -36,7 +36,8 @@ type recorder struct {
 func record(t *testing.T) *recorder {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &recorder{cmd: exec.CommandContext(ctx, macaw, "lab", "flows", "--interval", "1s", "--output", "json"), done: make(chan struct{})}
+	r := &recorder{cmd: exec.CommandContext(ctx, macaw, "lab", "flows", "--interval", "1s", "--output", "json"),
+		done: make(chan struct{})}
 	r.cmd.Stderr = &r.errs
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {

@@ -47,7 +47,7 @@ var unpackaged = regexp.MustCompile(`^/(` + strings.Join([]string{
 	`etc/libvirt/(nwfilter|qemu/networks)/.*`, `etc/openvswitch/(conf\.db|\.conf\.db\.~lock~)`,
 	`etc/sudoers\.d/90-cloud-init-users`,
 	`home/admin/\.(bash_logout|bashrc|profile|sudo_as_admin_successful)`,
-	`usr/local/(bin/macaw|lib/python3[^/]*/.*|share/ca-certificates/macaw-lab\.crt)`,
+	`usr/local/(bin/macaw-node|lib/python3[^/]*/.*|share/ca-certificates/macaw-lab\.crt)`,
 	`var/(\.updated|www/html/index\.html)`, `var/cache/(apt|debconf|fontconfig|ldconfig|macaw)/.*`, `var/log/.*`,
 	`var/lib/(apache2|dpkg|mysql|sgml-base|ucf|xml-core)/.*`, `var/lib/apt/(extended_states|lists/lock)`,
 	`var/lib/dbus/machine-id`, // a link to the one in etc

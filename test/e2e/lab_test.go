@@ -39,7 +39,8 @@ func rebootThroughEC2(t *testing.T, file string) {
 	if len(status.Nodes) != 1 || status.Nodes[0].InstanceID == "" {
 		t.Fatalf("status shows %+v", status)
 	}
-	if _, err := client(t).RebootInstances(t.Context(), &ec2.RebootInstancesInput{InstanceIds: []string{status.Nodes[0].InstanceID}}); err != nil {
+	if _, err := client(t).RebootInstances(t.Context(),
+		&ec2.RebootInstancesInput{InstanceIds: []string{status.Nodes[0].InstanceID}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -112,7 +113,8 @@ func traces(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for _, p := range processes {
-		if text, err := os.ReadFile("/proc/" + p.Name() + "/cmdline"); err == nil && strings.Contains(string(text), "/var/lib/macaw/lab/machines/") {
+		if text, err := os.ReadFile("/proc/" + p.Name() + "/cmdline"); err == nil &&
+			strings.Contains(string(text), "/var/lib/macaw/lab/machines/") {
 			b.WriteString("process " + strings.ReplaceAll(string(text), "\x00", " ") + "\n")
 		}
 	}

@@ -66,7 +66,8 @@ func benchmarkSet(b *testing.B, policy string) {
 	b.ReportMetric(median(took["macaw after the command"]), "s/macaw-after-command")
 	b.ReportMetric(median(took["permissive after the command"]), "s/permissive-after-command")
 	b.ReportMetric(median(took["macaw"])/median(took["permissive"]), "ratio")
-	b.Logf("the agent:\n%s", must(b, macaw, "ssh", file, "--", "sudo", "journalctl", "-u", "macaw-agent", "-o", "short-precise", "-n", "12"))
+	b.Logf("the agent:\n%s", must(b, macaw, "ssh", file, "--", "sudo", "journalctl", "-u", "macaw-agent", "-o",
+		"short-precise", "-n", "12"))
 }
 
 // set associates the floating IP with OpenStack's own command. It returns how

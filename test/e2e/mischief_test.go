@@ -25,7 +25,8 @@ import (
 // units are those that a node runs.
 var units = []string{
 	"macaw-agent", "keystone", "glance-api", "placement-api", "neutron-api", "neutron-ovn-maintenance-worker",
-	"neutron-ovn-metadata-agent", "nova-api", "nova-api-metadata", "systemd-networkd", "nova-conductor", "nova-scheduler", "nova-compute", "nova-novncproxy",
+	"neutron-ovn-metadata-agent", "nova-api", "nova-api-metadata", "systemd-networkd", "nova-conductor", "nova-scheduler",
+	"nova-compute", "nova-novncproxy",
 	"mariadb", "rabbitmq-server", "memcached", "apache2", "libvirtd", "ovn-northd", "ovn-ovsdb-server-nb",
 	"ovn-ovsdb-server-sb",
 }
@@ -43,7 +44,8 @@ var allMischief = []mischief{
 		some := strings.Join(c.kill.next(c, units, 5), " ")
 		// Guests are in libvirtd's control group, and outlive it: KillMode=process.
 		return some, c.onNode("for u in " + some + "; do whom=all; [ $u = libvirtd ] && whom=main; " +
-			"systemctl kill --signal=KILL --kill-whom=$whom $u; done; sleep 5; for u in " + some + "; do systemctl start $u || exit; done")
+			"systemctl kill --signal=KILL --kill-whom=$whom $u; done; sleep 5; for u in " + some +
+			"; do systemctl start $u || exit; done")
 	}},
 	{"kill the agent ten times", time.Minute, true, func(c *chaos) (string, error) {
 		return "", c.onNode("for i in 1 2 3 4 5 6 7 8 9 10; do systemctl kill --signal=KILL macaw-agent; sleep 0.7; done")
@@ -60,11 +62,13 @@ var allMischief = []mischief{
 			"systemctl kill --signal=STOP neutron-api; sleep %d; systemctl kill --signal=CONT neutron-api", seconds))
 	}},
 	{"AWS has a bad minute", time.Minute, true, func(c *chaos) (string, error) {
-		for _, fault := range []string{"throttle", "latency --min 50ms --max 900ms", "lag --min 1s --max 5s", "error --rate 0.3 --when either", "late --min 100ms --max 3s"} {
+		for _, fault := range []string{"throttle", "latency --min 50ms --max 900ms", "lag --min 1s --max 5s",
+			"error --rate 0.3 --when either", "late --min 100ms --max 3s"} {
 			if c.random.IntN(2) == 0 {
 				continue
 			}
-			if _, err := command(c.Context(), macaw, append([]string{"lab", "fault", "set"}, strings.Fields(fault)...)...); err != nil {
+			if _, err := command(c.Context(), macaw,
+				append([]string{"lab", "fault", "set"}, strings.Fields(fault)...)...); err != nil {
 				return fault, err
 			}
 		}
@@ -72,7 +76,8 @@ var allMischief = []mischief{
 		_, clear := command(c.Context(), macaw, "lab", "fault", "clear", "--all")
 		return "while floating IPs come and go", cmp.Or(err, clear)
 	}},
-	{"floating IPs come and go", time.Minute, true, func(c *chaos) (string, error) { return "", c.churn(20 * time.Second) }},
+	{"floating IPs come and go", time.Minute, true,
+		func(c *chaos) (string, error) { return "", c.churn(20 * time.Second) }},
 	{"kill the lab's daemon", time.Minute, false, func(c *chaos) (string, error) {
 		pid, err := command(c.Context(), "curl", "-s", "--unix-socket", "/run/macaw/lab.sock", "http://lab/ready")
 		if err != nil {
@@ -92,11 +97,13 @@ var allMischief = []mischief{
 		return "ip netns add", cmp.Or(err, gone)
 	}},
 	{"the provider NIC down and up", time.Minute, false, func(c *chaos) (string, error) {
-		return "", c.onNode("nic=$(ls -d /sys/class/net/e*1 | head -1); nic=${nic##*/}; ip link set $nic down; sleep 3; ip link set $nic up")
+		return "", c.onNode("nic=$(ls -d /sys/class/net/e*1 | head -1); nic=${nic##*/}; ip link set $nic down; sleep 3; " +
+			"ip link set $nic up")
 	}},
 	{"a full disk for the agent's state", time.Minute, true, func(c *chaos) (string, error) {
 		return "with floating IPs that come and go", cmp.Or(
-			c.onNode("mount -t tmpfs -o size=64k,mode=700 full /var/lib/macaw; dd if=/dev/zero of=/var/lib/macaw/full bs=4k 2>/dev/null; true"),
+			c.onNode("mount -t tmpfs -o size=64k,mode=700 full /var/lib/macaw; dd if=/dev/zero of=/var/lib/macaw/full bs=4k "+
+				"2>/dev/null; true"),
 			c.churn(10*time.Second), c.onNode("umount -l /var/lib/macaw"))
 	}},
 	{"up killed on its way", 2 * time.Minute, true, func(c *chaos) (string, error) {
@@ -159,7 +166,8 @@ func (d *cycle) next(c *chaos, of []string, n int) (some []string) {
 }
 
 func (c *chaos) onNode(script string) error {
-	_, err := command(c.Context(), macaw, "ssh", c.file, "--", "sudo", "sh", "-c", fmt.Sprintf("'%s'", strings.ReplaceAll(script, "'", `'\''`)))
+	_, err := command(c.Context(), macaw, "ssh", c.file, "--", "sudo", "sh", "-c",
+		fmt.Sprintf("'%s'", strings.ReplaceAll(script, "'", `'\''`)))
 	return err
 }
 
@@ -202,7 +210,8 @@ const (
 )
 
 // onClock are the units whose clock steps.
-var onClock = []string{"keystone", "glance-api", "placement-api", "neutron-api", "nova-api", "nova-conductor", "nova-scheduler", "nova-compute", "memcached"}
+var onClock = []string{"keystone", "glance-api", "placement-api", "neutron-api", "nova-api", "nova-conductor",
+	"nova-scheduler", "nova-compute", "memcached"}
 
 // stepClock has the services run on a clock that can be stepped, and steps it.
 func (c *chaos) stepClock(by time.Duration) error {
@@ -234,7 +243,8 @@ func (c *chaos) setClock(by time.Duration) error {
 	for _, b := range binary.NativeEndian.AppendUint64(nil, uint64(by/time.Second)) {
 		fmt.Fprintf(&number, `\%03o`, b)
 	}
-	return c.onNode(fmt.Sprintf("printf '%s' | dd of=%s conv=notrunc status=none; chmod 644 %[2]s", number.String(), stepFile))
+	return c.onNode(fmt.Sprintf("printf '%s' | dd of=%s conv=notrunc status=none; chmod 644 %[2]s", number.String(),
+		stepFile))
 }
 
 func (c *chaos) up() error {
@@ -262,7 +272,8 @@ func (c *chaos) churn(d time.Duration) error {
 
 func (c *chaos) instance() (types.Instance, error) {
 	out, err := c.api.DescribeInstances(c.Context(), &ec2.DescribeInstancesInput{Filters: []types.Filter{
-		{Name: aws.String("tag:macaw:cloud"), Values: []string{c.name}}, {Name: aws.String("instance-state-name"), Values: []string{"running"}}}})
+		{Name: aws.String("tag:macaw:cloud"), Values: []string{c.name}}, {Name: aws.String("instance-state-name"),
+			Values: []string{"running"}}}})
 	if err != nil {
 		return types.Instance{}, err
 	}

@@ -28,7 +28,8 @@ func plug(t *testing.T, file, name string, p *project, opts ports.CreateOpts, se
 	t.Helper()
 	opts.Name = name
 	port, err := ports.Create(t.Context(), p.network, portsbinding.CreateOptsExt{
-		CreateOptsBuilder: portsecurity.PortCreateOptsExt{CreateOptsBuilder: opts, PortSecurityEnabled: &secure}, HostID: "cloud-1",
+		CreateOptsBuilder: portsecurity.PortCreateOptsExt{CreateOptsBuilder: opts, PortSecurityEnabled: &secure},
+		HostID:            "cloud-1",
 	}).Extract()
 	p.check("port "+name, err)
 	h := &plugged{t: t, file: file, name: name, port: port}
@@ -44,7 +45,8 @@ func plug(t *testing.T, file, name string, p *project, opts ports.CreateOpts, se
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		_, _ = command(ctx, macaw, "ssh", file, "--", "sudo", "sh", "-c", fmt.Sprintf("'ip netns del %[1]s; ovs-vsctl del-port %[1]s'", name))
+		_, _ = command(ctx, macaw, "ssh", file, "--", "sudo", "sh", "-c",
+			fmt.Sprintf("'ip netns del %[1]s; ovs-vsctl del-port %[1]s'", name))
 		if err := ports.Delete(ctx, p.network, port.ID).ExtractErr(); err != nil {
 			t.Logf("removing port %s: %v", name, err)
 		}
@@ -71,6 +73,7 @@ func (h *plugged) python(program string, args ...string) string {
 func (h *plugged) reaches(address string) error {
 	ctx, cancel := context.WithTimeout(h.t.Context(), 10*time.Second)
 	defer cancel()
-	_, err := command(ctx, macaw, "ssh", h.file, "--", "sudo", "ip", "netns", "exec", h.name, "ping", "-q", "-c", "1", "-W", "1", address)
+	_, err := command(ctx, macaw, "ssh", h.file, "--", "sudo", "ip", "netns", "exec", h.name, "ping", "-q", "-c", "1",
+		"-W", "1", address)
 	return err
 }

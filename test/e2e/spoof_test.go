@@ -82,16 +82,20 @@ func testSpoofing(t *testing.T, file string, s summary, flows *recorder, attacke
 			ProviderENI       struct{ Primary netip.Addr }
 		}
 	}
-	if err := json.Unmarshal([]byte(must(t, macaw, "status", file, "--output", "json")), &status); err != nil || len(status.Nodes) != 1 {
+	if err := json.Unmarshal([]byte(must(t, macaw, "status", file, "--output", "json")), &status); err != nil ||
+		len(status.Nodes) != 1 {
 		t.Fatalf("status: %d nodes, %v", len(status.Nodes), err)
 	}
 	node := status.Nodes[0]
 	router := gatewayAddress(t, victim.project)
-	foreign := []string{victim.private, router, node.ProviderENI.Primary.String(), node.ManagementAddress.String(), "10.0.77.77"}
+	foreign := []string{victim.private, router, node.ProviderENI.Primary.String(), node.ManagementAddress.String(),
+		"10.0.77.77"}
 	inside := plug(t, file, "inside", attacker.project, ports.CreateOpts{NetworkID: attacker.net}, false)
-	eventually(t, "the host without port security reaches out", time.Minute, func() error { return inside.reaches("8.8.8.8") })
+	eventually(t, "the host without port security reaches out", time.Minute,
+		func() error { return inside.reaches("8.8.8.8") })
 	outside := plug(t, file, "outside", attacker.project, ports.CreateOpts{NetworkID: attacker.external}, false)
-	eventually(t, "the host on the external network reaches out", 2*time.Minute, func() error { return outside.reaches("8.8.8.8") })
+	eventually(t, "the host on the external network reaches out", 2*time.Minute,
+		func() error { return outside.reaches("8.8.8.8") })
 
 	unused := unusedAddress(t, s, attacker.project)
 	before := counters(t, file)
@@ -148,11 +152,13 @@ func unusedAddress(t *testing.T, s summary, p *project) string {
 // gatewayAddress is the IPv4 address of a project's router.
 func gatewayAddress(t *testing.T, p *project) string {
 	t.Helper()
-	pages, err := ports.List(p.network, ports.ListOpts{NetworkID: p.external, DeviceOwner: "network:router_gateway"}).AllPages(t.Context())
+	pages, err := ports.List(p.network,
+		ports.ListOpts{NetworkID: p.external, DeviceOwner: "network:router_gateway"}).AllPages(t.Context())
 	p.check("gateway port", err)
 	all, err := ports.ExtractPorts(pages)
 	p.check("gateway port", err)
-	inner, err := ports.List(p.network, ports.ListOpts{NetworkID: p.net, DeviceOwner: "network:router_interface"}).AllPages(t.Context())
+	inner, err := ports.List(p.network,
+		ports.ListOpts{NetworkID: p.net, DeviceOwner: "network:router_interface"}).AllPages(t.Context())
 	p.check("router's port", err)
 	own, err := ports.ExtractPorts(inner)
 	p.check("router's port", err)
@@ -168,7 +174,8 @@ func gatewayAddress(t *testing.T, p *project) string {
 // testMetadataOutside asks for the credentials of the instance's role from the external network.
 func testMetadataOutside(t *testing.T, file string, p *project) {
 	h := plug(t, file, "guest", p, ports.CreateOpts{NetworkID: p.external, SecurityGroups: &[]string{p.group}}, true)
-	eventually(t, "the host on the external network reaches out", 2*time.Minute, func() error { return h.reaches("8.8.8.8") })
+	eventually(t, "the host on the external network reaches out", 2*time.Minute,
+		func() error { return h.reaches("8.8.8.8") })
 	const try = `
 import socket
 for address in "169.254.169.254", "169.254.169.253", "169.254.169.123":

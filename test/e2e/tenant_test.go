@@ -84,8 +84,12 @@ func makeProject(t testing.TB, cloud, name, cidr string) *project {
 	made, err := projects.Create(ctx, identity, projects.CreateOpts{Name: name}).Extract()
 	p.check("project", err)
 	p.id = made.ID
-	p.check("role", roles.Assign(ctx, identity, idOf(t, roles.List(identity, roles.ListOpts{Name: "admin"}), roles.ExtractRoles, func(r roles.Role) string { return r.ID }),
-		roles.AssignOpts{ProjectID: p.id, UserID: idOf(t, users.List(identity, users.ListOpts{Name: "admin"}), users.ExtractUsers, func(u users.User) string { return u.ID })}).ExtractErr())
+	p.check("role", roles.Assign(ctx, identity,
+		idOf(t, roles.List(identity, roles.ListOpts{Name: "admin"}), roles.ExtractRoles,
+			func(r roles.Role) string { return r.ID }),
+		roles.AssignOpts{ProjectID: p.id,
+			UserID: idOf(t, users.List(identity, users.ListOpts{Name: "admin"}), users.ExtractUsers,
+				func(u users.User) string { return u.ID })}).ExtractErr())
 
 	client := login(t, cloud, p.id)
 	p.network, err = openstack.NewNetworkV2(client, region)
@@ -94,8 +98,10 @@ func makeProject(t testing.TB, cloud, name, cidr string) *project {
 	p.check("compute service", err)
 	image, err := openstack.NewImageV2(client, region)
 	p.check("image service", err)
-	p.image = idOf(t, images.List(image, images.ListOpts{Name: "tiny"}), images.ExtractImages, func(i images.Image) string { return i.ID })
-	p.external = idOf(t, networks.List(p.network, networks.ListOpts{Name: "public"}), networks.ExtractNetworks, func(n networks.Network) string { return n.ID })
+	p.image = idOf(t, images.List(image, images.ListOpts{Name: "tiny"}), images.ExtractImages,
+		func(i images.Image) string { return i.ID })
+	p.external = idOf(t, networks.List(p.network, networks.ListOpts{Name: "public"}), networks.ExtractNetworks,
+		func(n networks.Network) string { return n.ID })
 	pages, err := flavors.ListDetail(p.compute, nil).AllPages(ctx)
 	p.check("flavors", err)
 	all, err := flavors.ExtractFlavors(pages)
@@ -109,18 +115,21 @@ func makeProject(t testing.TB, cloud, name, cidr string) *project {
 	net, err := networks.Create(ctx, p.network, networks.CreateOpts{Name: name}).Extract()
 	p.check("network", err)
 	p.net = net.ID
-	subnet, err := subnets.Create(ctx, p.network, subnets.CreateOpts{Name: name, NetworkID: net.ID, IPVersion: 4, CIDR: cidr,
-		DNSNameservers: []string{"8.8.8.8"}}).Extract()
+	subnet, err := subnets.Create(ctx, p.network,
+		subnets.CreateOpts{Name: name, NetworkID: net.ID, IPVersion: 4, CIDR: cidr,
+			DNSNameservers: []string{"8.8.8.8"}}).Extract()
 	p.check("subnet", err)
 	p.subnet = subnet.ID
-	router, err := routers.Create(ctx, p.network, routers.CreateOpts{Name: name, GatewayInfo: &routers.GatewayInfo{NetworkID: p.external}}).Extract()
+	router, err := routers.Create(ctx, p.network,
+		routers.CreateOpts{Name: name, GatewayInfo: &routers.GatewayInfo{NetworkID: p.external}}).Extract()
 	p.check("router", err)
 	_, err = routers.AddInterface(ctx, p.network, router.ID, routers.AddInterfaceOpts{SubnetID: subnet.ID}).Extract()
 	p.check("router's interface", err)
 	group, err := groups.Create(ctx, p.network, groups.CreateOpts{Name: name}).Extract()
 	p.check("security group", err)
 	p.group = group.ID
-	for _, r := range []rules.CreateOpts{{Protocol: rules.ProtocolICMP}, {Protocol: rules.ProtocolTCP, PortRangeMin: 22, PortRangeMax: 22}} {
+	for _, r := range []rules.CreateOpts{{Protocol: rules.ProtocolICMP},
+		{Protocol: rules.ProtocolTCP, PortRangeMin: 22, PortRangeMax: 22}} {
 		r.SecGroupID, r.Direction, r.EtherType = group.ID, rules.DirIngress, rules.EtherType4
 		_, err = rules.Create(ctx, p.network, r).Extract()
 		p.check("security group rule", err)
@@ -129,7 +138,8 @@ func makeProject(t testing.TB, cloud, name, cidr string) *project {
 	p.check("key", err)
 	p.signer, err = ssh.NewSignerFromKey(key)
 	p.check("key", err)
-	_, err = keypairs.Create(ctx, p.compute, keypairs.CreateOpts{Name: name, PublicKey: string(ssh.MarshalAuthorizedKey(p.signer.PublicKey()))}).Extract()
+	_, err = keypairs.Create(ctx, p.compute,
+		keypairs.CreateOpts{Name: name, PublicKey: string(ssh.MarshalAuthorizedKey(p.signer.PublicKey()))}).Extract()
 	p.check("key pair", err)
 	return p
 }
@@ -149,7 +159,8 @@ func (p *project) boot(name string, addresses int) *server {
 	for range addresses {
 		fixed = append(fixed, ports.IP{SubnetID: p.subnet})
 	}
-	port, err := ports.Create(ctx, p.network, ports.CreateOpts{Name: name, NetworkID: p.net, SecurityGroups: &[]string{p.group}, FixedIPs: fixed}).Extract()
+	port, err := ports.Create(ctx, p.network,
+		ports.CreateOpts{Name: name, NetworkID: p.net, SecurityGroups: &[]string{p.group}, FixedIPs: fixed}).Extract()
 	p.check("port", err)
 	s.port = port.ID
 	script := "#!/bin/sh\n"
@@ -158,7 +169,8 @@ func (p *project) boot(name string, addresses int) *server {
 		script += "ip addr add " + ip.IPAddress + "/24 dev eth0 2>/dev/null\n"
 	}
 	made, err := servers.Create(ctx, p.compute, keypairs.CreateOptsExt{
-		CreateOptsBuilder: servers.CreateOpts{Name: name, ImageRef: p.image, FlavorRef: p.flavor, Networks: []servers.Network{{Port: port.ID}},
+		CreateOptsBuilder: servers.CreateOpts{Name: name, ImageRef: p.image, FlavorRef: p.flavor,
+			Networks: []servers.Network{{Port: port.ID}},
 			UserData: []byte(base64.StdEncoding.EncodeToString([]byte(script)))},
 		KeyName: p.name,
 	}, nil).Extract()
@@ -192,7 +204,8 @@ func (f *floatingIP) String() string {
 // float asks for a floating IP for one of the guest's addresses.
 func (s *server) float(address string) *floatingIP {
 	s.t.Helper()
-	made, err := floatingips.Create(s.t.Context(), s.network, floatingips.CreateOpts{FloatingNetworkID: s.external, PortID: s.port, FixedIP: address}).Extract()
+	made, err := floatingips.Create(s.t.Context(), s.network,
+		floatingips.CreateOpts{FloatingNetworkID: s.external, PortID: s.port, FixedIP: address}).Extract()
 	s.check("floating IP", err)
 	return &floatingIP{server: s, id: made.ID, private: made.FloatingIP, fixed: address}
 }
@@ -252,7 +265,8 @@ func run22(ctx context.Context, address string, key ssh.Signer, command string) 
 }
 
 // idOf is the ID of the only one that a list has.
-func idOf[T any](t testing.TB, p pagination.Pager, extract func(pagination.Page) ([]T, error), id func(T) string) string {
+func idOf[T any](t testing.TB, p pagination.Pager, extract func(pagination.Page) ([]T, error),
+	id func(T) string) string {
 	t.Helper()
 	pages, err := p.AllPages(t.Context())
 	if err != nil {

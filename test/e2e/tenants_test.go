@@ -216,7 +216,8 @@ func testResize(t *testing.T, f *floatingIP) {
 	f.check("flavors", err)
 	for _, want := range all {
 		if want.Name == flavor {
-			f.check("resize", servers.Resize(t.Context(), f.compute, f.server.id, servers.ResizeOpts{FlavorRef: want.ID}).ExtractErr())
+			f.check("resize", servers.Resize(t.Context(), f.compute, f.server.id,
+				servers.ResizeOpts{FlavorRef: want.ID}).ExtractErr())
 		}
 	}
 	f.await(t, "VERIFY_RESIZE")
@@ -242,7 +243,8 @@ func testInside(t *testing.T, file string, flows *recorder) {
 	var status struct {
 		Nodes []struct{ ManagementAddress, ManagementPublic netip.Addr }
 	}
-	if err := json.Unmarshal([]byte(must(t, macaw, "status", file, "--output", "json")), &status); err != nil || len(status.Nodes) != 1 {
+	if err := json.Unmarshal([]byte(must(t, macaw, "status", file, "--output", "json")), &status); err != nil ||
+		len(status.Nodes) != 1 {
 		t.Fatalf("status: %d nodes, %v", len(status.Nodes), err)
 	}
 	node := status.Nodes[0]
@@ -251,7 +253,8 @@ func testInside(t *testing.T, file string, flows *recorder) {
 		switch {
 		case f.Source == node.ManagementAddress && f.Destination == node.ManagementPublic,
 			f.Source == node.ManagementPublic && f.Port != "internet",
-			strings.HasPrefix(f.Reason, "security-group") && (f.Source == node.ManagementAddress || f.Destination == node.ManagementAddress):
+			strings.HasPrefix(f.Reason, "security-group") &&
+				(f.Source == node.ManagementAddress || f.Destination == node.ManagementAddress):
 			t.Errorf("%+v", f)
 		}
 	}

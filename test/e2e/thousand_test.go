@@ -45,7 +45,8 @@ lab: {elasticIPQuota: 250}
 	p := makeProject(b, name, "many", "192.168.51.0/24")
 	must(b, macaw, "lab", "fault", "set", "throttle")
 	b.Cleanup(func() { _, _ = command(context.Background(), macaw, "lab", "fault", "clear", "--all") })
-	_, err := quotas.Update(b.Context(), p.network, p.id, quotas.UpdateOpts{FloatingIP: gophercloud.IntToPointer(-1), Port: gophercloud.IntToPointer(-1)}).Extract()
+	_, err := quotas.Update(b.Context(), p.network, p.id,
+		quotas.UpdateOpts{FloatingIP: gophercloud.IntToPointer(-1), Port: gophercloud.IntToPointer(-1)}).Extract()
 	p.check("quota", err)
 	systemctl := func(verb string) {
 		b.Helper()
@@ -75,7 +76,8 @@ lab: {elasticIPQuota: 250}
 				Findings  []struct{ Text string }
 			}
 		}
-		if err := json.Unmarshal([]byte(must(b, macaw, "ssh", file, "--", "sudo", "macaw-node", "status", "--output", "json")), &st); err != nil {
+		if err := json.Unmarshal([]byte(must(b, macaw, "ssh", file, "--", "sudo", "macaw-node", "status", "--output",
+			"json")), &st); err != nil {
 			return err
 		}
 		registered, public := 0, 0

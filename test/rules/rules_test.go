@@ -112,9 +112,12 @@ func TestPrograms(t *testing.T) {
 		without         []string
 	}{
 		{"linux", "cmd/macaw", []string{"internal/agent", "internal/node", "internal/registrar", "internal/translate"}},
-		{"darwin", "cmd/macaw", []string{"internal/agent", "internal/node", "lab/internal/ec2", "lab/internal/daemon", "lab/command"}},
-		{"windows", "cmd/macaw", []string{"internal/agent", "internal/node", "lab/internal/ec2", "lab/internal/daemon", "lab/command"}},
-		{"linux", "cmd/macaw-node", []string{"lab", "internal/cli", "internal/cloud", "internal/deploy", "internal/host", "internal/infra"}},
+		{"darwin", "cmd/macaw", []string{"internal/agent", "internal/node", "lab/internal/ec2", "lab/internal/daemon",
+			"lab/command"}},
+		{"windows", "cmd/macaw", []string{"internal/agent", "internal/node", "lab/internal/ec2", "lab/internal/daemon",
+			"lab/command"}},
+		{"linux", "cmd/macaw-node", []string{"lab", "internal/cli", "internal/cloud", "internal/deploy", "internal/host",
+			"internal/infra"}},
 		{"linux", "lab/cmd/macaw-lab", []string{"internal/cli", "internal/cloud", "internal/deploy", "internal/neutron"}},
 	} {
 		for _, dep := range list(t, tt.system, "./"+tt.program)[0].Deps {

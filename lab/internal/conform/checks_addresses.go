@@ -37,7 +37,8 @@ var addressChecks = []Check{
 		run: func(b *bench) {
 			p := b.place(28)
 			e := *b.eni(p).NetworkInterfaceId
-			out := must(b.AssignPrivateIpAddresses(b.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &e, SecondaryPrivateIpAddressCount: aws.Int32(3)}))(b)
+			out := must(b.AssignPrivateIpAddresses(b.ctx,
+				&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &e, SecondaryPrivateIpAddressCount: aws.Int32(3)}))(b)
 			b.want("addresses in the answer", len(out.AssignedPrivateIpAddresses), 3)
 			b.available(p, 7)
 		},
@@ -48,15 +49,18 @@ var addressChecks = []Check{
 		run: func(b *bench) {
 			p := b.place(28)
 			e := *b.eni(p, p.at(4)).NetworkInterfaceId
-			_, err := b.AssignPrivateIpAddresses(b.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &e, PrivateIpAddresses: []string{p.at(5)}, SecondaryPrivateIpAddressCount: aws.Int32(1)})
+			_, err := b.AssignPrivateIpAddresses(b.ctx,
+				&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &e, PrivateIpAddresses: []string{p.at(5)},
+					SecondaryPrivateIpAddressCount: aws.Int32(1)})
 			b.wantCode(err, "both", "InvalidParameterCombination")
 			_, err = b.AssignPrivateIpAddresses(b.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &e})
 			b.wantCode(err, "neither", "MissingParameter")
 		},
 	},
 	{
-		ID: "assign-whole", Title: "A batch is assigned whole or not at all", Confidence: Documented, Source: "EC2 User Guide, MultipleIP: the entire operation fails if one of the addresses can't be assigned",
-		Rule: "When one address of a batch cannot be assigned, none is", Needs: []string{"assign", "subnet-reserved"},
+		ID: "assign-whole", Title: "A batch is assigned whole or not at all", Confidence: Documented,
+		Source: "EC2 User Guide, MultipleIP: the entire operation fails if one of the addresses can't be assigned",
+		Rule:   "When one address of a batch cannot be assigned, none is", Needs: []string{"assign", "subnet-reserved"},
 		run: func(b *bench) {
 			p := b.place(28)
 			e, other := *b.eni(p, p.at(4)).NetworkInterfaceId, *b.eni(p, p.at(10), p.at(11)).NetworkInterfaceId
@@ -86,13 +90,15 @@ var addressChecks = []Check{
 		},
 	},
 	{
-		ID: "assign-unattached-limit", Title: "Addresses of an interface that is not attached", Confidence: Unknown, Source: "EC2 User Guide, using-eni: the number depends on the instance type",
-		Rule: "How many addresses an interface may have that is on no instance", Needs: []string{"assign-count"},
+		ID: "assign-unattached-limit", Title: "Addresses of an interface that is not attached", Confidence: Unknown,
+		Source: "EC2 User Guide, using-eni: the number depends on the instance type",
+		Rule:   "How many addresses an interface may have that is on no instance", Needs: []string{"assign-count"},
 		run: func(b *bench) {
 			p := b.place(24)
 			e, n := *b.eni(p, p.at(4)).NetworkInterfaceId, 1
 			for _, more := range []int32{29, 20, 14} { // to 30, 50, 64
-				_, err := b.AssignPrivateIpAddresses(b.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &e, SecondaryPrivateIpAddressCount: &more})
+				_, err := b.AssignPrivateIpAddresses(b.ctx,
+					&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &e, SecondaryPrivateIpAddressCount: &more})
 				if err != nil {
 					b.observe("%d and %d more: %s", n, more, answer(err))
 					return
@@ -103,8 +109,9 @@ var addressChecks = []Check{
 		},
 	},
 	{
-		ID: "unassign", Title: "Secondary addresses are unassigned", Confidence: Documented, Source: "EC2 API Reference, UnassignPrivateIpAddresses",
-		Rule: "An unassigned address is gone from the interface and free", Needs: []string{"assign"},
+		ID: "unassign", Title: "Secondary addresses are unassigned", Confidence: Documented,
+		Source: "EC2 API Reference, UnassignPrivateIpAddresses",
+		Rule:   "An unassigned address is gone from the interface and free", Needs: []string{"assign"},
 		run: func(b *bench) {
 			p := b.place(28)
 			e := *b.eni(p, p.at(4), p.at(5), p.at(6)).NetworkInterfaceId
@@ -114,8 +121,9 @@ var addressChecks = []Check{
 		},
 	},
 	{
-		ID: "unassign-absent", Title: "Unassigning what is not there", Confidence: Reported, Source: "users' logs of UnassignPrivateIpAddresses",
-		Rule: "Unassigning an address that the interface has not is InvalidParameterValue", Needs: []string{"unassign"},
+		ID: "unassign-absent", Title: "Unassigning what is not there", Confidence: Reported,
+		Source: "users' logs of UnassignPrivateIpAddresses",
+		Rule:   "Unassigning an address that the interface has not is InvalidParameterValue", Needs: []string{"unassign"},
 		run: func(b *bench) {
 			p := b.place(28)
 			e := *b.eni(p, p.at(4), p.at(5)).NetworkInterfaceId
@@ -126,8 +134,9 @@ var addressChecks = []Check{
 		},
 	},
 	{
-		ID: "unassign-primary", Title: "The primary address stays", Confidence: Documented, Source: "EC2 User Guide, using-eni: the primary address cannot be moved",
-		Rule: "The primary address is neither unassigned nor moved",
+		ID: "unassign-primary", Title: "The primary address stays", Confidence: Documented,
+		Source: "EC2 User Guide, using-eni: the primary address cannot be moved",
+		Rule:   "The primary address is neither unassigned nor moved",
 		run: func(b *bench) {
 			p := b.place(28)
 			e, other := *b.eni(p, p.at(4)).NetworkInterfaceId, *b.eni(p, p.at(5)).NetworkInterfaceId
@@ -138,22 +147,28 @@ var addressChecks = []Check{
 		},
 	},
 	{
-		ID: "address-in-use", Title: "An address has one owner", Confidence: Documented, Source: "EC2 API Reference, errors-overview: InvalidIPAddress.InUse",
-		Rule: "A new interface does not get an address that another has",
+		ID: "address-in-use", Title: "An address has one owner", Confidence: Documented,
+		Source: "EC2 API Reference, errors-overview: InvalidIPAddress.InUse",
+		Rule:   "A new interface does not get an address that another has",
 		run: func(b *bench) {
 			p := b.place(28)
 			b.eni(p, p.at(4), p.at(5))
 			for _, n := range []int{4, 5} {
 				a := p.at(n)
-				_, err := b.CreateNetworkInterface(b.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet, PrivateIpAddress: &a, TagSpecifications: b.tags(types.ResourceTypeNetworkInterface)})
-				b.wantCode(err, "an interface with "+a, "InvalidIPAddress.InUse", "InvalidParameterValue", "Resource.AlreadyAssigned")
+				_, err := b.CreateNetworkInterface(b.ctx,
+					&ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet, PrivateIpAddress: &a,
+						TagSpecifications: b.tags(types.ResourceTypeNetworkInterface)})
+				b.wantCode(err, "an interface with "+a, "InvalidIPAddress.InUse", "InvalidParameterValue",
+					"Resource.AlreadyAssigned")
 				b.observe("%s", answer(err))
 			}
 		},
 	},
 	{
-		ID: "address-limit", Title: "The instance type limits addresses", Confidence: Documented, Source: "EC2 User Guide, using-eni; EC2 API Reference, errors-overview",
-		Rule:  fmt.Sprintf("An interface of a %s has %d addresses at most; one more is PrivateIpAddressLimitExceeded", machineType, machineAddresses),
+		ID: "address-limit", Title: "The instance type limits addresses", Confidence: Documented,
+		Source: "EC2 User Guide, using-eni; EC2 API Reference, errors-overview",
+		Rule: fmt.Sprintf("An interface of a %s has %d addresses at most; one more is PrivateIpAddressLimitExceeded",
+			machineType, machineAddresses),
 		Needs: []string{"assign", "instance-types"}, Costs: []Cost{Instances},
 		run: func(b *bench) {
 			p := b.place(28)
@@ -172,8 +187,10 @@ var addressChecks = []Check{
 
 var moveChecks = []Check{
 	{
-		ID: "move-refused", Title: "An address moves only if that is allowed", Confidence: Reported, Source: "users' logs: \"[10.0.0.5] assigned, but move is not allowed.\"",
-		Rule: "Without AllowReassignment an address of another interface is InvalidParameterValue, and stays", Needs: []string{"assign"},
+		ID: "move-refused", Title: "An address moves only if that is allowed", Confidence: Reported,
+		Source: "users' logs: \"[10.0.0.5] assigned, but move is not allowed.\"",
+		Rule:   "Without AllowReassignment an address of another interface is InvalidParameterValue, and stays",
+		Needs:  []string{"assign"},
 		run: func(b *bench) {
 			p := b.place(28)
 			from, to := *b.eni(p, p.at(4), p.at(5)).NetworkInterfaceId, *b.eni(p, p.at(8)).NetworkInterfaceId
@@ -197,7 +214,8 @@ var moveChecks = []Check{
 	},
 	{
 		ID: "move-elastic", Title: "The Elastic IP moves with its address", Confidence: Documented, Source: sourceAssign,
-		Rule: "When an address moves, the Elastic IP on it moves with it", Needs: []string{"move", "elastic-secondary"}, Costs: []Cost{ElasticIPs},
+		Rule: "When an address moves, the Elastic IP on it moves with it", Needs: []string{"move", "elastic-secondary"},
+		Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			p := b.place(28)
 			from, to := *b.eni(p, p.at(4), p.at(5)).NetworkInterfaceId, *b.eni(p, p.at(8)).NetworkInterfaceId
@@ -211,8 +229,10 @@ var moveChecks = []Check{
 		},
 	},
 	{
-		ID: "unassign-elastic", Title: "Unassigning drops the Elastic IP", Confidence: Documented, Source: "EC2 API Reference, UnassignPrivateIpAddresses",
-		Rule: "When an address is unassigned, the Elastic IP on it is disassociated, and does not come back with it", Needs: []string{"unassign", "elastic-secondary"}, Costs: []Cost{ElasticIPs},
+		ID: "unassign-elastic", Title: "Unassigning drops the Elastic IP", Confidence: Documented,
+		Source: "EC2 API Reference, UnassignPrivateIpAddresses",
+		Rule:   "When an address is unassigned, the Elastic IP on it is disassociated, and does not come back with it",
+		Needs:  []string{"unassign", "elastic-secondary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			p := b.place(28)
 			eni := *b.eni(p, p.at(4), p.at(5)).NetworkInterfaceId

@@ -53,22 +53,27 @@ var arpChecks = []Check{
 	{
 		ID: "machines", Title: "Instances boot and are reached", Confidence: Documented, DataPlane: true, Costs: whole,
 		Source: "EC2 User Guide, connect-to-linux-instance; wiki.debian.org, Cloud/AmazonEC2Image: the user is admin",
-		Rule:   "Two instances with two interfaces each boot Debian, and SSH reaches them by their Elastic IPs with the key pair", Needs: []string{"image", "elastic-primary"},
+		Rule: "Two instances with two interfaces each boot Debian, and SSH reaches them by their Elastic IPs with the " +
+			"key pair", Needs: []string{"image", "elastic-primary"},
 		run: func(b *bench) { b.boot() },
 	},
 	{
-		ID: "arp", Title: "The fabric answers ARP for registered addresses", Confidence: Reported, DataPlane: true, Costs: whole, Needs: booted,
+		ID: "arp", Title: "The fabric answers ARP for registered addresses", Confidence: Reported, DataPlane: true,
+		Costs: whole, Needs: booted,
 		Source: sourceSeparation + "; users' captures",
 		Rule:   "Who-has an address of an interface in the subnet is answered with that interface's MAC",
 		run: func(b *bench) {
 			m := &b.machines
-			replies := b.answers(m.a, whoHas(m.a.probe.mac, m.a.probe.address, m.b.probe.address), whoHas(m.a.probe.mac, m.a.probe.address, m.b.management.address))
+			replies := b.answers(m.a, whoHas(m.a.probe.mac, m.a.probe.address, m.b.probe.address),
+				whoHas(m.a.probe.mac, m.a.probe.address, m.b.management.address))
 			b.want("the MAC of the other's probe", replies[m.b.probe.address].String(), m.b.probe.mac.String())
-			b.want("the MAC of the other's management interface", replies[m.b.management.address].String(), m.b.management.mac.String())
+			b.want("the MAC of the other's management interface", replies[m.b.management.address].String(),
+				m.b.management.mac.String())
 		},
 	},
 	{
-		ID: "arp-router", Title: "The fabric answers ARP for the router", Confidence: Reported, DataPlane: true, Costs: whole, Needs: booted,
+		ID: "arp-router", Title: "The fabric answers ARP for the router", Confidence: Reported, DataPlane: true, Costs: whole,
+		Needs:  booted,
 		Source: "users' captures",
 		Rule:   "Who-has the subnet's .1 is answered with a MAC that is no interface's",
 		run: func(b *bench) {
@@ -78,19 +83,22 @@ var arpChecks = []Check{
 		},
 	},
 	{
-		ID: "arp-silence", Title: "No ARP answer for unregistered addresses", Confidence: Reported, DataPlane: true, Costs: whole, Needs: []string{"arp"},
+		ID: "arp-silence", Title: "No ARP answer for unregistered addresses", Confidence: Reported, DataPlane: true,
+		Costs: whole, Needs: []string{"arp"},
 		Source: sourceSeparation + "; users' reports of incomplete entries",
 		Rule:   "Who-has an address that no interface has is not answered",
 		run: func(b *bench) {
 			m := &b.machines
 			free := netip.MustParseAddr(m.place.at(200))
-			replies := b.answers(m.a, whoHas(m.a.probe.mac, m.a.probe.address, m.b.probe.address), whoHas(m.a.probe.mac, m.a.probe.address, free))
+			replies := b.answers(m.a, whoHas(m.a.probe.mac, m.a.probe.address, m.b.probe.address),
+				whoHas(m.a.probe.mac, m.a.probe.address, free))
 			b.holds(replies[m.b.probe.address] != nil, "an answer for a registered address in the same run", "none")
 			b.holds(replies[free] == nil, "no answer for "+free.String(), "%s", replies[free])
 		},
 	},
 	{
-		ID: "arp-probe", Title: "Address conflict probes are answered", Confidence: Reported, DataPlane: true, Costs: whole, Needs: []string{"arp"},
+		ID: "arp-probe", Title: "Address conflict probes are answered", Confidence: Reported, DataPlane: true, Costs: whole,
+		Needs:  []string{"arp"},
 		Source: "users' captures: who-has its own address, tell 0.0.0.0, is answered",
 		Rule:   "A probe for an interface's own address is answered with its own MAC",
 		run: func(b *bench) {
@@ -100,7 +108,8 @@ var arpChecks = []Check{
 		},
 	},
 	{
-		ID: "arp-services", Title: "ARP for the VPC's services", Confidence: Unknown, DataPlane: true, Costs: whole, Needs: []string{"arp"},
+		ID: "arp-services", Title: "ARP for the VPC's services", Confidence: Unknown, DataPlane: true, Costs: whole,
+		Needs:  []string{"arp"},
 		Source: "VPC User Guide, subnet-sizing: .2 and .3 are reserved",
 		Rule:   "Whether who-has .2, .3 and 169.254.169.254 is answered",
 		run: func(b *bench) {
@@ -121,24 +130,29 @@ var arpChecks = []Check{
 		},
 	},
 	{
-		ID: "arp-sender", Title: "ARP with foreign sender fields", Confidence: Unknown, DataPlane: true, Costs: whole, Needs: []string{"arp"},
+		ID: "arp-sender", Title: "ARP with foreign sender fields", Confidence: Unknown, DataPlane: true, Costs: whole,
+		Needs:  []string{"arp"},
 		Source: sourceSeparation,
 		Rule:   "Whether a question is answered whose sender fields are not the interface's",
 		run: func(b *bench) {
 			m := &b.machines
 			foreign, free := net.HardwareAddr{2, 0, 0, 0, 0, 1}, netip.MustParseAddr(m.place.at(201))
 			for what, question := range map[string][]byte{
-				"a foreign sender MAC":           arp(broadcast, m.a.probe.mac, arpRequest, foreign, m.a.probe.address, make(net.HardwareAddr, 6), m.b.probe.address),
-				"an unregistered sender address": arp(broadcast, m.a.probe.mac, arpRequest, m.a.probe.mac, free, make(net.HardwareAddr, 6), m.b.probe.address),
+				"a foreign sender MAC": arp(broadcast, m.a.probe.mac, arpRequest, foreign, m.a.probe.address,
+					make(net.HardwareAddr, 6), m.b.probe.address),
+				"an unregistered sender address": arp(broadcast, m.a.probe.mac, arpRequest, m.a.probe.mac, free,
+					make(net.HardwareAddr, 6), m.b.probe.address),
 			} {
 				b.observe("%s: answered %v", what, b.answers(m.a, question)[m.b.probe.address] != nil)
 			}
 		},
 	},
 	{
-		ID: "arp-hidden", Title: "Nobody hears another's ARP", Confidence: Documented, DataPlane: true, Costs: whole, Needs: []string{"frame"},
+		ID: "arp-hidden", Title: "Nobody hears another's ARP", Confidence: Documented, DataPlane: true, Costs: whole,
+		Needs:  []string{"frame"},
 		Source: sourceSeparation + ": ARP packets trigger an authenticated look-up and never hit the network",
-		Rule:   "Neither a question nor a gratuitous announcement reaches other instances, and an announcement changes nothing",
+		Rule: "Neither a question nor a gratuitous announcement reaches other instances, and an announcement changes " +
+			"nothing",
 		run: func(b *bench) {
 			m := &b.machines
 			free := netip.MustParseAddr(m.place.at(202))

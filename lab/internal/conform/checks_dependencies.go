@@ -7,8 +7,9 @@ import (
 
 var dependencyChecks = []Check{
 	{
-		ID: "dependency-subnet", Title: "A subnet with interfaces is not deleted", Confidence: Documented, Source: "EC2 API Reference, DeleteSubnet",
-		Rule: "Deleting a subnet with an interface in it is DependencyViolation",
+		ID: "dependency-subnet", Title: "A subnet with interfaces is not deleted", Confidence: Documented,
+		Source: "EC2 API Reference, DeleteSubnet",
+		Rule:   "Deleting a subnet with an interface in it is DependencyViolation",
 		run: func(b *bench) {
 			p := b.place(28)
 			e := b.eni(p).NetworkInterfaceId
@@ -22,8 +23,9 @@ var dependencyChecks = []Check{
 		},
 	},
 	{
-		ID: "dependency-vpc", Title: "A VPC with something in it is not deleted", Confidence: Documented, Source: "EC2 API Reference, DeleteVpc",
-		Rule: "Deleting a VPC with subnets or a gateway is DependencyViolation",
+		ID: "dependency-vpc", Title: "A VPC with something in it is not deleted", Confidence: Documented,
+		Source: "EC2 API Reference, DeleteVpc",
+		Rule:   "Deleting a VPC with subnets or a gateway is DependencyViolation",
 		run: func(b *bench) {
 			b.place(28)
 			_, err := b.DeleteVpc(b.ctx, &ec2.DeleteVpcInput{VpcId: &b.sites.main.vpc})
@@ -31,17 +33,22 @@ var dependencyChecks = []Check{
 		},
 	},
 	{
-		ID: "dependency-gateway", Title: "Internet gateways and VPCs", Confidence: Documented, Source: "EC2 API Reference, AttachInternetGateway and DeleteInternetGateway",
-		Rule: "An attached gateway is neither deleted (DependencyViolation) nor attached again (Resource.AlreadyAssociated); a VPC has one; detaching what is not attached is Gateway.NotAttached",
+		ID: "dependency-gateway", Title: "Internet gateways and VPCs", Confidence: Documented,
+		Source: "EC2 API Reference, AttachInternetGateway and DeleteInternetGateway",
+		Rule: "An attached gateway is neither deleted (DependencyViolation) nor attached again " +
+			"(Resource.AlreadyAssociated); a VPC has one; detaching what is not attached is Gateway.NotAttached",
 		run: func(b *bench) {
 			attached, v, far := b.sites.main.gateway, b.sites.main.vpc, b.bare().vpc
 			_, err := b.DeleteInternetGateway(b.ctx, &ec2.DeleteInternetGatewayInput{InternetGatewayId: &attached})
 			b.wantCode(err, "deleting an attached gateway", "DependencyViolation")
 			_, err = b.AttachInternetGateway(b.ctx, &ec2.AttachInternetGatewayInput{InternetGatewayId: &attached, VpcId: &far})
 			b.wantCode(err, "attaching it to another VPC", "Resource.AlreadyAssociated")
-			other := must(b.CreateInternetGateway(b.ctx, &ec2.CreateInternetGatewayInput{TagSpecifications: b.tags(types.ResourceTypeInternetGateway)}))(b).InternetGateway.InternetGatewayId
+			made := must(b.CreateInternetGateway(b.ctx,
+				&ec2.CreateInternetGatewayInput{TagSpecifications: b.tags(types.ResourceTypeInternetGateway)}))(b)
+			other := made.InternetGateway.InternetGatewayId
 			b.settled(func() error {
-				_, err := b.DescribeInternetGateways(b.ctx, &ec2.DescribeInternetGatewaysInput{InternetGatewayIds: []string{*other}})
+				_, err := b.DescribeInternetGateways(b.ctx,
+					&ec2.DescribeInternetGatewaysInput{InternetGatewayIds: []string{*other}})
 				return err
 			})
 			_, err = b.AttachInternetGateway(b.ctx, &ec2.AttachInternetGatewayInput{InternetGatewayId: other, VpcId: &v})
@@ -52,11 +59,14 @@ var dependencyChecks = []Check{
 		},
 	},
 	{
-		ID: "dependency-addresses", Title: "Elastic IPs hold the gateway", Confidence: Documented, Source: "EC2 API Reference, DetachInternetGateway",
-		Rule: "A gateway is not detached from a VPC that has Elastic IPs in use: DependencyViolation", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
+		ID: "dependency-addresses", Title: "Elastic IPs hold the gateway", Confidence: Documented,
+		Source: "EC2 API Reference, DetachInternetGateway",
+		Rule:   "A gateway is not detached from a VPC that has Elastic IPs in use: DependencyViolation",
+		Needs:  []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			on := b.associated()
-			_, err := b.DetachInternetGateway(b.ctx, &ec2.DetachInternetGatewayInput{InternetGatewayId: &b.sites.main.gateway, VpcId: &on.vpc})
+			_, err := b.DetachInternetGateway(b.ctx,
+				&ec2.DetachInternetGatewayInput{InternetGatewayId: &b.sites.main.gateway, VpcId: &on.vpc})
 			b.wantCode(err, "detaching", "DependencyViolation")
 		},
 	},
@@ -68,7 +78,8 @@ var lookUps = []struct {
 }{
 	{"VPC", "DescribeVpcs", "VpcId.1", "vpc", "InvalidVpcID.NotFound"},
 	{"subnet", "DescribeSubnets", "SubnetId.1", "subnet", "InvalidSubnetID.NotFound"},
-	{"network interface", "DescribeNetworkInterfaces", "NetworkInterfaceId.1", "eni", "InvalidNetworkInterfaceID.NotFound"},
+	{"network interface", "DescribeNetworkInterfaces", "NetworkInterfaceId.1", "eni",
+		"InvalidNetworkInterfaceID.NotFound"},
 	{"Elastic IP", "DescribeAddresses", "AllocationId.1", "eipalloc", "InvalidAllocationID.NotFound"},
 	{"association", "DisassociateAddress", "AssociationId", "eipassoc", "InvalidAssociationID.NotFound"},
 	{"route table", "DescribeRouteTables", "RouteTableId.1", "rtb", "InvalidRouteTableID.NotFound"},
@@ -94,8 +105,10 @@ var notFoundChecks = []Check{
 		},
 	},
 	{
-		ID: "malformed", Title: "IDs that cannot be", Confidence: Documented, Source: "EC2 API Reference, errors-overview: the codes that end in Malformed",
-		Rule: "An ID that is not of the kind's form is refused, mostly by a code that ends in Malformed", Needs: []string{"wire-error"},
+		ID: "malformed", Title: "IDs that cannot be", Confidence: Documented,
+		Source: "EC2 API Reference, errors-overview: the codes that end in Malformed",
+		Rule:   "An ID that is not of the kind's form is refused, mostly by a code that ends in Malformed",
+		Needs:  []string{"wire-error"},
 		run: func(b *bench) {
 			for _, l := range lookUps {
 				a := b.call(l.action, l.parameter, "moon")
@@ -110,7 +123,8 @@ var notFoundChecks = []Check{
 		Rule: "A name is used once (InvalidKeyPair.Duplicate); deleting a name that nothing has succeeds",
 		run: func(b *bench) {
 			name := "macaw-conform-" + b.cfg.Run + "-check"
-			in := &ec2.ImportKeyPairInput{KeyName: &name, PublicKeyMaterial: []byte(newKey(b).authorized), TagSpecifications: b.tags(types.ResourceTypeKeyPair)}
+			in := &ec2.ImportKeyPairInput{KeyName: &name, PublicKeyMaterial: []byte(newKey(b).authorized),
+				TagSpecifications: b.tags(types.ResourceTypeKeyPair)}
 			must(b.ImportKeyPair(b.ctx, in))(b)
 			_, err := b.ImportKeyPair(b.ctx, in)
 			b.wantCode(err, "the same name again", "InvalidKeyPair.Duplicate")
@@ -120,7 +134,9 @@ var notFoundChecks = []Check{
 				_, err = b.DeleteKeyPair(b.ctx, &ec2.DeleteKeyPairInput{KeyName: &name})
 				grants(0, err)(b, "deleting")
 			}
-			_, err = b.ImportKeyPair(b.ctx, &ec2.ImportKeyPairInput{KeyName: &name, PublicKeyMaterial: []byte("moon"), TagSpecifications: b.tags(types.ResourceTypeKeyPair)})
+			_, err = b.ImportKeyPair(b.ctx,
+				&ec2.ImportKeyPairInput{KeyName: &name, PublicKeyMaterial: []byte("moon"),
+					TagSpecifications: b.tags(types.ResourceTypeKeyPair)})
 			b.wantCode(err, "no key", "InvalidKey.Format")
 		},
 	},

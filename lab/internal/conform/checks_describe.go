@@ -36,8 +36,9 @@ var describeChecks = []Check{
 		},
 	},
 	{
-		ID: "pages-limits", Title: "Limits of a page", Confidence: Documented, Source: "EC2 API Reference, DescribeNetworkInterfaces: MaxResults",
-		Rule: "MaxResults is 5 to 1000; with IDs it is InvalidParameterCombination",
+		ID: "pages-limits", Title: "Limits of a page", Confidence: Documented,
+		Source: "EC2 API Reference, DescribeNetworkInterfaces: MaxResults",
+		Rule:   "MaxResults is 5 to 1000; with IDs it is InvalidParameterCombination",
 		run: func(b *bench) {
 			for _, n := range []int32{4, 1001} {
 				_, err := b.DescribeNetworkInterfaces(b.ctx, &ec2.DescribeNetworkInterfacesInput{MaxResults: &n})
@@ -49,27 +50,33 @@ var describeChecks = []Check{
 			}
 			p := b.place(28)
 			e := b.eni(p)
-			_, err := b.DescribeNetworkInterfaces(b.ctx, &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(5), NetworkInterfaceIds: []string{*e.NetworkInterfaceId}})
+			_, err := b.DescribeNetworkInterfaces(b.ctx,
+				&ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(5), NetworkInterfaceIds: []string{*e.NetworkInterfaceId}})
 			b.wantCode(err, "MaxResults and IDs", "InvalidParameterCombination")
 		},
 	},
 	{
-		ID: "pages-token", Title: "A token that was never given", Confidence: Documented, Source: "EC2 API Reference, errors-overview",
-		Rule: "NextToken that EC2 did not give is InvalidNextToken or InvalidPaginationToken",
+		ID: "pages-token", Title: "A token that was never given", Confidence: Documented,
+		Source: "EC2 API Reference, errors-overview",
+		Rule:   "NextToken that EC2 did not give is InvalidNextToken or InvalidPaginationToken",
 		run: func(b *bench) {
-			_, err := b.DescribeSubnets(b.ctx, &ec2.DescribeSubnetsInput{MaxResults: aws.Int32(5), NextToken: aws.String("moon")})
+			_, err := b.DescribeSubnets(b.ctx,
+				&ec2.DescribeSubnetsInput{MaxResults: aws.Int32(5), NextToken: aws.String("moon")})
 			b.wantCode(err, "a token of my own", "InvalidNextToken", "InvalidPaginationToken")
 			b.observe("%s", answer(err))
 		},
 	},
 	{
 		ID: "filters", Title: "Filters", Confidence: Documented, Source: "EC2 User Guide, Using_Filtering",
-		Rule: "Filters are joined by AND, a filter's values by OR; * is any text, ? one character, a backslash takes either literally; case matters",
+		Rule: "Filters are joined by AND, a filter's values by OR; * is any text, ? one character, a backslash takes " +
+			"either literally; case matters",
 		run: func(b *bench) {
 			p := b.place(28)
 			for _, name := range []string{"alpha", "alpine", "a*"} {
-				b.eniFrom(&ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet, Description: &name, TagSpecifications: []types.TagSpecification{{
-					ResourceType: types.ResourceTypeNetworkInterface, Tags: []types.Tag{{Key: aws.String("greek"), Value: &name}, {Key: aws.String(TagRun), Value: &b.cfg.Run}}}}})
+				b.eniFrom(&ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet, Description: &name,
+					TagSpecifications: []types.TagSpecification{{
+						ResourceType: types.ResourceTypeNetworkInterface, Tags: []types.Tag{{Key: aws.String("greek"), Value: &name},
+							{Key: aws.String(TagRun), Value: &b.cfg.Run}}}}})
 			}
 			here := types.Filter{Name: aws.String("subnet-id"), Values: []string{p.subnet}}
 			for _, c := range []struct {
@@ -89,26 +96,32 @@ var describeChecks = []Check{
 				{"status", []string{"available"}, 3},
 			} {
 				b.eventually(fmt.Sprintf("%s=%q finds %d interfaces", c.name, c.values, c.want), func() (string, bool) {
-					out := must(b.DescribeNetworkInterfaces(b.ctx, &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{here, {Name: &c.name, Values: c.values}}}))(b)
+					out := must(b.DescribeNetworkInterfaces(b.ctx,
+						&ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{here, {Name: &c.name, Values: c.values}}}))(b)
 					return fmt.Sprint(len(out.NetworkInterfaces)), len(out.NetworkInterfaces) == c.want
 				})
 			}
 		},
 	},
 	{
-		ID: "filters-unknown", Title: "A filter that does not exist", Confidence: Documented, Source: "EC2 API Reference, errors-overview: InvalidParameterValue",
-		Rule: "A filter that the call does not know is InvalidParameterValue",
+		ID: "filters-unknown", Title: "A filter that does not exist", Confidence: Documented,
+		Source: "EC2 API Reference, errors-overview: InvalidParameterValue",
+		Rule:   "A filter that the call does not know is InvalidParameterValue",
 		run: func(b *bench) {
 			_, err := b.DescribeSubnets(b.ctx, &ec2.DescribeSubnetsInput{Filters: filters("moon", "full")})
 			b.wantCode(err, "filter moon", "InvalidParameterValue")
 		},
 	},
 	{
-		ID: "consistency", Title: "When what was made can be seen", Confidence: Unknown, Source: "EC2 Developer Guide, eventual-consistency",
-		Rule: "How long after CreateNetworkInterface and AssignPrivateIpAddresses the result is in DescribeNetworkInterfaces",
+		ID: "consistency", Title: "When what was made can be seen", Confidence: Unknown,
+		Source: "EC2 Developer Guide, eventual-consistency",
+		Rule: "How long after CreateNetworkInterface and AssignPrivateIpAddresses the result is in " +
+			"DescribeNetworkInterfaces",
 		run: func(b *bench) {
 			p := b.place(28)
-			made := must(b.CreateNetworkInterface(b.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet, TagSpecifications: b.tags(types.ResourceTypeNetworkInterface)}))(b)
+			made := must(b.CreateNetworkInterface(b.ctx,
+				&ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet,
+					TagSpecifications: b.tags(types.ResourceTypeNetworkInterface)}))(b)
 			id := aws.ToString(made.NetworkInterface.NetworkInterfaceId)
 			took := b.eventually("the interface is seen", func() (string, bool) {
 				_, err := b.DescribeNetworkInterfaces(b.ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}})

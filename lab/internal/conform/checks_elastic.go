@@ -9,8 +9,9 @@ const sourceAssociate = "EC2 API Reference, AssociateAddress"
 
 var elasticChecks = []Check{
 	{
-		ID: "elastic-primary", Title: "An Elastic IP goes to the primary address", Confidence: Documented, Source: sourceAssociate,
-		Rule: "An Elastic IP is associated with the primary address unless another is named", Costs: []Cost{ElasticIPs},
+		ID: "elastic-primary", Title: "An Elastic IP goes to the primary address", Confidence: Documented,
+		Source: sourceAssociate,
+		Rule:   "An Elastic IP is associated with the primary address unless another is named", Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			p := b.place(28)
 			eni := *b.eni(p, p.at(6), p.at(4)).NetworkInterfaceId
@@ -22,13 +23,15 @@ var elasticChecks = []Check{
 				if a == nil {
 					return "no association", false
 				}
-				return aws.ToString(a.PublicIp), aws.ToString(a.PublicIp) == e.public.String() && aws.ToString(a.AllocationId) == e.id
+				return aws.ToString(a.PublicIp), aws.ToString(a.PublicIp) == e.public.String() &&
+					aws.ToString(a.AllocationId) == e.id
 			})
 		},
 	},
 	{
-		ID: "elastic-secondary", Title: "A secondary address has an Elastic IP of its own", Confidence: Documented, Source: "EC2 User Guide, elastic-ip-addresses-eip",
-		Rule: "Each private address may have one Elastic IP", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
+		ID: "elastic-secondary", Title: "A secondary address has an Elastic IP of its own", Confidence: Documented,
+		Source: "EC2 User Guide, elastic-ip-addresses-eip",
+		Rule:   "Each private address may have one Elastic IP", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			p := b.place(28)
 			eni := *b.eni(p, p.at(4), p.at(5)).NetworkInterfaceId
@@ -40,8 +43,10 @@ var elasticChecks = []Check{
 		},
 	},
 	{
-		ID: "elastic-foreign", Title: "An Elastic IP needs a registered address", Confidence: Documented, Source: sourceAssociate,
-		Rule: "An address that the interface has not is refused", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
+		ID: "elastic-foreign", Title: "An Elastic IP needs a registered address", Confidence: Documented,
+		Source: sourceAssociate,
+		Rule:   "An address that the interface has not is refused", Needs: []string{"elastic-primary"},
+		Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			p := b.place(28)
 			eni := *b.eni(p, p.at(4)).NetworkInterfaceId
@@ -52,8 +57,9 @@ var elasticChecks = []Check{
 		},
 	},
 	{
-		ID: "elastic-again", Title: "Associating is idempotent", Confidence: Documented, Source: "EC2 Developer Guide, ec2-api-idempotency",
-		Rule: "The same association again succeeds", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
+		ID: "elastic-again", Title: "Associating is idempotent", Confidence: Documented,
+		Source: "EC2 Developer Guide, ec2-api-idempotency",
+		Rule:   "The same association again succeeds", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			on := b.associated()
 			second := grants(b.associate(on.id, on.eni, "", true))(b, "success")
@@ -63,8 +69,10 @@ var elasticChecks = []Check{
 		},
 	},
 	{
-		ID: "elastic-reassociate-refused", Title: "An Elastic IP in use is not taken away", Confidence: Documented, Source: sourceAssociate,
-		Rule: "With AllowReassociation false, an Elastic IP that is on another address, or an address that has another, is Resource.AlreadyAssociated", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
+		ID: "elastic-reassociate-refused", Title: "An Elastic IP in use is not taken away", Confidence: Documented,
+		Source: sourceAssociate,
+		Rule: "With AllowReassociation false, an Elastic IP that is on another address, or an address that has another, " +
+			"is Resource.AlreadyAssociated", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			p := b.place(28)
 			eni := *b.eni(p, p.at(4), p.at(5)).NetworkInterfaceId
@@ -80,7 +88,8 @@ var elasticChecks = []Check{
 	},
 	{
 		ID: "elastic-reassociate", Title: "An Elastic IP moves", Confidence: Documented, Source: sourceAssociate,
-		Rule: "With AllowReassociation an Elastic IP leaves the address that it is on, and takes the place of another", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
+		Rule:  "With AllowReassociation an Elastic IP leaves the address that it is on, and takes the place of another",
+		Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			p := b.place(28)
 			from, to := *b.eni(p, p.at(4)).NetworkInterfaceId, *b.eni(p, p.at(5)).NetworkInterfaceId
@@ -95,8 +104,10 @@ var elasticChecks = []Check{
 		},
 	},
 	{
-		ID: "elastic-no-gateway", Title: "An Elastic IP needs an Internet gateway", Confidence: Documented, Source: "EC2 API Reference, errors-overview: Gateway.NotAttached",
-		Rule: "In a VPC without an Internet gateway an association is Gateway.NotAttached", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
+		ID: "elastic-no-gateway", Title: "An Elastic IP needs an Internet gateway", Confidence: Documented,
+		Source: "EC2 API Reference, errors-overview: Gateway.NotAttached",
+		Rule:   "In a VPC without an Internet gateway an association is Gateway.NotAttached",
+		Needs:  []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			p := b.placeIn(b.bare(), 28)
 			eni := *b.eni(p, p.at(4)).NetworkInterfaceId
@@ -106,8 +117,10 @@ var elasticChecks = []Check{
 		},
 	},
 	{
-		ID: "elastic-release", Title: "An Elastic IP in use is not released", Confidence: Documented, Source: "EC2 API Reference, ReleaseAddress",
-		Rule: "Releasing an associated Elastic IP is InvalidIPAddress.InUse", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
+		ID: "elastic-release", Title: "An Elastic IP in use is not released", Confidence: Documented,
+		Source: "EC2 API Reference, ReleaseAddress",
+		Rule:   "Releasing an associated Elastic IP is InvalidIPAddress.InUse", Needs: []string{"elastic-primary"},
+		Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			on := b.associated()
 			_, err := b.ReleaseAddress(b.ctx, &ec2.ReleaseAddressInput{AllocationId: &on.id})
@@ -115,8 +128,9 @@ var elasticChecks = []Check{
 		},
 	},
 	{
-		ID: "elastic-released", Title: "A released Elastic IP is gone", Confidence: Documented, Source: "EC2 API Reference, ReleaseAddress",
-		Rule: "Describing or releasing a released Elastic IP is InvalidAllocationID.NotFound", Costs: []Cost{ElasticIPs},
+		ID: "elastic-released", Title: "A released Elastic IP is gone", Confidence: Documented,
+		Source: "EC2 API Reference, ReleaseAddress",
+		Rule:   "Describing or releasing a released Elastic IP is InvalidAllocationID.NotFound", Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			e := b.elasticIPs(1)[0]
 			must(b.ReleaseAddress(b.ctx, &ec2.ReleaseAddressInput{AllocationId: &e.id}))(b)
@@ -129,8 +143,9 @@ var elasticChecks = []Check{
 		},
 	},
 	{
-		ID: "elastic-disassociate", Title: "Disassociating", Confidence: Documented, Source: "EC2 API Reference, DisassociateAddress",
-		Rule: "A disassociated Elastic IP is on no address", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
+		ID: "elastic-disassociate", Title: "Disassociating", Confidence: Documented,
+		Source: "EC2 API Reference, DisassociateAddress",
+		Rule:   "A disassociated Elastic IP is on no address", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			on := b.associated()
 			must(b.DisassociateAddress(b.ctx, &ec2.DisassociateAddressInput{AssociationId: &on.association}))(b)
@@ -138,8 +153,10 @@ var elasticChecks = []Check{
 		},
 	},
 	{
-		ID: "elastic-disassociate-again", Title: "Disassociating what is not associated", Confidence: Unknown, Source: "EC2 API Reference, DisassociateAddress: an idempotent operation",
-		Rule: "What is answered to a second disassociation: the document says no error, clients handle InvalidAssociationID.NotFound", Needs: []string{"elastic-disassociate"}, Costs: []Cost{ElasticIPs},
+		ID: "elastic-disassociate-again", Title: "Disassociating what is not associated", Confidence: Unknown,
+		Source: "EC2 API Reference, DisassociateAddress: an idempotent operation",
+		Rule: "What is answered to a second disassociation: the document says no error, clients handle " +
+			"InvalidAssociationID.NotFound", Needs: []string{"elastic-disassociate"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			on := b.associated()
 			must(b.DisassociateAddress(b.ctx, &ec2.DisassociateAddressInput{AssociationId: &on.association}))(b)
@@ -151,8 +168,10 @@ var elasticChecks = []Check{
 		},
 	},
 	{
-		ID: "elastic-interface-deleted", Title: "The Elastic IP of an interface that is deleted", Confidence: Inferred, Source: "EC2 User Guide, elastic-ip-addresses-eip: it stays the account's until it is released",
-		Rule: "Deleting an interface disassociates its Elastic IPs and releases none", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
+		ID: "elastic-interface-deleted", Title: "The Elastic IP of an interface that is deleted", Confidence: Inferred,
+		Source: "EC2 User Guide, elastic-ip-addresses-eip: it stays the account's until it is released",
+		Rule:   "Deleting an interface disassociates its Elastic IPs and releases none", Needs: []string{"elastic-primary"},
+		Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			on := b.associated()
 			must(b.DeleteNetworkInterface(b.ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: &on.eni}))(b)
@@ -160,13 +179,17 @@ var elasticChecks = []Check{
 		},
 	},
 	{
-		ID: "elastic-filters", Title: "Elastic IPs are found by what they are on", Confidence: Documented, Source: "EC2 API Reference, DescribeAddresses",
-		Rule: "DescribeAddresses filters by association, interface, private address and tag", Needs: []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
+		ID: "elastic-filters", Title: "Elastic IPs are found by what they are on", Confidence: Documented,
+		Source: "EC2 API Reference, DescribeAddresses",
+		Rule:   "DescribeAddresses filters by association, interface, private address and tag",
+		Needs:  []string{"elastic-primary"}, Costs: []Cost{ElasticIPs},
 		run: func(b *bench) {
 			on := b.associated()
-			for _, f := range [][2]string{{"association-id", on.association}, {"network-interface-id", on.eni}, {"private-ip-address", on.at(4)}, {"public-ip", on.public.String()}, {"allocation-id", on.id}} {
+			for _, f := range [][2]string{{"association-id", on.association}, {"network-interface-id", on.eni},
+				{"private-ip-address", on.at(4)}, {"public-ip", on.public.String()}, {"allocation-id", on.id}} {
 				b.eventually(f[0]+" finds it", func() (string, bool) {
-					out := must(b.DescribeAddresses(b.ctx, &ec2.DescribeAddressesInput{Filters: filters(f[0], f[1], "tag:"+TagRun, b.cfg.Run)}))(b)
+					out := must(b.DescribeAddresses(b.ctx,
+						&ec2.DescribeAddressesInput{Filters: filters(f[0], f[1], "tag:"+TagRun, b.cfg.Run)}))(b)
 					if len(out.Addresses) != 1 {
 						return "it does not", false
 					}

@@ -19,7 +19,8 @@ func (b *bench) ping(from netip.Addr, size, count int) (answers int, s *scene) {
 	m, router := &b.machines, b.router()
 	var shots []agent.Shot
 	for i := range count {
-		shots = append(shots, agent.Shot{At: time.Duration(200*i) * time.Millisecond, Frame: ethernet(router, m.a.probe.mac, etherIPv4, echo(from, outside, 0x6d63, uint16(i), size))})
+		shots = append(shots, agent.Shot{At: time.Duration(200*i) * time.Millisecond,
+			Frame: ethernet(router, m.a.probe.mac, etherIPv4, echo(from, outside, 0x6d63, uint16(i), size))})
 	}
 	s = b.scene().on(m.a, m.a.probe, shots...)
 	s.play(time.Duration(200*count)*time.Millisecond+2*time.Second, 0, nil)
@@ -44,9 +45,11 @@ func (b *bench) secondary(n int) (a netip.Addr, remove func()) {
 
 var gatewayChecks = []Check{
 	{
-		ID: "internet", Title: "An address reaches the Internet by its own Elastic IP", Confidence: Inferred, DataPlane: true, Costs: whole, Needs: []string{"arp-router", "elastic-secondary"},
+		ID: "internet", Title: "An address reaches the Internet by its own Elastic IP", Confidence: Inferred, DataPlane: true,
+		Costs: whole, Needs: []string{"arp-router", "elastic-secondary"},
 		Source: "VPC User Guide, VPC_Internet_Gateway: one-to-one translation",
-		Rule:   "A secondary address without an Elastic IP gets no answer from the Internet, with one it does, and when it is taken away no more",
+		Rule: "A secondary address without an Elastic IP gets no answer from the Internet, with one it does, and when " +
+			"it is taken away no more",
 		run: func(b *bench) {
 			a, remove := b.secondary(100)
 			defer remove()
@@ -66,7 +69,8 @@ var gatewayChecks = []Check{
 		},
 	},
 	{
-		ID: "mtu-internet", Title: "1500 bytes through the Internet gateway", Confidence: Documented, DataPlane: true, Costs: whole, Needs: []string{"internet"},
+		ID: "mtu-internet", Title: "1500 bytes through the Internet gateway", Confidence: Documented, DataPlane: true,
+		Costs: whole, Needs: []string{"internet"},
 		Source: "EC2 User Guide, network_mtu",
 		Rule:   "A packet of 1500 bytes passes the Internet gateway, a larger one that must not be fragmented does not",
 		run: func(b *bench) {
@@ -86,7 +90,8 @@ var gatewayChecks = []Check{
 			for _, f := range s.frames(b.machines.a, 0) {
 				if parsed, ok := parseFrame(f.Frame); ok {
 					if message, ok := parsed.icmp(); ok && message[0] == 3 && message[1] == 4 {
-						told = fmt.Sprintf("from %s, MTU %d", netip.AddrFrom4([4]byte(parsed.payload[12:16])), int(message[6])<<8|int(message[7]))
+						told = fmt.Sprintf("from %s, MTU %d", netip.AddrFrom4([4]byte(parsed.payload[12:16])),
+							int(message[6])<<8|int(message[7]))
 					}
 				}
 			}
@@ -97,26 +102,32 @@ var gatewayChecks = []Check{
 		},
 	},
 	{
-		ID: "route-interface", Title: "A route to an interface", Confidence: Documented, DataPlane: true, Costs: whole, Needs: []string{"arp-router", "source-address", "route-local"},
+		ID: "route-interface", Title: "A route to an interface", Confidence: Documented, DataPlane: true, Costs: whole,
+		Needs:  []string{"arp-router", "source-address", "route-local"},
 		Source: "VPC User Guide, subnet-route-tables and route-table-options",
-		Rule:   "What is sent to the router and has a route to an interface arrives there if its source/destination check is off, and is dropped if it is on",
+		Rule: "What is sent to the router and has a route to an interface arrives there if its source/destination check " +
+			"is off, and is dropped if it is on",
 		run: func(b *bench) {
 			m, router := &b.machines, b.router()
 			dest := netip.MustParseAddr("198.18.0.7")
 			cidr := "198.18.0.0/24"
-			must(b.CreateRoute(b.ctx, &ec2.CreateRouteInput{RouteTableId: &b.sites.main.table, DestinationCidrBlock: &cidr, NetworkInterfaceId: &m.b.probe.eni}))(b)
+			must(b.CreateRoute(b.ctx, &ec2.CreateRouteInput{RouteTableId: &b.sites.main.table, DestinationCidrBlock: &cidr,
+				NetworkInterfaceId: &m.b.probe.eni}))(b)
 			defer func() {
 				_, _ = b.DeleteRoute(b.ctx, &ec2.DeleteRouteInput{RouteTableId: &b.sites.main.table, DestinationCidrBlock: &cidr})
 			}()
 			routed := b.datagram("routed", router, m.a.probe.mac, m.a.probe.address, dest)
-			b.eventually("it is dropped with the check on", func() (string, bool) { return "it arrives", len(b.passes(routed)) == 0 })
+			b.eventually("it is dropped with the check on",
+				func() (string, bool) { return "it arrives", len(b.passes(routed)) == 0 })
 			b.unchecked(func() {
-				b.eventually("it arrives with the check off", func() (string, bool) { return "it does not", len(b.passes(routed)) == 1 })
+				b.eventually("it arrives with the check off",
+					func() (string, bool) { return "it does not", len(b.passes(routed)) == 1 })
 			})
 		},
 	},
 	{
-		ID: "router-mac", Title: "What comes through the router comes from its MAC", Confidence: Reported, DataPlane: true, Costs: whole, Needs: []string{"internet"},
+		ID: "router-mac", Title: "What comes through the router comes from its MAC", Confidence: Reported, DataPlane: true,
+		Costs: whole, Needs: []string{"internet"},
 		Source: "notes on AWS's talks about Nitro; users' captures",
 		Rule:   "A packet that was routed arrives with the router's MAC as its source and the interface's as its destination",
 		run: func(b *bench) {

@@ -33,48 +33,60 @@ var interfaceChecks = []Check{
 		},
 	},
 	{
-		ID: "interface-modify", Title: "Attributes change one at a time", Confidence: Documented, Source: "EC2 API Reference, ModifyNetworkInterfaceAttribute",
-		Rule: "One attribute is changed with each call; two are InvalidParameterCombination", Needs: []string{"interface"},
+		ID: "interface-modify", Title: "Attributes change one at a time", Confidence: Documented,
+		Source: "EC2 API Reference, ModifyNetworkInterfaceAttribute",
+		Rule:   "One attribute is changed with each call; two are InvalidParameterCombination", Needs: []string{"interface"},
 		run: func(b *bench) {
 			p := b.place(28)
 			id := *b.eni(p).NetworkInterfaceId
 			off := &types.AttributeBooleanValue{Value: aws.Bool(false)}
 			b.need(b.modify(&ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &id, SourceDestCheck: off}))
-			b.need(b.modify(&ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &id, Description: &types.AttributeValue{Value: aws.String("it's \"new\" <&>")}}))
+			b.need(b.modify(&ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &id,
+				Description: &types.AttributeValue{Value: aws.String("it's \"new\" <&>")}}))
 			b.eventually("both are changed", func() (string, bool) {
 				e := b.see(id)
-				return aws.ToString(e.Description), !aws.ToBool(e.SourceDestCheck) && aws.ToString(e.Description) == "it's \"new\" <&>"
+				return aws.ToString(e.Description), !aws.ToBool(e.SourceDestCheck) &&
+					aws.ToString(e.Description) == "it's \"new\" <&>"
 			})
-			b.wantCode(b.modify(&ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &id, SourceDestCheck: off, Description: &types.AttributeValue{Value: aws.String("x")}}),
+			b.wantCode(b.modify(&ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &id, SourceDestCheck: off,
+				Description: &types.AttributeValue{Value: aws.String("x")}}),
 				"two at once", "InvalidParameterCombination")
 		},
 	},
 	{
-		ID: "client-token", Title: "Client tokens", Confidence: Documented, Source: "EC2 Developer Guide, ec2-api-idempotency",
-		Rule: "The same token and parameters give the same interface; the same token with others is IdempotentParameterMismatch", Needs: []string{"interface"},
+		ID: "client-token", Title: "Client tokens", Confidence: Documented,
+		Source: "EC2 Developer Guide, ec2-api-idempotency",
+		Rule: "The same token and parameters give the same interface; the same token with others is " +
+			"IdempotentParameterMismatch", Needs: []string{"interface"},
 		run: func(b *bench) {
 			p := b.place(28)
 			token := "macaw-" + NewRun()
 			create := func(description string) (*ec2.CreateNetworkInterfaceOutput, error) {
-				return b.CreateNetworkInterface(b.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet, Description: &description, ClientToken: &token, TagSpecifications: b.tags(types.ResourceTypeNetworkInterface)})
+				return b.CreateNetworkInterface(b.ctx,
+					&ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet, Description: &description, ClientToken: &token,
+						TagSpecifications: b.tags(types.ResourceTypeNetworkInterface)})
 			}
 			first, second := must(create("a"))(b), must(create("a"))(b)
-			b.want("the interface of the second call", aws.ToString(second.NetworkInterface.NetworkInterfaceId), aws.ToString(first.NetworkInterface.NetworkInterfaceId))
+			b.want("the interface of the second call", aws.ToString(second.NetworkInterface.NetworkInterfaceId),
+				aws.ToString(first.NetworkInterface.NetworkInterfaceId))
 			_, err := create("b")
 			b.wantCode(err, "the same token with another description", "IdempotentParameterMismatch")
 			b.available(p, 10)
 		},
 	},
 	{
-		ID: "interface-attach", Title: "Interfaces on an instance", Confidence: Documented, Source: sourceInterfaces + "; EC2 API Reference, errors-overview",
-		Rule:  "An attached interface is not deleted; device index 0 is not detached; an index is used once; the instance type limits their number",
+		ID: "interface-attach", Title: "Interfaces on an instance", Confidence: Documented,
+		Source: sourceInterfaces + "; EC2 API Reference, errors-overview",
+		Rule: "An attached interface is not deleted; device index 0 is not detached; an index is used once; the " +
+			"instance type limits their number",
 		Needs: []string{"interface", "instance-types"}, Costs: []Cost{Instances},
 		run: func(b *bench) {
 			p := b.place(28)
 			first, second := *b.eni(p).NetworkInterfaceId, *b.eni(p).NetworkInterfaceId
 			i := b.quietMachine(p, first)
 			attach := func(eni string, index int32) (*ec2.AttachNetworkInterfaceOutput, error) {
-				return b.AttachNetworkInterface(b.ctx, &ec2.AttachNetworkInterfaceInput{NetworkInterfaceId: &eni, InstanceId: &i, DeviceIndex: &index})
+				return b.AttachNetworkInterface(b.ctx,
+					&ec2.AttachNetworkInterfaceInput{NetworkInterfaceId: &eni, InstanceId: &i, DeviceIndex: &index})
 			}
 			_, err := attach(second, 0)
 			b.wantCode(err, "device index 0 again", "InvalidParameterValue")
@@ -101,7 +113,8 @@ var interfaceChecks = []Check{
 				}
 				return string(a.Status), a.Status == types.AttachmentStatusAttached
 			})
-			must(b.DetachNetworkInterface(b.ctx, &ec2.DetachNetworkInterfaceInput{AttachmentId: b.see(second).Attachment.AttachmentId}))(b)
+			must(b.DetachNetworkInterface(b.ctx,
+				&ec2.DetachNetworkInterfaceInput{AttachmentId: b.see(second).Attachment.AttachmentId}))(b)
 			b.eventually("the second interface is available", func() (string, bool) {
 				s := b.see(second).Status
 				return string(s), s == types.NetworkInterfaceStatusAvailable

@@ -75,22 +75,27 @@ func sequence(labels []string, word string) []int {
 
 var latencyChecks = []Check{
 	{
-		ID: "latency-assign", Title: "When an assigned address works", Confidence: Unknown, DataPlane: true, Costs: whole, Needs: []string{"arp"},
+		ID: "latency-assign", Title: "When an assigned address works", Confidence: Unknown, DataPlane: true, Costs: whole,
+		Needs:  []string{"arp"},
 		Source: "EC2 API Reference, AssignPrivateIpAddresses: remapping is asynchronous",
 		Rule:   "How long after AssignPrivateIpAddresses the fabric answers ARP for the address",
 		run: func(b *bench) {
 			m := &b.machines
 			free := netip.MustParseAddr(m.place.at(120))
-			s := b.scene().on(m.a, m.a.probe, every(func(int) []byte { return whoHas(m.a.probe.mac, m.a.probe.address, free) })...)
+			s := b.scene().on(m.a, m.a.probe,
+				every(func(int) []byte { return whoHas(m.a.probe.mac, m.a.probe.address, free) })...)
 			answered := b.change(s, func() error { _, err := b.assign(m.b.probe.eni, false, free.String()); return err })
 			b.observe("answered %s", after(answered, s.firstAnswer(m.a, free, m.b.probe.mac.String())))
 			b.need(b.unassign(m.b.probe.eni, free.String()))
 		},
 	},
 	{
-		ID: "latency-move", Title: "What a moving address looks like", Confidence: Unknown, DataPlane: true, Costs: whole, Needs: []string{"arp", "frame", "move"},
-		Source: "conflicting reports: users' stale neighbours for minutes; an AWS re:Post article in which the fabric announces the move",
-		Rule:   "How long after a move ARP names the new interface, the old one still gets packets, the new one gets them, and whether neighbours are told",
+		ID: "latency-move", Title: "What a moving address looks like", Confidence: Unknown, DataPlane: true, Costs: whole,
+		Needs: []string{"arp", "frame", "move"},
+		Source: "conflicting reports: users' stale neighbours for minutes; an AWS re:Post article in which the fabric " +
+			"announces the move",
+		Rule: "How long after a move ARP names the new interface, the old one still gets packets, the new one gets " +
+			"them, and whether neighbours are told",
 		run: func(b *bench) {
 			m := &b.machines
 			moving := netip.MustParseAddr(m.place.at(121))
@@ -132,7 +137,8 @@ var latencyChecks = []Check{
 		},
 	},
 	{
-		ID: "latency-elastic", Title: "When an Elastic IP works", Confidence: Unknown, DataPlane: true, Costs: whole, Needs: []string{"internet"},
+		ID: "latency-elastic", Title: "When an Elastic IP works", Confidence: Unknown, DataPlane: true, Costs: whole,
+		Needs:  []string{"internet"},
 		Source: "users' reports of 5 to 6 s and more",
 		Rule:   "How long after AssociateAddress the Internet answers",
 		run: func(b *bench) {
@@ -155,7 +161,8 @@ var latencyChecks = []Check{
 		},
 	},
 	{
-		ID: "latency-route", Title: "When a route works", Confidence: Unknown, DataPlane: true, Costs: whole, Needs: []string{"route-interface"},
+		ID: "latency-route", Title: "When a route works", Confidence: Unknown, DataPlane: true, Costs: whole,
+		Needs:  []string{"route-interface"},
 		Source: "none found",
 		Rule:   "How long after CreateRoute packets take it",
 		run: func(b *bench) {
@@ -166,7 +173,9 @@ var latencyChecks = []Check{
 					return b.datagram("r"+strconv.Itoa(n), router, m.a.probe.mac, m.a.probe.address, dest)
 				})...).on(m.b, m.b.probe)
 				answered := b.change(s, func() error {
-					_, err := b.CreateRoute(b.ctx, &ec2.CreateRouteInput{RouteTableId: &b.sites.main.table, DestinationCidrBlock: &cidr, NetworkInterfaceId: &m.b.probe.eni})
+					_, err := b.CreateRoute(b.ctx,
+						&ec2.CreateRouteInput{RouteTableId: &b.sites.main.table, DestinationCidrBlock: &cidr,
+							NetworkInterfaceId: &m.b.probe.eni})
 					return err
 				})
 				first := time.Time{}

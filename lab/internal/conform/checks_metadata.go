@@ -31,9 +31,11 @@ func get(path string) agent.Request {
 
 var metadataChecks = []Check{
 	{
-		ID: "metadata-token", Title: "The metadata service wants tokens", Confidence: Documented, DataPlane: true, Costs: whole, Needs: booted,
+		ID: "metadata-token", Title: "The metadata service wants tokens", Confidence: Documented, DataPlane: true,
+		Costs: whole, Needs: booted,
 		Source: "EC2 User Guide, configuring-instance-metadata-service and instancedata-data-retrieval",
-		Rule:   "A token is asked for with a TTL of 1 to 21600 s (400 otherwise) and not through a proxy (403); without a token that is valid, 401",
+		Rule: "A token is asked for with a TTL of 1 to 21600 s (400 otherwise) and not through a proxy (403); without a " +
+			"token that is valid, 401",
 		run: func(b *bench) {
 			put := func(header ...string) agent.Request {
 				r := agent.Request{Method: "PUT", URL: metadata + "api/token", Header: map[string]string{}}
@@ -54,7 +56,9 @@ var metadataChecks = []Check{
 				{"a token for 21601 s", put(ttl, "21601"), 400},
 				{"a token through a proxy", put(ttl, "60", "X-Forwarded-For", "192.0.2.1"), 403},
 				{"a look without a token", agent.Request{Method: "GET", URL: metadata + "meta-data/"}, 401},
-				{"a look with a token that is none", agent.Request{Method: "GET", URL: metadata + "meta-data/", Header: map[string]string{"X-aws-ec2-metadata-token": "moon"}}, 401},
+				{"a look with a token that is none",
+					agent.Request{Method: "GET", URL: metadata + "meta-data/",
+						Header: map[string]string{"X-aws-ec2-metadata-token": "moon"}}, 401},
 				{"a look with a token", get("meta-data/"), 200},
 				{"a path that is not there", get("meta-data/moon"), 404},
 			} {
@@ -63,25 +67,29 @@ var metadataChecks = []Check{
 		},
 	},
 	{
-		ID: "metadata-hops", Title: "Tokens do not travel", Confidence: Documented, DataPlane: true, Costs: whole, Needs: []string{"metadata-token"},
+		ID: "metadata-hops", Title: "Tokens do not travel", Confidence: Documented, DataPlane: true, Costs: whole,
+		Needs:  []string{"metadata-token"},
 		Source: "EC2 User Guide, configuring-instance-metadata-service: PUT response hop limit",
 		Rule:   "With a hop limit of 1 the packet with a token has the TTL 1; one with another answer has a larger one",
 		run: func(b *bench) {
 			m := b.machines.a
 			ttl := func(r agent.Request) byte {
 				r.After = lead
-				o := agent.Order{Devices: []agent.Device{{MAC: m.management.mac.String(), Listen: 2 * lead}}, Requests: []agent.Request{r}}
+				o := agent.Order{Devices: []agent.Device{{MAC: m.management.mac.String(), Listen: 2 * lead}},
+					Requests: []agent.Request{r}}
 				answer := must(b.machines.hands.perform(b.ctx, map[*machine]agent.Order{m: o}, 0, nil))(b)[m]
 				b.want("the status", answer.Responses[0].Status, 200)
 				for _, f := range answer.Devices[0].Frames {
-					if p, ok := parseFrame(f.Frame); ok && p.kind == etherIPv4 && len(p.payload) > 20 && bytes.Contains(p.payload, []byte("HTTP/1.1 200")) {
+					if p, ok := parseFrame(f.Frame); ok && p.kind == etherIPv4 && len(p.payload) > 20 &&
+						bytes.Contains(p.payload, []byte("HTTP/1.1 200")) {
 						return p.payload[8]
 					}
 				}
 				b.end(&Failure{"a packet of the metadata service with the answer", "none"})
 				return 0
 			}
-			put := agent.Request{Method: "PUT", URL: metadata + "api/token", Header: map[string]string{"X-aws-ec2-metadata-token-ttl-seconds": "60"}}
+			put := agent.Request{Method: "PUT", URL: metadata + "api/token",
+				Header: map[string]string{"X-aws-ec2-metadata-token-ttl-seconds": "60"}}
 			b.want("the TTL of a token's packet", ttl(put), byte(1))
 			look := get("meta-data/instance-id")
 			look.Header = map[string]string{"X-aws-ec2-metadata-token": b.metadataAnswers(put)[0].Body}
@@ -92,9 +100,11 @@ var metadataChecks = []Check{
 		},
 	},
 	{
-		ID: "metadata-interfaces", Title: "The metadata of interfaces", Confidence: Documented, DataPlane: true, Costs: whole, Needs: []string{"metadata-token"},
+		ID: "metadata-interfaces", Title: "The metadata of interfaces", Confidence: Documented, DataPlane: true, Costs: whole,
+		Needs:  []string{"metadata-token"},
 		Source: "EC2 User Guide, ec2-instance-metadata",
-		Rule:   "Each interface has a folder by its MAC: its ID, device number, subnet, addresses with the primary first, and the public addresses with what they are on",
+		Rule: "Each interface has a folder by its MAC: its ID, device number, subnet, addresses with the primary first, " +
+			"and the public addresses with what they are on",
 		run: func(b *bench) {
 			m := b.machines.a
 			at := func(n nic) string { return "meta-data/network/interfaces/macs/" + n.mac.String() + "/" }
@@ -127,9 +137,11 @@ var metadataChecks = []Check{
 		},
 	},
 	{
-		ID: "metadata-lag", Title: "When the metadata service knows a new address", Confidence: Unknown, DataPlane: true, Costs: whole, Needs: []string{"metadata-interfaces", "assign"},
+		ID: "metadata-lag", Title: "When the metadata service knows a new address", Confidence: Unknown, DataPlane: true,
+		Costs: whole, Needs: []string{"metadata-interfaces", "assign"},
 		Source: "users' reports that it lags behind the API",
-		Rule:   "How long after AssignPrivateIpAddresses local-ipv4s has the address, and after UnassignPrivateIpAddresses no more",
+		Rule: "How long after AssignPrivateIpAddresses local-ipv4s has the address, and after " +
+			"UnassignPrivateIpAddresses no more",
 		run: func(b *bench) {
 			m := b.machines.a
 			path := "meta-data/network/interfaces/macs/" + m.probe.mac.String() + "/local-ipv4s"
@@ -152,14 +164,18 @@ var metadataChecks = []Check{
 		},
 	},
 	{
-		ID: "metadata-identity", Title: "The identity document", Confidence: Documented, DataPlane: true, Costs: whole, Needs: []string{"metadata-token"},
+		ID: "metadata-identity", Title: "The identity document", Confidence: Documented, DataPlane: true, Costs: whole,
+		Needs:  []string{"metadata-token"},
 		Source: "EC2 User Guide, instance-identity-documents",
 		Rule:   "The document names the instance, its type, image, zone, region, account and primary address",
 		run: func(b *bench) {
 			document := b.metadataAnswers(get("dynamic/instance-identity/document"))[0]
 			b.want("the status", document.Status, 200)
-			for _, part := range []string{`"instanceId"`, b.machines.a.id, `"instanceType"`, string(machineType), `"imageId"`, `"accountId"`,
-				`"availabilityZone"`, b.sites.zone, `"region"`, b.cfg.Wire.Region, `"privateIp"`, b.machines.a.management.address.String()} {
+			for _, part := range []string{
+				`"instanceId"`, b.machines.a.id, `"instanceType"`, string(machineType), `"imageId"`, `"accountId"`,
+				`"availabilityZone"`, b.sites.zone, `"region"`, b.cfg.Wire.Region,
+				`"privateIp"`, b.machines.a.management.address.String(),
+			} {
 				b.holds(strings.Contains(document.Body, part), "the document has "+part, "%s", document.Body)
 			}
 		},

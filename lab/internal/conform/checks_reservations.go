@@ -13,8 +13,9 @@ const sourceReservation = "VPC User Guide, subnet-cidr-reservation"
 // reserve reserves so many bits of a subnet, beginning at its nth address.
 func (b *bench) reserve(p place, n, bits int, kind types.SubnetCidrReservationType) (string, error) {
 	cidr := netip.PrefixFrom(nth(p.cidr.Addr(), n), bits).String()
-	out, err := b.CreateSubnetCidrReservation(b.ctx, &ec2.CreateSubnetCidrReservationInput{SubnetId: &p.subnet, Cidr: &cidr, ReservationType: kind,
-		TagSpecifications: b.tags(types.ResourceTypeSubnetCidrReservation)})
+	out, err := b.CreateSubnetCidrReservation(b.ctx,
+		&ec2.CreateSubnetCidrReservationInput{SubnetId: &p.subnet, Cidr: &cidr, ReservationType: kind,
+			TagSpecifications: b.tags(types.ResourceTypeSubnetCidrReservation)})
 	if err != nil {
 		return "", err
 	}
@@ -34,7 +35,8 @@ var reservationChecks = []Check{
 			p := b.place(26)
 			id := must(b.reserve(p, 32, 28, explicit))(b)
 			list := func() []types.SubnetCidrReservation {
-				return must(b.GetSubnetCidrReservations(b.ctx, &ec2.GetSubnetCidrReservationsInput{SubnetId: &p.subnet}))(b).SubnetIpv4CidrReservations
+				return must(b.GetSubnetCidrReservations(b.ctx,
+					&ec2.GetSubnetCidrReservationsInput{SubnetId: &p.subnet}))(b).SubnetIpv4CidrReservations
 			}
 			b.eventually("the reservation is listed", func() (string, bool) {
 				all := list()
@@ -42,15 +44,18 @@ var reservationChecks = []Check{
 					return "it is not", false
 				}
 				r := all[0]
-				return aws.ToString(r.Cidr), aws.ToString(r.SubnetCidrReservationId) == id && aws.ToString(r.Cidr) == p.at(32)+"/28" && r.ReservationType == explicit
+				return aws.ToString(r.Cidr), aws.ToString(r.SubnetCidrReservationId) == id &&
+					aws.ToString(r.Cidr) == p.at(32)+"/28" && r.ReservationType == explicit
 			})
 			must(b.DeleteSubnetCidrReservation(b.ctx, &ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: &id}))(b)
 			b.eventually("the reservation is gone", func() (string, bool) { return "it is listed", len(list()) == 0 })
 		},
 	},
 	{
-		ID: "reservation-explicit", Title: "AWS does not choose reserved addresses", Confidence: Documented, Source: sourceReservation,
-		Rule: "No address that AWS chooses lies in an explicit reservation; one that is named may", Needs: []string{"reservation", "assign"},
+		ID: "reservation-explicit", Title: "AWS does not choose reserved addresses", Confidence: Documented,
+		Source: sourceReservation,
+		Rule:   "No address that AWS chooses lies in an explicit reservation; one that is named may",
+		Needs:  []string{"reservation", "assign"},
 		run: func(b *bench) {
 			p := b.place(28)
 			must(b.reserve(p, 8, 29, explicit))(b)
@@ -59,15 +64,19 @@ var reservationChecks = []Check{
 			for _, a := range addressesOf(e) {
 				b.holds(!reserved.Contains(netip.MustParseAddr(a)), "an address outside "+reserved.String(), "%s", a)
 			}
-			_, err := b.AssignPrivateIpAddresses(b.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: e.NetworkInterfaceId, SecondaryPrivateIpAddressCount: aws.Int32(1)})
+			_, err := b.AssignPrivateIpAddresses(b.ctx,
+				&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: e.NetworkInterfaceId,
+					SecondaryPrivateIpAddressCount: aws.Int32(1)})
 			b.wantCode(err, "when only reserved addresses are free", "InsufficientFreeAddressesInSubnet")
 			_, err = b.assign(*e.NetworkInterfaceId, false, p.at(9))
 			grants(0, err)(b, "an address of the reservation that is named")
 		},
 	},
 	{
-		ID: "reservation-available", Title: "What a reservation takes from the free addresses", Confidence: Documented, Source: sourceReservation,
-		Rule: "A prefix reservation lowers AvailableIpAddressCount at once, an explicit one does not", Needs: []string{"reservation", "subnet-available"},
+		ID: "reservation-available", Title: "What a reservation takes from the free addresses", Confidence: Documented,
+		Source: sourceReservation,
+		Rule:   "A prefix reservation lowers AvailableIpAddressCount at once, an explicit one does not",
+		Needs:  []string{"reservation", "subnet-available"},
 		run: func(b *bench) {
 			p := b.place(26)
 			b.available(p, 59)
@@ -79,7 +88,9 @@ var reservationChecks = []Check{
 	},
 	{
 		ID: "reservation-overlap", Title: "Reservations do not overlap", Confidence: Documented, Source: sourceReservation,
-		Rule: "A reservation that overlaps another, or lies outside its subnet, is refused; one over addresses in use is not", Needs: []string{"reservation"},
+		Rule: "A reservation that overlaps another, or lies outside its subnet, is refused; one over addresses in use is " +
+			"not",
+		Needs: []string{"reservation"},
 		run: func(b *bench) {
 			p := b.place(26)
 			b.eni(p, p.at(20))
@@ -92,8 +103,10 @@ var reservationChecks = []Check{
 		},
 	},
 	{
-		ID: "reservation-prefix-address", Title: "A single address of a prefix reservation", Confidence: Unknown, Source: sourceReservation,
-		Rule: "Whether an address that lies in a reservation of type prefix can be assigned by name", Needs: []string{"reservation"},
+		ID: "reservation-prefix-address", Title: "A single address of a prefix reservation", Confidence: Unknown,
+		Source: sourceReservation,
+		Rule:   "Whether an address that lies in a reservation of type prefix can be assigned by name",
+		Needs:  []string{"reservation"},
 		run: func(b *bench) {
 			p := b.place(26)
 			must(b.reserve(p, 32, 28, prefix))(b)

@@ -25,8 +25,10 @@ func (b *bench) route(table, dest, target string) error {
 
 // seeRoute is a route of a table, or nil.
 func (b *bench) seeRoute(table, dest string) *types.Route {
-	routes := must(b.DescribeRouteTables(b.ctx, &ec2.DescribeRouteTablesInput{RouteTableIds: []string{table}}))(b).RouteTables[0].Routes
-	if i := slices.IndexFunc(routes, func(r types.Route) bool { return aws.ToString(r.DestinationCidrBlock) == dest }); i >= 0 {
+	routes := must(b.DescribeRouteTables(b.ctx,
+		&ec2.DescribeRouteTablesInput{RouteTableIds: []string{table}}))(b).RouteTables[0].Routes
+	if i := slices.IndexFunc(routes,
+		func(r types.Route) bool { return aws.ToString(r.DestinationCidrBlock) == dest }); i >= 0 {
 		return &routes[i]
 	}
 	return nil
@@ -55,8 +57,10 @@ var routeChecks = []Check{
 		},
 	},
 	{
-		ID: "route-exists", Title: "One route for a destination", Confidence: Documented, Source: "EC2 API Reference, errors-overview: RouteAlreadyExists",
-		Rule: "A second route to the same destination with another target is RouteAlreadyExists; ReplaceRoute changes the target", Needs: []string{"route-local"},
+		ID: "route-exists", Title: "One route for a destination", Confidence: Documented,
+		Source: "EC2 API Reference, errors-overview: RouteAlreadyExists",
+		Rule: "A second route to the same destination with another target is RouteAlreadyExists; ReplaceRoute changes " +
+			"the target", Needs: []string{"route-local"},
 		run: func(b *bench) {
 			p, table, dest := b.place(28), b.routeTable(b.sites.main.vpc), "192.0.2.0/24"
 			e := *b.eni(p).NetworkInterfaceId
@@ -64,7 +68,8 @@ var routeChecks = []Check{
 			b.hasRoute(table, dest, b.sites.main.gateway, types.RouteStateActive)
 			b.wantCode(b.route(table, dest, e), "another target", "RouteAlreadyExists")
 			b.observe("the same target again: %s", answer(b.route(table, dest, b.sites.main.gateway)))
-			must(b.ReplaceRoute(b.ctx, &ec2.ReplaceRouteInput{RouteTableId: &table, DestinationCidrBlock: &dest, NetworkInterfaceId: &e}))(b)
+			must(b.ReplaceRoute(b.ctx, &ec2.ReplaceRouteInput{RouteTableId: &table, DestinationCidrBlock: &dest,
+				NetworkInterfaceId: &e}))(b)
 			b.eventually("the target is "+e, func() (string, bool) {
 				to := aws.ToString(b.seeRoute(table, dest).NetworkInterfaceId)
 				return to, to == e
@@ -72,20 +77,23 @@ var routeChecks = []Check{
 		},
 	},
 	{
-		ID: "route-absent", Title: "Routes that are not there", Confidence: Reported, Source: "EC2 API Reference, errors-overview: InvalidRoute.NotFound; users' logs of ReplaceRoute",
-		Rule: "Deleting a route that is not there is InvalidRoute.NotFound; replacing one is InvalidParameterValue",
+		ID: "route-absent", Title: "Routes that are not there", Confidence: Reported,
+		Source: "EC2 API Reference, errors-overview: InvalidRoute.NotFound; users' logs of ReplaceRoute",
+		Rule:   "Deleting a route that is not there is InvalidRoute.NotFound; replacing one is InvalidParameterValue",
 		run: func(b *bench) {
 			table, dest := b.routeTable(b.sites.main.vpc), "192.0.2.0/24"
 			_, err := b.DeleteRoute(b.ctx, &ec2.DeleteRouteInput{RouteTableId: &table, DestinationCidrBlock: &dest})
 			b.wantCode(err, "deleting", "InvalidRoute.NotFound")
-			_, err = b.ReplaceRoute(b.ctx, &ec2.ReplaceRouteInput{RouteTableId: &table, DestinationCidrBlock: &dest, GatewayId: &b.sites.main.gateway})
+			_, err = b.ReplaceRoute(b.ctx,
+				&ec2.ReplaceRouteInput{RouteTableId: &table, DestinationCidrBlock: &dest, GatewayId: &b.sites.main.gateway})
 			b.wantCode(err, "replacing", "InvalidParameterValue", "InvalidRoute.NotFound")
 			b.observe("replacing: %s", answer(err))
 		},
 	},
 	{
-		ID: "route-canonical", Title: "A destination's host bits", Confidence: Documented, Source: "EC2 API Reference, CreateRoute: 100.68.0.18/18 is modified to 100.68.0.0/18",
-		Rule: "A destination is brought into its canonical form", Needs: []string{"route-local"},
+		ID: "route-canonical", Title: "A destination's host bits", Confidence: Documented,
+		Source: "EC2 API Reference, CreateRoute: 100.68.0.18/18 is modified to 100.68.0.0/18",
+		Rule:   "A destination is brought into its canonical form", Needs: []string{"route-local"},
 		run: func(b *bench) {
 			table := b.routeTable(b.sites.main.vpc)
 			b.need(b.route(table, "192.0.2.77/24", b.sites.main.gateway))
@@ -94,11 +102,13 @@ var routeChecks = []Check{
 	},
 	{
 		ID: "route-inside", Title: "Routes inside the VPC", Confidence: Documented, Source: sourceRoutes,
-		Rule: "A route more specific than the local one is to a whole subnet, and its target is an interface, not a gateway", Needs: []string{"route-local"},
+		Rule:  "A route more specific than the local one is to a whole subnet, and its target is an interface, not a gateway",
+		Needs: []string{"route-local"},
 		run: func(b *bench) {
 			p, q, table := b.place(28), b.place(28), b.routeTable(b.sites.main.vpc)
 			e := *b.eni(p).NetworkInterfaceId
-			b.wantCode(b.route(table, q.cidr.String(), b.sites.main.gateway), "a subnet to the Internet gateway", "InvalidParameterValue")
+			b.wantCode(b.route(table, q.cidr.String(), b.sites.main.gateway), "a subnet to the Internet gateway",
+				"InvalidParameterValue")
 			b.refused(b.route(table, q.at(8)+"/29", e), "half a subnet to an interface")
 			b.refused(b.route(table, q.at(5)+"/32", e), "an address to an interface")
 			grants(0, b.route(table, q.cidr.String(), e))(b, "a whole subnet to an interface")
@@ -116,8 +126,9 @@ var routeChecks = []Check{
 		},
 	},
 	{
-		ID: "route-blackhole", Title: "A route whose target is gone", Confidence: Documented, Source: "EC2 API Reference, Route: state",
-		Rule: "A route to an interface that is deleted stays, as a black hole", Needs: []string{"route-local"},
+		ID: "route-blackhole", Title: "A route whose target is gone", Confidence: Documented,
+		Source: "EC2 API Reference, Route: state",
+		Rule:   "A route to an interface that is deleted stays, as a black hole", Needs: []string{"route-local"},
 		run: func(b *bench) {
 			p, table, dest := b.place(28), b.routeTable(b.sites.main.vpc), "192.0.2.0/24"
 			e := *b.eni(p).NetworkInterfaceId
@@ -144,23 +155,29 @@ var routeChecks = []Check{
 		},
 	},
 	{
-		ID: "route-association", Title: "A subnet has one route table", Confidence: Documented, Source: "VPC User Guide, VPC_Route_Tables",
-		Rule: "A subnet with a table gets no second one; a table with subnets is not deleted; the main table can neither be disassociated nor deleted",
+		ID: "route-association", Title: "A subnet has one route table", Confidence: Documented,
+		Source: "VPC User Guide, VPC_Route_Tables",
+		Rule: "A subnet with a table gets no second one; a table with subnets is not deleted; the main table can " +
+			"neither be disassociated nor deleted",
 		run: func(b *bench) {
 			p := b.place(28)
 			one, two := b.routeTable(p.vpc), b.routeTable(p.vpc)
-			on := must(b.AssociateRouteTable(b.ctx, &ec2.AssociateRouteTableInput{RouteTableId: &one, SubnetId: &p.subnet}))(b).AssociationId
+			on := must(b.AssociateRouteTable(b.ctx,
+				&ec2.AssociateRouteTableInput{RouteTableId: &one, SubnetId: &p.subnet}))(b).AssociationId
 			_, err := b.AssociateRouteTable(b.ctx, &ec2.AssociateRouteTableInput{RouteTableId: &two, SubnetId: &p.subnet})
 			b.wantCode(err, "a second table", "Resource.AlreadyAssociated")
 			_, err = b.DeleteRouteTable(b.ctx, &ec2.DeleteRouteTableInput{RouteTableId: &one})
 			b.wantCode(err, "deleting a table with a subnet", "DependencyViolation")
-			moved := must(b.ReplaceRouteTableAssociation(b.ctx, &ec2.ReplaceRouteTableAssociationInput{AssociationId: on, RouteTableId: &two}))(b).NewAssociationId
+			moved := must(b.ReplaceRouteTableAssociation(b.ctx,
+				&ec2.ReplaceRouteTableAssociationInput{AssociationId: on, RouteTableId: &two}))(b).NewAssociationId
 			b.holds(aws.ToString(moved) != aws.ToString(on), "a new ID of the association", "%s", aws.ToString(moved))
 			must(b.DeleteRouteTable(b.ctx, &ec2.DeleteRouteTableInput{RouteTableId: &one}))(b)
-			main := must(b.DescribeRouteTables(b.ctx, &ec2.DescribeRouteTablesInput{RouteTableIds: []string{b.sites.main.table}}))(b).RouteTables[0]
+			main := must(b.DescribeRouteTables(b.ctx,
+				&ec2.DescribeRouteTablesInput{RouteTableIds: []string{b.sites.main.table}}))(b).RouteTables[0]
 			for _, a := range main.Associations {
 				if aws.ToBool(a.Main) {
-					_, err = b.DisassociateRouteTable(b.ctx, &ec2.DisassociateRouteTableInput{AssociationId: a.RouteTableAssociationId})
+					_, err = b.DisassociateRouteTable(b.ctx,
+						&ec2.DisassociateRouteTableInput{AssociationId: a.RouteTableAssociationId})
 					b.wantCode(err, "disassociating the main table", "InvalidParameterValue")
 				}
 			}

@@ -10,7 +10,8 @@ import (
 )
 
 func (b *bench) tag(id, key, value string) error {
-	_, err := b.CreateTags(b.ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: []types.Tag{{Key: &key, Value: &value}}})
+	_, err := b.CreateTags(b.ctx, &ec2.CreateTagsInput{Resources: []string{id},
+		Tags: []types.Tag{{Key: &key, Value: &value}}})
 	return err
 }
 
@@ -28,8 +29,9 @@ func (b *bench) hasTag(id, key string, value *string) {
 
 var tagChecks = []Check{
 	{
-		ID: "tags", Title: "Tags are set, overwritten and deleted", Confidence: Documented, Source: "EC2 API Reference, CreateTags and DeleteTags",
-		Rule: "CreateTags overwrites; DeleteTags with a value deletes only a tag of that value",
+		ID: "tags", Title: "Tags are set, overwritten and deleted", Confidence: Documented,
+		Source: "EC2 API Reference, CreateTags and DeleteTags",
+		Rule:   "CreateTags overwrites; DeleteTags with a value deletes only a tag of that value",
 		run: func(b *bench) {
 			id := b.place(28).subnet
 			b.need(b.tag(id, "k", "1"))
@@ -37,7 +39,8 @@ var tagChecks = []Check{
 			b.need(b.tag(id, "k", "2"))
 			b.hasTag(id, "k", aws.String("2"))
 			remove := func(value *string) {
-				must(b.DeleteTags(b.ctx, &ec2.DeleteTagsInput{Resources: []string{id}, Tags: []types.Tag{{Key: aws.String("k"), Value: value}}}))(b)
+				must(b.DeleteTags(b.ctx, &ec2.DeleteTagsInput{Resources: []string{id},
+					Tags: []types.Tag{{Key: aws.String("k"), Value: value}}}))(b)
 			}
 			remove(aws.String("1"))
 			b.hasTag(id, "k", aws.String("2"))
@@ -47,14 +50,16 @@ var tagChecks = []Check{
 		},
 	},
 	{
-		ID: "tags-limits", Title: "Limits of tags", Confidence: Documented, Source: "EC2 User Guide, Using_Tags: Tag restrictions",
-		Rule: "A key has 128 characters at most and does not begin with aws:, a value 256; a resource has 50 tags",
+		ID: "tags-limits", Title: "Limits of tags", Confidence: Documented,
+		Source: "EC2 User Guide, Using_Tags: Tag restrictions",
+		Rule:   "A key has 128 characters at most and does not begin with aws:, a value 256; a resource has 50 tags",
 		run: func(b *bench) {
 			id := b.place(28).subnet
 			b.wantCode(b.tag(id, "aws:k", "v"), "a key that begins with aws:", "InvalidParameterValue")
 			b.wantCode(b.tag(id, strings.Repeat("k", 129), "v"), "a key of 129 characters", "InvalidParameterValue")
 			b.wantCode(b.tag(id, "k", strings.Repeat("v", 257)), "a value of 257 characters", "InvalidParameterValue")
-			grants(0, b.tag(id, strings.Repeat("k", 128), strings.Repeat("v", 256)))(b, "a key of 128 and a value of 256 characters")
+			grants(0, b.tag(id, strings.Repeat("k", 128), strings.Repeat("v", 256)))(b,
+				"a key of 128 and a value of 256 characters")
 			var more []types.Tag
 			for i := range 51 {
 				more = append(more, types.Tag{Key: aws.String(fmt.Sprintf("n%d", i)), Value: aws.String("")})
@@ -64,19 +69,22 @@ var tagChecks = []Check{
 		},
 	},
 	{
-		ID: "tags-at-creation", Title: "Tags at creation are for what is created", Confidence: Documented, Source: "EC2 API Reference, TagSpecification",
-		Rule: "A TagSpecification for another type of resource is refused with InvalidParameterValue, and nothing is made",
+		ID: "tags-at-creation", Title: "Tags at creation are for what is created", Confidence: Documented,
+		Source: "EC2 API Reference, TagSpecification",
+		Rule:   "A TagSpecification for another type of resource is refused with InvalidParameterValue, and nothing is made",
 		run: func(b *bench) {
 			p := b.place(28)
-			_, err := b.CreateNetworkInterface(b.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet, TagSpecifications: b.tags(types.ResourceTypeVpc)})
+			_, err := b.CreateNetworkInterface(b.ctx,
+				&ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet, TagSpecifications: b.tags(types.ResourceTypeVpc)})
 			b.wantCode(err, "tags for a vpc on a network interface", "InvalidParameterValue")
 			e := b.eni(p)
 			b.hasTag(*e.NetworkInterfaceId, TagRun, &b.cfg.Run)
 		},
 	},
 	{
-		ID: "tags-unknown", Title: "Tags for what is not there", Confidence: Documented, Source: "EC2 API Reference, errors-overview",
-		Rule: "A tag for a resource that does not exist is the NotFound of its kind",
+		ID: "tags-unknown", Title: "Tags for what is not there", Confidence: Documented,
+		Source: "EC2 API Reference, errors-overview",
+		Rule:   "A tag for a resource that does not exist is the NotFound of its kind",
 		run: func(b *bench) {
 			b.wantCode(b.tag(b.unknownID("subnet"), "k", "v"), "an unknown subnet", "InvalidSubnetID.NotFound")
 			b.wantCode(b.tag(b.unknownID("vpc"), "k", "v"), "an unknown VPC", "InvalidVpcID.NotFound")

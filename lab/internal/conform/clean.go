@@ -199,7 +199,8 @@ func (c *cleaner) machines(ctx context.Context, l leftovers) {
 		if _, err := c.api.DeleteNatGateway(ctx, &ec2.DeleteNatGatewayInput{NatGatewayId: &n.ID}); err != nil {
 			return err
 		}
-		return ec2.NewNatGatewayDeletedWaiter(c.api, func(o *ec2.NatGatewayDeletedWaiterOptions) { o.MinDelay, o.MaxDelay = soon, late }).
+		return ec2.NewNatGatewayDeletedWaiter(c.api,
+			func(o *ec2.NatGatewayDeletedWaiterOptions) { o.MinDelay, o.MaxDelay = soon, late }).
 			Wait(ctx, &ec2.DescribeNatGatewaysInput{NatGatewayIds: []string{n.ID}}, 10*time.Minute)
 	})
 	var ids []string
@@ -211,7 +212,8 @@ func (c *cleaner) machines(ctx context.Context, l leftovers) {
 	}
 	_, err := c.api.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: ids})
 	if err == nil {
-		err = ec2.NewInstanceTerminatedWaiter(c.api, func(o *ec2.InstanceTerminatedWaiterOptions) { o.MinDelay, o.MaxDelay = soon, late }).
+		err = ec2.NewInstanceTerminatedWaiter(c.api,
+			func(o *ec2.InstanceTerminatedWaiterOptions) { o.MinDelay, o.MaxDelay = soon, late }).
 			Wait(ctx, &ec2.DescribeInstancesInput{InstanceIds: ids}, 10*time.Minute)
 	}
 	if err != nil {
@@ -231,7 +233,9 @@ func releaseAddress(ctx context.Context, api EC2, id string) error {
 			if a.AssociationId == nil {
 				continue
 			}
-			if _, err := api.DisassociateAddress(ctx, &ec2.DisassociateAddressInput{AssociationId: a.AssociationId}); err != nil && !strings.HasSuffix(code(err), ".NotFound") {
+			if _, err := api.DisassociateAddress(ctx,
+				&ec2.DisassociateAddressInput{AssociationId: a.AssociationId}); err != nil &&
+				!strings.HasSuffix(code(err), ".NotFound") {
 				return err
 			}
 		}
@@ -266,13 +270,15 @@ func (c *cleaner) vpc(ctx context.Context, id string) error {
 	if err := c.groups(ctx, in); err != nil {
 		return err
 	}
-	gateways, err := c.api.DescribeInternetGateways(ctx, &ec2.DescribeInternetGatewaysInput{Filters: filters("attachment.vpc-id", id)})
+	gateways, err := c.api.DescribeInternetGateways(ctx,
+		&ec2.DescribeInternetGatewaysInput{Filters: filters("attachment.vpc-id", id)})
 	if err != nil {
 		return err
 	}
 	for _, g := range gateways.InternetGateways {
 		err := c.gone(ctx, func() error {
-			_, err := c.api.DetachInternetGateway(ctx, &ec2.DetachInternetGatewayInput{InternetGatewayId: g.InternetGatewayId, VpcId: &id})
+			_, err := c.api.DetachInternetGateway(ctx,
+				&ec2.DetachInternetGatewayInput{InternetGatewayId: g.InternetGatewayId, VpcId: &id})
 			return err
 		})
 		if err != nil {
@@ -314,7 +320,8 @@ func (c *cleaner) unreserve(ctx context.Context, subnet string) error {
 		return err
 	}
 	for _, r := range append(out.SubnetIpv4CidrReservations, out.SubnetIpv6CidrReservations...) {
-		_, err := c.api.DeleteSubnetCidrReservation(ctx, &ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: r.SubnetCidrReservationId})
+		_, err := c.api.DeleteSubnetCidrReservation(ctx,
+			&ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: r.SubnetCidrReservationId})
 		if err != nil && !strings.HasSuffix(code(err), ".NotFound") {
 			return err
 		}
@@ -348,12 +355,14 @@ func (c *cleaner) groups(ctx context.Context, in []types.Filter) error {
 	if err != nil {
 		return err
 	}
-	groups := slices.DeleteFunc(out.SecurityGroups, func(g types.SecurityGroup) bool { return aws.ToString(g.GroupName) == "default" })
+	groups := slices.DeleteFunc(out.SecurityGroups,
+		func(g types.SecurityGroup) bool { return aws.ToString(g.GroupName) == "default" })
 	for _, g := range groups {
 		if len(g.IpPermissions) == 0 {
 			continue
 		}
-		_, err := c.api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: g.GroupId, IpPermissions: g.IpPermissions})
+		_, err := c.api.RevokeSecurityGroupIngress(ctx,
+			&ec2.RevokeSecurityGroupIngressInput{GroupId: g.GroupId, IpPermissions: g.IpPermissions})
 		if err != nil && !strings.HasSuffix(code(err), ".NotFound") {
 			return err
 		}

@@ -61,7 +61,8 @@ func checkTable() string {
 		for _, cost := range c.Costs {
 			makes = append(makes, string(cost))
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", c.ID, cell(c.Rule), cell(c.Source), c.Confidence, strings.Join(makes, ", "))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", c.ID, cell(c.Rule), cell(c.Source), c.Confidence,
+			strings.Join(makes, ", "))
 	}
 	b.WriteString("\n")
 	return b.String()

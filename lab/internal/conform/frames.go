@@ -33,7 +33,8 @@ func ethernet(dst, src net.HardwareAddr, kind uint16, payload []byte) []byte {
 }
 
 // arp is a frame of ARP with these fields; src is the Ethernet source.
-func arp(dst, src net.HardwareAddr, op uint16, senderMAC net.HardwareAddr, sender netip.Addr, targetMAC net.HardwareAddr, target netip.Addr) []byte {
+func arp(dst, src net.HardwareAddr, op uint16, senderMAC net.HardwareAddr, sender netip.Addr,
+	targetMAC net.HardwareAddr, target netip.Addr) []byte {
 	p := []byte{0, 1, 8, 0, 6, 4, 0, byte(op)}
 	p = append(append(p, senderMAC...), sender.AsSlice()...)
 	p = append(append(p, targetMAC...), target.AsSlice()...)
@@ -112,7 +113,8 @@ func (f frame) arp() (arpFields, bool) {
 		return arpFields{}, false
 	}
 	p := f.payload
-	return arpFields{binary.BigEndian.Uint16(p[6:]), p[8:14], netip.AddrFrom4([4]byte(p[14:18])), netip.AddrFrom4([4]byte(p[24:28]))}, true
+	return arpFields{binary.BigEndian.Uint16(p[6:]), p[8:14], netip.AddrFrom4([4]byte(p[14:18])),
+		netip.AddrFrom4([4]byte(p[24:28]))}, true
 }
 
 // echoReply are the ID and sequence number of an answer to a ping.

@@ -42,9 +42,10 @@ func startLab(t *testing.T) Config {
 		t.Fatal(err)
 	}
 	fabric := vpc.New(vpc.Config{})
-	service, err := lab.Wire(lab.Config{Machines: idle{}, Fabric: fabric, Profiles: identities, Log: log, Images: []lab.Image{{
-		ID: "ami-0debdeb0000000013", Name: "debian-13-amd64-20261101-1", Owner: "136693071363", Architecture: "x86_64",
-		Created: time.Unix(1700000000, 0), Parameters: []string{debianParameter}}}},
+	service, err := lab.Wire(lab.Config{Machines: idle{}, Fabric: fabric, Profiles: identities, Log: log,
+		Images: []lab.Image{{
+			ID: "ami-0debdeb0000000013", Name: "debian-13-amd64-20261101-1", Owner: "136693071363", Architecture: "x86_64",
+			Created: time.Unix(1700000000, 0), Parameters: []string{debianParameter}}}},
 		identities, func(r *http.Request) (string, bool) { return r.Header.Get("Test-Interface"), true })
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +96,8 @@ func TestBridgeDoesNotConform(t *testing.T) {
 	cfg := startLab(t)
 	cfg.hands.(*virtual).bridge = true
 	want := map[string]Status{"machines": Passed, "frame": Passed, "mtu-inside": Passed,
-		"arp": Failed, "arp-hidden": Failed, "source-mac": Failed, "source-address": Failed, "no-flooding": Failed, "security-group": Failed}
+		"arp": Failed, "arp-hidden": Failed, "source-mac": Failed, "source-address": Failed,
+		"no-flooding": Failed, "security-group": Failed}
 	var ids []string
 	for id := range want {
 		ids = append(ids, id)
@@ -175,13 +177,13 @@ func TestCatalog(t *testing.T) {
 // TestVerdicts runs checks that end in each of the ways.
 func TestVerdicts(t *testing.T) {
 	cfg := startLab(t)
-	cfg.Patience = 10 * time.Millisecond
 	results := map[string]Result{}
 	cfg.Done = func(r Result) { results[r.ID] = r }
 	_, err := Run(t.Context(), cfg, []Check{
 		{ID: "good", Confidence: Documented, run: func(b *bench) { b.want("one", 1, 1) }},
 		{ID: "bad", Confidence: Documented, run: func(b *bench) { b.want("one", 2, 1) }},
-		{ID: "late", Confidence: Documented, run: func(b *bench) { b.eventually("never", func() (string, bool) { return "nothing", false }) }},
+		{ID: "late", Confidence: Documented,
+			run: func(b *bench) { b.eventually("never", func() (string, bool) { return "nothing", false }) }},
 		{ID: "open", Confidence: Unknown, run: func(b *bench) { b.observe("the moon is %s", "full") }},
 		{ID: "broken", Confidence: Documented, run: func(b *bench) {
 			must(b.DescribeVpcs(b.ctx, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(1)}))(b)
@@ -203,7 +205,8 @@ func TestVerdicts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id, want := range map[string]Status{"good": Passed, "bad": Failed, "late": Failed, "open": Observed, "broken": Broken, "faulty": Broken,
+	for id, want := range map[string]Status{"good": Passed, "bad": Failed, "late": Failed, "open": Observed,
+		"broken": Broken, "faulty": Broken,
 		"granted": Failed, "not-refused": Failed, "after-bad": Skipped, "after-good": Passed} {
 		if got := results[id].Status; got != want {
 			t.Errorf("%s %s, want %s", id, got, want)

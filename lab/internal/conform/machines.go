@@ -33,7 +33,8 @@ type hands interface {
 	take(ctx context.Context, both ...*machine) error
 	// perform has the agents carry out their orders at the same time, and
 	// calls during, if not nil, when that long has passed.
-	perform(ctx context.Context, orders map[*machine]agent.Order, after time.Duration, during func()) (map[*machine]agent.Answer, error)
+	perform(ctx context.Context, orders map[*machine]agent.Order, after time.Duration,
+		during func()) (map[*machine]agent.Answer, error)
 	close()
 }
 
@@ -73,7 +74,8 @@ func (b *bench) boot() {
 	}
 	m.place = b.place(24)
 	key, keyName := newKey(b), "macaw-conform-"+b.cfg.Run+"-"+NewRun()
-	must(b.ImportKeyPair(b.ctx, &ec2.ImportKeyPairInput{KeyName: &keyName, PublicKeyMaterial: []byte(key.authorized), TagSpecifications: b.tags(types.ResourceTypeKeyPair)}))(b)
+	must(b.ImportKeyPair(b.ctx, &ec2.ImportKeyPairInput{KeyName: &keyName, PublicKeyMaterial: []byte(key.authorized),
+		TagSpecifications: b.tags(types.ResourceTypeKeyPair)}))(b)
 	ssh, open := b.group(m.place.vpc, "ssh"), b.group(m.place.vpc, "probe")
 	b.need(b.allow(ssh, tcp(22, "0.0.0.0/0"), everything(mainCIDR.String()))) // the key is all that opens it
 	b.need(b.allow(open, everything(mainCIDR.String())))
@@ -82,7 +84,8 @@ func (b *bench) boot() {
 		one.management = b.nic(m.place, ssh, 10+10*i)
 		one.probe = b.nic(m.place, open, 11+10*i)
 		one.id = b.launch(&ec2.RunInstancesInput{KeyName: &keyName,
-			MetadataOptions: &types.InstanceMetadataOptionsRequest{HttpTokens: types.HttpTokensStateRequired, HttpPutResponseHopLimit: aws.Int32(1)}}, one.management.eni, one.probe.eni)
+			MetadataOptions: &types.InstanceMetadataOptionsRequest{HttpTokens: types.HttpTokensStateRequired,
+				HttpPutResponseHopLimit: aws.Int32(1)}}, one.management.eni, one.probe.eni)
 		if i == 0 {
 			m.a = one
 		} else {
@@ -90,7 +93,8 @@ func (b *bench) boot() {
 		}
 	}
 	for _, one := range []*machine{m.a, m.b} {
-		made := must(b.AllocateAddress(b.ctx, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc, TagSpecifications: b.tags(types.ResourceTypeElasticIp)}))(b)
+		made := must(b.AllocateAddress(b.ctx,
+			&ec2.AllocateAddressInput{Domain: types.DomainTypeVpc, TagSpecifications: b.tags(types.ResourceTypeElasticIp)}))(b)
 		one.public = aws.ToString(made.PublicIp)
 		b.settled(func() error {
 			_, err := b.associate(aws.ToString(made.AllocationId), one.management.eni, "", true)
@@ -101,7 +105,8 @@ func (b *bench) boot() {
 		if m.hands != nil {
 			m.hands.close() // of an attempt that broke
 		}
-		m.hands = &remote{program: b.cfg.Program, agent: b.cfg.Agent, key: key.signer, known: host.HostKeys{Path: filepath.Join(m.folder, "known_hosts")}}
+		m.hands = &remote{program: b.cfg.Program, agent: b.cfg.Agent, key: key.signer,
+			known: host.HostKeys{Path: filepath.Join(m.folder, "known_hosts")}}
 	}
 	b.need(m.hands.take(b.ctx, m.a, m.b))
 }
@@ -113,8 +118,10 @@ func everything(cidr string) types.IpPermission {
 
 func (b *bench) nic(p place, group string, n int) nic {
 	address := p.at(n)
-	e := b.eniFrom(&ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet, PrivateIpAddress: &address, Groups: []string{group}})
-	return nic{aws.ToString(e.NetworkInterfaceId), must(net.ParseMAC(aws.ToString(e.MacAddress)))(b), netip.MustParseAddr(address)}
+	e := b.eniFrom(&ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet, PrivateIpAddress: &address,
+		Groups: []string{group}})
+	return nic{aws.ToString(e.NetworkInterfaceId), must(net.ParseMAC(aws.ToString(e.MacAddress)))(b),
+		netip.MustParseAddr(address)}
 }
 
 // lead is how long senders wait, so that the agents on all machines listen.

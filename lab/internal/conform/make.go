@@ -22,7 +22,8 @@ const (
 // tags are for what the run makes.
 func (b *bench) tags(of types.ResourceType) []types.TagSpecification {
 	return []types.TagSpecification{{ResourceType: of, Tags: []types.Tag{
-		{Key: aws.String(TagRun), Value: &b.cfg.Run}, {Key: aws.String("Name"), Value: aws.String("macaw-conform " + b.check)}}}}
+		{Key: aws.String(TagRun), Value: &b.cfg.Run}, {Key: aws.String("Name"),
+			Value: aws.String("macaw-conform " + b.check)}}}}
 }
 
 // filters are of one value each: name and value in turn.
@@ -50,9 +51,11 @@ func (b *bench) settled(call func() error) {
 // eni makes a network interface; the first address is the primary, and none
 // leaves the choice to AWS.
 func (b *bench) eni(p place, addresses ...string) types.NetworkInterface {
-	in := &ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet, TagSpecifications: b.tags(types.ResourceTypeNetworkInterface)}
+	in := &ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet,
+		TagSpecifications: b.tags(types.ResourceTypeNetworkInterface)}
 	for i, a := range addresses {
-		in.PrivateIpAddresses = append(in.PrivateIpAddresses, types.PrivateIpAddressSpecification{PrivateIpAddress: &a, Primary: aws.Bool(i == 0)})
+		in.PrivateIpAddresses = append(in.PrivateIpAddresses,
+			types.PrivateIpAddressSpecification{PrivateIpAddress: &a, Primary: aws.Bool(i == 0)})
 	}
 	return b.eniFrom(in)
 }
@@ -63,14 +66,16 @@ func (b *bench) eniFrom(in *ec2.CreateNetworkInterfaceInput) types.NetworkInterf
 	}
 	made := must(b.CreateNetworkInterface(b.ctx, in))(b)
 	id := aws.ToString(made.NetworkInterface.NetworkInterfaceId)
-	b.need(ec2.NewNetworkInterfaceAvailableWaiter(b.EC2, func(o *ec2.NetworkInterfaceAvailableWaiterOptions) { o.MinDelay, o.MaxDelay = soon, late }).
+	b.need(ec2.NewNetworkInterfaceAvailableWaiter(b.EC2,
+		func(o *ec2.NetworkInterfaceAvailableWaiterOptions) { o.MinDelay, o.MaxDelay = soon, late }).
 		Wait(b.ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}}, b.cfg.Patience))
 	return *made.NetworkInterface
 }
 
 // see describes an interface.
 func (b *bench) see(eni string) types.NetworkInterface {
-	return must(b.DescribeNetworkInterfaces(b.ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{eni}}))(b).NetworkInterfaces[0]
+	return must(b.DescribeNetworkInterfaces(b.ctx,
+		&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{eni}}))(b).NetworkInterfaces[0]
 }
 
 // addressesOf are an interface's private addresses, the primary first.
@@ -113,11 +118,14 @@ func list(what string, of []string) string {
 
 // assign registers addresses on an interface, with or without AllowReassignment.
 func (b *bench) assign(eni string, move bool, addresses ...string) (*ec2.AssignPrivateIpAddressesOutput, error) {
-	return b.AssignPrivateIpAddresses(b.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: addresses, AllowReassignment: aws.Bool(move)})
+	return b.AssignPrivateIpAddresses(b.ctx,
+		&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: addresses,
+			AllowReassignment: aws.Bool(move)})
 }
 
 func (b *bench) unassign(eni string, addresses ...string) error {
-	_, err := b.UnassignPrivateIpAddresses(b.ctx, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: addresses})
+	_, err := b.UnassignPrivateIpAddresses(b.ctx,
+		&ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: addresses})
 	return err
 }
 
@@ -132,7 +140,8 @@ type elastic struct {
 func (b *bench) elasticIPs(n int) []elastic {
 	b.need(b.share.Acquire(b.ctx, int64(n)))
 	for i := range n {
-		out, err := b.AllocateAddress(b.ctx, &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc, TagSpecifications: b.tags(types.ResourceTypeElasticIp)})
+		out, err := b.AllocateAddress(b.ctx,
+			&ec2.AllocateAddressInput{Domain: types.DomainTypeVpc, TagSpecifications: b.tags(types.ResourceTypeElasticIp)})
 		if err != nil {
 			b.share.Release(int64(n - i))
 			b.end(err)
@@ -182,7 +191,8 @@ func (b *bench) onAddress(allocation, eni, private string) {
 
 // associate puts an Elastic IP on an address; an empty one is left to AWS.
 func (b *bench) associate(allocation, eni, private string, reassociate bool) (*ec2.AssociateAddressOutput, error) {
-	in := &ec2.AssociateAddressInput{AllocationId: &allocation, NetworkInterfaceId: &eni, AllowReassociation: aws.Bool(reassociate)}
+	in := &ec2.AssociateAddressInput{AllocationId: &allocation, NetworkInterfaceId: &eni,
+		AllowReassociation: aws.Bool(reassociate)}
 	if private != "" {
 		in.PrivateIpAddress = &private
 	}
@@ -210,16 +220,23 @@ func (b *bench) associated() association {
 
 // group makes a security group in a VPC.
 func (b *bench) group(vpc, name string) string {
-	id := aws.ToString(must(b.CreateSecurityGroup(b.ctx, &ec2.CreateSecurityGroupInput{VpcId: &vpc, GroupName: aws.String(b.check + "-" + name + "-" + NewRun()),
-		Description: aws.String("macaw lab conform"), TagSpecifications: b.tags(types.ResourceTypeSecurityGroup)}))(b).GroupId)
-	b.need(ec2.NewSecurityGroupExistsWaiter(b.EC2, func(o *ec2.SecurityGroupExistsWaiterOptions) { o.MinDelay, o.MaxDelay = soon, late }).
+	made := must(b.CreateSecurityGroup(b.ctx, &ec2.CreateSecurityGroupInput{
+		VpcId: &vpc, GroupName: aws.String(b.check + "-" + name + "-" + NewRun()),
+		Description:       aws.String("macaw lab conform"),
+		TagSpecifications: b.tags(types.ResourceTypeSecurityGroup),
+	}))(b)
+	id := aws.ToString(made.GroupId)
+	b.need(ec2.NewSecurityGroupExistsWaiter(b.EC2,
+		func(o *ec2.SecurityGroupExistsWaiterOptions) { o.MinDelay, o.MaxDelay = soon, late }).
 		Wait(b.ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}}, b.cfg.Patience))
 	return id
 }
 
 // routeTable makes a route table in a VPC.
 func (b *bench) routeTable(vpc string) string {
-	id := must(b.CreateRouteTable(b.ctx, &ec2.CreateRouteTableInput{VpcId: &vpc, TagSpecifications: b.tags(types.ResourceTypeRouteTable)}))(b).RouteTable.RouteTableId
+	id := must(b.CreateRouteTable(b.ctx,
+		&ec2.CreateRouteTableInput{VpcId: &vpc,
+			TagSpecifications: b.tags(types.ResourceTypeRouteTable)}))(b).RouteTable.RouteTableId
 	b.settled(func() error {
 		_, err := b.DescribeRouteTables(b.ctx, &ec2.DescribeRouteTablesInput{RouteTableIds: []string{*id}})
 		return err

@@ -31,7 +31,8 @@ const program = "/usr/local/bin/macaw-conform"
 
 func (r *remote) take(ctx context.Context, both ...*machine) error {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		return fmt.Errorf("the agent is this program, which is for %s/%s; the instances are linux/amd64", runtime.GOOS, runtime.GOARCH)
+		return fmt.Errorf("the agent is this program, which is for %s/%s; the instances are linux/amd64", runtime.GOOS,
+			runtime.GOARCH)
 	}
 	r.close()
 	hosts := make([]*host.Host, len(both))
@@ -133,7 +134,8 @@ func (r *remote) clock(ctx context.Context, m *machine) (time.Duration, error) {
 	return ahead, nil
 }
 
-func (r *remote) perform(ctx context.Context, orders map[*machine]agent.Order, after time.Duration, during func()) (map[*machine]agent.Answer, error) {
+func (r *remote) perform(ctx context.Context, orders map[*machine]agent.Order, after time.Duration,
+	during func()) (map[*machine]agent.Answer, error) {
 	var g errgroup.Group
 	answers, who := make([]agent.Answer, len(orders)), []*machine{}
 	for m, o := range orders {

@@ -72,7 +72,8 @@ func WriteChecks(w io.Writer, checks []Check) error {
 // Notice says what the checks will make on an AWS account, and what AWS charges
 // for; prices are those of us-east-1 in 2026, in US dollars.
 func Notice(checks []Check) []string {
-	lines := []string{fmt.Sprintf("two VPCs (%s, %s) with subnets, interfaces and security groups in them: free", mainCIDR, bareCIDR)}
+	lines := []string{fmt.Sprintf("two VPCs (%s, %s) with subnets, interfaces and security groups in them: free", mainCIDR,
+		bareCIDR)}
 	quiet, pair, elastic, nat := 0, false, false, false
 	for _, c := range checks {
 		switch {
@@ -85,10 +86,12 @@ func Notice(checks []Check) []string {
 		nat = nat || slices.Contains(c.Costs, NATGateway)
 	}
 	if quiet > 0 {
-		lines = append(lines, fmt.Sprintf("%d instances of type %s for some minutes each: $0.021 an hour", quiet, machineType))
+		lines = append(lines, fmt.Sprintf("%d instances of type %s for some minutes each: $0.021 an hour", quiet,
+			machineType))
 	}
 	if pair {
-		lines = append(lines, fmt.Sprintf("two instances of type %s for the whole run, whose port 22 is open to all and to a key of this run's", machineType))
+		lines = append(lines, fmt.Sprintf("two instances of type %s for the whole run, whose port 22 is open to all and "+
+			"to a key of this run's", machineType))
 	}
 	if elastic {
 		lines = append(lines, fmt.Sprintf("at most %d Elastic IPs at a time: $0.005 an hour each", elasticShare))

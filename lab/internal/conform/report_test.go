@@ -8,8 +8,10 @@ import (
 func TestReportForPeople(t *testing.T) {
 	r := Report{Seconds: 3.2, Results: []Result{
 		{Check: Check{ID: "good", Title: "All is well", Confidence: Documented}, Status: Passed},
-		{Check: Check{ID: "bad", Title: "Not so", Rule: "It is so", Source: "a book", Confidence: Reported}, Status: Failed, Expected: "this", Seen: "that"},
-		{Check: Check{ID: "open", Title: "A question", Confidence: Unknown}, Status: Observed, Observations: []string{"2.0 s"}},
+		{Check: Check{ID: "bad", Title: "Not so", Rule: "It is so", Source: "a book", Confidence: Reported}, Status: Failed,
+			Expected: "this", Seen: "that"},
+		{Check: Check{ID: "open", Title: "A question", Confidence: Unknown}, Status: Observed,
+			Observations: []string{"2.0 s"}},
 		{Check: Check{ID: "late", Title: "Not reached", Confidence: Documented}, Status: Skipped, Problem: "needs bad"},
 	}}
 	var b strings.Builder

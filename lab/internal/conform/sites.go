@@ -57,14 +57,18 @@ func (s *suite) setUp(ctx context.Context) error {
 		}
 		s.sites.zone = aws.ToString(offers.InstanceTypeOfferings[0].Location)
 		main := b.newSite(mainCIDR, false)
-		made := must(b.CreateInternetGateway(b.ctx, &ec2.CreateInternetGatewayInput{TagSpecifications: b.tags(types.ResourceTypeInternetGateway)}))(b)
+		made := must(b.CreateInternetGateway(b.ctx,
+			&ec2.CreateInternetGatewayInput{TagSpecifications: b.tags(types.ResourceTypeInternetGateway)}))(b)
 		main.gateway = aws.ToString(made.InternetGateway.InternetGatewayId)
 		b.settled(func() error {
-			_, err := b.AttachInternetGateway(b.ctx, &ec2.AttachInternetGatewayInput{InternetGatewayId: &main.gateway, VpcId: &main.vpc})
+			_, err := b.AttachInternetGateway(b.ctx,
+				&ec2.AttachInternetGatewayInput{InternetGatewayId: &main.gateway, VpcId: &main.vpc})
 			return err
 		})
 		b.settled(func() error {
-			_, err := b.CreateRoute(b.ctx, &ec2.CreateRouteInput{RouteTableId: &main.table, GatewayId: &main.gateway, DestinationCidrBlock: aws.String("0.0.0.0/0")})
+			_, err := b.CreateRoute(b.ctx,
+				&ec2.CreateRouteInput{RouteTableId: &main.table, GatewayId: &main.gateway,
+					DestinationCidrBlock: aws.String("0.0.0.0/0")})
 			return err
 		})
 		s.sites.main = main
@@ -88,16 +92,19 @@ func (b *bench) bare() *site {
 }
 
 func (b *bench) newSite(cidr netip.Prefix, ipv6 bool) *site {
-	made := must(b.CreateVpc(b.ctx, &ec2.CreateVpcInput{CidrBlock: aws.String(cidr.String()), AmazonProvidedIpv6CidrBlock: aws.Bool(ipv6),
-		TagSpecifications: b.tags(types.ResourceTypeVpc)}))(b)
+	made := must(b.CreateVpc(b.ctx,
+		&ec2.CreateVpcInput{CidrBlock: aws.String(cidr.String()), AmazonProvidedIpv6CidrBlock: aws.Bool(ipv6),
+			TagSpecifications: b.tags(types.ResourceTypeVpc)}))(b)
 	s := &site{vpc: aws.ToString(made.Vpc.VpcId), cidr: cidr}
 	in := &ec2.DescribeVpcsInput{VpcIds: []string{s.vpc}}
-	b.need(ec2.NewVpcAvailableWaiter(b.EC2, func(o *ec2.VpcAvailableWaiterOptions) { o.MinDelay, o.MaxDelay = soon, late }).Wait(b.ctx, in, b.cfg.Patience))
+	b.need(ec2.NewVpcAvailableWaiter(b.EC2,
+		func(o *ec2.VpcAvailableWaiterOptions) { o.MinDelay, o.MaxDelay = soon, late }).Wait(b.ctx, in, b.cfg.Patience))
 	if ipv6 {
 		b.eventually("the VPC gets an IPv6 block", func() (string, bool) {
 			for _, v := range must(b.DescribeVpcs(b.ctx, in))(b).Vpcs {
 				for _, a := range v.Ipv6CidrBlockAssociationSet {
-					if p, err := netip.ParsePrefix(aws.ToString(a.Ipv6CidrBlock)); err == nil && a.Ipv6CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
+					if p, err := netip.ParsePrefix(aws.ToString(a.Ipv6CidrBlock)); err == nil &&
+						a.Ipv6CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
 						s.ipv6 = p
 						return "", true
 					}
@@ -107,7 +114,8 @@ func (b *bench) newSite(cidr netip.Prefix, ipv6 bool) *site {
 		})
 	}
 	b.eventually("the VPC has a main route table", func() (string, bool) {
-		tables := must(b.DescribeRouteTables(b.ctx, &ec2.DescribeRouteTablesInput{Filters: filters("vpc-id", s.vpc, "association.main", "true")}))(b).RouteTables
+		tables := must(b.DescribeRouteTables(b.ctx,
+			&ec2.DescribeRouteTablesInput{Filters: filters("vpc-id", s.vpc, "association.main", "true")}))(b).RouteTables
 		if len(tables) == 0 {
 			return "none", false
 		}
@@ -161,7 +169,8 @@ func (b *bench) placeIn(s *site, bits int) place {
 		b.end(fmt.Errorf("the VPC %s has no room for another subnet", s.vpc))
 	}
 	p := place{vpc: s.vpc, cidr: netip.PrefixFrom(block.Addr(), bits)}
-	in := &ec2.CreateSubnetInput{VpcId: &s.vpc, CidrBlock: aws.String(p.cidr.String()), AvailabilityZone: &b.sites.zone, TagSpecifications: b.tags(types.ResourceTypeSubnet)}
+	in := &ec2.CreateSubnetInput{VpcId: &s.vpc, CidrBlock: aws.String(p.cidr.String()), AvailabilityZone: &b.sites.zone,
+		TagSpecifications: b.tags(types.ResourceTypeSubnet)}
 	if s.ipv6.IsValid() {
 		a := s.ipv6.Addr().As16()
 		a[7] += byte(index)
@@ -169,7 +178,8 @@ func (b *bench) placeIn(s *site, bits int) place {
 		in.Ipv6CidrBlock = aws.String(p.ipv6.String())
 	}
 	p.subnet = aws.ToString(must(b.CreateSubnet(b.ctx, in))(b).Subnet.SubnetId)
-	b.need(ec2.NewSubnetAvailableWaiter(b.EC2, func(o *ec2.SubnetAvailableWaiterOptions) { o.MinDelay, o.MaxDelay = soon, late }).
+	b.need(ec2.NewSubnetAvailableWaiter(b.EC2,
+		func(o *ec2.SubnetAvailableWaiterOptions) { o.MinDelay, o.MaxDelay = soon, late }).
 		Wait(b.ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{p.subnet}}, b.cfg.Patience))
 	return p
 }

@@ -45,7 +45,8 @@ type device struct {
 	eni   string
 }
 
-func (v *virtual) perform(_ context.Context, orders map[*machine]agent.Order, after time.Duration, during func()) (map[*machine]agent.Answer, error) {
+func (v *virtual) perform(_ context.Context, orders map[*machine]agent.Order, after time.Duration,
+	during func()) (map[*machine]agent.Answer, error) {
 	type shot struct {
 		from string
 		agent.Shot
@@ -75,7 +76,8 @@ func (v *virtual) perform(_ context.Context, orders map[*machine]agent.Order, af
 			packet := ipv4(6, netip.MustParseAddr("169.254.169.254"), m.management.address, []byte("HTTP/1.1 200 OK"))
 			packet[8] = byte(ttl)
 			for i := range o.Devices {
-				a.Devices[i].Frames = append(a.Devices[i].Frames, agent.Frame{Frame: ethernet(m.management.mac, foreignMAC, etherIPv4, packet)})
+				a.Devices[i].Frames = append(a.Devices[i].Frames,
+					agent.Frame{Frame: ethernet(m.management.mac, foreignMAC, etherIPv4, packet)})
 			}
 		}
 		answers[m] = a
@@ -153,7 +155,8 @@ func (v *virtual) ask(eni string, r agent.Request) agent.Response {
 		header[name] = value
 	}
 	if r.Token {
-		header["X-aws-ec2-metadata-token"] = do("PUT", metadata+"api/token", map[string]string{"X-aws-ec2-metadata-token-ttl-seconds": "60"}).Body.String()
+		header["X-aws-ec2-metadata-token"] = do("PUT", metadata+"api/token",
+			map[string]string{"X-aws-ec2-metadata-token-ttl-seconds": "60"}).Body.String()
 	}
 	w := do(r.Method, r.URL, header)
 	return agent.Response{Status: w.Code, Body: w.Body.String()}

@@ -65,7 +65,8 @@ func (a wireAnswer) refusal() *wireError {
 
 // send signs and sends a form, by GET in the URL or by POST in the body.
 // spoil, if not nil, may change the request after it was signed.
-func (w Wire) send(ctx context.Context, service, method string, form url.Values, spoil func(*http.Request)) (wireAnswer, error) {
+func (w Wire) send(ctx context.Context, service, method string, form url.Values, spoil func(*http.Request)) (wireAnswer,
+	error) {
 	target, body := w.endpoint(service)+"/", form.Encode()
 	if method == http.MethodGet {
 		target, body = target+"?"+body, ""
@@ -114,7 +115,8 @@ func (w Wire) sendSigned(
 		return wireAnswer{}, fmt.Errorf("finding credentials: %w", err)
 	}
 	sum := sha256.Sum256([]byte(body))
-	if err := v4.NewSigner().SignHTTP(ctx, creds, r, hex.EncodeToString(sum[:]), service, w.Region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, creds, r, hex.EncodeToString(sum[:]), service, w.Region,
+		time.Now()); err != nil {
 		return wireAnswer{}, fmt.Errorf("signing a request: %w", err)
 	}
 	if spoil != nil {

@@ -38,7 +38,8 @@ type FlowBatch struct {
 // FollowFlows calls show with the flow log's records of each interval from now
 // on, at one port or, if it is empty, at all, until ctx ends or show fails. Lost
 // counts the frames that there was no time to look at.
-func FollowFlows(ctx context.Context, port string, every time.Duration, show func(flows []Flow, lost uint64) error) error {
+func FollowFlows(ctx context.Context, port string, every time.Duration,
+	show func(flows []Flow, lost uint64) error) error {
 	lines, err := Open(ctx, http.MethodGet, "/flows?"+url.Values{"port": {port}, "interval": {every.String()}}.Encode())
 	if err != nil {
 		return err

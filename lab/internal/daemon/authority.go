@@ -78,10 +78,12 @@ func makeAuthority(dir string) (*authority, error) {
 		return nil, err
 	}
 	// The certificate comes last: it says that the authority is whole.
-	if err := os.WriteFile(authorityKeyPath(dir), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600); err != nil {
+	if err := os.WriteFile(authorityKeyPath(dir), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+		0o600); err != nil {
 		return nil, err
 	}
-	return &authority{certificate, key}, renameio.WriteFile(authorityPath(dir), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
+	return &authority{certificate, key}, renameio.WriteFile(authorityPath(dir),
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
 }
 
 // sign makes a certificate for names, good for the life of a daemon.

@@ -88,15 +88,17 @@ func Serve(ctx context.Context, supervisor []string) error {
 	if err != nil {
 		return err
 	}
-	account, err := iam.Open(iam.Config{File: accountPath(), Root: iam.Key{ID: cfg.AccessKey, Secret: cfg.SecretKey}, Log: log})
+	account, err := iam.Open(iam.Config{File: accountPath(), Root: iam.Key{ID: cfg.AccessKey, Secret: cfg.SecretKey},
+		Log: log})
 	if err != nil {
 		return err
 	}
 	service, err := ec2.Wire(ec2.Config{
-		Region: control.Region, File: statePath(), Fabric: injector.Fabric(fabric), Machines: injector.Machines(m), Images: offered, Profiles: account,
+		Region: control.Region, File: statePath(), Fabric: injector.Fabric(fabric), Machines: injector.Machines(m),
+		Images: offered, Profiles: account,
 		Addresses: internet.ElasticIPs, AddressQuota: cfg.ElasticIPQuota, Log: log,
 		Metadata: func(s *ec2.State) imds.Source { return injector.Metadata(s) },
-	}, account, asker(fabric), ec2.Disturbed(injector))
+	}, account, asker(fabric), ec2.InjectFaults(injector))
 	if err != nil {
 		return err
 	}
@@ -164,8 +166,9 @@ func stock(cfg control.Config) ([]ec2.Image, error) {
 		return nil, err
 	}
 	return []ec2.Image{{
-		ID: img.ID, Name: "debian-13-amd64-" + img.Created.UTC().Format("20060102-1504"), Description: "Debian 13 (amd64) for the lab",
-		Owner: "136693071363", Architecture: "x86_64", Created: img.Created,
+		ID: img.ID, Name: "debian-13-amd64-" + img.Created.UTC().Format("20060102-1504"),
+		Description: "Debian 13 (amd64) for the lab",
+		Owner:       "136693071363", Architecture: "x86_64", Created: img.Created,
 		Parameters: []string{"/aws/service/debian/release/13/latest/amd64"},
 	}}, nil
 }

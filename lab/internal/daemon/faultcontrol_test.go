@@ -32,7 +32,8 @@ func TestFaultsAreSetAndCleared(t *testing.T) {
 		want         string
 	}{
 		{"GET", "/faults", nil, 200, `"faults":[]`},
-		{"POST", "/faults", url.Values{"fault": {`{"name":"error","action":"Assign*","rate":0.5}`}}, 200, `"code":"InternalError"`},
+		{"POST", "/faults", url.Values{"fault": {`{"name":"error","action":"Assign*","rate":0.5}`}}, 200,
+			`"code":"InternalError"`},
 		{"POST", "/faults", url.Values{"fault": {`{"name":"late","min":"1s"}`}}, 200, `"max":"6s"`},
 		{"POST", "/faults", url.Values{"fault": {`{"name":"moon"}`}}, 400, `no fault "moon"`},
 		{"POST", "/faults", url.Values{"fault": {`x`}}, 400, "reading a fault"},

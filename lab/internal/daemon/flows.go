@@ -12,8 +12,10 @@ import (
 
 func flowOf(f vpc.Flow) control.Flow {
 	r := control.Flow{
-		Port: f.Port.String(), Direction: f.Direction.String(), Source: f.Source, Dest: f.Dest, SPort: f.SPort, DPort: f.DPort,
-		Protocol: f.Protocol, EtherType: f.EtherType, Packets: f.Packets, Bytes: f.Bytes, Start: f.Start, End: f.End, Action: "ACCEPT",
+		Port: f.Port.String(), Direction: f.Direction.String(), Source: f.Source, Dest: f.Dest, SPort: f.SPort,
+		DPort:    f.DPort,
+		Protocol: f.Protocol, EtherType: f.EtherType, Packets: f.Packets, Bytes: f.Bytes, Start: f.Start, End: f.End,
+		Action: "ACCEPT",
 	}
 	if f.Reason != vpc.ReasonNone {
 		r.Action, r.Reason = "REJECT", f.Reason.String()
@@ -26,7 +28,8 @@ func serveFlows(mux *http.ServeMux, f *vpc.Fabric) {
 	mux.HandleFunc("GET /flows", func(w http.ResponseWriter, r *http.Request) {
 		every, err := time.ParseDuration(r.URL.Query().Get("interval"))
 		if err != nil || every <= 0 {
-			http.Error(w, fmt.Sprintf("interval %q is not a positive duration", r.URL.Query().Get("interval")), http.StatusBadRequest)
+			http.Error(w, fmt.Sprintf("interval %q is not a positive duration", r.URL.Query().Get("interval")),
+				http.StatusBadRequest)
 			return
 		}
 		what := vpc.Observation{Buffer: 1 << 16}

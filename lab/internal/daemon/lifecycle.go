@@ -116,7 +116,8 @@ func start(ctx context.Context, daemon []string) error {
 			return ctx.Err()
 		case err := <-ended:
 			said, _ := os.ReadFile(logPath())
-			return fmt.Errorf("starting the lab's daemon: it ended: %w: %s", err, strings.TrimSpace(string(said[min(begin, int64(len(said))):])))
+			return fmt.Errorf("starting the lab's daemon: it ended: %w: %s", err,
+				strings.TrimSpace(string(said[min(begin, int64(len(said))):])))
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -178,7 +179,8 @@ func Down(ctx context.Context, purge bool) error {
 	}
 	gone := []string{machinesDir(), control.ConfigPath(), accountPath(), faultsPath(), logPath()}
 	if purge {
-		gone = append(gone, statePath(), authorityPath(control.Dir), authorityKeyPath(control.Dir), filepath.Join(control.Dir, "images"), filepath.Join(control.Dir, "guest"))
+		gone = append(gone, statePath(), authorityPath(control.Dir), authorityKeyPath(control.Dir),
+			filepath.Join(control.Dir, "images"), filepath.Join(control.Dir, "guest"))
 	}
 	for _, path := range gone {
 		if err := mounts.RemoveAll(path); err != nil {
@@ -192,7 +194,8 @@ func Down(ctx context.Context, purge bool) error {
 // files that belong to any user and are run as any, and no user of this host may
 // reach them. Those of an older version are mended.
 func prepare() error {
-	err := mounts.Private(filepath.Dir(control.Dir), control.Dir, filepath.Join(control.Dir, "images"), machinesDir(), filepath.Dir(control.Socket))
+	err := mounts.Private(filepath.Dir(control.Dir), control.Dir, filepath.Join(control.Dir, "images"), machinesDir(),
+		filepath.Dir(control.Socket))
 	if err != nil {
 		return fmt.Errorf("making the lab's directories: %w", err)
 	}

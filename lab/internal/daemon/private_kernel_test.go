@@ -81,7 +81,8 @@ func TestNobodyElseGetsIn(t *testing.T) {
 		}
 	}
 	paths := append(older, control.Socket)
-	for _, dir := range []string{"/var/lib/macaw", control.Dir, machinesDir(), filepath.Join(control.Dir, "images"), "/run/macaw"} {
+	for _, dir := range []string{"/var/lib/macaw", control.Dir, machinesDir(), filepath.Join(control.Dir, "images"),
+		"/run/macaw"} {
 		paths = append(paths, dir+"/.")
 	}
 	for _, path := range paths {

@@ -39,7 +39,8 @@ func servicesUp() (*vpc.Device, error) {
 		return nil, err
 	}
 	// The fabric carries IPv4 to them.
-	if err := namespace.Sysctl(servicesNamespace, map[string]string{"net/ipv6/conf/default/disable_ipv6": "1"}); err != nil {
+	if err := namespace.Sysctl(servicesNamespace,
+		map[string]string{"net/ipv6/conf/default/disable_ipv6": "1"}); err != nil {
 		return nil, err
 	}
 	dev, err := vpc.OpenTUN(vpc.DeviceConfig{Namespace: servicesNamespace, Name: servicesDevice, MTU: jumbo})
@@ -52,7 +53,8 @@ func servicesUp() (*vpc.Device, error) {
 			return err
 		}
 		for _, a := range []netip.Addr{metadataService, dnsService} {
-			if err := h.AddrReplace(lo, &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(32, 32)}}); err != nil {
+			if err := h.AddrReplace(lo, &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(),
+				Mask: net.CIDRMask(32, 32)}}); err != nil {
 				return err
 			}
 		}
@@ -97,7 +99,8 @@ func serveServices(ctx context.Context, metadata http.Handler) error {
 // (EC2 User Guide, ec2-instance-naming), and the Internet's hosts.
 func resolve(name string) (netip.Addr, bool) {
 	host, domain, _ := strings.Cut(name, ".")
-	if digits, ok := strings.CutPrefix(host, "ip-"); ok && (domain == "ec2.internal." || strings.HasSuffix(domain, ".compute.internal.")) {
+	if digits, ok := strings.CutPrefix(host, "ip-"); ok &&
+		(domain == "ec2.internal." || strings.HasSuffix(domain, ".compute.internal.")) {
 		a, err := netip.ParseAddr(strings.ReplaceAll(digits, "-", "."))
 		return a, err == nil
 	}

@@ -12,13 +12,13 @@ var actions = map[string]Handler{
 
 	"CreateVpc":            write(createVpc),
 	"DeleteVpc":            write(deleteVpc),
-	"DescribeVpcs":         read(describeVpcs),
+	"DescribeVpcs":         describe("VpcId", "vpcSet", (*tx).vpcXML),
 	"ModifyVpcAttribute":   write(modifyVpcAttribute),
 	"DescribeVpcAttribute": read(describeVpcAttribute),
 
 	"CreateSubnet":          write(createSubnet),
 	"DeleteSubnet":          write(deleteSubnet),
-	"DescribeSubnets":       read(describeSubnets),
+	"DescribeSubnets":       describe("SubnetId", "subnetSet", (*tx).subnetXML),
 	"ModifySubnetAttribute": write(modifySubnetAttribute),
 
 	"AssociateVpcCidrBlock":       write(associateVpcCidrBlock),
@@ -37,18 +37,18 @@ var actions = map[string]Handler{
 	"AttachInternetGateway":    write(attachInternetGateway),
 	"DetachInternetGateway":    write(detachInternetGateway),
 	"DeleteInternetGateway":    write(deleteInternetGateway),
-	"DescribeInternetGateways": read(describeInternetGateways),
+	"DescribeInternetGateways": describe("InternetGatewayId", "internetGatewaySet", (*tx).gatewayXML),
 
 	"CreateNatGateway":    write(createNatGateway),
 	"DeleteNatGateway":    write(deleteNatGateway),
-	"DescribeNatGateways": read(describeNatGateways),
+	"DescribeNatGateways": describe("NatGatewayId", "natGatewaySet", (*tx).natGatewayXML),
 
 	"CreateRouteTable":             write(createRouteTable),
 	"AssociateRouteTable":          write(associateRouteTable),
 	"DisassociateRouteTable":       write(disassociateRouteTable),
 	"ReplaceRouteTableAssociation": write(replaceRouteTableAssociation),
 	"DeleteRouteTable":             write(deleteRouteTable),
-	"DescribeRouteTables":          read(describeRouteTables),
+	"DescribeRouteTables":          describe("RouteTableId", "routeTableSet", (*tx).routeTableXML, pages{most: 100}),
 	"CreateRoute":                  write(createRoute),
 	"ReplaceRoute":                 write(replaceRoute),
 	"DeleteRoute":                  write(deleteRoute),
@@ -56,7 +56,7 @@ var actions = map[string]Handler{
 	"CreateSecurityGroup":           write(createSecurityGroup),
 	"DeleteSecurityGroup":           write(deleteSecurityGroup),
 	"DescribeSecurityGroups":        read(describeSecurityGroups),
-	"DescribeSecurityGroupRules":    read(describeSecurityGroupRules),
+	"DescribeSecurityGroupRules":    describe("SecurityGroupRuleId", "securityGroupRuleSet", (*tx).ruleXML),
 	"AuthorizeSecurityGroupIngress": write(authorize(false)),
 	"AuthorizeSecurityGroupEgress":  write(authorize(true)),
 	"RevokeSecurityGroupIngress":    write(revoke(false)),
@@ -69,7 +69,7 @@ var actions = map[string]Handler{
 
 	"CreateNetworkInterface":            write(createNetworkInterface),
 	"DeleteNetworkInterface":            write(deleteNetworkInterface),
-	"DescribeNetworkInterfaces":         read(describeNetworkInterfaces),
+	"DescribeNetworkInterfaces":         describe("NetworkInterfaceId", "networkInterfaceSet", (*tx).eniXML),
 	"DescribeNetworkInterfaceAttribute": read(describeNetworkInterfaceAttribute),
 	"ModifyNetworkInterfaceAttribute":   write(modifyNetworkInterfaceAttribute),
 	"ResetNetworkInterfaceAttribute":    write(resetNetworkInterfaceAttribute),
@@ -106,7 +106,7 @@ var actions = map[string]Handler{
 	"ReplaceIamInstanceProfileAssociation":   write(replaceIamInstanceProfileAssociation),
 	"DescribeIamInstanceProfileAssociations": read(describeIamInstanceProfileAssociations),
 
-	"DescribeVolumes": read(describeVolumes),
+	"DescribeVolumes": describe("VolumeId", "volumeSet", (*tx).volumeXML),
 	"DeleteVolume":    write(deleteVolume),
 
 	"CreateImage":     write(createImage),

@@ -89,7 +89,8 @@ func allocateAddress(t *tx, in allocateAddressInput) (*allocateAddressOutput, er
 		return nil, err
 	}
 	t.Addresses[a.ID] = a
-	return &allocateAddressOutput{Public: public.String(), Domain: "vpc", ID: a.ID, Pool: "amazon", BorderGroup: t.cfg.Region}, nil
+	return &allocateAddressOutput{Public: public.String(), Domain: "vpc", ID: a.ID, Pool: "amazon",
+		BorderGroup: t.cfg.Region}, nil
 }
 
 // freePublic finds an address in the pool, the lowest that is free unless one
@@ -190,11 +191,13 @@ func associateAddress(t *tx, in associateAddressInput) (*associateAddressOutput,
 	}
 	refuse := in.AllowReassociation != nil && !*in.AllowReassociation
 	if a.Association != "" && refuse {
-		return nil, fail("Resource.AlreadyAssociated", "resource %s is already associated with associate-id %s", a.ID, a.Association)
+		return nil, fail("Resource.AlreadyAssociated", "resource %s is already associated with associate-id %s", a.ID,
+			a.Association)
 	}
 	if other := t.addressOn(e.ID, private); other != nil {
 		if refuse {
-			return nil, fail("Resource.AlreadyAssociated", "resource %s is already associated with associate-id %s", e.ID, other.Association)
+			return nil, fail("Resource.AlreadyAssociated", "resource %s is already associated with associate-id %s", e.ID,
+				other.Association)
 		}
 		other.disassociate()
 	}
@@ -230,7 +233,8 @@ func (t *tx) associationTarget(in associateAddressInput) (*eniRecord, error) {
 		return nil, err
 	}
 	if i.State != stateRunning && i.State != stateStopped {
-		return nil, fail("InvalidInstanceID", "The %s instance '%s' is not in a valid state for this operation.", i.State, i.ID)
+		return nil, fail("InvalidInstanceID",
+			"The %s instance '%s' is not in a valid state for this operation.", i.State, i.ID)
 	}
 	return t.onlyENI(i.ID)
 }
@@ -271,22 +275,23 @@ func (t *tx) disassociate(a *addressRecord) (*done, error) {
 }
 
 type addressXML struct {
-	ID          string      `xml:"allocationId"`
-	Public      string      `xml:"publicIp"`
-	Domain      string      `xml:"domain"`
+	ID          string      `xml:"allocationId" filter:"allocation-id"`
+	Public      string      `xml:"publicIp" filter:"public-ip"`
+	Domain      string      `xml:"domain" filter:"domain"`
 	Pool        string      `xml:"publicIpv4Pool"`
-	BorderGroup string      `xml:"networkBorderGroup"`
-	Association string      `xml:"associationId,omitempty"`
-	ENI         string      `xml:"networkInterfaceId,omitempty"`
-	ENIOwner    string      `xml:"networkInterfaceOwnerId,omitempty"`
-	Instance    string      `xml:"instanceId,omitempty"`
-	Private     string      `xml:"privateIpAddress,omitempty"`
+	BorderGroup string      `xml:"networkBorderGroup" filter:"network-border-group"`
+	Association string      `xml:"associationId,omitempty" filter:"association-id"`
+	ENI         string      `xml:"networkInterfaceId,omitempty" filter:"network-interface-id"`
+	ENIOwner    string      `xml:"networkInterfaceOwnerId,omitempty" filter:"network-interface-owner-id"`
+	Instance    string      `xml:"instanceId,omitempty" filter:"instance-id"`
+	Private     string      `xml:"privateIpAddress,omitempty" filter:"private-ip-address"`
 	Subnet      string      `xml:"subnetId,omitempty"`
-	Tags        set[tagXML] `xml:"tagSet"`
+	Tags        set[tagXML] `xml:"tagSet" filter:""`
 }
 
 func (t *tx) addressXML(a *addressRecord) addressXML {
-	x := addressXML{ID: a.ID, Public: a.Public.String(), Domain: "vpc", Pool: "amazon", BorderGroup: t.cfg.Region, Tags: a.Tags.xml()}
+	x := addressXML{ID: a.ID, Public: a.Public.String(), Domain: "vpc", Pool: "amazon", BorderGroup: t.cfg.Region,
+		Tags: a.Tags.xml()}
 	if a.Association != "" {
 		x.Association, x.ENI, x.ENIOwner, x.Private = a.Association, a.ENI, t.cfg.Account, a.Private.String()
 		e := t.ENIs[a.ENI]
@@ -319,22 +324,13 @@ func describeAddresses(t *tx, in describeAddressesInput) (*describeAddressesOutp
 		}
 		ids = append(ids, a.ID)
 	}
-	addresses, _, err := choose(selection[addressRecord]{
-		kind: kindAddress,
-		id:   func(a *addressRecord) string { return a.ID },
-		tags: func(a *addressRecord) tags { return a.Tags },
-		values: func(a *addressRecord, name string) ([]string, bool) {
-			x := t.addressXML(a)
-			value, known := map[string]string{
-				"allocation-id": x.ID, "public-ip": x.Public, "domain": x.Domain, "association-id": x.Association,
-				"network-interface-id": x.ENI, "network-interface-owner-id": x.ENIOwner, "instance-id": x.Instance,
-				"private-ip-address": x.Private, "network-border-group": x.BorderGroup,
-			}[name]
-			return []string{value}, known
-		},
-	}, byID(t.Addresses), ids, query{Filter: in.Filter})
+	var all []item[addressXML]
+	for _, a := range byID(t.Addresses) {
+		all = append(all, item[addressXML]{a.ID, t.addressXML(a)})
+	}
+	addresses, _, err := choose(kindAddress, all, ids, query{Filter: in.Filter})
 	if err != nil {
 		return nil, err
 	}
-	return &describeAddressesOutput{Addresses: setOf(addresses, t.addressXML)}, nil
+	return &describeAddressesOutput{Addresses: addresses}, nil
 }

@@ -49,7 +49,8 @@ func (t *tx) attach(e *eniRecord, i *instanceRecord, at attachmentRecord) error 
 		return invalidParameter("You have specified two resources that belong to different networks.")
 	}
 	if zone := t.zoneOf(e); zone != i.Zone {
-		return invalidParameter("You may not attach a network interface to an instance if they are not in the same availability zone")
+		return invalidParameter("You may not attach a network interface to an instance if they are not in the same " +
+			"availability zone")
 	}
 	if at.DeviceIndex < 0 {
 		return invalidParameter("Invalid value '%d' for deviceIndex", at.DeviceIndex)
@@ -83,7 +84,8 @@ func (t *tx) fitsType(i *instanceRecord, name string) error {
 	}
 	for _, e := range enis {
 		if most := max(e.slots(false), e.slots(true)); most > limits.Addresses {
-			return fail("InvalidInterface.IpAddressLimitExceeded", "Interface %s has %d private addresses; %s takes %d", e.ID, most, name, limits.Addresses)
+			return fail("InvalidInterface.IpAddressLimitExceeded", "Interface %s has %d private addresses; %s takes %d", e.ID,
+				most, name, limits.Addresses)
 		}
 	}
 	return nil
@@ -91,10 +93,10 @@ func (t *tx) fitsType(i *instanceRecord, name string) error {
 
 type attachInput struct {
 	dryRun
-	NetworkInterfaceId string `form:",required"`
-	InstanceId         string `form:",required"`
-	DeviceIndex        *int   `form:",required"`
-	NetworkCardIndex   int
+	ENI              ownENI          `form:"NetworkInterfaceId,required"`
+	Instance         *instanceRecord `form:"InstanceId,required"`
+	DeviceIndex      *int            `form:",required"`
+	NetworkCardIndex int
 }
 
 type attachOutput struct {
@@ -106,19 +108,13 @@ type attachOutput struct {
 // attachNetworkInterface attaches to a stopped instance at once, and to a
 // running one as soon as the machine has the device.
 func attachNetworkInterface(t *tx, in attachInput) (*attachOutput, error) {
-	e, err := t.ownENI(in.NetworkInterfaceId)
+	status, err := t.plugging(in.Instance, attaching, attached)
 	if err != nil {
 		return nil, err
 	}
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
-	status, err := t.plugging(i, attaching, attached)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.attach(e, i, attachmentRecord{DeviceIndex: *in.DeviceIndex, Card: in.NetworkCardIndex, Status: status}); err != nil {
+	e := in.ENI.eniRecord
+	if err := t.attach(e, in.Instance,
+		attachmentRecord{DeviceIndex: *in.DeviceIndex, Card: in.NetworkCardIndex, Status: status}); err != nil {
 		return nil, err
 	}
 	return &attachOutput{ID: e.Attachment.ID, Card: e.Attachment.Card}, nil
@@ -131,7 +127,7 @@ func (t *tx) plugging(i *instanceRecord, running, stopped string) (string, error
 	case stateStopped:
 		return stopped, nil
 	case stateRunning:
-		if _, can := t.cfg.Machines.(HotPlug); can {
+		if _, ok := t.cfg.Machines.(HotPlug); ok {
 			return running, nil
 		}
 		return "", unsupported("The lab's machines take network interfaces only when stopped")
@@ -160,7 +156,8 @@ func detachNetworkInterface(t *tx, in detachInput) (*done, error) {
 	case e == nil:
 		return nil, fail(kindAttachment.notFound, "The specified attachment does not exist: '%s'", in.AttachmentId)
 	case e.Attachment.DeviceIndex == 0 && e.Attachment.Card == 0:
-		return nil, fail("OperationNotPermitted", "The network interface at device index 0 and networkCard index 0 cannot be detached.")
+		return nil, fail("OperationNotPermitted",
+			"The network interface at device index 0 and networkCard index 0 cannot be detached.")
 	}
 	status, err := t.plugging(t.Instances[e.Attachment.Instance], detaching, "")
 	if err != nil {

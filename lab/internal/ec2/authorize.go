@@ -24,7 +24,7 @@ type question struct {
 func authorized(by Identities) Middleware {
 	return func(next Handler) Handler {
 		return func(s *State, c *Call) (result, error) {
-			if _, known := actions[c.Action]; !known || c.Caller.Root {
+			if _, ok := actions[c.Action]; !ok || c.Caller.Root {
 				return next(s, c)
 			}
 			for _, q := range s.view().questions(c, by) {
@@ -43,7 +43,8 @@ func authorized(by Identities) Middleware {
 }
 
 func unauthorized(who iam.Caller, q question, explicit bool) *APIError {
-	return failStatus(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. %s",
+	return failStatus(http.StatusForbidden, "UnauthorizedOperation",
+		"You are not authorized to perform this operation. %s",
 		notAuthorized(who, q.action, q.resource, explicit))
 }
 
@@ -150,7 +151,7 @@ func indexed(form url.Values, prefix string) []string {
 // formValues are the values of a parameter, of each entry if it is a list, in
 // any order. A part N of its name stands for an index.
 func formValues(form url.Values, name string) []string {
-	if before, after, isList := strings.Cut(name, ".N."); isList {
+	if before, after, ok := strings.Cut(name, ".N."); ok {
 		var all []string
 		for _, at := range indexed(form, before+".") {
 			all = append(all, formValues(form, at+"."+after)...)

@@ -40,19 +40,16 @@ var rights = map[string][]right{
 	// them are about everything.
 	"CreateSubnetCidrReservation": {on("subnet", "SubnetId")},
 
-	"CreateInternetGateway":           {makes("internet-gateway")},
-	"AttachInternetGateway":           {on("internet-gateway", "InternetGatewayId"), on("vpc", "VpcId")},
-	"DetachInternetGateway":           {on("internet-gateway", "InternetGatewayId"), on("vpc", "VpcId")},
-	"DeleteInternetGateway":           {on("internet-gateway", "InternetGatewayId")},
-	"CreateEgressOnlyInternetGateway": {makes("egress-only-internet-gateway"), on("vpc", "VpcId")},
-	"DeleteEgressOnlyInternetGateway": {on("egress-only-internet-gateway", "EgressOnlyInternetGatewayId")},
-	"CreateNatGateway":                {makes("natgateway"), on("subnet", "SubnetId"), on("elastic-ip", "AllocationId")},
-	"DeleteNatGateway":                {on("natgateway", "NatGatewayId")},
-	"AssociateNatGatewayAddress":      {on("natgateway", "NatGatewayId"), on("elastic-ip", "AllocationId")},
-	"DisassociateNatGatewayAddress":   {on("natgateway", "NatGatewayId"), associatedAddress},
+	"CreateInternetGateway": {makes("internet-gateway")},
+	"AttachInternetGateway": {on("internet-gateway", "InternetGatewayId"), on("vpc", "VpcId")},
+	"DetachInternetGateway": {on("internet-gateway", "InternetGatewayId"), on("vpc", "VpcId")},
+	"DeleteInternetGateway": {on("internet-gateway", "InternetGatewayId")},
+	"CreateNatGateway":      {makes("natgateway"), on("subnet", "SubnetId"), on("elastic-ip", "AllocationId")},
+	"DeleteNatGateway":      {on("natgateway", "NatGatewayId")},
 
-	"CreateRouteTable":             {makes("route-table"), on("vpc", "VpcId")},
-	"AssociateRouteTable":          {on("route-table", "RouteTableId"), on("subnet", "SubnetId"), on("internet-gateway", "GatewayId")},
+	"CreateRouteTable": {makes("route-table"), on("vpc", "VpcId")},
+	"AssociateRouteTable": {on("route-table", "RouteTableId"), on("subnet", "SubnetId"),
+		on("internet-gateway", "GatewayId")},
 	"DisassociateRouteTable":       {associatedTable, associatedSubnet},
 	"ReplaceRouteTableAssociation": {on("route-table", "RouteTableId"), associatedSubnet},
 	"DeleteRouteTable":             {on("route-table", "RouteTableId")},
@@ -60,35 +57,34 @@ var rights = map[string][]right{
 	"ReplaceRoute":                 {on("route-table", "RouteTableId")},
 	"DeleteRoute":                  {on("route-table", "RouteTableId")},
 
-	"CreateSecurityGroup":                        {makes("security-group"), on("vpc", "VpcId")},
-	"DeleteSecurityGroup":                        {on("security-group", "GroupId")},
-	"AuthorizeSecurityGroupIngress":              {on("security-group", "GroupId")},
-	"AuthorizeSecurityGroupEgress":               {on("security-group", "GroupId")},
-	"RevokeSecurityGroupIngress":                 {on("security-group", "GroupId")},
-	"RevokeSecurityGroupEgress":                  {on("security-group", "GroupId")},
-	"ModifySecurityGroupRules":                   {on("security-group", "GroupId"), on("security-group-rule", "SecurityGroupRule.N.SecurityGroupRuleId")},
-	"UpdateSecurityGroupRuleDescriptionsIngress": {on("security-group", "GroupId")},
-	"UpdateSecurityGroupRuleDescriptionsEgress":  {on("security-group", "GroupId")},
+	"CreateSecurityGroup":           {makes("security-group"), on("vpc", "VpcId")},
+	"DeleteSecurityGroup":           {on("security-group", "GroupId")},
+	"AuthorizeSecurityGroupIngress": {on("security-group", "GroupId")},
+	"AuthorizeSecurityGroupEgress":  {on("security-group", "GroupId")},
+	"RevokeSecurityGroupIngress":    {on("security-group", "GroupId")},
+	"RevokeSecurityGroupEgress":     {on("security-group", "GroupId")},
 
 	"ImportKeyPair": {makes("key-pair")},
 	"CreateKeyPair": {makes("key-pair")},
-	"DeleteKeyPair": {on("key-pair", "KeyName"), {resourceType: "key-pair", parameters: []string{"KeyPairId"}, by: keyPairName}},
+	"DeleteKeyPair": {on("key-pair", "KeyName"),
+		{resourceType: "key-pair", parameters: []string{"KeyPairId"}, by: keyPairName}},
 
-	"DeleteNetworkInterface":          {on("network-interface", "NetworkInterfaceId")},
-	"ModifyNetworkInterfaceAttribute": {on("network-interface", "NetworkInterfaceId"), on("security-group", "SecurityGroupId")},
-	"ResetNetworkInterfaceAttribute":  {on("network-interface", "NetworkInterfaceId")},
-	"AttachNetworkInterface":          {on("network-interface", "NetworkInterfaceId"), on("instance", "InstanceId")},
-	"DetachNetworkInterface":          {attachedInterface, attachedInstance},
-	"AssignPrivateIpAddresses":        {on("network-interface", "NetworkInterfaceId")},
-	"UnassignPrivateIpAddresses":      {on("network-interface", "NetworkInterfaceId")},
-	"AssignIpv6Addresses":             {on("network-interface", "NetworkInterfaceId")},
-	"UnassignIpv6Addresses":           {on("network-interface", "NetworkInterfaceId")},
+	"DeleteNetworkInterface": {on("network-interface", "NetworkInterfaceId")},
+	"ModifyNetworkInterfaceAttribute": {on("network-interface", "NetworkInterfaceId"),
+		on("security-group", "SecurityGroupId")},
+	"ResetNetworkInterfaceAttribute": {on("network-interface", "NetworkInterfaceId")},
+	"AttachNetworkInterface":         {on("network-interface", "NetworkInterfaceId"), on("instance", "InstanceId")},
+	"DetachNetworkInterface":         {attachedInterface, attachedInstance},
+	"AssignPrivateIpAddresses":       {on("network-interface", "NetworkInterfaceId")},
+	"UnassignPrivateIpAddresses":     {on("network-interface", "NetworkInterfaceId")},
+	"AssignIpv6Addresses":            {on("network-interface", "NetworkInterfaceId")},
+	"UnassignIpv6Addresses":          {on("network-interface", "NetworkInterfaceId")},
 
-	"AllocateAddress":        {makes("elastic-ip")},
-	"ReleaseAddress":         {on("elastic-ip", "AllocationId"), publicAddress},
-	"AssociateAddress":       {on("elastic-ip", "AllocationId"), publicAddress, on("network-interface", "NetworkInterfaceId"), on("instance", "InstanceId")},
-	"DisassociateAddress":    {associatedAddress, publicAddress, addressedInterface},
-	"ModifyAddressAttribute": {on("elastic-ip", "AllocationId")},
+	"AllocateAddress": {makes("elastic-ip")},
+	"ReleaseAddress":  {on("elastic-ip", "AllocationId"), publicAddress},
+	"AssociateAddress": {on("elastic-ip", "AllocationId"), publicAddress, on("network-interface", "NetworkInterfaceId"),
+		on("instance", "InstanceId")},
+	"DisassociateAddress": {associatedAddress, publicAddress, addressedInterface},
 
 	"StartInstances":                       {on("instance", "InstanceId")},
 	"StopInstances":                        {on("instance", "InstanceId")},
@@ -96,7 +92,6 @@ var rights = map[string][]right{
 	"TerminateInstances":                   {on("instance", "InstanceId")},
 	"ModifyInstanceMetadataOptions":        {on("instance", "InstanceId")},
 	"ModifyInstanceAttribute":              {on("instance", "InstanceId"), on("security-group", "GroupId")},
-	"ResetInstanceAttribute":               {on("instance", "InstanceId")},
 	"DescribeInstanceAttribute":            {on("instance", "InstanceId")},
 	"ModifyInstanceCpuOptions":             {on("instance", "InstanceId")},
 	"GetConsoleOutput":                     {on("instance", "InstanceId")},
@@ -105,52 +100,60 @@ var rights = map[string][]right{
 	"ReplaceIamInstanceProfileAssociation": {profiledInstance},
 	"DeleteVolume":                         {on("volume", "VolumeId")},
 
-	"CreateImage":            {makes("image"), on("instance", "InstanceId"), makes("snapshot")},
-	"DeregisterImage":        {on("image", "ImageId")},
-	"ModifyImageAttribute":   {on("image", "ImageId")},
-	"DescribeImageAttribute": {on("image", "ImageId")},
+	"CreateImage":     {makes("image"), on("instance", "InstanceId"), makes("snapshot")},
+	"DeregisterImage": {on("image", "ImageId")},
 }
 
 // What is named by something else than its own ID.
 var (
-	associatedAddress  = right{resourceType: "elastic-ip", parameters: []string{"AssociationId"}, by: addressWith(func(a *addressRecord) string { return a.ID })}
-	addressedInterface = right{resourceType: "network-interface", parameters: []string{"AssociationId"}, by: addressWith(func(a *addressRecord) string { return a.ENI })}
-	publicAddress      = right{resourceType: "elastic-ip", parameters: []string{"PublicIp"}, by: func(t *tx, value string) string {
-		for _, a := range t.Addresses {
-			if public, err := netip.ParseAddr(value); err == nil && a.Public == public {
-				return a.ID
+	associatedAddress = right{resourceType: "elastic-ip", parameters: []string{"AssociationId"},
+		by: addressWith(func(a *addressRecord) string { return a.ID })}
+	addressedInterface = right{resourceType: "network-interface", parameters: []string{"AssociationId"},
+		by: addressWith(func(a *addressRecord) string { return a.ENI })}
+	publicAddress = right{resourceType: "elastic-ip", parameters: []string{"PublicIp"},
+		by: func(t *tx, value string) string {
+			for _, a := range t.Addresses {
+				if public, err := netip.ParseAddr(value); err == nil && a.Public == public {
+					return a.ID
+				}
 			}
-		}
-		return ""
-	}}
-	attachedInterface = right{resourceType: "network-interface", parameters: []string{"AttachmentId"}, by: attachmentWith(func(e *eniRecord) string { return e.ID })}
-	attachedInstance  = right{resourceType: "instance", parameters: []string{"AttachmentId"}, by: attachmentWith(func(e *eniRecord) string { return e.Attachment.Instance })}
-	profiledInstance  = right{resourceType: "instance", parameters: []string{"AssociationId"}, by: func(t *tx, value string) string {
-		for _, i := range t.Instances {
-			if i.Profile.Association == value {
-				return i.ID
+			return ""
+		}}
+	attachedInterface = right{resourceType: "network-interface", parameters: []string{"AttachmentId"},
+		by: attachmentWith(func(e *eniRecord) string { return e.ID })}
+	attachedInstance = right{resourceType: "instance", parameters: []string{"AttachmentId"},
+		by: attachmentWith(func(e *eniRecord) string { return e.Attachment.Instance })}
+	profiledInstance = right{resourceType: "instance", parameters: []string{"AssociationId"},
+		by: func(t *tx, value string) string {
+			for _, i := range t.Instances {
+				if i.Profile.Association == value {
+					return i.ID
+				}
 			}
-		}
-		return ""
-	}}
+			return ""
+		}}
 	blockVPC = right{resourceType: "vpc", parameters: []string{"AssociationId"}, by: func(t *tx, value string) string {
 		for _, v := range t.VPCs {
-			if v.CIDRAssociation == value || slices.ContainsFunc(slices.Concat(v.Secondary, v.IPv6), func(b blockRecord) bool { return b.ID == value }) {
+			if v.CIDRAssociation == value ||
+				slices.ContainsFunc(slices.Concat(v.Secondary, v.IPv6), func(b blockRecord) bool { return b.ID == value }) {
 				return v.ID
 			}
 		}
 		return ""
 	}}
-	blockSubnet = right{resourceType: "subnet", parameters: []string{"AssociationId"}, by: func(t *tx, value string) string {
-		for _, s := range t.Subnets {
-			if s.IPv6Association == value {
-				return s.ID
+	blockSubnet = right{resourceType: "subnet", parameters: []string{"AssociationId"},
+		by: func(t *tx, value string) string {
+			for _, s := range t.Subnets {
+				if s.IPv6Association == value {
+					return s.ID
+				}
 			}
-		}
-		return ""
-	}}
-	associatedTable  = right{resourceType: "route-table", parameters: []string{"AssociationId"}, by: tableWith(func(r *routeTableRecord, _ routeTableAssociation) string { return r.ID })}
-	associatedSubnet = right{resourceType: "subnet", parameters: []string{"AssociationId"}, by: tableWith(func(_ *routeTableRecord, a routeTableAssociation) string { return a.Subnet })}
+			return ""
+		}}
+	associatedTable = right{resourceType: "route-table", parameters: []string{"AssociationId"},
+		by: tableWith(func(r *routeTableRecord, _ routeTableAssociation) string { return r.ID })}
+	associatedSubnet = right{resourceType: "subnet", parameters: []string{"AssociationId"},
+		by: tableWith(func(_ *routeTableRecord, a routeTableAssociation) string { return a.Subnet })}
 )
 
 func addressWith(want func(*addressRecord) string) func(*tx, string) string {
@@ -260,7 +263,8 @@ func (t *tx) launchRights(form url.Values) []object {
 	instance.context.Set("ec2:InstanceType", kind)
 	for key, name := range map[string]string{
 		"ec2:MetadataHttpTokens": "MetadataOptions.HttpTokens", "ec2:MetadataHttpEndpoint": "MetadataOptions.HttpEndpoint",
-		"ec2:MetadataHttpPutResponseHopLimit": "MetadataOptions.HttpPutResponseHopLimit", "ec2:InstanceProfile": "IamInstanceProfile.Arn",
+		"ec2:MetadataHttpPutResponseHopLimit": "MetadataOptions.HttpPutResponseHopLimit",
+		"ec2:InstanceProfile":                 "IamInstanceProfile.Arn",
 	} {
 		instance.context.Set(key, formValues(form, name)...)
 	}

@@ -10,7 +10,8 @@ import (
 func parseBlock(s, name string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil || !p.Addr().Is4() {
-		return netip.Prefix{}, invalidParameter("Value (%s) for parameter %s is invalid. This is not a valid CIDR block.", s, name)
+		return netip.Prefix{}, invalidParameter("Value (%s) for parameter %s is invalid. "+
+			"This is not a valid CIDR block.", s, name)
 	}
 	return p.Masked(), nil
 }
@@ -19,7 +20,8 @@ func parseBlock(s, name string) (netip.Prefix, error) {
 func parseBlock6(s, name string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil || !isIPv6(p.Addr()) {
-		return netip.Prefix{}, invalidParameter("Value (%s) for parameter %s is invalid. This is not a valid IPv6 CIDR block.", s, name)
+		return netip.Prefix{}, invalidParameter("Value (%s) for parameter %s is invalid. "+
+			"This is not a valid IPv6 CIDR block.", s, name)
 	}
 	return p.Masked(), nil
 }

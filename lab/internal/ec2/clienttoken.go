@@ -20,19 +20,19 @@ type tokenRecord struct {
 
 // replay says what a former call with the same client token made. The same
 // token with other parameters is refused.
-func (t *tx) replay(token string) (resource string, again bool, err error) {
+func (t *tx) replay(token string) (resource string, ok bool, err error) {
 	if token == "" {
 		return "", false, nil
 	}
 	if len(token) > 64 {
 		return "", false, fail("InvalidClientToken", "The client token exceeds the maximum length of 64 characters")
 	}
-	former, again := t.Tokens[t.call.Action+" "+token]
-	if again && former.Request != requestHash(t.call.Form) {
+	former, ok := t.Tokens[t.call.Action+" "+token]
+	if ok && former.Request != requestHash(t.call.Form) {
 		return "", false, fail("IdempotentParameterMismatch",
 			"Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
 	}
-	return former.Resource, again, nil
+	return former.Resource, ok, nil
 }
 
 // remember notes what the call with a client token made.

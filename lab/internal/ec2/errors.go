@@ -2,20 +2,14 @@ package ec2
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
+
+	"macaw.example/lab/internal/awsquery"
 )
 
 // APIError is what EC2 answers instead of a result. Codes are those of the EC2
-// API Reference, "Error codes for the Amazon EC2 API"; clients branch on them.
-type APIError struct {
-	Status  int // HTTP status
-	Code    string
-	Message string
-}
-
-// Error returns code and message as the AWS command line shows them.
-func (e *APIError) Error() string { return e.Code + ": " + e.Message }
+// API Reference, "Error codes for the Amazon EC2 API".
+type APIError = awsquery.Error
 
 // fail is a client error, which EC2 sends with status 400.
 func fail(code, format string, args ...any) *APIError {
@@ -23,7 +17,7 @@ func fail(code, format string, args ...any) *APIError {
 }
 
 func failStatus(status int, code, format string, args ...any) *APIError {
-	return &APIError{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+	return awsquery.Errorf(status, code, format, args...)
 }
 
 func invalidParameter(format string, args ...any) *APIError {

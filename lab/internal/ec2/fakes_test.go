@@ -135,8 +135,10 @@ type lab struct {
 
 func newLab(t *testing.T, change ...func(*Config)) *lab {
 	t.Helper()
-	l := &lab{t: t, ctx: context.Background(), fabric: &fakeFabric{}, machines: &fakeMachines{fail: map[string]bool{}, hold: map[string]bool{}}}
-	cfg := Config{Fabric: l.fabric, Machines: l.machines, File: filepath.Join(t.TempDir(), "ec2.json"), Log: slog.New(slog.DiscardHandler),
+	l := &lab{t: t, ctx: context.Background(), fabric: &fakeFabric{},
+		machines: &fakeMachines{fail: map[string]bool{}, hold: map[string]bool{}}}
+	cfg := Config{Fabric: l.fabric, Machines: l.machines, File: filepath.Join(t.TempDir(), "ec2.json"),
+		Log: slog.New(slog.DiscardHandler),
 		Images: []Image{{ID: stockAMI, Name: "debian-13-amd64-20261101-1", Owner: "136693071363", Architecture: "x86_64",
 			Created: time.Unix(1700000000, 0), Parameters: []string{debianParameter}}}}
 	for _, c := range change {
@@ -235,21 +237,25 @@ func (l *lab) eni(subnet string, address string) *types.NetworkInterface {
 
 func (l *lab) describeENI(id string) types.NetworkInterface {
 	l.t.Helper()
-	return must(l.DescribeNetworkInterfaces(l.ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}}))(l).NetworkInterfaces[0]
+	return must(l.DescribeNetworkInterfaces(l.ctx,
+		&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{id}}))(l).NetworkInterfaces[0]
 }
 
 func (l *lab) run(instanceType types.InstanceType, enis ...string) string {
 	l.t.Helper()
-	in := &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: instanceType, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}
+	in := &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: instanceType, MinCount: aws.Int32(1),
+		MaxCount: aws.Int32(1)}
 	for i, e := range enis {
-		in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{DeviceIndex: aws.Int32(int32(i)), NetworkInterfaceId: &e})
+		in.NetworkInterfaces = append(in.NetworkInterfaces,
+			types.InstanceNetworkInterfaceSpecification{DeviceIndex: aws.Int32(int32(i)), NetworkInterfaceId: &e})
 	}
 	return *must(l.RunInstances(l.ctx, in))(l).Instances[0].InstanceId
 }
 
 func (l *lab) instance(id string) types.Instance {
 	l.t.Helper()
-	return must(l.DescribeInstances(l.ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}}))(l).Reservations[0].Instances[0]
+	return must(l.DescribeInstances(l.ctx,
+		&ec2.DescribeInstancesInput{InstanceIds: []string{id}}))(l).Reservations[0].Instances[0]
 }
 
 // wait waits until an instance is in a state.

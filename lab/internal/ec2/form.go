@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"cmp"
 	"net/url"
 	"reflect"
 	"slices"
@@ -39,16 +40,36 @@ func parameterTree(form url.Values) *parameter {
 // (Name.1, Name.2) as the EC2 protocol has them. The tag option "required"
 // refuses a request without the parameter. A parameter that no field takes is
 // refused, so that a caller never believes in what the lab ignores.
-func decodeForm(form url.Values, into any) error {
+//
+// A field whose type is a resource's gets the record whose ID the parameter is
+// when the decoder's lookUp is called: that a parameter is missing is said before
+// that something is not there.
+func decodeForm(form url.Values, into any, names map[string]string) (*decoder, error) {
 	root := parameterTree(form)
 	for _, common := range []string{"Action", "Version"} {
 		delete(root.children, common)
 	}
-	if err := decodeParameter(root, "", reflect.ValueOf(into).Elem()); err != nil {
-		return err
+	d := &decoder{names: names}
+	if err := d.parameter(root, "", reflect.ValueOf(into).Elem()); err != nil {
+		return nil, err
 	}
 	if name := root.unused(""); name != "" {
-		return fail("UnknownParameter", "The parameter %s is not recognized", name)
+		return nil, fail("UnknownParameter", "The parameter %s is not recognized", name)
+	}
+	return d, nil
+}
+
+type decoder struct {
+	names   map[string]string // of parameters, by field, where they differ
+	lookups []func(*tx) error
+}
+
+// lookUp fills the fields that are records.
+func (d *decoder) lookUp(t *tx) error {
+	for _, look := range d.lookups {
+		if err := look(t); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -72,30 +93,38 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-func decodeParameter(p *parameter, path string, v reflect.Value) error {
-	switch v.Kind() {
-	case reflect.Pointer:
+func (d *decoder) parameter(p *parameter, path string, v reflect.Value) error {
+	record := lookupOf(v.Type())
+	switch {
+	case record != nil:
+	case v.Kind() == reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		return decodeParameter(p, path, v.Elem())
-	case reflect.Struct:
-		return decodeStruct(p, path, v)
-	case reflect.Slice:
-		return decodeList(p, path, v)
+		return d.parameter(p, path, v.Elem())
+	case v.Kind() == reflect.Struct:
+		return d.fields(p, path, v)
+	case v.Kind() == reflect.Slice:
+		return d.list(p, path, v)
 	}
 	if p.value == nil {
 		return fail("MalformedQueryString", "The parameter %s has no value", path)
 	}
 	p.used = true
-	switch v.Kind() {
-	case reflect.String:
+	switch kind := v.Kind(); {
+	case record != nil:
+		d.lookups = append(d.lookups, func(t *tx) error {
+			found, err := record.find(t, *p.value)
+			v.Set(found)
+			return err
+		})
+	case kind == reflect.String:
 		v.SetString(*p.value)
-	case reflect.Bool:
+	case kind == reflect.Bool:
 		b, err := strconv.ParseBool(*p.value)
 		if err != nil {
 			return invalidParameter("Invalid value '%s' for %s. Must be one of: true, false", *p.value, path)
 		}
 		v.SetBool(b)
-	case reflect.Int:
+	case kind == reflect.Int:
 		n, err := strconv.ParseInt(*p.value, 10, 32)
 		if err != nil {
 			return invalidParameter("Invalid integer value '%s' for %s", *p.value, path)
@@ -107,18 +136,18 @@ func decodeParameter(p *parameter, path string, v reflect.Value) error {
 	return nil
 }
 
-func decodeStruct(p *parameter, path string, v reflect.Value) error {
+func (d *decoder) fields(p *parameter, path string, v reflect.Value) error {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		if field.Anonymous {
-			if err := decodeStruct(p, path, v.Field(i)); err != nil {
+			if err := d.fields(p, path, v.Field(i)); err != nil {
 				return err
 			}
 			continue
 		}
 		name, options, _ := strings.Cut(field.Tag.Get("form"), ",")
 		if name == "" {
-			name = field.Name
+			name = cmp.Or(d.names[field.Name], field.Name)
 		}
 		child := p.children[name]
 		if child == nil {
@@ -127,14 +156,14 @@ func decodeStruct(p *parameter, path string, v reflect.Value) error {
 			}
 			continue
 		}
-		if err := decodeParameter(child, join(path, name), v.Field(i)); err != nil {
+		if err := d.parameter(child, join(path, name), v.Field(i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func decodeList(p *parameter, path string, v reflect.Value) error {
+func (d *decoder) list(p *parameter, path string, v reflect.Value) error {
 	var indices []int
 	for name := range p.children {
 		n, err := strconv.Atoi(name)
@@ -150,7 +179,7 @@ func decodeList(p *parameter, path string, v reflect.Value) error {
 		if p.children[name] == nil {
 			return fail("MalformedQueryString", "The list parameter %s has an entry with leading zeros", path)
 		}
-		if err := decodeParameter(p.children[name], join(path, name), v.Index(i)); err != nil {
+		if err := d.parameter(p.children[name], join(path, name), v.Index(i)); err != nil {
 			return err
 		}
 	}

@@ -7,15 +7,15 @@ type gatewayRecord struct {
 }
 
 type gatewayAttachmentXML struct {
-	VPC   string `xml:"vpcId"`
-	State string `xml:"state"`
+	VPC   string `xml:"vpcId" filter:"vpc-id"`
+	State string `xml:"state" filter:"state"`
 }
 
 type gatewayXML struct {
-	ID          string                    `xml:"internetGatewayId"`
-	Owner       string                    `xml:"ownerId"`
-	Attachments set[gatewayAttachmentXML] `xml:"attachmentSet"`
-	Tags        set[tagXML]               `xml:"tagSet"`
+	ID          string                    `xml:"internetGatewayId" filter:"internet-gateway-id"`
+	Owner       string                    `xml:"ownerId" filter:"owner-id"`
+	Attachments set[gatewayAttachmentXML] `xml:"attachmentSet" filter:"attachment"`
+	Tags        set[tagXML]               `xml:"tagSet" filter:""`
 }
 
 func (t *tx) gatewayXML(g *gatewayRecord) gatewayXML {
@@ -59,109 +59,49 @@ func createInternetGateway(t *tx, in createInternetGatewayInput) (*createInterne
 	return &createInternetGatewayOutput{Gateway: t.gatewayXML(g)}, nil
 }
 
-type gatewayVPCInput struct {
+type gatewayAndVPC struct {
 	dryRun
-	InternetGatewayId string `form:",required"`
-	VpcId             string `form:",required"`
+	Gateway *gatewayRecord `form:"InternetGatewayId,required"`
+	VPC     *vpcRecord     `form:"VpcId,required"`
 }
 
-func attachInternetGateway(t *tx, in gatewayVPCInput) (*done, error) {
-	g, err := find(kindGateway, t.Gateways, in.InternetGatewayId)
-	if err != nil {
-		return nil, err
+func attachInternetGateway(t *tx, in gatewayAndVPC) (*done, error) {
+	if in.Gateway.VPC != "" {
+		return nil, fail("Resource.AlreadyAssociated", "resource %s is already attached to network %s", in.Gateway.ID,
+			in.Gateway.VPC)
 	}
-	v, err := find(kindVPC, t.VPCs, in.VpcId)
-	if err != nil {
-		return nil, err
+	if t.gatewayOf(in.VPC.ID) != nil {
+		return nil, invalidParameter("Network %s already has an internet gateway attached", in.VPC.ID)
 	}
-	if g.VPC != "" {
-		return nil, fail("Resource.AlreadyAssociated", "resource %s is already attached to network %s", g.ID, g.VPC)
-	}
-	if other := t.gatewayOf(v.ID); other != nil {
-		return nil, invalidParameter("Network %s already has an internet gateway attached", v.ID)
-	}
-	g.VPC = v.ID
+	in.Gateway.VPC = in.VPC.ID
 	return ok()
 }
 
-func detachInternetGateway(t *tx, in gatewayVPCInput) (*done, error) {
-	g, err := find(kindGateway, t.Gateways, in.InternetGatewayId)
-	if err != nil {
-		return nil, err
-	}
-	v, err := find(kindVPC, t.VPCs, in.VpcId)
-	if err != nil {
-		return nil, err
-	}
-	if g.VPC != v.ID {
-		return nil, fail("Gateway.NotAttached", "resource %s is not attached to network %s", g.ID, v.ID)
+func detachInternetGateway(t *tx, in gatewayAndVPC) (*done, error) {
+	if in.Gateway.VPC != in.VPC.ID {
+		return nil, fail("Gateway.NotAttached", "resource %s is not attached to network %s", in.Gateway.ID, in.VPC.ID)
 	}
 	for _, e := range t.ENIs {
-		if e.VPC == v.ID && t.hasPublic(e) {
-			return nil, fail("DependencyViolation", "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.", v.ID)
+		if e.VPC == in.VPC.ID && t.hasPublic(e) {
+			return nil, fail("DependencyViolation", "Network %s has some mapped public address(es). Please unmap those "+
+				"public address(es) before detaching the gateway.", in.VPC.ID)
 		}
 	}
-	g.VPC = ""
+	in.Gateway.VPC = ""
 	return ok()
 }
 
-type gatewayIDInput struct {
+type oneGateway struct {
 	dryRun
-	InternetGatewayId string `form:",required"`
+	Gateway *gatewayRecord `form:"InternetGatewayId,required"`
 }
 
 // deleteInternetGateway leaves routes to the gateway as black holes, which is
 // what they became when it was detached.
-func deleteInternetGateway(t *tx, in gatewayIDInput) (*done, error) {
-	g, err := find(kindGateway, t.Gateways, in.InternetGatewayId)
-	if err != nil {
-		return nil, err
+func deleteInternetGateway(t *tx, in oneGateway) (*done, error) {
+	if in.Gateway.VPC != "" {
+		return nil, dependencyViolation("internetGateway", in.Gateway.ID)
 	}
-	if g.VPC != "" {
-		return nil, dependencyViolation("internetGateway", g.ID)
-	}
-	delete(t.Gateways, g.ID)
+	delete(t.Gateways, in.Gateway.ID)
 	return ok()
-}
-
-type describeInternetGatewaysInput struct {
-	query
-	InternetGatewayId []string
-}
-
-type describeInternetGatewaysOutput struct {
-	response
-	Gateways  set[gatewayXML] `xml:"internetGatewaySet"`
-	NextToken string          `xml:"nextToken,omitempty"`
-}
-
-func describeInternetGateways(t *tx, in describeInternetGatewaysInput) (*describeInternetGatewaysOutput, error) {
-	gateways, next, err := choose(selection[gatewayRecord]{
-		kind: kindGateway,
-		id:   func(g *gatewayRecord) string { return g.ID },
-		tags: func(g *gatewayRecord) tags { return g.Tags },
-		values: func(g *gatewayRecord, name string) ([]string, bool) {
-			switch name {
-			case "internet-gateway-id":
-				return one(g.ID)
-			case "owner-id":
-				return one(t.cfg.Account)
-			case "attachment.vpc-id":
-				if g.VPC == "" {
-					return none()
-				}
-				return one(g.VPC)
-			case "attachment.state":
-				if g.VPC == "" {
-					return none()
-				}
-				return one("available")
-			}
-			return nil, false
-		},
-	}, byID(t.Gateways), in.InternetGatewayId, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeInternetGatewaysOutput{Gateways: setOf(gateways, t.gatewayXML), NextToken: next}, nil
 }

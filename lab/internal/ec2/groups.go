@@ -3,7 +3,6 @@ package ec2
 import (
 	"regexp"
 	"slices"
-	"strconv"
 )
 
 type groupRecord struct {
@@ -74,15 +73,15 @@ func (t *tx) deleteGroup(id string) {
 }
 
 type groupXML struct {
-	ID          string             `xml:"groupId"`
+	ID          string             `xml:"groupId" filter:"group-id"`
 	ARN         string             `xml:"securityGroupArn"`
-	Name        string             `xml:"groupName"`
-	Description string             `xml:"groupDescription"`
-	Owner       string             `xml:"ownerId"`
-	VPC         string             `xml:"vpcId"`
-	Ingress     set[permissionXML] `xml:"ipPermissions"`
-	Egress      set[permissionXML] `xml:"ipPermissionsEgress"`
-	Tags        set[tagXML]        `xml:"tagSet"`
+	Name        string             `xml:"groupName" filter:"group-name"`
+	Description string             `xml:"groupDescription" filter:"description"`
+	Owner       string             `xml:"ownerId" filter:"owner-id"`
+	VPC         string             `xml:"vpcId" filter:"vpc-id"`
+	Ingress     set[permissionXML] `xml:"ipPermissions" filter:"ip-permission"`
+	Egress      set[permissionXML] `xml:"ipPermissionsEgress" filter:"egress.ip-permission"`
+	Tags        set[tagXML]        `xml:"tagSet" filter:""`
 }
 
 func (t *tx) groupXML(g *groupRecord) groupXML {
@@ -94,9 +93,9 @@ func (t *tx) groupXML(g *groupRecord) groupXML {
 type createSecurityGroupInput struct {
 	dryRun
 	tagged
-	GroupName        string `form:",required"`
-	GroupDescription string `form:",required"`
-	VpcId            string `form:",required"`
+	GroupName        string     `form:",required"`
+	GroupDescription string     `form:",required"`
+	VPC              *vpcRecord `form:"VpcId,required"`
 }
 
 type createSecurityGroupOutput struct {
@@ -112,40 +111,42 @@ type createSecurityGroupOutput struct {
 var groupText = regexp.MustCompile(`^[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}$`)
 
 func createSecurityGroup(t *tx, in createSecurityGroupInput) (*createSecurityGroupOutput, error) {
-	v, err := find(kindVPC, t.VPCs, in.VpcId)
-	if err != nil {
-		return nil, err
-	}
 	switch {
 	case in.GroupName == defaultGroup:
 		return nil, fail("InvalidGroup.Reserved", "The security group '%s' is reserved", in.GroupName)
 	case len(in.GroupName) > 3 && in.GroupName[:3] == "sg-":
-		return nil, invalidParameter("Value (%s) for parameter GroupName is invalid. Group names may not be in the format sg-*.", in.GroupName)
+		return nil, invalidParameter("Value (%s) for parameter GroupName is invalid. Group names may not be in the format "+
+			"sg-*.", in.GroupName)
 	case !groupText.MatchString(in.GroupName):
-		return nil, invalidParameter("Value (%s) for parameter GroupName is invalid. Character sets beyond ASCII are not supported.", in.GroupName)
+		return nil, invalidParameter("Value (%s) for parameter GroupName is invalid. Character sets beyond ASCII are not "+
+			"supported.", in.GroupName)
 	case !groupText.MatchString(in.GroupDescription):
-		return nil, invalidParameter("Value (%s) for parameter GroupDescription is invalid. Character sets beyond ASCII are not supported.", in.GroupDescription)
+		return nil, invalidParameter("Value (%s) for parameter GroupDescription is invalid. Character sets beyond ASCII "+
+			"are not supported.", in.GroupDescription)
 	}
 	for _, g := range t.Groups {
-		if g.VPC == v.ID && g.Name == in.GroupName {
-			return nil, fail("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", g.Name, v.ID)
+		if g.VPC == in.VPC.ID && g.Name == in.GroupName {
+			return nil, fail("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", g.Name, g.VPC)
 		}
 	}
 	if len(t.Groups) >= maxGroups {
 		return nil, fail("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.")
 	}
-	g := &groupRecord{ID: kindGroup.newID(), VPC: v.ID, Name: in.GroupName, Description: in.GroupDescription}
+	g := &groupRecord{ID: kindGroup.newID(), VPC: in.VPC.ID, Name: in.GroupName, Description: in.GroupDescription}
+	var err error
 	if g.Tags, err = in.tagsFor(kindGroup); err != nil {
 		return nil, err
 	}
 	t.Groups[g.ID] = g
 	t.allowOut(g)
-	return &createSecurityGroupOutput{Return: true, ID: g.ID, ARN: t.cfg.arn("security-group", g.ID), Tags: g.Tags.xml()}, nil
+	return &createSecurityGroupOutput{Return: true, ID: g.ID, ARN: t.cfg.arn("security-group", g.ID),
+		Tags: g.Tags.xml()}, nil
 }
 
-type groupIDInput struct {
+// oneGroup names it by its ID: names are for default VPCs, which the lab has not.
+type oneGroup struct {
 	dryRun
-	GroupId   string
+	Group     *groupRecord `form:"GroupId,required"`
 	GroupName string
 }
 
@@ -155,14 +156,8 @@ type deleteSecurityGroupOutput struct {
 	ID     string `xml:"groupId"`
 }
 
-func deleteSecurityGroup(t *tx, in groupIDInput) (*deleteSecurityGroupOutput, error) {
-	if in.GroupId == "" {
-		return nil, missingParameter("GroupId") // names are for default VPCs, which the lab has not
-	}
-	g, err := find(kindGroup, t.Groups, in.GroupId)
-	if err != nil {
-		return nil, err
-	}
+func deleteSecurityGroup(t *tx, in oneGroup) (*deleteSecurityGroupOutput, error) {
+	g := in.Group
 	if g.isDefault() {
 		return nil, fail("CannotDelete", "the specified group: \"%s\" name: \"%s\" cannot be deleted by a user", g.ID, g.Name)
 	}
@@ -186,63 +181,10 @@ type describeSecurityGroupsInput struct {
 	GroupName []string
 }
 
-type describeSecurityGroupsOutput struct {
-	response
-	Groups    set[groupXML] `xml:"securityGroupInfo"`
-	NextToken string        `xml:"nextToken,omitempty"`
-}
-
-func describeSecurityGroups(t *tx, in describeSecurityGroupsInput) (*describeSecurityGroupsOutput, error) {
+func describeSecurityGroups(t *tx, in describeSecurityGroupsInput) (*described[groupXML], error) {
 	if len(in.GroupName) > 0 {
-		return nil, invalidParameter("GroupName is for groups of a default VPC, which the lab has not; use the filter group-name")
+		return nil, invalidParameter("GroupName is for groups of a default VPC, which the lab has not; use the filter " +
+			"group-name")
 	}
-	groups, next, err := choose(selection[groupRecord]{
-		kind:   kindGroup,
-		id:     func(g *groupRecord) string { return g.ID },
-		tags:   func(g *groupRecord) tags { return g.Tags },
-		values: t.groupValues,
-	}, byID(t.Groups), in.GroupId, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeSecurityGroupsOutput{Groups: setOf(groups, t.groupXML), NextToken: next}, nil
-}
-
-func (t *tx) groupValues(g *groupRecord, name string) (values []string, ok bool) {
-	rules := func(egress bool, value func(*ruleRecord) string) ([]string, bool) {
-		return mapped(t.rulesOf(g.ID, egress), value), true
-	}
-	switch name {
-	case "group-id":
-		return one(g.ID)
-	case "group-name":
-		return one(g.Name)
-	case "description":
-		return one(g.Description)
-	case "vpc-id":
-		return one(g.VPC)
-	case "owner-id":
-		return one(t.cfg.Account)
-	case "ip-permission.cidr":
-		return rules(false, (*ruleRecord).ipv4CIDR)
-	case "ip-permission.ipv6-cidr":
-		return rules(false, (*ruleRecord).ipv6CIDR)
-	case "ip-permission.from-port":
-		return rules(false, func(r *ruleRecord) string { return strconv.Itoa(r.From) })
-	case "ip-permission.to-port":
-		return rules(false, func(r *ruleRecord) string { return strconv.Itoa(r.To) })
-	case "ip-permission.group-id":
-		return rules(false, func(r *ruleRecord) string { return r.Source })
-	case "ip-permission.protocol":
-		return rules(false, func(r *ruleRecord) string { return r.Protocol })
-	case "egress.ip-permission.cidr":
-		return rules(true, (*ruleRecord).ipv4CIDR)
-	case "egress.ip-permission.ipv6-cidr":
-		return rules(true, (*ruleRecord).ipv6CIDR)
-	case "egress.ip-permission.group-id":
-		return rules(true, func(r *ruleRecord) string { return r.Source })
-	case "egress.ip-permission.protocol":
-		return rules(true, func(r *ruleRecord) string { return r.Protocol })
-	}
-	return nil, false
+	return list(t, "securityGroupInfo", (*tx).groupXML, in.GroupId, in.query)
 }

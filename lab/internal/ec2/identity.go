@@ -33,8 +33,8 @@ type Credentials map[string]string
 
 // Authenticate finds a secret.
 func (c Credentials) Authenticate(accessKey, token string) (string, iam.Caller, error) {
-	secret, known := c[accessKey]
-	if !known || token != "" {
+	secret, ok := c[accessKey]
+	if !ok || token != "" {
 		return "", iam.Caller{}, iam.ErrUnknownKey
 	}
 	return secret, iam.Caller{Root: true}, nil

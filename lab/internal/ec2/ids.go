@@ -17,27 +17,41 @@ type kind struct {
 }
 
 var (
-	kindVPC             = kind{"vpc", "vpc", "InvalidVpcID.Malformed", "InvalidVpcID.NotFound", "vpc"}
-	kindSubnet          = kind{"subnet", "subnet", "InvalidSubnetID.Malformed", "InvalidSubnetID.NotFound", "subnet"}
-	kindGateway         = kind{"internetGateway", "igw", "InvalidInternetGatewayId.Malformed", "InvalidInternetGatewayID.NotFound", "internet-gateway"}
-	kindRouteTable      = kind{"routeTable", "rtb", "InvalidRouteTableId.Malformed", "InvalidRouteTableID.NotFound", "route-table"}
-	kindRouteTableAssoc = kind{"association", "rtbassoc", "InvalidAssociationID.Malformed", "InvalidAssociationID.NotFound", ""}
-	kindGroup           = kind{"security group", "sg", "InvalidGroupId.Malformed", "InvalidGroup.NotFound", "security-group"}
-	kindRule            = kind{"security group rule", "sgr", "InvalidSecurityGroupRuleId.Malformed", "InvalidSecurityGroupRuleId.NotFound", "security-group-rule"}
-	kindKeyPair         = kind{"key pair", "key", "InvalidParameterValue", "InvalidKeyPair.NotFound", "key-pair"}
-	kindENI             = kind{"networkInterface", "eni", "InvalidNetworkInterfaceId.Malformed", "InvalidNetworkInterfaceID.NotFound", "network-interface"}
-	kindAttachment      = kind{"networkInterfaceAttachment", "eni-attach", "InvalidNetworkInterfaceAttachmentId.Malformed", "InvalidAttachmentID.NotFound", ""}
-	kindAddress         = kind{"allocation", "eipalloc", "InvalidAllocationID.Malformed", "InvalidAllocationID.NotFound", "elastic-ip"}
-	kindAddressAssoc    = kind{"association", "eipassoc", "InvalidAssociationID.Malformed", "InvalidAssociationID.NotFound", ""}
-	kindInstance        = kind{"instance", "i", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound", "instance"}
-	kindReservation     = kind{"subnetCidrReservation", "scr", "InvalidSubnetCidrReservationID.Malformed", "InvalidSubnetCidrReservationID.NotFound", "subnet-cidr-reservation"}
-	kindVPCCIDR         = kind{"vpc CIDR block association", "vpc-cidr-assoc", "InvalidVpcCidrBlockAssociationID.Malformed", "InvalidVpcCidrBlockAssociationID.NotFound", ""}
-	kindSubnetCIDR      = kind{"subnet CIDR block association", "subnet-cidr-assoc", "InvalidSubnetCidrBlockAssociationID.Malformed", "InvalidSubnetCidrBlockAssociationID.NotFound", ""}
-	kindNATGateway      = kind{"NAT gateway", "nat", "NatGatewayMalformed", "NatGatewayNotFound", "natgateway"}
-	kindProfileAssoc    = kind{"association", "iip-assoc", "InvalidAssociationID.Malformed", "InvalidAssociationID.NotFound", ""}
-	kindVolume          = kind{"volume", "vol", "InvalidVolumeID.Malformed", "InvalidVolume.NotFound", "volume"}
-	kindNetworkACL      = kind{"networkAcl", "acl", "InvalidNetworkAclId.Malformed", "InvalidNetworkAclID.NotFound", "network-acl"}
-	kindImage           = kind{"image", "ami", "InvalidAMIID.Malformed", "InvalidAMIID.NotFound", "image"}
+	kindVPC     = kind{"vpc", "vpc", "InvalidVpcID.Malformed", "InvalidVpcID.NotFound", "vpc"}
+	kindSubnet  = kind{"subnet", "subnet", "InvalidSubnetID.Malformed", "InvalidSubnetID.NotFound", "subnet"}
+	kindGateway = kind{"internetGateway", "igw", "InvalidInternetGatewayId.Malformed",
+		"InvalidInternetGatewayID.NotFound", "internet-gateway"}
+	kindRouteTable = kind{"routeTable", "rtb", "InvalidRouteTableId.Malformed", "InvalidRouteTableID.NotFound",
+		"route-table"}
+	kindRouteTableAssoc = kind{"association", "rtbassoc", "InvalidAssociationID.Malformed",
+		"InvalidAssociationID.NotFound", ""}
+	kindGroup = kind{"security group", "sg", "InvalidGroupId.Malformed", "InvalidGroup.NotFound",
+		"security-group"}
+	kindRule = kind{"security group rule", "sgr", "InvalidSecurityGroupRuleId.Malformed",
+		"InvalidSecurityGroupRuleId.NotFound", "security-group-rule"}
+	kindKeyPair = kind{"key pair", "key", "InvalidParameterValue", "InvalidKeyPair.NotFound", "key-pair"}
+	kindENI     = kind{"networkInterface", "eni", "InvalidNetworkInterfaceId.Malformed",
+		"InvalidNetworkInterfaceID.NotFound", "network-interface"}
+	kindAttachment = kind{"networkInterfaceAttachment", "eni-attach", "InvalidNetworkInterfaceAttachmentId.Malformed",
+		"InvalidAttachmentID.NotFound", ""}
+	kindAddress = kind{"allocation", "eipalloc", "InvalidAllocationID.Malformed", "InvalidAllocationID.NotFound",
+		"elastic-ip"}
+	kindAddressAssoc = kind{"association", "eipassoc", "InvalidAssociationID.Malformed",
+		"InvalidAssociationID.NotFound", ""}
+	kindInstance    = kind{"instance", "i", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound", "instance"}
+	kindReservation = kind{"subnetCidrReservation", "scr", "InvalidSubnetCidrReservationID.Malformed",
+		"InvalidSubnetCidrReservationID.NotFound", "subnet-cidr-reservation"}
+	kindVPCCIDR = kind{"vpc CIDR block association", "vpc-cidr-assoc",
+		"InvalidVpcCidrBlockAssociationID.Malformed", "InvalidVpcCidrBlockAssociationID.NotFound", ""}
+	kindSubnetCIDR = kind{"subnet CIDR block association", "subnet-cidr-assoc",
+		"InvalidSubnetCidrBlockAssociationID.Malformed", "InvalidSubnetCidrBlockAssociationID.NotFound", ""}
+	kindNATGateway   = kind{"NAT gateway", "nat", "NatGatewayMalformed", "NatGatewayNotFound", "natgateway"}
+	kindProfileAssoc = kind{"association", "iip-assoc", "InvalidAssociationID.Malformed",
+		"InvalidAssociationID.NotFound", ""}
+	kindVolume     = kind{"volume", "vol", "InvalidVolumeID.Malformed", "InvalidVolume.NotFound", "volume"}
+	kindNetworkACL = kind{"networkAcl", "acl", "InvalidNetworkAclId.Malformed", "InvalidNetworkAclID.NotFound",
+		"network-acl"}
+	kindImage = kind{"image", "ami", "InvalidAMIID.Malformed", "InvalidAMIID.NotFound", "image"}
 )
 
 var idSuffix = regexp.MustCompile(`^[0-9a-f]{8}([0-9a-f]{9})?$`)

@@ -71,8 +71,8 @@ func (t *tx) imageInUse(id string) bool {
 type createImageInput struct {
 	dryRun
 	tagged
-	InstanceId         string `form:",required"`
-	Name               string `form:",required"`
+	Instance           *instanceRecord `form:"InstanceId,required"`
+	Name               string          `form:",required"`
 	Description        string
 	NoReboot           bool
 	BlockDeviceMapping []blockDevice
@@ -89,13 +89,11 @@ var imageName = regexp.MustCompile(`^[a-zA-Z0-9()\[\]. ./\-'@_]{3,128}$`)
 // told not to reboot it: EC2's way of shutting it down for the while is left
 // to the caller.
 func createImage(t *tx, in createImageInput) (*createImageOutput, error) {
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
+	i := in.Instance
 	switch {
 	case !imageName.MatchString(in.Name):
-		return nil, fail("InvalidAMIName.Malformed", "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'")
+		return nil, fail("InvalidAMIName.Malformed", "AMI names must be between 3 and 128 characters long, "+
+			"and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'")
 	case i.State == stateRunning && !in.NoReboot:
 		return nil, unsupported("The lab does not reboot an instance to make an image of it: stop it first, or set NoReboot")
 	case i.State != stateRunning && i.State != stateStopped:
@@ -108,6 +106,7 @@ func createImage(t *tx, in createImageInput) (*createImageOutput, error) {
 	}
 	image := &imageRecord{State: imagePending, Instance: i.ID, Image: Image{ID: kindImage.newID(), Name: in.Name,
 		Description: in.Description, Owner: t.cfg.Account, Architecture: "x86_64", Created: t.now}}
+	var err error
 	if image.Tags, err = in.tagsFor(kindImage, kind{tagType: "snapshot"}); err != nil {
 		return nil, err
 	}
@@ -181,33 +180,36 @@ type imageDeviceXML struct {
 }
 
 type imageXML struct {
-	ID             string              `xml:"imageId"`
+	ID             string              `xml:"imageId" filter:"image-id"`
 	Location       string              `xml:"imageLocation"`
-	State          string              `xml:"imageState"`
-	Owner          string              `xml:"imageOwnerId"`
-	Created        string              `xml:"creationDate"`
-	Public         bool                `xml:"isPublic"`
-	Architecture   string              `xml:"architecture"`
-	Type           string              `xml:"imageType"`
-	Name           string              `xml:"name"`
-	Description    string              `xml:"description,omitempty"`
-	RootType       string              `xml:"rootDeviceType"`
+	State          string              `xml:"imageState" filter:"state"`
+	Owner          string              `xml:"imageOwnerId" filter:"owner-id"`
+	Created        string              `xml:"creationDate" filter:"creation-date"`
+	Public         bool                `xml:"isPublic" filter:"is-public"`
+	Architecture   string              `xml:"architecture" filter:"architecture"`
+	Type           string              `xml:"imageType" filter:"image-type"`
+	Name           string              `xml:"name" filter:"name"`
+	Description    string              `xml:"description,omitempty" filter:"description"`
+	RootType       string              `xml:"rootDeviceType" filter:"root-device-type"`
 	RootName       string              `xml:"rootDeviceName"`
 	Devices        set[imageDeviceXML] `xml:"blockDeviceMapping"`
-	Virtualization string              `xml:"virtualizationType"`
-	Hypervisor     string              `xml:"hypervisor"`
-	ENA            bool                `xml:"enaSupport"`
+	Virtualization string              `xml:"virtualizationType" filter:"virtualization-type"`
+	Hypervisor     string              `xml:"hypervisor" filter:"hypervisor"`
+	ENA            bool                `xml:"enaSupport" filter:"ena-support"`
 	Platform       string              `xml:"platformDetails"`
-	Source         string              `xml:"sourceInstanceId,omitempty"`
-	Tags           set[tagXML]         `xml:"tagSet"`
+	Source         string              `xml:"sourceInstanceId,omitempty" filter:"source-instance-id"`
+	Tags           set[tagXML]         `xml:"tagSet" filter:""`
 }
 
 func (t *tx) imageXML(i *imageRecord) imageXML {
-	return imageXML{ID: i.ID, Location: i.Owner + "/" + i.Name, State: i.State, Owner: i.Owner, Created: timestamp(i.Created),
-		Public: i.Owner != t.cfg.Account, Architecture: i.Architecture, Type: "machine", Name: i.Name, Description: i.Description,
-		RootType: "ebs", RootName: rootDevice, Virtualization: "hvm", Hypervisor: "xen", ENA: true,
+	return imageXML{
+		ID: i.ID, Name: i.Name, Description: i.Description, Location: i.Owner + "/" + i.Name,
+		State: i.State, Owner: i.Owner, Created: timestamp(i.Created), Public: i.Owner != t.cfg.Account,
+		Architecture: i.Architecture, Type: "machine", RootType: "ebs", RootName: rootDevice,
+		Virtualization: "hvm", Hypervisor: "xen", ENA: true,
 		Devices:  set[imageDeviceXML]{Items: []imageDeviceXML{{rootDevice, snapshotOf(i.ID), rootSize, "gp3", true, false}}},
-		Platform: "Linux/UNIX", Source: i.Instance, Tags: i.Tags.xml()}
+		Platform: "Linux/UNIX", Source: i.Instance, Tags: i.Tags.xml(),
+	}
 }
 
 type describeImagesInput struct {
@@ -226,53 +228,18 @@ type describeImagesOutput struct {
 }
 
 func describeImages(t *tx, in describeImagesInput) (*describeImagesOutput, error) {
-	all := slices.DeleteFunc(t.imagesShown(), func(i *imageRecord) bool {
+	var all []item[imageXML]
+	for _, i := range t.imagesShown() {
 		mine := slices.Contains(in.Owner, "self") && i.Owner == t.cfg.Account
-		return len(in.Owner) > 0 && !mine && !slices.Contains(in.Owner, i.Owner)
-	})
-	images, next, err := choose(selection[imageRecord]{
-		kind:    kindImage,
-		id:      func(i *imageRecord) string { return i.ID },
-		tags:    func(i *imageRecord) tags { return i.Tags },
-		maxPage: 1000,
-		values: func(i *imageRecord, name string) ([]string, bool) {
-			switch name {
-			case "image-id":
-				return one(i.ID)
-			case "name":
-				return one(i.Name)
-			case "description":
-				return one(i.Description)
-			case "owner-id":
-				return one(i.Owner)
-			case "state":
-				return one(i.State)
-			case "architecture":
-				return one(i.Architecture)
-			case "is-public":
-				return flag(i.Owner != t.cfg.Account)
-			case "creation-date":
-				return one(timestamp(i.Created))
-			case "source-instance-id":
-				return one(i.Instance)
-			case "image-type":
-				return one("machine")
-			case "root-device-type":
-				return one("ebs")
-			case "virtualization-type":
-				return one("hvm")
-			case "hypervisor":
-				return one("xen")
-			case "ena-support":
-				return flag(true)
-			}
-			return nil, false
-		},
-	}, all, in.ImageId, in.query)
+		if mine || len(in.Owner) == 0 || slices.Contains(in.Owner, i.Owner) {
+			all = append(all, item[imageXML]{i.ID, t.imageXML(i)})
+		}
+	}
+	page, next, err := choose(kindImage, all, in.ImageId, in.query)
 	if err != nil {
 		return nil, err
 	}
-	return &describeImagesOutput{Images: setOf(images, t.imageXML), NextToken: next}, nil
+	return &describeImagesOutput{Images: page, NextToken: next}, nil
 }
 
 // parameter is the value of a public SSM parameter: the newest of the images

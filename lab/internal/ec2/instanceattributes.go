@@ -28,8 +28,8 @@ func (i *instanceRecord) shutdownBehavior() string {
 
 type describeInstanceAttributeInput struct {
 	dryRun
-	InstanceId string `form:",required"`
-	Attribute  string `form:",required"`
+	Instance  *instanceRecord `form:"InstanceId,required"`
+	Attribute string          `form:",required"`
 }
 
 type describeInstanceAttributeOutput struct {
@@ -49,10 +49,7 @@ type describeInstanceAttributeOutput struct {
 }
 
 func describeInstanceAttribute(t *tx, in describeInstanceAttributeInput) (*describeInstanceAttributeOutput, error) {
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
+	i := in.Instance
 	x := t.instanceXML(i)
 	out := &describeInstanceAttributeOutput{ID: i.ID}
 	switch in.Attribute {
@@ -90,7 +87,7 @@ func describeInstanceAttribute(t *tx, in describeInstanceAttributeInput) (*descr
 
 type modifyInstanceAttributeInput struct {
 	dryRun
-	InstanceId string `form:",required"`
+	Instance *instanceRecord `form:"InstanceId,required"`
 	// Attribute and Value are the older way to say what the others do.
 	Attribute                         string
 	Value                             *string
@@ -163,21 +160,22 @@ func (in *modifyInstanceAttributeInput) older() error {
 // user data and EBS optimization are those of an instance at rest (EC2 API
 // Reference, ModifyInstanceAttribute).
 func modifyInstanceAttribute(t *tx, in modifyInstanceAttributeInput) (*done, error) {
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
+	i := in.Instance
 	if i.State == stateTerminated || i.State == stateShuttingDown {
-		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in a state in which its attributes can be modified (%s).", i.ID, i.State)
+		return nil, fail("IncorrectInstanceState",
+			"The instance '%s' is not in a state in which its attributes can be modified (%s).", i.ID, i.State)
 	}
 	if err := in.older(); err != nil {
 		return nil, err
 	}
 	stopped := in.InstanceType != nil || in.UserData != nil || in.EbsOptimized != nil
-	if err := oneAttribute([]string{"instanceType", "sourceDestCheck", "disableApiTermination", "disableApiStop", "groupSet", "userData",
-		"instanceInitiatedShutdownBehavior", "ebsOptimized", "blockDeviceMapping"},
-		in.InstanceType != nil, in.SourceDestCheck != nil, in.DisableApiTermination != nil, in.DisableApiStop != nil, len(in.GroupId) > 0,
-		in.UserData != nil, in.InstanceInitiatedShutdownBehavior != nil, in.EbsOptimized != nil, len(in.BlockDeviceMapping) > 0); err != nil {
+	err := oneAttribute(
+		[]string{"instanceType", "sourceDestCheck", "disableApiTermination", "disableApiStop", "groupSet", "userData",
+			"instanceInitiatedShutdownBehavior", "ebsOptimized", "blockDeviceMapping"},
+		in.InstanceType != nil, in.SourceDestCheck != nil, in.DisableApiTermination != nil, in.DisableApiStop != nil,
+		len(in.GroupId) > 0, in.UserData != nil, in.InstanceInitiatedShutdownBehavior != nil, in.EbsOptimized != nil,
+		len(in.BlockDeviceMapping) > 0)
+	if err != nil {
 		return nil, err
 	}
 	if stopped && i.State != stateStopped {
@@ -225,8 +223,8 @@ func (t *tx) changeOnlyENI(i *instanceRecord, in modifyInstanceAttributeInput) e
 // changeType makes an instance one of another type, which must take the
 // interfaces and addresses it has.
 func (t *tx) changeType(i *instanceRecord, name string) error {
-	limits, known := instanceTypes[name]
-	if !known {
+	limits, ok := instanceTypes[name]
+	if !ok {
 		return invalidParameter("Invalid value '%s' for InstanceType.", name)
 	}
 	if i.Nested && !limits.Nested {
@@ -282,7 +280,7 @@ func (i *instanceRecord) changeCPU(in cpuOptionsInput) error {
 
 type modifyCPUInput struct {
 	dryRun
-	InstanceId string `form:",required"`
+	Instance *instanceRecord `form:"InstanceId,required"`
 	cpuOptionsInput
 }
 
@@ -294,11 +292,8 @@ type modifyCPUOutput struct {
 
 // modifyInstanceCpuOptions changes an instance that is stopped (EC2 API
 // Reference, ModifyInstanceCpuOptions).
-func modifyInstanceCpuOptions(t *tx, in modifyCPUInput) (*modifyCPUOutput, error) {
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
+func modifyInstanceCpuOptions(_ *tx, in modifyCPUInput) (*modifyCPUOutput, error) {
+	i := in.Instance
 	if i.State != stateStopped {
 		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in the 'stopped' state.", i.ID)
 	}

@@ -17,13 +17,15 @@ func (l *lab) stop(id string) {
 
 func (l *lab) attribute(id string, name types.InstanceAttributeName) *ec2.DescribeInstanceAttributeOutput {
 	l.t.Helper()
-	return must(l.DescribeInstanceAttribute(l.ctx, &ec2.DescribeInstanceAttributeInput{InstanceId: &id, Attribute: name}))(l)
+	return must(l.DescribeInstanceAttribute(l.ctx,
+		&ec2.DescribeInstanceAttributeInput{InstanceId: &id, Attribute: name}))(l)
 }
 
 func TestProtection(t *testing.T) {
 	l := newLab(t)
 	s := l.subnet(l.vpc("10.0.0.0/16"), "10.0.0.0/24")
-	id := *must(l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.small", MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+	id := *must(l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.small",
+		MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
 		SubnetId: &s, DisableApiTermination: aws.Bool(true), DisableApiStop: aws.Bool(true)}))(l).Instances[0].InstanceId
 	l.wait(id, "running")
 	ids := []string{id}
@@ -33,8 +35,10 @@ func TestProtection(t *testing.T) {
 	l.wantCode(err, "OperationNotPermitted")
 	off := &types.AttributeBooleanValue{Value: aws.Bool(false)}
 	must(l.ModifyInstanceAttribute(l.ctx, &ec2.ModifyInstanceAttributeInput{InstanceId: &id, DisableApiStop: off}))(l)
-	must(l.ModifyInstanceAttribute(l.ctx, &ec2.ModifyInstanceAttributeInput{InstanceId: &id, Attribute: "disableApiTermination", Value: aws.String("false")}))(l)
-	if *l.attribute(id, "disableApiStop").DisableApiStop.Value || *l.attribute(id, "disableApiTermination").DisableApiTermination.Value {
+	must(l.ModifyInstanceAttribute(l.ctx, &ec2.ModifyInstanceAttributeInput{InstanceId: &id,
+		Attribute: "disableApiTermination", Value: aws.String("false")}))(l)
+	if *l.attribute(id, "disableApiStop").DisableApiStop.Value ||
+		*l.attribute(id, "disableApiTermination").DisableApiTermination.Value {
 		t.Error("the protection is still shown")
 	}
 	l.stop(id)
@@ -63,7 +67,8 @@ func TestInstanceAttributes(t *testing.T) {
 	kind := func(name string) func(*ec2.ModifyInstanceAttributeInput) {
 		return func(in *ec2.ModifyInstanceAttributeInput) { in.InstanceType = value(name) }
 	}
-	group := must(l.CreateSecurityGroup(l.ctx, &ec2.CreateSecurityGroupInput{VpcId: &v, GroupName: aws.String("g"), Description: aws.String("d")}))(l).GroupId
+	group := must(l.CreateSecurityGroup(l.ctx,
+		&ec2.CreateSecurityGroupInput{VpcId: &v, GroupName: aws.String("g"), Description: aws.String("d")}))(l).GroupId
 	for _, c := range []struct {
 		name   string
 		change func(*ec2.ModifyInstanceAttributeInput)
@@ -95,28 +100,35 @@ func TestInstanceAttributes(t *testing.T) {
 	if e := l.fabric.topology().ENIs[0]; e.SourceDestCheck || len(e.SecurityGroups) != 1 || e.SecurityGroups[0] != *group {
 		t.Errorf("the fabric has %+v", e)
 	}
-	if *l.attribute(id, "sourceDestCheck").SourceDestCheck.Value || *l.attribute(id, "groupSet").Groups[0].GroupId != *group ||
+	if *l.attribute(id, "sourceDestCheck").SourceDestCheck.Value ||
+		*l.attribute(id, "groupSet").Groups[0].GroupId != *group ||
 		*l.attribute(id, "instanceInitiatedShutdownBehavior").InstanceInitiatedShutdownBehavior.Value != "terminate" ||
-		*l.attribute(id, "rootDeviceName").RootDeviceName.Value != "/dev/xvda" || len(l.attribute(id, "blockDeviceMapping").BlockDeviceMappings) != 1 {
+		*l.attribute(id, "rootDeviceName").RootDeviceName.Value != "/dev/xvda" ||
+		len(l.attribute(id, "blockDeviceMapping").BlockDeviceMappings) != 1 {
 		t.Error("an attribute is not shown as it is")
 	}
 	_, err := l.DescribeInstanceAttribute(l.ctx, &ec2.DescribeInstanceAttributeInput{InstanceId: &id, Attribute: "kernel"})
 	l.wantCode(err, "InvalidParameterValue")
 
 	l.stop(id)
-	must(l.AttachNetworkInterface(l.ctx, &ec2.AttachNetworkInterfaceInput{InstanceId: &id, NetworkInterfaceId: l.eni(s, "").NetworkInterfaceId, DeviceIndex: aws.Int32(1)}))(l)
-	must(l.AttachNetworkInterface(l.ctx, &ec2.AttachNetworkInterfaceInput{InstanceId: &id, NetworkInterfaceId: l.eni(s, "").NetworkInterfaceId, DeviceIndex: aws.Int32(2)}))(l)
-	must(l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, SecondaryPrivateIpAddressCount: aws.Int32(5)}))(l)
+	must(l.AttachNetworkInterface(l.ctx, &ec2.AttachNetworkInterfaceInput{InstanceId: &id,
+		NetworkInterfaceId: l.eni(s, "").NetworkInterfaceId, DeviceIndex: aws.Int32(1)}))(l)
+	must(l.AttachNetworkInterface(l.ctx, &ec2.AttachNetworkInterfaceInput{InstanceId: &id,
+		NetworkInterfaceId: l.eni(s, "").NetworkInterfaceId, DeviceIndex: aws.Int32(2)}))(l)
+	must(l.AssignPrivateIpAddresses(l.ctx,
+		&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, SecondaryPrivateIpAddressCount: aws.Int32(5)}))(l)
 	l.wantCode(modify(kind("moon.large")), "InvalidParameterValue")
 	l.wantCode(modify(kind("t3.micro")), "AttachmentLimitExceeded")
 	l.wantCode(modify(kind("t3.small")), "InvalidInterface.IpAddressLimitExceeded")
 	l.wantCode(modify(func(in *ec2.ModifyInstanceAttributeInput) {
 		in.SourceDestCheck = &types.AttributeBooleanValue{Value: aws.Bool(true)}
 	}), "InvalidInstanceID")
-	must(l.ModifyInstanceCpuOptions(l.ctx, &ec2.ModifyInstanceCpuOptionsInput{InstanceId: &id, NestedVirtualization: "enabled"}))(l)
+	must(l.ModifyInstanceCpuOptions(l.ctx,
+		&ec2.ModifyInstanceCpuOptionsInput{InstanceId: &id, NestedVirtualization: "enabled"}))(l)
 	l.wantCode(modify(kind("m5.large")), "UnsupportedOperation") // can't nest
 	l.wantCode(modify(kind("m8i.xlarge")), "")
-	if i := l.instance(id); i.InstanceType != "m8i.xlarge" || *i.CpuOptions.CoreCount != 2 || i.CpuOptions.NestedVirtualization != "enabled" {
+	if i := l.instance(id); i.InstanceType != "m8i.xlarge" || *i.CpuOptions.CoreCount != 2 ||
+		i.CpuOptions.NestedVirtualization != "enabled" {
 		t.Errorf("the instance is %s with %+v", i.InstanceType, i.CpuOptions)
 	}
 	data := base64.StdEncoding.EncodeToString([]byte("#!/bin/sh\n"))
@@ -147,7 +159,8 @@ func TestCPUOptions(t *testing.T) {
 	l.stop(big)
 	l.stop(small)
 	l.wantCode(change(big, ec2.ModifyInstanceCpuOptionsInput{}), "MissingParameter")
-	l.wantCode(change(big, ec2.ModifyInstanceCpuOptionsInput{CoreCount: aws.Int32(1), ThreadsPerCore: aws.Int32(1)}), "UnsupportedOperation")
+	l.wantCode(change(big, ec2.ModifyInstanceCpuOptionsInput{CoreCount: aws.Int32(1), ThreadsPerCore: aws.Int32(1)}),
+		"UnsupportedOperation")
 	l.wantCode(change(big, ec2.ModifyInstanceCpuOptionsInput{NestedVirtualization: "maybe"}), "InvalidParameterValue")
 	l.wantCode(change(small, nested), "UnsupportedOperation")
 	l.wantCode(change(big, nested), "")

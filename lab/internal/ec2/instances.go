@@ -1,7 +1,6 @@
 package ec2
 
 import (
-	"strconv"
 	"time"
 )
 
@@ -15,17 +14,19 @@ const (
 	stateStopped      = "stopped"
 )
 
-var stateCodes = map[string]int{statePending: 0, stateRunning: 16, stateShuttingDown: 32, stateTerminated: 48, stateStopping: 64, stateStopped: 80}
+var stateCodes = map[string]int{statePending: 0, stateRunning: 16, stateShuttingDown: 32, stateTerminated: 48,
+	stateStopping: 64, stateStopped: 80}
 
 type reasonXML struct {
-	Code    string `xml:"code"`
-	Message string `xml:"message"`
+	Code    string `xml:"code" filter:"state-reason-code"`
+	Message string `xml:"message" filter:"state-reason-message"`
 }
 
 // The reasons of a state (EC2 API Reference, StateReason).
 var (
-	reasonUser       = reasonXML{"Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown"}
-	reasonItself     = reasonXML{"Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown"}
+	reasonUser   = reasonXML{"Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown"}
+	reasonItself = reasonXML{"Client.InstanceInitiatedShutdown",
+		"Client.InstanceInitiatedShutdown: Instance initiated shutdown"}
 	reasonLaunchFail = reasonXML{"Server.InternalError", "Server.InternalError: Internal error on launch"}
 )
 
@@ -71,23 +72,23 @@ type instanceRecord struct {
 }
 
 type stateXML struct {
-	Code int    `xml:"code"`
-	Name string `xml:"name"`
+	Code int    `xml:"code" filter:"instance-state-code"`
+	Name string `xml:"name" filter:"instance-state-name"`
 }
 
 func newStateXML(name string) stateXML { return stateXML{stateCodes[name], name} }
 
 type placementXML struct {
-	Zone    string `xml:"availabilityZone"`
+	Zone    string `xml:"availabilityZone" filter:"availability-zone"`
 	ZoneID  string `xml:"availabilityZoneId"`
 	Group   string `xml:"groupName"`
-	Tenancy string `xml:"tenancy"`
+	Tenancy string `xml:"tenancy" filter:"tenancy"`
 }
 
 // blockDeviceXML is a volume as an instance has it.
 type blockDeviceXML struct {
-	Device              string `xml:"deviceName"`
-	Volume              string `xml:"ebs>volumeId"`
+	Device              string `xml:"deviceName" filter:"device-name"`
+	Volume              string `xml:"ebs>volumeId" filter:"volume-id"`
 	Status              string `xml:"ebs>status"`
 	At                  string `xml:"ebs>attachTime"`
 	DeleteOnTermination bool   `xml:"ebs>deleteOnTermination"`
@@ -100,36 +101,36 @@ type cpuOptionsXML struct {
 }
 
 type instanceXML struct {
-	ID              string              `xml:"instanceId"`
-	Image           string              `xml:"imageId"`
-	State           stateXML            `xml:"instanceState"`
-	PrivateDNS      string              `xml:"privateDnsName"`
-	PublicDNS       string              `xml:"dnsName"`
-	Reason          string              `xml:"reason"`
-	KeyName         string              `xml:"keyName,omitempty"`
-	LaunchIndex     int                 `xml:"amiLaunchIndex"`
-	Type            string              `xml:"instanceType"`
-	Launched        string              `xml:"launchTime"`
-	Placement       placementXML        `xml:"placement"`
+	ID              string              `xml:"instanceId" filter:"instance-id"`
+	Image           string              `xml:"imageId" filter:"image-id"`
+	State           stateXML            `xml:"instanceState" filter:""`
+	PrivateDNS      string              `xml:"privateDnsName" filter:"private-dns-name"`
+	PublicDNS       string              `xml:"dnsName" filter:"dns-name"`
+	Reason          string              `xml:"reason" filter:"reason"`
+	KeyName         string              `xml:"keyName,omitempty" filter:"key-name"`
+	LaunchIndex     int                 `xml:"amiLaunchIndex" filter:"launch-index"`
+	Type            string              `xml:"instanceType" filter:"instance-type"`
+	Launched        string              `xml:"launchTime" filter:"launch-time"`
+	Placement       placementXML        `xml:"placement" filter:""`
 	Monitoring      string              `xml:"monitoring>state"`
-	Subnet          string              `xml:"subnetId,omitempty"`
-	VPC             string              `xml:"vpcId,omitempty"`
-	Address         string              `xml:"privateIpAddress,omitempty"`
-	Public          string              `xml:"ipAddress,omitempty"`
+	Subnet          string              `xml:"subnetId,omitempty" filter:"subnet-id"`
+	VPC             string              `xml:"vpcId,omitempty" filter:"vpc-id"`
+	Address         string              `xml:"privateIpAddress,omitempty" filter:"private-ip-address"`
+	Public          string              `xml:"ipAddress,omitempty" filter:"ip-address"`
 	IPv6            string              `xml:"ipv6Address,omitempty"`
 	SourceDestCheck *bool               `xml:"sourceDestCheck"`
-	Groups          set[groupRefXML]    `xml:"groupSet"`
-	StateReason     *reasonXML          `xml:"stateReason"`
-	Architecture    string              `xml:"architecture"`
-	RootType        string              `xml:"rootDeviceType"`
-	RootName        string              `xml:"rootDeviceName"`
-	Devices         set[blockDeviceXML] `xml:"blockDeviceMapping"`
-	Profile         *profileXML         `xml:"iamInstanceProfile"`
+	Groups          set[groupRefXML]    `xml:"groupSet" filter:"instance"`
+	StateReason     *reasonXML          `xml:"stateReason" filter:""`
+	Architecture    string              `xml:"architecture" filter:"architecture"`
+	RootType        string              `xml:"rootDeviceType" filter:"root-device-type"`
+	RootName        string              `xml:"rootDeviceName" filter:"root-device-name"`
+	Devices         set[blockDeviceXML] `xml:"blockDeviceMapping" filter:"block-device-mapping"`
+	Profile         *profileXML         `xml:"iamInstanceProfile" filter:"iam-instance-profile"`
 	Virtualization  string              `xml:"virtualizationType"`
 	Hypervisor      string              `xml:"hypervisor"`
-	Token           string              `xml:"clientToken"`
-	Tags            set[tagXML]         `xml:"tagSet"`
-	Interfaces      set[eniXML]         `xml:"networkInterfaceSet"`
+	Token           string              `xml:"clientToken" filter:"client-token"`
+	Tags            set[tagXML]         `xml:"tagSet" filter:""`
+	Interfaces      set[eniXML]         `xml:"networkInterfaceSet" filter:"network-interface"`
 	EBSOptimized    bool                `xml:"ebsOptimized"`
 	ENA             bool                `xml:"enaSupport"`
 	CPU             cpuOptionsXML       `xml:"cpuOptions"`
@@ -169,35 +170,32 @@ func (t *tx) instanceXML(i *instanceRecord) instanceXML {
 }
 
 type reservationXML struct {
-	ID        string           `xml:"reservationId"`
-	Owner     string           `xml:"ownerId"`
+	ID        string           `xml:"reservationId" filter:"reservation-id"`
+	Owner     string           `xml:"ownerId" filter:"owner-id"`
 	Groups    set[groupRefXML] `xml:"groupSet"`
-	Instances set[instanceXML] `xml:"instancesSet"`
+	Instances set[instanceXML] `xml:"instancesSet" filter:""`
 }
 
-// reservations puts together the instances of one launch.
-func (t *tx) reservations(instances []*instanceRecord) set[reservationXML] {
+// reservation shows instances of one launch.
+func (t *tx) reservation(instances ...*instanceRecord) reservationXML {
+	return reservationXML{ID: instances[0].Reservation, Owner: t.cfg.Account, Instances: setOf(instances, t.instanceXML)}
+}
+
+// joinReservations puts together the instances of one launch.
+func joinReservations(alone []reservationXML) set[reservationXML] {
 	var all set[reservationXML]
 	place := map[string]int{}
-	for _, i := range instances {
-		at, seen := place[i.Reservation]
-		if !seen {
-			at = len(all.Items)
-			place[i.Reservation] = at
-			all.Items = append(all.Items, reservationXML{ID: i.Reservation, Owner: t.cfg.Account})
+	for _, r := range alone {
+		at, ok := place[r.ID]
+		if !ok {
+			place[r.ID] = len(all.Items)
+			all.Items = append(all.Items, r)
+			continue
 		}
-		all.Items[at].Instances.Items = append(all.Items[at].Instances.Items, t.instanceXML(i))
+		joined := &all.Items[at].Instances
+		joined.Items = append(joined.Items, r.Instances.Items...)
 	}
 	return all
-}
-
-func (t *tx) selectInstances() selection[instanceRecord] {
-	return selection[instanceRecord]{
-		kind:   kindInstance,
-		id:     func(i *instanceRecord) string { return i.ID },
-		tags:   func(i *instanceRecord) tags { return i.Tags },
-		values: t.instanceValues,
-	}
 }
 
 type describeInstancesInput struct {
@@ -212,102 +210,13 @@ type describeInstancesOutput struct {
 }
 
 func describeInstances(t *tx, in describeInstancesInput) (*describeInstancesOutput, error) {
-	instances, next, err := choose(t.selectInstances(), byID(t.Instances), in.InstanceId, in.query)
+	var all []item[reservationXML]
+	for _, i := range byID(t.Instances) {
+		all = append(all, item[reservationXML]{i.ID, t.reservation(i)})
+	}
+	page, next, err := choose(kindInstance, all, in.InstanceId, in.query)
 	if err != nil {
 		return nil, err
 	}
-	return &describeInstancesOutput{Reservations: t.reservations(instances), NextToken: next}, nil
-}
-
-func (t *tx) instanceValues(i *instanceRecord, name string) (values []string, ok bool) {
-	nics := func(value func(*eniRecord) string) ([]string, bool) { return mapped(t.enisOf(i.ID), value), true }
-	switch name {
-	case "instance-id":
-		return one(i.ID)
-	case "image-id":
-		return one(i.Image)
-	case "instance-type":
-		return one(i.Type)
-	case "instance-state-name":
-		return one(i.State)
-	case "instance-state-code":
-		return one(strconv.Itoa(stateCodes[i.State]))
-	case "key-name":
-		return one(i.KeyName)
-	case "vpc-id", "network-interface.vpc-id":
-		return one(i.VPC)
-	case "subnet-id":
-		return one(i.Subnet)
-	case "availability-zone":
-		return one(i.Zone)
-	case "reservation-id":
-		return one(i.Reservation)
-	case "client-token":
-		return one(i.Token)
-	case "owner-id":
-		return one(t.cfg.Account)
-	case "architecture":
-		return one("x86_64")
-	case "private-ip-address":
-		return one(t.instanceXML(i).Address)
-	case "ip-address":
-		return one(t.instanceXML(i).Public)
-	case "private-dns-name":
-		return one(t.instanceXML(i).PrivateDNS)
-	case "dns-name":
-		return one(t.instanceXML(i).PublicDNS)
-	case "launch-time":
-		return one(timestamp(i.Launched))
-	case "launch-index":
-		return one(strconv.Itoa(i.LaunchIndex))
-	case "reason":
-		return one(i.Reason.Message)
-	case "state-reason-code":
-		return one(i.Reason.Code)
-	case "state-reason-message":
-		return one(i.Reason.Message)
-	case "root-device-type":
-		return one("ebs")
-	case "root-device-name", "block-device-mapping.device-name":
-		return one(rootDevice)
-	case "block-device-mapping.volume-id":
-		return mapped(t.volumesOf(i.ID), func(v *volumeRecord) string { return v.ID }), true
-	case "iam-instance-profile.arn":
-		return one(i.Profile.ARN)
-	case "iam-instance-profile.id":
-		return one(i.Profile.ID)
-	case "tenancy":
-		return one("default")
-	case "instance.group-id":
-		return mapped(t.instanceXML(i).Groups.Items, func(g groupRefXML) string { return g.ID }), true
-	case "instance.group-name":
-		return mapped(t.instanceXML(i).Groups.Items, func(g groupRefXML) string { return g.Name }), true
-	case "network-interface.network-interface-id":
-		return nics(func(e *eniRecord) string { return e.ID })
-	case "network-interface.availability-zone":
-		return nics(t.zoneOf)
-	case "network-interface.group-id":
-		var all []string
-		for _, e := range t.enisOf(i.ID) {
-			all = append(all, e.Groups...)
-		}
-		return all, true
-	case "network-interface.ipv6-addresses.ipv6-address":
-		var all []string
-		for _, e := range t.enisOf(i.ID) {
-			all = append(all, texts(e.IPv6)...)
-		}
-		return all, true
-	case "network-interface.subnet-id":
-		return nics(func(e *eniRecord) string { return e.Subnet })
-	case "network-interface.addresses.private-ip-address":
-		var all []string
-		for _, e := range t.enisOf(i.ID) {
-			for _, a := range e.Addresses {
-				all = append(all, a.String())
-			}
-		}
-		return all, true
-	}
-	return nil, false
+	return &describeInstancesOutput{Reservations: joinReservations(page.Items), NextToken: next}, nil
 }

@@ -23,16 +23,21 @@ func TestLife(t *testing.T) {
 	v := l.vpc("10.0.0.0/16")
 	mgmt, provider := l.subnet(v, "10.0.0.0/24"), l.subnet(v, "10.0.1.0/24")
 	l.gateway(v)
-	must(l.ImportKeyPair(l.ctx, &ec2.ImportKeyPairInput{KeyName: aws.String("operator"), PublicKeyMaterial: []byte(publicKey)}))(l)
-	_, err := l.ImportKeyPair(l.ctx, &ec2.ImportKeyPairInput{KeyName: aws.String("operator"), PublicKeyMaterial: []byte(publicKey)})
+	must(l.ImportKeyPair(l.ctx, &ec2.ImportKeyPairInput{KeyName: aws.String("operator"),
+		PublicKeyMaterial: []byte(publicKey)}))(l)
+	_, err := l.ImportKeyPair(l.ctx,
+		&ec2.ImportKeyPairInput{KeyName: aws.String("operator"), PublicKeyMaterial: []byte(publicKey)})
 	l.wantCode(err, "InvalidKeyPair.Duplicate")
 	eth0, eth1 := *l.eni(mgmt, "10.0.0.11").NetworkInterfaceId, *l.eni(provider, "10.0.1.11").NetworkInterfaceId
-	in := &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "m8i.large", MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
-		KeyName: aws.String("operator"), UserData: aws.String(base64.StdEncoding.EncodeToString([]byte("#cloud-config\n"))), ClientToken: aws.String("once"),
+	in := &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "m8i.large", MinCount: aws.Int32(1),
+		MaxCount: aws.Int32(1),
+		KeyName:  aws.String("operator"),
+		UserData: aws.String(base64.StdEncoding.EncodeToString([]byte("#cloud-config\n"))), ClientToken: aws.String("once"),
 		NetworkInterfaces: []types.InstanceNetworkInterfaceSpecification{
 			{DeviceIndex: aws.Int32(1), NetworkInterfaceId: &eth1}, {DeviceIndex: aws.Int32(0), NetworkInterfaceId: &eth0}},
-		TagSpecifications: []types.TagSpecification{{ResourceType: "instance", Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String("node")}}}},
-		CpuOptions:        &types.CpuOptionsRequest{NestedVirtualization: "enabled"},
+		TagSpecifications: []types.TagSpecification{{ResourceType: "instance",
+			Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String("node")}}}},
+		CpuOptions: &types.CpuOptionsRequest{NestedVirtualization: "enabled"},
 	}
 	run := must(l.RunInstances(l.ctx, in))(l)
 	id := *run.Instances[0].InstanceId
@@ -52,7 +57,8 @@ func TestLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec := l.machines.launched[0]
-	got := []any{spec.ID, spec.ImageID, spec.Hostname, spec.VCPUs, spec.MemoryMB, spec.NICs[0].ENI, spec.NICs[0].Device, spec.NICs[1].ENI, spec.NICs[1].Device}
+	got := []any{spec.ID, spec.ImageID, spec.Hostname, spec.VCPUs, spec.MemoryMB, spec.NICs[0].ENI, spec.NICs[0].Device,
+		spec.NICs[1].ENI, spec.NICs[1].Device}
 	if d := cmp.Diff([]any{id, stockAMI, "ip-10-0-0-11", 2, 8192, eth0, "eth0", eth1, "eth1"}, got); d != "" {
 		t.Error(d)
 	}
@@ -62,12 +68,14 @@ func TestLife(t *testing.T) {
 		}
 	}
 	m, known := l.state.Metadata(eth1)
-	if !known || m.ID != id || m.PublicKey != publicKey || string(m.UserData) != "#cloud-config\n" || len(m.NICs) != 2 || m.NICs[1].ENI != eth1 {
+	if !known || m.ID != id || m.PublicKey != publicKey || string(m.UserData) != "#cloud-config\n" || len(m.NICs) != 2 ||
+		m.NICs[1].ENI != eth1 {
 		t.Errorf("metadata %+v", m)
 	}
 	_, err = l.DeleteNetworkInterface(l.ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: &eth1})
 	l.wantCode(err, "InvalidParameterValue")
-	_, err = l.DetachNetworkInterface(l.ctx, &ec2.DetachNetworkInterfaceInput{AttachmentId: l.describeENI(eth1).Attachment.AttachmentId})
+	_, err = l.DetachNetworkInterface(l.ctx,
+		&ec2.DetachNetworkInterfaceInput{AttachmentId: l.describeENI(eth1).Attachment.AttachmentId})
 	l.wantCode(err, "UnsupportedOperation") // these machines can't while running
 	console := must(l.GetConsoleOutput(l.ctx, &ec2.GetConsoleOutputInput{InstanceId: &id}))(l)
 	if text, _ := base64.StdEncoding.DecodeString(*console.Output); string(text) != "login:" {
@@ -106,7 +114,8 @@ func TestStopStartReboot(t *testing.T) {
 	if n := len(must(l.DescribeInstanceStatus(l.ctx, &ec2.DescribeInstanceStatusInput{}))(l).InstanceStatuses); n != 0 {
 		t.Errorf("%d stopped instances have a status", n)
 	}
-	must(l.AttachNetworkInterface(l.ctx, &ec2.AttachNetworkInterfaceInput{InstanceId: &id, NetworkInterfaceId: l.eni(s, "").NetworkInterfaceId, DeviceIndex: aws.Int32(1)}))(l)
+	must(l.AttachNetworkInterface(l.ctx, &ec2.AttachNetworkInterfaceInput{InstanceId: &id,
+		NetworkInterfaceId: l.eni(s, "").NetworkInterfaceId, DeviceIndex: aws.Int32(1)}))(l)
 	must(l.StartInstances(l.ctx, &ec2.StartInstancesInput{InstanceIds: ids}))(l)
 	l.wait(id, "running")
 	if !l.machines.called("start", id) {
@@ -125,14 +134,16 @@ func TestLaunchFails(t *testing.T) {
 	l := newLab(t)
 	l.machines.fail["launch"] = true
 	s := l.subnet(l.vpc("10.0.0.0/16"), "10.0.0.0/24")
-	run := must(l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.small", MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+	run := must(l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.small",
+		MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
 		SubnetId: &s}))(l)
 	id := *run.Instances[0].InstanceId
 	l.wait(id, "terminated")
 	if reason := *l.instance(id).StateReason.Code; reason != "Server.InternalError" {
 		t.Errorf("terminated because of %s", reason)
 	}
-	if n := len(must(l.DescribeNetworkInterfaces(l.ctx, &ec2.DescribeNetworkInterfacesInput{}))(l).NetworkInterfaces); n != 0 {
+	if n := len(must(l.DescribeNetworkInterfaces(l.ctx,
+		&ec2.DescribeNetworkInterfacesInput{}))(l).NetworkInterfaces); n != 0 {
 		t.Errorf("%d interfaces are left of the launch", n)
 	}
 }
@@ -159,14 +170,16 @@ func TestLaunchRefused(t *testing.T) {
 		change func(*ec2.RunInstancesInput)
 		want   string
 	}{
-		{"unknown image", func(in *ec2.RunInstancesInput) { in.ImageId = aws.String("ami-0123456789abcdef0") }, "InvalidAMIID.NotFound"},
+		{"unknown image", func(in *ec2.RunInstancesInput) { in.ImageId = aws.String("ami-0123456789abcdef0") },
+			"InvalidAMIID.NotFound"},
 		{"unknown type", func(in *ec2.RunInstancesInput) { in.InstanceType = "m99.huge" }, "InvalidParameterValue"},
 		{"unknown key", func(in *ec2.RunInstancesInput) { in.KeyName = aws.String("moon") }, "InvalidKeyPair.NotFound"},
 		{"no primary interface", func(in *ec2.RunInstancesInput) {
 			in.NetworkInterfaces = []types.InstanceNetworkInterfaceSpecification{nic(1, eni)}
 		}, "InvalidParameterValue"},
 		{"too many interfaces", func(in *ec2.RunInstancesInput) {
-			in.NetworkInterfaces = []types.InstanceNetworkInterfaceSpecification{nic(0, eni), nic(1, *l.eni(s, "").NetworkInterfaceId), nic(2, *l.eni(s, "").NetworkInterfaceId)}
+			in.NetworkInterfaces = []types.InstanceNetworkInterfaceSpecification{nic(0, eni),
+				nic(1, *l.eni(s, "").NetworkInterfaceId), nic(2, *l.eni(s, "").NetworkInterfaceId)}
 		}, "AttachmentLimitExceeded"},
 		{"same interface twice", func(in *ec2.RunInstancesInput) {
 			in.NetworkInterfaces = []types.InstanceNetworkInterfaceSpecification{nic(0, eni), nic(1, eni)}
@@ -178,7 +191,8 @@ func TestLaunchRefused(t *testing.T) {
 			in.CpuOptions = &types.CpuOptionsRequest{NestedVirtualization: "enabled"}
 		}, "UnsupportedOperation"},
 	} {
-		in := &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.micro", MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+		in := &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.micro", MinCount: aws.Int32(1),
+			MaxCount:          aws.Int32(1),
 			NetworkInterfaces: []types.InstanceNetworkInterfaceSpecification{nic(0, eni)}}
 		c.change(in)
 		if _, err := l.RunInstances(l.ctx, in); code(err) != c.want {
@@ -199,7 +213,8 @@ func TestHotPlug(t *testing.T) {
 	id := l.run("t3.small", *l.eni(s, "").NetworkInterfaceId)
 	l.wait(id, "running")
 	eni := l.eni(s, "").NetworkInterfaceId
-	out := must(l.AttachNetworkInterface(l.ctx, &ec2.AttachNetworkInterfaceInput{InstanceId: &id, NetworkInterfaceId: eni, DeviceIndex: aws.Int32(1)}))(l)
+	out := must(l.AttachNetworkInterface(l.ctx,
+		&ec2.AttachNetworkInterfaceInput{InstanceId: &id, NetworkInterfaceId: eni, DeviceIndex: aws.Int32(1)}))(l)
 	l.eventually("the attachment", func() bool { return l.describeENI(*eni).Status == "in-use" })
 	if !l.machines.called("attach eth1", id) {
 		t.Error("the machine was not told")
@@ -235,7 +250,8 @@ func TestImages(t *testing.T) {
 			t.Errorf("%s owns %+v", owner, out.Images)
 		}
 	}
-	run := must(l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: &ami, InstanceType: "t3.small", MinCount: aws.Int32(1), MaxCount: aws.Int32(1), SubnetId: &s}))(l)
+	run := must(l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: &ami, InstanceType: "t3.small",
+		MinCount: aws.Int32(1), MaxCount: aws.Int32(1), SubnetId: &s}))(l)
 	user := *run.Instances[0].InstanceId
 	l.wait(user, "running")
 	must(l.DeregisterImage(l.ctx, &ec2.DeregisterImageInput{ImageId: &ami}))(l)
@@ -252,16 +268,21 @@ func TestImages(t *testing.T) {
 
 func TestTypes(t *testing.T) {
 	l := newLab(t)
-	out := must(l.DescribeInstanceTypes(l.ctx, &ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{"m8i.2xlarge"}}))(l).InstanceTypes[0]
-	got := []any{*out.NetworkInfo.MaximumNetworkInterfaces, *out.NetworkInfo.Ipv4AddressesPerInterface, *out.VCpuInfo.DefaultVCpus,
+	out := must(l.DescribeInstanceTypes(l.ctx,
+		&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{"m8i.2xlarge"}}))(l).InstanceTypes[0]
+	got := []any{*out.NetworkInfo.MaximumNetworkInterfaces, *out.NetworkInfo.Ipv4AddressesPerInterface,
+		*out.VCpuInfo.DefaultVCpus,
 		*out.MemoryInfo.SizeInMiB, out.ProcessorInfo.SupportedFeatures}
-	if d := cmp.Diff([]any{int32(4), int32(30), int32(8), int64(32768), []types.SupportedAdditionalProcessorFeature{"nested-virtualization"}}, got); d != "" {
+	if d := cmp.Diff([]any{int32(4), int32(30), int32(8), int64(32768),
+		[]types.SupportedAdditionalProcessorFeature{"nested-virtualization"}}, got); d != "" {
 		t.Error(d)
 	}
-	_, err := l.DescribeInstanceTypes(l.ctx, &ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{"m99.huge"}})
+	_, err := l.DescribeInstanceTypes(l.ctx,
+		&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{"m99.huge"}})
 	l.wantCode(err, "InvalidInstanceType")
-	offers := must(l.DescribeInstanceTypeOfferings(l.ctx, &ec2.DescribeInstanceTypeOfferingsInput{LocationType: "availability-zone",
-		Filters: []types.Filter{{Name: aws.String("instance-type"), Values: []string{"t3.large"}}}}))(l)
+	offers := must(l.DescribeInstanceTypeOfferings(l.ctx,
+		&ec2.DescribeInstanceTypeOfferingsInput{LocationType: "availability-zone",
+			Filters: []types.Filter{{Name: aws.String("instance-type"), Values: []string{"t3.large"}}}}))(l)
 	if len(offers.InstanceTypeOfferings) != 3 {
 		t.Errorf("%d offerings, want one a zone", len(offers.InstanceTypeOfferings))
 	}

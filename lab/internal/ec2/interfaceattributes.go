@@ -37,7 +37,8 @@ func (r *trackingRecord) change(in *trackingInput) error {
 		switch {
 		case c.given == nil:
 		case *c.given < c.least || *c.given > c.most:
-			return invalidParameter("Invalid value '%d' for %s. Expecting a value between %d and %d.", *c.given, c.name, c.least, c.most)
+			return invalidParameter("Invalid value '%d' for %s. Expecting a value between %d and %d.", *c.given, c.name, c.least,
+				c.most)
 		default:
 			*c.into = *c.given
 		}
@@ -77,7 +78,7 @@ type attachmentChange struct {
 
 type modifyNetworkInterfaceInput struct {
 	dryRun
-	NetworkInterfaceId              string `form:",required"`
+	ENI                             ownENI `form:"NetworkInterfaceId,required"`
 	Description                     *stringValue
 	SourceDestCheck                 *boolValue
 	SecurityGroupId                 []string
@@ -87,14 +88,14 @@ type modifyNetworkInterfaceInput struct {
 
 // modifyNetworkInterfaceAttribute changes one attribute at a time, as EC2 does.
 func modifyNetworkInterfaceAttribute(t *tx, in modifyNetworkInterfaceInput) (*done, error) {
-	e, err := t.ownENI(in.NetworkInterfaceId)
+	err := oneAttribute(
+		[]string{"description", "sourceDestCheck", "groupSet", "attachment", "connectionTrackingSpecification"},
+		in.Description != nil, in.SourceDestCheck != nil, len(in.SecurityGroupId) > 0, in.Attachment != nil,
+		in.ConnectionTrackingSpecification != nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := oneAttribute([]string{"description", "sourceDestCheck", "groupSet", "attachment", "connectionTrackingSpecification"},
-		in.Description != nil, in.SourceDestCheck != nil, len(in.SecurityGroupId) > 0, in.Attachment != nil, in.ConnectionTrackingSpecification != nil); err != nil {
-		return nil, err
-	}
+	e := in.ENI.eniRecord
 	switch {
 	case in.Description != nil:
 		e.Description = in.Description.Value
@@ -120,26 +121,22 @@ func modifyNetworkInterfaceAttribute(t *tx, in modifyNetworkInterfaceInput) (*do
 
 type resetNetworkInterfaceInput struct {
 	dryRun
-	NetworkInterfaceId string `form:",required"`
-	SourceDestCheck    string
+	ENI             ownENI `form:"NetworkInterfaceId,required"`
+	SourceDestCheck string
 }
 
 // resetNetworkInterfaceAttribute puts the source/destination check back to its
 // default, which is on. There is no other attribute to reset (EC2 API
 // Reference, ResetNetworkInterfaceAttribute).
-func resetNetworkInterfaceAttribute(t *tx, in resetNetworkInterfaceInput) (*done, error) {
-	e, err := t.ownENI(in.NetworkInterfaceId)
-	if err != nil {
-		return nil, err
-	}
-	e.SourceDestCheck = true
+func resetNetworkInterfaceAttribute(_ *tx, in resetNetworkInterfaceInput) (*done, error) {
+	in.ENI.SourceDestCheck = true
 	return ok()
 }
 
 type describeENIAttributeInput struct {
 	dryRun
-	NetworkInterfaceId string `form:",required"`
-	Attribute          string `form:",required"`
+	ENI       *eniRecord `form:"NetworkInterfaceId,required"`
+	Attribute string     `form:",required"`
 }
 
 type stringValueXML struct {
@@ -156,12 +153,8 @@ type describeENIAttributeOutput struct {
 }
 
 func describeNetworkInterfaceAttribute(t *tx, in describeENIAttributeInput) (*describeENIAttributeOutput, error) {
-	e, err := find(kindENI, t.ENIs, in.NetworkInterfaceId)
-	if err != nil {
-		return nil, err
-	}
-	x := t.eniXML(e)
-	out := &describeENIAttributeOutput{ID: e.ID}
+	x := t.eniXML(in.ENI)
+	out := &describeENIAttributeOutput{ID: x.ID}
 	switch in.Attribute {
 	case "description":
 		out.Description = &stringValueXML{x.Description}

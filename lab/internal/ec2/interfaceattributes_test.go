@@ -14,7 +14,8 @@ import (
 func TestDescribeInterfaceAttribute(t *testing.T) {
 	l := newLab(t)
 	s := l.subnet(l.vpc("10.0.0.0/16"), "10.0.0.0/24")
-	id := *must(l.CreateNetworkInterface(l.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &s, Description: aws.String("before")}))(l).NetworkInterface.NetworkInterfaceId
+	id := *must(l.CreateNetworkInterface(l.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &s,
+		Description: aws.String("before")}))(l).NetworkInterface.NetworkInterfaceId
 	l.run("t3.small", id)
 	modify := func(change func(*ec2.ModifyNetworkInterfaceAttributeInput)) error {
 		in := &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &id}
@@ -23,7 +24,8 @@ func TestDescribeInterfaceAttribute(t *testing.T) {
 		return err
 	}
 	get := func(name types.NetworkInterfaceAttribute) *ec2.DescribeNetworkInterfaceAttributeOutput {
-		return must(l.DescribeNetworkInterfaceAttribute(l.ctx, &ec2.DescribeNetworkInterfaceAttributeInput{NetworkInterfaceId: &id, Attribute: name}))(l)
+		return must(l.DescribeNetworkInterfaceAttribute(l.ctx,
+			&ec2.DescribeNetworkInterfaceAttributeInput{NetworkInterfaceId: &id, Attribute: name}))(l)
 	}
 	attachment := get("attachment").Attachment
 	if *attachment.DeleteOnTermination || *attachment.DeviceIndex != 0 {
@@ -42,36 +44,44 @@ func TestDescribeInterfaceAttribute(t *testing.T) {
 			in.SourceDestCheck = &types.AttributeBooleanValue{Value: aws.Bool(false)}
 		}, ""},
 		{"attachment", func(in *ec2.ModifyNetworkInterfaceAttributeInput) {
-			in.Attachment = &types.NetworkInterfaceAttachmentChanges{AttachmentId: attachment.AttachmentId, DeleteOnTermination: aws.Bool(true)}
+			in.Attachment = &types.NetworkInterfaceAttachmentChanges{AttachmentId: attachment.AttachmentId,
+				DeleteOnTermination: aws.Bool(true)}
 		}, ""},
 		{"another's attachment", func(in *ec2.ModifyNetworkInterfaceAttributeInput) {
-			in.Attachment = &types.NetworkInterfaceAttachmentChanges{AttachmentId: aws.String("eni-attach-0123456789abcdef0"), DeleteOnTermination: aws.Bool(true)}
+			in.Attachment = &types.NetworkInterfaceAttachmentChanges{AttachmentId: aws.String("eni-attach-0123456789abcdef0"),
+				DeleteOnTermination: aws.Bool(true)}
 		}, "InvalidAttachmentID.NotFound"},
 		{"timeout too short", func(in *ec2.ModifyNetworkInterfaceAttributeInput) {
-			in.ConnectionTrackingSpecification = &types.ConnectionTrackingSpecificationRequest{TcpEstablishedTimeout: aws.Int32(59)}
+			in.ConnectionTrackingSpecification = &types.ConnectionTrackingSpecificationRequest{
+				TcpEstablishedTimeout: aws.Int32(59)}
 		}, "InvalidParameterValue"},
 		{"timeouts", func(in *ec2.ModifyNetworkInterfaceAttributeInput) {
-			in.ConnectionTrackingSpecification = &types.ConnectionTrackingSpecificationRequest{TcpEstablishedTimeout: aws.Int32(60), UdpTimeout: aws.Int32(45)}
+			in.ConnectionTrackingSpecification = &types.ConnectionTrackingSpecificationRequest{
+				TcpEstablishedTimeout: aws.Int32(60), UdpTimeout: aws.Int32(45)}
 		}, ""},
 	} {
 		if err := modify(c.change); code(err) != c.want {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)
 		}
 	}
-	if *get("description").Description.Value != "after" || *get("sourceDestCheck").SourceDestCheck.Value || len(get("groupSet").Groups) != 1 ||
+	if *get("description").Description.Value != "after" || *get("sourceDestCheck").SourceDestCheck.Value ||
+		len(get("groupSet").Groups) != 1 ||
 		!*get("attachment").Attachment.DeleteOnTermination {
 		t.Error("an attribute is not shown as it is")
 	}
-	_, err := l.DescribeNetworkInterfaceAttribute(l.ctx, &ec2.DescribeNetworkInterfaceAttributeInput{NetworkInterfaceId: &id, Attribute: "moon"})
+	_, err := l.DescribeNetworkInterfaceAttribute(l.ctx,
+		&ec2.DescribeNetworkInterfaceAttributeInput{NetworkInterfaceId: &id, Attribute: "moon"})
 	l.wantCode(err, "InvalidParameterValue")
 	e := l.fabric.topology().ENIs[0]
 	if want := (vpc.Tracking{TCPEstablished: time.Minute, UDP: 45 * time.Second}); e.Tracking != want || !e.StatusCheck {
 		t.Errorf("the fabric has %+v", e)
 	}
-	if c := l.describeENI(id).ConnectionTrackingConfiguration; *c.TcpEstablishedTimeout != 60 || c.UdpStreamTimeout != nil {
+	if c := l.describeENI(id).ConnectionTrackingConfiguration; *c.TcpEstablishedTimeout != 60 ||
+		c.UdpStreamTimeout != nil {
 		t.Errorf("described %+v", c)
 	}
-	must(l.ResetNetworkInterfaceAttribute(l.ctx, &ec2.ResetNetworkInterfaceAttributeInput{NetworkInterfaceId: &id, SourceDestCheck: aws.String("x")}))(l)
+	must(l.ResetNetworkInterfaceAttribute(l.ctx,
+		&ec2.ResetNetworkInterfaceAttributeInput{NetworkInterfaceId: &id, SourceDestCheck: aws.String("x")}))(l)
 	if !*get("sourceDestCheck").SourceDestCheck.Value {
 		t.Error("the source/destination check was not reset")
 	}
@@ -81,7 +91,8 @@ func TestDescribeInterfaceAttribute(t *testing.T) {
 func TestDefaultTimeouts(t *testing.T) {
 	l := newLab(t)
 	s := l.subnet(l.vpc("10.0.0.0/16"), "10.0.0.0/24")
-	for kind, want := range map[types.InstanceType]time.Duration{"m8i.large": 350 * time.Second, "m5.large": 432000 * time.Second} {
+	for kind, want := range map[types.InstanceType]time.Duration{"m8i.large": 350 * time.Second,
+		"m5.large": 432000 * time.Second} {
 		eni := *l.eni(s, "").NetworkInterfaceId
 		l.run(kind, eni)
 		for _, e := range l.fabric.topology().ENIs {
@@ -98,7 +109,8 @@ func TestNetworkCards(t *testing.T) {
 	id := l.run("m6in.32xlarge", *l.eni(s, "").NetworkInterfaceId) // two cards of eight
 	l.wait(id, "running")
 	attach := func(card, device int32) error {
-		_, err := l.AttachNetworkInterface(l.ctx, &ec2.AttachNetworkInterfaceInput{InstanceId: &id, NetworkInterfaceId: l.eni(s, "").NetworkInterfaceId, DeviceIndex: &device, NetworkCardIndex: &card})
+		_, err := l.AttachNetworkInterface(l.ctx, &ec2.AttachNetworkInterfaceInput{InstanceId: &id,
+			NetworkInterfaceId: l.eni(s, "").NetworkInterfaceId, DeviceIndex: &device, NetworkCardIndex: &card})
 		return err
 	}
 	l.wantCode(attach(1, 1), "")
@@ -120,14 +132,17 @@ func TestHotPlugLimits(t *testing.T) {
 	l := newLab(t, func(c *Config) { c.Machines = fakePluggable{c.Machines.(*fakeMachines)} })
 	v := l.vpc("10.0.0.0/16")
 	s := l.subnet(v, "10.0.0.0/24")
-	elsewhere := *must(l.CreateSubnet(l.ctx, &ec2.CreateSubnetInput{VpcId: &v, CidrBlock: aws.String("10.0.1.0/24"), AvailabilityZone: aws.String("us-east-1b")}))(l).Subnet.SubnetId
+	elsewhere := *must(l.CreateSubnet(l.ctx, &ec2.CreateSubnetInput{VpcId: &v, CidrBlock: aws.String("10.0.1.0/24"),
+		AvailabilityZone: aws.String("us-east-1b")}))(l).Subnet.SubnetId
 	id := l.run("t3.micro", *l.eni(s, "").NetworkInterfaceId) // two interfaces of two addresses
 	l.wait(id, "running")
 	attach := func(eni *string, device int32) error {
-		_, err := l.AttachNetworkInterface(l.ctx, &ec2.AttachNetworkInterfaceInput{InstanceId: &id, NetworkInterfaceId: eni, DeviceIndex: &device})
+		_, err := l.AttachNetworkInterface(l.ctx,
+			&ec2.AttachNetworkInterfaceInput{InstanceId: &id, NetworkInterfaceId: eni, DeviceIndex: &device})
 		return err
 	}
-	many := must(l.CreateNetworkInterface(l.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &s, Ipv4PrefixCount: aws.Int32(2)}))(l).NetworkInterface.NetworkInterfaceId
+	many := must(l.CreateNetworkInterface(l.ctx,
+		&ec2.CreateNetworkInterfaceInput{SubnetId: &s, Ipv4PrefixCount: aws.Int32(2)}))(l).NetworkInterface.NetworkInterfaceId
 	l.wantCode(attach(many, 1), "InvalidInterface.IpAddressLimitExceeded")
 	l.wantCode(attach(l.eni(elsewhere, "").NetworkInterfaceId, 1), "InvalidParameterValue")
 	second := l.eni(s, "").NetworkInterfaceId
@@ -135,7 +150,8 @@ func TestHotPlugLimits(t *testing.T) {
 	l.wantCode(attach(second, 1), "")
 	l.wantCode(attach(second, 1), "InvalidNetworkInterface.InUse")
 	l.wantCode(attach(l.eni(s, "").NetworkInterfaceId, 2), "AttachmentLimitExceeded")
-	_, err := l.DetachNetworkInterface(l.ctx, &ec2.DetachNetworkInterfaceInput{AttachmentId: l.instance(id).NetworkInterfaces[0].Attachment.AttachmentId})
+	_, err := l.DetachNetworkInterface(l.ctx,
+		&ec2.DetachNetworkInterfaceInput{AttachmentId: l.instance(id).NetworkInterfaces[0].Attachment.AttachmentId})
 	l.wantCode(err, "OperationNotPermitted")
 	if e := l.describeENI(*many); e.Attachment != nil {
 		t.Error("a refused attachment was left")

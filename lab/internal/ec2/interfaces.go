@@ -51,19 +51,7 @@ func (e *eniRecord) kind() string {
 	return "interface"
 }
 
-// ownENI finds an interface that the user may change: not one that AWS manages.
-func (t *tx) ownENI(id string) (*eniRecord, error) {
-	e, err := find(kindENI, t.ENIs, id)
-	if err == nil && e.NATGateway != "" {
-		err = fail("OperationNotPermitted", "The network interface '%s' is managed by AWS and cannot be modified.", id)
-	}
-	return e, err
-}
-
 func (e *eniRecord) primary() netip.Addr {
-	if len(e.Addresses) == 0 {
-		return netip.Addr{} // only of the empty record that filters are tried on
-	}
 	return e.Addresses[0]
 }
 
@@ -75,6 +63,15 @@ func (e *eniRecord) status() string {
 		return "in-use"
 	}
 	return e.Attachment.Status
+}
+
+// ownENI finds an interface that the user may change: not one that AWS manages.
+func (t *tx) ownENI(id string) (*eniRecord, error) {
+	e, err := find(kindENI, t.ENIs, id)
+	if err == nil && e.NATGateway != "" {
+		err = fail("OperationNotPermitted", "The network interface '%s' is managed by AWS and cannot be modified.", id)
+	}
+	return e, err
 }
 
 // eniSpec is how CreateNetworkInterface and RunInstances describe a new one.
@@ -121,7 +118,8 @@ func (t *tx) newENI(in eniSpec) (*eniRecord, error) {
 	if len(t.ENIs) >= maxENIs {
 		return nil, fail("NetworkInterfaceLimitExceeded", "The maximum number of network interfaces has been reached.")
 	}
-	e := &eniRecord{ID: kindENI.newID(), Subnet: s.ID, VPC: s.VPC, Description: in.Description, SourceDestCheck: true, Created: t.now}
+	e := &eniRecord{ID: kindENI.newID(), Subnet: s.ID, VPC: s.VPC, Description: in.Description, SourceDestCheck: true,
+		Created: t.now}
 	if e.Groups, err = t.groupsFor(s.VPC, in.SecurityGroupId); err != nil {
 		return nil, err
 	}
@@ -161,7 +159,8 @@ func (t *tx) groupsFor(vpcID string, ids []string) ([]string, error) {
 		}
 	}
 	if len(groups) > maxENIGroups {
-		return nil, fail("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
+		return nil, fail("SecurityGroupsPerInterfaceLimitExceeded",
+			"The maximum number of security groups per interface has been reached.")
 	}
 	return groups, nil
 }
@@ -223,43 +222,15 @@ func createNetworkInterface(t *tx, in createNetworkInterfaceInput) (*createNetwo
 	return &createNetworkInterfaceOutput{Interface: t.eniXML(e), Token: in.ClientToken}, nil
 }
 
-type eniIDInput struct {
+type oneENI struct {
 	dryRun
-	NetworkInterfaceId string `form:",required"`
+	ENI *eniRecord `form:"NetworkInterfaceId,required"`
 }
 
-func deleteNetworkInterface(t *tx, in eniIDInput) (*done, error) {
-	e, err := find(kindENI, t.ENIs, in.NetworkInterfaceId)
-	if err != nil {
-		return nil, err
+func deleteNetworkInterface(t *tx, in oneENI) (*done, error) {
+	if in.ENI.Attachment != nil { // that of a NAT gateway too
+		return nil, invalidParameter("Network interface '%s' is currently in use.", in.ENI.ID)
 	}
-	if e.Attachment != nil { // that of a NAT gateway too
-		return nil, invalidParameter("Network interface '%s' is currently in use.", e.ID)
-	}
-	t.deleteENI(e)
+	t.deleteENI(in.ENI)
 	return ok()
-}
-
-type describeNetworkInterfacesInput struct {
-	query
-	NetworkInterfaceId []string
-}
-
-type describeNetworkInterfacesOutput struct {
-	response
-	Interfaces set[eniXML] `xml:"networkInterfaceSet"`
-	NextToken  string      `xml:"nextToken,omitempty"`
-}
-
-func describeNetworkInterfaces(t *tx, in describeNetworkInterfacesInput) (*describeNetworkInterfacesOutput, error) {
-	enis, next, err := choose(selection[eniRecord]{
-		kind:   kindENI,
-		id:     func(e *eniRecord) string { return e.ID },
-		tags:   func(e *eniRecord) tags { return e.Tags },
-		values: t.eniValues,
-	}, byID(t.ENIs), in.NetworkInterfaceId, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeNetworkInterfacesOutput{Interfaces: setOf(enis, t.eniXML), NextToken: next}, nil
 }

@@ -2,33 +2,31 @@ package ec2
 
 import (
 	"net/netip"
-	"slices"
-	"strconv"
 	"strings"
 )
 
 type eniAssociationXML struct {
-	ID         string `xml:"associationId,omitempty"`
-	Allocation string `xml:"allocationId,omitempty"`
-	Owner      string `xml:"ipOwnerId"`
+	ID         string `xml:"associationId,omitempty" filter:"association-id"`
+	Allocation string `xml:"allocationId,omitempty" filter:"allocation-id"`
+	Owner      string `xml:"ipOwnerId" filter:"ip-owner-id"`
 	PublicDNS  string `xml:"publicDnsName"`
-	Public     string `xml:"publicIp"`
+	Public     string `xml:"publicIp" filter:"public-ip,../addresses.association.public-ip"`
 }
 
 type privateAddressXML struct {
-	Address     string             `xml:"privateIpAddress"`
+	Address     string             `xml:"privateIpAddress" filter:"private-ip-address"`
 	DNS         string             `xml:"privateDnsName,omitempty"`
-	Primary     bool               `xml:"primary"`
-	Association *eniAssociationXML `xml:"association"`
+	Primary     bool               `xml:"primary" filter:"primary"`
+	Association *eniAssociationXML `xml:"association" filter:"../association"`
 }
 
 type groupRefXML struct {
-	ID   string `xml:"groupId"`
-	Name string `xml:"groupName"`
+	ID   string `xml:"groupId" filter:"group-id"`
+	Name string `xml:"groupName" filter:"group-name"`
 }
 
 type ipv6AddressXML struct {
-	Address string `xml:"ipv6Address"`
+	Address string `xml:"ipv6Address" filter:"ipv6-address"`
 	Primary bool   `xml:"isPrimaryIpv6"`
 }
 
@@ -37,51 +35,52 @@ type ipv6PrefixXML struct {
 }
 
 type attachmentXML struct {
-	ID                  string `xml:"attachmentId"`
-	Instance            string `xml:"instanceId,omitempty"`
-	InstanceOwner       string `xml:"instanceOwnerId,omitempty"`
-	DeviceIndex         int    `xml:"deviceIndex"`
-	NetworkCard         int    `xml:"networkCardIndex"`
-	Status              string `xml:"status"`
+	ID                  string `xml:"attachmentId" filter:"attachment-id"`
+	Instance            string `xml:"instanceId,omitempty" filter:"instance-id"`
+	InstanceOwner       string `xml:"instanceOwnerId,omitempty" filter:"instance-owner-id"`
+	DeviceIndex         int    `xml:"deviceIndex" filter:"device-index"`
+	NetworkCard         int    `xml:"networkCardIndex" filter:"network-card-index"`
+	Status              string `xml:"status" filter:"status"`
 	At                  string `xml:"attachTime"`
-	DeleteOnTermination bool   `xml:"deleteOnTermination"`
+	DeleteOnTermination bool   `xml:"deleteOnTermination" filter:"delete-on-termination"`
 }
 
 // eniXML serves DescribeNetworkInterfaces and, as a part of an instance,
 // DescribeInstances, which shows a subset.
 type eniXML struct {
-	ID              string                 `xml:"networkInterfaceId"`
-	Subnet          string                 `xml:"subnetId"`
-	VPC             string                 `xml:"vpcId"`
-	Zone            string                 `xml:"availabilityZone"`
-	ZoneID          string                 `xml:"availabilityZoneId"`
-	Description     string                 `xml:"description"`
-	Owner           string                 `xml:"ownerId"`
+	ID              string                 `xml:"networkInterfaceId" filter:"network-interface-id"`
+	Subnet          string                 `xml:"subnetId" filter:"subnet-id"`
+	VPC             string                 `xml:"vpcId" filter:"vpc-id"`
+	Zone            string                 `xml:"availabilityZone" filter:"availability-zone"`
+	ZoneID          string                 `xml:"availabilityZoneId" filter:"/availability-zone-id"`
+	Description     string                 `xml:"description" filter:"description"`
+	Owner           string                 `xml:"ownerId" filter:"owner-id"`
 	Requester       string                 `xml:"requesterId,omitempty"`
-	Managed         bool                   `xml:"requesterManaged"`
-	Status          string                 `xml:"status"`
-	MAC             string                 `xml:"macAddress"`
-	Address         string                 `xml:"privateIpAddress"`
-	DNS             string                 `xml:"privateDnsName,omitempty"`
-	SourceDestCheck bool                   `xml:"sourceDestCheck"`
-	Groups          set[groupRefXML]       `xml:"groupSet"`
-	Attachment      *attachmentXML         `xml:"attachment"`
+	Managed         bool                   `xml:"requesterManaged" filter:"requester-managed"`
+	Status          string                 `xml:"status" filter:"status"`
+	MAC             string                 `xml:"macAddress" filter:"mac-address"`
+	Address         string                 `xml:"privateIpAddress" filter:"private-ip-address"`
+	DNS             string                 `xml:"privateDnsName,omitempty" filter:"private-dns-name"`
+	SourceDestCheck bool                   `xml:"sourceDestCheck" filter:"source-dest-check"`
+	Groups          set[groupRefXML]       `xml:"groupSet" filter:""`
+	Attachment      *attachmentXML         `xml:"attachment" filter:"attachment"`
 	Association     *eniAssociationXML     `xml:"association"`
-	Tags            set[tagXML]            `xml:"tagSet"`
-	Addresses       set[privateAddressXML] `xml:"privateIpAddressesSet"`
+	Tags            set[tagXML]            `xml:"tagSet" filter:""`
+	Addresses       set[privateAddressXML] `xml:"privateIpAddressesSet" filter:"addresses"`
 	IPv6Address     string                 `xml:"ipv6Address,omitempty"`
-	IPv6            set[ipv6AddressXML]    `xml:"ipv6AddressesSet"`
+	IPv6            set[ipv6AddressXML]    `xml:"ipv6AddressesSet" filter:"ipv6-addresses"`
 	Prefixes        set[ipv4PrefixXML]     `xml:"ipv4PrefixSet"`
 	IPv6Prefixes    set[ipv6PrefixXML]     `xml:"ipv6PrefixSet"`
 	Tracking        *trackingXML           `xml:"connectionTrackingConfiguration"`
-	Type            string                 `xml:"interfaceType"`
+	Type            string                 `xml:"interfaceType" filter:"/interface-type"`
 }
 
 func (t *tx) eniXML(e *eniRecord) eniXML {
 	zone := t.zoneOf(e)
 	x := eniXML{ID: e.ID, Subnet: e.Subnet, VPC: e.VPC, Zone: zone, ZoneID: t.cfg.zoneID(zone), Description: e.Description,
-		Owner: t.cfg.Account, Status: e.status(), MAC: e.MAC.String(), Address: e.primary().String(),
-		SourceDestCheck: e.SourceDestCheck, Groups: setOf(e.Groups, t.groupRef), Tags: e.Tags.xml(), Type: e.kind(), Tracking: e.Tracking.xml(),
+		Owner: t.cfg.Account, Status: e.status(), MAC: e.MAC.String(), Address: e.primary().String(), Type: e.kind(),
+		SourceDestCheck: e.SourceDestCheck, Tracking: e.Tracking.xml(),
+		Groups: setOf(e.Groups, t.groupRef), Tags: e.Tags.xml(),
 		IPv6:         setOf(e.IPv6, func(a netip.Addr) ipv6AddressXML { return ipv6AddressXML{Address: a.String()} }),
 		Prefixes:     setOf(e.prefixes(false), func(p netip.Prefix) ipv4PrefixXML { return ipv4PrefixXML{p.String()} }),
 		IPv6Prefixes: setOf(e.prefixes(true), func(p netip.Prefix) ipv6PrefixXML { return ipv6PrefixXML{p.String()} })}
@@ -103,8 +102,9 @@ func (t *tx) eniXML(e *eniRecord) eniXML {
 	}
 	x.Association = t.associationXML(e, e.primary())
 	if a := e.Attachment; a != nil {
-		x.Attachment = &attachmentXML{ID: a.ID, Instance: a.Instance, InstanceOwner: t.cfg.Account, DeviceIndex: a.DeviceIndex,
-			NetworkCard: a.Card, Status: a.Status, At: timestamp(a.At), DeleteOnTermination: a.DeleteOnTermination}
+		x.Attachment = &attachmentXML{ID: a.ID, Instance: a.Instance, InstanceOwner: t.cfg.Account,
+			DeviceIndex: a.DeviceIndex, NetworkCard: a.Card, Status: a.Status, At: timestamp(a.At),
+			DeleteOnTermination: a.DeleteOnTermination}
 		if a.Instance == "" {
 			x.Attachment.InstanceOwner = "amazon-aws"
 		}
@@ -164,94 +164,4 @@ func (c *Config) publicDNS(a netip.Addr) string {
 		return "ec2-" + dashed(a) + ".compute-1.amazonaws.com"
 	}
 	return "ec2-" + dashed(a) + "." + c.Region + ".compute.amazonaws.com"
-}
-
-func (t *tx) eniValues(e *eniRecord, name string) (values []string, ok bool) {
-	attachment := func(value func(*attachmentRecord) string) ([]string, bool) {
-		if e.Attachment == nil {
-			return none()
-		}
-		return one(value(e.Attachment))
-	}
-	elastic := func(value func(*addressRecord) string) ([]string, bool) {
-		var all []string
-		if public := value(&addressRecord{Public: e.Public}); e.Public.IsValid() && public != "" {
-			all = append(all, public)
-		}
-		for _, a := range byID(t.Addresses) {
-			if a.ENI == e.ID && e.ID != "" {
-				all = append(all, value(a))
-			}
-		}
-		return all, true
-	}
-	switch name {
-	case "network-interface-id":
-		return one(e.ID)
-	case "subnet-id":
-		return one(e.Subnet)
-	case "vpc-id":
-		return one(e.VPC)
-	case "availability-zone":
-		return one(t.zoneOf(e))
-	case "status":
-		return one(e.status())
-	case "mac-address":
-		return one(e.MAC.String())
-	case "description":
-		return one(e.Description)
-	case "owner-id":
-		return one(t.cfg.Account)
-	case "availability-zone-id":
-		return one(t.cfg.zoneID(t.zoneOf(e)))
-	case "interface-type":
-		return one(e.kind())
-	case "requester-managed":
-		return flag(e.NATGateway != "")
-	case "ipv6-addresses.ipv6-address":
-		return mapped(e.IPv6, netip.Addr.String), true
-	case "group-id":
-		return slices.Clone(e.Groups), true
-	case "group-name":
-		return mapped(e.Groups, func(id string) string { return t.groupRef(id).Name }), true
-	case "private-ip-address":
-		return one(e.primary().String())
-	case "private-dns-name":
-		return one(t.eniXML(e).DNS)
-	case "addresses.private-ip-address":
-		return mapped(e.Addresses, netip.Addr.String), true
-	case "addresses.primary":
-		// The primary one is always there.
-		return mapped(e.Addresses, func(a netip.Addr) string { return strconv.FormatBool(a == e.primary()) }), true
-	case "source-dest-check":
-		return flag(e.SourceDestCheck)
-	case "attachment.instance-id":
-		return attachment(func(a *attachmentRecord) string { return a.Instance })
-	case "attachment.attachment-id":
-		return attachment(func(a *attachmentRecord) string { return a.ID })
-	case "attachment.device-index":
-		return attachment(func(a *attachmentRecord) string { return strconv.Itoa(a.DeviceIndex) })
-	case "attachment.status":
-		return attachment(func(a *attachmentRecord) string { return a.Status })
-	case "attachment.delete-on-termination":
-		return attachment(func(a *attachmentRecord) string { return strconv.FormatBool(a.DeleteOnTermination) })
-	case "attachment.network-card-index":
-		return attachment(func(a *attachmentRecord) string { return strconv.Itoa(a.Card) })
-	case "attachment.instance-owner-id":
-		return attachment(func(*attachmentRecord) string { return t.eniXML(e).Attachment.InstanceOwner })
-	case "association.public-ip", "addresses.association.public-ip":
-		return elastic(func(a *addressRecord) string { return a.Public.String() })
-	case "association.ip-owner-id":
-		return mapped(t.eniXML(e).Addresses.Items, func(a privateAddressXML) string {
-			if a.Association == nil {
-				return ""
-			}
-			return a.Association.Owner
-		}), true
-	case "association.allocation-id":
-		return elastic(func(a *addressRecord) string { return a.ID })
-	case "association.association-id":
-		return elastic(func(a *addressRecord) string { return a.Association })
-	}
-	return nil, false
 }

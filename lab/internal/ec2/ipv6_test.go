@@ -16,7 +16,8 @@ import (
 // vpc6 makes a VPC with an IPv6 CIDR, which it returns.
 func (l *lab) vpc6(cidr string) (id string, block netip.Prefix) {
 	l.t.Helper()
-	out := must(l.CreateVpc(l.ctx, &ec2.CreateVpcInput{CidrBlock: &cidr, AmazonProvidedIpv6CidrBlock: aws.Bool(true)}))(l).Vpc
+	out := must(l.CreateVpc(l.ctx,
+		&ec2.CreateVpcInput{CidrBlock: &cidr, AmazonProvidedIpv6CidrBlock: aws.Bool(true)}))(l).Vpc
 	if a := out.Ipv6CidrBlockAssociationSet[0]; a.Ipv6CidrBlock != nil || a.Ipv6CidrBlockState.State != "associating" {
 		l.t.Errorf("the IPv6 CIDR is known before it is associated: %+v", a)
 	}
@@ -34,7 +35,8 @@ func (l *lab) subnet6(vpcID, cidr string, n byte) string {
 	b := block.Addr().As16()
 	b[7] = n
 	ipv6 := netip.PrefixFrom(netip.AddrFrom16(b), 64).String()
-	return *must(l.CreateSubnet(l.ctx, &ec2.CreateSubnetInput{VpcId: &vpcID, CidrBlock: &cidr, Ipv6CidrBlock: &ipv6}))(l).Subnet.SubnetId
+	return *must(l.CreateSubnet(l.ctx,
+		&ec2.CreateSubnetInput{VpcId: &vpcID, CidrBlock: &cidr, Ipv6CidrBlock: &ipv6}))(l).Subnet.SubnetId
 }
 
 func (l *lab) describeVPC(id string) types.Vpc {
@@ -62,11 +64,12 @@ func TestIPv6Addresses(t *testing.T) {
 		t.Errorf("the first VPC has %s", block)
 	}
 	s := l.subnet6(v, "10.0.0.0/24", 0)
-	a := must(l.CreateNetworkInterface(l.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &s, Ipv6AddressCount: aws.Int32(1)}))(l).NetworkInterface
+	a := must(l.CreateNetworkInterface(l.ctx,
+		&ec2.CreateNetworkInterfaceInput{SubnetId: &s, Ipv6AddressCount: aws.Int32(1)}))(l).NetworkInterface
 	b := must(l.CreateNetworkInterface(l.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &s,
 		Ipv6Addresses: []types.InstanceIpv6Address{{Ipv6Address: aws.String("2001:db8:1000::b")}}}))(l).NetworkInterface
 	if got := addresses6(*a); len(got) != 1 || got[0] != "2001:db8:1000::4" || *a.Ipv6Address != got[0] {
-		t.Errorf("AWS picked %v", got)
+		t.Errorf("AWS allocated %v", got)
 	}
 	l.run("t3.small", *a.NetworkInterfaceId) // takes 4
 	assign := func(eni *string, ips ...string) error {
@@ -89,8 +92,10 @@ func TestIPv6Addresses(t *testing.T) {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)
 		}
 	}
-	l.wantCode(assign(a.NetworkInterfaceId, "2001:db8:1000::6", "2001:db8:1000::7", "2001:db8:1000::8"), "PrivateIpAddressLimitExceeded")
-	out := must(l.AssignIpv6Addresses(l.ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: a.NetworkInterfaceId, Ipv6PrefixCount: aws.Int32(1)}))(l)
+	l.wantCode(assign(a.NetworkInterfaceId, "2001:db8:1000::6", "2001:db8:1000::7", "2001:db8:1000::8"),
+		"PrivateIpAddressLimitExceeded")
+	out := must(l.AssignIpv6Addresses(l.ctx,
+		&ec2.AssignIpv6AddressesInput{NetworkInterfaceId: a.NetworkInterfaceId, Ipv6PrefixCount: aws.Int32(1)}))(l)
 	if d := cmp.Diff([]string{"2001:db8:1000:0:1::/80"}, out.AssignedIpv6Prefixes); d != "" {
 		t.Error(d)
 	}
@@ -101,7 +106,8 @@ func TestIPv6Addresses(t *testing.T) {
 		}
 	}
 	m, _ := l.state.Metadata(*a.NetworkInterfaceId)
-	if n := m.NICs[0]; len(n.IPv6) != 2 || n.SubnetIPv6CIDRs[0] != "2001:db8:1000::/64" || n.VPCIPv6CIDRs[0] != "2001:db8:1000::/56" || n.IPv6Prefixes[0] != "2001:db8:1000:0:1::/80" {
+	if n := m.NICs[0]; len(n.IPv6) != 2 || n.SubnetIPv6CIDRs[0] != "2001:db8:1000::/64" ||
+		n.VPCIPv6CIDRs[0] != "2001:db8:1000::/56" || n.IPv6Prefixes[0] != "2001:db8:1000:0:1::/80" {
 		t.Errorf("the metadata service has %+v", n)
 	}
 	gone := must(l.UnassignIpv6Addresses(l.ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: a.NetworkInterfaceId,
@@ -109,11 +115,14 @@ func TestIPv6Addresses(t *testing.T) {
 	if len(gone.UnassignedIpv6Addresses) != 1 || len(gone.UnassignedIpv6Prefixes) != 1 {
 		t.Errorf("unassigned %+v", gone)
 	}
-	_, err := l.UnassignIpv6Addresses(l.ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: a.NetworkInterfaceId, Ipv6Addresses: []string{"2001:db8:1000::b"}})
+	_, err := l.UnassignIpv6Addresses(l.ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: a.NetworkInterfaceId,
+		Ipv6Addresses: []string{"2001:db8:1000::b"}})
 	l.wantCode(err, "InvalidParameterValue")
 	_, err = l.AssignIpv6Addresses(l.ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: a.NetworkInterfaceId})
 	l.wantCode(err, "MissingParameter")
-	_, err = l.DisassociateSubnetCidrBlock(l.ctx, &ec2.DisassociateSubnetCidrBlockInput{AssociationId: l.describeSubnet(s).Ipv6CidrBlockAssociationSet[0].AssociationId})
+	_, err = l.DisassociateSubnetCidrBlock(l.ctx,
+		&ec2.DisassociateSubnetCidrBlockInput{
+			AssociationId: l.describeSubnet(s).Ipv6CidrBlockAssociationSet[0].AssociationId})
 	l.wantCode(err, "DependencyViolation")
 }
 
@@ -122,17 +131,20 @@ func TestIPv6OnCreation(t *testing.T) {
 	v, _ := l.vpc6("10.0.0.0/16")
 	s := l.subnet6(v, "10.0.0.0/24", 0)
 	on := &types.AttributeBooleanValue{Value: aws.Bool(true)}
-	_, err := l.ModifySubnetAttribute(l.ctx, &ec2.ModifySubnetAttributeInput{SubnetId: &s, AssignIpv6AddressOnCreation: on, MapPublicIpOnLaunch: on})
+	_, err := l.ModifySubnetAttribute(l.ctx,
+		&ec2.ModifySubnetAttributeInput{SubnetId: &s, AssignIpv6AddressOnCreation: on, MapPublicIpOnLaunch: on})
 	l.wantCode(err, "InvalidParameterCombination")
 	must(l.ModifySubnetAttribute(l.ctx, &ec2.ModifySubnetAttributeInput{SubnetId: &s, AssignIpv6AddressOnCreation: on}))(l)
 	if e := l.eni(s, ""); len(e.Ipv6Addresses) != 1 {
 		t.Errorf("made with %v", addresses6(*e))
 	}
-	none := must(l.CreateNetworkInterface(l.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &s, Ipv6AddressCount: aws.Int32(0)}))(l).NetworkInterface
+	none := must(l.CreateNetworkInterface(l.ctx,
+		&ec2.CreateNetworkInterfaceInput{SubnetId: &s, Ipv6AddressCount: aws.Int32(0)}))(l).NetworkInterface
 	if len(none.Ipv6Addresses) != 0 {
 		t.Errorf("none asked for, made with %v", addresses6(*none))
 	}
-	in := &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.small", MinCount: aws.Int32(1), MaxCount: aws.Int32(1), SubnetId: &s, Ipv6AddressCount: aws.Int32(2)}
+	in := &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.small", MinCount: aws.Int32(1),
+		MaxCount: aws.Int32(1), SubnetId: &s, Ipv6AddressCount: aws.Int32(2)}
 	run := must(l.RunInstances(l.ctx, in))(l).Instances[0]
 	if n := run.NetworkInterfaces[0]; len(n.Ipv6Addresses) != 2 || *run.Ipv6Address != *n.Ipv6Addresses[0].Ipv6Address {
 		t.Errorf("launched with %+v", n.Ipv6Addresses)
@@ -159,7 +171,8 @@ func TestIPv6OfSubnets(t *testing.T) {
 		{"good", "2001:db8:1000:2::/64", ""},
 		{"a second", "2001:db8:1000:3::/64", "InvalidParameterValue"},
 	} {
-		if _, err := l.AssociateSubnetCidrBlock(l.ctx, &ec2.AssociateSubnetCidrBlockInput{SubnetId: &s, Ipv6CidrBlock: &c.cidr}); code(err) != c.want {
+		if _, err := l.AssociateSubnetCidrBlock(l.ctx,
+			&ec2.AssociateSubnetCidrBlockInput{SubnetId: &s, Ipv6CidrBlock: &c.cidr}); code(err) != c.want {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)
 		}
 	}
@@ -167,16 +180,20 @@ func TestIPv6OfSubnets(t *testing.T) {
 	vpcAssoc := l.describeVPC(v).Ipv6CidrBlockAssociationSet[0].AssociationId
 	_, err := l.DisassociateVpcCidrBlock(l.ctx, &ec2.DisassociateVpcCidrBlockInput{AssociationId: vpcAssoc})
 	l.wantCode(err, "InvalidCidrBlock.InUse")
-	out := must(l.DisassociateSubnetCidrBlock(l.ctx, &ec2.DisassociateSubnetCidrBlockInput{AssociationId: assoc.AssociationId}))(l)
+	out := must(l.DisassociateSubnetCidrBlock(l.ctx,
+		&ec2.DisassociateSubnetCidrBlockInput{AssociationId: assoc.AssociationId}))(l)
 	if out.Ipv6CidrBlockAssociation.Ipv6CidrBlockState.State != "disassociating" {
 		t.Errorf("disassociated %+v", out)
 	}
 	if n := len(l.describeSubnet(s).Ipv6CidrBlockAssociationSet); n != 0 {
 		t.Errorf("%d IPv6 CIDRs are left", n)
 	}
-	_, err = l.DisassociateSubnetCidrBlock(l.ctx, &ec2.DisassociateSubnetCidrBlockInput{AssociationId: assoc.AssociationId})
+	_, err = l.DisassociateSubnetCidrBlock(l.ctx,
+		&ec2.DisassociateSubnetCidrBlockInput{AssociationId: assoc.AssociationId})
 	l.wantCode(err, "InvalidSubnetCidrBlockAssociationID.NotFound")
-	must(l.DisassociateVpcCidrBlock(l.ctx, &ec2.DisassociateVpcCidrBlockInput{AssociationId: l.describeVPC(other).Ipv6CidrBlockAssociationSet[0].AssociationId}))(l)
+	must(l.DisassociateVpcCidrBlock(l.ctx,
+		&ec2.DisassociateVpcCidrBlockInput{
+			AssociationId: l.describeVPC(other).Ipv6CidrBlockAssociationSet[0].AssociationId}))(l)
 	if n := len(l.describeVPC(other).Ipv6CidrBlockAssociationSet); n != 0 {
 		t.Errorf("%d IPv6 CIDRs of the VPC are left", n)
 	}
@@ -190,7 +207,8 @@ func TestIPv6RoutesAndRules(t *testing.T) {
 	table := must(l.DescribeRouteTables(l.ctx, &ec2.DescribeRouteTablesInput{}))(l).RouteTables[0].RouteTableId
 	eni := l.eni(s, "").NetworkInterfaceId
 	route := func(dest string, gateway, eni *string) error {
-		_, err := l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table, DestinationIpv6CidrBlock: &dest, GatewayId: gateway, NetworkInterfaceId: eni})
+		_, err := l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table, DestinationIpv6CidrBlock: &dest,
+			GatewayId: gateway, NetworkInterfaceId: eni})
 		return err
 	}
 	l.wantCode(route("::/0", &igw, nil), "")
@@ -199,20 +217,25 @@ func TestIPv6RoutesAndRules(t *testing.T) {
 	l.wantCode(route("2001:db8:1000::/80", nil, eni), "InvalidParameterValue") // no whole subnet
 	l.wantCode(route("2001:db8:1000::/64", nil, eni), "")
 	l.wantCode(route("10.0.0.0/8", &igw, nil), "InvalidParameterValue")
-	_, err := l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table, DestinationCidrBlock: aws.String("0.0.0.0/0"), DestinationIpv6CidrBlock: aws.String("::/0"), GatewayId: &igw})
+	_, err := l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table,
+		DestinationCidrBlock: aws.String("0.0.0.0/0"), DestinationIpv6CidrBlock: aws.String("::/0"), GatewayId: &igw})
 	l.wantCode(err, "InvalidParameterCombination")
-	_, err = l.DeleteRoute(l.ctx, &ec2.DeleteRouteInput{RouteTableId: table, DestinationIpv6CidrBlock: aws.String("2001:db8:1000::/56")})
+	_, err = l.DeleteRoute(l.ctx,
+		&ec2.DeleteRouteInput{RouteTableId: table, DestinationIpv6CidrBlock: aws.String("2001:db8:1000::/56")})
 	l.wantCode(err, "InvalidParameterValue") // local
 	var got []string
 	for _, r := range l.fabric.topology().Subnets[0].Routes {
 		got = append(got, r.Dest.String())
 	}
-	if d := cmp.Diff([]string{"10.0.0.0/16", "2001:db8:1000::/56", "::/0", "2001:db8:ffff::/48", "2001:db8:1000::/64"}, got); d != "" {
+	if d := cmp.Diff([]string{"10.0.0.0/16", "2001:db8:1000::/56", "::/0", "2001:db8:ffff::/48", "2001:db8:1000::/64"},
+		got); d != "" {
 		t.Error(d)
 	}
-	must(l.DeleteRoute(l.ctx, &ec2.DeleteRouteInput{RouteTableId: table, DestinationIpv6CidrBlock: aws.String("2001:db8:1000::/64")}))(l)
+	must(l.DeleteRoute(l.ctx, &ec2.DeleteRouteInput{RouteTableId: table,
+		DestinationIpv6CidrBlock: aws.String("2001:db8:1000::/64")}))(l)
 
-	group := must(l.CreateSecurityGroup(l.ctx, &ec2.CreateSecurityGroupInput{VpcId: &v, GroupName: aws.String("g"), Description: aws.String("d")}))(l).GroupId
+	group := must(l.CreateSecurityGroup(l.ctx,
+		&ec2.CreateSecurityGroupInput{VpcId: &v, GroupName: aws.String("g"), Description: aws.String("d")}))(l).GroupId
 	rule := func(v4, v6 string) error {
 		p := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22)}
 		if v4 != "" {
@@ -221,7 +244,8 @@ func TestIPv6RoutesAndRules(t *testing.T) {
 		if v6 != "" {
 			p.Ipv6Ranges = []types.Ipv6Range{{CidrIpv6: &v6}}
 		}
-		_, err := l.AuthorizeSecurityGroupIngress(l.ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: []types.IpPermission{p}})
+		_, err := l.AuthorizeSecurityGroupIngress(l.ctx,
+			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: []types.IpPermission{p}})
 		return err
 	}
 	l.wantCode(rule("", "2001:db8::1/32"), "")
@@ -237,7 +261,9 @@ func TestIPv6RoutesAndRules(t *testing.T) {
 	if len(fabric.Egress) != 2 || len(fabric.Ingress) != 1 || fabric.Ingress[0].CIDR.String() != "2001:db8::/32" {
 		t.Errorf("the fabric has %+v", fabric)
 	}
-	shown := must(l.DescribeSecurityGroups(l.ctx, &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{{Name: aws.String("ip-permission.ipv6-cidr"), Values: []string{"2001:db8::*"}}}}))(l).SecurityGroups
+	shown := must(l.DescribeSecurityGroups(l.ctx,
+		&ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{{Name: aws.String("ip-permission.ipv6-cidr"),
+			Values: []string{"2001:db8::*"}}}}))(l).SecurityGroups
 	if len(shown) != 1 || !strings.HasPrefix(*shown[0].IpPermissions[0].Ipv6Ranges[0].CidrIpv6, "2001:db8::/") {
 		t.Errorf("described %+v", shown)
 	}

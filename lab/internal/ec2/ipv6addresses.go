@@ -26,8 +26,10 @@ type assignIPv6Output struct {
 // none. One of another interface must be unassigned there first: there is no
 // reassignment (EC2 User Guide, MultipleIP).
 func assignIpv6Addresses(t *tx, in assignIPv6Input) (*assignIPv6Output, error) {
-	if err := exactlyOne([]string{"ipv6Addresses", "ipv6AddressCount", "ipv6Prefix", "ipv6PrefixCount"},
-		len(in.Ipv6Addresses) > 0, in.Ipv6AddressCount != nil, len(in.Ipv6Prefix) > 0, in.Ipv6PrefixCount != nil); err != nil {
+	err := exactlyOne(
+		[]string{"ipv6Addresses", "ipv6AddressCount", "ipv6Prefix", "ipv6PrefixCount"},
+		len(in.Ipv6Addresses) > 0, in.Ipv6AddressCount != nil, len(in.Ipv6Prefix) > 0, in.Ipv6PrefixCount != nil)
+	if err != nil {
 		return nil, err
 	}
 	if err := positive("ipv6AddressCount", in.Ipv6AddressCount); err != nil {
@@ -45,22 +47,23 @@ func assignIpv6Addresses(t *tx, in assignIPv6Input) (*assignIPv6Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	held := t.holdings(s.ID)
+	held := t.allocations(s.ID)
 	var adding []netip.Addr
 	for _, a := range wanted {
-		switch held.holder(a) {
+		switch held.owner(a) {
 		case e:
 		case nil:
 			adding = append(adding, a)
 		default:
-			return nil, fail("Resource.AlreadyAssigned", "The IPv6 address %s is already assigned. Unassign it first, and try again.", a)
+			return nil, fail("Resource.AlreadyAssigned",
+				"The IPv6 address %s is already assigned. Unassign it first, and try again.", a)
 		}
 	}
-	picked, err := t.pick(s, true, orZero(in.Ipv6AddressCount), nil)
+	allocated, err := t.allocate(s, true, orZero(in.Ipv6AddressCount), nil)
 	if err != nil {
 		return nil, err
 	}
-	adding = append(adding, picked...)
+	adding = append(adding, allocated...)
 	if err := t.fits(e, true, len(adding)); err != nil {
 		return nil, err
 	}
@@ -69,7 +72,7 @@ func assignIpv6Addresses(t *tx, in assignIPv6Input) (*assignIPv6Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &assignIPv6Output{Interface: e.ID, Addresses: setOf(append(wanted, picked...), netip.Addr.String),
+	return &assignIPv6Output{Interface: e.ID, Addresses: setOf(append(wanted, allocated...), netip.Addr.String),
 		Prefixes: setOf(prefixes, netip.Prefix.String)}, nil
 }
 

@@ -49,7 +49,8 @@ func importKeyPair(t *tx, in importKeyPairInput) (*importKeyPairOutput, error) {
 	if err != nil {
 		return nil, badKey
 	}
-	k := &keyPairRecord{ID: kindKeyPair.newID(), Name: in.KeyName, Public: strings.TrimSpace(string(material)), Created: t.now}
+	k := &keyPairRecord{ID: kindKeyPair.newID(), Name: in.KeyName, Public: strings.TrimSpace(string(material)),
+		Created: t.now}
 	if k.Type, k.Fingerprint, err = fingerprint(key); err != nil {
 		return nil, badKey
 	}
@@ -107,13 +108,13 @@ func deleteKeyPair(t *tx, in deleteKeyPairInput) (*deleteKeyPairOutput, error) {
 }
 
 type keyPairXML struct {
-	ID          string      `xml:"keyPairId"`
-	Name        string      `xml:"keyName"`
+	ID          string      `xml:"keyPairId" filter:"key-pair-id"`
+	Name        string      `xml:"keyName" filter:"key-name"`
 	Type        string      `xml:"keyType"`
-	Fingerprint string      `xml:"keyFingerprint"`
+	Fingerprint string      `xml:"keyFingerprint" filter:"fingerprint"`
 	Public      string      `xml:"publicKey,omitempty"`
 	Created     string      `xml:"createTime"`
-	Tags        set[tagXML] `xml:"tagSet"`
+	Tags        set[tagXML] `xml:"tagSet" filter:""`
 }
 
 type describeKeyPairsInput struct {
@@ -128,25 +129,7 @@ type describeKeyPairsOutput struct {
 	Keys set[keyPairXML] `xml:"keySet"`
 }
 
-func keyPairValues(k *keyPairRecord, name string) (values []string, ok bool) {
-	switch name {
-	case "key-name":
-		return one(k.Name)
-	case "key-pair-id":
-		return one(k.ID)
-	case "fingerprint":
-		return one(k.Fingerprint)
-	}
-	return nil, false
-}
-
 func describeKeyPairs(t *tx, in describeKeyPairsInput) (*describeKeyPairsOutput, error) {
-	byName := selection[keyPairRecord]{
-		kind:   kind{name: "key pair", prefix: "key", malformed: kindKeyPair.notFound},
-		id:     func(k *keyPairRecord) string { return k.Name },
-		tags:   func(k *keyPairRecord) tags { return k.Tags },
-		values: keyPairValues,
-	}
 	names := in.KeyName
 	for _, name := range names {
 		if t.KeyPairs[name] == nil {
@@ -164,17 +147,20 @@ func describeKeyPairs(t *tx, in describeKeyPairsInput) (*describeKeyPairsOutput,
 		}
 		names = append(names, k.Name)
 	}
-	keys, _, err := choose(byName, byID(t.KeyPairs), names, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeKeyPairsOutput{Keys: setOf(keys, func(k *keyPairRecord) keyPairXML {
-		x := keyPairXML{ID: k.ID, Name: k.Name, Type: k.Type, Fingerprint: k.Fingerprint, Created: timestamp(k.Created), Tags: k.Tags.xml()}
+	var all []item[keyPairXML]
+	for _, k := range byID(t.KeyPairs) {
+		x := keyPairXML{ID: k.ID, Name: k.Name, Type: k.Type, Fingerprint: k.Fingerprint, Created: timestamp(k.Created),
+			Tags: k.Tags.xml()}
 		if in.IncludePublicKey {
 			x.Public = k.Public
 		}
-		return x
-	})}, nil
+		all = append(all, item[keyPairXML]{k.Name, x})
+	}
+	keys, _, err := choose(kindKeyPair, all, names, in.query)
+	if err != nil {
+		return nil, err
+	}
+	return &describeKeyPairsOutput{Keys: keys}, nil
 }
 
 // timestamp is how EC2 writes times.

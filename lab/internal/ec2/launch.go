@@ -84,33 +84,38 @@ func runInstances(t *tx, in runInstancesInput) (*runInstancesOutput, error) {
 	if len(instances) == 0 {
 		return nil, fail("IdempotentInstanceTerminated", "The instance of the former request has been terminated.")
 	}
-	return &runInstancesOutput{reservationXML: t.reservations(instances).Items[0]}, nil
+	return &runInstancesOutput{reservationXML: t.reservation(instances...)}, nil
 }
 
 // launchTemplate checks what all instances of the launch have in common.
 func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instanceRecord, error) {
-	i := &instanceRecord{Reservation: reservation, Image: in.ImageId, Type: cmp.Or(in.InstanceType, "t3.micro"), KeyName: in.KeyName,
-		State: statePending, Launched: t.now, Token: in.ClientToken, Protected: in.DisableApiTermination, StopProtected: in.DisableApiStop,
-		EBSOptimized: in.EbsOptimized}
+	i := &instanceRecord{
+		Reservation: reservation, Image: in.ImageId, Type: cmp.Or(in.InstanceType, "t3.micro"), KeyName: in.KeyName,
+		State: statePending, Launched: t.now, Token: in.ClientToken,
+		Protected: in.DisableApiTermination, StopProtected: in.DisableApiStop,
+		EBSOptimized: in.EbsOptimized,
+	}
 	if err := i.onShutdown(cmp.Or(in.InstanceInitiatedShutdownBehavior, shutdownStop)); err != nil {
 		return nil, err
 	}
 	if in.MinCount < 1 || in.MaxCount < in.MinCount {
 		return nil, invalidParameter("Invalid value '%d' for min/max count", in.MinCount)
 	}
-	named := slices.ContainsFunc(in.NetworkInterface, func(n nicInput) bool { return n.NetworkInterfaceId != "" || n.PrivateIpAddress != "" })
+	named := slices.ContainsFunc(in.NetworkInterface, func(n nicInput) bool {
+		return n.NetworkInterfaceId != "" || n.PrivateIpAddress != ""
+	})
 	if in.MaxCount > 1 && (named || in.PrivateIpAddress != "" || len(in.Ipv6Address) > 0) {
 		return nil, badCombination("Network interfaces and private addresses can be named for one instance only")
 	}
 	if err := t.launchable(in.ImageId); err != nil {
 		return nil, err
 	}
-	if _, known := instanceTypes[i.Type]; !known {
+	if _, ok := instanceTypes[i.Type]; !ok {
 		return nil, invalidParameter("Invalid value '%s' for InstanceType.", i.Type)
 	}
 	if in.KeyName != "" {
-		k, known := t.KeyPairs[in.KeyName]
-		if !known {
+		k, ok := t.KeyPairs[in.KeyName]
+		if !ok {
 			return nil, kindKeyPair.missing(in.KeyName)
 		}
 		i.PublicKey = k.Public
@@ -128,7 +133,8 @@ func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instance
 	if in.Placement.Tenancy != "" && in.Placement.Tenancy != "default" {
 		return nil, fail("InvalidTenancy", "The lab has only the tenancy 'default'")
 	}
-	i.Metadata = metadataOptions{Tokens: "required", HopLimit: 2, Endpoint: "enabled", Tags: "disabled", IPv6: "disabled", State: "applied"}
+	i.Metadata = metadataOptions{Tokens: "required", HopLimit: 2, Endpoint: "enabled", Tags: "disabled",
+		IPv6: "disabled", State: "applied"}
 	if err := i.Metadata.change(in.MetadataOptions); err != nil {
 		return nil, err
 	}
@@ -219,7 +225,8 @@ func (in runInstancesInput) nics() ([]nicInput, error) {
 		return []nicInput{{eniSpec: only}}, nil
 	}
 	if !only.empty() {
-		return nil, badCombination("Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request")
+		return nil, badCombination("Network interfaces and an instance-level subnet ID or security groups " +
+			"may not be specified on the same request")
 	}
 	nics := slices.Clone(in.NetworkInterface)
 	slices.SortFunc(nics, func(a, b nicInput) int {
@@ -232,7 +239,8 @@ func (in runInstancesInput) nics() ([]nicInput, error) {
 		switch public := n.AssociatePublicIpAddress; {
 		case public == nil || !*public:
 		case len(nics) > 1:
-			return nil, badCombination("The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces.")
+			return nil, badCombination("The associatePublicIPAddress parameter cannot be specified " +
+				"when launching with multiple network interfaces.")
 		case n.NetworkInterfaceId != "":
 			return nil, badCombination("The associatePublicIPAddress parameter cannot be specified with a network interface ID")
 		}
@@ -247,23 +255,14 @@ func (in eniSpec) empty() bool { return reflect.ValueOf(in).IsZero() }
 // which then goes with it unless told otherwise (EC2 API Reference,
 // InstanceNetworkInterfaceSpecification).
 func (t *tx) launchNIC(in runInstancesInput, i *instanceRecord, n nicInput) error {
-	var e *eniRecord
-	var err error
 	temporary := n.NetworkInterfaceId == ""
+	nic := t.existingNIC
 	if temporary {
-		if e, err = t.newENI(n.eniSpec); err != nil {
-			return err
-		}
-		if e.Tags, err = in.tagsFor(kindENI, kindInstance, kindVolume); err != nil {
-			return err
-		}
-		if e.MapPublic = t.Subnets[e.Subnet].MapPublicIP; n.AssociatePublicIpAddress != nil {
-			e.MapPublic = *n.AssociatePublicIpAddress
-		}
-	} else if e, err = t.ownENI(n.NetworkInterfaceId); err != nil {
+		nic = t.newNIC
+	}
+	e, err := nic(in, n)
+	if err != nil {
 		return err
-	} else if !n.eniSpec.empty() {
-		return badCombination("A network interface may not specify both a network interface ID and a subnet, groups or addresses")
 	}
 	if i.VPC == "" { // the primary one, which comes first
 		i.VPC, i.Subnet, i.Zone = e.VPC, e.Subnet, t.zoneOf(e)
@@ -272,12 +271,37 @@ func (t *tx) launchNIC(in runInstancesInput, i *instanceRecord, n nicInput) erro
 	if n.DeleteOnTermination != nil {
 		deleteOnTermination = *n.DeleteOnTermination
 	}
-	return t.attach(e, i, attachmentRecord{DeviceIndex: orZero(n.DeviceIndex), Card: n.NetworkCardIndex, Status: attached, DeleteOnTermination: deleteOnTermination})
+	return t.attach(e, i, attachmentRecord{DeviceIndex: orZero(n.DeviceIndex), Card: n.NetworkCardIndex, Status: attached,
+		DeleteOnTermination: deleteOnTermination})
+}
+
+func (t *tx) existingNIC(_ runInstancesInput, n nicInput) (*eniRecord, error) {
+	e, err := t.ownENI(n.NetworkInterfaceId)
+	if err == nil && !n.eniSpec.empty() {
+		err = badCombination("A network interface may not specify both a network interface ID " +
+			"and a subnet, groups or addresses")
+	}
+	return e, err
+}
+
+func (t *tx) newNIC(in runInstancesInput, n nicInput) (*eniRecord, error) {
+	e, err := t.newENI(n.eniSpec)
+	if err != nil {
+		return nil, err
+	}
+	if e.Tags, err = in.tagsFor(kindENI, kindInstance, kindVolume); err != nil {
+		return nil, err
+	}
+	e.MapPublic = t.Subnets[e.Subnet].MapPublicIP
+	if n.AssociatePublicIpAddress != nil {
+		e.MapPublic = *n.AssociatePublicIpAddress
+	}
+	return e, nil
 }
 
 type modifyMetadataOptionsInput struct {
 	dryRun
-	InstanceId string `form:",required"`
+	Instance *instanceRecord `form:"InstanceId,required"`
 	metadataInput
 }
 
@@ -287,11 +311,8 @@ type modifyMetadataOptionsOutput struct {
 	Metadata metadataOptions `xml:"instanceMetadataOptions"`
 }
 
-func modifyInstanceMetadataOptions(t *tx, in modifyMetadataOptionsInput) (*modifyMetadataOptionsOutput, error) {
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
+func modifyInstanceMetadataOptions(_ *tx, in modifyMetadataOptionsInput) (*modifyMetadataOptionsOutput, error) {
+	i := in.Instance
 	if err := i.Metadata.change(in.metadataInput); err != nil {
 		return nil, err
 	}

@@ -3,9 +3,9 @@ package ec2
 // What users ask of instances. The calls note the state that an instance is on
 // its way to; settle makes the machines follow.
 
-type instanceIDsInput struct {
+type namedInstances struct {
 	dryRun
-	InstanceId     []string `form:",required"`
+	Instances      []*instanceRecord `form:"InstanceId,required"`
 	Force          bool
 	SkipOsShutdown bool
 }
@@ -22,13 +22,9 @@ type stateChangesOutput struct {
 }
 
 // change applies one transition to all instances named, or to none.
-func (t *tx) change(in instanceIDsInput, transition func(*instanceRecord) error) (*stateChangesOutput, error) {
+func (in namedInstances) change(transition func(*instanceRecord) error) (*stateChangesOutput, error) {
 	out := &stateChangesOutput{}
-	for _, id := range in.InstanceId {
-		i, err := find(kindInstance, t.Instances, id)
-		if err != nil {
-			return nil, err
-		}
+	for _, i := range in.Instances {
 		before := i.State
 		if err := transition(i); err != nil {
 			return nil, err
@@ -38,8 +34,8 @@ func (t *tx) change(in instanceIDsInput, transition func(*instanceRecord) error)
 	return out, nil
 }
 
-func startInstances(t *tx, in instanceIDsInput) (*stateChangesOutput, error) {
-	return t.change(in, func(i *instanceRecord) error {
+func startInstances(t *tx, in namedInstances) (*stateChangesOutput, error) {
+	return in.change(func(i *instanceRecord) error {
 		switch i.State {
 		case statePending, stateRunning:
 		case stateStopped:
@@ -52,13 +48,14 @@ func startInstances(t *tx, in instanceIDsInput) (*stateChangesOutput, error) {
 	})
 }
 
-func stopInstances(t *tx, in instanceIDsInput) (*stateChangesOutput, error) {
-	return t.change(in, func(i *instanceRecord) error {
+func stopInstances(_ *tx, in namedInstances) (*stateChangesOutput, error) {
+	return in.change(func(i *instanceRecord) error {
 		switch i.State {
 		case stateStopping, stateStopped:
 		case stateRunning:
 			if i.StopProtected {
-				return fail("OperationNotPermitted", "The instance '%s' may not be stopped. Modify its 'disableApiStop' instance attribute and try again.", i.ID)
+				return fail("OperationNotPermitted",
+					"The instance '%s' may not be stopped. Modify its 'disableApiStop' instance attribute and try again.", i.ID)
 			}
 			i.State, i.Reason = stateStopping, reasonUser
 		default:
@@ -68,10 +65,12 @@ func stopInstances(t *tx, in instanceIDsInput) (*stateChangesOutput, error) {
 	})
 }
 
-func terminateInstances(t *tx, in instanceIDsInput) (*stateChangesOutput, error) {
-	return t.change(in, func(i *instanceRecord) error {
+func terminateInstances(_ *tx, in namedInstances) (*stateChangesOutput, error) {
+	return in.change(func(i *instanceRecord) error {
 		if i.Protected {
-			return fail("OperationNotPermitted", "The instance '%s' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.", i.ID)
+			return fail("OperationNotPermitted",
+				"The instance '%s' may not be terminated. "+
+					"Modify its 'disableApiTermination' instance attribute and try again.", i.ID)
 		}
 		if i.State != stateTerminated && i.State != stateShuttingDown {
 			i.State, i.Reason = stateShuttingDown, reasonUser
@@ -80,8 +79,8 @@ func terminateInstances(t *tx, in instanceIDsInput) (*stateChangesOutput, error)
 	})
 }
 
-func rebootInstances(t *tx, in instanceIDsInput) (*done, error) {
-	_, err := t.change(in, func(i *instanceRecord) error {
+func rebootInstances(_ *tx, in namedInstances) (*done, error) {
+	_, err := in.change(func(i *instanceRecord) error {
 		if i.State != stateRunning {
 			return fail("IncorrectState", "Instance '%s' is not in a valid state for this operation (%s)", i.ID, i.State)
 		}

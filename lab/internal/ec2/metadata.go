@@ -18,11 +18,13 @@ func (t *tx) metadata(eni string) (imds.Instance, bool) {
 	i := t.Instances[e.Attachment.Instance]
 	x := t.instanceXML(i)
 	m := imds.Instance{ID: i.ID, ImageID: i.Image, Type: i.Type, Architecture: x.Architecture, Account: t.cfg.Account,
-		Region: t.cfg.Region, Zone: i.Zone, ZoneID: t.cfg.zoneID(i.Zone), Reservation: i.Reservation, LaunchIndex: i.LaunchIndex,
+		Region: t.cfg.Region, Zone: i.Zone, ZoneID: t.cfg.zoneID(i.Zone),
+		Reservation: i.Reservation, LaunchIndex: i.LaunchIndex,
 		Launched: i.Launched, PrivateDNS: x.PrivateDNS, PublicDNS: x.PublicDNS, KeyName: i.KeyName, PublicKey: i.PublicKey,
 		Profile: imds.Profile{ARN: i.Profile.ARN, ID: i.Profile.ID},
 		Tags:    maps.Clone(i.Tags), Options: imds.Options{Disabled: i.Metadata.Endpoint == "disabled",
-			TokenOptional: i.Metadata.Tokens == "optional", HopLimit: i.Metadata.HopLimit, ShowTags: i.Metadata.Tags == "enabled"}}
+			TokenOptional: i.Metadata.Tokens == "optional", HopLimit: i.Metadata.HopLimit,
+			ShowTags: i.Metadata.Tags == "enabled"}}
 	if len(i.UserData) > 0 {
 		m.UserData = i.UserData
 	}
@@ -36,7 +38,8 @@ func (t *tx) metadataNIC(e *eniRecord) imds.NIC {
 	n := imds.NIC{ENI: e.ID, MAC: e.MAC.String(), DeviceIndex: e.Attachment.DeviceIndex, Public: map[string]string{},
 		PrivateDNS: t.cfg.privateDNS(e.primary()), Subnet: e.Subnet, SubnetCIDR: t.Subnets[e.Subnet].CIDR.String(),
 		VPC: e.VPC, VPCCIDRs: texts(t.VPCs[e.VPC].blocks()), VPCIPv6CIDRs: texts(t.VPCs[e.VPC].blocks6()),
-		Addresses: texts(e.Addresses), IPv6: texts(e.IPv6), Prefixes: texts(e.prefixes(false)), IPv6Prefixes: texts(e.prefixes(true))}
+		Addresses: texts(e.Addresses), IPv6: texts(e.IPv6),
+		Prefixes: texts(e.prefixes(false)), IPv6Prefixes: texts(e.prefixes(true))}
 	if s := t.Subnets[e.Subnet]; s.IPv6.IsValid() {
 		n.SubnetIPv6CIDRs = []string{s.IPv6.String()}
 	}

@@ -56,10 +56,10 @@ type natAddressXML struct {
 }
 
 type natGatewayXML struct {
-	ID             string             `xml:"natGatewayId"`
-	VPC            string             `xml:"vpcId"`
-	Subnet         string             `xml:"subnetId"`
-	State          string             `xml:"state"`
+	ID             string             `xml:"natGatewayId" filter:"nat-gateway-id"`
+	VPC            string             `xml:"vpcId" filter:"vpc-id"`
+	Subnet         string             `xml:"subnetId" filter:"subnet-id"`
+	State          string             `xml:"state" filter:"state"`
 	Connectivity   string             `xml:"connectivityType"`
 	Availability   string             `xml:"availabilityMode"`
 	Created        string             `xml:"createTime"`
@@ -67,13 +67,15 @@ type natGatewayXML struct {
 	FailureCode    string             `xml:"failureCode,omitempty"`
 	FailureMessage string             `xml:"failureMessage,omitempty"`
 	Addresses      set[natAddressXML] `xml:"natGatewayAddressSet"`
-	Tags           set[tagXML]        `xml:"tagSet"`
+	Tags           set[tagXML]        `xml:"tagSet" filter:""`
 }
 
 func (t *tx) natGatewayXML(n *natGatewayRecord) natGatewayXML {
-	x := natGatewayXML{ID: n.ID, VPC: n.VPC, Subnet: n.Subnet, State: n.State, Connectivity: n.connectivity(), Availability: "zonal",
-		Created: timestamp(n.Created), FailureCode: n.Failure.Code, FailureMessage: n.Failure.Message, Tags: n.Tags.xml()}
-	a := natAddressXML{Address: n.Address.String(), ENI: n.ENI, Allocation: n.Allocation, Association: n.Association, Primary: true, Status: "succeeded"}
+	x := natGatewayXML{ID: n.ID, VPC: n.VPC, Subnet: n.Subnet, State: n.State, Connectivity: n.connectivity(),
+		Availability: "zonal", Created: timestamp(n.Created), Tags: n.Tags.xml(),
+		FailureCode: n.Failure.Code, FailureMessage: n.Failure.Message}
+	a := natAddressXML{Address: n.Address.String(), ENI: n.ENI, Allocation: n.Allocation, Association: n.Association,
+		Primary: true, Status: "succeeded"}
 	switch n.State {
 	case natPending:
 		a.Status = "associating"
@@ -147,7 +149,8 @@ func createNatGateway(t *tx, in createNATGatewayInput) (*createNATGatewayOutput,
 	case !n.Private && in.AllocationId == "":
 		return nil, missingParameter("AllocationId")
 	case t.natGatewaysIn(s.Zone) >= maxNATGateways:
-		return nil, fail("NatGatewayLimitExceeded", "Performing this operation would exceed the limit of %d NAT gateways", maxNATGateways)
+		return nil, fail("NatGatewayLimitExceeded",
+			"Performing this operation would exceed the limit of %d NAT gateways", maxNATGateways)
 	}
 	var elastic *addressRecord
 	if !n.Private {
@@ -156,7 +159,8 @@ func createNatGateway(t *tx, in createNATGatewayInput) (*createNATGatewayOutput,
 		}
 		n.Allocation = elastic.ID
 	}
-	e, err := t.newENI(eniSpec{SubnetId: s.ID, PrivateIpAddress: in.PrivateIpAddress, Description: "Interface for NAT Gateway " + n.ID})
+	e, err := t.newENI(eniSpec{SubnetId: s.ID, PrivateIpAddress: in.PrivateIpAddress,
+		Description: "Interface for NAT Gateway " + n.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -193,9 +197,9 @@ func (t *tx) natGatewaysIn(zone string) int {
 	return count
 }
 
-type deleteNATGatewayInput struct {
+type oneNATGateway struct {
 	dryRun
-	NatGatewayId string `form:",required"`
+	Gateway *natGatewayRecord `form:"NatGatewayId,required"`
 }
 
 type deleteNATGatewayOutput struct {
@@ -205,11 +209,8 @@ type deleteNATGatewayOutput struct {
 
 // deleteNatGateway lets a NAT gateway go; its Elastic IP becomes free to use
 // when it is deleted. Routes to it are left as black holes.
-func deleteNatGateway(t *tx, in deleteNATGatewayInput) (*deleteNATGatewayOutput, error) {
-	n, err := find(kindNATGateway, t.NATGateways, in.NatGatewayId)
-	if err != nil {
-		return nil, err
-	}
+func deleteNatGateway(t *tx, in oneNATGateway) (*deleteNATGatewayOutput, error) {
+	n := in.Gateway
 	switch n.State {
 	case natDeleted:
 		return nil, kindNATGateway.missing(n.ID)
@@ -247,42 +248,6 @@ func (s *State) moveNATGateway(ctx context.Context, id string) {
 		}
 		return nil
 	})
-}
-
-type describeNATGatewaysInput struct {
-	query
-	NatGatewayId []string
-}
-
-type describeNATGatewaysOutput struct {
-	response
-	Gateways  set[natGatewayXML] `xml:"natGatewaySet"`
-	NextToken string             `xml:"nextToken,omitempty"`
-}
-
-func describeNatGateways(t *tx, in describeNATGatewaysInput) (*describeNATGatewaysOutput, error) {
-	gateways, next, err := choose(selection[natGatewayRecord]{
-		kind: kindNATGateway,
-		id:   func(n *natGatewayRecord) string { return n.ID },
-		tags: func(n *natGatewayRecord) tags { return n.Tags },
-		values: func(n *natGatewayRecord, name string) ([]string, bool) {
-			switch name {
-			case "nat-gateway-id":
-				return one(n.ID)
-			case "state":
-				return one(n.State)
-			case "subnet-id":
-				return one(n.Subnet)
-			case "vpc-id":
-				return one(n.VPC)
-			}
-			return nil, false
-		},
-	}, byID(t.NATGateways), in.NatGatewayId, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeNATGatewaysOutput{Gateways: setOf(gateways, t.natGatewayXML), NextToken: next}, nil
 }
 
 // natGatewaysAvailable are those that work, by ID.

@@ -23,8 +23,9 @@ func TestNATGateway(t *testing.T) {
 	igw := l.gateway(v)
 	eip := must(l.AllocateAddress(l.ctx, &ec2.AllocateAddressInput{}))(l)
 	in := &ec2.CreateNatGatewayInput{SubnetId: &public, AllocationId: eip.AllocationId, ClientToken: aws.String("once"),
-		PrivateIpAddress:  aws.String("10.0.0.100"),
-		TagSpecifications: []types.TagSpecification{{ResourceType: "natgateway", Tags: []types.Tag{{Key: aws.String("n"), Value: aws.String("v")}}}}}
+		PrivateIpAddress: aws.String("10.0.0.100"),
+		TagSpecifications: []types.TagSpecification{{ResourceType: "natgateway",
+			Tags: []types.Tag{{Key: aws.String("n"), Value: aws.String("v")}}}}}
 	made := must(l.CreateNatGateway(l.ctx, in))(l).NatGateway
 	id := *made.NatGatewayId
 	if made.State != "pending" || len(made.Tags) != 1 || made.ConnectivityType != "public" {
@@ -34,8 +35,10 @@ func TestNATGateway(t *testing.T) {
 		t.Error("the same client token made another NAT gateway")
 	}
 	table := must(l.DescribeRouteTables(l.ctx, &ec2.DescribeRouteTablesInput{}))(l).RouteTables[0].RouteTableId
-	must(l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table, DestinationCidrBlock: aws.String("0.0.0.0/0"), NatGatewayId: &id}))(l)
-	_, err := l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table, DestinationIpv6CidrBlock: aws.String("::/0"), NatGatewayId: &id})
+	must(l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table, DestinationCidrBlock: aws.String("0.0.0.0/0"),
+		NatGatewayId: &id}))(l)
+	_, err := l.CreateRoute(l.ctx,
+		&ec2.CreateRouteInput{RouteTableId: table, DestinationIpv6CidrBlock: aws.String("::/0"), NatGatewayId: &id})
 	l.wantCode(err, "InvalidParameterValue")
 	if r := l.fabric.topology().Subnets[0].Routes[1]; r.Target != vpc.TargetBlackhole {
 		t.Errorf("while it is pending the route is %+v", r)
@@ -54,18 +57,22 @@ func TestNATGateway(t *testing.T) {
 	if len(top.NATGateways) != 1 || top.NATGateways[0] != (vpc.NATGateway{ID: id, ENI: eni}) {
 		t.Errorf("the fabric has the NAT gateways %+v", top.NATGateways)
 	}
-	if e := top.ENIs[0]; e.ID != eni || !e.Attached || e.SourceDestCheck || e.StatusCheck || e.Addresses[0].String() != "10.0.0.100" {
+	if e := top.ENIs[0]; e.ID != eni || !e.Attached || e.SourceDestCheck || e.StatusCheck ||
+		e.Addresses[0].String() != "10.0.0.100" {
 		t.Errorf("the fabric has its interface as %+v", e)
 	}
-	if e := l.describeENI(eni); e.InterfaceType != "nat_gateway" || !*e.RequesterManaged || e.Status != "in-use" || *e.Association.PublicIp != *eip.PublicIp {
+	if e := l.describeENI(eni); e.InterfaceType != "nat_gateway" || !*e.RequesterManaged || e.Status != "in-use" ||
+		*e.Association.PublicIp != *eip.PublicIp {
 		t.Errorf("the interface is %+v", e)
 	}
 
 	// The interface and the Elastic IP are AWS's as long as it lives.
 	l.wantCode(l.delegate(eni, "10.0.0.16/28"), "OperationNotPermitted")
-	_, err = l.ModifyNetworkInterfaceAttribute(l.ctx, &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &eni, SourceDestCheck: &types.AttributeBooleanValue{Value: aws.Bool(true)}})
+	_, err = l.ModifyNetworkInterfaceAttribute(l.ctx, &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &eni,
+		SourceDestCheck: &types.AttributeBooleanValue{Value: aws.Bool(true)}})
 	l.wantCode(err, "OperationNotPermitted")
-	_, err = l.DetachNetworkInterface(l.ctx, &ec2.DetachNetworkInterfaceInput{AttachmentId: l.describeENI(eni).Attachment.AttachmentId})
+	_, err = l.DetachNetworkInterface(l.ctx,
+		&ec2.DetachNetworkInterfaceInput{AttachmentId: l.describeENI(eni).Attachment.AttachmentId})
 	l.wantCode(err, "OperationNotPermitted")
 	_, err = l.DeleteNetworkInterface(l.ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: &eni})
 	l.wantCode(err, "InvalidParameterValue")
@@ -75,7 +82,8 @@ func TestNATGateway(t *testing.T) {
 	_, err = l.DisassociateAddress(l.ctx, &ec2.DisassociateAddressInput{AssociationId: association})
 	l.wantCode(err, "AuthFailure")
 	other := l.eni(private, "").NetworkInterfaceId
-	_, err = l.AssociateAddress(l.ctx, &ec2.AssociateAddressInput{AllocationId: eip.AllocationId, NetworkInterfaceId: other})
+	_, err = l.AssociateAddress(l.ctx,
+		&ec2.AssociateAddressInput{AllocationId: eip.AllocationId, NetworkInterfaceId: other})
 	l.wantCode(err, "AuthFailure")
 	_, err = l.DeleteSubnet(l.ctx, &ec2.DeleteSubnetInput{SubnetId: &public})
 	l.wantCode(err, "DependencyViolation")
@@ -93,7 +101,8 @@ func TestNATGateway(t *testing.T) {
 	}
 	_, err = l.DeleteNatGateway(l.ctx, &ec2.DeleteNatGatewayInput{NatGatewayId: &id})
 	l.wantCode(err, "NatGatewayNotFound")
-	if r := must(l.DescribeRouteTables(l.ctx, &ec2.DescribeRouteTablesInput{}))(l).RouteTables[0].Routes[1]; r.State != "blackhole" || *r.NatGatewayId != id {
+	if r := must(l.DescribeRouteTables(l.ctx,
+		&ec2.DescribeRouteTablesInput{}))(l).RouteTables[0].Routes[1]; r.State != "blackhole" || *r.NatGatewayId != id {
 		t.Errorf("the route is left as %+v", r)
 	}
 	must(l.ReleaseAddress(l.ctx, &ec2.ReleaseAddressInput{AllocationId: eip.AllocationId}))(l)
@@ -120,10 +129,15 @@ func TestNATGatewayFails(t *testing.T) {
 		want   string
 	}{
 		{"public without an address", func(in *ec2.CreateNatGatewayInput) { in.AllocationId = nil }, "MissingParameter"},
-		{"private with one", func(in *ec2.CreateNatGatewayInput) { in.ConnectivityType = "private" }, "InvalidParameterCombination"},
-		{"unknown address", func(in *ec2.CreateNatGatewayInput) { in.AllocationId = aws.String("eipalloc-0123456789abcdef0") }, "InvalidAllocationID.NotFound"},
-		{"unknown subnet", func(in *ec2.CreateNatGatewayInput) { in.SubnetId = aws.String("subnet-0123456789abcdef0") }, "InvalidSubnetID.NotFound"},
-		{"reserved address", func(in *ec2.CreateNatGatewayInput) { in.PrivateIpAddress = aws.String("10.0.0.1") }, "InvalidParameterValue"},
+		{"private with one", func(in *ec2.CreateNatGatewayInput) { in.ConnectivityType = "private" },
+			"InvalidParameterCombination"},
+		{"unknown address", func(in *ec2.CreateNatGatewayInput) {
+			in.AllocationId = aws.String("eipalloc-0123456789abcdef0")
+		}, "InvalidAllocationID.NotFound"},
+		{"unknown subnet", func(in *ec2.CreateNatGatewayInput) { in.SubnetId = aws.String("subnet-0123456789abcdef0") },
+			"InvalidSubnetID.NotFound"},
+		{"reserved address", func(in *ec2.CreateNatGatewayInput) { in.PrivateIpAddress = aws.String("10.0.0.1") },
+			"InvalidParameterValue"},
 		{"regional", func(in *ec2.CreateNatGatewayInput) { in.AvailabilityMode = "regional" }, "UnsupportedOperation"},
 		{"dry run", func(in *ec2.CreateNatGatewayInput) { in.DryRun = aws.Bool(true) }, "DryRunOperation"},
 	} {
@@ -152,13 +166,15 @@ func TestNATGatewayFails(t *testing.T) {
 	_, err := create(func(in *ec2.CreateNatGatewayInput) { in.ConnectivityType, in.AllocationId = "private", nil })
 	l.wantCode(err, "NatGatewayLimitExceeded")
 	pages, seen := 0, 0
-	for p := ec2.NewDescribeNatGatewaysPaginator(l.Client, &ec2.DescribeNatGatewaysInput{MaxResults: aws.Int32(5)}); p.HasMorePages(); pages++ {
+	for p := ec2.NewDescribeNatGatewaysPaginator(l.Client,
+		&ec2.DescribeNatGatewaysInput{MaxResults: aws.Int32(5)}); p.HasMorePages(); pages++ {
 		seen += len(must(p.NextPage(l.ctx))(l).NatGateways)
 	}
 	if pages != 2 || seen != 7 {
 		t.Errorf("%d NAT gateways on %d pages", seen, pages)
 	}
-	out := must(l.DescribeNatGateways(l.ctx, &ec2.DescribeNatGatewaysInput{Filter: []types.Filter{{Name: aws.String("state"), Values: []string{"failed"}}}}))(l)
+	out := must(l.DescribeNatGateways(l.ctx,
+		&ec2.DescribeNatGatewaysInput{Filter: []types.Filter{{Name: aws.String("state"), Values: []string{"failed"}}}}))(l)
 	if len(out.NatGateways) != 2 {
 		t.Errorf("%d have failed", len(out.NatGateways))
 	}

@@ -26,7 +26,8 @@ func TestUnknownAndMalformed(t *testing.T) {
 	l.wantCode(err, "InvalidAllocationID.NotFound")
 	_, err = l.DescribeInstances(l.ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{"i-0123456789abcdef0"}})
 	l.wantCode(err, "InvalidInstanceID.NotFound")
-	_, err = l.CreateTags(l.ctx, &ec2.CreateTagsInput{Resources: []string{"moon"}, Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}})
+	_, err = l.CreateTags(l.ctx, &ec2.CreateTagsInput{Resources: []string{"moon"},
+		Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}})
 	l.wantCode(err, "InvalidID")
 	_, err = l.DescribeKeyPairs(l.ctx, &ec2.DescribeKeyPairsInput{KeyNames: []string{"moon"}})
 	l.wantCode(err, "InvalidKeyPair.NotFound")
@@ -55,9 +56,11 @@ func TestSubnets(t *testing.T) {
 	}
 	_, err := l.CreateNetworkInterface(l.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &s})
 	l.wantCode(err, "InsufficientFreeAddressesInSubnet")
-	_, err = l.CreateNetworkInterface(l.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &s, PrivateIpAddress: aws.String("10.0.0.5")})
+	_, err = l.CreateNetworkInterface(l.ctx,
+		&ec2.CreateNetworkInterfaceInput{SubnetId: &s, PrivateIpAddress: aws.String("10.0.0.5")})
 	l.wantCode(err, "InvalidIPAddress.InUse")
-	if free := *must(l.DescribeSubnets(l.ctx, &ec2.DescribeSubnetsInput{}))(l).Subnets[0].AvailableIpAddressCount; free != 0 {
+	if free := *must(l.DescribeSubnets(l.ctx,
+		&ec2.DescribeSubnetsInput{}))(l).Subnets[0].AvailableIpAddressCount; free != 0 {
 		t.Errorf("%d addresses are free, want 0", free)
 	}
 	_, err = l.DeleteSubnet(l.ctx, &ec2.DeleteSubnetInput{SubnetId: &s})
@@ -76,9 +79,11 @@ func TestRoutes(t *testing.T) {
 	if again := must(l.CreateRouteTable(l.ctx, once))(l).RouteTable; *again.RouteTableId != *table.RouteTableId {
 		t.Error("the same client token made another route table")
 	}
-	assoc := must(l.AssociateRouteTable(l.ctx, &ec2.AssociateRouteTableInput{RouteTableId: table.RouteTableId, SubnetId: &s}))(l)
+	assoc := must(l.AssociateRouteTable(l.ctx,
+		&ec2.AssociateRouteTableInput{RouteTableId: table.RouteTableId, SubnetId: &s}))(l)
 	route := func(dest string, gateway, eni *string) error {
-		_, err := l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: &dest, GatewayId: gateway, NetworkInterfaceId: eni})
+		_, err := l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: &dest,
+			GatewayId: gateway, NetworkInterfaceId: eni})
 		return err
 	}
 	eni := l.eni(s, "")
@@ -88,7 +93,8 @@ func TestRoutes(t *testing.T) {
 	l.wantCode(route("10.0.1.0/24", &igw, nil), "InvalidParameterValue")
 	l.wantCode(route("10.0.1.0/25", nil, eni.NetworkInterfaceId), "InvalidParameterValue")
 	l.wantCode(route("192.0.2.0/24", nil, eni.NetworkInterfaceId), "")
-	routes := must(l.DescribeRouteTables(l.ctx, &ec2.DescribeRouteTablesInput{RouteTableIds: []string{*table.RouteTableId}}))(l).RouteTables[0].Routes
+	routes := must(l.DescribeRouteTables(l.ctx,
+		&ec2.DescribeRouteTablesInput{RouteTableIds: []string{*table.RouteTableId}}))(l).RouteTables[0].Routes
 	var states []string
 	for _, r := range routes {
 		states = append(states, *r.DestinationCidrBlock+" "+string(r.State))
@@ -101,7 +107,8 @@ func TestRoutes(t *testing.T) {
 		{Dest: netip.MustParsePrefix("0.0.0.0/0"), Target: vpc.TargetInternetGateway, ID: igw},
 		{Dest: netip.MustParsePrefix("192.0.2.0/24"), Target: vpc.TargetBlackhole},
 	}
-	if d := cmp.Diff(want, l.fabric.topology().Subnets[0].Routes, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); d != "" {
+	if d := cmp.Diff(want, l.fabric.topology().Subnets[0].Routes,
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); d != "" {
 		t.Error(d)
 	}
 	_, err := l.DeleteRouteTable(l.ctx, &ec2.DeleteRouteTableInput{RouteTableId: table.RouteTableId})
@@ -117,10 +124,12 @@ func TestSecurityGroups(t *testing.T) {
 	l := newLab(t)
 	v := l.vpc("10.0.0.0/16")
 	group := func(name string) string {
-		return *must(l.CreateSecurityGroup(l.ctx, &ec2.CreateSecurityGroupInput{VpcId: &v, GroupName: &name, Description: aws.String("d")}))(l).GroupId
+		return *must(l.CreateSecurityGroup(l.ctx,
+			&ec2.CreateSecurityGroupInput{VpcId: &v, GroupName: &name, Description: aws.String("d")}))(l).GroupId
 	}
 	a, b := group("a"), group("b")
-	_, err := l.CreateSecurityGroup(l.ctx, &ec2.CreateSecurityGroupInput{VpcId: &v, GroupName: aws.String("a"), Description: aws.String("d")})
+	_, err := l.CreateSecurityGroup(l.ctx,
+		&ec2.CreateSecurityGroupInput{VpcId: &v, GroupName: aws.String("a"), Description: aws.String("d")})
 	l.wantCode(err, "InvalidGroup.Duplicate")
 	ssh := []types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22),
 		IpRanges:         []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}},
@@ -133,12 +142,15 @@ func TestSecurityGroups(t *testing.T) {
 	l.wantCode(err, "InvalidPermission.Duplicate")
 	_, err = l.DeleteSecurityGroup(l.ctx, &ec2.DeleteSecurityGroupInput{GroupId: &b})
 	l.wantCode(err, "DependencyViolation")
-	got := must(l.DescribeSecurityGroups(l.ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{a}}))(l).SecurityGroups[0]
-	if len(got.IpPermissions) != 1 || len(got.IpPermissions[0].IpRanges) != 1 || len(got.IpPermissions[0].UserIdGroupPairs) != 1 || len(got.IpPermissionsEgress) != 1 {
+	got := must(l.DescribeSecurityGroups(l.ctx,
+		&ec2.DescribeSecurityGroupsInput{GroupIds: []string{a}}))(l).SecurityGroups[0]
+	if len(got.IpPermissions) != 1 || len(got.IpPermissions[0].IpRanges) != 1 ||
+		len(got.IpPermissions[0].UserIdGroupPairs) != 1 || len(got.IpPermissionsEgress) != 1 {
 		t.Errorf("permissions %+v", got)
 	}
 	for _, g := range l.fabric.topology().SecurityGroups {
-		if g.ID == a && (len(g.Ingress) != 2 || g.Ingress[0].Protocol != 6 || g.Ingress[0].FromPort != 22 || len(g.Egress) != 1 || g.Egress[0].Protocol != -1) {
+		if g.ID == a && (len(g.Ingress) != 2 || g.Ingress[0].Protocol != 6 || g.Ingress[0].FromPort != 22 ||
+			len(g.Egress) != 1 || g.Egress[0].Protocol != -1) {
 			t.Errorf("the fabric has %+v", g)
 		}
 	}
@@ -161,7 +173,8 @@ func TestPrivateAddresses(t *testing.T) {
 	a, b := *l.eni(s, "10.0.0.10").NetworkInterfaceId, *l.eni(s, "10.0.0.20").NetworkInterfaceId
 	l.run("t3.small", a) // takes 4 addresses
 	assign := func(eni string, move bool, ips ...string) error {
-		_, err := l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: ips, AllowReassignment: &move})
+		_, err := l.AssignPrivateIpAddresses(l.ctx,
+			&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: ips, AllowReassignment: &move})
 		return err
 	}
 	wantA := func(want ...string) {
@@ -179,7 +192,8 @@ func TestPrivateAddresses(t *testing.T) {
 	wantA("10.0.0.10", "10.0.0.11", "10.0.0.12")
 
 	eip := must(l.AllocateAddress(l.ctx, &ec2.AllocateAddressInput{}))(l)
-	must(l.AssociateAddress(l.ctx, &ec2.AssociateAddressInput{AllocationId: eip.AllocationId, NetworkInterfaceId: &a, PrivateIpAddress: aws.String("10.0.0.12")}))(l)
+	must(l.AssociateAddress(l.ctx, &ec2.AssociateAddressInput{AllocationId: eip.AllocationId, NetworkInterfaceId: &a,
+		PrivateIpAddress: aws.String("10.0.0.12")}))(l)
 	err := assign(b, false, "10.0.0.12")
 	l.wantCode(err, "InvalidParameterValue")
 	if want := "[10.0.0.12] assigned, but move is not allowed."; err == nil || !cmp.Equal(apiMessage(err), want) {
@@ -187,11 +201,13 @@ func TestPrivateAddresses(t *testing.T) {
 	}
 	l.wantCode(assign(b, true, "10.0.0.12"), "")
 	wantA("10.0.0.10", "10.0.0.11")
-	if e := l.fabric.topology().ElasticIPs[0]; e.ENI != b || e.Private.String() != "10.0.0.12" || e.Public.String() != *eip.PublicIp {
+	if e := l.fabric.topology().ElasticIPs[0]; e.ENI != b || e.Private.String() != "10.0.0.12" ||
+		e.Public.String() != *eip.PublicIp {
 		t.Errorf("the Elastic IP did not move with its address: %+v", e)
 	}
 	unassign := func(eni string, ips ...string) error {
-		_, err := l.UnassignPrivateIpAddresses(l.ctx, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: ips})
+		_, err := l.UnassignPrivateIpAddresses(l.ctx,
+			&ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: ips})
 		return err
 	}
 	l.wantCode(unassign(b, "10.0.0.12", "10.0.0.11"), "InvalidParameterValue")
@@ -200,7 +216,8 @@ func TestPrivateAddresses(t *testing.T) {
 	if n := len(l.fabric.topology().ElasticIPs); n != 0 {
 		t.Errorf("%d Elastic IPs are left on unassigned addresses", n)
 	}
-	out := must(l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &a, SecondaryPrivateIpAddressCount: aws.Int32(2)}))(l)
+	out := must(l.AssignPrivateIpAddresses(l.ctx,
+		&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &a, SecondaryPrivateIpAddressCount: aws.Int32(2)}))(l)
 	if len(out.AssignedPrivateIpAddresses) != 2 {
 		t.Errorf("assigned %v", out.AssignedPrivateIpAddresses)
 	}
@@ -221,7 +238,8 @@ func TestElasticIPs(t *testing.T) {
 	_, err := l.AllocateAddress(l.ctx, &ec2.AllocateAddressInput{})
 	l.wantCode(err, "AddressLimitExceeded")
 	associate := func(n int, eni *string, again *bool) (string, error) {
-		out, err := l.AssociateAddress(l.ctx, &ec2.AssociateAddressInput{AllocationId: eips[n].AllocationId, NetworkInterfaceId: eni, AllowReassociation: again})
+		out, err := l.AssociateAddress(l.ctx,
+			&ec2.AssociateAddressInput{AllocationId: eips[n].AllocationId, NetworkInterfaceId: eni, AllowReassociation: again})
 		if err != nil {
 			return "", err
 		}
@@ -243,7 +261,8 @@ func TestElasticIPs(t *testing.T) {
 	_, err = l.DetachInternetGateway(l.ctx, &ec2.DetachInternetGatewayInput{InternetGatewayId: &igw, VpcId: &v})
 	l.wantCode(err, "DependencyViolation")
 	second := must(associate(1, eni, aws.Bool(true)))(l) // pushes the first away
-	described := must(l.DescribeAddresses(l.ctx, &ec2.DescribeAddressesInput{AllocationIds: []string{*eips[0].AllocationId}}))(l).Addresses[0]
+	described := must(l.DescribeAddresses(l.ctx,
+		&ec2.DescribeAddressesInput{AllocationIds: []string{*eips[0].AllocationId}}))(l).Addresses[0]
 	if described.AssociationId != nil {
 		t.Error("two Elastic IPs are on one address")
 	}

@@ -17,18 +17,18 @@ type aclEntryXML struct {
 
 type aclAssociationXML struct {
 	ID     string `xml:"networkAclAssociationId"`
-	ACL    string `xml:"networkAclId"`
-	Subnet string `xml:"subnetId"`
+	ACL    string `xml:"networkAclId" filter:"network-acl-id"`
+	Subnet string `xml:"subnetId" filter:"subnet-id"`
 }
 
 type aclXML struct {
-	ID           string                 `xml:"networkAclId"`
-	VPC          string                 `xml:"vpcId"`
-	Owner        string                 `xml:"ownerId"`
-	Default      bool                   `xml:"default"`
+	ID           string                 `xml:"networkAclId" filter:"network-acl-id"`
+	VPC          string                 `xml:"vpcId" filter:"vpc-id"`
+	Owner        string                 `xml:"ownerId" filter:"owner-id"`
+	Default      bool                   `xml:"default" filter:"default"`
 	Entries      set[aclEntryXML]       `xml:"entrySet"`
-	Associations set[aclAssociationXML] `xml:"associationSet"`
-	Tags         set[tagXML]            `xml:"tagSet"`
+	Associations set[aclAssociationXML] `xml:"associationSet" filter:"association"`
+	Tags         set[tagXML]            `xml:"tagSet" filter:""`
 }
 
 // aclID is that of a VPC's default network ACL.
@@ -48,7 +48,8 @@ func (t *tx) aclXML(v *vpcRecord) aclXML {
 	}
 	for _, s := range byID(t.Subnets) {
 		if s.VPC == v.ID {
-			x.Associations.Items = append(x.Associations.Items, aclAssociationXML{"aclassoc-" + strings.TrimPrefix(s.ID, "subnet-"), x.ID, s.ID})
+			x.Associations.Items = append(x.Associations.Items,
+				aclAssociationXML{"aclassoc-" + strings.TrimPrefix(s.ID, "subnet-"), x.ID, s.ID})
 		}
 	}
 	return x
@@ -66,30 +67,13 @@ type describeACLsOutput struct {
 }
 
 func describeNetworkAcls(t *tx, in describeACLsInput) (*describeACLsOutput, error) {
-	vpcs, next, err := choose(selection[vpcRecord]{
-		kind: kindNetworkACL,
-		id:   func(v *vpcRecord) string { return aclID(v.ID) },
-		tags: func(*vpcRecord) tags { return nil },
-		values: func(v *vpcRecord, name string) ([]string, bool) {
-			switch name {
-			case "network-acl-id":
-				return one(aclID(v.ID))
-			case "vpc-id":
-				return one(v.ID)
-			case "owner-id":
-				return one(t.cfg.Account)
-			case "default":
-				return flag(true)
-			case "association.subnet-id":
-				return mapped(t.aclXML(v).Associations.Items, func(a aclAssociationXML) string { return a.Subnet }), true
-			case "association.network-acl-id":
-				return one(aclID(v.ID))
-			}
-			return nil, false
-		},
-	}, byID(t.VPCs), in.NetworkAclId, in.query)
+	var all []item[aclXML]
+	for _, v := range byID(t.VPCs) {
+		all = append(all, item[aclXML]{aclID(v.ID), t.aclXML(v)})
+	}
+	page, next, err := choose(kindNetworkACL, all, in.NetworkAclId, in.query)
 	if err != nil {
 		return nil, err
 	}
-	return &describeACLsOutput{ACLs: setOf(vpcs, t.aclXML), NextToken: next}, nil
+	return &describeACLsOutput{ACLs: page, NextToken: next}, nil
 }

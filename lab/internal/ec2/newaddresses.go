@@ -10,9 +10,9 @@ func (t *tx) chooseAddresses(e *eniRecord, s *subnetRecord, in eniSpec) error {
 	if err := in.counts(); err != nil {
 		return err
 	}
-	held := t.holdings(s.ID)
+	held := t.allocations(s.ID)
 	free := func(all []netip.Addr, err error) ([]netip.Addr, error) {
-		if i := slices.IndexFunc(all, func(a netip.Addr) bool { return held.holder(a) != nil }); i >= 0 {
+		if i := slices.IndexFunc(all, func(a netip.Addr) bool { return held.owner(a) != nil }); i >= 0 {
 			return nil, fail("InvalidIPAddress.InUse", "The specified address is already in use.")
 		}
 		return all, err
@@ -33,33 +33,34 @@ func (t *tx) chooseAddresses(e *eniRecord, s *subnetRecord, in eniSpec) error {
 	if err != nil {
 		return err
 	}
-	picked, err := t.pick(s, false, 1-len(primary)+in.SecondaryPrivateIpAddressCount, named, prefixes...)
+	allocated, err := t.allocate(s, false, 1-len(primary)+in.SecondaryPrivateIpAddressCount, named, prefixes...)
 	if err != nil {
 		return err
 	}
 	if len(primary) == 0 {
-		e.Addresses = slices.Concat(picked[:1], named, picked[1:])
+		e.Addresses = slices.Concat(allocated[:1], named, allocated[1:])
 	} else {
-		e.Addresses = slices.Concat(named, picked)
+		e.Addresses = slices.Concat(named, allocated)
 	}
 	if e.IPv6, err = free(checkAddresses(s, in.addresses6(), true)); err != nil {
 		return err
 	}
-	if picked, err = t.pick(s, true, in.count6(s), e.IPv6, prefixes6...); err != nil {
+	if allocated, err = t.allocate(s, true, in.count6(s), e.IPv6, prefixes6...); err != nil {
 		return err
 	}
-	e.IPv6 = append(e.IPv6, picked...)
+	e.IPv6 = append(e.IPv6, allocated...)
 	for _, p := range append(prefixes, prefixes6...) {
-		if held.prefixes[p] != nil || held.touched[p] || slices.ContainsFunc(e.Addresses, p.Contains) || slices.ContainsFunc(e.IPv6, p.Contains) {
+		if held.prefixes[p] != nil || held.touched[p] || slices.ContainsFunc(e.Addresses, p.Contains) ||
+			slices.ContainsFunc(e.IPv6, p.Contains) {
 			return prefixInUse(p)
 		}
 		e.Prefixes = append(e.Prefixes, p)
 	}
-	some, err := t.pickPrefixes(s, false, in.Ipv4PrefixCount, e.Addresses)
+	some, err := t.allocatePrefixes(s, false, in.Ipv4PrefixCount, e.Addresses)
 	if err != nil {
 		return err
 	}
-	more, err := t.pickPrefixes(s, true, in.Ipv6PrefixCount, e.IPv6)
+	more, err := t.allocatePrefixes(s, true, in.Ipv6PrefixCount, e.IPv6)
 	if err != nil {
 		return err
 	}
@@ -82,8 +83,10 @@ func (in eniSpec) counts() error {
 	switch {
 	case err != nil:
 		return err
-	case in.SecondaryPrivateIpAddressCount > 0 && (len(secondaries) > 0 || len(in.Ipv4Prefix) > 0 || in.Ipv4PrefixCount > 0):
-		return badCombination("secondaryPrivateIpAddressCount cannot be specified with secondary privateIpAddresses or with IPv4 prefixes")
+	case in.SecondaryPrivateIpAddressCount > 0 &&
+		(len(secondaries) > 0 || len(in.Ipv4Prefix) > 0 || in.Ipv4PrefixCount > 0):
+		return badCombination("secondaryPrivateIpAddressCount cannot be specified with secondary privateIpAddresses or " +
+			"with IPv4 prefixes")
 	case in.Ipv4PrefixCount > 0 && len(in.Ipv4Prefix) > 0:
 		return badCombination("The parameters ipv4Prefixes and ipv4PrefixCount cannot both be specified")
 	case count6 > 0 && len(in.Ipv6Addresses) > 0:
@@ -125,7 +128,7 @@ func (in eniSpec) prefixes6() []string {
 	return mapped(in.Ipv6Prefix, func(p prefix6Input) string { return p.Ipv6Prefix })
 }
 
-// count6 is how many IPv6 addresses are to be picked: one, if nothing is said
+// count6 is how many IPv6 addresses are to be allocated: one, if nothing is said
 // about IPv6 and the subnet gives one to every new interface (EC2 API
 // Reference, ModifySubnetAttribute).
 func (in eniSpec) count6(s *subnetRecord) int {

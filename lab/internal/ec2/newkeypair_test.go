@@ -16,19 +16,23 @@ import (
 func TestCreateKeyPair(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state.json")
 	l := newLab(t, func(c *Config) { c.File = file })
-	for kind, header := range map[types.KeyType]string{"rsa": "-----BEGIN RSA PRIVATE KEY-----\n", "ed25519": "-----BEGIN OPENSSH PRIVATE KEY-----\n"} {
+	for kind, header := range map[types.KeyType]string{"rsa": "-----BEGIN RSA PRIVATE KEY-----\n",
+		"ed25519": "-----BEGIN OPENSSH PRIVATE KEY-----\n"} {
 		name := "key of " + string(kind)
 		out := must(l.CreateKeyPair(l.ctx, &ec2.CreateKeyPairInput{KeyName: &name, KeyType: kind}))(l)
 		if !strings.HasPrefix(*out.KeyMaterial, header) {
 			t.Errorf("the private key begins %.40s", *out.KeyMaterial)
 		}
 		private := must(ssh.ParseRawPrivateKey([]byte(*out.KeyMaterial)))(l)
-		if key, isRSA := private.(*rsa.PrivateKey); isRSA && (key.N.BitLen() != 2048 || strings.Count(*out.KeyFingerprint, ":") != 19) {
+		if key, ok := private.(*rsa.PrivateKey); ok &&
+			(key.N.BitLen() != 2048 || strings.Count(*out.KeyFingerprint, ":") != 19) {
 			t.Errorf("an RSA key of %d bits with the fingerprint %s", key.N.BitLen(), *out.KeyFingerprint)
 		}
 		signer := must(ssh.NewSignerFromKey(private))(l)
-		kept := must(l.DescribeKeyPairs(l.ctx, &ec2.DescribeKeyPairsInput{KeyNames: []string{name}, IncludePublicKey: aws.Bool(true)}))(l).KeyPairs[0]
-		if want := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey()))) + " " + name; *kept.PublicKey != want || kept.KeyType != kind {
+		kept := must(l.DescribeKeyPairs(l.ctx,
+			&ec2.DescribeKeyPairsInput{KeyNames: []string{name}, IncludePublicKey: aws.Bool(true)}))(l).KeyPairs[0]
+		want := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey()))) + " " + name
+		if *kept.PublicKey != want || kept.KeyType != kind {
 			t.Errorf("kept is the public key %q, want %q", *kept.PublicKey, want)
 		}
 		lines := strings.Split(*out.KeyMaterial, "\n")
@@ -37,7 +41,8 @@ func TestCreateKeyPair(t *testing.T) {
 		}
 		_, err := l.CreateKeyPair(l.ctx, &ec2.CreateKeyPairInput{KeyName: &name})
 		l.wantCode(err, "InvalidKeyPair.Duplicate")
-		if kind == "ed25519" && *out.KeyFingerprint != strings.TrimPrefix(ssh.FingerprintSHA256(signer.PublicKey()), "SHA256:")+"=" {
+		if kind == "ed25519" && *out.KeyFingerprint != strings.TrimPrefix(ssh.FingerprintSHA256(signer.PublicKey()),
+			"SHA256:")+"=" {
 			t.Errorf("the fingerprint is %s", *out.KeyFingerprint)
 		}
 	}

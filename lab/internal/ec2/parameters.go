@@ -5,8 +5,8 @@ import "strings"
 // given are those of the names that are set.
 func given(names []string, set []bool) []string {
 	var all []string
-	for i, is := range set {
-		if is {
+	for i, ok := range set {
+		if ok {
 			all = append(all, names[i])
 		}
 	}

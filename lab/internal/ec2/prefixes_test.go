@@ -19,7 +19,8 @@ func prefixes(e types.NetworkInterface) []string {
 }
 
 func (l *lab) delegate(eni string, named ...string) error {
-	_, err := l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, Ipv4Prefixes: named})
+	_, err := l.AssignPrivateIpAddresses(l.ctx,
+		&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, Ipv4Prefixes: named})
 	return err
 }
 
@@ -53,22 +54,28 @@ func TestPrefixes(t *testing.T) {
 		t.Errorf("%d addresses are free, want %d", free, 251-2-16)
 	}
 	// Addresses in the prefix belong to the interface.
-	_, err := l.CreateNetworkInterface(l.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &s, PrivateIpAddress: aws.String("10.0.0.33")})
+	_, err := l.CreateNetworkInterface(l.ctx,
+		&ec2.CreateNetworkInterfaceInput{SubnetId: &s, PrivateIpAddress: aws.String("10.0.0.33")})
 	l.wantCode(err, "InvalidIPAddress.InUse")
-	_, err = l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &b, PrivateIpAddresses: []string{"10.0.0.33"}, AllowReassignment: aws.Bool(true)})
+	_, err = l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &b,
+		PrivateIpAddresses: []string{"10.0.0.33"}, AllowReassignment: aws.Bool(true)})
 	l.wantCode(err, "InvalidParameterValue")
 	// The primary address and the prefix leave two places.
-	_, err = l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &a, Ipv4PrefixCount: aws.Int32(3)})
+	_, err = l.AssignPrivateIpAddresses(l.ctx,
+		&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &a, Ipv4PrefixCount: aws.Int32(3)})
 	l.wantCode(err, "PrivateIpAddressLimitExceeded")
-	out := must(l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &a, Ipv4PrefixCount: aws.Int32(1)}))(l)
+	out := must(l.AssignPrivateIpAddresses(l.ctx,
+		&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &a, Ipv4PrefixCount: aws.Int32(1)}))(l)
 	if got := *out.AssignedIpv4Prefixes[0].Ipv4Prefix; got != "10.0.0.48/28" {
-		t.Errorf("AWS picked %s", got)
+		t.Errorf("AWS allocated %s", got)
 	}
-	must(l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &a, SecondaryPrivateIpAddressCount: aws.Int32(1)}))(l)
+	must(l.AssignPrivateIpAddresses(l.ctx,
+		&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &a, SecondaryPrivateIpAddressCount: aws.Int32(1)}))(l)
 	l.wantCode(l.delegate(a, "10.0.0.64/28"), "PrivateIpAddressLimitExceeded")
 
 	eip := must(l.AllocateAddress(l.ctx, &ec2.AllocateAddressInput{}))(l)
-	must(l.AssociateAddress(l.ctx, &ec2.AssociateAddressInput{AllocationId: eip.AllocationId, NetworkInterfaceId: &a, PrivateIpAddress: aws.String("10.0.0.37")}))(l)
+	must(l.AssociateAddress(l.ctx, &ec2.AssociateAddressInput{AllocationId: eip.AllocationId, NetworkInterfaceId: &a,
+		PrivateIpAddress: aws.String("10.0.0.37")}))(l)
 	top := l.fabric.topology()
 	if d := cmp.Diff("10.0.0.37", top.ElasticIPs[0].Private.String()); d != "" {
 		t.Error(d)
@@ -82,7 +89,8 @@ func TestPrefixes(t *testing.T) {
 		t.Errorf("the metadata service has the prefixes %v", m.NICs[0].Prefixes)
 	}
 	unassign := func(p ...string) error {
-		_, err := l.UnassignPrivateIpAddresses(l.ctx, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: &a, Ipv4Prefixes: p})
+		_, err := l.UnassignPrivateIpAddresses(l.ctx,
+			&ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: &a, Ipv4Prefixes: p})
 		return err
 	}
 	l.wantCode(unassign("10.0.0.32/28", "10.0.0.64/28"), "InvalidParameterValue") // all or none
@@ -105,8 +113,10 @@ func TestSelectors(t *testing.T) {
 		want string
 	}{
 		{"none", ec2.AssignPrivateIpAddressesInput{}, "MissingParameter"},
-		{"two", ec2.AssignPrivateIpAddressesInput{Ipv4PrefixCount: aws.Int32(1), SecondaryPrivateIpAddressCount: aws.Int32(1)}, "InvalidParameterCombination"},
-		{"names and number", ec2.AssignPrivateIpAddressesInput{PrivateIpAddresses: []string{"10.0.0.9"}, SecondaryPrivateIpAddressCount: aws.Int32(1)}, "InvalidParameterCombination"},
+		{"two", ec2.AssignPrivateIpAddressesInput{Ipv4PrefixCount: aws.Int32(1),
+			SecondaryPrivateIpAddressCount: aws.Int32(1)}, "InvalidParameterCombination"},
+		{"names and number", ec2.AssignPrivateIpAddressesInput{PrivateIpAddresses: []string{"10.0.0.9"},
+			SecondaryPrivateIpAddressCount: aws.Int32(1)}, "InvalidParameterCombination"},
 		{"zero", ec2.AssignPrivateIpAddressesInput{Ipv4PrefixCount: aws.Int32(0)}, "InvalidParameterValue"},
 	} {
 		c.in.NetworkInterfaceId = eni
@@ -119,11 +129,18 @@ func TestSelectors(t *testing.T) {
 		in   ec2.CreateNetworkInterfaceInput
 		want string
 	}{
-		{"numbers of both", ec2.CreateNetworkInterfaceInput{SecondaryPrivateIpAddressCount: aws.Int32(1), Ipv4PrefixCount: aws.Int32(1)}, "InvalidParameterCombination"},
-		{"prefix by name and number", ec2.CreateNetworkInterfaceInput{Ipv4PrefixCount: aws.Int32(1), Ipv4Prefixes: []types.Ipv4PrefixSpecificationRequest{{Ipv4Prefix: aws.String("10.0.0.32/28")}}}, "InvalidParameterCombination"},
+		{"numbers of both", ec2.CreateNetworkInterfaceInput{SecondaryPrivateIpAddressCount: aws.Int32(1),
+			Ipv4PrefixCount: aws.Int32(1)}, "InvalidParameterCombination"},
+		{"prefix by name and number", ec2.CreateNetworkInterfaceInput{Ipv4PrefixCount: aws.Int32(1),
+			Ipv4Prefixes: []types.Ipv4PrefixSpecificationRequest{{Ipv4Prefix: aws.String("10.0.0.32/28")}}},
+			"InvalidParameterCombination"},
 		{"less than none", ec2.CreateNetworkInterfaceInput{Ipv4PrefixCount: aws.Int32(-1)}, "InvalidParameterValue"},
-		{"two primaries", ec2.CreateNetworkInterfaceInput{PrivateIpAddress: aws.String("10.0.0.9"), PrivateIpAddresses: []types.PrivateIpAddressSpecification{{PrivateIpAddress: aws.String("10.0.0.8"), Primary: aws.Bool(true)}}}, "InvalidParameterValue"},
-		{"an address in its own prefix", ec2.CreateNetworkInterfaceInput{PrivateIpAddress: aws.String("10.0.0.33"), Ipv4Prefixes: []types.Ipv4PrefixSpecificationRequest{{Ipv4Prefix: aws.String("10.0.0.32/28")}}}, "InvalidParameterValue"},
+		{"two primaries", ec2.CreateNetworkInterfaceInput{PrivateIpAddress: aws.String("10.0.0.9"),
+			PrivateIpAddresses: []types.PrivateIpAddressSpecification{{PrivateIpAddress: aws.String("10.0.0.8"),
+				Primary: aws.Bool(true)}}}, "InvalidParameterValue"},
+		{"an address in its own prefix", ec2.CreateNetworkInterfaceInput{PrivateIpAddress: aws.String("10.0.0.33"),
+			Ipv4Prefixes: []types.Ipv4PrefixSpecificationRequest{{Ipv4Prefix: aws.String("10.0.0.32/28")}}},
+			"InvalidParameterValue"},
 		{"IPv6 without IPv6", ec2.CreateNetworkInterfaceInput{Ipv6AddressCount: aws.Int32(1)}, "InvalidParameterValue"},
 	} {
 		c.in.SubnetId = &s
@@ -147,14 +164,16 @@ func TestPrefixesFromReservation(t *testing.T) {
 	if free := l.free(s); free != 123-32 {
 		t.Errorf("%d addresses are free, want %d", free, 123-32)
 	}
-	made := must(l.CreateNetworkInterface(l.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &s, Ipv4PrefixCount: aws.Int32(2)}))(l).NetworkInterface
+	made := must(l.CreateNetworkInterface(l.ctx,
+		&ec2.CreateNetworkInterfaceInput{SubnetId: &s, Ipv4PrefixCount: aws.Int32(2)}))(l).NetworkInterface
 	if d := cmp.Diff([]string{"10.0.0.64/28", "10.0.0.80/28"}, prefixes(*made)); d != "" {
 		t.Error(d)
 	}
 	if free := l.free(s); free != 123-32-1 {
 		t.Errorf("%d addresses are free, want %d: the prefixes were counted with the reservation", free, 123-32-1)
 	}
-	_, err := l.CreateNetworkInterface(l.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &s, Ipv4PrefixCount: aws.Int32(1)})
+	_, err := l.CreateNetworkInterface(l.ctx,
+		&ec2.CreateNetworkInterfaceInput{SubnetId: &s, Ipv4PrefixCount: aws.Int32(1)})
 	l.wantCode(err, "InsufficientCidrBlocks")
 }
 
@@ -163,13 +182,15 @@ func TestNoPrefixWhereAllIsExplicit(t *testing.T) {
 	s := l.subnet(l.vpc("10.0.0.0/16"), "10.0.0.0/26")
 	must(l.reserve(s, "10.0.0.16/28", "explicit"))(l)
 	eni := *l.eni(s, "10.0.0.33").NetworkInterfaceId
-	_, err := l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, Ipv4PrefixCount: aws.Int32(1)})
+	_, err := l.AssignPrivateIpAddresses(l.ctx,
+		&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, Ipv4PrefixCount: aws.Int32(1)})
 	l.wantCode(err, "InsufficientCidrBlocks") // .0 and .48 have AWS's addresses, .32 one in use
 	l.wantCode(l.delegate(eni, "10.0.0.16/28"), "")
 }
 
 func TestBlocks(t *testing.T) {
-	for text, last := range map[string]string{"10.0.0.0/24": "10.0.0.255", "10.0.0.4/30": "10.0.0.7", "10.0.0.1/32": "10.0.0.1",
+	for text, last := range map[string]string{"10.0.0.0/24": "10.0.0.255", "10.0.0.4/30": "10.0.0.7",
+		"10.0.0.1/32":   "10.0.0.1",
 		"2001:db8::/64": "2001:db8::ffff:ffff:ffff:ffff"} {
 		if got := lastOf(netip.MustParsePrefix(text)).String(); got != last {
 			t.Errorf("the last address of %s is %s, want %s", text, got, last)
@@ -179,7 +200,8 @@ func TestBlocks(t *testing.T) {
 	for b := range blocksIn(netip.MustParsePrefix("255.255.255.192/26"), 28) {
 		blocks = append(blocks, b.String())
 	}
-	if d := cmp.Diff([]string{"255.255.255.192/28", "255.255.255.208/28", "255.255.255.224/28", "255.255.255.240/28"}, blocks); d != "" {
+	if d := cmp.Diff([]string{"255.255.255.192/28", "255.255.255.208/28", "255.255.255.224/28", "255.255.255.240/28"},
+		blocks); d != "" {
 		t.Error(d)
 	}
 	for range blocksIn(netip.MustParsePrefix("10.0.0.0/29"), 28) {

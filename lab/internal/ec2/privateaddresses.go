@@ -69,8 +69,11 @@ type assignOutput struct {
 // none. With AllowReassignment an address moves from another interface, and the
 // Elastic IP on it with it (EC2 API Reference, AssignPrivateIpAddresses).
 func assignPrivateIpAddresses(t *tx, in assignInput) (*assignOutput, error) {
-	if err := exactlyOne([]string{"privateIpAddress", "secondaryPrivateIpAddressCount", "ipv4Prefix", "ipv4PrefixCount"},
-		len(in.PrivateIpAddress) > 0, in.SecondaryPrivateIpAddressCount != nil, len(in.Ipv4Prefix) > 0, in.Ipv4PrefixCount != nil); err != nil {
+	err := exactlyOne(
+		[]string{"privateIpAddress", "secondaryPrivateIpAddressCount", "ipv4Prefix", "ipv4PrefixCount"},
+		len(in.PrivateIpAddress) > 0, in.SecondaryPrivateIpAddressCount != nil, len(in.Ipv4Prefix) > 0,
+		in.Ipv4PrefixCount != nil)
+	if err != nil {
 		return nil, err
 	}
 	if err := positive("secondaryPrivateIpAddressCount", in.SecondaryPrivateIpAddressCount); err != nil {
@@ -88,11 +91,11 @@ func assignPrivateIpAddresses(t *tx, in assignInput) (*assignOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	picked, err := t.pick(s, false, orZero(in.SecondaryPrivateIpAddressCount), nil)
+	allocated, err := t.allocate(s, false, orZero(in.SecondaryPrivateIpAddressCount), nil)
 	if err != nil {
 		return nil, err
 	}
-	addresses := append(named, picked...)
+	addresses := append(named, allocated...)
 	if err := t.assign(e, s, addresses, in.AllowReassignment); err != nil {
 		return nil, err
 	}
@@ -109,11 +112,11 @@ func assignPrivateIpAddresses(t *tx, in assignInput) (*assignOutput, error) {
 // is no error. One that lies in a delegated prefix cannot be moved out of it:
 // AWS documents no way to do so.
 func (t *tx) assign(e *eniRecord, s *subnetRecord, wanted []netip.Addr, move bool) error {
-	held := t.holdings(s.ID)
+	held := t.allocations(s.ID)
 	var foreign []string
 	adding := 0
 	for _, a := range wanted {
-		switch holder := held.holder(a); {
+		switch holder := held.owner(a); {
 		case held.addresses[a] == e:
 			continue
 		case holder != nil && held.addresses[a] == nil:
@@ -160,7 +163,7 @@ func (t *tx) delegate(e *eniRecord, s *subnetRecord, ipv6 bool, names []string, 
 	if err != nil {
 		return nil, err
 	}
-	held := t.holdings(s.ID)
+	held := t.allocations(s.ID)
 	var adding []netip.Prefix
 	for _, p := range wanted {
 		switch holder := held.prefixes[p]; {
@@ -173,16 +176,16 @@ func (t *tx) delegate(e *eniRecord, s *subnetRecord, ipv6 bool, names []string, 
 		}
 		adding = append(adding, p)
 	}
-	picked, err := t.pickPrefixes(s, ipv6, count, nil)
+	allocated, err := t.allocatePrefixes(s, ipv6, count, nil)
 	if err != nil {
 		return nil, err
 	}
-	adding = append(adding, picked...)
+	adding = append(adding, allocated...)
 	if err := t.fits(e, ipv6, len(adding)); err != nil {
 		return nil, err
 	}
 	e.Prefixes = append(e.Prefixes, adding...)
-	return append(wanted, picked...), nil
+	return append(wanted, allocated...), nil
 }
 
 // UnassignPrivateIpAddresses knows neither DryRun nor ClientToken.

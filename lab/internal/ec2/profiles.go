@@ -15,8 +15,8 @@ type profileRecord struct {
 }
 
 type profileXML struct {
-	ARN string `xml:"arn"`
-	ID  string `xml:"id"`
+	ARN string `xml:"arn" filter:"arn"`
+	ID  string `xml:"id" filter:"id"`
 }
 
 func (p profileRecord) xml() *profileXML {
@@ -35,7 +35,8 @@ func (in profileInput) find(t *tx) (profileRecord, error) {
 	parameter, given := "iamInstanceProfile.name", "name"
 	switch {
 	case in.Arn != "" && in.Name != "":
-		return profileRecord{}, badCombination("The parameters 'iamInstanceProfile.name' and 'iamInstanceProfile.arn' may not be used in combination")
+		return profileRecord{}, badCombination("The parameters 'iamInstanceProfile.name' and 'iamInstanceProfile.arn' may " +
+			"not be used in combination")
 	case in.Arn == "" && in.Name == "":
 		return profileRecord{}, nil
 	case in.Arn != "":
@@ -47,14 +48,15 @@ func (in profileInput) find(t *tx) (profileRecord, error) {
 			return profileRecord{newID(kindProfileAssoc.prefix), arn, id, t.now}, nil
 		}
 	}
-	return profileRecord{}, invalidParameter("Value (%s) for parameter %s is invalid. Invalid IAM Instance Profile %s", named, parameter, given)
+	return profileRecord{}, invalidParameter("Value (%s) for parameter %s is invalid. Invalid IAM Instance Profile %s",
+		named, parameter, given)
 }
 
 type profileAssociationXML struct {
 	ID       string      `xml:"associationId"`
-	Instance string      `xml:"instanceId"`
+	Instance string      `xml:"instanceId" filter:"instance-id"`
 	Profile  *profileXML `xml:"iamInstanceProfile"`
-	State    string      `xml:"state"`
+	State    string      `xml:"state" filter:"state"`
 	At       string      `xml:"timestamp"`
 }
 
@@ -78,17 +80,15 @@ func (t *tx) profileAssociation(id string) (*instanceRecord, error) {
 }
 
 type associateProfileInput struct {
-	InstanceId         string       `form:",required"`
-	IamInstanceProfile profileInput `form:",required"`
+	Instance           *instanceRecord `form:"InstanceId,required"`
+	IamInstanceProfile profileInput    `form:",required"`
 }
 
 func associateIamInstanceProfile(t *tx, in associateProfileInput) (*profileAssociationOutput, error) {
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
+	i := in.Instance
 	if i.State != stateRunning && i.State != stateStopped && i.State != statePending {
-		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in a state in which it can have an instance profile (%s).", i.ID, i.State)
+		return nil, fail("IncorrectInstanceState",
+			"The instance '%s' is not in a state in which it can have an instance profile (%s).", i.ID, i.State)
 	}
 	if i.Profile.ARN != "" {
 		return nil, fail("IncorrectState", "There is an existing association for instance %s", i.ID)
@@ -149,25 +149,16 @@ type describeProfilesOutput struct {
 }
 
 func describeIamInstanceProfileAssociations(t *tx, in describeProfilesInput) (*describeProfilesOutput, error) {
-	all := slices.DeleteFunc(byID(t.Instances), func(i *instanceRecord) bool { return i.Profile.ARN == "" })
-	slices.SortFunc(all, func(a, b *instanceRecord) int { return cmp.Compare(a.Profile.Association, b.Profile.Association) })
-	page, next, err := choose(selection[instanceRecord]{
-		kind: kindProfileAssoc,
-		id:   func(i *instanceRecord) string { return i.Profile.Association },
-		values: func(i *instanceRecord, name string) ([]string, bool) {
-			switch name {
-			case "instance-id":
-				return one(i.ID)
-			case "state":
-				return one(associated)
-			}
-			return nil, false
-		},
-	}, all, in.AssociationId, in.query)
+	var all []item[profileAssociationXML]
+	for _, i := range t.Instances {
+		if i.Profile.ARN != "" {
+			all = append(all, item[profileAssociationXML]{i.Profile.Association, i.associationXML(associated)})
+		}
+	}
+	slices.SortFunc(all, func(a, b item[profileAssociationXML]) int { return cmp.Compare(a.id, b.id) })
+	page, next, err := choose(kindProfileAssoc, all, in.AssociationId, in.query)
 	if err != nil {
 		return nil, err
 	}
-	return &describeProfilesOutput{NextToken: next, Associations: setOf(page, func(i *instanceRecord) profileAssociationXML {
-		return i.associationXML(associated)
-	})}, nil
+	return &describeProfilesOutput{Associations: page, NextToken: next}, nil
 }

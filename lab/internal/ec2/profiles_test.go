@@ -25,12 +25,14 @@ func TestInstanceProfiles(t *testing.T) {
 	l := newLab(t, func(c *Config) { c.Profiles = fakeProfiles{"gateway": "AIPAGATEWAY", "other": "AIPAOTHER"} })
 	s := l.subnet(l.vpc("10.0.0.0/16"), "10.0.0.0/24")
 	in := func(name string) *ec2.RunInstancesInput {
-		return &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.small", MinCount: aws.Int32(1), MaxCount: aws.Int32(2), SubnetId: &s,
+		return &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.small", MinCount: aws.Int32(1),
+			MaxCount: aws.Int32(2), SubnetId: &s,
 			IamInstanceProfile: &types.IamInstanceProfileSpecification{Name: &name}}
 	}
 	_, err := l.RunInstances(l.ctx, in("moon"))
 	l.wantCode(err, "InvalidParameterValue")
-	if want := "Value (moon) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"; apiMessage(err) != want {
+	want := "Value (moon) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
+	if apiMessage(err) != want {
 		t.Errorf("the refusal is %q, want %q", apiMessage(err), want)
 	}
 	run := must(l.RunInstances(l.ctx, in("gateway")))(l)
@@ -42,7 +44,8 @@ func TestInstanceProfiles(t *testing.T) {
 		t.Errorf("the metadata service has %+v", m.Profile)
 	}
 	describe := func(filters ...types.Filter) []types.IamInstanceProfileAssociation {
-		return must(l.DescribeIamInstanceProfileAssociations(l.ctx, &ec2.DescribeIamInstanceProfileAssociationsInput{Filters: filters}))(l).IamInstanceProfileAssociations
+		return must(l.DescribeIamInstanceProfileAssociations(l.ctx,
+			&ec2.DescribeIamInstanceProfileAssociationsInput{Filters: filters}))(l).IamInstanceProfileAssociations
 	}
 	if all := describe(); len(all) != 2 || *all[0].AssociationId == *all[1].AssociationId {
 		t.Errorf("described %+v", all)
@@ -52,21 +55,29 @@ func TestInstanceProfiles(t *testing.T) {
 	named := func(name string) *types.IamInstanceProfileSpecification {
 		return &types.IamInstanceProfileSpecification{Arn: aws.String("arn:aws:iam::123456789012:instance-profile/" + name)}
 	}
-	_, err = l.AssociateIamInstanceProfile(l.ctx, &ec2.AssociateIamInstanceProfileInput{InstanceId: id, IamInstanceProfile: named("other")})
+	_, err = l.AssociateIamInstanceProfile(l.ctx,
+		&ec2.AssociateIamInstanceProfileInput{InstanceId: id, IamInstanceProfile: named("other")})
 	l.wantCode(err, "IncorrectState")
-	replaced := must(l.ReplaceIamInstanceProfileAssociation(l.ctx, &ec2.ReplaceIamInstanceProfileAssociationInput{AssociationId: first.AssociationId, IamInstanceProfile: named("other")}))(l)
-	if a := replaced.IamInstanceProfileAssociation; a.State != "associating" || *a.AssociationId == *first.AssociationId || *a.IamInstanceProfile.Id != "AIPAOTHER" {
+	replaced := must(l.ReplaceIamInstanceProfileAssociation(l.ctx,
+		&ec2.ReplaceIamInstanceProfileAssociationInput{AssociationId: first.AssociationId,
+			IamInstanceProfile: named("other")}))(l)
+	if a := replaced.IamInstanceProfileAssociation; a.State != "associating" || *a.AssociationId == *first.AssociationId ||
+		*a.IamInstanceProfile.Id != "AIPAOTHER" {
 		t.Errorf("replaced %+v", a)
 	}
-	_, err = l.DisassociateIamInstanceProfile(l.ctx, &ec2.DisassociateIamInstanceProfileInput{AssociationId: first.AssociationId})
+	_, err = l.DisassociateIamInstanceProfile(l.ctx,
+		&ec2.DisassociateIamInstanceProfileInput{AssociationId: first.AssociationId})
 	l.wantCode(err, "InvalidAssociationID.NotFound")
-	must(l.DisassociateIamInstanceProfile(l.ctx, &ec2.DisassociateIamInstanceProfileInput{AssociationId: describe(mine)[0].AssociationId}))(l)
+	must(l.DisassociateIamInstanceProfile(l.ctx,
+		&ec2.DisassociateIamInstanceProfileInput{AssociationId: describe(mine)[0].AssociationId}))(l)
 	if all := describe(mine); len(all) != 0 {
 		t.Errorf("left are %+v", all)
 	}
-	_, err = l.AssociateIamInstanceProfile(l.ctx, &ec2.AssociateIamInstanceProfileInput{InstanceId: id, IamInstanceProfile: named("moon")})
+	_, err = l.AssociateIamInstanceProfile(l.ctx,
+		&ec2.AssociateIamInstanceProfileInput{InstanceId: id, IamInstanceProfile: named("moon")})
 	l.wantCode(err, "InvalidParameterValue")
-	must(l.AssociateIamInstanceProfile(l.ctx, &ec2.AssociateIamInstanceProfileInput{InstanceId: id, IamInstanceProfile: named("gateway")}))(l)
+	must(l.AssociateIamInstanceProfile(l.ctx,
+		&ec2.AssociateIamInstanceProfileInput{InstanceId: id, IamInstanceProfile: named("gateway")}))(l)
 	must(l.TerminateInstances(l.ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{*id}}))(l)
 	l.wait(*id, "terminated")
 	if all := describe(mine); len(all) != 0 {
@@ -77,7 +88,8 @@ func TestInstanceProfiles(t *testing.T) {
 func TestNoProfiles(t *testing.T) {
 	l := newLab(t)
 	s := l.subnet(l.vpc("10.0.0.0/16"), "10.0.0.0/24")
-	_, err := l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.small", MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+	_, err := l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.small",
+		MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
 		SubnetId: &s, IamInstanceProfile: &types.IamInstanceProfileSpecification{Name: aws.String("gateway")}})
 	l.wantCode(err, "InvalidParameterValue")
 }

@@ -33,7 +33,8 @@ func (t *tx) hasPublic(e *eniRecord) bool {
 // gets none (EC2 User Guide, elastic-ip-addresses-eip).
 func (t *tx) mapPublic(i *instanceRecord) error {
 	enis := t.enisOf(i.ID)
-	if len(enis) != 1 || !enis[0].MapPublic || enis[0].Public.IsValid() || t.addressOn(enis[0].ID, enis[0].primary()) != nil {
+	if len(enis) != 1 || !enis[0].MapPublic || enis[0].Public.IsValid() ||
+		t.addressOn(enis[0].ID, enis[0].primary()) != nil {
 		return nil
 	}
 	public, err := t.freePublic("")

@@ -15,9 +15,11 @@ func TestPublicAddress(t *testing.T) {
 	v := l.vpc("10.0.0.0/16")
 	s := l.subnet(v, "10.0.0.0/24")
 	igw := l.gateway(v)
-	must(l.ModifySubnetAttribute(l.ctx, &ec2.ModifySubnetAttributeInput{SubnetId: &s, MapPublicIpOnLaunch: &types.AttributeBooleanValue{Value: aws.Bool(true)}}))(l)
+	must(l.ModifySubnetAttribute(l.ctx, &ec2.ModifySubnetAttributeInput{SubnetId: &s,
+		MapPublicIpOnLaunch: &types.AttributeBooleanValue{Value: aws.Bool(true)}}))(l)
 	run := func(nics ...types.InstanceNetworkInterfaceSpecification) (string, error) {
-		in := &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.small", MinCount: aws.Int32(1), MaxCount: aws.Int32(1), NetworkInterfaces: nics}
+		in := &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.small", MinCount: aws.Int32(1),
+			MaxCount: aws.Int32(1), NetworkInterfaces: nics}
 		if len(nics) == 0 {
 			in.SubnetId = &s
 		}
@@ -28,7 +30,8 @@ func TestPublicAddress(t *testing.T) {
 		return *out.Instances[0].InstanceId, nil
 	}
 	nic := func(device int32, public *bool) types.InstanceNetworkInterfaceSpecification {
-		return types.InstanceNetworkInterfaceSpecification{DeviceIndex: &device, SubnetId: &s, AssociatePublicIpAddress: public}
+		return types.InstanceNetworkInterfaceSpecification{DeviceIndex: &device, SubnetId: &s,
+			AssociatePublicIpAddress: public}
 	}
 	id := must(run())(l)
 	l.wait(id, "running")
@@ -40,7 +43,8 @@ func TestPublicAddress(t *testing.T) {
 	if n := len(must(l.DescribeAddresses(l.ctx, &ec2.DescribeAddressesInput{}))(l).Addresses); n != 0 {
 		t.Errorf("%d Elastic IPs are the account's", n)
 	}
-	if top := l.fabric.topology().ElasticIPs; len(top) != 1 || top[0].ENI != *eni || top[0].Public.String() != "198.51.100.10" {
+	if top := l.fabric.topology().ElasticIPs; len(top) != 1 || top[0].ENI != *eni ||
+		top[0].Public.String() != "198.51.100.10" {
 		t.Errorf("the fabric has %+v", top)
 	}
 	_, err := l.DetachInternetGateway(l.ctx, &ec2.DetachInternetGatewayInput{InternetGatewayId: &igw, VpcId: &v})
@@ -53,7 +57,8 @@ func TestPublicAddress(t *testing.T) {
 	if *eip.PublicIp == "198.51.100.10" {
 		t.Error("the address was given twice")
 	}
-	assoc := must(l.AssociateAddress(l.ctx, &ec2.AssociateAddressInput{AllocationId: eip.AllocationId, InstanceId: &id}))(l)
+	assoc := must(l.AssociateAddress(l.ctx,
+		&ec2.AssociateAddressInput{AllocationId: eip.AllocationId, InstanceId: &id}))(l)
 	if got := *l.instance(id).PublicIpAddress; got != *eip.PublicIp || len(l.fabric.topology().ElasticIPs) != 1 {
 		t.Errorf("with an Elastic IP the instance has %s", got)
 	}

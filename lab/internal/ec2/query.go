@@ -3,9 +3,8 @@ package ec2
 import (
 	"cmp"
 	"encoding/base64"
-	"regexp"
+	"encoding/xml"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -18,155 +17,123 @@ type query struct {
 	NextToken  string
 }
 
-type filter struct {
-	Name  string
-	Value []string
+// described is the answer of a Describe call that describe makes.
+type described[X any] struct {
+	response
+	Set       namedSet[X]
+	NextToken string `xml:"nextToken,omitempty"`
 }
 
-// values are what a record has under a filter's name; ok is false for a name
-// that the call doesn't know. It must answer for an empty record too.
-type values[R any] func(r *R, name string) (values []string, ok bool)
-
-// selection is how one kind of record is asked for.
-type selection[R any] struct {
-	kind   kind
-	id     func(*R) string
-	tags   func(*R) tags // nil if the kind has none
-	values values[R]
-	// Limits of MaxResults; zero means 5 and 1000.
-	minPage, maxPage int
-	// page is what a call without MaxResults gets; zero means all.
-	page int
+type namedSet[X any] struct {
+	XMLName xml.Name
+	set[X]
 }
 
-// choose answers a Describe call: the records of the IDs asked for, or all,
-// that pass the filters, one page of them.
-func choose[R any](s selection[R], all []*R, ids []string, q query) (page []*R, next string, err error) {
+// describe makes a Describe call without parameters of its own: it shows the
+// records of a resource whose IDs are in a parameter, or all, in an element of
+// the answer.
+func describe[R, X any](ids, element string, show func(*tx, *R) X, limits ...pages) Handler {
+	type input struct {
+		query
+		IDs []string
+	}
+	return readAs(map[string]string{"IDs": ids}, func(t *tx, in input) (*described[X], error) {
+		return list(t, element, show, in.IDs, in.query, limits...)
+	})
+}
+
+// list answers a Describe call about the records of a resource.
+func list[R, X any](t *tx, element string, show func(*tx, *R) X, ids []string, q query,
+	limits ...pages) (*described[X], error) {
+	r := resourceOf[R]()
+	records := r.records(t.model)
+	var all []item[X]
+	for _, id := range sortedKeys(records) {
+		all = append(all, item[X]{id, show(t, records[id])})
+	}
+	page, next, err := choose(r.kind, all, ids, q, limits...)
+	if err != nil {
+		return nil, err
+	}
+	return &described[X]{Set: namedSet[X]{xml.Name{Local: element}, page}, NextToken: next}, nil
+}
+
+// item is something that a Describe call may show.
+type item[X any] struct {
+	id    string
+	shown X
+}
+
+// pages are the limits of MaxResults, 5 and 1000 unless given, and what a call
+// gets that does not say, all unless given.
+type pages struct{ least, most, usual int }
+
+// choose answers a Describe call: the items of the IDs asked for, or all, that
+// pass the filters, one page of them. Items are in the order of their IDs.
+func choose[X any](k kind, all []item[X], ids []string, q query,
+	limits ...pages) (page set[X], next string, err error) {
 	if len(ids) > 0 {
 		if q.MaxResults != nil {
-			return nil, "", badCombination("The parameter %ss and the parameter maxResults cannot both be specified", s.kind.name)
+			return page, "", badCombination("The parameter %ss and the parameter maxResults cannot both be specified", k.name)
 		}
-		if all, err = withIDs(s, all, ids); err != nil {
-			return nil, "", err
+		if all, err = withIDs(k, all, ids); err != nil {
+			return page, "", err
 		}
 	}
-	var found []*R
-	matchers, err := compileFilters(s, q.Filter)
+	filters, err := compileFilters(filterableOf[X](), q.Filter)
 	if err != nil {
-		return nil, "", err
+		return page, "", err
 	}
-	for _, r := range all {
-		if !slices.ContainsFunc(matchers, func(match func(*R) bool) bool { return !match(r) }) {
-			found = append(found, r)
-		}
+	found := all
+	if len(filters) > 0 {
+		found = slices.DeleteFunc(slices.Clone(all), func(i item[X]) bool { return !filterableOf(i.shown).passes(filters) })
 	}
-	return paginate(s, found, q)
+	found, next, err = paginate(k, found, q, append(limits, pages{})[0])
+	return setOf(found, func(i item[X]) X { return i.shown }), next, err
 }
 
-func withIDs[R any](s selection[R], all []*R, ids []string) ([]*R, error) {
-	byID := map[string]*R{}
-	for _, r := range all {
-		byID[s.id(r)] = r
+func withIDs[X any](k kind, all []item[X], ids []string) ([]item[X], error) {
+	byID := map[string]*item[X]{}
+	for n := range all {
+		byID[all[n].id] = &all[n]
 	}
-	var found []*R
+	var found []item[X]
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-		r, err := find(s.kind, byID, id)
+		i, err := find(k, byID, id)
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, r)
+		found = append(found, *i)
 	}
 	return found, nil
 }
 
-// compileFilters makes a predicate of each filter. The filters of a call are
-// joined with AND, the values of a filter with OR (EC2 User Guide,
-// Using_Filtering).
-func compileFilters[R any](s selection[R], filters []filter) ([]func(*R) bool, error) {
-	var matchers []func(*R) bool
-	for _, f := range filters {
-		if len(f.Value) == 0 {
-			return nil, invalidParameter("The filter '%s' must have at least one value", f.Name)
-		}
-		have := func(r *R) []string { v, _ := s.values(r, f.Name); return v }
-		if key, isTag := strings.CutPrefix(f.Name, "tag:"); isTag && s.tags != nil {
-			have = func(r *R) []string {
-				if v, ok := s.tags(r)[key]; ok {
-					return []string{v}
-				}
-				return nil
-			}
-		} else if f.Name == "tag-key" && s.tags != nil {
-			have = func(r *R) []string { return sortedKeys(s.tags(r)) }
-		} else if _, known := s.values(new(R), f.Name); !known {
-			return nil, invalidParameter("The filter '%s' is invalid", f.Name)
-		}
-		patterns := make([]*regexp.Regexp, len(f.Value))
-		for i, v := range f.Value {
-			patterns[i] = wildcard(v)
-		}
-		matchers = append(matchers, func(r *R) bool {
-			return slices.ContainsFunc(have(r), func(v string) bool {
-				return slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(v) })
-			})
-		})
-	}
-	return matchers, nil
-}
-
-// wildcard compiles a filter's value: * is any text, ? any character, and a
-// backslash takes the next character as it is.
-func wildcard(pattern string) *regexp.Regexp {
-	var b strings.Builder
-	escaped := false
-	for _, c := range pattern {
-		switch {
-		case escaped:
-			b.WriteString(regexp.QuoteMeta(string(c)))
-			escaped = false
-		case c == '\\':
-			escaped = true
-		case c == '*':
-			b.WriteString(".*")
-		case c == '?':
-			b.WriteString(".")
-		default:
-			b.WriteString(regexp.QuoteMeta(string(c)))
-		}
-	}
-	return regexp.MustCompile(`(?s)\A` + b.String() + `\z`)
-}
-
 // paginate cuts a page. The token holds the ID after which the next page
 // begins, so records that come and go in between neither repeat nor hide others.
-func paginate[R any](s selection[R], found []*R, q query) ([]*R, string, error) {
+func paginate[X any](k kind, found []item[X], q query, limits pages) (page []item[X], next string, err error) {
 	if q.NextToken != "" {
-		after, err := base64.URLEncoding.DecodeString(q.NextToken)
-		if err != nil || !strings.HasPrefix(string(after), s.kind.prefix+" ") {
+		token, err := base64.URLEncoding.DecodeString(q.NextToken)
+		last, ok := strings.CutPrefix(string(token), k.prefix+" ")
+		if err != nil || !ok {
 			return nil, "", fail("InvalidNextToken", "The token '%s' is invalid", q.NextToken)
 		}
-		last := strings.TrimPrefix(string(after), s.kind.prefix+" ")
-		for len(found) > 0 && s.id(found[0]) <= last {
+		for len(found) > 0 && found[0].id <= last {
 			found = found[1:]
 		}
 	}
-	page := s.page
+	size := limits.usual
 	if q.MaxResults != nil {
-		page = *q.MaxResults
-		if least, most := cmp.Or(s.minPage, 5), cmp.Or(s.maxPage, 1000); page < least || page > most {
-			return nil, "", invalidParameter("Value ( %d ) for parameter maxResults is invalid. Expecting a value between %d and %d.", page, least, most)
+		size = *q.MaxResults
+		if least, most := cmp.Or(limits.least, 5), cmp.Or(limits.most, 1000); size < least || size > most {
+			return nil, "", invalidParameter("Value ( %d ) for parameter maxResults is invalid. "+
+				"Expecting a value between %d and %d.", size, least, most)
 		}
 	}
-	if page == 0 || len(found) <= page {
+	if size == 0 || len(found) <= size {
 		return found, "", nil
 	}
-	found = found[:page]
-	last := s.id(found[len(found)-1])
-	return found, base64.URLEncoding.EncodeToString([]byte(s.kind.prefix + " " + last)), nil
+	page = found[:size]
+	return page, base64.URLEncoding.EncodeToString([]byte(k.prefix + " " + page[size-1].id)), nil
 }
 
 func joinComma(s []string) string { return strings.Join(s, ", ") }
-
-func one(v string) ([]string, bool) { return []string{v}, true }
-func flag(b bool) ([]string, bool)  { return one(strconv.FormatBool(b)) }
-func none() ([]string, bool)        { return nil, true }

@@ -54,11 +54,12 @@ func describeAccountAttributes(t *tx, in describeAccountInput) (*describeAccount
 	}
 	out := &describeAccountOutput{}
 	for _, name := range names {
-		value, known := all[name]
-		if !known {
+		value, ok := all[name]
+		if !ok {
 			return nil, invalidParameter("Value (%s) for parameter attributeName is invalid. Unknown attribute.", name)
 		}
-		out.Attributes.Items = append(out.Attributes.Items, accountAttributeXML{name, set[accountAttributeValueXML]{Items: []accountAttributeValueXML{{value}}}})
+		out.Attributes.Items = append(out.Attributes.Items,
+			accountAttributeXML{name, set[accountAttributeValueXML]{Items: []accountAttributeValueXML{{value}}}})
 	}
 	return out, nil
 }

@@ -30,12 +30,12 @@ func (t *tx) reservationsOf(subnet string) []*reservationRecord {
 
 type subnetReservationXML struct {
 	ID          string      `xml:"subnetCidrReservationId"`
-	Subnet      string      `xml:"subnetId"`
+	Subnet      string      `xml:"subnetId" filter:"subnet-id"`
 	CIDR        string      `xml:"cidr"`
-	Type        string      `xml:"reservationType"`
+	Type        string      `xml:"reservationType" filter:"reservationType"`
 	Owner       string      `xml:"ownerId"`
 	Description string      `xml:"description,omitempty"`
-	Tags        set[tagXML] `xml:"tagSet"`
+	Tags        set[tagXML] `xml:"tagSet" filter:""`
 }
 
 func (t *tx) subnetReservationXML(r *reservationRecord) subnetReservationXML {
@@ -45,9 +45,9 @@ func (t *tx) subnetReservationXML(r *reservationRecord) subnetReservationXML {
 type createReservationInput struct {
 	dryRun
 	tagged
-	SubnetId        string `form:",required"`
-	Cidr            string `form:",required"`
-	ReservationType string `form:",required"`
+	Subnet          *subnetRecord `form:"SubnetId,required"`
+	Cidr            string        `form:",required"`
+	ReservationType string        `form:",required"`
 	Description     string
 }
 
@@ -59,12 +59,10 @@ type createReservationOutput struct {
 // createSubnetCidrReservation reserves a range. Addresses in use in it stay
 // where they are (VPC User Guide, subnet-cidr-reservation).
 func createSubnetCidrReservation(t *tx, in createReservationInput) (*createReservationOutput, error) {
-	s, err := find(kindSubnet, t.Subnets, in.SubnetId)
-	if err != nil {
-		return nil, err
-	}
+	s := in.Subnet
 	if in.ReservationType != reservePrefix && in.ReservationType != reserveExplicit {
-		return nil, invalidParameter("Invalid value '%s' for reservationType. Must be one of: prefix, explicit", in.ReservationType)
+		return nil, invalidParameter("Invalid value '%s' for reservationType. Must be one of: prefix, explicit",
+			in.ReservationType)
 	}
 	cidr, err := netip.ParsePrefix(in.Cidr)
 	if err != nil || cidr != cidr.Masked() {
@@ -78,7 +76,8 @@ func createSubnetCidrReservation(t *tx, in createReservationInput) (*createReser
 			return nil, invalidParameter("Reservation CIDR %s has overlap with existing reserved CIDR block", cidr)
 		}
 	}
-	r := &reservationRecord{ID: kindReservation.newID(), Subnet: s.ID, CIDR: cidr, Type: in.ReservationType, Description: in.Description}
+	r := &reservationRecord{ID: kindReservation.newID(), Subnet: s.ID, CIDR: cidr, Type: in.ReservationType,
+		Description: in.Description}
 	if r.Tags, err = in.tagsFor(kindReservation); err != nil {
 		return nil, err
 	}
@@ -86,9 +85,9 @@ func createSubnetCidrReservation(t *tx, in createReservationInput) (*createReser
 	return &createReservationOutput{Reservation: t.subnetReservationXML(r)}, nil
 }
 
-type deleteReservationInput struct {
+type oneReservation struct {
 	dryRun
-	SubnetCidrReservationId string `form:",required"`
+	Reservation *reservationRecord `form:"SubnetCidrReservationId,required"`
 }
 
 type deleteReservationOutput struct {
@@ -96,18 +95,14 @@ type deleteReservationOutput struct {
 	Reservation subnetReservationXML `xml:"deletedSubnetCidrReservation"`
 }
 
-func deleteSubnetCidrReservation(t *tx, in deleteReservationInput) (*deleteReservationOutput, error) {
-	r, err := find(kindReservation, t.Reservations, in.SubnetCidrReservationId)
-	if err != nil {
-		return nil, err
-	}
-	delete(t.Reservations, r.ID)
-	return &deleteReservationOutput{Reservation: t.subnetReservationXML(r)}, nil
+func deleteSubnetCidrReservation(t *tx, in oneReservation) (*deleteReservationOutput, error) {
+	delete(t.Reservations, in.Reservation.ID)
+	return &deleteReservationOutput{Reservation: t.subnetReservationXML(in.Reservation)}, nil
 }
 
 type getReservationsInput struct {
 	query
-	SubnetId string `form:",required"`
+	Subnet *subnetRecord `form:"SubnetId,required"`
 }
 
 type getReservationsOutput struct {
@@ -117,36 +112,21 @@ type getReservationsOutput struct {
 	NextToken string                    `xml:"nextToken,omitempty"`
 }
 
-var selectReservations = selection[reservationRecord]{
-	kind: kindReservation,
-	id:   func(r *reservationRecord) string { return r.ID },
-	tags: func(r *reservationRecord) tags { return r.Tags },
-	values: func(r *reservationRecord, name string) ([]string, bool) {
-		switch name {
-		case "reservationType":
-			return one(r.Type)
-		case "subnet-id":
-			return one(r.Subnet)
-		}
-		return nil, false
-	},
-}
-
 func getSubnetCidrReservations(t *tx, in getReservationsInput) (*getReservationsOutput, error) {
-	s, err := find(kindSubnet, t.Subnets, in.SubnetId)
-	if err != nil {
-		return nil, err
+	var all []item[subnetReservationXML]
+	for _, r := range t.reservationsOf(in.Subnet.ID) {
+		all = append(all, item[subnetReservationXML]{r.ID, t.subnetReservationXML(r)})
 	}
-	page, next, err := choose(selectReservations, t.reservationsOf(s.ID), nil, in.query)
+	page, next, err := choose(kindReservation, all, nil, in.query)
 	if err != nil {
 		return nil, err
 	}
 	out := &getReservationsOutput{NextToken: next}
-	for _, r := range page {
-		if r.CIDR.Addr().Is6() {
-			out.IPv6.Items = append(out.IPv6.Items, t.subnetReservationXML(r))
+	for _, x := range page.Items {
+		if t.Reservations[x.ID].CIDR.Addr().Is6() {
+			out.IPv6.Items = append(out.IPv6.Items, x)
 		} else {
-			out.IPv4.Items = append(out.IPv4.Items, t.subnetReservationXML(r))
+			out.IPv4.Items = append(out.IPv4.Items, x)
 		}
 	}
 	return out, nil

@@ -11,7 +11,8 @@ import (
 )
 
 func (l *lab) reserve(subnet, cidr string, kind types.SubnetCidrReservationType) (string, error) {
-	out, err := l.CreateSubnetCidrReservation(l.ctx, &ec2.CreateSubnetCidrReservationInput{SubnetId: &subnet, Cidr: &cidr, ReservationType: kind})
+	out, err := l.CreateSubnetCidrReservation(l.ctx,
+		&ec2.CreateSubnetCidrReservationInput{SubnetId: &subnet, Cidr: &cidr, ReservationType: kind})
 	if err != nil {
 		return "", err
 	}
@@ -20,7 +21,8 @@ func (l *lab) reserve(subnet, cidr string, kind types.SubnetCidrReservationType)
 
 func (l *lab) free(subnet string) int {
 	l.t.Helper()
-	return int(*must(l.DescribeSubnets(l.ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{subnet}}))(l).Subnets[0].AvailableIpAddressCount)
+	return int(*must(l.DescribeSubnets(l.ctx,
+		&ec2.DescribeSubnetsInput{SubnetIds: []string{subnet}}))(l).Subnets[0].AvailableIpAddressCount)
 }
 
 func TestReservations(t *testing.T) {
@@ -52,7 +54,7 @@ func TestReservations(t *testing.T) {
 		t.Errorf("an explicit reservation leaves %d addresses, want 250", free)
 	}
 	if got := *l.eni(s, "").PrivateIpAddress; got != "10.0.0.64" {
-		t.Errorf("AWS picked %s, want the first address behind the reservation", got)
+		t.Errorf("AWS allocated %s, want the first address behind the reservation", got)
 	}
 	if got := addresses(*l.eni(s, "10.0.0.20")); got[0] != "10.0.0.20" {
 		t.Errorf("an address named by hand is %s", got)
@@ -64,14 +66,16 @@ func TestReservations(t *testing.T) {
 	if free := l.free(s); free != 251-3-15 {
 		t.Errorf("a reservation for prefixes leaves %d addresses, want %d", free, 251-3-15)
 	}
-	_, err = l.DeleteSubnetCidrReservation(l.ctx, &ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: &id, DryRun: aws.Bool(true)})
+	_, err = l.DeleteSubnetCidrReservation(l.ctx,
+		&ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: &id, DryRun: aws.Bool(true)})
 	l.wantCode(err, "DryRunOperation")
-	gone := must(l.DeleteSubnetCidrReservation(l.ctx, &ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: &id}))(l)
+	gone := must(l.DeleteSubnetCidrReservation(l.ctx,
+		&ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: &id}))(l)
 	if *gone.DeletedSubnetCidrReservation.Cidr != "10.0.0.0/26" {
 		t.Errorf("deleted %+v", gone.DeletedSubnetCidrReservation)
 	}
 	if got := *l.eni(s, "").PrivateIpAddress; got != "10.0.0.4" {
-		t.Errorf("AWS picked %s where nothing is reserved any more", got)
+		t.Errorf("AWS allocated %s where nothing is reserved any more", got)
 	}
 	_, err = l.DeleteSubnetCidrReservation(l.ctx, &ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: &id})
 	l.wantCode(err, "InvalidSubnetCidrReservationID.NotFound")
@@ -81,9 +85,11 @@ func TestGetReservations(t *testing.T) {
 	l := newLab(t)
 	v, _ := l.vpc6("10.0.0.0/16")
 	s := l.subnet6(v, "10.0.0.0/24", 0)
-	tag := []types.TagSpecification{{ResourceType: "subnet-cidr-reservation", Tags: []types.Tag{{Key: aws.String("n"), Value: aws.String("first")}}}}
-	in := &ec2.CreateSubnetCidrReservationInput{SubnetId: &s, Cidr: aws.String("10.0.0.128/28"), ReservationType: "explicit",
-		Description: aws.String("Neutron"), TagSpecifications: tag}
+	tag := []types.TagSpecification{{ResourceType: "subnet-cidr-reservation",
+		Tags: []types.Tag{{Key: aws.String("n"), Value: aws.String("first")}}}}
+	in := &ec2.CreateSubnetCidrReservationInput{SubnetId: &s, Cidr: aws.String("10.0.0.128/28"),
+		ReservationType: "explicit",
+		Description:     aws.String("Neutron"), TagSpecifications: tag}
 	first := must(l.CreateSubnetCidrReservation(l.ctx, in))(l).SubnetCidrReservation
 	if *first.Description != "Neutron" || len(first.Tags) != 1 || *first.OwnerId != "123456789012" {
 		t.Errorf("made %+v", first)
@@ -98,7 +104,8 @@ func TestGetReservations(t *testing.T) {
 	var pages []int
 	seen, v6 := map[string]bool{}, 0
 	for next := (*string)(nil); ; {
-		out := must(l.GetSubnetCidrReservations(l.ctx, &ec2.GetSubnetCidrReservationsInput{SubnetId: &s, MaxResults: aws.Int32(5), NextToken: next}))(l)
+		out := must(l.GetSubnetCidrReservations(l.ctx,
+			&ec2.GetSubnetCidrReservationsInput{SubnetId: &s, MaxResults: aws.Int32(5), NextToken: next}))(l)
 		for _, r := range out.SubnetIpv4CidrReservations {
 			seen[*r.SubnetCidrReservationId] = true
 		}
@@ -123,6 +130,7 @@ func TestGetReservations(t *testing.T) {
 	}
 	must(l.DeleteTags(l.ctx, &ec2.DeleteTagsInput{Resources: []string{*first.SubnetCidrReservationId}}))(l)
 	must(l.DeleteSubnet(l.ctx, &ec2.DeleteSubnetInput{SubnetId: &s}))(l) // with its reservations
-	_, err := l.DeleteSubnetCidrReservation(l.ctx, &ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: first.SubnetCidrReservationId})
+	_, err := l.DeleteSubnetCidrReservation(l.ctx,
+		&ec2.DeleteSubnetCidrReservationInput{SubnetCidrReservationId: first.SubnetCidrReservationId})
 	l.wantCode(err, "InvalidSubnetCidrReservationID.NotFound")
 }

@@ -42,15 +42,15 @@ func (t *tx) target(table *routeTableRecord, r routeRecord) vpc.TargetKind {
 }
 
 type routeXML struct {
-	Dest          string `xml:"destinationCidrBlock,omitempty"`
-	Dest6         string `xml:"destinationIpv6CidrBlock,omitempty"`
-	Gateway       string `xml:"gatewayId,omitempty"`
-	NATGateway    string `xml:"natGatewayId,omitempty"`
-	Instance      string `xml:"instanceId,omitempty"`
+	Dest          string `xml:"destinationCidrBlock,omitempty" filter:"destination-cidr-block"`
+	Dest6         string `xml:"destinationIpv6CidrBlock,omitempty" filter:"destination-ipv6-cidr-block"`
+	Gateway       string `xml:"gatewayId,omitempty" filter:"gateway-id"`
+	NATGateway    string `xml:"natGatewayId,omitempty" filter:"nat-gateway-id"`
+	Instance      string `xml:"instanceId,omitempty" filter:"instance-id"`
 	InstanceOwner string `xml:"instanceOwnerId,omitempty"`
 	ENI           string `xml:"networkInterfaceId,omitempty"`
-	State         string `xml:"state"`
-	Origin        string `xml:"origin"`
+	State         string `xml:"state" filter:"state"`
+	Origin        string `xml:"origin" filter:"origin"`
 }
 
 func (t *tx) routeXML(table *routeTableRecord, r routeRecord) routeXML {
@@ -79,25 +79,22 @@ func (t *tx) routeXML(table *routeTableRecord, r routeRecord) routeXML {
 
 // routeID names a route in its table.
 type routeID struct {
-	RouteTableId             string `form:",required"`
+	Table                    *routeTableRecord `form:"RouteTableId,required"`
 	DestinationCidrBlock     string
 	DestinationIpv6CidrBlock string
 }
 
-// find finds the table, and parses the destination.
-func (in routeID) find(t *tx) (table *routeTableRecord, dest netip.Prefix, err error) {
-	if table, err = find(kindRouteTable, t.RouteTables, in.RouteTableId); err != nil {
-		return nil, dest, err
-	}
-	if err := exactlyOne([]string{"destinationCidrBlock", "destinationIpv6CidrBlock"}, in.DestinationCidrBlock != "", in.DestinationIpv6CidrBlock != ""); err != nil {
-		return nil, dest, err
+// destination parses what the route leads to.
+func (in routeID) destination() (netip.Prefix, error) {
+	err := exactlyOne([]string{"destinationCidrBlock", "destinationIpv6CidrBlock"},
+		in.DestinationCidrBlock != "", in.DestinationIpv6CidrBlock != "")
+	if err != nil {
+		return netip.Prefix{}, err
 	}
 	if in.DestinationCidrBlock != "" {
-		dest, err = parseBlock(in.DestinationCidrBlock, "destinationCidrBlock")
-	} else {
-		dest, err = parseBlock6(in.DestinationIpv6CidrBlock, "destinationIpv6CidrBlock")
+		return parseBlock(in.DestinationCidrBlock, "destinationCidrBlock")
 	}
-	return table, dest, err
+	return parseBlock6(in.DestinationIpv6CidrBlock, "destinationIpv6CidrBlock")
 }
 
 // routeInput is what CreateRoute and ReplaceRoute share.
@@ -115,35 +112,34 @@ type replaceRouteInput struct {
 	LocalTarget bool
 }
 
-// resolve checks a route and finds its table.
-func (in replaceRouteInput) resolve(t *tx) (*routeTableRecord, routeRecord, error) {
-	var r routeRecord
-	table, dest, err := in.find(t)
-	if err != nil {
-		return nil, r, err
+// route checks the route that is asked for.
+func (in replaceRouteInput) route(t *tx) (r routeRecord, err error) {
+	if r.Dest, err = in.destination(); err != nil {
+		return r, err
 	}
-	r.Dest = dest
-	if within(dest, unroutable) {
-		return nil, r, invalidParameter("The destination CIDR block %s is not allowed.", dest)
+	if within(r.Dest, unroutable) {
+		return r, invalidParameter("The destination CIDR block %s is not allowed.", r.Dest)
 	}
-	if r.Target, err = in.target(t, table); err != nil {
-		return nil, r, err
+	if r.Target, err = in.target(t); err != nil {
+		return r, err
 	}
-	if r.to(kindNATGateway) && dest.Addr().Is6() {
-		return nil, r, invalidParameter("The destination CIDR block %s cannot be routed to a NAT gateway.", dest) // but for 64:ff9b::/96, which the lab does not translate
+	if r.to(kindNATGateway) && r.Dest.Addr().Is6() { // but for 64:ff9b::/96, which the lab does not translate
+		return r, invalidParameter("The destination CIDR block %s cannot be routed to a NAT gateway.", r.Dest)
 	}
-	v := t.VPCs[table.VPC]
-	inside := slices.ContainsFunc(slices.Concat(v.blocks(), v.blocks6()), func(b netip.Prefix) bool { return within(dest, b) })
+	v := t.VPCs[in.Table.VPC]
+	blocks := slices.Concat(v.blocks(), v.blocks6())
+	inside := slices.ContainsFunc(blocks, func(b netip.Prefix) bool { return within(r.Dest, b) })
 	if !inside || r.Target == targetLocal {
-		return table, r, nil
+		return r, nil
 	}
 	if r.to(kindGateway) {
-		return nil, r, invalidParameter("The destination CIDR block %s is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance.", dest)
+		return r, invalidParameter("The destination CIDR block %s is equal to or more specific than one of this VPC's "+
+			"CIDR blocks. This route can target only an interface or an instance.", r.Dest)
 	}
-	if !t.isLocal(v, dest) && !t.isSubnet(v.ID, dest) {
-		return nil, r, invalidParameter("The destination CIDR block %s does not match any subnet CIDR blocks.", dest)
+	if !t.isLocal(v, r.Dest) && !t.isSubnet(v.ID, r.Dest) {
+		return r, invalidParameter("The destination CIDR block %s does not match any subnet CIDR blocks.", r.Dest)
 	}
-	return table, r, nil
+	return r, nil
 }
 
 // isLocal says whether a prefix is one of a VPC's CIDRs.
@@ -163,16 +159,18 @@ func (t *tx) isSubnet(vpcID string, p netip.Prefix) bool {
 	return false
 }
 
-func (in replaceRouteInput) target(t *tx, table *routeTableRecord) (string, error) {
-	if err := exactlyOne([]string{"gatewayId", "natGatewayId", "networkInterfaceId", "instanceId", "localTarget"},
-		in.GatewayId != "", in.NatGatewayId != "", in.NetworkInterfaceId != "", in.InstanceId != "", in.LocalTarget); err != nil {
+func (in replaceRouteInput) target(t *tx) (string, error) {
+	table := in.Table
+	err := exactlyOne([]string{"gatewayId", "natGatewayId", "networkInterfaceId", "instanceId", "localTarget"},
+		in.GatewayId != "", in.NatGatewayId != "", in.NetworkInterfaceId != "", in.InstanceId != "", in.LocalTarget)
+	if err != nil {
 		return "", err
 	}
 	switch {
 	case in.LocalTarget || in.GatewayId == targetLocal:
 		return targetLocal, nil
 	case in.GatewayId != "":
-		if _, known := t.Gateways[in.GatewayId]; !known && kindGateway.check(in.GatewayId) != nil {
+		if _, ok := t.Gateways[in.GatewayId]; !ok && kindGateway.check(in.GatewayId) != nil {
 			return "", fail("InvalidGatewayID.NotFound", "The gateway ID '%s' does not exist", in.GatewayId)
 		}
 		g, err := find(kindGateway, t.Gateways, in.GatewayId)
@@ -220,23 +218,26 @@ func (t *tx) onlyENI(instance string) (*eniRecord, error) {
 	enis := t.enisOf(i.ID)
 	switch len(enis) {
 	case 0:
-		return nil, fail("InvalidInstanceID", "The %s instance '%s' is not in a valid state for this operation.", i.State, i.ID)
+		return nil, fail("InvalidInstanceID",
+			"The %s instance '%s' is not in a valid state for this operation.", i.State, i.ID)
 	case 1:
 		return enis[0], nil
 	}
-	return nil, fail("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", i.ID)
+	return nil, fail("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. "+
+		"Please specify an interface ID for the operation instead.", i.ID)
 }
 
-func (r *routeTableRecord) route(dest netip.Prefix) int {
+func (r *routeTableRecord) find(dest netip.Prefix) int {
 	return slices.IndexFunc(r.Routes, func(have routeRecord) bool { return have.Dest == dest })
 }
 
 func createRoute(t *tx, in routeInput) (*done, error) {
-	table, r, err := replaceRouteInput{routeInput: in}.resolve(t)
+	r, err := replaceRouteInput{routeInput: in}.route(t)
 	if err != nil {
 		return nil, err
 	}
-	if i := table.route(r.Dest); i >= 0 {
+	table := in.Table
+	if i := table.find(r.Dest); i >= 0 {
 		if table.Routes[i] == r {
 			return ok()
 		}
@@ -261,13 +262,15 @@ func createRoute(t *tx, in routeInput) (*done, error) {
 // replaceRoute changes a route's target. The local route may lead to an
 // interface, and back (VPC User Guide, subnet-route-tables).
 func replaceRoute(t *tx, in replaceRouteInput) (*done, error) {
-	table, r, err := in.resolve(t)
+	r, err := in.route(t)
 	if err != nil {
 		return nil, err
 	}
-	i := table.route(r.Dest)
+	table := in.Table
+	i := table.find(r.Dest)
 	if i < 0 {
-		return nil, invalidParameter("There is no route defined for '%s' in the route table. Use CreateRoute instead.", r.Dest)
+		return nil, invalidParameter("There is no route defined for '%s' in the route table. "+
+			"Use CreateRoute instead.", r.Dest)
 	}
 	if r.Target == targetLocal && !t.isLocal(t.VPCs[table.VPC], r.Dest) {
 		return nil, invalidParameter("only the local route can have the local target")
@@ -282,11 +285,12 @@ type deleteRouteInput struct {
 }
 
 func deleteRoute(t *tx, in deleteRouteInput) (*done, error) {
-	table, dest, err := in.find(t)
+	dest, err := in.destination()
 	if err != nil {
 		return nil, err
 	}
-	i := table.route(dest)
+	table := in.Table
+	i := table.find(dest)
 	if i < 0 {
 		return nil, fail("InvalidRoute.NotFound", "no route with destination-cidr-block %s in route table %s", dest, table.ID)
 	}

@@ -89,21 +89,21 @@ type associationStateXML struct {
 }
 
 type associationXML struct {
-	ID     string              `xml:"routeTableAssociationId"`
-	Table  string              `xml:"routeTableId"`
-	Subnet string              `xml:"subnetId,omitempty"`
-	Main   bool                `xml:"main"`
+	ID     string              `xml:"routeTableAssociationId" filter:"route-table-association-id"`
+	Table  string              `xml:"routeTableId" filter:"route-table-id"`
+	Subnet string              `xml:"subnetId,omitempty" filter:"subnet-id"`
+	Main   bool                `xml:"main" filter:"main"`
 	State  associationStateXML `xml:"associationState"`
 }
 
 type routeTableXML struct {
-	ID           string              `xml:"routeTableId"`
-	VPC          string              `xml:"vpcId"`
-	Owner        string              `xml:"ownerId"`
-	Routes       set[routeXML]       `xml:"routeSet"`
-	Associations set[associationXML] `xml:"associationSet"`
+	ID           string              `xml:"routeTableId" filter:"route-table-id"`
+	VPC          string              `xml:"vpcId" filter:"vpc-id"`
+	Owner        string              `xml:"ownerId" filter:"owner-id"`
+	Routes       set[routeXML]       `xml:"routeSet" filter:"route"`
+	Associations set[associationXML] `xml:"associationSet" filter:"association"`
 	Propagating  set[string]         `xml:"propagatingVgwSet"`
-	Tags         set[tagXML]         `xml:"tagSet"`
+	Tags         set[tagXML]         `xml:"tagSet" filter:""`
 }
 
 func (t *tx) routeTableXML(r *routeTableRecord) routeTableXML {
@@ -158,8 +158,8 @@ func createRouteTable(t *tx, in createRouteTableInput) (*createRouteTableOutput,
 
 type associateRouteTableInput struct {
 	dryRun
-	RouteTableId string `form:",required"`
-	SubnetId     string `form:",required"`
+	Table  *routeTableRecord `form:"RouteTableId,required"`
+	Subnet *subnetRecord     `form:"SubnetId,required"`
 }
 
 type associateRouteTableOutput struct {
@@ -169,14 +169,7 @@ type associateRouteTableOutput struct {
 }
 
 func associateRouteTable(t *tx, in associateRouteTableInput) (*associateRouteTableOutput, error) {
-	r, err := find(kindRouteTable, t.RouteTables, in.RouteTableId)
-	if err != nil {
-		return nil, err
-	}
-	s, err := find(kindSubnet, t.Subnets, in.SubnetId)
-	if err != nil {
-		return nil, err
-	}
+	r, s := in.Table, in.Subnet
 	if r.VPC != s.VPC {
 		return nil, invalidParameter("Route table %s and subnet %s belong to different networks", r.ID, s.ID)
 	}
@@ -186,7 +179,8 @@ func associateRouteTable(t *tx, in associateRouteTableInput) (*associateRouteTab
 				continue
 			}
 			if other != r {
-				return nil, fail("Resource.AlreadyAssociated", "the specified association for route table %s conflicts with an existing association", r.ID)
+				return nil, fail("Resource.AlreadyAssociated",
+					"the specified association for route table %s conflicts with an existing association", r.ID)
 			}
 			return &associateRouteTableOutput{ID: a.ID, State: associationStateXML{"associated"}}, nil
 		}
@@ -213,13 +207,13 @@ func disassociateRouteTable(t *tx, in disassociateRouteTableInput) (*done, error
 	return ok()
 }
 
-type replaceRouteTableAssociationInput struct {
+type replaceAssociationInput struct {
 	dryRun
-	AssociationId string `form:",required"`
-	RouteTableId  string `form:",required"`
+	AssociationId string            `form:",required"`
+	Table         *routeTableRecord `form:"RouteTableId,required"`
 }
 
-type replaceRouteTableAssociationOutput struct {
+type replaceAssociationOutput struct {
 	response
 	ID    string              `xml:"newAssociationId"`
 	State associationStateXML `xml:"associationState"`
@@ -227,15 +221,12 @@ type replaceRouteTableAssociationOutput struct {
 
 // replaceRouteTableAssociation moves a subnet, or the role of main table, to
 // another table. The association gets a new ID.
-func replaceRouteTableAssociation(t *tx, in replaceRouteTableAssociationInput) (*replaceRouteTableAssociationOutput, error) {
+func replaceRouteTableAssociation(t *tx, in replaceAssociationInput) (*replaceAssociationOutput, error) {
 	from, i, err := t.association(in.AssociationId)
 	if err != nil {
 		return nil, err
 	}
-	to, err := find(kindRouteTable, t.RouteTables, in.RouteTableId)
-	if err != nil {
-		return nil, err
-	}
+	to := in.Table
 	if from.VPC != to.VPC {
 		return nil, invalidParameter("Route tables %s and %s belong to different networks", from.ID, to.ID)
 	}
@@ -243,97 +234,18 @@ func replaceRouteTableAssociation(t *tx, in replaceRouteTableAssociationInput) (
 	a.ID = kindRouteTableAssoc.newID()
 	from.Associations = slices.Delete(from.Associations, i, i+1)
 	to.Associations = append(to.Associations, a)
-	return &replaceRouteTableAssociationOutput{ID: a.ID, State: associationStateXML{"associated"}}, nil
+	return &replaceAssociationOutput{ID: a.ID, State: associationStateXML{"associated"}}, nil
 }
 
-type routeTableIDInput struct {
+type oneRouteTable struct {
 	dryRun
-	RouteTableId string `form:",required"`
+	Table *routeTableRecord `form:"RouteTableId,required"`
 }
 
-func deleteRouteTable(t *tx, in routeTableIDInput) (*done, error) {
-	r, err := find(kindRouteTable, t.RouteTables, in.RouteTableId)
-	if err != nil {
-		return nil, err
+func deleteRouteTable(t *tx, in oneRouteTable) (*done, error) {
+	if len(in.Table.Associations) > 0 {
+		return nil, dependencyViolation("routeTable", in.Table.ID)
 	}
-	if len(r.Associations) > 0 {
-		return nil, dependencyViolation("routeTable", r.ID)
-	}
-	delete(t.RouteTables, r.ID)
+	delete(t.RouteTables, in.Table.ID)
 	return ok()
-}
-
-type describeRouteTablesInput struct {
-	query
-	RouteTableId []string
-}
-
-type describeRouteTablesOutput struct {
-	response
-	Tables    set[routeTableXML] `xml:"routeTableSet"`
-	NextToken string             `xml:"nextToken,omitempty"`
-}
-
-func describeRouteTables(t *tx, in describeRouteTablesInput) (*describeRouteTablesOutput, error) {
-	tables, next, err := choose(selection[routeTableRecord]{
-		kind:    kindRouteTable,
-		id:      func(r *routeTableRecord) string { return r.ID },
-		tags:    func(r *routeTableRecord) tags { return r.Tags },
-		values:  t.routeTableValues,
-		maxPage: 100,
-	}, byID(t.RouteTables), in.RouteTableId, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeRouteTablesOutput{Tables: setOf(tables, t.routeTableXML), NextToken: next}, nil
-}
-
-func (t *tx) routeTableValues(r *routeTableRecord, name string) (values []string, ok bool) {
-	x := t.routeTableXML(r)
-	associations := func(value func(associationXML) string) ([]string, bool) {
-		return mapped(x.Associations.Items, value), true
-	}
-	routes := func(value func(routeXML) string) ([]string, bool) { return mapped(x.Routes.Items, value), true }
-	switch name {
-	case "route-table-id":
-		return one(r.ID)
-	case "vpc-id":
-		return one(r.VPC)
-	case "owner-id":
-		return one(t.cfg.Account)
-	case "association.main":
-		return flag(r.main())
-	case "association.subnet-id":
-		return associations(func(a associationXML) string { return a.Subnet })
-	case "association.route-table-association-id":
-		return associations(func(a associationXML) string { return a.ID })
-	case "association.route-table-id":
-		return associations(func(a associationXML) string { return a.Table })
-	case "route.destination-cidr-block":
-		return routes(func(r routeXML) string { return r.Dest })
-	case "route.destination-ipv6-cidr-block":
-		return routes(func(r routeXML) string { return r.Dest6 })
-	case "route.nat-gateway-id":
-		return routes(func(r routeXML) string { return r.NATGateway })
-	case "route.gateway-id":
-		return routes(func(r routeXML) string { return r.Gateway })
-	case "route.instance-id":
-		return routes(func(r routeXML) string { return r.Instance })
-	case "route.state":
-		return routes(func(r routeXML) string { return r.State })
-	case "route.origin":
-		return routes(func(r routeXML) string { return r.Origin })
-	}
-	return nil, false
-}
-
-// mapped are the values of records that have one.
-func mapped[R any](records []R, value func(R) string) []string {
-	var all []string
-	for _, r := range records {
-		if v := value(r); v != "" {
-			all = append(all, v)
-		}
-	}
-	return all
 }

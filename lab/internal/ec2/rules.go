@@ -33,21 +33,6 @@ func (r *ruleRecord) same(o *ruleRecord) bool {
 
 func (r *ruleRecord) ipv6() bool { return strings.Contains(r.CIDR, ":") }
 
-// ipv4CIDR and ipv6CIDR are the rule's CIDR if it is of the family.
-func (r *ruleRecord) ipv4CIDR() string {
-	if r.ipv6() {
-		return ""
-	}
-	return r.CIDR
-}
-
-func (r *ruleRecord) ipv6CIDR() string {
-	if r.ipv6() {
-		return r.CIDR
-	}
-	return ""
-}
-
 func (t *tx) addRule(r *ruleRecord) {
 	r.ID = kindRule.newID()
 	t.Rules[r.ID] = r
@@ -69,7 +54,7 @@ type ipv6RangeInput struct {
 }
 
 type groupPairInput struct {
-	GroupId     string
+	Group       *groupRecord `form:"GroupId,required"`
 	GroupName   string
 	UserId      string
 	VpcId       string
@@ -89,7 +74,7 @@ type permissionInput struct {
 // parameters of a single rule are the older way to say it.
 type permissionsInput struct {
 	dryRun
-	GroupId       string `form:",required"`
+	Group         *groupRecord `form:"GroupId,required"`
 	IpPermissions []permissionInput
 	IpProtocol    string
 	FromPort      *int
@@ -97,33 +82,30 @@ type permissionsInput struct {
 	CidrIp        string
 }
 
-// resolve finds the group, and makes the rules that the request describes, if
-// it does, which are in no group's possession yet.
-func (in permissionsInput) resolve(t *tx, egress bool) (*groupRecord, []*ruleRecord, error) {
-	g, err := find(kindGroup, t.Groups, in.GroupId)
-	if err != nil {
-		return nil, nil, err
-	}
+// rules makes the rules that the request describes, if it does, which are in no
+// group's possession yet.
+func (in permissionsInput) rules(egress bool) ([]*ruleRecord, error) {
 	permissions := in.IpPermissions
 	if in.IpProtocol != "" || in.CidrIp != "" {
 		if len(permissions) > 0 {
-			return nil, nil, badCombination("The parameter 'ipPermissions' may not be used in combination with 'ipProtocol'")
+			return nil, badCombination("The parameter 'ipPermissions' may not be used in combination with 'ipProtocol'")
 		}
-		permissions = []permissionInput{{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort, IpRanges: []ipRangeInput{{CidrIp: in.CidrIp}}}}
+		permissions = []permissionInput{{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort,
+			IpRanges: []ipRangeInput{{CidrIp: in.CidrIp}}}}
 	}
 	var all []*ruleRecord
 	for _, p := range permissions {
-		rules, err := p.rules(t, g, egress)
+		rules, err := p.rules(in.Group, egress)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		all = append(all, rules...)
 	}
-	return g, all, nil
+	return all, nil
 }
 
 // rules are those of one permission: one for each peer.
-func (p permissionInput) rules(t *tx, g *groupRecord, egress bool) ([]*ruleRecord, error) {
+func (p permissionInput) rules(g *groupRecord, egress bool) ([]*ruleRecord, error) {
 	base := ruleRecord{Group: g.ID, Egress: egress}
 	if err := p.ports(&base); err != nil {
 		return nil, err
@@ -149,14 +131,10 @@ func (p permissionInput) rules(t *tx, g *groupRecord, egress bool) ([]*ruleRecor
 		add(func(rule *ruleRecord) { rule.CIDR, rule.Description = cidr.Masked().String(), r.Description })
 	}
 	for _, pair := range p.Groups {
-		source, err := find(kindGroup, t.Groups, pair.GroupId)
-		if err != nil {
-			return nil, err
+		if pair.Group.VPC != g.VPC {
+			return nil, kindGroup.missing(pair.Group.ID)
 		}
-		if source.VPC != g.VPC {
-			return nil, kindGroup.missing(source.ID)
-		}
-		add(func(rule *ruleRecord) { rule.Source, rule.Description = source.ID, pair.Description })
+		add(func(rule *ruleRecord) { rule.Source, rule.Description = pair.Group.ID, pair.Description })
 	}
 	if len(rules) == 0 {
 		return nil, missingParameter("ipRanges, ipv6Ranges or groups")
@@ -246,7 +224,7 @@ type authorizeOutput struct {
 
 func authorize(egress bool) func(*tx, authorizeInput) (*authorizeOutput, error) {
 	return func(t *tx, in authorizeInput) (*authorizeOutput, error) {
-		g, rules, err := in.resolve(t, egress)
+		rules, err := in.rules(egress)
 		if err != nil {
 			return nil, err
 		}
@@ -254,13 +232,15 @@ func authorize(egress bool) func(*tx, authorizeInput) (*authorizeOutput, error) 
 			return nil, missingParameter("ipPermissions")
 		}
 		for _, r := range rules {
-			have := t.rulesOf(g.ID, egress)
+			have := t.rulesOf(in.Group.ID, egress)
 			if slices.ContainsFunc(have, r.same) {
-				return nil, fail("InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists",
+				return nil, fail("InvalidPermission.Duplicate",
+					"the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists",
 					cmp.Or(r.CIDR, r.Source), r.Protocol, r.From, r.To)
 			}
 			if len(have)-count(have, func(o *ruleRecord) bool { return o.other(r) }) >= maxRules {
-				return nil, fail("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
+				return nil, fail("RulesPerSecurityGroupLimitExceeded",
+					"The maximum number of rules per security group has been reached.")
 			}
 			if r.Tags, err = in.tagsFor(kindRule); err != nil {
 				return nil, err
@@ -273,7 +253,7 @@ func authorize(egress bool) func(*tx, authorizeInput) (*authorizeOutput, error) 
 
 type revokeInput struct {
 	permissionsInput
-	SecurityGroupRuleId []string
+	Rules []*ruleRecord `form:"SecurityGroupRuleId"`
 }
 
 type revokeOutput struct {
@@ -284,26 +264,22 @@ type revokeOutput struct {
 
 func revoke(egress bool) func(*tx, revokeInput) (*revokeOutput, error) {
 	return func(t *tx, in revokeInput) (*revokeOutput, error) {
-		g, rules, err := in.resolve(t, egress)
+		rules, err := in.rules(egress)
 		if err != nil {
 			return nil, err
 		}
-		if len(rules) == 0 && len(in.SecurityGroupRuleId) == 0 {
+		if len(rules) == 0 && len(in.Rules) == 0 {
 			return nil, missingParameter("ipPermissions")
 		}
 		var revoked []*ruleRecord
-		for _, id := range in.SecurityGroupRuleId {
-			r, err := find(kindRule, t.Rules, id)
-			if err != nil {
-				return nil, err
-			}
-			if r.Group != g.ID || r.Egress != egress {
-				return nil, kindRule.missing(id)
+		for _, r := range in.Rules {
+			if r.Group != in.Group.ID || r.Egress != egress {
+				return nil, kindRule.missing(r.ID)
 			}
 			revoked = append(revoked, r)
 		}
 		for _, r := range rules {
-			have := t.rulesOf(g.ID, egress)
+			have := t.rulesOf(in.Group.ID, egress)
 			i := slices.IndexFunc(have, r.same)
 			if i < 0 {
 				return nil, fail("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")

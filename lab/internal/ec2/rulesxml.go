@@ -1,28 +1,28 @@
 package ec2
 
 type ipRangeXML struct {
-	CIDR        string `xml:"cidrIp"`
+	CIDR        string `xml:"cidrIp" filter:"cidr"`
 	Description string `xml:"description,omitempty"`
 }
 
 type ipv6RangeXML struct {
-	CIDR        string `xml:"cidrIpv6"`
+	CIDR        string `xml:"cidrIpv6" filter:"ipv6-cidr"`
 	Description string `xml:"description,omitempty"`
 }
 
 type groupPairXML struct {
 	User        string `xml:"userId"`
-	Group       string `xml:"groupId"`
+	Group       string `xml:"groupId" filter:"group-id"`
 	Description string `xml:"description,omitempty"`
 }
 
 type permissionXML struct {
-	Protocol   string            `xml:"ipProtocol"`
-	From       *int              `xml:"fromPort"`
-	To         *int              `xml:"toPort"`
-	Groups     set[groupPairXML] `xml:"groups"`
-	Ranges     set[ipRangeXML]   `xml:"ipRanges"`
-	IPv6Ranges set[ipv6RangeXML] `xml:"ipv6Ranges"`
+	Protocol   string            `xml:"ipProtocol" filter:"protocol"`
+	From       *int              `xml:"fromPort" filter:"from-port"`
+	To         *int              `xml:"toPort" filter:"to-port"`
+	Groups     set[groupPairXML] `xml:"groups" filter:""`
+	Ranges     set[ipRangeXML]   `xml:"ipRanges" filter:""`
+	IPv6Ranges set[ipv6RangeXML] `xml:"ipv6Ranges" filter:""`
 	PrefixList set[string]       `xml:"prefixListIds"`
 }
 
@@ -47,8 +47,8 @@ func (t *tx) permissionsXML(group string, egress bool) set[permissionXML] {
 	place := map[key]int{}
 	for _, r := range t.rulesOf(group, egress) {
 		k := key{r.Protocol, r.From, r.To}
-		i, seen := place[k]
-		if !seen {
+		i, ok := place[k]
+		if !ok {
 			i = len(all.Items)
 			place[k] = i
 			p := permissionXML{Protocol: r.Protocol}
@@ -75,9 +75,9 @@ type referencedGroupXML struct {
 }
 
 type ruleXML struct {
-	ID          string              `xml:"securityGroupRuleId"`
+	ID          string              `xml:"securityGroupRuleId" filter:"security-group-rule-id"`
 	ARN         string              `xml:"securityGroupRuleArn"`
-	Group       string              `xml:"groupId"`
+	Group       string              `xml:"groupId" filter:"group-id"`
 	Owner       string              `xml:"groupOwnerId"`
 	Egress      bool                `xml:"isEgress"`
 	Protocol    string              `xml:"ipProtocol"`
@@ -87,12 +87,12 @@ type ruleXML struct {
 	CIDRv6      string              `xml:"cidrIpv6,omitempty"`
 	Referenced  *referencedGroupXML `xml:"referencedGroupInfo"`
 	Description string              `xml:"description,omitempty"`
-	Tags        set[tagXML]         `xml:"tagSet"`
+	Tags        set[tagXML]         `xml:"tagSet" filter:""`
 }
 
 func (t *tx) ruleXML(r *ruleRecord) ruleXML {
-	x := ruleXML{ID: r.ID, ARN: t.cfg.arn("security-group-rule", r.ID), Group: r.Group, Owner: t.cfg.Account, Egress: r.Egress,
-		Protocol: r.Protocol, From: r.From, To: r.To, Description: r.Description, Tags: r.Tags.xml()}
+	x := ruleXML{ID: r.ID, ARN: t.cfg.arn("security-group-rule", r.ID), Group: r.Group, Owner: t.cfg.Account,
+		Egress: r.Egress, Protocol: r.Protocol, From: r.From, To: r.To, Description: r.Description, Tags: r.Tags.xml()}
 	switch {
 	case r.Source != "":
 		x.Referenced = &referencedGroupXML{Group: r.Source, User: t.cfg.Account}
@@ -105,38 +105,4 @@ func (t *tx) ruleXML(r *ruleRecord) ruleXML {
 		x.CIDR = r.CIDR
 	}
 	return x
-}
-
-type describeRulesInput struct {
-	query
-	SecurityGroupRuleId []string
-}
-
-type describeRulesOutput struct {
-	response
-	Rules     set[ruleXML] `xml:"securityGroupRuleSet"`
-	NextToken string       `xml:"nextToken,omitempty"`
-}
-
-var selectRules = selection[ruleRecord]{
-	kind: kindRule,
-	id:   func(r *ruleRecord) string { return r.ID },
-	tags: func(r *ruleRecord) tags { return r.Tags },
-	values: func(r *ruleRecord, name string) ([]string, bool) {
-		switch name {
-		case "security-group-rule-id":
-			return one(r.ID)
-		case "group-id":
-			return one(r.Group)
-		}
-		return nil, false
-	},
-}
-
-func describeSecurityGroupRules(t *tx, in describeRulesInput) (*describeRulesOutput, error) {
-	rules, next, err := choose(selectRules, byID(t.Rules), in.SecurityGroupRuleId, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeRulesOutput{Rules: setOf(rules, t.ruleXML), NextToken: next}, nil
 }

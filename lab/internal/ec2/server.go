@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 
+	"macaw.example/lab/internal/awsquery"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
 )
@@ -73,23 +74,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// IAM is one for all regions and signed for the first.
 	global := signed.Service == "iam" && signed.Region == "us-east-1"
 	if err == nil && signed.Region != s.state.cfg.Region && !global {
-		err = failStatus(http.StatusUnauthorized, "AuthFailure", "Credential should be scoped to a valid region, not '%s'.", signed.Region)
+		err = failStatus(http.StatusUnauthorized, "AuthFailure", "Credential should be scoped to a valid region, not '%s'.",
+			signed.Region)
 	}
-	query, isQuery := s.identities.(QueryService)
+	query, ok := s.identities.(QueryService)
 	call := &Call{Context: r.Context(), AccessKey: signed.AccessKey, Caller: who, Request: s.about(r)}
 	switch {
 	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), ssmTarget):
 		s.serveSSM(w, call, r.Header.Get("X-Amz-Target"), body, err)
-	case isQuery && (signed.Service == "iam" || signed.Service == "sts"):
+	case ok && (signed.Service == "iam" || signed.Service == "sts"):
 		form, malformed := readForm(r, body)
 		if err == nil && malformed != nil {
 			err = malformed
 		}
-		query.ServeQuery(w, iam.Call{Service: signed.Service, RequestID: id, Form: form, Caller: who, Refused: toIAM(err), Context: call.Request})
+		query.ServeQuery(w, iam.Call{Service: signed.Service, RequestID: id, Form: form, Caller: who, Refused: toIAM(err),
+			Context: call.Request})
 	case err != nil:
 		writeError(w, id, asAPIError(err))
 	case signed.Service != "ec2":
-		writeError(w, id, failStatus(http.StatusForbidden, "SignatureDoesNotMatch", "Credential should be scoped to correct service: 'ec2'."))
+		writeError(w, id, failStatus(http.StatusForbidden, "SignatureDoesNotMatch",
+			"Credential should be scoped to correct service: 'ec2'."))
 	default:
 		s.serveQuery(w, r, body, id, call)
 	}
@@ -109,18 +113,19 @@ func (s *Server) about(r *http.Request) policy.Context {
 
 // toIAM tells a refused signature as IAM and STS do (IAM API Reference,
 // CommonErrors).
-func toIAM(err error) *iam.APIError {
+func toIAM(err error) *APIError {
 	switch e := asAPIError(err); {
 	case err == nil:
 		return nil
 	case err == error(errSessionEnded):
-		return &iam.APIError{Status: http.StatusForbidden, Code: "ExpiredToken", Message: "The security token included in the request is expired"}
+		return failStatus(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
 	case e.Code == "AuthFailure":
-		return &iam.APIError{Status: http.StatusForbidden, Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid."}
+		return failStatus(http.StatusForbidden, "InvalidClientTokenId",
+			"The security token included in the request is invalid.")
 	case e.Code == "RequestExpired":
-		return &iam.APIError{Status: http.StatusForbidden, Code: "SignatureDoesNotMatch", Message: "Signature expired: " + e.Message}
+		return failStatus(http.StatusForbidden, "SignatureDoesNotMatch", "Signature expired: %s", e.Message)
 	default:
-		return &iam.APIError{Status: e.Status, Code: e.Code, Message: e.Message}
+		return e
 	}
 }
 
@@ -161,7 +166,7 @@ func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request, body []byte,
 		panic(http.ErrAbortHandler) // closes the connection
 	}
 	if err != nil {
-		if _, client := errors.AsType[*APIError](err); !client {
+		if _, ok := errors.AsType[*APIError](err); !ok {
 			s.state.cfg.Log.Error("answering an EC2 call", "action", call.Action, "err", err)
 		}
 		writeError(w, id, asAPIError(err))
@@ -173,7 +178,7 @@ func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request, body []byte,
 		writeError(w, id, asAPIError(err))
 		return
 	}
-	writeXML(w, http.StatusOK, out)
+	awsquery.Write(w, contentType, http.StatusOK, out)
 }
 
 // dispatch is the innermost handler: it finds the action and runs it.
@@ -184,8 +189,8 @@ func dispatch(s *State, c *Call) (result, error) {
 	if v := c.Form.Get("Version"); v != "" && v != "2016-11-15" {
 		return nil, fail("NoSuchVersion", "The requested version (%s) of service AmazonEC2 does not exist", v)
 	}
-	handle, known := actions[c.Action]
-	if !known {
+	handle, ok := actions[c.Action]
+	if !ok {
 		return nil, fail("InvalidAction", "The action %s is not valid for this web service.", c.Action)
 	}
 	return handle(s, c)
@@ -193,15 +198,24 @@ func dispatch(s *State, c *Call) (result, error) {
 
 // read makes a handler of an action that changes nothing.
 func read[In any, Out result](action func(*tx, In) (Out, error)) Handler {
+	return readAs(nil, action)
+}
+
+// readAs is read with other names for some parameters.
+func readAs[In any, Out result](names map[string]string, action func(*tx, In) (Out, error)) Handler {
 	return func(s *State, c *Call) (result, error) {
 		var in In
-		if err := decodeForm(c.Form, &in); err != nil {
+		decoded, err := decodeForm(c.Form, &in, names)
+		if err != nil {
 			return nil, err
 		}
 		t := s.view()
 		t.call = c
 		if c.view != nil {
 			t.model = c.view
+		}
+		if err := decoded.lookUp(t); err != nil {
+			return nil, err
 		}
 		out, err := action(t, in)
 		if err == nil && c.Form.Get("DryRun") == "true" {
@@ -215,11 +229,15 @@ func read[In any, Out result](action func(*tx, In) (Out, error)) Handler {
 func write[In any, Out result](action func(*tx, In) (Out, error)) Handler {
 	return func(s *State, c *Call) (result, error) {
 		var in In
-		if err := decodeForm(c.Form, &in); err != nil {
+		decoded, err := decodeForm(c.Form, &in, nil)
+		if err != nil {
 			return nil, err
 		}
 		var out Out
-		err := s.update(c, func(t *tx) (err error) {
+		err = s.update(c, func(t *tx) (err error) {
+			if err := decoded.lookUp(t); err != nil {
+				return err
+			}
 			out, err = action(t, in)
 			if err == nil && c.Form.Get("DryRun") == "true" {
 				err = errDryRun

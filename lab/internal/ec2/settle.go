@@ -219,7 +219,8 @@ func (e *eniRecord) nic() NIC {
 // spec is what Machines must know of an instance.
 func (t *tx) spec(i *instanceRecord) Instance {
 	limits := instanceTypes[i.Type]
-	spec := Instance{ID: i.ID, ImageID: i.Image, Type: i.Type, VCPUs: limits.VCPUs, MemoryMB: limits.MemoryMB, State: i.State}
+	spec := Instance{ID: i.ID, ImageID: i.Image, Type: i.Type, VCPUs: limits.VCPUs, MemoryMB: limits.MemoryMB,
+		State: i.State}
 	for index, e := range t.enisOf(i.ID) {
 		if index == 0 {
 			spec.Hostname = hostname(e.primary())

@@ -28,7 +28,8 @@ const (
 
 // The refusals that other services tell in words of their own.
 var (
-	errBadKey = failStatus(http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
+	errBadKey = failStatus(http.StatusUnauthorized, "AuthFailure",
+		"AWS was not able to validate the provided access credentials")
 	// errSessionEnded is how EC2 refuses the credentials of a session that
 	// has ended (EC2 API Reference, errors-overview).
 	errSessionEnded = fail("RequestExpired", "Request has expired.")
@@ -61,7 +62,7 @@ func readSignature(r *http.Request) (signed, error) {
 	var algorithm, credential, headers string
 	switch header := r.Header.Get("Authorization"); {
 	case header != "":
-		rest := ""
+		var rest string
 		algorithm, rest, _ = strings.Cut(header, " ")
 		fields := map[string]string{}
 		for field := range strings.SplitSeq(rest, ",") {
@@ -71,8 +72,9 @@ func readSignature(r *http.Request) (signed, error) {
 		credential, headers, s.signature = fields["Credential"], fields["SignedHeaders"], fields["Signature"]
 		s.date, s.token = r.Header.Get("X-Amz-Date"), r.Header.Get("X-Amz-Security-Token")
 	case s.query.Has("X-Amz-Algorithm"):
-		algorithm, credential, headers = s.query.Get("X-Amz-Algorithm"), s.query.Get("X-Amz-Credential"), s.query.Get("X-Amz-SignedHeaders")
-		s.date, s.token, s.signature = s.query.Get("X-Amz-Date"), s.query.Get("X-Amz-Security-Token"), s.query.Get("X-Amz-Signature")
+		algorithm, credential = s.query.Get("X-Amz-Algorithm"), s.query.Get("X-Amz-Credential")
+		headers, s.signature = s.query.Get("X-Amz-SignedHeaders"), s.query.Get("X-Amz-Signature")
+		s.date, s.token = s.query.Get("X-Amz-Date"), s.query.Get("X-Amz-Security-Token")
 		s.query.Del("X-Amz-Signature")
 		s.lifetime = maxClockSkew
 		if text := s.query.Get("X-Amz-Expires"); text != "" {
@@ -91,7 +93,8 @@ func readSignature(r *http.Request) (signed, error) {
 	parts := strings.Split(credential, "/")
 	s.headers = strings.Split(headers, ";")
 	if len(parts) != 5 || parts[4] != "aws4_request" || s.signature == "" || !slices.Contains(s.headers, "host") {
-		return s, fail("IncompleteSignature", "Authorization header requires 'Credential', 'Signature' and 'SignedHeaders' with 'host'")
+		return s, fail("IncompleteSignature",
+			"Authorization header requires 'Credential', 'Signature' and 'SignedHeaders' with 'host'")
 	}
 	s.scope = scope{AccessKey: parts[0], Date: parts[1], Region: parts[2], Service: parts[3]}
 	return s, nil
@@ -114,7 +117,8 @@ func verify(known Identities, r *http.Request, body []byte, now time.Time) (scop
 	}
 	at, err := time.Parse(amzTime, s.date)
 	if err != nil || !strings.HasPrefix(s.date, s.Date) {
-		return s.scope, iam.Caller{}, fail("IncompleteSignature", "Date must be in ISO-8601 'basic format' and match the credential scope. Got '%s'", s.date)
+		return s.scope, iam.Caller{}, fail("IncompleteSignature",
+			"Date must be in ISO-8601 'basic format' and match the credential scope. Got '%s'", s.date)
 	}
 	late := maxClockSkew
 	if s.lifetime > 0 {
@@ -127,7 +131,8 @@ func verify(known Identities, r *http.Request, body []byte, now time.Time) (scop
 	want := signature(secret, s.scope, s.date, canonicalRequest(r, s, body))
 	if !hmac.Equal([]byte(want), []byte(s.signature)) {
 		return s.scope, iam.Caller{}, failStatus(http.StatusForbidden, "SignatureDoesNotMatch",
-			"The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.")
+			"The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "+
+				"and signing method.")
 	}
 	return s.scope, who, nil
 }

@@ -87,7 +87,8 @@ func (s *Server) ssm(c *Call, action string, body []byte, denied error) (any, *A
 }
 
 func notNull(name string) *APIError {
-	return fail("ValidationException", "1 validation error detected: Value at '%s' failed to satisfy constraint: Member must not be null", name)
+	return fail("ValidationException",
+		"1 validation error detected: Value at '%s' failed to satisfy constraint: Member must not be null", name)
 }
 
 // ssmFind finds a parameter that the caller may read, nil if there is none.

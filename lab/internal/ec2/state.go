@@ -165,9 +165,10 @@ func (s *State) update(call *Call, change func(*tx) error) error {
 		return fmt.Errorf("copying the EC2 state: %w", err)
 	}
 	t := &tx{model: m, cfg: &s.cfg, now: s.cfg.Now(), call: call}
-	if err := change(t); errors.Is(err, errDiscard) {
+	switch err := change(t); {
+	case errors.Is(err, errDiscard):
 		return nil
-	} else if err != nil {
+	case err != nil:
 		return err
 	}
 	t.purge()
@@ -210,4 +211,15 @@ func byID[R any](all map[string]*R) []*R {
 		list = append(list, all[id])
 	}
 	return list
+}
+
+// mapped are the values of records that have one.
+func mapped[R any](records []R, value func(R) string) []string {
+	var all []string
+	for _, r := range records {
+		if v := value(r); v != "" {
+			all = append(all, v)
+		}
+	}
+	return all
 }

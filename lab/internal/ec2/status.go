@@ -40,9 +40,9 @@ func (t *tx) check(i *instanceRecord) check {
 	if i.State != stateRunning {
 		return check{system: statusNone, instance: statusNone}
 	}
-	prober, can := t.cfg.Fabric.(Prober)
+	prober, ok := t.cfg.Fabric.(Prober)
 	enis := t.enisOf(i.ID)
-	if !can || len(enis) == 0 {
+	if !ok || len(enis) == 0 {
 		return check{statusOK, statusOK, reachPassed, time.Time{}}
 	}
 	last, answered := prober.Answered(enis[0].ID)
@@ -60,22 +60,22 @@ func (t *tx) check(i *instanceRecord) check {
 
 type statusDetailXML struct {
 	Name   string `xml:"name"`
-	Status string `xml:"status"`
+	Status string `xml:"status" filter:"reachability"`
 	Since  string `xml:"impairedSince,omitempty"`
 }
 
 type statusSummaryXML struct {
-	Status  string               `xml:"status"`
-	Details set[statusDetailXML] `xml:"details"`
+	Status  string               `xml:"status" filter:"status"`
+	Details set[statusDetailXML] `xml:"details" filter:""`
 }
 
 type instanceStatusXML struct {
 	ID       string           `xml:"instanceId"`
-	Zone     string           `xml:"availabilityZone"`
+	Zone     string           `xml:"availabilityZone" filter:"availability-zone"`
 	ZoneID   string           `xml:"availabilityZoneId"`
-	State    stateXML         `xml:"instanceState"`
-	System   statusSummaryXML `xml:"systemStatus"`
-	Instance statusSummaryXML `xml:"instanceStatus"`
+	State    stateXML         `xml:"instanceState" filter:""`
+	System   statusSummaryXML `xml:"systemStatus" filter:"system-status"`
+	Instance statusSummaryXML `xml:"instanceStatus" filter:"instance-status"`
 }
 
 func (t *tx) instanceStatusXML(i *instanceRecord) instanceStatusXML {
@@ -121,40 +121,29 @@ func describeInstanceStatus(t *tx, in describeStatusInput) (*describeStatusOutpu
 	if len(in.InstanceId) > 0 && in.MaxResults != nil {
 		return nil, badCombination("The parameter instancesSet cannot be used with the parameter maxResults")
 	}
-	if _, err := withIDs(t.selectInstances(), byID(t.Instances), in.InstanceId); err != nil {
-		return nil, err
-	}
-	all := slices.DeleteFunc(byID(t.Instances), func(i *instanceRecord) bool {
-		asked := len(in.InstanceId) == 0 || slices.Contains(in.InstanceId, i.ID)
-		return !asked || i.State != stateRunning && !in.IncludeAllInstances
-	})
-	s := t.selectInstances()
-	s.values = func(i *instanceRecord, name string) ([]string, bool) {
-		switch name {
-		case "instance-state-name", "availability-zone", "instance-state-code":
-			return t.instanceValues(i, name)
-		case "instance-status.status":
-			return one(t.check(i).instance)
-		case "system-status.status":
-			return one(t.check(i).system)
-		case "instance-status.reachability":
-			return one(t.check(i).reach)
-		case "system-status.reachability":
-			return one(t.check(i).systemReach())
+	for _, id := range in.InstanceId {
+		if _, err := find(kindInstance, t.Instances, id); err != nil {
+			return nil, err
 		}
-		return nil, false
 	}
-	page, next, err := choose(s, all, nil, in.query)
+	var all []item[instanceStatusXML]
+	for _, i := range byID(t.Instances) {
+		asked := len(in.InstanceId) == 0 || slices.Contains(in.InstanceId, i.ID)
+		if asked && (i.State == stateRunning || in.IncludeAllInstances) {
+			all = append(all, item[instanceStatusXML]{i.ID, t.instanceStatusXML(i)})
+		}
+	}
+	page, next, err := choose(kindInstance, all, nil, in.query)
 	if err != nil {
 		return nil, err
 	}
-	return &describeStatusOutput{Statuses: setOf(page, t.instanceStatusXML), NextToken: next}, nil
+	return &describeStatusOutput{Statuses: page, NextToken: next}, nil
 }
 
 type consoleInput struct {
 	dryRun
-	InstanceId string `form:",required"`
-	Latest     bool
+	Instance *instanceRecord `form:"InstanceId,required"`
+	Latest   bool
 }
 
 type consoleOutput struct {
@@ -166,10 +155,7 @@ type consoleOutput struct {
 
 // getConsoleOutput shows the newest 64 KiB (EC2 API Reference, GetConsoleOutput).
 func getConsoleOutput(t *tx, in consoleInput) (*consoleOutput, error) {
-	i, err := find(kindInstance, t.Instances, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
+	i := in.Instance
 	out := &consoleOutput{ID: i.ID, At: timestamp(t.now)}
 	if !i.Made || i.State == stateTerminated {
 		return out, nil

@@ -44,8 +44,10 @@ func TestStatusChecks(t *testing.T) {
 	l.wait(id, "running")
 	want := func(what string, system, instance types.SummaryStatus, reach types.StatusType) {
 		t.Helper()
-		got := must(l.DescribeInstanceStatus(l.ctx, &ec2.DescribeInstanceStatusInput{InstanceIds: []string{id}}))(l).InstanceStatuses[0]
-		if got.SystemStatus.Status != system || got.InstanceStatus.Status != instance || got.InstanceStatus.Details[0].Status != reach {
+		got := must(l.DescribeInstanceStatus(l.ctx,
+			&ec2.DescribeInstanceStatusInput{InstanceIds: []string{id}}))(l).InstanceStatuses[0]
+		if got.SystemStatus.Status != system || got.InstanceStatus.Status != instance ||
+			got.InstanceStatus.Details[0].Status != reach {
 			t.Errorf("%s: %s, %s and %+v", what, got.SystemStatus.Status, got.InstanceStatus.Status, got.InstanceStatus.Details)
 		}
 		if since := got.InstanceStatus.Details[0].ImpairedSince; (since != nil) != (reach == "failed") {
@@ -59,7 +61,8 @@ func TestStatusChecks(t *testing.T) {
 	probed.answered[eni] = later(0)
 	probed.mu.Unlock()
 	want("answering", "ok", "ok", "passed")
-	if err := ec2.NewInstanceStatusOkWaiter(l.Client).Wait(l.ctx, &ec2.DescribeInstanceStatusInput{InstanceIds: []string{id}}, time.Second); err != nil {
+	if err := ec2.NewInstanceStatusOkWaiter(l.Client).Wait(l.ctx,
+		&ec2.DescribeInstanceStatusInput{InstanceIds: []string{id}}, time.Second); err != nil {
 		t.Error(err)
 	}
 	later(50 * time.Second)
@@ -67,15 +70,19 @@ func TestStatusChecks(t *testing.T) {
 	later(20 * time.Second)
 	want("silent", "ok", "impaired", "failed")
 	for value, found := range map[string]int{"impaired": 1, "ok": 0} {
-		out := must(l.DescribeInstanceStatus(l.ctx, &ec2.DescribeInstanceStatusInput{Filters: []types.Filter{{Name: aws.String("instance-status.status"), Values: []string{value}}}}))(l)
+		out := must(l.DescribeInstanceStatus(l.ctx,
+			&ec2.DescribeInstanceStatusInput{Filters: []types.Filter{{Name: aws.String("instance-status.status"),
+				Values: []string{value}}}}))(l)
 		if len(out.InstanceStatuses) != found {
 			t.Errorf("%d instances are %s", len(out.InstanceStatuses), value)
 		}
 	}
-	_, err := l.DescribeInstanceStatus(l.ctx, &ec2.DescribeInstanceStatusInput{InstanceIds: []string{id}, MaxResults: aws.Int32(5)})
+	_, err := l.DescribeInstanceStatus(l.ctx,
+		&ec2.DescribeInstanceStatusInput{InstanceIds: []string{id}, MaxResults: aws.Int32(5)})
 	l.wantCode(err, "InvalidParameterCombination")
 	l.stop(id)
-	got := must(l.DescribeInstanceStatus(l.ctx, &ec2.DescribeInstanceStatusInput{InstanceIds: []string{id}, IncludeAllInstances: aws.Bool(true)}))(l).InstanceStatuses[0]
+	got := must(l.DescribeInstanceStatus(l.ctx, &ec2.DescribeInstanceStatusInput{InstanceIds: []string{id},
+		IncludeAllInstances: aws.Bool(true)}))(l).InstanceStatuses[0]
 	if got.InstanceStatus.Status != "not-applicable" {
 		t.Errorf("stopped it is %s", got.InstanceStatus.Status)
 	}

@@ -29,8 +29,8 @@ func (t *tx) associateIPv6(s *subnetRecord, text string) error {
 }
 
 type associateSubnetCIDRInput struct {
-	SubnetId      string `form:",required"`
-	Ipv6CidrBlock string `form:",required"`
+	Subnet        *subnetRecord `form:"SubnetId,required"`
+	Ipv6CidrBlock string        `form:",required"`
 }
 
 type subnetCIDROutput struct {
@@ -40,14 +40,10 @@ type subnetCIDROutput struct {
 }
 
 func associateSubnetCidrBlock(t *tx, in associateSubnetCIDRInput) (*subnetCIDROutput, error) {
-	s, err := find(kindSubnet, t.Subnets, in.SubnetId)
-	if err != nil {
+	if err := t.associateIPv6(in.Subnet, in.Ipv6CidrBlock); err != nil {
 		return nil, err
 	}
-	if err := t.associateIPv6(s, in.Ipv6CidrBlock); err != nil {
-		return nil, err
-	}
-	return &subnetCIDROutput{Subnet: s.ID, Association: s.ipv6XML(associating)}, nil
+	return &subnetCIDROutput{Subnet: in.Subnet.ID, Association: in.Subnet.ipv6XML(associating)}, nil
 }
 
 type disassociateCIDRInput struct {
@@ -63,7 +59,8 @@ func disassociateSubnetCidrBlock(t *tx, in disassociateCIDRInput) (*subnetCIDROu
 		}
 		for _, e := range t.ENIs {
 			if e.Subnet == s.ID && e.slots(true) > 0 {
-				return nil, fail("DependencyViolation", "The IPv6 CIDR block %s has dependencies and cannot be disassociated.", s.IPv6)
+				return nil, fail("DependencyViolation", "The IPv6 CIDR block %s has dependencies and cannot be disassociated.",
+					s.IPv6)
 			}
 		}
 		for _, r := range t.reservationsOf(s.ID) {

@@ -3,7 +3,6 @@ package ec2
 import (
 	"net/netip"
 	"slices"
-	"strconv"
 )
 
 type subnetRecord struct {
@@ -22,30 +21,30 @@ type subnetRecord struct {
 }
 
 type subnetIPv6XML struct {
-	ID        string       `xml:"associationId"`
-	CIDR      string       `xml:"ipv6CidrBlock"`
-	State     cidrStateXML `xml:"ipv6CidrBlockState"`
+	ID        string       `xml:"associationId" filter:"association-id"`
+	CIDR      string       `xml:"ipv6CidrBlock" filter:"ipv6-cidr-block"`
+	State     cidrStateXML `xml:"ipv6CidrBlockState" filter:""`
 	Attribute string       `xml:"ipv6AddressAttribute"`
 	Source    string       `xml:"ipSource"`
 }
 
 type subnetXML struct {
-	ID          string             `xml:"subnetId"`
-	ARN         string             `xml:"subnetArn"`
-	State       string             `xml:"state"`
-	Owner       string             `xml:"ownerId"`
-	VPC         string             `xml:"vpcId"`
-	CIDR        string             `xml:"cidrBlock"`
-	IPv6        set[subnetIPv6XML] `xml:"ipv6CidrBlockAssociationSet"`
-	Available   int                `xml:"availableIpAddressCount"`
-	Zone        string             `xml:"availabilityZone"`
-	ZoneID      string             `xml:"availabilityZoneId"`
-	Default     bool               `xml:"defaultForAz"`
-	MapPublicIP bool               `xml:"mapPublicIpOnLaunch"`
+	ID          string             `xml:"subnetId" filter:"subnet-id"`
+	ARN         string             `xml:"subnetArn" filter:"subnet-arn"`
+	State       string             `xml:"state" filter:"state"`
+	Owner       string             `xml:"ownerId" filter:"owner-id"`
+	VPC         string             `xml:"vpcId" filter:"vpc-id"`
+	CIDR        string             `xml:"cidrBlock" filter:"cidr-block,cidr,cidrBlock"`
+	IPv6        set[subnetIPv6XML] `xml:"ipv6CidrBlockAssociationSet" filter:"ipv6-cidr-block-association"`
+	Available   int                `xml:"availableIpAddressCount" filter:"available-ip-address-count"`
+	Zone        string             `xml:"availabilityZone" filter:"availability-zone,availabilityZone"`
+	ZoneID      string             `xml:"availabilityZoneId" filter:"availability-zone-id,availabilityZoneId"`
+	Default     bool               `xml:"defaultForAz" filter:"default-for-az,defaultForAz"`
+	MapPublicIP bool               `xml:"mapPublicIpOnLaunch" filter:"map-public-ip-on-launch"`
 	AssignIPv6  bool               `xml:"assignIpv6AddressOnCreation"`
-	IPv6Native  bool               `xml:"ipv6Native"`
-	DNS64       bool               `xml:"enableDns64"`
-	Tags        set[tagXML]        `xml:"tagSet"`
+	IPv6Native  bool               `xml:"ipv6Native" filter:"ipv6-native"`
+	DNS64       bool               `xml:"enableDns64" filter:"enable-dns64"`
+	Tags        set[tagXML]        `xml:"tagSet" filter:""`
 }
 
 func (s *subnetRecord) ipv6XML(state string) subnetIPv6XML {
@@ -70,8 +69,8 @@ func (c *Config) arn(kind, id string) string {
 type createSubnetInput struct {
 	dryRun
 	tagged
-	VpcId              string `form:",required"`
-	CidrBlock          string `form:",required"`
+	VPC                *vpcRecord `form:"VpcId,required"`
+	CidrBlock          string     `form:",required"`
 	Ipv6CidrBlock      string
 	AvailabilityZone   string
 	AvailabilityZoneId string
@@ -83,15 +82,13 @@ type createSubnetOutput struct {
 }
 
 func createSubnet(t *tx, in createSubnetInput) (*createSubnetOutput, error) {
-	v, err := find(kindVPC, t.VPCs, in.VpcId)
-	if err != nil {
-		return nil, err
-	}
+	v := in.VPC
 	cidr, err := parseBlock(in.CidrBlock, "cidrBlock")
 	if err != nil {
 		return nil, err
 	}
-	if cidr.Bits() < 16 || cidr.Bits() > 28 || !slices.ContainsFunc(v.blocks(), func(b netip.Prefix) bool { return within(cidr, b) }) {
+	if cidr.Bits() < 16 || cidr.Bits() > 28 ||
+		!slices.ContainsFunc(v.blocks(), func(b netip.Prefix) bool { return within(cidr, b) }) {
 		return nil, fail("InvalidSubnet.Range", "The CIDR '%s' is invalid.", in.CidrBlock)
 	}
 	others := 0
@@ -132,27 +129,26 @@ func (c *Config) zone(name, id string) (string, error) {
 			return z, nil
 		}
 	}
-	return "", invalidParameter("Value (%s) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: %s.",
+	return "", invalidParameter("Value (%s) for parameter availabilityZone is invalid. Subnets can currently only be "+
+		"created in the following availability zones: %s.",
 		name+id, joinComma(c.Zones))
 }
 
-type subnetIDInput struct {
+type oneSubnet struct {
 	dryRun
-	SubnetId string `form:",required"`
+	Subnet *subnetRecord `form:"SubnetId,required"`
 }
 
-func deleteSubnet(t *tx, in subnetIDInput) (*done, error) {
-	s, err := find(kindSubnet, t.Subnets, in.SubnetId)
-	if err != nil {
-		return nil, err
-	}
+func deleteSubnet(t *tx, in oneSubnet) (*done, error) {
+	s := in.Subnet
 	for _, e := range t.ENIs {
 		if e.Subnet == s.ID {
 			return nil, dependencyViolation("subnet", s.ID)
 		}
 	}
 	for _, table := range t.RouteTables {
-		table.Associations = slices.DeleteFunc(table.Associations, func(a routeTableAssociation) bool { return a.Subnet == s.ID })
+		table.Associations = slices.DeleteFunc(table.Associations,
+			func(a routeTableAssociation) bool { return a.Subnet == s.ID })
 	}
 	for _, r := range t.reservationsOf(s.ID) {
 		delete(t.Reservations, r.ID)
@@ -161,93 +157,25 @@ func deleteSubnet(t *tx, in subnetIDInput) (*done, error) {
 	return ok()
 }
 
-type describeSubnetsInput struct {
-	query
-	SubnetId []string
-}
-
-type describeSubnetsOutput struct {
-	response
-	Subnets   set[subnetXML] `xml:"subnetSet"`
-	NextToken string         `xml:"nextToken,omitempty"`
-}
-
-func describeSubnets(t *tx, in describeSubnetsInput) (*describeSubnetsOutput, error) {
-	subnets, next, err := choose(selection[subnetRecord]{
-		kind:   kindSubnet,
-		id:     func(s *subnetRecord) string { return s.ID },
-		tags:   func(s *subnetRecord) tags { return s.Tags },
-		values: t.subnetValues,
-	}, byID(t.Subnets), in.SubnetId, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeSubnetsOutput{Subnets: setOf(subnets, t.subnetXML), NextToken: next}, nil
-}
-
-func (t *tx) subnetValues(s *subnetRecord, name string) (values []string, ok bool) {
-	ipv6 := func(value string) ([]string, bool) {
-		if !s.IPv6.IsValid() {
-			return none()
-		}
-		return one(value)
-	}
-	switch name {
-	case "subnet-id":
-		return one(s.ID)
-	case "subnet-arn":
-		return one(t.cfg.arn("subnet", s.ID))
-	case "vpc-id":
-		return one(s.VPC)
-	case "cidr", "cidr-block", "cidrBlock":
-		return one(s.CIDR.String())
-	case "ipv6-cidr-block-association.ipv6-cidr-block":
-		return ipv6(s.IPv6.String())
-	case "ipv6-cidr-block-association.association-id":
-		return ipv6(s.IPv6Association)
-	case "ipv6-cidr-block-association.state":
-		return ipv6(associated)
-	case "availability-zone", "availabilityZone":
-		return one(s.Zone)
-	case "availability-zone-id", "availabilityZoneId":
-		return one(t.cfg.zoneID(s.Zone))
-	case "available-ip-address-count":
-		return one(strconv.Itoa(t.available(s)))
-	case "state":
-		return one("available")
-	case "owner-id":
-		return one(t.cfg.Account)
-	case "map-public-ip-on-launch":
-		return flag(s.MapPublicIP)
-	case "default-for-az", "defaultForAz", "ipv6-native", "enable-dns64":
-		return flag(false)
-	}
-	return nil, false
-}
-
 type modifySubnetAttributeInput struct {
-	SubnetId                    string `form:",required"`
+	Subnet                      *subnetRecord `form:"SubnetId,required"`
 	MapPublicIpOnLaunch         *boolValue
 	AssignIpv6AddressOnCreation *boolValue
 }
 
 // modifySubnetAttribute changes one attribute at a time, as EC2 does.
-func modifySubnetAttribute(t *tx, in modifySubnetAttributeInput) (*done, error) {
-	s, err := find(kindSubnet, t.Subnets, in.SubnetId)
-	if err != nil {
-		return nil, err
-	}
+func modifySubnetAttribute(_ *tx, in modifySubnetAttributeInput) (*done, error) {
 	if err := exactlyOne([]string{"mapPublicIpOnLaunch", "assignIpv6AddressOnCreation"},
 		in.MapPublicIpOnLaunch != nil, in.AssignIpv6AddressOnCreation != nil); err != nil {
 		return nil, err
 	}
 	if in.MapPublicIpOnLaunch != nil {
-		s.MapPublicIP = in.MapPublicIpOnLaunch.Value
+		in.Subnet.MapPublicIP = in.MapPublicIpOnLaunch.Value
 		return ok()
 	}
-	if in.AssignIpv6AddressOnCreation.Value && !s.IPv6.IsValid() {
-		return nil, noIPv6(s)
+	if in.AssignIpv6AddressOnCreation.Value && !in.Subnet.IPv6.IsValid() {
+		return nil, noIPv6(in.Subnet)
 	}
-	s.AssignIPv6 = in.AssignIpv6AddressOnCreation.Value
+	in.Subnet.AssignIPv6 = in.AssignIpv6AddressOnCreation.Value
 	return ok()
 }

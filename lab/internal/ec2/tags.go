@@ -12,7 +12,7 @@ type tags map[string]string
 const maxTags = 50
 
 type tagXML struct {
-	Key   string `xml:"key"`
+	Key   string `xml:"key" filter:"tag-key"`
 	Value string `xml:"value"`
 }
 
@@ -127,8 +127,8 @@ func (t *tx) taggable(id string) (*tagHolder, error) {
 	if r, ok := t.taggedResources()[id]; ok {
 		return r.tagHolder, nil
 	}
-	for _, k := range []kind{kindVPC, kindSubnet, kindReservation, kindGateway, kindNATGateway, kindRouteTable, kindGroup, kindRule,
-		kindENI, kindAddress, kindInstance, kindVolume, kindImage, kindKeyPair} {
+	for _, k := range []kind{kindVPC, kindSubnet, kindReservation, kindGateway, kindNATGateway, kindRouteTable, kindGroup,
+		kindRule, kindENI, kindAddress, kindInstance, kindVolume, kindImage, kindKeyPair} {
 		if k.check(id) == nil {
 			return nil, k.missing(id)
 		}
@@ -176,7 +176,7 @@ func deleteTags(t *tx, in deleteTagsInput) (*done, error) {
 			resource.Tags = nil
 		}
 		for _, tag := range in.Tag {
-			if v, set := resource.Tags[tag.Key]; set && (tag.Value == nil || *tag.Value == v) {
+			if v, ok := resource.Tags[tag.Key]; ok && (tag.Value == nil || *tag.Value == v) {
 				delete(resource.Tags, tag.Key)
 			}
 		}
@@ -184,16 +184,11 @@ func deleteTags(t *tx, in deleteTagsInput) (*done, error) {
 	return ok()
 }
 
-// tagRecord is one tag of one resource, as DescribeTags lists them.
-type tagRecord struct {
-	resource, resourceType, key, value string
-}
-
 type tagDescriptionXML struct {
-	Key          string `xml:"key"`
-	ResourceID   string `xml:"resourceId"`
-	ResourceType string `xml:"resourceType"`
-	Value        string `xml:"value"`
+	Key          string `xml:"key" filter:"key"`
+	ResourceID   string `xml:"resourceId" filter:"resource-id"`
+	ResourceType string `xml:"resourceType" filter:"resource-type"`
+	Value        string `xml:"value" filter:"value"`
 }
 
 type describeTagsOutput struct {
@@ -202,37 +197,17 @@ type describeTagsOutput struct {
 	NextToken string                 `xml:"nextToken,omitempty"`
 }
 
-var selectTags = selection[tagRecord]{
-	kind: kind{name: "tag", prefix: "tag"},
-	id:   func(r *tagRecord) string { return r.resource + " " + r.key },
-	values: func(r *tagRecord, name string) ([]string, bool) {
-		switch name {
-		case "key":
-			return one(r.key)
-		case "value":
-			return one(r.value)
-		case "resource-id":
-			return one(r.resource)
-		case "resource-type":
-			return one(r.resourceType)
-		}
-		return nil, false
-	},
-}
-
 func describeTags(t *tx, in query) (*describeTagsOutput, error) {
-	var all []*tagRecord
+	var all []item[tagDescriptionXML]
 	for id, resource := range t.taggedResources() {
 		for key, value := range resource.Tags {
-			all = append(all, &tagRecord{id, resource.kind.tagType, key, value})
+			all = append(all, item[tagDescriptionXML]{id + " " + key, tagDescriptionXML{key, id, resource.kind.tagType, value}})
 		}
 	}
-	slices.SortFunc(all, func(a, b *tagRecord) int { return strings.Compare(selectTags.id(a), selectTags.id(b)) })
-	page, next, err := choose(selectTags, all, nil, in)
+	slices.SortFunc(all, func(a, b item[tagDescriptionXML]) int { return strings.Compare(a.id, b.id) })
+	page, next, err := choose(kind{name: "tag", prefix: "tag"}, all, nil, in)
 	if err != nil {
 		return nil, err
 	}
-	return &describeTagsOutput{NextToken: next, Tags: setOf(page, func(r *tagRecord) tagDescriptionXML {
-		return tagDescriptionXML{r.key, r.resource, r.resourceType, r.value}
-	})}, nil
+	return &describeTagsOutput{Tags: page, NextToken: next}, nil
 }

@@ -32,8 +32,10 @@ func (t *tx) topology() vpc.Topology {
 	}
 	for _, e := range byID(t.ENIs) {
 		top.ENIs = append(top.ENIs, vpc.ENI{ID: e.ID, Subnet: e.Subnet, MAC: e.MAC, Addresses: slices.Clone(e.Addresses),
-			IPv6: slices.Clone(e.IPv6), Prefixes: slices.Clone(e.Prefixes), Tracking: t.tracking(e), StatusCheck: t.statusChecked(e),
-			SourceDestCheck: e.SourceDestCheck, SecurityGroups: slices.Clone(e.Groups), Attached: t.carries(e), Hostname: hostname(e.primary())})
+			IPv6: slices.Clone(e.IPv6), Prefixes: slices.Clone(e.Prefixes),
+			Tracking: t.tracking(e), StatusCheck: t.statusChecked(e),
+			SourceDestCheck: e.SourceDestCheck, SecurityGroups: slices.Clone(e.Groups), Attached: t.carries(e),
+			Hostname: hostname(e.primary())})
 	}
 	for _, a := range byID(t.Addresses) {
 		if a.Association != "" {

@@ -3,9 +3,9 @@ package ec2
 import "slices"
 
 type offeringXML struct {
-	Type         string `xml:"instanceType"`
+	Type         string `xml:"instanceType" filter:"instance-type"`
 	LocationType string `xml:"locationType"`
-	Location     string `xml:"location"`
+	Location     string `xml:"location" filter:"location"`
 }
 
 type describeOfferingsInput struct {
@@ -27,8 +27,9 @@ func (c *Config) offers(zone, name string) bool { return !slices.Contains(c.Miss
 // not supported").
 func (t *tx) notOffered(zone, name string) error {
 	others := slices.DeleteFunc(slices.Clone(t.cfg.Zones), func(z string) bool { return !t.cfg.offers(z, name) })
-	return fail("Unsupported", "Your requested instance type (%s) is not supported in your requested Availability Zone (%s). "+
-		"Please retry your request by not specifying an Availability Zone or choosing %s.", name, zone, joinComma(others))
+	return fail("Unsupported", "Your requested instance type (%s) is not supported in your requested Availability Zone "+
+		"(%s). Please retry your request by not specifying an Availability Zone or choosing %s.",
+		name, zone, joinComma(others))
 }
 
 // describeInstanceTypeOfferings says which types are to be had where (EC2 API
@@ -52,29 +53,17 @@ func describeInstanceTypeOfferings(t *tx, in describeOfferingsInput) (*describeO
 	default:
 		return nil, invalidParameter("Invalid value '%s' for locationType.", in.LocationType)
 	}
-	var all []*offeringXML
-	for _, r := range allTypes() {
+	var all []item[offeringXML]
+	for _, name := range sortedKeys(instanceTypes) {
 		for _, location := range locations {
-			if t.cfg.offers(zone[location], r.name) {
-				all = append(all, &offeringXML{r.name, in.LocationType, location})
+			if t.cfg.offers(zone[location], name) {
+				all = append(all, item[offeringXML]{name + " " + location, offeringXML{name, in.LocationType, location}})
 			}
 		}
 	}
-	offerings, next, err := choose(selection[offeringXML]{
-		kind: kind{name: "offering", prefix: "offering"},
-		id:   func(o *offeringXML) string { return o.Type + " " + o.Location },
-		values: func(o *offeringXML, name string) ([]string, bool) {
-			switch name {
-			case "instance-type":
-				return one(o.Type)
-			case "location":
-				return one(o.Location)
-			}
-			return nil, false
-		},
-	}, all, nil, in.query)
+	page, next, err := choose(kind{name: "offering", prefix: "offering"}, all, nil, in.query)
 	if err != nil {
 		return nil, err
 	}
-	return &describeOfferingsOutput{Offerings: setOf(offerings, func(o *offeringXML) offeringXML { return *o }), NextToken: next}, nil
+	return &describeOfferingsOutput{Offerings: page, NextToken: next}, nil
 }

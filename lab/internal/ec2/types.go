@@ -50,8 +50,11 @@ func parseTypes(text string) map[string]instanceType {
 	}
 	all := map[string]instanceType{}
 	for _, row := range rows[1:] {
-		t := instanceType{VCPUs: number(row[1]), Cores: number(row[2]), MemoryMB: number(row[3]), Addresses: number(row[5]),
-			TCPTimeout: number(row[6]), Performance: row[7], Manufacturer: row[8], Current: row[9] == "current", Nested: row[10] == "nested-virtualization"}
+		t := instanceType{
+			VCPUs: number(row[1]), Cores: number(row[2]), MemoryMB: number(row[3]), Addresses: number(row[5]),
+			TCPTimeout: number(row[6]), Performance: row[7], Manufacturer: row[8],
+			Current: row[9] == "current", Nested: row[10] == "nested-virtualization",
+		}
 		for card := range strings.SplitSeq(row[4], "+") {
 			t.Cards = append(t.Cards, number(card))
 		}
@@ -71,73 +74,6 @@ func (t instanceType) ENIs() int {
 
 func isMetal(name string) bool { return strings.Contains(name, ".metal") }
 
-// typeRecord is a type under its name.
-type typeRecord struct {
-	name string
-	instanceType
-}
-
-func allTypes() []*typeRecord {
-	var all []*typeRecord
-	for _, name := range sortedKeys(instanceTypes) {
-		all = append(all, &typeRecord{name, instanceTypes[name]})
-	}
-	return all
-}
-
-var selectTypes = selection[typeRecord]{
-	kind: kind{name: "instance type", prefix: "type", malformed: "InvalidInstanceType"},
-	id:   func(r *typeRecord) string { return r.name },
-	values: func(r *typeRecord, name string) ([]string, bool) {
-		switch name {
-		case "instance-type":
-			return one(r.name)
-		case "bare-metal":
-			return flag(isMetal(r.name))
-		case "burstable-performance-supported":
-			return flag(strings.HasPrefix(r.name, "t"))
-		case "current-generation":
-			return flag(r.Current)
-		case "hypervisor":
-			return one(r.hypervisor())
-		case "memory-info.size-in-mib":
-			return one(strconv.Itoa(r.MemoryMB))
-		case "network-info.maximum-network-interfaces":
-			return one(strconv.Itoa(r.ENIs()))
-		case "network-info.maximum-network-cards":
-			return one(strconv.Itoa(len(r.Cards)))
-		case "network-info.ipv4-addresses-per-interface", "network-info.ipv6-addresses-per-interface":
-			return one(strconv.Itoa(r.Addresses))
-		case "network-info.ipv6-supported", "supported-in-region":
-			return flag(true)
-		case "processor-info.supported-architecture":
-			return one("x86_64")
-		case "processor-info.supported-features":
-			return r.features(), true
-		case "vcpu-info.default-vcpus":
-			return one(strconv.Itoa(r.VCPUs))
-		case "vcpu-info.default-cores":
-			return one(strconv.Itoa(r.Cores))
-		}
-		return nil, false
-	},
-	minPage: 5, maxPage: 100, page: 100,
-}
-
-func (r *typeRecord) hypervisor() string {
-	if isMetal(r.name) {
-		return ""
-	}
-	return "nitro"
-}
-
-func (r *typeRecord) features() []string {
-	if r.Nested {
-		return []string{"nested-virtualization"}
-	}
-	return nil
-}
-
 type trackingDefaultsXML struct {
 	TCP       int `xml:"defaultTcpEstablishedTimeout"`
 	UDP       int `xml:"defaultUdpTimeout"`
@@ -152,49 +88,57 @@ type networkCardXML struct {
 
 type networkInfoXML struct {
 	Performance string              `xml:"networkPerformance"`
-	ENIs        int                 `xml:"maximumNetworkInterfaces"`
-	Cards       int                 `xml:"maximumNetworkCards"`
+	ENIs        int                 `xml:"maximumNetworkInterfaces" filter:"maximum-network-interfaces"`
+	Cards       int                 `xml:"maximumNetworkCards" filter:"maximum-network-cards"`
 	DefaultCard int                 `xml:"defaultNetworkCardIndex"`
 	NetworkCard set[networkCardXML] `xml:"networkCards"`
-	IPv4        int                 `xml:"ipv4AddressesPerInterface"`
-	IPv6        int                 `xml:"ipv6AddressesPerInterface"`
-	IPv6Support bool                `xml:"ipv6Supported"`
+	IPv4        int                 `xml:"ipv4AddressesPerInterface" filter:"ipv4-addresses-per-interface"`
+	IPv6        int                 `xml:"ipv6AddressesPerInterface" filter:"ipv6-addresses-per-interface"`
+	IPv6Support bool                `xml:"ipv6Supported" filter:"ipv6-supported"`
 	ENA         string              `xml:"enaSupport"`
 	Tracking    trackingDefaultsXML `xml:"connectionTrackingConfiguration"`
 }
 
 type processorInfoXML struct {
-	Architectures set[string] `xml:"supportedArchitectures"`
-	Features      set[string] `xml:"supportedFeatures"`
+	Architectures set[string] `xml:"supportedArchitectures" filter:"supported-architecture"`
+	Features      set[string] `xml:"supportedFeatures" filter:"supported-features"`
 	Manufacturer  string      `xml:"manufacturer"`
 }
 
 type typeXML struct {
-	Name           string           `xml:"instanceType"`
-	Current        bool             `xml:"currentGeneration"`
-	InRegion       bool             `xml:"supportedInRegion"`
-	Metal          bool             `xml:"bareMetal"`
-	Burstable      bool             `xml:"burstablePerformanceSupported"`
-	Hypervisor     string           `xml:"hypervisor,omitempty"`
+	Name           string           `xml:"instanceType" filter:"instance-type"`
+	Current        bool             `xml:"currentGeneration" filter:"current-generation"`
+	InRegion       bool             `xml:"supportedInRegion" filter:"supported-in-region"`
+	Metal          bool             `xml:"bareMetal" filter:"bare-metal"`
+	Burstable      bool             `xml:"burstablePerformanceSupported" filter:"burstable-performance-supported"`
+	Hypervisor     string           `xml:"hypervisor,omitempty" filter:"hypervisor"`
 	UsageClasses   set[string]      `xml:"supportedUsageClasses"`
 	RootDevices    set[string]      `xml:"supportedRootDeviceTypes"`
 	Virtualization set[string]      `xml:"supportedVirtualizationTypes"`
-	Processor      processorInfoXML `xml:"processorInfo"`
-	VCPUs          int              `xml:"vCpuInfo>defaultVCpus"`
-	Cores          int              `xml:"vCpuInfo>defaultCores"`
+	Processor      processorInfoXML `xml:"processorInfo" filter:"processor-info"`
+	VCPUs          int              `xml:"vCpuInfo>defaultVCpus" filter:"vcpu-info.default-vcpus"`
+	Cores          int              `xml:"vCpuInfo>defaultCores" filter:"vcpu-info.default-cores"`
 	Threads        int              `xml:"vCpuInfo>defaultThreadsPerCore"`
-	MemoryMB       int              `xml:"memoryInfo>sizeInMiB"`
-	Network        networkInfoXML   `xml:"networkInfo"`
+	MemoryMB       int              `xml:"memoryInfo>sizeInMiB" filter:"memory-info.size-in-mib"`
+	Network        networkInfoXML   `xml:"networkInfo" filter:"network-info"`
 }
 
-func (r *typeRecord) xml() typeXML {
+func (r instanceType) xml(name string) typeXML {
 	list := func(values ...string) set[string] { return set[string]{Items: values} }
-	x := typeXML{Name: r.name, Current: r.Current, InRegion: true, Metal: isMetal(r.name), Burstable: strings.HasPrefix(r.name, "t"),
-		Hypervisor: r.hypervisor(), UsageClasses: list("on-demand"), RootDevices: list("ebs"), Virtualization: list("hvm"),
+	x := typeXML{Name: name, Current: r.Current, InRegion: true, Metal: isMetal(name),
+		Burstable: strings.HasPrefix(name, "t"), Hypervisor: "nitro",
+		UsageClasses: list("on-demand"), RootDevices: list("ebs"), Virtualization: list("hvm"),
 		VCPUs: r.VCPUs, Cores: r.Cores, Threads: r.VCPUs / r.Cores, MemoryMB: r.MemoryMB,
-		Processor: processorInfoXML{Architectures: list("x86_64"), Features: list(r.features()...), Manufacturer: r.Manufacturer},
-		Network: networkInfoXML{Performance: r.Performance, ENIs: r.ENIs(), Cards: len(r.Cards), IPv4: r.Addresses, IPv6: r.Addresses,
-			IPv6Support: true, ENA: "required", Tracking: trackingDefaultsXML{TCP: r.TCPTimeout, UDP: 30, UDPStream: 180}}}
+		Processor: processorInfoXML{Architectures: list("x86_64"), Manufacturer: r.Manufacturer},
+		Network: networkInfoXML{Performance: r.Performance, ENIs: r.ENIs(), Cards: len(r.Cards),
+			IPv4: r.Addresses, IPv6: r.Addresses, IPv6Support: true, ENA: "required",
+			Tracking: trackingDefaultsXML{TCP: r.TCPTimeout, UDP: 30, UDPStream: 180}}}
+	if x.Metal {
+		x.Hypervisor = ""
+	}
+	if r.Nested {
+		x.Processor.Features = list("nested-virtualization")
+	}
 	for i, n := range r.Cards {
 		x.Network.NetworkCard.Items = append(x.Network.NetworkCard.Items, networkCardXML{i, r.Performance, n})
 	}
@@ -214,13 +158,18 @@ type describeTypesOutput struct {
 
 func describeInstanceTypes(_ *tx, in describeTypesInput) (*describeTypesOutput, error) {
 	for _, name := range in.InstanceType {
-		if _, known := instanceTypes[name]; !known {
+		if _, ok := instanceTypes[name]; !ok {
 			return nil, fail("InvalidInstanceType", "The following supplied instance types do not exist: [%s]", name)
 		}
 	}
-	types, next, err := choose(selectTypes, allTypes(), in.InstanceType, in.query)
+	var all []item[typeXML]
+	for _, name := range sortedKeys(instanceTypes) {
+		all = append(all, item[typeXML]{name, instanceTypes[name].xml(name)})
+	}
+	page, next, err := choose(kind{name: "instance type", prefix: "type"}, all, in.InstanceType, in.query,
+		pages{most: 100, usual: 100})
 	if err != nil {
 		return nil, err
 	}
-	return &describeTypesOutput{Types: setOf(types, (*typeRecord).xml), NextToken: next}, nil
+	return &describeTypesOutput{Types: page, NextToken: next}, nil
 }

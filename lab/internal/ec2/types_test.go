@@ -13,8 +13,10 @@ import (
 // addresses per network interface".
 func TestLimits(t *testing.T) {
 	for name, want := range map[string][2]int{
-		"t3.micro": {2, 2}, "t3.large": {3, 12}, "m5.large": {3, 10}, "m5.xlarge": {4, 15}, "m5.4xlarge": {8, 30}, "c5.metal": {15, 50},
-		"c5n.metal": {15, 50}, "m7i.metal-24xl": {15, 50}, "m8i.large": {3, 20}, "m8i.4xlarge": {8, 50}, "m8i.8xlarge": {10, 50},
+		"t3.micro": {2, 2}, "t3.large": {3, 12}, "m5.large": {3, 10}, "m5.xlarge": {4, 15}, "m5.4xlarge": {8,
+			30}, "c5.metal": {15, 50},
+		"c5n.metal": {15, 50}, "m7i.metal-24xl": {15, 50}, "m8i.large": {3, 20}, "m8i.4xlarge": {8, 50}, "m8i.8xlarge": {10,
+			50},
 		"m8i.96xlarge": {24, 64}, "r8i.xlarge": {4, 30}, "m6in.32xlarge": {16, 50},
 	} {
 		got := instanceTypes[name]
@@ -23,7 +25,8 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	for name, it := range instanceTypes {
-		if it.VCPUs < 1 || it.Cores < 1 || it.VCPUs%it.Cores != 0 || it.MemoryMB < 512 || it.ENIs() < 2 || it.Addresses < 2 || it.TCPTimeout < 60 {
+		if it.VCPUs < 1 || it.Cores < 1 || it.VCPUs%it.Cores != 0 || it.MemoryMB < 512 || it.ENIs() < 2 || it.Addresses < 2 ||
+			it.TCPTimeout < 60 {
 			t.Errorf("%s is %+v", name, it)
 		}
 		if it.Nested && isMetal(name) {
@@ -35,7 +38,8 @@ func TestLimits(t *testing.T) {
 func TestTypesByPage(t *testing.T) {
 	l := newLab(t)
 	seen, pages := map[types.InstanceType]bool{}, 0
-	for p := ec2.NewDescribeInstanceTypesPaginator(l.Client, &ec2.DescribeInstanceTypesInput{}); p.HasMorePages(); pages++ {
+	for p := ec2.NewDescribeInstanceTypesPaginator(l.Client,
+		&ec2.DescribeInstanceTypesInput{}); p.HasMorePages(); pages++ {
 		for _, it := range must(p.NextPage(l.ctx))(l).InstanceTypes {
 			seen[it.InstanceType] = true
 		}
@@ -43,9 +47,10 @@ func TestTypesByPage(t *testing.T) {
 	if len(seen) != len(instanceTypes) || pages != (len(instanceTypes)+99)/100 {
 		t.Errorf("%d types on %d pages; there are %d", len(seen), pages, len(instanceTypes))
 	}
-	nested := must(l.DescribeInstanceTypes(l.ctx, &ec2.DescribeInstanceTypesInput{MaxResults: aws.Int32(100), Filters: []types.Filter{
-		{Name: aws.String("processor-info.supported-features"), Values: []string{"nested-virtualization"}},
-		{Name: aws.String("instance-type"), Values: []string{"m8i.*"}}}}))(l).InstanceTypes
+	nested := must(l.DescribeInstanceTypes(l.ctx,
+		&ec2.DescribeInstanceTypesInput{MaxResults: aws.Int32(100), Filters: []types.Filter{
+			{Name: aws.String("processor-info.supported-features"), Values: []string{"nested-virtualization"}},
+			{Name: aws.String("instance-type"), Values: []string{"m8i.*"}}}}))(l).InstanceTypes
 	if len(nested) == 0 || nested[0].NetworkInfo.ConnectionTrackingConfiguration.DefaultTcpEstablishedTimeout == nil ||
 		*nested[0].NetworkInfo.ConnectionTrackingConfiguration.DefaultTcpEstablishedTimeout != 350 {
 		t.Errorf("described %+v", nested)
@@ -58,8 +63,9 @@ func TestTypesByPage(t *testing.T) {
 // of it can be launched there.
 func TestTypeMissingInAZone(t *testing.T) {
 	l := newLab(t, func(c *Config) { c.Missing = map[string][]string{"us-east-1a": {"t3.large"}} })
-	offers := must(l.DescribeInstanceTypeOfferings(l.ctx, &ec2.DescribeInstanceTypeOfferingsInput{LocationType: "availability-zone",
-		Filters: []types.Filter{{Name: aws.String("instance-type"), Values: []string{"t3.large"}}}}))(l)
+	offers := must(l.DescribeInstanceTypeOfferings(l.ctx,
+		&ec2.DescribeInstanceTypeOfferingsInput{LocationType: "availability-zone",
+			Filters: []types.Filter{{Name: aws.String("instance-type"), Values: []string{"t3.large"}}}}))(l)
 	var zones []string
 	for _, o := range offers.InstanceTypeOfferings {
 		zones = append(zones, *o.Location)
@@ -70,7 +76,8 @@ func TestTypeMissingInAZone(t *testing.T) {
 	vpc := l.vpc("10.0.0.0/16")
 	subnet := *must(l.CreateSubnet(l.ctx, &ec2.CreateSubnetInput{VpcId: &vpc, CidrBlock: aws.String("10.0.1.0/24"),
 		AvailabilityZone: aws.String("us-east-1a")}))(l).Subnet.SubnetId
-	_, err := l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.large", SubnetId: &subnet,
-		MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+	_, err := l.RunInstances(l.ctx,
+		&ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.large", SubnetId: &subnet,
+			MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
 	l.wantCode(err, "Unsupported")
 }

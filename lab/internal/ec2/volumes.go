@@ -2,7 +2,6 @@ package ec2
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -31,7 +30,9 @@ type volumeRecord struct {
 
 // volumesOf are the volumes of an instance.
 func (t *tx) volumesOf(instance string) []*volumeRecord {
-	return slices.DeleteFunc(byID(t.Volumes), func(v *volumeRecord) bool { return v.Instance != instance || instance == "" })
+	return slices.DeleteFunc(byID(t.Volumes), func(v *volumeRecord) bool {
+		return v.Instance != instance || instance == ""
+	})
 }
 
 // blockDevice is a volume as RunInstances and CreateImage describe it.
@@ -61,7 +62,8 @@ func (t *tx) newVolume(i *instanceRecord, devices []blockDevice) (*volumeRecord,
 			v.Size = *d.Ebs.VolumeSize
 		}
 		if v.Size < rootSize {
-			return nil, fail("InvalidBlockDeviceMapping", "Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", v.Size, v.Snapshot, rootSize)
+			return nil, fail("InvalidBlockDeviceMapping",
+				"Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", v.Size, v.Snapshot, rootSize)
 		}
 		switch d.Ebs.VolumeType {
 		case "", "gp3":
@@ -91,111 +93,53 @@ func (v *volumeRecord) deviceXML() blockDeviceXML {
 
 type volumeAttachmentXML struct {
 	Volume              string `xml:"volumeId"`
-	Instance            string `xml:"instanceId"`
-	Device              string `xml:"device"`
-	Status              string `xml:"status"`
+	Instance            string `xml:"instanceId" filter:"instance-id"`
+	Device              string `xml:"device" filter:"device"`
+	Status              string `xml:"status" filter:"status"`
 	At                  string `xml:"attachTime"`
-	DeleteOnTermination bool   `xml:"deleteOnTermination"`
+	DeleteOnTermination bool   `xml:"deleteOnTermination" filter:"delete-on-termination"`
 }
 
 type volumeXML struct {
-	ID          string                   `xml:"volumeId"`
-	Size        int                      `xml:"size"`
-	Snapshot    string                   `xml:"snapshotId"`
-	Zone        string                   `xml:"availabilityZone"`
+	ID          string                   `xml:"volumeId" filter:"volume-id"`
+	Size        int                      `xml:"size" filter:"size"`
+	Snapshot    string                   `xml:"snapshotId" filter:"snapshot-id"`
+	Zone        string                   `xml:"availabilityZone" filter:"availability-zone"`
 	ZoneID      string                   `xml:"availabilityZoneId"`
-	Status      string                   `xml:"status"`
+	Status      string                   `xml:"status" filter:"status"`
 	Created     string                   `xml:"createTime"`
-	Attachments set[volumeAttachmentXML] `xml:"attachmentSet"`
-	Type        string                   `xml:"volumeType"`
+	Attachments set[volumeAttachmentXML] `xml:"attachmentSet" filter:"attachment"`
+	Type        string                   `xml:"volumeType" filter:"volume-type"`
 	IOPS        int                      `xml:"iops,omitempty"`
 	Throughput  int                      `xml:"throughput,omitempty"`
-	Encrypted   bool                     `xml:"encrypted"`
+	Encrypted   bool                     `xml:"encrypted" filter:"encrypted"`
 	MultiAttach bool                     `xml:"multiAttachEnabled"`
-	Tags        set[tagXML]              `xml:"tagSet"`
+	Tags        set[tagXML]              `xml:"tagSet" filter:""`
 }
 
 func (t *tx) volumeXML(v *volumeRecord) volumeXML {
-	x := volumeXML{ID: v.ID, Size: v.Size, Snapshot: v.Snapshot, Zone: v.Zone, ZoneID: t.cfg.zoneID(v.Zone), Status: "available",
-		Created: timestamp(v.Created), Type: v.Type, IOPS: v.IOPS, Throughput: v.Throughput, Encrypted: v.Encrypted, Tags: v.Tags.xml()}
+	x := volumeXML{ID: v.ID, Size: v.Size, Snapshot: v.Snapshot, Zone: v.Zone, ZoneID: t.cfg.zoneID(v.Zone),
+		Status: "available", Created: timestamp(v.Created), Type: v.Type, IOPS: v.IOPS, Throughput: v.Throughput,
+		Encrypted: v.Encrypted, Tags: v.Tags.xml()}
 	if v.Instance != "" {
 		x.Status = "in-use"
-		x.Attachments.Items = []volumeAttachmentXML{{v.ID, v.Instance, rootDevice, attached, x.Created, v.DeleteOnTermination}}
+		x.Attachments.Items = []volumeAttachmentXML{
+			{v.ID, v.Instance, rootDevice, attached, x.Created, v.DeleteOnTermination},
+		}
 	}
 	return x
 }
 
-type describeVolumesInput struct {
-	query
-	VolumeId []string
-}
-
-type describeVolumesOutput struct {
-	response
-	Volumes   set[volumeXML] `xml:"volumeSet"`
-	NextToken string         `xml:"nextToken,omitempty"`
-}
-
-func describeVolumes(t *tx, in describeVolumesInput) (*describeVolumesOutput, error) {
-	volumes, next, err := choose(selection[volumeRecord]{
-		kind: kindVolume,
-		id:   func(v *volumeRecord) string { return v.ID },
-		tags: func(v *volumeRecord) tags { return v.Tags },
-		values: func(v *volumeRecord, name string) ([]string, bool) {
-			x := t.volumeXML(v)
-			attachment := func(value string) ([]string, bool) {
-				if v.Instance == "" {
-					return none()
-				}
-				return one(value)
-			}
-			switch name {
-			case "volume-id":
-				return one(x.ID)
-			case "status":
-				return one(x.Status)
-			case "size":
-				return one(strconv.Itoa(x.Size))
-			case "volume-type":
-				return one(x.Type)
-			case "snapshot-id":
-				return one(x.Snapshot)
-			case "availability-zone":
-				return one(x.Zone)
-			case "encrypted":
-				return flag(x.Encrypted)
-			case "attachment.instance-id":
-				return attachment(v.Instance)
-			case "attachment.device":
-				return attachment(rootDevice)
-			case "attachment.status":
-				return attachment(attached)
-			case "attachment.delete-on-termination":
-				return attachment(strconv.FormatBool(v.DeleteOnTermination))
-			}
-			return nil, false
-		},
-	}, byID(t.Volumes), in.VolumeId, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeVolumesOutput{Volumes: setOf(volumes, t.volumeXML), NextToken: next}, nil
-}
-
-type volumeIDInput struct {
+type oneVolume struct {
 	dryRun
-	VolumeId string `form:",required"`
+	Volume *volumeRecord `form:"VolumeId,required"`
 }
 
 // deleteVolume removes a volume that has outlived its instance.
-func deleteVolume(t *tx, in volumeIDInput) (*done, error) {
-	v, err := find(kindVolume, t.Volumes, in.VolumeId)
-	if err != nil {
-		return nil, err
+func deleteVolume(t *tx, in oneVolume) (*done, error) {
+	if in.Volume.Instance != "" {
+		return nil, fail("VolumeInUse", "Volume %s is currently attached to %s", in.Volume.ID, in.Volume.Instance)
 	}
-	if v.Instance != "" {
-		return nil, fail("VolumeInUse", "Volume %s is currently attached to %s", v.ID, v.Instance)
-	}
-	delete(t.Volumes, v.ID)
+	delete(t.Volumes, in.Volume.ID)
 	return ok()
 }

@@ -20,19 +20,19 @@ type blockRecord struct {
 }
 
 type cidrStateXML struct {
-	State string `xml:"state"`
+	State string `xml:"state" filter:"state"`
 }
 
 type cidrAssociationXML struct {
-	ID    string       `xml:"associationId"`
-	CIDR  string       `xml:"cidrBlock"`
-	State cidrStateXML `xml:"cidrBlockState"`
+	ID    string       `xml:"associationId" filter:"association-id"`
+	CIDR  string       `xml:"cidrBlock" filter:"cidr-block"`
+	State cidrStateXML `xml:"cidrBlockState" filter:""`
 }
 
 type ipv6CIDRAssociationXML struct {
-	ID          string       `xml:"associationId"`
-	CIDR        string       `xml:"ipv6CidrBlock,omitempty"`
-	State       cidrStateXML `xml:"ipv6CidrBlockState"`
+	ID          string       `xml:"associationId" filter:"association-id"`
+	CIDR        string       `xml:"ipv6CidrBlock,omitempty" filter:"ipv6-cidr-block"`
+	State       cidrStateXML `xml:"ipv6CidrBlockState" filter:""`
 	BorderGroup string       `xml:"networkBorderGroup"`
 	Pool        string       `xml:"ipv6Pool"`
 	Attribute   string       `xml:"ipv6AddressAttribute"`
@@ -45,7 +45,8 @@ func (b blockRecord) xml(state string) cidrAssociationXML {
 
 // ipv6XML shows no CIDR as long as there is none.
 func (b blockRecord) ipv6XML(region, state string) ipv6CIDRAssociationXML {
-	x := ipv6CIDRAssociationXML{ID: b.ID, State: cidrStateXML{state}, BorderGroup: region, Pool: "Amazon", Attribute: "public", Source: "amazon"}
+	x := ipv6CIDRAssociationXML{ID: b.ID, State: cidrStateXML{state}, BorderGroup: region, Pool: "Amazon",
+		Attribute: "public", Source: "amazon"}
 	if b.CIDR.IsValid() {
 		x.CIDR = b.CIDR.String()
 	}
@@ -98,7 +99,7 @@ func (c *Config) borderGroup(name string) error {
 }
 
 type associateVPCCIDRInput struct {
-	VpcId                           string `form:",required"`
+	VPC                             *vpcRecord `form:"VpcId,required"`
 	CidrBlock                       string
 	AmazonProvidedIpv6CidrBlock     bool
 	Ipv6CidrBlockNetworkBorderGroup string
@@ -112,11 +113,9 @@ type vpcCIDROutput struct {
 }
 
 func associateVpcCidrBlock(t *tx, in associateVPCCIDRInput) (*vpcCIDROutput, error) {
-	v, err := find(kindVPC, t.VPCs, in.VpcId)
-	if err != nil {
-		return nil, err
-	}
-	if err := exactlyOne([]string{"cidrBlock", "amazonProvidedIpv6CidrBlock"}, in.CidrBlock != "", in.AmazonProvidedIpv6CidrBlock); err != nil {
+	v := in.VPC
+	if err := exactlyOne([]string{"cidrBlock", "amazonProvidedIpv6CidrBlock"}, in.CidrBlock != "",
+		in.AmazonProvidedIpv6CidrBlock); err != nil {
 		return nil, err
 	}
 	if err := t.cfg.borderGroup(in.Ipv6CidrBlockNetworkBorderGroup); err != nil {
@@ -146,7 +145,8 @@ func associateVpcCidrBlock(t *tx, in associateVPCCIDRInput) (*vpcCIDROutput, err
 
 // privateRanges are those of RFC 1918; benchmarkRange is for AWS's own use.
 var (
-	privateRanges  = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16")}
+	privateRanges = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
+		netip.MustParsePrefix("192.168.0.0/16")}
 	benchmarkRange = netip.MustParsePrefix("198.19.0.0/16")
 )
 
@@ -185,13 +185,15 @@ func (t *tx) checkSecondary(v *vpcRecord, cidr netip.Prefix) error {
 			return fail("InvalidVpc.Range", "The CIDR '%s' conflicts with the CIDR '%s' of the VPC.", cidr, have)
 		}
 		if restricted(v, have, cidr) {
-			return fail("InvalidVpc.Range", "The CIDR '%s' is restricted. Use a CIDR from the same private address range as the current VPC CIDR, or use a publicly-routable CIDR.", cidr)
+			return fail("InvalidVpc.Range", "The CIDR '%s' is restricted. Use a CIDR from the same private address range as "+
+				"the current VPC CIDR, or use a publicly-routable CIDR.", cidr)
 		}
 	}
 	for _, table := range t.RouteTables {
 		for _, r := range table.Routes {
 			if table.VPC == v.ID && within(r.Dest, cidr) {
-				return invalidParameter("The CIDR '%s' is the same as or larger than the destination %s of a route in %s.", cidr, r.Dest, table.ID)
+				return invalidParameter("The CIDR '%s' is the same as or larger than the destination %s of a route in %s.", cidr,
+					r.Dest, table.ID)
 			}
 		}
 	}
@@ -205,15 +207,18 @@ func disassociateVpcCidrBlock(t *tx, in disassociateCIDRInput) (*vpcCIDROutput, 
 	for _, v := range t.VPCs {
 		out := &vpcCIDROutput{VPC: v.ID}
 		var gone netip.Prefix
-		if v.CIDRAssociation == in.AssociationId {
-			return nil, fail("OperationNotPermitted", "The vpc CIDR block with association ID %s may not be disassociated. It is the primary IPv4 CIDR block of the VPC", in.AssociationId)
-		} else if i := slices.IndexFunc(v.Secondary, mine); i >= 0 {
-			x := v.Secondary[i].xml(disassociating)
-			out.Association, gone = &x, v.Secondary[i].CIDR
-		} else if i := slices.IndexFunc(v.IPv6, mine); i >= 0 {
-			x := v.IPv6[i].ipv6XML(t.cfg.Region, disassociating)
-			out.IPv6, gone = &x, v.IPv6[i].CIDR
-		} else {
+		secondary, ipv6 := slices.IndexFunc(v.Secondary, mine), slices.IndexFunc(v.IPv6, mine)
+		switch {
+		case v.CIDRAssociation == in.AssociationId:
+			return nil, fail("OperationNotPermitted", "The vpc CIDR block with association ID %s may not be disassociated. "+
+				"It is the primary IPv4 CIDR block of the VPC", in.AssociationId)
+		case secondary >= 0:
+			x := v.Secondary[secondary].xml(disassociating)
+			out.Association, gone = &x, v.Secondary[secondary].CIDR
+		case ipv6 >= 0:
+			x := v.IPv6[ipv6].ipv6XML(t.cfg.Region, disassociating)
+			out.IPv6, gone = &x, v.IPv6[ipv6].CIDR
+		default:
 			continue
 		}
 		for _, s := range t.Subnets {

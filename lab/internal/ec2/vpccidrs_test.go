@@ -16,8 +16,10 @@ func TestSecondaryCIDRs(t *testing.T) {
 	v := l.vpc("10.2.0.0/16")
 	l.gateway(v)
 	table := must(l.DescribeRouteTables(l.ctx, &ec2.DescribeRouteTablesInput{}))(l).RouteTables[0].RouteTableId
-	igw := must(l.DescribeInternetGateways(l.ctx, &ec2.DescribeInternetGatewaysInput{}))(l).InternetGateways[0].InternetGatewayId
-	must(l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table, DestinationCidrBlock: aws.String("10.9.0.0/24"), GatewayId: igw}))(l)
+	igw := must(l.DescribeInternetGateways(l.ctx,
+		&ec2.DescribeInternetGatewaysInput{}))(l).InternetGateways[0].InternetGatewayId
+	must(l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table, DestinationCidrBlock: aws.String("10.9.0.0/24"),
+		GatewayId: igw}))(l)
 	associate := func(vpcID, cidr string) (*ec2.AssociateVpcCidrBlockOutput, error) {
 		return l.AssociateVpcCidrBlock(l.ctx, &ec2.AssociateVpcCidrBlockInput{VpcId: &vpcID, CidrBlock: &cidr})
 	}
@@ -81,12 +83,16 @@ func TestIPv6Later(t *testing.T) {
 	l := newLab(t)
 	v := l.vpc("10.0.0.0/16")
 	group := func(name string) *string {
-		return must(l.CreateSecurityGroup(l.ctx, &ec2.CreateSecurityGroupInput{VpcId: &v, GroupName: &name, Description: &name}))(l).GroupId
+		return must(l.CreateSecurityGroup(l.ctx,
+			&ec2.CreateSecurityGroupInput{VpcId: &v, GroupName: &name, Description: &name}))(l).GroupId
 	}
 	plain, changed := group("plain"), group("changed")
-	rules := must(l.DescribeSecurityGroups(l.ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{*changed}}))(l).SecurityGroups[0].IpPermissionsEgress
-	must(l.RevokeSecurityGroupEgress(l.ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: changed, IpPermissions: rules}))(l)
-	out := must(l.AssociateVpcCidrBlock(l.ctx, &ec2.AssociateVpcCidrBlockInput{VpcId: &v, AmazonProvidedIpv6CidrBlock: aws.Bool(true)}))(l)
+	rules := must(l.DescribeSecurityGroups(l.ctx,
+		&ec2.DescribeSecurityGroupsInput{GroupIds: []string{*changed}}))(l).SecurityGroups[0].IpPermissionsEgress
+	must(l.RevokeSecurityGroupEgress(l.ctx,
+		&ec2.RevokeSecurityGroupEgressInput{GroupId: changed, IpPermissions: rules}))(l)
+	out := must(l.AssociateVpcCidrBlock(l.ctx,
+		&ec2.AssociateVpcCidrBlockInput{VpcId: &v, AmazonProvidedIpv6CidrBlock: aws.Bool(true)}))(l)
 	if a := out.Ipv6CidrBlockAssociation; a.Ipv6CidrBlock != nil || a.Ipv6CidrBlockState.State != "associating" {
 		t.Errorf("associated %+v", a)
 	}
@@ -98,7 +104,8 @@ func TestIPv6Later(t *testing.T) {
 		}
 	}
 	table := must(l.DescribeRouteTables(l.ctx, &ec2.DescribeRouteTablesInput{}))(l).RouteTables[0]
-	if len(table.Routes) != 2 || *table.Routes[1].DestinationIpv6CidrBlock != "2001:db8:1000::/56" || *table.Routes[1].GatewayId != "local" {
+	if len(table.Routes) != 2 || *table.Routes[1].DestinationIpv6CidrBlock != "2001:db8:1000::/56" ||
+		*table.Routes[1].GatewayId != "local" {
 		t.Errorf("the table has %+v", table.Routes)
 	}
 	acls := must(l.DescribeNetworkAcls(l.ctx, &ec2.DescribeNetworkAclsInput{}))(l).NetworkAcls
@@ -116,14 +123,17 @@ func TestQuotas(t *testing.T) {
 	l.wantCode(err, "VpcLimitExceeded")
 	_, err = l.CreateInternetGateway(l.ctx, &ec2.CreateInternetGatewayInput{})
 	l.wantCode(err, "InternetGatewayLimitExceeded")
-	out := must(l.DescribeAccountAttributes(l.ctx, &ec2.DescribeAccountAttributesInput{AttributeNames: []types.AccountAttributeName{"default-vpc"}}))(l)
+	out := must(l.DescribeAccountAttributes(l.ctx,
+		&ec2.DescribeAccountAttributesInput{AttributeNames: []types.AccountAttributeName{"default-vpc"}}))(l)
 	if len(out.AccountAttributes) != 1 || *out.AccountAttributes[0].AttributeValues[0].AttributeValue != "none" {
 		t.Errorf("the account has %+v", out.AccountAttributes)
 	}
-	if n := len(must(l.DescribeAccountAttributes(l.ctx, &ec2.DescribeAccountAttributesInput{}))(l).AccountAttributes); n != 6 {
+	if n := len(must(l.DescribeAccountAttributes(l.ctx,
+		&ec2.DescribeAccountAttributesInput{}))(l).AccountAttributes); n != 6 {
 		t.Errorf("the account has %d attributes", n)
 	}
-	_, err = l.DescribeAccountAttributes(l.ctx, &ec2.DescribeAccountAttributesInput{AttributeNames: []types.AccountAttributeName{"moon"}})
+	_, err = l.DescribeAccountAttributes(l.ctx,
+		&ec2.DescribeAccountAttributesInput{AttributeNames: []types.AccountAttributeName{"moon"}})
 	l.wantCode(err, "InvalidParameterValue")
 	for _, cidr := range []string{"127.0.0.0/16", "224.0.0.0/16", "0.1.0.0/16"} {
 		_, err := l.CreateVpc(l.ctx, &ec2.CreateVpcInput{CidrBlock: &cidr})
@@ -134,10 +144,12 @@ func TestQuotas(t *testing.T) {
 func TestRulesQuota(t *testing.T) {
 	l := newLab(t)
 	v := l.vpc("10.0.0.0/16")
-	group := must(l.CreateSecurityGroup(l.ctx, &ec2.CreateSecurityGroupInput{VpcId: &v, GroupName: aws.String("g"), Description: aws.String("d")}))(l).GroupId
+	group := must(l.CreateSecurityGroup(l.ctx,
+		&ec2.CreateSecurityGroupInput{VpcId: &v, GroupName: aws.String("g"), Description: aws.String("d")}))(l).GroupId
 	allow := func(cidr string) error {
 		p := permission(cidr)
-		_, err := l.AuthorizeSecurityGroupIngress(l.ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: p})
+		_, err := l.AuthorizeSecurityGroupIngress(l.ctx,
+			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: p})
 		return err
 	}
 	for i := range maxRules {

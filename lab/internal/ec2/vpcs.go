@@ -36,16 +36,16 @@ func (v *vpcRecord) blocks6() []netip.Prefix {
 }
 
 type vpcXML struct {
-	ID           string                      `xml:"vpcId"`
-	Owner        string                      `xml:"ownerId"`
-	State        string                      `xml:"state"`
-	CIDR         string                      `xml:"cidrBlock"`
-	Associations set[cidrAssociationXML]     `xml:"cidrBlockAssociationSet"`
-	IPv6         set[ipv6CIDRAssociationXML] `xml:"ipv6CidrBlockAssociationSet"`
-	DHCPOptions  string                      `xml:"dhcpOptionsId"`
+	ID           string                      `xml:"vpcId" filter:"vpc-id"`
+	Owner        string                      `xml:"ownerId" filter:"owner-id"`
+	State        string                      `xml:"state" filter:"state"`
+	CIDR         string                      `xml:"cidrBlock" filter:"cidr-block,cidr,cidrBlock"`
+	Associations set[cidrAssociationXML]     `xml:"cidrBlockAssociationSet" filter:"cidr-block-association"`
+	IPv6         set[ipv6CIDRAssociationXML] `xml:"ipv6CidrBlockAssociationSet" filter:"ipv6-cidr-block-association"`
+	DHCPOptions  string                      `xml:"dhcpOptionsId" filter:"dhcp-options-id"`
 	Tenancy      string                      `xml:"instanceTenancy"`
-	Default      bool                        `xml:"isDefault"`
-	Tags         set[tagXML]                 `xml:"tagSet"`
+	Default      bool                        `xml:"isDefault" filter:"is-default,isDefault"`
+	Tags         set[tagXML]                 `xml:"tagSet" filter:""`
 }
 
 func (t *tx) vpcXML(v *vpcRecord) vpcXML {
@@ -111,16 +111,13 @@ func createVpc(t *tx, in createVpcInput) (*createVpcOutput, error) {
 	return out, nil
 }
 
-type vpcIDInput struct {
+type oneVPC struct {
 	dryRun
-	VpcId string `form:",required"`
+	VPC *vpcRecord `form:"VpcId,required"`
 }
 
-func deleteVpc(t *tx, in vpcIDInput) (*done, error) {
-	v, err := find(kindVPC, t.VPCs, in.VpcId)
-	if err != nil {
-		return nil, err
-	}
+func deleteVpc(t *tx, in oneVPC) (*done, error) {
+	v := in.VPC
 	busy := dependencyViolation("vpc", v.ID)
 	for _, s := range t.Subnets {
 		if s.VPC == v.ID {
@@ -156,82 +153,20 @@ func deleteVpc(t *tx, in vpcIDInput) (*done, error) {
 	return ok()
 }
 
-type describeVpcsInput struct {
-	query
-	VpcId []string
-}
-
-type describeVpcsOutput struct {
-	response
-	VPCs      set[vpcXML] `xml:"vpcSet"`
-	NextToken string      `xml:"nextToken,omitempty"`
-}
-
-func describeVpcs(t *tx, in describeVpcsInput) (*describeVpcsOutput, error) {
-	vpcs, next, err := choose(selection[vpcRecord]{
-		kind:   kindVPC,
-		id:     func(v *vpcRecord) string { return v.ID },
-		tags:   func(v *vpcRecord) tags { return v.Tags },
-		values: t.vpcValues,
-	}, byID(t.VPCs), in.VpcId, in.query)
-	if err != nil {
-		return nil, err
-	}
-	return &describeVpcsOutput{VPCs: setOf(vpcs, t.vpcXML), NextToken: next}, nil
-}
-
-func (t *tx) vpcValues(v *vpcRecord, name string) (values []string, ok bool) {
-	associations := append([]blockRecord{{v.CIDRAssociation, v.CIDR}}, v.Secondary...)
-	cidr := func(b blockRecord) string { return b.CIDR.String() }
-	id := func(b blockRecord) string { return b.ID }
-	state := func(blockRecord) string { return associated }
-	switch name {
-	case "vpc-id":
-		return one(v.ID)
-	case "cidr", "cidr-block", "cidrBlock":
-		return one(v.CIDR.String())
-	case "cidr-block-association.cidr-block":
-		return mapped(associations, cidr), true
-	case "cidr-block-association.association-id":
-		return mapped(associations, id), true
-	case "cidr-block-association.state":
-		return mapped(associations, state), true
-	case "ipv6-cidr-block-association.ipv6-cidr-block":
-		return mapped(v.IPv6, cidr), true
-	case "ipv6-cidr-block-association.association-id":
-		return mapped(v.IPv6, id), true
-	case "ipv6-cidr-block-association.state":
-		return mapped(v.IPv6, state), true
-	case "state":
-		return one("available")
-	case "owner-id":
-		return one(t.cfg.Account)
-	case "dhcp-options-id":
-		return one("default")
-	case "is-default", "isDefault":
-		return flag(false)
-	}
-	return nil, false
-}
-
 type modifyVpcAttributeInput struct {
-	VpcId              string `form:",required"`
+	VPC                *vpcRecord `form:"VpcId,required"`
 	EnableDnsSupport   *boolValue
 	EnableDnsHostnames *boolValue
 }
 
-func modifyVpcAttribute(t *tx, in modifyVpcAttributeInput) (*done, error) {
-	v, err := find(kindVPC, t.VPCs, in.VpcId)
-	if err != nil {
-		return nil, err
-	}
+func modifyVpcAttribute(_ *tx, in modifyVpcAttributeInput) (*done, error) {
 	switch {
 	case in.EnableDnsSupport != nil && in.EnableDnsHostnames != nil:
 		return nil, badCombination("Fields for multiple attribute types specified: enableDnsSupport, enableDnsHostnames")
 	case in.EnableDnsSupport != nil:
-		v.DNSSupport = in.EnableDnsSupport.Value
+		in.VPC.DNSSupport = in.EnableDnsSupport.Value
 	case in.EnableDnsHostnames != nil:
-		v.DNSHostnames = in.EnableDnsHostnames.Value
+		in.VPC.DNSHostnames = in.EnableDnsHostnames.Value
 	default:
 		return nil, missingParameter("EnableDnsSupport or EnableDnsHostnames")
 	}
@@ -240,8 +175,8 @@ func modifyVpcAttribute(t *tx, in modifyVpcAttributeInput) (*done, error) {
 
 type describeVpcAttributeInput struct {
 	dryRun
-	VpcId     string `form:",required"`
-	Attribute string `form:",required"`
+	VPC       *vpcRecord `form:"VpcId,required"`
+	Attribute string     `form:",required"`
 }
 
 type boolValueXML struct {
@@ -255,17 +190,13 @@ type describeVpcAttributeOutput struct {
 	DNSHostnames *boolValueXML `xml:"enableDnsHostnames"`
 }
 
-func describeVpcAttribute(t *tx, in describeVpcAttributeInput) (*describeVpcAttributeOutput, error) {
-	v, err := find(kindVPC, t.VPCs, in.VpcId)
-	if err != nil {
-		return nil, err
-	}
-	out := &describeVpcAttributeOutput{VPC: v.ID}
+func describeVpcAttribute(_ *tx, in describeVpcAttributeInput) (*describeVpcAttributeOutput, error) {
+	out := &describeVpcAttributeOutput{VPC: in.VPC.ID}
 	switch in.Attribute {
 	case "enableDnsSupport":
-		out.DNSSupport = &boolValueXML{v.DNSSupport}
+		out.DNSSupport = &boolValueXML{in.VPC.DNSSupport}
 	case "enableDnsHostnames":
-		out.DNSHostnames = &boolValueXML{v.DNSHostnames}
+		out.DNSHostnames = &boolValueXML{in.VPC.DNSHostnames}
 	default:
 		return nil, invalidParameter("Value (%s) for parameter attribute is invalid. Unknown attribute.", in.Attribute)
 	}

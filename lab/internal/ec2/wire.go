@@ -27,7 +27,8 @@ type InstanceRoles interface {
 // Wire opens a state and puts its two faces on it. The function who says which
 // network interface a request to the metadata service came from. Call State.Resume
 // when the fabric and the machines are ready.
-func Wire(cfg Config, known Identities, who func(*http.Request) (eni string, ok bool), middleware ...Middleware) (*Service, error) {
+func Wire(cfg Config, known Identities, who func(*http.Request) (eni string, ok bool),
+	middleware ...Middleware) (*Service, error) {
 	s, err := Open(cfg)
 	if err != nil {
 		return nil, err
@@ -40,13 +41,15 @@ func Wire(cfg Config, known Identities, who func(*http.Request) (eni string, ok 
 }
 
 // metadataOf is the metadata service of a region.
-func metadataOf(s *State, known Identities, shown imds.Source, who func(*http.Request) (eni string, ok bool)) *imds.Handler {
+func metadataOf(s *State, known Identities, shown imds.Source,
+	who func(*http.Request) (eni string, ok bool)) *imds.Handler {
 	h := imds.New(shown, who)
 	h.Now = s.cfg.Now
 	if roles, ok := known.(InstanceRoles); ok {
 		h.Role = func(i imds.Instance) (imds.Role, bool) {
 			name, c, ok := roles.InstanceCredentials(s.cfg.Region, i.ID, i.Profile.ARN)
-			return imds.Role{Name: name, Refused: !ok, AccessKeyID: c.ID, SecretAccessKey: c.Secret, Token: c.Token, Updated: c.Issued, Expires: c.Expires}, name != ""
+			return imds.Role{Name: name, Refused: !ok, AccessKeyID: c.ID, SecretAccessKey: c.Secret, Token: c.Token,
+				Updated: c.Issued, Expires: c.Expires}, name != ""
 		}
 	}
 	return h

@@ -34,7 +34,7 @@ func (w *workers) run(parent context.Context, key, goal string, work func(contex
 	if w.closed {
 		return
 	}
-	if now, busy := w.running[key]; busy {
+	if now, ok := w.running[key]; ok {
 		now.next = &errand{parent, goal, work}
 		if now.goal != goal {
 			now.cancel()

@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"encoding/xml"
 	"net/http"
+
+	"macaw.example/lab/internal/awsquery"
 )
 
 // xmlNamespace is on every successful answer, with the slash at its end, and on
 // no error (EC2 API Reference, "Query requests" and "errors-overview").
 const xmlNamespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
+
+const contentType = "text/xml;charset=UTF-8"
 
 // response begins every result: requestId is its first element.
 type response struct {
@@ -44,12 +48,8 @@ func setOf[R, T any](records []R, render func(R) T) set[T] {
 
 func encodeResult(action, requestID string, r result) ([]byte, error) {
 	r.setRequestID(requestID)
-	start := xml.StartElement{
-		Name: xml.Name{Local: action + "Response"},
-		Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: xmlNamespace}},
-	}
 	b := bytes.NewBufferString(xml.Header)
-	if err := xml.NewEncoder(b).EncodeElement(r, start); err != nil {
+	if err := xml.NewEncoder(b).EncodeElement(r, awsquery.Response(action, xmlNamespace)); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
@@ -63,16 +63,5 @@ type errorResponse struct {
 }
 
 func writeError(w http.ResponseWriter, requestID string, e *APIError) {
-	body, err := xml.Marshal(errorResponse{Code: e.Code, Message: e.Message, RequestID: requestID})
-	if err != nil {
-		http.Error(w, "encoding an error", http.StatusInternalServerError)
-		return
-	}
-	writeXML(w, e.Status, append([]byte(xml.Header), body...))
-}
-
-func writeXML(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
-	w.WriteHeader(status)
-	w.Write(body)
+	awsquery.WriteError(w, contentType, e, errorResponse{Code: e.Code, Message: e.Message, RequestID: requestID})
 }

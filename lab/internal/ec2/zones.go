@@ -6,14 +6,14 @@ import (
 )
 
 type zoneXML struct {
-	State       string `xml:"zoneState"`
-	OptIn       string `xml:"optInStatus"`
-	Region      string `xml:"regionName"`
-	Name        string `xml:"zoneName"`
-	ID          string `xml:"zoneId"`
-	Group       string `xml:"groupName"`
+	State       string `xml:"zoneState" filter:"state"`
+	OptIn       string `xml:"optInStatus" filter:"opt-in-status"`
+	Region      string `xml:"regionName" filter:"region-name"`
+	Name        string `xml:"zoneName" filter:"zone-name"`
+	ID          string `xml:"zoneId" filter:"zone-id"`
+	Group       string `xml:"groupName" filter:"group-name"`
 	BorderGroup string `xml:"networkBorderGroup"`
-	Type        string `xml:"zoneType"`
+	Type        string `xml:"zoneType" filter:"zone-type"`
 }
 
 // zoneID is the name of a zone that is the same in every account.
@@ -33,51 +33,29 @@ type describeZonesOutput struct {
 	Zones set[zoneXML] `xml:"availabilityZoneInfo"`
 }
 
-func (t *tx) selectZones() selection[string] {
-	return selection[string]{
-		kind: kind{name: "availability zone", prefix: "zone", malformed: "InvalidParameterValue", notFound: "InvalidParameterValue"},
-		id:   func(z *string) string { return *z },
-		values: func(z *string, name string) ([]string, bool) {
-			switch name {
-			case "zone-name":
-				return one(*z)
-			case "zone-id":
-				return one(t.cfg.zoneID(*z))
-			case "region-name", "group-name":
-				return one(t.cfg.Region)
-			case "state":
-				return one("available")
-			case "zone-type":
-				return one("availability-zone")
-			case "opt-in-status":
-				return one("opt-in-not-required")
-			}
-			return nil, false
-		},
-	}
-}
+var kindZone = kind{name: "availability zone", prefix: "zone", malformed: "InvalidParameterValue",
+	notFound: "InvalidParameterValue"}
 
 func describeAvailabilityZones(t *tx, in describeZonesInput) (*describeZonesOutput, error) {
-	var all []*string
+	var all []item[zoneXML]
 	for _, zone := range t.cfg.Zones {
-		if len(in.ZoneId) == 0 || slices.Contains(in.ZoneId, t.cfg.zoneID(zone)) {
-			all = append(all, &zone)
+		id, region := t.cfg.zoneID(zone), t.cfg.Region
+		if len(in.ZoneId) == 0 || slices.Contains(in.ZoneId, id) {
+			all = append(all, item[zoneXML]{zone,
+				zoneXML{"available", "opt-in-not-required", region, zone, id, region, region, "availability-zone"}})
 		}
 	}
-	zones, _, err := choose(t.selectZones(), all, in.ZoneName, in.query)
+	zones, _, err := choose(kindZone, all, in.ZoneName, in.query)
 	if err != nil {
 		return nil, err
 	}
-	return &describeZonesOutput{Zones: setOf(zones, func(zone *string) zoneXML {
-		return zoneXML{"available", "opt-in-not-required", t.cfg.Region, *zone, t.cfg.zoneID(*zone),
-			t.cfg.Region, t.cfg.Region, "availability-zone"}
-	})}, nil
+	return &describeZonesOutput{Zones: zones}, nil
 }
 
 type regionXML struct {
-	Name     string `xml:"regionName"`
-	Endpoint string `xml:"regionEndpoint"`
-	OptIn    string `xml:"optInStatus"`
+	Name     string `xml:"regionName" filter:"region-name"`
+	Endpoint string `xml:"regionEndpoint" filter:"endpoint"`
+	OptIn    string `xml:"optInStatus" filter:"opt-in-status"`
 }
 
 type describeRegionsInput struct {
@@ -91,28 +69,15 @@ type describeRegionsOutput struct {
 	Regions set[regionXML] `xml:"regionInfo"`
 }
 
-var selectRegions = selection[string]{
-	kind: kind{name: "region", prefix: "region", malformed: "InvalidParameterValue", notFound: "InvalidParameterValue"},
-	id:   func(r *string) string { return *r },
-	values: func(r *string, name string) ([]string, bool) {
-		switch name {
-		case "region-name":
-			return one(*r)
-		case "endpoint":
-			return one("ec2." + *r + ".amazonaws.com")
-		case "opt-in-status":
-			return one("opt-in-not-required")
-		}
-		return nil, false
-	},
-}
+var kindRegion = kind{name: "region", prefix: "region", malformed: "InvalidParameterValue",
+	notFound: "InvalidParameterValue"}
 
 func describeRegions(t *tx, in describeRegionsInput) (*describeRegionsOutput, error) {
-	regions, _, err := choose(selectRegions, []*string{&t.cfg.Region}, in.RegionName, in.query)
+	region := t.cfg.Region
+	all := []item[regionXML]{{region, regionXML{region, "ec2." + region + ".amazonaws.com", "opt-in-not-required"}}}
+	regions, _, err := choose(kindRegion, all, in.RegionName, in.query)
 	if err != nil {
 		return nil, err
 	}
-	return &describeRegionsOutput{Regions: setOf(regions, func(r *string) regionXML {
-		return regionXML{*r, "ec2." + *r + ".amazonaws.com", "opt-in-not-required"}
-	})}, nil
+	return &describeRegionsOutput{Regions: regions}, nil
 }

@@ -18,13 +18,13 @@ func apiError(code string) *ec2.APIError {
 	return &ec2.APIError{Status: Codes[code], Code: code, Message: messages[code]}
 }
 
-// Disturb decides what befalls a call. All faults cast their dice for each call
+// Inject decides what befalls a call. All faults cast their dice for each call
 // that they are about, so turning one on does not change the fate that another
 // has in store.
-func (i *Injector) Disturb(c ec2.CallFacts) ec2.Disturbance {
+func (i *Injector) Inject(c ec2.CallFacts) ec2.Injection {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	var d ec2.Disturbance
+	var d ec2.Injection
 	for _, f := range i.plan.Faults {
 		switch f.Name {
 		case Throttle:
@@ -46,10 +46,10 @@ func (i *Injector) Disturb(c ec2.CallFacts) ec2.Disturbance {
 	return d
 }
 
-func decided(d ec2.Disturbance) bool { return d.Refuse != nil || d.NoAnswer }
+func decided(d ec2.Injection) bool { return d.Refuse != nil || d.NoAnswer }
 
 // chance lets an error or a timeout happen, or not.
-func (i *Injector) chance(f Fault, action string, d *ec2.Disturbance) {
+func (i *Injector) chance(f Fault, action string, d *ec2.Injection) {
 	if !f.befalls(action) {
 		return
 	}

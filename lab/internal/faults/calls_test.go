@@ -34,10 +34,10 @@ func injecting(t *testing.T, seed uint64, faults ...Fault) (*Injector, *hands) {
 }
 
 // fates is what befalls n calls of an action.
-func fates(i *Injector, action string, n int) []ec2.Disturbance {
-	var all []ec2.Disturbance
+func fates(i *Injector, action string, n int) []ec2.Injection {
+	var all []ec2.Injection
 	for range n {
-		all = append(all, i.Disturb(ec2.CallFacts{Action: action, Resources: 1}))
+		all = append(all, i.Inject(ec2.CallFacts{Action: action, Resources: 1}))
 	}
 	return all
 }
@@ -63,7 +63,7 @@ func TestThrottling(t *testing.T) {
 		through := func() int {
 			n := 0
 			for range 300 {
-				if d := i.Disturb(c.call); d.Refuse == nil {
+				if d := i.Inject(c.call); d.Refuse == nil {
 					n++
 				} else if d.Refuse.Code != "RequestLimitExceeded" || d.Refuse.Status != 503 || d.AfterEffect {
 					t.Fatalf("%s: refused with %+v", c.name, d)
@@ -103,7 +103,7 @@ func TestErrors(t *testing.T) {
 		t.Errorf("%d of 2000 calls fail, %d of them after the effect", hits, after)
 	}
 	for _, d := range fates(i, "DescribeVpcs", 100) {
-		if d != (ec2.Disturbance{}) {
+		if d != (ec2.Injection{}) {
 			t.Fatalf("another action meets %+v", d)
 		}
 	}
@@ -132,7 +132,8 @@ func TestRepeatable(t *testing.T) {
 
 func TestTimes(t *testing.T) {
 	second := func(n int) Duration { return Duration(time.Duration(n) * time.Second) }
-	i, _ := injecting(t, 5, Fault{Name: Latency, Action: "Create*", Min: second(1), Max: second(2)}, Fault{Name: Lag, Min: second(3), Max: second(4)},
+	i, _ := injecting(t, 5, Fault{Name: Latency, Action: "Create*", Min: second(1), Max: second(2)},
+		Fault{Name: Lag, Min: second(3), Max: second(4)},
 		Fault{Name: Timeout, Action: "Delete*", Rate: 1, When: After, Min: second(5), Max: second(6)})
 	within := func(name string, d time.Duration, least, most int) {
 		t.Helper()
@@ -141,7 +142,9 @@ func TestTimes(t *testing.T) {
 		}
 	}
 	for range 100 {
-		create, read, remove := i.Disturb(ec2.CallFacts{Action: "CreateVpc"}), i.Disturb(ec2.CallFacts{Action: "GetConsoleOutput"}), i.Disturb(ec2.CallFacts{Action: "DeleteVpc"})
+		create := i.Inject(ec2.CallFacts{Action: "CreateVpc"})
+		read := i.Inject(ec2.CallFacts{Action: "GetConsoleOutput"})
+		remove := i.Inject(ec2.CallFacts{Action: "DeleteVpc"})
 		within("latency", create.Latency, 1, 2)
 		within("lag", read.Lag, 3, 4)
 		within("timeout", remove.Hang, 5, 6)

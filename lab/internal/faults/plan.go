@@ -91,7 +91,8 @@ type Kind struct {
 
 // Codes are the errors that Error can answer with, and their HTTP status (EC2
 // API Reference, errors-overview, "Server error codes").
-var Codes = map[string]int{"InternalError": 500, "ServiceUnavailable": 503, "Unavailable": 503, "RequestLimitExceeded": 503}
+var Codes = map[string]int{"InternalError": 500, "ServiceUnavailable": 503, "Unavailable": 503,
+	"RequestLimitExceeded": 503}
 
 // maxTime bounds all times: the lab remembers former states for so long.
 const maxTime = 2 * time.Minute
@@ -106,28 +107,37 @@ func defaults(f Fault, action, when, code string, rate float64) Fault {
 // Kinds are all faults, in the order in which they are listed.
 var Kinds = []Kind{
 	{Name: Throttle, Short: "Refuse calls that come faster than AWS's published token buckets allow",
-		Long: "Each action has a bucket: so many calls at once, so many a second thereafter. A call too\nmany is RequestLimitExceeded (EC2 Developer Guide, ec2-api-throttling)."},
-	{Name: Error, Short: "Answer some calls with a server error, before or after their effect", Action: true, Chance: true, Code: true,
-		Long:    "A server error does not say whether the call has had its effect (EC2 API Reference,\nerrors-overview). Callers must look, and must be able to repeat.",
+		Long: "Each action has a bucket: so many calls at once, so many a second thereafter. A call too\nmany is " +
+			"RequestLimitExceeded (EC2 Developer Guide, ec2-api-throttling)."},
+	{Name: Error, Short: "Answer some calls with a server error, before or after their effect", Action: true, Chance: true,
+		Code: true,
+		Long: "A server error does not say whether the call has had its effect (EC2 API Reference,\nerrors-overview). " +
+			"Callers must look, and must be able to repeat.",
 		Default: defaults(Fault{}, "*", Before, "InternalError", 0.1)},
-	{Name: Timeout, Short: "Do not answer some calls: the connection is closed after a while", Action: true, Chance: true, Times: true,
+	{Name: Timeout, Short: "Do not answer some calls: the connection is closed after a while", Action: true, Chance: true,
+		Times:   true,
 		Long:    "The caller learns nothing, not even whether the call has had its effect.",
 		Default: defaults(span(10*time.Second, 10*time.Second), "*", Before, "", 0.1)},
-	{Name: Latency, Short: "Make calls take longer", Action: true, Times: true, Default: defaults(span(50*time.Millisecond, 500*time.Millisecond), "*", "", "", 0)},
+	{Name: Latency, Short: "Make calls take longer", Action: true, Times: true,
+		Default: defaults(span(50*time.Millisecond, 500*time.Millisecond), "*", "", "", 0)},
 	{Name: Lag, Short: "Make Describe and Get calls show a state of some seconds ago", Action: true, Times: true,
-		Long:    "EC2's API is eventually consistent: what a call has made may be NotFound to the next, and\none answer may be older than the one before it (EC2 Developer Guide, eventual-consistency).",
+		Long: "EC2's API is eventually consistent: what a call has made may be NotFound to the next, and\none answer " +
+			"may be older than the one before it (EC2 Developer Guide, eventual-consistency).",
 		Default: defaults(span(time.Second, 5*time.Second), "*", "", "", 0)},
 	{Name: IMDSLag, Short: "Make the metadata service show a state of some seconds ago", Times: true,
 		Long:    "It lags behind the API, independently of it, and longer; it never goes back.",
 		Default: span(5*time.Second, 30*time.Second)},
 	{Name: Late, Short: "Make the network follow the API late", Times: true,
-		Long:    "Remapping an address is asynchronous: the call returns, packets follow later (EC2 API\nReference, AssignPrivateIpAddresses). Changes keep their order.",
+		Long: "Remapping an address is asynchronous: the call returns, packets follow later (EC2 API\nReference, " +
+			"AssignPrivateIpAddresses). Changes keep their order.",
 		Default: span(500*time.Millisecond, 6*time.Second)},
 	{Name: PowerOff, Short: "Pull the plug of a machine", Target: "INSTANCE",
-		Long: "Its hardware has failed: EC2 goes on calling it running, its status checks are impaired.\nStop and start it, as on AWS, and it is elsewhere and whole. Cleared, it boots again."},
+		Long: "Its hardware has failed: EC2 goes on calling it running, its status checks are impaired.\nStop and start " +
+			"it, as on AWS, and it is elsewhere and whole. Cleared, it boots again."},
 	{Name: NICDown, Short: "Pass no frame from or to a network interface", Target: "ENI"},
 	{Name: ZoneDown, Short: "Take the power from an availability zone", Target: "ZONE",
-		Long: "Its machines are off, its network interfaces are dead, nothing can be launched or started in\nit (InsufficientInstanceCapacity). The API goes on."},
+		Long: "Its machines are off, its network interfaces are dead, nothing can be launched or started in\nit " +
+			"(InsufficientInstanceCapacity). The API goes on."},
 }
 
 // KindOf finds a kind by its name.
@@ -227,7 +237,8 @@ func (p Plan) Set(f Fault) (Plan, error) {
 		return o.Name == f.Name && o.Target == f.Target && o.Action == f.Action
 	})
 	p.Faults = append(kept, f)
-	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return slices.Index(Names(), a.Name) - slices.Index(Names(), b.Name) })
+	slices.SortStableFunc(p.Faults,
+		func(a, b Fault) int { return slices.Index(Names(), a.Name) - slices.Index(Names(), b.Name) })
 	return p, nil
 }
 

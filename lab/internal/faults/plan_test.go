@@ -17,10 +17,14 @@ func TestComplete(t *testing.T) {
 		err  string
 	}{
 		{"throttle", Fault{Name: Throttle}, Fault{Name: Throttle}, ""},
-		{"error", Fault{Name: Error, Rate: 0.5}, Fault{Name: Error, Action: "*", Rate: 0.5, When: Before, Code: "InternalError"}, ""},
-		{"late", Fault{Name: Late}, Fault{Name: Late, Min: Duration(500 * time.Millisecond), Max: Duration(6 * time.Second)}, ""},
-		{"only min", Fault{Name: Late, Min: Duration(8 * time.Second)}, Fault{Name: Late, Min: Duration(8 * time.Second), Max: Duration(8 * time.Second)}, ""},
-		{"only max", Fault{Name: Late, Max: Duration(time.Millisecond)}, Fault{Name: Late, Max: Duration(time.Millisecond)}, ""},
+		{"error", Fault{Name: Error, Rate: 0.5},
+			Fault{Name: Error, Action: "*", Rate: 0.5, When: Before, Code: "InternalError"}, ""},
+		{"late", Fault{Name: Late}, Fault{Name: Late, Min: Duration(500 * time.Millisecond), Max: Duration(6 * time.Second)},
+			""},
+		{"only min", Fault{Name: Late, Min: Duration(8 * time.Second)},
+			Fault{Name: Late, Min: Duration(8 * time.Second), Max: Duration(8 * time.Second)}, ""},
+		{"only max", Fault{Name: Late, Max: Duration(time.Millisecond)}, Fault{Name: Late, Max: Duration(time.Millisecond)},
+			""},
 		{"power-off", Fault{Name: PowerOff, Target: "i-1"}, Fault{Name: PowerOff, Target: "i-1"}, ""},
 		{"unknown", Fault{Name: "moon"}, Fault{}, `no fault "moon"`},
 		{"no target", Fault{Name: NICDown}, Fault{}, "which ENI"},

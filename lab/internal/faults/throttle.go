@@ -43,7 +43,8 @@ var (
 	unfiltered = rates{50, 10}
 
 	published = map[string]rates{
-		"AssignPrivateIpAddresses": {100, 5}, "UnassignPrivateIpAddresses": {100, 5}, "AssignIpv6Addresses": {100, 5}, "UnassignIpv6Addresses": {100, 5},
+		"AssignPrivateIpAddresses": {100, 5}, "UnassignPrivateIpAddresses": {100, 5}, "AssignIpv6Addresses": {100, 5},
+		"UnassignIpv6Addresses":  {100, 5},
 		"CreateNetworkInterface": {100, 5}, "DeleteNetworkInterface": {100, 5}, "ModifyNetworkInterfaceAttribute": {100, 5},
 		"CreateSubnetCidrReservation": {5, 1}, "DeleteSubnetCidrReservation": {5, 1},
 		"CreateTags": {100, 10}, "DeleteTags": {100, 10},

@@ -24,7 +24,8 @@ func (w *fakeWorld) Instances() []ec2.Instance {
 	if w.stopped {
 		state = "stopped"
 	}
-	return []ec2.Instance{{ID: "i-a", State: state, NICs: []ec2.NIC{{ENI: "eni-a"}}}, {ID: "i-b", State: state, NICs: []ec2.NIC{{ENI: "eni-b"}}}}
+	return []ec2.Instance{{ID: "i-a", State: state, NICs: []ec2.NIC{{ENI: "eni-a"}}},
+		{ID: "i-b", State: state, NICs: []ec2.NIC{{ENI: "eni-b"}}}}
 }
 func (w *fakeWorld) Topology() vpc.Topology { return topology("now") }
 func (w *fakeWorld) Zones() []string        { return []string{"a", "b"} }
@@ -141,7 +142,8 @@ func TestPower(t *testing.T) {
 	w.stopped = true
 	unset(t, i, "", "")
 	did("all back, but EC2 has stopped them", "", "")
-	for _, f := range []Fault{{Name: PowerOff, Target: "i-x"}, {Name: NICDown, Target: "eni-x"}, {Name: ZoneDown, Target: "x"}} {
+	for _, f := range []Fault{{Name: PowerOff, Target: "i-x"}, {Name: NICDown, Target: "eni-x"},
+		{Name: ZoneDown, Target: "x"}} {
 		if err := i.Set(t.Context(), f); err == nil {
 			t.Errorf("%s of %s, which is not there, is no error", f.Name, f.Target)
 		}

@@ -56,7 +56,8 @@ func (t *tx) key(p *params) (*keyRecord, error) {
 func updateAccessKey(t *tx, p *params) (any, error) {
 	status := p.need("Status")
 	if status != keyActive && status != keyInactive {
-		p.wrong(invalid("1 validation error detected: Value '%s' at 'status' failed to satisfy constraint: Member must satisfy enum value set: [Active, Inactive]", status))
+		p.wrong(invalid("1 validation error detected: Value '%s' at 'status' failed to satisfy constraint: Member must "+
+			"satisfy enum value set: [Active, Inactive]", status))
 	}
 	k, err := t.key(p)
 	if err != nil {

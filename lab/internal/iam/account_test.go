@@ -29,7 +29,8 @@ const (
 )
 
 func trustAWS(principal string) string {
-	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + principal + `"},"Action":"sts:AssumeRole"}]}`
+	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + principal +
+		`"},"Action":"sts:AssumeRole"}]}`
 }
 
 // clock is moved by hand, ahead of the time that the SDK signs with.
@@ -132,7 +133,8 @@ func (a *account) wantCode(err error, want string) {
 
 func (a *account) role(name, trust string) string {
 	a.t.Helper()
-	return *must(a.CreateRole(a.ctx, &iamsdk.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust}))(a).Role.Arn
+	return *must(a.CreateRole(a.ctx,
+		&iamsdk.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust}))(a).Role.Arn
 }
 
 // user makes a user with one policy, if any, and returns the user's key.
@@ -140,7 +142,8 @@ func (a *account) user(name, document string) (id, secret string) {
 	a.t.Helper()
 	must(a.CreateUser(a.ctx, &iamsdk.CreateUserInput{UserName: &name}))(a)
 	if document != "" {
-		must(a.PutUserPolicy(a.ctx, &iamsdk.PutUserPolicyInput{UserName: &name, PolicyName: aws.String("p"), PolicyDocument: &document}))(a)
+		must(a.PutUserPolicy(a.ctx, &iamsdk.PutUserPolicyInput{UserName: &name, PolicyName: aws.String("p"),
+			PolicyDocument: &document}))(a)
 	}
 	k := must(a.CreateAccessKey(a.ctx, &iamsdk.CreateAccessKeyInput{UserName: &name}))(a).AccessKey
 	return *k.AccessKeyId, *k.SecretAccessKey

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"macaw.example/lab/internal/awsquery"
 	"macaw.example/lab/internal/iam/policy"
 )
 
@@ -63,10 +64,11 @@ func (s *Store) ServeQuery(w http.ResponseWriter, c Call) {
 	body, err := encode(api.namespace, c.Form.Get("Action"), c.RequestID, result)
 	if err != nil {
 		s.cfg.Log.Error("encoding an answer", "service", c.Service, "action", c.Form.Get("Action"), "err", err)
-		writeError(w, api.namespace, c.RequestID, fail(http.StatusInternalServerError, "ServiceFailure", "An internal error has occurred"))
+		writeError(w, api.namespace, c.RequestID,
+			fail(http.StatusInternalServerError, "ServiceFailure", "An internal error has occurred"))
 		return
 	}
-	writeXML(w, http.StatusOK, body)
+	awsquery.Write(w, contentType, http.StatusOK, body)
 }
 
 func (s *Store) answer(api service, c Call) (any, error) {
@@ -144,7 +146,7 @@ type metadata struct {
 func encode(namespace, action, requestID string, result any) ([]byte, error) {
 	b := bytes.NewBufferString(xml.Header)
 	e := xml.NewEncoder(b)
-	envelope := xml.StartElement{Name: xml.Name{Local: action + "Response"}, Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: namespace}}}
+	envelope := awsquery.Response(action, namespace)
 	if err := e.EncodeToken(envelope); err != nil {
 		return nil, err
 	}
@@ -153,12 +155,15 @@ func encode(namespace, action, requestID string, result any) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if err := e.EncodeElement(metadata{requestID}, xml.StartElement{Name: xml.Name{Local: "ResponseMetadata"}}); err != nil {
+	if err := e.EncodeElement(metadata{requestID},
+		xml.StartElement{Name: xml.Name{Local: "ResponseMetadata"}}); err != nil {
 		return nil, err
 	}
 	err := errors.Join(e.EncodeToken(envelope.End()), e.Flush())
 	return b.Bytes(), err
 }
+
+const contentType = "text/xml"
 
 type errorResponse struct {
 	XMLName   xml.Name `xml:"ErrorResponse"`
@@ -174,16 +179,6 @@ func writeError(w http.ResponseWriter, namespace, requestID string, e *APIError)
 	if e.Status >= http.StatusInternalServerError {
 		fault = "Receiver"
 	}
-	body, err := xml.Marshal(errorResponse{Namespace: namespace, Type: fault, Code: e.Code, Message: e.Message, RequestID: requestID})
-	if err != nil {
-		http.Error(w, "encoding an error", http.StatusInternalServerError)
-		return
-	}
-	writeXML(w, e.Status, append([]byte(xml.Header), body...))
-}
-
-func writeXML(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "text/xml")
-	w.WriteHeader(status)
-	w.Write(body)
+	awsquery.WriteError(w, contentType, e,
+		errorResponse{Namespace: namespace, Type: fault, Code: e.Code, Message: e.Message, RequestID: requestID})
 }

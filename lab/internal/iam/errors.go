@@ -1,23 +1,17 @@
 package iam
 
 import (
-	"fmt"
 	"net/http"
+
+	"macaw.example/lab/internal/awsquery"
 )
 
 // APIError is what IAM and STS answer instead of a result (IAM API Reference,
 // CommonErrors, and the errors of each action).
-type APIError struct {
-	Status  int // HTTP status
-	Code    string
-	Message string
-}
-
-// Error returns code and message as the AWS command line shows them.
-func (e *APIError) Error() string { return e.Code + ": " + e.Message }
+type APIError = awsquery.Error
 
 func fail(status int, code, format string, args ...any) *APIError {
-	return &APIError{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+	return awsquery.Errorf(status, code, format, args...)
 }
 
 func invalid(format string, args ...any) *APIError {
@@ -50,5 +44,6 @@ func badDocument(err error) *APIError {
 }
 
 func denied(who Caller, action, resource, why string) *APIError {
-	return fail(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: %s on resource: %s %s", who.ARN, action, resource, why)
+	return fail(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: %s on resource: %s %s",
+		who.ARN, action, resource, why)
 }

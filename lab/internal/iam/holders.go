@@ -187,5 +187,6 @@ func (k holderKind) listAttached(t *tx, p *params) (any, error) {
 		return known == nil || !strings.HasPrefix(known.Path, prefix)
 	})
 	arns, more := pg.cut(arns)
-	return attachedResult{membersOf(arns, func(arn string) attachedXML { return attachedXML{lastPart(arn), arn} }), more}, nil
+	return attachedResult{membersOf(arns, func(arn string) attachedXML { return attachedXML{lastPart(arn), arn} }),
+		more}, nil
 }

@@ -52,7 +52,8 @@ func (p *params) text(name string) string {
 func (p *params) need(name string) string {
 	v := p.text(name)
 	if v == "" {
-		p.wrong(invalid("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must not be null", lowerFirst(name)))
+		p.wrong(invalid("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must not be null",
+			lowerFirst(name)))
 	}
 	return v
 }
@@ -80,9 +81,11 @@ func (p *params) name(name string, most int) string {
 	switch {
 	case v == "":
 	case !validName.MatchString(v):
-		p.wrong(invalid("The specified value for %s is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-", lowerFirst(name)))
+		p.wrong(invalid("The specified value for %s is invalid. It must contain only alphanumeric characters and/or the "+
+			"following: +=,.@_-", lowerFirst(name)))
 	case len(v) > most:
-		p.wrong(invalid("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length less than or equal to %d", lowerFirst(name), most))
+		p.wrong(invalid("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length "+
+			"less than or equal to %d", lowerFirst(name), most))
 	}
 	return v
 }
@@ -93,7 +96,8 @@ func (p *params) path() string {
 		return "/"
 	}
 	if !validPath.MatchString(v) {
-		p.wrong(invalid("The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters."))
+		p.wrong(invalid("The specified value for path is invalid. It must begin and end with / and contain only " +
+			"alphanumeric characters and/or / characters."))
 	}
 	return v
 }
@@ -105,7 +109,8 @@ func (p *params) number(name string, otherwise, least, most int) int {
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < least || n > most {
-		p.wrong(invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must have value between %d and %d", v, lowerFirst(name), least, most))
+		p.wrong(invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must have "+
+			"value between %d and %d", v, lowerFirst(name), least, most))
 	}
 	return n
 }
@@ -137,7 +142,8 @@ func (p *params) tags() map[string]string {
 		if _, twice := tags[key]; twice {
 			p.wrong(fail(400, "InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive."))
 		}
-		if key == "" || len([]rune(key)) > 128 || len([]rune(value)) > 256 || strings.HasPrefix(strings.ToLower(key), "aws:") {
+		if key == "" || len([]rune(key)) > 128 || len([]rune(value)) > 256 ||
+			strings.HasPrefix(strings.ToLower(key), "aws:") {
 			p.wrong(invalid("The tag '%s' is not valid", key))
 		}
 		tags[key] = value

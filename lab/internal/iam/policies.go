@@ -16,21 +16,25 @@ import (
 const awsPrefix = "arn:aws:iam::aws:policy/"
 
 // errUnmodifiable refuses changes of AWS's own policies.
-var errUnmodifiable = fail(http.StatusForbidden, "AccessDenied", "Cannot perform the operation on a policy of AWS's own.")
+var errUnmodifiable = fail(http.StatusForbidden, "AccessDenied",
+	"Cannot perform the operation on a policy of AWS's own.")
 
 // awsPolicies are those of AWS's own policies that the lab has (AWS Managed
 // Policy Reference), for the services that it has.
 var awsPolicies = func() map[string]*policyRecord {
 	all := map[string]*policyRecord{}
 	for name, statements := range map[string]string{
-		"AdministratorAccess":     `{"Effect":"Allow","Action":"*","Resource":"*"}`,
-		"IAMFullAccess":           `{"Effect":"Allow","Action":["iam:*","organizations:DescribeAccount"],"Resource":"*"}`,
-		"AmazonEC2FullAccess":     `{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Allow","Action":["elasticloadbalancing:*","cloudwatch:*","autoscaling:*"],"Resource":"*"}`,
-		"AmazonEC2ReadOnlyAccess": `{"Effect":"Allow","Action":["ec2:Describe*","ec2:GetSecurityGroupsForVpc"],"Resource":"*"}`,
+		"AdministratorAccess": `{"Effect":"Allow","Action":"*","Resource":"*"}`,
+		"IAMFullAccess":       `{"Effect":"Allow","Action":["iam:*","organizations:DescribeAccount"],"Resource":"*"}`,
+		"AmazonEC2FullAccess": `{"Effect":"Allow","Action":"ec2:*","Resource":"*"},` +
+			`{"Effect":"Allow","Action":["elasticloadbalancing:*","cloudwatch:*","autoscaling:*"],"Resource":"*"}`,
+		"AmazonEC2ReadOnlyAccess": `{"Effect":"Allow",` +
+			`"Action":["ec2:Describe*","ec2:GetSecurityGroupsForVpc"],"Resource":"*"}`,
 		"AmazonSSMReadOnlyAccess": `{"Effect":"Allow","Action":["ssm:Describe*","ssm:Get*","ssm:List*"],"Resource":"*"}`,
 	} {
 		created := time.Date(2015, 2, 6, 18, 40, 0, 0, time.UTC)
-		all[awsPrefix+name] = &policyRecord{entity: entity{Name: name, Path: "/", ID: (prefixPolicy + strings.ToUpper(name) + "AAAAAAAA")[:20], Created: created},
+		all[awsPrefix+name] = &policyRecord{entity: entity{Name: name, Path: "/",
+			ID: (prefixPolicy + strings.ToUpper(name) + "AAAAAAAA")[:20], Created: created},
 			ARN: awsPrefix + name, Default: 1, Latest: 1, Updated: created,
 			Versions: []policyVersion{{1, `{"Version":"2012-10-17","Statement":[` + statements + `]}`, created}}}
 	}
@@ -88,7 +92,8 @@ type policyXML struct {
 
 func (t *tx) policyXML(m *policyRecord, full bool) policyXML {
 	x := policyXML{PolicyName: m.Name, PolicyID: m.ID, ARN: m.ARN, Path: m.Path, DefaultVersionID: versionID(m.Default),
-		AttachmentCount: t.attachments(m.ARN), IsAttachable: true, CreateDate: timestamp(m.Created), UpdateDate: timestamp(m.Updated)}
+		AttachmentCount: t.attachments(m.ARN), IsAttachable: true,
+		CreateDate: timestamp(m.Created), UpdateDate: timestamp(m.Updated)}
 	if full {
 		x.Description, x.Tags = m.Description, optional(tagsXML(m.Tags))
 	}
@@ -98,7 +103,8 @@ func (t *tx) policyXML(m *policyRecord, full bool) policyXML {
 type policyResult struct{ Policy policyXML }
 
 func createPolicy(t *tx, p *params) (any, error) {
-	m := &policyRecord{entity: entity{Name: p.name("PolicyName", maxPolicyName), Path: p.path(), Tags: p.tags(), Created: t.now},
+	m := &policyRecord{entity: entity{Name: p.name("PolicyName", maxPolicyName), Path: p.path(), Tags: p.tags(),
+		Created: t.now},
 		Description: p.text("Description"), Default: 1, Latest: 1, Updated: t.now}
 	text := p.document("PolicyDocument", policy.Identity, maxPolicySize, "PolicySize")
 	if err := p.done(); err != nil {
@@ -138,7 +144,8 @@ func deletePolicy(t *tx, p *params) (any, error) {
 	case t.attachments(arn) > 0:
 		return nil, conflict("Cannot delete a policy attached to entities.")
 	case len(m.Versions) > 1:
-		return nil, conflict("This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
+		return nil, conflict("This policy has more than one version. Before you delete a policy, you must delete the " +
+			"policy's versions. The default version is deleted with the policy.")
 	}
 	delete(t.Policies, arn)
 	return nil, nil
@@ -152,7 +159,8 @@ type policiesResult struct {
 func listPolicies(t *tx, p *params) (any, error) {
 	prefix, scope, attached, pg := p.text("PathPrefix"), p.text("Scope"), p.flag("OnlyAttached"), p.page()
 	if !slices.Contains([]string{"", "All", "AWS", "Local"}, scope) {
-		p.wrong(invalid("1 validation error detected: Value '%s' at 'scope' failed to satisfy constraint: Member must satisfy enum value set: [All, AWS, Local]", scope))
+		p.wrong(invalid("1 validation error detected: Value '%s' at 'scope' failed to satisfy constraint: Member must "+
+			"satisfy enum value set: [All, AWS, Local]", scope))
 	}
 	if err := p.done(); err != nil {
 		return nil, err
@@ -180,7 +188,8 @@ type versionXML struct {
 func versionID(number int) string { return "v" + strconv.Itoa(number) }
 
 func (m *policyRecord) versionXML(v policyVersion, full bool) versionXML {
-	x := versionXML{VersionID: versionID(v.Number), IsDefaultVersion: v.Number == m.Default, CreateDate: timestamp(v.Created)}
+	x := versionXML{VersionID: versionID(v.Number), IsDefaultVersion: v.Number == m.Default,
+		CreateDate: timestamp(v.Created)}
 	if full {
 		x.Document = escaped(v.Document)
 	}
@@ -200,7 +209,8 @@ func createPolicyVersion(t *tx, p *params) (any, error) {
 		return nil, err
 	}
 	if len(m.Versions) >= maxVersions {
-		return nil, limit("A managed policy can have up to %d versions. Before you create a new version, you must delete an existing version.", maxVersions)
+		return nil, limit("A managed policy can have up to %d versions. Before you create a new version, you must delete "+
+			"an existing version.", maxVersions)
 	}
 	m.Latest++
 	m.Updated = t.now

@@ -33,7 +33,8 @@ func (t *tx) profileNamed(name string) (*profileRecord, error) {
 }
 
 func createInstanceProfile(t *tx, p *params) (any, error) {
-	i := &profileRecord{entity: entity{Name: p.name("InstanceProfileName", maxPolicyName), Path: p.path(), Tags: p.tags(), Created: t.now}}
+	i := &profileRecord{entity: entity{Name: p.name("InstanceProfileName", maxPolicyName), Path: p.path(), Tags: p.tags(),
+		Created: t.now}}
 	if err := p.done(); err != nil {
 		return nil, err
 	}
@@ -117,7 +118,8 @@ func listInstanceProfiles(t *tx, p *params) (any, error) {
 		return nil, err
 	}
 	names, more := pg.cut(under(t.Profiles, prefix, func(i *profileRecord) string { return i.Path }))
-	return profilesResult{membersOf(names, func(n string) profileXML { return t.profileXML(t.Profiles[n], false) }), more}, nil
+	return profilesResult{membersOf(names, func(n string) profileXML { return t.profileXML(t.Profiles[n], false) }),
+		more}, nil
 }
 
 func listInstanceProfilesForRole(t *tx, p *params) (any, error) {
@@ -135,5 +137,6 @@ func listInstanceProfilesForRole(t *tx, p *params) (any, error) {
 		}
 	}
 	names, more := pg.cut(names)
-	return profilesResult{membersOf(names, func(n string) profileXML { return t.profileXML(t.Profiles[n], false) }), more}, nil
+	return profilesResult{membersOf(names, func(n string) profileXML { return t.profileXML(t.Profiles[n], false) }),
+		more}, nil
 }

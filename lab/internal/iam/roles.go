@@ -59,9 +59,12 @@ func (t *tx) role(name string) (*roleRecord, error) {
 }
 
 func createRole(t *tx, p *params) (any, error) {
-	r := &roleRecord{entity: entity{Name: p.name("RoleName", maxEntityName), Path: p.path(), Tags: p.tags(), Created: t.now},
-		Trust: p.document("AssumeRolePolicyDocument", policy.Trust, maxTrustSize, "ACLSizePerRole"), Description: p.text("Description")}
-	r.MaxSession = time.Duration(p.number("MaxSessionDuration", int(defaultSession.Seconds()), int(minSession.Seconds()), int(maxSession.Seconds()))) * time.Second
+	r := &roleRecord{entity: entity{Name: p.name("RoleName", maxEntityName), Path: p.path(), Tags: p.tags(),
+		Created: t.now},
+		Trust: p.document("AssumeRolePolicyDocument", policy.Trust, maxTrustSize,
+			"ACLSizePerRole"), Description: p.text("Description")}
+	r.MaxSession = time.Duration(p.number("MaxSessionDuration", int(defaultSession.Seconds()), int(minSession.Seconds()),
+		int(maxSession.Seconds()))) * time.Second
 	if err := p.done(); err != nil {
 		return nil, err
 	}
@@ -164,5 +167,6 @@ func updateRole(t *tx, p *params) (any, error) {
 // trusts says whether a role lets somebody of that name assume it.
 func (t *tx) trusts(r *roleRecord, principals ...string) bool {
 	d, err := policy.Parse(r.Trust, policy.Trust)
-	return err == nil && policy.Evaluate([]policy.Document{d}, policy.Request{Action: "sts:AssumeRole", Principals: principals}) == policy.Allow
+	return err == nil && policy.Evaluate([]policy.Document{d},
+		policy.Request{Action: "sts:AssumeRole", Principals: principals}) == policy.Allow
 }

@@ -119,7 +119,8 @@ func (t *tx) sessionCaller(of session) (Caller, bool) {
 	}
 	for _, r := range t.Roles {
 		if r.ID == of.Role {
-			return Caller{ARN: "arn:aws:sts::" + t.cfg.Account + ":assumed-role/" + r.Name + "/" + of.Name, ID: r.ID + ":" + of.Name,
+			return Caller{ARN: "arn:aws:sts::" + t.cfg.Account + ":assumed-role/" + r.Name + "/" + of.Name,
+				ID:      r.ID + ":" + of.Name,
 				Account: t.cfg.Account, role: r.Name, tags: r.Tags, issued: of.Issued, instance: of.Instance}, true
 		}
 	}

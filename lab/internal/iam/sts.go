@@ -65,16 +65,19 @@ var validSession = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 // (IAM User Guide, reference_policies_evaluation-logic).
 func assumeRole(t *tx, p *params) (any, error) {
 	arn, name := p.need("RoleArn"), p.need("RoleSessionName")
-	seconds := p.number("DurationSeconds", int(defaultSession.Seconds()), int(minAssumed.Seconds()), int(maxSession.Seconds()))
+	seconds := p.number("DurationSeconds", int(defaultSession.Seconds()), int(minAssumed.Seconds()),
+		int(maxSession.Seconds()))
 	if name != "" && !validSession.MatchString(name) {
-		p.wrong(invalid("1 validation error detected: Value '%s' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*", name))
+		p.wrong(invalid("1 validation error detected: Value '%s' at 'roleSessionName' failed to satisfy constraint: "+
+			"Member must satisfy regular expression pattern: [\\w+=,.@-]*", name))
 	}
 	if err := p.done(); err != nil {
 		return nil, err
 	}
 	r := t.Roles[lastPart(arn)]
 	if r == nil || t.roleARN(r) != arn || !t.mayAssume(r, p) {
-		return nil, fail(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: sts:AssumeRole on resource: %s", t.who.ARN, arn)
+		return nil, fail(http.StatusForbidden, "AccessDenied",
+			"User: %s is not authorized to perform: sts:AssumeRole on resource: %s", t.who.ARN, arn)
 	}
 	lifetime := time.Duration(seconds) * time.Second
 	most := r.MaxSession
@@ -84,11 +87,13 @@ func assumeRole(t *tx, p *params) (any, error) {
 	if lifetime > most {
 		return nil, invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
-	c, err := t.credentials(session{Key: newID(prefixSession), Role: r.ID, Name: name, Issued: t.now.UTC(), Ends: t.now.Add(lifetime).UTC()})
+	c, err := t.credentials(session{Key: newID(prefixSession), Role: r.ID, Name: name, Issued: t.now.UTC(),
+		Ends: t.now.Add(lifetime).UTC()})
 	if err != nil {
 		return nil, err
 	}
-	return assumeRoleResult{c.xml(), assumedXML{"arn:aws:sts::" + t.cfg.Account + ":assumed-role/" + r.Name + "/" + name, r.ID + ":" + name}}, nil
+	return assumeRoleResult{c.xml(),
+		assumedXML{"arn:aws:sts::" + t.cfg.Account + ":assumed-role/" + r.Name + "/" + name, r.ID + ":" + name}}, nil
 }
 
 func (t *tx) mayAssume(r *roleRecord, p *params) bool {
@@ -126,7 +131,8 @@ func getSessionToken(t *tx, p *params) (any, error) {
 	if t.who.role != "" || !t.who.issued.IsZero() {
 		return nil, fail(http.StatusForbidden, "AccessDenied", "Cannot call GetSessionToken with session credentials")
 	}
-	s := session{Key: newID(prefixSession), Issued: t.now.UTC(), Ends: t.now.Add(time.Duration(seconds) * time.Second).UTC()}
+	s := session{Key: newID(prefixSession), Issued: t.now.UTC(),
+		Ends: t.now.Add(time.Duration(seconds) * time.Second).UTC()}
 	if u := t.Users[t.who.user]; u != nil {
 		s.User = u.ID
 	}

@@ -13,7 +13,8 @@ import (
 func TestAssumeRole(t *testing.T) {
 	a := newAccount(t)
 	id, secret := a.user("ann", "")
-	bobID, bobSecret := a.user("bob", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}]}`)
+	bobID, bobSecret := a.user("bob",
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}]}`)
 	forAnn := a.role("forann", trustAWS("arn:aws:iam::123456789012:user/ann"))
 	forAccount := a.role("foraccount", trustAWS("arn:aws:iam::123456789012:root"))
 	forEC2 := a.role("forec2", trustEC2)
@@ -30,7 +31,8 @@ func TestAssumeRole(t *testing.T) {
 		{"none", bobID, bobSecret, forAnn + "x", "AccessDenied"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out, err := a.sts(c.id, c.secret, "").AssumeRole(a.ctx, &sts.AssumeRoleInput{RoleArn: &c.role, RoleSessionName: aws.String("work")})
+			out, err := a.sts(c.id, c.secret, "").AssumeRole(a.ctx,
+				&sts.AssumeRoleInput{RoleArn: &c.role, RoleSessionName: aws.String("work")})
 			a.wantCode(err, c.want)
 			if err != nil {
 				return
@@ -47,8 +49,10 @@ func TestAssumeRole(t *testing.T) {
 func TestSessionCredentials(t *testing.T) {
 	a := newAccount(t)
 	role := a.role("admin", trustAWS("*"))
-	must(a.PutRolePolicy(a.ctx, &iamsdk.PutRolePolicyInput{RoleName: aws.String("admin"), PolicyName: aws.String("p"), PolicyDocument: aws.String(allowEC2)}))(a)
-	k := must(a.sts(root.ID, root.Secret, "").AssumeRole(a.ctx, &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("work")}))(a).Credentials
+	must(a.PutRolePolicy(a.ctx, &iamsdk.PutRolePolicyInput{RoleName: aws.String("admin"), PolicyName: aws.String("p"),
+		PolicyDocument: aws.String(allowEC2)}))(a)
+	k := must(a.sts(root.ID, root.Secret, "").AssumeRole(a.ctx,
+		&sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("work")}))(a).Credentials
 	check := func(name, id, secret, token, wantEC2, wantSTS string) {
 		t.Helper()
 		_, err := a.ec2(id, secret, token).DescribeVpcs(a.ctx, &ec2sdk.DescribeVpcsInput{})
@@ -59,13 +63,16 @@ func TestSessionCredentials(t *testing.T) {
 	}
 	check("good", *k.AccessKeyId, *k.SecretAccessKey, *k.SessionToken, "", "")
 	check("no token", *k.AccessKeyId, *k.SecretAccessKey, "", "AuthFailure", "InvalidClientTokenId")
-	check("spoilt token", *k.AccessKeyId, *k.SecretAccessKey, "A"+(*k.SessionToken)[1:], "AuthFailure", "InvalidClientTokenId")
-	check("another's token", "ASIA0000000000000000", *k.SecretAccessKey, *k.SessionToken, "AuthFailure", "InvalidClientTokenId")
+	check("spoilt token", *k.AccessKeyId, *k.SecretAccessKey, "A"+(*k.SessionToken)[1:], "AuthFailure",
+		"InvalidClientTokenId")
+	check("another's token", "ASIA0000000000000000", *k.SecretAccessKey, *k.SessionToken, "AuthFailure",
+		"InvalidClientTokenId")
 	check("token with a key of one's own", root.ID, root.Secret, *k.SessionToken, "AuthFailure", "InvalidClientTokenId")
 	check("wrong secret", *k.AccessKeyId, "x", *k.SessionToken, "SignatureDoesNotMatch", "SignatureDoesNotMatch")
 	a.open()
 	check("after a restart", *k.AccessKeyId, *k.SecretAccessKey, *k.SessionToken, "", "")
-	must(a.DeleteRolePolicy(a.ctx, &iamsdk.DeleteRolePolicyInput{RoleName: aws.String("admin"), PolicyName: aws.String("p")}))(a)
+	must(a.DeleteRolePolicy(a.ctx,
+		&iamsdk.DeleteRolePolicyInput{RoleName: aws.String("admin"), PolicyName: aws.String("p")}))(a)
 	check("without its policy", *k.AccessKeyId, *k.SecretAccessKey, *k.SessionToken, "UnauthorizedOperation", "")
 	a.clock.advance(time.Hour)
 	check("ended", *k.AccessKeyId, *k.SecretAccessKey, *k.SessionToken, "RequestExpired", "ExpiredToken")
@@ -82,7 +89,8 @@ func TestInstanceCredentials(t *testing.T) {
 	if role, _, _, ok := get(); ok || role != "" {
 		t.Errorf("a profile without a role gives credentials of %q", role)
 	}
-	must(a.AddRoleToInstanceProfile(a.ctx, &iamsdk.AddRoleToInstanceProfileInput{InstanceProfileName: aws.String("prof"), RoleName: aws.String("node")}))(a)
+	must(a.AddRoleToInstanceProfile(a.ctx,
+		&iamsdk.AddRoleToInstanceProfileInput{InstanceProfileName: aws.String("prof"), RoleName: aws.String("node")}))(a)
 	role, id, ends, ok := get()
 	if !ok || role != "node" {
 		t.Fatalf("credentials of %q, %v", role, ok)
@@ -103,7 +111,8 @@ func TestInstanceCredentials(t *testing.T) {
 		}
 		id, ends = now, e
 	}
-	must(a.UpdateAssumeRolePolicy(a.ctx, &iamsdk.UpdateAssumeRolePolicyInput{RoleName: aws.String("node"), PolicyDocument: aws.String(trustAWS("*"))}))(a)
+	must(a.UpdateAssumeRolePolicy(a.ctx,
+		&iamsdk.UpdateAssumeRolePolicyInput{RoleName: aws.String("node"), PolicyDocument: aws.String(trustAWS("*"))}))(a)
 	if role, _, _, ok := get(); ok || role != "node" {
 		t.Errorf("a role that EC2 may not assume gives credentials: %q, %v", role, ok)
 	}

@@ -44,7 +44,8 @@ func (t *tx) self(p *params) (*userRecord, error) {
 }
 
 func createUser(t *tx, p *params) (any, error) {
-	u := &userRecord{entity: entity{Name: p.name("UserName", maxEntityName), Path: p.path(), Tags: p.tags(), Created: t.now}}
+	u := &userRecord{entity: entity{Name: p.name("UserName", maxEntityName), Path: p.path(), Tags: p.tags(),
+		Created: t.now}}
 	if err := p.done(); err != nil {
 		return nil, err
 	}

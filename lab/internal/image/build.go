@@ -68,8 +68,8 @@ func build(ctx context.Context, r Recipe, dir string, log *os.File) error {
 	if len(r.Archive) > 0 {
 		args = append(args, "--customize-hook="+archiveHook(r.Archive))
 	}
-	if len(r.Apart) > 0 {
-		args = append(args, "--customize-hook="+apartHook(r.Apart, apart))
+	if len(r.Extra) > 0 {
+		args = append(args, "--customize-hook="+fetchHook(r.Extra, apart))
 	}
 	args = append(args,
 		// mmdebstrap's own sources name the mirror; a machine has its archive.
@@ -79,7 +79,8 @@ func build(ctx context.Context, r Recipe, dir string, log *os.File) error {
 		`--customize-hook=chroot "$1" systemctl --quiet enable systemd-networkd.service systemd-resolved.service`,
 		// Identities belong to a machine, not to an image.
 		`--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname "$1"/etc/resolv.conf && : > "$1"/etc/machine-id`,
-		`--customize-hook=rm -rf "$1"/var/lib/apt/lists && mkdir -p "$1"/var/lib/apt/lists/partial && ln -sf ../run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf`,
+		`--customize-hook=rm -rf "$1"/var/lib/apt/lists && mkdir -p "$1"/var/lib/apt/lists/partial && `+
+			`ln -sf ../run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf`,
 		r.Suite, root, mirror)
 	cmd := exec.CommandContext(ctx, "mmdebstrap", args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "SOURCE_DATE_EPOCH=0")
@@ -107,9 +108,9 @@ apt-ftparchive packages . > Packages
 apt-ftparchive release . > Release`
 }
 
-// apartHook fetches packages, with what the image lacks of their dependencies,
+// fetchHook fetches packages, with what the image lacks of their dependencies,
 // to a directory of the host.
-func apartHook(packages []string, dir string) string {
+func fetchHook(packages []string, dir string) string {
 	return `set -e
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
 apt-get --yes --download-only --reinstall --no-install-recommends install ` + strings.Join(packages, " ") + `
@@ -123,7 +124,8 @@ func mirror(ctx context.Context) (string, error) {
 		return m, nil
 	}
 	const fallback = "http://deb.debian.org/debian"
-	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(ORIGIN) $(SUITE) $(REPO_URI)", "Created-By: Packages").Output()
+	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(ORIGIN) $(SUITE) $(REPO_URI)",
+		"Created-By: Packages").Output()
 	if err != nil {
 		if ctx.Err() != nil {
 			return "", ctx.Err()

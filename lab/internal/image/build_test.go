@@ -13,7 +13,8 @@ func TestUserIDsHook(t *testing.T) {
 	if err := os.Mkdir(etc, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	defs := "# UID_MIN\nUID_MIN\t\t\t 1000\nUID_MAX 60000\n#SYS_UID_MIN 101\nGID_MIN 1000\nGID_MAX 60000\nSUB_UID_MIN 100000\n"
+	defs := "# UID_MIN\nUID_MIN\t\t\t 1000\nUID_MAX 60000\n#SYS_UID_MIN 101\nGID_MIN 1000\nGID_MAX 60000\nSUB_UID_MIN " +
+		"100000\n"
 	for name, text := range map[string]string{"login.defs": defs, "adduser.conf": "#FIRST_UID=1000\n"} {
 		if err := os.WriteFile(filepath.Join(etc, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -24,7 +25,8 @@ func TestUserIDsHook(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for name, want := range map[string]string{
-		"login.defs": "# UID_MIN\nUID_MIN 99000\nUID_MAX 99999\n#SYS_UID_MIN 101\nGID_MIN 99000\nGID_MAX 99999\nSUB_UID_MIN 100000\n",
+		"login.defs": "# UID_MIN\nUID_MIN 99000\nUID_MAX 99999\n#SYS_UID_MIN 101\nGID_MIN 99000\nGID_MAX " +
+			"99999\nSUB_UID_MIN 100000\n",
 		"adduser.conf": "#FIRST_UID=1000\n" +
 			"FIRST_UID=99000\nLAST_UID=99999\nFIRST_GID=99000\nLAST_GID=99999\n",
 	} {

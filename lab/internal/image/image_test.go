@@ -11,17 +11,17 @@ import (
 )
 
 func TestKey(t *testing.T) {
-	r := Recipe{Suite: "trixie", Archive: []string{"a", "b"}, Apart: []string{"c"}}
+	r := Recipe{Suite: "trixie", Archive: []string{"a", "b"}, Extra: []string{"c"}}
 	key := r.Key()
 	if len(key) != 17 {
 		t.Errorf("key %q has %d digits, want 17", key, len(key))
 	}
-	if other := (Recipe{Suite: "trixie", Archive: []string{"b", "a"}, Apart: []string{"c"}}).Key(); other != key {
+	if other := (Recipe{Suite: "trixie", Archive: []string{"b", "a"}, Extra: []string{"c"}}).Key(); other != key {
 		t.Error("the order of packages changes the key")
 	}
 	for name, other := range map[string]Recipe{
-		"suite":   {Suite: "sid", Archive: []string{"a", "b"}, Apart: []string{"c"}},
-		"archive": {Suite: "trixie", Archive: []string{"a"}, Apart: []string{"c"}},
+		"suite":   {Suite: "sid", Archive: []string{"a", "b"}, Extra: []string{"c"}},
+		"archive": {Suite: "trixie", Archive: []string{"a"}, Extra: []string{"c"}},
 		"apart":   {Suite: "trixie", Archive: []string{"a", "b", "c"}},
 	} {
 		if other.Key() == key {
@@ -32,10 +32,11 @@ func TestKey(t *testing.T) {
 
 func TestPickMirror(t *testing.T) {
 	tests := map[string]struct{ targets, want string }{
-		"none":           {"", "fallback"},
-		"main archive":   {"Debian stable http://mirror/debian/\n", "http://mirror/debian"},
-		"security first": {"Debian stable-security http://mirror/security/\nDebian stable http://mirror/debian\n", "http://mirror/debian"},
-		"others' first":  {"Docker bookworm https://docker/\nDebian stable http://mirror/debian/\n", "http://mirror/debian"},
+		"none":         {"", "fallback"},
+		"main archive": {"Debian stable http://mirror/debian/\n", "http://mirror/debian"},
+		"security first": {"Debian stable-security http://mirror/security/\nDebian stable http://mirror/debian\n",
+			"http://mirror/debian"},
+		"others' first": {"Docker bookworm https://docker/\nDebian stable http://mirror/debian/\n", "http://mirror/debian"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

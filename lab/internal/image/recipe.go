@@ -37,9 +37,9 @@ type Recipe struct {
 	// that they depend on, but are not installed: a machine of the lab has no
 	// way out to fetch them.
 	Archive []string
-	// Apart are packages that are only fetched beside the image, with what it
+	// Extra are packages that are only fetched beside the image, with what it
 	// lacks of their dependencies: what a guest is built from.
-	Apart []string
+	Extra []string
 }
 
 // layout changes whenever the way an image is put together does.
@@ -57,7 +57,7 @@ func (r Recipe) Key() string {
 	fmt.Fprintf(h, "layout %s\nsuite %s\n", layout, r.Suite)
 	list("base", base)
 	list("archive", r.Archive)
-	list("apart", r.Apart)
+	list("apart", r.Extra)
 	// The embedded tree can't fail to be read: it is part of the binary.
 	_ = fs.WalkDir(files, "files", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

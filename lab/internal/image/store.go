@@ -80,7 +80,8 @@ func (s Store) Snapshot(ctx context.Context, id, upper string, parent Image) (Im
 	err = s.create(Image{ID: id, Parent: parent.ID}, func(dir string) error {
 		// cp keeps what overlayfs needs: whiteouts (character devices) and
 		// the trusted.overlay attributes.
-		out, err := exec.CommandContext(ctx, "cp", "-a", "--reflink=auto", upper, filepath.Join(dir, "rootfs")).CombinedOutput()
+		out, err := exec.CommandContext(ctx, "cp", "-a", "--reflink=auto", upper,
+			filepath.Join(dir, "rootfs")).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("copying the machine's files: %w: %s", err, strings.TrimSpace(string(out)))
 		}

@@ -1,3 +1,7 @@
-// Package imds is the lab's instance metadata service, version 2, as cloud-init
-// and the AWS SDKs use it on 169.254.169.254.
+// Package imds is instance metadata, version 2 (EC2 User Guide,
+// instancedata-data-retrieval): tokens, hop limits, and the tree below /latest.
+//
+// A [Handler] answers for the instances of a [Source]; who is asking it is told by the
+// caller, which knows from which network interface a connection came. It holds no state
+// but tokens.
 package imds

@@ -24,9 +24,11 @@ func instance() Instance {
 		Options: Options{HopLimit: 2}, Tags: map[string]string{"Name": "node", "a/b": "hidden"},
 		NICs: []NIC{
 			{ENI: "eni-1", MAC: mac, Addresses: []string{"10.0.0.11"}, Public: map[string]string{"10.0.0.11": "198.51.100.10"},
-				Subnet: "subnet-1", SubnetCIDR: "10.0.0.0/24", VPC: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"}, Groups: []Group{{"sg-1", "mgmt"}}},
+				Subnet: "subnet-1", SubnetCIDR: "10.0.0.0/24", VPC: "vpc-1", VPCCIDRs: []string{"10.0.0.0/16"},
+				Groups: []Group{{"sg-1", "mgmt"}}},
 			{ENI: "eni-2", MAC: "0a:00:00:00:00:02", DeviceIndex: 1, Addresses: []string{"10.0.1.11", "10.0.1.12"},
-				Public: map[string]string{"10.0.1.12": "198.51.100.11"}, Subnet: "subnet-2", SubnetCIDR: "10.0.1.0/24", VPC: "vpc-1"},
+				Public: map[string]string{"10.0.1.12": "198.51.100.11"}, Subnet: "subnet-2", SubnetCIDR: "10.0.1.0/24",
+				VPC: "vpc-1"},
 		},
 	}
 }
@@ -117,7 +119,8 @@ func TestStatus(t *testing.T) {
 		{"no version", plain, "GET", "/2001-01-01/meta-data/mac", []string{tokenHeader, good}, 404},
 		{"value with a slash", plain, "GET", "/latest/meta-data/mac/", []string{tokenHeader, good}, 404},
 		{"tags off", plain, "GET", "/latest/meta-data/tags/instance/Name", []string{tokenHeader, good}, 404},
-		{"absent prefixes", plain, "GET", "/latest/meta-data/network/interfaces/macs/" + mac + "/ipv4-prefix", []string{tokenHeader, good}, 404},
+		{"absent prefixes", plain, "GET", "/latest/meta-data/network/interfaces/macs/" + mac + "/ipv4-prefix",
+			[]string{tokenHeader, good}, 404},
 		{"version 1 if optional", optional, "GET", "/latest/meta-data/mac", nil, 200},
 		{"bad token if optional", optional, "GET", "/latest/meta-data/mac", []string{tokenHeader, "x"}, 401},
 		{"no user data", optional, "GET", "/latest/user-data", nil, 404},

@@ -24,7 +24,8 @@ type Role struct {
 // Guide, troubleshoot_iam-ec2).
 func (n *node) putRole(p Profile, r Role, known bool, now time.Time) {
 	stamp := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
-	info := map[string]string{"Code": "Success", "LastUpdated": stamp(now), "InstanceProfileArn": p.ARN, "InstanceProfileId": p.ID}
+	info := map[string]string{"Code": "Success", "LastUpdated": stamp(now), "InstanceProfileArn": p.ARN,
+		"InstanceProfileId": p.ID}
 	if !known {
 		info["Code"] = "InstanceProfileNotFound"
 		n.put("iam/info", indented(info))
@@ -37,9 +38,12 @@ func (n *node) putRole(p Profile, r Role, known bool, now time.Time) {
 	credentials := map[string]string{"Code": "Success", "LastUpdated": info["LastUpdated"]}
 	if r.Refused {
 		credentials["Code"] = "AssumeRoleUnauthorizedAccess"
-		credentials["Message"] = "EC2 cannot assume the role " + r.Name + ". Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc."
+		credentials["Message"] = "EC2 cannot assume the role " + r.Name +
+			". Please see documentation at " +
+			"https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc."
 	} else {
-		credentials["Type"], credentials["AccessKeyId"], credentials["SecretAccessKey"] = "AWS-HMAC", r.AccessKeyID, r.SecretAccessKey
+		credentials["Type"] = "AWS-HMAC"
+		credentials["AccessKeyId"], credentials["SecretAccessKey"] = r.AccessKeyID, r.SecretAccessKey
 		credentials["Token"], credentials["Expiration"] = r.Token, stamp(r.Expires)
 	}
 	n.put("iam/security-credentials/"+r.Name, indented(credentials))

@@ -39,8 +39,10 @@ func TestRole(t *testing.T) {
 		role func(Instance) (Role, bool)
 		want map[string]string // path: part of the text, empty for 404
 	}{
-		{"good", goodRole, map[string]string{"": "info\nsecurity-credentials/", "info": `"InstanceProfileArn": "` + profileARN + `"`,
-			"security-credentials/": "node", "security-credentials": "node", "security-credentials/node": `"Code": "Success"`, "security-credentials/other": ""}},
+		{"good", goodRole, map[string]string{"": "info\nsecurity-credentials/",
+			"info":                  `"InstanceProfileArn": "` + profileARN + `"`,
+			"security-credentials/": "node", "security-credentials": "node", "security-credentials/node": `"Code": "Success"`,
+			"security-credentials/other": ""}},
 		{"refused", func(Instance) (Role, bool) { return Role{Name: "node", Refused: true}, true },
 			map[string]string{"security-credentials/node": `"Code": "AssumeRoleUnauthorizedAccess"`}},
 		{"no role", func(Instance) (Role, bool) { return Role{}, false },
@@ -70,7 +72,8 @@ func TestRoleDocument(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &document); err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[string]string{"Type": "AWS-HMAC", "AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "secret", "Token": "token"} {
+	for key, want := range map[string]string{"Type": "AWS-HMAC", "AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "secret",
+		"Token": "token"} {
 		if document[key] != want {
 			t.Errorf("%s is %q, want %q", key, document[key], want)
 		}
@@ -86,7 +89,8 @@ func TestRoleProvider(t *testing.T) {
 	s := withRole(t, goodRole)
 	p := ec2rolecreds.New(func(o *ec2rolecreds.Options) { o.Client = imds.New(imds.Options{Endpoint: s.URL}) })
 	c, err := p.Retrieve(t.Context())
-	if err != nil || c.AccessKeyID != "ASIAEXAMPLE" || c.SessionToken != "token" || !c.CanExpire || time.Until(c.Expires) < 50*time.Minute {
+	if err != nil || c.AccessKeyID != "ASIAEXAMPLE" || c.SessionToken != "token" || !c.CanExpire ||
+		time.Until(c.Expires) < 50*time.Minute {
 		t.Errorf("credentials %+v, %v", c, err)
 	}
 }
@@ -94,9 +98,11 @@ func TestRoleProvider(t *testing.T) {
 func TestDefaultCredentialChain(t *testing.T) {
 	s := withRole(t, goodRole)
 	none := filepath.Join(t.TempDir(), "none")
-	for name, value := range map[string]string{"AWS_EC2_METADATA_SERVICE_ENDPOINT": s.URL, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_PROFILE": "",
-		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "",
-		"AWS_WEB_IDENTITY_TOKEN_FILE": "", "AWS_EC2_METADATA_DISABLED": ""} {
+	for name, value := range map[string]string{"AWS_EC2_METADATA_SERVICE_ENDPOINT": s.URL, "AWS_ACCESS_KEY_ID": "",
+		"AWS_SECRET_ACCESS_KEY": "", "AWS_PROFILE": "",
+		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI": "",
+		"AWS_WEB_IDENTITY_TOKEN_FILE":        "", "AWS_EC2_METADATA_DISABLED": ""} {
 		t.Setenv(name, value)
 	}
 	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithEC2IMDSRegion())
@@ -112,7 +118,8 @@ func TestDefaultCredentialChain(t *testing.T) {
 func TestIPv6AndPrefixes(t *testing.T) {
 	s, _ := service(t, func(i *Instance) {
 		n := &i.NICs[1]
-		n.IPv6, n.Prefixes, n.IPv6Prefixes = []string{"2001:db8::5", "2001:db8::6"}, []string{"10.0.1.16/28"}, []string{"2001:db8:0:0:1::/80"}
+		n.IPv6, n.Prefixes, n.IPv6Prefixes = []string{"2001:db8::5",
+			"2001:db8::6"}, []string{"10.0.1.16/28"}, []string{"2001:db8:0:0:1::/80"}
 		n.SubnetIPv6CIDRs, n.VPCIPv6CIDRs = []string{"2001:db8::/64"}, []string{"2001:db8::/56"}
 	})
 	tok := token(t, s)
@@ -126,7 +133,8 @@ func TestIPv6AndPrefixes(t *testing.T) {
 			t.Errorf("%s is %d %q, want %q", path, status, got, want)
 		}
 	}
-	for _, absent := range []string{"ipv6s", "ipv4-prefix", "ipv6-prefix", "subnet-ipv6-cidr-blocks", "vpc-ipv6-cidr-blocks"} {
+	for _, absent := range []string{"ipv6s", "ipv4-prefix", "ipv6-prefix", "subnet-ipv6-cidr-blocks",
+		"vpc-ipv6-cidr-blocks"} {
 		if status, _ := do(t, s, "GET", tree+mac+"/"+absent, tokenHeader, tok); status != 404 {
 			t.Errorf("%s of an interface without any is %d, want 404", absent, status)
 		}
@@ -142,7 +150,10 @@ func TestHopLimitOnTheWire(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := 0
-		if err := raw.Control(func(fd uintptr) { n, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL) }); err != nil {
+		if err := raw.Control(func(fd uintptr) {
+			n,
+				err = unix.GetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL)
+		}); err != nil {
 			t.Fatal(err)
 		}
 		return n

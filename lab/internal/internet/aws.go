@@ -56,7 +56,8 @@ func ServeAWS(ctx context.Context, api http.Handler, certificate tls.Certificate
 	if err != nil {
 		return err
 	}
-	secure = tls.NewListener(secure, &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}})
+	secure = tls.NewListener(secure,
+		&tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return ServeHTTP(ctx, plain, api) })
 	g.Go(func() error { return ServeHTTP(ctx, secure, api) })

@@ -52,7 +52,8 @@ func answer(query []byte, lookup func(string) (netip.Addr, bool)) ([]byte, error
 		return nil, err
 	}
 	addr, known := lookup(q.Name.String())
-	reply := dnsmessage.Header{ID: h.ID, Response: true, OpCode: h.OpCode, RecursionDesired: h.RecursionDesired, RecursionAvailable: true}
+	reply := dnsmessage.Header{ID: h.ID, Response: true, OpCode: h.OpCode, RecursionDesired: h.RecursionDesired,
+		RecursionAvailable: true}
 	if !known {
 		reply.RCode = dnsmessage.RCodeNameError
 	}

@@ -1,5 +1,3 @@
-// Package internet is the lab's Internet: a network namespace with a few known
-// hosts, which Elastic IPs reach and are reached from, and nothing beyond.
 package internet
 
 import (
@@ -95,7 +93,8 @@ func cable() error {
 		defer inner.Close()
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name = hostDevice
-		if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: peerDevice, PeerNamespace: netlink.NsFd(int(inner.Fd()))}); err != nil {
+		if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: peerDevice,
+			PeerNamespace: netlink.NsFd(int(inner.Fd()))}); err != nil {
 			return err
 		}
 	}
@@ -151,7 +150,8 @@ func RouteGateway() error {
 		if err != nil {
 			return fmt.Errorf("finding the Internet gateway's device: %w", err)
 		}
-		return h.RouteReplace(&netlink.Route{Dst: prefix(ElasticIPs), LinkIndex: link.Attrs().Index, Scope: netlink.SCOPE_LINK})
+		return h.RouteReplace(&netlink.Route{Dst: prefix(ElasticIPs), LinkIndex: link.Attrs().Index,
+			Scope: netlink.SCOPE_LINK})
 	})
 }
 

@@ -16,7 +16,8 @@ func TestArguments(t *testing.T) {
 	spec := Spec{ID: "i-1", Hostname: "ip-10-0-0-4"}
 	plain := arguments("/m/i-1", spec, facts{})
 	for _, want := range []string{
-		"--directory=/m/i-1/root", "--network-namespace-path=/run/netns/mcw-i-1", "--hostname=ip-10-0-0-4", "--boot", "--keep-unit",
+		"--directory=/m/i-1/root", "--network-namespace-path=/run/netns/mcw-i-1", "--hostname=ip-10-0-0-4", "--boot",
+		"--keep-unit",
 	} {
 		if !slices.Contains(plain, want) {
 			t.Errorf("arguments lack %s: %v", want, plain)
@@ -71,11 +72,13 @@ func TestSpecs(t *testing.T) {
 	if specs, err := m.Specs(); err != nil || len(specs) != 0 {
 		t.Errorf("without machines: %v, %v", specs, err)
 	}
-	want := Spec{ID: "i-1", Layers: []string{"/a"}, Hostname: "h", NICs: []NIC{{ENI: "eni-1", Device: "eth0", MAC: [6]byte{2, 0, 0, 0, 0, 1}}}}
+	want := Spec{ID: "i-1", Layers: []string{"/a"}, Hostname: "h",
+		NICs: []NIC{{ENI: "eni-1", Device: "eth0", MAC: [6]byte{2, 0, 0, 0, 0, 1}}}}
 	if err := os.MkdirAll(filepath.Join(m.Dir, "i-1"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(m.folder("i-1").spec(), []byte(`{"ID":"i-1","Layers":["/a"],"Hostname":"h","NICs":[{"ENI":"eni-1","Device":"eth0","MAC":[2,0,0,0,0,1]}]}`), 0o600); err != nil {
+	if err := os.WriteFile(m.folder("i-1").spec(),
+		[]byte(`{"ID":"i-1","Layers":["/a"],"Hostname":"h","NICs":[{"ENI":"eni-1","Device":"eth0","MAC":[2,0,0,0,0,1]}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	// Half removed: a folder without a spec.
@@ -131,7 +134,8 @@ func TestHierarchies(t *testing.T) {
 		"version 2": {"30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw\n", []string{"/sys/fs/cgroup"}},
 		"both": {"40 24 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n" +
 			"41 24 0:31 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n" +
-			"42 24 0:32 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n", []string{"/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"}},
+			"42 24 0:32 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
+			[]string{"/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"}},
 		"none": {"22 1 254:1 / / rw - ext4 /dev/vda rw\n", nil},
 	}
 	for name, tt := range tests {

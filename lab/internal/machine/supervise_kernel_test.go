@@ -121,7 +121,8 @@ func TestRootIsMountedForTheMachineOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := os.ReadFile(fmt.Sprintf("/proc/%d/root%s/etc/motd", init, f.root())); err != nil || string(got) != "hello" {
+	if got, err := os.ReadFile(fmt.Sprintf("/proc/%d/root%s/etc/motd", init, f.root())); err != nil ||
+		string(got) != "hello" {
 		t.Errorf("the machine reads %q of its image, %v", got, err)
 	}
 	mounted, err := os.ReadFile("/proc/self/mountinfo")

@@ -1,4 +1,3 @@
-// Package mounts makes and removes directories where others may mount things.
 package mounts
 
 import (

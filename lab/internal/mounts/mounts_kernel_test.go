@@ -35,7 +35,8 @@ func TestRemoveAll(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	machine, precious, elsewhere := filepath.Join(dir, "machine"), filepath.Join(dir, "precious"), filepath.Join(dir, "elsewhere")
+	machine, precious, elsewhere := filepath.Join(dir, "machine"), filepath.Join(dir, "precious"), filepath.Join(dir,
+		"elsewhere")
 	for _, d := range []string{filepath.Join(machine, "root"), filepath.Join(machine, "upper/mnt"), precious, elsewhere} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)

@@ -150,7 +150,8 @@ var deletions = []struct {
 // fresh gives the test a /run of its own, as after a boot.
 func fresh(t *testing.T, propagation uintptr) {
 	t.Helper()
-	err := errors.Join(unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"), unix.Mount("", "/", "", unix.MS_REC|propagation, ""))
+	err := errors.Join(unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"),
+		unix.Mount("", "/", "", unix.MS_REC|propagation, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,3 @@
-// Package namespace makes and enters named network namespaces, as ip-netns(8)
-// does.
 package namespace
 
 import (

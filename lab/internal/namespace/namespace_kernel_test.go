@@ -105,7 +105,8 @@ func TestRenew(t *testing.T) {
 		if err := netlink.LinkSetHardwareAddr(tap, mac); err != nil {
 			return err
 		}
-		return netlink.AddrAdd(tap, &netlink.Addr{IPNet: &net.IPNet{IP: net.IPv4(192, 168, 7, 1), Mask: net.CIDRMask(24, 32)}})
+		return netlink.AddrAdd(tap, &netlink.Addr{IPNet: &net.IPNet{IP: net.IPv4(192, 168, 7, 1),
+			Mask: net.CIDRMask(24, 32)}})
 	})
 	if err != nil {
 		t.Fatal(err)

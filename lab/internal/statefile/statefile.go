@@ -1,4 +1,3 @@
-// Package statefile keeps a service's state in a file, as one JSON document.
 package statefile
 
 import (

@@ -1,4 +1,3 @@
-// Package stranger is for tests of what the users of a host can do to a lab on it.
 package stranger
 
 import (
@@ -48,7 +47,7 @@ func Look(uid int, path string) error {
 			"connect": func() error { return connect(path) },
 		} {
 			if err := look(); !errors.Is(err, os.ErrPermission) {
-				errs = append(errs, fmt.Errorf("user %d may %s %s: %v, want permission denied", uid, how, path, err))
+				errs = append(errs, fmt.Errorf("user %d may %s %s: %w, want permission denied", uid, how, path, err))
 			}
 		}
 		return errors.Join(errs...)

@@ -71,7 +71,8 @@ func TestCounters(t *testing.T) {
 func TestDropLog(t *testing.T) {
 	b := newBench(t, testTopology(), Config{DropLog: 3})
 	for i := range 5 {
-		b.Forward(a1, ethernet(macX, macA1, etherIPv4, tcp("10.0.0.11", uint16(i), "10.0.0.21", 80, tcpSYN)), start.Add(time.Duration(i)), &b.out)
+		b.Forward(a1, ethernet(macX, macA1, etherIPv4, tcp("10.0.0.11", uint16(i), "10.0.0.21", 80, tcpSYN)),
+			start.Add(time.Duration(i)), &b.out)
 	}
 	var want []Drop
 	for i, port := range []string{"2", "3", "4"} {
@@ -88,25 +89,36 @@ func TestDropLog(t *testing.T) {
 func TestSummary(t *testing.T) {
 	for _, tc := range []struct{ frame, want string }{
 		{"", "0 bytes, no Ethernet header"},
-		{string(arpFrame(broadcastMAC, macA1, arpRequest, macX, "10.0.0.11", "10.0.0.1")), "a1 > * ARP who-has 10.0.0.1 tell 10.0.0.11 (x)"},
-		{string(arpFrame(macA2, macA1, arpReply, macX, "10.0.0.11", "10.0.0.1")), "a1 > a2 ARP 10.0.0.11 is-at x, to 10.0.0.1"},
+		{string(arpFrame(broadcastMAC, macA1, arpRequest, macX, "10.0.0.11", "10.0.0.1")),
+			"a1 > * ARP who-has 10.0.0.1 tell 10.0.0.11 (x)"},
+		{string(arpFrame(macA2, macA1, arpReply, macX, "10.0.0.11", "10.0.0.1")),
+			"a1 > a2 ARP 10.0.0.11 is-at x, to 10.0.0.1"},
 		{string(ethernet(macA2, macA1, etherARP, nil)), "a1 > a2 ARP, cut short"},
 		{string(ethernet(macA2, macA1, etherVLAN, []byte{0, 7})), "a1 > a2 VLAN 7"},
 		{string(ethernet(macA2, macA1, 0x88cc, nil)), "a1 > a2 ethertype 0x88cc"},
-		{string(ethernet(macA2, macA1, etherIPv6, append([]byte{0x60, 0, 0, 0, 0, 0, 58, 255}, make([]byte, 32)...))), "a1 > a2 :: > :: ICMPv6, broken"},
+		{string(ethernet(macA2, macA1, etherIPv6, append([]byte{0x60, 0, 0, 0, 0, 0, 58, 255}, make([]byte, 32)...))),
+			"a1 > a2 :: > :: ICMPv6, broken"},
 		{string(ethernet(macA2, macA1, etherIPv6, []byte{0x60})), "a1 > a2 IPv6, no header"},
 		{string(toA26(udp6(v6A1, 1, v6A2, 2))), "a1 > a2 [" + v6A1 + "]:1 > [" + v6A2 + "]:2 UDP length 48"},
-		{string(toA26(tcp6(v6A1, 1, v6A2, 2, tcpSYN|tcpACK))), "a1 > a2 [" + v6A1 + "]:1 > [" + v6A2 + "]:2 TCP SYN ACK length 60"},
-		{string(toA26(withExtensions(udp6(v6A1, 1, v6A2, 2), fragmentHeader(9, 3, false)))), "a1 > a2 " + v6A1 + " > " + v6A2 + " UDP length 56 fragment 9 at 24"},
+		{string(toA26(tcp6(v6A1, 1, v6A2, 2, tcpSYN|tcpACK))),
+			"a1 > a2 [" + v6A1 + "]:1 > [" + v6A2 + "]:2 TCP SYN ACK length 60"},
+		{string(toA26(withExtensions(udp6(v6A1, 1, v6A2, 2), fragmentHeader(9, 3, false)))),
+			"a1 > a2 " + v6A1 + " > " + v6A2 + " UDP length 56 fragment 9 at 24"},
 		{string(toA26(ping6(v6A1, v6A2, 7))), "a1 > a2 " + v6A1 + " > " + v6A2 + " ICMPv6 type 128 code 0 id 7 length 48"},
 		{string(toA26(unreachable6(v6A1, v6A2, nil))), "a1 > a2 " + v6A1 + " > " + v6A2 + " ICMPv6 type 1 code 4 length 48"},
-		{string(solicit(macA2, macA1, v6A1, v6A2, v6A2, sourceOption(macX)...)), "a1 > a2 " + v6A1 + " > " + v6A2 + " who-has " + v6A2 + " tell x length 72"},
-		{string(solicit(macA2, macA1, v6A1, v6A2, v6A2)), "a1 > a2 " + v6A1 + " > " + v6A2 + " who-has " + v6A2 + " length 64"},
-		{string(toA26(icmp6(v6A1, v6A2, ndNeighbourAdvert, 0, make([]byte, 20)...))), "a1 > a2 " + v6A1 + " > " + v6A2 + " :: is here length 64"},
-		{string(toA26(icmp6(v6A1, v6A2, ndNeighbourAdvert, 0, make([]byte, 4)...))), "a1 > a2 " + v6A1 + " > " + v6A2 + " ICMPv6 type 136 code 0 length 48"},
-		{string(routerSolicit(macA1, llA1)[:etherLen+48]), "a1 > 33:33:00:00:00:02 " + llA1 + " > ff02::2 router solicitation length 56"},
+		{string(solicit(macA2, macA1, v6A1, v6A2, v6A2, sourceOption(macX)...)),
+			"a1 > a2 " + v6A1 + " > " + v6A2 + " who-has " + v6A2 + " tell x length 72"},
+		{string(solicit(macA2, macA1, v6A1, v6A2, v6A2)),
+			"a1 > a2 " + v6A1 + " > " + v6A2 + " who-has " + v6A2 + " length 64"},
+		{string(toA26(icmp6(v6A1, v6A2, ndNeighbourAdvert, 0, make([]byte, 20)...))),
+			"a1 > a2 " + v6A1 + " > " + v6A2 + " :: is here length 64"},
+		{string(toA26(icmp6(v6A1, v6A2, ndNeighbourAdvert, 0, make([]byte, 4)...))),
+			"a1 > a2 " + v6A1 + " > " + v6A2 + " ICMPv6 type 136 code 0 length 48"},
+		{string(routerSolicit(macA1, llA1)[:etherLen+48]),
+			"a1 > 33:33:00:00:00:02 " + llA1 + " > ff02::2 router solicitation length 56"},
 		{string(ethernet(macA2, macA1, etherIPv4, []byte{0x45})), "a1 > a2 IPv4, no header"},
-		{string(ethernet(macA2, macA1, etherIPv4, ping("10.0.0.11", "8.8.8.8", 3)[:24])), "a1 > a2 10.0.0.11 > 8.8.8.8 ICMP, broken"},
+		{string(ethernet(macA2, macA1, etherIPv4, ping("10.0.0.11", "8.8.8.8", 3)[:24])),
+			"a1 > a2 10.0.0.11 > 8.8.8.8 ICMP, broken"},
 	} {
 		if got := named(summarize([]byte(tc.frame), false)); got != tc.want {
 			t.Errorf("got %q, want %q", got, tc.want)

@@ -3,6 +3,7 @@ package vpc
 import (
 	"encoding/binary"
 	"fmt"
+	"net"
 	"net/netip"
 )
 
@@ -40,6 +41,19 @@ func fromAddr16(a netip.Addr) addr16 {
 
 func (a addr4) netip() netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)})
+}
+
+// ip is the address as older libraries have it.
+func (a addr4) ip() net.IP { return a.netip().AsSlice() }
+
+func (a addr16) ip() net.IP { return a.netip().AsSlice() }
+
+// fromIP is the reverse; what is no IPv4 address becomes 0.0.0.0.
+func fromIP(ip net.IP) addr4 {
+	if ip = ip.To4(); ip == nil {
+		return 0
+	}
+	return getAddr(ip)
 }
 
 func (a addr16) netip() netip.Addr {

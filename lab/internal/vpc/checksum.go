@@ -35,5 +35,33 @@ func mend32(check uint16, old, new addr4) uint16 {
 		uint32(new>>16) + uint32(new&0xffff))
 }
 
+// checksumAt returns where the checksum of a transport in IPv4 is, or false if
+// there is none to change.
+func checksumAt(proto uint8, l4 []byte) (at int, ok bool) {
+	switch proto {
+	case protoTCP:
+		at = 16
+	case protoUDP:
+		at = 6
+	case protoICMP:
+		at = 2
+	default:
+		return 0, false
+	}
+	if len(l4) < at+2 {
+		return 0, false // a quote that ends before
+	}
+	return at, proto != protoUDP || get16(l4[at:]) != 0 // sent without one (RFC 768)
+}
+
+// putChecksum writes the checksum of a transport. In UDP zero would say that
+// there is none (RFC 768).
+func putChecksum(proto uint8, b []byte, check uint16) {
+	if proto == protoUDP && check == 0 {
+		check = 0xffff
+	}
+	put16(b, check)
+}
+
 func get16(b []byte) uint16    { return binary.BigEndian.Uint16(b) }
 func put16(b []byte, v uint16) { binary.BigEndian.PutUint16(b, v) }

@@ -190,8 +190,8 @@ func (t *flowTable) add(k flowKey, p *packet, d Direction, now time.Duration, id
 	if s.flows == nil {
 		s.flows = make(map[flowKey]*flow)
 	}
-	_, known := s.flows[k]
-	if !known {
+	_, ok := s.flows[k]
+	if !ok {
 		// Sweeping once in as many additions as the last sweep kept makes the
 		// cost of an addition constant.
 		if s.added++; s.added > s.kept+64 || t.count.Load() >= t.max {

@@ -6,6 +6,33 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// What is asserted of the wire is spelled out here, apart from the library that
+// the server is built on.
+const (
+	dhcpFixed = 240 // bytes up to and with the cookie
+
+	// Message types (RFC 2132, section 9.6).
+	dhcpDiscover = 1
+	dhcpOffer    = 2
+	dhcpRequest  = 3
+	dhcpAck      = 5
+	dhcpNak      = 6
+	dhcpInform   = 8
+
+	optMask      = 1
+	optRouter    = 3
+	optDNS       = 6
+	optHostname  = 12
+	optDomain    = 15
+	optMTU       = 26
+	optBroadcast = 28
+	optRequested = 50
+	optLease     = 51
+	optType      = 53
+	optServer    = 54
+	optEnd       = 255
+)
+
 // dhcpFrame builds a client's message. Options are the raw bytes after the
 // type.
 func dhcpFrame(mac MAC, src, dst string, kind byte, options ...byte) []byte {
@@ -68,10 +95,12 @@ func TestDHCP(t *testing.T) {
 		want     string
 		wantType byte
 	}{
-		{"request of the primary", bc(dhcpRequest, append(option(optServer, "10.0.0.1"), option(optRequested, "10.0.0.11")...)...), toPrimary, dhcpAck},
+		{"request of the primary", bc(dhcpRequest,
+			append(option(optServer, "10.0.0.1"), option(optRequested, "10.0.0.11")...)...), toPrimary, dhcpAck},
 		{"request of a secondary", bc(dhcpRequest, option(optRequested, "10.0.0.12")...), everybody, dhcpNak},
 		{"request of another's", bc(dhcpRequest, option(optRequested, "10.0.0.21")...), everybody, dhcpNak},
-		{"request of another server", bc(dhcpRequest, option(optServer, "10.0.0.9")...), "drop egress eni-a1: dhcp-ignored", 0},
+		{"request of another server", bc(dhcpRequest, option(optServer, "10.0.0.9")...), "drop egress eni-a1: dhcp-ignored",
+			0},
 		{"renewal", func() []byte {
 			f := dhcpFrame(macA1, "10.0.0.11", "10.0.0.1", dhcpRequest)
 			copy(f, gwA[:])
@@ -91,9 +120,12 @@ func TestDHCP(t *testing.T) {
 			copy(f[etherLen+28+28:], macX[:])
 			return f
 		}(), "drop egress eni-a1: dhcp-client", 0},
-		{"no cookie", func() []byte { f := bc(dhcpDiscover); f[etherLen+28+236] = 0; return f }(), "drop egress eni-a1: malformed", 0},
-		{"from an unregistered address", dhcpFrame(macA1, "10.0.0.13", "255.255.255.255", dhcpInform), "drop egress eni-a1: source-address", 0},
-		{"a server's message", ethernet(broadcastMAC, macA1, etherIPv4, udp("10.0.0.11", 67, "255.255.255.255", 68)), "drop egress eni-a1: broadcast", 0},
+		{"no cookie", func() []byte { f := bc(dhcpDiscover); f[etherLen+28+236] = 0; return f }(),
+			"drop egress eni-a1: malformed", 0},
+		{"from an unregistered address", dhcpFrame(macA1, "10.0.0.13", "255.255.255.255", dhcpInform),
+			"drop egress eni-a1: source-address", 0},
+		{"a server's message", ethernet(broadcastMAC, macA1, etherIPv4, udp("10.0.0.11", 67, "255.255.255.255", 68)),
+			"drop egress eni-a1: broadcast", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newBench(t, testTopology(), Config{})

@@ -143,8 +143,8 @@ func (f *Fabric) ClientOf(addr netip.Addr) (eniID string, ok bool) {
 
 // Forward passes on a frame that arrived at a port, now. It does not change the
 // frame, does not block and, with an Output that was used before, does not
-// allocate, but for the first packet of a flow. What is in out is valid until
-// its next use.
+// allocate, but for the first packet of a flow and for DHCP. What is in out is
+// valid until its next use.
 func (f *Fabric) Forward(in Port, frame []byte, now time.Time, out *Output) {
 	out.reset()
 	p := pass{f: f, tables: f.tables.Load(), now: now, in: in, out: out}

@@ -27,7 +27,8 @@ func TestFlowLog(t *testing.T) {
 	for len(o.Events()) > 0 {
 		log.Add(<-o.Events())
 	}
-	one, two, public, dns := netip.MustParseAddr("10.0.0.11"), netip.MustParseAddr("10.0.0.21"), netip.MustParseAddr("198.51.100.11"), netip.MustParseAddr("8.8.8.8")
+	one, two := netip.MustParseAddr("10.0.0.11"), netip.MustParseAddr("10.0.0.21")
+	public, dns := netip.MustParseAddr("198.51.100.11"), netip.MustParseAddr("8.8.8.8")
 	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
 	want := []Flow{
 		{FlowKey{a1, Egress, one, two, 1000, 2000, protoUDP, etherIPv4, ReasonNone}, 2, 90, at(0), at(1)},

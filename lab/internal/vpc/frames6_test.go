@@ -121,7 +121,8 @@ func probe6(src MAC, target string) []byte {
 
 func routerSolicit(src MAC, from string) []byte {
 	all := addr6("ff02::2")
-	return ethernet(multicastMAC(all), src, etherIPv6, hops(255, icmp6(from, "ff02::2", ndRouterSolicit, 0, append(make([]byte, 4), sourceOption(src)...)...)))
+	return ethernet(multicastMAC(all), src, etherIPv6,
+		hops(255, icmp6(from, "ff02::2", ndRouterSolicit, 0, append(make([]byte, 4), sourceOption(src)...)...)))
 }
 
 // fullTopology is the test topology with IPv6, delegated prefixes on eni-a2, a
@@ -154,7 +155,8 @@ func fullTopology() Topology {
 		g.Ingress, g.Egress = append(g.Ingress, all), append(g.Egress, all)
 	}
 	for id, a := range map[string]string{
-		"eni-a1": "2001:db8:1000:a00::11 2001:db8:1000:a00::12", "eni-a2": "2001:db8:1000:a00::21", "eni-r": "2001:db8:1000:a00::41",
+		"eni-a1": "2001:db8:1000:a00::11 2001:db8:1000:a00::12", "eni-a2": "2001:db8:1000:a00::21",
+		"eni-r":   "2001:db8:1000:a00::41",
 		"eni-off": "2001:db8:1000:a00::51", "eni-b1": "2001:db8:1000:a01::31", "eni-c1": "2001:db8:1000:c00::11",
 	} {
 		t.eni(id).IPv6 = addrs(a)

@@ -183,8 +183,6 @@ func newBench(t *testing.T, topo Topology, cfg Config) *bench {
 // "drop egress eni-a1: source-mac". It checks all that leaves the fabric.
 func (b *bench) send(from Port, frame []byte) string {
 	b.Helper()
-	before := len(b.Drops())
-	before -= before % b.cfg.DropLog
 	sent := string(frame)
 	b.Forward(from, frame, b.now, &b.out)
 	if sent != string(frame) {

@@ -27,7 +27,7 @@ func FuzzForward(f *testing.F) {
 		if frame = bytes.Clone(frame); mend {
 			mendFrame(from, w.macs[from.ENI], frame)
 		}
-		w.fabric.forget()
+		w.fabric.reset()
 		for range 2 { // the second time the flow is tracked
 			w.forward(t, from, frame, start)
 		}
@@ -54,7 +54,7 @@ func FuzzConversation(f *testing.F) {
 		}
 		w := watches[0]
 		w.use()
-		fabric.forget()
+		fabric.reset()
 		now := start
 		var last Delivery
 		for len(script) >= 2 {
@@ -116,7 +116,8 @@ func fuzzFrames() (all []fuzzFrame) {
 		}
 	}
 	hot := hotPaths()
-	for _, name := range []string{"subnet", "routed", "igwout", "igwin", "arp", "prefix", "natout", "natin", "subnet6", "routed6", "igwout6", "igwin6", "prefix6", "nd", "ra"} {
+	for _, name := range []string{"subnet", "routed", "igwout", "igwin", "arp", "prefix", "natout", "natin", "subnet6",
+		"routed6", "igwout6", "igwin6", "prefix6", "nd", "ra"} {
 		h := hot[name]
 		frame := bytes.Clone(h.frame[:min(len(h.frame), 200)])
 		mendFrame(h.from, map[string]MAC{"eni-a1": macA1, "eni-b1": macB1}[h.from.ENI], frame)
@@ -136,7 +137,8 @@ func fuzzFrames() (all []fuzzFrame) {
 		dhcp6Frame(dhcp6Confirm, clientID, ia(1, v6A2)),
 		dhcp6Frame(dhcp6RenewMsg, clientID, serverID, ia(1, v6A2), ia(2)),
 		probe6(macA1, v6A2),
-		toA26(withExtensions(udp6(v6A1, 1, v6A2, 2, make([]byte, 8)...), []byte{extHopByHop, 0, 1, 4, 0, 0, 0, 0}, fragmentHeader(1, 0, true))),
+		toA26(withExtensions(udp6(v6A1, 1, v6A2, 2, make([]byte, 8)...), []byte{extHopByHop, 0, 1, 4, 0, 0, 0, 0},
+			fragmentHeader(1, 0, true))),
 		toA26(withExtensions(udp6(v6A1, 1, v6A2, 2, make([]byte, 8)...), fragmentHeader(1, 1, false))),
 		toA26(unreachable6(v6A1, v6A2, udp6(v6A2, 1, v6A1, 2))))
 	add(b1, b1Out(tcp("10.0.1.31", 5000, "8.8.8.8", 80, tcpSYN)),

@@ -11,11 +11,13 @@ const internetMTU = 1500
 func (ps *pass) toInternet(n *nic, p *packet) {
 	why := ReasonNone
 	var ip *elastic
-	if p.v6 {
-		if ps.tables.blocks[p.src.block56()] != n.seg.net || n.seg.net.owners.of(p.src) == nil {
-			why = ReasonNoIPv6Address
-		}
-	} else if ip = n.seg.net.elastic[p.src.v4()]; ip == nil {
+	if !p.v6 {
+		ip = n.seg.net.elastic[p.src.v4()]
+	}
+	switch {
+	case p.v6 && (ps.tables.blocks[p.src.block56()] != n.seg.net || n.seg.net.owners.of(p.src) == nil):
+		why = ReasonNoIPv6Address
+	case !p.v6 && ip == nil:
 		why = ReasonNoElasticIP
 	}
 	if why != ReasonNone {

@@ -14,27 +14,42 @@ func TestInternetGateway(t *testing.T) {
 		want  string
 	}{
 		{"out, UDP", a1, viaGateway(outbound), "internet: 198.51.100.11:1 > 8.8.8.8:53 UDP length 31"},
-		{"out, TCP", a1, viaGateway(tcp("10.0.0.11", 1, "8.8.8.8", 80, tcpSYN, 1)), "internet: 198.51.100.11:1 > 8.8.8.8:80 TCP SYN length 41"},
-		{"out, ICMP", a1, viaGateway(ping("10.0.0.11", "8.8.8.8", 7)), "internet: 198.51.100.11 > 8.8.8.8 ICMP type 8 code 0 id 7 length 35"},
-		{"out, another protocol", a1, viaGateway(ipv4("10.0.0.11", "8.8.8.8", 47, []byte{1})), "internet: 198.51.100.11 > 8.8.8.8 protocol 47 length 21"},
+		{"out, TCP", a1, viaGateway(tcp("10.0.0.11", 1, "8.8.8.8", 80, tcpSYN, 1)),
+			"internet: 198.51.100.11:1 > 8.8.8.8:80 TCP SYN length 41"},
+		{"out, ICMP", a1, viaGateway(ping("10.0.0.11", "8.8.8.8", 7)),
+			"internet: 198.51.100.11 > 8.8.8.8 ICMP type 8 code 0 id 7 length 35"},
+		{"out, another protocol", a1, viaGateway(ipv4("10.0.0.11", "8.8.8.8", 47, []byte{1})),
+			"internet: 198.51.100.11 > 8.8.8.8 protocol 47 length 21"},
 		{"out, padded", a1, append(viaGateway(outbound), 0, 0, 0), "internet: 198.51.100.11:1 > 8.8.8.8:53 UDP length 31"},
-		{"out without Elastic IP, primary has one", a1, viaGateway(udp("10.0.0.12", 1, "8.8.8.8", 53)), "drop egress eni-a1: no-elastic-ip"},
-		{"out, as a middlebox, by the source's Elastic IP", r, ethernet(gwA, macR, etherIPv4, udp("10.0.0.21", 1, "8.8.8.8", 53)),
+		{"out without Elastic IP, primary has one", a1, viaGateway(udp("10.0.0.12", 1, "8.8.8.8", 53)),
+			"drop egress eni-a1: no-elastic-ip"},
+		{"out, as a middlebox, by the source's Elastic IP", r,
+			ethernet(gwA, macR, etherIPv4, udp("10.0.0.21", 1, "8.8.8.8", 53)),
 			"internet: 198.51.100.21:1 > 8.8.8.8:53 UDP length 28"},
-		{"out, as a middlebox, unregistered", r, ethernet(gwA, macR, etherIPv4, udp("172.16.0.1", 1, "8.8.8.8", 53)), "drop egress eni-r: no-elastic-ip"},
-		{"out of the VPC with the same address", c1, ethernet(gwC, macC1, etherIPv4, outbound), "internet: 198.51.100.111:1 > 8.8.8.8:53 UDP length 31"},
-		{"in, UDP", Internet, udp("8.8.8.8", 53, "198.51.100.11", 1, 1, 2), "eni-a1: gwA > a1 8.8.8.8:53 > 10.0.0.11:1 UDP length 30"},
-		{"in, TCP", Internet, tcp("8.8.8.8", 53, "198.51.100.21", 1, tcpSYN), "eni-a2: gwA > a2 8.8.8.8:53 > 10.0.0.21:1 TCP SYN length 40"},
-		{"in, ICMP of a number that is neighbour discovery in IPv6", Internet, icmp("8.8.8.8", "198.51.100.111", 135, 0, 9), "eni-c1: gwC > c1 8.8.8.8 > 10.0.0.11 ICMP type 135 code 0 length 28"},
-		{"in, ICMP", Internet, ping("8.8.8.8", "198.51.100.111", 9), "eni-c1: gwC > c1 8.8.8.8 > 10.0.0.11 ICMP type 8 code 0 id 9 length 35"},
+		{"out, as a middlebox, unregistered", r, ethernet(gwA, macR, etherIPv4, udp("172.16.0.1", 1, "8.8.8.8", 53)),
+			"drop egress eni-r: no-elastic-ip"},
+		{"out of the VPC with the same address", c1, ethernet(gwC, macC1, etherIPv4, outbound),
+			"internet: 198.51.100.111:1 > 8.8.8.8:53 UDP length 31"},
+		{"in, UDP", Internet, udp("8.8.8.8", 53, "198.51.100.11", 1, 1, 2),
+			"eni-a1: gwA > a1 8.8.8.8:53 > 10.0.0.11:1 UDP length 30"},
+		{"in, TCP", Internet, tcp("8.8.8.8", 53, "198.51.100.21", 1, tcpSYN),
+			"eni-a2: gwA > a2 8.8.8.8:53 > 10.0.0.21:1 TCP SYN length 40"},
+		{"in, ICMP of a number that is neighbour discovery in IPv6", Internet, icmp("8.8.8.8", "198.51.100.111", 135, 0, 9),
+			"eni-c1: gwC > c1 8.8.8.8 > 10.0.0.11 ICMP type 135 code 0 length 28"},
+		{"in, ICMP", Internet, ping("8.8.8.8", "198.51.100.111", 9),
+			"eni-c1: gwC > c1 8.8.8.8 > 10.0.0.11 ICMP type 8 code 0 id 9 length 35"},
 		{"in, not associated", Internet, udp("8.8.8.8", 53, "198.51.100.12", 1), "drop egress internet: unknown-elastic-ip"},
 		{"in, a private address", Internet, udp("8.8.8.8", 53, "10.0.0.11", 1), "drop egress internet: unknown-elastic-ip"},
 		{"in, malformed", Internet, []byte{0x45, 0}, "drop egress internet: malformed"},
 		{"in, IPv6, malformed", Internet, []byte{0x60, 0}, "drop egress internet: malformed"},
-		{"in, too large", Internet, udp("8.8.8.8", 53, "198.51.100.11", 1, make([]byte, 1473)...), "drop egress internet: internet-mtu"},
-		{"hairpin", a1, viaGateway(udp("10.0.0.11", 1, "198.51.100.21", 2)), "eni-a2: gwA > a2 198.51.100.11:1 > 10.0.0.21:2 UDP length 28"},
-		{"hairpin to oneself", a1, viaGateway(tcp("10.0.0.11", 1, "198.51.100.11", 2, tcpSYN)), "eni-a1: gwA > a1 198.51.100.11:1 > 10.0.0.11:2 TCP SYN length 40"},
-		{"hairpin into another VPC", a1, viaGateway(udp("10.0.0.11", 1, "198.51.100.111", 2)), "eni-c1: gwC > c1 198.51.100.11:1 > 10.0.0.11:2 UDP length 28"},
+		{"in, too large", Internet, udp("8.8.8.8", 53, "198.51.100.11", 1, make([]byte, 1473)...),
+			"drop egress internet: internet-mtu"},
+		{"hairpin", a1, viaGateway(udp("10.0.0.11", 1, "198.51.100.21", 2)),
+			"eni-a2: gwA > a2 198.51.100.11:1 > 10.0.0.21:2 UDP length 28"},
+		{"hairpin to oneself", a1, viaGateway(tcp("10.0.0.11", 1, "198.51.100.11", 2, tcpSYN)),
+			"eni-a1: gwA > a1 198.51.100.11:1 > 10.0.0.11:2 TCP SYN length 40"},
+		{"hairpin into another VPC", a1, viaGateway(udp("10.0.0.11", 1, "198.51.100.111", 2)),
+			"eni-c1: gwC > c1 198.51.100.11:1 > 10.0.0.11:2 UDP length 28"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			newBench(t, testTopology(), Config{}).expect(tc.name, tc.from, tc.frame, tc.want)
@@ -120,11 +135,13 @@ func TestInternetMTU(t *testing.T) {
 	big := udp("10.0.0.11", 1, "8.8.8.8", 2, bytes.Repeat([]byte("macaw"), 800)...)
 
 	t.Run("1500 bytes pass", func(t *testing.T) {
-		newBench(t, testTopology(), Config{}).expect("", a1, viaGateway(dontFragment(udp("10.0.0.11", 1, "8.8.8.8", 2, make([]byte, 1472)...))),
+		newBench(t, testTopology(), Config{}).expect("", a1,
+			viaGateway(dontFragment(udp("10.0.0.11", 1, "8.8.8.8", 2, make([]byte, 1472)...))),
 			"internet: 198.51.100.11:1 > 8.8.8.8:2 UDP length 1500")
 	})
 	t.Run("within the VPC there is no cap", func(t *testing.T) {
-		newBench(t, testTopology(), Config{}).expect("", a1, viaGateway(dontFragment(udp("10.0.0.11", 1, "10.0.1.31", 2, make([]byte, 8973)...))),
+		newBench(t, testTopology(), Config{}).expect("", a1,
+			viaGateway(dontFragment(udp("10.0.0.11", 1, "10.0.1.31", 2, make([]byte, 8973)...))),
 			"eni-b1: gwB > b1 10.0.0.11:1 > 10.0.1.31:2 UDP length 9001")
 	})
 	t.Run("don't fragment", func(t *testing.T) {
@@ -151,20 +168,23 @@ func TestInternetMTU(t *testing.T) {
 		}
 	})
 	t.Run("fragments through a hairpin", func(t *testing.T) {
-		newBench(t, testTopology(), Config{}).expect("", a1, viaGateway(udp("10.0.0.11", 1, "198.51.100.21", 2, make([]byte, 2000)...)),
+		newBench(t, testTopology(), Config{}).expect("", a1,
+			viaGateway(udp("10.0.0.11", 1, "198.51.100.21", 2, make([]byte, 2000)...)),
 			"eni-a2: gwA > a2 198.51.100.11:1 > 10.0.0.21:2 UDP length 1500 fragment 0 at 0\n"+
 				"eni-a2: gwA > a2 198.51.100.11 > 10.0.0.21 UDP length 548 fragment 0 at 1480")
 	})
 	t.Run("options in fragments", func(t *testing.T) {
 		b := newBench(t, testTopology(), Config{})
-		p := append(bytes.Clone(big[:20]), 1, 7, 3, 4, 0x83, 3, 4, 0) // record route, which is not copied; source route, which is
+		// record route, which is not copied; source route, which is
+		p := append(bytes.Clone(big[:20]), 1, 7, 3, 4, 0x83, 3, 4, 0)
 		p = with(append(p, big[20:]...), func(ip []byte) { ip[0] = 0x47; put16(ip[2:], uint16(len(big)+8)) })
 		put16(p[10:], 0)
 		put16(p[10:], fold(sum(0, p[:28])))
 		b.send(a1, viaGateway(p))
 		for i, want := range [][]byte{{1, 7, 3, 4, 0x83, 3, 4, 0}, {1, 1, 1, 1, 0x83, 3, 4, 0}} {
 			if len(b.out.Deliveries) != 3 || !bytes.Equal(b.out.Deliveries[i].Frame[20:28], want) {
-				t.Errorf("fragment %d of %d has options % x, want % x", i, len(b.out.Deliveries), b.out.Deliveries[i].Frame[20:28], want)
+				t.Errorf("fragment %d of %d has options % x, want % x", i, len(b.out.Deliveries), b.out.Deliveries[i].Frame[20:28],
+					want)
 			}
 		}
 	})
@@ -175,7 +195,8 @@ func TestInternetMTU(t *testing.T) {
 func TestFragmentsAreTranslated(t *testing.T) {
 	whole := udp("10.0.0.11", 1, "8.8.8.8", 2, bytes.Repeat([]byte("macaw"), 20)...)
 	first := with(bytes.Clone(whole[:20+48]), func(ip []byte) { put16(ip[2:], 68); put16(ip[6:], 0x2000) })
-	later := with(append(bytes.Clone(whole[:20]), whole[20+48:]...), func(ip []byte) { put16(ip[2:], uint16(len(whole)-48)); put16(ip[6:], 48/8) })
+	later := with(append(bytes.Clone(whole[:20]), whole[20+48:]...),
+		func(ip []byte) { put16(ip[2:], uint16(len(whole)-48)); put16(ip[6:], 48/8) })
 	b := newBench(t, testTopology(), Config{})
 	b.send(a1, viaGateway(first))
 	got := bytes.Clone(b.out.Deliveries[0].Frame)

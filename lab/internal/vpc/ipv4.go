@@ -37,3 +37,13 @@ func putHeader(ip []byte, src, dst addr4, proto uint8) {
 	putAddr(ip[offDestination:], dst)
 	put16(ip[10:], fold(sum(0, ip[:20])))
 }
+
+// putUDP writes the header of a datagram. The addresses are those of the IP
+// header, for the checksum.
+func putUDP(udp []byte, from, to uint16, addresses []byte) {
+	put16(udp, from)
+	put16(udp[2:], to)
+	put16(udp[4:], uint16(len(udp)))
+	put16(udp[6:], 0)
+	putChecksum(protoUDP, udp[6:], fold(sum(sum(protoUDP+uint32(len(udp)), addresses), udp)))
+}

@@ -31,8 +31,10 @@ func kernels(t *testing.T) (f *Fabric, nsA1, nsA2, nsB1, internet string) {
 	s := NewSwitch(f, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { s.Close() })
 	for p, cfg := range map[Port]DeviceConfig{
-		a1: {Namespace: nsA1, Name: "eth0", MAC: macA1, MTU: 9001}, a2: {Namespace: nsA2, Name: "eth0", MAC: macA2, MTU: 9001},
-		b1: {Namespace: nsB1, Name: "eth0", MAC: macB1, MTU: 9001}, Internet: {Namespace: internet, Name: "internet", MTU: 1500},
+		a1: {Namespace: nsA1, Name: "eth0", MAC: macA1, MTU: 9001}, a2: {Namespace: nsA2, Name: "eth0", MAC: macA2,
+			MTU: 9001},
+		b1: {Namespace: nsB1, Name: "eth0", MAC: macB1, MTU: 9001}, Internet: {Namespace: internet, Name: "internet",
+			MTU: 1500},
 	} {
 		open := OpenTAP
 		if p == Internet {
@@ -151,7 +153,8 @@ func TestKernelNetworkd(t *testing.T) {
 	}
 	_, nsA1, nsA2, _, _ := kernels(t)
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "eth0.network"), []byte("[Match]\nName=eth0\n[Network]\nDHCP=yes\nIPv6AcceptRA=yes\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "eth0.network"),
+		[]byte("[Match]\nName=eth0\n[Network]\nDHCP=yes\nIPv6AcceptRA=yes\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	// Of its own: the mounts, so that nothing of this host is read or written.
@@ -163,7 +166,8 @@ chmod 755 /run/systemd/netif
 chown -R systemd-network /run/systemd/netif
 mount -t sysfs -o ro sysfs /sys
 exec ` + networkd
-	cmd := exec.Command("nsenter", "--net="+namespace.Path(nsA1), "unshare", "--mount", "sh", "-c", script, "sh", filepath.Join(dir, "eth0.network"))
+	cmd := exec.Command("nsenter", "--net="+namespace.Path(nsA1), "unshare", "--mount", "sh", "-c", script, "sh",
+		filepath.Join(dir, "eth0.network"))
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)

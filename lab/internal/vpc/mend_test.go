@@ -80,7 +80,7 @@ func mend6(ip []byte) {
 	ip[0] = 0x60 | ip[0]&15
 	put16(ip[4:], uint16(len(ip)-40))
 	l4 := ip[40:]
-	at := 0
+	var at int
 	switch {
 	case ip[6] == protoTCP && len(l4) >= 20:
 		at = 16

@@ -35,29 +35,15 @@ func (p *packet) rewrite(off int, from, to addr4) {
 
 // mendTransport changes the transport checksum as an address of its pseudo
 // header changes. It returns the offset of the checksum and its old value, or
-// false if there is none to change.
-func mendTransport(proto uint8, l4 []byte, from, to addr4) (off int, old uint16, ok bool) {
-	switch proto {
-	case protoTCP:
-		off = 16
-	case protoUDP:
-		off = 6
-	default:
-		return 0, 0, false // the ICMP checksum does not cover addresses
-	}
-	if len(l4) < off+2 {
+// false if there is none to change: that of ICMP does not cover addresses.
+func mendTransport(proto uint8, l4 []byte, from, to addr4) (at int, was uint16, ok bool) {
+	at, ok = checksumAt(proto, l4)
+	if !ok || proto == protoICMP {
 		return 0, 0, false
 	}
-	old = get16(l4[off:])
-	if proto == protoUDP && old == 0 {
-		return 0, 0, false // sent without a checksum (RFC 768)
-	}
-	sum := mend32(old, from, to)
-	if proto == protoUDP && sum == 0 {
-		sum = 0xffff
-	}
-	put16(l4[off:], sum)
-	return off, old, true
+	was = get16(l4[at:])
+	putChecksum(proto, l4[at:], mend32(was, from, to))
+	return at, was, true
 }
 
 // rewriteQuoted changes an address in the packet that an ICMP error quotes,

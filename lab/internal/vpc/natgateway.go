@@ -10,7 +10,7 @@ const natHops = 4
 func (ps *pass) toNAT(n, g *nic, p *packet) {
 	n.accept(Egress, len(p.frame))
 	ps.hops++
-	why := ReasonNone
+	var why Reason
 	switch {
 	case g.down:
 		why = ReasonNICDown

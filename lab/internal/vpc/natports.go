@@ -6,26 +6,11 @@ package vpc
 func setWord(proto uint8, l4 []byte, off int, to uint16) (at int, was uint16, ok bool) {
 	from := get16(l4[off:])
 	put16(l4[off:], to)
-	switch proto {
-	case protoTCP:
-		at = 16
-	case protoUDP:
-		at = 6
-	case protoICMP:
-		at = 2
-	}
-	if len(l4) < at+2 {
-		return 0, 0, false // a quote that ends before
+	if at, ok = checksumAt(proto, l4); !ok {
+		return 0, 0, false
 	}
 	was = get16(l4[at:])
-	if proto == protoUDP && was == 0 {
-		return 0, 0, false // sent without a checksum (RFC 768)
-	}
-	check := mend16(was, from, to)
-	if proto == protoUDP && check == 0 {
-		check = 0xffff
-	}
-	put16(l4[at:], check)
+	putChecksum(proto, l4[at:], mend16(was, from, to))
 	return at, was, true
 }
 

@@ -141,7 +141,8 @@ func TestPcapReaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := exec.Command(tshark, "-r", file, "-T", "fields", "-E", "separator=|",
-		"-e", "frame.interface_name", "-e", "frame.packet_flags_direction", "-e", "frame.time_epoch", "-e", "ip.dst", "-e", "frame.comment").CombinedOutput()
+		"-e", "frame.interface_name", "-e", "frame.packet_flags_direction", "-e", "frame.time_epoch", "-e", "ip.dst",
+		"-e", "frame.comment").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

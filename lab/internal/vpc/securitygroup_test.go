@@ -56,7 +56,8 @@ func TestSecurityGroupRules(t *testing.T) {
 		{"host bits of a CIDR do not count", []Rule{anyRule}, []Rule{rule(6, 22, 22, "10.0.0.99/24")}, tcp22, passed},
 		{"second rule", []Rule{anyRule}, []Rule{rule(17, 1, 1, "0.0.0.0/0"), rule(6, 22, 22, "0.0.0.0/0")}, tcp22, passed},
 		{"IPv6 rule", []Rule{anyRule}, []Rule{rule(-1, -1, -1, "::/0")}, tcp22, deniedIn},
-		{"group", []Rule{{Protocol: 6, FromPort: 22, ToPort: 22, Group: "sg-2"}}, []Rule{{Protocol: -1, Group: "sg-1"}}, tcp22, passed},
+		{"group", []Rule{{Protocol: 6, FromPort: 22, ToPort: 22, Group: "sg-2"}}, []Rule{{Protocol: -1, Group: "sg-1"}},
+			tcp22, passed},
 		{"group with others in it", []Rule{anyRule}, []Rule{{Protocol: -1, Group: "sg-open"}}, tcp22, deniedIn},
 		{"empty group", []Rule{anyRule}, []Rule{{Protocol: -1, Group: "sg-empty"}}, tcp22, deniedIn},
 		{"any ICMP", []Rule{anyRule}, []Rule{rule(1, -1, -1, "0.0.0.0/0")}, echo, echoPassed},
@@ -68,7 +69,8 @@ func TestSecurityGroupRules(t *testing.T) {
 			"eni-a2: a1 > a2 10.0.0.11 > 10.0.0.21 protocol 47 length 20"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			newBench(t, grouped(SecurityGroup{Egress: tc.egress}, SecurityGroup{Ingress: tc.ingress}), Config{}).expect("", a1, toA2(tc.packet), tc.want)
+			newBench(t, grouped(SecurityGroup{Egress: tc.egress}, SecurityGroup{Ingress: tc.ingress}), Config{}).expect("", a1,
+				toA2(tc.packet), tc.want)
 		})
 	}
 }
@@ -78,13 +80,15 @@ func TestSecurityGroupsOfAnENIAdd(t *testing.T) {
 	topo := grouped(SecurityGroup{Ingress: []Rule{rule(6, 22, 22, "0.0.0.0/0")}}, SecurityGroup{Egress: []Rule{anyRule}})
 	topo.eni("eni-a2").SecurityGroups = []string{"sg-2", "sg-1"}
 	b := newBench(t, topo, Config{})
-	b.expect("", Internet, tcp("8.8.8.8", 1, "198.51.100.21", 22, tcpSYN), "eni-a2: gwA > a2 8.8.8.8:1 > 10.0.0.21:22 TCP SYN length 40")
+	b.expect("", Internet, tcp("8.8.8.8", 1, "198.51.100.21", 22, tcpSYN),
+		"eni-a2: gwA > a2 8.8.8.8:1 > 10.0.0.21:22 TCP SYN length 40")
 }
 
 // A group stands for private addresses, so by way of the Internet gateway it
 // does not match.
 func TestGroupReferenceNotThroughInternetGateway(t *testing.T) {
-	b := newBench(t, grouped(SecurityGroup{Egress: []Rule{anyRule}}, SecurityGroup{Ingress: []Rule{{Protocol: -1, Group: "sg-1"}}}), Config{})
+	b := newBench(t, grouped(SecurityGroup{Egress: []Rule{anyRule}},
+		SecurityGroup{Ingress: []Rule{{Protocol: -1, Group: "sg-1"}}}), Config{})
 	b.expect("", a1, viaGateway(udp("10.0.0.11", 1, "198.51.100.21", 2)), deniedIn)
 }
 
@@ -92,7 +96,8 @@ func TestGroupReferenceNotThroughInternetGateway(t *testing.T) {
 // ICMP echo; neither the other way round.
 func clientServer() Topology {
 	return grouped(SecurityGroup{Egress: []Rule{anyRule}},
-		SecurityGroup{Ingress: []Rule{rule(6, 22, 22, "0.0.0.0/0"), rule(17, 53, 53, "0.0.0.0/0"), rule(1, 8, -1, "0.0.0.0/0"), rule(47, -1, -1, "0.0.0.0/0")}})
+		SecurityGroup{Ingress: []Rule{rule(6, 22, 22, "0.0.0.0/0"), rule(17, 53, 53, "0.0.0.0/0"),
+			rule(1, 8, -1, "0.0.0.0/0"), rule(47, -1, -1, "0.0.0.0/0")}})
 }
 
 func TestSecurityGroupsAreStateful(t *testing.T) {
@@ -162,7 +167,8 @@ func TestSecurityGroupsAreStateful(t *testing.T) {
 		{"ICMP error", []step{
 			{"ask", 0, a1, ask, true, ""},
 			{"unreachable", 0, a2, unreachable("10.0.0.21", "10.0.0.11", ask), true, ""},
-			{"about another flow", 0, a2, unreachable("10.0.0.21", "10.0.0.11", udp("10.0.0.11", 1, "10.0.0.21", 53)), false, back},
+			{"about another flow", 0, a2, unreachable("10.0.0.21", "10.0.0.11", udp("10.0.0.11", 1, "10.0.0.21", 53)), false,
+				back},
 			{"about the other direction", 0, a2, unreachable("10.0.0.21", "10.0.0.11", reply), false, back},
 			{"does not keep alive", 20 * time.Second, a2, unreachable("10.0.0.21", "10.0.0.11", ask), true, ""},
 			{"late", 11 * time.Second, a2, reply, false, back},
@@ -196,7 +202,8 @@ func TestLongTCPIdle(t *testing.T) {
 	b.send(a1, toA2(tcp("10.0.0.11", 1000, "10.0.0.21", 22, tcpSYN)))
 	b.send(a2, toA1(tcp("10.0.0.21", 22, "10.0.0.11", 1000, tcpSYN|tcpACK)))
 	b.now = b.now.Add(431999 * time.Second)
-	b.expect("", a2, toA1(tcp("10.0.0.21", 22, "10.0.0.11", 1000, tcpACK)), "eni-a1: a2 > a1 10.0.0.21:22 > 10.0.0.11:1000 TCP ACK length 40")
+	b.expect("", a2, toA1(tcp("10.0.0.21", 22, "10.0.0.11", 1000, tcpACK)),
+		"eni-a1: a2 > a1 10.0.0.21:22 > 10.0.0.11:1000 TCP ACK length 40")
 }
 
 // A change of rules does not cut tracked flows, but lets no new ones begin.
@@ -215,11 +222,15 @@ func TestTrackedFlowsOutliveRules(t *testing.T) {
 func TestStatefulThroughInternetGateway(t *testing.T) {
 	b := newBench(t, clientServer(), Config{})
 	b.expect("before", Internet, udp("8.8.8.8", 53, "198.51.100.11", 1), "drop ingress eni-a1: security-group-ingress")
-	b.expect("out", a1, viaGateway(udp("10.0.0.11", 1, "8.8.8.8", 53)), "internet: 198.51.100.11:1 > 8.8.8.8:53 UDP length 28")
-	b.expect("back", Internet, udp("8.8.8.8", 53, "198.51.100.11", 1), "eni-a1: gwA > a1 8.8.8.8:53 > 10.0.0.11:1 UDP length 28")
-	b.expect("error of a router on the way", Internet, unreachable("192.88.0.1", "198.51.100.11", udp("198.51.100.11", 1, "8.8.8.8", 53)),
+	b.expect("out", a1, viaGateway(udp("10.0.0.11", 1, "8.8.8.8", 53)),
+		"internet: 198.51.100.11:1 > 8.8.8.8:53 UDP length 28")
+	b.expect("back", Internet, udp("8.8.8.8", 53, "198.51.100.11", 1),
+		"eni-a1: gwA > a1 8.8.8.8:53 > 10.0.0.11:1 UDP length 28")
+	b.expect("error of a router on the way", Internet,
+		unreachable("192.88.0.1", "198.51.100.11", udp("198.51.100.11", 1, "8.8.8.8", 53)),
 		"eni-a1: gwA > a1 192.88.0.1 > 10.0.0.11 ICMP type 3 code 3 length 56")
-	b.expect("error about nothing", Internet, unreachable("192.88.0.1", "198.51.100.11", udp("198.51.100.11", 2, "8.8.8.8", 53)),
+	b.expect("error about nothing", Internet,
+		unreachable("192.88.0.1", "198.51.100.11", udp("198.51.100.11", 2, "8.8.8.8", 53)),
 		"drop ingress eni-a1: security-group-ingress")
 }
 
@@ -235,12 +246,14 @@ func TestFragmentsFollowTheFirst(t *testing.T) {
 	}
 	b := newBench(t, clientServer(), Config{})
 	b.expect("later first", a1, toA2(piece(5, 2, false)), "drop ingress eni-a2: fragment")
-	b.expect("first", a1, toA2(piece(5, 0, true)), "eni-a2: a1 > a2 10.0.0.11:1000 > 10.0.0.21:53 UDP length 36 fragment 5 at 0")
+	b.expect("first", a1, toA2(piece(5, 0, true)),
+		"eni-a2: a1 > a2 10.0.0.11:1000 > 10.0.0.21:53 UDP length 36 fragment 5 at 0")
 	b.expect("later", a1, toA2(piece(5, 2, false)), "eni-a2: a1 > a2 10.0.0.11 > 10.0.0.21 UDP length 36 fragment 5 at 16")
 	b.expect("of another packet", a1, toA2(piece(6, 2, false)), "drop ingress eni-a2: fragment")
 	b.now = b.now.Add(fragmentLife)
 	b.expect("too late", a1, toA2(piece(5, 2, false)), "drop ingress eni-a2: fragment")
-	b.expect("first, of a tracked flow", a1, toA2(piece(6, 0, true)), "eni-a2: a1 > a2 10.0.0.11:1000 > 10.0.0.21:53 UDP length 36 fragment 6 at 0")
+	b.expect("first, of a tracked flow", a1, toA2(piece(6, 0, true)),
+		"eni-a2: a1 > a2 10.0.0.11:1000 > 10.0.0.21:53 UDP length 36 fragment 6 at 0")
 	b.expect("later", a1, toA2(piece(6, 2, false)), "eni-a2: a1 > a2 10.0.0.11 > 10.0.0.21 UDP length 36 fragment 6 at 16")
 }
 
@@ -253,9 +266,11 @@ func TestFlowTableIsBounded(t *testing.T) {
 		}
 	}
 	b.expect("full", a1, toA2(udp("10.0.0.11", 999, "10.0.0.21", 53)), "drop egress eni-a1: conntrack-full")
-	b.expect("tracked goes on", a1, toA2(udp("10.0.0.11", 1000, "10.0.0.21", 53)), "eni-a2: a1 > a2 10.0.0.11:1000 > 10.0.0.21:53 UDP length 28")
+	b.expect("tracked goes on", a1, toA2(udp("10.0.0.11", 1000, "10.0.0.21", 53)),
+		"eni-a2: a1 > a2 10.0.0.11:1000 > 10.0.0.21:53 UDP length 28")
 	b.now = b.now.Add(time.Minute)
-	b.expect("room again", a1, toA2(udp("10.0.0.11", 999, "10.0.0.21", 53)), "eni-a2: a1 > a2 10.0.0.11:999 > 10.0.0.21:53 UDP length 28")
+	b.expect("room again", a1, toA2(udp("10.0.0.11", 999, "10.0.0.21", 53)),
+		"eni-a2: a1 > a2 10.0.0.11:999 > 10.0.0.21:53 UDP length 28")
 }
 
 func TestFlowsAreSwept(t *testing.T) {
@@ -272,7 +287,8 @@ func TestFlowsAreSwept(t *testing.T) {
 func TestServicesAndDHCPAreExempt(t *testing.T) {
 	b := newBench(t, grouped(SecurityGroup{}, SecurityGroup{}), Config{})
 	for _, dst := range []string{"169.254.169.254", "169.254.169.253", "169.254.169.123", "10.0.0.2"} {
-		if b.send(a1, viaGateway(udp("10.0.0.11", 1, dst, 53))); len(b.out.Deliveries) != 1 || b.out.Deliveries[0].To != Services {
+		if b.send(a1, viaGateway(udp("10.0.0.11", 1, dst, 53))); len(b.out.Deliveries) != 1 ||
+			b.out.Deliveries[0].To != Services {
 			t.Errorf("%s: %s", dst, b.out.Reason)
 		}
 	}

@@ -145,7 +145,9 @@ func (s *Switch) deliver(d Delivery, now time.Time) {
 	to := (*s.links.Load())[d.To]
 	if to == nil {
 		s.fabric.undelivered(d, ReasonNoDevice, now)
-	} else if _, err := to.link.Write(d.Frame); err != nil {
+		return
+	}
+	if _, err := to.link.Write(d.Frame); err != nil {
 		s.fabric.undelivered(d, ReasonDevice, now)
 	}
 }

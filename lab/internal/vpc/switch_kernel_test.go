@@ -138,7 +138,8 @@ type checkedLink struct {
 
 func (l checkedLink) Read(b []byte) (int, error) {
 	n, err := l.Device.Read(b)
-	if err != nil || l.header == etherLen && n > etherLen && get16(b[12:]) != etherIPv4 || n > 0 && l.header == 0 && b[0]>>4 != 4 {
+	if err != nil || l.header == etherLen && n > etherLen && get16(b[12:]) != etherIPv4 || n > 0 && l.header == 0 &&
+		b[0]>>4 != 4 {
 		return n, err
 	}
 	if n > l.header+l.mtu {

@@ -52,7 +52,8 @@ func TestStatusChecks(t *testing.T) {
 	reply := func(to MAC, spa, tpa string) []byte { return arpFrame(to, macA1, arpReply, macA1, spa, tpa) }
 	b.expect("of another address", a1, reply(gwA, "10.0.0.12", "10.0.0.1"), "drop egress eni-a1: arp-reply")
 	b.expect("to a neighbour", a1, reply(macA2, "10.0.0.11", "10.0.0.21"), "drop egress eni-a1: arp-reply")
-	b.expect("from another's MAC", a1, arpFrame(gwA, macA1, arpReply, macX, "10.0.0.11", "10.0.0.1"), "drop egress eni-a1: arp-sender-mac")
+	b.expect("from another's MAC", a1, arpFrame(gwA, macA1, arpReply, macX, "10.0.0.11", "10.0.0.1"),
+		"drop egress eni-a1: arp-sender-mac")
 	if _, ok := b.Answered("eni-a1"); ok {
 		t.Error("that was no answer")
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// forget makes a fabric as new, but for its counters.
-func (f *Fabric) forget() {
+// reset makes a fabric as new, but for its counters.
+func (f *Fabric) reset() {
 	for _, r := range f.records {
 		if r.flows.count.Load() != 0 {
 			for i := range r.flows.shards {
@@ -114,7 +114,8 @@ func (w *watch) check(t *testing.T, from Port, frame []byte, d Delivery, right b
 		e := w.enis[d.To.ENI]
 		dst, src, kind := MAC(d.Frame), MAC(d.Frame[6:]), get16(d.Frame[12:])
 		own := d.To == from // an answer, or the fabric's own
-		if !e.Attached || e.Down || slices.ContainsFunc(w.topo.NATGateways, func(g NATGateway) bool { return g.ENI == e.ID }) {
+		if !e.Attached || e.Down || slices.ContainsFunc(w.topo.NATGateways,
+			func(g NATGateway) bool { return g.ENI == e.ID }) {
 			t.Fatalf("%s got a frame", d.To)
 		}
 		if dst != e.MAC && !(own && dst.multicast()) {
@@ -135,7 +136,8 @@ func (w *watch) check(t *testing.T, from Port, frame []byte, d Delivery, right b
 			t.Fatalf("%s got what is no packet: % x", d.To, d.Frame)
 		case p.isND() && !own:
 			t.Fatalf("%s saw neighbour discovery of %s", d.To, from)
-		case e.SourceDestCheck && !dst.multicast() && !e.has(p.dst.netip()) && !(own && p.proto == protoUDP && (p.sport == 67 || p.sport == 547)):
+		case e.SourceDestCheck && !dst.multicast() && !e.has(p.dst.netip()) &&
+			!(own && p.proto == protoUDP && (p.sport == 67 || p.sport == 547)):
 			t.Fatalf("%s got a packet for %s", d.To, p.dst.netip())
 		}
 	} else {

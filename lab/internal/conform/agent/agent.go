@@ -1,5 +1,3 @@
-// Package agent sends and receives frames, and asks the metadata service, on an
-// instance, for the checks of package conform.
 package agent
 
 import (

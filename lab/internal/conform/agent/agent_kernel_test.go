@@ -28,7 +28,8 @@ func TestFrames(t *testing.T) {
 	ip(t, "netns", "add", ns)
 	t.Cleanup(func() { ip(t, "netns", "del", ns) })
 	one, two := "02:00:00:00:00:01", "02:00:00:00:00:02"
-	ip(t, "-n", ns, "link", "add", "one", "mtu", "9001", "address", one, "type", "veth", "peer", "name", "two", "mtu", "9001", "address", two)
+	ip(t, "-n", ns, "link", "add", "one", "mtu", "9001", "address", one, "type", "veth", "peer", "name", "two", "mtu",
+		"9001", "address", two)
 	ip(t, "-n", ns, "link", "set", "one", "up")
 	ip(t, "-n", ns, "link", "set", "two", "up")
 	src, _ := net.ParseMAC(one)

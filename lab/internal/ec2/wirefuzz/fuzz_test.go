@@ -91,7 +91,8 @@ func (e *endpoint) must(tb testing.TB, service, form string) string {
 func (e *endpoint) call(tb testing.TB, who aws.Credentials, service, form string) (int, string) {
 	r := httptest.NewRequest("POST", "/", strings.NewReader(form))
 	sum := sha256.Sum256([]byte(form))
-	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), service, "us-east-1",
+		time.Now()); err != nil {
 		tb.Fatal(err)
 	}
 	w := httptest.NewRecorder()
@@ -110,13 +111,16 @@ func FuzzForm(f *testing.F) {
 		"Action=ModifyNetworkInterfaceAttribute&SourceDestCheck.Value=false&NetworkInterfaceId=eni-1&SecurityGroupId.1=sg-1",
 		"Action=AllocateAddress&TagSpecification.01.Tag.1.Key=x&TagSpecification.-1.Tag=&.=&Filter..Name=x&Filter.1=y",
 		"Action=AuthorizeSecurityGroupIngress&GroupId=sg-1&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0%2F8",
-		"Action=CreateVpc&CidrBlock=10.0.0.0%2F8&DryRun=true", "Action=DeleteKeyPair&KeyName=%00", "Action=DisassociateAddress&AssociationId=",
+		"Action=CreateVpc&CidrBlock=10.0.0.0%2F8&DryRun=true", "Action=DeleteKeyPair&KeyName=%00",
+		"Action=DisassociateAddress&AssociationId=",
 	} {
 		f.Add("ec2", form)
 	}
 	for _, form := range []string{
-		"Action=CreateRole&RoleName=r&AssumeRolePolicyDocument=%7B%7D&Tags.member.1.Key=k&Tags.member.1.Value=v", "Action=ListPolicies&MaxItems=1&Marker=AA%3D%3D",
-		"Action=PutUserPolicy&UserName=ann&PolicyName=p&PolicyDocument=%7B%7D", "Action=CreatePolicyVersion&PolicyArn=arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2FIAMFullAccess",
+		"Action=CreateRole&RoleName=r&AssumeRolePolicyDocument=%7B%7D&Tags.member.1.Key=k&Tags.member.1.Value=v",
+		"Action=ListPolicies&MaxItems=1&Marker=AA%3D%3D",
+		"Action=PutUserPolicy&UserName=ann&PolicyName=p&PolicyDocument=%7B%7D",
+		"Action=CreatePolicyVersion&PolicyArn=arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2FIAMFullAccess",
 	} {
 		f.Add("iam", form)
 	}
@@ -164,9 +168,11 @@ func FuzzSignature(f *testing.F) {
 	now := time.Now().UTC()
 	date, day := now.Format("20060102T150405Z"), now.Format("20060102")
 	scope := root.AccessKeyID + "/" + day + "/us-east-1/ec2/aws4_request"
-	f.Add("AWS4-HMAC-SHA256 Credential="+scope+", SignedHeaders=host;x-amz-date, Signature="+strings.Repeat("0", 64), date, "", "", "Action=DescribeVpcs")
+	f.Add("AWS4-HMAC-SHA256 Credential="+scope+", SignedHeaders=host;x-amz-date, Signature="+strings.Repeat("0", 64), date,
+		"", "", "Action=DescribeVpcs")
 	f.Add("", "", "", "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential="+url.QueryEscape(scope)+"&X-Amz-Date="+date+"&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00", "")
-	f.Add("AWS4-HMAC-SHA256 Credential=ASIAEXAMPLEEXAMPLE0/"+day+"/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=1", date, "AAAA", "", "x=1")
+	f.Add("AWS4-HMAC-SHA256 Credential=ASIAEXAMPLEEXAMPLE0/"+day+"/us-east-1/sts/aws4_request, SignedHeaders=host, "+
+		"Signature=1", date, "AAAA", "", "x=1")
 	e := &endpoint{}
 	f.Fuzz(func(t *testing.T, authorization, date, token, query, body string) {
 		if e.handler == nil {

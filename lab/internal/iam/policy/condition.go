@@ -137,7 +137,7 @@ func conditions(raw json.RawMessage) ([]condition, error) {
 			c.quantifier, name = quantifier, rest
 		}
 		name, c.ifExists = strings.CutSuffix(name, "IfExists")
-		known := false
+		var known bool
 		if c.operator, known = operators[name]; !known || c.missing && (c.ifExists || c.quantifier != "") {
 			return nil, malformed("Invalid Condition type : %s.", block.name)
 		}
@@ -170,10 +170,10 @@ func scalars(raw json.RawMessage) ([]string, error) {
 }
 
 func scalar(raw json.RawMessage) (string, error) {
-	switch b := first(raw); {
-	case b == '"':
+	switch first(raw) {
+	case '"':
 		return stringOf(raw)
-	case b == '{', b == '[', b == 'n': // null
+	case '{', '[', 'n': // null
 		return "", errSyntax
 	}
 	return strings.TrimSpace(string(raw)), nil

@@ -1,4 +1,3 @@
-// Package policy decides by IAM policy documents what a caller may do.
 package policy
 
 // The versions of the policy language. Policy variables are text in the older

@@ -9,10 +9,12 @@ import (
 // says, an explicit denial stands, an allowance of everything leaves nothing
 // undecided, and no document takes what it does not name.
 func FuzzEvaluate(f *testing.F) {
-	f.Add(identity(`"Effect":"Allow","Action":["ec2:*"],"Resource":"arn:aws:ec2:*:*:instance/${aws:username}"`), "ec2:RunInstances", "arn:aws:ec2:us-east-1:1:instance/ann", "ann")
+	f.Add(identity(`"Effect":"Allow","Action":["ec2:*"],"Resource":"arn:aws:ec2:*:*:instance/${aws:username}"`),
+		"ec2:RunInstances", "arn:aws:ec2:us-east-1:1:instance/ann", "ann")
 	f.Add(identity(`"Effect":"Deny","NotAction":"iam:*","NotResource":"*","Condition":{"ForAllValues:StringLike":{"aws:TagKeys":["a*?b"]},"Bool":{"aws:x":true}}`), "ec2:x", "*", "x")
 	f.Add(identity(`"Effect":"Allow","Action":"*","Resource":"*","Condition":{"ArnNotLikeIfExists":{"aws:v":"arn:${aws:v,'x'}:::*:"},"IpAddress":{"aws:v":"::/0"},"DateLessThan":{"aws:v":"9"},"Null":{"aws:v":"false"}}`), "sts:x", "*", "arn:a:b:c:d:e")
-	f.Add(`{"Statement":{"Effect":"Allow","Principal":{"AWS":["1","*"]},"Action":"sts:AssumeRole"}}`, "sts:AssumeRole", "", "AWS:arn:aws:iam::1:root")
+	f.Add(`{"Statement":{"Effect":"Allow","Principal":{"AWS":["1","*"]},"Action":"sts:AssumeRole"}}`, "sts:AssumeRole", "",
+		"AWS:arn:aws:iam::1:root")
 	everything, _ := Parse(identity(`"Effect":"Allow","Action":"*","Resource":"*"`), Identity)
 	nothing, _ := Parse(identity(`"Effect":"Deny","Action":"*","Resource":"*"`), Identity)
 	f.Fuzz(func(t *testing.T, text, action, resource, value string) {

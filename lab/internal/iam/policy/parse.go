@@ -134,7 +134,8 @@ func (s *set) fill(not bool, raw json.RawMessage, read func(json.RawMessage) ([]
 func (s statement) check(kind Kind) error {
 	switch {
 	case !validSID.MatchString(s.sid):
-		return malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*")
+		return malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular " +
+			"expression [0-9A-Za-z]*")
 	case len(s.actions.values) == 0:
 		return malformed("Policy statement must contain actions.")
 	case kind == Identity && s.principals.given:

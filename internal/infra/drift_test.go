@@ -1,0 +1,585 @@
+package infra
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/google/go-cmp/cmp"
+
+	awsapi "macaw.example/internal/aws"
+)
+
+// What up does about a difference, as docs/drift.md says it.
+const (
+	mended  = "mended at once"
+	resting = "needs a stop"
+	shown   = "only shown"
+)
+
+// ctx is that of calls by others than up.
+var ctx = context.Background()
+
+// driftLab is a cloud in a lab that somebody else changes.
+type driftLab struct {
+	*testing.T
+	*labAccount
+	api  *ec2.Client
+	seen Seen
+	want Wanted
+}
+
+func newDriftLab(t *testing.T) *driftLab {
+	t.Helper()
+	l := newLab(t, 4)
+	d := &driftLab{T: t, labAccount: l, api: l.root, want: labWanted(t, l)}
+	d.up()
+	d.look()
+	return d
+}
+
+func (d *driftLab) look() {
+	d.Helper()
+	var err error
+	if d.seen, err = See(ctx, d.Clients, "first"); err != nil {
+		d.Fatal(err)
+	}
+}
+
+func (d *driftLab) plan() *Plan {
+	d.Helper()
+	d.look()
+	p, err := PlanUp(d.want, d.seen)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return p
+}
+
+func (d *driftLab) up() {
+	d.Helper()
+	if _, _, err := labUp(ctx, d.Clients, d.want); err != nil {
+		d.Fatal(err)
+	}
+}
+
+// id is that of a part of the cloud.
+func (d *driftLab) id(part string) string {
+	d.Helper()
+	for _, v := range d.seen.VPCs {
+		if v.Part == part {
+			return v.ID
+		}
+	}
+	for _, v := range d.seen.Subnets {
+		if v.Part == part {
+			return v.ID
+		}
+	}
+	for _, v := range d.seen.SecurityGroups {
+		if v.Part == part {
+			return v.ID
+		}
+	}
+	for _, v := range d.seen.Interfaces {
+		if v.Part == part {
+			return v.ID
+		}
+	}
+	for _, v := range d.seen.Addresses {
+		if v.Part == part {
+			return v.ID
+		}
+	}
+	for _, v := range d.seen.Instances {
+		if v.Part == part {
+			return v.ID
+		}
+	}
+	d.Fatalf("there is no %s", part)
+	return ""
+}
+
+func (d *driftLab) eni(part string) Interface {
+	id := d.id(part)
+	for _, n := range d.seen.Interfaces {
+		if n.ID == id {
+			return n
+		}
+	}
+	panic("unreachable")
+}
+
+func (d *driftLab) instance() string { return d.id("instance/cloud-1") }
+
+func (d *driftLab) table() *string { return aws.String(d.seen.RouteTables[0].ID) }
+
+// done fails the test on the error of a call.
+func (d *driftLab) done(_ any, err error) {
+	d.Helper()
+	if err != nil {
+		d.Fatal(err)
+	}
+}
+
+// got is for calls whose answer is of use.
+func got[T any](out T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
+func yes(b bool) *types.AttributeBooleanValue {
+	return &types.AttributeBooleanValue{Value: aws.Bool(b)}
+}
+
+func (d *driftLab) modifyInstance(in ec2.ModifyInstanceAttributeInput) {
+	d.Helper()
+	in.InstanceId = aws.String(d.instance())
+	d.done(d.api.ModifyInstanceAttribute(ctx, &in))
+}
+
+func (d *driftLab) metadata(in ec2.ModifyInstanceMetadataOptionsInput) {
+	d.Helper()
+	in.InstanceId = aws.String(d.instance())
+	d.done(d.api.ModifyInstanceMetadataOptions(ctx, &in))
+}
+
+func (d *driftLab) modifyENI(part string, in ec2.ModifyNetworkInterfaceAttributeInput) {
+	d.Helper()
+	in.NetworkInterfaceId = aws.String(d.id(part))
+	d.done(d.api.ModifyNetworkInterfaceAttribute(ctx, &in))
+}
+
+func (d *driftLab) modifySubnet(part string, in ec2.ModifySubnetAttributeInput) {
+	d.Helper()
+	in.SubnetId = aws.String(d.id(part))
+	d.done(d.api.ModifySubnetAttribute(ctx, &in))
+}
+
+func (d *driftLab) retag(id, part string) {
+	d.Helper()
+	d.done(d.api.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id},
+		Tags: []types.Tag{{Key: aws.String(awsapi.TagPart), Value: &part}}}))
+}
+
+// stop stops the instance and waits until it is.
+func (d *driftLab) stop() {
+	d.Helper()
+	ids := []string{d.instance()}
+	d.done(d.api.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: ids}))
+	w := ec2.NewInstanceStoppedWaiter(
+		d.api,
+		func(o *ec2.InstanceStoppedWaiterOptions) { o.MinDelay, o.MaxDelay = time.Millisecond, time.Second },
+	)
+	if err := w.Wait(ctx, &ec2.DescribeInstancesInput{InstanceIds: ids}, time.Minute); err != nil {
+		d.Fatal(err)
+	}
+}
+
+func (d *driftLab) foreignGroup() string {
+	d.Helper()
+	return *got(d.api.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
+		GroupName: aws.String("foreign"), Description: aws.String("x"), VpcId: aws.String(d.id("vpc")),
+	})).GroupId
+}
+
+func (d *driftLab) foreignTable() string {
+	d.Helper()
+	return *got(d.api.CreateRouteTable(ctx, &ec2.CreateRouteTableInput{
+		VpcId: aws.String(d.id("vpc")),
+	})).RouteTable.RouteTableId
+}
+
+// association is the one of a subnet, or the VPC's main one, with its table.
+func (d *driftLab) association(subnet string) *string {
+	d.Helper()
+	out := got(d.api.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{
+		Filters: []types.Filter{awsapi.Filter("vpc-id", d.id("vpc"))},
+	}))
+	for _, t := range out.RouteTables {
+		for _, a := range t.Associations {
+			if aws.ToString(a.SubnetId) == subnet && (subnet != "") != aws.ToBool(a.Main) {
+				return a.RouteTableAssociationId
+			}
+		}
+	}
+	d.Fatalf("no association of %q", subnet)
+	return nil
+}
+
+func anyTraffic(cidr string) []types.IpPermission {
+	return []types.IpPermission{{IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String(cidr)}}}}
+}
+
+// driftCases are what somebody can change, in the order of docs/drift.md. The
+// plan has a line with the text.
+var driftCases = []struct {
+	of, attribute, does string
+	change              func(*driftLab)
+	plan                string
+}{
+	{"vpc", "enableDnsSupport", mended, func(d *driftLab) {
+		d.done(d.api.ModifyVpcAttribute(
+			ctx,
+			&ec2.ModifyVpcAttributeInput{VpcId: aws.String(d.id("vpc")), EnableDnsSupport: yes(false)},
+		))
+	}, "~ change vpc dns support and host names on"},
+	{"vpc", "enableDnsHostnames", mended, func(d *driftLab) {
+		d.done(d.api.ModifyVpcAttribute(
+			ctx,
+			&ec2.ModifyVpcAttributeInput{VpcId: aws.String(d.id("vpc")), EnableDnsHostnames: yes(false)},
+		))
+	}, "~ change vpc dns support and host names on"},
+	{
+		"vpc",
+		"tag `macaw:part`",
+		mended,
+		func(d *driftLab) { d.retag(d.id("vpc"), "x") },
+		"~ change tag macaw:part of vpc-",
+	},
+	{"internet gateway", "attachment", mended, func(d *driftLab) {
+		for _, a := range d.seen.Addresses { // AWS detaches none that public addresses need
+			d.done(
+				d.api.DisassociateAddress(ctx, &ec2.DisassociateAddressInput{AssociationId: aws.String(a.Association)}),
+			)
+		}
+		d.done(d.api.DetachInternetGateway(ctx, &ec2.DetachInternetGatewayInput{
+			InternetGatewayId: aws.String(d.seen.InternetGateways[0].ID), VpcId: aws.String(d.id("vpc"))}))
+	}, "~ change internet gateway attached to the vpc"},
+	{"subnet", "mapPublicIpOnLaunch", mended, func(d *driftLab) {
+		d.modifySubnet("subnet/management", ec2.ModifySubnetAttributeInput{MapPublicIpOnLaunch: yes(true)})
+	}, "~ change subnet management gives no public addresses by itself"},
+	{"subnet", "assignIpv6AddressOnCreation", mended, func(d *driftLab) {
+		d.modifySubnet("subnet/provider", ec2.ModifySubnetAttributeInput{AssignIpv6AddressOnCreation: yes(true)})
+	}, "~ change subnet provider gives no IPv6 addresses by itself"},
+	{"subnet", "CIDR reservation", mended, func(d *driftLab) {
+		d.done(d.api.DeleteSubnetCidrReservation(ctx, &ec2.DeleteSubnetCidrReservationInput{
+			SubnetCidrReservationId: aws.String(d.seen.Reservations[0].ID)}))
+	}, "+ create address reservation "},
+	{"subnet", "route table", mended, func(d *driftLab) {
+		d.done(d.api.ReplaceRouteTableAssociation(ctx, &ec2.ReplaceRouteTableAssociationInput{
+			AssociationId: d.association(d.id("subnet/provider")), RouteTableId: aws.String(d.foreignTable())}))
+		d.done(d.api.DisassociateRouteTable(
+			ctx,
+			&ec2.DisassociateRouteTableInput{AssociationId: d.association(d.id("subnet/management"))},
+		))
+	}, "~ change subnet provider uses the route table"},
+	{
+		"subnet",
+		"tag `macaw:part`",
+		mended,
+		func(d *driftLab) { d.retag(d.id("subnet/provider"), "") },
+		"~ change tag macaw:part of subnet-",
+	},
+	{"route table", "default routes", mended, func(d *driftLab) {
+		d.done(d.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{RouteTableId: d.table(),
+			DestinationCidrBlock: aws.String(
+				everywhere,
+			), NetworkInterfaceId: aws.String(d.id("eni/cloud-1/provider"))}))
+		d.done(d.api.DeleteRoute(
+			ctx,
+			&ec2.DeleteRouteInput{RouteTableId: d.table(), DestinationIpv6CidrBlock: aws.String(everywhere6)},
+		))
+	}, "~ change route 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway"},
+	{"route table", "other routes", shown, func(d *driftLab) {
+		d.done(d.api.CreateRoute(ctx, &ec2.CreateRouteInput{RouteTableId: d.table(),
+			DestinationCidrBlock: aws.String(
+				"8.8.8.0/24",
+			), NetworkInterfaceId: aws.String(d.id("eni/cloud-1/provider"))}))
+	}, "! route table: somebody has added a route, 8.8.8.0/24 to eni-"},
+	{"route table", "main route table", shown, func(d *driftLab) {
+		d.done(d.api.ReplaceRouteTableAssociation(ctx, &ec2.ReplaceRouteTableAssociationInput{
+			AssociationId: d.association(""), RouteTableId: d.table()}))
+	}, "! route table: it is the main one of the vpc"},
+	{"security group", "inbound rules, missing", mended, func(d *driftLab) {
+		d.done(d.api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
+			GroupId: aws.String(d.id("security-group/provider")), IpPermissions: anyTraffic(everywhere)}))
+	}, "~ change security group provider allows everything from 0.0.0.0/0"},
+	{"security group", "inbound rules, foreign", mended, func(d *driftLab) {
+		d.done(d.api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: aws.String(d.id("security-group/management")), IpPermissions: anyTraffic("203.0.113.0/24")}))
+	}, "~ change security group management no longer allows everything from 203.0.113.0/24"},
+	{"security group", "outbound rules, missing", mended, func(d *driftLab) {
+		d.done(d.api.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{
+			GroupId: aws.String(d.id("security-group/management")), IpPermissions: anyTraffic(everywhere)}))
+	}, "~ change security group management allows out everything to 0.0.0.0/0"},
+	{"security group", "outbound rules, foreign", mended, func(d *driftLab) {
+		d.done(d.api.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{
+			GroupId: aws.String(d.id("security-group/provider")), IpPermissions: anyTraffic("203.0.113.0/24")}))
+	}, "~ change security group provider no longer allows out everything to 203.0.113.0/24"},
+	{"key pair", "public key", shown, func(d *driftLab) {
+		d.done(d.api.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyName: aws.String("macaw-first")}))
+		d.done(d.api.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{KeyName: aws.String("macaw-first"),
+			PublicKeyMaterial: []byte(
+				"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEZ5hWp/4Ib7L0fZqk3jJxQVWlIvNdjD2C8S1b5Eyq6f x",
+			),
+			TagSpecifications: awsapi.Tagged(types.ResourceTypeKeyPair, "first", partKeyPair)}))
+	}, "! key pair: it has another public key"},
+	{"network interface", "source/destination check", mended, func(d *driftLab) {
+		d.modifyENI("eni/cloud-1/provider", ec2.ModifyNetworkInterfaceAttributeInput{SourceDestCheck: yes(false)})
+		d.modifyENI("eni/cloud-1/management", ec2.ModifyNetworkInterfaceAttributeInput{SourceDestCheck: yes(false)})
+	}, "~ change network interface provider of cloud-1 checks source and destination"},
+	{"network interface", "security groups", mended, func(d *driftLab) {
+		d.modifyENI(
+			"eni/cloud-1/management",
+			ec2.ModifyNetworkInterfaceAttributeInput{
+				Groups: []string{d.foreignGroup(), d.id("security-group/management")},
+			},
+		)
+		d.modifyENI(
+			"eni/cloud-1/provider",
+			ec2.ModifyNetworkInterfaceAttributeInput{Groups: []string{d.id("security-group/management")}},
+		)
+	}, "~ change network interface management of cloud-1 has security group management and no other"},
+	{"network interface", "DeleteOnTermination", mended, func(d *driftLab) {
+		d.modifyENI(
+			"eni/cloud-1/provider",
+			ec2.ModifyNetworkInterfaceAttributeInput{Attachment: &types.NetworkInterfaceAttachmentChanges{
+				AttachmentId: aws.String(
+					d.eni("eni/cloud-1/provider").Attachment,
+				), DeleteOnTermination: aws.Bool(true)}},
+		)
+	}, "~ change network interface provider of cloud-1 outlives its instance"},
+	{"network interface", "secondary addresses", mended, func(d *driftLab) {
+		d.done(d.api.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{
+			NetworkInterfaceId: aws.String(
+				d.id("eni/cloud-1/provider"),
+			), PrivateIpAddresses: []string{"10.0.1.64"}}))
+	}, "~ change network interface provider of cloud-1 gets 10.0.1.64"},
+	{"network interface", "attachment", shown, func(d *driftLab) {
+		d.done(d.api.DetachNetworkInterface(ctx, &ec2.DetachNetworkInterfaceInput{
+			AttachmentId: aws.String(d.eni("eni/cloud-1/provider").Attachment), Force: aws.Bool(true)}))
+		w := ec2.NewNetworkInterfaceAvailableWaiter(d.api, func(o *ec2.NetworkInterfaceAvailableWaiterOptions) {
+			o.MinDelay, o.MaxDelay = time.Millisecond, time.Second
+		})
+		d.done(nil, w.Wait(ctx, &ec2.DescribeNetworkInterfacesInput{
+			NetworkInterfaceIds: []string{d.id("eni/cloud-1/provider")},
+		}, time.Minute))
+	}, "(provider) is not its device 1"},
+	{
+		"network interface",
+		"tag `macaw:part`",
+		mended,
+		func(d *driftLab) { d.retag(d.id("eni/cloud-1/provider"), "") },
+		"~ change tag macaw:part of eni-",
+	},
+	{"elastic ip", "association", mended, func(d *driftLab) {
+		d.done(d.api.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllowReassociation: aws.Bool(true),
+			AllocationId: aws.String(
+				d.id("address/cloud-1/management"),
+			), NetworkInterfaceId: aws.String(d.id("eni/cloud-1/provider"))}))
+	}, "~ change elastic ip leads to 10.0.0.4, management of cloud-1"},
+	{
+		"elastic ip",
+		"tag `macaw:part`",
+		mended,
+		func(d *driftLab) { d.retag(d.id("address/provider/10.0.1.64"), "") },
+		"~ change tag macaw:part of eipalloc-",
+	},
+	{"instance", "metadata: HttpTokens", mended, func(d *driftLab) {
+		d.metadata(ec2.ModifyInstanceMetadataOptionsInput{HttpTokens: types.HttpTokensStateOptional})
+	}, "~ change instance cloud-1 guards its metadata: tokens"},
+	{"instance", "metadata: HttpPutResponseHopLimit", mended, func(d *driftLab) {
+		d.metadata(ec2.ModifyInstanceMetadataOptionsInput{HttpPutResponseHopLimit: aws.Int32(64)})
+	}, "~ change instance cloud-1 guards its metadata: hop limit"},
+	{"instance", "metadata: HttpEndpoint", mended, func(d *driftLab) {
+		d.metadata(ec2.ModifyInstanceMetadataOptionsInput{HttpEndpoint: types.InstanceMetadataEndpointStateDisabled})
+	}, "~ change instance cloud-1 guards its metadata: endpoint"},
+	{"instance", "metadata: InstanceMetadataTags", mended, func(d *driftLab) {
+		d.metadata(ec2.ModifyInstanceMetadataOptionsInput{InstanceMetadataTags: types.InstanceMetadataTagsStateEnabled})
+	}, "~ change instance cloud-1 guards its metadata: tags in metadata"},
+	{"instance", "instance profile, none", mended, func(d *driftLab) {
+		out := got(
+			d.api.DescribeIamInstanceProfileAssociations(ctx, &ec2.DescribeIamInstanceProfileAssociationsInput{}),
+		)
+		d.done(d.api.DisassociateIamInstanceProfile(ctx, &ec2.DisassociateIamInstanceProfileInput{
+			AssociationId: out.IamInstanceProfileAssociations[0].AssociationId}))
+	}, "~ change instance cloud-1 has the instance profile macaw-first-gateway-eu-central-1"},
+	{"instance", "instance profile, another", shown, func(d *driftLab) {
+		d.done(d.iam.CreateInstanceProfile(
+			ctx,
+			&awsiam.CreateInstanceProfileInput{InstanceProfileName: aws.String("other")},
+		))
+		out := got(
+			d.api.DescribeIamInstanceProfileAssociations(ctx, &ec2.DescribeIamInstanceProfileAssociationsInput{}),
+		)
+		d.done(d.api.ReplaceIamInstanceProfileAssociation(ctx, &ec2.ReplaceIamInstanceProfileAssociationInput{
+			AssociationId:      out.IamInstanceProfileAssociations[0].AssociationId,
+			IamInstanceProfile: &types.IamInstanceProfileSpecification{Name: aws.String("other")}}))
+	}, "! instance cloud-1: its instance profile is other"},
+	{"instance", "shutdown behaviour", mended, func(d *driftLab) {
+		d.modifyInstance(
+			ec2.ModifyInstanceAttributeInput{
+				InstanceInitiatedShutdownBehavior: &types.AttributeValue{Value: aws.String("terminate")},
+			},
+		)
+	}, "~ change instance cloud-1 survives a shutdown from inside"},
+	{"instance", "termination protection", shown, func(d *driftLab) {
+		d.modifyInstance(ec2.ModifyInstanceAttributeInput{DisableApiTermination: yes(true)})
+	},
+		"! instance cloud-1: it is protected against termination"},
+	{
+		"instance",
+		"stop protection",
+		shown,
+		func(d *driftLab) { d.modifyInstance(ec2.ModifyInstanceAttributeInput{DisableApiStop: yes(true)}) },
+		"! instance cloud-1: it is protected against being stopped",
+	},
+	{"instance", "user data", resting, func(d *driftLab) {
+		d.stop()
+		d.modifyInstance(
+			ec2.ModifyInstanceAttributeInput{UserData: &types.SecureBlobAttributeValue{Value: []byte("#!/bin/sh\n")}},
+		)
+		d.start()
+	}, "! instance cloud-1: its user data is not what macaw gave it"},
+	{"instance", "type", resting, func(d *driftLab) {
+		d.stop()
+		d.modifyInstance(
+			ec2.ModifyInstanceAttributeInput{InstanceType: &types.AttributeValue{Value: aws.String("m5.large")}},
+		)
+		d.start()
+	}, "! instance cloud-1: its type is m5.large, the file says t3.xlarge"},
+	{"instance", "stopped", mended, func(d *driftLab) { d.stop() }, "~ start instance cloud-1"},
+	{
+		"instance",
+		"tag `macaw:part`",
+		mended,
+		func(d *driftLab) { d.retag(d.instance(), "") },
+		"~ change tag macaw:part of i-",
+	},
+	{"volume", "DeleteOnTermination", mended, func(d *driftLab) {
+		d.modifyInstance(
+			ec2.ModifyInstanceAttributeInput{BlockDeviceMappings: []types.InstanceBlockDeviceMappingSpecification{
+				{
+					DeviceName: aws.String("/dev/xvda"),
+					Ebs:        &types.EbsInstanceBlockDeviceSpecification{DeleteOnTermination: aws.Bool(false)},
+				}}},
+		)
+	}, " of cloud-1 goes with its instance"},
+	{
+		"volume",
+		"size",
+		shown,
+		func(d *driftLab) { d.want.Cloud.Nodes[0].Disk++ },
+		"! instance cloud-1: its root volume has 40 GiB, the file says 41",
+	},
+	{"iam role", "rights", mended, func(d *driftLab) {
+		d.done(d.iam.PutRolePolicy(ctx, &awsiam.PutRolePolicyInput{RoleName: aws.String(d.seen.Role.Name),
+			PolicyName: aws.String(
+				"gateway",
+			), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)}))
+	}, "~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway"},
+	{"iam role", "trust", mended, func(d *driftLab) {
+		d.done(d.iam.UpdateAssumeRolePolicy(
+			ctx,
+			&awsiam.UpdateAssumeRolePolicyInput{RoleName: aws.String(d.seen.Role.Name),
+				PolicyDocument: aws.String(strings.Replace(trust(labRegion).text(), "ec2.", "lambda.", 1))},
+		))
+	}, "~ change iam role macaw-first-gateway-eu-central-1 is for instances"},
+	{"instance profile", "role", mended, func(d *driftLab) {
+		d.done(d.iam.RemoveRoleFromInstanceProfile(ctx, &awsiam.RemoveRoleFromInstanceProfileInput{
+			InstanceProfileName: aws.String(d.seen.Profile.Name), RoleName: aws.String(d.seen.Role.Name)}))
+	}, "~ change instance profile macaw-first-gateway-eu-central-1 has the role"},
+}
+
+func (d *driftLab) start() {
+	d.Helper()
+	d.done(d.api.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{d.instance()}}))
+	w := ec2.NewInstanceRunningWaiter(
+		d.api,
+		func(o *ec2.InstanceRunningWaiterOptions) { o.MinDelay, o.MaxDelay = time.Millisecond, time.Second },
+	)
+	if err := w.Wait(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{d.instance()}}, time.Minute); err != nil {
+		d.Fatal(err)
+	}
+}
+
+// Each difference is in the plan, and up does about it what the table says.
+func TestLabDrift(t *testing.T) {
+	for _, tt := range driftCases {
+		t.Run(tt.of+"/"+tt.attribute, func(t *testing.T) {
+			t.Parallel()
+			d := newDriftLab(t)
+			tt.change(d)
+			p := d.plan()
+			if !strings.Contains(p.String(), tt.plan) {
+				t.Fatalf("the plan has no %q:\n%s", tt.plan, p)
+			}
+			if p.Empty() == (tt.does == mended) {
+				t.Fatalf("%s, and the plan is:\n%s", tt.does, p)
+			}
+			d.up()
+			switch after := d.plan().String(); tt.does {
+			case mended:
+				if after != "" {
+					t.Errorf("after up:\n%s", after)
+				}
+			case shown:
+				if !strings.Contains(after, tt.plan) {
+					t.Errorf("after up it is not shown:\n%s", after)
+				}
+			case resting:
+				d.stop()
+				if p := d.plan(); len(p.Actions) != 2 || len(p.Drift) != 0 {
+					t.Errorf("of a stopped instance:\n%s", p)
+				}
+				d.up()
+				if after := d.plan().String(); after != "" {
+					t.Errorf("after a stop and up:\n%s", after)
+				}
+			}
+		})
+	}
+}
+
+// What others have in the VPC, without the cloud's tag, is theirs.
+func TestLabOthersThingsAreNoDrift(t *testing.T) {
+	d := newDriftLab(t)
+	vpc := aws.String(d.id("vpc"))
+	d.foreignGroup()
+	table := d.foreignTable()
+	subnet := got(
+		d.api.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: vpc, CidrBlock: aws.String("10.0.9.0/24")}),
+	).Subnet.SubnetId
+	d.done(d.api.AssociateRouteTable(ctx, &ec2.AssociateRouteTableInput{RouteTableId: &table, SubnetId: subnet}))
+	d.done(d.api.CreateNetworkInterface(
+		ctx,
+		&ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(d.id("subnet/management"))},
+	))
+	d.done(d.api.ModifySubnetAttribute(
+		ctx,
+		&ec2.ModifySubnetAttributeInput{SubnetId: subnet, MapPublicIpOnLaunch: yes(true)},
+	))
+	if p := d.plan().String(); p != "" {
+		t.Errorf("the plan:\n%s", p)
+	}
+}
+
+// The page and the test have the same rows.
+func TestDriftPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/drift.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for line := range strings.Lines(string(page)) {
+		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+		if len(cells) == 4 && cells[0] != "of" {
+			got = append(got, strings.Join([]string{cells[0], cells[1], cells[3]}, ", "))
+		}
+	}
+	for _, c := range driftCases {
+		want = append(want, strings.Join([]string{c.of, c.attribute, c.does}, ", "))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/drift.md, -test +page:\n%s", diff)
+	}
+}

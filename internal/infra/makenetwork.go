@@ -1,0 +1,323 @@
+package infra
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsapi "macaw.example/internal/aws"
+)
+
+// step is what an action does.
+type step func(context.Context, *applier) error
+
+func (a *applier) tags(t types.ResourceType, part string) []types.TagSpecification {
+	return awsapi.Tagged(t, a.cloud, part)
+}
+
+// mine are the filters for the cloud's resource of a part.
+func (a *applier) mine(part string) []types.Filter {
+	return []types.Filter{awsapi.ByTag(awsapi.TagCloud, a.cloud), awsapi.ByTag(awsapi.TagPart, part)}
+}
+
+func createVPC(cidr netip.Prefix) step {
+	return oneCreation(func(ctx context.Context, a *applier) error {
+		out, err := a.api.CreateVpc(ctx, &ec2.CreateVpcInput{
+			CidrBlock:         aws.String(cidr.String()),
+			TagSpecifications: a.tags(types.ResourceTypeVpc, partVPC),
+		}, noRetry)
+		if err == nil {
+			a.set(partVPC, aws.ToString(out.Vpc.VpcId))
+		}
+		return err
+	}, func(ctx context.Context, a *applier) (bool, error) {
+		found, err := findVPCs(ctx, a.api, a.mine(partVPC)...)
+		for _, v := range found {
+			if aws.ToString(v.CidrBlock) == cidr.String() {
+				a.set(partVPC, aws.ToString(v.VpcId))
+				return true, nil
+			}
+		}
+		return false, err
+	})
+}
+
+// enableDNS makes two calls: AWS takes one attribute at a time (EC2 API
+// Reference, ModifyVpcAttribute).
+func enableDNS(ctx context.Context, a *applier) error {
+	on := &types.AttributeBooleanValue{Value: aws.Bool(true)}
+	for _, in := range []*ec2.ModifyVpcAttributeInput{{EnableDnsSupport: on}, {EnableDnsHostnames: on}} {
+		in.VpcId = aws.String(a.id(partVPC))
+		if err := a.call(ctx, func(ctx context.Context) error {
+			_, err := a.api.ModifyVpcAttribute(ctx, in)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func createInternetGateway(ctx context.Context, a *applier) error {
+	return a.create(ctx, func(ctx context.Context) error {
+		out, err := a.api.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{
+			TagSpecifications: a.tags(types.ResourceTypeInternetGateway, partInternetGateway),
+		}, noRetry)
+		if err == nil {
+			a.set(partInternetGateway, aws.ToString(out.InternetGateway.InternetGatewayId))
+		}
+		return err
+	}, func(ctx context.Context) (bool, error) {
+		found, err := findInternetGateways(ctx, a.api, a.mine(partInternetGateway)...)
+		if err != nil || len(found) == 0 {
+			return false, err
+		}
+		a.set(partInternetGateway, aws.ToString(found[0].InternetGatewayId))
+		return true, nil
+	})
+}
+
+func attachInternetGateway(ctx context.Context, a *applier) error {
+	return a.call(ctx, func(ctx context.Context) error {
+		_, err := a.api.AttachInternetGateway(ctx, &ec2.AttachInternetGatewayInput{
+			InternetGatewayId: aws.String(a.id(partInternetGateway)), VpcId: aws.String(a.id(partVPC)),
+		})
+		// The first try may have arrived and only its answer got lost.
+		if errorCode(err) == "Resource.AlreadyAssociated" && a.attachedHere(ctx) {
+			return nil
+		}
+		return err
+	})
+}
+
+func (a *applier) attachedHere(ctx context.Context) bool {
+	found, err := findInternetGateways(ctx, a.api, awsapi.Filter("internet-gateway-id", a.id(partInternetGateway)),
+		awsapi.Filter("attachment.vpc-id", a.id(partVPC)))
+	return err == nil && len(found) > 0
+}
+
+func createSubnet(part string, cidr netip.Prefix, zone string) step {
+	return oneCreation(func(ctx context.Context, a *applier) error {
+		out, err := a.api.CreateSubnet(ctx, &ec2.CreateSubnetInput{
+			VpcId: aws.String(a.id(partVPC)), CidrBlock: aws.String(cidr.String()),
+			AvailabilityZone:  aws.String(zone),
+			TagSpecifications: a.tags(types.ResourceTypeSubnet, part),
+		}, noRetry)
+		if err == nil {
+			a.set(part, aws.ToString(out.Subnet.SubnetId))
+		}
+		return err
+	}, func(ctx context.Context, a *applier) (bool, error) {
+		found, err := findSubnets(ctx, a.api, a.mine(part)...)
+		for _, n := range found {
+			if aws.ToString(n.VpcId) == a.id(partVPC) && aws.ToString(n.CidrBlock) == cidr.String() &&
+				aws.ToString(n.AvailabilityZone) == zone {
+				a.set(part, aws.ToString(n.SubnetId))
+				return true, nil
+			}
+		}
+		return false, err
+	})
+}
+
+func createRouteTable(ctx context.Context, a *applier) error {
+	return a.create(ctx, func(ctx context.Context) error {
+		out, err := a.api.CreateRouteTable(ctx, &ec2.CreateRouteTableInput{
+			VpcId: aws.String(a.id(partVPC)), TagSpecifications: a.tags(types.ResourceTypeRouteTable, partRouteTable),
+		}, noRetry)
+		if err == nil {
+			a.set(partRouteTable, aws.ToString(out.RouteTable.RouteTableId))
+		}
+		return err
+	}, func(ctx context.Context) (bool, error) {
+		found, err := findRouteTables(ctx, a.api, a.mine(partRouteTable)...)
+		for _, t := range found {
+			if aws.ToString(t.VpcId) == a.id(partVPC) {
+				a.set(partRouteTable, aws.ToString(t.RouteTableId))
+				return true, nil
+			}
+		}
+		return false, err
+	})
+}
+
+// destination returns a route's destination as the API wants it, by family.
+func destination(to string) (ipv4, ipv6 *string) {
+	if strings.Contains(to, ":") {
+		return nil, &to
+	}
+	return &to, nil
+}
+
+func createRoute(to string) step {
+	return func(ctx context.Context, a *applier) error {
+		ipv4, ipv6 := destination(to)
+		var exists bool
+		err := a.call(ctx, func(ctx context.Context) error {
+			_, err := a.api.CreateRoute(ctx, &ec2.CreateRouteInput{
+				RouteTableId: aws.String(a.id(partRouteTable)), GatewayId: aws.String(a.id(partInternetGateway)),
+				DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
+			})
+			if exists = errorCode(err) == "RouteAlreadyExists"; exists {
+				return nil
+			}
+			return err
+		})
+		if exists {
+			return replaceRoute(to)(ctx, a)
+		}
+		return err
+	}
+}
+
+func replaceRoute(to string) step {
+	ipv4, ipv6 := destination(to)
+	return oneCall(func(ctx context.Context, a *applier) error {
+		_, err := a.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{
+			RouteTableId: aws.String(a.id(partRouteTable)), GatewayId: aws.String(a.id(partInternetGateway)),
+			DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
+		})
+		return err
+	})
+}
+
+// associateRouteTable takes the subnet from another table if it has one.
+func associateRouteTable(subnet string) step {
+	return oneCall(func(ctx context.Context, a *applier) error {
+		_, err := a.api.AssociateRouteTable(ctx, &ec2.AssociateRouteTableInput{
+			RouteTableId: aws.String(a.id(partRouteTable)), SubnetId: aws.String(a.id(subnet)),
+		})
+		if errorCode(err) == "Resource.AlreadyAssociated" {
+			return a.replaceAssociation(ctx, a.id(subnet), err)
+		}
+		return err
+	}, "InvalidAssociationID.NotFound")
+}
+
+// replaceAssociation gives a subnet that is associated with another table the
+// cloud's; refused is why it could not be associated.
+func (a *applier) replaceAssociation(ctx context.Context, subnet string, refused error) error {
+	found, err := findRouteTables(ctx, a.api, awsapi.Filter("association.subnet-id", subnet))
+	if err != nil {
+		return err
+	}
+	for _, t := range found {
+		for _, as := range t.Associations {
+			switch {
+			case aws.ToString(as.SubnetId) != subnet:
+			case aws.ToString(t.RouteTableId) == a.id(partRouteTable):
+				return nil // by a call whose answer got lost
+			default:
+				_, err := a.api.ReplaceRouteTableAssociation(ctx, &ec2.ReplaceRouteTableAssociationInput{
+					AssociationId: as.RouteTableAssociationId, RouteTableId: aws.String(a.id(partRouteTable)),
+				})
+				return err
+			}
+		}
+	}
+	return refused
+}
+
+func createSecurityGroup(part, network string) step {
+	return oneCreation(func(ctx context.Context, a *applier) error {
+		out, err := a.api.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
+			GroupName:         aws.String(groupName(a.cloud, network)),
+			Description:       aws.String("Macaw cloud " + a.cloud + ", " + network),
+			VpcId:             aws.String(a.id(partVPC)),
+			TagSpecifications: a.tags(types.ResourceTypeSecurityGroup, part),
+		}, noRetry)
+		if err == nil {
+			a.set(part, aws.ToString(out.GroupId))
+		}
+		return err
+	}, func(ctx context.Context, a *applier) (bool, error) {
+		found, err := findSecurityGroups(ctx, a.api, a.mine(part)...)
+		for _, g := range found {
+			if aws.ToString(g.VpcId) == a.id(partVPC) && aws.ToString(g.GroupName) == groupName(a.cloud, network) {
+				a.set(part, aws.ToString(g.GroupId))
+				return true, nil
+			}
+		}
+		return false, err
+	})
+}
+
+// ruleCall is one of the calls that take or let go of a group's rules.
+type ruleCall func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error
+
+func authorize(part string, rules []Rule) step       { return addRules(part, rules, authorizeIn) }
+func authorizeEgress(part string, rules []Rule) step { return addRules(part, rules, authorizeOut) }
+func revoke(part string, rules []Rule) step          { return removeRules(part, rules, revokeIn) }
+func revokeEgress(part string, rules []Rule) step    { return removeRules(part, rules, revokeOut) }
+
+func authorizeIn(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+	in := &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules}
+	_, err := api.AuthorizeSecurityGroupIngress(ctx, in)
+	return err
+}
+
+func authorizeOut(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+	in := &ec2.AuthorizeSecurityGroupEgressInput{GroupId: group, IpPermissions: rules}
+	_, err := api.AuthorizeSecurityGroupEgress(ctx, in)
+	return err
+}
+
+func revokeIn(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+	in := &ec2.RevokeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules}
+	_, err := api.RevokeSecurityGroupIngress(ctx, in)
+	return err
+}
+
+func revokeOut(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
+	in := &ec2.RevokeSecurityGroupEgressInput{GroupId: group, IpPermissions: rules}
+	_, err := api.RevokeSecurityGroupEgress(ctx, in)
+	return err
+}
+
+// addRules adds the rules in one call, which AWS takes or refuses as a whole.
+// If one of them is there already, each goes by itself.
+func addRules(part string, rules []Rule, authorize ruleCall) step {
+	return func(ctx context.Context, a *applier) error {
+		const duplicate = "InvalidPermission.Duplicate"
+		send := func(rules []Rule) error {
+			return a.call(ctx, func(ctx context.Context) error {
+				return authorize(ctx, a.api, aws.String(a.id(part)), permissions(rules, a.id(part)))
+			})
+		}
+		err := send(rules)
+		if errorCode(err) != duplicate {
+			return err
+		}
+		for _, r := range rules {
+			if err := send([]Rule{r}); err != nil && errorCode(err) != duplicate {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func removeRules(part string, rules []Rule, revoke ruleCall) step {
+	return func(ctx context.Context, a *applier) error {
+		for _, r := range rules {
+			if err := a.remove(ctx, func(ctx context.Context) error {
+				return revoke(ctx, a.api, aws.String(a.id(part)), permissions([]Rule{r}, a.id(part)))
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func permissions(rules []Rule, group string) []types.IpPermission {
+	var out []types.IpPermission
+	for _, r := range rules {
+		out = append(out, r.permission(group))
+	}
+	return out
+}

@@ -1,0 +1,131 @@
+package infra
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	awsapi "macaw.example/internal/aws"
+)
+
+// alreadyExists is the code for a name that is taken (IAM API Reference,
+// CreateRole).
+const alreadyExists = "EntityAlreadyExists"
+
+func (a *applier) iamTags(part string) (out []iamtypes.Tag) {
+	for _, t := range awsapi.Tags(a.cloud, part) {
+		out = append(out, iamtypes.Tag{Key: t.Key, Value: t.Value})
+	}
+	return out
+}
+
+// createRole makes the role. IAM has no ClientToken: that a role of the name is
+// there means that the first try arrived, if the role is the cloud's.
+func createRole(name, trust string) step {
+	return oneCall(func(ctx context.Context, a *applier) error {
+		_, err := a.iam.CreateRole(ctx, &iam.CreateRoleInput{
+			RoleName: aws.String(name), Path: aws.String(rolePath), AssumeRolePolicyDocument: aws.String(trust),
+			Description: aws.String("Macaw cloud " + a.cloud + ", gateways"), Tags: a.iamTags(partRole),
+		})
+		if errorCode(err) == alreadyExists {
+			if r, roleErr := findRole(ctx, a.iam, a.cloud, name); roleErr == nil && r != nil {
+				return nil
+			}
+		}
+		return err
+	})
+}
+
+func putTrust(name, trust string) step {
+	return oneCall(func(ctx context.Context, a *applier) error {
+		_, err := a.iam.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{
+			RoleName: aws.String(name), PolicyDocument: aws.String(trust),
+		})
+		return err
+	})
+}
+
+func putRights(name, rights string) step {
+	return oneCall(func(ctx context.Context, a *applier) error {
+		_, err := a.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+			RoleName: aws.String(name), PolicyName: aws.String(rightsName), PolicyDocument: aws.String(rights),
+		})
+		return err
+	})
+}
+
+func createProfile(name string) step {
+	return oneCall(func(ctx context.Context, a *applier) error {
+		out, err := a.iam.CreateInstanceProfile(ctx, &iam.CreateInstanceProfileInput{
+			InstanceProfileName: aws.String(name), Path: aws.String(rolePath), Tags: a.iamTags(partProfile),
+		})
+		if err == nil {
+			a.set(partProfile, aws.ToString(out.InstanceProfile.InstanceProfileId))
+		}
+		if errorCode(err) == alreadyExists {
+			if p, profileErr := findProfile(ctx, a.iam, a.cloud, name); profileErr == nil && p != nil {
+				a.set(partProfile, p.ID)
+				return nil
+			}
+		}
+		return err
+	})
+}
+
+// fillProfile puts the role into the profile of the same name, which holds one
+// (IAM User Guide, reference_iam-quotas).
+func fillProfile(name string) step {
+	return oneCall(func(ctx context.Context, a *applier) error {
+		p, err := a.iam.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: aws.String(name)})
+		if err != nil {
+			return err
+		}
+		for _, r := range p.InstanceProfile.Roles {
+			if aws.ToString(r.RoleName) == name {
+				return nil
+			}
+			if _, err := a.iam.RemoveRoleFromInstanceProfile(ctx, &iam.RemoveRoleFromInstanceProfileInput{
+				InstanceProfileName: aws.String(name), RoleName: r.RoleName,
+			}); err != nil {
+				return err
+			}
+		}
+		_, err = a.iam.AddRoleToInstanceProfile(ctx, &iam.AddRoleToInstanceProfileInput{
+			InstanceProfileName: aws.String(name), RoleName: aws.String(name),
+		})
+		return err
+	}, "LimitExceeded") // it has a role that is not shown yet
+}
+
+// attachProfile gives an instance the profile, in the place of another if it
+// has one: it may have one only (EC2 API Reference, AssociateIamInstanceProfile).
+func attachProfile(instance, name string) step {
+	profile := &types.IamInstanceProfileSpecification{Name: aws.String(name)}
+	return oneCall(func(ctx context.Context, a *applier) error {
+		see := &ec2.DescribeIamInstanceProfileAssociationsInput{Filters: []types.Filter{
+			awsapi.Filter("instance-id", a.id(instance)), awsapi.Filter("state", "associating", "associated"),
+		}}
+		out, err := a.api.DescribeIamInstanceProfileAssociations(ctx, see)
+		if err != nil {
+			return err
+		}
+		if all := out.IamInstanceProfileAssociations; len(all) > 0 {
+			if has := all[0].IamInstanceProfile; has != nil && aws.ToString(has.Id) == a.id(partProfile) {
+				return nil
+			}
+			replace := &ec2.ReplaceIamInstanceProfileAssociationInput{
+				AssociationId: all[0].AssociationId, IamInstanceProfile: profile,
+			}
+			_, err := a.api.ReplaceIamInstanceProfileAssociation(ctx, replace)
+			return err
+		}
+		_, err = a.api.AssociateIamInstanceProfile(ctx, &ec2.AssociateIamInstanceProfileInput{
+			InstanceId: aws.String(a.id(instance)), IamInstanceProfile: profile,
+		})
+		return err
+	}, "IncorrectState", "IncorrectInstanceState") // an association that is not shown yet; an instance on its way
+}

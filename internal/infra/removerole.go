@@ -1,0 +1,82 @@
+package infra
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	awsapi "macaw.example/internal/aws"
+)
+
+// deleteProfile takes the role out first, as IAM wants it (IAM API Reference,
+// DeleteInstanceProfile).
+func deleteProfile(seen InstanceProfile) step {
+	return func(ctx context.Context, a *applier) error {
+		if seen.Role != "" {
+			if err := a.remove(ctx, func(ctx context.Context) error {
+				_, err := a.iam.RemoveRoleFromInstanceProfile(ctx, &iam.RemoveRoleFromInstanceProfileInput{
+					InstanceProfileName: aws.String(seen.Name), RoleName: aws.String(seen.Role),
+				})
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+		return a.remove(ctx, func(ctx context.Context) error {
+			in := &iam.DeleteInstanceProfileInput{InstanceProfileName: aws.String(seen.Name)}
+			_, err := a.iam.DeleteInstanceProfile(ctx, in)
+			return err
+		})
+	}
+}
+
+// deleteRole takes every policy from the role first, as IAM wants it (IAM API
+// Reference, DeleteRole): those too that the operator has given it besides.
+func deleteRole(name string) step {
+	return func(ctx context.Context, a *applier) error {
+		if err := a.remove(ctx, func(ctx context.Context) error { return a.deletePolicies(ctx, name) }); err != nil {
+			return err
+		}
+		if err := a.remove(ctx, func(ctx context.Context) error { return a.detachPolicies(ctx, name) }); err != nil {
+			return err
+		}
+		return a.remove(ctx, func(ctx context.Context) error {
+			_, err := a.iam.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: aws.String(name)})
+			return err
+		})
+	}
+}
+
+func (a *applier) deletePolicies(ctx context.Context, role string) error {
+	in := &iam.ListRolePoliciesInput{RoleName: aws.String(role)}
+	names, err := awsapi.Collect(ctx, iam.NewListRolePoliciesPaginator(a.iam, in),
+		func(out *iam.ListRolePoliciesOutput) []string { return out.PolicyNames })
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		in := &iam.DeleteRolePolicyInput{RoleName: aws.String(role), PolicyName: aws.String(name)}
+		if _, err := a.iam.DeleteRolePolicy(ctx, in); err != nil && !notFound(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) detachPolicies(ctx context.Context, role string) error {
+	in := &iam.ListAttachedRolePoliciesInput{RoleName: aws.String(role)}
+	attached, err := awsapi.Collect(ctx, iam.NewListAttachedRolePoliciesPaginator(a.iam, in),
+		func(out *iam.ListAttachedRolePoliciesOutput) []iamtypes.AttachedPolicy { return out.AttachedPolicies })
+	if err != nil {
+		return err
+	}
+	for _, policy := range attached {
+		in := &iam.DetachRolePolicyInput{RoleName: aws.String(role), PolicyArn: policy.PolicyArn}
+		if _, err := a.iam.DetachRolePolicy(ctx, in); err != nil && !notFound(err) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package neutron
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+
+	"macaw.example/internal/silence"
+)
+
+// Auth is how to log in to a cloud; in JSON its names are those of clouds.yaml.
+type Auth struct {
+	URL           string `json:"auth_url"` // Keystone, "http://controller:5000/v3"
+	User          string `json:"username"`
+	Password      string `json:"password"`
+	Project       string `json:"project_name"`
+	UserDomain    string `json:"user_domain_name"`    // empty: Default
+	ProjectDomain string `json:"project_domain_name"` // empty: Default
+	Region        string `json:"region_name"`         // empty: the catalog's only one
+	Interface     string `json:"interface"`           // of the catalog, "public" or "internal"; empty: public
+}
+
+// dialPause is how long it takes until a service that was out of reach is tried again.
+const dialPause = time.Second
+
+// Session is a login to one project of a cloud. It renews its token by itself and is
+// safe for concurrent use.
+type Session struct {
+	Auth      Auth
+	ProjectID string
+
+	provider  *gophercloud.ProviderClient
+	endpoints gophercloud.EndpointOpts // which of the catalog's, for all services
+}
+
+// LogIn logs in to a cloud. Calls of a service that is out of reach are made again for
+// as long as patience: it may be being restarted, or its address was moved a moment
+// ago. Ending the context later does not end the session.
+func LogIn(ctx context.Context, auth Auth, patience time.Duration) (*Session, error) {
+	provider, err := newProvider(auth.URL, patience)
+	if err != nil {
+		return nil, fmt.Errorf("reading Keystone's address %s: %w", auth.URL, err)
+	}
+	err = openstack.Authenticate(ctx, provider, gophercloud.AuthOptions{
+		IdentityEndpoint: auth.URL,
+		Username:         auth.User,
+		Password:         auth.Password,
+		DomainName:       cmp.Or(auth.UserDomain, "Default"),
+		Scope: &gophercloud.AuthScope{ProjectName: auth.Project,
+			DomainName: cmp.Or(auth.ProjectDomain, "Default")},
+		AllowReauth: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("logging in at %s as %s: %w", auth.URL, auth.User, err)
+	}
+	s := &Session{Auth: auth, provider: provider, endpoints: gophercloud.EndpointOpts{
+		Region:       auth.Region,
+		Availability: gophercloud.Availability(cmp.Or(auth.Interface, string(gophercloud.AvailabilityPublic))),
+	}}
+	// The answer names the project, unless the token is another's.
+	if token, ok := provider.GetAuthResult().(tokens.CreateResult); ok {
+		if project, err := token.ExtractProject(); err == nil && project != nil {
+			s.ProjectID = project.ID
+		}
+	}
+	return s, nil
+}
+
+// newProvider returns a client that bears with services that can't be reached for a
+// moment.
+func newProvider(url string, patience time.Duration) (*gophercloud.ProviderClient, error) {
+	provider, err := openstack.NewClient(url)
+	if err != nil {
+		return nil, err
+	}
+	provider.UserAgent.Prepend("macaw")
+	provider.HTTPClient = http.Client{Transport: silence.Transport()}
+	provider.RetryFunc = func(ctx context.Context, _, _ string, _ *gophercloud.RequestOpts, failed error,
+		times uint) error {
+		// Nothing was sent: whatever the call does, it can be made again.
+		var dial *net.OpError
+		if !errors.As(failed, &dial) || dial.Op != "dial" || time.Duration(times)*dialPause > patience {
+			return failed
+		}
+		select {
+		case <-ctx.Done():
+			return failed
+		case <-time.After(dialPause):
+			return nil
+		}
+	}
+	return provider, nil
+}
+
+// Service is one of OpenStack's.
+type Service func(*gophercloud.ProviderClient, gophercloud.EndpointOpts) (*gophercloud.ServiceClient, error)
+
+// The services that Macaw calls.
+var (
+	Compute   Service = openstack.NewComputeV2
+	Identity  Service = openstack.NewIdentityV3
+	Image     Service = openstack.NewImageV2
+	Network   Service = openstack.NewNetworkV2
+	Placement Service = openstack.NewPlacementV1
+)
+
+// Open finds a service in the catalog.
+func (s *Session) Open(service Service) (*gophercloud.ServiceClient, error) {
+	client, err := service(s.provider, s.endpoints)
+	if err != nil {
+		return nil, fmt.Errorf("finding a service in the catalog of %s: %w", s.Auth.URL, err)
+	}
+	return client, nil
+}

@@ -1,0 +1,182 @@
+package ec2
+
+import (
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+type filter struct {
+	Name  string
+	Value []string
+}
+
+// filterable is what something shown has for filters: values, by their names. A
+// field of an answer's XML type has the names in its tag, separated by commas:
+//
+//	Zone string `xml:"availabilityZone" filter:"availability-zone,availabilityZone"`
+//
+// That of a struct, or a set of them, goes before the names in it: with
+// "attachment", vpc-id becomes attachment.vpc-id. A name that begins with ../ goes
+// without the last of those before it, and one that begins with / goes alone or
+// not at all.
+type filterable map[string][]string
+
+func filterableOf[X any](all ...X) filterable {
+	f := filterable{}
+	var values []reflect.Value
+	for _, x := range all {
+		values = append(values, reflect.ValueOf(x))
+	}
+	f.collect(reflect.TypeFor[X](), values, "")
+	return f
+}
+
+// collect adds the values of structs of a type. The names are added even if there
+// is none of it.
+func (f filterable) collect(t reflect.Type, structs []reflect.Value, prefix string) {
+	for i := range t.NumField() {
+		names, ok := t.Field(i).Tag.Lookup("filter")
+		if !ok {
+			continue
+		}
+		var values []reflect.Value
+		for _, s := range structs {
+			values = append(values, s.Field(i))
+		}
+		inner, values := spread(t.Field(i).Type, values)
+		omitEmpty := strings.HasSuffix(t.Field(i).Tag.Get("xml"), ",omitempty")
+		for name := range strings.SplitSeq(names, ",") {
+			path, ok := filterName(prefix, name)
+			switch {
+			case !ok:
+			case inner.Kind() == reflect.Struct:
+				f.collect(inner, values, path)
+			default:
+				f[path] = append(f[path], filterTexts(values, omitEmpty)...)
+			}
+		}
+	}
+	for _, s := range structs {
+		if tag, ok := s.Interface().(tagXML); ok && prefix == "" {
+			f["tag:"+tag.Key] = []string{tag.Value}
+		}
+	}
+}
+
+// filterName is a name of a tag behind those before it.
+func filterName(prefix, name string) (path string, ok bool) {
+	if top, ok := strings.CutPrefix(name, "/"); ok {
+		return top, prefix == ""
+	}
+	if rest, ok := strings.CutPrefix(name, "../"); ok {
+		prefix, name = prefix[:max(0, strings.LastIndex(prefix, "."))], rest
+	}
+	return strings.Trim(prefix+"."+name, "."), true
+}
+
+// spread follows pointers and goes through sets.
+func spread(t reflect.Type, values []reflect.Value) (reflect.Type, []reflect.Value) {
+	var inner []reflect.Value
+	switch {
+	case t.Kind() == reflect.Pointer:
+		for _, v := range values {
+			if !v.IsNil() {
+				inner = append(inner, v.Elem())
+			}
+		}
+		return spread(t.Elem(), inner)
+	case t.Kind() == reflect.Struct && t.NumField() == 1 && t.Field(0).Name == "Items":
+		for _, v := range values {
+			for i := range v.Field(0).Len() {
+				inner = append(inner, v.Field(0).Index(i))
+			}
+		}
+		return spread(t.Field(0).Type.Elem(), inner)
+	}
+	return t, values
+}
+
+// filterTexts are values as filters compare them.
+func filterTexts(values []reflect.Value, omitEmpty bool) []string {
+	var all []string
+	for _, v := range values {
+		switch {
+		case omitEmpty && v.IsZero():
+		case v.Kind() == reflect.Bool:
+			all = append(all, strconv.FormatBool(v.Bool()))
+		case v.Kind() == reflect.Int:
+			all = append(all, strconv.FormatInt(v.Int(), 10))
+		default:
+			all = append(all, v.String())
+		}
+	}
+	return all
+}
+
+// matcher is a filter made ready.
+type matcher struct {
+	name     string
+	patterns []*regexp.Regexp
+}
+
+// compileFilters makes filters ready for what has the names of a type.
+func compileFilters(names filterable, filters []filter) ([]matcher, error) {
+	var all []matcher
+	for _, f := range filters {
+		if len(f.Value) == 0 {
+			return nil, invalidParameter("The filter '%s' must have at least one value", f.Name)
+		}
+		known := f.Name
+		if strings.HasPrefix(known, "tag:") {
+			known = "tag-key"
+		}
+		if _, ok := names[known]; !ok {
+			return nil, invalidParameter("The filter '%s' is invalid", f.Name)
+		}
+		m := matcher{name: f.Name}
+		for _, v := range f.Value {
+			m.patterns = append(m.patterns, wildcard(v))
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// passes says whether filters let something pass: they are joined with AND, the
+// values of one with OR (EC2 User Guide, Using_Filtering).
+func (f filterable) passes(all []matcher) bool {
+	for _, m := range all {
+		if !slices.ContainsFunc(f[m.name], func(v string) bool {
+			return slices.ContainsFunc(m.patterns, func(p *regexp.Regexp) bool { return p.MatchString(v) })
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// wildcard compiles a filter's value: * is any text, ? any character, and a
+// backslash takes the next character as it is.
+func wildcard(pattern string) *regexp.Regexp {
+	var b strings.Builder
+	escaped := false
+	for _, c := range pattern {
+		switch {
+		case escaped:
+			b.WriteString(regexp.QuoteMeta(string(c)))
+			escaped = false
+		case c == '\\':
+			escaped = true
+		case c == '*':
+			b.WriteString(".*")
+		case c == '?':
+			b.WriteString(".")
+		default:
+			b.WriteString(regexp.QuoteMeta(string(c)))
+		}
+	}
+	return regexp.MustCompile(`(?s)\A` + b.String() + `\z`)
+}
