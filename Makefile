@@ -29,15 +29,18 @@ NODE_LDFLAGS := -s -w$(if $(VERSION), $(VAR).tag=$(VERSION))
 LDFLAGS := $(NODE_LDFLAGS)$(if $(COMMIT), $(VAR).commit=$(COMMIT)$(if $(CHANGED),-dirty) $(VAR).date=$(shell git log -1 --format=%cs))
 GO_BUILD = CGO_ENABLED=0 $(GO) build -trimpath
 BIN ?= bin
-NODE_PROGRAM := internal/deploy/program/macaw-node.gz
+NODE_PROGRAM := internal/deploy/program/macaw-node
 
 build: node-program ## build bin/macaw, which carries bin/macaw-node
 	$(GO_BUILD) -ldflags "$(LDFLAGS)" -o $(BIN)/macaw ./cmd/macaw
 
 .PHONY: node-program
-node-program: # the program of nodes, for macaw to carry
+node-program: build-packages # the program of nodes, for macaw to carry
 	GOOS=linux GOARCH=amd64 $(GO_BUILD) -ldflags "$(NODE_LDFLAGS)" -o $(BIN)/macaw-node ./cmd/macaw-node
-	@gzip -9nc $(BIN)/macaw-node | cmp -s - $(NODE_PROGRAM) || gzip -9nc $(BIN)/macaw-node > $(NODE_PROGRAM)
+	@sum="$$(sha256sum < $(BIN)/macaw-node | cut -d' ' -f1) $$(wc -c < $(BIN)/macaw-node)"; \
+	if [ "$$sum" != "$$(cat $(NODE_PROGRAM).sum 2>/dev/null)" ]; then \
+		bzip2 -9c $(BIN)/macaw-node > $(NODE_PROGRAM).bz2 && echo "$$sum" > $(NODE_PROGRAM).sum; \
+	fi
 
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 build-all: node-program ## see that macaw builds for every system
@@ -104,14 +107,16 @@ fuzz: ## each fuzz target for a minute, or for FUZZTIME, such as 10000000x
 	done
 
 clean: ## remove what was built here
-	rm -rf bin dist $(NODE_PROGRAM)
+	rm -rf bin dist $(NODE_PROGRAM).*
 
 # install-missing installs those of $(1) that are not there; a host that has
 # them all is not touched.
 install-missing = @missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then echo "installing $$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 
-.PHONY: host-packages test-packages bench-packages chaos-packages generate-packages
+.PHONY: build-packages host-packages test-packages bench-packages chaos-packages generate-packages
+build-packages: # bzip2 is nearly everywhere
+	@command -v bzip2 >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends bzip2 >/dev/null; }
 host-packages:
 	$(call install-missing,$(LAB_PACKAGES))
 test-packages:

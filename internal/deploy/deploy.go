@@ -71,7 +71,7 @@ type Deployment struct {
 	AWS       func(context.Context) (aws.Config, error) // of clients of the cloud's AWS
 	Dial      func(context.Context, host.Config) (Node, error)
 	OpenStack OpenStack
-	Program   func() ([]byte, error) // the node's program, compressed by gzip
+	Program   func() (host.Content, error) // the node's program
 
 	ec2     *ec2.Client
 	iam     *iam.Client

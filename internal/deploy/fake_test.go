@@ -109,7 +109,7 @@ func (w *world) killable(text string) (*Deployment, *quiet, *process) {
 			return cfg, nil
 		},
 		Dial: w.dial, OpenStack: w,
-		Program: func() ([]byte, error) { return []byte("macaw-node"), nil },
+		Program: func() (host.Content, error) { return host.Content{Size: 10}, nil },
 	}
 	return d, progress, p
 }
@@ -217,8 +217,8 @@ func (n *fakeNode) Put(ctx context.Context, file string, content []byte, _ fs.Fi
 	return changed, nil
 }
 
-func (n *fakeNode) PutGzip(ctx context.Context, file string, packed []byte, mode fs.FileMode) (bool, error) {
-	return n.Put(ctx, file, packed, mode)
+func (n *fakeNode) PutContent(ctx context.Context, file string, c host.Content, mode fs.FileMode) (bool, error) {
+	return n.Put(ctx, file, fmt.Append(nil, c.Sum), mode)
 }
 
 func (n *fakeNode) Active(_ context.Context, j host.Job) (bool, error) {

@@ -48,11 +48,11 @@ func (d *Deployment) putProgram(ctx context.Context, h Node) error {
 		if err := runsOn(machine); err != nil {
 			return err
 		}
-		packed, err := program()
+		content, err := program()
 		if err != nil {
 			return err
 		}
-		_, err = h.PutGzip(ctx, nodeapi.Program, packed, 0o755)
+		_, err = h.PutContent(ctx, nodeapi.Program, content, 0o755)
 		return err
 	})
 }

@@ -23,7 +23,7 @@ type Node interface {
 	Output(ctx context.Context, command string) (string, error)
 	Run(ctx context.Context, command string, stdin io.Reader, stdout io.Writer) error
 	Put(ctx context.Context, file string, content []byte, mode fs.FileMode) (changed bool, err error)
-	PutGzip(ctx context.Context, file string, packed []byte, mode fs.FileMode) (changed bool, err error)
+	PutContent(ctx context.Context, file string, c host.Content, mode fs.FileMode) (changed bool, err error)
 	Active(context.Context, host.Job) (bool, error)
 	Start(context.Context, host.Job) (started bool, err error)
 	Follow(ctx context.Context, j host.Job, line func([]byte)) error

@@ -25,29 +25,18 @@ func (h *Host) Put(ctx context.Context, file string, content []byte, mode fs.Fil
 	return true, h.write(ctx, file, bytes.NewReader(content), int64(len(content)), mode, "cat")
 }
 
-// PutGzip writes a file of root's on the machine of which packed is the content,
-// compressed by gzip; else it is as Put.
-func (h *Host) PutGzip(ctx context.Context, file string, packed []byte, mode fs.FileMode) (changed bool, err error) {
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return false, fmt.Errorf("unpacking %s: %w", file, err)
-	}
-	sum := sha256.New()
-	size, err := io.Copy(sum, z)
-	if err != nil {
-		return false, fmt.Errorf("unpacking %s: %w", file, err)
-	}
-	same, err := h.holds(ctx, file, [sha256.Size]byte(sum.Sum(nil)))
-	if err != nil || same {
-		return false, err
-	}
-	return true, h.write(ctx, file, bytes.NewReader(packed), size, mode, "gzip -dc")
+// Content is a file that is known before it is read.
+type Content struct {
+	Size int64 // in bytes
+	Sum  [sha256.Size]byte
+	Open func() (io.ReadCloser, error)
 }
 
 // PutFile copies a local file to the machine, compressed on the way, unless
 // the machine has it already.
 func (h *Host) PutFile(ctx context.Context, local, file string, mode fs.FileMode) (changed bool, err error) {
-	src, err := os.Open(local)
+	open := func() (io.ReadCloser, error) { return os.Open(local) }
+	src, err := open()
 	if err != nil {
 		return false, err
 	}
@@ -57,13 +46,21 @@ func (h *Host) PutFile(ctx context.Context, local, file string, mode fs.FileMode
 	if err != nil {
 		return false, err
 	}
-	same, err := h.holds(ctx, file, [sha256.Size]byte(sum.Sum(nil)))
+	return h.PutContent(ctx, file, Content{Size: size, Sum: [sha256.Size]byte(sum.Sum(nil)), Open: open}, mode)
+}
+
+// PutContent writes a file of root's on the machine, compressed on the way, unless the
+// machine has it already; then it is not read at all.
+func (h *Host) PutContent(ctx context.Context, file string, c Content, mode fs.FileMode) (changed bool, err error) {
+	same, err := h.holds(ctx, file, c.Sum)
 	if err != nil || same {
 		return false, err
 	}
-	if _, err := src.Seek(0, io.SeekStart); err != nil {
+	src, err := c.Open()
+	if err != nil {
 		return false, err
 	}
+	defer src.Close()
 	r, w := io.Pipe()
 	go func() {
 		// The compressor writes in pieces of 240 bytes, and each would be an
@@ -80,7 +77,7 @@ func (h *Host) PutFile(ctx context.Context, local, file string, mode fs.FileMode
 		w.CloseWithError(err)
 	}()
 	defer r.Close()
-	return true, h.write(ctx, file, r, size, mode, "gzip -dc")
+	return true, h.write(ctx, file, r, c.Size, mode, "gzip -dc")
 }
 
 // write streams content through a filter into a temporary file beside the
