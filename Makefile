@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What a developer needs. Everything runs as root on Debian 12 or 13, because
 # the lab makes network namespaces and machines.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package lab is a local AWS: an EC2 API with IAM, STS and SSM beside it, machines
 // that boot, and a network that drops what AWS drops. It needs no account and talks
 // to no real network.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Makes dist/ of the commit that is checked out: an archive for each system, their
 # checksums, and what they are made of. "make release" calls it.
 set -euo pipefail

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command macaw-node is what runs on a node of a cloud: the agent of a gateway, the
 // commands about it, and what makes a machine a node. macaw carries it, copies it to
 // each node and runs it there.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command macaw makes OpenStack clouds on AWS, or on a local AWS, with a
 // network that works.
 package main

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package agent is the agent of a gateway node: it keeps the translation attached and
 // equal to what Neutron has allocated, and the addresses registered in AWS equal to both.
 //

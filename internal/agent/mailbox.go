@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package agent
 
 // mailbox holds the newest of the values that one goroutine puts there for another: one

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package agentcmd is the commands about the agent of a gateway node: status, on,
 // off and release.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package aws is what everybody who calls AWS shares. Rooms that make, keep and
 // remove different things must agree on it, so each is decided here once:
 //

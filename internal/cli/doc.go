@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package cli is macaw's command line, one file a command: flags, help, and what is
 // printed of a result.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package cloud is the cloud file: what an operator wants, in YAML.
 //
 // [Load] and [Parse] read it strictly and return a [Cloud] with every default filled

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package cloudsyaml puts one cloud's entry into a clouds.yaml, and takes it out again.
 //
 // The file belongs to its user: it has other clouds, comments, anchors and habits. So the text is edited rather than

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package deploy makes clouds, looks after them and removes them: the sequence of
 // macaw's commands as values that a program or a test can call.
 //

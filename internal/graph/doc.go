@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package graph does steps that need each other, as many side by side as may be.
 //
 // In go [Step] values, which name what they need; out come an [Event] for each beginning

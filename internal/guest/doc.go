@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package guest builds the tiny guest that clouds are tried out with: Debian's kernel,
 // busybox and dropbear, small enough to boot in seconds under emulation.
 //

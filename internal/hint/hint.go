@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package hint is the error that says what its reader can do about it.
 //
 // Any error may carry a hint by having the method Hint() string; [With] adds one

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package host works on one machine over SSH: it runs commands, copies files, and
 // runs jobs that survive a lost connection.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package infra makes, changes and removes the AWS resources of a cloud: its VPC with
 // two subnets, the instances with their network interfaces and Elastic IPs, the gateways'
 // role, and what it takes to bake an image.

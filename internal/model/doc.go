@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package model is the few words of the domain that several rooms say: a MAC, a
 // node's role, where Elastic IPs come from, how long something waits, what cannot be
 // had.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package neutron is Neutron as Macaw sees it: external networks, routers, floating
 // IPs, port forwardings, and the addresses that these put on the wire.
 //

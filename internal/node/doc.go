@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package node turns a Debian machine into a node of an OpenStack cloud. It runs on
 // the node, as root.
 //

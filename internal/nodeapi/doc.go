@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package nodeapi is what the operator's program and a node's say to each other.
 //
 // macaw writes a [Spec] to [SpecPath] and runs [Program] with it; the log of such a

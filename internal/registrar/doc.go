@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package registrar keeps AWS in step with Neutron: the private addresses on a
 // gateway node's network interfaces, and the Elastic IPs associated with them.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package systemd makes a machine's daemons run with the files that are on its disk.
 //
 // In go the names of units and, for each, when its files have changed last; [System.Ensure]

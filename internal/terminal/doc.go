@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package terminal is how Macaw's programs talk to those who run them.
 //
 // What a command was asked for goes to stdout, as text or, with --output json, as

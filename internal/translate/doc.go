@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package translate makes the frames of a bridge acceptable to a fabric that knows its
 // ENIs by their MACs and registered addresses only, with eBPF programs between the bridge
 // and the NICs.

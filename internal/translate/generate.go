@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package translate
 
 // The compiler's version is named here and nowhere else: another version writes another

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package verify shows that a cloud works: it makes a project with a router and a
 // guest, reaches the guest from outside and the Internet from the guest, and removes
 // what it has made.

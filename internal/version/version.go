@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package version says which version of Macaw a program is.
 //
 // "make build" has the linker write the tag and the commit into it; of a program that

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package bench measures the lab's fabric between network namespaces, against the
 // kernel's own way of connecting them.
 package bench

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package command is the lab's command line: up, status, drops, faults, captures,
 // conformance and the rest, one file each, and the hidden commands that the lab's
 // own processes are.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package labtest gives a Go test a local AWS of its own: an EC2 API with
 // machines that boot, and a network that drops what AWS drops.
 //

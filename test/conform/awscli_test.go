@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package conform holds the lab's API to Debian's AWS command line, a client
 // that is not ours: what it sends is understood, and what it shows is what it
 // shows of AWS.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package e2e brings clouds up on the lab as people do, with the macaw command,
 // and asserts what they would see.
 package e2e

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package rules keeps the rules of the house that docs/architecture.md tells: which
 // room may import which, and how large a room may be.
 package rules

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package awsquery is what the lab's Query APIs have in common: the [Error] that
 // an action answers with instead of a result, and the writing of XML documents.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package conform holds an AWS, the lab's or Amazon's, to the rules that the lab is
 // built on.
 //

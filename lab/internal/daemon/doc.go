@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package daemon is the process that the lab of a host is, and what brings it up and
 // down.
 //

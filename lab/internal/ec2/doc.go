@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package ec2 is the lab's EC2: the Query API over one model of a region's
 // state, which it renders for the fabric, the machines and the metadata service.
 //

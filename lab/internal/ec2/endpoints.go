@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package ec2
 
 // The lab has no VPC endpoints and no call to make one: those who ask are told

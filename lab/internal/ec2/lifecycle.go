@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package ec2
 
 // What users ask of instances. The calls note the state that an instance is on

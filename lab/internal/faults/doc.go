@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package faults makes the lab's AWS misbehave as AWS does: calls that fail, are
 // throttled, come late or show old state, a data plane that follows late, and machines,
 // network interfaces and zones without power.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package iam is the lab's accounts: users, roles, instance profiles, keys and
 // policies, with IAM's and STS's APIs.
 //

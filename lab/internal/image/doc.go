@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package image makes and keeps the images of the lab's machines.
 //
 // A stock image is Debian as its [Recipe] says, built by mmdebstrap; a snapshot is what a

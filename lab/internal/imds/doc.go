@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package imds is instance metadata, version 2 (EC2 User Guide,
 // instancedata-data-retrieval): tokens, hop limits, and the tree below /latest.
 //

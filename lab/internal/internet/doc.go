@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package internet is the lab's Internet: a network namespace with a few hosts (a
 // name server that answers pings, a web server, AWS's endpoints) and the operator's way
 // in.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package machine is the lab's machines: Debian booted by systemd-nspawn on an overlay
 // of an image, in a network namespace of its own.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package mounts keeps the lab's mounts to itself, and removes directories whatever
 // is mounted on them.
 //

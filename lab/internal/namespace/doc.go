@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package namespace makes named network namespaces and works in them: [Add], [Delete],
 // [Do] (a function on a thread that is there), [Links] (a netlink handle), [Sysctl].
 // [Renew] replaces one while its devices live on.

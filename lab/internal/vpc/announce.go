@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package vpc
 
 // move is an address that a topology gave to another ENI of its VPC.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package vpc is the lab's fabric: what carries packets between network
 // interfaces, the Internet and AWS's link-local services, and drops what AWS
 // drops.

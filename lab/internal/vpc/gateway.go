@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package vpc
 
 // internetMTU is what an Internet gateway forwards at most, in bytes (EC2 User

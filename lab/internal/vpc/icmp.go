@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package vpc
 
 // tooBig tells the sender of a packet that the Internet gateway forwards 1500

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package vpc
 
 // parse4 reads the IPv4 packet that follows the frame's Ethernet header, as a

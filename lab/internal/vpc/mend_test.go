@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package vpc
 
 // inputIsRight tells whether a frame's packet has right checksums throughout.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package vpc
 
 // natHops bounds through how many NAT gateways one packet may go: their route

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package vpc
 
 // setWord changes a 16-bit word of a transport header and the checksum that

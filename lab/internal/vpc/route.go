@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package vpc
 
 // route passes on a packet that an ENI sent to its subnet's router.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package wirefuzz feeds the API's endpoint with requests that nobody would
 // send. It is a package of its own because fuzzing instruments all that a test is
 // linked with, and the SDK's clients, which the other tests use, make that slow.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Whoami asks AWS, as any program on an instance does with AWS's SDK, who it is
 // and what it may do: no settings, no credentials but the instance's role.
 package main
