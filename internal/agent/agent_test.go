@@ -334,7 +334,7 @@ func TestAgentKnowsItsENIsAfterReboot(t *testing.T) {
 		if got := b.machine.names(); got != "eth1 eth2" {
 			t.Errorf("attached to %q, want both", got)
 		}
-		b.want("before anybody answers", entry(addr10, mac1), second)
+		b.want("before any answer", entry(addr10, mac1), second)
 	})
 }
 

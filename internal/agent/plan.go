@@ -59,8 +59,7 @@ func policy(c Config, a neutron.Address) (model.ElasticIPs, *model.Finding) {
 	if a.Kind != neutron.KindFloating {
 		return "", nil
 	}
-	text, ok, err := neutron.PolicyOf(a.Tags)
-	asked := model.ElasticIPs(text)
+	asked, ok, err := neutron.PolicyOf(a.Tags)
 	switch {
 	case err != nil:
 		return "", &model.Finding{Addr: a.Addr, Code: unknownPolicy, Text: err.Error(), Hint: hints[unknownPolicy]}

@@ -64,7 +64,7 @@ const (
 )
 
 // After a failure a floating IP waits for firstTagRetry, and twice as long after each
-// other one. A refusal waits until somebody may have removed tags that were too many, the
+// other one. A refusal waits until an operator may have removed tags that were too many, the
 // others until Neutron is there again.
 const (
 	firstTagRetry       = time.Minute

@@ -15,7 +15,7 @@ import (
 	"macaw.example/internal/model"
 )
 
-// Whoever meets a finding learns what helps, and finds it in the documentation.
+// A finding says what helps, and is in the documentation.
 func TestEveryCodeHasAHint(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/floating-ips.md")
 	if err != nil {
@@ -30,7 +30,7 @@ func TestEveryCodeHasAHint(t *testing.T) {
 			t.Errorf("no hint for %s", c)
 		}
 		if !strings.Contains(string(doc), "| `"+string(c)+"` |") {
-			t.Errorf("docs/floating-ips.md does not tell of %s", c)
+			t.Errorf("docs/floating-ips.md does not have %s", c)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func heldFrom(c Config) map[string]model.Held {
 //
 // All nodes come to the same answer, since all look at the whole cloud. It is about the
 // Elastic IPs that are allocated and released here; the private addresses are unassigned
-// as always, since nobody else can have an address of the cloud's range.
+// as always, since no other instance can have an address of the cloud's range.
 func (m *memory) holdReleases(c Config, wanted map[netip.Addr]Want, s Seen, now time.Time) {
 	now = now.UTC().Round(0) // as it comes back from a file
 	held := map[string]model.Held{}

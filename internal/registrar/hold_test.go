@@ -31,7 +31,7 @@ type crowd struct {
 	gone   []string
 }
 
-// newCrowd has n addresses that Neutron has given out and that have their Elastic IPs.
+// newCrowd has n addresses that Neutron has allocated and that have their Elastic IPs.
 func newCrowd(n int, change ...func(*Config)) *crowd {
 	c := &crowd{cfg: testConfig(), wanted: map[netip.Addr]Want{}, now: now, saved: []model.Held{}}
 	c.cfg.ReleaseAfter = model.Wait(time.Hour)
@@ -230,12 +230,12 @@ func TestHoldEnds(t *testing.T) {
 		}
 		c.lose(0, 2)
 		if c.advance(2 * time.Minute); c.left() != 8 {
-			t.Errorf("%d Elastic IPs are left after two went as ever", c.left())
+			t.Errorf("%d Elastic IPs are left after two went as usual", c.left())
 		}
 	})
 }
 
-// Whoever agreed has not seen what is held since.
+// An agreement does not cover what is held since.
 func TestAgreementIsToWhatWasSeen(t *testing.T) {
 	c := newCrowd(10)
 	c.lose(0, 10)
@@ -287,13 +287,13 @@ func TestHoldIsLost(t *testing.T) {
 	c.saved = nil
 	c.restart()
 	c.advance(5 * time.Minute)
-	c.lose(0, 1) // later ones go as ever
+	c.lose(0, 1) // later ones go as usual
 	if c.advance(5 * time.Minute); c.left() != 9 || c.waiting() != 2 {
 		t.Errorf("%d Elastic IPs are left and %d wait, want 9 and 2", c.left(), c.waiting())
 	}
 }
 
-// What cannot be noted down could be forgotten.
+// What cannot be saved could be forgotten.
 func TestNothingIsReleasedWithAFullDisk(t *testing.T) {
 	c := newCrowd(10)
 	c.lose(0, 3)

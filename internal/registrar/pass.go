@@ -28,7 +28,7 @@ type pass struct {
 	mu           sync.Mutex
 	findings     []model.Finding
 	assignFailed map[netip.Addr]bool // what this round failed to assign
-	progress     bool                // in this round a write was acknowledged, or a refusal tells the next round more
+	progress     bool                // this round wrote, or learned what makes another one worthwhile
 	unfinished   bool                // something was left for another pass
 	retry        bool                // something is worth another try, but not at once
 }

@@ -97,7 +97,7 @@ func Watch(ctx context.Context) (<-chan struct{}, error) {
 		defer drain(links)
 		defer close(done)
 		for {
-			ok := true
+			var ok bool
 			select {
 			case <-ctx.Done():
 				return

@@ -126,7 +126,7 @@ func TestAttachOverMapsOfOneNIC(t *testing.T) {
 				return err
 			}
 		}
-		// A reader of this version looks at it before anybody attached.
+		// A reader of this version opens it before Attach.
 		reader, err := Open(w.cfg.PinDir)
 		if err != nil {
 			return err

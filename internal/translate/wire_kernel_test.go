@@ -410,7 +410,7 @@ func TestClearNICOfSecondaryAddresses(t *testing.T) {
 	})
 }
 
-// What is gone is removed, whoever was faster.
+// Removing what is gone already is no error.
 func TestRemovingWhatIsGone(t *testing.T) {
 	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
