@@ -18,7 +18,7 @@ import (
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/filelock"
 	"macaw.example/internal/hint"
-	"macaw.example/internal/infra"
+	"macaw.example/internal/runlock"
 )
 
 // exclusively connects to a cloud's AWS and runs fn, while nobody else changes
@@ -38,10 +38,10 @@ func (d *Deployment) exclusively(ctx context.Context, up bool,
 	if d.down {
 		return fn(ctx, func() {}) // there is nothing that others could change
 	}
-	who := infra.Owner{Who: whoAmI(), Command: d.Command, Machine: machine}
-	var lock *infra.Lock
+	who := runlock.Owner{Who: whoAmI(), Command: d.Command, Machine: machine}
+	var lock *runlock.Lock
 	err = d.await(phaseInfra, "take the lock of cloud "+d.Cloud.Name, func() error {
-		lock, err = infra.Acquire(ctx, d.ec2, d.Cloud.Name, who, func(text string) { d.Progress.Note(phaseInfra, text) })
+		lock, err = runlock.Acquire(ctx, d.ec2, d.Cloud.Name, who, func(text string) { d.Progress.Note(phaseInfra, text) })
 		return err
 	})
 	if err != nil {
@@ -49,7 +49,7 @@ func (d *Deployment) exclusively(ctx context.Context, up bool,
 	}
 	defer lock.Release(ctx)
 	err = fn(lock.Context(), func() { lock.Release(ctx) })
-	if cause := context.Cause(lock.Context()); err != nil && errors.Is(cause, infra.ErrLockLost) {
+	if cause := context.Cause(lock.Context()); err != nil && errors.Is(cause, runlock.ErrLost) {
 		return hint.With(cause, "run the same command again")
 	}
 	return err

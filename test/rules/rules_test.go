@@ -152,3 +152,30 @@ func TestSizes(t *testing.T) {
 		}
 	}
 }
+
+// Every source file says its licence, in the form of SPDX.
+func TestLicences(t *testing.T) {
+	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || d.Name() == "dist") {
+			return filepath.SkipDir
+		}
+		if ext := filepath.Ext(path); ext != ".go" && ext != ".c" && ext != ".h" {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		first, _, _ := strings.Cut(string(text), "\n")
+		if !strings.Contains(first, "SPDX-License-Identifier: ") && !strings.HasPrefix(first, "// Code generated") {
+			t.Errorf("%s does not say its licence", path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A library to be preloaded: the time of day of its process is that of the machine and as many seconds more as the file
 // of STEPCLOCK says, a binary number of 64 bits, which may change at any time. Other clocks are left alone.
 

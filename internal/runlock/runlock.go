@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package infra
+// Package runlock lets one run at a time change a cloud, from whatever machine.
+//
+// What says so on AWS is a key pair that is there for nothing else: its name is
+// unique in a region (EC2 API Reference, ImportKeyPair), so of several runs that
+// make it at the same moment one succeeds, also while nothing else of the cloud is
+// there; and its ID never comes again, so that to remove an abandoned one never
+// hits its successor. Tags, which AWS neither compares nor swaps, only say who has
+// it.
+package runlock
 
 import (
 	"context"
@@ -21,12 +29,6 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// One run at a time changes a cloud, from whatever machine. What says so on AWS
-// is a key pair that is there for nothing else: its name is unique in a region
-// (EC2 API Reference, ImportKeyPair), so of several runs that make it at the same
-// moment one succeeds, also while nothing else of the cloud is there; and its ID
-// never comes again, so that to remove an abandoned one never hits its successor.
-// Tags, which AWS neither compares nor swaps, only say who has it.
 const (
 	// tagLock holds the cloud's name. The lock is not part of the cloud: it does
 	// not bear [awsapi.TagCloud].
@@ -52,12 +54,13 @@ const (
 // lockName is that of the key pair. A cloud's name has no dot.
 func lockName(cloud string) string { return "macaw-" + cloud + ".lock" }
 
-// LockAPI is what of EC2 a lock takes.
-type LockAPI interface {
-	ImportKeyPair(context.Context, *ec2.ImportKeyPairInput, ...options) (*ec2.ImportKeyPairOutput, error)
-	DescribeKeyPairs(context.Context, *ec2.DescribeKeyPairsInput, ...options) (*ec2.DescribeKeyPairsOutput, error)
-	DeleteKeyPair(context.Context, *ec2.DeleteKeyPairInput, ...options) (*ec2.DeleteKeyPairOutput, error)
-	CreateTags(context.Context, *ec2.CreateTagsInput, ...options) (*ec2.CreateTagsOutput, error)
+// API is what of EC2 a lock takes.
+type API interface {
+	ImportKeyPair(context.Context, *ec2.ImportKeyPairInput, ...func(*ec2.Options)) (*ec2.ImportKeyPairOutput, error)
+	DescribeKeyPairs(
+		context.Context, *ec2.DescribeKeyPairsInput, ...func(*ec2.Options)) (*ec2.DescribeKeyPairsOutput, error)
+	DeleteKeyPair(context.Context, *ec2.DeleteKeyPairInput, ...func(*ec2.Options)) (*ec2.DeleteKeyPairOutput, error)
+	CreateTags(context.Context, *ec2.CreateTagsInput, ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error)
 }
 
 // Owner is who changes a cloud.
@@ -89,14 +92,14 @@ func (e *LockedError) Hint() string {
 		"aws ec2 delete-key-pair --key-pair-id %s", staleLock, e.ID)
 }
 
-// ErrLockLost says that this run has lost its lock, and has stopped for that.
-var ErrLockLost = errors.New(
+// ErrLost says that this run has lost its lock, and has stopped for that.
+var ErrLost = errors.New(
 	"another run has taken this one for dead and taken over, or AWS could not be reached for long; stopped")
 
 // Lock is a cloud's lock that is held.
 type Lock struct {
-	api   LockAPI
-	clock clock
+	api   API
+	clock awsapi.Clock
 	id    string
 
 	ctx    context.Context
@@ -109,12 +112,12 @@ type Lock struct {
 // Acquire takes the lock of a cloud. It returns a LockedError if somebody else
 // has it, at once unless they seem to be dead: then it watches for a minute, and
 // takes over if they are. Notice is told of that; it may be nil.
-func Acquire(ctx context.Context, api LockAPI, cloud string, who Owner, notice func(string)) (*Lock, error) {
-	return acquire(ctx, api, wallClock{}, cloud, who, notice)
+func Acquire(ctx context.Context, api API, cloud string, who Owner, notice func(string)) (*Lock, error) {
+	return acquire(ctx, api, awsapi.WallClock{}, cloud, who, notice)
 }
 
 func acquire(
-	ctx context.Context, api LockAPI, clock clock, cloud string, who Owner, notice func(string),
+	ctx context.Context, api API, clock awsapi.Clock, cloud string, who Owner, notice func(string),
 ) (*Lock, error) {
 	if notice == nil {
 		notice = func(string) {}
@@ -201,7 +204,7 @@ func unusedKey() (string, error) {
 
 // heldLock returns the tags of the lock, with its ID under the empty key, or nil
 // if AWS shows none.
-func heldLock(ctx context.Context, api LockAPI, cloud string) (map[string]string, error) {
+func heldLock(ctx context.Context, api API, cloud string) (map[string]string, error) {
 	out, err := api.DescribeKeyPairs(ctx,
 		&ec2.DescribeKeyPairsInput{Filters: []types.Filter{awsapi.Filter("key-name", lockName(cloud))}})
 	if err != nil || len(out.KeyPairs) == 0 {
@@ -217,7 +220,7 @@ func heldLock(ctx context.Context, api LockAPI, cloud string) (map[string]string
 // takeOver removes the lock of a run that is dead, and returns a LockedError for
 // one that lives.
 func takeOver(
-	ctx context.Context, api LockAPI, clock clock, cloud string, who Owner, held map[string]string, notice func(string),
+	ctx context.Context, api API, clock awsapi.Clock, cloud string, who Owner, held map[string]string, notice func(string),
 ) error {
 	locked := &LockedError{Cloud: cloud, Since: held[tagLockSince], ID: held[""],
 		Owner: Owner{Who: held[tagLockOwner], Command: held[tagLockCommand], Machine: held[tagLockMachine]}}
@@ -241,14 +244,14 @@ func takeOver(
 		}
 	}
 	if _, err := api.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyPairId: aws.String(held[""])}); err != nil &&
-		!notFound(err) {
+		awsapi.ClassOf(err) != awsapi.NotFound {
 		return err
 	}
 	return nil
 }
 
 // Context ends with the one that the lock was taken in, and when the lock is
-// lost: then its cause is ErrLockLost.
+// lost: then its cause is ErrLost.
 func (l *Lock) Context() context.Context { return l.ctx }
 
 // renew says again and again that this run lives, until ctx ends.
@@ -266,8 +269,8 @@ func (l *Lock) renew(ctx context.Context) {
 			return
 		case err == nil:
 			last = now
-		case notFound(err) && silent > 2*renewLock, silent > giveUpLock:
-			l.cancel(fmt.Errorf("%w (%w)", ErrLockLost, err))
+		case awsapi.ClassOf(err) == awsapi.NotFound && silent > 2*renewLock, silent > giveUpLock:
+			l.cancel(fmt.Errorf("%w (%w)", ErrLost, err))
 			return
 		}
 	}
@@ -285,3 +288,6 @@ func (l *Lock) Release(ctx context.Context) {
 		_, _ = l.api.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyPairId: aws.String(l.id)})
 	})
 }
+
+// noRetry makes the SDK leave repeating to Acquire, which looks before.
+func noRetry(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package infra
+package runlock
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -16,21 +13,73 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/smithy-go"
+
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/lab/labtest"
 )
 
+// account is that of a local AWS, which can be out of reach and lose an answer.
+type account struct {
+	*ec2.Client
+	t    *testing.T
+	down atomic.Bool // no call of API takes effect
+	lose atomic.Bool // the next import of a key pair takes effect, and its answer is lost
+}
+
+func newAccount(t *testing.T) *account {
+	api := labtest.NewAPI(t, labtest.APIOptions{Region: "eu-central-1"})
+	return &account{Client: ec2.NewFromConfig(api.Config()), t: t}
+}
+
+func (a *account) reached() error {
+	if a.down.Load() {
+		return &smithy.GenericAPIError{Code: "Unavailable", Message: "out of reach"}
+	}
+	return nil
+}
+
+func (a *account) ImportKeyPair(
+	ctx context.Context, in *ec2.ImportKeyPairInput, options ...func(*ec2.Options),
+) (*ec2.ImportKeyPairOutput, error) {
+	if err := a.reached(); err != nil {
+		return nil, err
+	}
+	out, err := a.Client.ImportKeyPair(ctx, in, options...)
+	if a.lose.CompareAndSwap(true, false) {
+		return nil, &smithy.GenericAPIError{Code: "InternalError", Message: "the answer is lost"}
+	}
+	return out, err
+}
+
+func (a *account) CreateTags(
+	ctx context.Context, in *ec2.CreateTagsInput, options ...func(*ec2.Options),
+) (*ec2.CreateTagsOutput, error) {
+	if err := a.reached(); err != nil {
+		return nil, err
+	}
+	return a.Client.CreateTags(ctx, in, options...)
+}
+
 // keyPairs are all that there are, by name.
-func (l *labAccount) keyPairs() map[string]string {
+func (a *account) keyPairs() map[string]string {
+	out, err := a.DescribeKeyPairs(context.Background(), &ec2.DescribeKeyPairsInput{})
+	if err != nil {
+		a.t.Fatal(err)
+	}
 	all := map[string]string{}
-	for _, k := range got(l.root.DescribeKeyPairs(ctx, &ec2.DescribeKeyPairsInput{})).KeyPairs {
+	for _, k := range out.KeyPairs {
 		all[*k.KeyName] = *k.KeyPairId
 	}
 	return all
 }
 
 // deleteKeyPairs removes them all.
-func (l *labAccount) deleteKeyPairs() {
-	for _, id := range l.keyPairs() {
-		got(l.root.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyPairId: &id}))
+func (a *account) deleteKeyPairs() {
+	for _, id := range a.keyPairs() {
+		if _, err := a.DeleteKeyPair(context.Background(), &ec2.DeleteKeyPairInput{KeyPairId: &id}); err != nil {
+			a.t.Fatal(err)
+		}
 	}
 }
 
@@ -41,8 +90,8 @@ var (
 
 func TestLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newLab(t, 1)
-		first, err := Acquire(t.Context(), a.EC2, "x", here, nil)
+		a := newAccount(t)
+		first, err := Acquire(t.Context(), a, "x", here, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +99,7 @@ func TestLock(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		var locked *LockedError
 		began := time.Now()
-		_, err = Acquire(t.Context(), a.EC2, "x", there, nil)
+		_, err = Acquire(t.Context(), a, "x", there, nil)
 		if !errors.As(err, &locked) || time.Since(began) > time.Second {
 			t.Fatalf("a second: %v in %s", err, time.Since(began))
 		}
@@ -63,20 +112,15 @@ func TestLock(t *testing.T) {
 		if !strings.Contains(locked.Hint(), "aws ec2 delete-key-pair --key-pair-id "+a.keyPairs()[lockName("x")]) {
 			t.Errorf("and: %s", locked.Hint())
 		}
-		other, err := Acquire(t.Context(), a.EC2, "y", there, nil)
+		other, err := Acquire(t.Context(), a, "y", there, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		other.Release(t.Context())
 		first.Release(t.Context())
 		first.Release(t.Context())
-		a.hook(nil, refusing(1, func(op string) error {
-			if op != "ImportKeyPair" {
-				return nil
-			}
-			return apiError("InternalError")
-		}))
-		second, err := Acquire(t.Context(), a.EC2, "x", there, nil)
+		a.lose.Store(true)
+		second, err := Acquire(t.Context(), a, "x", there, nil)
 		if err != nil {
 			t.Fatalf("after its release, with the answer lost: %v", err)
 		}
@@ -93,8 +137,8 @@ func TestLock(t *testing.T) {
 // Who dies leaves the lock: on the same machine it is free at once, for others
 // when nothing is said any more.
 func TestLockOfTheDead(t *testing.T) {
-	die := func(t *testing.T, a *labAccount, who Owner) {
-		l, err := Acquire(t.Context(), a.EC2, "x", who, nil)
+	die := func(t *testing.T, a *account, who Owner) {
+		l, err := Acquire(t.Context(), a, "x", who, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,10 +146,10 @@ func TestLockOfTheDead(t *testing.T) {
 		l.done.Wait()
 	}
 	synctest.Test(t, func(t *testing.T) {
-		a := newLab(t, 1)
+		a := newAccount(t)
 		die(t, a, here)
 		began := time.Now()
-		l, err := Acquire(t.Context(), a.EC2, "x", here, nil)
+		l, err := Acquire(t.Context(), a, "x", here, nil)
 		if err != nil || time.Since(began) > time.Second {
 			t.Fatalf("on the same machine: %v in %s", err, time.Since(began))
 		}
@@ -113,13 +157,13 @@ func TestLockOfTheDead(t *testing.T) {
 
 		die(t, a, here)
 		var locked *LockedError
-		if _, err := Acquire(t.Context(), a.EC2, "x", there, nil); !errors.As(err, &locked) {
+		if _, err := Acquire(t.Context(), a, "x", there, nil); !errors.As(err, &locked) {
 			t.Errorf("elsewhere, at once: %v", err)
 		}
 		time.Sleep(staleLock)
 		var notices []string
 		began = time.Now()
-		l, err = Acquire(t.Context(), a.EC2, "x", there, func(s string) { notices = append(notices, s) })
+		l, err = Acquire(t.Context(), a, "x", there, func(s string) { notices = append(notices, s) })
 		if err != nil || time.Since(began) < observeLock || time.Since(began) > 2*observeLock || len(notices) != 1 {
 			t.Fatalf("elsewhere, later: %v in %s, told %q", err, time.Since(began), notices)
 		}
@@ -130,15 +174,15 @@ func TestLockOfTheDead(t *testing.T) {
 // A clock that goes wrong by hours makes nobody dead who lives.
 func TestLockAndWrongClocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newLab(t, 1)
-		l, err := acquire(t.Context(), a.EC2, wrongClock{by: -5 * time.Hour}, "x", here, nil)
+		a := newAccount(t)
+		l, err := acquire(t.Context(), a, wrongClock{by: -5 * time.Hour}, "x", here, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer l.Release(t.Context())
 		time.Sleep(time.Minute)
 		var locked *LockedError
-		if _, err := Acquire(t.Context(), a.EC2, "x", there, nil); !errors.As(err, &locked) {
+		if _, err := Acquire(t.Context(), a, "x", there, nil); !errors.As(err, &locked) {
 			t.Errorf("taken from one who lives: %v", err)
 		}
 	})
@@ -146,7 +190,7 @@ func TestLockAndWrongClocks(t *testing.T) {
 
 // wrongClock is late.
 type wrongClock struct {
-	wallClock
+	awsapi.WallClock
 	by time.Duration
 }
 
@@ -155,30 +199,30 @@ func (c wrongClock) Now() time.Time { return time.Now().Add(c.by) }
 // Who cannot renew stops before anybody takes over, and who is taken over stops.
 func TestLockLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newLab(t, 1)
-		l, err := Acquire(t.Context(), a.EC2, "x", here, nil)
+		a := newAccount(t)
+		l, err := Acquire(t.Context(), a, "x", here, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.hook(func(call) error { return apiError("Unavailable") }, nil)
+		a.down.Store(true)
 		time.Sleep(giveUpLock / 2)
 		if l.Context().Err() != nil {
 			t.Error("stopped by a short outage")
 		}
 		time.Sleep(staleLock - giveUpLock/2)
-		if !errors.Is(context.Cause(l.Context()), ErrLockLost) {
+		if !errors.Is(context.Cause(l.Context()), ErrLost) {
 			t.Errorf("after %s it goes on: %v", staleLock, context.Cause(l.Context()))
 		}
 		l.Release(t.Context())
-		a.hook(nil, nil)
+		a.down.Store(false)
 		a.deleteKeyPairs()
 
-		if l, err = Acquire(t.Context(), a.EC2, "x", here, nil); err != nil {
+		if l, err = Acquire(t.Context(), a, "x", here, nil); err != nil {
 			t.Fatal(err)
 		}
 		a.deleteKeyPairs()
 		time.Sleep(giveUpLock)
-		if !errors.Is(context.Cause(l.Context()), ErrLockLost) {
+		if !errors.Is(context.Cause(l.Context()), ErrLost) {
 			t.Errorf("removed, and it goes on: %v", context.Cause(l.Context()))
 		}
 		l.Release(t.Context())
@@ -187,66 +231,18 @@ func TestLockLost(t *testing.T) {
 
 // A key pair of that name that is somebody else's stays.
 func TestLockNameTaken(t *testing.T) {
-	a := newLab(t, 1)
-	got(a.root.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{
-		KeyName: aws.String(lockName("x")), PublicKeyMaterial: []byte(labKey),
-	}))
-	if _, err := Acquire(t.Context(), a.EC2, "x", here, nil); err == nil || len(a.keyPairs()) != 1 {
-		t.Errorf("taken over: %v", err)
+	a := newAccount(t)
+	key, err := unusedKey()
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-// Two runs at the same moment, from nothing: one makes the cloud, the other is
-// told, and finds it made when it is let in.
-func TestLabTwoAtOnce(t *testing.T) {
-	for seed := range uint64(12) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t, 4)
-			want := labWanted(t, l)
-			var inside, refused, made atomic.Int32
-			var runs sync.WaitGroup
-			for n := range 3 {
-				r := rand.New(rand.NewPCG(seed, uint64(n)))
-				who := Owner{Who: fmt.Sprint(n), Command: "up", Machine: fmt.Sprint(n)}
-				runs.Go(func() {
-					time.Sleep(time.Duration(r.IntN(3)) * time.Millisecond)
-					var lock *Lock
-					for lock == nil {
-						var err error
-						var locked *LockedError
-						lock, err = Acquire(ctx, l.root, "first", who, nil)
-						switch {
-						case errors.As(err, &locked):
-							refused.Add(1)
-							time.Sleep(time.Duration(1+r.IntN(20)) * time.Millisecond)
-						case err != nil:
-							t.Error(err)
-							return
-						}
-					}
-					defer lock.Release(ctx)
-					if inside.Add(1) != 1 {
-						t.Error("two at once")
-					}
-					defer inside.Add(-1)
-					p, _, err := labUp(lock.Context(), l.Clients, want)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					if !p.Empty() {
-						made.Add(1)
-					}
-				})
-			}
-			runs.Wait()
-			if made.Load() != 1 || refused.Load() == 0 {
-				t.Errorf("%d runs made the cloud, %d were refused", made.Load(), refused.Load())
-			}
-			if got, want := len(l.everything(t)), labLeft(t, l.Clients, "first"); got != want {
-				t.Errorf("AWS has %d resources, of which the cloud's are %d", got, want)
-			}
-		})
+	_, err = a.ImportKeyPair(t.Context(), &ec2.ImportKeyPairInput{
+		KeyName: aws.String(lockName("x")), PublicKeyMaterial: []byte(key),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Acquire(t.Context(), a, "x", here, nil); err == nil || len(a.keyPairs()) != 1 {
+		t.Errorf("taken over: %v", err)
 	}
 }
