@@ -54,8 +54,8 @@ func (t *tx) newRouteTable(v *vpcRecord) *routeTableRecord {
 	return r
 }
 
-// addLocalRoutes adds a route to a new CIDR of a VPC to each of its tables;
-// removeRoutes removes those to a disassociated CIDR (VPC User Guide, vpc-cidr-blocks).
+// addLocalRoutes adds the local route of a new CIDR to each of the VPC's tables;
+// removeRoutes removes those of a disassociated CIDR (VPC User Guide, vpc-cidr-blocks).
 func (t *tx) addLocalRoutes(v *vpcRecord, cidr netip.Prefix) {
 	for _, r := range t.RouteTables {
 		if r.VPC == v.ID {
