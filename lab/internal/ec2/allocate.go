@@ -79,9 +79,9 @@ func (s *subnetRecord) touchesReserved(p netip.Prefix) bool {
 	return s.reserved(p.Addr()) || s.reserved(lastOf(p))
 }
 
-// allocate finds n free addresses, lowest first, excluding besides, the avoided blocks
-// and all reservations (VPC User Guide, subnet-cidr-reservation). AWS documents no
-// order.
+// allocate finds n free addresses, lowest first, outside the list besides, the
+// blocks in avoid and all reservations (VPC User Guide, subnet-cidr-reservation). AWS
+// documents no order.
 func (t *tx) allocate(s *subnetRecord, ipv6 bool, n int, besides []netip.Addr,
 	avoid ...netip.Prefix) ([]netip.Addr, error) {
 	if n == 0 {

@@ -134,8 +134,8 @@ func tagsAt(form url.Values, prefix string) map[string]string {
 	return tags
 }
 
-// indexed finds the entries of a list in a form; it returns each prefix, with its dot,
-// and index.
+// indexed finds the entries of a list in a form. prefix ends with a dot; each result is
+// the prefix and an index.
 func indexed(form url.Values, prefix string) []string {
 	found := map[string]bool{}
 	for name := range form {

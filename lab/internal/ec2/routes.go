@@ -13,7 +13,7 @@ import (
 // targetLocal is the target of the route inside the VPC, as EC2 spells it.
 const targetLocal = "local"
 
-// unroutable holds the link-local services of instances; no route may cover it (VPC
+// unroutable is the range of link-local services; no route may lead into it (VPC
 // User Guide, subnet-route-tables).
 var unroutable = netip.MustParsePrefix("169.254.168.0/22")
 

@@ -37,8 +37,8 @@ type tagged struct {
 	TagSpecification []tagSpecification
 }
 
-// tagsFor returns the request's tags for a kind of resource. It refuses tags for any
-// kind but this and others.
+// tagsFor returns the request's tags for a kind of resource. It ignores tags for the
+// kinds in others and refuses tags for the rest.
 func (in tagged) tagsFor(k kind, others ...kind) (tags, error) {
 	t := tags{}
 	for _, spec := range in.TagSpecification {
