@@ -30,7 +30,7 @@ func parseBlock6(s, name string) (netip.Prefix, error) {
 
 func isIPv6(a netip.Addr) bool { return a.Is6() && !a.Is4In6() && a.Zone() == "" }
 
-// within says whether a block lies in another.
+// within reports whether a block lies in another.
 func within(p, outer netip.Prefix) bool {
 	return outer.IsValid() && outer.Bits() <= p.Bits() && outer.Contains(p.Addr())
 }

@@ -75,8 +75,7 @@ func (s *State) SubnetsIn(zone string) []string {
 	return ids
 }
 
-// InstancesIn returns the instances of an availability zone that have power, as far as
-// EC2 knows.
+// InstancesIn returns the pending and running instances of an availability zone.
 func (s *State) InstancesIn(zone string) []string {
 	var ids []string
 	for _, i := range byID(s.view().Instances) {

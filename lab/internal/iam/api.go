@@ -107,7 +107,7 @@ func (a action) do(t *tx, name string, c Call) (any, error) {
 	return a.run(t, p)
 }
 
-// authorize refuses what the caller's policies do not allow.
+// authorize refuses calls that the caller's policies do not allow.
 func (t *tx) authorize(name, resource string, p *params) error {
 	if t.who.Root {
 		return nil
