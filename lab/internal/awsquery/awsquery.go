@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package awsquery is what the lab's Query APIs have in common: the [Error] that
-// an action answers with instead of a result, and the writing of XML documents.
+// Package awsquery is the common part of the lab's Query APIs: the [Error] of a failed
+// action, and the writing of XML documents.
 //
-// EC2, IAM and STS take parameters and decode them each in its own way, and each
-// has its own envelope; those stay with them. What a client sees of an error is
-// its code: nothing here decides one.
+// EC2, IAM and STS decode parameters differently and have different envelopes; that
+// stays in their packages. So do the error codes, which clients branch on.
 package awsquery
 
 import (
@@ -14,18 +13,18 @@ import (
 	"net/http"
 )
 
-// Error is what an API answers instead of a result. Its code is one of those that
-// the API's reference lists; clients branch on it.
+// Error is the error response of an API. Its code is one of those in the API's
+// reference; clients branch on it.
 type Error struct {
 	Status  int // HTTP status
 	Code    string
 	Message string
 }
 
-// Error returns code and message as the AWS command line shows them.
+// Error formats code and message.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
-// Errorf makes an error.
+// Errorf returns an error with a formatted message.
 func Errorf(status int, code, format string, args ...any) *Error {
 	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
 }
@@ -47,7 +46,7 @@ func WriteError(w http.ResponseWriter, contentType string, e *Error, envelope an
 	Write(w, contentType, e.Status, append([]byte(xml.Header), body...))
 }
 
-// Response is the element that begins the answer to an action.
+// Response is the root element of the response to an action.
 func Response(action, namespace string) xml.StartElement {
 	return xml.StartElement{
 		Name: xml.Name{Local: action + "Response"},

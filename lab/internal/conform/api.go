@@ -10,7 +10,7 @@ import (
 
 type options = func(*ec2.Options)
 
-// EC2 is what the checks call; *ec2.Client has it.
+// EC2 is the part of EC2's API that the checks call; *ec2.Client implements it.
 type EC2 interface {
 	looker
 	networkChanger
@@ -45,7 +45,7 @@ type looker interface {
 		...options) (*ec2.GetSubnetCidrReservationsOutput, error)
 }
 
-// networkChanger has the calls about VPCs and what is in them.
+// networkChanger has the calls that change VPCs and their contents.
 type networkChanger interface {
 	AssociateRouteTable(context.Context, *ec2.AssociateRouteTableInput, ...options) (*ec2.AssociateRouteTableOutput, error)
 	AttachInternetGateway(context.Context, *ec2.AttachInternetGatewayInput, ...options) (*ec2.AttachInternetGatewayOutput,
@@ -86,7 +86,7 @@ type networkChanger interface {
 		...options) (*ec2.RevokeSecurityGroupIngressOutput, error)
 }
 
-// addressChanger has the calls about interfaces and their addresses.
+// addressChanger has the calls that change interfaces and their addresses.
 type addressChanger interface {
 	AllocateAddress(context.Context, *ec2.AllocateAddressInput, ...options) (*ec2.AllocateAddressOutput, error)
 	AssignIpv6Addresses(context.Context, *ec2.AssignIpv6AddressesInput, ...options) (*ec2.AssignIpv6AddressesOutput, error)
@@ -111,7 +111,7 @@ type addressChanger interface {
 		...options) (*ec2.UnassignPrivateIpAddressesOutput, error)
 }
 
-// instanceChanger has the calls about instances and their keys.
+// instanceChanger has the calls that change instances and their keys.
 type instanceChanger interface {
 	DeleteKeyPair(context.Context, *ec2.DeleteKeyPairInput, ...options) (*ec2.DeleteKeyPairOutput, error)
 	ImportKeyPair(context.Context, *ec2.ImportKeyPairInput, ...options) (*ec2.ImportKeyPairOutput, error)

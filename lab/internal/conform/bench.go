@@ -15,8 +15,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// bench is where one check is carried out. Like a testing.T it ends the check
-// from within: a failed assertion does not return.
+// bench is the environment of one check. Like a testing.T it ends the check from
+// within: a failed assertion does not return.
 type bench struct {
 	*suite
 	ctx          context.Context
@@ -25,13 +25,13 @@ type bench struct {
 	elastic      []string // allocation IDs on lease
 }
 
-// ended unwinds a check's stack up to the runner.
+// ended unwinds a check's stack up to carryOut.
 type ended struct{ err error }
 
 func (b *bench) end(err error) { panic(ended{err}) }
 
-// carryOut runs a check and returns what it ended with. A fault in the check
-// itself must not keep the run from removing what it has made.
+// carryOut runs a check and returns its error. A panic in the check must not keep the
+// run from removing its resources.
 func (b *bench) carryOut(run func(*bench)) (err error) {
 	defer func() {
 		switch stop := recover().(type) {
@@ -46,8 +46,8 @@ func (b *bench) carryOut(run func(*bench)) (err error) {
 	return nil
 }
 
-// must takes the result of a call that a check needs; without it the check is
-// broken.
+// must returns the result of a call that a check depends on; if the call fails, the
+// check is broken.
 func must[T any](v T, err error) func(*bench) T {
 	return func(b *bench) T {
 		b.need(err)
@@ -61,7 +61,7 @@ func (b *bench) need(err error) {
 	}
 }
 
-// grants fails the check if a call was refused that the rule allows.
+// grants fails the check if a call that the rule allows was refused.
 func grants[T any](v T, err error) func(*bench, string) T {
 	return func(b *bench, what string) T {
 		if code(err) != "" {
@@ -72,12 +72,12 @@ func grants[T any](v T, err error) func(*bench, string) T {
 	}
 }
 
-// observe notes what was seen, for people to read.
+// observe records an observation for the report.
 func (b *bench) observe(format string, args ...any) {
 	b.observations = append(b.observations, fmt.Sprintf(format, args...))
 }
 
-// want fails the check unless what was seen is what the rule says.
+// want fails the check unless the observed value is the one that the rule requires.
 func (b *bench) want(what string, seen, expected any) {
 	if !reflect.DeepEqual(seen, expected) {
 		b.end(&Failure{fmt.Sprintf("%s: %v", what, expected), fmt.Sprint(seen)})
@@ -103,8 +103,8 @@ func (b *bench) wantCode(err error, what string, codes ...string) {
 	}
 }
 
-// refused fails the check unless a call was refused, by whatever code, and
-// notes the code: that one is not documented.
+// refused fails the check unless a call was refused, with any code, and records the
+// code: it is not documented.
 func (b *bench) refused(err error, what string) {
 	if err == nil {
 		b.end(&Failure{what + ": refused", "the call succeeded"})
@@ -115,7 +115,7 @@ func (b *bench) refused(err error, what string) {
 	b.observe("%s: %s", what, answer(err))
 }
 
-// answer is how a call ended, in words.
+// answer describes the outcome of a call.
 func answer(err error) string {
 	var api smithy.APIError
 	switch {
@@ -136,9 +136,8 @@ func code(err error) string {
 	return ""
 }
 
-// eventually looks until it sees what the rule says: what a call changed may
-// not be visible to the next one (EC2 Developer Guide, eventual-consistency).
-// It returns how long that took.
+// eventually polls until the rule holds: the next call may not see a change yet (EC2
+// Developer Guide, eventual-consistency). It returns the time that took.
 func (b *bench) eventually(expected string, look func() (seen string, ok bool)) time.Duration {
 	begun, pause := time.Now(), 100*time.Millisecond
 	for {
@@ -162,5 +161,5 @@ func (b *bench) pause(d time.Duration) {
 	}
 }
 
-// unknownID is an ID that nothing has.
+// unknownID is an ID without a resource.
 func (b *bench) unknownID(prefix string) string { return prefix + "-0123456789abcdef0" }

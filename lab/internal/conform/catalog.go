@@ -4,15 +4,15 @@ package conform
 
 import "slices"
 
-// Checks are all checks, those of the API first.
+// Checks returns all checks, those of the API first.
 func Checks() []Check {
 	return slices.Concat(wireChecks, describeChecks, tagChecks, subnetChecks, addressChecks, moveChecks, elasticChecks,
 		reservationChecks, prefixChecks, ipv6Checks, routeChecks, groupChecks, interfaceChecks, dependencyChecks,
 		notFoundChecks, instanceChecks, natChecks, arpChecks, frameChecks, gatewayChecks, latencyChecks, metadataChecks)
 }
 
-// Select are the checks that are asked for by ID, with all that they need.
-// unknown are the IDs that no check has.
+// Select returns the checks with the given IDs and all checks that they need. unknown
+// are the IDs without a check.
 func Select(ids []string) (chosen []Check, unknown []string) {
 	all := Checks()
 	wanted := map[string]bool{}

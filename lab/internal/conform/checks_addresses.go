@@ -11,8 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// sourceAssign is the document that most of the rules of secondary addresses
-// stand in.
+// sourceAssign is the source of most rules of secondary addresses.
 const sourceAssign = "EC2 API Reference, AssignPrivateIpAddresses"
 
 var addressChecks = []Check{

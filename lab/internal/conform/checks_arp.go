@@ -12,14 +12,14 @@ import (
 
 const sourceSeparation = "Logical Separation on AWS whitepaper, VPC and accompanying features"
 
-// whole is what every check of the data plane needs, and all that it costs.
+// booted and whole are the Needs and Costs of all data-plane checks.
 var (
 	booted = []string{"machines"}
 	whole  = []Cost{Instances, ElasticIPs}
 )
 
-// answers sends questions from a machine's probe and returns the ARP replies
-// that came, by the address that they are about.
+// answers sends requests from a machine's probe and returns the ARP replies, by the
+// address that they resolve.
 func (b *bench) answers(m *machine, questions ...[]byte) map[netip.Addr]net.HardwareAddr {
 	var shots []agent.Shot
 	for i, q := range questions {
@@ -40,7 +40,7 @@ func (b *bench) answers(m *machine, questions ...[]byte) map[netip.Addr]net.Hard
 	return replies
 }
 
-// router asks for the MAC of the subnet's router.
+// router resolves the MAC of the subnet's router.
 func (b *bench) router() net.HardwareAddr {
 	m := &b.machines
 	if m.gateway == nil {

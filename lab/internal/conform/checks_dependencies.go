@@ -74,7 +74,7 @@ var dependencyChecks = []Check{
 	},
 }
 
-// lookUps are how each kind of resource is asked for that nothing has.
+// lookUps are the calls that look up an unknown ID, for each kind of resource.
 var lookUps = []struct {
 	kind, action, parameter, prefix, code string
 }{

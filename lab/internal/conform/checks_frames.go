@@ -17,7 +17,7 @@ import (
 
 const sourceSecurity = "AWS Overview of Security Processes whitepaper"
 
-// shot is a frame, sent at its turn.
+// shot is a frame with its turn in the sequence.
 func shot(turn int, f []byte) agent.Shot {
 	return agent.Shot{At: time.Duration(50*turn) * time.Millisecond, Frame: f}
 }
@@ -27,15 +27,15 @@ func (b *bench) datagram(label string, dst, src net.HardwareAddr, from, to netip
 	return ethernet(dst, src, etherIPv4, udp(netip.AddrPortFrom(from, 4000), netip.AddrPortFrom(to, 4000), b.mark(label)))
 }
 
-// own is a datagram from one probe to the other as it should be.
+// own is a valid datagram from one probe to the other.
 func (b *bench) own(label string) []byte {
 	m := &b.machines
 	return b.datagram(label, m.b.probe.mac, m.a.probe.mac, m.a.probe.address, m.b.probe.address)
 }
 
-// passes sends frames from the first machine's probe, the same three times, and
-// returns the labels of those that reached the other's. A datagram as it should
-// be is sent along, and must arrive.
+// passes sends frames from the first machine's probe, the full set three times, and
+// returns the labels of those that reached the other's. It adds a valid datagram, which
+// must arrive.
 func (b *bench) passes(frames ...[]byte) []string {
 	m := &b.machines
 	var shots []agent.Shot
@@ -58,7 +58,7 @@ func (b *bench) sourceDestCheck(eni string, on bool) {
 		SourceDestCheck: &types.AttributeBooleanValue{Value: aws.Bool(on)}}))
 }
 
-// unchecked runs fn while both probes have no source/destination check.
+// unchecked runs fn with the source/destination check of both probes off.
 func (b *bench) unchecked(fn func()) {
 	m := &b.machines
 	defer func() {

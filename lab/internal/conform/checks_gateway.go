@@ -12,11 +12,11 @@ import (
 	"macaw.example/lab/internal/conform/agent"
 )
 
-// outside is a host on the Internet that answers pings.
+// outside is an Internet host that answers pings.
 var outside = netip.MustParseAddr("8.8.8.8")
 
-// ping sends pings of a size to the outside from an address of the first
-// machine's probe, through the router, and counts the answers.
+// ping sends pings of a size to the Internet from an address of the first machine's
+// probe, through the router, and counts the replies.
 func (b *bench) ping(from netip.Addr, size, count int) (answers int, s *scene) {
 	m, router := &b.machines, b.router()
 	var shots []agent.Shot
@@ -36,8 +36,7 @@ func (b *bench) ping(from netip.Addr, size, count int) (answers int, s *scene) {
 	return answers, s
 }
 
-// secondary gives the first machine's probe an address more until the check
-// ends.
+// secondary gives the first machine's probe another address until the check ends.
 func (b *bench) secondary(n int) (a netip.Addr, remove func()) {
 	m := &b.machines
 	a = netip.MustParseAddr(m.place.at(n))

@@ -19,12 +19,12 @@ import (
 // debianParameter is the public parameter with the newest image of Debian 13.
 const debianParameter = "/aws/service/debian/release/13/latest/amd64"
 
-// image is what the instances boot.
+// image is the image of all instances.
 func (b *bench) image() string {
 	return must(b.cfg.Wire.parameter(b.ctx, debianParameter))(b)
 }
 
-// keyPair is a key that lives as long as the run.
+// keyPair is a key pair that exists for the duration of the run.
 type keyPair struct {
 	signer     ssh.Signer
 	authorized string
@@ -37,8 +37,8 @@ func newKey(b *bench) keyPair {
 	return keyPair{signer, string(ssh.MarshalAuthorizedKey(signer.PublicKey()))}
 }
 
-// quietMachine runs an instance that nobody talks to, with interfaces that
-// stay when it goes, and waits until it runs.
+// quietMachine runs an instance that no check connects to, and waits until it is
+// running. Its interfaces outlive it.
 func (b *bench) quietMachine(p place, enis ...string) string {
 	return b.launch(&ec2.RunInstancesInput{}, enis...)
 }
@@ -58,12 +58,12 @@ func (b *bench) launch(in *ec2.RunInstancesInput, enis ...string) string {
 	return id
 }
 
-// terminate has an instance go, without waiting for it.
+// terminate terminates an instance without waiting.
 func (b *bench) terminate(id string) {
 	must(b.TerminateInstances(b.ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{id}}))(b)
 }
 
-// typeLimits are the interfaces of a type and the addresses of each.
+// typeLimits are the limits of each type: interfaces, and addresses of each.
 var typeLimits = map[types.InstanceType][2]int32{
 	types.InstanceTypeT3Micro: {2, 2}, types.InstanceTypeT3Small: {3, 4}, types.InstanceTypeT3Large: {3, 12},
 	types.InstanceTypeM5Large: {3, 10}, types.InstanceTypeM5Xlarge: {4, 15}, types.InstanceTypeC5Metal: {15, 50},
@@ -194,7 +194,7 @@ var natChecks = []Check{
 			b.want("addresses", len(made), 1)
 			b.want("the Elastic IP", aws.ToString(made[0].AllocationId), e.id)
 			eni := b.see(aws.ToString(made[0].NetworkInterfaceId))
-			// The API's model and the documented filter spell it differently.
+			// The API model and the documented filter spell it differently.
 			b.holds(eni.InterfaceType == types.NetworkInterfaceTypeNatGateway || eni.InterfaceType == "nat_gateway",
 				"an interface of the type natGateway or nat_gateway", "%s", eni.InterfaceType)
 			b.observe("its interface is of the type %s", eni.InterfaceType)

@@ -15,14 +15,13 @@ import (
 	"macaw.example/lab/internal/conform/agent"
 )
 
-// watching is how long a change is watched for, and tick how often it is
-// looked for.
+// watching is how long a change is observed; tick is the interval of observations.
 const (
 	watching = 15 * time.Second
 	tick     = 50 * time.Millisecond
 )
 
-// every sends a frame, made for its number, at each tick.
+// every sends a frame at each tick; frame makes it from the tick's number.
 func every(frame func(n int) []byte) []agent.Shot {
 	var shots []agent.Shot
 	for n := range int(watching / tick) {
@@ -31,8 +30,7 @@ func every(frame func(n int) []byte) []agent.Shot {
 	return shots
 }
 
-// change makes a call in the middle of a scene and returns when it had
-// succeeded.
+// change makes a call during a scene and returns the time at which it succeeded.
 func (b *bench) change(s *scene, call func() error) (answered time.Time) {
 	s.play(watching, 2*time.Second, func() {
 		b.need(call())
@@ -41,8 +39,8 @@ func (b *bench) change(s *scene, call func() error) (answered time.Time) {
 	return answered
 }
 
-// after words how long after a call something was seen, to a tenth of a second:
-// so good are the clocks.
+// after formats the time from a call to an observation, to a tenth of a second: the
+// clocks are no more accurate.
 func after(answered, seen time.Time) string {
 	if seen.IsZero() {
 		return fmt.Sprintf("not within %.0f s", (watching - 2*time.Second).Seconds())
@@ -50,8 +48,7 @@ func after(answered, seen time.Time) string {
 	return fmt.Sprintf("%.1f s after the call had succeeded", seen.Sub(answered).Seconds())
 }
 
-// firstAnswer is when the first ARP reply about an address came that names a
-// MAC.
+// firstAnswer is the time of the first ARP reply that resolves an address to a MAC.
 func (s *scene) firstAnswer(m *machine, about netip.Addr, mac string) time.Time {
 	for _, f := range s.frames(m, 0) {
 		if parsed, ok := parseFrame(f.Frame); ok {
@@ -63,7 +60,7 @@ func (s *scene) firstAnswer(m *machine, about netip.Addr, mac string) time.Time 
 	return time.Time{}
 }
 
-// sequence are the numbers of the labels that begin with a word.
+// sequence returns the numbers in the labels with a prefix, sorted.
 func sequence(labels []string, word string) []int {
 	var all []int
 	for _, l := range labels {
@@ -107,8 +104,8 @@ var latencyChecks = []Check{
 				mac := b.answers(m.a, whoHas(m.a.probe.mac, m.a.probe.address, moving))[moving]
 				return mac.String(), mac.String() == m.b.probe.mac.String()
 			})
-			// It moves from the probe of the second machine to the management
-			// interface of the same.
+			// It moves from the probe of the second machine to the management interface
+			// of the same machine.
 			to := func(n nic, word string) func(int) []byte {
 				return func(i int) []byte {
 					return b.datagram(word+strconv.Itoa(i), n.mac, m.a.probe.mac, m.a.probe.address, moving)

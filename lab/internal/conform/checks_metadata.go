@@ -15,7 +15,7 @@ const (
 	metadata       = "http://169.254.169.254/latest/"
 )
 
-// metadataAnswers makes requests of the metadata service on the first machine.
+// metadataAnswers makes requests to the metadata service from the first machine.
 func (b *bench) metadataAnswers(requests ...agent.Request) []agent.Response {
 	m := b.machines.a
 	answer := must(b.machines.hands.perform(b.ctx, map[*machine]agent.Order{m: {Requests: requests}}, 0, nil))(b)[m]

@@ -89,7 +89,7 @@ var prefixChecks = []Check{
 		Rule:   "When no /28 is free, a request that leaves the choice to AWS is InsufficientCidrBlocks",
 		Needs:  []string{"prefix"},
 		run: func(b *bench) {
-			p := b.place(28) // its reserved addresses leave no whole /28
+			p := b.place(28) // its reserved addresses leave no free /28
 			e := *b.eni(p).NetworkInterfaceId
 			_, err := b.AssignPrivateIpAddresses(b.ctx,
 				&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &e, Ipv4PrefixCount: aws.Int32(1)})

@@ -12,7 +12,7 @@ import (
 
 const sourceReservation = "VPC User Guide, subnet-cidr-reservation"
 
-// reserve reserves so many bits of a subnet, beginning at its nth address.
+// reserve reserves a prefix of that many bits, starting at the subnet's nth address.
 func (b *bench) reserve(p place, n, bits int, kind types.SubnetCidrReservationType) (string, error) {
 	cidr := netip.PrefixFrom(nth(p.cidr.Addr(), n), bits).String()
 	out, err := b.CreateSubnetCidrReservation(b.ctx,

@@ -25,7 +25,7 @@ func (b *bench) route(table, dest, target string) error {
 	return err
 }
 
-// seeRoute is a route of a table, or nil.
+// seeRoute returns a route of a table, or nil.
 func (b *bench) seeRoute(table, dest string) *types.Route {
 	routes := must(b.DescribeRouteTables(b.ctx,
 		&ec2.DescribeRouteTablesInput{RouteTableIds: []string{table}}))(b).RouteTables[0].Routes

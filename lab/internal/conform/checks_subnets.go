@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// available waits for a subnet to say how many addresses are free.
+// available waits until a subnet has that number of available addresses.
 func (b *bench) available(p place, want int) {
 	b.eventually(strconv.Itoa(want)+" free addresses", func() (string, bool) {
 		n := int(aws.ToInt32(must(b.DescribeSubnets(b.ctx,

@@ -17,8 +17,8 @@ func (b *bench) tag(id, key, value string) error {
 	return err
 }
 
-// hasTag fails the check unless a resource comes to have a tag, or not to have
-// it if value is nil.
+// hasTag waits until a resource has a tag with that value, or no such tag if value is
+// nil; otherwise it fails the check.
 func (b *bench) hasTag(id, key string, value *string) {
 	b.eventually(fmt.Sprintf("tag %s is %q", key, aws.ToString(value)), func() (string, bool) {
 		out := must(b.DescribeTags(b.ctx, &ec2.DescribeTagsInput{Filters: filters("resource-id", id, "key", key)}))(b)
@@ -48,7 +48,7 @@ var tagChecks = []Check{
 			b.hasTag(id, "k", aws.String("2"))
 			remove(nil)
 			b.hasTag(id, "k", nil)
-			remove(nil) // deleting what is not there is no error
+			remove(nil) // deleting a missing tag is no error
 		},
 	},
 	{

@@ -18,14 +18,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Leftover is something that a run has made and that is still there.
+// Leftover is a resource of a run that still exists.
 type Leftover struct {
 	Run  string `json:"run"`
 	Type string `json:"type"` // such as network-interface
 	ID   string `json:"id"`
 }
 
-// Leftovers finds by tag what runs have made; empty stands for every run.
+// Leftovers finds the resources of a run by tag; an empty run means all runs.
 func Leftovers(ctx context.Context, api EC2, run string) ([]Leftover, error) {
 	wanted := filters("tag-key", TagRun)
 	if run != "" {
@@ -42,8 +42,8 @@ func Leftovers(ctx context.Context, api EC2, run string) ([]Leftover, error) {
 	return all, nil
 }
 
-// leftovers are by kind what Clean begins with; what is in a VPC is found
-// there.
+// leftovers are the resources that Clean starts from, by kind. It finds the contents of
+// a VPC itself.
 type leftovers struct {
 	instances, nats, addresses, vpcs, gateways, keys []Leftover
 }
@@ -112,8 +112,8 @@ func find(ctx context.Context, api EC2, wanted []types.Filter) (leftovers, error
 	return l, nil
 }
 
-// Clean removes what a run has made, or every run if run is empty. It goes on
-// after an error, and may be called again.
+// Clean removes the resources of a run, or of all runs if run is empty. It continues
+// after errors, and may be repeated.
 func Clean(ctx context.Context, api EC2, run string) error {
 	wanted := filters("tag-key", TagRun)
 	if run != "" {
@@ -140,7 +140,7 @@ func Clean(ctx context.Context, api EC2, run string) error {
 	return c.err
 }
 
-// cleaner removes things and collects what goes wrong.
+// cleaner removes resources and collects errors.
 type cleaner struct {
 	api EC2
 	mu  sync.Mutex
@@ -153,8 +153,8 @@ func (c *cleaner) note(err error) {
 	c.err = errors.Join(c.err, err)
 }
 
-// sideBySide is how many removals are under way at once: far below what AWS
-// allows (EC2 Developer Guide, ec2-api-throttling).
+// sideBySide is the number of concurrent removals, far below AWS's limits (EC2
+// Developer Guide, ec2-api-throttling).
 const sideBySide = 8
 
 func (c *cleaner) each(all []Leftover, remove func(Leftover) error) {
@@ -168,11 +168,11 @@ func (c *cleaner) each(all []Leftover, remove func(Leftover) error) {
 			return nil
 		})
 	}
-	_ = g.Wait() // errors are noted
+	_ = g.Wait() // errors are collected
 }
 
-// gone makes a removal until it succeeds or there is nothing to remove; what
-// depends on a thing may be on its way out.
+// gone repeats a removal until it succeeds or the resource does not exist; its
+// dependents may still be terminating.
 func (c *cleaner) gone(ctx context.Context, remove func() error) error {
 	pause, begun := 200*time.Millisecond, time.Now()
 	for {
@@ -194,8 +194,8 @@ func (c *cleaner) gone(ctx context.Context, remove func() error) error {
 	}
 }
 
-// machines ends instances and NAT gateways, and waits for it: their interfaces
-// go with them.
+// machines terminates instances and NAT gateways, and waits: their interfaces are
+// deleted with them.
 func (c *cleaner) machines(ctx context.Context, l leftovers) {
 	c.each(l.nats, func(n Leftover) error {
 		if _, err := c.api.DeleteNatGateway(ctx, &ec2.DeleteNatGatewayInput{NatGatewayId: &n.ID}); err != nil {
@@ -223,7 +223,7 @@ func (c *cleaner) machines(ctx context.Context, l leftovers) {
 	}
 }
 
-// releaseAddress disassociates and releases an Elastic IP, if it is there.
+// releaseAddress disassociates and releases an Elastic IP, if it exists.
 func releaseAddress(ctx context.Context, api EC2, id string) error {
 	c := &cleaner{api: api}
 	return c.gone(ctx, func() error {
@@ -246,7 +246,7 @@ func releaseAddress(ctx context.Context, api EC2, id string) error {
 	})
 }
 
-// vpc removes a VPC with all that is in it.
+// vpc removes a VPC and its contents.
 func (c *cleaner) vpc(ctx context.Context, id string) error {
 	in := filters("vpc-id", id)
 	enis, err := c.api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: in})
@@ -314,8 +314,8 @@ func (c *cleaner) subnets(ctx context.Context, in []types.Filter) error {
 	return nil
 }
 
-// unreserve removes the reservations of a subnet: whether they keep it from
-// being deleted is not documented.
+// unreserve removes the reservations of a subnet: whether they prevent its deletion is
+// not documented.
 func (c *cleaner) unreserve(ctx context.Context, subnet string) error {
 	out, err := c.api.GetSubnetCidrReservations(ctx, &ec2.GetSubnetCidrReservationsInput{SubnetId: &subnet})
 	if err != nil {
@@ -351,7 +351,8 @@ func (c *cleaner) routeTables(ctx context.Context, in []types.Filter) error {
 	return nil
 }
 
-// groups removes security groups, their rules first: those refer to each other.
+// groups removes security groups; it first revokes their rules, which may refer to
+// other groups.
 func (c *cleaner) groups(ctx context.Context, in []types.Filter) error {
 	out, err := c.api.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: in})
 	if err != nil {

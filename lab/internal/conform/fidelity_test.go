@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "write the checks into lab/fidelity.md")
 
 const fidelity = "../../fidelity.md"
 
-// TestFidelity sees that lab/fidelity.md has every check, as it is.
+// TestFidelity compares the checks with those in lab/fidelity.md.
 func TestFidelity(t *testing.T) {
 	b, err := os.ReadFile(fidelity)
 	if err != nil {
@@ -37,8 +37,8 @@ func TestFidelity(t *testing.T) {
 	}
 }
 
-// TestOpenQuestions sees that every check that only observes is among the
-// open questions of lab/fidelity.md.
+// TestOpenQuestions requires every check that only observes among the open questions of
+// lab/fidelity.md.
 func TestOpenQuestions(t *testing.T) {
 	b, err := os.ReadFile(fidelity)
 	if err != nil {

@@ -9,8 +9,7 @@ import (
 	"net/netip"
 )
 
-// The frames that checks send, put together by hand: most of them no stack
-// would send.
+// The frames of checks, built by hand: no network stack would send most of them.
 
 var broadcast = net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
@@ -34,7 +33,7 @@ func ethernet(dst, src net.HardwareAddr, kind uint16, payload []byte) []byte {
 	return f
 }
 
-// arp is a frame of ARP with these fields; src is the Ethernet source.
+// arp is an ARP frame with these fields; src is the Ethernet source.
 func arp(dst, src net.HardwareAddr, op uint16, senderMAC net.HardwareAddr, sender netip.Addr,
 	targetMAC net.HardwareAddr, target netip.Addr) []byte {
 	p := []byte{0, 1, 8, 0, 6, 4, 0, byte(op)}
@@ -43,12 +42,12 @@ func arp(dst, src net.HardwareAddr, op uint16, senderMAC net.HardwareAddr, sende
 	return ethernet(dst, src, etherARP, p)
 }
 
-// whoHas is the question that a host with this MAC and address asks.
+// whoHas is the ARP request of a host with this MAC and address.
 func whoHas(mac net.HardwareAddr, sender, target netip.Addr) []byte {
 	return arp(broadcast, mac, arpRequest, mac, sender, make(net.HardwareAddr, 6), target)
 }
 
-// ipv4 is a packet that must not be fragmented.
+// ipv4 is a packet with the "don't fragment" bit.
 func ipv4(protocol byte, src, dst netip.Addr, payload []byte) []byte {
 	h := make([]byte, 20, 20+len(payload))
 	h[0], h[6], h[8], h[9] = 0x45, 0x40, 64, protocol
@@ -68,7 +67,7 @@ func udp(src, dst netip.AddrPort, payload []byte) []byte {
 	return ipv4(protocolUDP, src.Addr(), dst.Addr(), append(u, payload...))
 }
 
-// echo asks for an answer to a ping; size is of the whole packet, in bytes.
+// echo is an ICMP echo request; size is that of the IP packet, in bytes.
 func echo(src, dst netip.Addr, id, sequence uint16, size int) []byte {
 	p := make([]byte, max(8, size-20))
 	p[0] = 8
@@ -89,7 +88,7 @@ func checksum(b []byte) uint16 {
 	return ^uint16(sum)
 }
 
-// frame is what a check looks at of a frame that was received.
+// frame holds the fields of a received frame that checks use.
 type frame struct {
 	dst, src net.HardwareAddr
 	kind     uint16
@@ -103,7 +102,7 @@ func parseFrame(b []byte) (frame, bool) {
 	return frame{b[:6], b[6:12], binary.BigEndian.Uint16(b[12:]), b[14:]}, true
 }
 
-// arpFields are those of an ARP frame.
+// arpFields are the fields of an ARP frame.
 type arpFields struct {
 	op             uint16
 	senderMAC      net.HardwareAddr
@@ -119,7 +118,7 @@ func (f frame) arp() (arpFields, bool) {
 		netip.AddrFrom4([4]byte(p[24:28]))}, true
 }
 
-// echoReply are the ID and sequence number of an answer to a ping.
+// echoReply returns the ID and sequence number of an ICMP echo reply.
 func (f frame) echoReply() (id, sequence uint16, ok bool) {
 	p, ok := f.icmp()
 	if !ok || p[0] != 0 {

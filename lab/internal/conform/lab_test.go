@@ -20,7 +20,7 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// idle machines do nothing, at once.
+// idle machines do nothing and finish at once.
 type idle struct{}
 
 func (idle) Launch(context.Context, lab.Instance) error            { return nil }
@@ -64,7 +64,7 @@ func startLab(t *testing.T) Config {
 	}
 }
 
-// TestLabConforms holds the lab's API and its fabric to the same checks as AWS.
+// TestLabConforms runs all checks against the lab's API and its fabric.
 func TestLabConforms(t *testing.T) {
 	cfg := startLab(t)
 	report, err := Run(t.Context(), cfg, Checks())
@@ -92,8 +92,8 @@ func TestLabConforms(t *testing.T) {
 	}
 }
 
-// TestBridgeDoesNotConform sees that the checks of the data plane can fail: a
-// network without AWS's rules breaks those that it should.
+// TestBridgeDoesNotConform shows that data-plane checks can fail: on a network without
+// AWS's rules, the right ones do.
 func TestBridgeDoesNotConform(t *testing.T) {
 	cfg := startLab(t)
 	cfg.hands.(*virtual).bridge = true
@@ -116,7 +116,7 @@ func TestBridgeDoesNotConform(t *testing.T) {
 	}
 }
 
-// TestRunEnded ends a run in its middle: what it made is removed all the same.
+// TestRunEnded cancels a run midway: its resources are removed nevertheless.
 func TestRunEnded(t *testing.T) {
 	cfg := startLab(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -130,7 +130,7 @@ func TestRunEnded(t *testing.T) {
 	}
 }
 
-// TestCatalog holds the catalogue to its own rules.
+// TestCatalog checks the catalog's own rules.
 func TestCatalog(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range Checks() {
@@ -176,7 +176,7 @@ func TestCatalog(t *testing.T) {
 	}
 }
 
-// TestVerdicts runs checks that end in each of the ways.
+// TestVerdicts runs checks with each of the outcomes.
 func TestVerdicts(t *testing.T) {
 	cfg := startLab(t)
 	results := map[string]Result{}

@@ -19,8 +19,8 @@ import (
 	"macaw.example/lab/internal/conform/agent"
 )
 
-// machines are the two instances that the checks of the data plane share. Each
-// has an interface for SSH and one, the probe, that nothing but checks uses.
+// machines are the two instances that the data-plane checks share. Each has an
+// interface for SSH and another, the probe, used by checks only.
 type machines struct {
 	place   place
 	a, b    *machine
@@ -29,12 +29,12 @@ type machines struct {
 	gateway net.HardwareAddr
 }
 
-// hands are how the agents on the machines are reached.
+// hands is the connection to the agents on the machines.
 type hands interface {
-	// take connects to the machines and has their probes ready.
+	// take connects to the machines and prepares their probes.
 	take(ctx context.Context, both ...*machine) error
-	// perform has the agents carry out their orders at the same time, and
-	// calls during, if not nil, when that long has passed.
+	// perform has the agents execute their orders at the same time. It calls during, if
+	// not nil, after that delay.
 	perform(ctx context.Context, orders map[*machine]agent.Order, after time.Duration,
 		during func()) (map[*machine]agent.Answer, error)
 	close()
@@ -46,7 +46,7 @@ type machine struct {
 	public     string // Elastic IP of the management interface
 	management nic
 	probe      nic
-	// ahead is how far the instance's clock is ahead of the one here.
+	// ahead is how far the instance's clock is ahead of the local one.
 	ahead time.Duration
 }
 
@@ -71,7 +71,7 @@ func (b *bench) boot() {
 	m := &b.machines
 	if m.folder == "" {
 		m.folder = must(os.MkdirTemp("", "macaw-conform-"))(b)
-		// Their Elastic IPs are not on lease: they go with the machines.
+		// Their Elastic IPs are not on lease: they are released with the machines.
 		b.need(b.share.Acquire(b.ctx, 2))
 	}
 	m.place = b.place(24)
@@ -79,7 +79,7 @@ func (b *bench) boot() {
 	must(b.ImportKeyPair(b.ctx, &ec2.ImportKeyPairInput{KeyName: &keyName, PublicKeyMaterial: []byte(key.authorized),
 		TagSpecifications: b.tags(types.ResourceTypeKeyPair)}))(b)
 	ssh, open := b.group(m.place.vpc, "ssh"), b.group(m.place.vpc, "probe")
-	b.need(b.allow(ssh, tcp(22, "0.0.0.0/0"), everything(mainCIDR.String()))) // the key is all that opens it
+	b.need(b.allow(ssh, tcp(22, "0.0.0.0/0"), everything(mainCIDR.String()))) // only the key gives access
 	b.need(b.allow(open, everything(mainCIDR.String())))
 	for i, name := range []string{"a", "b"} {
 		one := &machine{name: name}
@@ -105,7 +105,7 @@ func (b *bench) boot() {
 	}
 	if b.cfg.hands == nil {
 		if m.hands != nil {
-			m.hands.close() // of an attempt that broke
+			m.hands.close() // of a failed attempt
 		}
 		m.hands = &remote{program: b.cfg.Program, agent: b.cfg.Agent, key: key.signer,
 			known: host.HostKeys{Path: filepath.Join(m.folder, "known_hosts")}}
@@ -126,10 +126,10 @@ func (b *bench) nic(p place, group string, n int) nic {
 		netip.MustParseAddr(address)}
 }
 
-// lead is how long senders wait, so that the agents on all machines listen.
+// lead is the delay of senders, so that the agents on all machines are listening.
 const lead = time.Second
 
-// scene is what the devices of both machines send and hear at the same time.
+// scene is what the devices of both machines send and receive at the same time.
 type scene struct {
 	b       *bench
 	devices map[*machine][]agent.Device
@@ -140,7 +140,7 @@ func (b *bench) scene() *scene {
 	return &scene{b: b, devices: map[*machine][]agent.Device{}, heard: map[*machine]agent.Answer{}}
 }
 
-// on adds a device with what it sends, after the lead.
+// on adds a device and the frames it sends after the lead.
 func (s *scene) on(m *machine, n nic, shots ...agent.Shot) *scene {
 	for i := range shots {
 		shots[i].At += lead
@@ -149,8 +149,8 @@ func (s *scene) on(m *machine, n nic, shots ...agent.Shot) *scene {
 	return s
 }
 
-// play lets the scene last for a time after the lead. during, if not nil, is
-// called when the time after has passed.
+// play runs the scene for a time after the lead. It calls during, if not nil, when the
+// time after has passed.
 func (s *scene) play(lasting, after time.Duration, during func()) {
 	orders := map[*machine]agent.Order{}
 	for m, devices := range s.devices {
@@ -164,15 +164,15 @@ func (s *scene) play(lasting, after time.Duration, during func()) {
 	s.heard = heard
 }
 
-// at is when a device of a machine heard something, by the clock here.
+// at is the local time at which a device of a machine received a frame.
 func (s *scene) at(m *machine, f agent.Frame) time.Time {
 	return s.heard[m].Begun.Add(f.At - m.ahead)
 }
 
-// frames are what the nth device of a machine heard.
+// frames are the frames that the nth device of a machine received.
 func (s *scene) frames(m *machine, n int) []agent.Frame { return s.heard[m].Devices[n].Frames }
 
-// mark is the payload by which a frame is known again.
+// mark is the payload that identifies a frame.
 func (b *bench) mark(label string) []byte {
 	return []byte("macaw-conform " + b.cfg.Run + " " + label + ".")
 }

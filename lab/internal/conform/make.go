@@ -12,23 +12,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// TagRun is the tag on everything that a run makes; its value is the run's name.
+// TagRun is the key of the tag on all resources of a run; its value is the run's name.
 const TagRun = "macaw:conform"
 
-// The pauses of waiters.
+// The intervals of waiters.
 const (
 	soon = time.Second
 	late = 5 * time.Second
 )
 
-// tags are for what the run makes.
+// tags are the tags of the run's resources.
 func (b *bench) tags(of types.ResourceType) []types.TagSpecification {
 	return []types.TagSpecification{{ResourceType: of, Tags: []types.Tag{
 		{Key: aws.String(TagRun), Value: &b.cfg.Run}, {Key: aws.String("Name"),
 			Value: aws.String("macaw-conform " + b.check)}}}}
 }
 
-// filters are of one value each: name and value in turn.
+// filters have one value each; pairs are name and value in turn.
 func filters(pairs ...string) []types.Filter {
 	var all []types.Filter
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -37,8 +37,8 @@ func filters(pairs ...string) []types.Filter {
 	return all
 }
 
-// settled makes a call again while what it names, being new, is not known
-// everywhere (EC2 Developer Guide, eventual-consistency).
+// settled repeats a call while a new resource that it names is not visible everywhere
+// (EC2 Developer Guide, eventual-consistency).
 func (b *bench) settled(call func() error) {
 	b.eventually("what has been made is known", func() (string, bool) {
 		err := call()
@@ -50,8 +50,8 @@ func (b *bench) settled(call func() error) {
 	})
 }
 
-// eni makes a network interface; the first address is the primary, and none
-// leaves the choice to AWS.
+// eni makes a network interface; the first address is the primary. Without addresses
+// AWS chooses one.
 func (b *bench) eni(p place, addresses ...string) types.NetworkInterface {
 	in := &ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet,
 		TagSpecifications: b.tags(types.ResourceTypeNetworkInterface)}
@@ -80,7 +80,7 @@ func (b *bench) see(eni string) types.NetworkInterface {
 		&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{eni}}))(b).NetworkInterfaces[0]
 }
 
-// addressesOf are an interface's private addresses, the primary first.
+// addressesOf returns an interface's private addresses, the primary first.
 func addressesOf(e types.NetworkInterface) []string {
 	var all []string
 	for _, a := range e.PrivateIpAddresses {
@@ -93,8 +93,8 @@ func addressesOf(e types.NetworkInterface) []string {
 	return all
 }
 
-// hasAddresses fails the check unless an interface comes to have exactly these
-// addresses, the primary first.
+// hasAddresses waits until an interface has exactly these addresses, the primary first;
+// otherwise it fails the check.
 func (b *bench) hasAddresses(eni string, want ...string) {
 	b.eventually(list("the interface has", want), func() (string, bool) {
 		have := addressesOf(b.see(eni))
@@ -118,7 +118,7 @@ func list(what string, of []string) string {
 	return what
 }
 
-// assign registers addresses on an interface, with or without AllowReassignment.
+// assign assigns addresses to an interface, with or without AllowReassignment.
 func (b *bench) assign(eni string, move bool, addresses ...string) (*ec2.AssignPrivateIpAddressesOutput, error) {
 	return b.AssignPrivateIpAddresses(b.ctx,
 		&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, PrivateIpAddresses: addresses,
@@ -137,8 +137,8 @@ type elastic struct {
 	public netip.Addr
 }
 
-// elasticIPs allocates Elastic IPs, which are released when the check ends. A
-// check asks once, for all that it needs.
+// elasticIPs allocates Elastic IPs, which are released when the check ends. A check
+// calls it once, for all that it needs.
 func (b *bench) elasticIPs(n int) []elastic {
 	b.need(b.share.Acquire(b.ctx, int64(n)))
 	for i := range n {
@@ -166,7 +166,7 @@ func (b *bench) elasticIPs(n int) []elastic {
 
 func (b *bench) returnElasticIPs() {
 	for _, id := range b.elastic {
-		// What fails here is found again by its tag when the run ends.
+		// If this fails, the end of the run finds the address by its tag.
 		_ = releaseAddress(b.ctx, b.EC2, id)
 		b.share.Release(1)
 	}
@@ -181,8 +181,8 @@ func (b *bench) seeAddress(allocation string) (types.Address, error) {
 	return out.Addresses[0], nil
 }
 
-// onAddress fails the check unless an Elastic IP comes to be on an address of
-// an interface; empty ones stand for no association.
+// onAddress waits until an Elastic IP is on an address of an interface, or on none if
+// these are empty; otherwise it fails the check.
 func (b *bench) onAddress(allocation, eni, private string) {
 	b.eventually("the Elastic IP is on "+eni+" "+private, func() (string, bool) {
 		a := must(b.seeAddress(allocation))(b)
@@ -191,7 +191,7 @@ func (b *bench) onAddress(allocation, eni, private string) {
 	})
 }
 
-// associate puts an Elastic IP on an address; an empty one is left to AWS.
+// associate puts an Elastic IP on an address; if that is empty, AWS chooses it.
 func (b *bench) associate(allocation, eni, private string, reassociate bool) (*ec2.AssociateAddressOutput, error) {
 	in := &ec2.AssociateAddressInput{AllocationId: &allocation, NetworkInterfaceId: &eni,
 		AllowReassociation: aws.Bool(reassociate)}
@@ -201,8 +201,7 @@ func (b *bench) associate(allocation, eni, private string, reassociate bool) (*e
 	return b.AssociateAddress(b.ctx, in)
 }
 
-// association is an Elastic IP on the only address of an interface in a subnet of
-// its own.
+// association is an Elastic IP on the only address of an interface in a new subnet.
 type association struct {
 	place
 	elastic

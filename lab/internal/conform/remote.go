@@ -21,14 +21,14 @@ import (
 
 // remote reaches the agents by SSH.
 type remote struct {
-	program string   // this program's file
+	program string   // the local path of this program
 	agent   []string // the arguments that make it the agent
 	key     ssh.Signer
 	known   host.HostKeys
 	hosts   map[*machine]*host.Host
 }
 
-// program is where the agent lies on a machine.
+// program is the path of the agent on a machine.
 const program = "/usr/local/bin/macaw-conform"
 
 func (r *remote) take(ctx context.Context, both ...*machine) error {
@@ -76,8 +76,8 @@ func (r *remote) close() {
 	r.hosts = nil
 }
 
-// freeDevice is the command that takes a device away from the host: no
-// addresses, no DHCP, no answers, and room for the largest frame.
+// freeDevice is the command that takes a device from the host's network stack: no
+// addresses, no DHCP, no replies, and an MTU for the largest frame.
 func freeDevice(mac net.HardwareAddr) string {
 	return fmt.Sprintf(`set -e
 mac=%s
@@ -92,7 +92,7 @@ ip link set $dev mtu 9001 up
 `, mac)
 }
 
-// order has the agent on a machine do something.
+// order has the agent on a machine execute an order.
 func (r *remote) order(ctx context.Context, m *machine, o agent.Order) (agent.Answer, error) {
 	var answer agent.Answer
 	in, err := json.Marshal(o)
@@ -118,8 +118,7 @@ func (r *remote) order(ctx context.Context, m *machine, o agent.Order) (agent.An
 	return answer, err
 }
 
-// clock compares a machine's clock with the one here; it is right to about a
-// tenth of a second.
+// clock compares a machine's clock with the local one, to about a tenth of a second.
 func (r *remote) clock(ctx context.Context, m *machine) (time.Duration, error) {
 	var ahead time.Duration
 	best := time.Hour

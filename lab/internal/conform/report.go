@@ -10,8 +10,8 @@ import (
 	"text/tabwriter"
 )
 
-// Write writes the report for people: a line for each check, and below it what
-// was expected and seen.
+// Write writes the report as text: a line for each check, followed by the expected and
+// observed values.
 func (r Report) Write(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "CHECK\tRESULT\tKNOWN\tSECONDS\tRULE")
@@ -57,7 +57,7 @@ func (r Report) details(w io.Writer, title string, of func(Result) []string) {
 	}
 }
 
-// WriteChecks lists checks for people.
+// WriteChecks lists checks as text.
 func WriteChecks(w io.Writer, checks []Check) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "CHECK\tKNOWN\tMAKES\tRULE")
@@ -71,8 +71,8 @@ func WriteChecks(w io.Writer, checks []Check) error {
 	return t.Flush()
 }
 
-// Notice says what the checks will make on an AWS account, and what AWS charges
-// for; prices are those of us-east-1 in 2026, in US dollars.
+// Notice describes what the checks make on an AWS account, and the charges; prices are
+// those of us-east-1 in 2026, in US dollars.
 func Notice(checks []Check) []string {
 	lines := []string{fmt.Sprintf("two VPCs (%s, %s) with subnets, interfaces and security groups in them: free", mainCIDR,
 		bareCIDR)}

@@ -16,43 +16,42 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Config says which AWS is asked, and how.
+// Config selects the AWS to test, and sets how.
 type Config struct {
 	EC2 EC2
-	// Wire sends requests that no SDK would.
+	// Wire sends requests that the SDK would not.
 	Wire Wire
-	// Run names the run, in the tag macaw:conform of all that it makes.
+	// Run is the run's name, in the tag macaw:conform on all its resources.
 	Run string
-	// Patience is how long what a call changed may stay invisible; 60 s unless
-	// given.
+	// Patience is how long a change may stay invisible; default 60 s.
 	Patience time.Duration
-	// Width is how many checks run side by side; 4 unless given.
+	// Width is the number of checks that run side by side; default 4.
 	Width int
-	// Program is this program's file, which the data plane's checks copy to the
-	// instances, and Agent the arguments that make it the agent.
+	// Program is this program's file, which data-plane checks copy to the instances;
+	// Agent holds the arguments that make it the agent.
 	Program string
 	Agent   []string
-	// hands reach the machines, by SSH unless given.
+	// hands reaches the machines; default SSH.
 	hands hands
-	// Done is told each result as it comes, if not nil.
+	// Done, if not nil, receives each result as soon as it is known.
 	Done func(Result)
-	// Step is told what else takes time, if not nil; it returns the function
-	// that is told the step's end.
+	// Step, if not nil, is called at the start of other lengthy steps; it returns the
+	// function to call at the step's end.
 	Step func(what string) func(error)
 }
 
-// NewRun makes a name for a run.
+// NewRun returns a new name for a run.
 func NewRun() string {
 	var b [5]byte
 	rand.Read(b[:]) // never fails, by its documentation
 	return hex.EncodeToString(b[:])
 }
 
-// elasticShare is how many Elastic IPs a run uses at once: an account has five
-// unless it asked for more, and may need some of them.
+// elasticShare is the number of Elastic IPs that a run uses at once: the default quota
+// of an account is five, and its owner may need some.
 const elasticShare = 3
 
-// suite is what the checks of one run share.
+// suite is the state that the checks of one run share.
 type suite struct {
 	cfg Config
 	EC2
@@ -61,9 +60,9 @@ type suite struct {
 	machines machines
 }
 
-// Run makes the VPCs, carries out the checks and returns their results in the
-// order of checks. It removes what it made even when ctx ends before; the error
-// is of setting up or removing, or ctx's.
+// Run makes the VPCs, runs the checks and returns their results in the order of checks.
+// It removes its resources even if ctx ends early. The error is from setup or removal,
+// or ctx's.
 func Run(ctx context.Context, cfg Config, checks []Check) (Report, error) {
 	if cfg.Patience == 0 {
 		cfg.Patience = time.Minute
@@ -82,8 +81,7 @@ func Run(ctx context.Context, cfg Config, checks []Check) (Report, error) {
 	report := Report{Run: cfg.Run, Region: cfg.Wire.Region, Endpoint: cfg.Wire.endpoint("ec2"), Begun: time.Now()}
 	var err error
 	report.Results, err = s.all(ctx, checks)
-	// The user who ends the run wants what it made removed, and not to wait
-	// for ever.
+	// A user who cancels the run wants its resources removed, but not to wait forever.
 	removing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Minute)
 	defer cancel()
 	s.machines.close()
@@ -94,8 +92,8 @@ func Run(ctx context.Context, cfg Config, checks []Check) (Report, error) {
 	return report, errors.Join(err, removed, ctx.Err())
 }
 
-// all carries out the checks: those of the API first, for they share the few
-// Elastic IPs with the machines of the data plane.
+// all runs the checks, those of the API first: the data plane's machines take some of
+// the few Elastic IPs.
 func (s *suite) all(ctx context.Context, checks []Check) ([]Result, error) {
 	done := s.cfg.Step("make a VPC")
 	err := s.setUp(ctx)
@@ -108,7 +106,7 @@ func (s *suite) all(ctx context.Context, checks []Check) ([]Result, error) {
 		phase := slices.DeleteFunc(slices.Clone(checks), func(c Check) bool { return c.DataPlane != dataPlane })
 		width := s.cfg.Width
 		if dataPlane {
-			width = 1 // they listen for each other's frames
+			width = 1 // they would receive each other's frames
 		}
 		s.phase(ctx, phase, width, results)
 	}
@@ -119,7 +117,7 @@ func (s *suite) all(ctx context.Context, checks []Check) ([]Result, error) {
 	return all, nil
 }
 
-// phase carries out checks side by side, each after those that it needs.
+// phase runs checks side by side, each after those that it needs.
 func (s *suite) phase(ctx context.Context, checks []Check, width int, results map[string]*Result) {
 	var wg sync.WaitGroup
 	room := make(chan struct{}, width)
@@ -162,8 +160,8 @@ func (s *suite) phase(ctx context.Context, checks []Check, width int, results ma
 	wg.Wait()
 }
 
-// attempts is how often a check is carried out that breaks over something it
-// has just made and that AWS does not know everywhere yet.
+// attempts is the maximum of attempts at a check that breaks on a new resource that is
+// not visible everywhere on AWS yet.
 const attempts = 3
 
 func (s *suite) check(ctx context.Context, c Check) Result {
@@ -191,7 +189,7 @@ func (s *suite) check(ctx context.Context, c Check) Result {
 	}
 }
 
-// checkTime bounds one attempt at a check, machines booting included.
+// checkTime bounds one attempt at a check, including the boot of machines.
 const checkTime = 10 * time.Minute
 
 func (s *suite) attempt(ctx context.Context, r *Result) error {

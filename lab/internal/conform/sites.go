@@ -16,7 +16,7 @@ import (
 // site is a VPC that checks share. Each check takes a block of it.
 type site struct {
 	vpc, table string // table is the main route table
-	gateway    string // empty if it has none
+	gateway    string // empty if there is none
 	cidr       netip.Prefix
 	ipv6       netip.Prefix // a /56, or zero
 
@@ -24,15 +24,15 @@ type site struct {
 	next int
 }
 
-// sites are the VPCs of a run: one with an Internet gateway, and one without,
-// with IPv6, which is made when a check asks for it.
+// sites are the VPCs of a run: one with an Internet gateway, and one with IPv6 but
+// without a gateway, made on first use.
 type sites struct {
 	zone string
 	main *site
 
 	mu     sync.Mutex
 	bare   *site
-	noIPv6 error // why the bare VPC has no IPv6, if it has not
+	noIPv6 error // why the bare VPC has no IPv6, or nil
 }
 
 var (
@@ -40,9 +40,9 @@ var (
 	bareCIDR = netip.MustParsePrefix("10.214.0.0/16")
 )
 
-// machineType is what the instances of a run are: small, and with few
-// addresses on an interface, so that a limit is soon reached (EC2 User Guide,
-// "Maximum IP addresses per network interface").
+// machineType is the type of a run's instances: small, and with few addresses per
+// interface, so that checks reach the limit soon (EC2 User Guide, "Maximum IP addresses
+// per network interface").
 const (
 	machineType      = types.InstanceTypeT3Small
 	machineENIs      = 3
@@ -77,7 +77,7 @@ func (s *suite) setUp(ctx context.Context) error {
 	})
 }
 
-// bare is the VPC without an Internet gateway.
+// bare returns the VPC without an Internet gateway.
 func (b *bench) bare() *site {
 	b.sites.mu.Lock()
 	defer b.sites.mu.Unlock()
@@ -85,7 +85,7 @@ func (b *bench) bare() *site {
 		return b.sites.bare
 	}
 	err := b.carryOut(func(b *bench) { b.sites.bare = b.newSite(bareCIDR, true) })
-	if code(err) != "" { // without IPv6 it is of use to most
+	if code(err) != "" { // most checks need no IPv6
 		b.sites.noIPv6 = err
 		err = b.carryOut(func(b *bench) { b.sites.bare = b.newSite(bareCIDR, false) })
 	}
@@ -127,7 +127,7 @@ func (b *bench) newSite(cidr netip.Prefix, ipv6 bool) *site {
 	return s
 }
 
-// block takes a /24 of the VPC that no other check has.
+// block takes a /24 of the VPC that no other check uses.
 func (s *site) block() (cidr netip.Prefix, index int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +137,7 @@ func (s *site) block() (cidr netip.Prefix, index int) {
 	return netip.PrefixFrom(netip.AddrFrom4(a), 24), s.next - 1
 }
 
-// place is a subnet of a check's own.
+// place is a subnet used by one check.
 type place struct {
 	vpc, subnet string
 	cidr        netip.Prefix
@@ -161,8 +161,8 @@ func nth(a netip.Addr, n int) netip.Addr {
 	return out
 }
 
-// place makes a subnet with a prefix of so many bits, 24 to 28, in the VPC
-// with the Internet gateway.
+// place makes a subnet with a prefix length of 24 to 28 in the VPC with the Internet
+// gateway.
 func (b *bench) place(bits int) place { return b.placeIn(b.sites.main, bits) }
 
 func (b *bench) placeIn(s *site, bits int) place {

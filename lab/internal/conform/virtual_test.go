@@ -15,17 +15,15 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// virtual are machines that are none: what their agents send goes through the
-// fabric at once, by a clock of its own, and a host on the Internet answers
-// pings.
+// virtual simulates machines: the frames of their agents pass the fabric at once, on a
+// simulated clock, and an Internet host answers pings.
 type virtual struct {
 	fabric   *vpc.Fabric
 	metadata *imds.Handler
 	out      vpc.Output
-	// bridge has frames passed as a bridge of Linux would, and not by the
-	// fabric.
+	// bridge forwards frames like a Linux bridge instead of by the fabric.
 	bridge bool
-	macs   map[string]string // of interfaces, to their IDs
+	macs   map[string]string // MAC of each interface, to its ID
 }
 
 func (v *virtual) take(_ context.Context, both ...*machine) error {
@@ -40,7 +38,7 @@ func (v *virtual) take(_ context.Context, both ...*machine) error {
 
 func (v *virtual) close() {}
 
-// device is one that takes part in a scene.
+// device is a device in a scene.
 type device struct {
 	m     *machine
 	index int
@@ -100,7 +98,7 @@ func (v *virtual) perform(_ context.Context, orders map[*machine]agent.Order, af
 	return answers, nil
 }
 
-// forward passes a frame on, and what the Internet answers.
+// forward forwards a frame and the replies from the Internet.
 func (v *virtual) forward(from vpc.Port, f []byte, now time.Time, deliver func(eni string, f []byte)) {
 	if v.bridge {
 		v.flood(from.ENI, f, deliver)
@@ -129,7 +127,7 @@ func (v *virtual) forward(from vpc.Port, f []byte, now time.Time, deliver func(e
 	}
 }
 
-// flood passes a frame to whom it is for, or to all if that is nobody.
+// flood forwards a frame to its destination, or to all if that is unknown.
 func (v *virtual) flood(from string, f []byte, deliver func(eni string, f []byte)) {
 	if eni, known := v.macs[string(f[:6])]; known {
 		deliver(eni, f)

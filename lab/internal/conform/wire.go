@@ -20,13 +20,13 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// Wire sends requests as bytes, signed by the SDK's signer.
+// Wire sends raw requests, signed by the SDK's signer.
 type Wire struct {
-	// Endpoint is the URL of all services; empty stands for AWS's own.
+	// Endpoint is the URL of all services; empty means AWS's own.
 	Endpoint    string
 	Region      string
 	Credentials aws.CredentialsProvider
-	// HTTP is the client, http.DefaultClient unless given.
+	// HTTP is the client, default http.DefaultClient.
 	HTTP *http.Client
 }
 
@@ -46,7 +46,7 @@ type wireAnswer struct {
 	Body   string
 }
 
-// wireError is the body of a refusal (EC2 API Reference, errors-overview).
+// wireError is the body of an error response (EC2 API Reference, errors-overview).
 type wireError struct {
 	XMLName xml.Name `xml:"Response"`
 	Errors  []struct {
@@ -56,7 +56,7 @@ type wireError struct {
 	RequestID string
 }
 
-// refusal reads the body as one, or returns nil.
+// refusal parses the body as an error, or returns nil.
 func (a wireAnswer) refusal() *wireError {
 	var e wireError
 	if xml.Unmarshal([]byte(a.Body), &e) != nil || len(e.Errors) == 0 {
@@ -65,8 +65,8 @@ func (a wireAnswer) refusal() *wireError {
 	return &e
 }
 
-// send signs and sends a form, by GET in the URL or by POST in the body.
-// spoil, if not nil, may change the request after it was signed.
+// send signs and sends a form, by GET in the URL or by POST in the body. spoil, if not
+// nil, may change the request after signing.
 func (w Wire) send(ctx context.Context, service, method string, form url.Values, spoil func(*http.Request)) (wireAnswer,
 	error) {
 	target, body := w.endpoint(service)+"/", form.Encode()
@@ -84,8 +84,8 @@ func (w Wire) send(ctx context.Context, service, method string, form url.Values,
 }
 
 // parameter reads a public parameter of Systems Manager (AWS Systems Manager API
-// Reference, GetParameter). It is the only call of that service: its SDK would be as
-// large as a sixth of EC2's.
+// Reference, GetParameter). It is the only call to that service, whose SDK would add a
+// sixth of EC2's size.
 func (w Wire) parameter(ctx context.Context, name string) (string, error) {
 	body, err := json.Marshal(map[string]string{"Name": name})
 	if err != nil {
@@ -153,8 +153,8 @@ func (b *bench) callBy(method string, spoil func(*http.Request), action string, 
 	return must(b.cfg.Wire.send(b.ctx, "ec2", method, form, spoil))(b)
 }
 
-// wantRefusal fails the check unless an answer is a refusal of the form and
-// with one of the codes that the rule says.
+// wantRefusal fails the check unless a response is an error in the required form and
+// with one of these codes.
 func (b *bench) wantRefusal(a wireAnswer, status int, what string, codes ...string) {
 	expected := fmt.Sprintf("%s: %d %s", what, status, strings.Join(codes, " or "))
 	e := a.refusal()

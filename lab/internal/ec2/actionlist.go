@@ -2,5 +2,5 @@
 
 package ec2
 
-// Actions are the names of the EC2 calls that the lab answers, sorted.
+// Actions lists the names of the EC2 calls that the lab implements, sorted.
 func Actions() []string { return sortedKeys(actions) }

@@ -2,7 +2,7 @@
 
 package ec2
 
-// actions are the calls that the lab answers; every other is InvalidAction.
+// actions are the calls that the lab implements; any other is InvalidAction.
 var actions = map[string]Handler{
 	"DescribeAvailabilityZones": read(describeAvailabilityZones),
 	"DescribeRegions":           read(describeRegions),

@@ -10,7 +10,7 @@ import (
 type addressRecord struct {
 	ID     string
 	Public netip.Addr
-	// The association, empty when there is none.
+	// The association; its fields are empty if there is none.
 	Association string
 	ENI         string
 	Private     netip.Addr
@@ -19,8 +19,8 @@ type addressRecord struct {
 
 func (a *addressRecord) disassociate() { a.Association, a.ENI, a.Private = "", "", netip.Addr{} }
 
-// addressOn is the Elastic IP on a private address of an interface, or nil.
-// There is one at most (EC2 User Guide, elastic-ip-addresses-eip).
+// addressOn returns the Elastic IP on a private address of an interface, or nil. There
+// is at most one (EC2 User Guide, elastic-ip-addresses-eip).
 func (t *tx) addressOn(eni string, private netip.Addr) *addressRecord {
 	for _, a := range t.Addresses {
 		if a.ENI == eni && a.Private == private && eni != "" {
@@ -30,7 +30,7 @@ func (t *tx) addressOn(eni string, private netip.Addr) *addressRecord {
 	return nil
 }
 
-// address finds an Elastic IP by its ID or itself.
+// address finds an Elastic IP by its allocation ID or by the address itself.
 func (t *tx) address(allocation, public string) (*addressRecord, error) {
 	switch {
 	case allocation != "" && public != "":
@@ -95,8 +95,7 @@ func allocateAddress(t *tx, in allocateAddressInput) (*allocateAddressOutput, er
 		BorderGroup: t.cfg.Region}, nil
 }
 
-// freePublic finds an address in the pool, the lowest that is free unless one
-// is asked for.
+// freePublic finds a free address in the pool: the one requested, or else the lowest.
 func (t *tx) freePublic(want string) (netip.Addr, error) {
 	taken := map[netip.Addr]bool{}
 	for _, a := range t.Addresses {
@@ -139,8 +138,8 @@ func releaseAddress(t *tx, in addressInput) (*done, error) {
 	return ok()
 }
 
-// userAddress refuses an Elastic IP that serves a NAT gateway: it is free again
-// when the gateway is deleted.
+// userAddress refuses an Elastic IP in use by a NAT gateway. Deleting the gateway frees
+// it.
 func (t *tx) userAddress(a *addressRecord) error {
 	if e := t.ENIs[a.ENI]; e != nil && e.NATGateway != "" {
 		return fail("AuthFailure", "You do not have permission to access the specified resource.")
@@ -164,9 +163,9 @@ type associateAddressOutput struct {
 	ID     string `xml:"associationId"`
 }
 
-// associateAddress puts an Elastic IP on a private address, the primary one
-// unless another is named. An association that is in the way, of either, ends,
-// unless AllowReassociation is false (EC2 API Reference, AssociateAddress).
+// associateAddress puts an Elastic IP on a private address, by default the primary one.
+// It ends any existing association of either, unless AllowReassociation is false (EC2
+// API Reference, AssociateAddress).
 func associateAddress(t *tx, in associateAddressInput) (*associateAddressOutput, error) {
 	a, err := t.address(in.AllocationId, in.PublicIp)
 	if err != nil {
@@ -206,14 +205,14 @@ func associateAddress(t *tx, in associateAddressInput) (*associateAddressOutput,
 	former := a.ENI
 	a.Association, a.ENI, a.Private = newID(kindAddressAssoc.prefix), e.ID, private
 	if private == e.primary() {
-		e.Public = netip.Addr{} // goes back to AWS's pool
+		e.Public = netip.Addr{} // returns to AWS's pool
 	}
 	t.restorePublic(former)
 	return &associateAddressOutput{Return: true, ID: a.Association}, nil
 }
 
-// restorePublic gives an interface that has lost its Elastic IP a public address
-// again, if it had one from its launch and there is one left (EC2 User Guide,
+// restorePublic gives an interface that has lost its Elastic IP a public address again,
+// if it had one from its launch and the pool has one left (EC2 User Guide,
 // elastic-ip-addresses-eip).
 func (t *tx) restorePublic(eni string) {
 	if e := t.ENIs[eni]; e != nil && e.NATGateway == "" && t.carries(e) {

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// checkAddress parses an address of the subnet that an interface is to have.
+// checkAddress parses an address requested for an interface; it must lie in the subnet.
 func checkAddress(s *subnetRecord, text string, ipv6 bool) (netip.Addr, error) {
 	a, err := netip.ParseAddr(text)
 	switch block := s.block(ipv6); {
@@ -43,10 +43,10 @@ func checkAddresses(s *subnetRecord, texts []string, ipv6 bool) ([]netip.Addr, e
 	return all, nil
 }
 
-// checkPrefixes parses prefixes of the subnet that an interface is to have. An
-// address named by itself may come from any reservation, and so may a prefix;
-// whether AWS lets one take single addresses from a range reserved for prefixes
-// is not documented.
+// checkPrefixes parses prefixes requested for an interface; they must lie in the
+// subnet. A request that names an address or prefix may take it from any reservation.
+// Whether AWS lets one take single addresses from a range reserved for prefixes is not
+// documented.
 func checkPrefixes(s *subnetRecord, texts []string, ipv6 bool) ([]netip.Prefix, error) {
 	block := s.block(ipv6)
 	if len(texts) > 0 && !block.IsValid() {
@@ -74,14 +74,14 @@ func checkPrefixes(s *subnetRecord, texts []string, ipv6 bool) ([]netip.Prefix, 
 	return all, nil
 }
 
-// touchesReserved says whether a prefix has one of AWS's own addresses in it.
+// touchesReserved reports whether a prefix contains one of AWS's own addresses.
 func (s *subnetRecord) touchesReserved(p netip.Prefix) bool {
 	return s.reserved(p.Addr()) || s.reserved(lastOf(p))
 }
 
-// allocate finds n free addresses, the lowest first, besides those given and outside
-// the blocks to avoid. None comes from a reservation (VPC User Guide,
-// subnet-cidr-reservation). AWS allocates in no order that it tells.
+// allocate finds n free addresses, lowest first, outside the list besides, the
+// blocks in avoid and all reservations (VPC User Guide, subnet-cidr-reservation). AWS
+// documents no order.
 func (t *tx) allocate(s *subnetRecord, ipv6 bool, n int, besides []netip.Addr,
 	avoid ...netip.Prefix) ([]netip.Addr, error) {
 	if n == 0 {
@@ -116,10 +116,10 @@ func (t *tx) allocate(s *subnetRecord, ipv6 bool, n int, besides []netip.Addr,
 	return allocated, nil
 }
 
-// allocatePrefixes finds n free prefixes. They come from the ranges reserved for
-// prefixes if there are such, and else from the whole subnet (EC2 User Guide,
-// ec2-prefix-eni). Whether AWS falls back on the subnet when the ranges are
-// full is not documented; here it does not.
+// allocatePrefixes finds n free prefixes: in the ranges reserved for prefixes if the
+// subnet has any, otherwise in the full subnet (EC2 User Guide, ec2-prefix-eni).
+// Whether AWS falls back on the subnet when these ranges are full is not documented;
+// the lab does not.
 func (t *tx) allocatePrefixes(s *subnetRecord, ipv6 bool, n int, besides []netip.Addr) ([]netip.Prefix, error) {
 	if n == 0 {
 		return nil, nil

@@ -13,7 +13,7 @@ const (
 	prefixBits6 = 80
 )
 
-// delegated is the prefix that an address would be delegated in.
+// delegated is the prefix that would contain an address if it were delegated.
 func delegated(a netip.Addr) netip.Prefix {
 	bits := prefixBits
 	if a.Is6() {
@@ -23,11 +23,12 @@ func delegated(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// allocations are the addresses of a subnet that its network interfaces have.
+// allocations are the addresses and prefixes of a subnet's network interfaces.
 type allocations struct {
 	addresses map[netip.Addr]*eniRecord
 	prefixes  map[netip.Prefix]*eniRecord
-	// touched are the prefixes that cannot be delegated because of an address.
+	// touched are the prefixes that contain an allocated address and so cannot be
+	// delegated.
 	touched map[netip.Prefix]bool
 }
 
@@ -48,7 +49,7 @@ func (t *tx) allocations(subnet string) allocations {
 	return h
 }
 
-// owner is the interface that has an address, by itself or in a prefix, or nil.
+// owner returns the interface that holds an address, itself or in a prefix, or nil.
 func (h allocations) owner(a netip.Addr) *eniRecord {
 	if e := h.addresses[a]; e != nil {
 		return e
@@ -56,9 +57,8 @@ func (h allocations) owner(a netip.Addr) *eniRecord {
 	return h.prefixes[delegated(a)]
 }
 
-// reserved says whether an address of the subnet is AWS's own: the first four,
-// that is network, router, DNS and one for the future, and the last (VPC User
-// Guide, subnet-sizing).
+// reserved reports whether an address of the subnet is AWS's own: the first four
+// (network, router, DNS, future use) and the last (VPC User Guide, subnet-sizing).
 func (s *subnetRecord) reserved(a netip.Addr) bool {
 	for _, block := range []netip.Prefix{s.CIDR, s.IPv6} {
 		if block.IsValid() && block.Contains(a) {
@@ -68,8 +68,7 @@ func (s *subnetRecord) reserved(a netip.Addr) bool {
 	return false
 }
 
-// block is the subnet's CIDR of the family that is asked for; it is not valid
-// if the subnet has no IPv6.
+// block is the subnet's CIDR of a family; it is invalid if the subnet has no IPv6.
 func (s *subnetRecord) block(ipv6 bool) netip.Prefix {
 	if ipv6 {
 		return s.IPv6
@@ -77,9 +76,9 @@ func (s *subnetRecord) block(ipv6 bool) netip.Prefix {
 	return s.CIDR
 }
 
-// available is the number of IPv4 addresses that AWS has left to give. What a
-// reservation for prefixes holds is taken from the beginning, what an explicit
-// one holds when it is assigned (VPC User Guide, subnet-cidr-reservation).
+// available is the number of IPv4 addresses that AWS can still allocate. A reservation
+// for prefixes counts in full from its creation; an address in an explicit one counts
+// when it is assigned (VPC User Guide, subnet-cidr-reservation).
 func (t *tx) available(s *subnetRecord) int {
 	left := size(s.CIDR) - 5
 	var set []netip.Prefix
@@ -91,7 +90,7 @@ func (t *tx) available(s *subnetRecord) int {
 		left -= size(r.CIDR)
 		for _, own := range []int{0, 1, 2, 3, size(s.CIDR) - 1} {
 			if r.CIDR.Contains(addressAt(s.CIDR, own)) {
-				left++ // was not there to begin with
+				left++ // never counted as free
 			}
 		}
 	}

@@ -18,7 +18,7 @@ const (
 
 type attachmentRecord struct {
 	ID                  string
-	Instance            string // empty for what AWS attaches to itself
+	Instance            string // empty on interfaces that AWS attaches to its own services
 	DeviceIndex         int
 	Card                int // network card index
 	Status              string
@@ -26,8 +26,8 @@ type attachmentRecord struct {
 	At                  time.Time
 }
 
-// enisOf are the interfaces on an instance, in the order of network cards and
-// device indices: the primary one first.
+// enisOf returns an instance's interfaces, ordered by network card and device index:
+// the primary one first.
 func (t *tx) enisOf(instance string) []*eniRecord {
 	var enis []*eniRecord
 	for _, e := range t.ENIs {
@@ -41,8 +41,8 @@ func (t *tx) enisOf(instance string) []*eniRecord {
 	return enis
 }
 
-// attach puts an interface on an instance, within the limits of its type. The
-// record says where.
+// attach puts an interface on an instance, within the limits of its type, at the card
+// and index in the record.
 func (t *tx) attach(e *eniRecord, i *instanceRecord, at attachmentRecord) error {
 	if e.Attachment != nil {
 		return fail("InvalidNetworkInterface.InUse", "Interface: [%s] in use.", e.ID)
@@ -68,8 +68,8 @@ func (t *tx) attach(e *eniRecord, i *instanceRecord, at attachmentRecord) error 
 	return t.fitsType(i, i.Type)
 }
 
-// fitsType refuses a type that takes fewer interfaces, on a network card or
-// altogether, or fewer addresses on one of them, than the instance has.
+// fitsType refuses an instance type that takes fewer interfaces, per network card or in
+// total, or fewer addresses per interface, than the instance has.
 func (t *tx) fitsType(i *instanceRecord, name string) error {
 	limits := instanceTypes[name]
 	enis := t.enisOf(i.ID)
@@ -107,8 +107,8 @@ type attachOutput struct {
 	Card int    `xml:"networkCardIndex"`
 }
 
-// attachNetworkInterface attaches to a stopped instance at once, and to a
-// running one as soon as the machine has the device.
+// attachNetworkInterface attaches to a stopped instance at once, and to a running one
+// when its machine has the device.
 func attachNetworkInterface(t *tx, in attachInput) (*attachOutput, error) {
 	status, err := t.plugging(in.Instance, attaching, attached)
 	if err != nil {
@@ -122,8 +122,8 @@ func attachNetworkInterface(t *tx, in attachInput) (*attachOutput, error) {
 	return &attachOutput{ID: e.Attachment.ID, Card: e.Attachment.Card}, nil
 }
 
-// plugging is the state of an attachment that changes now: while the instance
-// runs, the machine has to follow.
+// plugging returns the state of an attachment after a change: a running instance's
+// machine has to follow first.
 func (t *tx) plugging(i *instanceRecord, running, stopped string) (string, error) {
 	switch i.State {
 	case stateStopped:

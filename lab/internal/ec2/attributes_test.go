@@ -31,7 +31,7 @@ func TestVPCAttributes(t *testing.T) {
 	must(l.ModifySubnetAttribute(l.ctx, &ec2.ModifySubnetAttributeInput{SubnetId: &s, MapPublicIpOnLaunch: on}))(l)
 	_, err := l.ModifySubnetAttribute(l.ctx,
 		&ec2.ModifySubnetAttributeInput{SubnetId: &s, AssignIpv6AddressOnCreation: on})
-	l.wantCode(err, "InvalidParameterValue") // it has no IPv6
+	l.wantCode(err, "InvalidParameterValue") // the subnet has no IPv6
 	if got := must(l.DescribeSubnets(l.ctx, &ec2.DescribeSubnetsInput{}))(l).Subnets[0]; !*got.MapPublicIpOnLaunch {
 		t.Error("the subnet maps no public addresses")
 	}
@@ -167,7 +167,7 @@ func TestKeyPairs(t *testing.T) {
 	if len(got) != 1 || *got[0].PublicKey != publicKey || got[0].KeyType != "ed25519" {
 		t.Errorf("described %+v", got)
 	}
-	for range 2 { // the second time it is gone, which is no error
+	for range 2 { // deleting it twice is no error
 		must(l.DeleteKeyPair(l.ctx, &ec2.DeleteKeyPairInput{KeyName: aws.String("operator")}))(l)
 	}
 }

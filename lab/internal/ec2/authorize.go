@@ -13,16 +13,16 @@ import (
 	"macaw.example/lab/internal/iam/policy"
 )
 
-// question is one thing that a caller must be allowed to do for a call.
+// question is one permission that a call requires.
 type question struct {
 	action   string // ec2:..., iam:PassRole
 	resource string // ARN, or *
 	context  policy.Context
 }
 
-// authorized refuses calls that the caller's policies do not allow. It is asked
-// before the parameters are looked at any closer, as EC2 does: who may not do
-// something is not told whether it could be done.
+// authorized refuses calls that the caller's policies do not allow. It runs before any
+// closer check of the parameters, as on EC2: a caller without the right to do something
+// does not learn whether it could be done.
 func authorized(by Identities) Middleware {
 	return func(next Handler) Handler {
 		return func(s *State, c *Call) (result, error) {
@@ -50,8 +50,8 @@ func unauthorized(who iam.Caller, q question, explicit bool) *APIError {
 		notAuthorized(who, q.action, q.resource, explicit))
 }
 
-// notAuthorized is the sentence that says what is not allowed and why (IAM User
-// Guide, troubleshoot_access-denied). A call without a resource names none.
+// notAuthorized words a denial with its reason (IAM User Guide,
+// troubleshoot_access-denied). A call without a resource names none.
 func notAuthorized(who iam.Caller, action, resource string, explicit bool) string {
 	text := "User: " + who.ARN + " is not authorized to perform: " + action
 	if resource != "*" {
@@ -63,7 +63,7 @@ func notAuthorized(who iam.Caller, action, resource string, explicit bool) strin
 	return text + " because no identity-based policy allows the " + action + " action"
 }
 
-// questions are all that must be allowed for a call (Service Authorization
+// questions lists the permissions that a call requires (Service Authorization
 // Reference, list_amazonec2).
 func (t *tx) questions(c *Call, by Identities) []question {
 	base := maps.Clone(c.Request)
@@ -84,8 +84,8 @@ func (t *tx) questions(c *Call, by Identities) []question {
 	for _, o := range objects {
 		ask("ec2:"+c.Action, o)
 	}
-	// Tags that a resource is created with take the right to tag it (EC2 User
-	// Guide, supported-iam-actions-tagging).
+	// Creating a resource with tags requires the right to tag it (EC2 User Guide,
+	// supported-iam-actions-tagging).
 	for _, spec := range tagSpecifications(c.Form) {
 		o := t.fresh(spec.resourceType, c.Form)
 		o.context.Set("ec2:CreateAction", c.Action)
@@ -93,7 +93,7 @@ func (t *tx) questions(c *Call, by Identities) []question {
 	}
 	for _, name := range profileParameters {
 		for _, profile := range formValues(c.Form, name) {
-			// A profile without a role, or none, is the action's to refuse.
+			// The action refuses a missing profile, or one without a role.
 			if role, ok := by.ProfileRole(profile); ok {
 				o := object{arn: role, context: policy.Context{}}
 				o.context.Set("iam:PassedToService", "ec2.amazonaws.com")
@@ -106,14 +106,13 @@ func (t *tx) questions(c *Call, by Identities) []question {
 
 var profileParameters = []string{"IamInstanceProfile.Arn", "IamInstanceProfile.Name"}
 
-// requestTags are the tags that a call brings for a kind of resource.
+// requestTags are the tags that a request sets on a kind of resource.
 type requestTags struct {
 	resourceType string
 	tags         map[string]string
 }
 
-// tagSpecifications reads TagSpecification.N; the same type twice is put
-// together.
+// tagSpecifications reads TagSpecification.N and merges those of the same type.
 func tagSpecifications(form url.Values) []requestTags {
 	var all []requestTags
 	for _, at := range indexed(form, "TagSpecification.") {
@@ -135,8 +134,8 @@ func tagsAt(form url.Values, prefix string) map[string]string {
 	return tags
 }
 
-// indexed finds the entries of a list in a form: prefix with its dot, and the
-// index.
+// indexed finds the entries of a list in a form. prefix ends with a dot; each result is
+// the prefix and an index.
 func indexed(form url.Values, prefix string) []string {
 	found := map[string]bool{}
 	for name := range form {
@@ -150,8 +149,8 @@ func indexed(form url.Values, prefix string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// formValues are the values of a parameter, of each entry if it is a list, in
-// any order. A part N of its name stands for an index.
+// formValues returns the values of a parameter, or of all entries of a list, in any
+// order. A part N of the name stands for an index.
 func formValues(form url.Values, name string) []string {
 	if before, after, ok := strings.Cut(name, ".N."); ok {
 		var all []string

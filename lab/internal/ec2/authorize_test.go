@@ -26,7 +26,7 @@ import (
 	"macaw.example/lab/internal/iam"
 )
 
-// guarded is a lab with a user, whose client has the rights that allow gives.
+// guarded is a lab with a user, whose client has the rights set by allow.
 type guarded struct {
 	*lab
 	user  *ec2.Client
@@ -102,7 +102,7 @@ func TestDenied(t *testing.T) {
 			t.Errorf("%s: says %q, want %q", c.name, apiMessage(err), c.want)
 		}
 	}
-	// An unknown action is unknown whoever asks.
+	// An unknown action is unknown to every caller.
 	status, body := g.send("POST", "", "Action=CreateMoon&Version=2016-11-15", time.Now(), nil)
 	if status != 400 || !strings.Contains(body, "InvalidAction") {
 		t.Errorf("got %d %s", status, body)
@@ -158,7 +158,7 @@ func TestRightsOnWhatIsNamedOtherwise(t *testing.T) {
 		return err
 	}
 	g.allow(statement("Allow", "ec2:DisassociateAddress", "arn:aws:ec2:*:*:elastic-ip/"+*a.AllocationId, ""))
-	g.wantCode(disassociate(), "UnauthorizedOperation") // the interface is asked about too
+	g.wantCode(disassociate(), "UnauthorizedOperation") // the interface is checked too
 	g.allow(statement("Allow", "ec2:DisassociateAddress", "arn:aws:ec2:*:*:elastic-ip/"+*a.AllocationId, ""),
 		statement("Allow", "ec2:DisassociateAddress", "arn:aws:ec2:*:*:network-interface/"+e, ""))
 	g.wantCode(disassociate(), "")
@@ -185,7 +185,7 @@ func TestRightToTagWhatIsCreated(t *testing.T) {
 	g.wantCode(create("blue"), "")
 	g.wantCode(create("green"), "UnauthorizedOperation")
 	g.wantCode(create(""), "UnauthorizedOperation")
-	// The right to tag at creation is none to tag what is there.
+	// The right to tag at creation does not cover existing resources.
 	id := *must(g.AllocateAddress(g.ctx, &ec2.AllocateAddressInput{}))(g.lab).AllocationId
 	_, err := g.user.CreateTags(g.ctx, &ec2.CreateTagsInput{Resources: []string{id},
 		Tags: []types.Tag{{Key: aws.String("Cloud"), Value: aws.String("blue")}}})
@@ -251,7 +251,7 @@ func TestPassRole(t *testing.T) {
 	g.wantCode(launch(), "")
 }
 
-// TestInstanceRole is an instance that uses the credentials of its role.
+// TestInstanceRole runs an instance that uses the credentials of its role.
 func TestInstanceRole(t *testing.T) {
 	g := newGuarded(t)
 	g.profile("prof", "node")

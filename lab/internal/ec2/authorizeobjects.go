@@ -11,13 +11,13 @@ import (
 	"macaw.example/lab/internal/iam/policy"
 )
 
-// object is a resource that a call is about, as policies see it.
+// object is a resource that a call acts on, as policies see it.
 type object struct {
 	arn     string
 	context policy.Context
 }
 
-// resourceARN names a resource; images belong to no account in it (Service
+// resourceARN returns a resource's ARN; those of images have no account (Service
 // Authorization Reference, list_amazonec2, "Resource types").
 func (c *Config) resourceARN(resourceType, id string) string {
 	if resourceType == "image" || resourceType == "snapshot" {
@@ -26,7 +26,7 @@ func (c *Config) resourceARN(resourceType, id string) string {
 	return c.arn(resourceType, id)
 }
 
-// fresh is a resource that a call will make.
+// fresh describes a resource that a call will create.
 func (t *tx) fresh(resourceType string, form url.Values) object {
 	o := object{t.cfg.resourceARN(resourceType, "*"), policy.Context{}}
 	tags := map[string]string{}
@@ -46,7 +46,7 @@ func (o object) requestTags(tags map[string]string) {
 	o.context.Set("aws:TagKeys", slices.Sorted(maps.Keys(tags))...)
 }
 
-// existing is a resource that a call names. One that is not there has no tags.
+// existing describes a resource that a call names. A missing one has no tags.
 func (t *tx) existing(resourceType, id string) object {
 	o := object{t.cfg.resourceARN(resourceType, id), policy.Context{}}
 	tagged := t.taggedResources()[id]
@@ -120,7 +120,7 @@ func (t *tx) describe(c policy.Context, resourceType, id string) {
 	}
 }
 
-// place says where something is; VPC and subnet are ARNs there.
+// place adds the location of a resource; VPC and subnet are ARNs.
 func (t *tx) place(c policy.Context, vpcID, subnet, zone string) {
 	for key, value := range map[string]string{
 		"ec2:Vpc": t.cfg.placeARN("vpc", vpcID), "ec2:Subnet": t.cfg.placeARN("subnet", subnet), "ec2:AvailabilityZone": zone,
@@ -138,8 +138,7 @@ func (c *Config) placeARN(resourceType, id string) string {
 	return c.resourceARN(resourceType, id)
 }
 
-// objectsOf are the resources that a call is about; none where its action has
-// none.
+// objectsOf returns the resources that a call acts on; none if its action has none.
 func (t *tx) objectsOf(c *Call) []object {
 	if special := specialRights[c.Action]; special != nil {
 		return special(t, c.Form)

@@ -8,12 +8,12 @@ import (
 	"slices"
 )
 
-// right is a resource that an action needs a right on.
+// right is a resource that an action requires a right on.
 type right struct {
 	resourceType string
-	fresh        bool     // it is made by the call
+	fresh        bool     // the call creates it
 	parameters   []string // that name it
-	// by finds the ID that a parameter stands for, empty if there is none.
+	// by maps a parameter's value to an ID, empty if there is none.
 	by func(t *tx, value string) string
 }
 
@@ -23,9 +23,9 @@ func on(resourceType string, parameters ...string) right {
 	return right{resourceType: resourceType, parameters: parameters}
 }
 
-// rights are the resources of each action that has some (Service Authorization
-// Reference, list_amazonec2, "Actions"). An action that is missing here is
-// about everything, *, as the Describe calls are.
+// rights lists the resources of each action that has any (Service Authorization
+// Reference, list_amazonec2, "Actions"). An action missing here applies to *, as the
+// Describe calls do.
 var rights = map[string][]right{
 	"CreateVpc":                   {makes("vpc")},
 	"DeleteVpc":                   {on("vpc", "VpcId")},
@@ -38,8 +38,8 @@ var rights = map[string][]right{
 	"ModifySubnetAttribute":       {on("subnet", "SubnetId")},
 	"AssociateSubnetCidrBlock":    {on("subnet", "SubnetId")},
 	"DisassociateSubnetCidrBlock": {blockSubnet},
-	// The reservation itself is no resource of these; deleting one and reading
-	// them are about everything.
+	// The reservation is not a resource of these actions; deleting and describing
+	// reservations apply to *.
 	"CreateSubnetCidrReservation": {on("subnet", "SubnetId")},
 
 	"CreateInternetGateway": {makes("internet-gateway")},
@@ -106,7 +106,7 @@ var rights = map[string][]right{
 	"DeregisterImage": {on("image", "ImageId")},
 }
 
-// What is named by something else than its own ID.
+// Resources named by something other than their own ID.
 var (
 	associatedAddress = right{resourceType: "elastic-ip", parameters: []string{"AssociationId"},
 		by: addressWith(func(a *addressRecord) string { return a.ID })}
@@ -202,7 +202,7 @@ func keyPairName(t *tx, id string) string {
 	return ""
 }
 
-// specialRights are of actions whose resources depend on one another.
+// specialRights are those of actions whose resources depend on one another.
 var specialRights = map[string]func(*tx, url.Values) []object{
 	"CreateTags":             taggingRights,
 	"DeleteTags":             taggingRights,
@@ -210,8 +210,7 @@ var specialRights = map[string]func(*tx, url.Values) []object{
 	"RunInstances":           (*tx).launchRights,
 }
 
-// taggingRights are the resources to be tagged, each with the tags of the
-// request.
+// taggingRights returns the resources to be tagged, each with the tags of the request.
 func taggingRights(t *tx, form url.Values) []object {
 	resources := t.taggedResources()
 	var all []object
@@ -221,7 +220,7 @@ func taggingRights(t *tx, form url.Values) []object {
 			name = keyPairName(t, id)
 		}
 		if resourceType == "" {
-			continue // is the action's to refuse
+			continue // the action refuses it
 		}
 		o := t.existing(resourceType, name)
 		o.requestTags(tagsAt(form, "Tag."))
@@ -234,7 +233,7 @@ func (t *tx) newInterfaceRights(form url.Values) []object {
 	return t.interfaceObjects(form, "", "SubnetId", "SecurityGroupId")
 }
 
-// interfaceObjects are a new interface, its subnet and its groups.
+// interfaceObjects returns a new interface, its subnet and its groups.
 func (t *tx) interfaceObjects(form url.Values, prefix, subnetName, groupsName string) []object {
 	subnet := form.Get(prefix + subnetName)
 	nic := t.fresh("network-interface", form)
@@ -255,7 +254,7 @@ func (t *tx) interfaceObjects(form url.Values, prefix, subnetName, groupsName st
 	return all
 }
 
-// launchRights are everything that a launch makes or uses.
+// launchRights returns everything that a launch creates or uses.
 func (t *tx) launchRights(form url.Values) []object {
 	instance := t.fresh("instance", form)
 	kind := form.Get("InstanceType")

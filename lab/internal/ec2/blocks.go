@@ -7,8 +7,8 @@ import (
 	"net/netip"
 )
 
-// parseBlock parses an IPv4 CIDR. EC2 makes 100.68.0.18/18 its canonical form,
-// 100.68.0.0/18 (EC2 API Reference, CreateVpc).
+// parseBlock parses an IPv4 CIDR and makes it canonical, as EC2 does: 100.68.0.18/18
+// becomes 100.68.0.0/18 (EC2 API Reference, CreateVpc).
 func parseBlock(s, name string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil || !p.Addr().Is4() {
@@ -30,7 +30,7 @@ func parseBlock6(s, name string) (netip.Prefix, error) {
 
 func isIPv6(a netip.Addr) bool { return a.Is6() && !a.Is4In6() && a.Zone() == "" }
 
-// within says whether a block lies in another.
+// within reports whether a block lies in another.
 func within(p, outer netip.Prefix) bool {
 	return outer.IsValid() && outer.Bits() <= p.Bits() && outer.Contains(p.Addr())
 }
@@ -61,7 +61,7 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return a
 }
 
-// blocksIn yields the blocks of a length that a larger block is made of.
+// blocksIn yields the blocks of a given length in a larger block.
 func blocksIn(p netip.Prefix, bits int) func(yield func(netip.Prefix) bool) {
 	return func(yield func(netip.Prefix) bool) {
 		if bits < p.Bits() {

@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// tokenLifetime is how long a client token is remembered (EC2 Developer Guide,
+// tokenLifetime is how long a client token is valid (EC2 Developer Guide,
 // ec2-api-idempotency).
 const tokenLifetime = 24 * time.Hour
 
-// tokenRecord remembers what a call with a client token made.
+// tokenRecord holds the result of a call with a client token.
 type tokenRecord struct {
 	Request  string // hash of the parameters
 	Resource string // ID
 	At       time.Time
 }
 
-// replay says what a former call with the same client token made. The same
-// token with other parameters is refused.
+// replay returns the resource made by an earlier call with the same client token. It
+// refuses the same token with other parameters.
 func (t *tx) replay(token string) (resource string, ok bool, err error) {
 	if token == "" {
 		return "", false, nil
@@ -37,7 +37,7 @@ func (t *tx) replay(token string) (resource string, ok bool, err error) {
 	return former.Resource, ok, nil
 }
 
-// remember notes what the call with a client token made.
+// remember records the result of the call with a client token.
 func (t *tx) remember(token, resource string) {
 	if token != "" {
 		t.Tokens[t.call.Action+" "+token] = tokenRecord{requestHash(t.call.Form), resource, t.now}

@@ -9,61 +9,62 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// Fabric carries the frames. It is told the whole topology before the call
-// that changed it is answered, in the order of the changes. It must not call
-// back into State. An error is logged, and the topology told again with the
-// next change: an API call on AWS does not fail because the data plane does.
+// Fabric carries the frames. It receives the full topology before the API call that
+// changed it is answered, in the order of the changes. It must not call back into
+// State. An error is logged and the topology sent again with the next change: on AWS,
+// too, an API call does not fail because the data plane does.
 type Fabric interface {
 	SetTopology(vpc.Topology) error
 }
 
-// Prober is what a Fabric may do besides: tell what came of the ARP requests
-// that EC2's status checks are made of. Without it a running machine passes.
+// Prober is an optional interface of a Fabric: it reports the answers to the ARP
+// requests behind EC2's status checks. With a Fabric that lacks it, every running
+// machine passes.
 type Prober interface {
-	// Answered is when the interface last answered for its primary address;
-	// ok is false if it has not since it was attached to a running instance.
+	// Answered returns when the interface last answered for its primary address; ok is
+	// false if it has not answered since it was attached to a running instance.
 	Answered(eni string) (last time.Time, ok bool)
 }
 
 // Profiles are IAM's instance profiles.
 type Profiles interface {
-	// Profile finds one by its name or its ARN. The ID is as in AIPA....
+	// Profile finds a profile by name or ARN. The ID has the form AIPA....
 	Profile(nameOrARN string) (arn, id string, ok bool)
 }
 
-// Machines runs the instances. The calls block until done and are made from
-// goroutines of State's, one at a time for an instance. Each may be made again
-// after a crash, and must then finish what the first one began.
+// Machines runs the instances. Calls block until done. State makes them from its own
+// goroutines, at most one at a time for an instance. After a crash State repeats the
+// call, which must then finish what the first one began.
 type Machines interface {
-	// Launch makes and boots a machine. It returns when the machine is
-	// powered on, which is what EC2 calls running, not when it is reachable.
+	// Launch makes and boots a machine. It returns when the machine is powered on
+	// (EC2's "running"), not when it is reachable.
 	Launch(ctx context.Context, i Instance) error
-	// Start boots a stopped machine, perhaps with other network interfaces.
+	// Start boots a stopped machine, whose network interfaces may have changed.
 	Start(ctx context.Context, i Instance) error
 	// Stop shuts a machine down and keeps its disk.
 	Stop(ctx context.Context, instanceID string) error
 	// Reboot restarts the operating system; it may return before it is up.
 	Reboot(ctx context.Context, instanceID string) error
-	// Terminate removes a machine and everything of it. A machine that was
-	// never made, or is gone, is no error.
+	// Terminate removes a machine and all its resources. It succeeds if the machine
+	// does not exist.
 	Terminate(ctx context.Context, instanceID string) error
-	// ConsoleOutput is what the machine has printed, the newest 64 KiB.
+	// ConsoleOutput returns the newest 64 KiB of the machine's console.
 	ConsoleOutput(ctx context.Context, instanceID string) ([]byte, error)
-	// CreateImage makes an image of a machine's disk, which is at rest only
-	// if the instance is stopped.
+	// CreateImage makes an image of a machine's disk. The image is consistent only if
+	// the instance is stopped.
 	CreateImage(ctx context.Context, instanceID, imageID string) error
 	// DeleteImage removes an image that CreateImage made and no machine uses.
 	DeleteImage(ctx context.Context, imageID string) error
 }
 
-// HotPlug is what a Machines may do besides: network interfaces that come and
-// go while the machine runs. Without it they are refused on running instances.
+// HotPlug is an optional interface of a Machines: attach and detach network interfaces
+// while the machine runs. Without it, State refuses both on running instances.
 type HotPlug interface {
 	AttachNIC(ctx context.Context, instanceID string, n NIC) error
 	DetachNIC(ctx context.Context, instanceID string, n NIC) error
 }
 
-// Instance is what Machines must know to run an instance.
+// Instance is the description of an instance that Machines needs to run it.
 type Instance struct {
 	ID       string // i-...
 	ImageID  string // ami-...
@@ -80,13 +81,13 @@ type NIC struct {
 	ENI         string // eni-...
 	MAC         vpc.MAC
 	DeviceIndex int
-	// Device is the name the instance shall see: eth and the device index, plus
-	// a hundred for each network card before its own.
+	// Device is the name of the interface inside the instance: eth and the device
+	// index, plus 100 for each preceding network card.
 	Device string
 }
 
-// Image is a machine image that the lab offers. Stock images belong to
-// somebody else, as Debian's do on AWS.
+// Image is a machine image that the lab offers. Stock images belong to another account,
+// as Debian's do on AWS.
 type Image struct {
 	ID           string // ami-...
 	Name         string
@@ -94,7 +95,7 @@ type Image struct {
 	Owner        string // account ID
 	Architecture string // x86_64 or arm64
 	Created      time.Time
-	// Parameters are the public SSM parameters whose value is the image's ID,
-	// such as /aws/service/debian/release/13/latest/amd64.
+	// Parameters are the public SSM parameters that hold the image's ID, such as
+	// /aws/service/debian/release/13/latest/amd64.
 	Parameters []string
 }

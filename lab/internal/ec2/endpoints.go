@@ -2,8 +2,7 @@
 
 package ec2
 
-// The lab has no VPC endpoints and no call to make one: those who ask are told
-// that there are none.
+// The lab has no VPC endpoints and no call to create one: describing them returns none.
 
 type endpointXML struct {
 	ID string `xml:"vpcEndpointId"`

@@ -9,11 +9,11 @@ import (
 	"macaw.example/lab/internal/awsquery"
 )
 
-// APIError is what EC2 answers instead of a result. Codes are those of the EC2
-// API Reference, "Error codes for the Amazon EC2 API".
+// APIError is EC2's error response. Codes are those of the EC2 API Reference, "Error
+// codes for the Amazon EC2 API".
 type APIError = awsquery.Error
 
-// fail is a client error, which EC2 sends with status 400.
+// fail returns a client error, which EC2 sends with status 400.
 func fail(code, format string, args ...any) *APIError {
 	return failStatus(http.StatusBadRequest, code, format, args...)
 }
@@ -38,16 +38,16 @@ func dependencyViolation(kind, id string) *APIError {
 	return fail("DependencyViolation", "The %s '%s' has dependencies and cannot be deleted.", kind, id)
 }
 
-// unsupported refuses what AWS can do and the lab cannot, rather than pretend.
+// unsupported refuses a feature of AWS that the lab lacks.
 func unsupported(format string, args ...any) *APIError {
 	return fail("UnsupportedOperation", format, args...)
 }
 
-// errDryRun is how EC2 reports that a call with DryRun would have succeeded.
+// errDryRun reports that a call with DryRun would have succeeded.
 var errDryRun = failStatus(http.StatusPreconditionFailed, "DryRunOperation",
 	"Request would have succeeded, but DryRun flag is set.")
 
-// asAPIError gives every error a shape EC2 could have sent.
+// asAPIError converts any error to one that EC2 could have sent.
 func asAPIError(err error) *APIError {
 	if api, ok := errors.AsType[*APIError](err); ok {
 		return api

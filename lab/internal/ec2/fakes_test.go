@@ -33,7 +33,7 @@ const (
 	debianParameter = "/aws/service/debian/release/13/latest/amd64"
 )
 
-// fakeFabric keeps what it was told last.
+// fakeFabric keeps the last topology it received.
 type fakeFabric struct {
 	mu   sync.Mutex
 	last vpc.Topology
@@ -55,8 +55,8 @@ func (f *fakeFabric) topology() vpc.Topology {
 	return f.last
 }
 
-// fakeMachines notes what it is told. A call whose name is in fail fails, one
-// whose name is in hold waits until its context ends.
+// fakeMachines records calls. A call whose name is in fail fails; one whose name is in
+// hold waits until its context ends.
 type fakeMachines struct {
 	mu       sync.Mutex
 	calls    []string
@@ -114,7 +114,7 @@ func (f *fakeMachines) DeleteImage(ctx context.Context, image string) error {
 	return f.call(ctx, "delete", image)
 }
 
-// fakePluggable takes interfaces while it runs.
+// fakePluggable takes interfaces while running.
 type fakePluggable struct{ *fakeMachines }
 
 func (f fakePluggable) AttachNIC(ctx context.Context, id string, n NIC) error {
@@ -160,10 +160,10 @@ func newLab(t *testing.T, change ...func(*Config)) *lab {
 	return l
 }
 
-// ownBody gives each request a body that nobody else closes. The SDK closes its
-// own as soon as it has the head of the answer; a server as near as this one
-// then catches net/http still asking that body for its end, which breaks the
-// connection in the middle of a long answer.
+// ownBody gives each request a body that ignores Close. The SDK closes its own
+// body as soon as it has the response header. With a local server, net/http may still
+// be reading that body to its end; it then breaks the connection in the middle of a
+// long response.
 type ownBody struct{}
 
 func (ownBody) Do(r *http.Request) (*http.Response, error) {
@@ -182,7 +182,7 @@ func (l *lab) client(access, secret string) *ec2.Client {
 		Credentials: credentials.NewStaticCredentialsProvider(access, secret, "")})
 }
 
-// must takes the result of a call that has to succeed.
+// must returns the result of a call that has to succeed.
 func must[T any](v T, err error) func(*lab) T {
 	return func(l *lab) T {
 		l.t.Helper()
@@ -193,7 +193,7 @@ func must[T any](v T, err error) func(*lab) T {
 	}
 }
 
-// code is the error code of a refused call, empty if it was not.
+// code is the error code of a refused call, or empty.
 func code(err error) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
@@ -260,7 +260,7 @@ func (l *lab) instance(id string) types.Instance {
 		&ec2.DescribeInstancesInput{InstanceIds: []string{id}}))(l).Reservations[0].Instances[0]
 }
 
-// wait waits until an instance is in a state.
+// wait waits until an instance reaches a state.
 func (l *lab) wait(id string, want types.InstanceStateName) {
 	l.t.Helper()
 	l.eventually(string(want), func() bool { return l.instance(id).State.Name == want })
@@ -292,7 +292,7 @@ func apiMessage(err error) string {
 	return ""
 }
 
-// permission lets TCP in from a CIDR of either family.
+// permission allows inbound TCP from a CIDR of either family.
 func permission(cidr string) []types.IpPermission {
 	p := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(0), ToPort: aws.Int32(65535)}
 	if strings.Contains(cidr, ":") {

@@ -15,15 +15,15 @@ type filter struct {
 	Value []string
 }
 
-// filterable is what something shown has for filters: values, by their names. A
-// field of an answer's XML type has the names in its tag, separated by commas:
+// filterable holds the values of an item that filters match, by filter name. Each
+// field of a response's XML type lists its filter names in a tag, separated by commas:
 //
 //	Zone string `xml:"availabilityZone" filter:"availability-zone,availabilityZone"`
 //
-// That of a struct, or a set of them, goes before the names in it: with
-// "attachment", vpc-id becomes attachment.vpc-id. A name that begins with ../ goes
-// without the last of those before it, and one that begins with / goes alone or
-// not at all.
+// The name on a struct, or a set of structs, is a prefix of the names in it: with
+// "attachment", vpc-id becomes attachment.vpc-id. A name that begins with ../ drops
+// the innermost prefix. A name that begins with / is used without a prefix, and only
+// in a top-level struct.
 type filterable map[string][]string
 
 func filterableOf[X any](all ...X) filterable {
@@ -36,8 +36,8 @@ func filterableOf[X any](all ...X) filterable {
 	return f
 }
 
-// collect adds the values of structs of a type. The names are added even if there
-// is none of it.
+// collect adds the values of structs of a type. It adds the names even if there are no
+// structs.
 func (f filterable) collect(t reflect.Type, structs []reflect.Value, prefix string) {
 	for i := range t.NumField() {
 		names, ok := t.Field(i).Tag.Lookup("filter")
@@ -68,7 +68,7 @@ func (f filterable) collect(t reflect.Type, structs []reflect.Value, prefix stri
 	}
 }
 
-// filterName is a name of a tag behind those before it.
+// filterName joins a name from a tag to its prefix.
 func filterName(prefix, name string) (path string, ok bool) {
 	if top, ok := strings.CutPrefix(name, "/"); ok {
 		return top, prefix == ""
@@ -79,7 +79,7 @@ func filterName(prefix, name string) (path string, ok bool) {
 	return strings.Trim(prefix+"."+name, "."), true
 }
 
-// spread follows pointers and goes through sets.
+// spread follows pointers and flattens sets.
 func spread(t reflect.Type, values []reflect.Value) (reflect.Type, []reflect.Value) {
 	var inner []reflect.Value
 	switch {
@@ -101,7 +101,7 @@ func spread(t reflect.Type, values []reflect.Value) (reflect.Type, []reflect.Val
 	return t, values
 }
 
-// filterTexts are values as filters compare them.
+// filterTexts formats values as filters compare them.
 func filterTexts(values []reflect.Value, omitEmpty bool) []string {
 	var all []string
 	for _, v := range values {
@@ -118,13 +118,13 @@ func filterTexts(values []reflect.Value, omitEmpty bool) []string {
 	return all
 }
 
-// matcher is a filter made ready.
+// matcher is a compiled filter.
 type matcher struct {
 	name     string
 	patterns []*regexp.Regexp
 }
 
-// compileFilters makes filters ready for what has the names of a type.
+// compileFilters compiles filters for a type with the given names.
 func compileFilters(names filterable, filters []filter) ([]matcher, error) {
 	var all []matcher
 	for _, f := range filters {
@@ -147,8 +147,8 @@ func compileFilters(names filterable, filters []filter) ([]matcher, error) {
 	return all, nil
 }
 
-// passes says whether filters let something pass: they are joined with AND, the
-// values of one with OR (EC2 User Guide, Using_Filtering).
+// passes reports whether an item passes the filters: filters are joined with AND, the
+// values of one filter with OR (EC2 User Guide, Using_Filtering).
 func (f filterable) passes(all []matcher) bool {
 	for _, m := range all {
 		if !slices.ContainsFunc(f[m.name], func(v string) bool {
@@ -160,8 +160,8 @@ func (f filterable) passes(all []matcher) bool {
 	return true
 }
 
-// wildcard compiles a filter's value: * is any text, ? any character, and a
-// backslash takes the next character as it is.
+// wildcard compiles a filter's value: * matches any text, ? any character; a backslash
+// escapes the next character.
 func wildcard(pattern string) *regexp.Regexp {
 	var b strings.Builder
 	escaped := false

@@ -25,7 +25,7 @@ type outerXML struct {
 	Tags   set[tagXML]   `xml:"tags" filter:""`
 }
 
-// A filter's values are those of the fields that bear its name.
+// A filter's values are those of the fields with its name in their tag.
 func TestFilterable(t *testing.T) {
 	x := outerXML{ID: "o", Hidden: "h", Here: innerXML{"here", "", 7}, Texts: set[string]{[]string{"s", "t"}},
 		List: set[innerXML]{[]innerXML{{"a", "ua", 1}, {"b", "", 2}}}, Tags: tags{"k": "v"}.xml()}

@@ -11,8 +11,7 @@ import (
 	"strings"
 )
 
-// parameter is a node of the tree that dotted names such as
-// Filter.1.Value.2 spell out.
+// parameter is a node of the tree formed by dotted names such as Filter.1.Value.2.
 type parameter struct {
 	value    *string
 	children map[string]*parameter
@@ -37,15 +36,14 @@ func parameterTree(form url.Values) *parameter {
 	return root
 }
 
-// decodeForm fills a struct from the parameters of a Query API request. A field
-// is found under its Go name, or the name in its form tag; lists are flat
-// (Name.1, Name.2) as the EC2 protocol has them. The tag option "required"
-// refuses a request without the parameter. A parameter that no field takes is
-// refused, so that a caller never believes in what the lab ignores.
+// decodeForm fills a struct from the parameters of a Query API request. A parameter
+// belongs to the field of that name, or with that name in its form tag; lists are flat
+// (Name.1, Name.2), as in the EC2 protocol. The tag option "required" refuses a
+// request without the parameter. A parameter without a field is refused: the lab must
+// not ignore what a caller relies on.
 //
-// A field whose type is a resource's gets the record whose ID the parameter is
-// when the decoder's lookUp is called: that a parameter is missing is said before
-// that something is not there.
+// A field of a record type is filled by the decoder's lookUp, with the record whose ID
+// the parameter is. So a missing parameter is reported before an unknown ID.
 func decodeForm(form url.Values, into any, names map[string]string) (*decoder, error) {
 	root := parameterTree(form)
 	for _, common := range []string{"Action", "Version"} {
@@ -62,11 +60,11 @@ func decodeForm(form url.Values, into any, names map[string]string) (*decoder, e
 }
 
 type decoder struct {
-	names   map[string]string // of parameters, by field, where they differ
+	names   map[string]string // parameter names by field, where they differ
 	lookups []func(*tx) error
 }
 
-// lookUp fills the fields that are records.
+// lookUp fills the fields of record types.
 func (d *decoder) lookUp(t *tx) error {
 	for _, look := range d.lookups {
 		if err := look(t); err != nil {
@@ -197,11 +195,11 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// The shapes that many requests share.
+// Structs shared by many requests.
 type (
 	dryRun struct{ DryRun bool }
 
-	// boolValue and stringValue are the AttributeValue shapes of Modify calls.
+	// boolValue and stringValue are the AttributeValue structures of Modify calls.
 	boolValue   struct{ Value bool }
 	stringValue struct{ Value string }
 )

@@ -98,8 +98,8 @@ type oneGateway struct {
 	Gateway *gatewayRecord `form:"InternetGatewayId,required"`
 }
 
-// deleteInternetGateway leaves routes to the gateway as black holes, which is
-// what they became when it was detached.
+// deleteInternetGateway leaves routes to the gateway as black holes, which they have
+// been since it was detached.
 func deleteInternetGateway(t *tx, in oneGateway) (*done, error) {
 	if in.Gateway.VPC != "" {
 		return nil, dependencyViolation("internetGateway", in.Gateway.ID)

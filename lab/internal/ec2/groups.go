@@ -19,8 +19,8 @@ const defaultGroup = "default"
 
 func (g *groupRecord) isDefault() bool { return g.Name == defaultGroup }
 
-// newDefaultGroup makes the group that ENIs get when none is named: all from
-// itself in, all out (VPC User Guide, default-security-group).
+// newDefaultGroup makes the group of ENIs created without one: inbound everything from
+// the group itself, outbound everything (VPC User Guide, default-security-group).
 func (t *tx) newDefaultGroup(v *vpcRecord) {
 	g := &groupRecord{ID: kindGroup.newID(), VPC: v.ID, Name: defaultGroup, Description: "default VPC security group"}
 	t.Groups[g.ID] = g
@@ -28,13 +28,13 @@ func (t *tx) newDefaultGroup(v *vpcRecord) {
 	t.allowOut(g)
 }
 
-// allOut is the rule that lets everything out to a CIDR.
+// allOut is the rule that allows all outbound traffic to a CIDR.
 func allOut(group, cidr string) *ruleRecord {
 	return &ruleRecord{Group: group, Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: cidr}
 }
 
-// allowOut adds the rules every group is born with: everything out, by IPv6 too
-// if the VPC has it (VPC User Guide, default-security-group).
+// allowOut adds a new group's rules: all outbound traffic, IPv6 included if the VPC has
+// it (VPC User Guide, default-security-group).
 func (t *tx) allowOut(g *groupRecord) {
 	t.addRule(allOut(g.ID, "0.0.0.0/0"))
 	if len(t.VPCs[g.VPC].IPv6) > 0 {
@@ -42,8 +42,8 @@ func (t *tx) allowOut(g *groupRecord) {
 	}
 }
 
-// allowOut6 lets everything out by IPv6 of those groups of a VPC whose outbound
-// rules are as they were born (VPC User Guide, default-security-group).
+// allowOut6 allows all outbound IPv6 traffic in those groups of a VPC whose outbound
+// rules are still the initial ones (VPC User Guide, default-security-group).
 func (t *tx) allowOut6(v *vpcRecord) {
 	for _, g := range byID(t.Groups) {
 		if g.VPC != v.ID {
@@ -108,7 +108,7 @@ type createSecurityGroupOutput struct {
 	Tags   set[tagXML] `xml:"tagSet"`
 }
 
-// groupText is what names and descriptions may be made of (EC2 API Reference,
+// groupText matches valid names and descriptions (EC2 API Reference,
 // CreateSecurityGroup).
 var groupText = regexp.MustCompile(`^[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}$`)
 
@@ -145,7 +145,7 @@ func createSecurityGroup(t *tx, in createSecurityGroupInput) (*createSecurityGro
 		Tags: g.Tags.xml()}, nil
 }
 
-// oneGroup names it by its ID: names are for default VPCs, which the lab has not.
+// oneGroup takes an ID only: names are for default VPCs, which the lab lacks.
 type oneGroup struct {
 	dryRun
 	Group     *groupRecord `form:"GroupId,required"`

@@ -9,21 +9,21 @@ import (
 	"macaw.example/lab/internal/imds"
 )
 
-// moment is a model and when it became the newest.
+// moment is a model and the time at which it became the newest.
 type moment struct {
 	at    time.Time
 	model *model
 }
 
-// How far back what is known reaches: older models are forgotten, and a lagging
-// answer shows the oldest left.
+// The limits of the history: older models are dropped, and a lagging answer shows the
+// oldest one left.
 const (
 	historyAge   = 2 * time.Minute
 	historyCount = 256
 )
 
-// remember notes the model that has become the newest. The caller holds the
-// write lock.
+// remember records the model that has become the newest. The caller holds the write
+// lock.
 func (s *State) remember(m *model) {
 	now := s.cfg.Now()
 	old := s.history.Load()
@@ -31,7 +31,7 @@ func (s *State) remember(m *model) {
 	if old != nil {
 		kept = *old
 	}
-	// The last one before the horizon is what was the newest then.
+	// The last model before the horizon was the newest at the horizon.
 	for len(kept) > 1 && (len(kept) >= historyCount || now.Sub(kept[1].at) > historyAge) {
 		kept = kept[1:]
 	}
@@ -40,7 +40,7 @@ func (s *State) remember(m *model) {
 	s.history.Store(&history)
 }
 
-// modelAt is the model that was the newest at a time.
+// modelAt returns the model that was the newest at a time.
 func (s *State) modelAt(at time.Time) *model {
 	history := *s.history.Load()
 	seen := history[0].model
@@ -53,8 +53,8 @@ func (s *State) modelAt(at time.Time) *model {
 	return seen
 }
 
-// MetadataAt is what Metadata returned at a former time; an instance that was
-// not there yet is shown as it is now.
+// MetadataAt returns what Metadata returned at an earlier time. An instance that did
+// not exist then is shown as it is now.
 func (s *State) MetadataAt(eni string, at time.Time) (imds.Instance, bool) {
 	former := s.view()
 	former.model = s.modelAt(at)
@@ -75,8 +75,7 @@ func (s *State) SubnetsIn(zone string) []string {
 	return ids
 }
 
-// InstancesIn are the instances of an availability zone that have power, as far
-// as EC2 knows.
+// InstancesIn returns the pending and running instances of an availability zone.
 func (s *State) InstancesIn(zone string) []string {
 	var ids []string
 	for _, i := range byID(s.view().Instances) {

@@ -9,28 +9,27 @@ import (
 	"macaw.example/lab/internal/iam/policy"
 )
 
-// Identities knows whose an access key is and what its owner may do. An
-// *iam.Store is one.
+// Identities maps access keys to callers and evaluates their policies. An *iam.Store is
+// one.
 type Identities interface {
-	// Authenticate finds the secret of an access key and its owner. token is
-	// the session token of the request, or empty. Its errors are
-	// iam.ErrUnknownKey and iam.ErrExpired.
+	// Authenticate returns the secret of an access key and its owner. token is the
+	// session token of the request, or empty. Errors are iam.ErrUnknownKey and
+	// iam.ErrExpired.
 	Authenticate(accessKey, token string) (secret string, who iam.Caller, err error)
-	// Decide says what policies make of a request.
+	// Decide evaluates the caller's policies for a request.
 	Decide(who iam.Caller, r policy.Request) policy.Decision
-	// ProfileRole is the ARN of the role in an instance profile; ok is false
-	// if there is none.
+	// ProfileRole returns the ARN of the role in an instance profile; ok is false if
+	// there is none.
 	ProfileRole(nameOrARN string) (arn string, ok bool)
 }
 
-// QueryService is another service behind the endpoint of EC2's API. Identities
-// that are one answer for IAM and STS.
+// QueryService is another service behind EC2's endpoint. Identities that implement it
+// serve IAM and STS.
 type QueryService interface {
 	ServeQuery(w http.ResponseWriter, c iam.Call)
 }
 
-// Credentials maps access key IDs to secret access keys whose owners may do
-// everything.
+// Credentials maps access key IDs to secret access keys. Every owner may do everything.
 type Credentials map[string]string
 
 // Authenticate finds a secret.

@@ -8,8 +8,8 @@ import (
 	"regexp"
 )
 
-// kind is a type of resource: how its IDs look and what EC2 says when one is
-// malformed or unknown. The spelling of the codes is AWS's, ID here, Id there.
+// kind is a type of resource: the form of its IDs, and EC2's error codes for malformed
+// and unknown ones. The spelling of the codes is AWS's: ID here, Id there.
 type kind struct {
 	name      string // in messages
 	prefix    string
@@ -58,8 +58,8 @@ var (
 
 var idSuffix = regexp.MustCompile(`^[0-9a-f]{8}([0-9a-f]{9})?$`)
 
-// check refuses an ID that could not be one of this kind. EC2 tells it from an
-// ID that is merely unknown.
+// check refuses an ID that is malformed for this kind. EC2 has a separate code for an
+// unknown one.
 func (k kind) check(id string) error {
 	if n := len(k.prefix) + 1; len(id) > n && id[:n] == k.prefix+"-" && idSuffix.MatchString(id[n:]) {
 		return nil
@@ -81,7 +81,7 @@ func (k kind) missing(id string) *APIError {
 	return fail(k.notFound, "The %s ID '%s' does not exist", k.name, id)
 }
 
-// newID makes an ID of the long format: 17 hexadecimal digits.
+// newID returns an ID in the long format: 17 hexadecimal digits.
 func (k kind) newID() string { return newID(k.prefix) }
 
 func newID(prefix string) string {
@@ -90,7 +90,7 @@ func newID(prefix string) string {
 	return prefix + "-" + hex.EncodeToString(b[:])[:17]
 }
 
-// find looks a resource up by the ID a caller gave.
+// find looks up a resource by the ID that a caller gave.
 func find[R any](k kind, all map[string]*R, id string) (*R, error) {
 	if r, ok := all[id]; ok {
 		return r, nil

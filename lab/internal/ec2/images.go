@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The states of an image. A deregistered one is no longer shown, but its disk
-// stays while instances made of it live.
+// The states of an image. A deregistered image is hidden, but its disk stays while
+// instances made from it exist.
 const (
 	imagePending      = "pending"
 	imageAvailable    = "available"
@@ -22,11 +22,11 @@ const (
 type imageRecord struct {
 	Image
 	State    string
-	Instance string // that it was made of
+	Instance string // that it was made from
 	tagHolder
 }
 
-// imagesShown are the stock images and those made here.
+// imagesShown returns the stock images and the account's own.
 func (t *tx) imagesShown() []*imageRecord {
 	all := map[string]*imageRecord{}
 	for _, stock := range t.cfg.Images {
@@ -52,7 +52,7 @@ func (t *tx) image(id string) (*imageRecord, error) {
 	return nil, kindImage.missing(id)
 }
 
-// launchable refuses an image that no instance can be made of now.
+// launchable refuses an image that cannot be launched in its current state.
 func (t *tx) launchable(id string) error {
 	i, err := t.image(id)
 	if err == nil && i.State != imageAvailable {
@@ -87,9 +87,8 @@ type createImageOutput struct {
 
 var imageName = regexp.MustCompile(`^[a-zA-Z0-9()\[\]. ./\-'@_]{3,128}$`)
 
-// createImage makes an image of a stopped instance, or of a running one if
-// told not to reboot it: EC2's way of shutting it down for the while is left
-// to the caller.
+// createImage makes an image of a stopped instance, or of a running one with NoReboot.
+// The lab does not shut the instance down for it, as EC2 does: the caller has to.
 func createImage(t *tx, in createImageInput) (*createImageOutput, error) {
 	i := in.Instance
 	switch {
@@ -116,7 +115,7 @@ func createImage(t *tx, in createImageInput) (*createImageOutput, error) {
 	return &createImageOutput{ID: image.ID}, nil
 }
 
-// makeImage has the image made that is pending.
+// makeImage makes a pending image.
 func (s *State) makeImage(ctx context.Context, id string) {
 	image := s.view().Images[id]
 	if image == nil || image.State != imagePending {
@@ -143,13 +142,13 @@ func (s *State) makeImage(ctx context.Context, id string) {
 	})
 }
 
-// removeImage removes the disk of an image that nothing needs.
+// removeImage removes the disk of an image that no instance needs.
 func (s *State) removeImage(ctx context.Context, id string) {
 	if err := s.cfg.Machines.DeleteImage(ctx, id); err != nil {
 		if ctx.Err() == nil {
 			s.cfg.Log.Error("deleting an image", "image", id, "err", err)
 		}
-		return // the next change of the state tries again
+		return // retried with the next change of the state
 	}
 	s.note("the end of the image "+id, func(t *tx) error { delete(t.Images, id); return nil })
 }
@@ -244,8 +243,8 @@ func describeImages(t *tx, in describeImagesInput) (*describeImagesOutput, error
 	return &describeImagesOutput{Images: page, NextToken: next}, nil
 }
 
-// parameter is the value of a public SSM parameter: the newest of the images
-// that bear it.
+// parameter returns the value of a public SSM parameter: the newest image with that
+// parameter.
 func (t *tx) parameter(name string) (image *Image, ok bool) {
 	var newest time.Time
 	for _, i := range t.cfg.Images {

@@ -12,40 +12,37 @@ import (
 
 // Injector decides which faults calls meet.
 type Injector interface {
-	// Inject is asked once for each call.
+	// Inject is called once for each call.
 	Inject(c CallFacts) Injection
-	// ZoneDown says that an availability zone has no power.
+	// ZoneDown reports whether an availability zone has lost power.
 	ZoneDown(zone string) bool
-	// Impaired says that the hardware of an instance has failed.
+	// Impaired reports whether an instance's hardware has failed.
 	Impaired(instanceID string) bool
 }
 
-// CallFacts are what an Injector may know of a call.
+// CallFacts is the description of a call that an Injector receives.
 type CallFacts struct {
 	Action string
-	// Narrowed says that a Describe call asks for certain resources, with
-	// filters, IDs or pages.
+	// Narrowed is set if a Describe call selects resources by filters, IDs or pages.
 	Narrowed bool
-	// Resources is how many instances a call launches, starts or terminates;
-	// 1 for others.
+	// Resources is the number of instances that a call launches, starts or terminates;
+	// 1 for other calls.
 	Resources int
 }
 
-// Injection is the faults that a call meets; its zero value is none.
+// Injection is the set of faults that a call meets; the zero value is none.
 type Injection struct {
-	// Latency is how long the call waits before it is tried.
+	// Latency is the delay before the action runs.
 	Latency time.Duration
-	// Lag is how old the state is that a reading call sees.
+	// Lag is the age of the state that a reading call sees.
 	Lag time.Duration
-	// Refuse is the answer instead of the result, after the effect or
-	// without it.
+	// Refuse replaces the result, before or after the effect (AfterEffect).
 	Refuse *APIError
-	// NoAnswer closes the connection after Hang, after the effect or without
-	// it.
+	// NoAnswer closes the connection after Hang, before or after the effect
+	// (AfterEffect).
 	NoAnswer bool
 	Hang     time.Duration
-	// AfterEffect makes Refuse or NoAnswer come when the call has had its
-	// effect.
+	// AfterEffect delays Refuse or NoAnswer until the call has taken effect.
 	AfterEffect bool
 }
 
@@ -108,7 +105,7 @@ func factsOf(c *Call) CallFacts {
 	return f
 }
 
-// deadZone is a zone without power in which a call would put or start an
+// deadZone returns the zone without power in which a call would place or start an
 // instance.
 func (s *State) deadZone(c *Call, by Injector) string {
 	t := s.view()
@@ -150,7 +147,7 @@ func insufficientCapacity(zone string) *APIError {
 			"working on provisioning additional capacity.", zone)
 }
 
-// impair shows failed hardware as status checks do (EC2 User Guide,
+// impair reports failed hardware in status checks (EC2 User Guide,
 // monitoring-system-instance-status-check).
 func impair(out *describeStatusOutput, by Injector) {
 	for n := range out.Statuses.Items {

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// fakeInjector does the same to every call.
+// fakeInjector injects the same faults into every call.
 type fakeInjector struct {
 	Injection
 	asked    []CallFacts
@@ -56,7 +56,7 @@ func TestErrorsBeforeAndAfterTheEffect(t *testing.T) {
 		t.Errorf("a call that failed after its effect made %d VPCs", n)
 	}
 	_, err := c.CreateVpc(l.ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10")})
-	l.wantCode(err, "InvalidParameterValue") // what the caller did wrong is told all the same
+	l.wantCode(err, "InvalidParameterValue") // the caller's own errors are still reported
 	by.Injection = Injection{NoAnswer: true, AfterEffect: true, Hang: 30 * time.Millisecond}
 	begin := time.Now()
 	if err := create(); err == nil || code(err) == "Unavailable" || time.Since(begin) < by.Hang {
@@ -84,7 +84,7 @@ func TestDescribeLags(t *testing.T) {
 	must(c.DescribeVpcs(l.ctx, &ec2.DescribeVpcsInput{VpcIds: []string{v}}))(l)
 	must(l.DeleteVpc(l.ctx, &ec2.DeleteVpcInput{VpcId: &v}))(l)
 	must(c.DescribeVpcs(l.ctx, &ec2.DescribeVpcsInput{VpcIds: []string{v}}))(l)
-	// Writing calls see what is.
+	// Writing calls see the current state.
 	_, err = c.DeleteVpc(l.ctx, &ec2.DeleteVpcInput{VpcId: &v})
 	l.wantCode(err, "InvalidVpcID.NotFound")
 }

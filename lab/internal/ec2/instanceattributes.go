@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// What an instance does when its operating system shuts down.
+// The reactions of an instance to a shutdown by its operating system.
 const (
 	shutdownStop      = "stop"
 	shutdownTerminate = "terminate"
@@ -90,7 +90,7 @@ func describeInstanceAttribute(t *tx, in describeInstanceAttributeInput) (*descr
 type modifyInstanceAttributeInput struct {
 	dryRun
 	Instance *instanceRecord `form:"InstanceId,required"`
-	// Attribute and Value are the older way to say what the others do.
+	// Attribute and Value are the older form of the other fields.
 	Attribute                         string
 	Value                             *string
 	InstanceType                      *stringValue
@@ -104,8 +104,8 @@ type modifyInstanceAttributeInput struct {
 	BlockDeviceMapping                []blockDeviceChange
 }
 
-// blockDeviceChange says what becomes of a volume when its instance ends; there
-// is nothing else to change (EC2 API Reference, EbsInstanceBlockDeviceSpecification).
+// blockDeviceChange sets whether a volume is deleted with its instance, which is all
+// that can be changed (EC2 API Reference, EbsInstanceBlockDeviceSpecification).
 type blockDeviceChange struct {
 	DeviceName string
 	Ebs        struct {
@@ -127,13 +127,13 @@ func (t *tx) changeDevices(i *instanceRecord, changes []blockDeviceChange) error
 	return nil
 }
 
-// older turns the older way to name an attribute into the newer.
+// older converts the older form of naming an attribute to the newer.
 func (in *modifyInstanceAttributeInput) older() error {
 	if in.Attribute == "" {
 		return nil
 	}
 	if in.Value == nil {
-		return nil // names beside the newer way what is given there
+		return nil // Attribute only repeats which newer field is set
 	}
 	text := &stringValue{*in.Value}
 	truth := &boolValue{*in.Value == "true"}
@@ -158,9 +158,9 @@ func (in *modifyInstanceAttributeInput) older() error {
 	return nil
 }
 
-// modifyInstanceAttribute changes one attribute at a time, as EC2 does. Type,
-// user data and EBS optimization are those of an instance at rest (EC2 API
-// Reference, ModifyInstanceAttribute).
+// modifyInstanceAttribute changes one attribute at a time, as EC2 does. Type, user data
+// and EBS optimization change on a stopped instance only (EC2 API Reference,
+// ModifyInstanceAttribute).
 func modifyInstanceAttribute(t *tx, in modifyInstanceAttributeInput) (*done, error) {
 	i := in.Instance
 	if i.State == stateTerminated || i.State == stateShuttingDown {
@@ -207,8 +207,8 @@ func modifyInstanceAttribute(t *tx, in modifyInstanceAttributeInput) (*done, err
 	return ok()
 }
 
-// changeOnlyENI changes what is an attribute of an instance only as long as it
-// has one interface.
+// changeOnlyENI changes attributes that an instance has only while it has exactly one
+// interface.
 func (t *tx) changeOnlyENI(i *instanceRecord, in modifyInstanceAttributeInput) error {
 	e, err := t.onlyENI(i.ID)
 	if err != nil {
@@ -222,8 +222,8 @@ func (t *tx) changeOnlyENI(i *instanceRecord, in modifyInstanceAttributeInput) e
 	return err
 }
 
-// changeType makes an instance one of another type, which must take the
-// interfaces and addresses it has.
+// changeType changes an instance's type. The new type must take the existing interfaces
+// and addresses.
 func (t *tx) changeType(i *instanceRecord, name string) error {
 	limits, ok := instanceTypes[name]
 	if !ok {
@@ -245,7 +245,7 @@ type cpuOptionsInput struct {
 	NestedVirtualization string
 }
 
-// cpuOptions shows an instance's processor.
+// cpuOptions returns an instance's processor options.
 func cpuOptions(i *instanceRecord) cpuOptionsXML {
 	limits := instanceTypes[i.Type]
 	x := cpuOptionsXML{Cores: limits.Cores, Threads: limits.VCPUs / max(1, limits.Cores)}
@@ -262,8 +262,8 @@ func noNested(instanceType string) error {
 	return unsupported("The instance type %s does not support nested virtualization", instanceType)
 }
 
-// changeCPU takes the processor's options. The lab's instances have all the
-// cores and threads of their type.
+// changeCPU checks and sets processor options. The lab's instances have all the cores
+// and threads of their type.
 func (i *instanceRecord) changeCPU(in cpuOptionsInput) error {
 	now := cpuOptions(i)
 	if in.CoreCount != nil && *in.CoreCount != now.Cores || in.ThreadsPerCore != nil && *in.ThreadsPerCore != now.Threads {
@@ -292,8 +292,8 @@ type modifyCPUOutput struct {
 	cpuOptionsXML
 }
 
-// modifyInstanceCpuOptions changes an instance that is stopped (EC2 API
-// Reference, ModifyInstanceCpuOptions).
+// modifyInstanceCpuOptions requires a stopped instance (EC2 API Reference,
+// ModifyInstanceCpuOptions).
 func modifyInstanceCpuOptions(_ *tx, in modifyCPUInput) (*modifyCPUOutput, error) {
 	i := in.Instance
 	if i.State != stateStopped {

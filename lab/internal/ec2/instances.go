@@ -24,7 +24,7 @@ type reasonXML struct {
 	Message string `xml:"message" filter:"state-reason-message"`
 }
 
-// The reasons of a state (EC2 API Reference, StateReason).
+// Reasons of state changes (EC2 API Reference, StateReason).
 var (
 	reasonUser   = reasonXML{"Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown"}
 	reasonItself = reasonXML{"Client.InstanceInitiatedShutdown",
@@ -60,13 +60,13 @@ type instanceRecord struct {
 	Ended     time.Time // when it was terminated
 	Token     string
 	Metadata  metadataOptions
-	// Made says that the machine exists: it is started, not launched.
+	// Made is set if the machine exists: it is then started, not launched.
 	Made bool
-	// Reboot says that a reboot was asked for and has not been done.
+	// Reboot is set while a requested reboot is outstanding.
 	Reboot              bool
 	TerminateOnShutdown bool
-	Protected           bool // from TerminateInstances
-	StopProtected       bool // from StopInstances
+	Protected           bool // against TerminateInstances
+	StopProtected       bool // against StopInstances
 	EBSOptimized        bool
 	Nested              bool
 	Profile             profileRecord
@@ -87,7 +87,7 @@ type placementXML struct {
 	Tenancy string `xml:"tenancy" filter:"tenancy"`
 }
 
-// blockDeviceXML is a volume as an instance has it.
+// blockDeviceXML is a volume in the description of its instance.
 type blockDeviceXML struct {
 	Device              string `xml:"deviceName" filter:"device-name"`
 	Volume              string `xml:"ebs>volumeId" filter:"volume-id"`
@@ -178,12 +178,12 @@ type reservationXML struct {
 	Instances set[instanceXML] `xml:"instancesSet" filter:""`
 }
 
-// reservation shows instances of one launch.
+// reservation describes the instances of one launch.
 func (t *tx) reservation(instances ...*instanceRecord) reservationXML {
 	return reservationXML{ID: instances[0].Reservation, Owner: t.cfg.Account, Instances: setOf(instances, t.instanceXML)}
 }
 
-// joinReservations puts together the instances of one launch.
+// joinReservations groups instances by launch.
 func joinReservations(alone []reservationXML) set[reservationXML] {
 	var all set[reservationXML]
 	place := map[string]int{}

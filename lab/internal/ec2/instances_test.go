@@ -18,8 +18,8 @@ import (
 
 const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8ZC1HZbUZ5P2cSgFfVqDtNyJrIvJxgpSQUz0c0MDFy operator"
 
-// TestLife is what up and down do: a machine with two interfaces, both made
-// beforehand, from launch to termination.
+// TestLife makes the calls of up and down: a machine with two existing interfaces, from
+// launch to termination.
 func TestLife(t *testing.T) {
 	l := newLab(t)
 	v := l.vpc("10.0.0.0/16")
@@ -78,7 +78,7 @@ func TestLife(t *testing.T) {
 	l.wantCode(err, "InvalidParameterValue")
 	_, err = l.DetachNetworkInterface(l.ctx,
 		&ec2.DetachNetworkInterfaceInput{AttachmentId: l.describeENI(eth1).Attachment.AttachmentId})
-	l.wantCode(err, "UnsupportedOperation") // these machines can't while running
+	l.wantCode(err, "UnsupportedOperation") // these machines cannot do it while running
 	console := must(l.GetConsoleOutput(l.ctx, &ec2.GetConsoleOutputInput{InstanceId: &id}))(l)
 	if text, _ := base64.StdEncoding.DecodeString(*console.Output); string(text) != "login:" {
 		t.Errorf("console %q", text)
@@ -294,7 +294,7 @@ func TestTypes(t *testing.T) {
 	}
 }
 
-// TestRestart opens the state again, as after a crash in the middle of a launch.
+// TestRestart reopens the state, as after a crash during a launch.
 func TestRestart(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state.json")
 	keep := func(c *Config) { c.File = file }

@@ -8,8 +8,8 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// trackingRecord are an interface's own idle timeouts of tracked connections,
-// in seconds; zero means the default.
+// trackingRecord holds an interface's idle timeouts of tracked connections, in seconds;
+// zero is the default.
 type trackingRecord struct {
 	TCP, UDP, UDPStream int
 }
@@ -20,8 +20,8 @@ type trackingInput struct {
 	UdpStreamTimeout      *int
 }
 
-// change takes the timeouts that are given, within their limits (EC2 API
-// Reference, ConnectionTrackingSpecificationRequest).
+// change sets the given timeouts, within their limits (EC2 API Reference,
+// ConnectionTrackingSpecificationRequest).
 func (r *trackingRecord) change(in *trackingInput) error {
 	if in == nil {
 		return nil
@@ -48,9 +48,8 @@ func (r *trackingRecord) change(in *trackingInput) error {
 	return nil
 }
 
-// tracking is what the fabric is to do for an interface. The default of TCP is
-// shorter on instances of the newest types (EC2 User Guide,
-// security-group-connection-tracking).
+// tracking returns the fabric's timeouts for an interface. The TCP default is shorter
+// on the newest instance types (EC2 User Guide, security-group-connection-tracking).
 func (t *tx) tracking(e *eniRecord) vpc.Tracking {
 	tcp := e.Tracking.TCP
 	if a := e.Attachment; tcp == 0 && a != nil && a.Instance != "" {
@@ -127,9 +126,8 @@ type resetNetworkInterfaceInput struct {
 	SourceDestCheck string
 }
 
-// resetNetworkInterfaceAttribute puts the source/destination check back to its
-// default, which is on. There is no other attribute to reset (EC2 API
-// Reference, ResetNetworkInterfaceAttribute).
+// resetNetworkInterfaceAttribute turns the source/destination check on, its default. No
+// other attribute can be reset (EC2 API Reference, ResetNetworkInterfaceAttribute).
 func resetNetworkInterfaceAttribute(_ *tx, in resetNetworkInterfaceInput) (*done, error) {
 	in.ENI.SourceDestCheck = true
 	return ok()

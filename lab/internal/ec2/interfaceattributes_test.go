@@ -89,7 +89,7 @@ func TestDescribeInterfaceAttribute(t *testing.T) {
 	}
 }
 
-// TestDefaultTimeouts has the newest types forget idle connections sooner.
+// TestDefaultTimeouts requires shorter idle timeouts on the newest types.
 func TestDefaultTimeouts(t *testing.T) {
 	l := newLab(t)
 	s := l.subnet(l.vpc("10.0.0.0/16"), "10.0.0.0/24")

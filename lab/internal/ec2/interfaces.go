@@ -24,11 +24,11 @@ type eniRecord struct {
 	Groups          []string
 	Attachment      *attachmentRecord
 	Tracking        trackingRecord
-	// NATGateway is the ID of the NAT gateway that it belongs to, if it does:
-	// AWS manages it then.
+	// NATGateway is the ID of the NAT gateway that owns the interface, if any: AWS then
+	// manages it.
 	NATGateway string
-	// MapPublic says that the primary address is to have a public address of
-	// AWS's own when it has no Elastic IP, and Public is that one.
+	// MapPublic asks for a public address of AWS's on the primary address while that
+	// has no Elastic IP. Public is this public address.
 	MapPublic bool
 	Public    netip.Addr
 	Created   time.Time
@@ -40,7 +40,7 @@ func (e *eniRecord) prefixes(ipv6 bool) []netip.Prefix {
 	return slices.DeleteFunc(slices.Clone(e.Prefixes), func(p netip.Prefix) bool { return p.Addr().Is6() != ipv6 })
 }
 
-// has says whether an address is the interface's own, by itself or in a prefix.
+// has reports whether an address is the interface's, itself or in a prefix.
 func (e *eniRecord) has(a netip.Addr) bool {
 	return slices.Contains(e.Addresses, a) || slices.Contains(e.IPv6, a) || slices.Contains(e.Prefixes, delegated(a))
 }
@@ -76,7 +76,8 @@ func (t *tx) ownENI(id string) (*eniRecord, error) {
 	return e, err
 }
 
-// eniSpec is how CreateNetworkInterface and RunInstances describe a new one.
+// eniSpec holds the parameters of a new interface in CreateNetworkInterface and
+// RunInstances.
 type eniSpec struct {
 	Description                     string
 	SubnetId                        string
@@ -141,8 +142,8 @@ func (t *tx) newENI(in eniSpec) (*eniRecord, error) {
 	return e, nil
 }
 
-// groupsFor checks the security groups of an interface; none stands for the
-// VPC's default group.
+// groupsFor checks the security groups of an interface; the default is the VPC's
+// default group.
 func (t *tx) groupsFor(vpcID string, ids []string) ([]string, error) {
 	if len(ids) == 0 {
 		return []string{t.defaultGroupOf(vpcID).ID}, nil
@@ -167,7 +168,7 @@ func (t *tx) groupsFor(vpcID string, ids []string) ([]string, error) {
 	return groups, nil
 }
 
-// newMAC makes a locally administered address of the kind AWS gives out.
+// newMAC returns a locally administered address of the form that AWS uses.
 func (t *tx) newMAC() vpc.MAC {
 	for {
 		var m vpc.MAC
@@ -183,7 +184,7 @@ func (t *tx) newMAC() vpc.MAC {
 	}
 }
 
-// deleteENI removes an interface; its Elastic IPs become free to use.
+// deleteENI removes an interface; its Elastic IPs become free.
 func (t *tx) deleteENI(e *eniRecord) {
 	for _, a := range t.Addresses {
 		if a.ENI == e.ID {
@@ -230,7 +231,7 @@ type oneENI struct {
 }
 
 func deleteNetworkInterface(t *tx, in oneENI) (*done, error) {
-	if in.ENI.Attachment != nil { // that of a NAT gateway too
+	if in.ENI.Attachment != nil { // a NAT gateway's too
 		return nil, invalidParameter("Network interface '%s' is currently in use.", in.ENI.ID)
 	}
 	t.deleteENI(in.ENI)

@@ -47,8 +47,8 @@ type attachmentXML struct {
 	DeleteOnTermination bool   `xml:"deleteOnTermination" filter:"delete-on-termination"`
 }
 
-// eniXML serves DescribeNetworkInterfaces and, as a part of an instance,
-// DescribeInstances, which shows a subset.
+// eniXML serves DescribeNetworkInterfaces and, with fewer fields, the instances in
+// DescribeInstances.
 type eniXML struct {
 	ID              string                 `xml:"networkInterfaceId" filter:"network-interface-id"`
 	Subnet          string                 `xml:"subnetId" filter:"subnet-id"`
@@ -146,7 +146,7 @@ func (t *tx) associationXML(e *eniRecord, private netip.Addr) *eniAssociationXML
 	return x
 }
 
-// hostname is what AWS calls the bearer of a private address.
+// hostname is AWS's name for the host with a private address.
 func hostname(a netip.Addr) string { return "ip-" + dashed(a) }
 
 func dashed(a netip.Addr) string { return strings.ReplaceAll(a.String(), ".", "-") }

@@ -216,7 +216,7 @@ func TestIPv6RoutesAndRules(t *testing.T) {
 	l.wantCode(route("::/0", &igw, nil), "")
 	l.wantCode(route("2001:db8:ffff::/48", nil, eni), "")
 	l.wantCode(route("2001:db8:1000::/64", &igw, nil), "InvalidParameterValue")
-	l.wantCode(route("2001:db8:1000::/80", nil, eni), "InvalidParameterValue") // no whole subnet
+	l.wantCode(route("2001:db8:1000::/80", nil, eni), "InvalidParameterValue") // not a full subnet
 	l.wantCode(route("2001:db8:1000::/64", nil, eni), "")
 	l.wantCode(route("10.0.0.0/8", &igw, nil), "InvalidParameterValue")
 	_, err := l.CreateRoute(l.ctx, &ec2.CreateRouteInput{RouteTableId: table,

@@ -7,8 +7,7 @@ import (
 	"slices"
 )
 
-// AssignIpv6Addresses and UnassignIpv6Addresses know neither DryRun nor
-// ClientToken.
+// AssignIpv6Addresses and UnassignIpv6Addresses have neither DryRun nor ClientToken.
 type assignIPv6Input struct {
 	NetworkInterfaceId string `form:",required"`
 	Ipv6Addresses      []string
@@ -24,9 +23,9 @@ type assignIPv6Output struct {
 	Prefixes  set[string] `xml:"assignedIpv6PrefixSet"`
 }
 
-// assignIpv6Addresses gives an interface IPv6 addresses or prefixes, all or
-// none. One of another interface must be unassigned there first: there is no
-// reassignment (EC2 User Guide, MultipleIP).
+// assignIpv6Addresses gives an interface IPv6 addresses or prefixes, all or none. An
+// address in use must be unassigned from its interface first: there is no reassignment
+// (EC2 User Guide, MultipleIP).
 func assignIpv6Addresses(t *tx, in assignIPv6Input) (*assignIPv6Output, error) {
 	err := exactlyOne(
 		[]string{"ipv6Addresses", "ipv6AddressCount", "ipv6Prefix", "ipv6PrefixCount"},

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// keyPairRecord is a key pair; they are kept by name.
+// keyPairRecord is a key pair; the model keys them by name.
 type keyPairRecord struct {
 	ID          string
 	Name        string
@@ -63,13 +63,12 @@ func importKeyPair(t *tx, in importKeyPairInput) (*importKeyPairOutput, error) {
 	return &importKeyPairOutput{ID: k.ID, Name: k.Name, Fingerprint: k.Fingerprint, Tags: k.Tags.xml()}, nil
 }
 
-// fingerprint is, for an imported RSA key, the MD5 of its DER, and for an
-// ED25519 key the SHA-256 as OpenSSH has it (EC2 User Guide, verify-keys).
-// Other types EC2 does not take.
+// fingerprint is the MD5 of the DER for an imported RSA key, and OpenSSH's SHA-256 for
+// an ED25519 key (EC2 User Guide, verify-keys). EC2 accepts no other types.
 func fingerprint(key ssh.PublicKey) (keyType, sum string, err error) {
 	switch key.Type() {
 	case ssh.KeyAlgoED25519:
-		// EC2 writes the padding that OpenSSH leaves away.
+		// EC2 keeps the padding that OpenSSH omits.
 		return "ed25519", strings.TrimPrefix(ssh.FingerprintSHA256(key), "SHA256:") + "=", nil
 	case ssh.KeyAlgoRSA:
 		der, err := x509.MarshalPKIXPublicKey(key.(ssh.CryptoPublicKey).CryptoPublicKey())
@@ -94,7 +93,7 @@ type deleteKeyPairOutput struct {
 	ID     string `xml:"keyPairId,omitempty"`
 }
 
-// deleteKeyPair succeeds for a name that is not there, as on EC2.
+// deleteKeyPair succeeds for an unknown name, as on EC2.
 func deleteKeyPair(t *tx, in deleteKeyPairInput) (*deleteKeyPairOutput, error) {
 	if (in.KeyName == "") == (in.KeyPairId == "") {
 		return nil, badCombination("Exactly one of KeyName and KeyPairId must be specified")
@@ -165,5 +164,5 @@ func describeKeyPairs(t *tx, in describeKeyPairsInput) (*describeKeyPairsOutput,
 	return &describeKeyPairsOutput{Keys: keys}, nil
 }
 
-// timestamp is how EC2 writes times.
+// timestamp formats a time as EC2 does.
 func timestamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }

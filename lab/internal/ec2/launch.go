@@ -63,7 +63,7 @@ type runInstancesOutput struct {
 	reservationXML
 }
 
-// runInstances makes the records; the machines are launched afterwards.
+// runInstances creates the records; the machines are launched afterwards.
 func runInstances(t *tx, in runInstancesInput) (*runInstancesOutput, error) {
 	reservation, again, err := t.replay(in.ClientToken)
 	if err != nil {
@@ -89,7 +89,7 @@ func runInstances(t *tx, in runInstancesInput) (*runInstancesOutput, error) {
 	return &runInstancesOutput{reservationXML: t.reservation(instances...)}, nil
 }
 
-// launchTemplate checks what all instances of the launch have in common.
+// launchTemplate checks what all instances of a launch share.
 func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instanceRecord, error) {
 	i := &instanceRecord{
 		Reservation: reservation, Image: in.ImageId, Type: cmp.Or(in.InstanceType, "t3.micro"), KeyName: in.KeyName,
@@ -182,7 +182,7 @@ func (o *metadataOptions) change(in metadataInput) error {
 	return nil
 }
 
-// launch makes one instance with its interfaces and its root volume.
+// launch creates one instance with its interfaces and its root volume.
 func (t *tx) launch(in runInstancesInput, i instanceRecord, index int) error {
 	i.ID, i.LaunchIndex = kindInstance.newID(), index
 	i.Tags = maps.Clone(i.Tags)
@@ -215,8 +215,8 @@ func (t *tx) launch(in runInstancesInput, i instanceRecord, index int) error {
 	return t.mapPublic(&i)
 }
 
-// nics are the interfaces that the request describes, the primary first; the
-// parameters beside the list describe the only one.
+// nics returns the interfaces in the request, the primary first. Without a list,
+// top-level parameters describe the only one.
 func (in runInstancesInput) nics() ([]nicInput, error) {
 	only := eniSpec{SubnetId: in.SubnetId, PrivateIpAddress: in.PrivateIpAddress, SecurityGroupId: in.SecurityGroupId,
 		Ipv6Addresses: in.Ipv6Address, Ipv6AddressCount: in.Ipv6AddressCount}
@@ -250,12 +250,11 @@ func (in runInstancesInput) nics() ([]nicInput, error) {
 	return nics, nil
 }
 
-// empty says whether nothing is said about the interface.
+// empty reports whether no parameter of the interface is set.
 func (in eniSpec) empty() bool { return reflect.ValueOf(in).IsZero() }
 
-// launchNIC attaches an interface that exists or makes one for the instance,
-// which then goes with it unless told otherwise (EC2 API Reference,
-// InstanceNetworkInterfaceSpecification).
+// launchNIC attaches an existing interface, or creates one, which by default is deleted
+// with the instance (EC2 API Reference, InstanceNetworkInterfaceSpecification).
 func (t *tx) launchNIC(in runInstancesInput, i *instanceRecord, n nicInput) error {
 	temporary := n.NetworkInterfaceId == ""
 	nic := t.existingNIC

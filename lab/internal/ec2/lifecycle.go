@@ -2,8 +2,8 @@
 
 package ec2
 
-// What users ask of instances. The calls note the state that an instance is on
-// its way to; settle makes the machines follow.
+// The calls by which users change an instance's state. They record the transitional
+// state; settle makes the machines follow.
 
 type namedInstances struct {
 	dryRun
@@ -95,8 +95,8 @@ func rebootInstances(_ *tx, in namedInstances) (*done, error) {
 	return ok()
 }
 
-// PoweredOff tells that a machine has shut itself down: its instance is then
-// stopped, or goes away if it was launched to terminate on shutdown.
+// PoweredOff reports that a machine has shut itself down. Its instance is then stopped,
+// or terminated if that is its shutdown behavior.
 func (s *State) PoweredOff(instanceID string) error {
 	return s.update(nil, func(t *tx) error {
 		i, err := find(kindInstance, t.Instances, instanceID)
@@ -104,7 +104,7 @@ func (s *State) PoweredOff(instanceID string) error {
 			return err
 		}
 		if i.State != stateRunning {
-			return errDiscard // it is on its way somewhere already
+			return errDiscard // in transition already
 		}
 		i.State, i.Reason, i.Reboot = stateStopped, reasonItself, false
 		t.unmapPublic(i)
@@ -115,7 +115,7 @@ func (s *State) PoweredOff(instanceID string) error {
 	})
 }
 
-// Instances are all that are not terminated, by ID.
+// Instances returns all instances that are not terminated, by ID.
 func (s *State) Instances() []Instance {
 	t := s.view()
 	var all []Instance

@@ -8,8 +8,8 @@ import (
 	"macaw.example/lab/internal/imds"
 )
 
-// Metadata is what the metadata service tells the instance that a network
-// interface is attached to, and makes a State an imds.Source.
+// Metadata returns the data that the metadata service shows to the instance with a
+// network interface. It makes a State an imds.Source.
 func (s *State) Metadata(eni string) (imds.Instance, bool) { return s.view().metadata(eni) }
 
 func (t *tx) metadata(eni string) (imds.Instance, bool) {

@@ -2,8 +2,8 @@
 
 package ec2
 
-// model is everything the region knows. A model in use is never changed: an
-// action gets a copy of its own.
+// model is the full state of the region. A model in use is immutable: an action works
+// on its own copy.
 type model struct {
 	VPCs         map[string]*vpcRecord
 	Subnets      map[string]*subnetRecord

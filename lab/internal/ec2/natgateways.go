@@ -19,11 +19,11 @@ const (
 )
 
 const (
-	// natDelay is how long a NAT gateway is on its way: long enough that a
-	// client that does not wait is found out. AWS takes minutes.
+	// natDelay is the time a NAT gateway stays in transition: long enough to expose a
+	// client that does not wait. AWS takes minutes.
 	natDelay = time.Second
-	// rememberNAT is how long one that has failed or was deleted is shown (VPC
-	// User Guide, nat-gateway-troubleshooting: "usually in about an hour").
+	// rememberNAT is how long a failed or deleted gateway is shown (VPC User Guide,
+	// nat-gateway-troubleshooting: "usually in about an hour").
 	rememberNAT = time.Hour
 )
 
@@ -31,19 +31,19 @@ type natGatewayRecord struct {
 	ID      string
 	VPC     string
 	Subnet  string
-	Private bool // no way to the Internet
-	// ENI is its network interface, and Address what that one's private address
-	// was when it is gone. The Elastic IP is kept in the same way.
+	Private bool // without Internet access
+	// Address is the private address of ENI. Like the fields of the Elastic IP, it
+	// outlives the interface.
 	ENI         string
 	Address     netip.Addr
 	Allocation  string
 	Association string
 	Public      netip.Addr
 	State       string
-	// Failure is why it failed.
+	// Failure is the reason of state failed.
 	Failure reasonXML
 	Created time.Time
-	Ended   time.Time // when it failed or was to be deleted
+	Ended   time.Time // when it failed or deletion began
 	tagHolder
 }
 
@@ -120,8 +120,8 @@ type createNATGatewayOutput struct {
 	Gateway natGatewayXML `xml:"natGateway"`
 }
 
-// createNatGateway makes a NAT gateway with its interface. What is missing for
-// it to work makes it fail afterwards, not the call (VPC User Guide,
+// createNatGateway makes a NAT gateway with its interface. If a prerequisite is
+// missing, the call succeeds and the gateway fails afterwards (VPC User Guide,
 // nat-gateway-troubleshooting).
 func createNatGateway(t *tx, in createNATGatewayInput) (*createNATGatewayOutput, error) {
 	made, again, err := t.replay(in.ClientToken)
@@ -187,7 +187,7 @@ func createNatGateway(t *tx, in createNATGatewayInput) (*createNATGatewayOutput,
 	return &createNATGatewayOutput{Token: in.ClientToken, Gateway: t.natGatewayXML(n)}, nil
 }
 
-// natGatewaysIn counts what the quota of a zone counts (VPC User Guide,
+// natGatewaysIn counts a zone's gateways towards the quota (VPC User Guide,
 // nat-gateway-troubleshooting).
 func (t *tx) natGatewaysIn(zone string) int {
 	count := 0
@@ -209,8 +209,8 @@ type deleteNATGatewayOutput struct {
 	ID string `xml:"natGatewayId"`
 }
 
-// deleteNatGateway lets a NAT gateway go; its Elastic IP becomes free to use
-// when it is deleted. Routes to it are left as black holes.
+// deleteNatGateway starts the deletion of a NAT gateway; its Elastic IP is free when
+// that is done. Routes to it stay as black holes.
 func deleteNatGateway(t *tx, in oneNATGateway) (*deleteNATGatewayOutput, error) {
 	n := in.Gateway
 	switch n.State {
@@ -224,7 +224,7 @@ func deleteNatGateway(t *tx, in oneNATGateway) (*deleteNATGatewayOutput, error) 
 	return &deleteNATGatewayOutput{ID: n.ID}, nil
 }
 
-// moveNATGateway brings a NAT gateway from the state on its way to the one after.
+// moveNATGateway completes a NAT gateway's transition.
 func (s *State) moveNATGateway(ctx context.Context, id string) {
 	pause(ctx, natDelay)
 	if ctx.Err() != nil {
@@ -252,7 +252,7 @@ func (s *State) moveNATGateway(ctx context.Context, id string) {
 	})
 }
 
-// natGatewaysAvailable are those that work, by ID.
+// natGatewaysAvailable returns those in state available, by ID.
 func (t *tx) natGatewaysAvailable() []*natGatewayRecord {
 	return slices.DeleteFunc(byID(t.NATGateways), func(n *natGatewayRecord) bool { return n.State != natAvailable })
 }

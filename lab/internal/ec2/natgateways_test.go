@@ -68,7 +68,7 @@ func TestNATGateway(t *testing.T) {
 		t.Errorf("the interface is %+v", e)
 	}
 
-	// The interface and the Elastic IP are AWS's as long as it lives.
+	// AWS manages the interface and the Elastic IP while the gateway exists.
 	l.wantCode(l.delegate(eni, "10.0.0.16/28"), "OperationNotPermitted")
 	_, err = l.ModifyNetworkInterfaceAttribute(l.ctx, &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &eni,
 		SourceDestCheck: &types.AttributeBooleanValue{Value: aws.Bool(true)}})

@@ -161,7 +161,7 @@ func TestSecurityGroups(t *testing.T) {
 	l.wantCode(err, "InvalidPermission.NotFound")
 	must(l.DeleteSecurityGroup(l.ctx, &ec2.DeleteSecurityGroupInput{GroupId: &b}))(l)
 	must(l.DeleteSecurityGroup(l.ctx, &ec2.DeleteSecurityGroupInput{GroupId: &a}))(l)
-	must(l.DeleteVpc(l.ctx, &ec2.DeleteVpcInput{VpcId: &v}))(l) // the default group goes with it
+	must(l.DeleteVpc(l.ctx, &ec2.DeleteVpcInput{VpcId: &v}))(l) // the default group is deleted with it
 	if d := cmp.Diff(vpc.Topology{}, l.fabric.topology()); d != "" {
 		t.Error(d)
 	}
@@ -186,7 +186,7 @@ func TestPrivateAddresses(t *testing.T) {
 		}
 	}
 	l.wantCode(assign(a, false, "10.0.0.11", "10.0.0.12"), "")
-	l.wantCode(assign(a, false, "10.0.0.11"), "") // it has it
+	l.wantCode(assign(a, false, "10.0.0.11"), "") // it has it already
 	l.wantCode(assign(a, false, "10.0.0.13", "10.0.1.13"), "InvalidParameterValue")
 	l.wantCode(assign(a, false, "10.0.0.3"), "InvalidParameterValue")
 	l.wantCode(assign(a, false, "10.0.0.13", "10.0.0.14"), "PrivateIpAddressLimitExceeded")
@@ -262,7 +262,7 @@ func TestElasticIPs(t *testing.T) {
 	l.wantCode(err, "InvalidIPAddress.InUse")
 	_, err = l.DetachInternetGateway(l.ctx, &ec2.DetachInternetGatewayInput{InternetGatewayId: &igw, VpcId: &v})
 	l.wantCode(err, "DependencyViolation")
-	second := must(associate(1, eni, aws.Bool(true)))(l) // pushes the first away
+	second := must(associate(1, eni, aws.Bool(true)))(l) // displaces the first
 	described := must(l.DescribeAddresses(l.ctx,
 		&ec2.DescribeAddressesInput{AllocationIds: []string{*eips[0].AllocationId}}))(l).Addresses[0]
 	if described.AssociationId != nil {

@@ -4,9 +4,9 @@ package ec2
 
 import "strings"
 
-// The lab has the default network ACL of each VPC, which lets everything pass
-// (VPC User Guide, default-network-acl), and no call to make or change one. It
-// is made of the VPC, so it is in no record.
+// The lab has only the default network ACL of each VPC, which allows all traffic (VPC
+// User Guide, default-network-acl), and no call to create or change one. It is derived
+// from the VPC and has no record.
 
 type aclEntryXML struct {
 	Number   int    `xml:"ruleNumber"`
@@ -33,7 +33,7 @@ type aclXML struct {
 	Tags         set[tagXML]            `xml:"tagSet" filter:""`
 }
 
-// aclID is that of a VPC's default network ACL.
+// aclID is the ID of a VPC's default network ACL.
 func aclID(vpc string) string { return "acl-" + strings.TrimPrefix(vpc, "vpc-") }
 
 func (t *tx) aclXML(v *vpcRecord) aclXML {

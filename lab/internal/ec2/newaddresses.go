@@ -74,7 +74,7 @@ func prefixInUse(p netip.Prefix) error {
 	return invalidParameter("Prefix %s overlaps addresses or prefixes that are in use", p)
 }
 
-// counts refuses numbers below zero, and numbers beside what they would number
+// counts refuses negative counts, and a count together with a list of the same things
 // (EC2 API Reference, CreateNetworkInterface).
 func (in eniSpec) counts() error {
 	count6 := orZero(in.Ipv6AddressCount)
@@ -99,8 +99,8 @@ func (in eniSpec) counts() error {
 	return nil
 }
 
-// named are the private IPv4 addresses asked for: the primary, if it is among
-// them, and the others.
+// named returns the private IPv4 addresses requested: the primary, if given, and the
+// others.
 func (in eniSpec) named() (primary, secondaries []string, err error) {
 	if in.PrivateIpAddress != "" {
 		primary = []string{in.PrivateIpAddress}
@@ -130,9 +130,9 @@ func (in eniSpec) prefixes6() []string {
 	return mapped(in.Ipv6Prefix, func(p prefix6Input) string { return p.Ipv6Prefix })
 }
 
-// count6 is how many IPv6 addresses are to be allocated: one, if nothing is said
-// about IPv6 and the subnet gives one to every new interface (EC2 API
-// Reference, ModifySubnetAttribute).
+// count6 is the number of IPv6 addresses to allocate: one, if the request does not
+// mention IPv6 and the subnet assigns one to every new interface (EC2 API Reference,
+// ModifySubnetAttribute).
 func (in eniSpec) count6(s *subnetRecord) int {
 	switch {
 	case in.Ipv6AddressCount != nil:

@@ -37,8 +37,8 @@ type createKeyPairOutput struct {
 	Tags        set[tagXML] `xml:"tagSet"`
 }
 
-// createKeyPair makes a key pair. The private key is in the answer and nowhere
-// else: the state keeps the public one.
+// createKeyPair makes a key pair. Only the response contains the private key; the state
+// keeps the public one.
 func createKeyPair(t *tx, in createKeyPairInput) (*createKeyPairOutput, error) {
 	if t.KeyPairs[in.KeyName] != nil {
 		return nil, duplicateKey(in.KeyName)
@@ -72,8 +72,8 @@ func duplicateKey(name string) error {
 	return fail("InvalidKeyPair.Duplicate", "The keypair '%s' already exists.", name)
 }
 
-// makeRSA makes an RSA key, whose fingerprint is the SHA-1 of the private key in
-// DER (EC2 User Guide, verify-keys).
+// makeRSA makes an RSA key. Its fingerprint is the SHA-1 of the private key in DER (EC2
+// User Guide, verify-keys).
 func (k *keyPairRecord) makeRSA() (*pem.Block, error) {
 	private, err := rsa.GenerateKey(rand.Reader, rsaBits)
 	if err != nil {
@@ -106,7 +106,7 @@ func (k *keyPairRecord) makeED25519() (*pem.Block, error) {
 	return ssh.MarshalPrivateKey(private, "")
 }
 
-// publish notes the public key, with its name as the comment.
+// publish records the public key, with its name as the comment.
 func (k *keyPairRecord) publish(public crypto.PublicKey) error {
 	key, err := ssh.NewPublicKey(public)
 	if err != nil {
@@ -116,7 +116,7 @@ func (k *keyPairRecord) publish(public crypto.PublicKey) error {
 	return nil
 }
 
-// colons writes a hash as 1f:51:ae.
+// colons formats a hash as 1f:51:ae.
 func colons(sum []byte) string {
 	parts := make([]string, len(sum))
 	for i, b := range sum {

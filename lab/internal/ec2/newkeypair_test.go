@@ -52,7 +52,7 @@ func TestCreateKeyPair(t *testing.T) {
 	l.wantCode(err, "InvalidParameterValue")
 	_, err = l.CreateKeyPair(l.ctx, &ec2.CreateKeyPairInput{KeyName: aws.String("x"), KeyFormat: "ppk"})
 	l.wantCode(err, "UnsupportedOperation")
-	// IDs and filters are joined, as everywhere.
+	// IDs and filters are joined with AND.
 	all := must(l.DescribeKeyPairs(l.ctx, &ec2.DescribeKeyPairsInput{}))(l).KeyPairs
 	out := must(l.DescribeKeyPairs(l.ctx, &ec2.DescribeKeyPairsInput{KeyPairIds: []string{*all[0].KeyPairId},
 		Filters: []types.Filter{{Name: aws.String("key-name"), Values: []string{*all[1].KeyName}}}}))(l)

@@ -4,7 +4,7 @@ package ec2
 
 import "strings"
 
-// given are those of the names that are set.
+// given returns those of the names that are set.
 func given(names []string, set []bool) []string {
 	var all []string
 	for i, ok := range set {
@@ -15,8 +15,8 @@ func given(names []string, set []bool) []string {
 	return all
 }
 
-// exactlyOne refuses a request that has none or several of the parameters; set
-// says which it has.
+// exactlyOne refuses a request with none or several of the parameters; set says which
+// it has.
 func exactlyOne(names []string, set ...bool) error {
 	switch have := given(names, set); len(have) {
 	case 0:
@@ -28,7 +28,7 @@ func exactlyOne(names []string, set ...bool) error {
 	}
 }
 
-// oneAttribute refuses a Modify call that changes nothing, or several things.
+// oneAttribute refuses a Modify call with no changes, or with several.
 func oneAttribute(names []string, set ...bool) error {
 	switch have := given(names, set); len(have) {
 	case 0:
@@ -40,7 +40,7 @@ func oneAttribute(names []string, set ...bool) error {
 	}
 }
 
-// positive refuses a count that asks for nothing.
+// positive refuses a count below one.
 func positive(name string, n *int) error {
 	if n != nil && *n < 1 {
 		return invalidParameter("Invalid value '%d' for %s", *n, name)

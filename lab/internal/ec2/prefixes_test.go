@@ -62,7 +62,7 @@ func TestPrefixes(t *testing.T) {
 	_, err = l.AssignPrivateIpAddresses(l.ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &b,
 		PrivateIpAddresses: []string{"10.0.0.33"}, AllowReassignment: aws.Bool(true)})
 	l.wantCode(err, "InvalidParameterValue")
-	// The primary address and the prefix leave two places.
+	// The primary address and the prefix leave two slots.
 	_, err = l.AssignPrivateIpAddresses(l.ctx,
 		&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &a, Ipv4PrefixCount: aws.Int32(3)})
 	l.wantCode(err, "PrivateIpAddressLimitExceeded")
@@ -157,8 +157,8 @@ func TestSelectors(t *testing.T) {
 	}
 }
 
-// TestPrefixesFromReservation has two /28 set aside: no more come from the rest
-// of the subnet, and no single address from them.
+// TestPrefixesFromReservation reserves two /28: the rest of the subnet yields no
+// prefixes, and the reservation no single addresses.
 func TestPrefixesFromReservation(t *testing.T) {
 	l := newLab(t)
 	s := l.subnet(l.vpc("10.0.0.0/16"), "10.0.0.0/25")
@@ -186,7 +186,7 @@ func TestNoPrefixWhereAllIsExplicit(t *testing.T) {
 	eni := *l.eni(s, "10.0.0.33").NetworkInterfaceId
 	_, err := l.AssignPrivateIpAddresses(l.ctx,
 		&ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: &eni, Ipv4PrefixCount: aws.Int32(1)})
-	l.wantCode(err, "InsufficientCidrBlocks") // .0 and .48 have AWS's addresses, .32 one in use
+	l.wantCode(err, "InsufficientCidrBlocks") // .0 and .48 contain AWS's addresses, .32 one in use
 	l.wantCode(l.delegate(eni, "10.0.0.16/28"), "")
 }
 

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// addressLimit is how many private addresses of a family an interface may have:
-// what the type of its instance allows (EC2 User Guide, using-eni). Nothing is
-// said about one that is on no instance; the most that any type allows is taken.
+// addressLimit is the maximum of private addresses of a family on an interface: that of
+// its instance's type (EC2 User Guide, using-eni). For an interface without an instance
+// AWS documents none; the lab takes the largest of any type.
 func (t *tx) addressLimit(e *eniRecord) int {
 	if e.Attachment != nil && e.Attachment.Instance != "" {
 		return instanceTypes[t.Instances[e.Attachment.Instance].Type].Addresses
@@ -21,8 +21,8 @@ func (t *tx) addressLimit(e *eniRecord) int {
 	return most
 }
 
-// slots are the places that an interface's addresses and prefixes of a family
-// take: a prefix takes one, as an address does (EC2 User Guide, ec2-prefix-eni).
+// slots is the number of an interface's addresses and prefixes of a family, each
+// counting as one (EC2 User Guide, ec2-prefix-eni).
 func (e *eniRecord) slots(ipv6 bool) int {
 	if ipv6 {
 		return len(e.IPv6) + len(e.prefixes(true))
@@ -41,7 +41,7 @@ func (t *tx) fits(e *eniRecord, ipv6 bool, adding int) error {
 	return nil
 }
 
-// AssignPrivateIpAddresses knows neither DryRun nor ClientToken.
+// AssignPrivateIpAddresses has neither DryRun nor ClientToken.
 type assignInput struct {
 	NetworkInterfaceId             string `form:",required"`
 	PrivateIpAddress               []string
@@ -67,9 +67,9 @@ type assignOutput struct {
 	Return    bool               `xml:"return"`
 }
 
-// assignPrivateIpAddresses registers secondary addresses or prefixes, all or
-// none. With AllowReassignment an address moves from another interface, and the
-// Elastic IP on it with it (EC2 API Reference, AssignPrivateIpAddresses).
+// assignPrivateIpAddresses assigns secondary addresses or prefixes, all or none. With
+// AllowReassignment an address moves from another interface, together with its Elastic
+// IP (EC2 API Reference, AssignPrivateIpAddresses).
 func assignPrivateIpAddresses(t *tx, in assignInput) (*assignOutput, error) {
 	err := exactlyOne(
 		[]string{"privateIpAddress", "secondaryPrivateIpAddressCount", "ipv4Prefix", "ipv4PrefixCount"},
@@ -110,9 +110,9 @@ func assignPrivateIpAddresses(t *tx, in assignInput) (*assignOutput, error) {
 		Prefixes: setOf(prefixes, func(p netip.Prefix) ipv4PrefixXML { return ipv4PrefixXML{p.String()} })}, nil
 }
 
-// assign gives an interface secondary IPv4 addresses. One that it has already
-// is no error. One that lies in a delegated prefix cannot be moved out of it:
-// AWS documents no way to do so.
+// assign gives an interface secondary IPv4 addresses. An address that it already has is
+// no error. An address in a delegated prefix cannot be moved: AWS documents no way to
+// do so.
 func (t *tx) assign(e *eniRecord, s *subnetRecord, wanted []netip.Addr, move bool) error {
 	held := t.allocations(s.ID)
 	var foreign []string
@@ -142,7 +142,7 @@ func (t *tx) assign(e *eniRecord, s *subnetRecord, wanted []netip.Addr, move boo
 	return nil
 }
 
-// move gives an address to an interface, with its Elastic IP.
+// move transfers an address to an interface, with its Elastic IP.
 func (t *tx) move(a netip.Addr, from, to *eniRecord) {
 	if from == to {
 		return
@@ -157,9 +157,8 @@ func (t *tx) move(a netip.Addr, from, to *eniRecord) {
 	}
 }
 
-// delegate gives an interface prefixes, by name or by number. A prefix of
-// another interface is not moved: AWS documents AllowReassignment for addresses
-// only.
+// delegate gives an interface prefixes, by name or by count. A prefix of another
+// interface is not moved: AWS documents AllowReassignment for addresses only.
 func (t *tx) delegate(e *eniRecord, s *subnetRecord, ipv6 bool, names []string, count int) ([]netip.Prefix, error) {
 	wanted, err := checkPrefixes(s, names, ipv6)
 	if err != nil {
@@ -190,16 +189,15 @@ func (t *tx) delegate(e *eniRecord, s *subnetRecord, ipv6 bool, names []string, 
 	return append(wanted, allocated...), nil
 }
 
-// UnassignPrivateIpAddresses knows neither DryRun nor ClientToken.
+// UnassignPrivateIpAddresses has neither DryRun nor ClientToken.
 type unassignInput struct {
 	NetworkInterfaceId string `form:",required"`
 	PrivateIpAddress   []string
 	Ipv4Prefix         []string
 }
 
-// unassignPrivateIpAddresses takes secondary addresses or prefixes away, all or
-// none; an Elastic IP on one is disassociated (EC2 API Reference,
-// UnassignPrivateIpAddresses).
+// unassignPrivateIpAddresses removes secondary addresses or prefixes, all or none; an
+// Elastic IP on one is disassociated (EC2 API Reference, UnassignPrivateIpAddresses).
 func unassignPrivateIpAddresses(t *tx, in unassignInput) (*done, error) {
 	if len(in.PrivateIpAddress) == 0 && len(in.Ipv4Prefix) == 0 {
 		return nil, missingParameter("privateIpAddress or ipv4Prefix")
@@ -235,7 +233,7 @@ func notAssigned(e *eniRecord) error {
 	return invalidParameter("Some of the specified addresses are not assigned to interface %s", e.ID)
 }
 
-// withdraw takes prefixes of a family away, with the Elastic IPs on addresses
+// withdraw removes prefixes of a family, and disassociates the Elastic IPs on addresses
 // in them.
 func (t *tx) withdraw(e *eniRecord, texts []string, ipv6 bool) error {
 	for _, text := range texts {

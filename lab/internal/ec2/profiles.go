@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// profileRecord is an instance's association with an instance profile; its zero
-// value stands for none.
+// profileRecord is an instance's association with an instance profile; the zero value
+// is none.
 type profileRecord struct {
 	Association string
 	ARN, ID     string
@@ -31,8 +31,7 @@ func (p profileRecord) xml() *profileXML {
 // profileInput names an instance profile.
 type profileInput struct{ Arn, Name string }
 
-// find makes the association that an instance is to have; none if no profile is
-// named.
+// find returns the association requested for an instance; none if no profile is named.
 func (in profileInput) find(t *tx) (profileRecord, error) {
 	parameter, given := "iamInstanceProfile.name", "name"
 	switch {
@@ -129,8 +128,8 @@ type replaceProfileInput struct {
 	IamInstanceProfile profileInput `form:",required"`
 }
 
-// replaceIamInstanceProfileAssociation puts another profile in the place of one;
-// the association gets a new ID.
+// replaceIamInstanceProfileAssociation replaces the profile of an association, which
+// gets a new ID.
 func replaceIamInstanceProfileAssociation(t *tx, in replaceProfileInput) (*profileAssociationOutput, error) {
 	i, err := t.profileAssociation(in.AssociationId)
 	if err != nil {

@@ -4,12 +4,12 @@ package ec2
 
 import "net/netip"
 
-// A public address of AWS's own: an instance has it from launch to stop, or
-// until an Elastic IP takes its place (EC2 User Guide,
-// using-instance-addressing, "Public IPv4 addresses").
+// A public address from AWS's pool: an instance has it from launch to stop, or until an
+// Elastic IP replaces it (EC2 User Guide, using-instance-addressing, "Public IPv4
+// addresses").
 
-// publicOn is the public address of a private one, and the Elastic IP if it is
-// one. There is none when the address is not valid.
+// publicOn returns the public address of a private one, and its Elastic IP record if it
+// is one. The address is invalid if there is none.
 func (t *tx) publicOn(e *eniRecord, private netip.Addr) (netip.Addr, *addressRecord) {
 	if a := t.addressOn(e.ID, private); a != nil {
 		return a.Public, a
@@ -20,7 +20,7 @@ func (t *tx) publicOn(e *eniRecord, private netip.Addr) (netip.Addr, *addressRec
 	return netip.Addr{}, nil
 }
 
-// hasPublic says whether an interface has any public address.
+// hasPublic reports whether an interface has any public address.
 func (t *tx) hasPublic(e *eniRecord) bool {
 	for _, a := range t.Addresses {
 		if a.ENI == e.ID {
@@ -30,9 +30,9 @@ func (t *tx) hasPublic(e *eniRecord) bool {
 	return e.Public.IsValid()
 }
 
-// mapPublic gives the only interface of an instance a public address, if it is
-// to have one and has no Elastic IP. One on an instance with more interfaces
-// gets none (EC2 User Guide, elastic-ip-addresses-eip).
+// mapPublic gives an instance's only interface a public address, if it has MapPublic
+// and no Elastic IP. An instance with several interfaces gets none (EC2 User Guide,
+// elastic-ip-addresses-eip).
 func (t *tx) mapPublic(i *instanceRecord) error {
 	enis := t.enisOf(i.ID)
 	if len(enis) != 1 || !enis[0].MapPublic || enis[0].Public.IsValid() ||
@@ -47,7 +47,7 @@ func (t *tx) mapPublic(i *instanceRecord) error {
 	return nil
 }
 
-// unmapPublic takes them away from an instance.
+// unmapPublic removes an instance's public addresses.
 func (t *tx) unmapPublic(i *instanceRecord) {
 	for _, e := range t.enisOf(i.ID) {
 		e.Public = netip.Addr{}

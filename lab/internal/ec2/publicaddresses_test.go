@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// TestPublicAddress follows the public address that AWS gives an instance, which
-// comes and goes as an Elastic IP does not.
+// TestPublicAddress follows an instance's public address from AWS's pool, which, unlike
+// an Elastic IP, comes and goes with the instance.
 func TestPublicAddress(t *testing.T) {
 	l := newLab(t)
 	v := l.vpc("10.0.0.0/16")

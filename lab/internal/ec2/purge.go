@@ -12,9 +12,8 @@ import (
 	"macaw.example/lab/internal/statefile"
 )
 
-// KeepImages makes a state's file one of a region in which nothing is left but
-// the images made in it. It is for when no State has the file open. A file
-// that is not there is no error.
+// KeepImages reduces a state's file to the images made in the region. No State may have
+// the file open. A missing file is no error.
 func KeepImages(file string) error {
 	b, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

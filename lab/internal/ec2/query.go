@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// query is what Describe calls share. Calls without pages embed it too: their
-// clients send neither MaxResults nor NextToken.
+// query holds the parameters common to Describe calls. Calls without pages embed it
+// too: their clients send neither MaxResults nor NextToken.
 type query struct {
 	DryRun     bool
 	Filter     []filter
@@ -19,7 +19,7 @@ type query struct {
 	NextToken  string
 }
 
-// described is the answer of a Describe call that describe makes.
+// described is the response of a call made by describe.
 type described[X any] struct {
 	response
 	Set       namedSet[X]
@@ -31,9 +31,8 @@ type namedSet[X any] struct {
 	set[X]
 }
 
-// describe makes a Describe call without parameters of its own: it shows the
-// records of a resource whose IDs are in a parameter, or all, in an element of
-// the answer.
+// describe returns a Describe call without special parameters. It shows the records
+// whose IDs are in a parameter, or all, in an element of the response.
 func describe[R, X any](ids, element string, show func(*tx, *R) X, limits ...pages) Handler {
 	type input struct {
 		query
@@ -60,18 +59,18 @@ func list[R, X any](t *tx, element string, show func(*tx, *R) X, ids []string, q
 	return &described[X]{Set: namedSet[X]{xml.Name{Local: element}, page}, NextToken: next}, nil
 }
 
-// item is something that a Describe call may show.
+// item is one entry that a Describe call may show.
 type item[X any] struct {
 	id    string
 	shown X
 }
 
-// pages are the limits of MaxResults, 5 and 1000 unless given, and what a call
-// gets that does not say, all unless given.
+// pages are the limits of MaxResults (default 5 and 1000), and the page size of a
+// request without MaxResults (default: everything).
 type pages struct{ least, most, usual int }
 
-// choose answers a Describe call: the items of the IDs asked for, or all, that
-// pass the filters, one page of them. Items are in the order of their IDs.
+// choose selects the items of a Describe call: those with the given IDs, or all, that
+// pass the filters; one page of them, ordered by ID.
 func choose[X any](k kind, all []item[X], ids []string, q query,
 	limits ...pages) (page set[X], next string, err error) {
 	if len(ids) > 0 {
@@ -110,8 +109,8 @@ func withIDs[X any](k kind, all []item[X], ids []string) ([]item[X], error) {
 	return found, nil
 }
 
-// paginate cuts a page. The token holds the ID after which the next page
-// begins, so records that come and go in between neither repeat nor hide others.
+// paginate cuts a page. The token holds the ID after which the next page begins, so
+// records created or deleted in between cause neither repetitions nor gaps.
 func paginate[X any](k kind, found []item[X], q query, limits pages) (page []item[X], next string, err error) {
 	if q.NextToken != "" {
 		token, err := base64.URLEncoding.DecodeString(q.NextToken)

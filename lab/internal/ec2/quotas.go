@@ -4,22 +4,21 @@ package ec2
 
 import "strconv"
 
-// The account's quotas of VPC User Guide, amazon-vpc-limits, as they are unless
-// AWS is asked for more. That of Elastic IPs is in Config.
+// The default quotas of an account (VPC User Guide, amazon-vpc-limits). That of Elastic
+// IPs is in Config.
 const (
-	maxVPCs        = 5   // in a region
-	maxCIDRs       = 5   // of a VPC, of each family
-	maxSubnets     = 200 // in a VPC
+	maxVPCs        = 5   // per region
+	maxCIDRs       = 5   // per VPC, for each family
+	maxSubnets     = 200 // per VPC
 	maxGateways    = maxVPCs
-	maxRouteTables = 200 // in a VPC
-	maxRoutes      = 500 // in a table, of each family
+	maxRouteTables = 200 // per VPC
+	maxRoutes      = 500 // per table, for each family
 	maxGroups      = 2500
-	maxENIGroups   = 5 // security groups of an interface
-	// maxRules are a group's rules of one direction; those of IPv4 and of IPv6
-	// are counted apart.
+	maxENIGroups   = 5 // security groups per interface
+	// maxRules is per group, direction and family.
 	maxRules       = 60
 	maxENIs        = 5000
-	maxNATGateways = 5 // in an availability zone
+	maxNATGateways = 5 // per availability zone
 )
 
 type accountAttributeXML struct {

@@ -13,9 +13,9 @@ const (
 	reserveExplicit = "explicit"
 )
 
-// reservationRecord is a range of a subnet that AWS takes no address from by
-// itself: one for prefixes serves their delegation, an explicit one serves
-// nobody but who names an address (VPC User Guide, subnet-cidr-reservation).
+// reservationRecord is a range of a subnet excluded from automatic allocation. The type
+// "prefix" serves the delegation of prefixes; "explicit" serves only requests that name
+// an address (VPC User Guide, subnet-cidr-reservation).
 type reservationRecord struct {
 	ID          string
 	Subnet      string
@@ -25,7 +25,7 @@ type reservationRecord struct {
 	tagHolder
 }
 
-// reservationsOf are the reservations in a subnet, by ID.
+// reservationsOf returns the reservations in a subnet, by ID.
 func (t *tx) reservationsOf(subnet string) []*reservationRecord {
 	return slices.DeleteFunc(byID(t.Reservations), func(r *reservationRecord) bool { return r.Subnet != subnet })
 }
@@ -58,8 +58,8 @@ type createReservationOutput struct {
 	Reservation subnetReservationXML `xml:"subnetCidrReservation"`
 }
 
-// createSubnetCidrReservation reserves a range. Addresses in use in it stay
-// where they are (VPC User Guide, subnet-cidr-reservation).
+// createSubnetCidrReservation reserves a range. Addresses in use in it stay (VPC User
+// Guide, subnet-cidr-reservation).
 func createSubnetCidrReservation(t *tx, in createReservationInput) (*createReservationOutput, error) {
 	s := in.Subnet
 	if in.ReservationType != reservePrefix && in.ReservationType != reserveExplicit {

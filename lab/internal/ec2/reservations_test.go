@@ -45,7 +45,7 @@ func TestReservations(t *testing.T) {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)
 		}
 	}
-	e := l.eni(s, "10.0.0.10") // in use already, which is allowed
+	e := l.eni(s, "10.0.0.10") // already in use, which is allowed
 	id := must(l.reserve(s, "10.0.0.0/26", "explicit"))(l)
 	_, err := l.reserve(s, "10.0.0.32/28", "prefix")
 	l.wantCode(err, "InvalidParameterValue")
@@ -64,7 +64,7 @@ func TestReservations(t *testing.T) {
 	if addresses(*e)[0] != "10.0.0.10" {
 		t.Error("the reservation unassigned an address")
 	}
-	must(l.reserve(s, "10.0.0.240/28", "prefix"))(l) // the last address is AWS's anyway
+	must(l.reserve(s, "10.0.0.240/28", "prefix"))(l) // the last address is AWS's in any case
 	if free := l.free(s); free != 251-3-15 {
 		t.Errorf("a reservation for prefixes leaves %d addresses, want %d", free, 251-3-15)
 	}

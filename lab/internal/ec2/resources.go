@@ -4,14 +4,14 @@ package ec2
 
 import "reflect"
 
-// resource is where the records of a kind are.
+// resource locates the records of a kind.
 type resource[R any] struct {
 	kind
 	records func(*model) map[string]*R
 }
 
-// resources are those that a request may have a field of: *subnetRecord stands
-// for the ID of a subnet, which is looked up before the action runs.
+// resources lists the record types that a request may have a field of: *subnetRecord
+// takes the ID of a subnet, which is looked up before the action runs.
 var resources = []lookup{
 	resource[vpcRecord]{kindVPC, func(m *model) map[string]*vpcRecord { return m.VPCs }},
 	resource[subnetRecord]{kindSubnet, func(m *model) map[string]*subnetRecord { return m.Subnets }},

@@ -13,8 +13,8 @@ import (
 // targetLocal is the target of the route inside the VPC, as EC2 spells it.
 const targetLocal = "local"
 
-// unroutable carries the instance's link-local services; no route may take it
-// (VPC User Guide, subnet-route-tables).
+// unroutable is the range of link-local services; no route may lead into it (VPC
+// User Guide, subnet-route-tables).
 var unroutable = netip.MustParsePrefix("169.254.168.0/22")
 
 type routeRecord struct {
@@ -22,12 +22,11 @@ type routeRecord struct {
 	Target string // "local", igw-..., nat-... or eni-...
 }
 
-// to says whether the target is of a kind.
+// to reports whether the target is of a kind.
 func (r routeRecord) to(k kind) bool { return strings.HasPrefix(r.Target, k.prefix+"-") }
 
-// target says where a route of a table leads now. A route whose gateway is
-// detached, or whose interface is attached to nothing, is a black hole (EC2
-// API Reference, Route).
+// target returns where a route currently leads. A route is a black hole if its gateway
+// is detached or its interface is not attached (EC2 API Reference, Route).
 func (t *tx) target(table *routeTableRecord, r routeRecord) vpc.TargetKind {
 	nat := t.NATGateways[r.Target]
 	switch {
@@ -79,14 +78,14 @@ func (t *tx) routeXML(table *routeTableRecord, r routeRecord) routeXML {
 	return x
 }
 
-// routeID names a route in its table.
+// routeID is the identity of a route in its table.
 type routeID struct {
 	Table                    *routeTableRecord `form:"RouteTableId,required"`
 	DestinationCidrBlock     string
 	DestinationIpv6CidrBlock string
 }
 
-// destination parses what the route leads to.
+// destination parses a route's destination.
 func (in routeID) destination() (netip.Prefix, error) {
 	err := exactlyOne([]string{"destinationCidrBlock", "destinationIpv6CidrBlock"},
 		in.DestinationCidrBlock != "", in.DestinationIpv6CidrBlock != "")
@@ -99,7 +98,7 @@ func (in routeID) destination() (netip.Prefix, error) {
 	return parseBlock6(in.DestinationIpv6CidrBlock, "destinationIpv6CidrBlock")
 }
 
-// routeInput is what CreateRoute and ReplaceRoute share.
+// routeInput holds the parameters common to CreateRoute and ReplaceRoute.
 type routeInput struct {
 	dryRun
 	routeID
@@ -114,7 +113,7 @@ type replaceRouteInput struct {
 	LocalTarget bool
 }
 
-// route checks the route that is asked for.
+// route checks the requested route.
 func (in replaceRouteInput) route(t *tx) (r routeRecord, err error) {
 	if r.Dest, err = in.destination(); err != nil {
 		return r, err
@@ -125,7 +124,7 @@ func (in replaceRouteInput) route(t *tx) (r routeRecord, err error) {
 	if r.Target, err = in.target(t); err != nil {
 		return r, err
 	}
-	if r.to(kindNATGateway) && r.Dest.Addr().Is6() { // but for 64:ff9b::/96, which the lab does not translate
+	if r.to(kindNATGateway) && r.Dest.Addr().Is6() { // except 64:ff9b::/96, which the lab does not translate
 		return r, invalidParameter("The destination CIDR block %s cannot be routed to a NAT gateway.", r.Dest)
 	}
 	v := t.VPCs[in.Table.VPC]
@@ -144,13 +143,13 @@ func (in replaceRouteInput) route(t *tx) (r routeRecord, err error) {
 	return r, nil
 }
 
-// isLocal says whether a prefix is one of a VPC's CIDRs.
+// isLocal reports whether a prefix is one of a VPC's CIDRs.
 func (t *tx) isLocal(v *vpcRecord, p netip.Prefix) bool {
 	return slices.Contains(v.blocks(), p) || slices.Contains(v.blocks6(), p)
 }
 
-// isSubnet says whether a prefix is the whole of a subnet: inside the VPC only
-// such a route may be more specific than the local one (VPC User Guide,
+// isSubnet reports whether a prefix is a subnet's full CIDR. Within the VPC, only such
+// a route may be more specific than the local one (VPC User Guide,
 // subnet-route-tables).
 func (t *tx) isSubnet(vpcID string, p netip.Prefix) bool {
 	for _, s := range t.Subnets {
@@ -211,7 +210,7 @@ func (in replaceRouteInput) target(t *tx) (string, error) {
 	return e.ID, nil
 }
 
-// onlyENI is the interface that an instance's ID can stand for.
+// onlyENI returns an instance's only interface, which the instance's ID may denote.
 func (t *tx) onlyENI(instance string) (*eniRecord, error) {
 	i, err := find(kindInstance, t.Instances, instance)
 	if err != nil {
@@ -261,7 +260,7 @@ func createRoute(t *tx, in routeInput) (*done, error) {
 	return ok()
 }
 
-// replaceRoute changes a route's target. The local route may lead to an
+// replaceRoute changes a route's target. The local route may be pointed at an
 // interface, and back (VPC User Guide, subnet-route-tables).
 func replaceRoute(t *tx, in replaceRouteInput) (*done, error) {
 	r, err := in.route(t)

@@ -15,7 +15,7 @@ type routeTableRecord struct {
 	tagHolder
 }
 
-// routeTableAssociation is with a subnet, or makes the table the main one of
+// routeTableAssociation associates a table with a subnet, or makes it the main table of
 // its VPC.
 type routeTableAssociation struct {
 	ID     string
@@ -27,7 +27,7 @@ func (r *routeTableRecord) main() bool {
 	return slices.ContainsFunc(r.Associations, func(a routeTableAssociation) bool { return a.Main })
 }
 
-// routeTableOf is the table a subnet uses: its own or the main one (VPC User
+// routeTableOf returns the table of a subnet: its own, or else the main one (VPC User
 // Guide, VPC_Route_Tables).
 func (t *tx) routeTableOf(s *subnetRecord) *routeTableRecord {
 	var main *routeTableRecord
@@ -54,9 +54,8 @@ func (t *tx) newRouteTable(v *vpcRecord) *routeTableRecord {
 	return r
 }
 
-// addLocalRoutes leads to a new CIDR of a VPC from everywhere in it, and
-// removeRoutes no longer leads to one that has gone (VPC User Guide,
-// vpc-cidr-blocks).
+// addLocalRoutes adds the local route of a new CIDR to each of the VPC's tables;
+// removeRoutes removes those of a disassociated CIDR (VPC User Guide, vpc-cidr-blocks).
 func (t *tx) addLocalRoutes(v *vpcRecord, cidr netip.Prefix) {
 	for _, r := range t.RouteTables {
 		if r.VPC == v.ID {
@@ -73,7 +72,7 @@ func (t *tx) removeRoutes(v *vpcRecord, cidr netip.Prefix) {
 	}
 }
 
-// association finds the table with an association and the place of it there.
+// association finds the table with an association, and its index there.
 func (t *tx) association(id string) (*routeTableRecord, int, error) {
 	for _, r := range t.RouteTables {
 		if i := slices.IndexFunc(r.Associations, func(a routeTableAssociation) bool { return a.ID == id }); i >= 0 {
@@ -221,8 +220,8 @@ type replaceAssociationOutput struct {
 	State associationStateXML `xml:"associationState"`
 }
 
-// replaceRouteTableAssociation moves a subnet, or the role of main table, to
-// another table. The association gets a new ID.
+// replaceRouteTableAssociation moves a subnet, or the role of main table, to another
+// table. The association gets a new ID.
 func replaceRouteTableAssociation(t *tx, in replaceAssociationInput) (*replaceAssociationOutput, error) {
 	from, i, err := t.association(in.AssociationId)
 	if err != nil {

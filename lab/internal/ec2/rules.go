@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// anyProtocol is how EC2 writes a rule for all traffic.
+// anyProtocol is EC2's value for all traffic.
 const anyProtocol = "-1"
 
 // ruleRecord is one rule. Exactly one of CIDR and Source is set.
@@ -20,10 +20,10 @@ type ruleRecord struct {
 	Group    string
 	Egress   bool
 	Protocol string // tcp, udp, icmp, icmpv6, a number, or -1
-	// From and To are ports, or ICMP type and code; -1 stands for any.
+	// From and To are ports, or ICMP type and code; -1 means any.
 	From, To    int
 	CIDR        string
-	Source      string // ID of the group referred to
+	Source      string // ID of the group that is the peer
 	Description string
 	tagHolder
 }
@@ -40,7 +40,7 @@ func (t *tx) addRule(r *ruleRecord) {
 	t.Rules[r.ID] = r
 }
 
-// rulesOf are the rules of a group in one direction, by ID.
+// rulesOf returns the rules of a group in one direction, by ID.
 func (t *tx) rulesOf(group string, egress bool) []*ruleRecord {
 	return slices.DeleteFunc(byID(t.Rules), func(r *ruleRecord) bool { return r.Group != group || r.Egress != egress })
 }
@@ -72,8 +72,8 @@ type permissionInput struct {
 	Groups     []groupPairInput
 }
 
-// permissionsInput is what the four Authorize and Revoke calls share. The
-// parameters of a single rule are the older way to say it.
+// permissionsInput holds the parameters common to the four Authorize and Revoke calls.
+// The parameters of a single rule are the older form.
 type permissionsInput struct {
 	dryRun
 	Group         *groupRecord `form:"GroupId,required"`
@@ -84,8 +84,7 @@ type permissionsInput struct {
 	CidrIp        string
 }
 
-// rules makes the rules that the request describes, if it does, which are in no
-// group's possession yet.
+// rules builds the rules in the request, if any. It does not add them to the group.
 func (in permissionsInput) rules(egress bool) ([]*ruleRecord, error) {
 	permissions := in.IpPermissions
 	if in.IpProtocol != "" || in.CidrIp != "" {
@@ -106,7 +105,7 @@ func (in permissionsInput) rules(egress bool) ([]*ruleRecord, error) {
 	return all, nil
 }
 
-// rules are those of one permission: one for each peer.
+// rules returns the rules of one permission: one for each peer.
 func (p permissionInput) rules(g *groupRecord, egress bool) ([]*ruleRecord, error) {
 	base := ruleRecord{Group: g.ID, Egress: egress}
 	if err := p.ports(&base); err != nil {
@@ -157,8 +156,8 @@ func protocolNumber(name string) int {
 	return n
 }
 
-// ports fills in protocol and ports. For other protocols than TCP, UDP and
-// ICMP all ports are allowed, whatever was said (EC2 API Reference, IpPermission).
+// ports sets protocol and ports. Protocols other than TCP, UDP and ICMP always allow
+// all ports (EC2 API Reference, IpPermission).
 func (p permissionInput) ports(r *ruleRecord) error {
 	r.Protocol = strings.ToLower(p.IpProtocol)
 	if name, ok := protocolNames[r.Protocol]; ok {
@@ -196,9 +195,8 @@ func (p permissionInput) ports(r *ruleRecord) error {
 	return nil
 }
 
-// other says whether rules count against quotas of their own: those of IPv4 and
-// those of IPv6 do (VPC User Guide, amazon-vpc-limits). A reference to a group
-// counts against both.
+// other reports whether two rules count towards separate quotas: IPv4 and IPv6 rules do
+// (VPC User Guide, amazon-vpc-limits). A reference to a group counts towards both.
 func (r *ruleRecord) other(o *ruleRecord) bool {
 	return r.CIDR != "" && o.CIDR != "" && r.ipv6() != o.ipv6()
 }

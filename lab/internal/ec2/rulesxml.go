@@ -28,8 +28,8 @@ type permissionXML struct {
 	PrefixList set[string]       `xml:"prefixListIds"`
 }
 
-// ports are nil where EC2 leaves them out: for all protocols but TCP, UDP and
-// ICMP.
+// ports returns nil for protocols other than TCP, UDP and ICMP, where EC2 omits the
+// ports.
 func (r *ruleRecord) ports() (from, to *int) {
 	switch r.Protocol {
 	case "tcp", "udp", "icmp", "icmpv6":
@@ -38,8 +38,8 @@ func (r *ruleRecord) ports() (from, to *int) {
 	return nil, nil
 }
 
-// permissionsXML shows rules as permissions: those that differ only in the
-// peer are one.
+// permissionsXML groups rules into permissions: rules that differ only in the peer
+// share one.
 func (t *tx) permissionsXML(group string, egress bool) set[permissionXML] {
 	type key struct {
 		protocol string

@@ -23,25 +23,24 @@ const maxRequest = 1 << 20
 
 // Call is one authenticated API call on its way to its action.
 type Call struct {
-	Context   context.Context // of the request
+	Context   context.Context // of the HTTP request
 	Action    string
 	Form      url.Values
 	AccessKey string
 	Caller    iam.Caller
-	// Request is what is known of the request as a whole, for policies.
+	// Request holds the condition values of the request itself, for policies.
 	Request policy.Context
 
-	// view is the model that a reading action sees; nil stands for the newest.
-	// Models are never changed, so an older one is what a lagging answer shows.
+	// view is the model that a reading action sees; nil is the newest. Models are
+	// immutable, so a lagging answer reads an older one.
 	view *model
 }
 
 // Handler answers a call; its error should be an *APIError.
 type Handler func(*State, *Call) (result, error)
 
-// Middleware wraps the dispatch of calls. It is where throttling, lag and faults
-// belong: it sees who calls what, and may refuse with an *APIError before the
-// action is tried.
+// Middleware wraps the dispatch of calls, for throttling, lag and faults. It sees the
+// caller and the call, and may refuse with an *APIError before the action runs.
 type Middleware func(Handler) Handler
 
 // Server is the HTTP side of a State.
@@ -51,9 +50,9 @@ type Server struct {
 	handle     Handler
 }
 
-// NewServer makes the handler of the EC2 and SSM endpoints, and of IAM's and
-// STS's if the identities answer for them. The first middleware is the
-// outermost; what the caller may do is decided behind the last.
+// NewServer returns the handler of the EC2 and SSM endpoints, and of IAM's and STS's if
+// the identities implement [QueryService]. The first middleware is the outermost;
+// authorization comes after the last.
 func NewServer(s *State, known Identities, middleware ...Middleware) *Server {
 	handle := authorized(known)(dispatch)
 	for i := len(middleware) - 1; i >= 0; i-- {
@@ -62,8 +61,8 @@ func NewServer(s *State, known Identities, middleware ...Middleware) *Server {
 	return &Server{state: s, identities: known, handle: handle}
 }
 
-// ServeHTTP answers one request. Which service is meant is in the scope of the
-// signature, as it is for AWS's own front ends.
+// ServeHTTP answers one request. The scope of the signature names the service, as on
+// AWS's front ends.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := newRequestID()
 	w.Header().Set("x-amzn-RequestId", id)
@@ -73,7 +72,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	signed, who, err := verify(s.identities, r, body, s.state.cfg.Now())
-	// IAM is one for all regions and signed for the first.
+	// IAM is global; its requests are signed for the first region.
 	global := signed.Service == "iam" && signed.Region == "us-east-1"
 	if err == nil && signed.Region != s.state.cfg.Region && !global {
 		err = failStatus(http.StatusUnauthorized, "AuthFailure", "Credential should be scoped to a valid region, not '%s'.",
@@ -101,7 +100,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// about is what policies may ask of any request (IAM User Guide,
+// about returns the condition values that every request has (IAM User Guide,
 // reference_policies_condition-keys).
 func (s *Server) about(r *http.Request) policy.Context {
 	c := policy.Context{}
@@ -113,8 +112,7 @@ func (s *Server) about(r *http.Request) policy.Context {
 	return c
 }
 
-// toIAM tells a refused signature as IAM and STS do (IAM API Reference,
-// CommonErrors).
+// toIAM words a refused signature as IAM and STS do (IAM API Reference, CommonErrors).
 func toIAM(err error) *APIError {
 	switch e := asAPIError(err); {
 	case err == nil:
@@ -131,8 +129,8 @@ func toIAM(err error) *APIError {
 	}
 }
 
-// readForm reads the parameters of a Query API request. Those of a signature
-// in the query string are none.
+// readForm reads the parameters of a Query API request, without those of a signature in
+// the query string.
 func readForm(r *http.Request, body []byte) (url.Values, error) {
 	form := r.URL.Query()
 	for name := range form {
@@ -198,7 +196,7 @@ func dispatch(s *State, c *Call) (result, error) {
 	return handle(s, c)
 }
 
-// read makes a handler of an action that changes nothing.
+// read returns the handler of an action that changes nothing.
 func read[In any, Out result](action func(*tx, In) (Out, error)) Handler {
 	return readAs(nil, action)
 }
@@ -227,7 +225,7 @@ func readAs[In any, Out result](names map[string]string, action func(*tx, In) (O
 	}
 }
 
-// write makes a handler of an action that changes the state.
+// write returns the handler of an action that changes the state.
 func write[In any, Out result](action func(*tx, In) (Out, error)) Handler {
 	return func(s *State, c *Call) (result, error) {
 		var in In

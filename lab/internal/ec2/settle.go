@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// retryAfter is the pause before a machine is told again what it failed
-	// to do, where giving up is no choice.
+	// retryAfter is the pause before a failed call to a machine is repeated, for
+	// transitions that must not be abandoned.
 	retryAfter = 2 * time.Second
 	// rememberTerminated is how long terminated instances are shown (EC2 User
 	// Guide, terminating-instances: "a short while, usually an hour").
 	rememberTerminated = time.Hour
 )
 
-// settle sets to work on everything that is on its way to another state. It is
-// called under the write lock after every change, and only looks: what was
-// begun by a former run is found like what a call has just asked for.
+// settle starts work on everything in transition. It is called under the write lock
+// after every change and derives the work from the state alone, so transitions begun by
+// an earlier run continue like new ones.
 func (s *State) settle() {
 	t := s.view()
 	for id, i := range t.Instances {
@@ -44,7 +44,7 @@ func (s *State) settle() {
 	}
 }
 
-// goal names what the instance's machine has to do, empty for nothing.
+// goal returns what the instance's machine has to do, or "" for nothing.
 func (t *tx) goal(i *instanceRecord) string {
 	switch i.State {
 	case statePending, stateStopping, stateShuttingDown:
@@ -62,8 +62,8 @@ func (t *tx) goal(i *instanceRecord) string {
 	return ""
 }
 
-// moveInstance makes the machine do what its instance's state asks for, and
-// notes the outcome unless the state has been changed meanwhile.
+// moveInstance makes the machine do what its instance's state requires, and records the
+// outcome unless the state has changed meanwhile.
 func (s *State) moveInstance(ctx context.Context, id string) {
 	t := s.view()
 	i := t.Instances[id]
@@ -91,7 +91,7 @@ func (s *State) moveInstance(ctx context.Context, id string) {
 		err = s.plug(ctx, t, i)
 	}
 	if ctx.Err() != nil {
-		return // something else is wanted now, or the lab is closing
+		return // superseded, or the lab is closing
 	}
 	if err != nil {
 		s.cfg.Log.Error("moving an instance", "instance", id, "goal", goal, "err", err)
@@ -110,8 +110,8 @@ func (s *State) moveInstance(ctx context.Context, id string) {
 	})
 }
 
-// arrive notes that an instance's machine has done, or failed to do, what it
-// had to when the state was as seen.
+// arrive records that an instance's machine has reached, or failed to reach, the goal
+// derived from the state seen.
 func (t *tx) arrive(i *instanceRecord, goal string, seen *tx, err error) {
 	switch {
 	case goal == statePending && err == nil:
@@ -133,7 +133,7 @@ func (t *tx) arrive(i *instanceRecord, goal string, seen *tx, err error) {
 	}
 }
 
-// terminated gives the instance's interfaces back: those made with it go.
+// terminated detaches the instance's interfaces and deletes those made with it.
 func (t *tx) terminated(i *instanceRecord) {
 	i.State, i.Ended, i.UserData, i.Profile = stateTerminated, t.now, nil, profileRecord{}
 	t.unmapPublic(i)
@@ -153,7 +153,7 @@ func (t *tx) terminated(i *instanceRecord) {
 
 // plug makes a running machine's devices follow its attachments.
 func (s *State) plug(ctx context.Context, t *tx, i *instanceRecord) error {
-	hotPlug := s.cfg.Machines.(HotPlug) // or no attachment would change while it runs
+	hotPlug := s.cfg.Machines.(HotPlug) // without it, no attachment changes on a running instance
 	for _, e := range t.enisOf(i.ID) {
 		var err error
 		switch e.Attachment.Status {
@@ -169,9 +169,8 @@ func (s *State) plug(ctx context.Context, t *tx, i *instanceRecord) error {
 	return nil
 }
 
-// plugged ends what plug did with the attachments it saw. After a failure new
-// ones are undone, and those that were to end do so nevertheless: the fabric
-// enforces it.
+// plugged completes the attachments that plug saw. After a failure, new attachments are
+// undone; detachments complete anyway: the fabric enforces them.
 func (t *tx) plugged(i *instanceRecord, seen *tx, err error) {
 	for _, e := range t.enisOf(i.ID) {
 		before := seen.ENIs[e.ID]
@@ -187,8 +186,7 @@ func (t *tx) plugged(i *instanceRecord, seen *tx, err error) {
 	}
 }
 
-// note writes an outcome down. It can fail when the disk does; the next run
-// then does the work again.
+// note records an outcome. If writing to disk fails, the next run repeats the work.
 func (s *State) note(what string, change func(*tx) error) {
 	if err := s.update(nil, change); err != nil {
 		s.cfg.Log.Error("noting "+what, "err", err)
@@ -202,7 +200,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// purge forgets what EC2 forgets.
+// purge deletes records that EC2 no longer shows.
 func (t *tx) purge() {
 	maps.DeleteFunc(t.Instances, func(_ string, i *instanceRecord) bool {
 		return i.State == stateTerminated && t.now.Sub(i.Ended) > rememberTerminated
@@ -218,7 +216,7 @@ func (e *eniRecord) nic() NIC {
 	return NIC{ENI: e.ID, MAC: e.MAC, DeviceIndex: e.Attachment.DeviceIndex, Device: device}
 }
 
-// spec is what Machines must know of an instance.
+// spec is the description of an instance for Machines.
 func (t *tx) spec(i *instanceRecord) Instance {
 	limits := instanceTypes[i.Type]
 	spec := Instance{ID: i.ID, ImageID: i.Image, Type: i.Type, VCPUs: limits.VCPUs, MemoryMB: limits.MemoryMB,

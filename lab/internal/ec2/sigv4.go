@@ -20,24 +20,24 @@ import (
 const (
 	signatureAlgorithm = "AWS4-HMAC-SHA256"
 	amzTime            = "20060102T150405Z"
-	// maxClockSkew is how far a request's date may lie from the server's clock
-	// (IAM User Guide, "Elements of an AWS API request signature").
+	// maxClockSkew is the largest difference between a request's date and the server's
+	// clock (IAM User Guide, "Elements of an AWS API request signature").
 	maxClockSkew = 15 * time.Minute
-	// maxPresigned is how long a signature in a query string may be good for
-	// (IAM User Guide, "Create a signed AWS API request").
+	// maxPresigned is the longest lifetime of a signature in a query string (IAM User
+	// Guide, "Create a signed AWS API request").
 	maxPresigned = 7 * 24 * time.Hour
 )
 
-// The refusals that other services tell in words of their own.
+// Refusals that IAM and STS word differently.
 var (
 	errBadKey = failStatus(http.StatusUnauthorized, "AuthFailure",
 		"AWS was not able to validate the provided access credentials")
-	// errSessionEnded is how EC2 refuses the credentials of a session that
-	// has ended (EC2 API Reference, errors-overview).
+	// errSessionEnded is EC2's refusal of expired session credentials (EC2 API
+	// Reference, errors-overview).
 	errSessionEnded = fail("RequestExpired", "Request has expired.")
 )
 
-// scope is what a signature is bound to.
+// scope is the credential scope of a signature.
 type scope struct {
 	AccessKey, Date, Region, Service string
 }
@@ -46,7 +46,7 @@ func (s scope) String() string {
 	return strings.Join([]string{s.Date, s.Region, s.Service, "aws4_request"}, "/")
 }
 
-// signed is a request's signature with what belongs to it.
+// signed is a request's signature and the data it covers.
 type signed struct {
 	scope
 	date      string // as sent
@@ -54,7 +54,7 @@ type signed struct {
 	signature string
 	token     string        // of a session, or empty
 	lifetime  time.Duration // of a signature in the query string
-	query     url.Values    // what of the query is signed
+	query     url.Values    // the signed part of the query
 }
 
 // readSignature finds the signature in the Authorization header or in the query
@@ -102,9 +102,9 @@ func readSignature(r *http.Request) (signed, error) {
 	return s, nil
 }
 
-// verify checks a Signature Version 4 over the request as it came, and says
-// whose it is and for which service. The scope is told even if the signature is
-// not good: it says which service has to refuse the request.
+// verify checks a Signature Version 4 over the request as received, and returns its
+// owner and service. It returns the scope even if the signature is invalid: the scope
+// names the service that has to refuse the request.
 func verify(known Identities, r *http.Request, body []byte, now time.Time) (scope, iam.Caller, error) {
 	s, err := readSignature(r)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"macaw.example/lab/internal/iam/policy"
 )
 
-// ssmTarget begins the X-Amz-Target header of calls to Systems Manager.
+// ssmTarget is the prefix of X-Amz-Target in calls to Systems Manager.
 const ssmTarget = "AmazonSSM."
 
 type ssmParameter struct {
@@ -24,9 +24,9 @@ type ssmParameter struct {
 	Version          int
 }
 
-// serveSSM answers GetParameter and GetParameters, in the JSON protocol of
-// Systems Manager, for the public parameters that name images. denied is why
-// the signature was refused, if it was.
+// serveSSM answers GetParameter and GetParameters, in the JSON protocol of Systems
+// Manager, for the public parameters that name images. denied is the reason if the
+// signature was refused.
 func (s *Server) serveSSM(w http.ResponseWriter, c *Call, target string, body []byte, denied error) {
 	answer, err := s.ssm(c, strings.TrimPrefix(target, ssmTarget), body, denied)
 	if err != nil {
@@ -93,7 +93,7 @@ func notNull(name string) *APIError {
 		"1 validation error detected: Value at '%s' failed to satisfy constraint: Member must not be null", name)
 }
 
-// ssmFind finds a parameter that the caller may read, nil if there is none.
+// ssmFind finds a parameter that the caller may read, or nil.
 func (s *Server) ssmFind(c *Call, action, name string) (*ssmParameter, *APIError) {
 	arn := "arn:aws:ssm:" + s.state.cfg.Region + "::parameter/" + strings.TrimPrefix(name, "/")
 	switch s.identities.Decide(c.Caller, policy.Request{Action: "ssm:" + action, Resource: arn, Context: c.Request}) {

@@ -22,38 +22,37 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// Config is what a State is made of. Only Machines must be given.
+// Config is the configuration of a State. Only Machines is required.
 type Config struct {
-	Account string // 12 digits; 123456789012 unless given
-	Region  string // us-east-1 unless given
+	Account string // 12 digits; default 123456789012
+	Region  string // default us-east-1
 	Zones   []string
-	// File is where the state is kept between runs, with mode 0600. Empty
-	// keeps it in memory.
+	// File holds the state between runs, with mode 0600. If empty, the state is in
+	// memory only.
 	File     string
 	Fabric   Fabric // may be nil
 	Machines Machines
 	// Images are the stock images.
 	Images []Image
-	// Addresses is the pool of Elastic IPs, 198.51.100.0/24 unless given. The
-	// first ReservedAddresses of it, 10 unless given, and the last stay free.
+	// Addresses is the pool of Elastic IPs, default 198.51.100.0/24. The first
+	// ReservedAddresses of it (default 10) and the last are never allocated.
 	Addresses         netip.Prefix
 	ReservedAddresses int
-	// AddressQuota is how many Elastic IPs the account may hold, 5 unless
-	// given (VPC User Guide, amazon-vpc-limits).
+	// AddressQuota is the account's limit of Elastic IPs, default 5 (VPC User Guide,
+	// amazon-vpc-limits).
 	AddressQuota int
-	// Missing are the instance types that a zone does not have, by zone: AWS has
-	// few of them everywhere.
+	// Missing lists the instance types that a zone lacks, by zone: on AWS few types are
+	// in every zone.
 	Missing map[string][]string
-	// IPv6Pool is where VPCs get their /56s from, 2001:db8:1000::/36 unless
-	// given.
+	// IPv6Pool is the pool of the VPCs' /56s, default 2001:db8:1000::/36.
 	IPv6Pool netip.Prefix
-	// Profiles are the instance profiles; nil stands for none.
+	// Profiles are the instance profiles; nil means none.
 	Profiles Profiles
-	// Metadata makes what the metadata service shows of the state: the state
-	// itself unless given.
+	// Metadata returns the source of the metadata service; the default is the state
+	// itself.
 	Metadata func(*State) imds.Source
 	Log      *slog.Logger
-	// Now is the clock, time.Now unless given.
+	// Now is the clock, default time.Now.
 	Now func() time.Time
 }
 
@@ -81,24 +80,23 @@ func setDefault[T comparable](p *T, v T) {
 	}
 }
 
-// State is a region of the lab's EC2. Its methods may be called from anywhere.
+// State is a region of the lab's EC2. Its methods are safe for concurrent use.
 type State struct {
 	cfg Config
 
 	write   sync.Mutex // held while the model is being replaced
 	current atomic.Pointer[model]
 	history atomic.Pointer[[]moment] // the oldest first
-	encoded []byte                   // current as JSON; under write
-	told    *vpc.Topology            // what the fabric knows, nil if it may not; under write
+	encoded []byte                   // current as JSON; guarded by write
+	told    *vpc.Topology            // last topology the fabric accepted, nil if unknown; guarded by write
 
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   workers
 }
 
-// Open makes a State from its file, or an empty one when there is none.
-// Transitions of instances that a former run left undone go on when Resume is
-// called.
+// Open reads a State from its file; without a file the State is empty. Unfinished
+// transitions of instances continue when Resume is called.
 func Open(cfg Config) (*State, error) {
 	s := &State{cfg: cfg.withDefaults()}
 	if s.cfg.Machines == nil {
@@ -118,8 +116,8 @@ func Open(cfg Config) (*State, error) {
 	return s, nil
 }
 
-// Resume tells the fabric the topology and goes on with what a former run left
-// undone: instances on their way to another state, images being made.
+// Resume sends the topology to the fabric and continues the work that an earlier run
+// left unfinished: instances in transition, images being made.
 func (s *State) Resume() {
 	s.write.Lock()
 	defer s.write.Unlock()
@@ -127,14 +125,14 @@ func (s *State) Resume() {
 	s.settle()
 }
 
-// Close stops the work on instances, which the next run resumes, and waits for
-// it to end.
+// Close cancels the work on instances, which the next run resumes, and waits for it to
+// end.
 func (s *State) Close() {
 	s.cancel()
 	s.work.close()
 }
 
-// Account is the owner of everything in the state: 12 digits.
+// Account is the ID of the account that owns everything in the state: 12 digits.
 func (s *State) Account() string { return s.cfg.Account }
 
 // Region is the region's name, such as us-east-1.
@@ -143,7 +141,7 @@ func (s *State) Region() string { return s.cfg.Region }
 // Topology renders the state for the fabric.
 func (s *State) Topology() vpc.Topology { return s.view().topology() }
 
-// view is a look at the newest model, to be read only.
+// view is a read-only view of the newest model.
 func (s *State) view() *tx { return &tx{model: s.current.Load(), cfg: &s.cfg, now: s.cfg.Now()} }
 
 // tx is one action's view of the state.
@@ -154,10 +152,10 @@ type tx struct {
 	call *Call
 }
 
-// errDiscard makes update throw its copy away without an error.
+// errDiscard makes update discard its copy without an error.
 var errDiscard = errors.New("nothing to change")
 
-// update runs change on a copy of the model and makes it the model if change
+// update runs change on a copy of the model. The copy becomes the model if change
 // succeeds and the file is written.
 func (s *State) update(call *Call, change func(*tx) error) error {
 	s.write.Lock()
@@ -205,8 +203,7 @@ func (s *State) tellFabric() {
 	s.told = &topology
 }
 
-// byID lists records in the order of their IDs, which is as good as any: EC2
-// promises none.
+// byID lists records in the order of their IDs: EC2 promises none.
 func byID[R any](all map[string]*R) []*R {
 	list := make([]*R, 0, len(all))
 	for _, id := range slices.SortedFunc(maps.Keys(all), strings.Compare) {

@@ -21,17 +21,17 @@ const (
 )
 
 const (
-	// statusEvery is how often EC2 makes its checks (EC2 User Guide,
+	// statusEvery is the interval of EC2's checks (EC2 User Guide,
 	// monitoring-system-instance-status-check).
 	statusEvery = time.Minute
-	// statusGrace is how long after its launch an instance may be silent. AWS
-	// tells no number.
+	// statusGrace is how long after its launch an instance need not answer. AWS
+	// documents no number.
 	statusGrace = 3 * time.Minute
 )
 
-// check is what the status checks of an instance come to. The check sends an
-// ARP request to the network interface (EC2 User Guide,
-// monitoring-system-instance-status-check); the system below always works.
+// check is the outcome of an instance's status checks. The instance check sends an ARP
+// request to the network interface (EC2 User Guide,
+// monitoring-system-instance-status-check); the system check always passes.
 type check struct {
 	system, instance string
 	reach            string    // of the instance
@@ -118,7 +118,7 @@ type describeStatusOutput struct {
 	NextToken string                 `xml:"nextToken,omitempty"`
 }
 
-// describeInstanceStatus shows running instances only, unless told otherwise.
+// describeInstanceStatus shows running instances only, by default.
 func describeInstanceStatus(t *tx, in describeStatusInput) (*describeStatusOutput, error) {
 	if len(in.InstanceId) > 0 && in.MaxResults != nil {
 		return nil, badCombination("The parameter instancesSet cannot be used with the parameter maxResults")
@@ -155,7 +155,7 @@ type consoleOutput struct {
 	Output string `xml:"output,omitempty"` // base64
 }
 
-// getConsoleOutput shows the newest 64 KiB (EC2 API Reference, GetConsoleOutput).
+// getConsoleOutput returns the newest 64 KiB (EC2 API Reference, GetConsoleOutput).
 func getConsoleOutput(t *tx, in consoleInput) (*consoleOutput, error) {
 	i := in.Instance
 	out := &consoleOutput{ID: i.ID, At: timestamp(t.now)}

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// probingFabric tells when interfaces have answered.
+// probingFabric reports when interfaces have answered.
 type probingFabric struct {
 	*fakeFabric
 	mu       sync.Mutex

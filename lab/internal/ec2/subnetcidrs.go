@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// associateIPv6 gives a subnet a /64 of its VPC (VPC User Guide, subnet-sizing).
-// The API takes lengths up to /44 in steps of four; the lab takes /64 only.
+// associateIPv6 gives a subnet a /64 of its VPC (VPC User Guide, subnet-sizing). The
+// API takes prefix lengths from /44 in steps of four; the lab takes /64 only.
 func (t *tx) associateIPv6(s *subnetRecord, text string) error {
 	cidr, err := parseBlock6(text, "ipv6CidrBlock")
 	if err != nil {
@@ -52,8 +52,8 @@ type disassociateCIDRInput struct {
 	AssociationId string `form:",required"`
 }
 
-// disassociateSubnetCidrBlock takes a subnet's IPv6 away when no interface has
-// an address of it (EC2 API Reference, DisassociateSubnetCidrBlock).
+// disassociateSubnetCidrBlock removes a subnet's IPv6 CIDR if no interface has an
+// address in it (EC2 API Reference, DisassociateSubnetCidrBlock).
 func disassociateSubnetCidrBlock(t *tx, in disassociateCIDRInput) (*subnetCIDROutput, error) {
 	for _, s := range t.Subnets {
 		if s.IPv6Association != in.AssociationId {

@@ -15,8 +15,8 @@ type subnetRecord struct {
 	IPv6            netip.Prefix
 	IPv6Association string
 	Zone            string
-	// MapPublicIP gives instances launched here a public IPv4 address,
-	// AssignIPv6 new interfaces an IPv6 address.
+	// MapPublicIP gives instances launched here a public IPv4 address; AssignIPv6 gives
+	// new interfaces an IPv6 address.
 	MapPublicIP bool
 	AssignIPv6  bool
 	tagHolder
@@ -63,7 +63,7 @@ func (t *tx) subnetXML(s *subnetRecord) subnetXML {
 	return x
 }
 
-// arn is the Amazon Resource Name of something of EC2.
+// arn returns the Amazon Resource Name of an EC2 resource.
 func (c *Config) arn(kind, id string) string {
 	return "arn:aws:ec2:" + c.Region + ":" + c.Account + ":" + kind + "/" + id
 }
@@ -123,8 +123,7 @@ func createSubnet(t *tx, in createSubnetInput) (*createSubnetOutput, error) {
 	return &createSubnetOutput{Subnet: t.subnetXML(s)}, nil
 }
 
-// zone finds an availability zone by its name or its ID; neither stands for the
-// first.
+// zone finds an availability zone by its name or ID; the default is the first.
 func (c *Config) zone(name, id string) (string, error) {
 	for _, z := range c.Zones {
 		if name == z && id == "" || id == c.zoneID(z) && name == "" || name == "" && id == "" {

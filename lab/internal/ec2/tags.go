@@ -37,8 +37,8 @@ type tagged struct {
 	TagSpecification []tagSpecification
 }
 
-// tagsFor are the tags for a kind of resource. Tags for a kind that is neither
-// this nor among others are refused.
+// tagsFor returns the request's tags for a kind of resource. It ignores tags for the
+// kinds in others and refuses tags for the rest.
 func (in tagged) tagsFor(k kind, others ...kind) (tags, error) {
 	t := tags{}
 	for _, spec := range in.TagSpecification {
@@ -81,7 +81,7 @@ func (t tags) add(in []tagInput) error {
 	return nil
 }
 
-// tagHolder is embedded in the records of everything that has tags.
+// tagHolder is embedded in the records of all taggable resources.
 type tagHolder struct {
 	Tags tags `json:",omitempty"`
 }
@@ -93,7 +93,7 @@ type taggedResource struct {
 	*tagHolder
 }
 
-// taggedResources are all, by ID.
+// taggedResources returns all of them, by ID.
 func (t *tx) taggedResources() map[string]taggedResource {
 	all := map[string]taggedResource{}
 	collectTags(all, kindVPC, t.VPCs)
@@ -124,7 +124,7 @@ func collectTags[R any, P interface {
 	}
 }
 
-// taggable finds what CreateTags and DeleteTags are about.
+// taggable finds the resources of CreateTags and DeleteTags.
 func (t *tx) taggable(id string) (*tagHolder, error) {
 	if r, ok := t.taggedResources()[id]; ok {
 		return r.tagHolder, nil
@@ -166,8 +166,8 @@ type deleteTagsInput struct {
 	Tag        []tagInput
 }
 
-// deleteTags deletes a tag whatever its value unless a value is given, which
-// must then match; without tags it deletes all (EC2 API Reference, DeleteTags).
+// deleteTags deletes a tag regardless of its value, unless a value is given, which must
+// then match; without tags it deletes all (EC2 API Reference, DeleteTags).
 func deleteTags(t *tx, in deleteTagsInput) (*done, error) {
 	for _, id := range in.ResourceId {
 		resource, err := t.taggable(id)

@@ -9,8 +9,8 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// topology renders the model for the fabric. The order is that of the IDs, so
-// equal models give equal topologies.
+// topology renders the model for the fabric, ordered by ID, so equal models give equal
+// topologies.
 func (t *tx) topology() vpc.Topology {
 	var top vpc.Topology
 	for _, v := range byID(t.VPCs) {
@@ -55,9 +55,8 @@ func (t *tx) topology() vpc.Topology {
 	return top
 }
 
-// carries says whether an interface is on an instance that has power: from the
-// launch, when it asks for its address, until it is down. That of a NAT gateway
-// works from the beginning.
+// carries reports whether an interface carries traffic: on an instance from its launch,
+// when it requests its address, until it is powered off; on a NAT gateway always.
 func (t *tx) carries(e *eniRecord) bool {
 	switch {
 	case e.Attachment == nil:
@@ -72,8 +71,8 @@ func (t *tx) carries(e *eniRecord) bool {
 	return false
 }
 
-// statusChecked says whether an interface is the one that an instance's status
-// checks ask: the primary one.
+// statusChecked reports whether an interface is the primary one of an instance, which
+// the status checks probe.
 func (t *tx) statusChecked(e *eniRecord) bool {
 	a := e.Attachment
 	return a != nil && a.Instance != "" && a.DeviceIndex == 0 && a.Card == 0
@@ -83,7 +82,7 @@ func (t *tx) fabricRoute(table *routeTableRecord, r routeRecord) vpc.Route {
 	route := vpc.Route{Dest: r.Dest, Target: t.target(table, r)}
 	switch {
 	case route.Target == vpc.TargetNATGateway && t.NATGateways[r.Target].State != natAvailable:
-		route.Target = vpc.TargetBlackhole // for as long as it is pending
+		route.Target = vpc.TargetBlackhole // while it is pending
 	case route.Target == vpc.TargetInternetGateway, route.Target == vpc.TargetENI, route.Target == vpc.TargetNATGateway:
 		route.ID = r.Target
 	}
@@ -95,7 +94,7 @@ func fabricRules(records []*ruleRecord) []vpc.Rule {
 	for _, r := range records {
 		rule := vpc.Rule{Protocol: protocolNumber(r.Protocol), FromPort: r.From, ToPort: r.To, Group: r.Source}
 		if r.CIDR != "" {
-			rule.CIDR = netip.MustParsePrefix(r.CIDR) // was parsed when it came
+			rule.CIDR = netip.MustParsePrefix(r.CIDR) // parsed on creation
 		}
 		rules = append(rules, rule)
 	}

@@ -12,8 +12,8 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// TestFabricTakesTopology shows the real fabric what this package can render:
-// what the API allows, the fabric must not refuse.
+// TestFabricTakesTopology passes this package's topologies to the real fabric: it must
+// accept everything that the API allows.
 func TestFabricTakesTopology(t *testing.T) {
 	l := newLab(t)
 	fabric := vpc.New(vpc.Config{})

@@ -21,12 +21,11 @@ type describeOfferingsOutput struct {
 	NextToken string           `xml:"nextToken,omitempty"`
 }
 
-// offers says whether a zone has a type.
+// offers reports whether a zone has a type.
 func (c *Config) offers(zone, name string) bool { return !slices.Contains(c.Missing[zone], name) }
 
-// notOffered is how EC2 refuses to launch where the type is not to be had (EC2
-// User Guide, troubleshooting-launch, "The requested configuration is currently
-// not supported").
+// notOffered is EC2's refusal to launch a type that the zone lacks (EC2 User Guide,
+// troubleshooting-launch, "The requested configuration is currently not supported").
 func (t *tx) notOffered(zone, name string) error {
 	others := slices.DeleteFunc(slices.Clone(t.cfg.Zones), func(z string) bool { return !t.cfg.offers(z, name) })
 	return fail("Unsupported", "Your requested instance type (%s) is not supported in your requested Availability Zone "+
@@ -34,7 +33,7 @@ func (t *tx) notOffered(zone, name string) error {
 		name, zone, joinComma(others))
 }
 
-// describeInstanceTypeOfferings says which types are to be had where (EC2 API
+// describeInstanceTypeOfferings lists the types available in each location (EC2 API
 // Reference, DescribeInstanceTypeOfferings).
 func describeInstanceTypeOfferings(t *tx, in describeOfferingsInput) (*describeOfferingsOutput, error) {
 	var locations []string

@@ -9,23 +9,22 @@ import (
 	"strings"
 )
 
-// instanceType is what the lab must know of a type.
+// instanceType holds the properties of a type that the lab uses.
 type instanceType struct {
 	VCPUs, Cores int
 	MemoryMB     int // MiB
-	// Cards are the numbers of network interfaces that each network card takes.
+	// Cards holds the maximum of network interfaces of each network card.
 	Cards []int
-	// Addresses is the number of private IPv4 addresses of an interface, the
-	// primary included, and the number of IPv6 addresses. A delegated prefix
-	// counts as one.
+	// Addresses is the maximum of private IPv4 addresses of an interface, including the
+	// primary, and also that of IPv6 addresses. A delegated prefix counts as one.
 	Addresses int
-	// TCPTimeout is how long an idle TCP connection is tracked, in seconds,
-	// unless the interface says otherwise.
+	// TCPTimeout is the idle timeout of tracked TCP connections, in seconds, unless the
+	// interface sets its own.
 	TCPTimeout   int
 	Performance  string // of the network, in AWS's words
 	Manufacturer string // of the processor
 	Current      bool
-	// Nested says that a virtual instance of the type can run KVM guests.
+	// Nested is set if a virtual instance of the type can run KVM guests.
 	Nested bool
 }
 
@@ -37,7 +36,7 @@ var instancesCSV string
 
 var instanceTypes = parseTypes(instancesCSV)
 
-// parseTypes panics on data that is not as it is built in.
+// parseTypes panics on malformed data: it is embedded.
 func parseTypes(text string) map[string]instanceType {
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil {

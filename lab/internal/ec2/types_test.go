@@ -61,8 +61,8 @@ func TestTypesByPage(t *testing.T) {
 	l.wantCode(err, "InvalidParameterValue")
 }
 
-// A zone does not have every type: it is not among its offers, and no instance
-// of it can be launched there.
+// A zone lacks some types: they are not among its offerings, and launching them there
+// fails.
 func TestTypeMissingInAZone(t *testing.T) {
 	l := newLab(t, func(c *Config) { c.Missing = map[string][]string{"us-east-1a": {"t3.large"}} })
 	offers := must(l.DescribeInstanceTypeOfferings(l.ctx,

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// rootDevice is the name of the only volume an instance of the lab has.
+// rootDevice is the device name of an instance's only volume.
 const rootDevice = "/dev/xvda"
 
 // rootSize is the size of an image's snapshot, in GiB, as Debian's are on AWS.
 const rootSize = 8
 
-// volumeRecord is the root volume of an instance. It is there to be described:
-// the machine's disk is as big as the host's.
+// volumeRecord is the root volume of an instance. It exists only to be described: the
+// machine's disk is as large as the host's.
 type volumeRecord struct {
 	ID                  string
 	Instance            string // empty when its instance is terminated
@@ -37,7 +37,7 @@ func (t *tx) volumesOf(instance string) []*volumeRecord {
 	})
 }
 
-// blockDevice is a volume as RunInstances and CreateImage describe it.
+// blockDevice is a volume in RunInstances and CreateImage.
 type blockDevice struct {
 	DeviceName string
 	Ebs        struct {
@@ -137,7 +137,7 @@ type oneVolume struct {
 	Volume *volumeRecord `form:"VolumeId,required"`
 }
 
-// deleteVolume removes a volume that has outlived its instance.
+// deleteVolume removes a volume that outlived its instance.
 func deleteVolume(t *tx, in oneVolume) (*done, error) {
 	if in.Volume.Instance != "" {
 		return nil, fail("VolumeInUse", "Volume %s is currently attached to %s", in.Volume.ID, in.Volume.Instance)

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// The states of a CIDR's association. The lab's calls answer as AWS's do, with
-// a state on the way; the next call sees it done.
+// The states of a CIDR's association. As on AWS, a call returns the transitional state;
+// the next call sees it completed.
 const (
 	associating    = "associating"
 	associated     = "associated"
@@ -45,7 +45,7 @@ func (b blockRecord) xml(state string) cidrAssociationXML {
 	return cidrAssociationXML{b.ID, b.CIDR.String(), cidrStateXML{state}}
 }
 
-// ipv6XML shows no CIDR as long as there is none.
+// ipv6XML omits the CIDR if there is none.
 func (b blockRecord) ipv6XML(region, state string) ipv6CIDRAssociationXML {
 	x := ipv6CIDRAssociationXML{ID: b.ID, State: cidrStateXML{state}, BorderGroup: region, Pool: "Amazon",
 		Attribute: "public", Source: "amazon"}
@@ -55,8 +55,8 @@ func (b blockRecord) ipv6XML(region, state string) ipv6CIDRAssociationXML {
 	return x
 }
 
-// vpcSized says whether a VPC may have a block: from /16 to /28, and none of
-// those with a meaning of their own (VPC User Guide, vpc-cidr-blocks).
+// vpcSized reports whether a VPC may have a block: /16 to /28, and outside the ranges
+// with a special meaning (VPC User Guide, vpc-cidr-blocks).
 func vpcSized(cidr netip.Prefix) bool {
 	special := slices.ContainsFunc([]netip.Prefix{
 		netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"),
@@ -145,16 +145,17 @@ func associateVpcCidrBlock(t *tx, in associateVPCCIDRInput) (*vpcCIDROutput, err
 	return &vpcCIDROutput{VPC: v.ID, Association: &x}, nil
 }
 
-// privateRanges are those of RFC 1918; benchmarkRange is for AWS's own use.
+// privateRanges are those of RFC 1918; AWS itself uses benchmarkRange.
 var (
 	privateRanges = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
 		netip.MustParsePrefix("192.168.0.0/16")}
 	benchmarkRange = netip.MustParsePrefix("198.19.0.0/16")
 )
 
-// restricted says whether a CIDR may not join one that the VPC has (VPC User
-// Guide, vpc-cidr-blocks, "IPv4 CIDR block association restrictions"). A private
-// one joins only its like, and public ones only when it came first.
+// restricted reports whether a CIDR may not be added to a VPC that has another (VPC
+// User Guide, vpc-cidr-blocks, "IPv4 CIDR block association restrictions"). A private
+// CIDR can be added to one of the same private range, and to a public one only if the
+// VPC's primary CIDR is private.
 func restricted(v *vpcRecord, have, cidr netip.Prefix) bool {
 	private := func(p netip.Prefix) int {
 		return slices.IndexFunc(privateRanges, func(r netip.Prefix) bool { return within(p, r) })
@@ -173,8 +174,8 @@ func restricted(v *vpcRecord, have, cidr netip.Prefix) bool {
 		within(have, netip.MustParsePrefix("10.0.0.0/15")) && within(cidr, netip.MustParsePrefix("10.0.0.0/16"))
 }
 
-// checkSecondary refuses an IPv4 CIDR that cannot join those of a VPC. Which
-// codes AWS answers with is not documented.
+// checkSecondary refuses an IPv4 CIDR that cannot be added to a VPC. AWS does not
+// document the error codes.
 func (t *tx) checkSecondary(v *vpcRecord, cidr netip.Prefix) error {
 	if !vpcSized(cidr) {
 		return fail("InvalidVpc.Range", "The CIDR '%s' is invalid.", cidr)
@@ -202,8 +203,8 @@ func (t *tx) checkSecondary(v *vpcRecord, cidr netip.Prefix) error {
 	return nil
 }
 
-// disassociateVpcCidrBlock takes a CIDR away that no subnet lies in; the primary
-// one stays (EC2 API Reference, DisassociateVpcCidrBlock).
+// disassociateVpcCidrBlock removes a CIDR without subnets; the primary one cannot be
+// removed (EC2 API Reference, DisassociateVpcCidrBlock).
 func disassociateVpcCidrBlock(t *tx, in disassociateCIDRInput) (*vpcCIDROutput, error) {
 	mine := func(b blockRecord) bool { return b.ID == in.AssociationId }
 	for _, v := range t.VPCs {

@@ -79,8 +79,8 @@ func TestSecondaryCIDRs(t *testing.T) {
 	l.wantCode(err, "MissingParameter")
 }
 
-// TestIPv6Later gives a VPC that lives already IPv6: its tables and groups
-// follow, but for groups whose rules were changed.
+// TestIPv6Later adds IPv6 to an existing VPC: its tables and groups follow, except
+// groups whose rules were changed.
 func TestIPv6Later(t *testing.T) {
 	l := newLab(t)
 	v := l.vpc("10.0.0.0/16")
@@ -158,10 +158,10 @@ func TestRulesQuota(t *testing.T) {
 		l.wantCode(allow(fmt.Sprintf("10.0.%d.0/24", i)), "")
 	}
 	l.wantCode(allow("10.1.0.0/24"), "RulesPerSecurityGroupLimitExceeded")
-	l.wantCode(allow("2001:db8::/32"), "") // counted apart
+	l.wantCode(allow("2001:db8::/32"), "") // counted separately
 }
 
-// TestRestricted follows the table of VPC User Guide, vpc-cidr-blocks.
+// TestRestricted tests the table of VPC User Guide, vpc-cidr-blocks.
 func TestRestricted(t *testing.T) {
 	for _, c := range []struct {
 		primary, have, cidr string

@@ -11,7 +11,7 @@ type vpcRecord struct {
 	CIDR netip.Prefix
 	// CIDRAssociation is the ID of the VPC's association with its CIDR.
 	CIDRAssociation string
-	// Secondary are further IPv4 CIDRs, IPv6 are IPv6 ones.
+	// Secondary are the additional IPv4 CIDRs, IPv6 the IPv6 CIDRs.
 	Secondary    []blockRecord
 	IPv6         []blockRecord
 	DNSSupport   bool
@@ -74,9 +74,8 @@ type createVpcOutput struct {
 	VPC vpcXML `xml:"vpc"`
 }
 
-// createVpc makes a VPC and what every VPC is born with: a main route table
-// and a default security group (VPC User Guide, create-vpc). An IPv6 CIDR is
-// not known yet when the call is answered.
+// createVpc makes a VPC with its main route table and default security group (VPC User
+// Guide, create-vpc). The response does not contain the IPv6 CIDR yet.
 func createVpc(t *tx, in createVpcInput) (*createVpcOutput, error) {
 	cidr, err := parseBlock(in.CidrBlock, "cidrBlock")
 	if err != nil {

@@ -9,26 +9,25 @@ import (
 	"macaw.example/lab/internal/imds"
 )
 
-// Service is a region as the world sees it: one state behind the API's
-// endpoint and the instances' metadata service.
+// Service is a region with its two endpoints: the API and the instances' metadata
+// service, over one state.
 type Service struct {
 	State    *State
-	API      http.Handler // EC2, SSM, and what the identities answer for
+	API      http.Handler // EC2, SSM and the services of the identities
 	Metadata *imds.Handler
 }
 
-// InstanceRoles gives instances the credentials of their role. Identities that
-// do are asked by the metadata service.
+// InstanceRoles is an optional interface of Identities: it supplies the credentials of
+// instances' roles to the metadata service.
 type InstanceRoles interface {
-	// InstanceCredentials are those of the role in a profile, given by its
-	// ARN. role is empty if there is none; ok is false if EC2 may not assume
-	// it.
+	// InstanceCredentials returns those of the role in a profile, given by its ARN.
+	// role is empty if there is none; ok is false if EC2 may not assume it.
 	InstanceCredentials(region, instance, profile string) (role string, c iam.Credentials, ok bool)
 }
 
-// Wire opens a state and puts its two faces on it. The function who says which
-// network interface a request to the metadata service came from. Call State.Resume
-// when the fabric and the machines are ready.
+// Wire opens a state and returns its API and metadata service. The function who returns
+// the network interface that a request to the metadata service came from. Call
+// State.Resume when the fabric and the machines are ready.
 func Wire(cfg Config, known Identities, who func(*http.Request) (eni string, ok bool),
 	middleware ...Middleware) (*Service, error) {
 	s, err := Open(cfg)

@@ -19,7 +19,7 @@ type worker struct {
 	goal   string
 	cancel context.CancelFunc
 	self   *errand
-	next   *errand // what to do afterwards, or nil
+	next   *errand // to run afterwards, or nil
 }
 
 type errand struct {
@@ -28,8 +28,8 @@ type errand struct {
 	work   func(context.Context)
 }
 
-// run does work in a goroutine. If other work goes on for the key it is
-// canceled when its goal is another, and this comes after it.
+// run does work in a goroutine. If work for the key is running already, the new work
+// follows it; if their goals differ, the running one is canceled.
 func (w *workers) run(parent context.Context, key, goal string, work func(context.Context)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -55,7 +55,7 @@ func (w *workers) run(parent context.Context, key, goal string, work func(contex
 	})
 }
 
-// finish takes a worker away, and begins what has come up in the meantime.
+// finish removes a worker and starts the work queued behind it.
 func (w *workers) finish(key string) {
 	w.mu.Lock()
 	next := w.running[key].next
@@ -66,8 +66,7 @@ func (w *workers) finish(key string) {
 	}
 }
 
-// again makes a worker that calls it begin anew when it ends, unless something
-// else is to be done then.
+// again repeats the worker that calls it when it ends, unless other work is queued.
 func (w *workers) again(key string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -76,7 +75,7 @@ func (w *workers) again(key string) {
 	}
 }
 
-// close lets no more work begin and returns when all has ended.
+// close prevents new work and returns when all has ended.
 func (w *workers) close() {
 	w.mu.Lock()
 	w.closed = true

@@ -10,13 +10,13 @@ import (
 	"macaw.example/lab/internal/awsquery"
 )
 
-// xmlNamespace is on every successful answer, with the slash at its end, and on
-// no error (EC2 API Reference, "Query requests" and "errors-overview").
+// xmlNamespace is on every successful response, with its trailing slash, and on no
+// error (EC2 API Reference, "Query requests" and "errors-overview").
 const xmlNamespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
 const contentType = "text/xml;charset=UTF-8"
 
-// response begins every result: requestId is its first element.
+// response starts every result: requestId is its first element.
 type response struct {
 	RequestID string `xml:"requestId"`
 }
@@ -26,7 +26,7 @@ func (r *response) setRequestID(id string) { r.RequestID = id }
 // result is a pointer to a struct that embeds response.
 type result interface{ setRequestID(string) }
 
-// done is the result of calls that have nothing to say.
+// done is the result of calls that return no data.
 type done struct {
 	response
 	Return bool `xml:"return"`
@@ -34,8 +34,7 @@ type done struct {
 
 func ok() (*done, error) { return &done{Return: true}, nil }
 
-// set is a list as EC2 writes it: <xxxSet><item>..</item></xxxSet>, present
-// even when it is empty.
+// set is a list in EC2's form: <xxxSet><item>..</item></xxxSet>, present even if empty.
 type set[T any] struct {
 	Items []T `xml:"item"`
 }

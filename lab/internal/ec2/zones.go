@@ -18,7 +18,7 @@ type zoneXML struct {
 	Type        string `xml:"zoneType" filter:"zone-type"`
 }
 
-// zoneID is the name of a zone that is the same in every account.
+// zoneID is the zone's ID, which is the same in every account.
 func (c *Config) zoneID(zone string) string {
 	return fmt.Sprintf("lab1-az%d", 1+slices.Index(c.Zones, zone))
 }

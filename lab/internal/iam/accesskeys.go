@@ -26,7 +26,7 @@ func (t *tx) keysOf(user string) []string {
 
 type keyResult struct{ AccessKey keyXML }
 
-// createAccessKey is the only call that ever shows the secret.
+// createAccessKey is the only call that returns the secret.
 func createAccessKey(t *tx, p *params) (any, error) {
 	u, err := t.self(p)
 	if err != nil {
@@ -42,7 +42,7 @@ func createAccessKey(t *tx, p *params) (any, error) {
 	return keyResult{x}, nil
 }
 
-// key finds an access key of the user that the call is about.
+// key finds an access key of the request's user.
 func (t *tx) key(p *params) (*keyRecord, error) {
 	id := p.need("AccessKeyId")
 	u, err := t.self(p)

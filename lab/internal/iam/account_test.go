@@ -35,7 +35,7 @@ func trustAWS(principal string) string {
 		`"},"Action":"sts:AssumeRole"}]}`
 }
 
-// clock is moved by hand, ahead of the time that the SDK signs with.
+// clock is set by hand, ahead of the time that the SDK signs with.
 type clock struct {
 	mu    sync.Mutex
 	ahead time.Duration
@@ -53,7 +53,7 @@ func (c *clock) advance(d time.Duration) {
 	c.ahead += d
 }
 
-// account is an IAM behind the endpoint that EC2 is behind too.
+// account is an IAM behind the endpoint that also serves EC2.
 type account struct {
 	*iamsdk.Client
 	t     *testing.T
@@ -71,7 +71,7 @@ func newAccount(t *testing.T) *account {
 	return a
 }
 
-// open opens the account from its file, as a daemon that is started again does.
+// open opens the account from its file, as a restarted daemon does.
 func (a *account) open() {
 	a.t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -109,7 +109,7 @@ func (a *account) ec2(id, secret, token string) *ec2sdk.Client {
 	return ec2sdk.NewFromConfig(a.config(id, secret, token))
 }
 
-// must takes the result of a call that has to succeed.
+// must returns the result of a call that has to succeed.
 func must[T any](v T, err error) func(*account) T {
 	return func(a *account) T {
 		a.t.Helper()
@@ -139,7 +139,7 @@ func (a *account) role(name, trust string) string {
 		&iamsdk.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust}))(a).Role.Arn
 }
 
-// user makes a user with one policy, if any, and returns the user's key.
+// user makes a user with at most one policy, and returns the user's key.
 func (a *account) user(name, document string) (id, secret string) {
 	a.t.Helper()
 	must(a.CreateUser(a.ctx, &iamsdk.CreateUserInput{UserName: &name}))(a)

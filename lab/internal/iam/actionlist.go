@@ -7,8 +7,7 @@ import (
 	"slices"
 )
 
-// Actions are the names of the calls that the lab answers of a service, iam or
-// sts, sorted.
+// Actions lists the calls of a service, iam or sts, that the lab implements, sorted.
 func Actions(service string) []string {
 	return slices.Sorted(maps.Keys(services()[service].actions))
 }

@@ -4,8 +4,8 @@ package iam
 
 import "strings"
 
-// What an action is about, as its resource is called in policies (Service
-// Authorization Reference, list_iam).
+// The resources of actions, by their names in policies (Service Authorization
+// Reference, list_iam).
 
 func aboutRole(t *tx, p *params) string {
 	name := p.form.Get("RoleName")
@@ -48,7 +48,7 @@ func pathOf(p *params) string {
 	return "/"
 }
 
-// tagsAt are the tags of what an ARN names.
+// tagsAt returns the tags of the resource with an ARN.
 func (t *tx) tagsAt(arn string) map[string]string {
 	kind, _, _ := strings.Cut(strings.TrimPrefix(arn, t.cfg.arn("", "", "")), "/")
 	name := lastPart(arn)
@@ -65,7 +65,7 @@ func (t *tx) tagsAt(arn string) map[string]string {
 	return nil
 }
 
-// iamActions are the calls that the lab answers; every other is InvalidAction.
+// iamActions are the calls that the lab implements; any other is InvalidAction.
 var iamActions = map[string]action{
 	"CreateRole":             {run: createRole, on: aboutRole, changes: true},
 	"GetRole":                {run: getRole, on: aboutRole},

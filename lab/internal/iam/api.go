@@ -13,15 +13,15 @@ import (
 	"macaw.example/lab/internal/iam/policy"
 )
 
-// Call is one API call whose signature has been looked at.
+// Call is one API call whose signature has been checked.
 type Call struct {
 	Service   string // iam or sts
 	RequestID string
 	Form      url.Values
 	Caller    Caller
-	// Refused is why the signature was refused, nil if it was not.
+	// Refused is the reason if the signature was refused, nil otherwise.
 	Refused *APIError
-	// Context is what is known of the request, such as aws:SourceIp.
+	// Context holds the condition values of the request, such as aws:SourceIp.
 	Context policy.Context
 }
 
@@ -34,12 +34,11 @@ type service struct {
 // action is one call of an API.
 type action struct {
 	run func(*tx, *params) (any, error)
-	// on names the resource that the caller must have a right on; nil stands
-	// for all.
+	// on returns the resource that the caller must have a right on; nil means all, *.
 	on func(*tx, *params) string
-	// changes says that the state is changed.
+	// changes marks actions that change the state.
 	changes bool
-	// free actions need no right, or decide about it themselves.
+	// free marks actions that need no right, or check it themselves.
 	free bool
 }
 
@@ -93,7 +92,7 @@ func (s *Store) answer(api service, c Call) (any, error) {
 	return a.do(s.view(c.Caller), api.name+":"+name, c)
 }
 
-// do runs an action that the caller has the right to.
+// do checks the caller's right to an action and runs it.
 func (a action) do(t *tx, name string, c Call) (any, error) {
 	p := &params{form: c.Form, context: c.Context, taken: map[string]bool{}}
 	if !a.free {
@@ -108,7 +107,7 @@ func (a action) do(t *tx, name string, c Call) (any, error) {
 	return a.run(t, p)
 }
 
-// authorize refuses what the caller's policies do not allow.
+// authorize refuses calls that the caller's policies do not allow.
 func (t *tx) authorize(name, resource string, p *params) error {
 	if t.who.Root {
 		return nil
@@ -143,7 +142,7 @@ type metadata struct {
 	RequestID string `xml:"RequestId"`
 }
 
-// encode makes the envelope of an answer: a call without a result has none
+// encode wraps a result in its envelope; a call without a result has no result element
 // (IAM API Reference, and the model's resultWrapper).
 func encode(namespace, action, requestID string, result any) ([]byte, error) {
 	b := bytes.NewBufferString(xml.Header)

@@ -11,18 +11,18 @@ import (
 	"macaw.example/lab/internal/iam/policy"
 )
 
-// Why credentials are refused. Services say it in words of their own.
+// Reasons for refusing credentials. Each service words them differently.
 var (
 	ErrUnknownKey = errors.New("the access key is unknown, inactive, or not the session token's")
 	ErrExpired    = errors.New("the session has expired")
 )
 
-// Caller is who signed a request.
+// Caller is the identity that signed a request.
 type Caller struct {
 	ARN     string
 	ID      string // such as AROA...:i-0123456789abcdef0
 	Account string
-	// Root may do everything, whatever policies say.
+	// Root may do everything, regardless of policies.
 	Root bool
 
 	user     string // name
@@ -32,13 +32,13 @@ type Caller struct {
 	instance string    // of an instance's role: the instance's ARN
 }
 
-// Operator is the caller that an account's root key belongs to.
+// Operator returns the caller with an account's root key.
 func Operator(account string) Caller {
 	return Caller{ARN: "arn:aws:iam::" + account + ":root", ID: account, Account: account, Root: true}
 }
 
-// Authenticate finds the secret of an access key and who it belongs to. token
-// is the session token that came with the request, empty if none did.
+// Authenticate returns the secret of an access key and its owner. token is the
+// request's session token, or empty.
 func (s *Store) Authenticate(accessKey, token string) (secret string, who Caller, err error) {
 	if strings.HasPrefix(accessKey, prefixSession) {
 		return s.authenticateSession(accessKey, token)
@@ -61,8 +61,8 @@ func (t *tx) userCaller(u *userRecord) Caller {
 	return Caller{ARN: t.userARN(u), ID: u.ID, Account: t.cfg.Account, user: u.Name, tags: u.Tags}
 }
 
-// policies are the documents that apply to a caller. All were checked when they
-// were put; one that can't be read allows nothing.
+// policies returns the documents that apply to a caller. All were validated when
+// stored; one that cannot be parsed allows nothing.
 func (t *tx) policies(who Caller) []policy.Document {
 	var h holder
 	switch {
@@ -89,8 +89,8 @@ func (t *tx) policies(who Caller) []policy.Document {
 	return all
 }
 
-// Decide says whether a caller may do something. What is known of the request
-// is in r's context; what is known of the caller and the time is added.
+// Decide evaluates the caller's policies for a request. To the condition values in
+// r.Context it adds those of the caller and the time.
 func (s *Store) Decide(who Caller, r policy.Request) policy.Decision {
 	if who.Root {
 		return policy.Allow
@@ -133,7 +133,7 @@ func (t *tx) about(who Caller, r policy.Request) policy.Request {
 	return r
 }
 
-// principalARN is the caller's ARN, for a session that of its role.
+// principalARN returns the caller's ARN; for a session, that of its role.
 func principalARN(arn, account string, role *roleRecord) string {
 	if role == nil {
 		return arn
@@ -141,7 +141,7 @@ func principalARN(arn, account string, role *roleRecord) string {
 	return "arn:aws:iam::" + account + ":role" + role.Path + role.Name
 }
 
-// Profile finds an instance profile by its name or ARN.
+// Profile finds an instance profile by name or ARN.
 func (s *Store) Profile(nameOrARN string) (arn, id string, ok bool) {
 	t := s.view(Caller{})
 	p := t.profile(nameOrARN)
@@ -151,8 +151,8 @@ func (s *Store) Profile(nameOrARN string) (arn, id string, ok bool) {
 	return t.profileARN(p), p.ID, true
 }
 
-// ProfileRole is the ARN of the role in an instance profile; ok is false when
-// there is no such profile or no role in it.
+// ProfileRole returns the ARN of the role in an instance profile; ok is false if there
+// is no such profile or it has no role.
 func (s *Store) ProfileRole(nameOrARN string) (arn string, ok bool) {
 	t := s.view(Caller{})
 	p := t.profile(nameOrARN)

@@ -8,8 +8,8 @@ import (
 	"macaw.example/lab/internal/awsquery"
 )
 
-// APIError is what IAM and STS answer instead of a result (IAM API Reference,
-// CommonErrors, and the errors of each action).
+// APIError is the error response of IAM and STS (IAM API Reference, CommonErrors, and
+// the errors of each action).
 type APIError = awsquery.Error
 
 func fail(status int, code, format string, args ...any) *APIError {
@@ -36,7 +36,7 @@ func limit(format string, args ...any) *APIError {
 	return fail(http.StatusConflict, "LimitExceeded", format, args...)
 }
 
-// quota refuses what would make more of something than there may be.
+// quota refuses to exceed the quota of that name.
 func quota(name string, most int) *APIError {
 	return limit("Cannot exceed quota for %s: %d", name, most)
 }

@@ -10,8 +10,8 @@ import (
 	"macaw.example/lab/internal/iam/policy"
 )
 
-// holderKind is who has policies: the calls for roles and for users are the
-// same but for a word.
+// holderKind is a kind of entity with policies. The calls for roles and for users
+// differ only in this word.
 type holderKind struct {
 	word      string // Role or User
 	maxInline int
@@ -63,7 +63,7 @@ func (k holderKind) putPolicy(t *tx, p *params) (any, error) {
 	return nil, nil
 }
 
-// inline finds one of a holder's own policies.
+// inline finds one of a holder's inline policies.
 func (k holderKind) inline(t *tx, p *params) (h *holder, owner, name string, err error) {
 	owner, name = p.need(k.word+"Name"), p.need("PolicyName")
 	if err := p.done(); err != nil {
@@ -126,7 +126,7 @@ func (k holderKind) listPolicies(t *tx, p *params) (any, error) {
 	return namesResult{members[string]{names}, more}, nil
 }
 
-// attachment reads who a managed policy is attached to.
+// attachment reads the holder and the managed policy of a request.
 func (k holderKind) attachment(t *tx, p *params) (*holder, string, error) {
 	owner, arn := p.need(k.word+"Name"), p.need("PolicyArn")
 	if err := p.done(); err != nil {

@@ -140,7 +140,7 @@ func TestInstanceProfile(t *testing.T) {
 	a.wantCode(err, "DeleteConflict")
 	_, err = a.DeleteInstanceProfile(a.ctx, &iam.DeleteInstanceProfileInput{InstanceProfileName: aws.String("prof")})
 	a.wantCode(err, "DeleteConflict")
-	// The SDK's waiter finds it by NoSuchEntity and success.
+	// The SDK's waiter relies on NoSuchEntity and success.
 	if err := iam.NewInstanceProfileExistsWaiter(a.Client).Wait(a.ctx,
 		&iam.GetInstanceProfileInput{InstanceProfileName: aws.String("prof")}, time.Minute); err != nil {
 		t.Error(err)

@@ -15,9 +15,8 @@ import (
 	"macaw.example/lab/internal/iam/policy"
 )
 
-// params reads the parameters of a request. What is wrong is remembered, the
-// first of it, and told by done; so an action reads all that it takes, asks
-// done, and acts.
+// params reads the parameters of a request. It keeps the first error, which done
+// returns; so an action reads all its parameters, calls done, and then acts.
 type params struct {
 	form    url.Values
 	context policy.Context
@@ -31,8 +30,8 @@ func (p *params) wrong(err error) {
 	}
 }
 
-// done says what is wrong with the parameters. One that nobody has read is
-// refused, so that a caller never believes in what the lab ignores.
+// done returns the first error in the parameters. It refuses unread parameters: the lab
+// must not ignore what a caller relies on.
 func (p *params) done() error {
 	if p.err != nil {
 		return p.err
@@ -50,7 +49,7 @@ func (p *params) text(name string) string {
 	return p.form.Get(name)
 }
 
-// need reads a parameter that must be there.
+// need reads a required parameter.
 func (p *params) need(name string) string {
 	v := p.text(name)
 	if v == "" {
@@ -60,7 +59,8 @@ func (p *params) need(name string) string {
 	return v
 }
 
-// asked returns what a parameter names, once all parameters are known to be right.
+// asked looks up the entity that a parameter names, after all parameters have been
+// checked.
 func asked[T any](p *params, name string, find func(string) (T, error)) (T, error) {
 	v := p.need(name)
 	if err := p.done(); err != nil {
@@ -128,11 +128,10 @@ func (p *params) list(name string) []string {
 	return all
 }
 
-// maxTags is how many tags an entity may have (IAM User Guide,
-// reference_iam-quotas).
+// maxTags is the maximum of tags of an entity (IAM User Guide, reference_iam-quotas).
 const maxTags = 50
 
-// tags reads the tags of a request, and refuses what tags must not be.
+// tags reads and validates the tags of a request.
 func (p *params) tags() map[string]string {
 	tags := map[string]string{}
 	for i := 1; ; i++ {
@@ -156,7 +155,7 @@ func (p *params) tags() map[string]string {
 	return tags
 }
 
-// peekTags are the tags of a request, for a decision about it.
+// peekTags returns the tags of a request, for authorization.
 func (p *params) peekTags() map[string]string {
 	tags := map[string]string{}
 	for i := 1; p.form.Has("Tags.member." + strconv.Itoa(i) + ".Key"); i++ {
@@ -166,8 +165,8 @@ func (p *params) peekTags() map[string]string {
 	return tags
 }
 
-// document reads a policy, and refuses one that is malformed or too long:
-// white space does not count (IAM User Guide, reference_iam-quotas).
+// document reads a policy, and refuses one that is malformed or too long. White space
+// does not count (IAM User Guide, reference_iam-quotas).
 func (p *params) document(name string, kind policy.Kind, most int, quotaName string) string {
 	text := p.need(name)
 	if p.err != nil {
@@ -181,7 +180,7 @@ func (p *params) document(name string, kind policy.Kind, most int, quotaName str
 	return text
 }
 
-// size counts the characters of a policy that count.
+// size counts the characters of a policy without white space.
 func size(text string) int {
 	n := 0
 	for _, r := range text {
@@ -192,7 +191,7 @@ func size(text string) int {
 	return n
 }
 
-// page reads where a list goes on and how long a page is.
+// page reads the marker and the page size of a list request.
 type page struct {
 	after string
 	most  int
@@ -210,14 +209,14 @@ func (p *params) page() page {
 	return pg
 }
 
-// truncated is in the answer of every list.
+// truncated is in the response to every list request.
 type truncated struct {
 	IsTruncated bool
 	Marker      string `xml:",omitempty"`
 }
 
-// cut takes a page of the sorted keys, beginning after the marker's, so entries
-// that come and go in between neither repeat nor hide others.
+// cut takes a page of the sorted keys, starting after the marker, so records created or
+// deleted in between cause neither repetitions nor gaps.
 func (pg page) cut(keys []string) ([]string, truncated) {
 	slices.Sort(keys)
 	for len(keys) > 0 && pg.after != "" && keys[0] <= pg.after {
@@ -230,8 +229,7 @@ func (pg page) cut(keys []string) ([]string, truncated) {
 	return keys, truncated{true, base64.URLEncoding.EncodeToString([]byte(keys[len(keys)-1]))}
 }
 
-// under takes the keys of the records whose path begins with the prefix asked
-// for.
+// under returns the keys of the records under the requested path prefix.
 func under[R any](all map[string]R, prefix string, path func(R) string) []string {
 	keys := []string{}
 	for key, r := range all {

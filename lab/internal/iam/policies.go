@@ -14,15 +14,15 @@ import (
 	"macaw.example/lab/internal/iam/policy"
 )
 
-// awsPrefix begins the ARNs of AWS's own policies.
+// awsPrefix is the prefix of the ARNs of AWS managed policies.
 const awsPrefix = "arn:aws:iam::aws:policy/"
 
-// errUnmodifiable refuses changes of AWS's own policies.
+// errUnmodifiable refuses changes to AWS managed policies.
 var errUnmodifiable = fail(http.StatusForbidden, "AccessDenied",
 	"Cannot perform the operation on a policy of AWS's own.")
 
-// awsPolicies are those of AWS's own policies that the lab has (AWS Managed
-// Policy Reference), for the services that it has.
+// awsPolicies are the AWS managed policies that the lab has (AWS Managed Policy
+// Reference), for the services that it implements.
 var awsPolicies = func() map[string]*policyRecord {
 	all := map[string]*policyRecord{}
 	for name, statements := range map[string]string{
@@ -43,7 +43,7 @@ var awsPolicies = func() map[string]*policyRecord {
 	return all
 }()
 
-// policy finds a managed policy, AWS's or the account's own.
+// policy finds a managed policy, AWS's or the account's.
 func (t *tx) policy(arn string) *policyRecord {
 	if p := awsPolicies[arn]; p != nil {
 		return p
@@ -58,7 +58,7 @@ func (t *tx) needPolicy(arn string) (*policyRecord, error) {
 	return nil, missing("Policy %s was not found.", arn)
 }
 
-// ownPolicy finds a policy that may be changed.
+// ownPolicy finds a policy of the account, which may be changed.
 func (t *tx) ownPolicy(arn string) (*policyRecord, error) {
 	if strings.HasPrefix(arn, awsPrefix) {
 		return nil, errUnmodifiable
@@ -66,7 +66,7 @@ func (t *tx) ownPolicy(arn string) (*policyRecord, error) {
 	return t.needPolicy(arn)
 }
 
-// attachments counts who has a managed policy.
+// attachments counts the entities that a managed policy is attached to.
 func (t *tx) attachments(arn string) int {
 	n := 0
 	for _, r := range t.Roles {
@@ -224,7 +224,7 @@ func createPolicyVersion(t *tx, p *params) (any, error) {
 	return versionResult{m.versionXML(v, false)}, nil
 }
 
-// version finds the version of a policy that a call names.
+// version finds the policy version that a call names.
 func (t *tx) version(p *params, find func(string) (*policyRecord, error)) (*policyRecord, int, error) {
 	arn, id := p.need("PolicyArn"), p.need("VersionId")
 	if err := p.done(); err != nil {

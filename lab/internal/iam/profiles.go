@@ -73,9 +73,8 @@ func deleteInstanceProfile(t *tx, p *params) (any, error) {
 	return nil, nil
 }
 
-// addRole puts a role into a profile, which holds one (IAM User Guide,
-// reference_iam-quotas). For an instance that gets the profile this role is
-// passed on, which takes a right of its own.
+// addRole puts a role into a profile, which holds at most one (IAM User Guide,
+// reference_iam-quotas). The caller needs the right to pass the role to EC2.
 func addRole(t *tx, p *params) (any, error) {
 	role := p.need("RoleName")
 	i, err := asked(p, "InstanceProfileName", t.profileNamed)

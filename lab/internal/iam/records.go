@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// entity is what users, roles, profiles and policies have in common.
+// entity is the common part of users, roles, profiles and policies.
 type entity struct {
 	Name    string
 	Path    string // begins and ends with a slash
@@ -17,7 +17,7 @@ type entity struct {
 	Tags    map[string]string `json:",omitempty"`
 }
 
-// holder is who has policies.
+// holder is an entity with policies.
 type holder struct {
 	Inline   map[string]string `json:",omitempty"` // documents by name
 	Attached []string          `json:",omitempty"` // ARNs
@@ -47,7 +47,7 @@ type policyRecord struct {
 	Description string
 	Versions    []policyVersion // the oldest first
 	Default     int             // the number of the version in force
-	Latest      int             // the highest number that was given out
+	Latest      int             // the highest number ever assigned
 	Updated     time.Time
 }
 
@@ -57,7 +57,7 @@ type policyVersion struct {
 	Created  time.Time
 }
 
-// document is the version in force.
+// document returns the default version.
 func (p *policyRecord) document() string {
 	for _, v := range p.Versions {
 		if v.Number == p.Default {
@@ -95,7 +95,7 @@ func newID(prefix string) string { return prefix + rand.Text()[:uniqueIDLetters]
 
 func newSecret() string { return (rand.Text() + rand.Text())[:40] }
 
-// arn names something of the account; IAM's resources have no region.
+// arn returns the ARN of an IAM resource, which has no region.
 func (c *Config) arn(kind, path, name string) string {
 	return "arn:aws:iam::" + c.Account + ":" + kind + path + name
 }
@@ -106,5 +106,5 @@ func (t *tx) profileARN(p *profileRecord) string {
 	return t.cfg.arn("instance-profile", p.Path, p.Name)
 }
 
-// lastPart is the name at the end of an ARN.
+// lastPart returns the name at the end of an ARN.
 func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }

@@ -41,7 +41,7 @@ type roleXML struct {
 	Tags       *members[tagXML] `xml:"Tags"`
 }
 
-// roleXML renders a role; lists leave its tags out.
+// roleXML renders a role; lists omit its tags.
 func (t *tx) roleXML(r *roleRecord, full bool) roleXML {
 	x := roleXML{Path: r.Path, RoleName: r.Name, RoleID: r.ID, ARN: t.roleARN(r), CreateDate: timestamp(r.Created),
 		Trust: escaped(r.Trust), Text: r.Description, MaxSession: int(r.MaxSession.Seconds())}
@@ -91,8 +91,8 @@ func getRole(t *tx, p *params) (any, error) {
 	return roleResult{t.roleXML(r, true)}, nil
 }
 
-// deleteRole refuses a role that something still hangs on (IAM API Reference,
-// DeleteRole). Instances that use it are no hindrance.
+// deleteRole refuses a role that still has policies or is in a profile (IAM API
+// Reference, DeleteRole). Instances that use the role do not prevent its deletion.
 func deleteRole(t *tx, p *params) (any, error) {
 	r, err := asked(p, "RoleName", t.role)
 	if err != nil {
@@ -110,7 +110,7 @@ func deleteRole(t *tx, p *params) (any, error) {
 	return nil, nil
 }
 
-// free refuses to let a holder of policies go that still has some.
+// free refuses to delete a holder that still has policies.
 func (h holder) free() error {
 	switch {
 	case len(h.Attached) > 0:
@@ -148,7 +148,7 @@ func updateTrust(t *tx, p *params) (any, error) {
 	return nil, nil
 }
 
-// updateRole changes description and length of sessions.
+// updateRole changes the description and the maximum session duration.
 func updateRole(t *tx, p *params) (any, error) {
 	name, text := p.need("RoleName"), p.text("Description")
 	seconds := p.number("MaxSessionDuration", 0, int(minSession.Seconds()), int(maxSession.Seconds()))
@@ -166,7 +166,7 @@ func updateRole(t *tx, p *params) (any, error) {
 	return struct{}{}, nil
 }
 
-// trusts says whether a role lets somebody of that name assume it.
+// trusts reports whether a role's trust policy allows a principal to assume it.
 func (t *tx) trusts(r *roleRecord, principals ...string) bool {
 	d, err := policy.Parse(r.Trust, policy.Trust)
 	return err == nil && policy.Evaluate([]policy.Document{d},

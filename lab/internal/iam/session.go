@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// session is what a session token says, sealed: so none is kept, and all go on
-// when the lab's daemon is restarted.
+// session is the content of a session token, encrypted. No session is stored, so all
+// survive a restart of the lab's daemon.
 type session struct {
 	Key      string // access key ID
 	Role     string // ID, or empty
@@ -26,7 +26,7 @@ type session struct {
 	Ends     time.Time
 }
 
-// Credentials are credentials that end.
+// Credentials are temporary credentials.
 type Credentials struct {
 	Key
 	Token   string
@@ -34,7 +34,7 @@ type Credentials struct {
 	Expires time.Time
 }
 
-// derive makes bytes that only the holder of the account's secret can make.
+// derive computes a pseudorandom value from the account's secret.
 func (t *tx) derive(use string, text []byte) []byte {
 	h := hmac.New(sha256.New, t.Secrets[sessionSecret])
 	h.Write([]byte(use + "\x00"))
@@ -42,8 +42,8 @@ func (t *tx) derive(use string, text []byte) []byte {
 	return h.Sum(nil)
 }
 
-// credentials makes the credentials of a session. The same session gives the
-// same, so nothing need be remembered.
+// credentials makes the credentials of a session. They are a function of the session,
+// so none are stored.
 func (t *tx) credentials(s session) (Credentials, error) {
 	plain, err := json.Marshal(s)
 	if err != nil {
@@ -53,7 +53,7 @@ func (t *tx) credentials(s session) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, err
 	}
-	// The nonce is a code over what is sealed: equal ones seal equal texts.
+	// The nonce is a MAC of the plaintext: it repeats only for equal plaintexts.
 	nonce := t.derive("nonce", plain)[:seal.NonceSize()]
 	token := base64.StdEncoding.EncodeToString(seal.Seal(nonce, nonce, plain, nil))
 	return Credentials{Key: Key{s.Key, t.sessionKey(s.Key)}, Token: token, Issued: s.Issued, Expires: s.Ends}, nil
@@ -88,8 +88,8 @@ func (t *tx) unseal(token string) (session, bool) {
 	return s, json.Unmarshal(plain, &s) == nil
 }
 
-// authenticateSession finds who has temporary credentials. They are worth
-// nothing when their role or user has gone.
+// authenticateSession returns the owner of temporary credentials. They are invalid once
+// their role or user is deleted.
 func (s *Store) authenticateSession(accessKey, token string) (string, Caller, error) {
 	t := s.view(Caller{})
 	of, ok := t.unseal(token)
@@ -129,15 +129,15 @@ func (t *tx) sessionCaller(of session) (Caller, bool) {
 	return Caller{}, false
 }
 
-// renewal is how long before their end an instance's credentials are replaced:
-// EC2 does it at least five minutes before (EC2 User Guide,
-// iam-roles-for-amazon-ec2, "Retrieve security credentials").
+// renewal is how long before expiry an instance's credentials are replaced: on EC2 at
+// least five minutes (EC2 User Guide, iam-roles-for-amazon-ec2, "Retrieve security
+// credentials").
 func renewal(lifetime time.Duration) time.Duration { return min(lifetime/2, 30*time.Minute) }
 
-// InstanceCredentials are an instance's credentials of the role in its profile,
-// which is given by name or ARN. They stay the same until it is time for new
-// ones. role is empty when there is no such profile or no role in it; ok is false
-// then, and when the role does not let EC2 assume it.
+// InstanceCredentials returns an instance's credentials of the role in its profile,
+// given by name or ARN. They stay the same until renewal. role is empty if there is no
+// such profile or it has no role. ok is false in these cases, and if EC2 may not assume
+// the role.
 func (s *Store) InstanceCredentials(region, instance, profile string) (role string, c Credentials, ok bool) {
 	t := s.view(Caller{})
 	p := t.profile(profile)
@@ -148,7 +148,7 @@ func (s *Store) InstanceCredentials(region, instance, profile string) (role stri
 	if !t.trusts(r, "Service:ec2.amazonaws.com") {
 		return r.Name, Credentials{}, false
 	}
-	// Instances do not all renew at the same moment.
+	// Spread the renewals of instances over time.
 	lifetime := t.cfg.InstanceSession
 	period := lifetime - renewal(lifetime)
 	offset := time.Duration(t.derive("offset", []byte(instance))[0]) * period / 256

@@ -15,50 +15,50 @@ import (
 	"macaw.example/lab/internal/statefile"
 )
 
-// Config is what a Store is made of. Only Root must be given.
+// Config is the configuration of a Store. Only Root is required.
 type Config struct {
-	Account string // 12 digits; 123456789012 unless given
-	// File is where the state is kept between runs, with mode 0600. Empty keeps
-	// it in memory.
+	Account string // 12 digits; default 123456789012
+	// File holds the state between runs, with mode 0600. If empty, the state is in
+	// memory only.
 	File string
 	// Root is the operator's key, which may do everything.
 	Root Key
-	// InstanceSession is how long the credentials of an instance's role last,
-	// six hours unless given. They are made anew half of that before they end,
-	// but not more than half an hour before.
+	// InstanceSession is the lifetime of the credentials of an instance's role, default
+	// six hours. They are renewed half of it, but at most half an hour, before they
+	// expire.
 	InstanceSession time.Duration
 	Log             *slog.Logger
-	// Now is the clock, time.Now unless given.
+	// Now is the clock, default time.Now.
 	Now func() time.Time
 }
 
 // Key is an access key.
 type Key struct{ ID, Secret string }
 
-// Store is an account's IAM. Its methods may be called from anywhere.
+// Store is an account's IAM. Its methods are safe for concurrent use.
 type Store struct {
 	cfg Config
 
 	write   sync.Mutex // held while the model is being replaced
 	current atomic.Pointer[model]
-	encoded []byte // current as JSON; under write
+	encoded []byte // current as JSON; guarded by write
 }
 
-// model is everything the account knows. A model in use is never changed: an
-// action gets a copy of its own.
+// model is the full state of the account. A model in use is immutable: an action works
+// on its own copy.
 type model struct {
 	Users    map[string]*userRecord    // by name
 	Roles    map[string]*roleRecord    // by name
 	Policies map[string]*policyRecord  // by ARN
 	Profiles map[string]*profileRecord // by name
 	Keys     map[string]*keyRecord     // by access key ID
-	// Secrets has one entry: what temporary credentials are derived from.
+	// Secrets has one entry: the secret from which temporary credentials are derived.
 	Secrets map[string][]byte
 }
 
 const sessionSecret = "sessions"
 
-// Open makes a Store from its file, or an empty one when there is none.
+// Open reads a Store from its file; without a file the Store is empty.
 func Open(cfg Config) (*Store, error) {
 	if cfg.Root.ID == "" || cfg.Root.Secret == "" {
 		return nil, errors.New("opening IAM state: no root key given")
@@ -104,12 +104,12 @@ type tx struct {
 	who Caller
 }
 
-// view is a look at the newest model, to be read only.
+// view is a read-only view of the newest model.
 func (s *Store) view(who Caller) *tx {
 	return &tx{model: s.current.Load(), cfg: &s.cfg, now: s.cfg.Now(), who: who}
 }
 
-// update runs change on a copy of the model and makes it the model if change
+// update runs change on a copy of the model. The copy becomes the model if change
 // succeeds and the file is written.
 func (s *Store) update(who Caller, change func(*tx) error) error {
 	s.write.Lock()

@@ -22,8 +22,8 @@ type identityResult struct {
 	Account string
 }
 
-// getCallerIdentity needs no right, even an explicit denial is no hindrance
-// (STS API Reference, GetCallerIdentity).
+// getCallerIdentity needs no right; not even an explicit denial prevents it (STS API
+// Reference, GetCallerIdentity).
 func getCallerIdentity(t *tx, p *params) (any, error) {
 	if err := p.done(); err != nil {
 		return nil, err
@@ -62,9 +62,9 @@ const (
 
 var validSession = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 
-// assumeRole gives credentials of a role to whom its trust policy names: the
-// caller itself, or the account, which leaves it to the caller's own policies
-// (IAM User Guide, reference_policies_evaluation-logic).
+// assumeRole returns credentials of a role if its trust policy names the caller, or
+// names the account and the caller's own policies allow the call (IAM User Guide,
+// reference_policies_evaluation-logic).
 func assumeRole(t *tx, p *params) (any, error) {
 	arn, name := p.need("RoleArn"), p.need("RoleSessionName")
 	seconds := p.number("DurationSeconds", int(defaultSession.Seconds()), int(minAssumed.Seconds()),
@@ -124,7 +124,7 @@ func (t *tx) mayAssume(r *roleRecord, p *params) bool {
 
 type sessionTokenResult struct{ Credentials credentialsXML }
 
-// getSessionToken gives a user, or the root, credentials of its own that end.
+// getSessionToken returns temporary credentials of a user or the root.
 func getSessionToken(t *tx, p *params) (any, error) {
 	seconds := p.number("DurationSeconds", int(usualKey.Seconds()), int(shortestKey.Seconds()), int(longestKey.Seconds()))
 	if err := p.done(); err != nil {

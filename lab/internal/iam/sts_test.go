@@ -101,7 +101,7 @@ func TestInstanceCredentials(t *testing.T) {
 	if _, again, _, _ := get(); again != id {
 		t.Errorf("after a restart the key is %s, was %s", again, id)
 	}
-	// They are new at least five minutes before the old ones end.
+	// New ones are available at least five minutes before the old ones expire.
 	for range 24 {
 		a.clock.advance(5 * time.Minute)
 		_, now, e, _ := get()

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// tagHolder is what can be tagged: its tags, and whether it is there.
+// tagHolder finds the taggable entity in a request.
 type tagHolder func(*tx, *params) (*entity, error)
 
 func tagsOfRole(t *tx, p *params) (*entity, error) {

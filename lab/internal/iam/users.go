@@ -30,7 +30,7 @@ func (t *tx) user(name string) (*userRecord, error) {
 	return nil, missing("The user with name %s cannot be found.", name)
 }
 
-// self is the user a call is about; without a name that is the caller.
+// self returns the request's user; without a name, the caller.
 func (t *tx) self(p *params) (*userRecord, error) {
 	name := p.text("UserName")
 	if name == "" {

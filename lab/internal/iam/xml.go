@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// members is a list as IAM writes it: <Xs><member>..</member></Xs>.
+// members is a list in IAM's form: <Xs><member>..</member></Xs>.
 type members[T any] struct {
 	Items []T `xml:"member"`
 }
@@ -29,7 +29,7 @@ func tagsXML(tags map[string]string) members[tagXML] {
 	return membersOf(slices.Sorted(maps.Keys(tags)), func(k string) tagXML { return tagXML{k, tags[k]} })
 }
 
-// optional leaves a list out that is empty.
+// optional omits an empty list.
 func optional[T any](m members[T]) *members[T] {
 	if len(m.Items) == 0 {
 		return nil
@@ -39,8 +39,8 @@ func optional[T any](m members[T]) *members[T] {
 
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
-// escaped is a document as IAM returns it: URL-encoded by RFC 3986 (IAM API
-// Reference, GetRolePolicy).
+// escaped is a document as IAM returns it: URL-encoded by RFC 3986 (IAM API Reference,
+// GetRolePolicy).
 func escaped(document string) string {
 	return strings.ReplaceAll(url.QueryEscape(document), "+", "%20")
 }

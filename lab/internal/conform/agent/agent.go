@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Order is what one run of the agent does: it sends and listens on the devices
-// at the same time, and makes the requests one after the other.
+// Order is the input of one run of the agent: it sends and receives on the devices
+// concurrently, and makes the requests one after the other.
 type Order struct {
 	Devices  []Device
 	Requests []Request
@@ -28,50 +28,50 @@ type Order struct {
 type Device struct {
 	MAC  string
 	Send []Shot
-	// Listen is for how long frames are received.
+	// Listen is how long frames are received.
 	Listen time.Duration
 }
 
-// Shot is a frame and when it is sent, after the beginning.
+// Shot is a frame and the time to send it, from the start of the order.
 type Shot struct {
 	At    time.Duration
 	Frame []byte
 }
 
-// Request is an HTTP request. It is repeated every half second until the body
-// has Until in it, if that is given, for a minute.
+// Request is an HTTP request. If Until is set, the request is repeated every half
+// second, for up to a minute, until the body contains Until.
 type Request struct {
 	Method, URL string
 	Header      map[string]string
-	// Token says that the request needs a session token of the metadata
-	// service, which the agent gets.
+	// Token asks the agent to get a session token of the metadata service and send it
+	// along.
 	Token bool
 	Until string
-	// After is how long to wait before.
+	// After is the delay before the request.
 	After time.Duration
 }
 
-// Answer is what came of an Order.
+// Answer is the result of an Order.
 type Answer struct {
 	Begun     time.Time // by the instance's clock
 	Devices   []Heard   // as in the order
 	Responses []Response
 }
 
-// Heard is what a device received; Problem is what went wrong with it.
+// Heard holds what a device received; Problem is the error, if any.
 type Heard struct {
 	Frames  []Frame
 	Problem string `json:",omitempty"`
 }
 
-// Frame is a frame and when it came, after the beginning.
+// Frame is a received frame and its time, from the start of the order.
 type Frame struct {
 	At    time.Duration
 	Frame []byte
 }
 
-// Response is an HTTP response. Took is the time until it, or until it was what
-// the request waited for.
+// Response is an HTTP response. Took is the time until it arrived, or until the body
+// contained Until.
 type Response struct {
 	Status  int
 	Body    string
@@ -79,10 +79,10 @@ type Response struct {
 	Problem string `json:",omitempty"`
 }
 
-// maxFrames bounds what is kept of what a device receives.
+// maxFrames bounds the frames kept for a device.
 const maxFrames = 20000
 
-// Serve reads an order, carries it out and writes the answer.
+// Serve reads an order, executes it and writes the answer.
 func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	var order Order
 	if err := json.NewDecoder(in).Decode(&order); err != nil {

@@ -21,7 +21,7 @@ func ip(t *testing.T, args ...string) {
 	}
 }
 
-// TestFrames sends a frame from one end of a cable and hears it at the other.
+// TestFrames sends a frame from one end of a veth pair and receives it at the other.
 func TestFrames(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("raw sockets and namespaces need root")
@@ -35,7 +35,7 @@ func TestFrames(t *testing.T) {
 	ip(t, "-n", ns, "link", "set", "one", "up")
 	ip(t, "-n", ns, "link", "set", "two", "up")
 	src, _ := net.ParseMAC(one)
-	dst := net.HardwareAddr{2, 9, 9, 9, 9, 9} // nobody's: only a promiscuous device hears it
+	dst := net.HardwareAddr{2, 9, 9, 9, 9, 9} // assigned to no interface: only a promiscuous device receives it
 	frame := append(append(bytes.Clone(dst), src...), 0x88, 0xb5)
 	small, jumbo := append(slices.Clone(frame), make([]byte, 46)...), append(slices.Clone(frame), make([]byte, 9001)...)
 

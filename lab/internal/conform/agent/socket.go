@@ -42,8 +42,7 @@ func (s *socket) send(frame []byte) error {
 	return unix.Sendto(s.fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: s.link.Index, Halen: 6})
 }
 
-// receive returns the next frame that came in, or nil after a moment without
-// one.
+// receive returns the next incoming frame, or nil if none arrives for a moment.
 func (s *socket) receive() ([]byte, error) {
 	n, from, err := unix.Recvfrom(s.fd, s.buf, 0)
 	switch {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package wirefuzz feeds the API's endpoint with requests that nobody would
-// send. It is a package of its own because fuzzing instruments all that a test is
-// linked with, and the SDK's clients, which the other tests use, make that slow.
+// Package wirefuzz sends the API's endpoint requests that no client would send. It is a
+// separate package because fuzzing instruments every linked package: the SDK's clients,
+// which the other tests use, would make it slow.
 package wirefuzz
 
 import (
@@ -29,7 +29,7 @@ import (
 
 var root = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "never told"}
 
-// machines are none.
+// machines does nothing and succeeds.
 type machines struct{}
 
 func (machines) Launch(context.Context, ec2.Instance) error                    { return nil }
@@ -41,12 +41,13 @@ func (machines) ConsoleOutput(context.Context, string) ([]byte, error)         {
 func (machines) CreateImage(ctx context.Context, instance, image string) error { return nil }
 func (machines) DeleteImage(context.Context, string) error                     { return nil }
 
-// endpoint is a region with an account, made anew before it grows too large.
+// endpoint is a region with an account, recreated before it grows too large.
 type endpoint struct {
 	state   *ec2.State
 	handler http.Handler
-	left    int // calls until it is made anew
-	// user may do half of everything, and so is asked about all of it.
+	left    int // calls until it is recreated
+	// user may do about half of everything, so each of its calls is authorized by
+	// policies.
 	user aws.Credentials
 }
 
@@ -102,9 +103,8 @@ func (e *endpoint) call(tb testing.TB, who aws.Credentials, service, form string
 	return w.Code, w.Body.String()
 }
 
-// FuzzForm sends any form, as somebody who may do everything and as somebody
-// whose rights have to be looked at. The answer is well-formed XML, and never that
-// the lab does not know what to do.
+// FuzzForm sends any form, as the root and as a user with policies. The response must
+// be well-formed XML, and never an internal error.
 func FuzzForm(f *testing.F) {
 	for _, form := range []string{
 		"Action=RunInstances&ImageId=ami-1&MinCount=1&MaxCount=2&NetworkInterface.1.DeviceIndex=0&NetworkInterface.1.PrivateIpAddresses.1.PrivateIpAddress=10.0.0.4",
@@ -134,7 +134,7 @@ func FuzzForm(f *testing.F) {
 		}
 	})
 	f.Fuzz(func(t *testing.T, service, form string) {
-		// Making an RSA key takes longer than all else together.
+		// Making an RSA key takes longer than everything else together.
 		if strings.Contains(form, "CreateKeyPair") {
 			return
 		}
@@ -144,7 +144,8 @@ func FuzzForm(f *testing.F) {
 		e.renew(t)
 		for _, who := range []aws.Credentials{e.user, root} {
 			status, body := e.call(t, who, service, form)
-			// Some errors of EC2 have status 500, but not this one.
+			// Some EC2 errors have status 500; these two codes are the lab's own
+			// faults.
 			if strings.Contains(body, "<Code>InternalError<") || strings.Contains(body, "<Code>ServiceFailure<") {
 				t.Errorf("%s %q: %d %s", service, form, status, body)
 			}
@@ -165,7 +166,7 @@ func wellFormed(t *testing.T, body string) {
 	}
 }
 
-// FuzzSignature sees that no request gets through that was not signed.
+// FuzzSignature requires that no unsigned request is accepted.
 func FuzzSignature(f *testing.F) {
 	now := time.Now().UTC()
 	date, day := now.Format("20060102T150405Z"), now.Format("20060102")

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// condition is one operator on one key. All of a statement must hold; one of
-// its values must match (IAM User Guide,
+// condition is one operator on one key. All conditions of a statement must hold; for
+// each, one of its values must match (IAM User Guide,
 // reference_policies_elements_condition).
 type condition struct {
 	operator
@@ -25,7 +25,7 @@ type condition struct {
 // operator compares a value of the request with one of the policy.
 type operator struct {
 	negated bool
-	// missing marks Null, which asks for the key itself.
+	// missing marks Null, which tests whether the key is present.
 	missing bool
 	compare func(policyValue, have string, variables Context) bool
 }
@@ -89,7 +89,7 @@ var (
 	equalDate   = date(func(o int) bool { return o == 0 })
 )
 
-// operators are all that there are (IAM User Guide,
+// operators are all operators of the language (IAM User Guide,
 // reference_policies_elements_condition_operators).
 var operators = map[string]operator{
 	"StringEquals":              text(false, false),
@@ -161,8 +161,7 @@ func conditions(raw json.RawMessage) ([]condition, error) {
 	return all, nil
 }
 
-// scalars reads a value or a list of them; booleans and numbers stand for their
-// text.
+// scalars reads a value or a list of values; booleans and numbers are read as text.
 func scalars(raw json.RawMessage) ([]string, error) {
 	if first(raw) != '[' {
 		s, err := scalar(raw)
@@ -181,14 +180,14 @@ func scalar(raw json.RawMessage) (string, error) {
 	return strings.TrimSpace(string(raw)), nil
 }
 
-// holds says whether the request meets the condition.
+// holds reports whether the request meets the condition.
 func (c condition) holds(request, variables Context) bool {
 	have := request.get(c.key)
 	if c.missing {
 		return slices.ContainsFunc(c.values, func(v string) bool { return strings.EqualFold(v, "true") == (len(have) == 0) })
 	}
 	if len(have) == 0 {
-		// A set that is empty has only members that match (IAM User Guide,
+		// ForAllValues holds for an empty set (IAM User Guide,
 		// reference_policies_condition-single-vs-multi-valued-context-keys).
 		return c.ifExists || c.quantifier == "ForAllValues" || c.negated && c.quantifier == ""
 	}

@@ -4,11 +4,11 @@ package policy
 
 import "strings"
 
-// Context is what is known of a request besides action and resource: values by
-// condition key. Keys are not case sensitive; Set them.
+// Context holds the condition values of a request, by condition key. Keys are not case
+// sensitive: use Set.
 type Context map[string][]string
 
-// Set gives a key its values; without any it is a key that is not there.
+// Set sets the values of a key; without values the key is missing.
 func (c Context) Set(key string, values ...string) {
 	if len(values) > 0 {
 		c[strings.ToLower(key)] = values
@@ -17,21 +17,21 @@ func (c Context) Set(key string, values ...string) {
 
 func (c Context) get(key string) []string { return c[strings.ToLower(key)] }
 
-// Request is what somebody asks to do.
+// Request is one action on one resource.
 type Request struct {
 	Action   string // such as ec2:RunInstances
 	Resource string // an ARN, or * where the action has no resource
 	Context  Context
-	// Principals are the names of who asks, as trust policies have them, with
-	// their type: AWS:arn:..., Service:ec2.amazonaws.com.
+	// Principals are the caller's names in trust policies, with their type:
+	// AWS:arn:..., Service:ec2.amazonaws.com.
 	Principals []string
 }
 
-// Decision is what policies say of a request.
+// Decision is the result of evaluating policies.
 type Decision int
 
-// What no policy allows is denied; an explicit denial beats every allowance
-// (IAM User Guide, reference_policies_evaluation-logic).
+// The default is denial; an explicit denial overrides any allow (IAM User Guide,
+// reference_policies_evaluation-logic).
 const (
 	ImplicitDeny Decision = iota
 	Allow
@@ -86,9 +86,9 @@ func (s statement) applies(r Request, variables Context) bool {
 	return true
 }
 
-// named says whether a principal of a trust policy is one of the caller's
-// names. An account ID is short for the account's root, and * is everybody who
-// is not a service (IAM User Guide, reference_policies_elements_principal).
+// named reports whether a principal of a trust policy is one of the caller's names. An
+// account ID means the account's root; * matches everyone but services (IAM User Guide,
+// reference_policies_elements_principal).
 func named(value string, names []string) bool {
 	kind, name, _ := strings.Cut(value, ":")
 	for _, n := range names {

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// FuzzEvaluate parses any text and decides a request by it. Whatever the text
-// says, an explicit denial stands, an allowance of everything leaves nothing
-// undecided, and no document takes what it does not name.
+// FuzzEvaluate parses any text and decides a request by it. For any text, an explicit
+// denial prevails, an allow of everything leaves nothing undecided, and no document
+// without the word Allow allows anything.
 func FuzzEvaluate(f *testing.F) {
 	f.Add(identity(`"Effect":"Allow","Action":["ec2:*"],"Resource":"arn:aws:ec2:*:*:instance/${aws:username}"`),
 		"ec2:RunInstances", "arn:aws:ec2:us-east-1:1:instance/ann", "ann")
@@ -47,7 +47,7 @@ func FuzzEvaluate(f *testing.F) {
 	})
 }
 
-// FuzzPattern compares the matcher with the plainest one there is.
+// FuzzPattern compares the matcher with a naive one.
 func FuzzPattern(f *testing.F) {
 	f.Add("ec2:*Instances", "ec2:RunInstances")
 	f.Add("**?a*b?", "xxaab")
@@ -63,7 +63,7 @@ func FuzzPattern(f *testing.F) {
 	})
 }
 
-// plain matches by trying everything, remembering what it has tried.
+// plain matches by exhaustive search with memoization.
 func plain(p pattern, t []rune) bool {
 	ok := make([][]bool, len(p)+1)
 	for i := range ok {

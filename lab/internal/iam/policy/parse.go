@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Error is what is wrong with a document, in IAM's words where they are known.
+// Error describes the defect of a document, in IAM's wording where that is known.
 type Error struct{ Message string }
 
 // Error returns the message.
@@ -22,14 +22,13 @@ func malformed(format string, args ...any) error { return &Error{fmt.Sprintf(for
 var (
 	errSyntax error = &Error{"Syntax errors in policy."}
 	validSID        = regexp.MustCompile(`^[0-9A-Za-z]*$`)
-	// An action is a service and a name, which may have wildcards (IAM User
-	// Guide, reference_policies_elements_action).
+	// An action is a service and a name, which may contain wildcards (IAM User Guide,
+	// reference_policies_elements_action).
 	validAction = regexp.MustCompile(`^(\*|[a-zA-Z0-9-]+:[a-zA-Z0-9*?]+)$`)
 )
 
-// Parse reads a document strictly: an element that is unknown, missing,
-// repeated or of the wrong type is refused (IAM User Guide,
-// reference_policies_grammar). The error is an *Error.
+// Parse reads a document strictly. It refuses unknown, missing or repeated elements and
+// wrong types (IAM User Guide, reference_policies_grammar). The error is an *Error.
 func Parse(text string, kind Kind) (Document, error) {
 	d := Document{version: version2008}
 	if !json.Valid([]byte(text)) {
@@ -123,7 +122,7 @@ func parseStatement(raw json.RawMessage, kind Kind) (statement, error) {
 	return s, s.check(kind)
 }
 
-// fill reads an element, which must not be there in its other form too.
+// fill reads an element, which must not be present in its other form too.
 func (s *set) fill(not bool, raw json.RawMessage, read func(json.RawMessage) ([]string, error)) error {
 	if s.given {
 		return errSyntax
@@ -170,8 +169,8 @@ type member struct {
 	value json.RawMessage
 }
 
-// object reads the members of an object in their order; one that is repeated is
-// refused, as its former value would be hidden.
+// object reads the members of an object in order. It refuses repeated members: the
+// later value would hide the earlier.
 func object(raw json.RawMessage) ([]member, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -195,7 +194,7 @@ func object(raw json.RawMessage) ([]member, error) {
 	return all, nil
 }
 
-// first is the byte that a value begins with; the document is known to be valid.
+// first returns the first byte of a value in a document known to be valid.
 func first(raw json.RawMessage) byte {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 {

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// pattern is text with wildcards, as runes; what policy variables stand for is
-// in it as it is, so a value can't bring wildcards in.
+// pattern is text with wildcards, as runes. Values of policy variables are inserted
+// literally, so they cannot introduce wildcards.
 type pattern []rune
 
 const (
@@ -17,10 +17,9 @@ const (
 	anyRune rune = -2 // ?
 )
 
-// compile makes a pattern of a policy's text. ok is false when it names a
-// variable that the request does not have: it then matches nothing. Without
-// wild, * and ? stand for themselves; the context is nil where the language
-// knows no variables.
+// compile makes a pattern from a policy's text. ok is false if the text uses a variable
+// that the request lacks: it then matches nothing. Without wild, * and ? are literal.
+// The context is nil if the language version has no variables.
 func compile(text string, wild bool, c Context) (p pattern, ok bool) {
 	p = make(pattern, 0, len(text))
 	for len(text) > 0 {
@@ -48,8 +47,8 @@ func compile(text string, wild bool, c Context) (p pattern, ok bool) {
 	return p, true
 }
 
-// variable is what a policy variable stands for: one of three characters, or
-// the value of a key of the request that has one, or else its default (IAM User
+// variable returns the value of a policy variable: one of three characters, or the
+// value of a single-valued key of the request, or else the variable's default (IAM User
 // Guide, reference_policies_variables).
 func (c Context) variable(name string) (string, bool) {
 	switch name {
@@ -67,8 +66,8 @@ func (c Context) variable(name string) (string, bool) {
 	return "", false
 }
 
-// match says whether the pattern takes the whole text. It goes back to the last
-// * only, so its time is bounded by the product of the lengths.
+// match reports whether the pattern matches the full text. It backtracks to the last *
+// only, so its time is bounded by the product of the lengths.
 func (p pattern) match(text string, fold bool) bool {
 	t := []rune(text)
 	at, in := 0, 0
@@ -98,8 +97,8 @@ func same(a, b rune, fold bool) bool {
 	return a == b || fold && unicode.ToLower(a) == unicode.ToLower(b)
 }
 
-// matchARN compares the six parts of an ARN one by one, as ArnLike does (IAM
-// User Guide, reference_policies_elements_condition_operators).
+// matchARN compares the six parts of an ARN separately, as ArnLike does (IAM User
+// Guide, reference_policies_elements_condition_operators).
 func matchARN(policyText, arn string, c Context) bool {
 	have := strings.SplitN(arn, ":", 6)
 	want := splitARN(policyText)

@@ -130,7 +130,7 @@ func TestEvaluate(t *testing.T) {
 			t.Errorf("%s: decided %v, want %v", c.name, got, c.want)
 		}
 	}
-	// What a variable stands for brings no wildcards in.
+	// Values of variables introduce no wildcards.
 	d := parsed(t, Identity, statement("Allow", `"ec2:*"`, `"arn:aws:ec2:*:*:network-interface/${aws:username}"`, ""))
 	if got := Evaluate([]Document{d}, request(func(c Context) { c.Set("aws:username", "*") })); got != ImplicitDeny {
 		t.Errorf("a user called * gets %v", got)
