@@ -45,7 +45,7 @@ type agent struct {
 	log     *slog.Logger
 	time    timing
 	kernel  kernel
-	connect func(context.Context, Config) (cloud, error)
+	connect func(context.Context, Config) (neutronClient, error)
 	notify  func(string) error
 	worker  *reconcileWorker
 	tagger  *statusTagger
@@ -54,9 +54,9 @@ type agent struct {
 	report  *reporter
 	reload  <-chan os.Signal // Neutron has changed, or an agreement is there
 
-	ready         bool  // systemd was notified of it
-	notifyFailing bool  // the last notification failed
-	cloud         cloud // nil until logged in
+	ready         bool          // systemd was notified of it
+	notifyFailing bool          // the last notification failed
+	neutron       neutronClient // nil until logged in
 
 	// addresses is Neutron's last answer; neutronAnswered says whether there was one.
 	addresses       []neutron.Address
@@ -218,8 +218,8 @@ func (a *agent) applyOutcome(o outcome) {
 	a.failures.aws = 0
 	a.registered, a.awsAnswered = a.mergeRegistered(o.result.ENIs), true
 	a.enis = a.mergeENIs(enisOf(a.cfg, o.result.ENIs))
-	if a.cloud != nil {
-		a.tagger.batches.put(statusBatch{a.cloud, floatingIPStatuses(a.cfg, o.addresses, o.result)})
+	if a.neutron != nil {
+		a.tagger.batches.put(statusBatch{a.neutron, floatingIPStatuses(a.cfg, o.addresses, o.result)})
 	}
 }
 

@@ -181,7 +181,7 @@ func (l *attachment) loop(
 			if err == nil {
 				l.heartbeat()
 				l.queries.began()
-				go func(c cloud) { answers <- l.query(ctx, c) }(l.cloud)
+				go func(c neutronClient) { answers <- l.query(ctx, c) }(l.neutron)
 			}
 
 		case a := <-answers:
@@ -262,7 +262,7 @@ func (l *attachment) probe() {
 // handleAnswer makes the map follow an answer of Neutron, and submits it to AWS. It
 // returns when the next query is due.
 func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
-	l.cloud = a.cloud
+	l.neutron = a.neutron
 	failure, err := "Neutron query failed; keeping current entries", a.err
 	if err == nil {
 		l.addresses, l.neutronAnswered = a.addresses, true

@@ -221,7 +221,7 @@ type fakeNeutron struct {
 	tagged    []string      // the status tags of floating IPs
 }
 
-func (n *fakeNeutron) connect(context.Context, Config) (cloud, error) {
+func (n *fakeNeutron) connect(context.Context, Config) (neutronClient, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.logins++

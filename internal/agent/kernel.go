@@ -38,8 +38,8 @@ type translation interface {
 	Close() error
 }
 
-// cloud is what the agent needs of Neutron.
-type cloud interface {
+// neutronClient has the queries and updates of Neutron that the agent needs.
+type neutronClient interface {
 	ProviderAddresses(ctx context.Context) ([]neutron.Address, error)
 	SetStatusTags(ctx context.Context, a neutron.Address, public netip.Addr, problem string) (changed bool, err error)
 }
@@ -91,7 +91,7 @@ func (linux) unmanage(enis []eni) error {
 }
 
 // connect logs in to the configured cloud.
-func connect(ctx context.Context, cfg Config) (cloud, error) {
+func connect(ctx context.Context, cfg Config) (neutronClient, error) {
 	auth, err := cfg.auth()
 	if err != nil {
 		return nil, err

@@ -13,14 +13,14 @@ import (
 
 // answer is the result of a query of Neutron.
 type answer struct {
-	cloud     cloud // for the next query; nil: log in anew
+	neutron   neutronClient // for the next query; nil: log in anew
 	addresses []neutron.Address
 	err       error
 }
 
 // query asks Neutron for the addresses. It runs beside the agent's loop, and always
 // returns: soon after queryTimeout even if the client does not.
-func (a *agent) query(ctx context.Context, c cloud) answer {
+func (a *agent) query(ctx context.Context, c neutronClient) answer {
 	ctx, cancel := context.WithTimeout(ctx, a.time.queryTimeout)
 	defer cancel()
 	answers := make(chan answer, 1)
@@ -35,7 +35,7 @@ func (a *agent) query(ctx context.Context, c cloud) answer {
 	}
 }
 
-func (a *agent) list(ctx context.Context, c cloud) answer {
+func (a *agent) list(ctx context.Context, c neutronClient) answer {
 	if c == nil {
 		var err error
 		if c, err = a.connect(ctx, a.cfg); err != nil {

@@ -75,7 +75,7 @@ func (n *moodyNeutron) query(ctx context.Context) error {
 	return m.err
 }
 
-func (n *moodyNeutron) connect(ctx context.Context, _ Config) (cloud, error) {
+func (n *moodyNeutron) connect(ctx context.Context, _ Config) (neutronClient, error) {
 	n.mu.Lock()
 	login := len(n.moods) > 0 && n.moods[0].login
 	n.mu.Unlock()
@@ -269,7 +269,7 @@ func TestAgentOutlastsAHungNeutron(t *testing.T) {
 		inBubble(t, func(b *env) {
 			left := hung
 			b.neutron.set(nil, router(addr10, mac1))
-			b.agent.connect = func(context.Context, Config) (cloud, error) { return hangs{b.neutron, &left}, nil }
+			b.agent.connect = func(context.Context, Config) (neutronClient, error) { return hangs{b.neutron, &left}, nil }
 			b.start()
 			pass(time.Duration(hung)*(defaultTiming.queryTimeout+defaultTiming.poll) + time.Minute)
 			b.want(fmt.Sprintf("Neutron hung %d times", hung), entry(addr10, mac1))

@@ -44,7 +44,7 @@ const tagTTL = time.Minute
 
 // statusBatch has the statuses of all floating IPs of this node.
 type statusBatch struct {
-	cloud    cloud
+	neutron  neutronClient
 	statuses []floatingIPStatus
 }
 
@@ -97,7 +97,7 @@ func (t *statusTagger) write(ctx context.Context, b statusBatch) {
 			continue
 		}
 		limited, cancel := context.WithTimeout(ctx, tagTimeout)
-		changed, err := b.cloud.SetStatusTags(limited, s.address, s.public, s.problem)
+		changed, err := b.neutron.SetStatusTags(limited, s.address, s.public, s.problem)
 		cancel()
 		switch {
 		case ctx.Err() != nil:

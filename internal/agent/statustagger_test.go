@@ -22,7 +22,7 @@ import (
 
 // tagging is a Neutron that takes tags of some floating IPs only.
 type tagging struct {
-	cloud
+	neutronClient
 	mu     sync.Mutex
 	fails  map[string]error // by floating IP's ID
 	hangs  map[string]bool  // the same
@@ -65,7 +65,7 @@ func inStatusTagger(t *testing.T, f func(n *tagging, advance func(time.Duration)
 		go func() { tagger.run(ctx); close(done) }()
 		advance := func(d time.Duration) {
 			for end := time.Now().Add(d); time.Now().Before(end); {
-				b := statusBatch{cloud: n}
+				b := statusBatch{neutron: n}
 				for i := range 12 {
 					a := neutron.Address{ID: fmt.Sprintf("fip-%02d", i),
 						Addr: netip.AddrFrom4([4]byte{10, 20, 1, byte(i)}), Kind: neutron.KindFloating}

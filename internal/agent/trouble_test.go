@@ -143,7 +143,7 @@ func (p pickyNeutron) SetStatusTags(
 // A floating IP that takes no tag does not keep the others from theirs.
 func TestOneThatCannotBeTagged(t *testing.T) {
 	inBubble(t, func(b *env) {
-		b.agent.connect = func(context.Context, Config) (cloud, error) { return pickyNeutron{b.neutron}, nil }
+		b.agent.connect = func(context.Context, Config) (neutronClient, error) { return pickyNeutron{b.neutron}, nil }
 		b.neutron.set(nil, floating(addr10, mac1), floating(addr11, mac1))
 		b.start()
 		pass(5 * time.Minute)
@@ -213,7 +213,7 @@ func TestNeutronTakesTheCallAndDoesNotAnswer(t *testing.T) {
 	inBubble(t, func(b *env) {
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
-		b.agent.connect = func(ctx context.Context, _ Config) (cloud, error) { <-ctx.Done(); return nil, ctx.Err() }
+		b.agent.connect = func(ctx context.Context, _ Config) (neutronClient, error) { <-ctx.Done(); return nil, ctx.Err() }
 		b.neutron.set(errors.New("gone"))
 		pass(35 * time.Second) // it is in the middle of a query
 		b.machine.mu.Lock()

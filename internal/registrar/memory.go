@@ -143,7 +143,7 @@ func (m *memory) next(c Config, now time.Time) time.Time {
 			next = t
 		}
 	}
-	if c.allocates() {
+	if !c.madeWithCloud() {
 		for _, t := range m.unusedSince {
 			due(t.Add(c.Grace))
 		}

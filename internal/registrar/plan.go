@@ -58,7 +58,7 @@ func (p *planner) report(a netip.Addr, c model.Code, format string, args ...any)
 // unassign unassigns addresses that Neutron has not had for the grace period. Where the
 // Elastic IPs are made with the cloud, its addresses stay with them.
 func (p *planner) unassign() {
-	if !p.cfg.allocates() {
+	if p.cfg.madeWithCloud() {
 		return
 	}
 	for _, e := range p.own {
@@ -221,7 +221,7 @@ func (p *planner) needENI(unplaced []netip.Addr) {
 	for _, a := range unplaced {
 		short[a.Is4()]++
 	}
-	if p.cfg.allocates() {
+	if !p.cfg.madeWithCloud() {
 		for a := range p.m.unusedSince {
 			short[a.Is4()]--
 		}

@@ -31,7 +31,7 @@ func ownedElasticIPs(s Seen) map[netip.Addr]*ElasticIP {
 // addresses that Neutron no longer has or that have another policy now, and duplicates.
 func orphaned(c Config, wanted map[netip.Addr]Want, s Seen) map[string]ElasticIP {
 	orphans := map[string]ElasticIP{}
-	if !c.allocates() {
+	if c.madeWithCloud() {
 		return orphans
 	}
 	owned := ownedElasticIPs(s)
@@ -159,7 +159,7 @@ func (p *planner) planOwned(a netip.Addr, eni string, owned map[netip.Addr]*Elas
 	case has:
 		// This call also ends the association of any other Elastic IP with the address.
 		p.add(Action{Verb: Associate, ENI: eni, Addrs: []netip.Addr{a}, Allocation: e.Allocation, Move: true})
-	case !p.cfg.allocates():
+	case p.cfg.madeWithCloud():
 		p.report(a, NoElasticIP, "the cloud was made without an Elastic IP for %s", a)
 	case p.quotaReached():
 		p.report(a, ElasticIPQuota, "there is no Elastic IP for %s: the account may hold no more%s", a, p.heldNote())

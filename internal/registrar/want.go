@@ -84,6 +84,6 @@ func (c Config) policy(w Want) model.ElasticIPs {
 	return w.Policy
 }
 
-// allocates tells whether the cloud's tagged Elastic IPs are allocated and released
-// here, and not with the cloud.
-func (c Config) allocates() bool { return c.Policy != model.ElasticIPsAll }
+// madeWithCloud reports whether the cloud's Elastic IPs are made and removed with the
+// cloud, and so are registered addresses: then nothing is released here.
+func (c Config) madeWithCloud() bool { return c.Policy == model.ElasticIPsAll }

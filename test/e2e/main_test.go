@@ -106,9 +106,9 @@ type summary struct {
 	Changes                                         int
 	Seconds                                         float64
 	Steps                                           []struct {
-		Room, Step string
-		Start      float64 `json:"start_seconds"`
-		Seconds    float64
+		Phase, Step string
+		Start       float64 `json:"start_seconds"`
+		Seconds     float64
 	}
 }
 
@@ -123,7 +123,7 @@ func up(t testing.TB, file string, args ...string) summary {
 	t.Logf("up: %.1f s, %d changes, verified %s", s.Seconds, s.Changes, s.Verified)
 	for _, step := range s.Steps {
 		if step.Seconds >= 1 {
-			t.Logf("  %6.1f s  %-9s %s", step.Seconds, step.Room, step.Step)
+			t.Logf("  %6.1f s  %-9s %s", step.Seconds, step.Phase, step.Step)
 		}
 	}
 	return s
