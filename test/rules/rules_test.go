@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rules keeps the rules of the house that docs/architecture.md tells: which
-// room may import which, and how large a room may be.
+// Package rules enforces the rules in docs/architecture.md: which package may import
+// which, what the programs link, how large a package may be, and that each source file
+// names its licence.
 package rules
 
 import (
@@ -50,21 +51,20 @@ func list(t *testing.T, system string, patterns ...string) []pkg {
 	}
 }
 
-// room is a package's name in this module, such as "internal/deploy"; ours is false
-// if it is none of the module's.
-func room(path string) (name string, ours bool) { return strings.CutPrefix(path, module) }
+// short returns a package's path in this module, such as "internal/deploy"; ours is
+// false for packages of other modules.
+func short(path string) (name string, ours bool) { return strings.CutPrefix(path, module) }
 
-// leaves are no rooms: they know nothing of clouds or of the lab, and may be imported
-// from everywhere.
+// leaves know nothing of clouds or of the lab, and every package may import them.
 var leaves = []string{
 	"internal/aws", "internal/filelock", "internal/graph", "internal/hint", "internal/host", "internal/model",
 	"internal/silence", "internal/smallfile", "internal/systemd", "internal/terminal", "internal/version",
 }
 
-// alone are the rooms that import no other.
+// alone are the packages that import nothing of the module but leaves.
 var alone = []string{"internal/aws", "internal/cloud", "internal/host", "internal/translate", "internal/neutron"}
 
-func isLab(room string) bool { return room == "lab" || strings.HasPrefix(room, "lab/") }
+func isLab(name string) bool { return name == "lab" || strings.HasPrefix(name, "lab/") }
 
 // mayImport says whether a package may import another of the module.
 func mayImport(from, to string) bool {
@@ -72,9 +72,9 @@ func mayImport(from, to string) bool {
 	switch {
 	case to == "internal/cli":
 		return command
-	case isLab(from) && !isLab(to): // the lab's wing knows nothing of the product's
+	case isLab(from) && !isLab(to): // the lab does not know the product
 		return slices.Contains(leaves, to)
-	case !isLab(from) && isLab(to): // nor the product's of the lab's, but to bring it up
+	case !isLab(from) && isLab(to): // the product only brings the lab up
 		return command || from == "internal/deploy" && to == "lab"
 	case slices.Contains(alone, from), slices.Contains(leaves, from):
 		return slices.Contains(leaves, to)
@@ -84,17 +84,17 @@ func mayImport(from, to string) bool {
 
 func TestImports(t *testing.T) {
 	for _, p := range list(t, "linux", "./...") {
-		from, _ := room(p.ImportPath)
+		from, _ := short(p.ImportPath)
 		for _, path := range p.Imports {
-			if to, ours := room(path); ours && !mayImport(from, to) {
+			if to, ours := short(path); ours && !mayImport(from, to) {
 				t.Errorf("%s imports %s", from, to)
 			}
 		}
 	}
 }
 
-// The rules refuse what they are there for.
-func TestRules(t *testing.T) {
+// TestMayImport checks that mayImport refuses forbidden imports.
+func TestMayImport(t *testing.T) {
 	for _, forbidden := range [][2]string{
 		{"lab", "internal/deploy"}, {"lab/internal/ec2", "internal/infra"}, {"internal/registrar", "lab"},
 		{"internal/deploy", "lab/internal/ec2"}, {"internal/cloud", "internal/infra"}, {"internal/deploy", "internal/cli"},
@@ -106,8 +106,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// The operator's program has nothing of the node's, and off Linux nothing of the
-// lab's daemon; the node's has nothing of the operator's.
+// macaw links no package of the node's program, and none of the lab's daemon except on
+// Linux; macaw-node links no package of the operator's.
 func TestPrograms(t *testing.T) {
 	for _, tt := range []struct {
 		system, program string
@@ -123,18 +123,18 @@ func TestPrograms(t *testing.T) {
 		{"linux", "lab/cmd/macaw-lab", []string{"internal/cli", "internal/cloud", "internal/deploy", "internal/neutron"}},
 	} {
 		for _, dep := range list(t, tt.system, "./"+tt.program)[0].Deps {
-			if name, ours := room(dep); ours && slices.Contains(tt.without, name) {
+			if name, ours := short(dep); ours && slices.Contains(tt.without, name) {
 				t.Errorf("%s for %s has %s", tt.program, tt.system, name)
 			}
 		}
 	}
 }
 
-// Rooms are of a size that one can look over.
+// Packages stay small enough to read.
 func TestSizes(t *testing.T) {
 	limits := map[string]int{"internal/cli": 2500, "lab/internal/ec2": 12000, "lab/internal/vpc": 6000}
 	for _, p := range list(t, "linux", "./...") {
-		name, _ := room(p.ImportPath)
+		name, _ := short(p.ImportPath)
 		lines := 0
 		for _, file := range p.GoFiles {
 			text, err := os.ReadFile(filepath.Join(p.Dir, file))
