@@ -25,7 +25,7 @@ import (
 	"macaw.example/lab/internal/conform/agent"
 )
 
-// conformLeft is what to do after a run that did not come to its end.
+// conformLeft says how to clean up after an interrupted run.
 const conformLeft = "macaw lab conform --clean removes what a run has left behind, with the same --endpoint and " +
 	"--region"
 
@@ -70,7 +70,7 @@ macaw:conform; --clean removes what a run has left behind that was killed.`,
 	return terminal.AfterSignal(cmd, conformLeft)
 }
 
-// conformAgentCommand is what the checks run on an instance.
+// conformAgentCommand runs on an instance, for the checks.
 func (c *commands) conformAgentCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "agent", Hidden: true, Short: "Send and receive frames for a check", Args: cobra.NoArgs,
@@ -80,7 +80,7 @@ func (c *commands) conformAgentCommand() *cobra.Command {
 	}
 }
 
-// checks are those that the options choose.
+// checks returns the checks that the options select.
 func (o conformOptions) checks() ([]conform.Check, error) {
 	checks := conform.Checks()
 	if len(o.only) > 0 {
@@ -138,7 +138,7 @@ func (c *commands) conform(ctx context.Context, o conformOptions) error {
 	return nil
 }
 
-// checked shows what came of a check.
+// checked shows the result of a check.
 func checked(s *terminal.Steps, r conform.Result) {
 	mark := map[conform.Status]string{conform.Passed: "✓", conform.Observed: "·", conform.Skipped: "-"}[r.Status]
 	if mark == "" {
@@ -172,7 +172,7 @@ func (c *commands) cleanConform(ctx context.Context, o conformOptions, cfg confo
 	})
 }
 
-// connect is a client of the AWS to be checked, and what people call that.
+// connectConform returns a client of the AWS to check, and a name to show for it.
 func (c *commands) connectConform(ctx context.Context, o conformOptions) (cfg conform.Config, where string, err error) {
 	if o.endpoint == "" {
 		api, err := c.client(ctx)
@@ -199,8 +199,7 @@ func (c *commands) connectConform(ctx context.Context, o conformOptions) (cfg co
 	if err != nil {
 		return cfg, "", fmt.Errorf("reading the AWS configuration: %w", err)
 	}
-	// eval "$(macaw lab env)" sets it: what was meant for AWS would be told of
-	// the lab.
+	// eval "$(macaw lab env)" sets it: the lab's results would be reported as AWS's.
 	if o.amazon() && (loaded.BaseEndpoint != nil || os.Getenv("AWS_ENDPOINT_URL_EC2") != "") {
 		return cfg, "", hint.With(terminal.Usage(errors.New("AWS is to be checked, and the AWS configuration has another "+
 			"endpoint")), "unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_EC2")
@@ -220,13 +219,13 @@ func (c *commands) connectConform(ctx context.Context, o conformOptions) (cfg co
 	return cfg, where, nil
 }
 
-// amazon says that Amazon's own endpoints are meant, whatever URL of them was
-// given: each service has one of its own.
+// amazon tells whether the endpoint is Amazon's. The URL is then ignored: each service has
+// its own.
 func (o conformOptions) amazon() bool {
 	return o.endpoint == "aws" || strings.Contains(o.endpoint, ".amazonaws.com")
 }
 
-// agree shows what is about to be done and asks; the lab is not asked about.
+// agree shows the plan and asks for confirmation, except on the lab.
 func (c *commands) agree(ctx context.Context, o conformOptions, title string, lines []string) error {
 	if o.endpoint == "" {
 		return nil

@@ -16,8 +16,7 @@ import (
 	"macaw.example/lab/labtest"
 )
 
-// conformWith runs the command against an API of the lab's that has an address
-// of its own.
+// conformWith runs the command against a lab API at its own address.
 func conformWith(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	api := labtest.NewAPI(t, labtest.APIOptions{})
@@ -77,7 +76,7 @@ func TestLabConformAsks(t *testing.T) {
 	}
 }
 
-// TestLabConformAWSElsewhere sees that what is said to be AWS is not the lab.
+// TestLabConformAWSElsewhere checks that an endpoint declared as AWS is not the lab's.
 func TestLabConformAWSElsewhere(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:8773")
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")

@@ -51,7 +51,7 @@ func (c *commands) faultListCommand() *cobra.Command {
 	}
 }
 
-// askFaults asks the lab for its faults, or to change them, and shows them.
+// askFaults reads or changes the lab's faults, and shows them.
 func (c *commands) askFaults(ask func() (faults.Plan, error)) error {
 	var p faults.Plan
 	err := c.ask(func() (err error) {
@@ -109,8 +109,8 @@ called since it was set: with the same seed a run can be repeated.`,
 	return set
 }
 
-// faultSetKind is the command that turns faults of a kind on; it has the flags
-// that the kind takes.
+// faultSetKind is the command that turns on faults of one kind; its flags are the settings
+// of that kind.
 func (c *commands) faultSetKind(k faults.Kind, seed *uint64) *cobra.Command {
 	f := k.Default
 	f.Name = k.Name
@@ -124,7 +124,7 @@ func (c *commands) faultSetKind(k faults.Kind, seed *uint64) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			f.Min, f.Max = faults.Duration(least), faults.Duration(most)
-			// A bound given alone moves the other along.
+			// A bound given alone moves the other one with it.
 			if k.Times && cmd.Flags().Changed("min") && !cmd.Flags().Changed("max") {
 				f.Max = max(f.Max, f.Min)
 			}
@@ -179,7 +179,7 @@ func (c *commands) faultSetKind(k faults.Kind, seed *uint64) *cobra.Command {
 	return cmd
 }
 
-// noZeros refuses a zero where it would stand for the default.
+// noZeros refuses an explicit zero: it would be read as "use the default".
 func noZeros(cmd *cobra.Command, f faults.Fault) error {
 	for _, flag := range []struct {
 		name string
@@ -220,8 +220,8 @@ func complete(cmd *cobra.Command, flag string, values ...string) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// faultInstance finds a machine by its ID or its name. The ID is taken as it is:
-// the API may be just what is faulty.
+// faultInstance finds a machine by its ID or its name. An ID is not looked up: the API
+// itself may be faulty.
 func (c *commands) faultInstance(ctx context.Context, name string) (string, error) {
 	if strings.HasPrefix(name, "i-") {
 		return name, nil
@@ -230,7 +230,7 @@ func (c *commands) faultInstance(ctx context.Context, name string) (string, erro
 	return id, err
 }
 
-// completeFaultTarget offers what a fault can be about.
+// completeFaultTarget completes the target of a fault.
 func (c *commands) completeFaultTarget(name string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {

@@ -82,7 +82,7 @@ func (c *commands) followFlows(ctx context.Context, eni string, every time.Durat
 	})
 }
 
-// address is an address as flow logs show it: - if there is none.
+// address formats an address as flow logs do: - if there is none.
 func address(a netip.Addr) string {
 	if !a.IsValid() {
 		return "-"

@@ -67,8 +67,7 @@ also those of the Internet gateways ("internet") and of the link-local services
 	return cmd
 }
 
-// knownPort refuses a network interface that there is not: its capture would
-// stay empty.
+// knownPort refuses a network interface that does not exist: its capture would stay empty.
 func (c *commands) knownPort(ctx context.Context, name string) error {
 	if name == "" || name == "internet" || name == "services" {
 		return nil

@@ -49,7 +49,7 @@ reaches.`,
 			if len(args) > 1 {
 				argv = append(argv, "--command", shellJoin(args[1:]))
 			}
-			// A login shell has an environment of its own.
+			// A login shell starts with a clean environment.
 			return syscall.Exec(nsenter, argv,
 				[]string{"TERM=" + os.Getenv("TERM"), "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
 		},
@@ -58,8 +58,8 @@ reaches.`,
 	return cmd
 }
 
-// shellJoin makes one command line of words; a single word is a command line
-// already, as it is for ssh.
+// shellJoin quotes words into one command line. A single word is taken as a command line,
+// as by ssh.
 func shellJoin(words []string) string {
 	if len(words) == 1 {
 		return words[0]
@@ -71,13 +71,13 @@ func shellJoin(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// completing is the context of a completion: a shell that completes words can say
-// nothing of what it waits for.
+// completing is the context of a completion. It is short: a shell shows no progress while
+// it completes.
 func completing(cmd *cobra.Command) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(cmd.Context(), terminal.Patience)
 }
 
-// completeInstances offers the names and IDs of the lab's instances.
+// completeInstances completes the names and IDs of the lab's instances.
 func (c *commands) completeInstances(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveDefault

@@ -120,7 +120,7 @@ func (c *commands) envCommand() *cobra.Command {
 	}
 }
 
-// daemonCommand is the process that the lab is.
+// daemonCommand runs the lab's daemon.
 func (c *commands) daemonCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "daemon", Hidden: true, Short: "Run the lab's daemon", Args: cobra.NoArgs,
@@ -130,7 +130,7 @@ func (c *commands) daemonCommand() *cobra.Command {
 	}
 }
 
-// machineCommand is the process that a machine runs under.
+// machineCommand runs the supervisor of a machine.
 func (c *commands) machineCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "machine FOLDER", Hidden: true, Short: "Run a machine of the lab", Args: cobra.ExactArgs(1),
