@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rules keeps the rules of the house that docs/architecture.md tells: which
-// room may import which, and how large a room may be.
+// Package rules enforces docs/architecture.md's rules: which package may import which, and
+// how large a package may be.
 package rules
 
 import (
@@ -18,7 +18,7 @@ import (
 
 const module = "macaw.example/"
 
-// pkg is what go list says of a package; tests are not part of it.
+// pkg is the output of go list for a package, without its tests.
 type pkg struct {
 	ImportPath string
 	Dir        string
@@ -27,7 +27,7 @@ type pkg struct {
 	Deps       []string
 }
 
-// list returns the packages of patterns as they are built for a system.
+// list returns the packages that match patterns, as built for a system.
 func list(t *testing.T, system string, patterns ...string) []pkg {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports,Deps"}, patterns...)...)
@@ -50,31 +50,30 @@ func list(t *testing.T, system string, patterns ...string) []pkg {
 	}
 }
 
-// room is a package's name in this module, such as "internal/deploy"; ours is false
-// if it is none of the module's.
+// room returns a package's path within this module, such as "internal/deploy"; ours is
+// false if it is not in the module.
 func room(path string) (name string, ours bool) { return strings.CutPrefix(path, module) }
 
-// leaves are no rooms: they know nothing of clouds or of the lab, and may be imported
-// from everywhere.
+// leaves know nothing of clouds or of the lab, and may be imported from everywhere.
 var leaves = []string{
 	"internal/aws", "internal/filelock", "internal/graph", "internal/hint", "internal/host", "internal/model",
 	"internal/silence", "internal/smallfile", "internal/systemd", "internal/terminal", "internal/version",
 }
 
-// alone are the rooms that import no other.
+// alone are the packages that import only leaves.
 var alone = []string{"internal/aws", "internal/cloud", "internal/host", "internal/translate", "internal/neutron"}
 
 func isLab(room string) bool { return room == "lab" || strings.HasPrefix(room, "lab/") }
 
-// mayImport says whether a package may import another of the module.
+// mayImport tells whether a package may import another one of the module.
 func mayImport(from, to string) bool {
 	command := strings.HasPrefix(from, "cmd/") || strings.HasPrefix(from, "lab/cmd/")
 	switch {
 	case to == "internal/cli":
 		return command
-	case isLab(from) && !isLab(to): // the lab's wing knows nothing of the product's
+	case isLab(from) && !isLab(to): // the lab does not depend on the product
 		return slices.Contains(leaves, to)
-	case !isLab(from) && isLab(to): // nor the product's of the lab's, but to bring it up
+	case !isLab(from) && isLab(to): // nor the product on the lab, except to bring it up
 		return command || from == "internal/deploy" && to == "lab"
 	case slices.Contains(alone, from), slices.Contains(leaves, from):
 		return slices.Contains(leaves, to)
@@ -93,7 +92,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// The rules refuse what they are there for.
+// The rules refuse the imports that they are meant to prevent.
 func TestRules(t *testing.T) {
 	for _, forbidden := range [][2]string{
 		{"lab", "internal/deploy"}, {"lab/internal/ec2", "internal/infra"}, {"internal/registrar", "lab"},
@@ -106,8 +105,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// The operator's program has nothing of the node's, and off Linux nothing of the
-// lab's daemon; the node's has nothing of the operator's.
+// The operator's program contains nothing of the node's, and outside Linux nothing of the
+// lab's daemon; the node's program contains nothing of the operator's.
 func TestPrograms(t *testing.T) {
 	for _, tt := range []struct {
 		system, program string
@@ -130,7 +129,7 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
-// Rooms are of a size that one can look over.
+// Packages are small enough to be read.
 func TestSizes(t *testing.T) {
 	limits := map[string]int{"internal/cli": 2500, "lab/internal/ec2": 12000, "lab/internal/vpc": 6000}
 	for _, p := range list(t, "linux", "./...") {
@@ -153,7 +152,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// Every source file says its licence, in the form of SPDX.
+// Every source file states its licence in SPDX form.
 func TestLicences(t *testing.T) {
 	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, d os.DirEntry, err error) error {
 		if err != nil {

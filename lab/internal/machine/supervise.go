@@ -20,8 +20,7 @@ import (
 )
 
 // exitReboot is systemd-nspawn's exit code when the machine asks for a reboot, with
-// --keep-unit
-// (systemd-nspawn(1), "Exit status").
+// --keep-unit (systemd-nspawn(1), "Exit status").
 const exitReboot = 133
 
 // ErrRunning means that a machine already has a supervisor.
