@@ -83,13 +83,13 @@ func (l *Lab) Tasks(ctx context.Context) ([]Task, error) { return control.SlowTa
 var ErrDown = control.ErrDown
 
 // ErrNotLinux means that this operating system cannot run a lab.
-var ErrNotLinux = errors.New("the lab needs Linux: its machines are systemd-nspawn's, its network the kernel's")
+var ErrNotLinux = errors.New("the lab needs Linux, for systemd-nspawn and network namespaces")
 
 // MissingError means that the host lacks Debian packages that the lab needs.
 type MissingError struct{ Packages []string }
 
 func (e *MissingError) Error() string {
-	return "the lab needs packages that this host does not have: " + strings.Join(e.Packages, ", ")
+	return "the host lacks packages that the lab needs: " + strings.Join(e.Packages, ", ")
 }
 
 // Hint says how to install them.

@@ -39,16 +39,15 @@ func (c *commands) conformCommand() *cobra.Command {
 	var o conformOptions
 	cmd := &cobra.Command{
 		Use:   "conform",
-		Short: "Hold the lab, or AWS itself, to the rules that the lab is built on",
+		Short: "Check the lab, or AWS itself, against the rules that the lab implements",
 		Long: `Check rule by rule whether the lab behaves as AWS does: in its API, and in what
 its network passes and drops. The same checks run against an AWS account with
---endpoint aws, in VPCs that they make and remove, so that you can see for
-yourself how true the lab is. Rules that nobody has documented are observed and
-not judged.
+--endpoint aws, in VPCs that they make and remove, so that you can verify the
+lab's fidelity yourself. Undocumented behaviour is reported and not judged.
 
-An AWS account is charged for instances, Elastic IPs and a NAT gateway: what will
-be made is shown first and must be confirmed. All of it has the tag
-macaw:conform; --clean removes what a run has left behind that was killed.`,
+AWS charges for instances, Elastic IPs and a NAT gateway: the resources are
+listed first and must be confirmed. All of them have the tag macaw:conform;
+--clean removes those that a killed run has left behind.`,
 		Example: `  macaw lab conform
   macaw lab conform --list
   macaw lab conform --only move-elastic,arp-silence
@@ -58,12 +57,12 @@ macaw:conform; --clean removes what a run has left behind that was killed.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.conform(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.endpoint, "endpoint", "", "whom to check: aws, or the URL of an EC2 API; the running lab unless given")
+	f.StringVar(&o.endpoint, "endpoint", "", "aws, or the URL of an EC2 API; default: the running lab")
 	f.StringVar(&o.region, "region", "", "the region, if not the default of your AWS configuration")
-	f.StringSliceVar(&o.only, "only", nil, "only these checks, and what they need")
+	f.StringSliceVar(&o.only, "only", nil, "only these checks, and their prerequisites")
 	f.BoolVar(&o.list, "list", false, "list the checks and do nothing")
-	f.BoolVar(&o.apiOnly, "api-only", false, "no checks that send frames between instances")
-	f.BoolVar(&o.free, "free", false, "no checks that make what AWS charges for")
+	f.BoolVar(&o.apiOnly, "api-only", false, "skip checks that send frames between instances")
+	f.BoolVar(&o.free, "free", false, "skip checks that create resources that AWS charges for")
 	f.BoolVar(&o.clean, "clean", false, "remove what earlier runs have left behind, and check nothing")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	cmd.AddCommand(terminal.Service(c.conformAgentCommand()))
@@ -93,7 +92,7 @@ func (o conformOptions) checks() ([]conform.Check, error) {
 	checks = slices.DeleteFunc(checks,
 		func(c conform.Check) bool { return o.apiOnly && c.DataPlane || o.free && len(c.Costs) > 0 })
 	if len(checks) == 0 {
-		return nil, terminal.Usage(errors.New("no check is left to carry out"))
+		return nil, terminal.Usage(errors.New("the options exclude every check"))
 	}
 	return checks, nil
 }
@@ -113,7 +112,7 @@ func (c *commands) conform(ctx context.Context, o conformOptions) error {
 	if o.clean {
 		return c.cleanConform(ctx, o, cfg, where)
 	}
-	title := fmt.Sprintf("%d checks make in %s, and remove again:", len(checks), where)
+	title := fmt.Sprintf("%d checks will create in %s, and remove afterwards:", len(checks), where)
 	if err := c.agree(ctx, o, title, conform.Notice(checks)); err != nil {
 		return err
 	}
@@ -157,7 +156,7 @@ func (c *commands) cleanConform(ctx context.Context, o conformOptions, cfg confo
 		for _, l := range left {
 			lines = append(lines, fmt.Sprintf("%s %s of run %s", l.Type, l.ID, l.Run))
 		}
-		if err := c.agree(ctx, o, "To be removed from "+where+", with all that is in the VPCs (a run under way would fail):",
+		if err := c.agree(ctx, o, "To be removed from "+where+", with everything in the VPCs (a run in progress would fail):",
 			lines); err != nil {
 			return err
 		}
@@ -167,7 +166,7 @@ func (c *commands) cleanConform(ctx context.Context, o conformOptions, cfg confo
 		}
 	}
 	return c.Print(map[string]any{"removed": left}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%d things of earlier runs removed.\n", len(left))
+		_, err := fmt.Fprintf(w, "%d resources of earlier runs removed.\n", len(left))
 		return err
 	})
 }
@@ -201,7 +200,7 @@ func (c *commands) connectConform(ctx context.Context, o conformOptions) (cfg co
 	}
 	// eval "$(macaw lab env)" sets it: the lab's results would be reported as AWS's.
 	if o.amazon() && (loaded.BaseEndpoint != nil || os.Getenv("AWS_ENDPOINT_URL_EC2") != "") {
-		return cfg, "", hint.With(terminal.Usage(errors.New("AWS is to be checked, and the AWS configuration has another "+
+		return cfg, "", hint.With(terminal.Usage(errors.New("the check is for AWS, but the AWS configuration has another "+
 			"endpoint")), "unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_EC2")
 	}
 	if loaded.Region == "" {

@@ -24,10 +24,9 @@ func (c *commands) sshCommand() *cobra.Command {
 		Use:   "ssh INSTANCE [-- COMMAND...]",
 		Short: "Open a shell in a machine, or run a command in it",
 		Long: `Open a login shell in a machine of the lab, given by instance ID or by name, or
-run a command in one. It comes in from the host, as a serial console does: it
-needs no key, no address and no security group, and works when the machine's
-network does not. For SSH as on AWS use ssh and the Elastic IP, which this host
-reaches.`,
+run a command in one. Like a serial console, it enters from the host: it needs no
+key, no address and no security group, and works when the machine's network does
+not. For SSH as on AWS, use ssh with the Elastic IP, which this host can reach.`,
 		Example: "  macaw lab ssh cloud-1\n  macaw lab ssh i-0123456789abcdef0 -- ip address\n  macaw lab ssh " +
 			"cloud-1 --user admin",
 		Args:              cobra.MinimumNArgs(1),
@@ -54,7 +53,7 @@ reaches.`,
 				[]string{"TERM=" + os.Getenv("TERM"), "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
 		},
 	}
-	cmd.Flags().StringVar(&user, "user", "root", "who to be")
+	cmd.Flags().StringVar(&user, "user", "root", "user to log in as")
 	return cmd
 }
 

@@ -26,9 +26,8 @@ func (c *commands) statusCommand() *cobra.Command {
 		Short: "Show the lab's VPCs, machines, network interfaces and addresses as a tree",
 		Long: `Show what is in the lab: each VPC with its machines, their network interfaces,
 the private addresses registered on them and the Elastic IP of each; then the
-network interfaces on no machine, and the Elastic IPs of nobody. Of a machine that
-does not get into the state that it should be in, it says at which step that hangs
-and why.`,
+unattached network interfaces and the unassociated Elastic IPs. For a machine that
+does not reach its intended state, it shows the step that hangs, and the reason.`,
 		Example: "  macaw lab status\n  macaw lab status --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -54,7 +54,7 @@ func Start(t testing.TB) *Lab {
 		t.Skip("the lab needs root")
 	}
 	if testing.Short() {
-		t.Skip("the lab boots machines: not with -short")
+		t.Skip("-short: the lab boots machines")
 	}
 	program, err := program(t.Context())
 	if err != nil {

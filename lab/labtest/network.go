@@ -139,7 +139,7 @@ func (n *network) ipv6Block(t testing.TB, api *ec2.Client) string {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Fatalf("VPC %s gets no IPv6 block", n.vpc)
+	t.Fatalf("VPC %s did not get an IPv6 block", n.vpc)
 	return ""
 }
 

@@ -36,7 +36,7 @@ func accountPath() string { return filepath.Join(control.Dir, "account.json") }
 func Serve(ctx context.Context, supervisor []string) error {
 	held, err := daemonLock()
 	if err != nil {
-		return fmt.Errorf("starting the lab: another daemon runs: %w", err)
+		return fmt.Errorf("starting the lab: another daemon is running: %w", err)
 	}
 	defer held.Close()
 	if err := prepare(); err != nil {

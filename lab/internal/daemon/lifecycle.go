@@ -206,7 +206,7 @@ func prepare() error {
 // requirements returns an error that lists what the host lacks for a lab.
 func requirements() error {
 	if os.Geteuid() != 0 {
-		return errors.New("the lab makes network namespaces and machines: this needs root")
+		return errors.New("the lab needs root, for its network namespaces and machines")
 	}
 	var missing []string
 	for _, tool := range []struct{ name, pkg string }{
@@ -226,7 +226,7 @@ func requirements() error {
 type MissingError struct{ Packages []string }
 
 func (e *MissingError) Error() string {
-	return "the lab needs packages that this host does not have: " + strings.Join(e.Packages, ", ")
+	return "the host lacks packages that the lab needs: " + strings.Join(e.Packages, ", ")
 }
 
 // Hint says how to install them.

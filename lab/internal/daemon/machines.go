@@ -60,7 +60,7 @@ func (m *machines) launch(ctx context.Context, i ec2.Instance) error {
 	}
 	if !m.manager.Running(i.ID) {
 		if err := m.authority.trust(spec.Layers, m.manager.Upper(i.ID)); err != nil {
-			return fmt.Errorf("telling machine %s whom to trust: %w", i.ID, err)
+			return fmt.Errorf("installing the certificate authority in machine %s: %w", i.ID, err)
 		}
 	}
 	if err := m.plug(spec); err != nil {
@@ -89,7 +89,7 @@ func (m *machines) plug(spec machine.Spec) error {
 			Namespace: machine.Namespace(spec.ID), Name: n.Device, MAC: n.MAC, MTU: jumbo,
 		})
 		if err != nil {
-			return fmt.Errorf("giving machine %s its %s: %w", spec.ID, n.Device, err)
+			return fmt.Errorf("attaching %s to machine %s: %w", n.Device, spec.ID, err)
 		}
 		if err := m.wires.Attach(port, tap); err != nil {
 			return errors.Join(err, tap.Close())
