@@ -71,7 +71,7 @@ func TestLabConformAsks(t *testing.T) {
 		t.Errorf("the list: %v %s", err, stdout)
 	}
 	stdout, _, err = conformWith(t, "--clean")
-	if err != nil || !strings.HasPrefix(stdout, "0 things") {
+	if err != nil || !strings.HasPrefix(stdout, "0 resources") {
 		t.Errorf("nothing to clean: %v %s", err, stdout)
 	}
 }
