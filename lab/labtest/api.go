@@ -188,7 +188,7 @@ func (d Direct) Do(r *http.Request) (resp *http.Response, err error) {
 	}
 	r = r.Clone(context.WithoutCancel(r.Context()))
 	r.Body, r.RemoteAddr, r.Host = io.NopCloser(bytes.NewReader(body)), "192.0.2.1:1", cmp.Or(r.Host, r.URL.Host)
-	r.Header.Set("Content-Length", strconv.Itoa(len(body))) // as the wire has it, and the signature
+	r.Header.Set("Content-Length", strconv.Itoa(len(body))) // as on the wire; the signature covers it
 	w := httptest.NewRecorder()
 	d.ServeHTTP(w, r)
 	return w.Result(), nil

@@ -57,5 +57,5 @@ func Open(ctx context.Context, method, path string) (io.ReadCloser, error) {
 	return resp.Body, nil
 }
 
-// Ready says whether the daemon answers.
+// Ready tells whether the daemon answers.
 func Ready(ctx context.Context) bool { return Ask(ctx, http.MethodGet, "/ready", nil) == nil }

@@ -22,7 +22,7 @@ import (
 	"macaw.example/lab/internal/mounts"
 )
 
-// Options are what a lab is brought up with.
+// Options describe the lab to bring up.
 type Options struct {
 	// Recipe describes the stock image.
 	Recipe image.Recipe
@@ -91,7 +91,7 @@ func Up(ctx context.Context, opts Options, step Step) (control.Config, error) {
 	return cfg, err
 }
 
-// start runs the daemon in a session of its own and waits until it answers.
+// start runs the daemon in its own session and waits until it answers.
 func start(ctx context.Context, daemon []string) error {
 	log, err := os.OpenFile(logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -147,7 +147,7 @@ func stop(ctx context.Context) error {
 }
 
 // Down stops the daemon and removes machines, mounts, namespaces, routes and
-// state. Images stay, unless purge says otherwise.
+// state. Images stay, unless purge is set.
 func Down(ctx context.Context, purge bool) error {
 	unlock, err := lock()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// files is what a stock image has on top of Debian's packages; the tree below
-// files/ is copied to the root of the image.
+// files are a stock image's files beyond Debian's packages: the tree below files/ is copied
+// to the root of the image.
 //
 //go:embed all:files
 var files embed.FS

@@ -90,7 +90,7 @@ func (c *compiler) addVPC(v VPC) error {
 			return err
 		case !p.Addr().Is6() || p.Bits() != 56: // VPC User Guide, vpc-cidr-blocks
 			return fmt.Errorf("%s is not an IPv6 /56", p)
-		case c.blocks[b.base.hi] != nil: // they are public, so nobody else's
+		case c.blocks[b.base.hi] != nil: // public, so unique across VPCs
 			return fmt.Errorf("%s is also that of %s", p, c.blocks[b.base.hi].id)
 		}
 		c.blocks[b.base.hi] = net

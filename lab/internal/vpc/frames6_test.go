@@ -63,7 +63,7 @@ func hops(n byte, ip []byte) []byte { ip[7] = n; return ip }
 // first byte of each is its own header number, which moves into place.
 func withExtensions(ip []byte, exts ...[]byte) []byte {
 	out := append([]byte{}, ip[:40]...)
-	at := 6 // of the number of what follows
+	at := 6 // offset of the next header number
 	for _, e := range exts {
 		out[at] = e[0]
 		at = len(out)
