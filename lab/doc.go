@@ -16,8 +16,8 @@
 //
 //	client := ec2.NewFromConfig(l.Config())
 //
-// lab/fidelity.md lists which of AWS's rules the lab enforces, with their sources. If the
-// lab accepts what AWS refuses, that is a defect.
+// lab/fidelity.md lists which of AWS's rules the lab enforces, with their sources. Being
+// more permissive than AWS is a defect.
 //
 // The lab of a host runs on Linux only; elsewhere Up and Open return ErrNotLinux.
 package lab
