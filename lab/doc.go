@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lab is a local AWS: an EC2 API with IAM, STS and SSM beside it, machines
-// that boot, and a network that drops what AWS drops. It needs no account and talks
-// to no real network.
+// Package lab is a local AWS: an EC2 API with IAM, STS and SSM, machines that boot, and a
+// network that drops what AWS drops. It needs no account and never reaches a real network.
 //
-// There are three ways in:
+// There are three ways to use it:
 //
 //   - In a Go test, package [macaw.example/lab/labtest] brings a lab up, boots
-//     machines and removes all of it.
-//   - [macaw.example/lab/labtest.NewAPI] is the API alone, in the process of a test:
-//     no root, no machines, no network. It is for tests of what calls AWS.
-//   - [Up] and [Down] make and remove the lab of this host; [Open] returns the one
-//     that is up. There is one on a host. It goes on when its maker ends.
+//     machines and removes everything afterwards.
+//   - [macaw.example/lab/labtest.NewAPI] is the API alone, in the test's process: no
+//     root, no machines, no network. It is for tests of code that calls AWS.
+//   - [Up] and [Down] create and remove the lab of this host; [Open] returns the
+//     running one. A host has at most one lab. It outlives the process that created it.
 //
-// Clients are those of AWS's SDK, made of [Lab.Config]:
+// Clients are those of the AWS SDK, made from [Lab.Config]:
 //
 //	client := ec2.NewFromConfig(l.Config())
 //
-// What the lab keeps of AWS's rules, and from which source, is in lab/fidelity.md.
-// Where the lab is kinder than AWS, that is a defect.
+// lab/fidelity.md lists which of AWS's rules the lab enforces, with their sources. Being
+// more permissive than AWS is a defect.
 //
 // The lab of a host runs on Linux only; elsewhere Up and Open return ErrNotLinux.
 package lab

@@ -23,16 +23,15 @@ func (o Options) recipe() image.Recipe {
 	return image.Recipe{Suite: "trixie", Archive: o.Packages, Extra: o.ExtraPackages}
 }
 
-// StockImage is the ID of the image that a lab of these options offers.
+// StockImage returns the ID of the stock image for these options.
 func (o Options) StockImage() string { return image.StockID(o.recipe()) }
 
-// ExtraPackagesDir is where the lab of these options keeps its ExtraPackages, as
-// .deb files.
+// ExtraPackagesDir returns the directory of the ExtraPackages, as .deb files.
 func (o Options) ExtraPackagesDir() string { return daemon.ExtraPackagesDir(o.recipe()) }
 
-// Up brings the lab of this host up, and builds its stock image if there is none
-// of these packages. A lab that is up keeps its machines and their connections;
-// what differs in the options is changed.
+// Up brings this host's lab up, and builds the stock image with these packages if it does
+// not exist. A lab that is up keeps its machines and their connections; changed options are
+// applied.
 func Up(ctx context.Context, o Options, p Progress) (*Lab, error) {
 	if len(o.Command) == 0 {
 		return nil, errors.New("bringing the lab up: no Command is given")
@@ -48,7 +47,7 @@ func Up(ctx context.Context, o Options, p Progress) (*Lab, error) {
 	return &Lab{cfg}, nil
 }
 
-// Open returns the lab of this host; ErrDown if none is up.
+// Open returns this host's lab; ErrDown if none is up.
 func Open(ctx context.Context) (*Lab, error) {
 	if !control.Ready(ctx) {
 		return nil, ErrDown
@@ -56,8 +55,8 @@ func Open(ctx context.Context) (*Lab, error) {
 	return Saved()
 }
 
-// Saved returns the lab of this host whether its daemon runs or not; ErrDown if
-// there is none.
+// Saved returns this host's lab whether or not its daemon is running; ErrDown if there is
+// none.
 func Saved() (*Lab, error) {
 	cfg, err := control.ReadConfig()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -69,7 +68,6 @@ func Saved() (*Lab, error) {
 	return &Lab{cfg}, nil
 }
 
-// Down removes the lab of this host: its daemon, machines, mounts, namespaces,
-// routes and state. Images stay, unless purge says otherwise. It is no error if
-// there is no lab.
+// Down removes this host's lab: its daemon, machines, mounts, namespaces, routes and state.
+// Images stay, unless purge is set. It is no error if there is no lab.
 func Down(ctx context.Context, purge bool) error { return daemon.Down(ctx, purge) }

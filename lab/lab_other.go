@@ -6,10 +6,10 @@ package lab
 
 import "context"
 
-// StockImage is the ID of the image that a lab of these options offers.
+// StockImage returns the ID of the stock image for these options; empty here.
 func (o Options) StockImage() string { return "" }
 
-// ExtraPackagesDir is where the lab of these options keeps its ExtraPackages.
+// ExtraPackagesDir returns the directory of the ExtraPackages; empty here.
 func (o Options) ExtraPackagesDir() string { return "" }
 
 // Up returns ErrNotLinux.

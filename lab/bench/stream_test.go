@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bench measures the lab's fabric between network namespaces, against the
-// kernel's own way of connecting them.
+// Package bench compares the lab's fabric between network namespaces with the kernel's own
+// bridge.
 package bench
 
 import (
@@ -31,9 +31,8 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// fabricVariable, set to a topology and devices as JSON, makes this program be
-// a fabric: a process of its own, so that its processor time can be told from
-// that of the machines it connects.
+// fabricVariable, set to a topology and devices as JSON, makes this program run a fabric. A
+// separate process makes the fabric's CPU time measurable apart from the machines'.
 const fabricVariable = "MACAW_BENCH_FABRIC"
 
 func TestMain(m *testing.M) {
@@ -47,7 +46,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// spec is what the fabric's process is told.
+// spec configures the fabric's process.
 type spec struct {
 	Topology vpc.Topology
 	ENIs     map[string]vpc.DeviceConfig
@@ -87,12 +86,12 @@ func beFabric(text string) error {
 	return wires.Close()
 }
 
-// BenchmarkStream sends one TCP stream at a time: between two machines of a
-// subnet, through the Internet gateway, and through a kernel bridge, in turns,
-// all with an MTU of 1500 bytes. The fabric's process has one core; what sends
-// and receives has the others. Each frame that the fabric carries is one of 1500
-// bytes, as its devices have no offloads. The bridge is measured both ways:
-// with veths that have none either, and as it comes, with frames of 64 KiB.
+// BenchmarkStream sends one TCP stream at a time: between two machines of a subnet, through
+// the Internet gateway, and through a kernel bridge, in turns, all with an MTU of 1500
+// bytes. The fabric's process has one core; senders and receivers have the others. The
+// fabric's devices have no offloads, so each frame has at most 1500 bytes. The bridge is
+// measured both with veths without offloads, and with the default ones, with frames of 64
+// KiB.
 func BenchmarkStream(b *testing.B) {
 	if os.Getuid() != 0 {
 		b.Skip("needs root to make network namespaces and interfaces")
@@ -119,7 +118,7 @@ func BenchmarkStream(b *testing.B) {
 			p.load = append(p.load, (processorTime(b, fabric)-used).Seconds()/took.Seconds())
 		}
 	}
-	b.ReportMetric(0, "ns/op") // the time of a round says nothing
+	b.ReportMetric(0, "ns/op") // the time of a round is meaningless
 	for _, p := range paths {
 		b.ReportMetric(median(p.rates), p.name+"-Gbit/s")
 		if !strings.HasPrefix(p.name, "bridge") {
@@ -128,7 +127,7 @@ func BenchmarkStream(b *testing.B) {
 	}
 }
 
-// path is a way from one namespace to another.
+// path is a route from one namespace to another.
 type path struct {
 	name           string
 	client, server string // namespaces
@@ -136,8 +135,7 @@ type path struct {
 	rates, load    []float64
 }
 
-// stream sends as much as goes through in a time, and returns what arrived, in
-// bytes.
+// stream sends as much as possible for a duration, and returns the bytes received.
 func (p *path) stream(how time.Duration) (n int64, err error) {
 	var l net.Listener
 	err = namespace.Do(p.server, func() (err error) {
@@ -176,7 +174,7 @@ func (p *path) stream(how time.Duration) (n int64, err error) {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return 0, errors.Join(err, c.Close())
 	}
-	if err := c.(*net.TCPConn).SetLinger(0); err != nil { // what is in the buffers does not count
+	if err := c.(*net.TCPConn).SetLinger(0); err != nil { // data still in the buffers does not count
 		return 0, err
 	}
 	c.Close()
@@ -221,16 +219,15 @@ func bridge(b *testing.B, name string, bare bool) *path {
 	return p
 }
 
-// offloads are the features by which an interface is handed segments to cut (TSO) and
-// checksums to compute.
+// offloads are the features that let an interface take segments to cut (TSO) and checksums
+// to compute.
 var offloads = []string{
 	"tx-checksum-ip-generic", "tx-checksum-sctp",
 	"tx-tcp-segmentation", "tx-tcp-ecn-segmentation", "tx-tcp-mangleid-segmentation", "tx-tcp6-segmentation",
 }
 
-// offloadsOff lets an interface be handed no segments to cut and no checksums to
-// complete, as a TAP device without offloads: ethtool -K NAME tso off tx off. It is
-// the kernel's ethtool over generic netlink
+// offloadsOff disables these features, as on a TAP device without offloads: ethtool -K NAME
+// tso off tx off. It uses ethtool over generic netlink
 // (Documentation/networking/ethtool-netlink.rst, FEATURES_SET).
 func offloadsOff(name string) error {
 	family, err := netlink.GenlFamilyGet(unix.ETHTOOL_GENL_NAME)
@@ -239,7 +236,7 @@ func offloadsOff(name string) error {
 	}
 	header := nl.NewRtAttr(unix.NLA_F_NESTED|unix.ETHTOOL_A_FEATURES_HEADER, nil)
 	header.AddRtAttr(unix.ETHTOOL_A_HEADER_DEV_NAME, nl.ZeroTerminated(name))
-	// A feature that is listed without a value is to be off.
+	// A feature listed without a value is to be off.
 	wanted := nl.NewRtAttr(unix.NLA_F_NESTED|unix.ETHTOOL_A_FEATURES_WANTED, nil)
 	bits := wanted.AddRtAttr(unix.NLA_F_NESTED|unix.ETHTOOL_A_BITSET_BITS, nil)
 	for _, feature := range offloads {
@@ -256,8 +253,7 @@ func offloadsOff(name string) error {
 	return nil
 }
 
-// fabricPaths starts a fabric's process with two machines in a subnet and an
-// Internet.
+// fabricPaths starts a fabric's process with two machines in a subnet and an Internet.
 func fabricPaths(b *testing.B) (pid int, paths []*path) {
 	one, other, internet := newNamespace(b), newNamespace(b), newNamespace(b)
 	all := []vpc.Rule{{Protocol: -1, FromPort: -1, ToPort: -1, CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
@@ -325,7 +321,7 @@ func fabricPaths(b *testing.B) (pid int, paths []*path) {
 func startOnCore(cmd *exec.Cmd, core int) error {
 	started := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // for ever: the thread's affinity is the child's
+		runtime.LockOSThread() // never unlocked: the child inherits the thread's affinity
 		var set unix.CPUSet
 		set.Set(core)
 		if err := unix.SchedSetaffinity(0, &set); err != nil {
@@ -337,7 +333,7 @@ func startOnCore(cmd *exec.Cmd, core int) error {
 	return <-started
 }
 
-// processorTime is what a process has used.
+// processorTime returns a process's CPU time.
 func processorTime(b *testing.B, pid int) time.Duration {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	must(b, err)

@@ -16,7 +16,7 @@ import (
 	"macaw.example/lab"
 )
 
-// client is the lab's EC2.
+// client returns an EC2 client of the lab.
 func (c *commands) client(ctx context.Context) (*ec2.Client, error) {
 	l, err := lab.Open(ctx)
 	if err != nil {
@@ -69,7 +69,7 @@ func named(i types.Instance, name string) bool {
 		return true
 	}
 	for _, t := range i.Tags {
-		// Of the names that a tag may carry, the cloud's prefix may be left out.
+		// A cloud prefixes its Name tags; the user may leave the prefix out.
 		if v := aws.ToString(t.Value); aws.ToString(t.Key) == "Name" && (v == name || strings.HasSuffix(v, "-"+name)) {
 			return true
 		}

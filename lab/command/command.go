@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package command is the lab's command line: up, status, drops, faults, captures,
-// conformance and the rest, one file each, and the hidden commands that the lab's
-// own processes are.
+// conformance and the rest, one file each, and the hidden commands that start the lab's own
+// processes.
 //
-// [New] returns them as one cobra command, which a program has at its root
-// (lab/cmd/macaw-lab) or below it ("macaw lab"). They reach the lab as anybody
-// would, by its API and its control socket, and know nothing of clouds.
+// [New] returns them as one cobra command, to be used as a program's root
+// (lab/cmd/macaw-lab) or below it ("macaw lab"). They reach the lab through its API and its
+// control socket, as any client does, and know nothing of clouds.
 package command
 
 import (
@@ -26,9 +26,8 @@ type commands struct {
 	options lab.Options // of up
 }
 
-// New returns the lab's commands, which write to t. name is what users write
-// before a command of them, such as "macaw lab"; its last word is the command's. A
-// lab that they bring up has the options.
+// New returns the lab's commands, which write to t. name is the command line up to them,
+// such as "macaw lab"; its last word names the returned command. "up" uses the options.
 func New(t *terminal.Terminal, name string, o lab.Options) *cobra.Command {
 	c := &commands{Terminal: t, name: name, options: o}
 	words := strings.Fields(name)
@@ -48,7 +47,7 @@ func New(t *terminal.Terminal, name string, o lab.Options) *cobra.Command {
 	return cmd
 }
 
-// rename puts the commands' name into their help, which is written for "macaw lab".
+// rename puts the commands' name into their help texts, which say "macaw lab".
 func (c *commands) rename(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		c.rename(sub)
@@ -57,13 +56,13 @@ func (c *commands) rename(cmd *cobra.Command) {
 	cmd.Example = strings.ReplaceAll(cmd.Example, "macaw lab ", c.name+" ")
 }
 
-// hint adds to an error which command of the lab to run.
+// hint adds to an error which lab command to run.
 func (c *commands) hint(err error, command string) error {
 	return hint.With(err, "%s %s", c.name, command)
 }
 
-// hintIfDown says how to bring up a lab that is down.
+// hintIfDown adds to ErrDown how to bring the lab up.
 func (c *commands) hintIfDown(err error) error { return c.hint(err, "up") }
 
-// ask runs what waits for the lab's daemon, and says so if that lasts.
+// ask runs fn, a request to the lab's daemon, and shows a step if it takes long.
 func (c *commands) ask(fn func() error) error { return c.Steps().Await("lab", "ask the lab", fn) }

@@ -25,7 +25,7 @@ import (
 	"macaw.example/lab/internal/conform/agent"
 )
 
-// conformLeft is what to do after a run that did not come to its end.
+// conformLeft says how to clean up after an interrupted run.
 const conformLeft = "macaw lab conform --clean removes what a run has left behind, with the same --endpoint and " +
 	"--region"
 
@@ -39,16 +39,15 @@ func (c *commands) conformCommand() *cobra.Command {
 	var o conformOptions
 	cmd := &cobra.Command{
 		Use:   "conform",
-		Short: "Hold the lab, or AWS itself, to the rules that the lab is built on",
+		Short: "Check the lab, or AWS itself, against the rules that the lab implements",
 		Long: `Check rule by rule whether the lab behaves as AWS does: in its API, and in what
 its network passes and drops. The same checks run against an AWS account with
---endpoint aws, in VPCs that they make and remove, so that you can see for
-yourself how true the lab is. Rules that nobody has documented are observed and
-not judged.
+--endpoint aws, in VPCs that they make and remove, so that you can verify the
+lab's fidelity yourself. Undocumented behaviour is reported and not judged.
 
-An AWS account is charged for instances, Elastic IPs and a NAT gateway: what will
-be made is shown first and must be confirmed. All of it has the tag
-macaw:conform; --clean removes what a run has left behind that was killed.`,
+AWS charges for instances, Elastic IPs and a NAT gateway: the resources are
+listed first and must be confirmed. All of them have the tag macaw:conform;
+--clean removes those that a killed run has left behind.`,
 		Example: `  macaw lab conform
   macaw lab conform --list
   macaw lab conform --only move-elastic,arp-silence
@@ -58,19 +57,19 @@ macaw:conform; --clean removes what a run has left behind that was killed.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.conform(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.endpoint, "endpoint", "", "whom to check: aws, or the URL of an EC2 API; the running lab unless given")
+	f.StringVar(&o.endpoint, "endpoint", "", "aws, or the URL of an EC2 API; default: the running lab")
 	f.StringVar(&o.region, "region", "", "the region, if not the default of your AWS configuration")
-	f.StringSliceVar(&o.only, "only", nil, "only these checks, and what they need")
+	f.StringSliceVar(&o.only, "only", nil, "only these checks, and their prerequisites")
 	f.BoolVar(&o.list, "list", false, "list the checks and do nothing")
-	f.BoolVar(&o.apiOnly, "api-only", false, "no checks that send frames between instances")
-	f.BoolVar(&o.free, "free", false, "no checks that make what AWS charges for")
+	f.BoolVar(&o.apiOnly, "api-only", false, "skip checks that send frames between instances")
+	f.BoolVar(&o.free, "free", false, "skip checks that create resources that AWS charges for")
 	f.BoolVar(&o.clean, "clean", false, "remove what earlier runs have left behind, and check nothing")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	cmd.AddCommand(terminal.Service(c.conformAgentCommand()))
 	return terminal.AfterSignal(cmd, conformLeft)
 }
 
-// conformAgentCommand is what the checks run on an instance.
+// conformAgentCommand runs on an instance, for the checks.
 func (c *commands) conformAgentCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "agent", Hidden: true, Short: "Send and receive frames for a check", Args: cobra.NoArgs,
@@ -80,7 +79,7 @@ func (c *commands) conformAgentCommand() *cobra.Command {
 	}
 }
 
-// checks are those that the options choose.
+// checks returns the checks that the options select.
 func (o conformOptions) checks() ([]conform.Check, error) {
 	checks := conform.Checks()
 	if len(o.only) > 0 {
@@ -93,7 +92,7 @@ func (o conformOptions) checks() ([]conform.Check, error) {
 	checks = slices.DeleteFunc(checks,
 		func(c conform.Check) bool { return o.apiOnly && c.DataPlane || o.free && len(c.Costs) > 0 })
 	if len(checks) == 0 {
-		return nil, terminal.Usage(errors.New("no check is left to carry out"))
+		return nil, terminal.Usage(errors.New("the options exclude every check"))
 	}
 	return checks, nil
 }
@@ -113,7 +112,7 @@ func (c *commands) conform(ctx context.Context, o conformOptions) error {
 	if o.clean {
 		return c.cleanConform(ctx, o, cfg, where)
 	}
-	title := fmt.Sprintf("%d checks make in %s, and remove again:", len(checks), where)
+	title := fmt.Sprintf("%d checks will create in %s, and remove afterwards:", len(checks), where)
 	if err := c.agree(ctx, o, title, conform.Notice(checks)); err != nil {
 		return err
 	}
@@ -138,7 +137,7 @@ func (c *commands) conform(ctx context.Context, o conformOptions) error {
 	return nil
 }
 
-// checked shows what came of a check.
+// checked shows the result of a check.
 func checked(s *terminal.Steps, r conform.Result) {
 	mark := map[conform.Status]string{conform.Passed: "✓", conform.Observed: "·", conform.Skipped: "-"}[r.Status]
 	if mark == "" {
@@ -157,7 +156,7 @@ func (c *commands) cleanConform(ctx context.Context, o conformOptions, cfg confo
 		for _, l := range left {
 			lines = append(lines, fmt.Sprintf("%s %s of run %s", l.Type, l.ID, l.Run))
 		}
-		if err := c.agree(ctx, o, "To be removed from "+where+", with all that is in the VPCs (a run under way would fail):",
+		if err := c.agree(ctx, o, "To be removed from "+where+", with everything in the VPCs (a run in progress would fail):",
 			lines); err != nil {
 			return err
 		}
@@ -167,12 +166,12 @@ func (c *commands) cleanConform(ctx context.Context, o conformOptions, cfg confo
 		}
 	}
 	return c.Print(map[string]any{"removed": left}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%d things of earlier runs removed.\n", len(left))
+		_, err := fmt.Fprintf(w, "%d resources of earlier runs removed.\n", len(left))
 		return err
 	})
 }
 
-// connect is a client of the AWS to be checked, and what people call that.
+// connectConform returns a client of the AWS to check, and a name to show for it.
 func (c *commands) connectConform(ctx context.Context, o conformOptions) (cfg conform.Config, where string, err error) {
 	if o.endpoint == "" {
 		api, err := c.client(ctx)
@@ -199,10 +198,9 @@ func (c *commands) connectConform(ctx context.Context, o conformOptions) (cfg co
 	if err != nil {
 		return cfg, "", fmt.Errorf("reading the AWS configuration: %w", err)
 	}
-	// eval "$(macaw lab env)" sets it: what was meant for AWS would be told of
-	// the lab.
+	// eval "$(macaw lab env)" sets it: the lab's results would be reported as AWS's.
 	if o.amazon() && (loaded.BaseEndpoint != nil || os.Getenv("AWS_ENDPOINT_URL_EC2") != "") {
-		return cfg, "", hint.With(terminal.Usage(errors.New("AWS is to be checked, and the AWS configuration has another "+
+		return cfg, "", hint.With(terminal.Usage(errors.New("the check is for AWS, but the AWS configuration has another "+
 			"endpoint")), "unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_EC2")
 	}
 	if loaded.Region == "" {
@@ -220,13 +218,13 @@ func (c *commands) connectConform(ctx context.Context, o conformOptions) (cfg co
 	return cfg, where, nil
 }
 
-// amazon says that Amazon's own endpoints are meant, whatever URL of them was
-// given: each service has one of its own.
+// amazon tells whether the endpoint is Amazon's. The URL is then ignored: each service has
+// its own.
 func (o conformOptions) amazon() bool {
 	return o.endpoint == "aws" || strings.Contains(o.endpoint, ".amazonaws.com")
 }
 
-// agree shows what is about to be done and asks; the lab is not asked about.
+// agree shows the plan and asks for confirmation, except on the lab.
 func (c *commands) agree(ctx context.Context, o conformOptions, title string, lines []string) error {
 	if o.endpoint == "" {
 		return nil

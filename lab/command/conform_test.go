@@ -16,8 +16,7 @@ import (
 	"macaw.example/lab/labtest"
 )
 
-// conformWith runs the command against an API of the lab's that has an address
-// of its own.
+// conformWith runs the command against a lab API at its own address.
 func conformWith(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	api := labtest.NewAPI(t, labtest.APIOptions{})
@@ -72,12 +71,12 @@ func TestLabConformAsks(t *testing.T) {
 		t.Errorf("the list: %v %s", err, stdout)
 	}
 	stdout, _, err = conformWith(t, "--clean")
-	if err != nil || !strings.HasPrefix(stdout, "0 things") {
+	if err != nil || !strings.HasPrefix(stdout, "0 resources") {
 		t.Errorf("nothing to clean: %v %s", err, stdout)
 	}
 }
 
-// TestLabConformAWSElsewhere sees that what is said to be AWS is not the lab.
+// TestLabConformAWSElsewhere checks that an endpoint declared as AWS is not the lab's.
 func TestLabConformAWSElsewhere(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:8773")
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")

@@ -21,9 +21,9 @@ func (c *commands) dropsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drops",
 		Short: "Show the frames that the fabric dropped, and why",
-		Long: `Show the frames that the lab's fabric did not pass on, counted by network
-interface and reason, and the last of them; with --follow, each from now on. AWS
-drops the same frames without a word.`,
+		Long: `Show the frames that the lab's fabric dropped, counted by network interface and
+reason, and the most recent ones; with --follow, show each new one. AWS drops the
+same frames silently.`,
 		Example: "  macaw lab drops\n  macaw lab drops --last 50\n  macaw lab drops --follow\n  macaw lab drops --output " +
 			"json",
 		Args: cobra.NoArgs,
@@ -42,9 +42,9 @@ drops the same frames without a word.`,
 			return c.Print(drops, func(w io.Writer) error { return printDrops(w, drops, last) })
 		},
 	}
-	cmd.Flags().IntVar(&last, "last", 10, "how many of the last drops to show")
+	cmd.Flags().IntVar(&last, "last", 10, "how many recent drops to show")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false,
-		"show each drop as it happens, until interrupted; one JSON document a line with --output json")
+		"show each drop as it happens, until interrupted; one JSON document per line with --output json")
 	return cmd
 }
 

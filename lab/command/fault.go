@@ -26,7 +26,7 @@ func (c *commands) faultCommand() *cobra.Command {
 		Use:   "fault",
 		Short: "Make the lab misbehave as AWS does: throttling, errors, lag, lost power",
 		Long: `Turn faults of the lab on and off while it runs. They stay until they are
-cleared, over a restart of the lab's daemon too.`,
+cleared, even when the lab's daemon restarts.`,
 		Example: `  macaw lab fault set throttle
   macaw lab fault set error --action 'Assign*' --rate 0.1 --when after
   macaw lab fault set late --min 500ms --max 6s
@@ -51,7 +51,7 @@ func (c *commands) faultListCommand() *cobra.Command {
 	}
 }
 
-// askFaults asks the lab for its faults, or to change them, and shows them.
+// askFaults reads or changes the lab's faults, and shows them.
 func (c *commands) askFaults(ask func() (faults.Plan, error)) error {
 	var p faults.Plan
 	err := c.ask(func() (err error) {
@@ -86,11 +86,11 @@ func (c *commands) faultSetCommand() *cobra.Command {
 	set := &cobra.Command{
 		Use:   "set",
 		Short: "Turn a fault on, or change it",
-		Long: `Turn a fault on. One that is on is replaced; faults about other actions, or
-with other targets, stay.
+		Long: `Turn a fault on. It replaces the same fault with the same action or target;
+others stay.
 
-What happens by chance depends on the seed and on how often each action was
-called since it was set: with the same seed a run can be repeated.`,
+Random events depend only on the seed and on how often each action was called
+since the seed was set: the same seed repeats a run.`,
 		Example: "  macaw lab fault set lag --min 1s --max 5s\n  macaw lab fault set error --rate 0.2 --seed 7\n  macaw " +
 			"lab fault set --seed 7",
 		Args: cobra.NoArgs,
@@ -102,15 +102,15 @@ called since it was set: with the same seed a run can be repeated.`,
 			return c.askFaults(func() (faults.Plan, error) { return daemon.SetFaultSeed(cmd.Context(), seed) })
 		},
 	}
-	set.PersistentFlags().Uint64Var(&seed, "seed", 0, "begin what happens by chance anew, with this number")
+	set.PersistentFlags().Uint64Var(&seed, "seed", 0, "restart random events with this seed")
 	for _, k := range faults.Kinds {
 		set.AddCommand(c.faultSetKind(k, &seed))
 	}
 	return set
 }
 
-// faultSetKind is the command that turns faults of a kind on; it has the flags
-// that the kind takes.
+// faultSetKind is the command that turns on faults of one kind; its flags are the settings
+// of that kind.
 func (c *commands) faultSetKind(k faults.Kind, seed *uint64) *cobra.Command {
 	f := k.Default
 	f.Name = k.Name
@@ -124,7 +124,7 @@ func (c *commands) faultSetKind(k faults.Kind, seed *uint64) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			f.Min, f.Max = faults.Duration(least), faults.Duration(most)
-			// A bound given alone moves the other along.
+			// A bound given alone moves the other one with it.
 			if k.Times && cmd.Flags().Changed("min") && !cmd.Flags().Changed("max") {
 				f.Max = max(f.Max, f.Min)
 			}
@@ -161,10 +161,10 @@ func (c *commands) faultSetKind(k faults.Kind, seed *uint64) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	if k.Action {
-		flags.StringVar(&f.Action, "action", f.Action, "calls that it befalls, a pattern with * and ?")
+		flags.StringVar(&f.Action, "action", f.Action, "affected calls, a pattern with * and ?")
 	}
 	if k.Chance {
-		flags.Float64Var(&f.Rate, "rate", f.Rate, "part of those calls, more than 0 and at most 1")
+		flags.Float64Var(&f.Rate, "rate", f.Rate, "share of those calls that fail, more than 0 and at most 1")
 		flags.StringVar(&f.When, "when", f.When, "before the call's effect, after it, or either")
 		complete(cmd, "when", faults.Before, faults.After, faults.Either)
 	}
@@ -173,13 +173,13 @@ func (c *commands) faultSetKind(k faults.Kind, seed *uint64) *cobra.Command {
 		complete(cmd, "code", faultCodes()...)
 	}
 	if k.Times {
-		flags.DurationVar(&least, "min", least, "at least so long")
-		flags.DurationVar(&most, "max", most, "at most so long")
+		flags.DurationVar(&least, "min", least, "shortest duration")
+		flags.DurationVar(&most, "max", most, "longest duration")
 	}
 	return cmd
 }
 
-// noZeros refuses a zero where it would stand for the default.
+// noZeros refuses an explicit zero: it would be read as "use the default".
 func noZeros(cmd *cobra.Command, f faults.Fault) error {
 	for _, flag := range []struct {
 		name string
@@ -188,7 +188,7 @@ func noZeros(cmd *cobra.Command, f faults.Fault) error {
 		f.Code == ""}} {
 		if flag.zero && cmd.Flags().Changed(flag.name) {
 			return hint.With(terminal.Usage(fmt.Errorf("--%s has no value", flag.name)),
-				"%s --help; a fault is turned off by: macaw lab fault clear", cmd.CommandPath())
+				"%s --help; to turn a fault off: macaw lab fault clear", cmd.CommandPath())
 		}
 	}
 	return nil
@@ -220,8 +220,8 @@ func complete(cmd *cobra.Command, flag string, values ...string) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// faultInstance finds a machine by its ID or its name. The ID is taken as it is:
-// the API may be just what is faulty.
+// faultInstance finds a machine by its ID or its name. An ID is not looked up: the API
+// itself may be faulty.
 func (c *commands) faultInstance(ctx context.Context, name string) (string, error) {
 	if strings.HasPrefix(name, "i-") {
 		return name, nil
@@ -230,7 +230,7 @@ func (c *commands) faultInstance(ctx context.Context, name string) (string, erro
 	return id, err
 }
 
-// completeFaultTarget offers what a fault can be about.
+// completeFaultTarget completes the target of a fault.
 func (c *commands) completeFaultTarget(name string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
@@ -283,7 +283,7 @@ func (c *commands) faultClearCommand() *cobra.Command {
 		Use:   "clear [NAME [WHICH]]",
 		Short: "Turn faults off",
 		Long: `Turn faults off: all with a name, or the one with a target or a pattern of
-actions. What has lost its power gets it back.`,
+actions. Machines and zones without power get it back.`,
 		Example: "  macaw lab fault clear late\n  macaw lab fault clear error 'Assign*'\n  macaw lab fault clear " +
 			"power-off i-0123456789abcdef0\n  macaw lab fault clear --all",
 		Args: cobra.MaximumNArgs(2),

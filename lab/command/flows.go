@@ -21,11 +21,11 @@ func (c *commands) flowsCommand() *cobra.Command {
 	var every, long time.Duration
 	cmd := &cobra.Command{
 		Use:   "flows",
-		Short: "Show the flow log: what was accepted and what was rejected, and why",
-		Long: `Show, after each interval, what went from where to where at each network
-interface, and whether the fabric passed it on. The fields are those of AWS's
-VPC flow logs (version 2, without account and status), then the direction and,
-for what was rejected, the reason. Frames that are not IP have no addresses.`,
+		Short: "Show the flow log: accepted and rejected flows, and the reasons",
+		Long: `Show, after each interval, the flows at each network interface, and whether the
+fabric accepted them. The fields are those of AWS's VPC flow logs (version 2,
+without account and status), then the direction and, for a rejected flow, the
+reason. Frames that are not IP have no addresses.`,
 		Example: "  macaw lab flows\n  macaw lab flows --eni eni-0123456789abcdef0 --interval 1s --for 30s\n  macaw lab " +
 			"flows --output json | jq 'select(.action == \"REJECT\")'",
 		Args: cobra.NoArgs,
@@ -45,9 +45,9 @@ for what was rejected, the reason. Frames that are not IP have no addresses.`,
 			return c.hintIfDown(c.followFlows(ctx, eni, every))
 		},
 	}
-	cmd.Flags().StringVar(&eni, "eni", "", `the network interface's ID, "internet" or "services"; all unless given`)
-	cmd.Flags().DurationVar(&every, "interval", 10*time.Second, "how long to add up")
-	cmd.Flags().DurationVar(&long, "for", 0, "end after this time, such as 1m")
+	cmd.Flags().StringVar(&eni, "eni", "", `the network interface's ID, "internet" or "services"; default: all`)
+	cmd.Flags().DurationVar(&every, "interval", 10*time.Second, "aggregation interval")
+	cmd.Flags().DurationVar(&long, "for", 0, "stop after this time, such as 1m")
 	_ = cmd.RegisterFlagCompletionFunc("eni", c.completePorts)
 	return cmd
 }
@@ -82,7 +82,7 @@ func (c *commands) followFlows(ctx context.Context, eni string, every time.Durat
 	})
 }
 
-// address is an address as flow logs show it: - if there is none.
+// address formats an address as flow logs do: - if there is none.
 func address(a netip.Addr) string {
 	if !a.IsValid() {
 		return "-"

@@ -11,7 +11,8 @@ import (
 	"macaw.example/lab/internal/internet"
 )
 
-// Whoever runs macaw reaches a cloud in the lab, and nobody else does unless the file says so.
+// The user who runs macaw reaches a cloud in the lab; nobody else does unless the cloud
+// file says so.
 func TestTheLabLetsInItsOperator(t *testing.T) {
 	c, err := cloud.Parse("lab.yaml", []byte("name: lab\ntarget: lab\n"))
 	if err != nil {

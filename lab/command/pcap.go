@@ -25,11 +25,11 @@ func (c *commands) pcapCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pcap",
 		Short: "Capture frames at a network interface, with the reason of each drop",
-		Long: `Capture what passes a network interface, and what does not, in pcapng. Wireshark
-opens it; the comment of a packet that was dropped says why. Seen from the
-instance, outbound is what it sent. Without --eni all interfaces are captured,
-also those of the Internet gateways ("internet") and of the link-local services
-("services"). The capture goes to stdout until it is interrupted.`,
+		Long: `Capture the frames that a network interface passes or drops, in pcapng, for
+Wireshark; a dropped packet's comment gives the reason. Outbound means sent by the
+instance. Without --eni all interfaces are captured, including those of the
+Internet gateways ("internet") and of the link-local services ("services"). The
+capture goes to stdout until it is interrupted.`,
 		Example: `  macaw lab pcap --eni eni-0123456789abcdef0 | wireshark -k -i -
   macaw lab pcap --drops --write drops.pcapng --for 1m
   macaw lab pcap --eni internet | tshark -r - -T fields -e frame.comment -e ip.dst`,
@@ -59,16 +59,15 @@ also those of the Internet gateways ("internet") and of the link-local services
 			return c.hintIfDown(control.Capture(ctx, eni, drops, out))
 		},
 	}
-	cmd.Flags().StringVar(&eni, "eni", "", `the network interface's ID, "internet" or "services"; all unless given`)
+	cmd.Flags().StringVar(&eni, "eni", "", `the network interface's ID, "internet" or "services"; default: all`)
 	cmd.Flags().StringVarP(&file, "write", "w", "", "write to this file instead of stdout")
-	cmd.Flags().BoolVar(&drops, "drops", false, "only what was dropped")
-	cmd.Flags().DurationVar(&long, "for", 0, "end after this time, such as 30s")
+	cmd.Flags().BoolVar(&drops, "drops", false, "only dropped frames")
+	cmd.Flags().DurationVar(&long, "for", 0, "stop after this time, such as 30s")
 	_ = cmd.RegisterFlagCompletionFunc("eni", c.completePorts)
 	return cmd
 }
 
-// knownPort refuses a network interface that there is not: its capture would
-// stay empty.
+// knownPort refuses a network interface that does not exist: its capture would stay empty.
 func (c *commands) knownPort(ctx context.Context, name string) error {
 	if name == "" || name == "internet" || name == "services" {
 		return nil

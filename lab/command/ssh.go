@@ -24,10 +24,9 @@ func (c *commands) sshCommand() *cobra.Command {
 		Use:   "ssh INSTANCE [-- COMMAND...]",
 		Short: "Open a shell in a machine, or run a command in it",
 		Long: `Open a login shell in a machine of the lab, given by instance ID or by name, or
-run a command in one. It comes in from the host, as a serial console does: it
-needs no key, no address and no security group, and works when the machine's
-network does not. For SSH as on AWS use ssh and the Elastic IP, which this host
-reaches.`,
+run a command in one. Like a serial console, it enters from the host: it needs no
+key, no address and no security group, and works when the machine's network does
+not. For SSH as on AWS, use ssh with the Elastic IP, which this host can reach.`,
 		Example: "  macaw lab ssh cloud-1\n  macaw lab ssh i-0123456789abcdef0 -- ip address\n  macaw lab ssh " +
 			"cloud-1 --user admin",
 		Args:              cobra.MinimumNArgs(1),
@@ -49,17 +48,17 @@ reaches.`,
 			if len(args) > 1 {
 				argv = append(argv, "--command", shellJoin(args[1:]))
 			}
-			// A login shell has an environment of its own.
+			// A login shell starts with a clean environment.
 			return syscall.Exec(nsenter, argv,
 				[]string{"TERM=" + os.Getenv("TERM"), "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
 		},
 	}
-	cmd.Flags().StringVar(&user, "user", "root", "who to be")
+	cmd.Flags().StringVar(&user, "user", "root", "user to log in as")
 	return cmd
 }
 
-// shellJoin makes one command line of words; a single word is a command line
-// already, as it is for ssh.
+// shellJoin quotes words into one command line. A single word is taken as a command line,
+// as by ssh.
 func shellJoin(words []string) string {
 	if len(words) == 1 {
 		return words[0]
@@ -71,13 +70,13 @@ func shellJoin(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// completing is the context of a completion: a shell that completes words can say
-// nothing of what it waits for.
+// completing is the context of a completion. It is short: a shell shows no progress while
+// it completes.
 func completing(cmd *cobra.Command) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(cmd.Context(), terminal.Patience)
 }
 
-// completeInstances offers the names and IDs of the lab's instances.
+// completeInstances completes the names and IDs of the lab's instances.
 func (c *commands) completeInstances(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveDefault

@@ -26,9 +26,8 @@ func (c *commands) statusCommand() *cobra.Command {
 		Short: "Show the lab's VPCs, machines, network interfaces and addresses as a tree",
 		Long: `Show what is in the lab: each VPC with its machines, their network interfaces,
 the private addresses registered on them and the Elastic IP of each; then the
-network interfaces on no machine, and the Elastic IPs of nobody. Of a machine that
-does not get into the state that it should be in, it says at which step that hangs
-and why.`,
+unattached network interfaces and the unassociated Elastic IPs. For a machine that
+does not reach its intended state, it shows the step that hangs, and the reason.`,
 		Example: "  macaw lab status\n  macaw lab status --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -52,7 +51,7 @@ and why.`,
 	}
 }
 
-// status is what is in the lab.
+// status is the lab's inventory.
 type status struct {
 	Endpoint string    `json:"endpoint"`
 	Region   string    `json:"region"`
@@ -67,7 +66,7 @@ type labVPC struct {
 	InternetGateway string       `json:"internet_gateway,omitempty"`
 	Subnets         []labSubnet  `json:"subnets"`
 	Machines        []labMachine `json:"machines"`
-	// ENIs are those on no machine.
+	// ENIs are the unattached ones.
 	ENIs []labENI `json:"enis"`
 }
 
@@ -85,7 +84,7 @@ type labMachine struct {
 	State string `json:"state"`
 	Image string `json:"image"`
 	Zone  string `json:"zone"`
-	// Task is what the lab does to the machine and takes long, or fails.
+	// Task is work on the machine that takes long or has failed.
 	Task *control.Task `json:"task,omitempty"`
 	ENIs []labENI      `json:"enis"`
 }
@@ -113,7 +112,7 @@ type labFree struct {
 	Name         string `json:"name,omitempty"`
 }
 
-// readStatus asks the lab's EC2, as anybody could.
+// readStatus reads the inventory through the lab's EC2 API.
 func readStatus(ctx context.Context, api *ec2.Client) (status, error) {
 	st := status{Endpoint: lab.Endpoint, Region: lab.Region, VPCs: []labVPC{}, Free: []labFree{}}
 	vpcs, err := awsapi.Collect(ctx, ec2.NewDescribeVpcsPaginator(api, nil),
@@ -157,8 +156,8 @@ func readStatus(ctx context.Context, api *ec2.Client) (status, error) {
 	return st, nil
 }
 
-// note adds what the lab has not done to a machine yet. EC2 does not know, and
-// everything else is worth showing without it.
+// note adds the daemon's unfinished work on each machine, which the EC2 API does not show.
+// Errors are ignored: the rest of the status is useful without it.
 func (st status) note(ctx context.Context) {
 	tasks, err := control.SlowTasks(ctx)
 	if err != nil {

@@ -21,13 +21,14 @@ func (c *commands) upCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring the lab up: its stock image, EC2 API, metadata and fabric",
-		Long: `Bring the lab up. The first time it makes the machines' image. A lab that is up
-stays as it is but for what the flags say: machines and their connections go on.`,
+		Long: `Bring the lab up. The first run builds the machines' image. If the lab is up
+already, only the settings given by flags change: machines and their connections
+stay.`,
 		Example: "  macaw lab up\n  macaw lab up --elastic-ip-quota 50\n  macaw lab up --announce-moves",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if quota < 0 {
-				return terminal.Usage(fmt.Errorf("--elastic-ip-quota %d: want a number of Elastic IPs", quota))
+				return terminal.Usage(fmt.Errorf("--elastic-ip-quota %d: must not be negative", quota))
 			}
 			o := c.options
 			o.ElasticIPQuota = quota
@@ -40,17 +41,17 @@ stays as it is but for what the flags say: machines and their connections go on.
 			}
 			up := map[string]string{"endpoint": lab.Endpoint, "region": lab.Region, "accessKey": l.AccessKey()}
 			return c.Print(up, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "The lab is up at %s.\nFor a shell that talks to it:  eval \"$(%s env)\"\n", lab.Endpoint,
+				_, err := fmt.Fprintf(w, "The lab is up at %s.\nTo use it in this shell:  eval \"$(%s env)\"\n", lab.Endpoint,
 					c.name)
 				return err
 			})
 		},
 	}
 	cmd.Flags().IntVar(&quota, "elastic-ip-quota", 0,
-		"how many Elastic IPs the account may hold; 5, as on AWS, unless given once")
+		"Elastic IP quota of the account; initially 5, as on AWS, and kept until changed")
 	cmd.Flags().BoolVar(&announce, "announce-moves", false,
-		"tell a subnet's machines of an address that moved to another network interface; reports on AWS conflict, off is "+
-			"the harsher")
+		"announce an address that moved to another network interface to the subnet's machines; reports on AWS conflict, "+
+			"off is the stricter setting")
 	return cmd
 }
 
@@ -60,7 +61,7 @@ func (c *commands) downCommand() *cobra.Command {
 		Use:   "down",
 		Short: "Remove the lab: daemon, machines, namespaces, mounts, routes",
 		Long: `Remove the lab with everything in it: its daemon, machines, network namespaces,
-mounts and routes. Images stay, so that the next lab is up in a moment; --purge
+mounts and routes. Images stay, so that the next lab starts quickly; --purge
 removes them too.`,
 		Example: "  macaw lab down\n  macaw lab down --purge",
 		Args:    cobra.NoArgs,
@@ -94,7 +95,7 @@ func (c *commands) rebootCommand() *cobra.Command {
 func (c *commands) envCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "env",
-		Short:   "Print the environment in which AWS's tools talk to the lab",
+		Short:   "Print the environment variables with which AWS tools use the lab",
 		Example: "  eval \"$(macaw lab env)\"\n  aws ec2 describe-instances",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -120,7 +121,7 @@ func (c *commands) envCommand() *cobra.Command {
 	}
 }
 
-// daemonCommand is the process that the lab is.
+// daemonCommand runs the lab's daemon.
 func (c *commands) daemonCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "daemon", Hidden: true, Short: "Run the lab's daemon", Args: cobra.NoArgs,
@@ -130,7 +131,7 @@ func (c *commands) daemonCommand() *cobra.Command {
 	}
 }
 
-// machineCommand is the process that a machine runs under.
+// machineCommand runs the supervisor of a machine.
 func (c *commands) machineCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "machine FOLDER", Hidden: true, Short: "Run a machine of the lab", Args: cobra.ExactArgs(1),

@@ -24,34 +24,32 @@ import (
 	"macaw.example/lab/internal/iam"
 )
 
-// APIOptions are what an API is made with. The zero value will do.
+// APIOptions configure an API. The zero value is valid.
 type APIOptions struct {
-	Region string // us-east-1 unless given
-	// ElasticIPs is where Elastic IPs come from, 198.51.100.0/24 unless given. The
-	// first ReservedElasticIPs of it, 10 unless given, and the last are never given
-	// out.
+	Region string // default us-east-1
+	// ElasticIPs is the range of Elastic IPs, by default 198.51.100.0/24. The first
+	// ReservedElasticIPs (default 10) and the last address are never allocated.
 	ElasticIPs         netip.Prefix
 	ReservedElasticIPs int
-	// ElasticIPQuota is how many Elastic IPs the account may hold, 5 unless given.
+	// ElasticIPQuota is how many Elastic IPs the account may hold; default 5.
 	ElasticIPQuota int
-	// MissingTypes are the instance types that a zone does not have, by zone.
+	// MissingTypes are the instance types that a zone does not offer, by zone.
 	MissingTypes map[string][]string
 }
 
-// The access key of the account that an API knows.
+// The account's access key.
 const (
 	AccessKey = "AKIAIOSFODNN7EXAMPLE"
 	SecretKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 )
 
-// API is a local AWS without machines, in the process of its caller: EC2, IAM, STS
-// and SSM as an http.Handler that knows one account with one access key. Instances
-// get into the states that AWS has for them, and nothing runs in them. Faults that
-// need a network or a machine have no effect.
+// API is a local AWS without machines, in the caller's process: EC2, IAM, STS and SSM as an
+// http.Handler, with one account and one access key. Instances go through AWS's states, but
+// nothing runs in them. Faults that need a network or a machine have no effect.
 type API struct {
-	// Image is the ID of the only image, Debian 13 for amd64 as Debian publishes it.
+	// Image is the ID of the only image: Debian 13 for amd64, as published by Debian.
 	Image string
-	// Calm is the same AWS without the faults that are set.
+	// Calm is the same AWS without faults.
 	Calm http.Handler
 
 	handler  http.Handler
@@ -61,7 +59,7 @@ type API struct {
 	region   string
 }
 
-// NewAPI makes an AWS in which there is nothing but its image. It ends with the test.
+// NewAPI makes an AWS that is empty but for its image. It is closed when the test ends.
 func NewAPI(t testing.TB, o APIOptions) *API {
 	t.Helper()
 	a, err := OpenAPI(o)
@@ -72,10 +70,10 @@ func NewAPI(t testing.TB, o APIOptions) *API {
 	return a
 }
 
-// Close ends what goes on in the background.
+// Close ends the background work.
 func (a *API) Close() { a.state.Close() }
 
-// OpenAPI is NewAPI for what is no test; Close ends it.
+// OpenAPI is NewAPI for use outside a test; the caller must call Close.
 func OpenAPI(o APIOptions) (*API, error) {
 	log := slog.New(slog.DiscardHandler)
 	a := &API{
@@ -116,8 +114,8 @@ const (
 // ServeHTTP answers as AWS does, with the faults that are set.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
-// Config is what clients of AWS's SDK are made of. They reach the API without a
-// network, so also in a bubble of testing/synctest.
+// Config returns the configuration for AWS SDK clients. They call the API without a
+// network, so they also work in a bubble of testing/synctest.
 func (a *API) Config() aws.Config {
 	return aws.Config{
 		Region: a.region, BaseEndpoint: aws.String("http://lab"), HTTPClient: Direct{a},
@@ -125,10 +123,10 @@ func (a *API) Config() aws.Config {
 	}
 }
 
-// SetFault turns a fault on, instead of one of the same name, target and action.
+// SetFault turns a fault on. It replaces one of the same name, target and action.
 func (a *API) SetFault(ctx context.Context, f lab.Fault) error { return a.faults.Set(ctx, f) }
 
-// SetFaultSeed makes what happens by chance from now on repeatable.
+// SetFaultSeed makes random events repeatable from now on.
 func (a *API) SetFaultSeed(ctx context.Context, seed uint64) error {
 	return a.faults.SetSeed(ctx, seed)
 }
@@ -136,8 +134,8 @@ func (a *API) SetFaultSeed(ctx context.Context, seed uint64) error {
 // ClearFaults turns all faults off.
 func (a *API) ClearFaults(ctx context.Context) error { return a.faults.Clear(ctx, "", "") }
 
-// Registered returns the private addresses of each network interface, by its ID, as
-// the network has them at this moment: no answer of the API is as new.
+// Registered returns the private addresses of each network interface, by its ID, as the
+// network has them now. API answers may be older.
 func (a *API) Registered() map[string][]netip.Addr {
 	on := map[string][]netip.Addr{}
 	for _, e := range a.state.Topology().ENIs {
@@ -146,15 +144,14 @@ func (a *API) Registered() map[string][]netip.Addr {
 	return on
 }
 
-// RoleCredentials returns what the metadata service of an instance would give for
-// the role in an instance profile, named or given by its ARN; ok is false if there
-// is none.
+// RoleCredentials returns the credentials that an instance's metadata service would give
+// for the role in an instance profile, given by name or ARN; ok is false if there is none.
 func (a *API) RoleCredentials(instance, profile string) (c aws.Credentials, ok bool) {
 	_, key, ok := a.accounts.InstanceCredentials(a.region, instance, profile)
 	return aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret, SessionToken: key.Token}, ok
 }
 
-// Actions are those that the lab has of AWS's services, as "ec2 DescribeVpcs".
+// Actions returns the AWS actions that the lab implements, as "ec2 DescribeVpcs".
 func Actions() []string {
 	var all []string
 	for _, service := range []string{"iam", "sts"} {
@@ -171,8 +168,8 @@ func Actions() []string {
 // Direct is an HTTP client that hands requests to a handler without a network.
 type Direct struct{ http.Handler }
 
-// Do answers a request. A handler that aborts it closes the connection, as
-// net/http has it.
+// Do answers a request. If the handler aborts, the connection counts as closed, as in
+// net/http.
 func (d Direct) Do(r *http.Request) (resp *http.Response, err error) {
 	defer func() {
 		switch p := recover(); p {
@@ -191,7 +188,7 @@ func (d Direct) Do(r *http.Request) (resp *http.Response, err error) {
 	}
 	r = r.Clone(context.WithoutCancel(r.Context()))
 	r.Body, r.RemoteAddr, r.Host = io.NopCloser(bytes.NewReader(body)), "192.0.2.1:1", cmp.Or(r.Host, r.URL.Host)
-	r.Header.Set("Content-Length", strconv.Itoa(len(body))) // as the wire has it, and the signature
+	r.Header.Set("Content-Length", strconv.Itoa(len(body))) // as on the wire; the signature covers it
 	w := httptest.NewRecorder()
 	d.ServeHTTP(w, r)
 	return w.Result(), nil

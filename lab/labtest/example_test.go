@@ -15,8 +15,8 @@ import (
 	"macaw.example/lab/labtest"
 )
 
-// A test with a web server of its own behind an Elastic IP. It is skipped where the
-// lab can't run: without root, or with -short.
+// A test with its own web server behind an Elastic IP. It is skipped where the lab cannot
+// run: without root, or with -short.
 func Example() {
 	test := func(t *testing.T) {
 		lab := labtest.Start(t)
@@ -35,8 +35,8 @@ func Example() {
 	_ = test // in a file of tests: func TestWeb(t *testing.T)
 }
 
-// A test of code that calls AWS, when AWS throttles. It needs neither root nor a
-// network; in a bubble of testing/synctest it takes no time either.
+// A test of code that calls AWS while AWS throttles. It needs neither root nor a network;
+// in a bubble of testing/synctest it takes no time either.
 func ExampleNewAPI() {
 	test := func(t *testing.T) {
 		api := labtest.NewAPI(t, labtest.APIOptions{Region: "eu-central-1"})
@@ -53,7 +53,7 @@ func ExampleNewAPI() {
 	_ = test
 }
 
-// An address that is not the subnet's is refused as on AWS.
+// As on AWS, a CIDR block outside the VPC's is refused.
 func ExampleOpenAPI() {
 	api, err := labtest.OpenAPI(labtest.APIOptions{})
 	if err != nil {

@@ -31,7 +31,7 @@ func clear(t *testing.T, lab *labtest.Lab) {
 	}
 }
 
-// TestFaults turns on what hurts on AWS, and sees that it hurts.
+// TestFaults turns faults on and checks their effects.
 func TestFaults(t *testing.T) {
 	lab := labtest.Start(t)
 	m := lab.Launch(t, labtest.Machine{Name: "victim"})
@@ -77,7 +77,7 @@ func TestFaults(t *testing.T) {
 	})
 	t.Run("throttle", func(t *testing.T) {
 		fault(t, lab, "throttle")
-		// The bucket of filtered Describe calls holds 100, and 20 come back in a second.
+		// The bucket of filtered Describe calls holds 100 tokens and refills 20 per second.
 		refused, calls, began := 0, 300, time.Now()
 		for range calls {
 			_, err := api.DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{MaxResults: aws.Int32(5)})
@@ -118,7 +118,7 @@ func TestFaults(t *testing.T) {
 		if out := lab.Command(t, "status"); !strings.Contains(out, peer.ID+"  peer  running") {
 			t.Errorf("EC2 knows of the failure:\n%s", out)
 		}
-		clear(t, lab) // its power comes back
+		clear(t, lab) // power returns
 		m.Run(t, "for i in $(seq 60); do ping -c 1 -W 1 "+peer.Private[0].String()+" && exit; done; exit 1")
 	})
 }

@@ -13,8 +13,7 @@ import (
 	"macaw.example/lab/labtest"
 )
 
-// TestHotPlug gives a running machine one more network interface, and takes it
-// away again.
+// TestHotPlug attaches a network interface to a running machine and detaches it.
 func TestHotPlug(t *testing.T) {
 	lab := labtest.Start(t)
 	m, peer := lab.Launch(t, labtest.Machine{Name: "plugged"}), lab.Launch(t, labtest.Machine{Name: "peer"})
@@ -47,7 +46,7 @@ func TestHotPlug(t *testing.T) {
 	if mac := strings.TrimSpace(m.Run(t, "cat /sys/class/net/eth1/address")); mac != *eni.MacAddress {
 		t.Errorf("the new interface has MAC %s, want %s", mac, *eni.MacAddress)
 	}
-	// Its address works through it, and only as it is registered.
+	// Its registered address works through it.
 	ping := "ip link set eth1 up; ip address replace " + *eni.PrivateIpAddress + "/32 dev eth1; ip route replace " +
 		peer.Private[0].String() +
 		" dev eth1 src " + *eni.PrivateIpAddress + "; ping -c 1 -W 1 " + peer.Private[0].String()

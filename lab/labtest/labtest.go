@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package labtest gives a Go test a local AWS of its own: an EC2 API with
-// machines that boot, and a network that drops what AWS drops.
+// Package labtest gives a Go test its own local AWS: an EC2 API with machines that boot,
+// and a network that drops what AWS drops.
 //
 //	func TestReachable(t *testing.T) {
 //		lab := labtest.Start(t)
-//		web := lab.Launch(t, labtest.Machine{UserData: "#!/bin/sh\nhostname > /run/index.html; cd /run;
-//
-// python3 -m http.server 80 &\n"})
-//
+//		web := lab.Launch(t, labtest.Machine{
+//			UserData: "#!/bin/sh\nhostname > /run/index.html; cd /run; python3 -m http.server 80 &\n"})
 //		resp, err := http.Get("http://" + web.Public.String() + "/index.html")
 //		...
 //	}
 //
-// The lab is Debian's: it needs root on Linux, and some packages that
-// "macaw-lab up" names. Where it cannot run the test is skipped. All tests of a
-// host share one lab; what a test makes is gone when the test ends.
+// The lab needs root on Linux, and some Debian packages that "macaw-lab up" lists. Where it
+// cannot run, the test is skipped. All tests on a host share one lab; a test's resources
+// are removed when the test ends.
 package labtest
 
 import (
@@ -41,22 +39,22 @@ type Lab struct {
 	*lab.Lab
 
 	program string
-	t       testing.TB // of Start, with which the network goes
+	t       testing.TB // the test of Start; the network is removed when it ends
 
 	once    sync.Once
 	network *network
 }
 
-// Start brings the lab up, unless it is up already, and takes it down at the end
-// of the test if no other test uses it and it was not up before. The first time
-// on a host it makes the machines' image, which takes minutes.
+// Start brings the lab up, unless it is up already. It takes the lab down at the end of the
+// test if Start brought it up and no other test uses it. The first run on a host builds the
+// machines' image, which takes minutes.
 func Start(t testing.TB) *Lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("the lab needs root")
 	}
 	if testing.Short() {
-		t.Skip("the lab boots machines: not with -short")
+		t.Skip("-short: the lab boots machines")
 	}
 	program, err := program(t.Context())
 	if err != nil {
@@ -69,7 +67,7 @@ func Start(t testing.TB) *Lab {
 	return l
 }
 
-// Program is the path of the macaw-lab command that the lab is run with.
+// Program returns the path of the macaw-lab command that runs the lab.
 func (l *Lab) Program() string { return l.program }
 
 // Command runs the macaw-lab command, which must succeed, and returns its stdout.
@@ -82,8 +80,7 @@ func (l *Lab) Command(t testing.TB, args ...string) string {
 	return out
 }
 
-// Try runs the macaw-lab command and returns its stdout; what it says on stderr is
-// in the error.
+// Try runs the macaw-lab command and returns its stdout; the error includes its stderr.
 func (l *Lab) Try(ctx context.Context, args ...string) (string, error) {
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, l.program, args...)
@@ -94,9 +91,9 @@ func (l *Lab) Try(ctx context.Context, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// program finds the macaw-lab command: $MACAW_LAB, or else what the source of this
-// module makes. The lab's processes run from it for as long as there is a lab, so it
-// lies where nobody removes it.
+// program finds the macaw-lab command: $MACAW_LAB, or else a build from this module's
+// source. The lab's processes run it for the lab's lifetime, so it is stored in the user's
+// cache directory.
 func program(ctx context.Context) (string, error) {
 	if path := os.Getenv("MACAW_LAB"); path != "" {
 		return filepath.Abs(path)
@@ -115,8 +112,8 @@ func program(ctx context.Context) (string, error) {
 	return path, nil
 }
 
-// use brings the lab up and counts this test among its users, by a lock that
-// ends with the process at the latest.
+// use brings the lab up and counts this test among its users, by a shared lock that is
+// released at the latest when the process ends.
 func (l *Lab) use(t testing.TB) error {
 	const dir = "/run/macaw"
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -126,7 +123,7 @@ func (l *Lab) use(t testing.TB) error {
 	if err != nil {
 		return err
 	}
-	// The first user, who has the lock alone, sees whether the lab is a test's.
+	// The first user holds the lock alone, and records whether a test brought the lab up.
 	mark := filepath.Join(dir, "labtest.started")
 	if alone := unix.Flock(int(users.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil; alone {
 		if _, err := lab.Open(t.Context()); err == nil {

@@ -21,7 +21,7 @@ import (
 	"macaw.example/lab/labtest"
 )
 
-// TestTenLines is how another project uses a lab.
+// TestTenLines uses a lab as another project would.
 func TestTenLines(t *testing.T) {
 	lab := labtest.Start(t)
 	web := lab.Launch(t, labtest.Machine{UserData: "#!/bin/sh\nhostname >/run/name\nsystemd-run " +
@@ -52,7 +52,7 @@ func fetch(t *testing.T, url string) string {
 	}
 }
 
-// TestCloudInit sees that Debian's cloud-init finds what it expects on EC2.
+// TestCloudInit checks that Debian's cloud-init finds what it expects on EC2.
 func TestCloudInit(t *testing.T) {
 	lab := labtest.Start(t)
 	m := lab.Launch(t, labtest.Machine{NICs: 2, UserData: `#cloud-config
@@ -84,8 +84,8 @@ runcmd:
 	}
 }
 
-// TestDaemonRestart sees that the lab's machines and what they talk about
-// outlive its daemon, whether it was killed or asked to end.
+// TestDaemonRestart checks that the lab's machines and their connections survive the
+// daemon, whether it is killed or stopped.
 func TestDaemonRestart(t *testing.T) {
 	lab := labtest.Start(t)
 	server := lab.Launch(t, labtest.Machine{Name: "server"})
@@ -103,7 +103,7 @@ func TestDaemonRestart(t *testing.T) {
 	if before != after {
 		t.Errorf("before the restart:\n%s\nafter it:\n%s", before, after)
 	}
-	// Both machines still have their connections: SSH's, and each other's.
+	// Both SSH and the machines' own connection survived.
 	said := client.Run(t, "while systemctl is-active --quiet talk; do sleep 0.2; done; cat /run/talk")
 	if said = strings.TrimSpace(said); said != "400 of 400" {
 		t.Errorf("the connection between the machines carried %s lines", said)
@@ -113,8 +113,8 @@ func TestDaemonRestart(t *testing.T) {
 	}
 }
 
-// TestDropsAreShown sends a frame that AWS drops and finds it in what the lab
-// shows: counted, followed, captured.
+// TestDropsAreShown sends a frame that AWS drops and finds it in the counters, the followed
+// drops and the capture.
 func TestDropsAreShown(t *testing.T) {
 	lab := labtest.Start(t)
 	m := lab.Launch(t, labtest.Machine{Name: "drops"})
@@ -137,7 +137,7 @@ func TestDropsAreShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(time.Second)
-	// An address that AWS does not know on this ENI.
+	// The address is not registered on this ENI.
 	m.Run(t, "ip address add 10.99.0.200/32 dev eth0; ping -c 3 -W 1 -I 10.99.0.200 8.8.8.8 || true")
 	type drop struct{ Port, Direction, Reason, Summary string }
 	var seen drop
@@ -214,7 +214,7 @@ func describe(t *testing.T, api *ec2.Client) string {
 	return b.String()
 }
 
-// kill ends the lab's daemon as a crash does.
+// kill kills the lab's daemon, as a crash would.
 func kill(t *testing.T) {
 	t.Helper()
 	out, err := exec.Command("curl", "-s", "--unix-socket", "/run/macaw/lab.sock", "http://lab/ready").Output()

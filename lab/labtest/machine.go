@@ -21,34 +21,34 @@ import (
 	"macaw.example/internal/host"
 )
 
-// Machine says what to launch. The zero value is a t3.small with one NIC.
+// Machine describes a machine to launch. The zero value is a t3.small with one NIC.
 type Machine struct {
-	Name string // of its Name tag
-	Type string // t3.small unless given
-	// UserData is what cloud-init gets: a script or a cloud-config.
+	Name string // value of its Name tag
+	Type string // default t3.small
+	// UserData is passed to cloud-init: a script or a cloud-config.
 	UserData string
-	// NICs is how many network interfaces it has, 1 unless given.
+	// NICs is the number of network interfaces; default 1.
 	NICs int
 	// IPv6 gives its first NIC an IPv6 address.
 	IPv6 bool
-	// InstanceProfile is the name of one.
+	// InstanceProfile is the name of an instance profile.
 	InstanceProfile string
 }
 
-// Instance is a machine that runs.
+// Instance is a running machine.
 type Instance struct {
 	ID      string
 	Public  netip.Addr   // the Elastic IP of its first NIC
 	Private []netip.Addr // the primary address of each NIC
-	IPv6    netip.Addr   // the zero Addr without one
+	IPv6    netip.Addr   // the zero Addr if it has none
 	ENIs    []string     // by device index
 
 	shell *host.Host
 }
 
-// Launch boots a machine in a public subnet, whose security group lets
-// everything pass, gives it an Elastic IP, and waits until cloud-init is done
-// and it can be logged in to. The test must be able to wait: some seconds.
+// Launch boots a machine in a public subnet with a security group that allows everything,
+// gives it an Elastic IP, and waits until cloud-init is done and SSH works. This takes some
+// seconds.
 func (l *Lab) Launch(t testing.TB, m Machine) *Instance {
 	t.Helper()
 	n := l.net(t)
@@ -116,7 +116,7 @@ func (i *Instance) Run(t testing.TB, command string) string {
 	return out.String()
 }
 
-// Copy writes a file on the machine, which may be executed.
+// Copy writes an executable file on the machine.
 func (i *Instance) Copy(t testing.TB, content io.Reader, path string) {
 	t.Helper()
 	if err := i.shell.Run(t.Context(), "install -m 755 /dev/stdin '"+path+"'", content, io.Discard); err != nil {
@@ -124,8 +124,8 @@ func (i *Instance) Copy(t testing.TB, content io.Reader, path string) {
 	}
 }
 
-// terminate ends a machine and waits until it is gone, so that nothing of it is
-// in the way of what is removed next.
+// terminate terminates a machine and waits until it is gone, so that the resources it uses
+// can be deleted.
 func (l *Lab) terminate(t testing.TB, api *ec2.Client, id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// userTest is what somebody writes in a module of his own.
+// userTest is a test in a user's own module.
 const userTest = `package user
 
 import (
@@ -30,8 +30,8 @@ func TestPing(t *testing.T) {
 }
 `
 
-// TestAnotherModule uses this package from a module outside of the tree, which starts
-// a machine and pings it.
+// TestAnotherModule uses this package from a module outside of the tree, starts a machine
+// and pings it.
 func TestAnotherModule(t *testing.T) {
 	if os.Geteuid() != 0 || testing.Short() {
 		t.Skip("the lab needs root, and boots machines")
@@ -49,7 +49,7 @@ func TestAnotherModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// "go mod tidy" would write the same; so nothing is asked of the network.
+	// "go mod tidy" would write the same; this needs no network.
 	_, rest, _ := strings.Cut(string(ours), "\n")
 	for name, text := range map[string]string{
 		"go.mod": "module example.com/user\n" + rest +

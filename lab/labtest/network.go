@@ -18,7 +18,7 @@ import (
 // debian is the public parameter with the newest image of Debian 13.
 const debian = "/aws/service/debian/release/13/latest/amd64"
 
-// network is where the machines of a Lab are.
+// network is the VPC of a Lab's machines.
 type network struct {
 	vpc, subnet, group, key, image string
 	signer                         ssh.Signer
@@ -40,7 +40,7 @@ func (l *Lab) makeNetwork() *network {
 	api := ec2.NewFromConfig(l.Config())
 	ctx := t.Context()
 	n := &network{signer: newKey(t)}
-	// Each is removed in the opposite order, with a context that outlives the test.
+	// Resources are removed in reverse order, with a context that outlives the test.
 	later := func(what string, remove func(context.Context) error) {
 		t.Cleanup(func() {
 			if err := remove(context.Background()); err != nil {
@@ -123,8 +123,8 @@ func (l *Lab) makeNetwork() *network {
 	return n
 }
 
-// ipv6Block is a /64 of the VPC's IPv6 block, which AWS associates a moment after
-// the VPC was made.
+// ipv6Block returns a /64 of the VPC's IPv6 block, which AWS associates shortly after it
+// creates the VPC.
 func (n *network) ipv6Block(t testing.TB, api *ec2.Client) string {
 	t.Helper()
 	for range 50 {
@@ -139,11 +139,11 @@ func (n *network) ipv6Block(t testing.TB, api *ec2.Client) string {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Fatalf("VPC %s gets no IPv6 block", n.vpc)
+	t.Fatalf("VPC %s did not get an IPv6 block", n.vpc)
 	return ""
 }
 
-// elasticIP gives a network interface one, until the test ends.
+// elasticIP gives a network interface an Elastic IP until the test ends.
 func (n *network) elasticIP(t testing.TB, api *ec2.Client, eni string) netip.Addr {
 	t.Helper()
 	a, err := api.AllocateAddress(t.Context(), &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc})
@@ -152,7 +152,8 @@ func (n *network) elasticIP(t testing.TB, api *ec2.Client, eni string) netip.Add
 	}
 	t.Cleanup(func() {
 		ctx := context.Background()
-		// The machine is gone by now or not: released it can only be alone.
+		// The machine may still exist: an Elastic IP must be disassociated before its
+		// release.
 		if now, err := api.DescribeAddresses(ctx,
 			&ec2.DescribeAddressesInput{AllocationIds: []string{*a.AllocationId}}); err == nil {
 			for _, address := range now.Addresses {

@@ -17,13 +17,13 @@ import (
 	"macaw.example/lab/labtest"
 )
 
-// TestIPv6 sees that Debian's own network configuration finds address and
-// default route by router advertisement and DHCPv6, and that they work.
+// TestIPv6 checks that Debian's own network configuration gets an address and a default
+// route by router advertisement and DHCPv6, and that they work.
 func TestIPv6(t *testing.T) {
 	lab := labtest.Start(t)
 	one, other := lab.Launch(t, labtest.Machine{Name: "v6-one", IPv6: true}), lab.Launch(t,
 		labtest.Machine{Name: "v6-other", IPv6: true})
-	// An address is of use once nobody else was found to have it.
+	// An address is usable once duplicate address detection has passed.
 	const wait = "for i in $(seq 300); do ip -6 -o address show dev eth0 scope global -tentative | grep -q inet6 && ip " +
 		"-6 route show default | grep -q via && break; sleep 0.1; done; "
 	for _, m := range []*labtest.Instance{one, other} {
@@ -36,8 +36,8 @@ func TestIPv6(t *testing.T) {
 	one.Run(t, "ping -6 -c 2 -w 10 2001:db8:8888::8888")
 }
 
-// TestNATGateway sees that a machine without an Elastic IP reaches the Internet,
-// and AWS's own API, through a NAT gateway, and that nothing reaches it.
+// TestNATGateway checks that a machine without an Elastic IP reaches the Internet and AWS's
+// API through a NAT gateway, and that nothing reaches the machine.
 func TestNATGateway(t *testing.T) {
 	lab := labtest.Start(t)
 	public := lab.Launch(t, labtest.Machine{Name: "public"})

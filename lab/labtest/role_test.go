@@ -16,8 +16,8 @@ import (
 	"macaw.example/lab/labtest"
 )
 
-// TestRole runs a program with AWS's SDK on an instance, which finds region,
-// endpoint and credentials by itself, and may do what its role may.
+// TestRole runs a program with the AWS SDK on an instance. It finds region, endpoint and
+// credentials by itself, and may do what its role allows.
 func TestRole(t *testing.T) {
 	lab := labtest.Start(t)
 	ctx := t.Context()

@@ -26,8 +26,8 @@ import (
 	"macaw.example/lab/internal/stranger"
 )
 
-// TestStranger: an ordinary user of the host gets nothing of a machine, of the lab's
-// state, or of its API, and no file of a machine makes him root.
+// TestStranger: an ordinary user of the host cannot access a machine, the lab's state or
+// its API, and no file of a machine makes them root.
 func TestStranger(t *testing.T) {
 	l := Start(t)
 	i := l.Launch(t, Machine{Name: "stranger"})
@@ -63,7 +63,7 @@ func TestStranger(t *testing.T) {
 		}
 	}
 
-	// The machine's processes: no user of this host is one of its.
+	// No user of this host has the user ID of a process in the machine.
 	init, err := daemon.MachineInit(i.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestStranger(t *testing.T) {
 	unsigned(t, i.ID)
 }
 
-// processes are those of a machine.
+// processes returns the process IDs of a machine.
 func processes(t *testing.T, init int) (pids []int) {
 	t.Helper()
 	of := func(pid int) string {
@@ -133,7 +133,7 @@ func owner(pid int) (uid int, ok bool) {
 	return int(st.Sys().(*syscall.Stat_t).Uid), true
 }
 
-// touch tries on a process, as a user, what gets into it or ends it.
+// touch tries, as a user, the calls that enter, inspect or end a process.
 func touch(uid, pid int) error {
 	dir := fmt.Sprintf("/proc/%d/", pid)
 	return stranger.Do(uid, func() error {
@@ -155,7 +155,7 @@ func touch(uid, pid int) error {
 	})
 }
 
-// take gets a process's first file (pidfd_getfd(2)).
+// take duplicates a process's first file descriptor (pidfd_getfd(2)).
 func take(pid int) error {
 	process, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -169,7 +169,7 @@ func take(pid int) error {
 	return unix.Close(fd)
 }
 
-// unsigned asks the API without credentials, as every user of the host can.
+// unsigned calls the API without credentials, as any user of the host can.
 func unsigned(t *testing.T, secret string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -33,27 +33,27 @@ import (
 var macawBinary = flag.String("macaw", "", "measure this binary, and build none")
 
 const (
-	agentAddresses = 5000 // of the cloud
-	agentGateways  = 4    // an instance carries 1,449 at most: 23 ENIs with 63 secondary addresses each
+	agentAddresses = 5000 // in the cloud
+	agentGateways  = 4    // an instance carries at most 1,449 addresses: 23 ENIs with 63 secondary addresses each
 	agentPoll      = 30 * time.Second
-	agentPolls     = 12 // long enough to have looks at AWS in it as often as they come
+	agentPolls     = 12 // long enough to include the regular reads of AWS
 )
 
-// BenchmarkAgent runs the agent of a gateway node, as its unit does, against a
-// Neutron with 5,000 addresses on four gateway nodes and the lab's EC2 API, and
-// measures its process when everything is registered and nothing changes:
+// BenchmarkAgent runs a node's agent, as its unit does, against a Neutron with 5,000
+// addresses on four nodes and the lab's EC2 API. It measures the process once everything is
+// registered and nothing changes:
 //
 //	rss-MB       the highest VmRSS in twelve polls, which is anon-MB + file-MB
-//	anon-MB      its RssAnon: what is the process's own
-//	file-MB      its RssFile: pages of the program that the kernel has mapped;
-//	             they are page cache, which it drops when memory is short. A
-//	             page fault maps its neighbours too, and how many depends on the
-//	             kernel and on how the file came into the cache
-//	peak-MB      VmHWM: the highest RSS since the start, the first reading included
-//	idle-cpu-%   processor time of these polls, of one core
+//	anon-MB      its RssAnon: the process's private memory
+//	file-MB      its RssFile: mapped pages of the program; they are page cache, which
+//	             the kernel drops when memory is short. A page fault maps neighbouring
+//	             pages too; how many depends on the kernel and on how the file came
+//	             into the cache
+//	peak-MB      VmHWM: the highest RSS since the start, including the first reading
+//	idle-cpu-%   CPU time of these polls, of one core
 //
-// Megabytes are MiB. With policy none there are no Elastic IPs; with on-demand
-// every address has one, and all that was made by an agent before this one.
+// Megabytes are MiB. With policy none there are no Elastic IPs; with on-demand every
+// address has one, and an earlier agent made all of them.
 //
 //	go test -run '^$' -bench Agent -timeout 30m ./test/bench
 func BenchmarkAgent(b *testing.B) {
@@ -73,7 +73,7 @@ func BenchmarkAgent(b *testing.B) {
 	}
 }
 
-// buildMacaw builds what make build does.
+// buildMacaw builds as make build does.
 func buildMacaw(b *testing.B) string {
 	binary := filepath.Join(b.TempDir(), "macaw-node")
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "macaw.example/cmd/macaw-node")
@@ -128,7 +128,7 @@ func measureAgent(b *testing.B, binary string, policy model.ElasticIPs) {
 		time.Sleep(time.Second)
 	}
 	b.Logf("all is there after %.0f s", time.Since(began).Seconds())
-	time.Sleep(2 * agentPoll) // the registrar has stopped doubting, and garbage of the beginning is gone
+	time.Sleep(2 * agentPoll) // the registrar's expectations have expired, and initial garbage is collected
 	cpu, begin := p.cpu(b), time.Now()
 	var most memory
 	for time.Since(begin) < agentPolls*agentPoll {
@@ -138,7 +138,7 @@ func measureAgent(b *testing.B, binary string, policy model.ElasticIPs) {
 		time.Sleep(250 * time.Millisecond)
 	}
 	idle := (p.cpu(b) - cpu).Seconds() / time.Since(begin).Seconds()
-	b.ReportMetric(0, "ns/op") // a run says nothing by its time
+	b.ReportMetric(0, "ns/op") // the time of a run is meaningless
 	b.ReportMetric(float64(most.rss)/1024, "rss-MB")
 	b.ReportMetric(float64(most.anon)/1024, "anon-MB")
 	b.ReportMetric(float64(most.file)/1024, "file-MB")
@@ -146,7 +146,7 @@ func measureAgent(b *testing.B, binary string, policy model.ElasticIPs) {
 	b.ReportMetric(100*idle, "idle-cpu-%")
 }
 
-// serveIn serves on a loopback address of a namespace.
+// serveIn serves on a loopback address in a namespace.
 func serveIn(b *testing.B, ns string, h http.Handler) (url string, stop func()) {
 	var l net.Listener
 	must(b, inNamespace(ns, func() (err error) {
@@ -158,7 +158,7 @@ func serveIn(b *testing.B, ns string, h http.Handler) (url string, stop func()) 
 	return "http://" + l.Addr().String(), func() { s.Close() }
 }
 
-// translated is how many addresses the agent has saved as translated.
+// translated returns how many translated addresses the agent has saved.
 func translated(path string) int {
 	var state struct{ Entries []translate.Entry }
 	if raw, err := os.ReadFile(path); err != nil || json.Unmarshal(raw, &state) != nil {
@@ -174,9 +174,9 @@ type agentProcess struct {
 	done chan struct{}
 }
 
-// startAgent starts the agent with the environment of its unit. What it writes
-// outside its configured files, and what it mounts, is its own: a mount namespace
-// ends with it. There is no PATH, so it finds no modprobe and no networkctl.
+// startAgent starts the agent with its unit's environment. It runs in a mount namespace
+// that ends with it, so its mounts and the files that it writes elsewhere are private.
+// There is no PATH, so it finds no modprobe and no networkctl.
 func startAgent(b *testing.B, ns, binary, dir, awsURL string) *agentProcess {
 	p := &agentProcess{file: filepath.Join(dir, "log"), done: make(chan struct{})}
 	unshare, err := exec.LookPath("unshare")
@@ -230,7 +230,7 @@ func (p *agentProcess) stop() {
 	}
 }
 
-// log is the end of what the agent has said.
+// log returns the end of the agent's log.
 func (p *agentProcess) log() string {
 	raw, err := os.ReadFile(p.file)
 	if err != nil {
@@ -240,7 +240,7 @@ func (p *agentProcess) log() string {
 	return string(bytes.Join(lines[max(0, len(lines)-20):], []byte("\n")))
 }
 
-// memory is what a process has resident, in KiB (proc_pid_status(5)).
+// memory is a process's resident memory, in KiB (proc_pid_status(5)).
 type memory struct{ rss, anon, file, peak int }
 
 func (p *agentProcess) memory(b *testing.B) memory {
@@ -258,8 +258,8 @@ func (p *agentProcess) memory(b *testing.B) memory {
 	return m
 }
 
-// cpu is the processor time that a process has used (proc_pid_schedstat: in
-// nanoseconds, where proc_pid_stat(5) has ticks of 10 ms), of all its threads.
+// cpu returns a process's CPU time over all threads (proc_pid_schedstat: in nanoseconds,
+// where proc_pid_stat(5) has ticks of 10 ms).
 func (p *agentProcess) cpu(b *testing.B) time.Duration {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.cmd.Process.Pid))
 	must(b, err)
@@ -277,7 +277,7 @@ func (p *agentProcess) cpu(b *testing.B) time.Duration {
 	return sum
 }
 
-// nthOf is the n-th address of a range, from 0.
+// nthOf returns the n-th address of a range, from 0.
 func nthOf(p netip.Prefix, n int) netip.Addr {
 	a := p.Addr().As4()
 	v := int(a[2])<<8 + int(a[3]) + n

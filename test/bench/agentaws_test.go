@@ -26,7 +26,7 @@ const (
 
 var agentSubnet = netip.MustParsePrefix("10.20.64.0/18")
 
-// agentRegion is the lab's AWS with the provider subnet of a cloud.
+// agentRegion is the lab's AWS with a cloud's provider subnet.
 type agentRegion struct {
 	api    *labtest.API
 	client *ec2.Client // without a network
@@ -35,19 +35,19 @@ type agentRegion struct {
 	policy model.ElasticIPs
 }
 
-// agentNode is a gateway node with its provider ENIs.
+// agentNode is a node with its provider ENIs.
 type agentNode struct {
 	name, instance string
 	enis, macs     []string
-	primary        netip.Addr // of the first
-	addresses      int        // that Neutron has on it
+	primary        netip.Addr // of the first ENI
+	addresses      int        // that Neutron has on the node
 	floating       int        // of those that are floating IPs
 }
 
-// newAgentRegion makes the gateway nodes and registers the addresses of all but
-// the first; with Elastic IPs those of the first too.
+// newAgentRegion makes the nodes and registers the addresses of all nodes but the first;
+// with Elastic IPs those of the first too.
 func newAgentRegion(b *testing.B, policy model.ElasticIPs, cloud *agentCloud) *agentRegion {
-	// Addresses that are never on a wire.
+	// The addresses are never used on a wire.
 	api := labtest.NewAPI(b, labtest.APIOptions{ElasticIPQuota: 2 * len(cloud.hosts),
 		ElasticIPs: netip.MustParsePrefix("198.18.0.0/18")})
 	r := &agentRegion{api: api, policy: policy, client: ec2.NewFromConfig(api.Config())}
@@ -114,7 +114,7 @@ func agentTags(t types.ResourceType, part string) []types.TagSpecification {
 	return awsapi.Tagged(t, "agentbench", part)
 }
 
-// register does what a node's agent has done before.
+// register does the work of a node's earlier agent.
 func (r *agentRegion) register(ctx context.Context, n agentNode, first, last int) {
 	for i := first; i < last; i += agentPerENI {
 		eni := n.enis[(i-first)/agentPerENI]
@@ -137,7 +137,7 @@ func (r *agentRegion) register(ctx context.Context, n agentNode, first, last int
 	}
 }
 
-// public is how many of a node's floating IPs are to be told a public address.
+// public returns how many of a node's floating IPs are to be tagged with a public address.
 func (r *agentRegion) public(n agentNode) int {
 	if r.policy == model.ElasticIPsNone {
 		return 0
@@ -145,7 +145,7 @@ func (r *agentRegion) public(n agentNode) int {
 	return n.floating
 }
 
-// config is that of the first node's agent.
+// config returns the configuration of the first node's agent.
 func (r *agentRegion) config(policy model.ElasticIPs, keystone string) agent.Config {
 	n := r.nodes[0]
 	c := agent.Config{

@@ -12,19 +12,19 @@ import (
 	"sync"
 )
 
-// agentRange is what Neutron gives out.
+// agentRange is Neutron's allocation pool.
 var agentRange = netip.MustParsePrefix("10.20.96.0/19")
 
 const (
 	agentNetwork   = "6a1c6f2e-5d0b-4f3a-9e0e-0c3b7a7d1f00"
 	agentSubnetID  = "7b2d7f3f-6e1c-4a4b-8f1f-1d4c8b8e2a11"
-	routersInTen   = 1 // of ten addresses; the others are floating IPs
+	routersInTen   = 1 // out of ten addresses; the others are floating IPs
 	agentTokenText = "gAAAAABtoken"
 )
 
-// agentCloud is a Keystone and a Neutron over HTTP, with the fields that Neutron
-// 2025.1 has under OVN. One in ten addresses is a router's, the others are
-// floating IPs in use; the nodes have equal shares.
+// agentCloud is a Keystone and a Neutron over HTTP, with the fields of Neutron 2025.1 under
+// OVN. One in ten addresses is a router's, the others are floating IPs in use; the nodes
+// have equal shares.
 type agentCloud struct {
 	hosts     []string // by address
 	ports     []map[string]any
@@ -89,10 +89,10 @@ func newAgentCloud(addresses, gateways int) *agentCloud {
 	return c
 }
 
-// host is the node that Neutron has an address on.
+// host returns the node of an address.
 func (c *agentCloud) host(n int) string { return c.hosts[n] }
 
-// told is how many floating IPs have been told their public address.
+// told returns how many floating IPs are tagged with their public address.
 func (c *agentCloud) told() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,8 +144,7 @@ func (c *agentCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer writes a collection: those elements that are asked for, and of each the
-// fields that are.
+// answer writes a collection: the elements and fields that the request selects.
 func (c *agentCloud) answer(w http.ResponseWriter, r *http.Request, collection string, all []map[string]any) {
 	query := r.URL.Query()
 	fields := query["fields"]

@@ -14,16 +14,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// flow is traffic whose cost is measured.
+// flow is the traffic to measure.
 type flow struct {
 	name string
 	// send carries n packets and returns when they have arrived.
 	send func(n int) error
-	// packets are how many it sends in a measurement.
+	// packets is how many packets a measurement sends.
 	packets int
 }
 
-// measure returns the nanoseconds of a packet.
+// measure returns the nanoseconds per packet.
 func (f *flow) measure() (float64, error) {
 	if err := f.send(f.packets / 10); err != nil { // warm caches
 		return 0, err
@@ -37,13 +37,13 @@ func (f *flow) measure() (float64, error) {
 
 const udpPort, tcpPort = 9000, 9001
 
-// payload makes a UDP frame of 64 octets: 14 of Ethernet, 20 of IP, 8 of UDP,
-// and 4 that the frame check sequence would take.
+// A UDP frame of 64 octets: 14 of Ethernet, 20 of IP, 8 of UDP, this payload, and 4 for the
+// frame check sequence.
 const udpPayload, tcpPayload = 18, 10
 
-// newDatagrams sends UDP from and to addresses in turns. They go into a socket
-// that nobody reads: its buffer is full after a moment, and the kernel counts and
-// drops, which costs less than reading and the same for every way.
+// newDatagrams sends UDP between address pairs in turns, to a socket that nobody reads.
+// Once its buffer is full, the kernel counts and drops the packets, which costs less than
+// reading, and the same for every way.
 func newDatagrams(b *testing.B, name, client, server string, from, to []netip.Addr) *flow {
 	var sink, out int
 	must(b, inNamespace(server, func() (err error) {
@@ -87,8 +87,8 @@ func newDatagrams(b *testing.B, name, client, server string, from, to []netip.Ad
 	}}
 }
 
-// arrived counts the UDP packets that reached a socket of the namespace, taken
-// or dropped for its full buffer.
+// arrived counts the UDP packets that reached a socket in the namespace, whether received
+// or dropped because of a full buffer.
 func arrived(ns string) (n int, err error) {
 	err = inNamespace(ns, func() error {
 		snmp, err := os.ReadFile("/proc/thread-self/net/snmp")
@@ -107,8 +107,8 @@ func arrived(ns string) (n int, err error) {
 	return n, err
 }
 
-// newTransactions sends a few octets over a TCP connection and as many back,
-// both by this thread: two packets, as each answer acknowledges.
+// newTransactions sends a few octets over a TCP connection and as many back, both on this
+// thread: two packets, as each answer carries the acknowledgement.
 func newTransactions(b *testing.B, name, client, server string, from, to netip.Addr) *flow {
 	var listener, near int
 	must(b, inNamespace(server, func() (err error) {

@@ -16,11 +16,11 @@ import (
 	"github.com/vishvananda/netns"
 )
 
-// newNamespace makes a network namespace that goes with the benchmark.
+// newNamespace makes a network namespace that is removed with the benchmark.
 func newNamespace(b *testing.B) string {
 	name := "mcwt-" + rand.Text()[:8]
 	must(b, there(func() error {
-		ns, err := netns.NewNamed(name) // and goes there
+		ns, err := netns.NewNamed(name) // also moves this thread into it
 		if err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func newNamespace(b *testing.B) string {
 
 func pathOf(ns string) string { return filepath.Join("/run/netns", ns) }
 
-// inNamespace runs fn on this thread in a network namespace, and comes back.
+// inNamespace runs fn on this thread in a network namespace, and returns to the old one.
 func inNamespace(name string, fn func() error) error {
 	ns, err := netns.GetFromName(name)
 	if err != nil {
@@ -51,7 +51,7 @@ func inNamespace(name string, fn func() error) error {
 	})
 }
 
-// there runs fn, which may leave this thread in another network namespace.
+// there runs fn, which may change this thread's network namespace.
 func there(fn func() error) error {
 	runtime.LockOSThread()
 	home, err := netns.Get()
@@ -62,13 +62,13 @@ func there(fn func() error) error {
 	defer home.Close()
 	err = fn()
 	if back := netns.Set(home); back != nil {
-		return errors.Join(err, back) // the thread ends with its goroutine
+		return errors.Join(err, back) // not unlocked: the thread ends with its goroutine
 	}
 	runtime.UnlockOSThread()
 	return err
 }
 
-// links calls fn with the links of a network namespace.
+// links calls fn with a netlink handle in a network namespace.
 func links(name string, fn func(*netlink.Handle) error) error {
 	ns, err := netns.GetFromName(name)
 	if err != nil {

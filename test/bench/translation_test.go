@@ -23,23 +23,23 @@ import (
 	"macaw.example/internal/translate"
 )
 
-// The ways a router's frames get onto a provider NIC.
+// The ways to connect a router to a provider NIC.
 const (
-	wayNone      = "none"      // the NIC is the bridge's port; the fabric takes any MAC
-	waySwap      = "swap"      // the same, and the router has the ENI's MAC
-	wayNAT       = "nat"       // the host has the address, and NATs to a network on the bridge
-	wayTranslate = "translate" // what Macaw ships
+	wayNone      = "none"      // the NIC is a port of the bridge; the fabric accepts any MAC
+	waySwap      = "swap"      // the same, but the router has the ENI's MAC
+	wayNAT       = "nat"       // the host has the address and does NAT to a network on the bridge
+	wayTranslate = "translate" // Macaw's translation
 )
 
-// addressCounts are how many floating IPs the frames are spread over.
+// addressCounts are the numbers of floating IPs that the frames are spread over.
 var addressCounts = []int{1, 100, 5000, 50000}
 
-// BenchmarkTranslation sends 64-octet packets between a router behind a bridge
-// and the fabric, in both directions: UDP one way, spread over all addresses,
-// and TCP with 10 octets there and 10 back. One core does everything, from the
-// sender's system call to the receiver's socket, so the time of a packet is the
-// processor's time for it. Every way is measured in turns; each of them many
-// times in a run, against "none" with as many addresses in the same turn.
+// BenchmarkTranslation sends 64-octet packets between a router behind a bridge and the
+// fabric, in both directions: UDP one way, spread over all addresses, and TCP with 10
+// octets each way. One core does everything, from the sender's system call to the
+// receiver's socket, so the time per packet is its CPU time. All ways are measured in
+// turns, many times per run, each against "none" with the same number of addresses in the
+// same turn.
 //
 //	go test -run '^$' -bench Translation -benchtime 60x ./test/bench
 func BenchmarkTranslation(b *testing.B) {
@@ -56,7 +56,7 @@ func BenchmarkTranslation(b *testing.B) {
 	for _, n := range addressCounts {
 		for _, way := range []string{wayNone, waySwap, wayNAT, wayTranslate} {
 			if way == waySwap && n > 1 || way == wayNAT && n > 1 {
-				continue // one MAC is one router; a rule for each address is nobody's way
+				continue // one MAC means one router; nobody uses one NAT rule per address
 			}
 			if _, err := exec.LookPath("iptables"); err != nil && way == wayNAT {
 				b.Log("without iptables: double NAT is left out")
@@ -89,9 +89,9 @@ func BenchmarkTranslation(b *testing.B) {
 			}
 		}
 	}
-	b.ReportMetric(0, "ns/op") // the time of a round says nothing
+	b.ReportMetric(0, "ns/op") // the time of a round is meaningless
 	slices.Sort(names)
-	// b.Log would cut the table off.
+	// b.Log would truncate the table.
 	fmt.Printf("\nmedians of %d rounds\n%-28s %10s %12s %8s\n", b.N, "way/flow/addresses", "ns/packet", "packets/s",
 		"ratio")
 	for _, name := range names {
@@ -136,7 +136,7 @@ func newCrossing(b *testing.B, way string, addresses int) *crossing {
 	}
 	mac, nic := routerMAC, eniMAC
 	if way == waySwap {
-		mac, nic = eniMAC, vmac("02:00:00:00:00:98") // the NIC has to have another
+		mac, nic = eniMAC, vmac("02:00:00:00:00:98") // the NIC must have another MAC
 	}
 	veth(b, c.router, "vr0", mac, c.host, "vmport", nil)
 	veth(b, c.host, "eth1", nic, c.fabric, "vpc0", fabricMAC)
@@ -157,14 +157,14 @@ func newCrossing(b *testing.B, way string, addresses int) *crossing {
 	case wayTranslate:
 		c.translate(b)
 	}
-	seen := mac // the MAC by which the fabric knows the router
+	seen := mac // the router's MAC as the fabric sees it
 	if way == wayTranslate || way == wayNAT {
 		seen = eniMAC
 	}
 	if way == wayNAT {
 		address(b, c.router, "vr0", "172.24.4.10/24", "172.24.4.1")
 	} else {
-		// All floating IPs are the router's own, as they are for OVN.
+		// All floating IPs are the router's own, as under OVN.
 		routeLocal(b, c.router, "10.100.0.0/16")
 		neighbour(b, c.router, "vr0", fabricAddr, fabricMAC)
 		route(b, c.router, "vr0", "10.99.0.0/24", netip.Addr{})
@@ -190,13 +190,13 @@ func newCrossing(b *testing.B, way string, addresses int) *crossing {
 	return c
 }
 
-// nth is a floating IP; they are the addresses of a range in their order.
+// nth returns the n-th floating IP of the range.
 func nth(i int) netip.Addr {
 	b := firstAddr.As4()
 	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32(b[:])+uint32(i))))
 }
 
-// translate puts Macaw's translation between NIC and bridge.
+// translate puts Macaw's translation between the NIC and the bridge.
 func (c *crossing) translate(b *testing.B) {
 	pins := filepath.Join(b.TempDir(), "bpf")
 	b.Cleanup(func() { unix.Unmount(pins, unix.MNT_DETACH) })
@@ -216,9 +216,8 @@ func (c *crossing) translate(b *testing.B) {
 	must(b, links(c.host, func(h *netlink.Handle) error { return plug(h, "mcw1") }))
 }
 
-// doubleNAT is what people do on EC2 today: the host owns the address that AWS
-// knows, and translates it to and from a network that exists on the bridge only,
-// where the router has its own NAT.
+// doubleNAT is today's practice on EC2: the host has the registered address, and does NAT
+// to a network that exists only on the bridge, where the router has its own NAT.
 func (c *crossing) doubleNAT(b *testing.B) {
 	address(b, c.host, "eth1", "10.99.0.10/24", "10.99.0.1")
 	address(b, c.host, "eth1", firstAddr.String()+"/32", "")
@@ -302,7 +301,7 @@ func route(b *testing.B, ns, device, to string, via netip.Addr) {
 	}))
 }
 
-// routeLocal makes every address of a range the namespace's own.
+// routeLocal makes all addresses of a range local to the namespace.
 func routeLocal(b *testing.B, ns, to string) {
 	must(b, links(ns, func(h *netlink.Handle) error {
 		l, err := h.LinkByName("lo")

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package conform holds the lab's API to Debian's AWS command line, a client
-// that is not ours: what it sends is understood, and what it shows is what it
-// shows of AWS.
+// Package conform tests the lab's API with Debian's AWS command line, an independent
+// client: it checks that the lab understands its requests and that it shows the same output
+// as with AWS.
 package conform
 
 import (
@@ -26,20 +26,20 @@ import (
 
 const awscli = "/usr/bin/aws"
 
-// globals are the arguments that every command gets. No configuration, no
-// pager and no retries: an error is seen as the lab sent it.
+// globals are the arguments of every command: no configuration, no pager, and no retries,
+// so that errors appear as the lab sent them.
 func globals(endpoint string) []string {
 	return []string{"--endpoint-url", endpoint, "--region", region, "--output", "json", "--no-cli-pager"}
 }
 
-// cli is an AWS command line that has been loaded.
+// cli is a running AWS command line.
 type cli struct {
 	in      io.WriteCloser
 	answers *bufio.Reader
 }
 
 func startCLI(folder, endpoint string) (*cli, func(), error) {
-	// Debian's Python, and none of what is installed beside its packages.
+	// Debian's Python without locally installed packages.
 	cmd := exec.Command("/usr/bin/python3", "-I", filepath.Join("testdata", "awscli.py"))
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + folder, "LANG=C.UTF-8", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_MAX_ATTEMPTS=1"}
@@ -57,12 +57,12 @@ func startCLI(folder, endpoint string) (*cli, func(), error) {
 	}
 	stop := func() {
 		in.Close()
-		_ = cmd.Wait() // it ends with its input
+		_ = cmd.Wait() // it exits at the end of its input
 	}
 	return &cli{in, bufio.NewReader(out)}, stop, nil
 }
 
-// run runs a command and returns what it prints and its exit status.
+// run runs a command and returns its output and exit status.
 func (c *cli) run(folder string, as map[string]string, args []string) (stdout, stderr string, status int, err error) {
 	files := [2]string{filepath.Join(folder, ".stdout"), filepath.Join(folder, ".stderr")}
 	order, err := json.Marshal(map[string]any{"args": args, "stdout": files[0], "stderr": files[1], "folder": folder,
@@ -91,20 +91,22 @@ func (c *cli) run(folder string, as map[string]string, args []string) (stdout, s
 	return printed[0], printed[1], status, nil
 }
 
-// session is what a script's commands find in its environment.
+// session is the environment of a script's commands.
 type session struct {
 	*cli
 	endpoint string
-	last     string            // what the last command printed, as JSON
-	as       map[string]string // credentials, as the environment has them
+	last     string            // the last command's output, as JSON
+	as       map[string]string // credentials, as environment variables
 }
 
 type sessionKey struct{}
 
 func sessionOf(ts *testscript.TestScript) *session { return ts.Value(sessionKey{}).(*session) }
 
-// aws runs a command of the AWS command line: aws ec2 describe-vpcs ...
-// With ! it must fail, and the next argument is the error code it must show.
+// aws runs a command of the AWS command line. With ! it must fail, and the first argument
+// is the expected error code:
+//
+//	aws ec2 describe-vpcs ...
 func aws(ts *testscript.TestScript, neg bool, args []string) {
 	want := ""
 	if neg {
@@ -116,9 +118,8 @@ func aws(ts *testscript.TestScript, neg bool, args []string) {
 	s.last = stdout
 	fmt.Fprint(ts.Stdout(), stdout)
 	fmt.Fprint(ts.Stderr(), stderr)
-	// The command line's statuses: 254 is an error that the service answered,
-	// 252 a command that is wrong, 253 a configuration (AWS CLI User Guide,
-	// cli-usage-returncodes).
+	// The command line's exit statuses: 254 is an error from the service, 252 an invalid
+	// command, 253 an invalid configuration (AWS CLI User Guide, cli-usage-returncodes).
 	switch {
 	case !neg && status != 0:
 		ts.Fatalf("aws %s: status %d: %s", strings.Join(args, " "), status, stderr)
@@ -127,8 +128,9 @@ func aws(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// id puts what a command selects with --query into a variable:
-// id VPC Vpc.VpcId ec2 create-vpc ...
+// id puts a command's --query result into a variable:
+//
+//	id VPC Vpc.VpcId ec2 create-vpc ...
 func id(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: id VARIABLE QUERY ARGUMENT...")
@@ -141,9 +143,10 @@ func id(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], value)
 }
 
-// is compares what a command selects with --query with a JSON value:
-// is Vpcs[0].State "available" ec2 describe-vpcs ...
-// It is tried for a while: machines need a moment for what they are told.
+// is compares a command's --query result with a JSON value. It retries for some time:
+// machines apply changes asynchronously.
+//
+//	is Vpcs[0].State "available" ec2 describe-vpcs ...
 func is(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: is QUERY JSON ARGUMENT...")
@@ -164,8 +167,8 @@ func is(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s is %s, want %s", args[0], strings.TrimSpace(got), args[1])
 }
 
-// credentials takes those that the last command printed, by their paths, for
-// the commands that follow; without paths it goes back to the operator's.
+// credentials takes credentials from the last command's output, by their paths, for the
+// following commands; without paths it restores the operator's.
 func credentials(ts *testscript.TestScript, neg bool, args []string) {
 	s := sessionOf(ts)
 	if len(args) == 0 {
@@ -191,8 +194,7 @@ func operator() map[string]string {
 	return map[string]string{"AWS_ACCESS_KEY_ID": labtest.AccessKey, "AWS_SECRET_ACCESS_KEY": labtest.SecretKey}
 }
 
-// half puts the network part of an IPv6 block into $NET: 2001:db8:1::/56 is
-// 2001:db8:1.
+// half sets $NET to the network part of an IPv6 block: 2001:db8:1::/56 gives 2001:db8:1.
 func half(ts *testscript.TestScript, neg bool, args []string) {
 	network, _, _ := strings.Cut(args[0], "::")
 	ts.Setenv("NET", network)
@@ -204,9 +206,8 @@ func equal(a, b any) bool {
 	return errX == nil && errY == nil && string(x) == string(y)
 }
 
-// pending are actions that no script calls, and why. A new action belongs into
-// a script; here belongs only what Debian's command line, of 2022, has no
-// command for.
+// pending are actions that no script calls, with the reason. A new action needs a script;
+// the only valid reason is that Debian's command line, of 2022, lacks the command.
 var pending = []string{
 	"ec2 ModifyInstanceCpuOptions", // 2025
 }
@@ -237,7 +238,7 @@ func TestAWSCommandLine(t *testing.T) {
 		})
 	})
 	if t.Failed() {
-		return // a script that ended early has not called all that it would
+		return // a script that ended early has not made all of its calls
 	}
 	seen.wantAll(t, pending)
 }

@@ -41,8 +41,8 @@ func (r *recorder) note(next http.Handler) http.Handler {
 	})
 }
 
-// serviceOf is the service in the scope of a request's signature: the
-// credential is key/date/region/service/aws4_request.
+// serviceOf returns the service in the scope of a request's signature: the credential is
+// key/date/region/service/aws4_request.
 func serviceOf(r *http.Request) string {
 	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
 	if parts := strings.Split(credential, "/"); len(parts) > 3 {
@@ -61,8 +61,8 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// wantAll fails the test for each action of the lab that was not called with
-// success, and for each that is said to be pending and was.
+// wantAll fails the test for each action of the lab that was never called successfully, and
+// for each pending action that was.
 func (r *recorder) wantAll(t *testing.T, pending []string) {
 	t.Helper()
 	all := labtest.Actions()

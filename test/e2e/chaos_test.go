@@ -30,10 +30,11 @@ var (
 	chaosOnly = flag.String("mischief", "", "a regular expression: only such mischief")
 )
 
-// TestChaos brings a cloud up, makes mischief for as long as it is told to while every floating IP is pinged without a
-// pause, and brings it down. Each piece of mischief must pass by itself, or by another "macaw up"; what is not on the
-// way of a packet must cost none. In the end AWS has what Neutron says, nothing is left over, and the test prints what
-// was lost, and when.
+// TestChaos brings a cloud up, injects faults for the given time while it pings every
+// floating IP continuously, and brings the cloud down. Each fault must pass by itself, or
+// by another "macaw up"; a fault outside the data path must lose no packet. In the end AWS
+// must agree with Neutron, and nothing may be left over. The test prints the lost pings
+// with their times.
 func TestChaos(t *testing.T) {
 	if *chaosFor == 0 {
 		t.Skip("make chaos runs it: it takes as long as it is told to")
@@ -83,7 +84,7 @@ func TestChaos(t *testing.T) {
 	c.nothingLeft()
 }
 
-// chaos is a cloud under mischief.
+// chaos is a cloud with injected faults.
 type chaos struct {
 	*testing.T
 	file, name string
@@ -93,29 +94,29 @@ type chaos struct {
 	floating   []*floatingIP
 	pingers    []*pinger
 	events     []event
-	// What of the units' cycles is left.
+	// The rest of the current cycles of units.
 	restart, kill cycle
 }
 
-// event is a piece of mischief that was made, until all was well again.
+// event is an injected fault, until the cloud has recovered.
 type event struct {
 	mischief
 	what       string
 	began, end time.Time
 }
 
-// mischief is one thing that goes wrong.
+// mischief is a kind of fault.
 type mischief struct {
 	name string
-	// limit is how long all may take to be well again.
+	// limit is how long recovery may take.
 	limit time.Duration
-	// harmless mischief is on no packet's way: it must cost none.
+	// harmless faults are outside the data path: they must lose no packet.
 	harmless bool
-	// do makes it, and returns what exactly it did.
+	// do injects the fault, and returns its details.
 	do func(c *chaos) (string, error)
 }
 
-// run makes mischief until it is time: all of it in some order, and again.
+// run injects faults until a given time: all of them in random order, repeatedly.
 func (c *chaos) run(until time.Time) {
 	only := regexp.MustCompile(*chaosOnly)
 	left := slices.Clone(allMischief)
@@ -153,7 +154,7 @@ func (c *chaos) run(until time.Time) {
 	}
 }
 
-// well waits until, after mischief, every floating IP answers and OpenStack serves.
+// well waits until, after a fault, every floating IP answers and OpenStack serves.
 func (c *chaos) well(m mischief) error {
 	limit := time.Now().Add(m.limit)
 	for _, f := range c.floating {
@@ -164,13 +165,13 @@ func (c *chaos) well(m mischief) error {
 	return c.await(time.Until(limit), "OpenStack serves", c.serves)
 }
 
-// agrees waits until AWS has what Neutron says.
+// agrees waits until AWS agrees with Neutron.
 func (c *chaos) agrees() {
 	eventually(c.T, "AWS has what Neutron says", 5*time.Minute,
 		func() error { return agrees(c.T, c.api, c.name, c.projects[0]) })
 }
 
-// serves asks the APIs that the campaign uses.
+// serves calls the APIs that the test uses.
 func (c *chaos) serves() error {
 	ctx, cancel := context.WithTimeout(c.Context(), 10*time.Second)
 	defer cancel()
@@ -182,7 +183,7 @@ func (c *chaos) serves() error {
 	return err
 }
 
-// report prints what was lost, and when.
+// report prints the lost pings with their times.
 func (c *chaos) report() {
 	type row struct {
 		times, lost int
@@ -235,7 +236,7 @@ func (c *chaos) report() {
 		len(c.events), sent, len(c.pingers), unexplained, table.String())
 }
 
-// nothingLeft looks for what a cloud may leave behind in AWS.
+// nothingLeft checks that the cloud left nothing in AWS.
 func (c *chaos) nothingLeft() {
 	var status struct{ Up bool }
 	if out, err := command(c.Context(), macaw, "lab", "status", "--output", "json"); err == nil {
@@ -247,7 +248,7 @@ func (c *chaos) nothingLeft() {
 			return
 		}
 		for _, tag := range tags.Tags {
-			if tag.ResourceType != types.ResourceTypeInstance { // shown for a while after they are gone
+			if tag.ResourceType != types.ResourceTypeInstance { // still listed for some time after termination
 				c.Errorf("left over: %s %s", tag.ResourceType, aws.ToString(tag.ResourceId))
 			}
 		}

@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// TestCloud takes a cloud through its life, from a baked image: made with the
-// operator's process killed on the way, used, broken and mended, removed.
+// TestCloud takes a cloud through its life, from a baked image: creation with "macaw up"
+// killed several times, use, faults and repair, removal.
 func TestCloud(t *testing.T) {
 	needLab(t)
 	file := cloudFile(t, "e2e", "")
@@ -28,7 +28,7 @@ func TestCloud(t *testing.T) {
 	image := bake(t, file)
 	t.Run("image", func(t *testing.T) { testImage(t, image) })
 
-	// The text of each step's announcement that a kill waits for.
+	// A kill waits for each of these texts in the announced steps.
 	for _, at := range []string{"create subnet", "mariadb", "guest is active"} {
 		killAt(t, file, at)
 	}
@@ -66,7 +66,7 @@ func TestCloud(t *testing.T) {
 	})
 }
 
-// killAt runs up and kills it, without warning, when it announces a step.
+// killAt runs up and kills it with SIGKILL when it announces a step.
 func killAt(t *testing.T, file, mark string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), macaw, "up", file, "--verify=always")
@@ -93,8 +93,8 @@ func killAt(t *testing.T, file, mark string) {
 	t.Logf("killed at %q", mark)
 }
 
-// testTwoAtOnce has two runs change the cloud at the same moment: the second is told of the first, and when that was
-// killed a third goes on.
+// testTwoAtOnce changes the cloud in two runs at the same time: the second reports the
+// first, and after the first is killed a third continues.
 func testTwoAtOnce(t *testing.T, file string) {
 	first := exec.CommandContext(t.Context(), macaw, "up", file)
 	r, err := first.StderrPipe()
@@ -106,7 +106,7 @@ func testTwoAtOnce(t *testing.T, file string) {
 	}
 	defer func() { _ = first.Wait() }()
 	defer func() { _ = first.Process.Kill() }()
-	if _, err := r.Read(make([]byte, 1)); err != nil { // it has begun
+	if _, err := r.Read(make([]byte, 1)); err != nil { // the run has started
 		t.Fatal(err)
 	}
 	if err := first.Process.Signal(syscall.SIGSTOP); err != nil {
@@ -132,7 +132,7 @@ func testTwoAtOnce(t *testing.T, file string) {
 	}
 }
 
-// guest is a server with a network, a router and a floating IP of its own.
+// guest is a server with its own network, router and floating IP.
 type guest struct{ name, floating, public string }
 
 // answers pings the guest once from the operator's host.
@@ -145,7 +145,7 @@ func (g guest) answers() error {
 	return nil
 }
 
-// makeGuest makes them with OpenStack's own client.
+// makeGuest makes a guest with OpenStack's own client.
 func makeGuest(t *testing.T, s summary, name, cidr string) guest {
 	t.Helper()
 	openstack := func(args ...string) string { t.Helper(); return must(t, "openstack", args...) }
@@ -232,8 +232,8 @@ func adminPassword(t *testing.T) string {
 	return ""
 }
 
-// foreignFrames is how many frames the lab's fabric has dropped because their
-// source MAC was not the ENI's.
+// foreignFrames returns how many frames the lab's fabric has dropped because of a source
+// MAC that is not the ENI's.
 func foreignFrames(t *testing.T) (n int) {
 	t.Helper()
 	var drops struct {
@@ -253,8 +253,8 @@ func foreignFrames(t *testing.T) (n int) {
 	return n
 }
 
-// testTranslation is the proof: without the translation AWS drops every frame
-// of OpenStack's routers, with it none.
+// testTranslation proves the need for the translation: without it AWS drops every frame of
+// OpenStack's routers, with it none.
 func testTranslation(t *testing.T, file string, guests ...guest) {
 	before := foreignFrames(t)
 	for _, g := range guests {
@@ -289,14 +289,14 @@ func testTranslation(t *testing.T, file string, guests ...guest) {
 	}
 }
 
-// testRestart restarts every unit of OpenStack, and of what it stands on.
+// testRestart restarts every unit of OpenStack and of its dependencies.
 func testRestart(t *testing.T, file string, guests ...guest) {
 	onNode(t, file, `systemctl restart $(systemctl list-units --type=service --state=active --plain --no-legend |
 		awk '{print $1}' | grep -E '^(keystone|glance|placement|nova|neutron|ovn|ovs|openvswitch|apache2|mariadb|rabbitmq|memcached|libvirt|macaw-agent)')`)
 	comesBack(t, guests...)
 }
 
-// testReboot reboots the node and waits until all is as it was, by itself.
+// testReboot reboots the node and waits until it has recovered by itself.
 func testReboot(t *testing.T, file string, reboot func(), guests ...guest) {
 	t.Helper()
 	const started = "ps -o lstart= -p 1"
@@ -314,7 +314,7 @@ func testReboot(t *testing.T, file string, reboot func(), guests ...guest) {
 	comesBack(t, guests...)
 }
 
-// comesBack waits until all guests answer and the API is in order.
+// comesBack waits until all guests answer and the API works.
 func comesBack(t *testing.T, guests ...guest) {
 	t.Helper()
 	for _, g := range guests {

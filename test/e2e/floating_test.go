@@ -28,10 +28,10 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 )
 
-// TestFloatingIPs uses a cloud as its tenants do, while AWS has a bad day: three
-// projects with a router each, ten floating IPs, two port forwardings, on two
-// ENIs, with IPv6 and Elastic IPs on demand. The account may hold 18 Elastic IPs,
-// of which the node, the routers, the floating IPs and the forwards take 16.
+// TestFloatingIPs uses a cloud as its tenants do, while AWS misbehaves: three projects with
+// a router each, ten floating IPs, two port forwardings, on two ENIs, with IPv6 and Elastic
+// IPs on demand. The account's quota is 18 Elastic IPs, of which the node, the routers, the
+// floating IPs and the forwardings use 16.
 func TestFloatingIPs(t *testing.T) {
 	needLab(t)
 	const name = "e2e-floating"
@@ -114,8 +114,8 @@ func TestFloatingIPs(t *testing.T) {
 	})
 }
 
-// forward forwards a port as people do, and returns where it is reached. The
-// guest's security group is to let people in, or not.
+// forward forwards a port with the macaw command, and returns its public address. open
+// allows the port in the guest's security group.
 func forward(t testing.TB, file, port, to string, open bool) string {
 	t.Helper()
 	type made struct {
@@ -134,7 +134,7 @@ func forward(t testing.TB, file, port, to string, open bool) string {
 	if added.Admission == nil || added.Admission.Open != open {
 		t.Errorf("forward add prints %s, want the guest's security group open: %v", out, open)
 	}
-	if !added.ElasticIP.IsValid() { // the command waits for half a minute, and AWS has a bad day
+	if !added.ElasticIP.IsValid() { // the command waits for only half a minute, and AWS misbehaves
 		eventually(t, "forward of port "+port+" has an Elastic IP", 4*time.Minute, func() error {
 			out, err := command(t.Context(), macaw, "forward", "list", file, "--output", "json")
 			if err != nil {
@@ -156,10 +156,9 @@ func forward(t testing.TB, file, port, to string, open bool) string {
 	return net.JoinHostPort(added.ElasticIP.String(), port)
 }
 
-// drops are the frames from provider ENIs that the fabric did not pass on. The
-// node's own NIC has others: its system looks for IPv6 where there is none.
-// Announcements (gratuitous ARP) are not counted: AWS reads none, and whoever
-// sends one loses nothing.
+// drops returns the frames from provider ENIs that the fabric dropped. The node's
+// management NIC has other drops, because its system looks for IPv6. Announcements
+// (gratuitous ARP) do not count: AWS ignores them, and no traffic is lost.
 func drops(t testing.TB, provider []types.NetworkInterface) string {
 	t.Helper()
 	from := map[string]bool{}
@@ -184,8 +183,8 @@ func drops(t testing.TB, provider []types.NetworkInterface) string {
 	return b.String()
 }
 
-// testQuota asks for more floating IPs than the account may hold Elastic IPs, and
-// for one that wants none.
+// testQuota requests more floating IPs than the account's quota of Elastic IPs, and one
+// without an Elastic IP.
 func testQuota(t *testing.T, file string, p *project) {
 	var extra []*floatingIP
 	ask := func(tags ...string) *floatingIP {
@@ -242,8 +241,8 @@ func testQuota(t *testing.T, file string, p *project) {
 	}
 }
 
-// testIPv6 reaches the routers' IPv6 addresses from the Internet, and lets a host
-// that is right on the external network reach it, without any NAT.
+// testIPv6 reaches the routers' IPv6 addresses from the Internet, and a host directly on
+// the external network, without any NAT.
 func testIPv6(t *testing.T, file string, projects []*project) {
 	const internet = "2001:db8:8888::8888"
 	ping := func(addr string) error {
@@ -304,8 +303,8 @@ func ipv6Of(p ports.Port) string {
 	return ""
 }
 
-// testKilled kills the agent at random moments while floating IPs come, go and
-// move, and sees that AWS ends up as Neutron says.
+// testKilled kills the agent at random moments while floating IPs are created, moved and
+// deleted, and checks that AWS agrees with Neutron in the end.
 func testKilled(t *testing.T, api *ec2.Client, file, cloud string, projects []*project, floating []*floatingIP,
 	works func(*testing.T)) {
 	ctx, stop := context.WithCancel(t.Context())
@@ -313,8 +312,7 @@ func testKilled(t *testing.T, api *ec2.Client, file, cloud string, projects []*p
 	var churning sync.WaitGroup
 	churning.Go(func() { changes = churn(ctx, t, projects, floating) })
 	began := time.Now()
-	// On the node itself: a hundred SSH connections would take longer than the
-	// kills.
+	// On the node itself: a hundred SSH connections would take longer than the kills.
 	onNode(t, file, `for i in $(seq 100); do
 		sleep $(awk -v s=$i 'BEGIN { srand(s); print 0.2 + 1.8 * rand() }')
 		systemctl kill --signal=KILL macaw-agent; while ! systemctl -q is-active macaw-agent; do sleep 0.1; done
@@ -329,8 +327,8 @@ func testKilled(t *testing.T, api *ec2.Client, file, cloud string, projects []*p
 	works(t)
 }
 
-// churn makes, moves and removes floating IPs until ctx is done, and leaves the
-// given ones as they were. It returns how many changes it made.
+// churn creates, moves and deletes floating IPs until ctx is done, and restores the given
+// ones. It returns the number of changes.
 func churn(ctx context.Context, t *testing.T, projects []*project, floating []*floatingIP) (changes int) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var extra []*floatingIP
@@ -351,7 +349,7 @@ func churn(ctx context.Context, t *testing.T, projects []*project, floating []*f
 		_, err := floatingips.Update(t.Context(), f.network, f.id, o).Extract()
 		return err
 	}
-	var away []*floatingIP // taken off their guests
+	var away []*floatingIP // disassociated from their guests
 	back := func() {
 		away = slices.DeleteFunc(away, func(f *floatingIP) bool { return do("set "+f.private, set(f, &f.port)) })
 	}
@@ -371,7 +369,7 @@ func churn(ctx context.Context, t *testing.T, projects []*project, floating []*f
 		case n == 2 && len(away) < 3:
 			f := floating[random.IntN(len(floating))]
 			if !slices.Contains(away, f) {
-				away = append(away, f) // also when the answer is an error: it may have had its effect
+				away = append(away, f) // even after an error: the call may have taken effect
 				do("unset "+f.private, set(f, nothing))
 			}
 		case n == 3:
@@ -397,8 +395,8 @@ func churn(ctx context.Context, t *testing.T, projects []*project, floating []*f
 	return changes
 }
 
-// agrees compares AWS with Neutron: every address that Neutron has given out is
-// on one ENI and has an Elastic IP, and there is nothing else.
+// agrees compares AWS with Neutron: every address allocated by Neutron must be on one ENI
+// and have an Elastic IP, and there must be no others.
 func agrees(t testing.TB, api *ec2.Client, cloud string, p *project) error {
 	pages, err := ports.List(p.network, ports.ListOpts{NetworkID: p.external}).AllPages(t.Context())
 	if err != nil {
@@ -415,7 +413,7 @@ func agrees(t testing.TB, api *ec2.Client, cloud string, p *project) error {
 			case port.DeviceOwner == "network:distributed":
 			case !strings.Contains(ip.IPAddress, ":"):
 				given[ip.IPAddress] = true
-			case port.DeviceOwner != "network:floatingip": // Neutron gives these one that nobody uses
+			case port.DeviceOwner != "network:floatingip": // Neutron gives these an IPv6 address that is never used
 				given6[ip.IPAddress] = true
 			}
 		}
@@ -468,7 +466,7 @@ func agrees(t testing.TB, api *ec2.Client, cloud string, p *project) error {
 	return nil
 }
 
-// enisOf are a cloud's provider ENIs.
+// enisOf returns a cloud's provider ENIs.
 func enisOf(t testing.TB, api *ec2.Client, cloud string) []types.NetworkInterface {
 	t.Helper()
 	var out *ec2.DescribeNetworkInterfacesOutput

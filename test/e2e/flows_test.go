@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// flow is what "macaw lab flows" prints of one.
+// flow is a line of "macaw lab flows".
 type flow struct {
 	Port, Direction     string
 	Source, Destination netip.Addr
@@ -23,7 +23,7 @@ type flow struct {
 	Action, Reason      string
 }
 
-// recorder keeps the lab's flow log.
+// recorder records the lab's flow log.
 type recorder struct {
 	cmd  *exec.Cmd
 	errs bytes.Buffer // its standard error
@@ -34,7 +34,7 @@ type recorder struct {
 	err   error
 }
 
-// record begins to keep the flow log of a lab that is up.
+// record starts to record the flow log of a running lab.
 func record(t *testing.T) *recorder {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -76,17 +76,18 @@ func record(t *testing.T) *recorder {
 	return r
 }
 
-// ended is why there is no more to come; nil if there is.
+// ended returns why recording has ended; nil if it has not.
 func (r *recorder) ended() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.err
 }
 
-// seen returns what was recorded so far; what is younger than a second is not yet in it.
+// seen returns the flows recorded so far. It first waits, so that recent flows are
+// included.
 func (r *recorder) seen(t *testing.T) []flow {
 	t.Helper()
-	time.Sleep(2500 * time.Millisecond) // two intervals, and what it takes to print them
+	time.Sleep(2500 * time.Millisecond) // two intervals, plus time to print them
 	if err := r.ended(); err != nil {
 		t.Fatalf("the flow log ended: %v", err)
 	}

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// bake makes an image for the cloud, unless there is one, and returns its ID.
+// bake makes the cloud's image, unless it exists, and returns its ID.
 func bake(t *testing.T, file string) string {
 	t.Helper()
 	var out struct{ Image string }
@@ -24,7 +24,7 @@ func bake(t *testing.T, file string) string {
 	return out.Image
 }
 
-// testImage looks at the files of a baked image, which the lab keeps as AWS would.
+// testImage checks the files of a baked image, which the lab stores as AWS would.
 func testImage(t *testing.T, id string) {
 	root := filepath.Join("/var/lib/macaw/lab/images", id, "rootfs")
 	faults, err := imageFaults(root)
@@ -36,8 +36,8 @@ func testImage(t *testing.T, id string) {
 	}
 }
 
-// unpackaged are the files that may be in an image besides those in its packages'
-// lists: what packages' scripts make, and the package step. Logs are empty.
+// unpackaged matches the files that an image may have in addition to the file lists of its
+// packages: files made by packages' scripts and by the package step. Logs must be empty.
 var unpackaged = regexp.MustCompile(`^/(` + strings.Join([]string{
 	`etc/(\.pwd\.lock|\.updated|group-?|gshadow-?|hosts|ld\.so\.cache|locale\.conf|machine-id)`,
 	`etc/(passwd-?|shadow-?|sub[gu]id-?)`,
@@ -64,7 +64,7 @@ var (
 		`(?m)^[ \t]*\w*(password|passwd|secret|secret_key|token|transport_url)[ \t]*=[ \t]*[^ \t\n].*`)
 )
 
-// imageFaults returns what is below root that an image must not have.
+// imageFaults returns the files and contents below root that an image must not have.
 func imageFaults(root string) (faults []string, err error) {
 	packaged, err := packagedFiles(root)
 	if err != nil {
@@ -83,7 +83,7 @@ func imageFaults(root string) (faults []string, err error) {
 		}
 		for _, path := range found {
 			if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeCharDevice != 0 {
-				continue // the layer says that the one below it is gone
+				continue // a whiteout: the layer deletes the file below it
 			}
 			bad("the image has /%s", strings.TrimPrefix(path, root+"/"))
 		}
@@ -95,7 +95,7 @@ func imageFaults(root string) (faults []string, err error) {
 		}
 		switch {
 		case strings.HasPrefix(name, "/usr/") && !strings.HasPrefix(name, "/usr/local/"):
-			return nil // what Python has compiled, and the like
+			return nil // files compiled by Python, and the like
 		case !unpackaged.MatchString(name):
 			bad("the image has %s, which is of no package", name)
 		}
@@ -137,11 +137,11 @@ func imageFaults(root string) (faults []string, err error) {
 	return faults, err
 }
 
-// lateLog is what is still written when the logs have been emptied: the names of the
-// last steps, and that the machine was shut down.
+// lateLog matches the logs that are written after the logs were emptied: the names of the
+// last steps, and the shutdown.
 var lateLog = regexp.MustCompile(`^/var/log/(macaw/macaw-node-generalize\.log|[wb]tmp)$`)
 
-// packagedFiles are those in the lists of the packages that the layer has.
+// packagedFiles returns the file lists of the packages in the layer.
 func packagedFiles(root string) (map[string]bool, error) {
 	packaged := map[string]bool{}
 	for _, kind := range []string{"list", "conffiles"} {
@@ -162,8 +162,8 @@ func packagedFiles(root string) (map[string]bool, error) {
 	return packaged, nil
 }
 
-// testBakedMachine looks at a machine from a baked image: what the image lacks it has
-// made for itself, and one key alone lets in, the cloud's.
+// testBakedMachine checks a machine from a baked image: it has made what the image lacks,
+// and accepts only one key, the cloud's.
 func testBakedMachine(t *testing.T, file string) {
 	out := must(t, macaw, "ssh", file, "--", `
 id=$(cat /etc/machine-id); echo "machine-id ${#id}"

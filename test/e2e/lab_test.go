@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// client is AWS's SDK, set up as "macaw lab env" says.
+// client returns an AWS SDK client, set up as "macaw lab env" says.
 func client(t testing.TB) *ec2.Client {
 	t.Helper()
 	var env map[string]string
@@ -31,7 +31,7 @@ func client(t testing.TB) *ec2.Client {
 	return ec2.NewFromConfig(cfg)
 }
 
-// rebootThroughEC2 reboots the cloud's instance with EC2's own call.
+// rebootThroughEC2 reboots the cloud's instance through the EC2 API.
 func rebootThroughEC2(t *testing.T, file string) {
 	t.Helper()
 	var status struct{ Nodes []struct{ InstanceID string } }
@@ -47,7 +47,7 @@ func rebootThroughEC2(t *testing.T, file string) {
 	}
 }
 
-// stockImage is the plain Debian that the lab offers.
+// stockImage returns the lab's plain Debian image.
 func stockImage(t *testing.T) string {
 	t.Helper()
 	out, err := client(t).DescribeImages(t.Context(), &ec2.DescribeImagesInput{
@@ -63,14 +63,13 @@ func stockImage(t *testing.T) string {
 	return aws.ToString(out.Images[0].ImageId)
 }
 
-// TestStock brings a cloud up all the way from a plain Debian, and removes it
-// without a trace.
+// TestStock brings a cloud up from a plain Debian, and removes it completely.
 func TestStock(t *testing.T) {
 	needLab(t)
 	must(t, macaw, "lab", "up")
 	before := traces(t)
 	file := cloudFile(t, "e2e-stock", "nodes:\n  - image: "+stockImage(t)+"\n")
-	// Should the test end early.
+	// In case the test ends early.
 	downAfter(t, file)
 	s := up(t, file)
 	if !strings.Contains(s.Verified, "a guest answered") {
@@ -81,14 +80,14 @@ func TestStock(t *testing.T) {
 		t.Errorf("down prints %q", out)
 	}
 	if _, err := os.Stat("/var/lib/macaw/lab/lab.json"); err != nil {
-		return // the lab was empty, and went too
+		return // the lab was empty, and was removed too
 	}
 	if after := traces(t); after != before {
 		t.Errorf("down left traces; before:\n%s\nafter:\n%s", before, after)
 	}
 }
 
-// traces are what a cloud on the lab leaves on the host.
+// traces returns what a cloud in the lab leaves on the host.
 func traces(t *testing.T) string {
 	t.Helper()
 	namespaces, err := os.ReadDir("/run/netns")

@@ -14,12 +14,11 @@ import (
 	"time"
 )
 
-// BenchmarkFloatingIPSet measures the time from "openstack floating ip set" to
-// the first ping that is answered from outside, with AWS answering at once. Half
-// of the turns are as they come: the agent learns of the floating IP by its
-// announcement and asks Neutron. The other half are those of a fabric that lets
-// everything pass: the floating IP was taken off its guest a moment ago, AWS and
-// the translation still have it, and nothing is left for the agent to do.
+// BenchmarkFloatingIPSet measures the time from "openstack floating ip set" to the first
+// answered ping from outside, with AWS answering at once. In half of the turns the agent
+// learns of the floating IP by its announcement and queries Neutron. The other half are the
+// baseline, as in a fabric that passes everything: the floating IP was disassociated a
+// moment ago, AWS and the translation still have it, and the agent has nothing to do.
 func BenchmarkFloatingIPSet(b *testing.B) {
 	if why := skipReason(); why != "" {
 		b.Skip(why)
@@ -41,7 +40,7 @@ func benchmarkSet(b *testing.B, policy string) {
 	eventually(b, "the floating IP has an Elastic IP", time.Minute, f.told)
 	eventually(b, "the guest answers", time.Minute, f.answers)
 
-	// The agent takes the address up anew, or it is there still.
+	// Make the agent forget the address, or keep it.
 	forget := func() {
 		must(b, macaw, "ssh", file, "--", "sudo", "systemctl", "reload", "macaw-agent")
 		time.Sleep(3 * time.Second)
@@ -72,8 +71,8 @@ func benchmarkSet(b *testing.B, policy string) {
 		"short-precise", "-n", "12"))
 }
 
-// set associates the floating IP with OpenStack's own command. It returns how
-// long the command took and when, since its start, the first ping was answered.
+// set associates the floating IP with OpenStack's own command. It returns the command's
+// duration, and the time from its start to the first answered ping.
 func (f *floatingIP) set(b *testing.B) (command, answer time.Duration) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 40*time.Second)

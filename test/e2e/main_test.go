@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package e2e brings clouds up on the lab as people do, with the macaw command,
-// and asserts what they would see.
+// Package e2e brings clouds up in the lab with the macaw command, as users do, and checks
+// the visible results.
 package e2e
 
 import (
@@ -41,7 +41,7 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building macaw: %v\n%s", err, out)
 		return 1
 	}
-	// Keys and clouds.yaml of the tests stay out of the user's way.
+	// Keep the tests' keys and clouds.yaml out of the user's directories.
 	for name, value := range map[string]string{
 		"XDG_DATA_HOME": filepath.Join(dir, "data"), "XDG_CONFIG_HOME": filepath.Join(dir, "config"),
 		"OS_CLIENT_CONFIG_FILE": filepath.Join(dir, "clouds.yaml"),
@@ -54,7 +54,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// skipReason says why these tests can't run here; empty if they can.
+// skipReason returns why these tests cannot run here; empty if they can.
 func skipReason() string {
 	switch {
 	case testing.Short():
@@ -77,8 +77,8 @@ func needLab(t testing.TB) {
 	}
 }
 
-// command runs a command and returns its standard output; its standard error
-// goes to the test's log when it fails.
+// command runs a command and returns its standard output; the error includes its standard
+// error.
 func command(ctx context.Context, name string, args ...string) (string, error) {
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
@@ -112,7 +112,7 @@ type summary struct {
 	}
 }
 
-// up brings a cloud up and logs where its time went.
+// up brings a cloud up and logs the duration of its steps.
 func up(t testing.TB, file string, args ...string) summary {
 	t.Helper()
 	out := must(t, macaw, append([]string{"up", file, "--output", "json"}, args...)...)
@@ -129,8 +129,8 @@ func up(t testing.TB, file string, args ...string) summary {
 	return s
 }
 
-// cloudFile writes the file of a cloud on the lab. Networks of different
-// clouds may be the same: each has its own VPC.
+// cloudFile writes the file of a cloud in the lab. Different clouds may have the same
+// networks: each has its own VPC.
 func cloudFile(t testing.TB, name, more string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name+".yaml")
@@ -141,8 +141,7 @@ func cloudFile(t testing.TB, name, more string) string {
 	return path
 }
 
-// downAfter removes a cloud when the test ends, and with it whatever the test
-// has left in it.
+// downAfter removes a cloud, with everything that the test left in it, when the test ends.
 func downAfter(t testing.TB, file string) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -154,7 +153,7 @@ func downAfter(t testing.TB, file string) {
 	})
 }
 
-// eventually waits for something that is on its way.
+// eventually waits until fn succeeds.
 func eventually(t testing.TB, what string, limit time.Duration, fn func() error) {
 	t.Helper()
 	begin := time.Now()

@@ -24,7 +24,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
 )
 
-// units are those that a node runs.
+// units are the node's units.
 var units = []string{
 	"macaw-agent", "keystone", "glance-api", "placement-api", "neutron-api", "neutron-ovn-maintenance-worker",
 	"neutron-ovn-metadata-agent", "nova-api", "nova-api-metadata", "systemd-networkd", "nova-conductor", "nova-scheduler",
@@ -44,7 +44,7 @@ var allMischief = []mischief{
 	}},
 	{"kill units", 2 * time.Minute, true, func(c *chaos) (string, error) {
 		some := strings.Join(c.kill.next(c, units, 5), " ")
-		// Guests are in libvirtd's control group, and outlive it: KillMode=process.
+		// Guests are in libvirtd's control group, and survive it: KillMode=process.
 		return some, c.onNode("for u in " + some + "; do whom=all; [ $u = libvirtd ] && whom=main; " +
 			"systemctl kill --signal=KILL --kill-whom=$whom $u; done; sleep 5; for u in " + some +
 			"; do systemctl start $u || exit; done")
@@ -115,7 +115,7 @@ var allMischief = []mischief{
 	{"the clock steps", 3 * time.Minute, true, func(c *chaos) (string, error) {
 		by := pick(c, []time.Duration{-30 * time.Second, -10 * time.Second, 10 * time.Minute, 3 * time.Hour})
 		err := cmp.Or(c.stepClock(by), c.churn(20*time.Second), c.setClock(0))
-		if by > time.Minute { // as docs/troubleshooting.md has it: they wait until the clock is where it was
+		if by > time.Minute { // docs/troubleshooting.md: services wait until the clock has caught up
 			err = cmp.Or(err, c.onNode("systemctl restart "+strings.Join(onClock, " ")))
 		}
 		return fmt.Sprintf("by %s for OpenStack's services, and back", by), err
@@ -155,7 +155,7 @@ var allMischief = []mischief{
 
 func pick[T any](c *chaos, of []T) T { return of[c.random.IntN(len(of))] }
 
-// cycle gives out all of a list in some order, and begins again.
+// cycle is the rest of a list in random order; when it is used up, it starts again.
 type cycle []string
 
 func (d *cycle) next(c *chaos, of []string, n int) (some []string) {
@@ -173,15 +173,15 @@ func (c *chaos) onNode(script string) error {
 	return err
 }
 
-// bootTime is a command that prints something else after each boot of the node.
+// bootTime is a command whose output changes with each boot of the node.
 const bootTime = "cut -d' ' -f22 /proc/1/stat"
 
-// output runs a command on the node, and returns what it prints.
+// output runs a command on the node and returns its output.
 func (c *chaos) output(script string) (string, error) {
 	return command(c.Context(), macaw, "ssh", c.file, "--", script)
 }
 
-// await waits for something that is on its way.
+// await waits until fn succeeds.
 func (c *chaos) await(limit time.Duration, what string, fn func() error) error {
 	for end := time.Now().Add(limit); ; time.Sleep(500 * time.Millisecond) {
 		err := fn()
@@ -194,7 +194,7 @@ func (c *chaos) await(limit time.Duration, what string, fn func() error) error {
 	}
 }
 
-// killed runs macaw, kills it after a while of at most limit, and returns when.
+// killed runs macaw, kills it after a random time of at most limit, and returns that time.
 func (c *chaos) killed(limit time.Duration, args ...string) (after time.Duration) {
 	after = time.Duration(100+c.random.Int64N(limit.Milliseconds())) * time.Millisecond
 	ctx, cancel := context.WithTimeout(c.Context(), after) // at its end the process is killed
@@ -203,19 +203,19 @@ func (c *chaos) killed(limit time.Duration, args ...string) (after time.Duration
 	return after
 }
 
-// All machines of a host have its clock, which is not ours to set. So the clock
-// steps for the services of OpenStack alone: by a library that stands between
-// them and the C library, and reads from a file how far away their time is.
+// All machines share the host's clock, which a test must not set. So the clock steps only
+// for OpenStack's services: through a library preloaded before the C library, which reads
+// the offset from a file.
 const (
 	stepLibrary = "/run/macaw-stepclock.so"
 	stepFile    = "/run/macaw-stepclock"
 )
 
-// onClock are the units whose clock steps.
+// onClock are the units with the stepped clock.
 var onClock = []string{"keystone", "glance-api", "placement-api", "neutron-api", "nova-api", "nova-conductor",
 	"nova-scheduler", "nova-compute", "memcached"}
 
-// stepClock has the services run on a clock that can be stepped, and steps it.
+// stepClock runs the services on a clock that can be stepped, and steps it.
 func (c *chaos) stepClock(by time.Duration) error {
 	library := filepath.Join(c.TempDir(), "stepclock.so")
 	if _, err := command(c.Context(), "cc", "-shared", "-fPIC", "-O2", "-o", library, "testdata/stepclock.c"); err != nil {
@@ -239,9 +239,9 @@ func (c *chaos) stepClock(by time.Duration) error {
 		c.await(2*time.Minute, "OpenStack serves on a clock of its own", c.serves), c.setClock(by))
 }
 
-// setClock sets the distance of the services' clock from the host's.
+// setClock sets the offset of the services' clock from the host's.
 func (c *chaos) setClock(by time.Duration) error {
-	var number strings.Builder // as the library reads it
+	var number strings.Builder // in the library's format
 	for _, b := range binary.NativeEndian.AppendUint64(nil, uint64(by/time.Second)) {
 		fmt.Fprintf(&number, `\%03o`, b)
 	}
@@ -254,7 +254,7 @@ func (c *chaos) up() error {
 	return err
 }
 
-// churn makes floating IPs and removes them again.
+// churn creates floating IPs and deletes them again.
 func (c *chaos) churn(d time.Duration) error {
 	ctx, cancel := context.WithTimeout(c.Context(), d+2*time.Minute)
 	defer cancel()

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// pingEvery is how often a floating IP is pinged.
+// pingEvery is the interval between pings of a floating IP.
 const pingEvery = 200 * time.Millisecond
 
 // pinger pings a floating IP until it is stopped.
@@ -56,7 +56,7 @@ func startPinger(t *testing.T, f *floatingIP) *pinger {
 			micros, _ := strconv.ParseInt(m[2], 10, 64)
 			at := time.Unix(seconds, micros*1000)
 			seq, _ := strconv.Atoi(m[4])
-			if seq < last-1<<15 { // 16 bits
+			if seq < last-1<<15 { // sequence numbers wrap at 16 bits
 				wraps++
 			}
 			last = seq
@@ -66,7 +66,7 @@ func startPinger(t *testing.T, f *floatingIP) *pinger {
 			if m[3] != "" {
 				p.lost[seq] = at
 			} else {
-				delete(p.lost, seq) // it came late
+				delete(p.lost, seq) // a late reply
 			}
 			p.mu.Unlock()
 		}
@@ -80,7 +80,7 @@ func (p *pinger) stop() {
 	_ = p.cmd.Wait()
 }
 
-// gap is a run of pings that were not answered.
+// gap is a run of unanswered pings.
 type gap struct {
 	from, to time.Time
 	lost     int

@@ -15,8 +15,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 )
 
-// plugged is a host on one of OpenStack's networks, with all the tools that a guest lacks: a network namespace of the
-// node, at a Neutron port.
+// plugged is a host on an OpenStack network, with all the tools that a guest lacks: a
+// network namespace on the node, bound to a Neutron port.
 type plugged struct {
 	t          *testing.T
 	file, name string
@@ -25,7 +25,7 @@ type plugged struct {
 	gateway    netip.Addr
 }
 
-// plug makes one. The subnet's first address is its gateway.
+// plug makes a host. The subnet's first address is its gateway.
 func plug(t *testing.T, file, name string, p *project, opts ports.CreateOpts, secure bool) *plugged {
 	t.Helper()
 	opts.Name = name
@@ -62,7 +62,7 @@ func (h *plugged) run(script string) string {
 	return onNode(h.t, h.file, fmt.Sprintf("ip netns exec %s sh -c '%s'", h.name, strings.ReplaceAll(script, "'", `'\''`)))
 }
 
-// python runs a program on the host.
+// python runs a Python program on the host.
 func (h *plugged) python(program string, args ...string) string {
 	h.t.Helper()
 	for i, a := range args {

@@ -13,7 +13,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 )
 
-// forge sends IPv4 packets with forged sources to an address: UDP, TCP, ICMP, and the second fragment of something.
+// forge sends IPv4 packets with forged sources to an address: UDP, TCP, ICMP, and a second
+// fragment.
 const forge = `
 import socket, struct, sys, time
 
@@ -42,7 +43,8 @@ for source in sys.argv[2:]:
         time.sleep(0.05)
 `
 
-// claim says by ARP, from the host's own MAC, that it has addresses: asks with them, announces them, answers with them.
+// claim claims addresses by ARP, from the host's own MAC: as the sender of requests,
+// announcements and replies.
 const claim = `
 import socket, struct, sys, time
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -56,10 +58,10 @@ for source in sys.argv[3:]:
         time.sleep(0.05)
 `
 
-// nowhere is an address that only forged packets go to.
+// nowhere is an address that receives only forged packets.
 const nowhere = "8.8.4.4"
 
-// counters are the translation's, by reason.
+// counters returns the translation's counters, by reason.
 func counters(t *testing.T, file string) map[string]uint64 {
 	t.Helper()
 	out := must(t, macaw, "agent", "status", file, "--output", "json")
@@ -76,7 +78,8 @@ func counters(t *testing.T, file string) map[string]uint64 {
 	return all
 }
 
-// testSpoofing has a tenant whose port has no security send as others do, while one of these others is pinged.
+// testSpoofing sends from a tenant's port without port security with the addresses of
+// others, and pings one of these meanwhile.
 func testSpoofing(t *testing.T, file string, s summary, flows *recorder, attacker, victim *floatingIP) {
 	var status struct {
 		Nodes []struct {
@@ -114,7 +117,8 @@ func testSpoofing(t *testing.T, file string, s summary, flows *recorder, attacke
 	after := counters(t, file)
 
 	for reason, atLeast := range map[string]int{
-		// OVN puts fragments together before it routes them, and what asks for a router it answers itself.
+		// OVN reassembles fragments before routing, and answers ARP requests for a router
+		// itself.
 		"out_spoofed_ipv4": (3 + 4) * len(foreign), "out_spoofed_arp": 3 * len(foreign), "out_unregistered_ipv4": 3,
 	} {
 		if got := after[reason] - before[reason]; got < uint64(atLeast) {
@@ -129,7 +133,7 @@ func testSpoofing(t *testing.T, file string, s summary, flows *recorder, attacke
 	}
 }
 
-// unusedAddress is one of Neutron's addresses that nobody has.
+// unusedAddress returns an unallocated address from Neutron's pool.
 func unusedAddress(t *testing.T, s summary, p *project) string {
 	t.Helper()
 	pages, err := ports.List(p.network, ports.ListOpts{NetworkID: p.external}).AllPages(t.Context())
@@ -151,7 +155,7 @@ func unusedAddress(t *testing.T, s summary, p *project) string {
 	return ""
 }
 
-// gatewayAddress is the IPv4 address of a project's router.
+// gatewayAddress returns the IPv4 address of a project's router.
 func gatewayAddress(t *testing.T, p *project) string {
 	t.Helper()
 	pages, err := ports.List(p.network,
@@ -173,7 +177,7 @@ func gatewayAddress(t *testing.T, p *project) string {
 	return ""
 }
 
-// testMetadataOutside asks for the credentials of the instance's role from the external network.
+// testMetadataOutside requests the instance's role credentials from the external network.
 func testMetadataOutside(t *testing.T, file string, p *project) {
 	h := plug(t, file, "guest", p, ports.CreateOpts{NetworkID: p.external, SecurityGroups: &[]string{p.group}}, true)
 	eventually(t, "the host on the external network reaches out", 2*time.Minute,
@@ -200,7 +204,7 @@ for address in "169.254.169.254", "169.254.169.253", "169.254.169.123":
 	}
 }
 
-// announce is what keepalived does when it has become master: the address is put up, and announced.
+// announce is keepalived's transition to master: it adds the address and announces it.
 const announce = `
 import socket, struct, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -239,7 +243,7 @@ func testSharedAddress(t *testing.T, file string, s summary, p *project) {
 		now.python(announce, now.name, address)
 		limit := 2 * time.Second
 		if i == 0 {
-			limit = time.Minute // until Neutron was asked
+			limit = time.Minute // until the next Neutron query
 		}
 		eventually(t, now.name+" answers at "+public, limit, guest{public: public}.answers)
 	}

@@ -35,8 +35,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// project is a project of its own on a cloud, with a network behind a router. It
-// is used by OpenStack's API: dozens of calls of the command would take minutes.
+// project is a separate project in a cloud, with a network behind a router. Tests use it
+// through OpenStack's API: dozens of commands would take minutes.
 type project struct {
 	t                testing.TB
 	name, id         string
@@ -54,7 +54,7 @@ func (p *project) check(what string, err error) {
 	}
 }
 
-// login returns a client scoped to a project of the cloud, empty for the
+// login returns a client scoped to a project of the cloud; an empty ID means the
 // administrator's own.
 func login(t testing.TB, cloud, projectID string) *gophercloud.ProviderClient {
 	t.Helper()
@@ -146,14 +146,14 @@ func makeProject(t testing.TB, cloud, name, cidr string) *project {
 	return p
 }
 
-// server is a guest with several addresses on its project's network.
+// server is a guest with several addresses in its project's network.
 type server struct {
 	*project
 	name, id, port string
 	addresses      []string
 }
 
-// boot asks for a guest with so many addresses.
+// boot requests a guest with the given number of addresses.
 func (p *project) boot(name string, addresses int) *server {
 	p.t.Helper()
 	ctx, s := p.t.Context(), &server{project: p, name: name}
@@ -192,18 +192,18 @@ func (s *server) waitActive() {
 	})
 }
 
-// floatingIP is one of a guest's addresses, as the Internet knows it.
+// floatingIP is a floating IP for one of a guest's addresses.
 type floatingIP struct {
 	*server
 	id, private, fixed string
-	public             string // empty until its tags tell
+	public             string // empty until read from its tags
 }
 
 func (f *floatingIP) String() string {
 	return fmt.Sprintf("%s (%s of %s)", f.private, f.fixed, f.server.name)
 }
 
-// float asks for a floating IP for one of the guest's addresses.
+// float requests a floating IP for one of the guest's addresses.
 func (s *server) float(address string) *floatingIP {
 	s.t.Helper()
 	made, err := floatingips.Create(s.t.Context(), s.network,
@@ -212,7 +212,7 @@ func (s *server) float(address string) *floatingIP {
 	return &floatingIP{server: s, id: made.ID, private: made.FloatingIP, fixed: address}
 }
 
-// told reads the public address where tenants do.
+// told reads the public address from the tags, as tenants do.
 func (f *floatingIP) told() error {
 	got, err := floatingips.Get(f.t.Context(), f.network, f.id).Extract()
 	if err != nil {
@@ -229,13 +229,13 @@ func (f *floatingIP) told() error {
 
 func (f *floatingIP) answers() error { return guest{public: f.public}.answers() }
 
-// reachesOut pings the Internet from the guest's own address.
+// reachesOut pings the Internet from the guest's address.
 func (f *floatingIP) reachesOut() error {
 	_, err := run22(f.t.Context(), net.JoinHostPort(f.public, "22"), f.signer, "ping -c 2 -W 2 -I "+f.fixed+" 8.8.8.8")
 	return err
 }
 
-// run22 runs a command on the guest that answers SSH at an address.
+// run22 runs a command by SSH on the guest at an address.
 func run22(ctx context.Context, address string, key ssh.Signer, command string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -247,7 +247,7 @@ func run22(ctx context.Context, address string, key ssh.Signer, command string) 
 	defer stop()
 	c, chans, reqs, err := ssh.NewClientConn(conn, address, &ssh.ClientConfig{
 		User: "root", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)},
-		HostKeyCallback: ssh.InsecureIgnoreHostKey(), // made a moment ago, with a key that nobody knows
+		HostKeyCallback: ssh.InsecureIgnoreHostKey(), // a new guest, with an unknown host key
 	})
 	if err != nil {
 		conn.Close()
@@ -266,7 +266,7 @@ func run22(ctx context.Context, address string, key ssh.Signer, command string) 
 	return string(out), nil
 }
 
-// idOf is the ID of the only one that a list has.
+// idOf returns the ID of a list's only element.
 func idOf[T any](t testing.TB, p pagination.Pager, extract func(pagination.Page) ([]T, error),
 	id func(T) string) string {
 	t.Helper()

@@ -15,14 +15,15 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 )
 
-// TestTenants is what two tenants do on one cloud: to each other, with large packets, and with guests that sleep,
-// grow and die. The cloud lets in its operator and nobody else, as on AWS.
+// TestTenants tests two tenants in one cloud: traffic between them, large packets, and
+// guests that are suspended, resized and killed. As on AWS, only the operator can reach the
+// cloud.
 func TestTenants(t *testing.T) {
 	needLab(t)
 	const name = "e2e-tenants"
 	file := cloudFile(t, name, "provider: {addresses: 8}\n")
 	downAfter(t, file)
-	must(t, macaw, "lab", "up", "--elastic-ip-quota", "20") // as up does, which would begin the flow log anew
+	must(t, macaw, "lab", "up", "--elastic-ip-quota", "20") // as up does later, which would restart the flow log
 	flows := record(t)
 	made := up(t, file, "--verify=always")
 	t.Setenv("OS_CLOUD", name)
@@ -73,7 +74,8 @@ func (f *floatingIP) answered(t *testing.T, args string) int {
 	return 0
 }
 
-// testNeighbours has a guest reach another tenant's guest, and itself, by each of their addresses.
+// testNeighbours reaches another tenant's guest, and the guest itself, by each of their
+// addresses.
 func testNeighbours(t *testing.T, at, to *floatingIP) {
 	for _, address := range []string{to.private, to.public, at.private, at.public} {
 		if n := at.answered(t, "-c 5 -i 0.5 "+address); n != 5 {
@@ -88,12 +90,13 @@ func testNeighbours(t *testing.T, at, to *floatingIP) {
 	}
 }
 
-// testLargePackets sends what the Internet carries, and fragments of more, both ways.
+// testLargePackets sends packets of the Internet's MTU, and fragments of larger ones, both
+// ways.
 func testLargePackets(t *testing.T, f *floatingIP) {
 	if mtu, err := f.run(t, "cat /sys/class/net/eth0/mtu"); err != nil || strings.TrimSpace(mtu) != "1500" {
 		t.Errorf("MTU of the guest: %q, %v; want 1500", mtu, err)
 	}
-	const full = 1500 - 20 - 8 // beside the headers of IPv4 and ICMP
+	const full = 1500 - 20 - 8 // without the headers of IPv4 and ICMP
 	for what, args := range map[string][]string{
 		"full frames that may not be fragmented": {"-M", "do", "-s", fmt.Sprint(full)},
 		"fragments":                              {"-s", "4000"},
@@ -110,8 +113,8 @@ func testLargePackets(t *testing.T, f *floatingIP) {
 	}
 }
 
-// askMetadata asks the instance's metadata service for the name of its role as a program of one of the node's users
-// would, and tells what came of it.
+// askMetadata requests the name of the instance's role from the metadata service, as a
+// program of one of the node's users would, and prints the result.
 const askMetadata = `
 import os, pwd, sys, urllib.request
 if sys.argv[1] != "root":
@@ -128,7 +131,8 @@ except OSError as e:
     print("nothing:", e)
 `
 
-// testInstanceMetadata asks for the credentials of the instance's role from wherever they could be had.
+// testInstanceMetadata requests the instance's role credentials from every place that might
+// reach them.
 func testInstanceMetadata(t *testing.T, file string, guest *floatingIP) {
 	ask := func(user, at string) string {
 		return onNode(t, file, fmt.Sprintf("python3 -c '%s' %s %s", askMetadata, user, at))
@@ -158,7 +162,7 @@ func testInstanceMetadata(t *testing.T, file string, guest *floatingIP) {
 	}
 }
 
-// refused is how many packets to the instance's metadata the node has refused.
+// refused returns how many packets to the instance's metadata service the node has refused.
 func refused(t *testing.T, file string) (n int) {
 	t.Helper()
 	var out struct {
@@ -198,8 +202,8 @@ func testSuspend(t *testing.T, f *floatingIP) {
 	eventually(t, f.String()+" answers again", time.Minute, f.answers)
 }
 
-// testRestored has libvirt start the guest behind Nova's back: from a file that it was saved to, and after its QEMU
-// was killed.
+// testRestored makes libvirt start the guest without Nova: from a save file, and after its
+// QEMU was killed.
 func testRestored(t *testing.T, file string, f *floatingIP) {
 	for what, script := range map[string]string{
 		"saved and restored": "virsh managedsave %[1]s && virsh start %[1]s",
@@ -239,8 +243,9 @@ func testResize(t *testing.T, f *floatingIP) {
 	eventually(t, f.String()+" answers again", 2*time.Minute, f.answers)
 }
 
-// testInside sees that no client on the node has gone out to come in again: whoever asks a service at its public
-// address leaves by the Internet gateway and comes back as a stranger, whom nobody lets in.
+// testInside checks that no client on the node reaches a service through its public
+// address: such traffic leaves by the Internet gateway and returns from a public source,
+// which the security groups do not allow.
 func testInside(t *testing.T, file string, flows *recorder) {
 	var status struct {
 		Nodes []struct{ ManagementAddress, ManagementPublic netip.Addr }
@@ -260,7 +265,7 @@ func testInside(t *testing.T, file string, flows *recorder) {
 			t.Errorf("%+v", f)
 		}
 	}
-	// It can fail: the record has what the node does.
+	// Guard against a vacuous test: the record includes the node's traffic.
 	if !containsFlow(all, node.ManagementAddress) {
 		t.Errorf("of %d flows none is the node's, which is %s", len(all), node.ManagementAddress)
 	}

@@ -18,9 +18,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// BenchmarkManyFloatingIPs makes many floating IPs in Neutron while the agent is
-// stopped, starts it, and measures until all are registered with AWS, which
-// allows no more calls than it has published. The lab has Elastic IPs for 200.
+// BenchmarkManyFloatingIPs creates many floating IPs in Neutron while the agent is stopped,
+// starts the agent, and measures the time until all are registered with AWS under its
+// published API limits. The lab has Elastic IPs for 200.
 func BenchmarkManyFloatingIPs(b *testing.B) {
 	if why := skipReason(); why != "" {
 		b.Skip(why)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command macaw-lab is the lab by itself: a local AWS with machines and a network
-// that drops what AWS drops. "macaw lab" has the same commands.
+// Command macaw-lab is the lab on its own: a local AWS with machines and a network that
+// drops what AWS drops. "macaw lab" has the same commands.
 package main
 
 import (

@@ -13,10 +13,10 @@ import (
 	"strings"
 )
 
-// ErrDown says that no lab's daemon runs.
+// ErrDown means that no lab daemon is running.
 var ErrDown = errors.New("the lab is down")
 
-// Ask makes a request of the daemon and decodes its answer, unless answer is nil.
+// Ask sends a request to the daemon and decodes its answer, unless answer is nil.
 func Ask(ctx context.Context, method, path string, answer any) error {
 	body, err := Open(ctx, method, path)
 	if err != nil {
@@ -29,7 +29,7 @@ func Ask(ctx context.Context, method, path string, answer any) error {
 	return json.NewDecoder(body).Decode(answer)
 }
 
-// Open makes a request of the daemon and returns its answer as it comes.
+// Open sends a request to the daemon and returns its answer as a stream.
 func Open(ctx context.Context, method, path string) (io.ReadCloser, error) {
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -57,5 +57,5 @@ func Open(ctx context.Context, method, path string) (io.ReadCloser, error) {
 	return resp.Body, nil
 }
 
-// Ready says whether the daemon answers.
+// Ready tells whether the daemon answers.
 func Ready(ctx context.Context) bool { return Ask(ctx, http.MethodGet, "/ready", nil) == nil }

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// Where the lab is, on a host. There is one lab on a host, because the
-// addresses of its Internet exist once.
+// Where the lab is on a host. A host has at most one lab, because the addresses of its
+// Internet are fixed.
 const (
 	Dir     = "/var/lib/macaw/lab"
 	Socket  = "/run/macaw/lab.sock"
@@ -23,19 +23,18 @@ const (
 // Endpoint is the URL of the lab's AWS.
 const Endpoint = "http://" + Address
 
-// Config is what a lab keeps as long as it exists: what it was made with.
+// Config is what a lab was created with. It is kept for the lab's lifetime.
 type Config struct {
 	AccessKey string `json:"accessKey"`
 	SecretKey string `json:"secretKey"`
 	// ElasticIPQuota is how many Elastic IPs the account may hold.
 	ElasticIPQuota int `json:"elasticIPQuota"`
-	// AnnounceMoves has the fabric tell a subnet's machines of an address that
-	// moved to another ENI.
+	// AnnounceMoves makes the fabric announce to a subnet's machines an address that moved
+	// to another ENI.
 	AnnounceMoves bool `json:"announceMoves,omitempty"`
-	// Image is the stock image that it offers.
+	// Image is the ID of the stock image.
 	Image string `json:"image"`
-	// Program is the hash of the daemon's program: another program is another
-	// daemon.
+	// Program is the hash of the daemon's program; if it differs, the daemon is replaced.
 	Program string `json:"program"`
 }
 

@@ -33,29 +33,29 @@ type DropCount struct {
 	Frames    uint64 `json:"frames"`
 }
 
-// Drops is what the fabric did not pass on: all of it counted, the last of it
-// shown.
+// Drops are the frames that the fabric did not pass on: counters of all of them, and the
+// most recent ones in detail.
 type Drops struct {
 	Counts []DropCount `json:"counts"`
 	Recent []Drop      `json:"recent"`
 }
 
-// Followed is a line of what FollowDrops is told.
+// Followed is a line of the stream that FollowDrops reads.
 type Followed struct {
 	Drop
-	// Lost is how many drops were not told, for there were too many at once.
+	// Lost is how many drops were left out because there were too many at once.
 	Lost uint64 `json:"lost,omitempty"`
 }
 
-// ReadDrops asks the daemon what its fabric did not pass on.
+// ReadDrops asks the daemon for its fabric's drops.
 func ReadDrops(ctx context.Context) (Drops, error) {
 	var d Drops
 	err := Ask(ctx, http.MethodGet, "/drops", &d)
 	return d, err
 }
 
-// FollowDrops calls show for each drop from now on, until ctx ends or show
-// fails. Lost says how many were left out before it.
+// FollowDrops calls show for each drop from now on, until ctx ends or show fails. lost is
+// how many were left out before this one.
 func FollowDrops(ctx context.Context, show func(d Drop, lost uint64) error) error {
 	lines, err := Open(ctx, http.MethodGet, "/drops/follow")
 	if err != nil {
@@ -74,9 +74,8 @@ func FollowDrops(ctx context.Context, show func(d Drop, lost uint64) error) erro
 	}
 }
 
-// Capture writes the frames of a port, an ENI's ID, "internet" or "services", or
-// of all ports if it is empty, to out as they pass or are dropped, in pcapng,
-// until ctx ends.
+// Capture writes frames to out as they pass or are dropped, in pcapng, until ctx ends. port
+// is an ENI's ID, "internet" or "services"; empty means all ports.
 func Capture(ctx context.Context, port string, dropsOnly bool, out io.Writer) error {
 	q := url.Values{"port": {port}}
 	if dropsOnly {
@@ -91,7 +90,7 @@ func Capture(ctx context.Context, port string, dropsOnly bool, out io.Writer) er
 	return ended(ctx, err)
 }
 
-// ended makes an error of the end of a stream, unless the end was wanted.
+// ended turns the end of a stream into an error, unless ctx has ended.
 func ended(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:

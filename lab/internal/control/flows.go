@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// Flow is a record of the flow log: what went from one address and port to
-// another at a port of the fabric in an interval, and whether it was passed on.
+// Flow is a flow log record: the traffic from one address and port to another at a port of
+// the fabric in an interval, and whether it was passed on.
 type Flow struct {
 	Port      string     `json:"port"` // an ENI's ID, "internet" or "services"
 	Direction string     `json:"direction"`
-	Source    netip.Addr `json:"source"`      // "" for what is not IP
+	Source    netip.Addr `json:"source"`      // "" if not IP
 	Dest      netip.Addr `json:"destination"` // likewise
 	SPort     uint16     `json:"source_port"`
 	DPort     uint16     `json:"destination_port"`
-	Protocol  uint8      `json:"protocol"`  // of IP
+	Protocol  uint8      `json:"protocol"`  // IP protocol number
 	EtherType uint16     `json:"ethertype"` // 0 at "internet" and "services"
 	Packets   uint64     `json:"packets"`
 	Bytes     uint64     `json:"bytes"`
@@ -31,15 +31,15 @@ type Flow struct {
 	Reason    string     `json:"reason,omitempty"`
 }
 
-// FlowBatch is what one interval gives.
+// FlowBatch holds the records of one interval.
 type FlowBatch struct {
 	Flows []Flow `json:"flows"`
-	Lost  uint64 `json:"lost,omitempty"` // frames not looked at, so far
+	Lost  uint64 `json:"lost,omitempty"` // frames not examined, so far
 }
 
-// FollowFlows calls show with the flow log's records of each interval from now
-// on, at one port or, if it is empty, at all, until ctx ends or show fails. Lost
-// counts the frames that there was no time to look at.
+// FollowFlows calls show with the flow log records of each interval from now on, until ctx
+// ends or show fails. An empty port means all ports. Lost counts the frames that could not
+// be examined in time.
 func FollowFlows(ctx context.Context, port string, every time.Duration,
 	show func(flows []Flow, lost uint64) error) error {
 	lines, err := Open(ctx, http.MethodGet, "/flows?"+url.Values{"port": {port}, "interval": {every.String()}}.Encode())

@@ -9,13 +9,12 @@ import (
 	"time"
 )
 
-// Task is something that is done to a machine and takes long, or has failed and
-// will be tried again.
+// Task is work on a machine that takes long, or that has failed and will be retried.
 type Task struct {
 	Instance string    `json:"instance"`
 	Step     string    `json:"step"` // such as "ending its processes"
 	Since    time.Time `json:"since"`
-	// Error is why it failed the last time; empty while it goes on.
+	// Error is the cause of the last failure; empty while the work is in progress.
 	Error string `json:"error,omitempty"`
 }
 
@@ -26,8 +25,8 @@ func (t Task) String() string {
 	return fmt.Sprintf("%s: %s", t.Instance, t.Step)
 }
 
-// SlowTasks is what the lab does to its machines that takes long or fails again
-// and again: why an instance stays in a state that it should leave.
+// SlowTasks returns the work on machines that takes long or keeps failing. It explains why
+// an instance stays in a transitional state.
 func SlowTasks(ctx context.Context) ([]Task, error) {
 	var found []Task
 	err := Ask(ctx, http.MethodGet, "/tasks", &found)

@@ -22,8 +22,8 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// The certificate authority of the lab's AWS. Machines trust it, as they trust
-// those that sign for AWS.
+// The certificate authority of the lab's AWS. Machines trust it as they trust the
+// authorities that sign for AWS.
 func authorityPath(dir string) string    { return filepath.Join(dir, "ca.pem") }
 func authorityKeyPath(dir string) string { return filepath.Join(dir, "ca.key") }
 
@@ -32,8 +32,7 @@ type authority struct {
 	key         *ecdsa.PrivateKey
 }
 
-// readAuthority returns the lab's certificate authority, which it makes if there
-// is none.
+// readAuthority returns the lab's certificate authority, and creates it if there is none.
 func readAuthority(dir string) (*authority, error) {
 	certPEM, err := os.ReadFile(authorityPath(dir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -79,7 +78,7 @@ func makeAuthority(dir string) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The certificate comes last: it says that the authority is whole.
+	// The certificate is written last: its presence means that the authority is complete.
 	if err := os.WriteFile(authorityKeyPath(dir), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
 		0o600); err != nil {
 		return nil, err
@@ -88,7 +87,7 @@ func makeAuthority(dir string) (*authority, error) {
 		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
 }
 
-// sign makes a certificate for names, good for the life of a daemon.
+// sign issues a certificate for names, valid for a daemon's lifetime.
 func (a *authority) sign(names []string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -109,8 +108,8 @@ func (a *authority) sign(names []string) (tls.Certificate, error) {
 // trustedFile is Debian's bundle of certificate authorities.
 const trustedFile = "etc/ssl/certs/ca-certificates.crt"
 
-// trust adds the authority to those of a machine that does not run: to its own
-// bundle, and where update-ca-certificates finds it.
+// trust adds the authority to a stopped machine's trust store: to its bundle, and to the
+// directory that update-ca-certificates reads.
 func (a *authority) trust(layers []string, upper string) error {
 	ours := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
 	bundle, err := readTopmost(append([]string{upper}, layers...), trustedFile)
@@ -135,8 +134,8 @@ func (a *authority) trust(layers []string, upper string) error {
 	return nil
 }
 
-// readTopmost reads a file from the topmost directory that has it; of a file that
-// none has it reads nothing.
+// readTopmost reads a file from the topmost directory that has it; if none has it, it
+// returns nothing.
 func readTopmost(layers []string, name string) ([]byte, error) {
 	for _, dir := range layers {
 		b, err := os.ReadFile(filepath.Join(dir, name))

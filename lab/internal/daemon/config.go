@@ -18,8 +18,7 @@ import (
 	"macaw.example/lab/internal/control"
 )
 
-// configure writes the configuration down, with credentials made for it when
-// it has none yet.
+// configure writes the configuration, and generates credentials if it has none yet.
 func configure(opts Options, image string) (control.Config, error) {
 	c, err := control.ReadConfig()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -42,7 +41,7 @@ func configure(opts Options, image string) (control.Config, error) {
 	return c, writeJSON(control.ConfigPath(), c)
 }
 
-// hash is a file's content in short.
+// hash returns a short hash of a file's content.
 func hash(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -56,7 +55,7 @@ func hash(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
 
-// writeJSON writes a file that only root reads, whole or not at all.
+// writeJSON writes a file atomically, readable by root only.
 func writeJSON(path string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// serveControl serves what the command line asks of the daemon besides AWS's APIs.
+// serveControl serves the daemon's own requests, as opposed to AWS's APIs.
 func serveControl(ctx context.Context, f *vpc.Fabric, i *faults.Injector, t *tasks, stop func()) error {
-	// The caller holds the daemon's lock: a socket that is there is left over.
+	// The caller holds the daemon's lock, so an existing socket is stale.
 	if err := os.Remove(control.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

@@ -29,20 +29,20 @@ func machinesDir() string { return filepath.Join(control.Dir, "machines") }
 func statePath() string   { return filepath.Join(control.Dir, "state.json") }
 func accountPath() string { return filepath.Join(control.Dir, "account.json") }
 
-// Serve is the lab's daemon: the fabric with its devices, EC2's API, instance
-// metadata, the Internet. It returns when ctx ends or it is asked to stop;
-// machines run on, and the next daemon takes them over. supervisor is the
-// command line that runs machine.Supervise on a folder.
+// Serve is the lab's daemon: the fabric with its devices, EC2's API, instance metadata, the
+// Internet. It returns when ctx ends or a client asks it to stop. Machines keep running,
+// and the next daemon adopts them. supervisor is the command line that runs
+// machine.Supervise on a folder.
 func Serve(ctx context.Context, supervisor []string) error {
 	held, err := daemonLock()
 	if err != nil {
-		return fmt.Errorf("starting the lab: another daemon runs: %w", err)
+		return fmt.Errorf("starting the lab: another daemon is running: %w", err)
 	}
 	defer held.Close()
 	if err := prepare(); err != nil {
 		return err
 	}
-	unix.Umask(0o022) // what it writes into machines is for their users
+	unix.Umask(0o022) // files written into machines must be readable by their users
 	cfg, err := control.ReadConfig()
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func Serve(ctx context.Context, supervisor []string) error {
 	service.Metadata.HopLimit = imds.LimitHops
 	m.poweredOff = func(id string) {
 		if injector.Impaired(id) {
-			return // its hardware has failed; EC2 goes on calling it running
+			return // a hardware fault: EC2 keeps reporting the instance as running
 		}
 		if err := service.State.PoweredOff(id); err != nil {
 			log.Warn("noting that a machine is off", "instance", id, "error", err)
@@ -138,7 +138,7 @@ func Serve(ctx context.Context, supervisor []string) error {
 	return g.Wait()
 }
 
-// moving tells which machines EC2 is making or ending.
+// moving tells which machines EC2 is launching or terminating.
 func moving(s *ec2.State) func(id string) bool {
 	moves := map[string]bool{}
 	for _, i := range s.Instances() {
@@ -147,8 +147,8 @@ func moving(s *ec2.State) func(id string) bool {
 	return func(id string) bool { return moves[id] }
 }
 
-// asker tells which ENI a request to the metadata service came from: the fabric
-// has given each an address of its own there.
+// asker returns which ENI sent a request to the metadata service: the fabric gives each ENI
+// its own source address there.
 func asker(fabric *vpc.Fabric) func(*http.Request) (eni string, ok bool) {
 	return func(r *http.Request) (string, bool) {
 		client, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -159,9 +159,9 @@ func asker(fabric *vpc.Fabric) func(*http.Request) (eni string, ok bool) {
 	}
 }
 
-// stock is the image that the lab offers as somebody else's, as Debian's is on
-// AWS: the same owner, the same scheme of names, the same public parameter
-// (Debian wiki, Cloud/AmazonEC2Image).
+// stock returns the image that the lab offers as a public image of another account, like
+// Debian's on AWS: the same owner, naming scheme and public parameter (Debian wiki,
+// Cloud/AmazonEC2Image).
 func stock(cfg control.Config) ([]ec2.Image, error) {
 	img, err := images().Get(cfg.Image)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// detached returns a command that outlives who starts it and keeps nothing of
-// his: neither his session nor his directory, which he may want to unmount, nor
-// files that he himself has inherited. A lock on such a file, as of flock(1)
-// around macaw, would never be let go.
+// detached returns a command that outlives its parent and inherits neither its session, nor
+// its working directory (the parent may want to unmount it), nor its inherited files. A
+// lock on an inherited file, such as that of flock(1) around macaw, would never be
+// released.
 func detached(argv []string, output *os.File) (*exec.Cmd, error) {
 	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return nil, os.NewSyscallError("close_range", err)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// What a process was given by who started it, the daemon does not keep.
+// The daemon does not keep files that its parent inherited.
 func TestDetachedKeepsNothing(t *testing.T) {
 	inherited := filepath.Join(t.TempDir(), "lock")
 	fd, err := syscall.Open(inherited, syscall.O_CREAT|syscall.O_RDWR, 0o600) // without O_CLOEXEC, as from flock(1)

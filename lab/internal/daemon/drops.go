@@ -11,7 +11,7 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// dropsOf reads a fabric's drops.
+// dropsOf converts a fabric's drops.
 func dropsOf(f *vpc.Fabric) control.Drops {
 	d := control.Drops{Counts: []control.DropCount{}, Recent: []control.Drop{}}
 	for _, c := range f.Counters() {
@@ -38,7 +38,7 @@ func dropOf(e vpc.Event) control.Drop {
 	}
 }
 
-// serveObservations shows what the fabric does.
+// serveObservations serves drops and captures.
 func serveObservations(mux *http.ServeMux, f *vpc.Fabric) {
 	mux.HandleFunc("GET /drops", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -89,8 +89,8 @@ func portNamed(name string) vpc.Port {
 	return vpc.ENIPort(name)
 }
 
-// stream passes events on until the reader has gone or the daemon ends. What has
-// been written is sent as soon as nothing more waits.
+// stream passes events on until the reader disconnects or the daemon ends. It flushes when
+// no more events are waiting.
 func stream(ctx context.Context, w http.ResponseWriter, o *vpc.Observer, write func(vpc.Event) error) {
 	flush := http.NewResponseController(w)
 	for flush.Flush() == nil {

@@ -17,8 +17,8 @@ import (
 
 func faultsPath() string { return filepath.Join(control.Dir, "faults.json") }
 
-// serveFaults lets the plan of faults be read and changed. Every answer is the
-// plan as it has become.
+// serveFaults serves requests that read and change the fault plan. Every answer is the
+// resulting plan.
 func serveFaults(mux *http.ServeMux, i *faults.Injector) {
 	answer := func(w http.ResponseWriter, err error) {
 		if err != nil {
@@ -56,8 +56,8 @@ func ReadFaults(ctx context.Context) (faults.Plan, error) {
 	return p, err
 }
 
-// SetFault turns a fault on, instead of one of the same name, target and action,
-// and returns the plan as it has become.
+// SetFault turns a fault on and returns the resulting plan. It replaces a fault of the same
+// name, target and action.
 func SetFault(ctx context.Context, f faults.Fault) (faults.Plan, error) {
 	var p faults.Plan
 	b, err := json.Marshal(f)
@@ -68,27 +68,27 @@ func SetFault(ctx context.Context, f faults.Fault) (faults.Plan, error) {
 	return p, err
 }
 
-// SetFaultSeed makes what happens by chance from now on repeatable.
+// SetFaultSeed makes random events repeatable from now on.
 func SetFaultSeed(ctx context.Context, seed uint64) (faults.Plan, error) {
 	var p faults.Plan
 	err := control.Ask(ctx, http.MethodPost, "/faults/seed?seed="+strconv.FormatUint(seed, 10), &p)
 	return p, err
 }
 
-// ClearFaults turns faults off: all of a name, or the one with a target or a
-// pattern of actions; an empty name stands for all.
+// ClearFaults turns faults off: all of a name, or the one with a target or an action
+// pattern; an empty name means all.
 func ClearFaults(ctx context.Context, name, which string) (faults.Plan, error) {
 	var p faults.Plan
 	err := control.Ask(ctx, http.MethodDelete, "/faults?"+url.Values{"name": {name}, "which": {which}}.Encode(), &p)
 	return p, err
 }
 
-// PowerOff pulls a machine's plug.
+// PowerOff cuts a machine's power.
 func (m *machines) PowerOff(ctx context.Context, id string) error {
 	return m.manager.Stop(ctx, id, 0)
 }
 
-// PowerOn boots a machine whose plug was pulled; its disk is as it was then.
+// PowerOn boots a machine whose power was cut; its disk is unchanged since.
 func (m *machines) PowerOn(ctx context.Context, id string) error {
 	spec, err := m.manager.Spec(id)
 	if err != nil {

@@ -25,7 +25,7 @@ func flowOf(f vpc.Flow) control.Flow {
 	return r
 }
 
-// serveFlows sends a batch after each interval until the reader has gone.
+// serveFlows sends a batch after each interval until the reader disconnects.
 func serveFlows(mux *http.ServeMux, f *vpc.Fabric) {
 	mux.HandleFunc("GET /flows", func(w http.ResponseWriter, r *http.Request) {
 		every, err := time.ParseDuration(r.URL.Query().Get("interval"))

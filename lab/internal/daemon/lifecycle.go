@@ -22,33 +22,32 @@ import (
 	"macaw.example/lab/internal/mounts"
 )
 
-// Options are what a lab is brought up with.
+// Options describe the lab to bring up.
 type Options struct {
-	// Recipe is what the stock image is made of.
+	// Recipe describes the stock image.
 	Recipe image.Recipe
-	// ElasticIPQuota is how many Elastic IPs the account may hold; 0 leaves it
-	// as it is.
+	// ElasticIPQuota is how many Elastic IPs the account may hold; 0 leaves it unchanged.
 	ElasticIPQuota int
-	// AnnounceMoves says whether the fabric announces an address that moved; nil
-	// leaves it as it is, which at first is not. Reports on AWS conflict.
+	// AnnounceMoves says whether the fabric announces a moved address; nil leaves it
+	// unchanged (initially off). Reports on AWS conflict.
 	AnnounceMoves *bool
 	// Daemon is the command line of a process that calls Serve.
 	Daemon []string
 }
 
-// Step shows something that takes time; what it returns is called at its end.
+// Step shows an operation that takes time; the returned function is called at its end.
 type Step func(what string) (done func(error))
 
 func images() image.Store { return image.Store{Dir: filepath.Join(control.Dir, "images")} }
 
-// ExtraPackagesDir is the directory with the packages that the recipe of the stock image
-// keeps outside it.
+// ExtraPackagesDir is the directory with the packages that the recipe keeps beside the
+// stock image.
 func ExtraPackagesDir(r image.Recipe) string { return images().ExtraPackages(r) }
 
 func logPath() string { return filepath.Join(control.Dir, "daemon.log") }
 
-// Up brings the lab up, and builds its stock image if there is none of that
-// recipe. A lab that is up already is left alone.
+// Up brings the lab up, and builds the recipe's stock image if it does not exist. A lab
+// that is up already is left alone.
 func Up(ctx context.Context, opts Options, step Step) (control.Config, error) {
 	if err := requirements(); err != nil {
 		return control.Config{}, err
@@ -56,7 +55,7 @@ func Up(ctx context.Context, opts Options, step Step) (control.Config, error) {
 	if err := prepare(); err != nil {
 		return control.Config{}, err
 	}
-	// An image's files are its users' too.
+	// An image's files must be readable by its users.
 	defer unix.Umask(unix.Umask(0o022))
 	id := image.StockID(opts.Recipe)
 	if _, err := images().Get(id); err != nil {
@@ -81,7 +80,7 @@ func Up(ctx context.Context, opts Options, step Step) (control.Config, error) {
 		if before == cfg {
 			return cfg, nil
 		}
-		// Machines and their traffic go on while the daemon is made anew.
+		// Machines and their traffic continue while the daemon is replaced.
 		if err := stop(ctx); err != nil {
 			return control.Config{}, err
 		}
@@ -92,7 +91,7 @@ func Up(ctx context.Context, opts Options, step Step) (control.Config, error) {
 	return cfg, err
 }
 
-// start runs the daemon in a session of its own and waits until it answers.
+// start runs the daemon in its own session and waits until it answers.
 func start(ctx context.Context, daemon []string) error {
 	log, err := os.OpenFile(logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -126,7 +125,7 @@ func start(ctx context.Context, daemon []string) error {
 	return nil
 }
 
-// stop ends the daemon and waits until it has gone.
+// stop ends the daemon and waits for its exit.
 func stop(ctx context.Context) error {
 	if err := control.Ask(ctx, http.MethodPost, "/stop", nil); err != nil {
 		if errors.Is(err, control.ErrDown) {
@@ -148,7 +147,7 @@ func stop(ctx context.Context) error {
 }
 
 // Down stops the daemon and removes machines, mounts, namespaces, routes and
-// state. Images stay, unless purge says otherwise.
+// state. Images stay, unless purge is set.
 func Down(ctx context.Context, purge bool) error {
 	unlock, err := lock()
 	if err != nil {
@@ -192,9 +191,9 @@ func Down(ctx context.Context, purge bool) error {
 	return nil
 }
 
-// prepare makes the lab's directories, into which root alone gets: machines have
-// files that belong to any user and are run as any, and no user of this host may
-// reach them. Those of an older version are mended.
+// prepare makes the lab's directories, accessible to root only: machines have files and
+// processes of arbitrary user IDs, and no user of this host may reach them. It also fixes
+// the modes of directories that an older version made.
 func prepare() error {
 	err := mounts.Private(filepath.Dir(control.Dir), control.Dir, filepath.Join(control.Dir, "images"), machinesDir(),
 		filepath.Dir(control.Socket))
@@ -204,10 +203,10 @@ func prepare() error {
 	return nil
 }
 
-// requirements says what of the host is missing for a lab.
+// requirements returns an error that lists what the host lacks for a lab.
 func requirements() error {
 	if os.Geteuid() != 0 {
-		return errors.New("the lab makes network namespaces and machines: this needs root")
+		return errors.New("the lab needs root, for its network namespaces and machines")
 	}
 	var missing []string
 	for _, tool := range []struct{ name, pkg string }{
@@ -223,19 +222,19 @@ func requirements() error {
 	return nil
 }
 
-// MissingError says that the host lacks Debian packages.
+// MissingError means that the host lacks Debian packages.
 type MissingError struct{ Packages []string }
 
 func (e *MissingError) Error() string {
-	return "the lab needs packages that this host does not have: " + strings.Join(e.Packages, ", ")
+	return "the host lacks packages that the lab needs: " + strings.Join(e.Packages, ", ")
 }
 
-// Hint says how to get them.
+// Hint says how to install them.
 func (e *MissingError) Hint() string {
 	return "apt-get install --no-install-recommends " + strings.Join(e.Packages, " ")
 }
 
-// lock keeps two commands from bringing the lab up or down at the same time.
+// lock keeps two commands from bringing the lab up or down concurrently.
 func lock() (func(), error) {
 	f, err := lockFile(".lock", unix.LOCK_EX)
 	if err != nil {
@@ -244,7 +243,7 @@ func lock() (func(), error) {
 	return func() { f.Close() }, nil
 }
 
-// daemonLock is held by the daemon as long as it lives.
+// daemonLock is held by the daemon for its lifetime.
 func daemonLock() (*os.File, error) { return lockFile(".daemon.lock", unix.LOCK_EX|unix.LOCK_NB) }
 
 func lockFile(name string, how int) (*os.File, error) {

@@ -18,15 +18,14 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// shutdownGrace is how long a machine may take to power off before the plug is
-// pulled.
+// shutdownGrace is how long a machine may take to power off before its power is cut.
 const shutdownGrace = 90 * time.Second
 
 // consoleSize is how much of a console EC2 shows, in bytes (EC2 API Reference,
 // GetConsoleOutput).
 const consoleSize = 64 << 10
 
-// machines runs EC2's instances as machines whose NICs are the fabric's.
+// machines runs EC2's instances as machines whose NICs are connected to the fabric.
 type machines struct {
 	manager *machine.Manager
 	images  image.Store
@@ -34,11 +33,11 @@ type machines struct {
 	// authority signs for the lab's AWS.
 	authority *authority
 	log       *slog.Logger
-	// poweredOff is told of a machine that has ended, whoever ended it.
+	// poweredOff is called when a machine has ended, for whatever cause.
 	poweredOff func(instanceID string)
 	ctx        context.Context
 	plugging   sync.Mutex // held while devices are made
-	// tasks are what is being done to machines.
+	// tasks is the work in progress on machines.
 	tasks tasks
 }
 
@@ -61,7 +60,7 @@ func (m *machines) launch(ctx context.Context, i ec2.Instance) error {
 	}
 	if !m.manager.Running(i.ID) {
 		if err := m.authority.trust(spec.Layers, m.manager.Upper(i.ID)); err != nil {
-			return fmt.Errorf("telling machine %s whom to trust: %w", i.ID, err)
+			return fmt.Errorf("installing the certificate authority in machine %s: %w", i.ID, err)
 		}
 	}
 	if err := m.plug(spec); err != nil {
@@ -74,7 +73,7 @@ func (m *machines) launch(ctx context.Context, i ec2.Instance) error {
 	return nil
 }
 
-// Start boots a machine that was stopped; its disk is as it was.
+// Start boots a stopped machine; its disk is unchanged.
 func (m *machines) Start(ctx context.Context, i ec2.Instance) error { return m.Launch(ctx, i) }
 
 // plug gives a machine its devices and connects them to the fabric.
@@ -90,7 +89,7 @@ func (m *machines) plug(spec machine.Spec) error {
 			Namespace: machine.Namespace(spec.ID), Name: n.Device, MAC: n.MAC, MTU: jumbo,
 		})
 		if err != nil {
-			return fmt.Errorf("giving machine %s its %s: %w", spec.ID, n.Device, err)
+			return fmt.Errorf("attaching %s to machine %s: %w", n.Device, spec.ID, err)
 		}
 		if err := m.wires.Attach(port, tap); err != nil {
 			return errors.Join(err, tap.Close())
@@ -111,7 +110,7 @@ func (m *machines) unplug(id string) error {
 	return err
 }
 
-// AttachNIC gives a running machine one more network interface.
+// AttachNIC attaches a network interface to a running machine.
 func (m *machines) AttachNIC(_ context.Context, id string, n ec2.NIC) error {
 	spec, err := m.manager.Spec(id)
 	if err != nil {
@@ -127,7 +126,7 @@ func (m *machines) AttachNIC(_ context.Context, id string, n ec2.NIC) error {
 	return m.plug(spec)
 }
 
-// DetachNIC takes a network interface from a running machine.
+// DetachNIC detaches a network interface from a running machine.
 func (m *machines) DetachNIC(_ context.Context, id string, n ec2.NIC) error {
 	spec, err := m.manager.Spec(id)
 	if err != nil {
@@ -142,9 +141,9 @@ func (m *machines) DetachNIC(_ context.Context, id string, n ec2.NIC) error {
 	return m.manager.SetNICs(id, slices.DeleteFunc(spec.NICs, func(other machine.NIC) bool { return other.ENI == n.ENI }))
 }
 
-// adopt connects the machines that ran on while there was no daemon, and
-// reports those that ended meanwhile. Those that EC2 is making or ending, as it was
-// when the former daemon was killed, are left to Launch and Terminate.
+// adopt connects the machines that kept running without a daemon, and reports those that
+// ended meanwhile. Machines that EC2 was launching or terminating when the previous daemon
+// was killed are left to Launch and Terminate.
 func (m *machines) adopt(moving func(instanceID string) bool) error {
 	specs, err := m.manager.Specs()
 	if err != nil {
@@ -166,7 +165,7 @@ func (m *machines) adopt(moving func(instanceID string) bool) error {
 	return nil
 }
 
-// watch reports when a machine has ended.
+// watch reports the end of a machine.
 func (m *machines) watch(id string) {
 	if m.manager.Wait(m.ctx, id) == nil {
 		m.poweredOff(id)
@@ -181,7 +180,7 @@ func (m *machines) Stop(ctx context.Context, id string) error {
 // Reboot restarts a machine's operating system.
 func (m *machines) Reboot(_ context.Context, id string) error { return m.manager.Reboot(id) }
 
-// Terminate removes a machine and everything of it.
+// Terminate removes a machine with all its resources.
 func (m *machines) Terminate(ctx context.Context, id string) error {
 	return m.tasks.do(id, "disconnecting its network interfaces", func(step func(string)) error {
 		if err := m.unplug(id); err != nil {
@@ -191,12 +190,12 @@ func (m *machines) Terminate(ctx context.Context, id string) error {
 	})
 }
 
-// ConsoleOutput is what a machine has printed.
+// ConsoleOutput returns a machine's console log.
 func (m *machines) ConsoleOutput(_ context.Context, id string) ([]byte, error) {
 	return m.manager.Console(id, consoleSize)
 }
 
-// CreateImage makes an image of a machine's disk.
+// CreateImage makes an image from a machine's disk.
 func (m *machines) CreateImage(ctx context.Context, instanceID, imageID string) error {
 	spec, err := m.manager.Spec(instanceID)
 	if err != nil {
@@ -215,8 +214,8 @@ func (m *machines) DeleteImage(_ context.Context, imageID string) error {
 	return m.images.Remove(imageID)
 }
 
-// MachineInit is the process ID of the init of a running machine, as this host
-// sees it. It fails with fs.ErrNotExist if the machine does not run.
+// MachineInit returns the process ID of a running machine's init, in this host's PID
+// namespace. It fails with fs.ErrNotExist if the machine is not running.
 func MachineInit(instanceID string) (int, error) {
 	return (&machine.Manager{Dir: machinesDir()}).Init(instanceID)
 }

@@ -13,8 +13,8 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// TestAdoptLeavesWhatIsBeingEnded: a daemon that was killed while it removed a
-// machine leaves one without its namespace; the next goes on with removing it.
+// TestAdoptLeavesWhatIsBeingEnded: a daemon killed while it removed a machine leaves one
+// without its namespace; the next daemon completes the removal.
 func TestAdoptLeavesWhatIsBeingEnded(t *testing.T) {
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "i-1")

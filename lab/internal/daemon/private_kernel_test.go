@@ -20,17 +20,17 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// alone says that the test runs in a mount namespace of its own.
+// alone marks a process that runs in a private mount namespace.
 const alone = "MACAW_TEST_ALONE"
 
-// TestNobodyElseGetsIn: no user of the host reaches anything of a lab's, also not of
-// one that an older version has made for all to see.
+// TestNobodyElseGetsIn: no user of the host can access a lab's files, even if an older
+// version made them world-readable.
 func TestNobodyElseGetsIn(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("becoming another user needs root")
 	}
 	if os.Getenv(alone) == "" {
-		// The lab's places are not those of this host.
+		// The test's lab directories must not be those of this host.
 		cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v=true")
 		cmd.Env = append(os.Environ(), alone+"=1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}

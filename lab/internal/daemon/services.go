@@ -30,7 +30,7 @@ const (
 var (
 	metadataService = netip.MustParseAddr("169.254.169.254")
 	dnsService      = netip.MustParseAddr("169.254.169.253")
-	// clients are the addresses that the fabric gives ENIs on this side.
+	// clients is the range from which the fabric gives each ENI an address on this side.
 	clients = netip.MustParsePrefix("100.64.0.0/10")
 )
 
@@ -40,7 +40,7 @@ func servicesUp() (*vpc.Device, error) {
 	if err := namespace.Add(servicesNamespace); err != nil {
 		return nil, err
 	}
-	// The fabric carries IPv4 to them.
+	// The fabric carries only IPv4 to them.
 	if err := namespace.Sysctl(servicesNamespace,
 		map[string]string{"net/ipv6/conf/default/disable_ipv6": "1"}); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func servicesUp() (*vpc.Device, error) {
 	return dev, nil
 }
 
-// serveServices answers for the link-local services until ctx ends.
+// serveServices runs the link-local services until ctx ends.
 func serveServices(ctx context.Context, metadata http.Handler) error {
 	var web net.Listener
 	var dns net.PacketConn
@@ -97,8 +97,8 @@ func serveServices(ctx context.Context, metadata http.Handler) error {
 	return g.Wait()
 }
 
-// resolve is the VPC's resolver: instances by the name that EC2 gives them
-// (EC2 User Guide, ec2-instance-naming), and the Internet's hosts.
+// resolve is the VPC's resolver: it knows instances by their EC2 names (EC2 User Guide,
+// ec2-instance-naming) and the Internet's hosts.
 func resolve(name string) (netip.Addr, bool) {
 	host, domain, _ := strings.Cut(name, ".")
 	if digits, ok := strings.CutPrefix(host, "ip-"); ok &&
@@ -125,7 +125,7 @@ func internetUp() (*vpc.Device, error) {
 	return dev, nil
 }
 
-// networkDown removes the lab's namespaces and what it has put on this host.
+// networkDown removes the lab's namespaces and its configuration on this host.
 func networkDown() error {
 	errs := []error{internet.Down(), namespace.Delete(servicesNamespace)}
 	left, err := namespace.List("mcw-i-")

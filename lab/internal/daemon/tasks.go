@@ -15,17 +15,17 @@ import (
 	"macaw.example/lab/internal/control"
 )
 
-// slow is how long a step may take before it is worth a word.
+// slow is how long a step may take before it is reported.
 const slow = 5 * time.Second
 
-// tasks keeps what is being done to machines. It may be used side by side.
+// tasks is the work in progress on machines. It is safe for concurrent use.
 type tasks struct {
 	mu  sync.Mutex
 	all map[string]control.Task // by instance
 }
 
-// do does something to a machine: begin is its first step, and fn says what the
-// next ones are. A failure is kept until the machine's next task has an end.
+// do runs fn on a machine and records its progress: begin is the first step, and fn names
+// the next ones. A failure is kept until the machine's next task ends.
 func (t *tasks) do(instance, begin string, fn func(step func(string)) error) error {
 	before := t.of(instance)
 	task := control.Task{Instance: instance}
@@ -40,7 +40,7 @@ func (t *tasks) do(instance, begin string, fn func(step func(string)) error) err
 	switch {
 	case err == nil:
 		t.drop(instance)
-	case errors.Is(err, context.Canceled): // something else is wanted now
+	case errors.Is(err, context.Canceled): // superseded by another request
 		t.drop(instance)
 	default:
 		task.Error = err.Error()
@@ -73,7 +73,7 @@ func (t *tasks) drop(instance string) {
 	delete(t.all, instance)
 }
 
-// slow returns what has failed or takes long, by instance.
+// slow returns the tasks that failed or take long, by instance.
 func (t *tasks) slow() []control.Task {
 	t.mu.Lock()
 	defer t.mu.Unlock()

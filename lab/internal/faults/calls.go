@@ -8,7 +8,7 @@ import (
 	"macaw.example/lab/internal/ec2"
 )
 
-// messages are what goes with the codes (EC2 API Reference, errors-overview).
+// messages are the error messages of the codes (EC2 API Reference, errors-overview).
 var messages = map[string]string{
 	"InternalError":        "An internal error has occurred",
 	"ServiceUnavailable":   "The request has failed due to a temporary failure of the server.",
@@ -20,9 +20,8 @@ func apiError(code string) *ec2.APIError {
 	return &ec2.APIError{Status: Codes[code], Code: code, Message: messages[code]}
 }
 
-// Inject decides what befalls a call. All faults cast their dice for each call
-// that they are about, so turning one on does not change the fate that another
-// has in store.
+// Inject decides which faults strike a call. Every fault draws for each call that it
+// concerns, so turning one on does not change the draws of another.
 func (i *Injector) Inject(c ec2.CallFacts) ec2.Injection {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -50,7 +49,7 @@ func (i *Injector) Inject(c ec2.CallFacts) ec2.Injection {
 
 func decided(d ec2.Injection) bool { return d.Refuse != nil || d.NoAnswer }
 
-// chance lets an error or a timeout happen, or not.
+// chance draws whether an error or a timeout strikes.
 func (i *Injector) chance(f Fault, action string, d *ec2.Injection) {
 	if !f.befalls(action) {
 		return

@@ -11,7 +11,7 @@ import (
 	"macaw.example/lab/internal/ec2"
 )
 
-// hands is a clock that is moved by hand.
+// hands is a manually set clock.
 type hands struct{ at time.Time }
 
 func (h *hands) now() time.Time { return h.at }
@@ -35,7 +35,7 @@ func injecting(t *testing.T, seed uint64, faults ...Fault) (*Injector, *hands) {
 	return i, clock
 }
 
-// fates is what befalls n calls of an action.
+// fates returns the injections for n calls of an action.
 func fates(i *Injector, action string, n int) []ec2.Injection {
 	var all []ec2.Injection
 	for range n {
@@ -49,7 +49,7 @@ func TestThrottling(t *testing.T) {
 		name   string
 		call   ec2.CallFacts
 		burst  int
-		second int // calls that go through a second later
+		second int // calls that succeed a second later
 	}{
 		{"assign", ec2.CallFacts{Action: "AssignPrivateIpAddresses", Resources: 1}, 100, 5},
 		{"another mutating call", ec2.CallFacts{Action: "AssociateAddress", Resources: 1}, 50, 5},
@@ -117,7 +117,7 @@ func TestRepeatable(t *testing.T) {
 	b, _ := injecting(t, 42, all...)
 	other, _ := injecting(t, 43, all...)
 	first := fates(a, "DescribeVpcs", 100)
-	fates(b, "CreateVpc", 50) // calls of other actions in between make no difference
+	fates(b, "CreateVpc", 50) // interleaved calls of other actions have no influence
 	if d := cmp.Diff(first, fates(b, "DescribeVpcs", 100)); d != "" {
 		t.Error("the same seed gives another run:", d)
 	}

@@ -11,24 +11,24 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// fabric stands before the fabric: topologies reach it late, and with what is
-// down in them.
+// fabric delays topologies on their way to the next fabric, and marks down interfaces in
+// them.
 type fabric struct {
 	by   *Injector
 	next ec2.Fabric
 
 	mu      sync.Mutex
-	pending []due         // in the order they came
-	last    *vpc.Topology // what was passed on last, as EC2 told it
+	pending []due         // in order of arrival
+	last    *vpc.Topology // the last one passed on, as received from EC2
 }
 
-// due is a topology and when to pass it on.
+// due is a topology and the time to pass it on.
 type due struct {
 	at       time.Time
 	topology vpc.Topology
 }
 
-// Fabric puts the faults of the data plane before a fabric.
+// Fabric returns a fabric that applies the data plane's faults and passes on to next.
 func (i *Injector) Fabric(next ec2.Fabric) ec2.Fabric {
 	f := &fabric{by: i, next: next}
 	i.mu.Lock()
@@ -37,8 +37,8 @@ func (i *Injector) Fabric(next ec2.Fabric) ec2.Fabric {
 	return f
 }
 
-// SetTopology passes a topology on, now or late. The first is passed on at once:
-// a fabric that has just come up has nothing to go on with meanwhile.
+// SetTopology passes a topology on, now or later. The first one is passed on at once: a new
+// fabric has no older topology to use meanwhile.
 func (f *fabric) SetTopology(t vpc.Topology) error {
 	late := f.by.lateness()
 	f.mu.Lock()
@@ -49,14 +49,14 @@ func (f *fabric) SetTopology(t vpc.Topology) error {
 	}
 	at := f.by.cfg.Now().Add(late)
 	if n := len(f.pending); n > 0 && f.pending[n-1].at.After(at) {
-		at = f.pending[n-1].at // none overtakes another
+		at = f.pending[n-1].at // keep the order
 	}
 	f.pending = append(f.pending, due{at, t})
 	time.AfterFunc(at.Sub(f.by.cfg.Now()), f.arrive)
 	return nil
 }
 
-// lateness is how late the next topology is to be.
+// lateness draws the delay of the next topology.
 func (i *Injector) lateness() time.Duration {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -66,7 +66,7 @@ func (i *Injector) lateness() time.Duration {
 	return 0
 }
 
-// arrive passes on what is due; of several only the newest can be seen.
+// arrive passes on the newest topology that is due.
 func (f *fabric) arrive() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -91,8 +91,8 @@ func (f *fabric) passed(t vpc.Topology) {
 	}
 }
 
-// retell makes the fabric follow the plan: what is down, and nothing late when
-// that fault is off.
+// retell applies a changed plan to the fabric: it updates down interfaces, and passes on
+// delayed topologies if that fault is off.
 func (i *Injector) retell() {
 	i.mu.Lock()
 	f := i.fabric
@@ -112,8 +112,8 @@ func (i *Injector) retell() {
 	}
 }
 
-// overlay marks what is down: interfaces of the plan, of dead zones, and of
-// machines without power, whose kernel would otherwise go on answering.
+// overlay marks interfaces as down: those of the plan, of zones without power, and of
+// machines without power, whose kernel would otherwise keep answering.
 func (i *Injector) overlay(t vpc.Topology) vpc.Topology {
 	w, _ := i.bound()
 	down, subnets := map[string]bool{}, map[string]bool{}

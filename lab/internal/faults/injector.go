@@ -20,16 +20,16 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// Config is what an Injector is made of.
+// Config configures an Injector.
 type Config struct {
-	// File is where the plan is kept between runs. Empty keeps it in memory.
+	// File stores the plan between runs. If empty, the plan is kept in memory.
 	File string
 	Log  *slog.Logger
-	// Now is the clock, time.Now unless given.
+	// Now is the clock; default time.Now.
 	Now func() time.Time
 }
 
-// World is what faults with a target must know of the lab. *ec2.State is one.
+// World is the lab state that faults with a target need. *ec2.State implements it.
 type World interface {
 	Instances() []ec2.Instance
 	Topology() vpc.Topology
@@ -38,31 +38,31 @@ type World interface {
 	InstancesIn(zone string) []string
 }
 
-// Power switches machines without asking their operating system. Switching off
-// what is off, or on what is on, does nothing.
+// Power switches machines without involving their operating system. Switching to the
+// current state does nothing.
 type Power interface {
 	PowerOff(ctx context.Context, instanceID string) error
 	PowerOn(ctx context.Context, instanceID string) error
 }
 
-// Injector carries out a plan that may change at any time. Its methods may be
-// called from anywhere.
+// Injector carries out a plan, which may change at any time. Its methods are safe for
+// concurrent use.
 type Injector struct {
 	cfg Config
 
-	change sync.Mutex // held while the plan is being changed and carried out
+	change sync.Mutex // held while the plan is changed and applied
 
 	mu       sync.Mutex
 	plan     Plan
-	draws    map[string]uint64 // how often the dice of a fault and an action were cast
+	draws    map[string]uint64 // number of draws, by fault and action
 	buckets  map[string]*bucket
 	fabric   *fabric
-	metadata map[string]time.Time // how old what was shown to an ENI is
+	metadata map[string]time.Time // time of the state last shown, by ENI
 	world    World
 	power    Power
 }
 
-// New makes an Injector with the plan in its file, if there is one.
+// New makes an Injector with the stored plan, if there is one.
 func New(cfg Config) (*Injector, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -82,8 +82,7 @@ func New(cfg Config) (*Injector, error) {
 	return i, nil
 }
 
-// Bind tells what the faults are to act on, and carries out what of the plan
-// waited for it.
+// Bind sets the targets of the faults, and applies the stored plan to them.
 func (i *Injector) Bind(ctx context.Context, w World, p Power) error {
 	i.mu.Lock()
 	i.world, i.power = w, p
@@ -96,12 +95,12 @@ func (i *Injector) Bind(ctx context.Context, w World, p Power) error {
 	return errors.Join(errs...)
 }
 
-// reset begins the draws anew.
+// reset restarts the draws.
 func (i *Injector) reset() {
 	i.draws, i.buckets, i.metadata = map[string]uint64{}, map[string]*bucket{}, map[string]time.Time{}
 }
 
-// List is the plan.
+// List returns the plan.
 func (i *Injector) List() Plan {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -110,7 +109,7 @@ func (i *Injector) List() Plan {
 	return p
 }
 
-// SetSeed makes what is drawn from now on repeatable.
+// SetSeed makes draws repeatable from now on.
 func (i *Injector) SetSeed(ctx context.Context, seed uint64) error {
 	return i.alter(ctx, func(p Plan) (Plan, error) {
 		i.reset()
@@ -132,7 +131,7 @@ func (i *Injector) Clear(ctx context.Context, name, which string) error {
 	return i.alter(ctx, func(p Plan) (Plan, error) { return p.Clear(name, which) })
 }
 
-// known refuses a target that is not there.
+// known refuses a target that does not exist.
 func (i *Injector) known(f Fault) error {
 	w, _ := i.bound()
 	if w == nil || f.Target == "" {
@@ -155,7 +154,7 @@ func (i *Injector) known(f Fault) error {
 	return nil
 }
 
-// alter changes the plan, writes it down, and carries the difference out.
+// alter changes the plan, stores it, and applies the difference.
 func (i *Injector) alter(ctx context.Context, change func(Plan) (Plan, error)) error {
 	i.change.Lock()
 	defer i.change.Unlock()
@@ -176,8 +175,8 @@ func (i *Injector) alter(ctx context.Context, change func(Plan) (Plan, error)) e
 	return i.repower(ctx, before, i.dead())
 }
 
-// repower switches machines as the plan has become. One that EC2 no longer calls
-// running stays as it is.
+// repower switches machines according to the changed plan. A machine that EC2 does not
+// report as running stays as it is.
 func (i *Injector) repower(ctx context.Context, before, now []string) error {
 	w, power := i.bound()
 	if power == nil {
@@ -205,7 +204,7 @@ func (i *Injector) bound() (World, Power) {
 	return i.world, i.power
 }
 
-// dead are the instances without power.
+// dead returns the instances without power.
 func (i *Injector) dead() []string {
 	w, _ := i.bound()
 	p := i.List()
@@ -222,17 +221,16 @@ func (i *Injector) dead() []string {
 	return slices.Compact(ids)
 }
 
-// Impaired says that an instance has no power, whatever EC2 calls it.
+// Impaired tells whether an instance has no power, whatever state EC2 reports.
 func (i *Injector) Impaired(instanceID string) bool { return slices.Contains(i.dead(), instanceID) }
 
-// ZoneDown says that an availability zone has no power.
+// ZoneDown tells whether an availability zone has no power.
 func (i *Injector) ZoneDown(zone string) bool {
 	return slices.ContainsFunc(i.List().all(ZoneDown), func(f Fault) bool { return f.Target == zone })
 }
 
-// dice are random numbers that depend on the seed, the fault, the action, and
-// how often they were asked for, and on nothing else. The caller holds the
-// lock.
+// dice returns random numbers that depend only on the seed, the fault, the action, and the
+// number of earlier draws for them. The caller holds the lock.
 func (i *Injector) dice(fault, action string) *rand.Rand {
 	key := fault + " " + action
 	h := fnv.New64a()
@@ -242,13 +240,12 @@ func (i *Injector) dice(fault, action string) *rand.Rand {
 	return rand.New(rand.NewPCG(i.plan.Seed, h.Sum64()))
 }
 
-// between draws a time of a fault.
+// between draws a duration between the fault's Min and Max.
 func (f Fault) between(r *rand.Rand) time.Duration {
 	return time.Duration(f.Min) + time.Duration(r.Int64N(int64(f.Max-f.Min)+1))
 }
 
-// write replaces a file as a whole, so that a crash leaves the old one or the
-// new one.
+// write replaces a file atomically: after a crash it has the old or the new content.
 func write(file string, p Plan) error {
 	b, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {

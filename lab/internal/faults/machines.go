@@ -9,14 +9,14 @@ import (
 	"macaw.example/lab/internal/ec2"
 )
 
-// machines follows what EC2 does with machines: one that is stopped and started
-// is on other hardware, and one that is gone has no faults.
+// machines follows EC2's lifecycle actions: a stopped and started machine is on new
+// hardware, and a terminated one has no faults.
 type machines struct {
 	ec2.Machines
 	by *Injector
 }
 
-// Machines puts the faults of machines before what runs them.
+// Machines returns machines that apply the machine faults and pass on to next.
 func (i *Injector) Machines(next ec2.Machines) ec2.Machines {
 	m := machines{next, i}
 	if plug, ok := next.(ec2.HotPlug); ok {
@@ -28,12 +28,12 @@ func (i *Injector) Machines(next ec2.Machines) ec2.Machines {
 	return m
 }
 
-// Launch makes a machine, without power if its zone has lost it meanwhile.
+// Launch makes a machine, without power if its zone has none.
 func (m machines) Launch(ctx context.Context, in ec2.Instance) error {
 	return errors.Join(m.Machines.Launch(ctx, in), m.dark(ctx, in.ID))
 }
 
-// Start starts a machine on hardware that works.
+// Start starts a machine on working hardware.
 func (m machines) Start(ctx context.Context, in ec2.Instance) error {
 	if err := m.forget(in.ID); err != nil {
 		return err
@@ -53,7 +53,7 @@ func (m machines) dark(ctx context.Context, id string) error {
 	return nil
 }
 
-// forget drops the fault of a machine's hardware without switching anything.
+// forget clears a machine's hardware fault without switching the machine.
 func (m machines) forget(id string) error {
 	i := m.by
 	i.mu.Lock()

@@ -8,7 +8,7 @@ import (
 	"macaw.example/lab/internal/imds"
 )
 
-// History is a source of metadata that remembers. *ec2.State is one.
+// History is a metadata source that keeps past states. *ec2.State implements it.
 type History interface {
 	imds.Source
 	MetadataAt(eni string, at time.Time) (imds.Instance, bool)
@@ -19,11 +19,10 @@ type lagging struct {
 	of History
 }
 
-// Metadata puts the lag of the metadata service before its source.
+// Metadata returns a source that applies the lag of the metadata service.
 func (i *Injector) Metadata(of History) imds.Source { return lagging{i, of} }
 
-// Metadata shows an instance as it was, but never as it was before it was shown
-// last.
+// Metadata returns a past state of an instance, never older than the one it returned last.
 func (l lagging) Metadata(eni string) (imds.Instance, bool) {
 	at, lags := l.by.shownAt(eni)
 	if !lags {

@@ -26,48 +26,46 @@ const (
 	ZoneDown = "zone-down"
 )
 
-// When an error or a timeout comes: instead of the call's effect, after it, or
-// one or the other by chance.
+// When an error or a timeout strikes: instead of the call's effect, after it, or either at
+// random.
 const (
 	Before = "before"
 	After  = "after"
 	Either = "either"
 )
 
-// Plan says which faults are on. It is a value: Set and Clear return another.
+// Plan lists the active faults. It is a value: Set and Clear return a new one.
 type Plan struct {
-	// Seed makes a run repeatable: the same calls in the same order of each
-	// action meet the same fate.
+	// Seed makes a run repeatable: the same sequence of calls of each action meets the same
+	// faults.
 	Seed   uint64  `json:"seed"`
 	Faults []Fault `json:"faults"`
 }
 
-// Fault is one fault with its settings; those that its kind does not take are
-// zero.
+// Fault is one fault with its settings; settings that its kind lacks are zero.
 type Fault struct {
 	Name string `json:"name"`
-	// Target is what a fault is about: an instance, a network interface, an
+	// Target is the ID of an instance or a network interface, or the name of an
 	// availability zone.
 	Target string `json:"target,omitempty"`
-	// Action is a pattern of the calls it befalls, with * and ?.
+	// Action is a pattern for the affected calls, with * and ?.
 	Action string `json:"action,omitempty"`
-	// Rate is the part of those calls that it befalls, more than 0, at most 1.
+	// Rate is the share of those calls that the fault strikes, more than 0, at most 1.
 	Rate float64 `json:"rate,omitempty"`
 	When string  `json:"when,omitempty"`
 	Code string  `json:"code,omitempty"`
-	// Min and Max bound a time, which is drawn anew each time. Both or Max may
-	// be left out.
+	// Min and Max bound a duration, drawn anew each time. Both or Max may be omitted.
 	Min Duration `json:"min,omitempty"`
 	Max Duration `json:"max,omitempty"`
 }
 
-// Duration is a time.Duration that is text in JSON, such as 500ms.
+// Duration is a time.Duration that is a string in JSON, such as 500ms.
 type Duration time.Duration
 
-// MarshalJSON writes text as time.Duration does.
+// MarshalJSON writes the format of time.Duration.String.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
 
-// UnmarshalJSON reads text as time.ParseDuration does.
+// UnmarshalJSON reads the format of time.ParseDuration.
 func (d *Duration) UnmarshalJSON(b []byte) error {
 	var text string
 	if err := json.Unmarshal(b, &text); err != nil {
@@ -78,25 +76,25 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// Kind is what there is to know of a kind of fault.
+// Kind describes a kind of fault.
 type Kind struct {
 	Name  string
 	Short string // one line
-	Long  string // what AWS does, with its source
-	// Target says what a target is, empty if it has none.
+	Long  string // AWS's behaviour, with its source
+	// Target describes the target; empty if the kind has none.
 	Target string
-	// Action, Chance, Code and Times say which settings it takes.
+	// Action, Chance, Code and Times tell which settings the kind has.
 	Action, Chance, Code, Times bool
-	// Default are the settings where none are given.
+	// Default holds the defaults of the settings.
 	Default Fault
 }
 
-// Codes are the errors that Error can answer with, and their HTTP status (EC2
-// API Reference, errors-overview, "Server error codes").
+// Codes are the codes that Error can return, with their HTTP status (EC2 API Reference,
+// errors-overview, "Server error codes").
 var Codes = map[string]int{"InternalError": 500, "ServiceUnavailable": 503, "Unavailable": 503,
 	"RequestLimitExceeded": 503}
 
-// maxTime bounds all times: the lab remembers former states for so long.
+// maxTime bounds all durations: the lab keeps past states for that long.
 const maxTime = 2 * time.Minute
 
 func span(min, max time.Duration) Fault { return Fault{Min: Duration(min), Max: Duration(max)} }
@@ -106,7 +104,7 @@ func defaults(f Fault, action, when, code string, rate float64) Fault {
 	return f
 }
 
-// Kinds are all faults, in the order in which they are listed.
+// Kinds are all kinds of fault, in listing order.
 var Kinds = []Kind{
 	{Name: Throttle, Short: "Refuse calls that come faster than AWS's published token buckets allow",
 		Long: "Each action has a bucket: so many calls at once, so many a second thereafter. A call too\nmany is " +
@@ -142,7 +140,7 @@ var Kinds = []Kind{
 			"(InsufficientInstanceCapacity). The API goes on."},
 }
 
-// KindOf finds a kind by its name.
+// KindOf returns the kind of a name.
 func KindOf(name string) (Kind, bool) {
 	at := slices.IndexFunc(Kinds, func(k Kind) bool { return k.Name == name })
 	if at < 0 {
@@ -151,7 +149,7 @@ func KindOf(name string) (Kind, bool) {
 	return Kinds[at], true
 }
 
-// Names are the names of all faults.
+// Names returns the names of all kinds.
 func Names() []string {
 	var names []string
 	for _, k := range Kinds {
@@ -160,7 +158,7 @@ func Names() []string {
 	return names
 }
 
-// Complete fills in what was left out and refuses what can't be.
+// Complete fills in defaults and refuses invalid settings.
 func (f Fault) Complete() (Fault, error) {
 	k, known := KindOf(f.Name)
 	if !known {
@@ -229,7 +227,7 @@ func (f Fault) check(k Kind) error {
 	return nil
 }
 
-// Set turns a fault on, instead of one of the same name, target and action.
+// Set turns a fault on. It replaces one of the same name, target and action.
 func (p Plan) Set(f Fault) (Plan, error) {
 	f, err := f.Complete()
 	if err != nil {
@@ -244,8 +242,8 @@ func (p Plan) Set(f Fault) (Plan, error) {
 	return p, nil
 }
 
-// Clear turns faults off: all of a name, or the one with a target or a pattern
-// of actions. An empty name stands for all faults.
+// Clear turns faults off: all of a name, or the one with a target or an action pattern. An
+// empty name means all faults.
 func (p Plan) Clear(name, which string) (Plan, error) {
 	if _, known := KindOf(name); !known && name != "" {
 		return p, fmt.Errorf("there is no fault %q: want one of %s", name, strings.Join(Names(), ", "))
@@ -260,12 +258,12 @@ func (p Plan) Clear(name, which string) (Plan, error) {
 	return p, nil
 }
 
-// all are the faults of a name.
+// all returns the faults of a name.
 func (p Plan) all(name string) []Fault {
 	return slices.DeleteFunc(slices.Clone(p.Faults), func(f Fault) bool { return f.Name != name })
 }
 
-// one is the fault of a name that has neither target nor action.
+// one returns the fault of a name without target and action.
 func (p Plan) one(name string) (Fault, bool) {
 	for _, f := range p.Faults {
 		if f.Name == name {
@@ -275,13 +273,13 @@ func (p Plan) one(name string) (Fault, bool) {
 	return Fault{}, false
 }
 
-// befalls says whether a fault is about an action.
+// befalls tells whether a fault concerns an action.
 func (f Fault) befalls(action string) bool {
 	is, err := path.Match(f.Action, action)
 	return err == nil && is
 }
 
-// Describe says what a fault does, for people.
+// Describe describes a fault's effect for users.
 func (f Fault) Describe() string {
 	var parts []string
 	if f.Target != "" {

@@ -16,10 +16,10 @@ type bucket struct {
 	at     time.Time
 }
 
-// rates are a bucket's size and how many tokens a second come back.
+// rates are a bucket's size and its refill rate in tokens per second.
 type rates struct{ burst, refill float64 }
 
-// take takes n tokens, or says that there are not enough.
+// take takes n tokens; false if there are not enough.
 func (b *bucket) take(r rates, n float64, now time.Time) bool {
 	b.fill(r, now)
 	if b.tokens < n {
@@ -53,9 +53,9 @@ var (
 		"CreateNatGateway": {10, 1}, "AssociateNatGatewayAddress": {10, 1}, "DisassociateNatGatewayAddress": {10, 1},
 		"RunInstances": {5, 2}, "StartInstances": {5, 2}, "TerminateInstances": {100, 5},
 	}
-	// Some actions take tokens for each resource besides.
+	// These also take a token for each resource.
 	byResource = map[string]rates{"RunInstances": {1000, 2}, "StartInstances": {1000, 2}, "TerminateInstances": {1000, 20}}
-	// These have a smaller bucket for calls that ask for everything.
+	// These have a smaller bucket for calls that do not narrow their results.
 	costly = []string{"DescribeInstances", "DescribeInstanceStatus", "DescribeNetworkInterfaces", "DescribeSecurityGroups",
 		"DescribeVolumes", "DescribeSnapshots", "DescribeSpotInstanceRequests"}
 )
@@ -64,7 +64,7 @@ func reads(action string) bool {
 	return strings.HasPrefix(action, "Describe") || strings.HasPrefix(action, "Get")
 }
 
-// ratesOf finds the bucket of a call.
+// ratesOf returns the bucket of a call.
 func ratesOf(c ec2.CallFacts) (name string, r rates) {
 	r, known := published[c.Action]
 	switch {
@@ -78,8 +78,8 @@ func ratesOf(c ec2.CallFacts) (name string, r rates) {
 	return c.Action, mutating
 }
 
-// throttled takes the tokens of a call from its buckets, or says that they are
-// empty: then it takes none.
+// throttled takes a call's tokens from its buckets. If one is short, it takes none and
+// returns true.
 func (i *Injector) throttled(c ec2.CallFacts) bool {
 	now := i.cfg.Now()
 	name, r := ratesOf(c)

@@ -41,14 +41,14 @@ func (w *fakeWorld) InstancesIn(zone string) []string {
 	return []string{"i-" + zone}
 }
 
-// topology has an interface of each instance and a spare one; the name of its
-// VPC tells it from others.
+// topology has an interface for each instance and a spare one; its VPC's name identifies
+// it.
 func topology(name string) vpc.Topology {
 	return vpc.Topology{VPCs: []vpc.VPC{{ID: name}}, ENIs: []vpc.ENI{
 		{ID: "eni-a", Subnet: "subnet-a"}, {ID: "eni-b", Subnet: "subnet-b"}, {ID: "eni-spare", Subnet: "subnet-a"}}}
 }
 
-// fakeMachines notes what it is told.
+// fakeMachines records the calls.
 type fakeMachines struct {
 	ec2.Machines
 	calls []string
@@ -66,8 +66,8 @@ func (m *fakeMachines) Launch(_ context.Context, i ec2.Instance) error {
 func (m *fakeMachines) Start(_ context.Context, i ec2.Instance) error { return m.note("start", i.ID) }
 func (m *fakeMachines) Terminate(_ context.Context, id string) error  { return m.note("terminate", id) }
 
-// fakeFabric notes the names of the topologies it is told, and what is down in
-// the last.
+// fakeFabric records the names of the topologies it is given, and the down interfaces of
+// the last one.
 type fakeFabric struct {
 	told []string
 	down string
@@ -85,7 +85,7 @@ func (f *fakeFabric) SetTopology(t vpc.Topology) error {
 	return nil
 }
 
-// bound is an Injector that acts on fakes.
+// bound returns an Injector bound to fakes.
 func bound(t *testing.T) (*Injector, *fakeWorld, *fakeMachines, *fakeFabric, ec2.Fabric) {
 	t.Helper()
 	i, err := New(Config{File: filepath.Join(t.TempDir(), "faults.json")})
@@ -228,7 +228,7 @@ func TestLateDataPlane(t *testing.T) {
 		if !slices.IsSorted(f.told[1:]) || f.told[0] != "one" || f.told[len(f.told)-1] != "t" {
 			t.Errorf("told %v, want one, then a to t in order", f.told)
 		}
-		// What is down is down at once.
+		// NICDown takes effect at once.
 		tell("x")
 		set(t, i, Fault{Name: NICDown, Target: "eni-b"})
 		if last := f.told[len(f.told)-1]; last == "x" || f.down != "eni-b" {
@@ -247,7 +247,7 @@ func TestLateDataPlane(t *testing.T) {
 	})
 }
 
-// fakeHistory answers with the time it was asked for.
+// fakeHistory returns the requested time.
 type fakeHistory struct{ asked []time.Time }
 
 func (h *fakeHistory) Metadata(string) (imds.Instance, bool) { return imds.Instance{ID: "now"}, true }

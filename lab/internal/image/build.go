@@ -13,22 +13,22 @@ import (
 	"strings"
 )
 
-// archiveDir is where a machine finds the apt archive of its image.
+// archiveDir is the path of an image's apt archive in a machine.
 const archiveDir = "var/lib/macaw/archive"
 
-// Users that are made in a machine, cloud-init's admin first, get these IDs, and
-// their groups too. To the kernel a user of a machine and one of this host are the
-// same if their IDs are: he may trace the other's processes, and enter the machine
-// through their /proc/PID/root (ptrace(2), "Ptrace access mode checking"), where
-// admin may become root. The range is above all that systemd knows of a host's own
-// (https://systemd.io/UIDS-GIDS) and below those that useradd hands to containers
+// Users created in a machine, starting with cloud-init's admin, get these IDs, and their
+// groups too. The kernel does not distinguish users of a machine from users of this host
+// with the same ID: a host user could trace their processes, and enter the machine through
+// their /proc/PID/root (ptrace(2), "Ptrace access mode checking"), where admin may become
+// root. The range is above all of systemd's ranges for a host's users
+// (https://systemd.io/UIDS-GIDS) and below those that useradd gives to containers
 // (login.defs(5), SUB_UID_MIN).
 const (
 	firstUserID = 99000
 	lastUserID  = 99999
 )
 
-// userIDsHook has useradd and adduser take them.
+// userIDsHook makes useradd and adduser use these IDs.
 func userIDsHook() string {
 	return fmt.Sprintf(`set -e
 for id in UID GID; do
@@ -41,9 +41,9 @@ for id in UID GID; do
 done`, firstUserID, lastUserID)
 }
 
-// build makes the stock root file system of r in dir/rootfs and fetches the
-// packages that stay outside it into dir/apart. What the tools print goes to
-// log. The caller gives an empty directory and throws it away on an error.
+// build makes the stock root file system of r in dir/rootfs and downloads the packages that
+// stay outside it into dir/apart. The tools' output goes to log. dir must be empty; the
+// caller removes it after an error.
 func build(ctx context.Context, r Recipe, dir string, log *os.File) error {
 	overlay := filepath.Join(dir, "overlay")
 	if err := copyFiles(overlay); err != nil {
@@ -58,8 +58,8 @@ func build(ctx context.Context, r Recipe, dir string, log *os.File) error {
 		return err
 	}
 	root := filepath.Join(dir, "rootfs")
-	// The hooks run with the image's root as $1 and with an apt configuration
-	// that resolves packages for the image but fetches them as the host does.
+	// The hooks get the image's root as $1, and an apt configuration that resolves packages
+	// for the image but downloads them as the host does.
 	args := []string{
 		"--mode=root", "--format=directory", "--variant=minbase",
 		"--skip=cleanup/apt/lists",
@@ -74,12 +74,12 @@ func build(ctx context.Context, r Recipe, dir string, log *os.File) error {
 		args = append(args, "--customize-hook="+fetchHook(r.Extra, apart))
 	}
 	args = append(args,
-		// mmdebstrap's own sources name the mirror; a machine has its archive.
+		// mmdebstrap's sources name the mirror; a machine only has its archive.
 		`--customize-hook=rm -f "$1"/etc/apt/sources.list.d/*`,
 		"--customize-hook=sync-in "+overlay+" /",
 		"--customize-hook="+userIDsHook(),
 		`--customize-hook=chroot "$1" systemctl --quiet enable systemd-networkd.service systemd-resolved.service`,
-		// Identities belong to a machine, not to an image.
+		// Identities must be unique per machine.
 		`--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname "$1"/etc/resolv.conf && : > "$1"/etc/machine-id`,
 		`--customize-hook=rm -rf "$1"/var/lib/apt/lists && mkdir -p "$1"/var/lib/apt/lists/partial && `+
 			`ln -sf ../run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf`,
@@ -96,8 +96,8 @@ func build(ctx context.Context, r Recipe, dir string, log *os.File) error {
 	return os.RemoveAll(overlay)
 }
 
-// archiveHook fetches packages with their dependencies and makes them a flat
-// apt archive inside the image.
+// archiveHook downloads packages with their dependencies into a flat apt archive in the
+// image.
 func archiveHook(packages []string) string {
 	return `set -e
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
@@ -110,8 +110,8 @@ apt-ftparchive packages . > Packages
 apt-ftparchive release . > Release`
 }
 
-// fetchHook fetches packages, with what the image lacks of their dependencies,
-// to a directory of the host.
+// fetchHook downloads packages, with the dependencies that the image lacks, to a directory
+// of the host.
 func fetchHook(packages []string, dir string) string {
 	return `set -e
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
@@ -119,8 +119,8 @@ apt-get --yes --download-only --reinstall --no-install-recommends install ` + st
 mv "$1"/var/cache/apt/archives/*.deb "` + dir + `/"`
 }
 
-// mirror is the Debian mirror that this host itself uses, so that a proxy or
-// a local mirror set up once serves the lab too.
+// mirror returns the Debian mirror that this host uses, so that the lab uses a configured
+// proxy or local mirror too.
 func mirror(ctx context.Context) (string, error) {
 	if m := os.Getenv("MACAW_DEBIAN_MIRROR"); m != "" {
 		return m, nil
@@ -137,9 +137,8 @@ func mirror(ctx context.Context) (string, error) {
 	return pickMirror(string(out), fallback), nil
 }
 
-// pickMirror finds the address of the main Debian archive in the lines
-// "origin suite address" that apt prints, and skips the security archive,
-// which holds only part of a release.
+// pickMirror finds the address of the main Debian archive in apt's lines of "origin suite
+// address". It skips the security archive, which holds only part of a release.
 func pickMirror(targets, fallback string) string {
 	for line := range strings.Lines(targets) {
 		f := strings.Fields(line)
@@ -150,7 +149,7 @@ func pickMirror(targets, fallback string) string {
 	return fallback
 }
 
-// copyFiles lays the embedded tree down in dir.
+// copyFiles writes the embedded tree into dir.
 func copyFiles(dir string) error {
 	return fs.WalkDir(files, "files", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {

@@ -22,7 +22,7 @@ func TestUserIDsHook(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// As mmdebstrap runs it.
+	// mmdebstrap runs the hook this way.
 	if out, err := exec.Command("sh", "-c", userIDsHook(), "sh", root).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package image makes and keeps the images of the lab's machines.
+// Package image builds and stores the images of the lab's machines.
 //
-// A stock image is Debian as its [Recipe] says, built by mmdebstrap; a snapshot is what a
-// machine has changed on top of its own image. A [Store] keeps them as directories that
-// overlays are laid on, each complete or absent. Images are read by machines and never
-// changed.
+// A stock image is Debian as described by a [Recipe], built by mmdebstrap. A snapshot holds
+// a machine's changes to its own image. A [Store] keeps images as directories for
+// overlayfs, each complete or absent. Images are read-only to machines and immutable.
 package image

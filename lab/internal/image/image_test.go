@@ -49,7 +49,7 @@ func TestPickMirror(t *testing.T) {
 	}
 }
 
-// put makes an image by hand.
+// put makes an image without building it.
 func put(t *testing.T, s Store, img Image) Image {
 	t.Helper()
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
@@ -93,7 +93,7 @@ func TestSnapshot(t *testing.T) {
 		t.Errorf("layers (-want +got)\n%s", diff)
 	}
 	root := img.Layers[0]
-	// AWS takes the disk as it is: what must not be in the image is its maker's to remove.
+	// AWS copies the disk unchanged: removing secrets is up to the image's author.
 	for name, text := range files {
 		if b, err := os.ReadFile(filepath.Join(root, name)); err != nil || string(b) != text {
 			t.Errorf("the image's %s is %q, %v; want the machine's", name, b, err)

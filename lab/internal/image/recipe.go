@@ -12,17 +12,17 @@ import (
 	"strings"
 )
 
-// files is what a stock image has on top of Debian's packages; the tree below
-// files/ is copied to the root of the image.
+// files are a stock image's files beyond Debian's packages: the tree below files/ is copied
+// to the root of the image.
 //
 //go:embed all:files
 var files embed.FS
 
-// base are the packages that Debian's own image for EC2 brings along and that
-// a cloud relies on: cloud-init with its DHCP client, networkd, sshd, a resolver.
-// Debian's has netplan between cloud-init and networkd, but netplan has networkd
-// find a NIC by its permanent address, and the lab's, being TAP devices, have
-// none. ifupdown, which cloud-init would prefer to both, is in neither.
+// base are packages that Debian's image for EC2 has and clouds rely on: cloud-init with its
+// DHCP client, networkd, sshd, a resolver. Debian's image has netplan between cloud-init
+// and networkd; but netplan makes networkd match a NIC by its permanent address, which the
+// lab's TAP devices lack. ifupdown, which cloud-init would prefer to both, is in neither
+// image.
 var base = []string{
 	"systemd", "systemd-sysv", "udev", "dbus", "libpam-systemd", "systemd-resolved", "systemd-timesyncd",
 	"openssh-server", "sudo", "ca-certificates", "python3", "locales",
@@ -31,24 +31,23 @@ var base = []string{
 	"curl", "less", "vim-tiny", "tcpdump", "bash-completion",
 }
 
-// Recipe says what a stock image is made of. Two equal recipes make the same
-// image, so its hash is the image's name in the store.
+// Recipe describes a stock image. Equal recipes make equal images, so the recipe's hash is
+// the image's name in the store.
 type Recipe struct {
 	Suite string // of Debian, such as trixie
-	// Archive are packages that lie in the image's own apt archive, with all
-	// that they depend on, but are not installed: a machine of the lab has no
-	// way out to fetch them.
+	// Archive are packages in the image's own apt archive, with all their dependencies.
+	// They are not installed; a machine in the lab has no other source of packages.
 	Archive []string
-	// Extra are packages that are only fetched beside the image, with what it
-	// lacks of their dependencies: what a guest is built from.
+	// Extra are packages that are only stored beside the image, with the dependencies that
+	// the image lacks: what a guest is built from.
 	Extra []string
 }
 
-// layout changes whenever the way an image is put together does.
+// layout must change whenever build changes.
 const layout = "8"
 
-// Key is the content hash of the recipe: packages, files and layout, in 17
-// hexadecimal digits.
+// Key is the recipe's content hash over packages, files and layout, as 17 hexadecimal
+// digits.
 func (r Recipe) Key() string {
 	h := sha256.New()
 	list := func(name string, s []string) {
@@ -60,7 +59,7 @@ func (r Recipe) Key() string {
 	list("base", base)
 	list("archive", r.Archive)
 	list("apart", r.Extra)
-	// The embedded tree can't fail to be read: it is part of the binary.
+	// Reading the embedded tree cannot fail.
 	_ = fs.WalkDir(files, "files", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

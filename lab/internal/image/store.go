@@ -17,30 +17,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Store keeps images in a directory: one folder an image, complete or absent.
+// Store keeps images in a directory: one folder per image, complete or absent.
 type Store struct{ Dir string }
 
-// Image is a stack of directories that a machine's overlay is laid on.
+// Image is a stack of lower directories for a machine's overlay.
 type Image struct {
 	// ID is the name of the image's folder.
 	ID string
-	// Layers are the directories of the stack, the topmost first, as
-	// overlayfs takes them.
+	// Layers are the directories of the stack, the topmost first, as in overlayfs.
 	Layers []string `json:"-"`
-	// Parent is the image that this one was made on top of, or empty.
+	// Parent is the image that this one is based on, or empty.
 	Parent  string
 	Created time.Time
 }
 
 const meta = "image.json"
 
-// StockID is the ID of the stock image of a recipe. It has the form of an AMI's
-// (EC2 User Guide, resource-ids), so that it can be one.
+// StockID is the ID of a recipe's stock image. It has the form of an AMI's (EC2 User Guide,
+// resource-ids), because EC2 offers it as one.
 func StockID(r Recipe) string { return "ami-" + r.Key() }
 
-// Stock returns the stock image of r and builds it if the store has none; what
-// the tools print goes to a log beside the images. built says whether it was
-// made by this call.
+// Stock returns the stock image of r, and builds it if the store has none; the tools'
+// output goes to a log beside the images. built tells whether this call built it.
 func (s Store) Stock(ctx context.Context, r Recipe) (img Image, built bool, err error) {
 	id := StockID(r)
 	unlock, err := s.lock(id)
@@ -67,9 +65,9 @@ func (s Store) Stock(ctx context.Context, r Recipe) (img Image, built bool, err 
 // ExtraPackages is the directory with the packages that the recipe keeps beside the image.
 func (s Store) ExtraPackages(r Recipe) string { return filepath.Join(s.Dir, StockID(r), "apart") }
 
-// Snapshot makes an image of what a machine has changed on top of its own
-// image: of all of it, as AWS does, also its keys and its identity. The machine must
-// be stopped, or its files are caught in mid-flight.
+// Snapshot makes an image from all of a machine's changes to its own image, as AWS does,
+// including its keys and its identity. The machine must be stopped, or files may be
+// inconsistent.
 func (s Store) Snapshot(ctx context.Context, id, upper string, parent Image) (Image, error) {
 	unlock, err := s.lock(id)
 	if err != nil {
@@ -80,8 +78,8 @@ func (s Store) Snapshot(ctx context.Context, id, upper string, parent Image) (Im
 		return img, err
 	}
 	err = s.create(Image{ID: id, Parent: parent.ID}, func(dir string) error {
-		// cp keeps what overlayfs needs: whiteouts (character devices) and
-		// the trusted.overlay attributes.
+		// cp preserves overlayfs's metadata: whiteouts (character devices) and
+		// trusted.overlay attributes.
 		out, err := exec.CommandContext(ctx, "cp", "-a", "--reflink=auto", upper,
 			filepath.Join(dir, "rootfs")).CombinedOutput()
 		if err != nil {
@@ -95,8 +93,8 @@ func (s Store) Snapshot(ctx context.Context, id, upper string, parent Image) (Im
 	return s.Get(id)
 }
 
-// create fills a folder beside the store and moves it in whole, so that an
-// interrupted build leaves no half image behind.
+// create fills a folder beside the store and then renames it into the store, so that an
+// interrupted build leaves no incomplete image.
 func (s Store) create(img Image, fill func(dir string) error) error {
 	tmp, err := os.MkdirTemp(s.Dir, ".new-")
 	if err != nil {
@@ -120,7 +118,7 @@ func (s Store) create(img Image, fill func(dir string) error) error {
 	return os.Rename(tmp, filepath.Join(s.Dir, img.ID))
 }
 
-// Get returns an image; the error is fs.ErrNotExist when the store has none.
+// Get returns an image; fs.ErrNotExist if the store does not have it.
 func (s Store) Get(id string) (Image, error) {
 	var layers []string
 	var first Image
@@ -143,7 +141,7 @@ func (s Store) Get(id string) (Image, error) {
 	return first, nil
 }
 
-// Of returns the image that a stack of layers is.
+// Of returns the image with these layers.
 func (s Store) Of(layers []string) (Image, error) {
 	if len(layers) == 0 {
 		return Image{}, errors.New("finding an image: no layers given")
@@ -151,7 +149,7 @@ func (s Store) Of(layers []string) (Image, error) {
 	return s.Get(filepath.Base(filepath.Dir(layers[0])))
 }
 
-// Remove deletes an image; one that is not there is no error.
+// Remove deletes an image; one that does not exist is no error.
 func (s Store) Remove(id string) error {
 	if id == "" || strings.ContainsAny(id, "/.") {
 		return fmt.Errorf("removing image %q: not an image's name", id)
@@ -159,7 +157,7 @@ func (s Store) Remove(id string) error {
 	return os.RemoveAll(filepath.Join(s.Dir, id))
 }
 
-// lock keeps two processes from building the same image twice.
+// lock keeps two processes from building the same image at the same time.
 func (s Store) lock(id string) (func(), error) {
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return nil, err

@@ -17,8 +17,8 @@ const (
 	maxTTL      = 21600 // seconds, six hours
 )
 
-// versions are those the service lists; each shows the same tree. cloud-init
-// asks for the newest it knows.
+// versions are listed by the service; each has the same tree. cloud-init uses the newest
+// that it knows.
 var versions = []string{"1.0", "2007-01-19", "2009-04-04", "2011-01-01", "2014-02-25", "2016-09-02", "2018-09-24",
 	"2019-10-01", "2020-10-27", "2021-03-23", "2021-07-15", "2022-09-24", "2024-04-11", "latest"}
 
@@ -28,29 +28,28 @@ type Handler struct {
 	who    func(*http.Request) (eni string, ok bool)
 	tokens *tokens
 
-	// HopLimit, if set, is told before the answer to a token request how many
-	// hops that answer may travel, and 0 before any other: there is no limit.
-	// HTTP can't see the packets; LimitHops can.
+	// HopLimit, if set, is called before each answer with the hop limit of its packets:
+	// that of the instance for a token, else 0, which means no limit. HTTP has no access to
+	// packets; LimitHops does.
 	HopLimit func(r *http.Request, hops int)
-	// Role, if set, finds the role in an instance's profile; ok is false if
-	// there is none.
+	// Role, if set, returns the role in an instance's profile; ok is false if there is
+	// none.
 	Role func(i Instance) (r Role, ok bool)
-	// Now is the clock of the tokens, time.Now unless set.
+	// Now is the clock of the tokens; default time.Now.
 	Now func() time.Time
 }
 
-// New makes a handler. The function who says which network interface a request
-// came from.
+// New makes a handler. who returns the network interface that a request came from.
 func New(source Source, who func(*http.Request) (eni string, ok bool)) *Handler {
 	return &Handler{source: source, who: who, tokens: newTokens(), Now: time.Now}
 }
 
-// ServeHTTP answers as the EC2 User Guide says in
-// configuring-instance-metadata-service and instancedata-data-retrieval.
+// ServeHTTP implements the EC2 User Guide, configuring-instance-metadata-service and
+// instancedata-data-retrieval.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "EC2ws")
 	if h.HopLimit != nil {
-		h.HopLimit(r, 0) // what a former request on the connection was told ends
+		h.HopLimit(r, 0) // reset the limit of an earlier request on the connection
 	}
 	eni, known := h.who(r)
 	if !known {
@@ -74,8 +73,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveToken begins a session. A request that came through a proxy is refused,
-// and so is one on a dated version.
+// serveToken issues a session token. A request through a proxy, or on a dated version, is
+// refused.
 func (h *Handler) serveToken(w http.ResponseWriter, r *http.Request, i Instance, version, path string) {
 	switch {
 	case path == "api/token" && version != "latest", len(r.Header.Values("X-Forwarded-For")) > 0:
@@ -104,7 +103,7 @@ func (h *Handler) serveTree(w http.ResponseWriter, r *http.Request, i Instance, 
 		refuse(w, http.StatusMethodNotAllowed)
 		return
 	}
-	// A token that is wrong is refused even where none is needed.
+	// An invalid token is refused even if tokens are optional.
 	token, given := r.Header[tokenHeader]
 	if given && !h.tokens.valid(token[0], i.ID, h.Now()) || !given && !i.Options.TokenOptional {
 		refuse(w, http.StatusUnauthorized)
@@ -142,7 +141,7 @@ func answer(w http.ResponseWriter, text string) {
 	io.WriteString(w, text)
 }
 
-// refuse sends a page, as the real service does; clients read the status only.
+// refuse sends an error page, as the real service does; clients read only the status.
 func refuse(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "text/html")
 	w.WriteHeader(status)

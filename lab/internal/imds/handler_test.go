@@ -39,7 +39,7 @@ type fakeSource map[string]Instance
 
 func (f fakeSource) Metadata(eni string) (Instance, bool) { i, ok := f[eni]; return i, ok }
 
-// service serves one instance; the header X-From stands for the wire.
+// service serves one instance; the header X-From names the request's network interface.
 func service(t *testing.T, change func(*Instance)) (*httptest.Server, *Handler) {
 	t.Helper()
 	i := instance()
@@ -177,8 +177,8 @@ func TestTree(t *testing.T) {
 	}
 }
 
-// TestCrawl walks the tree as cloud-init's DataSourceEc2 does: every list must
-// lead to lists and values that are there.
+// TestCrawl walks the tree as cloud-init's DataSourceEc2 does: every entry of a list must
+// exist.
 func TestCrawl(t *testing.T) {
 	s, _ := service(t, nil)
 	tok := token(t, s)

@@ -13,16 +13,15 @@ import (
 
 type connection struct{}
 
-// ConnContext is for the server of a Handler, as http.Server.ConnContext: it
-// lets LimitHops find a request's connection.
+// ConnContext is the http.Server.ConnContext of a Handler's server. LimitHops needs it to
+// find a request's connection.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connection{}, c)
 }
 
-// LimitHops is a Handler's HopLimit: it sends the packets that follow on a
-// request's connection with that time to live, so that they end where they are
-// forwarded once too often. 0 stands for the system's own. A request whose
-// connection is not known is left alone.
+// LimitHops is a Handler's HopLimit. It sets the time to live of the following packets on a
+// request's connection, so that they expire if forwarded too often; 0 means the system's
+// default. It ignores a request with an unknown connection.
 func LimitHops(r *http.Request, hops int) {
 	raw, ok := r.Context().Value(connection{}).(syscall.Conn)
 	if !ok {
@@ -35,7 +34,7 @@ func LimitHops(r *http.Request, hops int) {
 	if hops == 0 {
 		hops = -1 // ip(7): the default
 	}
-	// A connection that has just ended has no options left to set.
+	// A closed connection has no options to set.
 	_ = c.Control(func(fd uintptr) {
 		if unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, hops) != nil {
 			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL, hops)

@@ -4,15 +4,14 @@ package imds
 
 import "time"
 
-// Source says what an instance may know about itself.
+// Source provides instances' metadata.
 type Source interface {
-	// Metadata returns the instance that a network interface is attached to;
-	// ok is false when it is attached to none.
+	// Metadata returns the instance that a network interface is attached to; ok is false if
+	// there is none.
 	Metadata(eni string) (i Instance, ok bool)
 }
 
-// Instance is what the service tells an instance about itself. Empty values
-// have no key in the tree.
+// Instance is the metadata of an instance. Empty values are omitted from the tree.
 type Instance struct {
 	ID           string
 	ImageID      string
@@ -28,13 +27,13 @@ type Instance struct {
 	PrivateDNS   string // such as ip-10-0-0-11.ec2.internal
 	PublicDNS    string
 	KeyName      string
-	PublicKey    string // one line as in authorized_keys
+	PublicKey    string // one line in the format of authorized_keys
 	UserData     []byte // nil if there is none
 	NICs         []NIC  // in the order of device indices, the primary first
 	Options      Options
-	// Tags are shown only if the options say so.
+	// Tags are shown only if the options allow it.
 	Tags map[string]string
-	// Profile is the instance profile; its zero value stands for none.
+	// Profile is the instance profile; the zero value means none.
 	Profile Profile
 }
 

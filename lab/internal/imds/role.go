@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Role is the role of an instance's profile, with credentials of it.
+// Role is the role of an instance's profile, with its credentials.
 type Role struct {
 	Name string
-	// Refused says that the role does not let EC2 assume it: there are no
-	// credentials then.
+	// Refused means that the role's trust policy does not let EC2 assume it; there are no
+	// credentials.
 	Refused         bool
 	AccessKeyID     string
 	SecretAccessKey string
@@ -20,10 +20,9 @@ type Role struct {
 	Expires         time.Time
 }
 
-// putRole shows an instance its profile and the credentials of its role (EC2
-// User Guide, iam-roles-for-amazon-ec2, "Retrieve security credentials"). A
-// role that EC2 may not assume is there with a code that says so (IAM User
-// Guide, troubleshoot_iam-ec2).
+// putRole adds the instance's profile and its role's credentials (EC2 User Guide,
+// iam-roles-for-amazon-ec2, "Retrieve security credentials"). For a role that EC2 may not
+// assume there is an error code instead (IAM User Guide, troubleshoot_iam-ec2).
 func (n *node) putRole(p Profile, r Role, known bool, now time.Time) {
 	stamp := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 	info := map[string]string{"Code": "Success", "LastUpdated": stamp(now), "InstanceProfileArn": p.ARN,

@@ -21,7 +21,7 @@ import (
 
 const profileARN = "arn:aws:iam::123456789012:instance-profile/prof"
 
-// withRole serves an instance that has a profile.
+// withRole serves an instance with a profile.
 func withRole(t *testing.T, role func(Instance) (Role, bool)) *httptest.Server {
 	t.Helper()
 	s, h := service(t, func(i *Instance) { i.Profile = Profile{ARN: profileARN, ID: "AIPA1"} })
@@ -39,7 +39,7 @@ func TestRole(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		role func(Instance) (Role, bool)
-		want map[string]string // path: part of the text, empty for 404
+		want map[string]string // path: part of the text; empty means 404
 	}{
 		{"good", goodRole, map[string]string{"": "info\nsecurity-credentials/",
 			"info":                  `"InstanceProfileArn": "` + profileARN + `"`,
@@ -143,7 +143,7 @@ func TestIPv6AndPrefixes(t *testing.T) {
 	}
 }
 
-// TestHopLimitOnTheWire reads back what the kernel will send the answers with.
+// TestHopLimitOnTheWire reads the TTL back from the socket.
 func TestHopLimitOnTheWire(t *testing.T) {
 	_, h := service(t, nil)
 	ttl := func(r *http.Request) int {

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// tokens makes and checks session tokens. A token is the time it ends and a
-// code over that and the instance, so none is kept, and one instance's is worth
-// nothing on another (EC2 User Guide, configuring-instance-metadata-service).
-// Tokens do not outlive the service; clients then get a 401 and ask anew.
+// tokens issues and checks session tokens. A token is its expiry time with a MAC over that
+// and the instance, so none is stored, and a token of one instance is invalid on another
+// (EC2 User Guide, configuring-instance-metadata-service). Tokens do not outlive the
+// service; clients then get a 401 and request a new one.
 type tokens struct{ key [32]byte }
 
 func newTokens() *tokens {

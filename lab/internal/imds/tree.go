@@ -11,16 +11,15 @@ import (
 	"time"
 )
 
-// node is a value, or a list of names when it has children.
+// node is a value, or a list of names if it has children.
 type node struct {
 	value    string
 	children map[string]*node
-	// listing replaces the names of the children, where the service shows
-	// something else.
+	// listing replaces the list of the children's names.
 	listing string
 }
 
-// put sets the value at a path; an empty one has no key.
+// put sets the value at a path; an empty value is omitted.
 func (n *node) put(path, value string) {
 	if value == "" {
 		return
@@ -41,8 +40,8 @@ func (n *node) at(path string) *node {
 	return n
 }
 
-// get finds what a path shows. A list may be asked for with a slash at the end
-// or without, a value only without.
+// get returns the text at a path. The path of a list may end with a slash, that of a value
+// may not.
 func (n *node) get(path string) (text string, ok bool) {
 	slash := strings.HasSuffix(path, "/")
 	for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
@@ -59,8 +58,8 @@ func (n *node) get(path string) (text string, ok bool) {
 	return n.list(), true
 }
 
-// list names the children, one a line; those that have children themselves end
-// with a slash (EC2 User Guide, instancedata-data-retrieval).
+// list returns the children's names, one per line; names of children with children end with
+// a slash (EC2 User Guide, instancedata-data-retrieval).
 func (n *node) list() string {
 	if n.listing != "" {
 		return n.listing
@@ -75,16 +74,15 @@ func (n *node) list() string {
 	return strings.Join(names, "\n")
 }
 
-// newTree makes what one version of the service shows an instance: meta-data,
-// dynamic and user-data (EC2 User Guide, ec2-instance-metadata,
-// "Instance metadata categories").
+// newTree makes the tree of one version for an instance: meta-data, dynamic and user-data
+// (EC2 User Guide, ec2-instance-metadata, "Instance metadata categories").
 func newTree(i Instance) *node {
 	root := &node{}
 	if i.UserData != nil {
 		root.at("user-data").value = string(i.UserData)
 	}
 	root.at("dynamic/instance-identity/document").value = identityDocument(i)
-	root.listing = "dynamic\nmeta-data" // here without slashes
+	root.listing = "dynamic\nmeta-data" // without slashes at this level
 	if i.UserData != nil {
 		root.listing += "\nuser-data"
 	}
@@ -113,8 +111,8 @@ func newTree(i Instance) *node {
 		m.at("public-keys").listing = "0=" + i.KeyName
 	}
 	if i.Options.ShowTags {
-		// Keys with a slash are refused when tags are switched on for the
-		// service (EC2 User Guide, work-with-tags-in-IMDS).
+		// EC2 refuses keys with a slash when tags are enabled in metadata (EC2 User Guide,
+		// work-with-tags-in-IMDS).
 		for key, value := range i.Tags {
 			if !strings.Contains(key, "/") {
 				m.at("tags/instance/" + key).value = value
@@ -136,7 +134,7 @@ func newTree(i Instance) *node {
 	return root
 }
 
-// put fills in the tree of one network interface.
+// put adds the subtree of a network interface.
 func (n NIC) put(m *node, owner string) {
 	m.put("device-number", strconv.Itoa(n.DeviceIndex))
 	m.put("interface-id", n.ENI)
@@ -179,8 +177,8 @@ func joined[T any](all []T, text func(T) string) string {
 }
 
 // identityDocument is the instance identity document (EC2 User Guide,
-// instance-identity-documents). The lab can't sign it as AWS does, so the
-// signatures beside it are missing.
+// instance-identity-documents). The signature documents are missing: the lab cannot sign as
+// AWS does.
 func identityDocument(i Instance) string {
 	document := struct {
 		AccountID               string  `json:"accountId"`

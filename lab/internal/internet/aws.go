@@ -14,15 +14,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// AWS is the address of AWS's own services, which machines reach as on AWS: by
-// the services' names, over HTTPS, through an Internet or NAT gateway. It exists
-// in the namespace only.
+// AWS is the address of AWS's own services. Machines reach them as on AWS: by the services'
+// names, over HTTPS, through an Internet or NAT gateway. It exists only in the namespace.
 var AWS = netip.MustParseAddr("192.0.2.90")
 
-// awsServices are those that the lab has.
+// awsServices are the services that the lab implements.
 var awsServices = []string{"ec2", "iam", "ssm", "sts"}
 
-// ServiceNames are the names of the services' endpoints in a region (AWS General
+// ServiceNames returns the names of the services' endpoints in a region (AWS General
 // Reference, rande).
 func ServiceNames(region string) []string {
 	names := []string{"iam.amazonaws.com", "sts.amazonaws.com"}
@@ -32,7 +31,7 @@ func ServiceNames(region string) []string {
 	return names
 }
 
-// isService tells whether a name, with a dot at its end, is that of an endpoint.
+// isService tells whether a fully qualified name is that of an endpoint.
 func isService(name string) bool {
 	labels := strings.Split(name, ".")
 	switch len(labels) {
@@ -44,8 +43,7 @@ func isService(name string) bool {
 	return false
 }
 
-// ServeAWS answers for the services' endpoints of a region until ctx ends, with
-// and without TLS.
+// ServeAWS serves the endpoints of a region over HTTP and HTTPS until ctx ends.
 func ServeAWS(ctx context.Context, api http.Handler, certificate tls.Certificate) error {
 	var plain, secure net.Listener
 	err := listen(func() (err error) {

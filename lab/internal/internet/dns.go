@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// Lookup answers for the names of the Internet's hosts; name ends in a dot.
+// Lookup resolves the names of the Internet's hosts; name ends in a dot.
 func Lookup(name string) (netip.Addr, bool) {
 	name = strings.ToLower(name)
 	if isService(name) {
@@ -22,8 +22,8 @@ func Lookup(name string) (netip.Addr, bool) {
 	return a, ok
 }
 
-// ServeDNS answers questions for A and AAAA records over UDP (RFC 1035) until ctx ends.
-// A name that lookup does not know does not exist.
+// ServeDNS answers queries for A and AAAA records over UDP (RFC 1035) until ctx ends. If
+// lookup does not know a name, the answer is NXDOMAIN.
 func ServeDNS(ctx context.Context, conn net.PacketConn, lookup func(name string) (netip.Addr, bool)) error {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
@@ -37,7 +37,7 @@ func ServeDNS(ctx context.Context, conn net.PacketConn, lookup func(name string)
 			return err
 		}
 		if reply, err := answer(buf[:n], lookup); err == nil {
-			// A reply that can't be sent is a reply that was lost.
+			// An unsent reply is equivalent to a lost one.
 			_, _ = conn.WriteTo(reply, from)
 		}
 	}

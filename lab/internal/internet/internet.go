@@ -20,20 +20,20 @@ import (
 )
 
 const (
-	// Namespace is where the Internet's hosts live.
+	// Namespace is the network namespace of the Internet's hosts.
 	Namespace = "mcw-internet"
-	// Gateway is the device that the fabric's Internet port is: what is sent
-	// to it comes out of an Internet gateway.
+	// Gateway is the device of the fabric's Internet port: packets sent to it enter through
+	// an Internet gateway.
 	Gateway = "igw0"
 
 	hostDevice = "mcw-internet" // on the operator's host
-	peerDevice = "host0"        // the same cable's other end
+	peerDevice = "host0"        // the veth's end in the namespace
 )
 
-// The Internet's addresses. The two ends of the cable to the operator's host
-// are taken from the range of Elastic IPs, whose first addresses are given to
-// nobody: so nothing but that range is touched on the host. The web server's,
-// from a range for documentation (RFC 5737), exists in the namespace only.
+// The Internet's addresses. Both ends of the veth pair to the operator's host are in the
+// range of Elastic IPs, whose first addresses are never allocated; so that range is the
+// only one used on the host. The web server's address, from a range for documentation (RFC
+// 5737), exists only in the namespace.
 var (
 	DNS      = netip.MustParseAddr("8.8.8.8")
 	Web      = netip.MustParseAddr("192.0.2.80")
@@ -46,7 +46,7 @@ var (
 // WebName is the web server's name.
 const WebName = control.WebServer
 
-// names are what the Internet's DNS knows.
+// names are the records of the Internet's DNS.
 var names = map[string]netip.Addr{
 	WebName + ".":  Web,
 	"example.com.": Web,
@@ -55,16 +55,15 @@ var names = map[string]netip.Addr{
 	IPv6Name + ".": IPv6Host,
 }
 
-// Up makes the namespace and its cable to the operator's host. It changes
-// nothing where they are there already. The gateway device must be made by
-// who carries its packets, after Up; RouteGateway then points the Internet at
-// it.
+// Up makes the namespace and its veth pair to the operator's host, unless they exist.
+// Afterwards the caller creates the gateway device, whose packets it carries, and calls
+// RouteGateway.
 func Up() error {
 	if err := namespace.Add(Namespace); err != nil {
 		return err
 	}
-	// First of all: a packet to an Elastic IP never leaves this host by its
-	// default route, whatever is up or down of the lab.
+	// First of all: whatever parts of the lab are up, a packet to an Elastic IP must never
+	// leave this host by its default route.
 	if err := fence(); err != nil {
 		return err
 	}
@@ -77,7 +76,7 @@ func Up() error {
 	return upIPv6()
 }
 
-// fence is a route of last resort that refuses Elastic IPs.
+// fence adds a fallback route that refuses Elastic IPs.
 func fence() error {
 	r := netlink.Route{Dst: prefix(ElasticIPs), Type: unix.RTN_UNREACHABLE, Priority: 1 << 30}
 	if err := netlink.RouteAdd(&r); err != nil && !errors.Is(err, unix.EEXIST) {
@@ -141,8 +140,7 @@ func cable() error {
 	})
 }
 
-// RouteGateway sends Elastic IPs and the VPCs' IPv6 addresses to the Internet
-// gateway's device.
+// RouteGateway routes Elastic IPs and the VPCs' IPv6 addresses to the gateway device.
 func RouteGateway() error {
 	if err := routeIPv6(); err != nil {
 		return fmt.Errorf("routing IPv6 to the Internet gateway: %w", err)
@@ -157,7 +155,7 @@ func RouteGateway() error {
 	})
 }
 
-// Down removes the namespace and everything that Up has put on this host.
+// Down removes the namespace and all of Up's changes to this host.
 func Down() error {
 	if link, err := netlink.LinkByName(hostDevice); err == nil {
 		if err := netlink.LinkDel(link); err != nil {
@@ -174,7 +172,7 @@ func Down() error {
 	return nil
 }
 
-// Serve answers for the Internet's hosts, but AWS's, until ctx ends.
+// Serve runs the services of the Internet's hosts, except AWS's, until ctx ends.
 func Serve(ctx context.Context) error {
 	var web, web6 net.Listener
 	var udp net.PacketConn
@@ -198,7 +196,7 @@ func Serve(ctx context.Context) error {
 	return g.Wait()
 }
 
-// listen calls fn in the Internet.
+// listen calls fn in the Internet's namespace.
 func listen(fn func() error) error {
 	if err := namespace.Do(Namespace, fn); err != nil {
 		return fmt.Errorf("serving the lab's Internet: %w", err)
@@ -206,7 +204,7 @@ func listen(fn func() error) error {
 	return nil
 }
 
-// ServeHTTP serves until ctx ends, with a server that was adjusted.
+// ServeHTTP serves until ctx ends; adjust functions may change the server first.
 func ServeHTTP(ctx context.Context, l net.Listener, h http.Handler, adjust ...func(*http.Server)) error {
 	srv := &http.Server{Handler: h}
 	for _, a := range adjust {
@@ -220,7 +218,7 @@ func ServeHTTP(ctx context.Context, l net.Listener, h http.Handler, adjust ...fu
 	return nil
 }
 
-// single is an address as a prefix of its full length.
+// single returns an address as a prefix of full length.
 func single(a netip.Addr) *net.IPNet { return prefix(netip.PrefixFrom(a, a.BitLen())) }
 
 func prefix(p netip.Prefix) *net.IPNet {

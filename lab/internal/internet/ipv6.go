@@ -10,20 +10,20 @@ import (
 	"macaw.example/lab/internal/namespace"
 )
 
-// The Internet's one host with IPv6 answers ping, and as a web server. IPv6 ends
-// in the namespace: the cable to the operator's host has none, and nothing is
-// forwarded. All are of the range for documentation (RFC 3849).
+// The Internet's only host with IPv6 answers pings and is a web server. IPv6 ends in the
+// namespace: the veth pair to the operator's host has none, and nothing is forwarded. All
+// addresses are in the range for documentation (RFC 3849).
 var (
 	IPv6Host = netip.MustParseAddr("2001:db8:8888::8888")
-	// IPv6Pool is the range that VPCs' IPv6 blocks are taken from.
+	// IPv6Pool is the range of VPCs' IPv6 blocks.
 	IPv6Pool = netip.MustParsePrefix("2001:db8:1000::/36")
 )
 
 // IPv6Name is that host's name.
 const IPv6Name = "ipv6.example.com"
 
-// upIPv6 gives the namespace IPv6, but not its cable. The gateway's device needs
-// no address of its own, and one would make it ask for routers.
+// upIPv6 enables IPv6 in the namespace, but not on its veth. The gateway's device needs no
+// address; with one it would solicit routers.
 func upIPv6() error {
 	err := namespace.Sysctl(Namespace, map[string]string{
 		"net/ipv6/conf/" + peerDevice + "/disable_ipv6": "1",
@@ -42,10 +42,10 @@ func upIPv6() error {
 	})
 }
 
-// routeIPv6 sends the VPCs' addresses to the Internet gateway's device, which may
-// be of a lab that had no IPv6.
+// routeIPv6 routes the VPCs' addresses to the gateway's device, which may come from a lab
+// version without IPv6.
 func routeIPv6() error {
-	// One after the other: enabled first, the device would make an address.
+	// In this order: if IPv6 were enabled first, the device would generate an address.
 	for _, s := range [][2]string{{"addr_gen_mode", "1"}, {"disable_ipv6", "0"}} {
 		if err := namespace.Sysctl(Namespace, map[string]string{"net/ipv6/conf/" + Gateway + "/" + s[0]: s[1]}); err != nil {
 			return err

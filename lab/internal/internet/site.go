@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// maxDownload bounds what one request can ask for, in bytes.
+// maxDownload bounds the size of a download, in bytes.
 const maxDownload = 1 << 30
 
 // site is the web server: a page, and downloads of any size.

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// ownCgroup moves this process, and so the machine that it boots, into a cgroup
-// of its own. systemd-nspawn puts a machine that it has no scope for into a
-// cgroup below its own with a fixed name: two machines would share one, and
-// each other's processes with it. It returns what removes the cgroups again.
+// ownCgroup moves this process, and so the machine that it boots, into its own cgroup.
+// systemd-nspawn puts a machine without a scope into a cgroup with a fixed name below its
+// own: two machines would share it, and see each other's processes. It returns a function
+// that removes the cgroups.
 func ownCgroup(name string) (remove func(), err error) {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -26,7 +26,7 @@ func ownCgroup(name string) (remove func(), err error) {
 	var made []string
 	remove = func() {
 		for _, dir := range made {
-			// This process goes back first: a cgroup in use stays.
+			// This process moves back first: a cgroup in use cannot be removed.
 			_ = os.WriteFile(filepath.Join(filepath.Dir(dir), "cgroup.procs"), []byte(strconv.Itoa(os.Getpid())), 0o644)
 			removeTree(dir)
 		}
@@ -44,13 +44,12 @@ func ownCgroup(name string) (remove func(), err error) {
 	return remove, nil
 }
 
-// dyingGrace is how long the last processes of a machine that has ended may keep its
-// cgroups.
+// dyingGrace is how long the last processes of an ended machine may keep its cgroups.
 const dyingGrace = 2 * time.Second
 
-// removeCgroups ends what is left in a machine's cgroups after its supervisor,
-// which may have been killed, and removes them. One that a process in the kernel
-// holds stays, empty.
+// removeCgroups kills the processes left in a machine's cgroups after its supervisor has
+// ended or was killed, and removes the cgroups. One with a process stuck in the kernel
+// stays.
 func removeCgroups(name string) error {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -58,7 +57,7 @@ func removeCgroups(name string) error {
 	}
 	for _, hierarchy := range hierarchies(mounts) {
 		dir := filepath.Join(hierarchy, name)
-		// Version 2 has this file (cgroups(7)).
+		// cgroup v2 has this file (cgroups(7)).
 		_ = os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0)
 		for end := time.Now().Add(dyingGrace); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			removeTree(dir)
@@ -70,9 +69,9 @@ func removeCgroups(name string) error {
 	return nil
 }
 
-// hierarchies are the cgroup hierarchies that systemd keeps processes apart
-// in: the unified one, and the named one of a host that has both versions. The
-// argument is a mountinfo file (proc_pid_mountinfo(5)).
+// hierarchies returns the cgroup hierarchies in which systemd tracks processes: the unified
+// one, and systemd's named one on a host with both versions. mountinfo is the content of a
+// mountinfo file (proc_pid_mountinfo(5)).
 func hierarchies(mountinfo []byte) []string {
 	var found []string
 	for line := range bytes.Lines(mountinfo) {
@@ -89,7 +88,7 @@ func hierarchies(mountinfo []byte) []string {
 	return found
 }
 
-// removeTree removes a cgroup and those below it, as far as they are empty.
+// removeTree removes a cgroup and its descendants, as far as they are empty.
 func removeTree(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -100,6 +99,6 @@ func removeTree(dir string) {
 			removeTree(filepath.Join(dir, e.Name()))
 		}
 	}
-	// One that a dying process still holds stays, empty, and is used again.
+	// One that a dying process still holds stays, and is reused.
 	_ = os.Remove(dir)
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package machine is the lab's machines: Debian booted by systemd-nspawn on an overlay
-// of an image, in a network namespace of its own.
+// Package machine runs the lab's machines: Debian booted by systemd-nspawn on an overlay of
+// an image, in its own network namespace.
 //
-// A [Manager] makes, starts, stops and destroys them by their [Spec]; [Supervise] is the
-// process that one runs under, so that it outlives the daemon. What is on a machine's
-// network is not this package's: it only hands over the namespace.
+// A [Manager] creates, starts, stops and destroys them by their [Spec]; [Supervise] is the
+// supervisor process of one machine, which outlives the daemon. This package does not
+// create network devices: it only provides the namespace.
 package machine

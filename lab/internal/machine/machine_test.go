@@ -83,7 +83,7 @@ func TestSpecs(t *testing.T) {
 		[]byte(`{"ID":"i-1","Layers":["/a"],"Hostname":"h","NICs":[{"ENI":"eni-1","Device":"eth0","MAC":[2,0,0,0,0,1]}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Half removed: a folder without a spec.
+	// Partly removed: a folder without a spec.
 	if err := os.MkdirAll(filepath.Join(m.Dir, "i-2"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,8 @@ import (
 	"macaw.example/lab/internal/namespace"
 )
 
-// Signals that systemd as init understands (systemd(1), "Signals"); the
-// numbers count from glibc's SIGRTMIN, which is 34.
+// Signals that systemd handles as init (systemd(1), "Signals"); the numbers are relative to
+// glibc's SIGRTMIN, which is 34.
 const (
 	sigPowerOff = syscall.Signal(34 + 4)
 	sigReboot   = syscall.Signal(34 + 5)
@@ -31,15 +31,15 @@ const (
 // Manager keeps the machines of one lab in a directory.
 type Manager struct {
 	Dir string
-	// Supervisor is the command line that runs Supervise on the folder given
-	// as one more argument.
+	// Supervisor is the command line that runs Supervise on a folder, which is appended as
+	// an argument.
 	Supervisor []string
 }
 
 func (m *Manager) folder(id string) folder { return folder(filepath.Join(m.Dir, id)) }
 
-// Create makes the machine's folder and its network namespace. It does not
-// boot. Creating a machine that is there does nothing.
+// Create makes the machine's folder and its network namespace, without booting it. If the
+// machine exists, it does nothing.
 func (m *Manager) Create(spec Spec) error {
 	f := m.folder(spec.ID)
 	if err := mounts.Private(m.Dir, string(f)); err != nil {
@@ -51,9 +51,8 @@ func (m *Manager) Create(spec Spec) error {
 	return namespace.Add(Namespace(spec.ID))
 }
 
-// Start boots a machine that was created. The process that runs it belongs to
-// a session of its own, so neither a signal to this process nor its end
-// reaches it. Starting a running machine does nothing.
+// Start boots a created machine. Its supervisor runs in its own session, so neither a
+// signal to this process nor its end affects it. Starting a running machine does nothing.
 func (m *Manager) Start(ctx context.Context, id string) error {
 	f := m.folder(id)
 	if f.running() {
@@ -70,7 +69,7 @@ func (m *Manager) Start(ctx context.Context, id string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting machine %s: %w", id, err)
 	}
-	// Reap it if it ends while this process lives.
+	// Reap the supervisor if it ends before this process does.
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	for !f.running() {
@@ -85,7 +84,7 @@ func (m *Manager) Start(ctx context.Context, id string) error {
 	return nil
 }
 
-// IDs are those of all machines, also of those half made or half removed.
+// IDs returns the IDs of all machines, including incomplete ones.
 func (m *Manager) IDs() ([]string, error) {
 	entries, err := os.ReadDir(m.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,7 +97,7 @@ func (m *Manager) IDs() ([]string, error) {
 	return ids, err
 }
 
-// Specs returns every machine that there is.
+// Specs returns the specs of all complete machines.
 func (m *Manager) Specs() ([]Spec, error) {
 	ids, err := m.IDs()
 	if err != nil {
@@ -108,7 +107,7 @@ func (m *Manager) Specs() ([]Spec, error) {
 	for _, id := range ids {
 		spec, err := m.folder(id).read()
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // half made, or half removed
+			continue // partly created, or partly removed
 		}
 		if err != nil {
 			return nil, err
@@ -118,7 +117,7 @@ func (m *Manager) Specs() ([]Spec, error) {
 	return specs, nil
 }
 
-// Running says whether the machine is powered on.
+// Running tells whether the machine is powered on.
 func (m *Manager) Running(id string) bool { return m.folder(id).running() }
 
 // Reboot asks the machine's init to reboot.
@@ -129,7 +128,7 @@ func (m *Manager) Reboot(id string) error {
 	return nil
 }
 
-// Stop asks the machine's init to power off and pulls the plug after grace.
+// Stop asks the machine's init to power off, and kills the machine after grace.
 func (m *Manager) Stop(ctx context.Context, id string, grace time.Duration) error {
 	f := m.folder(id)
 	if grace > 0 {
@@ -146,11 +145,11 @@ func (m *Manager) Stop(ctx context.Context, id string, grace time.Duration) erro
 	return nil
 }
 
-// killGrace is how long a machine may take to end by its init being killed, and then
-// by that of what runs it.
+// killGrace is how long a machine may take to end after its init was killed; after that,
+// the processes that run it are killed.
 const killGrace = 3 * time.Second
 
-// kill ends a machine, also one that is just being booted.
+// kill ends a machine, even while it boots.
 func (m *Manager) kill(ctx context.Context, f folder) error {
 	begin := time.Now()
 	for f.running() {
@@ -206,8 +205,8 @@ func (m *Manager) wait(ctx context.Context, f folder, limit time.Duration) error
 	return nil
 }
 
-// SetNICs writes down which network interfaces the machine has from now on. Their
-// devices are the caller's to make and to remove.
+// SetNICs records the machine's network interfaces. The caller creates and removes their
+// devices.
 func (m *Manager) SetNICs(id string, nics []NIC) error {
 	f := m.folder(id)
 	spec, err := f.read()
@@ -218,11 +217,11 @@ func (m *Manager) SetNICs(id string, nics []NIC) error {
 	return f.write(spec)
 }
 
-// Spec returns one machine's; fs.ErrNotExist when there is none.
+// Spec returns a machine's spec; fs.ErrNotExist if there is none.
 func (m *Manager) Spec(id string) (Spec, error) { return m.folder(id).read() }
 
-// Init is the process ID of a running machine's init, as this host sees it. It
-// fails with fs.ErrNotExist if the machine does not run.
+// Init returns the process ID of a running machine's init, in this host's PID namespace. It
+// fails with fs.ErrNotExist if the machine is not running.
 func (m *Manager) Init(id string) (pid int, err error) {
 	f := m.folder(id)
 	if !f.running() {
@@ -231,12 +230,12 @@ func (m *Manager) Init(id string) (pid int, err error) {
 	return f.init(5 * time.Second)
 }
 
-// Upper is the directory with what the machine has changed on its image.
+// Upper is the directory with the machine's changes to its image.
 func (m *Manager) Upper(id string) string { return m.folder(id).upper() }
 
-// Destroy pulls the plug and removes everything of the machine: its namespace
-// with the devices in it, its cgroups, its mount, its files. It may be called
-// again. step, unless nil, is told what comes next.
+// Destroy kills the machine and removes all of it: its namespace with its devices, its
+// cgroups, its mount, its files. It is idempotent. step, unless nil, is called before each
+// step.
 func (m *Manager) Destroy(ctx context.Context, id string, step func(string)) error {
 	if step == nil {
 		step = func(string) {}
@@ -257,7 +256,7 @@ func (m *Manager) Destroy(ctx context.Context, id string, step func(string)) err
 	return mounts.RemoveAll(string(m.folder(id)))
 }
 
-// Console returns what the machine has printed, at most the last max bytes.
+// Console returns the machine's console log, at most the last max bytes.
 func (m *Manager) Console(id string, max int64) ([]byte, error) {
 	file, err := os.Open(m.folder(id).console())
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// keepers are the processes that keep a machine running: its supervisor and
-// systemd-nspawn, as far as they have written themselves down.
+// keepers returns the processes that keep a machine running: its supervisor and
+// systemd-nspawn, if their PIDs are recorded.
 func (f folder) keepers() (pids []int) {
 	for _, file := range []string{f.lock(), f.leader()} {
 		b, err := os.ReadFile(file)
@@ -24,7 +24,7 @@ func (f folder) keepers() (pids []int) {
 	return pids
 }
 
-// survivors says of each process that keeps a machine running what it is at.
+// survivors describes each process that keeps a machine running.
 func (f folder) survivors() string {
 	var all []string
 	pids := f.keepers()
@@ -42,8 +42,8 @@ func (f folder) survivors() string {
 	return strings.Join(all, ", ")
 }
 
-// describe says what a process is at (proc_pid_status(5), proc_pid_wchan(5)),
-// empty when there is none.
+// describe describes a process's state (proc_pid_status(5), proc_pid_wchan(5)); empty if
+// there is no such process.
 func describe(pid int) string {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

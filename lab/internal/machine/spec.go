@@ -12,18 +12,17 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// Spec is what a machine is made of. It is written down in the machine's
-// folder, where the supervisor reads it.
+// Spec describes a machine. It is stored in the machine's folder, where the supervisor
+// reads it.
 type Spec struct {
 	// ID is the instance ID, such as i-0123456789abcdef0.
 	ID string
 	// Layers are the directories of the image, the topmost first.
 	Layers []string
-	// Hostname is what the machine is called before cloud-init names it.
+	// Hostname is the machine's name until cloud-init sets one.
 	Hostname string
-	// NICs are the devices in the machine's namespace. Who carries their
-	// frames makes them; here they are written down so that a daemon that is
-	// started again finds them.
+	// NICs are the devices in the machine's namespace. The caller creates them; they are
+	// recorded here so that a restarted daemon finds them.
 	NICs []NIC
 }
 
@@ -37,7 +36,7 @@ type NIC struct {
 // Namespace is the name of the machine's network namespace.
 func Namespace(id string) string { return "mcw-" + id }
 
-// folder is where everything of one machine lies.
+// folder is the path of a machine's folder.
 type folder string
 
 func (f folder) path(name string) string { return filepath.Join(string(f), name) }
@@ -61,7 +60,7 @@ func (f folder) read() (Spec, error) {
 	return s, nil
 }
 
-// write replaces the file as a whole: the machine may be booting.
+// write replaces the file atomically: the machine may be booting.
 func (f folder) write(s Spec) error {
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -70,7 +69,7 @@ func (f folder) write(s Spec) error {
 	return renameio.WriteFile(f.spec(), b, 0o600)
 }
 
-// overlay is the option string of the machine's overlay mount.
+// overlay returns the mount options of the machine's overlay.
 func (f folder) overlay(layers []string) (string, error) {
 	for _, l := range layers {
 		if strings.ContainsAny(l, ":,\\") {

@@ -19,19 +19,19 @@ import (
 	"macaw.example/lab/internal/namespace"
 )
 
-// exitReboot is systemd-nspawn's exit code for a payload that has asked to be
-// rebooted, when it runs with --keep-unit (systemd-nspawn(1), "Exit status").
+// exitReboot is systemd-nspawn's exit code when the machine asks for a reboot, with
+// --keep-unit (systemd-nspawn(1), "Exit status").
 const exitReboot = 133
 
-// ErrRunning says that a machine has a supervisor already.
+// ErrRunning means that a machine already has a supervisor.
 var ErrRunning = errors.New("machine is running")
 
-// Supervise runs the machine in dir until it is powered off: it mounts the
-// overlay, boots it, and boots it again after a reboot. It is the body of a
-// process of its own, which outlives the lab's daemon; a lock held by it says
-// that the machine is running, and its end is the machine's.
+// Supervise runs the machine in dir until it powers off: it mounts the overlay, boots the
+// machine, and boots it again after a reboot. It must run in its own process, which
+// outlives the lab's daemon. It holds a lock while the machine is running; if it ends, so
+// does the machine.
 func Supervise(ctx context.Context, dir string) error {
-	// The machine's own users must get through the directories that are made here.
+	// The machine's users need access to the directories created here.
 	unix.Umask(0o022)
 	f := folder(dir)
 	lock, err := hold(f.lock())
@@ -39,7 +39,7 @@ func Supervise(ctx context.Context, dir string) error {
 		return err
 	}
 	defer lock.Close()
-	// One who was killed has left the ID of a process that may be anybody's now.
+	// A killed supervisor leaves a process ID that may be reused by now.
 	if err := os.Remove(f.leader()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -80,9 +80,9 @@ func Supervise(ctx context.Context, dir string) error {
 	})
 }
 
-// renew does to a machine's network what power does: it has forgotten its
-// interfaces, routes and rules; its NICs stay plugged in, those that came since it
-// was switched on too.
+// renew resets a machine's network as a power cycle does: its interfaces' configuration,
+// routes and rules are lost. Its current NICs stay attached, including those attached while
+// it was running.
 func renew(f folder) (Spec, error) {
 	spec, err := f.read()
 	if err != nil {
@@ -95,29 +95,26 @@ func renew(f folder) (Spec, error) {
 	return spec, namespace.Renew(Namespace(spec.ID), devices)
 }
 
-// elsewhere calls fn on another thread than the caller's, whose mounts are nobody
-// else's.
+// elsewhere calls fn on another thread, outside the caller's private mount namespace.
 func elsewhere(fn func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- fn() }()
 	return <-done
 }
 
-// boot runs systemd-nspawn once and returns its exit code. The caller's thread is
-// locked: its mounts are those of the machine, and when it ends so does the
-// machine.
+// boot runs systemd-nspawn once and returns its exit code. The caller's thread is locked:
+// it has the machine's mount namespace, and the machine ends with it.
 func boot(ctx context.Context, f folder, spec Spec, host facts, console *os.File) (int, error) {
 	cmd := exec.CommandContext(ctx, "systemd-nspawn", arguments(f, spec, host)...)
 	cmd.Env = append(os.Environ(),
-		// systemd in the machine is new enough to want cgroup v2 whatever
-		// the host has mounted.
+		// systemd in the machine requires cgroup v2, whatever the host has mounted.
 		"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
 		// OpenStack's agents set sysctls of network namespaces.
 		"SYSTEMD_NSPAWN_API_VFS_WRITABLE=network",
 	)
 	cmd.Stdout, cmd.Stderr = console, console
-	// A supervisor that is killed lets go of the lock. Its machine would run on
-	// unseen, and a second one on the same disk.
+	// The lock of a killed supervisor is released. Its machine would keep running
+	// unnoticed, and a second one could start on the same disk.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("booting machine %s: %w", spec.ID, err)
@@ -134,7 +131,7 @@ func boot(ctx context.Context, f folder, spec Spec, host facts, console *os.File
 	return 0, err
 }
 
-// facts are what the host decides about how a machine is booted.
+// facts are the host's properties that affect how a machine is booted.
 type facts struct {
 	systemd bool // the host's init is systemd
 	kvm     bool // the host has /dev/kvm
@@ -146,17 +143,16 @@ func hostFacts() facts {
 	return facts{systemd: errSystemd == nil, kvm: errKVM == nil}
 }
 
-// arguments are those of systemd-nspawn. A machine of the lab gets every
-// capability: it runs libvirt, Open vSwitch and eBPF as an instance would. It
-// is no security boundary.
+// arguments returns systemd-nspawn's arguments. A machine gets every capability: it runs
+// libvirt, Open vSwitch and eBPF as an instance would. It is no security boundary.
 func arguments(f folder, spec Spec, host facts) []string {
 	args := []string{
 		"--quiet", "--boot", "--directory=" + f.root(),
 		"--machine=" + Namespace(spec.ID), "--hostname=" + spec.Hostname,
 		"--register=no", "--network-namespace-path=" + namespace.Path(Namespace(spec.ID)),
 		"--capability=all", "--bind=/dev/net/tun",
-		// nspawn's filter refuses bpf(2) even to a machine with every
-		// capability (systemd.exec(5), SystemCallFilter).
+		// nspawn's filter refuses bpf(2) even with every capability (systemd.exec(5),
+		// SystemCallFilter).
 		"--system-call-filter=bpf",
 		"--console=pipe", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
 	}
@@ -164,21 +160,21 @@ func arguments(f folder, spec Spec, host facts) []string {
 		args = append(args, "--bind=/dev/kvm")
 	}
 	if !host.systemd {
-		// Nobody is there to make a scope for the machine.
+		// Without systemd on the host, nothing can create a scope.
 		args = append(args, "--keep-unit")
 	}
 	return args
 }
 
-// mountRoot mounts the machine's file system for the calling thread and what it
-// starts. In the host's mount namespace there is no way into it, and nothing of it
-// is left when machine and supervisor have ended, however they do.
+// mountRoot mounts the machine's file system in a private mount namespace of the calling
+// thread and its children. It is not accessible from the host's mount namespace, and
+// disappears with the machine and its supervisor, however they end.
 func mountRoot(f folder, spec Spec) error {
 	opts, err := f.overlay(spec.Layers)
 	if err != nil {
 		return err
 	}
-	// An older version mounted it for all of the host.
+	// An older version mounted it in the host's namespace.
 	if err := mounts.RemoveAll(f.root()); err != nil {
 		return err
 	}
@@ -187,8 +183,7 @@ func mountRoot(f folder, spec Spec) error {
 			return err
 		}
 	}
-	// What is unmounted on the host is unmounted here too, and nothing the other
-	// way round.
+	// Unmounts on the host propagate here, but nothing propagates to the host.
 	err = errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""))
 	if err != nil {
 		return fmt.Errorf("making a mount namespace for machine %s: %w", spec.ID, err)
@@ -199,7 +194,7 @@ func mountRoot(f folder, spec Spec) error {
 	return nil
 }
 
-// hold takes the lock that says "running"; ErrRunning if another has it.
+// hold takes the "running" lock; ErrRunning if it is held.
 func hold(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -215,7 +210,7 @@ func hold(path string) (*os.File, error) {
 	return file, nil
 }
 
-// sign writes into the lock who holds it.
+// sign writes the holder's process ID into the lock.
 func sign(lock *os.File) error {
 	if err := lock.Truncate(0); err != nil {
 		return fmt.Errorf("locking %s: %w", lock.Name(), err)
@@ -226,7 +221,7 @@ func sign(lock *os.File) error {
 	return nil
 }
 
-// running says whether a supervisor holds the machine's lock.
+// running tells whether a supervisor holds the machine's lock.
 func (f folder) running() bool {
 	lock, err := hold(f.lock())
 	if err == nil {
@@ -235,8 +230,8 @@ func (f folder) running() bool {
 	return errors.Is(err, ErrRunning)
 }
 
-// signal sends sig to the machine's init, which is the child of the nspawn
-// process. ErrNotExist when the machine is not running.
+// signal sends sig to the machine's init, the child of the nspawn process; fs.ErrNotExist
+// if the machine is not running.
 func (f folder) signal(sig syscall.Signal) error {
 	if !f.running() {
 		return fs.ErrNotExist
@@ -248,8 +243,8 @@ func (f folder) signal(sig syscall.Signal) error {
 	return syscall.Kill(pid, sig)
 }
 
-// init finds the process ID of the machine's init, as the host sees it. One that
-// is being booted has none yet, and is waited for.
+// init returns the process ID of the machine's init, in the host's PID namespace. While the
+// machine boots there is none yet, so init waits.
 func (f folder) init(wait time.Duration) (int, error) {
 	deadline := time.Now().Add(wait)
 	for {

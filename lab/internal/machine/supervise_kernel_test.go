@@ -22,9 +22,9 @@ import (
 )
 
 const (
-	// alone says that the test runs in a mount namespace of its own.
+	// alone marks a process that runs in a private mount namespace.
 	alone = "MACAW_TEST_ALONE"
-	// supervisor says that the test's program is to supervise a machine.
+	// supervisor makes the test's program supervise a machine.
 	supervisor = "MACAW_TEST_SUPERVISOR"
 )
 
@@ -39,8 +39,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// apart runs a test once more where it sees a /run of its own, and tells the caller
-// whether it is there.
+// apart runs the test again in a process with its own /run, and returns true in that
+// process.
 func apart(t *testing.T) bool {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -61,8 +61,7 @@ func apart(t *testing.T) bool {
 	return true
 }
 
-// newMachine makes a machine that is booted by a program in the place of
-// systemd-nspawn.
+// newMachine makes a machine that a given program boots instead of systemd-nspawn.
 func newMachine(t *testing.T, nspawn string) (*Manager, folder) {
 	t.Helper()
 	dir := t.TempDir()
@@ -89,7 +88,7 @@ func newMachine(t *testing.T, nspawn string) (*Manager, folder) {
 	return m, m.folder(spec.ID)
 }
 
-// destroyed removes a machine and looks for what is left of it.
+// destroyed destroys a machine and checks that nothing is left.
 func destroyed(t *testing.T, m *Manager, id string) {
 	t.Helper()
 	if err := m.Destroy(context.Background(), id, nil); err != nil {
@@ -110,7 +109,7 @@ func destroyed(t *testing.T, m *Manager, id string) {
 	}
 }
 
-// boots is a systemd-nspawn that boots a machine of one process.
+// boots replaces systemd-nspawn; it boots a machine of one process.
 const boots = "exec unshare --pid --fork --kill-child sleep infinity\n"
 
 func TestRootIsMountedForTheMachineOnly(t *testing.T) {
@@ -200,7 +199,7 @@ func TestMachineEndsWithItsSupervisor(t *testing.T) {
 	}
 }
 
-// TestKillWhatHangs: a systemd-nspawn that stays when its machine has ended.
+// TestKillWhatHangs: systemd-nspawn does not exit when its machine ends.
 func TestKillWhatHangs(t *testing.T) {
 	if !apart(t) {
 		return
@@ -214,8 +213,8 @@ func TestKillWhatHangs(t *testing.T) {
 	}
 }
 
-// TestDestroyInterrupted: who removes a machine is killed before each step, or has
-// removed half of its files; Destroy goes on from there.
+// TestDestroyInterrupted: Destroy is killed before each step, or after it has removed half
+// of the files; the next Destroy completes the removal.
 func TestDestroyInterrupted(t *testing.T) {
 	if !apart(t) {
 		return

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mounts keeps the lab's mounts to itself, and removes directories whatever
-// is mounted on them.
+// Package mounts hides the lab's mounts from the host's users, and removes directories
+// regardless of mounts on them.
 //
 // [Private] makes directories that only root may enter. [OnThread] runs a function on a
-// thread of its own, which may change what belongs to a thread, such as its mount
-// namespace. [RemoveAll] removes a tree in a mount namespace that has nothing else: what
-// was mounted there, from wherever, is unmounted and stays as it is.
+// dedicated thread, whose attributes, such as its mount namespace, it may change.
+// [RemoveAll] removes a tree in a mount namespace that contains nothing else: everything
+// mounted in the tree is unmounted, and its content stays.
 package mounts

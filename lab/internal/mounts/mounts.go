@@ -13,14 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RemoveAll removes path and all below it, as os.RemoveAll does. What is mounted
-// there is unmounted, however often it is, whatever hides it and in whichever
-// mount namespace; what was mounted stays as it is. It needs root.
+// RemoveAll removes path and everything below it, like os.RemoveAll. Mounts there are
+// unmounted, including stacked and hidden ones, in all mount namespaces; their content
+// stays. It needs root.
 //
-// The kernel lets nobody remove what is a mount point to him, and unmounts in all
-// other mount namespaces what somebody does remove (mount_namespaces(7),
-// "Restrictions on mount namespaces"). So this is done in a mount namespace that
-// has the parent directory and nothing else.
+// The kernel refuses to remove a mount point of the caller's mount namespace; removing one
+// of another namespace unmounts it there (mount_namespaces(7), "Restrictions on mount
+// namespaces"). So RemoveAll works in a mount namespace that contains only the parent
+// directory.
 func RemoveAll(path string) error {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -31,7 +31,7 @@ func RemoveAll(path string) error {
 			return fmt.Errorf("seeing %s without what is mounted in it: %w", dir, err)
 		}
 		err := os.RemoveAll(name)
-		if errors.Is(err, unix.EPERM) { // somebody has said "chattr +i"
+		if errors.Is(err, unix.EPERM) { // "chattr +i" was used
 			err = errors.Join(mutable(name), os.RemoveAll(name))
 		}
 		return err
@@ -42,22 +42,22 @@ func RemoveAll(path string) error {
 	return nil
 }
 
-// mutable takes from a file, and from all below it, the flags by which the kernel
-// keeps even root from removing it (ioctl_iflags(2)).
+// mutable clears, on a file and everything below it, the flags that keep even root from
+// removing it (ioctl_iflags(2)).
 func mutable(path string) error {
 	return filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() && !d.Type().IsRegular() {
-			return err // nothing else has flags
+			return err // other types have no flags
 		}
 		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return &fs.PathError{Op: "open", Path: path, Err: err}
 		}
 		defer unix.Close(fd)
-		const lasting = unix.STATX_ATTR_IMMUTABLE | unix.STATX_ATTR_APPEND // the flags' bits too
+		const lasting = unix.STATX_ATTR_IMMUTABLE | unix.STATX_ATTR_APPEND // same bits as the flags
 		flags, err := unix.IoctlGetUint32(fd, unix.FS_IOC_GETFLAGS)
 		if err != nil || flags&lasting == 0 {
-			return nil // a file system without flags, or a file without
+			return nil // the file or its file system has no flags
 		}
 		if err := unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, int(flags&^lasting)); err != nil {
 			return &fs.PathError{Op: "chattr -i -a", Path: path, Err: err}
@@ -86,8 +86,8 @@ func enter(dir string) error {
 	if err := unix.Chdir(dir); err != nil {
 		return err
 	}
-	// The old root comes to lie on the new one and is taken away from there
-	// (pivot_root(2), "pivot_root(".", ".")").
+	// This stacks the old root on the new one, where it can be unmounted (pivot_root(2),
+	// "pivot_root(".", ".")").
 	if err := unix.PivotRoot(".", "."); err != nil {
 		return fmt.Errorf("changing the root: %w", err)
 	}
@@ -100,19 +100,19 @@ func enter(dir string) error {
 	return unix.Chdir("/")
 }
 
-// OnThread calls fn on a thread of its own that never comes back to Go's
-// scheduler, because fn changes what belongs to a thread: its namespaces.
+// OnThread calls fn on a dedicated thread that never returns to Go's scheduler, because fn
+// changes its namespaces.
 func OnThread(fn func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		// Locked and never unlocked: the thread ends with this goroutine.
+		// Never unlocked: the thread ends with this goroutine.
 		runtime.LockOSThread()
 		if unix.Gettid() != unix.Getpid() {
 			done <- fn()
 			return
 		}
-		// The first thread can't end, and /proc/self shows what it sees. While
-		// this goroutine has it, another gets another.
+		// The main thread cannot end, and /proc/self shows its view. While this goroutine
+		// is locked to it, the nested call gets another thread.
 		done <- OnThread(fn)
 		runtime.UnlockOSThread()
 	}()

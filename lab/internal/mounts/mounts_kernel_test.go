@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// alone says that the test runs in a mount namespace of its own.
+// alone marks a process that runs in a private mount namespace.
 const alone = "MACAW_TEST_ALONE"
 
 func TestRemoveAll(t *testing.T) {
@@ -53,12 +53,13 @@ func TestRemoveAll(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(machine, "root/mnt"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// Somebody's directory, in the machine and beside it; and the machine once more.
+	// A foreign directory, mounted in the machine and beside it; and the machine's own,
+	// mounted again.
 	mount(precious, filepath.Join(machine, "root/mnt"), "", unix.MS_BIND)
 	mount(precious, filepath.Join(machine, "upper/mnt"), "", unix.MS_BIND)
 	mount(machine, elsewhere, "", unix.MS_BIND|unix.MS_REC)
 	mount(machine, machine, "", unix.MS_BIND|unix.MS_REC)
-	for range 2 { // the second finds nothing
+	for range 2 { // the second time there is nothing to remove
 		if err := RemoveAll(machine); err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +78,7 @@ func TestRemoveAll(t *testing.T) {
 	}
 }
 
-// immutable makes a directory with a file in it, neither of which can be removed.
+// immutable makes a directory with a file, neither of which can be removed.
 func immutable(t *testing.T, dir string) {
 	t.Helper()
 	file := filepath.Join(dir, "pinned")

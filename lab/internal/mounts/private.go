@@ -4,8 +4,8 @@ package mounts
 
 import "os"
 
-// Private makes directories that only their owner gets into or sees the content
-// of, also of those that are there already.
+// Private makes directories that only their owner can enter or list, and fixes the mode of
+// existing ones.
 func Private(dirs ...string) error {
 	for _, d := range dirs {
 		if err := os.MkdirAll(d, 0o700); err != nil {

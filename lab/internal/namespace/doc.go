@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package namespace makes named network namespaces and works in them: [Add], [Delete],
-// [Do] (a function on a thread that is there), [Links] (a netlink handle), [Sysctl].
-// [Renew] replaces one while its devices live on.
+// Package namespace makes named network namespaces and works in them: [Add], [Delete], [Do]
+// (run a function in one), [Links] (a netlink handle), [Sysctl]. [Renew] replaces one and
+// keeps its devices.
 //
-// Names are the caller's; nothing of another name is touched.
+// The caller chooses the names; namespaces with other names are not touched.
 package namespace

@@ -16,11 +16,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// alone says that the test runs in a mount namespace of its own.
+// alone marks a process that runs in a private mount namespace.
 const alone = "MACAW_TEST_ALONE"
 
-// TestDeleteWhateverIsMounted removes namespaces after others, "ip netns" above
-// all, have changed what is mounted at /run/netns.
+// TestDeleteWhateverIsMounted deletes namespaces after other programs, mainly "ip netns",
+// have changed the mounts at /run/netns.
 func TestDeleteWhateverIsMounted(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("making a network namespace needs root")
@@ -29,7 +29,7 @@ func TestDeleteWhateverIsMounted(t *testing.T) {
 		t.Skip("iproute2 is not installed")
 	}
 	if os.Getenv(alone) == "" {
-		// This host's /run/netns is left alone.
+		// Do not touch this host's /run/netns.
 		cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v=true")
 		cmd.Env = append(os.Environ(), alone+"=1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
@@ -47,7 +47,7 @@ func TestDeleteWhateverIsMounted(t *testing.T) {
 				t.Run(tt.name, func(t *testing.T) {
 					fresh(t, host.propagation)
 					tt.before(t)
-					for range 2 { // the second finds nothing
+					for range 2 { // the second time there is nothing to delete
 						if err := Delete("lab"); err != nil {
 							t.Fatal(err)
 						}
@@ -149,7 +149,7 @@ var deletions = []struct {
 	}},
 }
 
-// fresh gives the test a /run of its own, as after a boot.
+// fresh gives the test its own empty /run, as after a boot.
 func fresh(t *testing.T, propagation uintptr) {
 	t.Helper()
 	err := errors.Join(unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"),
@@ -185,7 +185,7 @@ func run(t *testing.T, name string, args ...string) {
 	}
 }
 
-// sleep starts a process that does nothing until the test ends, and returns its ID.
+// sleep starts a process that sleeps until the test ends, and returns its ID.
 func sleep(t *testing.T, attr *syscall.SysProcAttr) string {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", "echo $$; exec sleep infinity")
@@ -206,7 +206,7 @@ func sleep(t *testing.T, attr *syscall.SysProcAttr) string {
 	return strings.TrimSpace(string(pid[:n]))
 }
 
-// mountsOf are the mounts whose line has text in it, as a process sees them.
+// mountsOf returns a process's mounts whose mountinfo line contains text.
 func mountsOf(t *testing.T, pid, text string) (found []string) {
 	t.Helper()
 	all, err := os.ReadFile("/proc/" + pid + "/mountinfo")
@@ -221,8 +221,8 @@ func mountsOf(t *testing.T, pid, text string) (found []string) {
 	return found
 }
 
-// TestAddWithoutItsMount: who was killed between making the file and mounting the
-// namespace on it has left a file that is no namespace.
+// TestAddWithoutItsMount: a process killed between creating the file and mounting the
+// namespace on it leaves a file that is no namespace.
 func TestAddWithoutItsMount(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("making a network namespace needs root")

@@ -19,10 +19,10 @@ import (
 
 const dir = "/run/netns"
 
-// Path is where a named namespace is mounted.
+// Path returns the mount point of a named namespace.
 func Path(name string) string { return filepath.Join(dir, name) }
 
-// Add makes a namespace with its loopback up; one that is there is kept.
+// Add makes a namespace with its loopback up; an existing one is kept.
 func Add(name string) error {
 	ns, err := open(name)
 	if err == nil {
@@ -31,7 +31,7 @@ func Add(name string) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("making network namespace %s: %w", name, err)
 	}
-	// A file without its namespace, or whatever else has the name, is in the way.
+	// Remove a file without a namespace, or whatever else has the name.
 	if err := remove(name); err != nil {
 		return err
 	}
@@ -55,9 +55,8 @@ func Add(name string) error {
 	})
 }
 
-// open opens a named namespace; fs.ErrNotExist when there is none, also where
-// there is a file of that name that no namespace is mounted on: one who was killed
-// in the middle of making or renewing it has left that.
+// open opens a named namespace. It returns fs.ErrNotExist if there is none, or only a file
+// of that name without a namespace mounted on it, which an interrupted Add or Renew leaves.
 func open(name string) (netns.NsHandle, error) {
 	ns, err := netns.GetFromName(name)
 	if err != nil {
@@ -73,13 +72,13 @@ func open(name string) (netns.NsHandle, error) {
 	return ns, nil
 }
 
-// Delete removes a namespace, and with it the devices in it that nobody holds;
-// one that is not there is no error. "ip netns add" (ip-netns(8)) may have mounted
-// it a second time, above the first, and services have mount namespaces with
-// mounts of it: these end too.
+// Delete removes a namespace with its devices, except those held by a process; one that
+// does not exist is no error. It also removes further mounts of the namespace: "ip netns
+// add" (ip-netns(8)) may have stacked a second one, and services with their own mount
+// namespaces have copies.
 func Delete(name string) error { return errors.Join(remove(name), remove(nextName(name))) }
 
-// remove is Delete without what Renew left behind when it was interrupted.
+// remove is Delete, except for what an interrupted Renew leaves.
 func remove(name string) error {
 	if err := mounts.RemoveAll(Path(name)); err != nil {
 		return fmt.Errorf("removing network namespace %s: %w", name, err)
@@ -87,7 +86,7 @@ func remove(name string) error {
 	return nil
 }
 
-// List returns the names of the namespaces that begin with prefix.
+// List returns the names of the namespaces with a prefix.
 func List(prefix string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -102,9 +101,8 @@ func List(prefix string) ([]string, error) {
 	return names, err
 }
 
-// Do calls fn in a namespace. Sockets and devices that fn opens belong to that
-// namespace wherever they are used later; goroutines that it starts do not run
-// in it.
+// Do calls fn in a namespace. Sockets and devices that fn opens stay in that namespace;
+// goroutines that it starts do not run in it.
 func Do(name string, fn func() error) error {
 	ns, err := open(name)
 	if err != nil {
@@ -119,8 +117,8 @@ func Do(name string, fn func() error) error {
 	})
 }
 
-// Sysctl sets kernel parameters of a namespace, by their paths below
-// /proc/sys; those that belong to devices are for devices made afterwards.
+// Sysctl sets a namespace's kernel parameters, by their paths below /proc/sys. Device
+// defaults apply to devices made afterwards.
 func Sysctl(name string, values map[string]string) error {
 	return Do(name, func() error {
 		for path, value := range values {
@@ -132,7 +130,7 @@ func Sysctl(name string, values map[string]string) error {
 	})
 }
 
-// Links gives fn a netlink handle that works in a namespace.
+// Links calls fn with a netlink handle in a namespace.
 func Links(name string, fn func(*netlink.Handle) error) error {
 	ns, err := open(name)
 	if err != nil {

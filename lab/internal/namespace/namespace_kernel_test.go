@@ -15,7 +15,7 @@ import (
 	"github.com/vishvananda/netns"
 )
 
-// unique is the name of a namespace that is gone when the test ends.
+// unique returns a namespace name; the namespace is deleted when the test ends.
 func unique(t *testing.T) string {
 	name := "mcwt-" + strings.ToLower(rand.Text()[:8])
 	t.Cleanup(func() {
@@ -31,7 +31,7 @@ func TestNamespace(t *testing.T) {
 		t.Skip("making a network namespace needs root")
 	}
 	name := unique(t)
-	for range 2 { // the second finds it there
+	for range 2 { // the second time it exists
 		if err := Add(name); err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestNamespace(t *testing.T) {
 	if err := Do(name, func() error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("Do returned %v, want what its function did", err)
 	}
-	for range 2 { // the second finds nothing
+	for range 2 { // the second time there is nothing to delete
 		if err := Delete(name); err != nil {
 			t.Error(err)
 		}
@@ -149,8 +149,7 @@ func TestRenew(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("renewed")
-	// Killed after the old namespace was removed and before the new one had
-	// its name.
+	// Killed after the old namespace was removed and before the new one was renamed.
 	if err := Add(name + "-next"); err != nil {
 		t.Fatal(err)
 	}

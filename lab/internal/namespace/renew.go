@@ -13,11 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Renew puts a new namespace in the place of a named one and moves the given
-// devices over, which lose addresses and routes and keep their names, MACs and
-// MTUs. Everything else that was in the old one is gone: that is what a reboot
-// does to a machine. A device that is not there is no error. It may be
-// interrupted anywhere and called again.
+// Renew replaces a named namespace by a new one and moves the given devices to it. They
+// lose addresses and routes and keep their names, MACs and MTUs. Everything else in the old
+// namespace is lost, as in a reboot. A device that does not exist is no error. An
+// interrupted Renew can be repeated.
 func Renew(name string, devices []string) error {
 	next := nextName(name)
 	if err := Add(next); err != nil {
@@ -49,7 +48,7 @@ func Renew(name string, devices []string) error {
 	return remove(next)
 }
 
-// nextName is what the namespace that Renew makes is called until it is in its place.
+// nextName is the temporary name of the namespace that Renew makes.
 func nextName(name string) string { return name + "-next" }
 
 func move(h *netlink.Handle, devices []string, to netns.NsHandle) error {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package statefile keeps a service's state as one JSON document in a file: [Write]
-// replaces it whole or not at all, with mode 0600, [Read] returns an empty one where
-// there is none, and [Decode] makes a model of it in which no map is nil.
+// Package statefile stores a service's state as one JSON document in a file: [Write]
+// replaces the file atomically, with mode 0600; [Read] returns an empty document if there
+// is no file; [Decode] makes a model from it in which no map is nil.
 package statefile

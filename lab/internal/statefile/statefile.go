@@ -12,7 +12,8 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// Read returns the document in a file; without a path, or a file, an empty one.
+// Read returns the document in a file, or an empty one if the path is empty or the file
+// does not exist.
 func Read(path string) ([]byte, error) {
 	empty := []byte("{}")
 	if path == "" {
@@ -25,8 +26,8 @@ func Read(path string) ([]byte, error) {
 	return b, err
 }
 
-// Write replaces the file as a whole, with mode 0600, so that a crash leaves the
-// old one or the new one. Without a path there is none.
+// Write replaces the file atomically, with mode 0600: after a crash it has the old or the
+// new content. With an empty path it does nothing.
 func Write(path string, document []byte) error {
 	if path == "" {
 		return nil
@@ -34,8 +35,8 @@ func Write(path string, document []byte) error {
 	return renameio.WriteFile(path, document, 0o600)
 }
 
-// Decode makes a model, a struct whose fields are maps, of a document. No map in
-// it is nil.
+// Decode decodes a document into a model, a struct whose fields are maps. No map in it is
+// nil.
 func Decode[M any](document []byte) (*M, error) {
 	m := new(M)
 	if err := json.Unmarshal(document, m); err != nil {

@@ -12,14 +12,15 @@ import (
 	"macaw.example/lab/internal/mounts"
 )
 
-// Users are an ordinary user's ID, the first that Debian gives, and nobody's.
+// Users are the IDs of an ordinary user, the first that Debian allocates, and of nobody.
 var Users = []int{1000, 65534}
 
-// Do calls fn as a user without rights whose group has the same ID. What fn starts
-// on other threads is done as before.
+// Do calls fn as an unprivileged user whose group has the same ID. This affects only the
+// current thread, not threads that fn starts.
 func Do(uid int, fn func() error) error {
 	return mounts.OnThread(func() error {
-		// These calls are the thread's; those of package syscall are the process's.
+		// The raw system calls change the thread's IDs; package syscall changes the
+		// process's.
 		id := uintptr(uid)
 		_, _, groups := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0)
 		_, _, gid := unix.RawSyscall(unix.SYS_SETRESGID, id, id, id)
@@ -33,9 +34,9 @@ func Do(uid int, fn func() error) error {
 	})
 }
 
-// Look looks at a path in every way that a user may, and returns an error that
-// lists those that did not fail for want of permission; also for one that is not
-// there if he can know that.
+// Look tries every kind of access to a path, and returns an error that lists those not
+// refused with "permission denied". A "no such file" error counts as not refused, because
+// it discloses that fact.
 func Look(uid int, path string) error {
 	return Do(uid, func() error {
 		var errs []error

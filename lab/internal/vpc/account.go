@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// record is what the fabric keeps about a port from one topology to the next.
+// record is a port's state that persists across topologies.
 type record struct {
 	account
 	flows     flowTable
 	fragments [2]fragmentCache // by direction
-	// connections are a NAT gateway's.
+	// connections is set for NAT gateways only.
 	connections *natTable
 	clock
 }
@@ -31,26 +31,26 @@ func (a *account) accept(d Direction, bytes int) {
 	a.bytes[d].Add(uint64(bytes))
 }
 
-// Traffic counts what passed.
+// Traffic counts frames and bytes that passed.
 type Traffic struct {
 	Frames, Bytes uint64
 }
 
-// DropCount counts the frames dropped in a direction for a reason.
+// DropCount counts the frames dropped in one direction for one reason.
 type DropCount struct {
 	Direction Direction
 	Reason    Reason
 	Frames    uint64
 }
 
-// Counters are a port's since the fabric began, or the ENI did.
+// Counters are a port's totals since the fabric or the ENI was created.
 type Counters struct {
-	Port Port // ENI "" stands for frames from ports whose ENI does not exist
-	// Sent counts frames from the port that the fabric took and passed on or
-	// answered; one that is dropped at its receiver counts as sent and, there, as
-	// a drop. Received counts frames handed to the port.
+	Port Port // ENI is empty for frames from ports whose ENI does not exist
+	// Sent counts frames from the port that the fabric passed on or answered. A frame
+	// dropped at its receiver counts as sent here and as a drop there. Received counts
+	// frames handed to the port.
 	Sent, Received Traffic
-	Drops          []DropCount // without zeros, in a fixed order
+	Drops          []DropCount // zeros omitted, in a fixed order
 }
 
 // Counters returns the counters of all ports, sorted.
@@ -79,7 +79,7 @@ func (f *Fabric) Counters() []Counters {
 	return all
 }
 
-// undelivered counts a delivery that the edge could not make.
+// undelivered counts a delivery that failed at the edge.
 func (f *Fabric) undelivered(d Delivery, why Reason, now time.Time) {
 	f.mu.Lock()
 	r := f.records[d.To]

@@ -49,7 +49,7 @@ func TestCounters(t *testing.T) {
 		t.Errorf("counters (-want +got):\n%s", diff)
 	}
 
-	// They stay with an ENI through a change of topology, and go with it.
+	// Counters stay with an ENI across topologies, and are removed with it.
 	topo := testTopology()
 	topo.ENIs[0].SourceDestCheck = false
 	b.SetTopology(topo)

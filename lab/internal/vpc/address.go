@@ -9,11 +9,11 @@ import (
 	"net/netip"
 )
 
-// addr4 is an IPv4 address in host order, which maps hash fastest.
+// addr4 is an IPv4 address in host order, the key type that maps hash fastest.
 type addr4 uint32
 
-// addr16 is an IPv6 address or an IPv4-mapped one, in two words of host order.
-// No packet of IPv6 carries a mapped one: its parser refuses them.
+// addr16 is an IPv6 or IPv4-mapped address, as two words in host order. No IPv6 packet
+// carries a mapped one: parse6 refuses it.
 type addr16 struct{ hi, lo uint64 }
 
 const (
@@ -22,8 +22,8 @@ const (
 	mappedPart uint64 = 0xffff << 32 // of lo, when hi is 0
 )
 
-// The IPv6 addresses that the fabric itself takes part with (RFC 4291, section
-// 2.7.1; RFC 8415, section 7.1).
+// The IPv6 addresses that the fabric itself uses (RFC 4291, section 2.7.1; RFC 8415,
+// section 7.1).
 var (
 	allNodes    = addr16{0xff02 << 48, 1}
 	dhcpServers = addr16{0xff02 << 48, 0x1_0002}
@@ -35,7 +35,7 @@ func fromAddr(a netip.Addr) addr4 {
 	return getAddr(b[:])
 }
 
-// fromAddr16 takes an address of either family.
+// fromAddr16 converts an address of either family.
 func fromAddr16(a netip.Addr) addr16 {
 	b := a.As16()
 	return getAddr16(b[:])
@@ -45,12 +45,12 @@ func (a addr4) netip() netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)})
 }
 
-// ip is the address as older libraries have it.
+// ip converts to net.IP, which older libraries use.
 func (a addr4) ip() net.IP { return a.netip().AsSlice() }
 
 func (a addr16) ip() net.IP { return a.netip().AsSlice() }
 
-// fromIP is the reverse; what is no IPv4 address becomes 0.0.0.0.
+// fromIP is the inverse of ip; anything but an IPv4 address becomes 0.0.0.0.
 func fromIP(ip net.IP) addr4 {
 	if ip = ip.To4(); ip == nil {
 		return 0
@@ -81,7 +81,7 @@ func mapped(a addr4) addr16 { return addr16{0, mappedPart | uint64(a)} }
 // is4 tells whether the address is an IPv4 one.
 func (a addr16) is4() bool { return a.hi == 0 && a.lo>>32 == 0xffff }
 
-// v4 returns the IPv4 address that is mapped.
+// v4 returns the mapped IPv4 address.
 func (a addr16) v4() addr4 { return addr4(a.lo) }
 
 // multicast tells whether the address is of 224.0.0.0/4 or ff00::/8.
@@ -94,8 +94,8 @@ func (a addr16) linkLocal() bool {
 	return a.hi>>54 == 0xfe80>>6 || a.is4() && a.v4()>>16 == 169<<8|254
 }
 
-// delegated returns the delegated prefix that the address would be in: IPv4 ones
-// are /28 and IPv6 ones /80 (EC2 User Guide, ec2-prefix-eni).
+// delegated returns the base of the delegated prefix that would contain the address: IPv4
+// ones are /28 and IPv6 ones /80 (EC2 User Guide, ec2-prefix-eni).
 func (a addr16) delegated() addr16 {
 	if a.is4() {
 		return addr16{a.hi, a.lo &^ 15}
@@ -103,8 +103,7 @@ func (a addr16) delegated() addr16 {
 	return addr16{a.hi, a.lo &^ (1<<48 - 1)}
 }
 
-// solicitedNode returns the multicast address at which a neighbour is asked for
-// (RFC 4291, section 2.7.1).
+// solicitedNode returns the solicited-node multicast address (RFC 4291, section 2.7.1).
 func (a addr16) solicitedNode() addr16 {
 	return addr16{0xff02 << 48, 0x1_ff00_0000 | a.lo&0xff_ffff}
 }
@@ -116,7 +115,7 @@ func linkLocalOf(m MAC) addr16 {
 	return addr16{0xfe80 << 48, (k>>24<<40 | 0xfffe<<24 | k&0xff_ffff) ^ 1<<57}
 }
 
-// linkLocalMAC is the reverse of linkLocalOf, as a MAC's key.
+// linkLocalMAC is the inverse of linkLocalOf; it returns the MAC's key.
 func linkLocalMAC(a addr16) (key uint64, ok bool) {
 	lo := a.lo ^ 1<<57
 	if a.hi != 0xfe80<<48 || lo>>24&0xffff != 0xfffe {

@@ -2,18 +2,18 @@
 
 package vpc
 
-// move is an address that a topology gave to another ENI of its VPC.
+// move is an address that a new topology gives to another ENI of the same VPC.
 type move struct {
 	addr addr16
 	to   string // ENI
 }
 
-// SetAnnounceMoves turns announcements of moved addresses on or off. Reports
-// conflict on whether AWS makes them: some saw neighbours keep the old MAC for
-// many minutes, one that all were told in a second. Off is the harsher.
+// SetAnnounceMoves turns announcements of moved addresses on or off. Reports conflict on
+// whether AWS makes them: in some, neighbours kept the old MAC for many minutes; in one,
+// all neighbours had the new MAC within a second. Off is the stricter setting.
 //
-// Only an address that goes from one ENI to another at once is announced, not
-// one that was on none between.
+// An address is announced only if it moves from one ENI to another in a single change of
+// topology.
 func (f *Fabric) SetAnnounceMoves(on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -54,9 +54,9 @@ func (f *Fabric) takeMoves() []move {
 	return moves
 }
 
-// announce tells the other ENIs of the subnet where an address is now: by
-// gratuitous ARP (RFC 5227, section 3), or an unsolicited neighbour advertisement
-// (RFC 4861, section 7.2.6).
+// announce sends an address's new MAC to the other ENIs of the subnet, by gratuitous ARP
+// (RFC 5227, section 3) or an unsolicited neighbour advertisement (RFC 4861, section
+// 7.2.6).
 func (ps *pass) announce(m move, flush func()) {
 	owner := ps.tables.nics[m.to]
 	if owner == nil || !owner.attached || !owner.owns(m.addr) {

@@ -8,11 +8,11 @@ const (
 	arpReply   = 2
 )
 
-// arpHeader is what Ethernet and IPv4 make of an ARP packet's first six bytes.
+// arpHeader is the first six bytes of an ARP packet for IPv4 over Ethernet.
 var arpHeader = [6]byte{0, 1, 8, 0, 6, 4}
 
-// arp answers as the mapping service does: from what is registered, and without
-// the request being seen by anybody (Logical Separation on AWS whitepaper).
+// arp answers as AWS's mapping service does: from the registered addresses, without
+// forwarding the request to any instance (Logical Separation on AWS whitepaper).
 func (ps *pass) arp(n *nic, frame []byte) {
 	if len(frame) < etherLen+arpLen || [6]byte(frame[etherLen:]) != arpHeader {
 		ps.drop(n.record, Egress, ReasonMalformed, frame, false)
@@ -29,7 +29,7 @@ func (ps *pass) arp(n *nic, frame []byte) {
 	case n.check && !probe && !n.owns(mapped(sender)):
 		why = ReasonARPSenderAddress
 	case get16(b[6:]) == arpReply && sender == n.primary && target == n.seg.gateway:
-		// The router asked, for a status check: it takes note (EC2 User Guide,
+		// A reply to the router's status check (EC2 User Guide,
 		// monitoring-system-instance-status-check).
 		n.accept(Egress, len(frame))
 		n.answered.Store(ps.now.UnixNano())
@@ -59,11 +59,11 @@ func (ps *pass) arp(n *nic, frame []byte) {
 	ps.deliver(n, frame[:etherLen+arpLen])
 }
 
-// resolve returns the MAC by which an address is reached on the subnet's link:
-// the router's own, that of the ENI that has registered the address, also for
-// its owner who probes for a duplicate, and the router's for services, which
-// instances reach without a route (DHCP may name a resolver on the link, and
-// Amazon Linux has an on-link route to 169.254.169.254).
+// resolve returns the MAC that answers for an address on the subnet's link: the router's
+// MAC for the router; the ENI's MAC for a registered address, even if its own ENI probes
+// for a duplicate; the router's MAC for services, which instances reach without a route
+// (DHCP may name a resolver on the link, and Amazon Linux has an on-link route to
+// 169.254.169.254).
 func (s *segment) resolve(a addr4) (MAC, bool) {
 	if a == s.gateway || isService(a) || a == s.net.resolver {
 		return s.gatewayMAC, true

@@ -16,7 +16,7 @@ func sum(partial uint32, b []byte) uint32 {
 	return partial
 }
 
-// fold returns the checksum of a partial sum.
+// fold completes a partial sum to a checksum.
 func fold(partial uint32) uint16 {
 	for partial > 0xffff {
 		partial = partial>>16 + partial&0xffff
@@ -24,8 +24,8 @@ func fold(partial uint32) uint16 {
 	return ^uint16(partial)
 }
 
-// mend16 changes a checksum as one covered word changes: HC' = ~(~HC + ~m + m'),
-// RFC 1624 equation 3.
+// mend16 updates a checksum after one covered word has changed: HC' = ~(~HC + ~m + m'), RFC
+// 1624 equation 3.
 func mend16(check, old, new uint16) uint16 {
 	return fold(uint32(^check) + uint32(^old) + uint32(new))
 }
@@ -37,8 +37,7 @@ func mend32(check uint16, old, new addr4) uint16 {
 		uint32(new>>16) + uint32(new&0xffff))
 }
 
-// checksumAt returns where the checksum of a transport in IPv4 is, or false if
-// there is none to change.
+// checksumAt returns the offset of an IPv4 transport's checksum, or false if it has none.
 func checksumAt(proto uint8, l4 []byte) (at int, ok bool) {
 	switch proto {
 	case protoTCP:
@@ -51,13 +50,13 @@ func checksumAt(proto uint8, l4 []byte) (at int, ok bool) {
 		return 0, false
 	}
 	if len(l4) < at+2 {
-		return 0, false // a quote that ends before
+		return 0, false // a quote truncated before the checksum
 	}
 	return at, proto != protoUDP || get16(l4[at:]) != 0 // sent without one (RFC 768)
 }
 
-// putChecksum writes the checksum of a transport. In UDP zero would say that
-// there is none (RFC 768).
+// putChecksum writes a transport's checksum. In UDP a zero field means that there is none
+// (RFC 768).
 func putChecksum(proto uint8, b []byte, check uint16) {
 	if proto == protoUDP && check == 0 {
 		check = 0xffff

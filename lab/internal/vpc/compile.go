@@ -8,14 +8,14 @@ import (
 	"slices"
 )
 
-// compiler turns a topology into tables, refusing what AWS could not hold.
+// compiler compiles a topology into tables, and refuses one that AWS could not have.
 type compiler struct {
 	tables
 	segs    map[string]*segment
 	nats    map[string]*nic
 	record  func(id string) *record
 	clients func(eni string, private addr4) (addr4, error)
-	idle    idleTimes // of ENIs that set none
+	idle    idleTimes // for ENIs that set none
 }
 
 func (c *compiler) compile(t Topology) (*tables, error) {
@@ -90,7 +90,7 @@ func (c *compiler) addVPC(v VPC) error {
 			return err
 		case !p.Addr().Is6() || p.Bits() != 56: // VPC User Guide, vpc-cidr-blocks
 			return fmt.Errorf("%s is not an IPv6 /56", p)
-		case c.blocks[b.base.hi] != nil: // they are public, so nobody else's
+		case c.blocks[b.base.hi] != nil: // public, so unique across VPCs
 			return fmt.Errorf("%s is also that of %s", p, c.blocks[b.base.hi].id)
 		}
 		c.blocks[b.base.hi] = net
@@ -210,8 +210,8 @@ func (c *compiler) addRoutes(s Subnet) error {
 	return nil
 }
 
-// setGatewayMAC makes up the MAC of the subnet's router. It is one and the same
-// for the subnet's whole life, as instances keep it in their neighbour tables.
+// setGatewayMAC generates the MAC of the subnet's router. It is constant for the subnet's
+// lifetime, because instances keep it in their neighbour tables.
 func (s *segment) setGatewayMAC() {
 	for salt := byte(0); ; salt++ {
 		h := sha256.Sum256(append([]byte(s.id), salt))

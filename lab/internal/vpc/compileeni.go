@@ -90,7 +90,7 @@ func (c *compiler) register(n *nic, a netip.Addr) error {
 	return nil
 }
 
-// addPrefix delegates a prefix. It overlaps nothing that is registered.
+// addPrefix delegates a prefix, which must not overlap a registered address or prefix.
 func (c *compiler) addPrefix(n *nic, p netip.Prefix) error {
 	b, err := blockOf(p)
 	if err != nil {
@@ -124,7 +124,7 @@ func (c *compiler) addPrefix(n *nic, p netip.Prefix) error {
 	return nil
 }
 
-// addClient makes a private address known to the services.
+// addClient allocates the address by which the services see a private address.
 func (c *compiler) addClient(n *nic, private addr4) error {
 	even, err := c.clients(n.id, private)
 	if err != nil {

@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// Idle timeouts (EC2 User Guide, security-group-connection-tracking: UDP 30 s,
-// UDP streams 180 s, protocols other than TCP, UDP and ICMP 600 s). That of
-// established TCP is in Config; an ENI may have its own of it and of UDP's. AWS
-// documents none for ICMP and for TCP that is being opened or closed; these are
-// Linux's.
+// Idle timeouts (EC2 User Guide, security-group-connection-tracking: UDP 30 s, UDP streams
+// 180 s, protocols other than TCP, UDP and ICMP 600 s). The timeout of established TCP is
+// in Config; an ENI may override it and UDP's. AWS documents none for ICMP and for TCP that
+// is opening or closing; these are Linux's.
 const (
 	idleUDP        = 30 * time.Second
 	idleUDPStream  = 180 * time.Second
@@ -24,7 +23,7 @@ const (
 // idleTimes are an ENI's own timeouts.
 type idleTimes struct{ tcp, udp, udpStream time.Duration }
 
-// with puts what an ENI sets in the place of the defaults.
+// with overrides the defaults by an ENI's settings.
 func (t idleTimes) with(own Tracking) idleTimes {
 	set := func(to *time.Duration, d time.Duration) {
 		if d > 0 {
@@ -37,20 +36,20 @@ func (t idleTimes) with(own Tracking) idleTimes {
 	return t
 }
 
-// flowKey names a flow as one ENI sees it, the same for both directions.
-// Addresses are IPv6 or IPv4-mapped, so that one table holds both.
+// flowKey identifies a flow as one ENI sees it, the same for both directions. IPv4
+// addresses are mapped to IPv6, so that one table holds both families.
 type flowKey struct {
 	local, remote addr16
 	lport, rport  uint16
 	proto         uint8
 }
 
-// flow returns the packet's key for an ENI that it leaves (Egress) or reaches.
+// flow returns the packet's key at an ENI that it leaves (Egress) or reaches (Ingress).
 func (p *packet) flow(d Direction) flowKey {
 	src, dst := p.sport, p.dport
 	if p.icmp {
-		// An echo's identifier stands in the place of the asking side's port,
-		// so that an echo is not taken for the reply to one from here.
+		// The identifier of an echo takes the place of the requester's port, so that a
+		// request from outside does not match a flow of echoes sent by this ENI.
 		if p.isEchoReply() {
 			src, dst = 0, p.icmpID
 		} else {
@@ -66,14 +65,14 @@ func (p *packet) flow(d Direction) flowKey {
 // The bits of a flow's state.
 const (
 	flowReplied    = 1 << iota // the other side has answered
-	flowStream                 // UDP: and the first side has spoken again
-	flowFirstDone              // TCP: FIN from the side that began
-	flowSecondDone             // TCP: FIN from the other
+	flowStream                 // UDP: the initiator has sent again after a reply
+	flowFirstDone              // TCP: FIN from the initiator
+	flowSecondDone             // TCP: FIN from the responder
 	flowReset                  // TCP: RST
 )
 
 type flow struct {
-	first Direction // of the packet that began it
+	first Direction // of the initiator's packets
 	seen  atomic.Int64
 	state atomic.Uint32
 }
@@ -117,7 +116,7 @@ type flowShard struct {
 	mu    sync.RWMutex
 	flows map[flowKey]*flow
 	added int // since the last sweep
-	kept  int // by it
+	kept  int // by the last sweep
 }
 
 func (t *flowTable) shard(k *flowKey) *flowShard {
@@ -160,26 +159,25 @@ func (t *flowTable) find(k flowKey, now time.Duration, idle *idleTimes) *flow {
 	return f
 }
 
-// has tells whether a flow is tracked, without keeping it alive.
+// has tells whether a flow is tracked, without refreshing its timeout.
 func (t *flowTable) has(k flowKey, now time.Duration, idle *idleTimes) bool {
 	return t.find(k, now, idle) != nil
 }
 
-// hit tells whether a packet belongs to a tracked flow, and keeps that alive.
+// hit tells whether a packet belongs to a tracked flow, and refreshes the flow's timeout.
 func (t *flowTable) hit(k flowKey, p *packet, d Direction, now time.Duration, idle *idleTimes) bool {
 	f := t.find(k, now, idle)
 	if f == nil {
 		return false
 	}
 	if p.proto == protoTCP && closing(f.state.Load()) && p.flags&(tcpSYN|tcpACK) == tcpSYN {
-		return false // the ports are used again, and the rules asked again
+		return false // the ports are reused: evaluate the rules again
 	}
 	f.note(p, d, now)
 	return true
 }
 
-// add tracks a flow that a rule has allowed. It returns false if the ENI tracks
-// as many as it may.
+// add tracks a flow that a rule has allowed. It returns false if the ENI's table is full.
 func (t *flowTable) add(k flowKey, p *packet, d Direction, now time.Duration, idle *idleTimes) bool {
 	f := &flow{first: d}
 	f.seen.Store(int64(now))
@@ -194,8 +192,8 @@ func (t *flowTable) add(k flowKey, p *packet, d Direction, now time.Duration, id
 	}
 	_, ok := s.flows[k]
 	if !ok {
-		// Sweeping once in as many additions as the last sweep kept makes the
-		// cost of an addition constant.
+		// One sweep per as many additions as the last sweep kept makes the amortized cost
+		// of an addition constant.
 		if s.added++; s.added > s.kept+64 || t.count.Load() >= t.max {
 			t.sweep(s, now, idle)
 		}

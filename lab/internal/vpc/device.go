@@ -16,31 +16,28 @@ import (
 
 // DeviceConfig describes a TAP or TUN interface.
 type DeviceConfig struct {
-	// Namespace is the name of the network namespace that the interface is in;
-	// empty for the caller's own.
+	// Namespace is the name of the interface's network namespace; empty for the caller's.
 	Namespace string
 	Name      string // of the interface, such as eth0
 	MAC       MAC    // of a TAP; a TUN has none
 	MTU       int    // in bytes
 }
 
-// Device is the fabric's end of a TAP or TUN interface: what the kernel sends
-// through the interface is read from it, and what is written to it the kernel
-// receives there. It carries no header but the frame's or packet's own, and
-// the kernel completes all checksums and cuts all segments before.
+// Device is the fabric's end of a TAP or TUN interface. Read returns what the kernel sends
+// through the interface; the kernel receives there what Write sends. Frames and packets
+// have no extra header; the kernel computes all checksums and segments large packets first.
 //
-// The interface stays when the device is closed, without carrier, and opening it
-// again by the same configuration restores it; so the process may end and begin
-// while a machine runs. An open device keeps its network namespace alive, also
-// one whose name has been removed: close it when the machine goes.
+// The interface persists, without carrier, when the device is closed; opening it again with
+// the same configuration restores it. So the process may be replaced while a machine runs.
+// An open device keeps its network namespace alive even after the namespace's name is
+// removed: close it when the machine is removed.
 type Device struct{ file *os.File }
 
-// OpenTAP makes an Ethernet interface or opens it again, gives it its MAC and
-// MTU, and brings it up.
+// OpenTAP creates or reopens an Ethernet interface, sets its MAC and MTU, and brings it up.
 func OpenTAP(cfg DeviceConfig) (*Device, error) { return openDevice(cfg, unix.IFF_TAP) }
 
-// OpenTUN makes an interface for raw IP packets or opens it again, gives it its
-// MTU, and brings it up. Addresses and routes are the caller's.
+// OpenTUN creates or reopens an interface for raw IP packets, sets its MTU, and brings it
+// up. Addresses and routes are left to the caller.
 func OpenTUN(cfg DeviceConfig) (*Device, error) { return openDevice(cfg, unix.IFF_TUN) }
 
 func openDevice(cfg DeviceConfig, kind uint16) (d *Device, err error) {
@@ -49,7 +46,7 @@ func openDevice(cfg DeviceConfig, kind uint16) (d *Device, err error) {
 		if err != nil {
 			return err
 		}
-		// Non-blocking, so the file is polled and Close ends a Read.
+		// Non-blocking, so that the runtime polls the file and Close ends a Read.
 		d = &Device{file: os.NewFile(uintptr(fd), "tun:"+cfg.Name)}
 		if err := configure(cfg, kind); err != nil {
 			return errors.Join(err, d.Close())
@@ -80,8 +77,8 @@ func openTun(name string, kind uint16) (fd int, err error) {
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
 		return -1, fmt.Errorf("attaching to the interface: %w", err)
 	}
-	// Without offloads the kernel hands out whole frames with full checksums;
-	// an interface that existed may have had them.
+	// Without offloads the kernel hands out whole frames with complete checksums. A
+	// reopened interface may have offloads set.
 	if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0); err != nil {
 		return -1, fmt.Errorf("turning offloads off: %w", err)
 	}
@@ -118,19 +115,19 @@ func configure(cfg DeviceConfig, kind uint16) error {
 	return nil
 }
 
-// Read returns one frame or packet. It fails with os.ErrClosed after Close, and
-// when the interface has been removed.
+// Read returns one frame or packet. It fails with os.ErrClosed after Close, and when the
+// interface is removed.
 func (d *Device) Read(b []byte) (int, error) { return d.file.Read(b) }
 
 // Write sends one frame or packet. It fails while the interface is down.
 func (d *Device) Write(b []byte) (int, error) { return d.file.Write(b) }
 
-// Close lets go of the interface, which stays until RemoveDevice or the end of
-// its namespace.
+// Close closes the device. The interface persists until RemoveDevice or the end of its
+// namespace.
 func (d *Device) Close() error { return d.file.Close() }
 
-// RemoveDevice removes a TAP or TUN interface. A namespace is as in DeviceConfig.
-// An interface that is not there is no error.
+// RemoveDevice removes a TAP or TUN interface in a namespace, as in DeviceConfig. An
+// interface that does not exist is no error.
 func RemoveDevice(ns, name string) error {
 	err := inside(ns, func() error {
 		h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
@@ -153,7 +150,7 @@ func RemoveDevice(ns, name string) error {
 	return nil
 }
 
-// inside calls fn in a network namespace, given by name, or where the caller is.
+// inside calls fn in the named network namespace, or in the caller's if the name is empty.
 func inside(name string, fn func() error) error {
 	if name == "" {
 		return fn()

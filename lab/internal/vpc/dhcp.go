@@ -15,13 +15,13 @@ const (
 	dhcpServerPort = 67
 	dhcpClientPort = 68
 
-	// dhcpLease is what EC2 gives.
+	// dhcpLease is EC2's lease time.
 	dhcpLease = time.Hour
 )
 
-// isDHCP tells whether the packet is for the subnet's DHCP server. Its source is
-// the one case of an address that is not registered: 0.0.0.0, before there is
-// one (RFC 2131, section 4.1).
+// isDHCP tells whether the packet is for the subnet's DHCP server. Its source is the only
+// unregistered address that is allowed: 0.0.0.0, used by a client without an address (RFC
+// 2131, section 4.1).
 func (p *packet) isDHCP(n *nic) bool {
 	return p.proto == protoUDP && p.offset == 0 && !p.more &&
 		p.sport == dhcpClientPort && p.dport == dhcpServerPort &&
@@ -29,10 +29,9 @@ func (p *packet) isDHCP(n *nic) bool {
 		(p.src == mapped(0) || n.owns(p.src) || !n.check)
 }
 
-// dhcp answers a DHCP client. The server gives the ENI's primary address and
-// nothing else (EC2 User Guide, instance-secondary-ip-addresses: the operating
-// system must be told of secondary ones). Security groups do not filter it
-// (VPC User Guide, vpc-security-groups).
+// dhcp answers a DHCP client. The server offers only the ENI's primary address (EC2 User
+// Guide, instance-secondary-ip-addresses: secondary ones are configured in the operating
+// system). Security groups do not filter DHCP (VPC User Guide, vpc-security-groups).
 func (ps *pass) dhcp(n *nic, p *packet) {
 	request, err := dhcpv4.FromBytes(p.l4()[8:])
 	if err != nil || request.OpCode != dhcpv4.OpcodeBootRequest ||
@@ -79,9 +78,9 @@ func (n *nic) dhcpAnswer(request *dhcpv4.DHCPv4) dhcpv4.MessageType {
 	return dhcpv4.MessageTypeNone
 }
 
-// dhcpDestination returns where an answer goes (RFC 2131, section 4.1): to the
-// client's address if it has one, by broadcast if it asks for that or must be
-// refused, else to the address it is about to have.
+// dhcpDestination returns where an answer goes (RFC 2131, section 4.1): to the client's
+// address if it has one, by broadcast if the client asks for that or is refused, else to
+// the offered address.
 func (n *nic) dhcpDestination(request *dhcpv4.DHCPv4, kind dhcpv4.MessageType) (addr4, MAC) {
 	current := fromIP(request.ClientIPAddr)
 	switch {
@@ -93,8 +92,8 @@ func (n *nic) dhcpDestination(request *dhcpv4.DHCPv4, kind dhcpv4.MessageType) (
 	return n.primary, n.mac
 }
 
-// dhcpReply makes an answer with the options that EC2's server gives (VPC User
-// Guide, VPC_DHCP_Options, AmazonProvidedDNS; EC2 User Guide, network_mtu).
+// dhcpReply makes an answer with the options of EC2's server (VPC User Guide,
+// VPC_DHCP_Options, AmazonProvidedDNS; EC2 User Guide, network_mtu).
 func (ps *pass) dhcpReply(n *nic, request *dhcpv4.DHCPv4, kind dhcpv4.MessageType) *dhcpv4.DHCPv4 {
 	reply := &dhcpv4.DHCPv4{}
 	set := func(options ...dhcpv4.Option) {
@@ -130,7 +129,7 @@ func (ps *pass) dhcpReply(n *nic, request *dhcpv4.DHCPv4, kind dhcpv4.MessageTyp
 	return reply
 }
 
-// dhcpFrame puts a message of the server into a frame.
+// dhcpFrame wraps a message of the server in a frame.
 func (ps *pass) dhcpFrame(n *nic, to addr4, mac MAC, msg []byte) []byte {
 	const start = etherLen + 20 + 8
 	b := ps.out.aside(start + len(msg))

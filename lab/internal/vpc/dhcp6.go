@@ -15,14 +15,14 @@ const (
 	dhcp6ServerPort = 547
 	dhcp6ClientPort = 546
 
-	// The lifetimes of an address, as instances show them. AWS documents none.
+	// The lifetimes of an address, as observed on instances. AWS documents none.
 	dhcp6Preferred = 140 * time.Second
 	dhcp6Valid     = 450 * time.Second
 	dhcp6Renew     = dhcp6Preferred / 2
 	dhcp6Rebind    = dhcp6Preferred * 4 / 5
 
-	dhcp6MostIAs = 8   // of a message that are answered
-	dhcp6MostID  = 130 // bytes of an identifier (RFC 8415, section 11.1)
+	dhcp6MostIAs = 8   // associations per message that are answered
+	dhcp6MostID  = 130 // maximum length of an identifier in bytes (RFC 8415, section 11.1)
 )
 
 // isDHCPv6 tells whether the packet is for the subnet's DHCPv6 server.
@@ -33,10 +33,9 @@ func (p *packet) isDHCPv6(n *nic) bool {
 		(n.owns(p.src) || !n.check && p.src.linkLocal())
 }
 
-// dhcp6 answers a DHCPv6 client. As over IPv4 it gives one address, the first;
-// the operating system must be told of others (EC2 User Guide,
-// instance-secondary-ip-addresses). It names no resolver: that of AWS,
-// fd00:ec2::253, the lab does not have.
+// dhcp6 answers a DHCPv6 client. As over IPv4 it gives one address, the first; others are
+// configured in the operating system (EC2 User Guide, instance-secondary-ip-addresses). It
+// names no resolver: the lab lacks AWS's, fd00:ec2::253.
 func (ps *pass) dhcp6(n *nic, p *packet) {
 	udp := p.l4()
 	size := int(get16(udp[4:]))
@@ -57,9 +56,9 @@ func (ps *pass) dhcp6(n *nic, p *packet) {
 	ps.deliver(n, ps.dhcp6Frame(n, p.src, n.dhcp6Reply(request, kind).ToBytes()))
 }
 
-// parseDHCPv6 reads a client's message. Of its options only associations are
-// looked into: to a server identifiers are opaque (RFC 8415, section 11), and
-// what else a client gets wrong is nothing to it.
+// parseDHCPv6 reads a client's message. Of its options only associations are parsed:
+// identifiers are opaque to a server (RFC 8415, section 11), and other malformed options
+// are ignored.
 func parseDHCPv6(b []byte) (*dhcpv6.Message, error) {
 	request := &dhcpv6.Message{MessageType: dhcpv6.MessageType(b[0]), TransactionID: dhcpv6.TransactionID(b[1:4])}
 	err := request.Options.FromBytesWithParser(b[4:], func(code dhcpv6.OptionCode, value []byte) (dhcpv6.Option, error) {
@@ -110,7 +109,7 @@ func (n *nic) dhcp6Answer(request *dhcpv6.Message) dhcpv6.MessageType {
 	return dhcpv6.MessageTypeNone
 }
 
-// serverID is the server's identifier, after the router's MAC.
+// serverID is the server's identifier, derived from the router's MAC.
 func (s *segment) serverID() dhcpv6.DUID {
 	return &dhcpv6.DUIDLL{HWType: iana.HWTypeEthernet, LinkLayerAddr: s.gatewayMAC[:]}
 }
@@ -156,8 +155,8 @@ func (n *nic) dhcp6Reply(request *dhcpv6.Message, kind dhcpv6.MessageType) *dhcp
 	return reply
 }
 
-// answerIA answers an association: the first gets the ENI's address, and others
-// in it are taken away (RFC 8415, section 18.3.4).
+// answerIA answers an association: the first one gets the ENI's address; other addresses in
+// it get lifetime zero (RFC 8415, section 18.3.4).
 func (n *nic) answerIA(ia *dhcpv6.OptIANA, first bool) *dhcpv6.OptIANA {
 	answer := &dhcpv6.OptIANA{IaId: ia.IaId}
 	if first && n.ipv6 != (addr16{}) {
@@ -176,7 +175,7 @@ func (n *nic) answerIA(ia *dhcpv6.OptIANA, first bool) *dhcpv6.OptIANA {
 	return answer
 }
 
-// dhcp6Frame puts a message of the server into a frame.
+// dhcp6Frame wraps a message of the server in a frame.
 func (ps *pass) dhcp6Frame(n *nic, to addr16, msg []byte) []byte {
 	const start = etherLen + 40 + 8
 	b := ps.out.aside(start + len(msg))

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// What is asserted of the wire is spelled out here, apart from the library that
-// the server is built on (RFC 8415, sections 7.3 and 21).
+// The wire format is spelled out here, independently of the server's library (RFC 8415,
+// sections 7.3 and 21).
 const (
 	dhcp6Solicit     = 1
 	dhcp6Request     = 3
@@ -37,7 +37,7 @@ func option6(code uint16, value ...byte) []byte {
 	return append(binary.BigEndian.AppendUint16(o, uint16(len(value))), value...)
 }
 
-// eachOption6 goes through well-formed options.
+// eachOption6 iterates over well-formed options.
 func eachOption6(b []byte, f func(code uint16, value []byte)) {
 	for len(b) > 0 {
 		size := int(get16(b[2:]))
@@ -59,13 +59,13 @@ func ia(id byte, addresses ...string) []byte {
 	return option6(opt6IANA, v...)
 }
 
-// dhcp6Frame is a message of eni-a1.
+// dhcp6Frame builds a message of eni-a1.
 func dhcp6Frame(kind byte, options ...[]byte) []byte {
 	msg := append([]byte{kind, 7, 8, 9}, bytes.Join(options, nil)...)
 	return ethernet(multicastMAC(dhcpServers), macA1, etherIPv6, udp6(llA1, 546, "ff02::1:2", 547, msg...))
 }
 
-// describe6 says what a reply holds.
+// describe6 summarizes a reply.
 func describe6(msg []byte) string {
 	s := []string{map[byte]string{2: "advertise", 7: "reply"}[msg[0]]}
 	eachOption6(msg[4:], func(code uint16, v []byte) {
@@ -102,7 +102,7 @@ func TestDHCPv6(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		frame []byte
-		want  string // what a reply holds, or the drop
+		want  string // the reply's summary, or the drop
 	}{
 		{"solicit", dhcp6Frame(dhcp6Solicit, clientID, ia(1)), "advertise, client, server, " + address},
 		{"solicit, rapid", dhcp6Frame(dhcp6Solicit, clientID, ia(1), option6(opt6Rapid)),

@@ -8,10 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is asserted of the wire is spelled out here, apart from the library that
-// the server is built on.
+// The wire format is spelled out here, independently of the server's library.
 const (
-	dhcpFixed = 240 // bytes up to and with the cookie
+	dhcpFixed = 240 // bytes up to and including the cookie
 
 	// Message types (RFC 2132, section 9.6).
 	dhcpDiscover = 1
@@ -35,8 +34,7 @@ const (
 	optEnd       = 255
 )
 
-// dhcpFrame builds a client's message. Options are the raw bytes after the
-// type.
+// dhcpFrame builds a client's message. options are the raw bytes after the message type.
 func dhcpFrame(mac MAC, src, dst string, kind byte, options ...byte) []byte {
 	msg := make([]byte, dhcpFixed)
 	msg[0], msg[1], msg[2] = 1, 1, 6

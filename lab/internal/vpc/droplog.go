@@ -11,22 +11,22 @@ import (
 // quoted headers.
 const snapLen = 96
 
-// Drop is a frame that went no further.
+// Drop is a dropped frame.
 type Drop struct {
 	Time      time.Time
-	Port      Port // whose rule it was
+	Port      Port // at which it was dropped
 	Direction Direction
 	Reason    Reason
 	Length    int    // of the frame in bytes
 	Summary   string // one line: MACs, addresses, protocol, ports
 }
 
-// dropLog keeps the last drops in a ring. Writing copies and decodes nothing
-// but bytes, for a storm of drops must not be slower than traffic.
+// dropLog keeps the last drops in a ring. Writing only copies bytes, and decodes nothing: a
+// storm of drops must not be slower than traffic.
 type dropLog struct {
 	mu   sync.Mutex
 	ring []dropEntry
-	next int // where the next goes
+	next int // next write position
 	full bool
 }
 
@@ -53,8 +53,8 @@ func (l *dropLog) add(now time.Time, port Port, dir Direction, why Reason, frame
 	l.mu.Unlock()
 }
 
-// Drops returns the last drops, oldest first; Config.DropLog bounds them.
-// Counters counts all.
+// Drops returns the most recent drops, oldest first, at most Config.DropLog. Counters
+// counts all of them.
 func (f *Fabric) Drops() []Drop {
 	f.log.mu.Lock()
 	var entries []dropEntry

@@ -2,7 +2,7 @@
 
 package vpc
 
-// fromENI takes a frame from an instance.
+// fromENI handles a frame from an instance.
 func (ps *pass) fromENI(in Port, frame []byte) {
 	n := ps.tables.nics[in.ENI]
 	if n == nil {
@@ -18,9 +18,9 @@ func (ps *pass) fromENI(in Port, frame []byte) {
 	case len(frame) < etherLen:
 		why = ReasonMalformed
 	case MAC(frame[6:12]) != n.mac:
-		// The host lets no frame out whose source MAC is not the instance's own,
-		// whatever it carries and whatever SourceDestCheck says (AWS Overview of
-		// Security Processes; EC2 User Guide, using-eni, speaks of addresses only).
+		// The host drops every frame whose source MAC is not the ENI's, regardless of
+		// payload and SourceDestCheck (AWS Overview of Security Processes; EC2 User Guide,
+		// using-eni, covers IP addresses only).
 		why = ReasonSourceMAC
 	}
 	if why != ReasonNone {
@@ -46,7 +46,7 @@ func (ps *pass) fromENI(in Port, frame []byte) {
 	ps.drop(n.record, Egress, why, frame, false)
 }
 
-// ipv4 takes an IPv4 packet from an instance.
+// ipv4 handles an IPv4 packet from an instance.
 func (ps *pass) ipv4(n *nic, frame []byte) {
 	var p packet
 	if !p.parse4(frame) {
@@ -60,7 +60,7 @@ func (ps *pass) ipv4(n *nic, frame []byte) {
 	ps.onward(n, &p)
 }
 
-// ipv6 takes an IPv6 packet from an instance.
+// ipv6 handles an IPv6 packet from an instance.
 func (ps *pass) ipv6(n *nic, frame []byte) {
 	var p packet
 	why := ReasonNone
@@ -76,11 +76,11 @@ func (ps *pass) ipv6(n *nic, frame []byte) {
 		ps.dhcp6(n, &p)
 		return
 	case p.dst.multicast():
-		// Before the check of the source: reports of multicast listeners come
-		// from the unspecified address too (RFC 3810, section 5.2.13).
+		// Checked before the source: multicast listener reports may come from the
+		// unspecified address (RFC 3810, section 5.2.13).
 		why = ReasonMulticast
 	case p.src == addr16{}:
-		why = ReasonSourceAddress // a router passes none on (RFC 4291, section 2.5.2)
+		why = ReasonSourceAddress // never forwarded by a router (RFC 4291, section 2.5.2)
 	}
 	if why != ReasonNone {
 		ps.drop(n.record, Egress, why, frame, false)
@@ -89,7 +89,7 @@ func (ps *pass) ipv6(n *nic, frame []byte) {
 	ps.onward(n, &p)
 }
 
-// onward passes on a packet of an instance that is for others.
+// onward forwards an instance's packet that is not for the fabric itself.
 func (ps *pass) onward(n *nic, p *packet) {
 	to := MAC(p.frame[:6])
 	why := ReasonNone
@@ -131,8 +131,7 @@ func (ps *pass) onward(n *nic, p *packet) {
 	}
 }
 
-// arrive brings a packet with its Ethernet header to an ENI, which takes it or
-// not.
+// arrive delivers a packet with its Ethernet header to an ENI, or drops it.
 func (ps *pass) arrive(n *nic, p *packet) {
 	why := ReasonNone
 	switch {

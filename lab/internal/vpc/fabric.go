@@ -10,24 +10,22 @@ import (
 	"time"
 )
 
-// Config is what of the fabric does not change. The zero value means the
-// defaults.
+// Config is the fixed part of the fabric's configuration. Zero values mean the defaults.
 type Config struct {
-	// MTU in bytes, which DHCP tells to instances. Default 9001, as of current
-	// instance types (EC2 User Guide, network_mtu). The devices' is set apart.
+	// MTU in bytes, as announced by DHCP. Default 9001, that of current instance types (EC2
+	// User Guide, network_mtu). DeviceConfig sets the devices' MTU.
 	MTU int
-	// Domain that DHCP tells to instances. Default "ec2.internal".
+	// Domain that DHCP announces. Default "ec2.internal".
 	Domain string
-	// TCPIdle is how long an established TCP flow without packets stays
-	// tracked. Default 350 s, as on Nitro v6, where nested virtualization is;
-	// earlier types have 432,000 s (EC2 User Guide,
-	// security-group-connection-tracking).
+	// TCPIdle is how long an idle established TCP flow stays tracked. Default 350 s, as on
+	// Nitro v6, which nested virtualization runs on; earlier types have 432,000 s (EC2 User
+	// Guide, security-group-connection-tracking).
 	TCPIdle time.Duration
-	// MaxFlows an ENI may track. Default 131,072.
+	// MaxFlows is how many flows an ENI may track. Default 131,072.
 	MaxFlows int
-	// AnnounceMoves is what SetAnnounceMoves sets. Default off.
+	// AnnounceMoves is the initial value of SetAnnounceMoves. Default off.
 	AnnounceMoves bool
-	// DropLog is how many of the last drops are kept for Drops. Default 1,024.
+	// DropLog is how many drops are kept for Drops. Default 1,024.
 	DropLog int
 }
 
@@ -50,24 +48,24 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Fabric passes frames between ENIs, the Internet and the services as a
-// topology allows. Its methods may be called from several goroutines at once.
+// Fabric passes frames between ENIs, the Internet and the services, as a topology allows.
+// Its methods are safe for concurrent use.
 type Fabric struct {
 	cfg    Config
-	epoch  time.Time // flows' times count from here
+	epoch  time.Time // origin of the flows' times
 	tables atomic.Pointer[tables]
 	log    dropLog
-	// observers is nil while nobody looks.
+	// observers is nil if there are none.
 	observers atomic.Pointer[[]*Observer]
 
 	ticker ticker
 
-	mu       sync.Mutex // of what follows
+	mu       sync.Mutex // guards the fields below
 	records  map[Port]*record
 	clients  clientPool
-	internet *record // of packets that find no ENI
+	internet *record // packets from the Internet that match no ENI
 	services *record
-	unknown  *record // of frames from ports that are no ENI's
+	unknown  *record // frames from ports of unknown ENIs
 
 	announcing bool
 	moves      []move // to announce
@@ -86,7 +84,7 @@ func New(cfg Config) *Fabric {
 	return f
 }
 
-// recordOf returns what the fabric keeps about a port across topologies.
+// recordOf returns the port's record, which persists across topologies.
 func (f *Fabric) recordOf(p Port) *record {
 	r := f.records[p]
 	if r == nil {
@@ -97,11 +95,10 @@ func (f *Fabric) recordOf(p Port) *record {
 	return r
 }
 
-// SetTopology puts a topology in the place of the one before. Frames see the
-// one or the other. ENIs that stay, by ID, keep their tracked flows, as a change
-// of rules does not cut them (EC2 User Guide,
-// security-group-connection-tracking), and their counters. An inconsistent
-// topology is refused and changes nothing.
+// SetTopology replaces the topology; each frame sees either the old or the new one. ENIs
+// that stay, by ID, keep their counters and their tracked flows: changed rules do not cut
+// flows (EC2 User Guide, security-group-connection-tracking). An inconsistent topology is
+// refused and changes nothing.
 func (f *Fabric) SetTopology(t Topology) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -112,7 +109,7 @@ func (f *Fabric) SetTopology(t Topology) error {
 	}
 	next, err := c.compile(t)
 	if err != nil {
-		next = f.tables.Load() // what was added for the refused one goes again
+		next = f.tables.Load() // undo additions for the refused topology
 	} else {
 		f.noteMoves(f.tables.Load(), next)
 		f.tables.Store(next)
@@ -129,8 +126,7 @@ func (f *Fabric) SetTopology(t Topology) error {
 	return nil
 }
 
-// ClientOf tells which ENI is behind a source address of a packet on the
-// Services port.
+// ClientOf returns the ENI that a source address on the Services port belongs to.
 func (f *Fabric) ClientOf(addr netip.Addr) (eniID string, ok bool) {
 	addr = addr.Unmap()
 	if !addr.Is4() {
@@ -143,10 +139,9 @@ func (f *Fabric) ClientOf(addr netip.Addr) (eniID string, ok bool) {
 	return c.nic.id, true
 }
 
-// Forward passes on a frame that arrived at a port, now. It does not change the
-// frame, does not block and, with an Output that was used before, does not
-// allocate, but for the first packet of a flow and for DHCP. What is in out is
-// valid until its next use.
+// Forward processes a frame that arrived at a port at the time now. It does not change the
+// frame and does not block. With a reused Output it does not allocate, except for DHCP and
+// the first packet of a flow. The contents of out are valid until its next use.
 func (f *Fabric) Forward(in Port, frame []byte, now time.Time, out *Output) {
 	out.reset()
 	p := pass{f: f, tables: f.tables.Load(), now: now, in: in, out: out}
@@ -161,20 +156,20 @@ func (f *Fabric) Forward(in Port, frame []byte, now time.Time, out *Output) {
 	f.observePassed(in, frame, now, out)
 }
 
-// pass is a frame's way through the fabric.
+// pass is the processing of one frame.
 type pass struct {
 	f      *Fabric
 	tables *tables
 	now    time.Time
 	in     Port
 	out    *Output
-	hops   int // NAT gateways on the way
+	hops   int // NAT gateways passed
 }
 
-// since returns the time in which flows and the like are counted.
+// since returns the current time relative to the fabric's epoch.
 func (ps *pass) since() time.Duration { return ps.now.Sub(ps.f.epoch) }
 
-// drop ends the way of a frame (or, with raw, of a bare packet).
+// drop drops a frame (or, with raw, a bare packet).
 func (ps *pass) drop(r *record, d Direction, why Reason, frame []byte, raw bool) {
 	ps.out.Reason = why
 	if d == Egress && (r.at == ps.in || r == ps.f.unknown) {

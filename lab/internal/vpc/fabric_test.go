@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// hotPaths are the frames whose cost matters.
+// hotPaths are the performance-critical frames.
 func hotPaths() map[string]struct {
 	from  Port
 	frame []byte
@@ -38,7 +38,7 @@ func hotPaths() map[string]struct {
 	}
 }
 
-// warm makes what the hot paths need.
+// warm sets up the state that the hot paths need.
 func warm(f *Fabric, now time.Time) {
 	out := hotPaths()["natout"]
 	f.Forward(out.from, out.frame, now, new(Output))

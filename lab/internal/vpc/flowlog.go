@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// Flow is what went from one address and port to another at an ENI in a time,
-// as in a record of VPC flow logs (VPC User Guide, flow-log-records). AWS says of
-// a flow only whether it was accepted or rejected, and nothing of frames that
-// are not IP or broke a rule of the host; here each has its reason.
+// Flow is the traffic from one address and port to another at an ENI in an interval, as in
+// a VPC flow log record (VPC User Guide, flow-log-records). AWS records only whether a flow
+// was accepted or rejected, and omits frames that are not IP or broke a rule of the host;
+// here each drop has its reason.
 type Flow struct {
 	FlowKey
 	Packets, Bytes uint64
 	Start, End     time.Time // of the first and last packet
 }
 
-// FlowKey tells flows apart. What is not IP has no addresses; what has no ports
-// has 0.
+// FlowKey identifies a flow. Frames that are not IP have no addresses; protocols without
+// ports have port 0.
 type FlowKey struct {
 	Port         Port
 	Direction    Direction
@@ -31,13 +31,13 @@ type FlowKey struct {
 	Reason       Reason // ReasonNone: accepted
 }
 
-// FlowLog adds events up. The zero value is ready for use, by one goroutine.
+// FlowLog aggregates events. The zero value is ready for use by one goroutine.
 type FlowLog struct {
 	flows map[FlowKey]*Flow
 	work  []byte
 }
 
-// Add counts an event, whose frame should be whole.
+// Add counts an event, whose frame should not be truncated.
 func (l *FlowLog) Add(e Event) {
 	if l.flows == nil {
 		l.flows = make(map[FlowKey]*Flow)
@@ -74,7 +74,7 @@ func (l *FlowLog) key(e Event) FlowKey {
 	return k
 }
 
-// Take returns the flows since the last Take, in the order in which they began.
+// Take returns the flows since the last Take, in order of their first packets.
 func (l *FlowLog) Take() []Flow {
 	all := make([]Flow, 0, len(l.flows))
 	for _, f := range l.flows {

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// fragment cuts an IPv4 packet that may be cut into what an Internet gateway forwards
-// (EC2 User Guide, network_mtu: packets over the MTU are fragmented, or dropped
-// if Don't Fragment is set), and sends the pieces on.
+// fragment fragments an IPv4 packet to the Internet gateway's MTU and forwards the
+// fragments (EC2 User Guide, network_mtu: packets over the MTU are fragmented, or dropped
+// if Don't Fragment is set).
 func (ps *pass) fragment(p *packet) {
 	step := (internetMTU - p.head) &^ 7
 	body := p.l4()
@@ -24,7 +24,7 @@ func (ps *pass) fragment(p *packet) {
 		ip := piece[etherLen:]
 		offset := p.offset + uint16(i*step/8)
 		if offset > 0x1fff {
-			break // past what a packet can hold: the original was no honest fragment
+			break // past the maximum packet length: the original fragment was invalid
 		}
 		flags := offset
 		if p.more || i < pieces-1 {
@@ -45,8 +45,8 @@ func (ps *pass) fragment(p *packet) {
 	}
 }
 
-// blankOptions replaces the options that belong in a first fragment only by
-// no-operations (RFC 791, section 3.1: the copied flag).
+// blankOptions replaces by no-operations the options that belong only in a first fragment
+// (RFC 791, section 3.1: the copied flag).
 func blankOptions(b []byte) {
 	for len(b) > 0 {
 		n := 1
@@ -67,9 +67,9 @@ func blankOptions(b []byte) {
 	}
 }
 
-// fragmentCache remembers the packets whose first fragment a security group
-// allowed, so that the later ones, which have no ports, go the same way. It is
-// small and forgets: a later fragment that comes before the first is dropped.
+// fragmentCache remembers the packets whose first fragment a security group allowed, so
+// that later fragments, which have no ports, are treated alike. It is small and lossy; a
+// later fragment that arrives before the first is dropped.
 type fragmentCache struct {
 	mu    sync.Mutex
 	slots *[64]fragmentSlot // nil until the first fragment
@@ -81,8 +81,8 @@ type fragmentSlot struct {
 	to  addr4 // of NAT gateways: the client
 }
 
-// fragmentKey names the packet that a fragment is of (RFC 791, section 3.2; RFC
-// 8200, section 4.5, which leaves the protocol out: fragments may differ in it).
+// fragmentKey identifies the packet of a fragment (RFC 791, section 3.2; RFC 8200, section
+// 4.5, which omits the protocol: fragments may differ in it).
 type fragmentKey struct {
 	src, dst addr16
 	id       uint32
@@ -90,8 +90,8 @@ type fragmentKey struct {
 	set      bool
 }
 
-// fragmentLife is how long reassembly waits (RFC 791, section 3.2, allows 15 s
-// and more; Linux waits 30 s).
+// fragmentLife is the reassembly timeout (RFC 791, section 3.2, allows 15 s and more; Linux
+// uses 30 s).
 const fragmentLife = 30 * time.Second
 
 func keyOfFragment(p *packet) fragmentKey {

@@ -59,11 +59,11 @@ func unreachable6(src, dst string, about []byte) []byte {
 // hops sets the hop limit, which no checksum covers.
 func hops(n byte, ip []byte) []byte { ip[7] = n; return ip }
 
-// withExtensions puts extension headers between a packet's header and its
-// transport; each begins with its own number, which moves into place.
+// withExtensions inserts extension headers between a packet's header and its transport. The
+// first byte of each is its own header number, which moves into place.
 func withExtensions(ip []byte, exts ...[]byte) []byte {
 	out := append([]byte{}, ip[:40]...)
-	at := 6 // of the number of what follows
+	at := 6 // offset of the next header number
 	for _, e := range exts {
 		out[at] = e[0]
 		at = len(out)
@@ -75,7 +75,7 @@ func withExtensions(ip []byte, exts ...[]byte) []byte {
 	return out
 }
 
-// fragmentHeader is one for withExtensions.
+// fragmentHeader builds a fragment header for withExtensions.
 func fragmentHeader(id byte, offset uint16, more bool) []byte {
 	f := offset << 3
 	if more {
@@ -109,13 +109,13 @@ func solicit(dst, src MAC, from, to, target string, sllao ...byte) []byte {
 
 func sourceOption(m MAC) []byte { return append([]byte{ndOptSource, 1}, m[:]...) }
 
-// whoHas6 is the usual question of eni-a1.
+// whoHas6 is a neighbour solicitation of eni-a1.
 func whoHas6(from, target string) []byte {
 	to := addr6(target).solicitedNode()
 	return solicit(multicastMAC(to), macA1, from, to.netip().String(), target, sourceOption(macA1)...)
 }
 
-// probe6 is the question whether an address is a duplicate.
+// probe6 is a duplicate address probe.
 func probe6(src MAC, target string) []byte {
 	to := addr6(target).solicitedNode()
 	return solicit(multicastMAC(to), src, "::", to.netip().String(), target)
@@ -127,8 +127,8 @@ func routerSolicit(src MAC, from string) []byte {
 		hops(255, icmp6(from, "ff02::2", ndRouterSolicit, 0, append(make([]byte, 4), sourceOption(src)...)...)))
 }
 
-// fullTopology is the test topology with IPv6, delegated prefixes on eni-a2, a
-// public NAT gateway in subnet-a that subnet-b uses, and a private one.
+// fullTopology is the test topology plus IPv6, delegated prefixes on eni-a2, a public NAT
+// gateway in subnet-a, used by subnet-b, and a private one.
 func fullTopology() Topology {
 	t := testTopology()
 	t.VPCs[0].IPv6 = []netip.Prefix{prefix("2001:db8:1000:a00::/56")}

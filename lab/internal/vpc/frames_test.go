@@ -70,7 +70,7 @@ func unreachable(src, dst string, about []byte) []byte {
 	return icmp(src, dst, icmpUnreachable, 3, 0, about...)
 }
 
-// with changes an IPv4 header and mends its checksum.
+// with changes an IPv4 header and updates its checksum.
 func with(ip []byte, change func(ip []byte)) []byte {
 	change(ip)
 	put16(ip[10:], 0)
@@ -90,8 +90,8 @@ func arpFrame(dst, src MAC, op uint16, sha MAC, spa string, tpa string) []byte {
 	return ethernet(dst, src, etherARP, b)
 }
 
-// verify checks every checksum and length of a packet, independently of the
-// code under test: by adding up the whole.
+// verify checks every checksum and length of a packet, independently of the code under
+// test: by full sums.
 func verify(ip []byte) error {
 	if len(ip) >= 40 && ip[0]>>4 == 6 {
 		return verify6(ip)
@@ -107,7 +107,7 @@ func verify(ip []byte) error {
 		return fmt.Errorf("header checksum is wrong")
 	}
 	if get16(ip[6:])&0x3fff != 0 {
-		return nil // a fragment's transport checksum covers what is not here
+		return nil // a fragment does not hold all that its transport checksum covers
 	}
 	return verifyTransport(ip, head)
 }
@@ -161,7 +161,7 @@ func ones(b []byte) uint64 {
 	return s
 }
 
-// bench is a fabric under test, with a clock of its own.
+// bench is a fabric under test, with its own clock.
 type bench struct {
 	*testing.T
 	*Fabric
@@ -180,9 +180,9 @@ func newBench(t *testing.T, topo Topology, cfg Config) *bench {
 	return b
 }
 
-// send forwards a frame and says what became of it, a line for each delivery:
-// "eni-a2: a1 > a2 10.0.0.11:1 > 10.0.0.21:2 UDP length 28", and for a drop
-// "drop egress eni-a1: source-mac". It checks all that leaves the fabric.
+// send forwards a frame and returns the result, one line per delivery: "eni-a2: a1 > a2
+// 10.0.0.11:1 > 10.0.0.21:2 UDP length 28", and for a drop "drop egress eni-a1:
+// source-mac". It checks everything that leaves the fabric.
 func (b *bench) send(from Port, frame []byte) string {
 	b.Helper()
 	sent := string(frame)
@@ -214,7 +214,7 @@ func (b *bench) send(from Port, frame []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-// expect sends a frame and compares what became of it.
+// expect sends a frame and compares the result.
 func (b *bench) expect(name string, from Port, frame []byte, want string) {
 	b.Helper()
 	if got := b.send(from, frame); got != want {

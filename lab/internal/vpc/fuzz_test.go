@@ -9,12 +9,11 @@ import (
 	"time"
 )
 
-// FuzzForward sends anything from any port. Whatever it is, nothing may panic,
-// an ENI may get only what is for its MAC and (with SourceDestCheck) its
-// addresses, from the router or a neighbour with its real MAC, and a packet
-// whose checksums were right must leave with right checksums. With mend, the
-// frame gets its port's MACs and right lengths and checksums first, or few would
-// get past them.
+// FuzzForward sends anything from any port. Nothing may panic. An ENI may receive only
+// frames for its MAC and (with SourceDestCheck) its addresses, from the router or from a
+// neighbour with its real MAC. A packet with correct checksums must leave with correct
+// checksums. With mend, the frame first gets its port's MACs and correct lengths and
+// checksums; otherwise few frames would get past those checks.
 //
 // Run it with -fuzzminimizetime 1x: minimizing takes longer than it is worth.
 func FuzzForward(f *testing.F) {
@@ -30,15 +29,15 @@ func FuzzForward(f *testing.F) {
 			mendFrame(from, w.macs[from.ENI], frame)
 		}
 		w.fabric.reset()
-		for range 2 { // the second time the flow is tracked
+		for range 2 { // the second time, the flow is tracked
 			w.forward(t, from, frame, start)
 		}
 	})
 }
 
-// FuzzConversation plays a script: frames that the tests know, changed a little,
-// answers to what was delivered, time that passes, ticks, and topologies that
-// change. The same must hold as in FuzzForward, all the time.
+// FuzzConversation plays a script: slightly changed frames of the tests, answers to
+// deliveries, time steps, ticks, and changes of topology. The invariants of FuzzForward
+// must hold throughout.
 func FuzzConversation(f *testing.F) {
 	frames := fuzzFrames()
 	fabric := New(Config{DropLog: 1})
@@ -110,7 +109,7 @@ type fuzzFrame struct {
 	frame []byte
 }
 
-// fuzzFrames are frames to begin with, in a fixed order.
+// fuzzFrames are seed frames, in a fixed order.
 func fuzzFrames() (all []fuzzFrame) {
 	add := func(p Port, frames ...[]byte) {
 		for _, frame := range frames {
@@ -161,7 +160,7 @@ func fuzzFrames() (all []fuzzFrame) {
 	return all
 }
 
-// fuzzTopologies are the full one and some that it may become.
+// fuzzTopologies are the full topology and variants of it.
 func fuzzTopologies() []Topology {
 	var all []Topology
 	for _, change := range []func(*Topology){
@@ -172,13 +171,13 @@ func fuzzTopologies() []Topology {
 			t.eni("eni-a2").Prefixes, t.eni("eni-r").Prefixes = nil, t.eni("eni-a2").Prefixes
 			t.ElasticIPs = t.ElasticIPs[:4]
 		},
-		func(t *Topology) { // things go
+		func(t *Topology) { // resources are removed
 			t.VPCs[0].InternetGateway = ""
 			t.eni("eni-a2").Down = true
 			t.eni("eni-r").Attached = false
 			t.NATGateways = t.NATGateways[:1]
 		},
-		func(t *Topology) { // gateways that lead to each other
+		func(t *Topology) { // gateways route to each other
 			t.Subnets[0].Routes = []Route{local, {prefix("0.0.0.0/0"), TargetNATGateway, "nat-b"}}
 			t.Subnets[1].Routes = []Route{local, {prefix("0.0.0.0/0"), TargetNATGateway, "nat-a"}}
 		},
@@ -191,8 +190,8 @@ func fuzzTopologies() []Topology {
 	return all
 }
 
-// reverse makes of a frame its answer, roughly: addresses and ports change
-// places, and ICMP becomes a reply.
+// reverse turns a frame into a rough answer: it swaps addresses and ports, and turns ICMP
+// into a reply.
 func reverse(d Delivery) []byte {
 	b := bytes.Clone(d.Frame)
 	ip := b

@@ -2,14 +2,13 @@
 
 package vpc
 
-// internetMTU is what an Internet gateway forwards at most, in bytes (EC2 User
-// Guide, network_mtu).
+// internetMTU is the MTU of an Internet gateway, in bytes (EC2 User Guide, network_mtu).
 const internetMTU = 1500
 
-// toInternet passes a packet through the Internet gateway of its VPC: one-to-one
-// NAT from the private source address to its Elastic IP, and none for IPv6,
-// whose addresses are public (VPC User Guide, VPC_Internet_Gateway). The address
-// decides, not the ENI that sent the packet, which may be a middlebox.
+// toInternet passes a packet through its VPC's Internet gateway: one-to-one NAT from the
+// private source address to its Elastic IP for IPv4, and no NAT for IPv6, whose addresses
+// are public (VPC User Guide, VPC_Internet_Gateway). The source address decides, not the
+// sending ENI, which may be a middlebox.
 func (ps *pass) toInternet(n *nic, p *packet) {
 	why := ReasonNone
 	var ip *elastic
@@ -42,9 +41,9 @@ func (ps *pass) toInternet(n *nic, p *packet) {
 	ps.leave(p)
 }
 
-// leave brings a packet that has passed an Internet gateway to the Internet, or
-// back in if its destination is a public address of the fabric: the private
-// addresses then see each other's public ones.
+// leave sends a packet that has passed an Internet gateway to the Internet, or back in if
+// its destination is a public address of the fabric: private addresses then see each
+// other's public ones.
 func (ps *pass) leave(p *packet) {
 	if n, ip := ps.tables.behind(p); n != nil {
 		ps.enter(n, ip, p)
@@ -53,8 +52,7 @@ func (ps *pass) leave(p *packet) {
 	ps.deliverRaw(ps.f.internet, p.ip())
 }
 
-// behind returns the ENI that a public destination address stands for, and of
-// IPv4 the Elastic IP.
+// behind returns the ENI of a public destination address, and for IPv4 the Elastic IP.
 func (t *tables) behind(p *packet) (*nic, *elastic) {
 	if p.v6 {
 		if v := t.blocks[p.dst.block56()]; v != nil {
@@ -68,7 +66,7 @@ func (t *tables) behind(p *packet) (*nic, *elastic) {
 	return nil, nil
 }
 
-// fromInternet takes a packet from the Internet.
+// fromInternet handles a packet from the Internet.
 func (ps *pass) fromInternet(raw []byte) {
 	r := ps.f.internet
 	frame := ps.out.load(raw, etherLen)

@@ -2,14 +2,14 @@
 
 package vpc
 
-// tooBig tells the sender of a packet that the Internet gateway forwards 1500
-// bytes at most. It comes from the subnet's router, as tracepath shows (EC2 User
-// Guide, network_mtu), which security groups do not filter (VPC User Guide,
-// vpc-security-groups: reserved addresses of the VPC router).
+// tooBig reports the Internet gateway's MTU of 1500 bytes to a packet's sender. The error
+// comes from the subnet's router, as tracepath shows (EC2 User Guide, network_mtu);
+// security groups do not filter that (VPC User Guide, vpc-security-groups: reserved
+// addresses of the VPC router).
 //
-// For IPv6 the router speaks from the reserved address that ends as its IPv4 one
-// does: one of the link would not reach a sender behind the ENI (RFC 4291,
-// section 2.5.6). AWS documents neither.
+// For IPv6 the source is the reserved address with the same last number as the router's
+// IPv4 address: a link-local one would not reach a sender behind the ENI (RFC 4291, section
+// 2.5.6). AWS documents neither.
 func (ps *pass) tooBig(n *nic, about *packet) {
 	if !about.answerable() || !n.owns(about.src) {
 		return
@@ -21,20 +21,19 @@ func (ps *pass) tooBig(n *nic, about *packet) {
 		p = ps.icmpAbout(n.seg.gateway, about, icmpUnreachable, 4, internetMTU)
 	}
 	p.setMACs(n.mac, n.seg.gatewayMAC)
-	if n.nat != nil { // it is the gateway's client who must know
+	if n.nat != nil { // the error is for the gateway's client
 		ps.arrive(n, &p)
 		return
 	}
 	ps.deliver(n, p.frame)
 }
 
-// answerable tells whether an ICMP error may be sent about a packet: there are
-// none about errors or later fragments (RFC 1122, section 3.2.2; RFC 4443,
-// section 2.4).
+// answerable tells whether an ICMP error may be sent about a packet: never about errors or
+// later fragments (RFC 1122, section 3.2.2; RFC 4443, section 2.4).
 func (p *packet) answerable() bool { return !p.isError() && p.offset == 0 }
 
-// icmpAbout makes an IPv4 ICMP error. It quotes as much of the packet as makes
-// 576 bytes in all (RFC 1812, section 4.3.2.3).
+// icmpAbout makes an IPv4 ICMP error. It quotes as much of the packet as fits in 576 bytes
+// (RFC 1812, section 4.3.2.3).
 func (ps *pass) icmpAbout(from addr4, about *packet, kind, code uint8, mtu uint16) packet {
 	quote := about.ip()[:min(len(about.ip()), 576-20-8)]
 	b := ps.out.aside(etherLen + 20 + 8 + len(quote))
@@ -51,8 +50,8 @@ func (ps *pass) icmpAbout(from addr4, about *packet, kind, code uint8, mtu uint1
 	return p
 }
 
-// packetTooBig makes the ICMPv6 error of that name. It quotes as much of the
-// packet as makes 1280 bytes in all (RFC 4443, section 3.2).
+// packetTooBig makes an ICMPv6 Packet Too Big error. It quotes as much of the packet as
+// fits in 1280 bytes (RFC 4443, section 3.2).
 func (ps *pass) packetTooBig(from addr16, about *packet, mtu uint16) packet {
 	quote := about.ip()[:min(len(about.ip()), 1280-40-8)]
 	b := ps.out.aside(etherLen + 40 + 8 + len(quote))

@@ -77,8 +77,8 @@ func TestUDPWithoutChecksumStaysWithout(t *testing.T) {
 	}
 }
 
-// A checksum that comes out as zero is sent as all ones: zero would say that
-// there is none (RFC 768). Some payload makes it so.
+// A checksum that computes to zero is sent as all ones: zero means that there is none (RFC
+// 768). One of the payloads produces it.
 func TestUDPChecksumNeverBecomesZero(t *testing.T) {
 	b := newBench(t, testTopology(), Config{})
 	hit := false
@@ -192,8 +192,8 @@ func TestInternetMTU(t *testing.T) {
 	})
 }
 
-// Of a packet in fragments the first has the checksum, and the later ones
-// nothing that NAT may touch.
+// In a fragmented packet the first fragment has the checksum; NAT must not change the later
+// ones.
 func TestFragmentsAreTranslated(t *testing.T) {
 	whole := udp("10.0.0.11", 1, "8.8.8.8", 2, bytes.Repeat([]byte("macaw"), 20)...)
 	first := with(bytes.Clone(whole[:20+48]), func(ip []byte) { put16(ip[2:], 68); put16(ip[6:], 0x2000) })

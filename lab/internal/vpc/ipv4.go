@@ -2,8 +2,8 @@
 
 package vpc
 
-// parse4 reads the IPv4 packet that follows the frame's Ethernet header, as a
-// router would: what is wrong in itself goes no further (RFC 1812, 5.2.2).
+// parse4 parses the IPv4 packet after the frame's Ethernet header. Like a router, it
+// refuses an inconsistent one (RFC 1812, 5.2.2).
 func (p *packet) parse4(frame []byte) bool {
 	if len(frame) < etherLen+20 {
 		return false
@@ -40,8 +40,7 @@ func putHeader(ip []byte, src, dst addr4, proto uint8) {
 	put16(ip[10:], fold(sum(0, ip[:20])))
 }
 
-// putUDP writes the header of a datagram. The addresses are those of the IP
-// header, for the checksum.
+// putUDP writes a UDP header. addresses are those of the IP header, for the checksum.
 func putUDP(udp []byte, from, to uint16, addresses []byte) {
 	put16(udp, from)
 	put16(udp[2:], to)

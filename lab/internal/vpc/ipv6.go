@@ -20,9 +20,8 @@ const (
 	icmp6EchoReply = 129
 )
 
-// parse6 reads the IPv6 packet that follows the frame's Ethernet header. What is
-// wrong in itself goes no further, and neither does an IPv4-mapped address,
-// which has no place on the wire.
+// parse6 parses the IPv6 packet after the frame's Ethernet header. It refuses inconsistent
+// ones, and IPv4-mapped addresses, which must not appear on the wire.
 func (p *packet) parse6(frame []byte) bool {
 	if len(frame) < etherLen+40 {
 		return false
@@ -36,15 +35,14 @@ func (p *packet) parse6(frame []byte) bool {
 	return p.fields6(ip[:total], true) && !p.src.is4() && !p.dst.is4()
 }
 
-// fields6 follows the chain of extension headers to the transport. Nothing but
-// the fragment header among them means anything to the fabric: it is no hop of a
-// source route. A first fragment must hold the whole chain and the transport
-// header (RFC 7112), or its pieces could not be told apart by port.
+// fields6 follows the chain of extension headers to the transport. The fabric interprets
+// only the fragment header: it is no hop of a source route. A first fragment must hold the
+// whole chain and the transport header (RFC 7112); otherwise its ports would be unknown.
 func (p *packet) fields6(ip []byte, whole bool) bool {
 	p.v6, p.df = true, true
 	p.src, p.dst = getAddr16(ip[8:]), getAddr16(ip[24:])
 	p.proto, p.head = ip[6], 40
-	seen := false // a fragment header, of which there is one at most
+	seen := false // a fragment header; at most one is allowed
 	for {
 		rest := ip[p.head:]
 		var size int
@@ -91,8 +89,8 @@ func putHeader6(ip []byte, src, dst addr16, proto, hops uint8) {
 	putAddr16(ip[24:], dst)
 }
 
-// checksum6 adds up a transport with its pseudo header (RFC 8200, section 8.1).
-// It is zero where the checksum in it is right.
+// checksum6 sums a transport with its pseudo header (RFC 8200, section 8.1). The result is
+// zero if the contained checksum is correct.
 func checksum6(ip, l4 []byte, proto uint8) uint16 {
 	return fold(sum(sum(uint32(proto)+uint32(len(l4)), ip[8:40]), l4))
 }

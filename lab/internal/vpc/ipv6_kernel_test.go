@@ -18,8 +18,8 @@ import (
 	"macaw.example/lab/internal/namespace"
 )
 
-// kernels attaches kernels to the full topology: of eni-a1, eni-a2, eni-b1 and
-// the Internet.
+// kernels attaches the kernel's network stack to the full topology: as eni-a1, eni-a2,
+// eni-b1 and the Internet.
 func kernels(t *testing.T) (f *Fabric, nsA1, nsA2, nsB1, internet string) {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -60,7 +60,7 @@ func kernels(t *testing.T) (f *Fabric, nsA1, nsA2, nsB1, internet string) {
 	return f, nsA1, nsA2, nsB1, internet
 }
 
-// eventually waits for what a kernel does in its own time.
+// eventually waits for an asynchronous effect in the kernel.
 func eventually(t *testing.T, what string, done func() error) {
 	t.Helper()
 	var err error
@@ -88,7 +88,7 @@ func hasDefault6(ns string) error {
 	})
 }
 
-// usable tells whether an address has passed the kernel's test for a duplicate.
+// usable tells whether an address has passed duplicate address detection.
 func usable(ns, address string) error {
 	return links(ns, "eth0", func(h *netlink.Handle, l netlink.Link) error {
 		all, err := h.AddrList(l, netlink.FAMILY_V6)
@@ -107,7 +107,7 @@ func usable(ns, address string) error {
 	})
 }
 
-// connects connects to a listener in one namespace from another, by TCP.
+// connects opens a TCP connection from one namespace to a listener in another.
 func connects(server, client, address string) error {
 	var l net.Listener
 	err := namespace.Do(server, func() (err error) {
@@ -127,8 +127,8 @@ func connects(server, client, address string) error {
 	})
 }
 
-// The kernel finds its router, takes a registered address for its own and not
-// for a duplicate, and reaches the subnet and the Internet.
+// The kernel discovers its router, accepts a registered address as no duplicate, and
+// reaches the subnet and the Internet.
 func TestKernelIPv6(t *testing.T) {
 	t.Parallel()
 	_, nsA1, nsA2, nsB1, internet := kernels(t)
@@ -146,7 +146,7 @@ func TestKernelIPv6(t *testing.T) {
 	eventually(t, "through the NAT gateway", func() error { return connects(internet, nsB1, "8.8.8.8") })
 }
 
-// systemd-networkd, as Debian has it, gets address and route by itself.
+// Debian's systemd-networkd gets an address and a route by itself.
 func TestKernelNetworkd(t *testing.T) {
 	t.Parallel()
 	const networkd = "/usr/lib/systemd/systemd-networkd"
@@ -159,7 +159,7 @@ func TestKernelNetworkd(t *testing.T) {
 		[]byte("[Match]\nName=eth0\n[Network]\nDHCP=yes\nIPv6AcceptRA=yes\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	// Of its own: the mounts, so that nothing of this host is read or written.
+	// A private mount namespace keeps networkd away from this host's files.
 	script := `set -e
 mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases

@@ -2,7 +2,7 @@
 
 package vpc
 
-// inputIsRight tells whether a frame's packet has right checksums throughout.
+// inputIsRight tells whether all checksums of a frame's packet are correct.
 func inputIsRight(from Port, frame []byte) bool {
 	if from.Kind == PortENI {
 		if len(frame) < etherLen {
@@ -23,7 +23,7 @@ func inputIsRight(from Port, frame []byte) bool {
 	return total <= len(frame) && verify(frame[:total]) == nil
 }
 
-// mendFrame makes a frame pass the first checks. It keeps the destination MAC.
+// mendFrame fixes a frame so that it passes the first checks. It keeps the destination MAC.
 func mendFrame(from Port, mac MAC, frame []byte) {
 	if from.Kind == PortENI {
 		if len(frame) < etherLen {
@@ -74,7 +74,7 @@ func mendFrame(from Port, mac MAC, frame []byte) {
 	}
 }
 
-// mend6 gives an IPv6 packet its version, length and checksum.
+// mend6 fixes an IPv6 packet's version, length and checksum.
 func mend6(ip []byte) {
 	if len(ip) < 40 {
 		return

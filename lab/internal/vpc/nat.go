@@ -7,9 +7,9 @@ const (
 	offDestination = 16
 )
 
-// translateSource gives an IPv4 packet another source. An ICMP error from that
-// source quotes a packet that was sent to it, so the quoted destination changes
-// with it (RFC 5508, section 4.2).
+// translateSource replaces an IPv4 packet's source. An ICMP error quotes a packet that was
+// sent to the error's source, so the quoted destination changes too (RFC 5508, section
+// 4.2).
 func (p *packet) translateSource(to addr4) {
 	from := p.src.v4()
 	p.rewrite(offSource, from, to)
@@ -17,8 +17,8 @@ func (p *packet) translateSource(to addr4) {
 	p.rewriteQuoted(offDestination, from, to)
 }
 
-// translateDestination gives an IPv4 packet another destination, and the packet
-// quoted in an ICMP error another source.
+// translateDestination replaces an IPv4 packet's destination, and the source of the packet
+// quoted in an ICMP error.
 func (p *packet) translateDestination(to addr4) {
 	from := p.dst.v4()
 	p.rewrite(offDestination, from, to)
@@ -35,9 +35,9 @@ func (p *packet) rewrite(off int, from, to addr4) {
 	}
 }
 
-// mendTransport changes the transport checksum as an address of its pseudo
-// header changes. It returns the offset of the checksum and its old value, or
-// false if there is none to change: that of ICMP does not cover addresses.
+// mendTransport updates the transport checksum for a changed address of its pseudo header.
+// It returns the offset of the checksum and its old value, or false if nothing changes:
+// ICMP's checksum does not cover addresses.
 func mendTransport(proto uint8, l4 []byte, from, to addr4) (at int, was uint16, ok bool) {
 	at, ok = checksumAt(proto, l4)
 	if !ok || proto == protoICMP {
@@ -48,9 +48,9 @@ func mendTransport(proto uint8, l4 []byte, from, to addr4) (at int, was uint16, 
 	return at, was, true
 }
 
-// rewriteQuoted changes an address in the packet that an ICMP error quotes,
-// and every checksum that covers it: the quoted header's, the quoted transport's
-// where it is in the quote, and the error's own.
+// rewriteQuoted changes an address in the packet that an ICMP error quotes, and every
+// checksum that covers it: the quoted header's, the quoted transport's if it was quoted,
+// and the error's own.
 func (p *packet) rewriteQuoted(off int, from, to addr4) {
 	q, ok := p.quoted()
 	if !ok || p.v6 {

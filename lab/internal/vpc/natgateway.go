@@ -2,13 +2,12 @@
 
 package vpc
 
-// natHops bounds through how many NAT gateways one packet may go: their route
-// tables may point at each other.
+// natHops is how many NAT gateways a packet may pass: their route tables may form a loop.
 const natHops = 4
 
-// toNAT passes a packet that an ENI's route table sends to a NAT gateway. What
-// becomes of it follows the route table of the gateway's own subnet, and no
-// security group, for it has none (VPC User Guide, nat-gateway-basics).
+// toNAT passes a packet that an ENI's route table sends to a NAT gateway. The translated
+// packet follows the route table of the gateway's own subnet. No security group applies,
+// because a gateway has none (VPC User Guide, nat-gateway-basics).
 func (ps *pass) toNAT(n, g *nic, p *packet) {
 	n.accept(Egress, len(p.frame))
 	ps.hops++
@@ -31,10 +30,10 @@ func (ps *pass) toNAT(n, g *nic, p *packet) {
 	ps.route(g, p)
 }
 
-// natError answers a packet that a NAT gateway did not pass on, where one does.
+// natError sends the ICMP error or reset, if any, for a packet that a NAT gateway refused.
 func (ps *pass) natError(g *nic, p *packet, why Reason) {
 	if len(ps.out.Deliveries) > 0 {
-		return // of one packet's fragments: an answer would take the room of those before
+		return // of one packet's fragments: an answer would overwrite the earlier ones
 	}
 	var q packet
 	switch {
@@ -53,13 +52,13 @@ func (ps *pass) natError(g *nic, p *packet, why Reason) {
 	ps.route(g, &q)
 }
 
-// translateOut gives a client's packet the gateway's address and a port of it.
+// translateOut replaces a client's address and port by the gateway's.
 func (ps *pass) translateOut(g *nic, p *packet) Reason {
 	if why := natTakes(p); why != ReasonNone {
 		return why
 	}
 	if p.ip()[8] <= 1 {
-		return ReasonNATTTL // traceroute shows the gateway (nat-gateway-troubleshooting)
+		return ReasonNATTTL // traceroute shows the gateway as a hop (nat-gateway-troubleshooting)
 	}
 	now := ps.since()
 	if p.offset != 0 {
@@ -71,7 +70,7 @@ func (ps *pass) translateOut(g *nic, p *packet) Reason {
 		return ReasonNone
 	}
 	if q, ok := p.quoted(); ok {
-		// About a packet that came back: its receiver is the client.
+		// The error is about a returned packet, whose receiver is the client.
 		f := g.nat.ofClient(q.flow(Ingress), now)
 		if f == nil || p.src != f.inside.local {
 			return ReasonNATNoConnection
@@ -90,7 +89,7 @@ func (ps *pass) translateOut(g *nic, p *packet) Reason {
 			f.reuse()
 		}
 	case p.proto == protoTCP && !opens:
-		// A connection that timed out is reset when its client goes on with it
+		// A client that continues a timed-out connection gets a reset
 		// (nat-gateway-troubleshooting).
 		return ReasonNATIdle
 	case p.icmp && p.icmpType != icmpEcho:
@@ -111,8 +110,8 @@ func (ps *pass) translateOut(g *nic, p *packet) Reason {
 	return ReasonNone
 }
 
-// fromNAT passes back what arrives for a NAT gateway's own address: an answer of
-// a connection, or an error about one. Nothing else goes anywhere.
+// fromNAT passes a packet for a NAT gateway's own address back to the client: a reply of a
+// connection, or an error about one. Anything else is dropped.
 func (ps *pass) fromNAT(g *nic, p *packet) {
 	if ps.hops++; ps.hops > natHops {
 		ps.drop(g.record, Ingress, ReasonNATLoop, p.frame, false)
@@ -164,9 +163,9 @@ func (ps *pass) translateBack(g *nic, p *packet) Reason {
 	return ReasonNone
 }
 
-// natTakes tells whether a NAT gateway passes such packets at all: TCP, UDP and
-// ICMP of IPv4, of up to 8500 bytes, in fragments UDP only (VPC User Guide,
-// nat-gateway-basics, nat-gateway-troubleshooting).
+// natTakes tells whether a NAT gateway passes a packet: TCP, UDP and ICMP over IPv4, up to
+// 8500 bytes; fragments only of UDP (VPC User Guide, nat-gateway-basics,
+// nat-gateway-troubleshooting).
 func natTakes(p *packet) Reason {
 	switch {
 	case p.v6 || p.proto != protoTCP && p.proto != protoUDP && p.proto != protoICMP:
@@ -181,7 +180,7 @@ func natTakes(p *packet) Reason {
 	return ReasonNone
 }
 
-// reset makes the TCP reset that answers a segment (RFC 9293, section 3.10.7.1).
+// reset makes a TCP reset in response to a segment (RFC 9293, section 3.10.7.1).
 func (ps *pass) reset(about *packet) packet {
 	b := ps.out.aside(etherLen + 20 + 20)
 	ip := b[etherLen:]

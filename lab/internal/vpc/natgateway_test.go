@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// b1Out frames a packet of eni-b1, whose subnet routes to nat-a, for its router.
+// b1Out frames a packet from eni-b1, whose subnet routes to nat-a, to its router.
 func b1Out(ip []byte) []byte { return ethernet(gwB, macB1, etherIPv4, ip) }
 
-// The ports that a gateway gives are counted from 1024, so the first
-// connection has that.
+// A gateway allocates ports from 1024 upwards; the first connection gets 1024.
 func TestNATGateway(t *testing.T) {
 	b := newBench(t, fullTopology(), Config{})
 	b.expect("SYN", b1, b1Out(tcp("10.0.1.31", 5000, "8.8.8.8", 80, tcpSYN)),
@@ -74,7 +73,7 @@ func TestNATGatewayRefuses(t *testing.T) {
 	}
 }
 
-// The time to live ends at the gateway, which says so from its private address.
+// The gateway decrements the TTL, and reports its expiry from its private address.
 func TestNATGatewayIsAHop(t *testing.T) {
 	b := newBench(t, fullTopology(), Config{})
 	b.expect("", b1, b1Out(with(udp("10.0.1.31", 5000, "8.8.8.8", 33434), func(ip []byte) { ip[8] = 1 })),
@@ -171,7 +170,7 @@ func TestNATGatewayICMPErrors(t *testing.T) {
 	}
 }
 
-// What the Internet gateway says is too large it says to the client.
+// The gateway passes the Internet gateway's "too big" errors to the client.
 func TestNATGatewayPathMTU(t *testing.T) {
 	b := newBench(t, fullTopology(), Config{})
 	b.expect("", b1, b1Out(dontFragment(udp("10.0.1.31", 5000, "8.8.8.8", 53, make([]byte, 2000)...))),
@@ -208,7 +207,7 @@ func TestNATGatewayUDPFragments(t *testing.T) {
 		"eni-b1: gwB > b1 8.8.8.8 > 10.0.1.31 UDP length 36 fragment 5 at 16")
 }
 
-// A private gateway, nat-b, has no Elastic IP; the route of its subnet leads on.
+// The private gateway nat-b has no Elastic IP; its subnet's route leads further.
 func TestPrivateNATGateway(t *testing.T) {
 	topo := fullTopology()
 	topo.Subnets[1].Routes = []Route{local,
@@ -237,7 +236,7 @@ func TestNATGatewayLoops(t *testing.T) {
 	b.expect("two that lead to each other", b1, b1Out(udp("10.0.1.31", 1, "8.8.8.8", 2)), "drop ingress eni-na: nat-loop")
 }
 
-// Two clients behind the gateway and one server within the VPC.
+// Two clients behind the gateway and one server in the same VPC.
 func TestNATGatewayHairpin(t *testing.T) {
 	topo := fullTopology()
 	b := newBench(t, topo, Config{})
@@ -249,8 +248,7 @@ func TestNATGatewayHairpin(t *testing.T) {
 		"drop ingress eni-na: nat-no-connection")
 }
 
-// The gateway's connections outlive a change of topology; security groups of the
-// client hold.
+// The gateway's connections persist across topologies; the client's security groups apply.
 func TestNATGatewayState(t *testing.T) {
 	b := newBench(t, fullTopology(), Config{})
 	b.send(b1, b1Out(udp("10.0.1.31", 5000, "8.8.8.8", 53)))
@@ -315,15 +313,14 @@ func TestNATGatewayClampsMSS(t *testing.T) {
 	}
 }
 
-// Services have nothing to answer to a gateway.
+// The services never answer a gateway.
 func TestNATGatewayHasNoServices(t *testing.T) {
 	b := newBench(t, fullTopology(), Config{})
 	client := b.tables.Load().nics["eni-na"].clients[addr("10.0.0.90")].netip().String()
 	b.expect("", Services, udp("169.254.169.254", 80, client, 1), "drop ingress eni-na: detached")
 }
 
-// A connection that both sides have closed makes room sooner, and its ports may
-// be used again.
+// A connection closed by both sides expires sooner, and its ports can be reused.
 func TestNATGatewayForgets(t *testing.T) {
 	b := newBench(t, fullTopology(), Config{})
 	kept := func() int { return len(b.tables.Load().nics["eni-na"].nat.inside) }

@@ -5,8 +5,8 @@ package vpc
 const (
 	tcpOptMSS = 2
 
-	// natMSS fits what a NAT gateway passes (VPC User Guide, nat-gateway-basics:
-	// MSS clamping for all packets, after RFC 879). AWS does not state the value.
+	// natMSS fits a NAT gateway's MTU (VPC User Guide, nat-gateway-basics: MSS clamping for
+	// all packets, after RFC 879). AWS does not state the value.
 	natMSS = natMTU - 40
 )
 
@@ -34,8 +34,8 @@ func (p *packet) clampMSS() {
 	}
 }
 
-// putUneven changes two bytes of a TCP header and its checksum, wherever they
-// are: options may begin at an odd offset.
+// putUneven changes two bytes of a TCP header at any offset, and updates the checksum:
+// options may begin at an odd offset.
 func (p *packet) putUneven(at int, to uint16) {
 	tcp := p.l4()
 	even := at &^ 1

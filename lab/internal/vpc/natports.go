@@ -2,9 +2,8 @@
 
 package vpc
 
-// setWord changes a 16-bit word of a transport header and the checksum that
-// covers it. It returns the checksum's offset and its old value, or false if
-// there is none to change.
+// setWord changes a 16-bit word of a transport header and updates its checksum. It returns
+// the checksum's offset and its old value, or false if there is none.
 func setWord(proto uint8, l4 []byte, off int, to uint16) (at int, was uint16, ok bool) {
 	from := get16(l4[off:])
 	put16(l4[off:], to)
@@ -16,7 +15,7 @@ func setWord(proto uint8, l4 []byte, off int, to uint16) (at int, was uint16, ok
 	return at, was, true
 }
 
-// portAt is where the source or destination port is, or an echo's identifier.
+// portAt returns the offset of the source or destination port, or of an echo's identifier.
 func portAt(icmp, source bool) int {
 	switch {
 	case icmp:
@@ -27,8 +26,8 @@ func portAt(icmp, source bool) int {
 	return 2
 }
 
-// setPort changes the source or the destination port of an IPv4 packet, of an
-// echo or its reply the identifier.
+// setPort changes the source or destination port of an IPv4 packet, or the identifier of an
+// echo or echo reply.
 func (p *packet) setPort(source bool, to uint16) {
 	setWord(p.proto, p.l4(), portAt(p.icmp, source), to)
 	switch {
@@ -41,8 +40,8 @@ func (p *packet) setPort(source bool, to uint16) {
 	}
 }
 
-// setQuotedPort changes a port in the packet that an ICMP error quotes, and
-// every checksum that covers it.
+// setQuotedPort changes a port in the packet that an ICMP error quotes, and updates every
+// checksum that covers it.
 func (p *packet) setQuotedPort(source bool, to uint16) {
 	q, ok := p.quoted()
 	if !ok || q.offset != 0 || q.proto != protoTCP && q.proto != protoUDP && q.proto != protoICMP {
@@ -58,7 +57,7 @@ func (p *packet) setQuotedPort(source bool, to uint16) {
 	put16(icmp[2:], check)
 }
 
-// decrementTTL takes one off the time to live, and mends the checksum.
+// decrementTTL decrements the time to live, and updates the checksum.
 func (p *packet) decrementTTL() {
 	ip := p.ip()
 	before := get16(ip[8:])

@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// What a NAT gateway keeps to (VPC User Guide, nat-gateway-basics and
+// Limits of a NAT gateway (VPC User Guide, nat-gateway-basics and
 // nat-gateway-troubleshooting).
 const (
-	natPerDestination = 55000 // connections to an address, port and protocol
+	natPerDestination = 55000 // connections to one address, port and protocol
 	natFirstPort      = 1024
 	natPorts          = 1<<16 - natFirstPort
 	natIdle           = 350 * time.Second
 	natMTU            = 8500
 
-	// natMost bounds what a gateway remembers. AWS states no such bound.
+	// natMost limits a gateway's table. AWS states no such limit.
 	natMost = 1 << 20
-	// natSweep is the least time between two sweeps.
+	// natSweep is the minimum time between two sweeps.
 	natSweep = time.Second
 	natTidy  = 30 * time.Second
 )
@@ -29,7 +29,7 @@ type natTable struct {
 	inside       map[flowKey]*natFlow // by the client's flow
 	outside      map[flowKey]*natFlow // by the gateway's own
 	destinations map[natDestination]int
-	next         int // port, from natFirstPort
+	next         int // next port to try, relative to natFirstPort
 	swept        time.Duration
 	fragments    [2]fragmentCache // by direction
 }
@@ -47,7 +47,7 @@ type natDestination struct {
 
 func (k *flowKey) destination() natDestination { return natDestination{k.remote, k.rport, k.proto} }
 
-// natTable returns the record's, which stays with the ENI across topologies.
+// natTable returns the record's table, which stays with the ENI across topologies.
 func (r *record) natTable() *natTable {
 	if r.connections == nil {
 		r.connections = &natTable{
@@ -59,8 +59,8 @@ func (r *record) natTable() *natTable {
 	return r.connections
 }
 
-// expired tells whether the connection has been idle for too long. AWS documents
-// no time for one that both sides have closed; it is as in connection tracking.
+// expired tells whether the connection's idle timeout has passed. AWS documents none for a
+// connection closed by both sides; it is that of connection tracking.
 func (f *natFlow) expired(now time.Duration) bool {
 	idle := natIdle
 	if closing(f.state.Load()) {
@@ -91,14 +91,14 @@ func (t *natTable) ofGateway(k flowKey, now time.Duration) *natFlow {
 	return f
 }
 
-// add makes a connection for a client's flow from the gateway's address. It
-// returns nil if the destination has as many as it may.
+// add makes a connection for a client's flow, from the gateway's address. It returns nil if
+// the destination's connection limit is reached.
 func (t *natTable) add(k flowKey, gateway addr16, now time.Duration) *natFlow {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if f := t.inside[k]; f != nil {
 		if !f.expired(now) {
-			return f // another made it meanwhile
+			return f // a concurrent call has added it
 		}
 		t.remove(f)
 	}
@@ -112,8 +112,8 @@ func (t *natTable) add(k flowKey, gateway addr16, now time.Duration) *natFlow {
 	out := k
 	out.local = gateway
 	for {
-		// There is a free one: a destination has fewer connections than there
-		// are ports.
+		// There is a free port: the limit of connections per destination is below the
+		// number of ports.
 		out.lport = uint16(natFirstPort + t.next)
 		t.next = (t.next + 1) % natPorts
 		if t.outside[out] == nil {
@@ -127,8 +127,8 @@ func (t *natTable) add(k flowKey, gateway addr16, now time.Duration) *natFlow {
 	return f
 }
 
-// sweep removes the connections that have expired, if it was not done just now.
-// The caller holds the lock.
+// sweep removes the expired connections, at most once per natSweep. The caller holds the
+// lock.
 func (t *natTable) sweep(now time.Duration) {
 	if since := now - t.swept; since >= 0 && since < natSweep && t.swept != 0 {
 		return
@@ -141,7 +141,7 @@ func (t *natTable) sweep(now time.Duration) {
 	}
 }
 
-// tidy sweeps once in a while, so that a gateway nobody uses forgets too.
+// tidy sweeps from time to time, so that an idle gateway's connections are removed too.
 func (t *natTable) tidy(now time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -159,6 +159,5 @@ func (t *natTable) remove(f *natFlow) {
 	}
 }
 
-// reuse begins the connection anew, when a client uses the ports of one that was
-// closed.
+// reuse resets a closed connection whose ports a client uses again.
 func (f *natFlow) reuse() { f.state.Store(0) }

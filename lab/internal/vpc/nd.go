@@ -14,16 +14,16 @@ const (
 	ndOptTarget = 2
 	ndOptPrefix = 3
 
-	ndHops = 255 // a packet that was routed has less
+	ndHops = 255 // a packet that was routed has a lower one
 )
 
 func (p *packet) isND() bool {
 	return p.v6 && p.icmp && ndRouterSolicit <= p.icmpType && p.icmpType <= ndRedirect
 }
 
-// nd answers neighbour discovery as arp answers ARP: from what is registered,
-// and without the question being seen by anybody. That AWS does so for IPv6 too
-// is inferred; its documents speak of ARP.
+// nd answers neighbour discovery as arp answers ARP: from the registered addresses, without
+// forwarding the request to any instance. That AWS does so for IPv6 too is inferred; its
+// documents mention only ARP.
 func (ps *pass) nd(n *nic, p *packet) {
 	l4 := p.l4()
 	source, valid := MAC{}, p.validND()
@@ -73,10 +73,9 @@ func (ps *pass) nd(n *nic, p *packet) {
 	ps.deliver(n, ps.advertisement(mac, answer, to, target, flags))
 }
 
-// neighbour returns the MAC by which an address is reached on the subnet's link.
-// Nobody is told its own address: unlike the one to an ARP probe, such an answer
-// would make Linux take it for a duplicate and give it up (RFC 4862, section
-// 5.4.4), and IPv6 works on EC2.
+// neighbour returns the MAC that answers for an address on the subnet's link. Nobody gets
+// an answer for its own address: unlike with ARP probes, Linux would treat it as a
+// duplicate and remove the address (RFC 4862, section 5.4.4), and IPv6 works on EC2.
 func (ps *pass) neighbour(n *nic, p *packet, target addr16) (MAC, Reason) {
 	probe := p.src == addr16{}
 	switch {
@@ -93,8 +92,8 @@ func (ps *pass) neighbour(n *nic, p *packet, target addr16) (MAC, Reason) {
 	return MAC{}, ReasonNDUnregistered
 }
 
-// resolve6 returns the MAC by which an address is reached on the subnet's link:
-// the router's, or that of the ENI that has it.
+// resolve6 returns the MAC that answers for an address on the subnet's link: the router's,
+// or that of the address's ENI.
 func (s *segment) resolve6(a addr16) (MAC, bool) {
 	if s.isRouter6(a) {
 		return s.gatewayMAC, true
@@ -111,15 +110,15 @@ func (s *segment) resolve6(a addr16) (MAC, bool) {
 	return MAC{}, false
 }
 
-// validND checks a message as its receiver must (RFC 4861, sections 6.1 and 7.1;
-// RFC 6980: without a fragment header; nobody sends other extensions).
+// validND validates a message as a receiver must (RFC 4861, sections 6.1 and 7.1; RFC 6980:
+// no fragment header; no other extensions are in use).
 func (p *packet) validND() bool {
 	ip, l4 := p.ip(), p.l4()
 	return ip[7] == ndHops && p.icmpCode == 0 && p.head == 40 &&
 		len(l4) >= ndFixed(p.icmpType) && checksum6(ip, l4, protoICMPv6) == 0
 }
 
-// ndFixed is how long a message is before its options.
+// ndFixed is the length of a message without options.
 func ndFixed(kind uint8) int {
 	switch kind {
 	case ndRouterSolicit:
@@ -132,8 +131,8 @@ func ndFixed(kind uint8) int {
 	return 24
 }
 
-// ndSource returns the link-layer address of the sender that the options state,
-// if they do: of a solicitation the source's, of an advertisement the target's.
+// ndSource returns the link-layer address in the options, if any: a solicitation's source,
+// an advertisement's target.
 func ndSource(options []byte) (mac MAC, valid bool) {
 	for len(options) > 0 {
 		if len(options) < 2 || options[1] == 0 || len(options) < int(options[1])*8 {
@@ -147,8 +146,7 @@ func ndSource(options []byte) (mac MAC, valid bool) {
 	return mac, true
 }
 
-// advertisement makes a neighbour advertisement of a target that is at a MAC. It
-// comes from the target itself.
+// advertisement makes a neighbour advertisement, from target, that target is at a MAC.
 func (ps *pass) advertisement(to, at MAC, dst, target addr16, flags byte) []byte {
 	b := ps.out.aside(etherLen + 40 + 32)
 	l4 := b[etherLen+40:]
@@ -161,7 +159,7 @@ func (ps *pass) advertisement(to, at MAC, dst, target addr16, flags byte) []byte
 	return b
 }
 
-// finishND writes the headers of a message, and its checksum.
+// finishND writes a message's headers and checksum.
 func finishND(b []byte, to, from MAC, src, dst addr16) {
 	p := packet{frame: b, v6: true}
 	p.setMACs(to, from)

@@ -9,39 +9,39 @@ import (
 	"time"
 )
 
-// Event is a frame at a port and what the fabric made of it. A frame from one
-// ENI to another is two: the egress of the one and the ingress of the other.
+// Event is a frame at a port and the fabric's decision on it. A frame from one ENI to
+// another makes two events: egress at the first and ingress at the second.
 type Event struct {
 	Time      time.Time
 	Port      Port
 	Direction Direction
-	// Reason is why the frame went no further; ReasonNone if it was passed on,
-	// answered or handed over.
+	// Reason is why the frame was dropped; ReasonNone if it was passed on, answered or
+	// delivered.
 	Reason Reason
-	// Length of the frame in bytes. Frame is its beginning, and bare IP at ports
-	// other than an ENI's.
+	// Length of the frame in bytes. Frame holds its first bytes; at ports other than an
+	// ENI's it is bare IP.
 	Length int
 	Frame  []byte
 }
 
-// Summary says in a line what the frame shows: MACs, addresses, protocol, ports.
+// Summary describes the frame in one line: MACs, addresses, protocol, ports.
 func (e Event) Summary() string { return summarize(e.Frame, e.Port.Kind != PortENI) }
 
-// Observation says which events an Observer is shown. The zero value stands for
-// all of them, with whole frames.
+// Observation selects the events for an Observer. The zero value selects all of them, with
+// complete frames.
 type Observation struct {
-	// Port, unless it is the zero Port, is the only one.
+	// Port, if not the zero Port, selects that port only.
 	Port Port
-	// DropsOnly leaves out what was passed on.
+	// DropsOnly selects dropped frames only.
 	DropsOnly bool
-	// Snap is how many bytes of a frame are kept; 0 for all.
+	// Snap is how many bytes of each frame are kept; 0 means all.
 	Snap int
-	// Buffer is how many events may wait, 4,096 unless given.
+	// Buffer is how many events are queued; default 4,096.
 	Buffer int
 }
 
-// Observer is shown the events of a fabric from when it was made until Close. It
-// never holds the fabric up: what it has no room for is lost to it, and counted.
+// Observer receives a fabric's events from its creation until Close. It never blocks the
+// fabric: events that do not fit in its buffer are discarded and counted.
 type Observer struct {
 	fabric *Fabric
 	what   Observation
@@ -49,8 +49,7 @@ type Observer struct {
 	lost   atomic.Uint64
 }
 
-// Observe begins to show the fabric's events. Without observers frames cost
-// nothing more.
+// Observe starts an observation. Without observers, frames cost nothing more.
 func (f *Fabric) Observe(what Observation) *Observer {
 	what.Buffer = cmp.Or(what.Buffer, 4096)
 	o := &Observer{fabric: f, what: what, events: make(chan Event, what.Buffer)}
@@ -65,10 +64,10 @@ func (f *Fabric) Observe(what Observation) *Observer {
 	return o
 }
 
-// Events are in the order of each port's frames. The channel is never closed.
+// Events returns the events, in order for each port. The channel is never closed.
 func (o *Observer) Events() <-chan Event { return o.events }
 
-// Lost counts the events for which there was no room.
+// Lost counts the events discarded because the buffer was full.
 func (o *Observer) Lost() uint64 { return o.lost.Load() }
 
 // Close ends the observation.
@@ -88,7 +87,7 @@ func (o *Observer) Close() {
 	f.observers.Store(&left)
 }
 
-// observe shows an event to those who want it.
+// observe passes an event to the observers that selected it.
 func (f *Fabric) observe(e Event) {
 	all := f.observers.Load()
 	if all == nil {
@@ -103,7 +102,7 @@ func (o *Observer) show(e Event) {
 	if o.what.DropsOnly && e.Reason == ReasonNone || o.what.Port != (Port{}) && o.what.Port != e.Port {
 		return
 	}
-	if len(o.events) == cap(o.events) { // before the copy: a full buffer must not cost one
+	if len(o.events) == cap(o.events) { // before the copy: a full buffer must not cost a copy
 		o.lost.Add(1)
 		return
 	}
@@ -118,8 +117,8 @@ func (o *Observer) show(e Event) {
 	}
 }
 
-// observePassed shows what became of a frame that was not refused where it came
-// in, and what was handed over because of it.
+// observePassed reports a frame that was accepted at its ingress port, and the resulting
+// deliveries.
 func (f *Fabric) observePassed(in Port, frame []byte, now time.Time, out *Output) {
 	if f.observers.Load() == nil {
 		return

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// seen is an event in short.
+// seen is a short form of an event.
 type seen struct {
 	Port      Port
 	Direction Direction
@@ -87,7 +87,7 @@ func TestObserverWithoutRoom(t *testing.T) {
 	}
 }
 
-// pcapOf is a capture of a frame that passes and one that is dropped.
+// pcapOf returns a capture of one passed and one dropped frame.
 func pcapOf(t *testing.T) []byte {
 	f := newBench(t, testTopology(), Config{}).Fabric
 	o := f.Observe(Observation{})
@@ -132,7 +132,7 @@ func TestPcap(t *testing.T) {
 	}
 }
 
-// TestPcapReaders asks Wireshark's own reader what it sees.
+// TestPcapReaders reads the capture with Wireshark's own reader.
 func TestPcapReaders(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {

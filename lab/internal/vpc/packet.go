@@ -29,16 +29,15 @@ var broadcastMAC = MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
 func (m MAC) multicast() bool { return m[0]&1 != 0 }
 
-// key packs the address into a word, which maps hash fastest.
+// key packs the address into a word, the key type that maps hash fastest.
 func (m MAC) key() uint64 {
 	return uint64(m[0])<<40 | uint64(m[1])<<32 | uint64(m[2])<<24 | uint64(m[3])<<16 | uint64(m[4])<<8 | uint64(m[5])
 }
 
-// packet is an IP packet under way, parsed. Setters keep the parsed fields and
-// the bytes the same.
+// packet is a parsed IP packet in transit. Setters keep parsed fields and bytes consistent.
 type packet struct {
 	frame    []byte // Ethernet header and packet, without padding
-	head     int    // bytes before the transport header: extension headers count
+	head     int    // bytes before the transport header, including extension headers
 	src, dst addr16
 	v6       bool
 	proto    uint8 // of the transport
@@ -57,11 +56,11 @@ type packet struct {
 func (p *packet) ip() []byte { return p.frame[etherLen:] }
 func (p *packet) l4() []byte { return p.frame[etherLen+p.head:] }
 
-// fragmented tells whether the packet is a piece of one.
+// fragmented tells whether the packet is a fragment.
 func (p *packet) fragmented() bool { return p.more || p.offset != 0 }
 
-// parse reads the packet that follows the frame's Ethernet header, of the family
-// that its version names.
+// parse parses the packet after the frame's Ethernet header, of the family given by its
+// version field.
 func (p *packet) parse(frame []byte) bool {
 	if len(frame) > etherLen && frame[etherLen]>>4 == 6 {
 		return p.parse6(frame)
@@ -69,9 +68,8 @@ func (p *packet) parse(frame []byte) bool {
 	return p.parse4(frame)
 }
 
-// transport fills in the fields of the transport header. A whole packet must
-// hold all of it; what an ICMP error quotes holds 8 bytes of it at least (RFC
-// 792).
+// transport fills in the fields of the transport header. A whole packet must hold all of
+// it; a packet quoted in an ICMP error must hold at least 8 bytes of it (RFC 792).
 func (p *packet) transport(l4 []byte, whole bool) bool {
 	switch p.proto {
 	case protoTCP:
@@ -89,7 +87,7 @@ func (p *packet) transport(l4 []byte, whole bool) bool {
 		p.sport, p.dport = get16(l4), get16(l4[2:])
 	case protoICMP, protoICMPv6:
 		if p.v6 != (p.proto == protoICMPv6) {
-			return true // the other family's, which is a protocol like any
+			return true // the other family's ICMP, treated like any other protocol
 		}
 		if len(l4) < 8 {
 			return false
@@ -99,8 +97,7 @@ func (p *packet) transport(l4 []byte, whole bool) bool {
 	return true
 }
 
-// isError tells whether the packet is an ICMP error, which quotes the packet
-// it is about.
+// isError tells whether the packet is an ICMP error, which quotes the offending packet.
 func (p *packet) isError() bool {
 	if !p.icmp {
 		return false
@@ -115,8 +112,8 @@ func (p *packet) isError() bool {
 	return false
 }
 
-// isEchoReply tells whether an ICMP packet answers a question: an echo, or of
-// IPv4 also one for a timestamp, information or an address mask.
+// isEchoReply tells whether an ICMP packet is a reply: to an echo, or in IPv4 also to a
+// timestamp, information or address mask request.
 func (p *packet) isEchoReply() bool {
 	if p.v6 {
 		return p.icmpType == icmp6EchoReply
@@ -128,7 +125,7 @@ func (p *packet) isEchoReply() bool {
 	return false
 }
 
-// quoted parses the packet that an ICMP error is about. Its frame is not set.
+// quoted parses the packet that an ICMP error quotes. It does not set frame.
 func (p *packet) quoted() (q packet, ok bool) {
 	if !p.isError() {
 		return q, false

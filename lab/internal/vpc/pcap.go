@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// PcapWriter writes events as a pcapng file (IETF draft-ietf-opsawg-pcapng),
-// which Wireshark and tshark open: an interface for each port, the direction in
-// each packet's flags, and the reason of a drop as the packet's comment.
+// PcapWriter writes events as a pcapng file (IETF draft-ietf-opsawg-pcapng) for Wireshark
+// and tshark: one interface per port, the direction in each packet's flags, and the drop
+// reason as the packet's comment.
 type PcapWriter struct {
 	out        io.Writer
 	interfaces map[Port]uint32
 	block      bytes.Buffer
 }
 
-// The blocks and options of pcapng that are written here.
+// The pcapng blocks and options in use.
 const (
 	pcapSection    = 0x0a0d0d0a
 	pcapInterface  = 1
@@ -33,13 +33,13 @@ const (
 	pcapOptName     = 2 // of an interface
 	pcapOptTimeUnit = 9 // of an interface
 	pcapOptFlags    = 2 // of a packet
-	pcapOptDropped  = 7 // of statistics: packets lost for lack of room
+	pcapOptDropped  = 7 // of statistics: packets lost because a buffer was full
 
 	linkEthernet = 1
 	linkRawIP    = 101
 )
 
-// NewPcapWriter begins a file. Writer names the program that writes.
+// NewPcapWriter starts a file. writer is the name of the writing program.
 func NewPcapWriter(out io.Writer, writer string) (*PcapWriter, error) {
 	w := &PcapWriter{out: out, interfaces: make(map[Port]uint32)}
 	w.begin(pcapSection)
@@ -52,7 +52,7 @@ func NewPcapWriter(out io.Writer, writer string) (*PcapWriter, error) {
 	return w, w.end()
 }
 
-// Write adds an event.
+// Write writes an event.
 func (w *PcapWriter) Write(e Event) error {
 	id, err := w.interfaceOf(e.Port)
 	if err != nil {
@@ -74,7 +74,7 @@ func (w *PcapWriter) Write(e Event) error {
 	return w.end()
 }
 
-// comment says what a person who looks at a dropped frame wants to know.
+// comment explains a drop to the reader of a capture.
 func comment(e Event) string {
 	text := fmt.Sprintf("dropped, %s: %s: %s", e.Direction, e.Reason, e.Reason.Explain())
 	if source := e.Reason.Source(); source != "" {
@@ -83,8 +83,8 @@ func comment(e Event) string {
 	return text
 }
 
-// Lost notes how many events the file lacks so far. It says so of the first port:
-// the format counts by interface, and what was lost was not looked at.
+// Lost records how many events are missing so far. It reports all of them at the first
+// port: the format counts per interface, and the port of a lost event is unknown.
 func (w *PcapWriter) Lost(events uint64, now time.Time) error {
 	if len(w.interfaces) == 0 {
 		return nil
@@ -118,7 +118,7 @@ func (w *PcapWriter) interfaceOf(p Port) (uint32, error) {
 	return id, w.end()
 }
 
-// begin starts a block; its length is filled in at its end.
+// begin starts a block; its length is filled in when it ends.
 func (w *PcapWriter) begin(kind uint32) {
 	w.block.Reset()
 	w.put32(kind)

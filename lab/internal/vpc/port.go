@@ -2,11 +2,11 @@
 
 package vpc
 
-// PortKind says what is at the other end of a port.
+// PortKind is the kind of peer at a port.
 type PortKind uint8
 
-// The kinds of port. An ENI speaks Ethernet; the Internet and the services
-// speak bare IP, because nothing about their link is part of a VPC.
+// The kinds of port. An ENI's port carries Ethernet; those of the Internet and the services
+// carry bare IP, because their links are not part of a VPC.
 const (
 	PortENI PortKind = iota
 	PortInternet
@@ -19,7 +19,7 @@ type Port struct {
 	ENI  string // the ENI's ID; empty for other kinds
 }
 
-// The two ports that exist once.
+// The two singleton ports.
 var (
 	// Internet carries raw IPv4 and IPv6 packets between Internet gateways and the
 	// Internet.
@@ -44,11 +44,11 @@ func (p Port) String() string {
 	return p.ENI
 }
 
-// Direction is seen from the instance, as in the rules of a security group.
+// Direction is relative to the instance, as in security group rules.
 type Direction uint8
 
-// The two directions. What arrives from the Internet or the services and finds
-// no ENI counts as ingress of that port.
+// The two directions. A packet from the Internet or the services that matches no ENI counts
+// as ingress at that port.
 const (
 	Egress Direction = iota
 	Ingress
@@ -64,25 +64,25 @@ func (d Direction) String() string {
 
 func (d Direction) opposite() Direction { return 1 - d }
 
-// Delivery is a frame or packet and the port it goes to.
+// Delivery is a frame or packet and its destination port.
 type Delivery struct {
 	To    Port
 	Frame []byte
 }
 
-// Output is what became of a frame. Its memory is used again by the next
-// Forward that is given the same Output; the zero value is ready for use.
+// Output is the result of Forward. Its memory is reused by the next Forward with the same
+// Output; the zero value is ready for use.
 type Output struct {
-	// Deliveries holds the frame as its receiver gets it, or its fragments, or
-	// the fabric's answer to the sender, or nothing: also of an answer to the
-	// fabric's own question.
+	// Deliveries holds the frame as its receiver gets it, or its fragments, or the fabric's
+	// answer to the sender. It is empty if there is none of these, as after an answer to
+	// the fabric's own request.
 	Deliveries []Delivery
-	// Reason is why the frame, or a fragment of it, went no further; ReasonNone
-	// if it was delivered or answered.
+	// Reason is why the frame, or a fragment of it, was dropped; ReasonNone if it was
+	// delivered or answered.
 	Reason Reason
 
-	refused bool   // the frame, where it came in
-	work    []byte // the frame under way: always an Ethernet header, then the packet
+	refused bool   // the frame was dropped at its ingress port
+	work    []byte // the frame in transit: always an Ethernet header, then the packet
 	side    []byte // answers and fragments
 }
 
@@ -92,7 +92,7 @@ func (o *Output) reset() {
 	o.refused = false
 }
 
-// load copies a frame into the working buffer, pad bytes from its beginning.
+// load copies a frame into the working buffer, after pad bytes.
 func (o *Output) load(frame []byte, pad int) []byte {
 	n := pad + len(frame)
 	if cap(o.work) < n {
@@ -103,7 +103,7 @@ func (o *Output) load(frame []byte, pad int) []byte {
 	return o.work
 }
 
-// aside returns n bytes apart from the working buffer, holding anything.
+// aside returns n uninitialized bytes outside the working buffer.
 func (o *Output) aside(n int) []byte {
 	if cap(o.side) < n {
 		o.side = make([]byte, max(n, 2048))

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// eni-a2 has 10.0.0.64/28 and 2001:db8:1000:a00:a2::/80; nobody has what is
-// beside them.
+// eni-a2 has 10.0.0.64/28 and 2001:db8:1000:a00:a2::/80; the adjacent addresses are not
+// registered.
 func TestDelegatedPrefixes(t *testing.T) {
 	const in6, beside6 = "2001:db8:1000:a00:a2::99", "2001:db8:1000:a00:a3::99"
 	from := func(ip []byte) []byte {
@@ -61,7 +61,7 @@ func TestDelegatedPrefixes(t *testing.T) {
 	}
 }
 
-// The services know who asks from an address in a prefix too.
+// The services identify a client by an address in a prefix too.
 func TestDelegatedPrefixAsksServices(t *testing.T) {
 	b := newBench(t, fullTopology(), Config{})
 	client, _ := b.asked(a2, ethernet(gwA, macA2, etherIPv4, udp("10.0.0.77", 1, "169.254.169.254", 80)))
@@ -72,7 +72,7 @@ func TestDelegatedPrefixAsksServices(t *testing.T) {
 		"eni-a2: gwA > a2 169.254.169.254:80 > 10.0.0.77:1 UDP length 28")
 }
 
-// A group stands for the addresses in its ENIs' prefixes too.
+// A referenced group includes the addresses in its ENIs' prefixes.
 func TestGroupHoldsDelegatedPrefixes(t *testing.T) {
 	topo := fullTopology()
 	topo.SecurityGroups = append(topo.SecurityGroups, SecurityGroup{ID: "sg-2", VPC: "vpc-a", Egress: []Rule{anyRule}},

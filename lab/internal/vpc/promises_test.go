@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// What the fabric must enforce to be honest, a test each, over both families.
-// The tests of the single rules say more.
+// What the fabric must enforce in any case, one test per rule, over both families. The
+// other tests cover each rule in detail.
 
 func TestPromiseSourceMACWhateverSourceDestCheckSays(t *testing.T) {
 	b := newBench(t, fullTopology(), Config{})
@@ -31,7 +31,7 @@ func TestPromiseSourceMACWhateverSourceDestCheckSays(t *testing.T) {
 }
 
 func TestPromiseSourceDestCheck(t *testing.T) {
-	// 172.16.0.1 and 2001:db8:5::1 are registered nowhere.
+	// 172.16.0.1 and 2001:db8:5::1 are not registered.
 	for _, check := range []bool{true, false} {
 		topo := fullTopology()
 		topo.eni("eni-r").SourceDestCheck = check
@@ -97,8 +97,8 @@ func TestPromiseSubnetByMACAndRouterByTable(t *testing.T) {
 		"eni-r: gwA > r ["+v6A1+"]:1 > [2001:db8:f::1]:2 UDP length 48")
 }
 
-// A neighbour that keeps the old MAC of an address that has moved reaches
-// nobody, until it asks again.
+// A neighbour with a stale MAC for a moved address reaches nobody until it resolves the
+// address again.
 func TestPromiseStaleNeighboursAreBlackHoles(t *testing.T) {
 	b := newBench(t, fullTopology(), Config{})
 	old := ethernet(macA1, macR, etherIPv4, udp("10.0.0.41", 1, "10.0.0.12", 2))
@@ -160,7 +160,7 @@ func TestPromiseStatusCheckByARP(t *testing.T) {
 	}
 }
 
-// Two VPCs have the same IPv4 addresses: nothing goes from one to the other.
+// Two VPCs have the same IPv4 addresses: no traffic passes between them.
 func TestOverlappingVPCs(t *testing.T) {
 	b := newBench(t, fullTopology(), Config{})
 	b.expect("own neighbour asked for in the other VPC", c1,
@@ -173,13 +173,12 @@ func TestOverlappingVPCs(t *testing.T) {
 		"eni-a1: gwA > a1 ["+v6C1+"]:1 > ["+v6A1+"]:2 UDP length 48")
 }
 
-// The ENIs of one machine are as those of any other: what belongs to one does
-// not pass by the other.
+// The ENIs of one machine are independent: traffic of one does not pass through the other.
 func TestSeveralENIsOfAMachine(t *testing.T) {
 	topo := fullTopology()
 	topo.ENIs = append(topo.ENIs,
 		ENI{ID: "eni-second", Subnet: "subnet-b", MAC: MAC{2, 0, 0, 0, 0, 0xb2}, Addresses: addrs("10.0.1.41"),
-			SourceDestCheck: true, SecurityGroups: []string{"sg-open"}, Attached: true}) // of the machine with eni-a1
+			SourceDestCheck: true, SecurityGroups: []string{"sg-open"}, Attached: true}) // on the same machine as eni-a1
 	b := newBench(t, topo, Config{})
 	second := ENIPort("eni-second")
 	mac := MAC{2, 0, 0, 0, 0, 0xb2}
@@ -240,7 +239,7 @@ func TestNICDown(t *testing.T) {
 	b.expect("in from the services", Services, udp("169.254.169.254", 80, client.String(), 1), in)
 }
 
-// An ENI may have idle timeouts of its own; the other ENI's hold for the other.
+// An ENI's own idle timeouts do not affect another ENI.
 func TestTrackingTimeouts(t *testing.T) {
 	topo := clientServer()
 	for _, id := range []string{"eni-a1", "eni-a2"} {

@@ -4,10 +4,10 @@ package vpc
 
 import "fmt"
 
-// Reason is why the fabric did not pass a frame on.
+// Reason is why the fabric dropped a frame.
 type Reason uint8
 
-// The reasons; Explain and Source say more about each.
+// The reasons; Explain and Source describe each.
 const (
 	ReasonNone Reason = iota
 	ReasonUnknownENI
@@ -214,7 +214,7 @@ func (r Reason) String() string {
 	return fmt.Sprintf("reason(%d)", uint8(r))
 }
 
-// Explain returns one line for a person.
+// Explain returns a one-line explanation for users.
 func (r Reason) Explain() string {
 	if r < reasonCount {
 		return reasons[r].explain
@@ -222,8 +222,7 @@ func (r Reason) Explain() string {
 	return ""
 }
 
-// Source returns the document the rule follows, or "" for reasons that are the
-// lab's own.
+// Source returns the document that the rule follows, or "" for the lab's own reasons.
 func (r Reason) Source() string {
 	if r < reasonCount {
 		return reasons[r].source
@@ -231,7 +230,7 @@ func (r Reason) Source() string {
 	return ""
 }
 
-// Reasons returns every reason a frame can be dropped for, in a fixed order.
+// Reasons returns all reasons, in a fixed order.
 func Reasons() []Reason {
 	var all []Reason
 	for r := ReasonNone + 1; r < reasonCount; r++ {

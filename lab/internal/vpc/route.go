@@ -2,9 +2,9 @@
 
 package vpc
 
-// route passes on a packet that an ENI sent to its subnet's router.
+// route forwards a packet that an ENI sent to its subnet's router.
 //
-// The router leaves the TTL alone: traceroute within a VPC shows no hop for it.
+// The router does not decrement the TTL: within a VPC, traceroute shows no hop for it.
 func (ps *pass) route(n *nic, p *packet) {
 	s := n.seg
 	why := ReasonNone
@@ -36,10 +36,9 @@ func (ps *pass) route(n *nic, p *packet) {
 			why = ReasonUnassigned
 		}
 	case TargetENI:
-		// The target must have SourceDestCheck off, unless the packet is for
-		// itself (VPC User Guide, route-table-options, middlebox appliances).
-		// A route whose target is gone or detached is a blackhole (EC2 API
-		// Reference, Route).
+		// The target must have SourceDestCheck off, unless the packet is addressed to it
+		// (VPC User Guide, route-table-options, middlebox appliances). A route with a
+		// deleted or detached target is a blackhole (EC2 API Reference, Route).
 		switch {
 		case target == nil || !target.attached:
 			why = ReasonBlackhole
@@ -72,8 +71,8 @@ func (ps *pass) route(n *nic, p *packet) {
 }
 
 // lookup returns the route with the longest matching prefix (VPC User Guide,
-// route-tables-priority), or nil. A table has 500 entries at most by default,
-// and few in practice, so the list is the fastest structure.
+// route-tables-priority), or nil. A table has at most 500 entries by default, and few in
+// practice, so a list is the fastest structure.
 func (s *segment) lookup(p *packet) *hop {
 	routes := s.routes[family(p.v6)]
 	for i := range routes {

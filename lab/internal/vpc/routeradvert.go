@@ -4,21 +4,21 @@ package vpc
 
 import "encoding/binary"
 
-// What a router advertisement says: addresses come by DHCPv6, the subnet's
-// prefix is on the link but makes no address (EC2 User Guide,
-// using-instance-addressing: an IPv6 address is registered before it is used).
-// AWS documents no more; the lifetimes are as seen on instances.
+// Contents of a router advertisement: addresses come by DHCPv6; the subnet's prefix is
+// on-link but not autonomous (EC2 User Guide, using-instance-addressing: an IPv6 address is
+// registered before it is used). AWS documents no more; the lifetimes are as observed on
+// instances.
 const (
 	raManaged   = 0x80 // addresses by DHCPv6
-	raOther     = 0x40 // and the rest too
-	raOnLink    = 0x80 // of a prefix
-	raHops      = 64   // that hosts should use
+	raOther     = 0x40 // other configuration by DHCPv6
+	raOnLink    = 0x80 // flag of a prefix
+	raHops      = 64   // hop limit for hosts
 	raLifetime  = 1800 // seconds
 	raPrefixFor = 1800 // seconds
 )
 
-// routerAdvertisement makes one of the subnet's router. The MTU is left out:
-// DHCP tells it.
+// routerAdvertisement makes an advertisement of the subnet's router. It omits the MTU: DHCP
+// announces it.
 func (ps *pass) routerAdvertisement(n *nic, to MAC, dst addr16) []byte {
 	b := ps.out.aside(etherLen + 40 + 16 + 8 + 32)
 	l4 := b[etherLen+40:]

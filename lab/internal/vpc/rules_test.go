@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// viaGateway frames a packet of eni-a1 for the subnet's router.
+// viaGateway frames a packet from eni-a1 to the subnet's router.
 func viaGateway(ip []byte) []byte { return ethernet(gwA, macA1, etherIPv4, ip) }
 
 func TestFrameRules(t *testing.T) {
@@ -121,7 +121,7 @@ func TestARP(t *testing.T) {
 	}
 }
 
-// Gratuitous ARP of a router that claims another's address changes nothing.
+// A router's gratuitous ARP for another ENI's address changes nothing.
 func TestGratuitousARPChangesNoMapping(t *testing.T) {
 	b := newBench(t, testTopology(), Config{})
 	b.expect("claim", r, arpFrame(broadcastMAC, macR, arpRequest, macR, "10.0.0.21", "10.0.0.21"),
@@ -168,8 +168,8 @@ func TestRouterLeavesTTL(t *testing.T) {
 	}
 }
 
-// An address that moves to another ENI takes effect with the topology; a
-// neighbour that still has the old MAC reaches nobody.
+// A moved address takes effect with the new topology; a neighbour with the old MAC reaches
+// nobody.
 func TestMovedAddress(t *testing.T) {
 	topo := testTopology()
 	b := newBench(t, topo, Config{})

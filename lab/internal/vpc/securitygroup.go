@@ -12,11 +12,11 @@ type filter struct {
 	proto    int
 	from, to int // as in Rule
 	block
-	members map[*nic]struct{} // of the group named, instead of the block
+	members map[*nic]struct{} // of the referenced group, instead of the block
 }
 
-// addRules compiles the security groups into each ENI. What an ENI's groups
-// allow is allowed by any of them (VPC User Guide, security-group-rules).
+// addRules compiles the security groups into each ENI. A packet passes if any of the ENI's
+// groups allows it (VPC User Guide, security-group-rules).
 func (c *compiler) addRules(t Topology) error {
 	groups := make(map[string]*SecurityGroup)
 	for i := range t.SecurityGroups {
@@ -60,7 +60,7 @@ func (c *compiler) addRules(t Topology) error {
 	return nil
 }
 
-// filters compiles rules by family. One that names a group is for both.
+// filters compiles rules by family. A rule that references a group is in both.
 func (v *network) filters(rules []Rule) (fs [2][]filter, err error) {
 	for _, r := range rules {
 		f := filter{proto: r.Protocol, from: r.FromPort, to: r.ToPort}
@@ -68,11 +68,10 @@ func (v *network) filters(rules []Rule) (fs [2][]filter, err error) {
 		case r.Group != "" && r.CIDR.IsValid():
 			return fs, fmt.Errorf("a rule names both %s and %s", r.Group, r.CIDR)
 		case r.Group != "":
-			// A group stands for the private addresses of its ENIs (VPC User
-			// Guide, security-group-rules), so what comes by way of an
-			// Internet gateway does not match it.
+			// A referenced group means its ENIs' private addresses (VPC User Guide,
+			// security-group-rules), so traffic through an Internet gateway does not match.
 			if f.members = v.groups[r.Group]; f.members == nil {
-				continue // nobody is in it
+				continue // the group has no members
 			}
 			fs[0], fs[1] = append(fs[0], f), append(fs[1], f)
 		case !r.CIDR.IsValid():
@@ -88,8 +87,7 @@ func (v *network) filters(rules []Rule) (fs [2][]filter, err error) {
 	return fs, nil
 }
 
-// matches tells whether the rule allows a packet to or from a remote address of
-// a network.
+// matches tells whether the rule allows a packet to or from a remote address in a network.
 func (f *filter) matches(p *packet, v *network, remote addr16) bool {
 	if f.proto != -1 && f.proto != int(p.proto) {
 		return false
@@ -110,13 +108,12 @@ func (f *filter) matches(p *packet, v *network, remote addr16) bool {
 	case p.proto == protoICMP || p.proto == protoICMPv6:
 		return f.from == -1 || p.icmp && f.from == int(p.icmpType) && (f.to == -1 || f.to == int(p.icmpCode))
 	}
-	return true // ports of other protocols are not looked at
+	return true // ports of other protocols are ignored
 }
 
-// permit decides whether an ENI's security groups let a packet pass, and notes
-// the drop if not. Groups are stateful: a reply to what was allowed is allowed,
-// and so is an ICMP error about it (EC2 User Guide,
-// security-group-connection-tracking).
+// permit decides whether an ENI's security groups allow a packet, and records the drop if
+// not. Groups are stateful: replies to allowed packets, and ICMP errors about them, are
+// allowed (EC2 User Guide, security-group-connection-tracking).
 func (ps *pass) permit(n *nic, p *packet, d Direction) bool {
 	why := ps.judge(n, p, d, ps.since())
 	if why == ReasonNone {
@@ -134,7 +131,7 @@ func (ps *pass) judge(n *nic, p *packet, d Direction, now time.Duration) Reason 
 	trackable := false
 	switch {
 	case p.isError():
-		// About a packet of the other direction.
+		// The quoted packet went in the other direction.
 		if q, ok := p.quoted(); ok && n.flows.has(q.flow(d.opposite()), now, &n.idle) {
 			return ReasonNone
 		}

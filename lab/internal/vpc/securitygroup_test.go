@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// grouped is the test topology with eni-a1 in sg-1 and eni-a2 in sg-2, which
-// have these rules.
+// grouped is the test topology with eni-a1 in sg-1 and eni-a2 in sg-2, with the given
+// rules.
 func grouped(one, two SecurityGroup) Topology {
 	topo := testTopology()
 	one.ID, one.VPC, two.ID, two.VPC = "sg-1", "vpc-a", "sg-2", "vpc-a"
@@ -77,7 +77,7 @@ func TestSecurityGroupRules(t *testing.T) {
 	}
 }
 
-// Several groups allow what any of them does.
+// A packet passes if any of several groups allows it.
 func TestSecurityGroupsOfAnENIAdd(t *testing.T) {
 	topo := grouped(SecurityGroup{Ingress: []Rule{rule(6, 22, 22, "0.0.0.0/0")}}, SecurityGroup{Egress: []Rule{anyRule}})
 	topo.eni("eni-a2").SecurityGroups = []string{"sg-2", "sg-1"}
@@ -86,16 +86,16 @@ func TestSecurityGroupsOfAnENIAdd(t *testing.T) {
 		"eni-a2: gwA > a2 8.8.8.8:1 > 10.0.0.21:22 TCP SYN length 40")
 }
 
-// A group stands for private addresses, so by way of the Internet gateway it
-// does not match.
+// A referenced group means private addresses, so traffic through the Internet gateway does
+// not match.
 func TestGroupReferenceNotThroughInternetGateway(t *testing.T) {
 	b := newBench(t, grouped(SecurityGroup{Egress: []Rule{anyRule}},
 		SecurityGroup{Ingress: []Rule{{Protocol: -1, Group: "sg-1"}}}), Config{})
 	b.expect("", a1, viaGateway(udp("10.0.0.11", 1, "198.51.100.21", 2)), deniedIn)
 }
 
-// client and server: eni-a1 may send anything, eni-a2 accept TCP 22, UDP 53 and
-// ICMP echo; neither the other way round.
+// clientServer lets eni-a1 send anything, and eni-a2 accept TCP 22, UDP 53 and ICMP echo;
+// it allows nothing in the other direction.
 func clientServer() Topology {
 	return grouped(SecurityGroup{Egress: []Rule{anyRule}},
 		SecurityGroup{Ingress: []Rule{rule(6, 22, 22, "0.0.0.0/0"), rule(17, 53, 53, "0.0.0.0/0"),
@@ -110,7 +110,7 @@ func TestSecurityGroupsAreStateful(t *testing.T) {
 		from Port
 		ip   []byte
 		pass bool
-		want string // of a drop
+		want string // expected drop
 	}
 	fromA1 := func(flags uint8) []byte { return tcp("10.0.0.11", 1000, "10.0.0.21", 22, flags) }
 	fromA2 := func(flags uint8) []byte { return tcp("10.0.0.21", 22, "10.0.0.11", 1000, flags) }
@@ -208,7 +208,7 @@ func TestLongTCPIdle(t *testing.T) {
 		"eni-a1: a2 > a1 10.0.0.21:22 > 10.0.0.11:1000 TCP ACK length 40")
 }
 
-// A change of rules does not cut tracked flows, but lets no new ones begin.
+// Changed rules do not cut tracked flows, but apply to new ones.
 func TestTrackedFlowsOutliveRules(t *testing.T) {
 	b := newBench(t, clientServer(), Config{})
 	first := toA2(tcp("10.0.0.11", 1000, "10.0.0.21", 22, tcpSYN))
@@ -220,7 +220,7 @@ func TestTrackedFlowsOutliveRules(t *testing.T) {
 	b.expect("new", a1, toA2(tcp("10.0.0.11", 1001, "10.0.0.21", 22, tcpSYN)), deniedOut)
 }
 
-// Replies come back through the Internet gateway without an ingress rule.
+// Replies pass the Internet gateway without an ingress rule.
 func TestStatefulThroughInternetGateway(t *testing.T) {
 	b := newBench(t, clientServer(), Config{})
 	b.expect("before", Internet, udp("8.8.8.8", 53, "198.51.100.11", 1), "drop ingress eni-a1: security-group-ingress")

@@ -4,36 +4,35 @@ package vpc
 
 import "fmt"
 
-// The link-local services (EC2 User Guide, using-instance-addressing,
-// link-local addresses; VPC User Guide, AmazonDNS-concepts). The resolver also
-// answers at the VPC's base plus two.
+// The link-local services (EC2 User Guide, using-instance-addressing, link-local addresses;
+// VPC User Guide, AmazonDNS-concepts). The resolver also has the VPC's base address plus
+// two.
 const (
 	metadataAddr addr4 = 169<<24 | 254<<16 | 169<<8 | 254
 	resolverAddr addr4 = 169<<24 | 254<<16 | 169<<8 | 253
 	timeAddr     addr4 = 169<<24 | 254<<16 | 169<<8 | 123
 )
 
-// serviceBlock6 is fd00:ec2::/32, where the services are in IPv6. The lab's are
-// reached by IPv4 only.
+// serviceBlock6 is fd00:ec2::/32, the services' IPv6 range. The lab's services have IPv4
+// only.
 const serviceBlock6 = 0xfd00_0ec2
 
 func isService(a addr4) bool {
 	return a == metadataAddr || a == resolverAddr || a == timeAddr
 }
 
-// client is who stands behind an address of 100.64.0.0/10 (RFC 6598), by which
-// the services know an ENI: VPCs may overlap, so a private address names nobody.
-// Each private address of an ENI has a pair of them. The even one speaks to a
-// link-local address. The odd one speaks to the VPC's base plus two, which the
-// services see as 169.254.169.253; so a reply finds its way without state.
+// client is the owner of an address in 100.64.0.0/10 (RFC 6598), by which the services
+// identify an ENI: VPCs may overlap, so a private address is ambiguous. Each private
+// address of an ENI has a pair of them. The even one is the source of packets to link-local
+// addresses. The odd one is the source of packets to the VPC's base plus two, which the
+// services see as 169.254.169.253. So replies need no state.
 type client struct {
 	nic     *nic
 	private addr4
 }
 
-// toServices passes on a packet that an ENI sends to a service. Security groups
-// do not filter it (VPC User Guide, vpc-security-groups: DNS, DHCP, metadata and
-// time are exempt).
+// toServices passes a packet from an ENI to a service. Security groups do not filter it
+// (VPC User Guide, vpc-security-groups: DNS, DHCP, metadata and time are exempt).
 func (ps *pass) toServices(n *nic, p *packet) {
 	from, ok := n.clients[p.src.v4()]
 	if !ok {
@@ -49,7 +48,7 @@ func (ps *pass) toServices(n *nic, p *packet) {
 	ps.deliverRaw(ps.f.services, p.ip())
 }
 
-// fromServices passes on a reply to the ENI that asked, and to it only.
+// fromServices passes a reply to the ENI that sent the request.
 func (ps *pass) fromServices(ip []byte) {
 	r := ps.f.services
 	frame := ps.out.load(ip, etherLen)
@@ -72,7 +71,7 @@ func (ps *pass) fromServices(ip []byte) {
 	p.translateDestination(c.private)
 	p.setMACs(n.mac, n.seg.gatewayMAC)
 	switch {
-	case !n.attached || n.nat != nil: // a NAT gateway asks nothing
+	case !n.attached || n.nat != nil: // a NAT gateway sends no requests
 		ps.drop(n.record, Ingress, ReasonDetached, p.frame, false)
 	case n.down:
 		ps.drop(n.record, Ingress, ReasonNICDown, p.frame, false)
@@ -81,7 +80,7 @@ func (ps *pass) fromServices(ip []byte) {
 	}
 }
 
-// clientPool gives out pairs of addresses of 100.64.0.0/10.
+// clientPool allocates pairs of addresses in 100.64.0.0/10.
 type clientPool struct {
 	pairs map[clientKey]addr4
 	used  map[addr4]bool
@@ -101,11 +100,11 @@ const (
 func (c *clientPool) init() {
 	c.pairs = make(map[clientKey]addr4)
 	c.used = make(map[addr4]bool)
-	c.next = 2 // the first pair is left to the services' own end
+	c.next = 2 // the first pair is reserved for the services' own end
 }
 
-// get returns the even address of the pair of an ENI's private address. Pairs
-// are given out in turn, so that one is not used again soon.
+// get returns the even address of the pair for an ENI's private address. Pairs are
+// allocated round-robin, so that a freed one is not reused soon.
 func (c *clientPool) get(eni string, private addr4) (addr4, error) {
 	k := clientKey{eni, private}
 	if a, ok := c.pairs[k]; ok {
@@ -125,7 +124,7 @@ func (c *clientPool) get(eni string, private addr4) (addr4, error) {
 	return 0, fmt.Errorf("no address of 100.64.0.0/10 is left for a client of the services")
 }
 
-// keep forgets the pairs that are not in the tables.
+// keep frees the pairs that are not in the tables.
 func (c *clientPool) keep(t *tables) {
 	for k, a := range c.pairs {
 		if _, ok := t.clients[a]; !ok {

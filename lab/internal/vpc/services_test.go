@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// asked sends a packet and returns what the services see of it.
+// asked sends a packet and returns its addresses as the services see them.
 func (b *bench) asked(from Port, frame []byte) (src, dst netip.Addr) {
 	b.Helper()
 	if got := b.send(from, frame); len(b.out.Deliveries) != 1 || b.out.Deliveries[0].To != Services {
@@ -68,7 +68,7 @@ func TestServicesRefuse(t *testing.T) {
 	b.expect("malformed", Services, nil, "drop egress services: malformed")
 }
 
-// An ICMP error of the services quotes the packet as the ENI sent it.
+// An ICMP error from the services quotes the packet as the ENI sent it.
 func TestServicesICMPError(t *testing.T) {
 	b := newBench(t, testTopology(), Config{})
 	client, _ := b.asked(a1, viaGateway(udp("10.0.0.11", 1, "10.0.0.2", 53)))
@@ -81,8 +81,7 @@ func TestServicesICMPError(t *testing.T) {
 	}
 }
 
-// Client addresses stay with their ENI, go with it, and are not used again at
-// once.
+// Client addresses stay with their ENI, are freed with it, and are not reused at once.
 func TestClientAddresses(t *testing.T) {
 	b := newBench(t, testTopology(), Config{})
 	frame := viaGateway(udp("10.0.0.11", 1, "169.254.169.254", 80))

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// summarize says in a line what the beginning of a frame (or, with raw, of a
-// bare packet) shows. It trusts nothing, as dropped frames are often broken.
+// summarize describes the first bytes of a frame (or, with raw, of a bare packet) in one
+// line. It assumes no valid header: dropped frames are often malformed.
 func summarize(b []byte, raw bool) string {
 	if raw {
 		if len(b) > 0 && b[0]>>4 == 6 {
@@ -78,7 +78,7 @@ func summarizeIPv6(b []byte) string {
 	return p.summarize(b, 40+int(get16(b[4:])))
 }
 
-// summarize says what a packet shows, of which b is the beginning.
+// summarize describes a packet; b is its first bytes.
 func (p *packet) summarize(b []byte, length int) string {
 	var s strings.Builder
 	src, dst := p.src.netip(), p.dst.netip()

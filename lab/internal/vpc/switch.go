@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// ErrAttached says that a port has a link already.
+// ErrAttached means that a port already has a link.
 var ErrAttached = errors.New("the port has a link already")
 
 // Link carries frames (of an ENI) or raw packets (of other ports): each Read
@@ -23,13 +23,13 @@ type Link interface {
 	io.ReadWriteCloser
 }
 
-// Switch moves frames between links as its fabric says. Each link has a reader,
-// which also writes what comes of a frame, so frames from one link stay in order.
+// Switch moves frames between links through its fabric. Each link has one reader goroutine,
+// which also writes the resulting deliveries, so frames from one link stay in order.
 type Switch struct {
 	fabric *Fabric
 	log    *slog.Logger
 
-	mu     sync.Mutex // held to change links
+	mu     sync.Mutex // guards changes of links
 	links  atomic.Pointer[map[Port]*attachment]
 	closed bool
 	done   chan struct{} // closed by Close
@@ -40,7 +40,7 @@ type attachment struct {
 	done chan struct{} // closed when the reader has ended
 }
 
-// NewSwitch returns a switch without links, whose fabric's clock goes until Close.
+// NewSwitch returns a switch without links. It calls the fabric's Tick until Close.
 func NewSwitch(f *Fabric, log *slog.Logger) *Switch {
 	s := &Switch{fabric: f, log: log, done: make(chan struct{})}
 	s.links.Store(&map[Port]*attachment{})
@@ -48,9 +48,9 @@ func NewSwitch(f *Fabric, log *slog.Logger) *Switch {
 	return s
 }
 
-// Attach puts a link on a port and begins to read from it. The switch owns the
-// link from then on. It fails with ErrAttached if the port has one, and with
-// os.ErrClosed after Close.
+// Attach connects a link to a port and starts reading from it. The switch then owns the
+// link. It fails with ErrAttached if the port has a link, and with os.ErrClosed after
+// Close.
 func (s *Switch) Attach(p Port, l Link) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,12 +69,12 @@ func (s *Switch) Attach(p Port, l Link) error {
 	return nil
 }
 
-// Attached tells whether the port has a link. A port loses its link when the
-// link fails, as when its interface is removed.
+// Attached tells whether the port has a link. A port loses its link when the link fails,
+// for example when its interface is removed.
 func (s *Switch) Attached(p Port) bool { return (*s.links.Load())[p] != nil }
 
-// Detach closes a port's link and returns when no frame of it is under way. A
-// port without a link is no error.
+// Detach closes a port's link and returns when none of its frames is in transit. A port
+// without a link is no error.
 func (s *Switch) Detach(p Port) error {
 	s.mu.Lock()
 	a := (*s.links.Load())[p]
@@ -91,7 +91,7 @@ func (s *Switch) Detach(p Port) error {
 	return nil
 }
 
-// Close detaches all ports and lets no more be attached.
+// Close detaches all ports and prevents further attachments.
 func (s *Switch) Close() error {
 	s.mu.Lock()
 	if !s.closed {
@@ -107,7 +107,7 @@ func (s *Switch) Close() error {
 	return errors.Join(errs...)
 }
 
-// remove takes an attachment off its port, if it is still there.
+// remove removes an attachment from its port, if it is still there.
 func (s *Switch) remove(p Port, a *attachment) {
 	old := *s.links.Load()
 	if a == nil || old[p] != a {
@@ -154,7 +154,7 @@ func (s *Switch) deliver(d Delivery, now time.Time) {
 	}
 }
 
-// tick passes on what the fabric says without being asked, until Close.
+// tick delivers the fabric's unsolicited packets until Close.
 func (s *Switch) tick() {
 	every := time.NewTicker(time.Second)
 	defer every.Stop()

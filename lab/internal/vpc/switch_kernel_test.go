@@ -129,8 +129,8 @@ func download(server, client, address string, data []byte) error {
 	return err
 }
 
-// checkedLink verifies what the kernel hands out: with offloads there would be
-// partial checksums and frames over the MTU.
+// checkedLink verifies the kernel's frames: with offloads enabled they would have partial
+// checksums and exceed the MTU.
 type checkedLink struct {
 	*Device
 	t      *testing.T
@@ -199,7 +199,7 @@ func TestKernel(t *testing.T) {
 	reaches := func(what, ns, dst string) {
 		t.Helper()
 		err := pingFrom(ns, dst)
-		for range 4 { // the kernel takes note of a carrier once in a second
+		for range 4 { // the kernel processes carrier changes at most once per second
 			if err != nil {
 				err = pingFrom(ns, dst)
 			}
@@ -250,7 +250,7 @@ func TestKernel(t *testing.T) {
 		t.Logf("download, %s: %.0f Mbit/s", tc.name, float64(len(data))*8/1e6/time.Since(begin).Seconds())
 	}
 
-	// A foreign MAC is dropped whatever it carries.
+	// A foreign source MAC is dropped regardless of payload.
 	setMAC := func(m MAC) {
 		t.Helper()
 		if err := links(nsA1, "eth0", func(h *netlink.Handle, l netlink.Link) error {
@@ -262,8 +262,8 @@ func TestKernel(t *testing.T) {
 	setMAC(macX)
 	fails("foreign MAC", nsA1, "10.0.0.21", a1, ReasonSourceMAC)
 
-	// A process that ends leaves the interfaces, and one that begins takes them
-	// again, with the MAC they should have.
+	// The interfaces outlive a process; the next process reopens them and restores their
+	// MACs.
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
@@ -273,7 +273,7 @@ func TestKernel(t *testing.T) {
 	start()
 	reaches("after a restart", nsA1, "10.0.0.21")
 
-	// An interface that is removed under the switch takes its port with it.
+	// Removing an interface detaches its port from the switch.
 	if err := RemoveDevice(nsA1, "eth0"); err != nil {
 		t.Error(err)
 	}

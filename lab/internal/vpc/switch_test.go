@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// fakeLink is a Link whose other end is two channels.
+// fakeLink is a Link whose peer is two channels.
 type fakeLink struct {
 	in, out chan []byte
 	closed  chan struct{}
@@ -26,7 +26,7 @@ func (l *fakeLink) Read(b []byte) (int, error) {
 	select {
 	case frame, ok := <-l.in:
 		if !ok {
-			return 0, io.ErrUnexpectedEOF // the interface has gone
+			return 0, io.ErrUnexpectedEOF // the interface was removed
 		}
 		return copy(b, frame), nil
 	case <-l.closed:
@@ -74,7 +74,7 @@ func TestSwitch(t *testing.T) {
 		t.Errorf("detaching again: %v", err)
 	}
 	one.in <- there
-	one.in <- there // the first is done with when the second is taken
+	one.in <- there // the second read implies that the first frame is done
 	if d := f.Drops(); len(d) == 0 || d[0].Reason != ReasonNoDevice || d[0].Port != a2 {
 		t.Errorf("a delivery without a device: %+v", d)
 	}

@@ -2,14 +2,14 @@
 
 package vpc
 
-// tables are a topology compiled for look-up. They never change once made.
+// tables are a compiled topology. They are immutable.
 type tables struct {
 	nets    map[string]*network
 	nics    map[string]*nic
 	all     []*nic // in the topology's order
 	public  map[addr4]*elastic
 	blocks  map[uint64]*network // by IPv6 /56
-	clients map[addr4]client    // by the even address of the pair
+	clients map[addr4]client    // by the pair's even address
 }
 
 // network is a VPC.
@@ -22,16 +22,15 @@ type network struct {
 	groups   map[string]map[*nic]struct{}
 }
 
-// owners tells which ENI has registered an address. IPv4 has a map of its own,
-// because maps hash its keys fastest.
+// owners maps a registered address to its ENI. IPv4 has a separate map, because maps hash
+// its keys fastest.
 type owners struct {
 	v4       map[addr4]*nic
 	v6       map[addr16]*nic
-	prefixes map[addr16]*nic // by the base of the delegated prefix
+	prefixes map[addr16]*nic // by the delegated prefix's base
 }
 
-// of returns the ENI that has the address, by itself or in a delegated prefix,
-// or nil.
+// of returns the ENI that has the address registered or in a delegated prefix, or nil.
 func (o *owners) of(a addr16) *nic {
 	var n *nic
 	if a.is4() {
@@ -59,9 +58,9 @@ type segment struct {
 	net        *network
 	base       addr4
 	bits       int
-	v6         block // without a mask if the subnet has no IPv6
+	v6         block // zero mask if the subnet has no IPv6
 	gateway    addr4
-	router6    addr16 // the router's link-local address of its MAC
+	router6    addr16 // the router's link-local address, formed from its MAC
 	gatewayMAC MAC
 	nics       map[uint64]*nic // by MAC
 	routes     [2][]hop        // by family; longest prefix first
@@ -71,9 +70,9 @@ func (s *segment) contains(a addr4) bool { return a&mask(s.bits) == s.base }
 
 func (s *segment) hasIPv6() bool { return s.v6.mask.hi != 0 }
 
-// isRouter6 tells whether an address is the router's: the link-local one of its
-// MAC, the one that is the same in every subnet, or the first of the subnet's
-// block (VPC User Guide, subnet-sizing).
+// isRouter6 tells whether an address is the router's: the link-local one formed from its
+// MAC, the link-local one common to all subnets, or the first of the subnet's block (VPC
+// User Guide, subnet-sizing).
 func (s *segment) isRouter6(a addr16) bool {
 	return a == s.router6 || a == everyRouter || s.hasIPv6() && a == addr16{s.v6.base.hi, 1}
 }
@@ -82,7 +81,7 @@ func (s *segment) isRouter6(a addr16) bool {
 type hop struct {
 	block
 	kind TargetKind
-	nic  *nic   // of TargetENI and TargetNATGateway; nil when it has gone
+	nic  *nic   // of TargetENI and TargetNATGateway; nil if deleted
 	igw  string // of TargetInternetGateway
 }
 
@@ -107,10 +106,9 @@ type nic struct {
 	clients   map[addr4]addr4 // private address to the even address of its pair
 }
 
-// owns tells whether the address is the ENI's own: registered, in a delegated
-// prefix (EC2 User Guide, ec2-prefix-eni: prefixes are included in
-// source/destination checks), or the link-local one formed from its MAC, which
-// is what EC2's instances have.
+// owns tells whether the address is the ENI's own: registered, in a delegated prefix (EC2
+// User Guide, ec2-prefix-eni: prefixes are included in source/destination checks), or the
+// link-local one formed from its MAC, which EC2's instances have.
 func (n *nic) owns(a addr16) bool {
 	return a == mapped(n.primary) || n.seg.net.owners.of(a) == n || a == n.linkLocal
 }

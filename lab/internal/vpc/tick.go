@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// probeEvery is how often the router asks for an ENI that status checks look
-	// at. AWS reports a status each minute, and documents no interval of its own.
+	// probeEvery is the interval of the router's ARP probes for status checks. AWS reports
+	// a status each minute, and documents no probe interval.
 	probeEvery = 15 * time.Second
 
 	// Unsolicited router advertisements (RFC 4861, section 6.2.1).
@@ -18,31 +18,30 @@ const (
 	advertMost  = 600 * time.Second
 )
 
-// clock is what a port's record holds for Tick.
+// clock is the part of a port's record that Tick uses.
 type clock struct {
-	begun                 bool // the times hold
+	begun                 bool // the times are initialized
 	nextProbe, nextAdvert time.Duration
 	seed                  uint64
 	answered              atomic.Int64 // nanoseconds since 1970, or 0
 }
 
-// ticker is what Tick keeps to itself.
+// ticker is Tick's private state.
 type ticker struct {
 	mu  sync.Mutex
 	out Output
 }
 
-// Tick does what the fabric does without being sent a frame, and is to be called
-// about once a second: status checks ask attached ENIs with ENI.StatusCheck for
-// their primary address by ARP every 15 seconds; routers of subnets with IPv6
-// advertise themselves; moved addresses are announced, if that is on. What comes
-// of it is emitted, in order; a frame is valid during the call only. Tick never
-// calls emit twice at once.
+// Tick performs the fabric's periodic work; call it about once a second. Status checks
+// request the primary address of attached ENIs with ENI.StatusCheck by ARP every 15
+// seconds. Routers of subnets with IPv6 send advertisements. Moved addresses are announced,
+// if that is on. The resulting frames are passed to emit, in order; a frame is valid only
+// during the call. Tick never calls emit concurrently.
 func (f *Fabric) Tick(now time.Time, emit func(Delivery)) {
 	f.ticker.mu.Lock()
 	defer f.ticker.mu.Unlock()
 	ps := pass{f: f, tables: f.tables.Load(), now: now, out: &f.ticker.out}
-	flush := func() { // before the next is made: they share a buffer
+	flush := func() { // before the next frame is made: they share a buffer
 		for _, d := range ps.out.Deliveries {
 			f.observeDelivery(d, now)
 			emit(d)
@@ -84,8 +83,8 @@ func (ps *pass) tick(n *nic, flush func()) {
 	}
 }
 
-// interval returns the time to the next advertisement: another each time and for
-// each ENI, and the same in each run.
+// interval returns the time to the next advertisement. It varies over time and between
+// ENIs, and is the same in each run.
 func (c *clock) interval(m MAC) time.Duration {
 	if c.seed == 0 {
 		c.seed = m.key()
@@ -94,7 +93,7 @@ func (c *clock) interval(m MAC) time.Duration {
 	return advertLeast + time.Duration(c.seed>>33)*time.Millisecond%(advertMost-advertLeast)
 }
 
-// Answered tells when an ENI last answered a status check, if it ever did.
+// Answered returns when an ENI last answered a status check; ok is false if it never did.
 func (f *Fabric) Answered(eniID string) (last time.Time, ok bool) {
 	n := f.tables.Load().nics[eniID]
 	if n == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// tick returns what a Tick emits, a line each.
+// tick returns the frames that Tick emits, one line each.
 func (b *bench) tick() (lines []string) {
 	b.Helper()
 	b.Tick(b.now, func(d Delivery) {
@@ -77,7 +77,7 @@ func TestStatusChecks(t *testing.T) {
 	}
 }
 
-// A probe and an advertisement of the same moment are both whole.
+// A simultaneous probe and advertisement are both complete.
 func TestTickOfSeveralThings(t *testing.T) {
 	topo := fullTopology()
 	topo.eni("eni-a1").StatusCheck = true
@@ -115,7 +115,7 @@ func TestUnsolicitedRouterAdvertisements(t *testing.T) {
 	}
 }
 
-// Whether AWS announces a moved address is not known: by default nobody is told.
+// AWS's behaviour is not known: by default a moved address is not announced.
 func TestAnnounceMoves(t *testing.T) {
 	moved := func() Topology {
 		topo := fullTopology()

@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// Topology is everything the fabric enforces: what AWS knows about a region's
-// VPCs at one moment. It is a plain value; the fabric compiles it into tables
-// and swaps them in whole, so a frame sees the old topology or the new one,
-// never a mixture.
+// Topology is the fabric's input: the state of a region's VPCs at one moment. It is a plain
+// value. The fabric compiles it into tables and swaps those in atomically, so a frame sees
+// either the old topology or the new one.
 type Topology struct {
 	VPCs           []VPC
 	Subnets        []Subnet
@@ -20,30 +19,30 @@ type Topology struct {
 	NATGateways    []NATGateway
 }
 
-// VPC is an address space of its own: two VPCs may use the same addresses.
+// VPC is a separate address space: two VPCs may use the same addresses.
 type VPC struct {
 	ID    string
 	CIDRs []netip.Prefix // primary first
 	IPv6  []netip.Prefix // each a /56 (VPC User Guide, vpc-cidr-blocks)
-	// InternetGateway is the ID of the attached Internet gateway, or empty.
+	// InternetGateway is the ID of the attached Internet gateway; empty if there is none.
 	InternetGateway string
 }
 
-// Subnet is a broadcast domain that carries no broadcast: ARP and DHCP are
-// answered by the fabric and everything else is unicast between known MACs.
+// Subnet is a broadcast domain without broadcast: the fabric answers ARP and DHCP, and
+// everything else is unicast between known MACs.
 type Subnet struct {
 	ID     string
 	VPC    string
 	CIDR   netip.Prefix
 	IPv6   netip.Prefix // a /64, or the zero Prefix (VPC User Guide, subnet-sizing)
-	Routes []Route      // of the subnet's route table, the local routes included
+	Routes []Route      // of the subnet's route table, including the local routes
 }
 
-// TargetKind says what a route points at.
+// TargetKind is the kind of a route's target.
 type TargetKind uint8
 
-// The targets of a route. TargetBlackhole is what AWS shows for a route whose
-// target has gone: traffic to it is dropped.
+// The kinds of target. TargetBlackhole is AWS's state of a route whose target was deleted:
+// its traffic is dropped.
 const (
 	TargetBlackhole TargetKind = iota
 	TargetLocal
@@ -71,35 +70,35 @@ type ENI struct {
 	// Prefixes are the delegated prefixes, each an IPv4 /28 or an IPv6 /80. Every
 	// address in them is the ENI's own (EC2 User Guide, ec2-prefix-eni).
 	Prefixes []netip.Prefix
-	// SourceDestCheck is the attribute of that name. Turned off it lifts the
-	// check of IP addresses only; a foreign source MAC is dropped regardless.
+	// SourceDestCheck is the attribute of that name. Disabling it lifts only the check of
+	// IP addresses; a foreign source MAC is dropped regardless.
 	SourceDestCheck bool
 	SecurityGroups  []string
-	// Attached is false for an ENI that is on no running instance: frames for
-	// it are dropped.
+	// Attached is false for an ENI that is not on a running instance: its frames are
+	// dropped.
 	Attached bool
-	// Hostname is what DHCP tells the instance, such as ip-10-0-0-11.
+	// Hostname is sent by DHCP, such as ip-10-0-0-11.
 	Hostname string
-	// Tracking are the ENI's own idle timeouts; zero means the default.
+	// Tracking overrides idle timeouts; zero means the default.
 	Tracking Tracking
-	// Down is a fault: the ENI passes nothing either way.
+	// Down is a fault: the ENI passes no frame in either direction.
 	Down bool
-	// StatusCheck makes Tick ask for the primary address by ARP, as EC2 asks the
-	// first interface of an instance.
+	// StatusCheck makes Tick request the primary address by ARP, as EC2 does for an
+	// instance's first interface.
 	StatusCheck bool
 }
 
-// Tracking are the idle timeouts of tracked connections that an ENI may set
-// (EC2 User Guide, security-group-connection-tracking).
+// Tracking overrides an ENI's idle timeouts of tracked connections (EC2 User Guide,
+// security-group-connection-tracking).
 type Tracking struct {
 	TCPEstablished, UDP, UDPStream time.Duration
 }
 
-// NATGateway translates what is routed to it to the private address of its own
-// ENI, which is in the topology as an attached ENI without a device. What goes
-// on from there follows the route table of that ENI's subnet (VPC User Guide,
-// vpc-nat-gateway). With an Elastic IP on that address and a route to the Internet
-// gateway it is a public one, else a private one.
+// NATGateway translates traffic routed to it to the private address of its ENI, which is in
+// the topology as an attached ENI without a device. The translated traffic follows the
+// route table of that ENI's subnet (VPC User Guide, vpc-nat-gateway). A gateway is public
+// if that address has an Elastic IP and the subnet a route to the Internet gateway, else
+// private.
 type NATGateway struct {
 	ID  string
 	ENI string
@@ -112,8 +111,8 @@ type ElasticIP struct {
 	Private netip.Addr
 }
 
-// SecurityGroup is stateful and default-deny: what no rule allows is dropped,
-// and a reply to an allowed packet is allowed.
+// SecurityGroup is stateful and default-deny: a packet is dropped unless a rule allows it
+// or it replies to an allowed packet.
 type SecurityGroup struct {
 	ID      string
 	VPC     string
@@ -125,8 +124,8 @@ type SecurityGroup struct {
 type Rule struct {
 	// Protocol is an IP protocol number, or -1 for any.
 	Protocol int
-	// FromPort and ToPort bound the destination port of TCP and UDP; for ICMP
-	// they are type and code. -1 stands for any.
+	// FromPort and ToPort bound the destination port of TCP and UDP; for ICMP they are type
+	// and code. -1 means any.
 	FromPort, ToPort int
 	CIDR             netip.Prefix
 	Group            string

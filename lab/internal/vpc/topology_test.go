@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// The test topology: two VPCs with the same addresses, each with an Internet
-// gateway; in vpc-a two subnets.
+// The test topology: two VPCs with the same addresses, each with an Internet gateway. vpc-a
+// has two subnets.
 var (
 	macA1 = MAC{2, 0, 0, 0, 0, 0xa1}
 	macA2 = MAC{2, 0, 0, 0, 0, 0xa2}
@@ -96,7 +96,7 @@ func testTopology() Topology {
 	}
 }
 
-// eni returns the topology's ENI, to change.
+// eni returns a pointer to the topology's ENI, for changes.
 func (t *Topology) eni(id string) *ENI {
 	return &t.ENIs[slices.IndexFunc(t.ENIs, func(e ENI) bool { return e.ID == id })]
 }
@@ -134,7 +134,7 @@ func TestSetTopologyRefuses(t *testing.T) {
 	}
 }
 
-// refuses checks that a changed topology is refused and changes nothing.
+// refuses checks that a changed topology is refused and has no effect.
 func refuses(t *testing.T, bad Topology, change func(*Topology), want string) {
 	t.Helper()
 	b := newBench(t, testTopology(), Config{})

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// reset makes a fabric as new, but for its counters.
+// reset resets a fabric to its initial state, except for its counters.
 func (f *Fabric) reset() {
 	for _, r := range f.records {
 		if r.flows.count.Load() != 0 {
@@ -32,7 +32,7 @@ func (f *Fabric) reset() {
 	f.announcing, f.moves = false, nil
 }
 
-// watch knows what may leave a fabric.
+// watch checks the invariants of a fabric's deliveries.
 type watch struct {
 	fabric *Fabric
 	tables *tables // of the topology
@@ -40,7 +40,7 @@ type watch struct {
 	enis   map[string]*ENI
 	macs   map[string]MAC
 	known  map[MAC]bool
-	public map[netip.Addr]bool // that packets to the Internet may come from
+	public map[netip.Addr]bool // allowed source addresses of packets to the Internet
 	out    Output
 }
 
@@ -48,7 +48,7 @@ func newWatch(t testing.TB, topo Topology) *watch {
 	return watchOf(t, New(Config{DropLog: 1}), topo)
 }
 
-// watchOf is of a fabric that has had other topologies, with the same ENIs.
+// watchOf watches a fabric that has had other topologies with the same ENIs.
 func watchOf(t testing.TB, f *Fabric, topo Topology) *watch {
 	w := &watch{fabric: f, topo: topo, enis: map[string]*ENI{}, macs: map[string]MAC{},
 		known: map[MAC]bool{gwA: true, gwB: true, gwC: true}, public: map[netip.Addr]bool{}}
@@ -66,8 +66,7 @@ func watchOf(t testing.TB, f *Fabric, topo Topology) *watch {
 	return w
 }
 
-// use puts the topology in the place of the one before, as SetTopology does, but
-// without compiling it again.
+// use replaces the topology as SetTopology does, but without compiling it again.
 func (w *watch) use() {
 	w.fabric.mu.Lock()
 	defer w.fabric.mu.Unlock()
@@ -75,8 +74,8 @@ func (w *watch) use() {
 	w.fabric.tables.Store(w.tables)
 }
 
-// forward sends a frame and checks what comes of it. It returns the last
-// delivery, which the next one overwrites.
+// forward sends a frame and checks the result. It returns the last delivery, which the next
+// call overwrites.
 func (w *watch) forward(t *testing.T, from Port, frame []byte, now time.Time) (last Delivery) {
 	sum := checksumOf(frame)
 	w.fabric.Forward(from, frame, now, &w.out)
@@ -95,12 +94,12 @@ func (w *watch) forward(t *testing.T, from Port, frame []byte, now time.Time) (l
 	return last
 }
 
-// tick lets the fabric speak of its own accord.
+// tick calls Tick and checks the emitted frames.
 func (w *watch) tick(t *testing.T, now time.Time) {
 	w.fabric.Tick(now, func(d Delivery) { w.check(t, d.To, nil, d, true) })
 }
 
-// checksumOf tells whether bytes have changed, cheaply.
+// checksumOf is a cheap checksum, to detect changed bytes.
 func checksumOf(b []byte) (s uint64) {
 	for i, c := range b {
 		s += uint64(c) * uint64(i+1)
@@ -108,14 +107,14 @@ func checksumOf(b []byte) (s uint64) {
 	return s
 }
 
-// check is what must hold of every delivery. Right says that the frame behind
-// it was.
+// check checks the invariants of a delivery. right tells whether the input frame's
+// checksums were correct.
 func (w *watch) check(t *testing.T, from Port, frame []byte, d Delivery, right bool) {
 	ip := d.Frame
 	if d.To.Kind == PortENI {
 		e := w.enis[d.To.ENI]
 		dst, src, kind := MAC(d.Frame), MAC(d.Frame[6:]), get16(d.Frame[12:])
-		own := d.To == from // an answer, or the fabric's own
+		own := d.To == from // an answer, or an unsolicited frame
 		if !e.Attached || e.Down || slices.ContainsFunc(w.topo.NATGateways,
 			func(g NATGateway) bool { return g.ENI == e.ID }) {
 			t.Fatalf("%s got a frame", d.To)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Whoami asks AWS, as any program on an instance does with AWS's SDK, who it is
-// and what it may do: no settings, no credentials but the instance's role.
+// Whoami asks AWS for its identity and permissions, as any program on an instance can with
+// the AWS SDK: without settings, and with no credentials but the instance's role.
 package main
 
 import (
