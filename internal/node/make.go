@@ -13,6 +13,9 @@ import (
 // Make makes this machine the node that spec describes. The provider NIC comes
 // first: Open vSwitch finds its port in place.
 func Make(ctx context.Context, spec nodeapi.Spec, progress Progress) error {
+	if progress == nil {
+		progress = func(Event) {}
+	}
 	if err := Install(ctx, progress); err != nil {
 		return err
 	}

@@ -59,7 +59,11 @@ func Up(ctx context.Context, opts Options, step Step) (control.Config, error) {
 	defer unix.Umask(unix.Umask(0o022))
 	id := image.StockID(opts.Recipe)
 	if _, err := images().Get(id); err != nil {
-		done := step("stock image " + id + " (Debian, with OpenStack's packages in its archive)")
+		what := "Debian"
+		if n := len(opts.Recipe.Archive); n > 0 {
+			what = fmt.Sprintf("Debian, with %d packages in its archive", n)
+		}
+		done := step(fmt.Sprintf("stock image %s (%s)", id, what))
 		_, _, err := images().Stock(ctx, opts.Recipe)
 		done(err)
 		if err != nil {
@@ -154,7 +158,6 @@ func Down(ctx context.Context, purge bool) error {
 		return err
 	}
 	defer unlock()
-	// Images stay.
 	if err := prepare(); err != nil {
 		return err
 	}
