@@ -104,7 +104,7 @@ func assign(part string, addresses []string) step {
 	})
 }
 
-// unassign unassigns addresses. AWS refuses if one of them is not on the ENI (EC2 API Reference,
+// unassign removes addresses from an ENI. AWS refuses if one of them is not on the ENI (EC2 API Reference,
 // UnassignPrivateIpAddresses), as after a call whose response was lost.
 func unassign(part string, addresses []string) step {
 	return func(ctx context.Context, a *applier) error {
