@@ -19,7 +19,7 @@ import (
 	"macaw.example/internal/terminal"
 )
 
-// releaseCommand is an operator's agreement to releases that wait.
+// releaseCommand is an operator's consent to pending releases.
 func (c *Commands) releaseCommand() *cobra.Command {
 	var addrs []string
 	var yes bool
@@ -51,7 +51,7 @@ what is kept: ` + c.Name + ` status.`,
 	return cmd
 }
 
-// agreed is what an operator has agreed to.
+// agreed is the command's result: the releases that an operator has agreed to.
 type agreed struct {
 	Agreed []model.Held `json:"agreed"`
 }
@@ -100,7 +100,7 @@ func (c *Commands) release(ctx context.Context, a Agent, addrs []string, yes boo
 	})
 }
 
-// heldOf returns what waits of what is held: all of it, or those with one of these
+// heldOf returns the held Elastic IPs that are still waiting: all, or those with one of these
 // addresses.
 func heldOf(held []model.Held, addrs []string, now time.Time) ([]model.Held, error) {
 	waiting := slices.DeleteFunc(slices.Clone(held), func(h model.Held) bool { return !h.Waits(now) })
@@ -119,7 +119,7 @@ func heldOf(held []model.Held, addrs []string, now time.Time) ([]model.Held, err
 	}), nil
 }
 
-// PrintHeld shows Elastic IPs whose release waits, or was agreed to.
+// PrintHeld prints Elastic IPs whose release is pending or agreed to.
 func PrintHeld(w io.Writer, held []model.Held) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ELASTIC IP\tOF\tSINCE\tKEPT UNTIL")
@@ -129,7 +129,7 @@ func PrintHeld(w io.Writer, held []model.Held) error {
 	return t.Flush()
 }
 
-// KeptUntil is when an Elastic IP is released, for people.
+// KeptUntil is an Elastic IP's release time, for display.
 func KeptUntil(h model.Held) string {
 	switch {
 	case h.Agreed:

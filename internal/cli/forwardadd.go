@@ -50,11 +50,11 @@ is tcp unless given.`,
 	return cmd
 }
 
-// addedForward is what forward add has done.
+// addedForward is the result of forward add.
 type addedForward struct {
 	neutron.Forward
-	Changed bool `json:"changed"` // false: it was there
-	// Admission is missing if it could not be found out.
+	Changed bool `json:"changed"` // false if it existed
+	// Admission is missing if it could not be determined.
 	Admission *neutron.Admission `json:"admission,omitempty"`
 }
 
@@ -76,19 +76,19 @@ func (a *App) forwardAdd(ctx context.Context, file string, want neutron.WantForw
 			return err
 		}
 		added := addedForward{Forward: f, Changed: changed}
-		if admission, err := p.Admission(ctx, f); err == nil { // the forward is there all the same
+		if admission, err := p.Admission(ctx, f); err == nil { // on an error the forward exists nevertheless
 			added.Admission = &admission
 		}
 		return a.Print(added, func(w io.Writer) error { return printAdded(w, added) })
 	})
 }
 
-// settleLimit is how long a new floating IP may take to get its Elastic IP before
-// the command ends without it.
+// settleLimit is how long the command waits for the Elastic IP of a new floating IP. It then ends
+// without it.
 const settleLimit = 30 * time.Second
 
-// settle has the agents take up a forward, and waits until its floating IP says
-// where the Internet finds it. That it does not is no error: the forward is there.
+// settle makes the agents handle a forward now, and waits until its floating IP has its Elastic IP.
+// A timeout is no error: the forward exists.
 func (p forwards) settle(ctx context.Context, f *neutron.Forward, steps *terminal.Steps) error {
 	if err := p.Reload(ctx); err != nil {
 		steps.Note("neutron", "the gateway's agent was not told, and learns of it by itself: "+err.Error())
@@ -98,7 +98,7 @@ func (p forwards) settle(ctx context.Context, f *neutron.Forward, steps *termina
 	}
 	return steps.Do("neutron", "floating IP "+f.Addr.String()+" gets its Elastic IP", func() error {
 		for end := time.Now().Add(settleLimit); time.Now().Before(end); {
-			all, _ := p.Forwards(ctx) // none on an error: the forward is there all the same
+			all, _ := p.Forwards(ctx) // empty on an error: the forward exists nevertheless
 			for _, now := range all {
 				if now.ID == f.ID && now.Public.IsValid() {
 					f.Public = now.Public

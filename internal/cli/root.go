@@ -11,15 +11,15 @@ import (
 	"macaw.example/internal/version"
 )
 
-// App is macaw's commands on a terminal.
+// App has macaw's commands, on a terminal.
 type App struct {
 	*terminal.Terminal
-	// Deployment has what is the same for each cloud: how its lab is brought up, and
-	// the limits of waiting.
+	// Deployment has the settings that all clouds share: how the lab is brought up, and the time
+	// limits.
 	Deployment deploy.Deployment
 }
 
-// Root returns the commands, with more below the root.
+// Root returns the root command, with more below it.
 func (a *App) Root(more ...*cobra.Command) *cobra.Command {
 	root := a.root()
 	root.AddCommand(more...)
@@ -27,7 +27,7 @@ func (a *App) Root(more ...*cobra.Command) *cobra.Command {
 	return root
 }
 
-// deployment is the cloud of a file, and how this command works on it.
+// deployment returns the Deployment of a cloud file, for this command.
 func (a *App) deployment(command, file string) (*deploy.Deployment, error) {
 	c, err := cloud.Load(file)
 	if err != nil {

@@ -61,7 +61,7 @@ data, and up does that only with --yes; macaw plan says so before.`,
 
 var whenToVerify = []string{string(deploy.Auto), string(deploy.Always), string(deploy.Never)}
 
-// completeCloudFile offers YAML files.
+// completeCloudFile completes the names of YAML files.
 func completeCloudFile(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -69,7 +69,7 @@ func completeCloudFile(_ *cobra.Command, args []string, _ string) ([]string, cob
 	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// summary is what up has to say at its end.
+// summary is up's final output.
 type summary struct {
 	deploy.UpResult
 	Seconds float64           `json:"seconds"`
@@ -113,7 +113,7 @@ func (s summary) text(w io.Writer) error {
 	return err
 }
 
-// addresses says where the Internet finds Neutron's addresses.
+// addresses prints the public addresses of Neutron's addresses.
 func (s summary) addresses(w io.Writer) error {
 	if text, later := map[model.ElasticIPs]string{
 		model.ElasticIPsOnDemand: "each gets an Elastic IP while it is in use",
@@ -132,8 +132,8 @@ func (s summary) addresses(w io.Writer) error {
 	return t.Flush()
 }
 
-// phases sums up how long each phase had a step under way; steps side by side
-// count once.
+// phases sums up the time of each phase in which it had a step under way; parallel steps count
+// once.
 func phases(steps []terminal.Timing) string {
 	var order []string
 	spans := map[string][]terminal.Timing{}

@@ -17,21 +17,18 @@ import (
 	"macaw.example/internal/host"
 )
 
-// program has the node's program, compressed, and its checksum and size; "make build"
-// puts them there.
-//
+// program has macaw-node, compressed, with its checksum and size. "make build" writes it there.
 //go:embed program
 var program embed.FS
 
-// Of what the standard library unpacks, bzip2 makes it the smallest. It takes most of a
-// second, so that is only done for a node that has another one.
+// Of the standard library's decompressors, bzip2's format is the smallest. Unpacking takes most of
+// a second, so it is done only for a node with another version.
 const (
 	programFile = "program/macaw-node.bz2"
 	programSum  = "program/macaw-node.sum" // "<SHA-256> <size>"
 )
 
-// embeddedProgram is the node's program, built for linux/amd64, that this program
-// carries.
+// embeddedProgram is the embedded macaw-node, built for linux/amd64.
 func embeddedProgram() (host.Content, error) {
 	text, err := program.ReadFile(programSum)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -48,7 +45,7 @@ func embeddedProgram() (host.Content, error) {
 	return content(string(text), packed)
 }
 
-// content is what was packed, of which text has checksum and size.
+// content is the unpacked program, whose checksum and size are in text.
 func content(text string, packed []byte) (host.Content, error) {
 	c := host.Content{Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bzip2.NewReader(bytes.NewReader(packed))), nil
