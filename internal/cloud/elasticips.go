@@ -13,14 +13,14 @@ import (
 	"macaw.example/internal/model"
 )
 
-// maxPool is how many allocations a pool may have: the rights of the gateways'
-// role name each, and the policies that are embedded in a role have at most
-// 10,240 characters together (IAM User Guide, reference_iam-quotas).
+// maxPool is how many allocations a pool may have. The policy of the gateways' role names each, and
+// the inline policies of a role have at most 10,240 characters together (IAM User Guide,
+// reference_iam-quotas).
 const maxPool = 80
 
 var allocationPattern = regexp.MustCompile(`^eipalloc-[0-9a-f]{8,17}$`)
 
-// policies returns every policy for Elastic IPs, as a cloud file has them.
+// policies returns every policy for Elastic IPs, as written in a cloud file.
 func policies() []string {
 	return []string{string(model.ElasticIPsAll), string(model.ElasticIPsOnDemand), string(model.ElasticIPsPool),
 		string(model.ElasticIPsNone)}
@@ -41,7 +41,7 @@ func (d *decoder) policy(path string, n ast.Node, to *model.ElasticIPs) {
 	}
 }
 
-// releaseAfter reads how long the release of many Elastic IPs at once waits.
+// releaseAfter reads how long releases of many Elastic IPs at once wait.
 func (d *decoder) releaseAfter(path string, n ast.Node, to *model.Wait) {
 	const never, hint = "never", `write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`
 	switch n.(type) {

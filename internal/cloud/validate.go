@@ -26,21 +26,21 @@ var (
 	typePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,20}\.[a-z0-9][a-z0-9-]{0,20}$`)
 )
 
-// A root volume is one of gp3 (EC2 API Reference, ModifyVolume, Size), and
-// Debian with OpenStack does not fit into less than the smallest.
+// A root volume is a gp3 volume (EC2 API Reference, ModifyVolume, Size), and Debian with OpenStack
+// does not fit into less than the smallest.
 const (
 	smallestDisk = 10    // GiB
 	largestDisk  = 65536 // GiB
 )
 
-// hostNames are what Debian's /etc/hosts and systemd call the machine itself, or
-// everybody. A node with such a name would talk to itself.
+// hostNames are names for the machine itself, or for multicast groups, in Debian's /etc/hosts and
+// in systemd. A node with such a name would connect to itself.
 var hostNames = []string{"localhost", "localhost4", "localhost6", "localdomain", "ip6-localhost", "ip6-loopback",
 	"ip6-localnet",
 	"ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters", "broadcasthost"}
 
-// privateRanges are those that a VPC may lie in. AWS takes public ones too (VPC
-// User Guide, vpc-cidr-blocks), but then guests would not reach who has them.
+// privateRanges are the ranges that a VPC may use. AWS also accepts public ones (VPC User Guide,
+// vpc-cidr-blocks), but then guests could not reach their real owners.
 var privateRanges = prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", // RFC 1918
 	"100.64.0.0/10", // RFC 6598
 	"198.18.0.0/15") // RFC 2544
@@ -53,7 +53,7 @@ var unusableRanges = map[string][]netip.Prefix{
 	"no address": prefixes("0.0.0.0/8"),
 }
 
-// labElasticIPs is where the lab has its Elastic IPs.
+// labElasticIPs is the range of the lab's Elastic IPs.
 var labElasticIPs = netip.MustParsePrefix("198.51.100.0/24")
 
 func prefixes(all ...string) []netip.Prefix {
@@ -64,8 +64,8 @@ func prefixes(all ...string) []netip.Prefix {
 	return out
 }
 
-// ManagementPorts are the TCP ports that an operator needs: SSH, the dashboard
-// and its console, and the APIs of keystone, nova, placement, glance and neutron.
+// ManagementPorts are the TCP ports that an operator needs: SSH, the dashboard and its console, and
+// the APIs of keystone, nova, placement, glance and neutron.
 func ManagementPorts() []uint16 { return []uint16{22, 80, 5000, 6080, 8774, 8778, 9292, 9696} }
 
 // A security group has at most 60 inbound rules (VPC User Guide,
@@ -168,7 +168,8 @@ func (d *decoder) validateNetworks(c *Cloud) {
 	}
 }
 
-// validateRange refuses what a VPC cannot be, and what its guests would miss.
+// validateRange refuses ranges that a VPC cannot have, or that would hide addresses from its
+// guests.
 func (d *decoder) validateRange(path string, p netip.Prefix, lab bool) {
 	const hint = "take one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
 	for what, ranges := range unusableRanges {
@@ -233,7 +234,7 @@ func (d *decoder) validateProvider(c *Cloud) {
 	if !d.ok("vpc.cidr", "provider.subnet", "provider.addresses", "provider.first") {
 		return
 	}
-	end := size(p.Subnet) - reservedLast // offset behind the last usable address
+	end := size(p.Subnet) - reservedLast // offset after the last usable address
 	if !p.Subnet.Contains(p.First) {
 		d.reject("provider.first", "", "%s is outside the subnet %s", p.First, p.Subnet)
 		return

@@ -18,10 +18,11 @@ import (
 )
 
 // program has macaw-node, compressed, with its checksum and size. "make build" writes it there.
+//
 //go:embed program
 var program embed.FS
 
-// Of the standard library's decompressors, bzip2's format is the smallest. Unpacking takes most of
+// bzip2 gives the smallest file of the formats that the standard library unpacks. Unpacking takes most of
 // a second, so it is done only for a node with another version.
 const (
 	programFile = "program/macaw-node.bz2"

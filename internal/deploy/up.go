@@ -17,7 +17,7 @@ type When string
 
 // The values of When.
 const (
-	Auto   When = "auto" // when something has changed since the last time
+	Auto   When = "auto"   // when something has changed since the last time
 	Always When = "always" //
 	Never  When = "never"
 )
@@ -36,8 +36,8 @@ type UpResult struct {
 	Auth      string              `json:"authURL"`   // Keystone's
 	Clouds    string              `json:"cloudsYAML"`
 	Addresses []infra.AddressPair `json:"addresses"` // Neutron's registered addresses
-	Verified  string              `json:"verified"` // for display
-	Changes   int                 `json:"changes"` // number of changes made
+	Verified  string              `json:"verified"`  // for display
+	Changes   int                 `json:"changes"`   // number of changes made
 
 	Nodes      []infra.NodeOutput `json:"-"`
 	GuestImage string             `json:"-"` // its name in the cloud
