@@ -71,7 +71,7 @@ func printReport(w io.Writer, r *nodeapi.Report) error {
 	return PrintFindings(w, r.Findings)
 }
 
-// PrintFindings prints what does not work, and remedies.
+// PrintFindings prints findings with their hints.
 func PrintFindings(w io.Writer, findings []model.Finding) error {
 	for _, f := range findings {
 		fmt.Fprintf(w, "\nproblem: %s (%s)\n", f.Text, f.Code)
