@@ -13,7 +13,7 @@ import (
 type Agent struct {
 	Cloud    string   `json:"cloud"`    // name, as in the tag macaw:cloud
 	Node     string   `json:"node"`     // this node's name in the cloud file, and in Neutron (binding:host_id)
-	Gateways []string `json:"gateways"` // the names of all gateway nodes; the first is responsible for addresses without a node
+	Gateways []string `json:"gateways"` // names of all gateway nodes; the first takes addresses that are on no node
 
 	Region       string `json:"region"`
 	Instance     string `json:"instance"`      // i-...
