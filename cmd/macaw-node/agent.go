@@ -20,7 +20,7 @@ import (
 	"macaw.example/internal/terminal"
 )
 
-// agentCommand is the agent of a gateway node.
+// agentCommand runs the agent of a gateway node.
 func agentCommand(t *terminal.Terminal) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
@@ -45,7 +45,7 @@ shows what it has come to. Packets go on when it is stopped.`,
 	return cmd
 }
 
-// journalAttr leaves out what the journal says itself.
+// journalAttr removes the attributes that the journal adds itself.
 func journalAttr(groups []string, at slog.Attr) slog.Attr {
 	if len(groups) == 0 && at.Key == slog.TimeKey {
 		return slog.Attr{}
@@ -68,7 +68,7 @@ func agreeCommand() *cobra.Command {
 	}
 }
 
-// local is the agent of this machine.
+// local is a client of this machine's agent.
 type local struct{}
 
 func (local) config() (agent.Config, error) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command macaw-node is what runs on a node of a cloud: the agent of a gateway, the
-// commands about it, and what makes a machine a node. macaw carries it, copies it to
-// each node and runs it there.
+// Command macaw-node runs on a cloud's nodes: a gateway's agent, the commands for it, and the jobs
+// that make a machine a node. macaw embeds it, copies it to each node and runs it there.
 package main
 
 import (
