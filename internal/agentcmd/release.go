@@ -25,7 +25,7 @@ func (c *Commands) releaseCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "release",
-		Short: "Release Elastic IPs that are kept because Neutron let go of many at once",
+		Short: "Release Elastic IPs that are kept because Neutron released many at once",
 		Long: `Show the Elastic IPs that are kept although Neutron has let go of their addresses,
 and agree to their release. Many at once are kept for provider.releaseAfter of the
 cloud file, because Neutron may have lost them: bring them back in Neutron with the
@@ -62,7 +62,7 @@ func (c *Commands) release(ctx context.Context, a Agent, addrs []string, yes boo
 		return err
 	}
 	if st.Report == nil {
-		return hint.With(errors.New("the gateway's agent has not told yet what it keeps"),
+		return hint.With(errors.New("the gateway's agent has not reported its held Elastic IPs yet"),
 			"journalctl -u %s on the node", nodeapi.AgentUnit)
 	}
 	waiting, err := heldOf(st.Report.Held, addrs, time.Now())
@@ -71,7 +71,7 @@ func (c *Commands) release(ctx context.Context, a Agent, addrs []string, yes boo
 	}
 	if len(waiting) == 0 {
 		return c.Print(agreed{[]model.Held{}}, func(w io.Writer) error {
-			_, err := fmt.Fprintln(w, "No Elastic IP waits for its release.")
+			_, err := fmt.Fprintln(w, "No Elastic IP is waiting for release.")
 			return err
 		})
 	}
@@ -110,8 +110,8 @@ func heldOf(held []model.Held, addrs []string, now time.Time) ([]model.Held, err
 	is := func(h model.Held, addr string) bool { return h.Addr.String() == addr || h.Public.String() == addr }
 	for _, addr := range addrs {
 		if !slices.ContainsFunc(waiting, func(h model.Held) bool { return is(h, addr) }) {
-			return nil, hint.With(terminal.Usage(fmt.Errorf("no Elastic IP of %s waits for its release", addr)),
-				"the status of the agent shows those that do")
+			return nil, hint.With(terminal.Usage(fmt.Errorf("no Elastic IP of %s is waiting for release", addr)),
+				"the agent's status lists those that are")
 		}
 	}
 	return slices.DeleteFunc(waiting, func(h model.Held) bool {

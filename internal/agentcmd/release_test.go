@@ -64,11 +64,11 @@ func TestRelease(t *testing.T) {
 		{name: "as JSON", output: "json", held: heldFor(1), agreed: "10.0.1.70", want: `"public": "198.51.100.70"`},
 		{name: "the agent does not run", held: heldFor(1), unnoticed: true, agreed: "10.0.1.70",
 			want: "with its next turn: it is not active"},
-		{name: "none is held", want: "No Elastic IP waits for its release."},
+		{name: "none is held", want: "No Elastic IP is waiting for release."},
 		{name: "none is held, as JSON", output: "json", want: `"agreed": []`},
-		{name: "none waits any more", held: []model.Held{overdue, done}, want: "No Elastic IP waits for its release."},
+		{name: "none waits any more", held: []model.Held{overdue, done}, want: "No Elastic IP is waiting for release."},
 		{name: "another address", held: heldFor(1), addrs: []string{"10.0.1.9"},
-			err: "no Elastic IP of 10.0.1.9 waits for its release"},
+			err: "no Elastic IP of 10.0.1.9 is waiting for release"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -16,7 +16,7 @@ func (a *App) downCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "down FILE",
 		GroupID: "cloud",
-		Short:   "Remove a cloud: everything that AWS has of it",
+		Short:   "Remove a cloud and all its AWS resources",
 		Long: `Remove everything that bears the cloud's tag, in the order that AWS accepts. What
 others use (an instance of theirs in one of the cloud's subnets) stays and is named
 with those who use it; the exit code is 1 then. A lab that is empty afterwards is

@@ -91,7 +91,7 @@ const settleLimit = 30 * time.Second
 // A timeout is no error: the forward exists.
 func (p forwards) settle(ctx context.Context, f *neutron.Forward, steps *terminal.Steps) error {
 	if err := p.Reload(ctx); err != nil {
-		steps.Note("neutron", "the gateway's agent was not told, and learns of it by itself: "+err.Error())
+		steps.Note("neutron", "could not notify the gateway's agent, which finds the forward by itself: "+err.Error())
 	}
 	if p.outside.put(f); f.Public.IsValid() || !p.Public {
 		return nil

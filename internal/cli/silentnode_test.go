@@ -141,8 +141,8 @@ func TestSilentNode(t *testing.T) {
 
 	check(commands, func(t *testing.T, command, stdout, stderr string) {
 		why := "no SSH to " + address + " in 4s: it takes connections, but sshd does not answer\n"
-		want := "error: " + why + "hint: management.allow must have the address that you come from; " +
-			"the console of the node: aws"
+		want := "error: " + why + "hint: management.allow must include your address; " +
+			"the node's console: aws"
 		if !strings.Contains(stderr, "… host      "+sshTo+"\n") {
 			t.Errorf("it does not say what it waits for:\n%s", stderr)
 		}

@@ -150,7 +150,7 @@ func (d *decoder) mapping(path string, n ast.Node, fields ...field) {
 			continue
 		}
 		if line, again := seen[key]; again {
-			d.fail(at, fmt.Sprintf("key %q a second time", full), fmt.Sprintf("the first is in line %d", line))
+			d.fail(at, fmt.Sprintf("duplicate key %q", full), fmt.Sprintf("the first is on line %d", line))
 			continue
 		}
 		seen[key] = at.line
@@ -250,7 +250,7 @@ func (d *decoder) prefix(path string, n ast.Node, to *netip.Prefix) bool {
 	case !p.Addr().Is4():
 		d.reject(path, "", "%s is not IPv4", s)
 	case p != p.Masked():
-		d.reject(path, fmt.Sprintf("the network is %s", p.Masked()), "%s has bits set behind the mask", s)
+		d.reject(path, fmt.Sprintf("the network is %s", p.Masked()), "%s has host bits set", s)
 	default:
 		*to = p
 		return true

@@ -59,7 +59,7 @@ func (d *decoder) releaseAfter(path string, n ast.Node, to *model.Wait) {
 	}
 	after, err := time.ParseDuration(s)
 	if err != nil || after < 0 {
-		d.reject(path, hint, "%q is not a length of time", s)
+		d.reject(path, hint, "%q is not a duration", s)
 		return
 	}
 	*to = model.Wait(after)
@@ -75,7 +75,7 @@ func (d *decoder) validateElasticIPs(p Provider) {
 			d.reject(policy, "provider.pool lists the allocation IDs of Elastic IPs that you have", "pool without provider.pool")
 		case p.ElasticIPs == model.ElasticIPsAll && d.has(pool):
 			d.reject(pool, "provider.elasticIPs: pool, on-demand or none",
-				"is of no use where each address has an Elastic IP of its own")
+				"has no effect: each address has its own Elastic IP")
 		}
 	}
 	if !d.has(pool) || !d.ok(pool) || !d.allRead(pool) {
@@ -94,7 +94,7 @@ func (d *decoder) validateElasticIPs(p Provider) {
 			d.reject(at, "aws ec2 describe-addresses shows it", "%q is not an allocation ID such as eipalloc-0123456789abcdef0",
 				id)
 		case slices.Contains(p.Pool[:i], id):
-			d.reject(at, "", "%s a second time", id)
+			d.reject(at, "", "duplicate %s", id)
 		}
 	}
 }

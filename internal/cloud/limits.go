@@ -119,7 +119,7 @@ func (d *decoder) validateCarried(c *Cloud, n Node, limit typeLimit) {
 	free := size(c.Provider.Subnet) - reservedFirst - reservedLast - c.Provider.Addresses
 	if enis := (c.Provider.Addresses + each - 1) / each; enis > 1 && free < enis {
 		d.reject(path, "take a larger provider.subnet",
-			"%d lie on %d ENIs of %s, and each takes an address of its own: %s leaves %d",
+			"%d need %d ENIs of %s, and each uses an address itself: %s leaves %d",
 			c.Provider.Addresses, enis, n.Type, c.Provider.Subnet, free)
 	}
 }

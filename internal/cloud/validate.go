@@ -90,7 +90,7 @@ func (d *decoder) validate(c *Cloud) {
 	switch {
 	case c.Verify.SHA256 == "" || !d.ok(sum):
 	case !sumPattern.MatchString(c.Verify.SHA256):
-		d.reject(sum, "64 hexadecimal digits, as sha256sum shows them and publishers of images in a file SHA256SUMS",
+		d.reject(sum, "64 hexadecimal digits, as printed by sha256sum or published in SHA256SUMS",
 			"%q is not a SHA-256 checksum", c.Verify.SHA256)
 	case !d.has("verify.image"):
 		d.reject(sum, "leave it out: the image that is used without verify.image is always checked",
@@ -102,12 +102,12 @@ func (d *decoder) validate(c *Cloud) {
 
 func (d *decoder) validateIdentity(c *Cloud) {
 	if !d.has("name") {
-		d.reject("name", "it tells the cloud's resources from others: "+nameHint, "is missing")
+		d.reject("name", "it identifies the cloud's resources: "+nameHint, "is missing")
 	} else if d.ok("name") && !namePattern.MatchString(c.Name) {
 		d.reject("name", nameHint, "%q is not a name", c.Name)
 	} else if d.ok("name") && (c.Name == "sg" || strings.HasPrefix(c.Name, "sg-")) {
 		// EC2 API Reference, CreateSecurityGroup, GroupName.
-		d.reject("name", "", "%q: security groups have the cloud's name first, and AWS takes none that begins with sg-",
+		d.reject("name", "", "%q: names of security groups begin with the cloud's name, and AWS refuses sg-",
 			c.Name)
 	}
 	switch {
@@ -179,12 +179,12 @@ func (d *decoder) validateRange(path string, p netip.Prefix, lab bool) {
 		}
 	}
 	if lab && p.Overlaps(labElasticIPs) {
-		d.reject(path, hint, "%s overlaps %s, where the lab has its Elastic IPs", p, labElasticIPs)
+		d.reject(path, hint, "%s overlaps %s, the range of the lab's Elastic IPs", p, labElasticIPs)
 		return
 	}
 	if !slices.ContainsFunc(privateRanges,
 		func(r netip.Prefix) bool { return r.Bits() <= p.Bits() && r.Contains(p.Addr()) }) {
-		d.reject(path, hint, "%s is not private: guests could not reach whoever has it on the Internet", p)
+		d.reject(path, hint, "%s is not private: guests could not reach its owners on the Internet", p)
 	}
 }
 
@@ -241,7 +241,7 @@ func (d *decoder) validateProvider(c *Cloud) {
 	}
 	first := offset(p.Subnet.Addr(), p.First)
 	if first < reservedFirst || first >= end {
-		d.reject("provider.first", fmt.Sprintf("AWS keeps the first four and the last; usable are %s to %s",
+		d.reject("provider.first", fmt.Sprintf("AWS reserves the first four and the last; usable: %s to %s",
 			nth(p.Subnet, reservedFirst), nth(p.Subnet, end-1)), "%s is reserved by AWS in %s", p.First, p.Subnet)
 		return
 	}
@@ -329,7 +329,7 @@ func (d *decoder) validateRoles(path string, roles []model.Role, played map[mode
 		case !slices.Contains(known, string(r)):
 			d.reject(at, suggest(string(r), known), "unknown role %q", r)
 		case seen[r]:
-			d.reject(at, "", "role %q a second time", r)
+			d.reject(at, "", "duplicate role %q", r)
 		}
 		seen[r], played[r] = true, true
 	}

@@ -61,7 +61,7 @@ func (d *Deployment) bake(ctx context.Context, force bool) (BakeResult, error) {
 	}
 	// Continue what a killed run has left, if possible.
 	if seen.Sealed() || !needed && !seen.Empty() {
-		d.Progress.Note(phaseBake, "an earlier run has left its instance behind; removing that")
+		d.Progress.Note(phaseBake, "removing the instance of an earlier run")
 		if err := d.removeBakery(ctx); err != nil {
 			return BakeResult{}, err
 		}
@@ -79,7 +79,7 @@ func (d *Deployment) bake(ctx context.Context, force bool) (BakeResult, error) {
 func (d *Deployment) makeImage(ctx context.Context) (id string, err error) {
 	defer func() {
 		if err != nil && ctx.Err() == nil {
-			d.Progress.Note(phaseBake, "failed, and is removed again: "+err.Error())
+			d.Progress.Note(phaseBake, "failed; removing it: "+err.Error())
 		}
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)
 		defer cancel()

@@ -37,7 +37,7 @@ func (h Home) putCloud(name string, entry *yaml.Node) (path string, refused, err
 func (h Home) dropCloud(name string) error {
 	if _, err := (cloudsyaml.File{Path: h.CloudsYAML}).Remove(name); err != nil {
 		return hint.With(fmt.Errorf("removing cloud %s from clouds.yaml: %w", name, err),
-			"the file is as it was; take out the entry %q by hand", name)
+			"the file is unchanged; remove the entry %q by hand", name)
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func notChecked(c *cloud.Cloud) string {
 	if guestURL(c) == "" || guestSum(c) != "" {
 		return ""
 	}
-	return "the guest's image is not checked: verify.sha256 in the cloud file would do that"
+	return "the guest's image is not checked; verify.sha256 in the cloud file enables that"
 }
 
 // noteUnchecked shows that note.

@@ -134,13 +134,13 @@ func (d *Deployment) goneFor(id string) func(context.Context) error {
 func (d *Deployment) unreachableHint(err error, n infra.NodeOutput) string {
 	switch {
 	case errors.Is(err, host.ErrKeyRefused):
-		return "the node takes the key of where it was made; copy it from there to " + d.Home.key(d.Cloud.Name)
+		return "the node accepts the key of the machine that made it; copy that key to " + d.Home.key(d.Cloud.Name)
 	case errors.Is(err, host.ErrHostKey):
-		return fmt.Sprintf("if you know why, take the line of %s out of %s", n.InstanceID, d.Home.knownHosts(d.Cloud.Name))
+		return fmt.Sprintf("if the change is expected, remove the line of %s from %s", n.InstanceID, d.Home.knownHosts(d.Cloud.Name))
 	case d.Cloud.InLab():
 		return "macaw lab status shows the machine, and macaw lab ssh " + n.InstanceID + " gets in without the network"
 	}
-	return "management.allow must have the address that you come from; the console of the node: " +
+	return "management.allow must include your address; the node's console: " +
 		"aws ec2 get-console-output --latest --output text --instance-id " + n.InstanceID
 }
 

@@ -57,7 +57,7 @@ func content(text string, packed []byte) (host.Content, error) {
 	}
 	b, err := hex.DecodeString(sum)
 	if err != nil || len(b) != sha256.Size {
-		return host.Content{}, fmt.Errorf("reading the checksum of macaw-node: %q is none", sum)
+		return host.Content{}, fmt.Errorf("reading the checksum of macaw-node: %q is not a checksum", sum)
 	}
 	c.Sum = [sha256.Size]byte(b)
 	return c, nil

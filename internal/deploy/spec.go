@@ -34,7 +34,7 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.Spec, error) {
 	}
 	mac, err := model.ParseMAC(n.ProviderENI.MAC)
 	if err != nil {
-		return nodeapi.Spec{}, fmt.Errorf("reading what AWS says of node %s: %w", n.Name, err)
+		return nodeapi.Spec{}, fmt.Errorf("reading the addresses of node %s: %w", n.Name, err)
 	}
 	spec.Agent = nodeapi.Agent{
 		Cloud: c.Name, Node: n.Name, Gateways: gatewaysOf(c),

@@ -137,7 +137,7 @@ func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spe
 	}
 	before, err := h.Output(ctx, "cat "+verifiedPath+" 2>/dev/null || true")
 	if err != nil {
-		return "", fmt.Errorf("finding out what was verified before: %w", err)
+		return "", fmt.Errorf("reading the last verification: %w", err)
 	}
 	if before = strings.TrimSpace(before); when != Always && strings.HasPrefix(before, mark+" ") {
 		return strings.TrimPrefix(before, mark+" ") + ", and nothing has changed since", nil

@@ -161,7 +161,7 @@ func (a Account) zone(c *cloud.Cloud, s Seen) (string, error) {
 	if c.AvailabilityZone != "" {
 		if !slices.Contains(s.Zones, c.AvailabilityZone) {
 			return "", c.Reject("availabilityZone", "available are "+strings.Join(s.Zones, ", "),
-				"%s is none that AWS offers this account in %s", c.AvailabilityZone, s.Region)
+				"AWS does not offer %s to this account in %s", c.AvailabilityZone, s.Region)
 		}
 		return c.AvailabilityZone, nil
 	}

@@ -60,7 +60,7 @@ func TestLabRefusedInTheFile(t *testing.T) {
 			"x.yaml:4:11: nodes[0].type: no zone of the region has m5.metal\n" +
 				"    hint: another type, or another region"},
 		{"no such zone", file + "availabilityZone: eu-central-1d\n", 5,
-			"x.yaml:3:19: availabilityZone: eu-central-1d is none that AWS offers this account in eu-central-1\n" +
+			"x.yaml:3:19: availabilityZone: AWS does not offer eu-central-1d to this account in eu-central-1\n" +
 				"    hint: available are eu-central-1a, eu-central-1b, eu-central-1c"},
 		{"not in the zone", file + "availabilityZone: eu-central-1a\n", 5,
 			"x.yaml:1:1: nodes[0].type: t3.xlarge is not to be had in eu-central-1a\n" +

@@ -143,7 +143,7 @@ func (a *applier) readBack(ctx context.Context) (seen Seen, left []Action, err e
 			return false, err
 		}
 		if left = p.Actions; !p.Empty() {
-			return true, fmt.Errorf("AWS does not show the changes yet, or somebody undoes them; still to do: %s",
+			return true, fmt.Errorf("changes not visible on AWS yet, or undone by others; still to do: %s",
 				left[0])
 		}
 		return false, nil
@@ -161,5 +161,5 @@ func (a *applier) stillThere(seen Seen) error {
 	if p := PlanDown(rest); !p.Empty() {
 		what = p.Actions[0].Object + " " + p.Actions[0].Detail
 	}
-	return fmt.Errorf("AWS still shows what was removed: %s", what)
+	return fmt.Errorf("still visible on AWS after their removal: %s", what)
 }

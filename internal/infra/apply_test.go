@@ -311,7 +311,7 @@ func TestDrift(t *testing.T) {
 	l, w := newLab(t, 5), wanted(t, "")
 	id := bringUp(t, l, w).Nodes[0].InstanceID
 	w.Cloud.Nodes[0].Type, w.Cloud.Nodes[0].Image, w.PublicKey = "m5.xlarge", "ami-2", "ssh-ed25519 BBBB x"
-	want := `! key pair: it has another public key than this machine's, and instances get theirs only when they are made
+	want := `! key pair: its public key is not this machine's, and instances get theirs only at launch
 ! instance cloud-1: its image is ` + labImage + `, the file says ami-2
     hint: macaw down, then macaw up makes a new one; its data is lost
 ! instance cloud-1: its type is t3.xlarge, the file says m5.xlarge

@@ -160,7 +160,7 @@ func (b *up) leftovers() {
 	for _, v := range b.s.Volumes {
 		if v.Instance == "" && v.State == "available" {
 			b.drift("volume "+v.ID, "it costs money: aws ec2 delete-volume --volume-id "+v.ID+", or macaw down",
-				"it is left of an earlier instance, %s", name(v.Part))
+				"left over from an earlier instance, %s", name(v.Part))
 		}
 	}
 }
@@ -171,11 +171,11 @@ func (b *up) leftovers() {
 func (b *up) routesDrift(t RouteTable) {
 	for _, r := range t.Others {
 		b.drift("route table", "if it is not wanted: aws ec2 delete-route --route-table-id "+t.ID,
-			"somebody has added a route, %s", r)
+			"route not made by macaw: %s", r)
 	}
 	if t.Main {
 		b.drift("route table", "make another table the main one: aws ec2 replace-route-table-association",
-			"it is the main one of the vpc: other subnets use it too")
+			"it is the vpc's main route table: other subnets use it too")
 	}
 }
 

@@ -296,11 +296,11 @@ var driftCases = []struct {
 			DestinationCidrBlock: aws.String(
 				"8.8.8.0/24",
 			), NetworkInterfaceId: aws.String(d.id("eni/cloud-1/provider"))}))
-	}, "! route table: somebody has added a route, 8.8.8.0/24 to eni-"},
+	}, "! route table: route not made by macaw: 8.8.8.0/24 to eni-"},
 	{"route table", "main route table", shown, func(d *driftLab) {
 		d.done(d.api.ReplaceRouteTableAssociation(ctx, &ec2.ReplaceRouteTableAssociationInput{
 			AssociationId: d.association(""), RouteTableId: d.table()}))
-	}, "! route table: it is the main one of the vpc"},
+	}, "! route table: it is the vpc's main route table"},
 	{"security group", "inbound rules, missing", mended, func(d *driftLab) {
 		d.done(d.api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
 			GroupId: aws.String(d.id("security-group/provider")), IpPermissions: anyTraffic(everywhere)}))
@@ -324,7 +324,7 @@ var driftCases = []struct {
 				"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEZ5hWp/4Ib7L0fZqk3jJxQVWlIvNdjD2C8S1b5Eyq6f x",
 			),
 			TagSpecifications: awsapi.Tagged(types.ResourceTypeKeyPair, "first", partKeyPair)}))
-	}, "! key pair: it has another public key"},
+	}, "! key pair: its public key is not this machine's"},
 	{"network interface", "source/destination check", mended, func(d *driftLab) {
 		d.modifyENI("eni/cloud-1/provider", ec2.ModifyNetworkInterfaceAttributeInput{SourceDestCheck: yes(false)})
 		d.modifyENI("eni/cloud-1/management", ec2.ModifyNetworkInterfaceAttributeInput{SourceDestCheck: yes(false)})

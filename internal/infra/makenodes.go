@@ -248,7 +248,7 @@ func launchHint(err error) error {
 	case "VcpuLimitExceeded":
 		return hint.With(err, "ask AWS for more: Service Quotas, %s; or take a smaller type for the node", vcpuQuota)
 	case "InsufficientInstanceCapacity", "Unsupported":
-		return hint.With(err, "another type or, for a cloud made anew, another availabilityZone; or try again later")
+		return hint.With(err, "use another type or, for a new cloud, another availabilityZone; or try again later")
 	}
 	return err
 }

@@ -297,7 +297,7 @@ type KeptError struct {
 
 // Error has a line for each resource that stays.
 func (e *KeptError) Error() string {
-	lines := []string{fmt.Sprintf("cloud %s is gone but for what others use", e.Cloud)}
+	lines := []string{fmt.Sprintf("cloud %s was removed, except for resources that others use", e.Cloud)}
 	for _, k := range e.Kept {
 		lines = append(lines, k.String())
 	}
@@ -306,7 +306,7 @@ func (e *KeptError) Error() string {
 
 // Hint suggests what to do.
 func (e *KeptError) Hint() string {
-	return "remove what is not the cloud's, then run the same command again"
+	return "remove the resources of others, then run the same command again"
 }
 
 // blocked reports that a resource of others blocks a removal, added after the plan was made.
@@ -316,7 +316,7 @@ type blocked struct {
 }
 
 func (e *blocked) Error() string {
-	return fmt.Sprintf("%s stands in the way and is not the cloud's: %v", strings.Join(e.by, ", "), e.err)
+	return fmt.Sprintf("blocked by %s, which is not the cloud's: %v", strings.Join(e.by, ", "), e.err)
 }
 
 func (e *blocked) Unwrap() error { return e.err }

@@ -87,7 +87,7 @@ func (a *applier) create(
 			case found || findErr != nil:
 				return false, findErr
 			case class == awsapi.Exists:
-				return false, hint.With(err, "it is not the cloud's: it bears another tag %s, or was made for "+
+				return false, hint.With(err, "it is not the cloud's: its tag %s differs, or it was made for "+
 					"something else; delete it, or take another name or network for the cloud", awsapi.TagCloud)
 			}
 			return true, err

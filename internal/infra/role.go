@@ -32,7 +32,7 @@ func (b *up) role() error {
 		return nil
 	}
 	if b.s.Region == "" {
-		return errors.New("planning the gateways' role: AWS does not say what region this is")
+		return errors.New("planning the gateways' role: the region is unknown")
 	}
 	name := gatewayName(b.c.Name, b.s.Region)
 	trusted, rights := trust(b.s.Region).text(), gatewayRights(b.c, b.s.Region).text()

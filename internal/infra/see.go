@@ -211,7 +211,7 @@ func otherRoute(r types.Route) string {
 				return *v
 			}
 		}
-		return "nowhere that is shown"
+		return "an unknown target"
 	}
 	return first(r.DestinationCidrBlock, r.DestinationIpv6CidrBlock, r.DestinationPrefixListId) + " to " +
 		first(r.NetworkInterfaceId, r.InstanceId, r.NatGatewayId, r.VpcPeeringConnectionId, r.TransitGatewayId,

@@ -302,7 +302,7 @@ func (b *up) keyPair() {
 		if used {
 			b.ids[partKeyPair] = k.ID
 			b.drift("key pair", "",
-				"it has another public key than this machine's, and instances get theirs only when they are made")
+				"its public key is not this machine's, and instances get theirs only at launch")
 			return
 		}
 	}

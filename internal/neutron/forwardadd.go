@@ -94,7 +94,7 @@ func (p Provider) AddForward(ctx context.Context, want WantForward) (Forward, bo
 func inside(carriers []carrier, want WantForward, to target) (*Forward, error) {
 	for _, c := range carriers {
 		if c.Port == to.port {
-			return nil, hint.With(fmt.Errorf("guest %s has floating IP %s of its own, beside which Neutron forwards no ports",
+			return nil, hint.With(fmt.Errorf("guest %s has its own floating IP %s, and Neutron then forwards no ports",
 				to.name, c.addr),
 				"%s leads to all of the guest's ports: allow port %s in its security group", c.addr,
 				want.Internal)
@@ -108,7 +108,7 @@ func inside(carriers []carrier, want WantForward, to target) (*Forward, error) {
 			if chosen && f.Internal == want.Internal && f.External == want.External {
 				return &f, nil
 			}
-			return nil, hint.With(fmt.Errorf("port %s/%s of guest %s is reached by %s already", f.Internal, f.Protocol, to.name,
+			return nil, hint.With(fmt.Errorf("port %s/%s of guest %s is already forwarded from %s", f.Internal, f.Protocol, to.name,
 				f),
 				"Neutron forwards to a port once: remove the other with macaw forward rm, if it is not wanted")
 		}
@@ -128,7 +128,7 @@ func choose(carriers []carrier, want WantForward, to target) (*carrier, error) {
 		chosen = &carriers[i]
 		switch {
 		case chosen.Port != "":
-			return nil, hint.With(fmt.Errorf("floating IP %s leads to one port as a whole and can't carry forwards",
+			return nil, hint.With(fmt.Errorf("floating IP %s is associated with a port and cannot carry forwards",
 				chosen.addr),
 				"take another, or openstack floating ip unset --port")
 		case chosen.Router != "" && chosen.Router != to.router:
@@ -156,7 +156,7 @@ func choose(carriers []carrier, want WantForward, to target) (*carrier, error) {
 	}
 	for _, f := range chosen.forwards {
 		if f.Protocol == want.Protocol && f.External.overlaps(want.External) {
-			return nil, hint.With(fmt.Errorf("port %s/%s of floating IP %s leads to %s already", f.External, f.Protocol,
+			return nil, hint.With(fmt.Errorf("port %s/%s of floating IP %s is already forwarded to %s", f.External, f.Protocol,
 				chosen.addr, f.guest()),
 				"take another port, or another floating IP by --floating-ip")
 		}

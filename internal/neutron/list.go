@@ -98,7 +98,7 @@ func decode[T any](r io.Reader, collection string, each func(T) error) (next str
 		return "", err
 	}
 	if !found { // or a response from a proxy
-		return "", fmt.Errorf("there are no %s in it", collection)
+		return "", fmt.Errorf("it has no %s", collection)
 	}
 	return next, nil
 }

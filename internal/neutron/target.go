@@ -46,7 +46,7 @@ func (p Provider) target(ctx context.Context, guest, project string) (target, er
 	}
 	switch len(targets) {
 	case 0:
-		return target{}, hint.With(fmt.Errorf("no router leads from network %s to guest %s", p.Network, guest),
+		return target{}, hint.With(fmt.Errorf("no router connects network %s and guest %s", p.Network, guest),
 			"give the router of its network a gateway on %s: openstack router set --external-gateway", p.Network)
 	case 1:
 		return targets[0], nil

@@ -124,14 +124,14 @@ func unused(ctx context.Context, run runner) error {
 	tables, err := query(ctx, run,
 		"SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'keystone' AND table_name = 'password';\n")
 	if err != nil {
-		return fmt.Errorf("looking for what is in the databases: %w", err)
+		return fmt.Errorf("reading the databases: %w", err)
 	}
 	if strings.TrimSpace(tables) == "0" {
 		return nil
 	}
 	rows, err := query(ctx, run, "SELECT COUNT(*) FROM keystone.password;\n")
 	if err != nil {
-		return fmt.Errorf("looking for what is in the databases: %w", err)
+		return fmt.Errorf("reading the databases: %w", err)
 	}
 	if strings.TrimSpace(rows) != "0" {
 		return fmt.Errorf("the databases hold a cloud's data, but %s and %s, which belong to it, are gone: nothing was "+
