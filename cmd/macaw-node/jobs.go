@@ -40,13 +40,13 @@ func jobs(t *terminal.Terminal) []*cobra.Command {
 	}
 	apply.Flags().StringVar(&spec, "spec", nodeapi.SpecPath, "the spec")
 	install := &cobra.Command{
-		Use: "install", Short: "Do the package step: all that an image can have",
+		Use: "install", Short: "Run the package step, whose result fits any node's image",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runJob(cmd.Context(), t.Stdout, node.Install)
 		},
 	}
 	generalize := &cobra.Command{
-		Use: "generalize", Short: "Take from this machine what is its own, for an image of it",
+		Use: "generalize", Short: "Remove this machine's identity, for an image of it",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runJob(cmd.Context(), t.Stdout, node.Generalize)
 		},

@@ -24,8 +24,8 @@ func root(t *terminal.Terminal) *cobra.Command {
 		Use:   "macaw-node",
 		Short: "A node of a cloud that macaw has made",
 		Long: `Show or switch the translation between the provider NIC and the bridge of this
-gateway node, and release Elastic IPs that are kept. The other commands are what
-macaw and systemd run here.`,
+gateway node, and release held Elastic IPs. The other commands are run by macaw and
+systemd.`,
 		Version: version.String(),
 	}
 	about := &agentcmd.Commands{

@@ -26,15 +26,15 @@ func (c *Commands) releaseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "release",
 		Short: "Release Elastic IPs that are kept because Neutron released many at once",
-		Long: `Show the Elastic IPs that are kept although Neutron has let go of their addresses,
-and agree to their release. Many at once are kept for provider.releaseAfter of the
-cloud file, because Neutron may have lost them: bring them back in Neutron with the
-same addresses, and they have their Elastic IPs again. An Elastic IP that is released
-does not come back.
+		Long: `Show the Elastic IPs that are held although Neutron has released their addresses, and
+agree to their release. Many at once are held for provider.releaseAfter of the cloud
+file, because Neutron may have lost them: recreate them in Neutron with the same
+addresses, and they have their Elastic IPs again. A released Elastic IP cannot be
+recovered.
 
-It asks before; --address releases some, and --yes does not ask. The agreement is left on
-the gateway node, where its agent takes it up, and holds for what was shown. To see
-what is kept: ` + c.Name + ` status.`,
+The command asks for confirmation; --yes skips that, and --address selects some. The
+agreement covers the Elastic IPs shown. It is stored on the gateway node, where the
+agent reads it. To list the held ones: ` + c.Name + ` status.`,
 		Example: c.example("release", "") + "\n" +
 			c.example("release", " --address 10.0.1.70 --address 198.51.100.17") + "\n" +
 			c.example("release", " --yes --output json"),
@@ -76,25 +76,25 @@ func (c *Commands) release(ctx context.Context, a Agent, addrs []string, yes boo
 		})
 	}
 	if !yes {
-		fmt.Fprintln(c.Stderr, "Neutron let go of the addresses of these Elastic IPs, many at once:")
+		fmt.Fprintln(c.Stderr, "Neutron released the addresses of these Elastic IPs, many at once:")
 		if err := PrintHeld(c.Stderr, waiting); err != nil {
 			return err
 		}
 	}
-	if err := c.Confirm(ctx, "Release them? They do not come back.", yes); err != nil {
+	if err := c.Confirm(ctx, "Release them? They cannot be recovered.", yes); err != nil {
 		return err
 	}
 	if err := a.Agree(ctx, waiting); err != nil {
 		return err
 	}
 	if err := a.Reload(ctx); err != nil {
-		fmt.Fprintf(c.Stderr, "The agent was not told, and takes it up with its next turn: %v\n", err)
+		fmt.Fprintf(c.Stderr, "Could not notify the agent, which reads it in its next pass: %v\n", err)
 	}
 	for i := range waiting {
 		waiting[i].Agreed = true
 	}
 	return c.Print(agreed{waiting}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Agreed to the release of %d. The agent does it when AWS and Neutron answer; "+
+		_, err := fmt.Fprintf(w, "Agreed to the release of %d. The agent releases them when AWS and Neutron answer; "+
 			"%s status shows what is left.\n", len(waiting), c.Name)
 		return err
 	})
@@ -133,7 +133,7 @@ func PrintHeld(w io.Writer, held []model.Held) error {
 func KeptUntil(h model.Held) string {
 	switch {
 	case h.Agreed:
-		return "the agent's next turn: agreed to"
+		return "the agent's next pass (agreed)"
 	case h.Until.IsZero():
 		return "an operator agrees"
 	}

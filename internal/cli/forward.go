@@ -20,10 +20,10 @@ func (a *App) forwardCommand() *cobra.Command {
 		Use:     "forward",
 		GroupID: "cloud",
 		Short:   "Forward ports of an Elastic IP to guests",
-		Long: `Forward ports of an Elastic IP to guests: traffic to port 522 of the Elastic IP
-goes to port 22 of a guest, say. They are Neutron's port forwardings on a floating
-IP, so tenants see them too: openstack floating ip port forwarding list. The
-guest's security group must allow its port.`,
+		Long: `Forward ports of an Elastic IP to guests: for example, port 522 of the Elastic IP
+to port 22 of a guest. These are Neutron's port forwardings on a floating IP, so
+tenants see them too: openstack floating ip port forwarding list. The guest's
+security group must allow its port.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(a.forwardAddCommand(), terminal.ReadOnly(a.forwardListCommand()), a.forwardRemoveCommand())

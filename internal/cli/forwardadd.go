@@ -25,9 +25,9 @@ func (a *App) forwardAddCommand() *cobra.Command {
 		Short: "Forward a port, or a range of ports, to a guest",
 		Long: `Forward a port, or a range of ports, of an Elastic IP to a guest: a server's name or
 ID, or its address. It must be on a network with a router to the provider network,
-and without a floating IP of its own. The floating IP that carries forwards of that
-router already is taken, or else one is made in the guest's project. The protocol
-is tcp unless given.`,
+and without a floating IP of its own. A floating IP that already carries forwards of
+that router is used, or else one is made in the guest's project. The default protocol
+is tcp.`,
 		Example: `  macaw forward add cloud.yaml 522 web-1:22
   macaw forward add cloud.yaml 53 dns:53/udp --project demo
   macaw forward add cloud.yaml 8000-8010 web-1:8000-8010 --floating-ip 198.51.100.7`,
@@ -45,8 +45,8 @@ is tcp unless given.`,
 			return a.forwardAdd(cmd.Context(), args[0], want)
 		},
 	}
-	cmd.Flags().StringVar(&project, "project", "", "the guest's project, where several have a guest of the name")
-	cmd.Flags().StringVar(&floating, "floating-ip", "", floatingUsage+": rather than the one that is taken or made")
+	cmd.Flags().StringVar(&project, "project", "", "the guest's project, if several have a guest of that name")
+	cmd.Flags().StringVar(&floating, "floating-ip", "", floatingUsage+", instead of the default one")
 	return cmd
 }
 

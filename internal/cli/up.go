@@ -24,12 +24,12 @@ func (a *App) upCommand() *cobra.Command {
 		GroupID: "cloud",
 		Short:   "Make a cloud, or repair it",
 		Long: `Make the cloud that FILE describes: its AWS resources, OpenStack on its nodes,
-the external network, and a guest that shows that it works. What is there
-already is left alone, so the command can be run again at any time; it can be
-interrupted anywhere, and the next run goes on where it stopped.
+the external network, and a guest to verify that it works. Existing parts are left
+alone, so the command can be run again at any time; it can be interrupted at any
+point, and the next run continues there.
 
-A node that the file does not have any more, or has under another name, goes with its
-data, and up does that only with --yes; macaw plan says so before.`,
+A node that was removed from the file, or renamed, is destroyed with its data, but
+only with --yes; macaw plan shows it before.`,
 		Example: `  macaw up examples/lab.yaml
   macaw up cloud.yaml --verify=never
   macaw up cloud.yaml --output json`,
@@ -54,7 +54,7 @@ data, and up does that only with --yes; macaw plan says so before.`,
 	}
 	cmd.Flags().StringVar(&when, "verify", string(deploy.Auto),
 		"try the cloud out: always, never, or auto: when something has changed since it was")
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "go ahead where an instance and its data would be destroyed")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "continue even if an instance and its data would be destroyed")
 	_ = cmd.RegisterFlagCompletionFunc("verify", cobra.FixedCompletions(whenToVerify, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
