@@ -35,7 +35,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// What lab.yaml shows as defaults are the defaults.
+// The defaults shown in lab.yaml are the parser's.
 func TestLabExampleIsTheDefaults(t *testing.T) {
 	shown, err := Load("../../examples/lab.yaml")
 	if err != nil {
@@ -50,7 +50,7 @@ func TestLabExampleIsTheDefaults(t *testing.T) {
 	}
 }
 
-// Every key that the parser knows stands in lab.yaml.
+// Every key that the parser accepts is in lab.yaml.
 func TestLabExampleHasEveryField(t *testing.T) {
 	data, err := os.ReadFile("../../examples/lab.yaml")
 	if err != nil {
@@ -364,7 +364,7 @@ func TestErrors(t *testing.T) {
 
 const rangeHint = "hint: take one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
 
-// networks are n that may be allowed.
+// networks returns n networks that may be allowed.
 func networks(n int) string {
 	all := make([]string, n)
 	for i := range all {
@@ -373,12 +373,12 @@ func networks(n int) string {
 	return strings.Join(all, ", ")
 }
 
-// What AWS has and what fits is not refused.
+// What AWS has and what fits is accepted.
 func TestAccepted(t *testing.T) {
 	const aws = "name: x\ntarget: us-gov-west-1\n"
 	for _, file := range []string{
 		aws + "availabilityZone: us-gov-west-1b\nmanagement: {allow: [" + networks(7) + "]}\n",
-		// The same network twice makes no second rule.
+		// A duplicate network makes no second rule.
 		aws + "management: {allow: [" + networks(7) + ", " + networks(7) + "]}\n",
 		"name: sgx\ntarget: lab\nvpc: {cidr: 100.64.0.0/16}\n",
 		"name: x\ntarget: lab\nvpc: {cidr: 198.19.0.0/16}\n",
@@ -391,8 +391,7 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// What is found out later is told with its place, as what the parser finds; a
-// default has that of what it belongs to.
+// Later errors have a position, like the parser's; a default has its parent's.
 func TestReject(t *testing.T) {
 	c, err := Parse("x.yaml", []byte("name: x\ntarget: lab\nnodes:\n  - name: a\n    type: t3.large\n"))
 	if err != nil {
@@ -406,8 +405,8 @@ func TestReject(t *testing.T) {
 	}
 }
 
-// checkPlaces fails the test if an error names a place that the file does not
-// have. The place behind the end of a line counts as there.
+// checkPlaces fails the test if an error's position is outside the file. The position after the end
+// of a line is inside.
 func checkPlaces(t *testing.T, data []byte, err error) {
 	t.Helper()
 	es, ok := err.(Errors)
@@ -424,8 +423,7 @@ func checkPlaces(t *testing.T, data []byte, err error) {
 	}
 }
 
-// Files with a few characters changed, left out or put in: every place that is
-// named is in the file.
+// For files with a few characters changed, removed or inserted, every position is in the file.
 func TestPlacesOfMutants(t *testing.T) {
 	whole, err := os.ReadFile("../../examples/lab.yaml")
 	if err != nil {
@@ -471,7 +469,7 @@ func TestElasticIPs(t *testing.T) {
 			Provider{Addresses: 2, ElasticIPs: model.ElasticIPsPool, Pool: []string{"eipalloc-12345678"}}, 0},
 	}
 	for _, tt := range tests {
-		// A quota of one is enough where only the node needs one.
+		// A quota of one is enough if only the node needs one.
 		c, err := Parse("x.yaml", fmt.Appendf(nil, "name: x\ntarget: lab\nlab: {elasticIPQuota: %d}\n%s\n", 1+tt.made,
 			tt.file))
 		if err != nil {
