@@ -36,7 +36,7 @@ not cover what runs on the nodes: up compares that on the node.`,
 					fmt.Fprintln(w, "+ bring the lab up")
 				}
 				if plan.Empty() && len(plan.Drift) == 0 {
-					_, err := fmt.Fprintln(w, "AWS has what the cloud file wants.")
+					_, err := fmt.Fprintln(w, "AWS matches the cloud file.")
 					return err
 				}
 				_, err := fmt.Fprint(w, plan.Plan)

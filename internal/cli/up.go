@@ -120,11 +120,11 @@ func (s summary) addresses(w io.Writer) error {
 		model.ElasticIPsPool:     "each gets an Elastic IP of provider.pool while it is in use",
 		model.ElasticIPsNone:     "they are reached inside the VPC only",
 	}[s.ElasticIPs]; later {
-		_, err := fmt.Fprintf(w, "\n  Neutron gives %s to %s to routers and floating IPs; %s.\n", s.Given[0],
+		_, err := fmt.Fprintf(w, "\n  Neutron uses %s to %s for routers and floating IPs; %s.\n", s.Given[0],
 			s.Given[len(s.Given)-1], text)
 		return err
 	}
-	fmt.Fprintln(w, "\n  Addresses that Neutron gives to routers and floating IPs, and where the Internet finds them:")
+	fmt.Fprintln(w, "\n  Neutron's addresses for routers and floating IPs, with their Elastic IPs:")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, p := range s.Addresses {
 		fmt.Fprintf(t, "    %s\t%s\n", p.Private, cmp.Or(p.Public, "no Elastic IP"))

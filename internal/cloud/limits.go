@@ -109,7 +109,7 @@ func (d *decoder) validateCarried(c *Cloud, n Node, limit typeLimit) {
 	}
 	if most := each * (limit.interfaces - 1); c.Provider.Addresses > most {
 		d.reject(path, fmt.Sprintf("at most %d here, or another type for node %s", most, n.Name),
-			"%d are too many for %s: besides the management ENI it takes %d, with %d addresses each, the primary one included",
+			"%d are too many for %s: next to the management ENI it takes %d, with %d addresses each, the primary one included",
 			c.Provider.Addresses, n.Type, limit.interfaces-1, limit.addresses)
 		return
 	}

@@ -194,7 +194,7 @@ func TestErrors(t *testing.T) {
 		{"vpc too large", lab + "vpc: {cidr: 10.0.0.0/8}\n",
 			[]string{"x.yaml:3:13: vpc.cidr: 10.0.0.0/8 is not between /16 and /27, which is what two subnets of AWS fit in"}},
 		{"subnet too small", lab + "provider: {subnet: 10.0.1.0/29}\n",
-			[]string{"x.yaml:3:20: provider.subnet: 10.0.1.0/29 is not between /16 and /28, as AWS wants a subnet"}},
+			[]string{"x.yaml:3:20: provider.subnet: 10.0.1.0/29 is not between /16 and /28, AWS's limits for a subnet"}},
 		{"overlap", lab + "provider:\n  subnet: 10.0.0.128/25\n",
 			[]string{"x.yaml:4:11: provider.subnet: 10.0.0.128/25 overlaps management.subnet 10.0.0.0/24"}},
 		{"overlap with a default", lab + "management:\n  subnet: 10.0.0.0/23\n",
@@ -269,7 +269,7 @@ func TestErrors(t *testing.T) {
 		{"ipv6 misspelt", lab + "provider: {ipv8: true}\n",
 			[]string{`x.yaml:3:12: unknown key "provider.ipv8"`, `hint: did you mean "ipv6"?`}},
 		{"too many for all ENIs", lab + "provider: {addresses: 43, elasticIPs: none}\n", []string{
-			"x.yaml:3:23: provider.addresses: 43 are too many for t3.xlarge: besides the management ENI it takes 3, with 15 " +
+			"x.yaml:3:23: provider.addresses: 43 are too many for t3.xlarge: next to the management ENI it takes 3, with 15 " +
 				"addresses each, the primary one included",
 			"hint: at most 42 here, or another type for node cloud-1"}},
 		{"no room for further ENIs", lab + "provider: {subnet: 10.0.1.0/27, addresses: 26, elasticIPs: none}\n", []string{

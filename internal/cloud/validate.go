@@ -217,7 +217,7 @@ func (d *decoder) validateSubnet(path string, subnet, vpc netip.Prefix) {
 		return
 	}
 	if subnet.Bits() < shortestPrefix || subnet.Bits() > longestPrefix {
-		d.reject(path, "", "%s is not between /%d and /%d, as AWS wants a subnet", subnet, shortestPrefix, longestPrefix)
+		d.reject(path, "", "%s is not between /%d and /%d, AWS's limits for a subnet", subnet, shortestPrefix, longestPrefix)
 		return
 	}
 	if d.ok("vpc.cidr") && (subnet.Bits() < vpc.Bits() || !vpc.Contains(subnet.Addr())) {

@@ -267,7 +267,7 @@ func (a Account) needs(p *Plan) []string {
 		text := fmt.Sprintf("%d more Elastic IPs; the account has %d of at most %d in the region",
 			more, q.Held, q.Limit)
 		if q.Held+more+1 > q.Limit {
-			text += ", and macaw bake beside it would need one more"
+			text += ", and macaw bake meanwhile would need one more"
 		}
 		out = append(out, text)
 	}
@@ -281,7 +281,7 @@ func (a Account) needs(p *Plan) []string {
 		out = append(
 			out,
 			fmt.Sprintf("%d vCPUs; a new account may have as few as 5 (aws service-quotas get-service-quota "+
-				"--service-code ec2 --quota-code %s), and macaw bake takes as many beside it", vcpus, vcpuQuota),
+				"--service-code ec2 --quota-code %s), and macaw bake needs as many at the same time", vcpus, vcpuQuota),
 		)
 	}
 	return out

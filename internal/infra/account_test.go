@@ -114,7 +114,7 @@ func TestLabZoneThatHasTheType(t *testing.T) {
 // same time.
 func TestLabPlanNeeds(t *testing.T) {
 	for quota, want := range map[int]string{
-		5: "  needs 5 more Elastic IPs; the account has 0 of at most 5 in the region, and macaw bake beside it would need " +
+		5: "  needs 5 more Elastic IPs; the account has 0 of at most 5 in the region, and macaw bake meanwhile would need " +
 			"one more\n",
 		6: "  needs 5 more Elastic IPs; the account has 0 of at most 6 in the region\n",
 	} {

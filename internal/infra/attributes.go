@@ -141,7 +141,7 @@ func (b *up) volumes(node cloud.Node, in Instance) {
 			continue
 		}
 		if !v.DeleteOnTermination {
-			b.change(v.ID+"/delete", "volume", v.ID+" of "+node.Name+" goes with its instance",
+			b.change(v.ID+"/delete", "volume", v.ID+" of "+node.Name+" is deleted with its instance",
 				deleteWithInstance(in.ID, v.Device))
 		}
 		if v.Size != int32(node.Disk) {

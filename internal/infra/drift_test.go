@@ -465,7 +465,7 @@ var driftCases = []struct {
 					Ebs:        &types.EbsInstanceBlockDeviceSpecification{DeleteOnTermination: aws.Bool(false)},
 				}}},
 		)
-	}, " of cloud-1 goes with its instance"},
+	}, " of cloud-1 is deleted with its instance"},
 	{
 		"volume",
 		"size",

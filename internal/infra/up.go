@@ -42,7 +42,7 @@ type up struct {
 // input gives the same plan.
 func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	if len(w.UserData) > maxUserData {
-		return nil, fmt.Errorf("planning cloud %s: %d bytes of user data, and AWS takes %d",
+		return nil, fmt.Errorf("planning cloud %s: %d bytes of user data, and AWS's limit is %d",
 			w.Cloud.Name, len(w.UserData), maxUserData)
 	}
 	b := &up{Plan: &Plan{Cloud: w.Cloud.Name, wanted: &w, ids: map[string]string{}}, c: w.Cloud, w: w, s: s}

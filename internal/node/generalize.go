@@ -75,8 +75,8 @@ func (n *node) generalize(ctx context.Context, progress Progress) error {
 			"it is the node of a cloud, with the cloud's secrets in /etc/macaw")
 	}
 	return runGraph(ctx, []graph.Step{
-		{Name: "what cloud-init knows", Run: n.forgetInstance},
-		{Name: "logs and traces", Needs: []string{"what cloud-init knows"}, Run: n.forgetTraces},
+		{Name: "cloud-init's records", Run: n.forgetInstance},
+		{Name: "logs and traces", Needs: []string{"cloud-init's records"}, Run: n.forgetTraces},
 		{Name: "identities", Needs: []string{"logs and traces"}, Run: n.forgetIdentities},
 		// Last, so that the operator can log in again until then.
 		{Name: "host keys and authorized keys", Needs: []string{"identities"}, Run: func(context.Context) error {

@@ -69,7 +69,7 @@ func TestGeneralize(t *testing.T) {
 	n := &node{root: root, run: func(_ context.Context, c command) (string, error) {
 		ran = append(ran, strings.Join(c.Args, " "))
 		if c.Args[0] != "cloud-init" && exists(filepath.Join(root, "var/lib/cloud/data/instance-id")) {
-			t.Errorf("%v: what cloud-init knows is still there", ran)
+			t.Errorf("%v: cloud-init's records are still there", ran)
 		}
 		if !exists(filepath.Join(root, "home/admin/.ssh/authorized_keys")) {
 			t.Errorf("%v: nobody can log in any more", ran)

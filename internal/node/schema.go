@@ -134,9 +134,8 @@ func unused(ctx context.Context, run runner) error {
 		return fmt.Errorf("reading the databases: %w", err)
 	}
 	if strings.TrimSpace(rows) != "0" {
-		return fmt.Errorf("the databases hold a cloud's data, but %s and %s, which belong to it, are gone: nothing was "+
-			"changed; "+
-			"put the files back, or drop the databases by hand if nobody needs them", secretsPath, schemaStamp)
+		return fmt.Errorf("the databases hold a cloud's data, but %s and %s, which belong to it, are missing: "+
+			"nothing was changed; restore the files, or drop the databases by hand if they are not needed", secretsPath, schemaStamp)
 	}
 	return nil
 }

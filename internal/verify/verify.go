@@ -158,7 +158,7 @@ func (t *tenant) checks(cfg Config) []check {
 		{fmt.Sprintf("guest reaches %s through the router's address", cfg.Ping),
 			func(ctx context.Context) error { return t.waitConsole(ctx, routerMark) }},
 		{"floating IP is associated", associate},
-		{"floating IP says where the Internet finds it", t.waitPublic},
+		{"floating IP's tags show its Elastic IP", t.waitPublic},
 		{"guest answers SSH at the floating IP's Elastic IP", connect},
 		{fmt.Sprintf("guest reaches %s through its floating IP", cfg.Ping),
 			func(ctx context.Context) error { return t.ping(ctx, cfg.Ping) }},
