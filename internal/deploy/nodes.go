@@ -136,7 +136,8 @@ func (d *Deployment) unreachableHint(err error, n infra.NodeOutput) string {
 	case errors.Is(err, host.ErrKeyRefused):
 		return "the node accepts the key of the machine that made it; copy that key to " + d.Home.key(d.Cloud.Name)
 	case errors.Is(err, host.ErrHostKey):
-		return fmt.Sprintf("if the change is expected, remove the line of %s from %s", n.InstanceID, d.Home.knownHosts(d.Cloud.Name))
+		return fmt.Sprintf("if the change is expected, remove the line of %s from %s", n.InstanceID,
+			d.Home.knownHosts(d.Cloud.Name))
 	case d.Cloud.InLab():
 		return "macaw lab status shows the machine, and macaw lab ssh " + n.InstanceID + " gets in without the network"
 	}

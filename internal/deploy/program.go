@@ -22,8 +22,8 @@ import (
 //go:embed program
 var program embed.FS
 
-// bzip2 gives the smallest file of the formats that the standard library unpacks. Unpacking takes most of
-// a second, so it is done only for a node with another version.
+// bzip2 gives the smallest file of the formats that the standard library unpacks. Unpacking takes
+// most of a second, so it is done only for a node with another version.
 const (
 	programFile = "program/macaw-node.bz2"
 	programSum  = "program/macaw-node.sum" // "<SHA-256> <size>"

@@ -108,7 +108,8 @@ func inside(carriers []carrier, want WantForward, to target) (*Forward, error) {
 			if chosen && f.Internal == want.Internal && f.External == want.External {
 				return &f, nil
 			}
-			return nil, hint.With(fmt.Errorf("port %s/%s of guest %s is already forwarded from %s", f.Internal, f.Protocol, to.name,
+			return nil, hint.With(fmt.Errorf("port %s/%s of guest %s is already forwarded from %s", f.Internal, f.Protocol,
+				to.name,
 				f),
 				"Neutron forwards to a port once: remove the other with macaw forward rm, if it is not wanted")
 		}

@@ -135,7 +135,8 @@ func unused(ctx context.Context, run runner) error {
 	}
 	if strings.TrimSpace(rows) != "0" {
 		return fmt.Errorf("the databases hold a cloud's data, but %s and %s, which belong to it, are missing: "+
-			"nothing was changed; restore the files, or drop the databases by hand if they are not needed", secretsPath, schemaStamp)
+			"nothing was changed; restore the files, or drop the databases by hand if they are not needed",
+			secretsPath, schemaStamp)
 	}
 	return nil
 }
