@@ -27,9 +27,9 @@ func agentCommand(t *terminal.Terminal) *cobra.Command {
 		Use:   "agent",
 		Short: "Run the agent of a gateway node; systemd does",
 		Long: `Keep Neutron's addresses registered with AWS, their Elastic IPs associated, and the
-translation on the provider NIC attached and up to date. It
-runs on each gateway node as the unit ` + nodeapi.AgentUnit + `; "macaw-node status"
-shows its state. Packets still flow while it is stopped.`,
+translation on the provider NIC attached and up to date. It runs
+on each gateway node as the unit ` + nodeapi.AgentUnit + `; "macaw-node status" shows
+its state. Packets still flow while it is stopped.`,
 		Example: "  macaw-node agent --config " + nodeapi.AgentConfig,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -109,8 +109,7 @@ func inside(carriers []carrier, want WantForward, to target) (*Forward, error) {
 				return &f, nil
 			}
 			return nil, hint.With(fmt.Errorf("port %s/%s of guest %s is already forwarded from %s", f.Internal, f.Protocol,
-				to.name,
-				f),
+				to.name, f),
 				"Neutron forwards to a port once: remove the other with macaw forward rm, if it is not wanted")
 		}
 	}

@@ -101,7 +101,7 @@ func (n *node) installPackages(ctx context.Context) error {
 	if _, err := n.run(ctx, command{Args: []string{"systemctl", "reload", "dbus.service"}}); err != nil {
 		return fmt.Errorf("telling the message bus of new packages: %w", err)
 	}
-	if ours { // kept until here, so that a repeated run works too
+	if ours { // only now, so that it still applies after a killed run
 		return os.Remove(policyPath)
 	}
 	return nil
