@@ -20,16 +20,16 @@ import (
 	"macaw.example/internal/terminal"
 )
 
-// agentCommand is the agent of a gateway node.
+// agentCommand runs the agent of a gateway node.
 func agentCommand(t *terminal.Terminal) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run the agent of a gateway node; systemd does",
-		Long: `Keep the addresses that Neutron gives out registered with AWS, their Elastic IPs
-associated, and the translation on the provider NIC attached and up to date. It
-runs on each gateway node as the unit ` + nodeapi.AgentUnit + `; "macaw-node status"
-shows what it has come to. Packets go on when it is stopped.`,
+		Long: `Keep Neutron's addresses registered with AWS, their Elastic IPs associated, and the
+translation on the provider NIC attached and up to date. It runs
+on each gateway node as the unit ` + nodeapi.AgentUnit + `; "macaw-node status" shows
+its state. Packets still flow while it is stopped.`,
 		Example: "  macaw-node agent --config " + nodeapi.AgentConfig,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,7 +45,7 @@ shows what it has come to. Packets go on when it is stopped.`,
 	return cmd
 }
 
-// journalAttr leaves out what the journal says itself.
+// journalAttr removes the attributes that the journal adds itself.
 func journalAttr(groups []string, at slog.Attr) slog.Attr {
 	if len(groups) == 0 && at.Key == slog.TimeKey {
 		return slog.Attr{}
@@ -57,7 +57,7 @@ func journalAttr(groups []string, at slog.Attr) slog.Attr {
 func agreeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "agree", Hidden: true, Args: cobra.NoArgs,
-		Short: "Leave word for the agent that the Elastic IPs on stdin may be released",
+		Short: "Tell the agent that the Elastic IPs on stdin may be released",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var held []model.Held
 			if err := json.NewDecoder(os.Stdin).Decode(&held); err != nil {
@@ -68,7 +68,7 @@ func agreeCommand() *cobra.Command {
 	}
 }
 
-// local is the agent of this machine.
+// local is a client of this machine's agent.
 type local struct{}
 
 func (local) config() (agent.Config, error) {

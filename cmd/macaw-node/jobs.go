@@ -18,8 +18,8 @@ import (
 	"macaw.example/internal/terminal"
 )
 
-// jobs are the commands that make a machine a node. macaw runs them as transient
-// units and follows their logs.
+// jobs are the commands that make a machine a node. macaw runs them as transient units and follows
+// their logs.
 func jobs(t *terminal.Terminal) []*cobra.Command {
 	var spec string
 	apply := &cobra.Command{
@@ -40,13 +40,13 @@ func jobs(t *terminal.Terminal) []*cobra.Command {
 	}
 	apply.Flags().StringVar(&spec, "spec", nodeapi.SpecPath, "the spec")
 	install := &cobra.Command{
-		Use: "install", Short: "Do the package step: all that an image can have",
+		Use: "install", Short: "Run the package step, whose result fits any node's image",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runJob(cmd.Context(), t.Stdout, node.Install)
 		},
 	}
 	generalize := &cobra.Command{
-		Use: "generalize", Short: "Take from this machine what is its own, for an image of it",
+		Use: "generalize", Short: "Remove this machine's identity, for an image of it",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runJob(cmd.Context(), t.Stdout, node.Generalize)
 		},
@@ -59,8 +59,8 @@ func jobs(t *terminal.Terminal) []*cobra.Command {
 	return all
 }
 
-// runJob runs a job and logs its steps, a JSON document a line. The last line says
-// how it came out, for systemd forgets it.
+// runJob runs a job and logs its steps, one JSON document per line. The last line has the result,
+// because systemd forgets it.
 func runJob(ctx context.Context, w io.Writer, job func(context.Context, node.Progress) error) error {
 	var mu sync.Mutex
 	log := json.NewEncoder(w)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command macaw-node is what runs on a node of a cloud: the agent of a gateway, the
-// commands about it, and what makes a machine a node. macaw carries it, copies it to
-// each node and runs it there.
+// Command macaw-node runs on a cloud's nodes: a gateway's agent, the commands for it, and the jobs
+// that make a machine a node. macaw embeds it, copies it to each node and runs it there.
 package main
 
 import (
@@ -25,8 +24,8 @@ func root(t *terminal.Terminal) *cobra.Command {
 		Use:   "macaw-node",
 		Short: "A node of a cloud that macaw has made",
 		Long: `Show or switch the translation between the provider NIC and the bridge of this
-gateway node, and release Elastic IPs that are kept. The other commands are what
-macaw and systemd run here.`,
+gateway node, and release held Elastic IPs. The other commands are run by macaw and
+systemd.`,
 		Version: version.String(),
 	}
 	about := &agentcmd.Commands{

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command macaw makes OpenStack clouds on AWS, or on a local AWS, with a
-// network that works.
+// Command macaw makes OpenStack clouds on AWS, or on a local AWS, with a network that works.
 package main
 
 import (
@@ -23,7 +22,7 @@ func main() {
 		os.Exit(terminal.ExitFailure)
 	}
 	t := terminal.New(os.Stdout, os.Stderr)
-	// The packages of OpenStack and of its guest lie in the lab's images.
+	// The packages of OpenStack and of its guest are in the lab's images.
 	options := lab.Options{
 		Packages: nodeapi.Packages(), ExtraPackages: guest.Packages, Command: []string{self, "lab"},
 	}

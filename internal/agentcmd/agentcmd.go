@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package agentcmd is the commands about the agent of a gateway node: status, on,
-// off and release.
+// Package agentcmd has the commands for a gateway node's agent: status, on, off and release.
 //
-// macaw has them for the agents of a cloud, over SSH, and macaw-node for the one of
-// the machine that it runs on; what differs is how an [Agent] is found. They decide
-// nothing by themselves: the agent does.
+// macaw uses them for the agents of a cloud, over SSH, and macaw-node for the agent of its own
+// machine; the two find their [Agent] differently. The commands decide nothing by themselves: the
+// agent does.
 package agentcmd
 
 import (
@@ -19,26 +18,26 @@ import (
 	"macaw.example/internal/terminal"
 )
 
-// Agent is the agent of a gateway node.
+// Agent is a client of a gateway node's agent.
 type Agent interface {
-	// Status is what it has come to, and the translation as it is now.
+	// Status returns the agent's last report and the current translation.
 	Status(context.Context) (nodeapi.Status, error)
 	// SetMode turns the translation on or off.
 	SetMode(ctx context.Context, mode string) error
-	// Agree leaves word that these Elastic IPs may be released.
+	// Agree tells the agent that these Elastic IPs may be released.
 	Agree(context.Context, []model.Held) error
-	// Reload has it take up what is new at once.
+	// Reload makes the agent query Neutron now.
 	Reload(context.Context) error
 }
 
-// Commands are the commands on a terminal.
+// Commands builds the commands, on a terminal.
 type Commands struct {
 	*terminal.Terminal
-	// Find returns the agent that the arguments of a command are about.
+	// Find returns the agent for a command's arguments.
 	Find func(args []string) (Agent, error)
-	// Args are the arguments that a command takes: "" or " FILE".
+	// Args are the arguments that each command takes: "" or " FILE".
 	Args string
-	// Name is what users write before a command: "macaw agent".
+	// Name is the command line up to the command: "macaw agent".
 	Name string
 	// Complete completes arguments.
 	Complete cobra.CompletionFunc
@@ -63,7 +62,7 @@ func (c *Commands) All() []*cobra.Command {
 	return all
 }
 
-// example is a command line with a cloud file where there is one.
+// example is an example command line, with a cloud file if the command takes one.
 func (c *Commands) example(command, more string) string {
 	line := "  " + c.Name + " " + command
 	if c.Args != "" {

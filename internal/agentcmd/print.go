@@ -16,7 +16,7 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// PrintStatus shows a gateway as it works now.
+// PrintStatus prints the state of a gateway.
 func PrintStatus(w io.Writer, st nodeapi.Status) error {
 	fmt.Fprintf(w, "Translation: %s\n\n", st.Mode)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -36,7 +36,7 @@ func PrintStatus(w io.Writer, st nodeapi.Status) error {
 	return printReport(w, st.Report)
 }
 
-// printReport shows what the agent of a node knows.
+// printReport prints an agent's report.
 func printReport(w io.Writer, r *nodeapi.Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nPROVIDER ENI\tMAC\tPRIMARY\tADDRESSES")
@@ -71,7 +71,7 @@ func printReport(w io.Writer, r *nodeapi.Report) error {
 	return PrintFindings(w, r.Findings)
 }
 
-// PrintFindings shows what cannot be had, and what to do.
+// PrintFindings prints findings with their hints.
 func PrintFindings(w io.Writer, findings []model.Finding) error {
 	for _, f := range findings {
 		fmt.Fprintf(w, "\nproblem: %s (%s)\n", f.Text, f.Code)

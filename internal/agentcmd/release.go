@@ -19,22 +19,22 @@ import (
 	"macaw.example/internal/terminal"
 )
 
-// releaseCommand is an operator's agreement to releases that wait.
+// releaseCommand is an operator's consent to pending releases.
 func (c *Commands) releaseCommand() *cobra.Command {
 	var addrs []string
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "release",
-		Short: "Release Elastic IPs that are kept because Neutron let go of many at once",
-		Long: `Show the Elastic IPs that are kept although Neutron has let go of their addresses,
-and agree to their release. Many at once are kept for provider.releaseAfter of the
-cloud file, because Neutron may have lost them: bring them back in Neutron with the
-same addresses, and they have their Elastic IPs again. An Elastic IP that is released
-does not come back.
+		Short: "Release Elastic IPs that are kept because Neutron released many at once",
+		Long: `Show the Elastic IPs that are held although Neutron has released their addresses, and
+agree to their release. Many at once are held for provider.releaseAfter of the cloud
+file, because Neutron may have lost them: recreate them in Neutron with the same
+addresses, and they have their Elastic IPs again. A released Elastic IP cannot be
+recovered.
 
-It asks before; --address releases some, and --yes does not ask. The agreement is left on
-the gateway node, where its agent takes it up, and holds for what was shown. To see
-what is kept: ` + c.Name + ` status.`,
+The command asks for confirmation; --yes skips that, and --address selects some. The
+agreement covers the Elastic IPs shown. It is stored on the gateway node, where the
+agent reads it. To list the held ones: ` + c.Name + ` status.`,
 		Example: c.example("release", "") + "\n" +
 			c.example("release", " --address 10.0.1.70 --address 198.51.100.17") + "\n" +
 			c.example("release", " --yes --output json"),
@@ -51,7 +51,7 @@ what is kept: ` + c.Name + ` status.`,
 	return cmd
 }
 
-// agreed is what an operator has agreed to.
+// agreed is the command's result: the releases that an operator has agreed to.
 type agreed struct {
 	Agreed []model.Held `json:"agreed"`
 }
@@ -62,7 +62,7 @@ func (c *Commands) release(ctx context.Context, a Agent, addrs []string, yes boo
 		return err
 	}
 	if st.Report == nil {
-		return hint.With(errors.New("the gateway's agent has not told yet what it keeps"),
+		return hint.With(errors.New("the gateway's agent has not reported its held Elastic IPs yet"),
 			"journalctl -u %s on the node", nodeapi.AgentUnit)
 	}
 	waiting, err := heldOf(st.Report.Held, addrs, time.Now())
@@ -71,36 +71,36 @@ func (c *Commands) release(ctx context.Context, a Agent, addrs []string, yes boo
 	}
 	if len(waiting) == 0 {
 		return c.Print(agreed{[]model.Held{}}, func(w io.Writer) error {
-			_, err := fmt.Fprintln(w, "No Elastic IP waits for its release.")
+			_, err := fmt.Fprintln(w, "No Elastic IP is waiting for release.")
 			return err
 		})
 	}
 	if !yes {
-		fmt.Fprintln(c.Stderr, "Neutron let go of the addresses of these Elastic IPs, many at once:")
+		fmt.Fprintln(c.Stderr, "Neutron released the addresses of these Elastic IPs, many at once:")
 		if err := PrintHeld(c.Stderr, waiting); err != nil {
 			return err
 		}
 	}
-	if err := c.Confirm(ctx, "Release them? They do not come back.", yes); err != nil {
+	if err := c.Confirm(ctx, "Release them? They cannot be recovered.", yes); err != nil {
 		return err
 	}
 	if err := a.Agree(ctx, waiting); err != nil {
 		return err
 	}
 	if err := a.Reload(ctx); err != nil {
-		fmt.Fprintf(c.Stderr, "The agent was not told, and takes it up with its next turn: %v\n", err)
+		fmt.Fprintf(c.Stderr, "Could not notify the agent, which reads it in its next pass: %v\n", err)
 	}
 	for i := range waiting {
 		waiting[i].Agreed = true
 	}
 	return c.Print(agreed{waiting}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Agreed to the release of %d. The agent does it when AWS and Neutron answer; "+
+		_, err := fmt.Fprintf(w, "Agreed to the release of %d. The agent releases them when AWS and Neutron answer; "+
 			"%s status shows what is left.\n", len(waiting), c.Name)
 		return err
 	})
 }
 
-// heldOf returns what waits of what is held: all of it, or those with one of these
+// heldOf returns the held Elastic IPs that are still waiting: all, or those with one of these
 // addresses.
 func heldOf(held []model.Held, addrs []string, now time.Time) ([]model.Held, error) {
 	waiting := slices.DeleteFunc(slices.Clone(held), func(h model.Held) bool { return !h.Waits(now) })
@@ -110,8 +110,8 @@ func heldOf(held []model.Held, addrs []string, now time.Time) ([]model.Held, err
 	is := func(h model.Held, addr string) bool { return h.Addr.String() == addr || h.Public.String() == addr }
 	for _, addr := range addrs {
 		if !slices.ContainsFunc(waiting, func(h model.Held) bool { return is(h, addr) }) {
-			return nil, hint.With(terminal.Usage(fmt.Errorf("no Elastic IP of %s waits for its release", addr)),
-				"the status of the agent shows those that do")
+			return nil, hint.With(terminal.Usage(fmt.Errorf("no Elastic IP of %s is waiting for release", addr)),
+				"the agent's status lists those that are")
 		}
 	}
 	return slices.DeleteFunc(waiting, func(h model.Held) bool {
@@ -119,7 +119,7 @@ func heldOf(held []model.Held, addrs []string, now time.Time) ([]model.Held, err
 	}), nil
 }
 
-// PrintHeld shows Elastic IPs whose release waits, or was agreed to.
+// PrintHeld prints Elastic IPs whose release is pending or agreed to.
 func PrintHeld(w io.Writer, held []model.Held) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ELASTIC IP\tOF\tSINCE\tKEPT UNTIL")
@@ -129,11 +129,11 @@ func PrintHeld(w io.Writer, held []model.Held) error {
 	return t.Flush()
 }
 
-// KeptUntil is when an Elastic IP is released, for people.
+// KeptUntil is an Elastic IP's release time, for display.
 func KeptUntil(h model.Held) string {
 	switch {
 	case h.Agreed:
-		return "the agent's next turn: agreed to"
+		return "the agent's next pass (agreed)"
 	case h.Until.IsZero():
 		return "an operator agrees"
 	}

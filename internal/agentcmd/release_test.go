@@ -18,7 +18,7 @@ import (
 	"macaw.example/internal/terminal"
 )
 
-// fakeAgent keeps some Elastic IPs, and takes note of what is agreed to.
+// fakeAgent holds some Elastic IPs, and records agreements.
 type fakeAgent struct {
 	held, agreed []model.Held
 	reload       error
@@ -54,7 +54,7 @@ func TestRelease(t *testing.T) {
 		name, output string
 		held         []model.Held
 		addrs        []string
-		unnoticed    bool // by the agent
+		unnoticed    bool // the agent is not notified
 		agreed       string
 		want, err    string
 	}{
@@ -63,12 +63,12 @@ func TestRelease(t *testing.T) {
 			agreed: "10.0.1.70 10.0.1.72", want: "release of 2."},
 		{name: "as JSON", output: "json", held: heldFor(1), agreed: "10.0.1.70", want: `"public": "198.51.100.70"`},
 		{name: "the agent does not run", held: heldFor(1), unnoticed: true, agreed: "10.0.1.70",
-			want: "with its next turn: it is not active"},
-		{name: "none is held", want: "No Elastic IP waits for its release."},
+			want: "in its next pass: it is not active"},
+		{name: "none is held", want: "No Elastic IP is waiting for release."},
 		{name: "none is held, as JSON", output: "json", want: `"agreed": []`},
-		{name: "none waits any more", held: []model.Held{overdue, done}, want: "No Elastic IP waits for its release."},
+		{name: "none waits any more", held: []model.Held{overdue, done}, want: "No Elastic IP is waiting for release."},
 		{name: "another address", held: heldFor(1), addrs: []string{"10.0.1.9"},
-			err: "no Elastic IP of 10.0.1.9 waits for its release"},
+			err: "no Elastic IP of 10.0.1.9 is waiting for release"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -99,7 +99,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// Nothing is agreed to by nobody.
+// Nothing is agreed to without an answer.
 func TestReleaseAsks(t *testing.T) {
 	nobody, err := os.Open(os.DevNull)
 	if err != nil {

@@ -16,13 +16,15 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// errNoAnswer is what comes from something between here and AWS: EC2 and IAM answer with XML whose root is called
-// after the action (EC2 API Reference, Query-Requests; IAM User Guide, programming).
+// errNoAnswer is for responses of something between here and AWS: EC2 and IAM respond with XML
+// whose root is named after the action (EC2 API Reference, Query-Requests; IAM User Guide,
+// programming).
 var errNoAnswer = errors.New("the answer is not one of AWS; a proxy or a portal may be in between")
 
-// CheckAnswers makes a client of EC2 or IAM refuse answers that are not AWS's. The SDK takes an empty one, or somebody
-// else's page, for an answer that there is nothing: up would make a second cloud, and down think that all is gone.
-// It is one of a client's APIOptions, and not for the services that credentials come from, which answer otherwise.
+// CheckAnswers makes a client of EC2 or IAM refuse responses that are not AWS's. The SDK treats an
+// empty body, or another page, as a response with no results: up would make a second cloud, and
+// down would conclude that nothing is left. It is one of a client's APIOptions, but not for the
+// services that credentials come from, whose responses have another form.
 func CheckAnswers(stack *middleware.Stack) error {
 	check := middleware.DeserializeMiddlewareFunc("macaw.CheckAnswers", checkAnswer)
 	return stack.Deserialize.Add(check, middleware.After)
@@ -51,7 +53,7 @@ func checkAnswer(
 	return out, metadata, nil
 }
 
-// rootName reads as far as the name of a document's root.
+// rootName reads up to the name of a document's root.
 func rootName(r io.Reader) (string, error) {
 	d := xml.NewDecoder(r)
 	for {

@@ -18,7 +18,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// What somebody between here and AWS says is no answer of AWS's, and not one that there is nothing.
+// A response from something between here and AWS is not treated as AWS's, nor as an empty result.
 func TestCheckAnswers(t *testing.T) {
 	var body string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) }))

@@ -17,7 +17,7 @@ import (
 
 func api(code, message string) error { return &smithy.GenericAPIError{Code: code, Message: message} }
 
-// status is an answer with an HTTP status, as the SDK wraps it.
+// status is a response with an HTTP status, as the SDK wraps it.
 func status(code int, err error) error {
 	return &smithy.OperationError{OperationName: "X", Err: &smithyhttp.ResponseError{
 		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: code}}, Err: err}}

@@ -14,21 +14,21 @@ import (
 	"macaw.example/internal/silence"
 )
 
-// HTTPClient is the client of AWS's services: an AWS that does not answer is
-// noticed, and asked again.
+// HTTPClient is the HTTP client for AWS's services. It detects silent connections, so that the call
+// is repeated.
 func HTTPClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithDialerOptions(silence.Watch).
 		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = 30 * time.Second })
 }
 
-// Retryer backs off when AWS throttles, by AWS's own measure of its load.
+// Retryer retries in the SDK's adaptive mode, which slows down all calls while AWS throttles.
 func Retryer() aws.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
 		o.StandardOptions = append(o.StandardOptions, func(s *retry.StandardOptions) { s.MaxAttempts = 8 })
 	})
 }
 
-// TellingRetryer is Retryer, and tells why calls are made again: tries can take a minute.
+// TellingRetryer is Retryer, and reports why calls are repeated: tries can take a minute.
 func TellingRetryer(tell func(text string)) func() aws.Retryer {
 	var mu sync.Mutex
 	told := map[string]time.Time{}
@@ -37,7 +37,7 @@ func TellingRetryer(tell func(text string)) func() aws.Retryer {
 			mu.Lock()
 			defer mu.Unlock()
 			if time.Since(told[text]) < tellAgain {
-				return // calls are made side by side
+				return // calls run in parallel
 			}
 			told[text] = time.Now()
 			tell(text)
@@ -45,7 +45,7 @@ func TellingRetryer(tell func(text string)) func() aws.Retryer {
 	}
 }
 
-// After how many tries, and how often, a repeated call is told of.
+// After how many tries, and how often, a repeated call is reported.
 const (
 	tellAfter = 2
 	tellAgain = 20 * time.Second
@@ -56,7 +56,7 @@ type telling struct {
 	tell func(string)
 }
 
-// RetryDelay is asked after each try that failed, of which attempt is the number.
+// RetryDelay is called after each failed try, with its number.
 func (t *telling) RetryDelay(attempt int, err error) (time.Duration, error) {
 	if attempt >= tellAfter {
 		text := Text(err)
@@ -68,9 +68,8 @@ func (t *telling) RetryDelay(attempt int, err error) (time.Duration, error) {
 	return t.RetryerV2.RetryDelay(attempt, err)
 }
 
-// Complete gives a configuration of EC2's and IAM's clients what all of them have:
-// connections on which silence is noticed, [Retryer], and errors that name an
-// endpoint out of reach, with what to do about that.
+// Complete adds to a configuration what all clients of EC2 and IAM share: detection of silent
+// connections, [Retryer], and errors that name an unreachable endpoint, with a hint.
 func Complete(cfg aws.Config, unreachable string) aws.Config {
 	cfg.HTTPClient, cfg.Retryer = HTTPClient(), Retryer
 	cfg.APIOptions = append(cfg.APIOptions, nameUnreachable(unreachable), CheckAnswers)

@@ -9,8 +9,7 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// CheckEndpoint refuses an endpoint in AWS's configuration that no request can be
-// sent to; nil is that of the region.
+// CheckEndpoint refuses an unusable endpoint in AWS's configuration; nil is the region's default.
 func CheckEndpoint(endpoint *string) error {
 	if endpoint == nil {
 		return nil

@@ -11,33 +11,31 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Class is what an error of AWS means for the call that got it.
+// Class is the meaning of an AWS error for its call.
 type Class int
 
 // The classes.
 const (
 	// None is no error.
 	None Class = iota
-	// Refused is an answer that another try does not change.
+	// Refused means that another try has the same result.
 	Refused
-	// Throttled says that the call was not made, and to try later.
+	// Throttled means that the call was not executed and may be repeated later.
 	Throttled
-	// Unclear calls may have had their effect or not: server errors do not say
-	// (EC2 API Reference, errors-overview, "Server error codes"), and a lost
-	// connection neither.
+	// Unclear calls may or may not have taken effect: neither server errors (EC2 API Reference,
+	// errors-overview, "Server error codes") nor lost connections tell.
 	Unclear
-	// NotFound names something that is not there, or is not known yet (EC2
-	// Developer Guide, eventual-consistency).
+	// NotFound means that a resource does not exist, or is not visible yet (EC2 Developer Guide,
+	// eventual-consistency).
 	NotFound
-	// Exists says that what the call would make is there already: by a former
-	// try, or somebody else's.
+	// Exists means that the resource to be made exists already, from an earlier try or from others.
 	Exists
-	// Busy says that something else still depends on what the call would change.
+	// Busy means that other resources still depend on the one to be changed.
 	Busy
 )
 
-// classes has the codes of EC2 (EC2 API Reference, errors-overview) and of IAM
-// (IAM API Reference, CommonErrors and the actions' own).
+// classes has the codes of EC2 (EC2 API Reference, errors-overview) and of IAM (IAM API Reference,
+// CommonErrors and the actions' own).
 var classes = map[string]Class{
 	"RequestLimitExceeded":      Throttled,
 	"Throttling":                Throttled,
@@ -84,15 +82,15 @@ var classes = map[string]Class{
 	"InvalidCidrBlock.InUse":        Busy,
 }
 
-// messages are for codes that many refusals share: only the text tells.
+// messages are for codes that many refusals share: only the text distinguishes them.
 var messages = []struct {
 	code, text string
 	class      Class
 }{
-	// EC2 does not know an instance profile, or the role in it, which IAM has just
-	// made (IAM User Guide, troubleshoot_general, eventual consistency).
+	// EC2 does not see yet an instance profile, or its role, that IAM has just made (IAM User
+	// Guide, troubleshoot_general, eventual consistency).
 	{"InvalidParameterValue", "IAM Instance Profile", NotFound},
-	// DeleteNetworkInterface of one whose instance is going.
+	// DeleteNetworkInterface of one whose instance is terminating.
 	{"InvalidParameterValue", "currently in use", Busy},
 }
 
@@ -110,7 +108,7 @@ func ClassOf(err error) Class {
 		return Unclear
 	case strings.HasSuffix(code, ".NotFound"): // InvalidVpcID.NotFound, InvalidGroup.NotFound and so on
 		return NotFound
-	case strings.HasPrefix(code, "Insufficient"): // of capacity: a server error, and an answer nevertheless
+	case strings.HasPrefix(code, "Insufficient"): // of capacity: a server error, but a definite response
 		return Refused
 	}
 	for _, m := range messages {
@@ -129,8 +127,7 @@ func serverError(err error) bool {
 	return errors.As(err, &r) && r.HTTPStatusCode() >= http.StatusInternalServerError
 }
 
-// Passing reports whether the same call may succeed a little later, without
-// anybody's doing.
+// Passing reports whether the same call may succeed shortly, without any intervention.
 func Passing(err error) bool {
 	switch ClassOf(err) {
 	case Throttled:
@@ -141,8 +138,8 @@ func Passing(err error) bool {
 	return false
 }
 
-// unanswered reports whether a call was sent and no answer could be read, which
-// tells it from one that could not be sent at all, for want of credentials.
+// unanswered reports whether a call was sent and no response could be read. It is false for a call
+// that could not be sent at all, for want of credentials.
 func unanswered(err error) bool {
 	var send *smithyhttp.RequestSendError
 	var read *smithy.DeserializationError
@@ -158,7 +155,7 @@ func Code(err error) string {
 	return ""
 }
 
-// Text returns what AWS said, with its code, or any other error's text.
+// Text returns AWS's message, with its code, or any other error's text.
 func Text(err error) string {
 	var e smithy.APIError
 	if errors.As(err, &e) {

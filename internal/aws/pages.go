@@ -7,13 +7,13 @@ import (
 	"iter"
 )
 
-// Paginator is one of the SDK's, of answers O and a service's options F.
+// Paginator is a paginator of the SDK, for responses O and a service's options F.
 type Paginator[O, F any] interface {
 	HasMorePages() bool
 	NextPage(ctx context.Context, options ...func(*F)) (*O, error)
 }
 
-// Pages asks for one page after the other. An error is the last.
+// Pages requests one page after the other. An error ends the sequence.
 func Pages[O, F any](ctx context.Context, p Paginator[O, F]) iter.Seq2[*O, error] {
 	return func(yield func(*O, error) bool) {
 		for p.HasMorePages() {

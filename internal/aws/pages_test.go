@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// book has pages of items; a nil page is one that AWS refuses.
+// book has pages of items; AWS refuses a nil page.
 type book [][]int
 
 type page struct{ items []int }

@@ -9,12 +9,11 @@ import (
 	"time"
 )
 
-// Backoff is the pauses between tries. They double from First to Most, and up to
-// a quarter is added by chance, so that those who were refused together do not
-// come back together.
+// Backoff has the pauses between tries. They double from First to Most. A random part, of up to a
+// quarter, is added, so that callers refused at the same time do not return at the same time.
 type Backoff struct{ First, Most time.Duration }
 
-// Pause returns how long to wait after a try, which are counted from 0.
+// Pause returns the pause after a try; tries are counted from 0.
 func (b Backoff) Pause(try int) time.Duration {
 	d := b.First
 	for range try {
@@ -25,14 +24,14 @@ func (b Backoff) Pause(try int) time.Duration {
 	return d + time.Duration(rand.Int64N(int64(d)/4+1))
 }
 
-// Clock is the passing of time.
+// Clock is the current time and sleeping.
 type Clock interface {
 	Now() time.Time
 	// Sleep returns early with the context's error.
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// WallClock is everybody's time.
+// WallClock is the system's clock.
 type WallClock struct{}
 
 // Now returns the time.
@@ -56,8 +55,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Policy says how long to go on with what may come right by itself: for a number
-// of tries, or for a time, whichever is set.
+// Policy limits the retries of what may succeed later: by a number of tries or by a time, whichever
+// is set.
 type Policy struct {
 	Backoff
 	Tries int
@@ -66,15 +65,15 @@ type Policy struct {
 	Clock Clock
 }
 
-// Exhausted is the end of a policy.
+// Exhausted reports the end of a policy.
 type Exhausted struct {
 	Tries int
 	After time.Duration
-	// Reason is why the last try did not do.
+	// Reason is the last try's error.
 	Reason error
 }
 
-// Error says for how long it was tried, and the reason.
+// Error has the time spent, and the reason.
 func (e *Exhausted) Error() string {
 	return fmt.Sprintf("after %s: %v", e.After.Round(time.Second), e.Reason)
 }
@@ -82,9 +81,9 @@ func (e *Exhausted) Error() string {
 // Unwrap returns the reason.
 func (e *Exhausted) Unwrap() error { return e.Reason }
 
-// Do calls try until it says that it needs no other, and returns its error. Out
-// of patience it returns an Exhausted with the error that try gave as its reason.
-// When the context ends, its error is returned.
+// Do calls try until it asks for no further try, and returns its error. At the policy's end it
+// returns an Exhausted with try's last error as its reason. When the context ends, it returns the
+// context's error.
 func (p Policy) Do(ctx context.Context, try func(context.Context) (again bool, err error)) error {
 	clock := p.Clock
 	if clock == nil {

@@ -12,17 +12,17 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Unreachable is a call that was not sent, or not answered, after whatever tries the client makes. The SDK's own words
-// for it begin with "https response error StatusCode: 0, RequestID: ,".
+// Unreachable is a call that was not sent, or not answered, after all of the client's tries. The
+// SDK's own text begins with "https response error StatusCode: 0, RequestID: ,".
 type Unreachable struct {
-	// Endpoint is whom the client wanted to reach, such as "https://ec2.eu-central-1.amazonaws.com".
+	// Endpoint is the unreachable URL, such as "https://ec2.eu-central-1.amazonaws.com".
 	Endpoint string
 	Err      error // the SDK's
 	cause    error // the connection's
 	hint     string
 }
 
-// Hint is what to look at.
+// Hint suggests what to check.
 func (e *Unreachable) Hint() string {
 	if e.hint != "" {
 		return e.hint
@@ -34,7 +34,7 @@ func (e *Unreachable) Error() string { return fmt.Sprintf("reaching %s: %v", e.E
 
 func (e *Unreachable) Unwrap() error { return e.Err }
 
-// Unreached returns the Unreachable that an error of the SDK amounts to, or nil.
+// Unreached returns the Unreachable for an error of the SDK, or nil.
 func Unreached(err error) *Unreachable {
 	var known *Unreachable
 	if errors.As(err, &known) {
@@ -52,7 +52,8 @@ func Unreached(err error) *Unreachable {
 	return &Unreachable{Endpoint: endpoint, Err: err, cause: request.Err}
 }
 
-// NameUnreachable makes calls fail with an Unreachable where that is what happened. It is one of a client's APIOptions.
+// NameUnreachable makes calls that get no response fail with an Unreachable. It is one of a
+// client's APIOptions.
 func NameUnreachable(stack *middleware.Stack) error { return nameUnreachable("")(stack) }
 
 func nameUnreachable(hint string) func(*middleware.Stack) error {

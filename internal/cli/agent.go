@@ -15,7 +15,7 @@ func (a *App) agentCommand() *cobra.Command {
 		GroupID: "cloud",
 		Short:   "The agent of a cloud's gateway node, and its translation",
 		Long: `Show or switch the translation between the provider NIC and the bridge of a cloud's
-gateway node, and release Elastic IPs that its agent keeps. On the node itself,
+gateway node, and release Elastic IPs that its agent holds. On the node itself,
 macaw-node has the same commands.`,
 		Args: cobra.NoArgs,
 	}

@@ -18,9 +18,9 @@ func (a *App) bakeCommand() *cobra.Command {
 		GroupID: "cloud",
 		Short:   "Make an image with OpenStack's packages installed, so that up is faster",
 		Long: `Start an instance from a plain Debian, install OpenStack's packages on it as up
-would, take from it what is its own (host keys, authorized keys, machine ID, logs),
-and make an image (AMI) of it. From then on up uses that image, for this cloud and
-all others in the region, until the list of packages changes.`,
+would, remove its identity (host keys, authorized keys, machine ID, logs), and make
+an image (AMI) of it. From then on, up uses that image for all clouds in the region,
+until the list of packages changes.`,
 		Example:           "  macaw bake cloud.yaml",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCloudFile,

@@ -9,5 +9,5 @@ import (
 	"syscall"
 )
 
-// become runs a program in place of this one.
+// become replaces this process with a program.
 func become(program string, argv []string) error { return syscall.Exec(program, argv, os.Environ()) }

@@ -10,7 +10,7 @@ import (
 	"macaw.example/internal/terminal"
 )
 
-// become runs a program and ends as it does: Windows has no exec.
+// become runs a program and exits with its exit code: Windows has no exec.
 func become(program string, argv []string) error {
 	cmd := exec.Command(program, argv[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cli is macaw's command line, one file a command: flags, help, and what is
-// printed of a result.
+// Package cli is macaw's command line, one file per command: flags, help, and the printing of
+// results.
 //
-// What the commands do is in package deploy, which an [App] has one of for each cloud
-// file; how they talk to their users is in package terminal. [App.Root] returns them as
-// a cobra command.
+// The commands' work is in package deploy, of which an [App] makes a Deployment for each cloud
+// file. Prompts and progress are in package terminal. [App.Root] returns the commands as a cobra
+// command.
 package cli

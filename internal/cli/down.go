@@ -16,11 +16,11 @@ func (a *App) downCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "down FILE",
 		GroupID: "cloud",
-		Short:   "Remove a cloud: everything that AWS has of it",
-		Long: `Remove everything that bears the cloud's tag, in the order that AWS accepts. What
-others use (an instance of theirs in one of the cloud's subnets) stays and is named
-with those who use it; the exit code is 1 then. A lab that is empty afterwards is
-removed too, but for its images.`,
+		Short:   "Remove a cloud and all its AWS resources",
+		Long: `Remove all resources with the cloud's tag, in the order that AWS requires. Resources
+that others use (such as a subnet with an instance of theirs) stay; they are listed
+with their users, and the exit code is 1. A lab that is empty afterwards is removed
+too, except for its images.`,
 		Example:           "  macaw down examples/lab.yaml",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCloudFile,

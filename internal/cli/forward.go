@@ -20,23 +20,23 @@ func (a *App) forwardCommand() *cobra.Command {
 		Use:     "forward",
 		GroupID: "cloud",
 		Short:   "Forward ports of an Elastic IP to guests",
-		Long: `Forward ports of an Elastic IP to guests: traffic to port 522 of the Elastic IP
-goes to port 22 of a guest, say. They are Neutron's port forwardings on a floating
-IP, so tenants see them too: openstack floating ip port forwarding list. The
-guest's security group must allow its port.`,
+		Long: `Forward ports of an Elastic IP to guests: for example, port 522 of the Elastic IP
+to port 22 of a guest. These are Neutron's port forwardings on a floating IP, so
+tenants see them too: openstack floating ip port forwarding list. The guest's
+security group must allow its port.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(a.forwardAddCommand(), terminal.ReadOnly(a.forwardListCommand()), a.forwardRemoveCommand())
 	return cmd
 }
 
-// forwards is what the commands work with.
+// forwards is the input of the forward commands.
 type forwards struct {
 	deploy.Neutron
 	outside publicAddresses
 }
 
-// onForwards calls fn with the Neutron of a cloud that is up.
+// onForwards calls fn with the Neutron of a running cloud.
 func (a *App) onForwards(ctx context.Context, file string, fn func(context.Context, forwards) error) error {
 	d, err := a.deployment("forward", file)
 	if err != nil {
@@ -64,16 +64,16 @@ func publicOf(nodes []infra.NodeOutput) publicAddresses {
 	return out
 }
 
-// put writes the Elastic IP into a forward whose floating IP has no tag that
-// tells it, as where the Elastic IPs were made with the cloud.
+// put sets a forward's Elastic IP if its floating IP has no tag with it, as for Elastic IPs that
+// were made with the cloud.
 func (p publicAddresses) put(f *neutron.Forward) {
 	if !f.Public.IsValid() {
 		f.Public = p[f.Addr]
 	}
 }
 
-// private returns the floating IP that an Elastic IP leads to; an address that
-// is none of AWS's stays as it is, for Neutron to find.
+// private returns the floating IP of an Elastic IP. It returns any other address unchanged, for
+// Neutron to look up.
 func (p publicAddresses) private(a netip.Addr) netip.Addr {
 	for private, public := range p {
 		if public == a {
@@ -83,7 +83,7 @@ func (p publicAddresses) private(a netip.Addr) netip.Addr {
 	return a
 }
 
-// elastic is a forward's side towards the outside in a table.
+// elastic formats a forward's public side for a table.
 func elastic(f neutron.Forward) string {
 	if !f.Public.IsValid() {
 		return "no Elastic IP:" + f.External.String()
@@ -91,16 +91,16 @@ func elastic(f neutron.Forward) string {
 	return f.Public.String() + ":" + f.External.String()
 }
 
-// outer is a forward's side towards the outside in a sentence.
+// outer formats a forward's public side for a sentence.
 func outer(f neutron.Forward) string {
 	if !f.Public.IsValid() {
-		// On demand, the Elastic IP comes after the floating IP.
+		// On demand, the Elastic IP is allocated after the floating IP.
 		return fmt.Sprintf("port %s/%s of floating IP %s, which has no Elastic IP yet,", f.External, f.Protocol, f.Addr)
 	}
 	return fmt.Sprintf("%s:%s/%s", f.Public, f.External, f.Protocol)
 }
 
-// inner is a forward's side towards the guest.
+// inner formats a forward's guest side.
 func inner(f neutron.Forward) string {
 	guest := f.Guest
 	if guest == "" {

@@ -93,7 +93,7 @@ func TestPrintForwards(t *testing.T) {
 	}
 	all := []neutron.Forward{
 		forward("10.20.1.12", "", "web-1", "tcp"),
-		forward("10.20.1.13", "198.51.100.7", "dns", "udp"), // the tag is newer than what was seen of AWS
+		forward("10.20.1.13", "198.51.100.7", "dns", "udp"), // the tag is newer than the data from AWS
 		forward("10.20.1.14", "", "", "tcp"),
 	}
 	var out bytes.Buffer

@@ -25,9 +25,9 @@ func (a *App) forwardAddCommand() *cobra.Command {
 		Short: "Forward a port, or a range of ports, to a guest",
 		Long: `Forward a port, or a range of ports, of an Elastic IP to a guest: a server's name or
 ID, or its address. It must be on a network with a router to the provider network,
-and without a floating IP of its own. The floating IP that carries forwards of that
-router already is taken, or else one is made in the guest's project. The protocol
-is tcp unless given.`,
+and without a floating IP of its own. A floating IP that already carries forwards of
+that router is used, or else one is made in the guest's project. The default protocol
+is tcp.`,
 		Example: `  macaw forward add cloud.yaml 522 web-1:22
   macaw forward add cloud.yaml 53 dns:53/udp --project demo
   macaw forward add cloud.yaml 8000-8010 web-1:8000-8010 --floating-ip 198.51.100.7`,
@@ -45,16 +45,16 @@ is tcp unless given.`,
 			return a.forwardAdd(cmd.Context(), args[0], want)
 		},
 	}
-	cmd.Flags().StringVar(&project, "project", "", "the guest's project, where several have a guest of the name")
-	cmd.Flags().StringVar(&floating, "floating-ip", "", floatingUsage+": rather than the one that is taken or made")
+	cmd.Flags().StringVar(&project, "project", "", "the guest's project, if several have a guest of that name")
+	cmd.Flags().StringVar(&floating, "floating-ip", "", floatingUsage+", instead of the default one")
 	return cmd
 }
 
-// addedForward is what forward add has done.
+// addedForward is the result of forward add.
 type addedForward struct {
 	neutron.Forward
-	Changed bool `json:"changed"` // false: it was there
-	// Admission is missing if it could not be found out.
+	Changed bool `json:"changed"` // false if it existed
+	// Admission is missing if it could not be determined.
 	Admission *neutron.Admission `json:"admission,omitempty"`
 }
 
@@ -76,29 +76,29 @@ func (a *App) forwardAdd(ctx context.Context, file string, want neutron.WantForw
 			return err
 		}
 		added := addedForward{Forward: f, Changed: changed}
-		if admission, err := p.Admission(ctx, f); err == nil { // the forward is there all the same
+		if admission, err := p.Admission(ctx, f); err == nil { // on an error the forward exists nevertheless
 			added.Admission = &admission
 		}
 		return a.Print(added, func(w io.Writer) error { return printAdded(w, added) })
 	})
 }
 
-// settleLimit is how long a new floating IP may take to get its Elastic IP before
-// the command ends without it.
+// settleLimit is how long the command waits for the Elastic IP of a new floating IP. It then ends
+// without it.
 const settleLimit = 30 * time.Second
 
-// settle has the agents take up a forward, and waits until its floating IP says
-// where the Internet finds it. That it does not is no error: the forward is there.
+// settle makes the agents handle a forward now, and waits until its floating IP has its Elastic IP.
+// A timeout is no error: the forward exists.
 func (p forwards) settle(ctx context.Context, f *neutron.Forward, steps *terminal.Steps) error {
 	if err := p.Reload(ctx); err != nil {
-		steps.Note("neutron", "the gateway's agent was not told, and learns of it by itself: "+err.Error())
+		steps.Note("neutron", "could not notify the gateway's agent, which finds the forward by itself: "+err.Error())
 	}
 	if p.outside.put(f); f.Public.IsValid() || !p.Public {
 		return nil
 	}
 	return steps.Do("neutron", "floating IP "+f.Addr.String()+" gets its Elastic IP", func() error {
 		for end := time.Now().Add(settleLimit); time.Now().Before(end); {
-			all, _ := p.Forwards(ctx) // none on an error: the forward is there all the same
+			all, _ := p.Forwards(ctx) // empty on an error: the forward exists nevertheless
 			for _, now := range all {
 				if now.ID == f.ID && now.Public.IsValid() {
 					f.Public = now.Public

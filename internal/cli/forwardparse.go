@@ -11,11 +11,10 @@ import (
 	"macaw.example/internal/neutron"
 )
 
-// protocols are those that a port can be forwarded for: OVN balances no others
-// (Neutron, "ML2/OVN Port forwarding").
+// protocols are those that OVN can forward ports for (Neutron, "ML2/OVN Port forwarding").
 var protocols = []string{"tcp", "udp"}
 
-// cutProtocol cuts "/udp" off; without one it is TCP.
+// cutProtocol cuts off "/tcp" or "/udp"; the default is TCP.
 func cutProtocol(s string) (rest, protocol string, err error) {
 	rest, protocol, ok := strings.Cut(s, "/")
 	if !ok {
@@ -27,7 +26,7 @@ func cutProtocol(s string) (rest, protocol string, err error) {
 	return rest, protocol, nil
 }
 
-// parseForward reads "522" or "8000-8010", and "web-1:22" or "dns:53/udp".
+// parseForward parses "522" or "8000-8010", and "web-1:22" or "dns:53/udp".
 func parseForward(outside, to string) (w neutron.WantForward, err error) {
 	if w.External, err = neutron.ParsePortRange(outside); err != nil {
 		return w, err
@@ -51,7 +50,7 @@ func parseForward(outside, to string) (w neutron.WantForward, err error) {
 	return w, nil
 }
 
-// parseOutside reads "522" or "53/udp".
+// parseOutside parses "522" or "53/udp".
 func parseOutside(s string) (ports neutron.PortRange, protocol string, err error) {
 	rest, protocol, err := cutProtocol(s)
 	if err != nil {
@@ -61,7 +60,7 @@ func parseOutside(s string) (ports neutron.PortRange, protocol string, err error
 	return ports, protocol, err
 }
 
-// parseFloating reads the value of --floating-ip.
+// parseFloating parses the value of --floating-ip.
 func parseFloating(s string) (netip.Addr, error) {
 	if s == "" {
 		return netip.Addr{}, nil

@@ -20,8 +20,8 @@ func (a *App) forwardRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm FILE PORT[/PROTOCOL]",
 		Short: "Stop forwarding a port",
-		Long: `Stop forwarding a port, or a range as it was added. A floating IP that macaw forward
-has made is removed with the last port that it forwards.`,
+		Long: `Stop forwarding a port, or a range as it was added. A floating IP made by macaw
+forward is removed with its last forward.`,
 		Example: "  macaw forward rm cloud.yaml 522\n  macaw forward rm cloud.yaml 53/udp --floating-ip " +
 			"198.51.100.7",
 		Args:              cobra.ExactArgs(2),
@@ -38,7 +38,7 @@ has made is removed with the last port that it forwards.`,
 			return a.forwardRemove(cmd.Context(), args[0], ports, protocol, on)
 		},
 	}
-	cmd.Flags().StringVar(&floating, "floating-ip", "", floatingUsage+", where several forward the port")
+	cmd.Flags().StringVar(&floating, "floating-ip", "", floatingUsage+", if several forward the port")
 	return cmd
 }
 

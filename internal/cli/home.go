@@ -9,9 +9,9 @@ import (
 	"macaw.example/internal/deploy"
 )
 
-// operatorHome is where this user has his files: below $XDG_DATA_HOME (XDG Base
-// Directory Specification), and where OpenStack's clients look for clouds.yaml
-// (openstacksdk, "Configuration").
+// operatorHome returns the locations of this user's files: below $XDG_DATA_HOME (XDG Base Directory
+// Specification), and the path where OpenStack's clients look for clouds.yaml (openstacksdk,
+// "Configuration").
 func operatorHome() (deploy.Home, error) {
 	user, err := os.UserHomeDir()
 	below := func(variable string, otherwise ...string) string {
@@ -28,7 +28,7 @@ func operatorHome() (deploy.Home, error) {
 		home.CloudsYAML = file
 	}
 	if !filepath.IsAbs(home.Dir) || !filepath.IsAbs(home.CloudsYAML) && os.Getenv("OS_CLIENT_CONFIG_FILE") == "" {
-		return deploy.Home{}, err // nobody says where the user's home is
+		return deploy.Home{}, err // the user's home is unknown
 	}
 	return home, nil
 }

@@ -32,8 +32,8 @@ type process struct {
 
 const awsFile = "name: x\ntarget: eu-central-1\nmanagement: {allow: [0.0.0.0/0]}\n"
 
-// startMacaw runs macaw in a home of its own, against an AWS at a URL. It is ended
-// with the test at the latest.
+// startMacaw runs macaw in a home of its own, against an AWS at a URL. It ends with the test at the
+// latest.
 func startMacaw(t *testing.T, home, aws string, env []string, args ...string) *process {
 	t.Helper()
 	macaw, err := exec.LookPath("macaw")
@@ -63,12 +63,12 @@ func startMacaw(t *testing.T, home, aws string, env []string, args ...string) *p
 	return p
 }
 
-// of makes what goes wrong from now on a subtest's.
+// of attributes later failures to a subtest.
 func (p *process) of(t *testing.T) *process { p.t = t; return p }
 
 const longEnough = time.Minute
 
-// took is how long it ran; it has ended.
+// took is how long it ran; it must have ended.
 func (p *process) took() time.Duration { return p.ended }
 
 // says waits for a line with a text.
@@ -111,8 +111,8 @@ func (p *process) ends() (status int, stderr string) {
 	}
 }
 
-// interrupt sends a signal, which must end the process within two seconds, with
-// the exit status that shells have for it and these lines last.
+// interrupt sends a signal, which must end the process within two seconds, with the exit status
+// that shells use for it and these last lines.
 func (p *process) interrupt(by syscall.Signal, want ...string) {
 	p.t.Helper()
 	begin := time.Now()
@@ -140,7 +140,7 @@ func writeFile(t *testing.T, name, text string) string {
 	return path
 }
 
-// silentServer accepts connections and says nothing.
+// silentServer accepts connections and sends nothing.
 func silentServer(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -169,10 +169,10 @@ const (
 	unverified = "hint: the next macaw verify removes what this one has left in the cloud"
 )
 
-// wordFor is what the end by a signal is called.
+// wordFor is the word for the end by a signal.
 var wordFor = map[syscall.Signal]string{syscall.SIGINT: "interrupted", syscall.SIGTERM: "terminated"}
 
-// Every command that asks AWS says so when AWS does not answer, and ends by a signal.
+// Every command that calls AWS reports that AWS does not answer, and ends by a signal.
 func TestInterruptWhileAWSIsSilent(t *testing.T) {
 	aws := "http://" + silentServer(t)
 	file := writeFile(t, "cloud.yaml", awsFile)
@@ -197,7 +197,7 @@ func TestInterruptWhileAWSIsSilent(t *testing.T) {
 		{"forward add FILE 522 web:22", see, again, syscall.SIGTERM},
 		{"forward rm FILE 522", see, again, syscall.SIGINT},
 	}
-	// All are under way at once; each waits until it is its turn.
+	// All run at the same time; each waits for its turn.
 	processes := make([]*process, len(tests))
 	for i, tt := range tests {
 		args := strings.Fields(strings.ReplaceAll(tt.args, "FILE", file))
@@ -223,7 +223,7 @@ func TestInterruptOfConform(t *testing.T) {
 		"hint: macaw lab conform --clean removes what a run has left behind, with the same --endpoint and --region")
 }
 
-// A wait that nothing ends is left to itself.
+// A wait that cannot be interrupted is abandoned.
 func TestInterruptOfWhatCannotBeInterrupted(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe") // nobody ever writes to it
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
@@ -239,7 +239,7 @@ func TestInterruptOfWhatCannotBeInterrupted(t *testing.T) {
 	}
 }
 
-// Whatever is given as a cloud file, the command ends by itself and says what it is.
+// With anything else as a cloud file, the command ends by itself and names the problem.
 func TestCloudFileThatIsNone(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")

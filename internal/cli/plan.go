@@ -17,8 +17,8 @@ func (a *App) planCommand() *cobra.Command {
 		Use:     "plan FILE",
 		GroupID: "cloud",
 		Short:   "Show what up would change on AWS, and change nothing",
-		Long: `Show the difference between the cloud file and what AWS has. Nothing is changed.
-What runs on the nodes is not part of the plan: up compares it there.`,
+		Long: `Show the difference between the cloud file and AWS, and change nothing. The plan does
+not cover what runs on the nodes: up compares that on the node.`,
 		Example:           "  macaw plan cloud.yaml\n  macaw plan cloud.yaml --exit-code && echo as wanted",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCloudFile,
@@ -36,7 +36,7 @@ What runs on the nodes is not part of the plan: up compares it there.`,
 					fmt.Fprintln(w, "+ bring the lab up")
 				}
 				if plan.Empty() && len(plan.Drift) == 0 {
-					_, err := fmt.Fprintln(w, "AWS has what the cloud file wants.")
+					_, err := fmt.Fprintln(w, "AWS matches the cloud file.")
 					return err
 				}
 				_, err := fmt.Fprint(w, plan.Plan)

@@ -11,15 +11,15 @@ import (
 	"macaw.example/internal/version"
 )
 
-// App is macaw's commands on a terminal.
+// App has macaw's commands, on a terminal.
 type App struct {
 	*terminal.Terminal
-	// Deployment has what is the same for each cloud: how its lab is brought up, and
-	// the limits of waiting.
+	// Deployment has the settings that all clouds share: how the lab is brought up, and the time
+	// limits.
 	Deployment deploy.Deployment
 }
 
-// Root returns the commands, with more below the root.
+// Root returns the root command, with more below it.
 func (a *App) Root(more ...*cobra.Command) *cobra.Command {
 	root := a.root()
 	root.AddCommand(more...)
@@ -27,7 +27,7 @@ func (a *App) Root(more ...*cobra.Command) *cobra.Command {
 	return root
 }
 
-// deployment is the cloud of a file, and how this command works on it.
+// deployment returns the Deployment of a cloud file, for this command.
 func (a *App) deployment(command, file string) (*deploy.Deployment, error) {
 	c, err := cloud.Load(file)
 	if err != nil {
@@ -48,12 +48,12 @@ func (a *App) root() *cobra.Command {
 		Short: "OpenStack on AWS, with a network that works",
 		Long: `Macaw makes an OpenStack cloud on AWS EC2 instances, or on a local AWS (the lab),
 and makes Neutron's external network a true part of the VPC: any number of
-routers and floating IPs behind one ENI, each with an Elastic IP of its own.
+routers and floating IPs behind one ENI, each with its own Elastic IP.
 
-The exit status is 0 if all went well, 1 after an error, 2 if the command line
-can't be right, 3 if "plan --exit-code" finds something to do, 130 after SIGINT
-(Ctrl-C) and 143 after SIGTERM. Any command may be interrupted anywhere; what shows
-something until it is interrupted, such as "lab pcap", ends with 0 then.`,
+The exit status is 0 after success, 1 after an error, 2 if the command line is
+invalid, 3 if "plan --exit-code" finds something to do, 130 after SIGINT (Ctrl-C)
+and 143 after SIGTERM. Any command may be interrupted at any point; one that runs
+until it is interrupted, such as "lab pcap", then ends with 0.`,
 		Example: `  macaw up examples/lab.yaml       # a cloud on the lab: no AWS account needed
   macaw plan cloud.yaml            # what up would do
   macaw verify cloud.yaml          # a guest, reached from outside

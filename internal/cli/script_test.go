@@ -16,7 +16,7 @@ import (
 	"macaw.example/lab/command"
 )
 
-// hurried is in the environment of a macaw that gives up on nodes soon.
+// hurried is an environment variable that makes macaw give up on nodes soon.
 const hurried = "MACAW_TEST_HURRIED"
 
 func TestMain(m *testing.M) {

@@ -24,8 +24,8 @@ import (
 	"macaw.example/lab/labtest"
 )
 
-// nodeNet is where an AWS has its Elastic IPs whose nodes are this test. Another run
-// of it, on the same machine, has others.
+// nodeNet is the range of an AWS's Elastic IPs whose nodes are this test. Concurrent runs on the
+// same machine have other ranges.
 var nodeNet = netip.PrefixFrom(netip.AddrFrom4([4]byte{127, byte(64 + os.Getpid()>>8&63), byte(os.Getpid()), 0}), 29)
 
 // startAWS is the lab's AWS with an image to start nodes from.
@@ -38,8 +38,8 @@ func startAWS(t *testing.T) (url string) {
 	return server.URL
 }
 
-// silentNode is sshd on every address that a node may have. It goes silent when it
-// has accepted a connection, or when it has let somebody in.
+// silentNode is sshd on every address that a node may have. It becomes silent when it has accepted
+// a connection, or after a login.
 type silentNode struct {
 	letsIn atomic.Bool
 }
@@ -81,16 +81,16 @@ func (n *silentNode) serve(t *testing.T, l net.Listener, cfg *ssh.ServerConfig) 
 			go io.Copy(io.Discard, c)
 			continue
 		}
-		// Nobody reads what comes from the connection, so nothing is answered.
+		// Nothing reads from the connection, so nothing is answered.
 		go func() { _, _, _, _ = ssh.NewServerConn(c, cfg) }()
 	}
 }
 
-// aboutFour is how long it was tried.
+// aboutFour matches the time spent.
 var aboutFour = regexp.MustCompile(`in 4(\.[0-9]+)?s`)
 
-// A node that is silent, or goes silent, is reported by every command, which says
-// meanwhile what it waits for, and can be interrupted.
+// Every command reports a node that is or becomes silent, shows meanwhile what it waits for, and
+// can be interrupted.
 func TestSilentNode(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for half a minute, in real time")
@@ -115,7 +115,7 @@ func TestSilentNode(t *testing.T) {
 	if _, err := exec.LookPath("ssh"); err != nil {
 		commands = slices.DeleteFunc(commands, func(c string) bool { return c == "ssh" })
 	}
-	// check starts commands and looks at what they say in the end.
+	// check starts commands and checks their final output.
 	check := func(commands []string, look func(t *testing.T, command, stdout, stderr string)) {
 		processes := map[string]*process{}
 		for _, c := range commands {
@@ -141,8 +141,8 @@ func TestSilentNode(t *testing.T) {
 
 	check(commands, func(t *testing.T, command, stdout, stderr string) {
 		why := "no SSH to " + address + " in 4s: it takes connections, but sshd does not answer\n"
-		want := "error: " + why + "hint: management.allow must have the address that you come from; " +
-			"the console of the node: aws"
+		want := "error: " + why + "hint: management.allow must include your address; " +
+			"the node's console: aws"
 		if !strings.Contains(stderr, "… host      "+sshTo+"\n") {
 			t.Errorf("it does not say what it waits for:\n%s", stderr)
 		}

@@ -42,7 +42,7 @@ func (a *App) sshCommand() *cobra.Command {
 			}
 			argv := append([]string{"ssh", "-i", at.Key, "-o", "IdentitiesOnly=yes",
 				"-o", "UserKnownHostsFile=" + at.KnownHosts, "-o", "HostKeyAlias=" + at.Node.InstanceID,
-				// A node that has gone silent is given up after 25 s: four questions unanswered.
+				// A silent node is given up after 25 s: four unanswered probes.
 				"-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=4",
 				"--", at.User + "@" + at.Node.ManagementPublic}, command...)
 			return become(ssh, argv)

@@ -67,9 +67,9 @@ func printStatus(w io.Writer, st deploy.Status) error {
 
 type addressLine struct{ private, public, use string }
 
-// addressesOf are those that AWS has registered on the node, and those that its
-// agent knows besides: some may wait for AWS. The agent knows Elastic IPs that
-// are not the cloud's own, too. IPv6 addresses are public themselves.
+// addressesOf returns the addresses that AWS has registered on the node and those that its agent
+// reports, which include addresses still waiting for AWS and Elastic IPs that are not the cloud's.
+// IPv6 addresses are public themselves.
 func addressesOf(n deploy.NodeStatus) []addressLine {
 	var lines []addressLine
 	used := make(map[string]nodeapi.Address)

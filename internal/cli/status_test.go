@@ -32,7 +32,7 @@ func TestStatusShowsWhatIsHeld(t *testing.T) {
 	}
 	want := []string{
 		"10.0.1.70 198.51.100.70 not Neutron's any more, kept until " + agentcmd.KeptUntil(held[0]),
-		"10.0.1.71 198.51.100.71 not Neutron's any more, kept until the agent's next turn: agreed to",
+		"10.0.1.71 198.51.100.71 not Neutron's any more, kept until the agent's next pass (agreed)",
 		"10.0.1.72 198.51.100.72 not Neutron's any more, kept until an operator agrees",
 	}
 	if !slices.Equal(got, want) {

@@ -24,12 +24,12 @@ func (a *App) upCommand() *cobra.Command {
 		GroupID: "cloud",
 		Short:   "Make a cloud, or repair it",
 		Long: `Make the cloud that FILE describes: its AWS resources, OpenStack on its nodes,
-the external network, and a guest that shows that it works. What is there
-already is left alone, so the command can be run again at any time; it can be
-interrupted anywhere, and the next run goes on where it stopped.
+the external network, and a guest to verify that it works. Existing parts are left
+alone, so the command can be run again at any time; it can be interrupted at any
+point, and the next run continues there.
 
-A node that the file does not have any more, or has under another name, goes with its
-data, and up does that only with --yes; macaw plan says so before.`,
+A node that was removed from the file, or renamed, is destroyed with its data, but
+only with --yes; macaw plan shows it before.`,
 		Example: `  macaw up examples/lab.yaml
   macaw up cloud.yaml --verify=never
   macaw up cloud.yaml --output json`,
@@ -54,14 +54,14 @@ data, and up does that only with --yes; macaw plan says so before.`,
 	}
 	cmd.Flags().StringVar(&when, "verify", string(deploy.Auto),
 		"try the cloud out: always, never, or auto: when something has changed since it was")
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "go ahead where an instance and its data would be destroyed")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "continue even if an instance and its data would be destroyed")
 	_ = cmd.RegisterFlagCompletionFunc("verify", cobra.FixedCompletions(whenToVerify, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
 var whenToVerify = []string{string(deploy.Auto), string(deploy.Always), string(deploy.Never)}
 
-// completeCloudFile offers YAML files.
+// completeCloudFile completes the names of YAML files.
 func completeCloudFile(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -69,7 +69,7 @@ func completeCloudFile(_ *cobra.Command, args []string, _ string) ([]string, cob
 	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// summary is what up has to say at its end.
+// summary is up's final output.
 type summary struct {
 	deploy.UpResult
 	Seconds float64           `json:"seconds"`
@@ -113,18 +113,18 @@ func (s summary) text(w io.Writer) error {
 	return err
 }
 
-// addresses says where the Internet finds Neutron's addresses.
+// addresses prints the public addresses of Neutron's addresses.
 func (s summary) addresses(w io.Writer) error {
 	if text, later := map[model.ElasticIPs]string{
 		model.ElasticIPsOnDemand: "each gets an Elastic IP while it is in use",
 		model.ElasticIPsPool:     "each gets an Elastic IP of provider.pool while it is in use",
 		model.ElasticIPsNone:     "they are reached inside the VPC only",
 	}[s.ElasticIPs]; later {
-		_, err := fmt.Fprintf(w, "\n  Neutron gives %s to %s to routers and floating IPs; %s.\n", s.Given[0],
+		_, err := fmt.Fprintf(w, "\n  Neutron uses %s to %s for routers and floating IPs; %s.\n", s.Given[0],
 			s.Given[len(s.Given)-1], text)
 		return err
 	}
-	fmt.Fprintln(w, "\n  Addresses that Neutron gives to routers and floating IPs, and where the Internet finds them:")
+	fmt.Fprintln(w, "\n  Neutron's addresses for routers and floating IPs, with their Elastic IPs:")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, p := range s.Addresses {
 		fmt.Fprintf(t, "    %s\t%s\n", p.Private, cmp.Or(p.Public, "no Elastic IP"))
@@ -132,8 +132,8 @@ func (s summary) addresses(w io.Writer) error {
 	return t.Flush()
 }
 
-// phases sums up how long each phase had a step under way; steps side by side
-// count once.
+// phases sums up the time of each phase in which it had a step under way; parallel steps count
+// once.
 func phases(steps []terminal.Timing) string {
 	var order []string
 	spans := map[string][]terminal.Timing{}

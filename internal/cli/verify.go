@@ -18,7 +18,7 @@ func (a *App) verifyCommand() *cobra.Command {
 		GroupID: "cloud",
 		Short:   "Show that a cloud works: a guest, reached from outside",
 		Long: `Make a project with a router and a guest, reach the Internet from the guest and
-the guest from here, and remove all of it again.`,
+the guest from here, and remove everything again.`,
 		Example:           "  macaw verify cloud.yaml\n  macaw verify cloud.yaml --keep",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCloudFile,

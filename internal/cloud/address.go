@@ -7,28 +7,28 @@ import (
 	"net/netip"
 )
 
-// AWS keeps the first four addresses of a subnet and its last one for itself:
-// network, router, DNS, future use, broadcast (VPC User Guide, subnet-sizing).
+// AWS reserves the first four addresses of a subnet and its last one: network, router, DNS, future
+// use, broadcast (VPC User Guide, subnet-sizing).
 const (
 	reservedFirst = 4
 	reservedLast  = 1
 )
 
-// A subnet's or a VPC's size lies between /28 and /16 (VPC User Guide,
-// subnet-sizing and vpc-cidr-blocks).
+// The size of a subnet or a VPC is between /28 and /16 (VPC User Guide, subnet-sizing and
+// vpc-cidr-blocks).
 const (
 	longestPrefix  = 28
 	shortestPrefix = 16
 )
 
-// nth returns the n-th address of a prefix, which is not checked to lie in it.
+// nth returns the n-th address of a prefix. It does not check that the address is in the prefix.
 func nth(p netip.Prefix, n int) netip.Addr {
 	b := p.Masked().Addr().As4()
 	binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])+uint32(n))
 	return netip.AddrFrom4(b)
 }
 
-// offset returns how far b lies behind a.
+// offset returns the distance from a to b.
 func offset(a, b netip.Addr) int {
 	x, y := a.As4(), b.As4()
 	return int(binary.BigEndian.Uint32(y[:])) - int(binary.BigEndian.Uint32(x[:]))
@@ -37,9 +37,9 @@ func offset(a, b netip.Addr) int {
 // size returns how many addresses a prefix has.
 func size(p netip.Prefix) int { return 1 << (32 - p.Bits()) }
 
-// defaultFirst returns where Neutron's range starts when the file does not
-// say: at the 64th address where it fits, which leaves room for nodes below
-// it, and otherwise as high in the subnet as it can.
+// defaultFirst returns the start of Neutron's range if the file does not set it: the 64th address,
+// which leaves room for nodes below it, or if the range does not fit there, as high in the subnet
+// as possible.
 func defaultFirst(subnet netip.Prefix, addresses int) netip.Addr {
 	last := size(subnet) - reservedLast - addresses
 	return nth(subnet, max(reservedFirst, min(64, last)))

@@ -11,13 +11,12 @@ import (
 // TargetLab is the target of a cloud on the local AWS.
 const TargetLab = "lab"
 
-// Cloud is a whole cloud file with every default filled in. A Cloud that
-// Parse returned is valid.
+// Cloud is a cloud file with every default filled in. A Cloud returned by Parse is valid.
 type Cloud struct {
 	Name string
 	// Target is TargetLab or the name of an AWS region.
 	Target string
-	// AvailabilityZone is empty when it is left to Macaw.
+	// AvailabilityZone is empty if Macaw chooses.
 	AvailabilityZone string
 	VPC              VPC
 	Management       Management
@@ -30,7 +29,7 @@ type Cloud struct {
 	places places
 }
 
-// VPC is the address space that everything lies in.
+// VPC is the address space of the cloud.
 type VPC struct {
 	CIDR netip.Prefix
 }
@@ -38,32 +37,30 @@ type VPC struct {
 // Management is the network of SSH, the APIs, the dashboard and the tunnels.
 type Management struct {
 	Subnet netip.Prefix
-	// Allow holds the networks that may reach SSH, the APIs and the dashboard.
+	// Allow lists the networks that may reach SSH, the APIs and the dashboard.
 	Allow []netip.Prefix
 }
 
-// Provider is the network that Neutron calls external.
+// Provider is Neutron's external network.
 type Provider struct {
 	Subnet netip.Prefix
 	// Addresses is how many private addresses Neutron gets, of each family.
 	Addresses int
 	// First is the first of them; the others follow without a gap.
 	First netip.Addr
-	// ElasticIPs says how they get Elastic IPs.
+	// ElasticIPs is the policy by which they get Elastic IPs.
 	ElasticIPs model.ElasticIPs
-	// Pool has the allocation IDs of ElasticIPsPool. With ElasticIPsOnDemand and
-	// ElasticIPsNone it may have some for floating IPs that ask for them by a tag.
+	// Pool has the allocation IDs for ElasticIPsPool. With ElasticIPsOnDemand and ElasticIPsNone it
+	// serves floating IPs that request it by a tag.
 	Pool []string
-	// ReleaseAfter is how long Elastic IPs are kept when Neutron lets go of many at
-	// once, unless an operator agrees to their release before: zero for not at all, or
-	// NeverRelease.
+	// ReleaseAfter is how long Elastic IPs are kept when Neutron releases many at once, unless an
+	// operator agrees to their release earlier. Zero releases them at once, NeverRelease never.
 	ReleaseAfter model.Wait
-	// IPv6 gives the network a second subnet, of IPv6, with as many addresses.
+	// IPv6 gives the network a second, IPv6 subnet with as many addresses.
 	IPv6 bool
 }
 
-// Made returns how many Elastic IPs are made with the cloud for Neutron's
-// addresses.
+// Made returns how many Elastic IPs are made with the cloud for Neutron's addresses.
 func (p Provider) Made() int {
 	if p.ElasticIPs == model.ElasticIPsAll {
 		return p.Addresses
@@ -77,28 +74,27 @@ type Node struct {
 	// Type is the EC2 instance type.
 	Type  string
 	Roles []model.Role
-	// Image is an image ID, or empty for the image that Macaw finds.
+	// Image is an image ID, or empty if Macaw chooses.
 	Image string
 	// Disk is the size of the root volume in GiB.
 	Disk int
 }
 
-// Verify says how a finished cloud is tried out.
+// Verify has the settings for verifying a cloud.
 type Verify struct {
 	// Image is the URL of the guest's image, or empty for Macaw's own guest.
 	Image string
-	// SHA256 is the image's checksum in lower-case hexadecimal digits, or empty if
-	// it is not checked.
+	// SHA256 is the image's checksum in lower-case hexadecimal digits, or empty for no check.
 	SHA256 string
 }
 
-// Lab holds what only the local AWS has knobs for.
+// Lab has the settings that only the local AWS has.
 type Lab struct {
 	// ElasticIPQuota is how many Elastic IPs the lab's account may hold.
 	ElasticIPQuota int
 }
 
-// InLab reports whether the cloud's AWS is the local one.
+// InLab reports whether the cloud is on the local AWS.
 func (c *Cloud) InLab() bool { return c.Target == TargetLab }
 
 // ProviderAddresses returns Neutron's addresses in ascending order.
@@ -110,16 +106,14 @@ func (c *Cloud) ProviderAddresses() []netip.Addr {
 	return addrs
 }
 
-// ManagementAddress returns the private management address of the i-th node.
-// It is fixed and not left to AWS, so that the catalog's addresses do not
-// change when a machine is made anew.
+// ManagementAddress returns the private management address of the i-th node. It is fixed, not
+// chosen by AWS, so that the catalog's addresses stay when a machine is replaced.
 func (c *Cloud) ManagementAddress(i int) netip.Addr {
 	return nth(c.Management.Subnet, reservedFirst+i)
 }
 
-// ProviderPrimary returns the primary address of the i-th node's provider ENI:
-// the i-th usable address of the subnet that is not one of Neutron's. Left to
-// AWS it could fall into Neutron's range.
+// ProviderPrimary returns the primary address of the i-th node's provider ENI: the i-th usable
+// address of the subnet outside Neutron's range. AWS could choose one inside.
 func (c *Cloud) ProviderPrimary(i int) netip.Addr {
 	a := nth(c.Provider.Subnet, reservedFirst)
 	for {

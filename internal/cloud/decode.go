@@ -14,17 +14,16 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// decoder turns YAML into a Cloud and remembers where each value stood. Values
-// are named by their path, such as "nodes[0].type". It collects errors and
-// goes on.
+// decoder turns YAML into a Cloud and records the position of each value, by its path, such as
+// "nodes[0].type". It collects errors and continues.
 type decoder struct {
 	file string
-	// lines are the lengths of the file's lines, in characters.
+	// lines has the lengths of the file's lines, in characters.
 	lines []int
 	errs  Errors
 	at    map[string]position
-	// bad has the paths whose value could not be read. Checks that need such a
-	// value are skipped, so that one mistake is one error.
+	// bad has the paths whose value could not be read. Checks that need such a value are skipped,
+	// so that one mistake gives one error.
 	bad map[string]bool
 }
 
@@ -37,7 +36,7 @@ func positionOf(t *token.Token) position {
 	return position{t.Position.Line, t.Position.Column}
 }
 
-// nodePosition returns where a node begins; a mapping's own token is its first colon.
+// nodePosition returns the start of a node. A mapping's own token is its first colon.
 func nodePosition(n ast.Node) position {
 	switch n := n.(type) {
 	case *ast.MappingNode:
@@ -50,8 +49,8 @@ func nodePosition(n ast.Node) position {
 	return positionOf(n.GetToken())
 }
 
-// within moves a place that lies behind the file's end, as the YAML parser gives
-// for what it misses there, to the end.
+// within clamps a position to the file: for something missing, the YAML parser may report a
+// position after the end.
 func (d *decoder) within(p position) position {
 	last := len(d.lines)
 	if p.line > last {
@@ -65,8 +64,8 @@ func (d *decoder) fail(p position, message, hint string) {
 	d.errs = append(d.errs, &Error{File: d.file, Line: p.line, Column: p.column, Message: message, Hint: hint})
 }
 
-// reject notes that the value at path is wrong. A value that is a default has
-// no place of its own; then it is the place of what it belongs to.
+// reject records that the value at path is wrong. A default value has no position; the error then
+// has that of its parent.
 func (d *decoder) reject(path, hint, format string, args ...any) {
 	d.bad[path] = true
 	d.fail(places{at: d.at}.find(path), path+": "+fmt.Sprintf(format, args...), hint)
@@ -80,8 +79,8 @@ func (d *decoder) ok(paths ...string) bool {
 	return !slices.ContainsFunc(paths, func(p string) bool { return d.bad[p] })
 }
 
-// syntaxError is the parser's. Its name is in the library's root package, which has an
-// encoder and a decoder too: a third of a megabyte that nobody here needs.
+// syntaxError is the parser's error. The library's own name for it is in its root package, which
+// would add an encoder and a decoder: a third of a megabyte that is not needed.
 type syntaxError interface {
 	error
 	GetMessage() string
@@ -116,13 +115,13 @@ func (d *decoder) document(data []byte) ast.Node {
 	return bodies[0]
 }
 
-// field reads one key's value.
+// field is a key with the function that reads its value.
 type field struct {
 	key  string
 	read func(path string, n ast.Node)
 }
 
-// mapping reads a mapping with known keys only.
+// mapping reads a mapping and rejects unknown keys.
 func (d *decoder) mapping(path string, n ast.Node, fields ...field) {
 	var values []*ast.MappingValueNode
 	switch n := n.(type) {
@@ -131,7 +130,7 @@ func (d *decoder) mapping(path string, n ast.Node, fields ...field) {
 	case *ast.MappingValueNode:
 		values = []*ast.MappingValueNode{n}
 	case *ast.NullNode:
-		return // a section whose keys are all commented out
+		return // a section with all keys commented out
 	default:
 		d.wrongType(path, n, "keys and values")
 		return
@@ -151,7 +150,7 @@ func (d *decoder) mapping(path string, n ast.Node, fields ...field) {
 			continue
 		}
 		if line, again := seen[key]; again {
-			d.fail(at, fmt.Sprintf("key %q a second time", full), fmt.Sprintf("the first is in line %d", line))
+			d.fail(at, fmt.Sprintf("duplicate key %q", full), fmt.Sprintf("the first is on line %d", line))
 			continue
 		}
 		seen[key] = at.line
@@ -205,7 +204,7 @@ func (d *decoder) text(path string, n ast.Node, to *string) bool {
 func (d *decoder) number(path string, n ast.Node, to *int) {
 	v, ok := n.(*ast.IntegerNode)
 	if !ok {
-		// The YAML parser takes digits that no integer can hold for text.
+		// The YAML parser treats digits that fit no integer as text.
 		if digits := n.GetToken().Value; n.Type() == ast.StringType && strings.Trim(digits, "0123456789") == "" &&
 			digits != "" {
 			d.reject(path, "", "%s is too large", digits)
@@ -251,7 +250,7 @@ func (d *decoder) prefix(path string, n ast.Node, to *netip.Prefix) bool {
 	case !p.Addr().Is4():
 		d.reject(path, "", "%s is not IPv4", s)
 	case p != p.Masked():
-		d.reject(path, fmt.Sprintf("the network is %s", p.Masked()), "%s has bits set behind the mask", s)
+		d.reject(path, fmt.Sprintf("the network is %s", p.Masked()), "%s has host bits set", s)
 	default:
 		*to = p
 		return true

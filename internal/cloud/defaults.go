@@ -10,7 +10,7 @@ import (
 	"macaw.example/internal/model"
 )
 
-// What a cloud file need not say.
+// The defaults of a cloud file.
 const (
 	defaultVPC            = "10.0.0.0/16"
 	defaultSubnetBits     = 24
@@ -19,8 +19,8 @@ const (
 	defaultDisk           = 40 // GiB
 	defaultElasticIPQuota = 20
 	defaultReleaseAfter   = model.Wait(24 * time.Hour) // longer than a night
-	// labOperator is this machine, as the lab's Internet sees it. A cloud on AWS lets in its operator
-	// and hardly anybody else, and so does one in the lab.
+	// labOperator is this machine's address on the lab's Internet. As on AWS, a cloud in the lab
+	// admits its operator and hardly anybody else.
 	labOperator = "198.51.100.1/32"
 )
 
@@ -28,7 +28,7 @@ func (d *decoder) defaults(c *Cloud) {
 	if !c.VPC.CIDR.IsValid() {
 		c.VPC.CIDR = netip.MustParsePrefix(defaultVPC)
 	}
-	// The first two subnets of the VPC, /24 where it is large enough for two.
+	// The first two subnets of the VPC, /24 if it is large enough for two.
 	bits := min(max(defaultSubnetBits, c.VPC.CIDR.Bits()+1), 32)
 	if !c.Management.Subnet.IsValid() {
 		c.Management.Subnet = netip.PrefixFrom(c.VPC.CIDR.Addr(), bits)

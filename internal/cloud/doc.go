@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cloud is the cloud file: what an operator wants, in YAML.
+// Package cloud reads the cloud file: an operator's description of a cloud, in YAML.
 //
-// [Load] and [Parse] read it strictly and return a [Cloud] with every default filled
-// in, or [Errors], each with file, line and column and, where there is a way out, a
-// hint. A Cloud that Parse has returned is consistent; what only AWS can know, such as
-// whether a zone has an instance type, others reject with [Cloud.Reject], at its place
-// in the file.
+// [Load] and [Parse] read it strictly. They return a [Cloud] with every default filled in, or
+// [Errors], each with file, line, column and, if possible, a hint. A Cloud returned by Parse is
+// consistent. What only AWS can check, such as whether a zone offers an instance type, other
+// packages reject with [Cloud.Reject], which adds the position in the file.
 //
-// The package calls nobody and changes nothing.
+// The package makes no calls and changes nothing.
 package cloud

@@ -13,14 +13,14 @@ import (
 	"macaw.example/internal/model"
 )
 
-// maxPool is how many allocations a pool may have: the rights of the gateways'
-// role name each, and the policies that are embedded in a role have at most
-// 10,240 characters together (IAM User Guide, reference_iam-quotas).
+// maxPool is how many allocations a pool may have. The policy of the gateways' role names each, and
+// the inline policies of a role have at most 10,240 characters together (IAM User Guide,
+// reference_iam-quotas).
 const maxPool = 80
 
 var allocationPattern = regexp.MustCompile(`^eipalloc-[0-9a-f]{8,17}$`)
 
-// policies returns every policy for Elastic IPs, as a cloud file has them.
+// policies returns every policy for Elastic IPs, as written in a cloud file.
 func policies() []string {
 	return []string{string(model.ElasticIPsAll), string(model.ElasticIPsOnDemand), string(model.ElasticIPsPool),
 		string(model.ElasticIPsNone)}
@@ -41,7 +41,7 @@ func (d *decoder) policy(path string, n ast.Node, to *model.ElasticIPs) {
 	}
 }
 
-// releaseAfter reads how long the release of many Elastic IPs at once waits.
+// releaseAfter reads how long releases of many Elastic IPs at once wait.
 func (d *decoder) releaseAfter(path string, n ast.Node, to *model.Wait) {
 	const never, hint = "never", `write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`
 	switch n.(type) {
@@ -59,7 +59,7 @@ func (d *decoder) releaseAfter(path string, n ast.Node, to *model.Wait) {
 	}
 	after, err := time.ParseDuration(s)
 	if err != nil || after < 0 {
-		d.reject(path, hint, "%q is not a length of time", s)
+		d.reject(path, hint, "%q is not a duration", s)
 		return
 	}
 	*to = model.Wait(after)
@@ -75,7 +75,7 @@ func (d *decoder) validateElasticIPs(p Provider) {
 			d.reject(policy, "provider.pool lists the allocation IDs of Elastic IPs that you have", "pool without provider.pool")
 		case p.ElasticIPs == model.ElasticIPsAll && d.has(pool):
 			d.reject(pool, "provider.elasticIPs: pool, on-demand or none",
-				"is of no use where each address has an Elastic IP of its own")
+				"has no effect: each address has its own Elastic IP")
 		}
 	}
 	if !d.has(pool) || !d.ok(pool) || !d.allRead(pool) {
@@ -94,7 +94,7 @@ func (d *decoder) validateElasticIPs(p Provider) {
 			d.reject(at, "aws ec2 describe-addresses shows it", "%q is not an allocation ID such as eipalloc-0123456789abcdef0",
 				id)
 		case slices.Contains(p.Pool[:i], id):
-			d.reject(at, "", "%s a second time", id)
+			d.reject(at, "", "duplicate %s", id)
 		}
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// Error is one thing that is wrong in a cloud file.
+// Error is one mistake in a cloud file.
 type Error struct {
 	File         string
 	Line, Column int // both counted from 1
 	Message      string
-	// Hint is a way out, or empty.
+	// Hint suggests a correction; it may be empty.
 	Hint string
 }
 
@@ -22,14 +22,13 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
-// places says where in its file each value of a cloud stands.
+// places has the position of each value in the cloud file.
 type places struct {
 	file string
 	at   map[string]position
 }
 
-// find returns the place of a value, or of what it belongs to if it is a
-// default, and the file's beginning at last.
+// find returns the position of a value; for a default, its parent's; at last, the file's start.
 func (p places) find(path string) position {
 	for at := path; ; at = at[:max(0, strings.LastIndexAny(at, ".["))] {
 		if found, ok := p.at[at]; ok {
@@ -41,18 +40,18 @@ func (p places) find(path string) position {
 	}
 }
 
-// Reject is what is wrong with the value at path, such as "nodes[0].type", for
-// those who know what the file's parser cannot. The error is of type Errors.
+// Reject returns an error, of type Errors, for the value at path, such as "nodes[0].type". It is
+// for checks that the file's parser cannot make.
 func (c *Cloud) Reject(path, hint, format string, args ...any) error {
 	at := c.places.find(path)
 	return Errors{{File: c.places.file, Line: at.line, Column: at.column,
 		Message: path + ": " + fmt.Sprintf(format, args...), Hint: hint}}
 }
 
-// FileName is the name of the cloud file, as it was given.
+// FileName is the path of the cloud file, as given.
 func (c *Cloud) FileName() string { return c.places.file }
 
-// Errors is everything that is wrong in a cloud file, in the file's order.
+// Errors are all mistakes in a cloud file, in the file's order.
 type Errors []*Error
 
 // Error returns a line for each error and an indented one for each hint.

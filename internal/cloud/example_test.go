@@ -21,7 +21,7 @@ func ExampleParse() {
 	// Neutron's: [10.0.1.64 10.0.1.65 10.0.1.66 10.0.1.67]
 }
 
-// Every mistake is told with its place.
+// Every mistake has its position.
 func ExampleErrors() {
 	_, err := cloud.Parse("demo.yaml", []byte("name: demo\ntarget: lab\nvpc:\n  cidrr: 10.0.0.0/16\n"))
 	fmt.Println(err)

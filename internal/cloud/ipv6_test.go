@@ -33,8 +33,7 @@ func TestProviderIPv6Addresses(t *testing.T) {
 	}
 }
 
-// One block has the whole range however large it is, and none of AWS's own
-// addresses.
+// One block covers the range of any size, and none of AWS's own addresses.
 func TestIPv6Block(t *testing.T) {
 	subnet := netip.MustParsePrefix("2001:db8:ffff:ffff::/64")
 	block := IPv6Block(subnet)

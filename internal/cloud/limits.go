@@ -8,18 +8,16 @@ import (
 	"macaw.example/internal/model"
 )
 
-// typeLimit is what an instance type can carry.
+// typeLimit is the capacity of an instance type.
 type typeLimit struct {
 	interfaces int // ENIs
 	addresses  int // private IPv4 addresses on each ENI, the primary included
 }
 
-// typeLimits has the common types. It is here so that a file with too many
-// addresses is refused before anything is made; a type that is missing is left
-// to AWS, which checks when the ENI is made. The numbers are those of
-// DescribeInstanceTypes, NetworkInfo.MaximumNetworkInterfaces and
-// Ipv4AddressesPerInterface (EC2 User Guide, using-eni); AWS does not raise
-// them on request (VPC User Guide, amazon-vpc-limits).
+// typeLimits has the common types, so that a file with too many addresses is refused before
+// anything is made. AWS checks the other types when the ENI is made. The numbers are those of
+// DescribeInstanceTypes, NetworkInfo.MaximumNetworkInterfaces and Ipv4AddressesPerInterface (EC2
+// User Guide, using-eni); AWS does not raise them on request (VPC User Guide, amazon-vpc-limits).
 var typeLimits = map[string]typeLimit{
 	"t3.micro":   {2, 2},
 	"t3.small":   {3, 4},
@@ -78,7 +76,7 @@ var typeLimits = map[string]typeLimit{
 	"z1d.metal": {15, 50},
 }
 
-// validateLimits refuses what instance types and quotas do not allow.
+// validateLimits refuses what exceeds instance types and quotas.
 func (d *decoder) validateLimits(c *Cloud) {
 	for i, n := range c.Nodes {
 		limit, known := typeLimits[n.Type]
@@ -95,12 +93,12 @@ func (d *decoder) validateLimits(c *Cloud) {
 	}
 }
 
-// validateCarried asks whether a node can carry Neutron's addresses. What is
-// made with the cloud lies on one provider ENI; otherwise there may be as many
-// as the type takes besides the management ENI.
+// validateCarried checks that a node has room for Neutron's addresses. Addresses made with the
+// cloud are on one provider ENI; otherwise there may be as many ENIs as the type takes, less the
+// management ENI.
 func (d *decoder) validateCarried(c *Cloud, n Node, limit typeLimit) {
 	const path = "provider.addresses"
-	each := limit.addresses - 1 // the primary address of an ENI takes one of the places
+	each := limit.addresses - 1 // less the primary address
 	if c.Provider.ElasticIPs == model.ElasticIPsAll {
 		if c.Provider.Addresses > each {
 			d.reject(path, fmt.Sprintf("at most %d here, or another type for node %s", each, n.Name),
@@ -111,7 +109,7 @@ func (d *decoder) validateCarried(c *Cloud, n Node, limit typeLimit) {
 	}
 	if most := each * (limit.interfaces - 1); c.Provider.Addresses > most {
 		d.reject(path, fmt.Sprintf("at most %d here, or another type for node %s", most, n.Name),
-			"%d are too many for %s: besides the management ENI it takes %d, with %d addresses each, the primary one included",
+			"%d are too many for %s: next to the management ENI it takes %d, with %d addresses each, the primary one included",
 			c.Provider.Addresses, n.Type, limit.interfaces-1, limit.addresses)
 		return
 	}
@@ -121,7 +119,7 @@ func (d *decoder) validateCarried(c *Cloud, n Node, limit typeLimit) {
 	free := size(c.Provider.Subnet) - reservedFirst - reservedLast - c.Provider.Addresses
 	if enis := (c.Provider.Addresses + each - 1) / each; enis > 1 && free < enis {
 		d.reject(path, "take a larger provider.subnet",
-			"%d lie on %d ENIs of %s, and each takes an address of its own: %s leaves %d",
+			"%d need %d ENIs of %s, and each uses an address itself: %s leaves %d",
 			c.Provider.Addresses, enis, n.Type, c.Provider.Subnet, free)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"macaw.example/internal/smallfile"
 )
 
-// Load reads the cloud file at path. What is wrong in the file comes back as
-// Errors; other errors are those of the file system.
+// Load reads the cloud file at path. Mistakes in the file are returned as Errors; other errors are
+// those of the file system.
 func Load(path string) (*Cloud, error) {
 	data, err := smallfile.Read(path)
 	if err != nil {
@@ -25,11 +25,10 @@ func Load(path string) (*Cloud, error) {
 	return Parse(path, data)
 }
 
-// Parse reads a cloud file, fills in the defaults and validates it; file is
-// its name in error messages. The error is of type Errors and has all that is
-// wrong, not only the first thing.
+// Parse reads a cloud file, fills in the defaults and validates it; file is its name in error
+// messages. The error is of type Errors and has all mistakes, not only the first.
 func Parse(file string, data []byte) (*Cloud, error) {
-	data = bytes.TrimPrefix(data, []byte("\uFEFF")) // the mark that editors on Windows begin files with; YAML allows it
+	data = bytes.TrimPrefix(data, []byte("\uFEFF")) // byte order mark, written by editors on Windows; YAML allows it
 	d := &decoder{file: file, lines: lineLengths(data), at: map[string]position{}, bad: map[string]bool{}}
 	c := &Cloud{places: places{file: file, at: d.at}}
 	if root := d.document(data); root != nil {
@@ -47,8 +46,8 @@ func Parse(file string, data []byte) (*Cloud, error) {
 	return c, nil
 }
 
-// lineLengths returns how many characters each line has: one more than there
-// are ends of lines, but for an end at the end of the file.
+// lineLengths returns the length of each line in characters. A line break at the end of the file
+// starts no line.
 func lineLengths(data []byte) []int {
 	var lengths []int
 	for line := range strings.SplitSeq(strings.TrimSuffix(string(data), "\n"), "\n") {

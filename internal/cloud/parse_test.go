@@ -35,7 +35,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// What lab.yaml shows as defaults are the defaults.
+// The defaults shown in lab.yaml are the parser's.
 func TestLabExampleIsTheDefaults(t *testing.T) {
 	shown, err := Load("../../examples/lab.yaml")
 	if err != nil {
@@ -50,7 +50,7 @@ func TestLabExampleIsTheDefaults(t *testing.T) {
 	}
 }
 
-// Every key that the parser knows stands in lab.yaml.
+// Every key that the parser accepts is in lab.yaml.
 func TestLabExampleHasEveryField(t *testing.T) {
 	data, err := os.ReadFile("../../examples/lab.yaml")
 	if err != nil {
@@ -153,7 +153,7 @@ func TestErrors(t *testing.T) {
 			[]string{`x.yaml:3:1: unknown key "vcp"`, `hint: did you mean "vpc"?`}},
 		{"two documents", lab + "---\nname: y\n", []string{"x.yaml:4:1: a second document: a cloud file has one"}},
 		{"no name", "target: lab\n", []string{"x.yaml:1:1: name: is missing",
-			"hint: it tells the cloud's resources from others: " + nameHint}},
+			"hint: it identifies the cloud's resources: " + nameHint}},
 		{"bad name", "name: My Cloud\ntarget: lab\n",
 			[]string{`x.yaml:1:7: name: "My Cloud" is not a name`, "hint: " + nameHint}},
 		{"number as name", "name: 12\ntarget: lab\n",
@@ -175,7 +175,7 @@ func TestErrors(t *testing.T) {
 			[]string{`x.yaml:4:3: unknown key "provider.adresses"`, `hint: did you mean "addresses"?`}},
 		{"nothing like it", lab + "nodes:\n  - flavour: t3.xlarge\n",
 			[]string{`x.yaml:4:5: unknown key "nodes[0].flavour"`, "hint: known here: name, type, roles, image, disk"}},
-		{"twice", lab + "target: lab\n", []string{`x.yaml:3:1: key "target" a second time`, "hint: the first is in line 2"}},
+		{"twice", lab + "target: lab\n", []string{`x.yaml:3:1: duplicate key "target"`, "hint: the first is on line 2"}},
 		{"alias", "name: &n x\ntarget: lab\n",
 			[]string{"x.yaml:1:7: name: expected text, found an anchor, an alias or a tag, which a cloud file has no use for"}},
 		{"wrong types", lab + "vpc: 10.0.0.0/16\nprovider:\n  addresses: four\n  elasticIPs: 1.5\nnodes: cloud-1\n", []string{
@@ -188,13 +188,13 @@ func TestErrors(t *testing.T) {
 		{"bad CIDRs", lab + "vpc: {cidr: 10.0.0.0}\nmanagement:\n  subnet: 10.0.0.9/24\n  allow: [fd00::/8, 10.0.0.1]\n",
 			[]string{
 				`x.yaml:3:13: vpc.cidr: "10.0.0.0" is not a CIDR`, "hint: for this one address write 10.0.0.0/32",
-				"x.yaml:5:11: management.subnet: 10.0.0.9/24 has bits set behind the mask", "hint: the network is 10.0.0.0/24",
+				"x.yaml:5:11: management.subnet: 10.0.0.9/24 has host bits set", "hint: the network is 10.0.0.0/24",
 				"x.yaml:6:11: management.allow[0]: fd00::/8 is not IPv4",
 				`x.yaml:6:21: management.allow[1]: "10.0.0.1" is not a CIDR`, "hint: for this one address write 10.0.0.1/32"}},
 		{"vpc too large", lab + "vpc: {cidr: 10.0.0.0/8}\n",
 			[]string{"x.yaml:3:13: vpc.cidr: 10.0.0.0/8 is not between /16 and /27, which is what two subnets of AWS fit in"}},
 		{"subnet too small", lab + "provider: {subnet: 10.0.1.0/29}\n",
-			[]string{"x.yaml:3:20: provider.subnet: 10.0.1.0/29 is not between /16 and /28, as AWS wants a subnet"}},
+			[]string{"x.yaml:3:20: provider.subnet: 10.0.1.0/29 is not between /16 and /28, AWS's limits for a subnet"}},
 		{"overlap", lab + "provider:\n  subnet: 10.0.0.128/25\n",
 			[]string{"x.yaml:4:11: provider.subnet: 10.0.0.128/25 overlaps management.subnet 10.0.0.0/24"}},
 		{"overlap with a default", lab + "management:\n  subnet: 10.0.0.0/23\n",
@@ -213,10 +213,10 @@ func TestErrors(t *testing.T) {
 			[]string{"x.yaml:3:19: provider.first: 10.0.2.1 is outside the subnet 10.0.1.0/24"}},
 		{"reserved low", lab + "provider: {first: 10.0.1.3}\n", []string{
 			"x.yaml:3:19: provider.first: 10.0.1.3 is reserved by AWS in 10.0.1.0/24",
-			"hint: AWS keeps the first four and the last; usable are 10.0.1.4 to 10.0.1.254"}},
+			"hint: AWS reserves the first four and the last; usable: 10.0.1.4 to 10.0.1.254"}},
 		{"reserved high", lab + "provider: {first: 10.0.1.255, addresses: 2}\n", []string{
 			"x.yaml:3:19: provider.first: 10.0.1.255 is reserved by AWS in 10.0.1.0/24",
-			"hint: AWS keeps the first four and the last; usable are 10.0.1.4 to 10.0.1.254"}},
+			"hint: AWS reserves the first four and the last; usable: 10.0.1.4 to 10.0.1.254"}},
 		{"does not fit", lab + "provider: {first: 10.0.1.252}\n",
 			[]string{"x.yaml:3:19: provider.first: 4 addresses from 10.0.1.252 on do not fit in 10.0.1.0/24: there are 3"}},
 		{"no room for the node", lab + "provider: {subnet: 10.0.1.0/28, addresses: 11}\n", []string{
@@ -242,21 +242,21 @@ func TestErrors(t *testing.T) {
 		{"empty pool", lab + "provider: {elasticIPs: pool, pool: []}\n",
 			[]string{"x.yaml:3:36: provider.pool: is empty", "hint: provider.elasticIPs: none does without Elastic IPs"}},
 		{"list with all", lab + "provider: {pool: [eipalloc-0123456789abcdef0]}\n",
-			[]string{"x.yaml:3:18: provider.pool: is of no use where each address has an Elastic IP of its own",
+			[]string{"x.yaml:3:18: provider.pool: has no effect: each address has its own Elastic IP",
 				"hint: provider.elasticIPs: pool, on-demand or none"}},
 		{"bad allocations", lab + "provider:\n  elasticIPs: pool\n  pool:\n    - 198.51.100.9\n    - " +
 			"eipalloc-0123456789abcdef0\n    - eipalloc-0123456789abcdef0\n", []string{
 			`x.yaml:6:7: provider.pool[0]: "198.51.100.9" is not an allocation ID such as eipalloc-0123456789abcdef0`,
 			"hint: aws ec2 describe-addresses shows it",
-			"x.yaml:8:7: provider.pool[2]: eipalloc-0123456789abcdef0 a second time"}},
+			"x.yaml:8:7: provider.pool[2]: duplicate eipalloc-0123456789abcdef0"}},
 		{"releases without a unit", lab + "provider: {releaseAfter: 24}\n",
 			[]string{"x.yaml:3:26: provider.releaseAfter: 24 has no unit",
 				`hint: write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`}},
 		{"releases in days", lab + "provider: {releaseAfter: 1d}\n",
-			[]string{`x.yaml:3:26: provider.releaseAfter: "1d" is not a length of time`,
+			[]string{`x.yaml:3:26: provider.releaseAfter: "1d" is not a duration`,
 				`hint: write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`}},
 		{"releases in the past", lab + "provider: {releaseAfter: -1h}\n",
-			[]string{`x.yaml:3:26: provider.releaseAfter: "-1h" is not a length of time`,
+			[]string{`x.yaml:3:26: provider.releaseAfter: "-1h" is not a duration`,
 				`hint: write it like 24h or 90m; 0s releases at once, "never" only when an operator agrees`}},
 		{"releases of a wrong type", lab + "provider: {releaseAfter: [1h]}\n",
 			[]string{"x.yaml:3:26: provider.releaseAfter: expected text, found a list"}},
@@ -269,11 +269,11 @@ func TestErrors(t *testing.T) {
 		{"ipv6 misspelt", lab + "provider: {ipv8: true}\n",
 			[]string{`x.yaml:3:12: unknown key "provider.ipv8"`, `hint: did you mean "ipv6"?`}},
 		{"too many for all ENIs", lab + "provider: {addresses: 43, elasticIPs: none}\n", []string{
-			"x.yaml:3:23: provider.addresses: 43 are too many for t3.xlarge: besides the management ENI it takes 3, with 15 " +
+			"x.yaml:3:23: provider.addresses: 43 are too many for t3.xlarge: next to the management ENI it takes 3, with 15 " +
 				"addresses each, the primary one included",
 			"hint: at most 42 here, or another type for node cloud-1"}},
 		{"no room for further ENIs", lab + "provider: {subnet: 10.0.1.0/27, addresses: 26, elasticIPs: none}\n", []string{
-			"x.yaml:3:44: provider.addresses: 26 lie on 2 ENIs of t3.xlarge, and each takes an address of its own: " +
+			"x.yaml:3:44: provider.addresses: 26 need 2 ENIs of t3.xlarge, and each uses an address itself: " +
 				"10.0.1.0/27 leaves 1",
 			"hint: take a larger provider.subnet"}},
 		{"too many for the type", lab + "provider: {addresses: 15}\n", []string{
@@ -283,7 +283,7 @@ func TestErrors(t *testing.T) {
 		{"unknown role", lab + "nodes:\n  - roles: [contoller, compute, gateway]\n",
 			[]string{`x.yaml:4:13: nodes[0].roles[0]: unknown role "contoller"`, `hint: did you mean "controller"?`}},
 		{"role twice", lab + "nodes:\n  - roles: [controller, compute, gateway, compute]\n",
-			[]string{`x.yaml:4:43: nodes[0].roles[3]: role "compute" a second time`}},
+			[]string{`x.yaml:4:43: nodes[0].roles[3]: duplicate role "compute"`}},
 		{"role missing", lab + "nodes:\n  - roles: [controller, gateway]\n",
 			[]string{"x.yaml:4:3: nodes: no node has the role compute"}},
 		{"no nodes", lab + "nodes: []\n",
@@ -305,17 +305,17 @@ func TestErrors(t *testing.T) {
 		{"no vpc", lab + "vpc: {cidr: 0.0.0.0/16}\n", []string{
 			"x.yaml:3:13: vpc.cidr: 0.0.0.0/16 is no address, which AWS refuses", rangeHint}},
 		{"vpc in the lab's Elastic IPs", lab + "vpc: {cidr: 198.51.100.0/24}\n", []string{
-			"x.yaml:3:13: vpc.cidr: 198.51.100.0/24 overlaps 198.51.100.0/24, where the lab has its Elastic IPs", rangeHint}},
+			"x.yaml:3:13: vpc.cidr: 198.51.100.0/24 overlaps 198.51.100.0/24, the range of the lab's Elastic IPs", rangeHint}},
 		{"public vpc", aws + allow + "vpc: {cidr: 8.8.8.0/24}\n", []string{
-			"x.yaml:4:13: vpc.cidr: 8.8.8.0/24 is not private: guests could not reach whoever has it on the Internet",
+			"x.yaml:4:13: vpc.cidr: 8.8.8.0/24 is not private: guests could not reach its owners on the Internet",
 			rangeHint}},
 		{"vpc across the border of a private range", lab + "vpc: {cidr: 172.32.0.0/16}\n", []string{
-			"x.yaml:3:13: vpc.cidr: 172.32.0.0/16 is not private: guests could not reach whoever has it on the Internet",
+			"x.yaml:3:13: vpc.cidr: 172.32.0.0/16 is not private: guests could not reach its owners on the Internet",
 			rangeHint}},
 		{"name of groups", "name: sg\ntarget: lab\n", []string{
-			`x.yaml:1:7: name: "sg": security groups have the cloud's name first, and AWS takes none that begins with sg-`}},
+			`x.yaml:1:7: name: "sg": names of security groups begin with the cloud's name, and AWS refuses sg-`}},
 		{"name of groups too", "name: sg-1\ntarget: lab\n", []string{
-			`x.yaml:1:7: name: "sg-1": security groups have the cloud's name first, and AWS takes none that begins with sg-`}},
+			`x.yaml:1:7: name: "sg-1": names of security groups begin with the cloud's name, and AWS refuses sg-`}},
 		{"too many rules", aws + "management:\n  allow: [" + networks(8) + "]\n", []string{
 			"x.yaml:4:10: management.allow: 8 networks with 8 ports each need 65 rules, " +
 				"and a security group of AWS has at most 60: at most 7 networks",
@@ -334,7 +334,7 @@ func TestErrors(t *testing.T) {
 				`x.yaml:6:11: nodes[0].type: "file:///etc/passwd" is not an instance type such as t3.xlarge`}},
 		{"bad checksum", lab + "verify: {image: https://x/y, sha256: 0b1c}\n",
 			[]string{`x.yaml:3:38: verify.sha256: "0b1c" is not a SHA-256 checksum`,
-				"hint: 64 hexadecimal digits, as sha256sum shows them and publishers of images in a file SHA256SUMS"}},
+				"hint: 64 hexadecimal digits, as printed by sha256sum or published in SHA256SUMS"}},
 		{"checksum of nothing", lab + "verify: {sha256: " + strings.Repeat("0b", 32) + "}\n",
 			[]string{`x.yaml:3:18: verify.sha256: is the checksum of verify.image, which is missing`,
 				"hint: leave it out: the image that is used without verify.image is always checked"}},
@@ -364,7 +364,7 @@ func TestErrors(t *testing.T) {
 
 const rangeHint = "hint: take one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
 
-// networks are n that may be allowed.
+// networks returns n networks that may be allowed.
 func networks(n int) string {
 	all := make([]string, n)
 	for i := range all {
@@ -373,12 +373,12 @@ func networks(n int) string {
 	return strings.Join(all, ", ")
 }
 
-// What AWS has and what fits is not refused.
+// What AWS has and what fits is accepted.
 func TestAccepted(t *testing.T) {
 	const aws = "name: x\ntarget: us-gov-west-1\n"
 	for _, file := range []string{
 		aws + "availabilityZone: us-gov-west-1b\nmanagement: {allow: [" + networks(7) + "]}\n",
-		// The same network twice makes no second rule.
+		// A duplicate network makes no second rule.
 		aws + "management: {allow: [" + networks(7) + ", " + networks(7) + "]}\n",
 		"name: sgx\ntarget: lab\nvpc: {cidr: 100.64.0.0/16}\n",
 		"name: x\ntarget: lab\nvpc: {cidr: 198.19.0.0/16}\n",
@@ -391,8 +391,7 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// What is found out later is told with its place, as what the parser finds; a
-// default has that of what it belongs to.
+// Later errors have a position, like the parser's; a default has its parent's.
 func TestReject(t *testing.T) {
 	c, err := Parse("x.yaml", []byte("name: x\ntarget: lab\nnodes:\n  - name: a\n    type: t3.large\n"))
 	if err != nil {
@@ -406,8 +405,8 @@ func TestReject(t *testing.T) {
 	}
 }
 
-// checkPlaces fails the test if an error names a place that the file does not
-// have. The place behind the end of a line counts as there.
+// checkPlaces fails the test if an error's position is outside the file. The position after the end
+// of a line is inside.
 func checkPlaces(t *testing.T, data []byte, err error) {
 	t.Helper()
 	es, ok := err.(Errors)
@@ -424,8 +423,7 @@ func checkPlaces(t *testing.T, data []byte, err error) {
 	}
 }
 
-// Files with a few characters changed, left out or put in: every place that is
-// named is in the file.
+// For files with a few characters changed, removed or inserted, every position is in the file.
 func TestPlacesOfMutants(t *testing.T) {
 	whole, err := os.ReadFile("../../examples/lab.yaml")
 	if err != nil {
@@ -471,7 +469,7 @@ func TestElasticIPs(t *testing.T) {
 			Provider{Addresses: 2, ElasticIPs: model.ElasticIPsPool, Pool: []string{"eipalloc-12345678"}}, 0},
 	}
 	for _, tt := range tests {
-		// A quota of one is enough where only the node needs one.
+		// A quota of one is enough if only the node needs one.
 		c, err := Parse("x.yaml", fmt.Appendf(nil, "name: x\ntarget: lab\nlab: {elasticIPQuota: %d}\n%s\n", 1+tt.made,
 			tt.file))
 		if err != nil {

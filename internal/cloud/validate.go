@@ -26,21 +26,21 @@ var (
 	typePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,20}\.[a-z0-9][a-z0-9-]{0,20}$`)
 )
 
-// A root volume is one of gp3 (EC2 API Reference, ModifyVolume, Size), and
-// Debian with OpenStack does not fit into less than the smallest.
+// A root volume is a gp3 volume (EC2 API Reference, ModifyVolume, Size), and Debian with OpenStack
+// does not fit into less than the smallest.
 const (
 	smallestDisk = 10    // GiB
 	largestDisk  = 65536 // GiB
 )
 
-// hostNames are what Debian's /etc/hosts and systemd call the machine itself, or
-// everybody. A node with such a name would talk to itself.
+// hostNames are names for the machine itself, or for multicast groups, in Debian's /etc/hosts and
+// in systemd. A node with such a name would connect to itself.
 var hostNames = []string{"localhost", "localhost4", "localhost6", "localdomain", "ip6-localhost", "ip6-loopback",
 	"ip6-localnet",
 	"ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters", "broadcasthost"}
 
-// privateRanges are those that a VPC may lie in. AWS takes public ones too (VPC
-// User Guide, vpc-cidr-blocks), but then guests would not reach who has them.
+// privateRanges are the ranges that a VPC may use. AWS also accepts public ones (VPC User Guide,
+// vpc-cidr-blocks), but then guests could not reach their real owners.
 var privateRanges = prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", // RFC 1918
 	"100.64.0.0/10", // RFC 6598
 	"198.18.0.0/15") // RFC 2544
@@ -53,7 +53,7 @@ var unusableRanges = map[string][]netip.Prefix{
 	"no address": prefixes("0.0.0.0/8"),
 }
 
-// labElasticIPs is where the lab has its Elastic IPs.
+// labElasticIPs is the range of the lab's Elastic IPs.
 var labElasticIPs = netip.MustParsePrefix("198.51.100.0/24")
 
 func prefixes(all ...string) []netip.Prefix {
@@ -64,8 +64,8 @@ func prefixes(all ...string) []netip.Prefix {
 	return out
 }
 
-// ManagementPorts are the TCP ports that an operator needs: SSH, the dashboard
-// and its console, and the APIs of keystone, nova, placement, glance and neutron.
+// ManagementPorts are the TCP ports that an operator needs: SSH, the dashboard and its console, and
+// the APIs of keystone, nova, placement, glance and neutron.
 func ManagementPorts() []uint16 { return []uint16{22, 80, 5000, 6080, 8774, 8778, 9292, 9696} }
 
 // A security group has at most 60 inbound rules (VPC User Guide,
@@ -90,7 +90,7 @@ func (d *decoder) validate(c *Cloud) {
 	switch {
 	case c.Verify.SHA256 == "" || !d.ok(sum):
 	case !sumPattern.MatchString(c.Verify.SHA256):
-		d.reject(sum, "64 hexadecimal digits, as sha256sum shows them and publishers of images in a file SHA256SUMS",
+		d.reject(sum, "64 hexadecimal digits, as printed by sha256sum or published in SHA256SUMS",
 			"%q is not a SHA-256 checksum", c.Verify.SHA256)
 	case !d.has("verify.image"):
 		d.reject(sum, "leave it out: the image that is used without verify.image is always checked",
@@ -102,12 +102,12 @@ func (d *decoder) validate(c *Cloud) {
 
 func (d *decoder) validateIdentity(c *Cloud) {
 	if !d.has("name") {
-		d.reject("name", "it tells the cloud's resources from others: "+nameHint, "is missing")
+		d.reject("name", "it identifies the cloud's resources: "+nameHint, "is missing")
 	} else if d.ok("name") && !namePattern.MatchString(c.Name) {
 		d.reject("name", nameHint, "%q is not a name", c.Name)
 	} else if d.ok("name") && (c.Name == "sg" || strings.HasPrefix(c.Name, "sg-")) {
 		// EC2 API Reference, CreateSecurityGroup, GroupName.
-		d.reject("name", "", "%q: security groups have the cloud's name first, and AWS takes none that begins with sg-",
+		d.reject("name", "", "%q: names of security groups begin with the cloud's name, and AWS refuses sg-",
 			c.Name)
 	}
 	switch {
@@ -168,7 +168,8 @@ func (d *decoder) validateNetworks(c *Cloud) {
 	}
 }
 
-// validateRange refuses what a VPC cannot be, and what its guests would miss.
+// validateRange refuses ranges that a VPC cannot have, or that would hide addresses from its
+// guests.
 func (d *decoder) validateRange(path string, p netip.Prefix, lab bool) {
 	const hint = "take one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
 	for what, ranges := range unusableRanges {
@@ -178,12 +179,12 @@ func (d *decoder) validateRange(path string, p netip.Prefix, lab bool) {
 		}
 	}
 	if lab && p.Overlaps(labElasticIPs) {
-		d.reject(path, hint, "%s overlaps %s, where the lab has its Elastic IPs", p, labElasticIPs)
+		d.reject(path, hint, "%s overlaps %s, the range of the lab's Elastic IPs", p, labElasticIPs)
 		return
 	}
 	if !slices.ContainsFunc(privateRanges,
 		func(r netip.Prefix) bool { return r.Bits() <= p.Bits() && r.Contains(p.Addr()) }) {
-		d.reject(path, hint, "%s is not private: guests could not reach whoever has it on the Internet", p)
+		d.reject(path, hint, "%s is not private: guests could not reach its owners on the Internet", p)
 	}
 }
 
@@ -216,7 +217,7 @@ func (d *decoder) validateSubnet(path string, subnet, vpc netip.Prefix) {
 		return
 	}
 	if subnet.Bits() < shortestPrefix || subnet.Bits() > longestPrefix {
-		d.reject(path, "", "%s is not between /%d and /%d, as AWS wants a subnet", subnet, shortestPrefix, longestPrefix)
+		d.reject(path, "", "%s is not between /%d and /%d, AWS's limits for a subnet", subnet, shortestPrefix, longestPrefix)
 		return
 	}
 	if d.ok("vpc.cidr") && (subnet.Bits() < vpc.Bits() || !vpc.Contains(subnet.Addr())) {
@@ -233,14 +234,14 @@ func (d *decoder) validateProvider(c *Cloud) {
 	if !d.ok("vpc.cidr", "provider.subnet", "provider.addresses", "provider.first") {
 		return
 	}
-	end := size(p.Subnet) - reservedLast // offset behind the last usable address
+	end := size(p.Subnet) - reservedLast // offset after the last usable address
 	if !p.Subnet.Contains(p.First) {
 		d.reject("provider.first", "", "%s is outside the subnet %s", p.First, p.Subnet)
 		return
 	}
 	first := offset(p.Subnet.Addr(), p.First)
 	if first < reservedFirst || first >= end {
-		d.reject("provider.first", fmt.Sprintf("AWS keeps the first four and the last; usable are %s to %s",
+		d.reject("provider.first", fmt.Sprintf("AWS reserves the first four and the last; usable: %s to %s",
 			nth(p.Subnet, reservedFirst), nth(p.Subnet, end-1)), "%s is reserved by AWS in %s", p.First, p.Subnet)
 		return
 	}
@@ -328,7 +329,7 @@ func (d *decoder) validateRoles(path string, roles []model.Role, played map[mode
 		case !slices.Contains(known, string(r)):
 			d.reject(at, suggest(string(r), known), "unknown role %q", r)
 		case seen[r]:
-			d.reject(at, "", "role %q a second time", r)
+			d.reject(at, "", "duplicate role %q", r)
 		}
 		seen[r], played[r] = true, true
 	}

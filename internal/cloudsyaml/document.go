@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// OddError says that a clouds.yaml can be read, or can't, but not be changed safely. It was left as it is.
+// OddError reports that a clouds.yaml cannot be changed safely. It was left as it is.
 type OddError struct{ Reason string }
 
 func (e *OddError) Error() string { return e.Reason }
@@ -20,14 +20,14 @@ func (e *OddError) Error() string { return e.Reason }
 // pair is a key of a mapping and its value.
 type pair struct{ key, value *yaml.Node }
 
-// document is a clouds.yaml as a parser sees it.
+// document is a parsed clouds.yaml.
 type document struct {
-	root   *yaml.Node // nil if there is none, or null
-	clouds *pair      // nil if there is none; its value may be null
+	root   *yaml.Node // nil if missing or null
+	clouds *pair      // nil if missing; its value may be null
 }
 
-// parse reads a clouds.yaml. OpenStack's clients read one document, whose root is a mapping (openstacksdk,
-// "Configuring OpenStack SDK Applications").
+// parse reads a clouds.yaml. OpenStack's clients read one document, whose root is a mapping
+// (openstacksdk, "Configuring OpenStack SDK Applications").
 func parse(text []byte) (*document, error) {
 	if !utf8.Valid(text) {
 		return nil, &OddError{Reason: "it is not UTF-8"}
@@ -81,7 +81,7 @@ func pairs(mapping *yaml.Node) func(func(pair) bool) {
 	}
 }
 
-// flow tells whether the clouds are in braces.
+// flow reports whether the clouds are in braces.
 func (d *document) flow() bool {
 	return d.root != nil && d.root.Style&yaml.FlowStyle != 0 ||
 		d.clouds != nil && d.clouds.value.Kind == yaml.MappingNode && d.clouds.value.Style&yaml.FlowStyle != 0
@@ -105,7 +105,7 @@ func (d *document) entry(name string) (found *pair, err error) {
 	return found, nil
 }
 
-// differs compares all but one cloud's entry.
+// differs compares everything except one cloud's entry.
 func (d *document) differs(other *document, name string) error {
 	mine, others := d.rest(name), other.rest(name)
 	if len(mine) != len(others) {
@@ -119,7 +119,7 @@ func (d *document) differs(other *document, name string) error {
 	return nil
 }
 
-// rest is everything but one cloud's entry, in order.
+// rest returns everything except one cloud's entry, in order.
 func (d *document) rest(name string) (nodes []*yaml.Node) {
 	if d.root == nil {
 		return nil
@@ -138,8 +138,8 @@ func (d *document) rest(name string) (nodes []*yaml.Node) {
 	return nodes
 }
 
-// same tells whether two nodes are read as the same: by any parser, so that what an alias stands for and how a
-// scalar is written counts, and what a scalar means does not.
+// same reports whether any parser reads two nodes as the same: aliases and the spelling of scalars
+// count, the meaning of scalars does not.
 func same(a, b *yaml.Node) bool {
 	if a.Kind != b.Kind || a.ShortTag() != b.ShortTag() || a.Value != b.Value || a.Anchor != b.Anchor ||
 		len(a.Content) != len(b.Content) {

@@ -12,11 +12,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// marker follows a "clouds:" that was not there before, so that it goes with the last entry.
+// marker follows a "clouds:" that Set has added, so that Remove removes it with the last entry.
 const marker = " # added by macaw"
 
-// Set returns a clouds.yaml in which the cloud's entry is entry, a YAML mapping. All else is as it was, byte for
-// byte. A text that has the entry already comes back unchanged.
+// Set returns a clouds.yaml in which the cloud's entry is entry, a YAML mapping. Everything else
+// stays, byte for byte. A text that has the entry already is returned unchanged.
 func Set(text []byte, name string, entry []byte) ([]byte, error) {
 	var want yaml.Node
 	if err := yaml.Unmarshal(entry, &want); err != nil {
@@ -29,19 +29,19 @@ func Set(text []byte, name string, entry []byte) ([]byte, error) {
 	return e.apply(text)
 }
 
-// Remove returns a clouds.yaml without the cloud's entry. All else is as it was, byte for byte.
+// Remove returns a clouds.yaml without the cloud's entry. Everything else stays, byte for byte.
 func Remove(text []byte, name string) ([]byte, error) {
 	e := edit{name: name}
 	return e.apply(text)
 }
 
-// edit is one change: an entry put in, or taken out where entry is nil.
+// edit is one change: an entry added or replaced, or removed if entry is nil.
 type edit struct {
 	name  string
 	entry *yaml.Node
 }
 
-// apply edits the text, and believes in the outcome only when a parser has read it back.
+// apply edits the text, and accepts a result only after parsing and comparing it.
 func (e edit) apply(text []byte) ([]byte, error) {
 	before, err := parse(text)
 	if err != nil {
@@ -68,7 +68,7 @@ func (e edit) apply(text []byte) ([]byte, error) {
 		why)}
 }
 
-// candidates are the texts that may be what is wanted, the best first.
+// candidates returns possible results, the best first.
 func (e edit) candidates(text []byte, doc *document, have *pair) ([][]byte, error) {
 	l := splitLines(text)
 	switch {
@@ -77,7 +77,7 @@ func (e edit) candidates(text []byte, doc *document, have *pair) ([][]byte, erro
 	case have != nil:
 		return [][]byte{e.replace(l, doc, have)}, nil
 	case doc.clouds != nil:
-		at := doc.clouds.key.Line // the line behind the key's
+		at := doc.clouds.key.Line // the line after the key's
 		indent := doc.clouds.key.Column + 1
 		if kids := doc.clouds.value.Content; len(kids) > 0 {
 			indent = kids[0].Column - 1
@@ -91,20 +91,20 @@ func (e edit) candidates(text []byte, doc *document, have *pair) ([][]byte, erro
 	added := append([]string{strings.Repeat(" ", indent) + "clouds:" + marker + l.eol()}, e.lines(indent+2, l.eol())...)
 	all := [][]byte{l.insert(l.end(), added)}
 	if doc.root != nil && len(doc.root.Content) > 0 {
-		// Behind a block of text whose end is the file's, a new line would become part of it.
+		// After a block scalar that ends the file, a new line would become part of it.
 		all = append(all, l.insert(doc.root.Content[0].Line-1, added))
 	}
 	return all, nil
 }
 
-// lines are the entry as a block.
+// lines returns the entry as a block.
 func (e edit) lines(indent int, eol string) []string {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
 	_ = enc.Encode(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
 		{Kind: yaml.ScalarNode, Value: e.name}, e.entry,
-	}}) // of a parsed node
+	}}) // encoding a parsed node cannot fail
 	var lines []string
 	for line := range strings.Lines(b.String()) {
 		lines = append(lines, strings.Repeat(" ", indent)+strings.TrimSuffix(line, "\n")+eol)
@@ -112,7 +112,7 @@ func (e edit) lines(indent int, eol string) []string {
 	return lines
 }
 
-// replace puts the entry where it was, or takes it out.
+// replace replaces the entry in place, or removes it.
 func (e edit) replace(l *lines, doc *document, have *pair) []byte {
 	from := have.key.Line - 1
 	to := l.blockEnd(from, have.key.Column-1)
@@ -126,7 +126,8 @@ func (e edit) replace(l *lines, doc *document, have *pair) []byte {
 	return l.replace(from, to, with)
 }
 
-// inFlow edits a mapping in braces. What is put in is JSON, which is YAML too, and whose end can be found again.
+// inFlow edits a mapping in braces. It inserts JSON, which is YAML too, and whose end can be found
+// again.
 func (e edit) inFlow(l *lines, doc *document, have *pair) ([][]byte, error) {
 	clouds := doc.clouds
 	if clouds == nil {
@@ -172,7 +173,7 @@ func (e edit) inFlow(l *lines, doc *document, have *pair) ([][]byte, error) {
 	return [][]byte{bytes.Join([][]byte{text[:from], with, text[to:]}, nil)}, nil
 }
 
-// toJSON writes a node as JSON, with keys in their order.
+// toJSON encodes a node as JSON, with keys in their order.
 func toJSON(n *yaml.Node) ([]byte, error) {
 	var parts [][]byte
 	switch n.Kind {
@@ -209,7 +210,8 @@ func toJSON(n *yaml.Node) ([]byte, error) {
 	return json.Marshal(value)
 }
 
-// verify reads the outcome: the other clouds and everything else are as before, and ours is as wanted.
+// verify parses the result: the other clouds and everything else are as before, and the entry is as
+// wanted.
 func (e edit) verify(before *document, text []byte) error {
 	after, err := parse(text)
 	if err != nil {

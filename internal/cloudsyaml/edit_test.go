@@ -20,7 +20,7 @@ const entry = `auth:
 region_name: RegionOne
 `
 
-// block is the entry as it stands in a file, below "clouds:".
+// block is the entry in a file, below "clouds:".
 const block = `  lab:
     auth:
       auth_url: http://198.51.100.10:5000/v3
@@ -29,7 +29,8 @@ const block = `  lab:
     region_name: RegionOne
 `
 
-// odd are files as people have them. In want, @ stands for the entry; a file without want is refused for the reason.
+// odd are files in users' styles. In want, @ is the entry; a file without want is refused for the
+// reason.
 var odd = []struct{ name, text, want, reason string }{
 	{"no file", "", "clouds: # added by macaw\n@", ""},
 	{"only comments", "# mine\n", "# mine\nclouds: # added by macaw\n@", ""},
@@ -135,7 +136,8 @@ func TestOddFilesStayAsTheyAre(t *testing.T) {
 	samePyYAML(t, texts)
 }
 
-// expand puts the entry where want has an @, with the line ends of text. Behind "-" the last line end is missing.
+// expand replaces the @ in want by the entry, with the line breaks of text. After "-" the last line
+// break is missing.
 func expand(want, text string) string {
 	e := block
 	if strings.Contains(text, "\r\n") {
@@ -148,7 +150,8 @@ func expand(want, text string) string {
 	return want
 }
 
-// pyYAML compares what PyYAML, which OpenStack's clients use, reads in texts without and with the entry.
+// pyYAML compares what PyYAML, which OpenStack's clients use, reads in texts without and with the
+// entry.
 const pyYAML = `
 import json, sys, yaml
 for before, after in json.load(sys.stdin):

@@ -14,19 +14,20 @@ import (
 	"macaw.example/internal/smallfile"
 )
 
-// backupSuffix follows the file's name in that of its backup.
+// backupSuffix is appended to the file's name for its backup.
 const backupSuffix = ".macaw-backup"
 
-// File is a clouds.yaml on disk. It may not exist, and may be a symbolic link: then what it leads to is changed.
+// File is a clouds.yaml on disk. It may not exist, and may be a symbolic link, whose target is then
+// changed.
 type File struct{ Path string }
 
-// Set puts an entry in, or another in its place, and tells whether anything had to be changed.
+// Set adds or replaces an entry, and reports whether anything had to be changed.
 func (f File) Set(name string, entry []byte) (changed bool, err error) {
 	return f.update(func(text []byte) ([]byte, error) { return Set(text, name, entry) })
 }
 
-// Remove takes an entry out, and tells whether it was there. A file that has nothing else is removed, unless it was
-// there before the first entry was put in.
+// Remove removes an entry, and reports whether it existed. It also removes a file that has nothing
+// else, unless the file existed before the first entry was added.
 func (f File) Remove(name string) (changed bool, err error) {
 	if _, err := os.Stat(f.Path); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -34,7 +35,7 @@ func (f File) Remove(name string) (changed bool, err error) {
 	return f.update(func(text []byte) ([]byte, error) { return Remove(text, name) })
 }
 
-// update changes the file's text. Another process that is at it waits for its turn.
+// update changes the file's text. It waits for another process that is changing it.
 func (f File) update(edit func([]byte) ([]byte, error)) (changed bool, err error) {
 	target, err := resolve(f.Path)
 	if err != nil {
@@ -72,7 +73,7 @@ func (f File) update(edit func([]byte) ([]byte, error)) (changed bool, err error
 		return err == nil, err
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, err
-	case info == nil || bytes.HasPrefix(before, []byte("clouds:"+marker)): // the file was made with an entry
+	case info == nil || bytes.HasPrefix(before, []byte("clouds:"+marker)): // the file was made for an entry
 		if len(after) == 0 {
 			return true, os.Remove(target)
 		}
@@ -85,7 +86,7 @@ func (f File) update(edit func([]byte) ([]byte, error)) (changed bool, err error
 	return true, write(target, after, info)
 }
 
-// resolve follows symbolic links, also to what does not exist yet.
+// resolve follows symbolic links, also to files that do not exist yet.
 func resolve(path string) (string, error) {
 	for range 40 {
 		to, err := os.Readlink(path)
@@ -113,7 +114,7 @@ func read(path string) (text []byte, info fs.FileInfo, err error) {
 	return text, info, err
 }
 
-// write replaces the file as a whole; its owner and mode stay.
+// write replaces the file atomically; its owner and mode stay.
 func write(path string, text []byte, info fs.FileInfo) error {
 	mode := fs.FileMode(0o600)
 	if info != nil {

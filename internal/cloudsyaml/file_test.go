@@ -76,7 +76,7 @@ func TestAFileOfTheirs(t *testing.T) {
 	}
 }
 
-// What its owner writes meanwhile stays, and so does the backup.
+// Changes by the owner meanwhile stay, and so does the backup.
 func TestAFileThatItsOwnerChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "clouds.yaml")
 	put(t, path, theirs, 0o600)
@@ -140,7 +140,7 @@ func TestASymbolicLinkStays(t *testing.T) {
 	if err := os.Symlink("dotfiles/clouds", link); err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"", theirs} { // the first time it leads nowhere
+	for _, text := range []string{"", theirs} { // the first time its target is missing
 		if text != "" {
 			put(t, target, text, 0o600)
 		}
@@ -202,7 +202,7 @@ func TestAReadOnlyDirectory(t *testing.T) {
 	}
 }
 
-// Several clouds come up at the same time.
+// Several clouds are added at the same time.
 func TestTwoAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "clouds.yaml")
 	put(t, path, theirs, 0o600)

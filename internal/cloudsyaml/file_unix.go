@@ -16,7 +16,8 @@ import (
 	"macaw.example/internal/filelock"
 )
 
-// lock keeps other processes out until unlock. It is on the directory, which outlives the file and needs no other.
+// lock excludes other processes until unlock. It locks the directory, which outlives the file and
+// needs no extra lock file.
 func lock(dir string) (unlock func(), err error) {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -29,7 +30,7 @@ func lock(dir string) (unlock func(), err error) {
 	return func() { d.Close() }, nil
 }
 
-// replace writes a file, whole or not at all. It belongs to the owner of info, if that is not nil.
+// replace writes a file atomically. The file gets the owner of info, if that is not nil.
 func replace(path string, text []byte, mode fs.FileMode, info fs.FileInfo) error {
 	p, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(mode))
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"macaw.example/internal/filelock"
 )
 
-// lock keeps other processes out until unlock. Windows locks no directories, so it is on a file beside.
+// lock excludes other processes until unlock. Windows cannot lock directories, so it locks a file
+// next to the target.
 func lock(dir string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, ".macaw.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -25,7 +26,7 @@ func lock(dir string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// replace writes a file, whole or not at all. Who may read it is what its directory says.
+// replace writes a file atomically. Its permissions come from its directory.
 func replace(path string, text []byte, _ fs.FileMode, _ fs.FileInfo) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".macaw-")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// lines is a text by lines, each with its end. Lines end where YAML 1.1 says so (5.4), because a parser's line
-// numbers count them so.
+// lines is a text split into lines, each with its line break. Lines end where YAML 1.1 (5.4) says,
+// because a parser's line numbers follow it.
 type lines struct{ all []string }
 
 func splitLines(text []byte) *lines {
@@ -33,7 +33,7 @@ func splitLines(text []byte) *lines {
 
 func (l *lines) text() []byte { return []byte(strings.Join(l.all, "")) }
 
-// eol is how the text's first line ends.
+// eol is the text's first line break.
 func (l *lines) eol() string {
 	if len(l.all) > 0 && strings.HasSuffix(l.all[0], "\r\n") {
 		return "\r\n"
@@ -41,12 +41,12 @@ func (l *lines) eol() string {
 	return "\n"
 }
 
-// unfinished tells whether the last line has no end.
+// unfinished reports whether the last line has no line break.
 func (l *lines) unfinished() bool {
 	return len(l.all) > 0 && strings.TrimRight(l.all[len(l.all)-1], "\n\r\u0085\u2028\u2029") == l.all[len(l.all)-1]
 }
 
-// end is the line before which something belongs that comes last: the text's end, or the document's.
+// end is the index at which appended lines belong: the end of the text, or of the document.
 func (l *lines) end() int {
 	for i, line := range l.all {
 		if rest, ok := strings.CutPrefix(line, "..."); ok && strings.TrimRight(rest, " \t\r\n") == "" {
@@ -60,8 +60,8 @@ func (l *lines) insert(at int, with []string) []byte {
 	return l.replace(min(at, len(l.all)), min(at, len(l.all)), with)
 }
 
-// replace returns the text with other lines in place of some. A text whose last line has no end keeps that, so that
-// whoever takes the lines out again is back at the same text.
+// replace returns the text with some lines replaced. If the last line has no line break, that stays
+// so, so that removing the lines restores the text.
 func (l *lines) replace(from, to int, with []string) []byte {
 	open := l.unfinished() && to == len(l.all)
 	var b bytes.Buffer
@@ -88,8 +88,8 @@ func (l *lines) replace(from, to int, with []string) []byte {
 	return out
 }
 
-// blockEnd is the line behind a block that begins at a line with some indentation: behind the last line that is
-// indented more and is no comment.
+// blockEnd returns the line after the block that begins at from: the one after the last line that
+// is indented more and is not a comment.
 func (l *lines) blockEnd(from, indent int) int {
 	end := from + 1
 	for i := from + 1; i < len(l.all); i++ {
@@ -105,7 +105,7 @@ func (l *lines) blockEnd(from, indent int) int {
 	return end
 }
 
-// offset is where a node begins, in bytes; negative if it is not in the text.
+// offset is the byte offset of a node's start; negative if it is not in the text.
 func (l *lines) offset(n *yaml.Node) int {
 	if n.Line < 1 || n.Line > len(l.all) {
 		return -1

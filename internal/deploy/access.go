@@ -12,16 +12,16 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// access is how the cloud's administrator reaches it.
+// access is the administrator's access to the cloud.
 type access struct {
 	Auth neutron.Auth
-	path string // of the clouds.yaml that it is in
-	// Why that is not the user's own.
+	path string // of the clouds.yaml that has the entry
+	// refused is why that is not the user's own clouds.yaml; nil if it is.
 	refused error
 }
 
-// takeAccess fetches the administrator's credentials from the controller and
-// puts them into clouds.yaml.
+// takeAccess fetches the administrator's credentials from the controller and puts them into
+// clouds.yaml.
 func (d *Deployment) takeAccess(ctx context.Context, h Node) (access, error) {
 	var acc access
 	err := d.do(phaseHost, "fetch credentials", func() error {
@@ -56,7 +56,7 @@ func (d *Deployment) fetchAccess(ctx context.Context, h Node) (access, error) {
 	return access{Auth: auth, path: path, refused: refused}, nil
 }
 
-// authOf reads an entry of clouds.yaml.
+// authOf decodes an entry of clouds.yaml.
 func authOf(entry *yaml.Node) (neutron.Auth, error) {
 	var e struct {
 		Auth struct {

@@ -14,11 +14,11 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// Agent is the agent of the cloud's gateway node. Each of its methods connects anew:
-// whoever is asked in between may take his time.
+// Agent is a client of the gateway node's agent. Each method opens a new connection, because the
+// operator may take long to answer a question in between.
 type Agent struct{ d *Deployment }
 
-// Agent returns the agent of the cloud's gateway node.
+// Agent returns a client of the gateway node's agent.
 func (d *Deployment) Agent() Agent { return Agent{d} }
 
 func (a Agent) on(ctx context.Context, fn func(context.Context, Node) error) error {
@@ -31,7 +31,7 @@ func (a Agent) run(ctx context.Context, command string, stdin io.Reader) error {
 	return a.on(ctx, func(ctx context.Context, h Node) error { return h.Run(ctx, command, stdin, nil) })
 }
 
-// Status is what the agent has come to, and the translation as it is now.
+// Status returns the agent's last report and the current translation.
 func (a Agent) Status(ctx context.Context) (st nodeapi.Status, err error) {
 	err = a.on(ctx, func(ctx context.Context, h Node) error {
 		st, err = readStatus(ctx, h)
@@ -54,7 +54,7 @@ func (a Agent) SetMode(ctx context.Context, mode string) error {
 	})
 }
 
-// Agree leaves word for the agent that these Elastic IPs may be released.
+// Agree tells the agent that these Elastic IPs may be released.
 func (a Agent) Agree(ctx context.Context, held []model.Held) error {
 	raw, err := json.Marshal(held)
 	if err != nil {
@@ -63,7 +63,7 @@ func (a Agent) Agree(ctx context.Context, held []model.Held) error {
 	return a.run(ctx, nodeapi.Program+" agree", bytes.NewReader(raw))
 }
 
-// Reload has the agent take up at once what is new.
+// Reload makes the agent query Neutron now.
 func (a Agent) Reload(ctx context.Context) error {
 	return a.run(ctx, "systemctl reload "+nodeapi.AgentUnit, nil)
 }

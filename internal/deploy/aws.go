@@ -19,8 +19,7 @@ import (
 	"macaw.example/lab"
 )
 
-// connect makes the clients of the cloud's AWS. up says that a lab shall be brought
-// up if it is down.
+// connect makes the clients of the cloud's AWS. If up is set, it brings up a lab that is down.
 func (d *Deployment) connect(ctx context.Context, up bool) (err error) {
 	switch {
 	case d.AWS != nil:
@@ -36,10 +35,11 @@ func (d *Deployment) connect(ctx context.Context, up bool) (err error) {
 	err = d.await(phaseInfra, "find AWS credentials", func() (err error) {
 		cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(d.Cloud.Target),
 			config.WithHTTPClient(awsapi.HTTPClient()),
-			config.WithLogger(logging.Nop{})) // what matters comes back as an error
-		// Set when the services that credentials come from have their clients: these answer otherwise.
+			config.WithLogger(logging.Nop{})) // relevant messages are returned as errors
+		// Set after the clients of the services that credentials come from are made: their
+		// responses have another form.
 		cfg.APIOptions = append(cfg.APIOptions, awsapi.Options...)
-		// given here, AWS_MAX_ATTEMPTS holds
+		// Set here, it leaves AWS_MAX_ATTEMPTS in force.
 		cfg.Retryer = awsapi.TellingRetryer(func(text string) { d.Progress.Note(phaseInfra, text) })
 		if err == nil {
 			_, err = cfg.Credentials.Retrieve(ctx)
@@ -65,7 +65,7 @@ func (d *Deployment) connectLab(ctx context.Context, up bool) error {
 	}
 	err := d.await(phaseLab, "ask the lab's daemon", func() (err error) {
 		if d.running, err = lab.Open(ctx); ctx.Err() != nil {
-			return context.Cause(ctx) // nobody knows whether it is down
+			return context.Cause(ctx) // whether the lab is down is unknown
 		}
 		return err
 	})
@@ -88,10 +88,10 @@ func region(c *cloud.Cloud) string {
 	return c.Target
 }
 
-// seeStep is what asking AWS for a cloud is called.
+// seeStep is the name of the step that reads a cloud from AWS.
 const seeStep = "see what AWS has"
 
-// see looks at what AWS has of the cloud.
+// see reads from AWS what exists of the cloud.
 func (d *Deployment) see(ctx context.Context) (infra.Seen, error) {
 	if d.down {
 		return infra.Seen{Region: lab.Region, Zones: []string{lab.Region + "a"}}, nil
@@ -99,7 +99,7 @@ func (d *Deployment) see(ctx context.Context) (infra.Seen, error) {
 	return infra.See(ctx, d.api(), d.Cloud.Name)
 }
 
-// look is see, and shows that it takes long.
+// look is see, shown as a step if it takes long.
 func (d *Deployment) look(ctx context.Context) (seen infra.Seen, err error) {
 	err = d.await(phaseInfra, seeStep, func() error {
 		seen, err = d.see(ctx)
@@ -108,8 +108,7 @@ func (d *Deployment) look(ctx context.Context) (seen infra.Seen, err error) {
 	return seen, err
 }
 
-// nodes returns what AWS has of the cloud's nodes; it is an error if one is not
-// there.
+// nodes returns the cloud's nodes as AWS has them, and an error if one is missing.
 func (d *Deployment) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
 	seen, err := d.look(ctx)
 	if err != nil {
@@ -124,7 +123,7 @@ func (d *Deployment) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
 	return nodes, nil
 }
 
-// planAWS is the difference between the cloud file and what AWS has.
+// planAWS returns the difference between the cloud file and what AWS has.
 func (d *Deployment) planAWS(ctx context.Context, publicKey string) (*infra.Plan, error) {
 	w := infra.Wanted{Cloud: d.Cloud, PublicKey: publicKey, UserData: userData(d.Cloud)}
 	seen, err := d.see(ctx)
@@ -132,7 +131,7 @@ func (d *Deployment) planAWS(ctx context.Context, publicKey string) (*infra.Plan
 		return nil, err
 	}
 	if d.down {
-		// What the lab will offer once it is up.
+		// The image that the lab will have once it is up.
 		w.Image = infra.Image{ID: d.Lab.StockImage(), Kind: infra.ImageStock}
 		return infra.PlanUp(w, seen)
 	}
@@ -152,14 +151,13 @@ func (d *Deployment) planAWS(ctx context.Context, publicKey string) (*infra.Plan
 	return infra.PlanIn(account, w, seen)
 }
 
-// userData has cloud-init give the machine its node's name: Nova and OVN know a
-// node by its host name.
+// userData makes cloud-init set the node's name as host name: Nova and OVN identify a node by it.
 func userData(c *cloud.Cloud) []byte {
 	return fmt.Appendf(nil, "#cloud-config\nhostname: %[1]s\nfqdn: %[1]s\nmanage_etc_hosts: localhost\n", c.Nodes[0].Name)
 }
 
-// makeInfra makes the cloud's AWS resources and returns its nodes and how many
-// actions it took. Instances go with their data only if destroy says so.
+// makeInfra makes the cloud's AWS resources and returns its nodes and the number of actions. It
+// removes instances, with their data, only if destroy is set.
 func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeOutput, int, error) {
 	key, err := d.loadKey()
 	if err != nil {

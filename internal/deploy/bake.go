@@ -13,16 +13,15 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// BakeResult is an image that has been made, or was there.
+// BakeResult is the image, made or found.
 type BakeResult struct {
 	Image    string `json:"image"`
-	Packages string `json:"packages"` // the hash that the image is found by
+	Packages string `json:"packages"` // the hash that FindImage looks for
 	Made     bool   `json:"made"`
 }
 
-// Bake makes an image with OpenStack's packages installed, unless there is one and
-// force does not want another. It does so in a cloud of its own, which is removed
-// afterwards.
+// Bake makes an image with OpenStack's packages installed. Without force, it keeps an existing one.
+// It works in a cloud of its own, which it removes afterwards.
 func (d *Deployment) Bake(ctx context.Context, force bool) (res BakeResult, err error) {
 	bakery := *d
 	bakery.Cloud = bakeryOf(d.Cloud)
@@ -33,8 +32,8 @@ func (d *Deployment) Bake(ctx context.Context, force bool) (res BakeResult, err 
 	return res, err
 }
 
-// bakeryOf is the cloud whose only node is imaged: a network and an instance,
-// with the one Elastic IP that SSH needs.
+// bakeryOf is the cloud whose only node becomes the image: a network, an instance, and the one
+// Elastic IP that SSH needs.
 func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 	b := *c
 	b.Name = c.Name + "-bake"
@@ -60,9 +59,9 @@ func (d *Deployment) bake(ctx context.Context, force bool) (BakeResult, error) {
 	if err != nil {
 		return BakeResult{}, err
 	}
-	// What a run that was killed has left goes on, if it can.
+	// Continue what a killed run has left, if possible.
 	if seen.Sealed() || !needed && !seen.Empty() {
-		d.Progress.Note(phaseBake, "an earlier run has left its instance behind; removing that")
+		d.Progress.Note(phaseBake, "removing the instance of an earlier run")
 		if err := d.removeBakery(ctx); err != nil {
 			return BakeResult{}, err
 		}
@@ -76,12 +75,11 @@ func (d *Deployment) bake(ctx context.Context, force bool) (BakeResult, error) {
 	return res, nil
 }
 
-// makeImage makes the image in a cloud made for it, which is removed afterwards,
-// also after a failure.
+// makeImage makes the image in the bakery and then removes the bakery, also after a failure.
 func (d *Deployment) makeImage(ctx context.Context) (id string, err error) {
 	defer func() {
 		if err != nil && ctx.Err() == nil {
-			d.Progress.Note(phaseBake, "failed, and is removed again: "+err.Error())
+			d.Progress.Note(phaseBake, "failed; removing it: "+err.Error())
 		}
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)
 		defer cancel()
@@ -108,7 +106,7 @@ func (d *Deployment) makeImage(ctx context.Context) (id string, err error) {
 	if _, err := d.job(ctx, h, job); err != nil {
 		return "", err
 	}
-	// The tag comes first: once it has begun, the instance is lost to others.
+	// Tag first: from the start of the next job, the instance is good for nothing else.
 	if err := infra.Seal(ctx, d.ec2, nodes[0].InstanceID); err != nil {
 		return "", err
 	}
@@ -123,8 +121,7 @@ func (d *Deployment) makeImage(ctx context.Context) (id string, err error) {
 	return id, err
 }
 
-// removeBakery removes the cloud that images are made in, also from the operator's
-// files.
+// removeBakery removes the bakery from AWS and from the operator's files.
 func (d *Deployment) removeBakery(ctx context.Context) error {
 	done, err := d.removeInfra(ctx)
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// putCloud writes a cloud's entry into clouds.yaml, and returns the file that it is in. Where the user's file can't
-// be changed the entry gets a file of its own, and refused says why: a cloud that is up is of use without it.
+// putCloud writes a cloud's entry into clouds.yaml, and returns that file's path. If the user's
+// file cannot be changed, the entry goes into a file of its own, since the cloud is usable without
+// it, and refused is the reason.
 func (h Home) putCloud(name string, entry *yaml.Node) (path string, refused, err error) {
 	path = h.CloudsYAML
 	b, err := yaml.Marshal(entry)
@@ -36,13 +37,12 @@ func (h Home) putCloud(name string, entry *yaml.Node) (path string, refused, err
 func (h Home) dropCloud(name string) error {
 	if _, err := (cloudsyaml.File{Path: h.CloudsYAML}).Remove(name); err != nil {
 		return hint.With(fmt.Errorf("removing cloud %s from clouds.yaml: %w", name, err),
-			"the file is as it was; take out the entry %q by hand", name)
+			"the file is unchanged; remove the entry %q by hand", name)
 	}
 	return nil
 }
 
-// cloudEntry takes a cloud's entry out of a clouds.yaml that a node has
-// written.
+// cloudEntry extracts a cloud's entry from a clouds.yaml that a node has written.
 func cloudEntry(file []byte, name string) (*yaml.Node, error) {
 	var doc struct {
 		Clouds map[string]yaml.Node `yaml:"clouds"`

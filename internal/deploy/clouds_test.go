@@ -21,7 +21,7 @@ func entryOf(t *testing.T, url string) *yaml.Node {
 	return entry
 }
 
-// newHome makes places for clouds.yaml and for macaw's files.
+// newHome makes paths for clouds.yaml and for macaw's files.
 func newHome(t *testing.T) Home {
 	t.Helper()
 	dir := t.TempDir()
@@ -55,7 +55,7 @@ func TestPutCloud(t *testing.T) {
 	}
 }
 
-// A file that can't be changed stays as it is, and the cloud is of use all the same.
+// A file that cannot be changed stays as it is, and the cloud is usable nevertheless.
 func TestPutCloudBesideAFileThatCannotBeChanged(t *testing.T) {
 	h := newHome(t)
 	clouds := h.CloudsYAML

@@ -18,7 +18,7 @@ import (
 	"macaw.example/lab"
 )
 
-// The phases, as progress names them.
+// The phases, as shown by Progress.
 const (
 	phaseLab       = "lab"
 	phaseInfra     = "infra"
@@ -31,24 +31,22 @@ const (
 	phaseBake      = "bake"
 )
 
-// Progress is told of the steps of a phase. It may be used by steps that run side
-// by side.
+// Progress shows the steps of each phase. It must be safe for concurrent use.
 type Progress interface {
-	// Start begins a step; what it returns ends it, with the error that it has come
-	// to.
+	// Start shows the start of a step. The caller calls done at its end, with the step's error.
 	Start(phase, step string) (done func(error))
-	// Begin is Start for a step that is of interest only if it takes long.
+	// Begin is Start for a step that is shown only if it takes long.
 	Begin(phase, step string) (done func(error))
-	// Note tells of something that is no step.
+	// Note shows a message that is not a step.
 	Note(phase, text string)
 }
 
-// Home is where an operator's files are.
+// Home locates an operator's files.
 type Home struct {
-	// Dir has a folder for each cloud, with its SSH key and the host keys of its
-	// nodes. Neither is state: without them a new key can be put on the machines.
+	// Dir has a directory for each cloud, with its SSH key and the host keys of its nodes. Neither
+	// is state: without them, a new key can be put on the machines.
 	Dir string
-	// CloudsYAML is where OpenStack's clients look for their clouds.
+	// CloudsYAML is the path where OpenStack's clients look for their clouds.
 	CloudsYAML string
 }
 
@@ -56,36 +54,36 @@ func (h Home) of(cloud string) string         { return filepath.Join(h.Dir, clou
 func (h Home) key(cloud string) string        { return filepath.Join(h.of(cloud), "id_ed25519") }
 func (h Home) knownHosts(cloud string) string { return filepath.Join(h.of(cloud), "known_hosts") }
 
-// Deployment is a cloud file, and what is needed to make a cloud of it.
+// Deployment is a cloud file and everything needed to make its cloud.
 type Deployment struct {
 	Cloud    *cloud.Cloud
 	Home     Home
 	Progress Progress
-	// Command is what the operator has run, such as "up cloud.yaml": others who want
-	// to change the cloud meanwhile are told.
+	// Command is the operator's command, such as "up cloud.yaml". It is shown to other runs that
+	// want to change the cloud at the same time.
 	Command string
-	// Lab is what a lab for the cloud is brought up with.
+	// Lab has the options for bringing up the cloud's lab.
 	Lab lab.Options
-	// Limits bound the waiting for nodes; the zero value has the defaults.
+	// Limits bound the waits for nodes; the zero value has the defaults.
 	Limits Limits
 
-	// The worlds outside; nil is the real one.
-	AWS       func(context.Context) (aws.Config, error) // of clients of the cloud's AWS
+	// Replacements of external systems for tests; nil is the real one.
+	AWS       func(context.Context) (aws.Config, error) // configuration for the clients of the cloud's AWS
 	Dial      func(context.Context, host.Config) (Node, error)
 	OpenStack OpenStack
-	Program   func() (host.Content, error) // the node's program
+	Program   func() (host.Content, error) // macaw-node
 
 	ec2     *ec2.Client
 	iam     *iam.Client
-	running *lab.Lab // the cloud's lab, if it is in one that is up
-	// down says that the cloud's lab is not up: there is nothing to see.
+	running *lab.Lab // the cloud's lab, if it has one that is up
+	// down means that the cloud's lab is not up: there is nothing to see.
 	down bool
 }
 
-// Limits bound the waiting for nodes.
+// Limits bound the waits for nodes.
 type Limits struct {
-	Start time.Duration // of a node that has just been started: 10 minutes
-	Reach time.Duration // of a node that is up: 25 seconds
+	Start time.Duration // for a node that has just been started: 10 minutes
+	Reach time.Duration // for a node that is up: 25 seconds
 	SSH   host.Times
 }
 
@@ -99,15 +97,14 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 	return d
 }
 
-// use has the deployment use clients of a configuration.
+// use makes the AWS clients from a configuration.
 func (d *Deployment) use(cfg aws.Config) {
 	d.ec2, d.iam = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
 }
 
-// api are the APIs that the cloud is made with.
 func (d *Deployment) api() infra.Clients { return infra.Clients{EC2: d.ec2, IAM: d.iam} }
 
-// do runs a step.
+// do runs a step and shows it.
 func (d *Deployment) do(phase, step string, fn func() error) error {
 	done := d.Progress.Start(phase, step)
 	err := fn()
@@ -115,7 +112,7 @@ func (d *Deployment) do(phase, step string, fn func() error) error {
 	return err
 }
 
-// await runs a step that is of interest only if it takes long.
+// await runs a step that is shown only if it takes long.
 func (d *Deployment) await(phase, step string, fn func() error) error {
 	done := d.Progress.Begin(phase, step)
 	err := fn()

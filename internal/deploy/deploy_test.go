@@ -28,7 +28,7 @@ func mustUp(t *testing.T, w *world) UpResult {
 	return res
 }
 
-// check compares a cloud that is up with what it should be.
+// check compares a running cloud with the expected one.
 func (w *world) check(t *testing.T, res UpResult) {
 	t.Helper()
 	if len(res.Nodes) != 1 || res.Nodes[0].InstanceID == "" || len(res.Addresses) != 2 || res.Addresses[1].Public == "" {
@@ -71,7 +71,7 @@ func (w *world) down(t *testing.T) {
 	w.checkGone(t)
 }
 
-// checkGone sees that nothing is left, in AWS or in the operator's files.
+// checkGone checks that nothing is left, in AWS or in the operator's files.
 func (w *world) checkGone(t *testing.T) {
 	t.Helper()
 	api := ec2.NewFromConfig(w.aws.Config())
@@ -111,7 +111,7 @@ func TestUpAndDown(t *testing.T) {
 	})
 }
 
-// steps are what a process of an operation shows, in a world of its own.
+// steps returns the steps that an operation shows, in a world of its own.
 func steps(t *testing.T, before func(*world), run func(context.Context, *Deployment) error) (all []string) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -125,8 +125,8 @@ func steps(t *testing.T, before func(*world), run func(context.Context, *Deploym
 	return all
 }
 
-// killed runs an operation and kills it: when its n-th step has ended, or after its
-// n-th call of AWS, whose answer is lost.
+// killed runs an operation and kills it: when its n-th step has ended, or after its n-th call of
+// AWS, whose response is lost.
 func (w *world) killed(t *testing.T, step, call int, run func(context.Context, *Deployment) error) (wasKilled bool) {
 	t.Helper()
 	ctx, kill := context.WithCancelCause(t.Context())
@@ -160,8 +160,8 @@ func down(ctx context.Context, d *Deployment) error {
 	return err
 }
 
-// Up is killed after each of its steps, and after each of its calls of AWS; the next
-// one makes the same cloud.
+// Up is killed after each of its steps, and after each of its calls of AWS; the next run makes the
+// same cloud.
 func TestUpKilledAnywhere(t *testing.T) {
 	everywhere(t, func(t *testing.T, w *world, step, call int) bool {
 		wasKilled := w.killed(t, step, call, up)
@@ -171,7 +171,7 @@ func TestUpKilledAnywhere(t *testing.T) {
 	})
 }
 
-// Down is killed likewise; the next one leaves nothing.
+// Down is killed in the same way; the next run leaves nothing.
 func TestDownKilledAnywhere(t *testing.T) {
 	everywhere(t, func(t *testing.T, w *world, step, call int) bool {
 		mustUp(t, w)
@@ -181,8 +181,7 @@ func TestDownKilledAnywhere(t *testing.T) {
 	})
 }
 
-// A bake that is killed anywhere leaves nothing that the next one does not remove, and
-// one image.
+// After a kill of a bake at any point, the next one removes all remains, and leaves one image.
 func TestBakeKilledAnywhere(t *testing.T) {
 	bake := func(ctx context.Context, d *Deployment) error {
 		_, err := d.Bake(ctx, false)
@@ -200,8 +199,8 @@ func TestBakeKilledAnywhere(t *testing.T) {
 	})
 }
 
-// everywhere calls fn in a world of its own for each step, and for each call of AWS,
-// after which an operation can be killed, until it is not any more.
+// everywhere calls fn in a world of its own for each step, and for each call of AWS, after which an
+// operation can be killed.
 func everywhere(t *testing.T, fn func(t *testing.T, w *world, step, call int) (wasKilled bool)) {
 	for _, at := range []struct {
 		what string
@@ -241,7 +240,7 @@ func TestPhases(t *testing.T) {
 	}
 }
 
-// An instance and its data go only if that is said.
+// An instance and its data are destroyed only with that option.
 func TestUpDestroysOnlyIfToldTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

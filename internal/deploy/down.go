@@ -16,14 +16,14 @@ import (
 type DownResult struct {
 	Cloud   string   `json:"cloud"`
 	Removed []string `json:"removed"` // kinds of resources
-	// Kept is what stays, because others use it.
+	// Kept has the resources that stay because others use them.
 	Kept    []infra.Kept `json:"kept,omitempty"`
-	LabDown bool         `json:"labDown"` // the lab was empty, and is down
+	LabDown bool         `json:"labDown"` // the lab was empty and was removed
 }
 
-// Down removes everything that AWS has of the cloud, in the order that AWS accepts,
-// what this operator's files have of it, and a lab that is empty then. What others use
-// stays: it is in the result, and the error says so.
+// Down removes the cloud's AWS resources in the order that AWS requires, its entries in this
+// operator's files, and a lab that is empty then. Resources that others use stay: they are in the
+// result, and the error says so.
 func (d *Deployment) Down(ctx context.Context) (res DownResult, err error) {
 	err = d.exclusively(ctx, false, func(ctx context.Context, unlock func()) error {
 		res, err = d.remove(ctx, unlock)
@@ -34,7 +34,7 @@ func (d *Deployment) Down(ctx context.Context) (res DownResult, err error) {
 
 func (d *Deployment) remove(ctx context.Context, unlock func()) (DownResult, error) {
 	res := DownResult{Cloud: d.Cloud.Name, Removed: []string{}}
-	var left error // what others use
+	var left error // about resources that others use
 	if !d.down {
 		defer d.watchLab(ctx)()
 		done, err := d.removeInfra(ctx)
@@ -49,7 +49,7 @@ func (d *Deployment) remove(ctx context.Context, unlock func()) (DownResult, err
 	if err := d.forget(); err != nil {
 		return res, err
 	}
-	unlock() // the lab may go now
+	unlock() // before the lab is removed
 	if d.Cloud.InLab() && d.AWS == nil && left == nil {
 		var err error
 		if res.LabDown, err = d.labDownIfEmpty(ctx); err != nil {
@@ -59,7 +59,7 @@ func (d *Deployment) remove(ctx context.Context, unlock func()) (DownResult, err
 	return res, left
 }
 
-// removeInfra removes a cloud in AWS, and tells of what stays because others use it.
+// removeInfra removes a cloud in AWS, and shows what stays because others use it.
 func (d *Deployment) removeInfra(ctx context.Context) (_ infra.Removal, err error) {
 	look := d.Progress.Begin(phaseInfra, seeStep)
 	looked := sync.OnceFunc(func() { look(err) })
@@ -76,12 +76,12 @@ func (d *Deployment) removeInfra(ctx context.Context) (_ infra.Removal, err erro
 		})
 }
 
-// forget removes what the operator's files have of the cloud.
+// forget removes the cloud from the operator's files.
 func (d *Deployment) forget() error {
 	return errors.Join(d.Home.dropCloud(d.Cloud.Name), os.RemoveAll(d.Home.of(d.Cloud.Name)))
 }
 
-// labDownIfEmpty removes a lab in which no cloud is left.
+// labDownIfEmpty removes the lab if it has no cloud left.
 func (d *Deployment) labDownIfEmpty(ctx context.Context) (bool, error) {
 	if !d.down {
 		empty, err := infra.Vacant(ctx, d.ec2)

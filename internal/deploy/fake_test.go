@@ -26,12 +26,12 @@ import (
 	"macaw.example/lab/labtest"
 )
 
-// quiet takes note of the steps that have begun.
+// quiet records the steps that have started.
 type quiet struct {
 	mu    sync.Mutex
 	steps []string
 	notes []string
-	// ended is called when a step has ended, with how many have.
+	// ended is called at the end of a step, with the number of ended steps.
 	ended func(n int)
 	n     int
 }
@@ -59,8 +59,8 @@ func (q *quiet) Note(phase, text string) {
 	q.notes = append(q.notes, phase+": "+text)
 }
 
-// world is all that a deployment meets: the lab's AWS in this process, machines that
-// are files and jobs, and a cloud that answers.
+// world is a deployment's environment: the lab's AWS in this process, machines that are files and
+// jobs, and a cloud that answers.
 type world struct {
 	t        *testing.T
 	aws      *labtest.API
@@ -85,12 +85,12 @@ type process struct {
 	*world
 	mu    sync.Mutex
 	calls int  // so far
-	dead  bool // it was killed: nothing more comes from it
-	// called, if not nil, is told of each call when it has had its effect.
+	dead  bool // killed: it makes no more calls
+	// called, if not nil, is called after each call has taken effect.
 	called func(n int)
 }
 
-// process is a run of macaw.
+// process returns a run of macaw.
 func (w *world) process(text string) (*Deployment, *quiet) {
 	d, progress, _ := w.killable(text)
 	return d, progress
@@ -122,8 +122,8 @@ func (p *process) kill() {
 	p.dead = true
 }
 
-// Do makes a call of AWS. It has its effect even if the process is killed meanwhile,
-// as a request does that has been sent.
+// Do makes a call of AWS. Like a request that has been sent, it takes effect even if the process is
+// killed meanwhile.
 func (p *process) Do(r *http.Request) (*http.Response, error) {
 	p.mu.Lock()
 	dead := p.dead
@@ -140,7 +140,7 @@ func (p *process) Do(r *http.Request) (*http.Response, error) {
 		p.called(n)
 	}
 	if err := r.Context().Err(); err != nil {
-		return nil, err // the answer is lost
+		return nil, err // the response is lost
 	}
 	return resp, err
 }
@@ -178,11 +178,11 @@ func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step)
 	return verify.Result{Guest: "guest", Key: []byte("key"), Kept: cfg.Keep}, ctx.Err()
 }
 
-// fakeNode is a machine on which a job does what macaw-node would say that it has done.
+// fakeNode is a machine whose jobs report what macaw-node would.
 type fakeNode struct {
 	files   map[string]string
 	running []string // jobs under way
-	ran     []string // programs and their arguments, as often as there was something to do
+	ran     []string // programs and their arguments, for each time that there was something to do
 	applied string   // the spec of the last apply
 }
 
@@ -238,7 +238,7 @@ func (n *fakeNode) Start(ctx context.Context, j host.Job) (bool, error) {
 	return true, nil
 }
 
-// Follow does what the job is for, which a killed process leaves under way.
+// Follow does the job's work, which goes on when the process is killed.
 func (n *fakeNode) Follow(ctx context.Context, j host.Job, line func([]byte)) error {
 	tell := func(l nodeapi.Line) {
 		b, _ := json.Marshal(l)

@@ -22,14 +22,14 @@ import (
 	"macaw.example/lab"
 )
 
-// defaultGuest is the guest's image on AWS unless the cloud file names one:
-// small, and made for clouds without much memory.
+// defaultGuest is the guest's image on AWS unless the cloud file names one: a small image, made for
+// clouds with little memory.
 const (
 	defaultGuest    = "https://download.cirros-cloud.net/0.6.3/cirros-0.6.3-x86_64-disk.img"
 	defaultGuestSum = "7d6355852aeb6dbcd191bcda7cd74f1536cfe5cbf8a10495a7283a8396e4b75b"
 )
 
-// guestURL is where the guest's image comes from; empty for Macaw's own.
+// guestURL is the URL of the guest's image; empty for Macaw's own.
 func guestURL(c *cloud.Cloud) string {
 	if c.Verify.Image == "" && !c.InLab() {
 		return defaultGuest
@@ -37,7 +37,7 @@ func guestURL(c *cloud.Cloud) string {
 	return c.Verify.Image
 }
 
-// guestSum is the SHA-256 checksum of what guestURL leads to; empty if nobody says.
+// guestSum is the SHA-256 checksum of the file at guestURL; empty if unknown.
 func guestSum(c *cloud.Cloud) string {
 	if c.Verify.Image == "" && !c.InLab() {
 		return defaultGuestSum
@@ -45,22 +45,22 @@ func guestSum(c *cloud.Cloud) string {
 	return c.Verify.SHA256
 }
 
-// notChecked says that the guest's image is taken as it comes, if it is.
+// notChecked returns a note if the guest's image is used without a checksum.
 func notChecked(c *cloud.Cloud) string {
 	if guestURL(c) == "" || guestSum(c) != "" {
 		return ""
 	}
-	return "the guest's image is not checked: verify.sha256 in the cloud file would do that"
+	return "the guest's image is not checked; verify.sha256 in the cloud file enables that"
 }
 
-// noteUnchecked says that the guest's image is taken as it comes, if it is.
+// noteUnchecked shows that note.
 func (d *Deployment) noteUnchecked() {
 	if text := notChecked(d.Cloud); text != "" {
 		d.Progress.Note(phaseOpenStack, text)
 	}
 }
 
-// guestImage is the name that the guest's image has in the cloud.
+// guestImage is the name of the guest's image in the cloud.
 func guestImage(c *cloud.Cloud) string {
 	if url := guestURL(c); url != "" {
 		base := filepath.Base(url)
@@ -69,8 +69,7 @@ func guestImage(c *cloud.Cloud) string {
 	return "tiny"
 }
 
-// guestUser is who logs in to the guest: images for clouds have an account of
-// their distribution's name.
+// guestUser is the guest's login user: cloud images have an account named after their distribution.
 func guestUser(c *cloud.Cloud) string {
 	url := guestURL(c)
 	if url == "" {
@@ -84,7 +83,7 @@ func guestUser(c *cloud.Cloud) string {
 	return "debian"
 }
 
-// guestFlavor is the name of a flavor that the guest fits in.
+// guestFlavor is the name of a flavor with enough room for the guest.
 func guestFlavor(c *cloud.Cloud) string {
 	if url := guestURL(c); url == "" || strings.Contains(url, "cirros") {
 		return "m1.nano"
@@ -92,8 +91,7 @@ func guestFlavor(c *cloud.Cloud) string {
 	return "m1.small"
 }
 
-// provideGuest puts an image of a guest into the cloud, for verification and
-// for people's first steps.
+// provideGuest puts a guest image into the cloud, for verification and for users' first steps.
 func (d *Deployment) provideGuest(ctx context.Context, acc access) error {
 	parts, err := d.guestParts(ctx)
 	if err != nil {
@@ -130,8 +128,8 @@ func (d *Deployment) guestParts(ctx context.Context) ([]verify.Part, error) {
 	}, nil
 }
 
-// openGuest downloads the guest's image: straight on to Glance, or first to this
-// machine if it is to be checked.
+// openGuest downloads the guest's image: directly to Glance, or first to this machine if it has to
+// be checked.
 func (d *Deployment) openGuest(ctx context.Context) (io.ReadCloser, error) {
 	url, want := guestURL(d.Cloud), guestSum(d.Cloud)
 	if want == "" {
@@ -154,8 +152,8 @@ func (d *Deployment) openGuest(ctx context.Context) (io.ReadCloser, error) {
 	return nil, d.Cloud.Reject("verify.sha256", advice, "%s has the checksum %s", url, got)
 }
 
-// download fetches a file to a directory and returns it, with its SHA-256
-// checksum. It has no name, and ends with the process.
+// download fetches a file into a directory and returns it, with its SHA-256 checksum. The file has
+// no name, so it disappears with the process.
 func download(ctx context.Context, url, dir string) (*os.File, string, error) {
 	body, err := fetch(ctx, url)
 	if err != nil {
@@ -186,7 +184,6 @@ func download(ctx context.Context, url, dir string) (*os.File, string, error) {
 
 const otherImage = "verify.image in the cloud file names another image"
 
-// fetch downloads an image.
 func fetch(ctx context.Context, url string) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -208,13 +205,13 @@ func fetch(ctx context.Context, url string) (io.ReadCloser, error) {
 }
 
 const (
-	// imageLimit is larger than any guest that only tries a cloud out.
+	// imageLimit is more than any guest image for a trial needs.
 	imageLimit = 64 << 30
-	// stallLimit is how long a download may stand still.
+	// stallLimit is how long a download may make no progress.
 	stallLimit = 25 * time.Second
 )
 
-// flow is a download that must not stand still, nor go on for ever.
+// flow is a download that fails when it stalls or exceeds its limit.
 type flow struct {
 	body   io.ReadCloser
 	ctx    context.Context

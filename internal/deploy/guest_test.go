@@ -21,11 +21,11 @@ import (
 	"macaw.example/internal/cloud"
 )
 
-// A guest's image is opened for use only if it has the checksum that the cloud file
-// gives, and nothing of it is left on this machine.
+// A guest's image is used only if it has the checksum in the cloud file, and nothing of it is left
+// on this machine.
 func TestGuestChecksum(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/short" { // it promises more than it gives
+		if r.URL.Path == "/short" { // shorter than its Content-Length
 			w.Header().Set("Content-Length", "100")
 		}
 		fmt.Fprint(w, "image")
@@ -72,7 +72,7 @@ func TestGuestChecksum(t *testing.T) {
 	}
 }
 
-// Whoever names no image gets one that is known.
+// The default image has a known checksum.
 func TestGuestOfOurs(t *testing.T) {
 	for text, known := range map[string]bool{
 		"target: lab\n": false, "target: eu-central-1\nmanagement: {allow: [192.0.2.1/32]}\n": true,
@@ -87,7 +87,7 @@ func TestGuestOfOurs(t *testing.T) {
 	}
 }
 
-// stuck is a body of which nothing more comes until it is given up.
+// stuck is a body that blocks until its context ends.
 type stuck struct{ ctx context.Context }
 
 func (s stuck) Read([]byte) (int, error) { <-s.ctx.Done(); return 0, s.ctx.Err() }

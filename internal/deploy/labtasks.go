@@ -9,9 +9,9 @@ import (
 	"macaw.example/lab"
 )
 
-// watchLab shows what the lab does to its machines and takes long or fails, which
-// its EC2 tells nobody: a cloud whose machine can't be ended would wait without a
-// word. What it returns ends it.
+// watchLab shows the lab's operations on its machines that take long or fail. EC2's API does not
+// report them: a run whose machine cannot be terminated would wait silently. The caller calls stop
+// at the end.
 func (d *Deployment) watchLab(ctx context.Context) (stop func()) {
 	if d.running == nil {
 		return func() {}
@@ -21,7 +21,7 @@ func (d *Deployment) watchLab(ctx context.Context) (stop func()) {
 	return stop
 }
 
-// showTasks shows each task once, and again when there is something new to say of it.
+// showTasks shows each task once, and again when its text changes.
 func showTasks(ctx context.Context, read func(context.Context) ([]lab.Task, error), show func(string)) {
 	shown := map[string]string{}
 	for tick := time.Tick(2 * time.Second); ; {
@@ -32,7 +32,7 @@ func showTasks(ctx context.Context, read func(context.Context) ([]lab.Task, erro
 		}
 		tasks, err := read(ctx)
 		if err != nil {
-			continue // the daemon is being started anew
+			continue // the daemon is restarting
 		}
 		for _, t := range tasks {
 			if text := t.String(); shown[t.Instance] != text {

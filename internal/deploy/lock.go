@@ -21,10 +21,9 @@ import (
 	"macaw.example/internal/runlock"
 )
 
-// exclusively connects to a cloud's AWS and runs fn, while nobody else changes
-// the cloud: on this machine by a lock that ends with the process however it
-// ends, and from other machines by one on AWS. The context of fn ends when the
-// latter is lost.
+// exclusively connects to a cloud's AWS and runs fn while no other run changes the cloud. A file
+// lock, which the kernel frees with the process, excludes runs on this machine, and a lock on AWS
+// those on other machines. The context of fn ends when the latter is lost.
 func (d *Deployment) exclusively(ctx context.Context, up bool,
 	fn func(ctx context.Context, unlock func()) error) error {
 	here, machine, err := d.Home.lock(d.Cloud, d.Command)
@@ -36,7 +35,7 @@ func (d *Deployment) exclusively(ctx context.Context, up bool,
 		return err
 	}
 	if d.down {
-		return fn(ctx, func() {}) // there is nothing that others could change
+		return fn(ctx, func() {}) // nothing exists that others could change
 	}
 	who := runlock.Owner{Who: whoAmI(), Command: d.Command, Machine: machine}
 	var lock *runlock.Lock
@@ -55,7 +54,7 @@ func (d *Deployment) exclusively(ctx context.Context, up bool,
 	return err
 }
 
-// whoAmI is this user and machine, for people.
+// whoAmI is this user and machine, for display.
 func whoAmI() string {
 	name, host := "unknown user", "unknown machine"
 	if u, err := user.Current(); err == nil {
@@ -67,16 +66,15 @@ func whoAmI() string {
 	return name + "@" + host
 }
 
-// holder is what a local lock says of who has it.
+// holder is the content of a local lock: its owner.
 type holder struct {
 	PID     int       `json:"pid"`
 	Command string    `json:"command"`
 	Since   time.Time `json:"since"`
 }
 
-// lock takes the lock of a cloud on this machine, which the kernel frees when
-// the process ends (flock(2)), and returns what tells this machine from others.
-// Clouds of one name in two regions are two clouds.
+// lock takes the lock of a cloud on this machine, which the kernel frees when the process ends
+// (flock(2)), and returns this machine's ID. Clouds of one name in two regions are two clouds.
 func (h Home) lock(c *cloud.Cloud, command string) (*os.File, string, error) {
 	// Not in the cloud's own directory, which down removes.
 	dir := filepath.Join(h.Dir, ".locks")
@@ -112,7 +110,7 @@ func (h Home) lock(c *cloud.Cloud, command string) (*os.File, string, error) {
 	return f, machine, nil
 }
 
-// lockedHere says who has the lock of a file.
+// lockedHere returns the error for a lock file that another run has locked.
 func lockedHere(name string, f *os.File) error {
 	var h holder
 	err := fmt.Errorf("cloud %s is being changed by another run on this machine", name)
@@ -129,9 +127,9 @@ func lockedHere(name string, f *os.File) error {
 	return hint.With(err, "wait until it ends")
 }
 
-// machineID tells who sees the same locks: by a random word that is made once and
-// kept beside them, and by the machine and its boot, because directories get copied
-// into other machines and containers.
+// machineID identifies the runs that share these locks: by a random word that is made once and
+// stored next to them, and by host name and boot ID, because directories are copied to other
+// machines and containers.
 func machineID(dir string) (string, error) {
 	path := filepath.Join(dir, "machine-id")
 	temporary, err := os.CreateTemp(dir, "machine-id-")
@@ -143,7 +141,7 @@ func machineID(dir string) (string, error) {
 	if err = errors.Join(err, temporary.Close()); err != nil {
 		return "", err
 	}
-	// A link appears with its content, and only if there is none yet.
+	// A link appears together with its content, and fails if the file exists.
 	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
@@ -152,6 +150,6 @@ func machineID(dir string) (string, error) {
 		return "", err
 	}
 	host, _ := os.Hostname()
-	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // Linux alone has it
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // on Linux only
 	return fmt.Sprintf("%s/%s/%s", id, host, bytes.TrimSpace(boot)), nil
 }

@@ -52,7 +52,7 @@ func TestLockHere(t *testing.T) {
 	again.Close()
 }
 
-// A process that is killed leaves no lock.
+// A killed process leaves no lock.
 func TestLockHereOfTheKilled(t *testing.T) {
 	const name = "MACAW_TEST_LOCK"
 	if dir := os.Getenv(name); dir != "" {
@@ -64,7 +64,7 @@ func TestLockHereOfTheKilled(t *testing.T) {
 	}
 	h := newHome(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestLockHereOfTheKilled$")
-	cmd.Env = append(os.Environ(), name+"="+h.Dir, "TMPDIR="+t.TempDir()) // it cannot tidy up
+	cmd.Env = append(os.Environ(), name+"="+h.Dir, "TMPDIR="+t.TempDir()) // it cannot clean up
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

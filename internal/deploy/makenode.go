@@ -14,15 +14,13 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// makeNode makes a machine the node of a spec. It returns how many steps had
-// something to do.
+// makeNode configures a machine as the node of a spec. It returns how many steps changed something.
 func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec) (changed int, err error) {
 	if err := d.putProgram(ctx, h); err != nil {
 		return 0, err
 	}
 	job := host.Job{Name: "macaw-node-apply", Command: []string{nodeapi.Program, "apply"}}
-	// A job that an interrupted run has left behind may work from another
-	// spec: it comes to its end first.
+	// A job that an interrupted run has left may use another spec: wait for its end.
 	if err := d.finish(ctx, h, job); err != nil {
 		return 0, err
 	}
@@ -36,7 +34,7 @@ func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec) (c
 	return d.job(ctx, h, job)
 }
 
-// putProgram copies the node's program to a machine.
+// putProgram copies macaw-node to a machine.
 func (d *Deployment) putProgram(ctx context.Context, h Node) error {
 	program := d.Program
 	if program == nil {
@@ -59,8 +57,8 @@ func (d *Deployment) putProgram(ctx context.Context, h Node) error {
 	})
 }
 
-// runsOn says whether the node's program, which is built for Linux on amd64, runs on
-// a machine of which uname -sm says what it is.
+// runsOn returns an error unless macaw-node, which is built for linux/amd64, runs on a machine with
+// this output of uname -sm.
 func runsOn(machine string) error {
 	if machine = strings.TrimSpace(machine); machine == "Linux x86_64" {
 		return nil
@@ -71,7 +69,7 @@ func runsOn(machine string) error {
 	)
 }
 
-// finish follows a job that runs already to its end, however it ends.
+// finish waits for the end of a job if it is running, whether it succeeds or fails.
 func (d *Deployment) finish(ctx context.Context, h Node, job host.Job) error {
 	active, err := h.Active(ctx, job)
 	if err != nil || !active {
@@ -103,14 +101,14 @@ type jobError struct{ job, text string }
 
 func (e *jobError) Error() string { return e.job + ": " + e.text }
 
-// follow shows the steps of a job's log and returns how it came out.
+// follow shows the steps of a job's log and returns the job's result.
 func (d *Deployment) follow(ctx context.Context, h Node, job host.Job) (changed int, err error) {
 	running := map[string]func(error){}
 	result, stray := nodeapi.Line{}, ""
 	err = h.Follow(ctx, job, func(line []byte) {
 		var e nodeapi.Line
 		if json.Unmarshal(line, &e) != nil {
-			// What is not one of our lines is a program's last words.
+			// Any other line may be the last words of a crashed program.
 			stray = string(line)
 			return
 		}

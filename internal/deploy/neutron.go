@@ -11,14 +11,14 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// Neutron is that of a cloud that is up.
+// Neutron is a client of a running cloud's Neutron, with the context that callers need.
 type Neutron struct {
 	neutron.Provider
-	// Nodes are the cloud's, with the addresses that AWS has registered.
+	// Nodes are the cloud's, with the addresses registered on AWS.
 	Nodes []infra.NodeOutput
-	// Public says that floating IPs get Elastic IPs.
+	// Public means that floating IPs get Elastic IPs.
 	Public bool
-	// Reload makes the gateways' agents look at Neutron now.
+	// Reload makes the gateways' agents query Neutron now.
 	Reload func(context.Context) error
 }
 

@@ -19,8 +19,7 @@ import (
 	"macaw.example/internal/infra"
 )
 
-// Node is a machine that has been reached; *host.Host is one over SSH, and says what
-// each method does.
+// Node is a connection to a machine; *host.Host implements it over SSH, and documents the methods.
 type Node interface {
 	Output(ctx context.Context, command string) (string, error)
 	Run(ctx context.Context, command string, stdin io.Reader, stdout io.Writer) error
@@ -34,10 +33,10 @@ type Node interface {
 	Close() error
 }
 
-// NodeUser is who logs in to Debian's images for EC2.
+// NodeUser is the login user of Debian's images for EC2.
 const NodeUser = "admin"
 
-// loadKey returns the cloud's public key, and makes a pair if there is none.
+// loadKey returns the cloud's public key, and generates a key pair if there is none.
 func (d *Deployment) loadKey() (public string, err error) {
 	key, err := host.LoadKey(d.Home.key(d.Cloud.Name))
 	if err != nil {
@@ -46,7 +45,7 @@ func (d *Deployment) loadKey() (public string, err error) {
 	return host.AuthorizedKey(key), nil
 }
 
-// reachNew connects to a node that may have been started just now.
+// reachNew connects to a node that may have just been started.
 func (d *Deployment) reachNew(ctx context.Context, n infra.NodeOutput, step string) (h Node, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Limits.start())
 	defer cancel()
@@ -68,7 +67,7 @@ func (d *Deployment) reach(ctx context.Context, n infra.NodeOutput) (h Node, err
 	return h, err
 }
 
-// dial connects to a node, and goes on trying until ctx ends.
+// dial connects to a node, and retries until ctx ends.
 func (d *Deployment) dial(ctx context.Context, n infra.NodeOutput) (Node, error) {
 	if n.InstanceID == "" || n.ManagementPublic == "" {
 		return nil, hint.With(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up FILE")
@@ -94,8 +93,7 @@ func (d *Deployment) dial(ctx context.Context, n infra.NodeOutput) (Node, error)
 	return h, nil
 }
 
-// waitingFor shows why a node does not let us in, if that lasts, and that the
-// connection to it is lost.
+// waitingFor shows why a node cannot be reached, if that lasts, and lost connections at once.
 func (d *Deployment) waitingFor(name string) func(error) {
 	const patience = 4 * time.Second
 	begun, shown := time.Now(), ""
@@ -110,14 +108,14 @@ func (d *Deployment) waitingFor(name string) func(error) {
 	}
 }
 
-// goneFor asks AWS whether an instance will ever let us in.
+// goneFor checks with AWS that an instance is still running or about to.
 func (d *Deployment) goneFor(id string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, d.Limits.reach()/2)
 		defer cancel()
 		out, err := d.ec2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
 		if err != nil {
-			return nil // that is not to say that it is gone
+			return nil // its state is unknown
 		}
 		for _, r := range out.Reservations {
 			for _, i := range r.Instances {
@@ -132,22 +130,23 @@ func (d *Deployment) goneFor(id string) func(context.Context) error {
 	}
 }
 
-// unreachableHint says what to look at when a node does not let us in.
+// unreachableHint suggests what to check when a node cannot be reached.
 func (d *Deployment) unreachableHint(err error, n infra.NodeOutput) string {
 	switch {
 	case errors.Is(err, host.ErrKeyRefused):
-		return "the node takes the key of where it was made; copy it from there to " + d.Home.key(d.Cloud.Name)
+		return "the node accepts the key of the machine that made it; copy that key to " + d.Home.key(d.Cloud.Name)
 	case errors.Is(err, host.ErrHostKey):
-		return fmt.Sprintf("if you know why, take the line of %s out of %s", n.InstanceID, d.Home.knownHosts(d.Cloud.Name))
+		return fmt.Sprintf("if the change is expected, remove the line of %s from %s", n.InstanceID,
+			d.Home.knownHosts(d.Cloud.Name))
 	case d.Cloud.InLab():
 		return "macaw lab status shows the machine, and macaw lab ssh " + n.InstanceID + " gets in without the network"
 	}
-	return "management.allow must have the address that you come from; the console of the node: " +
+	return "management.allow must include your address; the node's console: " +
 		"aws ec2 get-console-output --latest --output text --instance-id " + n.InstanceID
 }
 
-// onNode calls fn with a connection to the node of a cloud that is up. The context
-// of fn ends when the connection is lost.
+// onNode calls fn with a connection to the node of a running cloud. The context of fn ends when the
+// connection is lost.
 func (d *Deployment) onNode(ctx context.Context, fn func(context.Context, infra.NodeOutput, Node) error) error {
 	if err := d.connect(ctx, false); err != nil {
 		return err
@@ -156,7 +155,7 @@ func (d *Deployment) onNode(ctx context.Context, fn func(context.Context, infra.
 	if err != nil {
 		return err
 	}
-	// There is one node; the cloud file says so.
+	// There is one node: the cloud file allows no more.
 	h, err := d.reach(ctx, nodes[0])
 	if err != nil {
 		return err
@@ -165,20 +164,19 @@ func (d *Deployment) onNode(ctx context.Context, fn func(context.Context, infra.
 	return whileAlive(ctx, h, func(ctx context.Context) error { return fn(ctx, nodes[0], h) })
 }
 
-// whileAlive runs what needs a node, by whatever way, until the connection to it is
-// lost.
+// whileAlive runs fn, which needs the node in any way, until the connection to it is lost.
 func whileAlive(ctx context.Context, h Node, fn func(context.Context) error) error {
 	ctx, stop := h.Alive(ctx)
 	defer stop()
 	err := fn(ctx)
 	var lost *host.LostError
 	if err != nil && !errors.As(err, &lost) && errors.As(context.Cause(ctx), &lost) {
-		return lost // what has failed, has failed because of it
+		return lost // the cause of any other error
 	}
 	return err
 }
 
-// Login is how ssh(1) gets in to a node.
+// Login has the parameters for ssh(1) to log in to a node.
 type Login struct {
 	Node       infra.NodeOutput
 	User       string
@@ -186,8 +184,8 @@ type Login struct {
 	KnownHosts string // file that has the node's host key by its instance ID
 }
 
-// Login returns how ssh(1) gets in to the node of a name, or to the first if it is
-// empty. It connects once, which leaves the node's host key where ssh finds it.
+// Login returns the parameters for the named node, or for the first one if the name is empty. It
+// connects once, which stores the node's host key where ssh finds it.
 func (d *Deployment) Login(ctx context.Context, name string) (Login, error) {
 	if err := d.connect(ctx, false); err != nil {
 		return Login{}, err
@@ -209,7 +207,7 @@ func (d *Deployment) Login(ctx context.Context, name string) (Login, error) {
 		KnownHosts: d.Home.knownHosts(d.Cloud.Name)}, nil
 }
 
-// pickNode is the node of a name, or the first.
+// pickNode returns the named node, or the first one if the name is empty.
 func pickNode(nodes []infra.NodeOutput, name string) (infra.NodeOutput, error) {
 	for _, n := range nodes {
 		if name == "" || n.Name == name {

@@ -12,12 +12,12 @@ import (
 // PlanResult is what up would do on AWS.
 type PlanResult struct {
 	*infra.Plan
-	// LabUp says that the lab is down, and would be brought up first.
+	// LabUp means that the lab is down and would be brought up first.
 	LabUp bool
 }
 
-// Plan is the difference between the cloud file and what AWS has. Nothing is
-// changed. What runs on the nodes is not part of it.
+// Plan returns the difference between the cloud file and what AWS has. It changes nothing, and does
+// not cover what runs on the nodes.
 func (d *Deployment) Plan(ctx context.Context) (PlanResult, error) {
 	if err := d.connect(ctx, false); err != nil {
 		return PlanResult{}, err

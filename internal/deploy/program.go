@@ -17,21 +17,19 @@ import (
 	"macaw.example/internal/host"
 )
 
-// program has the node's program, compressed, and its checksum and size; "make build"
-// puts them there.
+// program has macaw-node, compressed, with its checksum and size. "make build" writes it there.
 //
 //go:embed program
 var program embed.FS
 
-// Of what the standard library unpacks, bzip2 makes it the smallest. It takes most of a
-// second, so that is only done for a node that has another one.
+// bzip2 gives the smallest file of the formats that the standard library unpacks. Unpacking takes
+// most of a second, so it is done only for a node with another version.
 const (
 	programFile = "program/macaw-node.bz2"
 	programSum  = "program/macaw-node.sum" // "<SHA-256> <size>"
 )
 
-// embeddedProgram is the node's program, built for linux/amd64, that this program
-// carries.
+// embeddedProgram is the embedded macaw-node, built for linux/amd64.
 func embeddedProgram() (host.Content, error) {
 	text, err := program.ReadFile(programSum)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -48,7 +46,7 @@ func embeddedProgram() (host.Content, error) {
 	return content(string(text), packed)
 }
 
-// content is what was packed, of which text has checksum and size.
+// content is the unpacked program, whose checksum and size are in text.
 func content(text string, packed []byte) (host.Content, error) {
 	c := host.Content{Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bzip2.NewReader(bytes.NewReader(packed))), nil
@@ -59,7 +57,7 @@ func content(text string, packed []byte) (host.Content, error) {
 	}
 	b, err := hex.DecodeString(sum)
 	if err != nil || len(b) != sha256.Size {
-		return host.Content{}, fmt.Errorf("reading the checksum of macaw-node: %q is none", sum)
+		return host.Content{}, fmt.Errorf("reading the checksum of macaw-node: %q is not a checksum", sum)
 	}
 	c.Sum = [sha256.Size]byte(b)
 	return c, nil

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// What macaw carries is what its checksum says, and a program for Linux on amd64.
+// The embedded program matches its checksum, and is a program for Linux on amd64.
 func TestEmbeddedProgram(t *testing.T) {
 	if _, err := os.Stat(programFile); err != nil {
 		t.Skipf("make build has not put it there: %v", err)

@@ -13,7 +13,7 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// specOf is what a node of the cloud shall be.
+// specOf returns the spec of a node of the cloud.
 func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.Spec, error) {
 	ipv6, err := ipv6Of(c, n)
 	if err != nil {
@@ -34,7 +34,7 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.Spec, error) {
 	}
 	mac, err := model.ParseMAC(n.ProviderENI.MAC)
 	if err != nil {
-		return nodeapi.Spec{}, fmt.Errorf("reading what AWS says of node %s: %w", n.Name, err)
+		return nodeapi.Spec{}, fmt.Errorf("reading the addresses of node %s: %w", n.Name, err)
 	}
 	spec.Agent = nodeapi.Agent{
 		Cloud: c.Name, Node: n.Name, Gateways: gatewaysOf(c),
@@ -57,7 +57,7 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.Spec, error) {
 	return spec, nil
 }
 
-// ipv6Of is the provider network's part of IPv6, if the cloud has it.
+// ipv6Of returns the provider network's IPv6 settings, if the cloud has IPv6.
 func ipv6Of(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.ProviderIPv6, error) {
 	if !c.Provider.IPv6 {
 		return nodeapi.ProviderIPv6{}, nil
@@ -70,8 +70,8 @@ func ipv6Of(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.ProviderIPv6, error) {
 		Addresses: c.ProviderIPv6Addresses(subnet)}, nil
 }
 
-// metricsPort is where a gateway's agent answers Prometheus, at the node's
-// management address.
+// metricsPort is the port of a gateway agent's Prometheus endpoint, at the node's management
+// address.
 const metricsPort = 9478
 
 // gatewaysOf returns the names of the cloud's gateway nodes.

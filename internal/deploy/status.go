@@ -12,22 +12,22 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// Status is a cloud as it is found.
+// Status is a cloud's current state.
 type Status struct {
 	Cloud string       `json:"cloud"`
 	Nodes []NodeStatus `json:"nodes"`
 }
 
-// NodeStatus is a node as it is found.
+// NodeStatus is a node's current state.
 type NodeStatus struct {
 	infra.NodeOutput
-	// Agent is nil when the node did not answer; Error says why.
+	// Agent is nil if the node did not answer; then Error has the reason.
 	Agent *nodeapi.Status `json:"agent,omitempty"`
 	Error string          `json:"error,omitempty"`
 }
 
-// Status looks at the cloud. Nodes that do not answer soon are reported, not waited
-// for.
+// Status reads the cloud's state. It reports nodes that do not answer soon, and does not wait for
+// them.
 func (d *Deployment) Status(ctx context.Context) (Status, error) {
 	if err := d.connect(ctx, false); err != nil {
 		return Status{}, err
@@ -51,7 +51,7 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 	return st, nil
 }
 
-// agentStatus asks a node for its translation.
+// agentStatus reads a node's agent report.
 func (d *Deployment) agentStatus(ctx context.Context, n infra.NodeOutput) (nodeapi.Status, error) {
 	const limit = 10 * time.Second
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer in %s", limit))

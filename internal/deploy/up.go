@@ -12,41 +12,40 @@ import (
 	"macaw.example/internal/model"
 )
 
-// When says when up tries the cloud out.
+// When tells when up verifies the cloud.
 type When string
 
-// When to try a cloud out.
+// The values of When.
 const (
-	Auto   When = "auto"   // when something has changed since it was
+	Auto   When = "auto"   // when something has changed since the last time
 	Always When = "always" //
 	Never  When = "never"
 )
 
-// UpOptions say how a cloud is made.
+// UpOptions are options of Up.
 type UpOptions struct {
 	Verify When // Auto if empty
-	// Destroy says that instances may go, with their data, that the cloud file does
-	// not have any more.
+	// Destroy permits the removal of instances, with their data, that the cloud file no longer has.
 	Destroy bool
 }
 
-// UpResult is a cloud that is up.
+// UpResult describes a running cloud.
 type UpResult struct {
 	Cloud     string              `json:"cloud"`
 	Dashboard string              `json:"dashboard"` // URL
 	Auth      string              `json:"authURL"`   // Keystone's
 	Clouds    string              `json:"cloudsYAML"`
-	Addresses []infra.AddressPair `json:"addresses"` // of Neutron, that are registered
-	Verified  string              `json:"verified"`  // in words
-	Changes   int                 `json:"changes"`   // that were made
+	Addresses []infra.AddressPair `json:"addresses"` // Neutron's registered addresses
+	Verified  string              `json:"verified"`  // for display
+	Changes   int                 `json:"changes"`   // number of changes made
 
 	Nodes      []infra.NodeOutput `json:"-"`
 	GuestImage string             `json:"-"` // its name in the cloud
 	ElasticIPs model.ElasticIPs   `json:"-"`
-	Given      []netip.Addr       `json:"-"` // to Neutron
+	Given      []netip.Addr       `json:"-"` // addresses given to Neutron
 }
 
-// Up makes the cloud, or mends it. What is there already is left alone.
+// Up makes or repairs the cloud. It leaves alone what exists and is as wanted.
 func (d *Deployment) Up(ctx context.Context, o UpOptions) (res UpResult, err error) {
 	err = d.exclusively(ctx, true, func(ctx context.Context, _ func()) error {
 		res, err = d.up(ctx, o)
@@ -60,7 +59,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	if err != nil {
 		return UpResult{}, err
 	}
-	// There is one node; the cloud file says so.
+	// There is one node: the cloud file allows no more.
 	node := nodes[0]
 	h, err := d.reachNew(ctx, node, "SSH to "+node.Name+" at "+node.ManagementPublic)
 	if err != nil {

@@ -26,23 +26,23 @@ import (
 // externalNetwork is Neutron's name of the provider network.
 const externalNetwork = "public"
 
-// verifiedPath is where a node keeps which spec has been verified.
+// verifiedPath is the file on a node that has the last verified spec's mark.
 const verifiedPath = "/var/lib/macaw/verified"
 
-// VerifyResult is a cloud that works.
+// VerifyResult is the result of a successful verification.
 type VerifyResult struct {
 	verify.Result
-	// Login is who logs in to the guest, and KeyFile the file with his key, if the
-	// guest was kept.
+	// Login is the guest's login user, and KeyFile the file with the private key, if the guest was
+	// kept.
 	Login   string `json:"-"`
 	KeyFile string `json:"-"`
 }
 
-// ReachedAt is where the guest was reached.
+// ReachedAt is the address at which the guest was reached.
 func (r VerifyResult) ReachedAt() netip.Addr { return reachedAt(r.Result) }
 
-// Verify shows that the cloud works: a guest made for the purpose reaches the
-// Internet and is reached from here. It is removed again unless keep says otherwise.
+// Verify checks that the cloud works: a guest made for the purpose reaches the Internet and is
+// reached from here. It removes the guest unless keep is set.
 func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, err error) {
 	err = d.onNode(ctx, func(ctx context.Context, _ infra.NodeOutput, h Node) error {
 		acc, err := d.takeAccess(ctx, h)
@@ -64,7 +64,7 @@ func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, e
 	return res, err
 }
 
-// OpenStack is what is done with a cloud's APIs.
+// OpenStack has the operations on a cloud's APIs.
 type OpenStack interface {
 	EnsureImage(ctx context.Context, auth neutron.Auth, name string, parts []verify.Part) error
 	Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error)
@@ -90,7 +90,7 @@ func (d *Deployment) openStack() OpenStack {
 
 func (d *Deployment) showVerify(what string) func(error) { return d.Progress.Start(phaseVerify, what) }
 
-// reachedAt is where the guest was reached.
+// reachedAt is the address at which the guest was reached.
 func reachedAt(res verify.Result) netip.Addr {
 	if res.ElasticIP.IsValid() {
 		return res.ElasticIP
@@ -98,7 +98,7 @@ func reachedAt(res verify.Result) netip.Addr {
 	return res.FloatingIP
 }
 
-// keepKey writes down the key of a guest that was kept.
+// keepKey stores the private key of a guest that was kept.
 func (d *Deployment) keepKey(key []byte) (string, error) {
 	dir := d.Home.of(d.Cloud.Name)
 	path := filepath.Join(dir, "guest_ed25519")
@@ -108,7 +108,7 @@ func (d *Deployment) keepKey(key []byte) (string, error) {
 	return path, os.WriteFile(path, key, 0o600)
 }
 
-// verifyConfig is what there is to verify of a cloud. h is one of its nodes.
+// verifyConfig returns the verification settings for a cloud. h is one of its nodes.
 func verifyConfig(c *cloud.Cloud, h Node, acc access) verify.Config {
 	download := "http://deb.debian.org/debian/dists/stable/Release"
 	if c.InLab() {
@@ -125,8 +125,7 @@ func verifyConfig(c *cloud.Cloud, h Node, acc access) verify.Config {
 	return cfg
 }
 
-// verifyAfterUp tries the cloud out if that is due, and says in words what
-// became of it.
+// verifyAfterUp verifies the cloud if that is due, and describes the result for display.
 func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spec, acc access, when When) (string,
 	error) {
 	if when == Never {
@@ -138,7 +137,7 @@ func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spe
 	}
 	before, err := h.Output(ctx, "cat "+verifiedPath+" 2>/dev/null || true")
 	if err != nil {
-		return "", fmt.Errorf("finding out what was verified before: %w", err)
+		return "", fmt.Errorf("reading the last verification: %w", err)
 	}
 	if before = strings.TrimSpace(before); when != Always && strings.HasPrefix(before, mark+" ") {
 		return strings.TrimPrefix(before, mark+" ") + ", and nothing has changed since", nil
@@ -155,7 +154,7 @@ func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spe
 	return fmt.Sprintf("%s: a guest answered at %s (floating IP %s)", text, reachedAt(res), res.FloatingIP), nil
 }
 
-// verifiedMark stands for a spec that was verified.
+// verifiedMark is a hash of a verified spec.
 func verifiedMark(spec nodeapi.Spec) (string, error) {
 	b, err := json.Marshal(spec)
 	if err != nil {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package filelock is locks on open files that end with the process, however it
-// ends. They keep out other processes that ask for the lock, and nobody else; what the
-// file holds can be read and written meanwhile.
+// Package filelock locks open files. A lock ends with the process, however that ends. It excludes
+// only other processes that request the lock; the file can still be read and written.
 package filelock
 
 import "errors"
 
-// ErrLocked says that another process has the lock.
+// ErrLocked reports that another process has the lock.
 var ErrLocked = errors.New("it is locked by another process")

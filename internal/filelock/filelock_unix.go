@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lock waits for the lock of a file or directory (flock(2)). Closing it ends the lock.
+// Lock waits for the lock of a file or directory (flock(2)). Closing it releases the lock.
 func Lock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX) }
 
 // TryLock takes the lock of a file or directory; ErrLocked if another process has it.

@@ -10,11 +10,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// The locked octet is far behind the end of any file: on Windows nobody else can read
-// what is locked.
+// The locked byte is far beyond the end of any file: on Windows others cannot read locked bytes.
 func behindTheEnd() *windows.Overlapped { return &windows.Overlapped{OffsetHigh: math.MaxInt32} }
 
-// Lock waits for the lock of a file (LockFileEx). Closing it ends the lock.
+// Lock waits for the lock of a file (LockFileEx). Closing it releases the lock.
 func Lock(f *os.File) error {
 	return windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, behindTheEnd())
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Check finds names that occur twice, needs that nobody meets, and cycles.
+// Check finds duplicate names, unknown needs and cycles.
 func Check(steps []Step) error {
 	needs := map[string][]string{}
 	for _, s := range steps {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package graph does steps that need each other, as many side by side as may be.
+// Package graph runs steps that depend on each other, in parallel as far as possible.
 //
-// In go [Step] values, which name what they need; out come an [Event] for each beginning
-// and end, and what went wrong. [Run] knows nothing of what a step does: making AWS's
-// resources and installing a node are both graphs. It undoes nothing, and it repeats
-// nothing: a step that can be done again is the way on after a failure.
+// Its input is [Step] values, which name their needs; its output is an [Event] for each start and
+// end, and the steps' errors. [Run] does not know what a step does: making AWS's resources and
+// installing a node are both graphs. It neither undoes nor repeats anything: steps must be
+// repeatable, so that another run continues after a failure.
 package graph

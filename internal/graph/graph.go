@@ -16,14 +16,14 @@ type Step struct {
 	// Needs are the names of the steps that come first.
 	Needs []string
 	Run   func(context.Context) error
-	// Label is what errors call the step by; its name unless given.
+	// Label names the step in errors; the default is its name.
 	Label string
 }
 
-// ErrNothingToDo is returned by a step that found everything as it should be.
+// ErrNothingToDo is returned by a step that found everything as wanted.
 var ErrNothingToDo = errors.New("nothing to do")
 
-// State is how far a step is.
+// State is the state of a step.
 type State string
 
 // The states of a step.
@@ -31,37 +31,36 @@ const (
 	Started State = "start"
 	Done    State = "done"
 	Failed  State = "failed"
-	Skipped State = "skipped" // nothing to do, or it was not begun
+	Skipped State = "skipped" // nothing to do, or not started
 )
 
-// Event tells that a step has reached a state.
+// Event reports a step's new state.
 type Event struct {
 	Step  string
 	State State
 	At    time.Duration // since the run began
-	Took  time.Duration // zero unless the step has been run
-	// After is the need that ended last: following it back gives the slowest path. Of a
-	// step that was not begun it is the need that came to nothing, if that is why.
+	Took  time.Duration // zero if the step was not run
+	// After is the need that ended last: following it back gives the slowest path. For a step that
+	// was not started because a need failed, it is that need.
 	After string
-	Err   error // of one that failed
+	Err   error // of a failed step
 }
 
-// Progress hears of every event, one at a time.
+// Progress is called for every event, one at a time.
 type Progress func(Event)
 
-// Options are how steps are run. The zero value will do.
+// Options are options of Run. The zero value is usable.
 type Options struct {
-	// Width is how many steps may run at the same time; no limit unless given.
+	// Width is how many steps may run at the same time; zero is no limit.
 	Width int
-	// StopAtError begins nothing any more when a step has failed. Otherwise only what
-	// needs that step is not begun: the rest is work that the next run need not do.
+	// StopAtError starts no more steps after a failure. Otherwise only the steps that need the
+	// failed one are skipped: the others save work for the next run.
 	StopAtError bool
 	Progress    Progress
 }
 
-// Run begins every step as soon as all it needs have ended well, of several the first in
-// the list, and returns when none runs or can be begun any more. When the context ends,
-// nothing more is begun.
+// Run starts every step as soon as all its needs have succeeded, in the order of the list, and
+// returns when no step runs or can be started. When the context ends, it starts no more steps.
 func Run(ctx context.Context, steps []Step, o Options) error {
 	if err := Check(steps); err != nil {
 		return err
@@ -84,13 +83,13 @@ func Run(ctx context.Context, steps []Step, o Options) error {
 	return errors.Join(r.errs...)
 }
 
-// run is used by one goroutine; those of the steps only send their result.
+// run is used by one goroutine; the steps' goroutines only send their result.
 type run struct {
 	Options
 	begin   time.Time
 	steps   []Step
 	states  map[string]State
-	ends    map[string]int // of the steps that ended well, in the order of it
+	ends    map[string]int // of the steps that succeeded, their order
 	running int
 	results chan result
 	errs    []error
@@ -103,7 +102,7 @@ type result struct {
 	err   error
 }
 
-// start begins what can be begun, and gives up what never can.
+// start starts every step that can run, and skips those that never can.
 func (r *run) start(ctx context.Context) {
 	for changed := true; changed; {
 		changed = false
@@ -114,7 +113,7 @@ func (r *run) start(ctx context.Context) {
 			after, ready, lost := r.needs(s)
 			switch {
 			case lost:
-				changed = true // for those that need this one
+				changed = true // for the steps that need this one
 				r.report(Event{Step: s.Name, State: Skipped, After: after})
 			case !ready, r.Width > 0 && r.running >= r.Width, r.StopAtError && len(r.errs) > 0, ctx.Err() != nil:
 			default:
@@ -130,8 +129,8 @@ func (r *run) start(ctx context.Context) {
 	}
 }
 
-// needs reports whether all that a step needs has ended well, or can't any more. Then
-// after is the one that did not; otherwise the last that did.
+// needs reports whether all needs of a step have succeeded, or one of them never will. Then after
+// is that one; otherwise it is the last that succeeded.
 func (r *run) needs(s Step) (after string, ready, lost bool) {
 	ready = true
 	for _, n := range s.Needs {

@@ -17,7 +17,7 @@ import (
 
 var errBroken = errors.New("broken")
 
-// log has what steps did, in the order in which they ended.
+// log has the steps' entries, in the order of their ends.
 type log struct {
 	mu    sync.Mutex
 	steps []string
@@ -35,8 +35,7 @@ func (l *log) does(name string, err error, takes ...time.Duration) func(context.
 	}
 }
 
-// A failed step stops what needs it and nothing else; one that had nothing to do has
-// ended well.
+// A failed step stops only the steps that need it; one that had nothing to do has succeeded.
 func TestRun(t *testing.T) {
 	var l log
 	got := map[string]State{}
@@ -60,8 +59,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Siblings of a failed step go on, and events say when things were and what was
-// waited for.
+// Siblings of a failed step go on, and events have times and the need waited for.
 func TestRunEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l log
@@ -95,7 +93,7 @@ func TestRunEvents(t *testing.T) {
 	})
 }
 
-// Of those that could run the first in the list do.
+// Of those that could run, the first in the list do.
 func TestRunWidth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l log
@@ -125,7 +123,7 @@ func TestRunWidth(t *testing.T) {
 	})
 }
 
-// What runs comes to its end, and nothing is begun any more.
+// Running steps continue to their end, and no more are started.
 func TestRunEnds(t *testing.T) {
 	steps := func(l *log, bad error) []Step {
 		return []Step{

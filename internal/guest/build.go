@@ -20,7 +20,7 @@ import (
 // User is the account that takes the key from the metadata service.
 const User = "root"
 
-// diskSize is that of the empty disk, which nova wants an instance to have.
+// diskSize is the size of the empty disk, which nova requires of an instance.
 const diskSize = 1 << 20
 
 var (
@@ -30,11 +30,10 @@ var (
 	udhcpcScript []byte
 )
 
-// Files are the parts of a built guest, for Glance as an image of the formats
-// aki, ari and ami.
+// Files are the parts of a built guest, for Glance as an image of the formats aki, ari and ami.
 type Files struct {
 	Kernel string // vmlinuz
-	Initrd string // initrd.gz, the whole of its file system
+	Initrd string // initrd.gz, the complete file system
 	Disk   string // disk.raw, empty, 1 MiB
 }
 
@@ -47,8 +46,8 @@ func FilesIn(dir string) Files {
 	}
 }
 
-// Key stands for the scripts that this program puts into a guest: two guests
-// with the same key and packages are the same.
+// Key is a hash of the scripts that this program puts into a guest: guests with the same key and
+// packages are the same.
 func Key() string {
 	h := sha256.New()
 	for _, script := range [][]byte{initScript, udhcpcScript} {
@@ -57,9 +56,8 @@ func Key() string {
 	return hex.EncodeToString(h.Sum(nil))[:8]
 }
 
-// Build makes the guest in dir, which it creates, from Debian's packages. It
-// needs dpkg-deb and xz, and no root. The same packages make the same files; a
-// file appears whole or not at all.
+// Build makes the guest in dir, which it creates, from Debian's packages. It needs dpkg-deb and xz,
+// and no root. The same packages make the same files. It writes each file atomically.
 func Build(ctx context.Context, debs Debs, dir string) (Files, error) {
 	out := FilesIn(dir)
 	kernel, mods, err := kernelOf(ctx, debs)
@@ -149,7 +147,7 @@ func rootOf(ctx context.Context, debs Debs, mods []module) (tree, error) {
 		return nil, err
 	}
 	root["bin/busybox"] = file{mode: 0o755, data: busybox.data}
-	root["bin/sh"] = file{link: "busybox"} // the rest of its names are made at boot
+	root["bin/sh"] = file{link: "busybox"} // its other names are made at boot
 	root["sbin/dropbear"] = file{mode: 0o755, data: dropbear.data}
 	root["init"] = file{mode: 0o755, data: initScript}
 	root["etc/udhcpc"] = file{mode: 0o755, data: udhcpcScript}
@@ -165,14 +163,14 @@ func rootOf(ctx context.Context, debs Debs, mods []module) (tree, error) {
 	return root, nil
 }
 
-// emptyDirs are mount points and what programs write to.
+// emptyDirs are mount points and directories that programs write to.
 var emptyDirs = map[string]os.FileMode{
 	"dev": 0o755, "proc": 0o755, "sys": 0o755, "tmp": 0o777, "run": 0o755, "sbin": 0o755, "usr/bin": 0o755,
 	"usr/sbin":     0o755,
 	"etc/dropbear": 0o700, "root": 0o700, "root/.ssh": 0o700, "www": 0o755,
 }
 
-// pack makes the compressed archive, directories before what is in them.
+// pack makes the compressed archive, each directory before its content.
 func pack(root tree) ([]byte, error) {
 	dirs := map[string]os.FileMode{}
 	mkdir := func(name string, perm os.FileMode) {
@@ -199,7 +197,7 @@ func pack(root tree) ([]byte, error) {
 	sort.Strings(names)
 
 	var out bytes.Buffer
-	zip, err := gzip.NewWriterLevel(&out, gzip.BestSpeed) // unpacked once a boot, on a slow CPU
+	zip, err := gzip.NewWriterLevel(&out, gzip.BestSpeed) // unpacked at each boot, on a slow CPU
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +223,7 @@ func pack(root tree) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// write replaces a file by one that is whole.
+// write replaces a file atomically.
 func write(name string, data []byte) error {
 	tmp := name + ".new"
 	if err := os.WriteFile(tmp, data, 0o644); err != nil {

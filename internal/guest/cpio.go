@@ -8,10 +8,9 @@ import (
 	"os"
 )
 
-// cpio writes an archive in the "newc" format, which is what the kernel
-// unpacks (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
-// The same entries give the same bytes: owner, times and inode numbers are not
-// those of any file system.
+// cpio writes an archive in the "newc" format, which the kernel unpacks (Linux,
+// Documentation/driver-api/early-userspace/buffer-format.rst). The same entries give the same
+// bytes: owner, times and inode numbers are fixed.
 type cpio struct {
 	w   io.Writer
 	ino int
@@ -43,7 +42,7 @@ func (c *cpio) device(name string, perm os.FileMode, major, minor uint32) {
 	c.entry(name, typeChar|uint32(perm), 1, major, minor, nil)
 }
 
-// close writes the last entry and returns the first error of all.
+// close writes the last entry and returns the first error.
 func (c *cpio) close() error {
 	c.ino = -1
 	c.entry("TRAILER!!!", 0, 1, 0, 0, nil)
@@ -52,8 +51,8 @@ func (c *cpio) close() error {
 
 func (c *cpio) entry(name string, mode, links, major, minor uint32, data []byte) {
 	c.ino++
-	// magic, ino, mode, uid, gid, nlink, mtime, filesize, devmajor, devminor,
-	// rdevmajor, rdevminor, namesize with its zero byte, check
+	// magic, ino, mode, uid, gid, nlink, mtime, filesize, devmajor, devminor, rdevmajor, rdevminor,
+	// namesize including its zero byte, check
 	c.write(fmt.Appendf(nil, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
 		c.ino, mode, 0, 0, links, 0, len(data), 0, 0, major, minor, len(name)+1, 0))
 	c.write(append([]byte(name), 0))

@@ -16,10 +16,9 @@ import (
 	"strings"
 )
 
-// Packages are what a guest is built from: the kernel, the programs, and the
-// libraries of dropbear, which are named so that they are fetched from where
-// they are installed already, too. What the kernel's package depends on is
-// needed as well.
+// Packages are what a guest is built from: the kernel, the programs, and dropbear's libraries. The
+// latter are named so that they are downloaded also where they are installed already. The
+// dependencies of the kernel's package are needed as well.
 var Packages = []string{kernelPackage, busyboxPackage, dropbearPackage,
 	"libc6", "libcrypt1", "libgmp10", "libtomcrypt1", "libtommath1", "zlib1g"}
 
@@ -28,8 +27,7 @@ const (
 	dropbearPackage = "dropbear-bin"
 )
 
-// kernelPackage depends on the one that has the kernel, whose name changes
-// with each version.
+// kernelPackage depends on the package with the kernel, whose name changes with each version.
 const kernelPackage = "linux-image-cloud-amd64"
 
 // Debs returns the .deb file of a package of Debian 13, amd64.
@@ -49,17 +47,16 @@ func DebsIn(dir string) Debs {
 	}
 }
 
-// tree is a part of a file system: regular files and links by their path,
-// such as "usr/sbin/dropbear".
+// tree is a part of a file system: regular files and links by path, such as "usr/sbin/dropbear".
 type tree map[string]file
 
 type file struct {
 	mode os.FileMode
-	link string // the target, of a symbolic link
+	link string // target of a symbolic link
 	data []byte
 }
 
-// add reads a package and keeps those of its files that keep wants.
+// add reads a package and keeps the files that keep selects.
 func (t tree) add(ctx context.Context, deb string, keep func(path string) bool) error {
 	cmd := exec.CommandContext(ctx, "dpkg-deb", "--fsys-tarfile", deb)
 	var stderr bytes.Buffer
@@ -72,7 +69,7 @@ func (t tree) add(ctx context.Context, deb string, keep func(path string) bool) 
 		return fmt.Errorf("reading package %s: %w", deb, err)
 	}
 	readErr := t.read(out, keep)
-	_, _ = io.Copy(io.Discard, out) // dpkg-deb is not to end by a broken pipe
+	_, _ = io.Copy(io.Discard, out) // so that dpkg-deb does not fail with a broken pipe
 	if err := errors.Join(cmd.Wait(), readErr); err != nil {
 		return fmt.Errorf("reading package %s: %w: %s", deb, err, strings.TrimSpace(stderr.String()))
 	}
@@ -123,8 +120,7 @@ func (t tree) find(name string) (file, bool) {
 	return file{}, false
 }
 
-// first returns the first of the names that is there: Debian moves files from
-// / to /usr as time goes by.
+// first returns the first of the names that exists: Debian is moving files from / to /usr.
 func (t tree) first(names ...string) (file, error) {
 	for _, n := range names {
 		if f, ok := t.find(n); ok {
@@ -134,8 +130,7 @@ func (t tree) first(names ...string) (file, error) {
 	return file{}, fmt.Errorf("no package has /%s", names[0])
 }
 
-// depends returns the names of the packages that a package depends on, of
-// alternatives the first.
+// depends returns the names of the packages that a package depends on; of alternatives, the first.
 func depends(ctx context.Context, deb string) ([]string, error) {
 	out, err := exec.CommandContext(ctx, "dpkg-deb", "--field", deb, "Pre-Depends", "Depends").Output()
 	if err != nil {
@@ -144,7 +139,7 @@ func depends(ctx context.Context, deb string) ([]string, error) {
 	return parseDepends(string(out)), nil
 }
 
-// parseDepends reads the fields' values, with or without their names.
+// parseDepends parses the fields' values, with or without the fields' names.
 func parseDepends(fields string) []string {
 	var names []string
 	for _, line := range strings.Split(fields, "\n") {

@@ -24,7 +24,7 @@ type cpioEntry struct {
 	Major, Minor int
 }
 
-// readCPIO reads the format from its description, not with the writer's code.
+// readCPIO parses the format by its description, without the writer's code.
 func readCPIO(t *testing.T, b []byte) (out []cpioEntry) {
 	t.Helper()
 	inodes := map[int]bool{}
@@ -89,7 +89,7 @@ func TestParseDepends(t *testing.T) {
 	}
 }
 
-// moduleFile is the least ELF file with a section .modinfo.
+// moduleFile is the smallest ELF file with a section .modinfo.
 func moduleFile(info string) []byte {
 	const header, section = 64, 64
 	names := "\x00.modinfo\x00.shstrtab\x00"
@@ -174,8 +174,8 @@ func deb(t *testing.T, dir, name, depends string, files map[string][]byte) {
 	}
 }
 
-// A guest of stand-in packages: a program of this host, with its own libraries
-// in a package that only a dependency of a dependency leads to.
+// A guest of replacement packages: a program of this host, with its own libraries in a package that
+// is only a dependency of a dependency.
 func TestBuild(t *testing.T) {
 	if _, err := exec.LookPath("dpkg-deb"); err != nil {
 		t.Skip("dpkg-deb is not installed")

@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// libraryDirs are where Debian's loader looks on amd64.
+// libraryDirs are the directories that Debian's loader searches on amd64.
 var libraryDirs = []string{"usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib64", "lib64", "usr/lib", "lib"}
 
-// loader returns the program's dynamic loader, or the empty string if it is
-// static, and the shared libraries that it names. It only reads: ldd would run
-// the program, with this host's loader and libraries.
+// loader returns the program's dynamic loader, or the empty string if it is static, and the shared
+// libraries that it names. It only reads the file: ldd would run the program, with this host's
+// loader and libraries.
 func loader(program []byte) (interpreter string, needed []string, err error) {
 	f, err := elf.NewFile(bytes.NewReader(program))
 	if err != nil {
@@ -36,10 +36,9 @@ func loader(program []byte) (interpreter string, needed []string, err error) {
 	return interpreter, needed, err
 }
 
-// libraries finds what the program of a package needs to run, in the packages
-// that it depends on, which are opened only as far as they are needed. The
-// result has the loader at the place that the program names and the libraries
-// in lib/.
+// libraries finds the libraries that a package's program needs, in the packages that it depends on,
+// which it opens only as needed. The result has the loader at the path that the program names and
+// the libraries in lib/.
 func libraries(ctx context.Context, debs Debs, pkg string, program []byte) (tree, error) {
 	var (
 		have   = tree{}
@@ -61,7 +60,7 @@ func libraries(ctx context.Context, debs Debs, pkg string, program []byte) (tree
 			opened[name] = true
 			deb, err := debs(ctx, name)
 			if err != nil {
-				// It may be one that has no library, or a virtual package.
+				// A package without a library, or a virtual package.
 				continue
 			}
 			more, err := depends(ctx, deb)
@@ -91,7 +90,7 @@ func libraries(ctx context.Context, debs Debs, pkg string, program []byte) (tree
 	}
 	var (
 		resolve func(program []byte) error
-		loaders = map[string]bool{} // libc names it too, and it is there already
+		loaders = map[string]bool{} // libc names it too, and it is included already
 	)
 	resolve = func(program []byte) error {
 		interpreter, needed, err := loader(program)

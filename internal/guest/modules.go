@@ -14,19 +14,18 @@ import (
 	"strings"
 )
 
-// drivers are the modules that a guest under nova's libvirt needs; what they
-// depend on comes with them.
+// drivers are the modules that a guest under nova's libvirt needs; their dependencies are added.
 var drivers = []string{"virtio_pci", "virtio_net"}
 
-// module is a kernel module, not compressed.
+// module is an uncompressed kernel module.
 type module struct {
 	name string
 	data []byte
 }
 
-// modules returns the wanted modules and what they depend on, in the order in
-// which they are to be inserted. A package has no modules.dep, which is made
-// at installation, so the dependencies are read from the modules themselves.
+// modules returns the wanted modules and their dependencies, in the order of insertion. It reads
+// the dependencies from the modules themselves: modules.dep is made at installation, and no package
+// has it.
 func modules(ctx context.Context, kernel tree, wanted []string) ([]module, error) {
 	paths := map[string]string{}
 	builtin := map[string]bool{}
@@ -60,7 +59,7 @@ func modules(ctx context.Context, kernel tree, wanted []string) ([]module, error
 			return fmt.Errorf("the kernel has no module %s", name)
 		}
 		data := kernel[p].data
-		if strings.HasSuffix(p, ".xz") { // busybox's insmod takes them plain only
+		if strings.HasSuffix(p, ".xz") { // busybox's insmod accepts only uncompressed ones
 			var err error
 			if data, err = unxz(ctx, data); err != nil {
 				return fmt.Errorf("decompressing module %s: %w", name, err)
@@ -92,8 +91,8 @@ func moduleName(file string) string {
 	return strings.ReplaceAll(base, "-", "_")
 }
 
-// moduleDepends reads the entry "depends" of the section .modinfo, whose
-// entries end with a zero byte.
+// moduleDepends reads the entry "depends" of the section .modinfo, whose entries end with a zero
+// byte.
 func moduleDepends(ko []byte) ([]string, error) {
 	f, err := elf.NewFile(bytes.NewReader(ko))
 	if err != nil {

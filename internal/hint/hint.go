@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package hint is the error that says what its reader can do about it.
+// Package hint adds hints to errors: what the reader can do.
 //
-// Any error may carry a hint by having the method Hint() string; [With] adds one
-// to an error that has none, and [All] finds those of an error and of everything
-// that it wraps. Commands print them below the error as "hint:" lines. The package
-// never changes an error's text, nor what errors.Is and errors.As find in it.
+// Any error can have a hint by a method Hint() string; [With] adds one to an error, and [All]
+// returns the hints of an error and of everything that it wraps. Commands print them below the
+// error as "hint:" lines. The package never changes an error's text, nor what errors.Is and
+// errors.As find in it.
 package hint
 
 import (
@@ -13,11 +13,10 @@ import (
 	"slices"
 )
 
-// Hinter is an error with a way out.
+// Hinter is an error with a hint.
 type Hinter interface {
 	error
-	// Hint is what the reader can do: a command to run, a setting to look at; empty
-	// if nothing is known.
+	// Hint suggests what the reader can do: a command to run, a setting to check; it may be empty.
 	Hint() string
 }
 
@@ -37,8 +36,8 @@ func With(err error, format string, args ...any) error {
 	return &hinted{err, fmt.Sprintf(format, args...)}
 }
 
-// All returns the hints of an error and of all that it wraps, the outermost
-// first and each once.
+// All returns the hints of an error and of all errors that it wraps, the outermost first and each
+// once.
 func All(err error) (hints []string) {
 	var walk func(error)
 	walk = func(err error) {

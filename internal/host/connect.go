@@ -16,31 +16,28 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Times bounds the waiting for a machine. A zero is the default.
+// Times bounds the waits for a machine. Zero values are the defaults.
 type Times struct {
-	// Connect is how long TCP may take. It is short, so that a machine that comes
-	// up between two retransmissions of a SYN is noticed soon.
+	// Connect is the time limit for TCP. It is short, so that a machine that comes up between two
+	// retransmissions of a SYN is noticed soon.
 	Connect time.Duration
-	// Pause is how long an attempt to connect may be followed by none; the first
-	// ones follow each other sooner.
+	// Pause is the pause between attempts to connect; the first ones are shorter.
 	Pause time.Duration
-	// Handshake is how long sshd may take to introduce itself and to let us in.
+	// Handshake is the time limit for sshd's banner and authentication.
 	Handshake time.Duration
-	// Ask is how often a machine is asked for a sign of life, and Silence how
-	// long nothing at all may come from it before its connection counts as lost.
-	// On a slow uplink the question waits behind what is being sent; but sshd says
-	// after each 96 KiB that it has taken them (OpenSSH, channel_check_window), so
-	// that with 25 s 32 kbit/s are enough.
+	// Ask is the interval of keep-alive requests, and Silence the time without any data after which
+	// the connection counts as lost. On a slow uplink a request waits behind queued data; but sshd
+	// acknowledges each 96 KiB (OpenSSH, channel_check_window), so with 25 s 32 kbit/s are enough.
 	Ask, Silence time.Duration
-	// Open is how long sshd may take to start a command.
+	// Open is the time limit for sshd to start a command.
 	Open time.Duration
-	// Command is how long a command may take that has little to do: by which this
-	// package looks at files and units, and those of Output.
+	// Command is the time limit for short commands: this package's own on files and units, and
+	// those of Output.
 	Command time.Duration
-	// Reconnect is how long Follow tries to get back a connection that is lost.
+	// Reconnect is how long Follow tries to restore a lost connection.
 	Reconnect time.Duration
-	// Grace is how long a command whose context has ended has before its
-	// connection is closed.
+	// Grace is how long a command whose context has ended may go on before its connection is
+	// closed.
 	Grace time.Duration
 }
 
@@ -54,8 +51,8 @@ func (t Times) orDefaults() Times {
 	}
 }
 
-// reach connects, and keeps trying until ctx ends or it is clear that the
-// machine will not let us in. waiting may be nil.
+// reach connects, and retries until ctx ends or it is clear that the machine will not admit this
+// user. waiting may be nil.
 func reach(ctx context.Context, cfg Config, waiting func(error)) (*conn, error) {
 	begun := time.Now()
 	asked := begun
@@ -72,7 +69,7 @@ func reach(ctx context.Context, cfg Config, waiting func(error)) (*conn, error) 
 		if errors.Is(err, ErrHostKey) || errors.Is(err, ErrKeyRefused) && time.Now().After(cfg.NewUntil) {
 			return nil, &UnreachableError{Address: cfg.Address, Reason: err, Advice: cfg.Advice}
 		}
-		// A look at the machine from elsewhere costs a call of an API.
+		// Gone is an API call, so it is not made after every attempt.
 		if cfg.Gone != nil && ctx.Err() == nil && time.Since(asked) >= cfg.Times.Connect {
 			if gone := cfg.Gone(ctx); gone != nil {
 				return nil, fmt.Errorf("reaching %s: %w", cfg.Address, gone)
@@ -96,14 +93,13 @@ func reach(ctx context.Context, cfg Config, waiting func(error)) (*conn, error) 
 	}
 }
 
-// conn is one SSH connection. It lives as long as the machine gives signs of life.
+// conn is one SSH connection. It lives as long as the machine sends anything.
 type conn struct {
 	*ssh.Client
 	life *lifeline
 }
 
-// Close closes the TCP connection, without a word to the other side: that may
-// not be listening any more.
+// Close closes the TCP connection without an SSH disconnect: the other side may not be listening.
 func (c *conn) Close() error { return c.life.Close() }
 
 func connect(ctx context.Context, cfg Config) (*conn, error) {
@@ -147,8 +143,7 @@ func connect(ctx context.Context, cfg Config) (*conn, error) {
 		}
 		return nil, cfg.unwelcome(err, life, known)
 	}
-	// A key is remembered once the machine has let us in: before, cloud-init may
-	// still replace the image's.
+	// A key is stored only after the login: before, cloud-init may still replace the image's.
 	if len(known) == 0 && !cfg.AnyHostKey {
 		if err := cfg.HostKeys.Check(cfg.Identity, shown); err != nil {
 			life.Close()
@@ -161,7 +156,7 @@ func connect(ctx context.Context, cfg Config) (*conn, error) {
 	return out, nil
 }
 
-// unconnected says in words why there is no TCP connection.
+// unconnected describes why there is no TCP connection.
 func unconnected(err error) error {
 	var timeout net.Error
 	switch {
@@ -173,15 +168,15 @@ func unconnected(err error) error {
 	return err
 }
 
-// unwelcome says in words why there is a TCP connection, but nothing more.
+// unwelcome describes why there is a TCP connection, but no login.
 func (cfg Config) unwelcome(err error, life *lifeline, known []ssh.PublicKey) error {
 	var none *ssh.AlgorithmNegotiationError
 	switch {
-	// We asked for the types that are known, and it has none of them.
+	// The client offered the types of the known keys, and the machine has none of them.
 	case errors.As(err, &none) && len(known) > 0 && strings.Contains(none.What, "host key"):
 		return fmt.Errorf("%w: %s has no key of the type in %s (%s)",
 			ErrHostKey, cfg.Identity, cfg.HostKeys.Path, known[0].Type())
-	// The package has no type for it.
+	// The package has no error type for it.
 	case strings.Contains(err.Error(), "unable to authenticate"):
 		return fmt.Errorf("%w: user %s, %s", ErrKeyRefused, cfg.User, ssh.FingerprintSHA256(cfg.Key.PublicKey()))
 	case life.silent():
@@ -190,8 +185,7 @@ func (cfg Config) unwelcome(err error, life *lifeline, known []ssh.PublicKey) er
 	return fmt.Errorf("it takes connections, but sshd breaks them off: %w", err)
 }
 
-// ask asks for a sign of life again and again. That one is missing is noticed
-// by the lifeline: whatever comes is one.
+// ask sends keep-alive requests. The lifeline detects missing replies, since any data counts.
 func (c *conn) ask(every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -202,21 +196,20 @@ func (c *conn) ask(every time.Duration) {
 	}
 }
 
-// lifeline is a connection that is closed when nothing comes from it for a
-// while. TCP alone would wait for hours. It needs no deadlines, which a
-// connection through another machine does not have.
+// lifeline is a connection that is closed after too long without incoming data. TCP alone would
+// wait for hours. It needs no deadlines, which a connection through another machine does not
+// support.
 type lifeline struct {
 	net.Conn
 	timer *time.Timer
 
 	mu   sync.Mutex
 	wait time.Duration
-	dead bool // it was the timer that closed it
-	over bool // nothing will come any more
+	dead bool // closed by the timer
+	over bool // no more data will come
 }
 
-// hold gives the other side a while to get through the handshake: whatever
-// comes does not prolong it.
+// hold limits the time of the handshake: incoming data does not extend it.
 func hold(c net.Conn, handshake time.Duration) *lifeline {
 	l := &lifeline{Conn: c}
 	l.timer = time.AfterFunc(handshake, func() {
@@ -228,7 +221,7 @@ func hold(c net.Conn, handshake time.Duration) *lifeline {
 	return l
 }
 
-// within ends the handshake's time: from now on each read gives as long.
+// within ends the handshake's limit: from now on, each read restarts the timer.
 func (l *lifeline) within(wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -255,14 +248,14 @@ func (l *lifeline) Close() error {
 	return l.Conn.Close()
 }
 
-// silent reports whether the connection was closed because nothing came.
+// silent reports whether the connection was closed for lack of data.
 func (l *lifeline) silent() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dead
 }
 
-// ended reports whether nothing will come from it any more, for whatever reason.
+// ended reports whether no more data will come, for whatever reason.
 func (l *lifeline) ended() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -17,8 +17,8 @@ import (
 	"strings"
 )
 
-// Put writes a file of root's on the machine, whole or not at all. A file that
-// holds the same is left alone; changed says which it was.
+// Put writes a file of root's on the machine atomically. It does not rewrite a file with the same
+// content; changed reports whether it wrote.
 func (h *Host) Put(ctx context.Context, file string, content []byte, mode fs.FileMode) (changed bool, err error) {
 	same, err := h.holds(ctx, file, sha256.Sum256(content))
 	if err != nil || same {
@@ -27,15 +27,15 @@ func (h *Host) Put(ctx context.Context, file string, content []byte, mode fs.Fil
 	return true, h.write(ctx, file, bytes.NewReader(content), int64(len(content)), mode, "cat")
 }
 
-// Content is a file that is known before it is read.
+// Content is a file whose size and hash are known before it is read.
 type Content struct {
 	Size int64 // in bytes
 	Sum  [sha256.Size]byte
 	Open func() (io.ReadCloser, error)
 }
 
-// PutFile copies a local file to the machine, compressed on the way, unless
-// the machine has it already.
+// PutFile copies a local file to the machine, compressed for the transfer, unless the machine has
+// it already.
 func (h *Host) PutFile(ctx context.Context, local, file string, mode fs.FileMode) (changed bool, err error) {
 	open := func() (io.ReadCloser, error) { return os.Open(local) }
 	src, err := open()
@@ -51,8 +51,8 @@ func (h *Host) PutFile(ctx context.Context, local, file string, mode fs.FileMode
 	return h.PutContent(ctx, file, Content{Size: size, Sum: [sha256.Size]byte(sum.Sum(nil)), Open: open}, mode)
 }
 
-// PutContent writes a file of root's on the machine, compressed on the way, unless the
-// machine has it already; then it is not read at all.
+// PutContent writes a file of root's on the machine, compressed for the transfer, unless the
+// machine has it already; then the content is not read.
 func (h *Host) PutContent(ctx context.Context, file string, c Content, mode fs.FileMode) (changed bool, err error) {
 	same, err := h.holds(ctx, file, c.Sum)
 	if err != nil || same {
@@ -65,8 +65,7 @@ func (h *Host) PutContent(ctx context.Context, file string, c Content, mode fs.F
 	defer src.Close()
 	r, w := io.Pipe()
 	go func() {
-		// The compressor writes in pieces of 240 bytes, and each would be an
-		// SSH packet.
+		// The compressor writes in pieces of 240 bytes, and each would be an SSH packet.
 		large := bufio.NewWriterSize(w, 32<<10)
 		z, _ := gzip.NewWriterLevel(large, gzip.BestSpeed)
 		_, err := io.Copy(z, src)
@@ -82,9 +81,8 @@ func (h *Host) PutContent(ctx context.Context, file string, c Content, mode fs.F
 	return true, h.write(ctx, file, r, c.Size, mode, "gzip -dc")
 }
 
-// write streams content through a filter into a temporary file beside the
-// target and renames it. It counts the bytes: for the filter, a connection that
-// breaks off is the content's end.
+// write streams content through a filter into a temporary file next to the target and renames it.
+// It counts the bytes, because a broken connection looks to the filter like the content's end.
 func (h *Host) write(ctx context.Context, file string, content io.Reader, size int64, mode fs.FileMode,
 	filter string) error {
 	dir := Quote(path.Dir(file))
@@ -101,7 +99,7 @@ chmod %04o "$tmp" && mv "$tmp" %s`, dir, dir, filter, size, size, mode.Perm(), Q
 	return nil
 }
 
-// holds says whether a file on the machine has the given hash.
+// holds reports whether a file on the machine has the given hash.
 func (h *Host) holds(ctx context.Context, file string, sum [sha256.Size]byte) (bool, error) {
 	var out strings.Builder
 	if err := h.brief(ctx, "sha256sum -- "+Quote(file)+" 2>/dev/null || true", nil, &out); err != nil {

@@ -10,11 +10,11 @@ import (
 )
 
 var (
-	// ErrHostKey says that a machine shows another host key than it did before.
+	// ErrHostKey reports that a machine's host key is not the stored one.
 	ErrHostKey = errors.New("host key has changed")
-	// ErrKeyRefused says that sshd is there and does not take our key.
+	// ErrKeyRefused reports that sshd responds and refuses the key.
 	ErrKeyRefused = errors.New("it refuses the key")
-	// ErrLost says that a job ended without saying how: it was killed.
+	// ErrLost reports that a job ended without a result: it was killed.
 	ErrLost = errors.New("job ended without a result")
 
 	errBrokenOff  = errors.New("the other side broke it off")
@@ -22,10 +22,10 @@ var (
 	errNotStarted = errors.New("sshd is there, but does not start the command")
 )
 
-// UnreachableError is a machine to which no SSH connection can be made.
+// UnreachableError reports that no SSH connection to a machine can be made.
 type UnreachableError struct {
 	Address string
-	// For is how long it was tried; zero if a single time was enough.
+	// For is how long it was tried; zero after a single attempt.
 	For    time.Duration
 	Reason error
 	// Advice is Config's.
@@ -41,10 +41,10 @@ func (e *UnreachableError) Error() string {
 
 func (e *UnreachableError) Unwrap() error { return e.Reason }
 
-// Hint says what to look at.
+// Hint suggests what to check.
 func (e *UnreachableError) Hint() string { return advice(e.Advice, e) }
 
-// LostError is an SSH connection that broke while it was needed.
+// LostError reports that an SSH connection broke while in use.
 type LostError struct {
 	Address string
 	Reason  error
@@ -57,7 +57,7 @@ func (e *LostError) Error() string {
 
 func (e *LostError) Unwrap() error { return e.Reason }
 
-// Hint says what to look at.
+// Hint suggests what to check.
 func (e *LostError) Hint() string { return advice(e.Advice, e) }
 
 func advice(of func(error) string, err error) string {
@@ -67,7 +67,7 @@ func advice(of func(error) string, err error) string {
 	return of(err)
 }
 
-// round shows a duration with as many digits as are of use.
+// round rounds a duration for display.
 func round(d time.Duration) time.Duration {
 	if d > 10*time.Second {
 		return d.Round(time.Second)
@@ -75,7 +75,7 @@ func round(d time.Duration) time.Duration {
 	return d.Round(10 * time.Millisecond)
 }
 
-// slowError is a command that takes longer than it should.
+// slowError is a command that exceeded its time limit.
 type slowError struct {
 	address string
 	limit   time.Duration
@@ -90,7 +90,7 @@ func (*slowError) Is(err error) bool { return err == context.DeadlineExceeded }
 // ExitError is a command that ran and failed.
 type ExitError struct {
 	Status int
-	Stderr string // its last part
+	Stderr string // its end
 }
 
 func (e *ExitError) Error() string {

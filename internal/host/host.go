@@ -16,37 +16,37 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Config says how a machine is reached.
+// Config has the parameters for connecting to a machine.
 type Config struct {
 	// Address is the host and port of sshd, such as 198.51.100.10:22.
 	Address string
-	// User is who logs in; unless AsUser it must be allowed to use sudo without a
+	// User is the login user; unless AsUser is set, it must be allowed to use sudo without a
 	// password.
 	User string
 	// AsUser runs commands as User, not as root.
 	AsUser bool
 	Key    ssh.Signer
-	// HostKeys remembers the machine's host keys.
+	// HostKeys stores the machine's host keys.
 	HostKeys HostKeys
-	// Identity names the machine in HostKeys. It is the instance ID rather
-	// than the address, because an Elastic IP moves between machines.
+	// Identity names the machine in HostKeys. It is the instance ID rather than the address,
+	// because an Elastic IP moves between machines.
 	Identity string
-	// AnyHostKey is for a machine that was made a moment ago for one use.
+	// AnyHostKey accepts any host key, for a machine just made for one use.
 	AnyHostKey bool
-	// NewUntil is until when a refusal of the key is not the last word: on a new
-	// machine cloud-init puts it in place after sshd has begun to answer.
+	// NewUntil is until when a refusal of the key is retried: on a new machine, sshd runs before
+	// cloud-init has installed the key.
 	NewUntil time.Time
 	// Dial opens TCP connections; nil is from here.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Gone is asked from time to time while the machine does not answer. Its
-	// error says why it never will, and ends the wait. It may be nil.
+	// Gone is called occasionally while the machine does not answer. Its error is the reason why it
+	// never will, and ends the wait. It may be nil.
 	Gone func(context.Context) error
-	// Advice says what to look at when a connection fails. It may be nil.
+	// Advice returns the hint for a failed connection. It may be nil.
 	Advice func(error) string
 	Times  Times
 }
 
-// Host is a machine that has been reached once.
+// Host is a machine to which a connection was made.
 type Host struct {
 	cfg     Config
 	waiting func(error)
@@ -55,10 +55,9 @@ type Host struct {
 	conn *conn
 }
 
-// Dial connects, and keeps trying until ctx ends: a machine that has just been
-// started refuses connections. It ends early when the machine is the wrong one
-// or refuses the key. waiting is told, if not nil, what each attempt failed with,
-// and of connections that are lost later and made again.
+// Dial connects, and retries until ctx ends: a machine that has just been started refuses
+// connections. It ends early when the machine is the wrong one or refuses the key. waiting, if not
+// nil, is called with the error of each attempt, and with later losses of the connection.
 func Dial(ctx context.Context, cfg Config, waiting func(error)) (*Host, error) {
 	cfg.Times = cfg.Times.orDefaults()
 	c, err := reach(ctx, cfg, waiting)
@@ -68,7 +67,7 @@ func Dial(ctx context.Context, cfg Config, waiting func(error)) (*Host, error) {
 	return &Host{cfg: cfg, waiting: waiting, conn: c}, nil
 }
 
-// Close ends the connection; what runs on the machine goes on.
+// Close closes the connection; jobs on the machine go on.
 func (h *Host) Close() error { return h.current().Close() }
 
 func (h *Host) current() *conn {
@@ -77,17 +76,15 @@ func (h *Host) current() *conn {
 	return h.conn
 }
 
-// Run runs a shell command as root. Secrets belong into stdin, not into the
-// command. The error is an *ExitError when the command ran and failed, and a
-// *LostError when the machine no longer answers. The command may take as long
-// as ctx allows; when it ends, the command is left to itself. Errors do not show
-// the command: the caller can say better what it was for.
+// Run runs a shell command as root. Secrets belong into stdin, not into the command. The error is
+// an *ExitError when the command ran and failed, and a *LostError when the machine no longer
+// answers. The command may take as long as ctx allows; when ctx ends, the command is abandoned.
+// Errors do not contain the command: the caller can better describe its purpose.
 func (h *Host) Run(ctx context.Context, command string, stdin io.Reader, stdout io.Writer) error {
 	return h.run(ctx, command, stdin, stdout)
 }
 
-// brief is run for commands that have little to do, within Times.Command. Their
-// time begins anew with each piece of stdin that is on its way.
+// brief runs a short command, within Times.Command. Each piece of stdin sent restarts the time.
 func (h *Host) brief(ctx context.Context, command string, stdin io.Reader, stdout io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -126,8 +123,8 @@ func (h *Host) run(ctx context.Context, command string, stdin io.Reader, stdout 
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		// The machine is told, and if it does not listen the connection goes too.
-		// What the session writes into is the caller's again only when it has ended.
+		// Close the session and, if the machine does not respond, the connection. The caller's
+		// writers are in use until the session has ended.
 		force := time.AfterFunc(h.cfg.Times.Grace, func() { c.Close() })
 		go session.Close()
 		<-done
@@ -145,7 +142,7 @@ func (h *Host) run(ctx context.Context, command string, stdin io.Reader, stdout 
 	return err
 }
 
-// start opens a session and starts a command in it, as fast as sshd should.
+// start opens a session and starts a command in it, within the limit for sshd.
 func (h *Host) start(
 	ctx context.Context, c *conn, command string, stdin io.Reader, stdout, stderr io.Writer,
 ) (*ssh.Session, error) {
@@ -172,7 +169,7 @@ func (h *Host) start(
 	return session, nil
 }
 
-// lost says why a session ended without a result.
+// lost returns the reason why a session ended without a result.
 func (h *Host) lost(c *conn) error {
 	reason := errBrokenOff
 	if c.life.silent() {
@@ -181,16 +178,15 @@ func (h *Host) lost(c *conn) error {
 	return &LostError{Address: h.cfg.Address, Reason: reason, Advice: h.cfg.Advice}
 }
 
-// Output runs a command that has little to do as root, within Times.Command, and
-// returns what it prints.
+// Output runs a short command as root, within Times.Command, and returns its output.
 func (h *Host) Output(ctx context.Context, command string) (string, error) {
 	var b bytes.Buffer
 	err := h.brief(ctx, command, nil, &b)
 	return b.String(), err
 }
 
-// Alive returns a context that ends when the connection does, with a *LostError
-// for its cause: for what is done with a machine by other ways than this one.
+// Alive returns a context that ends with the connection, with a *LostError as its cause. It is for
+// work with the machine that uses other connections.
 func (h *Host) Alive(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	c := h.current()
@@ -206,12 +202,12 @@ func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, err
 	return h.current().DialContext(ctx, network, address)
 }
 
-// Quote makes s one word of a POSIX shell command.
+// Quote quotes s as one word of a POSIX shell command.
 func Quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// tail keeps the last part of what is written to it.
+// tail keeps the end of what is written to it.
 type tail struct{ b []byte }
 
 func (t *tail) Write(p []byte) (int, error) {

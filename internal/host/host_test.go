@@ -22,20 +22,19 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// server is an SSH server that runs commands here, with a "sudo" that only
-// runs what it is given.
+// server is an SSH server that runs commands here, with a "sudo" that only runs its arguments.
 type server struct {
 	address string
 	key     ssh.Signer
 	conns   atomic.Int32
-	// reached is told of each stage that a connection comes to, and may block it.
+	// reached is called at each stage of a connection, and may block it.
 	reached func(stage)
-	// What runs ends with ctx.
+	// Commands end with ctx.
 	ctx     context.Context
 	running sync.RWMutex
 }
 
-// stage is how far a connection has come.
+// stage is the progress of a connection.
 type stage string
 
 const (

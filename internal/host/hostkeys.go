@@ -17,20 +17,19 @@ import (
 	"macaw.example/internal/smallfile"
 )
 
-// HostKeys remembers host keys on first use, in a file in the format of
-// known_hosts (sshd(8)) with instance IDs for names. An instance keeps its keys
-// for life, so a key that differs is another machine.
+// HostKeys stores host keys on first use, in a file in the format of known_hosts (sshd(8)) with
+// instance IDs for names. An instance keeps its keys for life, so a different key means another
+// machine.
 //
-// A machine has a key of each type, and which one it shows is negotiated. A key
-// of another type than the known ones is not taken on trust, or whoever stands
-// in between would only have to offer one: the machine is asked for those types
-// that are known.
+// A machine has a key of each type, and SSH negotiates which one it presents. A key of another type
+// than the stored ones is not trusted, because an attacker in between could simply present one: the
+// client requests the stored types only.
 type HostKeys struct{ Path string }
 
 var hostKeysMu sync.Mutex
 
-// Check accepts a key that is known under a name, and the first key ever seen.
-// The error is ErrHostKey when it is another.
+// Check accepts a stored key, and the first key of a name. The error for any other key is
+// ErrHostKey.
 func (k HostKeys) Check(name string, key ssh.PublicKey) error {
 	hostKeysMu.Lock()
 	defer hostKeysMu.Unlock()
@@ -52,7 +51,7 @@ func (k HostKeys) Check(name string, key ssh.PublicKey) error {
 	return errors.Join(err, f.Close())
 }
 
-// compare returns ErrHostKey unless the key is one of those known.
+// compare returns ErrHostKey unless the key is one of the known ones.
 func (k HostKeys) compare(name string, known []ssh.PublicKey, key ssh.PublicKey) error {
 	if slices.ContainsFunc(known, func(is ssh.PublicKey) bool { return bytes.Equal(is.Marshal(), key.Marshal()) }) {
 		return nil
@@ -60,7 +59,7 @@ func (k HostKeys) compare(name string, known []ssh.PublicKey, key ssh.PublicKey)
 	return fmt.Errorf("%w: %s shows %s, not the key in %s", ErrHostKey, name, ssh.FingerprintSHA256(key), k.Path)
 }
 
-// known returns the keys that the file has of a name.
+// known returns the file's keys for a name.
 func (k HostKeys) known(name string) ([]ssh.PublicKey, error) {
 	file, err := smallfile.Read(k.Path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -68,7 +67,7 @@ func (k HostKeys) known(name string) ([]ssh.PublicKey, error) {
 	}
 	var keys []ssh.PublicKey
 	for line := range bytes.Lines(file) {
-		// What ssh cannot read, a line that is only half written say, is nobody's key.
+		// Skip lines that ssh cannot parse, such as one only half written.
 		_, names, key, _, _, err := ssh.ParseKnownHosts(line)
 		if err == nil && slices.Contains(names, name) {
 			keys = append(keys, key)
@@ -77,8 +76,7 @@ func (k HostKeys) known(name string) ([]ssh.PublicKey, error) {
 	return keys, nil
 }
 
-// algorithms are those by which a machine shows one of these keys; nil, which
-// stands for all, if there are none.
+// algorithms are the algorithms for these keys; nil, which means all, if there are no keys.
 func algorithms(keys []ssh.PublicKey) []string {
 	var names []string
 	for _, key := range keys {

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// keysOfEachType are a machine's, as Debian's has them.
+// keysOfEachType are a machine's host keys, as on Debian.
 func keysOfEachType(t *testing.T) []ssh.Signer {
 	t.Helper()
 	e, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -40,7 +40,7 @@ func keysOfEachType(t *testing.T) []ssh.Signer {
 	return keys
 }
 
-// A machine with keys of several types shows the one that is known of it.
+// A machine with keys of several types presents the stored one.
 func TestDialKnowsAMachineByEachOfItsKeys(t *testing.T) {
 	key := newSigner(t)
 	all := keysOfEachType(t)
@@ -60,8 +60,8 @@ func TestDialKnowsAMachineByEachOfItsKeys(t *testing.T) {
 	}
 }
 
-// A machine that has only a key of another type is another machine: to take it
-// on trust would let in whoever offers one.
+// A machine that has only a key of another type is another machine: trusting it would admit any
+// attacker who presents one.
 func TestDialRefusesAKeyOfAnotherType(t *testing.T) {
 	key := newSigner(t)
 	all := keysOfEachType(t)
@@ -79,7 +79,7 @@ func TestDialRefusesAKeyOfAnotherType(t *testing.T) {
 	}
 }
 
-// A refused key is final, but on a new machine, which has yet to get it.
+// A refused key is final, except on a new machine, which has not installed it yet.
 func TestDialRefusedKey(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -113,7 +113,7 @@ func TestDialRefusedKey(t *testing.T) {
 	}
 }
 
-// Who knows that the machine is no more ends the wait for it.
+// Gone ends the wait for a machine that no longer exists.
 func TestDialAsksWhetherTheMachineIsGone(t *testing.T) {
 	gone := errors.New("instance i-1 is terminated")
 	err := ends(t, "Dial", func() error {

@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// Job is a command that runs on the machine as a transient systemd unit. It
-// goes on when the connection is lost or when the process that started it is
-// killed, and can be followed again from the start.
+// Job is a command that runs on the machine as a transient systemd unit. It goes on when the
+// connection is lost or the process that started it is killed, and can be followed again from the
+// start.
 type Job struct {
 	// Name is the unit's, without ".service".
 	Name    string
@@ -31,7 +31,7 @@ func (j Job) log() string  { return path.Join(logDir, j.Name+".log") }
 // logDir is on the machine.
 var logDir = "/var/log/macaw"
 
-// Active says whether the job runs at this moment.
+// Active reports whether the job is running.
 func (h *Host) Active(ctx context.Context, j Job) (bool, error) {
 	var out strings.Builder
 	if err := h.brief(ctx, "systemctl show -P ActiveState "+Quote(j.unit()), nil, &out); err != nil {
@@ -44,11 +44,10 @@ func (h *Host) Active(ctx context.Context, j Job) (bool, error) {
 	return false, nil
 }
 
-// Start starts the job; its output goes to a new log. It returns false if the
-// job runs already, from somebody else's Start: then it is that run, and its
-// log, that Follow shows.
+// Start starts the job; its output goes to a new log. It returns false if the job is running
+// already, started by another process; Follow then shows that run's log.
 func (h *Host) Start(ctx context.Context, j Job) (started bool, err error) {
-	// A run that ends between the attempt and the look at it frees the unit.
+	// A run that ends between the attempt and Active frees the unit.
 	for range 3 {
 		if err = h.brief(ctx, j.start(), nil, nil); err == nil {
 			return true, nil
@@ -68,10 +67,10 @@ func (h *Host) Start(ctx context.Context, j Job) (started bool, err error) {
 	return false, fmt.Errorf("starting job %s on %s: %w", j.Name, h.cfg.Address, err)
 }
 
-// start is the command that starts the job. Of several at once systemd lets one
-// through. The old log is removed by the unit itself, so by nobody who has not
-// got it, and before the command begins: Type=exec has systemd-run wait until
-// then. Whoever still reads the old log has it to its end.
+// start is the command that starts the job. If it runs several times at once, systemd lets one
+// through. The unit itself removes the old log, so that only the successful start does, and before
+// the command begins: with Type=exec systemd-run waits until then. Processes still reading the old
+// log can read it to its end.
 func (j Job) start() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "mkdir -p %s && systemctl reset-failed %s 2>/dev/null\n", Quote(path.Dir(j.log())), Quote(j.unit()))
@@ -90,13 +89,12 @@ func (j Job) start() string {
 	return b.String()
 }
 
-// Follow gives each line of the job's log to line, from the first one on,
-// until the job ends. A connection that is lost is made again, for as long as
-// Times.Reconnect while nothing comes back. How the job ended must be in its
-// log: systemd forgets a transient unit that succeeded.
+// Follow passes each line of the job's log to line, from the first one on, until the job ends. It
+// restores a lost connection; it gives up after Times.Reconnect without new data. How the job ended
+// must be in its log: systemd forgets a transient unit that succeeded.
 func (h *Host) Follow(ctx context.Context, j Job, line func([]byte)) error {
 	var offset int64
-	var lost time.Time // when the trouble began
+	var lost time.Time // start of the trouble
 	for {
 		begun := time.Now()
 		n, err := h.follow(ctx, j, offset, line)
@@ -108,8 +106,8 @@ func (h *Host) Follow(ctx context.Context, j Job, line func([]byte)) error {
 		if !errors.As(err, &broken) || ctx.Err() != nil {
 			return fmt.Errorf("following job %s on %s: %w", j.Name, h.cfg.Address, err)
 		}
-		// A quiet job says nothing on a good connection either, but that lives
-		// longer than it can without an answer.
+		// A quiet job sends no data on a good connection either, but a good connection outlives the
+		// limit for silence.
 		if n > 0 || lost.IsZero() || time.Since(begun) > 2*h.cfg.Times.Silence {
 			lost = time.Now()
 		}
@@ -142,12 +140,10 @@ func (h *Host) reconnect(ctx context.Context, until time.Time) error {
 	return nil
 }
 
-// follow reads the log from offset and returns how many bytes of whole lines
-// it has passed on.
+// follow reads the log from offset and returns how many bytes of complete lines it has passed on.
 func (h *Host) follow(ctx context.Context, j Job, offset int64, line func([]byte)) (int64, error) {
-	// A job that somebody else is starting has not its own log yet. tail ends when
-	// the job's main process does. A job that has no process any more is read to
-	// its end.
+	// A job that another process is starting may not have its own log yet. tail ends when the job's
+	// main process does. The log of a job without a process is read to its end.
 	command := fmt.Sprintf(`for i in 1 2 3 4 5 6 7 8 9; do
   [ "$(systemctl show -P ActiveState %[1]s)" = activating ] || break
   sleep 0.2
@@ -167,7 +163,7 @@ if [ "${pid:-0}" != 0 ]; then exec tail -s 0.1 -f --pid="$pid" -c +%[3]d %[2]s; 
 	for {
 		b, err := lines.ReadBytes('\n')
 		if err != nil {
-			// What is left over is a line that is still being written.
+			// The remainder is a line that is still being written.
 			break
 		}
 		passed += int64(len(b))

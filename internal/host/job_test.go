@@ -19,8 +19,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// fakeSystemd are the two commands of systemd's that jobs use, as far as they
-// use them. A unit is a directory: who makes it has got the name.
+// fakeSystemd are the two systemd commands that jobs use, as far as they use them. A unit is a
+// directory: creating it takes the name.
 var fakeSystemd = map[string]string{
 	"systemd-run": `#!/bin/sh
 pre=; out=/dev/null
@@ -77,15 +77,15 @@ func dialJobs(t *testing.T, address string, key ssh.Signer, times Times, waiting
 	return h
 }
 
-// lines is a job that prints its run's name and a number, and waits for a file
-// before the last, or until the test has removed the file's directory.
+// lines is a job that prints its run's name and a number, and waits for a file before the last, or
+// until the test has removed the file's directory.
 func lines(run, until string) Job {
 	return Job{Name: "macaw-job", Command: []string{"sh", "-c", fmt.Sprintf(
 		`echo %[1]s 1; echo %[1]s 2; while [ -d %[3]s ] && [ ! -e %[2]s ]; do sleep 0.05; done; echo %[1]s 3`,
 		run, until, filepath.Dir(until))}}
 }
 
-// followed collects what a job says, and tells when a line has come.
+// followed collects a job's lines, and signals each one.
 type followed struct {
 	mu    sync.Mutex
 	lines []string
@@ -99,7 +99,7 @@ func (f *followed) line(b []byte) {
 	f.come <- string(b)
 }
 
-// Of two that start a job one wins, and the other sees the winner's run.
+// Of two concurrent starts one succeeds, and the other follows the same run.
 func TestStartTwice(t *testing.T) {
 	address, key := jobServer(t)
 	one, two := dialJobs(t, address, key, Times{}, nil), dialJobs(t, address, key, Times{}, nil)
@@ -141,8 +141,7 @@ func TestStartTwice(t *testing.T) {
 	}
 }
 
-// A connection that is lost while a job runs is made again, and no line is lost
-// or seen twice.
+// A connection that is lost during a job is restored, and no line is lost or repeated.
 func TestFollowReconnects(t *testing.T) {
 	address, key := jobServer(t)
 	first := layWire(t, address)
@@ -188,8 +187,8 @@ func TestFollowReconnects(t *testing.T) {
 	}
 }
 
-// A machine that does not come back is given up, be it that it cannot be reached
-// or that each connection dies as the one before.
+// Follow gives up on a machine that does not come back, whether it cannot be reached or each new
+// connection breaks too.
 func TestFollowGivesUp(t *testing.T) {
 	for _, how := range []string{"gone", "silent again and again"} {
 		t.Run(how, func(t *testing.T) {

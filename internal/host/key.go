@@ -17,12 +17,12 @@ import (
 	"macaw.example/internal/smallfile"
 )
 
-// LoadKey reads a private key without passphrase, or makes an Ed25519 one
-// there (0600) if there is none.
+// LoadKey reads a private key without passphrase, or makes an Ed25519 one there (0600) if there is
+// none.
 func LoadKey(path string) (ssh.Signer, error) { return loadKey(path, makeKey) }
 
-// PlanKey is LoadKey for those who only look: if there is none, it returns one that
-// nobody has and writes nothing.
+// PlanKey is LoadKey for read-only commands: if there is no key, it returns a temporary one and
+// writes nothing.
 func PlanKey(path string) (ssh.Signer, error) {
 	return loadKey(path, func(string) ([]byte, error) { return newKey() })
 }
@@ -42,8 +42,8 @@ func loadKey(path string, missing func(path string) ([]byte, error)) (ssh.Signer
 	return key, nil
 }
 
-// makeKey writes a new key under a name of its own and links it into place, so
-// that of two processes at it both read the same key in the end.
+// makeKey writes a new key to a temporary file and links it into place, so that concurrent
+// processes end up with the same key.
 func makeKey(path string) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func makeKey(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// newKey makes a private key, in OpenSSH's form.
+// newKey generates a private key, in OpenSSH's form.
 func newKey() ([]byte, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -80,7 +80,7 @@ func newKey() ([]byte, error) {
 	return pem.EncodeToMemory(block), nil
 }
 
-// AuthorizedKey is the public half as a line of authorized_keys.
+// AuthorizedKey is the public key as a line of authorized_keys.
 func AuthorizedKey(key ssh.Signer) string {
 	return string(ssh.MarshalAuthorizedKey(key.PublicKey()))
 }

@@ -20,14 +20,14 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// wire carries connections to a server until it is cut: then it neither
-// delivers nor closes anything, like a network that has lost the machine.
+// wire carries connections to a server until it is cut: then it neither delivers nor closes
+// anything, like a network that has lost the machine.
 type wire struct {
 	address string
 	cut     chan struct{}
 	once    sync.Once
 	banner  atomic.Bool  // cut after the server's first words
-	upload  atomic.Int64 // if more than 0, so many bytes until it is cut
+	upload  atomic.Int64 // if more than 0, the bytes until it is cut
 }
 
 func (w *wire) cutNow() { w.once.Do(func() { close(w.cut) }) }
@@ -60,7 +60,7 @@ func layWire(t *testing.T, to string) *wire {
 	return w
 }
 
-// carry copies until the wire is cut, which last says of the bytes carried.
+// carry copies until the wire is cut; last is called with the number of bytes carried.
 func (w *wire) carry(to, from net.Conn, last func(int) bool) {
 	b := make([]byte, 4096)
 	for {
@@ -82,8 +82,7 @@ func (w *wire) carry(to, from net.Conn, last func(int) bool) {
 	}
 }
 
-// quick is how long a test's machine may take. Whatever waits for it without
-// bound waits longer than tooLong.
+// quick has short limits for a test's machine. A wait without a limit exceeds tooLong.
 var quick = Times{
 	Connect: 300 * time.Millisecond, Handshake: 300 * time.Millisecond, Ask: 50 * time.Millisecond,
 	Silence: 300 * time.Millisecond,
@@ -93,7 +92,7 @@ var quick = Times{
 
 const tooLong = 20 * time.Second
 
-// ends runs fn, which must end by itself.
+// ends runs fn, which must return.
 func ends(t *testing.T, what string, fn func() error) error {
 	t.Helper()
 	done := make(chan error, 1)
@@ -107,8 +106,8 @@ func ends(t *testing.T, what string, fn func() error) error {
 	}
 }
 
-// A machine that goes silent, at whatever stage, is noticed, and what waits for
-// it ends: after the time that the stage has, and at once when its context does.
+// A machine that becomes silent at any stage is detected, and waits for it end: after the stage's
+// limit, and at once when their context does.
 func TestSilence(t *testing.T) {
 	for _, at := range []stage{accepted, banner, login, opened, executed, printed, uploaded, idle} {
 		for _, how := range []string{"by itself", "with its context"} {
@@ -184,7 +183,7 @@ func testSilence(t *testing.T, at stage, cancelled bool) {
 				came <- struct{}{}
 			}))
 		case uploaded:
-			// Random, so that no compressor makes it short.
+			// Random, so that it does not compress.
 			random := make([]byte, 8<<20)
 			_, _ = rand.Read(random)
 			dir := t.TempDir()
@@ -235,7 +234,7 @@ type writerFunc func([]byte)
 
 func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
 
-// A machine that is there, but does not get on, is given up too.
+// A machine that responds but makes no progress is given up too.
 func TestStuck(t *testing.T) {
 	for _, at := range []stage{opened, executed} {
 		t.Run(string(at), func(t *testing.T) {
@@ -270,7 +269,7 @@ func TestStuck(t *testing.T) {
 	})
 }
 
-// What is done with a machine by other ways ends with the connection to it.
+// Work that uses other connections to a machine ends with this one.
 func TestAlive(t *testing.T) {
 	key := newSigner(t)
 	s := serve(t, key.PublicKey())
@@ -289,7 +288,7 @@ func TestAlive(t *testing.T) {
 	}
 }
 
-// A quiet command on a machine that is there may take any time.
+// A quiet command on a live machine may take any time.
 func TestQuietCommand(t *testing.T) {
 	key := newSigner(t)
 	times := quick
@@ -314,7 +313,7 @@ func dialTo(t *testing.T, s *server, key ssh.Signer, times Times) *Host {
 	return h
 }
 
-// Output's buffer is nobody else's any more when it returns.
+// Output's buffer is not written to after Output returns.
 func TestOutputOfACommandThatWritesOn(t *testing.T) {
 	key := newSigner(t)
 	h := dialTo(t, serve(t, key.PublicKey()), key, Times{})
@@ -328,7 +327,7 @@ func TestOutputOfACommandThatWritesOn(t *testing.T) {
 	out.Reset() // the race detector sees who writes
 }
 
-// A file that comes only in part is none.
+// An incomplete file is not stored.
 func TestPutOfAHalf(t *testing.T) {
 	key := newSigner(t)
 	h := dialTo(t, serve(t, key.PublicKey()), key, Times{})

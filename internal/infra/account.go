@@ -20,33 +20,33 @@ import (
 	"macaw.example/internal/model"
 )
 
-// Account is what only AWS knows of a cloud file: what it has on offer, and how
-// much of it the account may have. It is asked before anything is made.
+// Account is what AWS offers in the region, and the account's quotas. It is read before anything is
+// made.
 type Account struct {
-	// Types are the cloud's instance types that AWS has in the region, by name.
+	// Types has the cloud's instance types that the region offers, by name.
 	Types map[string]TypeOffer
-	// ElasticIPs counts those of the region, the cloud's own among them.
+	// ElasticIPs counts the region's, including the cloud's own.
 	ElasticIPs Quota
 }
 
 // TypeOffer is an instance type.
 type TypeOffer struct {
-	// Zones have it, in AWS's order.
+	// Zones offer the type, in AWS's order.
 	Zones []string
 	VCPUs int32
-	// Architectures are those that it boots.
+	// Architectures are the ones that it boots.
 	Architectures []string
 	// Addresses is how many private addresses an ENI takes, of each family.
 	Addresses int32
 }
 
-// Quota is how many of a thing an account may have.
+// Quota is how many of a resource an account may have, and has.
 type Quota struct {
-	// Limit is negative if AWS does not say.
+	// Limit is negative if AWS does not report one.
 	Limit, Held int
 }
 
-// Ask asks AWS about the instance types and the quotas of a cloud.
+// Ask reads the offers for a cloud's instance types and the quotas.
 func Ask(ctx context.Context, api EC2, c *cloud.Cloud) (Account, error) {
 	a := Account{Types: map[string]TypeOffer{}}
 	for _, n := range c.Nodes {
@@ -101,7 +101,7 @@ func (a Account) askType(ctx context.Context, api EC2, name string) error {
 }
 
 // askElasticIPs takes the quota from the account's attributes (EC2 API Reference,
-// DescribeAccountAttributes). Addresses of one's own range do not count (VPC User
+// DescribeAccountAttributes). Addresses of the customer's own range (BYOIP) do not count (VPC User
 // Guide, amazon-vpc-limits).
 func askElasticIPs(ctx context.Context, api EC2) (Quota, error) {
 	const attribute = "vpc-max-elastic-ips"
@@ -131,9 +131,8 @@ func askElasticIPs(ctx context.Context, api EC2) (Quota, error) {
 	return q, nil
 }
 
-// PlanIn plans like PlanUp, in an account: with the zone that has what the cloud
-// needs, and only what the account may have. What is refused is told with its
-// place in the cloud file.
+// PlanIn is PlanUp within an account: it picks the zone that offers the cloud's instance types, and
+// rejects a plan beyond the account's quotas. Errors name the place in the cloud file.
 func PlanIn(a Account, w Wanted, s Seen) (*Plan, error) {
 	var err error
 	if w.Zone, err = a.zone(w.Cloud, s); err != nil {
@@ -150,7 +149,7 @@ func PlanIn(a Account, w Wanted, s Seen) (*Plan, error) {
 	return p, nil
 }
 
-// zone returns where the subnets lie, or shall.
+// zone returns the zone of the subnets, existing or planned.
 func (a Account) zone(c *cloud.Cloud, s Seen) (string, error) {
 	b := &up{Plan: &Plan{ids: map[string]string{}}, c: c, s: s}
 	if v := b.vpc(); v != nil {
@@ -162,7 +161,7 @@ func (a Account) zone(c *cloud.Cloud, s Seen) (string, error) {
 	if c.AvailabilityZone != "" {
 		if !slices.Contains(s.Zones, c.AvailabilityZone) {
 			return "", c.Reject("availabilityZone", "available are "+strings.Join(s.Zones, ", "),
-				"%s is none that AWS offers this account in %s", c.AvailabilityZone, s.Region)
+				"AWS does not offer %s to this account in %s", c.AvailabilityZone, s.Region)
 		}
 		return c.AvailabilityZone, nil
 	}
@@ -172,10 +171,10 @@ func (a Account) zone(c *cloud.Cloud, s Seen) (string, error) {
 			return zone, nil
 		}
 	}
-	return "", nil // checkNodes says which node is the reason
+	return "", nil // checkNodes reports which node is the reason
 }
 
-// checkNodes asks whether the instances that are to be made can be.
+// checkNodes checks that the planned instances can be launched.
 func (a Account) checkNodes(p *Plan) error {
 	var errs []error
 	c, zone, image := p.wanted.Cloud, p.wanted.Zone, p.wanted.Image
@@ -209,8 +208,8 @@ func (a Account) checkNodes(p *Plan) error {
 	return errors.Join(errs...)
 }
 
-// checkCarried asks whether an ENI of the node takes the addresses that are made
-// with the cloud: the cloud file's parser knows the common types only.
+// checkCarried checks that the node's ENI takes the addresses that are made with the cloud: the
+// cloud file's parser knows the common types only.
 func checkCarried(c *cloud.Cloud, n cloud.Node, each int) error {
 	if c.Provider.ElasticIPs != model.ElasticIPsAll || c.Provider.Addresses < each {
 		return nil
@@ -220,14 +219,13 @@ func checkCarried(c *cloud.Cloud, n cloud.Node, each int) error {
 		c.Provider.Addresses, n.Type, each)
 }
 
-// makes reports whether the plan has an action that is no removal.
+// makes reports whether the plan has an action with this ID that is not a removal.
 func (p *Plan) makes(id string) bool {
 	return slices.ContainsFunc(p.Actions,
 		func(a Action) bool { return a.ID == id && a.Verb != Delete && a.Verb != Start })
 }
 
-// elasticIPs returns how many more Elastic IPs the plan makes, less those that it
-// releases.
+// elasticIPs returns how many Elastic IPs the plan allocates, less those that it releases.
 func (p *Plan) elasticIPs() (more int) {
 	for _, a := range p.Actions {
 		switch {
@@ -256,20 +254,20 @@ func (a Account) checkElasticIPs(p *Plan) error {
 		more, q.Held, q.Limit)
 }
 
-// The quotas' codes in Service Quotas.
+// Codes of the quotas in Service Quotas.
 const (
 	elasticIPQuota = "L-0263D0A3"
 	vcpuQuota      = "L-1216C47A"
 )
 
-// needs says for people what of the account's quotas the plan takes.
+// needs lists, for display, what the plan consumes of the account's quotas.
 func (a Account) needs(p *Plan) []string {
 	var out []string
 	if more, q := p.elasticIPs(), a.ElasticIPs; more > 0 && q.Limit >= 0 {
 		text := fmt.Sprintf("%d more Elastic IPs; the account has %d of at most %d in the region",
 			more, q.Held, q.Limit)
 		if q.Held+more+1 > q.Limit {
-			text += ", and macaw bake beside it would need one more"
+			text += ", and macaw bake meanwhile would need one more"
 		}
 		out = append(out, text)
 	}
@@ -283,7 +281,7 @@ func (a Account) needs(p *Plan) []string {
 		out = append(
 			out,
 			fmt.Sprintf("%d vCPUs; a new account may have as few as 5 (aws service-quotas get-service-quota "+
-				"--service-code ec2 --quota-code %s), and macaw bake takes as many beside it", vcpus, vcpuQuota),
+				"--service-code ec2 --quota-code %s), and macaw bake needs as many at the same time", vcpus, vcpuQuota),
 		)
 	}
 	return out

@@ -14,7 +14,7 @@ import (
 	"macaw.example/lab/labtest"
 )
 
-// planIn plans a cloud file in a lab's account, where nothing is yet.
+// planIn plans a cloud file in an empty lab account.
 func planIn(t *testing.T, l *labAccount, file string) (*Plan, error) {
 	t.Helper()
 	c, err := cloud.Parse("x.yaml", []byte(file))
@@ -37,8 +37,8 @@ func planIn(t *testing.T, l *labAccount, file string) (*Plan, error) {
 	return PlanIn(a, w, s)
 }
 
-// What AWS does not have, or the account not enough of, is refused before
-// anything is made, with its place in the file.
+// What AWS does not offer, or exceeds the account's quotas, is refused before anything is made,
+// with its position in the file.
 func TestLabRefusedInTheFile(t *testing.T) {
 	const file = "name: first\ntarget: lab\n"
 	nowhere := func(o *labtest.APIOptions) {
@@ -60,7 +60,7 @@ func TestLabRefusedInTheFile(t *testing.T) {
 			"x.yaml:4:11: nodes[0].type: no zone of the region has m5.metal\n" +
 				"    hint: another type, or another region"},
 		{"no such zone", file + "availabilityZone: eu-central-1d\n", 5,
-			"x.yaml:3:19: availabilityZone: eu-central-1d is none that AWS offers this account in eu-central-1\n" +
+			"x.yaml:3:19: availabilityZone: AWS does not offer eu-central-1d to this account in eu-central-1\n" +
 				"    hint: available are eu-central-1a, eu-central-1b, eu-central-1c"},
 		{"not in the zone", file + "availabilityZone: eu-central-1a\n", 5,
 			"x.yaml:1:1: nodes[0].type: t3.xlarge is not to be had in eu-central-1a\n" +
@@ -95,7 +95,7 @@ func TestLabRefusedInTheFile(t *testing.T) {
 	}
 }
 
-// Without a zone in the file it is the first one that has the type.
+// Without a zone in the file, the first one that offers the type is used.
 func TestLabZoneThatHasTheType(t *testing.T) {
 	l := newLab(t, 5, func(o *labtest.APIOptions) { o.MissingTypes = map[string][]string{labRegion + "a": {"t3.xlarge"}} })
 	p, err := planIn(t, l, "name: first\ntarget: lab\n")
@@ -110,11 +110,11 @@ func TestLabZoneThatHasTheType(t *testing.T) {
 	}
 }
 
-// The plan says what it takes of the account's quotas, and whether an image can
-// be baked beside it.
+// The plan lists what it consumes of the account's quotas, and whether an image can be baked at the
+// same time.
 func TestLabPlanNeeds(t *testing.T) {
 	for quota, want := range map[int]string{
-		5: "  needs 5 more Elastic IPs; the account has 0 of at most 5 in the region, and macaw bake beside it would need " +
+		5: "  needs 5 more Elastic IPs; the account has 0 of at most 5 in the region, and macaw bake meanwhile would need " +
 			"one more\n",
 		6: "  needs 5 more Elastic IPs; the account has 0 of at most 6 in the region\n",
 	} {
@@ -126,7 +126,7 @@ func TestLabPlanNeeds(t *testing.T) {
 			t.Errorf("with %d:\n%s", quota, p)
 		}
 	}
-	// A cloud that is there needs no more, whatever the account has besides.
+	// An existing cloud needs nothing more, whatever else the account has.
 	l := newLab(t, 5)
 	p, err := planIn(t, l, "name: first\ntarget: lab\n")
 	if err != nil {

@@ -13,14 +13,14 @@ import (
 	"macaw.example/internal/graph"
 )
 
-// The states that a Progress hears of.
+// The states of an Event.
 const (
 	Started  = graph.Started
 	Finished = graph.Done
 	Failed   = graph.Failed
 )
 
-// Event tells of an action's start or end.
+// Event is an action's start or end.
 type Event struct {
 	Action Action
 	State  graph.State
@@ -30,25 +30,23 @@ type Event struct {
 	Err error
 }
 
-// Progress hears of every event, one at a time. It may be nil.
+// Progress is called for every event, one at a time. It may be nil.
 type Progress func(Event)
 
-// atOnce is how many actions run side by side: well below AWS's buckets, of
-// which the smallest that matters takes a burst of 50 calls (EC2 Developer
-// Guide, ec2-api-throttling).
+// atOnce is how many actions run in parallel: well below AWS's token buckets, of which the smallest
+// relevant one takes a burst of 50 calls (EC2 Developer Guide, ec2-api-throttling).
 const atOnce = 12
 
-// applier carries a plan out.
 type applier struct {
 	api    EC2
 	iam    IAM
 	clock  clock
 	cloud  string
 	wanted *Wanted
-	kept   []Kept // of a cloud that is removed
+	kept   []Kept // of a cloud being removed
 
 	mu  sync.Mutex
-	ids map[string]string // resources by part
+	ids map[string]string // resource IDs by part
 }
 
 func (a *applier) id(part string) string {
@@ -63,11 +61,10 @@ func (a *applier) set(part, id string) {
 	a.ids[part] = id
 }
 
-// Apply carries out a plan, independent actions side by side, and returns when
-// AWS shows the result. After an error it starts nothing new, lets what runs
-// come to its end, and returns what went wrong; whatever was made is found
-// again by the next See. A removal goes on with what does not depend on the failed
-// action. The outputs of a plan that removes are empty.
+// Apply carries out a plan, independent actions in parallel, and returns when AWS shows the result.
+// After an error it starts no further actions, waits for the running ones, and returns the errors;
+// the next See finds everything that was made. A removal continues with actions that do not depend
+// on the failed one. The outputs of a removal are empty.
 func Apply(ctx context.Context, c Clients, p *Plan, progress Progress) (Outputs, error) {
 	return apply(ctx, c, wallClock{}, p, progress)
 }
@@ -84,7 +81,7 @@ func apply(ctx context.Context, c Clients, clock clock, p *Plan, progress Progre
 	return a.waitConsistent(ctx)
 }
 
-// run does the actions, each after those that it needs.
+// run executes the actions, each after the ones that it needs.
 func (a *applier) run(ctx context.Context, actions []Action, progress Progress) error {
 	steps, byID := make([]graph.Step, len(actions)), map[string]Action{}
 	for i, action := range actions {
@@ -104,15 +101,15 @@ func (a *applier) run(ctx context.Context, actions []Action, progress Progress) 
 	})
 }
 
-// label is what the errors of an action begin with.
+// label prefixes the errors of an action.
 func (a Action) label() string {
 	gerund := map[Verb]string{Create: "creating", Change: "changing", Start: "starting", Delete: "deleting"}[a.Verb]
 	return strings.TrimRight(gerund+" "+a.Object+" "+a.Detail, " ")
 }
 
-// waitConsistent reads back what was written. It waits and repeats no call: what AWS does
-// not show yet would be made a second time. What it shows twice goes: a call
-// whose answer got lost, and that AWS did not show for long, was made again.
+// waitConsistent reads back what was written. It only waits and repeats no call: that would create
+// a second resource in place of one that AWS does not show yet. It removes duplicates, which arise
+// when the response to a call was lost and AWS did not show its result for long.
 func (a *applier) waitConsistent(ctx context.Context) (Outputs, error) {
 	seen, left, err := a.readBack(ctx)
 	if len(left) > 0 && !slices.ContainsFunc(left, func(a Action) bool { return a.Verb != Delete }) {
@@ -130,8 +127,7 @@ func (a *applier) waitConsistent(ctx context.Context) (Outputs, error) {
 	return OutputsOf(a.wanted.Cloud, seen), nil
 }
 
-// readBack waits until AWS shows what was done, and returns what is left to do of
-// a cloud that is wanted.
+// readBack waits until AWS shows the result, and returns the remaining actions of a wanted cloud.
 func (a *applier) readBack(ctx context.Context) (seen Seen, left []Action, err error) {
 	err = a.until(ctx, visiblePolicy, func(ctx context.Context) (bool, error) {
 		var err error
@@ -147,7 +143,7 @@ func (a *applier) readBack(ctx context.Context) (seen Seen, left []Action, err e
 			return false, err
 		}
 		if left = p.Actions; !p.Empty() {
-			return true, fmt.Errorf("AWS does not show the changes yet, or somebody undoes them; still to do: %s",
+			return true, fmt.Errorf("changes not visible on AWS yet, or undone by others; still to do: %s",
 				left[0])
 		}
 		return false, nil
@@ -155,7 +151,7 @@ func (a *applier) readBack(ctx context.Context) (seen Seen, left []Action, err e
 	return seen, left, err
 }
 
-// stillThere returns an error if AWS shows something that was removed.
+// stillThere returns an error if AWS still shows a resource that was removed.
 func (a *applier) stillThere(seen Seen) error {
 	rest := seen.without(a.kept)
 	if rest.Empty() {
@@ -165,5 +161,5 @@ func (a *applier) stillThere(seen Seen) error {
 	if p := PlanDown(rest); !p.Empty() {
 		what = p.Actions[0].Object + " " + p.Actions[0].Detail
 	}
-	return fmt.Errorf("AWS still shows what was removed: %s", what)
+	return fmt.Errorf("still visible on AWS after their removal: %s", what)
 }

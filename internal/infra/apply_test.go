@@ -89,8 +89,8 @@ func TestDownLeavesOtherClouds(t *testing.T) {
 	takeDown(t, l, "second", before...)
 }
 
-// Killed after any call, with its answer lost, the next run finishes the job
-// and nothing is there twice.
+// After a kill at any call, with its response lost, the next run completes the cloud without
+// duplicates.
 func TestKilledAnywhere(t *testing.T) {
 	l := newLab(t, 3)
 	up := l.made(func() { bringUp(t, l, labWanted(t, l)) })
@@ -115,8 +115,8 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
-// The same for a change: another policy and range, and an instance that was made
-// without the gateways' instance profile.
+// The same for a change: another policy and range, and an instance that was made without the
+// gateways' instance profile.
 func TestChangeKilledAnywhere(t *testing.T) {
 	after := wanted(t, "provider: {addresses: 5, first: 10.0.1.67, elasticIPs: none}\n")
 	begin := func(t *testing.T) *labAccount {
@@ -145,7 +145,7 @@ func TestChangeKilledAnywhere(t *testing.T) {
 	}
 }
 
-// What was just made may be unknown for a while, and AWS may be overloaded.
+// A resource just made may not be visible for some time, and AWS may be overloaded.
 func TestUpWithPassingErrors(t *testing.T) {
 	for _, code := range []string{
 		"RequestLimitExceeded", "InvalidVpcID.NotFound", "InvalidNetworkInterfaceID.NotFound", "Throttling", "NoSuchEntity",
@@ -161,8 +161,8 @@ func TestUpWithPassingErrors(t *testing.T) {
 	}
 }
 
-// Calls come too early for what was begun before them: EC2 does not know what IAM
-// has made, an instance is on its way from one state to another, a block is in use.
+// Calls come too early for the effects of earlier ones: EC2 does not see what IAM has made, an
+// instance is changing its state, a block is in use.
 func TestUpTooEarly(t *testing.T) {
 	profile := &smithy.GenericAPIError{Code: "InvalidParameterValue",
 		Message: "Value (x) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"}
@@ -192,7 +192,7 @@ func TestUpTooEarly(t *testing.T) {
 	}
 }
 
-// Describe calls may show for a while what was before.
+// Describe calls may return an earlier state for some time.
 func TestUpWhileAWSLags(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, 3)
@@ -238,8 +238,8 @@ func TestUpStopsAtAnError(t *testing.T) {
 	bringUp(t, l, wanted(t, ""))
 }
 
-// An ENI or an instance removed by hand is made anew, although AWS remembers
-// the token of the first.
+// An ENI or an instance removed by hand is made anew, although AWS remembers the token of the
+// first.
 func TestMadeAnewAfterRemovalByHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, w := newLab(t, 5), wanted(t, "")
@@ -256,13 +256,13 @@ func TestMadeAnewAfterRemovalByHand(t *testing.T) {
 		if second.InstanceID == first.InstanceID || second.ProviderENI.ID == first.ProviderENI.ID {
 			t.Errorf("not made anew: %+v", second)
 		}
-		// AWS no longer shows the instances that are gone, but knows their tokens.
+		// AWS no longer shows the terminated instances, but remembers their tokens.
 		known := map[string]bool{first.InstanceID: true, second.InstanceID: true}
 		last := second.InstanceID
 		for range 2 {
 			terminate(last)
 			time.Sleep(2 * time.Hour)
-			got(l.root.CreateTags(ctx, &ec2.CreateTagsInput{ // the lab forgets with the next change
+			got(l.root.CreateTags(ctx, &ec2.CreateTagsInput{ // the lab forgets them with the next change
 				Resources: []string{second.ProviderENI.ID}, Tags: []types.Tag{{Key: aws.String("x"), Value: aws.String("y")}},
 			}))
 			if n := len(seen(t, l, "first").Instances); n != 0 {
@@ -311,7 +311,7 @@ func TestDrift(t *testing.T) {
 	l, w := newLab(t, 5), wanted(t, "")
 	id := bringUp(t, l, w).Nodes[0].InstanceID
 	w.Cloud.Nodes[0].Type, w.Cloud.Nodes[0].Image, w.PublicKey = "m5.xlarge", "ami-2", "ssh-ed25519 BBBB x"
-	want := `! key pair: it has another public key than this machine's, and instances get theirs only when they are made
+	want := `! key pair: its public key is not this machine's, and instances get theirs only at launch
 ! instance cloud-1: its image is ` + labImage + `, the file says ami-2
     hint: macaw down, then macaw up makes a new one; its data is lost
 ! instance cloud-1: its type is t3.xlarge, the file says m5.xlarge
@@ -319,7 +319,7 @@ func TestDrift(t *testing.T) {
 	if diff := cmp.Diff(want, planOf(t, l, w)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	bringUp(t, l, w) // reported, and no error
+	bringUp(t, l, w) // reported, without an error
 }
 
 // imageless has no image at all: the lab always has one.

@@ -11,18 +11,16 @@ import (
 	"macaw.example/internal/cloud"
 )
 
-// What safety and function hang on besides a resource being there. Each is put
-// right at once where that costs nothing; docs/drift.md lists them all, and a
-// test keeps it to that.
+// Attributes of existing resources that safety and function depend on. Each is corrected at once
+// where that is harmless. docs/drift.md lists all of them, and a test keeps the list complete.
 
-// metadataWanted is how instances reach their metadata service. Nothing may
-// read the machine's credentials by a forged request, nor a guest through a
-// router: the answer to PUT ends at the first hop. An image and an account can
-// have other defaults (EC2 User Guide, configuring-instance-metadata-options),
-// so all are said.
+// metadataWanted are the options of the metadata service. They keep forged requests, and guests
+// behind a router, from reading the instance's credentials: the response to PUT expires at the
+// first hop. All options are explicit, because an image or an account can set other defaults (EC2
+// User Guide, configuring-instance-metadata-options).
 var metadataWanted = Metadata{Endpoint: "enabled", IPv6: "disabled", Tokens: "required", Tags: "disabled", HopLimit: 1}
 
-// differences names what differs, as AWS does.
+// differences lists the options that differ, by their names in AWS.
 func (m Metadata) differences(want Metadata) string {
 	var all []string
 	for _, d := range []struct {
@@ -42,7 +40,7 @@ func (m Metadata) differences(want Metadata) string {
 	return strings.Join(all, ", ")
 }
 
-// subnetAttributes keeps AWS from giving addresses of its choice to what is made
+// subnetAttributes keeps AWS from assigning addresses of its choice to new interfaces and instances
 // in a subnet.
 func (b *up) subnetAttributes(network string, n Subnet) {
 	part := partSubnet(network)
@@ -54,9 +52,9 @@ func (b *up) subnetAttributes(network string, n Subnet) {
 	}
 }
 
-// interfaceAttributes plans what a network interface is beside its addresses. One
-// without the check lets frames with foreign addresses out; one that goes with
-// its instance takes addresses and MAC with it.
+// interfaceAttributes plans a network interface's attributes other than its addresses. Without the
+// source/destination check, frames with foreign addresses leave it; with delete-on-termination, it
+// takes its addresses and MAC with it.
 func (b *up) interfaceAttributes(n Interface, label, network string) {
 	if n.Unchecked {
 		b.change(n.ID+"/check", "network interface", label+" checks source and destination", checkSources(n.ID))
@@ -71,8 +69,8 @@ func (b *up) interfaceAttributes(n Interface, label, network string) {
 	}
 }
 
-// agentsInterfaces plans the attributes of those that the gateways' agents have
-// made: they decide on addresses and on nothing else.
+// agentsInterfaces plans the attributes of interfaces made by the gateways' agents: the agents
+// decide on their addresses and on nothing else.
 func (b *up) agentsInterfaces() {
 	for _, n := range b.s.Interfaces {
 		for _, node := range b.c.Nodes {
@@ -85,7 +83,7 @@ func (b *up) agentsInterfaces() {
 	}
 }
 
-// instanceAttributes plans what an instance that exists is.
+// instanceAttributes plans the attributes of an existing instance.
 func (b *up) instanceAttributes(node cloud.Node, in Instance) {
 	part, object := partInstance(node.Name), "instance "+node.Name
 	if d := in.Metadata.differences(metadataWanted); d != "" {
@@ -94,7 +92,7 @@ func (b *up) instanceAttributes(node cloud.Node, in Instance) {
 	if in.OnShutdown == "terminate" {
 		b.change(part+"/shutdown", "instance", node.Name+" survives a shutdown from inside", stopOnShutdown(in.ID))
 	}
-	// Somebody has meant these, and nothing breaks by them before the end.
+	// Probably set on purpose, and harmless until the cloud is removed.
 	if in.NoTerminate {
 		b.drift(object,
 			"without it: aws ec2 modify-instance-attribute --instance-id "+in.ID+" --no-disable-api-termination",
@@ -112,8 +110,8 @@ func (b *up) instanceAttributes(node cloud.Node, in Instance) {
 	b.volumes(node, in)
 }
 
-// atRest plans what AWS changes of a stopped instance only (EC2 API Reference,
-// ModifyInstanceAttribute). To stop one is for the operator to say.
+// atRest plans the attributes that AWS changes only on a stopped instance (EC2 API Reference,
+// ModifyInstanceAttribute). Stopping one is the operator's decision.
 func (b *up) atRest(node cloud.Node, in Instance) {
 	part, object := partInstance(node.Name), "instance "+node.Name
 	hint := "macaw up changes it once the instance is stopped, and starts it again: " +
@@ -135,15 +133,15 @@ func (b *up) atRest(node cloud.Node, in Instance) {
 	}
 }
 
-// volumes plans the root volume, which goes with its instance: kept, it costs
-// money and nobody uses it.
+// volumes plans that the root volume is deleted with its instance: a volume that stays costs money
+// and is of no use.
 func (b *up) volumes(node cloud.Node, in Instance) {
 	for _, v := range b.s.Volumes {
 		if v.Instance != in.ID {
 			continue
 		}
 		if !v.DeleteOnTermination {
-			b.change(v.ID+"/delete", "volume", v.ID+" of "+node.Name+" goes with its instance",
+			b.change(v.ID+"/delete", "volume", v.ID+" of "+node.Name+" is deleted with its instance",
 				deleteWithInstance(in.ID, v.Device))
 		}
 		if v.Size != int32(node.Disk) {
@@ -157,34 +155,33 @@ func (b *up) volumes(node cloud.Node, in Instance) {
 	}
 }
 
-// leftovers reports what is the cloud's and of no use to it.
+// leftovers reports resources of the cloud that it does not use.
 func (b *up) leftovers() {
 	for _, v := range b.s.Volumes {
 		if v.Instance == "" && v.State == "available" {
 			b.drift("volume "+v.ID, "it costs money: aws ec2 delete-volume --volume-id "+v.ID+", or macaw down",
-				"it is left of an earlier instance, %s", name(v.Part))
+				"left over from an earlier instance, %s", name(v.Part))
 		}
 	}
 }
 
-// routesDrift reports what somebody has added to the cloud's route table. A way
-// to another network may be meant; one that leads the cloud's own traffic
-// elsewhere is not, and only its maker knows.
+// routesDrift reports routes that were added to the cloud's route table. A route to another network
+// may be intended. A route that diverts the cloud's own traffic is not wanted, but only its author
+// knows why it exists.
 func (b *up) routesDrift(t RouteTable) {
 	for _, r := range t.Others {
 		b.drift("route table", "if it is not wanted: aws ec2 delete-route --route-table-id "+t.ID,
-			"somebody has added a route, %s", r)
+			"route not made by macaw: %s", r)
 	}
 	if t.Main {
 		b.drift("route table", "make another table the main one: aws ec2 replace-route-table-association",
-			"it is the main one of the vpc: other subnets use it too")
+			"it is the vpc's main route table: other subnets use it too")
 	}
 }
 
-// egress plans what may go out of a group that exists: everything. A group is
-// born with a rule for that, and when the VPC gets IPv6 AWS adds another to
-// those that have the first alone (VPC User Guide, vpc-migrate-ipv6). That one
-// stays when IPv6 goes.
+// egress plans the egress rules of an existing group: allow everything. AWS creates each group with
+// such a rule, and adds another when the VPC gets IPv6, to groups that have only the first (VPC
+// User Guide, vpc-migrate-ipv6). That second rule stays when the VPC loses IPv6.
 func (b *up) egress(network string, have []Rule) {
 	part := partGroup(network)
 	out := func(to string) Rule { return Rule{Protocol: "-1", From: -1, To: -1, Source: to} }
@@ -202,12 +199,12 @@ func (b *up) egress(network string, have []Rule) {
 	}
 }
 
-// retag is a resource whose tag does not say what its content does.
+// retag is a resource whose tag does not match its content.
 type retag struct{ id, part string }
 
-// retags gives resources of the cloud whose part nobody knows the one that they
-// are by their content, so that they are not made a second time. Of a node's
-// things, a part of the right kind is believed: it is another node's.
+// retags assigns a part to resources of the cloud whose part tag is unknown, according to their
+// content, so that they are not made a second time. For a node's resources, any part of the right
+// kind is accepted: it may be another node's.
 func (b *up) retags() {
 	var all []retag
 	fix := func(id string, part *string, right string) {
@@ -283,7 +280,7 @@ func (b *up) retags() {
 	}
 }
 
-// clone returns a copy whose lists can be changed.
+// clone returns a copy whose lists can be modified.
 func (s Seen) clone() Seen {
 	s.VPCs = slices.Clone(s.VPCs)
 	s.InternetGateways = slices.Clone(s.InternetGateways)

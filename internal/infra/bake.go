@@ -14,11 +14,11 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// bakeTimeout bounds the wait for a stopped instance and for an image: EBS
-// copies a volume to S3 for it.
+// bakeTimeout bounds the waits for the stopped instance and for the image, whose volume EBS copies
+// to S3.
 const bakeTimeout = 30 * time.Minute
 
-// Baker is what of EC2 baking an image takes.
+// Baker is the subset of EC2 that baking uses.
 type Baker interface {
 	ec2.DescribeInstancesAPIClient
 	ec2.DescribeImagesAPIClient
@@ -27,8 +27,8 @@ type Baker interface {
 	CreateImage(context.Context, *ec2.CreateImageInput, ...func(*ec2.Options)) (*ec2.CreateImageOutput, error)
 }
 
-// Seal says of an instance that nobody can log in from now on, so that a run after one
-// that was killed does not wait for it.
+// Seal tags an instance before its logins are removed, so that a run after a killed one does not
+// wait for a login.
 func Seal(ctx context.Context, api Baker, instanceID string) error {
 	if _, err := api.CreateTags(ctx, &ec2.CreateTagsInput{
 		Resources: []string{instanceID}, Tags: []types.Tag{{Key: aws.String(TagSealed), Value: aws.String("yes")}},
@@ -38,9 +38,8 @@ func Seal(ctx context.Context, api Baker, instanceID string) error {
 	return nil
 }
 
-// Bake stops an instance and makes an image of it that FindImage knows as
-// baked with the packages of that hash. It returns the image's ID when the
-// image is ready for use.
+// Bake stops an instance and makes an image of it that FindImage recognises as baked with the
+// packages of that hash. It returns the image's ID when the image is available.
 func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (string, error) {
 	if _, err := api.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{instanceID}}); err != nil {
 		return "", fmt.Errorf("stopping instance %s: %w", instanceID, err)
@@ -54,8 +53,7 @@ func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (stri
 		{Key: aws.String(TagPackages), Value: aws.String(packagesHash)},
 		{Key: aws.String("Name"), Value: aws.String("macaw-" + packagesHash)},
 	}
-	// A name exists once in an account; an image of the same packages may be made
-	// again.
+	// Image names are unique in an account, and the same packages may be baked again.
 	name := fmt.Sprintf("macaw-%s-%s", packagesHash, time.Now().UTC().Format("20060102-150405"))
 	out, err := api.CreateImage(ctx, &ec2.CreateImageInput{
 		InstanceId: aws.String(instanceID), Name: aws.String(name),
@@ -66,7 +64,7 @@ func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (stri
 	})
 	var id string
 	switch {
-	case awsapi.ClassOf(err) == awsapi.Exists: // by a call whose answer got lost
+	case awsapi.ClassOf(err) == awsapi.Exists: // created by a call whose response was lost
 		made, findErr := newestImage(ctx, api, &ec2.DescribeImagesInput{
 			Owners: []string{"self"}, Filters: []types.Filter{awsapi.Filter("name", name)},
 		})
@@ -86,7 +84,7 @@ func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (stri
 	return id, nil
 }
 
-// Vacant reports whether a region has no VPC, of Macaw's or anybody's.
+// Vacant reports whether a region has no VPC at all.
 func Vacant(ctx context.Context, api EC2) (bool, error) {
 	vpcs, err := api.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
 	if err != nil {

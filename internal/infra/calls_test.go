@@ -11,17 +11,17 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// calls is what the package's clients go through on their way to the lab. It counts
-// what they ask; a test may look on, refuse a call, or lose its answer.
+// calls is between the package's clients and the lab. It counts calls; a test may inspect or refuse
+// a call, or lose its response.
 type calls struct {
 	mu sync.Mutex
-	n  int // made by now
-	// before is asked in front of a call, and after when it has taken effect. An error
-	// comes in the place of the answer. One call at a time is shown.
+	n  int // calls so far
+	// before is called before a call, and after when it has taken effect. Their error replaces the
+	// response. Calls are shown one at a time.
 	before, after func(call) error
 }
 
-// call is one of them, counted from 1.
+// call is a call, counted from 1.
 type call struct {
 	n  int
 	op string
@@ -37,7 +37,7 @@ func (c *calls) pass(
 	ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 ) (out middleware.InitializeOutput, metadata middleware.Metadata, err error) {
 	if err := ctx.Err(); err != nil {
-		return out, metadata, err // who is killed makes no call
+		return out, metadata, err // a killed process makes no more calls
 	}
 	this := call{op: middleware.GetOperationName(ctx), in: in.Parameters}
 	if err := c.show(&c.before, &this); err != nil {
@@ -62,7 +62,7 @@ func (c *calls) show(to *func(call) error, this *call) error {
 	return (*to)(*this)
 }
 
-// hook has calls shown from now on.
+// hook sets before and after.
 func (c *calls) hook(before, after func(call) error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,8 +76,8 @@ func (c *calls) made(f func()) int {
 	return c.n - begin
 }
 
-// killed runs f as a process that dies when its n-th call has taken effect: the
-// answer is lost, and what goes on at the same time makes no other call.
+// killed runs f as a process that is killed when its n-th call has taken effect: the response is
+// lost, and concurrent goroutines make no more calls.
 func (c *calls) killed(t *testing.T, n int, f func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -96,7 +96,7 @@ func (c *calls) killed(t *testing.T, n int, f func(context.Context) error) {
 	}
 }
 
-// refusing refuses calls the first times with the error that there is for them, if any.
+// refusing refuses calls the first times with the error that of returns, if any.
 func refusing(times int, of func(op string) error) func(call) error {
 	refused := map[string]int{}
 	return func(this call) error {

@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package infra makes, changes and removes the AWS resources of a cloud: its VPC with
-// two subnets, the instances with their network interfaces and Elastic IPs, the gateways'
-// role, and what it takes to bake an image.
+// Package infra makes, changes and removes the AWS resources of a cloud: its VPC with two subnets,
+// the instances with their network interfaces and Elastic IPs, the gateways' role, and the image
+// that baking makes.
 //
-// Every run is the same three steps:
+// Every run has the same three steps:
 //
-//   - [See] asks AWS what there is, by the tags of internal/aws. They are the only record
-//     of what belongs to a cloud; [SeeOthers] finds what is not the cloud's and stands in
-//     its way.
-//   - [PlanUp] compares that with the cloud file, [PlanIn] also with what the account may
-//     have ([Ask]), and [PlanDown] removes everything. A [Plan] is pure: the same input
-//     gives the same [Action] values, and what needs an operator's decision becomes a
-//     [Drift] or a [Kept] instead of an action.
-//   - [Apply] carries a plan out, independent actions side by side, and waits until AWS
-//     shows the result. [Down] does all three until the cloud is gone. What the rest of
-//     Macaw needs to know comes out as [Outputs].
+//   - [See] reads what exists on AWS, by the tags of internal/aws. They are the only record
+//     of what belongs to a cloud. [SeeOthers] finds resources of others that block its removal.
+//   - [PlanUp] compares that with the cloud file, [PlanIn] also with the account's quotas and
+//     AWS's offers ([Ask]), and [PlanDown] removes everything. A [Plan] is pure: the same input
+//     gives the same [Action] values. What needs an operator's decision becomes a [Drift] or
+//     a [Kept] instead of an action.
+//   - [Apply] carries a plan out, independent actions in parallel, and waits until AWS shows
+//     the result. [Down] repeats all three until the cloud is gone. [Outputs] is what the rest
+//     of Macaw reads.
 //
-// Every call may be the last: a killed run leaves nothing that the next one does not find.
-// A call whose answer got lost is not made again before AWS was asked what it has done.
-// One run at a time changes a cloud, from whatever machine: [Acquire].
+// A run may be killed after any call: the next run finds everything it made. A call whose response
+// was lost is repeated only after a look at AWS for its effect. One run at a time changes a cloud,
+// across all machines (package runlock).
 //
-// The package never stops or replaces an instance because of a difference, unless the file
-// no longer has that node. It touches nothing without the cloud's tag, and it leaves to the
-// gateways' agents which of Neutron's addresses are where (package registrar), except with
-// [model.ElasticIPsAll], where all are made with the cloud.
+// The package never stops or replaces an instance because of a difference, unless the file no
+// longer has that node. It touches nothing without the cloud's tag. The gateways' agents (package
+// registrar) decide where Neutron's addresses are registered, except with [model.ElasticIPsAll],
+// where all are made with the cloud.
 package infra

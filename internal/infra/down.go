@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// Removal is what Down has done.
+// Removal is the result of Down.
 type Removal struct {
 	Cloud   string
 	Removed []Action
-	// Kept is what stays, because others use it.
+	// Kept has the resources that remain because others use them.
 	Kept []Kept
 }
 
-// Left returns a KeptError if something of the cloud stays.
+// Left returns a KeptError if resources of the cloud remain.
 func (r Removal) Left() error {
 	if len(r.Kept) == 0 {
 		return nil
@@ -25,11 +25,11 @@ func (r Removal) Left() error {
 	return &KeptError{Cloud: r.Cloud, Kept: r.Kept}
 }
 
-// rounds is how often Down plans anew because of what others did meanwhile.
+// rounds is how often Down makes a new plan because others have added resources meanwhile.
 const rounds = 5
 
-// Down removes a cloud, but for what others use. It tells of that before it removes
-// the rest.
+// Down removes a cloud, except for resources that others use. It calls tell for each of those
+// before it removes the rest.
 func Down(ctx context.Context, c Clients, cloud string, tell func(Kept), progress Progress) (Removal, error) {
 	return down(ctx, c, wallClock{}, cloud, tell, progress)
 }
@@ -68,12 +68,12 @@ func down(
 		if !errors.As(err, &came) || round == rounds || ctx.Err() != nil {
 			return out, err
 		}
-		// The next plan goes around what came.
+		// The next plan leaves out what has been added.
 	}
 }
 
-// PlanDown returns what it takes to remove everything that is seen, in the
-// order in which AWS lets it go. What others use stays, with what that needs.
+// PlanDown returns the plan that removes everything seen, in the order that AWS requires. Resources
+// that others use stay, with the ones that those need.
 func PlanDown(s Seen, others ...Other) *Plan {
 	p := &Plan{Cloud: s.Cloud}
 	by := keepers(s, others)
@@ -104,13 +104,13 @@ func PlanDown(s Seen, others ...Other) *Plan {
 		}
 	}
 	for _, v := range s.Volumes {
-		// The others go with their instance.
+		// All other volumes are deleted with their instance.
 		if v.Instance == "" || !v.DeleteOnTermination || len(by[v.ID]) > 0 {
 			remove("volume", v.ID, name(v.Part), deleteVolume, ids("instance"))
 		}
 	}
 	for _, a := range s.Addresses {
-		// An agent that still runs would allocate another.
+		// A running agent would allocate another one.
 		p.remove(a.ID, "elastic ip", strings.TrimSpace(a.Public+" "+a.Private), releaseAddress(a), ids("instance")...)
 	}
 	for _, k := range s.KeyPairs {
@@ -130,7 +130,7 @@ func PlanDown(s Seen, others ...Other) *Plan {
 	}
 	for _, t := range s.RouteTables { // deleting a subnet ends its association
 		if t.Main && len(by[t.ID]) == 0 {
-			continue // somebody has made it so; it goes with the vpc
+			continue // not made by Macaw; deleted with the VPC
 		}
 		remove("route table", t.ID, "", deleteRouteTable, ids("subnet"))
 	}
@@ -138,9 +138,8 @@ func PlanDown(s Seen, others ...Other) *Plan {
 		if keep("internet gateway", g.ID, "") {
 			continue
 		}
-		// It cannot be detached while the VPC has public addresses (EC2 API
-		// Reference, DetachInternetGateway). Those of a pool go with the network
-		// interfaces that they are on.
+		// It cannot be detached while the VPC has public addresses (EC2 API Reference,
+		// DetachInternetGateway). Addresses of a pool are released with their network interfaces.
 		p.remove(g.ID, "internet gateway", g.ID, deleteInternetGateway(g),
 			slices.Concat(ids("elastic ip"), ids("instance"), ids("network interface"))...)
 	}
@@ -158,7 +157,7 @@ func PlanDown(s Seen, others ...Other) *Plan {
 	return p
 }
 
-// name returns what of a part is not its kind: "cloud-1 provider".
+// name returns a part without its kind: "cloud-1 provider".
 func name(part string) string {
 	_, rest, _ := strings.Cut(part, "/")
 	return strings.ReplaceAll(rest, "/", " ")

@@ -18,17 +18,17 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// What up does about a difference, as docs/drift.md says it.
+// The reactions of up to a difference, as named in docs/drift.md.
 const (
 	mended  = "mended at once"
 	resting = "needs a stop"
 	shown   = "only shown"
 )
 
-// ctx is that of calls by others than up.
+// ctx is the context of calls by others than up.
 var ctx = context.Background()
 
-// driftLab is a cloud in a lab that somebody else changes.
+// driftLab is a cloud in a lab, changed by somebody else.
 type driftLab struct {
 	*testing.T
 	*labAccount
@@ -71,7 +71,7 @@ func (d *driftLab) up() {
 	}
 }
 
-// id is that of a part of the cloud.
+// id is the ID of a part of the cloud.
 func (d *driftLab) id(part string) string {
 	d.Helper()
 	for _, v := range d.seen.VPCs {
@@ -130,7 +130,7 @@ func (d *driftLab) done(_ any, err error) {
 	}
 }
 
-// got is for calls whose answer is of use.
+// got returns the result of a call that must succeed.
 func got[T any](out T, err error) T {
 	if err != nil {
 		panic(err)
@@ -172,7 +172,7 @@ func (d *driftLab) retag(id, part string) {
 		Tags: []types.Tag{{Key: aws.String(awsapi.TagPart), Value: &part}}}))
 }
 
-// stop stops the instance and waits until it is.
+// stop stops the instance and waits for it.
 func (d *driftLab) stop() {
 	d.Helper()
 	ids := []string{d.instance()}
@@ -200,7 +200,7 @@ func (d *driftLab) foreignTable() string {
 	})).RouteTable.RouteTableId
 }
 
-// association is the one of a subnet, or the VPC's main one, with its table.
+// association is a subnet's association with its table, or the VPC's main one.
 func (d *driftLab) association(subnet string) *string {
 	d.Helper()
 	out := got(d.api.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{
@@ -221,8 +221,8 @@ func anyTraffic(cidr string) []types.IpPermission {
 	return []types.IpPermission{{IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String(cidr)}}}}
 }
 
-// driftCases are what somebody can change, in the order of docs/drift.md. The
-// plan has a line with the text.
+// driftCases are possible changes, in the order of docs/drift.md. The plan has a line with the
+// text.
 var driftCases = []struct {
 	of, attribute, does string
 	change              func(*driftLab)
@@ -248,7 +248,7 @@ var driftCases = []struct {
 		"~ change tag macaw:part of vpc-",
 	},
 	{"internet gateway", "attachment", mended, func(d *driftLab) {
-		for _, a := range d.seen.Addresses { // AWS detaches none that public addresses need
+		for _, a := range d.seen.Addresses { // AWS detaches none while the VPC has public addresses
 			d.done(
 				d.api.DisassociateAddress(ctx, &ec2.DisassociateAddressInput{AssociationId: aws.String(a.Association)}),
 			)
@@ -296,11 +296,11 @@ var driftCases = []struct {
 			DestinationCidrBlock: aws.String(
 				"8.8.8.0/24",
 			), NetworkInterfaceId: aws.String(d.id("eni/cloud-1/provider"))}))
-	}, "! route table: somebody has added a route, 8.8.8.0/24 to eni-"},
+	}, "! route table: route not made by macaw: 8.8.8.0/24 to eni-"},
 	{"route table", "main route table", shown, func(d *driftLab) {
 		d.done(d.api.ReplaceRouteTableAssociation(ctx, &ec2.ReplaceRouteTableAssociationInput{
 			AssociationId: d.association(""), RouteTableId: d.table()}))
-	}, "! route table: it is the main one of the vpc"},
+	}, "! route table: it is the vpc's main route table"},
 	{"security group", "inbound rules, missing", mended, func(d *driftLab) {
 		d.done(d.api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
 			GroupId: aws.String(d.id("security-group/provider")), IpPermissions: anyTraffic(everywhere)}))
@@ -324,7 +324,7 @@ var driftCases = []struct {
 				"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEZ5hWp/4Ib7L0fZqk3jJxQVWlIvNdjD2C8S1b5Eyq6f x",
 			),
 			TagSpecifications: awsapi.Tagged(types.ResourceTypeKeyPair, "first", partKeyPair)}))
-	}, "! key pair: it has another public key"},
+	}, "! key pair: its public key is not this machine's"},
 	{"network interface", "source/destination check", mended, func(d *driftLab) {
 		d.modifyENI("eni/cloud-1/provider", ec2.ModifyNetworkInterfaceAttributeInput{SourceDestCheck: yes(false)})
 		d.modifyENI("eni/cloud-1/management", ec2.ModifyNetworkInterfaceAttributeInput{SourceDestCheck: yes(false)})
@@ -465,7 +465,7 @@ var driftCases = []struct {
 					Ebs:        &types.EbsInstanceBlockDeviceSpecification{DeleteOnTermination: aws.Bool(false)},
 				}}},
 		)
-	}, " of cloud-1 goes with its instance"},
+	}, " of cloud-1 is deleted with its instance"},
 	{
 		"volume",
 		"size",
@@ -504,7 +504,7 @@ func (d *driftLab) start() {
 	}
 }
 
-// Each difference is in the plan, and up does about it what the table says.
+// Each difference is in the plan, and up reacts as the table says.
 func TestLabDrift(t *testing.T) {
 	for _, tt := range driftCases {
 		t.Run(tt.of+"/"+tt.attribute, func(t *testing.T) {
@@ -542,7 +542,7 @@ func TestLabDrift(t *testing.T) {
 	}
 }
 
-// What others have in the VPC, without the cloud's tag, is theirs.
+// Resources of others in the VPC, without the cloud's tag, are left alone.
 func TestLabOthersThingsAreNoDrift(t *testing.T) {
 	d := newDriftLab(t)
 	vpc := aws.String(d.id("vpc"))

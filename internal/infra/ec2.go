@@ -10,7 +10,7 @@ import (
 
 type options = func(*ec2.Options)
 
-// EC2 is what this package needs of AWS; *ec2.Client has it.
+// EC2 is the subset of the EC2 API that this package uses; *ec2.Client implements it.
 type EC2 interface {
 	finder
 	networkMaker
@@ -18,7 +18,7 @@ type EC2 interface {
 	remover
 }
 
-// finder has the calls that change nothing.
+// finder has the read-only calls.
 type finder interface {
 	ec2.DescribeIamInstanceProfileAssociationsAPIClient
 	ec2.DescribeImagesAPIClient

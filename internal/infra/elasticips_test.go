@@ -17,8 +17,8 @@ import (
 
 const poolPolicy = "provider: {addresses: 4, elasticIPs: pool, pool: [eipalloc-0123456789abcdef0]}\n"
 
-// But for the policy all, the addresses in the range and Elastic IPs for them
-// are the agents': up makes none, and sees nothing to do in what they have done.
+// Except with the policy all, the agents decide on the addresses in the range and their Elastic
+// IPs: up makes none, and leaves alone what the agents have made.
 func TestAddressesAreTheAgents(t *testing.T) {
 	for _, file := range []string{
 		"provider: {addresses: 4, elasticIPs: on-demand}\n",
@@ -58,7 +58,7 @@ func TestAddressesAreTheAgents(t *testing.T) {
 		if got := bringUp(t, l, w).Nodes[0].Addresses; !slices.Equal(got, want) {
 			t.Errorf("%s: addresses %+v", file, got)
 		}
-		// What is no address of Neutron's is nobody's.
+		// Addresses outside Neutron's range have no owner.
 		got(l.root.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
 			NetworkInterfaceId: eni, PrivateIpAddresses: []string{"10.0.1.70"},
 		}))
@@ -100,8 +100,8 @@ func TestDownKeepsThePool(t *testing.T) {
 	takeDown(t, l, "first", *pool)
 }
 
-// Between all and on-demand Elastic IPs stay as they are: who is responsible
-// changes. The other policies let go of them.
+// A change between all and on-demand keeps the Elastic IPs: only the responsibility changes. The
+// other policies release them.
 func TestPolicyChanged(t *testing.T) {
 	const file = "provider: {addresses: 2, elasticIPs: %s}\n"
 	l := newLab(t, 3)
@@ -124,8 +124,8 @@ func TestPolicyChanged(t *testing.T) {
 	}
 }
 
-// An agent must not allocate anew what is being released: with another policy it
-// loses the right first, and with the cloud its instance.
+// An agent must not allocate again what is being released: with another policy it loses the right
+// first, and with the cloud its instance.
 func TestAgentsLeaveFirst(t *testing.T) {
 	l := newLab(t, 3)
 	bringUp(t, l, wanted(t, "provider: {addresses: 2}\n"))

@@ -13,7 +13,7 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// Each of these asks for all that AWS has of a kind and that passes the filters.
+// Each of these returns all resources of a kind that pass the filters.
 
 func findVPCs(ctx context.Context, api EC2, filters ...types.Filter) ([]types.Vpc, error) {
 	return awsapi.Collect(ctx, ec2.NewDescribeVpcsPaginator(api, &ec2.DescribeVpcsInput{Filters: filters}),
@@ -76,7 +76,7 @@ func findEndpoints(ctx context.Context, api EC2, filters ...types.Filter) ([]typ
 		func(out *ec2.DescribeVpcEndpointsOutput) []types.VpcEndpoint { return out.VpcEndpoints })
 }
 
-// findAddresses asks once: there are no pages (EC2 API Reference, DescribeAddresses).
+// findAddresses makes one call: the result has no pages (EC2 API Reference, DescribeAddresses).
 func findAddresses(ctx context.Context, api EC2, filters ...types.Filter) ([]types.Address, error) {
 	out, err := api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: filters})
 	if err != nil {
@@ -85,7 +85,7 @@ func findAddresses(ctx context.Context, api EC2, filters ...types.Filter) ([]typ
 	return out.Addresses, nil
 }
 
-// findKeyPairs asks once: there are no pages (EC2 API Reference, DescribeKeyPairs).
+// findKeyPairs makes one call: the result has no pages (EC2 API Reference, DescribeKeyPairs).
 func findKeyPairs(ctx context.Context, api EC2, filters ...types.Filter) ([]types.KeyPairInfo, error) {
 	in := &ec2.DescribeKeyPairsInput{Filters: filters, IncludePublicKey: aws.Bool(true)}
 	out, err := api.DescribeKeyPairs(ctx, in)
@@ -95,8 +95,8 @@ func findKeyPairs(ctx context.Context, api EC2, filters ...types.Filter) ([]type
 	return out.KeyPairs, nil
 }
 
-// findReservations asks for those of a subnet: AWS lists them by that only, and the SDK
-// has no paginator for it.
+// findReservations returns a subnet's reservations: AWS lists them only by subnet, and the SDK has
+// no paginator for them.
 func findReservations(
 	ctx context.Context, api EC2, subnet string, filters ...types.Filter,
 ) (all []types.SubnetCidrReservation, err error) {

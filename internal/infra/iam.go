@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
-// Clients are the APIs of AWS that a cloud is made with.
+// Clients are the AWS API clients that this package uses.
 type Clients struct {
 	EC2 EC2
 	IAM IAM
@@ -16,14 +16,14 @@ type Clients struct {
 
 type iamOptions = func(*iam.Options)
 
-// IAM is what this package needs of AWS's IAM; *iam.Client has it.
+// IAM is the subset of the IAM API that this package uses; *iam.Client implements it.
 type IAM interface {
 	roleFinder
 	roleMaker
 	roleRemover
 }
 
-// roleFinder has the calls that change nothing.
+// roleFinder has the read-only calls.
 type roleFinder interface {
 	iam.GetRoleAPIClient
 	iam.GetInstanceProfileAPIClient

@@ -17,39 +17,38 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// ImageKind says what is in an image.
+// ImageKind tells what is installed in an image.
 type ImageKind string
 
-// The kinds of images. A stock image is a plain Debian; in a baked one the
-// OpenStack packages are installed already; a chosen one is the cloud file's.
+// The kinds of images. A stock image is a plain Debian; a baked one has the OpenStack packages; a
+// chosen one is named in the cloud file.
 const (
 	ImageStock  ImageKind = "stock"
 	ImageBaked  ImageKind = "baked"
 	ImageChosen ImageKind = "chosen"
 )
 
-// Image is what an instance boots.
+// Image is what an instance boots from.
 type Image struct {
 	ID   string
 	Name string
 	Kind ImageKind
 	// RootDevice is the device name of the root volume, such as /dev/xvda.
 	RootDevice string
-	// Packages is the hash of the packages that are installed, or empty.
+	// Packages is the hash of the installed packages, or empty.
 	Packages string
-	// Size is that of the root volume, in GiB: no volume made of it is smaller.
+	// Size is the root volume's, in GiB. It is the minimum for volumes made from the image.
 	Size int32
 }
 
 // debianOwner is the account that publishes Debian's images.
 const debianOwner = "136693071363"
 
-// ErrNoImage says that there is no image to boot.
+// ErrNoImage reports that there is no image to boot.
 var ErrNoImage = errors.New("no image found")
 
-// FindImage chooses what instances boot: the image with the ID override if
-// there is one; or the account's own newest image with these packages; or the
-// newest Debian 13.
+// FindImage chooses the image that instances boot: the image with the ID override, if not empty;
+// else the account's newest image with these packages; else the newest Debian 13.
 func FindImage(ctx context.Context, api EC2, packagesHash, override string) (Image, error) {
 	available := awsapi.Filter("state", "available")
 	if override != "" {

@@ -16,8 +16,8 @@ import (
 	"macaw.example/internal/model"
 )
 
-// ipv6Blocks plans the VPC's IPv6 block and the provider subnet's part of it.
-// Which they are is known when they are there.
+// ipv6Blocks plans the VPC's IPv6 block and the provider subnet's part of it. AWS chooses the
+// block: it is unknown until it exists.
 func (b *up) ipv6Blocks() {
 	if !b.c.Provider.IPv6 {
 		return
@@ -52,9 +52,8 @@ func ipv6Of(subnets []Subnet, id string) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// ipv6Addresses plans the IPv6 addresses of the i-th node's provider ENI. As of
-// IPv4, those of the range are made with the cloud or the agents' business, and
-// others are nobody's.
+// ipv6Addresses plans the IPv6 addresses of the i-th node's provider ENI. As with IPv4, addresses
+// of the range are made with the cloud or left to the agents, and all others are unassigned.
 func (b *up) ipv6Addresses(i int) {
 	if !b.c.Provider.IPv6 {
 		return
@@ -68,8 +67,8 @@ func (b *up) ipv6Addresses(i int) {
 			have = n.IPv6
 		case slices.Contains(b.gone, n.ID):
 		case n.Subnet == b.ids[partSubnet(partProvider)]:
-			// An agent's, of a time when they were not made with the cloud. AWS moves
-			// no IPv6 address from one ENI to another, and it is well where it is.
+			// Registered by an agent before addresses were made with the cloud. AWS cannot move an
+			// IPv6 address between ENIs, so it stays.
 			elsewhere = append(elsewhere, n.IPv6...)
 		}
 	}
@@ -99,16 +98,14 @@ func (b *up) ipv6Addresses(i int) {
 	}
 }
 
-// releaseIPv6 plans that a cloud without IPv6 gives back what it had when it had
-// it. What is on other subnets of the VPC is not Macaw's, and the VPC's block
-// and its route stay for them.
+// releaseIPv6 plans the removal of the IPv6 blocks from a cloud that no longer uses IPv6. If other
+// subnets of the VPC use IPv6, the VPC's block and its route stay for them.
 func (b *up) releaseIPv6() {
 	v, subnet := b.vpc(), b.ids[partSubnet(partProvider)]
 	if b.c.Provider.IPv6 || v == nil {
 		return
 	}
-	// An agent would register anew what Neutron has still given out: it loses
-	// the right to first.
+	// An agent would register again what Neutron still has in use, so its rights are reduced first.
 	needs := []string{partRights}
 	var enis []string
 	for _, n := range b.s.Interfaces {
@@ -122,7 +119,7 @@ func (b *up) releaseIPv6() {
 			needs = append(needs, n.ID+"/unassign-ipv6")
 		}
 	}
-	for _, r := range b.s.Reservations { // reservations has planned that they go
+	for _, r := range b.s.Reservations { // reservations plans their removal
 		needs = append(needs, r.ID)
 	}
 	var others []netip.Prefix
@@ -154,7 +151,7 @@ func (b *up) releaseIPv6() {
 	}
 }
 
-// free64 returns the first /64 of the blocks that overlaps none of those taken.
+// free64 returns the first /64 of the blocks that does not overlap any of those taken.
 func free64(blocks, taken []netip.Prefix) (netip.Prefix, bool) {
 	for _, block := range blocks {
 		p := netip.PrefixFrom(block.Masked().Addr(), 64)
@@ -169,7 +166,7 @@ func free64(blocks, taken []netip.Prefix) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// lastOf returns the last address of a prefix of IPv6.
+// lastOf returns the last address of an IPv6 prefix.
 func lastOf(p netip.Prefix) netip.Addr {
 	b := p.Masked().Addr().As16()
 	for i := p.Bits(); i < 128; i++ {
@@ -178,8 +175,7 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// withBlock appends a block that is associated. AWS shows those too that are on
-// their way, or gone.
+// withBlock appends a block if it is associated. AWS also shows pending and disassociated ones.
 func withBlock(blocks []Block, association, cidr *string, state string) ([]Block, error) {
 	if state != string(types.VpcCidrBlockStateCodeAssociated) {
 		return blocks, nil
@@ -207,8 +203,8 @@ func subnetBlockState(a types.SubnetIpv6CidrBlockAssociation) string {
 	return string(a.Ipv6CidrBlockState.State)
 }
 
-// subnetBlock returns a subnet's IPv6 block: it has one at most (EC2 API
-// Reference, AssociateSubnetCidrBlock).
+// subnetBlock returns a subnet's IPv6 block: a subnet has at most one (EC2 API Reference,
+// AssociateSubnetCidrBlock).
 func subnetBlock(n types.Subnet) (Block, error) {
 	var blocks []Block
 	for _, a := range n.Ipv6CidrBlockAssociationSet {
@@ -223,8 +219,7 @@ func subnetBlock(n types.Subnet) (Block, error) {
 	return blocks[0], nil
 }
 
-// canonical returns an address as Go writes it: there are many ways to write one
-// of IPv6.
+// canonical returns an IPv6 address in Go's spelling, since one address has many.
 func canonical(address string) (string, error) {
 	a, err := netip.ParseAddr(address)
 	return a.String(), err

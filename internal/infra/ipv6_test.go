@@ -48,7 +48,7 @@ func TestFree64(t *testing.T) {
 	}
 }
 
-// dualStacked describes what of a cloud is IPv6, with P for the subnet's prefix.
+// dualStacked describes a cloud's IPv6 resources, with P for the subnet's prefix.
 func dualStacked(t *testing.T, c Clients, cloud string) string {
 	t.Helper()
 	s, err := See(context.Background(), c, cloud)
@@ -102,7 +102,7 @@ route to igw
 security-group/provider lets -1 in from ::/0
 eni/cloud-1/provider P::1:0 P::1:1`
 
-// A cloud gets IPv6 and gives it back without being made anew.
+// A cloud gets IPv6 and loses it without being made anew.
 func TestIPv6OnAndOff(t *testing.T) {
 	l := newLab(t, 3)
 	before := bringUp(t, l, wanted(t, ipv4Only)).Nodes[0]
@@ -136,7 +136,7 @@ func TestIPv6OnAndOff(t *testing.T) {
 	takeDown(t, l, "first")
 }
 
-// Killed after any call on the way there and on the way back.
+// The same with a kill at any call, in both directions.
 func TestIPv6KilledAnywhere(t *testing.T) {
 	for name, way := range map[string][2]string{"on": {ipv4Only, dualStack}, "off": {dualStack, ipv4Only}} {
 		clean := newLab(t, 3)
@@ -161,8 +161,7 @@ func TestIPv6KilledAnywhere(t *testing.T) {
 	}
 }
 
-// Other subnets of the VPC have IPv6 too: theirs is not taken, neither on the
-// way there nor on the way back.
+// Other subnets of the VPC have IPv6 too: their blocks stay, in both directions.
 func TestIPv6OfOthers(t *testing.T) {
 	l := newLab(t, 3)
 	bringUp(t, l, wanted(t, dualStack))
@@ -190,7 +189,7 @@ func (l *labAccount) assignIPv6(eni, address string) {
 	}))
 }
 
-// But for the policy all, IPv6 addresses too are the agents', on whatever ENI.
+// Except with the policy all, the agents decide on IPv6 addresses too, on any ENI.
 func TestIPv6AddressesAreTheAgents(t *testing.T) {
 	l := newLab(t, 4)
 	w := wanted(t, "provider: {addresses: 3, ipv6: true, elasticIPs: none}\n")
@@ -204,7 +203,7 @@ func TestIPv6AddressesAreTheAgents(t *testing.T) {
 	if p := planOf(t, l, w); p != "" {
 		t.Errorf("up would change what the agent has done:\n%s", p)
 	}
-	// With policy all those that are somewhere stay there.
+	// With the policy all, registered addresses stay where they are.
 	made := wanted(t, "provider: {addresses: 3, ipv6: true}\n")
 	registered := bringUp(t, l, made).Nodes[0].IPv6Addresses
 	on := got(l.root.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
@@ -223,8 +222,8 @@ func TestIPv6AddressesAreTheAgents(t *testing.T) {
 	}
 }
 
-// An agent that does not know yet that IPv6 is over registers an address between
-// the calls: it goes too. It loses the right to first.
+// An agent that has not noticed the end of IPv6 registers an address between the calls: it is
+// removed too. The agent loses its right first.
 func TestIPv6AgentLeavesFirst(t *testing.T) {
 	l := newLab(t, 3)
 	n := bringUp(t, l, wanted(t, dualStack)).Nodes[0]
@@ -281,7 +280,7 @@ func TestLabIPv6(t *testing.T) {
 	if p, _, err := labUp(ctx, l.Clients, with(dualStack)); err != nil || p.String() != "" {
 		t.Errorf("a second up: %v\n%s", err, p)
 	}
-	// All goes out as well: the rule is AWS's.
+	// Egress allows everything too, by AWS's own rule.
 	out, err := l.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
 		Filters: []types.Filter{awsapi.ByTag(awsapi.TagPart, "security-group/provider")},
 	})

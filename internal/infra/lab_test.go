@@ -17,16 +17,15 @@ import (
 	"macaw.example/lab/labtest"
 )
 
-// hurriedClock is the wall clock with short pauses: the lab changes states in
-// milliseconds.
+// hurriedClock is the wall clock with short pauses: the lab changes states in milliseconds.
 type hurriedClock struct{ awsapi.WallClock }
 
 func (c hurriedClock) Sleep(ctx context.Context, d time.Duration) error {
 	return c.WallClock.Sleep(ctx, d/100)
 }
 
-// labAccount is the account of a local AWS. Its Clients go through calls; root and iam
-// do not, and are somebody else's.
+// labAccount is the account of a local AWS. Its Clients go through calls; root and iam do not, and
+// act as somebody else.
 type labAccount struct {
 	Clients
 	calls
@@ -41,8 +40,8 @@ const (
 	labKey    = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUNTBnUUQbCZ6u14Te6i2g8VEGbQrfLUBGQq0HFdp7B macaw"
 )
 
-// newLab returns the real clients of a local AWS with an Elastic IP quota that
-// is just enough: what leaks breaks the next run.
+// newLab returns real clients of a local AWS with an Elastic IP quota that is just enough, so that
+// a leak breaks the next run.
 func newLab(t *testing.T, quota int, options ...func(*labtest.APIOptions)) *labAccount {
 	t.Helper()
 	o := labtest.APIOptions{Region: labRegion, ElasticIPQuota: quota}
@@ -55,13 +54,13 @@ func newLab(t *testing.T, quota int, options ...func(*labtest.APIOptions)) *labA
 	return l
 }
 
-// clients are made of a configuration, and watched.
+// clients makes clients from a configuration, with calls in between.
 func (l *labAccount) clients(cfg aws.Config) Clients {
 	cfg.APIOptions = append(cfg.APIOptions, l.watch)
 	return Clients{ec2.NewFromConfig(cfg), awsiam.NewFromConfig(cfg)}
 }
 
-// as is the lab's configuration with somebody's key.
+// as is the lab's configuration with other credentials.
 func (l *labAccount) as(id, secret, session string) aws.Config {
 	cfg := l.api.Config()
 	cfg.Credentials = credentials.NewStaticCredentialsProvider(id, secret, session)
@@ -111,7 +110,7 @@ func bringUp(t *testing.T, l *labAccount, w Wanted) Outputs {
 	return out
 }
 
-// takeDown removes a cloud; all that AWS has afterwards is what is to stay.
+// takeDown removes a cloud, and checks that AWS has nothing afterwards except stays.
 func takeDown(t *testing.T, l *labAccount, cloud string, stays ...string) {
 	t.Helper()
 	if err := labDown(ctx, l.Clients, cloud); err != nil {
@@ -132,7 +131,7 @@ func seen(t *testing.T, l *labAccount, cloud string) Seen {
 	return s
 }
 
-// planOf is what is left to do, for people.
+// planOf returns the remaining plan as text.
 func planOf(t *testing.T, l *labAccount, w Wanted) string {
 	t.Helper()
 	p, err := PlanUp(w, seen(t, l, w.Cloud.Name))

@@ -20,11 +20,11 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
-// loser loses the answer to each call that changes something the first time: it
-// has its effect, and the caller learns nothing of it.
+// loser loses the response to each changing call the first time: the call takes effect, but the
+// caller does not learn it.
 type loser struct {
 	aws.HTTPClient
-	// answer is what comes instead, none at all if it is nil.
+	// answer replaces the response; if nil, there is none.
 	answer func(*http.Request) *http.Response
 
 	mu   sync.Mutex
@@ -67,7 +67,7 @@ func serverError(r *http.Request) *http.Response {
 	}
 }
 
-// lossy gives the package's clients a wire that loses answers.
+// lossy gives the package's clients a transport that loses responses.
 func (l *labAccount) lossy(wire *loser) {
 	cfg := l.api.Config()
 	wire.HTTPClient = cfg.HTTPClient
@@ -83,8 +83,8 @@ func changes(action string) bool {
 		!strings.HasPrefix(action, "List")
 }
 
-// A cloud comes up, changes and goes in one run each although no call that
-// changes anything is answered the first time, and nothing is there twice.
+// A cloud is made, changed and removed in one run each although the first response to every
+// changing call is lost, and without duplicates.
 func TestLabAnswersLost(t *testing.T) {
 	for name, answer := range map[string]func(*http.Request) *http.Response{"no answer": nil,
 		"server error": serverError} {
@@ -132,7 +132,7 @@ func TestLabAnswersLost(t *testing.T) {
 	}
 }
 
-// everything is what the lab has, whoever's: a twin may have lost its tag.
+// everything lists what the lab has, of any owner: a duplicate may have lost its tag.
 func (l *labAccount) everything(t *testing.T) (ids []string) {
 	t.Helper()
 	api := l.root

@@ -12,8 +12,8 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// AWS changes one attribute with a call (EC2 API Reference,
-// ModifyNetworkInterfaceAttribute, ModifySubnetAttribute, ModifyInstanceAttribute).
+// AWS changes one attribute per call (EC2 API Reference, ModifyNetworkInterfaceAttribute,
+// ModifySubnetAttribute, ModifyInstanceAttribute).
 
 func modifySubnet(part string, in ec2.ModifySubnetAttributeInput) step {
 	return oneCall(func(ctx context.Context, a *applier) error {

@@ -16,12 +16,11 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// ipv6Subnet is the provider subnet's IPv6 block, which is there.
+// ipv6Subnet is the provider subnet's IPv6 block, which must exist.
 func (a *applier) ipv6Subnet() netip.Prefix { return netip.MustParsePrefix(a.id(partSubnetIPv6)) }
 
-// giveVPCBlock gives the VPC an IPv6 block of Amazon's, a /56 (VPC User Guide,
-// vpc-cidr-blocks), and waits for it. The call has no ClientToken, so each try
-// looks first.
+// giveVPCBlock associates an IPv6 block of Amazon's, a /56, with the VPC (VPC User Guide,
+// vpc-cidr-blocks), and waits for it. The call has no ClientToken, so each try looks first.
 func giveVPCBlock(ctx context.Context, a *applier) error {
 	comes := func(ctx context.Context) (bool, error) {
 		v, err := a.vpc(ctx)
@@ -52,11 +51,10 @@ func giveVPCBlock(ctx context.Context, a *applier) error {
 	})
 }
 
-// errTaken says that somebody was quicker to take a block, and another is free.
+// errTaken reports that another subnet took the block meanwhile; another one is free.
 var errTaken = &smithy.GenericAPIError{Code: "InvalidSubnet.Taken", Message: "another subnet has the block"}
 
-// coming reports whether an association's state is one of a block that is there
-// or will be.
+// coming reports whether an association's state is associated or will become so.
 func coming(state string) bool {
 	return state == string(types.VpcCidrBlockStateCodeAssociating) ||
 		state == string(types.VpcCidrBlockStateCodeAssociated)
@@ -75,7 +73,7 @@ func (a *applier) vpc(ctx context.Context) (types.Vpc, error) {
 	return types.Vpc{}, fmt.Errorf("AWS does not show vpc %s", a.id(partVPC))
 }
 
-// vpcBlocks returns the VPC's IPv6 blocks that are there.
+// vpcBlocks returns the VPC's associated IPv6 blocks.
 func (a *applier) vpcBlocks(ctx context.Context) ([]netip.Prefix, error) {
 	v, err := a.vpc(ctx)
 	if err != nil {
@@ -94,8 +92,8 @@ func (a *applier) vpcBlocks(ctx context.Context) ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// giveSubnetBlock gives the provider subnet the first /64 of the VPC's block
-// that no subnet has, its cloud's or another, and waits for it.
+// giveSubnetBlock associates with the provider subnet the first /64 of the VPC's block that no
+// subnet has, and waits for it.
 func giveSubnetBlock(ctx context.Context, a *applier) error {
 	id := a.id(partSubnet(partProvider))
 	comes := func(ctx context.Context) (bool, error) {
@@ -167,8 +165,7 @@ func (a *applier) subnets(ctx context.Context) ([]types.Subnet, error) {
 	return findSubnets(ctx, a.api, inVPC(a.id(partVPC)))
 }
 
-// assignIPv6 gives an ENI those of the cloud's addresses that it has not, but
-// for those that are elsewhere.
+// assignIPv6 assigns to an ENI the cloud's addresses that it lacks, except those in elsewhere.
 func assignIPv6(part string, elsewhere []string) step {
 	return func(ctx context.Context, a *applier) error {
 		var all []string
@@ -195,17 +192,17 @@ func assignIPv6(part string, elsewhere []string) step {
 	}
 }
 
-// unassignIPv6 takes addresses from an ENI, or all of IPv6 if none are named.
+// unassignIPv6 unassigns the named addresses from an ENI, or all of IPv6 if none are named.
 func unassignIPv6(eni string, named ...string) step {
 	return oneRemoval(func(ctx context.Context, a *applier) error { return a.dropIPv6(ctx, eni, named) }, notThere)
 }
 
-// notThere is the code for addresses that are not on an ENI. AWS may show them for a
-// while after they were taken away.
+// notThere is the code for addresses that are not on an ENI. AWS may still show them shortly after
+// they were unassigned.
 const notThere = "InvalidParameterValue"
 
-// dropIPv6 looks before it takes, for AWS refuses a batch of which one is not on
-// the ENI: an agent may have been quicker, or the last try's answer got lost.
+// dropIPv6 looks before it unassigns: AWS refuses a batch if one of its addresses is not on the
+// ENI, as when an agent was quicker or the last try's response was lost.
 func (a *applier) dropIPv6(ctx context.Context, eni string, named []string) error {
 	have, err := a.ipv6On(ctx, eni)
 	if err != nil {
@@ -238,10 +235,9 @@ func (a *applier) ipv6On(ctx context.Context, eni string) (have []string, err er
 	return have, nil
 }
 
-// takeSubnetBlock takes an IPv6 block from a subnet, which no ENI must have an
-// address of (EC2 API Reference, DisassociateSubnetCidrBlock). An agent that has
-// just lost the right to may still have registered one: each try begins with the
-// cloud's ENIs.
+// takeSubnetBlock disassociates an IPv6 block from a subnet, where no ENI may have an address of it
+// (EC2 API Reference, DisassociateSubnetCidrBlock). An agent that has just lost its rights may
+// still have registered one, so each try starts with the cloud's ENIs.
 func takeSubnetBlock(association string, enis []string) step {
 	return oneRemoval(func(ctx context.Context, a *applier) error {
 		for _, eni := range enis {

@@ -14,14 +14,14 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// step is what an action does.
+// step carries out an action.
 type step func(context.Context, *applier) error
 
 func (a *applier) tags(t types.ResourceType, part string) []types.TagSpecification {
 	return awsapi.Tagged(t, a.cloud, part)
 }
 
-// mine are the filters for the cloud's resource of a part.
+// mine filters for the cloud's resource of a part.
 func (a *applier) mine(part string) []types.Filter {
 	return []types.Filter{awsapi.ByTag(awsapi.TagCloud, a.cloud), awsapi.ByTag(awsapi.TagPart, part)}
 }
@@ -48,8 +48,8 @@ func createVPC(cidr netip.Prefix) step {
 	})
 }
 
-// enableDNS makes two calls: AWS takes one attribute at a time (EC2 API
-// Reference, ModifyVpcAttribute).
+// enableDNS makes two calls: AWS takes one attribute at a time (EC2 API Reference,
+// ModifyVpcAttribute).
 func enableDNS(ctx context.Context, a *applier) error {
 	on := &types.AttributeBooleanValue{Value: aws.Bool(true)}
 	for _, in := range []*ec2.ModifyVpcAttributeInput{{EnableDnsSupport: on}, {EnableDnsHostnames: on}} {
@@ -88,7 +88,7 @@ func attachInternetGateway(ctx context.Context, a *applier) error {
 		_, err := a.api.AttachInternetGateway(ctx, &ec2.AttachInternetGatewayInput{
 			InternetGatewayId: aws.String(a.id(partInternetGateway)), VpcId: aws.String(a.id(partVPC)),
 		})
-		// The first try may have arrived and only its answer got lost.
+		// The first try may have succeeded and only its response was lost.
 		if errorCode(err) == "Resource.AlreadyAssociated" && a.attachedHere(ctx) {
 			return nil
 		}
@@ -147,7 +147,7 @@ func createRouteTable(ctx context.Context, a *applier) error {
 	})
 }
 
-// destination returns a route's destination as the API wants it, by family.
+// destination returns a route's destination in the API's form, by family.
 func destination(to string) (ipv4, ipv6 *string) {
 	if strings.Contains(to, ":") {
 		return nil, &to
@@ -187,7 +187,7 @@ func replaceRoute(to string) step {
 	})
 }
 
-// associateRouteTable takes the subnet from another table if it has one.
+// associateRouteTable replaces the subnet's association with another table, if it has one.
 func associateRouteTable(subnet string) step {
 	return oneCall(func(ctx context.Context, a *applier) error {
 		_, err := a.api.AssociateRouteTable(ctx, &ec2.AssociateRouteTableInput{
@@ -200,8 +200,8 @@ func associateRouteTable(subnet string) step {
 	}, "InvalidAssociationID.NotFound")
 }
 
-// replaceAssociation gives a subnet that is associated with another table the
-// cloud's; refused is why it could not be associated.
+// replaceAssociation moves a subnet from another table to the cloud's; refused is the error of
+// associating it.
 func (a *applier) replaceAssociation(ctx context.Context, subnet string, refused error) error {
 	found, err := findRouteTables(ctx, a.api, awsapi.Filter("association.subnet-id", subnet))
 	if err != nil {
@@ -212,7 +212,7 @@ func (a *applier) replaceAssociation(ctx context.Context, subnet string, refused
 			switch {
 			case aws.ToString(as.SubnetId) != subnet:
 			case aws.ToString(t.RouteTableId) == a.id(partRouteTable):
-				return nil // by a call whose answer got lost
+				return nil // associated by a call whose response was lost
 			default:
 				_, err := a.api.ReplaceRouteTableAssociation(ctx, &ec2.ReplaceRouteTableAssociationInput{
 					AssociationId: as.RouteTableAssociationId, RouteTableId: aws.String(a.id(partRouteTable)),
@@ -248,7 +248,7 @@ func createSecurityGroup(part, network string) step {
 	})
 }
 
-// ruleCall is one of the calls that take or let go of a group's rules.
+// ruleCall is a call that adds or removes a group's rules.
 type ruleCall func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error
 
 func authorize(part string, rules []Rule) step       { return addRules(part, rules, authorizeIn) }
@@ -280,8 +280,8 @@ func revokeOut(ctx context.Context, api EC2, group *string, rules []types.IpPerm
 	return err
 }
 
-// addRules adds the rules in one call, which AWS takes or refuses as a whole.
-// If one of them is there already, each goes by itself.
+// addRules adds the rules in one call, which AWS accepts or refuses as a unit. If one of them
+// exists already, it adds each one separately.
 func addRules(part string, rules []Rule, authorize ruleCall) step {
 	return func(ctx context.Context, a *applier) error {
 		const duplicate = "InvalidPermission.Duplicate"

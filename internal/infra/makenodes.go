@@ -19,8 +19,8 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// generations is how often something is made again because its token belongs
-// to one that is gone: AWS remembers tokens for longer than resources live.
+// generations is how often a resource is made again because its token belongs to one that is gone:
+// AWS remembers tokens for longer than resources live.
 const generations = 5
 
 var errNoLonger = errors.New("it no longer exists")
@@ -104,8 +104,8 @@ func assign(part string, addresses []string) step {
 	})
 }
 
-// unassign takes addresses away. AWS refuses if one of them is not there (EC2 API
-// Reference, UnassignPrivateIpAddresses), as after a call whose answer got lost.
+// unassign removes addresses from an ENI. AWS refuses if one of them is not on the ENI (EC2 API Reference,
+// UnassignPrivateIpAddresses), as after a call whose response was lost.
 func unassign(part string, addresses []string) step {
 	return func(ctx context.Context, a *applier) error {
 		left := addresses
@@ -142,7 +142,7 @@ func (a *applier) secondary(ctx context.Context, id string) (all []string, err e
 	return all, err
 }
 
-// interfaces returns the network interface with an ID, which AWS may not know.
+// interfaces returns the network interface with an ID, or an empty list if there is none.
 func (a *applier) interfaces(ctx context.Context, id string) ([]types.NetworkInterface, error) {
 	out, err := a.api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
 		NetworkInterfaceIds: []string{id},
@@ -153,13 +153,13 @@ func (a *applier) interfaces(ctx context.Context, id string) ([]types.NetworkInt
 	return out.NetworkInterfaces, nil
 }
 
-// launch is what an instance is made from.
+// launch has the inputs of RunInstances.
 type launch struct {
 	node     cloud.Node
 	image    Image
 	key      string
 	userData []byte
-	// gone has the node's earlier instances that AWS still shows.
+	// gone has the IDs of the node's earlier instances that AWS still shows.
 	gone []string
 	// profile is the name of an instance profile, or empty.
 	profile string
@@ -184,7 +184,7 @@ func runInstance(l launch) step {
 					a.set(part, aws.ToString(out.Instances[0].InstanceId))
 				}
 				return err
-			}, "InvalidNetworkInterface.InUse") // by an instance that is shutting down
+			}, "InvalidNetworkInterface.InUse") // in use by an instance that is shutting down
 			switch {
 			case err == nil:
 				err = awaitInstance(part)(ctx, a)
@@ -199,7 +199,7 @@ func runInstance(l launch) step {
 	}
 }
 
-// input is the call for an instance with some network interfaces.
+// input returns the call's input for an instance with these network interfaces.
 func (l launch) input(enis []string) *ec2.RunInstancesInput {
 	m := metadataWanted
 	in := &ec2.RunInstancesInput{
@@ -235,20 +235,20 @@ func (l launch) input(enis []string) *ec2.RunInstancesInput {
 	return in
 }
 
-// tokenSpent reports whether the token is that of an earlier instance, which was
-// another one or is gone (EC2 API Reference, errors-overview).
+// tokenSpent reports whether the token belongs to an earlier instance, with other parameters or
+// terminated (EC2 API Reference, errors-overview).
 func tokenSpent(err error) bool {
 	code := errorCode(err)
 	return code == "IdempotentParameterMismatch" || code == "IdempotentInstanceTerminated"
 }
 
-// launchHint adds what helps where AWS cannot be asked before.
+// launchHint adds a hint for causes that cannot be checked before the launch.
 func launchHint(err error) error {
 	switch errorCode(err) {
 	case "VcpuLimitExceeded":
 		return hint.With(err, "ask AWS for more: Service Quotas, %s; or take a smaller type for the node", vcpuQuota)
 	case "InsufficientInstanceCapacity", "Unsupported":
-		return hint.With(err, "another type or, for a cloud made anew, another availabilityZone; or try again later")
+		return hint.With(err, "use another type or, for a new cloud, another availabilityZone; or try again later")
 	}
 	return err
 }
@@ -276,7 +276,7 @@ func awaitInstance(part string) step {
 	}
 }
 
-// ended says why an instance that was to run does not.
+// ended explains why an instance that should run does not.
 func ended(i *types.Instance) error {
 	id, code := aws.ToString(i.InstanceId), ""
 	if i.StateReason != nil {
@@ -288,7 +288,7 @@ func ended(i *types.Instance) error {
 	return fmt.Errorf("instance %s terminated at launch: %s", id, aws.ToString(i.StateReason.Message))
 }
 
-// instance returns nil for one that AWS does not know.
+// instance returns nil if there is no such instance.
 func (a *applier) instance(ctx context.Context, id string) (*types.Instance, error) {
 	out, err := a.api.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
 	if notFound(err) {
@@ -338,9 +338,8 @@ func allocateAddress(part string) step {
 	})
 }
 
-// associateAddress names the private address, for otherwise AWS takes the
-// primary one, and says that the Elastic IP may move: some accounts are refused
-// without (EC2 API Reference, AssociateAddress).
+// associateAddress names the private address, since AWS otherwise takes the primary one, and allows
+// reassociation: some accounts are refused without it (EC2 API Reference, AssociateAddress).
 func associateAddress(t target) step {
 	return oneCall(func(ctx context.Context, a *applier) error {
 		_, err := a.api.AssociateAddress(ctx, &ec2.AssociateAddressInput{

@@ -14,8 +14,7 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// alreadyExists is the code for a name that is taken (IAM API Reference,
-// CreateRole).
+// alreadyExists is the code for a name in use (IAM API Reference, CreateRole).
 const alreadyExists = "EntityAlreadyExists"
 
 func (a *applier) iamTags(part string) (out []iamtypes.Tag) {
@@ -25,8 +24,8 @@ func (a *applier) iamTags(part string) (out []iamtypes.Tag) {
 	return out
 }
 
-// createRole makes the role. IAM has no ClientToken: that a role of the name is
-// there means that the first try arrived, if the role is the cloud's.
+// createRole makes the role. IAM has no ClientToken: an existing role of the name that is the
+// cloud's means that an earlier try succeeded.
 func createRole(name, trust string) step {
 	return oneCall(func(ctx context.Context, a *applier) error {
 		_, err := a.iam.CreateRole(ctx, &iam.CreateRoleInput{
@@ -78,8 +77,8 @@ func createProfile(name string) step {
 	})
 }
 
-// fillProfile puts the role into the profile of the same name, which holds one
-// (IAM User Guide, reference_iam-quotas).
+// fillProfile adds the role to the instance profile of the same name, which holds one role (IAM
+// User Guide, reference_iam-quotas).
 func fillProfile(name string) step {
 	return oneCall(func(ctx context.Context, a *applier) error {
 		p, err := a.iam.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: aws.String(name)})
@@ -100,11 +99,11 @@ func fillProfile(name string) step {
 			InstanceProfileName: aws.String(name), RoleName: aws.String(name),
 		})
 		return err
-	}, "LimitExceeded") // it has a role that is not shown yet
+	}, "LimitExceeded") // the profile has a role that is not visible yet
 }
 
-// attachProfile gives an instance the profile, in the place of another if it
-// has one: it may have one only (EC2 API Reference, AssociateIamInstanceProfile).
+// attachProfile associates the profile with an instance, replacing another one: an instance has at
+// most one (EC2 API Reference, AssociateIamInstanceProfile).
 func attachProfile(instance, name string) step {
 	profile := &types.IamInstanceProfileSpecification{Name: aws.String(name)}
 	return oneCall(func(ctx context.Context, a *applier) error {
@@ -129,5 +128,5 @@ func attachProfile(instance, name string) step {
 			InstanceId: aws.String(a.id(instance)), IamInstanceProfile: profile,
 		})
 		return err
-	}, "IncorrectState", "IncorrectInstanceState") // an association that is not shown yet; an instance on its way
+	}, "IncorrectState", "IncorrectInstanceState") // an association that is not visible yet; a pending instance
 }

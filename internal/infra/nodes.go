@@ -13,7 +13,7 @@ import (
 	"macaw.example/internal/model"
 )
 
-// nodeOf returns the node that a part belongs to, or nothing.
+// nodeOf returns the node that a part belongs to, or the empty string.
 func nodeOf(part string) string {
 	kind, rest, _ := strings.Cut(part, "/")
 	node, what, _ := strings.Cut(rest, "/")
@@ -24,16 +24,16 @@ func nodeOf(part string) string {
 	return ""
 }
 
-// unwanted reports whether a part belongs to a node that the file does not have:
-// it has another name there, or is gone.
+// unwanted reports whether a part belongs to a node that the file no longer has, removed or
+// renamed.
 func (b *up) unwanted(part string) bool {
 	node := nodeOf(part)
 	return node != "" && !slices.ContainsFunc(b.c.Nodes, func(n cloud.Node) bool { return n.Name == node })
 }
 
-// replaced plans that nodes which the file does not have go: the others need
-// their addresses. A node's name is its host name, by which Nova and OVN know it,
-// so one under another name is another machine.
+// replaced plans the removal of nodes that the file does not have, since the others need their
+// addresses. A node's name is its host name, which identifies it to Nova and OVN, so a renamed node
+// is another machine.
 func (b *up) replaced() {
 	var instances []string
 	for _, in := range b.s.Instances {
@@ -50,8 +50,8 @@ func (b *up) replaced() {
 	}
 }
 
-// interfaces plans both ENIs of the i-th node. They are made before the
-// instance and outlive it, so that addresses and MACs stay.
+// interfaces plans both ENIs of the i-th node. They are made before the instance and outlive it, so
+// that addresses and MACs stay.
 func (b *up) interfaces(i int) {
 	node := b.c.Nodes[i].Name
 	b.eni(node, partManagement, b.c.ManagementAddress(i), nil, nil)
@@ -60,15 +60,15 @@ func (b *up) interfaces(i int) {
 		switch {
 		case b.c.Provider.ElasticIPs != model.ElasticIPsAll:
 			agents = append(agents, a.String())
-		case i == 0: // with several nodes the gateways' agents will share them out
+		case i == 0: // with several nodes the gateways' agents distribute them
 			made = append(made, a.String())
 		}
 	}
 	b.eni(node, partProvider, b.c.ProviderPrimary(i), made, agents)
 }
 
-// eni plans an ENI with the secondary addresses that it shall have. Which of
-// those in agents it has is the business of the gateways' agents.
+// eni plans an ENI with its secondary addresses. The gateways' agents decide which of the addresses
+// in agents it has.
 func (b *up) eni(node, network string, primary netip.Addr, secondary, agents []string) {
 	part := awsapi.InterfacePart(node, network)
 	label := fmt.Sprintf("%s of %s", network, node)
@@ -81,7 +81,7 @@ func (b *up) eni(node, network string, primary netip.Addr, secondary, agents []s
 			b.drift("network interface "+label, "macaw down, then macaw up",
 				"its primary address is %s, the file makes it %s", n.Primary, primary)
 		}
-		// Removing comes first: the type limits how many fit.
+		// Unassign first: the instance type limits how many fit.
 		if extra := missing(n.Secondary, slices.Concat(secondary, agents)); len(extra) > 0 {
 			b.change(part+"/unassign", "network interface", label+" gives up "+strings.Join(extra, " "),
 				unassign(part, extra))
@@ -140,13 +140,12 @@ func (b *up) instance(i int) error {
 	return nil
 }
 
-// instanceDrift reports what only a new instance could put right: that would
-// take the cloud's data with it, so it is for the operator to say.
+// instanceDrift reports differences that only a new instance could correct. That would destroy the
+// cloud's data, so it is the operator's decision.
 func (b *up) instanceDrift(i int, in Instance) {
 	node := b.c.Nodes[i]
 	object, hint := "instance "+node.Name, "macaw down, then macaw up makes a new one; its data is lost"
-	// That there is a newer image by now is no difference to the file, as long
-	// as the file does not name one.
+	// A newer image is no difference as long as the file does not name one.
 	if node.Image != "" && in.Image != node.Image {
 		b.drift(object, hint, "its image is %s, the file says %s", in.Image, node.Image)
 	}
@@ -161,7 +160,7 @@ func (b *up) instanceDrift(i int, in Instance) {
 	}
 }
 
-// target is where an Elastic IP leads.
+// target is the destination of an Elastic IP.
 type target struct {
 	part    string // of the Elastic IP
 	eni     string // part of the ENI
@@ -191,10 +190,10 @@ func (b *up) targets() []target {
 	return out
 }
 
-// addresses plans the Elastic IPs themselves, which need nothing and so come
-// early, and lets go of those that are not wanted: twins too, for AllocateAddress
-// has no ClientToken (EC2 API Reference, AllocateAddress) and each costs money.
-// The agents lose the right to allocate before their Elastic IPs are released.
+// addresses plans the Elastic IPs. They depend on nothing, so they come early. It also releases
+// unwanted ones, including duplicates: AllocateAddress has no ClientToken (EC2 API Reference,
+// AllocateAddress) and each costs money. The agents lose the right to allocate before their Elastic
+// IPs are released.
 func (b *up) addresses() {
 	keep := map[string]bool{}
 	for _, t := range b.targets() {
@@ -203,7 +202,7 @@ func (b *up) addresses() {
 			keep[a.ID] = true
 		}
 	}
-	var needs []string // with a quota that is just enough, letting go must come first
+	var needs []string // under a tight quota, releases must come first
 	for _, a := range b.s.Addresses {
 		if !keep[a.ID] && !b.agents(a) {
 			b.remove(a.ID, "elastic ip", strings.TrimSpace(a.Public+" "+a.Private), releaseAddress(a), partRights)
@@ -217,16 +216,15 @@ func (b *up) addresses() {
 	}
 }
 
-// agents reports whether an Elastic IP is the gateways' agents' to keep or to
-// release. It has the same part as one that is made with the cloud, so that who
-// changes the policy from one to the other loses none that is in use.
+// agents reports whether the gateways' agents decide on an Elastic IP. It has the same part as one
+// made with the cloud, so that switching the policy loses none that is in use.
 func (b *up) agents(a Address) bool {
 	private, ok := strings.CutPrefix(a.Part, awsapi.AddressParts)
 	_, err := netip.ParseAddr(private)
 	return ok && err == nil && b.c.Provider.ElasticIPs == model.ElasticIPsOnDemand
 }
 
-// address returns the Elastic IP of a target: of twins the one that leads there.
+// address returns the Elastic IP of a target; of duplicates, the one associated with the target.
 func (b *up) address(t target) *Address {
 	var best *Address
 	for i, a := range b.s.Addresses {
@@ -244,7 +242,7 @@ func (b *up) associations() {
 			continue
 		}
 		b.change(t.part+"/associate", "elastic ip", "leads to "+t.label, associateAddress(t),
-			// Without an attached Internet gateway AWS answers Gateway.NotAttached.
+			// Without an attached Internet gateway AWS returns Gateway.NotAttached.
 			t.part, t.eni, t.eni+"/assign", partAttachment)
 	}
 }

@@ -17,8 +17,8 @@ import (
 
 const operatorRightsFile = "../../examples/operator-rights.json"
 
-// operatorRights are what Macaw itself needs, on the operator's machine: the
-// calls of the interfaces here, and what AWS asks for along with them.
+// operatorRights are the rights that Macaw needs on the operator's machine: the calls of the
+// interfaces here, and what AWS requires along with them.
 func operatorRights() document {
 	calls := func(service string, interfaces ...reflect.Type) (out []string) {
 		for _, i := range interfaces {
@@ -36,7 +36,7 @@ func operatorRights() document {
 		{Sid: "MakeClouds", Effect: "Allow", Action: ec2Calls, Resource: []string{"*"}},
 		{Sid: "MakeGatewayRoles", Effect: "Allow",
 			Action: append(calls("iam", reflect.TypeFor[IAM]()), "iam:TagRole", "iam:TagInstanceProfile"),
-			// Asked for one that is not there, IAM knows its name and no path.
+			// For a missing role or profile, IAM's ARN has the name without the path.
 			Resource: []string{"arn:aws:iam::*:role" + rolePath + "*", "arn:aws:iam::*:role/macaw-*",
 				"arn:aws:iam::*:instance-profile" + rolePath + "*", "arn:aws:iam::*:instance-profile/macaw-*"}},
 		// Into a profile and, with it, to instances.
@@ -65,7 +65,7 @@ func TestOperatorRightsFile(t *testing.T) {
 	}
 }
 
-// Somebody with these rights and no others can make and remove a cloud.
+// A user with exactly these rights can make and remove a cloud.
 func TestLabOperatorRightsAreEnough(t *testing.T) {
 	ctx, l := context.Background(), newLab(t, 3)
 	root := l.iam

@@ -15,19 +15,19 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// Other is something that is not the cloud's and keeps some of its resources from
-// being removed: it lies in the cloud's VPC, or uses what is in it.
+// Other is a resource that is not the cloud's and blocks the removal of some of the cloud's: it
+// lies in the cloud's VPC, or uses something in it.
 type Other struct {
-	// What names it for people: "network interface eni-1 (of instance i-1)".
+	// What names it for display: "network interface eni-1 (of instance i-1)".
 	What string
 	ID   string
-	// Holds has the IDs of the cloud's resources that it uses or lies in. What these
-	// need in turn stays too.
+	// Holds has the IDs of the cloud's resources that it uses or lies in. What these need in turn
+	// stays too.
 	Holds []string
 }
 
-// SeeOthers asks what others have in the VPCs of a cloud that is to be removed, and
-// what of the cloud they use.
+// SeeOthers reads the resources of others in the VPCs of a cloud, and which of the cloud's
+// resources they use.
 func SeeOthers(ctx context.Context, api EC2, s Seen) ([]Other, error) {
 	o := others{seen: s}
 	o.volumes()
@@ -60,7 +60,7 @@ func (o *others) ours(instance string) bool {
 	return slices.ContainsFunc(o.seen.Instances, func(i Instance) bool { return i.ID == instance })
 }
 
-// volumes are the cloud's that somebody has attached to an instance of his.
+// volumes finds the cloud's volumes that are attached to instances of others.
 func (o *others) volumes() {
 	for _, v := range o.seen.Volumes {
 		if v.Instance != "" && !o.ours(v.Instance) {
@@ -71,13 +71,13 @@ func (o *others) volumes() {
 
 func inVPC(id string) types.Filter { return awsapi.Filter("vpc-id", id) }
 
-// theirs reports whether what bears the tags is not the cloud's.
+// theirs reports whether a resource with these tags is not the cloud's.
 func (o *others) theirs(tags []types.Tag) bool {
 	return awsapi.Tag(tags, awsapi.TagCloud) != o.seen.Cloud
 }
 
-// interfaces are most of what can be there: an instance has one, and so have load
-// balancers, NAT gateways, endpoints and databases.
+// interfaces finds most of the resources that block a removal: instances, load balancers, NAT
+// gateways, endpoints and databases all have network interfaces.
 func (o *others) interfaces(ctx context.Context, api EC2, v VPC) error {
 	found, err := findInterfaces(ctx, api, inVPC(v.ID))
 	for _, n := range found {
@@ -96,18 +96,18 @@ func (o *others) networkInterface(n types.NetworkInterface, v VPC) {
 	switch {
 	case ours && (instance == "" || o.ours(instance)):
 		return
-	case ours: // somebody has attached it to another instance
+	case ours: // attached to an instance of others
 		o.add("instance "+instance, instance, id)
 		return
 	case o.ours(instance) && aws.ToBool(n.Attachment.DeleteOnTermination):
-		return // it goes with the instance
+		return // deleted with the instance
 	case instance != "" && !o.ours(instance):
 		what += " (of instance " + instance + ")"
 	case aws.ToString(n.Description) != "":
 		what += " (" + aws.ToString(n.Description) + ")"
 	}
 	holds := append([]string{v.ID, aws.ToString(n.SubnetId)}, groupsOf(n)...)
-	if n.Association != nil { // a gateway stays while there are public addresses
+	if n.Association != nil { // an Internet gateway stays while there are public addresses
 		for _, g := range o.seen.InternetGateways {
 			if g.VPC == v.ID {
 				holds = append(holds, g.ID)
@@ -140,8 +140,7 @@ func (o *others) routeTables(ctx context.Context, api EC2, v VPC) error {
 		main := slices.ContainsFunc(t.Associations, func(a types.RouteTableAssociation) bool {
 			return aws.ToBool(a.Main)
 		})
-		// AWS's own, which it makes with the VPC, is no longer the main one when
-		// somebody has made another so.
+		// The table that AWS makes with the VPC is not the main one if another was made so.
 		if o.theirs(t.Tags) && !main {
 			o.add("route table "+aws.ToString(t.RouteTableId), aws.ToString(t.RouteTableId), v.ID)
 		}
@@ -157,12 +156,12 @@ func (o *others) groups(ctx context.Context, api EC2, v VPC) error {
 		}
 		id, name := aws.ToString(g.GroupId), aws.ToString(g.GroupName)
 		var holds []string
-		if name != "default" { // which goes with the VPC
+		if name != "default" { // the default group is deleted with the VPC
 			holds = append(holds, v.ID)
 		}
 		for _, p := range slices.Concat(g.IpPermissions, g.IpPermissionsEgress) {
 			for _, pair := range p.UserIdGroupPairs {
-				// A group that a rule of another names can't be deleted (EC2 API
+				// A group that another group's rule references cannot be deleted (EC2 API
 				// Reference, DeleteSecurityGroup).
 				if named := aws.ToString(pair.GroupId); o.group(named) {
 					holds = append(holds, named)
@@ -181,7 +180,7 @@ func (o *others) group(id string) bool {
 	return slices.ContainsFunc(o.seen.SecurityGroups, func(g SecurityGroup) bool { return g.ID == id })
 }
 
-// acls are network ACLs besides the default one, which goes with the VPC.
+// acls finds network ACLs other than the default one, which is deleted with the VPC.
 func (o *others) acls(ctx context.Context, api EC2, v VPC) error {
 	found, err := findNetworkACLs(ctx, api, inVPC(v.ID))
 	for _, a := range found {
@@ -192,7 +191,7 @@ func (o *others) acls(ctx context.Context, api EC2, v VPC) error {
 	return err
 }
 
-// gateways are Internet gateways that somebody has put in the place of the cloud's.
+// gateways finds Internet gateways that have replaced the cloud's.
 func (o *others) gateways(ctx context.Context, api EC2, v VPC) error {
 	found, err := findInternetGateways(ctx, api, awsapi.Filter("attachment.vpc-id", v.ID))
 	for _, g := range found {
@@ -203,8 +202,8 @@ func (o *others) gateways(ctx context.Context, api EC2, v VPC) error {
 	return err
 }
 
-// endpoints are of interest if they have no network interface: gateway endpoints
-// are in route tables (AWS PrivateLink Guide, gateway-endpoints).
+// endpoints finds endpoints without a network interface: gateway endpoints are in route tables (AWS
+// PrivateLink Guide, gateway-endpoints).
 func (o *others) endpoints(ctx context.Context, api EC2, v VPC) error {
 	found, err := findEndpoints(ctx, api, inVPC(v.ID))
 	for _, e := range found {
@@ -218,8 +217,8 @@ func (o *others) endpoints(ctx context.Context, api EC2, v VPC) error {
 	return err
 }
 
-// needs returns what each resource of the cloud needs, by their IDs: none of that
-// can go while the resource is there.
+// needs maps the ID of each resource of the cloud to the IDs of those that it needs, which cannot
+// be deleted before it.
 func (s Seen) needs() map[string][]string {
 	out := map[string][]string{}
 	for _, n := range s.Interfaces {
@@ -251,8 +250,7 @@ func (s Seen) needs() map[string][]string {
 	return out
 }
 
-// keepers returns what keeps each resource of the cloud from being removed, by
-// the resource's ID.
+// keepers maps the ID of each resource of the cloud to what blocks its removal.
 func keepers(s Seen, others []Other) map[string][]string {
 	needs, by := s.needs(), map[string][]string{}
 	var keep func(id, what string)
@@ -273,16 +271,16 @@ func keepers(s Seen, others []Other) map[string][]string {
 	return by
 }
 
-// Kept is a resource of a cloud that stays when the cloud is removed.
+// Kept is a resource that stays when its cloud is removed.
 type Kept struct {
 	ID     string `json:"id"`
 	Object string `json:"object"`
 	Detail string `json:"detail,omitempty"`
-	// By names what is not the cloud's and needs it.
+	// By names the resources of others that need it.
 	By []string `json:"by"`
 }
 
-// String returns it as a line of the plan.
+// String formats it as a line of the plan.
 func (k Kept) String() string {
 	not := "which is not the cloud's"
 	if len(k.By) > 1 {
@@ -291,7 +289,7 @@ func (k Kept) String() string {
 	return fmt.Sprintf("%s %s stays: in use by %s, %s", k.Object, k.Detail, strings.Join(k.By, ", "), not)
 }
 
-// KeptError says that a cloud is gone but for what others use.
+// KeptError reports that a cloud was removed except for resources that others use.
 type KeptError struct {
 	Cloud string
 	Kept  []Kept
@@ -299,40 +297,39 @@ type KeptError struct {
 
 // Error has a line for each resource that stays.
 func (e *KeptError) Error() string {
-	lines := []string{fmt.Sprintf("cloud %s is gone but for what others use", e.Cloud)}
+	lines := []string{fmt.Sprintf("cloud %s was removed, except for resources that others use", e.Cloud)}
 	for _, k := range e.Kept {
 		lines = append(lines, k.String())
 	}
 	return strings.Join(lines, "\n")
 }
 
-// Hint says what to do.
+// Hint suggests what to do.
 func (e *KeptError) Hint() string {
-	return "remove what is not the cloud's, then run the same command again"
+	return "remove the resources of others, then run the same command again"
 }
 
-// blocked says that something which came after the plan was made stands in the
-// way of a removal.
+// blocked reports that a resource of others blocks a removal, added after the plan was made.
 type blocked struct {
 	by  []string
 	err error
 }
 
 func (e *blocked) Error() string {
-	return fmt.Sprintf("%s stands in the way and is not the cloud's: %v", strings.Join(e.by, ", "), e.err)
+	return fmt.Sprintf("blocked by %s, which is not the cloud's: %v", strings.Join(e.by, ", "), e.err)
 }
 
 func (e *blocked) Unwrap() error { return e.err }
 
-// Hint says what to do.
+// Hint suggests what to do.
 func (e *blocked) Hint() string { return (&KeptError{}).Hint() }
 
-// blocks looks why AWS refuses to remove a resource. It returns a blocked error
-// if others are the reason, and nil if it may come right by itself.
+// blocks finds out why AWS refuses to remove a resource. It returns a blocked error if others use
+// it, and nil if a retry may succeed.
 func (a *applier) blocks(ctx context.Context, id string, refusal error) error {
 	seen, err := See(ctx, Clients{a.api, a.iam}, a.cloud)
 	if err != nil {
-		return nil // the removal is tried again, and so is this
+		return nil // the caller retries
 	}
 	all, err := SeeOthers(ctx, a.api, seen)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// down removes the cloud and says what stays.
+// down removes the cloud and returns what stays.
 func (d *driftLab) down(told ...func(Kept)) (Removal, error) {
 	tell := func(Kept) {}
 	for _, f := range told {
@@ -32,7 +32,7 @@ func (d *driftLab) down(told ...func(Kept)) (Removal, error) {
 	return done, err
 }
 
-// foreignInstance runs somebody else's with that as its first network interface.
+// foreignInstance runs an instance of somebody else with this first network interface.
 func (d *driftLab) foreignInstance(nic types.InstanceNetworkInterfaceSpecification) string {
 	d.Helper()
 	nic.DeviceIndex = aws.Int32(0)
@@ -54,13 +54,13 @@ func (d *driftLab) ended(id string) {
 	}
 }
 
-// What others have in the cloud's VPC is named, what it stands on stays, and
-// everything else goes. When it is gone, so is the rest.
+// Resources of others in the cloud's VPC are named, those that they use stay, and everything else
+// is removed; once they are gone, the rest is removed too.
 func TestLabDownAmongOthers(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		make func(*driftLab) (remove func())
-		// stays are the kinds of what stays, by is in the text of why.
+		// stays are the kinds of the kept resources; by is part of the reason.
 		stays []string
 		by    string
 	}{
@@ -173,7 +173,7 @@ func TestLabDownAmongOthers(t *testing.T) {
 	}
 }
 
-// furnished is an AWS with kinds of resources that the lab can't make.
+// furnished is an AWS with kinds of resources that the lab cannot make.
 type furnished struct{ EC2 }
 
 func (furnished) DescribeVpcEndpoints(
@@ -221,7 +221,7 @@ func TestSeeOthers(t *testing.T) {
 	}
 }
 
-// The plan, as machines read it, says what stays and why.
+// The plan's JSON has what stays and why.
 func TestPlanDownKeeps(t *testing.T) {
 	p := PlanDown(Seen{Cloud: "first", VPCs: []VPC{{ID: "vpc-1", CIDR: "10.0.0.0/16"}},
 		RouteTables:      []RouteTable{{ID: "rtb-1", VPC: "vpc-1"}},
@@ -243,14 +243,14 @@ func TestPlanDownKeeps(t *testing.T) {
 	}
 }
 
-// What comes while the cloud is being removed stops nothing but what it uses.
+// A resource added while the cloud is being removed keeps only what it uses.
 func TestLabDownWhileOthersCome(t *testing.T) {
 	d := newDriftLab(t)
 	whole := labLeft(t, d.Clients, "first")
 	var eni *string
 	began := time.Now()
 	removal, err := down(ctx, d.Clients, hurriedClock{}, "first", func(Kept) {}, func(e Event) {
-		if eni == nil { // the plan is made
+		if eni == nil { // after the plan was made
 			eni = got(d.api.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{
 				SubnetId: aws.String(d.id("subnet/provider")), Description: aws.String("a load balancer"),
 			})).NetworkInterface.NetworkInterfaceId
@@ -277,13 +277,13 @@ func TestLabDownWhileOthersCome(t *testing.T) {
 	}
 }
 
-// Somebody has made the cloud's route table the main one: it goes with the VPC.
+// The cloud's route table was made the main one: it is deleted with the VPC.
 func TestLabDownOfAMainRouteTable(t *testing.T) {
 	d := newDriftLab(t)
 	d.done(d.api.ReplaceRouteTableAssociation(ctx, &ec2.ReplaceRouteTableAssociationInput{
 		AssociationId: d.association(""), RouteTableId: d.table(),
 	}))
-	// The one that the VPC was made with is nobody's now.
+	// The one that the VPC was made with has no owner now.
 	for _, table := range got(d.api.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{})).RouteTables {
 		if len(table.Associations) == 0 {
 			d.done(d.api.DeleteRouteTable(ctx, &ec2.DeleteRouteTableInput{RouteTableId: table.RouteTableId}))
@@ -297,8 +297,8 @@ func TestLabDownOfAMainRouteTable(t *testing.T) {
 	}
 }
 
-// An instance that is protected is named with what takes the protection away, and
-// a volume that was kept goes too.
+// The error for a protected instance names the command that removes the protection, and a volume
+// that would outlive it is deleted too.
 func TestLabDownOfWhatIsProtected(t *testing.T) {
 	d := newDriftLab(t)
 	d.modifyInstance(ec2.ModifyInstanceAttributeInput{DisableApiTermination: yes(true)})
@@ -320,8 +320,7 @@ func TestLabDownOfWhatIsProtected(t *testing.T) {
 	}
 }
 
-// A run after one that was killed knows an instance that nobody can log in to, until
-// it is gone.
+// A run after a killed one recognises an instance without logins, until it is terminated.
 func TestLabSealedInstance(t *testing.T) {
 	d := newDriftLab(t)
 	if d.seen.Sealed() {

@@ -14,18 +14,18 @@ type Outputs struct {
 	Nodes []NodeOutput `json:"nodes"`
 }
 
-// NodeOutput is a node as AWS has it. What is not there yet is empty.
+// NodeOutput is a node's resources on AWS. Fields of missing resources are empty.
 type NodeOutput struct {
 	Name       string `json:"name"`
 	InstanceID string `json:"instanceId"`
-	// ManagementAddress is the private one and ManagementPublic its Elastic IP.
+	// ManagementAddress is the private address, ManagementPublic its Elastic IP.
 	ManagementAddress string      `json:"managementAddress"`
 	ManagementPublic  string      `json:"managementPublic"`
 	ProviderENI       ProviderENI `json:"providerENI"`
-	// Addresses are those that are registered: with ElasticIPsAll the whole of
-	// Neutron's range, otherwise what the agent has claimed by now.
+	// Addresses are the registered ones: with ElasticIPsAll all of Neutron's range, otherwise those
+	// that the agent has registered so far.
 	Addresses []AddressPair `json:"addresses"`
-	// IPv6Addresses are those of IPv6 that are registered, in ascending order.
+	// IPv6Addresses are the registered IPv6 addresses, in ascending order.
 	IPv6Addresses []string `json:"ipv6Addresses,omitempty"`
 }
 
@@ -39,16 +39,14 @@ type ProviderENI struct {
 	IPv6Subnet string `json:"ipv6Subnet,omitempty"`
 }
 
-// AddressPair is one of Neutron's addresses, which is registered on a provider
-// ENI of the node. Public is empty if no Elastic IP leads to it, or none of the
-// cloud's own.
+// AddressPair is one of Neutron's addresses that is registered on a provider ENI of the node.
+// Public is empty if the address has no Elastic IP, or one that is not the cloud's.
 type AddressPair struct {
 	Private string `json:"private"`
 	Public  string `json:"public,omitempty"`
 }
 
-// OutputsOf returns what is seen of each node of the cloud, in the cloud
-// file's order.
+// OutputsOf returns the outputs of each node of the cloud, in the cloud file's order.
 func OutputsOf(c *cloud.Cloud, s Seen) Outputs {
 	public := func(eni, private string) string {
 		for _, a := range s.Addresses {

@@ -161,7 +161,7 @@ func (l *gatewayLab) outside() []outsideCall {
 	return all
 }
 
-// outsideAddresses are calls for Elastic IPs that are not for the agent to lead.
+// outsideAddresses are calls for Elastic IPs that the agent must not move.
 func (l *gatewayLab) outsideAddresses(add func(string, func() error), own string) {
 	api, ctx := l.agent, l.ctx
 	allocations := map[string]string{
@@ -208,7 +208,7 @@ func (l *gatewayLab) outsideAddresses(add func(string, func() error), own string
 	}
 }
 
-// outsideMaking are calls that make something that is not for the agent to make.
+// outsideMaking are calls that make resources which the agent must not make.
 func (l *gatewayLab) outsideMaking(add func(string, func() error)) {
 	api, ctx := l.agent, l.ctx
 	retagged := func(specs []types.TagSpecification, key, value string) []types.TagSpecification {

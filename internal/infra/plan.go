@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Verb says what an action does to a resource.
+// Verb is what an action does to a resource.
 type Verb string
 
 // The verbs of a plan.
@@ -20,12 +20,11 @@ const (
 	Delete Verb = "delete"
 )
 
-// Action is one step of a plan: some calls that belong together and can be
-// repeated as a whole.
+// Action is one step of a plan: calls that belong together and can be repeated as a unit.
 type Action struct {
-	// ID names the action in its plan.
+	// ID is unique in the plan.
 	ID string `json:"id"`
-	// Verb and Object say what is done to what, Detail how exactly.
+	// Verb and Object are the operation and the kind of resource, Detail its specifics.
 	Verb   Verb   `json:"verb"`
 	Object string `json:"object"`
 	Detail string `json:"detail,omitempty"`
@@ -35,38 +34,38 @@ type Action struct {
 	do step
 }
 
-// String returns the action as a line of the plan.
+// String formats the action as a line of the plan.
 func (a Action) String() string {
 	sign := map[Verb]string{Create: "+", Change: "~", Start: "~", Delete: "-"}[a.Verb]
 	return strings.TrimRight(fmt.Sprintf("%s %s %s %s", sign, a.Verb, a.Object, a.Detail), " ")
 }
 
-// Drift is a difference that Macaw reports and leaves alone, because putting
-// it right would destroy something.
+// Drift is a difference that Macaw reports and leaves alone, because correcting it would destroy
+// data or is the operator's decision.
 type Drift struct {
 	Object string `json:"object"`
-	// Text says what differs, Hint what could be done.
+	// Text describes the difference, Hint a remedy.
 	Text string `json:"text"`
 	Hint string `json:"hint,omitempty"`
 }
 
-// String returns the drift as a line of the plan.
+// String formats the drift as a line of the plan.
 func (d Drift) String() string { return fmt.Sprintf("! %s: %s", d.Object, d.Text) }
 
-// Plan is what it takes to get from what AWS has to what is wanted: a graph of
-// actions, in an order in which they could be done one by one.
+// Plan is the difference between what AWS has and what is wanted: a graph of actions, sorted so
+// that each comes after those that it needs.
 type Plan struct {
 	Cloud   string   `json:"cloud"`
 	Actions []Action `json:"actions"`
 	Drift   []Drift  `json:"drift,omitempty"`
-	// Kept is what stays when the cloud is removed, because others stand on it.
+	// Kept has the resources that stay when the cloud is removed, because others use them.
 	Kept []Kept `json:"kept,omitempty"`
-	// Needs says for people what of the account's quotas it takes.
+	// Needs lists, for display, what the plan consumes of the account's quotas.
 	Needs []string `json:"needs,omitempty"`
 
 	// wanted is nil in a plan that removes the cloud.
 	wanted *Wanted
-	// ids has the resources that exist already, by part.
+	// ids has the IDs of existing resources by part.
 	ids map[string]string
 }
 
@@ -84,7 +83,7 @@ func (p *Plan) Destroys() []Action {
 	return out
 }
 
-// String returns the plan for people, a line for each action.
+// String formats the plan for display, a line for each action.
 func (p *Plan) String() string {
 	var b strings.Builder
 	for _, a := range p.Actions {
@@ -110,7 +109,7 @@ func (p *Plan) String() string {
 	return b.String()
 }
 
-// MarshalJSON returns the plan for machines.
+// MarshalJSON encodes a plan without actions as an empty list of them.
 func (p *Plan) MarshalJSON() ([]byte, error) {
 	type plain Plan
 	q := plain(*p)
@@ -120,8 +119,8 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 	return json.Marshal(q)
 }
 
-// create, change, start and remove append an action of that kind, which comes after
-// those that it needs.
+// create, change, start and remove append an action of that kind, which comes after those that it
+// needs.
 
 func (p *Plan) create(id, object, detail string, do step, needs ...string) {
 	p.add(Action{ID: id, Verb: Create, Object: object, Detail: detail, Needs: needs, do: do})
@@ -139,8 +138,7 @@ func (p *Plan) remove(id, object, detail string, do step, needs ...string) {
 	p.add(Action{ID: id, Verb: Delete, Object: object, Detail: detail, Needs: needs, do: do})
 }
 
-// add appends an action. Needs that are no action of the plan are done already
-// and dropped.
+// add appends an action. It drops needs that are no actions of the plan: those are done already.
 func (p *Plan) add(a Action) {
 	var needs []string
 	for _, n := range a.Needs {

@@ -42,7 +42,7 @@ const everything = `+ create iam role macaw-first-gateway-eu-central-1
 ~ change elastic ip leads to 10.0.1.65
 `
 
-// Each case takes a whole cloud, breaks something, and says what mends it.
+// Each case takes a complete cloud, breaks something, and has the repair.
 func TestPlanUp(t *testing.T) {
 	w := wanted(t, "provider: {addresses: 2}\n")
 	l := newLab(t, 3)
@@ -187,7 +187,7 @@ func TestPlanUp(t *testing.T) {
 	}
 }
 
-// What a cloud with IPv6 has besides.
+// The additional resources of a cloud with IPv6.
 func TestPlanIPv6(t *testing.T) {
 	w := wanted(t, "provider: {addresses: 2, ipv6: true}\n")
 	l := newLab(t, 3)

@@ -24,30 +24,28 @@ type statement struct {
 	Principal map[string]string `json:",omitempty"`
 	Action    []string
 	Resource  []string `json:",omitempty"`
-	// Condition has values by operator and key; all must hold.
+	// Condition has values by operator and key; all must match.
 	Condition conditions `json:",omitempty"`
 }
 
 type conditions map[string]map[string][]string
 
-// text is the document without white space, which AWS does not count.
+// text returns the document without white space, which AWS does not count.
 func (d document) text() string {
 	b, err := json.Marshal(d)
 	if err != nil {
-		panic(err) // there is nothing in it that has no JSON
+		panic(err) // cannot happen: every field has a JSON form
 	}
 	return string(b)
 }
 
-// sameDocument compares two policies as JSON. One that cannot be read is like
-// no other.
+// sameDocument compares two policies as JSON. An unreadable one equals no other.
 func sameDocument(a, b string) bool {
 	var x, y any
 	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
 }
 
-// partition is the part of AWS that a region belongs to (IAM User Guide,
-// reference-arns).
+// partition is the AWS partition of a region (IAM User Guide, reference-arns).
 func partition(region string) string {
 	switch {
 	case strings.HasPrefix(region, "cn-"):
@@ -58,7 +56,7 @@ func partition(region string) string {
 	return "aws"
 }
 
-// trust lets instances have the role, and nobody else.
+// trust lets EC2 instances, and nobody else, assume the role.
 func trust(region string) document {
 	service := "ec2.amazonaws.com"
 	if partition(region) == "aws-cn" {
@@ -69,9 +67,8 @@ func trust(region string) document {
 	}}
 }
 
-// management matches the parts that are the operator's way to the nodes. The
-// gateways' agents have no business there: one in wrong hands must not take the
-// cloud's stable address away.
+// management matches the parts of the operator's access to the nodes. The gateways' agents have no
+// rights there: a compromised agent must not take the cloud's stable address away.
 func management() []string {
 	return []string{
 		awsapi.InterfacePart("*", partManagement), partNodeAddress("*"),
@@ -79,10 +76,9 @@ func management() []string {
 	}
 }
 
-// gatewayRights are what the agents on a cloud's gateways may do: the calls
-// that bring Neutron's addresses to AWS, on what bears the cloud's tag. Which
-// resources and condition keys an action knows is in the Service Authorization
-// Reference, list_amazonec2.
+// gatewayRights are the rights of the agents on a cloud's gateways: the calls that bring Neutron's
+// addresses to AWS, on resources with the cloud's tag. The Service Authorization Reference,
+// list_amazonec2, lists the resources and condition keys of each action.
 func gatewayRights(c *cloud.Cloud, region string) document {
 	arn := func(resources ...string) (out []string) {
 		for _, r := range resources {
@@ -90,7 +86,7 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 		}
 		return out
 	}
-	// What exists and what is made are told by keys of their own.
+	// Existing resources and new ones have different condition keys.
 	mine := conditions{
 		"StringEquals":  {"aws:ResourceTag/" + awsapi.TagCloud: {c.Name}},
 		"StringNotLike": {"aws:ResourceTag/" + awsapi.TagPart: management()},
@@ -109,7 +105,7 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 			Sid: sid, Effect: "Allow", Action: actions, Resource: resources, Condition: when,
 		})
 	}
-	// These know no resource and no tag, only the region.
+	// These support no resource or tag, only the region.
 	see := []string{"ec2:DescribeNetworkInterfaces", "ec2:DescribeAddresses", "ec2:DescribeInstanceTypes"}
 	allow("See", see, []string{"*"}, conditions{"StringEquals": {"ec2:Region": {region}}})
 	register := []string{"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
@@ -118,7 +114,7 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 	}
 	allow("Register", register, arn(interfaces), mine)
 
-	// When an interface's addresses are used up, another takes the next ones.
+	// When an interface's addresses are used up, another one takes the next addresses.
 	allow("MakeInterface", []string{"ec2:CreateNetworkInterface"}, arn(interfaces), made)
 	allow("MakeInterfaceIn", []string{"ec2:CreateNetworkInterface"}, arn("subnet/*", "security-group/*"), mine)
 	allow("AttachInterface", []string{"ec2:AttachNetworkInterface"}, arn(interfaces, "instance/*"), mine)
@@ -135,7 +131,7 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 		tagged, creators = append(tagged, elasticIPs), append(creators, "AllocateAddress")
 	}
 	if len(c.Provider.Pool) > 0 {
-		// The pool's addresses are the operator's: they have no tag of ours.
+		// The pool's addresses are the operator's: they have no tag of Macaw.
 		var pool []string
 		for _, id := range c.Provider.Pool {
 			pool = append(pool, "elastic-ip/"+id)
@@ -145,8 +141,8 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 			allow("LeadTo", lead, arn(interfaces), mine)
 		}
 	}
-	// Tags are set by the call that makes a resource and never afterwards, or
-	// the tag would be no border (EC2 User Guide, supported-iam-actions-tagging).
+	// Tags can be set only by the call that makes a resource. Otherwise an agent could tag any
+	// resource as the cloud's (EC2 User Guide, supported-iam-actions-tagging).
 	allow("TagWhatIsMade", []string{"ec2:CreateTags"}, arn(tagged...),
 		conditions{"StringEquals": {"ec2:CreateAction": creators}})
 	return d

@@ -62,8 +62,8 @@ func TestGatewayRights(t *testing.T) {
 	}
 }
 
-// The largest pool that a cloud file may have makes a policy that AWS takes: of
-// 10,240 characters (IAM User Guide, reference_iam-quotas).
+// The largest pool that a cloud file may have gives a policy within AWS's limit of 10,240
+// characters (IAM User Guide, reference_iam-quotas).
 func TestLargestPolicyFits(t *testing.T) {
 	c := policyCloud(t, model.ElasticIPsPool, 80, true)
 	c.Name = strings.Repeat("n", 32)

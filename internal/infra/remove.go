@@ -39,8 +39,8 @@ func terminateInstance(id string) step {
 	}
 }
 
-// releaseAddress takes an Elastic IP from what it leads to, and gives it back:
-// AWS refuses to release one in use (EC2 API Reference, ReleaseAddress).
+// releaseAddress disassociates an Elastic IP and then releases it: AWS refuses to release one in
+// use (EC2 API Reference, ReleaseAddress).
 func releaseAddress(seen Address) step {
 	return func(ctx context.Context, a *applier) error {
 		if seen.Association != "" {
@@ -78,10 +78,10 @@ func deleteInternetGateway(seen InternetGateway) step {
 	}
 }
 
-// deletion is one of the calls that delete what has an ID.
+// deletion is a call that deletes a resource by ID.
 type deletion func(ctx context.Context, api EC2, id *string) error
 
-// deletes makes a step of what others may use.
+// deletes makes a step that deletes a resource which others may use.
 func deletes(call deletion) func(id string) step {
 	return func(id string) step {
 		return func(ctx context.Context, a *applier) error {
@@ -90,7 +90,7 @@ func deletes(call deletion) func(id string) step {
 	}
 }
 
-// removes makes a step of what nobody else can use.
+// removes makes a step that deletes a resource which nobody else can use.
 func removes(call deletion) func(id string) step {
 	return func(id string) step {
 		return oneRemoval(func(ctx context.Context, a *applier) error { return call(ctx, a.api, aws.String(id)) })

@@ -12,8 +12,7 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// deleteProfile takes the role out first, as IAM wants it (IAM API Reference,
-// DeleteInstanceProfile).
+// deleteProfile removes the role first, as IAM requires (IAM API Reference, DeleteInstanceProfile).
 func deleteProfile(seen InstanceProfile) step {
 	return func(ctx context.Context, a *applier) error {
 		if seen.Role != "" {
@@ -34,8 +33,8 @@ func deleteProfile(seen InstanceProfile) step {
 	}
 }
 
-// deleteRole takes every policy from the role first, as IAM wants it (IAM API
-// Reference, DeleteRole): those too that the operator has given it besides.
+// deleteRole removes every policy from the role first, as IAM requires (IAM API Reference,
+// DeleteRole), including policies that the operator has added.
 func deleteRole(name string) step {
 	return func(ctx context.Context, a *applier) error {
 		if err := a.remove(ctx, func(ctx context.Context) error { return a.deletePolicies(ctx, name) }); err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// renamed wants the same cloud with its node under another name.
+// renamed wants the same cloud with its node renamed.
 func renamed(t *testing.T, l *labAccount) Wanted {
 	t.Helper()
 	w := labWanted(t, l)
@@ -18,8 +18,8 @@ func renamed(t *testing.T, l *labAccount) Wanted {
 	return w
 }
 
-// A node under another name is another machine: the plan says what goes, and in
-// one run the old one is gone and the new one is there with all its addresses.
+// A renamed node is another machine: the plan names the one to be destroyed, and one run replaces
+// it by the new one with all its addresses.
 func TestLabNodeRenamed(t *testing.T) {
 	l := newLab(t, 3)
 	_, before, err := labUp(ctx, l.Clients, labWanted(t, l))
@@ -47,7 +47,7 @@ func TestLabNodeRenamed(t *testing.T) {
 	if d := p.Destroys(); len(d) != 1 || d[0].ID != id {
 		t.Errorf("it destroys %v", d)
 	}
-	// Actions come after what they need, also for a reader.
+	// Actions come after those that they need, also in the text.
 	for i, a := range p.Actions {
 		for _, n := range a.Needs {
 			if !slices.ContainsFunc(p.Actions[:i], func(b Action) bool { return b.ID == n }) {
@@ -72,7 +72,7 @@ func TestLabNodeRenamed(t *testing.T) {
 	}
 }
 
-// Killed anywhere in that, the next run finishes it.
+// After a kill at any call of that, the next run completes it.
 func TestLabNodeRenamedKilledAnywhere(t *testing.T) {
 	l := newLab(t, 3)
 	if _, _, err := labUp(ctx, l.Clients, labWanted(t, l)); err != nil {

@@ -18,19 +18,19 @@ import (
 	"macaw.example/internal/cloud"
 )
 
-// Range returns the fewest blocks that together are the cloud's addresses: what
-// Neutron may give out, and what a gateway's agent may register.
+// Range returns the fewest CIDR blocks that cover the cloud's addresses: those that Neutron may
+// give out and a gateway's agent may register.
 func Range(c *cloud.Cloud) []netip.Prefix {
 	return cover(c.Provider.First, c.Provider.Addresses)
 }
 
-// cover returns the fewest CIDR blocks that together are n IPv4 addresses from
-// first on, in ascending order.
+// cover returns the fewest CIDR blocks that together are n IPv4 addresses from first on, in
+// ascending order.
 func cover(first netip.Addr, n int) []netip.Prefix {
 	var out []netip.Prefix
 	b := first.As4()
 	for at := binary.BigEndian.Uint32(b[:]); n > 0; {
-		// As large as the address is aligned to and as still fits.
+		// The largest block that the address is aligned to and that fits.
 		size := min(bits.TrailingZeros32(at), bits.Len(uint(n))-1)
 		binary.BigEndian.PutUint32(b[:], at)
 		out = append(out, netip.PrefixFrom(netip.AddrFrom4(b), 32-size))
@@ -40,9 +40,8 @@ func cover(first netip.Addr, n int) []netip.Prefix {
 	return out
 }
 
-// reservations keeps AWS from giving an address of Neutron's range to another
-// network interface: of an explicit reservation it hands out nothing by itself
-// (VPC User Guide, subnet-cidr-reservation).
+// reservations keeps AWS from giving an address of Neutron's range to another network interface:
+// AWS assigns none of an explicit reservation by itself (VPC User Guide, subnet-cidr-reservation).
 func (b *up) reservations() {
 	subnet := partSubnet(partProvider)
 	want := Range(b.c)
@@ -53,7 +52,7 @@ func (b *up) reservations() {
 	var kept, needs []string
 	for _, r := range b.s.Reservations {
 		if r.Subnet != b.ids[subnet] {
-			continue // goes with its subnet
+			continue // deleted with its subnet
 		}
 		if r.Explicit && slices.ContainsFunc(want, func(p netip.Prefix) bool { return p.String() == r.CIDR }) {
 			kept = append(kept, r.CIDR)
@@ -71,8 +70,8 @@ func (b *up) reservations() {
 		part := partReservation(p.String())
 		b.create(part, "address reservation", p.String()+" for neutron",
 			createReservation(subnet, func(*applier) netip.Prefix { return p }), needs...)
-		// One after the other: AWS takes a burst of 5 of these calls and then one
-		// in a second (EC2 Developer Guide, ec2-api-throttling).
+		// One after the other: AWS takes a burst of 5 of these calls and then one per second (EC2
+		// Developer Guide, ec2-api-throttling).
 		needs = append(needs, part)
 	}
 	if b.c.Provider.IPv6 && !ok {
@@ -82,9 +81,9 @@ func (b *up) reservations() {
 	}
 }
 
-// createReservation has no ClientToken to repeat it with; that it overlaps with
-// what is there (InvalidParameterValue) means that the first try arrived, if
-// that is the same block of the cloud's own.
+// createReservation has no ClientToken. If the call fails because the block overlaps with an
+// existing one (InvalidParameterValue), and that is the same block of the cloud, an earlier try
+// succeeded.
 func createReservation(subnet string, of func(*applier) netip.Prefix) step {
 	return oneCall(func(ctx context.Context, a *applier) error {
 		cidr := of(a)
@@ -105,7 +104,7 @@ func createReservation(subnet string, of func(*applier) netip.Prefix) step {
 	})
 }
 
-// seeReservations looks into the subnets that were found.
+// seeReservations reads the reservations of the subnets that were found.
 func (s *Seen) seeReservations(ctx context.Context, c Clients, mine types.Filter) error {
 	for _, n := range s.Subnets {
 		found, err := reservationsIn(ctx, c.EC2, n.ID, mine)

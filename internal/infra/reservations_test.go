@@ -44,9 +44,7 @@ func TestCover(t *testing.T) {
 	}
 }
 
-// The blocks are the range, each address once and none besides, and no two of
-// them could be one: two neighbours of a size whose union is a block are not
-// there.
+// The blocks cover exactly the range, each address once, and no two of them could be merged.
 func TestCoverIsExactAndSmallest(t *testing.T) {
 	base := netip.MustParseAddr("10.0.0.0")
 	for start := range 70 {
@@ -80,7 +78,7 @@ func TestCoverIsExactAndSmallest(t *testing.T) {
 	}
 }
 
-// reservations of all subnets, whoever's.
+// reservations returns those of all subnets, of any owner.
 func (l *labAccount) reservations(t *testing.T) (all []types.SubnetCidrReservation) {
 	t.Helper()
 	for _, n := range got(l.root.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{})).Subnets {
@@ -90,7 +88,7 @@ func (l *labAccount) reservations(t *testing.T) (all []types.SubnetCidrReservati
 	return all
 }
 
-// Blocks that are in the way go before those in their place come.
+// Old blocks are removed before overlapping new ones are made.
 func TestReservationsFollowTheRange(t *testing.T) {
 	l := newLab(t, 9)
 	bringUp(t, l, wanted(t, "provider: {addresses: 8}\n"))

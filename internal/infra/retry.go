@@ -15,16 +15,16 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// How long to go on with what may come right by itself.
+// How long to retry.
 var (
-	// consistencyPolicy is for calls that name something just made: AWS may not know
-	// it yet (EC2 Developer Guide, eventual-consistency).
+	// consistencyPolicy is for calls that name a resource just made: AWS may not show it yet (EC2
+	// Developer Guide, eventual-consistency).
 	consistencyPolicy = policy(200*time.Millisecond, 5*time.Second, 2*time.Minute)
-	// machinePolicy is for what waits for a machine to start or to end.
+	// machinePolicy is for waits for a machine's start or end.
 	machinePolicy = policy(500*time.Millisecond, 3*time.Second, 10*time.Minute)
-	// visiblePolicy is for what should be there at once and, if it is not, never will.
+	// visiblePolicy is for what is visible either soon or never.
 	visiblePolicy = policy(200*time.Millisecond, 2*time.Second, 30*time.Second)
-	// lostAnswerPolicy is for what a call whose answer got lost may have made.
+	// lostAnswerPolicy is for looking for the result of a call whose response was lost.
 	lostAnswerPolicy = policy(200*time.Millisecond, 2*time.Second, 5*time.Second)
 )
 
@@ -32,12 +32,11 @@ func policy(first, most, total time.Duration) awsapi.Policy {
 	return awsapi.Policy{Backoff: awsapi.Backoff{First: first, Most: most}, Total: total}
 }
 
-// clock is the passing of time.
 type clock = awsapi.Clock
 
 type wallClock = awsapi.WallClock
 
-// until calls try again for as long as it says so.
+// until calls try until it no longer asks for another try, or the policy's time is over.
 func (a *applier) until(
 	ctx context.Context, p awsapi.Policy, try func(context.Context) (again bool, err error),
 ) error {
@@ -45,9 +44,8 @@ func (a *applier) until(
 	return p.Do(ctx, try)
 }
 
-// call makes one call of AWS, again while the error is one that passes: those
-// of an overloaded AWS or a lost answer, those for something that was just made
-// and is not known yet, and the codes given.
+// call makes one call of AWS. It retries transient errors: throttling, a lost response, a resource
+// just made that is not visible yet, and the given codes.
 func (a *applier) call(ctx context.Context, f func(context.Context) error, passing ...string) error {
 	return a.until(ctx, consistencyPolicy, func(ctx context.Context) (bool, error) {
 		err := f(ctx)
@@ -67,10 +65,10 @@ func passes(err error) bool {
 	return awsapi.Passing(err) || notFound(err) && errorCode(err) != "InvalidAMIID.NotFound"
 }
 
-// create makes a call that makes a resource, once for each time that AWS has
-// none like it: a call whose answer got lost may have made one, and find then
-// finds it, by the cloud's tag and by what it was to be. The call must be made
-// with the option noRetry: the SDK would repeat it without a look.
+// create makes a call that makes a resource, once for each time that AWS has none like it: a call
+// whose response was lost may have made one, which find then finds by the cloud's tag and its
+// properties. The call must be made with the option noRetry: the SDK would repeat it without a
+// look.
 func (a *applier) create(
 	ctx context.Context,
 	make func(context.Context) error, find func(context.Context) (bool, error), passing ...string,
@@ -89,7 +87,7 @@ func (a *applier) create(
 			case found || findErr != nil:
 				return false, findErr
 			case class == awsapi.Exists:
-				return false, hint.With(err, "it is not the cloud's: it bears another tag %s, or was made for "+
+				return false, hint.With(err, "it is not the cloud's: its tag %s differs, or it was made for "+
 					"something else; delete it, or take another name or network for the cloud", awsapi.TagCloud)
 			}
 			return true, err
@@ -100,7 +98,7 @@ func (a *applier) create(
 
 var errNotVisible = errors.New("AWS does not show it")
 
-// appears reports whether AWS soon shows what is looked for.
+// appears reports whether find finds something soon.
 func (a *applier) appears(ctx context.Context, find func(context.Context) (bool, error)) (found bool, err error) {
 	err = a.until(ctx, lostAnswerPolicy, func(ctx context.Context) (bool, error) {
 		var err error
@@ -119,12 +117,11 @@ func (a *applier) appears(ctx context.Context, find func(context.Context) (bool,
 	return found, err
 }
 
-// noRetry makes the SDK leave repeating to this package, which looks before.
+// noRetry turns off the SDK's retries: this package retries, and looks first.
 func noRetry(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
 
-// remove makes a call that removes something; that it is gone is success. It
-// is tried again while something that goes away too still depends on it, and
-// after the codes given.
+// remove makes a call that removes something; not finding it is success. It retries while other
+// resources that are being deleted still depend on it, and after the given codes.
 func (a *applier) remove(ctx context.Context, f func(context.Context) error, passing ...string) error {
 	return a.removing(ctx, f, func(context.Context, error) error { return nil }, passing...)
 }
@@ -144,12 +141,12 @@ func oneRemoval(f step, passing ...string) step {
 	}
 }
 
-// delete removes the resource with that ID as remove does, but not for longer than
-// it takes to see that others use it.
+// delete is remove for the resource with that ID, but it ends as soon as it sees that others use
+// the resource.
 func (a *applier) delete(ctx context.Context, id string, f func(context.Context) error) error {
 	refusals := 0
 	return a.removing(ctx, f, func(ctx context.Context, refusal error) error {
-		// A look is many calls, and what is going away takes some tries.
+		// Looking takes many calls, and dependent resources need some tries to disappear.
 		if refusals++; refusals%4 != 1 {
 			return nil
 		}
@@ -160,7 +157,7 @@ func (a *applier) delete(ctx context.Context, id string, f func(context.Context)
 func (a *applier) removing(
 	ctx context.Context,
 	f func(context.Context) error,
-	busy func(context.Context, error) error, // an error ends it
+	busy func(context.Context, error) error, // an error ends the retries
 	passing ...string,
 ) error {
 	return a.until(ctx, consistencyPolicy, func(ctx context.Context) (bool, error) {

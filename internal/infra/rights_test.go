@@ -18,9 +18,8 @@ import (
 	"macaw.example/internal/model"
 )
 
-// gatewayLab is a local AWS with two clouds, first and second, and some things
-// that belong to neither. Its agent is a client with the rights that the
-// instance of the first cloud has.
+// gatewayLab is a local AWS with two clouds, first and second, and resources that belong to
+// neither. Its agent is a client with the rights of the first cloud's instance.
 type gatewayLab struct {
 	*labAccount
 	t             *testing.T
@@ -32,7 +31,7 @@ type gatewayLab struct {
 	other         string // another
 }
 
-// private is the address of Neutron's that the tests move about.
+// private is the address of Neutron's that the tests move.
 const private = "10.0.1.64"
 
 const floatingPart = awsapi.AddressParts + private
@@ -87,7 +86,7 @@ func (l *gatewayLab) see(name string) Seen {
 	return s
 }
 
-// find returns the ID of the one thing of a part.
+// find returns the ID of the one resource of a part.
 func (l *gatewayLab) find(s Seen, part string) string {
 	l.t.Helper()
 	var ids []string
@@ -114,7 +113,7 @@ func (l *gatewayLab) find(s Seen, part string) string {
 	return ids[0]
 }
 
-// association of an Elastic IP.
+// association returns an Elastic IP's association.
 func (l *gatewayLab) association(s Seen, part string) *string {
 	id := l.find(s, part)
 	i := slices.IndexFunc(s.Addresses, func(a Address) bool { return a.ID == id })
@@ -129,7 +128,7 @@ func further(cloud string) []types.TagSpecification {
 	return awsapi.Tagged(types.ResourceTypeNetworkInterface, cloud, "eni/cloud-1/provider-2")
 }
 
-// work is everything that an agent does, up to the first call that is refused.
+// work does everything that an agent does, up to the first call that is refused.
 func (l *gatewayLab) work() error {
 	api, ctx := l.agent, l.ctx
 	eni := aws.String(l.find(l.first, "eni/cloud-1/provider"))
@@ -182,8 +181,7 @@ func (l *gatewayLab) work() error {
 	return err
 }
 
-// lead has an Elastic IP lead to the address and no longer, by the cloud's
-// policy.
+// lead associates an Elastic IP with the address and disassociates it, by the cloud's policy.
 func (l *gatewayLab) lead(eni *string) error {
 	var allocation *string
 	switch l.cloud.Provider.ElasticIPs {
@@ -254,7 +252,7 @@ func (l *gatewayLab) tidy() {
 	}
 }
 
-// refused says that a right is missing.
+// refused reports whether a right is missing.
 func refused(err error) bool {
 	return errorCode(err) == "UnauthorizedOperation" || errorCode(err) == "AccessDenied"
 }
@@ -270,8 +268,8 @@ func (l *gatewayLab) put(d document) {
 
 func dropped[T any](all []T, i int) []T { return slices.Concat(all[:i], all[i+1:]) }
 
-// With its rights an agent can do its work. Without any one of the statements,
-// of the actions and resources in them, it cannot.
+// With its rights an agent can do its work. Without any one of their statements, actions and
+// resources, it cannot.
 func TestLabRightsAreEnoughAndNeeded(t *testing.T) {
 	for _, policy := range allPolicies {
 		t.Run(string(policy), func(t *testing.T) {
@@ -309,7 +307,7 @@ func TestLabRightsAreEnoughAndNeeded(t *testing.T) {
 	}
 }
 
-// What is not the agent's work is refused.
+// Everything else is refused.
 func TestLabRightsEndThere(t *testing.T) {
 	for _, policy := range allPolicies {
 		t.Run(string(policy), func(t *testing.T) {

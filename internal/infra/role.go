@@ -11,28 +11,28 @@ import (
 )
 
 const (
-	// rolePath keeps Macaw's roles apart from the account's others.
+	// rolePath separates Macaw's roles from the account's others.
 	rolePath = "/macaw/"
 	// rightsName is the name of the policy that is embedded in the role.
 	rightsName = "gateway"
 )
 
-// gatewayName is the name of the role and of the instance profile of a cloud's
-// gateways. IAM knows no regions, and two of them may have clouds of the same
-// name. It is shorter than the 64 characters that a role's name may have (IAM
-// User Guide, reference_iam-quotas), for a cloud's name has at most 32.
+// gatewayName is the name of the role and of the instance profile of a cloud's gateways. It has the
+// region, because IAM is global and two regions may have clouds of the same name. It fits into the
+// 64 characters of a role's name (IAM User Guide, reference_iam-quotas), because a cloud's name has
+// at most 32.
 func gatewayName(cloud, region string) string { return "macaw-" + cloud + "-gateway-" + region }
 
 func isGateway(n cloud.Node) bool { return slices.Contains(n.Roles, model.Gateway) }
 
-// role plans what gives the gateways their rights: a role with an embedded
-// policy, in the instance profile by which instances have it.
+// role plans the gateways' rights: a role with an embedded policy, in the instance profile that
+// gives it to instances.
 func (b *up) role() error {
 	if !slices.ContainsFunc(b.c.Nodes, isGateway) {
 		return nil
 	}
 	if b.s.Region == "" {
-		return errors.New("planning the gateways' role: AWS does not say what region this is")
+		return errors.New("planning the gateways' role: the region is unknown")
 	}
 	name := gatewayName(b.c.Name, b.s.Region)
 	trusted, rights := trust(b.s.Region).text(), gatewayRights(b.c, b.s.Region).text()
@@ -59,8 +59,7 @@ func (b *up) role() error {
 	return nil
 }
 
-// profile plans that a gateway's instance, which exists, has the instance
-// profile.
+// profile plans that a gateway's existing instance has the instance profile.
 func (b *up) profile(n cloud.Node, in Instance) {
 	name, part := gatewayName(b.c.Name, b.s.Region), partInstance(n.Name)
 	switch {
@@ -72,7 +71,7 @@ func (b *up) profile(n cloud.Node, in Instance) {
 			"its instance profile is %s, not %s", in.Profile.Name, name)
 		return
 	}
-	// One of the same name that was made anew is another: its ID tells.
+	// A profile of the same name that was made anew has another ID.
 	b.change(part+"/profile", "instance", n.Name+" has the instance profile "+name, attachProfile(part, name),
 		part, partProfile, partProfile+"/role")
 }

@@ -15,7 +15,7 @@ import (
 
 const testRole = "macaw-first-gateway-" + labRegion
 
-// takeProfile takes the instance profiles from all instances.
+// takeProfile disassociates the instance profiles from all instances.
 func (l *labAccount) takeProfile(t *testing.T) {
 	t.Helper()
 	all := got(l.root.DescribeIamInstanceProfileAssociations(ctx, &ec2.DescribeIamInstanceProfileAssociationsInput{}))
@@ -25,7 +25,7 @@ func (l *labAccount) takeProfile(t *testing.T) {
 	}
 }
 
-// emptyProfile takes the role from the gateways' instance profile.
+// emptyProfile removes the role from the gateways' instance profile.
 func (l *labAccount) emptyProfile(t *testing.T) {
 	t.Helper()
 	got(l.iam.RemoveRoleFromInstanceProfile(ctx, &awsiam.RemoveRoleFromInstanceProfileInput{
@@ -47,8 +47,8 @@ func (l *labAccount) deleteRole(t *testing.T) {
 	got(l.iam.DeleteRole(ctx, &awsiam.DeleteRoleInput{RoleName: aws.String(testRole)}))
 }
 
-// An instance that was made without the profile, or whose profile was made anew
-// under the same name, gets it while it runs.
+// A running instance that was made without the profile, or whose profile was made anew under the
+// same name, gets it.
 func TestRunningInstanceGetsTheProfile(t *testing.T) {
 	l, w := newLab(t, 5), wanted(t, "")
 	id := bringUp(t, l, w).Nodes[0].InstanceID
@@ -71,7 +71,7 @@ func TestRunningInstanceGetsTheProfile(t *testing.T) {
 	}
 }
 
-// A role of the same name that does not bear the cloud's tag is left alone.
+// A role of the same name without the cloud's tag is left alone.
 func TestRoleOfSomebodyElse(t *testing.T) {
 	l, w := newLab(t, 5), wanted(t, "")
 	bringUp(t, l, w)
@@ -85,8 +85,8 @@ func TestRoleOfSomebodyElse(t *testing.T) {
 	takeDown(t, l, "first", testRole)
 }
 
-// What the operator has put into the profile gives way to the role, and what the
-// operator has given to the role goes with it.
+// The role replaces another one that the operator has put into the profile, and policies that the
+// operator has added to the role are removed with it.
 func TestOperatorsChangesToTheRole(t *testing.T) {
 	l, w := newLab(t, 5), wanted(t, "")
 	bringUp(t, l, w)

@@ -15,11 +15,11 @@ import (
 const (
 	everywhere  = "0.0.0.0/0"
 	everywhere6 = "::/0"
-	// sourceSelf stands for the group that a rule is in.
+	// sourceSelf is the source for the rule's own group.
 	sourceSelf = "self"
 )
 
-// managementRules lets the operator in, and the nodes to each other.
+// managementRules lets the operator in, and the nodes reach each other.
 func managementRules(m cloud.Management) []Rule {
 	rules := []Rule{{Protocol: "-1", From: -1, To: -1, Source: sourceSelf}}
 	for _, p := range m.Allow {
@@ -30,8 +30,8 @@ func managementRules(m cloud.Management) []Rule {
 	return rules
 }
 
-// providerRules lets everything in: what may reach a guest is for Neutron's
-// security groups to say, and two places that decide would be one too many.
+// providerRules allows everything in: Neutron's security groups decide what may reach a guest, and
+// rules in two places would conflict.
 func providerRules(p cloud.Provider) []Rule {
 	rules := []Rule{{Protocol: "-1", From: -1, To: -1, Source: everywhere}}
 	if p.IPv6 {
@@ -40,7 +40,7 @@ func providerRules(p cloud.Provider) []Rule {
 	return rules
 }
 
-// rulesOf takes apart what AWS groups by protocol and ports.
+// rulesOf splits a permission, which AWS groups by protocol and ports, into rules.
 func rulesOf(p types.IpPermission, group string) []Rule {
 	rule := Rule{Protocol: aws.ToString(p.IpProtocol), From: -1, To: -1}
 	if p.FromPort != nil {
@@ -73,7 +73,7 @@ func rulesOf(p types.IpPermission, group string) []Rule {
 	return rules
 }
 
-// permission is the rule in AWS's form.
+// permission returns the rule in AWS's form.
 func (r Rule) permission(group string) types.IpPermission {
 	p := types.IpPermission{IpProtocol: aws.String(r.Protocol)}
 	if r.Protocol != "-1" {
@@ -94,7 +94,7 @@ func (r Rule) permission(group string) types.IpPermission {
 	return p
 }
 
-// missing returns what of want is not in have.
+// missing returns the elements of want that are not in have.
 func missing[T comparable](want, have []T) []T {
 	var out []T
 	for _, w := range want {

@@ -18,10 +18,10 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// looks are ways to look, by what they look for.
+// looks are the functions that read AWS, by what they read.
 type looks map[string]func(ctx context.Context, c Clients, mine types.Filter) error
 
-// See finds everything of the named cloud.
+// See reads everything of the named cloud.
 func See(ctx context.Context, c Clients, cloud string) (Seen, error) {
 	s := Seen{Cloud: cloud}
 	if err := s.see(ctx, c, looks{
@@ -39,7 +39,7 @@ func See(ctx context.Context, c Clients, cloud string) (Seen, error) {
 	}); err != nil {
 		return s, err
 	}
-	// These are asked for by what was found.
+	// These depend on the results above.
 	err := s.see(ctx, c, looks{
 		"instance attributes":  s.seeInstanceAttributes,
 		"address reservations": s.seeReservations,
@@ -50,7 +50,7 @@ func See(ctx context.Context, c Clients, cloud string) (Seen, error) {
 	return s, err
 }
 
-// see looks for everything at once.
+// see runs all looks in parallel.
 func (s *Seen) see(ctx context.Context, c Clients, all looks) error {
 	mine := awsapi.ByTag(awsapi.TagCloud, s.Cloud)
 	g, ctx := errgroup.WithContext(ctx)
@@ -65,7 +65,7 @@ func (s *Seen) see(ctx context.Context, c Clients, all looks) error {
 	return g.Wait()
 }
 
-// sort puts everything in the order of its ID: the same cloud looks the same.
+// sort sorts every list by ID, so that the same cloud gives the same Seen.
 func (s *Seen) sort() {
 	slices.Sort(s.Zones)
 	slices.SortFunc(s.VPCs, func(x, y VPC) int { return cmp.Compare(x.ID, y.ID) })
@@ -111,7 +111,7 @@ func (s *Seen) seeVPCs(ctx context.Context, c Clients, mine types.Filter) error 
 			return err
 		}
 		if support == nil || names == nil {
-			continue // removed meanwhile
+			continue // deleted meanwhile
 		}
 		for _, a := range v.Ipv6CidrBlockAssociationSet {
 			if vpc.IPv6, err = withBlock(vpc.IPv6, a.AssociationId, a.Ipv6CidrBlock, vpcBlockState(a)); err != nil {
@@ -125,7 +125,7 @@ func (s *Seen) seeVPCs(ctx context.Context, c Clients, mine types.Filter) error 
 	return nil
 }
 
-// vpcAttribute returns nil for a VPC that is not there.
+// vpcAttribute returns nil if the VPC does not exist.
 func vpcAttribute(
 	ctx context.Context, api EC2, vpc string, name types.VpcAttributeName,
 ) (*ec2.DescribeVpcAttributeOutput, error) {
@@ -202,8 +202,8 @@ func routeTableOf(t types.RouteTable) RouteTable {
 	return table
 }
 
-// otherRoute describes a route for people. A route has one destination and one
-// target of many kinds (EC2 API Reference, Route).
+// otherRoute describes a route for display. A route has one destination and one target of many
+// kinds (EC2 API Reference, Route).
 func otherRoute(r types.Route) string {
 	first := func(values ...*string) string {
 		for _, v := range values {
@@ -211,7 +211,7 @@ func otherRoute(r types.Route) string {
 				return *v
 			}
 		}
-		return "nowhere that is shown"
+		return "an unknown target"
 	}
 	return first(r.DestinationCidrBlock, r.DestinationIpv6CidrBlock, r.DestinationPrefixListId) + " to " +
 		first(r.NetworkInterfaceId, r.InstanceId, r.NatGatewayId, r.VpcPeeringConnectionId, r.TransitGatewayId,
@@ -279,7 +279,7 @@ func interfaceOf(n types.NetworkInterface) (Interface, error) {
 	return eni, nil
 }
 
-// secondaryOn returns the private addresses of a network interface but for the first.
+// secondaryOn returns the private addresses of a network interface except the primary one.
 func secondaryOn(n types.NetworkInterface) (all []string) {
 	for _, a := range n.PrivateIpAddresses {
 		if !aws.ToBool(a.Primary) {
@@ -337,7 +337,7 @@ func instanceOf(i types.Instance) Instance {
 	return instance
 }
 
-// instanceAttributes are those that DescribeInstances does not show.
+// instanceAttributes are those that DescribeInstances does not return.
 var instanceAttributes = []types.InstanceAttributeName{
 	types.InstanceAttributeNameDisableApiTermination,
 	types.InstanceAttributeNameDisableApiStop,
@@ -345,7 +345,7 @@ var instanceAttributes = []types.InstanceAttributeName{
 	types.InstanceAttributeNameUserData,
 }
 
-// seeInstanceAttributes asks for one attribute a call (EC2 API Reference,
+// seeInstanceAttributes makes one call for each attribute (EC2 API Reference,
 // DescribeInstanceAttribute).
 func (s *Seen) seeInstanceAttributes(ctx context.Context, c Clients, _ types.Filter) error {
 	for n := range s.Instances {
@@ -357,7 +357,7 @@ func (s *Seen) seeInstanceAttributes(ctx context.Context, c Clients, _ types.Fil
 			in := &ec2.DescribeInstanceAttributeInput{InstanceId: aws.String(i.ID), Attribute: attribute}
 			out, err := c.EC2.DescribeInstanceAttribute(ctx, in)
 			if notFound(err) {
-				break // removed meanwhile
+				break // terminated meanwhile
 			}
 			if err != nil {
 				return err

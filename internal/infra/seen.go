@@ -7,12 +7,10 @@ import (
 	"slices"
 )
 
-// Seen is what AWS has of a cloud. Every list has all resources that bear the
-// cloud's tag, also twins: a call that was repeated because its answer got
-// lost may have made a second one.
+// Seen is what AWS has of a cloud. Every list has all resources with the cloud's tag, including
+// duplicates: a call that was repeated because its response was lost may have made a second one.
 type Seen struct {
-	Cloud string
-	// Region is the region's name.
+	Cloud  string
 	Region string
 	// Zones are the region's available zones, in AWS's order.
 	Zones            []string
@@ -24,33 +22,32 @@ type Seen struct {
 	SecurityGroups   []SecurityGroup
 	KeyPairs         []KeyPair
 	Interfaces       []Interface
-	// Instances has terminated ones too, for as long as AWS shows them.
+	// Instances includes terminated ones, for as long as AWS shows them.
 	Instances []Instance
-	// Volumes are the instances' root volumes, and what is left of earlier ones.
+	// Volumes are the instances' root volumes, and those left of earlier instances.
 	Volumes []Volume
-	// Addresses has those too that the gateways' agents have allocated.
+	// Addresses includes those that the gateways' agents have allocated.
 	Addresses []Address
-	// Role and Profile are what the gateways have their rights by; nil if there
-	// is none. Each has one name, so there are no twins.
+	// Role and Profile give the gateways their rights; nil if missing. Each has a fixed name, so
+	// there are no duplicates.
 	Role    *Role
 	Profile *InstanceProfile
 }
 
-// VPC is a virtual private cloud.
 type VPC struct {
 	ID, Part, CIDR          string
 	DNSSupport, DNSHostname bool
 	IPv6                    []Block
 }
 
-// Block is an IPv6 block that a VPC or a subnet has.
+// Block is an IPv6 block of a VPC or a subnet.
 type Block struct {
-	// Association is the ID by which the block can be given back.
+	// Association is the ID for disassociating the block.
 	Association string
 	CIDR        netip.Prefix
 }
 
-// InternetGateway is the way to the Internet of the VPC it is attached to.
+// InternetGateway connects the VPC that it is attached to with the Internet.
 type InternetGateway struct {
 	ID, Part string
 	VPC      string // empty while it is not attached
@@ -59,73 +56,73 @@ type InternetGateway struct {
 // Subnet is one of the cloud's networks.
 type Subnet struct {
 	ID, Part, VPC, CIDR, Zone string
-	// IPv6 is the zero value if it has no IPv6 block.
+	// IPv6 is the zero value without an IPv6 block.
 	IPv6 Block
-	// MapPublic gives instances launched here a public address, AssignIPv6 new
-	// network interfaces an IPv6 address of AWS's choice.
+	// MapPublic gives instances launched here a public address, AssignIPv6 new network interfaces
+	// an IPv6 address of AWS's choice.
 	MapPublic, AssignIPv6 bool
 }
 
-// Reservation is a block of a subnet's addresses.
+// Reservation is a CIDR reservation of a subnet.
 type Reservation struct {
 	ID, Part, Subnet, CIDR string
-	// Explicit says that AWS takes no address of it by itself.
+	// Explicit means that AWS assigns none of its addresses by itself.
 	Explicit bool
 }
 
 // Role is an IAM role.
 type Role struct {
 	Name string
-	// Trust says who may have the role and Rights what the role may do, as
-	// policies. Rights is empty if there is no such policy yet.
+	// Trust is the policy for assuming the role and Rights the policy of what the role may do.
+	// Rights is empty if there is no such policy yet.
 	Trust, Rights string
 }
 
-// InstanceProfile is how instances have a role.
+// InstanceProfile gives an instance its role.
 type InstanceProfile struct {
 	ID, Name string
 	Role     string // name, or empty
 }
 
-// RouteTable is what the subnets associated with it route by.
+// RouteTable has the routes of the subnets associated with it.
 type RouteTable struct {
 	ID, Part, VPC string
-	// Default is the target of 0.0.0.0/0: the ID of a gateway, or empty if
-	// there is no such route.
+	// Default is the target of 0.0.0.0/0: the ID of a gateway, or empty if there is no such route.
 	Default string
-	// Blackhole is true if that target is gone.
+	// Blackhole is true if that target no longer exists.
 	Blackhole bool
-	// Default6 and Blackhole6 are the same of ::/0.
+	// Default6 and Blackhole6 are the same for ::/0.
 	Default6   string
 	Blackhole6 bool
-	// Others are the destinations of routes besides these and AWS's own, and
-	// where they lead: "10.9.0.0/16 to pcx-1".
+	// Others are all other routes except AWS's own, as destination and target: "10.9.0.0/16 to
+	// pcx-1".
 	Others  []string
 	Subnets []string
-	// Main says that subnets without a table of their own use this one.
+	// Main means that subnets without a table of their own use this one.
 	Main bool
 }
 
-// SecurityGroup is a set of rules for what may come in and go out.
+// SecurityGroup is a set of ingress and egress rules.
 type SecurityGroup struct {
 	ID, Part, Name, VPC string
 	Ingress, Egress     []Rule
 }
 
-// Rule allows traffic from a source to come in, or traffic to it to go out.
+// Rule allows traffic from a source, or egress to it.
 type Rule struct {
 	// Protocol is tcp, udp, icmp or -1 for all.
 	Protocol string
 	// From and To bound the destination port; -1 for all.
 	From, To int32
-	// Source is where it comes from or goes to: a CIDR, "self" for the group itself, or another group's ID.
+	// Source is the traffic's source or destination: a CIDR, "self" for the group itself, or
+	// another group's ID.
 	Source string
 }
 
-// KeyPair is the SSH key that an instance's image puts in its user's account.
+// KeyPair is the SSH key for the login user of an instance's image.
 type KeyPair struct {
 	ID, Part, Name string
-	// PublicKey is in the form of authorized_keys, or empty if AWS hides it.
+	// PublicKey is in the form of authorized_keys, or empty if AWS does not return it.
 	PublicKey string
 }
 
@@ -139,33 +136,32 @@ type Interface struct {
 	// Instance is the one it is attached to as device Device, or empty.
 	Instance string
 	Device   int32
-	// Attachment is the ID of that; DeleteOnTermination says that the interface
-	// goes with the instance.
+	// Attachment is the attachment's ID; DeleteOnTermination means that the interface is deleted
+	// with the instance.
 	Attachment          string
 	DeleteOnTermination bool
-	// Unchecked says that its source/destination check is off.
+	// Unchecked means that its source/destination check is off.
 	Unchecked bool
 	// Groups are the IDs of its security groups.
 	Groups []string
 }
 
-// Instance is a machine.
+// Instance is an EC2 instance.
 type Instance struct {
 	ID, Part, State, Type, Image string
-	// Profile is its instance profile, the zero value if it has none. Its Role
-	// is not told.
+	// Profile is its instance profile, the zero value without one. Its Role is not filled in.
 	Profile InstanceProfile
-	// Metadata is how it reaches its metadata service.
+	// Metadata has the options of its metadata service.
 	Metadata Metadata
-	// UserData is what cloud-init got.
+	// UserData is cloud-init's input.
 	UserData []byte
 	// Key is the name of the key pair that it was launched with.
 	Key string
-	// NoTerminate and NoStop are the protections against calls that do so.
+	// NoTerminate and NoStop are API termination and stop protection.
 	NoTerminate, NoStop bool
 	// OnShutdown is "stop" or "terminate".
 	OnShutdown string
-	// Sealed says that it is good for an image and for nothing else.
+	// Sealed means that it is only good for making an image.
 	Sealed bool
 }
 
@@ -176,13 +172,12 @@ type Metadata struct {
 	HopLimit                     int32
 }
 
-// Sealed reports whether one of the instances is good for an image and for nothing
-// else.
+// Sealed reports whether one of the instances is sealed.
 func (s Seen) Sealed() bool {
 	return slices.ContainsFunc(s.Instances, func(i Instance) bool { return i.Sealed && i.live() })
 }
 
-// live reports whether the instance exists or can again.
+// live reports whether the instance is not terminated and will not be.
 func (i Instance) live() bool { return i.State != "terminated" && i.State != "shutting-down" }
 
 // Volume is an EBS volume.
@@ -197,7 +192,7 @@ type Volume struct {
 // Address is an Elastic IP.
 type Address struct {
 	ID, Part, Public string
-	// Association, Interface and Private are empty if it leads nowhere.
+	// Association, Interface and Private are empty if it is not associated.
 	Association, Interface, Private string
 }
 
@@ -213,8 +208,8 @@ func (s Seen) Empty() bool {
 			len(s.KeyPairs)+len(s.Interfaces)+len(s.Volumes)+len(s.Addresses) == 0
 }
 
-// without returns what is seen besides what is kept, of the kinds that others can
-// keep. A main route table counts as its VPC's.
+// without returns Seen without the kept resources, of the kinds that others can keep. A main route
+// table is always left out: it is deleted with its VPC.
 func (s Seen) without(kept []Kept) Seen {
 	stays := map[string]bool{}
 	for _, k := range kept {

@@ -15,8 +15,8 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// seeRole looks for the gateways' role by its name: IAM finds nothing by tag.
-// One that does not bear the cloud's tag is somebody else's.
+// seeRole looks for the gateways' role by its name: IAM cannot search by tag. A role without the
+// cloud's tag is not the cloud's.
 func (s *Seen) seeRole(ctx context.Context, c Clients, _ types.Filter) (err error) {
 	s.Role, err = findRole(ctx, c.IAM, s.Cloud, gatewayName(s.Cloud, s.Region))
 	return err
@@ -27,7 +27,7 @@ func (s *Seen) seeProfile(ctx context.Context, c Clients, _ types.Filter) (err e
 	return err
 }
 
-// findRole returns nil if there is no role of the cloud's.
+// findRole returns nil if the cloud has no such role.
 func findRole(ctx context.Context, api IAM, cloud, name string) (*Role, error) {
 	out, err := api.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String(name)})
 	if notFound(err) || err == nil && iamTag(out.Role.Tags, awsapi.TagCloud) != cloud {
@@ -53,7 +53,7 @@ func findRole(ctx context.Context, api IAM, cloud, name string) (*Role, error) {
 	return r, err
 }
 
-// findProfile returns nil if there is no instance profile of the cloud's.
+// findProfile returns nil if the cloud has no such instance profile.
 func findProfile(ctx context.Context, api IAM, cloud, name string) (*InstanceProfile, error) {
 	out, err := api.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: aws.String(name)})
 	if notFound(err) || err == nil && iamTag(out.InstanceProfile.Tags, awsapi.TagCloud) != cloud {
@@ -69,8 +69,7 @@ func findProfile(ctx context.Context, api IAM, cloud, name string) (*InstancePro
 	return p, nil
 }
 
-// unescaped reads a policy as IAM returns it: like a part of a URL (IAM API
-// Reference, GetRolePolicy).
+// unescaped decodes a policy as IAM returns it: URL-encoded (IAM API Reference, GetRolePolicy).
 func unescaped(document *string) (string, error) {
 	text, err := url.PathUnescape(aws.ToString(document))
 	if err != nil {

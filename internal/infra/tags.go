@@ -5,10 +5,10 @@ package infra
 import awsapi "macaw.example/internal/aws"
 
 const (
-	// TagPackages is on an image and says which packages are installed in it.
+	// TagPackages is on an image and has the hash of its packages.
 	TagPackages = "macaw:packages"
-	// TagSealed is on an instance that is made ready for an image: nobody can log in
-	// any more, or soon nobody can.
+	// TagSealed is on an instance that is being prepared for an image: its logins are or will soon
+	// be removed.
 	TagSealed = "macaw:sealed"
 )
 
@@ -26,9 +26,8 @@ const (
 	partProvider        = "provider"
 )
 
-// partVPCIPv6 and partSubnetIPv6 are the IPv6 blocks of the VPC and of the
-// provider subnet, which bear no tags of their own. What is known by the latter
-// is the block itself, for it has no better name.
+// partVPCIPv6 and partSubnetIPv6 are the IPv6 blocks of the VPC and of the provider subnet, which
+// have no tags of their own. The ID of the latter is the block itself, for lack of another.
 const (
 	partVPCIPv6    = partVPC + "/ipv6"
 	partSubnetIPv6 = "subnet/" + partProvider + "/ipv6"
@@ -38,7 +37,7 @@ func partSubnet(network string) string { return "subnet/" + network }
 func partGroup(network string) string  { return "security-group/" + network }
 func partInstance(node string) string  { return "instance/" + node }
 
-// partENIs are the parts of the interfaces that a node is made with, in the order of its devices.
+// partENIs are the parts of a node's first interfaces, in the order of its devices.
 func partENIs(node string) []string {
 	return []string{awsapi.InterfacePart(node, partManagement), awsapi.InterfacePart(node, partProvider)}
 }

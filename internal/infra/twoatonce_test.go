@@ -14,8 +14,8 @@ import (
 	"macaw.example/internal/runlock"
 )
 
-// Two runs at the same moment, from nothing: one makes the cloud, the other is
-// told, and finds it made when it is let in.
+// Of two runs at the same time, from nothing, one makes the cloud; the other gets an error, and
+// later finds the cloud made.
 func TestLabTwoAtOnce(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

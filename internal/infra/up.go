@@ -13,45 +13,42 @@ import (
 	"macaw.example/internal/cloud"
 )
 
-// Wanted is what a cloud's AWS resources shall be.
+// Wanted describes a cloud's AWS resources.
 type Wanted struct {
 	Cloud *cloud.Cloud
 	// PublicKey is an SSH public key in the form of authorized_keys.
 	PublicKey string
-	// Image is what new instances boot; it may be the zero value if there is no
-	// instance to make.
+	// Image is what new instances boot; it may be the zero value if none will be made.
 	Image Image
-	// Zone is where subnets are made; if it is empty, in the first.
+	// Zone is the zone for new subnets; if empty, the region's first.
 	Zone string
-	// UserData is what cloud-init gets, at most 16 KiB (EC2 User Guide,
-	// user-data).
+	// UserData is cloud-init's input, at most 16 KiB (EC2 User Guide, user-data).
 	UserData []byte
 }
 
 const maxUserData = 16 << 10
 
-// up builds the plan that makes a cloud or mends it.
+// up builds the plan that makes or repairs a cloud.
 type up struct {
 	*Plan
 	c *cloud.Cloud
 	w Wanted
 	s Seen
-	// gone has the IDs of network interfaces that are to go.
+	// gone has the IDs of network interfaces that will be removed.
 	gone []string
 }
 
-// PlanUp returns what it takes to make what is seen into what is wanted. It
-// asks nobody: the same input gives the same plan.
+// PlanUp returns the plan that turns what is seen into what is wanted. It makes no calls: the same
+// input gives the same plan.
 func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	if len(w.UserData) > maxUserData {
-		return nil, fmt.Errorf("planning cloud %s: %d bytes of user data, and AWS takes %d",
+		return nil, fmt.Errorf("planning cloud %s: %d bytes of user data, and AWS's limit is %d",
 			w.Cloud.Name, len(w.UserData), maxUserData)
 	}
 	b := &up{Plan: &Plan{Cloud: w.Cloud.Name, wanted: &w, ids: map[string]string{}}, c: w.Cloud, w: w, s: s}
 	b.retags()
-	// The order of the plan is the order in which things are worth starting: a
-	// role and Elastic IPs need nothing, it takes AWS a while to know a role
-	// everywhere, and the instance takes longest.
+	// Actions are planned in the order in which they should start: the role and the Elastic IPs
+	// need nothing, AWS takes some time to propagate a role, and the instance takes longest.
 	if err := b.role(); err != nil {
 		return nil, err
 	}
@@ -83,8 +80,8 @@ func (b *up) drift(object, hint, format string, args ...any) {
 	b.Drift = append(b.Drift, Drift{Object: object, Text: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// vpc returns the cloud's VPC. A twin can only be the fruit of a call repeated
-// before AWS showed its result; the one in use is the one with subnets.
+// vpc returns the cloud's VPC. Of duplicates, which a call repeated before AWS showed its result
+// makes, the one with subnets is in use.
 func (b *up) vpc() *VPC {
 	var best *VPC
 	for i, v := range b.s.VPCs {
@@ -134,8 +131,8 @@ func (b *up) network() error {
 
 func (b *up) dns() { b.change("vpc/dns", "vpc", "dns support and host names on", enableDNS, partVPC) }
 
-// zone returns where both subnets lie: a secondary address, and so a floating
-// IP, never leaves its zone.
+// zone returns the zone of both subnets: a secondary address, and so a floating IP, never leaves
+// its zone.
 func (b *up) zone() (string, error) {
 	if zone := cmp.Or(b.subnetZone(), b.w.Zone, b.c.AvailabilityZone); zone != "" {
 		return zone, nil
@@ -146,7 +143,7 @@ func (b *up) zone() (string, error) {
 	return b.s.Zones[0], nil
 }
 
-// subnetZone returns the zone of the subnets that exist, or nothing.
+// subnetZone returns the zone of the existing subnets, or the empty string.
 func (b *up) subnetZone() string {
 	for _, n := range b.s.Subnets {
 		if n.VPC == b.ids[partVPC] && strings.HasPrefix(n.Part, "subnet/") {
@@ -192,8 +189,8 @@ func (b *up) subnet(vpcID, network string, cidr netip.Prefix, zone string) {
 	b.create(part, "subnet", fmt.Sprintf("%s %s in %s", network, cidr, zone), createSubnet(part, cidr, zone), partVPC)
 }
 
-// routes gives both subnets one route table whose default leads to the
-// Internet gateway; the route inside the VPC is AWS's own.
+// routes gives both subnets one route table with the Internet gateway as the default route. AWS
+// adds the VPC's local route.
 func (b *up) routes() {
 	var table *RouteTable
 	for i, t := range b.s.RouteTables {
@@ -223,8 +220,7 @@ func (b *up) routes() {
 	}
 }
 
-// route plans that a destination's target, which is seen, is the Internet
-// gateway.
+// route plans that the target of a destination, currently seen, is the Internet gateway.
 func (b *up) route(id, to, seen string, blackhole bool, needs []string) {
 	detail := to + " to the internet gateway"
 	switch {
@@ -256,15 +252,14 @@ func (b *up) group(network string, want []Rule) {
 		b.change(part+"/allow", "security group", network+" allows "+describeRules(add, "from"),
 			authorize(part, add), part)
 	}
-	// A rule that the file does not have is a hole, not a detail.
+	// A rule that the file does not have is a hole, so it is removed.
 	if extra := missing(have, want); len(extra) > 0 {
 		b.change(part+"/revoke", "security group", network+" no longer allows "+describeRules(extra, "from"),
 			revoke(part, extra), part)
 	}
 }
 
-// describeRules returns the rules for people: ports grouped by source, which
-// way says whether traffic comes from or goes to.
+// describeRules formats the rules for display: ports grouped by source; way is "from" or "to".
 func describeRules(rules []Rule, way string) string {
 	var order []string
 	ports := map[string][]string{}
@@ -307,7 +302,7 @@ func (b *up) keyPair() {
 		if used {
 			b.ids[partKeyPair] = k.ID
 			b.drift("key pair", "",
-				"it has another public key than this machine's, and instances get theirs only when they are made")
+				"its public key is not this machine's, and instances get theirs only at launch")
 			return
 		}
 	}

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package model is the few words of the domain that several rooms say: a MAC, a
-// node's role, where Elastic IPs come from, how long something waits, what cannot be
-// had.
+// Package model has the few domain types that several packages share: a MAC, a node's role, the
+// policy for Elastic IPs, a wait, a finding.
 //
-// They are values, with the text by which files and JSON have them; what is done
-// about them is the rooms' own. The package imports nothing of the project.
+// They are values with their text form for files and JSON; the behaviour is in the packages that
+// use them. The package imports nothing of the project.
 package model

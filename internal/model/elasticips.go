@@ -8,31 +8,29 @@ import (
 	"time"
 )
 
-// ElasticIPs is a policy: where the Elastic IPs of Neutron's addresses come from.
-// The cloud file has one for the cloud; a tag on a floating IP, its own.
+// ElasticIPs is a policy for the Elastic IPs of Neutron's addresses. The cloud file sets the
+// cloud's policy, and a tag on a floating IP overrides it.
 type ElasticIPs string
 
 // The policies.
 const (
-	// ElasticIPsAll: each address has one that was made with the cloud. None is
-	// allocated or released later, and addresses stay registered when Neutron lets go
-	// of them.
+	// ElasticIPsAll: each address has one that was made with the cloud. None is allocated or
+	// released later, and addresses stay registered when Neutron releases them.
 	ElasticIPsAll ElasticIPs = "all"
-	// ElasticIPsOnDemand: allocated when Neutron gives an address out, and released
-	// when it lets go.
+	// ElasticIPsOnDemand: allocated when Neutron assigns an address, and released with it.
 	ElasticIPsOnDemand ElasticIPs = "on-demand"
 	// ElasticIPsPool: one of a list of allocations; none is allocated or released.
 	ElasticIPsPool ElasticIPs = "pool"
-	// ElasticIPsNone: addresses are reached inside the VPC only.
+	// ElasticIPsNone: addresses can be reached inside the VPC only.
 	ElasticIPsNone ElasticIPs = "none"
 )
 
-// ElasticIPPolicies returns every policy there is.
+// ElasticIPPolicies returns every policy.
 func ElasticIPPolicies() []ElasticIPs {
 	return []ElasticIPs{ElasticIPsAll, ElasticIPsOnDemand, ElasticIPsPool, ElasticIPsNone}
 }
 
-// Wait is how long something waits; as text a duration such as "24h0m0s", or "never".
+// Wait is a duration, as text for example "24h0m0s", or "never".
 type Wait time.Duration
 
 // Never is a wait that only an operator ends.
@@ -40,7 +38,7 @@ const Never = Wait(math.MaxInt64)
 
 const never = "never"
 
-// String is the wait as text.
+// String returns the wait as text.
 func (w Wait) String() string {
 	if w == Never {
 		return never

@@ -4,14 +4,13 @@ package model
 
 import "net/netip"
 
-// Code says what kind of thing cannot be had.
+// Code identifies the kind of a finding.
 type Code string
 
-// Finding is something wanted that cannot be had. Everything else goes on, and
-// it is tried again.
+// Finding is something wanted that is not possible now. It is retried, and everything else goes on.
 type Finding struct {
-	Addr netip.Addr `json:"addr,omitzero"` // invalid if it is about none
+	Addr netip.Addr `json:"addr,omitzero"` // invalid if it is not about an address
 	Code Code       `json:"code"`
 	Text string     `json:"text"`           // a sentence without a full stop
-	Hint string     `json:"hint,omitempty"` // what to do, or empty
+	Hint string     `json:"hint,omitempty"` // a remedy, or empty
 }

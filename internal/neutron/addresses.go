@@ -11,7 +11,7 @@ import (
 	"slices"
 )
 
-// Kind says what has an address on an external network.
+// Kind is what has an address on an external network.
 type Kind string
 
 const (
@@ -20,8 +20,7 @@ const (
 	KindPort     Kind = "port"     // anything else, such as a guest right on the network
 )
 
-// Address is an address on an external network and the MAC that its frames
-// carry.
+// Address is an address on an external network and the MAC that its frames carry.
 type Address struct {
 	Addr   netip.Addr       `json:"addr"`
 	MAC    net.HardwareAddr `json:"mac"` // nil if nobody sends from it now
@@ -30,22 +29,21 @@ type Address struct {
 	Router string           `json:"router"` // ID; empty for KindPort and an idle floating IP
 	Active bool             `json:"active"` // somebody may send from it now
 
-	// Claimants are the MACs that may use a reserved address: it goes to the one that
-	// announces it. Only such an address has any; its MAC is nil.
+	// Claimants are the MACs that may use a reserved address: it goes to the one that announces it.
+	// Only reserved addresses have any; their MAC is nil.
 	Claimants []net.HardwareAddr `json:"claimants,omitempty"`
 
-	// Host is the node through which its traffic goes, by its host name. It is
-	// Neutron's binding:host_id, which follows OVN's claims of gateways; a claim
-	// that ends without a new one leaves the last. Empty: none.
+	// Host is the host name of the node that its traffic goes through: Neutron's binding:host_id,
+	// which follows OVN's claims of gateways. When a claim ends without a new one, the old value
+	// stays. Empty: none.
 	Host    string   `json:"host"`
 	Project string   `json:"project"` // ID; a router's gateway port has none
 	Tags    []string `json:"tags"`    // of the floating IP or the port
 }
 
-// ProviderAddresses returns every address that Neutron has given out on the
-// external network, in order. The error is ErrNoNetwork if there is no such
-// network. It takes three requests to Neutron, and one more if floating IPs are
-// distributed and in use, however many addresses there are.
+// ProviderAddresses returns all of Neutron's addresses on the external network, in order. The error
+// is ErrNoNetwork if there is no such network. It makes three requests to Neutron, and one more if
+// floating IPs are distributed and in use, however many addresses there are.
 func (p Provider) ProviderAddresses(ctx context.Context) ([]Address, error) {
 	s, err := p.snapshot(ctx)
 	if err != nil {
@@ -60,11 +58,11 @@ func (p Provider) ProviderAddresses(ctx context.Context) ([]Address, error) {
 	return addresses(s, hosts, p.Distributed), nil
 }
 
-// fewGuests is how many ports are asked for by ID. More would make the request
-// longer than web servers take (uWSGI: 4 KiB of headers unless told otherwise).
+// fewGuests is how many ports are requested by ID. More would make the request longer than web
+// servers accept (uWSGI: 4 KiB of headers by default).
 const fewGuests = 50
 
-// guestHosts returns the hosts of the ports that floating IPs lead to, by ID.
+// guestHosts returns the hosts of floating IPs' ports, by port ID.
 func (p Provider) guestHosts(ctx context.Context, floating []FloatingIP) (map[string]string, error) {
 	hosts := make(map[string]string)
 	for _, f := range floating {
@@ -97,10 +95,9 @@ func (p Provider) guestHosts(ctx context.Context, floating []FloatingIP) (map[st
 	return hosts, nil
 }
 
-// addresses tells who sends from what. A centralized floating IP, and one with
-// port forwarding always, is an address of its router and leaves under the MAC
-// and through the node of the router's gateway port. The address of a port that
-// merely reserves it is used by guests that may have it too.
+// addresses determines the MAC and the node of each address. A centralized floating IP, and any
+// with port forwarding, is an address of its router: it uses the MAC and the node of the router's
+// gateway port. An address of a port that only reserves it is used by guests that are allowed to.
 func addresses(s snapshot, hosts map[string]string, distributed bool) []Address {
 	out := make([]Address, 0, len(s.ports)+len(s.floating))
 	gateways := make(map[string]Address)
@@ -138,7 +135,7 @@ func addresses(s snapshot, hosts map[string]string, distributed bool) []Address 
 	return out
 }
 
-// Owner is who has the address, for people, such as "router 3f2c...".
+// Owner describes the address's owner for display, such as "router 3f2c...".
 func (a Address) Owner() string {
 	switch a.Kind {
 	case KindRouter:

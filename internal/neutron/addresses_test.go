@@ -123,8 +123,8 @@ func TestAddressesWithoutGateway(t *testing.T) {
 	}
 }
 
-// Thousands of floating IPs take no more requests, and no list of IDs that no
-// web server would take, but for pages that the server insists on.
+// Thousands of floating IPs take no more requests, except for pages that the server requires, and
+// no list of IDs that is too long for a web server.
 func TestManyAddresses(t *testing.T) {
 	f, p := recorded(t)
 	p.Distributed = true
@@ -154,13 +154,13 @@ func TestManyAddresses(t *testing.T) {
 	}
 }
 
-// Half an answer is none: what is missing would be taken back from AWS.
+// A truncated response is an error: missing addresses would be unassigned on AWS.
 func TestCutOff(t *testing.T) {
 	for _, cut := range []string{
 		`{"floatingips": [`, `{"floatingips": []`, `{"floatingips": null}`, `{"floatingips": {}}`, `[]`, ``,
 		`{"floatingips": [{"id": "fip1", "floating_ip_address": "10.20.1"}]}`,
 	} {
-		f, p := recorded(t) // its own: requests of the one before may still be on their way
+		f, p := recorded(t) // its own: earlier requests may still be under way
 		f.answers["GET /floatingips"] = cut
 		if _, err := p.ProviderAddresses(context.Background()); err == nil {
 			t.Errorf("answer %q gave addresses", cut)

@@ -9,21 +9,19 @@ import (
 	"slices"
 )
 
-// Admission is whether a guest's security groups let anybody outside in to the
-// ports that a forward leads to. Neutron forwards all the same if they do not,
-// and the guest does not answer.
+// Admission is whether a guest's security groups admit anybody outside to the ports of a forward.
+// If they do not, Neutron forwards all the same, and the guest does not answer.
 type Admission struct {
 	Open   bool     `json:"open"`
 	Groups []string `json:"groups"` // IDs of the guest's security groups; none lets nobody in
 }
 
-// Admission asks for a forward's. A rule for some source addresses only counts as
-// letting in: who is outside is for the cloud's people to say. One for members of a
-// security group does not: they are inside.
+// Admission returns a forward's admission. A rule for some source addresses counts as admitting,
+// since those may be outside. A rule for members of a security group does not: they are inside.
 func (p Provider) Admission(ctx context.Context, f Forward) (Admission, error) {
 	type securedPort struct {
 		Groups  []string `json:"security_groups"`
-		Secured *bool    `json:"port_security_enabled"` // nil where Neutron can't turn it off
+		Secured *bool    `json:"port_security_enabled"` // nil if Neutron has no such extension
 	}
 	var a Admission
 	err := list(ctx, p.Client.api, "ports", url.Values{"id": {f.PortID}}, func(g securedPort) error {
@@ -49,7 +47,7 @@ func (p Provider) Admission(ctx context.Context, f Forward) (Admission, error) {
 	return a, nil
 }
 
-// ingressRule is a rule of a security group. What is null stands for any.
+// ingressRule is a rule of a security group. A null matches anything.
 type ingressRule struct {
 	EtherType string  `json:"ethertype"`
 	Protocol  *string `json:"protocol"`
@@ -58,11 +56,11 @@ type ingressRule struct {
 	Members   *string `json:"remote_group_id"`
 }
 
-// protocolNumbers are the other names that a rule may have for a protocol (IANA,
-// Assigned Internet Protocol Numbers).
+// protocolNumbers are the other spellings of protocols in rules (IANA, Assigned Internet Protocol
+// Numbers).
 var protocolNumbers = map[string]string{"tcp": "6", "udp": "17"}
 
-// admits tells whether rules let somebody outside in to all the ports.
+// admits reports whether rules admit somebody outside to all the ports.
 func admits(rules []ingressRule, protocol string, ports PortRange) bool {
 	rules = slices.DeleteFunc(slices.Clone(rules), func(r ingressRule) bool {
 		return r.EtherType != "IPv4" || r.Members != nil ||

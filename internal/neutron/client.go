@@ -9,16 +9,16 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 )
 
-// Client talks to the Neutron of one cloud. It renews its token by itself and
-// is safe for concurrent use.
+// Client is a client of one cloud's Neutron. It renews its token by itself and is safe for
+// concurrent use.
 type Client struct {
-	ids     sync.Map // of networks, by name, as they were the last time
+	ids     sync.Map // of networks, by name, as last seen
 	api     *gophercloud.ServiceClient
 	session *Session
 }
 
-// Connect logs in and finds Neutron in the catalog. Ending the context later
-// does not end the Client.
+// Connect logs in and finds Neutron in the catalog. Ending the context later does not end the
+// Client.
 func Connect(ctx context.Context, auth Auth) (*Client, error) {
 	session, err := LogIn(ctx, auth, 0)
 	if err != nil {

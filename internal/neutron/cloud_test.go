@@ -15,13 +15,13 @@ import (
 	"testing"
 )
 
-// fakeCloud is a Keystone that lets one user in and a Neutron of canned answers,
-// which remembers what it was asked to write.
+// fakeCloud is a Keystone with one user and a Neutron of canned responses, which records what is
+// written.
 type fakeCloud struct {
 	*httptest.Server
-	mu      sync.Mutex        // of the rest: requests come side by side, and may outlive who asked
+	mu      sync.Mutex        // for the rest: requests are concurrent, and may outlive their caller
 	answers map[string]string // by "GET /networks?name=public" or, for any query, "GET /networks"
-	status  map[string]int    // where it is not the method's usual one
+	status  map[string]int    // if not the method's usual one
 	written func(request, body string)
 	writes  []string              // "PUT /networks/1 {...}"
 	queries map[string]url.Values // the last query by path, without fields
@@ -143,7 +143,7 @@ func newFakeCloud(t *testing.T) *fakeCloud {
 	return f
 }
 
-// answer changes an answer after something was asked.
+// answer changes a response after something was requested.
 func (f *fakeCloud) answer(request, body string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 )
 
-// neutronMessage returns what Neutron says in a refusal, which the library wraps into the
-// whole request and answer.
+// neutronMessage returns the text of Neutron's refusal. The library's error has the complete
+// request and response around it.
 func neutronMessage(err error) error {
 	var refused gophercloud.ErrUnexpectedResponseCode
 	if !errors.As(err, &refused) {

@@ -12,32 +12,31 @@ import (
 	"strings"
 )
 
-// Forward is a port forwarding: traffic to ports of a floating IP goes to ports
-// of a guest (Networking API v2.0, "Floating IPs port forwarding").
+// Forward is a port forwarding: traffic to ports of a floating IP goes to ports of a guest
+// (Networking API v2.0, "Floating IPs port forwarding").
 type Forward struct {
 	ID         string     `json:"id"`
 	Addr       netip.Addr `json:"floatingIP"`
-	Public     netip.Addr `json:"elasticIP"` // by the floating IP's tag; zero: none is told
+	Public     netip.Addr `json:"elasticIP"` // from the floating IP's tag; zero without a tag
 	External   PortRange  `json:"port"`
 	Protocol   string     `json:"protocol"` // "tcp" or "udp", or one of Neutron's others
-	Guest      string     `json:"guest"`    // the server's name; empty if the port is no server's
+	Guest      string     `json:"guest"`    // the server's name; empty if the port has no server
 	GuestAddr  netip.Addr `json:"guestAddr"`
 	Internal   PortRange  `json:"guestPort"`
-	Project    string     `json:"project"` // the floating IP's, by name where it has one
+	Project    string     `json:"project"` // the floating IP's, by name if it has one
 	FloatingID string     `json:"floatingIPID"`
 	PortID     string     `json:"portID"` // the guest's port
 }
 
-// String returns such as "10.20.1.12:522/tcp".
+// String returns for example "10.20.1.12:522/tcp".
 func (f Forward) String() string { return fmt.Sprintf("%s:%s/%s", f.Addr, f.External, f.Protocol) }
 
-// guest returns who is behind it, for people.
+// guest describes the guest for display.
 func (f Forward) guest() string {
 	return fmt.Sprintf("%s:%s", cmp.Or(f.Guest, f.GuestAddr.String()), f.Internal)
 }
 
-// Forwards returns the port forwardings of all projects, in the order of
-// addresses and ports.
+// Forwards returns the port forwardings of all projects, in the order of addresses and ports.
 func (p Provider) Forwards(ctx context.Context) ([]Forward, error) {
 	network, err := p.Client.external(ctx, p.Network)
 	if err != nil {
@@ -57,7 +56,7 @@ func (p Provider) Forwards(ctx context.Context) ([]Forward, error) {
 	return all, p.name(ctx, all)
 }
 
-// name puts in the names of guests and projects.
+// name sets the names of guests and projects.
 func (p Provider) name(ctx context.Context, all []Forward) error {
 	servers, err := p.Client.servers(ctx, "")
 	if err != nil {
@@ -127,10 +126,10 @@ type forwardFields struct {
 
 func (c carrierFields) project() string { return cmp.Or(c.Project, c.Tenant) }
 
-// idle says that the floating IP is there for forwards and has none.
+// idle reports whether the floating IP is unused: no port, router or forward.
 func (c carrier) idle() bool { return c.Port == "" && c.Router == "" && len(c.forwards) == 0 }
 
-// has says that the address is its own or the one that it is known by outside.
+// has reports whether the address is the floating IP's private or public one.
 func (c carrier) has(a netip.Addr) bool {
 	public, ok := PublicOf(c.Tags)
 	return a == c.addr || ok && a == public
@@ -157,8 +156,8 @@ func (p Provider) carriers(ctx context.Context, network string) ([]carrier, erro
 	return all, nil
 }
 
-// readForwards reads a floating IP's forwards. The floating IP itself does not
-// tell ranges of ports; where one has none, Neutron is asked for the forwards.
+// readForwards reads a floating IP's forwards. The floating IP's own data lacks port ranges; if one
+// seems to be a range, it queries the forwards.
 func (p Provider) readForwards(ctx context.Context, c *carrier) error {
 	raw := c.Forwards
 	if slices.ContainsFunc(raw, func(f forwardFields) bool { return f.ID == "" || f.External == 0 || f.Internal == 0 }) {
@@ -198,7 +197,7 @@ func (r forwardFields) forward() (f Forward, err error) {
 	return f, err
 }
 
-// portsOf reads what Neutron gives as a port or, "8000:8010", as a range.
+// portsOf parses a port, or a range such as "8000:8010", as Neutron returns them.
 func portsOf(one uint16, many string) (PortRange, error) {
 	if one != 0 {
 		return PortRange{one, one}, nil

@@ -240,13 +240,13 @@ func TestAddForward(t *testing.T) {
 		},
 		{
 			name: "port taken", want: wantForward(t, "520-530", "web-1", "8000-8010", "tcp"),
-			err: `port 522/tcp of floating IP 10.20.1.13 leads to 192.168.0.6:22 already`,
+			err: `port 522/tcp of floating IP 10.20.1.13 is already forwarded to 192.168.0.6:22`,
 			floating: []*fakeFloating{carrying("fip1", "10.20.1.13", "r1", "p1", nil,
 				fakeForward("x", "tcp", 522, 22, "g2", "192.168.0.6"))},
 		},
 		{
 			name: "guest's port taken", want: wantForward(t, "2222", "web-1", "22", "tcp"),
-			err: "port 22/tcp of guest web-1 is reached by 10.20.1.13:522/tcp already",
+			err: "port 22/tcp of guest web-1 is already forwarded from 10.20.1.13:522/tcp",
 			floating: []*fakeFloating{carrying("fip1", "10.20.1.13", "r1", "p1", nil,
 				fakeForward("x", "tcp", 522, 22, "g1", "192.168.0.5"))},
 		},
@@ -262,7 +262,7 @@ func TestAddForward(t *testing.T) {
 			writes: []string{"POST /floatingips/idle/port_forwardings " + web},
 		},
 		{name: "chosen is whole", want: with(ssh, "", "10.20.1.12"), floating: []*fakeFloating{onWhole()},
-			err: "10.20.1.12 leads to one port as a whole"},
+			err: "10.20.1.12 is associated with a port"},
 		{
 			name: "chosen is on another router", want: with(ssh, "", "10.20.1.14"),
 			err: "on router r2, and guest web-1 is behind router r1",
@@ -271,11 +271,11 @@ func TestAddForward(t *testing.T) {
 		},
 		{name: "chosen is not there", want: with(ssh, "", "10.20.1.99"), err: "there is no floating IP 10.20.1.99"},
 		{name: "guest has its own", want: wantForward(t, "53", "dns", "53", "udp"), floating: []*fakeFloating{onWhole()},
-			err: "guest dns has floating IP 10.20.1.12 of its own"},
+			err: "guest dns has its own floating IP 10.20.1.12"},
 		{name: "ranges differ", want: wantForward(t, "1-3", "web-1", "1-2", "tcp"), err: "as many outside as inside"},
 		{name: "no guest", want: wantForward(t, "1", "nobody", "1", "tcp"), err: `no guest "nobody"`},
 		{name: "no router", want: wantForward(t, "1", "alone", "1", "tcp"),
-			err: "no router leads from network provider to guest alone"},
+			err: "no router connects network provider and guest alone"},
 		{name: "twins", want: wantForward(t, "1", "twin", "1", "tcp"), err: "several guests \"twin\": s4 and s5"},
 		{
 			name: "the project's twin", want: with(wantForward(t, "1", "twin", "1", "tcp"), "demo", ""),

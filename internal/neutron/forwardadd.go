@@ -18,27 +18,25 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// WantForward is a port forwarding as somebody wants it.
+// WantForward is a wanted port forwarding.
 type WantForward struct {
 	External PortRange
 	Protocol string // "tcp" or "udp"
 	Guest    string // name or ID of a server, or its address
 	Internal PortRange
-	Project  string // name or ID; empty: whichever has the guest
+	Project  string // name or ID; empty: the guest's
 
-	// FloatingIP is the address that the ports are taken of, or the public one
-	// that its tag tells. Zero: one of the guest's project that carries forwards
-	// of the guest's router already, or else a new one.
+	// FloatingIP is the floating IP to use, or its public address. Zero: one of the guest's project
+	// that already carries forwards of the guest's router, or else a new one.
 	FloatingIP netip.Addr
 }
 
-// aboutForwards is the description that floating IPs for forwards are made with:
-// Neutron takes no tags when it makes one, and one that was made and not tagged
-// must be found again.
+// aboutForwards is the description of floating IPs made for forwards: Neutron cannot set tags when
+// it makes one, and this finds one that was made but not tagged.
 const aboutForwards = "made by macaw forward"
 
-// AddForward makes a port forwarding, and a floating IP for it if need be. It
-// returns false and the present one if it is there already.
+// AddForward makes a port forwarding, and a floating IP for it if needed. If the forwarding exists
+// already, it returns it and false.
 func (p Provider) AddForward(ctx context.Context, want WantForward) (Forward, bool, error) {
 	if want.External.Len() != want.Internal.Len() {
 		return Forward{}, false, fmt.Errorf("ports %s and %s: want as many outside as inside", want.External, want.Internal)
@@ -90,13 +88,13 @@ func (p Provider) AddForward(ctx context.Context, want WantForward) (Forward, bo
 	return f, err == nil, err
 }
 
-// inside looks at what leads to the guest's ports already. It returns the
-// forward that is wanted if it is there. Neutron refuses a second one to the
-// same port, and any to a port of a guest that has a floating IP of its own.
+// inside checks for existing forwards to the guest's ports. It returns the wanted forward if it
+// exists. Neutron refuses a second forward to the same port, and any to a port of a guest that has
+// a floating IP of its own.
 func inside(carriers []carrier, want WantForward, to target) (*Forward, error) {
 	for _, c := range carriers {
 		if c.Port == to.port {
-			return nil, hint.With(fmt.Errorf("guest %s has floating IP %s of its own, beside which Neutron forwards no ports",
+			return nil, hint.With(fmt.Errorf("guest %s has its own floating IP %s, and Neutron then forwards no ports",
 				to.name, c.addr),
 				"%s leads to all of the guest's ports: allow port %s in its security group", c.addr,
 				want.Internal)
@@ -110,15 +108,15 @@ func inside(carriers []carrier, want WantForward, to target) (*Forward, error) {
 			if chosen && f.Internal == want.Internal && f.External == want.External {
 				return &f, nil
 			}
-			return nil, hint.With(fmt.Errorf("port %s/%s of guest %s is reached by %s already", f.Internal, f.Protocol, to.name,
-				f),
+			return nil, hint.With(fmt.Errorf("port %s/%s of guest %s is already forwarded from %s", f.Internal, f.Protocol,
+				to.name, f),
 				"Neutron forwards to a port once: remove the other with macaw forward rm, if it is not wanted")
 		}
 	}
 	return nil, nil
 }
 
-// choose returns the floating IP to take, nil if one has to be made.
+// choose returns the floating IP to use, or nil if one has to be made.
 func choose(carriers []carrier, want WantForward, to target) (*carrier, error) {
 	var chosen *carrier
 	if want.FloatingIP.IsValid() {
@@ -130,7 +128,7 @@ func choose(carriers []carrier, want WantForward, to target) (*carrier, error) {
 		chosen = &carriers[i]
 		switch {
 		case chosen.Port != "":
-			return nil, hint.With(fmt.Errorf("floating IP %s leads to one port as a whole and can't carry forwards",
+			return nil, hint.With(fmt.Errorf("floating IP %s is associated with a port and cannot carry forwards",
 				chosen.addr),
 				"take another, or openstack floating ip unset --port")
 		case chosen.Router != "" && chosen.Router != to.router:
@@ -139,8 +137,8 @@ func choose(carriers []carrier, want WantForward, to target) (*carrier, error) {
 				"take another floating IP")
 		}
 	} else {
-		// In use before idle, and then ours before the project's own, which
-		// may be meant for something else. Idle ones must be ours.
+		// Those in use come before idle ones, and those made for forwards before the project's own,
+		// which may have another purpose. Idle ones must have been made for forwards.
 		for _, match := range []func(carrier) bool{
 			func(c carrier) bool { return c.Router == to.router && len(c.forwards) > 0 && c.ours() },
 			func(c carrier) bool { return c.Router == to.router && len(c.forwards) > 0 },
@@ -158,7 +156,7 @@ func choose(carriers []carrier, want WantForward, to target) (*carrier, error) {
 	}
 	for _, f := range chosen.forwards {
 		if f.Protocol == want.Protocol && f.External.overlaps(want.External) {
-			return nil, hint.With(fmt.Errorf("port %s/%s of floating IP %s leads to %s already", f.External, f.Protocol,
+			return nil, hint.With(fmt.Errorf("port %s/%s of floating IP %s is already forwarded to %s", f.External, f.Protocol,
 				chosen.addr, f.guest()),
 				"take another port, or another floating IP by --floating-ip")
 		}
@@ -166,7 +164,7 @@ func choose(carriers []carrier, want WantForward, to target) (*carrier, error) {
 	return chosen, nil
 }
 
-// ours says that the floating IP was made for forwards.
+// ours reports whether the floating IP was made for forwards.
 func (c carrier) ours() bool { return slices.Contains(c.Tags, tagForwards) }
 
 func (p Provider) makeCarrier(ctx context.Context, network string, to target) (*carrier, error) {
@@ -186,7 +184,7 @@ func (p Provider) makeCarrier(ctx context.Context, network string, to target) (*
 	}, nil
 }
 
-// tagCarrier tags a floating IP that was made for forwards and not tagged yet.
+// tagCarrier tags a floating IP that was made for forwards but not tagged yet.
 func (p Provider) tagCarrier(ctx context.Context, c *carrier) error {
 	if c.ours() || !c.idle() || c.Description != aboutForwards {
 		return nil

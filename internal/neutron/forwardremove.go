@@ -17,17 +17,16 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// RemovedForward is what RemoveForward has removed.
+// RemovedForward is the result of RemoveForward.
 type RemovedForward struct {
 	Forward  *Forward     `json:"forward"`  // nil: an earlier run had removed it
-	Released []netip.Addr `json:"released"` // floating IPs that had been made for forwards and carry none now
+	Released []netip.Addr `json:"released"` // floating IPs that were made for forwards and carry none now
 }
 
-// RemoveForward removes the port forwarding with the external ports and the
-// protocol, "tcp" or "udp"; which one if there are several, on says: a floating
-// IP or the public address that its tag tells. A floating IP that was made for
-// forwards goes with its last one, and so does what a run that was killed has
-// left of that. It is an error if there is nothing to remove.
+// RemoveForward removes the port forwarding with these external ports and protocol, "tcp" or "udp".
+// If there are several, on selects one by its floating IP or public address. A floating IP that was
+// made for forwards is removed with its last one, and so are the remains of a killed run. It is an
+// error if there is nothing to remove.
 func (p Provider) RemoveForward(ctx context.Context, external PortRange, protocol string,
 	on netip.Addr) (RemovedForward, error) {
 	removed := RemovedForward{Released: []netip.Addr{}}
@@ -71,7 +70,7 @@ func (p Provider) RemoveForward(ctx context.Context, external PortRange, protoco
 		removed.Forward = &f
 		i := slices.IndexFunc(carriers, func(c carrier) bool { return c.ID == f.FloatingID })
 		if c := &carriers[i]; len(c.forwards) == 1 {
-			c.forwards, c.Router = nil, "" // Neutron takes it off the router
+			c.forwards, c.Router = nil, "" // Neutron detaches it from the router
 		}
 	}
 	// Neutron refuses to delete one that has got forwards since.

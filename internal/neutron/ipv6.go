@@ -14,12 +14,12 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
 )
 
-// ErrOnlyIPv6 is returned where a port has only addresses of an IPv6 subnet that
-// is to go. What becomes of it is for its owner to say.
+// ErrOnlyIPv6 is returned for a port that has only addresses of an IPv6 subnet to be removed. Its
+// owner must decide what becomes of it.
 var ErrOnlyIPv6 = errors.New("a port has no other address")
 
-// removeOldIPv6 removes the IPv6 subnet that EnsureExternal has made for another
-// CIDR than the one that is wanted now. It returns the subnets that are left.
+// removeOldIPv6 removes the IPv6 subnet that EnsureExternal has made if its CIDR is no longer the
+// wanted one. It returns the subnets that are left.
 func (c *Client) removeOldIPv6(ctx context.Context, want External, all []subnets.Subnet) (left []subnets.Subnet,
 	changed []string, err error) {
 	for _, s := range all {
@@ -40,9 +40,8 @@ func (c *Client) removeOldIPv6(ctx context.Context, want External, all []subnets
 	return left, changed, nil
 }
 
-// clearSubnet takes the addresses of a subnet from all ports: Neutron gives one
-// to each port of the network, to those of floating IPs too, and removes no
-// subnet that ports have addresses of.
+// clearSubnet removes a subnet's addresses from all ports. Neutron gives one to each port of the
+// network, including floating IPs' ports, and removes no subnet whose addresses are on ports.
 func (c *Client) clearSubnet(ctx context.Context, id string) error {
 	pages, err := ports.List(c.api, ports.ListOpts{FixedIPs: []ports.FixedIPOpts{{SubnetID: id}}}).AllPages(ctx)
 	if err != nil {
@@ -55,7 +54,7 @@ func (c *Client) clearSubnet(ctx context.Context, id string) error {
 	rest := func(p ports.Port) []ports.IP {
 		return slices.DeleteFunc(slices.Clone(p.FixedIPs), func(ip ports.IP) bool { return ip.SubnetID == id })
 	}
-	// Nothing is taken as long as something stands in the way.
+	// Check all ports before changing any.
 	for _, p := range all {
 		if len(rest(p)) == 0 {
 			return fmt.Errorf("port %s of %s %s: %w", p.ID, p.DeviceOwner, p.DeviceID, ErrOnlyIPv6)
@@ -74,8 +73,8 @@ func (c *Client) clearSubnet(ctx context.Context, id string) error {
 	return nil
 }
 
-// keepExternal leaves a router only these addresses on the external network.
-// With an update of the router, and not of its port, its routes follow.
+// keepExternal leaves a router only these addresses on the external network. It updates the router,
+// not its port, because only then its routes follow.
 func (c *Client) keepExternal(ctx context.Context, router string, addresses []ports.IP) error {
 	r, err := routers.Get(ctx, c.api, router).Extract()
 	if err != nil {

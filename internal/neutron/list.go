@@ -14,10 +14,9 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 )
 
-// list asks Neutron for a collection, and of each element only for what T has a
-// field for, and calls each with one element after the other. The library would
-// hold a page in three forms at once; a network can have ten thousand ports, and
-// a gateway node's memory is for guests.
+// list queries a collection, with only those attributes that T has a field for, and calls each with
+// one element after the other. The library would hold a page in three forms at once; a network can
+// have ten thousand ports, and a gateway node's memory is for guests.
 func list[T any](ctx context.Context, api *gophercloud.ServiceClient, path string, query url.Values,
 	each func(T) error) error {
 	q := url.Values{"fields": fields[T]()}
@@ -48,9 +47,8 @@ func fields[T any]() []string {
 	return names
 }
 
-// decode reads {"collection": [...], "collection_links": [...]} and returns the
-// address of the next page: servers with pagination_max_limit do not give all at
-// once.
+// decode parses {"collection": [...], "collection_links": [...]} and returns the address of the
+// next page: servers with pagination_max_limit return pages.
 func decode[T any](r io.Reader, collection string, each func(T) error) (next string, err error) {
 	d := json.NewDecoder(r)
 	if err := open(d, '{'); err != nil {
@@ -96,11 +94,11 @@ func decode[T any](r io.Reader, collection string, each func(T) error) (next str
 			}
 		}
 	}
-	if _, err = d.Token(); err != nil { // an answer that was cut off is no answer
+	if _, err = d.Token(); err != nil { // a truncated response is an error
 		return "", err
 	}
-	if !found { // or what somebody between has said
-		return "", fmt.Errorf("there are no %s in it", collection)
+	if !found { // or a response from a proxy
+		return "", fmt.Errorf("it has no %s", collection)
 	}
 	return next, nil
 }

@@ -18,7 +18,7 @@ import (
 	"macaw.example/internal/silence"
 )
 
-// Auth is how to log in to a cloud; in JSON its names are those of clouds.yaml.
+// Auth has the parameters for logging in to a cloud; its JSON names are those of clouds.yaml.
 type Auth struct {
 	URL           string `json:"auth_url"` // Keystone, "http://controller:5000/v3"
 	User          string `json:"username"`
@@ -30,22 +30,22 @@ type Auth struct {
 	Interface     string `json:"interface"`           // of the catalog, "public" or "internal"; empty: public
 }
 
-// dialPause is how long it takes until a service that was out of reach is tried again.
+// dialPause is the pause before an unreachable service is tried again.
 const dialPause = time.Second
 
-// Session is a login to one project of a cloud. It renews its token by itself and is
-// safe for concurrent use.
+// Session is a login to one project of a cloud. It renews its token by itself and is safe for
+// concurrent use.
 type Session struct {
 	Auth      Auth
 	ProjectID string
 
 	provider  *gophercloud.ProviderClient
-	endpoints gophercloud.EndpointOpts // which of the catalog's, for all services
+	endpoints gophercloud.EndpointOpts // selects the catalog's endpoints, for all services
 }
 
-// LogIn logs in to a cloud. Calls of a service that is out of reach are made again for
-// as long as patience: it may be being restarted, or its address was moved a moment
-// ago. Ending the context later does not end the session.
+// LogIn logs in to a cloud. It retries calls of an unreachable service for as long as patience: the
+// service may be restarting, or its address may have just moved. Ending the context later does not
+// end the session.
 func LogIn(ctx context.Context, auth Auth, patience time.Duration) (*Session, error) {
 	provider, err := newProvider(auth.URL, patience)
 	if err != nil {
@@ -67,7 +67,7 @@ func LogIn(ctx context.Context, auth Auth, patience time.Duration) (*Session, er
 		Region:       auth.Region,
 		Availability: gophercloud.Availability(cmp.Or(auth.Interface, string(gophercloud.AvailabilityPublic))),
 	}}
-	// The answer names the project, unless the token is another's.
+	// The response names the project, unless the token is another's.
 	if token, ok := provider.GetAuthResult().(tokens.CreateResult); ok {
 		if project, err := token.ExtractProject(); err == nil && project != nil {
 			s.ProjectID = project.ID
@@ -76,8 +76,7 @@ func LogIn(ctx context.Context, auth Auth, patience time.Duration) (*Session, er
 	return s, nil
 }
 
-// newProvider returns a client that bears with services that can't be reached for a
-// moment.
+// newProvider returns a client that retries unreachable services.
 func newProvider(url string, patience time.Duration) (*gophercloud.ProviderClient, error) {
 	provider, err := openstack.NewClient(url)
 	if err != nil {
@@ -87,7 +86,7 @@ func newProvider(url string, patience time.Duration) (*gophercloud.ProviderClien
 	provider.HTTPClient = http.Client{Transport: silence.Transport()}
 	provider.RetryFunc = func(ctx context.Context, _, _ string, _ *gophercloud.RequestOpts, failed error,
 		times uint) error {
-		// Nothing was sent: whatever the call does, it can be made again.
+		// Nothing was sent, so any call can be repeated.
 		var dial *net.OpError
 		if !errors.As(failed, &dial) || dial.Op != "dial" || time.Duration(times)*dialPause > patience {
 			return failed
@@ -102,7 +101,7 @@ func newProvider(url string, patience time.Duration) (*gophercloud.ProviderClien
 	return provider, nil
 }
 
-// Service is one of OpenStack's.
+// Service opens a client of one of OpenStack's services.
 type Service func(*gophercloud.ProviderClient, gophercloud.EndpointOpts) (*gophercloud.ServiceClient, error)
 
 // The services that Macaw calls.

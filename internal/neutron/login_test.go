@@ -12,7 +12,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 )
 
-// A service that comes a moment later answers; one that never comes is given up, with the reason.
+// A service that starts a moment later answers; one that never does is given up, with the reason.
 func TestAServiceOutOfReach(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

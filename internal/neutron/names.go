@@ -14,11 +14,9 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// Neutron knows guests and projects by their IDs; the names are Nova's and
-// Keystone's.
+// Neutron refers to guests and projects by ID; their names are in Nova and Keystone.
 
-// servers returns the names of all projects' servers by ID, or of those with a
-// name.
+// servers returns the names of all projects' servers by ID, or of those with a name.
 func (c *Client) servers(ctx context.Context, name string) (map[string]string, error) {
 	api, err := c.session.Open(Compute)
 	if err != nil {
@@ -66,7 +64,7 @@ func (c *Client) projects(ctx context.Context) (map[string]string, error) {
 	return names, nil
 }
 
-// projectNamed returns the ID of a project that is given by name or ID.
+// projectNamed returns the ID of a project given by name or ID.
 func projectNamed(all map[string]string, name string) (string, error) {
 	if _, ok := all[name]; ok {
 		return name, nil

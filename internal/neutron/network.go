@@ -15,12 +15,11 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
 )
 
-// ErrNoNetwork is returned where the cloud has no external network of the name.
+// ErrNoNetwork is returned if the cloud has no external network of the name.
 var ErrNoNetwork = errors.New("no such external network")
 
-// External is an external network as it should be: flat, with one IPv4 subnet
-// whose allocation pools are exactly the addresses that AWS knows, and perhaps
-// one IPv6 subnet of the same kind.
+// External is a wanted external network: flat, with one IPv4 subnet whose allocation pools are
+// exactly the addresses registered on AWS, and optionally one IPv6 subnet of the same kind.
 type External struct {
 	Name            string
 	PhysicalNetwork string // as in ovn-bridge-mappings
@@ -34,15 +33,15 @@ type External struct {
 	Addresses6 []netip.Addr
 }
 
-// Seen is an external network as it is.
+// Seen is an existing external network.
 type Seen struct {
 	ID        string
 	SubnetID  string
 	SubnetID6 string   // empty: no IPv6
-	Changed   []string // what EnsureExternal made or corrected, for people; empty: nothing
+	Changed   []string // what EnsureExternal made or corrected, for display; empty: nothing
 }
 
-// network is one as the API gives it, with the extensions that we set.
+// network is the API's form, with the extensions that Macaw sets.
 type network struct {
 	networks.Network
 	external.NetworkExternalExt
@@ -50,11 +49,10 @@ type network struct {
 	provider.NetworkProviderExt
 }
 
-// EnsureExternal makes the external network and its subnets, or corrects what
-// differs and can be corrected. Neutron can change neither a network's type or
-// physical network nor a subnet's CIDR; those are errors, but for the CIDR of
-// the IPv6 subnet that was made here: AWS chooses it, and if it is no longer the
-// one wanted the subnet is removed, with its addresses on ports.
+// EnsureExternal makes the external network and its subnets, or corrects differences. Neutron can
+// change neither a network's type or physical network nor a subnet's CIDR: those are errors. The
+// exception is the CIDR of an IPv6 subnet made here, since AWS chooses it: a subnet with an
+// outdated CIDR is removed, with its addresses on ports.
 func (c *Client) EnsureExternal(ctx context.Context, want External) (Seen, error) {
 	if want.MTU == 0 {
 		want.MTU = 1500
@@ -95,7 +93,7 @@ func (c *Client) EnsureExternal(ctx context.Context, want External) (Seen, error
 	return seen, err
 }
 
-// external finds a network by name, whether external yet or not.
+// external finds a network by name, even if it is not external yet.
 func (c *Client) external(ctx context.Context, name string) (*network, error) {
 	pages, err := networks.List(c.api, networks.ListOpts{Name: name}).AllPages(ctx)
 	if err != nil {
@@ -105,7 +103,7 @@ func (c *Client) external(ctx context.Context, name string) (*network, error) {
 	if err := networks.ExtractNetworksInto(pages, &found); err != nil {
 		return nil, fmt.Errorf("reading networks named %s: %w", name, err)
 	}
-	// A project may give a network of its own the same name.
+	// A project may have a network of its own with the same name.
 	if e := slices.DeleteFunc(slices.Clone(found), func(n network) bool { return !n.External }); len(e) > 0 {
 		found = e
 	}
@@ -137,8 +135,8 @@ func (c *Client) createNetwork(ctx context.Context, want External) (*network, er
 	return &made, nil
 }
 
-// flat adds the provider attributes. The library knows only their other form, a
-// list of segments, which needs an extension that not every cloud has.
+// flat adds the provider attributes. The library supports only their other form, a list of
+// segments, which needs an extension that not every cloud has.
 type flat struct {
 	networks.CreateOptsBuilder
 	physicalNetwork string

@@ -106,7 +106,7 @@ func TestEnsureExternal(t *testing.T) {
 	}
 }
 
-// stacked is wanted with IPv6.
+// stacked is an External with IPv6.
 func stacked() External {
 	w := wanted
 	w.CIDR6, w.Gateway6 = netip.MustParsePrefix("2001:db8:0:1::/64"), netip.MustParseAddr("2001:db8:0:1::1")

@@ -10,21 +10,21 @@ import (
 	"strings"
 )
 
-// pair is an allowed address pair of a port: an address or a block, and a MAC, the
-// port's own where its owner gave none.
+// pair is an allowed address pair of a port: an address or a block, and a MAC, by default the
+// port's own.
 type pair struct {
 	Addr string `json:"ip_address"`
 	MAC  string `json:"mac_address"`
 }
 
-// allowed is the same, read.
+// allowed is a parsed pair.
 type allowed struct {
 	block netip.Prefix
 	mac   net.HardwareAddr
 }
 
-// read returns false for a pair that says nothing sensible: it allows nothing, and
-// its owner keeps nobody else from theirs by it.
+// read returns false for a pair that does not parse. Such a pair allows nothing and reserves
+// nothing.
 func (p pair) read() (a allowed, ok bool) {
 	var err error
 	if a.mac, err = net.ParseMAC(p.MAC); err != nil || len(a.mac) != 6 {
@@ -38,11 +38,11 @@ func (p pair) read() (a allowed, ok bool) {
 	return a, err == nil
 }
 
-// vifUnbound is the binding:vif_type of a port that is bound nowhere. A virtual port
-// of OVN's stays so, though its binding:host_id follows the guest that has claimed it.
+// vifUnbound is the binding:vif_type of an unbound port. A virtual port of OVN's keeps it, though
+// its binding:host_id follows the guest that has claimed it.
 const vifUnbound = "unbound"
 
-// bound says whether somebody has plugged the port in.
+// bound reports whether the port is plugged in.
 func (p port) bound() bool {
 	if p.VIF == "" {
 		return p.Host != ""
@@ -50,8 +50,8 @@ func (p port) bound() bool {
 	return p.VIF != vifUnbound
 }
 
-// reserves says whether a port does no more than keep its addresses for others. A
-// server's never does, also while the server is not there.
+// reserves reports whether a port only keeps its addresses for others. A server's port never does,
+// even while the server does not exist.
 func (p port) reserves() bool {
 	for _, kind := range []string{"network:", "compute:", "baremetal:"} {
 		if strings.HasPrefix(p.Owner, kind) {
@@ -61,11 +61,10 @@ func (p port) reserves() bool {
 	return !p.bound()
 }
 
-// claimants returns the MACs that may use an address of a port that reserves it: the
-// port's own, and those of the project's plugged-in ports on the network that have
-// it among their allowed address pairs. Everybody may write any address into his
-// pairs who may write pairs at all; it is the reservation that says whose the
-// address is.
+// claimants returns the MACs that may use an address of a port that reserves it: the port's own,
+// and those of the project's plugged-in ports on the network that have it among their allowed
+// address pairs. Pairs alone prove nothing, since whoever may write pairs can write any address
+// into them; the reservation decides which project has the address.
 func claimants(reserved port, addr netip.Addr, all []port) []net.HardwareAddr {
 	macs := []net.HardwareAddr{reserved.mac}
 	for _, p := range all {
@@ -83,8 +82,8 @@ func claimants(reserved port, addr netip.Addr, all []port) []net.HardwareAddr {
 	return slices.CompactFunc(macs, func(a, b net.HardwareAddr) bool { return bytes.Equal(a, b) })
 }
 
-// isVirtual says whether a MAC is a virtual router's (RFC 9568, 7.3). Another than
-// the port's own is somebody else's.
+// isVirtual reports whether a MAC is a virtual router's (RFC 9568, 7.3). Any other MAC than the
+// port's own belongs to another device.
 func isVirtual(mac net.HardwareAddr) bool {
 	return bytes.HasPrefix(mac, []byte{0, 0, 0x5e, 0, 1}) || bytes.HasPrefix(mac, []byte{0, 0, 0x5e, 0, 2})
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// pairPort is a port on the external network in Neutron's words.
+// pairPort is a port on the external network in Neutron's form.
 func pairPort(id, mac, addr, owner, project, vif, host string, pairs ...string) string {
 	return fmt.Sprintf(`{"id": %q, "mac_address": %q, "admin_state_up": true, "device_owner": %q, "device_id": "", "project_id": %q, "binding:vif_type": %q, "binding:host_id": %q,
   "fixed_ips": [{"subnet_id": "sub1", "ip_address": %q}], "allowed_address_pairs": [%s]}`, id, mac, owner, project, vif, host, addr, strings.Join(pairs, ","))
@@ -24,7 +24,7 @@ func pairOf(addr, mac string) string {
 	return fmt.Sprintf(`{"ip_address": %q, "mac_address": %q}`, addr, mac)
 }
 
-// Who may use an address that a port reserves, and that pairs give nobody more.
+// Which MACs may use an address that a port reserves; pairs allow no others.
 func TestClaimants(t *testing.T) {
 	const (
 		m1, m2, m3, reservedMAC = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "fa:16:3e:00:00:03", "fa:16:3e:00:00:50"
@@ -40,7 +40,7 @@ func TestClaimants(t *testing.T) {
 		name  string
 		ports []string
 		addr  string
-		want  string // the claimants; or the MAC of its own
+		want  string // the claimants, or the port's own MAC
 	}{
 		{"keepalived", []string{reserved, first, second}, vip, m1 + " " + m2 + " " + reservedMAC},
 		{"nobody's pair", []string{reserved, guest("g1", m1, "p1")}, vip, reservedMAC},
@@ -106,7 +106,7 @@ func joinMACs(macs []net.HardwareAddr) string {
 	return strings.Join(texts, " ")
 }
 
-// Pairs that say nothing sensible allow nothing, and keep nobody from anything.
+// Unreadable pairs allow nothing, and exclude nobody.
 func TestUnreadablePairs(t *testing.T) {
 	const m1, m2 = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
 	f, p := recorded(t)

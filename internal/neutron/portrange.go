@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// PortRange is one TCP or UDP port, or several in a row.
+// PortRange is one TCP or UDP port, or a range.
 type PortRange struct{ First, Last uint16 }
 
-// ParsePortRange reads "22" or "8000-8010".
+// ParsePortRange parses "22" or "8000-8010".
 func ParsePortRange(s string) (PortRange, error) {
 	first, last, isRange := strings.Cut(s, "-")
 	if !isRange {
@@ -50,5 +50,5 @@ func (r PortRange) Len() int { return int(r.Last) - int(r.First) + 1 }
 
 func (r PortRange) overlaps(o PortRange) bool { return r.First <= o.Last && o.First <= r.Last }
 
-// api returns it as Neutron's external_port_range.
+// api formats it as Neutron's external_port_range.
 func (r PortRange) api() string { return fmt.Sprintf("%d:%d", r.First, r.Last) }

@@ -18,9 +18,8 @@ type Provider struct {
 	Client  *Client
 	Network string // name
 
-	// Distributed tells that floating IPs leave from the guests' own chassis
-	// under their own MACs (ml2_conf.ini, [ovn] enable_distributed_floating_ip).
-	// The API does not tell.
+	// Distributed means that floating IPs leave from the guests' own chassis under their own MACs
+	// (ml2_conf.ini, [ovn] enable_distributed_floating_ip). The API does not show this setting.
 	Distributed bool
 }
 
@@ -33,7 +32,7 @@ type Router struct {
 	Up        bool // the gateway port is administratively up
 }
 
-// FloatingIP is one of the external network's floating IPs.
+// FloatingIP is a floating IP of the external network.
 type FloatingIP struct {
 	ID      string
 	Addr    netip.Addr
@@ -69,16 +68,16 @@ func (p Provider) FloatingIPs(ctx context.Context) ([]FloatingIP, error) {
 	return s.floating, err
 }
 
-// snapshot is an external network as Neutron has it.
+// snapshot is the state of an external network in Neutron.
 type snapshot struct {
 	network  string // ID
 	ports    []port // without those of floating IPs
 	floating []FloatingIP
 }
 
-// snapshot asks for the network, its ports and its floating IPs: all at once, with the
-// ID that the network had the last time, and once more if it has another now. Whoever
-// waits for a new floating IP waits for this.
+// snapshot queries the network, its ports and its floating IPs in parallel, with the network's last
+// known ID, and repeats the queries if the ID has changed. The delay of new floating IPs depends on
+// its duration.
 func (p Provider) snapshot(ctx context.Context) (snapshot, error) {
 	known, _ := p.Client.ids.Load(p.Network)
 	guess, _ := known.(string)
@@ -114,15 +113,15 @@ func (p Provider) checkAdmin(ctx context.Context) (string, error) {
 	if !network.External {
 		return "", fmt.Errorf("finding %s: %w", p.Network, ErrNoNetwork)
 	}
-	// Non-admins see only ports of their own project, and no network type
-	// (neutron/conf/policies): most addresses would seem to be released.
+	// Non-admins see only ports of their own project, and no network type (neutron/conf/policies),
+	// so most addresses would seem to be released.
 	if network.NetworkType == "" {
 		return "", fmt.Errorf("reading %s: this user does not see all of it; it needs the role admin", p.Network)
 	}
 	return network.ID, nil
 }
 
-// listOn returns what is on the network with an ID.
+// listOn returns the ports and floating IPs on the network with an ID.
 func (p Provider) listOn(ctx context.Context, network string) (snapshot, error) {
 	s := snapshot{network: network}
 	var own map[string]net.HardwareAddr
@@ -168,7 +167,7 @@ type portFields struct {
 	Host     string    `json:"binding:host_id"`
 	VIF      string    `json:"binding:vif_type"`
 	Project  string    `json:"project_id"`
-	Tenant   string    `json:"tenant_id"` // who asks for one of the two alone may get neither
+	Tenant   string    `json:"tenant_id"` // requesting only one of the two fields may return neither
 	Tags     []string  `json:"tags"`
 	FixedIPs []fixedIP `json:"fixed_ips"`
 	Pairs    []pair    `json:"allowed_address_pairs"`
@@ -181,8 +180,8 @@ type fixedIP struct {
 
 func (p portFields) project() string { return cmp.Or(p.Project, p.Tenant) }
 
-// ports returns the ports that send to the wire and, by the floating IP's ID,
-// the MACs of floating IPs' own ports.
+// ports returns the ports that send to the wire and, by floating IP ID, the MACs of floating IPs'
+// own ports.
 func (p Provider) ports(ctx context.Context, query url.Values) (all []port, own map[string]net.HardwareAddr,
 	err error) {
 	own = make(map[string]net.HardwareAddr)

@@ -12,9 +12,9 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
 )
 
-// subnet is an external network's subnet of one family as it should be. Its
-// addresses are static: no DHCP, and with IPv6 neither an address mode nor
-// router advertisements of Neutron's, for the router on the wire is AWS's.
+// subnet is an external network's wanted subnet of one family. Its addresses are static: no DHCP,
+// and with IPv6 neither an address mode nor Neutron's router advertisements, since the router on
+// the wire is AWS's.
 type subnet struct {
 	version   gophercloud.IPVersion
 	label     string // for people: "subnet"
@@ -33,8 +33,8 @@ func (e External) ipv6() subnet {
 	return subnet{gophercloud.IPv6, "IPv6 subnet", e.Name, e.nameIPv6(), e.CIDR6.Masked(), e.Gateway6, e.Addresses6}
 }
 
-// nameIPv6 is the name of the IPv6 subnet that EnsureExternal makes. What is
-// called otherwise is somebody else's.
+// nameIPv6 is the name of the IPv6 subnet that EnsureExternal makes. Subnets of other names are not
+// Macaw's.
 func (e External) nameIPv6() string { return e.Name + "-ipv6" }
 
 // subnets returns all subnets of a network.
@@ -50,8 +50,8 @@ func (c *Client) subnets(ctx context.Context, networkID, name string) ([]subnets
 	return found, nil
 }
 
-// ensureSubnet makes a subnet or corrects the one among all that has its CIDR.
-// The network has no other of its family.
+// ensureSubnet makes a subnet or corrects the one in all that has its CIDR. It is an error if the
+// network has another one of its family.
 func (c *Client) ensureSubnet(ctx context.Context, networkID string, want subnet, all []subnets.Subnet) (id string,
 	changed []string, err error) {
 	var other string
@@ -101,7 +101,7 @@ func (c *Client) correctSubnet(ctx context.Context, seen *subnets.Subnet, want s
 	}
 	var changed []string
 	var options subnets.UpdateOpts
-	of := "" // which subnet, where it is not the only one
+	of := "" // which subnet, if there are several
 	if want.version == gophercloud.IPv6 {
 		of = "IPv6 "
 	}
@@ -127,8 +127,7 @@ func (c *Client) correctSubnet(ctx context.Context, seen *subnets.Subnet, want s
 	return changed, nil
 }
 
-// pools returns addresses as allocation pools, each run of consecutive
-// addresses one pool.
+// pools returns addresses as allocation pools, one for each run of consecutive addresses.
 func pools(addresses []netip.Addr) []subnets.AllocationPool {
 	sorted := slices.Clone(addresses)
 	slices.SortFunc(sorted, netip.Addr.Compare)
@@ -145,7 +144,7 @@ func pools(addresses []netip.Addr) []subnets.AllocationPool {
 	return out
 }
 
-// samePools compares without regard to order.
+// samePools compares pools in any order.
 func samePools(a, b []subnets.AllocationPool) bool {
 	if len(a) != len(b) {
 		return false

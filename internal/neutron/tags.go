@@ -18,27 +18,25 @@ import (
 	"macaw.example/internal/model"
 )
 
-// What is said by tags between Macaw and the owner of a floating IP. They are
-// tags and not the description, which is the owner's, and which Neutron cannot
-// change without taking the floating IP's rules out of OVN and putting them back.
-// A tag is written to the database only. That makes the revision number grow, for
-// which Neutron's OVN maintenance puts the same rules in place of themselves, in
-// one transaction and within five minutes, as after any change of state.
+// Tags for communication between Macaw and the owner of a floating IP. They are not in the
+// description, which is the owner's, and which Neutron cannot change without removing the floating
+// IP's rules from OVN and adding them again. A tag is written only to the database. It increments
+// the revision number, so Neutron's OVN maintenance replaces the rules with the same ones, in one
+// transaction and within five minutes, as after any change of state.
 const (
 	tagPublic  = "elastic-ip="        // ours: the public address, "elastic-ip=198.51.100.7"
 	tagProblem = "elastic-ip-error="  // ours: why there is none, a code such as "elastic-ip-quota"
-	tagPolicy  = "elastic-ip-policy=" // the owner's: where the public address is to come from
+	tagPolicy  = "elastic-ip-policy=" // the owner's: the source of the public address
 
-	// tagForwards marks floating IPs that were made for forwards, and that go
-	// with their last one.
+	// tagForwards marks floating IPs that were made for forwards, and that are removed with their
+	// last one.
 	tagForwards = "macaw-forwards"
 )
 
-// problemCode is what a problem looks like: nothing that an address of a request
-// gives a meaning to.
+// problemCode is the form of a problem's code: it has no character with a meaning in a URL.
 var problemCode = regexp.MustCompile(`^[a-z0-9-]{1,100}$`)
 
-// PublicOf returns the public address that tags tell.
+// PublicOf returns the public address in tags.
 func PublicOf(tags []string) (netip.Addr, bool) {
 	for _, t := range tags {
 		if a, ok := publicTag(t); ok {
@@ -48,7 +46,7 @@ func PublicOf(tags []string) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// ProblemOf returns the code that tags tell of why there is no public address.
+// ProblemOf returns the code in tags for the reason why there is no public address.
 func ProblemOf(tags []string) (string, bool) {
 	for _, t := range tags {
 		if code, ok := problemTag(t); ok {
@@ -58,8 +56,8 @@ func ProblemOf(tags []string) (string, bool) {
 	return "", false
 }
 
-// PolicyOf returns the policy that the owner asks for by a tag, "none",
-// "on-demand", "pool" or "all". The error says what is wrong with the tag.
+// PolicyOf returns the policy that the owner has set by a tag, "none", "on-demand", "pool" or
+// "all". The error describes an invalid tag.
 func PolicyOf(tags []string) (policy model.ElasticIPs, ok bool, err error) {
 	for _, t := range tags {
 		value, tagged := strings.CutPrefix(t, tagPolicy)
@@ -87,8 +85,8 @@ func problemTag(t string) (string, bool) {
 	return value, ok && problemCode.MatchString(value)
 }
 
-// planTags returns what makes tags tell the public address, if there is one, and
-// the problem, unless that is empty. Tags that we cannot have written stay.
+// planTags returns the changes after which the tags show the public address, if valid, and the
+// problem, if not empty. Tags that Macaw cannot have written stay.
 func planTags(have []string, public netip.Addr, problem string) (add, remove []string) {
 	var want []string
 	if public.IsValid() {
@@ -112,16 +110,15 @@ func planTags(have []string, public netip.Addr, problem string) (add, remove []s
 	return add, remove
 }
 
-// SetStatusTags makes the tags of a floating IP or port say its public address, zero if
-// it has none, and what stands in the way, a code such as "elastic-ip-quota" or
-// empty. It goes by the tags in a, and says whether it wrote.
+// SetStatusTags sets the tags of a floating IP or port for its public address, zero if it has none,
+// and its problem, a code such as "elastic-ip-quota" or empty. It compares with the tags in a, and
+// reports whether it wrote.
 //
-// Each tag is added or removed by a request of its own, so that tags that others
-// write at the same time are not lost, as they would be if the whole list were
-// put. Neutron's router takes what follows the last dot of a path, here "7" of
-// "elastic-ip=198.51.100.7", for the name of a format; its API puts back all but
-// "json" (neutron/api/v2/resource.py), and no tag of ours ends so. What is wrong
-// goes first: a run that is killed leaves too little, and nothing wrong.
+// It adds or removes each tag by a separate request, so that concurrent changes of other tags are
+// not lost, as they would be by writing the full list. Neutron's router treats the text after a
+// path's last dot, here "7" of "elastic-ip=198.51.100.7", as the name of a format; its API restores
+// all but "json" (neutron/api/v2/resource.py), and no tag of Macaw ends in that. Outdated tags are
+// removed first, so that a killed run leaves tags missing, but none that are wrong.
 func (p Provider) SetStatusTags(
 	ctx context.Context, a Address, public netip.Addr, problem string,
 ) (changed bool, err error) {
@@ -139,7 +136,7 @@ func (p Provider) SetStatusTags(
 	for _, t := range remove {
 		err := attributestags.Delete(ctx, p.Client.api, resource, a.ID, t).ExtractErr()
 		if gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
-			continue // somebody was faster
+			continue // removed by somebody else
 		}
 		if err != nil {
 			return changed, fmt.Errorf("removing tag %s of %s: %w", t, a.Addr, err)
@@ -149,7 +146,7 @@ func (p Provider) SetStatusTags(
 	for _, t := range add {
 		err := attributestags.Add(ctx, p.Client.api, resource, a.ID, t).ExtractErr()
 		if gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
-			return changed, nil // it was given back meanwhile
+			return changed, nil // released meanwhile
 		}
 		if err != nil {
 			return changed, fmt.Errorf("adding tag %s to %s: %w", t, a.Addr, err)
@@ -159,9 +156,9 @@ func (p Provider) SetStatusTags(
 	return changed, nil
 }
 
-// Refused says whether an error is Neutron's answer to the very request, such as a tag
-// too many: the same request will not fare better soon, and others may. It is not if
-// Neutron did not answer, is out of order, or wants somebody to log in or to wait.
+// Refused reports whether an error is Neutron's refusal of this particular request, such as for one
+// tag too many: repeating it will not help soon, but other requests may succeed. It is false if
+// Neutron did not answer, failed, or wants a login or a pause.
 func Refused(err error) bool {
 	e, ok := errors.AsType[gophercloud.ErrUnexpectedResponseCode](err)
 	return ok && e.Actual >= 400 && e.Actual < 500 &&

@@ -112,7 +112,7 @@ func TestSetStatusTags(t *testing.T) {
 		t.Errorf("again: changed %v, error %v, writes %q", changed, err, f.writes)
 	}
 
-	f.status[put] = http.StatusBadRequest // fifty tags is all that Neutron takes
+	f.status[put] = http.StatusBadRequest // Neutron accepts at most fifty tags
 	a.Tags = nil
 	if changed, err := p.SetStatusTags(ctx, a, seven, ""); err == nil || changed {
 		t.Errorf("refused: changed %v, error %v", changed, err)

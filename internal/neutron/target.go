@@ -15,24 +15,23 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// target is an address of a guest's port, and the router that the outside reaches
-// it through.
+// target is an address of a guest's port, with the router that connects it to the outside.
 type target struct {
 	port    string // ID
 	device  string // the server's ID
-	name    string // for people
+	name    string // for display
 	addr    netip.Addr
 	subnet  string // ID
 	router  string // ID
 	project string // ID
 }
 
-// uuid is what an ID looks like.
+// uuid matches an ID.
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// target finds the one address of a guest that can be reached from the external
-// network. The guest is given by the name or ID of its server, or by one of its
-// addresses; the project's ID may be empty.
+// target finds the one address of a guest that can be reached from the external network. The guest
+// is given by the name or ID of its server, or by one of its addresses; the project's ID may be
+// empty.
 func (p Provider) target(ctx context.Context, guest, project string) (target, error) {
 	targets, err := p.targets(ctx, guest, project)
 	if err != nil {
@@ -47,7 +46,7 @@ func (p Provider) target(ctx context.Context, guest, project string) (target, er
 	}
 	switch len(targets) {
 	case 0:
-		return target{}, hint.With(fmt.Errorf("no router leads from network %s to guest %s", p.Network, guest),
+		return target{}, hint.With(fmt.Errorf("no router connects network %s and guest %s", p.Network, guest),
 			"give the router of its network a gateway on %s: openstack router set --external-gateway", p.Network)
 	case 1:
 		return targets[0], nil
@@ -123,13 +122,12 @@ func (p Provider) targets(ctx context.Context, guest, project string) ([]target,
 	return targets, nil
 }
 
-// Routers' ports on the inside, of plain, distributed and highly available ones.
+// Routers' internal ports, of plain, distributed and highly available ones.
 var ownersInterface = []string{"network:router_interface", "network:router_interface_distributed",
 	"network:ha_router_replicated_interface"}
 
-// routed returns the targets that a router of the external network leads to. Of
-// several routers on a subnet it takes the one that is the subnet's gateway, as
-// Neutron does for floating IPs.
+// routed returns the targets that a router connects to the external network. Of several routers on
+// a subnet it takes the subnet's gateway, as Neutron does for floating IPs.
 func (p Provider) routed(ctx context.Context, targets []target) ([]target, error) {
 	routers, err := p.Routers(ctx)
 	if err != nil {

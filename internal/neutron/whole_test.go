@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Half an answer would look like addresses that were let go of.
+// A truncated response would look as if Neutron had released addresses.
 func TestAnswersThatAreNotWhole(t *testing.T) {
 	f := newFakeCloud(t)
 	f.answers["GET /networks"] = `{"networks": [{"id": "n1", "name": "public", "router:external": true, "provider:network_type": "flat"}, {"id": "n2", "name": "public", "router:external": false, "provider:network_type": "geneve"}]}`
@@ -21,7 +21,7 @@ func TestAnswersThatAreNotWhole(t *testing.T) {
 	if _, err := p.ProviderAddresses(t.Context()); !errors.Is(err, ErrNoNetwork) {
 		t.Errorf("a project's network taken for the external one: %v", err)
 	}
-	// Who is no administrator any more gets an answer, with his own ports only.
+	// A user who is no longer an administrator gets a response with the own project's ports only.
 	f.answer("GET /networks", `{"networks": [{"id": "n1", "name": "public", "router:external": true}]}`)
 	if got, err := p.ProviderAddresses(t.Context()); err == nil {
 		t.Errorf("%v and no error for somebody who sees only his own ports", got)

@@ -7,7 +7,7 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// adminAccess are the administrator's keys to the cloud, for the commands of its operator.
+// adminAccess has the administrator's credentials, for the operator's commands.
 var adminAccess = service{
 	name:  "admin-access",
 	roles: []model.Role{model.Controller},
@@ -17,7 +17,7 @@ var adminAccess = service{
 	},
 }
 
-// agentAccess are the keys of the agent to Neutron.
+// agentAccess has the agent's credentials for Neutron.
 var agentAccess = service{
 	name:  "agent-access",
 	roles: []model.Role{model.Gateway},

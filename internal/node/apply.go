@@ -21,7 +21,7 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// node is the machine that the steps work on.
+// node is the machine that the steps configure.
 type node struct {
 	spec    nodeapi.OpenStack
 	secrets secrets
@@ -31,9 +31,9 @@ type node struct {
 	run     runner
 }
 
-// Apply makes this machine the node that spec describes, and returns when what it runs answers.
-// It needs root, and installs what Install has not. Running it again changes only what differs; it may be
-// killed anywhere. A unit whose configuration has changed is restarted, and no other.
+// Apply makes this machine the node that spec describes, and returns when its services answer. It
+// needs root, and installs missing packages. Running it again changes only what differs, and it may
+// be killed at any point. It restarts exactly the units whose configuration has changed.
 func Apply(ctx context.Context, spec nodeapi.OpenStack, progress Progress) error {
 	if err := spec.Validate(); err != nil {
 		return err
@@ -53,11 +53,11 @@ func Apply(ctx context.Context, spec nodeapi.OpenStack, progress Progress) error
 	return runGraph(ctx, n.steps(), progress)
 }
 
-// steps is what this node does, in order.
+// steps are this node's steps, in order.
 func (n *node) steps() []graph.Step { return present(n.everyStep()) }
 
-// everyStep is the order of everything, for the roles that the node has. What an operator or a first guest waits
-// for comes first; the rest follows when the processors are free again.
+// everyStep returns the steps for the node's roles, in order. What an operator or a first guest
+// waits for comes first; the rest follows when the processors are free again.
 func (n *node) everyStep() []graph.Step {
 	var steps []graph.Step
 	add := func(name string, run func(context.Context) error, needs ...string) {
@@ -116,7 +116,8 @@ func (n *node) everyStep() []graph.Step {
 	return steps
 }
 
-// present drops needs for steps that another node runs: whoever applies a cloud begins with its controller.
+// present drops needs for steps that run on another node: a cloud is applied from its controller
+// on.
 func present(steps []graph.Step) []graph.Step {
 	names := map[string]bool{}
 	for _, s := range steps {
@@ -139,7 +140,7 @@ func (n *node) configure(ctx context.Context) error {
 		return err
 	}
 	changed := false
-	var devices []string // what networkd is told of them
+	var devices []string // configuration of networkd
 	for _, f := range n.files {
 		wrote, err := f.write(n.root)
 		if err != nil {
@@ -150,7 +151,8 @@ func (n *node) configure(ctx context.Context) error {
 			devices = append(devices, filepath.Join(n.root, f.Path))
 		}
 	}
-	// An upgrade of the packages does not restart them: the package step keeps Debian's scripts from it.
+	// A package upgrade does not restart these units: the package step keeps Debian's scripts from
+	// it.
 	n.files = append(n.files, file{Path: schemaStamp, Readers: pythonUnits(n.spec)})
 	if n.spec.Has(model.Controller) {
 		for _, dir := range []string{"/etc/keystone/fernet-keys", "/etc/keystone/credential-keys"} {
@@ -185,7 +187,8 @@ func (n *node) configure(ctx context.Context) error {
 	return nil
 }
 
-// startLimit is how long a service may take to answer; on two busy processors the slowest needs 20 seconds.
+// startLimit is how long a service may take to answer. On two busy processors the slowest needs 20
+// seconds.
 const startLimit = 3 * time.Minute
 
 // startAPI starts a service's units and waits until its API, at port, answers.
@@ -202,7 +205,7 @@ func (n *node) startAPI(svc service, port int) func(context.Context) error {
 	}
 }
 
-// cloudAnswers waits until every service has served a request of the administrator. To look is to change nothing.
+// cloudAnswers waits until every service has served a read-only request of the administrator.
 func cloudAnswers(ctx context.Context, c *client) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for name, api := range map[string]struct {

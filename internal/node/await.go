@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// pollEvery is how often something that starts is asked whether it has.
+// pollEvery is the polling interval for something that starts.
 const pollEvery = 100 * time.Millisecond
 
-// await calls ask until it succeeds, and gives up with the last reason after limit, or when ctx ends.
+// await calls ask until it succeeds. After limit, or when ctx ends, it fails with the last error.
 func await(ctx context.Context, what string, limit time.Duration, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -33,8 +33,8 @@ func await(ctx context.Context, what string, limit time.Duration, ask func(conte
 	}
 }
 
-// answers asks an API whether it is there. Any answer short of a server's failure is a yes: who may ask is
-// not the question yet.
+// answers checks that an API responds. Any response but a server error counts, since the request
+// has no credentials.
 func answers(ctx context.Context, at netip.AddrPort) error {
 	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+at.String()+"/", nil)
 	if err != nil {

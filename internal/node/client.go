@@ -13,11 +13,11 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// client is the administrator's login to this cloud, made when it is used for the
-// first time: Keystone may not run before.
+// client is the administrator's login to this cloud. It logs in at its first use, since Keystone
+// may not run before.
 type client struct {
 	url, region string
-	password    func() string // which may not be known before
+	password    func() string // may not be known before
 
 	mu      sync.Mutex
 	session *neutron.Session
@@ -29,7 +29,7 @@ func newClient(s nodeapi.OpenStack, password func() string) *client {
 
 func keystoneURL(s nodeapi.OpenStack) string { return fmt.Sprintf("http://%s:5000/v3", s.Controller) }
 
-// open returns a service, at the controller's management address.
+// open returns a service's client, at the controller's management address.
 func (c *client) open(ctx context.Context, service neutron.Service) (*gophercloud.ServiceClient, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,7 +45,7 @@ func (c *client) open(ctx context.Context, service neutron.Service) (*gopherclou
 	return c.session.Open(service)
 }
 
-// get asks a service for a path below its endpoint.
+// get requests a path below a service's endpoint.
 func (c *client) get(ctx context.Context, service neutron.Service, path string) error {
 	api, err := c.open(ctx, service)
 	if err != nil {

@@ -16,9 +16,9 @@ import (
 //go:embed files
 var templates embed.FS
 
-// facts are what a node finds out about its own kernel.
+// facts are what a node detects about its kernel.
 type facts struct {
-	KVM       bool // guests run on the processor, not in an emulator
+	KVM       bool // guests use hardware virtualization, not emulation
 	KernelOVS bool // the kernel forwards for Open vSwitch
 }
 
@@ -38,7 +38,8 @@ func render(s nodeapi.OpenStack, sec secrets, f facts) ([]file, error) {
 	return r.sorted()
 }
 
-// renderUnits returns what systemd has to know of services. It depends on no node, so the package step writes it.
+// renderUnits returns systemd's files for services. They are the same on every node, so the package
+// step writes them.
 func renderUnits(services []service) ([]file, error) {
 	r := newRenderer(nil)
 	r.addUnits(services)
@@ -54,7 +55,7 @@ type renderer struct {
 
 func newRenderer(t tags) *renderer { return &renderer{tags: t, files: map[string]file{}} }
 
-// add renders a file, which may name more than all files may. One that several services read is the same for all.
+// add renders a file, with additional tags. A file that several services read is the same for all.
 func (r *renderer) add(c configFile, more tags) {
 	content, err := expand(templates, "files/"+c.template, r.tags.with(more))
 	if err != nil && r.err == nil {
@@ -74,7 +75,7 @@ func (r *renderer) add(c configFile, more tags) {
 	r.files[c.path] = file{Path: c.path, Group: c.group, Mode: mode, Content: content, Readers: slices.Compact(readers)}
 }
 
-// addUnits renders what differs from Debian's units: the order at boot, and uWSGI's command line.
+// addUnits renders the differences to Debian's units: the order at boot, and uWSGI's command line.
 func (r *renderer) addUnits(services []service) {
 	for _, svc := range services {
 		for _, c := range svc.systemd {

@@ -32,7 +32,7 @@ func allInOne() nodeapi.OpenStack {
 	}
 }
 
-// knownSecrets are secrets that can be told from everything else in a file.
+// knownSecrets are secrets that differ from everything else in a file.
 func knownSecrets() secrets {
 	s := secrets{
 		Admin: "secret-admin", Rabbit: "secret-rabbit", Metadata: "secret-metadata", Dashboard: "secret-dashboard",
@@ -110,7 +110,8 @@ func TestRenderByRole(t *testing.T) {
 	}
 }
 
-// The package step writes the same units as Apply, or Apply would have to reload systemd every time.
+// The package step writes the same units as Apply; otherwise Apply would have to reload systemd
+// every time.
 func TestRenderUnitsAgrees(t *testing.T) {
 	early, err := renderUnits(services)
 	if err != nil {

@@ -12,19 +12,19 @@ import (
 	"strings"
 )
 
-// command is a program to run on the node. Secrets go into Stdin or Env, never into Args,
-// which every user of the node can read.
+// command is a program to run on the node. Secrets go into Stdin or Env, never into Args, which
+// every user of the node can read.
 type command struct {
 	Args  []string
 	Env   []string
 	Stdin string
 }
 
-// runner runs a command and returns what it wrote to its standard output.
+// runner runs a command and returns its standard output.
 type runner func(context.Context, command) (string, error)
 
-// executor returns the runner that runs commands for real. They inherit held: when macaw is killed, the apt or
-// the migration that it leaves behind goes on holding the lock until it ends.
+// executor returns the runner that runs real commands. They inherit held: when macaw is killed, the
+// apt or the migration that it leaves running keeps the lock until it ends.
 func executor(held *os.File) runner {
 	return func(ctx context.Context, c command) (string, error) { return execute(ctx, held, c) }
 }
@@ -46,7 +46,7 @@ func execute(ctx context.Context, held *os.File, c command) (string, error) {
 	return stdout.String(), nil
 }
 
-// lastLines is the end of a program's output, where the reason of its failure is.
+// lastLines returns the end of a program's output, where the reason of its failure is.
 func lastLines(s string, n int) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], " | ")

@@ -13,7 +13,7 @@ import (
 // externalName is the name of the external network.
 const externalName = "public"
 
-// ensureExternal makes the external network, or gives it the addresses that AWS has registered since.
+// ensureExternal makes the external network, or updates its addresses to those registered on AWS.
 func ensureExternal(ctx context.Context, s nodeapi.OpenStack, password string) error {
 	if len(s.Provider.Addresses) == 0 {
 		return errNothingToDo

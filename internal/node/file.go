@@ -15,18 +15,18 @@ import (
 	"syscall"
 )
 
-// file is a configuration file as it should be.
+// file is a wanted configuration file.
 type file struct {
 	Path    string
-	Owner   string // root unless named
-	Group   string // root unless named
+	Owner   string // root if empty
+	Group   string // root if empty
 	Mode    fs.FileMode
 	Content []byte
-	Readers []string // units that read it when they start, and only then
+	Readers []string // units that read it, only at their start
 }
 
-// write makes f so below root, and tells whether anything had to be changed.
-// A file that differs is replaced by renaming, so nobody ever reads half of it.
+// write makes f exist below root, and reports whether anything had to be changed. It replaces a
+// different file by renaming, so no reader ever sees half of it.
 func (f file) write(root string) (changed bool, err error) {
 	path := filepath.Join(root, f.Path)
 	uid, gid, err := ids(f.Owner, f.Group)
@@ -56,7 +56,7 @@ func (f file) write(root string) (changed bool, err error) {
 	return true, nil
 }
 
-// seen tells whether the file at path is f already.
+// seen reports whether the file at path equals f.
 func (f file) seen(path string, uid, gid int) (bool, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -78,7 +78,7 @@ func (f file) seen(path string, uid, gid int) (bool, error) {
 
 var idCache sync.Map
 
-// ids looks up a user and a group; an empty name is whoever runs this, which on a node is root.
+// ids looks up a user and a group; an empty name is the user running this, which on a node is root.
 func ids(owner, group string) (uid, gid int, err error) {
 	uid, gid = os.Getuid(), os.Getgid()
 	if owner != "" {

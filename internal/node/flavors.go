@@ -14,7 +14,8 @@ import (
 	"macaw.example/internal/neutron"
 )
 
-// flavor is a size of guest. Disk is in GiB, and at least 1: a disk as large as the image is for administrators only.
+// flavor is a size of guest. Disk is in GiB and at least 1: only administrators may use disks of
+// the image's size.
 type flavor struct {
 	Name  string
 	VCPUs int
@@ -30,7 +31,7 @@ var flavors = []flavor{
 	{"m1.large", 4, 8192, 80},
 }
 
-// ensureFlavors makes the usual sizes that are missing. What people have made of them is left alone.
+// ensureFlavors makes the usual flavors that are missing. It leaves existing ones alone.
 func ensureFlavors(ctx context.Context, c *client) error {
 	api, err := c.open(ctx, neutron.Compute)
 	if err != nil {

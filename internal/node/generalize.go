@@ -16,14 +16,13 @@ import (
 	"macaw.example/internal/graph"
 )
 
-// An image is the disk of a machine as it is (EC2 API Reference, CreateImage). What
-// tells that machine from others, or lets somebody into it, would be in every machine
-// that is made from the image: what to take out is told by "Safely Building Images"
-// (https://systemd.io/BUILDING_IMAGES), by machine-id(5), by "clean" in cloud-init's
-// documentation, and by "Guidelines for shared Linux AMIs" in the EC2 User Guide.
+// An image is a copy of a machine's disk (EC2 API Reference, CreateImage). Whatever identifies that
+// machine, or lets somebody into it, would be in every machine made from the image. What to remove
+// is in "Safely Building Images" (https://systemd.io/BUILDING_IMAGES), in machine-id(5), in "clean"
+// in cloud-init's documentation, and in "Guidelines for shared Linux AMIs" in the EC2 User Guide.
 
-// cloudInitState is what cloud-init knows of its instance; without it the next boot
-// is the first. Its own command, which comes before, knows of most.
+// cloudInitState is cloud-init's record of its instance; without it the next boot is the first.
+// "cloud-init clean", which runs before, removes most of it.
 var cloudInitState = []string{
 	"var/lib/cloud/*",
 	"etc/netplan/*-cloud-init.yaml", "etc/systemd/network/*-cloud-init-*", "etc/network/interfaces.d/*-cloud-init*",
@@ -31,7 +30,7 @@ var cloudInitState = []string{
 	"var/lib/dhcpcd/*", "var/lib/dhcp/*", // leases
 }
 
-// traces are what has been done here, and by whom.
+// traces are records of what has been done on the machine, and by whom.
 var traces = []string{
 	"var/log/journal/*",
 	"root/.*_history", "home/*/.*_history", "root/.lesshst", "home/*/.lesshst", "root/.viminfo", "home/*/.viminfo",
@@ -40,27 +39,26 @@ var traces = []string{
 	"var/lib/systemd/coredump/*", "var/crash/*",
 }
 
-// identities are what a machine, or a package in it, makes up once for itself.
+// identities are values that a machine, or a package in it, generates once for itself.
 var identities = []string{
 	"var/lib/systemd/random-seed", "var/lib/systemd/credential.secret", "var/lib/dbus/machine-id",
 	"boot/efi/loader/random-seed", "boot/loader/random-seed",
 	// RabbitMQ's package gives the broker its cookie; Apply makes one for the cloud.
 	strings.TrimPrefix(rabbitCookiePath, "/"),
-	"var/lib/openstack-dashboard/secret-key/*", // of the dashboard's sessions
+	"var/lib/openstack-dashboard/secret-key/*", // for signing the dashboard's sessions
 	"etc/ssl/private/ssl-cert-snakeoil.key", "etc/ssl/certs/ssl-cert-snakeoil.pem",
 }
 
-// access is what SSH knows machines and people by. cloud-init makes the next
-// machine's host keys and lets in whom its instance's key pair says, beside those who
-// are in the file already.
+// access has SSH's host keys and authorized keys. cloud-init makes the next machine's host keys. It
+// adds the key of that instance's key pair to the authorized keys already in the file.
 var access = []string{
 	"etc/ssh/ssh_host_*",
 	"root/.ssh/*", "home/*/.ssh/*",
 }
 
-// Generalize takes from a machine, after Install, what is its own, so that an image of
-// it is nobody's. It may be killed and run again. When it has succeeded nobody can log
-// in any more until the machine is booted as another instance.
+// Generalize removes a machine's identity, after Install, for an image of it. It may be killed and
+// run again. After it has succeeded, nobody can log in until the machine is booted as another
+// instance.
 func Generalize(ctx context.Context, progress Progress) error {
 	held, err := lock(ctx, lockPath, progress)
 	if err != nil {
@@ -77,10 +75,10 @@ func (n *node) generalize(ctx context.Context, progress Progress) error {
 			"it is the node of a cloud, with the cloud's secrets in /etc/macaw")
 	}
 	return runGraph(ctx, []graph.Step{
-		{Name: "what cloud-init knows", Run: n.forgetInstance},
-		{Name: "logs and traces", Needs: []string{"what cloud-init knows"}, Run: n.forgetTraces},
+		{Name: "cloud-init's records", Run: n.forgetInstance},
+		{Name: "logs and traces", Needs: []string{"cloud-init's records"}, Run: n.forgetTraces},
 		{Name: "identities", Needs: []string{"logs and traces"}, Run: n.forgetIdentities},
-		// The last thing: whoever looks on must be able to come back until then.
+		// Last, so that the operator can log in again until then.
 		{Name: "host keys and authorized keys", Needs: []string{"identities"}, Run: func(context.Context) error {
 			if err := n.drop(access); err != nil {
 				return err
@@ -91,10 +89,9 @@ func (n *node) generalize(ctx context.Context, progress Progress) error {
 	}, progress)
 }
 
-// forgetInstance does not use cloud-init's --machine-id. That option says
-// "uninitialized", for which systemd enables every unit again that its presets and
-// packages would have running (machine-id(5), "First Boot Semantics"), also those that
-// the package step has switched off.
+// forgetInstance does not use cloud-init's --machine-id. That option writes "uninitialized", for
+// which systemd enables every unit again that its presets and packages enable (machine-id(5),
+// "First Boot Semantics"), including those that the package step has disabled.
 func (n *node) forgetInstance(ctx context.Context) error {
 	clean := command{Args: []string{"cloud-init", "clean", "--logs", "--seed", "--configs", "all"}}
 	if _, err := n.run(ctx, clean); err != nil {
@@ -104,7 +101,7 @@ func (n *node) forgetInstance(ctx context.Context) error {
 }
 
 func (n *node) forgetTraces(ctx context.Context) error {
-	// The journal goes on in memory.
+	// From here on the journal is in memory.
 	if _, err := n.run(ctx, command{Args: []string{"journalctl", "--relinquish-var"}}); err != nil {
 		return fmt.Errorf("taking the journal off the disk: %w", err)
 	}
@@ -116,7 +113,7 @@ func (n *node) forgetTraces(ctx context.Context) error {
 
 // emptyLogs keeps the files: not every program makes its own, with the right owner.
 func (n *node) emptyLogs() error {
-	ours, err := os.Stdout.Stat() // the log of this run, which somebody follows
+	ours, err := os.Stdout.Stat() // this run's log, which is being followed
 	if err != nil {
 		return err
 	}
@@ -140,7 +137,7 @@ func (n *node) forgetIdentities(ctx context.Context) error {
 	if err := n.drop(identities); err != nil {
 		return err
 	}
-	// open-iscsi makes a name up when it is started and finds this.
+	// open-iscsi generates a name when it starts and finds this content.
 	if path := filepath.Join(n.root, "etc/iscsi/initiatorname.iscsi"); exists(path) {
 		if err := os.WriteFile(path, []byte("GenerateName=yes\n"), 0o600); err != nil {
 			return err
@@ -153,7 +150,7 @@ func (n *node) forgetIdentities(ctx context.Context) error {
 	return nil
 }
 
-// drop removes what matches the patterns, which are below root.
+// drop removes the files that match the patterns, which are below root.
 func (n *node) drop(patterns []string) error {
 	for _, pattern := range patterns {
 		found, err := filepath.Glob(filepath.Join(n.root, pattern))
@@ -169,7 +166,7 @@ func (n *node) drop(patterns []string) error {
 	return nil
 }
 
-// ignoreGone is for what ends while it is looked at.
+// ignoreGone is for files that disappear during the walk.
 func ignoreGone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -15,8 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// machineOwn is what a machine has that an image must not; machineKept is what an
-// image of it is made for.
+// machineOwn is what an image must not have of a machine; machineKept is what it must have.
 var (
 	machineOwn = []string{
 		"etc/hostname", "etc/netplan/50-cloud-init.yaml", "etc/systemd/network/10-cloud-init-ens5.network",
@@ -70,14 +69,14 @@ func TestGeneralize(t *testing.T) {
 	n := &node{root: root, run: func(_ context.Context, c command) (string, error) {
 		ran = append(ran, strings.Join(c.Args, " "))
 		if c.Args[0] != "cloud-init" && exists(filepath.Join(root, "var/lib/cloud/data/instance-id")) {
-			t.Errorf("%v: what cloud-init knows is still there", ran)
+			t.Errorf("%v: cloud-init's records are still there", ran)
 		}
 		if !exists(filepath.Join(root, "home/admin/.ssh/authorized_keys")) {
 			t.Errorf("%v: nobody can log in any more", ran)
 		}
 		return "", nil
 	}}
-	for range 2 { // a run that was killed is run again
+	for range 2 { // again, as after a killed run
 		if err := n.generalize(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +111,7 @@ func TestGeneralize(t *testing.T) {
 	}
 }
 
-// Whatever fails, one can log in and look, and run it again.
+// After any failure, an operator can log in, and run it again.
 func TestGeneralizeKeepsTheWayInUntilTheEnd(t *testing.T) {
 	for _, fails := range []string{"cloud-init", "journalctl", "systemctl"} {
 		root := usedMachine(t)
@@ -148,7 +147,7 @@ func TestGeneralizeLeavesANodeAlone(t *testing.T) {
 	}
 }
 
-// The broker's cookie is not the image's, and stays what it is in a cloud.
+// The broker's cookie is not the image's, and does not change in a cloud.
 func TestRabbitCookieIsMadeOnce(t *testing.T) {
 	root := t.TempDir()
 	idCache.Store("user rabbitmq", os.Getuid())

@@ -23,7 +23,7 @@ func compareGolden(t *testing.T, name string, files []file) {
 	t.Helper()
 	var a txtar.Archive
 	for _, f := range files {
-		// The archive could not tell.
+		// The archive could not represent it.
 		if !bytes.HasSuffix(f.Content, []byte("\n")) {
 			t.Errorf("%s: %s does not end in a newline", name, f.Path)
 		}

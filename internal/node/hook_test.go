@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// guestXML is what libvirt tells its hook of a guest, as far as it matters here.
+// guestXML is the relevant part of libvirt's input for its hook.
 const guestXML = `<domain type='qemu'>
   <devices>
     <interface type='ethernet'>
@@ -24,8 +24,8 @@ const guestXML = `<domain type='qemu'>
 </domain>
 `
 
-// runHook runs libvirt's hook beside an ovs-vsctl that knows of ofport, and returns what it was told to change.
-// Its commands that begin with late change the database and end without an answer.
+// runHook runs libvirt's hook with an ovs-vsctl that returns ofport, and returns the changes that
+// the hook makes. Commands that begin with late change the database and end without an answer.
 func runHook(t *testing.T, operation, ofport, late string) []string {
 	t.Helper()
 	dir := t.TempDir()
@@ -71,7 +71,7 @@ func TestAPortLeftOverIsPutInAnew(t *testing.T) {
 			" -- remove Interface tapc0ffee00-01 external_ids ovn-installed" +
 			" -- remove Interface tapc0ffee00-01 external_ids ovn-installed-ts",
 	}
-	// A port that was taken out is put in again, whatever ovs-vswitchd says to that.
+	// A port that was removed is added again, whatever ovs-vswitchd answers.
 	for _, late := range []string{"none", "del-port"} {
 		if diff := cmp.Diff(want, runHook(t, "prepare", "9", late)); diff != "" {
 			t.Errorf("late: %s (-want +got):\n%s", late, diff)

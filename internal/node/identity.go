@@ -16,7 +16,7 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// gatewayRole names the gateway agent's user, and the role that Neutron's policy knows it by.
+// gatewayRole is the name of the gateway agents' user, and of its role in Neutron's policy.
 const gatewayRole = "macaw-gateway"
 
 // account is a user of Keystone in the project "service".
@@ -33,7 +33,7 @@ var accounts = []account{
 	{gatewayRole, []string{gatewayRole}},
 }
 
-// catalogEntry is a service as people find it.
+// catalogEntry is a service in the catalog.
 type catalogEntry struct {
 	name, kind string
 	port       int
@@ -52,7 +52,7 @@ func (e catalogEntry) url(host netip.Addr) string {
 	return fmt.Sprintf("http://%s%s", netip.AddrPortFrom(host, uint16(e.port)), e.path)
 }
 
-// identity is what Keystone holds before it knows a password or an address.
+// identity is Keystone's content that depends on no password or address.
 type identity struct {
 	Accounts map[string][]string `json:"accounts"` // roles by user
 	Services map[string]string   `json:"services"` // types by name
@@ -69,14 +69,14 @@ func blankIdentity() identity {
 	return i
 }
 
-// Keystone's hashes. A person's password deserves the usual work; a service's has 130 random bits that no work
-// makes safer, and is checked at every start of every daemon.
+// Costs of Keystone's hashes. A person's password gets the usual cost. A service's has 130 random
+// bits, which need no stretching, and is checked at every start of every daemon.
 const (
 	personCost  = 12
 	serviceCost = bcrypt.MinCost
 )
 
-// identityQuery asks for the users with their passwords' hashes, and for the catalog.
+// identityQuery reads the users with their passwords' hashes, and the catalog.
 const identityQuery = `
 SELECT 'user', u.id, u.name, IFNULL(p.password_hash, '') FROM keystone.local_user u
   LEFT JOIN keystone.password p ON p.local_user_id = u.id WHERE u.domain_id = 'default' ORDER BY p.created_at_int;
@@ -84,8 +84,9 @@ SELECT 'service', id, JSON_VALUE(extra, '$.name'), type FROM keystone.service;
 SELECT 'endpoint', service_id, CONCAT(interface, '@', IFNULL(region_id, '')), url FROM keystone.endpoint;
 `
 
-// ensureIdentity gives Keystone the cloud's passwords and addresses. It writes them into the database, because
-// every service needs them at once and Keystone itself takes longer to start than all else before it.
+// ensureIdentity gives Keystone the cloud's passwords and addresses. It writes them into the
+// database, because every service needs them at once and Keystone itself takes longer to start than
+// everything before it.
 func (n *node) ensureIdentity(ctx context.Context) error {
 	seen, err := query(ctx, n.run, identityQuery)
 	if err != nil {
@@ -104,14 +105,14 @@ func (n *node) ensureIdentity(ctx context.Context) error {
 	return nil
 }
 
-// seenIdentity is what Keystone's database has.
+// seenIdentity is the content of Keystone's database.
 type seenIdentity struct {
 	users     map[string][2]string // by name: identifier and hash of the latest password
 	services  map[string]string    // identifiers by name
 	endpoints map[[2]string]string // by service's identifier and interface@region: URL
 }
 
-// parseIdentity reads the answer to identityQuery.
+// parseIdentity parses the output of identityQuery.
 func parseIdentity(out string) seenIdentity {
 	s := seenIdentity{map[string][2]string{}, map[string]string{}, map[[2]string]string{}}
 	for line := range strings.Lines(out) {
@@ -131,7 +132,7 @@ func parseIdentity(out string) seenIdentity {
 	return s
 }
 
-// planIdentity returns the SQL that is still needed; nothing if all is there.
+// planIdentity returns the SQL that is still needed; empty if everything is present.
 func planIdentity(s nodeapi.OpenStack, sec secrets, seen seenIdentity, now time.Time) (string, error) {
 	var sql strings.Builder
 	password := func(user, password string, cost int) error {
@@ -156,7 +157,7 @@ func planIdentity(s nodeapi.OpenStack, sec secrets, seen seenIdentity, now time.
 		case user == "admin" && have[1] == "":
 			err = password(user, sec.Admin, personCost)
 		case user == "admin":
-			// People may change it.
+			// The administrator may have changed it.
 		case bcrypt.CompareHashAndPassword([]byte(have[1]), []byte(sec.Accounts[user])) != nil:
 			err = password(user, sec.Accounts[user], serviceCost)
 		}
@@ -168,7 +169,7 @@ func planIdentity(s nodeapi.OpenStack, sec secrets, seen seenIdentity, now time.
 	return sql.String() + catalogSQL, err
 }
 
-// planCatalog returns the SQL for endpoints that are missing or lead elsewhere.
+// planCatalog returns the SQL for endpoints that are missing or have another URL.
 func planCatalog(s nodeapi.OpenStack, seen seenIdentity) (string, error) {
 	var sql strings.Builder
 	for _, e := range catalog {
@@ -209,7 +210,7 @@ func accountNames() []string {
 	return names
 }
 
-// newID is an identifier as OpenStack makes them.
+// newID returns an identifier in OpenStack's form.
 func newID() string {
 	b := make([]byte, 16)
 	rand.Read(b)

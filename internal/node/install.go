@@ -21,11 +21,11 @@ import (
 const (
 	installStamp = "/var/lib/macaw/installed"
 	policyPath   = "/usr/sbin/policy-rc.d"
-	// policy keeps packages from starting what nobody has configured yet.
+	// policy keeps packages from starting services before they are configured.
 	policy = "#!/bin/sh\n# Written by macaw while it installs packages.\nexit 101\n"
 )
 
-// maskedUnits are units that packages bring and no node of ours needs.
+// maskedUnits are units that packages bring and no node needs.
 var maskedUnits = []string{
 	"apache-htcacheclean.service", "e2scrub_reap.service", "epmd.service", "epmd.socket", "haproxy.service",
 	"iscsid.socket", "libvirt-guests.service", "libvirtd-admin.socket", "libvirtd-ro.socket",
@@ -33,15 +33,16 @@ var maskedUnits = []string{
 	"open-iscsi.service", "ovs-record-hostname.service", "virtlogd-admin.socket", "virtlogd.service",
 }
 
-// installed tells whether this Macaw's package step has been completed below root.
+// installed reports whether this Macaw's package step has been completed below root.
 func installed(root string) bool {
 	stamp, err := os.ReadFile(filepath.Join(root, installStamp))
 	return err == nil && string(stamp) == nodeapi.PackagesHash+"\n"
 }
 
-// Install is the package step: all that depends on nothing but the versions of packages, neither on an address
-// nor on a secret, so that a machine imaged after it becomes any node. Nothing of OpenStack runs when it
-// returns. It needs root and an apt source; it may be killed and run again, and does nothing when it is done.
+// Install is the package step: everything that depends only on the versions of packages, not on an
+// address or a secret, so that an image made after it fits any node. When it returns, nothing of
+// OpenStack is running. It needs root and an apt source. It may be killed and run again, and does
+// nothing when it is done.
 func Install(ctx context.Context, progress Progress) error {
 	held, err := lock(ctx, lockPath, progress)
 	if err != nil {
@@ -82,8 +83,8 @@ func (n *node) installPackages(ctx context.Context) error {
 			return err
 		}
 	}
-	// dpkg need not fsync file by file: all is synced once before the stamp says that this step is complete. A machine
-	// that loses power before is one without a cloud, and is made anew.
+	// dpkg need not fsync each file: everything is synced once before the stamp marks this step as
+	// complete. A machine that loses power earlier has no cloud yet, and is made anew.
 	options := []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o",
 		"Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300"}
 	for _, c := range []command{
@@ -95,12 +96,12 @@ func (n *node) installPackages(ctx context.Context) error {
 			return fmt.Errorf("installing packages: %w", err)
 		}
 	}
-	// The bus does not see by itself that packages have brought rules for it, and polkitd, on which libvirt relies,
-	// gets no name on it until it has.
+	// dbus-daemon does not notice rules that packages have added. Until a reload, polkitd, which
+	// libvirt needs, cannot own its name on the bus.
 	if _, err := n.run(ctx, command{Args: []string{"systemctl", "reload", "dbus.service"}}); err != nil {
 		return fmt.Errorf("telling the message bus of new packages: %w", err)
 	}
-	if ours { // until here, so that a run that was cut short goes on without surprises
+	if ours { // only now, so that it still applies after a killed run
 		return os.Remove(policyPath)
 	}
 	return nil
@@ -127,7 +128,8 @@ func (n *node) disableUnits(ctx context.Context) error {
 	if _, err := n.run(ctx, command{Args: []string{"systemctl", "daemon-reload"}}); err != nil {
 		return fmt.Errorf("telling systemd of changed units: %w", err)
 	}
-	// Debian's default sites listen on every address and, half configured, keep apache from starting.
+	// Debian's default sites listen on every address and, half configured, keep apache from
+	// starting.
 	sites, _ := filepath.Glob(filepath.Join(n.root, "/etc/apache2/sites-enabled/*.conf"))
 	for _, site := range sites {
 		if !strings.HasPrefix(filepath.Base(site), "macaw-") {
@@ -139,19 +141,19 @@ func (n *node) disableUnits(ctx context.Context) error {
 	return nil
 }
 
-// pythonCache is where the daemons find what rememberEntryPoints has found. Only root can write to it: what it
-// names gets run.
+// pythonCache is where the daemons find the result of rememberEntryPoints. Only root can write to
+// it, because daemons run what it names.
 const pythonCache = "/var/cache/macaw"
 
 //go:embed entrypoints.py
 var entryPointsScript string
 
-// rememberEntryPoints saves each daemon the search through three hundred packages for its plugins, which they
-// would all make at once at their first start.
+// rememberEntryPoints saves each daemon a search for plugins through three hundred packages. All of
+// them would otherwise make it at their first start, at the same time.
 func (n *node) rememberEntryPoints(ctx context.Context) error {
 	if _, err := n.run(ctx, command{Args: []string{"python3", "-"}, Env: []string{"XDG_CACHE_HOME=" + pythonCache},
 		Stdin: entryPointsScript}); err != nil {
-		return errNothingToDo // a daemon without the cache is slower, and that is all
+		return errNothingToDo // without the cache, daemons are only slower
 	}
 	return nil
 }
@@ -162,7 +164,7 @@ func (n *node) installSchemas(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if seen[0].Active { // of a cloud that is in use
+	if seen[0].Active { // it serves a cloud in use
 		return ensureSchemas(ctx, n.run, n.root)
 	}
 	if current, err := schemasCurrent(ctx, n.run, n.root); current || err != nil {

@@ -4,8 +4,8 @@ package node
 
 import "macaw.example/internal/model"
 
-// instanceMetadata keeps the credentials of the instance's role from everybody on the node but root: a daemon
-// that faces the network, such as Apache or an API, may one day do what its caller wants.
+// instanceMetadata denies the credentials of the instance's role to everybody on the node but root:
+// a daemon that serves the network, such as Apache or an API, may be exploited.
 var instanceMetadata = service{
 	name:  "instance-metadata",
 	roles: []model.Role{model.Controller, model.Compute, model.Gateway},

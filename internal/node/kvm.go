@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What kvmWorks needs of linux/kvm.h, for x86-64.
+// The parts of linux/kvm.h that kvmWorks needs, for x86-64.
 const (
 	kvmCreateVM            = 0xae01
 	kvmGetVCPUMapSize      = 0xae04
@@ -29,13 +29,13 @@ const (
 	kvmSregsSelector = 12 // its selector, after base and limit
 )
 
-// probe is POPCNT ECX, EAX and HLT. Every processor with hardware virtualization executes the first by itself. A host
-// that only pretends to have it leaves instructions to KVM's emulator, which knows those of firmware and boot loaders
-// but not this one, nor most of what a kernel consists of.
+// probe is POPCNT ECX, EAX and HLT. Every processor with hardware virtualization executes the first
+// directly. A host that only pretends to have it leaves instructions to KVM's emulator, which knows
+// those of firmware and boot loaders but neither this one nor most of a kernel's.
 var probe = []byte{0xf3, 0x0f, 0xb8, 0xc8, 0xf4}
 
-// kvmWorks tells whether the device runs a virtual processor: it executes the probe. That the device exists says too
-// little, as a machine that is itself a guest may have it and fail on first use.
+// kvmWorks reports whether the device runs a virtual processor: it executes the probe. The device's
+// existence is not enough: on a machine that is itself a guest, it may fail at first use.
 func kvmWorks(device string) bool {
 	ioctl := func(fd int, request, arg uintptr) (int, bool) {
 		r, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, arg)
@@ -99,8 +99,8 @@ func kvmWorks(device string) bool {
 	return run[kvmExitReasonAt] == kvmExitHLT
 }
 
-// kernelOVS tells whether the kernel has Open vSwitch's datapath, as a module or built in: it answers
-// for the datapath's family of generic netlink.
+// kernelOVS reports whether the kernel has Open vSwitch's datapath, as a module or built in: then
+// the datapath's family of generic netlink exists.
 func kernelOVS(ctx context.Context, run runner) bool {
 	if _, err := netlink.GenlFamilyGet("ovs_datapath"); err == nil {
 		return true

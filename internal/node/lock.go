@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockPath is gone after a reboot, as is whoever held it.
+// lockPath disappears with a reboot, as does every holder.
 const lockPath = "/run/macaw-openstack.lock"
 
-// lock keeps two runs from working on the node at once: it waits until the other, or what a killed one has left
-// behind, has ended. Closing the file gives it up.
+// lock keeps two runs from working on the node at once: it waits until the other run, or the
+// remaining children of a killed one, have ended. Closing the file releases the lock.
 func lock(ctx context.Context, path string, progress Progress) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// Make makes this machine the node that spec describes. The provider NIC comes
-// first: Open vSwitch finds its port in place.
+// Make makes this machine the node that spec describes. The provider NIC comes first, so that Open
+// vSwitch finds its port.
 func Make(ctx context.Context, spec nodeapi.Spec, progress Progress) error {
 	if progress == nil {
 		progress = func(Event) {}

@@ -21,7 +21,7 @@ var mariadb = service{
 	units: []string{"mariadb.service"},
 }
 
-// database is a user of the database server and the schemas that are its own.
+// database is a user of the database server with its schemas.
 type database struct {
 	user    string
 	schemas []string
@@ -61,7 +61,8 @@ SELECT User, JSON_VALUE(Priv, '$.authentication_string') FROM mysql.global_priv 
 SELECT CONCAT(User, ' on ', Db), '' FROM mysql.db WHERE Host = '%' AND Drop_priv = 'Y';
 `
 
-// planAccounts returns the SQL that is still needed, given accountsQuery's answer; nothing if all is there.
+// planAccounts returns the SQL that is still needed, given accountsQuery's output; empty if
+// everything is present.
 func planAccounts(wanted []database, passwords map[string]string, seen string) string {
 	have := map[string]string{}
 	for line := range strings.Lines(seen) {
@@ -84,8 +85,8 @@ func planAccounts(wanted []database, passwords map[string]string, seen string) s
 	return sql.String()
 }
 
-// nativePassword is how MariaDB stores a password of the plugin mysql_native_password, which is the one
-// that PyMySQL speaks without further packages.
+// nativePassword hashes a password as MariaDB's plugin mysql_native_password does, the one that
+// PyMySQL supports without further packages.
 func nativePassword(password string) string {
 	once := sha1.Sum([]byte(password))
 	twice := sha1.Sum(once[:])

@@ -16,9 +16,10 @@ const (
 	quickReply    = "            except queue.Empty:\n                time.sleep(0.01)\n"
 )
 
-// quickenReplies makes OpenStack's services look for the answer to a remote call every 10 ms instead of every
-// half second. oslo.messaging has no option for it, and as each call takes as long as the pause, it is what starts
-// of nova-compute and of guests wait for most. An upgrade of the package takes it back, which harms nothing.
+// quickenReplies makes OpenStack's services look for the reply to a remote call every 10 ms instead
+// of every half second. oslo.messaging has no option for it. Each call takes as long as the pause,
+// and nova-compute's and guests' starts consist mostly of such calls. A package upgrade reverts it,
+// which is harmless.
 func (n *node) quickenReplies(ctx context.Context) error {
 	path := filepath.Join(n.root, messagingPath)
 	source, err := os.ReadFile(path)

@@ -8,14 +8,14 @@ import (
 	"path"
 )
 
-// pythonPackages is where Debian 13's Python looks for what no package has brought.
+// pythonPackages is Debian 13's directory for Python modules from outside its packages.
 const pythonPackages = "/usr/local/lib/python3.13/dist-packages"
 
 //go:embed neutron_mtu.py
 var mtuDriver []byte
 
-// mtuFiles are the driver, and what makes it known to Neutron: entry points are found by the metadata of a
-// distribution.
+// mtuFiles are the driver and its registration with Neutron: entry points are found through a
+// distribution's metadata.
 func mtuFiles() []file {
 	dist := path.Join(pythonPackages, "macaw_neutron-1.dist-info")
 	return []file{
@@ -27,8 +27,8 @@ func mtuFiles() []file {
 	}
 }
 
-// installMTUDriver gives Neutron the driver. It belongs to the package step, because whoever adds entry points
-// makes what rememberEntryPoints has found worthless.
+// installMTUDriver gives Neutron the driver. It is part of the package step, because new entry
+// points invalidate the result of rememberEntryPoints.
 func (n *node) installMTUDriver(context.Context) error {
 	for _, f := range mtuFiles() {
 		if _, err := f.write(n.root); err != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// mtuCheck runs the driver among as much of Neutron as it uses.
+// mtuCheck runs the driver with the parts of Neutron that it uses.
 const mtuCheck = `
 import sys, types
 

@@ -16,8 +16,8 @@ func neutronConf(readers ...string) configFile {
 	return configFile{template: "neutron.conf", path: "/etc/neutron/neutron.conf", group: "neutron", readers: readers}
 }
 
-// neutronServer are the sections of neutron.conf for what only a controller runs: no other node is to know the
-// database's password. The last line is empty, as between all sections.
+// neutronServer has the sections of neutron.conf for services that only a controller runs: other
+// nodes must not have the database's password. The last line is empty, as between all sections.
 func neutronServer(s nodeapi.OpenStack, sec secrets) string {
 	if !s.Has(model.Controller) {
 		return ""
@@ -31,7 +31,8 @@ func neutronServer(s nodeapi.OpenStack, sec secrets) string {
 		"",
 		"[nova]",
 		auth(s, sec, "nova"),
-		// Public by default: the way out by the Internet gateway and back in, where nobody lets the node in.
+		// The default is public, which leaves and re-enters through the Internet gateway, where the
+		// node is not admitted.
 		"endpoint_type = internal",
 		"",
 	}, "\n")

@@ -16,7 +16,7 @@ import (
 	"macaw.example/internal/model"
 )
 
-// novaAfter is what every part of Nova on a controller waits for at boot.
+// novaAfter are the units that all of Nova's on a controller start after at boot.
 var novaAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service",
 	"placement-api.service"}
 
@@ -24,7 +24,7 @@ func novaConf(readers ...string) configFile {
 	return configFile{template: "nova.conf", path: "/etc/nova/nova.conf", group: "nova", readers: readers}
 }
 
-// novaDatabaseConf is what only the controller's daemons read.
+// novaDatabaseConf is a file that only the controller's daemons read.
 func novaDatabaseConf(readers ...string) configFile {
 	return configFile{template: "nova-database.conf", path: "/etc/nova/nova-database.conf", group: "nova",
 		readers: readers}
@@ -47,7 +47,7 @@ var novaAPI = service{
 	roles: []model.Role{model.Controller},
 	files: []configFile{novaConf("nova-api.service"), novaDatabaseConf("nova-api.service")},
 	units: []string{"nova-api.service"},
-	// It runs on eventlet, which does not bear uWSGI's threads.
+	// It runs on eventlet, which does not support uWSGI's threads.
 	api: []api{{Unit: "nova-api", Project: "nova", Port: 8774, Threads: 1, WSGI: "/usr/bin/nova-api-wsgi",
 		Env: novaConfigFiles}},
 	after:  novaAfter,
@@ -94,10 +94,10 @@ var novaConsole = service{
 	python: true,
 }
 
-// networkdDir is where systemd-networkd is told what to do with devices.
+// networkdDir has systemd-networkd's configuration of devices.
 const networkdDir = "/etc/systemd/network/"
 
-// networkdStamp says when networkd was told of them, see package systemd.
+// networkdStamp marks the time of networkd's last reload, see package systemd.
 const networkdStamp = "/run/macaw/networkd-guests"
 
 var novaCompute = service{
@@ -109,12 +109,12 @@ var novaCompute = service{
 		{template: "guests.network", path: networkdDir + "05-macaw-guests.network"},
 	},
 	units: []string{"nova-compute.service"},
-	// On a controller it finds nothing to report to unless these are there first.
+	// On a controller it can report to nobody until these are running.
 	after:  []string{"libvirtd.service", "ovn-controller.service", "nova-conductor.service", "placement-api.service"},
 	python: true,
 }
 
-// virtualization is how the node's guests run.
+// virtualization is the type of the node's virtual machines.
 func virtualization(f facts) string {
 	if f.KVM {
 		return "virt_type = kvm"
@@ -126,8 +126,8 @@ func virtualization(f facts) string {
 	}, "\n")
 }
 
-// mapHost puts the node into Nova's cell before its compute service has ever run. Nova's scheduler finds new
-// hosts by itself, but looks only now and then, and until it has, a first guest is refused.
+// mapHost puts the node into Nova's cell before its compute service runs for the first time. Nova's
+// scheduler discovers hosts only periodically, and refuses a first guest until then.
 func (n *node) mapHost(ctx context.Context) error {
 	added, err := query(ctx, n.run, fmt.Sprintf(`
 INSERT INTO nova_api.host_mappings (created_at, cell_id, host)
@@ -143,7 +143,7 @@ SELECT ROW_COUNT();`, n.spec.Node))
 	return nil
 }
 
-// startCompute starts nova-compute and waits until Nova counts on it.
+// startCompute starts nova-compute and waits until Nova schedules guests on it.
 func (n *node) startCompute(c *client) func(context.Context) error {
 	return func(ctx context.Context) error {
 		started := n.ensureRunning(ctx, novaCompute.units...)
@@ -162,7 +162,7 @@ func (n *node) startCompute(c *client) func(context.Context) error {
 	}
 }
 
-// computeUp asks Nova whether the host's compute service is up, and whether it has told what it can carry.
+// computeUp checks that the host's compute service is up, and has registered its inventory.
 func computeUp(ctx context.Context, c *client, host string) error {
 	api, err := c.open(ctx, neutron.Compute)
 	if err != nil {

@@ -27,18 +27,20 @@ var ovnHost = service{
 	name:  "ovn-host",
 	roles: []model.Role{model.Compute, model.Gateway},
 	units: []string{"ovn-controller.service", "ovn-host.service"},
-	// OVN announces addresses when it starts; the way out has to translate by then.
+	// OVN announces addresses when it starts; the translation must work by then.
 	after: []string{"macaw-agent.service"},
 }
 
-// commonZone makes a router translate sources and destinations in one zone of connection tracking rather than in
-// one for each. A packet from one tenant's router to another's floating IP is tracked nine times otherwise, and
-// Open vSwitch's userspace datapath throws away what has been through six (MAX_RECIRC_DEPTH in lib/dpif-netdev.c);
-// the kernel's has a limit of its own (DEFERRED_ACTION_FIFO_SIZE in net/openvswitch/actions.c). Neutron's
-// options in the same row are others, and it leaves this one alone.
+// commonZone makes a router translate sources and destinations in one zone of connection tracking
+// rather than in one for each. Otherwise a packet from one tenant's router to another's floating IP
+// is tracked nine times, and Open vSwitch's userspace datapath drops packets after six
+// recirculations (MAX_RECIRC_DEPTH in lib/dpif-netdev.c); the kernel's has a limit of its own
+// (DEFERRED_ACTION_FIFO_SIZE in net/openvswitch/actions.c). Neutron sets other options in the same
+// row, and leaves this one alone.
 //
-// ovn-nb(5) warns of it beside load balancers on a router that translates sources, which is what Neutron makes of
-// port forwardings: those that Neutron makes work, from outside, from other routers and from their own networks.
+// ovn-nb(5) warns of it for routers with both load balancers and source translation, which is how
+// Neutron implements port forwardings. Those work nevertheless: from outside, from other routers
+// and from their own networks.
 const commonZone = "options:use_common_zone"
 
 // startCentral starts OVN's databases and northd.

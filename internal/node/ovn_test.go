@@ -11,10 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// central is a controller whose OVN runs already; the option has the given value.
+// central is a controller whose OVN is running; the option has the given value.
 func central(option string) (n *node, set *[]string) {
 	set = new([]string)
-	late := true // the socket is not there the first time
+	late := true // the socket is missing the first time
 	return &node{run: func(_ context.Context, c command) (string, error) {
 		line := strings.Join(c.Args, " ")
 		switch {

@@ -15,16 +15,17 @@ var openvswitch = service{
 	name:  "openvswitch",
 	roles: []model.Role{model.Compute, model.Gateway},
 	files: []configFile{
-		// Without it every start of the database makes up a new name of the chassis.
+		// Without it every start of the database generates a new name for the chassis.
 		{template: "system-id.conf", path: "/etc/openvswitch/system-id.conf"},
 	},
 	units: []string{"ovsdb-server.service", "ovs-vswitchd.service", "openvswitch-switch.service"},
 }
 
-// configureOVS describes the node's chassis and bridges in Open vSwitch's database.
-// Writing what is there already changes nothing in it.
+// configureOVS describes the node's chassis and bridges in Open vSwitch's database. Writing
+// existing values changes nothing in it.
 func (n *node) configureOVS(ctx context.Context) error {
-	// Of a database that runs already nothing is known: a run that was killed has not described anything in it.
+	// A running database may be empty: a killed run may have started it without describing the
+	// chassis.
 	if err := n.ensureRunning(ctx, "ovsdb-server.service"); err != nil && !errors.Is(err, errNothingToDo) {
 		return err
 	}
@@ -34,8 +35,8 @@ func (n *node) configureOVS(ctx context.Context) error {
 	return n.ensureRunning(ctx, openvswitch.units...)
 }
 
-// ovsArgs is the one transaction that makes the chassis. It does not wait for ovs-vswitchd, so the provider
-// port may come later.
+// ovsArgs is the one transaction that makes the chassis. It does not wait for ovs-vswitchd, so the
+// provider port may come later.
 func ovsArgs(s nodeapi.OpenStack, f facts) []string {
 	datapath := "system"
 	if !f.KernelOVS {

@@ -10,11 +10,11 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// installVersion is raised whenever the package step, or Generalize after it, leaves something else behind than
-// before, so that an image baked by an older Macaw is not taken for one of this Macaw.
+// installVersion is raised whenever the result of the package step, or of Generalize after it,
+// changes, so that an image baked by an older Macaw is not used with this one.
 const installVersion = 2
 
-// packagesHash is what nodeapi.PackagesHash must be.
+// packagesHash is the value that nodeapi.PackagesHash must have.
 func packagesHash() string {
 	h := sha256.New()
 	h.Write([]byte{installVersion})
@@ -25,7 +25,7 @@ func packagesHash() string {
 	h.Write([]byte(entryPointsScript + quickReply))
 	units, err := renderUnits(services)
 	if err != nil {
-		panic(err) // a template that is part of this program
+		panic(err) // an embedded template
 	}
 	for _, f := range slices.Concat(mtuFiles(), units) {
 		h.Write([]byte(f.Path))

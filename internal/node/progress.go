@@ -4,7 +4,7 @@ package node
 
 import "macaw.example/internal/graph"
 
-// What a caller of this package sees of a run. Progress may be nil.
+// A caller's view of a phase. Progress may be nil.
 type (
 	State    = graph.State
 	Event    = graph.Event

@@ -23,11 +23,11 @@ const (
 	schemaStamp   = "/var/lib/macaw/schemas.json"
 )
 
-// schemaPackages bring the migrations of the databases.
+// schemaPackages contain the databases' migrations.
 var schemaPackages = []string{"python3-glance", "python3-keystone", "python3-neutron", "python3-nova",
 	"python3-placement"}
 
-// schemaVersions are the installed versions of what brings the migrations.
+// schemaVersions are the installed versions of the packages with migrations.
 func schemaVersions(ctx context.Context, run runner) (map[string]string, error) {
 	out, err := run(ctx, command{Args: append([]string{"dpkg-query", "--show", "--showformat=${Package} ${Version}\\n",
 		"--"}, schemaPackages...)})
@@ -42,7 +42,7 @@ func schemaVersions(ctx context.Context, run runner) (map[string]string, error) 
 	return versions, nil
 }
 
-// stampedVersions are the versions that the tables were made by; nil if they were not.
+// stampedVersions are the versions that made the tables; nil if there are no tables.
 func stampedVersions(root string) (map[string]string, error) {
 	content, err := os.ReadFile(filepath.Join(root, schemaStamp))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -58,7 +58,8 @@ func stampedVersions(root string) (map[string]string, error) {
 	return versions, nil
 }
 
-// schemasCurrent tells whether the tables are those of the installed packages. It needs no database server.
+// schemasCurrent reports whether the tables match the installed packages. It needs no database
+// server.
 func schemasCurrent(ctx context.Context, run runner, root string) (bool, error) {
 	versions, err := schemaVersions(ctx, run)
 	if err != nil {
@@ -68,8 +69,8 @@ func schemasCurrent(ctx context.Context, run runner, root string) (bool, error) 
 	return maps.Equal(versions, stamped), err
 }
 
-// ensureSchemas brings the tables up to the installed packages. Where the stamp says that they are,
-// this costs one dpkg-query. The database server must run.
+// ensureSchemas migrates the tables to the installed packages. If the stamp shows that they match,
+// this takes only one dpkg-query. The database server must run.
 func ensureSchemas(ctx context.Context, run runner, root string) error {
 	versions, err := schemaVersions(ctx, run)
 	if err != nil {
@@ -92,7 +93,7 @@ func ensureSchemas(ctx context.Context, run runner, root string) error {
 	for _, d := range databases {
 		for _, schema := range d.schemas {
 			if fresh {
-				// MariaDB cannot take back half a migration, and there is nothing in it yet.
+				// MariaDB cannot roll back half a migration, and the schema has no data yet.
 				fmt.Fprintf(&sql, "DROP DATABASE IF EXISTS %s;\n", schema)
 			}
 			fmt.Fprintf(&sql, "CREATE DATABASE IF NOT EXISTS %s CHARACTER SET utf8mb3;\n", schema)
@@ -117,25 +118,25 @@ func ensureSchemas(ctx context.Context, run runner, root string) error {
 	return err
 }
 
-// unused sees that no cloud has its data in the databases: only then may what is there be dropped. Passwords are the
-// first that a cloud puts into its tables; the package step makes users without them.
+// unused checks that no cloud has its data in the databases: only then may they be dropped. The
+// passwords are the first data that a cloud writes; the package step makes users without them.
 func unused(ctx context.Context, run runner) error {
 	tables, err := query(ctx, run,
 		"SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'keystone' AND table_name = 'password';\n")
 	if err != nil {
-		return fmt.Errorf("looking for what is in the databases: %w", err)
+		return fmt.Errorf("reading the databases: %w", err)
 	}
 	if strings.TrimSpace(tables) == "0" {
 		return nil
 	}
 	rows, err := query(ctx, run, "SELECT COUNT(*) FROM keystone.password;\n")
 	if err != nil {
-		return fmt.Errorf("looking for what is in the databases: %w", err)
+		return fmt.Errorf("reading the databases: %w", err)
 	}
 	if strings.TrimSpace(rows) != "0" {
-		return fmt.Errorf("the databases hold a cloud's data, but %s and %s, which belong to it, are gone: nothing was "+
-			"changed; "+
-			"put the files back, or drop the databases by hand if nobody needs them", secretsPath, schemaStamp)
+		return fmt.Errorf("the databases hold a cloud's data, but %s and %s, which belong to it, are missing: "+
+			"nothing was changed; restore the files, or drop the databases by hand if they are not needed",
+			secretsPath, schemaStamp)
 	}
 	return nil
 }

@@ -14,10 +14,10 @@ import (
 	"strings"
 )
 
-// secretsPath is where the cloud's secrets lie on its controller.
+// secretsPath is the file with the cloud's secrets on its controller.
 const secretsPath = "/etc/macaw/secrets.json"
 
-// secrets are made once for a cloud and shared by its nodes.
+// secrets are generated once for a cloud and shared by its nodes.
 type secrets struct {
 	Admin     string            `json:"admin"`     // Keystone's administrator, a person
 	Accounts  map[string]string `json:"accounts"`  // Keystone users of the services
@@ -27,8 +27,8 @@ type secrets struct {
 	Dashboard string            `json:"dashboard"` // signs the dashboard's sessions
 }
 
-// loadSecrets reads the cloud's secrets. Where the file or one of its fields is missing and create is true,
-// it is made; a node that is not the controller is given the file instead.
+// loadSecrets reads the cloud's secrets. If create is true, it generates a missing file or missing
+// fields; a node that is not the controller receives the file instead.
 func loadSecrets(root string, create bool) (secrets, error) {
 	var s secrets
 	content, err := os.ReadFile(filepath.Join(root, secretsPath))
@@ -55,7 +55,7 @@ func loadSecrets(root string, create bool) (secrets, error) {
 	return s, err
 }
 
-// fill makes up what is missing.
+// fill generates what is missing.
 func (s *secrets) fill() {
 	for _, field := range []*string{&s.Admin, &s.Rabbit, &s.Metadata, &s.Dashboard} {
 		if *field == "" {
@@ -83,8 +83,8 @@ func (s *secrets) fill() {
 // newSecret is 130 bits in letters and digits that need no quoting in URLs and files.
 func newSecret() string { return strings.ToLower(rand.Text()) }
 
-// makeKeys makes a directory with the first two keys of a Fernet key repository of Keystone.
-// One that is there is left alone: keys rotate.
+// makeKeys makes a directory with the first two keys of a Fernet key repository of Keystone. It
+// leaves an existing one alone: keys rotate.
 func makeKeys(root, dir string) error {
 	path := filepath.Join(root, dir)
 	if _, err := os.Stat(path); err == nil {
@@ -117,11 +117,11 @@ func makeKeys(root, dir string) error {
 	return nil
 }
 
-// rabbitCookiePath has what the broker and its tools know each other by.
+// rabbitCookiePath has the cookie by which the broker and its tools authenticate.
 const rabbitCookiePath = "/var/lib/rabbitmq/.erlang.cookie"
 
-// makeRabbitCookie makes one where an image has none. Erlang would do it, but with a
-// cookie that can be guessed.
+// makeRabbitCookie generates a cookie if there is none. Erlang would do it, but its cookie can be
+// guessed.
 func makeRabbitCookie(root string) error {
 	if exists(filepath.Join(root, rabbitCookiePath)) {
 		return nil

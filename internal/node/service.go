@@ -9,26 +9,26 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// service is one daemon, or a few that belong together, as data: what is written for it and what runs.
+// service describes one daemon, or a few that belong together: its files, packages and units.
 type service struct {
 	name  string
 	roles []model.Role // nodes with any of them run it
 	files []configFile
-	units []string // started in this order; a reboot brings them back
+	units []string // started in this order, also at boot
 	api   []api    // those of its units that uWSGI runs
 	after []string // units that start before its own when the node boots
 
 	python  bool         // its units run OpenStack's own code
-	systemd []configFile // units that Debian lacks, and changes to its own
+	systemd []configFile // units that Debian lacks, and drop-ins for its own
 }
 
-// configFile is a template among files/ and the place of what it becomes.
+// configFile is a template below files/ with the path of the result.
 type configFile struct {
 	template string
 	path     string
 	group    string // may read the file; everybody if empty
 	private  bool   // only root may read it
-	program  bool   // is there to be run
+	program  bool   // executable
 	readers  []string
 }
 
@@ -39,11 +39,11 @@ type api struct {
 	Port    int
 	WSGI    string
 	Threads int
-	Args    string // for the program, which uWSGI keeps apart from its own
+	Args    string // for the program, separate from uWSGI's own
 	Env     string
 }
 
-// services are all that a cloud consists of.
+// services are all services of a cloud.
 var services = []service{
 	instanceMetadata,
 	mariadb, rabbitmq, memcached,
@@ -54,7 +54,7 @@ var services = []service{
 	dashboard, adminAccess, agentAccess,
 }
 
-// onNode are the services that a node with these roles runs.
+// onNode returns the services that a node with these roles runs.
 func onNode(s nodeapi.OpenStack) []service {
 	var on []service
 	for _, svc := range services {

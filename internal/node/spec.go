@@ -8,7 +8,7 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// public is the address that a node is reached at from outside.
+// public is the node's address for access from outside.
 func public(s nodeapi.OpenStack) netip.Addr {
 	if s.Management.Public.IsValid() {
 		return s.Management.Public

@@ -16,7 +16,7 @@ import (
 	"macaw.example/internal/systemd"
 )
 
-// configChanged is when the newest file that unit reads came to be there.
+// configChanged returns the change time of the newest file that unit reads.
 func (n *node) configChanged(unit string) time.Time {
 	var newest time.Time
 	for _, f := range n.files {
@@ -30,14 +30,14 @@ func (n *node) configChanged(unit string) time.Time {
 	return newest
 }
 
-// system is the node as systemd has it.
 func (n *node) system() systemd.System {
 	return systemd.New(func(ctx context.Context, args ...string) (string, error) {
 		return n.run(ctx, command{Args: args})
 	})
 }
 
-// ensureRunning makes units run with the configuration that is on disk, and waits until systemd calls them started.
+// ensureRunning makes units run with the configuration on disk, and waits until systemd reports
+// them started.
 func (n *node) ensureRunning(ctx context.Context, units ...string) error {
 	did, err := n.system().Ensure(ctx, n.configChanged, units...)
 	if err == nil && !did {
@@ -54,8 +54,8 @@ func wantedBy(unit string) string {
 	return "/etc/systemd/system/multi-user.target.wants"
 }
 
-// enable makes units start at boot. It makes the link itself: systemctl would first run a script for
-// every unit that has a counterpart in /etc/init.d, at a third of a second each.
+// enable makes units start at boot. It makes the link itself: systemctl would first run a script
+// for every unit that has a counterpart in /etc/init.d, at a third of a second each.
 func enable(root string, units []string) error {
 	for _, unit := range units {
 		target := "/usr/lib/systemd/system/" + unit
@@ -71,7 +71,7 @@ func enable(root string, units []string) error {
 			err = os.Symlink(target, link)
 		}
 		if errors.Is(err, fs.ErrExist) {
-			err = nil // Debian's own link says the same another way
+			err = nil // Debian's own link has the same effect
 		}
 		if err != nil {
 			return fmt.Errorf("enabling %s: %w", unit, err)

@@ -40,7 +40,7 @@ func TestConfigChangedIsWhenTheNewestReadFileCameToBe(t *testing.T) {
 	}
 }
 
-// A run that was killed has started the database, and described nothing in it.
+// A killed run has started the database without describing anything in it.
 func TestBridgesAreDescribedInADatabaseThatRuns(t *testing.T) {
 	var ran []string
 	n := &node{spec: allInOne(), root: t.TempDir(), run: func(_ context.Context, c command) (string, error) {

@@ -10,7 +10,7 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// nodeTags are what every file of a node may name.
+// nodeTags are the tags for every file of a node.
 func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 	t := tags{
 		"cloud":            s.Cloud,
@@ -44,12 +44,12 @@ func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 	return t
 }
 
-// unitTags are what systemd's files of a service may name. They depend on no node.
+// unitTags are the tags for systemd's files of a service, which are the same on every node.
 func unitTags(svc service) tags {
 	return tags{"after": strings.Join(svc.after, " "), "cache": pythonCache}
 }
 
-// apiTags are what the files of an API that uWSGI runs may name.
+// apiTags are the additional tags for the files of an API that uWSGI runs.
 func apiTags(a api) tags {
 	return tags{
 		"unit":    a.Unit,
@@ -62,7 +62,7 @@ func apiTags(a api) tags {
 	}
 }
 
-// option is a line of a file, or nothing where nothing is to be said.
+// option is a line of a file, or empty if the value is empty.
 func option(name, value string) string {
 	if value == "" {
 		return ""
@@ -70,7 +70,7 @@ func option(name, value string) string {
 	return name + " = " + value
 }
 
-// auth is how user logs in to Keystone.
+// auth is the configuration with which user logs in to Keystone.
 func auth(s nodeapi.OpenStack, sec secrets, user string) string {
 	return strings.Join([]string{
 		fmt.Sprintf("auth_url = http://%s:5000/v3", s.Controller),
@@ -84,7 +84,7 @@ func auth(s nodeapi.OpenStack, sec secrets, user string) string {
 	}, "\n")
 }
 
-// authtoken is how user's API asks Keystone about its callers.
+// authtoken is the configuration with which user's API validates its callers' tokens.
 func authtoken(s nodeapi.OpenStack, sec secrets, user string) string {
 	return strings.Join([]string{
 		auth(s, sec, user),
@@ -96,7 +96,8 @@ func authtoken(s nodeapi.OpenStack, sec secrets, user string) string {
 	}, "\n")
 }
 
-// databaseURL is where user finds a schema. The port is named because Nova's cells are templates of this URL.
+// databaseURL is user's URL of a schema. The port is explicit because Nova's cells are templates of
+// this URL.
 func databaseURL(s nodeapi.OpenStack, sec secrets, user, schema string) string {
 	return fmt.Sprintf("mysql+pymysql://%s:%s@%s:3306/%s?charset=utf8", user, sec.Databases[user], s.Controller, schema)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/valyala/fasttemplate"
 )
 
-// tags are what {{...}} in a file may say, each with what it stands for. "auth nova" is one of them: its text is
-// looked up whole, so that a wrong word is unknown and not empty.
+// tags maps the content of a file's {{...}} to its replacement. "auth nova" is one tag: a wrong
+// word makes it unknown, not empty.
 type tags map[string]string
 
 // with returns t and more; t stays as it is.
@@ -25,11 +25,13 @@ func (t tags) with(more tags) tags {
 	return all
 }
 
-// expand returns the file at path with its tags replaced. A line of tags alone that all have nothing to say is left
-// out. A tag that is not known, or does not end on its line, is an error that names file, line and tag.
+// expand returns the file at path with its tags replaced. A line of only tags that are all empty is
+// left out. A tag that is unknown, or does not end on its line, is an error that names file, line
+// and tag.
 //
-// text/template is not used because it finds methods by their names: of a program that does so the linker keeps every
-// exported method of every type it reaches, and most of the AWS SDK is methods that nobody calls.
+// text/template is not used because it finds methods by name: in a program that does so the linker
+// keeps every exported method of every type it reaches, and most of the AWS SDK is methods that
+// nobody calls.
 func expand(files fs.FS, path string, known tags) ([]byte, error) {
 	source, err := fs.ReadFile(files, path)
 	if err != nil {

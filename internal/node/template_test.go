@@ -46,7 +46,7 @@ func TestExpand(t *testing.T) {
 	}
 }
 
-// What a unit says is part of the packages' hash, so it must not depend on a node.
+// The content of units is part of the packages' hash, so it must not depend on a node.
 func TestRenderUnitsKnowNoNode(t *testing.T) {
 	_, err := renderUnits([]service{{systemd: []configFile{{template: "system-id.conf",
 		path: "/etc/systemd/system/x.service"}}}})

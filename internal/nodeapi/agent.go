@@ -13,27 +13,27 @@ import (
 type Agent struct {
 	Cloud    string   `json:"cloud"`    // name, as in the tag macaw:cloud
 	Node     string   `json:"node"`     // this node's name in the cloud file, and in Neutron (binding:host_id)
-	Gateways []string `json:"gateways"` // the names of all gateway nodes; the first looks after what is nowhere
+	Gateways []string `json:"gateways"` // names of all gateway nodes; the first takes addresses that are on no node
 
 	Region       string `json:"region"`
 	Instance     string `json:"instance"`      // i-...
 	InstanceType string `json:"instance_type"` // such as m8i.2xlarge
 	SubnetID     string `json:"subnet_id"`     // the provider subnet, subnet-...
-	// where Elastic IPs come from, unless a floating IP says otherwise
+	// Policy is the source of Elastic IPs, unless a floating IP's tag overrides it.
 	Policy       model.ElasticIPs `json:"policy"`
 	Pool         []string         `json:"pool"`          // allocation IDs of the policy pool
 	ReleaseAfter model.Wait       `json:"release_after"` // of many at once; missing: ReleaseAfter
-	// Neutron's addresses; no others are ever registered or translated
+	// Range are Neutron's addresses; no others are ever registered or translated.
 	Range []netip.Prefix `json:"range"`
 
 	NICMAC  model.MAC    `json:"nic_mac"` // the first provider NIC's, as AWS gave it
 	Primary netip.Addr   `json:"primary"` // the first provider ENI's primary address
 	Subnet  netip.Prefix `json:"subnet"`  // the provider subnet's IPv4 block
-	// the VPC's blocks: routers and guests send from no address of theirs but Range's
+	// VPC are the VPC's blocks: routers and guests send from no address in them except Range's.
 	VPC     []netip.Prefix `json:"vpc"`
 	Network string         `json:"network"` // name of Neutron's external network
 	Pair    []string       `json:"pair"`    // veth pair, the host's end first; empty: mcw0, mcw1
-	PinDir  string         `json:"pin_dir"` // empty: as package translate says
+	PinDir  string         `json:"pin_dir"` // empty: package translate's default
 	State   string         `json:"state"`   // the last known map; empty: StateFile
 	Metrics netip.AddrPort `json:"metrics"` // where metrics are served; zero: nowhere
 

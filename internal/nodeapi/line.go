@@ -2,7 +2,7 @@
 
 package nodeapi
 
-// State is how far a step is.
+// State is the state of a step.
 type State string
 
 // The states of a step.
@@ -13,8 +13,7 @@ const (
 	Skipped State = "skipped" // nothing to do, or a step it needs has failed
 )
 
-// Line is a line of the log of a job: a step that began or ended, or, in the last
-// one, how the job as a whole came out.
+// Line is a line of a job's log: the start or end of a step or, in the last line, the job's result.
 type Line struct {
 	Step   string `json:"step,omitempty"`
 	State  State  `json:"state,omitempty"`
@@ -22,7 +21,7 @@ type Line struct {
 	Result string `json:"result,omitempty"` // ResultOK or ResultFailed
 }
 
-// How a job came out.
+// The results of a job.
 const (
 	ResultOK     = "ok"
 	ResultFailed = "failed"

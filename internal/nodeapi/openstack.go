@@ -12,8 +12,7 @@ import (
 	"macaw.example/internal/model"
 )
 
-// OpenStack is everything that the services of a node have to know about it and its
-// cloud, apart from secrets.
+// OpenStack describes a node and its cloud to the node's services, apart from secrets.
 type OpenStack struct {
 	Cloud  string       `json:"cloud"`
 	Region string       `json:"region"` // OpenStack's region, not AWS's
@@ -26,7 +25,7 @@ type OpenStack struct {
 
 	PhysicalNetwork string `json:"physical_network"` // Neutron's name of the provider network
 	Bridge          string `json:"bridge"`           // the OVS bridge behind PhysicalNetwork
-	ProviderPort    string `json:"provider_port"`    // the device that is that bridge's way out
+	ProviderPort    string `json:"provider_port"`    // that bridge's uplink device
 }
 
 // Management is the node's place on the network of APIs, tunnels and SSH.
@@ -35,33 +34,33 @@ type Management struct {
 	Public  netip.Addr `json:"public"`  // its Elastic IP; public endpoints and the dashboard name it
 }
 
-// Provider is the network that Neutron calls external.
+// Provider is Neutron's external network.
 type Provider struct {
 	NICMAC    string       `json:"nic_mac"`
 	Subnet    netip.Prefix `json:"subnet"`
 	Gateway   netip.Addr   `json:"gateway"`
 	Primary   netip.Addr   `json:"primary"`   // the NIC's own address, never Neutron's
-	Addresses []netip.Addr `json:"addresses"` // what AWS has registered for Neutron's use
+	Addresses []netip.Addr `json:"addresses"` // registered on AWS for Neutron's use
 	IPv6      ProviderIPv6 `json:"ipv6,omitzero"`
 }
 
-// ProviderIPv6 is the provider network's part of IPv6; the zero value is none.
+// ProviderIPv6 is the provider network's IPv6 configuration; the zero value is none.
 type ProviderIPv6 struct {
 	Subnet    netip.Prefix `json:"subnet"`
 	Gateway   netip.Addr   `json:"gateway"`
 	Addresses []netip.Addr `json:"addresses"` // for Neutron's use
 }
 
-// IsZero tells whether there is no IPv6.
+// IsZero reports whether there is no IPv6.
 func (p ProviderIPv6) IsZero() bool { return !p.Subnet.IsValid() && len(p.Addresses) == 0 }
 
-// Has tells whether the node plays role r.
+// Has reports whether the node has role r.
 func (s OpenStack) Has(r model.Role) bool { return slices.Contains(s.Roles, r) }
 
-// namePattern keeps names fit for every file, command and query that they go into.
+// namePattern permits only names that need no quoting in any file, command or query.
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// Validate says what is missing or contradictory in the spec.
+// Validate returns an error if anything in the spec is missing or contradictory.
 func (s OpenStack) Validate() error {
 	var errs []error
 	need := func(ok bool, format string, args ...any) {

@@ -4,9 +4,9 @@ package nodeapi
 
 import "slices"
 
-// PackagesHash names what the package step of a node leaves behind: 16 hexadecimal
-// digits that change with the list of packages and with the step itself. A baked image
-// is named after it. A test of package node says what it must be.
+// PackagesHash identifies the result of the package step: 16 hexadecimal digits that change with
+// the list of packages and with the step itself. A baked image is tagged with it. A test of package
+// node checks the value.
 const PackagesHash = "3dce08fcbe8e16c3"
 
 // controllerPackages run the APIs, the databases and the dashboard.
@@ -30,9 +30,9 @@ var controllerPackages = []string{
 	"rabbitmq-server",
 }
 
-// computePackages run guests and the network they are on. nova-compute-kvm runs plain QEMU too;
-// nova-compute-qemu would pull in the emulators of every architecture, and probing what each can do
-// costs the first start of nova-compute a minute.
+// computePackages run guests and their network. nova-compute-kvm runs plain QEMU too;
+// nova-compute-qemu would install the emulators of every architecture, and probing each one costs
+// the first start of nova-compute a minute.
 var computePackages = []string{
 	"haproxy", // the metadata agent runs one for each network
 	"neutron-ovn-metadata-agent",
@@ -44,8 +44,8 @@ var computePackages = []string{
 	"qemu-utils",
 }
 
-// Packages returns the names of the Debian packages that a node needs, sorted. Every node has all of
-// them, whatever its roles, so that one image serves all.
+// Packages returns the names of the Debian packages that a node needs, sorted. Every node has all
+// of them, whatever its roles, so that one image serves all.
 func Packages() []string {
 	all := slices.Concat(controllerPackages, computePackages)
 	slices.Sort(all)

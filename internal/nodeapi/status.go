@@ -10,14 +10,14 @@ import (
 	"macaw.example/internal/neutron"
 )
 
-// Status is a gateway as it works now, for people and as JSON.
+// Status is a gateway's current state, for display and as JSON.
 type Status struct {
 	Mode     string           `json:"mode"` // ModeTranslate or ModeOff
 	PinDir   string           `json:"pin_dir"`
 	Entries  []Entry          `json:"entries"`
 	Counters map[string]Count `json:"counters"` // by reason; every one, zero ones too
-	// Report is what the agent knows; nil if it has not finished a pass since the
-	// machine started.
+	// Report is the agent's last report; nil if it has not finished a pass since the machine
+	// started.
 	Report *Report `json:"report,omitempty"`
 }
 
@@ -34,29 +34,29 @@ type Entry struct {
 	ENI  model.MAC  `json:"eni,omitzero"` // of the ENI that it is registered on
 }
 
-// Count is how many frames there were.
+// Count is a number of frames and bytes.
 type Count struct {
 	Packets uint64 `json:"packets"`
 	Bytes   uint64 `json:"bytes"`
 }
 
-// Report is what the agent knows, for people and as JSON.
+// Report is the agent's view, for display and as JSON.
 type Report struct {
 	Neutron   Contact   `json:"neutron"`
 	AWS       Contact   `json:"aws"`
 	ENIs      []ENI     `json:"enis"`
-	Addresses []Address `json:"addresses"` // that Neutron has given out, in order
-	// Findings are what cannot be had, and what to do.
+	Addresses []Address `json:"addresses"` // Neutron's addresses, in order
+	// Findings are problems, with remedies.
 	Findings []model.Finding `json:"findings"`
-	// Held are Elastic IPs that Neutron has let go of and that are kept for now, or
-	// whose release was agreed to.
+	// Held are Elastic IPs that Neutron has released and that are kept for now, or whose release
+	// was agreed to.
 	Held []model.Held `json:"held"`
 }
 
-// Contact is how the agent gets on with somebody whom it asks.
+// Contact is the state of the agent's connection to a service.
 type Contact struct {
-	Answered time.Time `json:"answered,omitzero"` // last
-	Error    string    `json:"error,omitempty"`   // of the last question
+	Answered time.Time `json:"answered,omitzero"` // last success
+	Error    string    `json:"error,omitempty"`   // of the last request
 }
 
 // ENI is one of the node's provider ENIs.
@@ -69,21 +69,21 @@ type ENI struct {
 	Limit     int        `json:"limit"`     // of those
 }
 
-// Address is one that Neutron has given out.
+// Address is one of Neutron's addresses.
 type Address struct {
 	Addr    netip.Addr       `json:"addr"`
 	Kind    neutron.Kind     `json:"kind"`
 	ID      string           `json:"id"` // of the port or floating IP
 	Router  string           `json:"router,omitempty"`
 	Project string           `json:"project,omitempty"`
-	Host    string           `json:"host,omitempty"`   // the node that Neutron has it on
-	Here    bool             `json:"here"`             // this node looks after it
-	ENI     string           `json:"eni,omitempty"`    // ID of the one that it is registered on
-	Public  netip.Addr       `json:"public,omitzero"`  // where the Internet finds it
+	Host    string           `json:"host,omitempty"`   // the node that Neutron has bound it to
+	Here    bool             `json:"here"`             // this node is responsible for it
+	ENI     string           `json:"eni,omitempty"`    // ID of the ENI that it is registered on
+	Public  netip.Addr       `json:"public,omitzero"`  // its public address
 	Policy  model.ElasticIPs `json:"policy,omitempty"` // its own, by tag
 }
 
-// Owner is who has it, for people.
+// Owner describes the owner, for display.
 func (a Address) Owner() string {
 	return neutron.Address{Kind: a.Kind, ID: a.ID, Router: a.Router}.Owner()
 }

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package runlock lets one run at a time change a cloud, from whatever machine.
+// Package runlock lets one run at a time change a cloud, across all machines.
 //
-// What says so on AWS is a key pair that is there for nothing else: its name is
-// unique in a region (EC2 API Reference, ImportKeyPair), so of several runs that
-// make it at the same moment one succeeds, also while nothing else of the cloud is
-// there; and its ID never comes again, so that to remove an abandoned one never
-// hits its successor. Tags, which AWS neither compares nor swaps, only say who has
-// it.
+// The lock is a key pair that serves no other purpose. Key pair names are unique in a region (EC2
+// API Reference, ImportKeyPair), so when several runs create it at once, exactly one succeeds, even
+// before anything else of the cloud exists. Key pair IDs are never reused, so removing an abandoned
+// lock cannot hit its successor. Tags only record the owner: EC2 cannot compare and swap them.
 package runlock
 
 import (
@@ -30,8 +28,8 @@ import (
 )
 
 const (
-	// tagLock holds the cloud's name. The lock is not part of the cloud: it does
-	// not bear [awsapi.TagCloud].
+	// tagLock holds the cloud's name. The lock does not bear [awsapi.TagCloud], because it is not
+	// part of the cloud.
 	tagLock        = "macaw:lock"
 	tagLockRun     = "macaw:lock-run"
 	tagLockOwner   = "macaw:lock-owner"
@@ -41,9 +39,9 @@ const (
 	tagLockRenewed = "macaw:lock-renewed"
 )
 
-// A run that has the lock says so again and again, and stops if it could not for
-// long. Another takes it for abandoned later than that, and not before it has
-// seen with its own clock that nothing is said any more: clocks differ.
+// The owner renews the lock periodically and stops if renewing fails for too long. Another run
+// treats the lock as abandoned only later than that, and only after it has seen no renewal by its
+// own clock: clocks differ between machines.
 const (
 	renewLock   = 20 * time.Second
 	giveUpLock  = 90 * time.Second
@@ -51,10 +49,10 @@ const (
 	observeLock = time.Minute
 )
 
-// lockName is that of the key pair. A cloud's name has no dot.
+// lockName is the key pair's name. Names of clouds contain no dot, so it collides with none.
 func lockName(cloud string) string { return "macaw-" + cloud + ".lock" }
 
-// API is what of EC2 a lock takes.
+// API is the subset of EC2 that a lock uses.
 type API interface {
 	ImportKeyPair(context.Context, *ec2.ImportKeyPairInput, ...func(*ec2.Options)) (*ec2.ImportKeyPairOutput, error)
 	DescribeKeyPairs(
@@ -63,40 +61,40 @@ type API interface {
 	CreateTags(context.Context, *ec2.CreateTagsInput, ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error)
 }
 
-// Owner is who changes a cloud.
+// Owner identifies the run that changes a cloud.
 type Owner struct {
-	// Who is a user and a machine, Command what is done, both for people.
+	// Who is the user and machine, Command the operation; both are for display.
 	Who, Command string
-	// Machine tells machines apart. Two runs with the same one do not wait for
-	// each other here: something on that machine lets only one of them live.
+	// Machine identifies the machine. Runs on the same machine do not wait for each other here: a
+	// local lock keeps them apart.
 	Machine string
 }
 
-// LockedError says that somebody else changes the cloud.
+// LockedError reports that another run is changing the cloud.
 type LockedError struct {
 	Cloud string
 	Owner Owner
-	// Since is when they began, as they say, and ID the lock's.
+	// Since is the start time that the owner recorded, ID the lock's ID.
 	Since, ID string
 }
 
-// Error says who does what since when.
+// Error names the owner, the command and its start time.
 func (e *LockedError) Error() string {
 	return fmt.Sprintf("cloud %s is being changed by another run: macaw %s of %s, since %s", e.Cloud, e.Owner.Command,
 		e.Owner.Who, e.Since)
 }
 
-// Hint says what to do.
+// Hint suggests what to do.
 func (e *LockedError) Hint() string {
 	return fmt.Sprintf("wait until it ends; if it died, run this again %s after its death, or remove its lock: "+
 		"aws ec2 delete-key-pair --key-pair-id %s", staleLock, e.ID)
 }
 
-// ErrLost says that this run has lost its lock, and has stopped for that.
+// ErrLost is the cause when a run stops because it has lost its lock.
 var ErrLost = errors.New(
 	"another run has taken this one for dead and taken over, or AWS could not be reached for long; stopped")
 
-// Lock is a cloud's lock that is held.
+// Lock is a held lock of a cloud.
 type Lock struct {
 	api   API
 	clock awsapi.Clock
@@ -104,14 +102,14 @@ type Lock struct {
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	stop   context.CancelFunc // of renewing
+	stop   context.CancelFunc // stops renewal
 	once   sync.Once
 	done   sync.WaitGroup
 }
 
-// Acquire takes the lock of a cloud. It returns a LockedError if somebody else
-// has it, at once unless they seem to be dead: then it watches for a minute, and
-// takes over if they are. Notice is told of that; it may be nil.
+// Acquire takes the lock of a cloud. If another run holds it, Acquire returns a LockedError, at
+// once unless that run looks dead. In that case it watches for a minute and takes over if there is
+// no renewal; notice, which may be nil, is called before.
 func Acquire(ctx context.Context, api API, cloud string, who Owner, notice func(string)) (*Lock, error) {
 	return acquire(ctx, api, awsapi.WallClock{}, cloud, who, notice)
 }
@@ -147,12 +145,12 @@ func acquire(
 		case seeErr != nil:
 			return awsapi.Passing(seeErr), seeErr
 		case held == nil:
-			return true, err // it is gone by now, or AWS does not show it yet
+			return true, err // deleted meanwhile, or not visible yet
 		case held[tagLock] != cloud:
 			return false, hint.With(err,
 				"it is not Macaw's, which needs that name while it changes the cloud; delete it if it is of no use")
 		case held[tagLockRun] == run:
-			id = held[""] // by a call whose answer got lost
+			id = held[""] // created by a call whose response was lost
 			return false, nil
 		}
 		if err := takeOver(ctx, api, clock, cloud, who, held, notice); err != nil {
@@ -165,8 +163,7 @@ func acquire(
 	}
 	l := &Lock{api: api, clock: clock, id: id}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
-	// Not the run's context: what the run does after an interruption is still
-	// under its lock.
+	// Not the run's context: after an interruption, the run cleans up under its lock.
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
 	l.done.Go(func() { l.renew(renewing) })
@@ -185,11 +182,11 @@ func lockInput(cloud string, who Owner, run, public string, now time.Time) *ec2.
 		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeKeyPair, Tags: tags}}}
 }
 
-// stamp writes a time for people and for comparing. It says the fraction too, so
-// that no two are the same.
+// stamp formats a time for display and comparison. It includes the fraction, so that no two stamps
+// are equal.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-// unusedKey makes a public key to whose private half nobody has: AWS wants one.
+// unusedKey generates a public key, which ImportKeyPair requires, and discards the private key.
 func unusedKey() (string, error) {
 	public, _, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -202,8 +199,7 @@ func unusedKey() (string, error) {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))), nil
 }
 
-// heldLock returns the tags of the lock, with its ID under the empty key, or nil
-// if AWS shows none.
+// heldLock returns the tags of the lock, with its ID under the empty key, or nil if AWS shows none.
 func heldLock(ctx context.Context, api API, cloud string) (map[string]string, error) {
 	out, err := api.DescribeKeyPairs(ctx,
 		&ec2.DescribeKeyPairsInput{Filters: []types.Filter{awsapi.Filter("key-name", lockName(cloud))}})
@@ -217,8 +213,7 @@ func heldLock(ctx context.Context, api API, cloud string) (map[string]string, er
 	return held, nil
 }
 
-// takeOver removes the lock of a run that is dead, and returns a LockedError for
-// one that lives.
+// takeOver removes the lock of a dead run, and returns a LockedError if the run is alive.
 func takeOver(
 	ctx context.Context, api API, clock awsapi.Clock, cloud string, who Owner, held map[string]string, notice func(string),
 ) error {
@@ -250,11 +245,11 @@ func takeOver(
 	return nil
 }
 
-// Context ends with the one that the lock was taken in, and when the lock is
-// lost: then its cause is ErrLost.
+// Context ends with the context passed to Acquire, or when the lock is lost: then its cause is
+// ErrLost.
 func (l *Lock) Context() context.Context { return l.ctx }
 
-// renew says again and again that this run lives, until ctx ends.
+// renew renews the lock periodically until ctx ends.
 func (l *Lock) renew(ctx context.Context) {
 	last := l.clock.Now()
 	for l.clock.Sleep(ctx, renewLock) == nil {
@@ -276,9 +271,8 @@ func (l *Lock) renew(ctx context.Context) {
 	}
 }
 
-// Release gives the lock back. It may be called again. What goes on after it, the
-// lock's context does not end. What cannot be given back is taken for abandoned
-// in a while.
+// Release releases the lock. It may be called again. It does not end the lock's context, which may
+// still be in use. If Release fails, the lock expires as abandoned.
 func (l *Lock) Release(ctx context.Context) {
 	l.once.Do(func() {
 		l.stop()
@@ -289,5 +283,5 @@ func (l *Lock) Release(ctx context.Context) {
 	})
 }
 
-// noRetry makes the SDK leave repeating to Acquire, which looks before.
+// noRetry turns off the SDK's retries: Acquire retries, and looks first.
 func noRetry(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }

@@ -19,12 +19,12 @@ import (
 	"macaw.example/lab/labtest"
 )
 
-// account is that of a local AWS, which can be out of reach and lose an answer.
+// account is the account of a local AWS, which can be unreachable and lose a response.
 type account struct {
 	*ec2.Client
 	t    *testing.T
 	down atomic.Bool // no call of API takes effect
-	lose atomic.Bool // the next import of a key pair takes effect, and its answer is lost
+	lose atomic.Bool // the next import of a key pair takes effect, and its response is lost
 }
 
 func newAccount(t *testing.T) *account {
@@ -61,7 +61,7 @@ func (a *account) CreateTags(
 	return a.Client.CreateTags(ctx, in, options...)
 }
 
-// keyPairs are all that there are, by name.
+// keyPairs returns all key pairs, by name.
 func (a *account) keyPairs() map[string]string {
 	out, err := a.DescribeKeyPairs(context.Background(), &ec2.DescribeKeyPairsInput{})
 	if err != nil {
@@ -95,7 +95,7 @@ func TestLock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Held for hours, it is still held; another cloud's is another.
+		// After hours, the lock is still held; another cloud's lock is independent.
 		time.Sleep(3 * time.Hour)
 		var locked *LockedError
 		began := time.Now()
@@ -134,15 +134,15 @@ func TestLock(t *testing.T) {
 	})
 }
 
-// Who dies leaves the lock: on the same machine it is free at once, for others
-// when nothing is said any more.
+// A killed run's lock is free at once for runs on the same machine, and for others after a time
+// without renewal.
 func TestLockOfTheDead(t *testing.T) {
 	die := func(t *testing.T, a *account, who Owner) {
 		l, err := Acquire(t.Context(), a, "x", who, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.stop() // as a killed process
+		l.stop() // like a killed process
 		l.done.Wait()
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestLockOfTheDead(t *testing.T) {
 	})
 }
 
-// A clock that goes wrong by hours makes nobody dead who lives.
+// A clock that is wrong by hours makes no live run look dead.
 func TestLockAndWrongClocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t)
@@ -188,7 +188,7 @@ func TestLockAndWrongClocks(t *testing.T) {
 	})
 }
 
-// wrongClock is late.
+// wrongClock is a clock that is late.
 type wrongClock struct {
 	awsapi.WallClock
 	by time.Duration
@@ -196,7 +196,8 @@ type wrongClock struct {
 
 func (c wrongClock) Now() time.Time { return time.Now().Add(c.by) }
 
-// Who cannot renew stops before anybody takes over, and who is taken over stops.
+// A run that cannot renew its lock stops before another takes over, and one that was taken over
+// stops.
 func TestLockLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t)
@@ -229,7 +230,7 @@ func TestLockLost(t *testing.T) {
 	})
 }
 
-// A key pair of that name that is somebody else's stays.
+// A key pair of the lock's name that is somebody else's stays.
 func TestLockNameTaken(t *testing.T) {
 	a := newAccount(t)
 	key, err := unusedKey()

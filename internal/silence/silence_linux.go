@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchSent ends a connection when what was sent is not acknowledged for Limit
-// (tcp(7), TCP_USER_TIMEOUT; it overrides the number of keep-alive probes).
+// watchSent ends a connection when sent data is not acknowledged for Limit (tcp(7),
+// TCP_USER_TIMEOUT; it overrides the number of keep-alive probes).
 func watchSent(_, _ string, c syscall.RawConn) error {
 	var err error
 	ctl := c.Control(func(fd uintptr) {

@@ -6,6 +6,6 @@ package silence
 
 import "syscall"
 
-// watchSent is nil: other systems have no such limit for one connection, and resend
-// what nobody acknowledges for as long as they do by default.
+// watchSent is nil: other systems have no such limit for one connection, and resend unacknowledged
+// data for their default time.
 var watchSent func(network, address string, c syscall.RawConn) error

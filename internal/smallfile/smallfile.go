@@ -13,16 +13,15 @@ import (
 // Limit is more than anybody writes by hand.
 const Limit = 16 << 20
 
-// Read returns what is in a file, which must be a regular one, or a link to one,
-// of no more than Limit.
+// Read returns the content of a regular file, or a link to one, of no more than Limit.
 func Read(path string) ([]byte, error) {
 	b, _, err := ReadInfo(path)
 	return b, err
 }
 
-// ReadInfo is Read, and says what file that was.
+// ReadInfo is Read, and also returns the file's info.
 func ReadInfo(path string) ([]byte, fs.FileInfo, error) {
-	// A look before: to open a device may set something off.
+	// Check before opening: opening a device may have an effect.
 	info, err := os.Stat(path)
 	if err == nil {
 		err = check(path, info)
@@ -52,12 +51,12 @@ func ReadInfo(path string) ([]byte, fs.FileInfo, error) {
 	return b, info, nil
 }
 
-// Error is a file that is not one to read.
+// Error reports a file that cannot be read.
 type Error struct{ Path, Text, Advice string }
 
 func (e *Error) Error() string { return e.Path + " " + e.Text }
 
-// Hint says what to do, if there is anything.
+// Hint suggests what to do; it may be empty.
 func (e *Error) Hint() string { return e.Advice }
 
 func check(path string, info fs.FileInfo) error {

@@ -16,7 +16,7 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// Confirm asks whoever is at the terminal, unless yes says that he need not be.
+// Confirm asks the user for confirmation, unless yes is set.
 func (t *Terminal) Confirm(ctx context.Context, question string, yes bool) error {
 	if yes {
 		return nil
@@ -49,7 +49,7 @@ func (t *Terminal) Confirm(ctx context.Context, question string, yes bool) error
 	}
 }
 
-// IsTerminal reports whether what is written to w is seen on a terminal.
+// IsTerminal reports whether w writes to a terminal.
 func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

@@ -17,25 +17,23 @@ const (
 	ExitFailure = 1
 	ExitUsage   = 2
 	ExitChanges = 3   // plan: there is something to do
-	exitSignal  = 128 // and the signal's number, as shells have it: 130 is SIGINT
+	exitSignal  = 128 // plus the signal's number, as in shells: 130 is SIGINT
 )
 
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// Usage makes err the error of a command line that can't be right: the command
-// ends with ExitUsage.
+// Usage makes err the error of an invalid command line: the command ends with ExitUsage.
 func Usage(err error) error { return usageError{err} }
 
-// ExitCode is an error that ends the command with a code and without a message:
-// what there was to say is on stdout.
+// ExitCode is an error that ends the command with a code and without a message, because stdout has
+// it.
 type ExitCode int
 
 func (e ExitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// Report prints an error as "error:" and "hint:" lines and returns the exit
-// code that belongs to it.
+// Report prints an error as "error:" and "hint:" lines and returns its exit code.
 func Report(w io.Writer, err error) int {
 	var code ExitCode
 	switch {
@@ -46,7 +44,7 @@ func Report(w io.Writer, err error) int {
 	}
 	for line := range strings.Lines(err.Error()) {
 		line = strings.TrimRight(line, "\n")
-		// Of several mistakes in a file each has its hint below it.
+		// Each of several mistakes in a file has its hint below it.
 		if h := strings.TrimLeft(line, " "); h != line && strings.HasPrefix(h, "hint: ") {
 			fmt.Fprintln(w, h)
 			continue

@@ -16,9 +16,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// endGrace is how long a command may take to end after a signal. What it waits
-// for may not let it go: a file system, a library. Every command can be killed
-// anywhere, so then it is.
+// endGrace is how long a command may take to end after a signal. A file system or a library may
+// block it for longer. Every command can be killed at any point, so then the process exits.
 const endGrace = 1500 * time.Millisecond
 
 // interrupted is a signal by which a user, or a supervisor, ends the command.
@@ -31,11 +30,12 @@ func (i interrupted) Error() string {
 	return "terminated"
 }
 
-// Is makes it the cause of a context that is canceled by it.
+// Is makes errors.Is treat it as context.Canceled: it is the cause of a context that it has
+// canceled.
 func (interrupted) Is(err error) bool { return err == context.Canceled }
 
-// untilSignal returns a context that ends with SIGINT or SIGTERM, with
-// interrupted for its cause. A second signal ends the process at once.
+// untilSignal returns a context that ends with SIGINT or SIGTERM, with interrupted as its cause. A
+// second signal ends the process at once.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
@@ -51,12 +51,11 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { signal.Stop(signals); cancel(nil) }
 }
 
-// The annotations of commands that say how they end.
+// Annotations of commands for their end.
 const (
 	// A service runs under a supervisor, which gives it the time that it needs.
 	service = "service"
-	// afterSignal is what to do after an interruption, where it is not to run the
-	// same command again.
+	// afterSignal is what to do after an interruption, if not to run the same command again.
 	afterSignal = "afterSignal"
 )
 
@@ -68,8 +67,8 @@ func ReadOnly(cmd *cobra.Command) *cobra.Command {
 	return annotate(cmd, afterSignal, "nothing was changed")
 }
 
-// AfterSignal marks a command with what to do after an interruption, where it is
-// not to run the same command again.
+// AfterSignal marks a command with what to do after an interruption, if not to run the same command
+// again.
 func AfterSignal(cmd *cobra.Command, text string) *cobra.Command {
 	return annotate(cmd, afterSignal, text)
 }
@@ -84,8 +83,8 @@ func annotate(cmd *cobra.Command, key, value string) *cobra.Command {
 
 func isService(cmd *cobra.Command) bool { return cmd != nil && cmd.Annotations[service] != "" }
 
-// reportInterrupted says what a signal has ended, and returns the exit code that
-// shells have for it.
+// reportInterrupted reports what a signal has interrupted, and returns the exit code that shells
+// use for it.
 func (t *Terminal) reportInterrupted(w io.Writer, by interrupted) int {
 	text := by.Error()
 	if steps := t.unfinished(); len(steps) > 0 {
@@ -99,7 +98,7 @@ func (t *Terminal) reportInterrupted(w io.Writer, by interrupted) int {
 	return exitSignal + int(by.Signal)
 }
 
-// unfinished are the steps that were under way or have just failed.
+// unfinished returns the steps that are under way or have just failed.
 func (t *Terminal) unfinished() []string {
 	t.stepsMu.Lock()
 	defer t.stepsMu.Unlock()

@@ -10,24 +10,23 @@ import (
 	"time"
 )
 
-// Patience is how long a step may take before it is announced: what is quicker
-// is shown once, when it is done.
+// Patience is how long a step may take before its start is shown. A quicker one is shown only at
+// its end.
 const Patience = 2 * time.Second
 
-// Steps shows what a command does while it does it: one line for each step
-// with the time since the command began and the time the step took. It is safe
-// for use by steps that run side by side.
+// Steps shows a command's progress: one line for each step with the time since the command began
+// and the step's duration. It is safe for concurrent use.
 type Steps struct {
 	mu    sync.Mutex
 	out   io.Writer
 	begun time.Time
 	quiet bool
 	took  []Timing
-	// unfinished are the steps that have begun and not ended well.
+	// unfinished are the steps that have started and not succeeded.
 	unfinished []string
 }
 
-// Timing says how long one step of a phase took.
+// Timing is the duration of one step of a phase.
 type Timing struct {
 	Phase   string  `json:"phase"`
 	Step    string  `json:"step"`
@@ -35,13 +34,13 @@ type Timing struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// NewSteps shows steps on out, unless quiet, and counts the time from now on.
+// NewSteps shows steps on out, unless quiet, and measures time from now on.
 func NewSteps(out io.Writer, quiet bool) *Steps {
 	return &Steps{out: out, begun: time.Now(), quiet: quiet}
 }
 
-// Start announces a step and returns the function that ends it. A step that
-// fails is shown as failed; its error is the caller's to report.
+// Start shows a step's start and returns the function that ends it. A failed step is shown as
+// failed; the caller reports its error.
 func (s *Steps) Start(phase, step string) (done func(error)) { return s.begin(phase, step, true) }
 
 func (s *Steps) begin(phase, step string, show bool) (done func(error)) {
@@ -84,8 +83,7 @@ func (s *Steps) Do(phase, step string, fn func() error) error {
 	return err
 }
 
-// Await runs fn as a step that is only shown if it takes long: in a command that
-// has little else to do, what is quick is of no interest.
+// Await runs fn as a step that is only shown if it takes long, for commands with few other steps.
 func (s *Steps) Await(phase, step string, fn func() error) error {
 	done := s.begin(phase, step, false)
 	err := fn()
@@ -93,17 +91,17 @@ func (s *Steps) Await(phase, step string, fn func() error) error {
 	return err
 }
 
-// Unfinished returns the steps that are under way, and those that failed.
+// Unfinished returns the steps that are under way or have failed.
 func (s *Steps) Unfinished() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.unfinished)
 }
 
-// Note shows a line that is no step.
+// Note shows a message that is not a step.
 func (s *Steps) Note(phase, text string) { s.Line(time.Now(), "·", phase, text, "") }
 
-// Timings returns the steps that have ended, in the order in which they did.
+// Timings returns the ended steps, in the order of their ends.
 func (s *Steps) Timings() []Timing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,8 +111,8 @@ func (s *Steps) Timings() []Timing {
 // Elapsed is the time since the command began.
 func (s *Steps) Elapsed() time.Duration { return time.Since(s.begun) }
 
-// Line shows a line as that of a step: at, a mark, the phase, a text, and how long
-// it took if that is not empty.
+// Line shows a line in the form of a step: the time, a mark, the phase, a text, and the duration if
+// took is not empty.
 func (s *Steps) Line(at time.Time, mark, phase, step, took string) {
 	if s.quiet {
 		return
@@ -128,7 +126,7 @@ func (s *Steps) Line(at time.Time, mark, phase, step, took string) {
 	fmt.Fprintln(s.out)
 }
 
-// Seconds shows a duration with the precision that its size deserves.
+// Seconds formats a duration, with a precision that suits its size.
 func Seconds(d time.Duration) string {
 	if d >= 10*time.Minute {
 		return d.Round(time.Second).String()

@@ -15,8 +15,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Terminal is where the commands of a program write, and the flags that all of
-// them have.
+// Terminal has the output of a program's commands, and their common flags.
 type Terminal struct {
 	Stdout, Stderr io.Writer
 
@@ -34,9 +33,8 @@ func New(stdout, stderr io.Writer) *Terminal {
 	return &Terminal{Stdout: stdout, Stderr: stderr, Output: "text"}
 }
 
-// Flags gives a root command the flags that all of its commands have, and makes
-// command lines that can't be right errors that say what is wanted. It is called
-// when root has all of its commands.
+// Flags adds the common flags to a root command, and makes invalid command lines errors with hints.
+// Call it when root has all of its commands.
 func (t *Terminal) Flags(root *cobra.Command) {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -57,16 +55,15 @@ func (t *Terminal) Flags(root *cobra.Command) {
 	showGroupsAsGroups(root)
 }
 
-// Main runs a program until it ends or SIGINT or SIGTERM ends it, and returns its
-// exit code.
+// Main runs a program until it ends or SIGINT or SIGTERM ends it, and returns its exit code.
 func (t *Terminal) Main(root *cobra.Command, args []string) int {
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
 	return t.Run(ctx, root, args)
 }
 
-// Run runs a root command with args and returns the exit code. When ctx ends by a
-// signal it returns soon, even if the command does not.
+// Run runs a root command with args and returns the exit code. When a signal ends ctx, it returns
+// soon, even if the command does not.
 func (t *Terminal) Run(ctx context.Context, root *cobra.Command, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(t.Stdout)
@@ -87,7 +84,7 @@ func (t *Terminal) Run(ctx context.Context, root *cobra.Command, args []string) 
 			err = ctx.Err()
 		}
 	}
-	// What fails after a signal fails because of it.
+	// After a signal, any error is a consequence of it.
 	var by interrupted
 	if err != nil && errors.As(context.Cause(ctx), &by) &&
 		(!isService(t.running.Load()) || errors.Is(err, context.Canceled)) {
@@ -96,10 +93,10 @@ func (t *Terminal) Run(ctx context.Context, root *cobra.Command, args []string) 
 	return Report(t.Stderr, err)
 }
 
-// JSON reports whether the result is wanted as JSON.
+// JSON reports whether the result is to be printed as JSON.
 func (t *Terminal) JSON() bool { return t.Output == "json" }
 
-// Print writes the result of a command: v as JSON, or what text writes.
+// Print writes the result of a command: v as JSON, or text's output.
 func (t *Terminal) Print(v any, text func(io.Writer) error) error {
 	if !t.JSON() {
 		return text(t.Stdout)
@@ -109,7 +106,7 @@ func (t *Terminal) Print(v any, text func(io.Writer) error) error {
 	return e.Encode(v)
 }
 
-// Steps are those that the command shows.
+// Steps returns the command's Steps.
 func (t *Terminal) Steps() *Steps {
 	t.stepsMu.Lock()
 	defer t.stepsMu.Unlock()

@@ -7,20 +7,19 @@ import (
 	"io"
 )
 
-// Tree is a line of a tree and what is below it.
+// Tree is a line with the lines below it.
 type Tree struct {
 	Text     string
 	children []Tree
 }
 
-// Add puts a line below this one.
+// Add adds a line below this one.
 func (n *Tree) Add(child Tree) { n.children = append(n.children, child) }
 
 // Write draws the tree.
 func (n Tree) Write(w io.Writer) error { return n.write(w, "", "") }
 
-// write draws the tree: head stands before the node's own line, body before
-// those of its children.
+// write draws the tree: head is the prefix of the node's own line, body that of its children's.
 func (n Tree) write(w io.Writer, head, body string) error {
 	if _, err := fmt.Fprintf(w, "%s%s\n", head, n.Text); err != nil {
 		return err

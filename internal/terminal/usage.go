@@ -12,8 +12,8 @@ import (
 	"macaw.example/internal/hint"
 )
 
-// strictUsage makes command lines that can't be right errors that say what is wanted, for a command and all below it.
-// By itself cobra shows the help of a group for whatever command it does not know, and calls that a success.
+// strictUsage makes invalid command lines errors with a reason, for a command and all below it. By
+// default cobra shows a group's help for any unknown command, and exits successfully.
 func strictUsage(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		strictUsage(sub)
@@ -44,7 +44,7 @@ func strictUsage(cmd *cobra.Command) {
 	}
 }
 
-// wrongArguments says what of args the command can't use, or that something is missing.
+// wrongArguments names the argument that the command cannot use, or the missing one.
 func wrongArguments(cmd *cobra.Command, args []string, check cobra.PositionalArgs) error {
 	err := errors.New("an argument is missing")
 	for n := len(args) - 1; n >= 0; n-- {
@@ -59,14 +59,14 @@ func wrongArguments(cmd *cobra.Command, args []string, check cobra.PositionalArg
 
 func unknownCommand(parent *cobra.Command, name string) error {
 	err := Usage(fmt.Errorf("unknown command %q for %q", name, parent.CommandPath()))
-	parent.SuggestionsMinimumDistance = 2 // letters, as cobra's own suggestions have it
+	parent.SuggestionsMinimumDistance = 2 // edit distance, as in cobra's own suggestions
 	if near := parent.SuggestionsFor(name); len(near) > 0 {
 		return hint.With(err, "did you mean %s %s?", parent.CommandPath(), strings.Join(near, ", or "))
 	}
 	return hint.With(err, "%s --help", parent.CommandPath())
 }
 
-// helpOn is "macaw help COMMAND".
+// helpOn implements "macaw help COMMAND".
 func helpOn(cmd *cobra.Command, args []string) error {
 	found, rest, err := cmd.Root().Find(args)
 	if err != nil {
@@ -79,8 +79,7 @@ func helpOn(cmd *cobra.Command, args []string) error {
 	return found.Help()
 }
 
-// showGroupsAsGroups leaves the line of a group without a command out of its usage: such a line does nothing but show
-// the help.
+// showGroupsAsGroups removes the usage line of a group without a command: it only shows the help.
 func showGroupsAsGroups(root *cobra.Command) {
 	usage := root.UsageFunc()
 	root.SetUsageFunc(func(cmd *cobra.Command) error {
@@ -93,7 +92,7 @@ func showGroupsAsGroups(root *cobra.Command) {
 	})
 }
 
-// flagError adds to an error of a flag where to read about flags.
+// flagError adds a hint to a flag's error.
 func flagError(cmd *cobra.Command, err error) error {
 	return hint.With(Usage(err), "%s --help", cmd.CommandPath())
 }

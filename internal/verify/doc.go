@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package verify shows that a cloud works: it makes a project with a router and a
-// guest, reaches the guest from outside and the Internet from the guest, and removes
-// what it has made.
+// Package verify checks that a cloud works: it makes a project with a router and a guest, reaches
+// the guest from outside and the Internet from the guest, and removes everything it has made.
 //
-// [Run] does it with a member's rights, as users would, and says which step failed. What
-// an earlier run has left behind is found by its name and removed first. [EnsureImage]
-// puts the guest's image into the cloud, and checks it if there is a checksum.
+// [Run] uses a member's rights, as users do, and names the step that failed. It finds by their name
+// the remains of an earlier run, and removes them first. [EnsureImage] puts the guest's image into
+// the cloud, and checks it if there is a checksum.
 //
-// Nothing that a run has not made is touched.
+// The package touches nothing that its runs have not made.
 package verify

@@ -16,13 +16,12 @@ import (
 	"macaw.example/internal/host"
 )
 
-// routerMark is what the guest writes on its console when it has reached the
-// Internet; it has no floating IP at that time, so it was the router's address
-// that carried it.
+// routerMark is what the guest writes to its console when it has reached the Internet. It has no
+// floating IP at that time, so the traffic used the router's address.
 const routerMark = "macaw-verify: out through the router"
 
-// userData is run by the guest when it has booted. It tries for a minute: the
-// router's address may be announced only when its first packet comes.
+// userData is the guest's boot script. It tries for a minute: the router's address may be announced
+// only when its first packet arrives.
 func userData(ping netip.Addr) string {
 	return fmt.Sprintf(`#!/bin/sh
 for i in $(seq 60); do
@@ -35,7 +34,8 @@ done
 `, ping, routerMark)
 }
 
-// poll calls fn until it says done or ctx ends.
+// poll calls fn until fn returns true or ctx ends. It retries after an error; at the end of ctx it
+// returns the last one.
 func poll(ctx context.Context, every time.Duration, fn func() (bool, error)) error {
 	var last error
 	for {
@@ -43,7 +43,7 @@ func poll(ctx context.Context, every time.Duration, fn func() (bool, error)) err
 		if done {
 			return err
 		}
-		// An error of a call that the end of ctx has cut off says nothing.
+		// Ignore the error of a call that was cut off by the end of ctx.
 		if err != nil && ctx.Err() == nil {
 			last = err
 		}
@@ -95,7 +95,8 @@ func (t *tenant) connect(ctx context.Context, c Config) error {
 	}
 	guest, err := host.Dial(ctx, host.Config{
 		Address: net.JoinHostPort(at.String(), "22"), User: t.user, AsUser: true, Key: t.signer, Dial: c.Dial,
-		// The guest was made a moment ago, with a key that nobody knows, and takes ours in when it has booted.
+		// The guest has just been made, with an unknown host key, and accepts ours when it has
+		// booted.
 		AnyHostKey: true, NewUntil: time.Now().Add(c.Patience),
 		Times: host.Times{Connect: 2 * time.Second, Pause: 200 * time.Millisecond, Handshake: 10 * time.Second},
 	}, nil)
@@ -103,7 +104,7 @@ func (t *tenant) connect(ctx context.Context, c Config) error {
 	return err
 }
 
-// run runs a command on the guest and returns what it prints.
+// run runs a command on the guest and returns its output.
 func (t *tenant) run(ctx context.Context, command string) (string, error) {
 	var out strings.Builder
 	err := t.guest.Run(ctx, command+" 2>&1", nil, &out)

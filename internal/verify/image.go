@@ -18,20 +18,20 @@ import (
 
 // Part is one file of a guest image.
 type Part struct {
-	// Format is Glance's: qcow2 and raw for a disk; aki, ari and ami for a
-	// kernel, its RAM disk and the disk that goes with them.
+	// Format is Glance's: qcow2 and raw for a disk; aki, ari and ami for a kernel, its RAM disk and
+	// their disk.
 	Format string
 	Open   func(context.Context) (io.ReadCloser, error)
-	// SHA256 is what was checked when it was opened; empty if nothing was.
+	// SHA256 is the checksum that was verified when it was opened; empty if none was.
 	SHA256 string
 }
 
-// checkedProperty is where an image of Glance's says by which checksum it was checked.
+// checkedProperty is the property of a Glance image with the checksum that was verified.
 const checkedProperty = "macaw_sha256"
 
-// EnsureImage puts a public image into the cloud, unless there is one of that
-// name that was checked as its last part wants. A kernel and a RAM disk become images of their own, which the last
-// part, the disk, refers to. made says whether there was something to do.
+// EnsureImage uploads a public image, unless the cloud has one of that name that was checked
+// against the last part's checksum, if there is one. A kernel and a RAM disk become images of their
+// own, which the last part, the disk, refers to. It reports whether it uploaded anything.
 func EnsureImage(ctx context.Context, auth neutron.Auth, name string, parts []Part) (made bool, err error) {
 	s, err := login(ctx, auth)
 	if err != nil {
@@ -84,8 +84,8 @@ func activeImages(ctx context.Context, client *gophercloud.ServiceClient, name s
 	return found, nil
 }
 
-// upload makes one image, if its content can be opened. What an interrupted upload has left of the name is
-// removed first.
+// upload makes one image, if its content can be opened. It first removes the remains of an
+// interrupted upload of that name.
 func upload(ctx context.Context, client *gophercloud.ServiceClient, name string, p Part,
 	properties map[string]string) (string, error) {
 	r, err := p.Open(ctx)

@@ -12,10 +12,10 @@ import (
 	"macaw.example/internal/neutron"
 )
 
-// outOfReach is how long a service may be out of reach before a call of it fails.
+// outOfReach is how long a service may be unreachable before a call of it fails.
 const outOfReach = time.Minute
 
-// session is a login to one project, with the services that are called.
+// session is a login to one project, with clients of the services used.
 type session struct {
 	*neutron.Session
 	identity, network, compute, images *gophercloud.ServiceClient

@@ -20,8 +20,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/pagination"
 )
 
-// sweep removes the project of a run with everything in it, in the order that
-// Nova and Neutron accept. A project that is not there is no error.
+// sweep removes a run's project with everything in it, in the order that Nova and Neutron require.
+// A missing project is no error.
 func (s *session) sweep(ctx context.Context, name string) error {
 	page, err := projects.List(s.identity, projects.ListOpts{Name: name}).AllPages(ctx)
 	if err != nil {
@@ -36,8 +36,8 @@ func (s *session) sweep(ctx context.Context, name string) error {
 			return fmt.Errorf("emptying project %s: %w", name, err)
 		}
 	}
-	// The user goes first: its key pair goes with it, and a project is what
-	// the next sweep is found by.
+	// The user goes first: its key pair goes with it, and the next sweep finds the remains by the
+	// project.
 	upage, err := users.List(s.identity, users.ListOpts{Name: name}).AllPages(ctx)
 	if err != nil {
 		return fmt.Errorf("finding user %s: %w", name, err)
@@ -88,7 +88,7 @@ func (s *session) empty(ctx context.Context, project string) error {
 		return err
 	}
 	for _, p := range ps {
-		// What belongs to Neutron itself goes with its network.
+		// Neutron deletes its own ports with their network.
 		if p.DeviceOwner != "" && p.DeviceOwner != "compute:nova" {
 			continue
 		}
@@ -110,8 +110,8 @@ func (s *session) empty(ctx context.Context, project string) error {
 		return err
 	}
 	for _, g := range gs {
-		// Neutron makes the default group anew with the next call that looks
-		// for it; it goes with the project.
+		// Neutron remakes the default group with the next call that looks for it, and deletes it
+		// with the project.
 		if err := gone(groups.Delete(ctx, s.network, g.ID).ExtractErr()); err != nil &&
 			!gophercloud.ResponseCodeIs(err, http.StatusConflict) {
 			return fmt.Errorf("removing security group %s: %w", g.Name, err)
@@ -155,7 +155,7 @@ func (s *session) removeRouter(ctx context.Context, r routers.Router) error {
 	return nil
 }
 
-// gone takes "not found" for success: what is to be removed is not there.
+// gone treats "not found" as success.
 func gone(err error) error {
 	if gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
 		return nil

@@ -31,15 +31,14 @@ import (
 	"macaw.example/internal/neutron"
 )
 
-// tenant is the project made for a run, and what was made in it. It works with
-// a member's rights, as people do.
+// tenant is the project of a run, and what was made in it. It uses a member's rights, as users do.
 type tenant struct {
 	*session
 	admin      *session
 	name       string
 	external   string // network ID
 	server     string // ID
-	port       string // the guest's, ID
+	port       string // ID of the guest's port
 	floating   netip.Addr
 	floatingID string
 	public     netip.Addr
@@ -79,7 +78,7 @@ func (s *session) tenant(ctx context.Context, cfg Config) (*tenant, error) {
 	return &tenant{session: login, admin: s, name: cfg.Name, user: cfg.User}, nil
 }
 
-// build asks for everything that needs no waiting, the guest last.
+// build requests everything that can be made without waiting, the guest last.
 func (t *tenant) build(ctx context.Context, cfg Config) error {
 	nets, err := list(ctx, networks.List(t.network, networks.ListOpts{Name: cfg.ExternalNetwork}),
 		networks.ExtractNetworks)
@@ -129,7 +128,7 @@ func (t *tenant) build(ctx context.Context, cfg Config) error {
 	return t.boot(ctx, cfg)
 }
 
-// boot asks for the guest, with a key made for it.
+// boot requests the guest, with a new key pair.
 func (t *tenant) boot(ctx context.Context, cfg Config) error {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -206,7 +205,7 @@ func (t *tenant) associate(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// waitPublic reads the Elastic IP where people do, in the floating IP's tags.
+// waitPublic reads the Elastic IP as users do, from the floating IP's tags.
 func (t *tenant) waitPublic(ctx context.Context) error {
 	return poll(ctx, 100*time.Millisecond, func() (bool, error) {
 		ip, err := floatingips.Get(ctx, t.network, t.floatingID).Extract()

@@ -13,26 +13,24 @@ import (
 	"macaw.example/internal/neutron"
 )
 
-// Config says what is verified, and from where.
+// Config has the parameters of a verification.
 type Config struct {
 	Auth neutron.Auth
 	// ExternalNetwork is the name of Neutron's provider network.
 	ExternalNetwork string
-	// Image and Flavor are the names of what the guest is made of, and User is
-	// who logs in to it.
+	// Image and Flavor are the guest's, by name, and User is its login user.
 	Image, Flavor, User string
-	// Inside says that floating IPs have no Elastic IPs: the guest is reached by
-	// its private address, with Dial, and does not reach the Internet.
+	// Inside means that floating IPs have no Elastic IPs: the guest is reached at its private
+	// address, with Dial, and does not reach the Internet.
 	Inside bool
-	// Dial connects to the guest, from a place that is allowed to; nil: from here.
+	// Dial connects to the guest from a place with access to it; nil means from here.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Ping is an address of the Internet that answers ICMP echo.
 	Ping netip.Addr
 	// Download is a URL that the guest fetches.
 	Download string
-	// Name is what everything that is made is called, so that a run finds what
-	// one before it has left behind. Two runs with different names do not
-	// meet.
+	// Name names everything that is made, so that a run finds the remains of an earlier one. Runs
+	// with different names do not affect each other.
 	Name string
 	// CIDR is the guest's network.
 	CIDR netip.Prefix
@@ -42,11 +40,10 @@ type Config struct {
 	Patience time.Duration
 }
 
-// Step shows one thing that is verified; what it returns is called when it is
-// done.
+// Step shows the start of a check; its result is called at the end.
 type Step func(what string) (done func(error))
 
-// Result is what a run has made, and found to work.
+// Result describes what a run has made and found to work.
 type Result struct {
 	Project    string     `json:"project"`
 	Guest      string     `json:"guest"`
@@ -57,9 +54,8 @@ type Result struct {
 	Key []byte `json:"-"`
 }
 
-// Run verifies the cloud. What it made is removed whether or not it worked,
-// unless cfg.Keep says otherwise; what an interrupted run left is removed
-// first.
+// Run verifies the cloud. It first removes the remains of an interrupted run. Unless cfg.Keep is
+// set, it removes what it has made, also after a failure.
 func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 	do := func(what string, fn func() error) error {
 		done := step(what)
@@ -97,9 +93,9 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		if cfg.Keep && err == nil {
 			return
 		}
-		// Also after an interruption: what was made is not left behind.
+		// Also after an interruption, so that nothing is left behind.
 		limit := cfg.Patience
-		if ctx.Err() != nil { // of a cloud that may not answer any more
+		if ctx.Err() != nil { // the cloud may not answer any more
 			limit = min(limit, afterEnd)
 		}
 		clean, cancel := within(context.WithoutCancel(ctx), limit)
@@ -126,7 +122,7 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 	return res, nil
 }
 
-// afterEnd is how long removing what was made may take when the run was ended.
+// afterEnd is how long the removal may take when the run was interrupted.
 const afterEnd = 5 * time.Second
 
 // lateError is the end of a wait.
@@ -136,7 +132,7 @@ func (e lateError) Error() string { return fmt.Sprintf("not within %s", e.limit)
 
 func (lateError) Is(err error) bool { return err == context.DeadlineExceeded }
 
-// within is a context that ends by itself after a while, and says so in words.
+// within returns a context with a time limit, whose cause names the limit.
 func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, limit, lateError{limit})
 }
@@ -146,7 +142,7 @@ type check struct {
 	fn   func(context.Context) error
 }
 
-// checks are what a guest that was asked for must show, in order.
+// checks are the checks of a requested guest, in order.
 func (t *tenant) checks(cfg Config) []check {
 	associate := func(ctx context.Context) error { return t.associate(ctx, cfg) }
 	connect := func(ctx context.Context) error { return t.connect(ctx, cfg) }
@@ -162,7 +158,7 @@ func (t *tenant) checks(cfg Config) []check {
 		{fmt.Sprintf("guest reaches %s through the router's address", cfg.Ping),
 			func(ctx context.Context) error { return t.waitConsole(ctx, routerMark) }},
 		{"floating IP is associated", associate},
-		{"floating IP says where the Internet finds it", t.waitPublic},
+		{"floating IP's tags show its Elastic IP", t.waitPublic},
 		{"guest answers SSH at the floating IP's Elastic IP", connect},
 		{fmt.Sprintf("guest reaches %s through its floating IP", cfg.Ping),
 			func(ctx context.Context) error { return t.ping(ctx, cfg.Ping) }},

@@ -54,8 +54,8 @@ func TestPoll(t *testing.T) {
 	}
 }
 
-// fakeCloud answers for Keystone, Nova and Neutron at once. It has what an
-// interrupted run has left behind, and notes what is deleted.
+// fakeCloud is Keystone, Nova and Neutron in one. It has the remains of an interrupted run, and
+// records deletions.
 type fakeCloud struct {
 	lists   map[string]any // answers by path
 	deleted []string

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package version says which version of Macaw a program is.
+// Package version has the version of this build of Macaw.
 //
-// "make build" has the linker write the tag and the commit into it; of a program that
-// "go install" made, Go itself knows them.
+// "make build" makes the linker write the tag and the commit into it; for a program made by "go
+// install", Go itself records them.
 package version
 
 import (
@@ -11,12 +11,12 @@ import (
 	"strings"
 )
 
-// The linker sets these (-X): the tag of a release, such as v0.1.0, and of macaw
-// itself the commit and its day.
+// The linker sets these (-X): the tag of a release, such as v0.1.0, and for macaw itself the commit
+// and its date.
 var tag, commit, date string
 
-// String is the version with its commit and the day of that, such as
-// "v0.1.0 (1a2b3c4d5e6f, 2026-11-29)", as far as they are known.
+// String is the version with its commit and the commit's date, such as "v0.1.0 (1a2b3c4d5e6f,
+// 2026-11-29)", as far as they are known.
 func String() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -55,7 +55,7 @@ func describe(tag, commit, date string, info *debug.BuildInfo) string {
 	return tag + " (" + strings.Join(about, ", ") + ")"
 }
 
-// short is a commit's hash as people write it, and that it is not all.
+// short abbreviates a commit's hash, and keeps a suffix such as "-dirty".
 func short(commit string) string {
 	hash, dirty, _ := strings.Cut(commit, "-")
 	if hash = hash[:min(12, len(hash))]; dirty != "" {

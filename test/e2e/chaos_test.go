@@ -74,7 +74,7 @@ func TestChaos(t *testing.T) {
 	}
 	c.report()
 	c.agrees()
-	if plan := must(t, macaw, "plan", file); !strings.Contains(plan, "AWS has what the cloud file wants") {
+	if plan := must(t, macaw, "plan", file); !strings.Contains(plan, "AWS matches the cloud file") {
 		t.Errorf("plan prints %q", plan)
 	}
 	for range 3 {

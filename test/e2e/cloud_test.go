@@ -40,7 +40,7 @@ func TestCloud(t *testing.T) {
 	if again.Changes != 0 {
 		t.Errorf("up on a finished cloud made %d changes, want none", again.Changes)
 	}
-	if plan := must(t, macaw, "plan", file, "--exit-code"); !strings.Contains(plan, "AWS has what the cloud file wants") {
+	if plan := must(t, macaw, "plan", file, "--exit-code"); !strings.Contains(plan, "AWS matches the cloud file") {
 		t.Errorf("plan on a finished cloud prints %q", plan)
 	}
 
