@@ -130,10 +130,10 @@ port 522/tcp of floating IP 10.20.1.14, which has no Elastic IP yet, goes to 192
 But the guest will not answer: no rule of its security groups lets tcp 8000-8010 in from outside.
 hint: openstack security group rule create --ingress --protocol tcp --dst-port 8000:8010 sg1
 198.51.100.6:522/tcp goes to web-1:8000-8010
-But the guest will not answer: it has no security group, so nobody is let in.
+But the guest will not answer: it has no security group, which lets nothing in.
 hint: openstack port set --security-group GROUP p1
 198.51.100.7:522/udp goes to dns:22 no longer
-floating IP 10.20.1.13 was made for forwards and is given back
+floating IP 10.20.1.13 was made for forwards and is deleted
 `
 	if d := cmp.Diff(want, out.String()); d != "" {
 		t.Errorf("sentences (-want +got):\n%s", d)

@@ -68,7 +68,7 @@ func printRemovedForward(w io.Writer, r neutron.RemovedForward) error {
 		fmt.Fprintf(w, "%s goes to %s no longer\n", outer(*f), inner(*f))
 	}
 	for _, a := range r.Released {
-		fmt.Fprintf(w, "floating IP %s was made for forwards and is given back\n", a)
+		fmt.Fprintf(w, "floating IP %s was made for forwards and is deleted\n", a)
 	}
 	return nil
 }
