@@ -155,7 +155,7 @@ func TestSilentNode(t *testing.T) {
 	})
 
 	node.letsIn.Store(true)
-	lost := "the SSH connection to " + address + " is lost: nothing came for 3s\n"
+	lost := "the SSH connection to " + address + " is lost: no data for 3s\n"
 	// The bakery's node has another address.
 	tails["up"] = " --verify=never"
 	check(append(commands, "up", "bake"), func(t *testing.T, command, stdout, stderr string) {

@@ -220,7 +220,7 @@ type flow struct {
 }
 
 func (f *flow) Read(p []byte) (int, error) {
-	late := time.AfterFunc(stallLimit, func() { f.cancel(fmt.Errorf("nothing came for %s", stallLimit)) })
+	late := time.AfterFunc(stallLimit, func() { f.cancel(fmt.Errorf("no data for %s", stallLimit)) })
 	defer late.Stop()
 	n, err := f.body.Read(p)
 	if f.left -= int64(n); f.left < 0 {

@@ -103,7 +103,7 @@ func TestDownloadEnds(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		begin := time.Now()
 		_, err := io.ReadAll(&flow{body: stuck{ctx}, ctx: ctx, cancel: cancel, left: imageLimit})
-		if err == nil || err.Error() != "nothing came for 25s" || time.Since(begin) != stallLimit {
+		if err == nil || err.Error() != "no data for 25s" || time.Since(begin) != stallLimit {
 			t.Errorf("%v after %s", err, time.Since(begin))
 		}
 	})

@@ -173,7 +173,7 @@ func (h *Host) start(
 func (h *Host) lost(c *conn) error {
 	reason := errBrokenOff
 	if c.life.silent() {
-		reason = fmt.Errorf("nothing came for %s", h.cfg.Times.Silence)
+		reason = fmt.Errorf("no data for %s", h.cfg.Times.Silence)
 	}
 	return &LostError{Address: h.cfg.Address, Reason: reason, Advice: h.cfg.Advice}
 }

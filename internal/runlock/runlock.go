@@ -92,7 +92,7 @@ func (e *LockedError) Hint() string {
 
 // ErrLost is the cause when a run stops because it has lost its lock.
 var ErrLost = errors.New(
-	"another run has taken this one for dead and taken over, or AWS could not be reached for long; stopped")
+	"lost the lock: another run took over, or AWS was unreachable for too long")
 
 // Lock is a held lock of a cloud.
 type Lock struct {
