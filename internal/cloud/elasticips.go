@@ -20,10 +20,12 @@ const maxPool = 80
 
 var allocationPattern = regexp.MustCompile(`^eipalloc-[0-9a-f]{8,17}$`)
 
-// policies returns every policy for Elastic IPs, as written in a cloud file.
-func policies() []string {
-	return []string{string(model.ElasticIPsAll), string(model.ElasticIPsOnDemand), string(model.ElasticIPsPool),
-		string(model.ElasticIPsNone)}
+// policies returns every policy for Elastic IPs, as a cloud file has them.
+func policies() (all []string) {
+	for _, p := range model.ElasticIPPolicies() {
+		all = append(all, string(p))
+	}
+	return all
 }
 
 // policy reads the policy for Elastic IPs.
