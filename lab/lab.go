@@ -5,7 +5,6 @@ package lab
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -86,13 +85,4 @@ var ErrDown = control.ErrDown
 var ErrNotLinux = errors.New("the lab needs Linux, for systemd-nspawn and network namespaces")
 
 // MissingError means that the host lacks Debian packages that the lab needs.
-type MissingError struct{ Packages []string }
-
-func (e *MissingError) Error() string {
-	return "the host lacks packages that the lab needs: " + strings.Join(e.Packages, ", ")
-}
-
-// Hint says how to install them.
-func (e *MissingError) Hint() string {
-	return "apt-get install --no-install-recommends " + strings.Join(e.Packages, " ")
-}
+type MissingError = control.MissingError

@@ -37,10 +37,6 @@ func Up(ctx context.Context, o Options, p Progress) (*Lab, error) {
 		return nil, errors.New("bringing the lab up: no Command is given")
 	}
 	cfg, err := daemon.Up(ctx, o.internal(), daemon.Step(p))
-	var missing *daemon.MissingError
-	if errors.As(err, &missing) {
-		return nil, &MissingError{missing.Packages}
-	}
 	if err != nil {
 		return nil, err
 	}

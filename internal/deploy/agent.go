@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 
 	"macaw.example/internal/infra"
 	"macaw.example/internal/model"
@@ -25,10 +24,6 @@ func (a Agent) on(ctx context.Context, fn func(context.Context, Node) error) err
 	return a.d.onNode(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
 		return a.d.await(phaseHost, "ask "+n.Name+" about its translation", func() error { return fn(ctx, h) })
 	})
-}
-
-func (a Agent) run(ctx context.Context, command string, stdin io.Reader) error {
-	return a.on(ctx, func(ctx context.Context, h Node) error { return h.Run(ctx, command, stdin, nil) })
 }
 
 // Status returns the agent's last report and the current translation.
@@ -60,10 +55,18 @@ func (a Agent) Agree(ctx context.Context, held []model.Held) error {
 	if err != nil {
 		return err
 	}
-	return a.run(ctx, nodeapi.Program+" agree", bytes.NewReader(raw))
+	return a.on(ctx, func(ctx context.Context, h Node) error {
+		return h.Run(ctx, nodeapi.Program+" agree", bytes.NewReader(raw), nil)
+	})
 }
 
 // Reload makes the agent query Neutron now.
 func (a Agent) Reload(ctx context.Context) error {
-	return a.run(ctx, "systemctl reload "+nodeapi.AgentUnit, nil)
+	return a.on(ctx, reloadAgent)
+}
+
+// reloadAgent makes a node's agent query Neutron now.
+func reloadAgent(ctx context.Context, h Node) error {
+	_, err := h.Output(ctx, "systemctl reload "+nodeapi.AgentUnit)
+	return err
 }

@@ -8,7 +8,6 @@ import (
 	"macaw.example/internal/infra"
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
-	"macaw.example/internal/nodeapi"
 )
 
 // Neutron is a client of a running cloud's Neutron, with the context that callers need.
@@ -41,10 +40,7 @@ func (d *Deployment) WithNeutron(ctx context.Context, fn func(context.Context, N
 			Provider: neutron.Provider{Client: client, Network: externalNetwork},
 			Nodes:    []infra.NodeOutput{n},
 			Public:   d.Cloud.Provider.ElasticIPs != model.ElasticIPsNone,
-			Reload: func(ctx context.Context) error {
-				_, err := h.Output(ctx, "systemctl reload "+nodeapi.AgentUnit)
-				return err
-			},
+			Reload:   func(ctx context.Context) error { return reloadAgent(ctx, h) },
 		})
 	})
 }

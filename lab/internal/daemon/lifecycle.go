@@ -220,21 +220,9 @@ func requirements() error {
 		}
 	}
 	if len(missing) > 0 {
-		return &MissingError{Packages: missing}
+		return &control.MissingError{Packages: missing}
 	}
 	return nil
-}
-
-// MissingError means that the host lacks Debian packages.
-type MissingError struct{ Packages []string }
-
-func (e *MissingError) Error() string {
-	return "the host lacks packages that the lab needs: " + strings.Join(e.Packages, ", ")
-}
-
-// Hint says how to install them.
-func (e *MissingError) Hint() string {
-	return "apt-get install --no-install-recommends " + strings.Join(e.Packages, " ")
 }
 
 // lock keeps two commands from bringing the lab up or down concurrently.
