@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"net/http/httptest"
 	"os"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"macaw.example/internal/terminal"
 	"macaw.example/lab"
 	"macaw.example/lab/command"
+	"macaw.example/lab/labtest"
 )
 
 // hurried is an environment variable that makes macaw give up on nodes soon.
@@ -37,5 +39,13 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata"})
+	aws := httptest.NewServer(labtest.NewAPI(t, labtest.APIOptions{}))
+	t.Cleanup(aws.Close)
+	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: func(e *testscript.Env) error {
+		// An empty AWS account, for scripts that need one: env AWS_ENDPOINT_URL=$EMPTY_ACCOUNT
+		e.Setenv("EMPTY_ACCOUNT", aws.URL)
+		e.Setenv("AWS_ACCESS_KEY_ID", labtest.AccessKey)
+		e.Setenv("AWS_SECRET_ACCESS_KEY", labtest.SecretKey)
+		return nil
+	}})
 }

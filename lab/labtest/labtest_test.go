@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"macaw.example/lab"
 	"macaw.example/lab/labtest"
 )
 
@@ -111,6 +112,23 @@ func TestDaemonRestart(t *testing.T) {
 	if drops := lab.Command(t, "drops"); strings.Contains(drops, "security-group") {
 		t.Logf("%s", drops)
 	}
+}
+
+// TestNetworkBeforeImage brings up a lab whose daemon has died, with an image that can't be
+// built. Its machines get their network back all the same.
+func TestNetworkBeforeImage(t *testing.T) {
+	running := labtest.Start(t)
+	kill(t)
+	_, err := lab.Up(t.Context(), lab.Options{
+		Command: []string{running.Program()}, Packages: []string{"no-such-package-exists"},
+	}, func(string) func(error) { return func(error) {} })
+	if err == nil {
+		t.Error("the lab has an image with a package that does not exist")
+	}
+	if _, err := lab.Open(t.Context()); err != nil {
+		t.Errorf("the lab's daemon after that: %v", err)
+	}
+	running.Command(t, "up")
 }
 
 // TestDropsAreShown sends a frame that AWS drops and finds it in the counters, the followed

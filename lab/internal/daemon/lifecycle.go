@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -59,6 +60,11 @@ func Up(ctx context.Context, opts Options, step Step) (control.Config, error) {
 	defer unix.Umask(unix.Umask(0o022))
 	id := image.StockID(opts.Recipe)
 	if _, err := images().Get(id); err != nil {
+		// The machines of a lab whose daemon has died get their network back before the
+		// image, which takes half a minute.
+		if err := revive(ctx, opts, step); err != nil {
+			return control.Config{}, err
+		}
 		what := "Debian"
 		if n := len(opts.Recipe.Archive); n > 0 {
 			what = fmt.Sprintf("Debian, with %d packages in its archive", n)
@@ -89,10 +95,27 @@ func Up(ctx context.Context, opts Options, step Step) (control.Config, error) {
 			return control.Config{}, err
 		}
 	}
+	return cfg, startShown(ctx, opts, step)
+}
+
+// revive starts the daemon of a lab that has lost it, as it was configured.
+func revive(ctx context.Context, opts Options, step Step) error {
+	unlock, err := lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := control.ReadConfig(); errors.Is(err, fs.ErrNotExist) || control.Ready(ctx) {
+		return nil
+	}
+	return startShown(ctx, opts, step)
+}
+
+func startShown(ctx context.Context, opts Options, step Step) error {
 	done := step("EC2 API, metadata and fabric")
-	err = start(ctx, opts.Daemon)
+	err := start(ctx, opts.Daemon)
 	done(err)
-	return cfg, err
+	return err
 }
 
 // start runs the daemon in its own session and waits until it answers.
