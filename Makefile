@@ -61,7 +61,7 @@ down: build ## remove that cloud, and the lab with it
 
 test: lint generate-check build-all ## every test: unit, kernel and end-to-end
 	@$(MAKE) --no-print-directory test-packages
-	$(GO) test ./cmd/... ./internal/... ./lab ./lab/command ./lab/internal/... ./test/conform ./test/rules
+	$(GO) test ./cmd/... ./internal/... ./lab ./lab/command ./lab/internal/... ./test/awscli ./test/rules
 	@$(MAKE) --no-print-directory test-e2e
 
 test-unit: ## the tests that need no root; under a minute

@@ -55,7 +55,7 @@ var hints = map[model.Code]string{
 // policy is the one that a floating IP's tag asks for, empty for the cloud's. A tag with
 // an unknown policy, or one that the operator does not grant, is ignored, and the finding
 // says so. None is always granted, and a pool where the cloud file has one.
-func policy(c Config, a neutron.Address) (model.ElasticIPs, *model.Finding) {
+func policy(c Config, a neutron.Address) (model.ElasticIPPolicy, *model.Finding) {
 	if a.Kind != neutron.KindFloating {
 		return "", nil
 	}

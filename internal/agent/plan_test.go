@@ -78,10 +78,10 @@ func TestWants(t *testing.T) {
 
 func TestPolicyOfAFloatingIP(t *testing.T) {
 	for _, c := range []struct {
-		cloud model.ElasticIPs
+		cloud model.ElasticIPPolicy
 		pool  []string
 		tag   string
-		want  model.ElasticIPs
+		want  model.ElasticIPPolicy
 		code  model.Code
 	}{
 		{model.ElasticIPsOnDemand, nil, "none", model.ElasticIPsNone, ""},

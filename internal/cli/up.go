@@ -115,7 +115,7 @@ func (s summary) text(w io.Writer) error {
 
 // addresses prints the public addresses of Neutron's addresses.
 func (s summary) addresses(w io.Writer) error {
-	if text, later := map[model.ElasticIPs]string{
+	if text, later := map[model.ElasticIPPolicy]string{
 		model.ElasticIPsOnDemand: "each gets an Elastic IP while it is in use",
 		model.ElasticIPsPool:     "each gets an Elastic IP of provider.pool while it is in use",
 		model.ElasticIPsNone:     "they are reached inside the VPC only",

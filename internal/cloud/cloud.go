@@ -49,7 +49,7 @@ type Provider struct {
 	// First is the first of them; the others follow without a gap.
 	First netip.Addr
 	// ElasticIPs is the policy by which they get Elastic IPs.
-	ElasticIPs model.ElasticIPs
+	ElasticIPs model.ElasticIPPolicy
 	// Pool has the allocation IDs for ElasticIPsPool. With ElasticIPsOnDemand and ElasticIPsNone it
 	// serves floating IPs that request it by a tag.
 	Pool []string

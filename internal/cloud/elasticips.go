@@ -29,7 +29,7 @@ func policies() (all []string) {
 }
 
 // policy reads the policy for Elastic IPs.
-func (d *decoder) policy(path string, n ast.Node, to *model.ElasticIPs) {
+func (d *decoder) policy(path string, n ast.Node, to *model.ElasticIPPolicy) {
 	switch n.(type) {
 	case *ast.IntegerNode, *ast.FloatNode:
 		d.reject(path, "all makes one for each of provider.addresses, on-demand one for each floating IP, pool takes "+
@@ -39,7 +39,7 @@ func (d *decoder) policy(path string, n ast.Node, to *model.ElasticIPs) {
 	}
 	var s string
 	if d.text(path, n, &s) {
-		*to = model.ElasticIPs(s)
+		*to = model.ElasticIPPolicy(s)
 	}
 }
 

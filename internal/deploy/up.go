@@ -39,10 +39,10 @@ type UpResult struct {
 	Verified  string              `json:"verified"`  // for display
 	Changes   int                 `json:"changes"`   // number of changes made
 
-	Nodes      []infra.NodeOutput `json:"-"`
-	GuestImage string             `json:"-"` // its name in the cloud
-	ElasticIPs model.ElasticIPs   `json:"-"`
-	Given      []netip.Addr       `json:"-"` // addresses given to Neutron
+	Nodes      []infra.NodeOutput    `json:"-"`
+	GuestImage string                `json:"-"` // its name in the cloud
+	ElasticIPs model.ElasticIPPolicy `json:"-"`
+	Given      []netip.Addr          `json:"-"` // addresses given to Neutron
 }
 
 // Up makes or repairs the cloud. It leaves alone what exists and is as wanted.

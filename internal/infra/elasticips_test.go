@@ -107,7 +107,7 @@ func TestPolicyChanged(t *testing.T) {
 	l := newLab(t, 3)
 	before := bringUp(t, l, wanted(t, fmt.Sprintf(file, model.ElasticIPsAll))).Nodes[0]
 	for _, tt := range []struct {
-		policy     model.ElasticIPs
+		policy     model.ElasticIPPolicy
 		elasticIPs int
 	}{{model.ElasticIPsOnDemand, 3}, {model.ElasticIPsAll, 3}, {model.ElasticIPsNone, 1}} {
 		w := wanted(t, fmt.Sprintf(file, tt.policy))

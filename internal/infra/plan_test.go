@@ -107,7 +107,7 @@ func TestPlanUp(t *testing.T) {
 			"~ change elastic ip leads to 10.0.1.64\n"},
 		{"associated elsewhere", func(s *Seen) { eip(s, "address/provider/10.0.1.64").Private = "10.0.1.65" },
 			"~ change elastic ip leads to 10.0.1.64\n"},
-		{"twin address", func(s *Seen) {
+		{"duplicate address", func(s *Seen) {
 			s.Addresses = append(s.Addresses,
 				Address{ID: "eipalloc-0", Part: "address/provider/10.0.1.64", Public: "198.51.100.99"})
 		}, "- delete elastic ip 198.51.100.99\n"},

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the golden files")
 
 var allPolicies = model.ElasticIPPolicies()
 
-func policyCloud(t *testing.T, policy model.ElasticIPs, pool int, ipv6 bool) *cloud.Cloud {
+func policyCloud(t *testing.T, policy model.ElasticIPPolicy, pool int, ipv6 bool) *cloud.Cloud {
 	t.Helper()
 	file := fmt.Sprintf("provider:\n  ipv6: %t\n  elasticIPs: %s\n", ipv6, policy)
 	if policy == model.ElasticIPsPool {

@@ -36,7 +36,7 @@ const private = "10.0.1.64"
 
 const floatingPart = awsapi.AddressParts + private
 
-func newGatewayLab(t *testing.T, policy model.ElasticIPs) *gatewayLab {
+func newGatewayLab(t *testing.T, policy model.ElasticIPPolicy) *gatewayLab {
 	t.Helper()
 	l := &gatewayLab{labAccount: newLab(t, 12), t: t, ctx: context.Background()}
 	l.pool, l.other = l.allocate(), l.allocate()

@@ -58,17 +58,17 @@ func ProblemOf(tags []string) (string, bool) {
 
 // PolicyOf returns the policy that the owner has set by a tag, "none", "on-demand", "pool" or
 // "all". The error describes an invalid tag.
-func PolicyOf(tags []string) (policy model.ElasticIPs, ok bool, err error) {
+func PolicyOf(tags []string) (policy model.ElasticIPPolicy, ok bool, err error) {
 	for _, t := range tags {
 		value, tagged := strings.CutPrefix(t, tagPolicy)
 		switch {
 		case !tagged:
-		case !slices.Contains(model.ElasticIPPolicies(), model.ElasticIPs(value)):
+		case !slices.Contains(model.ElasticIPPolicies(), model.ElasticIPPolicy(value)):
 			return "", false, fmt.Errorf("tag %q: want one of none, on-demand, pool, all", t)
 		case ok:
 			return "", false, fmt.Errorf("tags %q and %q contradict each other", tagPolicy+string(policy), t)
 		default:
-			policy, ok = model.ElasticIPs(value), true
+			policy, ok = model.ElasticIPPolicy(value), true
 		}
 	}
 	return policy, ok, nil

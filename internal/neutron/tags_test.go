@@ -62,7 +62,7 @@ func TestReadTags(t *testing.T) {
 	for _, c := range []struct {
 		tags            []string
 		public, problem string
-		policy          model.ElasticIPs
+		policy          model.ElasticIPPolicy
 		bad             bool
 	}{
 		{},

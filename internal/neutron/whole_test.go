@@ -24,7 +24,7 @@ func TestAnswersThatAreNotWhole(t *testing.T) {
 	// A user who is no longer an administrator gets a response with the own project's ports only.
 	f.answer("GET /networks", `{"networks": [{"id": "n1", "name": "public", "router:external": true}]}`)
 	if got, err := p.ProviderAddresses(t.Context()); err == nil {
-		t.Errorf("%v and no error for somebody who sees only his own ports", got)
+		t.Errorf("%v and no error for a user who sees only their own ports", got)
 	}
 	f.answer("GET /networks", `{"networks": [{"id": "n1", "name": "public", "router:external": true, "provider:network_type": "flat"}]}`)
 	f.answer("GET /ports", `{}`)

@@ -20,9 +20,9 @@ type Agent struct {
 	InstanceType string `json:"instance_type"` // such as m8i.2xlarge
 	SubnetID     string `json:"subnet_id"`     // the provider subnet, subnet-...
 	// Policy is the source of Elastic IPs, unless a floating IP's tag overrides it.
-	Policy       model.ElasticIPs `json:"policy"`
-	Pool         []string         `json:"pool"`          // allocation IDs of the policy pool
-	ReleaseAfter model.Wait       `json:"release_after"` // of many at once; missing: ReleaseAfter
+	Policy       model.ElasticIPPolicy `json:"policy"`
+	Pool         []string              `json:"pool"`          // allocation IDs of the policy pool
+	ReleaseAfter model.Wait            `json:"release_after"` // of many at once; missing: ReleaseAfter
 	// Range are Neutron's addresses; no others are ever registered or translated.
 	Range []netip.Prefix `json:"range"`
 

@@ -71,16 +71,16 @@ type ENI struct {
 
 // Address is one of Neutron's addresses.
 type Address struct {
-	Addr    netip.Addr       `json:"addr"`
-	Kind    neutron.Kind     `json:"kind"`
-	ID      string           `json:"id"` // of the port or floating IP
-	Router  string           `json:"router,omitempty"`
-	Project string           `json:"project,omitempty"`
-	Host    string           `json:"host,omitempty"`   // the node that Neutron has bound it to
-	Here    bool             `json:"here"`             // this node is responsible for it
-	ENI     string           `json:"eni,omitempty"`    // ID of the ENI that it is registered on
-	Public  netip.Addr       `json:"public,omitzero"`  // its public address
-	Policy  model.ElasticIPs `json:"policy,omitempty"` // its own, by tag
+	Addr    netip.Addr            `json:"addr"`
+	Kind    neutron.Kind          `json:"kind"`
+	ID      string                `json:"id"` // of the port or floating IP
+	Router  string                `json:"router,omitempty"`
+	Project string                `json:"project,omitempty"`
+	Host    string                `json:"host,omitempty"`   // the node that Neutron has bound it to
+	Here    bool                  `json:"here"`             // this node is responsible for it
+	ENI     string                `json:"eni,omitempty"`    // ID of the ENI that it is registered on
+	Public  netip.Addr            `json:"public,omitzero"`  // its public address
+	Policy  model.ElasticIPPolicy `json:"policy,omitempty"` // its own, by tag
 }
 
 // Owner describes the owner, for display.

@@ -21,7 +21,7 @@ func TestMany(t *testing.T) {
 	n := *many
 	enis := (n + 62) / 63 // of an m8i.48xlarge, with 63 addresses each besides the primary one
 	for _, c := range []struct {
-		policy model.ElasticIPs
+		policy model.ElasticIPPolicy
 		calls  int           // at least: assign for each interface, allocate and associate for each address
 		least  time.Duration // burst of 50, and 5 a second thereafter
 	}{

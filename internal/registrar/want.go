@@ -14,7 +14,7 @@ import (
 type Want struct {
 	Addr netip.Addr
 	// Policy is empty for the cloud's. IPv6 addresses have no Elastic IP.
-	Policy model.ElasticIPs
+	Policy model.ElasticIPPolicy
 	// Owner is what has it, for people to read: such as "router 3f2c...".
 	Owner string
 	// FloatingIP is the ID of Neutron's floating IP, or empty.
@@ -34,8 +34,8 @@ type Config struct {
 	// Range holds the cloud's addresses, of both families. No other address is
 	// ever assigned or unassigned.
 	Range  []netip.Prefix
-	Policy model.ElasticIPs // the cloud's
-	Pool   []string         // allocation IDs of policy Pool
+	Policy model.ElasticIPPolicy // the cloud's
+	Pool   []string              // allocation IDs of policy Pool
 	// Grace is how long an address or an Elastic IP is kept after Neutron no longer has
 	// it; a minute by default.
 	Grace time.Duration
@@ -74,7 +74,7 @@ func (c Config) inRange(a netip.Addr) bool {
 }
 
 // policy is the one that applies to a wanted address.
-func (c Config) policy(w Want) model.ElasticIPs {
+func (c Config) policy(w Want) model.ElasticIPPolicy {
 	switch {
 	case !w.Addr.Is4():
 		return model.ElasticIPsNone

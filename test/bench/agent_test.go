@@ -64,7 +64,7 @@ func BenchmarkAgent(b *testing.B) {
 	if binary == "" {
 		binary = buildMacaw(b)
 	}
-	for _, policy := range []model.ElasticIPs{model.ElasticIPsNone, model.ElasticIPsOnDemand} {
+	for _, policy := range []model.ElasticIPPolicy{model.ElasticIPsNone, model.ElasticIPsOnDemand} {
 		b.Run(string(policy), func(b *testing.B) {
 			for range b.N {
 				measureAgent(b, binary, policy)
@@ -84,7 +84,7 @@ func buildMacaw(b *testing.B) string {
 	return binary
 }
 
-func measureAgent(b *testing.B, binary string, policy model.ElasticIPs) {
+func measureAgent(b *testing.B, binary string, policy model.ElasticIPPolicy) {
 	ns := newNamespace(b)
 	must(b, links(ns, func(h *netlink.Handle) error { return setUp(h, "lo") }))
 

@@ -32,7 +32,7 @@ type agentRegion struct {
 	client *ec2.Client // without a network
 	subnet string
 	nodes  []agentNode
-	policy model.ElasticIPs
+	policy model.ElasticIPPolicy
 }
 
 // agentNode is a node with its provider ENIs.
@@ -46,7 +46,7 @@ type agentNode struct {
 
 // newAgentRegion makes the nodes and registers the addresses of all nodes but the first;
 // with Elastic IPs those of the first too.
-func newAgentRegion(b *testing.B, policy model.ElasticIPs, cloud *agentCloud) *agentRegion {
+func newAgentRegion(b *testing.B, policy model.ElasticIPPolicy, cloud *agentCloud) *agentRegion {
 	// The addresses are never used on a wire.
 	api := labtest.NewAPI(b, labtest.APIOptions{ElasticIPQuota: 2 * len(cloud.hosts),
 		ElasticIPs: netip.MustParsePrefix("198.18.0.0/18")})
@@ -146,7 +146,7 @@ func (r *agentRegion) public(n agentNode) int {
 }
 
 // config returns the configuration of the first node's agent.
-func (r *agentRegion) config(policy model.ElasticIPs, keystone string) agent.Config {
+func (r *agentRegion) config(policy model.ElasticIPPolicy, keystone string) agent.Config {
 	n := r.nodes[0]
 	c := agent.Config{
 		Cloud: "agentbench", Node: n.name, Region: "us-east-1", Instance: n.instance, InstanceType: string(agentType),

@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// ElasticIPs is a policy for the Elastic IPs of Neutron's addresses. The cloud file sets the
+// ElasticIPPolicy is a policy for the Elastic IPs of Neutron's addresses. The cloud file sets the
 // cloud's policy, and a tag on a floating IP overrides it.
-type ElasticIPs string
+type ElasticIPPolicy string
 
 // The policies.
 const (
 	// ElasticIPsAll: each address has one that was made with the cloud. None is allocated or
 	// released later, and addresses stay registered when Neutron releases them.
-	ElasticIPsAll ElasticIPs = "all"
+	ElasticIPsAll ElasticIPPolicy = "all"
 	// ElasticIPsOnDemand: allocated when Neutron assigns an address, and released with it.
-	ElasticIPsOnDemand ElasticIPs = "on-demand"
+	ElasticIPsOnDemand ElasticIPPolicy = "on-demand"
 	// ElasticIPsPool: one of a list of allocations; none is allocated or released.
-	ElasticIPsPool ElasticIPs = "pool"
+	ElasticIPsPool ElasticIPPolicy = "pool"
 	// ElasticIPsNone: addresses can be reached inside the VPC only.
-	ElasticIPsNone ElasticIPs = "none"
+	ElasticIPsNone ElasticIPPolicy = "none"
 )
 
 // ElasticIPPolicies returns every policy.
-func ElasticIPPolicies() []ElasticIPs {
-	return []ElasticIPs{ElasticIPsAll, ElasticIPsOnDemand, ElasticIPsPool, ElasticIPsNone}
+func ElasticIPPolicies() []ElasticIPPolicy {
+	return []ElasticIPPolicy{ElasticIPsAll, ElasticIPsOnDemand, ElasticIPsPool, ElasticIPsNone}
 }
 
 // Wait is a duration, as text for example "24h0m0s", or "never".

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package conform tests the lab's API with Debian's AWS command line, an independent
+// Package awscli tests the lab's API with Debian's AWS command line, an independent
 // client: it checks that the lab understands its requests and that it shows the same output
 // as with AWS.
-package conform
+package awscli
 
 import (
 	"bufio"
