@@ -18,7 +18,11 @@ import (
 
 // PrintStatus prints the state of a gateway.
 func PrintStatus(w io.Writer, st nodeapi.Status) error {
-	fmt.Fprintf(w, "Translation: %s\n\n", st.Mode)
+	mode := st.Mode
+	if mode == nodeapi.ModeOff {
+		mode = "off: frames pass untranslated, and AWS drops them; the command \"agent on\" switches it on"
+	}
+	fmt.Fprintf(w, "Translation: %s\n\n", mode)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ADDRESS\tMAC")
 	for _, e := range st.Entries {

@@ -14,7 +14,6 @@ import (
 
 	"macaw.example/internal/agentcmd"
 	"macaw.example/internal/deploy"
-	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -42,7 +41,6 @@ func (a *App) statusCommand() *cobra.Command {
 
 func printStatus(w io.Writer, st deploy.Status) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	var findings []model.Finding
 	for _, n := range st.Nodes {
 		fmt.Fprintf(t, "Node %s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InstanceID, "not there"), n.ManagementAddress,
 			n.ManagementPublic)
@@ -55,14 +53,11 @@ func printStatus(w io.Writer, st deploy.Status) error {
 		case n.Error != "":
 			fmt.Fprintf(t, "  does not answer: %s\t\t\t\n", n.Error)
 		}
-		if n.Agent != nil && n.Agent.Report != nil {
-			findings = append(findings, n.Agent.Report.Findings...)
-		}
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	return agentcmd.PrintFindings(w, findings)
+	return agentcmd.PrintFindings(w, st.Findings)
 }
 
 type addressLine struct{ private, public, use string }

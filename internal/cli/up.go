@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"macaw.example/internal/agentcmd"
 	"macaw.example/internal/deploy"
 	"macaw.example/internal/model"
 	"macaw.example/internal/terminal"
@@ -95,6 +96,9 @@ func (s summary) text(w io.Writer) error {
 		return err
 	}
 	if err := s.addresses(w); err != nil {
+		return err
+	}
+	if err := agentcmd.PrintFindings(w, s.Findings); err != nil {
 		return err
 	}
 	if where := phases(s.Steps); where != "" {

@@ -184,6 +184,7 @@ type fakeNode struct {
 	running []string // jobs under way
 	ran     []string // programs and their arguments, for each time that there was something to do
 	applied string   // the spec of the last apply
+	off     bool     // the translation is switched off
 }
 
 func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
@@ -199,6 +200,8 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 		return "clouds:\n  first:\n    auth: {auth_url: http://node/v3, username: admin, password: secret}\n", nil
 	case strings.HasPrefix(command, "cat "+verifiedPath):
 		return n.files[verifiedPath], nil
+	case command == nodeapi.Program+" status --output json" && n.off:
+		return `{"mode": "off", "report": {"findings": []}}`, nil
 	case command == nodeapi.Program+" status --output json":
 		return `{"mode": "translate", "report": {"findings": []}}`, nil
 	}

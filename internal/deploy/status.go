@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -16,6 +17,8 @@ import (
 type Status struct {
 	Cloud string       `json:"cloud"`
 	Nodes []NodeStatus `json:"nodes"`
+	// Findings are the cloud's problems, with remedies; those of its agents included.
+	Findings []model.Finding `json:"findings"`
 }
 
 // NodeStatus is a node's current state.
@@ -36,7 +39,7 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	st := Status{Cloud: d.Cloud.Name, Nodes: []NodeStatus{}}
+	st := Status{Cloud: d.Cloud.Name, Nodes: []NodeStatus{}, Findings: []model.Finding{}}
 	for _, n := range infra.OutputsOf(d.Cloud, seen).Nodes {
 		node := NodeStatus{NodeOutput: n}
 		if n.InstanceID != "" {
@@ -44,6 +47,7 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 				node.Error = err.Error()
 			} else {
 				node.Agent = &agent
+				st.Findings = append(st.Findings, d.findingsOf(n, agent)...)
 			}
 		}
 		st.Nodes = append(st.Nodes, node)

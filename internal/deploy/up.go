@@ -38,6 +38,8 @@ type UpResult struct {
 	Addresses []infra.AddressPair `json:"addresses"` // Neutron's registered addresses
 	Verified  string              `json:"verified"`  // for display
 	Changes   int                 `json:"changes"`   // number of changes made
+	// Findings are problems that Up leaves to the operator, with remedies.
+	Findings []model.Finding `json:"findings"`
 
 	Nodes      []infra.NodeOutput    `json:"-"`
 	GuestImage string                `json:"-"` // its name in the cloud
@@ -79,9 +81,20 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		return UpResult{}, err
 	}
 	var verified string
+	findings := []model.Finding{}
 	err = whileAlive(ctx, h, func(ctx context.Context) error {
 		if err := d.provideGuest(ctx, access); err != nil {
 			return err
+		}
+		off, err := d.isOff(ctx, node, h)
+		switch {
+		case err != nil:
+			return err
+		case off && o.Verify == Always:
+			return d.errOff(node)
+		case off:
+			findings, verified = append(findings, d.offFinding(node)), "no: the translation is switched off"
+			return nil
 		}
 		verified, err = d.verifyAfterUp(ctx, h, spec, access, o.Verify)
 		return err
@@ -96,7 +109,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	return UpResult{
 		Cloud: d.Cloud.Name, Dashboard: fmt.Sprintf("http://%s/", node.ManagementPublic), Auth: access.Auth.URL,
 		Clouds: access.path, Addresses: node.Addresses, Verified: verified, Changes: changes + changed,
-		Nodes: nodes, GuestImage: guestImage(d.Cloud),
+		Findings: findings, Nodes: nodes, GuestImage: guestImage(d.Cloud),
 		ElasticIPs: d.Cloud.Provider.ElasticIPs, Given: d.Cloud.ProviderAddresses(),
 	}, nil
 }

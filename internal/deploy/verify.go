@@ -44,7 +44,14 @@ func (r VerifyResult) ReachedAt() netip.Addr { return reachedAt(r.Result) }
 // Verify checks that the cloud works: a guest made for the purpose reaches the Internet and is
 // reached from here. It removes the guest unless keep is set.
 func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, err error) {
-	err = d.onNode(ctx, func(ctx context.Context, _ infra.NodeOutput, h Node) error {
+	err = d.onNode(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
+		off, err := d.isOff(ctx, n, h)
+		if err != nil {
+			return err
+		}
+		if off {
+			return d.errOff(n)
+		}
 		acc, err := d.takeAccess(ctx, h)
 		if err != nil {
 			return err
@@ -129,7 +136,7 @@ func verifyConfig(c *cloud.Cloud, h Node, acc access) verify.Config {
 func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spec, acc access, when When) (string,
 	error) {
 	if when == Never {
-		return "not now", nil
+		return "no (--verify=never)", nil
 	}
 	mark, err := verifiedMark(spec)
 	if err != nil {
