@@ -83,13 +83,14 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	var verified string
 	findings := []model.Finding{}
 	err = whileAlive(ctx, h, func(ctx context.Context) error {
+		off, err := d.isOff(ctx, node, h)
+		if err != nil {
+			return err
+		}
 		if err := d.provideGuest(ctx, access); err != nil {
 			return err
 		}
-		off, err := d.isOff(ctx, node, h)
 		switch {
-		case err != nil:
-			return err
 		case off && o.Verify == Always:
 			return d.errOff(node)
 		case off:

@@ -32,14 +32,14 @@ const everything = `+ create iam role macaw-first-gateway-eu-central-1
 + create key pair macaw-first
 + create network interface management of cloud-1 with 10.0.0.4
 + create network interface provider of cloud-1 with 10.0.1.4 and 10.0.1.64 to 10.0.1.65
+~ change elastic ip leads to 10.0.0.4, management of cloud-1
+~ change elastic ip leads to 10.0.1.64
+~ change elastic ip leads to 10.0.1.65
 + create instance cloud-1 t3.xlarge from ami-0123456789abcdef0
 + create route table
 + create route 0.0.0.0/0 to the internet gateway
 ~ change subnet management uses the route table
 ~ change subnet provider uses the route table
-~ change elastic ip leads to 10.0.0.4, management of cloud-1
-~ change elastic ip leads to 10.0.1.64
-~ change elastic ip leads to 10.0.1.65
 `
 
 // Each case takes a complete cloud, breaks something, and has the repair.
@@ -103,8 +103,17 @@ func TestPlanUp(t *testing.T) {
 			"~ change network interface provider of cloud-1 gets 10.0.1.64\n"},
 		{"secondary too many", func(s *Seen) { n := provider(s); n.Secondary = append(n.Secondary, "10.0.1.70") },
 			"~ change network interface provider of cloud-1 gives up 10.0.1.70\n"},
-		{"not associated", func(s *Seen) { a := eip(s, "address/provider/10.0.1.64"); a.Interface, a.Private = "", "" },
-			"~ change elastic ip leads to 10.0.1.64\n"},
+		{"management not associated", func(s *Seen) {
+			a := eip(s, "address/cloud-1/management")
+			a.Interface, a.Private = "", ""
+		}, "~ change elastic ip leads to 10.0.0.4, management of cloud-1\n"},
+		// By the agent, for a tenant's tag elastic-ip-policy=none.
+		{"not associated", func(s *Seen) { a := eip(s, "address/provider/10.0.1.64"); a.Interface, a.Private = "", "" }, ""},
+		{"not associated, and not registered", func(s *Seen) {
+			a := eip(s, "address/provider/10.0.1.64")
+			a.Interface, a.Private = "", ""
+			provider(s).Secondary = []string{"10.0.1.65"}
+		}, "~ change network interface provider of cloud-1 gets 10.0.1.64\n~ change elastic ip leads to 10.0.1.64\n"},
 		{"associated elsewhere", func(s *Seen) { eip(s, "address/provider/10.0.1.64").Private = "10.0.1.65" },
 			"~ change elastic ip leads to 10.0.1.64\n"},
 		{"duplicate address", func(s *Seen) {
@@ -222,8 +231,8 @@ func TestPlanIPv6(t *testing.T) {
 			ofVPC+ofSubnet+"+ create address reservation 10.0.1.64/31 for neutron\n+ create address reservation of IPv6 for "+
 				"neutron\n",
 			"provider allows everything from 0.0.0.0/0\n", "provider allows everything from 0.0.0.0/0; everything from ::/0\n",
-			"+ create instance cloud-1", "~ change network interface provider of cloud-1 gets 2 IPv6 addresses\n+ create "+
-				"instance cloud-1",
+			"~ change elastic ip leads to 10.0.0.4",
+			"~ change network interface provider of cloud-1 gets 2 IPv6 addresses\n~ change elastic ip leads to 10.0.0.4",
 			"+ create route 0.0.0.0/0 to the internet gateway\n",
 			"+ create route 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway\n",
 		).Replace(everything)},
@@ -311,7 +320,9 @@ func TestPlanJSON(t *testing.T) {
 	for _, a := range got.Actions {
 		if a.ID == "instance/cloud-1" {
 			if diff := cmp.Diff([]string{"eni/cloud-1/management", "eni/cloud-1/provider", "key-pair", "instance-profile",
-				"instance-profile/role"}, a.Needs); diff != "" {
+				"instance-profile/role", "address/cloud-1/management/associate", "address/provider/10.0.1.64/associate",
+				"address/provider/10.0.1.65/associate", "address/provider/10.0.1.66/associate",
+				"address/provider/10.0.1.67/associate"}, a.Needs); diff != "" {
 				t.Errorf("needs, -want +got:\n%s", diff)
 			}
 		}

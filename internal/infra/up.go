@@ -64,6 +64,9 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	for i := range b.c.Nodes {
 		b.interfaces(i)
 		b.ipv6Addresses(i)
+	}
+	b.associations()
+	for i := range b.c.Nodes {
 		if err := b.instance(i); err != nil {
 			return nil, err
 		}
@@ -71,7 +74,6 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	b.agentsInterfaces()
 	b.routes()
 	b.releaseIPv6()
-	b.associations()
 	b.leftovers()
 	return b.Plan, nil
 }
