@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -104,7 +105,8 @@ func TestUpAndDown(t *testing.T) {
 			t.Errorf("login %+v, %v", at, err)
 		}
 		kept, err := d.Verify(t.Context(), true)
-		if key, _ := os.ReadFile(kept.KeyFile); err != nil || string(key) != "key" {
+		key, _ := os.ReadFile(filepath.Join(w.home.of("first"), "guest_ed25519"))
+		if err != nil || string(key) != "key" || !strings.Contains(kept.SSH, "guest_ed25519") {
 			t.Errorf("verified %+v, %v", kept, err)
 		}
 		w.down(t)

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -175,7 +176,7 @@ func (w *world) EnsureImage(ctx context.Context, auth neutron.Auth, name string,
 func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error) {
 	step("guest answers")(ctx.Err())
 	w.verified++
-	return verify.Result{Guest: "guest", Key: []byte("key"), Kept: cfg.Keep}, ctx.Err()
+	return verify.Result{Guest: "guest", FloatingIP: netip.MustParseAddr("10.0.1.64"), Key: []byte("key"), Kept: cfg.Keep}, ctx.Err()
 }
 
 // fakeNode is a machine whose jobs report what macaw-node would.
