@@ -180,7 +180,7 @@ func TestSilentNode(t *testing.T) {
 
 	for args, during := range map[string]string{
 		"agent status FILE": "ask cloud-1 about its translation",
-		"verify FILE":       "fetch credentials",
+		"verify FILE":       "ask cloud-1 about its translation",
 		"forward list FILE": "fetch credentials",
 	} {
 		p := begin(args, nil)

@@ -51,7 +51,7 @@ func printStatus(w io.Writer, st deploy.Status) error {
 		case n.Agent != nil:
 			fmt.Fprintf(t, "  translation\t%s\t\t\n", n.Agent.Mode)
 		case n.Error != "":
-			fmt.Fprintf(t, "  does not answer: %s\t\t\t\n", n.Error)
+			fmt.Fprint(t, "  translation\tunknown, see below\t\t\n")
 		}
 	}
 	if err := t.Flush(); err != nil {

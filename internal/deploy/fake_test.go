@@ -186,6 +186,7 @@ type fakeNode struct {
 	ran     []string // programs and their arguments, for each time that there was something to do
 	applied string   // the spec of the last apply
 	off     bool     // the translation is switched off
+	broken  bool     // the translation's status cannot be read
 }
 
 func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
@@ -201,9 +202,13 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 		return "clouds:\n  first:\n    auth: {auth_url: http://node/v3, username: admin, password: secret}\n", nil
 	case strings.HasPrefix(command, "cat "+verifiedPath):
 		return n.files[verifiedPath], nil
-	case command == nodeapi.Program+" status --output json" && n.off:
+	case command == onGateway(commandStatus) && n.applied == "":
+		return "", &host.ExitError{Status: exitNotSetUp}
+	case command == onGateway(commandStatus) && n.broken:
+		return "", &host.ExitError{Status: 1, Stderr: "error: no translation\nhint: look\nerror: second\n"}
+	case command == onGateway(commandStatus) && n.off:
 		return `{"mode": "off", "report": {"findings": []}}`, nil
-	case command == nodeapi.Program+" status --output json":
+	case command == onGateway(commandStatus):
 		return `{"mode": "translate", "report": {"findings": []}}`, nil
 	}
 	return "", fmt.Errorf("this node does not know the command %q", command)

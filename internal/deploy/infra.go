@@ -43,7 +43,8 @@ func (d *Deployment) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
 	nodes := infra.OutputsOf(d.Cloud, seen).Nodes
 	for _, n := range nodes {
 		if n.InstanceID == "" {
-			return nil, hint.With(fmt.Errorf("cloud %s is not up: there is no node %s", d.Cloud.Name, n.Name), "macaw up FILE")
+			return nil, hint.With(fmt.Errorf("cloud %s is not up: there is no node %s", d.Cloud.Name, n.Name),
+				"macaw up %s", d.Cloud.FileName())
 		}
 	}
 	return nodes, nil

@@ -70,7 +70,8 @@ func (d *Deployment) reach(ctx context.Context, n infra.NodeOutput) (h Node, err
 // dial connects to a node, and retries until ctx ends.
 func (d *Deployment) dial(ctx context.Context, n infra.NodeOutput) (Node, error) {
 	if n.InstanceID == "" || n.ManagementPublic == "" {
-		return nil, hint.With(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up FILE")
+		return nil, hint.With(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up %s",
+			d.Cloud.FileName())
 	}
 	key, err := host.LoadKey(d.Home.key(d.Cloud.Name))
 	if err != nil {

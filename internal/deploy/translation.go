@@ -45,7 +45,7 @@ func (d *Deployment) switchOn() string { return "macaw agent on " + d.Cloud.File
 func (d *Deployment) isOff(ctx context.Context, n infra.NodeOutput, h Node) (bool, error) {
 	var st nodeapi.Status
 	err := d.await(phaseHost, "ask "+n.Name+" about its translation", func() (err error) {
-		st, err = readStatus(ctx, h)
+		st, err = d.readStatus(ctx, n, h)
 		return err
 	})
 	return st.Mode == nodeapi.ModeOff, err
