@@ -18,11 +18,7 @@ import (
 
 // PrintStatus prints the state of a gateway.
 func PrintStatus(w io.Writer, st nodeapi.Status) error {
-	mode := st.Mode
-	if mode == nodeapi.ModeOff {
-		mode = "off: frames pass untranslated, and AWS drops them; the command \"agent on\" switches it on"
-	}
-	fmt.Fprintf(w, "Translation: %s\n\n", mode)
+	fmt.Fprintf(w, "Translation: %s\n\n", describeMode(st.Mode))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ADDRESS\tMAC")
 	for _, e := range st.Entries {
@@ -38,6 +34,14 @@ func PrintStatus(w io.Writer, st nodeapi.Status) error {
 		return err
 	}
 	return printReport(w, st.Report)
+}
+
+// describeMode describes a mode of the translation.
+func describeMode(mode string) string {
+	if mode == nodeapi.ModeOff {
+		return "off: frames pass untouched, and AWS drops them, until it is switched on or the node reboots"
+	}
+	return "on"
 }
 
 // printReport prints an agent's report.

@@ -3,7 +3,6 @@
 package deploy
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,8 +62,12 @@ func (d *Deployment) gatewayError(n infra.NodeOutput, err error) error {
 func (d *Deployment) readStatus(ctx context.Context, n infra.NodeOutput, h Node) (nodeapi.Status, error) {
 	var st nodeapi.Status
 	out, err := h.Output(ctx, onGateway(commandStatus))
-	if err != nil {
+	var exit *host.ExitError
+	switch {
+	case errors.As(err, &exit):
 		return st, d.gatewayError(n, err)
+	case err != nil:
+		return st, fmt.Errorf("asking the node for its translation: %w", err)
 	}
 	if err := json.Unmarshal([]byte(out), &st); err != nil {
 		return st, hint.With(fmt.Errorf("reading the status of node %s: %w", n.Name, err),
@@ -84,10 +87,13 @@ func (d *Deployment) missingNode(n infra.NodeOutput) model.Finding {
 
 // unansweredNode is the finding that a node does not tell its status.
 func unansweredNode(n infra.NodeOutput, err error) model.Finding {
-	f := model.Finding{Code: nodeNoReply, Text: err.Error(), Hint: strings.Join(hint.All(err), "; ")}
+	f := model.Finding{Code: nodeNoReply, Text: strings.Join(strings.Fields(err.Error()), " "),
+		Hint: strings.Join(hint.All(err), "; ")}
 	if errors.Is(err, errNotSetUp) {
 		f.Code = nodeNotSetUp
 	}
-	f.Text = cmp.Or(strings.Join(strings.Fields(f.Text), " "), "no reply from "+n.Name)
+	if !strings.HasPrefix(f.Text, "node "+n.Name) {
+		f.Text = "node " + n.Name + " does not answer: " + f.Text
+	}
 	return f
 }

@@ -56,14 +56,14 @@ type status struct {
 	Endpoint string    `json:"endpoint"`
 	Region   string    `json:"region"`
 	VPCs     []labVPC  `json:"vpcs"`
-	Free     []labFree `json:"unassociated_elastic_ips"`
+	Free     []labFree `json:"unassociatedElasticIPs"`
 }
 
 type labVPC struct {
 	ID              string       `json:"id"`
 	Name            string       `json:"name,omitempty"`
 	CIDRs           []string     `json:"cidrs"`
-	InternetGateway string       `json:"internet_gateway,omitempty"`
+	InternetGateway string       `json:"internetGateway,omitempty"`
 	Subnets         []labSubnet  `json:"subnets"`
 	Machines        []labMachine `json:"machines"`
 	// ENIs are the unattached ones.
@@ -96,19 +96,19 @@ type labENI struct {
 	Device          *int32       `json:"device,omitempty"`
 	MAC             string       `json:"mac"`
 	Subnet          string       `json:"subnet"`
-	SourceDestCheck bool         `json:"source_dest_check"`
+	SourceDestCheck bool         `json:"sourceDestCheck"`
 	Addresses       []labAddress `json:"addresses"`
 }
 
 type labAddress struct {
 	Private   string `json:"private"` // an address or a delegated prefix
 	Primary   bool   `json:"primary,omitempty"`
-	ElasticIP string `json:"elastic_ip,omitempty"`
+	ElasticIP string `json:"elasticIP,omitempty"`
 }
 
 type labFree struct {
-	ElasticIP    string `json:"elastic_ip"`
-	AllocationID string `json:"allocation_id"`
+	ElasticIP    string `json:"elasticIP"`
+	AllocationID string `json:"allocationID"`
 	Name         string `json:"name,omitempty"`
 }
 
