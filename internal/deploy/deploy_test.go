@@ -229,6 +229,19 @@ func everywhere(t *testing.T, fn func(t *testing.T, w *world, step, call int) (w
 	}
 }
 
+// What a job reports about a step under way is shown.
+func TestJobNotes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, progress := newWorld(t).process(file)
+		if _, err := d.Up(t.Context(), UpOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(progress.notes, "node: apply: half of it") {
+			t.Errorf("notes %q", progress.notes)
+		}
+	})
+}
+
 // The phases of up come in order, each under its name.
 func TestPhases(t *testing.T) {
 	var phases []string

@@ -256,6 +256,7 @@ func (n *fakeNode) Follow(ctx context.Context, j host.Job, line func([]byte)) er
 	tell(nodeapi.Line{Step: j.Command[1], State: nodeapi.Started})
 	end := nodeapi.Skipped
 	if spec := n.files[nodeapi.SpecPath]; j.Command[1] != "apply" || spec != n.applied {
+		tell(nodeapi.Line{Note: j.Command[1] + ": half of it"})
 		end, n.applied = nodeapi.Done, spec
 		n.ran = append(n.ran, strings.Join(j.Command, " "))
 	}
