@@ -41,8 +41,12 @@ type UpResult struct {
 	// Findings are problems that Up leaves to the operator, with remedies.
 	Findings []model.Finding `json:"findings"`
 
-	Nodes      []infra.NodeOutput    `json:"-"`
-	GuestImage string                `json:"-"` // its name in the cloud
+	Nodes []infra.NodeOutput `json:"-"`
+	// GuestImage and GuestFlavor are names in the cloud, GuestUser is the image's login user.
+	GuestImage  string `json:"-"`
+	GuestFlavor string `json:"-"`
+	GuestUser   string `json:"-"`
+
 	ElasticIPs model.ElasticIPPolicy `json:"-"`
 	Given      []netip.Addr          `json:"-"` // addresses given to Neutron
 }
@@ -110,7 +114,8 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	return UpResult{
 		Cloud: d.Cloud.Name, Dashboard: fmt.Sprintf("http://%s/", node.ManagementPublic), Auth: access.Auth.URL,
 		Clouds: access.path, Addresses: node.Addresses, Verified: verified, Changes: changes + changed,
-		Findings: findings, Nodes: nodes, GuestImage: guestImage(d.Cloud),
+		Findings: findings, Nodes: nodes, GuestImage: guestImage(d.Cloud), GuestFlavor: guestFlavor(d.Cloud),
+		GuestUser:  guestUser(d.Cloud),
 		ElasticIPs: d.Cloud.Provider.ElasticIPs, Given: d.Cloud.ProviderAddresses(),
 	}, nil
 }
