@@ -78,6 +78,8 @@ type Deployment struct {
 	running *lab.Lab // the cloud's lab, if it has one that is up
 	// down means that the cloud's lab is not up: there is nothing to see.
 	down bool
+	// restart permits stopping running instances for changes that need it.
+	restart bool
 }
 
 // Limits bound the waits for nodes.

@@ -27,6 +27,8 @@ type UpOptions struct {
 	Verify When // Auto if empty
 	// Destroy permits the removal of instances, with their data, that the cloud file no longer has.
 	Destroy bool
+	// Restart permits stopping a running instance for changes that AWS makes only then.
+	Restart bool
 }
 
 // UpResult describes a running cloud.
@@ -47,6 +49,7 @@ type UpResult struct {
 
 // Up makes or repairs the cloud. It leaves alone what exists and is as wanted.
 func (d *Deployment) Up(ctx context.Context, o UpOptions) (res UpResult, err error) {
+	d.restart = o.Restart
 	err = d.exclusively(ctx, true, func(ctx context.Context, _ func()) error {
 		res, err = d.up(ctx, o)
 		return err
