@@ -57,7 +57,8 @@ func TestUpRestartsOnlyIfToldTo(t *testing.T) {
 			i.CpuOptions.NestedVirtualization != types.NestedVirtualizationSpecificationEnabled {
 			t.Errorf("the instance is %s, %s, %+v", i.InstanceType, i.State.Name, i.CpuOptions)
 		}
-		if after := res.Nodes[0]; after.InstanceID != before.InstanceID || after.ManagementPublic != before.ManagementPublic ||
+		after := res.Nodes[0]
+		if after.InstanceID != before.InstanceID || after.ManagementPublic != before.ManagementPublic ||
 			after.ProviderENI != before.ProviderENI {
 			t.Errorf("before %+v, after %+v", before, after)
 		}

@@ -29,17 +29,19 @@ type restChange struct {
 // change to one that has it.
 func (b *up) restChanges(node cloud.Node, in Instance) (all []restChange) {
 	part := partInstance(node.Name)
-	if in.Nested && b.w.lacksNesting(node.Type) {
+	kind, known := b.w.Virtualization[node.Type]
+	if in.Nested && known && kind != Nested {
 		all = append(all, restChange{id: part + "/not-nested", detail: node.Name + " has nested virtualization off",
-			do: setNested(in.ID, in.Type, false)})
+			do: setNested(in.ID, in.Type, types.NestedVirtualizationSpecificationDisabled)})
 	}
 	if in.Type != node.Type {
 		all = append(all, restChange{id: part + "/type", detail: node.Name + " becomes " + node.Type,
-			drift: fmt.Sprintf("its type is %s, the file says %s; macaw up --restart changes it", in.Type, node.Type), do: setType(in.ID, node.Type)})
+			drift: fmt.Sprintf("its type is %s, the file says %s; macaw up --restart changes it", in.Type, node.Type),
+			do:    setType(in.ID, node.Type)})
 	}
-	if !in.Nested && b.w.nests(node.Type) {
+	if !in.Nested && kind == Nested {
 		c := restChange{id: part + "/nested", detail: node.Name + " has nested virtualization on",
-			do: setNested(in.ID, node.Type, true)}
+			do: setNested(in.ID, node.Type, types.NestedVirtualizationSpecificationEnabled)}
 		if in.Type == node.Type {
 			c.drift = "nested virtualization is off, so its guests are emulated; macaw up --restart switches it on"
 		}
@@ -47,7 +49,8 @@ func (b *up) restChanges(node cloud.Node, in Instance) (all []restChange) {
 	}
 	if !bytes.Equal(in.UserData, b.w.UserData) {
 		all = append(all, restChange{id: part + "/user-data", detail: node.Name + " has macaw's user data",
-			drift: "its user data is not what macaw gave it; macaw up --restart changes it", do: setUserData(in.ID, b.w.UserData)})
+			drift: "its user data is not what macaw gave it; macaw up --restart changes it",
+			do:    setUserData(in.ID, b.w.UserData)})
 	}
 	return all
 }
@@ -61,7 +64,7 @@ func (b *up) instanceAtRest(node cloud.Node, in Instance) {
 	case stopped:
 		b.changeAtRest(node, changes)
 	case len(changes) > 0 && b.w.Restart:
-		b.restarts = append(b.restarts, restart{node, in, changes})
+		b.restarts = append(b.restarts, func() { b.restart(node, in, changes) })
 	default:
 		for _, c := range changes {
 			if c.drift != "" {
@@ -87,27 +90,17 @@ func (b *up) changeAtRest(node cloud.Node, changes []restChange, needs ...string
 	b.start(part, "instance", node.Name, startInstance(part), needs...)
 }
 
-// restart is a running instance that is stopped, changed and started again.
-type restart struct {
-	node    cloud.Node
-	in      Instance
-	changes []restChange
-}
-
-// restartLast plans the restarts, after everything else: the cloud is down for as short as possible,
-// and stays up if something else fails. A run that is killed between stop and start leaves a stopped
-// instance, which the next run changes and starts.
-func (b *up) restartLast() {
-	for _, r := range b.restarts {
-		var before []string
-		for _, a := range b.Actions {
-			before = append(before, a.ID)
-		}
-		part := partInstance(r.node.Name)
-		b.add(Action{ID: part + "/stop", Verb: Stop, Object: "instance", Detail: r.node.Name, Needs: before,
-			do: stopInstance(r.in.ID)})
-		b.changeAtRest(r.node, r.changes, part+"/stop")
+// restart plans that a running instance is stopped, changed and started again, after everything else:
+// the cloud is down for as short as possible, and stays up if something else fails. A run that is
+// killed in between leaves a stopped instance, which the next run changes and starts.
+func (b *up) restart(node cloud.Node, in Instance, changes []restChange) {
+	stop := Action{ID: partInstance(node.Name) + "/stop", Verb: Stop, Object: "instance", Detail: node.Name,
+		do: stopInstance(in.ID)}
+	for _, a := range b.Actions {
+		stop.Needs = append(stop.Needs, a.ID)
 	}
+	b.add(stop)
+	b.changeAtRest(node, changes, stop.ID)
 }
 
 // stopInstance stops an instance and waits until it is stopped.
@@ -151,13 +144,9 @@ func (a *applier) stopped(ctx context.Context, id string) (stopped *types.Instan
 // numbers of cores and threads, as AWS's documentation does (EC2 User Guide,
 // amazon-ec2-nested-virtualization). Until AWS shows a type that was changed just now, these are the
 // numbers of the former type.
-func setNested(id, instanceType string, on bool) step {
-	nested := types.NestedVirtualizationSpecificationDisabled
-	if on {
-		nested = types.NestedVirtualizationSpecificationEnabled
-	}
+func setNested(id, instanceType string, to types.NestedVirtualizationSpecification) step {
 	return func(ctx context.Context, a *applier) error {
-		in := &ec2.ModifyInstanceCpuOptionsInput{InstanceId: aws.String(id), NestedVirtualization: nested}
+		in := &ec2.ModifyInstanceCpuOptionsInput{InstanceId: aws.String(id), NestedVirtualization: to}
 		err := a.until(ctx, consistencyPolicy, func(ctx context.Context) (bool, error) {
 			i, err := a.stopped(ctx, id)
 			switch {

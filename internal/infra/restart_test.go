@@ -213,8 +213,9 @@ func TestRestartOfAProtectedInstance(t *testing.T) {
 	d.modifyInstance(ec2.ModifyInstanceAttributeInput{DisableApiStop: yes(true)})
 	w.Restart = true
 	_, _, err := labUp(ctx, l.Clients, w)
-	if errorCode(err) != "OperationNotPermitted" || !strings.Contains(strings.Join(hint.All(err), ""), "--no-disable-api-stop") {
-		t.Errorf("error %v, hints %v", err, hint.All(err))
+	hints := strings.Join(hint.All(err), "")
+	if errorCode(err) != "OperationNotPermitted" || !strings.Contains(hints, "--no-disable-api-stop") {
+		t.Errorf("error %v, hints %s", err, hints)
 	}
 }
 

@@ -40,9 +40,8 @@ type up struct {
 	w Wanted
 	s Seen
 	// gone has the IDs of network interfaces that will be removed.
-	gone []string
-	// restarts are planned at the end.
-	restarts []restart
+	gone     []string
+	restarts []func() // planned at the end
 }
 
 // PlanUp returns the plan that turns what is seen into what is wanted. It makes no calls: the same
@@ -80,7 +79,9 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	b.releaseIPv6()
 	b.associations()
 	b.leftovers()
-	b.restartLast()
+	for _, restart := range b.restarts {
+		restart()
+	}
 	return b.Plan, nil
 }
 

@@ -69,14 +69,8 @@ func virtualizationOf(t types.InstanceTypeInfo) Virtualization {
 	return Emulated
 }
 
-// nests reports whether a type is known to have nested virtualization, and lacksNesting whether it is
-// known not to have it.
+// nests reports whether a type is known to have nested virtualization.
 func (w Wanted) nests(name string) bool { return w.Virtualization[name] == Nested }
-
-func (w Wanted) lacksNesting(name string) bool {
-	v, ok := w.Virtualization[name]
-	return ok && v != Nested
-}
 
 // Guests tells how the guests of a node run once a plan is carried out.
 type Guests struct {
