@@ -39,6 +39,20 @@ type Management struct {
 	Subnet netip.Prefix
 	// Allow lists the networks that may reach SSH, the APIs and the dashboard.
 	Allow []netip.Prefix
+	// Domain is a DNS name of the controller's Elastic IP, by which the APIs and the dashboard are
+	// called; empty if they are called by the address.
+	Domain string
+	// TLS has the certificate for Domain; the zero value is one of the cloud's own authority.
+	TLS TLS
+}
+
+// TLS has a certificate from another authority than the cloud's own. The files are in PEM form, and
+// their paths relative to the cloud file.
+type TLS struct {
+	Certificate string // the certificate and its issuers
+	Key         string
+	// Authority has the certificates that clients trust it by; empty for those of the system.
+	Authority string
 }
 
 // Provider is Neutron's external network.

@@ -49,11 +49,24 @@ func (d *Deployment) fetchAccess(ctx context.Context, h Node) (access, error) {
 	if err != nil {
 		return access{}, err
 	}
+	var ca string
+	if auth.CA, ca, err = d.trusted(ctx, h); err != nil {
+		return access{}, err
+	}
+	if ca != "" {
+		trust(entry, ca)
+	}
 	path, refused, err := d.Home.putCloud(d.Cloud.Name, entry)
 	if err != nil {
 		return access{}, err
 	}
 	return access{Auth: auth, path: path, refused: refused}, nil
+}
+
+// trust makes an entry of clouds.yaml name a file with the authorities to trust.
+func trust(entry *yaml.Node, path string) {
+	entry.Content = append(entry.Content,
+		&yaml.Node{Kind: yaml.ScalarNode, Value: "cacert"}, &yaml.Node{Kind: yaml.ScalarNode, Value: path})
 }
 
 // authOf decodes an entry of clouds.yaml.

@@ -3,6 +3,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -70,6 +71,9 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	if err != nil {
 		return UpResult{}, err
 	}
+	if err := d.giveCertificates(ctx, h, spec.OpenStack); err != nil {
+		return UpResult{}, err
+	}
 	changed, err := d.makeNode(ctx, h, spec)
 	if err != nil {
 		return UpResult{}, err
@@ -94,7 +98,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		return UpResult{}, err
 	}
 	return UpResult{
-		Cloud: d.Cloud.Name, Dashboard: fmt.Sprintf("http://%s/", node.ManagementPublic), Auth: access.Auth.URL,
+		Cloud: d.Cloud.Name, Dashboard: fmt.Sprintf("https://%s/", cmp.Or(d.Cloud.Management.Domain, node.ManagementPublic)), Auth: access.Auth.URL,
 		Clouds: access.path, Addresses: node.Addresses, Verified: verified, Changes: changes + changed,
 		Nodes: nodes, GuestImage: guestImage(d.Cloud),
 		ElasticIPs: d.Cloud.Provider.ElasticIPs, Given: d.Cloud.ProviderAddresses(),

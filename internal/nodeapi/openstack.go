@@ -31,7 +31,10 @@ type OpenStack struct {
 // Management is the node's place on the network of APIs, tunnels and SSH.
 type Management struct {
 	Address netip.Addr `json:"address"` // services listen on it; internal and admin endpoints name it
-	Public  netip.Addr `json:"public"`  // its Elastic IP; public endpoints and the dashboard name it
+	Public  netip.Addr `json:"public"`  // its Elastic IP
+	// Domain is the DNS name of Public, by which public endpoints and the dashboard are called; empty
+	// if they are called by the address.
+	Domain string `json:"domain,omitempty"`
 }
 
 // Provider is Neutron's external network.
