@@ -3,9 +3,7 @@
 package deploy
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"net/netip"
 
 	"macaw.example/internal/hint"
@@ -98,7 +96,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		return UpResult{}, err
 	}
 	return UpResult{
-		Cloud: d.Cloud.Name, Dashboard: fmt.Sprintf("https://%s/", cmp.Or(d.Cloud.Management.Domain, node.ManagementPublic)), Auth: access.Auth.URL,
+		Cloud: d.Cloud.Name, Dashboard: d.dashboard(node), Auth: access.Auth.URL,
 		Clouds: access.path, Addresses: node.Addresses, Verified: verified, Changes: changes + changed,
 		Nodes: nodes, GuestImage: guestImage(d.Cloud),
 		ElasticIPs: d.Cloud.Provider.ElasticIPs, Given: d.Cloud.ProviderAddresses(),

@@ -49,7 +49,8 @@ func TestCloud(t *testing.T) {
 
 	t.Setenv("OS_CLOUD", "e2e")
 	t.Run("client", func(t *testing.T) { must(t, "openstack", "--os-cloud", "e2e", "server", "list") })
-	t.Run("dashboard", func(t *testing.T) { testDashboard(t, s) })
+	t.Run("dashboard", func(t *testing.T) { testDashboard(t, file, s) })
+	t.Run("TLS", func(t *testing.T) { testTLS(t, file) })
 
 	first := makeGuest(t, s, "one", "192.168.11.0/24")
 	second := makeGuest(t, s, "two", "192.168.12.0/24")
@@ -172,12 +173,12 @@ func makeGuest(t *testing.T, s summary, name, cidr string) guest {
 }
 
 // testDashboard logs in to Horizon.
-func testDashboard(t *testing.T, s summary) {
+func testDashboard(t *testing.T, file string, s summary) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Jar: jar, Timeout: 30 * time.Second}
+	client := &http.Client{Jar: jar, Timeout: 30 * time.Second, Transport: trusting(t, envOf(t, file))}
 	get := func(resp *http.Response, err error) (string, *url.URL) {
 		t.Helper()
 		if err != nil {
