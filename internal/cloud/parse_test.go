@@ -330,8 +330,12 @@ func TestErrors(t *testing.T) {
 			"x.yaml:3:19: management.tls: needs the domain that the certificate is for",
 			"hint: management.domain: cloud.example.org"}},
 		{"certificate without key", lab + "management: {domain: a.example.org, tls: {certificate: a.pem}}\n", []string{
-			"x.yaml:3:42: management.tls: needs both a certificate and its key",
+			"x.yaml:3:42: management.tls: needs both a certificate and its key, or acme",
 			"hint: leave it out for a certificate of the cloud's own authority"}},
+		{"two certificates", lab + "management: {domain: a.example.org, tls: {certificate: a.pem, key: a.key, acme: {}}}\n",
+			[]string{"x.yaml:3:81: management.tls.acme: either a certificate is given or ACME issues one, not both"}},
+		{"no ACME server", lab + "management: {domain: a.example.org, tls: {acme: {directory: acme.example.org}}}\n",
+			[]string{`x.yaml:3:61: management.tls.acme.directory: "acme.example.org" is not an https URL`}},
 		{"no zone", lab + "availabilityZone: nowhere\n", []string{
 			`x.yaml:3:19: availabilityZone: "nowhere" is not an availability zone such as eu-central-1a`,
 			"hint: leave it out for the first that has the instance type"}},

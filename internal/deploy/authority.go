@@ -29,6 +29,10 @@ func (d *Deployment) giveCertificates(ctx context.Context, h Node, spec nodeapi.
 		if err != nil {
 			return err
 		}
+		acme, err := d.acmeAuthority()
+		if err != nil {
+			return err
+		}
 		// The chain alone: the key has no business here.
 		out, err := h.Output(ctx, fmt.Sprintf("sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' %s 2>/dev/null || true", nodeapi.Issuer))
 		if err != nil {
@@ -49,11 +53,7 @@ func (d *Deployment) giveCertificates(ctx context.Context, h Node, spec nodeapi.
 				return err
 			}
 		}
-		if domain == nil {
-			return h.Run(ctx, "rm -f "+nodeapi.DomainCertificate, nil, nil)
-		}
-		_, err = h.Put(ctx, nodeapi.DomainCertificate, domain, 0o600)
-		return err
+		return d.putDomainCertificate(ctx, h, domain, acme)
 	})
 }
 
@@ -156,7 +156,7 @@ func (d *Deployment) newAuthorityKey() (crypto.Signer, error) {
 func (d *Deployment) trusted(ctx context.Context, h Node) (pem []byte, path string, err error) {
 	tls := d.Cloud.Management.TLS
 	switch {
-	case tls.Certificate == "":
+	case tls.Own():
 		out, err := h.Output(ctx, "cat "+nodeapi.Authority)
 		if err != nil {
 			return nil, "", fmt.Errorf("fetching the certificate of the cloud's authority: %w", err)

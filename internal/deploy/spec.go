@@ -37,6 +37,9 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.Spec, error) {
 	if err != nil {
 		return nodeapi.Spec{}, fmt.Errorf("reading the addresses of node %s: %w", n.Name, err)
 	}
+	if acme := c.Management.TLS.ACME; acme.Directory != "" {
+		spec.OpenStack.Management.ACME = &nodeapi.ACME{Directory: acme.Directory, Email: acme.Email}
+	}
 	spec.Agent = nodeapi.Agent{
 		Cloud: c.Name, Node: n.Name, Gateways: gatewaysOf(c),
 		Region: region(c), Instance: n.InstanceID, SubnetID: n.ProviderENI.Subnet,

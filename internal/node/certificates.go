@@ -109,12 +109,45 @@ func (n *node) renewCertificates(ctx context.Context, now time.Time) (renewed []
 		if c.reload == "" {
 			continue
 		}
-		// Connections are kept: the old worker serves them to their end.
-		if _, err := n.run(ctx, command{Args: []string{"systemctl", "try-reload-or-restart", c.reload}}); err != nil {
-			return renewed, fmt.Errorf("making %s read its certificate: %w", c.reload, err)
+		if err := n.reload(ctx, c.reload); err != nil {
+			return renewed, err
 		}
 	}
-	return renewed, nil
+	return n.renewDomain(ctx, renewed, now)
+}
+
+// renewDomain obtains the certificate for the cloud's domain by ACME, if that is due.
+func (n *node) renewDomain(ctx context.Context, renewed []string, now time.Time) ([]string, error) {
+	if n.spec.Management.ACME == nil || !n.spec.Has(model.Controller) {
+		return renewed, nil
+	}
+	c := certificate{path: nodeapi.DomainCertificate, reload: haproxyUnit}
+	if seen, err := n.seenCertificate(c); err == nil && authority.Fresh(seen.Chain[0], now) &&
+		seen.Chain[0].VerifyHostname(n.spec.Management.Domain) == nil {
+		return renewed, nil
+	}
+	client, err := n.acmeClient()
+	if err != nil {
+		return renewed, err
+	}
+	bundle, err := client.obtain(ctx, n.spec.Management.Domain)
+	if err != nil {
+		return renewed, hint.With(err, "the authority must reach http://%[1]s/ from the Internet: %[1]s needs an A record with %[2]s, "+
+			"and port 80 open to everybody", n.spec.Management.Domain, n.spec.Management.Public)
+	}
+	if _, err := (file{Path: c.path, Mode: 0o600, Content: bundle}).write(n.root); err != nil {
+		return renewed, err
+	}
+	return append(renewed, c.path), n.reload(ctx, c.reload)
+}
+
+// reload makes a unit read its certificate, if it is running. Connections are kept: the old worker
+// serves them to their end.
+func (n *node) reload(ctx context.Context, unit string) error {
+	if _, err := n.run(ctx, command{Args: []string{"systemctl", "try-reload-or-restart", unit}}); err != nil {
+		return fmt.Errorf("making %s read its certificate: %w", unit, err)
+	}
+	return nil
 }
 
 // issuer reads the node's authority.

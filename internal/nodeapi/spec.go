@@ -26,6 +26,9 @@ const (
 	// DomainCertificate has a certificate for the cloud's domain from another authority, with its
 	// chain and its key. Only root may read it.
 	DomainCertificate = "/etc/macaw/tls/public/domain.pem"
+	// ACMEAuthority has the certificates to trust the ACME server's API by, if they are not the
+	// system's.
+	ACMEAuthority = "/etc/macaw/tls/acme-authority.pem"
 	// CloudsYAML has the administrator's credentials, on the controller.
 	CloudsYAML = "/etc/macaw/clouds.yaml"
 )
