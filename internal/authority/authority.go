@@ -158,17 +158,20 @@ func sign(t, parent *x509.Certificate, public crypto.PublicKey, by crypto.Signer
 	return x509.ParseCertificate(der)
 }
 
-// Fresh reports whether a certificate has more than a third of its lifetime left.
-func Fresh(c *x509.Certificate, now time.Time) bool {
-	return now.Before(c.NotAfter.Add(-c.NotAfter.Sub(c.NotBefore)/3)) && !now.Before(c.NotBefore)
+// Due reports whether a certificate is to be renewed: it has less than a third of its lifetime left.
+func Due(c *x509.Certificate, now time.Time) bool {
+	return !now.Before(c.NotAfter.Add(-c.NotAfter.Sub(c.NotBefore) / 3))
 }
+
+// fresh reports whether a certificate is valid and not due.
+func fresh(c *x509.Certificate, now time.Time) bool { return !Due(c, now) && !now.Before(c.NotBefore) }
 
 // Serves reports whether an authority may be used further: it is fresh, has this scope, and was
 // issued by the holder of issuer's key.
 func Serves(chain []*x509.Certificate, scope Scope, issuer crypto.PublicKey, now time.Time) bool {
 	own, root := chain[0], chain[len(chain)-1]
 	for _, c := range chain {
-		if !c.IsCA || !Fresh(c, now) {
+		if !c.IsCA || !fresh(c, now) {
 			return false
 		}
 	}
@@ -186,7 +189,7 @@ func Covers(c Certificate, leaf Leaf, by []*x509.Certificate, now time.Time) boo
 			addrs = append(addrs, a.Unmap())
 		}
 	}
-	return Fresh(own, now) && own.Subject.CommonName == leaf.Name && samePublic(own.PublicKey, c.Key.Public()) &&
+	return fresh(own, now) && own.Subject.CommonName == leaf.Name && samePublic(own.PublicKey, c.Key.Public()) &&
 		equalSets(addrs, leaf.Addresses, netip.Addr.Compare) && equalSets(own.DNSNames, leaf.Names, strings.Compare) &&
 		slices.EqualFunc(c.Chain[1:], by, (*x509.Certificate).Equal)
 }

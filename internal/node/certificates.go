@@ -122,7 +122,7 @@ func (n *node) renewDomain(ctx context.Context, renewed []string, now time.Time)
 		return renewed, nil
 	}
 	c := certificate{path: nodeapi.DomainCertificate, reload: haproxyUnit}
-	if seen, err := n.seenCertificate(c); err == nil && authority.Fresh(seen.Chain[0], now) &&
+	if seen, err := n.seenCertificate(c); err == nil && !authority.Due(seen.Chain[0], now) &&
 		seen.Chain[0].VerifyHostname(n.spec.Management.Domain) == nil {
 		return renewed, nil
 	}
