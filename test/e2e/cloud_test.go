@@ -57,6 +57,7 @@ func TestCloud(t *testing.T) {
 	for _, g := range []guest{first, second} {
 		eventually(t, g.name+" answers at "+g.public, 2*time.Minute, g.answers)
 	}
+	t.Run("console", func(t *testing.T) { testConsole(t, file, first) })
 	t.Run("translation off and on", func(t *testing.T) { testTranslation(t, file, first, second) })
 	t.Run("every unit restarted", func(t *testing.T) { testRestart(t, file, first, second) })
 	t.Run("machine rebooted", func(t *testing.T) {
