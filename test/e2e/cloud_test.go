@@ -51,6 +51,7 @@ func TestCloud(t *testing.T) {
 	t.Run("client", func(t *testing.T) { must(t, "openstack", "--os-cloud", "e2e", "server", "list") })
 	t.Run("dashboard", func(t *testing.T) { testDashboard(t, file, s) })
 	t.Run("TLS", func(t *testing.T) { testTLS(t, file) })
+	t.Run("security page", func(t *testing.T) { testSecurityPage(t, file) })
 
 	first := makeGuest(t, s, "one", "192.168.11.0/24")
 	second := makeGuest(t, s, "two", "192.168.12.0/24")
@@ -333,6 +334,8 @@ func comesBack(t *testing.T, guests ...guest) {
 // onNode runs a shell command as root on the cloud's node.
 func onNode(t *testing.T, file, script string) string {
 	t.Helper()
-	return must(t, macaw, "ssh", file, "--", "sudo", "sh", "-c",
-		fmt.Sprintf("'%s'", strings.ReplaceAll(script, "'", `'\''`)))
+	return must(t, macaw, "ssh", file, "--", "sudo", "sh", "-c", quoted(script))
 }
+
+// quoted makes s one word of a shell.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
