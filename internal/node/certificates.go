@@ -24,6 +24,9 @@ const (
 	publicCertificate = "/etc/macaw/tls/public/authority.pem" // chain and key, as HAProxy wants them
 	ovnCertificate    = "/etc/macaw/tls/ovn.pem"
 	ovnKey            = "/etc/macaw/tls/ovn.key"
+	// ovnAuthorities has the cloud's authority and its nodes'. Open vSwitch sends its certificate without
+	// the issuer's (lib/stream-ssl.c, SSL_CTX_use_certificate_file), so its peers must have that.
+	ovnAuthorities = "/etc/macaw/tls/ovn-authorities.pem"
 )
 
 // certificates renews the certificates, once a day if that is due.
@@ -94,9 +97,12 @@ func (n *node) renewCertificates(ctx context.Context, now time.Time) (renewed []
 	if err != nil {
 		return nil, err
 	}
-	root := file{Path: nodeapi.Authority, Mode: 0o644, Content: authority.EncodeChain([]*x509.Certificate{issuer.Root()})}
-	if _, err := root.write(n.root); err != nil {
-		return nil, err
+	for path, trusted := range map[string][]*x509.Certificate{
+		nodeapi.Authority: {issuer.Root()}, ovnAuthorities: issuer.Chain,
+	} {
+		if _, err := (file{Path: path, Mode: 0o644, Content: authority.EncodeChain(trusted)}).write(n.root); err != nil {
+			return nil, err
+		}
 	}
 	for _, c := range certificatesOf(n.spec) {
 		if seen, err := n.seenCertificate(c); err == nil && authority.Covers(seen, c.leaf, issuer.Chain, now) {

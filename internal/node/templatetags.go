@@ -28,7 +28,7 @@ func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 		"transport":        fmt.Sprintf("rabbit://openstack:%s@%s:5672/", sec.Rabbit, s.Controller),
 		"gateway-role":     gatewayRole,
 
-		"authority":       nodeapi.Authority,
+		"ovn-authorities": ovnAuthorities,
 		"ovn-certificate": ovnCertificate,
 		"ovn-key":         ovnKey,
 

@@ -51,13 +51,13 @@ func TestCloud(t *testing.T) {
 	t.Run("client", func(t *testing.T) { must(t, "openstack", "--os-cloud", "e2e", "server", "list") })
 	t.Run("dashboard", func(t *testing.T) { testDashboard(t, file, s) })
 	t.Run("TLS", func(t *testing.T) { testTLS(t, file) })
-	t.Run("security page", func(t *testing.T) { testSecurityPage(t, file) })
 
 	first := makeGuest(t, s, "one", "192.168.11.0/24")
 	second := makeGuest(t, s, "two", "192.168.12.0/24")
 	for _, g := range []guest{first, second} {
 		eventually(t, g.name+" answers at "+g.public, 2*time.Minute, g.answers)
 	}
+	t.Run("security page", func(t *testing.T) { testSecurityPage(t, file) })
 	t.Run("console", func(t *testing.T) { testConsole(t, file, first) })
 	t.Run("translation off and on", func(t *testing.T) { testTranslation(t, file, first, second) })
 	t.Run("every unit restarted", func(t *testing.T) { testRestart(t, file, first, second) })
