@@ -38,8 +38,10 @@ func newBrowser(t *testing.T, e env) context.Context {
 	t.Cleanup(end)
 	ctx, end = chromedp.NewContext(ctx)
 	t.Cleanup(end)
-	ctx, end = context.WithTimeout(ctx, 4*time.Minute)
-	t.Cleanup(end)
+	// The browser runs as long as the context of its first use.
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
 	return ctx
 }
 
@@ -74,19 +76,29 @@ func testConsole(t *testing.T, file string, g guest) {
 	e := envOf(t, file)
 	browser := newBrowser(t, e)
 	id := strings.TrimSpace(must(t, "openstack", "server", "show", g.name, "-f", "value", "-c", "id"))
-	if err := chromedp.Do(browser,
-		chromedp.Navigate(e.Dashboard),
-		chromedp.WaitVisible("#id_password"),
-		chromedp.SendKeys("#id_username", "admin"),
-		chromedp.SendKeys("#id_password", adminPassword(t)),
-		chromedp.Submit("#id_password"),
-		chromedp.WaitVisible(".navbar"),
-		chromedp.Navigate(e.Dashboard+"horizon/project/instances/"+id+"/?tab=instance_details__console"),
-		chromedp.WaitVisible("iframe#console_embed"),
-	); err != nil {
-		t.Errorf("opening the console: %v", err)
-		picture(t, browser, "dashboard")
-		return
+	for _, step := range []struct {
+		what string
+		do   []chromedp.Action[chromedp.Void]
+	}{
+		{"the login page", []chromedp.Action[chromedp.Void]{
+			chromedp.Navigate(e.Dashboard), chromedp.WaitVisible("#id_password"),
+		}},
+		{"the login", []chromedp.Action[chromedp.Void]{
+			chromedp.SendKeys("#id_username", "admin"), chromedp.SendKeys("#id_password", adminPassword(t)),
+			chromedp.Submit("#id_password"), chromedp.WaitVisible("h1"),
+		}},
+		{"the guest's console", []chromedp.Action[chromedp.Void]{
+			chromedp.Navigate(e.Dashboard + "horizon/project/instances/" + id + "/?tab=instance_details__console"),
+		}},
+	} {
+		limited, end := context.WithTimeout(browser, time.Minute)
+		err := chromedp.Do(limited, step.do...)
+		end()
+		if err != nil {
+			t.Errorf("waiting for %s: %v", step.what, err)
+			picture(t, browser, "dashboard")
+			return
+		}
 	}
 	var text string
 	deadline := time.Now().Add(90 * time.Second)
