@@ -54,6 +54,11 @@ func (h Home) of(cloud string) string         { return filepath.Join(h.Dir, clou
 func (h Home) key(cloud string) string        { return filepath.Join(h.of(cloud), "id_ed25519") }
 func (h Home) knownHosts(cloud string) string { return filepath.Join(h.of(cloud), "known_hosts") }
 
+// authorityKey is the file with the key of a cloud's certificate authority, and authority the one with
+// its certificate.
+func (h Home) authorityKey(cloud string) string { return filepath.Join(h.of(cloud), "authority.key") }
+func (h Home) authority(cloud string) string    { return filepath.Join(h.of(cloud), "authority.pem") }
+
 // Deployment is a cloud file and everything needed to make its cloud.
 type Deployment struct {
 	Cloud    *cloud.Cloud

@@ -4,7 +4,6 @@ package deploy
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 
 	"macaw.example/internal/hint"
@@ -73,6 +72,9 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	if err != nil {
 		return UpResult{}, err
 	}
+	if err := d.giveCertificates(ctx, h, spec.OpenStack); err != nil {
+		return UpResult{}, err
+	}
 	changed, err := d.makeNode(ctx, h, spec)
 	if err != nil {
 		return UpResult{}, err
@@ -97,7 +99,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		return UpResult{}, err
 	}
 	return UpResult{
-		Cloud: d.Cloud.Name, Dashboard: fmt.Sprintf("http://%s/", node.ManagementPublic), Auth: access.Auth.URL,
+		Cloud: d.Cloud.Name, Dashboard: d.dashboard(node), Auth: access.Auth.URL,
 		Clouds: access.path, Addresses: node.Addresses, Verified: verified, Changes: changes + changed,
 		Nodes: nodes, GuestImage: guestImage(d.Cloud),
 		ElasticIPs: d.Cloud.Provider.ElasticIPs, Given: d.Cloud.ProviderAddresses(),
