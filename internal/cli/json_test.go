@@ -16,7 +16,7 @@ import (
 func TestJSONStyle(t *testing.T) {
 	for _, problem := range jsonstyle.Problems(
 		summary{}, infra.Plan{}, deploy.Status{}, deploy.VerifyResult{}, deploy.DownResult{}, deploy.BakeResult{},
-		nodeapi.Status{}, []neutron.Forward{}, addedForward{}, neutron.RemovedForward{},
+		nodeapi.Status{}, deploy.Env{}, []neutron.Forward{}, addedForward{}, neutron.RemovedForward{},
 	) {
 		t.Error(problem)
 	}

@@ -67,7 +67,7 @@ until it is interrupted, such as "lab pcap", then ends with 0.`,
 	root.AddCommand(
 		a.upCommand(), terminal.ReadOnly(a.planCommand()), a.downCommand(), terminal.ReadOnly(a.statusCommand()),
 		a.verifyCommand(),
-		a.bakeCommand(), terminal.TextOnly(a.sshCommand()), a.agentCommand(), a.forwardCommand(),
+		a.bakeCommand(), a.envCommand(), terminal.TextOnly(a.sshCommand()), a.agentCommand(), a.forwardCommand(),
 	)
 	return root
 }

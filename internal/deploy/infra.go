@@ -53,6 +53,7 @@ func (d *Deployment) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
 // planAWS returns the difference between the cloud file and what AWS has.
 func (d *Deployment) planAWS(ctx context.Context, publicKey string) (*infra.Plan, error) {
 	w := infra.Wanted{Cloud: d.Cloud, PublicKey: publicKey, UserData: userData(d.Cloud)}
+	w.Restart = d.restart
 	seen, err := d.see(ctx)
 	if err != nil {
 		return nil, err
@@ -69,6 +70,9 @@ func (d *Deployment) planAWS(ctx context.Context, publicKey string) (*infra.Plan
 		return nil, d.Cloud.Reject("nodes[0].image", "an image is of one region, and its owner says who may use it",
 			"AWS shows no image %s", chosen)
 	case err != nil && !errors.Is(err, infra.ErrNoImage):
+		return nil, err
+	}
+	if w.Virtualization, err = infra.AskVirtualization(ctx, d.ec2, d.Cloud, seen); err != nil {
 		return nil, err
 	}
 	account, err := infra.Ask(ctx, d.ec2, d.Cloud)
