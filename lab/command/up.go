@@ -121,10 +121,18 @@ func (c *commands) rebootCommand() *cobra.Command {
 
 func (c *commands) envCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "env",
-		Short:   "Print the environment variables with which AWS tools use the lab",
-		Example: "  eval \"$(macaw lab env)\"\n  aws ec2 describe-instances",
-		Args:    cobra.NoArgs,
+		Use:   "env",
+		Short: "Print the environment variables with which AWS tools use the lab",
+		Long: `Print shell commands that point AWS tools at the lab: its endpoint, its region and the
+account's credentials.
+
+AWS CLI reads AWS_ENDPOINT_URL from version 2.13.0 on, or 1.29.0; Debian 12 has an
+older one, which needs --endpoint-url "$AWS_ENDPOINT_URL" in each command. The lab
+serves EC2, IAM, STS and Systems Manager's public parameters.`,
+		Example: `  eval "$(macaw lab env)"
+  aws ec2 describe-instances
+  aws --endpoint-url "$AWS_ENDPOINT_URL" ec2 describe-instances   # with an old AWS CLI`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			l, err := lab.Saved()
 			if err != nil {
