@@ -75,8 +75,12 @@ func addressesOf(n deploy.NodeStatus) []addressLine {
 			}
 		}
 	}
+	free := "free"
+	if n.Agent == nil || n.Agent.Report == nil {
+		free = "unknown" // only the agent knows what Neutron uses
+	}
 	for _, p := range n.Addresses {
-		line := addressLine{p.Private, p.Public, "free"}
+		line := addressLine{p.Private, p.Public, free}
 		if a, ok := used[p.Private]; ok {
 			line.use = a.Owner()
 			if a.Public.IsValid() {
@@ -87,7 +91,7 @@ func addressesOf(n deploy.NodeStatus) []addressLine {
 		lines = append(lines, line)
 	}
 	for _, private := range n.IPv6Addresses {
-		line := addressLine{private, private, "free"}
+		line := addressLine{private, private, free}
 		if a, ok := used[private]; ok {
 			line.use = a.Owner()
 			delete(used, private)
