@@ -42,7 +42,7 @@ func planIn(t *testing.T, l *labAccount, file string) (*Plan, error) {
 func TestLabRefusedInTheFile(t *testing.T) {
 	const file = "name: first\ntarget: lab\n"
 	nowhere := func(o *labtest.APIOptions) {
-		o.MissingTypes = map[string][]string{
+		o.Account.MissingTypes = map[string][]string{
 			labRegion + "a": {"t3.xlarge", "m5.metal"},
 			labRegion + "b": {"m5.metal"},
 			labRegion + "c": {"m5.metal"},
@@ -97,7 +97,9 @@ func TestLabRefusedInTheFile(t *testing.T) {
 
 // Without a zone in the file, the first one that offers the type is used.
 func TestLabZoneThatHasTheType(t *testing.T) {
-	l := newLab(t, 5, func(o *labtest.APIOptions) { o.MissingTypes = map[string][]string{labRegion + "a": {"t3.xlarge"}} })
+	l := newLab(t, 5, func(o *labtest.APIOptions) {
+		o.Account.MissingTypes = map[string][]string{labRegion + "a": {"t3.xlarge"}}
+	})
 	p, err := planIn(t, l, "name: first\ntarget: lab\n")
 	if err != nil {
 		t.Fatal(err)

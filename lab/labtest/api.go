@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"macaw.example/lab"
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/ec2"
 	"macaw.example/lab/internal/faults"
 	"macaw.example/lab/internal/iam"
@@ -33,9 +34,13 @@ type APIOptions struct {
 	ReservedElasticIPs int
 	// ElasticIPQuota is how many Elastic IPs the account may hold; default 5.
 	ElasticIPQuota int
-	// MissingTypes are the instance types that a zone does not offer, by zone.
-	MissingTypes map[string][]string
+	// Account are the account's settings; the zero value is an account without any.
+	Account AccountSettings
 }
+
+// AccountSettings are the settings of an account: quotas, the zones' offers, and what its owner or
+// its organization has switched on.
+type AccountSettings = account.Settings
 
 // The account's access key.
 const (
@@ -55,6 +60,7 @@ type API struct {
 	handler  http.Handler
 	state    *ec2.State
 	accounts *iam.Store
+	settings *account.Account
 	faults   *faults.Injector
 	region   string
 }
@@ -83,13 +89,18 @@ func OpenAPI(o APIOptions) (*API, error) {
 	if a.faults, err = faults.New(faults.Config{Log: log}); err != nil {
 		return nil, err
 	}
-	if a.accounts, err = iam.Open(iam.Config{Root: iam.Key{ID: AccessKey, Secret: SecretKey}, Log: log}); err != nil {
+	if a.settings, err = account.New(o.Account); err != nil {
+		return nil, err
+	}
+	a.accounts, err = iam.Open(iam.Config{Region: a.region, Root: iam.Key{ID: AccessKey, Secret: SecretKey}, Log: log,
+		Settings: a.settings})
+	if err != nil {
 		return nil, err
 	}
 	a.state, err = ec2.Open(ec2.Config{
 		Region: a.region, Machines: noMachines{}, Profiles: a.accounts, Log: log,
 		Addresses: o.ElasticIPs, ReservedAddresses: o.ReservedElasticIPs, AddressQuota: o.ElasticIPQuota,
-		Missing: o.MissingTypes,
+		Settings: a.settings,
 		Images: []ec2.Image{{
 			ID: a.Image, Name: "debian-13-amd64-20261101-2285", Owner: debianAccount, Architecture: "x86_64",
 			Created: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Parameters: []string{debianParameter},
@@ -122,6 +133,9 @@ func (a *API) Config() aws.Config {
 		Credentials: credentials.NewStaticCredentialsProvider(AccessKey, SecretKey, ""),
 	}
 }
+
+// SetAccount replaces the account's settings.
+func (a *API) SetAccount(s AccountSettings) error { return a.settings.Set(s) }
 
 // SetFault turns a fault on. It replaces one of the same name, target and action.
 func (a *API) SetFault(ctx context.Context, f lab.Fault) error { return a.faults.Set(ctx, f) }

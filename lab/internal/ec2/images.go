@@ -26,11 +26,13 @@ type imageRecord struct {
 	tagHolder
 }
 
-// imagesShown returns the stock images and the account's own.
+// imagesShown returns the stock images that are allowed and the account's own.
 func (t *tx) imagesShown() []*imageRecord {
 	all := map[string]*imageRecord{}
 	for _, stock := range t.cfg.Images {
-		all[stock.ID] = &imageRecord{Image: stock, State: imageAvailable}
+		if i := (&imageRecord{Image: stock, State: imageAvailable}); t.imageAllowed(i) {
+			all[stock.ID] = i
+		}
 	}
 	for id, made := range t.Images {
 		if made.State != imageDeregistered {

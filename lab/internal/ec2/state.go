@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/imds"
 	"macaw.example/lab/internal/statefile"
 	"macaw.example/lab/internal/vpc"
@@ -41,9 +42,8 @@ type Config struct {
 	// AddressQuota is the account's limit of Elastic IPs, default 5 (VPC User Guide,
 	// amazon-vpc-limits).
 	AddressQuota int
-	// Missing lists the instance types that a zone lacks, by zone: on AWS few types are
-	// in every zone.
-	Missing map[string][]string
+	// Settings are those of the account; nil is an account without any.
+	Settings *account.Account
 	// IPv6Pool is the pool of the VPCs' /56s, default 2001:db8:1000::/36.
 	IPv6Pool netip.Prefix
 	// Profiles are the instance profiles; nil means none.
@@ -113,6 +113,11 @@ func Open(cfg Config) (*State, error) {
 	s.current.Store(m)
 	s.remember(m)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.cfg.Settings.OnChange(func() {
+		s.write.Lock()
+		defer s.write.Unlock()
+		s.tellFabric()
+	})
 	return s, nil
 }
 

@@ -85,6 +85,7 @@ func (t *tx) newVolume(i *instanceRecord, devices []blockDevice) (*volumeRecord,
 		}
 		v.Encrypted = d.Ebs.Encrypted
 	}
+	v.Encrypted = v.Encrypted || t.settings().Encryption != ""
 	t.Volumes[v.ID] = v
 	return v, nil
 }
