@@ -72,6 +72,6 @@ func (t *telling) RetryDelay(attempt int, err error) (time.Duration, error) {
 // connections, [Retryer], and errors that name an unreachable endpoint, with a hint.
 func Complete(cfg aws.Config, unreachable string) aws.Config {
 	cfg.HTTPClient, cfg.Retryer = HTTPClient(), Retryer
-	cfg.APIOptions = append(cfg.APIOptions, nameUnreachable(unreachable), CheckAnswers)
+	cfg.APIOptions = append(cfg.APIOptions, nameUnreachable(unreachable), NameDenied, CheckAnswers)
 	return cfg
 }

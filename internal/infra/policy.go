@@ -58,6 +58,17 @@ func partition(region string) string {
 	return "aws"
 }
 
+// HomeRegion is a region that every account in the partition of a region has.
+func HomeRegion(region string) string {
+	switch partition(region) {
+	case "aws-cn":
+		return "cn-north-1"
+	case "aws-us-gov":
+		return "us-gov-west-1"
+	}
+	return "us-east-1"
+}
+
 // trust lets EC2 instances, and nobody else, assume the role.
 func trust(region string) document {
 	service := "ec2.amazonaws.com"

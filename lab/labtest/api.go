@@ -52,7 +52,8 @@ const (
 // http.Handler, with one account and one access key. Instances go through AWS's states, but
 // nothing runs in them. Faults that need a network or a machine have no effect.
 type API struct {
-	// Image is the ID of the only image: Debian 13 for amd64, as published by Debian.
+	// Image is the ID of the only image: Debian 13 for amd64, as published by Debian; in other
+	// partitions than aws, a copy that the account owns.
 	Image string
 	// Calm is the same AWS without faults.
 	Calm http.Handler
@@ -97,14 +98,18 @@ func OpenAPI(o APIOptions) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
+	image := ec2.Image{
+		ID: a.Image, Name: "debian-13-amd64-20261101-2285", Owner: debianAccount, Architecture: "x86_64",
+		Created: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Parameters: []string{debianParameter},
+	}
+	if account.Partition(a.region) != "aws" {
+		image.Owner, image.Parameters = ec2.DefaultAccount, nil // a copy: Debian publishes in the partition aws only
+	}
 	a.state, err = ec2.Open(ec2.Config{
 		Region: a.region, Machines: noMachines{}, Profiles: a.accounts, Log: log,
 		Addresses: o.ElasticIPs, ReservedAddresses: o.ReservedElasticIPs, AddressQuota: o.ElasticIPQuota,
 		Settings: a.settings,
-		Images: []ec2.Image{{
-			ID: a.Image, Name: "debian-13-amd64-20261101-2285", Owner: debianAccount, Architecture: "x86_64",
-			Created: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Parameters: []string{debianParameter},
-		}},
+		Images:   []ec2.Image{image},
 	})
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ import (
 
 // Config is the configuration of a State. Only Machines is required.
 type Config struct {
-	Account string // 12 digits; default 123456789012
+	Account string // 12 digits; default DefaultAccount
 	Region  string // default us-east-1
 	Zones   []string
 	// File holds the state between runs, with mode 0600. If empty, the state is in
@@ -56,8 +56,11 @@ type Config struct {
 	Now func() time.Time
 }
 
+// DefaultAccount is the ID of the account unless the configuration has another.
+const DefaultAccount = "123456789012"
+
 func (c Config) withDefaults() Config {
-	setDefault(&c.Account, "123456789012")
+	setDefault(&c.Account, DefaultAccount)
 	setDefault(&c.Region, "us-east-1")
 	setDefault(&c.Addresses, netip.MustParsePrefix("198.51.100.0/24"))
 	setDefault(&c.ReservedAddresses, 10)
