@@ -42,6 +42,9 @@ type APIOptions struct {
 // its organization has switched on.
 type AccountSettings = account.Settings
 
+// Duration is a time.Duration in AccountSettings.
+type Duration = account.Duration
+
 // The account's access key.
 const (
 	AccessKey = "AKIAIOSFODNN7EXAMPLE"

@@ -208,3 +208,26 @@ func TestPartitions(t *testing.T) {
 		}
 	}
 }
+
+// An image is as large as the volume that it was made of, and no smaller volume is made of it.
+func TestImageOfALargeVolume(t *testing.T) {
+	l := newLab(t)
+	subnet := l.subnet(l.vpc("10.0.0.0/16"), "10.0.0.0/24")
+	launch := func(image string, size int32) (*ec2.RunInstancesOutput, error) {
+		return l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: &image, MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+			SubnetId: &subnet, BlockDeviceMappings: []types.BlockDeviceMapping{{DeviceName: aws.String("/dev/xvda"),
+				Ebs: &types.EbsBlockDevice{VolumeSize: &size}}}})
+	}
+	id := must(launch(stockAMI, 40))(l).Instances[0].InstanceId
+	l.wait(*id, types.InstanceStateNameRunning)
+	must(l.StopInstances(l.ctx, &ec2.StopInstancesInput{InstanceIds: []string{*id}}))(l)
+	l.wait(*id, types.InstanceStateNameStopped)
+	image := must(l.CreateImage(l.ctx, &ec2.CreateImageInput{InstanceId: id, Name: aws.String("large")}))(l).ImageId
+	l.eventually("the image", func() bool {
+		out := must(l.DescribeImages(l.ctx, &ec2.DescribeImagesInput{ImageIds: []string{*image}}))(l).Images[0]
+		return out.State == types.ImageStateAvailable && *out.BlockDeviceMappings[0].Ebs.VolumeSize == 40
+	})
+	_, err := launch(*image, 39)
+	l.wantCode(err, "InvalidBlockDeviceMapping")
+	must(launch(*image, 40))(l)
+}
