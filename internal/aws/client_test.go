@@ -29,9 +29,11 @@ func TestDenial(t *testing.T) {
 	const text = "You are not authorized to perform this operation. "
 	for message, want := range map[string][2]string{
 		text + "User: a is not authorized to perform: ec2:B with an explicit deny in a service control policy. " +
-			encodedMark + "AbC": {"User: a is not authorized to perform: ec2:B with an explicit deny in a service control policy",
+			encodedMark + "AbC": {
+			"User: a is not authorized to perform: ec2:B with an explicit deny in a service control policy",
 			"a policy of your organization forbids it, whatever your own rights: its administrators can except the account, " +
-				"or say which region or tags it asks for"},
+				"or say which region or tags it asks for",
+		},
 		text + encodedMark + "AbC": {"You are not authorized to perform this operation",
 			"aws sts decode-authorization-message --encoded-message AbC"},
 		text + "User: a is not authorized to perform: ec2:B because no identity-based policy allows the ec2:B action": {

@@ -66,7 +66,8 @@ until it is interrupted, such as "lab pcap", then ends with 0.`,
 		&cobra.Group{ID: "lab", Title: "The lab, a local AWS:"},
 	)
 	root.AddCommand(
-		a.upCommand(), terminal.ReadOnly(a.planCommand()), terminal.ReadOnly(a.preflightCommand()), a.downCommand(), terminal.ReadOnly(a.statusCommand()),
+		a.upCommand(), terminal.ReadOnly(a.planCommand()), terminal.ReadOnly(a.preflightCommand()), a.downCommand(),
+		terminal.ReadOnly(a.statusCommand()),
 		a.verifyCommand(),
 		a.bakeCommand(), a.sshCommand(), a.agentCommand(), a.forwardCommand(),
 	)

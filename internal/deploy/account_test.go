@@ -47,7 +47,9 @@ func (w *world) zones() []string {
 func TestUpLeavesZonesWithoutCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.with(labtest.AccountSettings{NoCapacity: map[string][]string{"eu-central-1a": {"*"}, "eu-central-1b": {"t3.xlarge"}}})
+		w.with(labtest.AccountSettings{
+			NoCapacity: map[string][]string{"eu-central-1a": {"*"}, "eu-central-1b": {"t3.xlarge"}},
+		})
 		d, progress := w.process(file)
 		res, err := d.Up(t.Context(), UpOptions{})
 		if err != nil {
@@ -85,7 +87,8 @@ func TestUpEndsWithWhatToDo(t *testing.T) {
 				"macaw down cloud.yaml removes it"}},
 		{"no capacity in the file's zone", file + "availabilityZone: eu-central-1b\n",
 			labtest.AccountSettings{NoCapacity: everywhere}, "InsufficientInstanceCapacity",
-			[]string{"without availabilityZone in the file, macaw up tries the other zones", "macaw down cloud.yaml removes it"}},
+			[]string{"without availabilityZone in the file, macaw up tries the other zones",
+				"macaw down cloud.yaml removes it"}},
 		{"a key that may not be used", file, labtest.AccountSettings{Encryption: "forbidden-key"},
 			"terminated at launch: Client.InternalError: Client error on launch",
 			[]string{"EBS encrypts volumes with a key that you may not use", "macaw down cloud.yaml removes it"}},

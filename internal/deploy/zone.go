@@ -5,7 +5,6 @@ package deploy
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
@@ -58,6 +57,6 @@ func (d *Deployment) inRegion(ctx context.Context, err error) error {
 	if regionErr != nil || len(out.Regions) == 0 || *out.Regions[0].OptInStatus != "not-opted-in" {
 		return err
 	}
-	return d.Cloud.Reject("target", fmt.Sprintf("aws account enable-region --region-name %s, which takes some minutes; or "+
-		"another region", region(d.Cloud)), "the account has not opted in to region %s", region(d.Cloud))
+	hint := "aws account enable-region --region-name " + region(d.Cloud) + ", which takes some minutes; or another region"
+	return d.Cloud.Reject("target", hint, "the account has not opted in to region %s", region(d.Cloud))
 }

@@ -22,7 +22,7 @@ import (
 // concerns: pending or running, on demand (EC2 User Guide, ec2-on-demand-instances).
 func (a *asker) askVCPUs(ctx context.Context) error {
 	if a.Quotas == nil {
-		return errors.New("Service Quotas was not asked")
+		return errors.New("no client of Service Quotas")
 	}
 	out, err := a.Quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{
 		ServiceCode: aws.String("ec2"), QuotaCode: aws.String(infra.VCPUQuota),
@@ -31,7 +31,7 @@ func (a *asker) askVCPUs(ctx context.Context) error {
 		return err
 	}
 	if out.Quota == nil || out.Quota.Value == nil {
-		return errors.New("Service Quotas reports no value")
+		return errors.New("the answer of Service Quotas has no value")
 	}
 	in := &ec2.DescribeInstancesInput{Filters: []types.Filter{
 		awsapi.Filter("instance-state-name", "pending", "running"),

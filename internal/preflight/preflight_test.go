@@ -5,10 +5,13 @@ package preflight
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/google/go-cmp/cmp"
@@ -73,7 +76,8 @@ func (s *site) look(text string) (*cloud.Cloud, *infra.Plan, []Check) {
 
 // In an empty account everything passes, and nothing is unknown.
 func TestLabAllPass(t *testing.T) {
-	_, _, checks := newSite(t, labtest.APIOptions{ElasticIPQuota: 6, Account: labtest.AccountSettings{VCPUQuota: 8}}).look(file)
+	o := labtest.APIOptions{ElasticIPQuota: 6, Account: labtest.AccountSettings{VCPUQuota: 8}}
+	_, _, checks := newSite(t, o).look(file)
 	var got []string
 	for _, c := range checks {
 		got = append(got, c.String())
@@ -115,14 +119,15 @@ func TestLabRefusedInTheFile(t *testing.T) {
 		{"no such zone", file + "availabilityZone: eu-central-1d\n", labtest.APIOptions{},
 			"x.yaml:3:19: availabilityZone: AWS does not offer eu-central-1d to this account in eu-central-1\n" +
 				"    hint: available are eu-central-1a, eu-central-1b, eu-central-1c"},
-		{"not in the zone", file + "availabilityZone: eu-central-1a\n", account(labtest.AccountSettings{MissingTypes: missing}),
+		{"not in the zone", file + "availabilityZone: eu-central-1a\n",
+			account(labtest.AccountSettings{MissingTypes: missing}),
 			"x.yaml:1:1: nodes[0].type: t3.xlarge is not to be had in eu-central-1a\n" +
 				"    hint: zones that have it: eu-central-1b, eu-central-1c"},
 		{"quota of Elastic IPs", file, labtest.APIOptions{ElasticIPQuota: 4},
 			"x.yaml:1:1: provider.elasticIPs: the cloud needs 5 more Elastic IPs, and the account has 0 of " +
 				"at most 4 in the region\n" +
-				"    hint: release some (aws ec2 describe-addresses lists them), or ask AWS for more: Service Quotas, L-0263D0A3; " +
-				"with fewer provider.addresses, or provider.elasticIPs: on-demand, the cloud takes fewer"},
+				"    hint: release some (aws ec2 describe-addresses lists them), or ask AWS for more: Service Quotas, " +
+				"L-0263D0A3; with fewer provider.addresses, or provider.elasticIPs: on-demand, the cloud takes fewer"},
 		{"more addresses than the type carries", file + "provider: {addresses: 4}\nnodes: [{type: m8a.medium}]\n",
 			labtest.APIOptions{},
 			"x.yaml:3:23: provider.addresses: 4 are too many for m8a.medium: it carries 4 addresses on an ENI, its primary " +
@@ -184,13 +189,16 @@ func TestLabUnknown(t *testing.T) {
 		file       string
 		settings   labtest.AccountSettings
 	}{
-		{"the account's own key", "? disk encryption: EBS encrypts the disks with key arn:aws:kms:eu-central-1:123456789012:key/" +
-			"1234abcd-12ab-34cd-56ef-1234567890ab; whether you may use it shows at the launch", file,
+		{"the account's own key", "? disk encryption: EBS encrypts the disks with key " +
+			"arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab; whether you may use it " +
+			"shows at the launch", file,
 			labtest.AccountSettings{Encryption: "forbidden-key"}},
-		{"AWS's key", "✓ disk encryption: with AWS's own key", file, labtest.AccountSettings{Encryption: "aws-managed-key"}},
+		{"AWS's key", "✓ disk encryption: with AWS's own key", file,
+			labtest.AccountSettings{Encryption: "aws-managed-key"}},
 		{"tokens", "✓ instance metadata: the account enforces tokens (IMDSv2), which nodes require anyway", file,
 			labtest.AccountSettings{EnforceIMDSv2: true}},
-		{"a forbidden question", "? public access: AWS did not tell: operation error EC2: DescribeVpcBlockPublicAccessOptions", file,
+		{"a forbidden question",
+			"? public access: AWS did not tell: operation error EC2: DescribeVpcBlockPublicAccessOptions", file,
 			labtest.AccountSettings{ServiceControlPolicy: `{"Version":"2012-10-17","Statement":[{"Effect":"Deny",` +
 				`"Action":["ec2:DescribeVpcBlockPublicAccessOptions","servicequotas:*"],"Resource":"*"}]}`}},
 		{"a forbidden quota", "? vcpus: AWS did not tell: operation error Service Quotas: GetServiceQuota", file,
@@ -230,14 +238,16 @@ func TestLabZoneThatHasTheType(t *testing.T) {
 func TestLabOfACloudThatIsUp(t *testing.T) {
 	s := newSite(t, labtest.APIOptions{ElasticIPQuota: 5, Account: labtest.AccountSettings{VCPUQuota: 4}})
 	_, p, checks := s.look(file)
-	if needs := Needs(checks); len(needs) != 2 ||
-		needs[0] != "5 more Elastic IPs; the account has 0 of at most 5 in the region, and macaw bake meanwhile would need one more" {
+	const want = "5 more Elastic IPs; the account has 0 of at most 5 in the region, and macaw bake meanwhile would need " +
+		"one more"
+	if needs := Needs(checks); len(needs) != 2 || needs[0] != want {
 		t.Errorf("needs %q", needs)
 	}
 	if _, err := infra.Apply(context.Background(), s.Clients, p, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.api.SetAccount(labtest.AccountSettings{VCPUQuota: 4, FreePlan: true, ImageProviders: []string{"amazon"}}); err != nil {
+	changed := labtest.AccountSettings{VCPUQuota: 4, FreePlan: true, ImageProviders: []string{"amazon"}}
+	if err := s.api.SetAccount(changed); err != nil {
 		t.Fatal(err)
 	}
 	c, p, checks := s.look(file)
@@ -251,5 +261,33 @@ func TestLabOfACloudThatIsUp(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("a second cloud: %v, want %s", err, want)
 		}
+	}
+}
+
+// A VPC that the operator has made for the cloud, and excluded from Block Public Access, is used.
+func TestLabExcludedVPC(t *testing.T) {
+	s := newSite(t, labtest.APIOptions{})
+	out, err := s.EC2.CreateVpc(context.Background(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16"),
+		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeVpc, Tags: []types.Tag{
+			{Key: aws.String("macaw:cloud"), Value: aws.String("first")},
+			{Key: aws.String("macaw:part"), Value: aws.String("vpc")}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	vpc := *out.Vpc.VpcId
+	if err := s.api.SetAccount(labtest.AccountSettings{BlockPublicAccess: "block-bidirectional",
+		Excluded: []string{vpc}}); err != nil {
+		t.Fatal(err)
+	}
+	c, p, checks := s.look(file)
+	if err := Error(c, checks); err != nil {
+		t.Fatal(err)
+	}
+	if p.VPC() != vpc || strings.Contains(p.String(), "create vpc") {
+		t.Errorf("the plan does not use %s:\n%s", vpc, p)
+	}
+	want := "✓ public access: blocked in the account (block-bidirectional), and " + vpc + " is excluded"
+	if !slices.ContainsFunc(checks, func(c Check) bool { return c.String() == want }) {
+		t.Errorf("%v lacks %s", checks, want)
 	}
 }

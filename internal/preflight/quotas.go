@@ -51,7 +51,8 @@ func (r *run) vcpusNeeded() (n int) {
 
 func (r *run) vcpus() {
 	more, q := r.vcpusNeeded(), r.Account.VCPUs
-	ask := "Service Quotas, ec2, " + infra.VCPUQuota
+	ask := "ask AWS for more: Service Quotas, ec2, " + infra.VCPUQuota +
+		"; or take a smaller type, or stop other instances"
 	switch {
 	case more == 0:
 	case !r.standard():
@@ -62,7 +63,7 @@ func (r *run) vcpus() {
 	case q.Held+more <= q.Limit:
 		r.pass(checkVCPUs, "%s", r.vcpuText())
 	default:
-		r.add(checkVCPUs, Failed, "nodes[0].type", "ask AWS for more: "+ask+"; or take a smaller type, or stop other instances",
+		r.add(checkVCPUs, Failed, "nodes[0].type", ask,
 			"the cloud needs %d more vCPUs, and the account's instances have %d of at most %d in the region", more, q.Held,
 			q.Limit)
 	}
@@ -70,7 +71,8 @@ func (r *run) vcpus() {
 
 func (r *run) vcpuText() string {
 	more, q := r.vcpusNeeded(), r.Account.VCPUs
-	text := fmt.Sprintf("%d more vCPUs; the account's instances have %d of at most %d in the region", more, q.Held, q.Limit)
+	text := fmt.Sprintf("%d more vCPUs; the account's instances have %d of at most %d in the region", more, q.Held,
+		q.Limit)
 	if r.launches() && q.Held+2*more > q.Limit {
 		text += ", and macaw bake meanwhile would need as many again"
 	}

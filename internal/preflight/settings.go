@@ -64,11 +64,12 @@ func (r *run) encryption() {
 // security-vpc-bpa).
 func (r *run) publicAccess() {
 	mode, vpc := r.Account.PublicAccess, r.Plan.VPC()
+	excludes := func(arn string) bool { return strings.HasSuffix(arn, "vpc/"+vpc) }
 	switch {
 	case r.unread(checkPublicAccess, ""):
 	case mode == "off" || mode == "":
 		r.pass(checkPublicAccess, "not blocked")
-	case vpc != "" && slices.ContainsFunc(r.Account.Excluded, func(arn string) bool { return strings.HasSuffix(arn, "vpc/"+vpc) }):
+	case vpc != "" && slices.ContainsFunc(r.Account.Excluded, excludes):
 		r.pass(checkPublicAccess, "blocked in the account (%s), and %s is excluded", mode, vpc)
 	default:
 		hint := "turn it off: aws ec2 modify-vpc-block-public-access-options --internet-gateway-block-mode off; or exclude " +

@@ -70,7 +70,7 @@ var All = []Setting{
 		}},
 	{Name: "enforce-imdsv2", Value: "on",
 		Short:  "refuse launches that leave tokens of the metadata service optional",
-		Source: "EC2 API Reference, ModifyInstanceMetadataDefaults, HttpTokensEnforced; EC2 User Guide, troubleshooting-launch",
+		Source: "EC2 API Reference, ModifyInstanceMetadataDefaults; EC2 User Guide, troubleshooting-launch",
 		get:    func(s Settings) string { return switchText(s.EnforceIMDSv2) },
 		set: func(s *Settings, text string) (err error) {
 			s.EnforceIMDSv2, err = onOff(text)

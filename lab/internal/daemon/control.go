@@ -17,7 +17,9 @@ import (
 )
 
 // serveControl serves the daemon's own requests, as opposed to AWS's APIs.
-func serveControl(ctx context.Context, f *vpc.Fabric, i *faults.Injector, a *account.Account, t *tasks, stop func()) error {
+func serveControl(
+	ctx context.Context, f *vpc.Fabric, i *faults.Injector, a *account.Account, t *tasks, stop func(),
+) error {
 	// The caller holds the daemon's lock, so an existing socket is stale.
 	if err := os.Remove(control.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

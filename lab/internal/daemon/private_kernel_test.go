@@ -47,7 +47,8 @@ func TestNobodyElseGetsIn(t *testing.T) {
 	shell := filepath.Join(machinesDir(), "i-1/upper/home/admin/shell")
 	older := []string{
 		shell, filepath.Join(machinesDir(), "i-1/console.log"), filepath.Join(control.Dir, "images/ami-1/rootfs/etc/shadow"),
-		filepath.Join(control.Dir, "guest/key"), control.ConfigPath(), statePath(), accountPath(), settingsPath(), faultsPath(), logPath(),
+		filepath.Join(control.Dir, "guest/key"), control.ConfigPath(), statePath(), accountPath(),
+		settingsPath(), faultsPath(), logPath(),
 		authorityPath(control.Dir), authorityKeyPath(control.Dir), "/run/macaw/labtest.lock",
 	}
 	unix.Umask(0)

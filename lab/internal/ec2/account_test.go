@@ -164,8 +164,9 @@ func TestBlockPublicAccessReachesTheFabric(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, v := range l.fabric.topology().VPCs {
-			if expected := map[string]vpc.PublicAccess{blocked: want, excluded: vpc.PublicAccessAll}[v.ID]; v.PublicAccess != expected {
-				t.Errorf("%q: %s is %d, want %d", mode, v.ID, v.PublicAccess, expected)
+			want := map[string]vpc.PublicAccess{blocked: want, excluded: vpc.PublicAccessAll}[v.ID]
+			if v.PublicAccess != want {
+				t.Errorf("%q: %s is %d, want %d", mode, v.ID, v.PublicAccess, want)
 			}
 		}
 	}

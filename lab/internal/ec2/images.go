@@ -112,7 +112,8 @@ func createImage(t *tx, in createImageInput) (*createImageOutput, error) {
 			return nil, fail("InvalidAMIName.Duplicate", "AMI name %s is already in use by AMI %s", in.Name, other.ID)
 		}
 	}
-	image := &imageRecord{State: imagePending, Instance: i.ID, Size: t.rootVolumeSize(i.ID), Image: Image{ID: kindImage.newID(), Name: in.Name,
+	image := &imageRecord{State: imagePending, Instance: i.ID, Size: t.rootVolumeSize(i.ID), Image: Image{
+		ID: kindImage.newID(), Name: in.Name,
 		Description: in.Description, Owner: t.cfg.Account, Architecture: "x86_64", Created: t.now}}
 	var err error
 	if image.Tags, err = in.tagsFor(kindImage, kind{tagType: "snapshot"}); err != nil {

@@ -18,8 +18,8 @@ import (
 )
 
 // withoutOwner denies VPCs without the tag owner, as organizations do.
-const withoutOwner = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["ec2:CreateVpc","iam:CreateRole"],` +
-	`"Resource":"*","Condition":{"Null":{"aws:RequestTag/owner":"true"}}}]}`
+const withoutOwner = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny",` +
+	`"Action":["ec2:CreateVpc","iam:CreateRole"],"Resource":"*","Condition":{"Null":{"aws:RequestTag/owner":"true"}}}]}`
 
 // A service control policy denies what the caller's own policies allow, to the account's root too,
 // and says so.

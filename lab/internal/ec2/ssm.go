@@ -104,7 +104,8 @@ func notNull(name string) *APIError {
 
 // ssmFind finds a parameter that the caller may read, or nil.
 func (s *Server) ssmFind(c *Call, action, name string) (*ssmParameter, *APIError) {
-	arn := "arn:" + account.Partition(s.state.cfg.Region) + ":ssm:" + s.state.cfg.Region + "::parameter/" + strings.TrimPrefix(name, "/")
+	region := s.state.cfg.Region
+	arn := "arn:" + account.Partition(region) + ":ssm:" + region + "::parameter/" + strings.TrimPrefix(name, "/")
 	r := policy.Request{Action: "ssm:" + action, Resource: arn, Context: c.Request}
 	if d := s.identities.Decide(c.Caller, r); d != policy.Allow {
 		return nil, fail("AccessDeniedException", "%s", notAuthorized(c.Caller, r.Action, arn, d))

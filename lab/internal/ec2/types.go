@@ -128,7 +128,8 @@ type typeXML struct {
 
 func (r instanceType) xml(name string) typeXML {
 	list := func(values ...string) set[string] { return set[string]{Items: values} }
-	x := typeXML{Name: name, Current: r.Current, FreeTier: slices.Contains(freeTier, name), InRegion: true, Metal: isMetal(name),
+	x := typeXML{Name: name, Current: r.Current, FreeTier: slices.Contains(freeTier, name), InRegion: true,
+		Metal:     isMetal(name),
 		Burstable: strings.HasPrefix(name, "t"), Hypervisor: "nitro",
 		UsageClasses: list("on-demand"), RootDevices: list("ebs"), Virtualization: list("hvm"),
 		VCPUs: r.VCPUs, Cores: r.Cores, Threads: r.VCPUs / r.Cores, MemoryMB: r.MemoryMB,

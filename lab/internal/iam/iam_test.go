@@ -36,7 +36,8 @@ func TestRole(t *testing.T) {
 		t.Errorf("made %+v", made)
 	}
 	got := must(a.GetRole(a.ctx, &iam.GetRoleInput{RoleName: aws.String("node")}))(a).Role
-	if document, err := url.QueryUnescape(*got.AssumeRolePolicyDocument); err != nil || !same(document, trustEC2) || document == trustEC2 {
+	document, err := url.QueryUnescape(*got.AssumeRolePolicyDocument)
+	if err != nil || !same(document, trustEC2) || document == trustEC2 {
 		t.Errorf("trust policy %q, %v", document, err)
 	}
 	if since := time.Since(*got.CreateDate); since < 0 || since > time.Minute {
@@ -62,7 +63,7 @@ func TestRole(t *testing.T) {
 		&iam.ListRolePoliciesInput{RoleName: aws.String("node")}))(a).PolicyNames; !slices.Equal(names, []string{"p"}) {
 		t.Errorf("policies %v", names)
 	}
-	_, err := a.DeleteRole(a.ctx, &iam.DeleteRoleInput{RoleName: aws.String("node")})
+	_, err = a.DeleteRole(a.ctx, &iam.DeleteRoleInput{RoleName: aws.String("node")})
 	a.wantCode(err, "DeleteConflict")
 	must(a.DeleteRolePolicy(a.ctx,
 		&iam.DeleteRolePolicyInput{RoleName: aws.String("node"), PolicyName: aws.String("p")}))(a)

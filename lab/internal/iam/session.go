@@ -159,7 +159,8 @@ func (s *Store) InstanceCredentials(region, instance, profile string) (role stri
 	c, err := t.credentials(session{
 		Key:  prefixSession + base32.StdEncoding.EncodeToString(id)[:uniqueIDLetters],
 		Role: r.ID, Name: instance, Issued: issued.UTC(), Ends: issued.Add(lifetime).UTC(),
-		Instance: strings.Join([]string{"arn:" + t.cfg.partition() + ":ec2", region, t.cfg.Account, "instance/" + instance}, ":"),
+		Instance: "arn:" + strings.Join([]string{t.cfg.partition(), "ec2", region, t.cfg.Account, "instance/" + instance},
+			":"),
 	})
 	if err != nil {
 		s.cfg.Log.Error("making an instance's credentials", "instance", instance, "err", err)
