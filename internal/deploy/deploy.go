@@ -55,6 +55,11 @@ func (h Home) of(cloud string) string         { return filepath.Join(h.Dir, clou
 func (h Home) key(cloud string) string        { return filepath.Join(h.of(cloud), "id_ed25519") }
 func (h Home) knownHosts(cloud string) string { return filepath.Join(h.of(cloud), "known_hosts") }
 
+// authorityKey is the file with the key of a cloud's certificate authority, and authority the one with
+// its certificate.
+func (h Home) authorityKey(cloud string) string { return filepath.Join(h.of(cloud), "authority.key") }
+func (h Home) authority(cloud string) string    { return filepath.Join(h.of(cloud), "authority.pem") }
+
 // Deployment is a cloud file and everything needed to make its cloud.
 type Deployment struct {
 	Cloud    *cloud.Cloud
@@ -80,6 +85,8 @@ type Deployment struct {
 	running *lab.Lab // the cloud's lab, if it has one that is up
 	// down means that the cloud's lab is not up: there is nothing to see.
 	down bool
+	// restart permits stopping running instances for changes that need it.
+	restart bool
 }
 
 // Limits bound the waits for nodes.

@@ -65,6 +65,7 @@ func (s survey) err(c *cloud.Cloud) error { return preflight.Error(c, s.checks) 
 // zones that have turned out to have no capacity.
 func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...string) (s survey, err error) {
 	w := infra.Wanted{Cloud: d.Cloud, PublicKey: publicKey, UserData: userData(d.Cloud)}
+	w.Restart = d.restart
 	if s.seen, err = d.see(ctx); err != nil {
 		return s, d.inRegion(ctx, err)
 	}
@@ -77,6 +78,9 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	w.Image, err = infra.FindImage(ctx, d.ec2, nodeapi.PackagesHash, d.Cloud.Nodes[0].Image)
 	noImage := errors.Is(err, infra.ErrNoImage)
 	if err != nil && !noImage {
+		return s, err
+	}
+	if w.Virtualization, err = infra.AskVirtualization(ctx, d.ec2, d.Cloud, s.seen); err != nil {
 		return s, err
 	}
 	account, err := preflight.Ask(ctx, preflight.Clients{EC2: d.ec2, Quotas: d.quotas}, d.Cloud, w.Image)

@@ -111,7 +111,8 @@ func (a *applier) run(ctx context.Context, actions []Action, progress Progress) 
 
 // label prefixes the errors of an action.
 func (a Action) label() string {
-	gerund := map[Verb]string{Create: "creating", Change: "changing", Start: "starting", Delete: "deleting"}[a.Verb]
+	gerund := map[Verb]string{Create: "creating", Change: "changing", Start: "starting", Stop: "stopping",
+		Delete: "deleting"}[a.Verb]
 	return strings.TrimRight(gerund+" "+a.Object+" "+a.Detail, " ")
 }
 

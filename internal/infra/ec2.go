@@ -130,6 +130,8 @@ type nodeMaker interface {
 	RunInstances(context.Context, *ec2.RunInstancesInput, ...options) (*ec2.RunInstancesOutput, error)
 	ModifyInstanceAttribute(
 		context.Context, *ec2.ModifyInstanceAttributeInput, ...options) (*ec2.ModifyInstanceAttributeOutput, error)
+	ModifyInstanceCpuOptions(
+		context.Context, *ec2.ModifyInstanceCpuOptionsInput, ...options) (*ec2.ModifyInstanceCpuOptionsOutput, error)
 	ModifyInstanceMetadataOptions(
 		context.Context, *ec2.ModifyInstanceMetadataOptionsInput, ...options,
 	) (*ec2.ModifyInstanceMetadataOptionsOutput, error)
@@ -139,6 +141,7 @@ type nodeMaker interface {
 	ReplaceIamInstanceProfileAssociation(
 		context.Context, *ec2.ReplaceIamInstanceProfileAssociationInput, ...options,
 	) (*ec2.ReplaceIamInstanceProfileAssociationOutput, error)
+	StopInstances(context.Context, *ec2.StopInstancesInput, ...options) (*ec2.StopInstancesOutput, error)
 	StartInstances(context.Context, *ec2.StartInstancesInput, ...options) (*ec2.StartInstancesOutput, error)
 	AllocateAddress(context.Context, *ec2.AllocateAddressInput, ...options) (*ec2.AllocateAddressOutput, error)
 	AssociateAddress(context.Context, *ec2.AssociateAddressInput, ...options) (*ec2.AssociateAddressOutput, error)

@@ -162,6 +162,8 @@ type launch struct {
 	gone []string
 	// profile is the name of an instance profile, or empty.
 	profile string
+	// nested switches nested virtualization on.
+	nested bool
 }
 
 func runInstance(l launch) step {
@@ -214,6 +216,11 @@ func (l launch) input(enis []string) *ec2.RunInstancesInput {
 	}
 	if l.profile != "" {
 		in.IamInstanceProfile = &types.IamInstanceProfileSpecification{Name: aws.String(l.profile)}
+	}
+	if l.nested {
+		in.CpuOptions = &types.CpuOptionsRequest{
+			NestedVirtualization: types.NestedVirtualizationSpecificationEnabled,
+		}
 	}
 	for device, eni := range enis {
 		in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{

@@ -17,6 +17,7 @@ const (
 	Create Verb = "create"
 	Change Verb = "change"
 	Start  Verb = "start"
+	Stop   Verb = "stop"
 	Delete Verb = "delete"
 )
 
@@ -36,7 +37,7 @@ type Action struct {
 
 // String formats the action as a line of the plan.
 func (a Action) String() string {
-	sign := map[Verb]string{Create: "+", Change: "~", Start: "~", Delete: "-"}[a.Verb]
+	sign := map[Verb]string{Create: "+", Change: "~", Start: "~", Stop: "~", Delete: "-"}[a.Verb]
 	return strings.TrimRight(fmt.Sprintf("%s %s %s %s", sign, a.Verb, a.Object, a.Detail), " ")
 }
 
@@ -62,6 +63,8 @@ type Plan struct {
 	Kept []Kept `json:"kept,omitempty"`
 	// Needs lists, for display, what the plan consumes of the account's quotas.
 	Needs []string `json:"needs,omitempty"`
+	// Guests tells how the guests of each compute node run, if AWS was asked.
+	Guests []Guests `json:"guests,omitempty"`
 
 	// wanted is nil in a plan that removes the cloud.
 	wanted *Wanted

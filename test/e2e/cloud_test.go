@@ -49,13 +49,16 @@ func TestCloud(t *testing.T) {
 
 	t.Setenv("OS_CLOUD", "e2e")
 	t.Run("client", func(t *testing.T) { must(t, "openstack", "--os-cloud", "e2e", "server", "list") })
-	t.Run("dashboard", func(t *testing.T) { testDashboard(t, s) })
+	t.Run("dashboard", func(t *testing.T) { testDashboard(t, file, s) })
+	t.Run("TLS", func(t *testing.T) { testTLS(t, file) })
 
 	first := makeGuest(t, s, "one", "192.168.11.0/24")
 	second := makeGuest(t, s, "two", "192.168.12.0/24")
 	for _, g := range []guest{first, second} {
 		eventually(t, g.name+" answers at "+g.public, 2*time.Minute, g.answers)
 	}
+	t.Run("security page", func(t *testing.T) { testSecurityPage(t, file) })
+	t.Run("console", func(t *testing.T) { testConsole(t, file, first) })
 	t.Run("translation off and on", func(t *testing.T) { testTranslation(t, file, first, second) })
 	t.Run("every unit restarted", func(t *testing.T) { testRestart(t, file, first, second) })
 	t.Run("machine rebooted", func(t *testing.T) {
@@ -172,12 +175,12 @@ func makeGuest(t *testing.T, s summary, name, cidr string) guest {
 }
 
 // testDashboard logs in to Horizon.
-func testDashboard(t *testing.T, s summary) {
+func testDashboard(t *testing.T, file string, s summary) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Jar: jar, Timeout: 30 * time.Second}
+	client := &http.Client{Jar: jar, Timeout: 30 * time.Second, Transport: trusting(t, envOf(t, file))}
 	get := func(resp *http.Response, err error) (string, *url.URL) {
 		t.Helper()
 		if err != nil {
@@ -331,6 +334,8 @@ func comesBack(t *testing.T, guests ...guest) {
 // onNode runs a shell command as root on the cloud's node.
 func onNode(t *testing.T, file, script string) string {
 	t.Helper()
-	return must(t, macaw, "ssh", file, "--", "sudo", "sh", "-c",
-		fmt.Sprintf("'%s'", strings.ReplaceAll(script, "'", `'\''`)))
+	return must(t, macaw, "ssh", file, "--", "sudo", "sh", "-c", quoted(script))
 }
+
+// quoted makes s one word of a shell.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

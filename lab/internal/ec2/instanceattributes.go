@@ -258,13 +258,25 @@ func cpuOptions(i *instanceRecord) cpuOptionsXML {
 	return x
 }
 
+// kvm reports whether the instance has the processor's virtualization extensions: bare
+// metal does, and a virtual instance with nested virtualization on (EC2 User Guide,
+// amazon-ec2-nested-virtualization).
+func (i *instanceRecord) kvm() bool { return i.Nested || isMetal(i.Type) }
+
+// noNested has the code that Karpenter expects of such launches
+// (aws/karpenter-provider-aws, designs/cpu-options-nested-virtualization.md); the text is
+// the lab's.
 func noNested(instanceType string) error {
 	return unsupported("The instance type %s does not support nested virtualization", instanceType)
 }
 
 // changeCPU checks and sets processor options. The lab's instances have all the cores
-// and threads of their type.
+// and threads of their type. Bare metal has no options (EC2 User Guide,
+// instance-cpu-options-rules); users report the code and the text.
 func (i *instanceRecord) changeCPU(in cpuOptionsInput) error {
+	if isMetal(i.Type) && in != (cpuOptionsInput{}) {
+		return unsupported("The %s instance type does not support specifying CpuOptions.", i.Type)
+	}
 	now := cpuOptions(i)
 	if in.CoreCount != nil && *in.CoreCount != now.Cores || in.ThreadsPerCore != nil && *in.ThreadsPerCore != now.Threads {
 		return unsupported("The lab's instances have all cores and threads of their type: %d and %d", now.Cores, now.Threads)

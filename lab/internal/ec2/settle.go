@@ -226,7 +226,7 @@ func (e *eniRecord) nic() NIC {
 func (t *tx) spec(i *instanceRecord) Instance {
 	limits := instanceTypes[i.Type]
 	spec := Instance{ID: i.ID, ImageID: i.Image, Type: i.Type, VCPUs: limits.VCPUs, MemoryMB: limits.MemoryMB,
-		State: i.State}
+		State: i.State, KVM: i.kvm()}
 	for index, e := range t.enisOf(i.ID) {
 		if index == 0 {
 			spec.Hostname = hostname(e.primary())
