@@ -65,7 +65,9 @@ func trusts(root *x509.Certificate, c Certificate, name string, at time.Time) er
 	for _, i := range c.Chain[1:] {
 		between.AddCert(i)
 	}
-	_, err := c.Chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: name, CurrentTime: at})
+	_, err := c.Chain[0].Verify(
+		x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: name, CurrentTime: at},
+	)
 	return err
 }
 
@@ -196,7 +198,8 @@ func TestBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !samePublic(got.Key.Public(), c.Key.Public()) || !slices.EqualFunc(got.Chain, c.Chain, (*x509.Certificate).Equal) {
+	if !samePublic(got.Key.Public(), c.Key.Public()) ||
+		!slices.EqualFunc(got.Chain, c.Chain, (*x509.Certificate).Equal) {
 		t.Error("a bundle is not what was written")
 	}
 	key, err := EncodeKey(newRoot(t).Key)

@@ -34,7 +34,10 @@ func (d *Deployment) giveCertificates(ctx context.Context, h Node, spec nodeapi.
 			return err
 		}
 		// The chain alone: the key has no business here.
-		out, err := h.Output(ctx, fmt.Sprintf("sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' %s 2>/dev/null || true", nodeapi.Issuer))
+		out, err := h.Output(
+			ctx,
+			fmt.Sprintf("sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' %s 2>/dev/null || true", nodeapi.Issuer),
+		)
 		if err != nil {
 			return fmt.Errorf("reading the node's certificate authority: %w", err)
 		}
@@ -59,7 +62,11 @@ func (d *Deployment) giveCertificates(ctx context.Context, h Node, spec nodeapi.
 
 // issuerFor returns a new authority for a node, or nil if the one that the node has, with the chain
 // seen, serves.
-func (d *Deployment) issuerFor(spec nodeapi.OpenStack, seen []*x509.Certificate, now time.Time) (*authority.Authority, error) {
+func (d *Deployment) issuerFor(
+	spec nodeapi.OpenStack,
+	seen []*x509.Certificate,
+	now time.Time,
+) (*authority.Authority, error) {
 	whole, own := cloudScope(d.Cloud, spec), nodeScope(spec)
 	key, err := loadAuthorityKey(d.Home.authorityKey(d.Cloud.Name))
 	if err != nil {

@@ -148,7 +148,10 @@ func TestDomainCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scope := authority.Scope{Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Names: []string{"example.org"}}
+	scope := authority.Scope{
+		Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		Names:    []string{"example.org"},
+	}
 	root, err := authority.NewRoot(key, "another authority", scope, time.Now())
 	if err != nil {
 		t.Fatal(err)

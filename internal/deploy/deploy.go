@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
@@ -85,6 +86,7 @@ type Deployment struct {
 
 	ec2     *ec2.Client
 	iam     *iam.Client
+	quotas  *servicequotas.Client
 	running *lab.Lab // the cloud's lab, if it has one that is up
 	// down means that the cloud's lab is not up: there is nothing to see.
 	down bool
@@ -111,7 +113,7 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 
 // use makes the AWS clients from a configuration.
 func (d *Deployment) use(cfg aws.Config) {
-	d.ec2, d.iam = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
+	d.ec2, d.iam, d.quotas = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg), servicequotas.NewFromConfig(cfg)
 }
 
 func (d *Deployment) api() infra.Clients { return infra.Clients{EC2: d.ec2, IAM: d.iam} }

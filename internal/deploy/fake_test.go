@@ -19,6 +19,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/authority"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
@@ -109,7 +110,7 @@ func (w *world) killable(text string) (*Deployment, *quiet, *process) {
 		Cloud: c, Home: w.home, Progress: progress, Command: "test",
 		AWS: func(context.Context) (aws.Config, error) {
 			cfg := w.aws.Config()
-			cfg.HTTPClient = p
+			cfg.HTTPClient, cfg.APIOptions = p, awsapi.Options
 			return cfg, nil
 		},
 		Dial: w.dial, OpenStack: w,

@@ -59,7 +59,7 @@ func (d *Deployment) Up(ctx context.Context, o UpOptions) (res UpResult, err err
 		res, err = d.up(ctx, o)
 		return err
 	})
-	return res, err
+	return res, d.inRegion(ctx, err)
 }
 
 func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {

@@ -13,9 +13,30 @@ type options = func(*ec2.Options)
 // EC2 is the subset of the EC2 API that this package uses; *ec2.Client implements it.
 type EC2 interface {
 	finder
+	accountReader
 	networkMaker
 	nodeMaker
 	remover
+}
+
+// accountReader has the calls that show what an account may do (package preflight).
+type accountReader interface {
+	DescribeRegions(context.Context, *ec2.DescribeRegionsInput, ...options) (*ec2.DescribeRegionsOutput, error)
+	DescribeVpcBlockPublicAccessExclusions(
+		context.Context, *ec2.DescribeVpcBlockPublicAccessExclusionsInput, ...options,
+	) (*ec2.DescribeVpcBlockPublicAccessExclusionsOutput, error)
+	DescribeVpcBlockPublicAccessOptions(
+		context.Context, *ec2.DescribeVpcBlockPublicAccessOptionsInput, ...options,
+	) (*ec2.DescribeVpcBlockPublicAccessOptionsOutput, error)
+	GetAllowedImagesSettings(
+		context.Context, *ec2.GetAllowedImagesSettingsInput, ...options) (*ec2.GetAllowedImagesSettingsOutput, error)
+	GetEbsDefaultKmsKeyId(
+		context.Context, *ec2.GetEbsDefaultKmsKeyIdInput, ...options) (*ec2.GetEbsDefaultKmsKeyIdOutput, error)
+	GetEbsEncryptionByDefault(
+		context.Context, *ec2.GetEbsEncryptionByDefaultInput, ...options) (*ec2.GetEbsEncryptionByDefaultOutput, error)
+	GetInstanceMetadataDefaults(
+		context.Context, *ec2.GetInstanceMetadataDefaultsInput, ...options,
+	) (*ec2.GetInstanceMetadataDefaultsOutput, error)
 }
 
 // finder has the read-only calls.

@@ -16,7 +16,6 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
-	"macaw.example/internal/hint"
 )
 
 // generations is how often a resource is made again because its token belongs to one that is gone:
@@ -249,17 +248,6 @@ func tokenSpent(err error) bool {
 	return code == "IdempotentParameterMismatch" || code == "IdempotentInstanceTerminated"
 }
 
-// launchHint adds a hint for causes that cannot be checked before the launch.
-func launchHint(err error) error {
-	switch errorCode(err) {
-	case "VcpuLimitExceeded":
-		return hint.With(err, "ask AWS for more: Service Quotas, %s; or take a smaller type for the node", vcpuQuota)
-	case "InsufficientInstanceCapacity", "Unsupported":
-		return hint.With(err, "use another type or, for a new cloud, another availabilityZone; or try again later")
-	}
-	return err
-}
-
 // awaitInstance waits until an instance runs.
 func awaitInstance(part string) step {
 	return func(ctx context.Context, a *applier) error {
@@ -292,7 +280,7 @@ func ended(i *types.Instance) error {
 	if code == "" || strings.HasPrefix(code, "Client.UserInitiated") {
 		return fmt.Errorf("instance %s: %w", id, errNoLonger)
 	}
-	return fmt.Errorf("instance %s terminated at launch: %s", id, aws.ToString(i.StateReason.Message))
+	return endedHint(code, fmt.Errorf("instance %s terminated at launch: %s", id, aws.ToString(i.StateReason.Message)))
 }
 
 // instance returns nil if there is no such instance.

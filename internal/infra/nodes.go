@@ -121,9 +121,6 @@ func (b *up) instance(i int) error {
 		b.profile(node, in)
 		return nil
 	}
-	if b.w.Image.ID == "" {
-		return fmt.Errorf("planning instance %s: no image to boot", node.Name)
-	}
 	l := launch{node: node, image: b.w.Image, key: keyName(b.c.Name), userData: b.w.UserData, gone: gone,
 		nested: b.w.nests(node.Type)}
 	needs := append(partENIs(node.Name), partKeyPair)

@@ -72,6 +72,39 @@ type Plan struct {
 	ids map[string]string
 }
 
+// makes reports whether the plan has an action with this ID that is not a removal.
+func (p *Plan) makes(id string) bool {
+	return slices.ContainsFunc(p.Actions,
+		func(a Action) bool { return a.ID == id && a.Verb != Delete && a.Verb != Start })
+}
+
+// Launches reports whether the plan makes the instance of a node, and Retypes whether it changes its
+// type.
+func (p *Plan) Launches(node string) bool { return p.makes(partInstance(node)) }
+func (p *Plan) Retypes(node string) bool  { return p.makes(partInstance(node) + "/type") }
+
+// Starts reports whether the plan starts the instance of a node.
+func (p *Plan) Starts(node string) bool {
+	return slices.ContainsFunc(p.Actions, func(a Action) bool { return a.ID == partInstance(node) && a.Verb == Start })
+}
+
+// VPC returns the ID of the cloud's VPC, empty if the plan makes it.
+func (p *Plan) VPC() string { return p.ids[partVPC] }
+
+// ElasticIPs returns how many Elastic IPs the plan allocates, less those that it releases.
+func (p *Plan) ElasticIPs() (more int) {
+	for _, a := range p.Actions {
+		switch {
+		case a.Object != "elastic ip":
+		case a.Verb == Create:
+			more++
+		case a.Verb == Delete:
+			more--
+		}
+	}
+	return more
+}
+
 // Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Actions) == 0 }
 

@@ -284,11 +284,6 @@ func TestPlanUpErrors(t *testing.T) {
 	if _, err := PlanUp(w, Seen{Cloud: "first", Zones: []string{"a"}}); err == nil {
 		t.Error("planned a role without a region")
 	}
-	none := w
-	none.Image = Image{}
-	if _, err := PlanUp(none, Seen{Cloud: "first", Region: "lab-1", Zones: []string{"a"}}); err == nil {
-		t.Error("planned an instance without an image")
-	}
 	w.UserData = make([]byte, maxUserData+1)
 	if _, err := PlanUp(w, Seen{Cloud: "first", Region: "lab-1", Zones: []string{"a"}}); err == nil {
 		t.Error("planned with more user data than AWS takes")

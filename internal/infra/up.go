@@ -164,6 +164,17 @@ func (b *up) subnetZone() string {
 	return ""
 }
 
+// SubnetZone returns the zone of a cloud's existing subnets, or the empty string.
+func SubnetZone(c *cloud.Cloud, s Seen) string {
+	b := &up{Plan: &Plan{ids: map[string]string{}}, c: c, s: s}
+	v := b.vpc()
+	if v == nil {
+		return ""
+	}
+	b.ids[partVPC] = v.ID
+	return b.subnetZone()
+}
+
 func (b *up) internetGateway(vpcID string) {
 	attached := false
 	for _, g := range b.s.InternetGateways {

@@ -97,7 +97,8 @@ func (c *acmeClient) obtain(ctx context.Context, domain string) (bundle []byte, 
 	if c.email != "" {
 		account.Contact = []string{"mailto:" + c.email}
 	}
-	if _, err := c.client.Register(ctx, account, acme.AcceptTOS); err != nil && !errors.Is(err, acme.ErrAccountAlreadyExists) {
+	_, err = c.client.Register(ctx, account, acme.AcceptTOS)
+	if err != nil && !errors.Is(err, acme.ErrAccountAlreadyExists) {
 		return nil, err
 	}
 	order, err := c.client.AuthorizeOrder(ctx, acme.DomainIDs(domain))

@@ -93,8 +93,25 @@ func startPebble(t *testing.T, proofs int) (directory string, trusted []byte) {
 			}
 		})
 	}
-	run("pebble-challtestsrv", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dnsserver", fmt.Sprint("127.0.0.1:", dns),
-		"-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "", "-management", fmt.Sprint("127.0.0.1:", freePort(t)))
+	run(
+		"pebble-challtestsrv",
+		"-defaultIPv4",
+		"127.0.0.1",
+		"-defaultIPv6",
+		"",
+		"-dnsserver",
+		fmt.Sprint("127.0.0.1:", dns),
+		"-http01",
+		"",
+		"-https01",
+		"",
+		"-tlsalpn01",
+		"",
+		"-doh",
+		"",
+		"-management",
+		fmt.Sprint("127.0.0.1:", freePort(t)),
+	)
 	run("pebble", "-config", filepath.Join(dir, "config.json"), "-dnsserver", fmt.Sprint("127.0.0.1:", dns))
 
 	directory, trusted = fmt.Sprintf("https://localhost:%d/dir", api), authority.EncodeChain(root.Chain)
@@ -159,7 +176,8 @@ func TestACME(t *testing.T) {
 		t.Fatalf("renewed %q, want the domain's", renewed)
 	}
 	first := domain()
-	if err := first.VerifyHostname("cloud.example.org"); err != nil || !strings.Contains(first.Issuer.CommonName, "Pebble") {
+	if err := first.VerifyHostname("cloud.example.org"); err != nil ||
+		!strings.Contains(first.Issuer.CommonName, "Pebble") {
 		t.Errorf("issued by %s: %v", first.Issuer, err)
 	}
 	if renewed := n.renew(now); len(renewed) > 0 {
@@ -169,7 +187,10 @@ func TestACME(t *testing.T) {
 	if renewed := n.renew(first.NotBefore.Add(life / 2)); slices.Contains(renewed, nodeapi.DomainCertificate) {
 		t.Error("renewed in the middle of its life")
 	}
-	if renewed := n.renew(first.NotBefore.Add(life*2/3 + time.Hour)); !slices.Contains(renewed, nodeapi.DomainCertificate) {
+	if renewed := n.renew(first.NotBefore.Add(life*2/3 + time.Hour)); !slices.Contains(
+		renewed,
+		nodeapi.DomainCertificate,
+	) {
 		t.Errorf("after two thirds of its life: renewed %q", renewed)
 	}
 	if domain().Equal(first) {

@@ -138,8 +138,13 @@ func (n *node) renewDomain(ctx context.Context, renewed []string, now time.Time)
 	}
 	bundle, err := client.obtain(ctx, n.spec.Management.Domain)
 	if err != nil {
-		return renewed, hint.With(err, "the authority must reach http://%[1]s/ from the Internet: %[1]s needs an A record with %[2]s, "+
-			"and port 80 open to everybody", n.spec.Management.Domain, n.spec.Management.Public)
+		return renewed, hint.With(
+			err,
+			"the authority must reach http://%[1]s/ from the Internet: %[1]s needs an A record with %[2]s, "+
+				"and port 80 open to everybody",
+			n.spec.Management.Domain,
+			n.spec.Management.Public,
+		)
 	}
 	if _, err := (file{Path: c.path, Mode: 0o600, Content: bundle}).write(n.root); err != nil {
 		return renewed, err

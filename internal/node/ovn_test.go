@@ -58,7 +58,8 @@ func TestRoutersTrackInOneZone(t *testing.T) {
 }
 
 func TestDatabasesListenByTLS(t *testing.T) {
-	nb, sb := "ovn-nbctl --timeout=30 set-connection pssl:6641:10.0.0.4", "ovn-sbctl --timeout=30 set-connection pssl:6642:10.0.0.4"
+	nb := "ovn-nbctl --timeout=30 set-connection pssl:6641:10.0.0.4"
+	sb := "ovn-sbctl --timeout=30 set-connection pssl:6642:10.0.0.4"
 	for _, tc := range []struct {
 		listens map[string]string
 		want    []string

@@ -95,6 +95,7 @@ func (c *cli) run(folder string, as map[string]string, args []string) (stdout, s
 type session struct {
 	*cli
 	endpoint string
+	refusal  string            // what the last command wrote to stderr
 	last     string            // the last command's output, as JSON
 	as       map[string]string // credentials, as environment variables
 }
@@ -115,7 +116,7 @@ func aws(ts *testscript.TestScript, neg bool, args []string) {
 	s := sessionOf(ts)
 	stdout, stderr, status, err := s.run(ts.Getenv("WORK"), s.as, append(globals(s.endpoint), args...))
 	ts.Check(err)
-	s.last = stdout
+	s.last, s.refusal = stdout, stderr
 	fmt.Fprint(ts.Stdout(), stdout)
 	fmt.Fprint(ts.Stderr(), stderr)
 	// The command line's exit statuses: 254 is an error from the service, 252 an invalid
@@ -194,6 +195,15 @@ func operator() map[string]string {
 	return map[string]string{"AWS_ACCESS_KEY_ID": labtest.AccessKey, "AWS_SECRET_ACCESS_KEY": labtest.SecretKey}
 }
 
+// encoded takes the encoded message of the last command's refusal into $MESSAGE.
+func encoded(ts *testscript.TestScript, neg bool, args []string) {
+	_, message, ok := strings.Cut(sessionOf(ts).refusal, "Encoded authorization failure message: ")
+	if !ok {
+		ts.Fatalf("the last command was refused without an encoded message")
+	}
+	ts.Setenv("MESSAGE", strings.TrimSpace(message))
+}
+
 // half sets $NET to the network part of an IPv6 block: 2001:db8:1::/56 gives 2001:db8:1.
 func half(ts *testscript.TestScript, neg bool, args []string) {
 	network, _, _ := strings.Cut(args[0], "::")
@@ -209,7 +219,11 @@ func equal(a, b any) bool {
 // pending are actions that no script calls, with the reason. A new action needs a script;
 // the only valid reason is that Debian's command line, of 2022, lacks the command.
 var pending = []string{
-	"ec2 ModifyInstanceCpuOptions", // 2025
+	"ec2 DescribeVpcBlockPublicAccessExclusions", // 2024
+	"ec2 DescribeVpcBlockPublicAccessOptions",    // 2024
+	"ec2 GetAllowedImagesSettings",               // 2024
+	"ec2 GetInstanceMetadataDefaults",            // 2024
+	"ec2 ModifyInstanceCpuOptions",               // 2025
 }
 
 func TestAWSCommandLine(t *testing.T) {
@@ -234,7 +248,7 @@ func TestAWSCommandLine(t *testing.T) {
 				return nil
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){"aws": aws, "id": id, "is": is,
-				"credentials": credentials, "half": half},
+				"credentials": credentials, "encoded": encoded, "half": half},
 		})
 	})
 	if t.Failed() {

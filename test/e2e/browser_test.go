@@ -6,9 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"flag"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,7 +15,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-var screenshots = flag.String("screenshots", "", "put the browser's screenshots into this directory, as documentation has them")
+var screenshots = flag.String(
+	"screenshots",
+	"",
+	"put the browser's screenshots into this directory, as documentation has them",
+)
 
 // newBrowser starts Chromium with a fresh profile that trusts the cloud's authority, as a user's does
 // after importing it.
@@ -131,8 +133,6 @@ func read(t *testing.T, png []byte) string {
 		t.Fatal(err)
 	}
 	// Larger and black on white: letters of 8 by 16 pixels are less than it was trained with.
-	if out, err := exec.Command("convert", path, "-negate", "-filter", "point", "-resize", "300%", path).CombinedOutput(); err != nil {
-		t.Fatal(fmt.Errorf("enlarging a picture: %w: %s", err, out))
-	}
+	must(t, "convert", path, "-negate", "-filter", "point", "-resize", "300%", path)
 	return must(t, "tesseract", path, "-", "--psm", "6")
 }

@@ -159,7 +159,11 @@ for pid in filter(str.isdigit, os.listdir("/proc")): look("/proc/%s/cmdline" % p
 			paths = append(paths, row[0])
 		}
 	}
-	out := onNode(t, file, "for f in "+strings.Join(paths, " ")+"; do runuser -u nobody -- cat $f >/dev/null 2>&1 && echo $f; done; true")
+	out := onNode(
+		t,
+		file,
+		"for f in "+strings.Join(paths, " ")+"; do runuser -u nobody -- cat $f >/dev/null 2>&1 && echo $f; done; true",
+	)
 	if out != "" {
 		t.Errorf("user nobody reads:\n%s", out)
 	}

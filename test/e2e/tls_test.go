@@ -147,7 +147,8 @@ func testTLS(t *testing.T, file string) {
 		`ovn-sbctl --timeout=5 --db=ssl:10.0.0.4:6642 --no-leader-only --bootstrap-ca-cert=/tmp/ca.pem show 2>&1; `+
 		`ovn-sbctl --timeout=5 --db=ssl:10.0.0.4:6642 -p /etc/macaw/tls/ovn.key -c /etc/macaw/tls/ovn.pem `+
 		`-C /etc/macaw/tls/authority.pem show | grep -c Chassis; rm -f /tmp/ca.pem`)
-	if lines := strings.Split(strings.TrimSpace(out), "\n"); lines[len(lines)-1] != "1" || strings.Count(out, "Chassis") > 0 {
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); lines[len(lines)-1] != "1" ||
+		strings.Count(out, "Chassis") > 0 {
 		t.Errorf("OVN's southbound database, without certificate twice, and with one:\n%s", out)
 	}
 	testRenewal(t, file, e, host)
@@ -197,7 +198,9 @@ func testRenewal(t *testing.T, file string, e env, host string) {
 	if serial() == before {
 		t.Error("after the renewal the old certificate is served")
 	}
-	if next := onNode(t, file, "systemctl show -P NextElapseUSecRealtime macaw-certificates.timer"); strings.TrimSpace(next) == "" {
+	if next := onNode(t, file, "systemctl show -P NextElapseUSecRealtime macaw-certificates.timer"); strings.TrimSpace(
+		next,
+	) == "" {
 		t.Error("no renewal is due")
 	}
 }

@@ -140,6 +140,9 @@ func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instance
 	if err := i.Metadata.change(in.MetadataOptions); err != nil {
 		return nil, err
 	}
+	if err := t.permitted(i); err != nil {
+		return nil, err
+	}
 	i.Tags, err = in.tagsFor(kindInstance, kindENI, kindVolume)
 	return i, err
 }
@@ -204,6 +207,9 @@ func (t *tx) launch(in runInstancesInput, i instanceRecord, index int) error {
 	}
 	if !t.cfg.offers(i.Zone, i.Type) {
 		return t.notOffered(i.Zone, i.Type)
+	}
+	if err := t.roomFor(&i); err != nil {
+		return err
 	}
 	v, err := t.newVolume(&i, in.BlockDeviceMapping)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // served are the services that the lab has, for display.
-const served = "EC2 (ec2), IAM (iam), STS (sts) and Systems Manager (ssm)"
+const served = "EC2 (ec2), IAM (iam), STS (sts), Systems Manager (ssm) and Service Quotas (servicequotas)"
 
 // refuseService answers a request that is signed for a service that the lab does not have. An endpoint
 // of AWS refuses it as wrongly scoped. Each service's clients find code and message in the form of

@@ -4,6 +4,7 @@ package ec2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -76,9 +77,11 @@ func (s *State) moveInstance(ctx context.Context, id string) {
 	case "":
 		return
 	case statePending:
-		if i.Made {
+		err = t.unlaunchable()
+		switch {
+		case i.Made:
 			err = s.cfg.Machines.Start(ctx, spec)
-		} else {
+		case err == nil:
 			err = s.cfg.Machines.Launch(ctx, spec)
 		}
 	case stateStopping:
@@ -121,6 +124,9 @@ func (t *tx) arrive(i *instanceRecord, goal string, seen *tx, err error) {
 		t.unmapPublic(i)
 	case goal == statePending:
 		i.State, i.Reason = stateShuttingDown, reasonLaunchFail
+		if errors.Is(err, errForbiddenKey) {
+			i.Reason = reasonKey
+		}
 	case goal == stateStopping:
 		i.State = stateStopped
 		t.unmapPublic(i)

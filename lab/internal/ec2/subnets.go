@@ -5,6 +5,8 @@ package ec2
 import (
 	"net/netip"
 	"slices"
+
+	"macaw.example/lab/internal/account"
 )
 
 type subnetRecord struct {
@@ -65,7 +67,12 @@ func (t *tx) subnetXML(s *subnetRecord) subnetXML {
 
 // arn returns the Amazon Resource Name of an EC2 resource.
 func (c *Config) arn(kind, id string) string {
-	return "arn:aws:ec2:" + c.Region + ":" + c.Account + ":" + kind + "/" + id
+	return c.arnOf("ec2", kind+"/"+id)
+}
+
+// arnOf returns the ARN of a resource of the account and region in a service.
+func (c *Config) arnOf(service, resource string) string {
+	return "arn:" + account.Partition(c.Region) + ":" + service + ":" + c.Region + ":" + c.Account + ":" + resource
 }
 
 type createSubnetInput struct {

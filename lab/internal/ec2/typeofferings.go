@@ -21,8 +21,8 @@ type describeOfferingsOutput struct {
 	NextToken string           `xml:"nextToken,omitempty"`
 }
 
-// offers reports whether a zone has a type.
-func (c *Config) offers(zone, name string) bool { return !slices.Contains(c.Missing[zone], name) }
+// offers reports whether a zone has a type. On AWS few types are in every zone.
+func (c *Config) offers(zone, name string) bool { return c.Settings.Settings().Offers(zone, name) }
 
 // notOffered is EC2's refusal to launch a type that the zone lacks (EC2 User Guide,
 // troubleshooting-launch, "The requested configuration is currently not supported").

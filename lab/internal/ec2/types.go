@@ -5,6 +5,7 @@ package ec2
 import (
 	_ "embed"
 	"encoding/csv"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -109,6 +110,7 @@ type processorInfoXML struct {
 type typeXML struct {
 	Name           string           `xml:"instanceType" filter:"instance-type"`
 	Current        bool             `xml:"currentGeneration" filter:"current-generation"`
+	FreeTier       bool             `xml:"freeTierEligible" filter:"free-tier-eligible"`
 	InRegion       bool             `xml:"supportedInRegion" filter:"supported-in-region"`
 	Metal          bool             `xml:"bareMetal" filter:"bare-metal"`
 	Burstable      bool             `xml:"burstablePerformanceSupported" filter:"burstable-performance-supported"`
@@ -126,7 +128,8 @@ type typeXML struct {
 
 func (r instanceType) xml(name string) typeXML {
 	list := func(values ...string) set[string] { return set[string]{Items: values} }
-	x := typeXML{Name: name, Current: r.Current, InRegion: true, Metal: isMetal(name),
+	x := typeXML{Name: name, Current: r.Current, FreeTier: slices.Contains(freeTier, name), InRegion: true,
+		Metal:     isMetal(name),
 		Burstable: strings.HasPrefix(name, "t"), Hypervisor: "nitro",
 		UsageClasses: list("on-demand"), RootDevices: list("ebs"), Virtualization: list("hvm"),
 		VCPUs: r.VCPUs, Cores: r.Cores, Threads: r.VCPUs / r.Cores, MemoryMB: r.MemoryMB,

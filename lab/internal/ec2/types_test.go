@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/lab/internal/account"
 )
 
 // TestLimits compares the data with numbers of the EC2 User Guide, "Maximum IP
@@ -64,7 +66,9 @@ func TestTypesByPage(t *testing.T) {
 // A zone lacks some types: they are not among its offerings, and launching them there
 // fails.
 func TestTypeMissingInAZone(t *testing.T) {
-	l := newLab(t, func(c *Config) { c.Missing = map[string][]string{"us-east-1a": {"t3.large"}} })
+	l := newLab(t, func(c *Config) {
+		c.Settings = settings(t, account.Settings{MissingTypes: map[string][]string{"us-east-1a": {"t3.large"}}})
+	})
 	offers := must(l.DescribeInstanceTypeOfferings(l.ctx,
 		&ec2.DescribeInstanceTypeOfferingsInput{LocationType: "availability-zone",
 			Filters: []types.Filter{{Name: aws.String("instance-type"), Values: []string{"t3.large"}}}}))(l)
