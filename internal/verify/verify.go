@@ -70,7 +70,7 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		return nil
 	}
 	var admin *session
-	err = do("log in", func() (err error) {
+	err = do(stepLogIn, func() (err error) {
 		admin, err = login(ctx, cfg.Auth)
 		return err
 	})
@@ -83,12 +83,12 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		return Result{}, fmt.Errorf("looking for the guest of an earlier verify: %w", err)
 	}
 	if remains {
-		if err := do(removeEarlier, func() error { return sweep(ctx) }); err != nil {
+		if err := do(stepRemoveEarlier, func() error { return sweep(ctx) }); err != nil {
 			return Result{}, err
 		}
 	}
 	var t *tenant
-	err = do("project, network, router and guest asked for", func() (err error) {
+	err = do(stepBuild, func() (err error) {
 		t, err = admin.tenant(ctx, cfg)
 		if err != nil {
 			return err
@@ -109,7 +109,7 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		}
 		clean, cancel := within(context.WithoutCancel(ctx), limit)
 		defer cancel()
-		err = errors.Join(err, do("remove what was made", func() error { return sweep(clean) }))
+		err = errors.Join(err, do(stepRemove, func() error { return sweep(clean) }))
 	}()
 	if err != nil {
 		return Result{}, err
@@ -131,9 +131,14 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 	return res, nil
 }
 
-// removeEarlier is the step that removes what an earlier run has left: one that kept its guest, or
-// one that was interrupted.
-const removeEarlier = "remove the guest of an earlier verify"
+// The steps of a run besides its checks. stepRemoveEarlier is for a run that kept its guest, or was
+// interrupted.
+const (
+	stepLogIn         = "log in"
+	stepRemoveEarlier = "remove the guest of an earlier verify"
+	stepBuild         = "project, network, router and guest asked for"
+	stepRemove        = "remove what was made"
+)
 
 // afterEnd is how long the removal may take when the run was interrupted.
 const afterEnd = 5 * time.Second
