@@ -166,8 +166,8 @@ func TestSilentNode(t *testing.T) {
 			"forward list": "error: fetching the cloud's credentials: " + lost,
 			"forward add":  "error: fetching the cloud's credentials: " + lost,
 			"ssh":          "Timeout, server " + strings.TrimSuffix(address, ":22") + " not responding.",
-			"up":           "error: asking the node for its architecture: " + lost,
-			"bake":         "error: asking the node for its architecture: ",
+			"up":           "error: reading the node's certificate authority: " + lost,
+			"bake":         "error: reading the node's certificate authority: ",
 		}[command]
 		if !strings.Contains(stderr, want) {
 			t.Errorf("no line %s in\n%s", want, stderr)
