@@ -178,7 +178,6 @@ func (d *Deployment) showActions(made *int) infra.Progress {
 			running[e.Action.ID](e.Err)
 			return
 		}
-		step := fmt.Sprintf("%s %s %s", e.Action.Verb, e.Action.Object, e.Action.Detail)
-		running[e.Action.ID] = d.Progress.Start(phaseInfra, step)
+		running[e.Action.ID] = d.Progress.Start(phaseInfra, e.Action.Text())
 	}
 }

@@ -239,7 +239,7 @@ func (b *up) associations() {
 		if a != nil && eni != "" && a.Interface == eni && a.Private == t.private || b.agentsChoice(a, t) {
 			continue
 		}
-		b.change(t.part+"/associate", "elastic ip", "leads to "+t.label, associateAddress(t),
+		b.change(t.part+"/associate", "elastic ip", "associated with "+t.label, associateAddress(t),
 			// Without an attached Internet gateway AWS returns Gateway.NotAttached.
 			t.part, t.eni, t.eni+"/assign", partAttachment)
 	}
