@@ -116,7 +116,8 @@ func (s summary) text(w io.Writer) error {
 
 // next prints commands that make a guest and log in to it.
 func (s summary) next(w io.Writer) error {
-	login := "openstack floating ip show $ip -c tags    # elastic-ip=ADDRESS\n    ssh -i guest_key " + s.GuestUser + "@ADDRESS"
+	login := "openstack floating ip show $ip -c tags    # elastic-ip=ADDRESS\n" +
+		"    ssh -i guest_key " + s.GuestUser + "@ADDRESS"
 	if s.ElasticIPs == model.ElasticIPsNone {
 		login = "ssh -i guest_key " + s.GuestUser + "@$ip    # from inside the VPC"
 	}

@@ -19,8 +19,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/authority"
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
 	"macaw.example/internal/neutron"
@@ -178,7 +178,10 @@ func (w *world) EnsureImage(ctx context.Context, auth neutron.Auth, name string,
 func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error) {
 	step("guest answers")(ctx.Err())
 	w.verified++
-	return verify.Result{Guest: "guest", FloatingIP: netip.MustParseAddr("10.0.1.64"), Key: []byte("key"), Kept: cfg.Keep}, ctx.Err()
+	res := verify.Result{
+		Guest: "guest", FloatingIP: netip.MustParseAddr("10.0.1.64"), Key: []byte("key"), Kept: cfg.Keep,
+	}
+	return res, ctx.Err()
 }
 
 // fakeNode is a machine whose jobs report what macaw-node would.

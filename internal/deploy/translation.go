@@ -53,5 +53,6 @@ func (d *Deployment) isOff(ctx context.Context, n infra.NodeOutput, h Node) (boo
 
 // errOff is the error of a verification while the translation is switched off.
 func (d *Deployment) errOff(n infra.NodeOutput) error {
-	return hint.With(fmt.Errorf("the translation of %s is switched off: no guest can be reached", n.Name), "%s", d.switchOn())
+	return hint.With(fmt.Errorf("the translation of %s is switched off: no guest can be reached", n.Name),
+		"%s", d.switchOn())
 }

@@ -113,7 +113,8 @@ func TestPlanUp(t *testing.T) {
 			a := eip(s, "address/provider/10.0.1.64")
 			a.Interface, a.Private = "", ""
 			provider(s).Secondary = []string{"10.0.1.65"}
-		}, "~ change network interface: provider of cloud-1 gets 10.0.1.64\n~ change elastic ip: associated with 10.0.1.64\n"},
+		}, "~ change network interface: provider of cloud-1 gets 10.0.1.64\n" +
+			"~ change elastic ip: associated with 10.0.1.64\n"},
 		{"associated elsewhere", func(s *Seen) { eip(s, "address/provider/10.0.1.64").Private = "10.0.1.65" },
 			"~ change elastic ip: associated with 10.0.1.64\n"},
 		{"duplicate address", func(s *Seen) {
@@ -232,7 +233,8 @@ func TestPlanIPv6(t *testing.T) {
 				"neutron\n",
 			"provider allows everything from 0.0.0.0/0\n", "provider allows everything from 0.0.0.0/0; everything from ::/0\n",
 			"~ change elastic ip: associated with 10.0.0.4",
-			"~ change network interface: provider of cloud-1 gets 2 IPv6 addresses\n~ change elastic ip: associated with 10.0.0.4",
+			"~ change network interface: provider of cloud-1 gets 2 IPv6 addresses\n"+
+				"~ change elastic ip: associated with 10.0.0.4",
 			"+ create route 0.0.0.0/0 to the internet gateway\n",
 			"+ create route 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway\n",
 		).Replace(everything)},

@@ -23,7 +23,8 @@ func TestStatusShowsFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"i-1  a\n   │  ├─ no power: fault power-off\n", "i-2  b\n   │  └─ no power: fault zone-down\n", "down: fault nic-down",
+		"i-1  a\n   │  ├─ no power: fault power-off\n",
+		"i-2  b\n   │  └─ no power: fault zone-down\n", "down: fault nic-down",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
