@@ -167,7 +167,7 @@ func TestSilentNode(t *testing.T) {
 			"forward add":  "error: fetching the cloud's credentials: " + lost,
 			"ssh":          "Timeout, server " + strings.TrimSuffix(address, ":22") + " not responding.",
 			"up":           "error: reading the node's certificate authority: " + lost,
-			"bake":         "error: reading the node's certificate authority: ",
+			"bake":         "error: asking the node for its architecture: ",
 		}[command]
 		if !strings.Contains(stderr, want) {
 			t.Errorf("no line %s in\n%s", want, stderr)

@@ -57,7 +57,8 @@ type ovnSetting struct {
 // listens makes a database listen at the management address, by TLS, for holders of a certificate.
 func (n *node) listens(tool string, port int) ovnSetting {
 	target := fmt.Sprintf("pssl:%d:%s", port, n.spec.Management.Address)
-	return ovnSetting{tool: tool, get: "get-connection", want: target, set: "set-connection " + target}
+	return ovnSetting{tool: tool, get: "--bare --columns=target list Connection", want: target,
+		set: "set-connection " + target}
 }
 
 // startCentral starts OVN's databases and northd, and makes the databases serve the other nodes.

@@ -31,7 +31,7 @@ func central(option string, listens map[string]string) (n *node, set *[]string) 
 			return "", errors.New("database connection failed (No such file or directory)")
 		case strings.Contains(line, " get "):
 			return option, nil
-		case strings.HasSuffix(line, " get-connection"):
+		case strings.HasSuffix(line, " list Connection"):
 			return listens[c.Args[0]], nil
 		}
 		*set = append(*set, line)

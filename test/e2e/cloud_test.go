@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -148,7 +150,10 @@ func (g guest) answers() error {
 	return nil
 }
 
-// makeGuest makes a guest with OpenStack's own client.
+// talkative is user data of a guest that sends something to the Internet every second.
+const talkative = "#!/bin/sh\nwhile :; do ping -c 1 -W 1 8.8.8.8; sleep 1; done >/dev/null 2>&1\n"
+
+// makeGuest makes a guest with OpenStack's own client. The guest is talkative.
 func makeGuest(t *testing.T, s summary, name, cidr string) guest {
 	t.Helper()
 	openstack := func(args ...string) string { t.Helper(); return must(t, "openstack", args...) }
@@ -160,8 +165,12 @@ func makeGuest(t *testing.T, s summary, name, cidr string) guest {
 	openstack("security", "group", "create", name)
 	openstack("security", "group", "rule", "create", name, "--protocol", "icmp")
 	openstack("security", "group", "rule", "create", name, "--protocol", "tcp", "--dst-port", "22")
+	userData := filepath.Join(t.TempDir(), "user-data")
+	if err := os.WriteFile(userData, []byte(talkative), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	openstack("server", "create", name, "--image", "tiny", "--flavor", "m1.nano", "--network", name, "--security-group",
-		name, "--wait")
+		name, "--user-data", userData, "--wait")
 	floating := strings.TrimSpace(openstack("floating", "ip", "create", "public", "-f", "value", "-c",
 		"floating_ip_address"))
 	openstack("server", "add", "floating", "ip", name, floating)
