@@ -96,6 +96,7 @@ var rights = map[string][]right{
 	"ModifyInstanceAttribute":              {on("instance", "InstanceId"), on("security-group", "GroupId")},
 	"DescribeInstanceAttribute":            {on("instance", "InstanceId")},
 	"ModifyInstanceCpuOptions":             {on("instance", "InstanceId")},
+	"ModifyPrivateDnsNameOptions":          {on("instance", "InstanceId")},
 	"GetConsoleOutput":                     {on("instance", "InstanceId")},
 	"AssociateIamInstanceProfile":          {on("instance", "InstanceId")},
 	"DisassociateIamInstanceProfile":       {profiledInstance},

@@ -48,6 +48,13 @@ type describeInstanceAttributeOutput struct {
 	Groups             *set[groupRefXML]    `xml:"groupSet"`
 	EBSOptimized       *boolValueXML        `xml:"ebsOptimized"`
 	ENA                *boolValueXML        `xml:"enaSupport"`
+	// The values of these are empty: they are for paravirtual instances, and for
+	// networks before ENA.
+	Kernel       *struct{}           `xml:"kernel"`
+	RAMDisk      *struct{}           `xml:"ramdisk"`
+	SRIOV        *struct{}           `xml:"sriovNetSupport"`
+	ProductCodes *set[noProductCode] `xml:"productCodes"`
+	Enclave      *bool               `xml:"enclaveOptions>enabled"`
 }
 
 func describeInstanceAttribute(t *tx, in describeInstanceAttributeInput) (*describeInstanceAttributeOutput, error) {
@@ -81,6 +88,16 @@ func describeInstanceAttribute(t *tx, in describeInstanceAttributeInput) (*descr
 		out.EBSOptimized = &boolValueXML{x.EBSOptimized}
 	case "enaSupport":
 		out.ENA = &boolValueXML{x.ENA}
+	case "kernel":
+		out.Kernel = &struct{}{}
+	case "ramdisk":
+		out.RAMDisk = &struct{}{}
+	case "sriovNetSupport":
+		out.SRIOV = &struct{}{}
+	case "productCodes":
+		out.ProductCodes = &x.ProductCodes
+	case "enclaveOptions":
+		out.Enclave = &x.Enclave
 	default:
 		return nil, invalidParameter("Value (%s) for parameter attribute is invalid. Unknown attribute.", in.Attribute)
 	}
@@ -225,9 +242,12 @@ func (t *tx) changeOnlyENI(i *instanceRecord, in modifyInstanceAttributeInput) e
 // changeType changes an instance's type. The new type must take the existing interfaces
 // and addresses.
 func (t *tx) changeType(i *instanceRecord, name string) error {
-	limits, ok := instanceTypes[name]
+	limits, ok := instanceTypes()[name]
 	if !ok {
 		return invalidParameter("Invalid value '%s' for InstanceType.", name)
+	}
+	if err := limits.fitsImage(architecture); err != nil {
+		return err
 	}
 	if i.Nested && !limits.Nested {
 		return noNested(name)
@@ -247,7 +267,7 @@ type cpuOptionsInput struct {
 
 // cpuOptions returns an instance's processor options.
 func cpuOptions(i *instanceRecord) cpuOptionsXML {
-	limits := instanceTypes[i.Type]
+	limits := instanceTypes()[i.Type]
 	x := cpuOptionsXML{Cores: limits.Cores, Threads: limits.VCPUs / max(1, limits.Cores)}
 	switch {
 	case i.Nested:
@@ -272,7 +292,7 @@ func (i *instanceRecord) changeCPU(in cpuOptionsInput) error {
 	switch {
 	case !slices.Contains([]string{"", "enabled", "disabled"}, in.NestedVirtualization):
 		return invalidParameter("Invalid value '%s' for nestedVirtualization.", in.NestedVirtualization)
-	case in.NestedVirtualization == "enabled" && !instanceTypes[i.Type].Nested:
+	case in.NestedVirtualization == "enabled" && !instanceTypes()[i.Type].Nested:
 		return noNested(i.Type)
 	case in.NestedVirtualization != "":
 		i.Nested = in.NestedVirtualization == "enabled"

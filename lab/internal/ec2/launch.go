@@ -56,6 +56,9 @@ type runInstancesInput struct {
 	CpuOptions                        cpuOptionsInput
 	Placement                         struct{ AvailabilityZone, Tenancy string }
 	Monitoring                        struct{ Enabled bool }
+	PrivateDnsNameOptions             dnsNameOptionsInput
+	CreditSpecification               creditInput
+	launchDefaultsInput
 }
 
 type runInstancesOutput struct {
@@ -93,7 +96,7 @@ func runInstances(t *tx, in runInstancesInput) (*runInstancesOutput, error) {
 func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instanceRecord, error) {
 	i := &instanceRecord{
 		Reservation: reservation, Image: in.ImageId, Type: cmp.Or(in.InstanceType, "t3.micro"), KeyName: in.KeyName,
-		State: statePending, Launched: t.now, Token: in.ClientToken,
+		State: statePending, Launched: t.now, Created: t.now, Token: in.ClientToken,
 		Protected: in.DisableApiTermination, StopProtected: in.DisableApiStop,
 		EBSOptimized: in.EbsOptimized,
 	}
@@ -112,8 +115,12 @@ func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instance
 	if err := t.launchable(in.ImageId); err != nil {
 		return nil, err
 	}
-	if _, ok := instanceTypes[i.Type]; !ok {
+	limits, ok := instanceTypes()[i.Type]
+	if !ok {
 		return nil, invalidParameter("Invalid value '%s' for InstanceType.", i.Type)
+	}
+	if err := limits.fitsImage(architecture); err != nil {
+		return nil, err
 	}
 	if in.KeyName != "" {
 		k, ok := t.KeyPairs[in.KeyName]
@@ -127,6 +134,12 @@ func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instance
 		return nil, err
 	}
 	if err := i.changeCPU(in.CpuOptions); err != nil {
+		return nil, err
+	}
+	if err := i.changeCredits(in.CreditSpecification); err != nil {
+		return nil, err
+	}
+	if err := in.launchDefaultsInput.check(); err != nil {
 		return nil, err
 	}
 	if i.Profile, err = in.IamInstanceProfile.find(t); err != nil {
@@ -267,6 +280,12 @@ func (t *tx) launchNIC(in runInstancesInput, i *instanceRecord, n nicInput) erro
 	}
 	if i.VPC == "" { // the primary one, which comes first
 		i.VPC, i.Subnet, i.Zone = e.VPC, e.Subnet, t.zoneOf(e)
+		i.DNSNames = t.Subnets[e.Subnet].DNSNames
+		names := in.PrivateDnsNameOptions
+		err := i.DNSNames.change(names.HostnameType, names.EnableResourceNameDnsARecord, names.EnableResourceNameDnsAAAARecord)
+		if err != nil {
+			return err
+		}
 	}
 	deleteOnTermination := temporary
 	if n.DeleteOnTermination != nil {

@@ -258,8 +258,8 @@ type revokeInput struct {
 
 type revokeOutput struct {
 	response
-	Return bool         `xml:"return"`
-	Rules  set[ruleXML] `xml:"revokedSecurityGroupRuleSet"`
+	Return bool                `xml:"return"`
+	Rules  set[revokedRuleXML] `xml:"revokedSecurityGroupRuleSet"`
 }
 
 func revoke(egress bool) func(*tx, revokeInput) (*revokeOutput, error) {
@@ -287,6 +287,6 @@ func revoke(egress bool) func(*tx, revokeInput) (*revokeOutput, error) {
 			revoked = append(revoked, have[i])
 		}
 		maps.DeleteFunc(t.Rules, func(_ string, r *ruleRecord) bool { return slices.Contains(revoked, r) })
-		return &revokeOutput{Return: true, Rules: setOf(revoked, t.ruleXML)}, nil
+		return &revokeOutput{Return: true, Rules: setOf(revoked, t.revokedRuleXML)}, nil
 	}
 }

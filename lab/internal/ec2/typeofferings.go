@@ -55,7 +55,7 @@ func describeInstanceTypeOfferings(t *tx, in describeOfferingsInput) (*describeO
 		return nil, invalidParameter("Invalid value '%s' for locationType.", in.LocationType)
 	}
 	var all []item[offeringXML]
-	for _, name := range sortedKeys(instanceTypes) {
+	for _, name := range typeNames() {
 		for _, location := range locations {
 			if t.cfg.offers(zone[location], name) {
 				all = append(all, item[offeringXML]{name + " " + location, offeringXML{name, in.LocationType, location}})

@@ -5,36 +5,70 @@ package ec2
 import (
 	_ "embed"
 	"encoding/csv"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
-// instanceType holds the properties of a type that the lab uses.
+// instanceType holds the properties of a type. Those that only DescribeInstanceTypes
+// shows are in the words of its answer.
 type instanceType struct {
-	VCPUs, Cores int
-	MemoryMB     int // MiB
+	VCPUs, Cores  int
+	MemoryMB      int // MiB
+	Architectures []string
+	GHz           string
+	Manufacturer  string // of the processor
+	Hypervisor    string // nitro, xen, or none
 	// Cards holds the maximum of network interfaces of each network card.
 	Cards []int
-	// Addresses is the maximum of private IPv4 addresses of an interface, including the
-	// primary, and also that of IPv6 addresses. A delegated prefix counts as one.
-	Addresses int
+	// Addresses and Addresses6 are the maxima of private IPv4 addresses of an interface,
+	// including the primary, and of IPv6 addresses. A delegated prefix counts as one.
+	Addresses, Addresses6 int
 	// TCPTimeout is the idle timeout of tracked TCP connections, in seconds, unless the
 	// interface sets its own.
-	TCPTimeout   int
-	Performance  string // of the network, in AWS's words
-	Manufacturer string // of the processor
-	Current      bool
+	TCPTimeout     int
+	Performance    string // of the network, in AWS's words
+	Baseline, Peak string // of a network card, Gbps
+	ENA            string
+	ENAQueues      int
+	EBSOptimized   string
+	EBSNVMe        string
+	EBSAttachments int
+	EBSBaseline    bandwidth
+	EBSMaximum     bandwidth
+	Disks          disks
+	BootModes      []string
+	UsageClasses   []string
+	Properties     []string
 	// Nested is set if a virtual instance of the type can run KVM guests.
 	Nested bool
 }
 
+// bandwidth is that of a type to its volumes.
+type bandwidth struct{ Mbps, IOPS int }
+
+// disks are a type's disks of its own: count, size of each in GB, and words.
+type disks struct {
+	Count, SizeGB int
+	Words         []string // ssd or hdd, nvme, encrypted
+}
+
+func (r instanceType) has(property string) bool { return slices.Contains(r.Properties, property) }
+
 // instancesCSV holds facts of AWS's own DescribeInstanceTypes, as published in
-// getmoto/moto (moto/ec2/resources/instance_types.json, Apache-2.0, August 2026).
+// getmoto/moto (moto/ec2/resources/instance_types.json, Apache-2.0, 2 August 2026): all
+// types but those with macOS, without their accelerators.
 //
 //go:embed instancetypes.csv
 var instancesCSV string
 
-var instanceTypes = parseTypes(instancesCSV)
+// instanceTypes are the types by name.
+var instanceTypes = sync.OnceValue(func() map[string]instanceType { return parseTypes(instancesCSV) })
+
+// typeNames are the names of the types, sorted.
+var typeNames = sync.OnceValue(func() []string { return sortedKeys(instanceTypes()) })
 
 // parseTypes panics on malformed data: it is embedded.
 func parseTypes(text string) map[string]instanceType {
@@ -42,135 +76,90 @@ func parseTypes(text string) map[string]instanceType {
 	if err != nil {
 		panic(err)
 	}
-	number := func(text string) int {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			panic(err)
-		}
-		return n
-	}
 	all := map[string]instanceType{}
 	for _, row := range rows[1:] {
-		t := instanceType{
-			VCPUs: number(row[1]), Cores: number(row[2]), MemoryMB: number(row[3]), Addresses: number(row[5]),
-			TCPTimeout: number(row[6]), Performance: row[7], Manufacturer: row[8],
-			Current: row[9] == "current", Nested: row[10] == "nested-virtualization",
-		}
-		for card := range strings.SplitSeq(row[4], "+") {
-			t.Cards = append(t.Cards, number(card))
-		}
-		all[row[0]] = t
+		all[row[0]] = parseType(row)
 	}
 	return all
 }
 
+func parseType(row []string) instanceType {
+	t := instanceType{
+		VCPUs: number(row[1]), Cores: number(row[2]), MemoryMB: number(row[3]), Architectures: strings.Fields(row[4]),
+		GHz: row[5], Manufacturer: row[6], Hypervisor: row[7], Addresses: number(row[9]), Addresses6: number(row[10]),
+		TCPTimeout: number(row[11]), Performance: row[12], Baseline: row[13], Peak: row[14], ENA: row[15],
+		ENAQueues: number(row[16]), EBSOptimized: row[17], EBSNVMe: row[18], EBSAttachments: number(row[19]),
+		EBSBaseline: parseBandwidth(row[20]), EBSMaximum: parseBandwidth(row[21]), Disks: parseDisks(row[22]),
+		BootModes: strings.Fields(row[23]), UsageClasses: strings.Fields(row[24]), Properties: strings.Fields(row[25]),
+	}
+	t.Nested = t.has("nested-virtualization")
+	for card := range strings.SplitSeq(row[8], "+") {
+		t.Cards = append(t.Cards, number(card))
+	}
+	return t
+}
+
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// parseBandwidth reads Mbps and IOPS, such as 650/3600.
+func parseBandwidth(text string) (b bandwidth) {
+	if text == "" {
+		return b
+	}
+	if _, err := fmt.Sscanf(text, "%d/%d", &b.Mbps, &b.IOPS); err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// parseDisks reads count, size and words, such as "2x1900 ssd nvme encrypted".
+func parseDisks(text string) (d disks) {
+	if text == "" {
+		return d
+	}
+	size, words, _ := strings.Cut(text, " ")
+	if _, err := fmt.Sscanf(size, "%dx%d", &d.Count, &d.SizeGB); err != nil {
+		panic(err)
+	}
+	d.Words = strings.Fields(words)
+	return d
+}
+
 // ENIs is the number of network interfaces of an instance of the type.
-func (t instanceType) ENIs() int {
+func (r instanceType) ENIs() int {
 	n := 0
-	for _, card := range t.Cards {
+	for _, card := range r.Cards {
 		n += card
 	}
 	return n
 }
 
+// addresses is the maximum of addresses of a family on an interface.
+func (r instanceType) addresses(ipv6 bool) int {
+	if ipv6 {
+		return r.Addresses6
+	}
+	return r.Addresses
+}
+
+// architecture is that of the lab's images.
+const architecture = "x86_64"
+
 func isMetal(name string) bool { return strings.Contains(name, ".metal") }
 
-type trackingDefaultsXML struct {
-	TCP       int `xml:"defaultTcpEstablishedTimeout"`
-	UDP       int `xml:"defaultUdpTimeout"`
-	UDPStream int `xml:"defaultUdpStreamTimeout"`
-}
-
-type networkCardXML struct {
-	Index       int    `xml:"networkCardIndex"`
-	Performance string `xml:"networkPerformance"`
-	ENIs        int    `xml:"maximumNetworkInterfaces"`
-}
-
-type networkInfoXML struct {
-	Performance string              `xml:"networkPerformance"`
-	ENIs        int                 `xml:"maximumNetworkInterfaces" filter:"maximum-network-interfaces"`
-	Cards       int                 `xml:"maximumNetworkCards" filter:"maximum-network-cards"`
-	DefaultCard int                 `xml:"defaultNetworkCardIndex"`
-	NetworkCard set[networkCardXML] `xml:"networkCards"`
-	IPv4        int                 `xml:"ipv4AddressesPerInterface" filter:"ipv4-addresses-per-interface"`
-	IPv6        int                 `xml:"ipv6AddressesPerInterface" filter:"ipv6-addresses-per-interface"`
-	IPv6Support bool                `xml:"ipv6Supported" filter:"ipv6-supported"`
-	ENA         string              `xml:"enaSupport"`
-	Tracking    trackingDefaultsXML `xml:"connectionTrackingConfiguration"`
-}
-
-type processorInfoXML struct {
-	Architectures set[string] `xml:"supportedArchitectures" filter:"supported-architecture"`
-	Features      set[string] `xml:"supportedFeatures" filter:"supported-features"`
-	Manufacturer  string      `xml:"manufacturer"`
-}
-
-type typeXML struct {
-	Name           string           `xml:"instanceType" filter:"instance-type"`
-	Current        bool             `xml:"currentGeneration" filter:"current-generation"`
-	InRegion       bool             `xml:"supportedInRegion" filter:"supported-in-region"`
-	Metal          bool             `xml:"bareMetal" filter:"bare-metal"`
-	Burstable      bool             `xml:"burstablePerformanceSupported" filter:"burstable-performance-supported"`
-	Hypervisor     string           `xml:"hypervisor,omitempty" filter:"hypervisor"`
-	UsageClasses   set[string]      `xml:"supportedUsageClasses"`
-	RootDevices    set[string]      `xml:"supportedRootDeviceTypes"`
-	Virtualization set[string]      `xml:"supportedVirtualizationTypes"`
-	Processor      processorInfoXML `xml:"processorInfo" filter:"processor-info"`
-	VCPUs          int              `xml:"vCpuInfo>defaultVCpus" filter:"vcpu-info.default-vcpus"`
-	Cores          int              `xml:"vCpuInfo>defaultCores" filter:"vcpu-info.default-cores"`
-	Threads        int              `xml:"vCpuInfo>defaultThreadsPerCore"`
-	MemoryMB       int              `xml:"memoryInfo>sizeInMiB" filter:"memory-info.size-in-mib"`
-	Network        networkInfoXML   `xml:"networkInfo" filter:"network-info"`
-}
-
-func (r instanceType) xml(name string) typeXML {
-	list := func(values ...string) set[string] { return set[string]{Items: values} }
-	x := typeXML{Name: name, Current: r.Current, InRegion: true, Metal: isMetal(name),
-		Burstable: strings.HasPrefix(name, "t"), Hypervisor: "nitro",
-		UsageClasses: list("on-demand"), RootDevices: list("ebs"), Virtualization: list("hvm"),
-		VCPUs: r.VCPUs, Cores: r.Cores, Threads: r.VCPUs / r.Cores, MemoryMB: r.MemoryMB,
-		Processor: processorInfoXML{Architectures: list("x86_64"), Manufacturer: r.Manufacturer},
-		Network: networkInfoXML{Performance: r.Performance, ENIs: r.ENIs(), Cards: len(r.Cards),
-			IPv4: r.Addresses, IPv6: r.Addresses, IPv6Support: true, ENA: "required",
-			Tracking: trackingDefaultsXML{TCP: r.TCPTimeout, UDP: 30, UDPStream: 180}}}
-	if x.Metal {
-		x.Hypervisor = ""
+// fitsImage refuses a type whose processor cannot run an image. Users' logs have the
+// wording.
+func (r instanceType) fitsImage(architecture string) error {
+	if slices.Contains(r.Architectures, architecture) {
+		return nil
 	}
-	if r.Nested {
-		x.Processor.Features = list("nested-virtualization")
-	}
-	for i, n := range r.Cards {
-		x.Network.NetworkCard.Items = append(x.Network.NetworkCard.Items, networkCardXML{i, r.Performance, n})
-	}
-	return x
-}
-
-type describeTypesInput struct {
-	query
-	InstanceType []string
-}
-
-type describeTypesOutput struct {
-	response
-	Types     set[typeXML] `xml:"instanceTypeSet"`
-	NextToken string       `xml:"nextToken,omitempty"`
-}
-
-func describeInstanceTypes(_ *tx, in describeTypesInput) (*describeTypesOutput, error) {
-	for _, name := range in.InstanceType {
-		if _, ok := instanceTypes[name]; !ok {
-			return nil, fail("InvalidInstanceType", "The following supplied instance types do not exist: [%s]", name)
-		}
-	}
-	var all []item[typeXML]
-	for _, name := range sortedKeys(instanceTypes) {
-		all = append(all, item[typeXML]{name, instanceTypes[name].xml(name)})
-	}
-	page, next, err := choose(kind{name: "instance type", prefix: "type"}, all, in.InstanceType, in.query,
-		pages{most: 100, usual: 100})
-	if err != nil {
-		return nil, err
-	}
-	return &describeTypesOutput{Types: page, NextToken: next}, nil
+	return invalidParameter("The architecture '%s' of the specified instance type does not match the architecture '%s' "+
+		"of the specified AMI. Specify an instance type and an AMI that have matching architectures, and try again.",
+		strings.Join(r.Architectures, ","), architecture)
 }

@@ -21,12 +21,12 @@ func TestLimits(t *testing.T) {
 			50},
 		"m8i.96xlarge": {24, 64}, "r8i.xlarge": {4, 30}, "m6in.32xlarge": {16, 50},
 	} {
-		got := instanceTypes[name]
+		got := instanceTypes()[name]
 		if d := cmp.Diff(want, [2]int{got.ENIs(), got.Addresses}); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
 	}
-	for name, it := range instanceTypes {
+	for name, it := range instanceTypes() {
 		if it.VCPUs < 1 || it.Cores < 1 || it.VCPUs%it.Cores != 0 || it.MemoryMB < 512 || it.ENIs() < 2 || it.Addresses < 2 ||
 			it.TCPTimeout < 60 {
 			t.Errorf("%s is %+v", name, it)
@@ -46,8 +46,8 @@ func TestTypesByPage(t *testing.T) {
 			seen[it.InstanceType] = true
 		}
 	}
-	if len(seen) != len(instanceTypes) || pages != (len(instanceTypes)+99)/100 {
-		t.Errorf("%d types on %d pages; there are %d", len(seen), pages, len(instanceTypes))
+	if len(seen) != len(instanceTypes()) || pages != (len(instanceTypes())+99)/100 {
+		t.Errorf("%d types on %d pages; there are %d", len(seen), pages, len(instanceTypes()))
 	}
 	nested := must(l.DescribeInstanceTypes(l.ctx,
 		&ec2.DescribeInstanceTypesInput{MaxResults: aws.Int32(100), Filters: []types.Filter{

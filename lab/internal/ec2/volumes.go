@@ -116,6 +116,7 @@ type volumeXML struct {
 	Throughput  int                      `xml:"throughput,omitempty"`
 	Encrypted   bool                     `xml:"encrypted" filter:"encrypted"`
 	MultiAttach bool                     `xml:"multiAttachEnabled"`
+	Operator    operatorXML              `xml:"operator" filter:"operator"`
 	Tags        set[tagXML]              `xml:"tagSet" filter:""`
 }
 

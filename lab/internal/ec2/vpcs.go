@@ -16,6 +16,8 @@ type vpcRecord struct {
 	IPv6         []blockRecord
 	DNSSupport   bool
 	DNSHostnames bool
+	// UsageMetrics would have CloudWatch count the VPC's addresses.
+	UsageMetrics bool
 	tagHolder
 }
 
@@ -155,21 +157,24 @@ func deleteVpc(t *tx, in oneVPC) (*done, error) {
 }
 
 type modifyVpcAttributeInput struct {
-	VPC                *vpcRecord `form:"VpcId,required"`
-	EnableDnsSupport   *boolValue
-	EnableDnsHostnames *boolValue
+	VPC                              *vpcRecord `form:"VpcId,required"`
+	EnableDnsSupport                 *boolValue
+	EnableDnsHostnames               *boolValue
+	EnableNetworkAddressUsageMetrics *boolValue
 }
 
 func modifyVpcAttribute(_ *tx, in modifyVpcAttributeInput) (*done, error) {
+	if err := oneAttribute([]string{"enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics"},
+		in.EnableDnsSupport != nil, in.EnableDnsHostnames != nil, in.EnableNetworkAddressUsageMetrics != nil); err != nil {
+		return nil, err
+	}
 	switch {
-	case in.EnableDnsSupport != nil && in.EnableDnsHostnames != nil:
-		return nil, badCombination("Fields for multiple attribute types specified: enableDnsSupport, enableDnsHostnames")
 	case in.EnableDnsSupport != nil:
 		in.VPC.DNSSupport = in.EnableDnsSupport.Value
 	case in.EnableDnsHostnames != nil:
 		in.VPC.DNSHostnames = in.EnableDnsHostnames.Value
 	default:
-		return nil, missingParameter("EnableDnsSupport or EnableDnsHostnames")
+		in.VPC.UsageMetrics = in.EnableNetworkAddressUsageMetrics.Value
 	}
 	return ok()
 }
@@ -189,6 +194,7 @@ type describeVpcAttributeOutput struct {
 	VPC          string        `xml:"vpcId"`
 	DNSSupport   *boolValueXML `xml:"enableDnsSupport"`
 	DNSHostnames *boolValueXML `xml:"enableDnsHostnames"`
+	UsageMetrics *boolValueXML `xml:"enableNetworkAddressUsageMetrics"`
 }
 
 func describeVpcAttribute(_ *tx, in describeVpcAttributeInput) (*describeVpcAttributeOutput, error) {
@@ -198,6 +204,8 @@ func describeVpcAttribute(_ *tx, in describeVpcAttributeInput) (*describeVpcAttr
 		out.DNSSupport = &boolValueXML{in.VPC.DNSSupport}
 	case "enableDnsHostnames":
 		out.DNSHostnames = &boolValueXML{in.VPC.DNSHostnames}
+	case "enableNetworkAddressUsageMetrics":
+		out.UsageMetrics = &boolValueXML{in.VPC.UsageMetrics}
 	default:
 		return nil, invalidParameter("Value (%s) for parameter attribute is invalid. Unknown attribute.", in.Attribute)
 	}

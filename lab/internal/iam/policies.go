@@ -85,6 +85,7 @@ type policyXML struct {
 	Path             string
 	DefaultVersionID string `xml:"DefaultVersionId"`
 	AttachmentCount  int
+	Boundaries       int `xml:"PermissionsBoundaryUsageCount"` // the lab has no boundaries
 	IsAttachable     bool
 	Description      string `xml:",omitempty"`
 	CreateDate       string

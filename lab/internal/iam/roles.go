@@ -39,6 +39,7 @@ type roleXML struct {
 	Text       string           `xml:"Description,omitempty"`
 	MaxSession int              `xml:"MaxSessionDuration,omitempty"`
 	Tags       *members[tagXML] `xml:"Tags"`
+	LastUsed   *struct{}        `xml:"RoleLastUsed"`
 }
 
 // roleXML renders a role; lists omit its tags.
@@ -88,7 +89,9 @@ func getRole(t *tx, p *params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return roleResult{t.roleXML(r, true)}, nil
+	x := t.roleXML(r, true)
+	x.LastUsed = &struct{}{} // the lab does not record it: as a role that was never used
+	return roleResult{x}, nil
 }
 
 // deleteRole refuses a role that still has policies or is in a profile (IAM API
