@@ -66,3 +66,33 @@ func describeInstanceCreditSpecifications(t *tx, in describeCreditsInput) (*desc
 	}
 	return newDescribed("instanceCreditSpecificationSet", page, next), nil
 }
+
+type modifyCreditsInput struct {
+	dryRun
+	ClientToken string
+	Credits     []struct {
+		Instance *instanceRecord `form:"InstanceId,required"`
+		creditInput
+	} `form:"InstanceCreditSpecification,required"`
+}
+
+type creditInstanceXML struct {
+	ID string `xml:"instanceId"`
+}
+
+type modifyCreditsOutput struct {
+	response
+	Changed set[creditInstanceXML] `xml:"successfulInstanceCreditSpecificationSet"`
+	Refused set[creditInstanceXML] `xml:"unsuccessfulInstanceCreditSpecificationSet"`
+}
+
+func modifyInstanceCreditSpecification(_ *tx, in modifyCreditsInput) (*modifyCreditsOutput, error) {
+	out := &modifyCreditsOutput{}
+	for _, c := range in.Credits {
+		if err := c.Instance.changeCredits(c.creditInput); err != nil {
+			return nil, err
+		}
+		out.Changed.Items = append(out.Changed.Items, creditInstanceXML{c.Instance.ID})
+	}
+	return out, nil
+}

@@ -72,6 +72,7 @@ type instanceRecord struct {
 	Nested              bool
 	Profile             profileRecord
 	DNSNames            dnsNameOptions
+	Monitored           bool
 	Credits             string // standard or unlimited, of a burstable type
 	tagHolder
 }
@@ -117,7 +118,7 @@ type instanceXML struct {
 	Type                string              `xml:"instanceType" filter:"instance-type"`
 	Launched            string              `xml:"launchTime" filter:"launch-time"`
 	Placement           placementXML        `xml:"placement" filter:""`
-	Monitoring          string              `xml:"monitoring>state"`
+	Monitoring          string              `xml:"monitoring>state" filter:"monitoring-state"`
 	Subnet              string              `xml:"subnetId,omitempty" filter:"subnet-id"`
 	VPC                 string              `xml:"vpcId,omitempty" filter:"vpc-id"`
 	Address             string              `xml:"privateIpAddress,omitempty" filter:"private-ip-address"`
@@ -185,7 +186,7 @@ func (i *instanceRecord) defaults() instanceDefaultsXML {
 
 func (t *tx) instanceXML(i *instanceRecord) instanceXML {
 	x := instanceXML{ID: i.ID, Image: i.Image, State: newStateXML(i.State), KeyName: i.KeyName, LaunchIndex: i.LaunchIndex,
-		Type: i.Type, Launched: timestamp(i.Launched), Monitoring: "disabled", Token: i.Token, Tags: i.Tags.xml(),
+		Type: i.Type, Launched: timestamp(i.Launched), Monitoring: i.monitoring(), Token: i.Token, Tags: i.Tags.xml(),
 		Placement:    placementXML{i.Zone, t.cfg.zoneID(i.Zone), "", "default"},
 		Architecture: architecture, RootType: "ebs", RootName: rootDevice, Virtualization: "hvm", Hypervisor: "xen", ENA: true,
 		CPU: cpuOptions(i), Metadata: i.Metadata, Platform: "Linux/UNIX", Usage: "RunInstances",

@@ -98,7 +98,7 @@ func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instance
 		Reservation: reservation, Image: in.ImageId, Type: cmp.Or(in.InstanceType, "t3.micro"), KeyName: in.KeyName,
 		State: statePending, Launched: t.now, Created: t.now, Token: in.ClientToken,
 		Protected: in.DisableApiTermination, StopProtected: in.DisableApiStop,
-		EBSOptimized: in.EbsOptimized,
+		EBSOptimized: in.EbsOptimized, Monitored: in.Monitoring.Enabled,
 	}
 	if err := i.onShutdown(cmp.Or(in.InstanceInitiatedShutdownBehavior, shutdownStop)); err != nil {
 		return nil, err

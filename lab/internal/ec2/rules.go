@@ -234,9 +234,7 @@ func authorize(egress bool) func(*tx, authorizeInput) (*authorizeOutput, error) 
 		for _, r := range rules {
 			have := t.rulesOf(in.Group.ID, egress)
 			if slices.ContainsFunc(have, r.same) {
-				return nil, fail("InvalidPermission.Duplicate",
-					"the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists",
-					cmp.Or(r.CIDR, r.Source), r.Protocol, r.From, r.To)
+				return nil, duplicateRule(r)
 			}
 			if len(have)-count(have, func(o *ruleRecord) bool { return o.other(r) }) >= maxRules {
 				return nil, fail("RulesPerSecurityGroupLimitExceeded",
@@ -249,6 +247,12 @@ func authorize(egress bool) func(*tx, authorizeInput) (*authorizeOutput, error) 
 		}
 		return &authorizeOutput{Return: true, Rules: setOf(rules, t.ruleXML)}, nil
 	}
+}
+
+func duplicateRule(r *ruleRecord) error {
+	return fail("InvalidPermission.Duplicate",
+		"the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists",
+		cmp.Or(r.CIDR, r.Source), r.Protocol, r.From, r.To)
 }
 
 type revokeInput struct {
