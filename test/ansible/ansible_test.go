@@ -42,6 +42,9 @@ func statement(s document) document {
 }
 
 func TestAnsible(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute")
+	}
 	for _, needed := range []string{playbook, "/usr/lib/python3/dist-packages/boto3"} {
 		if _, err := os.Stat(needed); err != nil {
 			t.Skipf("%s is not there (apt-get install ansible python3-boto3): %v", needed, err)
@@ -107,7 +110,8 @@ func (a ansible) play(name string, args ...string) (changed int) {
 	cmd := exec.CommandContext(a.t.Context(), playbook,
 		append(args, "--extra-vars", "@"+filepath.Join(a.home, "vars.json"), filepath.Join("testdata", name))...)
 	// Debian's Python without locally installed packages, and no configuration of the user's.
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + a.home, "LANG=C.UTF-8", "ANSIBLE_CONFIG=" + filepath.Join(a.home, "ansible.cfg"),
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + a.home, "LANG=C.UTF-8",
+		"ANSIBLE_CONFIG=" + filepath.Join(a.home, "ansible.cfg"),
 		"ANSIBLE_PIPELINING=true", "ANSIBLE_DEPRECATION_WARNINGS=false", "ANSIBLE_LOCALHOST_WARNING=false",
 		"ANSIBLE_INVENTORY_UNPARSED_WARNING=false", "AWS_EC2_METADATA_DISABLED=true", "AWS_MAX_ATTEMPTS=1"}
 	out, err := cmd.CombinedOutput()

@@ -12,9 +12,8 @@ import "strings"
 // tests (cloud-custodian/cloud-custodian, tests/data/placebo, 2017 to January 2026:
 // DescribeInstances, DescribeNetworkInterfaces, DescribeVolumes, ... and IAM's Get and List
 // calls); instance types are those of moto (moto/ec2/resources/instance_types.json,
-// August 2026), AWS's own answer for all regions. The rest are examples of the EC2 API
-// Reference, page of the action: those of AvailabilityZone, InstanceStatus, SecurityGroupRule,
-// and all below a comment that says so.
+// August 2026), AWS's own answer for all regions. The rest are the examples of AWS's
+// command line (awscli/examples/ec2 in Debian's package).
 var alwaysShown = map[string]string{
 	"ec2 Address": "AllocationId Domain NetworkBorderGroup PublicIp PublicIpv4Pool",
 	"ec2 CapacityReservationSpecificationResponse": "CapacityReservationPreference",
@@ -47,12 +46,13 @@ var alwaysShown = map[string]string{
 	"ec2 InternetGateway":                   "Attachments InternetGatewayId OwnerId Tags",
 	"ec2 InternetGatewayAttachment":         "State VpcId",
 	"ec2 IpPermission":                      "IpProtocol IpRanges Ipv6Ranges PrefixListIds UserIdGroupPairs",
-	"ec2 KeyPairInfo":                       "CreateTime KeyFingerprint KeyName KeyPairId KeyType Tags",
+	"ec2 KeyPairInfo":                       "KeyFingerprint KeyName KeyPairId",
 	"ec2 Monitoring":                        "State",
-	"ec2 NatGateway":                        "ConnectivityType CreateTime NatGatewayAddresses NatGatewayId State SubnetId VpcId",
-	"ec2 NatGatewayAddress":                 "NetworkInterfaceId PrivateIp",
-	"ec2 NetworkAcl":                        "Associations Entries IsDefault NetworkAclId OwnerId Tags VpcId",
-	"ec2 NetworkAclEntry":                   "Egress Protocol RuleAction RuleNumber",
+	"ec2 NatGateway": "ConnectivityType CreateTime NatGatewayAddresses NatGatewayId State " +
+		"SubnetId VpcId",
+	"ec2 NatGatewayAddress": "NetworkInterfaceId PrivateIp",
+	"ec2 NetworkAcl":        "Associations Entries IsDefault NetworkAclId OwnerId Tags VpcId",
+	"ec2 NetworkAclEntry":   "Egress Protocol RuleAction RuleNumber",
 	"ec2 NetworkInterface": "AvailabilityZone Description Groups InterfaceType Ipv6Addresses MacAddress " +
 		"NetworkInterfaceId Operator OwnerId PrivateIpAddress PrivateIpAddresses RequesterManaged SourceDestCheck Status " +
 		"SubnetId TagSet VpcId",
@@ -80,8 +80,9 @@ var alwaysShown = map[string]string{
 	"ec2 UserIdGroupPair":                "GroupId UserId",
 	"ec2 Volume": "Attachments AvailabilityZone AvailabilityZoneId CreateTime Encrypted Iops MultiAttachEnabled " +
 		"Operator Size SnapshotId State VolumeId VolumeType",
-	"ec2 VolumeAttachment":        "AttachTime DeleteOnTermination Device InstanceId State VolumeId",
-	"ec2 Vpc":                     "CidrBlock CidrBlockAssociationSet DhcpOptionsId InstanceTenancy IsDefault OwnerId State VpcId",
+	"ec2 VolumeAttachment": "AttachTime DeleteOnTermination Device InstanceId State VolumeId",
+	"ec2 Vpc": "CidrBlock CidrBlockAssociationSet DhcpOptionsId InstanceTenancy IsDefault OwnerId " +
+		"State VpcId",
 	"ec2 VpcCidrBlockAssociation": "AssociationId CidrBlock CidrBlockState",
 
 	// Instance types.
@@ -106,12 +107,11 @@ var alwaysShown = map[string]string{
 	"ec2 ProcessorInfo":      "Manufacturer SupportedArchitectures",
 	"ec2 VCpuInfo":           "DefaultCores DefaultThreadsPerCore DefaultVCpus",
 
-	// Examples of the EC2 API Reference.
-	"ec2 AvailabilityZone": "GroupName Messages NetworkBorderGroup OptInStatus RegionName State ZoneId ZoneName ZoneType",
-	"ec2 InstanceStatus":   "AvailabilityZone InstanceId InstanceState InstanceStatus SystemStatus",
-	"ec2 Region":           "Endpoint OptInStatus RegionName",
-	"ec2 SecurityGroupRule": "FromPort GroupId GroupOwnerId IpProtocol IsEgress SecurityGroupRuleArn " +
-		"SecurityGroupRuleId Tags ToPort",
+	// Examples of AWS's command line.
+	"ec2 AvailabilityZone":  "GroupName Messages NetworkBorderGroup OptInStatus RegionName State ZoneId ZoneName",
+	"ec2 InstanceStatus":    "AvailabilityZone InstanceId InstanceState InstanceStatus SystemStatus",
+	"ec2 Region":            "Endpoint OptInStatus RegionName",
+	"ec2 SecurityGroupRule": "FromPort GroupId GroupOwnerId IpProtocol IsEgress SecurityGroupRuleId Tags ToPort",
 
 	"iam InstanceProfile": "Arn CreateDate InstanceProfileId InstanceProfileName Path Roles",
 	"iam Policy": "Arn AttachmentCount CreateDate DefaultVersionId IsAttachable Path PermissionsBoundaryUsageCount " +

@@ -208,13 +208,19 @@ func equal(a, b any) bool {
 }
 
 // newerActions calls, with AWS's SDK for Go, the actions that Debian's command line, of
-// January 2023, does not have. Any other action needs a script.
+// January 2023, does not have. Any other action needs a script. It also lists all instance
+// types, which takes the command line long.
 func newerActions(t *testing.T, seen *recorder) {
 	t.Helper()
 	api := labtest.NewAPI(t, labtest.APIOptions{Region: region})
 	cfg := api.Config()
 	cfg.HTTPClient = labtest.Direct{Handler: seen.note(api)}
 	client, ctx := ec2.NewFromConfig(cfg), t.Context()
+	for p := ec2.NewDescribeInstanceTypesPaginator(client, nil); p.HasMorePages(); {
+		if _, err := p.NextPage(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
 	vpc, err := client.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: ptr("10.0.0.0/16")})
 	if err != nil {
 		t.Fatal(err)

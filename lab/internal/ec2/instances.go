@@ -188,9 +188,11 @@ func (t *tx) instanceXML(i *instanceRecord) instanceXML {
 	x := instanceXML{ID: i.ID, Image: i.Image, State: newStateXML(i.State), KeyName: i.KeyName, LaunchIndex: i.LaunchIndex,
 		Type: i.Type, Launched: timestamp(i.Launched), Monitoring: i.monitoring(), Token: i.Token, Tags: i.Tags.xml(),
 		Placement:    placementXML{i.Zone, t.cfg.zoneID(i.Zone), "", "default"},
-		Architecture: architecture, RootType: "ebs", RootName: rootDevice, Virtualization: "hvm", Hypervisor: "xen", ENA: true,
+		Architecture: architecture, RootType: "ebs", RootName: rootDevice, Virtualization: "hvm", Hypervisor: "xen",
+		ENA: true,
 		CPU: cpuOptions(i), Metadata: i.Metadata, Platform: "Linux/UNIX", Usage: "RunInstances",
-		instanceDefaultsXML: i.defaults(), EBSOptimized: i.EBSOptimized, Profile: i.Profile.xml(), Devices: setOf(t.volumesOf(i.ID), (*volumeRecord).deviceXML)}
+		instanceDefaultsXML: i.defaults(), EBSOptimized: i.EBSOptimized, Profile: i.Profile.xml(),
+		Devices: setOf(t.volumesOf(i.ID), (*volumeRecord).deviceXML)}
 	if i.Reason.Code != "" {
 		x.StateReason, x.Reason = &i.Reason, i.Reason.Message
 	}

@@ -282,7 +282,8 @@ func (t *tx) launchNIC(in runInstancesInput, i *instanceRecord, n nicInput) erro
 		i.VPC, i.Subnet, i.Zone = e.VPC, e.Subnet, t.zoneOf(e)
 		i.DNSNames = t.Subnets[e.Subnet].DNSNames
 		names := in.PrivateDnsNameOptions
-		err := i.DNSNames.change(names.HostnameType, names.EnableResourceNameDnsARecord, names.EnableResourceNameDnsAAAARecord)
+		err := i.DNSNames.change(names.HostnameType, names.EnableResourceNameDnsARecord,
+			names.EnableResourceNameDnsAAAARecord)
 		if err != nil {
 			return err
 		}

@@ -77,7 +77,8 @@ func modifyPrivateDnsNameOptions(_ *tx, in modifyDNSNamesInput) (*done, error) {
 		i.State != stateStopped {
 		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in the 'stopped' state.", i.ID)
 	}
-	err := i.DNSNames.change(in.PrivateDnsHostnameType, in.EnableResourceNameDnsARecord, in.EnableResourceNameDnsAAAARecord)
+	err := i.DNSNames.change(in.PrivateDnsHostnameType, in.EnableResourceNameDnsARecord,
+		in.EnableResourceNameDnsAAAARecord)
 	if err != nil {
 		return nil, err
 	}
