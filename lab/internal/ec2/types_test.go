@@ -61,6 +61,20 @@ func TestTypesByPage(t *testing.T) {
 	l.wantCode(err, "InvalidParameterValue")
 }
 
+// A type whose processor cannot run the image is neither launched nor changed to.
+func TestTypeOfAnotherArchitecture(t *testing.T) {
+	l := newLab(t)
+	s := l.subnet(l.vpc("10.0.0.0/16"), "10.0.1.0/24")
+	_, err := l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "m6g.large",
+		SubnetId: &s, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+	l.wantCode(err, "InvalidParameterValue")
+	id := l.run("t3.small", *l.eni(s, "").NetworkInterfaceId)
+	l.stop(id)
+	_, err = l.ModifyInstanceAttribute(l.ctx, &ec2.ModifyInstanceAttributeInput{InstanceId: &id,
+		InstanceType: &types.AttributeValue{Value: aws.String("t4g.small")}})
+	l.wantCode(err, "InvalidParameterValue")
+}
+
 // A zone lacks some types: they are not among its offerings, and launching them there
 // fails.
 func TestTypeMissingInAZone(t *testing.T) {
