@@ -7,10 +7,11 @@ GO ?= go
 CLOUD ?= examples/lab.yaml
 
 # Packages of this host: what the lab builds its images and machines with, what
-# the tests look at clouds, API and captures with, what the benchmarks compare
+# the tests look at clouds, dashboard, API and captures with, what the benchmarks compare
 # with, what steps the clock of services, and what the eBPF program is compiled with.
 LAB_PACKAGES := mmdebstrap systemd-container apt-utils xz-utils
-TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl awscli ansible python3-boto3 tshark
+TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl awscli ansible python3-boto3 tshark chromium libnss3-tools \
+	tesseract-ocr tesseract-ocr-eng imagemagick
 BENCH_PACKAGES := iptables
 CHAOS_PACKAGES := gcc libc6-dev
 GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev

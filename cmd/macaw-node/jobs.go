@@ -26,13 +26,9 @@ func jobs(t *terminal.Terminal) []*cobra.Command {
 		Use: "apply", Short: "Make this machine the node that a spec describes",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runJob(cmd.Context(), t.Stdout, func(ctx context.Context, progress node.Progress) error {
-				b, err := smallfile.Read(spec)
+				s, err := readSpec(spec)
 				if err != nil {
 					return err
-				}
-				var s nodeapi.Spec
-				if err := json.Unmarshal(b, &s); err != nil {
-					return fmt.Errorf("reading %s: %w", spec, err)
 				}
 				return node.Make(ctx, s, progress)
 			})
@@ -57,6 +53,37 @@ func jobs(t *terminal.Terminal) []*cobra.Command {
 		terminal.Service(cmd)
 	}
 	return all
+}
+
+// certificatesCommand is what a timer runs every day.
+func certificatesCommand(t *terminal.Terminal) *cobra.Command {
+	return terminal.Service(&cobra.Command{
+		Use: "certificates", Hidden: true, Args: cobra.NoArgs,
+		Short: "Issue this node's certificates anew if they expire soon",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := readSpec(nodeapi.SpecPath)
+			if err != nil {
+				return err
+			}
+			renewed, err := node.RenewCertificates(cmd.Context(), s.OpenStack)
+			for _, path := range renewed {
+				fmt.Fprintln(t.Stdout, "issued", path)
+			}
+			return err
+		},
+	})
+}
+
+func readSpec(path string) (nodeapi.Spec, error) {
+	var s nodeapi.Spec
+	b, err := smallfile.Read(path)
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return s, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return s, nil
 }
 
 // runJob runs a job and logs its steps, one JSON document per line. The last line has the result,

@@ -11,6 +11,7 @@ import (
 	"io"
 	"strings"
 
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -24,7 +25,8 @@ var errNoAnswer = errors.New("the answer is not one of AWS; a proxy or a portal 
 // CheckAnswers makes a client of EC2 or IAM refuse responses that are not AWS's. The SDK treats an
 // empty body, or another page, as a response with no results: up would make a second cloud, and
 // down would conclude that nothing is left. It is one of a client's APIOptions, but not for the
-// services that credentials come from, whose responses have another form.
+// services that credentials come from, whose responses have another form. Service Quotas answers in
+// JSON, which the SDK's decoder refuses in any other form.
 func CheckAnswers(stack *middleware.Stack) error {
 	check := middleware.DeserializeMiddlewareFunc("macaw.CheckAnswers", checkAnswer)
 	return stack.Deserialize.Add(check, middleware.After)
@@ -35,7 +37,8 @@ func checkAnswer(
 ) (middleware.DeserializeOutput, middleware.Metadata, error) {
 	out, metadata, err := next.HandleDeserialize(ctx, in)
 	response, ok := out.RawResponse.(*smithyhttp.Response)
-	if err != nil || !ok || response.StatusCode < 200 || response.StatusCode > 299 {
+	json := strings.HasPrefix(awsmiddleware.GetServiceID(ctx), "Service Quotas")
+	if err != nil || !ok || json || response.StatusCode < 200 || response.StatusCode > 299 {
 		return out, metadata, err
 	}
 	var read bytes.Buffer

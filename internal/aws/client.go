@@ -4,6 +4,7 @@ package aws
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,8 +25,20 @@ func HTTPClient() *awshttp.BuildableClient {
 // Retryer retries in the SDK's adaptive mode, which slows down all calls while AWS throttles.
 func Retryer() aws.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-		o.StandardOptions = append(o.StandardOptions, func(s *retry.StandardOptions) { s.MaxAttempts = 8 })
+		o.StandardOptions = append(o.StandardOptions, func(s *retry.StandardOptions) {
+			s.MaxAttempts = 8
+			s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(noCapacity)}, s.Retryables...)
+		})
 	})
+}
+
+// noCapacity keeps the SDK from repeating a launch in a zone without capacity: AWS answers with the
+// status of a server error, and the next answer is the same.
+func noCapacity(err error) aws.Ternary {
+	if strings.HasPrefix(Code(err), "Insufficient") {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
 }
 
 // TellingRetryer is Retryer, and reports why calls are repeated: tries can take a minute.
@@ -72,6 +85,6 @@ func (t *telling) RetryDelay(attempt int, err error) (time.Duration, error) {
 // connections, [Retryer], and errors that name an unreachable endpoint, with a hint.
 func Complete(cfg aws.Config, unreachable string) aws.Config {
 	cfg.HTTPClient, cfg.Retryer = HTTPClient(), Retryer
-	cfg.APIOptions = append(cfg.APIOptions, nameUnreachable(unreachable), CheckAnswers)
+	cfg.APIOptions = append(cfg.APIOptions, nameUnreachable(unreachable), NameDenied, CheckAnswers)
 	return cfg
 }

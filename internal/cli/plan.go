@@ -36,10 +36,12 @@ not cover what runs on the nodes: up compares that on the node.`,
 					fmt.Fprintln(w, "+ bring the lab up")
 				}
 				if plan.Empty() && len(plan.Drift) == 0 {
-					_, err := fmt.Fprintln(w, "AWS matches the cloud file.")
-					return err
+					fmt.Fprintln(w, "AWS matches the cloud file.")
 				}
 				_, err := fmt.Fprint(w, plan.Plan)
+				for _, g := range plan.Guests {
+					_, err = fmt.Fprintf(w, "  %s: %s\n", g.Node, g.Text)
+				}
 				return err
 			})
 			if err == nil && exitCode && !plan.Empty() {

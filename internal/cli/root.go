@@ -51,10 +51,11 @@ and makes Neutron's external network a true part of the VPC: any number of
 routers and floating IPs behind one ENI, each with its own Elastic IP.
 
 The exit status is 0 after success, 1 after an error, 2 if the command line is
-invalid, 3 if "plan --exit-code" finds something to do, 130 after SIGINT (Ctrl-C)
-and 143 after SIGTERM. Any command may be interrupted at any point; one that runs
+invalid, 3 if "plan --exit-code" finds something to do, 4 if a check of "preflight"
+fails, 130 after SIGINT (Ctrl-C) and 143 after SIGTERM. Any command may be interrupted at any point; one that runs
 until it is interrupted, such as "lab pcap", then ends with 0.`,
 		Example: `  macaw up examples/lab.yaml       # a cloud on the lab: no AWS account needed
+  macaw preflight cloud.yaml       # whether the AWS account can carry it
   macaw plan cloud.yaml            # what up would do
   macaw verify cloud.yaml          # a guest, reached from outside
   macaw down cloud.yaml            # remove all of it`,
@@ -65,9 +66,10 @@ until it is interrupted, such as "lab pcap", then ends with 0.`,
 		&cobra.Group{ID: "lab", Title: "The lab, a local AWS:"},
 	)
 	root.AddCommand(
-		a.upCommand(), terminal.ReadOnly(a.planCommand()), a.downCommand(), terminal.ReadOnly(a.statusCommand()),
+		a.upCommand(), terminal.ReadOnly(a.planCommand()), terminal.ReadOnly(a.preflightCommand()), a.downCommand(),
+		terminal.ReadOnly(a.statusCommand()),
 		a.verifyCommand(),
-		a.bakeCommand(), a.sshCommand(), a.agentCommand(), a.forwardCommand(),
+		a.bakeCommand(), a.envCommand(), a.sshCommand(), a.agentCommand(), a.forwardCommand(),
 	)
 	return root
 }

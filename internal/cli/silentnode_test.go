@@ -166,7 +166,7 @@ func TestSilentNode(t *testing.T) {
 			"forward list": "error: fetching the cloud's credentials: " + lost,
 			"forward add":  "error: fetching the cloud's credentials: " + lost,
 			"ssh":          "Timeout, server " + strings.TrimSuffix(address, ":22") + " not responding.",
-			"up":           "error: asking the node for its architecture: " + lost,
+			"up":           "error: reading the node's certificate authority: " + lost,
 			"bake":         "error: asking the node for its architecture: ",
 		}[command]
 		if !strings.Contains(stderr, want) {

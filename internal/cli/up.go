@@ -18,7 +18,7 @@ import (
 
 func (a *App) upCommand() *cobra.Command {
 	var when string
-	var yes bool
+	var yes, restart bool
 	cmd := &cobra.Command{
 		Use:     "up FILE",
 		GroupID: "cloud",
@@ -29,7 +29,10 @@ alone, so the command can be run again at any time; it can be interrupted at any
 point, and the next run continues there.
 
 A node that was removed from the file, or renamed, is destroyed with its data, but
-only with --yes; macaw plan shows it before.`,
+only with --yes; macaw plan shows it before.
+
+Some changes, such as another instance type, need a stopped instance. macaw plan
+shows them; --restart stops the instance, makes them and starts it again.`,
 		Example: `  macaw up examples/lab.yaml
   macaw up cloud.yaml --verify=never
   macaw up cloud.yaml --output json`,
@@ -43,7 +46,7 @@ only with --yes; macaw plan shows it before.`,
 			if err != nil {
 				return err
 			}
-			res, err := d.Up(cmd.Context(), deploy.UpOptions{Verify: deploy.When(when), Destroy: yes})
+			res, err := d.Up(cmd.Context(), deploy.UpOptions{Verify: deploy.When(when), Destroy: yes, Restart: restart})
 			if err != nil {
 				return err
 			}
@@ -55,6 +58,7 @@ only with --yes; macaw plan shows it before.`,
 	cmd.Flags().StringVar(&when, "verify", string(deploy.Auto),
 		"try the cloud out: always, never, or auto: when something has changed since it was")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "continue even if an instance and its data would be destroyed")
+	cmd.Flags().BoolVar(&restart, "restart", false, "stop and start an instance if a change needs it")
 	_ = cmd.RegisterFlagCompletionFunc("verify", cobra.FixedCompletions(whenToVerify, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

@@ -39,7 +39,34 @@ type Management struct {
 	Subnet netip.Prefix
 	// Allow lists the networks that may reach SSH, the APIs and the dashboard.
 	Allow []netip.Prefix
+	// Domain is a DNS name of the controller's Elastic IP, by which the APIs and the dashboard are
+	// called; empty if they are called by the address.
+	Domain string
+	// TLS has the certificate for Domain; the zero value is one of the cloud's own authority.
+	TLS TLS
 }
+
+// TLS has a certificate from another authority than the cloud's own, or where to obtain one. The files
+// are in PEM form, and their paths relative to the cloud file.
+type TLS struct {
+	Certificate string // the certificate and its issuers
+	Key         string
+	ACME        ACME
+	// Authority has the certificates that clients trust it by; empty for those of the system.
+	Authority string
+}
+
+// ACME is an authority that issues certificates by itself (RFC 8555), such as Let's Encrypt. The zero
+// value is none.
+type ACME struct {
+	Directory string // URL
+	Email     string // told of problems; may be empty
+	// Authority has the certificates that Directory is trusted by; empty for those of the system.
+	Authority string
+}
+
+// Own reports whether the certificates come from the cloud's own authority.
+func (t TLS) Own() bool { return t.Certificate == "" && t.ACME.Directory == "" }
 
 // Provider is Neutron's external network.
 type Provider struct {

@@ -19,6 +19,9 @@ const (
 	defaultDisk           = 40 // GiB
 	defaultElasticIPQuota = 20
 	defaultReleaseAfter   = model.Wait(24 * time.Hour) // longer than a night
+	// letsEncrypt is the directory of the best-known ACME authority
+	// (https://letsencrypt.org/docs/acme-protocol-updates).
+	letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
 	// labOperator is this machine's address on the lab's Internet. As on AWS, a cloud in the lab
 	// admits its operator and hardly anybody else.
 	labOperator = "198.51.100.1/32"
@@ -38,6 +41,9 @@ func (d *decoder) defaults(c *Cloud) {
 	}
 	if !d.has("management.allow") && c.InLab() {
 		c.Management.Allow = []netip.Prefix{netip.MustParsePrefix(labOperator)}
+	}
+	if acme := &c.Management.TLS.ACME; d.has("management.tls.acme") && !d.has("management.tls.acme.directory") {
+		acme.Directory = letsEncrypt
 	}
 	if !d.has("provider.addresses") {
 		c.Provider.Addresses = defaultAddresses

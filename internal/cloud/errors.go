@@ -4,6 +4,7 @@ package cloud
 
 import (
 	"fmt"
+	"path/filepath"
 	"sort"
 	"strings"
 )
@@ -50,6 +51,14 @@ func (c *Cloud) Reject(path, hint, format string, args ...any) error {
 
 // FileName is the path of the cloud file, as given.
 func (c *Cloud) FileName() string { return c.places.file }
+
+// Beside returns a path that the cloud file names, which may be relative to that file.
+func (c *Cloud) Beside(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(c.places.file), path)
+}
 
 // Errors are all mistakes in a cloud file, in the file's order.
 type Errors []*Error

@@ -86,6 +86,17 @@ func (d *decoder) cloud(root ast.Node, c *Cloud) {
 					}
 				})
 			}},
+			field{"domain", text(&c.Management.Domain)},
+			field{"tls", section(
+				field{"certificate", text(&c.Management.TLS.Certificate)},
+				field{"key", text(&c.Management.TLS.Key)},
+				field{"acme", section(
+					field{"directory", text(&c.Management.TLS.ACME.Directory)},
+					field{"email", text(&c.Management.TLS.ACME.Email)},
+					field{"authority", text(&c.Management.TLS.ACME.Authority)},
+				)},
+				field{"authority", text(&c.Management.TLS.Authority)},
+			)},
 		)},
 		field{"provider", section(
 			field{"subnet", prefix(&c.Provider.Subnet)},

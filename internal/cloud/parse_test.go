@@ -316,10 +316,26 @@ func TestErrors(t *testing.T) {
 			`x.yaml:1:7: name: "sg": names of security groups begin with the cloud's name, and AWS refuses sg-`}},
 		{"name of groups too", "name: sg-1\ntarget: lab\n", []string{
 			`x.yaml:1:7: name: "sg-1": names of security groups begin with the cloud's name, and AWS refuses sg-`}},
-		{"too many rules", aws + "management:\n  allow: [" + networks(8) + "]\n", []string{
-			"x.yaml:4:10: management.allow: 8 networks with 8 ports each need 65 rules, " +
-				"and a security group of AWS has at most 60: at most 7 networks",
+		{"too many rules", aws + "management:\n  allow: [" + networks(20) + "]\n", []string{
+			"x.yaml:4:10: management.allow: 20 networks with 3 ports each need 61 rules, " +
+				"and a security group of AWS has at most 60: at most 19 networks",
 			"hint: join neighbours to larger networks"}},
+		{"no host name", lab + "management: {domain: 198.51.100.7}\n", []string{
+			`x.yaml:3:22: management.domain: "198.51.100.7" is not a host name`,
+			"hint: leave it out to call the cloud by its address"}},
+		{"no domain", lab + "management: {domain: localhost}\n", []string{
+			`x.yaml:3:22: management.domain: "localhost" is not a host name`,
+			"hint: write it like cloud.example.org, in lower case"}},
+		{"certificate for nothing", lab + "management: {tls: {certificate: a.pem, key: a.key}}\n", []string{
+			"x.yaml:3:19: management.tls: needs the domain that the certificate is for",
+			"hint: management.domain: cloud.example.org"}},
+		{"certificate without key", lab + "management: {domain: a.example.org, tls: {certificate: a.pem}}\n", []string{
+			"x.yaml:3:42: management.tls: needs both a certificate and its key, or acme",
+			"hint: leave it out for a certificate of the cloud's own authority"}},
+		{"two certificates", lab + "management: {domain: a.example.org, tls: {certificate: a.pem, key: a.key, acme: {}}}\n",
+			[]string{"x.yaml:3:81: management.tls.acme: either a certificate is given or ACME issues one, not both"}},
+		{"no ACME server", lab + "management: {domain: a.example.org, tls: {acme: {directory: acme.example.org}}}\n",
+			[]string{`x.yaml:3:61: management.tls.acme.directory: "acme.example.org" is not an https URL`}},
 		{"no zone", lab + "availabilityZone: nowhere\n", []string{
 			`x.yaml:3:19: availabilityZone: "nowhere" is not an availability zone such as eu-central-1a`,
 			"hint: leave it out for the first that has the instance type"}},

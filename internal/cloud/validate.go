@@ -64,9 +64,9 @@ func prefixes(all ...string) []netip.Prefix {
 	return out
 }
 
-// ManagementPorts are the TCP ports that an operator needs: SSH, the dashboard and its console, and
-// the APIs of keystone, nova, placement, glance and neutron.
-func ManagementPorts() []uint16 { return []uint16{22, 80, 5000, 6080, 8774, 8778, 9292, 9696} }
+// ManagementPorts are the TCP ports that an operator needs: SSH, and HTTPS for the APIs, the dashboard
+// and its consoles. Port 80 redirects to it.
+func ManagementPorts() []uint16 { return []uint16{22, 80, 443} }
 
 // A security group has at most 60 inbound rules (VPC User Guide,
 // amazon-vpc-limits); one of them lets nodes reach each other.
@@ -77,6 +77,7 @@ const nameHint = "lower-case letters, digits and hyphens, a letter first, at mos
 func (d *decoder) validate(c *Cloud) {
 	d.validateIdentity(c)
 	d.validateNetworks(c)
+	d.validateTLS(c.Management)
 	d.validateProvider(c)
 	d.validateNodes(c)
 	d.validateLimits(c)

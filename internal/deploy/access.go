@@ -3,11 +3,13 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
 
+	"macaw.example/internal/infra"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/nodeapi"
 )
@@ -16,8 +18,33 @@ import (
 type access struct {
 	Auth neutron.Auth
 	path string // of the clouds.yaml that has the entry
+	ca   string // path of the certificates to trust, empty for the system's
 	// refused is why that is not the user's own clouds.yaml; nil if it is.
 	refused error
+}
+
+// Env is how OpenStack's clients find a cloud.
+type Env struct {
+	Cloud     string `json:"cloud"`      // its name in CloudsYAML
+	Clouds    string `json:"cloudsYAML"` // path
+	Auth      string `json:"authURL"`    // Keystone's
+	Dashboard string `json:"dashboard"`  // URL
+	// CACert is the path of the certificates to trust the cloud by; empty for those of the system.
+	CACert string `json:"cacert,omitempty"`
+}
+
+// Env fetches the administrator's credentials and puts them into clouds.yaml.
+func (d *Deployment) Env(ctx context.Context) (env Env, err error) {
+	err = d.onNode(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
+		acc, err := d.takeAccess(ctx, h)
+		env = Env{Cloud: d.Cloud.Name, Clouds: acc.path, Auth: acc.Auth.URL, Dashboard: d.dashboard(n), CACert: acc.ca}
+		return err
+	})
+	return env, err
+}
+
+func (d *Deployment) dashboard(n infra.NodeOutput) string {
+	return fmt.Sprintf("https://%s/", cmp.Or(d.Cloud.Management.Domain, n.ManagementPublic))
 }
 
 // takeAccess fetches the administrator's credentials from the controller and puts them into
@@ -49,11 +76,24 @@ func (d *Deployment) fetchAccess(ctx context.Context, h Node) (access, error) {
 	if err != nil {
 		return access{}, err
 	}
+	var ca string
+	if auth.CA, ca, err = d.trusted(ctx, h); err != nil {
+		return access{}, err
+	}
+	if ca != "" {
+		trust(entry, ca)
+	}
 	path, refused, err := d.Home.putCloud(d.Cloud.Name, entry)
 	if err != nil {
 		return access{}, err
 	}
-	return access{Auth: auth, path: path, refused: refused}, nil
+	return access{Auth: auth, path: path, ca: ca, refused: refused}, nil
+}
+
+// trust makes an entry of clouds.yaml name a file with the authorities to trust.
+func trust(entry *yaml.Node, path string) {
+	entry.Content = append(entry.Content,
+		&yaml.Node{Kind: yaml.ScalarNode, Value: "cacert"}, &yaml.Node{Kind: yaml.ScalarNode, Value: path})
 }
 
 // authOf decodes an entry of clouds.yaml.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
@@ -54,6 +55,11 @@ func (h Home) of(cloud string) string         { return filepath.Join(h.Dir, clou
 func (h Home) key(cloud string) string        { return filepath.Join(h.of(cloud), "id_ed25519") }
 func (h Home) knownHosts(cloud string) string { return filepath.Join(h.of(cloud), "known_hosts") }
 
+// authorityKey is the file with the key of a cloud's certificate authority, and authority the one with
+// its certificate.
+func (h Home) authorityKey(cloud string) string { return filepath.Join(h.of(cloud), "authority.key") }
+func (h Home) authority(cloud string) string    { return filepath.Join(h.of(cloud), "authority.pem") }
+
 // Deployment is a cloud file and everything needed to make its cloud.
 type Deployment struct {
 	Cloud    *cloud.Cloud
@@ -75,9 +81,12 @@ type Deployment struct {
 
 	ec2     *ec2.Client
 	iam     *iam.Client
+	quotas  *servicequotas.Client
 	running *lab.Lab // the cloud's lab, if it has one that is up
 	// down means that the cloud's lab is not up: there is nothing to see.
 	down bool
+	// restart permits stopping running instances for changes that need it.
+	restart bool
 }
 
 // Limits bound the waits for nodes.
@@ -99,7 +108,7 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 
 // use makes the AWS clients from a configuration.
 func (d *Deployment) use(cfg aws.Config) {
-	d.ec2, d.iam = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
+	d.ec2, d.iam, d.quotas = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg), servicequotas.NewFromConfig(cfg)
 }
 
 func (d *Deployment) api() infra.Clients { return infra.Clients{EC2: d.ec2, IAM: d.iam} }

@@ -64,7 +64,7 @@ func (d *Deployment) removeInfra(ctx context.Context) (_ infra.Removal, err erro
 	look := d.Progress.Begin(phaseInfra, seeStep)
 	looked := sync.OnceFunc(func() { look(err) })
 	defer looked()
-	show := d.showActions()
+	show := d.showActions(new(int))
 	return infra.Down(ctx, d.api(), d.Cloud.Name,
 		func(k infra.Kept) {
 			looked()

@@ -18,6 +18,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/authority"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
 	"macaw.example/internal/neutron"
@@ -107,7 +109,7 @@ func (w *world) killable(text string) (*Deployment, *quiet, *process) {
 		Cloud: c, Home: w.home, Progress: progress, Command: "test",
 		AWS: func(context.Context) (aws.Config, error) {
 			cfg := w.aws.Config()
-			cfg.HTTPClient = p
+			cfg.HTTPClient, cfg.APIOptions = p, awsapi.Options
 			return cfg, nil
 		},
 		Dial: w.dial, OpenStack: w,
@@ -197,6 +199,16 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 			return "", errors.New("no such file")
 		}
 		return "clouds:\n  first:\n    auth: {auth_url: http://node/v3, username: admin, password: secret}\n", nil
+	case strings.HasPrefix(command, "sed -n '/BEGIN CERTIFICATE/"):
+		chain, _, _ := strings.Cut(n.files[nodeapi.Issuer], "-----BEGIN PRIVATE KEY")
+		return chain, nil
+	case command == "cat "+nodeapi.Authority:
+		// The issuer's chain ends with it.
+		chain, err := authority.DecodeChain([]byte(n.files[nodeapi.Issuer]))
+		if err != nil {
+			return "", err
+		}
+		return string(authority.EncodeChain(chain[1:])), nil
 	case strings.HasPrefix(command, "cat "+verifiedPath):
 		return n.files[verifiedPath], nil
 	case command == nodeapi.Program+" status --output json":
@@ -206,6 +218,10 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 }
 
 func (n *fakeNode) Run(ctx context.Context, command string, stdin io.Reader, _ io.Writer) error {
+	if file, ok := strings.CutPrefix(command, "rm -f "); ok {
+		delete(n.files, file)
+		return ctx.Err()
+	}
 	n.ran = append(n.ran, command)
 	return ctx.Err()
 }

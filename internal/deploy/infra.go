@@ -11,6 +11,7 @@ import (
 	"macaw.example/internal/hint"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/preflight"
 	"macaw.example/lab"
 )
 
@@ -49,32 +50,50 @@ func (d *Deployment) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
 	return nodes, nil
 }
 
-// planAWS returns the difference between the cloud file and what AWS has.
-func (d *Deployment) planAWS(ctx context.Context, publicKey string) (*infra.Plan, error) {
+// survey is what AWS has of a cloud and says of the account, what is to be done, and whether the
+// account can carry it.
+type survey struct {
+	seen   infra.Seen
+	plan   *infra.Plan
+	checks []preflight.Check
+}
+
+// err returns an error of the checks that failed, with their places in the cloud file.
+func (s survey) err(c *cloud.Cloud) error { return preflight.Error(c, s.checks) }
+
+// survey compares the cloud file with what AWS has, and makes all checks. For new subnets it avoids
+// zones that have turned out to have no capacity.
+func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...string) (s survey, err error) {
 	w := infra.Wanted{Cloud: d.Cloud, PublicKey: publicKey, UserData: userData(d.Cloud)}
-	seen, err := d.see(ctx)
-	if err != nil {
-		return nil, err
+	w.Restart = d.restart
+	if s.seen, err = d.see(ctx); err != nil {
+		return s, d.inRegion(ctx, err)
 	}
 	if d.down {
 		// The image that the lab will have once it is up.
 		w.Image = infra.Image{ID: d.Lab.StockImage(), Kind: infra.ImageStock}
-		return infra.PlanUp(w, seen)
+		s.plan, err = infra.PlanUp(w, s.seen)
+		return s, err
 	}
-	chosen := d.Cloud.Nodes[0].Image
-	w.Image, err = infra.FindImage(ctx, d.ec2, nodeapi.PackagesHash, chosen)
-	switch {
-	case errors.Is(err, infra.ErrNoImage) && chosen != "":
-		return nil, d.Cloud.Reject("nodes[0].image", "an image is of one region, and its owner says who may use it",
-			"AWS shows no image %s", chosen)
-	case err != nil && !errors.Is(err, infra.ErrNoImage):
-		return nil, err
+	w.Image, err = infra.FindImage(ctx, d.ec2, nodeapi.PackagesHash, d.Cloud.Nodes[0].Image)
+	noImage := errors.Is(err, infra.ErrNoImage)
+	if err != nil && !noImage {
+		return s, err
 	}
-	account, err := infra.Ask(ctx, d.ec2, d.Cloud)
+	if w.Virtualization, err = infra.AskVirtualization(ctx, d.ec2, d.Cloud, s.seen); err != nil {
+		return s, err
+	}
+	account, err := preflight.Ask(ctx, preflight.Clients{EC2: d.ec2, Quotas: d.quotas}, d.Cloud, w.Image)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	return infra.PlanIn(account, w, seen)
+	w.Zone = preflight.Zone(account, d.Cloud, s.seen, avoid...)
+	if s.plan, err = infra.PlanUp(w, s.seen); err != nil {
+		return s, err
+	}
+	s.checks = preflight.Run(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan, NoImage: noImage})
+	s.plan.Needs = preflight.Needs(s.checks)
+	return s, nil
 }
 
 // userData makes cloud-init set the node's name as host name: Nova and OVN identify a node by it.
@@ -89,35 +108,71 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 	if err != nil {
 		return nil, 0, err
 	}
-	var plan *infra.Plan
-	err = d.do(phaseInfra, seeStep, func() error {
-		plan, err = d.planAWS(ctx, key)
-		return err
-	})
-	if err != nil {
-		return nil, 0, err
-	}
-	if gone := plan.Destroys(); len(gone) > 0 && !destroy {
-		return nil, 0, hint.With(
-			fmt.Errorf("instance %s would be destroyed with its data: the file has no such node; nothing was changed",
-				gone[0].Detail),
-			"macaw plan shows all of it, macaw up --yes does it; or give the node its old name")
-	}
-	for _, drift := range plan.Drift {
-		d.Progress.Note(phaseInfra, drift.String())
-	}
 	defer d.watchLab(ctx)()
-	out, err := infra.Apply(ctx, d.api(), plan, d.showActions())
-	if err != nil {
-		return nil, 0, err
+	var full []string // zones without capacity
+	for actions := 0; ; {
+		var s survey
+		err = d.do(phaseInfra, seeStep, func() error {
+			if s, err = d.survey(ctx, key, full...); err != nil {
+				return err
+			}
+			return s.err(d.Cloud)
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+		if gone := s.plan.Destroys(); len(gone) > 0 && !destroy {
+			return nil, 0, hint.With(
+				fmt.Errorf("instance %s would be destroyed with its data: the file has no such node; nothing was changed",
+					gone[0].Detail),
+				"macaw plan shows all of it, macaw up --yes does it; or give the node its old name")
+		}
+		if len(full) == 0 {
+			d.tell(s)
+		}
+		made := 0
+		out, err := infra.Apply(ctx, d.api(), s.plan, d.showActions(&made))
+		actions += made
+		if err == nil {
+			return out.Nodes, actions, nil
+		}
+		if !infra.NoCapacity(err) || ctx.Err() != nil {
+			return nil, 0, d.unfinished(ctx, err, made)
+		}
+		if full, err = d.leaveZone(ctx, err, full); err != nil {
+			return nil, 0, d.unfinished(ctx, err, made)
+		}
 	}
-	return out.Nodes, len(plan.Actions), nil
 }
 
-// showActions shows the actions of a plan as steps.
-func (d *Deployment) showActions() infra.Progress {
+// tell notes what the user should know before anything is made.
+func (d *Deployment) tell(s survey) {
+	for _, drift := range s.plan.Drift {
+		d.Progress.Note(phaseInfra, drift.String())
+	}
+	for _, c := range s.checks {
+		if c.State == preflight.Unknown {
+			d.Progress.Note(phaseInfra, c.String())
+		}
+	}
+}
+
+// unfinished says what a run that failed has left.
+func (d *Deployment) unfinished(ctx context.Context, err error, made int) error {
+	if made == 0 || ctx.Err() != nil {
+		return err
+	}
+	return hint.With(err, "what has been made so far stays, and costs money: macaw up %[1]s goes on from there, "+
+		"macaw down %[1]s removes it", d.Cloud.FileName())
+}
+
+// showActions shows the actions of a plan as steps, and counts those that have been carried out.
+func (d *Deployment) showActions(made *int) infra.Progress {
 	running := map[string]func(error){}
 	return func(e infra.Event) {
+		if e.State == infra.Finished {
+			*made++
+		}
 		if e.State != infra.Started {
 			running[e.Action.ID](e.Err)
 			return

@@ -28,7 +28,12 @@ func (d *Deployment) Plan(ctx context.Context) (PlanResult, error) {
 	}
 	res := PlanResult{LabUp: d.down}
 	err = d.await(phaseInfra, seeStep, func() error {
-		res.Plan, err = d.planAWS(ctx, host.AuthorizedKey(key))
+		var s survey
+		s, err = d.survey(ctx, host.AuthorizedKey(key))
+		if err == nil {
+			err = s.err(d.Cloud)
+		}
+		res.Plan = s.plan
 		return err
 	})
 	if err == nil {

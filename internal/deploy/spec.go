@@ -24,7 +24,8 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.Spec, error) {
 	spec := nodeapi.Spec{
 		OpenStack: nodeapi.OpenStack{
 			Cloud: c.Name, Region: "RegionOne", Node: n.Name, Controller: management,
-			Management: nodeapi.Management{Address: management, Public: netip.MustParseAddr(n.ManagementPublic)},
+			Management: nodeapi.Management{Address: management, Public: netip.MustParseAddr(n.ManagementPublic),
+				Domain: c.Management.Domain},
 			Provider: nodeapi.Provider{
 				NICMAC: n.ProviderENI.MAC, Subnet: c.Provider.Subnet, Gateway: c.Provider.Subnet.Masked().Addr().Next(),
 				Primary: primary, Addresses: c.ProviderAddresses(), IPv6: ipv6,
@@ -35,6 +36,9 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.Spec, error) {
 	mac, err := model.ParseMAC(n.ProviderENI.MAC)
 	if err != nil {
 		return nodeapi.Spec{}, fmt.Errorf("reading the addresses of node %s: %w", n.Name, err)
+	}
+	if acme := c.Management.TLS.ACME; acme.Directory != "" {
+		spec.OpenStack.Management.ACME = &nodeapi.ACME{Directory: acme.Directory, Email: acme.Email}
 	}
 	spec.Agent = nodeapi.Agent{
 		Cloud: c.Name, Node: n.Name, Gateways: gatewaysOf(c),

@@ -4,7 +4,6 @@ package deploy
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 
 	"macaw.example/internal/hint"
@@ -27,6 +26,8 @@ type UpOptions struct {
 	Verify When // Auto if empty
 	// Destroy permits the removal of instances, with their data, that the cloud file no longer has.
 	Destroy bool
+	// Restart permits stopping a running instance for changes that AWS makes only then.
+	Restart bool
 }
 
 // UpResult describes a running cloud.
@@ -47,11 +48,12 @@ type UpResult struct {
 
 // Up makes or repairs the cloud. It leaves alone what exists and is as wanted.
 func (d *Deployment) Up(ctx context.Context, o UpOptions) (res UpResult, err error) {
+	d.restart = o.Restart
 	err = d.exclusively(ctx, true, func(ctx context.Context, _ func()) error {
 		res, err = d.up(ctx, o)
 		return err
 	})
-	return res, err
+	return res, d.inRegion(ctx, err)
 }
 
 func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
@@ -68,6 +70,9 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	defer h.Close()
 	spec, err := specOf(d.Cloud, node)
 	if err != nil {
+		return UpResult{}, err
+	}
+	if err := d.giveCertificates(ctx, h, spec.OpenStack); err != nil {
 		return UpResult{}, err
 	}
 	changed, err := d.makeNode(ctx, h, spec)
@@ -94,7 +99,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		return UpResult{}, err
 	}
 	return UpResult{
-		Cloud: d.Cloud.Name, Dashboard: fmt.Sprintf("http://%s/", node.ManagementPublic), Auth: access.Auth.URL,
+		Cloud: d.Cloud.Name, Dashboard: d.dashboard(node), Auth: access.Auth.URL,
 		Clouds: access.path, Addresses: node.Addresses, Verified: verified, Changes: changes + changed,
 		Nodes: nodes, GuestImage: guestImage(d.Cloud),
 		ElasticIPs: d.Cloud.Provider.ElasticIPs, Given: d.Cloud.ProviderAddresses(),

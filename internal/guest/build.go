@@ -152,6 +152,7 @@ func rootOf(ctx context.Context, debs Debs, mods []module) (tree, error) {
 	root["init"] = file{mode: 0o755, data: initScript}
 	root["etc/udhcpc"] = file{mode: 0o755, data: udhcpcScript}
 	root["etc/passwd"] = file{mode: 0o644, data: []byte("root:*:0:0:root:/root:/bin/sh\n")}
+	root["etc/issue"] = file{mode: 0o644, data: []byte("A guest of Macaw. Log in by SSH, with your key.\n\n")}
 	root["etc/group"] = file{mode: 0o644, data: []byte("root:x:0:\n")}
 	root["etc/shells"] = file{mode: 0o644, data: []byte("/bin/sh\n")}
 	var order strings.Builder

@@ -86,7 +86,7 @@ func (h *Host) PutContent(ctx context.Context, file string, c Content, mode fs.F
 func (h *Host) write(ctx context.Context, file string, content io.Reader, size int64, mode fs.FileMode,
 	filter string) error {
 	dir := Quote(path.Dir(file))
-	command := fmt.Sprintf(`umask 077 && mkdir -p -m 755 %s && tmp=$(mktemp %s/.macaw-XXXXXXXX) || exit
+	command := fmt.Sprintf(`umask 022 && mkdir -p %s && umask 077 && tmp=$(mktemp %s/.macaw-XXXXXXXX) || exit
 trap 'rm -f "$tmp"' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 %s > "$tmp" || exit

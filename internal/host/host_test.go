@@ -187,7 +187,7 @@ func TestRun(t *testing.T) {
 func TestPut(t *testing.T) {
 	h := dialTest(t)
 	dir := t.TempDir()
-	target := filepath.Join(dir, "new dir", "it's a file")
+	target := filepath.Join(dir, "new dir", "below", "it's a file")
 	for _, want := range []bool{true, false} {
 		changed, err := h.Put(t.Context(), target, []byte("text\n"), 0o600)
 		if err != nil || changed != want {
@@ -213,7 +213,10 @@ func TestPut(t *testing.T) {
 	if !bytes.Equal(got, big) {
 		t.Error("the copy differs")
 	}
-	for path, mode := range map[string]os.FileMode{target: 0o600, copied: 0o755} {
+	// Everybody may pass the new directories: other files will be there.
+	for path, mode := range map[string]os.FileMode{
+		target: 0o600, copied: 0o755, filepath.Dir(target): 0o755, filepath.Dir(filepath.Dir(target)): 0o755,
+	} {
 		if st, err := os.Stat(path); err != nil || st.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v; want mode %04o", path, st.Mode(), err, mode)
 		}

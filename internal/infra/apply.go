@@ -75,6 +75,14 @@ func apply(ctx context.Context, c Clients, clock clock, p *Plan, progress Progre
 	for part, id := range p.ids {
 		a.ids[part] = id
 	}
+	// A plan may be made without an image, to show the rest of it.
+	if p.wanted != nil && p.wanted.Image.ID == "" {
+		for _, n := range p.wanted.Cloud.Nodes {
+			if p.Launches(n.Name) {
+				return Outputs{}, fmt.Errorf("making instance %s: no image to boot", n.Name)
+			}
+		}
+	}
 	if err := a.run(ctx, p.Actions, progress); err != nil {
 		return Outputs{}, err
 	}
@@ -103,7 +111,8 @@ func (a *applier) run(ctx context.Context, actions []Action, progress Progress) 
 
 // label prefixes the errors of an action.
 func (a Action) label() string {
-	gerund := map[Verb]string{Create: "creating", Change: "changing", Start: "starting", Delete: "deleting"}[a.Verb]
+	gerund := map[Verb]string{Create: "creating", Change: "changing", Start: "starting", Stop: "stopping",
+		Delete: "deleting"}[a.Verb]
 	return strings.TrimRight(gerund+" "+a.Object+" "+a.Detail, " ")
 }
 

@@ -3,7 +3,6 @@
 package infra
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 
@@ -106,31 +105,7 @@ func (b *up) instanceAttributes(node cloud.Node, in Instance) {
 		b.drift(object, "macaw down, then macaw up makes a new one; its data is lost",
 			"it was made with key pair %q, not %q", in.Key, keyName(b.c.Name))
 	}
-	b.atRest(node, in)
 	b.volumes(node, in)
-}
-
-// atRest plans the attributes that AWS changes only on a stopped instance (EC2 API Reference,
-// ModifyInstanceAttribute). Stopping one is the operator's decision.
-func (b *up) atRest(node cloud.Node, in Instance) {
-	part, object := partInstance(node.Name), "instance "+node.Name
-	hint := "macaw up changes it once the instance is stopped, and starts it again: " +
-		"aws ec2 stop-instances --instance-ids " + in.ID
-	stopped := in.State == "stopped" || in.State == "stopping"
-	switch {
-	case in.Type == node.Type:
-	case stopped:
-		b.change(part+"/type", "instance", node.Name+" becomes "+node.Type, setType(in.ID, node.Type))
-	default:
-		b.drift(object, hint, "its type is %s, the file says %s", in.Type, node.Type)
-	}
-	switch {
-	case bytes.Equal(in.UserData, b.w.UserData):
-	case stopped:
-		b.change(part+"/user-data", "instance", node.Name+" has macaw's user data", setUserData(in.ID, b.w.UserData))
-	default:
-		b.drift(object, hint, "its user data is not what macaw gave it")
-	}
 }
 
 // volumes plans that the root volume is deleted with its instance: a volume that stays costs money

@@ -8,9 +8,9 @@
 //
 //   - [See] reads what exists on AWS, by the tags of internal/aws. They are the only record
 //     of what belongs to a cloud. [SeeOthers] finds resources of others that block its removal.
-//   - [PlanUp] compares that with the cloud file, [PlanIn] also with the account's quotas and
-//     AWS's offers ([Ask]), and [PlanDown] removes everything. A [Plan] is pure: the same input
-//     gives the same [Action] values. What needs an operator's decision becomes a [Drift] or
+//   - [PlanUp] compares that with the cloud file, and [PlanDown] removes everything. A [Plan] is
+//     pure: the same input gives the same [Action] values. Package preflight checks whether the
+//     account can carry it. What needs an operator's decision becomes a [Drift] or
 //     a [Kept] instead of an action.
 //   - [Apply] carries a plan out, independent actions in parallel, and waits until AWS shows
 //     the result. [Down] repeats all three until the cloud is gone. [Outputs] is what the rest

@@ -21,7 +21,7 @@ import (
 // The reactions of up to a difference, as named in docs/drift.md.
 const (
 	mended  = "mended at once"
-	resting = "needs a stop"
+	resting = "needs a restart"
 	shown   = "only shown"
 )
 
@@ -41,6 +41,7 @@ func newDriftLab(t *testing.T) *driftLab {
 	t.Helper()
 	l := newLab(t, 4)
 	d := &driftLab{T: t, labAccount: l, api: l.root, want: labWanted(t, l)}
+	d.want.Virtualization = virtualizations
 	d.up()
 	d.look()
 	return d
@@ -449,6 +450,14 @@ var driftCases = []struct {
 		)
 		d.start()
 	}, "! instance cloud-1: its type is m5.large, the file says t3.xlarge"},
+	{"instance", "nested virtualization", resting, func(d *driftLab) {
+		d.stop()
+		d.modifyInstance(
+			ec2.ModifyInstanceAttributeInput{InstanceType: &types.AttributeValue{Value: aws.String("m8i.xlarge")}},
+		)
+		d.start()
+		d.want.Cloud.Nodes[0].Type = "m8i.xlarge"
+	}, "! instance cloud-1: nested virtualization is off, so its guests are emulated"},
 	{"instance", "stopped", mended, func(d *driftLab) { d.stop() }, "~ start instance cloud-1"},
 	{
 		"instance",

@@ -13,9 +13,30 @@ type options = func(*ec2.Options)
 // EC2 is the subset of the EC2 API that this package uses; *ec2.Client implements it.
 type EC2 interface {
 	finder
+	accountReader
 	networkMaker
 	nodeMaker
 	remover
+}
+
+// accountReader has the calls that show what an account may do (package preflight).
+type accountReader interface {
+	DescribeRegions(context.Context, *ec2.DescribeRegionsInput, ...options) (*ec2.DescribeRegionsOutput, error)
+	DescribeVpcBlockPublicAccessExclusions(
+		context.Context, *ec2.DescribeVpcBlockPublicAccessExclusionsInput, ...options,
+	) (*ec2.DescribeVpcBlockPublicAccessExclusionsOutput, error)
+	DescribeVpcBlockPublicAccessOptions(
+		context.Context, *ec2.DescribeVpcBlockPublicAccessOptionsInput, ...options,
+	) (*ec2.DescribeVpcBlockPublicAccessOptionsOutput, error)
+	GetAllowedImagesSettings(
+		context.Context, *ec2.GetAllowedImagesSettingsInput, ...options) (*ec2.GetAllowedImagesSettingsOutput, error)
+	GetEbsDefaultKmsKeyId(
+		context.Context, *ec2.GetEbsDefaultKmsKeyIdInput, ...options) (*ec2.GetEbsDefaultKmsKeyIdOutput, error)
+	GetEbsEncryptionByDefault(
+		context.Context, *ec2.GetEbsEncryptionByDefaultInput, ...options) (*ec2.GetEbsEncryptionByDefaultOutput, error)
+	GetInstanceMetadataDefaults(
+		context.Context, *ec2.GetInstanceMetadataDefaultsInput, ...options,
+	) (*ec2.GetInstanceMetadataDefaultsOutput, error)
 }
 
 // finder has the read-only calls.
@@ -109,6 +130,8 @@ type nodeMaker interface {
 	RunInstances(context.Context, *ec2.RunInstancesInput, ...options) (*ec2.RunInstancesOutput, error)
 	ModifyInstanceAttribute(
 		context.Context, *ec2.ModifyInstanceAttributeInput, ...options) (*ec2.ModifyInstanceAttributeOutput, error)
+	ModifyInstanceCpuOptions(
+		context.Context, *ec2.ModifyInstanceCpuOptionsInput, ...options) (*ec2.ModifyInstanceCpuOptionsOutput, error)
 	ModifyInstanceMetadataOptions(
 		context.Context, *ec2.ModifyInstanceMetadataOptionsInput, ...options,
 	) (*ec2.ModifyInstanceMetadataOptionsOutput, error)
@@ -118,6 +141,7 @@ type nodeMaker interface {
 	ReplaceIamInstanceProfileAssociation(
 		context.Context, *ec2.ReplaceIamInstanceProfileAssociationInput, ...options,
 	) (*ec2.ReplaceIamInstanceProfileAssociationOutput, error)
+	StopInstances(context.Context, *ec2.StopInstancesInput, ...options) (*ec2.StopInstancesOutput, error)
 	StartInstances(context.Context, *ec2.StartInstancesInput, ...options) (*ec2.StartInstancesOutput, error)
 	AllocateAddress(context.Context, *ec2.AllocateAddressInput, ...options) (*ec2.AllocateAddressOutput, error)
 	AssociateAddress(context.Context, *ec2.AssociateAddressInput, ...options) (*ec2.AssociateAddressOutput, error)

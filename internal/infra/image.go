@@ -41,8 +41,8 @@ type Image struct {
 	Size int32
 }
 
-// debianOwner is the account that publishes Debian's images.
-const debianOwner = "136693071363"
+// DebianOwner is the account that publishes Debian's images.
+const DebianOwner = "136693071363"
 
 // ErrNoImage reports that there is no image to boot.
 var ErrNoImage = errors.New("no image found")
@@ -76,7 +76,7 @@ func FindImage(ctx context.Context, api EC2, packagesHash, override string) (Ima
 		}
 	}
 	img, err := newestImage(ctx, api, &ec2.DescribeImagesInput{
-		Owners: []string{debianOwner},
+		Owners: []string{DebianOwner},
 		Filters: []types.Filter{
 			available, awsapi.Filter("architecture", "x86_64"), awsapi.Filter("name", "debian-13-amd64-*"),
 		},

@@ -72,7 +72,7 @@ func labWanted(t *testing.T, l *labAccount) Wanted {
 	w := wanted(t, dualStack)
 	w.PublicKey = labKey
 	var err error
-	if w.Image, err = FindImage(context.Background(), l.EC2, "no such packages", ""); err != nil {
+	if w.Image, err = FindImage(context.Background(), l.EC2, "no such packages", l.api.Image); err != nil {
 		t.Fatal(err)
 	}
 	return w

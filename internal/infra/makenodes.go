@@ -16,7 +16,6 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
-	"macaw.example/internal/hint"
 )
 
 // generations is how often a resource is made again because its token belongs to one that is gone:
@@ -163,6 +162,8 @@ type launch struct {
 	gone []string
 	// profile is the name of an instance profile, or empty.
 	profile string
+	// nested switches nested virtualization on.
+	nested bool
 }
 
 func runInstance(l launch) step {
@@ -216,6 +217,11 @@ func (l launch) input(enis []string) *ec2.RunInstancesInput {
 	if l.profile != "" {
 		in.IamInstanceProfile = &types.IamInstanceProfileSpecification{Name: aws.String(l.profile)}
 	}
+	if l.nested {
+		in.CpuOptions = &types.CpuOptionsRequest{
+			NestedVirtualization: types.NestedVirtualizationSpecificationEnabled,
+		}
+	}
 	for device, eni := range enis {
 		in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{
 			DeviceIndex: aws.Int32(int32(device)), NetworkInterfaceId: aws.String(eni),
@@ -240,17 +246,6 @@ func (l launch) input(enis []string) *ec2.RunInstancesInput {
 func tokenSpent(err error) bool {
 	code := errorCode(err)
 	return code == "IdempotentParameterMismatch" || code == "IdempotentInstanceTerminated"
-}
-
-// launchHint adds a hint for causes that cannot be checked before the launch.
-func launchHint(err error) error {
-	switch errorCode(err) {
-	case "VcpuLimitExceeded":
-		return hint.With(err, "ask AWS for more: Service Quotas, %s; or take a smaller type for the node", vcpuQuota)
-	case "InsufficientInstanceCapacity", "Unsupported":
-		return hint.With(err, "use another type or, for a new cloud, another availabilityZone; or try again later")
-	}
-	return err
 }
 
 // awaitInstance waits until an instance runs.
@@ -285,7 +280,7 @@ func ended(i *types.Instance) error {
 	if code == "" || strings.HasPrefix(code, "Client.UserInitiated") {
 		return fmt.Errorf("instance %s: %w", id, errNoLonger)
 	}
-	return fmt.Errorf("instance %s terminated at launch: %s", id, aws.ToString(i.StateReason.Message))
+	return endedHint(code, fmt.Errorf("instance %s terminated at launch: %s", id, aws.ToString(i.StateReason.Message)))
 }
 
 // instance returns nil if there is no such instance.

@@ -117,19 +117,12 @@ func (b *up) instance(i int) error {
 		b.ids[part] = in.ID
 		b.instanceDrift(i, in)
 		b.instanceAttributes(node, in)
-		switch in.State {
-		case "stopped", "stopping":
-			b.start(part, "instance", node.Name, startInstance(part), part+"/type", part+"/user-data")
-		case "pending":
-			b.start(part, "instance", node.Name+" (it is starting)", awaitInstance(part))
-		}
+		b.instanceAtRest(node, in)
 		b.profile(node, in)
 		return nil
 	}
-	if b.w.Image.ID == "" {
-		return fmt.Errorf("planning instance %s: no image to boot", node.Name)
-	}
-	l := launch{node: node, image: b.w.Image, key: keyName(b.c.Name), userData: b.w.UserData, gone: gone}
+	l := launch{node: node, image: b.w.Image, key: keyName(b.c.Name), userData: b.w.UserData, gone: gone,
+		nested: b.w.nests(node.Type)}
 	needs := append(partENIs(node.Name), partKeyPair)
 	if isGateway(node) {
 		l.profile = gatewayName(b.c.Name, b.s.Region)
@@ -137,6 +130,7 @@ func (b *up) instance(i int) error {
 	}
 	b.create(part, "instance", fmt.Sprintf("%s %s from %s", node.Name, node.Type, b.w.Image.ID),
 		runInstance(l), needs...)
+	b.guests(node, nil, false)
 	return nil
 }
 

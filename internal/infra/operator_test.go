@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/lab/labtest"
 )
 
 const operatorRightsFile = "../../examples/operator-rights.json"
@@ -34,14 +36,15 @@ func operatorRights() document {
 	}
 	return document{Version: "2012-10-17", Statement: []statement{
 		{Sid: "MakeClouds", Effect: "Allow", Action: ec2Calls, Resource: []string{"*"}},
+		{Sid: "SeeQuotas", Effect: "Allow", Action: []string{"servicequotas:GetServiceQuota"}, Resource: []string{"*"}},
 		{Sid: "MakeGatewayRoles", Effect: "Allow",
 			Action: append(calls("iam", reflect.TypeFor[IAM]()), "iam:TagRole", "iam:TagInstanceProfile"),
 			// For a missing role or profile, IAM's ARN has the name without the path.
-			Resource: []string{"arn:aws:iam::*:role" + rolePath + "*", "arn:aws:iam::*:role/macaw-*",
-				"arn:aws:iam::*:instance-profile" + rolePath + "*", "arn:aws:iam::*:instance-profile/macaw-*"}},
+			Resource: []string{"arn:*:iam::*:role" + rolePath + "*", "arn:*:iam::*:role/macaw-*",
+				"arn:*:iam::*:instance-profile" + rolePath + "*", "arn:*:iam::*:instance-profile/macaw-*"}},
 		// Into a profile and, with it, to instances.
 		{Sid: "PassGatewayRoles", Effect: "Allow", Action: []string{"iam:PassRole"},
-			Resource: []string{"arn:aws:iam::*:role" + rolePath + "*"}},
+			Resource: []string{"arn:*:iam::*:role" + rolePath + "*"}},
 	}}
 }
 
@@ -65,9 +68,15 @@ func TestOperatorRightsFile(t *testing.T) {
 	}
 }
 
-// A user with exactly these rights can make and remove a cloud.
+// A user with exactly these rights can make and remove a cloud, in every partition.
 func TestLabOperatorRightsAreEnough(t *testing.T) {
-	ctx, l := context.Background(), newLab(t, 3)
+	for _, region := range []string{labRegion, "cn-north-1", "us-gov-west-1"} {
+		t.Run(region, func(t *testing.T) { operatorRightsAreEnough(t, region) })
+	}
+}
+
+func operatorRightsAreEnough(t *testing.T, region string) {
+	ctx, l := context.Background(), newLab(t, 3, func(o *labtest.APIOptions) { o.Region = region })
 	root := l.iam
 	name, text := aws.String("operator"), aws.String(operatorRights().text())
 	if _, err := root.CreateUser(ctx, &awsiam.CreateUserInput{UserName: name}); err != nil {
@@ -87,7 +96,8 @@ func TestLabOperatorRightsAreEnough(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Clients = l.clients(l.as(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey, ""))
-	_, out, err := labUp(ctx, l.Clients, labWanted(t, l))
+	dual := labWanted(t, l)
+	_, out, err := labUp(ctx, l.Clients, dual)
 	if err != nil {
 		t.Fatal(err)
 	}

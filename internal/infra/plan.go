@@ -17,6 +17,7 @@ const (
 	Create Verb = "create"
 	Change Verb = "change"
 	Start  Verb = "start"
+	Stop   Verb = "stop"
 	Delete Verb = "delete"
 )
 
@@ -36,7 +37,7 @@ type Action struct {
 
 // String formats the action as a line of the plan.
 func (a Action) String() string {
-	sign := map[Verb]string{Create: "+", Change: "~", Start: "~", Delete: "-"}[a.Verb]
+	sign := map[Verb]string{Create: "+", Change: "~", Start: "~", Stop: "~", Delete: "-"}[a.Verb]
 	return strings.TrimRight(fmt.Sprintf("%s %s %s %s", sign, a.Verb, a.Object, a.Detail), " ")
 }
 
@@ -62,11 +63,46 @@ type Plan struct {
 	Kept []Kept `json:"kept,omitempty"`
 	// Needs lists, for display, what the plan consumes of the account's quotas.
 	Needs []string `json:"needs,omitempty"`
+	// Guests tells how the guests of each compute node run, if AWS was asked.
+	Guests []Guests `json:"guests,omitempty"`
 
 	// wanted is nil in a plan that removes the cloud.
 	wanted *Wanted
 	// ids has the IDs of existing resources by part.
 	ids map[string]string
+}
+
+// makes reports whether the plan has an action with this ID that is not a removal.
+func (p *Plan) makes(id string) bool {
+	return slices.ContainsFunc(p.Actions,
+		func(a Action) bool { return a.ID == id && a.Verb != Delete && a.Verb != Start })
+}
+
+// Launches reports whether the plan makes the instance of a node, and Retypes whether it changes its
+// type.
+func (p *Plan) Launches(node string) bool { return p.makes(partInstance(node)) }
+func (p *Plan) Retypes(node string) bool  { return p.makes(partInstance(node) + "/type") }
+
+// Starts reports whether the plan starts the instance of a node that is stopped. A restart is none.
+func (p *Plan) Starts(node string) bool {
+	return !p.makes(partInstance(node)+"/stop") && slices.ContainsFunc(p.Actions, func(a Action) bool { return a.ID == partInstance(node) && a.Verb == Start })
+}
+
+// VPC returns the ID of the cloud's VPC, empty if the plan makes it.
+func (p *Plan) VPC() string { return p.ids[partVPC] }
+
+// ElasticIPs returns how many Elastic IPs the plan allocates, less those that it releases.
+func (p *Plan) ElasticIPs() (more int) {
+	for _, a := range p.Actions {
+		switch {
+		case a.Object != "elastic ip":
+		case a.Verb == Create:
+			more++
+		case a.Verb == Delete:
+			more--
+		}
+	}
+	return more
 }
 
 // Empty reports whether there is nothing to do.

@@ -4,8 +4,9 @@ package infra
 
 import (
 	"encoding/json"
-	"reflect"
 	"strings"
+
+	awspolicy "github.com/hashicorp/awspolicyequivalence"
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
@@ -39,10 +40,11 @@ func (d document) text() string {
 	return string(b)
 }
 
-// sameDocument compares two policies as JSON. An unreadable one equals no other.
+// sameDocument compares two policies by meaning: IAM changes the form of documents, such as lists of
+// one element and the order of elements. An unreadable one equals no other.
 func sameDocument(a, b string) bool {
-	var x, y any
-	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
+	same, err := awspolicy.PoliciesAreEquivalent(a, b)
+	return err == nil && same
 }
 
 // partition is the AWS partition of a region (IAM User Guide, reference-arns).
@@ -54,6 +56,17 @@ func partition(region string) string {
 		return "aws-us-gov"
 	}
 	return "aws"
+}
+
+// HomeRegion is a region that every account in the partition of a region has.
+func HomeRegion(region string) string {
+	switch partition(region) {
+	case "aws-cn":
+		return "cn-north-1"
+	case "aws-us-gov":
+		return "us-gov-west-1"
+	}
+	return "us-east-1"
 }
 
 // trust lets EC2 instances, and nobody else, assume the role.

@@ -27,6 +27,14 @@ func managementRules(m cloud.Management) []Rule {
 			rules = append(rules, Rule{Protocol: "tcp", From: int32(port), To: int32(port), Source: p.String()})
 		}
 	}
+	if m.TLS.ACME.Directory != "" {
+		// The authority asks from addresses that it does not tell (Let's Encrypt, FAQ). There is nothing
+		// but a redirection otherwise.
+		open := Rule{Protocol: "tcp", From: 80, To: 80, Source: everywhere}
+		if !slices.Contains(rules, open) {
+			rules = append(rules, open)
+		}
+	}
 	return rules
 }
 

@@ -328,6 +328,9 @@ func instanceOf(i types.Instance) Instance {
 		arn := aws.ToString(p.Arn)
 		instance.Profile = InstanceProfile{ID: aws.ToString(p.Id), Name: arn[strings.LastIndexByte(arn, '/')+1:]}
 	}
+	if o := i.CpuOptions; o != nil {
+		instance.Nested = o.NestedVirtualization == types.NestedVirtualizationSpecificationEnabled
+	}
 	if m := i.MetadataOptions; m != nil {
 		instance.Metadata = Metadata{
 			Endpoint: string(m.HttpEndpoint), IPv6: string(m.HttpProtocolIpv6), Tokens: string(m.HttpTokens),

@@ -161,6 +161,8 @@ type Instance struct {
 	NoTerminate, NoStop bool
 	// OnShutdown is "stop" or "terminate".
 	OnShutdown string
+	// Nested means that nested virtualization is on.
+	Nested bool
 	// Sealed means that it is only good for making an image.
 	Sealed bool
 }

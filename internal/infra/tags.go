@@ -48,5 +48,6 @@ func partReservation(cidr string) string { return "reservation/" + cidr }
 // keyName is a key pair's name, which is unique in a region.
 func keyName(cloud string) string { return "macaw-" + cloud }
 
-// groupName is a security group's name, which is unique in its VPC.
-func groupName(cloud, network string) string { return cloud + "-" + network }
+// groupName is a security group's name, which is unique in its VPC. It must not begin with "sg-" (EC2
+// API Reference, CreateSecurityGroup), as a cloud's name may.
+func groupName(cloud, network string) string { return "macaw-" + cloud + "-" + network }

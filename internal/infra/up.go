@@ -24,6 +24,11 @@ type Wanted struct {
 	Zone string
 	// UserData is cloud-init's input, at most 16 KiB (EC2 User Guide, user-data).
 	UserData []byte
+	// Virtualization is what AskVirtualization has returned. Nothing is planned or said about types
+	// that it lacks.
+	Virtualization map[string]Virtualization
+	// Restart permits stopping running instances for changes that need it.
+	Restart bool
 }
 
 const maxUserData = 16 << 10
@@ -35,7 +40,8 @@ type up struct {
 	w Wanted
 	s Seen
 	// gone has the IDs of network interfaces that will be removed.
-	gone []string
+	gone     []string
+	restarts []func() // planned at the end
 }
 
 // PlanUp returns the plan that turns what is seen into what is wanted. It makes no calls: the same
@@ -73,6 +79,9 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	b.releaseIPv6()
 	b.associations()
 	b.leftovers()
+	for _, restart := range b.restarts {
+		restart()
+	}
 	return b.Plan, nil
 }
 
@@ -151,6 +160,17 @@ func (b *up) subnetZone() string {
 		}
 	}
 	return ""
+}
+
+// SubnetZone returns the zone of a cloud's existing subnets, or the empty string.
+func SubnetZone(c *cloud.Cloud, s Seen) string {
+	b := &up{Plan: &Plan{ids: map[string]string{}}, c: c, s: s}
+	v := b.vpc()
+	if v == nil {
+		return ""
+	}
+	b.ids[partVPC] = v.ID
+	return b.subnetZone()
 }
 
 func (b *up) internetGateway(vpcID string) {

@@ -5,6 +5,8 @@ package neutron
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -28,6 +30,8 @@ type Auth struct {
 	ProjectDomain string `json:"project_domain_name"` // empty: Default
 	Region        string `json:"region_name"`         // empty: the catalog's only one
 	Interface     string `json:"interface"`           // of the catalog, "public" or "internal"; empty: public
+	// CA has the certificates, as PEM, of the authorities to trust; empty for those of the system.
+	CA []byte `json:"-"`
 }
 
 // dialPause is the pause before an unreachable service is tried again.
@@ -47,7 +51,7 @@ type Session struct {
 // service may be restarting, or its address may have just moved. Ending the context later does not
 // end the session.
 func LogIn(ctx context.Context, auth Auth, patience time.Duration) (*Session, error) {
-	provider, err := newProvider(auth.URL, patience)
+	provider, err := newProvider(auth.URL, auth.CA, patience)
 	if err != nil {
 		return nil, fmt.Errorf("reading Keystone's address %s: %w", auth.URL, err)
 	}
@@ -77,13 +81,21 @@ func LogIn(ctx context.Context, auth Auth, patience time.Duration) (*Session, er
 }
 
 // newProvider returns a client that retries unreachable services.
-func newProvider(url string, patience time.Duration) (*gophercloud.ProviderClient, error) {
+func newProvider(url string, ca []byte, patience time.Duration) (*gophercloud.ProviderClient, error) {
 	provider, err := openstack.NewClient(url)
 	if err != nil {
 		return nil, err
 	}
+	transport := silence.Transport()
+	if len(ca) > 0 {
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(ca) {
+			return nil, errors.New("no certificate among the authorities to trust")
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+	}
 	provider.UserAgent.Prepend("macaw")
-	provider.HTTPClient = http.Client{Transport: silence.Transport()}
+	provider.HTTPClient = http.Client{Transport: transport}
 	provider.RetryFunc = func(ctx context.Context, _, _ string, _ *gophercloud.RequestOpts, failed error,
 		times uint) error {
 		// Nothing was sent, so any call can be repeated.

@@ -72,11 +72,13 @@ func (n *node) everyStep() []graph.Step {
 	add("configuration", n.configure)
 	add("instance-metadata", start(instanceMetadata), "configuration")
 	add("openvswitch", n.configureOVS, "configuration")
+	add("certificates", n.ensureCertificates, "configuration")
 	if controller {
+		add("haproxy", start(haproxy), "certificates")
 		add("mariadb", start(mariadb), "configuration")
 		add("rabbitmq", start(rabbitmq), "configuration")
 		add("memcached", start(memcached), "configuration")
-		add("ovn-central", n.startCentral, "configuration")
+		add("ovn-central", n.startCentral, "certificates")
 		add("schemas", func(ctx context.Context) error { return ensureSchemas(ctx, n.run, n.root) }, "mariadb")
 		add("accounts", n.ensureAccounts, "schemas")
 		add("identity", n.ensureIdentity, "schemas")
@@ -94,7 +96,7 @@ func (n *node) everyStep() []graph.Step {
 		add("external network", func(ctx context.Context) error { return ensureExternal(ctx, n.spec, n.secrets.Admin) },
 			"keystone", "neutron")
 	}
-	add("ovn-host", start(ovnHost), "openvswitch", "ovn-central")
+	add("ovn-host", start(ovnHost), "openvswitch", "ovn-central", "certificates")
 	if compute {
 		add("libvirt", start(libvirt), "configuration")
 		add("emulators", n.probeEmulators, "libvirt")
@@ -108,7 +110,7 @@ func (n *node) everyStep() []graph.Step {
 		add("nova-metadata", n.startAPI(novaMetadata, 8775), late...)
 		add("neutron-maintenance", start(neutronMaintenance), late...)
 		add("nova-console", start(novaConsole), late...)
-		add("dashboard", n.startAPI(dashboard, 80), late...)
+		add("dashboard", n.startDashboard, late...)
 	}
 	if compute {
 		add("neutron-metadata", start(neutronMetadata), late...)
@@ -194,15 +196,22 @@ const startLimit = 3 * time.Minute
 // startAPI starts a service's units and waits until its API, at port, answers.
 func (n *node) startAPI(svc service, port int) func(context.Context) error {
 	return func(ctx context.Context) error {
-		started := n.ensureRunning(ctx, svc.units...)
-		if started != nil && !errors.Is(started, errNothingToDo) {
-			return started
-		}
-		err := await(ctx, svc.name, startLimit, func(ctx context.Context) error {
-			return answers(ctx, netip.AddrPortFrom(n.spec.Management.Address, uint16(port)))
-		})
-		return cmp.Or(err, started)
+		return n.startAt(ctx, svc, netip.AddrPortFrom(n.spec.Management.Address, uint16(port)))
 	}
+}
+
+func (n *node) startDashboard(ctx context.Context) error {
+	return n.startAt(ctx, dashboard, dashboardAt)
+}
+
+// startAt starts a service's units and waits until HTTP requests are answered at an address.
+func (n *node) startAt(ctx context.Context, svc service, at netip.AddrPort) error {
+	started := n.ensureRunning(ctx, svc.units...)
+	if started != nil && !errors.Is(started, errNothingToDo) {
+		return started
+	}
+	err := await(ctx, svc.name, startLimit, func(ctx context.Context) error { return answers(ctx, at) })
+	return cmp.Or(err, started)
 }
 
 // cloudAnswers waits until every service has served a read-only request of the administrator.

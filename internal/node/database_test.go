@@ -78,9 +78,9 @@ func TestPlanIdentity(t *testing.T) {
 		seen.users[a.user] = [2]string{seen.users[a.user][0], hash(sec.Accounts[a.user])}
 	}
 	for _, e := range catalog {
-		seen.endpoints[[2]string{"id-" + e.name, "public@RegionOne"}] = e.url(s.Management.Public)
-		seen.endpoints[[2]string{"id-" + e.name, "internal@RegionOne"}] = e.url(s.Controller)
-		seen.endpoints[[2]string{"id-" + e.name, "admin@RegionOne"}] = e.url(s.Controller)
+		seen.endpoints[[2]string{"id-" + e.name, "public@RegionOne"}] = e.outside(s)
+		seen.endpoints[[2]string{"id-" + e.name, "internal@RegionOne"}] = e.inside(s)
+		seen.endpoints[[2]string{"id-" + e.name, "admin@RegionOne"}] = e.inside(s)
 	}
 	if sql, err := planIdentity(s, sec, seen, now); sql != "" || err != nil {
 		t.Errorf("nothing differs, and yet: %s %v", sql, err)
@@ -93,7 +93,7 @@ func TestPlanIdentity(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Count(sql, "password_hash") != 1 ||
-		strings.Count(sql, "UPDATE keystone.endpoint SET url = 'http://198.51.100.10:8774/v2.1'") != 1 ||
+		strings.Count(sql, "UPDATE keystone.endpoint SET url = 'https://198.51.100.10/compute/v2.1'") != 1 ||
 		strings.Contains(sql, "INSERT INTO keystone.endpoint") {
 		t.Errorf("want one password and one endpoint corrected, got:\n%s", sql)
 	}

@@ -2,7 +2,14 @@
 
 package node
 
-import "macaw.example/internal/model"
+import (
+	"net/netip"
+
+	"macaw.example/internal/model"
+)
+
+// dashboardAt is where Apache serves the dashboard to HAProxy.
+var dashboardAt = netip.MustParseAddrPort("127.0.0.1:8080")
 
 var dashboard = service{
 	name:  "dashboard",

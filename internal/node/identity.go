@@ -36,20 +36,27 @@ var accounts = []account{
 // catalogEntry is a service in the catalog.
 type catalogEntry struct {
 	name, kind string
-	port       int
+	port       int    // inside the cloud
+	prefix     string // outside, where all services share a port; as DevStack has them
 	path       string
 }
 
 var catalog = []catalogEntry{
-	{"glance", "image", 9292, ""},
-	{"keystone", "identity", 5000, "/v3/"},
-	{"neutron", "network", 9696, ""},
-	{"nova", "compute", 8774, "/v2.1"},
-	{"placement", "placement", 8778, ""},
+	{"glance", "image", 9292, "/image", ""},
+	{"keystone", "identity", 5000, "/identity", "/v3/"},
+	{"neutron", "network", 9696, "/networking", ""},
+	{"nova", "compute", 8774, "/compute", "/v2.1"},
+	{"placement", "placement", 8778, "/placement", ""},
 }
 
-func (e catalogEntry) url(host netip.Addr) string {
-	return fmt.Sprintf("http://%s%s", netip.AddrPortFrom(host, uint16(e.port)), e.path)
+// inside is the URL for the cloud's own services.
+func (e catalogEntry) inside(s nodeapi.OpenStack) string {
+	return fmt.Sprintf("http://%s%s", netip.AddrPortFrom(s.Controller, uint16(e.port)), e.path)
+}
+
+// outside is the URL for everybody else, served by HAProxy.
+func (e catalogEntry) outside(s nodeapi.OpenStack) string {
+	return "https://" + public(s) + e.prefix + e.path
 }
 
 // identity is Keystone's content that depends on no password or address.
@@ -177,20 +184,18 @@ func planCatalog(s nodeapi.OpenStack, seen seenIdentity) (string, error) {
 		if service == "" {
 			return "", fmt.Errorf("no service %s in Keystone's database", e.name)
 		}
-		for _, at := range []struct {
-			kind string
-			host netip.Addr
-		}{{"public", public(s)}, {"internal", s.Controller}, {"admin", s.Controller}} {
-			url := e.url(at.host)
+		for _, at := range []struct{ kind, url string }{
+			{"public", e.outside(s)}, {"internal", e.inside(s)}, {"admin", e.inside(s)},
+		} {
 			switch have, ok := seen.endpoints[[2]string{service, at.kind + "@" + s.Region}]; {
 			case !ok:
 				fmt.Fprintf(&sql, "INSERT INTO keystone.endpoint (id, interface, service_id, url, extra, enabled, region_id) "+
 					"VALUES ('%s', '%s', '%s', '%s', '{}', 1, '%s');\n",
-					newID(), at.kind, service, url, s.Region)
-			case have != url:
+					newID(), at.kind, service, at.url, s.Region)
+			case have != at.url:
 				fmt.Fprintf(&sql, "UPDATE keystone.endpoint SET url = '%s' WHERE service_id = '%s' AND interface = '%s' AND "+
 					"region_id = '%s';\n",
-					url, service, at.kind, s.Region)
+					at.url, service, at.kind, s.Region)
 			}
 		}
 	}

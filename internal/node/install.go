@@ -27,7 +27,7 @@ const (
 
 // maskedUnits are units that packages bring and no node needs.
 var maskedUnits = []string{
-	"apache-htcacheclean.service", "e2scrub_reap.service", "epmd.service", "epmd.socket", "haproxy.service",
+	"apache-htcacheclean.service", "e2scrub_reap.service", "epmd.service", "epmd.socket",
 	"iscsid.socket", "libvirt-guests.service", "libvirtd-admin.socket", "libvirtd-ro.socket",
 	"neutron-rpc-server.service", "nova-serialproxy.service", "nova-spicehtml5proxy.service",
 	"open-iscsi.service", "ovs-record-hostname.service", "virtlogd-admin.socket", "virtlogd.service",

@@ -26,6 +26,9 @@ var ovnCentral = service{
 var ovnHost = service{
 	name:  "ovn-host",
 	roles: []model.Role{model.Compute, model.Gateway},
+	files: []configFile{
+		{template: "ovn-host", path: "/etc/default/ovn-host", readers: []string{"ovn-controller.service"}},
+	},
 	units: []string{"ovn-controller.service", "ovn-host.service"},
 	// OVN announces addresses when it starts; the translation must work by then.
 	after: []string{"macaw-agent.service"},
@@ -43,28 +46,50 @@ var ovnHost = service{
 // and from their own networks.
 const commonZone = "options:use_common_zone"
 
-// startCentral starts OVN's databases and northd.
+// ovnSetting is a wanted value in one of OVN's databases.
+type ovnSetting struct {
+	tool string // ovn-nbctl or ovn-sbctl
+	get  string // its arguments that print the value
+	want string
+	set  string // its arguments that set it
+}
+
+// listens makes a database listen at the management address, by TLS, for holders of a certificate.
+func (n *node) listens(tool string, port int) ovnSetting {
+	target := fmt.Sprintf("pssl:%d:%s", port, n.spec.Management.Address)
+	return ovnSetting{tool: tool, get: "--bare --columns=target list Connection", want: target,
+		set: "set-connection " + target}
+}
+
+// startCentral starts OVN's databases and northd, and makes the databases serve the other nodes.
 func (n *node) startCentral(ctx context.Context) error {
 	started := n.ensureRunning(ctx, ovnCentral.units...)
 	if started != nil && !errors.Is(started, errNothingToDo) {
 		return started
 	}
-	const northbound = "ovn-nbctl --timeout=30 "
-	var seen string
-	// Debian's unit counts as started before the database has its socket.
-	err := await(ctx, "OVN's northbound database", startLimit, func(ctx context.Context) (err error) {
-		seen, err = n.run(ctx, command{Args: strings.Fields(northbound + "--if-exists get NB_Global . " + commonZone)})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("reading OVN's options: %w", err)
+	const northbound, southbound = "ovn-nbctl", "ovn-sbctl"
+	for _, s := range []ovnSetting{
+		{tool: northbound, get: "--if-exists get NB_Global . " + commonZone, want: "true",
+			set: "set NB_Global . " + commonZone + "=true"},
+		n.listens(northbound, 6641), n.listens(southbound, 6642),
+	} {
+		tool := []string{s.tool, "--timeout=30"}
+		var seen string
+		// Debian's unit counts as started before the database has its socket.
+		err := await(ctx, "OVN's database, by "+s.tool, startLimit, func(ctx context.Context) (err error) {
+			seen, err = n.run(ctx, command{Args: append(tool, strings.Fields(s.get)...)})
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("reading OVN's settings: %w", err)
+		}
+		if strings.Trim(strings.TrimSpace(seen), `"`) == s.want {
+			continue
+		}
+		if _, err := n.run(ctx, command{Args: append(tool, strings.Fields(s.set)...)}); err != nil {
+			return fmt.Errorf("setting %s in OVN: %w", s.set, err)
+		}
+		started = nil
 	}
-	if strings.Trim(strings.TrimSpace(seen), `"`) == "true" {
-		return started
-	}
-	if _, err := n.run(ctx, command{Args: strings.Fields(northbound + "set NB_Global . " + commonZone +
-		"=true")}); err != nil {
-		return fmt.Errorf("setting OVN's options: %w", err)
-	}
-	return nil
+	return started
 }

@@ -45,13 +45,13 @@ type api struct {
 
 // services are all services of a cloud.
 var services = []service{
-	instanceMetadata,
+	instanceMetadata, certificates,
 	mariadb, rabbitmq, memcached,
 	openvswitch, ovnCentral, ovnHost,
 	keystone, glance, placement,
 	novaAPI, novaConductor, novaScheduler, novaMetadata, novaConsole, novaCompute, libvirt,
 	neutronAPI, neutronMaintenance, neutronMetadata,
-	dashboard, adminAccess, agentAccess,
+	dashboard, haproxy, adminAccess, agentAccess,
 }
 
 // onNode returns the services that a node with these roles runs.

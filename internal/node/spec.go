@@ -2,16 +2,15 @@
 
 package node
 
-import (
-	"net/netip"
+import "macaw.example/internal/nodeapi"
 
-	"macaw.example/internal/nodeapi"
-)
-
-// public is the node's address for access from outside.
-func public(s nodeapi.OpenStack) netip.Addr {
-	if s.Management.Public.IsValid() {
-		return s.Management.Public
+// public is the node's name or address for access from outside.
+func public(s nodeapi.OpenStack) string {
+	switch {
+	case s.Management.Domain != "":
+		return s.Management.Domain
+	case s.Management.Public.IsValid():
+		return s.Management.Public.String()
 	}
-	return s.Management.Address
+	return s.Management.Address.String()
 }

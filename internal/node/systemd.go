@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"macaw.example/internal/systemd"
@@ -48,8 +47,11 @@ func (n *node) ensureRunning(ctx context.Context, units ...string) error {
 
 // wantedBy is the directory whose links make a unit start at boot.
 func wantedBy(unit string) string {
-	if strings.HasSuffix(unit, ".socket") {
+	switch filepath.Ext(unit) {
+	case ".socket":
 		return "/etc/systemd/system/sockets.target.wants"
+	case ".timer":
+		return "/etc/systemd/system/timers.target.wants"
 	}
 	return "/etc/systemd/system/multi-user.target.wants"
 }

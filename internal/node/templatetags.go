@@ -18,7 +18,7 @@ func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 		"node":             s.Node,
 		"physical-network": s.PhysicalNetwork,
 		"address":          s.Management.Address.String(),
-		"public":           public(s).String(),
+		"public":           public(s),
 		"controller":       s.Controller.String(),
 
 		"password admin":   sec.Admin,
@@ -27,6 +27,10 @@ func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 		"secret dashboard": sec.Dashboard,
 		"transport":        fmt.Sprintf("rabbit://openstack:%s@%s:5672/", sec.Rabbit, s.Controller),
 		"gateway-role":     gatewayRole,
+
+		"ovn-authorities": ovnAuthorities,
+		"ovn-certificate": ovnCertificate,
+		"ovn-key":         ovnKey,
 
 		"neutron-server": neutronServer(s, sec),
 		"virtualization": virtualization(f),
@@ -88,7 +92,7 @@ func auth(s nodeapi.OpenStack, sec secrets, user string) string {
 func authtoken(s nodeapi.OpenStack, sec secrets, user string) string {
 	return strings.Join([]string{
 		auth(s, sec, user),
-		fmt.Sprintf("www_authenticate_uri = http://%s:5000/v3", public(s)),
+		fmt.Sprintf("www_authenticate_uri = https://%s/identity/v3", public(s)),
 		fmt.Sprintf("memcached_servers = %s:11211", s.Controller),
 		"service_token_roles = service",
 		"service_token_roles_required = true",

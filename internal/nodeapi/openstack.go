@@ -31,7 +31,18 @@ type OpenStack struct {
 // Management is the node's place on the network of APIs, tunnels and SSH.
 type Management struct {
 	Address netip.Addr `json:"address"` // services listen on it; internal and admin endpoints name it
-	Public  netip.Addr `json:"public"`  // its Elastic IP; public endpoints and the dashboard name it
+	Public  netip.Addr `json:"public"`  // its Elastic IP
+	// Domain is the DNS name of Public, by which public endpoints and the dashboard are called; empty
+	// if they are called by the address.
+	Domain string `json:"domain,omitempty"`
+	// ACME is where Domain's certificate comes from; nil if from elsewhere.
+	ACME *ACME `json:"acme,omitempty"`
+}
+
+// ACME is a certificate authority that issues certificates by RFC 8555.
+type ACME struct {
+	Directory string `json:"directory"` // URL
+	Email     string `json:"email,omitempty"`
 }
 
 // Provider is Neutron's external network.

@@ -7,7 +7,7 @@ import "slices"
 // PackagesHash identifies the result of the package step: 16 hexadecimal digits that change with
 // the list of packages and with the step itself. A baked image is tagged with it. A test of package
 // node checks the value.
-const PackagesHash = "3dce08fcbe8e16c3"
+const PackagesHash = "682961619fbbd794"
 
 // controllerPackages run the APIs, the databases and the dashboard.
 var controllerPackages = []string{
@@ -34,7 +34,7 @@ var controllerPackages = []string{
 // nova-compute-qemu would install the emulators of every architecture, and probing each one costs
 // the first start of nova-compute a minute.
 var computePackages = []string{
-	"haproxy", // the metadata agent runs one for each network
+	"haproxy", // TLS in front of the APIs; and the metadata agent runs one for each network
 	"neutron-ovn-metadata-agent",
 	"nftables",
 	"nova-compute-kvm",

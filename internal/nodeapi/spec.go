@@ -18,6 +18,17 @@ const (
 	AgentAuth = "/etc/macaw/agent-auth.json"
 	// StateFile has the agent's last known map, for the next boot.
 	StateFile = "/var/lib/macaw/translation.json"
+	// Issuer has the certificate authority that issues the node's own certificates: its chain, up to
+	// the cloud's root, and its key. macaw writes it; only root may read it.
+	Issuer = "/etc/macaw/tls/issuer.pem"
+	// Authority has the certificate of the cloud's root authority.
+	Authority = "/etc/macaw/tls/authority.pem"
+	// DomainCertificate has a certificate for the cloud's domain from another authority, with its
+	// chain and its key. Only root may read it.
+	DomainCertificate = "/etc/macaw/tls/public/domain.pem"
+	// ACMEAuthority has the certificates to trust the ACME server's API by, if they are not the
+	// system's.
+	ACMEAuthority = "/etc/macaw/tls/acme-authority.pem"
 	// CloudsYAML has the administrator's credentials, on the controller.
 	CloudsYAML = "/etc/macaw/clouds.yaml"
 )

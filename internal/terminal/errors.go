@@ -17,6 +17,7 @@ const (
 	ExitFailure = 1
 	ExitUsage   = 2
 	ExitChanges = 3   // plan: there is something to do
+	ExitChecks  = 4   // preflight: a check failed
 	exitSignal  = 128 // plus the signal's number, as in shells: 130 is SIGINT
 )
 

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"macaw.example/lab"
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/ec2"
 	"macaw.example/lab/internal/faults"
 	"macaw.example/lab/internal/iam"
@@ -33,9 +34,16 @@ type APIOptions struct {
 	ReservedElasticIPs int
 	// ElasticIPQuota is how many Elastic IPs the account may hold; default 5.
 	ElasticIPQuota int
-	// MissingTypes are the instance types that a zone does not offer, by zone.
-	MissingTypes map[string][]string
+	// Account are the account's settings; the zero value is an account without any.
+	Account AccountSettings
 }
+
+// AccountSettings are the settings of an account: quotas, the zones' offers, and what its owner or
+// its organization has switched on.
+type AccountSettings = account.Settings
+
+// Duration is a time.Duration in AccountSettings.
+type Duration = account.Duration
 
 // The account's access key.
 const (
@@ -47,7 +55,8 @@ const (
 // http.Handler, with one account and one access key. Instances go through AWS's states, but
 // nothing runs in them. Faults that need a network or a machine have no effect.
 type API struct {
-	// Image is the ID of the only image: Debian 13 for amd64, as published by Debian.
+	// Image is the ID of the only image: Debian 13 for amd64, as published by Debian; in other
+	// partitions than aws, a copy that the account owns.
 	Image string
 	// Calm is the same AWS without faults.
 	Calm http.Handler
@@ -55,6 +64,7 @@ type API struct {
 	handler  http.Handler
 	state    *ec2.State
 	accounts *iam.Store
+	settings *account.Account
 	faults   *faults.Injector
 	region   string
 }
@@ -83,17 +93,26 @@ func OpenAPI(o APIOptions) (*API, error) {
 	if a.faults, err = faults.New(faults.Config{Log: log}); err != nil {
 		return nil, err
 	}
-	if a.accounts, err = iam.Open(iam.Config{Root: iam.Key{ID: AccessKey, Secret: SecretKey}, Log: log}); err != nil {
+	if a.settings, err = account.New(o.Account); err != nil {
 		return nil, err
+	}
+	a.accounts, err = iam.Open(iam.Config{Region: a.region, Root: iam.Key{ID: AccessKey, Secret: SecretKey}, Log: log,
+		Settings: a.settings})
+	if err != nil {
+		return nil, err
+	}
+	image := ec2.Image{
+		ID: a.Image, Name: "debian-13-amd64-20261101-2285", Owner: debianAccount, Architecture: "x86_64",
+		Created: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Parameters: []string{debianParameter},
+	}
+	if account.Partition(a.region) != "aws" {
+		image.Owner, image.Parameters = ec2.DefaultAccount, nil // a copy: Debian publishes in the partition aws only
 	}
 	a.state, err = ec2.Open(ec2.Config{
 		Region: a.region, Machines: noMachines{}, Profiles: a.accounts, Log: log,
 		Addresses: o.ElasticIPs, ReservedAddresses: o.ReservedElasticIPs, AddressQuota: o.ElasticIPQuota,
-		Missing: o.MissingTypes,
-		Images: []ec2.Image{{
-			ID: a.Image, Name: "debian-13-amd64-20261101-2285", Owner: debianAccount, Architecture: "x86_64",
-			Created: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Parameters: []string{debianParameter},
-		}},
+		Settings: a.settings,
+		Images:   []ec2.Image{image},
 	})
 	if err != nil {
 		return nil, err
@@ -122,6 +141,9 @@ func (a *API) Config() aws.Config {
 		Credentials: credentials.NewStaticCredentialsProvider(AccessKey, SecretKey, ""),
 	}
 }
+
+// SetAccount replaces the account's settings.
+func (a *API) SetAccount(s AccountSettings) error { return a.settings.Set(s) }
 
 // SetFault turns a fault on. It replaces one of the same name, target and action.
 func (a *API) SetFault(ctx context.Context, f lab.Fault) error { return a.faults.Set(ctx, f) }
@@ -165,6 +187,7 @@ func Actions() []string {
 	for _, action := range ec2.SSMActions() {
 		all = append(all, "ssm "+action)
 	}
+	all = append(all, "servicequotas GetServiceQuota")
 	return all
 }
 

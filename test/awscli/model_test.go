@@ -60,8 +60,10 @@ func models(t testing.TB) map[string]*serviceModel {
 		t.Fatalf("testdata/newer.json: %v", err)
 	}
 	all := map[string]*serviceModel{}
-	for _, service := range []string{"ec2", "iam", "ssm", "sts"} {
-		m, err := loadModel(service)
+	// By the names in signatures; one is another in botocore.
+	for service, folder := range map[string]string{"ec2": "ec2", "iam": "iam", "ssm": "ssm", "sts": "sts",
+		"servicequotas": "service-quotas"} {
+		m, err := loadModel(folder)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ package awscli
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http/httptest"
@@ -96,6 +97,7 @@ func (c *cli) run(folder string, as map[string]string, args []string) (stdout, s
 type session struct {
 	*cli
 	endpoint string
+	refusal  string            // what the last command wrote to stderr
 	last     string            // the last command's output, as JSON
 	as       map[string]string // credentials, as environment variables
 }
@@ -116,7 +118,7 @@ func aws(ts *testscript.TestScript, neg bool, args []string) {
 	s := sessionOf(ts)
 	stdout, stderr, status, err := s.run(ts.Getenv("WORK"), s.as, append(globals(s.endpoint), args...))
 	ts.Check(err)
-	s.last = stdout
+	s.last, s.refusal = stdout, stderr
 	fmt.Fprint(ts.Stdout(), stdout)
 	fmt.Fprint(ts.Stderr(), stderr)
 	// The command line's exit statuses: 254 is an error from the service, 252 an invalid
@@ -195,6 +197,15 @@ func operator() map[string]string {
 	return map[string]string{"AWS_ACCESS_KEY_ID": labtest.AccessKey, "AWS_SECRET_ACCESS_KEY": labtest.SecretKey}
 }
 
+// encoded takes the encoded message of the last command's refusal into $MESSAGE.
+func encoded(ts *testscript.TestScript, neg bool, args []string) {
+	_, message, ok := strings.Cut(sessionOf(ts).refusal, "Encoded authorization failure message: ")
+	if !ok {
+		ts.Fatalf("the last command was refused without an encoded message")
+	}
+	ts.Setenv("MESSAGE", strings.TrimSpace(message))
+}
+
 // half sets $NET to the network part of an IPv6 block: 2001:db8:1::/56 gives 2001:db8:1.
 func half(ts *testscript.TestScript, neg bool, args []string) {
 	network, _, _ := strings.Cut(args[0], "::")
@@ -220,6 +231,13 @@ func newerActions(t *testing.T, seen *recorder) {
 		if _, err := p.NextPage(ctx); err != nil {
 			t.Fatal(err)
 		}
+	}
+	_, err1 := client.DescribeVpcBlockPublicAccessExclusions(ctx, nil)
+	_, err2 := client.DescribeVpcBlockPublicAccessOptions(ctx, nil)
+	_, err3 := client.GetAllowedImagesSettings(ctx, nil)
+	_, err4 := client.GetInstanceMetadataDefaults(ctx, nil)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		t.Fatal(err)
 	}
 	vpc, err := client.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: ptr("10.0.0.0/16")})
 	if err != nil {
@@ -283,7 +301,7 @@ func TestAWSCommandLine(t *testing.T) {
 				return nil
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){"aws": aws, "id": id, "is": is,
-				"credentials": credentials, "half": half},
+				"credentials": credentials, "encoded": encoded, "half": half},
 		})
 	})
 	newerActions(t, seen)

@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -49,13 +51,16 @@ func TestCloud(t *testing.T) {
 
 	t.Setenv("OS_CLOUD", "e2e")
 	t.Run("client", func(t *testing.T) { must(t, "openstack", "--os-cloud", "e2e", "server", "list") })
-	t.Run("dashboard", func(t *testing.T) { testDashboard(t, s) })
+	t.Run("dashboard", func(t *testing.T) { testDashboard(t, file, s) })
+	t.Run("TLS", func(t *testing.T) { testTLS(t, file) })
 
 	first := makeGuest(t, s, "one", "192.168.11.0/24")
 	second := makeGuest(t, s, "two", "192.168.12.0/24")
 	for _, g := range []guest{first, second} {
 		eventually(t, g.name+" answers at "+g.public, 2*time.Minute, g.answers)
 	}
+	t.Run("security page", func(t *testing.T) { testSecurityPage(t, file) })
+	t.Run("console", func(t *testing.T) { testConsole(t, file, first) })
 	t.Run("translation off and on", func(t *testing.T) { testTranslation(t, file, first, second) })
 	t.Run("every unit restarted", func(t *testing.T) { testRestart(t, file, first, second) })
 	t.Run("machine rebooted", func(t *testing.T) {
@@ -145,7 +150,10 @@ func (g guest) answers() error {
 	return nil
 }
 
-// makeGuest makes a guest with OpenStack's own client.
+// talkative is user data of a guest that sends something to the Internet every second.
+const talkative = "#!/bin/sh\nwhile :; do ping -c 1 -W 1 8.8.8.8; sleep 1; done >/dev/null 2>&1\n"
+
+// makeGuest makes a guest with OpenStack's own client. The guest is talkative.
 func makeGuest(t *testing.T, s summary, name, cidr string) guest {
 	t.Helper()
 	openstack := func(args ...string) string { t.Helper(); return must(t, "openstack", args...) }
@@ -157,8 +165,12 @@ func makeGuest(t *testing.T, s summary, name, cidr string) guest {
 	openstack("security", "group", "create", name)
 	openstack("security", "group", "rule", "create", name, "--protocol", "icmp")
 	openstack("security", "group", "rule", "create", name, "--protocol", "tcp", "--dst-port", "22")
+	userData := filepath.Join(t.TempDir(), "user-data")
+	if err := os.WriteFile(userData, []byte(talkative), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	openstack("server", "create", name, "--image", "tiny", "--flavor", "m1.nano", "--network", name, "--security-group",
-		name, "--wait")
+		name, "--user-data", userData, "--wait")
 	floating := strings.TrimSpace(openstack("floating", "ip", "create", "public", "-f", "value", "-c",
 		"floating_ip_address"))
 	openstack("server", "add", "floating", "ip", name, floating)
@@ -172,12 +184,12 @@ func makeGuest(t *testing.T, s summary, name, cidr string) guest {
 }
 
 // testDashboard logs in to Horizon.
-func testDashboard(t *testing.T, s summary) {
+func testDashboard(t *testing.T, file string, s summary) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Jar: jar, Timeout: 30 * time.Second}
+	client := &http.Client{Jar: jar, Timeout: 30 * time.Second, Transport: trusting(t, envOf(t, file))}
 	get := func(resp *http.Response, err error) (string, *url.URL) {
 		t.Helper()
 		if err != nil {
@@ -331,6 +343,8 @@ func comesBack(t *testing.T, guests ...guest) {
 // onNode runs a shell command as root on the cloud's node.
 func onNode(t *testing.T, file, script string) string {
 	t.Helper()
-	return must(t, macaw, "ssh", file, "--", "sudo", "sh", "-c",
-		fmt.Sprintf("'%s'", strings.ReplaceAll(script, "'", `'\''`)))
+	return must(t, macaw, "ssh", file, "--", "sudo", "sh", "-c", quoted(script))
 }
+
+// quoted makes s one word of a shell.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -113,6 +113,8 @@ type addressChanger interface {
 
 // instanceChanger has the calls that change instances and their keys.
 type instanceChanger interface {
+	ModifyInstanceCpuOptions(context.Context, *ec2.ModifyInstanceCpuOptionsInput,
+		...options) (*ec2.ModifyInstanceCpuOptionsOutput, error)
 	DeleteKeyPair(context.Context, *ec2.DeleteKeyPairInput, ...options) (*ec2.DeleteKeyPairOutput, error)
 	ImportKeyPair(context.Context, *ec2.ImportKeyPairInput, ...options) (*ec2.ImportKeyPairOutput, error)
 	RunInstances(context.Context, *ec2.RunInstancesInput, ...options) (*ec2.RunInstancesOutput, error)

@@ -8,7 +8,8 @@ import "slices"
 func Checks() []Check {
 	return slices.Concat(wireChecks, describeChecks, tagChecks, subnetChecks, addressChecks, moveChecks, elasticChecks,
 		reservationChecks, prefixChecks, ipv6Checks, routeChecks, groupChecks, interfaceChecks, dependencyChecks,
-		notFoundChecks, instanceChecks, natChecks, arpChecks, frameChecks, gatewayChecks, latencyChecks, metadataChecks)
+		notFoundChecks, instanceChecks, processorChecks, natChecks, arpChecks, frameChecks, gatewayChecks,
+		latencyChecks, metadataChecks)
 }
 
 // Select returns the checks with the given IDs and all checks that they need. unknown

@@ -10,13 +10,16 @@ import (
 	"net/http"
 	"os"
 
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/control"
 	"macaw.example/lab/internal/faults"
 	"macaw.example/lab/internal/vpc"
 )
 
 // serveControl serves the daemon's own requests, as opposed to AWS's APIs.
-func serveControl(ctx context.Context, f *vpc.Fabric, i *faults.Injector, t *tasks, stop func()) error {
+func serveControl(
+	ctx context.Context, f *vpc.Fabric, i *faults.Injector, a *account.Account, t *tasks, stop func(),
+) error {
 	// The caller holds the daemon's lock, so an existing socket is stale.
 	if err := os.Remove(control.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -33,6 +36,7 @@ func serveControl(ctx context.Context, f *vpc.Fabric, i *faults.Injector, t *tas
 	serveObservations(mux, f)
 	serveFlows(mux, f)
 	serveFaults(mux, i)
+	serveAccount(mux, a)
 	serveTasks(mux, t)
 	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, os.Getpid()) })
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, _ *http.Request) { stop() })

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/control"
 	"macaw.example/lab/internal/ec2"
 	"macaw.example/lab/internal/faults"
@@ -28,6 +29,9 @@ import (
 func machinesDir() string { return filepath.Join(control.Dir, "machines") }
 func statePath() string   { return filepath.Join(control.Dir, "state.json") }
 func accountPath() string { return filepath.Join(control.Dir, "account.json") }
+
+// settingsPath is the file of the account's settings.
+func settingsPath() string { return filepath.Join(control.Dir, "settings.json") }
 
 // Serve is the lab's daemon: the fabric with its devices, EC2's API, instance metadata, the
 // Internet. It returns when ctx ends or a client asks it to stop. Machines keep running,
@@ -90,17 +94,21 @@ func Serve(ctx context.Context, supervisor []string) error {
 	if err != nil {
 		return err
 	}
-	account, err := iam.Open(iam.Config{File: accountPath(), Root: iam.Key{ID: cfg.AccessKey, Secret: cfg.SecretKey},
-		Log: log})
+	settings, err := account.Open(settingsPath())
+	if err != nil {
+		return err
+	}
+	identities, err := iam.Open(iam.Config{File: accountPath(), Region: control.Region, Settings: settings,
+		Root: iam.Key{ID: cfg.AccessKey, Secret: cfg.SecretKey}, Log: log})
 	if err != nil {
 		return err
 	}
 	service, err := ec2.Wire(ec2.Config{
 		Region: control.Region, File: statePath(), Fabric: injector.Fabric(fabric), Machines: injector.Machines(m),
-		Images: offered, Profiles: account,
+		Images: offered, Profiles: identities, Settings: settings,
 		Addresses: internet.ElasticIPs, AddressQuota: cfg.ElasticIPQuota, Log: log,
 		Metadata: func(s *ec2.State) imds.Source { return injector.Metadata(s) },
-	}, account, asker(fabric), ec2.InjectFaults(injector))
+	}, identities, asker(fabric), ec2.InjectFaults(injector))
 	if err != nil {
 		return err
 	}
@@ -134,7 +142,7 @@ func Serve(ctx context.Context, supervisor []string) error {
 	g.Go(func() error { return serveServices(ctx, service.Metadata) })
 	g.Go(func() error { return internet.Serve(ctx) })
 	g.Go(func() error { return internet.ServeAWS(ctx, service.API, endpoints) })
-	g.Go(func() error { return serveControl(ctx, fabric, injector, &m.tasks, cancel) })
+	g.Go(func() error { return serveControl(ctx, fabric, injector, settings, &m.tasks, cancel) })
 	return g.Wait()
 }
 

@@ -204,7 +204,7 @@ func Down(ctx context.Context, purge bool) error {
 	if err := ec2.KeepImages(statePath()); err != nil {
 		return err
 	}
-	gone := []string{machinesDir(), control.ConfigPath(), accountPath(), faultsPath(), logPath()}
+	gone := []string{machinesDir(), control.ConfigPath(), accountPath(), settingsPath(), faultsPath(), logPath()}
 	if purge {
 		gone = append(gone, statePath(), authorityPath(control.Dir), authorityKeyPath(control.Dir),
 			filepath.Join(control.Dir, "images"), filepath.Join(control.Dir, "guest"))

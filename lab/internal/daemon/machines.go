@@ -51,7 +51,7 @@ func (m *machines) launch(ctx context.Context, i ec2.Instance) error {
 	if err != nil {
 		return err
 	}
-	spec := machine.Spec{ID: i.ID, Layers: img.Layers, Hostname: i.Hostname}
+	spec := machine.Spec{ID: i.ID, Layers: img.Layers, Hostname: i.Hostname, KVM: i.KVM}
 	for _, n := range i.NICs {
 		spec.NICs = append(spec.NICs, machine.NIC{ENI: n.ENI, Device: n.Device, MAC: n.MAC})
 	}

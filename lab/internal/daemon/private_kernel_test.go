@@ -47,7 +47,8 @@ func TestNobodyElseGetsIn(t *testing.T) {
 	shell := filepath.Join(machinesDir(), "i-1/upper/home/admin/shell")
 	older := []string{
 		shell, filepath.Join(machinesDir(), "i-1/console.log"), filepath.Join(control.Dir, "images/ami-1/rootfs/etc/shadow"),
-		filepath.Join(control.Dir, "guest/key"), control.ConfigPath(), statePath(), accountPath(), faultsPath(), logPath(),
+		filepath.Join(control.Dir, "guest/key"), control.ConfigPath(), statePath(), accountPath(),
+		settingsPath(), faultsPath(), logPath(),
 		authorityPath(control.Dir), authorityKeyPath(control.Dir), "/run/macaw/labtest.lock",
 	}
 	unix.Umask(0)
@@ -74,7 +75,7 @@ func TestNobodyElseGetsIn(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- serveControl(ctx, vpc.New(vpc.Config{}), injector, &tasks{}, cancel) }()
+	go func() { ended <- serveControl(ctx, vpc.New(vpc.Config{}), injector, nil, &tasks{}, cancel) }()
 	for !control.Ready(ctx) {
 		select {
 		case err := <-ended:

@@ -8,6 +8,13 @@ var actions = map[string]Handler{
 	"DescribeRegions":           read(describeRegions),
 	"DescribeAccountAttributes": read(describeAccountAttributes),
 
+	"DescribeVpcBlockPublicAccessExclusions": read(describeVpcBlockPublicAccessExclusions),
+	"DescribeVpcBlockPublicAccessOptions":    read(describeVpcBlockPublicAccessOptions),
+	"GetAllowedImagesSettings":               read(getAllowedImagesSettings),
+	"GetEbsDefaultKmsKeyId":                  read(getEbsDefaultKmsKeyID),
+	"GetEbsEncryptionByDefault":              read(getEbsEncryptionByDefault),
+	"GetInstanceMetadataDefaults":            read(getInstanceMetadataDefaults),
+
 	"CreateTags":   write(createTags),
 	"DeleteTags":   write(deleteTags),
 	"DescribeTags": read(describeTags),

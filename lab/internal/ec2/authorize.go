@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
 )
@@ -26,17 +27,17 @@ type question struct {
 func authorized(by Identities) Middleware {
 	return func(next Handler) Handler {
 		return func(s *State, c *Call) (result, error) {
-			if _, ok := actions[c.Action]; !ok || c.Caller.Root {
+			_, known := actions[c.Action]
+			_, restricted := s.cfg.Settings.Settings().Organization()
+			if !known || c.Caller.Root && !restricted {
 				return next(s, c)
 			}
 			for _, q := range s.view().questions(c, by) {
 				r := policy.Request{Action: q.action, Resource: q.resource, Context: q.context}
-				switch by.Decide(c.Caller, r) {
+				switch decision := by.Decide(c.Caller, r); decision {
 				case policy.Allow:
-				case policy.ExplicitDeny:
-					return nil, unauthorized(c.Caller, q, true)
 				default:
-					return nil, unauthorized(c.Caller, q, false)
+					return nil, unauthorized(by, c.Caller, q, decision)
 				}
 			}
 			return next(s, c)
@@ -44,23 +45,32 @@ func authorized(by Identities) Middleware {
 	}
 }
 
-func unauthorized(who iam.Caller, q question, explicit bool) *APIError {
-	return failStatus(http.StatusForbidden, "UnauthorizedOperation",
-		"You are not authorized to perform this operation. %s",
-		notAuthorized(who, q.action, q.resource, explicit))
+// unauthorized refuses a call. EC2 adds the details, encoded, to the refusals of calls that change
+// something (STS API Reference, DecodeAuthorizationMessage).
+func unauthorized(by Identities, who iam.Caller, q question, d policy.Decision) *APIError {
+	text := "You are not authorized to perform this operation. " + notAuthorized(who, q.action, q.resource, d)
+	encoder, ok := by.(MessageEncoder)
+	_, action, _ := strings.Cut(q.action, ":")
+	if ok && !strings.HasPrefix(action, "Describe") && !strings.HasPrefix(action, "Get") {
+		text += ". Encoded authorization failure message: " +
+			encoder.EncodeMessage(who, policy.Request{Action: q.action, Resource: q.resource, Context: q.context}, d)
+	}
+	return failStatus(http.StatusForbidden, "UnauthorizedOperation", "%s", text)
+}
+
+// MessageEncoder is an optional interface of Identities: it encodes the details of a denial.
+type MessageEncoder interface {
+	EncodeMessage(who iam.Caller, r policy.Request, d policy.Decision) string
 }
 
 // notAuthorized words a denial with its reason (IAM User Guide,
 // troubleshoot_access-denied). A call without a resource names none.
-func notAuthorized(who iam.Caller, action, resource string, explicit bool) string {
+func notAuthorized(who iam.Caller, action, resource string, d policy.Decision) string {
 	text := "User: " + who.ARN + " is not authorized to perform: " + action
 	if resource != "*" {
 		text += " on resource: " + resource
 	}
-	if explicit {
-		return text + " with an explicit deny in an identity-based policy"
-	}
-	return text + " because no identity-based policy allows the " + action + " action"
+	return text + " " + d.Reason(action)
 }
 
 // questions lists the permissions that a call requires (Service Authorization
@@ -96,7 +106,7 @@ func (t *tx) questions(c *Call, by Identities) []question {
 			// The action refuses a missing profile, or one without a role.
 			if role, ok := by.ProfileRole(profile); ok {
 				o := object{arn: role, context: policy.Context{}}
-				o.context.Set("iam:PassedToService", "ec2.amazonaws.com")
+				o.context.Set("iam:PassedToService", "ec2."+account.Domain(t.cfg.Region))
 				ask("iam:PassRole", o)
 			}
 		}

@@ -23,6 +23,7 @@ import (
 	iamsdk "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/iam"
 )
 
@@ -36,13 +37,18 @@ type guarded struct {
 	id, word string
 }
 
-func newGuarded(t *testing.T) *guarded {
+func newGuarded(t *testing.T, s ...account.Settings) *guarded {
 	t.Helper()
-	store, err := iam.Open(iam.Config{Root: iam.Key{ID: accessKey, Secret: secretKey}, Log: slog.New(slog.DiscardHandler)})
+	a := &account.Account{}
+	if len(s) > 0 {
+		a = settings(t, s[0])
+	}
+	store, err := iam.Open(iam.Config{Root: iam.Key{ID: accessKey, Secret: secretKey}, Log: slog.New(slog.DiscardHandler),
+		Settings: a})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &guarded{lab: newLab(t, func(c *Config) { c.Profiles = store }), store: store}
+	g := &guarded{lab: newLab(t, func(c *Config) { c.Profiles, c.Settings = store, a }), store: store}
 	server := httptest.NewServer(NewServer(g.state, store))
 	t.Cleanup(server.Close)
 	g.url = server.URL

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/iam/policy"
 )
 
@@ -21,7 +22,7 @@ type object struct {
 // Authorization Reference, list_amazonec2, "Resource types").
 func (c *Config) resourceARN(resourceType, id string) string {
 	if resourceType == "image" || resourceType == "snapshot" {
-		return "arn:aws:ec2:" + c.Region + "::" + resourceType + "/" + id
+		return "arn:" + account.Partition(c.Region) + ":ec2:" + c.Region + "::" + resourceType + "/" + id
 	}
 	return c.arn(resourceType, id)
 }

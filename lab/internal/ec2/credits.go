@@ -2,7 +2,11 @@
 
 package ec2
 
-import "strings"
+import (
+	"strings"
+
+	"macaw.example/lab/internal/instancetypes"
+)
 
 // The CPU credits of burstable types. T2 is standard unless the launch says otherwise, the
 // later ones are unlimited (EC2 User Guide, burstable-performance-instances). The lab
@@ -16,7 +20,7 @@ type creditInput struct{ CpuCredits string }
 
 // changeCredits sets the credits of a launch; types that are not burstable have none.
 func (i *instanceRecord) changeCredits(in creditInput) error {
-	burstable := instanceTypes()[i.Type].has("burstable")
+	burstable := instancetypes.All()[i.Type].Has("burstable")
 	switch {
 	case in.CpuCredits == "" && !burstable:
 		i.Credits = ""

@@ -74,6 +74,8 @@ type Instance struct {
 	Hostname string // ip-10-0-0-11, after the primary private address
 	State    string // as EC2 names it: pending, running, ...
 	NICs     []NIC  // in the order of their device indices
+	// KVM is set if the machine has the processor's virtualization extensions.
+	KVM bool
 }
 
 // NIC is a network interface of an instance.

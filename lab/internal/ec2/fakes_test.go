@@ -182,6 +182,12 @@ func (l *lab) client(access, secret string) *ec2.Client {
 		Credentials: credentials.NewStaticCredentialsProvider(access, secret, "")})
 }
 
+// clientIn is a client of another region.
+func (l *lab) clientIn(region string) *ec2.Client {
+	return ec2.New(ec2.Options{Region: region, BaseEndpoint: &l.url, RetryMaxAttempts: 1, HTTPClient: ownBody{},
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")})
+}
+
 // must returns the result of a call that has to succeed.
 func must[T any](v T, err error) func(*lab) T {
 	return func(l *lab) T {

@@ -3,6 +3,7 @@
 package ec2
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -23,14 +24,20 @@ type imageRecord struct {
 	Image
 	State    string
 	Instance string // that it was made from
+	Size     int    // GiB, of its snapshot; 0 is rootSize
 	tagHolder
 }
 
-// imagesShown returns the stock images and the account's own.
+// size is the size of the image's snapshot, in GiB.
+func (i *imageRecord) size() int { return cmp.Or(i.Size, rootSize) }
+
+// imagesShown returns the stock images that are allowed and the account's own.
 func (t *tx) imagesShown() []*imageRecord {
 	all := map[string]*imageRecord{}
 	for _, stock := range t.cfg.Images {
-		all[stock.ID] = &imageRecord{Image: stock, State: imageAvailable}
+		if i := (&imageRecord{Image: stock, State: imageAvailable}); t.imageAllowed(i) {
+			all[stock.ID] = i
+		}
 	}
 	for id, made := range t.Images {
 		if made.State != imageDeregistered {
@@ -105,7 +112,8 @@ func createImage(t *tx, in createImageInput) (*createImageOutput, error) {
 			return nil, fail("InvalidAMIName.Duplicate", "AMI name %s is already in use by AMI %s", in.Name, other.ID)
 		}
 	}
-	image := &imageRecord{State: imagePending, Instance: i.ID, Image: Image{ID: kindImage.newID(), Name: in.Name,
+	image := &imageRecord{State: imagePending, Instance: i.ID, Size: t.rootVolumeSize(i.ID), Image: Image{
+		ID: kindImage.newID(), Name: in.Name,
 		Description: in.Description, Owner: t.cfg.Account, Architecture: architecture, Created: t.now}}
 	var err error
 	if image.Tags, err = in.tagsFor(kindImage, kind{tagType: "snapshot"}); err != nil {
@@ -209,7 +217,7 @@ func (t *tx) imageXML(i *imageRecord) imageXML {
 		State: i.State, Owner: i.Owner, Created: timestamp(i.Created), Public: i.Owner != t.cfg.Account,
 		Architecture: i.Architecture, Type: "machine", RootType: "ebs", RootName: rootDevice,
 		Virtualization: "hvm", Hypervisor: "xen", ENA: true,
-		Devices:  set[imageDeviceXML]{Items: []imageDeviceXML{{rootDevice, snapshotOf(i.ID), rootSize, "gp3", true, false}}},
+		Devices:  set[imageDeviceXML]{Items: []imageDeviceXML{{rootDevice, snapshotOf(i.ID), i.size(), "gp3", true, false}}},
 		Platform: "Linux/UNIX", Usage: "RunInstances", Source: i.Instance, Tags: i.Tags.xml(),
 	}
 }

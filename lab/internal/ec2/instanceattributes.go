@@ -5,6 +5,8 @@ package ec2
 import (
 	"encoding/base64"
 	"slices"
+
+	"macaw.example/lab/internal/instancetypes"
 )
 
 // The reactions of an instance to a shutdown by its operating system.
@@ -242,11 +244,11 @@ func (t *tx) changeOnlyENI(i *instanceRecord, in modifyInstanceAttributeInput) e
 // changeType changes an instance's type. The new type must take the existing interfaces
 // and addresses.
 func (t *tx) changeType(i *instanceRecord, name string) error {
-	limits, ok := instanceTypes()[name]
+	limits, ok := instancetypes.All()[name]
 	if !ok {
 		return invalidParameter("Invalid value '%s' for InstanceType.", name)
 	}
-	if err := limits.fitsImage(architecture); err != nil {
+	if err := fitsImage(limits); err != nil {
 		return err
 	}
 	if i.Nested && !limits.Nested {
@@ -267,7 +269,7 @@ type cpuOptionsInput struct {
 
 // cpuOptions returns an instance's processor options.
 func cpuOptions(i *instanceRecord) cpuOptionsXML {
-	limits := instanceTypes()[i.Type]
+	limits := instancetypes.All()[i.Type]
 	x := cpuOptionsXML{Cores: limits.Cores, Threads: limits.VCPUs / max(1, limits.Cores)}
 	switch {
 	case i.Nested:
@@ -278,13 +280,25 @@ func cpuOptions(i *instanceRecord) cpuOptionsXML {
 	return x
 }
 
+// kvm reports whether the instance has the processor's virtualization extensions: bare
+// metal does, and a virtual instance with nested virtualization on (EC2 User Guide,
+// amazon-ec2-nested-virtualization).
+func (i *instanceRecord) kvm() bool { return i.Nested || instancetypes.Metal(i.Type) }
+
+// noNested has the code that Karpenter expects of such launches
+// (aws/karpenter-provider-aws, designs/cpu-options-nested-virtualization.md); the text is
+// the lab's.
 func noNested(instanceType string) error {
 	return unsupported("The instance type %s does not support nested virtualization", instanceType)
 }
 
 // changeCPU checks and sets processor options. The lab's instances have all the cores
-// and threads of their type.
+// and threads of their type. Bare metal has no options (EC2 User Guide,
+// instance-cpu-options-rules); users report the code and the text.
 func (i *instanceRecord) changeCPU(in cpuOptionsInput) error {
+	if instancetypes.Metal(i.Type) && in != (cpuOptionsInput{}) {
+		return unsupported("The %s instance type does not support specifying CpuOptions.", i.Type)
+	}
 	now := cpuOptions(i)
 	if in.CoreCount != nil && *in.CoreCount != now.Cores || in.ThreadsPerCore != nil && *in.ThreadsPerCore != now.Threads {
 		return unsupported("The lab's instances have all cores and threads of their type: %d and %d", now.Cores, now.Threads)
@@ -292,7 +306,7 @@ func (i *instanceRecord) changeCPU(in cpuOptionsInput) error {
 	switch {
 	case !slices.Contains([]string{"", "enabled", "disabled"}, in.NestedVirtualization):
 		return invalidParameter("Invalid value '%s' for nestedVirtualization.", in.NestedVirtualization)
-	case in.NestedVirtualization == "enabled" && !instanceTypes()[i.Type].Nested:
+	case in.NestedVirtualization == "enabled" && !instancetypes.All()[i.Type].Nested:
 		return noNested(i.Type)
 	case in.NestedVirtualization != "":
 		i.Nested = in.NestedVirtualization == "enabled"

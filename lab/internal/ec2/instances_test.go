@@ -192,6 +192,14 @@ func TestLaunchRefused(t *testing.T) {
 		{"no nested virtualization", func(in *ec2.RunInstancesInput) {
 			in.CpuOptions = &types.CpuOptionsRequest{NestedVirtualization: "enabled"}
 		}, "UnsupportedOperation"},
+		{"nested virtualization on bare metal", func(in *ec2.RunInstancesInput) {
+			in.InstanceType = "m8i.metal-48xl"
+			in.CpuOptions = &types.CpuOptionsRequest{NestedVirtualization: "enabled"}
+		}, "UnsupportedOperation"},
+		{"cores of bare metal", func(in *ec2.RunInstancesInput) {
+			in.InstanceType = "c5.metal"
+			in.CpuOptions = &types.CpuOptionsRequest{CoreCount: aws.Int32(36), ThreadsPerCore: aws.Int32(2)}
+		}, "UnsupportedOperation"},
 	} {
 		in := &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "t3.micro", MinCount: aws.Int32(1),
 			MaxCount:          aws.Int32(1),

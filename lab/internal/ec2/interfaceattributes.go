@@ -5,6 +5,7 @@ package ec2
 import (
 	"time"
 
+	"macaw.example/lab/internal/instancetypes"
 	"macaw.example/lab/internal/vpc"
 )
 
@@ -53,7 +54,7 @@ func (r *trackingRecord) change(in *trackingInput) error {
 func (t *tx) tracking(e *eniRecord) vpc.Tracking {
 	tcp := e.Tracking.TCP
 	if a := e.Attachment; tcp == 0 && a != nil && a.Instance != "" {
-		tcp = instanceTypes()[t.Instances[a.Instance].Type].TCPTimeout
+		tcp = instancetypes.All()[t.Instances[a.Instance].Type].TCPTimeout
 	}
 	return vpc.Tracking{TCPEstablished: time.Duration(tcp) * time.Second,
 		UDP: time.Duration(e.Tracking.UDP) * time.Second, UDPStream: time.Duration(e.Tracking.UDPStream) * time.Second}

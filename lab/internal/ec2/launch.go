@@ -8,6 +8,8 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+
+	"macaw.example/lab/internal/instancetypes"
 )
 
 // maxUserData is in bytes, before base64 (EC2 User Guide, user-data).
@@ -115,11 +117,11 @@ func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instance
 	if err := t.launchable(in.ImageId); err != nil {
 		return nil, err
 	}
-	limits, ok := instanceTypes()[i.Type]
+	limits, ok := instancetypes.All()[i.Type]
 	if !ok {
 		return nil, invalidParameter("Invalid value '%s' for InstanceType.", i.Type)
 	}
-	if err := limits.fitsImage(architecture); err != nil {
+	if err := fitsImage(limits); err != nil {
 		return nil, err
 	}
 	if in.KeyName != "" {
@@ -151,6 +153,9 @@ func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instance
 	i.Metadata = metadataOptions{Tokens: "required", HopLimit: 2, Endpoint: "enabled", Tags: "disabled",
 		IPv6: "disabled", State: "applied"}
 	if err := i.Metadata.change(in.MetadataOptions); err != nil {
+		return nil, err
+	}
+	if err := t.permitted(i); err != nil {
 		return nil, err
 	}
 	i.Tags, err = in.tagsFor(kindInstance, kindENI, kindVolume)
@@ -217,6 +222,9 @@ func (t *tx) launch(in runInstancesInput, i instanceRecord, index int) error {
 	}
 	if !t.cfg.offers(i.Zone, i.Type) {
 		return t.notOffered(i.Zone, i.Type)
+	}
+	if err := t.roomFor(&i); err != nil {
+		return err
 	}
 	v, err := t.newVolume(&i, in.BlockDeviceMapping)
 	if err != nil {

@@ -42,6 +42,9 @@ func startInstances(t *tx, in namedInstances) (*stateChangesOutput, error) {
 		case statePending, stateRunning:
 		case stateStopped:
 			i.State, i.Reason, i.Launched, i.Reboot = statePending, reasonXML{}, t.now, false
+			if err := t.roomFor(i); err != nil {
+				return err
+			}
 			return t.mapPublic(i)
 		default:
 			return fail("IncorrectInstanceState", "The instance '%s' is not in a state from which it can be started.", i.ID)

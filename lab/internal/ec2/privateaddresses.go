@@ -5,6 +5,8 @@ package ec2
 import (
 	"net/netip"
 	"slices"
+
+	"macaw.example/lab/internal/instancetypes"
 )
 
 // addressLimit is the maximum of private addresses of a family on an interface: that of
@@ -12,11 +14,11 @@ import (
 // AWS documents none; the lab takes the largest of any type.
 func (t *tx) addressLimit(e *eniRecord, ipv6 bool) int {
 	if e.Attachment != nil && e.Attachment.Instance != "" {
-		return instanceTypes()[t.Instances[e.Attachment.Instance].Type].addresses(ipv6)
+		return instancetypes.All()[t.Instances[e.Attachment.Instance].Type].Addresses(ipv6)
 	}
 	most := 0
-	for _, limits := range instanceTypes() {
-		most = max(most, limits.addresses(ipv6))
+	for _, limits := range instancetypes.All() {
+		most = max(most, limits.Addresses(ipv6))
 	}
 	return most
 }

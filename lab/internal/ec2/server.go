@@ -13,9 +13,11 @@ import (
 	"net/url"
 	"strings"
 
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/awsquery"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
+	"macaw.example/lab/internal/sigv4"
 )
 
 // maxRequest bounds a request's body, in bytes; user data is at most 16 KiB.
@@ -71,18 +73,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, id, fail("InvalidRequest", "Reading the request failed"))
 		return
 	}
-	signed, who, err := verify(s.identities, r, body, s.state.cfg.Now())
-	// IAM is global; its requests are signed for the first region.
-	global := signed.Service == "iam" && signed.Region == "us-east-1"
-	if err == nil && signed.Region != s.state.cfg.Region && !global {
-		err = failStatus(http.StatusUnauthorized, "AuthFailure", "Credential should be scoped to a valid region, not '%s'.",
-			signed.Region)
+	signed, who, err := sigv4.Verify(s.identities, r, body, s.state.cfg.Now())
+	if err == nil {
+		err = s.inRegion(signed, body)
 	}
 	query, ok := s.identities.(QueryService)
 	call := &Call{Context: r.Context(), AccessKey: signed.AccessKey, Caller: who, Request: s.about(r)}
 	switch {
 	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), ssmTarget):
 		s.serveSSM(w, call, r.Header.Get("X-Amz-Target"), body, err)
+	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), quotasTarget):
+		s.serveQuotas(w, call, r.Header.Get("X-Amz-Target"), body, err)
 	case ok && (signed.Service == "iam" || signed.Service == "sts"):
 		form, malformed := readForm(r, body)
 		if err == nil && malformed != nil {
@@ -98,6 +99,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.serveQuery(w, r, body, id, call)
 	}
+}
+
+// inRegion refuses requests that are signed for another region, and all but the global services'
+// while the account has not opted in to its region. IAM is global, and its requests are signed for
+// the partition's home region. There the account may also ask for its regions.
+func (s *Server) inRegion(signed sigv4.Scope, body []byte) error {
+	region := s.state.cfg.Region
+	home := account.Home(region)
+	regions := signed.Service == "ec2" && strings.Contains("&"+string(body), "&Action=DescribeRegions&")
+	switch {
+	case signed.Region == home && (signed.Service == "iam" || regions):
+		return nil
+	case signed.Region != region:
+		return failStatus(http.StatusUnauthorized, "AuthFailure", "Credential should be scoped to a valid region, not '%s'.",
+			signed.Region)
+	case s.state.cfg.Settings.Settings().RegionDisabled && region != home:
+		// Account Management Reference, manage-acct-regions; the text is reported by users.
+		return failStatus(http.StatusUnauthorized, "AuthFailure",
+			"AWS was not able to validate the provided access credentials")
+	}
+	return nil
 }
 
 // about returns the condition values that every request has (IAM User Guide,
@@ -117,7 +139,7 @@ func toIAM(err error) *APIError {
 	switch e := asAPIError(err); {
 	case err == nil:
 		return nil
-	case err == error(errSessionEnded):
+	case err == error(sigv4.ErrSessionEnded):
 		return failStatus(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
 	case e.Code == "AuthFailure":
 		return failStatus(http.StatusForbidden, "InvalidClientTokenId",

@@ -4,10 +4,13 @@ package ec2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
 	"time"
+
+	"macaw.example/lab/internal/instancetypes"
 )
 
 const (
@@ -76,9 +79,11 @@ func (s *State) moveInstance(ctx context.Context, id string) {
 	case "":
 		return
 	case statePending:
-		if i.Made {
+		err = t.unlaunchable()
+		switch {
+		case i.Made:
 			err = s.cfg.Machines.Start(ctx, spec)
-		} else {
+		case err == nil:
 			err = s.cfg.Machines.Launch(ctx, spec)
 		}
 	case stateStopping:
@@ -121,6 +126,9 @@ func (t *tx) arrive(i *instanceRecord, goal string, seen *tx, err error) {
 		t.unmapPublic(i)
 	case goal == statePending:
 		i.State, i.Reason = stateShuttingDown, reasonLaunchFail
+		if errors.Is(err, errForbiddenKey) {
+			i.Reason = reasonKey
+		}
 	case goal == stateStopping:
 		i.State = stateStopped
 		t.unmapPublic(i)
@@ -218,9 +226,9 @@ func (e *eniRecord) nic() NIC {
 
 // spec is the description of an instance for Machines.
 func (t *tx) spec(i *instanceRecord) Instance {
-	limits := instanceTypes()[i.Type]
+	limits := instancetypes.All()[i.Type]
 	spec := Instance{ID: i.ID, ImageID: i.Image, Type: i.Type, VCPUs: limits.VCPUs, MemoryMB: limits.MemoryMB,
-		State: i.State}
+		State: i.State, KVM: i.kvm()}
 	for index, e := range t.enisOf(i.ID) {
 		if index == 0 {
 			spec.Hostname = t.hostnameOf(e)

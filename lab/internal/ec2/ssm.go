@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/iam/policy"
+	"macaw.example/lab/internal/sigv4"
 )
 
 // ssmTarget is the prefix of X-Amz-Target in calls to Systems Manager.
@@ -37,14 +39,8 @@ func (s *Server) serveSSM(w http.ResponseWriter, c *Call, target string, body []
 }
 
 func (s *Server) ssm(c *Call, action string, body []byte, denied error) (any, *APIError) {
-	switch e := asAPIError(denied); {
-	case denied == nil:
-	case denied == error(errSessionEnded):
-		return nil, fail("ExpiredTokenException", "The security token included in the request is expired")
-	case e.Code == "AuthFailure":
-		return nil, fail("UnrecognizedClientException", "The security token included in the request is invalid.")
-	default:
-		return nil, e
+	if err := jsonDenied(denied); err != nil {
+		return nil, err
 	}
 	var in struct {
 		Name           string
@@ -88,6 +84,20 @@ func (s *Server) ssm(c *Call, action string, body []byte, denied error) (any, *A
 	return nil, fail("UnknownOperationException", "")
 }
 
+// jsonDenied words a refused signature as the services of the JSON protocol do.
+func jsonDenied(denied error) *APIError {
+	switch e := asAPIError(denied); {
+	case denied == nil:
+		return nil
+	case denied == error(sigv4.ErrSessionEnded):
+		return fail("ExpiredTokenException", "The security token included in the request is expired")
+	case e.Code == "AuthFailure":
+		return fail("UnrecognizedClientException", "The security token included in the request is invalid.")
+	default:
+		return e
+	}
+}
+
 func notNull(name string) *APIError {
 	return fail("ValidationException",
 		"1 validation error detected: Value at '%s' failed to satisfy constraint: Member must not be null", name)
@@ -95,13 +105,11 @@ func notNull(name string) *APIError {
 
 // ssmFind finds a parameter that the caller may read, or nil.
 func (s *Server) ssmFind(c *Call, action, name string) (*ssmParameter, *APIError) {
-	arn := "arn:aws:ssm:" + s.state.cfg.Region + "::parameter/" + strings.TrimPrefix(name, "/")
-	switch s.identities.Decide(c.Caller, policy.Request{Action: "ssm:" + action, Resource: arn, Context: c.Request}) {
-	case policy.Allow:
-	case policy.ExplicitDeny:
-		return nil, fail("AccessDeniedException", "%s", notAuthorized(c.Caller, "ssm:"+action, arn, true))
-	default:
-		return nil, fail("AccessDeniedException", "%s", notAuthorized(c.Caller, "ssm:"+action, arn, false))
+	region := s.state.cfg.Region
+	arn := "arn:" + account.Partition(region) + ":ssm:" + region + "::parameter/" + strings.TrimPrefix(name, "/")
+	r := policy.Request{Action: "ssm:" + action, Resource: arn, Context: c.Request}
+	if d := s.identities.Decide(c.Caller, r); d != policy.Allow {
+		return nil, fail("AccessDeniedException", "%s", notAuthorized(c.Caller, r.Action, arn, d))
 	}
 	image, known := s.state.view().parameter(name)
 	if !known {

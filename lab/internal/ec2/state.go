@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/imds"
 	"macaw.example/lab/internal/statefile"
 	"macaw.example/lab/internal/vpc"
@@ -24,7 +25,7 @@ import (
 
 // Config is the configuration of a State. Only Machines is required.
 type Config struct {
-	Account string // 12 digits; default 123456789012
+	Account string // 12 digits; default DefaultAccount
 	Region  string // default us-east-1
 	Zones   []string
 	// File holds the state between runs, with mode 0600. If empty, the state is in
@@ -41,9 +42,8 @@ type Config struct {
 	// AddressQuota is the account's limit of Elastic IPs, default 5 (VPC User Guide,
 	// amazon-vpc-limits).
 	AddressQuota int
-	// Missing lists the instance types that a zone lacks, by zone: on AWS few types are
-	// in every zone.
-	Missing map[string][]string
+	// Settings are those of the account; nil is an account without any.
+	Settings *account.Account
 	// IPv6Pool is the pool of the VPCs' /56s, default 2001:db8:1000::/36.
 	IPv6Pool netip.Prefix
 	// Profiles are the instance profiles; nil means none.
@@ -56,8 +56,11 @@ type Config struct {
 	Now func() time.Time
 }
 
+// DefaultAccount is the ID of the account unless the configuration has another.
+const DefaultAccount = "123456789012"
+
 func (c Config) withDefaults() Config {
-	setDefault(&c.Account, "123456789012")
+	setDefault(&c.Account, DefaultAccount)
 	setDefault(&c.Region, "us-east-1")
 	setDefault(&c.Addresses, netip.MustParsePrefix("198.51.100.0/24"))
 	setDefault(&c.ReservedAddresses, 10)
@@ -113,6 +116,11 @@ func Open(cfg Config) (*State, error) {
 	s.current.Store(m)
 	s.remember(m)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.cfg.Settings.OnChange(func() {
+		s.write.Lock()
+		defer s.write.Unlock()
+		s.tellFabric()
+	})
 	return s, nil
 }
 

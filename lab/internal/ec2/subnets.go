@@ -5,6 +5,8 @@ package ec2
 import (
 	"net/netip"
 	"slices"
+
+	"macaw.example/lab/internal/account"
 )
 
 type subnetRecord struct {
@@ -60,7 +62,7 @@ func (s *subnetRecord) ipv6XML(state string) subnetIPv6XML {
 func (t *tx) subnetXML(s *subnetRecord) subnetXML {
 	x := subnetXML{ID: s.ID, ARN: t.cfg.arn("subnet", s.ID), State: "available", Owner: t.cfg.Account, VPC: s.VPC,
 		CIDR: s.CIDR.String(), Available: t.available(s), Zone: s.Zone, ZoneID: t.cfg.zoneID(s.Zone),
-		MapPublicIP: s.MapPublicIP, AssignIPv6: s.AssignIPv6, DNSNames: s.DNSNames.xml(), Blocked: "off",
+		MapPublicIP: s.MapPublicIP, AssignIPv6: s.AssignIPv6, DNSNames: s.DNSNames.xml(), Blocked: t.blockMode(s.VPC),
 		Tags: s.Tags.xml()}
 	if s.IPv6.IsValid() {
 		x.IPv6.Items = []subnetIPv6XML{s.ipv6XML(associated)}
@@ -70,7 +72,12 @@ func (t *tx) subnetXML(s *subnetRecord) subnetXML {
 
 // arn returns the Amazon Resource Name of an EC2 resource.
 func (c *Config) arn(kind, id string) string {
-	return "arn:aws:ec2:" + c.Region + ":" + c.Account + ":" + kind + "/" + id
+	return c.arnOf("ec2", kind+"/"+id)
+}
+
+// arnOf returns the ARN of a resource of the account and region in a service.
+func (c *Config) arnOf(service, resource string) string {
+	return "arn:" + account.Partition(c.Region) + ":" + service + ":" + c.Region + ":" + c.Account + ":" + resource
 }
 
 type createSubnetInput struct {

@@ -18,6 +18,7 @@ func (t *tx) topology() vpc.Topology {
 		if g := t.gatewayOf(v.ID); g != nil {
 			r.InternetGateway = g.ID
 		}
+		r.PublicAccess = t.publicAccess(v.ID)
 		top.VPCs = append(top.VPCs, r)
 	}
 	for _, s := range byID(t.Subnets) {

@@ -2,7 +2,11 @@
 
 package ec2
 
-import "slices"
+import (
+	"slices"
+
+	"macaw.example/lab/internal/instancetypes"
+)
 
 type offeringXML struct {
 	Type         string `xml:"instanceType" filter:"instance-type"`
@@ -21,8 +25,8 @@ type describeOfferingsOutput struct {
 	NextToken string           `xml:"nextToken,omitempty"`
 }
 
-// offers reports whether a zone has a type.
-func (c *Config) offers(zone, name string) bool { return !slices.Contains(c.Missing[zone], name) }
+// offers reports whether a zone has a type. On AWS few types are in every zone.
+func (c *Config) offers(zone, name string) bool { return c.Settings.Settings().Offers(zone, name) }
 
 // notOffered is EC2's refusal to launch a type that the zone lacks (EC2 User Guide,
 // troubleshooting-launch, "The requested configuration is currently not supported").
@@ -55,7 +59,7 @@ func describeInstanceTypeOfferings(t *tx, in describeOfferingsInput) (*describeO
 		return nil, invalidParameter("Invalid value '%s' for locationType.", in.LocationType)
 	}
 	var all []item[offeringXML]
-	for _, name := range typeNames() {
+	for _, name := range instancetypes.Names() {
 		for _, location := range locations {
 			if t.cfg.offers(zone[location], name) {
 				all = append(all, item[offeringXML]{name + " " + location, offeringXML{name, in.LocationType, location}})

@@ -5,6 +5,9 @@ package ec2
 import (
 	"slices"
 	"strconv"
+	"strings"
+
+	"macaw.example/lab/internal/instancetypes"
 )
 
 type trackingDefaultsXML struct {
@@ -120,6 +123,20 @@ type tpmInfoXML struct {
 	Versions set[string] `xml:"supportedVersions" filter:"supported-versions"`
 }
 
+// architecture is that of the lab's images.
+const architecture = "x86_64"
+
+// fitsImage refuses a type whose processor cannot run the lab's images. Users' logs have
+// the wording.
+func fitsImage(r instancetypes.Type) error {
+	if slices.Contains(r.Architectures, architecture) {
+		return nil
+	}
+	return invalidParameter("The architecture '%s' of the specified instance type does not match the architecture '%s' "+
+		"of the specified AMI. Specify an instance type and an AMI that have matching architectures, and try again.",
+		strings.Join(r.Architectures, ","), architecture)
+}
+
 func listOf[T any](values ...T) set[T] { return set[T]{Items: values} }
 
 func supported(yes bool) string {
@@ -136,35 +153,36 @@ func required(yes bool) string {
 	return "unsupported"
 }
 
-func (r instanceType) xml(name string) typeXML {
-	x := typeXML{Name: name, Current: r.has("current"), FreeTier: r.has("free-tier"), InRegion: true,
+func newTypeXML(name string, r instancetypes.Type) typeXML {
+	x := typeXML{Name: name, Current: r.Has("current"), FreeTier: r.Has("free-tier"), InRegion: true,
 		UsageClasses: listOf(r.UsageClasses...), RootDevices: listOf("ebs"), Virtualization: listOf("hvm"),
-		Metal: isMetal(name), Hypervisor: r.Hypervisor, MemoryMB: r.MemoryMB, EBS: r.ebsXML(), Network: r.networkXML(),
-		VCPU: vcpuInfoXML{VCPUs: r.VCPUs, Cores: r.Cores, Threads: r.VCPUs / r.Cores},
+		Metal: instancetypes.Metal(name), Hypervisor: r.Hypervisor, MemoryMB: r.MemoryMB, EBS: newEBSInfoXML(r),
+		Network: newNetworkInfoXML(r),
+		VCPU:    vcpuInfoXML{VCPUs: r.VCPUs, Cores: r.Cores, Threads: r.VCPUs / r.Cores},
 		Processor: processorInfoXML{Architectures: listOf(r.Architectures...), GHz: r.GHz,
 			Manufacturer: r.Manufacturer},
-		Strategies: listOf("partition", "spread"), Hibernation: r.has("hibernation"), Burstable: r.has("burstable"),
-		DedicatedHosts: r.has("dedicated-hosts"), AutoRecovery: r.has("auto-recovery"),
-		BootModes: listOf(r.BootModes...), Enclaves: supported(r.has("enclaves")), TPM: supported(r.has("tpm")),
-		PHC: supported(r.has("phc")), Reboot: supported(r.has("reboot-migration"))}
-	if r.has("cluster") {
+		Strategies: listOf("partition", "spread"), Hibernation: r.Has("hibernation"), Burstable: r.Has("burstable"),
+		DedicatedHosts: r.Has("dedicated-hosts"), AutoRecovery: r.Has("auto-recovery"),
+		BootModes: listOf(r.BootModes...), Enclaves: supported(r.Has("enclaves")), TPM: supported(r.Has("tpm")),
+		PHC: supported(r.Has("phc")), Reboot: supported(r.Has("reboot-migration"))}
+	if r.Has("cluster") {
 		x.Strategies = listOf("cluster", "partition", "spread")
 	}
-	if r.has("instance-store-root") {
+	if r.Has("instance-store-root") {
 		x.RootDevices = listOf("ebs", "instance-store")
 	}
-	if r.has("paravirtual") {
+	if r.Has("paravirtual") {
 		x.Virtualization = listOf("hvm", "paravirtual")
 	}
-	if r.has("tpm") {
+	if r.Has("tpm") {
 		x.TPMVersions = &tpmInfoXML{listOf("2.0")}
 	}
-	if r.has("one-thread") {
+	if r.Has("one-thread") {
 		threads := listOf(1, 2)
 		x.VCPU.ValidThreads = &threads
 	}
 	for _, feature := range []string{"amd-sev-snp", "nested-virtualization"} {
-		if r.has(feature) {
+		if r.Has(feature) {
 			x.Processor.Features.Items = append(x.Processor.Features.Items, feature)
 		}
 	}
@@ -176,26 +194,28 @@ func (r instanceType) xml(name string) typeXML {
 	return x
 }
 
-func (r instanceType) ebsXML() ebsInfoXML {
+func newEBSInfoXML(r instancetypes.Type) ebsInfoXML {
 	x := ebsInfoXML{Optimized: r.EBSOptimized, Encryption: "supported", NVMe: r.EBSNVMe, Attachments: r.EBSAttachments,
 		Limit: "shared"}
-	if r.has("dedicated-ebs-limit") {
+	if r.Has("dedicated-ebs-limit") {
 		x.Limit = "dedicated"
 	}
 	if r.EBSMaximum.Mbps > 0 {
-		x.Info = &ebsOptimizedXML{r.EBSBaseline.Mbps, r.EBSBaseline.throughput(), r.EBSBaseline.IOPS, r.EBSMaximum.Mbps,
-			r.EBSMaximum.throughput(), r.EBSMaximum.IOPS}
+		x.Info = &ebsOptimizedXML{r.EBSBaseline.Mbps, throughput(r.EBSBaseline), r.EBSBaseline.IOPS, r.EBSMaximum.Mbps,
+			throughput(r.EBSMaximum), r.EBSMaximum.IOPS}
 	}
 	return x
 }
 
 // throughput is the bandwidth in MB/s.
-func (b bandwidth) throughput() string { return strconv.FormatFloat(float64(b.Mbps)/8, 'f', -1, 64) }
+func throughput(b instancetypes.Bandwidth) string {
+	return strconv.FormatFloat(float64(b.Mbps)/8, 'f', -1, 64)
+}
 
-func (r instanceType) networkXML() networkInfoXML {
-	x := networkInfoXML{Performance: r.Performance, ENIs: r.ENIs(), Cards: len(r.Cards), IPv4: r.Addresses,
-		IPv6: r.Addresses6, IPv6Support: !r.has("no-ipv6"), ENA: r.ENA, EFA: r.has("efa"),
-		Encrypted: r.has("encrypted-transit"), ENASRD: r.has("ena-srd"), Flexible: supported(r.has("flexible-ena-queues")),
+func newNetworkInfoXML(r instancetypes.Type) networkInfoXML {
+	x := networkInfoXML{Performance: r.Performance, ENIs: r.ENIs(), Cards: len(r.Cards), IPv4: r.IPv4,
+		IPv6: r.IPv6, IPv6Support: !r.Has("no-ipv6"), ENA: r.ENA, EFA: r.Has("efa"),
+		Encrypted: r.Has("encrypted-transit"), ENASRD: r.Has("ena-srd"), Flexible: supported(r.Has("flexible-ena-queues")),
 		Tracking: trackingDefaultsXML{TCP: r.TCPTimeout, UDP: 30, UDPStream: 180}}
 	for i, n := range r.Cards {
 		x.NetworkCard.Items = append(x.NetworkCard.Items,
@@ -217,13 +237,13 @@ type describeTypesOutput struct {
 
 func describeInstanceTypes(_ *tx, in describeTypesInput) (*describeTypesOutput, error) {
 	for _, name := range in.InstanceType {
-		if _, ok := instanceTypes()[name]; !ok {
+		if _, ok := instancetypes.All()[name]; !ok {
 			return nil, fail("InvalidInstanceType", "The following supplied instance types do not exist: [%s]", name)
 		}
 	}
 	var all []item[typeXML]
-	for _, name := range typeNames() {
-		all = append(all, item[typeXML]{name, instanceTypes()[name].xml(name)})
+	for _, name := range instancetypes.Names() {
+		all = append(all, item[typeXML]{name, newTypeXML(name, instancetypes.All()[name])})
 	}
 	page, next, err := choose(kind{name: "instance type", prefix: "type"}, all, in.InstanceType, in.query,
 		pages{most: 100, usual: 100})

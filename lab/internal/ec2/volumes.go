@@ -54,10 +54,24 @@ type blockDevice struct {
 // snapshotOf is the snapshot that an image is made of.
 func snapshotOf(image string) string { return "snap-" + strings.TrimPrefix(image, "ami-") }
 
+// rootVolumeSize is the size of an instance's root volume, in GiB, which an image of it needs too (EC2
+// User Guide, creating-an-ami-ebs).
+func (t *tx) rootVolumeSize(instance string) int {
+	for _, v := range t.volumesOf(instance) {
+		return v.Size
+	}
+	return 0
+}
+
 // newVolume makes an instance's root volume.
 func (t *tx) newVolume(i *instanceRecord, devices []blockDevice) (*volumeRecord, error) {
+	image, err := t.image(i.Image)
+	if err != nil {
+		return nil, err
+	}
+	least := image.size()
 	v := &volumeRecord{ID: kindVolume.newID(), Instance: i.ID, Zone: i.Zone, Snapshot: snapshotOf(i.Image),
-		Size: rootSize, Type: "gp3", IOPS: 3000, Throughput: 125, DeleteOnTermination: true, Created: t.now}
+		Size: least, Type: "gp3", IOPS: 3000, Throughput: 125, DeleteOnTermination: true, Created: t.now}
 	for _, d := range devices {
 		if d.DeviceName != rootDevice {
 			return nil, unsupported("The lab's instances have no volumes but the root device, %s", rootDevice)
@@ -65,9 +79,9 @@ func (t *tx) newVolume(i *instanceRecord, devices []blockDevice) (*volumeRecord,
 		if d.Ebs.VolumeSize != nil {
 			v.Size = *d.Ebs.VolumeSize
 		}
-		if v.Size < rootSize {
+		if v.Size < least {
 			return nil, fail("InvalidBlockDeviceMapping",
-				"Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", v.Size, v.Snapshot, rootSize)
+				"Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", v.Size, v.Snapshot, least)
 		}
 		if err := v.performance(cmp.Or(d.Ebs.VolumeType, v.Type), d.Ebs.Iops, d.Ebs.Throughput); err != nil {
 			return nil, err
@@ -77,6 +91,7 @@ func (t *tx) newVolume(i *instanceRecord, devices []blockDevice) (*volumeRecord,
 		}
 		v.Encrypted = d.Ebs.Encrypted
 	}
+	v.Encrypted = v.Encrypted || t.settings().Encryption != ""
 	t.Volumes[v.ID] = v
 	return v, nil
 }

@@ -49,12 +49,13 @@ type vpcXML struct {
 	DHCPOptions  string                      `xml:"dhcpOptionsId" filter:"dhcp-options-id"`
 	Tenancy      string                      `xml:"instanceTenancy"`
 	Default      bool                        `xml:"isDefault" filter:"is-default,isDefault"`
+	Blocked      string                      `xml:"blockPublicAccessStates>internetGatewayBlockMode"`
 	Tags         set[tagXML]                 `xml:"tagSet" filter:""`
 }
 
 func (t *tx) vpcXML(v *vpcRecord) vpcXML {
 	x := vpcXML{ID: v.ID, Owner: t.cfg.Account, State: "available", CIDR: v.CIDR.String(),
-		DHCPOptions: "default", Tenancy: "default", Tags: v.Tags.xml()}
+		DHCPOptions: "default", Tenancy: "default", Blocked: t.blockMode(v.ID), Tags: v.Tags.xml()}
 	for _, b := range append([]blockRecord{{v.CIDRAssociation, v.CIDR}}, v.Secondary...) {
 		x.Associations.Items = append(x.Associations.Items, b.xml(associated))
 	}

@@ -5,6 +5,8 @@ package ec2
 import (
 	"fmt"
 	"slices"
+
+	"macaw.example/lab/internal/account"
 )
 
 type zoneXML struct {
@@ -78,12 +80,25 @@ type describeRegionsOutput struct {
 	Regions set[regionXML] `xml:"regionInfo"`
 }
 
+func (c *Config) regionXML(name, optIn string) regionXML {
+	return regionXML{name, "ec2." + name + "." + account.Domain(name), optIn}
+}
+
 var kindRegion = kind{name: "region", prefix: "region", malformed: "InvalidParameterValue",
 	notFound: "InvalidParameterValue"}
 
 func describeRegions(t *tx, in describeRegionsInput) (*describeRegionsOutput, error) {
 	region := t.cfg.Region
-	all := []item[regionXML]{{region, regionXML{region, "ec2." + region + ".amazonaws.com", "opt-in-not-required"}}}
+	all := []item[regionXML]{{region, t.cfg.regionXML(region, "opt-in-not-required")}}
+	home := account.Home(region)
+	switch {
+	case home == region:
+	case t.settings().RegionDisabled && (in.AllRegions || len(in.RegionName) > 0):
+		all = []item[regionXML]{{region, t.cfg.regionXML(region, "not-opted-in")}, {home, t.cfg.regionXML(home,
+			"opt-in-not-required")}}
+	case t.settings().RegionDisabled:
+		all = []item[regionXML]{{home, t.cfg.regionXML(home, "opt-in-not-required")}}
+	}
 	regions, _, err := choose(kindRegion, all, in.RegionName, in.query)
 	if err != nil {
 		return nil, err

@@ -109,9 +109,6 @@ func (a action) do(t *tx, name string, c Call) (any, error) {
 
 // authorize refuses calls that the caller's policies do not allow.
 func (t *tx) authorize(name, resource string, p *params) error {
-	if t.who.Root {
-		return nil
-	}
 	r := policy.Request{Action: name, Resource: resource, Context: policy.Context{}}
 	for key, values := range p.context {
 		r.Context[key] = values
@@ -129,13 +126,10 @@ func (t *tx) authorize(name, resource string, p *params) error {
 		r.Context.Set("aws:ResourceTag/"+key, value)
 		r.Context.Set("iam:ResourceTag/"+key, value)
 	}
-	switch policy.Evaluate(t.policies(t.who), t.about(t.who, r)) {
-	case policy.Allow:
-		return nil
-	case policy.ExplicitDeny:
-		return denied(t.who, name, resource, "with an explicit deny in an identity-based policy")
+	if d := t.decide(r); d != policy.Allow {
+		return denied(t.who, name, resource, d.Reason(name))
 	}
-	return denied(t.who, name, resource, "because no identity-based policy allows the "+name+" action")
+	return nil
 }
 
 type metadata struct {

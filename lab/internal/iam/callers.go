@@ -33,8 +33,8 @@ type Caller struct {
 }
 
 // Operator returns the caller with an account's root key.
-func Operator(account string) Caller {
-	return Caller{ARN: "arn:aws:iam::" + account + ":root", ID: account, Account: account, Root: true}
+func Operator(partition, account string) Caller {
+	return Caller{ARN: "arn:" + partition + ":iam::" + account + ":root", ID: account, Account: account, Root: true}
 }
 
 // Authenticate returns the secret of an access key and its owner. token is the
@@ -47,7 +47,7 @@ func (s *Store) Authenticate(accessKey, token string) (secret string, who Caller
 		return "", Caller{}, ErrUnknownKey
 	}
 	if accessKey == s.cfg.Root.ID {
-		return s.cfg.Root.Secret, Operator(s.cfg.Account), nil
+		return s.cfg.Root.Secret, Operator(s.cfg.partition(), s.cfg.Account), nil
 	}
 	t := s.view(Caller{})
 	k := t.Keys[accessKey]
@@ -91,12 +91,21 @@ func (t *tx) policies(who Caller) []policy.Document {
 
 // Decide evaluates the caller's policies for a request. To the condition values in
 // r.Context it adds those of the caller and the time.
-func (s *Store) Decide(who Caller, r policy.Request) policy.Decision {
-	if who.Root {
+func (s *Store) Decide(who Caller, r policy.Request) policy.Decision { return s.view(who).decide(r) }
+
+// decide evaluates the service control policy of the account's organization, which applies to its
+// root too, and then the caller's own policies (IAM User Guide,
+// reference_policies_evaluation-logic).
+func (t *tx) decide(r policy.Request) policy.Decision {
+	r = t.about(t.who, r)
+	organization, ok := t.cfg.Settings.Settings().Organization()
+	if ok && policy.Evaluate([]policy.Document{organization}, r) == policy.ExplicitDeny {
+		return policy.OrganizationDeny
+	}
+	if t.who.Root {
 		return policy.Allow
 	}
-	t := s.view(who)
-	return policy.Evaluate(t.policies(who), t.about(who, r))
+	return policy.Evaluate(t.policies(t.who), r)
 }
 
 // about adds the global condition keys (IAM User Guide,
@@ -106,7 +115,7 @@ func (t *tx) about(who Caller, r policy.Request) policy.Request {
 	for key, values := range r.Context {
 		context[key] = values
 	}
-	context.Set("aws:PrincipalArn", principalARN(who.ARN, t.cfg.Account, t.Roles[who.role]))
+	context.Set("aws:PrincipalArn", t.principalARN(who))
 	context.Set("aws:PrincipalAccount", who.Account)
 	context.Set("aws:userid", who.ID)
 	context.Set("aws:CurrentTime", t.now.UTC().Format(time.RFC3339))
@@ -134,18 +143,18 @@ func (t *tx) about(who Caller, r policy.Request) policy.Request {
 }
 
 // principalARN returns the caller's ARN; for a session, that of its role.
-func principalARN(arn, account string, role *roleRecord) string {
-	if role == nil {
-		return arn
+func (t *tx) principalARN(who Caller) string {
+	if role := t.Roles[who.role]; role != nil {
+		return t.roleARN(role)
 	}
-	return "arn:aws:iam::" + account + ":role" + role.Path + role.Name
+	return who.ARN
 }
 
 // Profile finds an instance profile by name or ARN.
 func (s *Store) Profile(nameOrARN string) (arn, id string, ok bool) {
 	t := s.view(Caller{})
 	p := t.profile(nameOrARN)
-	if p == nil {
+	if p == nil || t.late(p.Created) {
 		return "", "", false
 	}
 	return t.profileARN(p), p.ID, true
@@ -160,6 +169,11 @@ func (s *Store) ProfileRole(nameOrARN string) (arn string, ok bool) {
 		return "", false
 	}
 	return t.roleARN(t.Roles[p.Role]), true
+}
+
+// late reports whether other services do not know yet what was created then.
+func (t *tx) late(created time.Time) bool {
+	return t.now.Sub(created) < time.Duration(t.cfg.Settings.Settings().IAMDelay)
 }
 
 func (t *tx) profile(nameOrARN string) *profileRecord {

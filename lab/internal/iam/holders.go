@@ -90,7 +90,7 @@ func (k holderKind) getPolicy(t *tx, p *params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := inlineResult{PolicyName: name, PolicyDocument: escaped(h.Inline[name])}
+	r := inlineResult{PolicyName: name, PolicyDocument: escaped(normal(h.Inline[name]))}
 	if k == onRole {
 		r.RoleName = owner
 	} else {

@@ -56,7 +56,9 @@ var awsPolicies = func() map[string]*policyRecord {
 
 // policy finds a managed policy, AWS's or the account's.
 func (t *tx) policy(arn string) *policyRecord {
-	if p := awsPolicies[arn]; p != nil {
+	// Every partition has AWS's own policies.
+	rest, ok := strings.CutPrefix(arn, "arn:"+t.cfg.partition()+":")
+	if p := awsPolicies["arn:aws:"+rest]; ok && p != nil {
 		return p
 	}
 	return t.Policies[arn]

@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"strings"
 	"time"
+
+	"macaw.example/lab/internal/account"
 )
 
 // entity is the common part of users, roles, profiles and policies.
@@ -97,8 +99,15 @@ func newSecret() string { return (rand.Text() + rand.Text())[:40] }
 
 // arn returns the ARN of an IAM resource, which has no region.
 func (c *Config) arn(kind, path, name string) string {
-	return "arn:aws:iam::" + c.Account + ":" + kind + path + name
+	return "arn:" + c.partition() + ":iam::" + c.Account + ":" + kind + path + name
 }
+
+// sessionARN returns the ARN of a role's session.
+func (c *Config) sessionARN(role, session string) string {
+	return "arn:" + c.partition() + ":sts::" + c.Account + ":assumed-role/" + role + "/" + session
+}
+
+func (c *Config) partition() string { return account.Partition(c.Region) }
 
 func (t *tx) userARN(u *userRecord) string { return t.cfg.arn("user", u.Path, u.Name) }
 func (t *tx) roleARN(r *roleRecord) string { return t.cfg.arn("role", r.Path, r.Name) }

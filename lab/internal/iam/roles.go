@@ -45,7 +45,7 @@ type roleXML struct {
 // roleXML renders a role; lists omit its tags.
 func (t *tx) roleXML(r *roleRecord, full bool) roleXML {
 	x := roleXML{Path: r.Path, RoleName: r.Name, RoleID: r.ID, ARN: t.roleARN(r), CreateDate: timestamp(r.Created),
-		Trust: escaped(r.Trust), Text: r.Description, MaxSession: int(r.MaxSession.Seconds())}
+		Trust: escaped(normal(r.Trust)), Text: r.Description, MaxSession: int(r.MaxSession.Seconds())}
 	if full {
 		x.Tags = optional(tagsXML(r.Tags))
 	}

@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"macaw.example/lab/internal/account"
 )
 
 // session is the content of a session token, encrypted. No session is stored, so all
@@ -108,7 +110,7 @@ func (s *Store) authenticateSession(accessKey, token string) (string, Caller, er
 
 func (t *tx) sessionCaller(of session) (Caller, bool) {
 	if of.Role == "" && of.User == "" {
-		who := Operator(t.cfg.Account)
+		who := Operator(t.cfg.partition(), t.cfg.Account)
 		who.issued = of.Issued
 		return who, true
 	}
@@ -121,7 +123,7 @@ func (t *tx) sessionCaller(of session) (Caller, bool) {
 	}
 	for _, r := range t.Roles {
 		if r.ID == of.Role {
-			return Caller{ARN: "arn:aws:sts::" + t.cfg.Account + ":assumed-role/" + r.Name + "/" + of.Name,
+			return Caller{ARN: t.cfg.sessionARN(r.Name, of.Name),
 				ID:      r.ID + ":" + of.Name,
 				Account: t.cfg.Account, role: r.Name, tags: r.Tags, issued: of.Issued, instance: of.Instance}, true
 		}
@@ -145,7 +147,7 @@ func (s *Store) InstanceCredentials(region, instance, profile string) (role stri
 		return "", Credentials{}, false
 	}
 	r := t.Roles[p.Role]
-	if !t.trusts(r, "Service:ec2.amazonaws.com") {
+	if t.late(p.Created) || t.late(r.Created) || !t.trusts(r, "Service:ec2."+account.Domain(region)) {
 		return r.Name, Credentials{}, false
 	}
 	// Spread the renewals of instances over time.
@@ -157,7 +159,8 @@ func (s *Store) InstanceCredentials(region, instance, profile string) (role stri
 	c, err := t.credentials(session{
 		Key:  prefixSession + base32.StdEncoding.EncodeToString(id)[:uniqueIDLetters],
 		Role: r.ID, Name: instance, Issued: issued.UTC(), Ends: issued.Add(lifetime).UTC(),
-		Instance: strings.Join([]string{"arn:aws:ec2", region, t.cfg.Account, "instance/" + instance}, ":"),
+		Instance: "arn:" + strings.Join([]string{t.cfg.partition(), "ec2", region, t.cfg.Account, "instance/" + instance},
+			":"),
 	})
 	if err != nil {
 		s.cfg.Log.Error("making an instance's credentials", "instance", instance, "err", err)

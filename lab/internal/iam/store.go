@@ -12,12 +12,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/statefile"
 )
 
 // Config is the configuration of a Store. Only Root is required.
 type Config struct {
 	Account string // 12 digits; default 123456789012
+	Region  string // whose partition ARNs name; default us-east-1
+	// Settings are those of the account; nil is an account without any.
+	Settings *account.Account
 	// File holds the state between runs, with mode 0600. If empty, the state is in
 	// memory only.
 	File string

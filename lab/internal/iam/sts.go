@@ -14,6 +14,8 @@ var stsActions = map[string]action{
 	"GetCallerIdentity": {run: getCallerIdentity, free: true},
 	"AssumeRole":        {run: assumeRole, free: true},
 	"GetSessionToken":   {run: getSessionToken, free: true},
+
+	"DecodeAuthorizationMessage": {run: decodeMessage},
 }
 
 type identityResult struct {
@@ -77,7 +79,7 @@ func assumeRole(t *tx, p *params) (any, error) {
 		return nil, err
 	}
 	r := t.Roles[lastPart(arn)]
-	if r == nil || t.roleARN(r) != arn || !t.mayAssume(r, p) {
+	if r == nil || t.roleARN(r) != arn || t.late(r.Created) || !t.mayAssume(r, p) {
 		return nil, fail(http.StatusForbidden, "AccessDenied",
 			"User: %s is not authorized to perform: sts:AssumeRole on resource: %s", t.who.ARN, arn)
 	}
@@ -95,7 +97,7 @@ func assumeRole(t *tx, p *params) (any, error) {
 		return nil, err
 	}
 	return assumeRoleResult{c.xml(),
-		assumedXML{"arn:aws:sts::" + t.cfg.Account + ":assumed-role/" + r.Name + "/" + name, r.ID + ":" + name}}, nil
+		assumedXML{t.cfg.sessionARN(r.Name, name), r.ID + ":" + name}}, nil
 }
 
 func (t *tx) mayAssume(r *roleRecord, p *params) bool {
@@ -105,16 +107,13 @@ func (t *tx) mayAssume(r *roleRecord, p *params) bool {
 	}
 	own := t.about(t.who, policy.Request{Action: "sts:AssumeRole", Resource: t.roleARN(r), Context: p.context})
 	byRole := own
-	byRole.Principals = []string{"AWS:" + t.who.ARN, "AWS:" + principalARN(t.who.ARN, t.cfg.Account, t.Roles[t.who.role])}
+	byRole.Principals = []string{"AWS:" + t.who.ARN, "AWS:" + t.principalARN(t.who)}
 	byAccount := own
-	byAccount.Principals = append(byRole.Principals, "AWS:arn:aws:iam::"+t.cfg.Account+":root")
+	byAccount.Principals = append(byRole.Principals, "AWS:"+Operator(t.cfg.partition(), t.cfg.Account).ARN)
 
-	itself := policy.Allow
-	if !t.who.Root {
-		itself = policy.Evaluate(t.policies(t.who), own)
-	}
+	itself := t.decide(own)
 	switch direct := policy.Evaluate([]policy.Document{trust}, byRole); {
-	case direct == policy.ExplicitDeny, itself == policy.ExplicitDeny:
+	case direct == policy.ExplicitDeny, itself == policy.ExplicitDeny, itself == policy.OrganizationDeny:
 		return false
 	case direct == policy.Allow:
 		return true

@@ -25,7 +25,11 @@ func TestArguments(t *testing.T) {
 			t.Errorf("arguments lack %s: %v", want, plain)
 		}
 	}
-	if slices.Contains(plain, "--bind=/dev/kvm") {
+	if other := arguments("/m/i-1", spec, facts{kvm: true}); slices.Contains(other, "--bind=/dev/kvm") {
+		t.Error("an instance without virtualization: the machine gets /dev/kvm")
+	}
+	spec.KVM = true
+	if other := arguments("/m/i-1", spec, facts{}); slices.Contains(other, "--bind=/dev/kvm") {
 		t.Error("a host without KVM: the machine gets /dev/kvm")
 	}
 	full := arguments("/m/i-1", spec, facts{systemd: true, kvm: true})

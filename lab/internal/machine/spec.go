@@ -24,6 +24,8 @@ type Spec struct {
 	// NICs are the devices in the machine's namespace. The caller creates them; they are
 	// recorded here so that a restarted daemon finds them.
 	NICs []NIC
+	// KVM gives the machine the host's /dev/kvm, if there is one.
+	KVM bool
 }
 
 // NIC is a network interface of a machine.

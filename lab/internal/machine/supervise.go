@@ -156,7 +156,7 @@ func arguments(f folder, spec Spec, host facts) []string {
 		"--system-call-filter=bpf",
 		"--console=pipe", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
 	}
-	if host.kvm {
+	if host.kvm && spec.KVM {
 		args = append(args, "--bind=/dev/kvm")
 	}
 	if !host.systemd {

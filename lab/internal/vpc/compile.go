@@ -75,7 +75,7 @@ func (c *compiler) addVPC(v VPC) error {
 		return err
 	}
 	net := &network{
-		id: v.ID, igw: v.InternetGateway,
+		id: v.ID, igw: v.InternetGateway, public: v.PublicAccess,
 		// The resolver is at the primary CIDR's base plus two (VPC User Guide,
 		// AmazonDNS-concepts).
 		resolver: base + 2,

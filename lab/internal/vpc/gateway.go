@@ -16,6 +16,8 @@ func (ps *pass) toInternet(n *nic, p *packet) {
 		ip = n.seg.net.elastic[p.src.v4()]
 	}
 	switch {
+	case n.closed():
+		why = ReasonBlockPublicAccess
 	case p.v6 && (ps.tables.blocks[p.src.block56()] != n.seg.net || n.seg.net.owners.of(p.src) == nil):
 		why = ReasonNoIPv6Address
 	case !p.v6 && ip == nil:
@@ -39,6 +41,12 @@ func (ps *pass) toInternet(n *nic, p *packet) {
 		return
 	}
 	ps.leave(p)
+}
+
+// closed reports whether VPC Block Public Access keeps an ENI's traffic from the Internet gateway.
+func (n *nic) closed() bool {
+	public := n.seg.net.public
+	return public == PublicAccessNone || public == PublicAccessNAT && n.nat == nil
 }
 
 // leave sends a packet that has passed an Internet gateway to the Internet, or back in if
@@ -107,6 +115,10 @@ func (ps *pass) enter(n *nic, ip *elastic, p *packet) {
 	p.setMACs(n.mac, n.seg.gatewayMAC)
 	if n.seg.net.igw == "" {
 		ps.drop(n.record, Ingress, ReasonNoInternetGateway, p.frame, false)
+		return
+	}
+	if n.closed() {
+		ps.drop(n.record, Ingress, ReasonBlockPublicAccess, p.frame, false)
 		return
 	}
 	ps.arrive(n, p)

@@ -59,6 +59,27 @@ func TestInternetGateway(t *testing.T) {
 	}
 }
 
+// VPC Block Public Access blocks both directions; with block-ingress, NAT gateways still work.
+func TestBlockPublicAccess(t *testing.T) {
+	for _, public := range []PublicAccess{PublicAccessNAT, PublicAccessNone} {
+		top := testTopology()
+		top.VPCs[0].PublicAccess = public
+		b := newBench(t, top, Config{})
+		b.expect("out", a1, viaGateway(udp("10.0.0.11", 1, "8.8.8.8", 53)), "drop egress eni-a1: block-public-access")
+		b.expect("in", Internet, udp("8.8.8.8", 53, "198.51.100.11", 1), "drop ingress eni-a1: block-public-access")
+		b.expect("another VPC", c1, ethernet(gwC, macC1, etherIPv4, udp("10.0.0.11", 1, "8.8.8.8", 53)),
+			"internet: 198.51.100.111:1 > 8.8.8.8:53 UDP length 28")
+	}
+	for public, want := range map[PublicAccess]string{
+		PublicAccessNAT:  "internet: 198.51.100.90:1024 > 8.8.8.8:80 TCP SYN length 40",
+		PublicAccessNone: "drop egress eni-na: block-public-access",
+	} {
+		top := fullTopology()
+		top.VPCs[0].PublicAccess = public
+		newBench(t, top, Config{}).expect("NAT", b1, b1Out(tcp("10.0.1.31", 5000, "8.8.8.8", 80, tcpSYN)), want)
+	}
+}
+
 func TestInternetGatewayDetached(t *testing.T) {
 	topo := testTopology()
 	topo.VPCs[0].InternetGateway = ""

@@ -47,6 +47,7 @@ const (
 	ReasonIPv6Service
 	ReasonMTU
 	ReasonNoInternetGateway
+	ReasonBlockPublicAccess
 	ReasonNoElasticIP
 	ReasonNoIPv6Address
 	ReasonUnknownElasticIP
@@ -155,6 +156,9 @@ var reasons = [reasonCount]reasonText{
 		"EC2 User Guide, using-instance-addressing: fd00:ec2::/32"},
 	ReasonMTU: {"mtu", "the packet is larger than what a VPC carries",
 		"EC2 User Guide, network_mtu"},
+	ReasonBlockPublicAccess: {"block-public-access",
+		"VPC Block Public Access is on in the account, and the VPC is not excluded",
+		"VPC User Guide, security-vpc-bpa"},
 	ReasonNoInternetGateway: {"no-internet-gateway", "the Internet gateway is not attached to the VPC",
 		"VPC User Guide, VPC_Internet_Gateway"},
 	ReasonNoElasticIP: {"no-elastic-ip", "the source address has no Elastic IP, so it cannot use the Internet gateway",

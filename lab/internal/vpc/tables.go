@@ -16,6 +16,7 @@ type tables struct {
 type network struct {
 	id       string
 	igw      string
+	public   PublicAccess
 	resolver addr4 // VPC base + 2
 	owners   owners
 	elastic  map[addr4]*elastic // by private address

@@ -26,7 +26,20 @@ type VPC struct {
 	IPv6  []netip.Prefix // each a /56 (VPC User Guide, vpc-cidr-blocks)
 	// InternetGateway is the ID of the attached Internet gateway; empty if there is none.
 	InternetGateway string
+	// PublicAccess is what VPC Block Public Access lets through the Internet gateway.
+	PublicAccess PublicAccess
 }
+
+// PublicAccess is the effect of VPC Block Public Access on a VPC (VPC User Guide,
+// security-vpc-bpa).
+type PublicAccess uint8
+
+// The effects: everything passes, only NAT gateways' traffic, nothing.
+const (
+	PublicAccessAll PublicAccess = iota
+	PublicAccessNAT
+	PublicAccessNone
+)
 
 // Subnet is a broadcast domain without broadcast: the fabric answers ARP and DHCP, and
 // everything else is unicast between known MACs.

@@ -9,7 +9,7 @@ import sys
 import awscli.clidriver
 
 driver = awscli.clidriver.create_clidriver()
-for service in ("ec2", "iam", "sts", "ssm"):
+for service in ("ec2", "iam", "sts", "ssm", "service-quotas"):
     driver.session.get_service_model(service)
 
 for line in sys.stdin:

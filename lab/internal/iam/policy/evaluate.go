@@ -36,7 +36,20 @@ const (
 	ImplicitDeny Decision = iota
 	Allow
 	ExplicitDeny
+	// OrganizationDeny is an explicit denial by a service control policy.
+	OrganizationDeny
 )
+
+// Reason words a denial of an action (IAM User Guide, troubleshoot_access-denied).
+func (d Decision) Reason(action string) string {
+	switch d {
+	case OrganizationDeny:
+		return "with an explicit deny in a service control policy"
+	case ExplicitDeny:
+		return "with an explicit deny in an identity-based policy"
+	}
+	return "because no identity-based policy allows the " + action + " action"
+}
 
 // Evaluate decides a request by all documents that apply to it.
 func Evaluate(documents []Document, r Request) Decision {
@@ -86,6 +99,13 @@ func (s statement) applies(r Request, variables Context) bool {
 	return true
 }
 
+// account reports whether a principal is the root of an account, in any partition.
+func account(principal, id string) bool {
+	rest, ok := strings.CutPrefix(principal, "AWS:arn:aws")
+	_, rest, found := strings.Cut(rest, ":iam::")
+	return ok && found && rest == id+":root"
+}
+
 // named reports whether a principal of a trust policy is one of the caller's names. An
 // account ID means the account's root; * matches everyone but services (IAM User Guide,
 // reference_policies_elements_principal).
@@ -94,7 +114,7 @@ func named(value string, names []string) bool {
 	for _, n := range names {
 		is := n == value
 		if kind == "AWS" && strings.HasPrefix(n, "AWS:") {
-			is = is || name == "*" || n == "AWS:arn:aws:iam::"+name+":root"
+			is = is || name == "*" || account(n, name)
 		}
 		if is {
 			return true

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deploy
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"macaw.example/internal/authority"
+	"macaw.example/internal/cloud"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/smallfile"
+)
+
+// giveCertificates gives a node the authority from which it issues its own certificates, unless the one
+// that it has serves, and the certificate for the cloud's domain, if there is one.
+func (d *Deployment) giveCertificates(ctx context.Context, h Node, spec nodeapi.OpenStack) error {
+	return d.do(phaseHost, "certificates", func() error {
+		domain, err := d.domainCertificate()
+		if err != nil {
+			return err
+		}
+		acme, err := d.acmeAuthority()
+		if err != nil {
+			return err
+		}
+		// The chain alone: the key has no business here.
+		out, err := h.Output(
+			ctx,
+			fmt.Sprintf("sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' %s 2>/dev/null || true", nodeapi.Issuer),
+		)
+		if err != nil {
+			return fmt.Errorf("reading the node's certificate authority: %w", err)
+		}
+		// Something that is no chain is replaced.
+		seen, _ := authority.DecodeChain([]byte(out))
+		issuer, err := d.issuerFor(spec, seen, time.Now())
+		if err != nil {
+			return err
+		}
+		if issuer != nil {
+			bundle, err := authority.EncodeBundle(issuer.Key, issuer.Chain)
+			if err != nil {
+				return err
+			}
+			if _, err := h.Put(ctx, nodeapi.Issuer, bundle, 0o600); err != nil {
+				return err
+			}
+		}
+		return d.putDomainCertificate(ctx, h, domain, acme)
+	})
+}
+
+// issuerFor returns a new authority for a node, or nil if the one that the node has, with the chain
+// seen, serves.
+func (d *Deployment) issuerFor(
+	spec nodeapi.OpenStack,
+	seen []*x509.Certificate,
+	now time.Time,
+) (*authority.Authority, error) {
+	whole, own := cloudScope(d.Cloud, spec), nodeScope(spec)
+	key, err := loadAuthorityKey(d.Home.authorityKey(d.Cloud.Name))
+	if err != nil {
+		return nil, err
+	}
+	if key == nil {
+		// The authority may be another operator's: then its certificate suffices.
+		if len(seen) == 2 {
+			root := seen[1]
+			if authority.Serves(seen, own, root.PublicKey, now) && authority.Serves(seen[1:], whole, root.PublicKey, now) {
+				return nil, nil
+			}
+		}
+		if key, err = d.newAuthorityKey(); err != nil {
+			return nil, err
+		}
+	}
+	root, err := d.rootOf(key, whole, seen, now)
+	if err != nil {
+		return nil, err
+	}
+	if len(seen) == 2 && seen[1].Equal(root.Root()) && authority.Serves(seen, own, key.Public(), now) {
+		return nil, nil
+	}
+	return root.Intermediate(fmt.Sprintf("%s, node %s", d.Cloud.Name, spec.Node), own, now)
+}
+
+// rootOf returns the cloud's authority: the node's, if that serves, or a new one with the same key.
+func (d *Deployment) rootOf(key crypto.Signer, scope authority.Scope, seen []*x509.Certificate, now time.Time) (
+	*authority.Authority, error) {
+	if len(seen) == 2 && authority.Serves(seen[1:], scope, key.Public(), now) {
+		return &authority.Authority{Key: key, Chain: seen[1:]}, nil
+	}
+	return authority.NewRoot(key, "Macaw cloud "+d.Cloud.Name, scope, now)
+}
+
+// nodeScope is what a node may certify: itself, by its addresses and names.
+func nodeScope(s nodeapi.OpenStack) authority.Scope {
+	scope := authority.Scope{Networks: []netip.Prefix{single(s.Management.Address)}, Names: []string{s.Node}}
+	if s.Management.Public.IsValid() {
+		scope.Networks = append(scope.Networks, single(s.Management.Public))
+	}
+	if s.Management.Domain != "" {
+		scope.Names = append(scope.Names, s.Management.Domain)
+	}
+	return scope
+}
+
+// cloudScope is what all nodes may certify.
+func cloudScope(c *cloud.Cloud, s nodeapi.OpenStack) authority.Scope {
+	scope := nodeScope(s)
+	scope.Networks[0] = c.VPC.CIDR
+	for _, n := range c.Nodes {
+		if n.Name != s.Node {
+			scope.Names = append(scope.Names, n.Name)
+		}
+	}
+	return scope
+}
+
+func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+
+// loadAuthorityKey reads an authority's key; nil if there is none.
+func loadAuthorityKey(path string) (crypto.Signer, error) {
+	b, err := smallfile.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the key of the cloud's certificate authority: %w", err)
+	}
+	key, err := authority.DecodeKey(b)
+	if err != nil {
+		return nil, hint.With(fmt.Errorf("reading the key of the cloud's certificate authority, %s: %w", path, err),
+			"put the file back from a backup; or remove it, and the next up makes another authority")
+	}
+	return key, nil
+}
+
+func (d *Deployment) newAuthorityKey() (crypto.Signer, error) {
+	key, err := authority.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	b, err := authority.EncodeKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return key, writeFile(d.Home.authorityKey(d.Cloud.Name), b)
+}
+
+// trusted fetches the certificates that clients trust the cloud by, and keeps them in a file; none
+// means those of the client's system.
+func (d *Deployment) trusted(ctx context.Context, h Node) (pem []byte, path string, err error) {
+	tls := d.Cloud.Management.TLS
+	switch {
+	case tls.Own():
+		out, err := h.Output(ctx, "cat "+nodeapi.Authority)
+		if err != nil {
+			return nil, "", fmt.Errorf("fetching the certificate of the cloud's authority: %w", err)
+		}
+		pem = []byte(out)
+	case tls.Authority == "":
+		return nil, "", nil
+	default:
+		if pem, err = smallfile.Read(d.Cloud.Beside(tls.Authority)); err != nil {
+			return nil, "", d.Cloud.Reject("management.tls.authority", "", "%v", err)
+		}
+	}
+	if _, err := authority.DecodeChain(pem); err != nil {
+		return nil, "", fmt.Errorf("reading the certificate of the cloud's authority: %w", err)
+	}
+	path = d.Home.authority(d.Cloud.Name)
+	return pem, path, writeFile(path, pem)
+}
+
+// writeFile replaces a file at once, readable by the operator only.
+func writeFile(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".macaw-") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deploy
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/preflight"
+)
+
+// leaveZone removes the cloud's network from a zone that has no capacity for its nodes, so that the
+// next plan makes it in another one. It returns the zones to avoid from now on. The cloud must not
+// have an instance, and the cloud file must not name the zone; refused is AWS's refusal to launch.
+func (d *Deployment) leaveZone(ctx context.Context, refused error, full []string) ([]string, error) {
+	if d.Cloud.AvailabilityZone != "" {
+		return nil, hint.With(refused, "without availabilityZone in the file, macaw up tries the other zones")
+	}
+	seen, err := d.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := infra.PlanVacate(seen); errors.Is(err, infra.ErrOccupied) {
+		return nil, hint.With(refused, "the node's disk is in this zone and cannot leave it: try again later, or give the "+
+			"node another type")
+	}
+	zone := infra.SubnetZone(d.Cloud, seen)
+	full = append(full, zone)
+	account, err := preflight.Ask(ctx, preflight.Clients{EC2: d.ec2}, d.Cloud, infra.Image{})
+	if err != nil {
+		return nil, err
+	}
+	next := preflight.Zone(account, d.Cloud, infra.Seen{Zones: seen.Zones}, full...)
+	if next == "" {
+		return nil, hint.With(refused, "no other zone of %s is left to try", seen.Region)
+	}
+	d.note(phaseInfra, "%s has no capacity for %s at the moment: moving the cloud's network to %s (%s)", zone,
+		d.Cloud.Nodes[0].Type, next, awsapi.Code(refused))
+	return full, infra.Vacate(ctx, d.api(), seen, d.showActions(new(int)))
+}
+
+// inRegion explains a refusal of all credentials: AWS refuses them in a region that the account has
+// not opted in to, as it refuses wrong ones (Account Management Reference, manage-acct-regions). A
+// region that every account has tells which it is.
+func (d *Deployment) inRegion(ctx context.Context, err error) error {
+	code := awsapi.Code(err)
+	if d.ec2 == nil || code != "AuthFailure" && code != "OptInRequired" && code != "InvalidClientTokenId" {
+		return err
+	}
+	out, regionErr := d.ec2.DescribeRegions(ctx, &ec2.DescribeRegionsInput{RegionNames: []string{region(d.Cloud)}},
+		func(o *ec2.Options) { o.Region = infra.HomeRegion(o.Region) })
+	if regionErr != nil || len(out.Regions) == 0 || *out.Regions[0].OptInStatus != "not-opted-in" {
+		return err
+	}
+	hint := "aws account enable-region --region-name " + region(d.Cloud) + ", which takes some minutes; or another region"
+	return d.Cloud.Reject("target", hint, "the account has not opted in to region %s", region(d.Cloud))
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"macaw.example/internal/authority"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+)
+
+// The node's own certificates, all issued by the authority in nodeapi.Issuer.
+const (
+	publicCertificate = "/etc/macaw/tls/public/authority.pem" // chain and key, as HAProxy wants them
+	ovnCertificate    = "/etc/macaw/tls/ovn.pem"
+	ovnKey            = "/etc/macaw/tls/ovn.key"
+	// ovnAuthorities has the cloud's authority and its nodes'. Open vSwitch sends its certificate without
+	// the issuer's (lib/stream-ssl.c, SSL_CTX_use_certificate_file), so its peers must have that.
+	ovnAuthorities = "/etc/macaw/tls/ovn-authorities.pem"
+)
+
+// certificates renews the certificates, once a day if that is due.
+var certificates = service{
+	name:  "certificates",
+	roles: model.Roles(),
+	units: []string{"macaw-certificates.timer"},
+	systemd: []configFile{
+		{template: "macaw-certificates.service", path: "/etc/systemd/system/macaw-certificates.service"},
+		{template: "macaw-certificates.timer", path: "/etc/systemd/system/macaw-certificates.timer",
+			readers: []string{"macaw-certificates.timer"}},
+	},
+}
+
+// certificate is a wanted certificate and where it is kept.
+type certificate struct {
+	path    string // of the chain
+	keyPath string // of the key; it is the chain's file if empty
+	group   string // may read the key; only root if empty
+	leaf    authority.Leaf
+	reload  string // the unit that reads it only when told; empty if its users notice by themselves
+}
+
+// certificatesOf returns the certificates of a node.
+func certificatesOf(s nodeapi.OpenStack) []certificate {
+	leaf := authority.Leaf{Name: s.Node, Names: []string{s.Node}, Addresses: []netip.Addr{s.Management.Address}}
+	// Open vSwitch reads changed files at its next connection (lib/stream-ssl.c, update_ssl_config),
+	// and Neutron reads them for each.
+	all := []certificate{{path: ovnCertificate, keyPath: ovnKey, group: "neutron", leaf: leaf}}
+	if s.Has(model.Controller) {
+		if s.Management.Public.IsValid() {
+			leaf.Addresses = append([]netip.Addr{s.Management.Public}, leaf.Addresses...)
+		}
+		if s.Management.Domain != "" {
+			leaf.Names = append([]string{s.Management.Domain}, leaf.Names...)
+		}
+		all = append(all, certificate{path: publicCertificate, leaf: leaf, reload: haproxyUnit})
+	}
+	return all
+}
+
+// RenewCertificates issues this node's certificates that are missing, expire soon, or name other
+// addresses than those of spec, and makes the services use them.
+func RenewCertificates(ctx context.Context, spec nodeapi.OpenStack) (renewed []string, err error) {
+	held, err := lock(ctx, lockPath, func(Event) {})
+	if err != nil {
+		return nil, err
+	}
+	defer held.Close()
+	n := &node{spec: spec, root: "/", run: executor(held)}
+	return n.renewCertificates(ctx, time.Now())
+}
+
+func (n *node) ensureCertificates(ctx context.Context) error {
+	renewed, err := n.renewCertificates(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	timer := n.ensureRunning(ctx, certificates.units...)
+	if len(renewed) > 0 && errors.Is(timer, errNothingToDo) {
+		return nil
+	}
+	return timer
+}
+
+func (n *node) renewCertificates(ctx context.Context, now time.Time) (renewed []string, err error) {
+	issuer, err := n.issuer()
+	if err != nil {
+		return nil, err
+	}
+	for path, trusted := range map[string][]*x509.Certificate{
+		nodeapi.Authority: {issuer.Root()}, ovnAuthorities: issuer.Chain,
+	} {
+		if _, err := (file{Path: path, Mode: 0o644, Content: authority.EncodeChain(trusted)}).write(n.root); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range certificatesOf(n.spec) {
+		if seen, err := n.seenCertificate(c); err == nil && authority.Covers(seen, c.leaf, issuer.Chain, now) {
+			continue
+		}
+		if err := n.issue(issuer, c, now); err != nil {
+			return renewed, err
+		}
+		renewed = append(renewed, c.path)
+		if c.reload == "" {
+			continue
+		}
+		if err := n.reload(ctx, c.reload); err != nil {
+			return renewed, err
+		}
+	}
+	return n.renewDomain(ctx, renewed, now)
+}
+
+// renewDomain obtains the certificate for the cloud's domain by ACME, if that is due.
+func (n *node) renewDomain(ctx context.Context, renewed []string, now time.Time) ([]string, error) {
+	if n.spec.Management.ACME == nil || !n.spec.Has(model.Controller) {
+		return renewed, nil
+	}
+	c := certificate{path: nodeapi.DomainCertificate, reload: haproxyUnit}
+	if seen, err := n.seenCertificate(c); err == nil && !authority.Due(seen.Chain[0], now) &&
+		seen.Chain[0].VerifyHostname(n.spec.Management.Domain) == nil {
+		return renewed, nil
+	}
+	client, err := n.acmeClient()
+	if err != nil {
+		return renewed, err
+	}
+	bundle, err := client.obtain(ctx, n.spec.Management.Domain)
+	if err != nil {
+		return renewed, hint.With(
+			err,
+			"the authority must reach http://%[1]s/ from the Internet: %[1]s needs an A record with %[2]s, "+
+				"and port 80 open to everybody",
+			n.spec.Management.Domain,
+			n.spec.Management.Public,
+		)
+	}
+	if _, err := (file{Path: c.path, Mode: 0o600, Content: bundle}).write(n.root); err != nil {
+		return renewed, err
+	}
+	return append(renewed, c.path), n.reload(ctx, c.reload)
+}
+
+// reload makes a unit read its certificate, if it is running. Connections are kept: the old worker
+// serves them to their end.
+func (n *node) reload(ctx context.Context, unit string) error {
+	if _, err := n.run(ctx, command{Args: []string{"systemctl", "try-reload-or-restart", unit}}); err != nil {
+		return fmt.Errorf("making %s read its certificate: %w", unit, err)
+	}
+	return nil
+}
+
+// issuer reads the node's authority.
+func (n *node) issuer() (*authority.Authority, error) {
+	b, err := os.ReadFile(filepath.Join(n.root, nodeapi.Issuer))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, hint.With(fmt.Errorf("reading the node's certificate authority: %w", err), "macaw up FILE makes it")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the node's certificate authority: %w", err)
+	}
+	c, err := authority.DecodeBundle(b)
+	if err != nil {
+		return nil, fmt.Errorf("reading the node's certificate authority from %s: %w", nodeapi.Issuer, err)
+	}
+	return &authority.Authority{Key: c.Key, Chain: c.Chain}, nil
+}
+
+func (n *node) seenCertificate(c certificate) (authority.Certificate, error) {
+	b, err := os.ReadFile(filepath.Join(n.root, c.path))
+	if err != nil {
+		return authority.Certificate{}, err
+	}
+	if c.keyPath != "" {
+		key, err := os.ReadFile(filepath.Join(n.root, c.keyPath))
+		if err != nil {
+			return authority.Certificate{}, err
+		}
+		b = append(b, key...)
+	}
+	return authority.DecodeBundle(b)
+}
+
+// issue issues a certificate and writes it. A run that is killed between key and chain leaves files
+// that do not belong together, and the next one issues again.
+func (n *node) issue(issuer *authority.Authority, c certificate, now time.Time) error {
+	issued, err := issuer.Issue(c.leaf, now)
+	if err != nil {
+		return err
+	}
+	key, err := authority.EncodeKey(issued.Key)
+	if err != nil {
+		return err
+	}
+	chain := file{Path: c.path, Mode: 0o644, Content: authority.EncodeChain(issued.Chain)}
+	secret := file{Path: c.keyPath, Group: c.group, Mode: 0o600, Content: key}
+	if c.group != "" {
+		secret.Mode = 0o640
+	}
+	files := []file{secret, chain}
+	if c.keyPath == "" {
+		chain.Mode, chain.Content = 0o600, append(chain.Content, key...)
+		files = []file{chain}
+	}
+	for _, f := range files {
+		if _, err := f.write(n.root); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"macaw.example/internal/authority"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+)
+
+// tlsNode is a node in a directory, with an authority of its own.
+type tlsNode struct {
+	*node
+	t        *testing.T
+	reloaded int // how often HAProxy was
+}
+
+func newTLSNode(t *testing.T, roles ...model.Role) *tlsNode {
+	t.Helper()
+	idCache.Store("group neutron", os.Getgid())
+	t.Cleanup(func() { idCache.Delete("group neutron") })
+	n := &tlsNode{t: t}
+	n.node = &node{
+		root: t.TempDir(),
+		spec: nodeapi.OpenStack{Node: "cloud-1", Roles: roles, Management: nodeapi.Management{
+			Address: netip.MustParseAddr("10.0.0.4"), Public: netip.MustParseAddr("198.51.100.10"),
+		}},
+		run: func(_ context.Context, c command) (string, error) {
+			if strings.Join(c.Args, " ") != "systemctl try-reload-or-restart haproxy.service" {
+				t.Errorf("ran %q", c.Args)
+			}
+			n.reloaded++
+			return "", nil
+		},
+	}
+	return n
+}
+
+// authority gives the node another authority.
+func (n *tlsNode) authority(now time.Time) (root *x509.Certificate) {
+	n.t.Helper()
+	scope := authority.Scope{
+		Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/32"), netip.MustParsePrefix("198.51.100.10/32")},
+		Names:    []string{"cloud-1", "cloud.example.org"},
+	}
+	key, err := authority.NewKey()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	above, err := authority.NewRoot(key, "cloud", scope, now)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	own, err := above.Intermediate("cloud-1", scope, now)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	bundle, err := authority.EncodeBundle(own.Key, own.Chain)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if _, err := (file{Path: nodeapi.Issuer, Mode: 0o600, Content: bundle}).write(n.root); err != nil {
+		n.t.Fatal(err)
+	}
+	return above.Root()
+}
+
+func (n *tlsNode) renew(now time.Time) []string {
+	n.t.Helper()
+	renewed, err := n.renewCertificates(n.t.Context(), now)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return renewed
+}
+
+func TestRenewal(t *testing.T) {
+	begin := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	n := newTLSNode(t, model.Controller, model.Gateway)
+	root := n.authority(begin)
+	both := []string{ovnCertificate, publicCertificate}
+
+	// Day after day, for a year: each certificate is renewed in time, and HAProxy told.
+	var days []int
+	for day := range 365 {
+		now := begin.AddDate(0, 0, day)
+		renewed := n.renew(now)
+		if len(renewed) > 0 {
+			if !slices.Equal(renewed, both) {
+				t.Errorf("day %d: renewed %q, want both", day, renewed)
+			}
+			days = append(days, day)
+		}
+		c, err := n.seenCertificate(certificate{path: publicCertificate})
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots, between := x509.NewCertPool(), x509.NewCertPool()
+		roots.AddCert(root)
+		between.AddCert(c.Chain[1])
+		for _, name := range []string{"198.51.100.10", "10.0.0.4", "cloud-1"} {
+			if _, err := c.Chain[0].Verify(x509.VerifyOptions{
+				Roots: roots, Intermediates: between, DNSName: name, CurrentTime: now.Add(24 * time.Hour),
+			}); err != nil {
+				t.Fatalf("day %d, until the next: %v", day, err)
+			}
+		}
+	}
+	if want := []int{0, 60, 120, 180, 240, 300, 360}; !slices.Equal(days, want) {
+		t.Errorf("renewed on days %v, want %v", days, want)
+	}
+	if n.reloaded != len(days) {
+		t.Errorf("HAProxy was reloaded %d times, want %d", n.reloaded, len(days))
+	}
+
+	now := begin.AddDate(1, 0, 0)
+	n.spec.Management.Domain = "cloud.example.org"
+	if renewed := n.renew(now); !slices.Equal(renewed, both[1:]) {
+		t.Errorf("with a domain: renewed %q, want the public one", renewed)
+	}
+	n.authority(now)
+	if renewed := n.renew(now); !slices.Equal(renewed, both) {
+		t.Errorf("with another authority: renewed %q, want both", renewed)
+	}
+	// A run that was killed between the two files.
+	if err := os.Remove(filepath.Join(n.root, ovnKey)); err != nil {
+		t.Fatal(err)
+	}
+	if renewed := n.renew(now); !slices.Equal(renewed, both[:1]) {
+		t.Errorf("without OVN's key: renewed %q, want OVN's", renewed)
+	}
+	if renewed := n.renew(now); len(renewed) > 0 {
+		t.Errorf("at once again: renewed %q", renewed)
+	}
+	for path, want := range map[string]fs.FileMode{
+		nodeapi.Issuer: 0o600, publicCertificate: 0o600, ovnKey: 0o640, ovnCertificate: 0o644, nodeapi.Authority: 0o644,
+	} {
+		if info, err := os.Stat(filepath.Join(n.root, path)); err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, %v; want %v", path, info, err, want)
+		}
+	}
+}
+
+func TestCertificatesOfOtherNodes(t *testing.T) {
+	n := newTLSNode(t, model.Compute)
+	now := time.Now()
+	_, err := n.renewCertificates(t.Context(), now)
+	if !errors.Is(err, fs.ErrNotExist) || len(hint.All(err)) == 0 {
+		t.Errorf("without an authority: %v, want what is missing and a hint", err)
+	}
+	n.authority(now)
+	if renewed := n.renew(now); !slices.Equal(renewed, []string{ovnCertificate}) {
+		t.Errorf("renewed %q, want OVN's alone", renewed)
+	}
+}

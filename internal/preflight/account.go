@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package preflight
+
+// Account is what AWS says of the account and its region.
+type Account struct {
+	// Types has the cloud's instance types that the region offers, by name.
+	Types map[string]Type
+	// ElasticIPs counts the region's, including the cloud's own.
+	ElasticIPs Quota
+	// VCPUs counts those of the running instances of the Standard families.
+	VCPUs Quota
+	// Encryption is the key that new volumes are encrypted with, empty if they are not.
+	Encryption string
+	// PublicAccess is the mode of VPC Block Public Access; it is "off", or blocks.
+	PublicAccess string
+	// Excluded are the ARNs of the VPCs and subnets that it excludes.
+	Excluded []string
+	// Images are the owners whose AMIs the account may use besides its own; nil for all.
+	Images []string
+	// TokensEnforced means that instances must require tokens of the metadata service.
+	TokensEnforced bool
+	// Managed are the settings that an organization's declarative policy sets, by check.
+	Managed map[string]bool
+	// Denied are the refusals of the calls tried in dry run, by action.
+	Denied map[string]error
+	// Unknown are the reasons why something could not be read, by check.
+	Unknown map[string]error
+}
+
+// Type is an instance type that the region offers.
+type Type struct {
+	// Zones offer the type, in AWS's order.
+	Zones []string
+	VCPUs int32
+	// Architectures are the ones that it boots.
+	Architectures []string
+	// Addresses is how many private addresses an ENI takes, of each family.
+	Addresses int32
+	// FreeTier means that accounts on the free plan may launch it.
+	FreeTier bool
+}
+
+// Quota is how many of a resource an account may have, and has.
+type Quota struct {
+	// Limit is negative if AWS does not report one.
+	Limit, Held int
+}
