@@ -10,12 +10,13 @@ CLOUD ?= examples/lab.yaml
 # the tests look at clouds, dashboard, API and captures with, what the benchmarks compare
 # with, what steps the clock of services, and what the eBPF program is compiled with.
 LAB_PACKAGES := mmdebstrap systemd-container apt-utils xz-utils
-TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl awscli tshark chromium libnss3-tools tesseract-ocr tesseract-ocr-eng imagemagick
+TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl awscli ansible python3-boto3 tshark chromium libnss3-tools \
+	tesseract-ocr tesseract-ocr-eng imagemagick
 BENCH_PACKAGES := iptables
 CHAOS_PACKAGES := gcc libc6-dev
 GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev
 
-.PHONY: help build build-all release install up down test test-unit test-e2e chaos lint generate generate-check bench bench-cloud fuzz clean
+.PHONY: help build build-all release install up down test test-unit test-e2e test-terraform chaos lint generate generate-check bench bench-cloud fuzz clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,7 +67,8 @@ down: build ## remove that cloud, and the lab with it
 
 test: lint generate-check build-all ## every test: unit, kernel and end-to-end
 	@$(MAKE) --no-print-directory test-packages
-	$(GO) test ./cmd/... ./internal/... ./lab ./lab/command ./lab/internal/... ./test/awscli ./test/rules
+	$(GO) test ./cmd/... ./internal/... ./lab ./lab/command ./lab/internal/... ./test/ansible ./test/awscli \
+		./test/rules ./test/terraform
 	@$(MAKE) --no-print-directory test-e2e
 
 test-unit: ## the tests that need no root; under a minute
@@ -74,6 +76,9 @@ test-unit: ## the tests that need no root; under a minute
 
 test-e2e: build host-packages test-packages ## the tests that boot machines and bring clouds up
 	$(GO) test -count=1 -v -timeout 38m -p 1 ./lab/labtest ./test/e2e
+
+test-terraform: ## Terraform's AWS provider against the lab's API, if you have it; a quarter of an hour
+	$(GO) test -count=1 -v -timeout 60m -run TestTerraform ./test/terraform -apply
 
 CHAOS ?= 20m
 SEED ?= 1

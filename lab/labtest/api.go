@@ -184,6 +184,10 @@ func Actions() []string {
 	for _, action := range ec2.Actions() {
 		all = append(all, "ec2 "+action)
 	}
+	for _, action := range ec2.SSMActions() {
+		all = append(all, "ssm "+action)
+	}
+	all = append(all, "servicequotas GetServiceQuota")
 	return all
 }
 

@@ -5,6 +5,7 @@ package awscli
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,10 +18,14 @@ import (
 
 const region = "us-east-1"
 
-// recorder counts the successful calls of each action.
+// recorder counts the successful calls of each action, and compares each answer with the
+// model of its service.
 type recorder struct {
-	mu    sync.Mutex
-	calls map[string]int
+	models map[string]*serviceModel
+
+	mu     sync.Mutex
+	calls  map[string]int
+	faults faults
 }
 
 func (r *recorder) note(next http.Handler) http.Handler {
@@ -31,14 +36,39 @@ func (r *recorder) note(next http.Handler) http.Handler {
 			return
 		}
 		req.Body = io.NopCloser(bytes.NewReader(body))
-		answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		answer := &answerWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(answer, req)
-		if form, err := url.ParseQuery(string(body)); err == nil && answer.status == http.StatusOK {
-			r.mu.Lock()
-			r.calls[serviceOf(req)+" "+form.Get("Action")]++
-			r.mu.Unlock()
-		}
+		r.check(serviceOf(req), actionOf(req, body), answer)
 	})
+}
+
+// check compares an answer with its model, and counts it if it is not an error.
+func (r *recorder) check(service, action string, answer *answerWriter) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.models[service]
+	switch {
+	case m == nil:
+		r.faults.add(service+" "+action, "a service without a model")
+	case answer.status == http.StatusOK:
+		r.calls[service+" "+action]++
+		checkAnswer(service, m, action, answer.body.Bytes(), r.faults)
+	default:
+		checkError(service, m, action, answer.body.Bytes(), r.faults)
+	}
+}
+
+// actionOf returns the action of a request: a parameter, or in the header of the JSON
+// protocol.
+func actionOf(r *http.Request, body []byte) string {
+	if _, action, ok := strings.Cut(r.Header.Get("X-Amz-Target"), "."); ok {
+		return action
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return ""
+	}
+	return form.Get("Action")
 }
 
 // serviceOf returns the service in the scope of a request's signature: the credential is
@@ -51,33 +81,38 @@ func serviceOf(r *http.Request) string {
 	return ""
 }
 
-type statusWriter struct {
+// answerWriter keeps what it passes on.
+type answerWriter struct {
 	http.ResponseWriter
 	status int
+	body   bytes.Buffer
 }
 
-func (w *statusWriter) WriteHeader(status int) {
+func (w *answerWriter) WriteHeader(status int) {
 	w.status = status
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// wantAll fails the test for each action of the lab that was never called successfully, and
-// for each pending action that was.
-func (r *recorder) wantAll(t *testing.T, pending []string) {
+func (w *answerWriter) Write(b []byte) (int, error) {
+	w.body.Write(b)
+	return w.ResponseWriter.Write(b)
+}
+
+// wantAll fails the test for each action of the lab that was never called successfully: its
+// answer has not been compared with the model.
+func (r *recorder) wantAll(t *testing.T) {
 	t.Helper()
-	all := labtest.Actions()
-	for _, action := range all {
-		called, excused := r.calls[action] > 0, slices.Contains(pending, action)
-		switch {
-		case !called && !excused:
+	for _, action := range labtest.Actions() {
+		if r.calls[action] == 0 {
 			t.Errorf("no script calls %s with success: every action of the lab needs one", action)
-		case called && excused:
-			t.Errorf("%s is called, and said to be pending", action)
 		}
 	}
-	for _, action := range pending {
-		if !slices.Contains(all, action) {
-			t.Errorf("%s is pending, and not an action of the lab", action)
-		}
+}
+
+// wantFaultless fails the test for each answer that AWS would not give.
+func (r *recorder) wantFaultless(t *testing.T) {
+	t.Helper()
+	for _, fault := range slices.Sorted(maps.Keys(r.faults)) {
+		t.Error(fault)
 	}
 }

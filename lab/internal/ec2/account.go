@@ -111,6 +111,14 @@ func describeVpcBlockPublicAccessOptions(t *tx, _ dryRunOnly) (*describeBlockOut
 	return out, nil
 }
 
+// blockMode is the mode as it is shown on a VPC and its subnets.
+func (t *tx) blockMode(vpcID string) string {
+	if s := t.settings(); s.BlockPublicAccess != "" && !slices.Contains(s.Excluded, vpcID) {
+		return s.BlockPublicAccess
+	}
+	return "off"
+}
+
 // publicAccess is the effect on a VPC.
 func (t *tx) publicAccess(vpcID string) vpc.PublicAccess {
 	s := t.settings()

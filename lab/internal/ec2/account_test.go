@@ -169,6 +169,15 @@ func TestBlockPublicAccessReachesTheFabric(t *testing.T) {
 				t.Errorf("%q: %s is %d, want %d", mode, v.ID, v.PublicAccess, want)
 			}
 		}
+		shown := mode
+		if mode == "" {
+			shown = "off"
+		}
+		for id, want := range map[string]string{blocked: shown, excluded: "off"} {
+			if got := string(l.describeVPC(id).BlockPublicAccessStates.InternetGatewayBlockMode); got != want {
+				t.Errorf("%s is shown as %s, want %s", id, got, want)
+			}
+		}
 	}
 }
 

@@ -222,10 +222,14 @@ func (t *tx) restorePublic(eni string) {
 
 func (t *tx) associationTarget(in associateAddressInput) (*eniRecord, error) {
 	switch {
-	case in.NetworkInterfaceId != "" && in.InstanceId != "":
-		return nil, badCombination("You may specify an instance ID or a network interface ID, but not both")
 	case in.NetworkInterfaceId != "":
-		return t.ownENI(in.NetworkInterfaceId)
+		e, err := t.ownENI(in.NetworkInterfaceId)
+		// The API Reference excludes both; Terraform's documentation of aws_eip says that
+		// AWS returns no error. Terraform gives both when it moves an address.
+		if err == nil && in.InstanceId != "" && (e.Attachment == nil || e.Attachment.Instance != in.InstanceId) {
+			err = badCombination("You may specify an instance ID or a network interface ID, but not both")
+		}
+		return e, err
 	case in.InstanceId == "":
 		return nil, missingParameter("InstanceId or NetworkInterfaceId")
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"macaw.example/lab/internal/instancetypes"
 )
 
 // The states of an attachment.
@@ -71,7 +73,7 @@ func (t *tx) attach(e *eniRecord, i *instanceRecord, at attachmentRecord) error 
 // fitsType refuses an instance type that takes fewer interfaces, per network card or in
 // total, or fewer addresses per interface, than the instance has.
 func (t *tx) fitsType(i *instanceRecord, name string) error {
-	limits := instanceTypes[name]
+	limits := instancetypes.All()[name]
 	enis := t.enisOf(i.ID)
 	cards := make([]int, len(limits.Cards))
 	for _, e := range enis {
@@ -85,9 +87,12 @@ func (t *tx) fitsType(i *instanceRecord, name string) error {
 		}
 	}
 	for _, e := range enis {
-		if most := max(e.slots(false), e.slots(true)); most > limits.Addresses {
-			return fail("InvalidInterface.IpAddressLimitExceeded", "Interface %s has %d private addresses; %s takes %d", e.ID,
-				most, name, limits.Addresses)
+		for _, ipv6 := range []bool{false, true} {
+			have, most := e.slots(ipv6), limits.Addresses(ipv6)
+			if have > most {
+				return fail("InvalidInterface.IpAddressLimitExceeded", "Interface %s has %d private addresses; %s takes %d",
+					e.ID, have, name, most)
+			}
 		}
 	}
 	return nil

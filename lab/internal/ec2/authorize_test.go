@@ -354,3 +354,24 @@ func TestPresigned(t *testing.T) {
 		}
 	}
 }
+
+// A change of credits needs the right on each instance that it names.
+func TestRightsOnCredits(t *testing.T) {
+	g := newGuarded(t)
+	s := g.subnet(g.vpc("10.0.0.0/16"), "10.0.1.0/24")
+	mine, other := g.run("t3.small", *g.eni(s, "").NetworkInterfaceId), g.run("t3.small", *g.eni(s, "").NetworkInterfaceId)
+	g.allow(statement("Allow", "ec2:ModifyInstanceCreditSpecification", "arn:aws:ec2:*:*:instance/"+mine, ""))
+	change := func(ids ...string) error {
+		in := &ec2.ModifyInstanceCreditSpecificationInput{}
+		for _, id := range ids {
+			in.InstanceCreditSpecifications = append(in.InstanceCreditSpecifications,
+				types.InstanceCreditSpecificationRequest{InstanceId: &id, CpuCredits: aws.String("standard")})
+		}
+		_, err := g.user.ModifyInstanceCreditSpecification(g.ctx, in)
+		return err
+	}
+	if err := change(mine); err != nil {
+		t.Error(err)
+	}
+	g.wantCode(change(mine, other), "UnauthorizedOperation")
+}

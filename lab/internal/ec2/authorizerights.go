@@ -59,12 +59,15 @@ var rights = map[string][]right{
 	"ReplaceRoute":                 {on("route-table", "RouteTableId")},
 	"DeleteRoute":                  {on("route-table", "RouteTableId")},
 
-	"CreateSecurityGroup":           {makes("security-group"), on("vpc", "VpcId")},
-	"DeleteSecurityGroup":           {on("security-group", "GroupId")},
-	"AuthorizeSecurityGroupIngress": {on("security-group", "GroupId")},
-	"AuthorizeSecurityGroupEgress":  {on("security-group", "GroupId")},
-	"RevokeSecurityGroupIngress":    {on("security-group", "GroupId")},
-	"RevokeSecurityGroupEgress":     {on("security-group", "GroupId")},
+	"CreateSecurityGroup":                        {makes("security-group"), on("vpc", "VpcId")},
+	"DeleteSecurityGroup":                        {on("security-group", "GroupId")},
+	"AuthorizeSecurityGroupIngress":              {on("security-group", "GroupId")},
+	"AuthorizeSecurityGroupEgress":               {on("security-group", "GroupId")},
+	"RevokeSecurityGroupIngress":                 {on("security-group", "GroupId")},
+	"RevokeSecurityGroupEgress":                  {on("security-group", "GroupId")},
+	"ModifySecurityGroupRules":                   {on("security-group", "GroupId")},
+	"UpdateSecurityGroupRuleDescriptionsIngress": {on("security-group", "GroupId")},
+	"UpdateSecurityGroupRuleDescriptionsEgress":  {on("security-group", "GroupId")},
 
 	"ImportKeyPair": {makes("key-pair")},
 	"CreateKeyPair": {makes("key-pair")},
@@ -96,14 +99,18 @@ var rights = map[string][]right{
 	"ModifyInstanceAttribute":              {on("instance", "InstanceId"), on("security-group", "GroupId")},
 	"DescribeInstanceAttribute":            {on("instance", "InstanceId")},
 	"ModifyInstanceCpuOptions":             {on("instance", "InstanceId")},
+	"ModifyPrivateDnsNameOptions":          {on("instance", "InstanceId")},
 	"GetConsoleOutput":                     {on("instance", "InstanceId")},
 	"AssociateIamInstanceProfile":          {on("instance", "InstanceId")},
 	"DisassociateIamInstanceProfile":       {profiledInstance},
 	"ReplaceIamInstanceProfileAssociation": {profiledInstance},
 	"DeleteVolume":                         {on("volume", "VolumeId")},
-
-	"CreateImage":     {makes("image"), on("instance", "InstanceId"), makes("snapshot")},
-	"DeregisterImage": {on("image", "ImageId")},
+	"ModifyVolume":                         {on("volume", "VolumeId")},
+	"MonitorInstances":                     {on("instance", "InstanceId")},
+	"UnmonitorInstances":                   {on("instance", "InstanceId")},
+	"ModifyInstanceMaintenanceOptions":     {on("instance", "InstanceId")},
+	"CreateImage":                          {makes("image"), on("instance", "InstanceId"), makes("snapshot")},
+	"DeregisterImage":                      {on("image", "ImageId")},
 }
 
 // Resources named by something other than their own ID.
@@ -208,6 +215,16 @@ var specialRights = map[string]func(*tx, url.Values) []object{
 	"DeleteTags":             taggingRights,
 	"CreateNetworkInterface": (*tx).newInterfaceRights,
 	"RunInstances":           (*tx).launchRights,
+
+	"ModifyInstanceCreditSpecification": (*tx).creditRights,
+}
+
+func (t *tx) creditRights(form url.Values) []object {
+	var all []object
+	for _, at := range indexed(form, "InstanceCreditSpecification.") {
+		all = append(all, t.existing("instance", form.Get(at+".InstanceId")))
+	}
+	return all
 }
 
 // taggingRights returns the resources to be tagged, each with the tags of the request.

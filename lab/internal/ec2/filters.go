@@ -62,7 +62,8 @@ func (f filterable) collect(t reflect.Type, structs []reflect.Value, prefix stri
 		}
 	}
 	for _, s := range structs {
-		if tag, ok := s.Interface().(tagXML); ok && prefix == "" {
+		if t == reflect.TypeFor[tagXML]() && prefix == "" {
+			tag := s.Interface().(tagXML)
 			f["tag:"+tag.Key] = []string{tag.Value}
 		}
 	}

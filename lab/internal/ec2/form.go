@@ -203,3 +203,11 @@ type (
 	boolValue   struct{ Value bool }
 	stringValue struct{ Value string }
 )
+
+// given is the value, or nil if the parameter is missing.
+func (b *boolValue) given() *bool {
+	if b == nil {
+		return nil
+	}
+	return &b.Value
+}

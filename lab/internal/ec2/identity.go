@@ -7,15 +7,13 @@ import (
 
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
+	"macaw.example/lab/internal/sigv4"
 )
 
 // Identities maps access keys to callers and evaluates their policies. An *iam.Store is
 // one.
 type Identities interface {
-	// Authenticate returns the secret of an access key and its owner. token is the
-	// session token of the request, or empty. Errors are iam.ErrUnknownKey and
-	// iam.ErrExpired.
-	Authenticate(accessKey, token string) (secret string, who iam.Caller, err error)
+	sigv4.Keys
 	// Decide evaluates the caller's policies for a request.
 	Decide(who iam.Caller, r policy.Request) policy.Decision
 	// ProfileRole returns the ARN of the role in an instance profile; ok is false if

@@ -114,7 +114,7 @@ func createImage(t *tx, in createImageInput) (*createImageOutput, error) {
 	}
 	image := &imageRecord{State: imagePending, Instance: i.ID, Size: t.rootVolumeSize(i.ID), Image: Image{
 		ID: kindImage.newID(), Name: in.Name,
-		Description: in.Description, Owner: t.cfg.Account, Architecture: "x86_64", Created: t.now}}
+		Description: in.Description, Owner: t.cfg.Account, Architecture: architecture, Created: t.now}}
 	var err error
 	if image.Tags, err = in.tagsFor(kindImage, kind{tagType: "snapshot"}); err != nil {
 		return nil, err
@@ -180,17 +180,17 @@ func deregisterImage(t *tx, in deregisterImageInput) (*done, error) {
 }
 
 type imageDeviceXML struct {
-	Device              string `xml:"deviceName"`
-	Snapshot            string `xml:"ebs>snapshotId"`
-	Size                int    `xml:"ebs>volumeSize"`
-	Type                string `xml:"ebs>volumeType"`
-	DeleteOnTermination bool   `xml:"ebs>deleteOnTermination"`
-	Encrypted           bool   `xml:"ebs>encrypted"`
+	Device              string `xml:"deviceName" filter:"device-name"`
+	Snapshot            string `xml:"ebs>snapshotId" filter:"snapshot-id"`
+	Size                int    `xml:"ebs>volumeSize" filter:"volume-size"`
+	Type                string `xml:"ebs>volumeType" filter:"volume-type"`
+	DeleteOnTermination bool   `xml:"ebs>deleteOnTermination" filter:"delete-on-termination"`
+	Encrypted           bool   `xml:"ebs>encrypted" filter:"encrypted"`
 }
 
 type imageXML struct {
 	ID             string              `xml:"imageId" filter:"image-id"`
-	Location       string              `xml:"imageLocation"`
+	Location       string              `xml:"imageLocation" filter:"manifest-location"`
 	State          string              `xml:"imageState" filter:"state"`
 	Owner          string              `xml:"imageOwnerId" filter:"owner-id"`
 	Created        string              `xml:"creationDate" filter:"creation-date"`
@@ -200,12 +200,13 @@ type imageXML struct {
 	Name           string              `xml:"name" filter:"name"`
 	Description    string              `xml:"description,omitempty" filter:"description"`
 	RootType       string              `xml:"rootDeviceType" filter:"root-device-type"`
-	RootName       string              `xml:"rootDeviceName"`
-	Devices        set[imageDeviceXML] `xml:"blockDeviceMapping"`
+	RootName       string              `xml:"rootDeviceName" filter:"root-device-name"`
+	Devices        set[imageDeviceXML] `xml:"blockDeviceMapping" filter:"block-device-mapping"`
 	Virtualization string              `xml:"virtualizationType" filter:"virtualization-type"`
 	Hypervisor     string              `xml:"hypervisor" filter:"hypervisor"`
 	ENA            bool                `xml:"enaSupport" filter:"ena-support"`
-	Platform       string              `xml:"platformDetails"`
+	Platform       string              `xml:"platformDetails" filter:"platform-details"`
+	Usage          string              `xml:"usageOperation" filter:"usage-operation"`
 	Source         string              `xml:"sourceInstanceId,omitempty" filter:"source-instance-id"`
 	Tags           set[tagXML]         `xml:"tagSet" filter:""`
 }
@@ -217,7 +218,7 @@ func (t *tx) imageXML(i *imageRecord) imageXML {
 		Architecture: i.Architecture, Type: "machine", RootType: "ebs", RootName: rootDevice,
 		Virtualization: "hvm", Hypervisor: "xen", ENA: true,
 		Devices:  set[imageDeviceXML]{Items: []imageDeviceXML{{rootDevice, snapshotOf(i.ID), i.size(), "gp3", true, false}}},
-		Platform: "Linux/UNIX", Source: i.Instance, Tags: i.Tags.xml(),
+		Platform: "Linux/UNIX", Usage: "RunInstances", Source: i.Instance, Tags: i.Tags.xml(),
 	}
 }
 

@@ -5,6 +5,8 @@ package ec2
 import (
 	"encoding/base64"
 	"slices"
+
+	"macaw.example/lab/internal/instancetypes"
 )
 
 // The reactions of an instance to a shutdown by its operating system.
@@ -48,6 +50,13 @@ type describeInstanceAttributeOutput struct {
 	Groups             *set[groupRefXML]    `xml:"groupSet"`
 	EBSOptimized       *boolValueXML        `xml:"ebsOptimized"`
 	ENA                *boolValueXML        `xml:"enaSupport"`
+	// The values of these are empty: they are for paravirtual instances, and for
+	// networks before ENA.
+	Kernel       *struct{}           `xml:"kernel"`
+	RAMDisk      *struct{}           `xml:"ramdisk"`
+	SRIOV        *struct{}           `xml:"sriovNetSupport"`
+	ProductCodes *set[noProductCode] `xml:"productCodes"`
+	Enclave      *bool               `xml:"enclaveOptions>enabled"`
 }
 
 func describeInstanceAttribute(t *tx, in describeInstanceAttributeInput) (*describeInstanceAttributeOutput, error) {
@@ -81,6 +90,16 @@ func describeInstanceAttribute(t *tx, in describeInstanceAttributeInput) (*descr
 		out.EBSOptimized = &boolValueXML{x.EBSOptimized}
 	case "enaSupport":
 		out.ENA = &boolValueXML{x.ENA}
+	case "kernel":
+		out.Kernel = &struct{}{}
+	case "ramdisk":
+		out.RAMDisk = &struct{}{}
+	case "sriovNetSupport":
+		out.SRIOV = &struct{}{}
+	case "productCodes":
+		out.ProductCodes = &x.ProductCodes
+	case "enclaveOptions":
+		out.Enclave = &x.Enclave
 	default:
 		return nil, invalidParameter("Value (%s) for parameter attribute is invalid. Unknown attribute.", in.Attribute)
 	}
@@ -225,9 +244,12 @@ func (t *tx) changeOnlyENI(i *instanceRecord, in modifyInstanceAttributeInput) e
 // changeType changes an instance's type. The new type must take the existing interfaces
 // and addresses.
 func (t *tx) changeType(i *instanceRecord, name string) error {
-	limits, ok := instanceTypes[name]
+	limits, ok := instancetypes.All()[name]
 	if !ok {
 		return invalidParameter("Invalid value '%s' for InstanceType.", name)
+	}
+	if err := fitsImage(limits); err != nil {
+		return err
 	}
 	if i.Nested && !limits.Nested {
 		return noNested(name)
@@ -247,7 +269,7 @@ type cpuOptionsInput struct {
 
 // cpuOptions returns an instance's processor options.
 func cpuOptions(i *instanceRecord) cpuOptionsXML {
-	limits := instanceTypes[i.Type]
+	limits := instancetypes.All()[i.Type]
 	x := cpuOptionsXML{Cores: limits.Cores, Threads: limits.VCPUs / max(1, limits.Cores)}
 	switch {
 	case i.Nested:
@@ -261,7 +283,7 @@ func cpuOptions(i *instanceRecord) cpuOptionsXML {
 // kvm reports whether the instance has the processor's virtualization extensions: bare
 // metal does, and a virtual instance with nested virtualization on (EC2 User Guide,
 // amazon-ec2-nested-virtualization).
-func (i *instanceRecord) kvm() bool { return i.Nested || isMetal(i.Type) }
+func (i *instanceRecord) kvm() bool { return i.Nested || instancetypes.Metal(i.Type) }
 
 // noNested has the code that Karpenter expects of such launches
 // (aws/karpenter-provider-aws, designs/cpu-options-nested-virtualization.md); the text is
@@ -274,7 +296,7 @@ func noNested(instanceType string) error {
 // and threads of their type. Bare metal has no options (EC2 User Guide,
 // instance-cpu-options-rules); users report the code and the text.
 func (i *instanceRecord) changeCPU(in cpuOptionsInput) error {
-	if isMetal(i.Type) && in != (cpuOptionsInput{}) {
+	if instancetypes.Metal(i.Type) && in != (cpuOptionsInput{}) {
 		return unsupported("The %s instance type does not support specifying CpuOptions.", i.Type)
 	}
 	now := cpuOptions(i)
@@ -284,7 +306,7 @@ func (i *instanceRecord) changeCPU(in cpuOptionsInput) error {
 	switch {
 	case !slices.Contains([]string{"", "enabled", "disabled"}, in.NestedVirtualization):
 		return invalidParameter("Invalid value '%s' for nestedVirtualization.", in.NestedVirtualization)
-	case in.NestedVirtualization == "enabled" && !instanceTypes[i.Type].Nested:
+	case in.NestedVirtualization == "enabled" && !instancetypes.All()[i.Type].Nested:
 		return noNested(i.Type)
 	case in.NestedVirtualization != "":
 		i.Nested = in.NestedVirtualization == "enabled"

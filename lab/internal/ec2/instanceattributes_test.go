@@ -109,7 +109,13 @@ func TestInstanceAttributes(t *testing.T) {
 		len(l.attribute(id, "blockDeviceMapping").BlockDeviceMappings) != 1 {
 		t.Error("an attribute is not shown as it is")
 	}
-	_, err := l.DescribeInstanceAttribute(l.ctx, &ec2.DescribeInstanceAttributeInput{InstanceId: &id, Attribute: "kernel"})
+	if a := l.attribute(id, "kernel"); a.KernelId == nil || a.KernelId.Value != nil || a.RamdiskId != nil {
+		t.Errorf("the kernel is %+v", a)
+	}
+	if a := l.attribute(id, "enclaveOptions"); a.EnclaveOptions == nil || *a.EnclaveOptions.Enabled {
+		t.Errorf("the enclave options are %+v", a)
+	}
+	_, err := l.DescribeInstanceAttribute(l.ctx, &ec2.DescribeInstanceAttributeInput{InstanceId: &id, Attribute: "moon"})
 	l.wantCode(err, "InvalidParameterValue")
 
 	l.stop(id)

@@ -57,6 +57,7 @@ type instanceRecord struct {
 	State     string
 	Reason    reasonXML
 	Launched  time.Time
+	Created   time.Time // when it was launched first
 	Ended     time.Time // when it was terminated
 	Token     string
 	Metadata  metadataOptions
@@ -70,6 +71,9 @@ type instanceRecord struct {
 	EBSOptimized        bool
 	Nested              bool
 	Profile             profileRecord
+	DNSNames            dnsNameOptions
+	Monitored           bool
+	Credits             string // standard or unlimited, of a burstable type
 	tagHolder
 }
 
@@ -103,62 +107,106 @@ type cpuOptionsXML struct {
 }
 
 type instanceXML struct {
-	ID              string              `xml:"instanceId" filter:"instance-id"`
-	Image           string              `xml:"imageId" filter:"image-id"`
-	State           stateXML            `xml:"instanceState" filter:""`
-	PrivateDNS      string              `xml:"privateDnsName" filter:"private-dns-name"`
-	PublicDNS       string              `xml:"dnsName" filter:"dns-name"`
-	Reason          string              `xml:"reason" filter:"reason"`
-	KeyName         string              `xml:"keyName,omitempty" filter:"key-name"`
-	LaunchIndex     int                 `xml:"amiLaunchIndex" filter:"launch-index"`
-	Type            string              `xml:"instanceType" filter:"instance-type"`
-	Launched        string              `xml:"launchTime" filter:"launch-time"`
-	Placement       placementXML        `xml:"placement" filter:""`
-	Monitoring      string              `xml:"monitoring>state"`
-	Subnet          string              `xml:"subnetId,omitempty" filter:"subnet-id"`
-	VPC             string              `xml:"vpcId,omitempty" filter:"vpc-id"`
-	Address         string              `xml:"privateIpAddress,omitempty" filter:"private-ip-address"`
-	Public          string              `xml:"ipAddress,omitempty" filter:"ip-address"`
-	IPv6            string              `xml:"ipv6Address,omitempty"`
-	SourceDestCheck *bool               `xml:"sourceDestCheck"`
-	Groups          set[groupRefXML]    `xml:"groupSet" filter:"instance"`
-	StateReason     *reasonXML          `xml:"stateReason" filter:""`
-	Architecture    string              `xml:"architecture" filter:"architecture"`
-	RootType        string              `xml:"rootDeviceType" filter:"root-device-type"`
-	RootName        string              `xml:"rootDeviceName" filter:"root-device-name"`
-	Devices         set[blockDeviceXML] `xml:"blockDeviceMapping" filter:"block-device-mapping"`
-	Profile         *profileXML         `xml:"iamInstanceProfile" filter:"iam-instance-profile"`
-	Virtualization  string              `xml:"virtualizationType"`
-	Hypervisor      string              `xml:"hypervisor"`
-	Token           string              `xml:"clientToken" filter:"client-token"`
-	Tags            set[tagXML]         `xml:"tagSet" filter:""`
-	Interfaces      set[eniXML]         `xml:"networkInterfaceSet" filter:"network-interface"`
-	EBSOptimized    bool                `xml:"ebsOptimized"`
-	ENA             bool                `xml:"enaSupport"`
-	CPU             cpuOptionsXML       `xml:"cpuOptions"`
-	Metadata        metadataOptions     `xml:"metadataOptions"`
-	Platform        string              `xml:"platformDetails"`
-	Usage           string              `xml:"usageOperation"`
+	ID                  string              `xml:"instanceId" filter:"instance-id"`
+	Image               string              `xml:"imageId" filter:"image-id"`
+	State               stateXML            `xml:"instanceState" filter:""`
+	PrivateDNS          string              `xml:"privateDnsName" filter:"private-dns-name"`
+	PublicDNS           string              `xml:"dnsName" filter:"dns-name"`
+	Reason              string              `xml:"reason" filter:"reason"`
+	KeyName             string              `xml:"keyName,omitempty" filter:"key-name"`
+	LaunchIndex         int                 `xml:"amiLaunchIndex" filter:"launch-index"`
+	Type                string              `xml:"instanceType" filter:"instance-type"`
+	Launched            string              `xml:"launchTime" filter:"launch-time"`
+	Placement           placementXML        `xml:"placement" filter:""`
+	Monitoring          string              `xml:"monitoring>state" filter:"monitoring-state"`
+	Subnet              string              `xml:"subnetId,omitempty" filter:"subnet-id"`
+	VPC                 string              `xml:"vpcId,omitempty" filter:"vpc-id"`
+	Address             string              `xml:"privateIpAddress,omitempty" filter:"private-ip-address"`
+	Public              string              `xml:"ipAddress,omitempty" filter:"ip-address"`
+	IPv6                string              `xml:"ipv6Address,omitempty"`
+	SourceDestCheck     *bool               `xml:"sourceDestCheck"`
+	Groups              set[groupRefXML]    `xml:"groupSet" filter:"instance"`
+	StateReason         *reasonXML          `xml:"stateReason" filter:""`
+	Architecture        string              `xml:"architecture" filter:"architecture"`
+	RootType            string              `xml:"rootDeviceType" filter:"root-device-type"`
+	RootName            string              `xml:"rootDeviceName" filter:"root-device-name"`
+	Devices             set[blockDeviceXML] `xml:"blockDeviceMapping" filter:"block-device-mapping"`
+	Profile             *profileXML         `xml:"iamInstanceProfile" filter:"iam-instance-profile"`
+	Virtualization      string              `xml:"virtualizationType"`
+	Hypervisor          string              `xml:"hypervisor"`
+	Token               string              `xml:"clientToken" filter:"client-token"`
+	Tags                set[tagXML]         `xml:"tagSet" filter:""`
+	Interfaces          set[instanceENIXML] `xml:"networkInterfaceSet"`
+	EBSOptimized        bool                `xml:"ebsOptimized"`
+	ENA                 bool                `xml:"enaSupport"`
+	CPU                 cpuOptionsXML       `xml:"cpuOptions"`
+	Metadata            metadataOptions     `xml:"metadataOptions"`
+	Platform            string              `xml:"platformDetails" filter:"platform-details"`
+	Usage               string              `xml:"usageOperation" filter:"usage-operation"`
+	instanceDefaultsXML `filter:""`
+	DNSNames            *dnsNameOptionsXML `xml:"privateDnsNameOptions" filter:"private-dns-name-options"`
+	// FilteredENIs are for filters, which know more of an interface than an answer shows.
+	FilteredENIs set[eniXML] `xml:"-" filter:"network-interface"`
+}
+
+type operatorXML struct {
+	Managed bool `xml:"managed" filter:"managed"`
+}
+
+type noProductCode struct {
+	ID   string `xml:"productCode" filter:"product-code"`
+	Type string `xml:"type" filter:"product-code.type"`
+}
+
+// instanceDefaultsXML are options that the lab's instances have in their default state
+// only.
+type instanceDefaultsXML struct {
+	ProductCodes    set[noProductCode] `xml:"productCodes" filter:""`
+	UsageSince      string             `xml:"usageOperationUpdateTime" filter:"usage-operation-update-time"`
+	Reservation     string             `xml:"capacityReservationSpecification>capacityReservationPreference"`
+	Hibernation     bool               `xml:"hibernationOptions>configured" filter:"hibernation-options.configured"`
+	Enclave         bool               `xml:"enclaveOptions>enabled"`
+	AutoRecovery    string             `xml:"maintenanceOptions>autoRecovery" filter:"maintenance-options.auto-recovery"`
+	RebootMigration string             `xml:"maintenanceOptions>rebootMigration"`
+	BootMode        string             `xml:"currentInstanceBootMode" filter:"current-instance-boot-mode"`
+	Bandwidth       string             `xml:"networkPerformanceOptions>bandwidthWeighting"`
+	Operator        operatorXML        `xml:"operator" filter:"operator"`
+}
+
+// defaults are an instance's; the boot mode is that of an image that names none (EC2 User
+// Guide, ami-boot).
+func (i *instanceRecord) defaults() instanceDefaultsXML {
+	created := i.Created
+	if created.IsZero() { // recorded by an older version
+		created = i.Launched
+	}
+	return instanceDefaultsXML{UsageSince: timestamp(created), Reservation: "open", AutoRecovery: "default",
+		RebootMigration: "default", BootMode: "legacy-bios", Bandwidth: "default"}
 }
 
 func (t *tx) instanceXML(i *instanceRecord) instanceXML {
 	x := instanceXML{ID: i.ID, Image: i.Image, State: newStateXML(i.State), KeyName: i.KeyName, LaunchIndex: i.LaunchIndex,
-		Type: i.Type, Launched: timestamp(i.Launched), Monitoring: "disabled", Token: i.Token, Tags: i.Tags.xml(),
+		Type: i.Type, Launched: timestamp(i.Launched), Monitoring: i.monitoring(), Token: i.Token, Tags: i.Tags.xml(),
 		Placement:    placementXML{i.Zone, t.cfg.zoneID(i.Zone), "", "default"},
-		Architecture: "x86_64", RootType: "ebs", RootName: rootDevice, Virtualization: "hvm", Hypervisor: "xen", ENA: true,
+		Architecture: architecture, RootType: "ebs", RootName: rootDevice, Virtualization: "hvm", Hypervisor: "xen",
+		ENA: true,
 		CPU: cpuOptions(i), Metadata: i.Metadata, Platform: "Linux/UNIX", Usage: "RunInstances",
-		EBSOptimized: i.EBSOptimized, Profile: i.Profile.xml(), Devices: setOf(t.volumesOf(i.ID), (*volumeRecord).deviceXML)}
+		instanceDefaultsXML: i.defaults(), EBSOptimized: i.EBSOptimized, Profile: i.Profile.xml(),
+		Devices: setOf(t.volumesOf(i.ID), (*volumeRecord).deviceXML)}
 	if i.Reason.Code != "" {
 		x.StateReason, x.Reason = &i.Reason, i.Reason.Message
 	}
 	enis := t.enisOf(i.ID)
-	x.Interfaces = setOf(enis, t.eniXML)
+	x.FilteredENIs = setOf(enis, t.eniXML)
+	x.Interfaces = setOf(x.FilteredENIs.Items, eniXML.ofInstance)
 	if i.State == stateTerminated || len(enis) == 0 {
 		return x
 	}
 	e := enis[0]
 	x.Subnet, x.VPC, x.Address, x.SourceDestCheck = e.Subnet, e.VPC, e.primary().String(), &e.SourceDestCheck
-	x.Groups, x.PrivateDNS = setOf(e.Groups, t.groupRef), t.cfg.privateDNS(e.primary())
+	x.Groups, x.PrivateDNS = setOf(e.Groups, t.groupRef), t.hostnameOf(e)+"."+t.cfg.dnsDomain()
+	names := i.DNSNames.xml()
+	x.DNSNames = &names
 	if len(e.IPv6) > 0 {
 		x.IPv6 = e.IPv6[0].String()
 	}

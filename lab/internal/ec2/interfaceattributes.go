@@ -5,6 +5,7 @@ package ec2
 import (
 	"time"
 
+	"macaw.example/lab/internal/instancetypes"
 	"macaw.example/lab/internal/vpc"
 )
 
@@ -53,7 +54,7 @@ func (r *trackingRecord) change(in *trackingInput) error {
 func (t *tx) tracking(e *eniRecord) vpc.Tracking {
 	tcp := e.Tracking.TCP
 	if a := e.Attachment; tcp == 0 && a != nil && a.Instance != "" {
-		tcp = instanceTypes[t.Instances[a.Instance].Type].TCPTimeout
+		tcp = instancetypes.All()[t.Instances[a.Instance].Type].TCPTimeout
 	}
 	return vpc.Tracking{TCPEstablished: time.Duration(tcp) * time.Second,
 		UDP: time.Duration(e.Tracking.UDP) * time.Second, UDPStream: time.Duration(e.Tracking.UDPStream) * time.Second}
@@ -150,6 +151,7 @@ type describeENIAttributeOutput struct {
 	SourceDestCheck *boolValueXML     `xml:"sourceDestCheck"`
 	Groups          *set[groupRefXML] `xml:"groupSet"`
 	Attachment      *attachmentXML    `xml:"attachment"`
+	MapPublic       *bool             `xml:"associatePublicIpAddress"`
 }
 
 func describeNetworkInterfaceAttribute(t *tx, in describeENIAttributeInput) (*describeENIAttributeOutput, error) {
@@ -164,6 +166,8 @@ func describeNetworkInterfaceAttribute(t *tx, in describeENIAttributeInput) (*de
 		out.Groups = &x.Groups
 	case "attachment":
 		out.Attachment = x.Attachment
+	case "associatePublicIpAddress":
+		out.MapPublic = &in.ENI.MapPublic
 	default:
 		return nil, invalidParameter("Value (%s) for parameter attribute is invalid. Unknown attribute.", in.Attribute)
 	}

@@ -47,8 +47,7 @@ type attachmentXML struct {
 	DeleteOnTermination bool   `xml:"deleteOnTermination" filter:"delete-on-termination"`
 }
 
-// eniXML serves DescribeNetworkInterfaces and, with fewer fields, the instances in
-// DescribeInstances.
+// eniXML is an interface in DescribeNetworkInterfaces.
 type eniXML struct {
 	ID              string                 `xml:"networkInterfaceId" filter:"network-interface-id"`
 	Subnet          string                 `xml:"subnetId" filter:"subnet-id"`
@@ -75,6 +74,7 @@ type eniXML struct {
 	IPv6Prefixes    set[ipv6PrefixXML]     `xml:"ipv6PrefixSet"`
 	Tracking        *trackingXML           `xml:"connectionTrackingConfiguration"`
 	Type            string                 `xml:"interfaceType" filter:"/interface-type"`
+	Operator        operatorXML            `xml:"operator" filter:"operator"`
 }
 
 func (t *tx) eniXML(e *eniRecord) eniXML {

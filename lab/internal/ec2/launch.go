@@ -8,6 +8,8 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+
+	"macaw.example/lab/internal/instancetypes"
 )
 
 // maxUserData is in bytes, before base64 (EC2 User Guide, user-data).
@@ -56,6 +58,9 @@ type runInstancesInput struct {
 	CpuOptions                        cpuOptionsInput
 	Placement                         struct{ AvailabilityZone, Tenancy string }
 	Monitoring                        struct{ Enabled bool }
+	PrivateDnsNameOptions             dnsNameOptionsInput
+	CreditSpecification               creditInput
+	launchDefaultsInput
 }
 
 type runInstancesOutput struct {
@@ -93,9 +98,9 @@ func runInstances(t *tx, in runInstancesInput) (*runInstancesOutput, error) {
 func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instanceRecord, error) {
 	i := &instanceRecord{
 		Reservation: reservation, Image: in.ImageId, Type: cmp.Or(in.InstanceType, "t3.micro"), KeyName: in.KeyName,
-		State: statePending, Launched: t.now, Token: in.ClientToken,
+		State: statePending, Launched: t.now, Created: t.now, Token: in.ClientToken,
 		Protected: in.DisableApiTermination, StopProtected: in.DisableApiStop,
-		EBSOptimized: in.EbsOptimized,
+		EBSOptimized: in.EbsOptimized, Monitored: in.Monitoring.Enabled,
 	}
 	if err := i.onShutdown(cmp.Or(in.InstanceInitiatedShutdownBehavior, shutdownStop)); err != nil {
 		return nil, err
@@ -112,8 +117,12 @@ func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instance
 	if err := t.launchable(in.ImageId); err != nil {
 		return nil, err
 	}
-	if _, ok := instanceTypes[i.Type]; !ok {
+	limits, ok := instancetypes.All()[i.Type]
+	if !ok {
 		return nil, invalidParameter("Invalid value '%s' for InstanceType.", i.Type)
+	}
+	if err := fitsImage(limits); err != nil {
+		return nil, err
 	}
 	if in.KeyName != "" {
 		k, ok := t.KeyPairs[in.KeyName]
@@ -127,6 +136,12 @@ func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instance
 		return nil, err
 	}
 	if err := i.changeCPU(in.CpuOptions); err != nil {
+		return nil, err
+	}
+	if err := i.changeCredits(in.CreditSpecification); err != nil {
+		return nil, err
+	}
+	if err := in.launchDefaultsInput.check(); err != nil {
 		return nil, err
 	}
 	if i.Profile, err = in.IamInstanceProfile.find(t); err != nil {
@@ -273,6 +288,13 @@ func (t *tx) launchNIC(in runInstancesInput, i *instanceRecord, n nicInput) erro
 	}
 	if i.VPC == "" { // the primary one, which comes first
 		i.VPC, i.Subnet, i.Zone = e.VPC, e.Subnet, t.zoneOf(e)
+		i.DNSNames = t.Subnets[e.Subnet].DNSNames
+		names := in.PrivateDnsNameOptions
+		err := i.DNSNames.change(names.HostnameType, names.EnableResourceNameDnsARecord,
+			names.EnableResourceNameDnsAAAARecord)
+		if err != nil {
+			return err
+		}
 	}
 	deleteOnTermination := temporary
 	if n.DeleteOnTermination != nil {

@@ -9,11 +9,8 @@ import (
 	"strings"
 
 	"macaw.example/lab/internal/account"
+	"macaw.example/lab/internal/instancetypes"
 )
-
-// freeTier are the x86_64 types that accounts on the free plan may launch, as DescribeInstanceTypes
-// showed them in 2025 and 2026 (reported by users).
-var freeTier = []string{"t3.micro", "t3.small", "c7i-flex.large", "m7i-flex.large"}
 
 // permitted refuses launches that the account's settings do not permit.
 func (t *tx) permitted(i *instanceRecord) error {
@@ -24,7 +21,7 @@ func (t *tx) permitted(i *instanceRecord) error {
 		return fail("UnsupportedOperation", "You can't launch instances with IMDSv1 because httpTokensEnforced is enabled "+
 			"for this account. Either launch the instance with httpTokens=required or contact your account owner to disable "+
 			"httpTokensEnforced using the ModifyInstanceMetadataDefaults API or the account settings in the EC2 console.")
-	case s.FreePlan && !slices.Contains(freeTier, i.Type):
+	case s.FreePlan && !instancetypes.All()[i.Type].Has("free-tier"):
 		return badCombination("The specified instance type is not eligible for Free Tier. For a list of Free Tier instance " +
 			"types, run 'describe-instance-types' with the filter 'free-tier-eligible=true'.")
 	}
@@ -75,7 +72,7 @@ func special(name string) bool {
 func (t *tx) vcpus() (n int) {
 	for _, i := range t.Instances {
 		if (i.State == statePending || i.State == stateRunning) && standard(i.Type) {
-			n += instanceTypes[i.Type].VCPUs
+			n += instancetypes.All()[i.Type].VCPUs
 		}
 	}
 	return n

@@ -5,18 +5,20 @@ package ec2
 import (
 	"net/netip"
 	"slices"
+
+	"macaw.example/lab/internal/instancetypes"
 )
 
 // addressLimit is the maximum of private addresses of a family on an interface: that of
 // its instance's type (EC2 User Guide, using-eni). For an interface without an instance
 // AWS documents none; the lab takes the largest of any type.
-func (t *tx) addressLimit(e *eniRecord) int {
+func (t *tx) addressLimit(e *eniRecord, ipv6 bool) int {
 	if e.Attachment != nil && e.Attachment.Instance != "" {
-		return instanceTypes[t.Instances[e.Attachment.Instance].Type].Addresses
+		return instancetypes.All()[t.Instances[e.Attachment.Instance].Type].Addresses(ipv6)
 	}
 	most := 0
-	for _, limits := range instanceTypes {
-		most = max(most, limits.Addresses)
+	for _, limits := range instancetypes.All() {
+		most = max(most, limits.Addresses(ipv6))
 	}
 	return most
 }
@@ -32,7 +34,7 @@ func (e *eniRecord) slots(ipv6 bool) int {
 
 // fits refuses more addresses and prefixes than the interface may have.
 func (t *tx) fits(e *eniRecord, ipv6 bool, adding int) error {
-	switch over := e.slots(ipv6)+adding > t.addressLimit(e); {
+	switch over := e.slots(ipv6)+adding > t.addressLimit(e, ipv6); {
 	case over && ipv6:
 		return fail("PrivateIpAddressLimitExceeded", "%s: Number of IPv6 addresses will exceed limit.", e.ID)
 	case over:

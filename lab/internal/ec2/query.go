@@ -56,7 +56,11 @@ func list[R, X any](t *tx, element string, show func(*tx, *R) X, ids []string, q
 	if err != nil {
 		return nil, err
 	}
-	return &described[X]{Set: namedSet[X]{xml.Name{Local: element}, page}, NextToken: next}, nil
+	return newDescribed(element, page, next), nil
+}
+
+func newDescribed[X any](element string, page set[X], next string) *described[X] {
+	return &described[X]{Set: namedSet[X]{xml.Name{Local: element}, page}, NextToken: next}
 }
 
 // item is one entry that a Describe call may show.

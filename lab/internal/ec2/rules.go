@@ -234,9 +234,7 @@ func authorize(egress bool) func(*tx, authorizeInput) (*authorizeOutput, error) 
 		for _, r := range rules {
 			have := t.rulesOf(in.Group.ID, egress)
 			if slices.ContainsFunc(have, r.same) {
-				return nil, fail("InvalidPermission.Duplicate",
-					"the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists",
-					cmp.Or(r.CIDR, r.Source), r.Protocol, r.From, r.To)
+				return nil, duplicateRule(r)
 			}
 			if len(have)-count(have, func(o *ruleRecord) bool { return o.other(r) }) >= maxRules {
 				return nil, fail("RulesPerSecurityGroupLimitExceeded",
@@ -251,6 +249,12 @@ func authorize(egress bool) func(*tx, authorizeInput) (*authorizeOutput, error) 
 	}
 }
 
+func duplicateRule(r *ruleRecord) error {
+	return fail("InvalidPermission.Duplicate",
+		"the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists",
+		cmp.Or(r.CIDR, r.Source), r.Protocol, r.From, r.To)
+}
+
 type revokeInput struct {
 	permissionsInput
 	Rules []*ruleRecord `form:"SecurityGroupRuleId"`
@@ -258,8 +262,8 @@ type revokeInput struct {
 
 type revokeOutput struct {
 	response
-	Return bool         `xml:"return"`
-	Rules  set[ruleXML] `xml:"revokedSecurityGroupRuleSet"`
+	Return bool                `xml:"return"`
+	Rules  set[revokedRuleXML] `xml:"revokedSecurityGroupRuleSet"`
 }
 
 func revoke(egress bool) func(*tx, revokeInput) (*revokeOutput, error) {
@@ -287,6 +291,6 @@ func revoke(egress bool) func(*tx, revokeInput) (*revokeOutput, error) {
 			revoked = append(revoked, have[i])
 		}
 		maps.DeleteFunc(t.Rules, func(_ string, r *ruleRecord) bool { return slices.Contains(revoked, r) })
-		return &revokeOutput{Return: true, Rules: setOf(revoked, t.ruleXML)}, nil
+		return &revokeOutput{Return: true, Rules: setOf(revoked, t.revokedRuleXML)}, nil
 	}
 }

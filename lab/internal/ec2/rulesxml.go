@@ -92,6 +92,26 @@ type ruleXML struct {
 	Tags        set[tagXML]         `xml:"tagSet" filter:""`
 }
 
+// revokedRuleXML is a rule in the answer to the call that removes it, with less than in
+// DescribeSecurityGroupRules (EC2 API Reference, RevokedSecurityGroupRule).
+type revokedRuleXML struct {
+	ID          string `xml:"securityGroupRuleId"`
+	Group       string `xml:"groupId"`
+	Egress      bool   `xml:"isEgress"`
+	Protocol    string `xml:"ipProtocol"`
+	From        int    `xml:"fromPort"`
+	To          int    `xml:"toPort"`
+	CIDR        string `xml:"cidrIpv4,omitempty"`
+	CIDRv6      string `xml:"cidrIpv6,omitempty"`
+	Referenced  string `xml:"referencedGroupId,omitempty"`
+	Description string `xml:"description,omitempty"`
+}
+
+func (t *tx) revokedRuleXML(r *ruleRecord) revokedRuleXML {
+	x := t.ruleXML(r)
+	return revokedRuleXML{x.ID, x.Group, x.Egress, x.Protocol, x.From, x.To, x.CIDR, x.CIDRv6, r.Source, x.Description}
+}
+
 func (t *tx) ruleXML(r *ruleRecord) ruleXML {
 	x := ruleXML{ID: r.ID, ARN: t.cfg.arn("security-group-rule", r.ID), Group: r.Group, Owner: t.cfg.Account,
 		Egress: r.Egress, Protocol: r.Protocol, From: r.From, To: r.To, Description: r.Description, Tags: r.Tags.xml()}

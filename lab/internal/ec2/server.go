@@ -17,6 +17,7 @@ import (
 	"macaw.example/lab/internal/awsquery"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
+	"macaw.example/lab/internal/sigv4"
 )
 
 // maxRequest bounds a request's body, in bytes; user data is at most 16 KiB.
@@ -72,7 +73,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, id, fail("InvalidRequest", "Reading the request failed"))
 		return
 	}
-	signed, who, err := verify(s.identities, r, body, s.state.cfg.Now())
+	signed, who, err := sigv4.Verify(s.identities, r, body, s.state.cfg.Now())
 	if err == nil {
 		err = s.inRegion(signed, body)
 	}
@@ -102,7 +103,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // inRegion refuses requests that are signed for another region, and all but the global services'
 // while the account has not opted in to its region. IAM is global, and its requests are signed for
 // the partition's home region. There the account may also ask for its regions.
-func (s *Server) inRegion(signed scope, body []byte) error {
+func (s *Server) inRegion(signed sigv4.Scope, body []byte) error {
 	region := s.state.cfg.Region
 	home := account.Home(region)
 	regions := signed.Service == "ec2" && strings.Contains("&"+string(body), "&Action=DescribeRegions&")
@@ -137,7 +138,7 @@ func toIAM(err error) *APIError {
 	switch e := asAPIError(err); {
 	case err == nil:
 		return nil
-	case err == error(errSessionEnded):
+	case err == error(sigv4.ErrSessionEnded):
 		return failStatus(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
 	case e.Code == "AuthFailure":
 		return failStatus(http.StatusForbidden, "InvalidClientTokenId",

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"strconv"
 	"time"
+
+	"macaw.example/lab/internal/instancetypes"
 )
 
 const (
@@ -224,12 +226,12 @@ func (e *eniRecord) nic() NIC {
 
 // spec is the description of an instance for Machines.
 func (t *tx) spec(i *instanceRecord) Instance {
-	limits := instanceTypes[i.Type]
+	limits := instancetypes.All()[i.Type]
 	spec := Instance{ID: i.ID, ImageID: i.Image, Type: i.Type, VCPUs: limits.VCPUs, MemoryMB: limits.MemoryMB,
 		State: i.State, KVM: i.kvm()}
 	for index, e := range t.enisOf(i.ID) {
 		if index == 0 {
-			spec.Hostname = hostname(e.primary())
+			spec.Hostname = t.hostnameOf(e)
 		}
 		spec.NICs = append(spec.NICs, e.nic())
 	}

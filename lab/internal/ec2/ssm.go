@@ -10,6 +10,7 @@ import (
 
 	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/iam/policy"
+	"macaw.example/lab/internal/sigv4"
 )
 
 // ssmTarget is the prefix of X-Amz-Target in calls to Systems Manager.
@@ -88,7 +89,7 @@ func jsonDenied(denied error) *APIError {
 	switch e := asAPIError(denied); {
 	case denied == nil:
 		return nil
-	case denied == error(errSessionEnded):
+	case denied == error(sigv4.ErrSessionEnded):
 		return fail("ExpiredTokenException", "The security token included in the request is expired")
 	case e.Code == "AuthFailure":
 		return fail("UnrecognizedClientException", "The security token included in the request is invalid.")

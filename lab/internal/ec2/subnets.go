@@ -21,6 +21,7 @@ type subnetRecord struct {
 	// new interfaces an IPv6 address.
 	MapPublicIP bool
 	AssignIPv6  bool
+	DNSNames    dnsNameOptions // of new instances
 	tagHolder
 }
 
@@ -48,6 +49,9 @@ type subnetXML struct {
 	AssignIPv6  bool               `xml:"assignIpv6AddressOnCreation"`
 	IPv6Native  bool               `xml:"ipv6Native" filter:"ipv6-native"`
 	DNS64       bool               `xml:"enableDns64" filter:"enable-dns64"`
+	CustomerIP  bool               `xml:"mapCustomerOwnedIpOnLaunch" filter:"map-customer-owned-ip-on-launch"`
+	DNSNames    dnsNameOptionsXML  `xml:"privateDnsNameOptionsOnLaunch" filter:"private-dns-name-options-on-launch"`
+	Blocked     string             `xml:"blockPublicAccessStates>internetGatewayBlockMode"`
 	Tags        set[tagXML]        `xml:"tagSet" filter:""`
 }
 
@@ -58,7 +62,8 @@ func (s *subnetRecord) ipv6XML(state string) subnetIPv6XML {
 func (t *tx) subnetXML(s *subnetRecord) subnetXML {
 	x := subnetXML{ID: s.ID, ARN: t.cfg.arn("subnet", s.ID), State: "available", Owner: t.cfg.Account, VPC: s.VPC,
 		CIDR: s.CIDR.String(), Available: t.available(s), Zone: s.Zone, ZoneID: t.cfg.zoneID(s.Zone),
-		MapPublicIP: s.MapPublicIP, AssignIPv6: s.AssignIPv6, Tags: s.Tags.xml()}
+		MapPublicIP: s.MapPublicIP, AssignIPv6: s.AssignIPv6, DNSNames: s.DNSNames.xml(), Blocked: t.blockMode(s.VPC),
+		Tags: s.Tags.xml()}
 	if s.IPv6.IsValid() {
 		x.IPv6.Items = []subnetIPv6XML{s.ipv6XML(associated)}
 	}
@@ -166,24 +171,51 @@ func deleteSubnet(t *tx, in oneSubnet) (*done, error) {
 }
 
 type modifySubnetAttributeInput struct {
-	Subnet                      *subnetRecord `form:"SubnetId,required"`
-	MapPublicIpOnLaunch         *boolValue
-	AssignIpv6AddressOnCreation *boolValue
+	Subnet                                  *subnetRecord `form:"SubnetId,required"`
+	MapPublicIpOnLaunch                     *boolValue
+	AssignIpv6AddressOnCreation             *boolValue
+	PrivateDnsHostnameTypeOnLaunch          string
+	EnableResourceNameDnsARecordOnLaunch    *boolValue
+	EnableResourceNameDnsAAAARecordOnLaunch *boolValue
+	EnableDns64                             *boolValue
+	MapCustomerOwnedIpOnLaunch              *boolValue
+	CustomerOwnedIpv4Pool                   string
+	EnableLniAtDeviceIndex                  *int
+	DisableLniAtDeviceIndex                 *boolValue
 }
 
 // modifySubnetAttribute changes one attribute at a time, as EC2 does.
 func modifySubnetAttribute(_ *tx, in modifySubnetAttributeInput) (*done, error) {
-	if err := exactlyOne([]string{"mapPublicIpOnLaunch", "assignIpv6AddressOnCreation"},
-		in.MapPublicIpOnLaunch != nil, in.AssignIpv6AddressOnCreation != nil); err != nil {
+	s := in.Subnet
+	if in.CustomerOwnedIpv4Pool != "" || in.EnableLniAtDeviceIndex != nil || in.DisableLniAtDeviceIndex != nil {
+		return nil, unsupported("The lab has no Outposts")
+	}
+	if err := exactlyOne([]string{"mapPublicIpOnLaunch", "assignIpv6AddressOnCreation", "privateDnsHostnameTypeOnLaunch",
+		"enableResourceNameDnsARecordOnLaunch", "enableResourceNameDnsAAAARecordOnLaunch", "enableDns64",
+		"mapCustomerOwnedIpOnLaunch"},
+		in.MapPublicIpOnLaunch != nil, in.AssignIpv6AddressOnCreation != nil, in.PrivateDnsHostnameTypeOnLaunch != "",
+		in.EnableResourceNameDnsARecordOnLaunch != nil, in.EnableResourceNameDnsAAAARecordOnLaunch != nil,
+		in.EnableDns64 != nil, in.MapCustomerOwnedIpOnLaunch != nil); err != nil {
 		return nil, err
 	}
-	if in.MapPublicIpOnLaunch != nil {
-		in.Subnet.MapPublicIP = in.MapPublicIpOnLaunch.Value
-		return ok()
+	var err error
+	switch {
+	case in.MapPublicIpOnLaunch != nil:
+		s.MapPublicIP = in.MapPublicIpOnLaunch.Value
+	case in.AssignIpv6AddressOnCreation != nil && in.AssignIpv6AddressOnCreation.Value && !s.IPv6.IsValid():
+		err = noIPv6(s)
+	case in.AssignIpv6AddressOnCreation != nil:
+		s.AssignIPv6 = in.AssignIpv6AddressOnCreation.Value
+	case in.EnableDns64 != nil && in.EnableDns64.Value:
+		err = unsupported("The lab's resolver has no DNS64")
+	case in.MapCustomerOwnedIpOnLaunch != nil && in.MapCustomerOwnedIpOnLaunch.Value:
+		err = unsupported("The lab has no Outposts")
+	default:
+		err = s.DNSNames.change(in.PrivateDnsHostnameTypeOnLaunch, in.EnableResourceNameDnsARecordOnLaunch.given(),
+			in.EnableResourceNameDnsAAAARecordOnLaunch.given())
 	}
-	if in.AssignIpv6AddressOnCreation.Value && !in.Subnet.IPv6.IsValid() {
-		return nil, noIPv6(in.Subnet)
+	if err != nil {
+		return nil, err
 	}
-	in.Subnet.AssignIPv6 = in.AssignIpv6AddressOnCreation.Value
 	return ok()
 }

@@ -38,7 +38,7 @@ func (t *tx) topology() vpc.Topology {
 			IPv6: slices.Clone(e.IPv6), Prefixes: slices.Clone(e.Prefixes),
 			Tracking: t.tracking(e), StatusCheck: t.statusChecked(e),
 			SourceDestCheck: e.SourceDestCheck, SecurityGroups: slices.Clone(e.Groups), Attached: t.carries(e),
-			Hostname: hostname(e.primary())})
+			Hostname: t.hostnameOf(e)})
 	}
 	for _, a := range byID(t.Addresses) {
 		if a.Association != "" {

@@ -2,7 +2,11 @@
 
 package ec2
 
-import "slices"
+import (
+	"slices"
+
+	"macaw.example/lab/internal/instancetypes"
+)
 
 type offeringXML struct {
 	Type         string `xml:"instanceType" filter:"instance-type"`
@@ -55,7 +59,7 @@ func describeInstanceTypeOfferings(t *tx, in describeOfferingsInput) (*describeO
 		return nil, invalidParameter("Invalid value '%s' for locationType.", in.LocationType)
 	}
 	var all []item[offeringXML]
-	for _, name := range sortedKeys(instanceTypes) {
+	for _, name := range instancetypes.Names() {
 		for _, location := range locations {
 			if t.cfg.offers(zone[location], name) {
 				all = append(all, item[offeringXML]{name + " " + location, offeringXML{name, in.LocationType, location}})

@@ -11,33 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/lab/internal/account"
+	"macaw.example/lab/internal/instancetypes"
 )
-
-// TestLimits compares the data with numbers of the EC2 User Guide, "Maximum IP
-// addresses per network interface".
-func TestLimits(t *testing.T) {
-	for name, want := range map[string][2]int{
-		"t3.micro": {2, 2}, "t3.large": {3, 12}, "m5.large": {3, 10}, "m5.xlarge": {4, 15}, "m5.4xlarge": {8,
-			30}, "c5.metal": {15, 50},
-		"c5n.metal": {15, 50}, "m7i.metal-24xl": {15, 50}, "m8i.large": {3, 20}, "m8i.4xlarge": {8, 50}, "m8i.8xlarge": {10,
-			50},
-		"m8i.96xlarge": {24, 64}, "r8i.xlarge": {4, 30}, "m6in.32xlarge": {16, 50},
-	} {
-		got := instanceTypes[name]
-		if d := cmp.Diff(want, [2]int{got.ENIs(), got.Addresses}); d != "" {
-			t.Errorf("%s: %s", name, d)
-		}
-	}
-	for name, it := range instanceTypes {
-		if it.VCPUs < 1 || it.Cores < 1 || it.VCPUs%it.Cores != 0 || it.MemoryMB < 512 || it.ENIs() < 2 || it.Addresses < 2 ||
-			it.TCPTimeout < 60 {
-			t.Errorf("%s is %+v", name, it)
-		}
-		if it.Nested && isMetal(name) {
-			t.Errorf("%s nests", name)
-		}
-	}
-}
 
 func TestTypesByPage(t *testing.T) {
 	l := newLab(t)
@@ -48,8 +23,8 @@ func TestTypesByPage(t *testing.T) {
 			seen[it.InstanceType] = true
 		}
 	}
-	if len(seen) != len(instanceTypes) || pages != (len(instanceTypes)+99)/100 {
-		t.Errorf("%d types on %d pages; there are %d", len(seen), pages, len(instanceTypes))
+	if len(seen) != len(instancetypes.All()) || pages != (len(instancetypes.All())+99)/100 {
+		t.Errorf("%d types on %d pages; there are %d", len(seen), pages, len(instancetypes.All()))
 	}
 	nested := must(l.DescribeInstanceTypes(l.ctx,
 		&ec2.DescribeInstanceTypesInput{MaxResults: aws.Int32(100), Filters: []types.Filter{
@@ -60,6 +35,20 @@ func TestTypesByPage(t *testing.T) {
 		t.Errorf("described %+v", nested)
 	}
 	_, err := l.DescribeInstanceTypes(l.ctx, &ec2.DescribeInstanceTypesInput{MaxResults: aws.Int32(101)})
+	l.wantCode(err, "InvalidParameterValue")
+}
+
+// A type whose processor cannot run the image is neither launched nor changed to.
+func TestTypeOfAnotherArchitecture(t *testing.T) {
+	l := newLab(t)
+	s := l.subnet(l.vpc("10.0.0.0/16"), "10.0.1.0/24")
+	_, err := l.RunInstances(l.ctx, &ec2.RunInstancesInput{ImageId: aws.String(stockAMI), InstanceType: "m6g.large",
+		SubnetId: &s, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+	l.wantCode(err, "InvalidParameterValue")
+	id := l.run("t3.small", *l.eni(s, "").NetworkInterfaceId)
+	l.stop(id)
+	_, err = l.ModifyInstanceAttribute(l.ctx, &ec2.ModifyInstanceAttributeInput{InstanceId: &id,
+		InstanceType: &types.AttributeValue{Value: aws.String("t4g.small")}})
 	l.wantCode(err, "InvalidParameterValue")
 }
 

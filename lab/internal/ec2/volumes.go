@@ -3,6 +3,7 @@
 package ec2
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ type volumeRecord struct {
 	Encrypted           bool
 	DeleteOnTermination bool
 	Created             time.Time
+	Changes             []volumeChange // the oldest first
 	tagHolder
 }
 
@@ -81,18 +83,8 @@ func (t *tx) newVolume(i *instanceRecord, devices []blockDevice) (*volumeRecord,
 			return nil, fail("InvalidBlockDeviceMapping",
 				"Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", v.Size, v.Snapshot, least)
 		}
-		switch d.Ebs.VolumeType {
-		case "", "gp3":
-		case "gp2", "io1", "io2", "st1", "sc1", "standard":
-			v.Type, v.IOPS, v.Throughput = d.Ebs.VolumeType, 0, 0
-		default:
-			return nil, invalidParameter("Invalid value '%s' for volumeType.", d.Ebs.VolumeType)
-		}
-		if d.Ebs.Iops != nil {
-			v.IOPS = *d.Ebs.Iops
-		}
-		if d.Ebs.Throughput != nil {
-			v.Throughput = *d.Ebs.Throughput
+		if err := v.performance(cmp.Or(d.Ebs.VolumeType, v.Type), d.Ebs.Iops, d.Ebs.Throughput); err != nil {
+			return nil, err
 		}
 		if d.Ebs.DeleteOnTermination != nil {
 			v.DeleteOnTermination = *d.Ebs.DeleteOnTermination
@@ -131,6 +123,7 @@ type volumeXML struct {
 	Throughput  int                      `xml:"throughput,omitempty"`
 	Encrypted   bool                     `xml:"encrypted" filter:"encrypted"`
 	MultiAttach bool                     `xml:"multiAttachEnabled"`
+	Operator    operatorXML              `xml:"operator" filter:"operator"`
 	Tags        set[tagXML]              `xml:"tagSet" filter:""`
 }
 

@@ -16,6 +16,8 @@ type vpcRecord struct {
 	IPv6         []blockRecord
 	DNSSupport   bool
 	DNSHostnames bool
+	// UsageMetrics would have CloudWatch count the VPC's addresses.
+	UsageMetrics bool
 	tagHolder
 }
 
@@ -47,12 +49,13 @@ type vpcXML struct {
 	DHCPOptions  string                      `xml:"dhcpOptionsId" filter:"dhcp-options-id"`
 	Tenancy      string                      `xml:"instanceTenancy"`
 	Default      bool                        `xml:"isDefault" filter:"is-default,isDefault"`
+	Blocked      string                      `xml:"blockPublicAccessStates>internetGatewayBlockMode"`
 	Tags         set[tagXML]                 `xml:"tagSet" filter:""`
 }
 
 func (t *tx) vpcXML(v *vpcRecord) vpcXML {
 	x := vpcXML{ID: v.ID, Owner: t.cfg.Account, State: "available", CIDR: v.CIDR.String(),
-		DHCPOptions: "default", Tenancy: "default", Tags: v.Tags.xml()}
+		DHCPOptions: "default", Tenancy: "default", Blocked: t.blockMode(v.ID), Tags: v.Tags.xml()}
 	for _, b := range append([]blockRecord{{v.CIDRAssociation, v.CIDR}}, v.Secondary...) {
 		x.Associations.Items = append(x.Associations.Items, b.xml(associated))
 	}
@@ -155,21 +158,24 @@ func deleteVpc(t *tx, in oneVPC) (*done, error) {
 }
 
 type modifyVpcAttributeInput struct {
-	VPC                *vpcRecord `form:"VpcId,required"`
-	EnableDnsSupport   *boolValue
-	EnableDnsHostnames *boolValue
+	VPC                              *vpcRecord `form:"VpcId,required"`
+	EnableDnsSupport                 *boolValue
+	EnableDnsHostnames               *boolValue
+	EnableNetworkAddressUsageMetrics *boolValue
 }
 
 func modifyVpcAttribute(_ *tx, in modifyVpcAttributeInput) (*done, error) {
+	if err := oneAttribute([]string{"enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics"},
+		in.EnableDnsSupport != nil, in.EnableDnsHostnames != nil, in.EnableNetworkAddressUsageMetrics != nil); err != nil {
+		return nil, err
+	}
 	switch {
-	case in.EnableDnsSupport != nil && in.EnableDnsHostnames != nil:
-		return nil, badCombination("Fields for multiple attribute types specified: enableDnsSupport, enableDnsHostnames")
 	case in.EnableDnsSupport != nil:
 		in.VPC.DNSSupport = in.EnableDnsSupport.Value
 	case in.EnableDnsHostnames != nil:
 		in.VPC.DNSHostnames = in.EnableDnsHostnames.Value
 	default:
-		return nil, missingParameter("EnableDnsSupport or EnableDnsHostnames")
+		in.VPC.UsageMetrics = in.EnableNetworkAddressUsageMetrics.Value
 	}
 	return ok()
 }
@@ -189,6 +195,7 @@ type describeVpcAttributeOutput struct {
 	VPC          string        `xml:"vpcId"`
 	DNSSupport   *boolValueXML `xml:"enableDnsSupport"`
 	DNSHostnames *boolValueXML `xml:"enableDnsHostnames"`
+	UsageMetrics *boolValueXML `xml:"enableNetworkAddressUsageMetrics"`
 }
 
 func describeVpcAttribute(_ *tx, in describeVpcAttributeInput) (*describeVpcAttributeOutput, error) {
@@ -198,6 +205,8 @@ func describeVpcAttribute(_ *tx, in describeVpcAttributeInput) (*describeVpcAttr
 		out.DNSSupport = &boolValueXML{in.VPC.DNSSupport}
 	case "enableDnsHostnames":
 		out.DNSHostnames = &boolValueXML{in.VPC.DNSHostnames}
+	case "enableNetworkAddressUsageMetrics":
+		out.UsageMetrics = &boolValueXML{in.VPC.UsageMetrics}
 	default:
 		return nil, invalidParameter("Value (%s) for parameter attribute is invalid. Unknown attribute.", in.Attribute)
 	}

@@ -18,6 +18,12 @@ type zoneXML struct {
 	Group       string `xml:"groupName" filter:"group-name"`
 	BorderGroup string `xml:"networkBorderGroup"`
 	Type        string `xml:"zoneType" filter:"zone-type"`
+	// Messages would say that a zone is impaired or constrained.
+	Messages set[zoneMessageXML] `xml:"messageSet" filter:""`
+}
+
+type zoneMessageXML struct {
+	Text string `xml:"message" filter:"message"`
 }
 
 // zoneID is the zone's ID, which is the same in every account.
@@ -46,7 +52,8 @@ func describeAvailabilityZones(t *tx, in describeZonesInput) (*describeZonesOutp
 		id, region := t.cfg.zoneID(zone), t.cfg.Region
 		if len(in.ZoneId) == 0 || slices.Contains(in.ZoneId, id) {
 			all = append(all, item[zoneXML]{zone,
-				zoneXML{"available", "opt-in-not-required", region, zone, id, region, region, "availability-zone"}})
+				zoneXML{State: "available", OptIn: "opt-in-not-required", Region: region, Name: zone, ID: id, Group: region,
+					BorderGroup: region, Type: "availability-zone"}})
 		}
 	}
 	zones, _, err := choose(kindZone, all, in.ZoneName, in.query)

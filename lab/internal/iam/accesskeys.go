@@ -79,8 +79,7 @@ func deleteAccessKey(t *tx, p *params) (any, error) {
 }
 
 type keysResult struct {
-	UserName string
-	Keys     members[keyXML] `xml:"AccessKeyMetadata"`
+	Keys members[keyXML] `xml:"AccessKeyMetadata"`
 	truncated
 }
 
@@ -91,5 +90,5 @@ func listAccessKeys(t *tx, p *params) (any, error) {
 		return nil, err
 	}
 	ids, more := pg.cut(t.keysOf(u.Name))
-	return keysResult{u.Name, membersOf(ids, func(id string) keyXML { return t.Keys[id].xml() }), more}, nil
+	return keysResult{membersOf(ids, func(id string) keyXML { return t.Keys[id].xml() }), more}, nil
 }

@@ -32,6 +32,17 @@ var awsPolicies = func() map[string]*policyRecord {
 			`{"Effect":"Allow","Action":["elasticloadbalancing:*","cloudwatch:*","autoscaling:*"],"Resource":"*"}`,
 		"AmazonEC2ReadOnlyAccess": `{"Effect":"Allow",` +
 			`"Action":["ec2:Describe*","ec2:GetSecurityGroupsForVpc"],"Resource":"*"}`,
+		// What a role needs for its instances to be managed nodes of Systems Manager.
+		"AmazonSSMManagedInstanceCore": `{"Effect":"Allow","Action":["ssm:DescribeAssociation",` +
+			`"ssm:GetDeployablePatchSnapshotForInstance","ssm:GetDocument","ssm:DescribeDocument","ssm:GetManifest",` +
+			`"ssm:GetParameter","ssm:GetParameters","ssm:ListAssociations","ssm:ListInstanceAssociations",` +
+			`"ssm:PutInventory","ssm:PutComplianceItems","ssm:PutConfigurePackageResult","ssm:UpdateAssociationStatus",` +
+			`"ssm:UpdateInstanceAssociationStatus","ssm:UpdateInstanceInformation"],"Resource":"*"},` +
+			`{"Effect":"Allow","Action":["ssmmessages:CreateControlChannel","ssmmessages:CreateDataChannel",` +
+			`"ssmmessages:OpenControlChannel","ssmmessages:OpenDataChannel"],"Resource":"*"},` +
+			`{"Effect":"Allow","Action":["ec2messages:AcknowledgeMessage","ec2messages:DeleteMessage",` +
+			`"ec2messages:FailMessage","ec2messages:GetEndpoint","ec2messages:GetMessages","ec2messages:SendReply"],` +
+			`"Resource":"*"}`,
 		"AmazonSSMReadOnlyAccess": `{"Effect":"Allow","Action":["ssm:Describe*","ssm:Get*","ssm:List*"],"Resource":"*"}`,
 	} {
 		created := time.Date(2015, 2, 6, 18, 40, 0, 0, time.UTC)
@@ -87,6 +98,7 @@ type policyXML struct {
 	Path             string
 	DefaultVersionID string `xml:"DefaultVersionId"`
 	AttachmentCount  int
+	Boundaries       int `xml:"PermissionsBoundaryUsageCount"` // the lab has no boundaries
 	IsAttachable     bool
 	Description      string `xml:",omitempty"`
 	CreateDate       string

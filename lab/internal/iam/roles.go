@@ -39,6 +39,7 @@ type roleXML struct {
 	Text       string           `xml:"Description,omitempty"`
 	MaxSession int              `xml:"MaxSessionDuration,omitempty"`
 	Tags       *members[tagXML] `xml:"Tags"`
+	LastUsed   *struct{}        `xml:"RoleLastUsed"`
 }
 
 // roleXML renders a role; lists omit its tags.
@@ -88,7 +89,9 @@ func getRole(t *tx, p *params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return roleResult{t.roleXML(r, true)}, nil
+	x := t.roleXML(r, true)
+	x.LastUsed = &struct{}{} // the lab does not record it: as a role that was never used
+	return roleResult{x}, nil
 }
 
 // deleteRole refuses a role that still has policies or is in a profile (IAM API
@@ -149,6 +152,7 @@ func updateTrust(t *tx, p *params) (any, error) {
 }
 
 // updateRole changes the description and the maximum session duration.
+// updateRole changes what is given (go-to-k/cdkd, pull request 1239, seen on AWS).
 func updateRole(t *tx, p *params) (any, error) {
 	name, text := p.need("RoleName"), p.text("Description")
 	seconds := p.number("MaxSessionDuration", 0, int(minSession.Seconds()), int(maxSession.Seconds()))
@@ -159,11 +163,28 @@ func updateRole(t *tx, p *params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Description = text
+	if p.form.Has("Description") {
+		r.Description = text
+	}
 	if seconds > 0 {
 		r.MaxSession = time.Duration(seconds) * time.Second
 	}
 	return struct{}{}, nil
+}
+
+// updateRoleDescription is the older call, which answers with the role (IAM API Reference,
+// UpdateRoleDescription).
+func updateRoleDescription(t *tx, p *params) (any, error) {
+	name, text := p.need("RoleName"), p.text("Description")
+	if err := p.done(); err != nil {
+		return nil, err
+	}
+	r, err := t.role(name)
+	if err != nil {
+		return nil, err
+	}
+	r.Description = text
+	return roleResult{t.roleXML(r, true)}, nil
 }
 
 // trusts reports whether a role's trust policy allows a principal to assume it.

@@ -112,3 +112,22 @@ func listUsers(t *tx, p *params) (any, error) {
 	names, more := pg.cut(under(t.Users, prefix, func(u *userRecord) string { return u.Path }))
 	return usersResult{membersOf(names, func(n string) userXML { return t.userXML(t.Users[n], false) }), more}, nil
 }
+
+type groupsResult struct {
+	Groups members[struct{}]
+	truncated
+}
+
+// listGroupsForUser finds none: the lab has no groups. Clients ask before they delete a
+// user.
+func listGroupsForUser(t *tx, p *params) (any, error) {
+	p.page()
+	name := p.need("UserName")
+	if err := p.done(); err != nil {
+		return nil, err
+	}
+	if _, err := t.user(name); err != nil {
+		return nil, err
+	}
+	return groupsResult{}, nil
+}

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package ec2
+// Package sigv4 checks the signatures of requests: AWS Signature Version 4, in a header or
+// in the query string.
+package sigv4
 
 import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"macaw.example/lab/internal/awsquery"
 	"macaw.example/lab/internal/iam"
 )
 
@@ -30,31 +34,43 @@ const (
 
 // Refusals that IAM and STS word differently.
 var (
-	errBadKey = failStatus(http.StatusUnauthorized, "AuthFailure",
+	ErrBadKey = awsquery.Errorf(http.StatusUnauthorized, "AuthFailure",
 		"AWS was not able to validate the provided access credentials")
-	// errSessionEnded is EC2's refusal of expired session credentials (EC2 API
+	// ErrSessionEnded is EC2's refusal of expired session credentials (EC2 API
 	// Reference, errors-overview).
-	errSessionEnded = fail("RequestExpired", "Request has expired.")
+	ErrSessionEnded = awsquery.Errorf(http.StatusBadRequest, "RequestExpired", "Request has expired.")
 )
 
-// scope is the credential scope of a signature.
-type scope struct {
+// Scope is the credential scope of a signature.
+type Scope struct {
 	AccessKey, Date, Region, Service string
 }
 
-func (s scope) String() string {
+func (s Scope) String() string {
 	return strings.Join([]string{s.Date, s.Region, s.Service, "aws4_request"}, "/")
+}
+
+// Keys maps access keys to their secrets and owners.
+type Keys interface {
+	// Authenticate returns the secret of an access key and its owner. token is the
+	// session token of the request, or empty. Errors are iam.ErrUnknownKey and
+	// iam.ErrExpired.
+	Authenticate(accessKey, token string) (secret string, who iam.Caller, err error)
 }
 
 // signed is a request's signature and the data it covers.
 type signed struct {
-	scope
+	Scope
 	date      string // as sent
 	headers   []string
 	signature string
 	token     string        // of a session, or empty
 	lifetime  time.Duration // of a signature in the query string
 	query     url.Values    // the signed part of the query
+}
+
+func incomplete(format string, args ...any) *awsquery.Error {
+	return awsquery.Errorf(http.StatusBadRequest, "IncompleteSignature", format, args...)
 }
 
 // readSignature finds the signature in the Authorization header or in the query
@@ -82,44 +98,45 @@ func readSignature(r *http.Request) (signed, error) {
 		if text := s.query.Get("X-Amz-Expires"); text != "" {
 			seconds, err := strconv.Atoi(text)
 			if err != nil || seconds < 1 || seconds > int(maxPresigned.Seconds()) {
-				return s, fail("IncompleteSignature", "X-Amz-Expires must be between 1 and %d seconds", int(maxPresigned.Seconds()))
+				return s, incomplete("X-Amz-Expires must be between 1 and %d seconds", int(maxPresigned.Seconds()))
 			}
 			s.lifetime = time.Duration(seconds) * time.Second
 		}
 	default:
-		return s, failStatus(http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
+		return s, awsquery.Errorf(http.StatusForbidden, "MissingAuthenticationToken",
+			"Request is missing Authentication Token")
 	}
 	if algorithm != signatureAlgorithm {
-		return s, fail("IncompleteSignature", "Unsupported AWS 'algorithm': '%s'", algorithm)
+		return s, incomplete("Unsupported AWS 'algorithm': '%s'", algorithm)
 	}
 	parts := strings.Split(credential, "/")
 	s.headers = strings.Split(headers, ";")
 	if len(parts) != 5 || parts[4] != "aws4_request" || s.signature == "" || !slices.Contains(s.headers, "host") {
-		return s, fail("IncompleteSignature",
+		return s, incomplete(
 			"Authorization header requires 'Credential', 'Signature' and 'SignedHeaders' with 'host'")
 	}
-	s.scope = scope{AccessKey: parts[0], Date: parts[1], Region: parts[2], Service: parts[3]}
+	s.Scope = Scope{AccessKey: parts[0], Date: parts[1], Region: parts[2], Service: parts[3]}
 	return s, nil
 }
 
-// verify checks a Signature Version 4 over the request as received, and returns its
+// Verify checks a Signature Version 4 over the request as received, and returns its
 // owner and service. It returns the scope even if the signature is invalid: the scope
 // names the service that has to refuse the request.
-func verify(known Identities, r *http.Request, body []byte, now time.Time) (scope, iam.Caller, error) {
+func Verify(known Keys, r *http.Request, body []byte, now time.Time) (Scope, iam.Caller, error) {
 	s, err := readSignature(r)
 	if err != nil {
-		return s.scope, iam.Caller{}, err
+		return s.Scope, iam.Caller{}, err
 	}
 	secret, who, err := known.Authenticate(s.AccessKey, s.token)
 	switch {
 	case errors.Is(err, iam.ErrExpired):
-		return s.scope, iam.Caller{}, errSessionEnded
+		return s.Scope, iam.Caller{}, ErrSessionEnded
 	case err != nil:
-		return s.scope, iam.Caller{}, errBadKey
+		return s.Scope, iam.Caller{}, ErrBadKey
 	}
 	at, err := time.Parse(amzTime, s.date)
 	if err != nil || !strings.HasPrefix(s.date, s.Date) {
-		return s.scope, iam.Caller{}, fail("IncompleteSignature",
+		return s.Scope, iam.Caller{}, incomplete(
 			"Date must be in ISO-8601 'basic format' and match the credential scope. Got '%s'", s.date)
 	}
 	late := maxClockSkew
@@ -127,16 +144,17 @@ func verify(known Identities, r *http.Request, body []byte, now time.Time) (scop
 		late = s.lifetime
 	}
 	if age := now.Sub(at); age > late || age < -maxClockSkew {
-		return s.scope, iam.Caller{}, fail("RequestExpired", "Request has expired. Timestamp date is %s. Current date is %s.",
+		return s.Scope, iam.Caller{}, awsquery.Errorf(http.StatusBadRequest, "RequestExpired",
+			"Request has expired. Timestamp date is %s. Current date is %s.",
 			at.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
-	want := signature(secret, s.scope, s.date, canonicalRequest(r, s, body))
+	want := signature(secret, s.Scope, s.date, canonicalRequest(r, s, body))
 	if !hmac.Equal([]byte(want), []byte(s.signature)) {
-		return s.scope, iam.Caller{}, failStatus(http.StatusForbidden, "SignatureDoesNotMatch",
+		return s.Scope, iam.Caller{}, awsquery.Errorf(http.StatusForbidden, "SignatureDoesNotMatch",
 			"The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "+
 				"and signing method.")
 	}
-	return s.scope, who, nil
+	return s.Scope, who, nil
 }
 
 func canonicalRequest(r *http.Request, s signed, body []byte) string {
@@ -169,7 +187,7 @@ func canonicalRequest(r *http.Request, s signed, body []byte) string {
 func canonicalQuery(query url.Values) string {
 	escape := func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 	var pairs []string
-	for _, name := range sortedKeys(query) {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
 		for _, value := range slices.Sorted(slices.Values(query[name])) {
 			pairs = append(pairs, escape(name)+"="+escape(value))
 		}
@@ -177,7 +195,7 @@ func canonicalQuery(query url.Values) string {
 	return strings.Join(pairs, "&")
 }
 
-func signature(secret string, who scope, date, request string) string {
+func signature(secret string, who Scope, date, request string) string {
 	sum := sha256.Sum256([]byte(request))
 	text := strings.Join([]string{signatureAlgorithm, date, who.String(), hex.EncodeToString(sum[:])}, "\n")
 	key := []byte("AWS4" + secret)
