@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"macaw.example/internal/hint"
 	"macaw.example/internal/node"
 	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/smallfile"
@@ -105,7 +106,7 @@ func runJob(ctx context.Context, w io.Writer, job func(context.Context, node.Pro
 	})
 	last := nodeapi.Line{Result: nodeapi.ResultOK}
 	if err != nil {
-		last = nodeapi.Line{Result: nodeapi.ResultFailed, Error: err.Error()}
+		last = nodeapi.Line{Result: nodeapi.ResultFailed, Error: err.Error(), Hints: hint.All(err)}
 	}
 	if logged := log.Encode(last); logged != nil {
 		return errors.Join(err, logged)

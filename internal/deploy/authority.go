@@ -36,7 +36,8 @@ func (d *Deployment) giveCertificates(ctx context.Context, h Node, spec nodeapi.
 		// The chain alone: the key has no business here.
 		out, err := h.Output(
 			ctx,
-			fmt.Sprintf("sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' %s 2>/dev/null || true", nodeapi.Issuer),
+			fmt.Sprintf("grep -q 'BEGIN PRIVATE KEY' %[1]s 2>/dev/null || exit 0; "+
+				"sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' %[1]s", nodeapi.Issuer),
 		)
 		if err != nil {
 			return fmt.Errorf("reading the node's certificate authority: %w", err)

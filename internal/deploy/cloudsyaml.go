@@ -5,6 +5,7 @@ package deploy
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"go.yaml.in/yaml/v3"
@@ -33,8 +34,12 @@ func (h Home) putCloud(name string, entry *yaml.Node) (path string, refused, err
 	return path, refused, nil
 }
 
-// dropCloud removes a cloud's entry from clouds.yaml.
+// dropCloud removes a cloud's entry from clouds.yaml. A file that was refused when the entry was added
+// does not have it.
 func (h Home) dropCloud(name string) error {
+	if _, err := os.Stat(filepath.Join(h.of(name), "clouds.yaml")); err == nil {
+		return nil
+	}
 	if _, err := (cloudsyaml.File{Path: h.CloudsYAML}).Remove(name); err != nil {
 		return hint.With(fmt.Errorf("removing cloud %s from clouds.yaml: %w", name, err),
 			"the file is unchanged; remove the entry %q by hand", name)

@@ -4,6 +4,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -24,18 +25,31 @@ func (d *Deployment) putDomainCertificate(ctx context.Context, h Node, certifica
 		{nodeapi.DomainCertificate, certificate, d.Cloud.Management.TLS.ACME.Directory != ""},
 		{nodeapi.ACMEAuthority, acme, false},
 	} {
+		var changed bool
 		var err error
 		switch {
 		case f.content != nil:
-			_, err = h.Put(ctx, f.path, f.content, 0o600)
+			changed, err = h.Put(ctx, f.path, f.content, 0o600)
 		case !f.stays:
+			changed = true
 			err = h.Run(ctx, "rm -f "+f.path, nil, io.Discard)
+		}
+		// Not on a new node, which has no HAProxy yet.
+		if err == nil && changed && f.path == nodeapi.DomainCertificate {
+			err = h.Run(ctx, "systemctl try-reload-or-restart haproxy.service 2>/dev/null || true", nil, io.Discard)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// checkCertificateFiles reads the files that the cloud file names for TLS, before anything is made.
+func (d *Deployment) checkCertificateFiles() error {
+	_, certificate := d.domainCertificate()
+	_, acme := d.acmeAuthority()
+	return errors.Join(certificate, acme)
 }
 
 // acmeAuthority reads what the ACME server is trusted by; nil if the cloud file names nothing.

@@ -205,7 +205,7 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 			return "", errors.New("no such file")
 		}
 		return "clouds:\n  first:\n    auth: {auth_url: http://node/v3, username: admin, password: secret}\n", nil
-	case strings.HasPrefix(command, "sed -n '/BEGIN CERTIFICATE/"):
+	case strings.Contains(command, "sed -n '/BEGIN CERTIFICATE/"):
 		chain, _, _ := strings.Cut(n.files[nodeapi.Issuer], "-----BEGIN PRIVATE KEY")
 		return chain, nil
 	case command == "cat "+nodeapi.Authority:
@@ -230,6 +230,9 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 }
 
 func (n *fakeNode) Run(ctx context.Context, command string, stdin io.Reader, _ io.Writer) error {
+	if strings.HasPrefix(command, "systemctl try-reload-or-restart haproxy.service") {
+		return ctx.Err()
+	}
 	if file, ok := strings.CutPrefix(command, "rm -f "); ok {
 		delete(n.files, file)
 		return ctx.Err()

@@ -67,6 +67,9 @@ func (s survey) err(c *cloud.Cloud) error { return preflight.Error(c, s.checks) 
 func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...string) (s survey, err error) {
 	w := infra.Wanted{Cloud: d.Cloud, PublicKey: publicKey, UserData: userData(d.Cloud)}
 	w.Restart = d.restart
+	if err := d.checkCertificateFiles(); err != nil {
+		return s, err
+	}
 	if s.seen, err = d.see(ctx); err != nil {
 		return s, d.inRegion(ctx, err)
 	}

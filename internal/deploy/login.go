@@ -48,8 +48,13 @@ func (d *Deployment) login(n infra.NodeOutput) Login {
 // Options are the options of ssh(1). A silent node is given up after 25 s: four unanswered probes.
 func (l Login) Options() []string {
 	return []string{"-i", l.Key, "-o", "IdentitiesOnly=yes",
-		"-o", "UserKnownHostsFile=" + l.KnownHosts, "-o", "HostKeyAlias=" + l.Node.InstanceID,
+		"-o", "UserKnownHostsFile=" + sshWord(l.KnownHosts), "-o", "HostKeyAlias=" + l.Node.InstanceID,
 		"-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=4"}
+}
+
+// sshWord is a path as one word of an option of ssh(1), which splits at blanks and expands %.
+func sshWord(path string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(path) + `"`
 }
 
 // Destination is the destination of ssh(1).

@@ -136,8 +136,11 @@ func (d *Deployment) follow(ctx context.Context, h Node, job host.Job) (changed 
 	case result.Result == nodeapi.ResultOK:
 		return changed, nil
 	case result.Result == nodeapi.ResultFailed:
-		return changed, hint.With(&jobError{job.Name, result.Error}, "the node's log: journalctl, and /var/log/macaw/%s.log",
-			job.Name)
+		var err error = &jobError{job.Name, result.Error}
+		for _, text := range result.Hints {
+			err = hint.With(err, "%s", text)
+		}
+		return changed, hint.With(err, "the node's log: journalctl, and /var/log/macaw/%s.log", job.Name)
 	}
 	return changed, fmt.Errorf("%s: %w: %s", job.Name, host.ErrLost, stray)
 }

@@ -25,7 +25,7 @@ func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.Spec, error) {
 		OpenStack: nodeapi.OpenStack{
 			Cloud: c.Name, Region: "RegionOne", Node: n.Name, Controller: management,
 			Management: nodeapi.Management{Address: management, Public: netip.MustParseAddr(n.ManagementPublic),
-				Domain: c.Management.Domain},
+				Domain: c.Management.Domain, Foreign: !c.Management.TLS.Own()},
 			Provider: nodeapi.Provider{
 				NICMAC: n.ProviderENI.MAC, Subnet: c.Provider.Subnet, Gateway: c.Provider.Subnet.Masked().Addr().Next(),
 				Primary: primary, Addresses: c.ProviderAddresses(), IPv6: ipv6,

@@ -76,7 +76,7 @@ func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, e
 		if err != nil {
 			return err
 		}
-		guest := []string{"ssh", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + cfg.KnownHosts}
+		guest := []string{"ssh", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + sshWord(cfg.KnownHosts)}
 		if cfg.Inside {
 			node := d.login(n)
 			via := slices.Concat([]string{"ssh"}, node.Options(), []string{"-W", "%h:%p", node.Destination()})

@@ -95,7 +95,8 @@ func (p *Plan) Retypes(node string) bool  { return p.makes(partInstance(node) + 
 
 // Starts reports whether the plan starts the instance of a node that is stopped. A restart is none.
 func (p *Plan) Starts(node string) bool {
-	return !p.makes(partInstance(node)+"/stop") && slices.ContainsFunc(p.Actions, func(a Action) bool { return a.ID == partInstance(node) && a.Verb == Start })
+	starts := func(a Action) bool { return a.ID == partInstance(node) && a.Verb == Start }
+	return !p.makes(partInstance(node)+"/stop") && slices.ContainsFunc(p.Actions, starts)
 }
 
 // VPC returns the ID of the cloud's VPC, empty if the plan makes it.

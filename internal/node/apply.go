@@ -76,6 +76,9 @@ func (n *node) everyStep() []graph.Step {
 	add("certificates", n.ensureCertificates, "configuration")
 	if controller {
 		add("haproxy", start(haproxy), "certificates")
+		if n.spec.Management.ACME != nil {
+			add("domain certificate", n.ensureDomain, "haproxy")
+		}
 		add("mariadb", start(mariadb), "configuration")
 		add("rabbitmq", start(rabbitmq), "configuration")
 		add("memcached", start(memcached), "configuration")

@@ -60,7 +60,8 @@ func certificatesOf(s nodeapi.OpenStack) []certificate {
 		if s.Management.Public.IsValid() {
 			leaf.Addresses = append([]netip.Addr{s.Management.Public}, leaf.Addresses...)
 		}
-		if s.Management.Domain != "" {
+		// With the domain in it HAProxy would serve this one, the first of its directory, for the domain.
+		if s.Management.Domain != "" && !s.Management.Foreign {
 			leaf.Names = append([]string{s.Management.Domain}, leaf.Names...)
 		}
 		all = append(all, certificate{path: publicCertificate, leaf: leaf, reload: haproxyUnit})
@@ -77,7 +78,9 @@ func RenewCertificates(ctx context.Context, spec nodeapi.OpenStack) (renewed []s
 	}
 	defer held.Close()
 	n := &node{spec: spec, root: "/", run: executor(held)}
-	return n.renewCertificates(ctx, time.Now())
+	renewed, err = n.renewCertificates(ctx, time.Now())
+	domain, failed := n.renewDomain(ctx, time.Now())
+	return append(renewed, domain...), errors.Join(err, failed)
 }
 
 func (n *node) ensureCertificates(ctx context.Context) error {
@@ -119,26 +122,35 @@ func (n *node) renewCertificates(ctx context.Context, now time.Time) (renewed []
 			return renewed, err
 		}
 	}
-	return n.renewDomain(ctx, renewed, now)
+	return renewed, nil
+}
+
+// ensureDomain is a step of its own, after HAProxy, which passes the ACME server's question on.
+func (n *node) ensureDomain(ctx context.Context) error {
+	renewed, err := n.renewDomain(ctx, time.Now())
+	if err == nil && len(renewed) == 0 {
+		return errNothingToDo
+	}
+	return err
 }
 
 // renewDomain obtains the certificate for the cloud's domain by ACME, if that is due.
-func (n *node) renewDomain(ctx context.Context, renewed []string, now time.Time) ([]string, error) {
+func (n *node) renewDomain(ctx context.Context, now time.Time) (renewed []string, err error) {
 	if n.spec.Management.ACME == nil || !n.spec.Has(model.Controller) {
-		return renewed, nil
+		return nil, nil
 	}
 	c := certificate{path: nodeapi.DomainCertificate, reload: haproxyUnit}
 	if seen, err := n.seenCertificate(c); err == nil && !authority.Due(seen.Chain[0], now) &&
 		seen.Chain[0].VerifyHostname(n.spec.Management.Domain) == nil {
-		return renewed, nil
+		return nil, nil
 	}
 	client, err := n.acmeClient()
 	if err != nil {
-		return renewed, err
+		return nil, err
 	}
 	bundle, err := client.obtain(ctx, n.spec.Management.Domain)
 	if err != nil {
-		return renewed, hint.With(
+		return nil, hint.With(
 			err,
 			"the authority must reach http://%[1]s/ from the Internet: %[1]s needs an A record with %[2]s, "+
 				"and port 80 open to everybody",
@@ -147,9 +159,9 @@ func (n *node) renewDomain(ctx context.Context, renewed []string, now time.Time)
 		)
 	}
 	if _, err := (file{Path: c.path, Mode: 0o600, Content: bundle}).write(n.root); err != nil {
-		return renewed, err
+		return nil, err
 	}
-	return append(renewed, c.path), n.reload(ctx, c.reload)
+	return []string{c.path}, n.reload(ctx, c.reload)
 }
 
 // reload makes a unit read its certificate, if it is running. Connections are kept: the old worker

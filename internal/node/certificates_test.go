@@ -81,10 +81,11 @@ func (n *tlsNode) authority(now time.Time) (root *x509.Certificate) {
 func (n *tlsNode) renew(now time.Time) []string {
 	n.t.Helper()
 	renewed, err := n.renewCertificates(n.t.Context(), now)
-	if err != nil {
+	domain, failed := n.renewDomain(n.t.Context(), now)
+	if err := errors.Join(err, failed); err != nil {
 		n.t.Fatal(err)
 	}
-	return renewed
+	return append(renewed, domain...)
 }
 
 func TestRenewal(t *testing.T) {
@@ -130,6 +131,15 @@ func TestRenewal(t *testing.T) {
 	n.spec.Management.Domain = "cloud.example.org"
 	if renewed := n.renew(now); !slices.Equal(renewed, both[1:]) {
 		t.Errorf("with a domain: renewed %q, want the public one", renewed)
+	}
+	// The domain has a certificate from elsewhere, which this one must not stand in front of.
+	n.spec.Management.Foreign = true
+	if renewed := n.renew(now); !slices.Equal(renewed, both[1:]) {
+		t.Errorf("with a certificate from elsewhere: renewed %q, want the public one", renewed)
+	}
+	if c, err := n.seenCertificate(certificate{path: publicCertificate}); err != nil ||
+		c.Chain[0].VerifyHostname("cloud.example.org") == nil {
+		t.Errorf("the domain has a certificate from elsewhere, and the cloud's own names it too: %v", err)
 	}
 	n.authority(now)
 	if renewed := n.renew(now); !slices.Equal(renewed, both) {

@@ -21,6 +21,8 @@ type Line struct {
 	Error  string `json:"error,omitempty"`
 	Note   string `json:"note,omitempty"`   // about a step under way; in a line without Step
 	Result string `json:"result,omitempty"` // ResultOK or ResultFailed
+	// Hints belong to the Error of a result.
+	Hints []string `json:"hints,omitempty"`
 }
 
 // The results of a job.

@@ -35,6 +35,8 @@ type Management struct {
 	// Domain is the DNS name of Public, by which public endpoints and the dashboard are called; empty
 	// if they are called by the address.
 	Domain string `json:"domain,omitempty"`
+	// Foreign means that Domain's certificate is not from the cloud's own authority.
+	Foreign bool `json:"foreign,omitempty"`
 	// ACME is where Domain's certificate comes from; nil if from elsewhere.
 	ACME *ACME `json:"acme,omitempty"`
 }
