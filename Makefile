@@ -16,7 +16,7 @@ BENCH_PACKAGES := iptables
 CHAOS_PACKAGES := gcc libc6-dev
 GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev
 
-.PHONY: help build build-all release up down test test-unit test-e2e test-terraform chaos lint generate generate-check bench bench-cloud fuzz clean
+.PHONY: help build build-all release install up down test test-unit test-e2e test-terraform chaos lint generate generate-check bench bench-cloud fuzz clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ build-all: node-program ## see that macaw builds for every system
 
 release: node-program ## dist/: an archive for each system, checksums, a bill of materials; of a commit with a tag
 	@VERSION='$(VERSION)' LDFLAGS="$(LDFLAGS)" PLATFORMS='$(PLATFORMS)' GO='$(GO)' ./scripts/release.sh
+
+PREFIX ?= /usr/local
+install: build ## copy bin/macaw to /usr/local/bin, or below PREFIX, with its completion for bash
+	install -D -m 0755 $(BIN)/macaw $(DESTDIR)$(PREFIX)/bin/macaw
+	$(BIN)/macaw completion bash | install -D -m 0644 /dev/stdin $(DESTDIR)$(PREFIX)/share/bash-completion/completions/macaw
 
 up: build host-packages ## build, and make the cloud of examples/lab.yaml on the lab
 	bin/macaw up $(CLOUD)

@@ -6,10 +6,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -73,8 +76,14 @@ type local struct{}
 
 func (local) config() (agent.Config, error) {
 	cfg, err := agent.LoadConfig(nodeapi.AgentConfig)
-	return cfg, hint.With(err, "this is not a gateway node; with a cloud file, from anywhere: macaw agent status "+
-		"cloud.yaml")
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return cfg, hint.With(fmt.Errorf("macaw-node needs root: %w", err), "sudo %s", strings.Join(os.Args, " "))
+	case errors.Is(err, fs.ErrNotExist):
+		err = hint.With(err, "this is not a gateway node, or not yet; with a cloud file, from anywhere: macaw agent "+
+			"status cloud.yaml")
+	}
+	return cfg, err
 }
 
 func (l local) Status(ctx context.Context) (nodeapi.Status, error) {

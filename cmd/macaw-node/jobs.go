@@ -96,6 +96,9 @@ func runJob(ctx context.Context, w io.Writer, job func(context.Context, node.Pro
 		if e.Err != nil {
 			line.Error = e.Err.Error()
 		}
+		if e.State == node.Noted {
+			line = nodeapi.Line{Note: e.Step + ": " + e.Note}
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		_ = log.Encode(line)

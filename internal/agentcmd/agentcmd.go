@@ -9,6 +9,7 @@ package agentcmd
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -71,15 +72,34 @@ func (c *Commands) example(command, more string) string {
 	return line + more
 }
 
+var switchHelp = map[string]string{
+	nodeapi.ModeTranslate: `Switch the translation on, the normal state: frames between Neutron and AWS are
+translated.`,
+	nodeapi.ModeOff: `Switch the translation off: frames pass untouched, and AWS drops them. No guest is
+reachable then. It stays off until it is switched on or the node reboots; "macaw up"
+reports that and leaves it off.`,
+}
+
+// switched is the result of on and off.
+type switched struct {
+	Mode string `json:"mode"` // nodeapi.ModeTranslate or nodeapi.ModeOff
+}
+
 func (c *Commands) switchCommand(name, short, mode string) *cobra.Command {
 	return &cobra.Command{
-		Use: name, Short: short, Example: c.example(name, ""),
+		Use: name, Short: short, Long: switchHelp[mode], Example: c.example(name, ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			agent, err := c.Find(args)
 			if err != nil {
 				return err
 			}
-			return agent.SetMode(cmd.Context(), mode)
+			if err := agent.SetMode(cmd.Context(), mode); err != nil {
+				return err
+			}
+			return c.Print(switched{mode}, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "Translation: %s\n", describeMode(mode))
+				return err
+			})
 		},
 	}
 }

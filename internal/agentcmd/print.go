@@ -18,57 +18,115 @@ import (
 
 // PrintStatus prints the state of a gateway.
 func PrintStatus(w io.Writer, st nodeapi.Status) error {
-	fmt.Fprintf(w, "Translation: %s\n\n", st.Mode)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ADDRESS\tMAC")
+	fmt.Fprintf(w, "Translation: %s\n\n", describeMode(st.Mode))
+	var entries, counters []string
 	for _, e := range st.Entries {
-		fmt.Fprintf(t, "%s\t%s\n", e.Addr, e.MAC)
+		entries = append(entries, fmt.Sprintf("%s\t%s", e.Addr, e.MAC))
 	}
-	fmt.Fprintln(t, "\t\nCOUNTER\tFRAMES\tBYTES")
 	for _, reason := range slices.Sorted(maps.Keys(st.Counters)) {
 		if n := st.Counters[reason]; n.Packets > 0 {
-			fmt.Fprintf(t, "%s\t%d\t%d\n", reason, n.Packets, n.Bytes)
+			counters = append(counters, fmt.Sprintf("%s\t%d\t%d", reason, n.Packets, n.Bytes))
 		}
 	}
-	if err := t.Flush(); err != nil || st.Report == nil {
+	for _, t := range []table{
+		{"ADDRESS\tMAC", entries, "No address is translated."},
+		{"COUNTER\tFRAMES\tBYTES", counters, "No frame has passed."},
+	} {
+		if err := t.print(w); err != nil {
+			return err
+		}
+	}
+	if st.Report == nil {
+		_, err := fmt.Fprintln(w, "The agent has not reported yet.")
 		return err
 	}
 	return printReport(w, st.Report)
 }
 
+// table is a table, and a sentence that stands for it if it has no rows.
+type table struct {
+	header string
+	rows   []string // cells with tabs between them
+	empty  string
+}
+
+// print prints the table and an empty line.
+func (t table) print(w io.Writer) error {
+	if len(t.rows) == 0 {
+		_, err := fmt.Fprintln(w, t.empty+"\n")
+		return err
+	}
+	tabs := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tabs, t.header)
+	for _, row := range t.rows {
+		fmt.Fprintln(tabs, row)
+	}
+	if err := tabs.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+// describeMode describes a mode of the translation.
+func describeMode(mode string) string {
+	if mode == nodeapi.ModeOff {
+		return "off: frames pass untouched, and AWS drops them, until it is switched on or the node reboots"
+	}
+	return "on"
+}
+
 // printReport prints an agent's report.
 func printReport(w io.Writer, r *nodeapi.Report) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\nPROVIDER ENI\tMAC\tPRIMARY\tADDRESSES")
+	var enis, addresses []string
 	for _, e := range r.ENIs {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d of %d\n", e.ID, e.MAC, e.Primary, e.Addresses, e.Limit)
+		enis = append(enis, fmt.Sprintf("%s\t%s\t%s\t%d of %d", e.ID, e.MAC, e.Primary, e.Addresses, e.Limit))
 	}
-	fmt.Fprintln(t, "\t\t\t\nADDRESS\tPUBLIC\tENI\tOF")
 	for _, at := range r.Addresses {
 		eni := cmp.Or(at.ENI, "not registered")
 		if !at.Here {
 			eni = "on " + cmp.Or(at.Host, "no node")
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", at.Addr, orDash(at.Public), eni, at.Owner())
+		addresses = append(addresses, fmt.Sprintf("%s\t%s\t%s\t%s", at.Addr, orDash(at.Public), eni, at.Owner()))
 	}
-	if err := t.Flush(); err != nil {
-		return err
+	for _, t := range []table{
+		{"PROVIDER ENI\tMAC\tPRIMARY\tADDRESSES", enis, "AWS has not shown a provider ENI yet."},
+		{"ADDRESS\tPUBLIC\tENI\tOF", addresses, "Neutron uses no address of the external network."},
+	} {
+		if err := t.print(w); err != nil {
+			return err
+		}
 	}
 	if len(r.Held) > 0 {
-		fmt.Fprintln(w)
 		if err := PrintHeld(w, r.Held); err != nil {
 			return err
 		}
+		fmt.Fprintln(w)
 	}
 	for _, c := range []struct {
 		who string
 		nodeapi.Contact
 	}{{"Neutron", r.Neutron}, {"AWS", r.AWS}} {
-		if c.Error != "" {
-			fmt.Fprintf(w, "\n%s does not answer (last at %s): %s\n", c.who, c.Answered.Format(time.TimeOnly), c.Error)
+		if _, err := fmt.Fprintln(w, describeContact(c.who, c.Contact)); err != nil {
+			return err
 		}
 	}
 	return PrintFindings(w, r.Findings)
+}
+
+// describeContact describes whether a service answers the agent.
+func describeContact(who string, c nodeapi.Contact) string {
+	last := "never"
+	if !c.Answered.IsZero() {
+		last = "at " + c.Answered.UTC().Format(time.TimeOnly) + " UTC"
+	}
+	switch {
+	case c.Error != "":
+		return fmt.Sprintf("%s does not answer (last answer: %s): %s", who, last, c.Error)
+	case c.Answered.IsZero():
+		return who + " was not asked yet"
+	}
+	return who + " answered " + last
 }
 
 // PrintFindings prints findings with their hints.

@@ -42,11 +42,12 @@ too, except for its images.`,
 func printRemoved(w io.Writer, r deploy.DownResult) error {
 	switch {
 	case len(r.Kept) > 0:
-		fmt.Fprintf(w, "Of cloud %s, %d resources are removed and %d stay.\n", r.Cloud, len(r.Removed), len(r.Kept))
+		fmt.Fprintf(w, "Cloud %s: removed %s, left %s that others use.\n", r.Cloud,
+			count(len(r.Removed), "resource"), count(len(r.Kept), "resource"))
 	case len(r.Removed) == 0:
 		fmt.Fprintf(w, "There was nothing of cloud %s.\n", r.Cloud)
 	default:
-		fmt.Fprintf(w, "Cloud %s is gone: %d resources removed.\n", r.Cloud, len(r.Removed))
+		fmt.Fprintf(w, "Cloud %s is gone: %s removed.\n", r.Cloud, count(len(r.Removed), "resource"))
 	}
 	if r.LabDown {
 		fmt.Fprintln(w, "The lab was empty and is down; its images stay (macaw lab down --purge removes them).")

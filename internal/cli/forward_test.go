@@ -123,17 +123,17 @@ no Elastic IP:522  tcp       192.168.0.5:22  10.20.1.14   demo
 	closed.PortID, closed.Admission = "p1", &neutron.Admission{}
 	_ = printAdded(&out, closed)
 	_ = printRemovedForward(&out, neutron.RemovedForward{Forward: &all[1], Released: []netip.Addr{addr("10.20.1.13")}})
-	want = `198.51.100.6:522/tcp goes to web-1:22
-198.51.100.6:522/tcp goes already to web-1:22
-port 522/tcp of floating IP 10.20.1.14, which has no Elastic IP yet, goes to 192.168.0.5:22
-198.51.100.6:522/tcp goes to web-1:8000-8010
+	want = `198.51.100.6:522/tcp is forwarded to web-1:22
+198.51.100.6:522/tcp is already forwarded to web-1:22
+port 522/tcp of floating IP 10.20.1.14, which has no Elastic IP yet, is forwarded to 192.168.0.5:22
+198.51.100.6:522/tcp is forwarded to web-1:8000-8010
 But the guest will not answer: no rule of its security groups lets tcp 8000-8010 in from outside.
 hint: openstack security group rule create --ingress --protocol tcp --dst-port 8000:8010 sg1
-198.51.100.6:522/tcp goes to web-1:8000-8010
+198.51.100.6:522/tcp is forwarded to web-1:8000-8010
 But the guest will not answer: it has no security group, which lets nothing in.
 hint: openstack port set --security-group GROUP p1
-198.51.100.7:522/udp goes to dns:22 no longer
-floating IP 10.20.1.13 was made for forwards and is deleted
+198.51.100.7:522/udp is no longer forwarded to dns:22
+floating IP 10.20.1.13, made for forwards, has none left and is deleted
 `
 	if d := cmp.Diff(want, out.String()); d != "" {
 		t.Errorf("sentences (-want +got):\n%s", d)

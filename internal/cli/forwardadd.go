@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -69,6 +70,10 @@ func (a *App) forwardAdd(ctx context.Context, file string, want neutron.WantForw
 			f, changed, err = p.AddForward(ctx, want)
 			return err
 		})
+		if errors.Is(err, neutron.ErrExhausted) {
+			return hint.With(err, "delete floating IPs or routers, or raise provider.addresses in %[1]s, then macaw up %[1]s",
+				file)
+		}
 		if err != nil {
 			return err
 		}
@@ -116,9 +121,9 @@ func (p forwards) settle(ctx context.Context, f *neutron.Forward, steps *termina
 }
 
 func printAdded(w io.Writer, f addedForward) error {
-	said := "goes"
+	said := "is forwarded"
 	if !f.Changed {
-		said = "goes already"
+		said = "is already forwarded"
 	}
 	if _, err := fmt.Fprintf(w, "%s %s to %s\n", outer(f.Forward), said, inner(f.Forward)); err != nil ||
 		f.Admission == nil || f.Admission.Open {

@@ -65,10 +65,10 @@ func (a *App) forwardRemove(ctx context.Context, file string, ports neutron.Port
 
 func printRemovedForward(w io.Writer, r neutron.RemovedForward) error {
 	if f := r.Forward; f != nil {
-		fmt.Fprintf(w, "%s goes to %s no longer\n", outer(*f), inner(*f))
+		fmt.Fprintf(w, "%s is no longer forwarded to %s\n", outer(*f), inner(*f))
 	}
 	for _, a := range r.Released {
-		fmt.Fprintf(w, "floating IP %s was made for forwards and is deleted\n", a)
+		fmt.Fprintf(w, "floating IP %s, made for forwards, has none left and is deleted\n", a)
 	}
 	return nil
 }

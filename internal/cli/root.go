@@ -69,7 +69,7 @@ until it is interrupted, such as "lab pcap", then ends with 0.`,
 		a.upCommand(), terminal.ReadOnly(a.planCommand()), terminal.ReadOnly(a.preflightCommand()), a.downCommand(),
 		terminal.ReadOnly(a.statusCommand()),
 		a.verifyCommand(),
-		a.bakeCommand(), a.envCommand(), a.sshCommand(), a.agentCommand(), a.forwardCommand(),
+		a.bakeCommand(), a.envCommand(), terminal.TextOnly(a.sshCommand()), a.agentCommand(), a.forwardCommand(),
 	)
 	return root
 }

@@ -160,9 +160,9 @@ func TestSilentNode(t *testing.T) {
 	tails["up"] = " --verify=never"
 	check(append(commands, "up", "bake"), func(t *testing.T, command, stdout, stderr string) {
 		want := map[string]string{
-			"verify":       "error: fetching the cloud's credentials: " + lost,
+			"verify":       "error: asking the node for its translation: " + lost,
 			"agent status": "error: asking the node for its translation: " + lost,
-			"agent on":     "error: switching the translation on on the node: " + lost,
+			"agent on":     "error: switching the translation on: " + lost,
 			"forward list": "error: fetching the cloud's credentials: " + lost,
 			"forward add":  "error: fetching the cloud's credentials: " + lost,
 			"ssh":          "Timeout, server " + strings.TrimSuffix(address, ":22") + " not responding.",
@@ -180,7 +180,7 @@ func TestSilentNode(t *testing.T) {
 
 	for args, during := range map[string]string{
 		"agent status FILE": "ask cloud-1 about its translation",
-		"verify FILE":       "fetch credentials",
+		"verify FILE":       "ask cloud-1 about its translation",
 		"forward list FILE": "fetch credentials",
 	} {
 		p := begin(args, nil)

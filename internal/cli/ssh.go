@@ -5,6 +5,7 @@ package cli
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -40,11 +41,7 @@ func (a *App) sshCommand() *cobra.Command {
 			if err != nil {
 				return hint.With(err, "apt-get install openssh-client")
 			}
-			argv := append([]string{"ssh", "-i", at.Key, "-o", "IdentitiesOnly=yes",
-				"-o", "UserKnownHostsFile=" + at.KnownHosts, "-o", "HostKeyAlias=" + at.Node.InstanceID,
-				// A silent node is given up after 25 s: four unanswered probes.
-				"-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=4",
-				"--", at.User + "@" + at.Node.ManagementPublic}, command...)
+			argv := slices.Concat([]string{"ssh"}, at.Options(), []string{"--", at.Destination()}, command)
 			return become(ssh, argv)
 		},
 	}

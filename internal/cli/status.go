@@ -14,7 +14,6 @@ import (
 
 	"macaw.example/internal/agentcmd"
 	"macaw.example/internal/deploy"
-	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -42,7 +41,6 @@ func (a *App) statusCommand() *cobra.Command {
 
 func printStatus(w io.Writer, st deploy.Status) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	var findings []model.Finding
 	for _, n := range st.Nodes {
 		fmt.Fprintf(t, "Node %s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InstanceID, "not there"), n.ManagementAddress,
 			n.ManagementPublic)
@@ -53,16 +51,13 @@ func printStatus(w io.Writer, st deploy.Status) error {
 		case n.Agent != nil:
 			fmt.Fprintf(t, "  translation\t%s\t\t\n", n.Agent.Mode)
 		case n.Error != "":
-			fmt.Fprintf(t, "  does not answer: %s\t\t\t\n", n.Error)
-		}
-		if n.Agent != nil && n.Agent.Report != nil {
-			findings = append(findings, n.Agent.Report.Findings...)
+			fmt.Fprint(t, "  translation\tunknown, see below\t\t\n")
 		}
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	return agentcmd.PrintFindings(w, findings)
+	return agentcmd.PrintFindings(w, st.Findings)
 }
 
 type addressLine struct{ private, public, use string }
@@ -80,8 +75,12 @@ func addressesOf(n deploy.NodeStatus) []addressLine {
 			}
 		}
 	}
+	free := "free"
+	if n.Agent == nil || n.Agent.Report == nil {
+		free = "unknown" // only the agent knows what Neutron uses
+	}
 	for _, p := range n.Addresses {
-		line := addressLine{p.Private, p.Public, "free"}
+		line := addressLine{p.Private, p.Public, free}
 		if a, ok := used[p.Private]; ok {
 			line.use = a.Owner()
 			if a.Public.IsValid() {
@@ -92,7 +91,7 @@ func addressesOf(n deploy.NodeStatus) []addressLine {
 		lines = append(lines, line)
 	}
 	for _, private := range n.IPv6Addresses {
-		line := addressLine{private, private, "free"}
+		line := addressLine{private, private, free}
 		if a, ok := used[private]; ok {
 			line.use = a.Owner()
 			delete(used, private)

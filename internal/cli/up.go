@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"macaw.example/internal/agentcmd"
 	"macaw.example/internal/deploy"
 	"macaw.example/internal/model"
 	"macaw.example/internal/terminal"
@@ -86,7 +87,7 @@ func (s summary) text(w io.Writer) error {
 	if s.Changes == 0 {
 		fmt.Fprintf(w, "Cloud %s is up; nothing had to change (%.1fs).\n\n", s.Cloud, s.Seconds)
 	} else {
-		fmt.Fprintf(w, "Cloud %s is up (%.1fs, %d changes).\n\n", s.Cloud, s.Seconds, s.Changes)
+		fmt.Fprintf(w, "Cloud %s is up (%.1fs, %s).\n\n", s.Cloud, s.Seconds, count(s.Changes, "change"))
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "  Dashboard\t%s\tuser admin, domain Default, password in %s\n", s.Dashboard, s.Clouds)
@@ -101,20 +102,50 @@ func (s summary) text(w io.Writer) error {
 	if err := s.addresses(w); err != nil {
 		return err
 	}
+	if err := agentcmd.PrintFindings(w, s.Findings); err != nil {
+		return err
+	}
 	if where := phases(s.Steps); where != "" {
 		fmt.Fprintf(w, "\n  Where the time went: %s\n", where)
 	}
+	if s.Changes == 0 {
+		return nil
+	}
+	return s.next(w)
+}
+
+// next prints commands that make a guest and log in to it.
+func (s summary) next(w io.Writer) error {
+	login := "openstack floating ip show $ip -c tags    # elastic-ip=ADDRESS\n" +
+		"    ssh -i guest_key " + s.GuestUser + "@ADDRESS"
+	if s.ElasticIPs == model.ElasticIPsNone {
+		login = "ssh -i guest_key " + s.GuestUser + "@$ip    # from inside the VPC"
+	}
 	_, err := fmt.Fprintf(w, `
-  To try next:
+  To try next, a guest of your own:
     export OS_CLOUD=%[1]s
     openstack network create net
     openstack subnet create net --network net --subnet-range 192.168.1.0/24 --dns-nameserver 8.8.8.8
     openstack router create r --external-gateway public && openstack router add subnet r net
-    openstack server create guest --image %[3]s --flavor m1.nano --network net
-    openstack floating ip create public
-    macaw down %[2]s
-`, s.Cloud, s.file, s.GuestImage)
+    openstack security group create ssh
+    openstack security group rule create ssh --protocol tcp --dst-port 22
+    ssh-keygen -q -t ed25519 -N '' -f guest_key && openstack keypair create key --public-key guest_key.pub
+    openstack server create guest --image %[2]s --flavor %[3]s --network net --security-group ssh --key-name key --wait
+    ip=$(openstack floating ip create public -f value -c floating_ip_address)
+    openstack server add floating ip guest $ip
+    %[4]s
+
+  To remove the cloud with everything in it: macaw down %[5]s
+`, s.Cloud, s.GuestImage, s.GuestFlavor, login, s.file)
 	return err
+}
+
+// count formats a number of things: "1 change", "68 changes".
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // addresses prints the public addresses of Neutron's addresses.

@@ -90,6 +90,9 @@ func (es Errors) sort() {
 // closest returns the word that was probably meant, or the empty string.
 func closest(word string, words []string) string {
 	best, bestDistance := "", 3
+	if len(word) < 6 { // two letters of a short word make another one
+		bestDistance = 2
+	}
 	for _, w := range words {
 		d := distance(strings.ToLower(word), strings.ToLower(w))
 		if d < bestDistance && d < len(w) {

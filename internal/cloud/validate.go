@@ -26,6 +26,11 @@ var (
 	typePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,20}\.[a-z0-9][a-z0-9-]{0,20}$`)
 )
 
+// tooSmall are the sizes of instance types with at most 2 GiB of memory, in every family (EC2 Instance
+// Types Guide, gp and co specifications). Larger ones are not refused: how much memory the guests need
+// is the operator's matter.
+var tooSmall = []string{"nano", "micro", "small"}
+
 // A root volume is a gp3 volume (EC2 API Reference, ModifyVolume, Size), and Debian with OpenStack
 // does not fit into less than the smallest.
 const (
@@ -291,6 +296,10 @@ func (d *decoder) validateNodes(c *Cloud) {
 		}
 		if d.ok(path+".type") && !typePattern.MatchString(n.Type) {
 			d.reject(path+".type", "", "%q is not an instance type such as t3.xlarge", n.Type)
+		}
+		if _, size, _ := strings.Cut(n.Type, "."); d.ok(path+".type") && slices.Contains(tooSmall, size) {
+			d.reject(path+".type", "OpenStack's services alone take about 3 GiB, measured in the lab; t3.xlarge has 16",
+				"%s has too little memory: at most 2 GiB", n.Type)
 		}
 		switch {
 		case !d.ok(path + ".disk"):

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"macaw.example/internal/smallfile"
@@ -21,10 +22,21 @@ const backupSuffix = ".macaw-backup"
 // changed.
 type File struct{ Path string }
 
-// Set adds or replaces an entry, and reports whether anything had to be changed.
+// Set adds or replaces an entry, and reports whether anything had to be changed. Entries have
+// passwords, so it also takes the file from other users (mode 0600).
 func (f File) Set(name string, entry []byte) (changed bool, err error) {
-	return f.update(func(text []byte) ([]byte, error) { return Set(text, name, entry) })
+	return f.update(true, func(text []byte) ([]byte, error) { return Set(text, name, entry) })
 }
+
+// Shared reports whether other users may read or write the file, if it exists.
+func (f File) Shared() bool {
+	info, err := os.Stat(f.Path)
+	return err == nil && shared(info)
+}
+
+// shared reports whether others than its owner may access a file. On Windows the mode says nothing
+// about that: permissions come from the directory.
+func shared(info fs.FileInfo) bool { return runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 }
 
 // Remove removes an entry, and reports whether it existed. It also removes a file that has nothing
 // else, unless the file existed before the first entry was added.
@@ -32,11 +44,12 @@ func (f File) Remove(name string) (changed bool, err error) {
 	if _, err := os.Stat(f.Path); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return f.update(func(text []byte) ([]byte, error) { return Remove(text, name) })
+	return f.update(false, func(text []byte) ([]byte, error) { return Remove(text, name) })
 }
 
-// update changes the file's text. It waits for another process that is changing it.
-func (f File) update(edit func([]byte) ([]byte, error)) (changed bool, err error) {
+// update changes the file's text, and takes it from other users if it is to be private. It waits
+// for another process that is changing it.
+func (f File) update(private bool, edit func([]byte) ([]byte, error)) (changed bool, err error) {
 	target, err := resolve(f.Path)
 	if err != nil {
 		return false, err
@@ -59,14 +72,15 @@ func (f File) update(edit func([]byte) ([]byte, error)) (changed bool, err error
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", f.Path, err)
 	}
-	if info != nil && bytes.Equal(before, after) || info == nil && len(after) == 0 {
+	tighten := private && info != nil && shared(info)
+	if info != nil && bytes.Equal(before, after) && !tighten || info == nil && len(after) == 0 {
 		return false, nil
 	}
 	backup := target + backupSuffix
 	saved, err := smallfile.Read(backup)
 	switch {
 	case err == nil:
-		err = write(target, after, info)
+		err = write(target, after, info, private)
 		if err == nil && bytes.Equal(saved, after) { // as it was before the first entry
 			err = os.Remove(backup)
 		}
@@ -83,7 +97,7 @@ func (f File) update(edit func([]byte) ([]byte, error)) (changed bool, err error
 			return false, fmt.Errorf("saving %s before it is changed: %w", f.Path, err)
 		}
 	}
-	return true, write(target, after, info)
+	return true, write(target, after, info, private)
 }
 
 // resolve follows symbolic links, also to files that do not exist yet.
@@ -114,10 +128,11 @@ func read(path string) (text []byte, info fs.FileInfo, err error) {
 	return text, info, err
 }
 
-// write replaces the file atomically; its owner and mode stay.
-func write(path string, text []byte, info fs.FileInfo) error {
+// write replaces the file atomically. Its owner stays, and its mode does unless it is to be
+// private.
+func write(path string, text []byte, info fs.FileInfo, private bool) error {
 	mode := fs.FileMode(0o600)
-	if info != nil {
+	if info != nil && !(private && shared(info)) {
 		mode = info.Mode().Perm()
 	}
 	return replace(path, text, mode, info)

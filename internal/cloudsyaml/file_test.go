@@ -61,8 +61,8 @@ func TestAFileOfTheirs(t *testing.T) {
 			}
 		}
 		wantText(t, path, strings.Replace(theirs, "clouds:\n", "clouds:\n"+block, 1))
-		if info, err := os.Stat(path); err != nil || info.Mode() != mode {
-			t.Errorf("mode %v, %v; want %v", info.Mode(), err, mode)
+		if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+			t.Errorf("mode %v, %v; want 0600, since it has a password", info.Mode(), err)
 		}
 		wantText(t, path+backupSuffix, theirs)
 		if info, err := os.Stat(path + backupSuffix); err != nil || info.Mode() != 0o600 {
@@ -73,6 +73,25 @@ func TestAFileOfTheirs(t *testing.T) {
 		}
 		wantText(t, path, theirs)
 		wantNames(t, filepath.Dir(path), "clouds.yaml")
+	}
+}
+
+// A file that others may read is taken from them also if it has the entry already.
+func TestAFileThatOthersMayRead(t *testing.T) {
+	f := File{filepath.Join(t.TempDir(), "clouds.yaml")}
+	if f.Shared() {
+		t.Error("a missing file is shared")
+	}
+	for range 2 {
+		if _, err := f.Set("lab", []byte(entry)); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(f.Path); err != nil || info.Mode() != 0o600 || f.Shared() {
+			t.Errorf("mode %v, %v", info.Mode(), err)
+		}
+		if err := os.Chmod(f.Path, 0o644); err != nil || !f.Shared() {
+			t.Errorf("0644 is not shared: %v", err)
+		}
 	}
 }
 

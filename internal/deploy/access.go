@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"macaw.example/internal/cloudsyaml"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/nodeapi"
@@ -51,11 +52,15 @@ func (d *Deployment) dashboard(n infra.NodeOutput) string {
 // clouds.yaml.
 func (d *Deployment) takeAccess(ctx context.Context, h Node) (access, error) {
 	var acc access
+	shared := cloudsyaml.File{Path: d.Home.CloudsYAML}.Shared()
 	err := d.do(phaseHost, "fetch credentials", func() error {
 		var err error
 		acc, err = d.fetchAccess(ctx, h)
 		return err
 	})
+	if shared && err == nil && acc.refused == nil {
+		d.note(phaseHost, "%s has passwords, and other users could read it: its mode is now 0600", d.Home.CloudsYAML)
+	}
 	if acc.refused != nil {
 		d.note(phaseHost, "clouds.yaml stays as it is: %v", acc.refused)
 		d.Progress.Note(phaseHost, "OpenStack's clients find the cloud with: export OS_CLIENT_CONFIG_FILE="+acc.path)

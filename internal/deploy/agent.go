@@ -20,16 +20,16 @@ type Agent struct{ d *Deployment }
 // Agent returns a client of the gateway node's agent.
 func (d *Deployment) Agent() Agent { return Agent{d} }
 
-func (a Agent) on(ctx context.Context, fn func(context.Context, Node) error) error {
+func (a Agent) on(ctx context.Context, fn func(context.Context, infra.NodeOutput, Node) error) error {
 	return a.d.onNode(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
-		return a.d.await(phaseHost, "ask "+n.Name+" about its translation", func() error { return fn(ctx, h) })
+		return a.d.await(phaseHost, "ask "+n.Name+" about its translation", func() error { return fn(ctx, n, h) })
 	})
 }
 
 // Status returns the agent's last report and the current translation.
 func (a Agent) Status(ctx context.Context) (st nodeapi.Status, err error) {
-	err = a.on(ctx, func(ctx context.Context, h Node) error {
-		st, err = readStatus(ctx, h)
+	err = a.on(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
+		st, err = a.d.readStatus(ctx, n, h)
 		return err
 	})
 	return st, err
@@ -41,9 +41,9 @@ func (a Agent) SetMode(ctx context.Context, mode string) error {
 	if mode == nodeapi.ModeOff {
 		command = "off"
 	}
-	return a.on(ctx, func(ctx context.Context, h Node) error {
-		if _, err := h.Output(ctx, nodeapi.Program+" "+command); err != nil {
-			return fmt.Errorf("switching the translation %s on the node: %w", command, err)
+	return a.on(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
+		if _, err := h.Output(ctx, onGateway(command)); err != nil {
+			return fmt.Errorf("switching the translation %s: %w", command, a.d.gatewayError(n, err))
 		}
 		return nil
 	})
@@ -55,14 +55,14 @@ func (a Agent) Agree(ctx context.Context, held []model.Held) error {
 	if err != nil {
 		return err
 	}
-	return a.on(ctx, func(ctx context.Context, h Node) error {
-		return h.Run(ctx, nodeapi.Program+" agree", bytes.NewReader(raw), nil)
+	return a.on(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
+		return a.d.gatewayError(n, h.Run(ctx, onGateway("agree"), bytes.NewReader(raw), nil))
 	})
 }
 
 // Reload makes the agent query Neutron now.
 func (a Agent) Reload(ctx context.Context) error {
-	return a.on(ctx, reloadAgent)
+	return a.on(ctx, func(ctx context.Context, _ infra.NodeOutput, h Node) error { return reloadAgent(ctx, h) })
 }
 
 // reloadAgent makes a node's agent query Neutron now.

@@ -5,8 +5,10 @@ package deploy
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -83,4 +85,31 @@ func TestPutCloudBesideAFileThatCannotBeChanged(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
 		t.Errorf("%s: %v, %v; want mode 0600", path, info.Mode(), err)
 	}
+}
+
+// The operator is told when the mode of their file changes, and only then.
+func TestSharedCloudsYAML(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		if err := os.MkdirAll(filepath.Dir(w.home.CloudsYAML), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(w.home.CloudsYAML, []byte("clouds:\n  work: {}\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 2 {
+			d, progress := w.process(file)
+			if _, err := d.Up(t.Context(), UpOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			told := slices.ContainsFunc(progress.notes, func(note string) bool { return strings.Contains(note, "0600") })
+			if told != (n == 0) {
+				t.Errorf("run %d: notes %q", n+1, progress.notes)
+			}
+		}
+		info, err := os.Stat(w.home.CloudsYAML)
+		if err != nil || info.Mode() != 0o600 {
+			t.Errorf("mode %v, %v", info.Mode(), err)
+		}
+	})
 }

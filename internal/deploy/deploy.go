@@ -55,6 +55,11 @@ func (h Home) of(cloud string) string         { return filepath.Join(h.Dir, clou
 func (h Home) key(cloud string) string        { return filepath.Join(h.of(cloud), "id_ed25519") }
 func (h Home) knownHosts(cloud string) string { return filepath.Join(h.of(cloud), "known_hosts") }
 
+// guestKnownHosts is the file with the host key of a guest that a verification has kept.
+func (h Home) guestKnownHosts(cloud string) string {
+	return filepath.Join(h.of(cloud), "guest_known_hosts")
+}
+
 // authorityKey is the file with the key of a cloud's certificate authority, and authority the one with
 // its certificate.
 func (h Home) authorityKey(cloud string) string { return filepath.Join(h.of(cloud), "authority.key") }

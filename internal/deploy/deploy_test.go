@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -104,7 +105,8 @@ func TestUpAndDown(t *testing.T) {
 			t.Errorf("login %+v, %v", at, err)
 		}
 		kept, err := d.Verify(t.Context(), true)
-		if key, _ := os.ReadFile(kept.KeyFile); err != nil || string(key) != "key" {
+		key, _ := os.ReadFile(filepath.Join(w.home.of("first"), "guest_ed25519"))
+		if err != nil || string(key) != "key" || !strings.Contains(kept.SSH, "guest_ed25519") {
 			t.Errorf("verified %+v, %v", kept, err)
 		}
 		w.down(t)
@@ -225,6 +227,19 @@ func everywhere(t *testing.T, fn func(t *testing.T, w *world, step, call int) (w
 			t.Errorf("there were only %d places after a %s", n-1, at.what)
 		}
 	}
+}
+
+// What a job reports about a step under way is shown.
+func TestJobNotes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, progress := newWorld(t).process(file)
+		if _, err := d.Up(t.Context(), UpOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(progress.notes, "node: apply: half of it") {
+			t.Errorf("notes %q", progress.notes)
+		}
+	})
 }
 
 // The phases of up come in order, each under its name.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -18,8 +19,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/authority"
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
 	"macaw.example/internal/neutron"
@@ -177,7 +178,10 @@ func (w *world) EnsureImage(ctx context.Context, auth neutron.Auth, name string,
 func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error) {
 	step("guest answers")(ctx.Err())
 	w.verified++
-	return verify.Result{Guest: "guest", Key: []byte("key"), Kept: cfg.Keep}, ctx.Err()
+	res := verify.Result{
+		Guest: "guest", FloatingIP: netip.MustParseAddr("10.0.1.64"), Key: []byte("key"), Kept: cfg.Keep,
+	}
+	return res, ctx.Err()
 }
 
 // fakeNode is a machine whose jobs report what macaw-node would.
@@ -186,6 +190,8 @@ type fakeNode struct {
 	running []string // jobs under way
 	ran     []string // programs and their arguments, for each time that there was something to do
 	applied string   // the spec of the last apply
+	off     bool     // the translation is switched off
+	broken  bool     // the translation's status cannot be read
 }
 
 func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
@@ -211,7 +217,13 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 		return string(authority.EncodeChain(chain[1:])), nil
 	case strings.HasPrefix(command, "cat "+verifiedPath):
 		return n.files[verifiedPath], nil
-	case command == nodeapi.Program+" status --output json":
+	case command == onGateway(commandStatus) && n.applied == "":
+		return "", &host.ExitError{Status: exitNotSetUp}
+	case command == onGateway(commandStatus) && n.broken:
+		return "", &host.ExitError{Status: 1, Stderr: "error: no translation\nhint: look\nerror: second\n"}
+	case command == onGateway(commandStatus) && n.off:
+		return `{"mode": "off", "report": {"findings": []}}`, nil
+	case command == onGateway(commandStatus):
 		return `{"mode": "translate", "report": {"findings": []}}`, nil
 	}
 	return "", fmt.Errorf("this node does not know the command %q", command)
@@ -263,6 +275,7 @@ func (n *fakeNode) Follow(ctx context.Context, j host.Job, line func([]byte)) er
 	tell(nodeapi.Line{Step: j.Command[1], State: nodeapi.Started})
 	end := nodeapi.Skipped
 	if spec := n.files[nodeapi.SpecPath]; j.Command[1] != "apply" || spec != n.applied {
+		tell(nodeapi.Line{Note: j.Command[1] + ": half of it"})
 		end, n.applied = nodeapi.Done, spec
 		n.ran = append(n.ran, strings.Join(j.Command, " "))
 	}

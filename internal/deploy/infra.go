@@ -44,7 +44,8 @@ func (d *Deployment) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
 	nodes := infra.OutputsOf(d.Cloud, seen).Nodes
 	for _, n := range nodes {
 		if n.InstanceID == "" {
-			return nil, hint.With(fmt.Errorf("cloud %s is not up: there is no node %s", d.Cloud.Name, n.Name), "macaw up FILE")
+			return nil, hint.With(fmt.Errorf("cloud %s is not up: there is no node %s", d.Cloud.Name, n.Name),
+				"macaw up %s", d.Cloud.FileName())
 		}
 	}
 	return nodes, nil
@@ -177,7 +178,6 @@ func (d *Deployment) showActions(made *int) infra.Progress {
 			running[e.Action.ID](e.Err)
 			return
 		}
-		step := fmt.Sprintf("%s %s %s", e.Action.Verb, e.Action.Object, e.Action.Detail)
-		running[e.Action.ID] = d.Progress.Start(phaseInfra, step)
+		running[e.Action.ID] = d.Progress.Start(phaseInfra, e.Action.Text())
 	}
 }

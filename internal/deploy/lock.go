@@ -73,24 +73,31 @@ type holder struct {
 	Since   time.Time `json:"since"`
 }
 
+// localLock is the lock of a cloud on this machine. The kernel frees it when the process ends.
+type localLock struct{ *os.File }
+
+// Close removes the file and releases the lock. Windows removes no open file: there an empty one stays.
+func (l localLock) Close() error {
+	_ = l.Truncate(0)
+	_ = os.Remove(l.Name())
+	return l.File.Close()
+}
+
 // lock takes the lock of a cloud on this machine, which the kernel frees when the process ends
 // (flock(2)), and returns this machine's ID. Clouds of one name in two regions are two clouds.
-func (h Home) lock(c *cloud.Cloud, command string) (*os.File, string, error) {
+func (h Home) lock(c *cloud.Cloud, command string) (localLock, string, error) {
 	// Not in the cloud's own directory, which down removes.
 	dir := filepath.Join(h.Dir, ".locks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, "", err
+		return localLock{}, "", err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, c.Name+"@"+c.Target), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, "", err
-	}
-	if err := filelock.TryLock(f); err != nil {
+	f, err := lockFile(filepath.Join(dir, c.Name+"@"+c.Target))
+	if errors.Is(err, filelock.ErrLocked) {
 		defer f.Close()
-		if errors.Is(err, filelock.ErrLocked) {
-			return nil, "", lockedHere(c.Name, f)
-		}
-		return nil, "", fmt.Errorf("locking %s: %w", f.Name(), err)
+		return localLock{}, "", lockedHere(c.Name, f)
+	}
+	if err != nil {
+		return localLock{}, "", err
 	}
 	text, err := json.Marshal(holder{PID: os.Getpid(), Command: command, Since: time.Now().UTC().Truncate(time.Second)})
 	if err == nil {
@@ -103,11 +110,42 @@ func (h Home) lock(c *cloud.Cloud, command string) (*os.File, string, error) {
 	if err == nil {
 		machine, err = machineID(dir)
 	}
+	lock := localLock{f}
 	if err != nil {
-		f.Close()
-		return nil, "", fmt.Errorf("locking %s: %w", f.Name(), err)
+		lock.Close()
+		return localLock{}, "", fmt.Errorf("locking %s: %w", f.Name(), err)
 	}
-	return f, machine, nil
+	return lock, machine, nil
+}
+
+// lockFile opens and locks a file, and makes it if there is none. Another run may remove the file
+// between the two: then the lock would be of a file that others no longer find, and it tries again. With
+// ErrLocked it returns the file, which names the owner.
+func lockFile(path string) (*os.File, error) {
+	for range 100 {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		err = filelock.TryLock(f)
+		if errors.Is(err, filelock.ErrLocked) {
+			return f, err
+		}
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("locking %s: %w", path, err)
+		}
+		mine, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		if there, err := os.Stat(path); err == nil && os.SameFile(mine, there) {
+			return f, nil
+		}
+		f.Close()
+	}
+	return nil, fmt.Errorf("locking %s: other runs keep removing it", path)
 }
 
 // lockedHere returns the error for a lock file that another run has locked.

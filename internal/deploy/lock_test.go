@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"macaw.example/internal/cloud"
@@ -50,6 +53,33 @@ func TestLockHere(t *testing.T) {
 		t.Fatalf("when it is free: %v", err)
 	}
 	again.Close()
+	files, err := os.ReadDir(filepath.Join(h.Dir, ".locks"))
+	if err != nil || len(files) != 1 || files[0].Name() != "machine-id" {
+		t.Errorf("left behind: %v, %v", files, err)
+	}
+}
+
+// Runs that take and remove the lock at the same time never have it both.
+func TestLockHereAtTheSameTime(t *testing.T) {
+	h, c := newHome(t), lockCloud(t, "x")
+	var holders atomic.Int32
+	var runs sync.WaitGroup
+	for range 8 {
+		runs.Go(func() {
+			for range 200 {
+				lock, _, err := h.lock(c, "up x.yaml")
+				if err != nil {
+					continue
+				}
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d have the lock", n)
+				}
+				holders.Add(-1)
+				lock.Close()
+			}
+		})
+	}
+	runs.Wait()
 }
 
 // A killed process leaves no lock.

@@ -116,6 +116,8 @@ func (d *Deployment) follow(ctx context.Context, h Node, job host.Job) (changed 
 		switch {
 		case e.Result != "":
 			result = e
+		case e.Note != "":
+			d.Progress.Note(phaseNode, e.Note)
 		case e.State == nodeapi.Started:
 			running[e.Step] = d.Progress.Start(phaseNode, e.Step)
 		case done == nil:

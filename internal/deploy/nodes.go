@@ -70,7 +70,8 @@ func (d *Deployment) reach(ctx context.Context, n infra.NodeOutput) (h Node, err
 // dial connects to a node, and retries until ctx ends.
 func (d *Deployment) dial(ctx context.Context, n infra.NodeOutput) (Node, error) {
 	if n.InstanceID == "" || n.ManagementPublic == "" {
-		return nil, hint.With(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up FILE")
+		return nil, hint.With(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up %s",
+			d.Cloud.FileName())
 	}
 	key, err := host.LoadKey(d.Home.key(d.Cloud.Name))
 	if err != nil {
@@ -174,37 +175,6 @@ func whileAlive(ctx context.Context, h Node, fn func(context.Context) error) err
 		return lost // the cause of any other error
 	}
 	return err
-}
-
-// Login has the parameters for ssh(1) to log in to a node.
-type Login struct {
-	Node       infra.NodeOutput
-	User       string
-	Key        string // file with the private key
-	KnownHosts string // file that has the node's host key by its instance ID
-}
-
-// Login returns the parameters for the named node, or for the first one if the name is empty. It
-// connects once, which stores the node's host key where ssh finds it.
-func (d *Deployment) Login(ctx context.Context, name string) (Login, error) {
-	if err := d.connect(ctx, false); err != nil {
-		return Login{}, err
-	}
-	nodes, err := d.nodes(ctx)
-	if err != nil {
-		return Login{}, err
-	}
-	node, err := pickNode(nodes, name)
-	if err != nil {
-		return Login{}, err
-	}
-	h, err := d.reach(ctx, node)
-	if err != nil {
-		return Login{}, err
-	}
-	h.Close()
-	return Login{Node: node, User: NodeUser, Key: d.Home.key(d.Cloud.Name),
-		KnownHosts: d.Home.knownHosts(d.Cloud.Name)}, nil
 }
 
 // pickNode returns the named node, or the first one if the name is empty.

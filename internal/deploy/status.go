@@ -4,11 +4,11 @@ package deploy
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -16,6 +16,8 @@ import (
 type Status struct {
 	Cloud string       `json:"cloud"`
 	Nodes []NodeStatus `json:"nodes"`
+	// Findings are the cloud's problems, with remedies; those of its agents included.
+	Findings []model.Finding `json:"findings"`
 }
 
 // NodeStatus is a node's current state.
@@ -36,15 +38,17 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	st := Status{Cloud: d.Cloud.Name, Nodes: []NodeStatus{}}
+	st := Status{Cloud: d.Cloud.Name, Nodes: []NodeStatus{}, Findings: []model.Finding{}}
 	for _, n := range infra.OutputsOf(d.Cloud, seen).Nodes {
 		node := NodeStatus{NodeOutput: n}
-		if n.InstanceID != "" {
-			if agent, err := d.agentStatus(ctx, n); err != nil {
-				node.Error = err.Error()
-			} else {
-				node.Agent = &agent
-			}
+		if n.InstanceID == "" {
+			st.Findings = append(st.Findings, d.missingNode(n))
+		} else if agent, err := d.agentStatus(ctx, n); err != nil {
+			node.Error = err.Error()
+			st.Findings = append(st.Findings, unansweredNode(n, err))
+		} else {
+			node.Agent = &agent
+			st.Findings = append(st.Findings, d.findingsOf(n, agent)...)
 		}
 		st.Nodes = append(st.Nodes, node)
 	}
@@ -63,20 +67,8 @@ func (d *Deployment) agentStatus(ctx context.Context, n infra.NodeOutput) (nodea
 	defer h.Close()
 	var st nodeapi.Status
 	err = d.await(phaseHost, "ask "+n.Name+" for its translation", func() error {
-		st, err = readStatus(ctx, h)
+		st, err = d.readStatus(ctx, n, h)
 		return err
 	})
 	return st, err
-}
-
-func readStatus(ctx context.Context, h Node) (nodeapi.Status, error) {
-	var st nodeapi.Status
-	out, err := h.Output(ctx, nodeapi.Program+" status --output json")
-	if err != nil {
-		return st, fmt.Errorf("asking the node for its translation: %w", err)
-	}
-	if err := json.Unmarshal([]byte(out), &st); err != nil {
-		return st, fmt.Errorf("reading the translation's status: %w", err)
-	}
-	return st, nil
 }

@@ -39,9 +39,15 @@ type UpResult struct {
 	Addresses []infra.AddressPair `json:"addresses"` // Neutron's registered addresses
 	Verified  string              `json:"verified"`  // for display
 	Changes   int                 `json:"changes"`   // number of changes made
+	// Findings are problems that Up leaves to the operator, with remedies.
+	Findings []model.Finding `json:"findings"`
 
-	Nodes      []infra.NodeOutput    `json:"-"`
-	GuestImage string                `json:"-"` // its name in the cloud
+	Nodes []infra.NodeOutput `json:"-"`
+	// GuestImage and GuestFlavor are names in the cloud, GuestUser is the image's login user.
+	GuestImage  string `json:"-"`
+	GuestFlavor string `json:"-"`
+	GuestUser   string `json:"-"`
+
 	ElasticIPs model.ElasticIPPolicy `json:"-"`
 	Given      []netip.Addr          `json:"-"` // addresses given to Neutron
 }
@@ -84,9 +90,21 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		return UpResult{}, err
 	}
 	var verified string
+	findings := []model.Finding{}
 	err = whileAlive(ctx, h, func(ctx context.Context) error {
+		off, err := d.isOff(ctx, node, h)
+		if err != nil {
+			return err
+		}
 		if err := d.provideGuest(ctx, access); err != nil {
 			return err
+		}
+		switch {
+		case off && o.Verify == Always:
+			return d.errOff(node)
+		case off:
+			findings, verified = append(findings, d.offFinding(node)), "no: the translation is switched off"
+			return nil
 		}
 		verified, err = d.verifyAfterUp(ctx, h, spec, access, o.Verify)
 		return err
@@ -101,7 +119,8 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	return UpResult{
 		Cloud: d.Cloud.Name, Dashboard: d.dashboard(node), Auth: access.Auth.URL,
 		Clouds: access.path, Addresses: node.Addresses, Verified: verified, Changes: changes + changed,
-		Nodes: nodes, GuestImage: guestImage(d.Cloud),
+		Findings: findings, Nodes: nodes, GuestImage: guestImage(d.Cloud), GuestFlavor: guestFlavor(d.Cloud),
+		GuestUser:  guestUser(d.Cloud),
 		ElasticIPs: d.Cloud.Provider.ElasticIPs, Given: d.Cloud.ProviderAddresses(),
 	}, nil
 }

@@ -7,10 +7,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,19 +35,25 @@ const verifiedPath = "/var/lib/macaw/verified"
 // VerifyResult is the result of a successful verification.
 type VerifyResult struct {
 	verify.Result
-	// Login is the guest's login user, and KeyFile the file with the private key, if the guest was
-	// kept.
-	Login   string `json:"-"`
-	KeyFile string `json:"-"`
+	// SSH is a command line for a shell that logs in to the guest; empty unless it was kept.
+	SSH string `json:"ssh,omitempty"`
 }
 
 // ReachedAt is the address at which the guest was reached.
 func (r VerifyResult) ReachedAt() netip.Addr { return reachedAt(r.Result) }
 
 // Verify checks that the cloud works: a guest made for the purpose reaches the Internet and is
-// reached from here. It removes the guest unless keep is set.
+// reached from here. It removes the guest unless keep is set; a guest that it keeps is removed by the
+// next verification.
 func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, err error) {
-	err = d.onNode(ctx, func(ctx context.Context, _ infra.NodeOutput, h Node) error {
+	err = d.onNode(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
+		off, err := d.isOff(ctx, n, h)
+		if err != nil {
+			return err
+		}
+		if off {
+			return d.errOff(n)
+		}
 		acc, err := d.takeAccess(ctx, h)
 		if err != nil {
 			return err
@@ -53,13 +62,28 @@ func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, e
 			return err
 		}
 		cfg := verifyConfig(d.Cloud, h, acc)
-		cfg.Keep = keep
-		res.Login = cfg.User
+		if keep {
+			// The file has one guest's key: an Elastic IP, or a floating IP, comes back with another.
+			cfg.Keep, cfg.KnownHosts = true, d.Home.guestKnownHosts(d.Cloud.Name)
+			if err := os.Remove(cfg.KnownHosts); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
 		if res.Result, err = d.openStack().Verify(ctx, cfg, d.showVerify); err != nil || !res.Kept {
 			return err
 		}
-		res.KeyFile, err = d.keepKey(res.Key)
-		return err
+		key, err := d.keepKey(res.Key)
+		if err != nil {
+			return err
+		}
+		guest := []string{"ssh", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + cfg.KnownHosts}
+		if cfg.Inside {
+			node := d.login(n)
+			via := slices.Concat([]string{"ssh"}, node.Options(), []string{"-W", "%h:%p", node.Destination()})
+			guest = append(guest, "-o", "ProxyCommand="+commandLine(via))
+		}
+		res.SSH = commandLine(append(guest, cfg.User+"@"+res.ReachedAt().String()))
+		return nil
 	})
 	return res, err
 }
@@ -129,7 +153,7 @@ func verifyConfig(c *cloud.Cloud, h Node, acc access) verify.Config {
 func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spec, acc access, when When) (string,
 	error) {
 	if when == Never {
-		return "not now", nil
+		return "no (--verify=never)", nil
 	}
 	mark, err := verifiedMark(spec)
 	if err != nil {

@@ -32,6 +32,9 @@ const (
 	Done    State = "done"
 	Failed  State = "failed"
 	Skipped State = "skipped" // nothing to do, or not started
+	// Noted means that the step is under way and reports something, in Event.Note. Run itself does
+	// not send it.
+	Noted State = "note"
 )
 
 // Event reports a step's new state.
@@ -44,6 +47,7 @@ type Event struct {
 	// was not started because a need failed, it is that need.
 	After string
 	Err   error // of a failed step
+	Note  string
 }
 
 // Progress is called for every event, one at a time.

@@ -234,19 +234,19 @@ var driftCases = []struct {
 			ctx,
 			&ec2.ModifyVpcAttributeInput{VpcId: aws.String(d.id("vpc")), EnableDnsSupport: yes(false)},
 		))
-	}, "~ change vpc dns support and host names on"},
+	}, "~ change vpc: dns support and host names on"},
 	{"vpc", "enableDnsHostnames", mended, func(d *driftLab) {
 		d.done(d.api.ModifyVpcAttribute(
 			ctx,
 			&ec2.ModifyVpcAttributeInput{VpcId: aws.String(d.id("vpc")), EnableDnsHostnames: yes(false)},
 		))
-	}, "~ change vpc dns support and host names on"},
+	}, "~ change vpc: dns support and host names on"},
 	{
 		"vpc",
 		"tag `macaw:part`",
 		mended,
 		func(d *driftLab) { d.retag(d.id("vpc"), "x") },
-		"~ change tag macaw:part of vpc-",
+		"~ change tag: macaw:part of vpc-",
 	},
 	{"internet gateway", "attachment", mended, func(d *driftLab) {
 		for _, a := range d.seen.Addresses { // AWS detaches none while the VPC has public addresses
@@ -256,13 +256,13 @@ var driftCases = []struct {
 		}
 		d.done(d.api.DetachInternetGateway(ctx, &ec2.DetachInternetGatewayInput{
 			InternetGatewayId: aws.String(d.seen.InternetGateways[0].ID), VpcId: aws.String(d.id("vpc"))}))
-	}, "~ change internet gateway attached to the vpc"},
+	}, "~ change internet gateway: attached to the vpc"},
 	{"subnet", "mapPublicIpOnLaunch", mended, func(d *driftLab) {
 		d.modifySubnet("subnet/management", ec2.ModifySubnetAttributeInput{MapPublicIpOnLaunch: yes(true)})
-	}, "~ change subnet management gives no public addresses by itself"},
+	}, "~ change subnet: management gives no public addresses by itself"},
 	{"subnet", "assignIpv6AddressOnCreation", mended, func(d *driftLab) {
 		d.modifySubnet("subnet/provider", ec2.ModifySubnetAttributeInput{AssignIpv6AddressOnCreation: yes(true)})
-	}, "~ change subnet provider gives no IPv6 addresses by itself"},
+	}, "~ change subnet: provider gives no IPv6 addresses by itself"},
 	{"subnet", "CIDR reservation", mended, func(d *driftLab) {
 		d.done(d.api.DeleteSubnetCidrReservation(ctx, &ec2.DeleteSubnetCidrReservationInput{
 			SubnetCidrReservationId: aws.String(d.seen.Reservations[0].ID)}))
@@ -274,13 +274,13 @@ var driftCases = []struct {
 			ctx,
 			&ec2.DisassociateRouteTableInput{AssociationId: d.association(d.id("subnet/management"))},
 		))
-	}, "~ change subnet provider uses the route table"},
+	}, "~ change subnet: provider uses the route table"},
 	{
 		"subnet",
 		"tag `macaw:part`",
 		mended,
 		func(d *driftLab) { d.retag(d.id("subnet/provider"), "") },
-		"~ change tag macaw:part of subnet-",
+		"~ change tag: macaw:part of subnet-",
 	},
 	{"route table", "default routes", mended, func(d *driftLab) {
 		d.done(d.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{RouteTableId: d.table(),
@@ -291,7 +291,7 @@ var driftCases = []struct {
 			ctx,
 			&ec2.DeleteRouteInput{RouteTableId: d.table(), DestinationIpv6CidrBlock: aws.String(everywhere6)},
 		))
-	}, "~ change route 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway"},
+	}, "~ change route: 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway"},
 	{"route table", "other routes", shown, func(d *driftLab) {
 		d.done(d.api.CreateRoute(ctx, &ec2.CreateRouteInput{RouteTableId: d.table(),
 			DestinationCidrBlock: aws.String(
@@ -305,19 +305,19 @@ var driftCases = []struct {
 	{"security group", "inbound rules, missing", mended, func(d *driftLab) {
 		d.done(d.api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
 			GroupId: aws.String(d.id("security-group/provider")), IpPermissions: anyTraffic(everywhere)}))
-	}, "~ change security group provider allows everything from 0.0.0.0/0"},
+	}, "~ change security group: provider allows everything from 0.0.0.0/0"},
 	{"security group", "inbound rules, foreign", mended, func(d *driftLab) {
 		d.done(d.api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
 			GroupId: aws.String(d.id("security-group/management")), IpPermissions: anyTraffic("203.0.113.0/24")}))
-	}, "~ change security group management no longer allows everything from 203.0.113.0/24"},
+	}, "~ change security group: management no longer allows everything from 203.0.113.0/24"},
 	{"security group", "outbound rules, missing", mended, func(d *driftLab) {
 		d.done(d.api.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{
 			GroupId: aws.String(d.id("security-group/management")), IpPermissions: anyTraffic(everywhere)}))
-	}, "~ change security group management allows out everything to 0.0.0.0/0"},
+	}, "~ change security group: management allows out everything to 0.0.0.0/0"},
 	{"security group", "outbound rules, foreign", mended, func(d *driftLab) {
 		d.done(d.api.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{
 			GroupId: aws.String(d.id("security-group/provider")), IpPermissions: anyTraffic("203.0.113.0/24")}))
-	}, "~ change security group provider no longer allows out everything to 203.0.113.0/24"},
+	}, "~ change security group: provider no longer allows out everything to 203.0.113.0/24"},
 	{"key pair", "public key", shown, func(d *driftLab) {
 		d.done(d.api.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyName: aws.String("macaw-first")}))
 		d.done(d.api.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{KeyName: aws.String("macaw-first"),
@@ -329,7 +329,7 @@ var driftCases = []struct {
 	{"network interface", "source/destination check", mended, func(d *driftLab) {
 		d.modifyENI("eni/cloud-1/provider", ec2.ModifyNetworkInterfaceAttributeInput{SourceDestCheck: yes(false)})
 		d.modifyENI("eni/cloud-1/management", ec2.ModifyNetworkInterfaceAttributeInput{SourceDestCheck: yes(false)})
-	}, "~ change network interface provider of cloud-1 checks source and destination"},
+	}, "~ change network interface: provider of cloud-1 checks source and destination"},
 	{"network interface", "security groups", mended, func(d *driftLab) {
 		d.modifyENI(
 			"eni/cloud-1/management",
@@ -341,7 +341,7 @@ var driftCases = []struct {
 			"eni/cloud-1/provider",
 			ec2.ModifyNetworkInterfaceAttributeInput{Groups: []string{d.id("security-group/management")}},
 		)
-	}, "~ change network interface management of cloud-1 has security group management and no other"},
+	}, "~ change network interface: management of cloud-1 has security group management and no other"},
 	{"network interface", "DeleteOnTermination", mended, func(d *driftLab) {
 		d.modifyENI(
 			"eni/cloud-1/provider",
@@ -350,13 +350,13 @@ var driftCases = []struct {
 					d.eni("eni/cloud-1/provider").Attachment,
 				), DeleteOnTermination: aws.Bool(true)}},
 		)
-	}, "~ change network interface provider of cloud-1 outlives its instance"},
+	}, "~ change network interface: provider of cloud-1 outlives its instance"},
 	{"network interface", "secondary addresses", mended, func(d *driftLab) {
 		d.done(d.api.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{
 			NetworkInterfaceId: aws.String(
 				d.id("eni/cloud-1/provider"),
 			), PrivateIpAddresses: []string{"10.0.1.64"}}))
-	}, "~ change network interface provider of cloud-1 gets 10.0.1.64"},
+	}, "~ change network interface: provider of cloud-1 gets 10.0.1.64"},
 	{"network interface", "attachment", shown, func(d *driftLab) {
 		d.done(d.api.DetachNetworkInterface(ctx, &ec2.DetachNetworkInterfaceInput{
 			AttachmentId: aws.String(d.eni("eni/cloud-1/provider").Attachment), Force: aws.Bool(true)}))
@@ -372,40 +372,40 @@ var driftCases = []struct {
 		"tag `macaw:part`",
 		mended,
 		func(d *driftLab) { d.retag(d.id("eni/cloud-1/provider"), "") },
-		"~ change tag macaw:part of eni-",
+		"~ change tag: macaw:part of eni-",
 	},
 	{"elastic ip", "association", mended, func(d *driftLab) {
 		d.done(d.api.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllowReassociation: aws.Bool(true),
 			AllocationId: aws.String(
 				d.id("address/cloud-1/management"),
 			), NetworkInterfaceId: aws.String(d.id("eni/cloud-1/provider"))}))
-	}, "~ change elastic ip leads to 10.0.0.4, management of cloud-1"},
+	}, "~ change elastic ip: associated with 10.0.0.4, management of cloud-1"},
 	{
 		"elastic ip",
 		"tag `macaw:part`",
 		mended,
 		func(d *driftLab) { d.retag(d.id("address/provider/10.0.1.64"), "") },
-		"~ change tag macaw:part of eipalloc-",
+		"~ change tag: macaw:part of eipalloc-",
 	},
 	{"instance", "metadata: HttpTokens", mended, func(d *driftLab) {
 		d.metadata(ec2.ModifyInstanceMetadataOptionsInput{HttpTokens: types.HttpTokensStateOptional})
-	}, "~ change instance cloud-1 guards its metadata: tokens"},
+	}, "~ change instance: cloud-1 guards its metadata: tokens"},
 	{"instance", "metadata: HttpPutResponseHopLimit", mended, func(d *driftLab) {
 		d.metadata(ec2.ModifyInstanceMetadataOptionsInput{HttpPutResponseHopLimit: aws.Int32(64)})
-	}, "~ change instance cloud-1 guards its metadata: hop limit"},
+	}, "~ change instance: cloud-1 guards its metadata: hop limit"},
 	{"instance", "metadata: HttpEndpoint", mended, func(d *driftLab) {
 		d.metadata(ec2.ModifyInstanceMetadataOptionsInput{HttpEndpoint: types.InstanceMetadataEndpointStateDisabled})
-	}, "~ change instance cloud-1 guards its metadata: endpoint"},
+	}, "~ change instance: cloud-1 guards its metadata: endpoint"},
 	{"instance", "metadata: InstanceMetadataTags", mended, func(d *driftLab) {
 		d.metadata(ec2.ModifyInstanceMetadataOptionsInput{InstanceMetadataTags: types.InstanceMetadataTagsStateEnabled})
-	}, "~ change instance cloud-1 guards its metadata: tags in metadata"},
+	}, "~ change instance: cloud-1 guards its metadata: tags in metadata"},
 	{"instance", "instance profile, none", mended, func(d *driftLab) {
 		out := got(
 			d.api.DescribeIamInstanceProfileAssociations(ctx, &ec2.DescribeIamInstanceProfileAssociationsInput{}),
 		)
 		d.done(d.api.DisassociateIamInstanceProfile(ctx, &ec2.DisassociateIamInstanceProfileInput{
 			AssociationId: out.IamInstanceProfileAssociations[0].AssociationId}))
-	}, "~ change instance cloud-1 has the instance profile macaw-first-gateway-eu-central-1"},
+	}, "~ change instance: cloud-1 has the instance profile macaw-first-gateway-eu-central-1"},
 	{"instance", "instance profile, another", shown, func(d *driftLab) {
 		d.done(d.iam.CreateInstanceProfile(
 			ctx,
@@ -424,7 +424,7 @@ var driftCases = []struct {
 				InstanceInitiatedShutdownBehavior: &types.AttributeValue{Value: aws.String("terminate")},
 			},
 		)
-	}, "~ change instance cloud-1 survives a shutdown from inside"},
+	}, "~ change instance: cloud-1 survives a shutdown from inside"},
 	{"instance", "termination protection", shown, func(d *driftLab) {
 		d.modifyInstance(ec2.ModifyInstanceAttributeInput{DisableApiTermination: yes(true)})
 	},
@@ -464,7 +464,7 @@ var driftCases = []struct {
 		"tag `macaw:part`",
 		mended,
 		func(d *driftLab) { d.retag(d.instance(), "") },
-		"~ change tag macaw:part of i-",
+		"~ change tag: macaw:part of i-",
 	},
 	{"volume", "DeleteOnTermination", mended, func(d *driftLab) {
 		d.modifyInstance(
@@ -487,18 +487,18 @@ var driftCases = []struct {
 			PolicyName: aws.String(
 				"gateway",
 			), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)}))
-	}, "~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway"},
+	}, "~ change iam role: macaw-first-gateway-eu-central-1 has the rights of a gateway"},
 	{"iam role", "trust", mended, func(d *driftLab) {
 		d.done(d.iam.UpdateAssumeRolePolicy(
 			ctx,
 			&awsiam.UpdateAssumeRolePolicyInput{RoleName: aws.String(d.seen.Role.Name),
 				PolicyDocument: aws.String(strings.Replace(trust(labRegion).text(), "ec2.", "lambda.", 1))},
 		))
-	}, "~ change iam role macaw-first-gateway-eu-central-1 is for instances"},
+	}, "~ change iam role: macaw-first-gateway-eu-central-1 is for instances"},
 	{"instance profile", "role", mended, func(d *driftLab) {
 		d.done(d.iam.RemoveRoleFromInstanceProfile(ctx, &awsiam.RemoveRoleFromInstanceProfileInput{
 			InstanceProfileName: aws.String(d.seen.Profile.Name), RoleName: aws.String(d.seen.Role.Name)}))
-	}, "~ change instance profile macaw-first-gateway-eu-central-1 has the role"},
+	}, "~ change instance profile: macaw-first-gateway-eu-central-1 has the role"},
 }
 
 func (d *driftLab) start() {

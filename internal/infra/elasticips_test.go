@@ -62,7 +62,7 @@ func TestAddressesAreTheAgents(t *testing.T) {
 		got(l.root.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
 			NetworkInterfaceId: eni, PrivateIpAddresses: []string{"10.0.1.70"},
 		}))
-		if p := planOf(t, l, w); p != "~ change network interface provider of cloud-1 gives up 10.0.1.70\n" {
+		if p := planOf(t, l, w); p != "~ change network interface: provider of cloud-1 gives up 10.0.1.70\n" {
 			t.Errorf("%s: an address out of the range:\n%s", file, p)
 		}
 		takeDown(t, l, "first", pool...)

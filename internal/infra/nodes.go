@@ -128,6 +128,10 @@ func (b *up) instance(i int) error {
 		l.profile = gatewayName(b.c.Name, b.s.Region)
 		needs = append(needs, partProfile, partProfile+"/role")
 	}
+	// Once there is an instance, its agent may have ended an association, see agentsChoice.
+	for _, t := range b.targets() {
+		needs = append(needs, t.part+"/associate")
+	}
 	b.create(part, "instance", fmt.Sprintf("%s %s from %s", node.Name, node.Type, b.w.Image.ID),
 		runInstance(l), needs...)
 	b.guests(node, nil, false)
@@ -232,11 +236,27 @@ func (b *up) address(t target) *Address {
 func (b *up) associations() {
 	for _, t := range b.targets() {
 		a, eni := b.address(t), b.ids[t.eni]
-		if a != nil && eni != "" && a.Interface == eni && a.Private == t.private {
+		if a != nil && eni != "" && a.Interface == eni && a.Private == t.private || b.agentsChoice(a, t) {
 			continue
 		}
-		b.change(t.part+"/associate", "elastic ip", "leads to "+t.label, associateAddress(t),
+		b.change(t.part+"/associate", "elastic ip", "associated with "+t.label, associateAddress(t),
 			// Without an attached Internet gateway AWS returns Gateway.NotAttached.
 			t.part, t.eni, t.eni+"/assign", partAttachment)
 	}
+}
+
+// agentsChoice reports whether an Elastic IP is without an association because an agent may have
+// ended it: a tenant's tag asks for none or another. The agent also associates it again, when
+// Neutron uses the address without such a tag. Before the instance exists, and as long as the
+// address is not registered, there was no agent that could decide.
+func (b *up) agentsChoice(a *Address, t target) bool {
+	if a == nil || a.Interface != "" || a.Private != "" {
+		return false
+	}
+	for _, n := range b.s.Interfaces {
+		if n.ID == b.ids[t.eni] && n.ID != "" && slices.Contains(n.Secondary, t.private) {
+			return slices.ContainsFunc(b.s.Instances, func(i Instance) bool { return i.ID == n.Instance && i.live() })
+		}
+	}
+	return false
 }

@@ -17,7 +17,7 @@ type Outputs struct {
 // NodeOutput is a node's resources on AWS. Fields of missing resources are empty.
 type NodeOutput struct {
 	Name       string `json:"name"`
-	InstanceID string `json:"instanceId"`
+	InstanceID string `json:"instanceID"`
 	// ManagementAddress is the private address, ManagementPublic its Elastic IP.
 	ManagementAddress string      `json:"managementAddress"`
 	ManagementPublic  string      `json:"managementPublic"`

@@ -38,7 +38,17 @@ type Action struct {
 // String formats the action as a line of the plan.
 func (a Action) String() string {
 	sign := map[Verb]string{Create: "+", Change: "~", Start: "~", Stop: "~", Delete: "-"}[a.Verb]
-	return strings.TrimRight(fmt.Sprintf("%s %s %s %s", sign, a.Verb, a.Object, a.Detail), " ")
+	return sign + " " + a.Text()
+}
+
+// Text describes the action: "create route table", "start instance cloud-1". For a change, Detail is
+// what will be true: "change elastic ip: associated with 10.0.1.64".
+func (a Action) Text() string {
+	object := a.Object
+	if a.Verb == Change {
+		object += ":"
+	}
+	return strings.TrimRight(fmt.Sprintf("%s %s %s", a.Verb, object, a.Detail), " ")
 }
 
 // Drift is a difference that Macaw reports and leaves alone, because correcting it would destroy

@@ -12,34 +12,34 @@ import (
 )
 
 const everything = `+ create iam role macaw-first-gateway-eu-central-1
-~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway
+~ change iam role: macaw-first-gateway-eu-central-1 has the rights of a gateway
 + create instance profile macaw-first-gateway-eu-central-1
-~ change instance profile macaw-first-gateway-eu-central-1 has the role
+~ change instance profile: macaw-first-gateway-eu-central-1 has the role
 + create elastic ip for 10.0.0.4, management of cloud-1
 + create elastic ip for 10.0.1.64
 + create elastic ip for 10.0.1.65
 + create vpc 10.0.0.0/16
-~ change vpc dns support and host names on
+~ change vpc: dns support and host names on
 + create internet gateway
-~ change internet gateway attached to the vpc
+~ change internet gateway: attached to the vpc
 + create subnet management 10.0.0.0/24 in eu-central-1a
 + create subnet provider 10.0.1.0/24 in eu-central-1a
 + create address reservation 10.0.1.64/31 for neutron
 + create security group management
-~ change security group management allows everything from its own members; 22,80,443 from 198.51.100.1/32
+~ change security group: management allows everything from its own members; 22,80,443 from 198.51.100.1/32
 + create security group provider
-~ change security group provider allows everything from 0.0.0.0/0
+~ change security group: provider allows everything from 0.0.0.0/0
 + create key pair macaw-first
 + create network interface management of cloud-1 with 10.0.0.4
 + create network interface provider of cloud-1 with 10.0.1.4 and 10.0.1.64 to 10.0.1.65
+~ change elastic ip: associated with 10.0.0.4, management of cloud-1
+~ change elastic ip: associated with 10.0.1.64
+~ change elastic ip: associated with 10.0.1.65
 + create instance cloud-1 t3.xlarge from ami-0123456789abcdef0
 + create route table
 + create route 0.0.0.0/0 to the internet gateway
-~ change subnet management uses the route table
-~ change subnet provider uses the route table
-~ change elastic ip leads to 10.0.0.4, management of cloud-1
-~ change elastic ip leads to 10.0.1.64
-~ change elastic ip leads to 10.0.1.65
+~ change subnet: management uses the route table
+~ change subnet: provider uses the route table
 `
 
 // Each case takes a complete cloud, breaks something, and has the repair.
@@ -84,29 +84,39 @@ func TestPlanUp(t *testing.T) {
 				VPCs: []VPC{{ID: "vpc-1", Part: "vpc", CIDR: "10.0.0.0/16", DNSSupport: true}}}
 		}, strings.Replace(everything, "+ create vpc 10.0.0.0/16\n", "", 1)},
 		{"gateway not attached", func(s *Seen) { s.InternetGateways[0].VPC = "" },
-			"~ change internet gateway attached to the vpc\n"},
+			"~ change internet gateway: attached to the vpc\n"},
 		{"no route", func(s *Seen) { s.RouteTables[0].Default = "" }, "+ create route 0.0.0.0/0 to the internet gateway\n"},
 		{"route elsewhere", func(s *Seen) { s.RouteTables[0].Default = "igw-other" },
-			"~ change route 0.0.0.0/0 to the internet gateway\n"},
+			"~ change route: 0.0.0.0/0 to the internet gateway\n"},
 		{"blackhole", func(s *Seen) { s.RouteTables[0].Blackhole = true },
-			"~ change route 0.0.0.0/0 to the internet gateway\n"},
+			"~ change route: 0.0.0.0/0 to the internet gateway\n"},
 		{"subnet not associated", func(s *Seen) { s.RouteTables[0].Subnets = s.RouteTables[0].Subnets[:0] },
-			"~ change subnet management uses the route table\n~ change subnet provider uses the route table\n"},
+			"~ change subnet: management uses the route table\n~ change subnet: provider uses the route table\n"},
 		{"rule missing", func(s *Seen) {
 			g := group(s)
 			g.Ingress = slices.DeleteFunc(g.Ingress, func(r Rule) bool { return r.From == 443 })
 		},
-			"~ change security group management allows 443 from 198.51.100.1/32\n"},
+			"~ change security group: management allows 443 from 198.51.100.1/32\n"},
 		{"a hole", func(s *Seen) { g := group(s); g.Ingress = append(g.Ingress, Rule{"tcp", 3306, 3306, everywhere}) },
-			"~ change security group management no longer allows 3306 from 0.0.0.0/0\n"},
+			"~ change security group: management no longer allows 3306 from 0.0.0.0/0\n"},
 		{"secondary missing", func(s *Seen) { provider(s).Secondary = []string{"10.0.1.65"} },
-			"~ change network interface provider of cloud-1 gets 10.0.1.64\n"},
+			"~ change network interface: provider of cloud-1 gets 10.0.1.64\n"},
 		{"secondary too many", func(s *Seen) { n := provider(s); n.Secondary = append(n.Secondary, "10.0.1.70") },
-			"~ change network interface provider of cloud-1 gives up 10.0.1.70\n"},
-		{"not associated", func(s *Seen) { a := eip(s, "address/provider/10.0.1.64"); a.Interface, a.Private = "", "" },
-			"~ change elastic ip leads to 10.0.1.64\n"},
+			"~ change network interface: provider of cloud-1 gives up 10.0.1.70\n"},
+		{"management not associated", func(s *Seen) {
+			a := eip(s, "address/cloud-1/management")
+			a.Interface, a.Private = "", ""
+		}, "~ change elastic ip: associated with 10.0.0.4, management of cloud-1\n"},
+		// By the agent, for a tenant's tag elastic-ip-policy=none.
+		{"not associated", func(s *Seen) { a := eip(s, "address/provider/10.0.1.64"); a.Interface, a.Private = "", "" }, ""},
+		{"not associated, and not registered", func(s *Seen) {
+			a := eip(s, "address/provider/10.0.1.64")
+			a.Interface, a.Private = "", ""
+			provider(s).Secondary = []string{"10.0.1.65"}
+		}, "~ change network interface: provider of cloud-1 gets 10.0.1.64\n" +
+			"~ change elastic ip: associated with 10.0.1.64\n"},
 		{"associated elsewhere", func(s *Seen) { eip(s, "address/provider/10.0.1.64").Private = "10.0.1.65" },
-			"~ change elastic ip leads to 10.0.1.64\n"},
+			"~ change elastic ip: associated with 10.0.1.64\n"},
 		{"duplicate address", func(s *Seen) {
 			s.Addresses = append(s.Addresses,
 				Address{ID: "eipalloc-0", Part: "address/provider/10.0.1.64", Public: "198.51.100.99"})
@@ -122,30 +132,30 @@ func TestPlanUp(t *testing.T) {
 		{"a reservation of another type", func(s *Seen) { s.Reservations[0].Explicit = false },
 			"- delete address reservation 10.0.1.64/31\n+ create address reservation 10.0.1.64/31 for neutron\n"},
 		{"no role", func(s *Seen) { s.Role, s.Profile.Role = nil, "" },
-			"+ create iam role macaw-first-gateway-eu-central-1\n~ change iam role macaw-first-gateway-eu-central-1 has the " +
+			"+ create iam role macaw-first-gateway-eu-central-1\n~ change iam role: macaw-first-gateway-eu-central-1 has the " +
 				"rights of a gateway\n" +
-				"~ change instance profile macaw-first-gateway-eu-central-1 has the role\n"},
+				"~ change instance profile: macaw-first-gateway-eu-central-1 has the role\n"},
 		{"role without rights", func(s *Seen) { s.Role.Rights = "" },
-			"~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway\n"},
+			"~ change iam role: macaw-first-gateway-eu-central-1 has the rights of a gateway\n"},
 		{"role with more rights", func(s *Seen) {
 			s.Role.Rights = strings.Replace(s.Role.Rights, "ec2:AssociateAddress",
 				"ec2:*", 1)
 		},
-			"~ change iam role macaw-first-gateway-eu-central-1 has the rights of a gateway\n"},
+			"~ change iam role: macaw-first-gateway-eu-central-1 has the rights of a gateway\n"},
 		{"role for anybody", func(s *Seen) {
 			s.Role.Trust = strings.Replace(s.Role.Trust, "ec2.amazonaws.com", "lambda.amazonaws.com", 1)
 		},
-			"~ change iam role macaw-first-gateway-eu-central-1 is for instances\n"},
+			"~ change iam role: macaw-first-gateway-eu-central-1 is for instances\n"},
 		{"policies written otherwise", func(s *Seen) {
 			s.Role.Rights, s.Role.Trust = strings.ReplaceAll(s.Role.Rights, ",", ", \n"), strings.ReplaceAll(s.Role.Trust, ":{",
 				": {")
 		}, ""},
 		{"empty profile", func(s *Seen) { s.Profile.Role = "" },
-			"~ change instance profile macaw-first-gateway-eu-central-1 has the role\n"},
+			"~ change instance profile: macaw-first-gateway-eu-central-1 has the role\n"},
 		{"instance without profile", func(s *Seen) { s.Instances[0].Profile = InstanceProfile{} },
-			"~ change instance cloud-1 has the instance profile macaw-first-gateway-eu-central-1\n"},
+			"~ change instance: cloud-1 has the instance profile macaw-first-gateway-eu-central-1\n"},
 		{"profile made anew", func(s *Seen) { s.Profile.ID = "AIPA-new" },
-			"~ change instance cloud-1 has the instance profile macaw-first-gateway-eu-central-1\n"},
+			"~ change instance: cloud-1 has the instance profile macaw-first-gateway-eu-central-1\n"},
 		{"instance with another profile",
 			func(s *Seen) { s.Instances[0].Profile = InstanceProfile{ID: "AIPA-other", Name: "other"} },
 			"! instance cloud-1: its instance profile is other, not macaw-first-gateway-eu-central-1\n" +
@@ -208,8 +218,8 @@ func TestPlanIPv6(t *testing.T) {
 	}
 	in := func(s string) string { return strings.ReplaceAll(s, "P::", block.String()) }
 	const (
-		ofVPC       = "~ change vpc has an IPv6 block of Amazon's\n"
-		ofSubnet    = "~ change subnet provider has a /64 of the vpc's IPv6 block\n"
+		ofVPC       = "~ change vpc: has an IPv6 block of Amazon's\n"
+		ofSubnet    = "~ change subnet: provider has a /64 of the vpc's IPv6 block\n"
 		reservation = "+ create address reservation P::1:0/112 for neutron\n"
 	)
 	tests := []struct {
@@ -222,16 +232,17 @@ func TestPlanIPv6(t *testing.T) {
 			ofVPC+ofSubnet+"+ create address reservation 10.0.1.64/31 for neutron\n+ create address reservation of IPv6 for "+
 				"neutron\n",
 			"provider allows everything from 0.0.0.0/0\n", "provider allows everything from 0.0.0.0/0; everything from ::/0\n",
-			"+ create instance cloud-1", "~ change network interface provider of cloud-1 gets 2 IPv6 addresses\n+ create "+
-				"instance cloud-1",
+			"~ change elastic ip: associated with 10.0.0.4",
+			"~ change network interface: provider of cloud-1 gets 2 IPv6 addresses\n"+
+				"~ change elastic ip: associated with 10.0.0.4",
 			"+ create route 0.0.0.0/0 to the internet gateway\n",
 			"+ create route 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway\n",
 		).Replace(everything)},
 		{"all", func(*Seen) {}, ""},
 		{"an ENI made anew", func(s *Seen) { provider(s).IPv6 = nil },
-			"~ change network interface provider of cloud-1 gets P::1:0 P::1:1\n"},
+			"~ change network interface: provider of cloud-1 gets P::1:0 P::1:1\n"},
 		{"one address missing", func(s *Seen) { provider(s).IPv6 = provider(s).IPv6[1:] },
-			"~ change network interface provider of cloud-1 gets P::1:0\n"},
+			"~ change network interface: provider of cloud-1 gets P::1:0\n"},
 		{"one on another ENI", func(s *Seen) {
 			n := Interface{ID: "eni-2", Part: "eni/cloud-1/provider-2", Subnet: provider(s).Subnet, Groups: provider(s).Groups,
 				IPv6: provider(s).IPv6[:1]}
@@ -239,17 +250,17 @@ func TestPlanIPv6(t *testing.T) {
 			s.Interfaces = append(s.Interfaces, n)
 		}, ""},
 		{"one too many", func(s *Seen) { provider(s).IPv6 = append(provider(s).IPv6, block.Next().String()) },
-			"~ change network interface provider of cloud-1 gives up P::1\n"},
+			"~ change network interface: provider of cloud-1 gives up P::1\n"},
 		{"no reservation", func(s *Seen) {
 			s.Reservations = slices.DeleteFunc(s.Reservations, func(r Reservation) bool { return strings.Contains(r.CIDR, ":") })
 		}, reservation},
 		{"no route", func(s *Seen) { s.RouteTables[0].Default6 = "" }, "+ create route ::/0 to the internet gateway\n"},
-		{"blackhole", func(s *Seen) { s.RouteTables[0].Blackhole6 = true }, "~ change route ::/0 to the internet gateway\n"},
+		{"blackhole", func(s *Seen) { s.RouteTables[0].Blackhole6 = true }, "~ change route: ::/0 to the internet gateway\n"},
 		{"killed before the subnet's", func(s *Seen) {
 			subnet(s).IPv6 = Block{}
 			s.Reservations = slices.DeleteFunc(s.Reservations, func(r Reservation) bool { return strings.Contains(r.CIDR, ":") })
 			provider(s).IPv6 = nil
-		}, ofSubnet + "+ create address reservation of IPv6 for neutron\n~ change network interface provider of cloud-1 " +
+		}, ofSubnet + "+ create address reservation of IPv6 for neutron\n~ change network interface: provider of cloud-1 " +
 			"gets 2 IPv6 addresses\n"},
 	}
 	for _, tt := range tests {
@@ -306,7 +317,9 @@ func TestPlanJSON(t *testing.T) {
 	for _, a := range got.Actions {
 		if a.ID == "instance/cloud-1" {
 			if diff := cmp.Diff([]string{"eni/cloud-1/management", "eni/cloud-1/provider", "key-pair", "instance-profile",
-				"instance-profile/role"}, a.Needs); diff != "" {
+				"instance-profile/role", "address/cloud-1/management/associate", "address/provider/10.0.1.64/associate",
+				"address/provider/10.0.1.65/associate", "address/provider/10.0.1.66/associate",
+				"address/provider/10.0.1.67/associate"}, a.Needs); diff != "" {
 				t.Errorf("needs, -want +got:\n%s", diff)
 			}
 		}

@@ -124,28 +124,28 @@ func TestPlanRestart(t *testing.T) {
 				"it on\n" + hint +
 				"cloud-1, KVM false: guests are emulated, which is slow, while nested virtualization is off on m8i.xlarge\n"},
 		{"off, restart", "m8i.xlarge", off, true,
-			"~ stop instance cloud-1\n~ change instance cloud-1 has nested virtualization on\n~ start instance cloud-1\n" +
+			"~ stop instance cloud-1\n~ change instance: cloud-1 has nested virtualization on\n~ start instance cloud-1\n" +
 				kvm},
 		{"off, killed after the stop", "m8i.xlarge", func(i *Instance) { i.Nested, i.State = false, "stopped" }, false,
-			"~ change instance cloud-1 has nested virtualization on\n~ start instance cloud-1\n" + kvm},
+			"~ change instance: cloud-1 has nested virtualization on\n~ start instance cloud-1\n" + kvm},
 		{"off, starting", "m8i.xlarge", func(i *Instance) { i.Nested, i.State = false, "pending" }, true,
-			"~ stop instance cloud-1\n~ change instance cloud-1 has nested virtualization on\n~ start instance cloud-1\n" +
+			"~ stop instance cloud-1\n~ change instance: cloud-1 has nested virtualization on\n~ start instance cloud-1\n" +
 				kvm},
 		{"another type", "t3.xlarge", func(*Instance) {}, false,
 			"! instance cloud-1: its type is m8i.xlarge, the file says t3.xlarge; macaw up --restart changes it\n" +
 				hint + kvm},
 		{"another type, restart", "t3.xlarge", func(*Instance) {}, true,
-			"~ stop instance cloud-1\n~ change instance cloud-1 has nested virtualization off\n" +
-				"~ change instance cloud-1 becomes t3.xlarge\n~ start instance cloud-1\n" + emulated},
+			"~ stop instance cloud-1\n~ change instance: cloud-1 has nested virtualization off\n" +
+				"~ change instance: cloud-1 becomes t3.xlarge\n~ start instance cloud-1\n" + emulated},
 		{"to nesting", "m8i.xlarge", func(i *Instance) { i.Type, i.Nested = "t3.xlarge", false }, false,
 			"! instance cloud-1: its type is t3.xlarge, the file says m8i.xlarge; macaw up --restart changes it\n" +
 				hint + emulated},
 		{"to nesting, restart", "m8i.xlarge", func(i *Instance) { i.Type, i.Nested = "t3.xlarge", false }, true,
-			"~ stop instance cloud-1\n~ change instance cloud-1 becomes m8i.xlarge\n" +
-				"~ change instance cloud-1 has nested virtualization on\n~ start instance cloud-1\n" + kvm},
+			"~ stop instance cloud-1\n~ change instance: cloud-1 becomes m8i.xlarge\n" +
+				"~ change instance: cloud-1 has nested virtualization on\n~ start instance cloud-1\n" + kvm},
 		{"to metal, restart", "c5.metal", func(*Instance) {}, true,
-			"~ stop instance cloud-1\n~ change instance cloud-1 has nested virtualization off\n" +
-				"~ change instance cloud-1 becomes c5.metal\n~ start instance cloud-1\n" +
+			"~ stop instance cloud-1\n~ change instance: cloud-1 has nested virtualization off\n" +
+				"~ change instance: cloud-1 becomes c5.metal\n~ start instance cloud-1\n" +
 				"cloud-1, KVM true: guests run under KVM: c5.metal is bare metal\n"},
 		{"a type of which nothing is known", "m7i.large",
 			func(i *Instance) { i.Type = "m7i.large" }, true, ""},

@@ -70,6 +70,9 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	for i := range b.c.Nodes {
 		b.interfaces(i)
 		b.ipv6Addresses(i)
+	}
+	b.associations()
+	for i := range b.c.Nodes {
 		if err := b.instance(i); err != nil {
 			return nil, err
 		}
@@ -77,7 +80,6 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	b.agentsInterfaces()
 	b.routes()
 	b.releaseIPv6()
-	b.associations()
 	b.leftovers()
 	for _, restart := range b.restarts {
 		restart()

@@ -5,6 +5,7 @@ package neutron
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -328,6 +329,22 @@ func TestAddForwardRefused(t *testing.T) {
 	if want := "forwarding 10.20.1.50:522/tcp to guest web-1: Cannot create port forwarding (HTTP 409)"; err == nil ||
 		err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// A full network is an error that callers can tell from others.
+func TestAddForwardExhausted(t *testing.T) {
+	c := newForwardCloud(t)
+	c.written = nil
+	for kind, want := range map[string]bool{
+		"IpAddressGenerationFailure": true, "ExternalIpAddressExhausted": true, "OverQuota": false,
+	} {
+		c.status["POST /floatingips"] = http.StatusConflict
+		c.answers["POST /floatingips"] = `{"NeutronError": {"type": "` + kind + `", "message": "No", "detail": ""}}`
+		_, _, err := c.AddForward(context.Background(), wantForward(t, "522", "web-1", "22", "tcp"))
+		if err == nil || errors.Is(err, ErrExhausted) != want {
+			t.Errorf("%s: %v", kind, err)
+		}
 	}
 }
 

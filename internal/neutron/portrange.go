@@ -9,7 +9,10 @@ import (
 )
 
 // PortRange is one TCP or UDP port, or a range.
-type PortRange struct{ First, Last uint16 }
+type PortRange struct {
+	First uint16 `json:"first"`
+	Last  uint16 `json:"last"`
+}
 
 // ParsePortRange parses "22" or "8000-8010".
 func ParsePortRange(s string) (PortRange, error) {
@@ -34,15 +37,6 @@ func (r PortRange) String() string {
 		return strconv.Itoa(int(r.First))
 	}
 	return fmt.Sprintf("%d-%d", r.First, r.Last)
-}
-
-// MarshalText is String, for JSON.
-func (r PortRange) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
-
-// UnmarshalText is ParsePortRange, for JSON.
-func (r *PortRange) UnmarshalText(b []byte) (err error) {
-	*r, err = ParsePortRange(string(b))
-	return err
 }
 
 // Len returns the number of ports.

@@ -29,6 +29,7 @@ type node struct {
 	files   []file
 	root    string
 	run     runner
+	note    func(step, text string) // reports something about a step under way
 }
 
 // Apply makes this machine the node that spec describes, and returns when its services answer. It

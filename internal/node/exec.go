@@ -18,7 +18,12 @@ type command struct {
 	Args  []string
 	Env   []string
 	Stdin string
+	// Status, if not nil, is called now and then, while the command runs, with the last line that
+	// it has written to file descriptor statusFD.
+	Status func(line string)
 }
+
+const statusFD = 4
 
 // runner runs a command and returns its standard output.
 type runner func(context.Context, command) (string, error)
@@ -36,6 +41,13 @@ func execute(ctx context.Context, held *os.File, c command) (string, error) {
 	cmd.ExtraFiles = []*os.File{held}
 	if c.Stdin != "" {
 		cmd.Stdin = strings.NewReader(c.Stdin)
+	}
+	if c.Status != nil {
+		stop, err := followStatus(cmd, c.Status, statusEvery)
+		if err != nil {
+			return "", err
+		}
+		defer stop()
 	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -56,7 +56,11 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 	if installed("/") {
 		return nil
 	}
-	n := &node{root: "/", run: executor(held)}
+	n := &node{root: "/", run: executor(held), note: func(step, text string) {
+		if progress != nil {
+			progress(Event{Step: step, State: Noted, Note: text})
+		}
+	}}
 	return runGraph(ctx, []graph.Step{
 		{Name: "packages", Run: n.installPackages},
 		{Name: "units", Needs: []string{"packages"}, Run: n.disableUnits},
@@ -86,11 +90,19 @@ func (n *node) installPackages(ctx context.Context) error {
 	// dpkg need not fsync each file: everything is synced once before the stamp marks this step as
 	// complete. A machine that loses power earlier has no cloud yet, and is made anew.
 	options := []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o",
-		"Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300"}
+		"Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300",
+		"-o", fmt.Sprintf("APT::Status-Fd=%d", statusFD)}
 	for _, c := range []command{
 		{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env},
 		{Args: []string{"apt-get", "update", "-o", "DPkg::Lock::Timeout=300"}, Env: env},
-		{Args: append(append([]string{"apt-get", "install"}, options...), nodeapi.Packages()...), Env: env},
+		{
+			Args: append(append([]string{"apt-get", "install"}, options...), nodeapi.Packages()...), Env: env,
+			Status: func(line string) {
+				if text := describeStatus(line); text != "" {
+					n.note("packages", text)
+				}
+			},
+		},
 	} {
 		if _, err := n.run(ctx, c); err != nil {
 			return fmt.Errorf("installing packages: %w", err)

@@ -17,4 +17,5 @@ const (
 	Done    = graph.Done
 	Failed  = graph.Failed
 	Skipped = graph.Skipped
+	Noted   = graph.Noted
 )

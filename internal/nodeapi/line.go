@@ -13,11 +13,13 @@ const (
 	Skipped State = "skipped" // nothing to do, or a step it needs has failed
 )
 
-// Line is a line of a job's log: the start or end of a step or, in the last line, the job's result.
+// Line is a line of a job's log: the start or end of a step, a note or, in the last line, the job's
+// result.
 type Line struct {
 	Step   string `json:"step,omitempty"`
 	State  State  `json:"state,omitempty"`
 	Error  string `json:"error,omitempty"`
+	Note   string `json:"note,omitempty"`   // about a step under way; in a line without Step
 	Result string `json:"result,omitempty"` // ResultOK or ResultFailed
 }
 

@@ -13,7 +13,7 @@ import (
 // Status is a gateway's current state, for display and as JSON.
 type Status struct {
 	Mode     string           `json:"mode"` // ModeTranslate or ModeOff
-	PinDir   string           `json:"pin_dir"`
+	PinDir   string           `json:"pinDir"`
 	Entries  []Entry          `json:"entries"`
 	Counters map[string]Count `json:"counters"` // by reason; every one, zero ones too
 	// Report is the agent's last report; nil if it has not finished a pass since the machine

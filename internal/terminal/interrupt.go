@@ -57,6 +57,8 @@ const (
 	service = "service"
 	// afterSignal is what to do after an interruption, if not to run the same command again.
 	afterSignal = "afterSignal"
+	// textOnly is a command without a result that could be JSON.
+	textOnly = "textOnly"
 )
 
 // Service marks a command that runs under a supervisor.
@@ -72,6 +74,10 @@ func ReadOnly(cmd *cobra.Command) *cobra.Command {
 func AfterSignal(cmd *cobra.Command, text string) *cobra.Command {
 	return annotate(cmd, afterSignal, text)
 }
+
+// TextOnly marks a command that has no result to print as JSON: it becomes another program, or its
+// output has a format of its own. --output json is an error then.
+func TextOnly(cmd *cobra.Command) *cobra.Command { return annotate(cmd, textOnly, "yes") }
 
 func annotate(cmd *cobra.Command, key, value string) *cobra.Command {
 	if cmd.Annotations == nil {

@@ -30,7 +30,7 @@ type Steps struct {
 type Timing struct {
 	Phase   string  `json:"phase"`
 	Step    string  `json:"step"`
-	Start   float64 `json:"start_seconds"` // since the command began
+	Start   float64 `json:"startSeconds"` // since the command began
 	Seconds float64 `json:"seconds"`
 }
 

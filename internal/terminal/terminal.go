@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"macaw.example/internal/hint"
 )
 
 // Terminal has the output of a program's commands, and their common flags.
@@ -41,6 +43,10 @@ func (t *Terminal) Flags(root *cobra.Command) {
 		t.running.Store(cmd)
 		if t.Output != "text" && t.Output != "json" {
 			return Usage(fmt.Errorf("--output %q: want text or json", t.Output))
+		}
+		if t.JSON() && cmd.Annotations[textOnly] != "" {
+			return hint.With(Usage(fmt.Errorf("%s has no result to print as JSON", cmd.CommandPath())),
+				"leave --output out")
 		}
 		return nil
 	}
@@ -96,14 +102,15 @@ func (t *Terminal) Run(ctx context.Context, root *cobra.Command, args []string) 
 // JSON reports whether the result is to be printed as JSON.
 func (t *Terminal) JSON() bool { return t.Output == "json" }
 
-// Print writes the result of a command: v as JSON, or text's output.
+// Print writes the result of a command: v as JSON, or text's output. In JSON a list without elements
+// is [], never null.
 func (t *Terminal) Print(v any, text func(io.Writer) error) error {
 	if !t.JSON() {
 		return text(t.Stdout)
 	}
 	e := json.NewEncoder(t.Stdout)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	return e.Encode(withLists(v))
 }
 
 // Steps returns the command's Steps.

@@ -60,6 +60,9 @@ func wrongArguments(cmd *cobra.Command, args []string, check cobra.PositionalArg
 func unknownCommand(parent *cobra.Command, name string) error {
 	err := Usage(fmt.Errorf("unknown command %q for %q", name, parent.CommandPath()))
 	parent.SuggestionsMinimumDistance = 2 // edit distance, as in cobra's own suggestions
+	if len(name) < 6 {                    // two letters of a short word make another one
+		parent.SuggestionsMinimumDistance = 1
+	}
 	if near := parent.SuggestionsFor(name); len(near) > 0 {
 		return hint.With(err, "did you mean %s %s?", parent.CommandPath(), strings.Join(near, ", or "))
 	}

@@ -97,8 +97,9 @@ func (t *tenant) connect(ctx context.Context, c Config) error {
 		Address: net.JoinHostPort(at.String(), "22"), User: t.user, AsUser: true, Key: t.signer, Dial: c.Dial,
 		// The guest has just been made, with an unknown host key, and accepts ours when it has
 		// booted.
-		AnyHostKey: true, NewUntil: time.Now().Add(c.Patience),
-		Times: host.Times{Connect: 2 * time.Second, Pause: 200 * time.Millisecond, Handshake: 10 * time.Second},
+		AnyHostKey: c.KnownHosts == "", HostKeys: host.HostKeys{Path: c.KnownHosts}, Identity: at.String(),
+		NewUntil: time.Now().Add(c.Patience),
+		Times:    host.Times{Connect: 2 * time.Second, Pause: 200 * time.Millisecond, Handshake: 10 * time.Second},
 	}, nil)
 	t.guest = guest
 	return err

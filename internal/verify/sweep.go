@@ -20,16 +20,40 @@ import (
 	"github.com/gophercloud/gophercloud/v2/pagination"
 )
 
+// projectsOf returns the projects of runs: one, or two after a call that was repeated.
+func (s *session) projectsOf(ctx context.Context, name string) ([]projects.Project, error) {
+	found, err := list(ctx, projects.List(s.identity, projects.ListOpts{Name: name}), projects.ExtractProjects)
+	if err != nil {
+		return nil, fmt.Errorf("finding project %s: %w", name, err)
+	}
+	return found, nil
+}
+
+// usersOf returns the users of runs.
+func (s *session) usersOf(ctx context.Context, name string) ([]users.User, error) {
+	found, err := list(ctx, users.List(s.identity, users.ListOpts{Name: name}), users.ExtractUsers)
+	if err != nil {
+		return nil, fmt.Errorf("finding user %s: %w", name, err)
+	}
+	return found, nil
+}
+
+// remains reports whether sweep has something to remove.
+func (s *session) remains(ctx context.Context, name string) (bool, error) {
+	found, err := s.projectsOf(ctx, name)
+	if err != nil || len(found) > 0 {
+		return err == nil, err
+	}
+	people, err := s.usersOf(ctx, name)
+	return len(people) > 0, err
+}
+
 // sweep removes a run's project with everything in it, in the order that Nova and Neutron require.
 // A missing project is no error.
 func (s *session) sweep(ctx context.Context, name string) error {
-	page, err := projects.List(s.identity, projects.ListOpts{Name: name}).AllPages(ctx)
+	found, err := s.projectsOf(ctx, name)
 	if err != nil {
-		return fmt.Errorf("finding project %s: %w", name, err)
-	}
-	found, err := projects.ExtractProjects(page)
-	if err != nil {
-		return fmt.Errorf("finding project %s: %w", name, err)
+		return err
 	}
 	for _, p := range found {
 		if err := s.empty(ctx, p.ID); err != nil {
@@ -38,13 +62,9 @@ func (s *session) sweep(ctx context.Context, name string) error {
 	}
 	// The user goes first: its key pair goes with it, and the next sweep finds the remains by the
 	// project.
-	upage, err := users.List(s.identity, users.ListOpts{Name: name}).AllPages(ctx)
+	people, err := s.usersOf(ctx, name)
 	if err != nil {
-		return fmt.Errorf("finding user %s: %w", name, err)
-	}
-	people, err := users.ExtractUsers(upage)
-	if err != nil {
-		return fmt.Errorf("finding user %s: %w", name, err)
+		return err
 	}
 	for _, u := range people {
 		if err := gone(users.Delete(ctx, s.identity, u.ID).ExtractErr()); err != nil {

@@ -34,8 +34,11 @@ type Config struct {
 	Name string
 	// CIDR is the guest's network.
 	CIDR netip.Prefix
-	// Keep leaves everything in place afterwards.
+	// Keep leaves everything in place afterwards, until the next run with this name.
 	Keep bool
+	// KnownHosts is a file that gets the guest's host key, under the address at which the guest was
+	// reached; empty for none.
+	KnownHosts string
 	// Patience bounds each wait for the cloud or the guest.
 	Patience time.Duration
 }
@@ -47,14 +50,14 @@ type Step func(what string) (done func(error))
 type Result struct {
 	Project    string     `json:"project"`
 	Guest      string     `json:"guest"`
-	FloatingIP netip.Addr `json:"floating_ip"`
-	ElasticIP  netip.Addr `json:"elastic_ip,omitzero"` // zero if floating IPs have none
+	FloatingIP netip.Addr `json:"floatingIP"`
+	ElasticIP  netip.Addr `json:"elasticIP,omitzero"` // zero if floating IPs have none
 	Kept       bool       `json:"kept"`
 	// Key is the guest's private SSH key; empty unless the guest was kept.
 	Key []byte `json:"-"`
 }
 
-// Run verifies the cloud. It first removes the remains of an interrupted run. Unless cfg.Keep is
+// Run verifies the cloud. It first removes the remains of an earlier run. Unless cfg.Keep is
 // set, it removes what it has made, also after a failure.
 func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 	do := func(what string, fn func() error) error {
@@ -67,7 +70,7 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		return nil
 	}
 	var admin *session
-	err = do("log in", func() (err error) {
+	err = do(stepLogIn, func() (err error) {
 		admin, err = login(ctx, cfg.Auth)
 		return err
 	})
@@ -75,11 +78,17 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		return Result{}, err
 	}
 	sweep := func(ctx context.Context) error { return admin.sweep(ctx, cfg.Name) }
-	var t *tenant
-	err = do("project, network, router and guest asked for", func() (err error) {
-		if err := sweep(ctx); err != nil {
-			return err
+	remains, err := admin.remains(ctx, cfg.Name)
+	if err != nil {
+		return Result{}, fmt.Errorf("looking for the guest of an earlier verify: %w", err)
+	}
+	if remains {
+		if err := do(stepRemoveEarlier, func() error { return sweep(ctx) }); err != nil {
+			return Result{}, err
 		}
+	}
+	var t *tenant
+	err = do(stepBuild, func() (err error) {
 		t, err = admin.tenant(ctx, cfg)
 		if err != nil {
 			return err
@@ -100,7 +109,7 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		}
 		clean, cancel := within(context.WithoutCancel(ctx), limit)
 		defer cancel()
-		err = errors.Join(err, do("remove what was made", func() error { return sweep(clean) }))
+		err = errors.Join(err, do(stepRemove, func() error { return sweep(clean) }))
 	}()
 	if err != nil {
 		return Result{}, err
@@ -121,6 +130,15 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 	}
 	return res, nil
 }
+
+// The steps of a run besides its checks. stepRemoveEarlier is for a run that kept its guest, or was
+// interrupted.
+const (
+	stepLogIn         = "log in"
+	stepRemoveEarlier = "remove the guest of an earlier verify"
+	stepBuild         = "project, network, router and guest asked for"
+	stepRemove        = "remove what was made"
+)
 
 // afterEnd is how long the removal may take when the run was interrupted.
 const afterEnd = 5 * time.Second

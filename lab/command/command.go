@@ -38,8 +38,8 @@ func New(t *terminal.Terminal, name string, o lab.Options) *cobra.Command {
 	}
 	cmd.AddCommand(
 		c.upCommand(), c.downCommand(), terminal.ReadOnly(c.statusCommand()), terminal.ReadOnly(c.envCommand()),
-		c.sshCommand(), c.rebootCommand(), c.accountCommand(),
-		terminal.ReadOnly(c.dropsCommand()), c.faultCommand(), terminal.ReadOnly(c.pcapCommand()),
+		terminal.TextOnly(c.sshCommand()), c.rebootCommand(), c.accountCommand(),
+		terminal.ReadOnly(c.dropsCommand()), c.faultCommand(), terminal.TextOnly(terminal.ReadOnly(c.pcapCommand())),
 		terminal.ReadOnly(c.flowsCommand()), c.conformCommand(),
 		terminal.Service(c.daemonCommand()), terminal.Service(c.machineCommand()),
 	)

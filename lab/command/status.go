@@ -18,6 +18,8 @@ import (
 	"macaw.example/internal/terminal"
 	"macaw.example/lab"
 	"macaw.example/lab/internal/control"
+	"macaw.example/lab/internal/daemon"
+	"macaw.example/lab/internal/faults"
 )
 
 func (c *commands) statusCommand() *cobra.Command {
@@ -27,7 +29,8 @@ func (c *commands) statusCommand() *cobra.Command {
 		Long: `Show what is in the lab: each VPC with its machines, their network interfaces,
 the private addresses registered on them and the Elastic IP of each; then the
 unattached network interfaces and the unassociated Elastic IPs. For a machine that
-does not reach its intended state, it shows the step that hangs, and the reason.`,
+does not reach its intended state, it shows the step that hangs, and the reason; for
+one without power, or an interface that is down, the fault.`,
 		Example: "  macaw lab status\n  macaw lab status --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -56,14 +59,14 @@ type status struct {
 	Endpoint string    `json:"endpoint"`
 	Region   string    `json:"region"`
 	VPCs     []labVPC  `json:"vpcs"`
-	Free     []labFree `json:"unassociated_elastic_ips"`
+	Free     []labFree `json:"unassociatedElasticIPs"`
 }
 
 type labVPC struct {
 	ID              string       `json:"id"`
 	Name            string       `json:"name,omitempty"`
 	CIDRs           []string     `json:"cidrs"`
-	InternetGateway string       `json:"internet_gateway,omitempty"`
+	InternetGateway string       `json:"internetGateway,omitempty"`
 	Subnets         []labSubnet  `json:"subnets"`
 	Machines        []labMachine `json:"machines"`
 	// ENIs are the unattached ones.
@@ -86,29 +89,33 @@ type labMachine struct {
 	Zone  string `json:"zone"`
 	// Task is work on the machine that takes long or has failed.
 	Task *control.Task `json:"task,omitempty"`
-	ENIs []labENI      `json:"enis"`
+	// Fault is the name of a fault that has taken its power: power-off or zone-down.
+	Fault string   `json:"fault,omitempty"`
+	ENIs  []labENI `json:"enis"`
 }
 
 type labENI struct {
-	ID              string       `json:"id"`
-	Kind            string       `json:"kind"` // interface or nat_gateway
-	Description     string       `json:"description,omitempty"`
-	Device          *int32       `json:"device,omitempty"`
-	MAC             string       `json:"mac"`
-	Subnet          string       `json:"subnet"`
-	SourceDestCheck bool         `json:"source_dest_check"`
-	Addresses       []labAddress `json:"addresses"`
+	ID              string `json:"id"`
+	Kind            string `json:"kind"` // interface or nat_gateway
+	Description     string `json:"description,omitempty"`
+	Device          *int32 `json:"device,omitempty"`
+	MAC             string `json:"mac"`
+	Subnet          string `json:"subnet"`
+	SourceDestCheck bool   `json:"sourceDestCheck"`
+	// Fault is nic-down if that fault is on.
+	Fault     string       `json:"fault,omitempty"`
+	Addresses []labAddress `json:"addresses"`
 }
 
 type labAddress struct {
 	Private   string `json:"private"` // an address or a delegated prefix
 	Primary   bool   `json:"primary,omitempty"`
-	ElasticIP string `json:"elastic_ip,omitempty"`
+	ElasticIP string `json:"elasticIP,omitempty"`
 }
 
 type labFree struct {
-	ElasticIP    string `json:"elastic_ip"`
-	AllocationID string `json:"allocation_id"`
+	ElasticIP    string `json:"elasticIP"`
+	AllocationID string `json:"allocationID"`
 	Name         string `json:"name,omitempty"`
 }
 
@@ -156,9 +163,13 @@ func readStatus(ctx context.Context, api *ec2.Client) (status, error) {
 	return st, nil
 }
 
-// note adds the daemon's unfinished work on each machine, which the EC2 API does not show.
-// Errors are ignored: the rest of the status is useful without it.
+// note adds what the EC2 API does not show: the daemon's unfinished work on each machine, and the
+// faults that have taken a machine or an interface down. Errors are ignored: the rest of the status
+// is useful without it.
 func (st status) note(ctx context.Context) {
+	if plan, err := daemon.ReadFaults(ctx); err == nil {
+		st.noteFaults(plan)
+	}
 	tasks, err := control.SlowTasks(ctx)
 	if err != nil {
 		return
@@ -169,6 +180,33 @@ func (st status) note(ctx context.Context) {
 				if v.Machines[i].ID == t.Instance {
 					v.Machines[i].Task = &t
 				}
+			}
+		}
+	}
+}
+
+// noteFaults marks the machines and interfaces that faults have taken down.
+func (st status) noteFaults(plan faults.Plan) {
+	on := func(name, target string) bool {
+		return slices.ContainsFunc(plan.Faults, func(f faults.Fault) bool { return f.Name == name && f.Target == target })
+	}
+	mark := func(enis []labENI) {
+		for i := range enis {
+			if on(faults.NICDown, enis[i].ID) {
+				enis[i].Fault = faults.NICDown
+			}
+		}
+	}
+	for _, v := range st.VPCs {
+		mark(v.ENIs)
+		for i := range v.Machines {
+			m := &v.Machines[i]
+			mark(m.ENIs)
+			switch {
+			case on(faults.PowerOff, m.ID):
+				m.Fault = faults.PowerOff
+			case on(faults.ZoneDown, m.Zone):
+				m.Fault = faults.ZoneDown
 			}
 		}
 	}
@@ -273,6 +311,9 @@ func (v labVPC) node() terminal.Tree {
 	}
 	for _, m := range v.Machines {
 		n := terminal.Tree{Text: join(m.ID, m.Name, m.State, m.Type, m.Zone, m.Image)}
+		if m.Fault != "" {
+			n.Add(terminal.Tree{Text: "no power: fault " + m.Fault})
+		}
 		if m.Task != nil {
 			n.Add(terminal.Tree{Text: m.Task.String()})
 		}
@@ -298,6 +339,9 @@ func (e labENI) node() terminal.Tree {
 	words = append(words, e.MAC, e.Subnet)
 	if !e.SourceDestCheck {
 		words = append(words, "no source/dest check")
+	}
+	if e.Fault != "" {
+		words = append(words, "down: fault "+e.Fault)
 	}
 	n := terminal.Tree{Text: join(append(words, e.Description)...)}
 	for _, address := range e.Addresses {

@@ -55,6 +55,16 @@ stay.`,
 	return cmd
 }
 
+// down is the result of down.
+type down struct {
+	Purged bool `json:"purged"` // images too
+}
+
+// rebooted is the result of reboot.
+type rebooted struct {
+	Instance string `json:"instance"` // ID
+}
+
 func (c *commands) downCommand() *cobra.Command {
 	var purge bool
 	cmd := &cobra.Command{
@@ -66,9 +76,19 @@ removes them too.`,
 		Example: "  macaw lab down\n  macaw lab down --purge",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			steps := c.Steps()
-			return steps.Do("lab", "remove machines, namespaces, mounts and routes", func() error {
+			err := c.Steps().Do("lab", "remove machines, namespaces, mounts and routes", func() error {
 				return lab.Down(cmd.Context(), purge)
+			})
+			if err != nil {
+				return err
+			}
+			return c.Print(down{purge}, func(w io.Writer) error {
+				text := "The lab is down; its images stay."
+				if purge {
+					text = "The lab is down, and its images are removed."
+				}
+				_, err := fmt.Fprintln(w, text)
+				return err
 			})
 		},
 	}
@@ -87,17 +107,32 @@ func (c *commands) rebootCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.Steps().Do("lab", "reboot "+id, func() error { return reboot(cmd.Context(), api, id) })
+			err = c.Steps().Do("lab", "reboot "+id, func() error { return reboot(cmd.Context(), api, id) })
+			if err != nil {
+				return err
+			}
+			return c.Print(rebooted{id}, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "Machine %s is rebooting.\n", id)
+				return err
+			})
 		},
 	}
 }
 
 func (c *commands) envCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "env",
-		Short:   "Print the environment variables with which AWS tools use the lab",
-		Example: "  eval \"$(macaw lab env)\"\n  aws ec2 describe-instances",
-		Args:    cobra.NoArgs,
+		Use:   "env",
+		Short: "Print the environment variables with which AWS tools use the lab",
+		Long: `Print shell commands that point AWS tools at the lab: its endpoint, its region and the
+account's credentials.
+
+AWS CLI reads AWS_ENDPOINT_URL from version 2.13.0 on, or 1.29.0; Debian 12 has an
+older one, which needs --endpoint-url "$AWS_ENDPOINT_URL" in each command. The lab
+serves EC2, IAM, STS, Systems Manager's public parameters and Service Quotas.`,
+		Example: `  eval "$(macaw lab env)"
+  aws ec2 describe-instances
+  aws --endpoint-url "$AWS_ENDPOINT_URL" ec2 describe-instances   # with an old AWS CLI`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			l, err := lab.Saved()
 			if err != nil {

@@ -31,6 +31,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"macaw.example/internal/hint"
 	"macaw.example/lab"
 )
 
@@ -58,7 +59,7 @@ func Start(t testing.TB) *Lab {
 	}
 	program, err := program(t.Context())
 	if err != nil {
-		t.Fatal(err)
+		t.Fatal(err, hint.All(err))
 	}
 	l := &Lab{program: program, t: t}
 	if err := l.use(t); err != nil {
@@ -107,7 +108,8 @@ func program(ctx context.Context) (string, error) {
 		"macaw.example/lab/cmd/macaw-lab")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building macaw-lab: %w\n%s", err, out)
+		return "", hint.With(fmt.Errorf("building macaw-lab in the module of this test: %w\n%s", err, out),
+			"run go mod tidy there, or set MACAW_LAB to the path of a macaw-lab")
 	}
 	return path, nil
 }

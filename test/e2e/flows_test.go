@@ -17,8 +17,8 @@ import (
 type flow struct {
 	Port, Direction     string
 	Source, Destination netip.Addr
-	SourcePort          uint16 `json:"source_port"`
-	DestinationPort     uint16 `json:"destination_port"`
+	SourcePort          uint16 `json:"sourcePort"`
+	DestinationPort     uint16 `json:"destinationPort"`
 	Protocol            uint8
 	Action, Reason      string
 }

@@ -107,7 +107,7 @@ type summary struct {
 	Seconds                                         float64
 	Steps                                           []struct {
 		Phase, Step string
-		Start       float64 `json:"start_seconds"`
+		Start       float64 `json:"startSeconds"`
 		Seconds     float64
 	}
 }

@@ -40,12 +40,16 @@ func (b *bench) change(s *scene, call func() error) (answered time.Time) {
 }
 
 // after formats the time from a call to an observation, to a tenth of a second: the
-// clocks are no more accurate.
+// clocks are no more accurate. An effect may precede the call's answer.
 func after(answered, seen time.Time) string {
 	if seen.IsZero() {
 		return fmt.Sprintf("not within %.0f s", (watching - 2*time.Second).Seconds())
 	}
-	return fmt.Sprintf("%.1f s after the call had succeeded", seen.Sub(answered).Seconds())
+	took := seen.Sub(answered).Round(100 * time.Millisecond)
+	if took < 0 {
+		return fmt.Sprintf("%.1f s before the call had succeeded", -took.Seconds())
+	}
+	return fmt.Sprintf("%.1f s after the call had succeeded", took.Seconds())
 }
 
 // firstAnswer is the time of the first ARP reply that resolves an address to a MAC.

@@ -19,8 +19,8 @@ type Flow struct {
 	Direction string     `json:"direction"`
 	Source    netip.Addr `json:"source"`      // "" if not IP
 	Dest      netip.Addr `json:"destination"` // likewise
-	SPort     uint16     `json:"source_port"`
-	DPort     uint16     `json:"destination_port"`
+	SPort     uint16     `json:"sourcePort"`
+	DPort     uint16     `json:"destinationPort"`
 	Protocol  uint8      `json:"protocol"`  // IP protocol number
 	EtherType uint16     `json:"ethertype"` // 0 at "internet" and "services"
 	Packets   uint64     `json:"packets"`

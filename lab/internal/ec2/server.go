@@ -91,11 +91,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		query.ServeQuery(w, iam.Call{Service: signed.Service, RequestID: id, Form: form, Caller: who, Refused: toIAM(err),
 			Context: call.Request})
+	case signed.Service != "" && signed.Service != "ec2":
+		refuseService(w, r, id, signed.Service)
 	case err != nil:
 		writeError(w, id, asAPIError(err))
-	case signed.Service != "ec2":
-		writeError(w, id, failStatus(http.StatusForbidden, "SignatureDoesNotMatch",
-			"Credential should be scoped to correct service: 'ec2'."))
 	default:
 		s.serveQuery(w, r, body, id, call)
 	}

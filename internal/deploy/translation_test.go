@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deploy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"macaw.example/internal/hint"
+)
+
+// A translation that an operator has switched off stays off, and every command says so at once.
+func TestTranslationOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		first := mustUp(t, w)
+		w.nodes[first.Nodes[0].InstanceID].off = true
+		w.verified = 0
+		const on = "macaw agent on cloud.yaml"
+
+		d, _ := w.process(file)
+		res, err := d.Up(t.Context(), UpOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(res.Findings) != 1 || res.Findings[0].Code != translationOff || !strings.Contains(res.Findings[0].Hint, on) ||
+			!strings.HasPrefix(res.Verified, "no: ") {
+			t.Errorf("up: %+v", res)
+		}
+		st, err := d.Status(t.Context())
+		if err != nil || len(st.Findings) != 1 || !strings.Contains(st.Findings[0].Hint, on) {
+			t.Errorf("status: %+v, %v", st.Findings, err)
+		}
+		_, err = d.Up(t.Context(), UpOptions{Verify: Always})
+		if err == nil || !slices.Contains(hint.All(err), on) {
+			t.Errorf("up --verify=always: %v, hints %q", err, hint.All(err))
+		}
+		_, err = d.Verify(t.Context(), false)
+		if err == nil || !slices.Contains(hint.All(err), on) {
+			t.Errorf("verify: %v, hints %q", err, hint.All(err))
+		}
+		if w.verified > 0 {
+			t.Errorf("a guest was made %d times", w.verified)
+		}
+		w.down(t)
+	})
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ec2
+
+import (
+	"encoding/xml"
+	"net/http"
+	"strings"
+
+	"macaw.example/lab/internal/awsquery"
+)
+
+// served are the services that the lab has, for display.
+const served = "EC2 (ec2), IAM (iam), STS (sts), Systems Manager (ssm) and Service Quotas (servicequotas)"
+
+// refuseService answers a request that is signed for a service that the lab does not have. An endpoint
+// of AWS refuses it as wrongly scoped. Each service's clients find code and message in the form of
+// their own protocol (Smithy, AWS protocols): JSON, REST with XML as S3's, or Query.
+func refuseService(w http.ResponseWriter, r *http.Request, id, service string) {
+	e := failStatus(http.StatusForbidden, "SignatureDoesNotMatch",
+		"Credential should be scoped to correct service, not '%s': this is a lab, which serves %s.", service, served)
+	kind := r.Header.Get("Content-Type")
+	switch {
+	case service == "s3":
+		awsquery.WriteError(w, "application/xml", e, struct {
+			XMLName   xml.Name `xml:"Error"`
+			Code      string
+			Message   string
+			RequestID string `xml:"RequestId"`
+		}{Code: e.Code, Message: e.Message, RequestID: id})
+	case strings.HasPrefix(kind, "application/x-www-form-urlencoded"):
+		type inner struct{ Type, Code, Message string }
+		awsquery.WriteError(w, "text/xml", e, struct {
+			XMLName   xml.Name `xml:"ErrorResponse"`
+			Error     inner
+			RequestID string `xml:"RequestId"`
+		}{Error: inner{"Sender", e.Code, e.Message}, RequestID: id})
+	default: // awsJson and restJson
+		w.Header().Set("x-amzn-ErrorType", e.Code)
+		writeJSON(w, e.Status, map[string]string{"__type": e.Code, "message": e.Message})
+	}
+}
