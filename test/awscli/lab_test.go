@@ -48,8 +48,9 @@ func (r *recorder) check(service, action string, answer *answerWriter) {
 	defer r.mu.Unlock()
 	m := r.models[service]
 	switch {
-	case m == nil:
+	case m == nil && answer.status == http.StatusOK:
 		r.faults.add(service+" "+action, "a service without a model")
+	case m == nil: // the lab refuses services that it does not have
 	case answer.status == http.StatusOK:
 		r.calls[service+" "+action]++
 		checkAnswer(service, m, action, answer.body.Bytes(), r.faults)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/instancetypes"
@@ -32,7 +31,7 @@ func (t *tx) permitted(i *instanceRecord) error {
 // for it. The instance is among the records already.
 func (t *tx) roomFor(i *instanceRecord) error {
 	s := t.settings()
-	if s.VCPUQuota > 0 && standard(i.Type) && t.vcpus() > s.VCPUQuota {
+	if s.VCPUQuota > 0 && instancetypes.Standard(i.Type) && t.vcpus() > s.VCPUQuota {
 		return fail("VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of %d allows "+
 			"for the instance bucket that the specified instance type belongs to. Please visit "+
 			"http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.", s.VCPUQuota)
@@ -51,27 +50,10 @@ func (t *tx) roomFor(i *instanceRecord) error {
 	return failStatus(http.StatusInternalServerError, "InsufficientInstanceCapacity", "%s", text)
 }
 
-// standard reports whether a type counts against the quota of the Standard families (EC2 User
-// Guide, ec2-on-demand-instances, "On-Demand Instance quotas").
-func standard(name string) bool {
-	return name != "" && strings.Contains("acdhimrtz", name[:1]) && !special(name)
-}
-
-// special reports whether a type has a quota of its own although its name begins like a Standard
-// one.
-func special(name string) bool {
-	for _, prefix := range []string{"dl", "inf", "mac", "trn", "hpc"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
 // vcpus counts the vCPUs of the Standard instances that are pending or running.
 func (t *tx) vcpus() (n int) {
 	for _, i := range t.Instances {
-		if (i.State == statePending || i.State == stateRunning) && standard(i.Type) {
+		if (i.State == statePending || i.State == stateRunning) && instancetypes.Standard(i.Type) {
 			n += instancetypes.All()[i.Type].VCPUs
 		}
 	}

@@ -156,3 +156,20 @@ func (t Type) Addresses(ipv6 bool) int {
 
 // Metal reports whether the type of a name is a machine without a hypervisor.
 func Metal(name string) bool { return strings.Contains(name, ".metal") }
+
+// Standard reports whether a type counts against the quota of the Standard families (EC2 User
+// Guide, ec2-on-demand-instances, "On-Demand Instance quotas").
+func Standard(name string) bool {
+	return name != "" && strings.Contains("acdhimrtz", name[:1]) && !special(name)
+}
+
+// special reports whether a type has a quota of its own although its name begins like a Standard
+// one.
+func special(name string) bool {
+	for _, prefix := range []string{"dl", "inf", "mac", "trn", "hpc"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
