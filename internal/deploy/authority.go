@@ -142,7 +142,7 @@ func loadAuthorityKey(path string) (crypto.Signer, error) {
 	key, err := authority.DecodeKey(b)
 	if err != nil {
 		return nil, hint.With(fmt.Errorf("reading the key of the cloud's certificate authority, %s: %w", path, err),
-			"put the file back from a backup; or remove it, and the next up makes another authority")
+			"put the file back from a backup; or remove it: docs/security.md says when another authority is made")
 	}
 	return key, nil
 }
