@@ -131,6 +131,23 @@ func TestAuthorityOfACloud(t *testing.T) {
 		t.Errorf("after its replacement the old authority is trusted: %v", err)
 	}
 
+	// A key that has leaked: without it and the node's, up makes another authority.
+	leaked := issuerOn(t, n)
+	if err := os.Remove(w.home.authorityKey("first")); err != nil {
+		t.Fatal(err)
+	}
+	delete(n.files, nodeapi.Issuer)
+	if w.up(file); issuerOn(t, n).Chain[1].Equal(leaked.Chain[1]) {
+		t.Error("the authority was not replaced")
+	}
+
+	// An authority on the node that has lost its key issues nothing.
+	whole := issuerOn(t, n)
+	n.files[nodeapi.Issuer] = string(authority.EncodeChain(whole.Chain))
+	if w.up(file); issuerOn(t, n).Chain[0].Equal(whole.Chain[0]) {
+		t.Error("an authority without its key was left on the node")
+	}
+
 	// A damaged key is not thrown away.
 	if err := os.WriteFile(w.home.authorityKey("first"), key[:60], 0o600); err != nil {
 		t.Fatal(err)

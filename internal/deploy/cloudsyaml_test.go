@@ -85,6 +85,10 @@ func TestPutCloudBesideAFileThatCannotBeChanged(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
 		t.Errorf("%s: %v, %v; want mode 0600", path, info.Mode(), err)
 	}
+	// Their file never had the entry, so that it cannot be read is no obstacle.
+	if err := h.dropCloud("demo"); err != nil {
+		t.Errorf("removing the entry: %v", err)
+	}
 }
 
 // The operator is told when the mode of their file changes, and only then.

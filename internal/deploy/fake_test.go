@@ -206,7 +206,10 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 		}
 		return "clouds:\n  first:\n    auth: {auth_url: http://node/v3, username: admin, password: secret}\n", nil
 	case strings.Contains(command, "sed -n '/BEGIN CERTIFICATE/"):
-		chain, _, _ := strings.Cut(n.files[nodeapi.Issuer], "-----BEGIN PRIVATE KEY")
+		chain, _, whole := strings.Cut(n.files[nodeapi.Issuer], "-----BEGIN PRIVATE KEY")
+		if !whole {
+			return "", nil
+		}
 		return chain, nil
 	case command == "cat "+nodeapi.Authority:
 		// The issuer's chain ends with it.
