@@ -19,6 +19,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	"github.com/gophercloud/gophercloud/v2/openstack/config"
 	"github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/roles"
@@ -58,7 +59,7 @@ func (p *project) check(what string, err error) {
 // administrator's own.
 func login(t testing.TB, cloud, projectID string) *gophercloud.ProviderClient {
 	t.Helper()
-	auth, _, _, err := clouds.Parse(clouds.WithCloudName(cloud))
+	auth, _, trusted, err := clouds.Parse(clouds.WithCloudName(cloud))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func login(t testing.TB, cloud, projectID string) *gophercloud.ProviderClient {
 		auth.TenantName, auth.TenantID = "", ""
 		auth.Scope = &gophercloud.AuthScope{ProjectID: projectID}
 	}
-	c, err := openstack.AuthenticatedClient(t.Context(), auth)
+	c, err := config.NewProviderClient(t.Context(), auth, config.WithTLSConfig(trusted))
 	if err != nil {
 		t.Fatal(err)
 	}
