@@ -23,8 +23,7 @@ import (
 // renews its certificates after as much of theirs.
 const (
 	authorityLifetime = 10 * 365 * 24 * time.Hour
-	// Lifetime is that of a certificate, unless a [Leaf] says otherwise.
-	Lifetime = 90 * 24 * time.Hour
+	lifetime          = 90 * 24 * time.Hour
 	// skew is how far clocks may differ.
 	skew = time.Hour
 )
@@ -87,8 +86,7 @@ func (a *Authority) Intermediate(name string, scope Scope, now time.Time) (*Auth
 type Leaf struct {
 	Name      string // common name
 	Addresses []netip.Addr
-	Names     []string      // DNS names
-	Lifetime  time.Duration // Lifetime if zero
+	Names     []string // DNS names
 }
 
 // Certificate is a certificate with its key and its issuers, up to the root.
@@ -101,7 +99,7 @@ type Certificate struct {
 func (a *Authority) Issue(l Leaf, now time.Time) (Certificate, error) {
 	t := &x509.Certificate{
 		Subject: pkix.Name{CommonName: l.Name}, DNSNames: l.Names,
-		NotBefore: now.Add(-skew), NotAfter: earlier(now.Add(l.lifetime()), a.Chain[0].NotAfter),
+		NotBefore: now.Add(-skew), NotAfter: earlier(now.Add(lifetime), a.Chain[0].NotAfter),
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		// Required beside IsCA, which is false.
@@ -119,13 +117,6 @@ func (a *Authority) Issue(l Leaf, now time.Time) (Certificate, error) {
 		return Certificate{}, fmt.Errorf("making the certificate of %s: %w", l.Name, err)
 	}
 	return Certificate{Key: key, Chain: append([]*x509.Certificate{cert}, a.Chain...)}, nil
-}
-
-func (l Leaf) lifetime() time.Duration {
-	if l.Lifetime > 0 {
-		return l.Lifetime
-	}
-	return Lifetime
 }
 
 func authorityTemplate(name string, scope Scope, now time.Time) (*x509.Certificate, error) {

@@ -389,7 +389,7 @@ const rangeHint = "hint: take one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.
 func networks(n int) string {
 	all := make([]string, n)
 	for i := range all {
-		all[i] = fmt.Sprintf("203.0.113.%d/32", i)
+		all[i] = fmt.Sprintf("192.0.2.%d/32", i)
 	}
 	return strings.Join(all, ", ")
 }

@@ -31,8 +31,9 @@ func (d *Deployment) putDomainCertificate(ctx context.Context, h Node, certifica
 		case f.content != nil:
 			changed, err = h.Put(ctx, f.path, f.content, 0o600)
 		case !f.stays:
-			changed = true
-			err = h.Run(ctx, "rm -f "+f.path, nil, io.Discard)
+			var removed string
+			removed, err = h.Output(ctx, "rm -fv "+f.path)
+			changed = removed != ""
 		}
 		// Not on a new node, which has no HAProxy yet.
 		if err == nil && changed && f.path == nodeapi.DomainCertificate {

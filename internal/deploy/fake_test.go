@@ -198,6 +198,13 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
+	case strings.HasPrefix(command, "rm -fv "):
+		file := strings.TrimPrefix(command, "rm -fv ")
+		if _, ok := n.files[file]; !ok {
+			return "", nil
+		}
+		delete(n.files, file)
+		return "removed '" + file + "'", nil
 	case command == "uname -sm":
 		return "Linux x86_64\n", nil
 	case command == "cat "+nodeapi.CloudsYAML:
@@ -234,10 +241,6 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 
 func (n *fakeNode) Run(ctx context.Context, command string, stdin io.Reader, _ io.Writer) error {
 	if strings.HasPrefix(command, "systemctl try-reload-or-restart haproxy.service") {
-		return ctx.Err()
-	}
-	if file, ok := strings.CutPrefix(command, "rm -f "); ok {
-		delete(n.files, file)
 		return ctx.Err()
 	}
 	n.ran = append(n.ran, command)

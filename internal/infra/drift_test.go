@@ -308,16 +308,16 @@ var driftCases = []struct {
 	}, "~ change security group: provider allows everything from 0.0.0.0/0"},
 	{"security group", "inbound rules, foreign", mended, func(d *driftLab) {
 		d.done(d.api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
-			GroupId: aws.String(d.id("security-group/management")), IpPermissions: anyTraffic("203.0.113.0/24")}))
-	}, "~ change security group: management no longer allows everything from 203.0.113.0/24"},
+			GroupId: aws.String(d.id("security-group/management")), IpPermissions: anyTraffic("192.0.2.0/24")}))
+	}, "~ change security group: management no longer allows everything from 192.0.2.0/24"},
 	{"security group", "outbound rules, missing", mended, func(d *driftLab) {
 		d.done(d.api.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{
 			GroupId: aws.String(d.id("security-group/management")), IpPermissions: anyTraffic(everywhere)}))
 	}, "~ change security group: management allows out everything to 0.0.0.0/0"},
 	{"security group", "outbound rules, foreign", mended, func(d *driftLab) {
 		d.done(d.api.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{
-			GroupId: aws.String(d.id("security-group/provider")), IpPermissions: anyTraffic("203.0.113.0/24")}))
-	}, "~ change security group: provider no longer allows out everything to 203.0.113.0/24"},
+			GroupId: aws.String(d.id("security-group/provider")), IpPermissions: anyTraffic("192.0.2.0/24")}))
+	}, "~ change security group: provider no longer allows out everything to 192.0.2.0/24"},
 	{"key pair", "public key", shown, func(d *driftLab) {
 		d.done(d.api.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyName: aws.String("macaw-first")}))
 		d.done(d.api.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{KeyName: aws.String("macaw-first"),
