@@ -53,7 +53,7 @@ func (d *Deployment) inRegion(ctx context.Context, err error) error {
 		return err
 	}
 	out, regionErr := d.ec2.DescribeRegions(ctx, &ec2.DescribeRegionsInput{RegionNames: []string{region(d.Cloud)}},
-		func(o *ec2.Options) { o.Region = infra.HomeRegion(o.Region) })
+		func(o *ec2.Options) { o.Region = awsapi.HomeRegion(o.Region) })
 	if regionErr != nil || len(out.Regions) == 0 || *out.Regions[0].OptInStatus != "not-opted-in" {
 		return err
 	}

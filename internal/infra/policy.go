@@ -4,7 +4,6 @@ package infra
 
 import (
 	"encoding/json"
-	"strings"
 
 	awspolicy "github.com/hashicorp/awspolicyequivalence"
 
@@ -47,34 +46,9 @@ func sameDocument(a, b string) bool {
 	return err == nil && same
 }
 
-// partition is the AWS partition of a region (IAM User Guide, reference-arns).
-func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
-}
-
-// HomeRegion is a region that every account in the partition of a region has.
-func HomeRegion(region string) string {
-	switch partition(region) {
-	case "aws-cn":
-		return "cn-north-1"
-	case "aws-us-gov":
-		return "us-gov-west-1"
-	}
-	return "us-east-1"
-}
-
 // trust lets EC2 instances, and nobody else, assume the role.
 func trust(region string) document {
-	service := "ec2.amazonaws.com"
-	if partition(region) == "aws-cn" {
-		service += ".cn"
-	}
+	service := "ec2." + awsapi.Domain(region)
 	return document{Version: "2012-10-17", Statement: []statement{
 		{Effect: "Allow", Principal: map[string]string{"Service": service}, Action: []string{"sts:AssumeRole"}},
 	}}
@@ -95,7 +69,7 @@ func management() []string {
 func gatewayRights(c *cloud.Cloud, region string) document {
 	arn := func(resources ...string) (out []string) {
 		for _, r := range resources {
-			out = append(out, "arn:"+partition(region)+":ec2:"+region+":*:"+r)
+			out = append(out, "arn:"+awsapi.Partition(region)+":ec2:"+region+":*:"+r)
 		}
 		return out
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/lab"
 	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/ec2"
@@ -105,7 +106,7 @@ func OpenAPI(o APIOptions) (*API, error) {
 		ID: a.Image, Name: "debian-13-amd64-20261101-2285", Owner: debianAccount, Architecture: "x86_64",
 		Created: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Parameters: []string{debianParameter},
 	}
-	if account.Partition(a.region) != "aws" {
+	if awsapi.Partition(a.region) != "aws" {
 		image.Owner, image.Parameters = ec2.DefaultAccount, nil // a copy: Debian publishes in the partition aws only
 	}
 	a.state, err = ec2.Open(ec2.Config{

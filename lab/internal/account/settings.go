@@ -3,12 +3,12 @@
 package account
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"macaw.example/internal/model"
 	"macaw.example/lab/internal/iam/policy"
 )
 
@@ -59,21 +59,7 @@ const (
 )
 
 // Duration is a time.Duration that is text in JSON, such as 20s.
-type Duration time.Duration
-
-// MarshalJSON writes the format of time.Duration.String.
-func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
-
-// UnmarshalJSON reads the format of time.ParseDuration.
-func (d *Duration) UnmarshalJSON(b []byte) error {
-	var text string
-	if err := json.Unmarshal(b, &text); err != nil {
-		return err
-	}
-	v, err := time.ParseDuration(text)
-	*d = Duration(v)
-	return err
-}
+type Duration = model.Duration
 
 // maxIAMDelay bounds IAMDelay, so that waits for IAM end.
 const maxIAMDelay = 5 * time.Minute

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"macaw.example/lab/internal/account"
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
 )
@@ -106,7 +106,7 @@ func (t *tx) questions(c *Call, by Identities) []question {
 			// The action refuses a missing profile, or one without a role.
 			if role, ok := by.ProfileRole(profile); ok {
 				o := object{arn: role, context: policy.Context{}}
-				o.context.Set("iam:PassedToService", "ec2."+account.Domain(t.cfg.Region))
+				o.context.Set("iam:PassedToService", "ec2."+awsapi.Domain(t.cfg.Region))
 				ask("iam:PassRole", o)
 			}
 		}

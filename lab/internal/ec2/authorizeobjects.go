@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strconv"
 
-	"macaw.example/lab/internal/account"
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/lab/internal/iam/policy"
 )
 
@@ -22,7 +22,7 @@ type object struct {
 // Authorization Reference, list_amazonec2, "Resource types").
 func (c *Config) resourceARN(resourceType, id string) string {
 	if resourceType == "image" || resourceType == "snapshot" {
-		return "arn:" + account.Partition(c.Region) + ":ec2:" + c.Region + "::" + resourceType + "/" + id
+		return "arn:" + awsapi.Partition(c.Region) + ":ec2:" + c.Region + "::" + resourceType + "/" + id
 	}
 	return c.arn(resourceType, id)
 }

@@ -13,7 +13,7 @@ import (
 	"net/url"
 	"strings"
 
-	"macaw.example/lab/internal/account"
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/lab/internal/awsquery"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
@@ -105,7 +105,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // the partition's home region. There the account may also ask for its regions.
 func (s *Server) inRegion(signed sigv4.Scope, body []byte) error {
 	region := s.state.cfg.Region
-	home := account.Home(region)
+	home := awsapi.HomeRegion(region)
 	regions := signed.Service == "ec2" && strings.Contains("&"+string(body), "&Action=DescribeRegions&")
 	switch {
 	case signed.Region == home && (signed.Service == "iam" || regions):

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"macaw.example/lab/internal/account"
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/lab/internal/iam/policy"
 	"macaw.example/lab/internal/sigv4"
 )
@@ -106,7 +106,7 @@ func notNull(name string) *APIError {
 // ssmFind finds a parameter that the caller may read, or nil.
 func (s *Server) ssmFind(c *Call, action, name string) (*ssmParameter, *APIError) {
 	region := s.state.cfg.Region
-	arn := "arn:" + account.Partition(region) + ":ssm:" + region + "::parameter/" + strings.TrimPrefix(name, "/")
+	arn := "arn:" + awsapi.Partition(region) + ":ssm:" + region + "::parameter/" + strings.TrimPrefix(name, "/")
 	r := policy.Request{Action: "ssm:" + action, Resource: arn, Context: c.Request}
 	if d := s.identities.Decide(c.Caller, r); d != policy.Allow {
 		return nil, fail("AccessDeniedException", "%s", notAuthorized(c.Caller, r.Action, arn, d))

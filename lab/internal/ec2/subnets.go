@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"macaw.example/lab/internal/account"
+	awsapi "macaw.example/internal/aws"
 )
 
 type subnetRecord struct {
@@ -77,7 +77,7 @@ func (c *Config) arn(kind, id string) string {
 
 // arnOf returns the ARN of a resource of the account and region in a service.
 func (c *Config) arnOf(service, resource string) string {
-	return "arn:" + account.Partition(c.Region) + ":" + service + ":" + c.Region + ":" + c.Account + ":" + resource
+	return "arn:" + awsapi.Partition(c.Region) + ":" + service + ":" + c.Region + ":" + c.Account + ":" + resource
 }
 
 type createSubnetInput struct {

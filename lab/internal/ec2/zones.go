@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"macaw.example/lab/internal/account"
+	awsapi "macaw.example/internal/aws"
 )
 
 type zoneXML struct {
@@ -81,7 +81,7 @@ type describeRegionsOutput struct {
 }
 
 func (c *Config) regionXML(name, optIn string) regionXML {
-	return regionXML{name, "ec2." + name + "." + account.Domain(name), optIn}
+	return regionXML{name, "ec2." + name + "." + awsapi.Domain(name), optIn}
 }
 
 var kindRegion = kind{name: "region", prefix: "region", malformed: "InvalidParameterValue",
@@ -90,7 +90,7 @@ var kindRegion = kind{name: "region", prefix: "region", malformed: "InvalidParam
 func describeRegions(t *tx, in describeRegionsInput) (*describeRegionsOutput, error) {
 	region := t.cfg.Region
 	all := []item[regionXML]{{region, t.cfg.regionXML(region, "opt-in-not-required")}}
-	home := account.Home(region)
+	home := awsapi.HomeRegion(region)
 	switch {
 	case home == region:
 	case t.settings().RegionDisabled && (in.AllRegions || len(in.RegionName) > 0):

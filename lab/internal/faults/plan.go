@@ -3,13 +3,14 @@
 package faults
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 	"time"
+
+	"macaw.example/internal/model"
 )
 
 // The names of faults.
@@ -60,21 +61,7 @@ type Fault struct {
 }
 
 // Duration is a time.Duration that is a string in JSON, such as 500ms.
-type Duration time.Duration
-
-// MarshalJSON writes the format of time.Duration.String.
-func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
-
-// UnmarshalJSON reads the format of time.ParseDuration.
-func (d *Duration) UnmarshalJSON(b []byte) error {
-	var text string
-	if err := json.Unmarshal(b, &text); err != nil {
-		return err
-	}
-	v, err := time.ParseDuration(text)
-	*d = Duration(v)
-	return err
-}
+type Duration = model.Duration
 
 // Kind describes a kind of fault.
 type Kind struct {

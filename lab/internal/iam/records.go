@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"macaw.example/lab/internal/account"
+	awsapi "macaw.example/internal/aws"
 )
 
 // entity is the common part of users, roles, profiles and policies.
@@ -107,7 +107,7 @@ func (c *Config) sessionARN(role, session string) string {
 	return "arn:" + c.partition() + ":sts::" + c.Account + ":assumed-role/" + role + "/" + session
 }
 
-func (c *Config) partition() string { return account.Partition(c.Region) }
+func (c *Config) partition() string { return awsapi.Partition(c.Region) }
 
 func (t *tx) userARN(u *userRecord) string { return t.cfg.arn("user", u.Path, u.Name) }
 func (t *tx) roleARN(r *roleRecord) string { return t.cfg.arn("role", r.Path, r.Name) }

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"macaw.example/lab/internal/account"
+	awsapi "macaw.example/internal/aws"
 )
 
 // session is the content of a session token, encrypted. No session is stored, so all
@@ -147,7 +147,7 @@ func (s *Store) InstanceCredentials(region, instance, profile string) (role stri
 		return "", Credentials{}, false
 	}
 	r := t.Roles[p.Role]
-	if t.late(p.Created) || t.late(r.Created) || !t.trusts(r, "Service:ec2."+account.Domain(region)) {
+	if t.late(p.Created) || t.late(r.Created) || !t.trusts(r, "Service:ec2."+awsapi.Domain(region)) {
 		return r.Name, Credentials{}, false
 	}
 	// Spread the renewals of instances over time.

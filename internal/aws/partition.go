@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package account
+package aws
 
 import "strings"
 
@@ -26,9 +26,9 @@ func Domain(region string) string {
 	return "amazonaws.com"
 }
 
-// Home is the region of a partition that every account of it has, and whose name signs the calls of
+// HomeRegion is the region of a partition that every account of it has, and whose name signs the calls of
 // its global services (AWS General Reference, iam-service).
-func Home(region string) string {
+func HomeRegion(region string) string {
 	switch Partition(region) {
 	case "aws-cn":
 		return "cn-north-1"
