@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	awsapi "macaw.example/internal/aws"
@@ -54,7 +55,7 @@ func (d *Deployment) inRegion(ctx context.Context, err error) error {
 	}
 	out, regionErr := d.ec2.DescribeRegions(ctx, &ec2.DescribeRegionsInput{RegionNames: []string{region(d.Cloud)}},
 		func(o *ec2.Options) { o.Region = awsapi.HomeRegion(o.Region) })
-	if regionErr != nil || len(out.Regions) == 0 || *out.Regions[0].OptInStatus != "not-opted-in" {
+	if regionErr != nil || len(out.Regions) == 0 || aws.ToString(out.Regions[0].OptInStatus) != "not-opted-in" {
 		return err
 	}
 	hint := "aws account enable-region --region-name " + region(d.Cloud) + ", which takes some minutes; or another region"
