@@ -35,7 +35,7 @@ func (f *flow) measure() (float64, error) {
 	return float64(time.Since(began).Nanoseconds()) / float64(f.packets), nil
 }
 
-const udpPort, tcpPort = 9000, 9001
+const udpPort, tcpPort, streamPort = 9000, 9001, 9002
 
 // A UDP frame of 64 octets: 14 of Ethernet, 20 of IP, 8 of UDP, this payload, and 4 for the
 // frame check sequence.
@@ -110,13 +110,31 @@ func arrived(ns string) (n int, err error) {
 // newTransactions sends a few octets over a TCP connection and as many back, both on this
 // thread: two packets, as each answer carries the acknowledgement.
 func newTransactions(b *testing.B, name, client, server string, from, to netip.Addr) *flow {
-	var listener, near int
+	near, far := connect(b, name, client, server, from, to, tcpPort)
+	body := make([]byte, tcpPayload)
+	return &flow{name: name, packets: 3000, send: func(n int) error {
+		for range n / 2 {
+			if err := pass(near, far, body); err != nil {
+				return err
+			}
+			if err := pass(far, near, body); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
+
+// connect returns the two ends of a TCP connection.
+func connect(b *testing.B, name, client, server string, from, to netip.Addr, port int) (near, far int) {
+	var listener int
 	must(b, inNamespace(server, func() (err error) {
 		if listener, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return err
 		}
-		return errors.Join(unix.Bind(listener, &unix.SockaddrInet4{Port: tcpPort}), unix.Listen(listener, 1))
+		return errors.Join(unix.Bind(listener, &unix.SockaddrInet4{Port: port}), unix.Listen(listener, 1))
 	}))
+	defer unix.Close(listener)
 	must(b, inNamespace(client, func() (err error) {
 		if near, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return err
@@ -124,7 +142,7 @@ func newTransactions(b *testing.B, name, client, server string, from, to netip.A
 		err = errors.Join(
 			unix.SetsockoptTimeval(near, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: 3}),
 			unix.Bind(near, &unix.SockaddrInet4{Addr: from.As4()}),
-			unix.Connect(near, &unix.SockaddrInet4{Port: tcpPort, Addr: to.As4()}))
+			unix.Connect(near, &unix.SockaddrInet4{Port: port, Addr: to.As4()}))
 		if err != nil {
 			return fmt.Errorf("%s from %s to %s: %w", name, from, to, err)
 		}
@@ -134,37 +152,28 @@ func newTransactions(b *testing.B, name, client, server string, from, to netip.A
 	if err != nil {
 		b.Fatalf("%s: accepting: %v", name, err)
 	}
-	b.Cleanup(func() { unix.Close(near); unix.Close(far); unix.Close(listener) })
+	b.Cleanup(func() { unix.Close(near); unix.Close(far) })
 	for _, fd := range []int{near, far} {
 		must(b, errors.Join(
 			unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
 			unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 3})))
 	}
-	body := make([]byte, tcpPayload)
-	pass := func(from, to int) error {
-		if _, err := unix.Write(from, body); err != nil {
+	return near, far
+}
+
+// pass writes to one end of a connection, and reads as much from the other.
+func pass(from, to int, body []byte) error {
+	if _, err := unix.Write(from, body); err != nil {
+		return err
+	}
+	for got := 0; got < len(body); {
+		n, err := unix.Read(to, body[got:])
+		if err != nil {
 			return err
 		}
-		for got := 0; got < tcpPayload; {
-			n, err := unix.Read(to, body[got:])
-			if err != nil {
-				return err
-			}
-			got += n
-		}
-		return nil
+		got += n
 	}
-	return &flow{name: name, packets: 3000, send: func(n int) error {
-		for range n / 2 {
-			if err := pass(near, far); err != nil {
-				return err
-			}
-			if err := pass(far, near); err != nil {
-				return err
-			}
-		}
-		return nil
-	}}
+	return nil
 }
 
 func pin(core int) error {

@@ -107,6 +107,7 @@ type crossing struct {
 	flows     []*flow
 
 	router, host, fabric string // namespaces
+	pins                 string // directory of the translation's pins, if there is one
 }
 
 var (
@@ -198,15 +199,15 @@ func nth(i int) netip.Addr {
 
 // translate puts Macaw's translation between the NIC and the bridge.
 func (c *crossing) translate(b *testing.B) {
-	pins := filepath.Join(b.TempDir(), "bpf")
-	b.Cleanup(func() { unix.Unmount(pins, unix.MNT_DETACH) })
+	c.pins = filepath.Join(b.TempDir(), "bpf")
+	b.Cleanup(func() { unix.Unmount(c.pins, unix.MNT_DETACH) })
 	entries := make([]translate.Entry, c.addresses)
 	for i := range entries {
 		entries[i] = translate.Entry{Addr: nth(i), MAC: model.MAC(routerMAC)}
 	}
 	must(b, inNamespace(c.host, func() error {
 		t, err := translate.Attach(translate.Config{NICs: []translate.NIC{{Name: "eth1"}},
-			Subnet: netip.MustParsePrefix("10.100.0.0/16"), PinDir: pins})
+			Subnet: netip.MustParsePrefix("10.100.0.0/16"), PinDir: c.pins})
 		if err != nil {
 			return err
 		}
