@@ -96,16 +96,9 @@ func (w *offloadEnv) verify() (stop func(least int)) {
 // mustPassWhole fails the test if no frame larger than the MTU passes the translation.
 func (w *offloadEnv) mustPassWhole(tr *Translator, r route, flow func()) {
 	w.t.Helper()
-	count := func() Count {
-		counters, err := tr.Counters()
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		return counters[r.reason]
-	}
-	before := count()
+	before := mustCount(w.t, tr, r.reason)
 	flow()
-	after := count()
+	after := mustCount(w.t, tr, r.reason)
 	frames, octets := after.Packets-before.Packets, after.Bytes-before.Bytes
 	if octets <= frames*uint64(w.mtu+ethernetHeader) {
 		w.t.Errorf("%s: %d frames of %d octets passed the translation, want some larger than the MTU", r.name, frames,

@@ -14,7 +14,7 @@ import (
 )
 
 // Count is a number of frames and of their octets, Ethernet headers included. A frame that
-// the kernel merged of several (GRO) counts once.
+// the kernel merged of several (GRO), or that the NIC has yet to cut (TSO), counts once.
 type Count struct {
 	Packets uint64 `json:"packets"`
 	Bytes   uint64 `json:"bytes"`

@@ -41,6 +41,10 @@ const udpPort, tcpPort, streamPort = 9000, 9001, 9002
 // frame check sequence.
 const udpPayload, tcpPayload = 18, 10
 
+// congestionControl is Linux's default. BBR, the default of some machines, sends at the rate
+// that it has measured, which is not what the path could carry here.
+const congestionControl = "cubic"
+
 // newDatagrams sends UDP between address pairs in turns, to a socket that nobody reads.
 // Once its buffer is full, the kernel counts and drops the packets, which costs less than
 // reading, and the same for every way.
@@ -132,7 +136,9 @@ func connect(b *testing.B, name, client, server string, from, to netip.Addr, por
 		if listener, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return err
 		}
-		return errors.Join(unix.Bind(listener, &unix.SockaddrInet4{Port: port}), unix.Listen(listener, 1))
+		return errors.Join(
+			unix.SetsockoptString(listener, unix.IPPROTO_TCP, unix.TCP_CONGESTION, congestionControl),
+			unix.Bind(listener, &unix.SockaddrInet4{Port: port}), unix.Listen(listener, 1))
 	}))
 	defer unix.Close(listener)
 	must(b, inNamespace(client, func() (err error) {
@@ -140,6 +146,7 @@ func connect(b *testing.B, name, client, server string, from, to netip.Addr, por
 			return err
 		}
 		err = errors.Join(
+			unix.SetsockoptString(near, unix.IPPROTO_TCP, unix.TCP_CONGESTION, congestionControl),
 			unix.SetsockoptTimeval(near, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: 3}),
 			unix.Bind(near, &unix.SockaddrInet4{Addr: from.As4()}),
 			unix.Connect(near, &unix.SockaddrInet4{Port: port, Addr: to.As4()}))
