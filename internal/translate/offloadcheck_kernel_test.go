@@ -161,7 +161,7 @@ func checksumFault(f []byte) string {
 // addresses, length and protocol; RFC 9293, 3.1 and RFC 8200, 8.1.
 func payloadFault(protocol byte, addresses, payload []byte) string {
 	pseudo := uint32(protocol) + uint32(len(payload)) + uint32(fold(0, addresses))
-	name := ""
+	var name string
 	switch protocol {
 	case unix.IPPROTO_TCP:
 		name = "TCP"
