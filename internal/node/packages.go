@@ -27,7 +27,7 @@ func packagesHash() string {
 	if err != nil {
 		panic(err) // an embedded template
 	}
-	for _, f := range slices.Concat(mtuFiles(), units) {
+	for _, f := range slices.Concat(mtuFiles(), units, []file{heldBack, cloudInitConfig}) {
 		h.Write([]byte(f.Path))
 		h.Write(f.Content)
 	}

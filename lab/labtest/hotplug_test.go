@@ -42,22 +42,22 @@ func TestHotPlug(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Run(t, "for i in $(seq 300); do test -e /sys/class/net/eth1 && exit; sleep 0.1; done; exit 1")
-	if mac := strings.TrimSpace(m.Run(t, "cat /sys/class/net/eth1/address")); mac != *eni.MacAddress {
+	m.Run(t, "for i in $(seq 300); do test -e /sys/class/net/ens6 && exit; sleep 0.1; done; exit 1")
+	if mac := strings.TrimSpace(m.Run(t, "cat /sys/class/net/ens6/address")); mac != *eni.MacAddress {
 		t.Errorf("the new interface has MAC %s, want %s", mac, *eni.MacAddress)
 	}
 	// Its registered address works through it.
-	ping := "ip link set eth1 up; ip address replace " + *eni.PrivateIpAddress + "/32 dev eth1; ip route replace " +
+	ping := "ip link set ens6 up; ip address replace " + *eni.PrivateIpAddress + "/32 dev ens6; ip route replace " +
 		peer.Private[0].String() +
-		" dev eth1 src " + *eni.PrivateIpAddress + "; ping -c 1 -W 1 " + peer.Private[0].String()
+		" dev ens6 src " + *eni.PrivateIpAddress + "; ping -c 1 -W 1 " + peer.Private[0].String()
 	m.Run(t, "for i in $(seq 20); do ("+ping+") && exit; sleep 0.5; done; exit 1")
-	m.Run(t, "ip link set eth1 down")
+	m.Run(t, "ip link set ens6 down")
 
 	if _, err := api.DetachNetworkInterface(t.Context(),
 		&ec2.DetachNetworkInterfaceInput{AttachmentId: attached.AttachmentId}); err != nil {
 		t.Fatal(err)
 	}
-	m.Run(t, "for i in $(seq 300); do test -e /sys/class/net/eth1 || exit 0; sleep 0.1; done; exit 1")
+	m.Run(t, "for i in $(seq 300); do test -e /sys/class/net/ens6 || exit 0; sleep 0.1; done; exit 1")
 	if err := ec2.NewNetworkInterfaceAvailableWaiter(api).Wait(t.Context(), &ec2.DescribeNetworkInterfacesInput{
 		NetworkInterfaceIds: []string{*eni.NetworkInterfaceId},
 	}, time.Minute); err != nil {
