@@ -32,6 +32,10 @@ func (d *Deployment) Bake(ctx context.Context, force bool) (res BakeResult, err 
 	return res, err
 }
 
+// bakeryDisk is the image's size in GiB, which is the least that an instance of it can have, and
+// what its snapshot may cost. Debian's own image has 8 GiB; with OpenStack's packages it holds 3.
+const bakeryDisk = 8
+
 // bakeryOf is the cloud whose only node becomes the image: a network, an instance, and the one
 // Elastic IP that SSH needs.
 func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
@@ -41,6 +45,7 @@ func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 	b.Nodes = []cloud.Node{c.Nodes[0]}
 	b.Nodes[0].Name = "bake"
 	b.Nodes[0].Roles = nil
+	b.Nodes[0].Disk = bakeryDisk
 	return &b
 }
 
