@@ -77,6 +77,7 @@ func TestStock(t *testing.T) {
 	}
 	// On its first boot cloud-init has configured both NICs, with rules and in netplan's file.
 	testHostNetwork(t, file)
+	t.Setenv("OS_CLOUD", "e2e-stock")
 	testReboot(t, file, func() { must(t, macaw, "lab", "reboot", "e2e-stock-instance-cloud-1") })
 	out := must(t, macaw, "down", file)
 	if !strings.Contains(out, "is gone") {
