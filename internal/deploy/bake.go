@@ -24,7 +24,7 @@ type BakeResult struct {
 // It works in a cloud of its own, which it removes afterwards.
 func (d *Deployment) Bake(ctx context.Context, force bool) (res BakeResult, err error) {
 	bakery := *d
-	bakery.Cloud = bakeryOf(d.Cloud)
+	bakery.Cloud, bakery.bakery = bakeryOf(d.Cloud), true
 	err = bakery.exclusively(ctx, true, func(ctx context.Context, _ func()) error {
 		res, err = bakery.bake(ctx, force)
 		return err
@@ -36,8 +36,7 @@ func (d *Deployment) Bake(ctx context.Context, force bool) (res BakeResult, err 
 // what its snapshot may cost. Debian's own image has 8 GiB; with OpenStack's packages it holds 3.
 const bakeryDisk = 8
 
-// bakeryOf is the cloud whose only node becomes the image: a network, an instance, and the one
-// Elastic IP that SSH needs.
+// bakeryOf is the cloud whose only node becomes the image: a network and an instance.
 func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 	b := *c
 	b.Name = c.Name + "-bake"

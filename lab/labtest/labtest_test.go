@@ -76,6 +76,10 @@ runcmd:
 		{"first NIC", "ip -4 -o address show ens5 | awk '{print $4}'", m.Private[0].String() + "/24"},
 		{"second NIC", "ip -4 -o address show ens6 | awk '{print $4}'", m.Private[1].String() + "/24"},
 		{"default route", "ip -4 route get 8.8.8.8 | head -1 | cut -d' ' -f 3,5", "10.99.0.1 ens5"},
+		{"second NIC's own routing table", "ip rule | grep -c 'from " + m.Private[1].String() + " lookup 101'", "1"},
+		{"NICs that a boot waits for",
+			"systemctl cat systemd-networkd-wait-online | grep -o ' -i ens[0-9]*:degraded' | tr -d '\n'",
+			"-i ens5:degraded -i ens6:degraded"},
 		{"MTU", "cat /sys/class/net/ens5/mtu", "9001"},
 	} {
 		got := strings.TrimSpace(m.Run(t, tc.command))

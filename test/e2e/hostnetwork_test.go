@@ -52,7 +52,7 @@ def out(*args):
 # Units of the base system are upgraded: Debian's image has them, and has them upgraded.
 base = set("""cloud-guest-utils cloud-init cron dbus dbus-daemon dbus-system-bus-common libpam-systemd netplan.io
     openssh-server polkitd systemd systemd-resolved systemd-timesyncd udev unattended-upgrades util-linux
-    apparmor e2fsprogs init procps""".split())
+    apparmor e2fsprogs init procps systemd-container uuid-runtime""".split())
 loader = importlib.machinery.SourceFileLoader("uu", "/usr/bin/unattended-upgrade")
 spec = importlib.util.spec_from_loader("uu", loader)
 uu = importlib.util.module_from_spec(spec)
