@@ -14,6 +14,8 @@ import (
 // it.
 func testHostNetwork(t *testing.T, file string) {
 	t.Helper()
+	// Services that wait for others are part of the boot.
+	onNode(t, file, "timeout 180 systemctl is-system-running --wait || true")
 	for _, c := range []struct{ what, script, want string }{
 		{"addresses of the provider NIC", "ip -o address show dev ens6", ""},
 		{"routing rules", "ip rule | grep -v 'lookup \\(local\\|main\\|default\\)$' || true", ""},
