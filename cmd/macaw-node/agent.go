@@ -19,6 +19,7 @@ import (
 	"macaw.example/internal/agent"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/model"
+	"macaw.example/internal/node"
 	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/terminal"
 )
@@ -91,7 +92,20 @@ func (l local) Status(ctx context.Context) (nodeapi.Status, error) {
 	if err != nil {
 		return nodeapi.Status{}, err
 	}
-	return agent.ReadStatus(ctx, cfg)
+	st, err := agent.ReadStatus(ctx, cfg)
+	if err != nil {
+		return st, err
+	}
+	spec, err := readSpec(nodeapi.SpecPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return st, nil
+	}
+	if err != nil {
+		return st, err
+	}
+	machine, err := node.Inspect(ctx, spec.OpenStack)
+	st.Machine = &machine
+	return st, err
 }
 
 func (l local) SetMode(ctx context.Context, mode string) error {

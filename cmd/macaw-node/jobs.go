@@ -75,6 +75,21 @@ func certificatesCommand(t *terminal.Terminal) *cobra.Command {
 	})
 }
 
+// virtualizationCommand is what systemd runs before nova-compute.
+func virtualizationCommand(t *terminal.Terminal) *cobra.Command {
+	return terminal.Service(&cobra.Command{
+		Use: "virtualization", Hidden: true, Args: cobra.NoArgs,
+		Short: "Have Nova run guests under KVM if this machine has it, else under QEMU's emulation",
+		RunE: func(*cobra.Command, []string) error {
+			changed, err := node.DecideVirtualization()
+			if changed {
+				fmt.Fprintln(t.Stdout, "guests now run otherwise: see /etc/nova/nova-compute.conf")
+			}
+			return err
+		},
+	})
+}
+
 func readSpec(path string) (nodeapi.Spec, error) {
 	var s nodeapi.Spec
 	b, err := smallfile.Read(path)

@@ -33,7 +33,8 @@ systemd.`,
 		Find: func([]string) (agentcmd.Agent, error) { return local{}, nil },
 	}
 	root.AddCommand(about.All()...)
-	root.AddCommand(terminal.Service(agentCommand(t)), agreeCommand(), certificatesCommand(t))
+	root.AddCommand(terminal.Service(agentCommand(t)), agreeCommand(), certificatesCommand(t),
+		virtualizationCommand(t))
 	root.AddCommand(jobs(t)...)
 	t.Flags(root)
 	return root

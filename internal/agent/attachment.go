@@ -37,7 +37,7 @@ func (a *agent) runAttachment(ctx context.Context) error {
 		return err
 	}
 	if err := a.kernel.unmanage(a.enis[1:]); err != nil {
-		a.log.Warn("configuring networkd failed; it may touch the provider NICs", "error", err)
+		a.log.Warn("configuring the machine's network managers failed; they may touch the provider NICs", "error", err)
 	}
 	nics, missing, err := a.findNICs(a.enis)
 	if err != nil {
@@ -126,8 +126,8 @@ func (a *agent) clearNICs(nics []translate.NIC) error {
 	for _, n := range nics {
 		removed, err := a.kernel.clearNIC(n.Name)
 		if len(removed) > 0 {
-			a.log.Warn("removed addresses from provider NIC; they belong to routers", "nic", n.Name, "addresses",
-				removed)
+			a.log.Warn("removed addresses and routing rules from provider NIC; its addresses belong to routers",
+				"nic", n.Name, "removed", removed)
 		}
 		if err != nil {
 			return err

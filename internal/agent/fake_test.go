@@ -52,10 +52,13 @@ func (m *fakeMachine) findNIC(mac model.MAC) (string, error) {
 
 func (m *fakeMachine) unmanage([]eni) error { return nil }
 
-func (m *fakeMachine) clearNIC(string) ([]netip.Prefix, error) {
+func (m *fakeMachine) clearNIC(string) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	removed := m.addrs
+	var removed []string
+	for _, a := range m.addrs {
+		removed = append(removed, a.String())
+	}
 	m.addrs = nil
 	return removed, nil
 }

@@ -26,14 +26,18 @@ const unitFile = "/etc/systemd/system/" + UnitName
 // installer puts the agent on a machine.
 type installer struct {
 	systemd.System
-	write func(path string, mode fs.FileMode, content []byte) (changed bool, err error)
+	write   func(path string, mode fs.FileMode, content []byte) (changed bool, err error)
+	netplan fs.FS // netplan's directory
 }
 
-// Install makes this machine run the agent, now and after each boot, and keeps networkd
-// off the provider NIC. It returns when the translation is attached; changed says whether
+// newInstaller returns the installer for this machine.
+func newInstaller() installer { return installer{systemd.New(run), replace, os.DirFS(netplanDir)} }
+
+// Install makes this machine run the agent, now and after each boot, and keeps its
+// network managers off the provider NIC. It returns when the translation is attached; changed says whether
 // there was anything to do. binary is the absolute path of macaw-node.
 func Install(ctx context.Context, cfg Config, binary string) (changed bool, err error) {
-	return installer{systemd.New(run), replace}.install(ctx, cfg, binary)
+	return newInstaller().install(ctx, cfg, binary)
 }
 
 // install may be killed anywhere: it makes no difference which run wrote a file and which
@@ -46,12 +50,14 @@ func (i installer) install(ctx context.Context, cfg Config, binary string) (chan
 	if err != nil {
 		return false, err
 	}
+	if changed, err = i.unmanage(ctx, networkFile, networkStamp, cfg.NICMAC); err != nil {
+		return false, fmt.Errorf("keeping the machine's network managers off the provider NIC: %w", err)
+	}
 	for _, f := range []struct {
 		path    string
 		mode    fs.FileMode
 		content []byte
 	}{
-		{networkFile, 0o644, fmt.Appendf(nil, network, cfg.NICMAC)},
 		{DefaultConfigFile, 0o600, append(text, '\n')},
 		{unitFile, 0o644, []byte(Unit(binary, DefaultConfigFile))},
 	} {
@@ -60,10 +66,6 @@ func (i installer) install(ctx context.Context, cfg Config, binary string) (chan
 			return false, fmt.Errorf("writing %s: %w", f.path, err)
 		}
 		changed = changed || wrote
-	}
-	// networkd leaves the NIC; the agent removes the addresses that it has added.
-	if err := i.ReloadNetwork(ctx, networkStamp, networkFile); err != nil {
-		return false, fmt.Errorf("keeping networkd off the provider NIC: %w", err)
 	}
 	if _, err := i.Run(ctx, "systemctl", "enable", "--quiet", UnitName); err != nil {
 		return false, err
@@ -82,29 +84,6 @@ func (i installer) newest(files ...string) (at time.Time) {
 	}
 	return at
 }
-
-// These sort before the files of cloud-init and netplan, so networkd uses them for the
-// provider NICs: the one that the node was made with, and those that the agent has
-// attached since.
-const (
-	networkFile     = "/etc/systemd/network/05-macaw-provider.network"
-	moreNetworkFile = "/etc/systemd/network/05-macaw-provider-more.network"
-	// The stamps of networkd's reloads, see package systemd.
-	networkStamp     = "/run/macaw/networkd-provider"
-	moreNetworkStamp = "/run/macaw/networkd-provider-more"
-)
-
-// network has networkd leave a NIC alone (systemd.network(5)). Without it the primary
-// address, and on some images every secondary one, would be the host's, and packets to
-// floating IPs would end here.
-const network = `# Written by macaw. The provider NIC belongs to the translation.
-[Match]
-MACAddress=%s
-Type=ether
-
-[Link]
-Unmanaged=yes
-`
 
 // replace writes a file atomically, unless it has the same content.
 func replace(path string, mode fs.FileMode, content []byte) (changed bool, err error) {

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"path"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"macaw.example/internal/model"
@@ -68,7 +70,32 @@ func (n *fakeNode) installer() installer {
 			}
 			return true, n.step(func() { n.put(path, content) })
 		},
+		netplan: n.netplan(),
 	}
+}
+
+// netplanFile is what cloud-init has written of two NICs.
+const netplanFile = netplanDir + "/50-cloud-init.yaml"
+
+// netplan is netplan's directory.
+func (n *fakeNode) netplan() fs.FS {
+	dir := fstest.MapFS{}
+	for name, text := range n.files {
+		if path.Dir(name) == netplanDir {
+			dir[path.Base(name)] = &fstest.MapFile{Data: text}
+		}
+	}
+	return dir
+}
+
+// cloudInit returns what cloud-init writes of NICs with these MACs.
+func cloudInit(macs ...model.MAC) []byte {
+	text := []byte("network:\n  version: 2\n  ethernets:\n")
+	for i, m := range macs {
+		text = fmt.Appendf(text, "    ens%d:\n      match: {macaddress: %q}\n      dhcp4: true\n", 5+i,
+			strings.ToUpper(m.String()))
+	}
+	return text
 }
 
 const testBinary = "/usr/local/bin/macaw"
@@ -106,6 +133,8 @@ func (n *fakeNode) run(_ context.Context, args ...string) (string, error) {
 		return act(func() { n.loaded = n.files[unitFile] })
 	case line == "networkctl reload":
 		return act(func() { n.network = n.files[networkFile] })
+	case line == "netplan set --origin-hint=50-cloud-init ethernets.ens6=NULL":
+		return act(func() { n.put(netplanFile, cloudInit(management)) })
 	case strings.HasPrefix(line, "systemctl enable"):
 		return "", n.step(func() { n.enabled = true })
 	case line == "systemctl start -- "+UnitName:
@@ -133,11 +162,19 @@ func (n *fakeNode) converged() error {
 	if !bytes.Equal(n.network, n.files[networkFile]) {
 		errs = append(errs, errors.New("networkd has not read its file"))
 	}
+	if string(n.files[CloudInitFile]) != CloudInitConfig {
+		errs = append(errs, errors.New("cloud-init configures provider NICs"))
+	}
+	if string(n.files[netplanFile]) != string(cloudInit(management)) {
+		errs = append(errs, fmt.Errorf("the next boot gets %s", n.files[netplanFile]))
+	}
 	if !n.enabled {
 		errs = append(errs, errors.New("the unit is not enabled"))
 	}
 	return errors.Join(errs...)
 }
+
+var management = model.MAC{0x0a, 0, 0, 0, 0, 5}
 
 func installConfig() Config {
 	return Config{Cloud: "c", Node: "gw-1", Gateways: []string{"gw-1"}, Region: "r", Instance: "i-1",
@@ -163,6 +200,8 @@ func TestInstallKilledAnywhere(t *testing.T) {
 		{"configuration and NIC", true, func(*fakeNode) {}, other},
 		{"program", true, func(n *fakeNode) { n.put(testBinary, []byte("new")) }, cfg},
 		{"configuration, and the clock was set back", true, func(n *fakeNode) { n.now = n.now.Add(-time.Hour) }, other},
+		{"netplan, after cloud-init ran again", true,
+			func(n *fakeNode) { n.put(netplanFile, cloudInit(management, eni1)) }, cfg},
 		{"unit", true, func(n *fakeNode) { n.put(unitFile, []byte("of an older macaw")) }, cfg},
 	} {
 		for _, lost := range []bool{false, true} {
@@ -170,6 +209,7 @@ func TestInstallKilledAnywhere(t *testing.T) {
 				n := &fakeNode{now: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), files: map[string][]byte{},
 					changed: map[string]time.Time{}}
 				n.put(testBinary, []byte("old"))
+				n.put(netplanFile, cloudInit(management, eni1))
 				if c.before {
 					if _, err := n.installer().install(t.Context(), cfg, testBinary); err != nil {
 						t.Fatal(err)
@@ -201,5 +241,29 @@ func TestInstallKilledAnywhere(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestNetplanNICs(t *testing.T) {
+	mac := eni1.String()
+	for _, c := range []struct{ name, text, want string }{
+		{"no such file", "", "[]"},
+		{"nothing of ours", "network: {version: 2, bridges: {br0: {}}}", "[]"},
+		{"matched by MAC", "network: {ethernets: {nic: {match: {macaddress: '" + mac + "'}}, other: {match: {name: 'en*'}}}}",
+			"[{50-a nic}]"},
+		{"an ID with dots", "network: {ethernets: {a.b: {match: {macaddress: '" + mac + "'}}}}", `[{50-a a\.b}]`},
+	} {
+		dir := fstest.MapFS{"README": {Data: []byte("{")}}
+		if c.text != "" {
+			dir["50-a.yaml"] = &fstest.MapFile{Data: []byte(c.text)}
+		}
+		got, err := netplanNICs(dir, []string{mac})
+		if fmt.Sprint(got) != c.want || err != nil {
+			t.Errorf("%s: %v, %v; want %s", c.name, got, err, c.want)
+		}
+	}
+	_, err := netplanNICs(fstest.MapFS{"50-a.yaml": {Data: []byte("network: {")}}, []string{mac})
+	if err == nil || !strings.Contains(err.Error(), netplanDir+"/50-a.yaml") {
+		t.Errorf("a file that is no YAML: %v, want its path", err)
 	}
 }

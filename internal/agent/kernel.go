@@ -4,24 +4,21 @@ package agent
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
-	"macaw.example/internal/systemd"
 	"macaw.example/internal/translate"
 )
 
 // kernel is what the agent needs of the machine it runs on.
 type kernel interface {
 	findNIC(mac model.MAC) (string, error)
-	clearNIC(name string) ([]netip.Prefix, error)
+	clearNIC(name string) (removed []string, err error)
 	attach(cfg translate.Config) (translation, error)
 	watch(ctx context.Context) (<-chan struct{}, error)
 	unmanage(enis []eni) error
@@ -51,7 +48,7 @@ const commandTimeout = 10 * time.Second
 type linux struct{}
 
 func (linux) findNIC(mac model.MAC) (string, error)              { return translate.FindNIC(mac) }
-func (linux) clearNIC(name string) ([]netip.Prefix, error)       { return translate.ClearNIC(name) }
+func (linux) clearNIC(name string) ([]string, error)             { return translate.ClearNIC(name) }
 func (linux) watch(ctx context.Context) (<-chan struct{}, error) { return translate.Watch(ctx) }
 
 func (linux) attach(cfg translate.Config) (translation, error) {
@@ -73,21 +70,20 @@ func kernelDatapath() bool {
 	return err == nil
 }
 
-// unmanage keeps networkd off the ENIs that were attached to a running machine.
+// unmanage keeps the machine's network managers off the ENIs that were attached to a running
+// machine.
 func (linux) unmanage(enis []eni) error {
 	if len(enis) == 0 {
 		return nil
 	}
-	var macs []string
+	var macs []model.MAC
 	for _, e := range enis {
-		macs = append(macs, e.MAC.String())
-	}
-	if _, err := replace(moreNetworkFile, 0o644, fmt.Appendf(nil, network, strings.Join(macs, " "))); err != nil {
-		return err
+		macs = append(macs, e.MAC)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
-	return systemd.New(run).ReloadNetwork(ctx, moreNetworkStamp, moreNetworkFile)
+	_, err := newInstaller().unmanage(ctx, moreNetworkFile, moreNetworkStamp, macs...)
+	return err
 }
 
 // connect logs in to the configured cloud.

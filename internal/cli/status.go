@@ -50,6 +50,9 @@ func printStatus(w io.Writer, st deploy.Status) error {
 		switch {
 		case n.Agent != nil:
 			fmt.Fprintf(t, "  translation\t%s\t\t\n", n.Agent.Mode)
+			if m := n.Agent.Machine; m != nil && m.Datapath != "" {
+				fmt.Fprintf(t, "  Open vSwitch\tforwards in %s\t\t\n", where(m.Datapath))
+			}
 		case n.Error != "":
 			fmt.Fprint(t, "  translation\tunknown, see below\t\t\n")
 		}
@@ -58,6 +61,14 @@ func printStatus(w io.Writer, st deploy.Status) error {
 		return err
 	}
 	return agentcmd.PrintFindings(w, st.Findings)
+}
+
+// where names the place of a datapath in a sentence.
+func where(datapath string) string {
+	if datapath == nodeapi.DatapathKernel {
+		return "the kernel"
+	}
+	return "user space"
 }
 
 type addressLine struct{ private, public, use string }

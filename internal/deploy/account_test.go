@@ -197,3 +197,38 @@ func TestPreflight(t *testing.T) {
 		t.Errorf("there are subnets in %v", zones)
 	}
 }
+
+// An account whose Elastic IPs are all in use, as by the default cloud, makes an image all the same,
+// and the image's volume is as small as its content allows.
+func TestBakeWithoutElasticIPs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		api := ec2.NewFromConfig(w.aws.Config())
+		var held []string
+		for { // up to the quota
+			out, err := api.AllocateAddress(t.Context(), &ec2.AllocateAddressInput{})
+			if err != nil {
+				break
+			}
+			held = append(held, *out.AllocationId)
+		}
+		d, _ := w.process(file)
+		res, err := d.Bake(t.Context(), false)
+		if err != nil {
+			t.Fatal(err, hint.All(err))
+		}
+		out, err := api.DescribeImages(t.Context(), &ec2.DescribeImagesInput{ImageIds: []string{res.Image}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if size := *out.Images[0].BlockDeviceMappings[0].Ebs.VolumeSize; size != bakeryDisk {
+			t.Errorf("the image has %d GiB, want %d", size, bakeryDisk)
+		}
+		for _, id := range held {
+			if _, err := api.ReleaseAddress(t.Context(), &ec2.ReleaseAddressInput{AllocationId: &id}); err != nil {
+				t.Error(err)
+			}
+		}
+		w.checkGone(t)
+	})
+}

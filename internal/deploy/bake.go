@@ -24,7 +24,7 @@ type BakeResult struct {
 // It works in a cloud of its own, which it removes afterwards.
 func (d *Deployment) Bake(ctx context.Context, force bool) (res BakeResult, err error) {
 	bakery := *d
-	bakery.Cloud = bakeryOf(d.Cloud)
+	bakery.Cloud, bakery.bakery = bakeryOf(d.Cloud), true
 	err = bakery.exclusively(ctx, true, func(ctx context.Context, _ func()) error {
 		res, err = bakery.bake(ctx, force)
 		return err
@@ -32,8 +32,11 @@ func (d *Deployment) Bake(ctx context.Context, force bool) (res BakeResult, err 
 	return res, err
 }
 
-// bakeryOf is the cloud whose only node becomes the image: a network, an instance, and the one
-// Elastic IP that SSH needs.
+// bakeryDisk is the image's size in GiB, which is the least that an instance of it can have, and
+// what its snapshot may cost. Debian's own image has 8 GiB; with OpenStack's packages it holds 3.
+const bakeryDisk = 8
+
+// bakeryOf is the cloud whose only node becomes the image: a network and an instance.
 func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 	b := *c
 	b.Name = c.Name + "-bake"
@@ -41,6 +44,7 @@ func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 	b.Nodes = []cloud.Node{c.Nodes[0]}
 	b.Nodes[0].Name = "bake"
 	b.Nodes[0].Roles = nil
+	b.Nodes[0].Disk = bakeryDisk
 	return &b
 }
 

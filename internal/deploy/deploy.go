@@ -92,6 +92,9 @@ type Deployment struct {
 	down bool
 	// restart permits stopping running instances for changes that need it.
 	restart bool
+	lookup lookup // nil is the machine's resolver
+	// bakery: this makes an image, see infra.Wanted.
+	bakery bool
 }
 
 // Limits bound the waits for nodes.

@@ -66,7 +66,7 @@ func (s survey) err(c *cloud.Cloud) error { return preflight.Error(c, s.checks) 
 // zones that have turned out to have no capacity.
 func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...string) (s survey, err error) {
 	w := infra.Wanted{Cloud: d.Cloud, PublicKey: publicKey, UserData: userData(d.Cloud)}
-	w.Restart = d.restart
+	w.Restart, w.Bakery = d.restart, d.bakery
 	if err := d.checkCertificateFiles(); err != nil {
 		return s, err
 	}

@@ -52,6 +52,9 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 		}
 		st.Nodes = append(st.Nodes, node)
 	}
+	if len(st.Nodes) > 0 { // the controller is the first one
+		st.Findings = append(st.Findings, d.domainFindings(ctx, st.Nodes[0].NodeOutput)...)
+	}
 	return st, nil
 }
 

@@ -5,6 +5,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"macaw.example/internal/hint"
 	"macaw.example/internal/infra"
@@ -26,6 +27,9 @@ func (d *Deployment) findingsOf(n infra.NodeOutput, st nodeapi.Status) []model.F
 	}
 	if st.Report != nil {
 		all = append(all, st.Report.Findings...)
+	}
+	if st.Machine != nil {
+		all = append(all, d.machineFindings(n, *st.Machine, time.Now())...)
 	}
 	return all
 }

@@ -90,7 +90,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		return UpResult{}, err
 	}
 	var verified string
-	findings := []model.Finding{}
+	findings := append([]model.Finding{}, d.domainFindings(ctx, node)...)
 	err = whileAlive(ctx, h, func(ctx context.Context) error {
 		off, err := d.isOff(ctx, node, h)
 		if err != nil {

@@ -56,7 +56,7 @@ func endedHint(code string, err error) error {
 // DryLaunch returns the input of a launch of a cloud's first node in dry run, before there is a
 // network for it.
 func DryLaunch(c *cloud.Cloud, image Image) *ec2.RunInstancesInput {
-	in := launch{node: c.Nodes[0], image: image}.input(nil)
+	in := launch{node: c.Nodes[0], image: image}.input()
 	in.DryRun, in.KeyName = aws.Bool(true), nil
 	part := partInstance(c.Nodes[0].Name)
 	in.TagSpecifications = slices.Concat(awsapi.Tagged(types.ResourceTypeInstance, c.Name, part),

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -164,20 +165,46 @@ type launch struct {
 	profile string
 	// nested switches nested virtualization on.
 	nested bool
+	// primary is the private address of the only interface of a bakery, see Wanted.
+	primary netip.Addr
+}
+
+// interfaces returns the network interfaces of the instance: those of the node, or a new one. id
+// returns the ID of a part.
+func (l launch) interfaces(id func(part string) string) []types.InstanceNetworkInterfaceSpecification {
+	if l.primary.IsValid() {
+		return []types.InstanceNetworkInterfaceSpecification{{
+			DeviceIndex: aws.Int32(0), SubnetId: aws.String(id(partSubnet(partManagement))),
+			Groups: []string{id(partGroup(partManagement))}, PrivateIpAddress: aws.String(l.primary.String()),
+			AssociatePublicIpAddress: aws.Bool(true), DeleteOnTermination: aws.Bool(true),
+		}}
+	}
+	var all []types.InstanceNetworkInterfaceSpecification
+	for device, part := range partENIs(l.node.Name) {
+		all = append(all, types.InstanceNetworkInterfaceSpecification{
+			DeviceIndex: aws.Int32(int32(device)), NetworkInterfaceId: aws.String(id(part)),
+		})
+	}
+	return all
 }
 
 func runInstance(l launch) step {
 	return func(ctx context.Context, a *applier) error {
 		part := partInstance(l.node.Name)
-		var enis []string
-		for _, eni := range partENIs(l.node.Name) {
-			enis = append(enis, a.id(eni))
-		}
-		in := l.input(enis)
+		in := l.input()
+		in.NetworkInterfaces = l.interfaces(a.id)
 		in.TagSpecifications = slices.Concat(
 			a.tags(types.ResourceTypeInstance, part), a.tags(types.ResourceTypeVolume, part))
+		if l.primary.IsValid() {
+			in.TagSpecifications = append(in.TagSpecifications,
+				a.tags(types.ResourceTypeNetworkInterface, awsapi.InterfacePart(l.node.Name, partManagement))...)
+		}
+		var on []string
+		for _, n := range in.NetworkInterfaces {
+			on = append(on, aws.ToString(n.NetworkInterfaceId)+aws.ToString(n.SubnetId))
+		}
 		for g := range generations {
-			in.ClientToken = token(a.cloud, part, strings.Join(enis, ","), l.image.ID, l.node.Type, l.profile,
+			in.ClientToken = token(a.cloud, part, strings.Join(on, ","), l.image.ID, l.node.Type, l.profile,
 				strings.Join(l.gone, ","), fmt.Sprint(g))
 			err := a.call(ctx, func(ctx context.Context) error {
 				out, err := a.api.RunInstances(ctx, in)
@@ -200,8 +227,8 @@ func runInstance(l launch) step {
 	}
 }
 
-// input returns the call's input for an instance with these network interfaces.
-func (l launch) input(enis []string) *ec2.RunInstancesInput {
+// input returns the call's input, without network interfaces.
+func (l launch) input() *ec2.RunInstancesInput {
 	m := metadataWanted
 	in := &ec2.RunInstancesInput{
 		ImageId: aws.String(l.image.ID), InstanceType: types.InstanceType(l.node.Type),
@@ -221,11 +248,6 @@ func (l launch) input(enis []string) *ec2.RunInstancesInput {
 		in.CpuOptions = &types.CpuOptionsRequest{
 			NestedVirtualization: types.NestedVirtualizationSpecificationEnabled,
 		}
-	}
-	for device, eni := range enis {
-		in.NetworkInterfaces = append(in.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{
-			DeviceIndex: aws.Int32(int32(device)), NetworkInterfaceId: aws.String(eni),
-		})
 	}
 	if len(l.userData) > 0 {
 		in.UserData = aws.String(base64.StdEncoding.EncodeToString(l.userData))

@@ -51,8 +51,11 @@ func (b *up) replaced() {
 }
 
 // interfaces plans both ENIs of the i-th node. They are made before the instance and outlive it, so
-// that addresses and MACs stay.
+// that addresses and MACs stay. A bakery's only one is made and deleted with its instance.
 func (b *up) interfaces(i int) {
+	if b.w.Bakery {
+		return
+	}
 	node := b.c.Nodes[i].Name
 	b.eni(node, partManagement, b.c.ManagementAddress(i), nil, nil)
 	var made, agents []string
@@ -124,6 +127,10 @@ func (b *up) instance(i int) error {
 	l := launch{node: node, image: b.w.Image, key: keyName(b.c.Name), userData: b.w.UserData, gone: gone,
 		nested: b.w.nests(node.Type)}
 	needs := append(partENIs(node.Name), partKeyPair)
+	if b.w.Bakery {
+		l.primary = b.c.ManagementAddress(i)
+		needs = []string{partSubnet(partManagement), partGroup(partManagement), partKeyPair}
+	}
 	if isGateway(node) {
 		l.profile = gatewayName(b.c.Name, b.s.Region)
 		needs = append(needs, partProfile, partProfile+"/role")
@@ -167,6 +174,9 @@ type target struct {
 }
 
 func (b *up) targets() []target {
+	if b.w.Bakery {
+		return nil
+	}
 	var out []target
 	for i, n := range b.c.Nodes {
 		private := b.c.ManagementAddress(i).String()

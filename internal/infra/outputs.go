@@ -3,6 +3,7 @@
 package infra
 
 import (
+	"cmp"
 	"slices"
 
 	awsapi "macaw.example/internal/aws"
@@ -18,7 +19,8 @@ type Outputs struct {
 type NodeOutput struct {
 	Name       string `json:"name"`
 	InstanceID string `json:"instanceID"`
-	// ManagementAddress is the private address, ManagementPublic its Elastic IP.
+	// ManagementAddress is the private address, ManagementPublic its public one, an Elastic IP unless it is
+	// a bakery.
 	ManagementAddress string      `json:"managementAddress"`
 	ManagementPublic  string      `json:"managementPublic"`
 	ProviderENI       ProviderENI `json:"providerENI"`
@@ -67,7 +69,7 @@ func OutputsOf(c *cloud.Cloud, s Seen) Outputs {
 		for _, e := range s.Interfaces {
 			switch e.Part {
 			case awsapi.InterfacePart(n.Name, partManagement):
-				node.ManagementAddress, node.ManagementPublic = e.Primary, public(e.ID, e.Primary)
+				node.ManagementAddress, node.ManagementPublic = e.Primary, cmp.Or(public(e.ID, e.Primary), e.Public)
 			case awsapi.InterfacePart(n.Name, partProvider):
 				node.ProviderENI = ProviderENI{ID: e.ID, Subnet: e.Subnet, MAC: e.MAC, Primary: e.Primary}
 			}

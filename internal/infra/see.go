@@ -268,6 +268,9 @@ func interfaceOf(n types.NetworkInterface) (Interface, error) {
 		Subnet: aws.ToString(n.SubnetId), MAC: aws.ToString(n.MacAddress), Primary: aws.ToString(n.PrivateIpAddress),
 		Secondary: secondaryOn(n), Unchecked: !aws.ToBool(n.SourceDestCheck), Groups: groupsOf(n),
 	}
+	if n.Association != nil && n.Association.AllocationId == nil {
+		eni.Public = aws.ToString(n.Association.PublicIp)
+	}
 	var err error
 	if eni.IPv6, err = ipv6On(n); err != nil {
 		return eni, err

@@ -132,7 +132,10 @@ type Interface struct {
 	// Primary is its first private address and Secondary are the others.
 	Primary   string
 	Secondary []string
-	IPv6      []string
+	// Public is the public address that EC2 has assigned to Primary by itself, or empty. An Elastic IP
+	// is an Address.
+	Public string
+	IPv6   []string
 	// Instance is the one it is attached to as device Device, or empty.
 	Instance string
 	Device   int32

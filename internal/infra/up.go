@@ -27,6 +27,10 @@ type Wanted struct {
 	// Virtualization is what AskVirtualization has returned. Nothing is planned or said about types
 	// that it lacks.
 	Virtualization map[string]Virtualization
+	// Bakery makes an instance that will become an image. It has one network interface, with a public
+	// address that EC2 assigns at the launch and takes back with the instance: an account may have no
+	// Elastic IP left (EC2 User Guide, using-instance-addressing, "Public IPv4 addresses").
+	Bakery bool
 	// Restart permits stopping running instances for changes that need it.
 	Restart bool
 }

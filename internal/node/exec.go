@@ -28,7 +28,7 @@ const statusFD = 4
 // runner runs a command and returns its standard output.
 type runner func(context.Context, command) (string, error)
 
-// executor returns the runner that runs real commands. They inherit held: when macaw is killed, the
+// executor returns the runner that runs real commands. They inherit held, if it is not nil: when macaw is killed, the
 // apt or the migration that it leaves running keeps the lock until it ends.
 func executor(held *os.File) runner {
 	return func(ctx context.Context, c command) (string, error) { return execute(ctx, held, c) }
@@ -38,7 +38,9 @@ func execute(ctx context.Context, held *os.File, c command) (string, error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 	cmd.Env = append(cmd.Env, c.Env...)
-	cmd.ExtraFiles = []*os.File{held}
+	if held != nil {
+		cmd.ExtraFiles = []*os.File{held}
+	}
 	if c.Stdin != "" {
 		cmd.Stdin = strings.NewReader(c.Stdin)
 	}

@@ -26,7 +26,7 @@ import (
 var cloudInitState = []string{
 	"var/lib/cloud/*",
 	"etc/netplan/*-cloud-init.yaml", "etc/systemd/network/*-cloud-init-*", "etc/network/interfaces.d/*-cloud-init*",
-	"etc/hostname",
+	"etc/udev/rules.d/*-cloud-init-*", "etc/hostname",
 	"var/lib/dhcpcd/*", "var/lib/dhcp/*", // leases
 }
 
@@ -104,6 +104,13 @@ func (n *node) forgetTraces(ctx context.Context) error {
 	// From here on the journal is in memory.
 	if _, err := n.run(ctx, command{Args: []string{"journalctl", "--relinquish-var"}}); err != nil {
 		return fmt.Errorf("taking the journal off the disk: %w", err)
+	}
+	// It writes to its log when it is stopped.
+	const upgrades = "unattended-upgrades.service"
+	if _, err := os.Stat(filepath.Join(n.root, "usr/lib/systemd/system", upgrades)); err == nil {
+		if _, err := n.run(ctx, command{Args: []string{"systemctl", "stop", upgrades}}); err != nil {
+			return fmt.Errorf("stopping %s: %w", upgrades, err)
+		}
 	}
 	if err := n.drop(traces); err != nil {
 		return err

@@ -14,16 +14,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"macaw.example/internal/agent"
 	"macaw.example/internal/graph"
 	"macaw.example/internal/nodeapi"
 )
 
-const (
-	installStamp = "/var/lib/macaw/installed"
-	policyPath   = "/usr/sbin/policy-rc.d"
-	// policy keeps packages from starting services before they are configured.
-	policy = "#!/bin/sh\n# Written by macaw while it installs packages.\nexit 101\n"
-)
+const installStamp = "/var/lib/macaw/installed"
 
 // maskedUnits are units that packages bring and no node needs.
 var maskedUnits = []string{
@@ -32,6 +28,10 @@ var maskedUnits = []string{
 	"neutron-rpc-server.service", "nova-serialproxy.service", "nova-spicehtml5proxy.service",
 	"open-iscsi.service", "ovs-record-hostname.service", "virtlogd-admin.socket", "virtlogd.service",
 }
+
+// cloudInitConfig is in the package step and not only in the agent's installation, so that it is in
+// an image: then it applies from the first boot on.
+var cloudInitConfig = file{Path: agent.CloudInitFile, Mode: 0o644, Content: []byte(agent.CloudInitConfig)}
 
 // installed reports whether this Macaw's package step has been completed below root.
 func installed(root string) bool {
@@ -68,55 +68,16 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 		{Name: "default MTU", Needs: []string{"packages"}, Run: n.installMTUDriver},
 		{Name: "entry points", Needs: []string{"units", "default MTU"}, Run: n.rememberEntryPoints},
 		{Name: "replies", Needs: []string{"packages"}, Run: n.quickenReplies},
-		{Name: "stamp", Needs: []string{"schemas", "entry points", "replies"}, Run: func(context.Context) error {
+		{Name: "cloud-init", Run: func(context.Context) error {
+			_, err := cloudInitConfig.write(n.root)
+			return err
+		}},
+		{Name: "stamp", Needs: []string{"schemas", "entry points", "replies", "cloud-init"}, Run: func(context.Context) error {
 			unix.Sync()
 			_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(nodeapi.PackagesHash + "\n")}.write(n.root)
 			return err
 		}},
 	}, progress)
-}
-
-func (n *node) installPackages(ctx context.Context) error {
-	env := []string{"DEBIAN_FRONTEND=noninteractive", "DEBCONF_NONINTERACTIVE_SEEN=true"}
-	ours := true
-	if seen, err := os.ReadFile(policyPath); err == nil {
-		ours = string(seen) == policy
-	}
-	if ours {
-		if _, err := (file{Path: policyPath, Mode: 0o755, Content: []byte(policy)}).write(n.root); err != nil {
-			return err
-		}
-	}
-	// dpkg need not fsync each file: everything is synced once before the stamp marks this step as
-	// complete. A machine that loses power earlier has no cloud yet, and is made anew.
-	options := []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o",
-		"Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300",
-		"-o", fmt.Sprintf("APT::Status-Fd=%d", statusFD)}
-	for _, c := range []command{
-		{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env},
-		{Args: []string{"apt-get", "update", "-o", "DPkg::Lock::Timeout=300"}, Env: env},
-		{
-			Args: append(append([]string{"apt-get", "install"}, options...), nodeapi.Packages()...), Env: env,
-			Status: func(line string) {
-				if text := describeStatus(line); text != "" {
-					n.note("packages", text)
-				}
-			},
-		},
-	} {
-		if _, err := n.run(ctx, c); err != nil {
-			return fmt.Errorf("installing packages: %w", err)
-		}
-	}
-	// dbus-daemon does not notice rules that packages have added. Until a reload, polkitd, which
-	// libvirt needs, cannot own its name on the bus.
-	if _, err := n.run(ctx, command{Args: []string{"systemctl", "reload", "dbus.service"}}); err != nil {
-		return fmt.Errorf("telling the message bus of new packages: %w", err)
-	}
-	if ours { // only now, so that it still applies after a killed run
-		return os.Remove(policyPath)
-	}
-	return nil
 }
 
 // disableUnits keeps everything from starting before Apply has configured it, also after a reboot.

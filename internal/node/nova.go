@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"macaw.example/internal/model"
 )
@@ -105,25 +104,17 @@ var novaCompute = service{
 	roles: []model.Role{model.Compute},
 	files: []configFile{
 		novaConf("nova-compute.service"),
-		{template: "nova-compute.conf", path: "/etc/nova/nova-compute.conf", readers: []string{"nova-compute.service"}},
+		novaComputeConf,
 		{template: "guests.network", path: networkdDir + "05-macaw-guests.network"},
 	},
 	units: []string{"nova-compute.service"},
 	// On a controller it can report to nobody until these are running.
 	after:  []string{"libvirtd.service", "ovn-controller.service", "nova-conductor.service", "placement-api.service"},
 	python: true,
-}
-
-// virtualization is the type of the node's virtual machines.
-func virtualization(f facts) string {
-	if f.KVM {
-		return "virt_type = kvm"
-	}
-	return strings.Join([]string{
-		"# /dev/kvm is missing or does not run a vCPU.",
-		"virt_type = qemu",
-		"cpu_mode = none",
-	}, "\n")
+	systemd: []configFile{{
+		template: "nova-compute-virtualization.conf",
+		path:     "/etc/systemd/system/nova-compute.service.d/virtualization.conf",
+	}},
 }
 
 // mapHost puts the node into Nova's cell before its compute service runs for the first time. Nova's

@@ -3,6 +3,8 @@
 package node
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +38,22 @@ func TestVirtualizationIsDecidedAnew(t *testing.T) {
 		case i == 0:
 		case i == 2 && len(changed) > 0, i != 2 && !slices.Equal(changed, []string{path}):
 			t.Errorf("apply %d with KVM %v changes %v", i+1, kvm, changed)
+		}
+	}
+}
+
+// Between two Applies nova-compute's own start decides, with the same result.
+func TestVirtualizationIsDecidedAtStart(t *testing.T) {
+	root := t.TempDir()
+	for i, kvm := range []bool{false, true, true, false} {
+		changed, err := decideVirtualization(root, facts{KVM: kvm})
+		if err != nil || changed != (i != 2) {
+			t.Errorf("start %d with KVM %v: changed %v, %v", i+1, kvm, changed, err)
+		}
+		got, err := os.ReadFile(filepath.Join(root, novaComputeConf.path))
+		want := renderAll(t, allInOne(), facts{KVM: kvm})[novaComputeConf.path].Content
+		if err != nil || string(got) != string(want) {
+			t.Errorf("start %d with KVM %v gives\n%s, %v; want\n%s", i+1, kvm, got, err, want)
 		}
 	}
 }

@@ -19,6 +19,8 @@ type Status struct {
 	// Report is the agent's last report; nil if it has not finished a pass since the machine
 	// started.
 	Report *Report `json:"report,omitempty"`
+	// Machine is nil on a gateway that Macaw has not made.
+	Machine *Machine `json:"machine,omitempty"`
 }
 
 // The modes of the translation.

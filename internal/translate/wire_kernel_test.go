@@ -373,7 +373,7 @@ func TestClearNIC(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if len(removed) != 1 || removed[0].String() != "10.99.0.5/24" {
+		if len(removed) != 1 || removed[0] != "10.99.0.5/24" {
 			t.Errorf("removed %v", removed)
 		}
 		removed, err = ClearNIC("eth1")
@@ -396,10 +396,9 @@ func TestClearNICOfSecondaryAddresses(t *testing.T) {
 		}
 		return nil
 	})
-	want := []netip.Prefix{netip.MustParsePrefix("10.99.0.5/24"), netip.MustParsePrefix("10.99.0.65/24"),
-		netip.MustParsePrefix("10.99.0.66/24")}
+	want := []string{"10.99.0.5/24", "10.99.0.65/24", "10.99.0.66/24"}
 	for _, p := range want {
-		w.host.addr("eth1", p.String())
+		w.host.addr("eth1", p)
 	}
 	w.host.do(func() error {
 		removed, err := ClearNIC("eth1")

@@ -47,7 +47,7 @@ func TestFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		m.Run(t, "ip address replace "+address+"/32 dev eth0; for i in $(seq 100); do ping -c 1 -W 0.1 -I "+address+" "+
+		m.Run(t, "ip address replace "+address+"/32 dev ens5; for i in $(seq 100); do ping -c 1 -W 0.1 -I "+address+" "+
 			peer.Private[0].String()+" >/dev/null && exit; sleep 0.1; done; exit 1")
 		if took := time.Since(began); took < 2*time.Second || took > 7*time.Second {
 			t.Errorf("the network followed after %s, want 3 to 4 s", took)

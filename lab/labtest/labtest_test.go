@@ -73,10 +73,14 @@ runcmd:
 		{"hostname", "hostname", "ip-" + strings.ReplaceAll(m.Private[0].String(), ".", "-")},
 		{"key", "wc -l </home/admin/.ssh/authorized_keys", "1"},
 		{"status", "cloud-init status | head -1", "status: done"},
-		{"first NIC", "ip -4 -o address show eth0 | awk '{print $4}'", m.Private[0].String() + "/24"},
-		{"second NIC", "ip -4 -o address show eth1 | awk '{print $4}'", m.Private[1].String() + "/24"},
-		{"default route", "ip -4 route get 8.8.8.8 | head -1 | cut -d' ' -f 3,5", "10.99.0.1 eth0"},
-		{"MTU", "cat /sys/class/net/eth0/mtu", "9001"},
+		{"first NIC", "ip -4 -o address show ens5 | awk '{print $4}'", m.Private[0].String() + "/24"},
+		{"second NIC", "ip -4 -o address show ens6 | awk '{print $4}'", m.Private[1].String() + "/24"},
+		{"default route", "ip -4 route get 8.8.8.8 | head -1 | cut -d' ' -f 3,5", "10.99.0.1 ens5"},
+		{"second NIC's own routing table", "ip rule | grep -c 'from " + m.Private[1].String() + " lookup 101'", "1"},
+		{"NICs that a boot waits for",
+			"systemctl cat systemd-networkd-wait-online | grep -o ' -i ens[0-9]*:degraded' | tr -d '\n'",
+			"-i ens5:degraded -i ens6:degraded"},
+		{"MTU", "cat /sys/class/net/ens5/mtu", "9001"},
 	} {
 		got := strings.TrimSpace(m.Run(t, tc.command))
 		if got != tc.want {
@@ -156,7 +160,7 @@ func TestDropsAreShown(t *testing.T) {
 	}
 	time.Sleep(time.Second)
 	// The address is not registered on this ENI.
-	m.Run(t, "ip address add 10.99.0.200/32 dev eth0; ping -c 3 -W 1 -I 10.99.0.200 8.8.8.8 || true")
+	m.Run(t, "ip address add 10.99.0.200/32 dev ens5; ping -c 3 -W 1 -I 10.99.0.200 8.8.8.8 || true")
 	type drop struct{ Port, Direction, Reason, Summary string }
 	var seen drop
 	for in := json.NewDecoder(followed); seen.Port != m.ENIs[0] || seen.Reason != "source-address"; {

@@ -24,12 +24,12 @@ func TestIPv6(t *testing.T) {
 	one, other := lab.Launch(t, labtest.Machine{Name: "v6-one", IPv6: true}), lab.Launch(t,
 		labtest.Machine{Name: "v6-other", IPv6: true})
 	// An address is usable once duplicate address detection has passed.
-	const wait = "for i in $(seq 300); do ip -6 -o address show dev eth0 scope global -tentative | grep -q inet6 && ip " +
+	const wait = "for i in $(seq 300); do ip -6 -o address show dev ens5 scope global -tentative | grep -q inet6 && ip " +
 		"-6 route show default | grep -q via && break; sleep 0.1; done; "
 	for _, m := range []*labtest.Instance{one, other} {
-		got := strings.TrimSpace(m.Run(t, wait+"ip -6 -o address show dev eth0 scope global | awk '{print $4}'"))
+		got := strings.TrimSpace(m.Run(t, wait+"ip -6 -o address show dev ens5 scope global | awk '{print $4}'"))
 		if got != m.IPv6.String()+"/128" {
-			t.Errorf("%s has %q on eth0, want %s/128", m.ID, got, m.IPv6)
+			t.Errorf("%s has %q on ens5, want %s/128", m.ID, got, m.IPv6)
 		}
 	}
 	one.Run(t, "ping -6 -c 2 -w 10 "+other.IPv6.String())

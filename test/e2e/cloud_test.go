@@ -60,6 +60,8 @@ func TestCloud(t *testing.T) {
 		eventually(t, g.name+" answers at "+g.public, 2*time.Minute, g.answers)
 	}
 	t.Run("security page", func(t *testing.T) { testSecurityPage(t, file) })
+	t.Run("host network", func(t *testing.T) { testHostNetwork(t, file) })
+	t.Run("held back", func(t *testing.T) { testHeldBack(t, file) })
 	t.Run("console", func(t *testing.T) { testConsole(t, file, first) })
 	t.Run("translation off and on", func(t *testing.T) { testTranslation(t, file, first, second) })
 	t.Run("every unit restarted", func(t *testing.T) { testRestart(t, file, first, second) })
@@ -324,6 +326,7 @@ func testReboot(t *testing.T, file string, reboot func(), guests ...guest) {
 		return err
 	})
 	comesBack(t, guests...)
+	testHostNetwork(t, file)
 }
 
 // comesBack waits until all guests answer and the API works.

@@ -40,7 +40,8 @@ func testImage(t *testing.T, id string) {
 // packages: files made by packages' scripts and by the package step. Logs must be empty.
 var unpackaged = regexp.MustCompile(`^/(` + strings.Join([]string{
 	`etc/(\.pwd\.lock|\.updated|group-?|gshadow-?|hosts|ld\.so\.cache|locale\.conf|machine-id)`,
-	`etc/(passwd-?|shadow-?|sub[gu]id-?)`,
+	`etc/(passwd-?|shadow-?|sub[gu]id-?|modules)`,
+	`etc/apt/(apt\.conf\.d/60macaw-held-back|mirrors/debian(-security)?\.list)`, `etc/cloud/cloud\.cfg\.d/95-macaw\.cfg`,
 	`etc/(alternatives|rc[0-6S]\.d|systemd/system|xml|sgml|fonts/conf\.d)/.*`,
 	`etc/apache2/(conf|mods|sites)-enabled/.*`, `etc/apparmor\.d/local/.*`, `etc/ssl/certs/.*`,
 	`etc/(dbconfig-common/config|memcached\.conf|mysql/(debian|my)\.cnf|rabbitmq/rabbitmq-env\.conf)`,
@@ -50,7 +51,7 @@ var unpackaged = regexp.MustCompile(`^/(` + strings.Join([]string{
 	`etc/sudoers\.d/90-cloud-init-users`,
 	`home/admin/\.(bash_logout|bashrc|profile|sudo_as_admin_successful)`,
 	`usr/local/(bin/macaw-node|lib/python3[^/]*/.*|share/ca-certificates/macaw-lab\.crt)`,
-	`var/(\.updated|www/html/index\.html)`, `var/cache/(apt|debconf|fontconfig|ldconfig|macaw)/.*`, `var/log/.*`,
+	`var/(\.updated|www/html/index\.html)`, `var/cache/(apt|debconf|fontconfig|ldconfig|macaw|man)/.*`, `var/log/.*`,
 	`var/lib/(apache2|dpkg|mysql|sgml-base|ucf|xml-core)/.*`, `var/lib/apt/(extended_states|lists/lock)`,
 	`var/lib/dbus/machine-id`, // a link to the one in etc
 	`var/lib/macaw/(archive/.*|installed|schemas\.json)`, `var/lib/openstack-dashboard/(static|secret-key)/.*`,

@@ -75,6 +75,10 @@ func TestStock(t *testing.T) {
 	if !strings.Contains(s.Verified, "a guest answered") {
 		t.Errorf("up says of its verification: %q", s.Verified)
 	}
+	// On its first boot cloud-init has configured both NICs, with rules and in netplan's file.
+	testHostNetwork(t, file)
+	t.Setenv("OS_CLOUD", "e2e-stock")
+	testReboot(t, file, func() { must(t, macaw, "lab", "reboot", "e2e-stock-instance-cloud-1") })
 	out := must(t, macaw, "down", file)
 	if !strings.Contains(out, "is gone") {
 		t.Errorf("down prints %q", out)

@@ -83,8 +83,8 @@ type NIC struct {
 	ENI         string // eni-...
 	MAC         vpc.MAC
 	DeviceIndex int
-	// Device is the name of the interface inside the instance: eth and the device
-	// index, plus 100 for each preceding network card.
+	// Device is the name of the interface inside the instance, as Nitro has them: ens and the
+	// PCI slot, which is 5 and the device index, plus 100 for each preceding network card.
 	Device string
 }
 

@@ -61,7 +61,7 @@ func TestLife(t *testing.T) {
 	spec := l.machines.launched[0]
 	got := []any{spec.ID, spec.ImageID, spec.Hostname, spec.VCPUs, spec.MemoryMB, spec.NICs[0].ENI, spec.NICs[0].Device,
 		spec.NICs[1].ENI, spec.NICs[1].Device}
-	if d := cmp.Diff([]any{id, stockAMI, "ip-10-0-0-11", 2, 8192, eth0, "eth0", eth1, "eth1"}, got); d != "" {
+	if d := cmp.Diff([]any{id, stockAMI, "ip-10-0-0-11", 2, 8192, eth0, "ens5", eth1, "ens6"}, got); d != "" {
 		t.Error(d)
 	}
 	for _, e := range l.fabric.topology().ENIs {
@@ -226,7 +226,7 @@ func TestHotPlug(t *testing.T) {
 	out := must(l.AttachNetworkInterface(l.ctx,
 		&ec2.AttachNetworkInterfaceInput{InstanceId: &id, NetworkInterfaceId: eni, DeviceIndex: aws.Int32(1)}))(l)
 	l.eventually("the attachment", func() bool { return l.describeENI(*eni).Status == "in-use" })
-	if !l.machines.called("attach eth1", id) {
+	if !l.machines.called("attach ens6", id) {
 		t.Error("the machine was not told")
 	}
 	must(l.DetachNetworkInterface(l.ctx, &ec2.DetachNetworkInterfaceInput{AttachmentId: out.AttachmentId}))(l)

@@ -123,9 +123,9 @@ func TestNetworkCards(t *testing.T) {
 	}
 	l.wantCode(attach(0, 8), "AttachmentLimitExceeded")
 	l.wantCode(attach(1, 2), "")
-	l.eventually("the second card's interface", func() bool { return l.machines.called("attach eth102", id) })
+	l.eventually("the second card's interface", func() bool { return l.machines.called("attach ens107", id) })
 	nics := l.state.Instances()[0].NICs
-	if nics[0].Device != "eth0" || nics[8].Device != "eth101" {
+	if nics[0].Device != "ens5" || nics[8].Device != "ens106" {
 		t.Errorf("the machine has %+v", nics)
 	}
 }

@@ -219,8 +219,13 @@ func (t *tx) purge() {
 	maps.DeleteFunc(t.Tokens, func(_ string, r tokenRecord) bool { return t.now.Sub(r.At) > tokenLifetime })
 }
 
+// firstSlot is the PCI slot of the first interface of a Nitro instance: systemd names it ens5,
+// the next one ens6 (EC2 User Guide, "Elastic network interfaces", shows ens5; names of
+// cards other than the first are the lab's own).
+const firstSlot = 5
+
 func (e *eniRecord) nic() NIC {
-	device := "eth" + strconv.Itoa(e.Attachment.DeviceIndex+100*e.Attachment.Card)
+	device := "ens" + strconv.Itoa(firstSlot+e.Attachment.DeviceIndex+100*e.Attachment.Card)
 	return NIC{ENI: e.ID, MAC: e.MAC, DeviceIndex: e.Attachment.DeviceIndex, Device: device}
 }
 

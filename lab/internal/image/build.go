@@ -13,6 +13,9 @@ import (
 	"strings"
 )
 
+// generator is netplan's systemd generator, which the lab wraps: see files.
+const generator = "/usr/libexec/netplan/generate"
+
 // archiveDir is the path of an image's apt archive in a machine.
 const archiveDir = "var/lib/macaw/archive"
 
@@ -76,7 +79,9 @@ func build(ctx context.Context, r Recipe, dir string, log *os.File) error {
 	args = append(args,
 		// mmdebstrap's sources name the mirror; a machine only has its archive.
 		`--customize-hook=rm -f "$1"/etc/apt/sources.list.d/*`,
+		`--customize-hook=chroot "$1" dpkg-divert --quiet --local --rename --divert `+generator+`.debian `+generator,
 		"--customize-hook=sync-in "+overlay+" /",
+		`--customize-hook=chmod 755 "$1"`+generator,
 		"--customize-hook="+userIDsHook(),
 		`--customize-hook=chroot "$1" systemctl --quiet enable systemd-networkd.service systemd-resolved.service`,
 		// Identities must be unique per machine.

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -18,18 +19,27 @@ import (
 //go:embed all:files
 var files embed.FS
 
-// base are packages that Debian's image for EC2 has and clouds rely on: cloud-init with its
-// DHCP client, networkd, sshd, a resolver. Debian's image has netplan between cloud-init
-// and networkd; but netplan makes networkd match a NIC by its permanent address, which the
-// lab's TAP devices lack. ifupdown, which cloud-init would prefer to both, is in neither
-// image.
-var base = []string{
-	"systemd", "systemd-sysv", "udev", "dbus", "libpam-systemd", "systemd-resolved", "systemd-timesyncd",
-	"openssh-server", "sudo", "ca-certificates", "python3", "locales",
-	"cloud-init", "dhcpcd-base",
-	"iproute2", "iputils-ping", "ethtool", "netbase", "procps", "kmod", "logrotate", "cron",
-	"curl", "less", "vim-tiny", "tcpdump", "bash-completion",
-}
+// base are the packages of Debian 13's image for EC2 on amd64: the lists below
+// config_space/13/package_config of Debian's cloud-team/debian-cloud-images for the classes
+// SYSTEM_BOOT, CLOUD, EC2, EXTRAS and TIME_SYSTEMD, on top of a minbase system and without
+// recommended packages, as there. What a container has no use for is left out: kernel, boot
+// loader and initramfs (linux-image-cloud-amd64, grub-cloud-amd64, dosfstools,
+// cloud-initramfs-growroot); and awscli, on which nothing depends, for its 150 MB.
+var base = slices.Concat(
+	[]string{ // SYSTEM_BOOT
+		"sudo", "e2fsprogs", "libpam-systemd", "systemd-resolved", "libnss-resolve", "libnss-myhostname",
+		"netplan.io", "polkitd", "unattended-upgrades", "apparmor", "zstd", "apt-utils", "init", "iptables",
+		"iputils-ping", "linux-sysctl-defaults", "less", "nano", "netbase", "vim-tiny", "whiptail",
+	},
+	[]string{"systemd-timesyncd"},                                   // TIME_SYSTEMD
+	[]string{"openssh-server", "ssh-import-id"},                     // CLOUD
+	[]string{"cloud-init", "cloud-guest-utils", "amazon-ec2-utils"}, // EC2
+	[]string{ // EXTRAS
+		"apt-listchanges", "bash-completion", "bind9-host", "man-db", "manpages", "socat", "pciutils",
+		"reportbug", "traceroute", "vim", "psmisc", "tcpdump", "ca-certificates", "curl", "ethtool",
+		"uuid-runtime", "screen", "xz-utils",
+	},
+)
 
 // Recipe describes a stock image. Equal recipes make equal images, so the recipe's hash is
 // the image's name in the store.
@@ -44,7 +54,7 @@ type Recipe struct {
 }
 
 // layout must change whenever build changes.
-const layout = "8"
+const layout = "9"
 
 // Key is the recipe's content hash over packages, files and layout, as 17 hexadecimal
 // digits.

@@ -31,7 +31,7 @@ type Spec struct {
 // NIC is a network interface of a machine.
 type NIC struct {
 	ENI    string // eni-...
-	Device string // eth0
+	Device string // ens5
 	MAC    [6]byte
 }
 

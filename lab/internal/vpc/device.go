@@ -18,7 +18,7 @@ import (
 type DeviceConfig struct {
 	// Namespace is the name of the interface's network namespace; empty for the caller's.
 	Namespace string
-	Name      string // of the interface, such as eth0
+	Name      string // of the interface, such as ens5
 	MAC       MAC    // of a TAP; a TUN has none
 	MTU       int    // in bytes
 }

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+)
+
+// Inspect tells the state of this node, which was made with spec. It changes nothing.
+func Inspect(ctx context.Context, spec nodeapi.OpenStack) (nodeapi.Machine, error) {
+	return (&node{spec: spec, root: "/", run: executor(nil)}).inspect(ctx)
+}
+
+func (n *node) inspect(ctx context.Context) (nodeapi.Machine, error) {
+	m := nodeapi.Machine{Datapath: n.datapath(ctx), Stopped: []string{}, Certificates: n.certificatesInUse()}
+	var units []string
+	for _, svc := range onNode(n.spec) {
+		units = append(units, svc.units...)
+	}
+	seen, err := n.system().Show(ctx, units...)
+	if err != nil {
+		return m, fmt.Errorf("asking systemd about the cloud's services: %w", err)
+	}
+	for _, u := range seen {
+		if !u.Active && !u.Starting {
+			m.Stopped = append(m.Stopped, u.Name)
+		}
+	}
+	return m, nil
+}
+
+// datapath asks Open vSwitch for the type of the bridge of guests.
+func (n *node) datapath(ctx context.Context) string {
+	out, err := n.run(ctx, command{Args: []string{"ovs-vsctl", "--timeout=2", "get", "Bridge", "br-int", "datapath_type"}})
+	switch kind := strings.Trim(strings.TrimSpace(out), `"`); {
+	case err != nil:
+		return "" // that it is stopped is told by its unit
+	case kind == "netdev":
+		return nodeapi.DatapathUser
+	default: // "system", or the default, which is the same (ovs-vswitchd.conf.db(5), Bridge)
+		return nodeapi.DatapathKernel
+	}
+}
+
+// certificatesInUse returns the node's certificates that can be read; that one is missing is told by the
+// unit that does not run without it.
+func (n *node) certificatesInUse() []nodeapi.Certificate {
+	used := []nodeapi.Certificate{}
+	wanted := certificatesOf(n.spec)
+	if n.spec.Has(model.Controller) && n.spec.Management.Domain != "" {
+		wanted = append(wanted, certificate{path: nodeapi.DomainCertificate})
+	}
+	for _, c := range wanted {
+		seen, err := n.seenCertificate(c)
+		if err != nil {
+			continue
+		}
+		leaf := seen.Chain[0]
+		names := append([]string{}, leaf.DNSNames...)
+		for _, a := range leaf.IPAddresses {
+			names = append(names, a.String())
+		}
+		used = append(used, nodeapi.Certificate{Path: c.path, Names: names, Expires: leaf.NotAfter})
+	}
+	return used
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nodeapi
+
+import "time"
+
+// Machine is the state of a node beyond its translation, for display and as JSON.
+type Machine struct {
+	// Datapath is where Open vSwitch forwards frames; empty if it does not answer.
+	Datapath string `json:"datapath,omitempty"`
+	// Stopped are units of the cloud that should be running and are not, in order of their start.
+	Stopped []string `json:"stopped"`
+	// Certificates are those that the node serves or identifies itself with.
+	Certificates []Certificate `json:"certificates"`
+}
+
+// The datapaths of Open vSwitch.
+const (
+	DatapathKernel = "kernel"
+	DatapathUser   = "user space" // slower; where the kernel lacks the module openvswitch
+)
+
+// Certificate is a certificate that a node uses.
+type Certificate struct {
+	Path    string    `json:"path"`
+	Names   []string  `json:"names"` // and addresses
+	Expires time.Time `json:"expires"`
+}
