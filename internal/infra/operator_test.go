@@ -45,6 +45,8 @@ func operatorRights() document {
 		// Into a profile and, with it, to instances.
 		{Sid: "PassGatewayRoles", Effect: "Allow", Action: []string{"iam:PassRole"},
 			Resource: []string{"arn:*:iam::*:role" + rolePath + "*"}},
+		// Macaw works without it: docs/aws.md, Rights.
+		{Sid: "Optional", Effect: "Allow", Action: []string{"pricing:GetProducts"}, Resource: []string{"*"}},
 	}}
 }
 

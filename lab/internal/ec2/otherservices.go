@@ -8,10 +8,37 @@ import (
 	"strings"
 
 	"macaw.example/lab/internal/awsquery"
+	"macaw.example/lab/internal/iam/policy"
+	"macaw.example/lab/internal/pricelist"
 )
 
 // served are the services that the lab has, for display.
-const served = "EC2 (ec2), IAM (iam), STS (sts), Systems Manager (ssm) and Service Quotas (servicequotas)"
+const served = "EC2 (ec2), IAM (iam), STS (sts), Systems Manager (ssm), Service Quotas (servicequotas) and price lists " +
+	"(pricing)"
+
+// servePrices answers GetProducts of the Price List API.
+func (s *Server) servePrices(w http.ResponseWriter, c *Call, target string, body []byte, denied error) {
+	r := policy.Request{Action: "pricing:" + strings.TrimPrefix(target, pricelist.Target), Resource: "*", Context: c.Request}
+	err := jsonDenied(denied)
+	switch {
+	case err != nil:
+	case r.Action != "pricing:GetProducts":
+		err = fail("UnknownOperationException", "")
+	default:
+		if d := s.identities.Decide(c.Caller, r); d != policy.Allow {
+			err = fail("AccessDeniedException", "%s", notAuthorized(c.Caller, r.Action, "*", d))
+		}
+	}
+	var answer *pricelist.Answer
+	if err == nil {
+		answer, err = pricelist.GetProducts(s.state.cfg.Region, body)
+	}
+	if err != nil {
+		writeJSON(w, err.Status, map[string]string{"__type": err.Code, "message": err.Message})
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
 
 // refuseService answers a request that is signed for a service that the lab does not have. An endpoint
 // of AWS refuses it as wrongly scoped. Each service's clients find code and message in the form of
