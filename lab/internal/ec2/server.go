@@ -16,6 +16,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/lab/internal/awsquery"
+	"macaw.example/lab/internal/ec2query"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
 	"macaw.example/lab/internal/pricelist"
@@ -234,7 +235,7 @@ func read[In any, Out result](action func(*tx, In) (Out, error)) Handler {
 func readAs[In any, Out result](names map[string]string, action func(*tx, In) (Out, error)) Handler {
 	return func(s *State, c *Call) (result, error) {
 		var in In
-		decoded, err := decodeForm(c.Form, &in, names)
+		decoded, err := ec2query.Decode(c.Form, &in, names, recordOf)
 		if err != nil {
 			return nil, err
 		}
@@ -243,7 +244,7 @@ func readAs[In any, Out result](names map[string]string, action func(*tx, In) (O
 		if c.view != nil {
 			t.model = c.view
 		}
-		if err := decoded.lookUp(t); err != nil {
+		if err := decoded.LookUp(t); err != nil {
 			return nil, err
 		}
 		out, err := action(t, in)
@@ -258,13 +259,13 @@ func readAs[In any, Out result](names map[string]string, action func(*tx, In) (O
 func write[In any, Out result](action func(*tx, In) (Out, error)) Handler {
 	return func(s *State, c *Call) (result, error) {
 		var in In
-		decoded, err := decodeForm(c.Form, &in, nil)
+		decoded, err := ec2query.Decode(c.Form, &in, nil, recordOf)
 		if err != nil {
 			return nil, err
 		}
 		var out Out
 		err = s.update(c, func(t *tx) (err error) {
-			if err := decoded.lookUp(t); err != nil {
+			if err := decoded.LookUp(t); err != nil {
 				return err
 			}
 			out, err = action(t, in)
