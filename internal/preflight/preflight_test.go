@@ -234,6 +234,23 @@ func TestLabZoneThatHasTheType(t *testing.T) {
 	}
 }
 
+// With a default VPC, which most accounts have, the launch in dry run is accepted instead of refused for want of a
+// subnet. The checks are the same.
+func TestLabDefaultVPC(t *testing.T) {
+	s := newSite(t, labtest.APIOptions{})
+	_, _, without := s.look(file)
+	if _, err := s.EC2.(*ec2.Client).CreateDefaultVpc(context.Background(), &ec2.CreateDefaultVpcInput{}); err != nil {
+		t.Fatal(err)
+	}
+	_, p, with := s.look(file)
+	if diff := cmp.Diff(without, with); diff != "" {
+		t.Errorf("with a default VPC (-without +with):\n%s", diff)
+	}
+	if !strings.Contains(p.String(), "create vpc") {
+		t.Errorf("the cloud would use the default VPC:\n%s", p)
+	}
+}
+
 // A cloud that is up needs nothing more, whatever else the account has or forbids; a second one does.
 func TestLabOfACloudThatIsUp(t *testing.T) {
 	s := newSite(t, labtest.APIOptions{ElasticIPQuota: 5, Account: labtest.AccountSettings{VCPUQuota: 4}})

@@ -255,6 +255,9 @@ func (t *tx) newInterfaceRights(form url.Values) []object {
 // interfaceObjects returns a new interface, its subnet and its groups.
 func (t *tx) interfaceObjects(form url.Values, prefix, subnetName, groupsName string) []object {
 	subnet := form.Get(prefix + subnetName)
+	if s := t.defaultSubnet(form.Get("Placement.AvailabilityZone")); subnet == "" && s != nil {
+		subnet = s.ID
+	}
 	nic := t.fresh("network-interface", form)
 	groups := ec2query.Values(form, prefix+groupsName)
 	if s := t.Subnets[subnet]; s != nil {
