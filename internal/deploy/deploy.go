@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"time"
 
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
@@ -95,6 +97,7 @@ type Deployment struct {
 	iam     *iam.Client
 	quotas  *servicequotas.Client
 	pricing *pricing.Client
+	keys    *kms.Client
 	running *lab.Lab // the cloud's lab, if it has one that is up
 	// down means that the cloud's lab is not up: there is nothing to see.
 	down bool
@@ -122,6 +125,7 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 // use makes the AWS clients from a configuration.
 func (d *Deployment) use(cfg aws.Config) {
 	d.ec2, d.iam, d.quotas = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg), servicequotas.NewFromConfig(cfg)
+	d.keys = kms.NewFromConfig(cfg)
 	d.pricing = pricing.NewFromConfig(cfg, func(o *pricing.Options) { o.Region = prices.Endpoint })
 }
 

@@ -45,7 +45,11 @@ func launchHint(err error) error {
 // endedHint adds a hint to the reason why an instance was terminated at its launch. Both codes mean
 // that the volume's key could not be used (EC2 User Guide, troubleshooting-launch).
 func endedHint(code string, err error) error {
-	if code == "Client.InternalError" || strings.HasPrefix(code, "Client.InvalidKMSKey") {
+	switch {
+	case strings.HasPrefix(code, "Client.InvalidKMSKey"):
+		return hint.With(err, "EBS encrypts volumes with a key that is disabled, is to be deleted or is gone: "+
+			"aws ec2 get-ebs-default-kms-key-id names it; enable it, or aws ec2 modify-ebs-default-kms-key-id")
+	case code == "Client.InternalError":
 		return hint.With(err, "EBS encrypts volumes with a key that you may not use: aws ec2 get-ebs-default-kms-key-id "+
 			"names it; its policy and yours must allow kms:CreateGrant, kms:DescribeKey, kms:Decrypt and "+
 			"kms:GenerateDataKeyWithoutPlaintext; or choose another default key in the EC2 console's settings")

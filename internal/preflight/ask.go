@@ -30,8 +30,9 @@ type Quotas interface {
 // Clients are the AWS API clients that this package uses.
 type Clients struct {
 	EC2 infra.EC2
-	// Quotas may be nil: the quotas are then unknown.
+	// Quotas may be nil: the quotas are then unknown. So may Keys.
 	Quotas Quotas
+	Keys   Keys
 }
 
 // asker reads an account. Its functions run in parallel, so that the answers take one round trip

@@ -69,10 +69,15 @@ func (a *asker) askEncryption(ctx context.Context) error {
 		return err
 	}
 	key, err := a.EC2.GetEbsDefaultKmsKeyId(ctx, &ec2.GetEbsDefaultKmsKeyIdInput{})
-	if err == nil {
-		a.set(func() { a.Encryption = aws.ToString(key.KmsKeyId) })
+	if err != nil {
+		return err
 	}
-	return err
+	id, told := aws.ToString(key.KmsKeyId), Key{}
+	if a.Keys != nil && !awsManaged(id) {
+		told = askKey(ctx, a.Keys, id)
+	}
+	a.set(func() { a.Encryption, a.Key = id, told })
+	return ctx.Err()
 }
 
 func (a *asker) askPublicAccess(ctx context.Context) error {

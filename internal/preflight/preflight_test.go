@@ -9,10 +9,12 @@ import (
 	"strings"
 	"testing"
 
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/google/go-cmp/cmp"
 
@@ -33,7 +35,7 @@ type site struct {
 	t   *testing.T
 	api *labtest.API
 	infra.Clients
-	quotas *servicequotas.Client
+	ask Clients
 }
 
 func newSite(t *testing.T, o labtest.APIOptions) *site {
@@ -44,7 +46,8 @@ func newSite(t *testing.T, o labtest.APIOptions) *site {
 	s := &site{t: t, api: labtest.NewAPI(t, o)}
 	cfg := s.api.Config()
 	cfg.APIOptions = awsapi.Options
-	s.EC2, s.IAM, s.quotas = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg), servicequotas.NewFromConfig(cfg)
+	s.EC2, s.IAM = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
+	s.ask = Clients{EC2: s.EC2, Quotas: servicequotas.NewFromConfig(cfg), Keys: kms.NewFromConfig(cfg)}
 	return s
 }
 
@@ -64,7 +67,7 @@ func (s *site) look(text string) (*cloud.Cloud, *infra.Plan, []Check) {
 	if in.NoImage = errors.Is(err, infra.ErrNoImage); err != nil && !in.NoImage {
 		s.t.Fatal(err)
 	}
-	if in.Account, err = Ask(ctx, Clients{s.EC2, s.quotas}, c, in.Wanted.Image); err != nil {
+	if in.Account, err = Ask(ctx, s.ask, c, in.Wanted.Image); err != nil {
 		s.t.Fatal(err)
 	}
 	in.Wanted.Zone = Zone(in.Account, c, in.Seen)
@@ -132,6 +135,12 @@ func TestLabRefusedInTheFile(t *testing.T) {
 			labtest.APIOptions{},
 			"x.yaml:3:23: provider.addresses: 4 are too many for m8a.medium: it carries 4 addresses on an ENI, its primary " +
 				"one included\n    hint: at most 3 here, or another type for node cloud-1"},
+		{"a key that is disabled", file, account(labtest.AccountSettings{Encryption: "disabled-key"}),
+			"x.yaml:2:9: target: EBS encrypts the disks with key arn:aws:kms:eu-central-1:123456789012:key/" +
+				"1234abcd-12ab-34cd-56ef-1234567890ab, whose state is Disabled: instances would end at their launch\n" +
+				"    hint: enable it: aws kms enable-key; if it is to be deleted, first aws kms cancel-key-deletion; or " +
+				"choose another default key: aws ec2 modify-ebs-default-kms-key-id, or aws ec2 " +
+				"reset-ebs-default-kms-key-id for AWS's own"},
 		{"quota of vCPUs", file + "nodes:\n  - type: t3.2xlarge\n", account(labtest.AccountSettings{VCPUQuota: 5}),
 			"x.yaml:4:11: nodes[0].type: the cloud needs 8 more vCPUs, and the account's instances have 0 of at most 5 in the " +
 				"region\n    hint: ask AWS for more: Service Quotas, ec2, L-1216C47A; or take a smaller type, or stop other " +
@@ -189,10 +198,13 @@ func TestLabUnknown(t *testing.T) {
 		file       string
 		settings   labtest.AccountSettings
 	}{
-		{"the account's own key", "? disk encryption: EBS encrypts the disks with key " +
+		{"a forbidden key", "? disk encryption: EBS encrypts the disks with key " +
 			"arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab; whether you may use it " +
-			"shows at the launch", file,
+			"shows at the launch, since KMS refuses to tell: The caller is not authorized to perform: kms:DescribeKey", file,
 			labtest.AccountSettings{Encryption: "forbidden-key"}},
+		{"the account's own key", "✓ disk encryption: with key " +
+			"arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab, which you may use", file,
+			labtest.AccountSettings{Encryption: "customer-managed-key"}},
 		{"AWS's key", "✓ disk encryption: with AWS's own key", file,
 			labtest.AccountSettings{Encryption: "aws-managed-key"}},
 		{"tokens", "✓ instance metadata: the account enforces tokens (IMDSv2), which nodes require anyway", file,

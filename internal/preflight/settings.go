@@ -3,6 +3,7 @@
 package preflight
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -50,15 +51,31 @@ func (r *run) encryption() {
 	case !r.launches() || r.unread(checkEncryption, ""):
 	case key == "":
 		r.pass(checkEncryption, "off")
-	case strings.HasSuffix(key, "alias/aws/ebs"):
+	case awsManaged(key):
 		r.pass(checkEncryption, "with AWS's own key")
+	case r.Account.Key.Missing:
+		r.add(checkEncryption, Failed, "", otherKey, "EBS encrypts the disks with key %s, which KMS does not have", key)
+	case r.Account.Key.State != "" && r.Account.Key.State != keyEnabled:
+		r.add(checkEncryption, Failed, "", "enable it: aws kms enable-key; if it is to be deleted, first aws kms "+
+			"cancel-key-deletion; or "+otherKey,
+			"EBS encrypts the disks with key %s, whose state is %s: instances would end at their launch", key,
+			r.Account.Key.State)
+	case r.Account.Key.Usable:
+		r.pass(checkEncryption, "with key %s, which you may use", key)
 	default:
+		text := fmt.Sprintf("EBS encrypts the disks with key %s; whether you may use it shows at the launch", key)
+		if err := r.Account.Key.Untold; err != nil {
+			text += ", since KMS refuses to tell: " + awsapi.Denial(err)
+		}
 		r.add(checkEncryption, Unknown, "",
 			"its policy and yours must allow kms:CreateGrant, kms:DescribeKey, kms:Decrypt and "+
-				"kms:GenerateDataKeyWithoutPlaintext; otherwise the instance ends at its launch",
-			"EBS encrypts the disks with key %s; whether you may use it shows at the launch", key)
+				"kms:GenerateDataKeyWithoutPlaintext; otherwise the instance ends at its launch", "%s", text)
 	}
 }
+
+// otherKey is the way out if a key cannot be used.
+const otherKey = "choose another default key: aws ec2 modify-ebs-default-kms-key-id, or " +
+	"aws ec2 reset-ebs-default-kms-key-id for AWS's own"
 
 // publicAccess checks that the Internet gateway is not blocked for the cloud's VPC (VPC User Guide,
 // security-vpc-bpa).

@@ -76,9 +76,10 @@ var All = []Setting{
 			s.EnforceIMDSv2, err = onOff(text)
 			return err
 		}},
-	{Name: "ebs-encryption", Value: strings.Join([]string{EncryptAWS, EncryptOwn, EncryptForbidden}, "|"),
-		Short:  "encrypt new volumes; with a forbidden key, instances are terminated at launch",
-		Source: "EBS User Guide, encryption-by-default; EC2 User Guide, troubleshooting-launch, Client.InternalError",
+	{Name: "ebs-encryption", Value: strings.Join([]string{EncryptAWS, EncryptOwn, EncryptForbidden, EncryptDisabled}, "|"),
+		Short:  "encrypt new volumes; with a forbidden or disabled key, instances are terminated at launch",
+		Source: "EBS User Guide, encryption-by-default; EC2 User Guide, troubleshooting-launch, Client.InternalError; " +
+			"Client.InvalidKMSKey.InvalidState is reported by users",
 		get:    func(s Settings) string { return s.Encryption },
 		set:    func(s *Settings, text string) error { s.Encryption = text; return nil }},
 	{Name: "block-public-access", Value: BlockIngress + "|" + BlockBidirectional,

@@ -19,6 +19,7 @@ import (
 	"macaw.example/lab/internal/ec2query"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
+	"macaw.example/lab/internal/kms"
 	"macaw.example/lab/internal/pricelist"
 	"macaw.example/lab/internal/sigv4"
 )
@@ -89,6 +90,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveQuotas(w, call, r.Header.Get("X-Amz-Target"), body, err)
 	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), pricelist.Target):
 		s.servePrices(w, call, r.Header.Get("X-Amz-Target"), body, err)
+	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), kms.Target):
+		s.serveKeys(w, call, r.Header.Get("X-Amz-Target"), body, err)
 	case ok && (signed.Service == "iam" || signed.Service == "sts"):
 		form, malformed := readForm(r, body)
 		if err == nil && malformed != nil {

@@ -40,7 +40,7 @@ type Answer struct {
 }
 
 // GetProducts answers a call about the products of a region.
-func GetProducts(region string, body []byte) (*Answer, *awsquery.Error) {
+func GetProducts(region string, body []byte) (any, *awsquery.Error) {
 	var in request
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, fail("SerializationException", "Unable to parse the request")
