@@ -8,17 +8,18 @@ import (
 	"path/filepath"
 	"time"
 
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/preflight"
 	"macaw.example/internal/prices"
 	"macaw.example/lab"
 )
@@ -98,6 +99,7 @@ type Deployment struct {
 	quotas  *servicequotas.Client
 	pricing *pricing.Client
 	keys    *kms.Client
+	sts     *sts.Client
 	running *lab.Lab // the cloud's lab, if it has one that is up
 	// down means that the cloud's lab is not up: there is nothing to see.
 	down bool
@@ -125,8 +127,13 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 // use makes the AWS clients from a configuration.
 func (d *Deployment) use(cfg aws.Config) {
 	d.ec2, d.iam, d.quotas = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg), servicequotas.NewFromConfig(cfg)
-	d.keys = kms.NewFromConfig(cfg)
+	d.keys, d.sts = kms.NewFromConfig(cfg), sts.NewFromConfig(cfg)
 	d.pricing = pricing.NewFromConfig(cfg, func(o *pricing.Options) { o.Region = prices.Endpoint })
+}
+
+// asked are the clients that preflight asks.
+func (d *Deployment) asked() preflight.Clients {
+	return preflight.Clients{EC2: d.ec2, Quotas: d.quotas, Keys: d.keys, Simulator: d.iam, Identity: d.sts}
 }
 
 func (d *Deployment) api() infra.Clients { return infra.Clients{EC2: d.ec2, IAM: d.iam} }

@@ -87,7 +87,7 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	if w.Virtualization, err = infra.AskVirtualization(ctx, d.ec2, d.Cloud, s.seen); err != nil {
 		return s, err
 	}
-	account, err := preflight.Ask(ctx, preflight.Clients{EC2: d.ec2, Quotas: d.quotas, Keys: d.keys}, d.Cloud, w.Image)
+	account, err := preflight.Ask(ctx, d.asked(), d.Cloud, s.seen.Region, w.Image)
 	if err != nil {
 		return s, err
 	}

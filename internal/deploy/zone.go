@@ -32,7 +32,7 @@ func (d *Deployment) leaveZone(ctx context.Context, refused error, full []string
 	}
 	zone := infra.SubnetZone(d.Cloud, seen)
 	full = append(full, zone)
-	account, err := preflight.Ask(ctx, preflight.Clients{EC2: d.ec2}, d.Cloud, infra.Image{})
+	account, err := preflight.Ask(ctx, preflight.Clients{EC2: d.ec2}, d.Cloud, seen.Region, infra.Image{})
 	if err != nil {
 		return nil, err
 	}

@@ -125,7 +125,7 @@ func (b *up) instance(i int) error {
 		nested: b.w.nests(node.Type)}
 	needs := append(partENIs(node.Name), partKeyPair)
 	if isGateway(node) {
-		l.profile = gatewayName(b.c.Name, b.s.Region)
+		l.profile = GatewayName(b.c.Name, b.s.Region)
 		needs = append(needs, partProfile, partProfile+"/role")
 	}
 	// Once there is an instance, its agent may have ended an association, see agentsChoice.

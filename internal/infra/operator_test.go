@@ -46,7 +46,7 @@ func operatorRights() document {
 		{Sid: "PassGatewayRoles", Effect: "Allow", Action: []string{"iam:PassRole"},
 			Resource: []string{"arn:*:iam::*:role" + rolePath + "*"}},
 		// Macaw works without it: docs/aws.md, Rights.
-		{Sid: "Optional", Effect: "Allow", Action: []string{"kms:DescribeKey", "pricing:GetProducts"},
+		{Sid: "Optional", Effect: "Allow", Action: []string{"iam:SimulatePrincipalPolicy", "kms:DescribeKey", "pricing:GetProducts"},
 			Resource: []string{"*"}},
 	}}
 }

@@ -26,6 +26,8 @@ type Account struct {
 	Managed map[string]bool
 	// Denied are the refusals of the calls tried in dry run, by action.
 	Denied map[string]error
+	// Simulated is what IAM says of the caller's policies.
+	Simulated Simulated
 	// Unknown are the reasons why something could not be read, by check.
 	Unknown map[string]error
 }

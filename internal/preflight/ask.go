@@ -30,17 +30,20 @@ type Quotas interface {
 // Clients are the AWS API clients that this package uses.
 type Clients struct {
 	EC2 infra.EC2
-	// Quotas may be nil: the quotas are then unknown. So may Keys.
-	Quotas Quotas
-	Keys   Keys
+	// Quotas may be nil: the quotas are then unknown. So may the others.
+	Quotas    Quotas
+	Keys      Keys
+	Simulator Simulator
+	Identity  Identity
 }
 
 // asker reads an account. Its functions run in parallel, so that the answers take one round trip
 // rather than ten.
 type asker struct {
 	Clients
-	cloud *cloud.Cloud
-	image infra.Image
+	cloud  *cloud.Cloud
+	image  infra.Image
+	region string
 
 	mu sync.Mutex
 	Account
@@ -49,8 +52,8 @@ type asker struct {
 // Ask reads what AWS says of the account. Only what every cloud needs is an error; other questions
 // that AWS does not answer, for want of rights or in partitions that lack them, are noted in
 // Unknown.
-func Ask(ctx context.Context, c Clients, cl *cloud.Cloud, image infra.Image) (Account, error) {
-	a := &asker{Clients: c, cloud: cl, image: image, Account: Account{
+func Ask(ctx context.Context, c Clients, cl *cloud.Cloud, region string, image infra.Image) (Account, error) {
+	a := &asker{Clients: c, cloud: cl, image: image, region: region, Account: Account{
 		Types: map[string]Type{}, ElasticIPs: Quota{Limit: -1}, VCPUs: Quota{Limit: -1},
 		Managed: map[string]bool{}, Denied: map[string]error{}, Unknown: map[string]error{},
 	}}
@@ -71,7 +74,7 @@ func Ask(ctx context.Context, c Clients, cl *cloud.Cloud, image infra.Image) (Ac
 	})
 	for check, ask := range map[string]func(context.Context) error{
 		checkVCPUs: a.askVCPUs, checkEncryption: a.askEncryption, checkPublicAccess: a.askPublicAccess,
-		checkImage: a.askImages, checkMetadata: a.askMetadata,
+		checkImage: a.askImages, checkMetadata: a.askMetadata, checkRights: a.askRights,
 	} {
 		g.Go(func() error {
 			err := ask(ctx)

@@ -9,13 +9,13 @@ import (
 	"strings"
 	"testing"
 
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
 	awsapi "macaw.example/internal/aws"
@@ -47,7 +47,8 @@ func newSite(t *testing.T, o labtest.APIOptions) *site {
 	cfg := s.api.Config()
 	cfg.APIOptions = awsapi.Options
 	s.EC2, s.IAM = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
-	s.ask = Clients{EC2: s.EC2, Quotas: servicequotas.NewFromConfig(cfg), Keys: kms.NewFromConfig(cfg)}
+	s.ask = Clients{EC2: s.EC2, Quotas: servicequotas.NewFromConfig(cfg), Keys: kms.NewFromConfig(cfg),
+		Simulator: iam.NewFromConfig(cfg), Identity: sts.NewFromConfig(cfg)}
 	return s
 }
 
@@ -67,7 +68,7 @@ func (s *site) look(text string) (*cloud.Cloud, *infra.Plan, []Check) {
 	if in.NoImage = errors.Is(err, infra.ErrNoImage); err != nil && !in.NoImage {
 		s.t.Fatal(err)
 	}
-	if in.Account, err = Ask(ctx, s.ask, c, in.Wanted.Image); err != nil {
+	if in.Account, err = Ask(ctx, s.ask, c, in.Seen.Region, in.Wanted.Image); err != nil {
 		s.t.Fatal(err)
 	}
 	in.Wanted.Zone = Zone(in.Account, c, in.Seen)
@@ -93,7 +94,7 @@ func TestLabAllPass(t *testing.T) {
 		"✓ disk: 40 GiB, and the image has 8",
 		"✓ elastic ips: 5 more Elastic IPs; the account has 0 of at most 6 in the region",
 		"✓ vcpus: 4 more vCPUs; the account's instances have 0 of at most 8 in the region",
-		"✓ rights: calls in dry run are permitted; IAM's and those that need the cloud's network cannot be tried",
+		"✓ rights: calls in dry run are permitted, and the account's root user may make all others",
 		"✓ disk encryption: off",
 		"✓ public access: not blocked",
 		"✓ instance metadata: nodes require tokens (IMDSv2)",

@@ -38,10 +38,29 @@ func (r *run) rights() {
 		refused++
 		r.add(checkRights, Failed, "", awsapi.DenialHint(err), "%s", awsapi.Denial(err))
 	}
-	if refused == 0 {
-		r.pass(checkRights, "calls in dry run are permitted; IAM's and those that need the cloud's network cannot be tried")
+	s := r.Account.Simulated
+	if len(s.Denied) > 0 {
+		r.add(checkRights, Failed, "", rightsHint, "the policies of %s do not allow %s", s.Principal,
+			strings.Join(s.Denied, ", "))
+	}
+	if len(s.Doubtful) > 0 {
+		r.add(checkRights, Unknown, "", rightsHint, "the policies of %s do not allow on all resources: %s; they may on "+
+			"the cloud's", s.Principal, strings.Join(s.Doubtful, ", "))
+	}
+	switch {
+	case refused+len(s.Denied)+len(s.Doubtful) > 0:
+	case s.Principal != "":
+		r.pass(checkRights, "calls in dry run are permitted, and by IAM's simulation %s may make all others", s.Principal)
+	case r.Account.Unknown[checkRights] != nil:
+		r.pass(checkRights, "calls in dry run are permitted; IAM's and those that need the cloud's network cannot be tried "+
+			"(with iam:SimulatePrincipalPolicy they could)")
+	default:
+		r.pass(checkRights, "calls in dry run are permitted, and the account's root user may make all others")
 	}
 }
+
+// rightsHint says where the rights are listed.
+const rightsHint = "examples/operator-rights.json lists the rights that macaw needs"
 
 // encryption notes the key of new volumes: whether it may be used shows only at the launch, when
 // the instance ends at once (EC2 User Guide, troubleshooting-launch).

@@ -77,11 +77,11 @@ var All = []Setting{
 			return err
 		}},
 	{Name: "ebs-encryption", Value: strings.Join([]string{EncryptAWS, EncryptOwn, EncryptForbidden, EncryptDisabled}, "|"),
-		Short:  "encrypt new volumes; with a forbidden or disabled key, instances are terminated at launch",
+		Short: "encrypt new volumes; with a forbidden or disabled key, instances are terminated at launch",
 		Source: "EBS User Guide, encryption-by-default; EC2 User Guide, troubleshooting-launch, Client.InternalError; " +
 			"Client.InvalidKMSKey.InvalidState is reported by users",
-		get:    func(s Settings) string { return s.Encryption },
-		set:    func(s *Settings, text string) error { s.Encryption = text; return nil }},
+		get: func(s Settings) string { return s.Encryption },
+		set: func(s *Settings, text string) error { s.Encryption = text; return nil }},
 	{Name: "block-public-access", Value: BlockIngress + "|" + BlockBidirectional,
 		Short:  "block the Internet gateways of all VPCs but the excluded ones",
 		Source: "VPC User Guide, security-vpc-bpa",
