@@ -84,10 +84,13 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	if err != nil && !noImage {
 		return s, err
 	}
-	if w.Virtualization, err = infra.AskVirtualization(ctx, d.ec2, d.Cloud, s.seen); err != nil {
+	types, err := infra.AskTypes(ctx, d.ec2, d.Cloud, s.seen)
+	if err != nil {
 		return s, err
 	}
-	account, err := preflight.Ask(ctx, d.asked(), d.Cloud, s.seen.Region, w.Image)
+	w.Virtualization = types.Virtualization()
+	account, err := preflight.Ask(ctx, d.asked(),
+		preflight.Question{Cloud: d.Cloud, Region: s.seen.Region, Types: types, Image: w.Image})
 	if err != nil {
 		return s, err
 	}

@@ -24,7 +24,7 @@ type Wanted struct {
 	Zone string
 	// UserData is cloud-init's input, at most 16 KiB (EC2 User Guide, user-data).
 	UserData []byte
-	// Virtualization is what AskVirtualization has returned. Nothing is planned or said about types
+	// Virtualization is that of [Types]. Nothing is planned or said about types
 	// that it lacks.
 	Virtualization map[string]Virtualization
 	// Restart permits stopping running instances for changes that need it.

@@ -37,13 +37,21 @@ type Clients struct {
 	Identity  Identity
 }
 
+// Question is the cloud that an account is to carry.
+type Question struct {
+	Cloud  *cloud.Cloud
+	Region string
+	// Types has what AWS says of the types of the cloud's nodes.
+	Types infra.Types
+	// Image is the one that nodes boot; the zero value if there is none.
+	Image infra.Image
+}
+
 // asker reads an account. Its functions run in parallel, so that the answers take one round trip
 // rather than ten.
 type asker struct {
 	Clients
-	cloud  *cloud.Cloud
-	image  infra.Image
-	region string
+	Question
 
 	mu sync.Mutex
 	Account
@@ -52,13 +60,13 @@ type asker struct {
 // Ask reads what AWS says of the account. Only what every cloud needs is an error; other questions
 // that AWS does not answer, for want of rights or in partitions that lack them, are noted in
 // Unknown.
-func Ask(ctx context.Context, c Clients, cl *cloud.Cloud, region string, image infra.Image) (Account, error) {
-	a := &asker{Clients: c, cloud: cl, image: image, region: region, Account: Account{
+func Ask(ctx context.Context, c Clients, q Question) (Account, error) {
+	a := &asker{Clients: c, Question: q, Account: Account{
 		Types: map[string]Type{}, ElasticIPs: Quota{Limit: -1}, VCPUs: Quota{Limit: -1},
 		Managed: map[string]bool{}, Denied: map[string]error{}, Unknown: map[string]error{},
 	}}
 	g, ctx := errgroup.WithContext(ctx)
-	for _, n := range cl.Nodes {
+	for _, n := range q.Cloud.Nodes {
 		g.Go(func() error {
 			if err := a.askType(ctx, n.Type); err != nil {
 				return fmt.Errorf("asking AWS about instance type %s: %w", n.Type, err)
@@ -96,16 +104,12 @@ func (a *asker) set(change func()) {
 	change()
 }
 
+// askType asks for the zones of a type. [infra.AskTypes] has asked for the rest.
 func (a *asker) askType(ctx context.Context, name string) error {
-	out, err := a.EC2.DescribeInstanceTypes(ctx,
-		&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{types.InstanceType(name)}})
-	if awsapi.Code(err) == "InvalidInstanceType" || err == nil && len(out.InstanceTypes) == 0 {
+	t, ok := a.Question.Types[name]
+	if !ok {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	t := out.InstanceTypes[0]
 	offer := Type{FreeTier: aws.ToBool(t.FreeTierEligible)}
 	if t.VCpuInfo != nil {
 		offer.VCPUs = aws.ToInt32(t.VCpuInfo.DefaultVCpus)
@@ -131,7 +135,7 @@ func (a *asker) askType(ctx context.Context, name string) error {
 		offer.Zones = append(offer.Zones, aws.ToString(o.Location))
 	}
 	sort.Strings(offer.Zones)
-	a.set(func() { a.Types[name] = offer })
+	a.set(func() { a.Account.Types[name] = offer })
 	return nil
 }
 

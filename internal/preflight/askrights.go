@@ -120,7 +120,7 @@ func (a *asker) principal(ctx context.Context, caller string) (string, error) {
 // be limited to resources that the simulation cannot name.
 func (a *asker) resources(patterns []string, principal string) (all []string, exact bool) {
 	account := strings.Split(principal, ":")
-	name := infra.GatewayName(a.cloud.Name, a.region)
+	name := infra.GatewayName(a.Cloud.Name, a.Region)
 	for _, p := range patterns {
 		if p == "*" {
 			return []string{"*"}, false
@@ -161,9 +161,9 @@ func (a *asker) simulate(ctx context.Context, principal string, actions, resourc
 // context has the condition values that up's calls have.
 func (a *asker) context() (all []types.ContextEntry) {
 	for _, v := range [][2]string{
-		{"aws:RequestedRegion", a.region}, {"ec2:Region", a.region},
-		{"aws:RequestTag/" + awsapi.TagCloud, a.cloud.Name}, {"aws:ResourceTag/" + awsapi.TagCloud, a.cloud.Name},
-		{"ec2:ResourceTag/" + awsapi.TagCloud, a.cloud.Name}, {"iam:PassedToService", "ec2." + awsapi.Domain(a.region)},
+		{"aws:RequestedRegion", a.Region}, {"ec2:Region", a.Region},
+		{"aws:RequestTag/" + awsapi.TagCloud, a.Cloud.Name}, {"aws:ResourceTag/" + awsapi.TagCloud, a.Cloud.Name},
+		{"ec2:ResourceTag/" + awsapi.TagCloud, a.Cloud.Name}, {"iam:PassedToService", "ec2." + awsapi.Domain(a.Region)},
 	} {
 		all = append(all, types.ContextEntry{ContextKeyName: aws.String(v[0]), ContextKeyType: types.ContextKeyTypeEnumString,
 			ContextKeyValues: []string{v[1]}})

@@ -143,12 +143,12 @@ func (a *asker) askMetadata(ctx context.Context) error {
 func (a *asker) try(ctx context.Context) error {
 	dry := aws.Bool(true)
 	tags := func(t types.ResourceType) []types.TagSpecification {
-		return awsapi.Tagged(t, a.cloud.Name, "preflight")
+		return awsapi.Tagged(t, a.Cloud.Name, "preflight")
 	}
 	calls := map[string]func() error{
 		"CreateVpc": func() error {
 			_, err := a.EC2.CreateVpc(ctx, &ec2.CreateVpcInput{DryRun: dry,
-				CidrBlock: aws.String(a.cloud.VPC.CIDR.String()), TagSpecifications: tags(types.ResourceTypeVpc)})
+				CidrBlock: aws.String(a.Cloud.VPC.CIDR.String()), TagSpecifications: tags(types.ResourceTypeVpc)})
 			return err
 		},
 		"CreateInternetGateway": func() error {
@@ -162,9 +162,9 @@ func (a *asker) try(ctx context.Context) error {
 			return err
 		},
 	}
-	if a.image.ID != "" {
+	if a.Image.ID != "" {
 		calls["RunInstances"] = func() error {
-			_, err := a.EC2.RunInstances(ctx, infra.DryLaunch(a.cloud, a.image))
+			_, err := a.EC2.RunInstances(ctx, infra.DryLaunch(a.Cloud, a.Image))
 			return err
 		}
 	}

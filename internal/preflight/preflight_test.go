@@ -68,7 +68,11 @@ func (s *site) look(text string) (*cloud.Cloud, *infra.Plan, []Check) {
 	if in.NoImage = errors.Is(err, infra.ErrNoImage); err != nil && !in.NoImage {
 		s.t.Fatal(err)
 	}
-	if in.Account, err = Ask(ctx, s.ask, c, in.Seen.Region, in.Wanted.Image); err != nil {
+	types, err := infra.AskTypes(ctx, s.EC2, c, in.Seen)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if in.Account, err = Ask(ctx, s.ask, Question{c, in.Seen.Region, types, in.Wanted.Image}); err != nil {
 		s.t.Fatal(err)
 	}
 	in.Wanted.Zone = Zone(in.Account, c, in.Seen)
