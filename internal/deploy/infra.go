@@ -9,6 +9,7 @@ import (
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
+	"macaw.example/internal/images"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/preflight"
@@ -75,12 +76,12 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	}
 	if d.down {
 		// The image that the lab will have once it is up.
-		w.Image = infra.Image{ID: d.Lab.StockImage(), Kind: infra.ImageStock}
+		w.Image = images.Image{ID: d.Lab.StockImage(), Kind: images.Stock}
 		s.plan, err = infra.PlanUp(w, s.seen)
 		return s, err
 	}
-	w.Image, err = infra.FindImage(ctx, d.ec2, nodeapi.PackagesHash, d.Cloud.Nodes[0].Image)
-	noImage := errors.Is(err, infra.ErrNoImage)
+	w.Image, err = images.Find(ctx, d.ec2, nodeapi.PackagesHash, d.Cloud.Nodes[0].Image)
+	noImage := errors.Is(err, images.ErrNone)
 	if err != nil && !noImage {
 		return s, err
 	}

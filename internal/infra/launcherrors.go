@@ -13,6 +13,7 @@ import (
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
+	"macaw.example/internal/images"
 )
 
 // VCPUQuota is the code of the quota of vCPUs in Service Quotas: of running on-demand instances of
@@ -59,7 +60,7 @@ func endedHint(code string, err error) error {
 
 // DryLaunch returns the input of a launch of a cloud's first node in dry run, before there is a
 // network for it.
-func DryLaunch(c *cloud.Cloud, image Image) *ec2.RunInstancesInput {
+func DryLaunch(c *cloud.Cloud, image images.Image) *ec2.RunInstancesInput {
 	in := launch{node: c.Nodes[0], image: image}.input(nil)
 	in.DryRun, in.KeyName = aws.Bool(true), nil
 	part := partInstance(c.Nodes[0].Name)

@@ -14,6 +14,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
 
+	"macaw.example/internal/images"
 	"macaw.example/lab/labtest"
 )
 
@@ -31,7 +32,7 @@ func operatorRights() document {
 		return out
 	}
 	var ec2Calls []string
-	for _, c := range calls("ec2", reflect.TypeFor[EC2](), reflect.TypeFor[Baker]()) {
+	for _, c := range calls("ec2", reflect.TypeFor[EC2](), reflect.TypeFor[images.Baker]()) {
 		ec2Calls = append(ec2Calls, missing([]string{c}, ec2Calls)...)
 	}
 	return document{Version: "2012-10-17", Statement: []statement{

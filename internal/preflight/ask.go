@@ -17,6 +17,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/images"
 	"macaw.example/internal/infra"
 )
 
@@ -44,7 +45,7 @@ type Question struct {
 	// Types has what AWS says of the types of the cloud's nodes.
 	Types infra.Types
 	// Image is the one that nodes boot; the zero value if there is none.
-	Image infra.Image
+	Image images.Image
 }
 
 // asker reads an account. Its functions run in parallel, so that the answers take one round trip

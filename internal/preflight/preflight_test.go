@@ -20,6 +20,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/images"
 	"macaw.example/internal/infra"
 	"macaw.example/lab/labtest"
 )
@@ -64,8 +65,8 @@ func (s *site) look(text string) (*cloud.Cloud, *infra.Plan, []Check) {
 	if in.Seen, err = infra.See(ctx, s.Clients, c.Name); err != nil {
 		s.t.Fatal(err)
 	}
-	in.Wanted.Image, err = infra.FindImage(ctx, s.EC2, "no such packages", c.Nodes[0].Image)
-	if in.NoImage = errors.Is(err, infra.ErrNoImage); err != nil && !in.NoImage {
+	in.Wanted.Image, err = images.Find(ctx, s.EC2, "no such packages", c.Nodes[0].Image)
+	if in.NoImage = errors.Is(err, images.ErrNone); err != nil && !in.NoImage {
 		s.t.Fatal(err)
 	}
 	types, err := infra.AskTypes(ctx, s.EC2, c, in.Seen)
