@@ -30,7 +30,7 @@ func (d *Deployment) cost(ctx context.Context, s survey) (*prices.Estimate, erro
 	e := table.Estimate(region(d.Cloud), now, then)
 	switch p := d.Cloud.Provider; p.ElasticIPs {
 	case model.ElasticIPsOnDemand:
-		e.Notes = append(e.Notes, "each Elastic IP that the agent allocates for a floating IP is one more public IPv4 address")
+		e.Notes = append(e.Notes, "each Elastic IP that the agent allocates later is one more public IPv4 address")
 	case model.ElasticIPsPool:
 		e.Notes = append(e.Notes, "the Elastic IPs of provider.pool are not included: they cost the same without the cloud")
 	}

@@ -75,7 +75,8 @@ func TestAskedPrices(t *testing.T) {
 	w := newWorld(t)
 	unknown := file + "nodes: [{name: cloud-1, type: m6a.xlarge}]\n"
 	d, _ := w.process(unknown)
-	if e := mustCost(t, d); !e.Incomplete || !strings.Contains(e.String(), "the price of m6a.xlarge in eu-central-1 is not in") {
+	const missing = "the price of m6a.xlarge in eu-central-1 is not in"
+	if e := mustCost(t, d); !e.Incomplete || !strings.Contains(e.String(), missing) {
 		t.Errorf("%s", e)
 	}
 	d, _ = w.process(unknown)

@@ -47,8 +47,8 @@ func operatorRights() document {
 		{Sid: "PassGatewayRoles", Effect: "Allow", Action: []string{"iam:PassRole"},
 			Resource: []string{"arn:*:iam::*:role" + rolePath + "*"}},
 		// Macaw works without it: docs/aws.md, Rights.
-		{Sid: "Optional", Effect: "Allow", Action: []string{"iam:SimulatePrincipalPolicy", "kms:DescribeKey", "pricing:GetProducts"},
-			Resource: []string{"*"}},
+		{Sid: "Optional", Effect: "Allow", Resource: []string{"*"},
+			Action: []string{"iam:SimulatePrincipalPolicy", "kms:DescribeKey", "pricing:GetProducts"}},
 	}}
 }
 

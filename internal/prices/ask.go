@@ -31,7 +31,8 @@ type Lister interface {
 
 // Ask returns a table with the prices of items in a region, as AWS lists them today. Items that AWS
 // does not list are missing. What it lacks, the table before may have.
-func Ask(ctx context.Context, api Lister, region string, items []string, today time.Time, before *Table) (*Table, error) {
+func Ask(ctx context.Context, api Lister, region string, items []string, today time.Time, before *Table) (
+	*Table, error) {
 	if p := awsapi.Partition(region); p != "aws" {
 		return nil, fmt.Errorf("asking AWS for prices: partition %s has other price lists, which macaw does not read", p)
 	}
@@ -62,8 +63,8 @@ func filtersOf(region, item string) map[string]string {
 	if item == GP3 {
 		return map[string]string{"regionCode": region, "productFamily": "Storage", "volumeApiName": item}
 	}
-	return map[string]string{"regionCode": region, "instanceType": item, "operatingSystem": "Linux", "preInstalledSw": "NA",
-		"tenancy": "Shared", "capacitystatus": "Used"}
+	return map[string]string{"regionCode": region, "instanceType": item, "operatingSystem": "Linux",
+		"preInstalledSw": "NA", "tenancy": "Shared", "capacitystatus": "Used"}
 }
 
 // ask returns an item's price, 0 if AWS does not list it.

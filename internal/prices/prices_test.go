@@ -78,7 +78,8 @@ func TestChange(t *testing.T) {
 	}{{nil, true}, {now, true}, {strange, false}} {
 		e := Default().Estimate("us-east-1", tt.now, strange)
 		if !e.Incomplete || e.ChangeIncomplete != tt.incomplete || e.Lines[0].Cost != nil ||
-			!slices.Contains(e.Notes, "the price of m9i.xlarge in us-east-1 is not in Macaw's table of 2026-01-19; --prices asks AWS") {
+			!slices.Contains(e.Notes, "the price of m9i.xlarge in us-east-1 is not in Macaw's table of 2026-01-19; "+
+				"--prices asks AWS") {
 			t.Errorf("%v: %+v", tt.now, e)
 		}
 	}

@@ -50,7 +50,8 @@ func TestDefaultVPC(t *testing.T) {
 		t.Errorf("the default subnets are %+v", subnets)
 	}
 	g := must(l.CreateSecurityGroup(l.ctx, group))(l)
-	if got := must(l.DescribeSecurityGroups(l.ctx, named))(l).SecurityGroups; len(got) != 1 || *got[0].GroupId != *g.GroupId {
+	got := must(l.DescribeSecurityGroups(l.ctx, named))(l).SecurityGroups
+	if len(got) != 1 || *got[0].GroupId != *g.GroupId {
 		t.Errorf("the group is %+v", got)
 	}
 
@@ -58,8 +59,8 @@ func TestDefaultVPC(t *testing.T) {
 	if *i.VpcId != *v.VpcId || *i.Placement.AvailabilityZone != "us-east-1b" {
 		t.Errorf("the instance is in %s, %s", *i.VpcId, *i.Placement.AvailabilityZone)
 	}
-	got := must(l.DescribeInstances(l.ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{*i.InstanceId}}))(l)
-	if got.Reservations[0].Instances[0].PublicIpAddress == nil {
+	seen := must(l.DescribeInstances(l.ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{*i.InstanceId}}))(l)
+	if seen.Reservations[0].Instances[0].PublicIpAddress == nil {
 		t.Error("the instance has no public address")
 	}
 

@@ -120,7 +120,8 @@ func (s *State) deadZone(c *Call, by Injector) string {
 	switch c.Action {
 	case "RunInstances":
 		zones = append(zones, c.Form.Get("Placement.AvailabilityZone"))
-		for _, id := range append(ec2query.Values(c.Form, "SubnetId"), ec2query.Values(c.Form, "NetworkInterface.N.SubnetId")...) {
+		for _, id := range append(ec2query.Values(c.Form, "SubnetId"),
+			ec2query.Values(c.Form, "NetworkInterface.N.SubnetId")...) {
 			subnet(id)
 		}
 		for _, id := range ec2query.Values(c.Form, "NetworkInterface.N.NetworkInterfaceId") {

@@ -230,7 +230,8 @@ type reservationXML struct {
 
 // reservation describes the instances of one launch.
 func (t *tx) reservation(instances ...*instanceRecord) reservationXML {
-	return reservationXML{ID: instances[0].Reservation, Owner: t.cfg.Account, Instances: ec2query.SetOf(instances, t.instanceXML)}
+	return reservationXML{ID: instances[0].Reservation, Owner: t.cfg.Account,
+		Instances: ec2query.SetOf(instances, t.instanceXML)}
 }
 
 // joinReservations groups instances by launch.

@@ -62,7 +62,8 @@ func (t *tx) vpcXML(v *vpcRecord) vpcXML {
 	for _, b := range append([]blockRecord{{v.CIDRAssociation, v.CIDR}}, v.Secondary...) {
 		x.Associations.Items = append(x.Associations.Items, b.xml(associated))
 	}
-	x.IPv6 = ec2query.SetOf(v.IPv6, func(b blockRecord) ipv6CIDRAssociationXML { return b.ipv6XML(t.cfg.Region, associated) })
+	x.IPv6 = ec2query.SetOf(v.IPv6,
+		func(b blockRecord) ipv6CIDRAssociationXML { return b.ipv6XML(t.cfg.Region, associated) })
 	return x
 }
 

@@ -139,8 +139,9 @@ func required(yes bool) string {
 // NewXML renders a type.
 func NewXML(name string, r Type) XML {
 	x := XML{Name: name, Current: r.Has("current"), FreeTier: r.Has("free-tier"), InRegion: true,
-		UsageClasses: ec2query.List(r.UsageClasses...), RootDevices: ec2query.List("ebs"), Virtualization: ec2query.List("hvm"),
-		Metal: Metal(name), Hypervisor: r.Hypervisor, MemoryMB: r.MemoryMB, EBS: newEBSInfoXML(r),
+		UsageClasses: ec2query.List(r.UsageClasses...), RootDevices: ec2query.List("ebs"),
+		Virtualization: ec2query.List("hvm"),
+		Metal:          Metal(name), Hypervisor: r.Hypervisor, MemoryMB: r.MemoryMB, EBS: newEBSInfoXML(r),
 		Network: newNetworkInfoXML(r),
 		VCPU:    vcpuInfoXML{VCPUs: r.VCPUs, Cores: r.Cores, Threads: r.VCPUs / r.Cores},
 		Processor: processorInfoXML{Architectures: ec2query.List(r.Architectures...), GHz: r.GHz,
@@ -172,8 +173,9 @@ func NewXML(name string, r Type) XML {
 	}
 	if d := r.Disks; d.Count > 0 {
 		x.HasStorage = true
-		x.Storage = &storageInfoXML{TotalGB: d.Count * d.SizeGB, Disks: ec2query.List(diskInfoXML{d.SizeGB, d.Count, d.Words[0]}),
-			NVMe: required(slices.Contains(d.Words, "nvme")), Encryption: required(slices.Contains(d.Words, "encrypted"))}
+		x.Storage = &storageInfoXML{TotalGB: d.Count * d.SizeGB,
+			Disks: ec2query.List(diskInfoXML{d.SizeGB, d.Count, d.Words[0]}),
+			NVMe:  required(slices.Contains(d.Words, "nvme")), Encryption: required(slices.Contains(d.Words, "encrypted"))}
 	}
 	return x
 }
