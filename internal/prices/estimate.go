@@ -26,10 +26,10 @@ type Item struct {
 
 // text describes the item in a line of the estimate.
 func (i Item) text() string {
-	switch {
-	case i.Type == GP3:
+	switch i.Type {
+	case GP3:
 		return fmt.Sprintf("%s, %d GiB %s", i.Name, i.Count, i.Type)
-	case i.Type == PublicIPv4:
+	case PublicIPv4:
 		return fmt.Sprintf("%d %s", i.Count, i.Name)
 	}
 	return i.Name + ", " + i.Type

@@ -35,11 +35,12 @@ type outerXML struct {
 
 // A filter's values are those of the fields with its name in their tag.
 func TestFilterable(t *testing.T) {
-	x := outerXML{ID: "o", Hidden: "h", Here: innerXML{"here", "", 7}, Texts: Set[string]{[]string{"s", "t"}},
-		List: Set[innerXML]{[]innerXML{{"a", "ua", 1}, {"b", "", 2}}}, Tags: Set[tagXML]{[]tagXML{{"k", "v"}}}}
+	x := outerXML{ID: "o", Hidden: "h", Here: innerXML{"here", "", 7}, inner: innerXML{Name: "in"},
+		Texts: Set[string]{[]string{"s", "t"}},
+		List:  Set[innerXML]{[]innerXML{{"a", "ua", 1}, {"b", "", 2}}}, Tags: Set[tagXML]{[]tagXML{{"k", "v"}}}}
 	want := Filterable{"outer-id": {"o"}, "outerId": {"o"}, "on": {"false"}, "list.name": {"a", "b"}, "list.up": {"ua"},
 		"up": {"ua"}, "a.b.name": nil, "a.b.up": nil, "a.up": nil, "name": {"here"}, "top": {"7"}, "text": {"s", "t"},
-		"tag-key": {"k"}, "private.name": {""}, "private.up": nil, "tag:k": {"v"}}
+		"tag-key": {"k"}, "private.name": {"in"}, "private.up": nil, "tag:k": {"v"}}
 	if diff := cmp.Diff(want, FilterableOf(x)); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}
