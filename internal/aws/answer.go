@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -25,19 +26,22 @@ var errNoAnswer = errors.New("the answer is not one of AWS; a proxy or a portal 
 // CheckAnswers makes a client of EC2 or IAM refuse responses that are not AWS's. The SDK treats an
 // empty body, or another page, as a response with no results: up would make a second cloud, and
 // down would conclude that nothing is left. It is one of a client's APIOptions, but not for the
-// services that credentials come from, whose responses have another form. Service Quotas answers in
-// JSON, which the SDK's decoder refuses in any other form.
+// services that credentials come from, whose responses have another form. Those of [jsonServices] are
+// left to the SDK's decoder, which refuses what is not JSON.
 func CheckAnswers(stack *middleware.Stack) error {
 	check := middleware.DeserializeMiddlewareFunc("macaw.CheckAnswers", checkAnswer)
 	return stack.Deserialize.Add(check, middleware.After)
 }
+
+// jsonServices answer in JSON.
+var jsonServices = []string{"Service Quotas", "Pricing", "KMS"}
 
 func checkAnswer(
 	ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
 ) (middleware.DeserializeOutput, middleware.Metadata, error) {
 	out, metadata, err := next.HandleDeserialize(ctx, in)
 	response, ok := out.RawResponse.(*smithyhttp.Response)
-	json := strings.HasPrefix(awsmiddleware.GetServiceID(ctx), "Service Quotas")
+	json := slices.Contains(jsonServices, awsmiddleware.GetServiceID(ctx))
 	if err != nil || !ok || json || response.StatusCode < 200 || response.StatusCode > 299 {
 		return out, metadata, err
 	}

@@ -23,6 +23,7 @@ func operatorHome() (deploy.Home, error) {
 	home := deploy.Home{
 		Dir:        filepath.Join(below("XDG_DATA_HOME", ".local", "share"), "macaw"),
 		CloudsYAML: filepath.Join(below("XDG_CONFIG_HOME", ".config"), "openstack", "clouds.yaml"),
+		Cache:      filepath.Join(below("XDG_CACHE_HOME", ".cache"), "macaw"),
 	}
 	if file := os.Getenv("OS_CLIENT_CONFIG_FILE"); file != "" {
 		home.CloudsYAML = file

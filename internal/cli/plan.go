@@ -12,13 +12,18 @@ import (
 )
 
 func (a *App) planCommand() *cobra.Command {
-	var exitCode bool
+	var exitCode, prices bool
 	cmd := &cobra.Command{
 		Use:     "plan FILE",
 		GroupID: "cloud",
 		Short:   "Show what up would change on AWS, and change nothing",
 		Long: `Show the difference between the cloud file and AWS, and change nothing. The plan does
-not cover what runs on the nodes: up compares that on the node.`,
+not cover what runs on the nodes: up compares that on the node.
+
+Then come the costs on AWS, by the hour and by the month of 730 hours: of each
+instance (On-Demand, Linux), volume and public IPv4 address, of all, and of what the
+plan adds. Not included are traffic, taxes and discounts. The prices are those of a
+table in macaw; --prices asks AWS, and later plans use its answer.`,
 		Example:           "  macaw plan cloud.yaml\n  macaw plan cloud.yaml --exit-code && echo as wanted",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCloudFile,
@@ -27,6 +32,7 @@ not cover what runs on the nodes: up compares that on the node.`,
 			if err != nil {
 				return err
 			}
+			d.Prices = prices
 			plan, err := d.Plan(cmd.Context())
 			if err != nil {
 				return err
@@ -42,7 +48,10 @@ not cover what runs on the nodes: up compares that on the node.`,
 				for _, g := range plan.Guests {
 					_, err = fmt.Fprintf(w, "  %s: %s\n", g.Node, g.Text)
 				}
-				return err
+				if err != nil {
+					return err
+				}
+				return printCost(w, d, plan.Cost)
 			})
 			if err == nil && exitCode && !plan.Empty() {
 				return terminal.ExitCode(terminal.ExitChanges)
@@ -52,5 +61,6 @@ not cover what runs on the nodes: up compares that on the node.`,
 	}
 	usage := fmt.Sprintf("exit with %d if there is something to do", terminal.ExitChanges)
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, usage)
+	addPrices(cmd, &prices)
 	return cmd
 }

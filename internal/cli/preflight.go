@@ -14,13 +14,15 @@ import (
 )
 
 func (a *App) preflightCommand() *cobra.Command {
-	return &cobra.Command{
+	var prices bool
+	cmd := &cobra.Command{
 		Use:     "preflight FILE",
 		GroupID: "cloud",
 		Short:   "Check that the AWS account can carry a cloud, and make nothing",
 		Long: fmt.Sprintf(`Check the AWS account before anything is made: region and zones, instance types,
 quotas, the image, encryption, VPC Block Public Access, and the rights of the caller
-by calls in dry run. up and plan make the same checks.
+by calls in dry run. up and plan make the same checks. Then it shows what the cloud
+costs, as plan does.
 
   ✓  will work
   ✗  would fail: the hint says what can be done
@@ -35,19 +37,20 @@ The exit status is 0 if no check fails, and %d if one does.`, terminal.ExitCheck
 			if err != nil {
 				return err
 			}
-			checks, err := d.Preflight(cmd.Context())
+			d.Prices = prices
+			res, err := d.Preflight(cmd.Context())
 			if err != nil {
 				return err
 			}
-			failed := slices.ContainsFunc(checks, func(c preflight.Check) bool { return c.State == preflight.Failed })
-			err = a.Print(map[string]any{"ok": !failed, "checks": checks}, func(w io.Writer) error {
-				for _, c := range checks {
+			failed := slices.ContainsFunc(res.Checks, func(c preflight.Check) bool { return c.State == preflight.Failed })
+			err = a.Print(map[string]any{"ok": !failed, "checks": res.Checks, "cost": res.Cost}, func(w io.Writer) error {
+				for _, c := range res.Checks {
 					fmt.Fprintln(w, c)
 					if c.Hint != "" {
 						fmt.Fprintf(w, "    hint: %s\n", c.Hint)
 					}
 				}
-				return nil
+				return printCost(w, d, res.Cost)
 			})
 			if err == nil && failed {
 				return terminal.ExitCode(terminal.ExitChecks)
@@ -55,4 +58,6 @@ The exit status is 0 if no check fails, and %d if one does.`, terminal.ExitCheck
 			return err
 		},
 	}
+	addPrices(cmd, &prices)
+	return cmd
 }

@@ -181,7 +181,8 @@ func TestPreflight(t *testing.T) {
 	w := newWorld(t)
 	w.with(labtest.AccountSettings{VCPUQuota: 2})
 	d, _ := w.process(file)
-	checks, err := d.Preflight(t.Context())
+	res, err := d.Preflight(t.Context())
+	checks := res.Checks
 	failed := slices.IndexFunc(checks, func(c preflight.Check) bool { return c.State == preflight.Failed })
 	if err != nil || failed < 0 || checks[failed].Field != "nodes[0].type" {
 		t.Fatalf("%v, %v", checks, err)

@@ -8,7 +8,7 @@ import (
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
-	"macaw.example/internal/infra"
+	"macaw.example/internal/images"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
@@ -49,16 +49,16 @@ func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 }
 
 func (d *Deployment) bake(ctx context.Context, force bool) (BakeResult, error) {
-	var img infra.Image
+	var img images.Image
 	err := d.await(phaseInfra, "look for an image", func() (err error) {
-		img, err = infra.FindImage(ctx, d.ec2, nodeapi.PackagesHash, "")
+		img, err = images.Find(ctx, d.ec2, nodeapi.PackagesHash, "")
 		return err
 	})
 	if err != nil {
 		return BakeResult{}, err
 	}
 	res := BakeResult{Image: img.ID, Packages: nodeapi.PackagesHash}
-	needed := img.Kind != infra.ImageBaked || force
+	needed := img.Kind != images.Baked || force
 	seen, err := d.look(ctx)
 	if err != nil {
 		return BakeResult{}, err
@@ -111,7 +111,7 @@ func (d *Deployment) makeImage(ctx context.Context) (id string, err error) {
 		return "", err
 	}
 	// Tag first: from the start of the next job, the instance is good for nothing else.
-	if err := infra.Seal(ctx, d.ec2, nodes[0].InstanceID); err != nil {
+	if err := images.Seal(ctx, d.ec2, nodes[0].InstanceID); err != nil {
 		return "", err
 	}
 	last := host.Job{Name: "macaw-node-generalize", Command: []string{nodeapi.Program, "generalize"}}
@@ -119,7 +119,7 @@ func (d *Deployment) makeImage(ctx context.Context) (id string, err error) {
 		return "", err
 	}
 	err = d.do(phaseBake, "stop the instance and make the image", func() error {
-		id, err = infra.Bake(ctx, d.ec2, nodes[0].InstanceID, nodeapi.PackagesHash)
+		id, err = images.Bake(ctx, d.ec2, nodes[0].InstanceID, nodeapi.PackagesHash)
 		return err
 	})
 	return id, err

@@ -27,7 +27,7 @@ func entryOf(t *testing.T, url string) *yaml.Node {
 func newHome(t *testing.T) Home {
 	t.Helper()
 	dir := t.TempDir()
-	return Home{Dir: filepath.Join(dir, "data", "macaw"),
+	return Home{Dir: filepath.Join(dir, "data", "macaw"), Cache: filepath.Join(dir, "cache", "macaw"),
 		CloudsYAML: filepath.Join(dir, "config", "openstack", "clouds.yaml")}
 }
 

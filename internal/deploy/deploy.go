@@ -11,11 +11,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/preflight"
+	"macaw.example/internal/prices"
 	"macaw.example/lab"
 )
 
@@ -49,6 +54,8 @@ type Home struct {
 	Dir string
 	// CloudsYAML is the path where OpenStack's clients look for their clouds.
 	CloudsYAML string
+	// Cache has what can be asked again: AWS's prices.
+	Cache string
 }
 
 func (h Home) of(cloud string) string         { return filepath.Join(h.Dir, cloud) }
@@ -75,6 +82,9 @@ type Deployment struct {
 	Command string
 	// Lab has the options for bringing up the cloud's lab.
 	Lab lab.Options
+	// Prices makes plan and preflight ask AWS for prices. Otherwise those that were asked before count,
+	// and those that the program carries.
+	Prices bool
 	// Limits bound the waits for nodes; the zero value has the defaults.
 	Limits Limits
 
@@ -87,6 +97,9 @@ type Deployment struct {
 	ec2     *ec2.Client
 	iam     *iam.Client
 	quotas  *servicequotas.Client
+	pricing *pricing.Client
+	keys    *kms.Client
+	sts     *sts.Client
 	running *lab.Lab // the cloud's lab, if it has one that is up
 	// down means that the cloud's lab is not up: there is nothing to see.
 	down bool
@@ -117,6 +130,13 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 // use makes the AWS clients from a configuration.
 func (d *Deployment) use(cfg aws.Config) {
 	d.ec2, d.iam, d.quotas = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg), servicequotas.NewFromConfig(cfg)
+	d.keys, d.sts = kms.NewFromConfig(cfg), sts.NewFromConfig(cfg)
+	d.pricing = pricing.NewFromConfig(cfg, func(o *pricing.Options) { o.Region = prices.Endpoint })
+}
+
+// asked are the clients that preflight asks.
+func (d *Deployment) asked() preflight.Clients {
+	return preflight.Clients{EC2: d.ec2, Quotas: d.quotas, Keys: d.keys, Simulator: d.iam, Identity: d.sts}
 }
 
 func (d *Deployment) api() infra.Clients { return infra.Clients{EC2: d.ec2, IAM: d.iam} }

@@ -9,6 +9,7 @@ import (
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
+	"macaw.example/internal/images"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/preflight"
@@ -75,19 +76,22 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	}
 	if d.down {
 		// The image that the lab will have once it is up.
-		w.Image = infra.Image{ID: d.Lab.StockImage(), Kind: infra.ImageStock}
+		w.Image = images.Image{ID: d.Lab.StockImage(), Kind: images.Stock}
 		s.plan, err = infra.PlanUp(w, s.seen)
 		return s, err
 	}
-	w.Image, err = infra.FindImage(ctx, d.ec2, nodeapi.PackagesHash, d.Cloud.Nodes[0].Image)
-	noImage := errors.Is(err, infra.ErrNoImage)
+	w.Image, err = images.Find(ctx, d.ec2, nodeapi.PackagesHash, d.Cloud.Nodes[0].Image)
+	noImage := errors.Is(err, images.ErrNone)
 	if err != nil && !noImage {
 		return s, err
 	}
-	if w.Virtualization, err = infra.AskVirtualization(ctx, d.ec2, d.Cloud, s.seen); err != nil {
+	types, err := infra.AskTypes(ctx, d.ec2, d.Cloud, s.seen)
+	if err != nil {
 		return s, err
 	}
-	account, err := preflight.Ask(ctx, preflight.Clients{EC2: d.ec2, Quotas: d.quotas}, d.Cloud, w.Image)
+	w.Virtualization = types.Virtualization()
+	account, err := preflight.Ask(ctx, d.asked(),
+		preflight.Question{Cloud: d.Cloud, Region: s.seen.Region, Types: types, Image: w.Image})
 	if err != nil {
 		return s, err
 	}

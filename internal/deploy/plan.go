@@ -33,7 +33,9 @@ func (d *Deployment) Plan(ctx context.Context) (PlanResult, error) {
 		if err == nil {
 			err = s.err(d.Cloud)
 		}
-		res.Plan = s.plan
+		if res.Plan = s.plan; err == nil {
+			s.plan.Cost, err = d.cost(ctx, s)
+		}
 		return err
 	})
 	if err == nil {

@@ -32,7 +32,12 @@ func (d *Deployment) leaveZone(ctx context.Context, refused error, full []string
 	}
 	zone := infra.SubnetZone(d.Cloud, seen)
 	full = append(full, zone)
-	account, err := preflight.Ask(ctx, preflight.Clients{EC2: d.ec2}, d.Cloud, infra.Image{})
+	types, err := infra.AskTypes(ctx, d.ec2, d.Cloud, seen)
+	if err != nil {
+		return nil, err
+	}
+	account, err := preflight.Ask(ctx, preflight.Clients{EC2: d.ec2},
+		preflight.Question{Cloud: d.Cloud, Region: seen.Region, Types: types})
 	if err != nil {
 		return nil, err
 	}

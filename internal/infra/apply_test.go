@@ -4,7 +4,6 @@ package infra
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/images"
 	"macaw.example/lab"
 )
 
@@ -28,7 +28,7 @@ func wanted(t *testing.T, extra string) Wanted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Wanted{Cloud: c, PublicKey: labKey, Image: Image{ID: labImage, RootDevice: "/dev/xvda"},
+	return Wanted{Cloud: c, PublicKey: labKey, Image: images.Image{ID: labImage, RootDevice: "/dev/xvda"},
 		UserData: []byte("#cloud-config\n")}
 }
 
@@ -321,68 +321,4 @@ func TestDrift(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	bringUp(t, l, w) // reported, without an error
-}
-
-// imageless has no image at all: the lab always has one.
-type imageless struct{ EC2 }
-
-func (imageless) DescribeImages(
-	context.Context, *ec2.DescribeImagesInput, ...options,
-) (*ec2.DescribeImagesOutput, error) {
-	return &ec2.DescribeImagesOutput{}, nil
-}
-
-func TestFindImage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newLab(t, 5)
-		if _, err := FindImage(ctx, imageless{l.EC2}, "abc", ""); !errors.Is(err, ErrNoImage) {
-			t.Errorf("no image: %v", err)
-		}
-		instance := bringUp(t, l, wanted(t, "")).Nodes[0].InstanceID
-		var baked []string
-		for range 2 {
-			id, err := Bake(ctx, l.root, instance, "abc")
-			if err != nil {
-				t.Fatal(err)
-			}
-			baked = append(baked, id)
-			time.Sleep(time.Hour)
-		}
-		l.hook(func(this call) error {
-			if in := this.in.(*ec2.DescribeImagesInput); len(in.Owners) == 0 && len(in.ImageIds) == 0 {
-				t.Error("asked for an image of anybody's: whoever uploads one with the right name would own the cloud")
-			}
-			return nil
-		}, nil)
-		for _, tt := range []struct {
-			hash, override, id string
-			kind               ImageKind
-		}{
-			{"", "", labImage, ImageStock},
-			{"abc", "", baked[1], ImageBaked},
-			{"def", "", labImage, ImageStock},
-			{"abc", labImage, labImage, ImageChosen},
-			{"abc", baked[0], baked[0], ImageBaked},
-		} {
-			got, err := FindImage(ctx, l.EC2, tt.hash, tt.override)
-			if err != nil || got.ID != tt.id || got.Kind != tt.kind {
-				t.Errorf("hash %q, override %q: %+v, %v; want %s, %s", tt.hash, tt.override, got, err, tt.id, tt.kind)
-			}
-		}
-		if _, err := FindImage(ctx, l.EC2, "", "ami-none"); !errors.Is(err, ErrNoImage) {
-			t.Errorf("override that is not there: %v", err)
-		}
-	})
-}
-
-func TestNewestImage(t *testing.T) {
-	image := func(id, created string) types.Image {
-		return types.Image{ImageId: aws.String(id), CreationDate: aws.String(created)}
-	}
-	if got := newest([]types.Image{
-		image("ami-old", "2026-01-01T00:00:00.000Z"), image("ami-new", "2026-03-01T00:00:00.000Z"),
-		image("ami-between", "2026-02-01T00:00:00.000Z"),
-	}); got.ID != "ami-new" {
-		t.Errorf("%+v", got)
-	}
 }

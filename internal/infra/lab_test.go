@@ -14,6 +14,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/images"
 	"macaw.example/lab/labtest"
 )
 
@@ -72,7 +73,7 @@ func labWanted(t *testing.T, l *labAccount) Wanted {
 	w := wanted(t, dualStack)
 	w.PublicKey = labKey
 	var err error
-	if w.Image, err = FindImage(context.Background(), l.EC2, "no such packages", l.api.Image); err != nil {
+	if w.Image, err = images.Find(context.Background(), l.EC2, "no such packages", l.api.Image); err != nil {
 		t.Fatal(err)
 	}
 	return w

@@ -13,6 +13,7 @@ import (
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
+	"macaw.example/internal/images"
 )
 
 // VCPUQuota is the code of the quota of vCPUs in Service Quotas: of running on-demand instances of
@@ -45,7 +46,11 @@ func launchHint(err error) error {
 // endedHint adds a hint to the reason why an instance was terminated at its launch. Both codes mean
 // that the volume's key could not be used (EC2 User Guide, troubleshooting-launch).
 func endedHint(code string, err error) error {
-	if code == "Client.InternalError" || strings.HasPrefix(code, "Client.InvalidKMSKey") {
+	switch {
+	case strings.HasPrefix(code, "Client.InvalidKMSKey"):
+		return hint.With(err, "EBS encrypts volumes with a key that is disabled, is to be deleted or is gone: "+
+			"aws ec2 get-ebs-default-kms-key-id names it; enable it, or aws ec2 modify-ebs-default-kms-key-id")
+	case code == "Client.InternalError":
 		return hint.With(err, "EBS encrypts volumes with a key that you may not use: aws ec2 get-ebs-default-kms-key-id "+
 			"names it; its policy and yours must allow kms:CreateGrant, kms:DescribeKey, kms:Decrypt and "+
 			"kms:GenerateDataKeyWithoutPlaintext; or choose another default key in the EC2 console's settings")
@@ -55,7 +60,7 @@ func endedHint(code string, err error) error {
 
 // DryLaunch returns the input of a launch of a cloud's first node in dry run, before there is a
 // network for it.
-func DryLaunch(c *cloud.Cloud, image Image) *ec2.RunInstancesInput {
+func DryLaunch(c *cloud.Cloud, image images.Image) *ec2.RunInstancesInput {
 	in := launch{node: c.Nodes[0], image: image}.input()
 	in.DryRun, in.KeyName = aws.Bool(true), nil
 	part := partInstance(c.Nodes[0].Name)

@@ -17,6 +17,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/images"
 )
 
 // generations is how often a resource is made again because its token belongs to one that is gone:
@@ -156,7 +157,7 @@ func (a *applier) interfaces(ctx context.Context, id string) ([]types.NetworkInt
 // launch has the inputs of RunInstances.
 type launch struct {
 	node     cloud.Node
-	image    Image
+	image    images.Image
 	key      string
 	userData []byte
 	// gone has the IDs of the node's earlier instances that AWS still shows.

@@ -132,7 +132,7 @@ func (b *up) instance(i int) error {
 		needs = []string{partSubnet(partManagement), partGroup(partManagement), partKeyPair}
 	}
 	if isGateway(node) {
-		l.profile = gatewayName(b.c.Name, b.s.Region)
+		l.profile = GatewayName(b.c.Name, b.s.Region)
 		needs = append(needs, partProfile, partProfile+"/role")
 	}
 	// Once there is an instance, its agent may have ended an association, see agentsChoice.

@@ -14,6 +14,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
 
+	"macaw.example/internal/images"
 	"macaw.example/lab/labtest"
 )
 
@@ -31,7 +32,7 @@ func operatorRights() document {
 		return out
 	}
 	var ec2Calls []string
-	for _, c := range calls("ec2", reflect.TypeFor[EC2](), reflect.TypeFor[Baker]()) {
+	for _, c := range calls("ec2", reflect.TypeFor[EC2](), reflect.TypeFor[images.Baker]()) {
 		ec2Calls = append(ec2Calls, missing([]string{c}, ec2Calls)...)
 	}
 	return document{Version: "2012-10-17", Statement: []statement{
@@ -45,6 +46,9 @@ func operatorRights() document {
 		// Into a profile and, with it, to instances.
 		{Sid: "PassGatewayRoles", Effect: "Allow", Action: []string{"iam:PassRole"},
 			Resource: []string{"arn:*:iam::*:role" + rolePath + "*"}},
+		// Macaw works without it: docs/aws.md, Rights.
+		{Sid: "Optional", Effect: "Allow", Resource: []string{"*"},
+			Action: []string{"iam:SimulatePrincipalPolicy", "kms:DescribeKey", "pricing:GetProducts"}},
 	}}
 }
 

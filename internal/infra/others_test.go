@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/internal/hint"
+	"macaw.example/internal/images"
 )
 
 // down removes the cloud and returns what stays.
@@ -326,7 +327,7 @@ func TestLabSealedInstance(t *testing.T) {
 	if d.seen.Sealed() {
 		t.Error("sealed without a seal")
 	}
-	d.done(nil, Seal(ctx, d.api, d.instance()))
+	d.done(nil, images.Seal(ctx, d.api, d.instance()))
 	if d.look(); !d.seen.Sealed() {
 		t.Error("not sealed")
 	}

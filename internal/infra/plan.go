@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"macaw.example/internal/prices"
 )
 
 // Verb is what an action does to a resource.
@@ -75,6 +77,8 @@ type Plan struct {
 	Needs []string `json:"needs,omitempty"`
 	// Guests tells how the guests of each compute node run, if AWS was asked.
 	Guests []Guests `json:"guests,omitempty"`
+	// Cost is what the cloud costs on AWS, if it was estimated.
+	Cost *prices.Estimate `json:"cost,omitempty"`
 
 	// wanted is nil in a plan that removes the cloud.
 	wanted *Wanted

@@ -70,7 +70,7 @@ func TestLargestPolicyFits(t *testing.T) {
 	if n := len(gatewayRights(c, "us-gov-west-1").text()); n > 10240 {
 		t.Errorf("%d characters", n)
 	}
-	if n := len(gatewayName(c.Name, "ap-southeast-1")); n > 64 {
+	if n := len(GatewayName(c.Name, "ap-southeast-1")); n > 64 {
 		t.Errorf("a name of %d characters", n)
 	}
 }

@@ -24,22 +24,22 @@ var virtualizations = map[string]Virtualization{
 	"t3.xlarge": Emulated, "m5.xlarge": Emulated, "m8i.xlarge": Nested, "m8i.2xlarge": Nested, "c5.metal": Metal,
 }
 
-func TestAskVirtualization(t *testing.T) {
+func TestAskTypes(t *testing.T) {
 	l := newLab(t, 3)
 	w := wanted(t, "")
 	for name, want := range virtualizations {
 		w.Cloud.Nodes[0].Type = name
 		s := Seen{Instances: []Instance{{State: "running", Type: "t3.micro"}, {State: "terminated", Type: "t3.small"}}}
-		got, err := AskVirtualization(ctx, l.Clients.EC2, w.Cloud, s)
+		got, err := AskTypes(ctx, l.Clients.EC2, w.Cloud, s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(map[string]Virtualization{name: want, "t3.micro": Emulated}, got); diff != "" {
+		if diff := cmp.Diff(map[string]Virtualization{name: want, "t3.micro": Emulated}, got.Virtualization()); diff != "" {
 			t.Errorf("%s, -want +got:\n%s", name, diff)
 		}
 	}
 	w.Cloud.Nodes[0].Type = "moon.large"
-	if got, err := AskVirtualization(ctx, l.Clients.EC2, w.Cloud, Seen{}); err != nil || len(got) != 0 {
+	if got, err := AskTypes(ctx, l.Clients.EC2, w.Cloud, Seen{}); err != nil || len(got) != 0 {
 		t.Errorf("an unknown type: %v, %v", got, err)
 	}
 }

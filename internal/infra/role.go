@@ -17,11 +17,11 @@ const (
 	rightsName = "gateway"
 )
 
-// gatewayName is the name of the role and of the instance profile of a cloud's gateways. It has the
+// GatewayName is the name of the role and of the instance profile of a cloud's gateways. It has the
 // region, because IAM is global and two regions may have clouds of the same name. It fits into the
 // 64 characters of a role's name (IAM User Guide, reference_iam-quotas), because a cloud's name has
 // at most 32.
-func gatewayName(cloud, region string) string { return "macaw-" + cloud + "-gateway-" + region }
+func GatewayName(cloud, region string) string { return "macaw-" + cloud + "-gateway-" + region }
 
 func isGateway(n cloud.Node) bool { return slices.Contains(n.Roles, model.Gateway) }
 
@@ -34,7 +34,7 @@ func (b *up) role() error {
 	if b.s.Region == "" {
 		return errors.New("planning the gateways' role: the region is unknown")
 	}
-	name := gatewayName(b.c.Name, b.s.Region)
+	name := GatewayName(b.c.Name, b.s.Region)
 	trusted, rights := trust(b.s.Region).text(), gatewayRights(b.c, b.s.Region).text()
 	r := b.s.Role
 	switch {
@@ -61,7 +61,7 @@ func (b *up) role() error {
 
 // profile plans that a gateway's existing instance has the instance profile.
 func (b *up) profile(n cloud.Node, in Instance) {
-	name, part := gatewayName(b.c.Name, b.s.Region), partInstance(n.Name)
+	name, part := GatewayName(b.c.Name, b.s.Region), partInstance(n.Name)
 	switch {
 	case !isGateway(n) || in.Profile.ID != "" && in.Profile.ID == b.ids[partProfile]:
 		return

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/images"
 )
 
 // looks are the functions that read AWS, by what they read.
@@ -321,7 +322,7 @@ func (s *Seen) seeInstances(ctx context.Context, c Clients, mine types.Filter) e
 
 func instanceOf(i types.Instance) Instance {
 	instance := Instance{
-		ID: aws.ToString(i.InstanceId), Part: awsapi.Part(i.Tags), Sealed: awsapi.Tag(i.Tags, TagSealed) != "",
+		ID: aws.ToString(i.InstanceId), Part: awsapi.Part(i.Tags), Sealed: awsapi.Tag(i.Tags, images.TagSealed) != "",
 		Type: string(i.InstanceType), Image: aws.ToString(i.ImageId), Key: aws.ToString(i.KeyName),
 	}
 	if i.State != nil {
@@ -420,4 +421,13 @@ func (s *Seen) seeAddresses(ctx context.Context, c Clients, mine types.Filter) e
 		})
 	}
 	return err
+}
+
+// Vacant reports whether a region has no VPC at all.
+func Vacant(ctx context.Context, api EC2) (bool, error) {
+	vpcs, err := api.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
+	if err != nil {
+		return false, fmt.Errorf("looking for clouds: %w", err)
+	}
+	return len(vpcs.Vpcs) == 0, nil
 }

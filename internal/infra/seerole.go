@@ -18,12 +18,12 @@ import (
 // seeRole looks for the gateways' role by its name: IAM cannot search by tag. A role without the
 // cloud's tag is not the cloud's.
 func (s *Seen) seeRole(ctx context.Context, c Clients, _ types.Filter) (err error) {
-	s.Role, err = findRole(ctx, c.IAM, s.Cloud, gatewayName(s.Cloud, s.Region))
+	s.Role, err = findRole(ctx, c.IAM, s.Cloud, GatewayName(s.Cloud, s.Region))
 	return err
 }
 
 func (s *Seen) seeProfile(ctx context.Context, c Clients, _ types.Filter) (err error) {
-	s.Profile, err = findProfile(ctx, c.IAM, s.Cloud, gatewayName(s.Cloud, s.Region))
+	s.Profile, err = findProfile(ctx, c.IAM, s.Cloud, GatewayName(s.Cloud, s.Region))
 	return err
 }
 

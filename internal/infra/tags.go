@@ -4,14 +4,6 @@ package infra
 
 import awsapi "macaw.example/internal/aws"
 
-const (
-	// TagPackages is on an image and has the hash of its packages.
-	TagPackages = "macaw:packages"
-	// TagSealed is on an instance that is being prepared for an image: its logins are or will soon
-	// be removed.
-	TagSealed = "macaw:sealed"
-)
-
 // The parts of a cloud. A part has one resource.
 const (
 	partVPC             = "vpc"

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/images"
 )
 
 // Wanted describes a cloud's AWS resources.
@@ -19,12 +20,12 @@ type Wanted struct {
 	// PublicKey is an SSH public key in the form of authorized_keys.
 	PublicKey string
 	// Image is what new instances boot; it may be the zero value if none will be made.
-	Image Image
+	Image images.Image
 	// Zone is the zone for new subnets; if empty, the region's first.
 	Zone string
 	// UserData is cloud-init's input, at most 16 KiB (EC2 User Guide, user-data).
 	UserData []byte
-	// Virtualization is what AskVirtualization has returned. Nothing is planned or said about types
+	// Virtualization is that of [Types]. Nothing is planned or said about types
 	// that it lacks.
 	Virtualization map[string]Virtualization
 	// Bakery makes an instance that will become an image. It has one network interface, with a public

@@ -7,13 +7,15 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"macaw.example/internal/images"
 )
 
 // Nothing is made for an instance that has no image to boot.
 func TestLabApplyWithoutImage(t *testing.T) {
 	l := newLab(t, 5)
 	w := wanted(t, "")
-	w.PublicKey, w.Image = labKey, Image{}
+	w.PublicKey, w.Image = labKey, images.Image{}
 	if _, _, err := labUp(ctx, l.Clients, w); err == nil || !strings.Contains(err.Error(), "no image to boot") {
 		t.Errorf("up: %v", err)
 	}

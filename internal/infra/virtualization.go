@@ -27,9 +27,11 @@ const (
 	Emulated Virtualization = "emulated"
 )
 
-// AskVirtualization asks AWS about the instance types of a cloud's nodes and of its existing
-// instances. Types that the region does not have are missing from the result.
-func AskVirtualization(ctx context.Context, api EC2, c *cloud.Cloud, s Seen) (map[string]Virtualization, error) {
+// Types is what AWS says of instance types, by name. Those that the region does not have are missing.
+type Types map[string]types.InstanceTypeInfo
+
+// AskTypes asks AWS about the instance types of a cloud's nodes and of its existing instances.
+func AskTypes(ctx context.Context, api EC2, c *cloud.Cloud, s Seen) (Types, error) {
 	var names []string
 	for _, n := range c.Nodes {
 		names = append(names, n.Type)
@@ -40,7 +42,7 @@ func AskVirtualization(ctx context.Context, api EC2, c *cloud.Cloud, s Seen) (ma
 		}
 	}
 	slices.Sort(names)
-	all := map[string]Virtualization{}
+	all := Types{}
 	for _, name := range slices.Compact(names) {
 		// One call for each type: a call that names an unknown one is refused as a whole.
 		out, err := api.DescribeInstanceTypes(ctx,
@@ -52,10 +54,19 @@ func AskVirtualization(ctx context.Context, api EC2, c *cloud.Cloud, s Seen) (ma
 			return nil, fmt.Errorf("asking AWS about instance type %s: %w", name, err)
 		}
 		for _, t := range out.InstanceTypes {
-			all[name] = virtualizationOf(t)
+			all[name] = t
 		}
 	}
 	return all, nil
+}
+
+// Virtualization tells how guests can run on the types.
+func (t Types) Virtualization() map[string]Virtualization {
+	all := map[string]Virtualization{}
+	for name, info := range t {
+		all[name] = virtualizationOf(info)
+	}
+	return all
 }
 
 func virtualizationOf(t types.InstanceTypeInfo) Virtualization {

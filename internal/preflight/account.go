@@ -12,6 +12,8 @@ type Account struct {
 	VCPUs Quota
 	// Encryption is the key that new volumes are encrypted with, empty if they are not.
 	Encryption string
+	// Key is what KMS says of that key, if it is not AWS's own.
+	Key Key
 	// PublicAccess is the mode of VPC Block Public Access; it is "off", or blocks.
 	PublicAccess string
 	// Excluded are the ARNs of the VPCs and subnets that it excludes.
@@ -24,6 +26,8 @@ type Account struct {
 	Managed map[string]bool
 	// Denied are the refusals of the calls tried in dry run, by action.
 	Denied map[string]error
+	// Simulated is what IAM says of the caller's policies.
+	Simulated Simulated
 	// Unknown are the reasons why something could not be read, by check.
 	Unknown map[string]error
 }
@@ -39,6 +43,17 @@ type Type struct {
 	Addresses int32
 	// FreeTier means that accounts on the free plan may launch it.
 	FreeTier bool
+}
+
+// Key is a customer managed key of KMS.
+type Key struct {
+	// Missing means that there is no such key, State is its state otherwise: Enabled, or why it cannot be
+	// used. Usable means that KMS grants EBS the use of it to this caller.
+	Missing bool
+	State   string
+	Usable  bool
+	// Untold is KMS's reason not to tell, nil if it did.
+	Untold error
 }
 
 // Quota is how many of a resource an account may have, and has.

@@ -17,6 +17,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/images"
 	"macaw.example/internal/infra"
 )
 
@@ -30,16 +31,28 @@ type Quotas interface {
 // Clients are the AWS API clients that this package uses.
 type Clients struct {
 	EC2 infra.EC2
-	// Quotas may be nil: the quotas are then unknown.
-	Quotas Quotas
+	// Quotas may be nil: the quotas are then unknown. So may the others.
+	Quotas    Quotas
+	Keys      Keys
+	Simulator Simulator
+	Identity  Identity
+}
+
+// Question is the cloud that an account is to carry.
+type Question struct {
+	Cloud  *cloud.Cloud
+	Region string
+	// Types has what AWS says of the types of the cloud's nodes.
+	Types infra.Types
+	// Image is the one that nodes boot; the zero value if there is none.
+	Image images.Image
 }
 
 // asker reads an account. Its functions run in parallel, so that the answers take one round trip
 // rather than ten.
 type asker struct {
 	Clients
-	cloud *cloud.Cloud
-	image infra.Image
+	Question
 
 	mu sync.Mutex
 	Account
@@ -48,13 +61,13 @@ type asker struct {
 // Ask reads what AWS says of the account. Only what every cloud needs is an error; other questions
 // that AWS does not answer, for want of rights or in partitions that lack them, are noted in
 // Unknown.
-func Ask(ctx context.Context, c Clients, cl *cloud.Cloud, image infra.Image) (Account, error) {
-	a := &asker{Clients: c, cloud: cl, image: image, Account: Account{
+func Ask(ctx context.Context, c Clients, q Question) (Account, error) {
+	a := &asker{Clients: c, Question: q, Account: Account{
 		Types: map[string]Type{}, ElasticIPs: Quota{Limit: -1}, VCPUs: Quota{Limit: -1},
 		Managed: map[string]bool{}, Denied: map[string]error{}, Unknown: map[string]error{},
 	}}
 	g, ctx := errgroup.WithContext(ctx)
-	for _, n := range cl.Nodes {
+	for _, n := range q.Cloud.Nodes {
 		g.Go(func() error {
 			if err := a.askType(ctx, n.Type); err != nil {
 				return fmt.Errorf("asking AWS about instance type %s: %w", n.Type, err)
@@ -70,7 +83,7 @@ func Ask(ctx context.Context, c Clients, cl *cloud.Cloud, image infra.Image) (Ac
 	})
 	for check, ask := range map[string]func(context.Context) error{
 		checkVCPUs: a.askVCPUs, checkEncryption: a.askEncryption, checkPublicAccess: a.askPublicAccess,
-		checkImage: a.askImages, checkMetadata: a.askMetadata,
+		checkImage: a.askImages, checkMetadata: a.askMetadata, checkRights: a.askRights,
 	} {
 		g.Go(func() error {
 			err := ask(ctx)
@@ -92,16 +105,12 @@ func (a *asker) set(change func()) {
 	change()
 }
 
+// askType asks for the zones of a type. [infra.AskTypes] has asked for the rest.
 func (a *asker) askType(ctx context.Context, name string) error {
-	out, err := a.EC2.DescribeInstanceTypes(ctx,
-		&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{types.InstanceType(name)}})
-	if awsapi.Code(err) == "InvalidInstanceType" || err == nil && len(out.InstanceTypes) == 0 {
+	t, ok := a.Question.Types[name]
+	if !ok {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	t := out.InstanceTypes[0]
 	offer := Type{FreeTier: aws.ToBool(t.FreeTierEligible)}
 	if t.VCpuInfo != nil {
 		offer.VCPUs = aws.ToInt32(t.VCpuInfo.DefaultVCpus)
@@ -127,7 +136,7 @@ func (a *asker) askType(ctx context.Context, name string) error {
 		offer.Zones = append(offer.Zones, aws.ToString(o.Location))
 	}
 	sort.Strings(offer.Zones)
-	a.set(func() { a.Types[name] = offer })
+	a.set(func() { a.Account.Types[name] = offer })
 	return nil
 }
 

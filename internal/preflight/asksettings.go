@@ -69,10 +69,15 @@ func (a *asker) askEncryption(ctx context.Context) error {
 		return err
 	}
 	key, err := a.EC2.GetEbsDefaultKmsKeyId(ctx, &ec2.GetEbsDefaultKmsKeyIdInput{})
-	if err == nil {
-		a.set(func() { a.Encryption = aws.ToString(key.KmsKeyId) })
+	if err != nil {
+		return err
 	}
-	return err
+	id, told := aws.ToString(key.KmsKeyId), Key{}
+	if a.Keys != nil && !awsManaged(id) {
+		told = askKey(ctx, a.Keys, id)
+	}
+	a.set(func() { a.Encryption, a.Key = id, told })
+	return ctx.Err()
 }
 
 func (a *asker) askPublicAccess(ctx context.Context) error {
@@ -138,12 +143,12 @@ func (a *asker) askMetadata(ctx context.Context) error {
 func (a *asker) try(ctx context.Context) error {
 	dry := aws.Bool(true)
 	tags := func(t types.ResourceType) []types.TagSpecification {
-		return awsapi.Tagged(t, a.cloud.Name, "preflight")
+		return awsapi.Tagged(t, a.Cloud.Name, "preflight")
 	}
 	calls := map[string]func() error{
 		"CreateVpc": func() error {
 			_, err := a.EC2.CreateVpc(ctx, &ec2.CreateVpcInput{DryRun: dry,
-				CidrBlock: aws.String(a.cloud.VPC.CIDR.String()), TagSpecifications: tags(types.ResourceTypeVpc)})
+				CidrBlock: aws.String(a.Cloud.VPC.CIDR.String()), TagSpecifications: tags(types.ResourceTypeVpc)})
 			return err
 		},
 		"CreateInternetGateway": func() error {
@@ -157,9 +162,9 @@ func (a *asker) try(ctx context.Context) error {
 			return err
 		},
 	}
-	if a.image.ID != "" {
+	if a.Image.ID != "" {
 		calls["RunInstances"] = func() error {
-			_, err := a.EC2.RunInstances(ctx, infra.DryLaunch(a.cloud, a.image))
+			_, err := a.EC2.RunInstances(ctx, infra.DryLaunch(a.Cloud, a.Image))
 			return err
 		}
 	}

@@ -9,6 +9,6 @@
 // their places in the cloud file. plan, up and preflight use the same checks.
 //
 // The package changes nothing. Its calls of actions that do are in dry run (EC2 API Reference,
-// CommonParameters, DryRun). What AWS lets nobody know before, such as whether the key of encrypted
-// volumes may be used, stays unknown and is no failure.
+// CommonParameters, DryRun), or simulated by IAM. What AWS does not tell before it happens, such as
+// whether a zone has capacity, stays unknown and is no failure.
 package preflight

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"macaw.example/internal/infra"
+	"macaw.example/internal/images"
 	"macaw.example/internal/model"
 )
 
@@ -23,7 +23,7 @@ func (r *run) image() {
 		r.pass(checkImage, "%s %s", image.ID, image.Name)
 	case r.Account.Images != nil:
 		hint := fmt.Sprintf("allow images of Debian's account, %s (EC2 console, settings, Allowed AMIs), or name one "+
-			"of the account's own, which are always allowed", infra.DebianOwner)
+			"of the account's own, which are always allowed", images.DebianOwner)
 		if r.Account.Managed[checkImage] {
 			hint = "an administrator of your organization can; " + hint
 		}
@@ -97,14 +97,14 @@ func (r *run) addresses(instanceType, node string, each int) {
 }
 
 // disk checks that the image fits on the node's volume.
-func (r *run) disk(i int, image infra.Image) {
+func (r *run) disk(i int, image images.Image) {
 	n := r.c.Nodes[i]
 	if image.Size <= int32(n.Disk) {
 		r.pass(checkDisk, "%d GiB, and the image has %d", n.Disk, image.Size)
 		return
 	}
 	hint := ""
-	if image.Kind == infra.ImageBaked {
+	if image.Kind == images.Baked {
 		hint = fmt.Sprintf("at least %d, or bake an image with this disk: macaw bake --force", image.Size)
 	}
 	r.add(checkDisk, Failed, fmt.Sprintf("nodes[%d].disk", i), hint,

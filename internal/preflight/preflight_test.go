@@ -13,11 +13,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/images"
 	"macaw.example/internal/infra"
 	"macaw.example/lab/labtest"
 )
@@ -33,7 +36,7 @@ type site struct {
 	t   *testing.T
 	api *labtest.API
 	infra.Clients
-	quotas *servicequotas.Client
+	ask Clients
 }
 
 func newSite(t *testing.T, o labtest.APIOptions) *site {
@@ -44,7 +47,9 @@ func newSite(t *testing.T, o labtest.APIOptions) *site {
 	s := &site{t: t, api: labtest.NewAPI(t, o)}
 	cfg := s.api.Config()
 	cfg.APIOptions = awsapi.Options
-	s.EC2, s.IAM, s.quotas = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg), servicequotas.NewFromConfig(cfg)
+	s.EC2, s.IAM = ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
+	s.ask = Clients{EC2: s.EC2, Quotas: servicequotas.NewFromConfig(cfg), Keys: kms.NewFromConfig(cfg),
+		Simulator: iam.NewFromConfig(cfg), Identity: sts.NewFromConfig(cfg)}
 	return s
 }
 
@@ -60,11 +65,15 @@ func (s *site) look(text string) (*cloud.Cloud, *infra.Plan, []Check) {
 	if in.Seen, err = infra.See(ctx, s.Clients, c.Name); err != nil {
 		s.t.Fatal(err)
 	}
-	in.Wanted.Image, err = infra.FindImage(ctx, s.EC2, "no such packages", c.Nodes[0].Image)
-	if in.NoImage = errors.Is(err, infra.ErrNoImage); err != nil && !in.NoImage {
+	in.Wanted.Image, err = images.Find(ctx, s.EC2, "no such packages", c.Nodes[0].Image)
+	if in.NoImage = errors.Is(err, images.ErrNone); err != nil && !in.NoImage {
 		s.t.Fatal(err)
 	}
-	if in.Account, err = Ask(ctx, Clients{s.EC2, s.quotas}, c, in.Wanted.Image); err != nil {
+	types, err := infra.AskTypes(ctx, s.EC2, c, in.Seen)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if in.Account, err = Ask(ctx, s.ask, Question{c, in.Seen.Region, types, in.Wanted.Image}); err != nil {
 		s.t.Fatal(err)
 	}
 	in.Wanted.Zone = Zone(in.Account, c, in.Seen)
@@ -90,7 +99,7 @@ func TestLabAllPass(t *testing.T) {
 		"✓ disk: 40 GiB, and the image has 8",
 		"✓ elastic ips: 5 more Elastic IPs; the account has 0 of at most 6 in the region",
 		"✓ vcpus: 4 more vCPUs; the account's instances have 0 of at most 8 in the region",
-		"✓ rights: calls in dry run are permitted; IAM's and those that need the cloud's network cannot be tried",
+		"✓ rights: calls in dry run are permitted, and the account's root user may make all others",
 		"✓ disk encryption: off",
 		"✓ public access: not blocked",
 		"✓ instance metadata: nodes require tokens (IMDSv2)",
@@ -132,6 +141,12 @@ func TestLabRefusedInTheFile(t *testing.T) {
 			labtest.APIOptions{},
 			"x.yaml:3:23: provider.addresses: 4 are too many for m8a.medium: it carries 4 addresses on an ENI, its primary " +
 				"one included\n    hint: at most 3 here, or another type for node cloud-1"},
+		{"a key that is disabled", file, account(labtest.AccountSettings{Encryption: "disabled-key"}),
+			"x.yaml:2:9: target: EBS encrypts the disks with key arn:aws:kms:eu-central-1:123456789012:key/" +
+				"1234abcd-12ab-34cd-56ef-1234567890ab, whose state is Disabled: instances would end at their launch\n" +
+				"    hint: enable it: aws kms enable-key; if it is to be deleted, first aws kms cancel-key-deletion; or " +
+				"choose another default key: aws ec2 modify-ebs-default-kms-key-id, or aws ec2 " +
+				"reset-ebs-default-kms-key-id for AWS's own"},
 		{"quota of vCPUs", file + "nodes:\n  - type: t3.2xlarge\n", account(labtest.AccountSettings{VCPUQuota: 5}),
 			"x.yaml:4:11: nodes[0].type: the cloud needs 8 more vCPUs, and the account's instances have 0 of at most 5 in the " +
 				"region\n    hint: ask AWS for more: Service Quotas, ec2, L-1216C47A; or take a smaller type, or stop other " +
@@ -189,10 +204,13 @@ func TestLabUnknown(t *testing.T) {
 		file       string
 		settings   labtest.AccountSettings
 	}{
-		{"the account's own key", "? disk encryption: EBS encrypts the disks with key " +
+		{"a forbidden key", "? disk encryption: EBS encrypts the disks with key " +
 			"arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab; whether you may use it " +
-			"shows at the launch", file,
+			"shows at the launch, since KMS refuses to tell: The caller is not authorized to perform: kms:DescribeKey", file,
 			labtest.AccountSettings{Encryption: "forbidden-key"}},
+		{"the account's own key", "✓ disk encryption: with key " +
+			"arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab, which you may use", file,
+			labtest.AccountSettings{Encryption: "customer-managed-key"}},
 		{"AWS's key", "✓ disk encryption: with AWS's own key", file,
 			labtest.AccountSettings{Encryption: "aws-managed-key"}},
 		{"tokens", "✓ instance metadata: the account enforces tokens (IMDSv2), which nodes require anyway", file,
@@ -231,6 +249,23 @@ func TestLabZoneThatHasTheType(t *testing.T) {
 	}
 	if !strings.Contains(p.String(), "subnet provider 10.0.1.0/24 in eu-central-1b") {
 		t.Errorf("the plan:\n%s", p)
+	}
+}
+
+// With a default VPC, which most accounts have, the launch in dry run is accepted instead of refused for want of a
+// subnet. The checks are the same.
+func TestLabDefaultVPC(t *testing.T) {
+	s := newSite(t, labtest.APIOptions{})
+	_, _, without := s.look(file)
+	if _, err := s.EC2.(*ec2.Client).CreateDefaultVpc(context.Background(), &ec2.CreateDefaultVpcInput{}); err != nil {
+		t.Fatal(err)
+	}
+	_, p, with := s.look(file)
+	if diff := cmp.Diff(without, with); diff != "" {
+		t.Errorf("with a default VPC (-without +with):\n%s", diff)
+	}
+	if !strings.Contains(p.String(), "create vpc") {
+		t.Errorf("the cloud would use the default VPC:\n%s", p)
 	}
 }
 

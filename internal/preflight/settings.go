@@ -3,6 +3,7 @@
 package preflight
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -37,10 +38,29 @@ func (r *run) rights() {
 		refused++
 		r.add(checkRights, Failed, "", awsapi.DenialHint(err), "%s", awsapi.Denial(err))
 	}
-	if refused == 0 {
-		r.pass(checkRights, "calls in dry run are permitted; IAM's and those that need the cloud's network cannot be tried")
+	s := r.Account.Simulated
+	if len(s.Denied) > 0 {
+		r.add(checkRights, Failed, "", rightsHint, "the policies of %s do not allow %s", s.Principal,
+			strings.Join(s.Denied, ", "))
+	}
+	if len(s.Doubtful) > 0 {
+		r.add(checkRights, Unknown, "", rightsHint, "the policies of %s do not allow on all resources: %s; they may on "+
+			"the cloud's", s.Principal, strings.Join(s.Doubtful, ", "))
+	}
+	switch {
+	case refused+len(s.Denied)+len(s.Doubtful) > 0:
+	case s.Principal != "":
+		r.pass(checkRights, "calls in dry run are permitted, and by IAM's simulation %s may make all others", s.Principal)
+	case r.Account.Unknown[checkRights] != nil:
+		r.pass(checkRights, "calls in dry run are permitted; IAM's and those that need the cloud's network cannot be tried "+
+			"(with iam:SimulatePrincipalPolicy they could)")
+	default:
+		r.pass(checkRights, "calls in dry run are permitted, and the account's root user may make all others")
 	}
 }
+
+// rightsHint says where the rights are listed.
+const rightsHint = "examples/operator-rights.json lists the rights that macaw needs"
 
 // encryption notes the key of new volumes: whether it may be used shows only at the launch, when
 // the instance ends at once (EC2 User Guide, troubleshooting-launch).
@@ -50,15 +70,31 @@ func (r *run) encryption() {
 	case !r.launches() || r.unread(checkEncryption, ""):
 	case key == "":
 		r.pass(checkEncryption, "off")
-	case strings.HasSuffix(key, "alias/aws/ebs"):
+	case awsManaged(key):
 		r.pass(checkEncryption, "with AWS's own key")
+	case r.Account.Key.Missing:
+		r.add(checkEncryption, Failed, "", otherKey, "EBS encrypts the disks with key %s, which KMS does not have", key)
+	case r.Account.Key.State != "" && r.Account.Key.State != keyEnabled:
+		r.add(checkEncryption, Failed, "", "enable it: aws kms enable-key; if it is to be deleted, first aws kms "+
+			"cancel-key-deletion; or "+otherKey,
+			"EBS encrypts the disks with key %s, whose state is %s: instances would end at their launch", key,
+			r.Account.Key.State)
+	case r.Account.Key.Usable:
+		r.pass(checkEncryption, "with key %s, which you may use", key)
 	default:
+		text := fmt.Sprintf("EBS encrypts the disks with key %s; whether you may use it shows at the launch", key)
+		if err := r.Account.Key.Untold; err != nil {
+			text += ", since KMS refuses to tell: " + awsapi.Denial(err)
+		}
 		r.add(checkEncryption, Unknown, "",
 			"its policy and yours must allow kms:CreateGrant, kms:DescribeKey, kms:Decrypt and "+
-				"kms:GenerateDataKeyWithoutPlaintext; otherwise the instance ends at its launch",
-			"EBS encrypts the disks with key %s; whether you may use it shows at the launch", key)
+				"kms:GenerateDataKeyWithoutPlaintext; otherwise the instance ends at its launch", "%s", text)
 	}
 }
+
+// otherKey is the way out if a key cannot be used.
+const otherKey = "choose another default key: aws ec2 modify-ebs-default-kms-key-id, or " +
+	"aws ec2 reset-ebs-default-kms-key-id for AWS's own"
 
 // publicAccess checks that the Internet gateway is not blocked for the cloud's VPC (VPC User Guide,
 // security-vpc-bpa).

@@ -76,11 +76,12 @@ var All = []Setting{
 			s.EnforceIMDSv2, err = onOff(text)
 			return err
 		}},
-	{Name: "ebs-encryption", Value: strings.Join([]string{EncryptAWS, EncryptOwn, EncryptForbidden}, "|"),
-		Short:  "encrypt new volumes; with a forbidden key, instances are terminated at launch",
-		Source: "EBS User Guide, encryption-by-default; EC2 User Guide, troubleshooting-launch, Client.InternalError",
-		get:    func(s Settings) string { return s.Encryption },
-		set:    func(s *Settings, text string) error { s.Encryption = text; return nil }},
+	{Name: "ebs-encryption", Value: strings.Join([]string{EncryptAWS, EncryptOwn, EncryptForbidden, EncryptDisabled}, "|"),
+		Short: "encrypt new volumes; with a forbidden or disabled key, instances are terminated at launch",
+		Source: "EBS User Guide, encryption-by-default; EC2 User Guide, troubleshooting-launch, Client.InternalError; " +
+			"Client.InvalidKMSKey.InvalidState is reported by users",
+		get: func(s Settings) string { return s.Encryption },
+		set: func(s *Settings, text string) error { s.Encryption = text; return nil }},
 	{Name: "block-public-access", Value: BlockIngress + "|" + BlockBidirectional,
 		Short:  "block the Internet gateways of all VPCs but the excluded ones",
 		Source: "VPC User Guide, security-vpc-bpa",

@@ -44,12 +44,13 @@ type Settings struct {
 	IAMDelay Duration `json:"iamDelay,omitempty"`
 }
 
-// Values of Encryption: with the key that AWS manages, with a customer managed key, and with one
-// that the account's callers may not use.
+// Values of Encryption: with the key that AWS manages, with a customer managed key, with one that the
+// account's callers may not use, and with one that is disabled.
 const (
 	EncryptAWS       = "aws-managed-key"
 	EncryptOwn       = "customer-managed-key"
 	EncryptForbidden = "forbidden-key"
+	EncryptDisabled  = "disabled-key"
 )
 
 // Values of BlockPublicAccess (EC2 API Reference, VpcBlockPublicAccessOptions).
@@ -66,7 +67,7 @@ const maxIAMDelay = 5 * time.Minute
 
 // Check refuses values that AWS does not have.
 func (s Settings) Check() error {
-	encryption := []string{"", EncryptAWS, EncryptOwn, EncryptForbidden}
+	encryption := []string{"", EncryptAWS, EncryptOwn, EncryptForbidden, EncryptDisabled}
 	block := []string{"", BlockIngress, BlockBidirectional}
 	switch {
 	case s.VCPUQuota < 0:

@@ -55,7 +55,7 @@ func getEbsDefaultKmsKeyID(t *tx, _ dryRunOnly) (*getKeyOutput, error) {
 // encryptionKey is the key of volumes that name none.
 func (t *tx) encryptionKey() string {
 	switch t.settings().Encryption {
-	case account.EncryptOwn, account.EncryptForbidden:
+	case account.EncryptOwn, account.EncryptForbidden, account.EncryptDisabled:
 		return t.cfg.arnOf("kms", "key/"+ownKey)
 	}
 	return awsKey

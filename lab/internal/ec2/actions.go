@@ -21,11 +21,13 @@ var actions = map[string]Handler{
 
 	"CreateVpc":            write(createVpc),
 	"DeleteVpc":            write(deleteVpc),
+	"CreateDefaultVpc":     write(createDefaultVpc),
 	"DescribeVpcs":         describe("VpcId", "vpcSet", (*tx).vpcXML),
 	"ModifyVpcAttribute":   write(modifyVpcAttribute),
 	"DescribeVpcAttribute": read(describeVpcAttribute),
 
 	"CreateSubnet":          write(createSubnet),
+	"CreateDefaultSubnet":   write(createDefaultSubnet),
 	"DeleteSubnet":          write(deleteSubnet),
 	"DescribeSubnets":       describe("SubnetId", "subnetSet", (*tx).subnetXML),
 	"ModifySubnetAttribute": write(modifySubnetAttribute),

@@ -4,6 +4,8 @@ package ec2
 
 import (
 	"net/netip"
+
+	"macaw.example/lab/internal/ec2query"
 )
 
 // addressRecord is an Elastic IP.
@@ -310,7 +312,7 @@ func (t *tx) addressXML(a *addressRecord) addressXML {
 // DescribeAddresses has no pages.
 type describeAddressesInput struct {
 	dryRun
-	Filter       []filter
+	Filter       []ec2query.Filter
 	AllocationId []string
 	PublicIp     []string
 }

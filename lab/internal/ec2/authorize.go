@@ -5,11 +5,10 @@ package ec2
 import (
 	"maps"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/lab/internal/ec2query"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
 )
@@ -96,13 +95,13 @@ func (t *tx) questions(c *Call, by Identities) []question {
 	}
 	// Creating a resource with tags requires the right to tag it (EC2 User Guide,
 	// supported-iam-actions-tagging).
-	for _, spec := range tagSpecifications(c.Form) {
-		o := t.fresh(spec.resourceType, c.Form)
+	for _, spec := range ec2query.TagSpecifications(c.Form) {
+		o := t.fresh(spec.ResourceType, c.Form)
 		o.context.Set("ec2:CreateAction", c.Action)
 		ask("ec2:CreateTags", o)
 	}
 	for _, name := range profileParameters {
-		for _, profile := range formValues(c.Form, name) {
+		for _, profile := range ec2query.Values(c.Form, name) {
 			// The action refuses a missing profile, or one without a role.
 			if role, ok := by.ProfileRole(profile); ok {
 				o := object{arn: role, context: policy.Context{}}
@@ -115,68 +114,3 @@ func (t *tx) questions(c *Call, by Identities) []question {
 }
 
 var profileParameters = []string{"IamInstanceProfile.Arn", "IamInstanceProfile.Name"}
-
-// requestTags are the tags that a request sets on a kind of resource.
-type requestTags struct {
-	resourceType string
-	tags         map[string]string
-}
-
-// tagSpecifications reads TagSpecification.N and merges those of the same type.
-func tagSpecifications(form url.Values) []requestTags {
-	var all []requestTags
-	for _, at := range indexed(form, "TagSpecification.") {
-		kind, tags := form.Get(at+".ResourceType"), tagsAt(form, at+".Tag.")
-		if kind != "" && len(tags) > 0 {
-			all = append(all, requestTags{kind, tags})
-		}
-	}
-	return all
-}
-
-func tagsAt(form url.Values, prefix string) map[string]string {
-	tags := map[string]string{}
-	for _, at := range indexed(form, prefix) {
-		if key := form.Get(at + ".Key"); key != "" {
-			tags[key] = form.Get(at + ".Value")
-		}
-	}
-	return tags
-}
-
-// indexed finds the entries of a list in a form. prefix ends with a dot; each result is
-// the prefix and an index.
-func indexed(form url.Values, prefix string) []string {
-	found := map[string]bool{}
-	for name := range form {
-		if rest, ok := strings.CutPrefix(name, prefix); ok {
-			index, _, _ := strings.Cut(rest, ".")
-			if index != "" && strings.Trim(index, "0123456789") == "" {
-				found[prefix+index] = true
-			}
-		}
-	}
-	return slices.Sorted(maps.Keys(found))
-}
-
-// formValues returns the values of a parameter, or of all entries of a list, in any
-// order. A part N of the name stands for an index.
-func formValues(form url.Values, name string) []string {
-	if before, after, ok := strings.Cut(name, ".N."); ok {
-		var all []string
-		for _, at := range indexed(form, before+".") {
-			all = append(all, formValues(form, at+"."+after)...)
-		}
-		return all
-	}
-	var all []string
-	if v := form.Get(name); v != "" {
-		all = append(all, v)
-	}
-	for _, at := range indexed(form, name+".") {
-		if v := form.Get(at); v != "" {
-			all = append(all, v)
-		}
-	}
-	return all
-}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/lab/internal/ec2query"
 	"macaw.example/lab/internal/iam/policy"
 )
 
@@ -31,9 +32,9 @@ func (c *Config) resourceARN(resourceType, id string) string {
 func (t *tx) fresh(resourceType string, form url.Values) object {
 	o := object{t.cfg.resourceARN(resourceType, "*"), policy.Context{}}
 	tags := map[string]string{}
-	for _, spec := range tagSpecifications(form) {
-		if spec.resourceType == resourceType {
-			maps.Copy(tags, spec.tags)
+	for _, spec := range ec2query.TagSpecifications(form) {
+		if spec.ResourceType == resourceType {
+			maps.Copy(tags, spec.Tags)
 		}
 	}
 	o.requestTags(tags)
@@ -151,7 +152,7 @@ func (t *tx) objectsOf(c *Call) []object {
 			continue
 		}
 		for _, name := range r.parameters {
-			for _, value := range formValues(c.Form, name) {
+			for _, value := range ec2query.Values(c.Form, name) {
 				if r.by != nil {
 					value = r.by(t, value)
 				}

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+
+	"macaw.example/lab/internal/ec2query"
 )
 
 // right is a resource that an action requires a right on.
@@ -221,7 +223,7 @@ var specialRights = map[string]func(*tx, url.Values) []object{
 
 func (t *tx) creditRights(form url.Values) []object {
 	var all []object
-	for _, at := range indexed(form, "InstanceCreditSpecification.") {
+	for _, at := range ec2query.Indexed(form, "InstanceCreditSpecification.") {
 		all = append(all, t.existing("instance", form.Get(at+".InstanceId")))
 	}
 	return all
@@ -231,7 +233,7 @@ func (t *tx) creditRights(form url.Values) []object {
 func taggingRights(t *tx, form url.Values) []object {
 	resources := t.taggedResources()
 	var all []object
-	for _, id := range formValues(form, "ResourceId") {
+	for _, id := range ec2query.Values(form, "ResourceId") {
 		resourceType, name := resources[id].kind.tagType, id
 		if resourceType == kindKeyPair.tagType {
 			name = keyPairName(t, id)
@@ -240,7 +242,7 @@ func taggingRights(t *tx, form url.Values) []object {
 			continue // the action refuses it
 		}
 		o := t.existing(resourceType, name)
-		o.requestTags(tagsAt(form, "Tag."))
+		o.requestTags(ec2query.TagsAt(form, "Tag."))
 		all = append(all, o)
 	}
 	return all
@@ -253,8 +255,11 @@ func (t *tx) newInterfaceRights(form url.Values) []object {
 // interfaceObjects returns a new interface, its subnet and its groups.
 func (t *tx) interfaceObjects(form url.Values, prefix, subnetName, groupsName string) []object {
 	subnet := form.Get(prefix + subnetName)
+	if s := t.defaultSubnet(form.Get("Placement.AvailabilityZone")); subnet == "" && s != nil {
+		subnet = s.ID
+	}
 	nic := t.fresh("network-interface", form)
-	groups := formValues(form, prefix+groupsName)
+	groups := ec2query.Values(form, prefix+groupsName)
 	if s := t.Subnets[subnet]; s != nil {
 		t.place(nic.context, s.VPC, s.ID, s.Zone)
 		if len(groups) == 0 {
@@ -284,7 +289,7 @@ func (t *tx) launchRights(form url.Values) []object {
 		"ec2:MetadataHttpPutResponseHopLimit": "MetadataOptions.HttpPutResponseHopLimit",
 		"ec2:InstanceProfile":                 "IamInstanceProfile.Arn",
 	} {
-		instance.context.Set(key, formValues(form, name)...)
+		instance.context.Set(key, ec2query.Values(form, name)...)
 	}
 	all := []object{instance, t.fresh("volume", form)}
 	if image := form.Get("ImageId"); image != "" {
@@ -293,7 +298,7 @@ func (t *tx) launchRights(form url.Values) []object {
 	if key := form.Get("KeyName"); key != "" {
 		all = append(all, t.existing("key-pair", key))
 	}
-	nics := indexed(form, "NetworkInterface.")
+	nics := ec2query.Indexed(form, "NetworkInterface.")
 	if len(nics) == 0 {
 		all = append(all, t.interfaceObjects(form, "", "SubnetId", "SecurityGroupId")...)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"macaw.example/lab/internal/awsquery"
+	"macaw.example/lab/internal/ec2query"
 )
 
 // APIError is EC2's error response. Codes are those of the EC2 API Reference, "Error
@@ -15,7 +16,7 @@ type APIError = awsquery.Error
 
 // fail returns a client error, which EC2 sends with status 400.
 func fail(code, format string, args ...any) *APIError {
-	return failStatus(http.StatusBadRequest, code, format, args...)
+	return ec2query.Fail(code, format, args...)
 }
 
 func failStatus(status int, code, format string, args ...any) *APIError {
@@ -23,11 +24,11 @@ func failStatus(status int, code, format string, args ...any) *APIError {
 }
 
 func invalidParameter(format string, args ...any) *APIError {
-	return fail("InvalidParameterValue", format, args...)
+	return ec2query.InvalidParameter(format, args...)
 }
 
 func missingParameter(name string) *APIError {
-	return fail("MissingParameter", "The request must contain the parameter %s", name)
+	return ec2query.MissingParameter(name)
 }
 
 func badCombination(format string, args ...any) *APIError {

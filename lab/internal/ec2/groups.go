@@ -97,7 +97,7 @@ type createSecurityGroupInput struct {
 	tagged
 	GroupName        string     `form:",required"`
 	GroupDescription string     `form:",required"`
-	VPC              *vpcRecord `form:"VpcId,required"`
+	VPC              *vpcRecord `form:"VpcId"`
 }
 
 type createSecurityGroupOutput struct {
@@ -113,7 +113,12 @@ type createSecurityGroupOutput struct {
 var groupText = regexp.MustCompile(`^[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}$`)
 
 func createSecurityGroup(t *tx, in createSecurityGroupInput) (*createSecurityGroupOutput, error) {
+	if in.VPC == nil {
+		in.VPC = t.defaultVPC()
+	}
 	switch {
+	case in.VPC == nil:
+		return nil, noDefaultVPC()
 	case in.GroupName == defaultGroup:
 		return nil, fail("InvalidGroup.Reserved", "The security group '%s' is reserved", in.GroupName)
 	case len(in.GroupName) > 3 && in.GroupName[:3] == "sg-":
@@ -145,7 +150,7 @@ func createSecurityGroup(t *tx, in createSecurityGroupInput) (*createSecurityGro
 		Tags: g.Tags.xml()}, nil
 }
 
-// oneGroup takes an ID only: names are for default VPCs, which the lab lacks.
+// oneGroup takes an ID only; AWS also takes the name of a group of the default VPC.
 type oneGroup struct {
 	dryRun
 	Group     *groupRecord `form:"GroupId,required"`
@@ -184,9 +189,9 @@ type describeSecurityGroupsInput struct {
 }
 
 func describeSecurityGroups(t *tx, in describeSecurityGroupsInput) (*described[groupXML], error) {
-	if len(in.GroupName) > 0 {
-		return nil, invalidParameter("GroupName is for groups of a default VPC, which the lab has not; use the filter " +
-			"group-name")
+	named, err := t.defaultGroups(in.GroupName)
+	if err != nil {
+		return nil, err
 	}
-	return list(t, "securityGroupInfo", (*tx).groupXML, in.GroupId, in.query)
+	return list(t, "securityGroupInfo", (*tx).groupXML, append(in.GroupId, named...), in.query)
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"macaw.example/lab/internal/ec2query"
 )
 
 // Injector decides which faults calls meet.
@@ -99,7 +101,7 @@ func factsOf(c *Call) CallFacts {
 	}
 	n, err := strconv.Atoi(c.Form.Get("MaxCount"))
 	if err != nil || n <= 0 {
-		n = len(formValues(c.Form, "InstanceId"))
+		n = len(ec2query.Values(c.Form, "InstanceId"))
 	}
 	f.Resources = max(n, 1)
 	return f
@@ -118,16 +120,17 @@ func (s *State) deadZone(c *Call, by Injector) string {
 	switch c.Action {
 	case "RunInstances":
 		zones = append(zones, c.Form.Get("Placement.AvailabilityZone"))
-		for _, id := range append(formValues(c.Form, "SubnetId"), formValues(c.Form, "NetworkInterface.N.SubnetId")...) {
+		for _, id := range append(ec2query.Values(c.Form, "SubnetId"),
+			ec2query.Values(c.Form, "NetworkInterface.N.SubnetId")...) {
 			subnet(id)
 		}
-		for _, id := range formValues(c.Form, "NetworkInterface.N.NetworkInterfaceId") {
+		for _, id := range ec2query.Values(c.Form, "NetworkInterface.N.NetworkInterfaceId") {
 			if e := t.ENIs[id]; e != nil {
 				subnet(e.Subnet)
 			}
 		}
 	case "StartInstances":
-		for _, id := range formValues(c.Form, "InstanceId") {
+		for _, id := range ec2query.Values(c.Form, "InstanceId") {
 			if i := t.Instances[id]; i != nil {
 				zones = append(zones, i.Zone)
 			}

@@ -4,6 +4,8 @@ package ec2
 
 import (
 	"time"
+
+	"macaw.example/lab/internal/ec2query"
 )
 
 // The states of an instance.
@@ -192,19 +194,19 @@ func (t *tx) instanceXML(i *instanceRecord) instanceXML {
 		ENA: true,
 		CPU: cpuOptions(i), Metadata: i.Metadata, Platform: "Linux/UNIX", Usage: "RunInstances",
 		instanceDefaultsXML: i.defaults(), EBSOptimized: i.EBSOptimized, Profile: i.Profile.xml(),
-		Devices: setOf(t.volumesOf(i.ID), (*volumeRecord).deviceXML)}
+		Devices: ec2query.SetOf(t.volumesOf(i.ID), (*volumeRecord).deviceXML)}
 	if i.Reason.Code != "" {
 		x.StateReason, x.Reason = &i.Reason, i.Reason.Message
 	}
 	enis := t.enisOf(i.ID)
-	x.FilteredENIs = setOf(enis, t.eniXML)
-	x.Interfaces = setOf(x.FilteredENIs.Items, eniXML.ofInstance)
+	x.FilteredENIs = ec2query.SetOf(enis, t.eniXML)
+	x.Interfaces = ec2query.SetOf(x.FilteredENIs.Items, eniXML.ofInstance)
 	if i.State == stateTerminated || len(enis) == 0 {
 		return x
 	}
 	e := enis[0]
 	x.Subnet, x.VPC, x.Address, x.SourceDestCheck = e.Subnet, e.VPC, e.primary().String(), &e.SourceDestCheck
-	x.Groups, x.PrivateDNS = setOf(e.Groups, t.groupRef), t.hostnameOf(e)+"."+t.cfg.dnsDomain()
+	x.Groups, x.PrivateDNS = ec2query.SetOf(e.Groups, t.groupRef), t.hostnameOf(e)+"."+t.cfg.dnsDomain()
 	names := i.DNSNames.xml()
 	x.DNSNames = &names
 	if len(e.IPv6) > 0 {
@@ -228,7 +230,8 @@ type reservationXML struct {
 
 // reservation describes the instances of one launch.
 func (t *tx) reservation(instances ...*instanceRecord) reservationXML {
-	return reservationXML{ID: instances[0].Reservation, Owner: t.cfg.Account, Instances: setOf(instances, t.instanceXML)}
+	return reservationXML{ID: instances[0].Reservation, Owner: t.cfg.Account,
+		Instances: ec2query.SetOf(instances, t.instanceXML)}
 }
 
 // joinReservations groups instances by launch.

@@ -5,6 +5,8 @@ package ec2
 import (
 	"net/netip"
 	"strings"
+
+	"macaw.example/lab/internal/ec2query"
 )
 
 type eniAssociationXML struct {
@@ -82,10 +84,13 @@ func (t *tx) eniXML(e *eniRecord) eniXML {
 	x := eniXML{ID: e.ID, Subnet: e.Subnet, VPC: e.VPC, Zone: zone, ZoneID: t.cfg.zoneID(zone), Description: e.Description,
 		Owner: t.cfg.Account, Status: e.status(), MAC: e.MAC.String(), Address: e.primary().String(), Type: e.kind(),
 		SourceDestCheck: e.SourceDestCheck, Tracking: e.Tracking.xml(),
-		Groups: setOf(e.Groups, t.groupRef), Tags: e.Tags.xml(),
-		IPv6:         setOf(e.IPv6, func(a netip.Addr) ipv6AddressXML { return ipv6AddressXML{Address: a.String()} }),
-		Prefixes:     setOf(e.prefixes(false), func(p netip.Prefix) ipv4PrefixXML { return ipv4PrefixXML{p.String()} }),
-		IPv6Prefixes: setOf(e.prefixes(true), func(p netip.Prefix) ipv6PrefixXML { return ipv6PrefixXML{p.String()} })}
+		Groups: ec2query.SetOf(e.Groups, t.groupRef), Tags: e.Tags.xml(),
+		IPv6: ec2query.SetOf(e.IPv6,
+			func(a netip.Addr) ipv6AddressXML { return ipv6AddressXML{Address: a.String()} }),
+		Prefixes: ec2query.SetOf(e.prefixes(false),
+			func(p netip.Prefix) ipv4PrefixXML { return ipv4PrefixXML{p.String()} }),
+		IPv6Prefixes: ec2query.SetOf(e.prefixes(true),
+			func(p netip.Prefix) ipv6PrefixXML { return ipv6PrefixXML{p.String()} })}
 	if len(e.IPv6) > 0 {
 		x.IPv6Address = e.IPv6[0].String()
 	}

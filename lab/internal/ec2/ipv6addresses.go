@@ -5,6 +5,8 @@ package ec2
 import (
 	"net/netip"
 	"slices"
+
+	"macaw.example/lab/internal/ec2query"
 )
 
 // AssignIpv6Addresses and UnassignIpv6Addresses have neither DryRun nor ClientToken.
@@ -73,8 +75,8 @@ func assignIpv6Addresses(t *tx, in assignIPv6Input) (*assignIPv6Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &assignIPv6Output{Interface: e.ID, Addresses: setOf(append(wanted, allocated...), netip.Addr.String),
-		Prefixes: setOf(prefixes, netip.Prefix.String)}, nil
+	return &assignIPv6Output{Interface: e.ID, Addresses: ec2query.SetOf(append(wanted, allocated...), netip.Addr.String),
+		Prefixes: ec2query.SetOf(prefixes, netip.Prefix.String)}, nil
 }
 
 type unassignIPv6Input struct {

@@ -211,6 +211,13 @@ func (t *tx) launch(in runInstancesInput, i instanceRecord, index int) error {
 	if err != nil {
 		return err
 	}
+	for n := range nics {
+		if nics[n].NetworkInterfaceId == "" && nics[n].SubnetId == "" {
+			if nics[n].SubnetId, err = t.launchSubnet(in.Placement.AvailabilityZone); err != nil {
+				return err
+			}
+		}
+	}
 	t.Instances[i.ID] = &i
 	for _, n := range nics {
 		if err := t.launchNIC(in, &i, n); err != nil {
@@ -242,9 +249,6 @@ func (in runInstancesInput) nics() ([]nicInput, error) {
 	only := eniSpec{SubnetId: in.SubnetId, PrivateIpAddress: in.PrivateIpAddress, SecurityGroupId: in.SecurityGroupId,
 		Ipv6Addresses: in.Ipv6Address, Ipv6AddressCount: in.Ipv6AddressCount}
 	if len(in.NetworkInterface) == 0 {
-		if in.SubnetId == "" {
-			return nil, fail("MissingInput", "No subnets found for the default VPC. Please specify a subnet.")
-		}
 		return []nicInput{{eniSpec: only}}, nil
 	}
 	if !only.empty() {

@@ -66,10 +66,20 @@ var errForbiddenKey = errors.New("the key of the volume's encryption may not be 
 // reasonKey is the state reason then (EC2 User Guide, troubleshooting-launch, "Client.InternalError").
 var reasonKey = reasonXML{"Client.InternalError", "Client.InternalError: Client error on launch"}
 
+// errDisabledKey and reasonDisabled are the same for a disabled key (reported by users).
+var (
+	errDisabledKey = errors.New("the key of the volume's encryption is disabled")
+	reasonDisabled = reasonXML{"Client.InvalidKMSKey.InvalidState",
+		"Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state"}
+)
+
 // unlaunchable returns the reason why a new instance ends right after its launch.
 func (t *tx) unlaunchable() error {
-	if t.settings().Encryption == account.EncryptForbidden {
+	switch t.settings().Encryption {
+	case account.EncryptForbidden:
 		return errForbiddenKey
+	case account.EncryptDisabled:
+		return errDisabledKey
 	}
 	return nil
 }

@@ -8,10 +8,56 @@ import (
 	"strings"
 
 	"macaw.example/lab/internal/awsquery"
+	"macaw.example/lab/internal/iam/policy"
+	"macaw.example/lab/internal/kms"
+	"macaw.example/lab/internal/pricelist"
 )
 
 // served are the services that the lab has, for display.
-const served = "EC2 (ec2), IAM (iam), STS (sts), Systems Manager (ssm) and Service Quotas (servicequotas)"
+const served = "EC2 (ec2), IAM (iam), STS (sts), Systems Manager (ssm), Service Quotas (servicequotas), price lists " +
+	"(pricing) and Key Management Service (kms)"
+
+// serveJSON answers a call in the JSON protocol, if the caller's policies permit the action.
+func (s *Server) serveJSON(w http.ResponseWriter, c *Call, action, resource string, denied error,
+	run func() (any, *APIError)) {
+	err := jsonDenied(denied)
+	if d := s.decide(c, action, resource); err == nil && d != policy.Allow {
+		err = fail("AccessDeniedException", "%s", notAuthorized(c.Caller, action, resource, d))
+	}
+	var answer any
+	if err == nil {
+		answer, err = run()
+	}
+	if err != nil {
+		writeJSON(w, err.Status, map[string]string{"__type": err.Code, "message": err.Message})
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (s *Server) decide(c *Call, action, resource string) policy.Decision {
+	return s.identities.Decide(c.Caller, policy.Request{Action: action, Resource: resource, Context: c.Request})
+}
+
+// servePrices answers a call to the Price List API.
+func (s *Server) servePrices(w http.ResponseWriter, c *Call, target string, body []byte, denied error) {
+	action := strings.TrimPrefix(target, pricelist.Target)
+	s.serveJSON(w, c, "pricing:"+action, "*", denied, func() (any, *APIError) {
+		if action != "GetProducts" {
+			return nil, fail("UnknownOperationException", "")
+		}
+		return pricelist.GetProducts(s.state.cfg.Region, body)
+	})
+}
+
+// serveKeys answers a call to KMS about the account's own key.
+func (s *Server) serveKeys(w http.ResponseWriter, c *Call, target string, body []byte, denied error) {
+	cfg := s.state.cfg
+	key := kms.Key{ARN: cfg.arnOf("kms", "key/"+ownKey), Account: cfg.Account, Setting: cfg.Settings.Settings().Encryption}
+	action := strings.TrimPrefix(target, kms.Target)
+	s.serveJSON(w, c, "kms:"+action, key.ARN, denied,
+		func() (any, *APIError) { return kms.Answer(key, action, body) })
+}
 
 // refuseService answers a request that is signed for a service that the lab does not have. An endpoint
 // of AWS refuses it as wrongly scoped. Each service's clients find code and message in the form of

@@ -54,3 +54,20 @@ func orZero(n *int) int {
 	}
 	return *n
 }
+
+// Structs shared by many requests.
+type (
+	dryRun struct{ DryRun bool }
+
+	// boolValue and stringValue are the AttributeValue structures of Modify calls.
+	boolValue   struct{ Value bool }
+	stringValue struct{ Value string }
+)
+
+// given is the value, or nil if the parameter is missing.
+func (b *boolValue) given() *bool {
+	if b == nil {
+		return nil
+	}
+	return &b.Value
+}

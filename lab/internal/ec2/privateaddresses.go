@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"macaw.example/lab/internal/ec2query"
 	"macaw.example/lab/internal/instancetypes"
 )
 
@@ -108,8 +109,8 @@ func assignPrivateIpAddresses(t *tx, in assignInput) (*assignOutput, error) {
 		return nil, err
 	}
 	return &assignOutput{Interface: e.ID, Return: true,
-		Assigned: setOf(addresses, func(a netip.Addr) assignedXML { return assignedXML{a.String()} }),
-		Prefixes: setOf(prefixes, func(p netip.Prefix) ipv4PrefixXML { return ipv4PrefixXML{p.String()} })}, nil
+		Assigned: ec2query.SetOf(addresses, func(a netip.Addr) assignedXML { return assignedXML{a.String()} }),
+		Prefixes: ec2query.SetOf(prefixes, func(p netip.Prefix) ipv4PrefixXML { return ipv4PrefixXML{p.String()} })}, nil
 }
 
 // assign gives an interface secondary IPv4 addresses. An address that it already has is

@@ -8,13 +8,15 @@ import (
 	"encoding/xml"
 	"slices"
 	"strings"
+
+	"macaw.example/lab/internal/ec2query"
 )
 
 // query holds the parameters common to Describe calls. Calls without pages embed it
 // too: their clients send neither MaxResults nor NextToken.
 type query struct {
 	DryRun     bool
-	Filter     []filter
+	Filter     []ec2query.Filter
 	MaxResults *int
 	NextToken  string
 }
@@ -85,16 +87,17 @@ func choose[X any](k kind, all []item[X], ids []string, q query,
 			return page, "", err
 		}
 	}
-	filters, err := compileFilters(filterableOf[X](), q.Filter)
+	filters, err := ec2query.CompileFilters(ec2query.FilterableOf[X](), q.Filter)
 	if err != nil {
 		return page, "", err
 	}
 	found := all
 	if len(filters) > 0 {
-		found = slices.DeleteFunc(slices.Clone(all), func(i item[X]) bool { return !filterableOf(i.shown).passes(filters) })
+		found = slices.DeleteFunc(slices.Clone(all),
+			func(i item[X]) bool { return !ec2query.FilterableOf(i.shown).Passes(filters) })
 	}
 	found, next, err = paginate(k, found, q, append(limits, pages{})[0])
-	return setOf(found, func(i item[X]) X { return i.shown }), next, err
+	return ec2query.SetOf(found, func(i item[X]) X { return i.shown }), next, err
 }
 
 func withIDs[X any](k kind, all []item[X], ids []string) ([]item[X], error) {

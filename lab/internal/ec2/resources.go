@@ -2,7 +2,12 @@
 
 package ec2
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+
+	"macaw.example/lab/internal/ec2query"
+)
 
 // resource locates the records of a kind.
 type resource[R any] struct {
@@ -12,7 +17,7 @@ type resource[R any] struct {
 
 // resources lists the record types that a request may have a field of: *subnetRecord
 // takes the ID of a subnet, which is looked up before the action runs.
-var resources = []lookup{
+var resources = []record{
 	resource[vpcRecord]{kindVPC, func(m *model) map[string]*vpcRecord { return m.VPCs }},
 	resource[subnetRecord]{kindSubnet, func(m *model) map[string]*subnetRecord { return m.Subnets }},
 	resource[reservationRecord]{kindReservation, func(m *model) map[string]*reservationRecord { return m.Reservations }},
@@ -35,25 +40,25 @@ type ownENIs struct{}
 
 func (ownENIs) field() reflect.Type { return reflect.TypeFor[ownENI]() }
 
-func (ownENIs) find(t *tx, id string) (reflect.Value, error) {
+func (ownENIs) Find(t *tx, id string) (reflect.Value, error) {
 	e, err := t.ownENI(id)
 	return reflect.ValueOf(ownENI{e}), err
 }
 
-// lookup finds a record by its ID.
-type lookup interface {
+// record finds a record by its ID.
+type record interface {
 	field() reflect.Type // of a request
-	find(t *tx, id string) (reflect.Value, error)
+	ec2query.Record[*tx]
 }
 
 func (r resource[R]) field() reflect.Type { return reflect.TypeFor[*R]() }
 
-func (r resource[R]) find(t *tx, id string) (reflect.Value, error) {
+func (r resource[R]) Find(t *tx, id string) (reflect.Value, error) {
 	found, err := find(r.kind, r.records(t.model), id)
 	return reflect.ValueOf(found), err
 }
 
-func lookupOf(field reflect.Type) lookup {
+func recordOf(field reflect.Type) ec2query.Record[*tx] {
 	for _, r := range resources {
 		if r.field() == field {
 			return r
@@ -62,4 +67,13 @@ func lookupOf(field reflect.Type) lookup {
 	return nil
 }
 
-func resourceOf[R any]() resource[R] { return lookupOf(reflect.TypeFor[*R]()).(resource[R]) }
+func resourceOf[R any]() resource[R] { return recordOf(reflect.TypeFor[*R]()).(resource[R]) }
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -5,6 +5,8 @@ package ec2
 import (
 	"net/netip"
 	"slices"
+
+	"macaw.example/lab/internal/ec2query"
 )
 
 type routeTableRecord struct {
@@ -109,8 +111,8 @@ type routeTableXML struct {
 
 func (t *tx) routeTableXML(r *routeTableRecord) routeTableXML {
 	return routeTableXML{ID: r.ID, VPC: r.VPC, Owner: t.cfg.Account, Tags: r.Tags.xml(),
-		Routes: setOf(r.Routes, func(route routeRecord) routeXML { return t.routeXML(r, route) }),
-		Associations: setOf(r.Associations, func(a routeTableAssociation) associationXML {
+		Routes: ec2query.SetOf(r.Routes, func(route routeRecord) routeXML { return t.routeXML(r, route) }),
+		Associations: ec2query.SetOf(r.Associations, func(a routeTableAssociation) associationXML {
 			return associationXML{a.ID, r.ID, a.Subnet, a.Main, associationStateXML{"associated"}}
 		})}
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"macaw.example/lab/internal/ec2query"
 )
 
 // anyProtocol is EC2's value for all traffic.
@@ -245,7 +247,7 @@ func authorize(egress bool) func(*tx, authorizeInput) (*authorizeOutput, error) 
 			}
 			t.addRule(r)
 		}
-		return &authorizeOutput{Return: true, Rules: setOf(rules, t.ruleXML)}, nil
+		return &authorizeOutput{Return: true, Rules: ec2query.SetOf(rules, t.ruleXML)}, nil
 	}
 }
 
@@ -291,6 +293,6 @@ func revoke(egress bool) func(*tx, revokeInput) (*revokeOutput, error) {
 			revoked = append(revoked, have[i])
 		}
 		maps.DeleteFunc(t.Rules, func(_ string, r *ruleRecord) bool { return slices.Contains(revoked, r) })
-		return &revokeOutput{Return: true, Rules: setOf(revoked, t.revokedRuleXML)}, nil
+		return &revokeOutput{Return: true, Rules: ec2query.SetOf(revoked, t.revokedRuleXML)}, nil
 	}
 }

@@ -11,12 +11,16 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/lab/internal/awsquery"
+	"macaw.example/lab/internal/ec2query"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
+	"macaw.example/lab/internal/kms"
+	"macaw.example/lab/internal/pricelist"
 	"macaw.example/lab/internal/sigv4"
 )
 
@@ -84,6 +88,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveSSM(w, call, r.Header.Get("X-Amz-Target"), body, err)
 	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), quotasTarget):
 		s.serveQuotas(w, call, r.Header.Get("X-Amz-Target"), body, err)
+	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), pricelist.Target):
+		s.servePrices(w, call, r.Header.Get("X-Amz-Target"), body, err)
+	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), kms.Target):
+		s.serveKeys(w, call, r.Header.Get("X-Amz-Target"), body, err)
 	case ok && (signed.Service == "iam" || signed.Service == "sts"):
 		form, malformed := readForm(r, body)
 		if err == nil && malformed != nil {
@@ -102,13 +110,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // inRegion refuses requests that are signed for another region, and all but the global services'
 // while the account has not opted in to its region. IAM is global, and its requests are signed for
-// the partition's home region. There the account may also ask for its regions.
+// the partition's home region. There the account may also ask for its regions. Price lists have
+// regions of their own.
 func (s *Server) inRegion(signed sigv4.Scope, body []byte) error {
 	region := s.state.cfg.Region
 	home := awsapi.HomeRegion(region)
 	regions := signed.Service == "ec2" && strings.Contains("&"+string(body), "&Action=DescribeRegions&")
 	switch {
 	case signed.Region == home && (signed.Service == "iam" || regions):
+		return nil
+	case signed.Service == "pricing" && home == awsapi.HomeRegion("us-east-1") && slices.Contains(pricelist.Regions,
+		signed.Region):
 		return nil
 	case signed.Region != region:
 		return failStatus(http.StatusUnauthorized, "AuthFailure", "Credential should be scoped to a valid region, not '%s'.",
@@ -226,7 +238,7 @@ func read[In any, Out result](action func(*tx, In) (Out, error)) Handler {
 func readAs[In any, Out result](names map[string]string, action func(*tx, In) (Out, error)) Handler {
 	return func(s *State, c *Call) (result, error) {
 		var in In
-		decoded, err := decodeForm(c.Form, &in, names)
+		decoded, err := ec2query.Decode(c.Form, &in, names, recordOf)
 		if err != nil {
 			return nil, err
 		}
@@ -235,7 +247,7 @@ func readAs[In any, Out result](names map[string]string, action func(*tx, In) (O
 		if c.view != nil {
 			t.model = c.view
 		}
-		if err := decoded.lookUp(t); err != nil {
+		if err := decoded.LookUp(t); err != nil {
 			return nil, err
 		}
 		out, err := action(t, in)
@@ -250,13 +262,13 @@ func readAs[In any, Out result](names map[string]string, action func(*tx, In) (O
 func write[In any, Out result](action func(*tx, In) (Out, error)) Handler {
 	return func(s *State, c *Call) (result, error) {
 		var in In
-		decoded, err := decodeForm(c.Form, &in, nil)
+		decoded, err := ec2query.Decode(c.Form, &in, nil, recordOf)
 		if err != nil {
 			return nil, err
 		}
 		var out Out
 		err = s.update(c, func(t *tx) (err error) {
-			if err := decoded.lookUp(t); err != nil {
+			if err := decoded.LookUp(t); err != nil {
 				return err
 			}
 			out, err = action(t, in)

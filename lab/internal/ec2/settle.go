@@ -126,8 +126,11 @@ func (t *tx) arrive(i *instanceRecord, goal string, seen *tx, err error) {
 		t.unmapPublic(i)
 	case goal == statePending:
 		i.State, i.Reason = stateShuttingDown, reasonLaunchFail
-		if errors.Is(err, errForbiddenKey) {
+		switch {
+		case errors.Is(err, errForbiddenKey):
 			i.Reason = reasonKey
+		case errors.Is(err, errDisabledKey):
+			i.Reason = reasonDisabled
 		}
 	case goal == stateStopping:
 		i.State = stateStopped

@@ -21,6 +21,7 @@ type subnetRecord struct {
 	// new interfaces an IPv6 address.
 	MapPublicIP bool
 	AssignIPv6  bool
+	Default     bool           // of its zone
 	DNSNames    dnsNameOptions // of new instances
 	tagHolder
 }
@@ -62,8 +63,9 @@ func (s *subnetRecord) ipv6XML(state string) subnetIPv6XML {
 func (t *tx) subnetXML(s *subnetRecord) subnetXML {
 	x := subnetXML{ID: s.ID, ARN: t.cfg.arn("subnet", s.ID), State: "available", Owner: t.cfg.Account, VPC: s.VPC,
 		CIDR: s.CIDR.String(), Available: t.available(s), Zone: s.Zone, ZoneID: t.cfg.zoneID(s.Zone),
-		MapPublicIP: s.MapPublicIP, AssignIPv6: s.AssignIPv6, DNSNames: s.DNSNames.xml(), Blocked: t.blockMode(s.VPC),
-		Tags: s.Tags.xml()}
+		Default: s.Default, MapPublicIP: s.MapPublicIP, AssignIPv6: s.AssignIPv6, DNSNames: s.DNSNames.xml(),
+		Blocked: t.blockMode(s.VPC),
+		Tags:    s.Tags.xml()}
 	if s.IPv6.IsValid() {
 		x.IPv6.Items = []subnetIPv6XML{s.ipv6XML(associated)}
 	}

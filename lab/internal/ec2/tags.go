@@ -5,6 +5,8 @@ package ec2
 import (
 	"slices"
 	"strings"
+
+	"macaw.example/lab/internal/ec2query"
 )
 
 // tags are a resource's, by key.
@@ -18,8 +20,11 @@ type tagXML struct {
 	Value string `xml:"value"`
 }
 
+// Tag makes filters match the value by the key.
+func (t tagXML) Tag() (key, value string) { return t.Key, t.Value }
+
 func (t tags) xml() set[tagXML] {
-	return setOf(sortedKeys(t), func(k string) tagXML { return tagXML{k, t[k]} })
+	return ec2query.SetOf(sortedKeys(t), func(k string) tagXML { return tagXML{k, t[k]} })
 }
 
 type tagInput struct {

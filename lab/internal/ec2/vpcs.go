@@ -4,6 +4,8 @@ package ec2
 
 import (
 	"net/netip"
+
+	"macaw.example/lab/internal/ec2query"
 )
 
 type vpcRecord struct {
@@ -18,6 +20,7 @@ type vpcRecord struct {
 	DNSHostnames bool
 	// UsageMetrics would have CloudWatch count the VPC's addresses.
 	UsageMetrics bool
+	Default      bool
 	tagHolder
 }
 
@@ -55,11 +58,12 @@ type vpcXML struct {
 
 func (t *tx) vpcXML(v *vpcRecord) vpcXML {
 	x := vpcXML{ID: v.ID, Owner: t.cfg.Account, State: "available", CIDR: v.CIDR.String(),
-		DHCPOptions: "default", Tenancy: "default", Blocked: t.blockMode(v.ID), Tags: v.Tags.xml()}
+		Default: v.Default, DHCPOptions: "default", Tenancy: "default", Blocked: t.blockMode(v.ID), Tags: v.Tags.xml()}
 	for _, b := range append([]blockRecord{{v.CIDRAssociation, v.CIDR}}, v.Secondary...) {
 		x.Associations.Items = append(x.Associations.Items, b.xml(associated))
 	}
-	x.IPv6 = setOf(v.IPv6, func(b blockRecord) ipv6CIDRAssociationXML { return b.ipv6XML(t.cfg.Region, associated) })
+	x.IPv6 = ec2query.SetOf(v.IPv6,
+		func(b blockRecord) ipv6CIDRAssociationXML { return b.ipv6XML(t.cfg.Region, associated) })
 	return x
 }
 
@@ -96,14 +100,10 @@ func createVpc(t *tx, in createVpcInput) (*createVpcOutput, error) {
 	if len(t.VPCs) >= maxVPCs {
 		return nil, fail("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
 	}
-	v := &vpcRecord{ID: kindVPC.newID(), CIDR: cidr, CIDRAssociation: newID(kindVPCCIDR.prefix), DNSSupport: true}
+	v := t.newVPC(cidr)
 	if v.Tags, err = in.tagsFor(kindVPC); err != nil {
 		return nil, err
 	}
-	t.VPCs[v.ID] = v
-	table := t.newRouteTable(v)
-	table.Associations = append(table.Associations, routeTableAssociation{ID: kindRouteTableAssoc.newID(), Main: true})
-	t.newDefaultGroup(v)
 	out := &createVpcOutput{VPC: t.vpcXML(v)}
 	if in.AmazonProvidedIpv6CidrBlock {
 		b, err := t.addIPv6(v)
@@ -113,6 +113,16 @@ func createVpc(t *tx, in createVpcInput) (*createVpcOutput, error) {
 		out.VPC.IPv6.Items = []ipv6CIDRAssociationXML{blockRecord{ID: b.ID}.ipv6XML(t.cfg.Region, associating)}
 	}
 	return out, nil
+}
+
+// newVPC makes a VPC with its main route table and default security group.
+func (t *tx) newVPC(cidr netip.Prefix) *vpcRecord {
+	v := &vpcRecord{ID: kindVPC.newID(), CIDR: cidr, CIDRAssociation: newID(kindVPCCIDR.prefix), DNSSupport: true}
+	t.VPCs[v.ID] = v
+	table := t.newRouteTable(v)
+	table.Associations = append(table.Associations, routeTableAssociation{ID: kindRouteTableAssoc.newID(), Main: true})
+	t.newDefaultGroup(v)
+	return v
 }
 
 type oneVPC struct {

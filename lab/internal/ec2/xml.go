@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"macaw.example/lab/internal/awsquery"
+	"macaw.example/lab/internal/ec2query"
 )
 
 // xmlNamespace is on every successful response, with its trailing slash, and on no
@@ -34,18 +35,8 @@ type done struct {
 
 func ok() (*done, error) { return &done{Return: true}, nil }
 
-// set is a list in EC2's form: <xxxSet><item>..</item></xxxSet>, present even if empty.
-type set[T any] struct {
-	Items []T `xml:"item"`
-}
-
-func setOf[R, T any](records []R, render func(R) T) set[T] {
-	s := set[T]{Items: make([]T, 0, len(records))}
-	for _, r := range records {
-		s.Items = append(s.Items, render(r))
-	}
-	return s
-}
+// set is a list in an answer.
+type set[T any] = ec2query.Set[T]
 
 func encodeResult(action, requestID string, r result) ([]byte, error) {
 	r.setRequestID(requestID)

@@ -129,4 +129,6 @@ var iamActions = map[string]action{
 	"UpdateAccessKey":          {run: updateAccessKey, on: aboutUser, changes: true},
 	"DeleteAccessKey":          {run: deleteAccessKey, on: aboutUser, changes: true},
 	"ListAccessKeys":           {run: listAccessKeys, on: aboutUser},
+
+	"SimulatePrincipalPolicy": {run: simulatePrincipalPolicy, on: aboutSource},
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package ec2
+package ec2query
 
 import (
 	"cmp"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -36,38 +37,47 @@ func parameterTree(form url.Values) *parameter {
 	return root
 }
 
-// decodeForm fills a struct from the parameters of a Query API request. A parameter
+// Decode fills a struct from the parameters of a Query API request. A parameter
 // belongs to the field of that name, or with that name in its form tag; lists are flat
 // (Name.1, Name.2), as in the EC2 protocol. The tag option "required" refuses a
 // request without the parameter. A parameter without a field is refused: the lab must
 // not ignore what a caller relies on.
 //
-// A field of a record type is filled by the decoder's lookUp, with the record whose ID
-// the parameter is. So a missing parameter is reported before an unknown ID.
-func decodeForm(form url.Values, into any, names map[string]string) (*decoder, error) {
+// names has the parameters of fields that have another name. recordOf returns the record that a field's
+// type stands for, or nil. Such a field is filled by the decoder's LookUp, with the record whose ID the
+// parameter is. So a missing parameter is reported before an unknown ID.
+func Decode[T any](form url.Values, into any, names map[string]string, recordOf func(reflect.Type) Record[T]) (
+	*Decoder[T], error) {
 	root := parameterTree(form)
 	for _, common := range []string{"Action", "Version"} {
 		delete(root.children, common)
 	}
-	d := &decoder{names: names}
+	d := &Decoder[T]{names: names, recordOf: recordOf}
 	if err := d.parameter(root, "", reflect.ValueOf(into).Elem()); err != nil {
 		return nil, err
 	}
 	if name := root.unused(""); name != "" {
-		return nil, fail("UnknownParameter", "The parameter %s is not recognized", name)
+		return nil, Fail("UnknownParameter", "The parameter %s is not recognized", name)
 	}
 	return d, nil
 }
 
-type decoder struct {
-	names   map[string]string // parameter names by field, where they differ
-	lookups []func(*tx) error
+// Record finds a record by its ID, in a state of type T.
+type Record[T any] interface {
+	Find(state T, id string) (reflect.Value, error)
 }
 
-// lookUp fills the fields of record types.
-func (d *decoder) lookUp(t *tx) error {
+// Decoder remembers the fields that stand for records.
+type Decoder[T any] struct {
+	names    map[string]string // parameter names by field, where they differ
+	recordOf func(reflect.Type) Record[T]
+	lookups  []func(T) error
+}
+
+// LookUp fills the fields of record types.
+func (d *Decoder[T]) LookUp(state T) error {
 	for _, look := range d.lookups {
-		if err := look(t); err != nil {
+		if err := look(state); err != nil {
 			return err
 		}
 	}
@@ -78,7 +88,7 @@ func (p *parameter) unused(path string) string {
 	if p.value != nil && !p.used {
 		return path
 	}
-	for _, name := range sortedKeys(p.children) {
+	for _, name := range slices.Sorted(maps.Keys(p.children)) {
 		if found := p.children[name].unused(join(path, name)); found != "" {
 			return found
 		}
@@ -93,8 +103,8 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-func (d *decoder) parameter(p *parameter, path string, v reflect.Value) error {
-	record := lookupOf(v.Type())
+func (d *Decoder[T]) parameter(p *parameter, path string, v reflect.Value) error {
+	record := d.recordOf(v.Type())
 	switch {
 	case record != nil:
 	case v.Kind() == reflect.Pointer:
@@ -106,13 +116,13 @@ func (d *decoder) parameter(p *parameter, path string, v reflect.Value) error {
 		return d.list(p, path, v)
 	}
 	if p.value == nil {
-		return fail("MalformedQueryString", "The parameter %s has no value", path)
+		return Fail("MalformedQueryString", "The parameter %s has no value", path)
 	}
 	p.used = true
 	switch kind := v.Kind(); {
 	case record != nil:
-		d.lookups = append(d.lookups, func(t *tx) error {
-			found, err := record.find(t, *p.value)
+		d.lookups = append(d.lookups, func(state T) error {
+			found, err := record.Find(state, *p.value)
 			v.Set(found)
 			return err
 		})
@@ -121,22 +131,22 @@ func (d *decoder) parameter(p *parameter, path string, v reflect.Value) error {
 	case kind == reflect.Bool:
 		b, err := strconv.ParseBool(*p.value)
 		if err != nil {
-			return invalidParameter("Invalid value '%s' for %s. Must be one of: true, false", *p.value, path)
+			return InvalidParameter("Invalid value '%s' for %s. Must be one of: true, false", *p.value, path)
 		}
 		v.SetBool(b)
 	case kind == reflect.Int:
 		n, err := strconv.ParseInt(*p.value, 10, 32)
 		if err != nil {
-			return invalidParameter("Invalid integer value '%s' for %s", *p.value, path)
+			return InvalidParameter("Invalid integer value '%s' for %s", *p.value, path)
 		}
 		v.SetInt(n)
 	default:
-		panic("ec2: no decoding into " + v.Type().String())
+		panic("ec2query: no decoding into " + v.Type().String())
 	}
 	return nil
 }
 
-func (d *decoder) fields(p *parameter, path string, v reflect.Value) error {
+func (d *Decoder[T]) fields(p *parameter, path string, v reflect.Value) error {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		if field.Anonymous {
@@ -152,7 +162,7 @@ func (d *decoder) fields(p *parameter, path string, v reflect.Value) error {
 		child := p.children[name]
 		if child == nil {
 			if options == "required" {
-				return missingParameter(join(path, name))
+				return MissingParameter(join(path, name))
 			}
 			continue
 		}
@@ -163,12 +173,12 @@ func (d *decoder) fields(p *parameter, path string, v reflect.Value) error {
 	return nil
 }
 
-func (d *decoder) list(p *parameter, path string, v reflect.Value) error {
+func (d *Decoder[T]) list(p *parameter, path string, v reflect.Value) error {
 	var indices []int
 	for name := range p.children {
 		n, err := strconv.Atoi(name)
 		if err != nil || n < 0 {
-			return fail("MalformedQueryString", "The list parameter %s has an entry '%s'", path, name)
+			return Fail("MalformedQueryString", "The list parameter %s has an entry '%s'", path, name)
 		}
 		indices = append(indices, n)
 	}
@@ -177,37 +187,11 @@ func (d *decoder) list(p *parameter, path string, v reflect.Value) error {
 	for i, n := range indices {
 		name := strconv.Itoa(n)
 		if p.children[name] == nil {
-			return fail("MalformedQueryString", "The list parameter %s has an entry with leading zeros", path)
+			return Fail("MalformedQueryString", "The list parameter %s has an entry with leading zeros", path)
 		}
 		if err := d.parameter(p.children[name], join(path, name), v.Index(i)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-// Structs shared by many requests.
-type (
-	dryRun struct{ DryRun bool }
-
-	// boolValue and stringValue are the AttributeValue structures of Modify calls.
-	boolValue   struct{ Value bool }
-	stringValue struct{ Value string }
-)
-
-// given is the value, or nil if the parameter is missing.
-func (b *boolValue) given() *bool {
-	if b == nil {
-		return nil
-	}
-	return &b.Value
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package infra
+package images
 
 import (
 	"cmp"
@@ -17,22 +17,25 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// ImageKind tells what is installed in an image.
-type ImageKind string
+// Kind tells what is installed in an image.
+type Kind string
+
+// TagPackages is on an image and has the hash of its packages.
+const TagPackages = "macaw:packages"
 
 // The kinds of images. A stock image is a plain Debian; a baked one has the OpenStack packages; a
 // chosen one is named in the cloud file.
 const (
-	ImageStock  ImageKind = "stock"
-	ImageBaked  ImageKind = "baked"
-	ImageChosen ImageKind = "chosen"
+	Stock  Kind = "stock"
+	Baked  Kind = "baked"
+	Chosen Kind = "chosen"
 )
 
 // Image is what an instance boots from.
 type Image struct {
 	ID   string
 	Name string
-	Kind ImageKind
+	Kind Kind
 	// RootDevice is the device name of the root volume, such as /dev/xvda.
 	RootDevice string
 	// Packages is the hash of the installed packages, or empty.
@@ -44,38 +47,38 @@ type Image struct {
 // DebianOwner is the account that publishes Debian's images.
 const DebianOwner = "136693071363"
 
-// ErrNoImage reports that there is no image to boot.
-var ErrNoImage = errors.New("no image found")
+// ErrNone reports that there is no image to boot.
+var ErrNone = errors.New("no image found")
 
-// FindImage chooses the image that instances boot: the image with the ID override, if not empty;
+// Find chooses the image that instances boot: the image with the ID override, if not empty;
 // else the account's newest image with these packages; else the newest Debian 13.
-func FindImage(ctx context.Context, api EC2, packagesHash, override string) (Image, error) {
+func Find(ctx context.Context, api ec2.DescribeImagesAPIClient, packagesHash, override string) (Image, error) {
 	available := awsapi.Filter("state", "available")
 	if override != "" {
-		img, err := newestImage(ctx, api, &ec2.DescribeImagesInput{ImageIds: []string{override}})
+		img, err := newestOf(ctx, api, &ec2.DescribeImagesInput{ImageIds: []string{override}})
 		if err != nil {
 			return Image{}, fmt.Errorf("finding image %s: %w", override, err)
 		}
-		img.Kind = ImageChosen
+		img.Kind = Chosen
 		if packagesHash != "" && img.Packages == packagesHash {
-			img.Kind = ImageBaked
+			img.Kind = Baked
 		}
 		return img, nil
 	}
 	if packagesHash != "" {
-		img, err := newestImage(ctx, api, &ec2.DescribeImagesInput{
+		img, err := newestOf(ctx, api, &ec2.DescribeImagesInput{
 			Owners:  []string{"self"},
 			Filters: []types.Filter{available, awsapi.ByTag(TagPackages, packagesHash)},
 		})
 		if err == nil {
-			img.Kind = ImageBaked
+			img.Kind = Baked
 			return img, nil
 		}
-		if !errors.Is(err, ErrNoImage) {
+		if !errors.Is(err, ErrNone) {
 			return Image{}, fmt.Errorf("finding a baked image: %w", err)
 		}
 	}
-	img, err := newestImage(ctx, api, &ec2.DescribeImagesInput{
+	img, err := newestOf(ctx, api, &ec2.DescribeImagesInput{
 		Owners: []string{DebianOwner},
 		Filters: []types.Filter{
 			available, awsapi.Filter("architecture", "x86_64"), awsapi.Filter("name", "debian-13-amd64-*"),
@@ -84,20 +87,20 @@ func FindImage(ctx context.Context, api EC2, packagesHash, override string) (Ima
 	if err != nil {
 		return Image{}, fmt.Errorf("finding debian 13: %w", err)
 	}
-	img.Kind = ImageStock
+	img.Kind = Stock
 	return img, nil
 }
 
-func newestImage(ctx context.Context, api ec2.DescribeImagesAPIClient, in *ec2.DescribeImagesInput) (Image, error) {
+func newestOf(ctx context.Context, api ec2.DescribeImagesAPIClient, in *ec2.DescribeImagesInput) (Image, error) {
 	found, err := awsapi.Collect(ctx, ec2.NewDescribeImagesPaginator(api, in),
 		func(out *ec2.DescribeImagesOutput) []types.Image { return out.Images })
 	switch {
-	case strings.HasPrefix(errorCode(err), "InvalidAMIID."):
-		return Image{}, fmt.Errorf("%w: %w", ErrNoImage, err)
+	case strings.HasPrefix(awsapi.Code(err), "InvalidAMIID."):
+		return Image{}, fmt.Errorf("%w: %w", ErrNone, err)
 	case err != nil:
 		return Image{}, err
 	case len(found) == 0:
-		return Image{}, ErrNoImage
+		return Image{}, ErrNone
 	}
 	return newest(found), nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package ec2
+package ec2query
 
 import (
 	"reflect"
@@ -10,12 +10,13 @@ import (
 	"strings"
 )
 
-type filter struct {
+// Filter is one of a Describe call's filters.
+type Filter struct {
 	Name  string
 	Value []string
 }
 
-// filterable holds the values of an item that filters match, by filter name. Each
+// Filterable holds the values of an item that filters match, by filter name. Each
 // field of a response's XML type lists its filter names in a tag, separated by commas:
 //
 //	Zone string `xml:"availabilityZone" filter:"availability-zone,availabilityZone"`
@@ -24,10 +25,11 @@ type filter struct {
 // "attachment", vpc-id becomes attachment.vpc-id. A name that begins with ../ drops
 // the innermost prefix. A name that begins with / is used without a prefix, and only
 // in a top-level struct.
-type filterable map[string][]string
+type Filterable map[string][]string
 
-func filterableOf[X any](all ...X) filterable {
-	f := filterable{}
+// FilterableOf returns the values of items of a type; without items, its filter names.
+func FilterableOf[X any](all ...X) Filterable {
+	f := Filterable{}
 	var values []reflect.Value
 	for _, x := range all {
 		values = append(values, reflect.ValueOf(x))
@@ -38,7 +40,7 @@ func filterableOf[X any](all ...X) filterable {
 
 // collect adds the values of structs of a type. It adds the names even if there are no
 // structs.
-func (f filterable) collect(t reflect.Type, structs []reflect.Value, prefix string) {
+func (f Filterable) collect(t reflect.Type, structs []reflect.Value, prefix string) {
 	for i := range t.NumField() {
 		names, ok := t.Field(i).Tag.Lookup("filter")
 		if !ok {
@@ -61,11 +63,12 @@ func (f filterable) collect(t reflect.Type, structs []reflect.Value, prefix stri
 			}
 		}
 	}
+	if prefix != "" || !t.Implements(reflect.TypeFor[Tag]()) {
+		return
+	}
 	for _, s := range structs {
-		if t == reflect.TypeFor[tagXML]() && prefix == "" {
-			tag := s.Interface().(tagXML)
-			f["tag:"+tag.Key] = []string{tag.Value}
-		}
+		key, value := s.Interface().(Tag).Tag()
+		f["tag:"+key] = []string{value}
 	}
 }
 
@@ -119,27 +122,30 @@ func filterTexts(values []reflect.Value, omitEmpty bool) []string {
 	return all
 }
 
-// matcher is a compiled filter.
-type matcher struct {
+// Tag is a tag in an answer: the filter tag:KEY matches its value.
+type Tag interface{ Tag() (key, value string) }
+
+// Matcher is a compiled filter.
+type Matcher struct {
 	name     string
 	patterns []*regexp.Regexp
 }
 
-// compileFilters compiles filters for a type with the given names.
-func compileFilters(names filterable, filters []filter) ([]matcher, error) {
-	var all []matcher
+// CompileFilters compiles filters for a type with the given names.
+func CompileFilters(names Filterable, filters []Filter) ([]Matcher, error) {
+	var all []Matcher
 	for _, f := range filters {
 		if len(f.Value) == 0 {
-			return nil, invalidParameter("The filter '%s' must have at least one value", f.Name)
+			return nil, InvalidParameter("The filter '%s' must have at least one value", f.Name)
 		}
 		known := f.Name
 		if strings.HasPrefix(known, "tag:") {
 			known = "tag-key"
 		}
 		if _, ok := names[known]; !ok {
-			return nil, invalidParameter("The filter '%s' is invalid", f.Name)
+			return nil, InvalidParameter("The filter '%s' is invalid", f.Name)
 		}
-		m := matcher{name: f.Name}
+		m := Matcher{name: f.Name}
 		for _, v := range f.Value {
 			m.patterns = append(m.patterns, wildcard(v))
 		}
@@ -148,9 +154,9 @@ func compileFilters(names filterable, filters []filter) ([]matcher, error) {
 	return all, nil
 }
 
-// passes reports whether an item passes the filters: filters are joined with AND, the
+// Passes reports whether an item passes the filters: filters are joined with AND, the
 // values of one filter with OR (EC2 User Guide, Using_Filtering).
-func (f filterable) passes(all []matcher) bool {
+func (f Filterable) Passes(all []Matcher) bool {
 	for _, m := range all {
 		if !slices.ContainsFunc(f[m.name], func(v string) bool {
 			return slices.ContainsFunc(m.patterns, func(p *regexp.Regexp) bool { return p.MatchString(v) })

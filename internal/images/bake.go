@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package infra
+package images
 
 import (
 	"context"
@@ -27,6 +27,10 @@ type Baker interface {
 	CreateImage(context.Context, *ec2.CreateImageInput, ...func(*ec2.Options)) (*ec2.CreateImageOutput, error)
 }
 
+// TagSealed is on an instance that is being prepared for an image: its logins are or will soon be
+// removed.
+const TagSealed = "macaw:sealed"
+
 // Seal tags an instance before its logins are removed, so that a run after a killed one does not
 // wait for a login.
 func Seal(ctx context.Context, api Baker, instanceID string) error {
@@ -38,7 +42,7 @@ func Seal(ctx context.Context, api Baker, instanceID string) error {
 	return nil
 }
 
-// Bake stops an instance and makes an image of it that FindImage recognises as baked with the
+// Bake stops an instance and makes an image of it that Find recognises as baked with the
 // packages of that hash. It returns the image's ID when the image is available.
 func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (string, error) {
 	if _, err := api.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{instanceID}}); err != nil {
@@ -65,7 +69,7 @@ func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (stri
 	var id string
 	switch {
 	case awsapi.ClassOf(err) == awsapi.Exists: // created by a call whose response was lost
-		made, findErr := newestImage(ctx, api, &ec2.DescribeImagesInput{
+		made, findErr := newestOf(ctx, api, &ec2.DescribeImagesInput{
 			Owners: []string{"self"}, Filters: []types.Filter{awsapi.Filter("name", name)},
 		})
 		if findErr != nil {
@@ -82,13 +86,4 @@ func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (stri
 		return "", fmt.Errorf("waiting for image %s: %w", id, err)
 	}
 	return id, nil
-}
-
-// Vacant reports whether a region has no VPC at all.
-func Vacant(ctx context.Context, api EC2) (bool, error) {
-	vpcs, err := api.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
-	if err != nil {
-		return false, fmt.Errorf("looking for clouds: %w", err)
-	}
-	return len(vpcs.Vpcs) == 0, nil
 }

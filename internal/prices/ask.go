@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package prices
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/pricing"
+	"github.com/aws/aws-sdk-go-v2/service/pricing/types"
+
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/hint"
+)
+
+// Endpoint is the region whose endpoint answers for all commercial regions (Billing and Cost
+// Management User Guide, price-list-api).
+const Endpoint = "us-east-1"
+
+// Lister is the subset of the Price List API that this package uses; *pricing.Client implements it.
+type Lister interface {
+	GetProducts(context.Context, *pricing.GetProductsInput, ...func(*pricing.Options)) (*pricing.GetProductsOutput, error)
+}
+
+// Ask returns a table with the prices of items in a region, as AWS lists them today. Items that AWS
+// does not list are missing. What it lacks, the table before may have.
+func Ask(ctx context.Context, api Lister, region string, items []string, today time.Time, before *Table) (
+	*Table, error) {
+	if p := awsapi.Partition(region); p != "aws" {
+		return nil, fmt.Errorf("asking AWS for prices: partition %s has other price lists, which macaw does not read", p)
+	}
+	found := map[string]float64{}
+	for _, item := range items {
+		usd, err := ask(ctx, api, region, item)
+		if code := awsapi.Code(err); code == "AccessDeniedException" {
+			return nil, hint.With(fmt.Errorf("asking AWS for the price of %s: %w", item, err),
+				"--prices needs the right pricing:GetProducts")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("asking AWS for the price of %s in %s: %w", item, region, err)
+		}
+		if usd > 0 {
+			found[item] = usd
+		}
+	}
+	return asked(region, found, today.Format(time.DateOnly), before), nil
+}
+
+func asked(region string, found map[string]float64, day string, before *Table) *Table {
+	return &Table{Name: "AWS's price list of " + day, prices: map[string]map[string]float64{region: found}, before: before}
+}
+
+// filtersOf select the one product that an item is. An instance type has many: by operating system,
+// installed software, tenancy, and for reserved capacity with and without an instance in it.
+func filtersOf(region, item string) map[string]string {
+	if item == GP3 {
+		return map[string]string{"regionCode": region, "productFamily": "Storage", "volumeApiName": item}
+	}
+	return map[string]string{"regionCode": region, "instanceType": item, "operatingSystem": "Linux",
+		"preInstalledSw": "NA", "tenancy": "Shared", "capacitystatus": "Used"}
+}
+
+// ask returns an item's price, 0 if AWS does not list it.
+func ask(ctx context.Context, api Lister, region, item string) (float64, error) {
+	in := &pricing.GetProductsInput{ServiceCode: aws.String("AmazonEC2")}
+	filters := filtersOf(region, item)
+	for _, field := range slices.Sorted(maps.Keys(filters)) {
+		in.Filters = append(in.Filters, types.Filter{Type: types.FilterTypeTermMatch, Field: aws.String(field),
+			Value: aws.String(filters[field])})
+	}
+	products, err := awsapi.Collect(ctx, pricing.NewGetProductsPaginator(api, in),
+		func(out *pricing.GetProductsOutput) []string { return out.PriceList })
+	if err != nil {
+		return 0, err
+	}
+	unit := "Hrs"
+	if item == GP3 {
+		unit = "GB-Mo"
+	}
+	var all []float64
+	for _, text := range products {
+		some, err := onDemand(text, unit)
+		if err != nil {
+			return 0, fmt.Errorf("reading a product: %w", err)
+		}
+		all = append(all, some...)
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if len(all) > 1 {
+		return 0, fmt.Errorf("AWS lists several prices: %v", all)
+	}
+	return append(all, 0)[0], nil
+}
+
+// onDemand returns the prices of a product's On-Demand terms (Billing and Cost Management User
+// Guide, reading-service-price-list-file). Prices of 0 are those of what is not charged.
+func onDemand(text, unit string) (all []float64, err error) {
+	var product struct {
+		Terms struct {
+			OnDemand map[string]struct {
+				PriceDimensions map[string]struct {
+					Unit         string            `json:"unit"`
+					PricePerUnit map[string]string `json:"pricePerUnit"`
+				} `json:"priceDimensions"`
+			}
+		} `json:"terms"`
+	}
+	if err := json.Unmarshal([]byte(text), &product); err != nil {
+		return nil, err
+	}
+	for _, term := range product.Terms.OnDemand {
+		for _, d := range term.PriceDimensions {
+			if d.Unit != unit {
+				continue
+			}
+			usd, err := strconv.ParseFloat(d.PricePerUnit["USD"], 64)
+			if err != nil || usd < 0 {
+				return nil, errors.New("its price is not a number of USD")
+			}
+			if usd > 0 {
+				all = append(all, usd)
+			}
+		}
+	}
+	return all, nil
+}

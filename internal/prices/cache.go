@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package prices
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"macaw.example/internal/smallfile"
+)
+
+// kept is the content of a cache file.
+type kept struct {
+	Asked  string             `json:"asked"` // the day
+	Prices map[string]float64 `json:"prices"`
+}
+
+// fileOf has the prices of a region.
+func fileOf(dir, region string) string { return filepath.Join(dir, "prices-"+region+".json") }
+
+// Load returns the prices of a region that were saved in a directory, before the given table; or that
+// table, if there are none.
+func Load(dir, region string, before *Table) (*Table, error) {
+	text, err := smallfile.Read(fileOf(dir, region))
+	if errors.Is(err, fs.ErrNotExist) {
+		return before, nil
+	}
+	if err != nil {
+		return before, fmt.Errorf("reading saved prices: %w", err)
+	}
+	var k kept
+	err = json.Unmarshal(text, &k)
+	if err == nil {
+		_, err = time.Parse(time.DateOnly, k.Asked)
+	}
+	if err != nil {
+		return before, fmt.Errorf("reading saved prices: %s: %w", fileOf(dir, region), err)
+	}
+	return asked(region, k.Prices, k.Asked, before), nil
+}
+
+// Save keeps the prices that [Ask] found for later plans. Those of the same region that were kept before
+// are replaced.
+func (t *Table) Save(dir, region string, today time.Time) error {
+	text, err := json.MarshalIndent(kept{today.Format(time.DateOnly), t.prices[region]}, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err == nil {
+		err = write(fileOf(dir, region), append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("saving prices: %w", err)
+	}
+	return nil
+}
+
+// write replaces a file as a whole: two runs may save at once.
+func write(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".prices-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
