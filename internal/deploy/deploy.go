@@ -73,6 +73,12 @@ type Deployment struct {
 	// Command is the operator's command, such as "up cloud.yaml". It is shown to other runs that
 	// want to change the cloud at the same time.
 	Command string
+	// Profile names a profile of AWS's configuration; if it is empty, the environment decides. A cloud
+	// in the lab has none.
+	Profile string
+	// Ask asks the operator for one line, such as the code of an MFA device. It is nil if nobody can be
+	// asked.
+	Ask func(ctx context.Context, question string) (string, error)
 	// Lab has the options for bringing up the cloud's lab.
 	Lab lab.Options
 	// Limits bound the waits for nodes; the zero value has the defaults.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/credentials"
 	"macaw.example/internal/filelock"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/runlock"
@@ -48,10 +49,14 @@ func (d *Deployment) exclusively(ctx context.Context, up bool,
 	}
 	defer lock.Release(ctx)
 	err = fn(lock.Context(), func() { lock.Release(ctx) })
-	if cause := context.Cause(lock.Context()); err != nil && errors.Is(cause, runlock.ErrLost) {
-		return hint.With(cause, "run the same command again")
+	cause := context.Cause(lock.Context())
+	if err == nil || !errors.Is(cause, runlock.ErrLost) {
+		return err
 	}
-	return err
+	if refused, ok := errors.AsType[*credentials.Error](cause); ok {
+		return refused // for so long that the lock could not be kept
+	}
+	return hint.With(cause, "run the same command again")
 }
 
 // whoAmI is this user and machine, for display.
