@@ -5,11 +5,13 @@ package credentials
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/smithy-go/middleware"
 
 	awsapi "macaw.example/internal/aws"
@@ -61,6 +63,11 @@ func (o origin) missing(err error) error {
 			e.text = strings.Replace(e.text, "the profile", "profile "+word(o.profile), 1)
 		}
 		e.hint += "; or target: lab in the file, for a cloud without AWS"
+	case o.kind == fromSSO && ended(err):
+		e.text = "there is no valid SSO session for profile " + word(o.source)
+	case o.kind == fromSSO && awsapi.Code(err) == "ForbiddenException": // SSO Portal API, GetRoleCredentials
+		e.hint = "the account or the permission set in the profile is not assigned to you: aws configure sso --profile " +
+			word(o.source)
 	case o.mfa != "" && strings.Contains(err.Error(), "MultiFactorAuthentication"):
 		e.hint = "a code works once and for half a minute: wait for the next one; mfa_serial of profile " + word(o.profile) +
 			" must be your device's"
@@ -68,6 +75,17 @@ func (o origin) missing(err error) error {
 		e.hint = fmt.Sprintf("the trust policy of %s must name you, and your own policies allow sts:AssumeRole", o.role)
 	}
 	return e
+}
+
+// ended reports whether an error is that of an SSO session that is over, or was never begun. The SDK
+// has a type for it only with the older form of profiles.
+func ended(err error) bool {
+	switch awsapi.Code(err) {
+	case "UnauthorizedException", "InvalidGrantException", "ExpiredTokenException", "InvalidClientException":
+		return true // SSO Portal API, GetRoleCredentials; OIDC API, CreateToken
+	}
+	_, ok := errors.AsType[*ssocreds.InvalidTokenError](err)
+	return ok || errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "cached SSO token is expired")
 }
 
 // text is the part of an SDK's error that tells something.
@@ -86,6 +104,9 @@ func text(err error) string {
 // codes are those of EC2 (EC2 API Reference, errors-overview), of the Query protocol (IAM API
 // Reference, CommonErrors) and of the JSON protocol (Service Quotas API Reference, CommonErrors).
 func (o origin) reason(err error, metadata middleware.Metadata) Reason {
+	if awsapi.Code(err) == "" {
+		return 0
+	}
 	text := awsapi.Text(err)
 	switch awsapi.Code(err) {
 	case "ExpiredToken", "ExpiredTokenException":
@@ -153,7 +174,7 @@ func (o origin) refused(err error, why Reason, with aws.Credentials, metadata mi
 		}
 		e.hint = "set the clock, and have it kept right: timedatectl set-ntp true, or the date settings of macOS and Windows"
 	default:
-		e.text = fmt.Sprintf("AWS does not accept %s (%s)", strings.TrimPrefix(o.String(), "the "), code)
+		e.text = fmt.Sprintf("AWS does not accept %v (%s)", o, code)
 		e.hint = o.correction(code, with)
 	}
 	return e

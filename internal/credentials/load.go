@@ -25,6 +25,8 @@ type Options struct {
 	Profile string
 	// Ask asks the operator for one line. It is nil if nobody can be asked.
 	Ask func(ctx context.Context, question string) (string, error)
+	// HTTPClient makes the calls; nil is [awsapi.HTTPClient].
+	HTTPClient aws.HTTPClient
 }
 
 // Load returns a configuration for clients of AWS, with [awsapi.Options], and with credentials that
@@ -49,9 +51,12 @@ func Load(ctx context.Context, o Options) (aws.Config, error) {
 
 // load reads AWS's configuration.
 func load(ctx context.Context, o Options) (aws.Config, origin, error) {
+	if o.HTTPClient == nil {
+		o.HTTPClient = awsapi.HTTPClient()
+	}
 	options := []func(*config.LoadOptions) error{
 		config.WithRegion(o.Region),
-		config.WithHTTPClient(awsapi.HTTPClient()),
+		config.WithHTTPClient(o.HTTPClient),
 		config.WithLogger(logging.Nop{}), // relevant messages are returned as errors
 		config.WithAssumeRoleCredentialOptions(o.assumeRole),
 	}
