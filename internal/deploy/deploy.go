@@ -5,6 +5,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -89,6 +90,7 @@ type Deployment struct {
 	Dial      func(context.Context, host.Config) (Node, error)
 	OpenStack OpenStack
 	Program   func() (host.Content, error) // macaw-node
+	CheckIP   string                       // URL of the service that tells this machine's address
 
 	ec2     *ec2.Client
 	iam     *iam.Client
@@ -96,6 +98,8 @@ type Deployment struct {
 	running *lab.Lab // the cloud's lab, if it has one that is up
 	// down means that the cloud's lab is not up: there is nothing to see.
 	down bool
+	// operator is this machine's public address, once it is known.
+	operator netip.Addr
 	// restart permits stopping running instances for changes that need it.
 	restart bool
 }

@@ -142,7 +142,11 @@ func (d *Deployment) unreachableHint(err error, n infra.NodeOutput) string {
 	case d.Cloud.InLab():
 		return "macaw lab status shows the machine, and macaw lab ssh " + n.InstanceID + " gets in without the network"
 	}
-	return "management.allow must include your address; the node's console: " +
+	admit := "management.allow must include your address"
+	if d.Cloud.Management.AllowOperator {
+		admit = "if this machine's address has changed, macaw up " + d.Cloud.FileName() + " admits the new one"
+	}
+	return admit + "; the node's console: " +
 		"aws ec2 get-console-output --latest --output text --instance-id " + n.InstanceID
 }
 
