@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"macaw.example/internal/privatefile"
 	"macaw.example/internal/smallfile"
 )
 
@@ -107,17 +108,8 @@ func (s *shared) write(c aws.Credentials) {
 	file.Credentials.AccessKeyID, file.Credentials.SecretAccessKey = c.AccessKeyID, c.SecretAccessKey
 	file.Credentials.SessionToken, file.Credentials.Expiration = c.SessionToken, c.Expires.UTC().Truncate(time.Second)
 	b, err := json.Marshal(file)
-	if err != nil || os.MkdirAll(filepath.Dir(s.path), 0o700) != nil {
-		return
-	}
-	f, err := os.CreateTemp(filepath.Dir(s.path), ".macaw-") // 0600
-	if err != nil {
-		return
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(b)
-	if errors.Join(err, f.Close()) == nil {
-		_ = os.Rename(f.Name(), s.path)
+	if err == nil {
+		_ = privatefile.Replace(s.path, b)
 	}
 }
 

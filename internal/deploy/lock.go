@@ -19,6 +19,7 @@ import (
 	"macaw.example/internal/credentials"
 	"macaw.example/internal/filelock"
 	"macaw.example/internal/hint"
+	"macaw.example/internal/privatefile"
 	"macaw.example/internal/runlock"
 )
 
@@ -175,17 +176,7 @@ func lockedHere(name string, f *os.File) error {
 // machines and containers.
 func machineID(dir string) (string, error) {
 	path := filepath.Join(dir, "machine-id")
-	temporary, err := os.CreateTemp(dir, "machine-id-")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(temporary.Name())
-	_, err = temporary.WriteString(rand.Text())
-	if err = errors.Join(err, temporary.Close()); err != nil {
-		return "", err
-	}
-	// A link appears together with its content, and fails if the file exists.
-	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := privatefile.Create(path, []byte(rand.Text())); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	id, err := os.ReadFile(path)
