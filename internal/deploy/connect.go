@@ -14,6 +14,9 @@ import (
 
 // connect makes the clients of the cloud's AWS. If up is set, it brings up a lab that is down.
 func (d *Deployment) connect(ctx context.Context, up bool) (err error) {
+	if err := d.Home.check(d.Cloud); err != nil {
+		return err
+	}
 	switch {
 	case d.AWS != nil:
 		cfg, err := d.AWS(ctx)

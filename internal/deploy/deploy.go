@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,29 +41,6 @@ type Progress interface {
 	// Note shows a message that is not a step.
 	Note(phase, text string)
 }
-
-// Home locates an operator's files.
-type Home struct {
-	// Dir has a directory for each cloud, with its SSH key and the host keys of its nodes. Neither
-	// is state: without them, a new key can be put on the machines.
-	Dir string
-	// CloudsYAML is the path where OpenStack's clients look for their clouds.
-	CloudsYAML string
-}
-
-func (h Home) of(cloud string) string         { return filepath.Join(h.Dir, cloud) }
-func (h Home) key(cloud string) string        { return filepath.Join(h.of(cloud), "id_ed25519") }
-func (h Home) knownHosts(cloud string) string { return filepath.Join(h.of(cloud), "known_hosts") }
-
-// guestKnownHosts is the file with the host key of a guest that a verification has kept.
-func (h Home) guestKnownHosts(cloud string) string {
-	return filepath.Join(h.of(cloud), "guest_known_hosts")
-}
-
-// authorityKey is the file with the key of a cloud's certificate authority, and authority the one with
-// its certificate.
-func (h Home) authorityKey(cloud string) string { return filepath.Join(h.of(cloud), "authority.key") }
-func (h Home) authority(cloud string) string    { return filepath.Join(h.of(cloud), "authority.pem") }
 
 // Deployment is a cloud file and everything needed to make its cloud.
 type Deployment struct {

@@ -30,7 +30,7 @@ func (d *Deployment) exclusively(ctx context.Context, up bool,
 	fn func(ctx context.Context, unlock func()) error) error {
 	here, machine, err := d.Home.lock(d.Cloud, d.Command)
 	if err != nil {
-		return err
+		return d.Home.unwritable(err)
 	}
 	defer here.Close()
 	if err := d.connect(ctx, up); err != nil {
@@ -95,7 +95,7 @@ func (h Home) lock(c *cloud.Cloud, command string) (localLock, string, error) {
 	// Not in the cloud's own directory, which down removes.
 	dir := filepath.Join(h.Dir, ".locks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return localLock{}, "", err
+		return localLock{}, "", fmt.Errorf("locking cloud %s on this machine: %w", c.Name, err)
 	}
 	f, err := lockFile(filepath.Join(dir, c.Name+"@"+c.Target))
 	if errors.Is(err, filelock.ErrLocked) {
@@ -103,7 +103,7 @@ func (h Home) lock(c *cloud.Cloud, command string) (localLock, string, error) {
 		return localLock{}, "", lockedHere(c.Name, f)
 	}
 	if err != nil {
-		return localLock{}, "", err
+		return localLock{}, "", fmt.Errorf("locking cloud %s on this machine: %w", c.Name, err)
 	}
 	text, err := json.Marshal(holder{PID: os.Getpid(), Command: command, Since: time.Now().UTC().Truncate(time.Second)})
 	if err == nil {
@@ -139,7 +139,7 @@ func lockFile(path string) (*os.File, error) {
 		}
 		if err != nil {
 			f.Close()
-			return nil, fmt.Errorf("locking %s: %w", path, err)
+			return nil, err
 		}
 		mine, err := f.Stat()
 		if err != nil {

@@ -38,9 +38,12 @@ const NodeUser = "admin"
 
 // loadKey returns the cloud's public key, and generates a key pair if there is none.
 func (d *Deployment) loadKey() (public string, err error) {
+	if err := d.Home.claim(d.Cloud); err != nil {
+		return "", d.Home.unwritable(err)
+	}
 	key, err := host.LoadKey(d.Home.key(d.Cloud.Name))
 	if err != nil {
-		return "", err
+		return "", d.Home.unwritable(err)
 	}
 	return host.AuthorizedKey(key), nil
 }
