@@ -17,10 +17,10 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
 	"macaw.example/internal/hint"
+	"macaw.example/internal/silence"
 )
 
 // AWS is AWS's own service (VPC User Guide, "Security group rules").
@@ -59,7 +59,7 @@ func Find(ctx context.Context, service string) (netip.Addr, error) {
 		return a, nil
 	}
 	advice := "write the networks of operators into management.allow instead of auto"
-	if errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, errNoIPv4) {
+	if silence.NoRoute(err) || errors.Is(err, errNoIPv4) {
 		advice = "this machine seems to have IPv6 only, and the cloud's management network IPv4 only: it needs a way to " +
 			"IPv4, such as a VPN or a CLAT; with one by NAT64, write the address that others see into management.allow"
 	}
