@@ -65,7 +65,8 @@ func reach(ctx context.Context, cfg Config, waiting func(error)) (*conn, error) 
 		if err == nil {
 			return c, nil
 		}
-		if ctx.Err() == nil {
+		// The attempt that the deadline cuts off tells nothing; it may end just before ctx does.
+		if until, ok := ctx.Deadline(); ctx.Err() == nil && (!ok || time.Now().Before(until)) {
 			last = err
 		}
 		if errors.Is(err, ErrHostKey) || errors.Is(err, ErrKeyRefused) && time.Now().After(cfg.NewUntil) {
