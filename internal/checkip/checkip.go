@@ -63,8 +63,8 @@ func Find(ctx context.Context, service string) (netip.Addr, error) {
 		advice = "this machine seems to have IPv6 only, and the cloud's management network IPv4 only: it needs a way to " +
 			"IPv4, such as a VPN or a CLAT; with one by NAT64, write the address that others see into management.allow"
 	}
-	return netip.Addr{}, hint.With(fmt.Errorf("finding this machine's public IPv4 address from %s: %w", service, err), "%s",
-		advice)
+	err = fmt.Errorf("finding this machine's public IPv4 address from %s: %w", service, err)
+	return netip.Addr{}, hint.With(err, "%s", advice)
 }
 
 // errNoIPv4 is for names without an IPv4 address.

@@ -167,7 +167,8 @@ func (d *decoder) validateNetworks(c *Cloud) {
 	}
 	switch {
 	case d.has(allow) && d.ok(allow) && len(c.Management.Allow) == 0 && !c.Management.AllowOperator && d.allRead(allow):
-		d.reject(allow, "auto for this machine's address, or your own such as 198.51.100.7/32", "is empty: nobody could reach the cloud")
+		d.reject(allow, "auto for this machine's address, or your own such as 198.51.100.7/32",
+			"is empty: nobody could reach the cloud")
 	case !d.has(allow) && d.has("target") && d.ok("target") && !c.InLab():
 		d.reject(allow, "auto for this machine's address, or your own such as 198.51.100.7/32, as "+
 			"curl https://checkip.amazonaws.com shows it",

@@ -100,10 +100,10 @@ func TestNoCredentials(t *testing.T) {
 	d := newDesk(t)
 	d.want(d.see(Options{}), Missing, "there are no AWS credentials: none in the environment, none in profile default, "+
 		"and this machine has no role", "aws configure, aws configure sso or aws login; AWS_PROFILE or --profile")
-	d.want(d.see(Options{Profile: "wrok"}), Missing, `AWS's configuration has no profile "wrok"`,
+	d.want(d.see(Options{Profile: "office"}), Missing, `AWS's configuration has no profile "office"`,
 		"aws configure list-profiles")
-	t.Setenv("AWS_PROFILE", "wrok")
-	d.want(d.see(Options{}), Missing, `AWS's configuration has no profile "wrok"`, "aws configure sso --profile wrok")
+	t.Setenv("AWS_PROFILE", "office")
+	d.want(d.see(Options{}), Missing, `AWS's configuration has no profile "office"`, "aws configure sso --profile office")
 }
 
 // A profile that is named has priority over keys in the environment.
@@ -236,14 +236,17 @@ func TestProcess(t *testing.T) {
 func TestSSO(t *testing.T) {
 	d := newDesk(t)
 	const start = "https://example.awsapps.com/start"
-	d.write("config", "[sso-session corp]\nsso_region = %s\nsso_start_url = %s\nsso_registration_scopes = sso:account:access\n"+
+	d.write("config", "[sso-session corp]\nsso_region = %s\nsso_start_url = %s\n"+
+		"sso_registration_scopes = sso:account:access\n"+
 		"[profile work]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Admin\n"+
 		"[profile legacy]\nsso_start_url = %s\nsso_region = %s\nsso_account_id = 123456789012\nsso_role_name = Admin\n"+
 		"[profile role]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = work\n", region, start, start, region)
 	for _, expired := range []bool{false, true} {
 		if expired {
 			// The names are the SHA-1 of the session's name and of the URL (ssocreds.StandardCachedTokenFilepath).
-			for _, name := range []string{"ee0bfd2552fbd840c02cc48b6e823320543c450f", "e8be5486177c5b5392bd9aa76563515b29358e6e"} {
+			for _, name := range []string{
+				"ee0bfd2552fbd840c02cc48b6e823320543c450f", "e8be5486177c5b5392bd9aa76563515b29358e6e",
+			} {
 				d.write(".aws/sso/cache/"+name+".json",
 					`{"accessToken": "hidden", "expiresAt": "2026-01-01T00:00:00Z", "startUrl": %q, "region": %q}`, start, region)
 			}
@@ -270,7 +273,8 @@ func TestUnreached(t *testing.T) {
 	}
 	d.write("config", "[profile role]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = default\n")
 	err = d.see(Options{Profile: "role"})
-	d.want(err, Missing, "retrieving the AWS credentials of profile role: reaching http://127.0.0.1:", "look at the network")
+	d.want(err, Missing, "retrieving the AWS credentials of profile role: reaching http://127.0.0.1:",
+		"look at the network")
 }
 
 func TestUnreadableFile(t *testing.T) {

@@ -62,7 +62,8 @@ func (d *Deployment) takeAccess(ctx context.Context, h Node) (access, error) {
 	switch {
 	case err != nil || acc.refused != nil || !shared && !stays:
 	case stays:
-		d.note(phaseHost, "%s has passwords, and other users may read it: its file system has no permissions", d.Home.CloudsYAML)
+		d.note(phaseHost, "%s has passwords, and other users may read it: its file system has no permissions",
+			d.Home.CloudsYAML)
 	default:
 		d.note(phaseHost, "%s has passwords, and other users could read it: its mode is now 0600", d.Home.CloudsYAML)
 	}

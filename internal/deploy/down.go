@@ -106,7 +106,8 @@ func (d *Deployment) foreignKeys(ctx context.Context) ([]string, error) {
 // instances.
 func (d *Deployment) forget(foreign []string) error {
 	if len(foreign) > 0 {
-		d.note(phaseHost, "%s stays: its keys may be those of cloud %s in another region, with %s; remove it if there is none",
+		d.note(phaseHost,
+			"%s stays: its keys may be those of cloud %s in another region, with %s; remove it if there is none",
 			d.Home.of(d.Cloud.Name), d.Cloud.Name, strings.Join(foreign, " and "))
 		return nil
 	}

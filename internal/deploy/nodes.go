@@ -143,8 +143,8 @@ func (d *Deployment) unreachableHint(err error, n infra.NodeOutput) string {
 		return fmt.Sprintf("if the change is expected, remove the line of %s from %s", n.InstanceID,
 			d.Home.knownHosts(d.Cloud.Name))
 	case errors.Is(err, host.ErrNoRoute) && !d.Cloud.InLab():
-		return "the cloud's management network is IPv4 only: with IPv6 alone this machine needs a VPN or a CLAT; else look at " +
-			"its network"
+		return "the cloud's management network is IPv4 only: with IPv6 alone this machine needs a VPN or a CLAT; else " +
+			"look at its network"
 	case d.Cloud.InLab():
 		return "macaw lab status shows the machine, and macaw lab ssh " + n.InstanceID + " gets in without the network"
 	}

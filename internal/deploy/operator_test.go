@@ -17,7 +17,8 @@ import (
 	"macaw.example/internal/hint"
 )
 
-const autoFile = "name: first\ntarget: eu-central-1\nmanagement: {allow: [auto, 192.0.2.0/24]}\nprovider: {addresses: 2}\n"
+const autoFile = "name: first\ntarget: eu-central-1\nmanagement: {allow: [auto, 192.0.2.0/24]}\n" +
+	"provider: {addresses: 2}\n"
 
 // admitted returns the sources of SSH that the cloud's management group allows.
 func (w *world) admitted() (sources []string) {
@@ -55,7 +56,8 @@ func TestAllowAuto(t *testing.T) {
 		if err != nil {
 			t.Fatal(err, hint.All(err))
 		}
-		if want := "infra: management.allow: auto is " + address + "/32, by " + s.URL; !slices.Contains(progress.notes, want) {
+		want := "infra: management.allow: auto is " + address + "/32, by " + s.URL
+		if !slices.Contains(progress.notes, want) {
 			t.Errorf("notes %q lack %q", progress.notes, want)
 		}
 		return res.String()
