@@ -23,6 +23,11 @@ const (
 	// WebServer is the name of a web server on the lab's Internet:
 	// http://WebServer/bytes/N is N bytes.
 	WebServer = control.WebServer
+	// Operator is this host's address on the lab's Internet.
+	Operator = control.Operator
+	// CheckIP is the URL of a service there that returns the address from which it is asked, as
+	// https://checkip.amazonaws.com does.
+	CheckIP = control.CheckIP
 )
 
 // Options describe the lab to bring up.

@@ -4,9 +4,12 @@ package aws
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -27,7 +30,21 @@ func (e *Unreachable) Hint() string {
 	if e.hint != "" {
 		return e.hint
 	}
-	return "look at the network, at the region in target, and at AWS_ENDPOINT_URL if that is set"
+	switch _, certificate := errors.AsType[*tls.CertificateVerificationError](e.cause); {
+	case certificate && tooOld(e.cause):
+		return "look at this machine's clock"
+	case certificate:
+		return "a proxy that looks into HTTPS has an authority of its own: AWS_CA_BUNDLE names the file with its certificate"
+	case strings.HasPrefix(e.cause.Error(), "proxyconnect "), strings.Contains(e.cause.Error(), "Proxy Authentication"):
+		return "HTTPS_PROXY names the proxy, with user and password if it asks for them; NO_PROXY those that need none"
+	}
+	return "look at the network, at the region in target, and at AWS_ENDPOINT_URL and HTTPS_PROXY if these are set"
+}
+
+// tooOld reports whether a certificate is out of its time, as all are if the clock is wrong.
+func tooOld(err error) bool {
+	invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
+	return ok && invalid.Reason == x509.Expired
 }
 
 func (e *Unreachable) Error() string { return fmt.Sprintf("reaching %s: %v", e.Endpoint, e.cause) }

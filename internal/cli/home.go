@@ -3,10 +3,12 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 
 	"macaw.example/internal/deploy"
+	"macaw.example/internal/hint"
 )
 
 // operatorHome returns the locations of this user's files: below $XDG_DATA_HOME (XDG Base Directory
@@ -29,7 +31,9 @@ func operatorHome() (deploy.Home, error) {
 		home.CloudsYAML = file
 	}
 	if !filepath.IsAbs(home.Dir) || !filepath.IsAbs(home.CloudsYAML) && os.Getenv("OS_CLIENT_CONFIG_FILE") == "" {
-		return deploy.Home{}, err // the user's home is unknown
+		return deploy.Home{}, hint.With(
+			fmt.Errorf("finding the directory for the keys of clouds, and clouds.yaml: %w", err),
+			"set HOME; or XDG_DATA_HOME and XDG_CONFIG_HOME, to directories that only you can read")
 	}
 	return home, nil
 }

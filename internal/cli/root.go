@@ -3,6 +3,8 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"macaw.example/internal/cloud"
@@ -17,6 +19,8 @@ type App struct {
 	// Deployment has the settings that all clouds share: how the lab is brought up, and the time
 	// limits.
 	Deployment deploy.Deployment
+
+	profile string // of AWS's configuration
 }
 
 // Root returns the root command, with more below it.
@@ -37,7 +41,11 @@ func (a *App) deployment(command, file string) (*deploy.Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.InLab() && a.profile != "" {
+		return nil, terminal.Usage(errors.New("--profile is for clouds on AWS, and the target of " + file + " is the lab"))
+	}
 	d := a.Deployment
+	d.Profile, d.Ask = a.profile, a.Asker()
 	d.Cloud, d.Home, d.Progress, d.Command = c, home, a.Steps(), command+" "+file
 	return &d, nil
 }
@@ -65,11 +73,16 @@ until it is interrupted, such as "lab pcap", then ends with 0.`,
 		&cobra.Group{ID: "cloud", Title: "A cloud:"},
 		&cobra.Group{ID: "lab", Title: "The lab, a local AWS:"},
 	)
-	root.AddCommand(
+	clouds := []*cobra.Command{
 		a.upCommand(), terminal.ReadOnly(a.planCommand()), terminal.ReadOnly(a.preflightCommand()), a.downCommand(),
 		terminal.ReadOnly(a.statusCommand()),
 		a.verifyCommand(),
 		a.bakeCommand(), a.envCommand(), terminal.TextOnly(a.sshCommand()), a.agentCommand(), a.forwardCommand(),
-	)
+	}
+	for _, cmd := range clouds {
+		cmd.PersistentFlags().StringVar(&a.profile, "profile", "",
+			"profile of AWS's configuration (default: AWS_PROFILE, or the environment's keys)")
+	}
+	root.AddCommand(clouds...)
 	return root
 }

@@ -39,6 +39,9 @@ type Management struct {
 	Subnet netip.Prefix
 	// Allow lists the networks that may reach SSH, the APIs and the dashboard.
 	Allow []netip.Prefix
+	// AllowOperator ("auto") adds the public address of the machine that runs macaw, whichever that is
+	// at each run.
+	AllowOperator bool
 	// Domain is a DNS name of the controller's Elastic IP, by which the APIs and the dashboard are
 	// called; empty if they are called by the address.
 	Domain string

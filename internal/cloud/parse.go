@@ -78,14 +78,7 @@ func (d *decoder) cloud(root ast.Node, c *Cloud) {
 		)},
 		field{"management", section(
 			field{"subnet", prefix(&c.Management.Subnet)},
-			field{"allow", func(path string, n ast.Node) {
-				d.list(path, n, func(path string, n ast.Node) {
-					var p netip.Prefix
-					if d.prefix(path, n, &p) {
-						c.Management.Allow = append(c.Management.Allow, p)
-					}
-				})
-			}},
+			field{"allow", func(path string, n ast.Node) { d.allow(path, n, &c.Management) }},
 			field{"domain", text(&c.Management.Domain)},
 			field{"tls", section(
 				field{"certificate", text(&c.Management.TLS.Certificate)},
@@ -128,6 +121,36 @@ func (d *decoder) cloud(root ast.Node, c *Cloud) {
 			field{"elasticIPQuota", number(&c.Lab.ElasticIPQuota)},
 		)},
 	)
+}
+
+// allowAuto stands for the operator's own address in management.allow.
+const allowAuto = "auto"
+
+// allow reads a list of networks, in which one may be "auto", or "auto" alone.
+func (d *decoder) allow(path string, n ast.Node, m *Management) {
+	if s, ok := n.(*ast.StringNode); ok {
+		if m.AllowOperator = s.Value == allowAuto; !m.AllowOperator {
+			hint := "auto, or a list such as [198.51.100.7/32]"
+			if closest(s.Value, []string{allowAuto}) != "" {
+				hint = `did you mean "auto"?`
+			}
+			d.reject(path, hint, "expected a list or auto, found %q", s.Value)
+		}
+		return
+	}
+	d.list(path, n, func(path string, n ast.Node) {
+		if s, ok := n.(*ast.StringNode); ok && s.Value == allowAuto {
+			if m.AllowOperator {
+				d.reject(path, "", "is auto a second time")
+			}
+			m.AllowOperator = true
+			return
+		}
+		var p netip.Prefix
+		if d.prefix(path, n, &p) {
+			m.Allow = append(m.Allow, p)
+		}
+	})
 }
 
 func (d *decoder) node(path string, n ast.Node, node *Node) {

@@ -93,6 +93,19 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestAllowAuto(t *testing.T) {
+	for text, want := range map[string][]netip.Prefix{
+		"auto": nil, "[auto]": nil, "[198.51.100.0/24, auto]": {netip.MustParsePrefix("198.51.100.0/24")},
+	} {
+		for _, target := range []string{"lab", "eu-central-1"} {
+			c, err := Parse("x.yaml", []byte("name: x\ntarget: "+target+"\nmanagement: {allow: "+text+"}\n"))
+			if err != nil || !c.Management.AllowOperator || !slices.Equal(c.Management.Allow, want) {
+				t.Errorf("%s: %+v, %v", text, c, err)
+			}
+		}
+	}
+}
+
 func TestAddresses(t *testing.T) {
 	tests := []struct {
 		name, file                           string
@@ -200,10 +213,24 @@ func TestErrors(t *testing.T) {
 			[]string{"x.yaml:3:20: provider.subnet: 10.1.0.0/24 is not inside the vpc 10.0.0.0/16"}},
 		{"no allow on aws", aws, []string{
 			"x.yaml:1:1: management.allow: is missing: on AWS the file must say who may reach SSH, the APIs and the dashboard",
-			"hint: put your own address here, such as 198.51.100.7/32; curl https://checkip.amazonaws.com shows it"}},
+			"hint: auto for this machine's address, or your own such as 198.51.100.7/32, as curl " +
+				"https://checkip.amazonaws.com shows it"}},
 		{"empty allow", lab + "management: {allow: []}\n",
 			[]string{"x.yaml:3:21: management.allow: is empty: nobody could reach the cloud",
-				"hint: put your own address here, such as 198.51.100.7/32"}},
+				"hint: auto for this machine's address, or your own such as 198.51.100.7/32"}},
+		{"misspelt auto", lab + "management: {allow: atuo}\n",
+			[]string{`x.yaml:3:21: management.allow: expected a list or auto, found "atuo"`, `hint: did you mean "auto"?`}},
+		{"allow is no list", lab + "management: {allow: 198.51.100.0/24}\n",
+			[]string{`x.yaml:3:21: management.allow: expected a list or auto, found "198.51.100.0/24"`,
+				"hint: auto, or a list such as [198.51.100.7/32]"}},
+		{"allow is a number", lab + "management: {allow: 4}\n",
+			[]string{"x.yaml:3:21: management.allow: expected a list, found a number"}},
+		{"auto twice", lab + "management: {allow: [auto, 198.51.100.0/24, auto]}\n",
+			[]string{"x.yaml:3:45: management.allow[2]: is auto a second time"}},
+		{"auto is one too many", aws + "management:\n  allow: [auto, " + networks(19) + "]\n", []string{
+			"x.yaml:4:10: management.allow: 20 networks with 3 ports each need 61 rules, " +
+				"and a security group of AWS has at most 60: at most 19 networks",
+			"hint: join neighbours to larger networks"}},
 		{"bad address", lab + "provider: {first: 10.0.1}\n",
 			[]string{`x.yaml:3:19: provider.first: "10.0.1" is not an IPv4 address`, "hint: write it like 10.0.1.64"}},
 		{"address outside", lab + "provider: {first: 10.0.2.1}\n",

@@ -163,13 +163,15 @@ func (d *decoder) validateNetworks(c *Cloud) {
 	}
 	const allow = "management.allow"
 	if d.has(allow) && d.ok(allow) {
-		d.validateAllow(allow, c.Management.Allow)
+		d.validateAllow(allow, c.Management)
 	}
 	switch {
-	case d.has(allow) && d.ok(allow) && len(c.Management.Allow) == 0 && d.allRead(allow):
-		d.reject(allow, "put your own address here, such as 198.51.100.7/32", "is empty: nobody could reach the cloud")
+	case d.has(allow) && d.ok(allow) && len(c.Management.Allow) == 0 && !c.Management.AllowOperator && d.allRead(allow):
+		d.reject(allow, "auto for this machine's address, or your own such as 198.51.100.7/32",
+			"is empty: nobody could reach the cloud")
 	case !d.has(allow) && d.has("target") && d.ok("target") && !c.InLab():
-		d.reject(allow, "put your own address here, such as 198.51.100.7/32; curl https://checkip.amazonaws.com shows it",
+		d.reject(allow, "auto for this machine's address, or your own such as 198.51.100.7/32, as "+
+			"curl https://checkip.amazonaws.com shows it",
 			"is missing: on AWS the file must say who may reach SSH, the APIs and the dashboard")
 	}
 }
@@ -195,10 +197,13 @@ func (d *decoder) validateRange(path string, p netip.Prefix, lab bool) {
 }
 
 // validateAllow counts the rules that the management security group would have.
-func (d *decoder) validateAllow(path string, allow []netip.Prefix) {
+func (d *decoder) validateAllow(path string, m Management) {
 	different := map[netip.Prefix]bool{}
-	for _, p := range allow {
+	for _, p := range m.Allow {
 		different[p] = true
+	}
+	if m.AllowOperator {
+		different[netip.Prefix{}] = true
 	}
 	ports := len(ManagementPorts())
 	if need := len(different)*ports + rulesOfNodes; need > maxRules {

@@ -58,7 +58,13 @@ func (d *Deployment) takeAccess(ctx context.Context, h Node) (access, error) {
 		acc, err = d.fetchAccess(ctx, h)
 		return err
 	})
-	if shared && err == nil && acc.refused == nil {
+	stays := cloudsyaml.File{Path: d.Home.CloudsYAML}.Shared()
+	switch {
+	case err != nil || acc.refused != nil || !shared && !stays:
+	case stays:
+		d.note(phaseHost, "%s has passwords, and other users may read it: its file system has no permissions",
+			d.Home.CloudsYAML)
+	default:
 		d.note(phaseHost, "%s has passwords, and other users could read it: its mode is now 0600", d.Home.CloudsYAML)
 	}
 	if acc.refused != nil {
@@ -81,6 +87,7 @@ func (d *Deployment) fetchAccess(ctx context.Context, h Node) (access, error) {
 	if err != nil {
 		return access{}, err
 	}
+	auth.Direct = d.Cloud.InLab() // no proxy reaches the addresses of this host's lab
 	var ca string
 	if auth.CA, ca, err = d.trusted(ctx, h); err != nil {
 		return access{}, err

@@ -10,14 +10,13 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"time"
 
 	"macaw.example/internal/authority"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/privatefile"
 	"macaw.example/internal/smallfile"
 )
 
@@ -156,7 +155,7 @@ func (d *Deployment) newAuthorityKey() (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key, writeFile(d.Home.authorityKey(d.Cloud.Name), b)
+	return key, privatefile.Replace(d.Home.authorityKey(d.Cloud.Name), b)
 }
 
 // trusted fetches the certificates that clients trust the cloud by, and keeps them in a file; none
@@ -181,22 +180,5 @@ func (d *Deployment) trusted(ctx context.Context, h Node) (pem []byte, path stri
 		return nil, "", fmt.Errorf("reading the certificate of the cloud's authority: %w", err)
 	}
 	path = d.Home.authority(d.Cloud.Name)
-	return pem, path, writeFile(path, pem)
-}
-
-// writeFile replaces a file at once, readable by the operator only.
-func writeFile(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".macaw-") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return pem, path, privatefile.Replace(path, pem)
 }

@@ -134,5 +134,5 @@ func (d *Deployment) removeBakery(ctx context.Context) error {
 	if err := done.Left(); err != nil {
 		return err
 	}
-	return d.forget()
+	return d.forget(nil)
 }

@@ -5,20 +5,18 @@ package deploy
 import (
 	"context"
 	"errors"
-	"fmt"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/smithy-go/logging"
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
-	"macaw.example/internal/hint"
+	"macaw.example/internal/credentials"
 	"macaw.example/lab"
 )
 
 // connect makes the clients of the cloud's AWS. If up is set, it brings up a lab that is down.
 func (d *Deployment) connect(ctx context.Context, up bool) (err error) {
+	if err := d.Home.check(d.Cloud); err != nil {
+		return err
+	}
 	switch {
 	case d.AWS != nil:
 		cfg, err := d.AWS(ctx)
@@ -29,25 +27,14 @@ func (d *Deployment) connect(ctx context.Context, up bool) (err error) {
 	case d.Cloud.InLab():
 		return d.connectLab(ctx, up)
 	}
-	var cfg aws.Config
-	err = d.await(phaseInfra, "find AWS credentials", func() (err error) {
-		cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(d.Cloud.Target),
-			config.WithHTTPClient(awsapi.HTTPClient()),
-			config.WithLogger(logging.Nop{})) // relevant messages are returned as errors
-		// Set after the clients of the services that credentials come from are made: their
-		// responses have another form.
-		cfg.APIOptions = append(cfg.APIOptions, awsapi.Options...)
-		// Set here, it leaves AWS_MAX_ATTEMPTS in force.
-		cfg.Retryer = awsapi.TellingRetryer(func(text string) { d.Progress.Note(phaseInfra, text) })
-		if err == nil {
-			_, err = cfg.Credentials.Retrieve(ctx)
-		}
-		return err
-	})
+	done := d.Progress.Begin(phaseInfra, "find AWS credentials")
+	cfg, err := credentials.Load(ctx, credentials.Options{Region: d.Cloud.Target, Profile: d.Profile, Ask: d.Ask})
+	done(err)
 	if err != nil {
-		return hint.With(fmt.Errorf("finding AWS credentials: %w", err),
-			"aws configure, or target: lab for a cloud without AWS")
+		return err
 	}
+	// Set here, it leaves AWS_MAX_ATTEMPTS in force.
+	cfg.Retryer = awsapi.TellingRetryer(func(text string) { d.Progress.Note(phaseInfra, text) })
 	d.use(cfg)
 	return awsapi.CheckEndpoint(d.ec2.Options().BaseEndpoint)
 }

@@ -5,7 +5,7 @@ package deploy
 import (
 	"context"
 	"fmt"
-	"path/filepath"
+	"net/netip"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -47,31 +47,6 @@ type Progress interface {
 	Note(phase, text string)
 }
 
-// Home locates an operator's files.
-type Home struct {
-	// Dir has a directory for each cloud, with its SSH key and the host keys of its nodes. Neither
-	// is state: without them, a new key can be put on the machines.
-	Dir string
-	// CloudsYAML is the path where OpenStack's clients look for their clouds.
-	CloudsYAML string
-	// Cache has what can be asked again: AWS's prices.
-	Cache string
-}
-
-func (h Home) of(cloud string) string         { return filepath.Join(h.Dir, cloud) }
-func (h Home) key(cloud string) string        { return filepath.Join(h.of(cloud), "id_ed25519") }
-func (h Home) knownHosts(cloud string) string { return filepath.Join(h.of(cloud), "known_hosts") }
-
-// guestKnownHosts is the file with the host key of a guest that a verification has kept.
-func (h Home) guestKnownHosts(cloud string) string {
-	return filepath.Join(h.of(cloud), "guest_known_hosts")
-}
-
-// authorityKey is the file with the key of a cloud's certificate authority, and authority the one with
-// its certificate.
-func (h Home) authorityKey(cloud string) string { return filepath.Join(h.of(cloud), "authority.key") }
-func (h Home) authority(cloud string) string    { return filepath.Join(h.of(cloud), "authority.pem") }
-
 // Deployment is a cloud file and everything needed to make its cloud.
 type Deployment struct {
 	Cloud    *cloud.Cloud
@@ -80,6 +55,12 @@ type Deployment struct {
 	// Command is the operator's command, such as "up cloud.yaml". It is shown to other runs that
 	// want to change the cloud at the same time.
 	Command string
+	// Profile names a profile of AWS's configuration; if it is empty, the environment decides. A cloud
+	// in the lab has none.
+	Profile string
+	// Ask asks the operator for one line, such as the code of an MFA device. It is nil if nobody can be
+	// asked.
+	Ask func(ctx context.Context, question string) (string, error)
 	// Lab has the options for bringing up the cloud's lab.
 	Lab lab.Options
 	// Prices makes plan and preflight ask AWS for prices. Otherwise those that were asked before count,
@@ -93,6 +74,7 @@ type Deployment struct {
 	Dial      func(context.Context, host.Config) (Node, error)
 	OpenStack OpenStack
 	Program   func() (host.Content, error) // macaw-node
+	CheckIP   string                       // URL of the service that tells this machine's address
 
 	ec2     *ec2.Client
 	iam     *iam.Client
@@ -103,6 +85,8 @@ type Deployment struct {
 	running *lab.Lab // the cloud's lab, if it has one that is up
 	// down means that the cloud's lab is not up: there is nothing to see.
 	down bool
+	// operator is this machine's public address, once it is known.
+	operator netip.Addr
 	// restart permits stopping running instances for changes that need it.
 	restart bool
 	lookup lookup // nil is the machine's resolver

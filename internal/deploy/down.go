@@ -6,8 +6,11 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 
+	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
 	"macaw.example/lab"
 )
@@ -35,8 +38,13 @@ func (d *Deployment) Down(ctx context.Context) (res DownResult, err error) {
 func (d *Deployment) remove(ctx context.Context, unlock func()) (DownResult, error) {
 	res := DownResult{Cloud: d.Cloud.Name, Removed: []string{}}
 	var left error // about resources that others use
+	foreign := []string{}
 	if !d.down {
 		defer d.watchLab(ctx)()
+		var err error
+		if foreign, err = d.foreignKeys(ctx); err != nil {
+			return res, err
+		}
 		done, err := d.removeInfra(ctx)
 		if err != nil {
 			return res, err
@@ -46,7 +54,7 @@ func (d *Deployment) remove(ctx context.Context, unlock func()) (DownResult, err
 		}
 		res.Kept, left = done.Kept, done.Left()
 	}
-	if err := d.forget(); err != nil {
+	if err := d.forget(foreign); err != nil {
 		return res, err
 	}
 	unlock() // before the lab is removed
@@ -76,8 +84,33 @@ func (d *Deployment) removeInfra(ctx context.Context) (_ infra.Removal, err erro
 		})
 }
 
-// forget removes the cloud from the operator's files.
-func (d *Deployment) forget() error {
+// foreignKeys returns the instances whose host keys are with the cloud's keys, and which are not the
+// cloud's. Versions that did not write which target a directory is of used it for clouds of one name
+// in all regions.
+func (d *Deployment) foreignKeys(ctx context.Context) ([]string, error) {
+	_, err := os.Stat(d.Home.targetFile(d.Cloud.Name))
+	if err == nil || d.Cloud.InLab() {
+		return nil, nil
+	}
+	known, err := host.HostKeys{Path: d.Home.knownHosts(d.Cloud.Name)}.Names()
+	if err != nil || len(known) == 0 {
+		return nil, err
+	}
+	seen, err := d.look(ctx)
+	return slices.DeleteFunc(known, func(name string) bool {
+		return slices.ContainsFunc(seen.Instances, func(i infra.Instance) bool { return i.ID == name })
+	}), err
+}
+
+// forget removes the cloud from the operator's files. It keeps keys that may be those of other
+// instances.
+func (d *Deployment) forget(foreign []string) error {
+	if len(foreign) > 0 {
+		d.note(phaseHost,
+			"%s stays: its keys may be those of cloud %s in another region, with %s; remove it if there is none",
+			d.Home.of(d.Cloud.Name), d.Cloud.Name, strings.Join(foreign, " and "))
+		return nil
+	}
 	return errors.Join(d.Home.dropCloud(d.Cloud.Name), os.RemoveAll(d.Home.of(d.Cloud.Name)))
 }
 

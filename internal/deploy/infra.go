@@ -66,7 +66,11 @@ func (s survey) err(c *cloud.Cloud) error { return preflight.Error(c, s.checks) 
 // survey compares the cloud file with what AWS has, and makes all checks. For new subnets it avoids
 // zones that have turned out to have no capacity.
 func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...string) (s survey, err error) {
-	w := infra.Wanted{Cloud: d.Cloud, PublicKey: publicKey, UserData: userData(d.Cloud)}
+	wanted, err := d.withOperator(ctx)
+	if err != nil {
+		return s, err
+	}
+	w := infra.Wanted{Cloud: wanted, PublicKey: publicKey, UserData: userData(d.Cloud)}
 	w.Restart, w.Bakery = d.restart, d.bakery
 	if err := d.checkCertificateFiles(); err != nil {
 		return s, err

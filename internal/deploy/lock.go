@@ -16,8 +16,10 @@ import (
 	"time"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/credentials"
 	"macaw.example/internal/filelock"
 	"macaw.example/internal/hint"
+	"macaw.example/internal/privatefile"
 	"macaw.example/internal/runlock"
 )
 
@@ -28,7 +30,7 @@ func (d *Deployment) exclusively(ctx context.Context, up bool,
 	fn func(ctx context.Context, unlock func()) error) error {
 	here, machine, err := d.Home.lock(d.Cloud, d.Command)
 	if err != nil {
-		return err
+		return d.Home.unwritable(err)
 	}
 	defer here.Close()
 	if err := d.connect(ctx, up); err != nil {
@@ -48,10 +50,14 @@ func (d *Deployment) exclusively(ctx context.Context, up bool,
 	}
 	defer lock.Release(ctx)
 	err = fn(lock.Context(), func() { lock.Release(ctx) })
-	if cause := context.Cause(lock.Context()); err != nil && errors.Is(cause, runlock.ErrLost) {
-		return hint.With(cause, "run the same command again")
+	cause := context.Cause(lock.Context())
+	if err == nil || !errors.Is(cause, runlock.ErrLost) {
+		return err
 	}
-	return err
+	if refused, ok := errors.AsType[*credentials.Error](cause); ok {
+		return refused // for so long that the lock could not be kept
+	}
+	return hint.With(cause, "run the same command again")
 }
 
 // whoAmI is this user and machine, for display.
@@ -89,7 +95,7 @@ func (h Home) lock(c *cloud.Cloud, command string) (localLock, string, error) {
 	// Not in the cloud's own directory, which down removes.
 	dir := filepath.Join(h.Dir, ".locks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return localLock{}, "", err
+		return localLock{}, "", fmt.Errorf("locking cloud %s on this machine: %w", c.Name, err)
 	}
 	f, err := lockFile(filepath.Join(dir, c.Name+"@"+c.Target))
 	if errors.Is(err, filelock.ErrLocked) {
@@ -97,7 +103,7 @@ func (h Home) lock(c *cloud.Cloud, command string) (localLock, string, error) {
 		return localLock{}, "", lockedHere(c.Name, f)
 	}
 	if err != nil {
-		return localLock{}, "", err
+		return localLock{}, "", fmt.Errorf("locking cloud %s on this machine: %w", c.Name, err)
 	}
 	text, err := json.Marshal(holder{PID: os.Getpid(), Command: command, Since: time.Now().UTC().Truncate(time.Second)})
 	if err == nil {
@@ -133,7 +139,7 @@ func lockFile(path string) (*os.File, error) {
 		}
 		if err != nil {
 			f.Close()
-			return nil, fmt.Errorf("locking %s: %w", path, err)
+			return nil, err
 		}
 		mine, err := f.Stat()
 		if err != nil {
@@ -170,17 +176,7 @@ func lockedHere(name string, f *os.File) error {
 // machines and containers.
 func machineID(dir string) (string, error) {
 	path := filepath.Join(dir, "machine-id")
-	temporary, err := os.CreateTemp(dir, "machine-id-")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(temporary.Name())
-	_, err = temporary.WriteString(rand.Text())
-	if err = errors.Join(err, temporary.Close()); err != nil {
-		return "", err
-	}
-	// A link appears together with its content, and fails if the file exists.
-	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := privatefile.Create(path, []byte(rand.Text())); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	id, err := os.ReadFile(path)

@@ -4,11 +4,14 @@ package deploy
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"strings"
 	"unicode"
 
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/privatefile"
 )
 
 // Login has the parameters for ssh(1) to log in to a node.
@@ -22,23 +25,54 @@ type Login struct {
 // Login returns the parameters for the named node, or for the first one if the name is empty. It
 // connects once, which stores the node's host key where ssh finds it.
 func (d *Deployment) Login(ctx context.Context, name string) (Login, error) {
-	if err := d.connect(ctx, false); err != nil {
-		return Login{}, err
-	}
-	nodes, err := d.nodes(ctx)
-	if err != nil {
-		return Login{}, err
-	}
-	node, err := pickNode(nodes, name)
-	if err != nil {
-		return Login{}, err
-	}
-	h, err := d.reach(ctx, node)
+	node, h, err := d.reachNamed(ctx, name)
 	if err != nil {
 		return Login{}, err
 	}
 	h.Close()
 	return d.login(node), nil
+}
+
+// Interact runs a session on the named node, or on the first one if the name is empty, without
+// ssh(1). Its error is a *host.ExitError if the command has failed.
+func (d *Deployment) Interact(ctx context.Context, name string, begin func() (host.Session, func())) error {
+	node, h, err := d.reachNamed(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	interactive, ok := h.(interface {
+		Interact(context.Context, host.Session) error
+	})
+	if !ok {
+		return fmt.Errorf("node %s has no shell", node.Name)
+	}
+	session, end := begin()
+	defer end()
+	return interactive.Interact(ctx, session)
+}
+
+// reachNamed connects to the named node, or to the first one if the name is empty.
+func (d *Deployment) reachNamed(ctx context.Context, name string) (node infra.NodeOutput, h Node, err error) {
+	if err := d.connect(ctx, false); err != nil {
+		return node, nil, err
+	}
+	nodes, err := d.nodes(ctx)
+	if err != nil {
+		return node, nil, err
+	}
+	if node, err = pickNode(nodes, name); err != nil {
+		return node, nil, err
+	}
+	h, err = d.reach(ctx, node)
+	return node, h, err
+}
+
+// Usable reports whether ssh(1) takes the key: it refuses one that other users may read, as all files
+// are on file systems without permissions.
+func (l Login) Usable() bool {
+	info, err := os.Stat(l.Key)
+	return err == nil && !privatefile.Shared(info)
 }
 
 func (d *Deployment) login(n infra.NodeOutput) Login {

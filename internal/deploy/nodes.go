@@ -38,9 +38,12 @@ const NodeUser = "admin"
 
 // loadKey returns the cloud's public key, and generates a key pair if there is none.
 func (d *Deployment) loadKey() (public string, err error) {
+	if err := d.Home.claim(d.Cloud); err != nil {
+		return "", d.Home.unwritable(err)
+	}
 	key, err := host.LoadKey(d.Home.key(d.Cloud.Name))
 	if err != nil {
-		return "", err
+		return "", d.Home.unwritable(err)
 	}
 	return host.AuthorizedKey(key), nil
 }
@@ -139,10 +142,17 @@ func (d *Deployment) unreachableHint(err error, n infra.NodeOutput) string {
 	case errors.Is(err, host.ErrHostKey):
 		return fmt.Sprintf("if the change is expected, remove the line of %s from %s", n.InstanceID,
 			d.Home.knownHosts(d.Cloud.Name))
+	case errors.Is(err, host.ErrNoRoute) && !d.Cloud.InLab():
+		return "the cloud's management network is IPv4 only: with IPv6 alone this machine needs a VPN or a CLAT; else " +
+			"look at its network"
 	case d.Cloud.InLab():
 		return "macaw lab status shows the machine, and macaw lab ssh " + n.InstanceID + " gets in without the network"
 	}
-	return "management.allow must include your address; the node's console: " +
+	admit := "management.allow must include your address"
+	if d.Cloud.Management.AllowOperator {
+		admit = "if this machine's address has changed, macaw up " + d.Cloud.FileName() + " admits the new one"
+	}
+	return admit + "; the node's console: " +
 		"aws ec2 get-console-output --latest --output text --instance-id " + n.InstanceID
 }
 

@@ -22,6 +22,7 @@ import (
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/privatefile"
 	"macaw.example/internal/verify"
 	"macaw.example/lab"
 )
@@ -126,10 +127,7 @@ func reachedAt(res verify.Result) netip.Addr {
 func (d *Deployment) keepKey(key []byte) (string, error) {
 	dir := d.Home.of(d.Cloud.Name)
 	path := filepath.Join(dir, "guest_ed25519")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	return path, os.WriteFile(path, key, 0o600)
+	return path, privatefile.Replace(path, key)
 }
 
 // verifyConfig returns the verification settings for a cloud. h is one of its nodes.

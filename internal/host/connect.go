@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"macaw.example/internal/silence"
 )
 
 // Times bounds the waits for a machine. Zero values are the defaults.
@@ -63,7 +65,8 @@ func reach(ctx context.Context, cfg Config, waiting func(error)) (*conn, error) 
 		if err == nil {
 			return c, nil
 		}
-		if ctx.Err() == nil {
+		// The attempt that the deadline cuts off tells nothing; it may end just before ctx does.
+		if until, ok := ctx.Deadline(); ctx.Err() == nil && (!ok || time.Now().Before(until)) {
 			last = err
 		}
 		if errors.Is(err, ErrHostKey) || errors.Is(err, ErrKeyRefused) && time.Now().After(cfg.NewUntil) {
@@ -160,10 +163,20 @@ func connect(ctx context.Context, cfg Config) (*conn, error) {
 func unconnected(err error) error {
 	var timeout net.Error
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("it refuses connections: sshd does not run there, or not yet: %w", syscall.ECONNREFUSED)
+	case silence.Refused(err):
+		return fmt.Errorf("it refuses connections: sshd does not run there, or not yet: %w", reason(err))
+	case silence.NoRoute(err):
+		return fmt.Errorf("%w: %w", ErrNoRoute, reason(err))
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return errNoAnswer
+	}
+	return err
+}
+
+// reason is the system's error for a connection, without addresses.
+func reason(err error) error {
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return number
 	}
 	return err
 }

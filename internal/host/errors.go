@@ -14,6 +14,8 @@ var (
 	ErrHostKey = errors.New("host key has changed")
 	// ErrKeyRefused reports that sshd responds and refuses the key.
 	ErrKeyRefused = errors.New("it refuses the key")
+	// ErrNoRoute reports that this machine has no way to the other one.
+	ErrNoRoute = errors.New("this machine has no way to it over IPv4")
 	// ErrLost reports that a job ended without a result: it was killed.
 	ErrLost = errors.New("job ended without a result")
 

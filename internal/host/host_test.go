@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -125,8 +124,7 @@ func (s *server) handle(conn net.Conn, cfg *ssh.ServerConfig, bin string) {
 				s.reached(executed)
 				_ = req.Reply(true, nil)
 				cmd := exec.CommandContext(s.ctx, "sh", "-c", string(req.Payload[4:]))
-				cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-				cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+				killWithChildren(cmd)
 				cmd.WaitDelay = 2 * time.Second
 				cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
 				cmd.Stdin, cmd.Stdout, cmd.Stderr = channel, channel, channel.Stderr()

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -43,12 +44,34 @@ func (k HostKeys) Check(name string, key ssh.PublicKey) error {
 	if err := os.MkdirAll(filepath.Dir(k.Path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(k.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(k.Path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(f, "%s %s", name, ssh.MarshalAuthorizedKey(key))
+	err = addLine(f, fmt.Sprintf("%s %s", name, ssh.MarshalAuthorizedKey(key)))
 	return errors.Join(err, f.Close())
+}
+
+// addLine appends a line. The last one may be without its end: of a process that was killed, or
+// when the disk was full.
+func addLine(f *os.File, line string) error {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	last := []byte("\n")
+	if size > 0 {
+		if _, err := f.ReadAt(last, size-1); err != nil {
+			return err
+		}
+	}
+	if last[0] != '\n' {
+		line = "\n" + line
+	}
+	if _, err := f.WriteString(line); err != nil {
+		return errors.Join(err, f.Truncate(size))
+	}
+	return nil
 }
 
 // compare returns ErrHostKey unless the key is one of the known ones.
@@ -59,21 +82,37 @@ func (k HostKeys) compare(name string, known []ssh.PublicKey, key ssh.PublicKey)
 	return fmt.Errorf("%w: %s shows %s, not the key in %s", ErrHostKey, name, ssh.FingerprintSHA256(key), k.Path)
 }
 
+// Names returns the names that have keys.
+func (k HostKeys) Names() (all []string, err error) {
+	err = k.each(func(names []string, _ ssh.PublicKey) { all = append(all, names...) })
+	slices.Sort(all)
+	return slices.Compact(all), err
+}
+
 // known returns the file's keys for a name.
-func (k HostKeys) known(name string) ([]ssh.PublicKey, error) {
+func (k HostKeys) known(name string) (keys []ssh.PublicKey, err error) {
+	err = k.each(func(names []string, key ssh.PublicKey) {
+		if slices.Contains(names, name) {
+			keys = append(keys, key)
+		}
+	})
+	return keys, err
+}
+
+// each calls fn for each line.
+func (k HostKeys) each(fn func(names []string, key ssh.PublicKey)) error {
 	file, err := smallfile.Read(k.Path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading the known host keys: %w", err)
+		return fmt.Errorf("reading the known host keys: %w", err)
 	}
-	var keys []ssh.PublicKey
 	for line := range bytes.Lines(file) {
 		// Skip lines that ssh cannot parse, such as one only half written.
 		_, names, key, _, _, err := ssh.ParseKnownHosts(line)
-		if err == nil && slices.Contains(names, name) {
-			keys = append(keys, key)
+		if err == nil {
+			fn(names, key)
 		}
 	}
-	return keys, nil
+	return nil
 }
 
 // algorithms are the algorithms for these keys; nil, which means all, if there are no keys.

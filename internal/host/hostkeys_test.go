@@ -127,3 +127,32 @@ func TestDialAsksWhetherTheMachineIsGone(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A line that is only half written, since the disk was full or the process killed, spoils no other.
+func TestHalfALine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "known_hosts")
+	key := newSigner(t).PublicKey()
+	if err := (HostKeys{path}).Check("i-1", key); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(whole, "i-2 ssh-ed255"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := (HostKeys{path}).Check("i-3", key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := HostKeys{path}.Names()
+	if err != nil || strings.Join(names, " ") != "i-1 i-3" {
+		t.Errorf("known: %q, %v", names, err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || strings.Count(string(text), "\n") != 3 {
+		t.Errorf("%v:\n%s", err, text)
+	}
+}

@@ -10,10 +10,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/crypto/ssh"
 
+	"macaw.example/internal/privatefile"
 	"macaw.example/internal/smallfile"
 )
 
@@ -42,26 +42,13 @@ func loadKey(path string, missing func(path string) ([]byte, error)) (ssh.Signer
 	return key, nil
 }
 
-// makeKey writes a new key to a temporary file and links it into place, so that concurrent
-// processes end up with the same key.
+// makeKey makes a new key. Concurrent processes end up with the same one.
 func makeKey(path string) ([]byte, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
 	key, err := newKey()
 	if err != nil {
 		return nil, err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".key-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(key)
-	if err := errors.Join(err, tmp.Close()); err != nil {
-		return nil, err
-	}
-	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := privatefile.Create(path, key); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	return os.ReadFile(path)

@@ -32,6 +32,8 @@ type Auth struct {
 	Interface     string `json:"interface"`           // of the catalog, "public" or "internal"; empty: public
 	// CA has the certificates, as PEM, of the authorities to trust; empty for those of the system.
 	CA []byte `json:"-"`
+	// Direct ignores the proxy of the environment.
+	Direct bool `json:"-"`
 }
 
 // dialPause is the pause before an unreachable service is tried again.
@@ -51,7 +53,7 @@ type Session struct {
 // service may be restarting, or its address may have just moved. Ending the context later does not
 // end the session.
 func LogIn(ctx context.Context, auth Auth, patience time.Duration) (*Session, error) {
-	provider, err := newProvider(auth.URL, auth.CA, patience)
+	provider, err := newProvider(auth, patience)
 	if err != nil {
 		return nil, fmt.Errorf("reading Keystone's address %s: %w", auth.URL, err)
 	}
@@ -81,15 +83,18 @@ func LogIn(ctx context.Context, auth Auth, patience time.Duration) (*Session, er
 }
 
 // newProvider returns a client that retries unreachable services.
-func newProvider(url string, ca []byte, patience time.Duration) (*gophercloud.ProviderClient, error) {
-	provider, err := openstack.NewClient(url)
+func newProvider(auth Auth, patience time.Duration) (*gophercloud.ProviderClient, error) {
+	provider, err := openstack.NewClient(auth.URL)
 	if err != nil {
 		return nil, err
 	}
 	transport := silence.Transport()
-	if len(ca) > 0 {
+	if auth.Direct {
+		transport.Proxy = nil
+	}
+	if len(auth.CA) > 0 {
 		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(ca) {
+		if !roots.AppendCertsFromPEM(auth.CA) {
 			return nil, errors.New("no certificate among the authorities to trust")
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots}

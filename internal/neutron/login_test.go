@@ -22,7 +22,7 @@ func TestAServiceOutOfReach(t *testing.T) {
 	l.Close()
 	url := fmt.Sprintf("http://%s/v3/", address)
 	get := func(patience time.Duration) error {
-		provider, err := newProvider(url, nil, patience)
+		provider, err := newProvider(Auth{URL: url}, patience)
 		if err != nil {
 			t.Fatal(err)
 		}

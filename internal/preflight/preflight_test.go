@@ -273,8 +273,7 @@ func TestLabDefaultVPC(t *testing.T) {
 func TestLabOfACloudThatIsUp(t *testing.T) {
 	s := newSite(t, labtest.APIOptions{ElasticIPQuota: 5, Account: labtest.AccountSettings{VCPUQuota: 4}})
 	_, p, checks := s.look(file)
-	const want = "5 more Elastic IPs; the account has 0 of at most 5 in the region, and macaw bake meanwhile would need " +
-		"one more"
+	const want = "5 more Elastic IPs; the account has 0 of at most 5 in the region"
 	if needs := Needs(checks); len(needs) != 2 || needs[0] != want {
 		t.Errorf("needs %q", needs)
 	}

@@ -32,11 +32,7 @@ func (r *run) elasticIPs() {
 
 func (r *run) elasticIPsNeeded() string {
 	more, q := r.Plan.ElasticIPs(), r.Account.ElasticIPs
-	text := fmt.Sprintf("%d more Elastic IPs; the account has %d of at most %d in the region", more, q.Held, q.Limit)
-	if q.Held+more+1 > q.Limit {
-		text += ", and macaw bake meanwhile would need one more"
-	}
-	return text
+	return fmt.Sprintf("%d more Elastic IPs; the account has %d of at most %d in the region", more, q.Held, q.Limit)
 }
 
 // vcpusNeeded counts the vCPUs of the instances that will run and do not yet.

@@ -5,5 +5,5 @@
 // machine that is gone.
 //
 // [Watch] is for the dialer of any client; [Transport] is a complete transport for the services of
-// a cloud. Neither retries anything.
+// a cloud. Neither retries anything. [Refused] and [NoRoute] say why there was no connection at all.
 package silence

@@ -3,7 +3,6 @@
 package terminal
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -25,28 +24,14 @@ func (t *Terminal) Confirm(ctx context.Context, question string, yes bool) error
 		return hint.With(Usage(errors.New("there is no terminal to ask on")), "--yes, if that is what you want")
 	}
 	fmt.Fprintf(t.Stderr, "%s [y/N] ", question)
-	type line struct {
-		text string
-		err  error
+	answer, err := readLine(ctx, t.Stderr, os.Stdin)
+	if err != nil {
+		return err
 	}
-	lines := make(chan line, 1)
-	go func() { // reading from a terminal cannot be interrupted
-		text, err := bufio.NewReader(os.Stdin).ReadString('\n')
-		lines <- line{text, err}
-	}()
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(t.Stderr)
-		return context.Cause(ctx)
-	case l := <-lines:
-		if l.err != nil && l.err != io.EOF {
-			return l.err
-		}
-		if answer := strings.ToLower(strings.TrimSpace(l.text)); answer != "y" && answer != "yes" {
-			return errors.New("nothing was done")
-		}
-		return nil
+	if answer = strings.ToLower(answer); answer != "y" && answer != "yes" {
+		return errors.New("nothing was done")
 	}
+	return nil
 }
 
 // IsTerminal reports whether w writes to a terminal.

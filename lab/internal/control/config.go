@@ -18,6 +18,10 @@ const (
 	Region  = "us-east-1"
 	// WebServer is the name of the web server on the lab's Internet.
 	WebServer = "www.example.com"
+	// Operator is this host's address on the lab's Internet, and CheckIP the URL of a service there that
+	// returns the address from which it is asked.
+	Operator = "198.51.100.1"
+	CheckIP  = "http://198.51.100.2"
 )
 
 // Endpoint is the URL of the lab's AWS.

@@ -49,6 +49,7 @@ const WebName = control.WebServer
 // names are the records of the Internet's DNS.
 var names = map[string]netip.Addr{
 	WebName + ".":  Web,
+	checkIP + ".":  Web,
 	"example.com.": Web,
 	"dns.google.":  DNS,
 
@@ -174,13 +175,17 @@ func Down() error {
 
 // Serve runs the services of the Internet's hosts, except AWS's, until ctx ends.
 func Serve(ctx context.Context) error {
-	var web, web6 net.Listener
+	var web, web6, operators net.Listener
 	var udp net.PacketConn
 	err := listen(func() (err error) {
 		if web, err = net.Listen("tcp", netip.AddrPortFrom(Web, 80).String()); err != nil {
 			return err
 		}
 		if web6, err = net.Listen("tcp", netip.AddrPortFrom(IPv6Host, 80).String()); err != nil {
+			return err
+		}
+		// For the operator's host, which has a route to this address only.
+		if operators, err = net.Listen("tcp", netip.AddrPortFrom(peer, 80).String()); err != nil {
 			return err
 		}
 		udp, err = net.ListenPacket("udp", netip.AddrPortFrom(DNS, 53).String())
@@ -192,6 +197,7 @@ func Serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return ServeHTTP(ctx, web, site()) })
 	g.Go(func() error { return ServeHTTP(ctx, web6, site()) })
+	g.Go(func() error { return ServeHTTP(ctx, operators, http.HandlerFunc(tellAddress)) })
 	g.Go(func() error { return ServeDNS(ctx, udp, Lookup) })
 	return g.Wait()
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"macaw.example/lab/internal/control"
 )
 
 func TestDNS(t *testing.T) {
@@ -74,6 +76,22 @@ func TestSite(t *testing.T) {
 	defer resp.Body.Close()
 	if n, err := io.Copy(io.Discard, resp.Body); err != nil || n != 100000 {
 		t.Errorf("a download of 100000 bytes has %d: %v", n, err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = checkIP
+	own, err := srv.Client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Body.Close()
+	if text, err := io.ReadAll(own.Body); err != nil || string(text) != "127.0.0.1\n" {
+		t.Errorf("%s: %q, %v", checkIP, text, err)
+	}
+	if url := "http://" + peer.String(); url != control.CheckIP || Operator.String() != control.Operator {
+		t.Errorf("%s and %s, elsewhere %s and %s", url, Operator, control.CheckIP, control.Operator)
 	}
 	for _, bad := range []string{"/bytes/-1", "/bytes/x", "/bytes/99999999999999"} {
 		resp, err := srv.Client().Get(srv.URL + bad)

@@ -5,6 +5,7 @@ package internet
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 )
@@ -18,6 +19,7 @@ func site() http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "The lab's Internet. You come from %s.\n", r.RemoteAddr)
 	})
+	mux.HandleFunc("GET "+checkIP+"/{$}", tellAddress)
 	mux.HandleFunc("GET /bytes/{n}", func(w http.ResponseWriter, r *http.Request) {
 		n, err := strconv.ParseInt(r.PathValue("n"), 10, 64)
 		if err != nil || n < 0 || n > maxDownload {
@@ -29,6 +31,19 @@ func site() http.Handler {
 		_, _ = io.CopyN(w, zeros{}, n)
 	})
 	return mux
+}
+
+// checkIP is the name of AWS's service that returns the address from which it is asked, with a line
+// break (VPC User Guide, "Security group rules"). Here it answers over HTTP only.
+const checkIP = "checkip.amazonaws.com"
+
+func tellAddress(w http.ResponseWriter, r *http.Request) {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	fmt.Fprintln(w, host)
 }
 
 type zeros struct{}
