@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,6 +67,10 @@ var aptLocks = []string{
 	"/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock",
 }
 
+// aptOptions are those of each installation. dpkg need not sync each file, see withoutSync.
+var aptOptions = []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o",
+	"Dpkg::Options::=--force-confold"}
+
 // aptLimit bounds the wait for another apt; the first upgrade of an old image takes minutes.
 const aptLimit = 20 * time.Minute
 
@@ -87,25 +92,31 @@ func (n *node) installPackages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// dpkg need not fsync each file: everything is synced once before the stamp marks this step as
-	// complete. A machine that loses power earlier has no cloud yet, and is made anew.
-	options := []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o",
-		"Dpkg::Options::=--force-confold", "-o", fmt.Sprintf("APT::Status-Fd=%d", statusFD)}
 	for _, c := range []command{
 		{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env},
 		{Args: []string{"apt-get", "update"}, Env: env},
-		{
-			Args: append(append([]string{"apt-get", "install"}, options...), nodeapi.Packages()...), Env: env,
-			Status: func(line string) {
-				if text := describeStatus(line); text != "" {
-					n.note("packages", text)
-				}
-			},
-		},
 	} {
 		if err := n.runApt(ctx, c); err != nil {
 			return fmt.Errorf("installing packages: %w", err)
 		}
+	}
+	options, quick, err := n.quickApt(ctx, env)
+	if err != nil {
+		return fmt.Errorf("installing packages: %w", err)
+	}
+	options = append(options, "-o", fmt.Sprintf("APT::Status-Fd=%d", statusFD))
+	if err := n.runApt(ctx, command{
+		Args: slices.Concat([]string{"apt-get", "install"}, aptOptions, options, nodeapi.Packages()), Env: quick,
+		Status: func(line string) {
+			if text := describeStatus(line); text != "" {
+				n.note("packages", text)
+			}
+		},
+	}); err != nil {
+		return fmt.Errorf("installing packages: %w", err)
+	}
+	if err := n.finishPackages(ctx); err != nil {
+		return fmt.Errorf("installing packages: %w", err)
 	}
 	// dbus-daemon does not notice rules that packages have added. Until a reload, polkitd, which
 	// libvirt needs, cannot own its name on the bus.

@@ -151,14 +151,20 @@ func TestUpgradesPaused(t *testing.T) {
 			return inner(ctx, c)
 		}
 	}(n.run)
+	if _, err := (file{Path: manualPages}).write(n.root); err != nil {
+		t.Fatal(err)
+	}
 	if err := n.installPackages(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := "systemctl stop, dpkg --configure, apt-get update, apt-get install, systemctl reload, systemctl start"
+	want := "systemctl stop, dpkg --configure, apt-get update, debconf-set-selections, apt-get install, " +
+		"apt-get install, systemctl daemon-reload, systemctl reload, systemctl start"
 	if got := strings.Join(did, ", "); got != want {
 		t.Errorf("did %s; want %s", got, want)
 	}
-	if _, err := os.Stat(filepath.Join(n.root, heldBack.Path)); err != nil {
-		t.Error(err)
+	for path, want := range map[string]bool{heldBack.Path: true, manualPages: true, quickDir: false, policyPath: false} {
+		if _, err := os.Stat(filepath.Join(n.root, path)); (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // installVersion is raised whenever the result of the package step, or of Generalize after it,
 // changes, so that an image baked by an older Macaw is not used with this one.
-const installVersion = 3
+const installVersion = 4
 
 // packagesHash is the value that nodeapi.PackagesHash must have.
 func packagesHash() string {
