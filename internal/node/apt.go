@@ -105,14 +105,17 @@ func (n *node) installPackages(ctx context.Context) error {
 		return fmt.Errorf("installing packages: %w", err)
 	}
 	options = append(options, "-o", fmt.Sprintf("APT::Status-Fd=%d", statusFD))
-	if err := n.runApt(ctx, command{
+	stop := n.compileMeanwhile(ctx)
+	err = n.runApt(ctx, command{
 		Args: slices.Concat([]string{"apt-get", "install"}, aptOptions, options, nodeapi.Packages()), Env: quick,
 		Status: func(line string) {
 			if text := describeStatus(line); text != "" {
 				n.note("packages", text)
 			}
 		},
-	}); err != nil {
+	})
+	stop()
+	if err != nil {
 		return fmt.Errorf("installing packages: %w", err)
 	}
 	if err := n.finishPackages(ctx); err != nil {

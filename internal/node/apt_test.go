@@ -157,7 +157,7 @@ func TestUpgradesPaused(t *testing.T) {
 	if err := n.installPackages(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := "systemctl stop, dpkg --configure, apt-get update, debconf-set-selections, apt-get install, " +
+	want := "systemctl stop, dpkg --configure, apt-get update, apt-get install, " +
 		"apt-get install, systemctl daemon-reload, systemctl reload, systemctl start"
 	if got := strings.Join(did, ", "); got != want {
 		t.Errorf("did %s; want %s", got, want)

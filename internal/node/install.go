@@ -66,6 +66,7 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 		{Name: "units", Needs: []string{"packages"}, Run: n.disableUnits},
 		{Name: "schemas", Needs: []string{"units"}, Run: n.installSchemas},
 		{Name: "default MTU", Needs: []string{"packages"}, Run: n.installMTUDriver},
+		{Name: "static files", Needs: []string{"bytecode"}, Run: n.buildDashboard},
 		{Name: "bytecode", Needs: []string{"packages"}, Run: n.compilePython},
 		{Name: "entry points", Needs: []string{"units", "default MTU"}, Run: n.rememberEntryPoints},
 		{Name: "replies", Needs: []string{"packages"}, Run: n.quickenReplies},
@@ -73,7 +74,7 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 			_, err := cloudInitConfig.write(n.root)
 			return err
 		}},
-		{Name: "stamp", Needs: []string{"schemas", "entry points", "replies", "bytecode", "cloud-init"}, Run: func(context.Context) error {
+		{Name: "stamp", Needs: []string{"schemas", "entry points", "replies", "static files", "cloud-init"}, Run: func(context.Context) error {
 			unix.Sync()
 			_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(nodeapi.PackagesHash + "\n")}.write(n.root)
 			return err

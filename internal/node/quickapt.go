@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"time"
 )
 
 // Most of an installation's time goes into what its six hundred packages do one after the other, and what
@@ -29,7 +31,18 @@ daemon-reload | "--system daemon-reload") exit 0 ;;
 esac
 exec /usr/bin/systemctl "$@"
 `)},
+	{Path: quickDir + "/dpkg-trigger", Mode: 0o755, Content: []byte(`#!/bin/sh
+# See buildDashboard in macaw-node.
+case "$*" in
+*` + dashboardTrigger + `*) exit 0 ;;
+esac
+exec /usr/bin/dpkg-trigger "$@"
+`)},
 }
+
+// dashboardTrigger has openstack-dashboard build its static files anew, because openstack-dashboard-apache
+// has changed where it is served.
+const dashboardTrigger = "openstack-dashboard-rebuild-static"
 
 const (
 	// withoutSync has no program wait for the disk. Everything is synced once before the stamp marks the
@@ -38,9 +51,6 @@ const (
 	withoutSyncPackage = "libeatmydata1"
 	// manualPages is the file without which man-db does not index manual pages (man-db.postinst).
 	manualPages = "/var/lib/man-db/auto-update"
-	// answers are for packages' questions. Otherwise the dashboard would be a site of its own, and its
-	// static files be built for that, and then once more for where Macaw serves it.
-	debconfAnswers = "openstack-dashboard-apache horizon/activate_vhost boolean false\n"
 )
 
 // quickApt prepares a quick installation, and returns apt's options and environment for it.
@@ -53,9 +63,6 @@ func (n *node) quickApt(ctx context.Context, env []string) (options, quick []str
 	// Beside it, so that a run after a killed one finds it.
 	if err := rename(filepath.Join(n.root, manualPages), filepath.Join(n.root, quickDir, "auto-update")); err != nil {
 		return nil, nil, err
-	}
-	if _, err := n.run(ctx, command{Args: []string{"debconf-set-selections"}, Stdin: debconfAnswers, Env: env}); err != nil {
-		return nil, nil, fmt.Errorf("answering packages' questions: %w", err)
 	}
 	first := command{Args: append(append([]string{"apt-get", "install"}, aptOptions...), withoutSyncPackage), Env: env}
 	if err := n.runApt(ctx, first); err != nil {
@@ -89,11 +96,51 @@ func rename(from, to string) error {
 	return err
 }
 
+// buildDashboard does what the trigger would do, while the other processor makes the schemas.
+func (n *node) buildDashboard(ctx context.Context) error {
+	if _, err := n.run(ctx, command{Args: []string{"sh", "/var/lib/dpkg/info/openstack-dashboard.postinst", "triggered",
+		dashboardTrigger}}); err != nil {
+		return fmt.Errorf("building the dashboard's static files: %w", err)
+	}
+	return nil
+}
+
 // compilePython compiles what packages leave uncompiled, on all processors, except tests: they are more
 // than half of the code, and nobody runs them. It skips what is compiled.
 func (n *node) compilePython(ctx context.Context) error {
-	// Its status is 1 if there is a file that it cannot compile, and there are: templates.
-	_, _ = n.run(ctx, command{Args: []string{"python3", "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/",
-		"/usr/lib/python3/dist-packages", "/usr/share/openstack-dashboard"}})
+	n.compileAll(ctx, "0")
 	return ctx.Err()
+}
+
+// compileMeanwhile compiles the code of packages that are unpacked already, until stop: dpkg keeps one
+// processor busy.
+func (n *node) compileMeanwhile(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var compiling sync.WaitGroup
+	compiling.Go(func() {
+		tick := time.NewTicker(compileEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				n.compileAll(ctx, "1", "nice", "-n", "19")
+			}
+		}
+	})
+	return func() {
+		cancel()
+		compiling.Wait()
+	}
+}
+
+// compileEvery is how long compileMeanwhile waits for more packages.
+const compileEvery = 4 * time.Second
+
+// compileAll runs Python's compileall in so many processes, by a command like nice. Its status is 1 if
+// there is a file that it cannot compile, and there are: templates.
+func (n *node) compileAll(ctx context.Context, processes string, by ...string) {
+	_, _ = n.run(ctx, command{Args: append(by, "python3", "-m", "compileall", "-q", "-j", processes, "-x", "/tests?/",
+		"/usr/lib/python3/dist-packages", "/usr/share/openstack-dashboard")})
 }
