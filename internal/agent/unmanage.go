@@ -140,6 +140,8 @@ func netplanNICs(dir fs.FS, macs []string) ([]netplanNIC, error) {
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b netplanNIC) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(found, func(a, b netplanNIC) int {
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.id, b.id))
+	})
 	return found, nil
 }

@@ -45,7 +45,8 @@ func (d *Deployment) domainFindings(ctx context.Context, n infra.NodeOutput) []m
 		f.Text = fmt.Sprintf("management.domain: %s resolves to %s, and not to %s, the Elastic IP of %s",
 			domain, strings.Join(at, ", "), n.ManagementPublic, n.Name)
 	case err != nil:
-		f.Text = fmt.Sprintf("management.domain: %s cannot be resolved, so no client reaches the cloud by it: %v", domain, err)
+		f.Text = fmt.Sprintf("management.domain: %s cannot be resolved, so no client reaches the cloud by it: %v",
+			domain, err)
 	default:
 		f.Text = fmt.Sprintf("management.domain: %s has no A record", domain)
 	}

@@ -74,11 +74,15 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 			_, err := cloudInitConfig.write(n.root)
 			return err
 		}},
-		{Name: "stamp", Needs: []string{"schemas", "entry points", "replies", "static files", "cloud-init"}, Run: func(context.Context) error {
-			unix.Sync()
-			_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(nodeapi.PackagesHash + "\n")}.write(n.root)
-			return err
-		}},
+		{
+			Name:  "stamp",
+			Needs: []string{"schemas", "entry points", "replies", "static files", "cloud-init"},
+			Run: func(context.Context) error {
+				unix.Sync()
+				_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(nodeapi.PackagesHash + "\n")}.write(n.root)
+				return err
+			},
+		},
 	}, progress)
 }
 
