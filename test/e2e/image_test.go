@@ -56,7 +56,7 @@ var unpackaged = regexp.MustCompile(`^/(` + strings.Join([]string{
 	`var/lib/dbus/machine-id`, // a link to the one in etc
 	`var/lib/macaw/(archive/.*|installed|schemas\.json)`, `var/lib/openstack-dashboard/(static|secret-key)/.*`,
 	`var/lib/systemd/(catalog/database|deb-systemd-helper-.*|deb-systemd-user-helper-.*|timers/.*|timesync/.*)`,
-	`var/lib/(private/systemd/timesync|wtmpdb|lastlog)/.*`,
+	`var/lib/(private/systemd/timesync|wtmpdb|lastlog)/.*`, `var/lib/man-db/auto-update`,
 }, "|") + `)$`)
 
 var (
