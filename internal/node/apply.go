@@ -90,8 +90,9 @@ func (n *node) everyStep() []graph.Step {
 		add("keystone", n.startAPI(keystone, 5000), "identity", "accounts", "memcached")
 		add("placement", n.startAPI(placement, 8778), "accounts")
 		add("glance", n.startAPI(glance, 9292), "accounts")
-		add("nova", n.startAPI(novaAPI, 8774), "accounts", "rabbitmq")
-		add("neutron", n.startAPI(neutronAPI, 9696), "accounts", "rabbitmq", "ovn-central")
+		// These connect to RabbitMQ when they have something to say.
+		add("nova", n.startAPI(novaAPI, 8774), "accounts")
+		add("neutron", n.startAPI(neutronAPI, 9696), "accounts", "ovn-central")
 		add("nova-conductor", start(novaConductor), "accounts", "rabbitmq")
 		add("nova-scheduler", start(novaScheduler), "accounts", "rabbitmq")
 		add("answers", func(ctx context.Context) error { return cloudAnswers(ctx, cloud) }, "keystone", "placement", "glance",
@@ -109,15 +110,16 @@ func (n *node) everyStep() []graph.Step {
 		}
 		add("nova-compute", n.startCompute(cloud), "emulators", "ovn-host", "cell", "keystone", "placement", "nova-conductor")
 	}
-	late := []string{"answers", "nova-compute"}
-	if controller {
-		add("nova-metadata", n.startAPI(novaMetadata, 8775), late...)
-		add("neutron-maintenance", start(neutronMaintenance), late...)
-		add("nova-console", start(novaConsole), late...)
-		add("dashboard", n.startDashboard, late...)
-	}
+	add(nodeapi.StepServing, func(context.Context) error { return nil }, "answers", "flavors", "external network",
+		"nova-compute")
 	if compute {
-		add("neutron-metadata", start(neutronMetadata), late...)
+		add("neutron-metadata", start(neutronMetadata), nodeapi.StepServing)
+	}
+	if controller {
+		add("nova-metadata", n.startAPI(novaMetadata, 8775), nodeapi.StepServing)
+		add("neutron-maintenance", start(neutronMaintenance), nodeapi.StepServing)
+		add("nova-console", start(novaConsole), nodeapi.StepServing)
+		add("dashboard", n.startDashboard, nodeapi.StepServing)
 	}
 	return steps
 }

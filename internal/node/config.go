@@ -75,7 +75,7 @@ func (r *renderer) add(c configFile, more tags) {
 	r.files[c.path] = file{Path: c.path, Group: c.group, Mode: mode, Content: content, Readers: slices.Compact(readers)}
 }
 
-// addUnits renders the differences to Debian's units: the order at boot, and uWSGI's command line.
+// addUnits renders the units of APIs that uWSGI runs, and others' differences to Debian's: the order at boot.
 func (r *renderer) addUnits(services []service) {
 	for _, svc := range services {
 		for _, c := range svc.systemd {
@@ -90,7 +90,7 @@ func (r *renderer) addUnits(services []service) {
 				c.template = "python-unit.conf"
 			}
 			if i := slices.IndexFunc(svc.api, func(a api) bool { return a.Unit+".service" == unit }); i >= 0 {
-				c.template, c.readers = "api-unit.conf", []string{unit}
+				c = configFile{template: "api.service", path: "/etc/systemd/system/" + unit, readers: []string{unit}}
 				t = t.with(apiTags(svc.api[i]))
 			}
 			r.add(c, t)

@@ -12,7 +12,10 @@ var glance = service{
 			readers: []string{"glance-api.service"}},
 	},
 	// Debian runs it without uWSGI, whose chunked uploads it cannot read.
-	units:  []string{"glance-api.service"},
+	units: []string{"glance-api.service"},
+	systemd: []configFile{{
+		template: "glance-api.service", path: "/etc/systemd/system/glance-api.service", readers: []string{"glance-api.service"},
+	}},
 	after:  []string{"mariadb.service", "memcached.service", "keystone.service"},
 	python: true,
 }

@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,13 +71,14 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 		{Name: "bytecode", Needs: []string{"packages"}, Run: n.compilePython},
 		{Name: "entry points", Needs: []string{"units", "default MTU"}, Run: n.rememberEntryPoints},
 		{Name: "replies", Needs: []string{"packages"}, Run: n.quickenReplies},
+		{Name: "starts", Needs: []string{"packages"}, Run: n.quickenStarts},
 		{Name: "cloud-init", Run: func(context.Context) error {
 			_, err := cloudInitConfig.write(n.root)
 			return err
 		}},
 		{
 			Name:  "stamp",
-			Needs: []string{"schemas", "entry points", "replies", "static files", "cloud-init"},
+			Needs: []string{"schemas", "entry points", "replies", "starts", "static files", "cloud-init"},
 			Run: func(context.Context) error {
 				unix.Sync()
 				_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(nodeapi.PackagesHash + "\n")}.write(n.root)
@@ -98,6 +100,12 @@ func (n *node) disableUnits(ctx context.Context) error {
 	files, err := renderUnits(services)
 	if err != nil {
 		return err
+	}
+	for _, f := range files {
+		// Units of APIs were drop-ins of Debian's.
+		if err := os.Remove(filepath.Join(n.root, f.Path+".d/macaw.conf")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	for _, f := range files {
 		if _, err := f.write(n.root); err != nil {

@@ -3,14 +3,16 @@
 package node
 
 import (
+	"slices"
 	"strings"
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
 
-var neutronAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service",
-	"ovn-ovsdb-server-nb.service", "ovn-ovsdb-server-sb.service"}
+// neutronAfter are the units that Neutron's API starts after at boot.
+var neutronAfter = []string{"mariadb.service", "memcached.service", "keystone.service", "ovn-ovsdb-server-nb.service",
+	"ovn-ovsdb-server-sb.service"}
 
 func neutronConf(readers ...string) configFile {
 	return configFile{template: "neutron.conf", path: "/etc/neutron/neutron.conf", group: "neutron", readers: readers}
@@ -73,7 +75,7 @@ var neutronMaintenance = service{
 		path:     "/etc/systemd/system/neutron-ovn-maintenance-worker.service",
 		readers:  []string{"neutron-ovn-maintenance-worker.service"},
 	}},
-	after:  append(neutronAfter, "neutron-api.service"),
+	after:  append(slices.Clone(neutronAfter), "rabbitmq-server.service", "neutron-api.service"),
 	python: true,
 }
 

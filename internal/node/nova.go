@@ -3,21 +3,24 @@
 package node
 
 import (
-	computeservices "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
-	"github.com/gophercloud/gophercloud/v2/openstack/placement/v1/resourceproviders"
-
-	"macaw.example/internal/neutron"
-
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+
+	computeservices "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
+	"github.com/gophercloud/gophercloud/v2/openstack/placement/v1/resourceproviders"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/neutron"
 )
 
-// novaAfter are the units that all of Nova's on a controller start after at boot.
-var novaAfter = []string{"mariadb.service", "memcached.service", "rabbitmq-server.service", "keystone.service",
-	"placement-api.service"}
+// novaAfter are the units that Nova's APIs start after at boot, and novaDaemonAfter its daemons on a
+// controller.
+var (
+	novaAfter       = []string{"mariadb.service", "memcached.service", "keystone.service", "placement-api.service"}
+	novaDaemonAfter = append(slices.Clone(novaAfter), "rabbitmq-server.service")
+)
 
 func novaConf(readers ...string) configFile {
 	return configFile{template: "nova.conf", path: "/etc/nova/nova.conf", group: "nova", readers: readers}
@@ -69,7 +72,7 @@ var novaConductor = service{
 	roles:  []model.Role{model.Controller},
 	files:  novaDaemon("nova-conductor"),
 	units:  []string{"nova-conductor.service"},
-	after:  novaAfter,
+	after:  novaDaemonAfter,
 	python: true,
 }
 
@@ -78,7 +81,7 @@ var novaScheduler = service{
 	roles:  []model.Role{model.Controller},
 	files:  novaDaemon("nova-scheduler"),
 	units:  []string{"nova-scheduler.service"},
-	after:  novaAfter,
+	after:  novaDaemonAfter,
 	python: true,
 }
 
@@ -89,7 +92,7 @@ var novaConsole = service{
 		template: "nova-consoleproxy", path: "/etc/default/nova-consoleproxy", readers: []string{"nova-novncproxy.service"},
 	}),
 	units:  []string{"nova-novncproxy.service"},
-	after:  novaAfter,
+	after:  novaDaemonAfter,
 	python: true,
 }
 

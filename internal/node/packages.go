@@ -12,7 +12,7 @@ import (
 
 // installVersion is raised whenever the result of the package step, or of Generalize after it,
 // changes, so that an image baked by an older Macaw is not used with this one.
-const installVersion = 4
+const installVersion = 5
 
 // packagesHash is the value that nodeapi.PackagesHash must have.
 func packagesHash() string {
@@ -27,7 +27,7 @@ func packagesHash() string {
 	if err != nil {
 		panic(err) // an embedded template
 	}
-	for _, f := range slices.Concat(mtuFiles(), units, []file{heldBack, cloudInitConfig}) {
+	for _, f := range slices.Concat(mtuFiles(), quickStartFiles(), bootFiles, units, []file{heldBack, cloudInitConfig}) {
 		h.Write([]byte(f.Path))
 		h.Write(f.Content)
 	}
