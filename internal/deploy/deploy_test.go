@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/google/go-cmp/cmp"
@@ -238,6 +239,45 @@ func TestJobNotes(t *testing.T) {
 		}
 		if !slices.Contains(progress.notes, "node: apply: half of it") {
 			t.Errorf("notes %q", progress.notes)
+		}
+	})
+}
+
+// Up makes a guest while the last services start, and fails with them.
+func TestUpWhileServicesStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		late := func(ctx context.Context) error {
+			for {
+				w.mu.Lock()
+				verified := w.verified > 0
+				w.mu.Unlock()
+				if verified {
+					return nil
+				}
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-time.After(time.Second):
+				}
+			}
+		}
+		w.newNode = func(n *fakeNode) { n.late = late }
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		d, _ := w.process(file)
+		if res, err := d.Up(ctx, UpOptions{}); err != nil || !strings.HasPrefix(res.Verified, "on ") {
+			t.Errorf("up: %+v, %v", res, err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.newNode = func(n *fakeNode) {
+			n.late = func(context.Context) error { return errors.New("the dashboard does not answer") }
+		}
+		d, _ := w.process(file)
+		if _, err := d.Up(t.Context(), UpOptions{}); err == nil || !strings.Contains(err.Error(), "the dashboard does not answer") {
+			t.Errorf("up: %v", err)
 		}
 	})
 }

@@ -72,6 +72,7 @@ type world struct {
 	nodes    map[string]*fakeNode // by instance ID
 	images   []string             // of the cloud
 	verified int
+	newNode  func(*fakeNode) // if not nil, is called for each
 }
 
 const file = "name: first\ntarget: eu-central-1\nmanagement: {allow: [192.0.2.0/24]}\nprovider: {addresses: 2}\n"
@@ -157,6 +158,9 @@ func (w *world) dial(ctx context.Context, cfg host.Config) (Node, error) {
 	n := w.nodes[cfg.Identity]
 	if n == nil {
 		n = &fakeNode{files: map[string]string{}}
+		if w.newNode != nil {
+			w.newNode(n)
+		}
 		w.nodes[cfg.Identity] = n
 	}
 	return n, nil
@@ -177,6 +181,8 @@ func (w *world) EnsureImage(ctx context.Context, auth neutron.Auth, name string,
 
 func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error) {
 	step("guest answers")(ctx.Err())
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.verified++
 	res := verify.Result{
 		Guest: "guest", FloatingIP: netip.MustParseAddr("10.0.1.64"), Key: []byte("key"), Kept: cfg.Keep,
@@ -192,6 +198,8 @@ type fakeNode struct {
 	applied string   // the spec of the last apply
 	off     bool     // the translation is switched off
 	broken  bool     // the translation's status cannot be read
+
+	late func(context.Context) error // the work of a job once the cloud serves
 }
 
 func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
@@ -289,6 +297,13 @@ func (n *fakeNode) Follow(ctx context.Context, j host.Job, line func([]byte)) er
 		n.ran = append(n.ran, strings.Join(j.Command, " "))
 	}
 	tell(nodeapi.Line{Step: j.Command[1], State: end})
+	if n.late != nil {
+		tell(nodeapi.Line{Step: nodeapi.StepServing, State: nodeapi.Done})
+		if err := n.late(ctx); err != nil {
+			tell(nodeapi.Line{Result: nodeapi.ResultFailed, Error: err.Error()})
+			return nil
+		}
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -8,14 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"macaw.example/internal/hint"
 	"macaw.example/internal/host"
 	"macaw.example/internal/nodeapi"
 )
 
-// makeNode configures a machine as the node of a spec. It returns how many steps changed something.
-func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec) (changed int, err error) {
+// makeNode configures a machine as the node of a spec. It returns how many steps changed something. It
+// calls serving once the cloud serves, which may be before its end.
+func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec, serving func()) (changed int,
+	err error) {
 	if err := d.putProgram(ctx, h); err != nil {
 		return 0, err
 	}
@@ -24,6 +27,7 @@ func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec) (c
 	if err := d.finish(ctx, h, job); err != nil {
 		return 0, err
 	}
+	serving = sync.OnceFunc(serving)
 	b, err := json.MarshalIndent(spec, "", "  ")
 	if err != nil {
 		return 0, err
@@ -31,7 +35,11 @@ func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec) (c
 	if _, err := h.Put(ctx, nodeapi.SpecPath, b, 0o600); err != nil {
 		return 0, err
 	}
-	return d.job(ctx, h, job)
+	changed, err = d.job(ctx, h, job, serving)
+	if err == nil {
+		serving()
+	}
+	return changed, err
 }
 
 // putProgram copies macaw-node to a machine.
@@ -76,7 +84,7 @@ func (d *Deployment) finish(ctx context.Context, h Node, job host.Job) error {
 		return err
 	}
 	d.Progress.Note(phaseHost, "an earlier run of "+job.Name+" is under way; following it")
-	_, err = d.follow(ctx, h, job)
+	_, err = d.follow(ctx, h, job, func() {})
 	var failed *jobError
 	if errors.As(err, &failed) || errors.Is(err, host.ErrLost) {
 		return nil
@@ -85,7 +93,7 @@ func (d *Deployment) finish(ctx context.Context, h Node, job host.Job) error {
 }
 
 // job starts a job and follows it to its end.
-func (d *Deployment) job(ctx context.Context, h Node, job host.Job) (changed int, err error) {
+func (d *Deployment) job(ctx context.Context, h Node, job host.Job, serving func()) (changed int, err error) {
 	started, err := h.Start(ctx, job)
 	if err != nil {
 		return 0, err
@@ -93,7 +101,7 @@ func (d *Deployment) job(ctx context.Context, h Node, job host.Job) (changed int
 	if !started {
 		d.Progress.Note(phaseHost, "another process has started "+job.Name+" just now; following that run")
 	}
-	return d.follow(ctx, h, job)
+	return d.follow(ctx, h, job, serving)
 }
 
 // jobError is a job that ran and failed.
@@ -101,8 +109,9 @@ type jobError struct{ job, text string }
 
 func (e *jobError) Error() string { return e.job + ": " + e.text }
 
-// follow shows the steps of a job's log and returns the job's result.
-func (d *Deployment) follow(ctx context.Context, h Node, job host.Job) (changed int, err error) {
+// follow shows the steps of a job's log and returns the job's result. It calls serving when the log says
+// that the cloud serves.
+func (d *Deployment) follow(ctx context.Context, h Node, job host.Job, serving func()) (changed int, err error) {
 	running := map[string]func(error){}
 	result, stray := nodeapi.Line{}, ""
 	err = h.Follow(ctx, job, func(line []byte) {
@@ -118,6 +127,10 @@ func (d *Deployment) follow(ctx context.Context, h Node, job host.Job) (changed 
 			result = e
 		case e.Note != "":
 			d.Progress.Note(phaseNode, e.Note)
+		case e.Step == nodeapi.StepServing:
+			if e.State == nodeapi.Done {
+				serving()
+			}
 		case e.State == nodeapi.Started:
 			running[e.Step] = d.Progress.Start(phaseNode, e.Step)
 		case done == nil:

@@ -6,9 +6,12 @@ import (
 	"context"
 	"net/netip"
 
+	"golang.org/x/sync/errgroup"
+
 	"macaw.example/internal/hint"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 )
 
 // When tells when up verifies the cloud.
@@ -81,39 +84,33 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	if err := d.giveCertificates(ctx, h, spec.OpenStack); err != nil {
 		return UpResult{}, err
 	}
-	changed, err := d.makeNode(ctx, h, spec)
-	if err != nil {
-		return UpResult{}, err
-	}
-	access, err := d.takeAccess(ctx, h)
-	if err != nil {
-		return UpResult{}, err
-	}
+	var changed int
+	var access access
 	var verified string
 	findings := append([]model.Finding{}, d.domainFindings(ctx, node)...)
-	err = whileAlive(ctx, h, func(ctx context.Context) error {
-		off, err := d.isOff(ctx, node, h)
-		if err != nil {
-			return err
-		}
-		if err := d.provideGuest(ctx, access); err != nil {
-			return err
-		}
-		switch {
-		case off && o.Verify == Always:
-			return d.errOff(node)
-		case off:
-			findings, verified = append(findings, d.offFinding(node)), "no: the translation is switched off"
-			return nil
-		}
-		verified, err = d.verifyAfterUp(ctx, h, spec, access, o.Verify)
+	// The last services start while a guest is made already.
+	both, bothCtx := errgroup.WithContext(ctx)
+	serving := make(chan struct{})
+	both.Go(func() (err error) {
+		changed, err = d.makeNode(bothCtx, h, spec, func() { close(serving) })
 		return err
 	})
-	if err != nil {
-		err = hint.With(err, "macaw agent status %s shows what the translation saw", d.Cloud.FileName())
-		if d.Cloud.InLab() {
-			err = hint.With(err, "macaw lab drops shows what the lab's network refused")
+	both.Go(func() error {
+		select {
+		case <-serving:
+		case <-bothCtx.Done():
+			return context.Cause(bothCtx)
 		}
+		var err error
+		if access, err = d.takeAccess(bothCtx, h); err != nil {
+			return err
+		}
+		var more []model.Finding
+		verified, more, err = d.prove(bothCtx, node, h, spec, access, o.Verify)
+		findings = append(findings, more...)
+		return err
+	})
+	if err := both.Wait(); err != nil {
 		return UpResult{}, err
 	}
 	return UpResult{
@@ -123,4 +120,34 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		GuestUser:  guestUser(d.Cloud),
 		ElasticIPs: d.Cloud.Provider.ElasticIPs, Given: d.Cloud.ProviderAddresses(),
 	}, nil
+}
+
+// prove gives a cloud its guest image and verifies it, if it is due. It describes the result for display.
+func (d *Deployment) prove(ctx context.Context, node infra.NodeOutput, h Node, spec nodeapi.Spec, access access,
+	when When) (verified string, findings []model.Finding, err error) {
+	err = whileAlive(ctx, h, func(ctx context.Context) error {
+		off, err := d.isOff(ctx, node, h)
+		if err != nil {
+			return err
+		}
+		if err := d.provideGuest(ctx, access); err != nil {
+			return err
+		}
+		switch {
+		case off && when == Always:
+			return d.errOff(node)
+		case off:
+			findings, verified = append(findings, d.offFinding(node)), "no: the translation is switched off"
+			return nil
+		}
+		verified, err = d.verifyAfterUp(ctx, h, spec, access, when)
+		return err
+	})
+	if err != nil {
+		err = hint.With(err, "macaw agent status %s shows what the translation saw", d.Cloud.FileName())
+		if d.Cloud.InLab() {
+			err = hint.With(err, "macaw lab drops shows what the lab's network refused")
+		}
+	}
+	return verified, findings, err
 }

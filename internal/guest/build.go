@@ -46,13 +46,14 @@ func FilesIn(dir string) Files {
 	}
 }
 
-// Key is a hash of the scripts that this program puts into a guest: guests with the same key and
-// packages are the same.
+// Key is a hash of what this program puts into a guest: guests with the same key and packages are the
+// same.
 func Key() string {
 	h := sha256.New()
 	for _, script := range [][]byte{initScript, udhcpcScript} {
 		fmt.Fprintf(h, "%d\n%s", len(script), script)
 	}
+	fmt.Fprintln(h, drivers)
 	return hex.EncodeToString(h.Sum(nil))[:8]
 }
 

@@ -128,6 +128,7 @@ func TestModules(t *testing.T) {
 		dir + "net/net_failover.ko":            {data: moduleFile("depends=\x00")},
 		dir + "net/virtio_net.ko":              {data: moduleFile("depends=net_failover,virtio\x00")},
 		dir + "net/e1000.ko":                   {data: moduleFile("depends=\x00")},
+		dir + "char/virtio-rng.ko":             {data: moduleFile("depends=virtio\x00")},
 	}
 	got, err := modules(context.Background(), kernel, drivers)
 	if err != nil {
@@ -137,7 +138,7 @@ func TestModules(t *testing.T) {
 	for _, m := range got {
 		names = append(names, m.name)
 	}
-	if diff := cmp.Diff([]string{"virtio", "virtio_pci", "net_failover", "virtio_net"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"virtio", "virtio_pci", "virtio_rng", "net_failover", "virtio_net"}, names); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	delete(kernel, dir+"net/net_failover.ko")
@@ -219,6 +220,7 @@ func TestBuild(t *testing.T) {
 		"usr/lib/modules/6.12/kernel/drivers/virtio/virtio.ko": moduleFile("depends=\x00"),
 		"usr/lib/modules/6.12/kernel/drivers/virtio_pci.ko":    moduleFile("depends=virtio\x00"),
 		"usr/lib/modules/6.12/kernel/drivers/virtio_net.ko":    moduleFile("depends=virtio\x00"),
+		"usr/lib/modules/6.12/kernel/drivers/virtio-rng.ko":    moduleFile("depends=virtio\x00"),
 	})
 	deb(t, debs, "busybox-static", "", map[string][]byte{"usr/bin/busybox": []byte("busybox")})
 	deb(t, debs, "dropbear-bin", "middle | other, virtual", map[string][]byte{"usr/sbin/dropbear": program})
@@ -257,7 +259,7 @@ func TestBuild(t *testing.T) {
 	}
 	for name, data := range map[string]string{
 		"bin/busybox": "busybox", "bin/sh": "busybox", "sbin/dropbear": string(program), "init": string(initScript),
-		"lib/modules/order":                  "virtio\nvirtio_pci\nvirtio_net\n",
+		"lib/modules/order":                  "virtio\nvirtio_pci\nvirtio_rng\nvirtio_net\n",
 		strings.TrimPrefix(interpreter, "/"): string(libs["usr/lib/x86_64-linux-gnu/"+filepath.Base(interpreter)]),
 	} {
 		if byName[name].Data != data {

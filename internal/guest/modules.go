@@ -15,7 +15,8 @@ import (
 )
 
 // drivers are the modules that a guest under nova's libvirt needs; their dependencies are added.
-var drivers = []string{"virtio_pci", "virtio_net"}
+// Without virtio_rng, SSH waits for randomness for three seconds under emulation.
+var drivers = []string{"virtio_pci", "virtio_rng", "virtio_net"}
 
 // module is an uncompressed kernel module.
 type module struct {

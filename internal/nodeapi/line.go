@@ -25,6 +25,10 @@ type Line struct {
 	Hints []string `json:"hints,omitempty"`
 }
 
+// StepServing ends when the cloud serves an operator, and can make a guest. What still starts then has
+// nobody waiting for it.
+const StepServing = "serving"
+
 // The results of a job.
 const (
 	ResultOK     = "ok"

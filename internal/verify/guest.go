@@ -3,10 +3,13 @@
 package verify
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,19 +61,30 @@ func poll(ctx context.Context, every time.Duration, fn func() (bool, error)) err
 	}
 }
 
+// waitActive asks for IDs alone: to show a server, Nova asks Neutron for its ports and groups, while
+// Neutron is busy with connecting it.
 func (t *tenant) waitActive(ctx context.Context) error {
+	in := func(status string) (bool, error) {
+		pages, err := servers.ListSimple(t.compute, servers.ListOpts{Status: status}).AllPages(ctx)
+		if err != nil {
+			return false, err
+		}
+		found, err := servers.ExtractServers(pages)
+		return slices.ContainsFunc(found, func(s servers.Server) bool { return s.ID == t.server }), err
+	}
 	return poll(ctx, 300*time.Millisecond, func() (bool, error) {
+		if active, err := in("ACTIVE"); active || err != nil {
+			return active, err
+		}
+		failed, err := in("ERROR")
+		if !failed {
+			return false, cmp.Or(err, errors.New("the guest is not active yet"))
+		}
 		s, err := servers.Get(ctx, t.compute, t.server).Extract()
 		if err != nil {
 			return false, err
 		}
-		switch s.Status {
-		case "ACTIVE":
-			return true, nil
-		case "ERROR":
-			return true, fmt.Errorf("guest %s could not be made: %s", t.name, s.Fault.Message)
-		}
-		return false, fmt.Errorf("guest is in state %s", s.Status)
+		return true, fmt.Errorf("guest %s could not be made: %s", t.name, s.Fault.Message)
 	})
 }
 

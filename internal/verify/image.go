@@ -29,6 +29,10 @@ type Part struct {
 // checkedProperty is the property of a Glance image with the checksum that was verified.
 const checkedProperty = "macaw_sha256"
 
+// randomness gives a guest a source of it: without one, and without the processor's own, which emulation
+// lacks, SSH waits for the kernel to gather some.
+var randomness = map[string]string{"hw_rng_model": "virtio"}
+
 // EnsureImage uploads a public image, unless the cloud has one of that name that was checked
 // against the last part's checksum, if there is one. A kernel and a RAM disk become images of their
 // own, which the last part, the disk, refers to. It reports whether it uploaded anything.
@@ -51,6 +55,8 @@ func EnsureImage(ctx context.Context, auth neutron.Auth, name string, parts []Pa
 		partName := name
 		if i < len(parts)-1 {
 			partName = name + "-" + p.Format
+		} else {
+			maps.Copy(properties, randomness)
 		}
 		id, err := upload(ctx, s.images, partName, p, properties)
 		if err != nil {

@@ -78,7 +78,7 @@ func (s *session) tenant(ctx context.Context, cfg Config) (*tenant, error) {
 	return &tenant{session: login, admin: s, name: cfg.Name, user: cfg.User}, nil
 }
 
-// build requests everything that can be made without waiting, the guest last.
+// build requests everything that can be made without waiting.
 func (t *tenant) build(ctx context.Context, cfg Config) error {
 	nets, err := list(ctx, networks.List(t.network, networks.ListOpts{Name: cfg.ExternalNetwork}),
 		networks.ExtractNetworks)
@@ -95,16 +95,6 @@ func (t *tenant) build(ctx context.Context, cfg Config) error {
 	}).Extract()
 	if err != nil {
 		return fmt.Errorf("making subnet %s: %w", cfg.CIDR, err)
-	}
-	router, err := routers.Create(ctx, t.network, routers.CreateOpts{
-		Name: t.name, GatewayInfo: &routers.GatewayInfo{NetworkID: t.external},
-	}).Extract()
-	if err != nil {
-		return fmt.Errorf("making router %s: %w", t.name, err)
-	}
-	if _, err := routers.AddInterface(ctx, t.network, router.ID,
-		routers.AddInterfaceOpts{SubnetID: subnet.ID}).Extract(); err != nil {
-		return fmt.Errorf("connecting router %s to %s: %w", t.name, cfg.CIDR, err)
 	}
 	group, err := groups.Create(ctx, t.network, groups.CreateOpts{Name: t.name}).Extract()
 	if err != nil {
@@ -125,7 +115,26 @@ func (t *tenant) build(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("making port %s: %w", t.name, err)
 	}
 	t.port = port.ID
-	return t.boot(ctx, cfg)
+	if err := t.boot(ctx, cfg); err != nil {
+		return err
+	}
+	// The guest takes longer to boot than Neutron to connect its network.
+	return t.route(ctx, cfg, subnet.ID)
+}
+
+// route connects the guest's subnet with the external network.
+func (t *tenant) route(ctx context.Context, cfg Config, subnet string) error {
+	router, err := routers.Create(ctx, t.network, routers.CreateOpts{
+		Name: t.name, GatewayInfo: &routers.GatewayInfo{NetworkID: t.external},
+	}).Extract()
+	if err != nil {
+		return fmt.Errorf("making router %s: %w", t.name, err)
+	}
+	if _, err := routers.AddInterface(ctx, t.network, router.ID,
+		routers.AddInterfaceOpts{SubnetID: subnet}).Extract(); err != nil {
+		return fmt.Errorf("connecting router %s to %s: %w", t.name, cfg.CIDR, err)
+	}
+	return nil
 }
 
 // boot requests the guest, with a new key pair.
