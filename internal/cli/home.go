@@ -30,6 +30,9 @@ func operatorHome() (deploy.Home, error) {
 	if file := os.Getenv("OS_CLIENT_CONFIG_FILE"); file != "" {
 		home.CloudsYAML = file
 	}
+	if !filepath.IsAbs(home.Cache) {
+		home.Cache = "" // without HOME
+	}
 	if !filepath.IsAbs(home.Dir) || !filepath.IsAbs(home.CloudsYAML) && os.Getenv("OS_CLIENT_CONFIG_FILE") == "" {
 		return deploy.Home{}, hint.With(
 			fmt.Errorf("finding the directory for the keys of clouds, and clouds.yaml: %w", err),

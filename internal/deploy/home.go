@@ -23,7 +23,7 @@ type Home struct {
 	Dir string
 	// CloudsYAML is the path where OpenStack's clients look for their clouds.
 	CloudsYAML string
-	// Cache has what can be asked again: AWS's prices.
+	// Cache has what can be asked again: AWS's prices. Nothing is kept if it is empty.
 	Cache string
 }
 
@@ -66,8 +66,8 @@ func (h Home) check(c *cloud.Cloud) error {
 	return hint.With(
 		fmt.Errorf("the keys in %s, and the entry in clouds.yaml, are those of cloud %s in %s, and not in %s", h.of(c.Name),
 			c.Name, owner, c.Target),
-		"give this cloud another name; or set XDG_DATA_HOME and OS_CLIENT_CONFIG_FILE, and copy that directory if the "+
-			"cloud exists already")
+		"give this cloud another name; or, if that cloud is gone, remove %s; or set XDG_DATA_HOME and "+
+			"OS_CLIENT_CONFIG_FILE, and copy that directory if this cloud exists already", h.of(c.Name))
 }
 
 // claim makes the directory that of a cloud.

@@ -4,6 +4,7 @@ package deploy
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -49,7 +50,8 @@ func TestNamesakeInAnotherRegion(t *testing.T) {
 		_, statusErr := d.Status(t.Context())
 		for _, err := range []error{upErr, downErr, planErr, statusErr} {
 			if err == nil || !strings.Contains(err.Error(), "are those of cloud first in eu-central-1, and not in eu-west-1") ||
-				!strings.Contains(strings.Join(hint.All(err), ""), "give this cloud another name") {
+				!strings.Contains(strings.Join(hint.All(err), ""), "give this cloud another name") ||
+				!strings.Contains(strings.Join(hint.All(err), ""), "if that cloud is gone, remove "+w.home.of("first")) {
 				t.Errorf("%v, %q", err, hint.All(err))
 			}
 		}
@@ -99,6 +101,30 @@ func TestKeysOfAnOlderVersion(t *testing.T) {
 			}
 		})
 	}
+}
+
+// On a computer without the cloud's key, commands that only look make none: it would be a wrong one, at the
+// very path where the right one belongs.
+func TestNoKeyOnThisComputer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		mustUp(t, w)
+		if err := os.RemoveAll(w.home.of("first")); err != nil {
+			t.Fatal(err)
+		}
+		d, _ := w.process(file)
+		st, err := d.Status(t.Context())
+		_, verifyErr := d.Verify(t.Context(), false)
+		if verifyErr == nil || !strings.Contains(verifyErr.Error(), "this computer has no key of cloud first") {
+			t.Errorf("verify: %v", verifyErr)
+		}
+		if err != nil || !strings.Contains(fmt.Sprint(st), "this computer has no key of cloud first") {
+			t.Errorf("status: %+v, %v", st, err)
+		}
+		if left := files(t, w.home.of("first")); len(left) != 0 {
+			t.Errorf("made: %v", left)
+		}
+	})
 }
 
 // A home directory that cannot be written stops up before anything is made.

@@ -95,7 +95,7 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	}
 	w.Virtualization = types.Virtualization()
 	account, err := preflight.Ask(ctx, d.asked(),
-		preflight.Question{Cloud: d.Cloud, Region: s.seen.Region, Types: types, Image: w.Image})
+		preflight.Question{Cloud: d.Cloud, Region: s.seen.Region, Types: types, Image: w.Image, Bakery: w.Bakery})
 	if err != nil {
 		return s, err
 	}

@@ -76,7 +76,12 @@ func (d *Deployment) dial(ctx context.Context, n infra.NodeOutput) (Node, error)
 		return nil, hint.With(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up %s",
 			d.Cloud.FileName())
 	}
-	key, err := host.LoadKey(d.Home.key(d.Cloud.Name))
+	key, err := host.ReadKey(d.Home.key(d.Cloud.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		dir := d.Home.of(d.Cloud.Name)
+		return nil, hint.With(fmt.Errorf("this computer has no key of cloud %s: there is no %s", d.Cloud.Name,
+			d.Home.key(d.Cloud.Name)), "copy %s from the computer that made the cloud", dir)
+	}
 	if err != nil {
 		return nil, err
 	}

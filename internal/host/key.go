@@ -27,6 +27,11 @@ func PlanKey(path string) (ssh.Signer, error) {
 	return loadKey(path, func(string) ([]byte, error) { return newKey() })
 }
 
+// ReadKey reads an SSH key. If there is none, the error is fs.ErrNotExist.
+func ReadKey(path string) (ssh.Signer, error) {
+	return loadKey(path, func(string) ([]byte, error) { return nil, fs.ErrNotExist })
+}
+
 func loadKey(path string, missing func(path string) ([]byte, error)) (ssh.Signer, error) {
 	b, err := smallfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {

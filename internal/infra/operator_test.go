@@ -48,7 +48,8 @@ func operatorRights() document {
 			Resource: []string{"arn:*:iam::*:role" + rolePath + "*"}},
 		// Macaw works without it: docs/aws.md, Rights.
 		{Sid: "Optional", Effect: "Allow", Resource: []string{"*"},
-			Action: []string{"iam:SimulatePrincipalPolicy", "kms:DescribeKey", "pricing:GetProducts"}},
+			Action: []string{"iam:SimulatePrincipalPolicy", "kms:CreateGrant", "kms:DescribeKey",
+				"kms:GenerateDataKeyWithoutPlaintext", "pricing:GetProducts"}},
 	}}
 }
 

@@ -46,6 +46,8 @@ type Question struct {
 	Types infra.Types
 	// Image is the one that nodes boot; the zero value if there is none.
 	Image images.Image
+	// Bakery means that the instance becomes an image: it needs no Elastic IP.
+	Bakery bool
 }
 
 // asker reads an account. Its functions run in parallel, so that the answers take one round trip

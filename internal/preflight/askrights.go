@@ -3,10 +3,12 @@
 package preflight
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,7 +19,9 @@ import (
 
 	"macaw.example/examples"
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/cloud"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
 )
 
 // Simulator is the subset of IAM that this package uses; *iam.Client implements it.
@@ -36,9 +40,12 @@ type Identity interface {
 type Simulated struct {
 	// Principal is the ARN of the user or role, empty if there was no simulation.
 	Principal string
-	// Denied are the actions that its policies deny on the very resources that up would make. Doubtful are
-	// those that they do not allow on all resources: they may be allowed on the cloud's.
-	Denied, Doubtful []string
+	// Denied are the actions that its policies deny on the very resources that up would make. Later are those
+	// that only a repair and down call. Doubtful are those that they do not allow on all resources: they may be
+	// allowed on the cloud's.
+	Denied, Later, Doubtful []string
+	// Untold is why some of them could not be simulated, nil if all were.
+	Untold error
 }
 
 // statement is one of the policy of the operator's rights.
@@ -67,29 +74,93 @@ func (a *asker) askRights(ctx context.Context) error {
 	}
 	s := Simulated{Principal: principal}
 	for _, w := range wanted.Statement {
-		if w.Sid == "Optional" {
+		if w.Sid == "Optional" || onRoles(w.Action) && !a.hasGateway() {
 			continue
 		}
 		resources, exact := a.resources(w.Resource, principal)
-		denied, err := a.simulate(ctx, principal, w.Action, resources)
-		if err != nil {
-			return err
-		}
-		for _, action := range w.Action {
-			missing, ok := denied[action]
-			switch {
-			case !ok:
-			case exact && len(missing) == 0:
-				s.Denied = append(s.Denied, action)
-			default:
-				s.Doubtful = append(s.Doubtful, action)
+		for _, c := range alike(w.Action, resources) {
+			denied, err := a.simulateAny(ctx, principal, c)
+			if awsapi.Code(err) == "AccessDenied" || ctx.Err() != nil {
+				return err // for all of them
+			}
+			s.Untold = cmp.Or(s.Untold, err)
+			for action, missing := range denied {
+				switch {
+				case !exact || len(missing) > 0:
+					s.Doubtful = append(s.Doubtful, action)
+				case later(action):
+					s.Later = append(s.Later, action)
+				default:
+					s.Denied = append(s.Denied, action)
+				}
 			}
 		}
 	}
 	slices.Sort(s.Denied)
+	slices.Sort(s.Later)
 	slices.Sort(s.Doubtful)
 	a.set(func() { a.Simulated = s })
 	return nil
+}
+
+// onRoles reports whether actions are for the role of a gateway, which is of IAM.
+func onRoles(actions []string) bool {
+	return slices.ContainsFunc(actions, func(a string) bool { return a == "iam:CreateRole" || a == "iam:PassRole" })
+}
+
+// hasGateway reports whether the cloud has a node with such a role: a bakery has none.
+func (a *asker) hasGateway() bool {
+	return slices.ContainsFunc(a.Cloud.Nodes, func(n cloud.Node) bool { return slices.Contains(n.Roles, model.Gateway) })
+}
+
+// later reports whether up calls an action only to change or remove what an earlier run has made.
+func later(action string) bool {
+	_, name, _ := strings.Cut(action, ":")
+	return slices.ContainsFunc([]string{"Delete", "Detach", "Remove", "Update"},
+		func(verb string) bool { return strings.HasPrefix(name, verb) })
+}
+
+// simulation is one call: actions on resources.
+type simulation struct{ actions, resources []string }
+
+// alike splits actions by the type of their resources: IAM refuses to simulate, in one call, actions that
+// "require different authorization information" (reported by users). An action on an instance profile has that
+// in its name (Service Authorization Reference, list_awsidentityandaccessmanagementiam).
+func alike(actions, resources []string) []simulation {
+	const profile = "instance-profile/"
+	profiles, others := simulation{}, simulation{}
+	for _, r := range resources {
+		if strings.Contains(r, ":"+profile) {
+			profiles.resources = append(profiles.resources, r)
+		} else {
+			others.resources = append(others.resources, r)
+		}
+	}
+	for _, a := range actions {
+		if len(profiles.resources) > 0 && strings.Contains(a, "InstanceProfile") {
+			profiles.actions = append(profiles.actions, a)
+		} else {
+			others.actions = append(others.actions, a)
+		}
+	}
+	return slices.DeleteFunc([]simulation{others, profiles}, func(s simulation) bool { return len(s.actions) == 0 })
+}
+
+// simulateAny simulates each action by itself if IAM does not take them together.
+func (a *asker) simulateAny(ctx context.Context, principal string, s simulation) (map[string][]string, error) {
+	denied, err := a.simulate(ctx, principal, s)
+	if awsapi.Code(err) != "InvalidInput" || len(s.actions) == 1 {
+		return denied, err
+	}
+	denied, err = map[string][]string{}, nil
+	for _, action := range s.actions {
+		one, refused := a.simulate(ctx, principal, simulation{[]string{action}, s.resources})
+		maps.Copy(denied, one)
+		if refused != nil {
+			err = cmp.Or(err, fmt.Errorf("simulating %s: %w", action, refused))
+		}
+	}
+	return denied, err
 }
 
 // principal returns the ARN of the user or role whose policies a caller has; empty for the root user. The ARN
@@ -134,10 +205,9 @@ func (a *asker) resources(patterns []string, principal string) (all []string, ex
 
 // simulate returns the actions that are allowed on none of the resources, each with the condition keys whose
 // values are missing.
-func (a *asker) simulate(ctx context.Context, principal string, actions, resources []string) (
-	map[string][]string, error) {
-	in := &iam.SimulatePrincipalPolicyInput{PolicySourceArn: &principal, ActionNames: actions, ResourceArns: resources,
-		ContextEntries: a.context()}
+func (a *asker) simulate(ctx context.Context, principal string, s simulation) (map[string][]string, error) {
+	in := &iam.SimulatePrincipalPolicyInput{PolicySourceArn: &principal, ActionNames: s.actions,
+		ResourceArns: s.resources, ContextEntries: a.context()}
 	results, err := awsapi.Collect(ctx, iam.NewSimulatePrincipalPolicyPaginator(a.Simulator, in),
 		func(out *iam.SimulatePrincipalPolicyOutput) []types.EvaluationResult { return out.EvaluationResults })
 	if err != nil {

@@ -156,11 +156,13 @@ func (a *asker) try(ctx context.Context) error {
 				TagSpecifications: tags(types.ResourceTypeInternetGateway)})
 			return err
 		},
-		"AllocateAddress": func() error {
+	}
+	if !a.Bakery {
+		calls["AllocateAddress"] = func() error {
 			_, err := a.EC2.AllocateAddress(ctx, &ec2.AllocateAddressInput{DryRun: dry, Domain: types.DomainTypeVpc,
 				TagSpecifications: tags(types.ResourceTypeElasticIp)})
 			return err
-		},
+		}
 	}
 	if a.Image.ID != "" {
 		calls["RunInstances"] = func() error {

@@ -36,7 +36,8 @@ type site struct {
 	t   *testing.T
 	api *labtest.API
 	infra.Clients
-	ask Clients
+	ask    Clients
+	bakery bool
 }
 
 func newSite(t *testing.T, o labtest.APIOptions) *site {
@@ -61,7 +62,10 @@ func (s *site) look(text string) (*cloud.Cloud, *infra.Plan, []Check) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	in := Input{Wanted: infra.Wanted{Cloud: c, PublicKey: key}}
+	in := Input{Wanted: infra.Wanted{Cloud: c, PublicKey: key, Bakery: s.bakery}}
+	if s.bakery {
+		c.Nodes[0].Roles = nil
+	}
 	if in.Seen, err = infra.See(ctx, s.Clients, c.Name); err != nil {
 		s.t.Fatal(err)
 	}
@@ -73,7 +77,8 @@ func (s *site) look(text string) (*cloud.Cloud, *infra.Plan, []Check) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if in.Account, err = Ask(ctx, s.ask, Question{c, in.Seen.Region, types, in.Wanted.Image}); err != nil {
+	if in.Account, err = Ask(ctx, s.ask, Question{Cloud: c, Region: in.Seen.Region, Types: types, Image: in.Wanted.Image,
+		Bakery: in.Wanted.Bakery}); err != nil {
 		s.t.Fatal(err)
 	}
 	in.Wanted.Zone = Zone(in.Account, c, in.Seen)

@@ -43,15 +43,25 @@ func (r *run) rights() {
 		r.add(checkRights, Failed, "", rightsHint, "the policies of %s do not allow %s", s.Principal,
 			strings.Join(s.Denied, ", "))
 	}
+	if len(s.Later) > 0 {
+		r.add(checkRights, Unknown, "", rightsHint, "the policies of %s do not allow %s: repairs and macaw down need it",
+			s.Principal, strings.Join(s.Later, ", "))
+	}
 	if len(s.Doubtful) > 0 {
 		r.add(checkRights, Unknown, "", rightsHint, "the policies of %s do not allow on all resources: %s; they may on "+
 			"the cloud's", s.Principal, strings.Join(s.Doubtful, ", "))
 	}
+	unknown := r.Account.Unknown[checkRights]
+	if unknown == nil {
+		unknown = s.Untold
+	}
 	switch {
-	case refused+len(s.Denied)+len(s.Doubtful) > 0:
+	case unknown != nil && awsapi.Code(unknown) != "AccessDenied":
+		r.add(checkRights, Unknown, "", rightsHint, "IAM did not simulate all of your rights: %v", unknown)
+	case refused+len(s.Denied)+len(s.Later)+len(s.Doubtful) > 0:
 	case s.Principal != "":
 		r.pass(checkRights, "calls in dry run are permitted, and by IAM's simulation %s may make all others", s.Principal)
-	case r.Account.Unknown[checkRights] != nil:
+	case unknown != nil:
 		r.pass(checkRights, "calls in dry run are permitted; IAM's and those that need the cloud's network cannot be tried "+
 			"(with iam:SimulatePrincipalPolicy they could)")
 	default:

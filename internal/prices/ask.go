@@ -50,11 +50,14 @@ func Ask(ctx context.Context, api Lister, region string, items []string, today t
 			found[item] = usd
 		}
 	}
-	return asked(region, found, today.Format(time.DateOnly), before), nil
+	t := asked(region, found, today.Format(time.DateOnly), before)
+	t.live = true
+	return t, nil
 }
 
 func asked(region string, found map[string]float64, day string, before *Table) *Table {
-	return &Table{Name: "AWS's price list of " + day, prices: map[string]map[string]float64{region: found}, before: before}
+	return &Table{Name: "AWS's price list of " + day, date: day, prices: map[string]map[string]float64{region: found},
+		before: before}
 }
 
 // filtersOf select the one product that an item is. An instance type has many: by operating system,

@@ -106,7 +106,11 @@ func (t *Table) Estimate(region string, now, then []Item) *Estimate {
 	e.Total, e.Change = e.Total.rounded(), e.Change.rounded()
 	e.Sources = append([]string{}, slices.Sorted(maps.Keys(sources))...)
 	for _, item := range slices.Sorted(maps.Keys(unknown)) {
-		e.Notes = append(e.Notes, fmt.Sprintf("the price of %s in %s is not in %s; --prices asks AWS", item, region, t.Name))
+		note := fmt.Sprintf("the price of %s in %s is not in %s", item, region, t.Name)
+		if !t.live {
+			note += "; --prices asks AWS"
+		}
+		e.Notes = append(e.Notes, note)
 	}
 	e.Notes = append(e.Notes, burstable(then)...)
 	return e

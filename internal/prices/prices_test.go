@@ -85,6 +85,15 @@ func TestChange(t *testing.T) {
 	}
 }
 
+func TestLiveTableDoesNotOfferToAsk(t *testing.T) {
+	live := *asked("us-east-1", nil, "2026-11-30", Default())
+	live.live = true
+	e := live.Estimate("us-east-1", nil, items("n", "m9i.xlarge", 40, 1))
+	if !slices.Contains(e.Notes, "the price of m9i.xlarge in us-east-1 is not in AWS's price list of 2026-11-30") {
+		t.Errorf("notes %q", e.Notes)
+	}
+}
+
 func TestCache(t *testing.T) {
 	dir, day := t.TempDir()+"/macaw", time.Date(2026, 11, 30, 1, 0, 0, 0, time.UTC)
 	got, err := Load(dir, "eu-west-1", Default())
@@ -106,6 +115,19 @@ func TestCache(t *testing.T) {
 	}
 	if info, err := os.Stat(fileOf(dir, "eu-west-1")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
+	}
+	// Prices older than the program's own do not count.
+	if err := live.Save(dir, "eu-west-1", day.AddDate(-1, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = Load(dir, "eu-west-1", Default()); err != nil || got != Default() {
+		t.Errorf("old prices give %v, %v", got, err)
+	}
+	if got, err = Load("", "eu-west-1", Default()); err != nil || got != Default() {
+		t.Errorf("without a cache: %v, %v", got, err)
+	}
+	if err := live.Save("", "eu-west-1", day); err != nil {
+		t.Error(err)
 	}
 	if err := os.WriteFile(fileOf(dir, "eu-west-1"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)

@@ -31,6 +31,9 @@ type Table struct {
 	// Name says where the prices are from, and of which day, for display.
 	Name   string
 	prices map[string]map[string]float64
+	// date is the day of the prices, as in time.DateOnly, and live means that AWS was asked just now.
+	date string
+	live bool
 	// before is asked for what this table lacks; nil if there is none.
 	before *Table
 }
@@ -43,21 +46,21 @@ const defaultDate = "2026-01-19"
 
 // Default is the table that the program carries.
 var Default = sync.OnceValue(func() *Table {
-	t, err := parse("Macaw's table of "+defaultDate, embedded)
+	t, err := parse("Macaw's table of ", defaultDate, embedded)
 	if err != nil {
 		panic(fmt.Sprintf("prices.csv: %v", err)) // a test reads it
 	}
 	return t
 })
 
-func parse(name string, text []byte) (*Table, error) {
+func parse(name, date string, text []byte) (*Table, error) {
 	r := csv.NewReader(bytes.NewReader(text))
 	r.Comment = '#'
 	rows, err := r.ReadAll()
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{Name: name, prices: map[string]map[string]float64{}}
+	t := &Table{Name: name + date, date: date, prices: map[string]map[string]float64{}}
 	for _, row := range rows[1:] { // the first one is the heading
 		usd, err := strconv.ParseFloat(row[2], 64)
 		if err != nil || usd <= 0 {

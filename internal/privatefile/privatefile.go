@@ -7,11 +7,14 @@
 package privatefile
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"macaw.example/internal/filelock"
 )
 
 // Create makes a file. If there is one, the error is fs.ErrExist, and the file stays as it is.
@@ -22,23 +25,29 @@ func Create(path string, content []byte) error {
 		if err == nil || errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		return createUnlinked(path, content)
+		return placeUnlinked(temporary, path)
 	})
 }
 
-// createUnlinked is for file systems without links, such as exFAT and some of networks. Others may
-// see the file before its content.
-func createUnlinked(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// placeUnlinked is for file systems without links, such as exFAT and some of networks. Of processes that
+// create files in the directory, one at a time looks and renames. The lock ends with its process.
+func placeUnlinked(temporary, path string) error {
+	lock, err := os.OpenFile(filepath.Join(filepath.Dir(path), lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		_ = os.Remove(path)
+	defer lock.Close()
+	if err := filelock.Lock(lock); err != nil {
+		return err
 	}
-	return err
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return cmp.Or(err, fs.ErrExist)
+	}
+	return os.Rename(temporary, path)
 }
+
+// lockFile is in a directory without links.
+const lockFile = ".macaw-lock"
 
 // Replace makes a file, or replaces it.
 func Replace(path string, content []byte) error {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -24,6 +25,7 @@ func TestCreateAndReplace(t *testing.T) {
 			t.Errorf("%v, %v", info.Mode(), err)
 		}
 		files, err := os.ReadDir(filepath.Dir(path))
+		files = slices.DeleteFunc(files, func(f fs.DirEntry) bool { return f.Name() == lockFile })
 		if err != nil || len(files) != 1 {
 			t.Errorf("left behind: %v, %v", files, err)
 		}
@@ -32,7 +34,7 @@ func TestCreateAndReplace(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("one")
-	for _, create := range []func(string, []byte) error{Create, createUnlinked} {
+	for _, create := range []func(string, []byte) error{Create, createWithoutLinks} {
 		if err := create(path, []byte("two")); !errors.Is(err, fs.ErrExist) {
 			t.Error(err)
 		}
@@ -45,15 +47,20 @@ func TestCreateAndReplace(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := createUnlinked(path, []byte("four")); err != nil {
+	if err := createWithoutLinks(path, []byte("four")); err != nil {
 		t.Fatal(err)
 	}
 	want("four")
 }
 
+// createWithoutLinks is Create on a file system that has none.
+func createWithoutLinks(path string, content []byte) error {
+	return write(path, content, func(temporary string) error { return placeUnlinked(temporary, path) })
+}
+
 // Of several at once, one makes the file.
 func TestCreateAtOnce(t *testing.T) {
-	for _, create := range []func(string, []byte) error{Create, createUnlinked} {
+	for _, create := range []func(string, []byte) error{Create, createWithoutLinks} {
 		path := filepath.Join(t.TempDir(), "key")
 		made := make(chan string, 8)
 		var all sync.WaitGroup
