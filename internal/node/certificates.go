@@ -80,7 +80,13 @@ func RenewCertificates(ctx context.Context, spec nodeapi.OpenStack) (renewed []s
 	n := &node{spec: spec, root: "/", run: executor(held)}
 	renewed, err = n.renewCertificates(ctx, time.Now())
 	domain, failed := n.renewDomain(ctx, time.Now())
-	return append(renewed, domain...), errors.Join(err, failed)
+	err = errors.Join(err, failed)
+	if err == nil && spec.Has(model.Controller) {
+		if err = n.ensureServed(ctx); errors.Is(err, errNothingToDo) {
+			err = nil
+		}
+	}
+	return append(renewed, domain...), err
 }
 
 func (n *node) ensureCertificates(ctx context.Context) error {
