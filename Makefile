@@ -11,7 +11,7 @@ CLOUD ?= examples/lab.yaml
 # with, what steps the clock of services, and what the eBPF program is compiled with.
 LAB_PACKAGES := mmdebstrap systemd-container apt-utils xz-utils
 TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl awscli ansible python3-boto3 tshark chromium libnss3-tools \
-	tesseract-ocr tesseract-ocr-eng imagemagick
+	tesseract-ocr tesseract-ocr-eng imagemagick haproxy
 BENCH_PACKAGES := iptables
 CHAOS_PACKAGES := gcc libc6-dev
 GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev

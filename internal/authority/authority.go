@@ -35,22 +35,35 @@ type Scope struct {
 	Names []string
 }
 
-// Authority is a certificate authority with its key.
-type Authority struct {
+// Certificate is a certificate with its key: an authority's, or that of a server which may also be a
+// client.
+type Certificate struct {
 	Key crypto.Signer
-	// Chain has the authority's own certificate first, then its issuers up to the root.
+	// Chain has the certificate first, then its issuers, up to the root if it is of this package.
 	Chain []*x509.Certificate
 }
 
+// Join joins a chain with the key of its first certificate. They must belong together.
+func Join(key crypto.Signer, chain []*x509.Certificate) (*Certificate, error) {
+	at := slices.IndexFunc(chain, func(c *x509.Certificate) bool { return Belongs(c, key.Public()) })
+	switch {
+	case at < 0:
+		return nil, errors.New("the private key is not that of the first certificate")
+	case at > 0:
+		return nil, fmt.Errorf("the private key is that of certificate %d, %s, and not of the first", at+1, chain[at].Subject)
+	}
+	return &Certificate{Key: key, Chain: chain}, nil
+}
+
 // Root returns the certificate of the root.
-func (a *Authority) Root() *x509.Certificate { return a.Chain[len(a.Chain)-1] }
+func (a *Certificate) Root() *x509.Certificate { return a.Chain[len(a.Chain)-1] }
 
 // NewKey generates a key.
 func NewKey() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
 
 // NewRoot makes a root authority with a key. Certificates of an earlier root with the same name and
 // key stay valid if the new scope includes what they certify.
-func NewRoot(key crypto.Signer, name string, scope Scope, now time.Time) (*Authority, error) {
+func NewRoot(key crypto.Signer, name string, scope Scope, now time.Time) (*Certificate, error) {
 	t, err := authorityTemplate(name, scope, now)
 	if err != nil {
 		return nil, err
@@ -60,11 +73,11 @@ func NewRoot(key crypto.Signer, name string, scope Scope, now time.Time) (*Autho
 	if err != nil {
 		return nil, fmt.Errorf("making the authority %s: %w", name, err)
 	}
-	return &Authority{Key: key, Chain: []*x509.Certificate{cert}}, nil
+	return &Certificate{Key: key, Chain: []*x509.Certificate{cert}}, nil
 }
 
 // Intermediate makes an authority below a, with a key of its own.
-func (a *Authority) Intermediate(name string, scope Scope, now time.Time) (*Authority, error) {
+func (a *Certificate) Intermediate(name string, scope Scope, now time.Time) (*Certificate, error) {
 	t, err := authorityTemplate(name, scope, now)
 	if err != nil {
 		return nil, err
@@ -75,11 +88,11 @@ func (a *Authority) Intermediate(name string, scope Scope, now time.Time) (*Auth
 	if err != nil {
 		return nil, err
 	}
-	cert, err := sign(t, a.Chain[0], key.Public(), a.Key)
+	cert, err := a.sign(t, key.Public())
 	if err != nil {
 		return nil, fmt.Errorf("making the authority %s: %w", name, err)
 	}
-	return &Authority{Key: key, Chain: append([]*x509.Certificate{cert}, a.Chain...)}, nil
+	return &Certificate{Key: key, Chain: append([]*x509.Certificate{cert}, a.Chain...)}, nil
 }
 
 // Leaf is a wanted certificate of a server, which may also be a client.
@@ -89,14 +102,8 @@ type Leaf struct {
 	Names     []string // DNS names
 }
 
-// Certificate is a certificate with its key and its issuers, up to the root.
-type Certificate struct {
-	Key   crypto.Signer
-	Chain []*x509.Certificate
-}
-
 // Issue makes a certificate with a key of its own.
-func (a *Authority) Issue(l Leaf, now time.Time) (Certificate, error) {
+func (a *Certificate) Issue(l Leaf, now time.Time) (*Certificate, error) {
 	t := &x509.Certificate{
 		Subject: pkix.Name{CommonName: l.Name}, DNSNames: l.Names,
 		NotBefore: now.Add(-skew), NotAfter: earlier(now.Add(lifetime), a.Chain[0].NotAfter),
@@ -110,13 +117,13 @@ func (a *Authority) Issue(l Leaf, now time.Time) (Certificate, error) {
 	}
 	key, err := NewKey()
 	if err != nil {
-		return Certificate{}, err
+		return nil, err
 	}
-	cert, err := sign(t, a.Chain[0], key.Public(), a.Key)
+	cert, err := a.sign(t, key.Public())
 	if err != nil {
-		return Certificate{}, fmt.Errorf("making the certificate of %s: %w", l.Name, err)
+		return nil, fmt.Errorf("making the certificate of %s: %w", l.Name, err)
 	}
-	return Certificate{Key: key, Chain: append([]*x509.Certificate{cert}, a.Chain...)}, nil
+	return &Certificate{Key: key, Chain: append([]*x509.Certificate{cert}, a.Chain...)}, nil
 }
 
 func authorityTemplate(name string, scope Scope, now time.Time) (*x509.Certificate, error) {
@@ -135,6 +142,13 @@ func authorityTemplate(name string, scope Scope, now time.Time) (*x509.Certifica
 			&net.IPNet{IP: n.Masked().Addr().AsSlice(), Mask: net.CIDRMask(n.Bits(), n.Addr().BitLen())})
 	}
 	return t, nil
+}
+
+func (a *Certificate) sign(t *x509.Certificate, public crypto.PublicKey) (*x509.Certificate, error) {
+	if !a.Chain[0].IsCA {
+		return nil, fmt.Errorf("%s is no certificate authority", a.Chain[0].Subject)
+	}
+	return sign(t, a.Chain[0], public, a.Key)
 }
 
 func sign(t, parent *x509.Certificate, public crypto.PublicKey, by crypto.Signer) (*x509.Certificate, error) {
@@ -157,6 +171,17 @@ func Due(c *x509.Certificate, now time.Time) bool {
 // fresh reports whether a certificate is valid and not due.
 func fresh(c *x509.Certificate, now time.Time) bool { return !Due(c, now) && !now.Before(c.NotBefore) }
 
+// InOrder returns an error unless each certificate of a chain was issued by the next one, as servers must
+// send them (RFC 5246, section 7.4.2).
+func InOrder(chain []*x509.Certificate) error {
+	for i, c := range chain[:len(chain)-1] {
+		if err := c.CheckSignatureFrom(chain[i+1]); err != nil {
+			return fmt.Errorf("certificate %d, %s, was not issued by the next, %s: %w", i+1, c.Subject, chain[i+1].Subject, err)
+		}
+	}
+	return nil
+}
+
 // Serves reports whether an authority may be used further: it is fresh, has this scope, and was
 // issued by the holder of issuer's key.
 func Serves(chain []*x509.Certificate, scope Scope, issuer crypto.PublicKey, now time.Time) bool {
@@ -166,13 +191,13 @@ func Serves(chain []*x509.Certificate, scope Scope, issuer crypto.PublicKey, now
 			return false
 		}
 	}
-	return scopeOf(own).equal(scope) && root.CheckSignatureFrom(root) == nil && samePublic(root.PublicKey, issuer) &&
+	return scopeOf(own).equal(scope) && root.CheckSignatureFrom(root) == nil && Belongs(root, issuer) &&
 		own.CheckSignatureFrom(chain[min(1, len(chain)-1)]) == nil
 }
 
 // Covers reports whether a certificate is fresh and certifies exactly what leaf names, by an
 // authority with this chain.
-func Covers(c Certificate, leaf Leaf, by []*x509.Certificate, now time.Time) bool {
+func Covers(c *Certificate, leaf Leaf, by []*x509.Certificate, now time.Time) bool {
 	own := c.Chain[0]
 	addrs := make([]netip.Addr, 0, len(own.IPAddresses))
 	for _, ip := range own.IPAddresses {
@@ -180,7 +205,7 @@ func Covers(c Certificate, leaf Leaf, by []*x509.Certificate, now time.Time) boo
 			addrs = append(addrs, a.Unmap())
 		}
 	}
-	return fresh(own, now) && own.Subject.CommonName == leaf.Name && samePublic(own.PublicKey, c.Key.Public()) &&
+	return fresh(own, now) && own.Subject.CommonName == leaf.Name && Belongs(own, c.Key.Public()) &&
 		equalSets(addrs, leaf.Addresses, netip.Addr.Compare) && equalSets(own.DNSNames, leaf.Names, strings.Compare) &&
 		slices.EqualFunc(c.Chain[1:], by, (*x509.Certificate).Equal)
 }
@@ -215,9 +240,10 @@ func equalSets[T comparable](a, b []T, compare func(T, T) int) bool {
 	return slices.Equal(sorted(a), sorted(b))
 }
 
-func samePublic(a, b crypto.PublicKey) bool {
-	comparable, ok := a.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && comparable.Equal(b)
+// Belongs reports whether a certificate is that of a public key.
+func Belongs(c *x509.Certificate, key crypto.PublicKey) bool {
+	own, ok := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && own.Equal(key)
 }
 
 func earlier(a, b time.Time) time.Time {

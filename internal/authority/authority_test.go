@@ -27,7 +27,7 @@ var (
 	}
 )
 
-func newRoot(t *testing.T) *Authority {
+func newRoot(t *testing.T) *Certificate {
 	t.Helper()
 	key, err := NewKey()
 	if err != nil {
@@ -40,7 +40,7 @@ func newRoot(t *testing.T) *Authority {
 	return root
 }
 
-func newNode(t *testing.T, root *Authority) *Authority {
+func newNode(t *testing.T, root *Certificate) *Certificate {
 	t.Helper()
 	node, err := root.Intermediate("lab cloud-1", oneNode, start)
 	if err != nil {
@@ -49,7 +49,7 @@ func newNode(t *testing.T, root *Authority) *Authority {
 	return node
 }
 
-func issue(t *testing.T, by *Authority, l Leaf, at time.Time) Certificate {
+func issue(t *testing.T, by *Certificate, l Leaf, at time.Time) *Certificate {
 	t.Helper()
 	c, err := by.Issue(l, at)
 	if err != nil {
@@ -59,7 +59,7 @@ func issue(t *testing.T, by *Authority, l Leaf, at time.Time) Certificate {
 }
 
 // trusts verifies as a client does that trusts only the root.
-func trusts(root *x509.Certificate, c Certificate, name string, at time.Time) error {
+func trusts(root *x509.Certificate, c *Certificate, name string, at time.Time) error {
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
 	roots.AddCert(root)
 	for _, i := range c.Chain[1:] {
@@ -129,7 +129,7 @@ func TestServes(t *testing.T) {
 		what  string
 		chain []*x509.Certificate
 		scope Scope
-		by    *Authority
+		by    *Certificate
 		at    time.Time
 		want  bool
 	}{
@@ -163,13 +163,12 @@ func TestCovers(t *testing.T) {
 	fewer.Addresses = oneLeaf.Addresses[:1]
 	renamed := oneLeaf
 	renamed.Names = []string{"cloud-1"}
-	otherKey := c
-	otherKey.Key = another.Key
+	otherKey := &Certificate{Key: another.Key, Chain: c.Chain}
 	for _, tc := range []struct {
 		what string
-		c    Certificate
+		c    *Certificate
 		leaf Leaf
-		by   *Authority
+		by   *Certificate
 		at   time.Time
 		want bool
 	}{
@@ -188,9 +187,44 @@ func TestCovers(t *testing.T) {
 	}
 }
 
+// A certificate that is no authority's issues nothing: nobody would trust it.
+func TestLeafIssuesNothing(t *testing.T) {
+	leaf := issue(t, newNode(t, newRoot(t)), oneLeaf, start)
+	if _, err := leaf.Issue(oneLeaf, start); err == nil {
+		t.Error("a server's certificate has issued another")
+	}
+	if _, err := leaf.Intermediate("below", oneNode, start); err == nil {
+		t.Error("a server's certificate has made an authority")
+	}
+}
+
+func TestInOrder(t *testing.T) {
+	chain := issue(t, newNode(t, newRoot(t)), oneLeaf, start).Chain
+	for _, tc := range []struct {
+		what string
+		at   []int
+		ok   bool
+	}{
+		{"whole", []int{0, 1, 2}, true},
+		{"without the root", []int{0, 1}, true},
+		{"the certificate alone", []int{0}, true},
+		{"issuers the wrong way round", []int{0, 2, 1}, false},
+		{"reversed", []int{2, 1, 0}, false},
+		{"one is missing", []int{0, 2}, false},
+	} {
+		var got []*x509.Certificate
+		for _, i := range tc.at {
+			got = append(got, chain[i])
+		}
+		if err := InOrder(got); (err == nil) != tc.ok {
+			t.Errorf("%s: %v, want in order: %v", tc.what, err, tc.ok)
+		}
+	}
+}
+
 func TestBundle(t *testing.T) {
 	c := issue(t, newNode(t, newRoot(t)), oneLeaf, start)
-	file, err := EncodeBundle(c.Key, c.Chain)
+	file, err := EncodeBundle(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +232,7 @@ func TestBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !samePublic(got.Key.Public(), c.Key.Public()) ||
+	if !Belongs(c.Chain[0], got.Key.Public()) ||
 		!slices.EqualFunc(got.Chain, c.Chain, (*x509.Certificate).Equal) {
 		t.Error("a bundle is not what was written")
 	}
@@ -206,11 +240,24 @@ func TestBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, file := range map[string][]byte{
-		"empty": nil, "no key": EncodeChain(c.Chain), "no certificate": key, "another key": append(EncodeChain(c.Chain), key...),
+	own, err := EncodeKey(c.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	swapped := []*x509.Certificate{c.Chain[1], c.Chain[0]}
+	for _, tc := range []struct {
+		what, err string
+		file      []byte
+	}{
+		{"empty", "no certificate in PEM form", nil},
+		{"no key", "no private key in PEM form", EncodeChain(c.Chain)},
+		{"no certificate", "no certificate in PEM form", key},
+		{"another key", "the private key is not that of the first certificate", append(EncodeChain(c.Chain), key...)},
+		{"the issuer first", "the private key is that of certificate 2, CN=cloud-1, and not of the first",
+			append(EncodeChain(swapped), own...)},
 	} {
-		if _, err := DecodeBundle(file); err == nil {
-			t.Errorf("%s: no error", what)
+		if _, err := DecodeBundle(tc.file); err == nil || err.Error() != tc.err {
+			t.Errorf("%s: %v, want %q", tc.what, err, tc.err)
 		}
 	}
 }

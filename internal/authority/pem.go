@@ -12,7 +12,10 @@ import (
 )
 
 const (
-	keyBlock         = "PRIVATE KEY" // PKCS #8
+	keyBlock         = "PRIVATE KEY"     // PKCS #8
+	rsaBlock         = "RSA PRIVATE KEY" // PKCS #1
+	ecBlock          = "EC PRIVATE KEY"  // SEC 1
+	encryptedBlock   = "ENCRYPTED PRIVATE KEY"
 	certificateBlock = "CERTIFICATE"
 )
 
@@ -35,9 +38,9 @@ func EncodeChain(chain []*x509.Certificate) []byte {
 }
 
 // EncodeBundle returns a chain and its key as one PEM file.
-func EncodeBundle(key crypto.Signer, chain []*x509.Certificate) ([]byte, error) {
-	k, err := EncodeKey(key)
-	return append(EncodeChain(chain), k...), err
+func EncodeBundle(c *Certificate) ([]byte, error) {
+	k, err := EncodeKey(c.Key)
+	return append(EncodeChain(c.Chain), k...), err
 }
 
 // DecodeKey reads a key from a PEM file: PKCS #8, PKCS #1 or SEC 1.
@@ -47,17 +50,18 @@ func DecodeKey(file []byte) (crypto.Signer, error) {
 		if b, file = pem.Decode(file); b == nil {
 			return nil, errors.New("no private key in PEM form")
 		}
+		if encrypted(b) {
+			return nil, errors.New("the private key is encrypted")
+		}
 		var key any
 		var err error
 		switch b.Type {
 		case keyBlock:
 			key, err = x509.ParsePKCS8PrivateKey(b.Bytes)
-		case "RSA PRIVATE KEY":
+		case rsaBlock:
 			key, err = x509.ParsePKCS1PrivateKey(b.Bytes)
-		case "EC PRIVATE KEY":
+		case ecBlock:
 			key, err = x509.ParseECPrivateKey(b.Bytes)
-		case "ENCRYPTED PRIVATE KEY":
-			return nil, errors.New("the private key is encrypted; it is needed without a passphrase")
 		default:
 			continue // certificates, parameters of a curve
 		}
@@ -96,17 +100,14 @@ func DecodeChain(file []byte) ([]*x509.Certificate, error) {
 }
 
 // DecodeBundle reads a chain and its key from one PEM file. They must belong together.
-func DecodeBundle(file []byte) (Certificate, error) {
+func DecodeBundle(file []byte) (*Certificate, error) {
 	chain, err := DecodeChain(file)
 	if err != nil {
-		return Certificate{}, err
+		return nil, err
 	}
 	key, err := DecodeKey(file)
 	if err != nil {
-		return Certificate{}, err
+		return nil, err
 	}
-	if !samePublic(chain[0].PublicKey, key.Public()) {
-		return Certificate{}, errors.New("the private key is not that of the first certificate")
-	}
-	return Certificate{Key: key, Chain: chain}, nil
+	return Join(key, chain)
 }

@@ -19,7 +19,7 @@ import (
 
 func (a *App) upCommand() *cobra.Command {
 	var when string
-	var yes, restart bool
+	var yes, restart, newAuthority bool
 	cmd := &cobra.Command{
 		Use:     "up FILE",
 		GroupID: "cloud",
@@ -33,7 +33,11 @@ A node that was removed from the file, or renamed, is destroyed with its data, b
 only with --yes; macaw plan shows it before.
 
 Some changes, such as another instance type, need a stopped instance. macaw plan
-shows them; --restart stops the instance, makes them and starts it again.`,
+shows them; --restart stops the instance, makes them and starts it again.
+
+--new-authority replaces the cloud's certificate authority and all certificates below
+it, for instance when its key has leaked. An interrupted replacement is completed by
+the next run, with or without the flag.`,
 		Example: `  macaw up examples/lab.yaml
   macaw up cloud.yaml --verify=never
   macaw up cloud.yaml --output json`,
@@ -47,7 +51,9 @@ shows them; --restart stops the instance, makes them and starts it again.`,
 			if err != nil {
 				return err
 			}
-			res, err := d.Up(cmd.Context(), deploy.UpOptions{Verify: deploy.When(when), Destroy: yes, Restart: restart})
+			res, err := d.Up(cmd.Context(), deploy.UpOptions{
+				Verify: deploy.When(when), Destroy: yes, Restart: restart, NewAuthority: newAuthority,
+			})
 			if err != nil {
 				return err
 			}
@@ -60,6 +66,7 @@ shows them; --restart stops the instance, makes them and starts it again.`,
 		"try the cloud out: always, never, or auto: when something has changed since it was")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "continue even if an instance and its data would be destroyed")
 	cmd.Flags().BoolVar(&restart, "restart", false, "stop and start an instance if a change needs it")
+	cmd.Flags().BoolVar(&newAuthority, "new-authority", false, "replace the cloud's certificate authority")
 	_ = cmd.RegisterFlagCompletionFunc("verify", cobra.FixedCompletions(whenToVerify, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

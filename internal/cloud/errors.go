@@ -49,6 +49,12 @@ func (c *Cloud) Reject(path, hint, format string, args ...any) error {
 		Message: path + ": " + fmt.Sprintf(format, args...), Hint: hint}}
 }
 
+// Place returns where the cloud file has the value at path: "file:line:column".
+func (c *Cloud) Place(path string) string {
+	at := c.places.find(path)
+	return fmt.Sprintf("%s:%d:%d", c.places.file, at.line, at.column)
+}
+
 // FileName is the path of the cloud file, as given.
 func (c *Cloud) FileName() string { return c.places.file }
 

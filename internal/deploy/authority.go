@@ -6,38 +6,21 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"time"
 
 	"macaw.example/internal/authority"
 	"macaw.example/internal/cloud"
-	"macaw.example/internal/hint"
 	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/privatefile"
-	"macaw.example/internal/smallfile"
 )
 
 // giveCertificates gives a node the authority from which it issues its own certificates, unless the one
 // that it has serves, and the certificate for the cloud's domain, if there is one.
 func (d *Deployment) giveCertificates(ctx context.Context, h Node, spec nodeapi.OpenStack) error {
 	return d.do(phaseHost, "certificates", func() error {
-		domain, err := d.domainCertificate()
-		if err != nil {
-			return err
-		}
-		acme, err := d.acmeAuthority()
-		if err != nil {
-			return err
-		}
-		// The chain alone: the key has no business here.
-		out, err := h.Output(
-			ctx,
-			fmt.Sprintf("grep -q 'BEGIN PRIVATE KEY' %[1]s 2>/dev/null || exit 0; "+
-				"sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' %[1]s", nodeapi.Issuer),
-		)
+		out, err := h.Output(ctx, chainOf(nodeapi.Issuer))
 		if err != nil {
 			return fmt.Errorf("reading the node's certificate authority: %w", err)
 		}
@@ -48,16 +31,32 @@ func (d *Deployment) giveCertificates(ctx context.Context, h Node, spec nodeapi.
 			return err
 		}
 		if issuer != nil {
-			bundle, err := authority.EncodeBundle(issuer.Key, issuer.Chain)
+			bundle, err := authority.EncodeBundle(issuer)
 			if err != nil {
 				return err
 			}
 			if _, err := h.Put(ctx, nodeapi.Issuer, bundle, 0o600); err != nil {
 				return err
 			}
+			if len(seen) == 2 && !authority.Belongs(issuer.Root(), seen[1].PublicKey) {
+				d.note(phaseHost, "the cloud has another certificate authority: macaw env %s makes the clients of other "+
+					"operators trust it", d.Cloud.FileName())
+			}
 		}
-		return d.putDomainCertificate(ctx, h, domain, acme)
+		if err := d.settleAuthorityKey(); err != nil {
+			return err
+		}
+		return d.putDomainCertificate(ctx, h)
 	})
+}
+
+// chainOf is a command that prints the chain in a file, which has the key of its first certificate as
+// well, and nothing if it has not. The key itself has no business outside the node.
+func chainOf(file string) string {
+	return fmt.Sprintf(`f=%s; grep -q 'BEGIN PRIVATE KEY' $f 2>/dev/null || exit 0; `+
+		`if command -v openssl >/dev/null; then key=$(openssl pkey -in $f -pubout 2>/dev/null) && `+
+		`[ "$key" = "$(openssl x509 -in $f -noout -pubkey 2>/dev/null)" ] || exit 0; fi; `+
+		`sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' $f`, file)
 }
 
 // issuerFor returns a new authority for a node, or nil if the one that the node has, with the chain
@@ -66,9 +65,9 @@ func (d *Deployment) issuerFor(
 	spec nodeapi.OpenStack,
 	seen []*x509.Certificate,
 	now time.Time,
-) (*authority.Authority, error) {
+) (*authority.Certificate, error) {
 	whole, own := cloudScope(d.Cloud, spec), nodeScope(spec)
-	key, err := loadAuthorityKey(d.Home.authorityKey(d.Cloud.Name))
+	key, next, err := d.authorityKey()
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +79,13 @@ func (d *Deployment) issuerFor(
 				return nil, nil
 			}
 		}
-		if key, err = d.newAuthorityKey(); err != nil {
+		if key, err = d.nextAuthorityKey(); err != nil {
 			return nil, err
 		}
+		next = true
+	}
+	if !next && len(seen) == 2 && !authority.Belongs(seen[1], key.Public()) {
+		return nil, d.errOtherAuthority(spec.Node)
 	}
 	root, err := d.rootOf(key, whole, seen, now)
 	if err != nil {
@@ -96,9 +99,9 @@ func (d *Deployment) issuerFor(
 
 // rootOf returns the cloud's authority: the node's, if that serves, or a new one with the same key.
 func (d *Deployment) rootOf(key crypto.Signer, scope authority.Scope, seen []*x509.Certificate, now time.Time) (
-	*authority.Authority, error) {
+	*authority.Certificate, error) {
 	if len(seen) == 2 && authority.Serves(seen[1:], scope, key.Public(), now) {
-		return &authority.Authority{Key: key, Chain: seen[1:]}, nil
+		return &authority.Certificate{Key: key, Chain: seen[1:]}, nil
 	}
 	return authority.NewRoot(key, "Macaw cloud "+d.Cloud.Name, scope, now)
 }
@@ -129,35 +132,6 @@ func cloudScope(c *cloud.Cloud, s nodeapi.OpenStack) authority.Scope {
 
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
-// loadAuthorityKey reads an authority's key; nil if there is none.
-func loadAuthorityKey(path string) (crypto.Signer, error) {
-	b, err := smallfile.Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the key of the cloud's certificate authority: %w", err)
-	}
-	key, err := authority.DecodeKey(b)
-	if err != nil {
-		return nil, hint.With(fmt.Errorf("reading the key of the cloud's certificate authority, %s: %w", path, err),
-			"put the file back from a backup; or remove it: docs/security.md says when another authority is made")
-	}
-	return key, nil
-}
-
-func (d *Deployment) newAuthorityKey() (crypto.Signer, error) {
-	key, err := authority.NewKey()
-	if err != nil {
-		return nil, err
-	}
-	b, err := authority.EncodeKey(key)
-	if err != nil {
-		return nil, err
-	}
-	return key, privatefile.Replace(d.Home.authorityKey(d.Cloud.Name), b)
-}
-
 // trusted fetches the certificates that clients trust the cloud by, and keeps them in a file; none
 // means those of the client's system.
 func (d *Deployment) trusted(ctx context.Context, h Node) (pem []byte, path string, err error) {
@@ -172,8 +146,8 @@ func (d *Deployment) trusted(ctx context.Context, h Node) (pem []byte, path stri
 	case tls.Authority == "":
 		return nil, "", nil
 	default:
-		if pem, err = smallfile.Read(d.Cloud.Beside(tls.Authority)); err != nil {
-			return nil, "", d.Cloud.Reject("management.tls.authority", "", "%v", err)
+		if pem, _, err = d.certificatesAt(placeAuthority, tls.Authority); err != nil {
+			return nil, "", err
 		}
 	}
 	if _, err := authority.DecodeChain(pem); err != nil {

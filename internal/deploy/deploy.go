@@ -89,7 +89,9 @@ type Deployment struct {
 	operator netip.Addr
 	// restart permits stopping running instances for changes that need it.
 	restart bool
-	lookup  lookup // nil is the machine's resolver
+	// newAuthority replaces the cloud's certificate authority.
+	newAuthority bool
+	lookup       lookup // nil is the machine's resolver
 	// bakery: this makes an image, see infra.Wanted.
 	bakery bool
 }

@@ -4,25 +4,39 @@ package deploy
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"macaw.example/internal/authority"
 	"macaw.example/internal/nodeapi"
-	"macaw.example/internal/smallfile"
 )
 
 // putDomainCertificate gives the node the certificate for the cloud's domain, or what it trusts the ACME
 // server by, and takes away what another cloud file gave it.
-func (d *Deployment) putDomainCertificate(ctx context.Context, h Node, certificate, acme []byte) error {
+func (d *Deployment) putDomainCertificate(ctx context.Context, h Node) error {
+	var bundle []byte
+	certificate, err := d.domainCertificate()
+	if err == nil && certificate != nil {
+		bundle, err = authority.EncodeBundle(certificate)
+	}
+	if err != nil {
+		return err
+	}
+	acme, err := d.acmeAuthority()
+	if err != nil {
+		return err
+	}
 	for _, f := range []struct {
 		path    string
 		content []byte
 		stays   bool
 	}{
 		// A certificate that ACME issued stays: it is renewed in time.
-		{nodeapi.DomainCertificate, certificate, d.Cloud.Management.TLS.ACME.Directory != ""},
+		{nodeapi.DomainCertificate, bundle, d.Cloud.Management.TLS.ACME.Directory != ""},
 		{nodeapi.ACMEAuthority, acme, false},
 	} {
 		var changed bool
@@ -46,65 +60,101 @@ func (d *Deployment) putDomainCertificate(ctx context.Context, h Node, certifica
 	return nil
 }
 
-// checkCertificateFiles reads the files that the cloud file names for TLS, before anything is made.
+// checkCertificateFiles reads the files that the cloud file names for TLS, and the key of the cloud's
+// authority, before anything is made.
 func (d *Deployment) checkCertificateFiles() error {
-	_, certificate := d.domainCertificate()
+	_, err := d.domainCertificate()
+	if err == nil && d.Cloud.Management.TLS.Authority != "" {
+		_, _, err = d.certificatesAt(placeAuthority, d.Cloud.Management.TLS.Authority)
+	}
 	_, acme := d.acmeAuthority()
-	return errors.Join(certificate, acme)
+	return errors.Join(err, acme, d.checkAuthorityKey())
 }
 
 // acmeAuthority reads what the ACME server is trusted by; nil if the cloud file names nothing.
-func (d *Deployment) acmeAuthority() ([]byte, error) {
-	file := d.Cloud.Management.TLS.ACME.Authority
-	if file == "" {
-		return nil, nil
+func (d *Deployment) acmeAuthority() (pem []byte, err error) {
+	if file := d.Cloud.Management.TLS.ACME.Authority; file != "" {
+		pem, _, err = d.certificatesAt("management.tls.acme.authority", file)
 	}
-	const path = "management.tls.acme.authority"
-	pem, err := smallfile.Read(d.Cloud.Beside(file))
-	if err != nil {
-		return nil, d.Cloud.Reject(path, "", "%v", err)
-	}
-	if _, err := authority.DecodeChain(pem); err != nil {
-		return nil, d.Cloud.Reject(path, "", "%s: %v", file, err)
-	}
-	return pem, nil
+	return pem, err
 }
 
-// domainCertificate reads the certificate for the cloud's domain, with its key, and checks that it is
-// one; nil if the cloud file names none.
-func (d *Deployment) domainCertificate() ([]byte, error) {
+// domainCertificate reads the certificate for the cloud's domain, with its key, and checks that clients will
+// accept it; nil if the cloud file names none.
+func (d *Deployment) domainCertificate() (*authority.Certificate, error) {
 	tls := d.Cloud.Management.TLS
 	if tls.Certificate == "" {
 		return nil, nil
 	}
-	const certificate, key = "management.tls.certificate", "management.tls.key"
-	chain, err := smallfile.Read(d.Cloud.Beside(tls.Certificate))
+	reject := func(remedy, format string, args ...any) (*authority.Certificate, error) {
+		return nil, d.Cloud.Reject(placeCertificate, remedy, format, args...)
+	}
+	_, chain, err := d.certificatesAt(placeCertificate, tls.Certificate)
 	if err != nil {
-		return nil, d.Cloud.Reject(certificate, "", "%v", err)
+		return nil, err
 	}
-	secret, err := smallfile.Read(d.Cloud.Beside(tls.Key))
+	key, err := d.keyAt(placeKey, tls.Key)
 	if err != nil {
-		return nil, d.Cloud.Reject(key, "", "%v", err)
+		return nil, err
 	}
-	certificates, err := authority.DecodeChain(chain)
+	c, err := authority.Join(key, chain)
 	if err != nil {
-		return nil, d.Cloud.Reject(certificate, "", "%s: %v", tls.Certificate, err)
+		remedy := "both files must be of the same renewal"
+		if slices.ContainsFunc(chain, func(c *x509.Certificate) bool { return authority.Belongs(c, key.Public()) }) {
+			remedy = inOrder
+		}
+		return nil, d.Cloud.Reject(placeKey, remedy, "%s and %s: %v", tls.Certificate, tls.Key, err)
 	}
-	if _, err := authority.DecodeKey(secret); err != nil {
-		return nil, d.Cloud.Reject(key, "", "%s: %v", tls.Key, err)
+	if err := authority.InOrder(chain); err != nil {
+		return reject(inOrder, "%s: %v", tls.Certificate, err)
 	}
-	c, err := authority.DecodeBundle(append(append(chain, '\n'), secret...))
-	if err != nil {
-		return nil, d.Cloud.Reject(key, "", "%s and %s: %v", tls.Certificate, tls.Key, err)
+	if err := chain[0].VerifyHostname(d.Cloud.Management.Domain); err != nil {
+		return reject("", "%s: %v", tls.Certificate, err)
 	}
-	leaf := certificates[0]
-	if err := leaf.VerifyHostname(d.Cloud.Management.Domain); err != nil {
-		return nil, d.Cloud.Reject(certificate, "", "%s: %v", tls.Certificate, err)
-	}
+	const minute = "2006-01-02 15:04 UTC"
 	now := time.Now()
-	if now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) {
-		return nil, d.Cloud.Reject(certificate, "", "%s is valid from %s to %s", tls.Certificate,
-			leaf.NotBefore.UTC().Format(time.DateOnly), leaf.NotAfter.UTC().Format(time.DateOnly))
+	if from, to := chain[0].NotBefore.UTC(), chain[0].NotAfter.UTC(); now.After(to) {
+		return reject("have it renewed", "%s expired on %s", tls.Certificate, to.Format(minute))
+	} else if now.Before(from) {
+		return reject("is this machine's clock right?", "%s is not valid before %s", tls.Certificate, from.Format(minute))
 	}
-	return authority.EncodeBundle(c.Key, c.Chain)
+	return c, d.checkIssuers(chain, now)
+}
+
+const inOrder = "write the domain's certificate first, then that of its issuer, and so on; the root may be left out"
+
+// checkIssuers checks that those accept a certificate who trust management.tls.authority or, without that,
+// what this system trusts: macaw itself is such a client.
+func (d *Deployment) checkIssuers(chain []*x509.Certificate, now time.Time) error {
+	tls := d.Cloud.Management.TLS
+	opts := x509.VerifyOptions{Intermediates: x509.NewCertPool(), CurrentTime: now}
+	for _, c := range chain[1:] {
+		opts.Intermediates.AddCert(c)
+	}
+	if tls.Authority != "" {
+		_, roots, err := d.certificatesAt(placeAuthority, tls.Authority)
+		if err != nil {
+			return err
+		}
+		opts.Roots = x509.NewCertPool()
+		for _, c := range roots {
+			opts.Roots.AddCert(c)
+		}
+	}
+	_, err := chain[0].Verify(opts)
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	_, noRoots := errors.AsType[x509.SystemRootsError](err)
+	above := chain[len(chain)-1].Issuer
+	switch {
+	case err == nil:
+		return nil
+	case unknown && tls.Authority != "":
+		return d.Cloud.Reject(placeAuthority, fmt.Sprintf("it needs the certificate of %s; or %s lacks issuers",
+			above, tls.Certificate), "%s does not verify %s: %v", tls.Authority, tls.Certificate, err)
+	case unknown || noRoots:
+		return d.Cloud.Reject(placeCertificate, fmt.Sprintf("add the certificate of %s to it if that is below a known "+
+			"authority; or name the file with the authority's certificate at %s", above, placeAuthority),
+			"%s: this system trusts no authority that issued it: %v", tls.Certificate, err)
+	}
+	return d.Cloud.Reject(placeCertificate, "", "%s: %v", tls.Certificate, err)
 }

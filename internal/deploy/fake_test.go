@@ -200,6 +200,8 @@ type fakeNode struct {
 	broken  bool     // the translation's status cannot be read
 
 	late func(context.Context) error // the work of a job once the cloud serves
+	// put, if not nil, is called before a file is written, and afterwards.
+	put func(file string, written bool)
 }
 
 func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
@@ -220,12 +222,12 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 			return "", errors.New("no such file")
 		}
 		return "clouds:\n  first:\n    auth: {auth_url: http://node/v3, username: admin, password: secret}\n", nil
-	case strings.Contains(command, "sed -n '/BEGIN CERTIFICATE/"):
-		chain, _, whole := strings.Cut(n.files[nodeapi.Issuer], "-----BEGIN PRIVATE KEY")
-		if !whole {
+	case command == chainOf(nodeapi.Issuer):
+		c, err := authority.DecodeBundle([]byte(n.files[nodeapi.Issuer]))
+		if err != nil {
 			return "", nil
 		}
-		return chain, nil
+		return string(authority.EncodeChain(c.Chain)), nil
 	case command == "cat "+nodeapi.Authority:
 		// The issuer's chain ends with it.
 		chain, err := authority.DecodeChain([]byte(n.files[nodeapi.Issuer]))
@@ -256,12 +258,18 @@ func (n *fakeNode) Run(ctx context.Context, command string, stdin io.Reader, _ i
 }
 
 func (n *fakeNode) Put(ctx context.Context, file string, content []byte, _ fs.FileMode) (bool, error) {
+	tell := n.put
+	if tell == nil {
+		tell = func(string, bool) {}
+	}
+	tell(file, false)
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	changed := n.files[file] != string(content)
 	n.files[file] = string(content)
-	return changed, nil
+	tell(file, true)
+	return changed, ctx.Err()
 }
 
 func (n *fakeNode) PutContent(ctx context.Context, file string, c host.Content, mode fs.FileMode) (bool, error) {

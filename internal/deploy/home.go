@@ -41,10 +41,13 @@ func (h Home) guestKnownHosts(cloud string) string {
 	return filepath.Join(h.of(cloud), "guest_known_hosts")
 }
 
-// authorityKey is the file with the key of a cloud's certificate authority, and authority the one with
-// its certificate.
+// authorityKey is the file with the key of a cloud's certificate authority, nextAuthorityKey the one with
+// the key that is to replace it, and authority the one with its certificate.
 func (h Home) authorityKey(cloud string) string { return filepath.Join(h.of(cloud), "authority.key") }
-func (h Home) authority(cloud string) string    { return filepath.Join(h.of(cloud), "authority.pem") }
+func (h Home) nextAuthorityKey(cloud string) string {
+	return filepath.Join(h.of(cloud), "authority.key.next")
+}
+func (h Home) authority(cloud string) string { return filepath.Join(h.of(cloud), "authority.pem") }
 
 // A cloud is named in its directory, and in clouds.yaml, by its name alone. So of two clouds with one
 // name in two regions, only one can be this operator's: the one whose target is in this file.

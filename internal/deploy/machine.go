@@ -14,13 +14,17 @@ import (
 
 // Codes of findings about a node's machine.
 const (
-	unitsStopped       model.Code = "units-stopped"
-	certificateExpires model.Code = "certificate-expires"
+	unitsStopped          model.Code = "units-stopped"
+	certificateExpires    model.Code = "certificate-expires"
+	certificateUnreadable model.Code = "certificate-unreadable"
 )
 
 // renewalOverdue is how long before its end a certificate should have been replaced: nodes renew theirs
 // a month before.
 const renewalOverdue = 14 * 24 * time.Hour
+
+// renewalDue is how long before its end a certificate of one's own should be replaced.
+const renewalDue = 30 * 24 * time.Hour
 
 // machineFindings returns the problems of a node's services and certificates.
 func (d *Deployment) machineFindings(n infra.NodeOutput, m nodeapi.Machine, now time.Time) []model.Finding {
@@ -34,22 +38,55 @@ func (d *Deployment) machineFindings(n infra.NodeOutput, m nodeapi.Machine, now 
 		})
 	}
 	for _, c := range m.Certificates {
-		left := c.Expires.Sub(now)
-		if left > renewalOverdue {
-			continue
-		}
-		f := model.Finding{Code: certificateExpires, Hint: fmt.Sprintf("the node renews it once a day; why it did not: "+
-			"macaw ssh %s -- sudo journalctl -u macaw-certificates", d.Cloud.FileName())}
-		f.Text = fmt.Sprintf("the certificate of %s for %s ends on %s", n.Name, strings.Join(c.Names, ", "),
-			c.Expires.Format(time.DateOnly))
-		if left <= 0 {
-			f.Text = fmt.Sprintf("the certificate of %s for %s has ended on %s", n.Name, strings.Join(c.Names, ", "),
-				c.Expires.Format(time.DateOnly))
-		}
-		if c.Path == nodeapi.DomainCertificate && d.Cloud.Management.TLS.Certificate != "" {
-			f.Hint = fmt.Sprintf("put a new one at management.tls.certificate and run macaw up %s", d.Cloud.FileName())
-		}
-		all = append(all, f)
+		all = append(all, d.certificateFindings(n, c, now)...)
 	}
 	return all
+}
+
+// certificateFindings tells that a certificate of a node ends, has ended or cannot be read.
+func (d *Deployment) certificateFindings(n infra.NodeOutput, c nodeapi.Certificate, now time.Time) []model.Finding {
+	if c.Error != "" {
+		return []model.Finding{{
+			Code: certificateUnreadable,
+			Text: fmt.Sprintf("the certificate of %s in %s cannot be read: %s", n.Name, c.Path, c.Error),
+			Hint: fmt.Sprintf("macaw up %s replaces it", d.Cloud.FileName()),
+		}}
+	}
+	tls := d.Cloud.Management.TLS
+	own := c.Path == nodeapi.DomainCertificate && tls.Certificate != ""
+	limit := renewalOverdue
+	if own {
+		limit = renewalDue
+	}
+	left := c.Expires.Sub(now)
+	if left > limit {
+		return nil
+	}
+	ends := "ends"
+	if left <= 0 {
+		ends = "has ended"
+	}
+	f := model.Finding{
+		Code: certificateExpires,
+		Text: fmt.Sprintf("the certificate of %s for %s %s on %s", n.Name, strings.Join(c.Names, ", "), ends,
+			c.Expires.UTC().Format(time.DateOnly)),
+		Hint: fmt.Sprintf("the node renews it once a day; why it did not: "+
+			"macaw ssh %s -- sudo journalctl -u macaw-certificates", d.Cloud.FileName()),
+	}
+	if own {
+		f.Hint = fmt.Sprintf("have it renewed, put it at %s and its key at %s (%s), and run macaw up %s",
+			d.Cloud.Beside(tls.Certificate), d.Cloud.Beside(tls.Key), d.Cloud.Place(placeCertificate), d.Cloud.FileName())
+	}
+	return []model.Finding{f}
+}
+
+// domainCertificateFindings tells that a certificate of one's own ends soon, which is read here.
+func (d *Deployment) domainCertificateFindings(n infra.NodeOutput, now time.Time) []model.Finding {
+	own, err := d.domainCertificate()
+	if err != nil || own == nil {
+		return nil // that has ended the run before
+	}
+	return d.certificateFindings(n, nodeapi.Certificate{
+		Path: nodeapi.DomainCertificate, Names: own.Chain[0].DNSNames, Expires: own.Chain[0].NotAfter,
+	}, now)
 }

@@ -3,6 +3,7 @@
 package deploy
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,8 @@ func TestMachineFindings(t *testing.T) {
 		return nodeapi.Certificate{Path: path, Names: []string{"cloud.example", "198.51.100.10"},
 			Expires: now.Add(time.Duration(days) * 24 * time.Hour)}
 	}
+	const renew = "have it renewed, put it at in/c.pem and its key at in/c.key (in/c.yaml:5:22), " +
+		"and run macaw up in/c.yaml"
 	for _, c := range []struct {
 		name    string
 		machine nodeapi.Machine
@@ -25,17 +28,23 @@ func TestMachineFindings(t *testing.T) {
 	}{
 		{"healthy", nodeapi.Machine{Certificates: []nodeapi.Certificate{until("/a", 15)}}, nil},
 		{"stopped", nodeapi.Machine{Stopped: []string{"haproxy.service", "nova-api.service"}},
-			[]string{"not running: haproxy.service, nova-api.service | macaw up c.yaml starts them"}},
+			[]string{"not running: haproxy.service, nova-api.service | macaw up in/c.yaml starts them"}},
 		{"expires", nodeapi.Machine{Certificates: []nodeapi.Certificate{until("/a", 14), until("/b", 60)}},
 			[]string{"for cloud.example, 198.51.100.10 ends on 2026-12-14 | the node renews it"}},
 		{"one's own has ended", nodeapi.Machine{Certificates: []nodeapi.Certificate{until(nodeapi.DomainCertificate, -1)}},
-			[]string{"has ended on 2026-11-29 | put a new one at management.tls.certificate"}},
+			[]string{"for cloud.example, 198.51.100.10 has ended on 2026-11-29 | " + renew}},
+		{"one's own, in 31 days", nodeapi.Machine{Certificates: []nodeapi.Certificate{until(nodeapi.DomainCertificate, 31)}},
+			nil},
+		{"one's own, in 20 days", nodeapi.Machine{Certificates: []nodeapi.Certificate{until(nodeapi.DomainCertificate, 20)}},
+			[]string{"for cloud.example, 198.51.100.10 ends on 2026-12-20 | " + renew}},
+		{"another's key", nodeapi.Machine{Certificates: []nodeapi.Certificate{{Path: "/c.pem", Error: "not its key"}}},
+			[]string{"the certificate of cloud-1 in /c.pem cannot be read: not its key | macaw up in/c.yaml replaces it"}},
 	} {
-		file, err := cloud.Parse("c.yaml", []byte("name: x\ntarget: lab\n"))
+		file, err := cloud.Parse(filepath.Join("in", "c.yaml"), []byte("name: x\ntarget: lab\nmanagement:\n"+
+			"  domain: cloud.example.org\n  tls: {certificate: c.pem, key: c.key}\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		file.Management.TLS.Certificate = "c.pem"
 		d := &Deployment{Cloud: file}
 		got := d.machineFindings(infra.NodeOutput{Name: "cloud-1"}, c.machine, now)
 		if len(got) != len(c.want) {

@@ -5,6 +5,7 @@ package deploy
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,6 +32,8 @@ type UpOptions struct {
 	Destroy bool
 	// Restart permits stopping a running instance for changes that AWS makes only then.
 	Restart bool
+	// NewAuthority replaces the cloud's certificate authority.
+	NewAuthority bool
 }
 
 // UpResult describes a running cloud.
@@ -57,7 +60,7 @@ type UpResult struct {
 
 // Up makes or repairs the cloud. It leaves alone what exists and is as wanted.
 func (d *Deployment) Up(ctx context.Context, o UpOptions) (res UpResult, err error) {
-	d.restart = o.Restart
+	d.restart, d.newAuthority = o.Restart, o.NewAuthority
 	err = d.exclusively(ctx, true, func(ctx context.Context, _ func()) error {
 		res, err = d.up(ctx, o)
 		return err
@@ -88,6 +91,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	var access access
 	var verified string
 	findings := append([]model.Finding{}, d.domainFindings(ctx, node)...)
+	findings = append(findings, d.domainCertificateFindings(node, time.Now())...)
 	// The last services start while a guest is made already.
 	both, bothCtx := errgroup.WithContext(ctx)
 	serving := make(chan struct{})

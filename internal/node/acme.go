@@ -20,6 +20,7 @@ import (
 	"golang.org/x/crypto/acme"
 
 	"macaw.example/internal/authority"
+	"macaw.example/internal/hint"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -68,7 +69,12 @@ func (n *node) acmeClient() (*acmeClient, error) {
 func (n *node) acmeAccount() (crypto.Signer, error) {
 	b, err := os.ReadFile(filepath.Join(n.root, acmeKey))
 	if err == nil {
-		return authority.DecodeKey(b)
+		key, err := authority.DecodeKey(b)
+		if err != nil {
+			return nil, hint.With(fmt.Errorf("%s: %w", acmeKey, err),
+				"remove that file from the node; then the next renewal registers another account")
+		}
+		return key, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -131,7 +137,11 @@ func (c *acmeClient) obtain(ctx context.Context, domain string) (bundle []byte, 
 			return nil, err
 		}
 	}
-	return authority.EncodeBundle(key, certificates)
+	own, err := authority.Join(key, certificates)
+	if err != nil {
+		return nil, err
+	}
+	return authority.EncodeBundle(own)
 }
 
 // prove answers the server's question about one domain.

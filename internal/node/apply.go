@@ -30,6 +30,7 @@ type node struct {
 	root    string
 	run     runner
 	note    func(step, text string) // reports something about a step under way
+	public  netip.AddrPort          // where HAProxy serves TLS; if not valid, port 443 of the management address
 }
 
 // Apply makes this machine the node that spec describes, and returns when its services answer. It
@@ -76,9 +77,12 @@ func (n *node) everyStep() []graph.Step {
 	add("certificates", n.ensureCertificates, "configuration")
 	if controller {
 		add("haproxy", start(haproxy), "certificates")
+		last := "haproxy"
 		if n.spec.Management.ACME != nil {
-			add("domain certificate", n.ensureDomain, "haproxy")
+			add("domain certificate", n.ensureDomain, last)
+			last = "domain certificate"
 		}
+		add("served certificates", n.ensureServed, last)
 		add("mariadb", start(mariadb), "configuration")
 		add("rabbitmq", start(rabbitmq), "configuration")
 		add("memcached", start(memcached), "configuration")
@@ -111,7 +115,7 @@ func (n *node) everyStep() []graph.Step {
 		add("nova-compute", n.startCompute(cloud), "emulators", "ovn-host", "cell", "keystone", "placement", "nova-conductor")
 	}
 	add(nodeapi.StepServing, func(context.Context) error { return nil }, "answers", "flavors", "external network",
-		"nova-compute")
+		"nova-compute", "served certificates")
 	if compute {
 		add("neutron-metadata", start(neutronMetadata), nodeapi.StepServing)
 	}

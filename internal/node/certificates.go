@@ -80,7 +80,13 @@ func RenewCertificates(ctx context.Context, spec nodeapi.OpenStack) (renewed []s
 	n := &node{spec: spec, root: "/", run: executor(held)}
 	renewed, err = n.renewCertificates(ctx, time.Now())
 	domain, failed := n.renewDomain(ctx, time.Now())
-	return append(renewed, domain...), errors.Join(err, failed)
+	err = errors.Join(err, failed)
+	if err == nil && spec.Has(model.Controller) {
+		if err = n.ensureServed(ctx); errors.Is(err, errNothingToDo) {
+			err = nil
+		}
+	}
+	return append(renewed, domain...), err
 }
 
 func (n *node) ensureCertificates(ctx context.Context) error {
@@ -174,7 +180,7 @@ func (n *node) reload(ctx context.Context, unit string) error {
 }
 
 // issuer reads the node's authority.
-func (n *node) issuer() (*authority.Authority, error) {
+func (n *node) issuer() (*authority.Certificate, error) {
 	b, err := os.ReadFile(filepath.Join(n.root, nodeapi.Issuer))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, hint.With(fmt.Errorf("reading the node's certificate authority: %w", err), "macaw up FILE makes it")
@@ -184,20 +190,22 @@ func (n *node) issuer() (*authority.Authority, error) {
 	}
 	c, err := authority.DecodeBundle(b)
 	if err != nil {
-		return nil, fmt.Errorf("reading the node's certificate authority from %s: %w", nodeapi.Issuer, err)
+		return nil, hint.With(fmt.Errorf("reading the node's certificate authority from %s: %w", nodeapi.Issuer, err),
+			"remove that file from the node; then macaw up FILE makes another authority")
 	}
-	return &authority.Authority{Key: c.Key, Chain: c.Chain}, nil
+	return c, nil
 }
 
-func (n *node) seenCertificate(c certificate) (authority.Certificate, error) {
+// seenCertificate reads a certificate with its key. Those that do not belong together are an error.
+func (n *node) seenCertificate(c certificate) (*authority.Certificate, error) {
 	b, err := os.ReadFile(filepath.Join(n.root, c.path))
 	if err != nil {
-		return authority.Certificate{}, err
+		return nil, err
 	}
 	if c.keyPath != "" {
 		key, err := os.ReadFile(filepath.Join(n.root, c.keyPath))
 		if err != nil {
-			return authority.Certificate{}, err
+			return nil, err
 		}
 		b = append(b, key...)
 	}
@@ -206,7 +214,7 @@ func (n *node) seenCertificate(c certificate) (authority.Certificate, error) {
 
 // issue issues a certificate and writes it. A run that is killed between key and chain leaves files
 // that do not belong together, and the next one issues again.
-func (n *node) issue(issuer *authority.Authority, c certificate, now time.Time) error {
+func (n *node) issue(issuer *authority.Certificate, c certificate, now time.Time) error {
 	issued, err := issuer.Issue(c.leaf, now)
 	if err != nil {
 		return err

@@ -49,11 +49,11 @@ func newTLSNode(t *testing.T, roles ...model.Role) *tlsNode {
 	return n
 }
 
-// authority gives the node another authority.
-func (n *tlsNode) authority(now time.Time) (root *x509.Certificate) {
+// authority gives the node another authority, which may certify further networks, too.
+func (n *tlsNode) authority(now time.Time, further ...netip.Prefix) (root *x509.Certificate) {
 	n.t.Helper()
 	scope := authority.Scope{
-		Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/32"), netip.MustParsePrefix("198.51.100.10/32")},
+		Networks: append(further, netip.MustParsePrefix("10.0.0.4/32"), netip.MustParsePrefix("198.51.100.10/32")),
 		Names:    []string{"cloud-1", "cloud.example.org"},
 	}
 	key, err := authority.NewKey()
@@ -68,7 +68,7 @@ func (n *tlsNode) authority(now time.Time) (root *x509.Certificate) {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	bundle, err := authority.EncodeBundle(own.Key, own.Chain)
+	bundle, err := authority.EncodeBundle(own)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -174,5 +174,73 @@ func TestCertificatesOfOtherNodes(t *testing.T) {
 	n.authority(now)
 	if renewed := n.renew(now); !slices.Equal(renewed, []string{ovnCertificate}) {
 		t.Errorf("renewed %q, want OVN's alone", renewed)
+	}
+}
+
+// Files on a node whose certificate and key do not belong together, or that are damaged, are named with what
+// to do, which helps.
+func TestDamagedCertificates(t *testing.T) {
+	n, other := newTLSNode(t, model.Controller), newTLSNode(t, model.Controller)
+	now := time.Now()
+	n.authority(now)
+	other.authority(now)
+	n.renew(now)
+	other.renew(now)
+	read := func(n *tlsNode, path string) *authority.Certificate {
+		t.Helper()
+		c, err := n.seenCertificate(certificate{path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	// spoil gives a file another's key.
+	spoil := func(path string) {
+		t.Helper()
+		bundle, err := authority.EncodeBundle(&authority.Certificate{Chain: read(n, path).Chain, Key: read(other, path).Key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (file{Path: path, Mode: 0o600, Content: bundle}).write(n.root); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	const notIts = "the private key is not that of the first certificate"
+	spoil(publicCertificate)
+	var found bool
+	for _, c := range n.certificatesInUse() {
+		if c.Path == publicCertificate {
+			found = c.Error == notIts
+		} else if c.Error != "" || c.Expires.IsZero() {
+			t.Errorf("%+v, want it without an error", c)
+		}
+	}
+	if !found {
+		t.Errorf("in use are %+v, want an error at %s", n.certificatesInUse(), publicCertificate)
+	}
+	if renewed := n.renew(now); !slices.Equal(renewed, []string{publicCertificate}) {
+		t.Errorf("renewed %q, want the one with another's key", renewed)
+	}
+
+	spoil(nodeapi.Issuer)
+	_, err := n.renewCertificates(t.Context(), now)
+	if err == nil || !strings.Contains(err.Error(), nodeapi.Issuer+": "+notIts) ||
+		!slices.Contains(hint.All(err), "remove that file from the node; then macaw up FILE makes another authority") {
+		t.Errorf("an authority with another's key: %v, hints %q", err, hint.All(err))
+	}
+
+	if _, err := (file{Path: acmeKey, Mode: 0o600, Content: []byte("x\n")}).write(n.root); err != nil {
+		t.Fatal(err)
+	}
+	_, err = n.acmeAccount()
+	if err == nil || !strings.Contains(err.Error(), acmeKey) || len(hint.All(err)) == 0 {
+		t.Errorf("a damaged account: %v, hints %q", err, hint.All(err))
+	}
+	if err := os.Remove(filepath.Join(n.root, acmeKey)); err != nil { // as the hint says
+		t.Fatal(err)
+	}
+	if _, err := n.acmeAccount(); err != nil {
+		t.Errorf("after its removal: %v", err)
 	}
 }

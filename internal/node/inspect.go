@@ -4,7 +4,9 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"macaw.example/internal/model"
@@ -47,8 +49,8 @@ func (n *node) datapath(ctx context.Context) string {
 	}
 }
 
-// certificatesInUse returns the node's certificates that can be read; that one is missing is told by the
-// unit that does not run without it.
+// certificatesInUse returns the node's certificates; that one is missing is told by the unit that does not
+// run without it.
 func (n *node) certificatesInUse() []nodeapi.Certificate {
 	used := []nodeapi.Certificate{}
 	wanted := certificatesOf(n.spec)
@@ -57,7 +59,11 @@ func (n *node) certificatesInUse() []nodeapi.Certificate {
 	}
 	for _, c := range wanted {
 		seen, err := n.seenCertificate(c)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err != nil {
+			used = append(used, nodeapi.Certificate{Path: c.path, Names: []string{}, Error: err.Error()})
 			continue
 		}
 		leaf := seen.Chain[0]

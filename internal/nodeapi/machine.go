@@ -24,5 +24,7 @@ const (
 type Certificate struct {
 	Path    string    `json:"path"`
 	Names   []string  `json:"names"` // and addresses
-	Expires time.Time `json:"expires"`
+	Expires time.Time `json:"expires,omitzero"`
+	// Error is why it cannot be read, for instance that its key is another's; then the rest is empty.
+	Error string `json:"error,omitempty"`
 }
