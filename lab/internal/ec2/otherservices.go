@@ -81,7 +81,11 @@ func refuseService(w http.ResponseWriter, r *http.Request, id, service string) {
 			Error     inner
 			RequestID string `xml:"RequestId"`
 		}{Error: inner{"Sender", e.Code, e.Message}, RequestID: id})
-	default: // awsJson and restJson
+	default: // awsJson, with status 400, and restJson
+		e.Code = "InvalidSignatureException"
+		if r.Header.Get("X-Amz-Target") != "" {
+			e.Status = http.StatusBadRequest
+		}
 		w.Header().Set("x-amzn-ErrorType", e.Code)
 		writeJSON(w, e.Status, map[string]string{"__type": e.Code, "message": e.Message})
 	}
