@@ -94,7 +94,7 @@ func OpenAPI(o APIOptions) (*API, error) {
 	if a.faults, err = faults.New(faults.Config{Log: log}); err != nil {
 		return nil, err
 	}
-	if a.settings, err = account.New(o.Account); err != nil {
+	if a.settings, err = account.New(o.Account, a.region); err != nil {
 		return nil, err
 	}
 	a.accounts, err = iam.Open(iam.Config{Region: a.region, Root: iam.Key{ID: AccessKey, Secret: SecretKey}, Log: log,
