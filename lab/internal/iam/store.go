@@ -56,6 +56,7 @@ type model struct {
 	Policies map[string]*policyRecord  // by ARN
 	Profiles map[string]*profileRecord // by name
 	Keys     map[string]*keyRecord     // by access key ID
+	Devices  map[string]*deviceRecord  // virtual MFA devices, by serial number
 	// Secrets has one entry: the secret from which temporary credentials are derived.
 	Secrets map[string][]byte
 }
