@@ -16,7 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"macaw.example/internal/hint"
@@ -159,7 +162,11 @@ func TestRefused(t *testing.T) {
 			_, asIAM := iam.NewFromConfig(cfg).ListRoles(t.Context(), &iam.ListRolesInput{})
 			_, asJSON := servicequotas.NewFromConfig(cfg).GetServiceQuota(t.Context(), &servicequotas.GetServiceQuotaInput{
 				ServiceCode: aws.String("ec2"), QuotaCode: aws.String("L-1216C47A")})
-			for _, err := range []error{asEC2, asIAM, asJSON} {
+			_, asKMS := kms.NewFromConfig(cfg).DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: aws.String("x")})
+			_, asSSM := ssm.NewFromConfig(cfg).GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("x")})
+			_, asPrices := pricing.NewFromConfig(cfg).GetProducts(t.Context(),
+				&pricing.GetProductsInput{ServiceCode: aws.String("AmazonEC2")})
+			for _, err := range []error{asEC2, asIAM, asJSON, asKMS, asSSM, asPrices} {
 				d.want(err, Invalid, tt.text, tt.advice)
 				for _, secret := range []string{tt.secret, tt.token} {
 					if len(secret) > 3 && strings.Contains(err.Error()+hint.All(err)[0], secret) {
@@ -169,6 +176,26 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A session that began without MFA is not for IAM.
+func TestSessionWithoutMFA(t *testing.T) {
+	d := newDesk(t)
+	session, err := sts.NewFromConfig(d.api.Config()).GetSessionToken(t.Context(), &sts.GetSessionTokenInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.keys(*session.Credentials.AccessKeyId, *session.Credentials.SecretAccessKey, *session.Credentials.SessionToken)
+	cfg, err := Load(t.Context(), Options{Region: region})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ec2.NewFromConfig(cfg).DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); err != nil {
+		t.Error(err)
+	}
+	_, err = iam.NewFromConfig(cfg).ListRoles(t.Context(), &iam.ListRolesInput{})
+	d.want(err, Invalid, "AWS does not accept the AWS credentials of profile default (InvalidClientTokenId)",
+		"that did not begin with a code of an MFA device: begin one with --serial-number and --token-code")
 }
 
 // AWS's clock is another: EC2 says of it what it says of ended sessions.
@@ -203,6 +230,8 @@ func TestWrongClock(t *testing.T) {
 		d.want(err, WrongClock, "this machine's clock is 3h0m0s behind AWS's (RequestExpired)", "set the clock")
 		_, err = iam.NewFromConfig(cfg).ListRoles(t.Context(), &iam.ListRolesInput{})
 		d.want(err, WrongClock, "this machine's clock is 3h0m0s behind AWS's (SignatureDoesNotMatch)", "set the clock")
+		_, err = ssm.NewFromConfig(cfg).GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("x")})
+		d.want(err, WrongClock, "this machine's clock is 3h0m0s behind AWS's (InvalidSignatureException)", "set the clock")
 	}
 }
 

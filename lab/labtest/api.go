@@ -37,6 +37,9 @@ type APIOptions struct {
 	ElasticIPQuota int
 	// Account are the account's settings; the zero value is an account without any.
 	Account AccountSettings
+	// Now is the clock of IAM and STS, by which sessions end and codes of MFA devices change; default
+	// time.Now. Requests are still to be signed with the time of time.Now.
+	Now func() time.Time
 }
 
 // AccountSettings are the settings of an account: quotas, the zones' offers, and what its owner or
@@ -68,6 +71,7 @@ type API struct {
 	settings *account.Account
 	faults   *faults.Injector
 	region   string
+	now      func() time.Time
 }
 
 // NewAPI makes an AWS that is empty but for its image. It is closed when the test ends.
@@ -88,7 +92,10 @@ func (a *API) Close() { a.state.Close() }
 func OpenAPI(o APIOptions) (*API, error) {
 	log := slog.New(slog.DiscardHandler)
 	a := &API{
-		Image: "ami-0123456789abcdef0", region: cmp.Or(o.Region, lab.Region),
+		Image: "ami-0123456789abcdef0", region: cmp.Or(o.Region, lab.Region), now: o.Now,
+	}
+	if a.now == nil {
+		a.now = time.Now
 	}
 	var err error
 	if a.faults, err = faults.New(faults.Config{Log: log}); err != nil {
@@ -98,7 +105,7 @@ func OpenAPI(o APIOptions) (*API, error) {
 		return nil, err
 	}
 	a.accounts, err = iam.Open(iam.Config{Region: a.region, Root: iam.Key{ID: AccessKey, Secret: SecretKey}, Log: log,
-		Settings: a.settings})
+		Settings: a.settings, Now: a.now})
 	if err != nil {
 		return nil, err
 	}

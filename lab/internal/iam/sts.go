@@ -106,6 +106,10 @@ func assumeRole(t *tx, p *params) (any, error) {
 	if t.who.role != "" {
 		most = maxChained // IAM User Guide, id_roles, "Role chaining"
 	}
+	if lifetime > most && t.who.role != "" {
+		return nil, invalid("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role " +
+			"chaining") // reported by users
+	}
 	if lifetime > most {
 		return nil, invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
