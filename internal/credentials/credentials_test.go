@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,11 +35,15 @@ type desk struct {
 	dir    string
 	api    *labtest.API
 	server *httptest.Server
+	ahead  atomic.Int64 // of the clock of sessions, in nanoseconds
 }
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{T: t, dir: t.TempDir(), api: labtest.NewAPI(t, labtest.APIOptions{Region: region})}
+	d := &desk{T: t, dir: t.TempDir()}
+	d.api = labtest.NewAPI(t, labtest.APIOptions{Region: region,
+		Account: labtest.AccountSettings{PermissionSets: []string{"AdministratorAccess"}},
+		Now:     func() time.Time { return time.Now().Add(time.Duration(d.ahead.Load())) }})
 	d.server = httptest.NewServer(d.api)
 	t.Cleanup(d.server.Close)
 	for _, name := range os.Environ() {
@@ -50,7 +55,8 @@ func newDesk(t *testing.T) *desk {
 	for name, value := range map[string]string{
 		"HOME": d.dir, "AWS_CONFIG_FILE": filepath.Join(d.dir, "config"),
 		"AWS_SHARED_CREDENTIALS_FILE": filepath.Join(d.dir, "credentials"), "AWS_ENDPOINT_URL": d.server.URL,
-		"AWS_ENDPOINT_URL_STS":      d.server.URL, // the SDK does not use the other one for roles
+		// The SDK does not use the other one for the services that credentials come from.
+		"AWS_ENDPOINT_URL_STS": d.server.URL, "AWS_ENDPOINT_URL_SSO": d.server.URL, "AWS_ENDPOINT_URL_SSO_OIDC": d.server.URL,
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1",
 	} {
 		t.Setenv(name, value)
@@ -259,34 +265,6 @@ func TestProcess(t *testing.T) {
 		if strings.Contains(err.Error(), "hidden") {
 			t.Errorf("the error has a secret: %v", err)
 		}
-	}
-}
-
-func TestSSO(t *testing.T) {
-	d := newDesk(t)
-	const start = "https://example.awsapps.com/start"
-	d.write("config", "[sso-session corp]\nsso_region = %s\nsso_start_url = %s\n"+
-		"sso_registration_scopes = sso:account:access\n"+
-		"[profile work]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Admin\n"+
-		"[profile legacy]\nsso_start_url = %s\nsso_region = %s\nsso_account_id = 123456789012\nsso_role_name = Admin\n"+
-		"[profile role]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = work\n", region, start, start, region)
-	for _, expired := range []bool{false, true} {
-		if expired {
-			// The names are the SHA-1 of the session's name and of the URL (ssocreds.StandardCachedTokenFilepath).
-			for _, name := range []string{
-				"ee0bfd2552fbd840c02cc48b6e823320543c450f", "e8be5486177c5b5392bd9aa76563515b29358e6e",
-			} {
-				d.write(".aws/sso/cache/"+name+".json",
-					`{"accessToken": "hidden", "expiresAt": "2026-01-01T00:00:00Z", "startUrl": %q, "region": %q}`, start, region)
-			}
-		}
-		d.want(d.see(Options{Profile: "work"}), Missing, "there is no valid SSO session for profile work",
-			"aws sso login --profile work")
-		d.want(d.see(Options{Profile: "legacy"}), Missing,
-			"there is no valid SSO session for profile legacy",
-			"aws sso login --profile legacy")
-		d.want(d.see(Options{Profile: "role"}), Missing, "there is no valid SSO session for profile work",
-			"aws sso login --profile work")
 	}
 }
 

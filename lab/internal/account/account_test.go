@@ -18,6 +18,7 @@ func TestSettingsKeep(t *testing.T) {
 		"block-public-access": BlockBidirectional, "block-public-access-exclusions": "vpc-1,vpc-2",
 		"allowed-images":         "amazon,136693071363",
 		"service-control-policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`,
+		"permission-sets":        "AdministratorAccess,IAMFullAccess",
 		"region-disabled":        "on", "iam-delay": "20s",
 	}
 	file := filepath.Join(t.TempDir(), "account.json")
@@ -73,6 +74,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"vcpu-quota", "-1", `vcpu-quota: "-1": want a number, at least 1`},
 		{"block-public-access-exclusions", "mine", `block-public-access-exclusions "mine": want the ID of a VPC`},
 		{"allowed-images", "debian", `allowed-images "debian": want an account's ID of 12 digits, or one of ["amazon" `},
+		{"permission-sets", "Admin", `permission-sets "Admin": want some of ["AdministratorAccess" `},
 		{"iam-delay", "soon", `iam-delay: time: invalid duration "soon"`},
 		{"iam-delay", "1h", "iam-delay 1h0m0s: want between 0s and 5m0s"},
 	} {

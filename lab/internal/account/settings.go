@@ -46,7 +46,12 @@ type Settings struct {
 	RegionDisabled bool `json:"regionDisabled,omitempty"`
 	// IAMDelay is how long a new role or instance profile is unknown to EC2 and STS.
 	IAMDelay Duration `json:"iamDelay,omitempty"`
+	// PermissionSets are those of the account's user of IAM Identity Center, some of [PermissionSets].
+	PermissionSets []string `json:"permissionSets,omitempty"`
 }
+
+// PermissionSets are the permission sets that the lab has: each gives the AWS managed policy of its name.
+var PermissionSets = []string{"AdministratorAccess", "AmazonEC2FullAccess", "AmazonEC2ReadOnlyAccess", "IAMFullAccess"}
 
 // Values of Encryption: with the key that AWS manages, with a customer managed key, with one that the
 // account's callers may not use, and with one that is disabled.
@@ -86,6 +91,11 @@ func (s Settings) Check() error {
 	if s.ServiceControlPolicy != "" {
 		if _, err := policy.Parse(s.ServiceControlPolicy, policy.Identity); err != nil {
 			return fmt.Errorf("service-control-policy: %w", err)
+		}
+	}
+	for _, set := range s.PermissionSets {
+		if !slices.Contains(PermissionSets, set) {
+			return fmt.Errorf("permission-sets %q: want some of %q", set, PermissionSets)
 		}
 	}
 	for _, vpc := range s.Excluded {
@@ -184,6 +194,7 @@ func (s Settings) Organization() (d policy.Document, ok bool) {
 // clone shares nothing with s.
 func (s Settings) clone() Settings {
 	s.MissingTypes, s.NoCapacity = maps.Clone(s.MissingTypes), maps.Clone(s.NoCapacity)
+	s.PermissionSets = slices.Clone(s.PermissionSets)
 	s.Excluded, s.ImageProviders = slices.Clone(s.Excluded), slices.Clone(s.ImageProviders)
 	return s
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // served are the services that the lab has, for display.
-const served = "EC2 (ec2), IAM (iam), STS (sts), Systems Manager (ssm), Service Quotas (servicequotas), price lists " +
-	"(pricing) and Key Management Service (kms)"
+const served = "EC2 (ec2), IAM (iam), STS (sts), IAM Identity Center (sso, sso-oidc), Systems Manager (ssm), " +
+	"Service Quotas (servicequotas), price lists (pricing) and Key Management Service (kms)"
 
 // serveJSON answers a call in the JSON protocol, if the caller's policies permit the action.
 func (s *Server) serveJSON(w http.ResponseWriter, c *Call, action, resource string, denied error,

@@ -3,6 +3,7 @@
 package ec2
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -19,6 +20,7 @@ import (
 	"macaw.example/lab/internal/ec2query"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
+	"macaw.example/lab/internal/identitycenter"
 	"macaw.example/lab/internal/kms"
 	"macaw.example/lab/internal/pricelist"
 	"macaw.example/lab/internal/sigv4"
@@ -75,6 +77,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
 		writeError(w, id, fail("InvalidRequest", "Reading the request failed"))
+		return
+	}
+	if center, ok := s.identities.(interface{ Portal() *identitycenter.Center }); ok && identitycenter.Serves(r) {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		center.Portal().ServeHTTP(w, r)
 		return
 	}
 	signed, who, err := sigv4.Verify(s.identities, r, body, s.state.cfg.Now())

@@ -113,6 +113,9 @@ func (who Caller) limited(service string, a action) error {
 // do checks the caller's right to an action and runs it.
 func (a action) do(t *tx, name string, c Call) (any, error) {
 	p := &params{form: c.Form, context: c.Context, taken: map[string]bool{}}
+	if err := protected(a, p); err != nil {
+		return nil, err
+	}
 	if !a.free {
 		resource := "*"
 		if a.on != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"macaw.example/lab/internal/account"
+	"macaw.example/lab/internal/identitycenter"
 	"macaw.example/lab/internal/statefile"
 )
 
@@ -43,6 +44,7 @@ type Key struct{ ID, Secret string }
 type Store struct {
 	cfg Config
 
+	portal  *identitycenter.Center
 	write   sync.Mutex // held while the model is being replaced
 	current atomic.Pointer[model]
 	encoded []byte // current as JSON; guarded by write
@@ -85,6 +87,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("opening IAM state: %w", err)
 	}
 	s := &Store{cfg: cfg, encoded: encoded}
+	s.portal = identitycenter.New(permissionSets{s}, cfg.Now)
 	m, err := statefile.Decode[model](s.encoded)
 	if err != nil {
 		return nil, fmt.Errorf("reading IAM state %s: %w", cfg.File, err)
