@@ -32,6 +32,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 
 	"macaw.example/internal/hint"
+	"macaw.example/lab/labtest"
 )
 
 // startURL is that of the lab's IAM Identity Center.
@@ -91,7 +92,7 @@ func (d *desk) login(of string, scopes ...string) cachedToken {
 	if err != nil {
 		d.Fatal(err)
 	}
-	page, err := http.PostForm(d.server.URL+"/device", url.Values{"user_code": {*started.UserCode}})
+	page, err := http.PostForm(d.server.URL+"/device", url.Values{"user_code": {*started.UserCode}, "password": {labtest.SecretKey}})
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -234,7 +235,7 @@ func TestSSOLoginByCLI(t *testing.T) {
 	code := regexp.MustCompile(`^[0-9A-Z]{4}-[0-9A-Z]{4}$`)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if code.MatchString(lines.Text()) {
-			page, err := http.PostForm(d.server.URL+"/device", url.Values{"user_code": {lines.Text()}})
+			page, err := http.PostForm(d.server.URL+"/device", url.Values{"user_code": {lines.Text()}, "password": {labtest.SecretKey}})
 			if err != nil {
 				t.Fatal(err)
 			}

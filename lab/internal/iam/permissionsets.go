@@ -30,6 +30,8 @@ type permissionSets struct{ *Store }
 
 func (s permissionSets) ID() string { return s.cfg.Account }
 
+func (s permissionSets) Password() string { return s.cfg.Root.Secret }
+
 func (s permissionSets) PermissionSets() []string { return s.cfg.Settings.Settings().PermissionSets }
 
 func (s permissionSets) PermissionSetCredentials(set, session string) (identitycenter.Credentials, error) {

@@ -5,6 +5,7 @@ package identitycenter
 import (
 	"crypto/rand"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -41,6 +42,8 @@ type Credentials struct {
 type Account interface {
 	// ID is the account's number.
 	ID() string
+	// Password is the user's.
+	Password() string
 	// PermissionSets are those that the user has.
 	PermissionSets() []string
 	// PermissionSetCredentials are credentials of the role of a permission set, for a session of a name.
@@ -134,6 +137,23 @@ func (c *Center) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	w.Write(body)
+}
+
+// most is how many clients and requests for tokens are kept: nobody has to sign those calls.
+const most = 1000
+
+// room removes what has expired, and refuses if there is still too much; the caller holds the lock.
+func (c *Center) room() *refusal {
+	now := c.now()
+	maps.DeleteFunc(c.clients, func(_ string, known client) bool { return !now.Before(known.ends) })
+	maps.DeleteFunc(c.codes, func(_ string, a *authorization) bool { return !now.Before(a.ends) })
+	for _, sessions := range []map[string]*session{c.tokens, c.refreshs} {
+		maps.DeleteFunc(sessions, func(_ string, s *session) bool { return !now.Before(s.ends) })
+	}
+	if len(c.clients) >= most || len(c.codes) >= most {
+		return refuse(http.StatusBadRequest, "SlowDownException", "slow_down", "There are too many requests")
+	}
+	return nil
 }
 
 // newToken is text that nobody guesses.

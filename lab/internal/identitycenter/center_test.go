@@ -25,6 +25,7 @@ import (
 type account struct{}
 
 func (account) ID() string               { return "123456789012" }
+func (account) Password() string         { return "hidden" }
 func (account) PermissionSets() []string { return []string{"AdministratorAccess"} }
 
 func (account) PermissionSetCredentials(set, session string) (identitycenter.Credentials, error) {
@@ -110,7 +111,15 @@ func (s *site) agree(address string) {
 	if page.StatusCode != http.StatusOK || code == "" || !strings.Contains(string(text), code) {
 		s.Fatalf("%s: %d %s", address, page.StatusCode, text)
 	}
-	done, err := http.PostForm(strings.Split(address, "?")[0], url.Values{"user_code": {code}})
+	wrong, err := http.PostForm(strings.Split(address, "?")[0], url.Values{"user_code": {code}, "password": {"x"}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	wrong.Body.Close()
+	if wrong.StatusCode != http.StatusForbidden {
+		s.Errorf("agreeing with another password: %s", wrong.Status)
+	}
+	done, err := http.PostForm(strings.Split(address, "?")[0], url.Values{"user_code": {code}, "password": {"hidden"}})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -247,7 +256,7 @@ func TestPortal(t *testing.T) {
 // A code that there is not is refused on the page.
 func TestPage(t *testing.T) {
 	s := newSite(t)
-	out, err := http.PostForm(s.url+"/device", url.Values{"user_code": {"<b>"}})
+	out, err := http.PostForm(s.url+"/device", url.Values{"user_code": {"<b>"}, "password": {"hidden"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,4 +266,20 @@ func TestPage(t *testing.T) {
 		strings.Contains(string(text), "<b>") {
 		t.Errorf("%d %s", out.StatusCode, text)
 	}
+}
+
+// Calls that nobody has to sign do not fill the memory.
+func TestManyClients(t *testing.T) {
+	s := newSite(t)
+	for range 1000 {
+		s.register()
+	}
+	register := func() error {
+		_, err := s.oidc.RegisterClient(s.Context(), &ssooidc.RegisterClientInput{ClientName: aws.String("test"),
+			ClientType: aws.String("public")})
+		return err
+	}
+	s.wantCode(register(), "SlowDownException")
+	s.ahead.Add(int64(91 * 24 * time.Hour))
+	s.wantCode(register(), "")
 }

@@ -67,6 +67,9 @@ func (c *Center) registerClient(r *http.Request) (any, *refusal) {
 	made := client{secret: newToken(), refreshable: slices.Contains(in.Scopes, accountScope), ends: now.Add(clientLife)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if refused := c.room(); refused != nil {
+		return nil, refused
+	}
 	c.clients[id] = made
 	return registered{id, made.secret, now.Unix(), made.ends.Unix()}, nil
 }
@@ -101,6 +104,9 @@ func (c *Center) startDeviceAuthorization(r *http.Request) (any, *refusal) {
 	}
 	if in.StartUrl != StartURL {
 		return nil, badRequest("Invalid start url provided: that of the lab is " + StartURL)
+	}
+	if refused := c.room(); refused != nil {
+		return nil, refused
 	}
 	user := rand.Text()[:8]
 	a := &authorization{client: in.ClientId, user: user[:4] + "-" + user[4:], ends: c.now().Add(codeLife)}

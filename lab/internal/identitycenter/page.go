@@ -3,6 +3,7 @@
 package identitycenter
 
 import (
+	"crypto/subtle"
 	"html/template"
 	"net/http"
 )
@@ -16,7 +17,10 @@ var page = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 {{if .Done}}<p>The request is approved: the client goes on by itself.</p>
 {{else}}{{with .Error}}<p>{{.}}</p>{{end}}
 <form method="post"><p>Allow a client with this code to use the account as user {{.User}}?</p>
-<p><input name="user_code" value="{{.Code}}"> <button>Allow</button></p></form>{{end}}
+<p><label>Code <input name="user_code" value="{{.Code}}"></label></p>
+<p><label>Password <input name="password" type="password"></label>
+(the secret of the account's root key: macaw lab env)</p>
+<p><button>Allow</button></p></form>{{end}}
 </body></html>
 `))
 
@@ -28,8 +32,13 @@ func (c *Center) servePage(w http.ResponseWriter, r *http.Request) {
 	}{User: User, Code: r.FormValue("user_code")}
 	status := http.StatusOK
 	if r.Method == http.MethodPost {
-		show.Done = c.agree(show.Code)
-		if !show.Done {
+		password := r.PostFormValue("password")
+		switch {
+		case subtle.ConstantTimeCompare([]byte(password), []byte(c.account.Password())) != 1:
+			status, show.Error = http.StatusForbidden, "The password is another."
+		case c.agree(show.Code):
+			show.Done = true
+		default:
 			status, show.Error = http.StatusBadRequest, "There is no request with this code, or it has expired."
 		}
 	}
