@@ -73,8 +73,8 @@ func (o origin) missing(err error) error {
 		e.hint = "a code works once and for half a minute: wait for the next one; mfa_serial of profile " +
 			word(o.mfaProfile) + " must be your device's"
 	case o.role != "" && strings.Contains(err.Error(), "DurationSeconds exceeds"):
-		e.hint = fmt.Sprintf("duration_seconds of profile %s must not be longer than the role's MaxSessionDuration, nor than "+
-			"3600 if source_profile assumes a role itself", word(o.profile))
+		e.hint = fmt.Sprintf("duration_seconds of profile %s must not be longer than the role's MaxSessionDuration, nor "+
+			"than 3600 if source_profile assumes a role itself", word(o.profile))
 	case o.role != "" && strings.Contains(err.Error(), "by root accounts"):
 		e.hint = "the account's root user cannot assume a role: profile " + word(o.source) + " needs the key of an IAM user"
 	case o.role != "" && awsapi.Code(err) == "AccessDenied" && o.mfa == "":

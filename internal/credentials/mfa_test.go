@@ -107,7 +107,8 @@ func TestMFA(t *testing.T) {
 	phone, calls := d.withMFA("")
 	d.want(d.see(Options{Profile: "admin"}), Missing, "the profile's role needs a code of MFA device "+device+
 		", and there is no terminal to ask on", "aws sts get-caller-identity with the same profile on a terminal first")
-	d.want(d.see(Options{Profile: "admin", Ask: answers("12")}), Missing, "the answer is no code of MFA device "+device, "a code has six digits")
+	d.want(d.see(Options{Profile: "admin", Ask: answers("12")}), Missing, "the answer is no code of MFA device "+device,
+		"a code has six digits")
 	used, err := phone.Code()
 	if err != nil {
 		t.Fatal(err)

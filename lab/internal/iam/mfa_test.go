@@ -25,7 +25,6 @@ import (
 type device struct {
 	a            *account
 	serial, seed string
-	user         string
 }
 
 func (a *account) device(name string) *device {
@@ -292,7 +291,8 @@ func TestAssumeRoleWithMFA(t *testing.T) {
 		withCode(0)(in)
 		in.ExternalId = nil
 	}), "AccessDenied")
-	a.wantCode(assume(id, secret, "", func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String("x") }), "ValidationError")
+	a.wantCode(assume(id, secret, "", func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String("x") }),
+		"ValidationError")
 	a.clock.advance(2 * step)
 	k := must(d.session(id, secret, d.code(0)))(a).Credentials
 	a.wantCode(assume(*k.AccessKeyId, *k.SecretAccessKey, *k.SessionToken, nil), "")

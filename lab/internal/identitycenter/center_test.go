@@ -29,7 +29,8 @@ func (account) Password() string         { return "hidden" }
 func (account) PermissionSets() []string { return []string{"AdministratorAccess"} }
 
 func (account) PermissionSetCredentials(set, session string) (identitycenter.Credentials, error) {
-	return identitycenter.Credentials{AccessKeyID: "ASIA", SecretAccessKey: set, SessionToken: session, Expiration: 1000}, nil
+	return identitycenter.Credentials{AccessKeyID: "ASIA", SecretAccessKey: set, SessionToken: session,
+		Expiration: 1000}, nil
 }
 
 // site is an Identity Center behind HTTP, with the SDK's clients.

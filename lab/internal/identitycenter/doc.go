@@ -5,6 +5,6 @@
 // the portal, which gives credentials of a role for a token.
 //
 // There is one user, whose permission sets are a setting of the account, and whose password is the secret of the
-// account's root key. Sessions are kept in memory and end with the process. The calls are not signed (botocore, sso and sso-oidc
-// 2019-06-10).
+// account's root key. Sessions are kept in memory and end with the process. The calls are not signed (botocore,
+// sso and sso-oidc 2019-06-10).
 package identitycenter
