@@ -24,6 +24,7 @@ import (
 	"macaw.example/lab/internal/ec2"
 	"macaw.example/lab/internal/faults"
 	"macaw.example/lab/internal/iam"
+	"macaw.example/lab/internal/identitycenter"
 )
 
 // APIOptions configure an API. The zero value is valid.
@@ -196,6 +197,7 @@ func Actions() []string {
 		all = append(all, "ssm "+action)
 	}
 	all = append(all, "servicequotas GetServiceQuota")
+	all = append(all, identitycenter.Actions()...)
 	return all
 }
 

@@ -317,6 +317,7 @@ func TestAWSCommandLine(t *testing.T) {
 		})
 	})
 	newerActions(t, seen)
+	identityCenter(t, seen)
 	seen.wantFaultless(t)
 	if t.Failed() {
 		return // a script that ended early has not made all of its calls

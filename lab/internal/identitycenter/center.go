@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -97,20 +98,37 @@ type refusal struct {
 	oauth string
 }
 
-// handlers are the operations, by method and path (the models' requestUri).
-var handlers = map[string]func(*Center, *http.Request) (any, *refusal){
-	"POST /client/register":       (*Center).registerClient,
-	"POST /device_authorization":  (*Center).startDeviceAuthorization,
-	"POST /token":                 (*Center).createToken,
-	"GET /federation/credentials": (*Center).getRoleCredentials,
-	"GET /assignment/accounts":    (*Center).listAccounts,
-	"GET /assignment/roles":       (*Center).listAccountRoles,
-	"POST /logout":                (*Center).logout,
+// operation is one of either service. An answer that is nil has no body.
+type operation struct {
+	name string // such as "sso Logout"
+	run  func(*Center, *http.Request) (any, *refusal)
+}
+
+// operations are by method and path (the models' requestUri).
+var operations = map[string]operation{
+	"POST /client/register":       {"sso-oidc RegisterClient", (*Center).registerClient},
+	"POST /device_authorization":  {"sso-oidc StartDeviceAuthorization", (*Center).startDeviceAuthorization},
+	"POST /token":                 {"sso-oidc CreateToken", (*Center).createToken},
+	"GET /federation/credentials": {"sso GetRoleCredentials", (*Center).getRoleCredentials},
+	"GET /assignment/accounts":    {"sso ListAccounts", (*Center).listAccounts},
+	"GET /assignment/roles":       {"sso ListAccountRoles", (*Center).listAccountRoles},
+	"POST /logout":                {"sso Logout", (*Center).logout},
+}
+
+// Actions lists the operations, as "sso Logout", sorted.
+func Actions() []string {
+	var names []string
+	for _, o := range operations {
+		names = append(names, o.name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Serves reports whether a request is one for the Identity Center. Paths tell: the other services have none.
 func Serves(r *http.Request) bool {
-	return handlers[r.Method+" "+r.URL.Path] != nil || r.URL.Path == pagePath
+	_, ok := operations[r.Method+" "+r.URL.Path]
+	return ok || r.URL.Path == pagePath
 }
 
 // ServeHTTP answers a request.
@@ -119,7 +137,7 @@ func (c *Center) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.servePage(w, r)
 		return
 	}
-	answer, refused := handlers[r.Method+" "+r.URL.Path](c, r)
+	answer, refused := operations[r.Method+" "+r.URL.Path].run(c, r)
 	status := http.StatusOK
 	if refused != nil {
 		// The REST-JSON protocol has the code in a header (Smithy, AWS restJson1 protocol).
@@ -128,6 +146,9 @@ func (c *Center) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if refused.oauth != "" {
 			answer = map[string]string{"error": refused.oauth, "error_description": refused.message}
 		}
+	}
+	if answer == nil {
+		return
 	}
 	body, err := json.Marshal(answer)
 	if err != nil {

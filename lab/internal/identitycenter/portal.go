@@ -88,5 +88,5 @@ func (c *Center) logout(r *http.Request) (any, *refusal) {
 	defer c.mu.Unlock()
 	delete(c.tokens, s.access)
 	delete(c.refreshs, s.refresh)
-	return struct{}{}, nil
+	return nil, nil
 }
