@@ -20,7 +20,7 @@ import (
 const (
 	maxDevices     = maxUsers
 	maxUserDevices = 8
-	maxDeviceName  = 226 // the console's maximum: the API Reference has none
+	maxDeviceName  = 226 // CloudFormation's maximum (AWS::IAM::VirtualMFADevice): the API Reference has none
 )
 
 // deviceRecord is a virtual MFA device. Its serial number is its ARN.

@@ -56,11 +56,11 @@ type Center struct {
 	account Account
 	now     func() time.Time
 
-	mu       sync.Mutex
-	clients  map[string]client
-	codes    map[string]*authorization // by device code
-	tokens   map[string]*session       // by access token
-	refreshs map[string]*session       // by refresh token
+	mu        sync.Mutex
+	clients   map[string]client
+	codes     map[string]*authorization // by device code
+	tokens    map[string]*session       // by access token
+	refreshes map[string]*session       // by refresh token
 }
 
 // client is a registered client.
@@ -87,7 +87,7 @@ type session struct {
 // New returns an Identity Center without sessions.
 func New(a Account, now func() time.Time) *Center {
 	return &Center{account: a, now: now, clients: map[string]client{}, codes: map[string]*authorization{},
-		tokens: map[string]*session{}, refreshs: map[string]*session{}}
+		tokens: map[string]*session{}, refreshes: map[string]*session{}}
 }
 
 // refusal is an error of either service.
@@ -168,7 +168,7 @@ func (c *Center) room() *refusal {
 	now := c.now()
 	maps.DeleteFunc(c.clients, func(_ string, known client) bool { return !now.Before(known.ends) })
 	maps.DeleteFunc(c.codes, func(_ string, a *authorization) bool { return !now.Before(a.ends) })
-	for _, sessions := range []map[string]*session{c.tokens, c.refreshs} {
+	for _, sessions := range []map[string]*session{c.tokens, c.refreshes} {
 		maps.DeleteFunc(sessions, func(_ string, s *session) bool { return !now.Before(s.ends) })
 	}
 	if len(c.clients) >= most || len(c.codes) >= most {

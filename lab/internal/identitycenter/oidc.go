@@ -161,11 +161,11 @@ func (c *Center) createToken(r *http.Request) (any, *refusal) {
 		delete(c.codes, in.DeviceCode) // once
 		return c.tokensOf(now, &session{client: in.ClientId, ends: now.Add(sessionLife)}, known.refreshable), nil
 	case byRefresh:
-		s := c.refreshs[in.RefreshToken]
+		s := c.refreshes[in.RefreshToken]
 		if s == nil || s.client != in.ClientId || !now.Before(s.ends) {
 			return nil, badGrant("Invalid refresh token provided")
 		}
-		delete(c.refreshs, s.refresh)
+		delete(c.refreshes, s.refresh)
 		delete(c.tokens, s.access)
 		return c.tokensOf(now, &session{client: s.client, ends: s.ends}, true), nil
 	}
@@ -178,7 +178,7 @@ func (c *Center) tokensOf(now time.Time, s *session, refreshable bool) token {
 	s.access, s.expires = newToken(), s.ends
 	if refreshable {
 		s.refresh = newToken()
-		c.refreshs[s.refresh] = s
+		c.refreshes[s.refresh] = s
 		if soon := now.Add(tokenLife); soon.Before(s.ends) {
 			s.expires = soon
 		}

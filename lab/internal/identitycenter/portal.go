@@ -87,6 +87,6 @@ func (c *Center) logout(r *http.Request) (any, *refusal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.tokens, s.access)
-	delete(c.refreshs, s.refresh)
+	delete(c.refreshes, s.refresh)
 	return nil, nil
 }
