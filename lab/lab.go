@@ -68,10 +68,12 @@ func (l *Lab) Config() aws.Config {
 	}
 }
 
-// Env returns the environment variables with which AWS tools use the lab.
+// Env returns the environment variables with which AWS tools use the lab. AWS's SDK for Go does not use
+// AWS_ENDPOINT_URL for the services that a profile's credentials come from.
 func (l *Lab) Env() map[string]string {
 	return map[string]string{
-		"AWS_ENDPOINT_URL": Endpoint, "AWS_REGION": Region, "AWS_DEFAULT_REGION": Region,
+		"AWS_ENDPOINT_URL": Endpoint, "AWS_ENDPOINT_URL_STS": Endpoint, "AWS_ENDPOINT_URL_SSO": Endpoint,
+		"AWS_ENDPOINT_URL_SSO_OIDC": Endpoint, "AWS_REGION": Region, "AWS_DEFAULT_REGION": Region,
 		"AWS_ACCESS_KEY_ID": l.cfg.AccessKey, "AWS_SECRET_ACCESS_KEY": l.cfg.SecretKey,
 	}
 }

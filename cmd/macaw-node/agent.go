@@ -96,6 +96,7 @@ func (l local) Status(ctx context.Context) (nodeapi.Status, error) {
 	if err != nil {
 		return st, err
 	}
+	_ = agent.NameOwners(ctx, cfg, st.Report) // else by ID
 	spec, err := readSpec(nodeapi.SpecPath)
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, nil

@@ -62,3 +62,21 @@ func TestReport(t *testing.T) {
 		}
 	}
 }
+
+// An address shows the name of what has it, and the ID if that has none.
+func TestOwnersInReport(t *testing.T) {
+	r := &nodeapi.Report{Addresses: []nodeapi.Address{
+		{Kind: neutron.KindRouter, ID: "gw1", Router: "r1"}, {Kind: neutron.KindRouter, ID: "gw2", Router: "r2"},
+		{Kind: neutron.KindFloating, ID: "fip1", Router: "r1"}, {Kind: neutron.KindFloating, ID: "fip2"},
+		{Kind: neutron.KindPort, ID: "vm"},
+	}}
+	name(r, map[string]string{"r1": "router edge", "fip1": "server shop", "vm": "project demo"})
+	var got []string
+	for _, a := range r.Addresses {
+		got = append(got, a.Owner())
+	}
+	want := []string{"router edge", "router r2", "floating IP of server shop", "floating IP fip2", "port of project demo"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -10,13 +10,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"macaw.example/internal/hint"
@@ -31,11 +35,15 @@ type desk struct {
 	dir    string
 	api    *labtest.API
 	server *httptest.Server
+	ahead  atomic.Int64 // of the clock of sessions, in nanoseconds
 }
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{T: t, dir: t.TempDir(), api: labtest.NewAPI(t, labtest.APIOptions{Region: region})}
+	d := &desk{T: t, dir: t.TempDir()}
+	d.api = labtest.NewAPI(t, labtest.APIOptions{Region: region,
+		Account: labtest.AccountSettings{PermissionSets: []string{"AdministratorAccess"}},
+		Now:     func() time.Time { return time.Now().Add(time.Duration(d.ahead.Load())) }})
 	d.server = httptest.NewServer(d.api)
 	t.Cleanup(d.server.Close)
 	for _, name := range os.Environ() {
@@ -47,7 +55,8 @@ func newDesk(t *testing.T) *desk {
 	for name, value := range map[string]string{
 		"HOME": d.dir, "AWS_CONFIG_FILE": filepath.Join(d.dir, "config"),
 		"AWS_SHARED_CREDENTIALS_FILE": filepath.Join(d.dir, "credentials"), "AWS_ENDPOINT_URL": d.server.URL,
-		"AWS_ENDPOINT_URL_STS":      d.server.URL, // the SDK does not use the other one for roles
+		// The SDK does not use the other one for the services that credentials come from.
+		"AWS_ENDPOINT_URL_STS": d.server.URL, "AWS_ENDPOINT_URL_SSO": d.server.URL, "AWS_ENDPOINT_URL_SSO_OIDC": d.server.URL,
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1",
 	} {
 		t.Setenv(name, value)
@@ -159,7 +168,11 @@ func TestRefused(t *testing.T) {
 			_, asIAM := iam.NewFromConfig(cfg).ListRoles(t.Context(), &iam.ListRolesInput{})
 			_, asJSON := servicequotas.NewFromConfig(cfg).GetServiceQuota(t.Context(), &servicequotas.GetServiceQuotaInput{
 				ServiceCode: aws.String("ec2"), QuotaCode: aws.String("L-1216C47A")})
-			for _, err := range []error{asEC2, asIAM, asJSON} {
+			_, asKMS := kms.NewFromConfig(cfg).DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: aws.String("x")})
+			_, asSSM := ssm.NewFromConfig(cfg).GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("x")})
+			_, asPrices := pricing.NewFromConfig(cfg).GetProducts(t.Context(),
+				&pricing.GetProductsInput{ServiceCode: aws.String("AmazonEC2")})
+			for _, err := range []error{asEC2, asIAM, asJSON, asKMS, asSSM, asPrices} {
 				d.want(err, Invalid, tt.text, tt.advice)
 				for _, secret := range []string{tt.secret, tt.token} {
 					if len(secret) > 3 && strings.Contains(err.Error()+hint.All(err)[0], secret) {
@@ -169,6 +182,26 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A session that began without MFA is not for IAM.
+func TestSessionWithoutMFA(t *testing.T) {
+	d := newDesk(t)
+	session, err := sts.NewFromConfig(d.api.Config()).GetSessionToken(t.Context(), &sts.GetSessionTokenInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.keys(*session.Credentials.AccessKeyId, *session.Credentials.SecretAccessKey, *session.Credentials.SessionToken)
+	cfg, err := Load(t.Context(), Options{Region: region})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ec2.NewFromConfig(cfg).DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); err != nil {
+		t.Error(err)
+	}
+	_, err = iam.NewFromConfig(cfg).ListRoles(t.Context(), &iam.ListRolesInput{})
+	d.want(err, Invalid, "AWS does not accept the AWS credentials of profile default (InvalidClientTokenId)",
+		"that did not begin with a code of an MFA device: begin one with --serial-number and --token-code")
 }
 
 // AWS's clock is another: EC2 says of it what it says of ended sessions.
@@ -203,6 +236,8 @@ func TestWrongClock(t *testing.T) {
 		d.want(err, WrongClock, "this machine's clock is 3h0m0s behind AWS's (RequestExpired)", "set the clock")
 		_, err = iam.NewFromConfig(cfg).ListRoles(t.Context(), &iam.ListRolesInput{})
 		d.want(err, WrongClock, "this machine's clock is 3h0m0s behind AWS's (SignatureDoesNotMatch)", "set the clock")
+		_, err = ssm.NewFromConfig(cfg).GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("x")})
+		d.want(err, WrongClock, "this machine's clock is 3h0m0s behind AWS's (InvalidSignatureException)", "set the clock")
 	}
 }
 
@@ -230,34 +265,6 @@ func TestProcess(t *testing.T) {
 		if strings.Contains(err.Error(), "hidden") {
 			t.Errorf("the error has a secret: %v", err)
 		}
-	}
-}
-
-func TestSSO(t *testing.T) {
-	d := newDesk(t)
-	const start = "https://example.awsapps.com/start"
-	d.write("config", "[sso-session corp]\nsso_region = %s\nsso_start_url = %s\n"+
-		"sso_registration_scopes = sso:account:access\n"+
-		"[profile work]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Admin\n"+
-		"[profile legacy]\nsso_start_url = %s\nsso_region = %s\nsso_account_id = 123456789012\nsso_role_name = Admin\n"+
-		"[profile role]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = work\n", region, start, start, region)
-	for _, expired := range []bool{false, true} {
-		if expired {
-			// The names are the SHA-1 of the session's name and of the URL (ssocreds.StandardCachedTokenFilepath).
-			for _, name := range []string{
-				"ee0bfd2552fbd840c02cc48b6e823320543c450f", "e8be5486177c5b5392bd9aa76563515b29358e6e",
-			} {
-				d.write(".aws/sso/cache/"+name+".json",
-					`{"accessToken": "hidden", "expiresAt": "2026-01-01T00:00:00Z", "startUrl": %q, "region": %q}`, start, region)
-			}
-		}
-		d.want(d.see(Options{Profile: "work"}), Missing, "there is no valid SSO session for profile work",
-			"aws sso login --profile work")
-		d.want(d.see(Options{Profile: "legacy"}), Missing,
-			"there is no valid SSO session for profile legacy",
-			"aws sso login --profile legacy")
-		d.want(d.see(Options{Profile: "role"}), Missing, "there is no valid SSO session for profile work",
-			"aws sso login --profile work")
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/smithy-go/middleware"
 
 	awsapi "macaw.example/internal/aws"
@@ -69,8 +70,16 @@ func (o origin) missing(err error) error {
 		e.hint = "the account or the permission set in the profile is not assigned to you: aws configure sso --profile " +
 			word(o.source)
 	case o.mfa != "" && strings.Contains(err.Error(), "MultiFactorAuthentication"):
-		e.hint = "a code works once and for half a minute: wait for the next one; mfa_serial of profile " + word(o.profile) +
-			" must be your device's"
+		e.hint = "a code works once and for half a minute: wait for the next one; mfa_serial of profile " +
+			word(o.mfaProfile) + " must be your device's"
+	case o.role != "" && strings.Contains(err.Error(), "DurationSeconds exceeds"):
+		e.hint = fmt.Sprintf("duration_seconds of profile %s must not be longer than the role's MaxSessionDuration, nor "+
+			"than 3600 if source_profile assumes a role itself", word(o.profile))
+	case o.role != "" && strings.Contains(err.Error(), "by root accounts"):
+		e.hint = "the account's root user cannot assume a role: profile " + word(o.source) + " needs the key of an IAM user"
+	case o.role != "" && awsapi.Code(err) == "AccessDenied" && o.mfa == "":
+		e.hint = fmt.Sprintf("the trust policy of %s must name you, and your own policies allow sts:AssumeRole; if it asks "+
+			"for MFA, profile %s needs mfa_serial", o.role, word(o.profile))
 	case o.role != "" && awsapi.Code(err) == "AccessDenied":
 		e.hint = fmt.Sprintf("the trust policy of %s must name you, and your own policies allow sts:AssumeRole", o.role)
 	}
@@ -130,7 +139,7 @@ func (o origin) reason(err error, metadata middleware.Metadata) Reason {
 			return Invalid
 		}
 	case "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "IncompleteSignature",
-		"MissingAuthenticationToken", "MissingAuthenticationTokenException":
+		"IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException":
 		return Invalid
 	}
 	return 0
@@ -156,8 +165,10 @@ func clockOff(metadata middleware.Metadata) (time.Duration, bool) {
 	return theirs.Sub(ours), ok
 }
 
-// refused is the error of a call that AWS refused for a reason.
-func (o origin) refused(err error, why Reason, with aws.Credentials, metadata middleware.Metadata) error {
+// refused is the error of a call of a service that AWS refused for a reason.
+func (o origin) refused(
+	service string, err error, why Reason, with aws.Credentials, metadata middleware.Metadata,
+) error {
 	e := &Error{Err: err, Reason: why}
 	switch code := awsapi.Code(err); why {
 	case Expired:
@@ -175,17 +186,22 @@ func (o origin) refused(err error, why Reason, with aws.Credentials, metadata mi
 		e.hint = "set the clock, and have it kept right: timedatectl set-ntp true, or the date settings of macOS and Windows"
 	default:
 		e.text = fmt.Sprintf("AWS does not accept %v (%s)", o, code)
-		e.hint = o.correction(code, with)
+		e.hint = o.correction(service, code, with)
 	}
 	return e
 }
 
 // correction says what may be wrong with credentials that AWS does not accept.
-func (o origin) correction(code string, with aws.Credentials) string {
+func (o origin) correction(service, code string, with aws.Credentials) string {
 	temporary := strings.HasPrefix(with.AccessKeyID, "ASIA") // IAM User Guide, reference_identifiers
 	switch {
 	case strings.Contains(code, "Signature"):
 		return "the secret key is not that of the access key: " + o.renewal()
+	case temporary && with.SessionToken != "" && o.role == "" && service == iam.ServiceID:
+		// STS API Reference, GetSessionToken.
+		return "AWS lets no session of aws sts get-session-token call IAM that did not begin with a code of an MFA device: " +
+			"begin one with --serial-number and --token-code, or use the permanent key; otherwise the session is not valid: " +
+			o.renewal()
 	case temporary && with.SessionToken == "":
 		return "the access key is a temporary one, which needs its session token: AWS_SESSION_TOKEN, or aws_session_token " +
 			"in the profile"

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -37,8 +38,20 @@ func (o Options) code(serial string) (string, error) {
 	}
 	// The SDK gives no context; an interruption ends the process.
 	code, err := o.Ask(context.Background(), "Code of MFA device "+serial+": ")
-	return strings.TrimSpace(code), err
+	if err != nil {
+		return "", err
+	}
+	if code = strings.TrimSpace(code); !validCode.MatchString(code) {
+		return "", &Error{
+			Err: errors.New("no code"), Reason: Missing,
+			text: "the answer is no code of MFA device " + serial,
+			hint: "a code has six digits: run the same command again",
+		}
+	}
+	return code, nil
 }
+
+var validCode = regexp.MustCompile(`^[0-9]{6}$`)
 
 // shared are the credentials of a role with MFA. A code works only once, so that a session is kept
 // for other commands, in the AWS CLI's cache and form (awscli/customizations/assumerole.py and
@@ -139,7 +152,9 @@ func (o origin) cachePath() string {
 	if o.config.RoleSessionName != "" {
 		add("RoleSessionName", o.config.RoleSessionName)
 	}
-	add("SerialNumber", o.config.MFASerial)
+	if o.config.MFASerial != "" {
+		add("SerialNumber", o.config.MFASerial)
+	}
 	sum := sha1.Sum([]byte("{" + strings.Join(args, ", ") + "}"))
 	return filepath.Join(home, ".aws", "cli", "cache", hex.EncodeToString(sum[:])+".json")
 }

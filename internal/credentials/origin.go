@@ -32,7 +32,9 @@ type origin struct {
 	profile, source string
 	temporary       bool   // they have a session token
 	role            string // ARN; empty if none is assumed
-	mfa             string // serial number of the device that the role needs
+	// mfa is the serial number of the device that the role needs, or a role by which it is assumed;
+	// mfaProfile is the profile that says so.
+	mfa, mfaProfile string
 	config          *config.SharedConfig
 }
 
@@ -55,9 +57,15 @@ func originOf(cfg aws.Config, named bool) origin {
 	if !named && env.WebIdentityTokenFilePath != "" {
 		return origin{kind: fromElsewhere}
 	}
-	from := origin{profile: cmp.Or(p.Profile, "default"), role: p.RoleARN, mfa: p.MFASerial, config: &p}
+	from := origin{profile: cmp.Or(p.Profile, "default"), role: p.RoleARN, config: &p}
 	source := &p
-	for source.Source != nil {
+	for {
+		if from.mfa == "" && source.MFASerial != "" {
+			from.mfa, from.mfaProfile = source.MFASerial, source.Profile
+		}
+		if source.Source == nil {
+			break
+		}
 		source = source.Source
 	}
 	from.source = cmp.Or(source.Profile, from.profile)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
 )
 
@@ -43,7 +44,7 @@ func (r *renewing) call(
 		out, metadata, err = next.HandleInitialize(ctx, in)
 	}
 	if why := r.from.reason(err, metadata); why != 0 {
-		err = r.from.refused(err, why, with, metadata)
+		err = r.from.refused(awsmiddleware.GetServiceID(ctx), err, why, with, metadata)
 	}
 	return out, metadata, err
 }

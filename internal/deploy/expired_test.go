@@ -19,6 +19,7 @@ import (
 
 	"macaw.example/internal/credentials"
 	"macaw.example/internal/hint"
+	"macaw.example/lab/labtest"
 )
 
 // awsFiles are AWS's configuration of an operator.
@@ -47,11 +48,48 @@ func (f awsFiles) write(t *testing.T, name, format string, args ...any) {
 	}
 }
 
-// session writes temporary credentials of the account's owner, valid for 15 minutes.
-func (f awsFiles) session(t *testing.T, w *world) {
+// operator is a user who may do everything, with an MFA device.
+type operator struct {
+	api   *labtest.API
+	key   aws.Credentials
+	phone *labtest.MFADevice
+}
+
+func newOperator(t *testing.T, w *world) *operator {
 	t.Helper()
-	out, err := sts.NewFromConfig(w.aws.Config()).GetSessionToken(context.Background(),
-		&sts.GetSessionTokenInput{DurationSeconds: aws.Int32(900)})
+	api, name := iam.NewFromConfig(w.aws.Config()), aws.String("ann")
+	if _, err := api.CreateUser(t.Context(), &iam.CreateUserInput{UserName: name}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := api.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: name, PolicyName: name,
+		PolicyDocument: aws.String(mayAll)}); err != nil {
+		t.Fatal(err)
+	}
+	key, err := api.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	phone, err := w.aws.NewMFADevice(t.Context(), *name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &operator{w.aws, aws.Credentials{AccessKeyID: *key.AccessKey.AccessKeyId,
+		SecretAccessKey: *key.AccessKey.SecretAccessKey}, phone}
+}
+
+const mayAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+
+// session writes temporary credentials of the operator, valid for 15 minutes.
+func (f awsFiles) session(t *testing.T, o *operator) {
+	t.Helper()
+	cfg := o.api.Config()
+	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return o.key, nil })
+	code, err := o.phone.Code()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := sts.NewFromConfig(cfg).GetSessionToken(context.Background(), &sts.GetSessionTokenInput{
+		DurationSeconds: aws.Int32(900), SerialNumber: &o.phone.Serial, TokenCode: &code})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +100,8 @@ func (f awsFiles) session(t *testing.T, w *world) {
 // real makes a run find its credentials as macaw does.
 func (p *process) real(d *Deployment) {
 	d.AWS = func(ctx context.Context) (aws.Config, error) {
-		return credentials.Load(ctx, credentials.Options{Region: "eu-central-1", Profile: d.Profile, HTTPClient: p})
+		return credentials.Load(ctx, credentials.Options{Region: "eu-central-1", Profile: d.Profile, HTTPClient: p,
+			Ask: d.Ask})
 	}
 }
 
@@ -75,7 +114,8 @@ func TestUpWithExpiredCredentials(t *testing.T) {
 				files := newAWSFiles(t)
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t)
-					files.session(t, w)
+					ann := newOperator(t, w)
+					files.session(t, ann)
 					d, _, p := w.killable(file)
 					p.real(d)
 					p.called = func(n int) {
@@ -97,7 +137,7 @@ func TestUpWithExpiredCredentials(t *testing.T) {
 						"then run the same command again: what has been made so far stays") {
 						t.Errorf("hints: %s", hints)
 					}
-					files.session(t, w)
+					files.session(t, ann)
 					d, _, p = w.killable(file)
 					p.real(d)
 					res, err := d.Up(t.Context(), UpOptions{})
@@ -115,13 +155,17 @@ func TestUpWithExpiredCredentials(t *testing.T) {
 // Credentials that are replaced, or replace themselves, are used in the same run.
 func TestUpWithRenewedCredentials(t *testing.T) {
 	for _, after := range []int{1, 10, 40, 70} {
-		for name, prepare := range map[string]func(*testing.T, awsFiles, *world) (renew func(), ended time.Duration){
-			"by another tool": func(t *testing.T, files awsFiles, w *world) (func(), time.Duration) {
-				files.session(t, w)
-				return func() { files.session(t, w) }, 16 * time.Minute
+		for name, prepare := range map[string]func(*testing.T, awsFiles, *operator) (renew func(), ended time.Duration){
+			"by another tool": func(t *testing.T, files awsFiles, ann *operator) (func(), time.Duration) {
+				files.session(t, ann)
+				return func() { files.session(t, ann) }, 16 * time.Minute
 			},
-			"by a role": func(t *testing.T, files awsFiles, w *world) (func(), time.Duration) {
-				files.role(t, w)
+			"by a role": func(t *testing.T, files awsFiles, ann *operator) (func(), time.Duration) {
+				files.role(t, ann, false)
+				return func() {}, 70 * time.Minute
+			},
+			"by a role with MFA": func(t *testing.T, files awsFiles, ann *operator) (func(), time.Duration) {
+				files.role(t, ann, true)
 				return func() {}, 70 * time.Minute
 			},
 		} {
@@ -129,8 +173,14 @@ func TestUpWithRenewedCredentials(t *testing.T) {
 				files := newAWSFiles(t)
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t)
-					renew, ended := prepare(t, files, w)
+					ann := newOperator(t, w)
+					renew, ended := prepare(t, files, ann)
 					d, _, p := w.killable(file)
+					questions := 0
+					d.Ask = func(context.Context, string) (string, error) {
+						questions++
+						return ann.phone.Code()
+					}
 					p.real(d)
 					p.called = func(n int) {
 						if n == after {
@@ -143,6 +193,9 @@ func TestUpWithRenewedCredentials(t *testing.T) {
 						t.Fatal(err, hint.All(err))
 					}
 					w.check(t, res)
+					if want := map[bool]int{true: 2}[name == "by a role with MFA"]; questions != want {
+						t.Errorf("%d questions for a code, want %d", questions, want)
+					}
 					w.down(t)
 				})
 			})
@@ -150,30 +203,26 @@ func TestUpWithRenewedCredentials(t *testing.T) {
 	}
 }
 
-// role makes the default profile assume a role.
-func (f awsFiles) role(t *testing.T, w *world) {
+// role makes the default profile assume a role. With mfa the role asks for a code.
+func (f awsFiles) role(t *testing.T, o *operator, mfa bool) {
 	t.Helper()
-	api := iam.NewFromConfig(w.aws.Config())
-	user, err := api.CreateUser(context.Background(), &iam.CreateUserInput{UserName: aws.String("ann")})
-	if err != nil {
-		t.Fatal(err)
+	condition, serial := "", ""
+	if mfa {
+		condition = `,"Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}`
+		serial = "mfa_serial = " + o.phone.Serial + "\n"
 	}
-	key, err := api.CreateAccessKey(context.Background(), &iam.CreateAccessKeyInput{UserName: aws.String("ann")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	api := iam.NewFromConfig(o.api.Config())
 	role, err := api.CreateRole(context.Background(), &iam.CreateRoleInput{RoleName: aws.String("operator"),
-		AssumeRolePolicyDocument: aws.String(fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",`+
-			`"Principal":{"AWS":%q},"Action":"sts:AssumeRole"}]}`, *user.User.Arn))})
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":` +
+			`"arn:aws:iam::123456789012:user/ann"},"Action":"sts:AssumeRole"` + condition + `}]}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := api.PutRolePolicy(context.Background(), &iam.PutRolePolicyInput{RoleName: aws.String("operator"),
-		PolicyName: aws.String("all"), PolicyDocument: aws.String(
-			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)}); err != nil {
+		PolicyName: aws.String("all"), PolicyDocument: aws.String(mayAll)}); err != nil {
 		t.Fatal(err)
 	}
-	f.write(t, "credentials", "[ann]\naws_access_key_id = %s\naws_secret_access_key = %s\n", *key.AccessKey.AccessKeyId,
-		*key.AccessKey.SecretAccessKey)
-	f.write(t, "config", "[default]\nrole_arn = %s\nsource_profile = ann\n", *role.Role.Arn)
+	f.write(t, "credentials", "[ann]\naws_access_key_id = %s\naws_secret_access_key = %s\n", o.key.AccessKeyID,
+		o.key.SecretAccessKey)
+	f.write(t, "config", "[default]\nrole_arn = %s\nsource_profile = ann\n%s", *role.Role.Arn, serial)
 }

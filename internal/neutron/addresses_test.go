@@ -210,3 +210,20 @@ func TestProviderAddressesErrors(t *testing.T) {
 		t.Error("a cloud that is gone gave an answer")
 	}
 }
+
+// What has an address is named: the guest of a floating IP before its router, and that before its project.
+func TestOwners(t *testing.T) {
+	f, p := recorded(t)
+	f.servers = `{"servers": [{"id": "vm1", "name": "outside"}, {"id": "s1", "name": "shop"}]}`
+	f.answers["GET /routers"] = `{"routers": [{"id": "r1", "name": "edge"}, {"id": "r2", "name": ""}]}`
+	f.answers["GET /ports?id=guest1"] = `{"ports": [{"id": "guest1", "device_id": "s1"}]}`
+	got, err := p.Owners(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"r1": "router edge", "fip1": "server shop", "fip2": "router edge", "fip3": "project demo",
+		"vm": "server outside"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -67,28 +67,14 @@ func (p Provider) name(ctx context.Context, all []Forward) error {
 		return err
 	}
 	guests := make(map[string]string)
-	query := url.Values{}
 	for _, f := range all {
 		guests[f.PortID] = ""
 	}
-	if len(guests) <= fewGuests {
-		for id := range guests {
-			query.Add("id", id)
-		}
-	}
-	type device struct {
-		ID     string `json:"id"`
-		Device string `json:"device_id"`
-	}
-	err = list(ctx, p.Client.api, "ports", query, func(d device) error {
-		guests[d.ID] = servers[d.Device]
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("listing the ports of guests: %w", err)
+	if err := p.devices(ctx, guests); err != nil {
+		return err
 	}
 	for i, f := range all {
-		all[i].Guest = guests[f.PortID]
+		all[i].Guest = servers[guests[f.PortID]]
 		all[i].Project = cmp.Or(projects[f.Project], f.Project)
 	}
 	return nil

@@ -78,6 +78,7 @@ type Address struct {
 	ID      string                `json:"id"` // of the port or floating IP
 	Router  string                `json:"router,omitempty"`
 	Project string                `json:"project,omitempty"`
+	Name    string                `json:"name,omitempty"`   // of what has it, such as "server web-1"; empty if unknown
 	Host    string                `json:"host,omitempty"`   // the node that Neutron has bound it to
 	Here    bool                  `json:"here"`             // this node is responsible for it
 	ENI     string                `json:"eni,omitempty"`    // ID of the ENI that it is registered on
@@ -85,7 +86,16 @@ type Address struct {
 	Policy  model.ElasticIPPolicy `json:"policy,omitempty"` // its own, by tag
 }
 
-// Owner describes the owner, for display.
+// Owner describes the owner, for display: by name if it has one, else by ID.
 func (a Address) Owner() string {
+	switch {
+	case a.Name == "":
+	case a.Kind == neutron.KindRouter:
+		return a.Name
+	case a.Kind == neutron.KindFloating:
+		return "floating IP of " + a.Name
+	default:
+		return "port of " + a.Name
+	}
 	return neutron.Address{Kind: a.Kind, ID: a.ID, Router: a.Router}.Owner()
 }

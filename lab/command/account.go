@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"macaw.example/internal/hint"
 	"macaw.example/internal/terminal"
@@ -60,7 +61,7 @@ func (c *commands) accountShowCommand() *cobra.Command {
 }
 
 func (c *commands) accountSetCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "set NAME VALUE",
 		Short: "Change a setting",
 		Long:  "Change a setting of the lab's AWS account. The value off turns any setting off.\n\n" + settingsHelp(),
@@ -75,21 +76,40 @@ func (c *commands) accountSetCommand() *cobra.Command {
 			return account.Names(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, value := args[0], args[1]
-			s, ok := account.Find(name)
-			if !ok {
-				return hint.With(terminal.Usage(fmt.Errorf("there is no setting %q", name)), "one of %s",
-					strings.Join(account.Names(), ", "))
-			}
-			if value == "off" {
-				value = ""
-			}
-			if err := s.Set(&account.Settings{}, value); err != nil {
-				return hint.With(terminal.Usage(err), "%s %s", s.Name, s.Value)
+			name, value, err := settingOf(args[0], args[1])
+			if err != nil {
+				return err
 			}
 			return c.askAccount(func() (account.Settings, error) { return daemon.SetAccount(cmd.Context(), name, value) })
 		},
 	}
+	// A value such as -1 is no flag: the answer is about the setting.
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		unknown, ok := errors.AsType[*pflag.NotExistError](err)
+		if named := cmd.Flags().Args(); ok && len(named) == 1 && unknown.GetSpecifiedShortnames() != "" {
+			if _, _, refused := settingOf(named[0], "-"+unknown.GetSpecifiedShortnames()); refused != nil {
+				return refused
+			}
+		}
+		return cmd.Parent().FlagErrorFunc()(cmd, err)
+	})
+	return cmd
+}
+
+// settingOf checks a setting's name and value; the value is empty for off.
+func settingOf(name, value string) (string, string, error) {
+	s, ok := account.Find(name)
+	if !ok {
+		return "", "", hint.With(terminal.Usage(fmt.Errorf("there is no setting %q", name)), "one of %s",
+			strings.Join(account.Names(), ", "))
+	}
+	if value == "off" {
+		value = ""
+	}
+	if err := s.Set(&account.Settings{}, value); err != nil {
+		return "", "", hint.With(terminal.Usage(err), "%s %s", s.Name, s.Value)
+	}
+	return name, value, nil
 }
 
 func (c *commands) accountResetCommand() *cobra.Command {

@@ -128,7 +128,8 @@ account's credentials.
 
 AWS CLI reads AWS_ENDPOINT_URL from version 2.13.0 on, or 1.29.0; Debian 12 has an
 older one, which needs --endpoint-url "$AWS_ENDPOINT_URL" in each command. The lab
-serves EC2, IAM, STS, Systems Manager's public parameters and Service Quotas.`,
+serves EC2, IAM, STS, IAM Identity Center (SSO), Systems Manager's public parameters,
+Service Quotas, and parts of KMS and of the price list.`,
 		Example: `  eval "$(macaw lab env)"
   aws ec2 describe-instances
   aws --endpoint-url "$AWS_ENDPOINT_URL" ec2 describe-instances   # with an old AWS CLI`,

@@ -24,6 +24,7 @@ import (
 	"macaw.example/lab/internal/ec2"
 	"macaw.example/lab/internal/faults"
 	"macaw.example/lab/internal/iam"
+	"macaw.example/lab/internal/identitycenter"
 )
 
 // APIOptions configure an API. The zero value is valid.
@@ -37,6 +38,9 @@ type APIOptions struct {
 	ElasticIPQuota int
 	// Account are the account's settings; the zero value is an account without any.
 	Account AccountSettings
+	// Now is the clock of IAM and STS, by which sessions end and codes of MFA devices change; default
+	// time.Now. Requests are still to be signed with the time of time.Now.
+	Now func() time.Time
 }
 
 // AccountSettings are the settings of an account: quotas, the zones' offers, and what its owner or
@@ -68,6 +72,7 @@ type API struct {
 	settings *account.Account
 	faults   *faults.Injector
 	region   string
+	now      func() time.Time
 }
 
 // NewAPI makes an AWS that is empty but for its image. It is closed when the test ends.
@@ -88,17 +93,20 @@ func (a *API) Close() { a.state.Close() }
 func OpenAPI(o APIOptions) (*API, error) {
 	log := slog.New(slog.DiscardHandler)
 	a := &API{
-		Image: "ami-0123456789abcdef0", region: cmp.Or(o.Region, lab.Region),
+		Image: "ami-0123456789abcdef0", region: cmp.Or(o.Region, lab.Region), now: o.Now,
+	}
+	if a.now == nil {
+		a.now = time.Now
 	}
 	var err error
 	if a.faults, err = faults.New(faults.Config{Log: log}); err != nil {
 		return nil, err
 	}
-	if a.settings, err = account.New(o.Account); err != nil {
+	if a.settings, err = account.New(o.Account, a.region); err != nil {
 		return nil, err
 	}
 	a.accounts, err = iam.Open(iam.Config{Region: a.region, Root: iam.Key{ID: AccessKey, Secret: SecretKey}, Log: log,
-		Settings: a.settings})
+		Settings: a.settings, Now: a.now})
 	if err != nil {
 		return nil, err
 	}
@@ -189,6 +197,7 @@ func Actions() []string {
 		all = append(all, "ssm "+action)
 	}
 	all = append(all, "servicequotas GetServiceQuota")
+	all = append(all, identitycenter.Actions()...)
 	return all
 }
 

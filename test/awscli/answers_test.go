@@ -43,7 +43,13 @@ func checkAnswer(service string, m *serviceModel, action string, raw []byte, f f
 		return
 	}
 	w := walker{service, m, f}
-	if m.Metadata.Protocol == "json" {
+	if m.Metadata.Protocol == "json" || m.Metadata.Protocol == "rest-json" {
+		if op.Output == nil {
+			if len(raw) > 0 {
+				f.add(path, "the answer has a body")
+			}
+			return
+		}
 		var v any
 		if err := json.Unmarshal(raw, &v); err != nil {
 			f.add(path, "not JSON: %v", err)

@@ -62,7 +62,7 @@ func models(t testing.TB) map[string]*serviceModel {
 	all := map[string]*serviceModel{}
 	// By the names in signatures; one is another in botocore.
 	for service, folder := range map[string]string{"ec2": "ec2", "iam": "iam", "ssm": "ssm", "sts": "sts",
-		"servicequotas": "service-quotas"} {
+		"servicequotas": "service-quotas", "sso": "sso", "sso-oidc": "sso-oidc"} {
 		m, err := loadModel(folder)
 		if err != nil {
 			t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/pquerna/otp/totp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"macaw.example/lab/labtest"
@@ -197,6 +198,17 @@ func operator() map[string]string {
 	return map[string]string{"AWS_ACCESS_KEY_ID": labtest.AccessKey, "AWS_SECRET_ACCESS_KEY": labtest.SecretKey}
 }
 
+// codes sets $CODE1 to $CODE5 to consecutive codes of an MFA device whose seed is in a file: the second is
+// that of now.
+func codes(ts *testscript.TestScript, neg bool, args []string) {
+	seed, now := strings.TrimSpace(ts.ReadFile(args[0])), time.Now()
+	for n := range 5 {
+		code, err := totp.GenerateCode(seed, now.Add(time.Duration(n-1)*30*time.Second))
+		ts.Check(err)
+		ts.Setenv(fmt.Sprintf("CODE%d", n+1), code)
+	}
+}
+
 // encoded takes the encoded message of the last command's refusal into $MESSAGE.
 func encoded(ts *testscript.TestScript, neg bool, args []string) {
 	_, message, ok := strings.Cut(sessionOf(ts).refusal, "Encoded authorization failure message: ")
@@ -301,10 +313,11 @@ func TestAWSCommandLine(t *testing.T) {
 				return nil
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){"aws": aws, "id": id, "is": is,
-				"credentials": credentials, "encoded": encoded, "half": half},
+				"credentials": credentials, "encoded": encoded, "half": half, "codes": codes},
 		})
 	})
 	newerActions(t, seen)
+	identityCenter(t, seen)
 	seen.wantFaultless(t)
 	if t.Failed() {
 		return // a script that ended early has not made all of its calls

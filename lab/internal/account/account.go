@@ -13,16 +13,21 @@ import (
 // Account holds the current settings. A nil Account has the zero Settings. Its methods are safe
 // for concurrent use.
 type Account struct {
-	file string
+	file  string
+	zones []string // of the region
 
 	mu       sync.RWMutex
 	settings Settings
 	changed  []func()
 }
 
-// Open reads the settings from a file. If file is empty, they are kept in memory only.
-func Open(file string) (*Account, error) {
-	a := &Account{file: file}
+// ZonesOf are the Availability Zones of a region of the lab.
+func ZonesOf(region string) []string { return []string{region + "a", region + "b", region + "c"} }
+
+// Open reads the settings of an account in a region from a file. If file is empty, they are kept in memory
+// only.
+func Open(file, region string) (*Account, error) {
+	a := &Account{file: file, zones: ZonesOf(region)}
 	b, err := statefile.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("opening the account's settings: %w", err)
@@ -33,9 +38,9 @@ func Open(file string) (*Account, error) {
 	return a, nil
 }
 
-// New is an account in memory with these settings.
-func New(s Settings) (*Account, error) {
-	a := &Account{}
+// New is an account in a region, in memory, with these settings.
+func New(s Settings, region string) (*Account, error) {
+	a := &Account{zones: ZonesOf(region)}
 	return a, a.Set(s)
 }
 
@@ -64,6 +69,9 @@ func (a *Account) Change(change func(*Settings) error) error {
 	err := change(&s)
 	if err == nil {
 		err = s.Check()
+	}
+	if err == nil {
+		err = s.checkZones(a.zones)
 	}
 	if err == nil {
 		err = a.keep(s)

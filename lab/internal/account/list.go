@@ -110,6 +110,11 @@ var All = []Setting{
 			s.RegionDisabled, err = onOff(text)
 			return err
 		}},
+	{Name: "permission-sets", Value: "NAME[,NAME...]",
+		Short:  "permission sets of the user of IAM Identity Center (SSO), whose start URL is https://lab.awsapps.com/start",
+		Source: "IAM Identity Center User Guide, permissionsetsconcept; each has the AWS managed policy of its name",
+		get:    func(s Settings) string { return strings.Join(s.PermissionSets, ",") },
+		set:    func(s *Settings, text string) error { s.PermissionSets = list(text); return nil }},
 	{Name: "iam-delay", Value: "DURATION",
 		Short:  "how long EC2 and STS do not know a new role or instance profile",
 		Source: "IAM User Guide, troubleshoot_general, eventual consistency",

@@ -3,13 +3,17 @@
 package account
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"macaw.example/internal/model"
 	"macaw.example/lab/internal/iam/policy"
+	"macaw.example/lab/internal/instancetypes"
 )
 
 // Settings are an account's settings in its region.
@@ -42,7 +46,12 @@ type Settings struct {
 	RegionDisabled bool `json:"regionDisabled,omitempty"`
 	// IAMDelay is how long a new role or instance profile is unknown to EC2 and STS.
 	IAMDelay Duration `json:"iamDelay,omitempty"`
+	// PermissionSets are those of the account's user of IAM Identity Center, some of [PermissionSets].
+	PermissionSets []string `json:"permissionSets,omitempty"`
 }
+
+// PermissionSets are the permission sets that the lab has: each gives the AWS managed policy of its name.
+var PermissionSets = []string{"AdministratorAccess", "AmazonEC2FullAccess", "AmazonEC2ReadOnlyAccess", "IAMFullAccess"}
 
 // Values of Encryption: with the key that AWS manages, with a customer managed key, with one that the
 // account's callers may not use, and with one that is disabled.
@@ -84,6 +93,81 @@ func (s Settings) Check() error {
 			return fmt.Errorf("service-control-policy: %w", err)
 		}
 	}
+	for _, set := range s.PermissionSets {
+		if !slices.Contains(PermissionSets, set) {
+			return fmt.Errorf("permission-sets %q: want some of %q", set, PermissionSets)
+		}
+	}
+	for _, vpc := range s.Excluded {
+		if !vpcID.MatchString(vpc) {
+			return fmt.Errorf("block-public-access-exclusions %q: want the ID of a VPC, such as vpc-0123456789abcdef0", vpc)
+		}
+	}
+	for _, owner := range s.ImageProviders {
+		if !accountID.MatchString(owner) && !slices.Contains(imageAliases, owner) {
+			return fmt.Errorf("allowed-images %q: want an account's ID of 12 digits, or one of %q", owner, imageAliases)
+		}
+	}
+	return errors.Join(checkTypes("missing-types", s.MissingTypes, false), checkTypes("no-capacity", s.NoCapacity, true))
+}
+
+var (
+	vpcID     = regexp.MustCompile(`^vpc-[0-9a-f]+$`)
+	accountID = regexp.MustCompile(`^[0-9]{12}$`)
+	// imageAliases are the owners that have a name (EC2 API Reference, ImageCriterionRequest).
+	imageAliases = []string{"amazon", "aws-marketplace", "aws-backup-vault"}
+)
+
+// checkTypes refuses instance types that the lab does not have.
+func checkTypes(setting string, zones map[string][]string, every bool) error {
+	for _, zone := range slices.Sorted(maps.Keys(zones)) {
+		for _, name := range zones[zone] {
+			if _, ok := instancetypes.All()[name]; ok || every && name == "*" {
+				continue
+			}
+			return fmt.Errorf("%s: there is no instance type %q%s", setting, name, like(name, every))
+		}
+	}
+	return nil
+}
+
+// like names the types of the same family, or the families.
+func like(name string, every bool) string {
+	family, _, _ := strings.Cut(name, ".")
+	var of, families []string
+	for _, known := range instancetypes.Names() {
+		f, _, _ := strings.Cut(known, ".")
+		families = append(families, f)
+		if f == family {
+			of = append(of, known)
+		}
+	}
+	all := ""
+	if every {
+		all = ", or * for all"
+	}
+	if len(of) > 0 {
+		return fmt.Sprintf(": family %s has %s%s", family, strings.Join(of, ", "), all)
+	}
+	return fmt.Sprintf(": the families are %s%s", strings.Join(slices.Compact(families), ", "), all)
+}
+
+// checkZones refuses zones that the region does not have.
+func (s Settings) checkZones(known []string) error {
+	if known == nil {
+		return nil
+	}
+	for _, of := range []struct {
+		setting string
+		zones   map[string][]string
+	}{{"missing-types", s.MissingTypes}, {"no-capacity", s.NoCapacity}} {
+		for _, zone := range slices.Sorted(maps.Keys(of.zones)) {
+			if !slices.Contains(known, zone) {
+				return fmt.Errorf("%s: the lab's region has no zone %q: its zones are %s", of.setting, zone,
+					strings.Join(known, ", "))
+			}
+		}
+	}
 	return nil
 }
 
@@ -110,6 +194,7 @@ func (s Settings) Organization() (d policy.Document, ok bool) {
 // clone shares nothing with s.
 func (s Settings) clone() Settings {
 	s.MissingTypes, s.NoCapacity = maps.Clone(s.MissingTypes), maps.Clone(s.NoCapacity)
+	s.PermissionSets = slices.Clone(s.PermissionSets)
 	s.Excluded, s.ImageProviders = slices.Clone(s.Excluded), slices.Clone(s.ImageProviders)
 	return s
 }

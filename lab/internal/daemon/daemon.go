@@ -94,7 +94,7 @@ func Serve(ctx context.Context, supervisor []string) error {
 	if err != nil {
 		return err
 	}
-	settings, err := account.Open(settingsPath())
+	settings, err := account.Open(settingsPath(), control.Region)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 
 func settings(t *testing.T, s account.Settings) *account.Account {
 	t.Helper()
-	a, err := account.New(s)
+	a, err := account.New(s, "us-east-1")
 	if err != nil {
 		t.Fatal(err)
 	}

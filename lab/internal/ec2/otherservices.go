@@ -14,8 +14,8 @@ import (
 )
 
 // served are the services that the lab has, for display.
-const served = "EC2 (ec2), IAM (iam), STS (sts), Systems Manager (ssm), Service Quotas (servicequotas), price lists " +
-	"(pricing) and Key Management Service (kms)"
+const served = "EC2 (ec2), IAM (iam), STS (sts), IAM Identity Center (sso, sso-oidc), Systems Manager (ssm), " +
+	"Service Quotas (servicequotas), price lists (pricing) and Key Management Service (kms)"
 
 // serveJSON answers a call in the JSON protocol, if the caller's policies permit the action.
 func (s *Server) serveJSON(w http.ResponseWriter, c *Call, action, resource string, denied error,
@@ -81,7 +81,11 @@ func refuseService(w http.ResponseWriter, r *http.Request, id, service string) {
 			Error     inner
 			RequestID string `xml:"RequestId"`
 		}{Error: inner{"Sender", e.Code, e.Message}, RequestID: id})
-	default: // awsJson and restJson
+	default: // awsJson, with status 400, and restJson
+		e.Code = "InvalidSignatureException"
+		if r.Header.Get("X-Amz-Target") != "" {
+			e.Status = http.StatusBadRequest
+		}
 		w.Header().Set("x-amzn-ErrorType", e.Code)
 		writeJSON(w, e.Status, map[string]string{"__type": e.Code, "message": e.Message})
 	}

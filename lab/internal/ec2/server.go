@@ -3,6 +3,7 @@
 package ec2
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -19,6 +20,7 @@ import (
 	"macaw.example/lab/internal/ec2query"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/iam/policy"
+	"macaw.example/lab/internal/identitycenter"
 	"macaw.example/lab/internal/kms"
 	"macaw.example/lab/internal/pricelist"
 	"macaw.example/lab/internal/sigv4"
@@ -77,6 +79,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, id, fail("InvalidRequest", "Reading the request failed"))
 		return
 	}
+	if center, ok := s.identities.(interface{ Portal() *identitycenter.Center }); ok && identitycenter.Serves(r) {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		center.Portal().ServeHTTP(w, r)
+		return
+	}
 	signed, who, err := sigv4.Verify(s.identities, r, body, s.state.cfg.Now())
 	if err == nil {
 		err = s.inRegion(signed, body)
@@ -123,8 +130,7 @@ func (s *Server) inRegion(signed sigv4.Scope, body []byte) error {
 		signed.Region):
 		return nil
 	case signed.Region != region:
-		return failStatus(http.StatusUnauthorized, "AuthFailure", "Credential should be scoped to a valid region, not '%s'.",
-			signed.Region)
+		return sigv4.WrongRegion(signed.Region)
 	case s.state.cfg.Settings.Settings().RegionDisabled && region != home:
 		// Account Management Reference, manage-acct-regions; the text is reported by users.
 		return failStatus(http.StatusUnauthorized, "AuthFailure",
@@ -143,23 +149,6 @@ func (s *Server) about(r *http.Request) policy.Context {
 		c.Set("aws:SourceIp", host)
 	}
 	return c
-}
-
-// toIAM words a refused signature as IAM and STS do (IAM API Reference, CommonErrors).
-func toIAM(err error) *APIError {
-	switch e := asAPIError(err); {
-	case err == nil:
-		return nil
-	case err == error(sigv4.ErrSessionEnded):
-		return failStatus(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
-	case e.Code == "AuthFailure":
-		return failStatus(http.StatusForbidden, "InvalidClientTokenId",
-			"The security token included in the request is invalid.")
-	case e.Code == "RequestExpired":
-		return failStatus(http.StatusForbidden, "SignatureDoesNotMatch", "Signature expired: %s", e.Message)
-	default:
-		return e
-	}
 }
 
 // readForm reads the parameters of a Query API request, without those of a signature in

@@ -10,7 +10,6 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/lab/internal/iam/policy"
-	"macaw.example/lab/internal/sigv4"
 )
 
 // ssmTarget is the prefix of X-Amz-Target in calls to Systems Manager.
@@ -82,20 +81,6 @@ func (s *Server) ssm(c *Call, action string, body []byte, denied error) (any, *A
 		return out, nil
 	}
 	return nil, fail("UnknownOperationException", "")
-}
-
-// jsonDenied words a refused signature as the services of the JSON protocol do.
-func jsonDenied(denied error) *APIError {
-	switch e := asAPIError(denied); {
-	case denied == nil:
-		return nil
-	case denied == error(sigv4.ErrSessionEnded):
-		return fail("ExpiredTokenException", "The security token included in the request is expired")
-	case e.Code == "AuthFailure":
-		return fail("UnrecognizedClientException", "The security token included in the request is invalid.")
-	default:
-		return e
-	}
 }
 
 func notNull(name string) *APIError {

@@ -68,7 +68,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.IPv6Pool, netip.MustParsePrefix("2001:db8:1000::/36"))
 	setDefault(&c.Log, slog.Default())
 	if len(c.Zones) == 0 {
-		c.Zones = []string{c.Region + "a", c.Region + "b", c.Region + "c"}
+		c.Zones = account.ZonesOf(c.Region)
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -41,6 +41,13 @@ func aboutPolicy(t *tx, p *params) string {
 	return t.cfg.arn("policy", pathOf(p), p.form.Get("PolicyName"))
 }
 
+func aboutDevice(t *tx, p *params) string {
+	if serial := p.form.Get("SerialNumber"); serial != "" {
+		return serial
+	}
+	return t.cfg.arn("mfa", pathOf(p), p.form.Get("VirtualMFADeviceName"))
+}
+
 func pathOf(p *params) string {
 	if path := p.form.Get("Path"); path != "" {
 		return path
@@ -59,6 +66,8 @@ func (t *tx) tagsAt(arn string) map[string]string {
 		return t.Users[name].Tags
 	case kind == "instance-profile" && t.Profiles[name] != nil:
 		return t.Profiles[name].Tags
+	case kind == "mfa" && t.Devices[arn] != nil:
+		return t.Devices[arn].Tags
 	case kind == "policy" && t.Policies[arn] != nil:
 		return t.Policies[arn].Tags
 	}
@@ -129,6 +138,14 @@ var iamActions = map[string]action{
 	"UpdateAccessKey":          {run: updateAccessKey, on: aboutUser, changes: true},
 	"DeleteAccessKey":          {run: deleteAccessKey, on: aboutUser, changes: true},
 	"ListAccessKeys":           {run: listAccessKeys, on: aboutUser},
+
+	"CreateVirtualMFADevice": {run: createDevice, on: aboutDevice, changes: true},
+	"EnableMFADevice":        {run: enableDevice, on: aboutUser, changes: true},
+	"ResyncMFADevice":        {run: resyncDevice, on: aboutUser, changes: true},
+	"DeactivateMFADevice":    {run: deactivateDevice, on: aboutUser, changes: true},
+	"DeleteVirtualMFADevice": {run: deleteDevice, on: aboutDevice, changes: true},
+	"ListMFADevices":         {run: listDevices, on: aboutUser},
+	"ListVirtualMFADevices":  {run: listVirtualDevices},
 
 	"SimulatePrincipalPolicy": {run: simulatePrincipalPolicy, on: aboutSource},
 }

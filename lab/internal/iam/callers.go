@@ -29,6 +29,7 @@ type Caller struct {
 	role     string // name
 	tags     map[string]string
 	issued   time.Time // of a session
+	mfa      time.Time // when the user gave a code of an MFA device
 	instance string    // of an instance's role: the instance's ARN
 }
 
@@ -60,6 +61,9 @@ func (s *Store) Authenticate(accessKey, token string) (secret string, who Caller
 func (t *tx) userCaller(u *userRecord) Caller {
 	return Caller{ARN: t.userARN(u), ID: u.ID, Account: t.cfg.Account, user: u.Name, tags: u.Tags}
 }
+
+// sessionToken reports whether the caller has credentials of GetSessionToken.
+func (who Caller) sessionToken() bool { return !who.issued.IsZero() && who.role == "" }
 
 // policies returns the documents that apply to a caller. All were validated when
 // stored; one that cannot be parsed allows nothing.
@@ -133,6 +137,14 @@ func (t *tx) about(who Caller, r policy.Request) policy.Request {
 	case who.role != "":
 		context.Set("aws:PrincipalType", "AssumedRole")
 		context.Set("aws:TokenIssueTime", who.issued.UTC().Format(time.RFC3339))
+	}
+	// Requests with permanent keys have neither key (IAM User Guide, reference_policies_condition-keys,
+	// aws:MultiFactorAuthPresent and aws:MultiFactorAuthAge).
+	if _, given := context["aws:multifactorauthpresent"]; !given && (!who.issued.IsZero() || !who.mfa.IsZero()) {
+		context.Set("aws:MultiFactorAuthPresent", strconv.FormatBool(!who.mfa.IsZero()))
+	}
+	if !who.mfa.IsZero() {
+		context.Set("aws:MultiFactorAuthAge", strconv.Itoa(int(t.now.Sub(who.mfa).Seconds())))
 	}
 	if who.instance != "" {
 		context.Set("ec2:SourceInstanceARN", who.instance)

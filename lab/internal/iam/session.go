@@ -26,6 +26,8 @@ type session struct {
 	Instance string `json:",omitempty"` // ARN
 	Issued   time.Time
 	Ends     time.Time
+	// MFA is when the user gave a code of an MFA device, if so.
+	MFA time.Time `json:",omitzero"`
 }
 
 // Credentials are temporary credentials.
@@ -111,13 +113,13 @@ func (s *Store) authenticateSession(accessKey, token string) (string, Caller, er
 func (t *tx) sessionCaller(of session) (Caller, bool) {
 	if of.Role == "" && of.User == "" {
 		who := Operator(t.cfg.partition(), t.cfg.Account)
-		who.issued = of.Issued
+		who.issued, who.mfa = of.Issued, of.MFA
 		return who, true
 	}
 	for _, u := range t.Users {
 		if u.ID == of.User {
 			who := t.userCaller(u)
-			who.issued = of.Issued
+			who.issued, who.mfa = of.Issued, of.MFA
 			return who, true
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"macaw.example/lab/internal/account"
+	"macaw.example/lab/internal/identitycenter"
 	"macaw.example/lab/internal/statefile"
 )
 
@@ -43,6 +44,7 @@ type Key struct{ ID, Secret string }
 type Store struct {
 	cfg Config
 
+	portal  *identitycenter.Center
 	write   sync.Mutex // held while the model is being replaced
 	current atomic.Pointer[model]
 	encoded []byte // current as JSON; guarded by write
@@ -56,6 +58,7 @@ type model struct {
 	Policies map[string]*policyRecord  // by ARN
 	Profiles map[string]*profileRecord // by name
 	Keys     map[string]*keyRecord     // by access key ID
+	Devices  map[string]*deviceRecord  // virtual MFA devices, by serial number
 	// Secrets has one entry: the secret from which temporary credentials are derived.
 	Secrets map[string][]byte
 }
@@ -84,6 +87,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("opening IAM state: %w", err)
 	}
 	s := &Store{cfg: cfg, encoded: encoded}
+	s.portal = identitycenter.New(permissionSets{s}, cfg.Now)
 	m, err := statefile.Decode[model](s.encoded)
 	if err != nil {
 		return nil, fmt.Errorf("reading IAM state %s: %w", cfg.File, err)

@@ -3,6 +3,7 @@
 package iam
 
 import (
+	"maps"
 	"net/http"
 	"regexp"
 	"time"
@@ -12,8 +13,9 @@ import (
 
 var stsActions = map[string]action{
 	"GetCallerIdentity": {run: getCallerIdentity, free: true},
-	"AssumeRole":        {run: assumeRole, free: true},
-	"GetSessionToken":   {run: getSessionToken, free: true},
+	// These two change which code of an MFA device was the last.
+	"AssumeRole":      {run: assumeRole, free: true, changes: true},
+	"GetSessionToken": {run: getSessionToken, free: true, changes: true},
 
 	"DecodeAuthorizationMessage": {run: decodeMessage},
 }
@@ -60,22 +62,38 @@ const (
 	shortestKey = 15 * time.Minute
 	longestKey  = 36 * time.Hour
 	usualKey    = 12 * time.Hour
+	rootKey     = time.Hour
 )
+
+// validExternal has no length: RE2's repetitions end at 1,000.
+var validExternal = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
 
 var validSession = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 
 // assumeRole returns credentials of a role if its trust policy names the caller, or
 // names the account and the caller's own policies allow the call (IAM User Guide,
-// reference_policies_evaluation-logic).
+// reference_policies_evaluation-logic). The role's session has no MFA, even if the call had (IAM User Guide,
+// id_credentials_mfa_configure-api-require). The root may assume none; the text is reported by users.
 func assumeRole(t *tx, p *params) (any, error) {
 	arn, name := p.need("RoleArn"), p.need("RoleSessionName")
 	seconds := p.number("DurationSeconds", int(defaultSession.Seconds()), int(minAssumed.Seconds()),
 		int(maxSession.Seconds()))
+	external, code := p.text("ExternalId"), p.mfa()
+	if external != "" && !validExternal.MatchString(external) {
+		p.wrong(invalid("1 validation error detected: Value '%s' at 'externalId' failed to satisfy constraint: Member must "+
+			"satisfy regular expression pattern: [\\w+=,.@:\\/-]*, and have length between 2 and 1224", external))
+	}
 	if name != "" && !validSession.MatchString(name) {
 		p.wrong(invalid("1 validation error detected: Value '%s' at 'roleSessionName' failed to satisfy constraint: "+
 			"Member must satisfy regular expression pattern: [\\w+=,.@-]*", name))
 	}
 	if err := p.done(); err != nil {
+		return nil, err
+	}
+	if t.who.Root {
+		return nil, fail(http.StatusForbidden, "AccessDenied", "Roles may not be assumed by root accounts.")
+	}
+	if err := t.authenticate(code); err != nil {
 		return nil, err
 	}
 	r := t.Roles[lastPart(arn)]
@@ -87,6 +105,10 @@ func assumeRole(t *tx, p *params) (any, error) {
 	most := r.MaxSession
 	if t.who.role != "" {
 		most = maxChained // IAM User Guide, id_roles, "Role chaining"
+	}
+	if lifetime > most && t.who.role != "" {
+		return nil, invalid("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role " +
+			"chaining") // reported by users
 	}
 	if lifetime > most {
 		return nil, invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
@@ -105,7 +127,13 @@ func (t *tx) mayAssume(r *roleRecord, p *params) bool {
 	if err != nil {
 		return false
 	}
-	own := t.about(t.who, policy.Request{Action: "sts:AssumeRole", Resource: t.roleARN(r), Context: p.context})
+	context := policy.Context{}
+	maps.Copy(context, p.context)
+	context.Set("sts:RoleSessionName", p.form.Get("RoleSessionName"))
+	if external := p.form.Get("ExternalId"); external != "" {
+		context.Set("sts:ExternalId", external)
+	}
+	own := t.about(t.who, policy.Request{Action: "sts:AssumeRole", Resource: t.roleARN(r), Context: context})
 	byRole := own
 	byRole.Principals = []string{"AWS:" + t.who.ARN, "AWS:" + t.principalARN(t.who)}
 	byAccount := own
@@ -123,16 +151,25 @@ func (t *tx) mayAssume(r *roleRecord, p *params) bool {
 
 type sessionTokenResult struct{ Credentials credentialsXML }
 
-// getSessionToken returns temporary credentials of a user or the root.
+// getSessionToken returns temporary credentials of a user or the root, whose last an hour at most (STS API
+// Reference, GetSessionToken).
 func getSessionToken(t *tx, p *params) (any, error) {
-	seconds := p.number("DurationSeconds", int(usualKey.Seconds()), int(shortestKey.Seconds()), int(longestKey.Seconds()))
+	usual, longest := usualKey, longestKey
+	if t.who.Root {
+		usual, longest = rootKey, rootKey
+	}
+	seconds := p.number("DurationSeconds", int(usual.Seconds()), int(shortestKey.Seconds()), int(longest.Seconds()))
+	code := p.mfa()
 	if err := p.done(); err != nil {
 		return nil, err
 	}
 	if t.who.role != "" || !t.who.issued.IsZero() {
 		return nil, fail(http.StatusForbidden, "AccessDenied", "Cannot call GetSessionToken with session credentials")
 	}
-	s := session{Key: newID(prefixSession), Issued: t.now.UTC(),
+	if err := t.authenticate(code); err != nil {
+		return nil, err
+	}
+	s := session{Key: newID(prefixSession), Issued: t.now.UTC(), MFA: t.who.mfa.UTC(),
 		Ends: t.now.Add(time.Duration(seconds) * time.Second).UTC()}
 	if u := t.Users[t.who.user]; u != nil {
 		s.User = u.ID

@@ -28,7 +28,8 @@ func TestAssumeRole(t *testing.T) {
 		{"not named", bobID, bobSecret, forAnn, "AccessDenied"},
 		{"the account, without a right", id, secret, forAccount, "AccessDenied"},
 		{"the account, with a right", bobID, bobSecret, forAccount, ""},
-		{"the operator", root.ID, root.Secret, forAccount, ""},
+		{"the root", root.ID, root.Secret, forAccount, "AccessDenied"},
+		{"the root, named", root.ID, root.Secret, a.role("forall", trustAWS("*")), "AccessDenied"},
 		{"a service's", bobID, bobSecret, forEC2, "AccessDenied"},
 		{"none", bobID, bobSecret, forAnn + "x", "AccessDenied"},
 	} {
@@ -53,7 +54,8 @@ func TestSessionCredentials(t *testing.T) {
 	role := a.role("admin", trustAWS("*"))
 	must(a.PutRolePolicy(a.ctx, &iamsdk.PutRolePolicyInput{RoleName: aws.String("admin"), PolicyName: aws.String("p"),
 		PolicyDocument: aws.String(allowEC2)}))(a)
-	k := must(a.sts(root.ID, root.Secret, "").AssumeRole(a.ctx,
+	annID, annSecret := a.user("ann", "")
+	k := must(a.sts(annID, annSecret, "").AssumeRole(a.ctx,
 		&sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("work")}))(a).Credentials
 	check := func(name, id, secret, token, wantEC2, wantSTS string) {
 		t.Helper()
@@ -65,8 +67,11 @@ func TestSessionCredentials(t *testing.T) {
 	}
 	check("good", *k.AccessKeyId, *k.SecretAccessKey, *k.SessionToken, "", "")
 	check("no token", *k.AccessKeyId, *k.SecretAccessKey, "", "AuthFailure", "InvalidClientTokenId")
-	check("spoilt token", *k.AccessKeyId, *k.SecretAccessKey, "A"+(*k.SessionToken)[1:], "AuthFailure",
-		"InvalidClientTokenId")
+	spoilt := "A" + (*k.SessionToken)[1:]
+	if spoilt == *k.SessionToken {
+		spoilt = "B" + spoilt[1:]
+	}
+	check("spoilt token", *k.AccessKeyId, *k.SecretAccessKey, spoilt, "AuthFailure", "InvalidClientTokenId")
 	check("another's token", "ASIA0000000000000000", *k.SecretAccessKey, *k.SessionToken, "AuthFailure",
 		"InvalidClientTokenId")
 	check("token with a key of one's own", root.ID, root.Secret, *k.SessionToken, "AuthFailure", "InvalidClientTokenId")

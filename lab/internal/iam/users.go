@@ -92,6 +92,9 @@ func deleteUser(t *tx, p *params) (any, error) {
 			return nil, conflict("Cannot delete entity, must delete access keys first.")
 		}
 	}
+	if len(t.devicesOf(name)) > 0 {
+		return nil, conflict("Cannot delete entity, must delete MFA device first.")
+	}
 	if err := u.free(); err != nil {
 		return nil, err
 	}

@@ -41,6 +41,17 @@ var (
 	ErrSessionEnded = awsquery.Errorf(http.StatusBadRequest, "RequestExpired", "Request has expired.")
 )
 
+// wrongRegion begins the refusal of a signature for another region.
+const wrongRegion = "Credential should be scoped to a valid region, "
+
+// WrongRegion is EC2's refusal of a signature that is for another region.
+func WrongRegion(region string) *awsquery.Error {
+	return awsquery.Errorf(http.StatusUnauthorized, "AuthFailure", wrongRegion+"not '%s'.", region)
+}
+
+// IsWrongRegion reports whether a refusal is one of [WrongRegion].
+func IsWrongRegion(e *awsquery.Error) bool { return strings.HasPrefix(e.Message, wrongRegion) }
+
 // Scope is the credential scope of a signature.
 type Scope struct {
 	AccessKey, Date, Region, Service string
