@@ -276,7 +276,8 @@ func TestUpWhileServicesStart(t *testing.T) {
 			n.late = func(context.Context) error { return errors.New("the dashboard does not answer") }
 		}
 		d, _ := w.process(file)
-		if _, err := d.Up(t.Context(), UpOptions{}); err == nil || !strings.Contains(err.Error(), "the dashboard does not answer") {
+		_, err := d.Up(t.Context(), UpOptions{})
+		if err == nil || !strings.Contains(err.Error(), "the dashboard does not answer") {
 			t.Errorf("up: %v", err)
 		}
 	})

@@ -180,6 +180,11 @@ func (w *world) EnsureImage(ctx context.Context, auth neutron.Auth, name string,
 }
 
 func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error) {
+	if cfg.ImageReady != nil {
+		if err := cfg.ImageReady(ctx); err != nil {
+			return verify.Result{}, err
+		}
+	}
 	step("guest answers")(ctx.Err())
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -100,10 +100,8 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		return err
 	})
 	both.Go(func() error {
-		select {
-		case <-serving:
-		case <-bothCtx.Done():
-			return context.Cause(bothCtx)
+		if err := receive(bothCtx, serving); err != nil {
+			return err
 		}
 		var err error
 		if access, err = d.takeAccess(bothCtx, h); err != nil {
@@ -134,18 +132,30 @@ func (d *Deployment) prove(ctx context.Context, node infra.NodeOutput, h Node, s
 		if err != nil {
 			return err
 		}
-		if err := d.provideGuest(ctx, access); err != nil {
-			return err
-		}
-		switch {
-		case off && when == Always:
-			return d.errOff(node)
-		case off:
-			findings, verified = append(findings, d.offFinding(node)), "no: the translation is switched off"
+		both, bothCtx := errgroup.WithContext(ctx)
+		provided := make(chan struct{})
+		both.Go(func() error {
+			if err := d.provideGuest(bothCtx, access); err != nil {
+				return err
+			}
+			close(provided)
 			return nil
-		}
-		verified, err = d.verifyAfterUp(ctx, h, spec, access, when)
-		return err
+		})
+		both.Go(func() error {
+			switch {
+			case off && when == Always:
+				return d.errOff(node)
+			case off:
+				findings, verified = append(findings, d.offFinding(node)), "no: the translation is switched off"
+				return nil
+			}
+			var err error
+			verified, err = d.verifyAfterUp(bothCtx, h, spec, access, when, func(ctx context.Context) error {
+				return receive(ctx, provided)
+			})
+			return err
+		})
+		return both.Wait()
 	})
 	if err != nil {
 		err = hint.With(err, "macaw agent status %s shows what the translation saw", d.Cloud.FileName())
@@ -154,4 +164,14 @@ func (d *Deployment) prove(ctx context.Context, node infra.NodeOutput, h Node, s
 		}
 	}
 	return verified, findings, err
+}
+
+// receive waits until a channel is closed.
+func receive(ctx context.Context, c <-chan struct{}) error {
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

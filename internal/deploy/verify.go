@@ -147,9 +147,10 @@ func verifyConfig(c *cloud.Cloud, h Node, acc access) verify.Config {
 	return cfg
 }
 
-// verifyAfterUp verifies the cloud if that is due, and describes the result for display.
-func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spec, acc access, when When) (string,
-	error) {
+// verifyAfterUp verifies the cloud if that is due, and describes the result for display. The guest's image
+// may still be on its way, until imageReady returns.
+func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spec, acc access, when When,
+	imageReady func(context.Context) error) (string, error) {
 	if when == Never {
 		return "no (--verify=never)", nil
 	}
@@ -165,7 +166,9 @@ func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spe
 		return strings.TrimPrefix(before, mark+" ") + ", and nothing has changed since", nil
 	}
 	start := time.Now()
-	res, err := d.openStack().Verify(ctx, verifyConfig(d.Cloud, h, acc), d.showVerify)
+	cfg := verifyConfig(d.Cloud, h, acc)
+	cfg.ImageReady = imageReady
+	res, err := d.openStack().Verify(ctx, cfg, d.showVerify)
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"path"
 )
 
@@ -37,11 +38,15 @@ LLMNR=no
 }
 
 // quickenStarts is for the starts of services, and of the machine.
-func (n *node) quickenStarts(context.Context) error {
+func (n *node) quickenStarts(ctx context.Context) error {
 	for _, f := range append(quickStartFiles(), bootFiles...) {
 		if _, err := f.write(n.root); err != nil {
 			return err
 		}
+	}
+	// So that it does not listen for others from now on; it keeps what DHCP has told it.
+	if _, err := n.run(ctx, command{Args: []string{"systemctl", "try-restart", "systemd-resolved.service"}}); err != nil {
+		return fmt.Errorf("restarting the resolver: %w", err)
 	}
 	return nil
 }

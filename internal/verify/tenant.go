@@ -26,6 +26,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/sync/errgroup"
 
 	"macaw.example/internal/host"
 	"macaw.example/internal/neutron"
@@ -80,25 +81,48 @@ func (s *session) tenant(ctx context.Context, cfg Config) (*tenant, error) {
 
 // build requests everything that can be made without waiting.
 func (t *tenant) build(ctx context.Context, cfg Config) error {
+	var subnet string
+	var create servers.CreateOpts
+	both, bothCtx := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		subnet, err = t.connectPort(bothCtx, cfg)
+		return err
+	})
+	both.Go(func() (err error) {
+		create, err = t.describe(bothCtx, cfg)
+		return err
+	})
+	if err := both.Wait(); err != nil {
+		return err
+	}
+	if err := t.boot(ctx, create); err != nil {
+		return err
+	}
+	// The guest takes longer to boot than Neutron to connect its network.
+	return t.route(ctx, cfg, subnet)
+}
+
+// connectPort makes the guest's port, with its network and security group. It returns the subnet's ID.
+func (t *tenant) connectPort(ctx context.Context, cfg Config) (string, error) {
 	nets, err := list(ctx, networks.List(t.network, networks.ListOpts{Name: cfg.ExternalNetwork}),
 		networks.ExtractNetworks)
 	if err != nil || len(nets) != 1 {
-		return fmt.Errorf("finding network %s: %d found: %w", cfg.ExternalNetwork, len(nets), err)
+		return "", fmt.Errorf("finding network %s: %d found: %w", cfg.ExternalNetwork, len(nets), err)
 	}
 	t.external = nets[0].ID
 	net, err := networks.Create(ctx, t.network, networks.CreateOpts{Name: t.name}).Extract()
 	if err != nil {
-		return fmt.Errorf("making network %s: %w", t.name, err)
+		return "", fmt.Errorf("making network %s: %w", t.name, err)
 	}
 	subnet, err := subnets.Create(ctx, t.network, subnets.CreateOpts{
 		Name: t.name, NetworkID: net.ID, IPVersion: 4, CIDR: cfg.CIDR.String(), DNSNameservers: []string{cfg.Ping.String()},
 	}).Extract()
 	if err != nil {
-		return fmt.Errorf("making subnet %s: %w", cfg.CIDR, err)
+		return "", fmt.Errorf("making subnet %s: %w", cfg.CIDR, err)
 	}
 	group, err := groups.Create(ctx, t.network, groups.CreateOpts{Name: t.name}).Extract()
 	if err != nil {
-		return fmt.Errorf("making security group %s: %w", t.name, err)
+		return "", fmt.Errorf("making security group %s: %w", t.name, err)
 	}
 	for _, r := range []rules.CreateOpts{
 		{Protocol: rules.ProtocolICMP},
@@ -106,20 +130,16 @@ func (t *tenant) build(ctx context.Context, cfg Config) error {
 	} {
 		r.SecGroupID, r.Direction, r.EtherType = group.ID, rules.DirIngress, rules.EtherType4
 		if _, err := rules.Create(ctx, t.network, r).Extract(); err != nil {
-			return fmt.Errorf("allowing %s in security group %s: %w", r.Protocol, t.name, err)
+			return "", fmt.Errorf("allowing %s in security group %s: %w", r.Protocol, t.name, err)
 		}
 	}
 	port, err := ports.Create(ctx, t.network,
 		ports.CreateOpts{Name: t.name, NetworkID: net.ID, SecurityGroups: &[]string{group.ID}}).Extract()
 	if err != nil {
-		return fmt.Errorf("making port %s: %w", t.name, err)
+		return "", fmt.Errorf("making port %s: %w", t.name, err)
 	}
 	t.port = port.ID
-	if err := t.boot(ctx, cfg); err != nil {
-		return err
-	}
-	// The guest takes longer to boot than Neutron to connect its network.
-	return t.route(ctx, cfg, subnet.ID)
+	return subnet.ID, nil
 }
 
 // route connects the guest's subnet with the external network.
@@ -137,41 +157,43 @@ func (t *tenant) route(ctx context.Context, cfg Config, subnet string) error {
 	return nil
 }
 
-// boot requests the guest, with a new key pair.
-func (t *tenant) boot(ctx context.Context, cfg Config) error {
+// describe makes the guest's key pair, and finds its image and flavor.
+func (t *tenant) describe(ctx context.Context, cfg Config) (o servers.CreateOpts, err error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return err
+		return o, err
 	}
 	if t.signer, err = ssh.NewSignerFromKey(private); err != nil {
-		return err
+		return o, err
 	}
 	block, err := ssh.MarshalPrivateKey(private, t.name)
 	if err != nil {
-		return err
+		return o, err
 	}
 	t.privatePEM = pem.EncodeToMemory(block)
 	_, err = keypairs.Create(ctx, t.compute,
 		keypairs.CreateOpts{Name: t.name, PublicKey: string(ssh.MarshalAuthorizedKey(t.signer.PublicKey()))}).Extract()
 	if err != nil {
-		return fmt.Errorf("importing key %s: %w", t.name, err)
+		return o, fmt.Errorf("importing key %s: %w", t.name, err)
 	}
-	image, err := t.image(ctx, cfg.Image)
-	if err != nil {
-		return err
+	o.Name, o.UserData = t.name, []byte(base64.StdEncoding.EncodeToString([]byte(userData(cfg.Ping))))
+	if o.FlavorRef, err = t.flavor(ctx, cfg.Flavor); err != nil {
+		return o, err
 	}
-	flavor, err := t.flavor(ctx, cfg.Flavor)
-	if err != nil {
-		return err
+	if cfg.ImageReady != nil {
+		if err := cfg.ImageReady(ctx); err != nil {
+			return o, err
+		}
 	}
-	server, err := servers.Create(ctx, t.compute, keypairs.CreateOptsExt{
-		CreateOptsBuilder: servers.CreateOpts{
-			Name: t.name, ImageRef: image, FlavorRef: flavor,
-			Networks: []servers.Network{{Port: t.port}},
-			UserData: []byte(base64.StdEncoding.EncodeToString([]byte(userData(cfg.Ping)))),
-		},
-		KeyName: t.name,
-	}, nil).Extract()
+	o.ImageRef, err = t.image(ctx, cfg.Image)
+	return o, err
+}
+
+// boot requests the guest.
+func (t *tenant) boot(ctx context.Context, o servers.CreateOpts) error {
+	o.Networks = []servers.Network{{Port: t.port}}
+	server, err := servers.Create(ctx, t.compute,
+		keypairs.CreateOptsExt{CreateOptsBuilder: o, KeyName: t.name}, nil).Extract()
 	if err != nil {
 		return fmt.Errorf("making guest %s: %w", t.name, err)
 	}

@@ -42,7 +42,7 @@ func testSecurityPage(t *testing.T, file string) {
 
 func testListedPorts(t *testing.T, file string) {
 	// Of each port, where it is listened on; systemd's resolver is not in the table.
-	const resolver = " 53 5355 "
+	const resolver = " 53 "
 	listening := map[string]string{}
 	for _, line := range strings.Split(strings.TrimSpace(onNode(t, file, "ss -Hltn")), "\n") {
 		local := strings.Fields(line)[3]
@@ -60,6 +60,13 @@ func testListedPorts(t *testing.T, file string) {
 			listening[port] = "management address"
 		default:
 			listening[port] = address
+		}
+	}
+	for _, line := range strings.Split(strings.TrimSpace(onNode(t, file, "ss -Hlun")), "\n") {
+		switch local := strings.Fields(line)[3]; local {
+		case "127.0.0.53%lo:53", "127.0.0.54:53", "10.0.0.4%ens5:68":
+		default:
+			t.Errorf("over UDP something listens on %s, which the page does not have", local)
 		}
 	}
 	listed := map[string]bool{}

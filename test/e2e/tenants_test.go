@@ -43,6 +43,7 @@ func TestTenants(t *testing.T) {
 	t.Run("large packets", func(t *testing.T) { testLargePackets(t, at) })
 	t.Run("the instance's metadata", func(t *testing.T) { testInstanceMetadata(t, file, at) })
 	t.Run("the instance's metadata from the external network", func(t *testing.T) { testMetadataOutside(t, file, one) })
+	t.Run("scanned", func(t *testing.T) { testScan(t, file, one) })
 	t.Run("spoofing", func(t *testing.T) { testSpoofing(t, file, made, flows, at, to) })
 	t.Run("an address that two guests share", func(t *testing.T) { testSharedAddress(t, file, made, one) })
 	t.Run("suspended and resumed", func(t *testing.T) { testSuspend(t, at) })
