@@ -41,6 +41,9 @@ type fakeNode struct {
 
 var errKilled = errors.New("killed")
 
+// errSilent is the error that netplan's exit status does not show.
+var errSilent = errors.New("Invalid YAML")
+
 // step takes a step, unless the run is killed before it.
 func (n *fakeNode) step(effect func()) error {
 	n.steps++
@@ -73,7 +76,7 @@ func (n *fakeNode) installer() installer {
 			}
 			return true, n.step(func() { n.put(path, content) })
 		},
-		netplan: n.netplan(),
+		netplan: netplanOf{n},
 		findNIC: func(mac model.MAC) (string, error) {
 			if mac == eni1 {
 				return "ens6", nil
@@ -87,15 +90,17 @@ func (n *fakeNode) installer() installer {
 // netplanFile is what cloud-init has written of two NICs.
 const netplanFile = netplanDir + "/50-cloud-init.yaml"
 
-// netplan is netplan's directory.
-func (n *fakeNode) netplan() fs.FS {
+// netplanOf is netplan's directory.
+type netplanOf struct{ *fakeNode }
+
+func (n netplanOf) Open(name string) (fs.File, error) {
 	dir := fstest.MapFS{}
 	for name, text := range n.files {
 		if path.Dir(name) == netplanDir {
 			dir[path.Base(name)] = &fstest.MapFile{Data: text}
 		}
 	}
-	return dir
+	return dir.Open(name)
 }
 
 // cloudInit returns what cloud-init writes of NICs with these MACs.
@@ -144,6 +149,9 @@ func (n *fakeNode) run(_ context.Context, args ...string) (string, error) {
 	case line == "networkctl reload":
 		return act(func() { n.network = n.files[networkFile] })
 	case args[0] == "netplan" && n.broken != nil:
+		if n.broken == errSilent {
+			return "", nil
+		}
 		return "", fmt.Errorf("%s: %w", line, n.broken)
 	case line == "netplan set --origin-hint=50-cloud-init ethernets.ens6=NULL":
 		return act(func() { n.put(netplanFile, cloudInit(management)) })
@@ -302,6 +310,8 @@ func TestNetplanFilesThatAreBroken(t *testing.T) {
 	}{
 		{"a broken file, and netplan works", "network: {", nil, "", 1},
 		{"a broken file, and netplan fails", "network: {", errors.New("Invalid YAML"), "", 2},
+		{"a broken file, and netplan fails with status 0", "network: {", errSilent, "", 2},
+		{"netplan does nothing", "network: {}", errSilent, "it is still there", 0},
 		{"a file of another shape", "network: {ethernets: [ens6]}", nil, "", 1},
 		{"netplan was removed", "network: {}", exec.ErrNotFound, "", 0},
 		{"netplan fails", "network: {}", errors.New("read-only file system"), "read-only file system", 0},

@@ -43,21 +43,25 @@ func (i installer) forgetNetplan(ctx context.Context, macs []model.MAC) (changed
 		i.warn(err.Error())
 	}
 	for _, k := range known {
-		_, err := i.Run(ctx, "netplan", "set", "--origin-hint="+k.file, "ethernets."+k.id+"=NULL")
-		switch {
-		case err == nil:
-			changed = true
-			continue
-		case errors.Is(err, exec.ErrNotFound):
-			return changed, nil // nobody reads the files
+		_, set := i.Run(ctx, "netplan", "set", "--origin-hint="+k.file, "ethernets."+k.id+"=NULL")
+		if errors.Is(set, exec.ErrNotFound) {
+			return false, nil // nobody reads the files
 		}
-		err = fmt.Errorf("removing %s from netplan's file %s: %w", k.id, k.file, err)
-		if len(unread) == 0 || ctx.Err() != nil {
-			return changed, err
+		if set != nil {
+			err = errors.Join(err, fmt.Errorf("removing %s from netplan's file %s: %w", k.id, k.file, set))
 		}
-		i.warn(err.Error()) // netplan reads every file, too
 	}
-	return changed, nil
+	// Read back: where another file is no YAML, netplan 1.1.2 says so, and its exit status is 0.
+	left, _ := netplanNICs(i.netplan, list, names)
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("removing %s from netplan's file %s: it is still there", left[0].id, left[0].file)
+	}
+	changed = len(left) < len(known)
+	if err != nil && len(unread) > 0 && ctx.Err() == nil { // netplan reads every file, too
+		i.warn(err.Error())
+		return changed, nil
+	}
+	return changed, err
 }
 
 // netplanEthernet is the part of a definition below ethernets that selects a NIC.
