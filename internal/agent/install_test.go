@@ -42,7 +42,7 @@ type fakeNode struct {
 var errKilled = errors.New("killed")
 
 // errSilent is the error that netplan's exit status does not show.
-var errSilent = errors.New("Invalid YAML")
+var errSilent = errors.New("invalid YAML")
 
 // step takes a step, unless the run is killed before it.
 func (n *fakeNode) step(effect func()) error {
@@ -309,7 +309,7 @@ func TestNetplanFilesThatAreBroken(t *testing.T) {
 		warnings   int
 	}{
 		{"a broken file, and netplan works", "network: {", nil, "", 1},
-		{"a broken file, and netplan fails", "network: {", errors.New("Invalid YAML"), "", 2},
+		{"a broken file, and netplan fails", "network: {", errors.New("invalid YAML"), "", 2},
 		{"a broken file, and netplan fails with status 0", "network: {", errSilent, "", 2},
 		{"netplan does nothing", "network: {}", errSilent, "it is still there", 0},
 		{"a file of another shape", "network: {ethernets: [ens6]}", nil, "", 1},

@@ -34,8 +34,8 @@ func TestGrace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = execute(ctx, nil, command{Args: []string{self}, Env: []string{graceDir + "=" + dir, graceDoes + "=" + c.does},
-			Grace: c.grace})
+		env := []string{graceDir + "=" + dir, graceDoes + "=" + c.does}
+		_, err = execute(ctx, nil, command{Args: []string{self}, Env: env, Grace: c.grace})
 		if ended := exists(filepath.Join(dir, "ended")); err == nil || ended != c.want {
 			t.Errorf("%s: %v; it ended by itself: %v, want %v", c.name, err, ended, c.want)
 		}

@@ -14,7 +14,8 @@ var glance = service{
 	// Debian runs it without uWSGI, whose chunked uploads it cannot read.
 	units: []string{"glance-api.service"},
 	systemd: []configFile{{
-		template: "glance-api.service", path: "/etc/systemd/system/glance-api.service", readers: []string{"glance-api.service"},
+		template: "glance-api.service", path: "/etc/systemd/system/glance-api.service",
+		readers: []string{"glance-api.service"},
 	}},
 	after:  []string{"mariadb.service", "memcached.service", "keystone.service"},
 	python: true,

@@ -46,7 +46,7 @@ func (n *node) beginUnsynced() (bool, error) {
 		return true, nil // an earlier run was killed
 	case err == nil:
 		return false, hint.With(errors.New("this machine stopped while packages were being installed, "+
-			"before they were on its disk"), "terminate its instance, and run macaw again: it makes another one")
+			"before they were on its disk"), "terminate its instance and run macaw up again, which makes another one")
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, err
 	}
