@@ -97,16 +97,24 @@ func (l local) Status(ctx context.Context) (nodeapi.Status, error) {
 		return st, err
 	}
 	_ = agent.NameOwners(ctx, cfg, st.Report) // else by ID
-	spec, err := readSpec(nodeapi.SpecPath)
+	st.Machine = machine(nodeapi.SpecPath, func(s nodeapi.OpenStack) nodeapi.Machine { return node.Inspect(ctx, s) })
+	return st, nil
+}
+
+// machine returns the state of the machine that was made with the spec at a path; nil if there is none.
+// The status of the translation does not depend on it.
+func machine(path string, inspect func(nodeapi.OpenStack) nodeapi.Machine) *nodeapi.Machine {
+	spec, err := readSpec(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return st, nil
+		return nil
 	}
+	m := nodeapi.Machine{Stopped: []string{}, Certificates: []nodeapi.Certificate{}}
 	if err != nil {
-		return st, err
+		m.Unknown = err.Error()
+	} else {
+		m = inspect(spec.OpenStack)
 	}
-	machine, err := node.Inspect(ctx, spec.OpenStack)
-	st.Machine = &machine
-	return st, err
+	return &m
 }
 
 func (l local) SetMode(ctx context.Context, mode string) error {

@@ -92,7 +92,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	m := newMetrics(cfg.PinDir)
 	h := newHeldFiles(cfg, log)
 	a := &agent{
-		cfg: cfg, log: log, time: defaultTiming, kernel: linux{}, connect: connect, notify: notify, reload: hangup,
+		cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
 		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h), h), tagger: newStatusTagger(log),
 		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, log),
 	}

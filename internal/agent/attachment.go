@@ -36,9 +36,6 @@ func (a *agent) runAttachment(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.kernel.unmanage(a.enis[1:]); err != nil {
-		a.log.Warn("configuring the machine's network managers failed; they may touch the provider NICs", "error", err)
-	}
 	nics, missing, err := a.findNICs(a.enis)
 	if err != nil {
 		return err
@@ -65,6 +62,8 @@ func (a *agent) runAttachment(ctx context.Context) error {
 		a.log.Info("attached", "nic", n.Name, "primary", n.Primary)
 	}
 
+	unmanaged := a.unmanage(ctx, slices.Clone(a.enis[1:]))
+	defer func() { cancel(); <-unmanaged }()
 	events, ended := a.readEvents(ctx, t)
 	defer func() { cancel(); <-ended }() // before t is closed
 	l := &attachment{
@@ -72,6 +71,32 @@ func (a *agent) runAttachment(ctx context.Context) error {
 		queries: newQuerySchedule(), checks: newAlarm(), prober: newARPProber(),
 	}
 	return l.loop(ctx, changed, events, ended)
+}
+
+// unmanage has the machine's network managers leave ENIs alone, and tries again until they do or ctx is done;
+// then done is closed. Frames do not wait for it: the NICs are kept clear meanwhile, see check.
+func (a *agent) unmanage(ctx context.Context, enis []eni) (done chan struct{}) {
+	done = make(chan struct{})
+	go func() {
+		defer close(done)
+		for failures := 0; ; failures++ {
+			err := a.kernel.unmanage(ctx, enis)
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err == nil && failures > 0:
+				a.log.Info("the machine's network managers leave the provider NICs alone")
+				return
+			case err == nil:
+				return
+			case failures == 0:
+				a.log.Warn("configuring the machine's network managers failed; they may touch the provider NICs, "+
+					"and the next boot may wait for them; trying again", "error", err)
+			}
+			sleep(ctx, backoff(a.time.retry, failures, a.time.poll))
+		}
+	}()
+	return done
 }
 
 // readEvents reads the data plane's events until ctx is done, or until they cannot be

@@ -50,7 +50,7 @@ func (m *fakeMachine) findNIC(mac model.MAC) (string, error) {
 	return "", errors.New("no interface has that MAC")
 }
 
-func (m *fakeMachine) unmanage([]eni) error { return nil }
+func (m *fakeMachine) unmanage(context.Context, []eni) error { return nil }
 
 func (m *fakeMachine) clearNIC(string) ([]string, error) {
 	m.mu.Lock()

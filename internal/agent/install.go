@@ -17,7 +17,9 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/systemd"
+	"macaw.example/internal/translate"
 )
 
 // unitFile is where the agent's unit is.
@@ -28,16 +30,22 @@ type installer struct {
 	systemd.System
 	write   func(path string, mode fs.FileMode, content []byte) (changed bool, err error)
 	netplan fs.FS // netplan's directory
+	findNIC func(model.MAC) (string, error)
+	warn    func(text string)
 }
 
-// newInstaller returns the installer for this machine.
-func newInstaller() installer { return installer{systemd.New(run), replace, os.DirFS(netplanDir)} }
+// newInstaller returns the installer for this machine. warn gets what is wrong with the machine, and does not
+// keep the agent from working.
+func newInstaller(warn func(text string)) installer {
+	return installer{systemd.New(run), replace, os.DirFS(netplanDir), translate.FindNIC, warn}
+}
 
 // Install makes this machine run the agent, now and after each boot, and keeps its
 // network managers off the provider NIC. It returns when the translation is attached; changed says whether
-// there was anything to do. binary is the absolute path of macaw-node.
-func Install(ctx context.Context, cfg Config, binary string) (changed bool, err error) {
-	return newInstaller().install(ctx, cfg, binary)
+// there was anything to do. binary is the absolute path of macaw-node. warn gets what is wrong with the machine
+// and does not keep the agent from working.
+func Install(ctx context.Context, cfg Config, binary string, warn func(text string)) (changed bool, err error) {
+	return newInstaller(warn).install(ctx, cfg, binary)
 }
 
 // install may be killed anywhere: it makes no difference which run wrote a file and which

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"os/exec"
 	"path"
 	"strings"
 	"testing"
@@ -31,12 +32,17 @@ type fakeNode struct {
 	network []byte // what networkd has read
 	enabled bool
 	did     []string // commands that change something
+	warned  []string
+	broken  error // of netplan set
 
 	steps, killAt int
 	lost          bool // killed after the step's effect, not before
 }
 
 var errKilled = errors.New("killed")
+
+// errSilent is the error that netplan's exit status does not show.
+var errSilent = errors.New("invalid YAML")
 
 // step takes a step, unless the run is killed before it.
 func (n *fakeNode) step(effect func()) error {
@@ -70,22 +76,31 @@ func (n *fakeNode) installer() installer {
 			}
 			return true, n.step(func() { n.put(path, content) })
 		},
-		netplan: n.netplan(),
+		netplan: netplanOf{n},
+		findNIC: func(mac model.MAC) (string, error) {
+			if mac == eni1 {
+				return "ens6", nil
+			}
+			return "", errors.New("no interface has that MAC")
+		},
+		warn: func(text string) { n.warned = append(n.warned, text) },
 	}
 }
 
 // netplanFile is what cloud-init has written of two NICs.
 const netplanFile = netplanDir + "/50-cloud-init.yaml"
 
-// netplan is netplan's directory.
-func (n *fakeNode) netplan() fs.FS {
+// netplanOf is netplan's directory.
+type netplanOf struct{ *fakeNode }
+
+func (n netplanOf) Open(name string) (fs.File, error) {
 	dir := fstest.MapFS{}
 	for name, text := range n.files {
 		if path.Dir(name) == netplanDir {
 			dir[path.Base(name)] = &fstest.MapFile{Data: text}
 		}
 	}
-	return dir
+	return dir.Open(name)
 }
 
 // cloudInit returns what cloud-init writes of NICs with these MACs.
@@ -133,6 +148,11 @@ func (n *fakeNode) run(_ context.Context, args ...string) (string, error) {
 		return act(func() { n.loaded = n.files[unitFile] })
 	case line == "networkctl reload":
 		return act(func() { n.network = n.files[networkFile] })
+	case args[0] == "netplan" && n.broken != nil:
+		if n.broken == errSilent {
+			return "", nil
+		}
+		return "", fmt.Errorf("%s: %w", line, n.broken)
 	case line == "netplan set --origin-hint=50-cloud-init ethernets.ens6=NULL":
 		return act(func() { n.put(netplanFile, cloudInit(management)) })
 	case strings.HasPrefix(line, "systemctl enable"):
@@ -246,24 +266,73 @@ func TestInstallKilledAnywhere(t *testing.T) {
 
 func TestNetplanNICs(t *testing.T) {
 	mac := eni1.String()
-	for _, c := range []struct{ name, text, want string }{
-		{"no such file", "", "[]"},
-		{"nothing of ours", "network: {version: 2, bridges: {br0: {}}}", "[]"},
-		{"matched by MAC", "network: {ethernets: {nic: {match: {macaddress: '" + mac + "'}}, other: {match: {name: 'en*'}}}}",
-			"[{50-a nic}]"},
-		{"an ID with dots", "network: {ethernets: {a.b: {match: {macaddress: '" + mac + "'}}}}", `[{50-a a\.b}]`},
+	byMAC := "match: {macaddress: '" + strings.ToUpper(mac) + "'}"
+	for _, c := range []struct{ name, text, more, want string }{
+		{"no such file", "", "", "[]"},
+		{"nothing of ours", "network: {version: 2, bridges: {br0: {}}}", "", "[]"},
+		{"matched by MAC", "network: {ethernets: {nic: {" + byMAC + "}, other: {match: {name: 'en*'}}}}", "", "[{50-a nic}]"},
+		{"an ID with dots", "network: {ethernets: {a.b: {" + byMAC + "}}}", "", `[{50-a a\.b}]`},
+		{"no match: the ID is the name", "network: {ethernets: {ens6: {dhcp4: true}, ens5: {dhcp4: true}}}", "",
+			"[{50-a ens6}]"},
+		{"an empty definition", "network: {ethernets: {ens6: }}", "", "[{50-a ens6}]"},
+		{"matched by name", "network: {ethernets: {nic: {match: {name: ens6}}}}", "", "[{50-a nic}]"},
+		{"the name is another's ID", "network: {ethernets: {ens6: {match: {macaddress: '0a:00:00:00:00:77'}}}}", "", "[]"},
+		{"every NIC matches", "network: {ethernets: {ens6: {match: {}}}}", "", "[]"},
+		{"other NICs of this driver match", "network: {ethernets: {ens6: {match: {driver: ena}}}}", "", "[]"},
+		{"in two files", "network: {ethernets: {nic: {" + byMAC + "}}}", "network: {ethernets: {nic: {mtu: 9001}}}",
+			"[{50-a nic} {60-b nic}]"},
+		{"in two files, by another MAC", "network: {ethernets: {ens6: {match: {macaddress: '0a:00:00:00:00:77'}}}}",
+			"network: {ethernets: {ens6: {dhcp4: true}}}", "[]"},
 	} {
 		dir := fstest.MapFS{"README": {Data: []byte("{")}}
 		if c.text != "" {
 			dir["50-a.yaml"] = &fstest.MapFile{Data: []byte(c.text)}
 		}
-		got, err := netplanNICs(dir, []string{mac})
-		if fmt.Sprint(got) != c.want || err != nil {
-			t.Errorf("%s: %v, %v; want %s", c.name, got, err, c.want)
+		if c.more != "" {
+			dir["60-b.yaml"] = &fstest.MapFile{Data: []byte(c.more)}
+		}
+		got, unread := netplanNICs(dir, []string{mac}, []string{"ens6"})
+		if fmt.Sprint(got) != c.want || len(unread) > 0 {
+			t.Errorf("%s: %v, %v; want %s", c.name, got, unread, c.want)
 		}
 	}
-	_, err := netplanNICs(fstest.MapFS{"50-a.yaml": {Data: []byte("network: {")}}, []string{mac})
-	if err == nil || !strings.Contains(err.Error(), netplanDir+"/50-a.yaml") {
-		t.Errorf("a file that is no YAML: %v, want its path", err)
+}
+
+// A file of netplan's that nobody can read keeps neither the agent from its installation, nor the other
+// files from being changed.
+func TestNetplanFilesThatAreBroken(t *testing.T) {
+	const broken = netplanDir + "/40-custom.yaml"
+	for _, c := range []struct {
+		name, file string
+		netplan    error  // of netplan set
+		want       string // in the error
+		warnings   int
+	}{
+		{"a broken file, and netplan works", "network: {", nil, "", 1},
+		{"a broken file, and netplan fails", "network: {", errors.New("invalid YAML"), "", 2},
+		{"a broken file, and netplan fails with status 0", "network: {", errSilent, "", 2},
+		{"netplan does nothing", "network: {}", errSilent, "it is still there", 0},
+		{"a file of another shape", "network: {ethernets: [ens6]}", nil, "", 1},
+		{"netplan was removed", "network: {}", exec.ErrNotFound, "", 0},
+		{"netplan fails", "network: {}", errors.New("read-only file system"), "read-only file system", 0},
+	} {
+		n := &fakeNode{now: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), files: map[string][]byte{},
+			changed: map[string]time.Time{}, broken: c.netplan}
+		n.put(testBinary, []byte("old"))
+		n.put(netplanFile, cloudInit(management, eni1))
+		n.put(broken, []byte(c.file))
+		_, err := n.installer().install(t.Context(), installConfig(), testBinary)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v; want %q", c.name, err, c.want)
+		}
+		if len(n.warned) != c.warnings || c.warnings > 0 && !strings.Contains(n.warned[0], broken) {
+			t.Errorf("%s: warnings %q; want %d", c.name, n.warned, c.warnings)
+		}
+		if n.network == nil {
+			t.Errorf("%s: networkd does not know of the provider NIC", c.name)
+		}
+		if c.netplan == nil && string(n.files[netplanFile]) != string(cloudInit(management)) {
+			t.Errorf("%s: the next boot gets %s", c.name, n.files[netplanFile])
+		}
 	}
 }

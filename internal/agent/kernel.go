@@ -4,6 +4,7 @@ package agent
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
 	"os/exec"
 	"time"
@@ -21,7 +22,7 @@ type kernel interface {
 	clearNIC(name string) (removed []string, err error)
 	attach(cfg translate.Config) (translation, error)
 	watch(ctx context.Context) (<-chan struct{}, error)
-	unmanage(enis []eni) error
+	unmanage(ctx context.Context, enis []eni) error
 }
 
 // translation is an attached translation.
@@ -44,8 +45,13 @@ type neutronClient interface {
 // commandTimeout bounds a command that the agent runs while it attaches.
 const commandTimeout = 10 * time.Second
 
+// unmanageTimeout bounds one attempt of unmanage. netplan is a Python program: the disk of an instance
+// that was made from a snapshot is slow at first, since each block comes from S3 when it is read (EBS User
+// Guide, "Initialize Amazon EBS volumes").
+const unmanageTimeout = 2 * time.Minute
+
 // linux is the machine itself.
-type linux struct{}
+type linux struct{ log *slog.Logger }
 
 func (linux) findNIC(mac model.MAC) (string, error)              { return translate.FindNIC(mac) }
 func (linux) clearNIC(name string) ([]string, error)             { return translate.ClearNIC(name) }
@@ -72,7 +78,7 @@ func kernelDatapath() bool {
 
 // unmanage keeps the machine's network managers off the ENIs that were attached to a running
 // machine.
-func (linux) unmanage(enis []eni) error {
+func (l linux) unmanage(ctx context.Context, enis []eni) error {
 	if len(enis) == 0 {
 		return nil
 	}
@@ -80,9 +86,10 @@ func (linux) unmanage(enis []eni) error {
 	for _, e := range enis {
 		macs = append(macs, e.MAC)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	ctx, cancel := context.WithTimeout(ctx, unmanageTimeout)
 	defer cancel()
-	_, err := newInstaller().unmanage(ctx, moreNetworkFile, moreNetworkStamp, macs...)
+	warn := func(text string) { l.log.Warn("netplan's configuration", "problem", text) }
+	_, err := newInstaller(warn).unmanage(ctx, moreNetworkFile, moreNetworkStamp, macs...)
 	return err
 }
 

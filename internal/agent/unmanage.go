@@ -3,16 +3,9 @@
 package agent
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path"
-	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v2"
 
 	"macaw.example/internal/model"
 )
@@ -82,66 +75,9 @@ func (i installer) unmanage(ctx context.Context, file, stamp string, macs ...mod
 		}
 		changed = changed || wrote
 	}
-	known, err := netplanNICs(i.netplan, list)
-	if err != nil {
+	if err := i.ReloadNetwork(ctx, stamp, file); err != nil {
 		return false, err
 	}
-	for _, k := range known {
-		// It is the next boot that uses netplan's files.
-		_, err := i.Run(ctx, "netplan", "set", "--origin-hint="+k.file, "ethernets."+k.id+"=NULL")
-		if err != nil {
-			return false, fmt.Errorf("removing %s from netplan's file %s: %w", k.id, k.file, err)
-		}
-		changed = true
-	}
-	return changed, i.ReloadNetwork(ctx, stamp, file)
-}
-
-// netplanDir has netplan's configuration.
-const netplanDir = "/etc/netplan"
-
-// netplanNIC is a NIC in a file of netplan.
-type netplanNIC struct {
-	file string // without .yaml
-	id   string // as netplan set takes it: dots are escaped
-}
-
-// netplanNICs finds the NICs with these MACs in netplan's files; there are none without
-// netplan.
-func netplanNICs(dir fs.FS, macs []string) ([]netplanNIC, error) {
-	files, err := fs.Glob(dir, "*.yaml")
-	if err != nil {
-		return nil, err
-	}
-	var found []netplanNIC
-	for _, name := range files {
-		text, err := fs.ReadFile(dir, name)
-		if errors.Is(err, fs.ErrNotExist) { // removed since
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		var config struct {
-			Network struct {
-				Ethernets map[string]struct {
-					Match struct {
-						MAC string `yaml:"macaddress"`
-					}
-				}
-			}
-		}
-		if err := yaml.Unmarshal(text, &config); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", path.Join(netplanDir, name), err)
-		}
-		for id, nic := range config.Network.Ethernets {
-			if slices.Contains(macs, strings.ToLower(nic.Match.MAC)) {
-				found = append(found, netplanNIC{strings.TrimSuffix(name, ".yaml"), strings.ReplaceAll(id, ".", `\.`)})
-			}
-		}
-	}
-	slices.SortFunc(found, func(a, b netplanNIC) int {
-		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.id, b.id))
-	})
-	return found, nil
+	forgot, err := i.forgetNetplan(ctx, macs)
+	return changed || forgot, err
 }

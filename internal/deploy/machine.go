@@ -15,6 +15,7 @@ import (
 // Codes of findings about a node's machine.
 const (
 	unitsStopped          model.Code = "units-stopped"
+	unitsUnknown          model.Code = "units-unknown"
 	certificateExpires    model.Code = "certificate-expires"
 	certificateUnreadable model.Code = "certificate-unreadable"
 )
@@ -35,6 +36,14 @@ func (d *Deployment) machineFindings(n infra.NodeOutput, m nodeapi.Machine, now 
 			Text: fmt.Sprintf("services of %s are not running: %s", n.Name, strings.Join(m.Stopped, ", ")),
 			Hint: fmt.Sprintf("macaw up %s starts them; why they ended: macaw ssh %[1]s -- sudo journalctl -u %s",
 				d.Cloud.FileName(), m.Stopped[0]),
+		})
+	}
+	if m.Unknown != "" {
+		all = append(all, model.Finding{
+			Code: unitsUnknown,
+			Text: fmt.Sprintf("which services of %s are running is unknown: %s", n.Name, m.Unknown),
+			Hint: fmt.Sprintf("macaw up %s; if that does not help: macaw ssh %[1]s -- systemctl --failed",
+				d.Cloud.FileName()),
 		})
 	}
 	for _, c := range m.Certificates {

@@ -29,6 +29,8 @@ func TestMachineFindings(t *testing.T) {
 		{"healthy", nodeapi.Machine{Certificates: []nodeapi.Certificate{until("/a", 15)}}, nil},
 		{"stopped", nodeapi.Machine{Stopped: []string{"haproxy.service", "nova-api.service"}},
 			[]string{"not running: haproxy.service, nova-api.service | macaw up in/c.yaml starts them"}},
+		{"no reply of systemd", nodeapi.Machine{Unknown: "running systemctl: timeout"},
+			[]string{"services of cloud-1 are running is unknown: running systemctl: timeout | macaw up in/c.yaml; if"}},
 		{"expires", nodeapi.Machine{Certificates: []nodeapi.Certificate{until("/a", 14), until("/b", 60)}},
 			[]string{"for cloud.example, 198.51.100.10 ends on 2026-12-14 | the node renews it"}},
 		{"one's own has ended", nodeapi.Machine{Certificates: []nodeapi.Certificate{until(nodeapi.DomainCertificate, -1)}},

@@ -56,26 +56,30 @@ Unattended-Upgrade::Package-Blacklist {
 };
 `)}
 
-// aptUnits upgrade packages without being asked, often right after the first boot.
-var (
-	aptTimers   = []string{"apt-daily.timer", "apt-daily-upgrade.timer"}
-	aptServices = []string{"apt-daily.service", "apt-daily-upgrade.service"}
-)
-
 // aptLocks are the locks of apt and dpkg, in the order in which apt takes them.
 var aptLocks = []string{
 	"/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock",
 }
 
-// aptOptions are those of each installation. dpkg need not sync each file, see withoutSync.
-var aptOptions = []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "-o",
-	"Dpkg::Options::=--force-confold"}
+// aptOptions are those of each installation.
+var aptOptions = []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold"}
 
-// aptLimit bounds the wait for another apt; the first upgrade of an old image takes minutes.
-const aptLimit = 20 * time.Minute
+const (
+	// aptLimit bounds the wait for another apt; the first upgrade of an old image takes minutes.
+	aptLimit = 20 * time.Minute
+	// installLimit bounds one run of apt or dpkg: a script of a package may hang. Six hundred packages on a
+	// small instance with a slow mirror take half an hour.
+	installLimit = 2 * time.Hour
+	// installGrace is how long the present run of dpkg may take after that.
+	installGrace = 15 * time.Minute
+)
 
-func (n *node) installPackages(ctx context.Context) error {
+func (n *node) installPackages(ctx context.Context) (err error) {
 	env := []string{"DEBIAN_FRONTEND=noninteractive", "DEBCONF_NONINTERACTIVE_SEEN=true"}
+	unsynced, err := n.beginUnsynced()
+	if err != nil {
+		return fmt.Errorf("installing packages: %w", err)
+	}
 	ours := true
 	if seen, err := os.ReadFile(filepath.Join(n.root, policyPath)); err == nil {
 		ours = string(seen) == policy
@@ -89,6 +93,7 @@ func (n *node) installPackages(ctx context.Context) error {
 		return err
 	}
 	resume, err := n.pauseUpgrades(ctx)
+	defer func() { err = errors.Join(err, resume(ctx)) }() // after a failure too: the next run may be far off
 	if err != nil {
 		return err
 	}
@@ -100,7 +105,7 @@ func (n *node) installPackages(ctx context.Context) error {
 			return fmt.Errorf("installing packages: %w", err)
 		}
 	}
-	options, quick, err := n.quickApt(ctx, env)
+	options, quick, err := n.quickApt(ctx, env, unsynced)
 	if err != nil {
 		return fmt.Errorf("installing packages: %w", err)
 	}
@@ -131,57 +136,50 @@ func (n *node) installPackages(ctx context.Context) error {
 			return err
 		}
 	}
-	return resume(ctx)
-}
-
-// pauseUpgrades keeps Debian's timers from starting apt. What it has started already goes on:
-// runApt waits for it. After a killed run the timers stay stopped until the next boot.
-func (n *node) pauseUpgrades(ctx context.Context) (resume func(context.Context) error, err error) {
-	seen, err := n.system().Show(ctx, aptTimers...)
-	if err != nil {
-		return nil, err
-	}
-	var active []string
-	for i, u := range seen {
-		if u.Active {
-			active = append(active, aptTimers[i])
-		}
-	}
-	systemctl := func(ctx context.Context, verb string) error {
-		if len(active) == 0 {
-			return nil
-		}
-		_, err := n.run(ctx, command{Args: append([]string{"systemctl", verb, "--"}, active...)})
-		return err
-	}
-	if err := systemctl(ctx, "stop"); err != nil {
-		return nil, fmt.Errorf("stopping Debian's timers of upgrades: %w", err)
-	}
-	return func(ctx context.Context) error {
-		if err := systemctl(ctx, "start"); err != nil {
-			return fmt.Errorf("starting Debian's timers of upgrades again: %w", err)
-		}
-		return nil
-	}, nil
+	return nil
 }
 
 // runApt runs apt-get or dpkg when no other one is running.
 func (n *node) runApt(ctx context.Context, c command) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, aptLimit, fmt.Errorf("not done after %s", aptLimit))
+	waiting, cancel := context.WithTimeoutCause(ctx, aptLimit, fmt.Errorf("not done after %s", aptLimit))
 	defer cancel()
 	for {
-		if err := n.awaitApt(ctx); err != nil {
+		if err := n.awaitApt(waiting); err != nil {
 			return err
 		}
-		_, err := n.run(ctx, c)
-		if err == nil {
-			return nil
+		err := n.runPackager(ctx, c)
+		if err == nil || !lockTaken(err) {
+			return err
 		}
-		// Somebody was faster.
-		if n.aptHolder() == "" || !strings.Contains(err.Error(), "lock") {
-			return errors.Join(err, context.Cause(ctx))
+		// Another one was faster, and may have ended since.
+		select {
+		case <-waiting.Done():
+			return fmt.Errorf("waiting for the locks of apt and dpkg: %w: %w", context.Cause(waiting), err)
+		case <-time.After(pollEvery):
 		}
 	}
+}
+
+// runPackager runs apt-get or dpkg within installLimit. It interrupts one that takes longer, which ends
+// it after the present run of dpkg (apt's pkgDPkgPM::Go), and kills it only if that does not end either.
+func (n *node) runPackager(ctx context.Context, c command) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, installLimit, fmt.Errorf("not done after %s", installLimit))
+	defer cancel()
+	c.Grace = installGrace
+	_, err := n.run(ctx, c)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return fmt.Errorf("%w: %w", err, cause)
+	}
+	return err
+}
+
+// lockErrors are parts of the messages of apt and dpkg about a lock that another program holds: those of
+// apt's GetLock (apt-pkg/contrib/fileutl.cc) and debSystem, and of dpkg's file_lock (lib/dpkg/file.c).
+var lockErrors = []string{"Could not get lock", "is another process using it", "locked by another process"}
+
+// lockTaken reports whether apt or dpkg has failed because another one was running.
+func lockTaken(err error) bool {
+	return slices.ContainsFunc(lockErrors, func(part string) bool { return strings.Contains(err.Error(), part) })
 }
 
 // awaitApt waits until no apt or dpkg is running, and says which one it waits for.
@@ -195,9 +193,9 @@ func (n *node) awaitApt(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			for i, u := range seen {
+			for _, u := range seen {
 				if u.Starting || u.Active {
-					holder = aptServices[i]
+					holder = u.Name
 				}
 			}
 		}

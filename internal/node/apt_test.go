@@ -11,9 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,6 +32,9 @@ func TestMain(m *testing.M) {
 		fmt.Println("locked:", err)
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
+	}
+	if dir := os.Getenv(graceDir); dir != "" {
+		beInterrupted(dir)
 	}
 	os.Exit(m.Run())
 }
@@ -79,13 +83,7 @@ func aptNode(t *testing.T, run runner, note func(string)) *node {
 }
 
 // idle answers systemctl show of units that are not running.
-func idle(c command) string {
-	var out []string
-	for _, unit := range c.Args[slices.Index(c.Args, "--")+1:] {
-		out = append(out, "Id="+unit+"\nLoadState=loaded\nActiveState=inactive\n")
-	}
-	return strings.Join(out, "\n")
-}
+func idle(c command) string { return units(c, stopped, nil) }
 
 // The first boot of Debian's image may upgrade packages while Macaw installs its own. Each lock
 // is waited for, and whatever takes one in between.
@@ -120,37 +118,117 @@ func TestAptWaitsForLocks(t *testing.T) {
 
 // An error that is not about a lock is reported at once.
 func TestAptFails(t *testing.T) {
-	broken := errors.New("E: Unable to locate package")
-	n := aptNode(t, func(_ context.Context, c command) (string, error) {
-		if c.Args[0] == "systemctl" {
-			return idle(c), nil
+	for _, text := range []string{"E: Unable to locate package deadlock", "could not unlock the keyring",
+		"E: Could not open lock file /var/lib/dpkg/lock-frontend - open (28: No space left on device)"} {
+		broken, ran := errors.New(text), 0
+		n := aptNode(t, func(_ context.Context, c command) (string, error) {
+			if c.Args[0] == "systemctl" {
+				return idle(c), nil
+			}
+			ran++
+			return "", broken
+		}, func(string) {})
+		if err := n.runApt(t.Context(), command{Args: []string{"apt-get", "install"}}); !errors.Is(err, broken) || ran != 1 {
+			t.Errorf("runApt: %v after %d runs", err, ran)
 		}
-		return "", broken
-	}, func(string) {})
-	if err := n.runApt(t.Context(), command{Args: []string{"apt-get", "install"}}); !errors.Is(err, broken) {
-		t.Errorf("runApt: %v", err)
 	}
+}
+
+// Another apt that was faster may have ended before anybody looks who it was.
+func TestAptTriesAgainAfterALock(t *testing.T) {
+	for _, text := range []string{
+		"E: Could not get lock /var/lib/apt/lists/lock. It is held by process 812 (apt-get) | " +
+			"E: Unable to lock directory /var/lib/apt/lists/",
+		"E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using it?",
+		"dpkg: error: dpkg frontend lock was locked by another process with pid 812",
+	} {
+		for _, failures := range []int{3, 1 << 30} {
+			n := aptNode(t, nil, func(string) {})
+			synctest.Test(t, func(t *testing.T) {
+				ran, began := 0, time.Now()
+				n.run = func(_ context.Context, c command) (string, error) {
+					if c.Args[0] == "systemctl" {
+						return idle(c), nil
+					}
+					if ran++; ran <= failures {
+						return "", errors.New(text)
+					}
+					return "", nil
+				}
+				err := n.runApt(t.Context(), command{Args: []string{"apt-get", "update"}})
+				switch took := time.Since(began); {
+				case failures == 3 && (err != nil || ran != 4):
+					t.Errorf("%s: %v after %d runs", text, err, ran)
+				case failures > 3 && (err == nil || !strings.Contains(err.Error(), text) || took != aptLimit):
+					t.Errorf("%s for ever: %v after %s", text, err, took)
+				}
+			})
+		}
+	}
+}
+
+// The limit of the wait is none of the installation: to kill it leaves half of it.
+func TestWaitDoesNotShortenTheInstallation(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		others, takes time.Duration
+		want          string // the error
+	}{
+		{"both take long", 12 * time.Minute, time.Hour, ""},
+		{"the other one never ends", 24 * time.Hour, time.Minute,
+			"waiting for apt-daily-upgrade.service, which is installing packages: not done after 20m0s"},
+		{"the installation never ends", 0, 24 * time.Hour, "not done after 2h0m0s"},
+	} {
+		n := aptNode(t, nil, func(string) {})
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			n.run = func(ctx context.Context, cmd command) (string, error) {
+				if cmd.Args[0] == "systemctl" {
+					if time.Since(began) < c.others {
+						return units(cmd, stopped, map[string]string{aptServices[1]: "LoadState=loaded ActiveState=activating"}), nil
+					}
+					return idle(cmd), nil
+				}
+				if cmd.Grace < time.Minute {
+					t.Errorf("%s: killed %s after its time is up", c.name, cmd.Grace)
+				}
+				select {
+				case <-time.After(c.takes):
+					return "", nil
+				case <-ctx.Done():
+					return "", errors.New("exit status 100")
+				}
+			}
+			err := n.runApt(t.Context(), command{Args: []string{"apt-get", "install"}})
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%s: %v; want %q", c.name, err, c.want)
+			}
+		})
+	}
+}
+
+// upgradable is a node with Debian's timers in this state, whose commands do is told and may fail. It has
+// no stamp.
+func upgradable(t *testing.T, timers string, do func(line string) error) *node {
+	t.Helper()
+	n := aptNode(t, func(_ context.Context, c command) (string, error) {
+		line := strings.Join(c.Args, " ")
+		if strings.HasPrefix(line, "systemctl show") {
+			return units(c, stopped, map[string]string{aptTimers[0]: timers, aptTimers[1]: timers}), nil
+		}
+		return "", do(line)
+	}, func(string) {})
+	writeBelow(t, n.root, bootID, "boot-1\n")
+	return n
 }
 
 // Debian's timers are stopped before apt runs, and started again after.
 func TestUpgradesPaused(t *testing.T) {
 	var did []string
-	n := aptNode(t, func(_ context.Context, c command) (string, error) {
-		line := strings.Join(c.Args, " ")
-		if !strings.HasPrefix(line, "systemctl show") {
-			did = append(did, strings.Join(c.Args[:min(2, len(c.Args))], " "))
-			return "", nil
-		}
-		return strings.ReplaceAll(idle(c), "ActiveState=inactive", "ActiveState=active"), nil
-	}, func(string) {})
-	n.run = func(inner runner) runner {
-		return func(ctx context.Context, c command) (string, error) {
-			if slices.Contains(c.Args, aptServices[0]) { // oneshots that are not running
-				return idle(c), nil
-			}
-			return inner(ctx, c)
-		}
-	}(n.run)
+	n := upgradable(t, "LoadState=loaded UnitFileState=enabled ActiveState=active", func(line string) error {
+		did = append(did, strings.Join(strings.Fields(line)[:2], " "))
+		return nil
+	})
 	if _, err := (file{Path: manualPages}).write(n.root); err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +243,57 @@ func TestUpgradesPaused(t *testing.T) {
 	for path, want := range map[string]bool{heldBack.Path: true, manualPages: true, quickDir: false, policyPath: false} {
 		if _, err := os.Stat(filepath.Join(n.root, path)); (err == nil) != want {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// After a run, also one that fails or is told to end, the timers run that run on a machine of this kind,
+// whatever an earlier run has left. A machine without them, or with masked ones, stays so.
+func TestUpgradesResume(t *testing.T) {
+	const enabled, disabled = " UnitFileState=enabled", " UnitFileState=disabled"
+	for _, c := range []struct {
+		name, timers string
+		want         string // what is done to the timers
+	}{
+		{"running", "LoadState=loaded ActiveState=active" + enabled, "stop start"},
+		{"left stopped by a killed run", "LoadState=loaded ActiveState=inactive" + enabled, "start"},
+		{"started by hand", "LoadState=loaded ActiveState=active" + disabled, "stop start"},
+		{"disabled", "LoadState=loaded ActiveState=inactive" + disabled, ""},
+		{"masked", "LoadState=masked ActiveState=inactive UnitFileState=masked", ""},
+		{"masked while it runs", "LoadState=masked ActiveState=active UnitFileState=masked", "stop"},
+		{"not on this machine", "LoadState=not-found ActiveState=inactive UnitFileState=", ""},
+	} {
+		for _, fails := range []string{"", "apt-get update", "apt-get install", "told to end"} {
+			ctx, cancel := context.WithCancel(t.Context())
+			var did []string
+			n := upgradable(t, c.timers, func(line string) error {
+				if rest, ok := strings.CutSuffix(line, " -- "+strings.Join(aptTimers, " ")); ok {
+					did = append(did, strings.TrimPrefix(rest, "systemctl "))
+				}
+				switch {
+				case fails == "told to end" && strings.HasPrefix(line, "apt-get"):
+					cancel()
+					return ctx.Err()
+				case fails != "" && strings.HasPrefix(line, fails):
+					return errors.New("mirror is down")
+				}
+				return nil
+			})
+			run := n.run
+			n.run = func(ctx context.Context, cmd command) (string, error) {
+				if err := ctx.Err(); err != nil {
+					return "", err
+				}
+				return run(ctx, cmd)
+			}
+			err := n.installPackages(ctx)
+			if (err == nil) != (fails == "") {
+				t.Errorf("%s, %q fails: %v", c.name, fails, err)
+			}
+			if got := strings.Join(did, " "); got != c.want {
+				t.Errorf("%s, %q fails: did %q; want %q", c.name, fails, got, c.want)
+			}
+			cancel()
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // command is a program to run on the node. Secrets go into Stdin or Env, never into Args, which
@@ -21,6 +22,9 @@ type command struct {
 	// Status, if not nil, is called now and then, while the command runs, with the last line that
 	// it has written to file descriptor statusFD.
 	Status func(line string)
+	// Grace is how long the command may go on after an interrupt (SIGINT) when its time is up or macaw
+	// is told to end. Without it, it is killed at once.
+	Grace time.Duration
 }
 
 const statusFD = 4
@@ -36,6 +40,10 @@ func executor(held *os.File) runner {
 
 func execute(ctx context.Context, held *os.File, c command) (string, error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	if c.Grace > 0 {
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+		cmd.WaitDelay = c.Grace
+	}
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 	cmd.Env = append(cmd.Env, c.Env...)
 	if held != nil {

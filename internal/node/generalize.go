@@ -65,7 +65,7 @@ func Generalize(ctx context.Context, progress Progress) error {
 		return err
 	}
 	defer held.Close()
-	n := &node{root: "/", run: executor(held)}
+	n := &node{root: "/", run: executor(held), note: notes(progress)}
 	return n.generalize(ctx, progress)
 }
 
@@ -75,7 +75,8 @@ func (n *node) generalize(ctx context.Context, progress Progress) error {
 			"it is the node of a cloud, with the cloud's secrets in /etc/macaw")
 	}
 	return runGraph(ctx, []graph.Step{
-		{Name: "cloud-init's records", Run: n.forgetInstance},
+		{Name: "Debian's upgrades", Run: n.endUpgrades},
+		{Name: "cloud-init's records", Needs: []string{"Debian's upgrades"}, Run: n.forgetInstance},
 		{Name: "logs and traces", Needs: []string{"cloud-init's records"}, Run: n.forgetTraces},
 		{Name: "identities", Needs: []string{"logs and traces"}, Run: n.forgetIdentities},
 		// Last, so that the operator can log in again until then.

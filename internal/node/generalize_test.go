@@ -66,9 +66,23 @@ func writeBelow(t *testing.T, root, name, text string) {
 func TestGeneralize(t *testing.T) {
 	root := usedMachine(t)
 	var ran []string
-	n := &node{root: root, run: func(_ context.Context, c command) (string, error) {
+	upgrading := 0 // times that Debian's upgrade is seen to run
+	n := &node{root: root, note: func(string, string) {}, run: func(_ context.Context, c command) (string, error) {
+		if slices.Contains(c.Args, "show") {
+			states := map[string]string{aptTimers[0]: running, aptTimers[1]: running, aptServices[0]: stopped}
+			if slices.Contains(c.Args, aptServices[1]) {
+				if upgrading++; upgrading < 3 {
+					states[aptServices[1]] = "LoadState=loaded ActiveState=activating"
+				}
+			}
+			return units(c, stopped, states), nil
+		}
+		if c.Args[0] == "cloud-init" && upgrading < 3 {
+			t.Error("Debian's upgrade is running")
+		}
 		ran = append(ran, strings.Join(c.Args, " "))
-		if c.Args[0] != "cloud-init" && exists(filepath.Join(root, "var/lib/cloud/data/instance-id")) {
+		records := exists(filepath.Join(root, "var/lib/cloud/data/instance-id"))
+		if records && c.Args[0] != "cloud-init" && c.Args[len(c.Args)-1] != aptTimers[1] {
 			t.Errorf("%v: cloud-init's records are still there", ran)
 		}
 		if !exists(filepath.Join(root, "home/admin/.ssh/authorized_keys")) {
@@ -103,6 +117,7 @@ func TestGeneralize(t *testing.T) {
 		writeBelow(t, root, "var/lib/cloud/data/instance-id", "the same")
 	}
 	once := []string{
+		"systemctl stop -- apt-daily.timer apt-daily-upgrade.timer",
 		"cloud-init clean --logs --seed --configs all", "journalctl --relinquish-var",
 		"systemctl stop systemd-random-seed.service",
 	}
@@ -116,6 +131,9 @@ func TestGeneralizeKeepsTheWayInUntilTheEnd(t *testing.T) {
 	for _, fails := range []string{"cloud-init", "journalctl", "systemctl"} {
 		root := usedMachine(t)
 		n := &node{root: root, run: func(_ context.Context, c command) (string, error) {
+			if slices.Contains(c.Args, "show") {
+				return units(c, stopped, nil), nil
+			}
 			if c.Args[0] == fails {
 				return "", errors.New("broken")
 			}

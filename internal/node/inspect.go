@@ -13,12 +13,13 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// Inspect tells the state of this node, which was made with spec. It changes nothing.
-func Inspect(ctx context.Context, spec nodeapi.OpenStack) (nodeapi.Machine, error) {
+// Inspect tells the state of this node, which was made with spec. It changes nothing, and says in the
+// answer if systemd does not reply.
+func Inspect(ctx context.Context, spec nodeapi.OpenStack) nodeapi.Machine {
 	return (&node{spec: spec, root: "/", run: executor(nil)}).inspect(ctx)
 }
 
-func (n *node) inspect(ctx context.Context) (nodeapi.Machine, error) {
+func (n *node) inspect(ctx context.Context) nodeapi.Machine {
 	m := nodeapi.Machine{Datapath: n.datapath(ctx), Stopped: []string{}, Certificates: n.certificatesInUse()}
 	var units []string
 	for _, svc := range onNode(n.spec) {
@@ -26,14 +27,16 @@ func (n *node) inspect(ctx context.Context) (nodeapi.Machine, error) {
 	}
 	seen, err := n.system().Show(ctx, units...)
 	if err != nil {
-		return m, fmt.Errorf("asking systemd about the cloud's services: %w", err)
+		m.Unknown = fmt.Sprintf("asking systemd about the cloud's services: %v", err)
 	}
 	for _, u := range seen {
-		if !u.Active && !u.Starting {
+		// While the machine boots, or up starts services, a unit that waits for others has a job. One that
+		// does not exist or is masked has none.
+		if !u.Active && !u.Starting && !u.Queued {
 			m.Stopped = append(m.Stopped, u.Name)
 		}
 	}
-	return m, nil
+	return m
 }
 
 // datapath asks Open vSwitch for the type of the bridge of guests.

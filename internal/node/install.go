@@ -57,12 +57,14 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 	if installed("/") {
 		return nil
 	}
-	n := &node{root: "/", run: executor(held), note: func(step, text string) {
-		if progress != nil {
-			progress(Event{Step: step, State: Noted, Note: text})
-		}
-	}}
-	return runGraph(ctx, []graph.Step{
+	n := &node{root: "/", run: executor(held), note: notes(progress)}
+	err := runGraph(ctx, n.installSteps(), progress)
+	return errors.Join(err, n.endUnsynced())
+}
+
+// installSteps are the steps of the package step.
+func (n *node) installSteps() []graph.Step {
+	return []graph.Step{
 		{Name: "packages", Run: n.installPackages},
 		{Name: "units", Needs: []string{"packages"}, Run: n.disableUnits},
 		{Name: "schemas", Needs: []string{"units"}, Run: n.installSchemas},
@@ -85,7 +87,7 @@ func install(ctx context.Context, held *os.File, progress Progress) error {
 				return err
 			},
 		},
-	}, progress)
+	}
 }
 
 // disableUnits keeps everything from starting before Apply has configured it, also after a reboot.

@@ -22,7 +22,9 @@ func Make(ctx context.Context, spec nodeapi.Spec, progress Progress) error {
 	if spec.OpenStack.Has(model.Gateway) {
 		const step = "provider NIC and translation"
 		progress(Event{Step: step, State: Started})
-		changed, err := agent.Install(ctx, agent.Config(spec.Agent), nodeapi.Program)
+		changed, err := agent.Install(ctx, agent.Config(spec.Agent), nodeapi.Program, func(text string) {
+			progress(Event{Step: step, State: Noted, Note: text})
+		})
 		e := Event{Step: step, State: Done, Err: err}
 		switch {
 		case err != nil:

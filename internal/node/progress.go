@@ -19,3 +19,12 @@ const (
 	Skipped = graph.Skipped
 	Noted   = graph.Noted
 )
+
+// notes returns the function that reports something about a step under way.
+func notes(progress Progress) func(step, text string) {
+	return func(step, text string) {
+		if progress != nil {
+			progress(Event{Step: step, State: Noted, Note: text})
+		}
+	}
+}

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -45,8 +47,7 @@ exec /usr/bin/dpkg-trigger "$@"
 const dashboardTrigger = "openstack-dashboard-rebuild-static"
 
 const (
-	// withoutSync has no program wait for the disk. Everything is synced once before the stamp marks the
-	// package step as complete: a machine that loses power earlier has no cloud yet, and is made anew.
+	// withoutSync has no program wait for the disk, see beginUnsynced.
 	withoutSync        = "LD_PRELOAD=libeatmydata.so"
 	withoutSyncPackage = "libeatmydata1"
 	// defaultPolicies are OpenStack's default policies, all of them comments. They are not installed: each
@@ -57,7 +58,7 @@ const (
 )
 
 // quickApt prepares a quick installation, and returns apt's options and environment for it.
-func (n *node) quickApt(ctx context.Context, env []string) (options, quick []string, err error) {
+func (n *node) quickApt(ctx context.Context, env []string, unsynced bool) (options, quick []string, err error) {
 	for _, f := range quickPrograms {
 		if _, err := f.write(n.root); err != nil {
 			return nil, nil, err
@@ -67,14 +68,18 @@ func (n *node) quickApt(ctx context.Context, env []string) (options, quick []str
 	if err := rename(filepath.Join(n.root, manualPages), filepath.Join(n.root, quickDir, "auto-update")); err != nil {
 		return nil, nil, err
 	}
+	// apt sets the PATH of dpkg and its scripts itself (apt.conf(5), DPkg::Path).
+	options = []string{"-o", "DPkg::Path=" + quickDir + ":/usr/sbin:/usr/bin:/sbin:/bin",
+		"-o", "DPkg::Options::=--path-exclude=" + defaultPolicies}
+	quick = append(slices.Clone(env), "APT_LISTCHANGES_FRONTEND=none")
+	if !unsynced {
+		return options, quick, nil
+	}
 	first := command{Args: append(append([]string{"apt-get", "install"}, aptOptions...), withoutSyncPackage), Env: env}
 	if err := n.runApt(ctx, first); err != nil {
 		return nil, nil, err
 	}
-	// apt sets the PATH of dpkg and its scripts itself (apt.conf(5), DPkg::Path).
-	options = []string{"-o", "DPkg::Path=" + quickDir + ":/usr/sbin:/usr/bin:/sbin:/bin",
-		"-o", "DPkg::Options::=--path-exclude=" + defaultPolicies}
-	return options, append(slices.Clone(env), withoutSync, "APT_LISTCHANGES_FRONTEND=none"), nil
+	return append(options, "-o", "Dpkg::Options::=--force-unsafe-io"), append(quick, withoutSync), nil
 }
 
 // finishPackages undoes quickApt, and does what packages did not do.
@@ -112,8 +117,7 @@ func (n *node) buildDashboard(ctx context.Context) error {
 // compilePython compiles what packages leave uncompiled, on all processors, except tests: they are more
 // than half of the code, and nobody runs them. It skips what is compiled.
 func (n *node) compilePython(ctx context.Context) error {
-	n.compileAll(ctx, "0")
-	return ctx.Err()
+	return n.compileAll(ctx, "0")
 }
 
 // compileMeanwhile compiles the code of packages that are unpacked already, until stop: dpkg keeps one
@@ -129,7 +133,7 @@ func (n *node) compileMeanwhile(ctx context.Context) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				n.compileAll(ctx, "1", "nice", "-n", "19")
+				_ = n.compileAll(ctx, "1", "nice", "-n", "19") // compilePython sees what is left
 			}
 		}
 	})
@@ -142,9 +146,27 @@ func (n *node) compileMeanwhile(ctx context.Context) (stop func()) {
 // compileEvery is how long compileMeanwhile waits for more packages.
 const compileEvery = 4 * time.Second
 
-// compileAll runs Python's compileall in so many processes, by a command like nice. Its status is 1 if
-// there is a file that it cannot compile, and there are: templates.
-func (n *node) compileAll(ctx context.Context, processes string, by ...string) {
-	_, _ = n.run(ctx, command{Args: append(by, "python3", "-m", "compileall", "-q", "-j", processes, "-x", "/tests?/",
-		"/usr/lib/python3/dist-packages", "/usr/share/openstack-dashboard")})
+// compileAll runs Python's compileall in so many processes, by a command like nice.
+func (n *node) compileAll(ctx context.Context, processes string, by ...string) error {
+	out, err := n.run(ctx, command{Args: append(by, "python3", "-m", "compileall", "-q", "-j", processes, "-x",
+		"/tests?/", "/usr/lib/python3/dist-packages", "/usr/share/openstack-dashboard")})
+	if err != nil && (ctx.Err() != nil || !onlyUncompilable(out, err)) {
+		return fmt.Errorf("compiling Python code: %w", err)
+	}
+	return nil
+}
+
+// machineErrors are parts of compileall's messages about the machine: an error of the system, such as a
+// full disk, and a process of its own that was killed, or had no memory.
+var machineErrors = []string{"[Errno ", "BrokenProcessPool", "MemoryError"}
+
+// onlyUncompilable reports whether compileall has failed only because of files that are not valid Python,
+// and there are: templates. Its exit status is 1 then, but it is that, too, after a machineError.
+func onlyUncompilable(out string, err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		return false
+	}
+	text := out + err.Error()
+	return !slices.ContainsFunc(machineErrors, func(part string) bool { return strings.Contains(text, part) })
 }

@@ -8,8 +8,11 @@ import "time"
 type Machine struct {
 	// Datapath is where Open vSwitch forwards frames; empty if it does not answer.
 	Datapath string `json:"datapath,omitempty"`
-	// Stopped are units of the cloud that should be running and are not, in order of their start.
+	// Stopped are units of the cloud that should be running and are not, in order of their start. Those
+	// that systemd is about to start are not among them; masked ones, and those without a file, are.
 	Stopped []string `json:"stopped"`
+	// Unknown is why Stopped is not known; empty if it is.
+	Unknown string `json:"unknown,omitempty"`
 	// Certificates are those that the node serves or identifies itself with.
 	Certificates []Certificate `json:"certificates"`
 }

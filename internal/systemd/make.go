@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/hint"
 )
 
 // System is a machine that systemd runs.
@@ -130,11 +132,22 @@ func (s System) systemctl(ctx context.Context, verb string, units []string) erro
 }
 
 // Reload makes systemd reload unit files that have changed since it read them, and returns
-// the units' states.
+// the units' states. Each of them must be one that can be started.
 func (s System) Reload(ctx context.Context, units ...string) ([]Unit, error) {
 	seen, err := s.Show(ctx, units...)
-	if err != nil || !slices.ContainsFunc(seen, func(u Unit) bool { return u.Outdated }) {
-		return seen, err
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range seen {
+		if u.Missing == "masked" {
+			return nil, hint.With(fmt.Errorf("unit %s is masked", u.Name), "sudo systemctl unmask %s, on that node", u.Name)
+		}
+		if u.Missing != "" {
+			return nil, fmt.Errorf("unit %s is %s", u.Name, u.Missing)
+		}
+	}
+	if !slices.ContainsFunc(seen, func(u Unit) bool { return u.Outdated }) {
+		return seen, nil
 	}
 	if _, err := s.Run(ctx, "systemctl", "daemon-reload"); err != nil {
 		return nil, fmt.Errorf("reloading unit files: %w", err)

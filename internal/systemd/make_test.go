@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/hint"
 )
 
 func TestPlan(t *testing.T) {
@@ -108,6 +110,24 @@ func TestReloadNetwork(t *testing.T) {
 		if err := s.ReloadNetwork(t.Context(), "stamp", "file"); err != nil || reloaded != tt.want ||
 			touched != tt.want {
 			t.Errorf("%s: reloaded %v, stamped %v, %v; want %v", tt.name, reloaded, touched, err, tt.want)
+		}
+	}
+}
+
+// A unit that cannot be started is an error that names it, before anything is done.
+func TestEnsureNamesAUnitThatCannotStart(t *testing.T) {
+	for state, want := range map[string]string{"masked": "unit b.service is masked", "not-found": "unit b.service is not-found"} {
+		var ran []string
+		s := System{Run: func(_ context.Context, args ...string) (string, error) {
+			ran = append(ran, args[1])
+			return "LoadState=loaded\nActiveState=inactive\n\nLoadState=" + state + "\nActiveState=inactive\n", nil
+		}}
+		_, err := s.Ensure(t.Context(), func(string) time.Time { return time.Time{} }, "a.service", "b.service")
+		if err == nil || err.Error() != want || len(ran) != 1 {
+			t.Errorf("%v after %q; want %s", err, ran, want)
+		}
+		if hints := hint.All(err); (state == "masked") != (len(hints) == 1) {
+			t.Errorf("%s: hints %q", state, hints)
 		}
 	}
 }
