@@ -62,6 +62,7 @@ func TestCloud(t *testing.T) {
 	t.Run("security page", func(t *testing.T) { testSecurityPage(t, file) })
 	t.Run("host network", func(t *testing.T) { testHostNetwork(t, file) })
 	t.Run("held back", func(t *testing.T) { testHeldBack(t, file) })
+	t.Run("domain", func(t *testing.T) { testDomain(t, file) })
 	t.Run("console", func(t *testing.T) { testConsole(t, file, first) })
 	t.Run("translation off and on", func(t *testing.T) { testTranslation(t, file, first, second) })
 	t.Run("every unit restarted", func(t *testing.T) { testRestart(t, file, first, second) })
