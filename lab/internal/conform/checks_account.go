@@ -92,7 +92,8 @@ var accountChecks = []Check{
 	},
 	{
 		ID: "account-public-access", Title: "VPC Block Public Access", Confidence: Documented,
-		Source: "EC2 API Reference, VpcBlockPublicAccessOptions and BlockPublicAccessStates; VPC User Guide, security-vpc-bpa",
+		Source: "EC2 API Reference, VpcBlockPublicAccessOptions and BlockPublicAccessStates; VPC User Guide, " +
+			"security-vpc-bpa",
 		Rule: "The mode is off, block-ingress or block-bidirectional, in the account's region; a VPC that is not excluded " +
 			"shows the same mode",
 		run: func(b *bench) {

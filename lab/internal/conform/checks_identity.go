@@ -75,8 +75,8 @@ func form(sent, seen string) string {
 var identityChecks = []Check{
 	{
 		ID: "iam-role", Title: "A role's life", Confidence: Documented,
-		Source: "IAM API Reference, CreateRole, GetRole, DeleteRole and PutRolePolicy; IAM User Guide, reference_iam-quotas: " +
-			"names are unique whatever their case",
+		Source: "IAM API Reference, CreateRole, GetRole, DeleteRole and PutRolePolicy; IAM User Guide, " +
+			"reference_iam-quotas: names are unique whatever their case",
 		Rule: "A role has its path in its ARN; its name again, in another case too, is EntityAlreadyExists (409); with a " +
 			"policy it is not deleted: DeleteConflict (409); one that is not there is NoSuchEntity (404); a bad document is " +
 			"MalformedPolicyDocument (400)",
@@ -135,16 +135,17 @@ var identityChecks = []Check{
 	{
 		ID: "iam-simulate", Title: "Policies are simulated", Confidence: Documented, Needs: []string{"iam-role"},
 		Source: "IAM API Reference, SimulatePrincipalPolicy; IAM User Guide, reference_policies_evaluation-logic",
-		Rule: "What a policy allows is allowed, what it denies explicitDeny, and the rest implicitDeny; a role that does not " +
-			"exist is NoSuchEntity",
+		Rule: "What a policy allows is allowed, what it denies explicitDeny, and the rest implicitDeny; a role that does " +
+			"not exist is NoSuchEntity",
 		run: func(b *bench) {
 			name, arn := b.role()
 			b.iam(nil, "PutRolePolicy", "RoleName", name, "PolicyName", "p", "PolicyDocument", document)
 			want := map[string]string{"ec2:DescribeVpcs": "allowed", "ec2:DeleteVpc": "explicitDeny",
 				"ec2:DeleteSubnet": "implicitDeny"}
 			b.eventually("DescribeVpcs is allowed, DeleteVpc denied, and DeleteSubnet implicitly", func() (string, bool) {
+				type result struct{ EvalActionName, EvalDecision string }
 				var out struct {
-					Results []struct{ EvalActionName, EvalDecision string } `xml:"SimulatePrincipalPolicyResult>EvaluationResults>member"`
+					Results []result `xml:"SimulatePrincipalPolicyResult>EvaluationResults>member"`
 				}
 				b.iam(&out, "SimulatePrincipalPolicy", "PolicySourceArn", arn, "ActionNames.member.1", "ec2:DescribeVpcs",
 					"ActionNames.member.2", "ec2:DeleteVpc", "ActionNames.member.3", "ec2:DeleteSubnet")
@@ -161,10 +162,10 @@ var identityChecks = []Check{
 	},
 	{
 		ID: "iam-simulate-mixed", Title: "Roles and instance profiles are simulated apart", Confidence: Inferred,
-		Source: "IAM API Reference, SimulatePrincipalPolicy: InvalidInput, but not this cause; users' reports of actions that " +
-			"require different authorization information",
-		Rule: "Actions on roles and on instance profiles, in one call with a resource, are InvalidInput with status 400; each " +
-			"kind by itself is simulated",
+		Source: "IAM API Reference, SimulatePrincipalPolicy: InvalidInput, but not this cause; users' reports of actions " +
+			"that require different authorization information",
+		Rule: "Actions on roles and on instance profiles, in one call with a resource, are InvalidInput with status 400; " +
+			"each kind by itself is simulated",
 		Needs: []string{"iam-simulate"},
 		run: func(b *bench) {
 			_, arn := b.role()

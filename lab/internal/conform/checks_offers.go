@@ -13,8 +13,8 @@ import (
 )
 
 // cheap are small x86 types of several generations: most regions have a zone that lacks some of them.
-var cheap = []string{"t3.micro", "t3a.micro", "m5a.large", "m6a.large", "c6a.large", "m7i.large", "c7a.large", "m7a.large",
-	"m8i.large", "c8i.large", "r8i.large"}
+var cheap = []string{"t3.micro", "t3a.micro", "m5a.large", "m6a.large", "c6a.large", "m7i.large", "c7a.large",
+	"m7a.large", "m8i.large", "c8i.large", "r8i.large"}
 
 // notOffered finds a type, a zone that does not offer it, and the zones that do; without one the check is skipped.
 func (b *bench) notOffered() (name, zone string, others []string) {

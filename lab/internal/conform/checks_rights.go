@@ -63,8 +63,8 @@ var rightsChecks = []Check{
 	{
 		ID: "unauthorized-message", Title: "Why a call was refused", Confidence: Documented,
 		Source: "STS API Reference, DecodeAuthorizationMessage; Service Authorization Reference, Amazon EC2",
-		Rule: "A refused call that would change something has an encoded message, which DecodeAuthorizationMessage decodes: " +
-			"allowed, explicitDeny, and the action and resource in context",
+		Rule: "A refused call that would change something has an encoded message, which DecodeAuthorizationMessage " +
+			"decodes: allowed, explicitDeny, and the action and resource in context",
 		Needs: []string{"unauthorized"},
 		run: func(b *bench) {
 			as, p := b.powerless(), b.place(28)

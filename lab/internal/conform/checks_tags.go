@@ -72,8 +72,8 @@ var tagChecks = []Check{
 	},
 	{
 		ID: "tags-keys", Title: "Keys of tags", Confidence: Reported,
-		Source: "EC2 User Guide, Using_Tags: keys are case-sensitive; cloud-custodian, issue 3792, and aws-cli, issue 3283: " +
-			"the codes",
+		Source: "EC2 User Guide, Using_Tags: keys are case-sensitive; cloud-custodian, issue 3792, and aws-cli, issue " +
+			"3283: the codes",
 		Rule: "Keys that differ in case are two tags; a key that is empty, or twice at creation, is " +
 			"InvalidParameterValue",
 		run: func(b *bench) {

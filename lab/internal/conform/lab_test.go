@@ -56,7 +56,8 @@ func startLabWith(t *testing.T, wrap func(http.Handler) http.Handler) Config {
 		t.Fatal(err)
 	}
 	fabric := vpc.New(vpc.Config{})
-	service, err := lab.Wire(lab.Config{Machines: idle{}, Fabric: fabric, Profiles: identities, Log: log, Settings: settings,
+	service, err := lab.Wire(lab.Config{Machines: idle{}, Fabric: fabric, Profiles: identities, Log: log,
+		Settings: settings,
 		Images: []lab.Image{{
 			ID: "ami-0debdeb0000000013", Name: "debian-13-amd64-20261101-1", Owner: "136693071363", Architecture: "x86_64",
 			Created: time.Unix(1700000000, 0), Parameters: []string{debianParameter}}}},
