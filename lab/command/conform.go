@@ -147,7 +147,7 @@ func checked(s *terminal.Steps, r conform.Result) {
 }
 
 func (c *commands) cleanConform(ctx context.Context, o conformOptions, cfg conform.Config, where string) error {
-	left, err := conform.Leftovers(ctx, cfg.EC2, "")
+	left, err := conform.Leftovers(ctx, cfg, "")
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (c *commands) cleanConform(ctx context.Context, o conformOptions, cfg confo
 			return err
 		}
 		if err := c.Steps().Do("conform", "remove what earlier runs have left",
-			func() error { return conform.Clean(ctx, cfg.EC2, "") }); err != nil {
+			func() error { return conform.Clean(ctx, cfg, "") }); err != nil {
 			return err
 		}
 	}

@@ -30,6 +30,14 @@ type ended struct{ err error }
 
 func (b *bench) end(err error) { panic(ended{err}) }
 
+// inapplicable is the error of a check that the account gives no occasion for.
+type inapplicable struct{ reason string }
+
+func (i *inapplicable) Error() string { return i.reason }
+
+// skip ends the check without a verdict.
+func (b *bench) skip(format string, args ...any) { b.end(&inapplicable{fmt.Sprintf(format, args...)}) }
+
 // carryOut runs a check and returns its error. A panic in the check must not keep the
 // run from removing its resources.
 func (b *bench) carryOut(run func(*bench)) (err error) {

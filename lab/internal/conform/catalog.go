@@ -8,7 +8,8 @@ import "slices"
 func Checks() []Check {
 	return slices.Concat(wireChecks, describeChecks, tagChecks, subnetChecks, addressChecks, moveChecks, elasticChecks,
 		reservationChecks, prefixChecks, ipv6Checks, routeChecks, groupChecks, interfaceChecks, dependencyChecks,
-		notFoundChecks, instanceChecks, processorChecks, natChecks, arpChecks, frameChecks, gatewayChecks,
+		notFoundChecks, instanceChecks, processorChecks, offerChecks, accountChecks, serviceChecks, identityChecks,
+		rightsChecks, natChecks, arpChecks, frameChecks, gatewayChecks,
 		latencyChecks, metadataChecks)
 }
 

@@ -71,6 +71,29 @@ var tagChecks = []Check{
 		},
 	},
 	{
+		ID: "tags-keys", Title: "Keys of tags", Confidence: Reported,
+		Source: "EC2 User Guide, Using_Tags: keys are case-sensitive; cloud-custodian, issue 3792, and aws-cli, issue " +
+			"3283: the codes",
+		Rule: "Keys that differ in case are two tags; a key that is empty, or twice at creation, is " +
+			"InvalidParameterValue",
+		run: func(b *bench) {
+			p := b.place(28)
+			b.need(b.tag(p.subnet, "key", "1"))
+			b.need(b.tag(p.subnet, "Key", "2"))
+			b.hasTag(p.subnet, "key", aws.String("1"))
+			b.hasTag(p.subnet, "Key", aws.String("2"))
+			b.wantCode(b.tag(p.subnet, "", "v"), "an empty key", "InvalidParameterValue")
+			twice := []types.Tag{{Key: aws.String("twice"), Value: aws.String("1")},
+				{Key: aws.String("twice"), Value: aws.String("2")}}
+			_, err := b.CreateNetworkInterface(b.ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &p.subnet,
+				TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeNetworkInterface,
+					Tags: append(twice, b.tags(types.ResourceTypeNetworkInterface)[0].Tags...)}}})
+			b.wantCode(err, "a key twice at creation", "InvalidParameterValue")
+			_, err = b.CreateTags(b.ctx, &ec2.CreateTagsInput{Resources: []string{p.subnet}, Tags: twice})
+			b.observe("a key twice in CreateTags: %s", answer(err))
+		},
+	},
+	{
 		ID: "tags-at-creation", Title: "Tags at creation are for what is created", Confidence: Documented,
 		Source: "EC2 API Reference, TagSpecification",
 		Rule:   "A TagSpecification for another type of resource is refused with InvalidParameterValue, and nothing is made",

@@ -21,21 +21,25 @@ import (
 // Leftover is a resource of a run that still exists.
 type Leftover struct {
 	Run  string `json:"run"`
-	Type string `json:"type"` // such as network-interface
+	Type string `json:"type"` // such as network-interface or role
 	ID   string `json:"id"`
 }
 
-// Leftovers finds the resources of a run by tag; an empty run means all runs.
-func Leftovers(ctx context.Context, api EC2, run string) ([]Leftover, error) {
+// Leftovers finds the resources of a run by tag, and in IAM by path; an empty run means all runs.
+func Leftovers(ctx context.Context, cfg Config, run string) ([]Leftover, error) {
 	wanted := filters("tag-key", TagRun)
 	if run != "" {
 		wanted = filters("tag:"+TagRun, run)
 	}
-	left, err := find(ctx, api, wanted)
+	left, err := find(ctx, cfg.EC2, wanted)
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Concat(left.instances, left.nats, left.addresses, left.vpcs, left.gateways, left.keys)
+	known, err := identities(ctx, cfg.Wire, run)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(left.instances, left.nats, left.addresses, left.vpcs, left.gateways, left.keys, known)
 	slices.SortFunc(all, func(a, b Leftover) int {
 		return cmp.Or(strings.Compare(a.Run, b.Run), strings.Compare(a.Type, b.Type), strings.Compare(a.ID, b.ID))
 	})
@@ -114,8 +118,8 @@ func find(ctx context.Context, api EC2, wanted []types.Filter) (leftovers, error
 
 // Clean removes the resources of a run, or of all runs if run is empty. It continues
 // after errors, and may be repeated.
-func Clean(ctx context.Context, api EC2, run string) error {
-	wanted := filters("tag-key", TagRun)
+func Clean(ctx context.Context, cfg Config, run string) error {
+	api, wanted := cfg.EC2, filters("tag-key", TagRun)
 	if run != "" {
 		wanted = filters("tag:"+TagRun, run)
 	}
@@ -123,7 +127,7 @@ func Clean(ctx context.Context, api EC2, run string) error {
 	if err != nil {
 		return err
 	}
-	c := &cleaner{api: api}
+	c := &cleaner{api: api, wire: cfg.Wire}
 	c.machines(ctx, l)
 	c.each(l.addresses, func(a Leftover) error { return releaseAddress(ctx, api, a.ID) })
 	c.each(l.vpcs, func(v Leftover) error { return c.vpc(ctx, v.ID) })
@@ -137,14 +141,20 @@ func Clean(ctx context.Context, api EC2, run string) error {
 		_, err := api.DeleteKeyPair(ctx, &ec2.DeleteKeyPairInput{KeyName: &k.ID})
 		return err
 	})
+	known, err := identities(ctx, cfg.Wire, run)
+	if err != nil {
+		c.note(err)
+	}
+	c.each(known, func(i Leftover) error { return c.identity(ctx, i) })
 	return c.err
 }
 
 // cleaner removes resources and collects errors.
 type cleaner struct {
-	api EC2
-	mu  sync.Mutex
-	err error
+	api  EC2
+	wire Wire
+	mu   sync.Mutex
+	err  error
 }
 
 func (c *cleaner) note(err error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"macaw.example/lab/internal/account"
 	lab "macaw.example/lab/internal/ec2"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/vpc"
@@ -37,14 +38,26 @@ func (idle) DetachNIC(context.Context, string, lab.NIC) error      { return nil 
 // startLab serves the lab's API without machines or a fabric.
 func startLab(t *testing.T) Config {
 	t.Helper()
+	return startLabWith(t, func(api http.Handler) http.Handler { return api })
+}
+
+// startLabWith serves the lab's API as a middleware leaves it.
+func startLabWith(t *testing.T, wrap func(http.Handler) http.Handler) Config {
+	t.Helper()
 	const access, secret = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 	log := slog.New(slog.DiscardHandler)
-	identities, err := iam.Open(iam.Config{Root: iam.Key{ID: access, Secret: secret}, Log: log})
+	settings, err := account.New(account.Settings{MissingTypes: map[string][]string{"us-east-1c": {"m8i.large"}}},
+		"us-east-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	identities, err := iam.Open(iam.Config{Root: iam.Key{ID: access, Secret: secret}, Log: log, Settings: settings})
 	if err != nil {
 		t.Fatal(err)
 	}
 	fabric := vpc.New(vpc.Config{})
 	service, err := lab.Wire(lab.Config{Machines: idle{}, Fabric: fabric, Profiles: identities, Log: log,
+		Settings: settings,
 		Images: []lab.Image{{
 			ID: "ami-0debdeb0000000013", Name: "debian-13-amd64-20261101-1", Owner: "136693071363", Architecture: "x86_64",
 			Created: time.Unix(1700000000, 0), Parameters: []string{debianParameter}}}},
@@ -54,7 +67,7 @@ func startLab(t *testing.T) Config {
 	}
 	t.Cleanup(service.State.Close)
 	service.State.Resume()
-	server := httptest.NewServer(service.API)
+	server := httptest.NewServer(wrap(service.API))
 	t.Cleanup(server.Close)
 	creds := credentials.NewStaticCredentialsProvider(access, secret, "")
 	return Config{
@@ -82,7 +95,7 @@ func TestLabConforms(t *testing.T) {
 			t.Logf("%s: %s", r.ID, o)
 		}
 	}
-	left, err := Leftovers(t.Context(), cfg.EC2, "")
+	left, err := Leftovers(t.Context(), cfg, "")
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
@@ -125,7 +138,7 @@ func TestRunEnded(t *testing.T) {
 	if err == nil || report.Count(Skipped) == 0 {
 		t.Errorf("a run that was ended: %v, %d skipped", err, report.Count(Skipped))
 	}
-	if left, err := Leftovers(t.Context(), cfg.EC2, ""); err != nil || len(left) > 0 {
+	if left, err := Leftovers(t.Context(), cfg, ""); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

@@ -77,6 +77,13 @@ func Notice(checks []Check) []string {
 	lines := []string{fmt.Sprintf("two VPCs (%s, %s) with subnets, interfaces and security groups in them: free", mainCIDR,
 		bareCIDR)}
 	quiet, pair, elastic, nat := 0, false, false, false
+	ofIAM := slices.Concat(identityChecks, rightsChecks)
+	if slices.ContainsFunc(checks, func(c Check) bool {
+		return slices.ContainsFunc(ofIAM, func(i Check) bool { return i.ID == c.ID })
+	}) {
+		lines = append(lines, "roles, an instance profile, and users without rights and their access keys, below "+
+			identityPath+" in IAM: free")
+	}
 	for _, c := range checks {
 		switch {
 		case c.DataPlane:

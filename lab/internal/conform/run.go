@@ -86,7 +86,7 @@ func Run(ctx context.Context, cfg Config, checks []Check) (Report, error) {
 	defer cancel()
 	s.machines.close()
 	done := cfg.Step("remove what the run made")
-	removed := Clean(removing, cfg.EC2, cfg.Run)
+	removed := Clean(removing, cfg, cfg.Run)
 	done(removed)
 	report.Seconds = time.Since(report.Begun).Seconds()
 	return report, errors.Join(err, removed, ctx.Err())
@@ -170,7 +170,10 @@ func (s *suite) check(ctx context.Context, c Check) Result {
 	for attempt := 1; ; attempt++ {
 		err := s.attempt(ctx, &r)
 		var failure *Failure
+		var skip *inapplicable
 		switch {
+		case errors.As(err, &skip):
+			r.Status, r.Problem = Skipped, skip.reason
 		case err == nil && c.Confidence == Unknown:
 			r.Status = Observed
 		case err == nil:

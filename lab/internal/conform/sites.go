@@ -165,13 +165,16 @@ func nth(a netip.Addr, n int) netip.Addr {
 // gateway.
 func (b *bench) place(bits int) place { return b.placeIn(b.sites.main, bits) }
 
-func (b *bench) placeIn(s *site, bits int) place {
+func (b *bench) placeIn(s *site, bits int) place { return b.placeAt(s, b.sites.zone, bits) }
+
+// placeAt makes a subnet in a zone.
+func (b *bench) placeAt(s *site, zone string, bits int) place {
 	block, index := s.block()
 	if index > 255 {
 		b.end(fmt.Errorf("the VPC %s has no room for another subnet", s.vpc))
 	}
 	p := place{vpc: s.vpc, cidr: netip.PrefixFrom(block.Addr(), bits)}
-	in := &ec2.CreateSubnetInput{VpcId: &s.vpc, CidrBlock: aws.String(p.cidr.String()), AvailabilityZone: &b.sites.zone,
+	in := &ec2.CreateSubnetInput{VpcId: &s.vpc, CidrBlock: aws.String(p.cidr.String()), AvailabilityZone: &zone,
 		TagSpecifications: b.tags(types.ResourceTypeSubnet)}
 	if s.ipv6.IsValid() {
 		a := s.ipv6.Addr().As16()

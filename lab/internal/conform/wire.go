@@ -3,11 +3,9 @@
 package conform
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -18,6 +16,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 // Wire sends raw requests, signed by the SDK's signer.
@@ -31,13 +31,11 @@ type Wire struct {
 }
 
 func (w Wire) endpoint(service string) string {
-	switch {
-	case w.Endpoint != "":
+	if w.Endpoint != "" {
 		return strings.TrimSuffix(w.Endpoint, "/")
-	case strings.HasPrefix(w.Region, "cn-"):
-		return fmt.Sprintf("https://%s.%s.amazonaws.com.cn", service, w.Region)
 	}
-	return fmt.Sprintf("https://%s.%s.amazonaws.com", service, w.Region)
+	host, _ := w.at(service)
+	return "https://" + host + "." + awsapi.Domain(w.Region)
 }
 
 // wireAnswer is an HTTP response.
@@ -83,31 +81,6 @@ func (w Wire) send(ctx context.Context, service, method string, form url.Values,
 	return w.sendSigned(ctx, service, r, body, spoil)
 }
 
-// parameter reads a public parameter of Systems Manager (AWS Systems Manager API
-// Reference, GetParameter). It is the only call to that service, whose SDK would add a
-// sixth of EC2's size.
-func (w Wire) parameter(ctx context.Context, name string) (string, error) {
-	body, err := json.Marshal(map[string]string{"Name": name})
-	if err != nil {
-		return "", err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.endpoint("ssm")+"/", bytes.NewReader(body))
-	if err != nil {
-		return "", err
-	}
-	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	r.Header.Set("X-Amz-Target", "AmazonSSM.GetParameter")
-	answer, err := w.sendSigned(ctx, "ssm", r, string(body), nil)
-	if err != nil {
-		return "", fmt.Errorf("reading parameter %s: %w", name, err)
-	}
-	var out struct{ Parameter struct{ Value string } }
-	if answer.Status != http.StatusOK || json.Unmarshal([]byte(answer.Body), &out) != nil {
-		return "", fmt.Errorf("reading parameter %s: %d %.200s", name, answer.Status, answer.Body)
-	}
-	return out.Parameter.Value, nil
-}
-
 // sendSigned signs and sends a request with this body.
 func (w Wire) sendSigned(
 	ctx context.Context, service string, r *http.Request, body string, spoil func(*http.Request),
@@ -117,7 +90,8 @@ func (w Wire) sendSigned(
 		return wireAnswer{}, fmt.Errorf("finding credentials: %w", err)
 	}
 	sum := sha256.Sum256([]byte(body))
-	if err := v4.NewSigner().SignHTTP(ctx, creds, r, hex.EncodeToString(sum[:]), service, w.Region,
+	_, region := w.at(service)
+	if err := v4.NewSigner().SignHTTP(ctx, creds, r, hex.EncodeToString(sum[:]), service, region,
 		time.Now()); err != nil {
 		return wireAnswer{}, fmt.Errorf("signing a request: %w", err)
 	}

@@ -60,12 +60,16 @@ func (in tagged) tagsFor(k kind, others ...kind) (tags, error) {
 	return t, nil
 }
 
-// add sets tags (EC2 User Guide, Using_Tags, "Tag restrictions").
+// add sets tags (EC2 User Guide, Using_Tags, "Tag restrictions"). Users' logs have the texts for a key that is
+// empty or there twice; that CreateTags refuses the latter too is inferred from the calls that create.
 func (t tags) add(in []tagInput) error {
+	seen := map[string]bool{}
 	for _, tag := range in {
 		switch {
 		case tag.Key == "":
-			return missingParameter("Tag.Key")
+			return invalidParameter("Value ( '' ) for parameter Tag key is invalid. Tag key cannot be null or empty.")
+		case seen[tag.Key]:
+			return invalidParameter("Duplicate tag key '%s' specified.", tag.Key)
 		case strings.HasPrefix(strings.ToLower(tag.Key), "aws:"):
 			return invalidParameter("Tag keys starting with 'aws:' are reserved for internal use")
 		case len([]rune(tag.Key)) > 128:
@@ -78,7 +82,7 @@ func (t tags) add(in []tagInput) error {
 		if len([]rune(value)) > 256 {
 			return invalidParameter("Tag value exceeds the maximum length of 256 characters")
 		}
-		t[tag.Key] = value
+		t[tag.Key], seen[tag.Key] = value, true
 	}
 	if len(t) > maxTags {
 		return fail("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")

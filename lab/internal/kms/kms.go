@@ -8,6 +8,7 @@ package kms
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"macaw.example/lab/internal/account"
@@ -47,7 +48,7 @@ func Answer(key Key, action string, body []byte) (any, *awsquery.Error) {
 	case action != "DescribeKey" && action != "CreateGrant" && action != "GenerateDataKeyWithoutPlaintext":
 		return nil, fail("UnknownOperationException", "")
 	case !here:
-		return nil, fail("NotFoundException", "Key '%s' does not exist", in.KeyId)
+		return nil, missing(key, in.KeyId)
 	case key.Setting == account.EncryptForbidden:
 		return nil, fail("AccessDeniedException", "The caller is not authorized to perform: kms:%s on resource: %s because "+
 			"no resource-based policy allows the kms:%s action", action, key.ARN, action)
@@ -65,6 +66,24 @@ func Answer(key Key, action string, body []byte) (any, *awsquery.Error) {
 	}
 	// KMS Developer Guide, testing-permissions.
 	return nil, fail("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
+}
+
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// missing refuses a key that does not exist. Users' logs have the texts, with the ARN of the key or alias.
+func missing(key Key, id string) *awsquery.Error {
+	here, _, _ := strings.Cut(key.ARN, ":key/")
+	switch {
+	case strings.HasPrefix(id, "alias/"):
+		return fail("NotFoundException", "Alias %s:%s is not found.", here, id)
+	case uuid.MatchString(id):
+		return fail("NotFoundException", "Key '%s:key/%s' does not exist", here, id)
+	case strings.HasPrefix(id, "arn:") && strings.Contains(id, ":alias/"):
+		return fail("NotFoundException", "Alias %s is not found.", id)
+	case strings.HasPrefix(id, "arn:"):
+		return fail("NotFoundException", "Key '%s' does not exist", id)
+	}
+	return fail("NotFoundException", "Invalid keyId %s", id)
 }
 
 func fail(code, format string, args ...any) *awsquery.Error {
