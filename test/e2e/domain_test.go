@@ -80,12 +80,12 @@ func testDomain(t *testing.T, file string) {
 	if got := served(""); !strings.Contains(got.Issuer.CommonName, "cloud-1") {
 		t.Errorf("at the address a certificate of %s is served, want the node's authority", got.Issuer)
 	}
-	var named1 struct{ AuthURL string }
-	if err := json.Unmarshal([]byte(named(macaw, "env", file, "--output", "json")), &named1); err != nil {
+	var byName struct{ AuthURL string }
+	if err := json.Unmarshal([]byte(named(macaw, "env", file, "--output", "json")), &byName); err != nil {
 		t.Fatal(err)
 	}
-	if want := "https://" + domain + "/identity/v3"; named1.AuthURL != want {
-		t.Errorf("Keystone is at %s, want %s", named1.AuthURL, want)
+	if want := "https://" + domain + "/identity/v3"; byName.AuthURL != want {
+		t.Errorf("Keystone is at %s, want %s", byName.AuthURL, want)
 	}
 	named("openstack", "--os-cloud", "e2e", "token", "issue")
 
@@ -123,7 +123,8 @@ func ownCertificate(t *testing.T) *authority.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := authority.NewRoot(key, "a company's authority", authority.Scope{Names: []string{"example.org"}}, time.Now())
+	scope := authority.Scope{Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, Names: []string{"example.org"}}
+	root, err := authority.NewRoot(key, "a company's authority", scope, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

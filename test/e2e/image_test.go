@@ -42,6 +42,7 @@ var unpackaged = regexp.MustCompile(`^/(` + strings.Join([]string{
 	`etc/(\.pwd\.lock|\.updated|group-?|gshadow-?|hosts|ld\.so\.cache|locale\.conf|machine-id)`,
 	`etc/(passwd-?|shadow-?|sub[gu]id-?|modules)`,
 	`etc/apt/(apt\.conf\.d/60macaw-held-back|mirrors/debian(-security)?\.list)`, `etc/cloud/cloud\.cfg\.d/95-macaw\.cfg`,
+	`etc/(sysctl\.d|systemd/resolved\.conf\.d)/60-macaw-boot\.conf`,
 	`etc/(alternatives|rc[0-6S]\.d|systemd/system|xml|sgml|fonts/conf\.d)/.*`,
 	`etc/apache2/(conf|mods|sites)-enabled/.*`, `etc/apparmor\.d/local/.*`, `etc/ssl/certs/.*`,
 	`etc/(dbconfig-common/config|memcached\.conf|mysql/(debian|my)\.cnf|rabbitmq/rabbitmq-env\.conf)`,
