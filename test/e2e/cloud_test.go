@@ -51,6 +51,7 @@ func TestCloud(t *testing.T) {
 
 	t.Setenv("OS_CLOUD", "e2e")
 	t.Run("client", func(t *testing.T) { must(t, "openstack", "--os-cloud", "e2e", "server", "list") })
+	t.Run("laptop", func(t *testing.T) { testLaptop(t, file) })
 	t.Run("dashboard", func(t *testing.T) { testDashboard(t, file, s) })
 	t.Run("TLS", func(t *testing.T) { testTLS(t, file) })
 
