@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"macaw.example/internal/authority"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 	"macaw.example/test/pebble"
@@ -93,6 +94,27 @@ func TestACME(t *testing.T) {
 	}
 	if domain().Equal(first) {
 		t.Error("the renewed certificate is the old one")
+	}
+
+	// A certificate of the operator's own, from before.
+	own, err := n.issuer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, err := own.Issue(authority.Leaf{Name: "cloud.example.org", Names: []string{"cloud.example.org"}}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, err := authority.EncodeBundle(given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (file{Path: nodeapi.DomainCertificate, Mode: 0o600, Content: bundle}).write(n.root); err != nil {
+		t.Fatal(err)
+	}
+	if renewed := n.renew(now); !slices.Contains(renewed, nodeapi.DomainCertificate) ||
+		!strings.Contains(domain().Issuer.CommonName, "Pebble") {
+		t.Errorf("with the operator's own: renewed %q; served is %s's", renewed, domain().Issuer)
 	}
 
 	// A server that cannot reach the domain: the old certificate stays, and the error says what it needs.

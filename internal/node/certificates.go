@@ -3,7 +3,9 @@
 package node
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -147,7 +149,7 @@ func (n *node) renewDomain(ctx context.Context, now time.Time) (renewed []string
 	}
 	c := certificate{path: nodeapi.DomainCertificate, reload: haproxyUnit}
 	if seen, err := n.seenCertificate(c); err == nil && !authority.Due(seen.Chain[0], now) &&
-		seen.Chain[0].VerifyHostname(n.spec.Management.Domain) == nil {
+		seen.Chain[0].VerifyHostname(n.spec.Management.Domain) == nil && n.obtained(seen.Chain[0]) {
 		return nil, nil
 	}
 	client, err := n.acmeClient()
@@ -167,7 +169,29 @@ func (n *node) renewDomain(ctx context.Context, now time.Time) (renewed []string
 	if _, err := (file{Path: c.path, Mode: 0o600, Content: bundle}).write(n.root); err != nil {
 		return nil, err
 	}
+	got, err := authority.DecodeBundle(bundle)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := (file{Path: acmeOrigin, Mode: 0o644, Content: n.origin(got.Chain[0])}).write(n.root); err != nil {
+		return nil, err
+	}
 	return []string{c.path}, n.reload(ctx, c.reload)
+}
+
+// acmeOrigin says which certificate the ACME server has issued last. Another one in its place is the
+// operator's own, of before, or another server's.
+const acmeOrigin = "/etc/macaw/tls/acme.origin"
+
+// origin is the content of acmeOrigin for a certificate.
+func (n *node) origin(c *x509.Certificate) []byte {
+	return fmt.Appendf(nil, "%s %x\n", n.spec.Management.ACME.Directory, sha256.Sum256(c.Raw))
+}
+
+// obtained reports whether the ACME server of the spec has issued a certificate.
+func (n *node) obtained(c *x509.Certificate) bool {
+	from, err := os.ReadFile(filepath.Join(n.root, acmeOrigin))
+	return err == nil && bytes.Equal(from, n.origin(c))
 }
 
 // reload makes a unit read its certificate, if it is running. Connections are kept: the old worker
