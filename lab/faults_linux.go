@@ -27,7 +27,9 @@ const (
 	Late     = faults.Late     // the network applies changes late
 	PowerOff = faults.PowerOff // an instance loses power
 	NICDown  = faults.NICDown  // a network interface passes nothing
-	ZoneDown = faults.ZoneDown // an availability zone loses power
+	// A network interface drops what exceeds a number of packets per second.
+	PPSAllowance = faults.PPSAllowance
+	ZoneDown     = faults.ZoneDown // an availability zone loses power
 )
 
 // When an Error or a Timeout strikes a call.

@@ -89,12 +89,12 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	m := newMetrics(cfg.PinDir)
+	m := newMetrics(cfg.PinDir, linux{})
 	h := newHeldFiles(cfg, log)
 	a := &agent{
 		cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
 		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h), h), tagger: newStatusTagger(log),
-		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, log),
+		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
 	}
 	if cfg.Metrics.IsValid() {
 		go m.serve(ctx, cfg.Metrics, metricsRetry, log)

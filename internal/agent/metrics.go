@@ -41,7 +41,7 @@ const (
 	stateTranslated = "translated"
 )
 
-func newMetrics(pinDir string) *metrics {
+func newMetrics(pinDir string, nics nicCounters) *metrics {
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	}
@@ -72,7 +72,7 @@ func newMetrics(pinDir string) *metrics {
 			prometheus.ExponentialBuckets(0.02, 2.5, 9))),
 	}
 	m.registry.MustRegister(m.addresses, m.findings, m.held, m.calls, m.latency, m.answers, m.registrations, m.passes,
-		frames{pinDir}, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		frames{pinDir}, allowanceMetrics{nics}, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -26,13 +27,21 @@ import (
 // reporter keeps the report's file, and logs the findings that are new in it.
 type reporter struct {
 	path   string // empty: no file
+	node   string
+	nics   nicCounters
 	log    *slog.Logger
-	report nodeapi.Report // without its addresses
-	last   outcome        // the last one without an error
-	cfg    Config         // as of then
+	report nodeapi.Report  // without its addresses
+	last   outcome         // the last one without an error
+	cfg    Config          // as of then
+	found  []model.Finding // by it
+
+	allowances allowanceWatch
+	unreadable string // the last error of reading NICs' counters
 }
 
-func newReporter(path string, log *slog.Logger) *reporter { return &reporter{path: path, log: log} }
+func newReporter(path, node string, nics nicCounters, log *slog.Logger) *reporter {
+	return &reporter{path: path, node: node, nics: nics, log: log}
+}
 
 // queried notes the result of a query of Neutron.
 func (r *reporter) queried(err error) {
@@ -43,9 +52,30 @@ func (r *reporter) queried(err error) {
 }
 
 func (r *reporter) save() {
+	r.readAllowances(time.Now())
+	now := slices.Concat(r.found, r.allowances.findings(r.node))
+	r.logFindings(now)
+	r.report.Findings, r.report.Allowances = now, r.allowances.latest
 	if err := r.write(); err != nil {
 		r.log.Warn("writing report failed", "error", err)
 	}
+}
+
+// readAllowances reads the NICs' counters, if it is time. It logs an error once.
+func (r *reporter) readAllowances(now time.Time) {
+	if !r.allowances.due(now) {
+		return
+	}
+	seen, err := readAllowances(r.nics)
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != r.unreadable {
+		r.log.Warn("reading the NICs' counters failed; dropped packets may go unnoticed", "error", err)
+	}
+	r.unreadable = text
+	r.allowances.observe(now, seen)
 }
 
 // contactAfter returns a contact after another query or pass.
@@ -63,9 +93,7 @@ func (r *reporter) reconciled(c Config, o outcome) {
 	if o.err == nil { // else the former findings still hold
 		r.cfg, r.last = c, o
 		r.report.ENIs = enisReport(o)
-		now := findings(c, o.addresses, o.result)
-		r.logFindings(now)
-		r.report.Findings = now
+		r.found = findings(c, o.addresses, o.result)
 		r.report.Held = o.result.Held
 	}
 	r.save()

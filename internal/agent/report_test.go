@@ -21,7 +21,7 @@ import (
 
 func TestReport(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agent.json")
-	r := newReporter(path, slog.New(slog.DiscardHandler))
+	r := newReporter(path, "gw-1", fakeNICs{}, slog.New(slog.DiscardHandler))
 	finding := model.Finding{Addr: addr11, Code: registrar.ElasticIPQuota, Text: `there is "addresses":[] in it`}
 	good := outcome{addresses: []neutron.Address{bound(router(addr10, mac1), "gw-1"),
 		bound(floating(addr11, mac1), "gw-2")},

@@ -95,7 +95,7 @@ func (staleTranslation) Check() error { return errors.New("filter is gone") }
 func TestReportSaysThatNeutronIsGone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agent.json")
 	inBubble(t, func(b *env) {
-		b.agent.report = newReporter(path, slog.New(slog.DiscardHandler))
+		b.agent.report = newReporter(path, "gw-1", fakeNICs{}, slog.New(slog.DiscardHandler))
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
 		b.neutron.set(errors.New("connection refused"))
@@ -110,7 +110,7 @@ func TestReportSaysThatNeutronIsGone(t *testing.T) {
 // AWS puts another encoded message into each refusal.
 func TestFindingIsLoggedOnce(t *testing.T) {
 	var out bytes.Buffer
-	r := newReporter("", slog.New(slog.NewTextHandler(&out, nil)))
+	r := newReporter("", "gw-1", fakeNICs{}, slog.New(slog.NewTextHandler(&out, nil)))
 	text := func(i int) outcome {
 		message := fmt.Sprintf("UnauthorizedOperation: You are not authorized. Encoded message: %d", i)
 		finding := model.Finding{Addr: addr10, Code: registrar.Refused, Text: message}

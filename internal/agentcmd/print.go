@@ -97,6 +97,12 @@ func printReport(w io.Writer, r *nodeapi.Report) error {
 			return err
 		}
 	}
+	exceeded := exceededAllowances(r.Allowances)
+	if len(exceeded) > 0 {
+		if err := (table{header: "EXCEEDED\tNIC\tPACKETS", rows: exceeded}).print(w); err != nil {
+			return err
+		}
+	}
 	if len(r.Held) > 0 {
 		if err := PrintHeld(w, r.Held); err != nil {
 			return err
@@ -112,6 +118,18 @@ func printReport(w io.Writer, r *nodeapi.Report) error {
 		}
 	}
 	return PrintFindings(w, r.Findings)
+}
+
+// exceededAllowances returns the rows of the counters that have counted anything.
+func exceededAllowances(all []nodeapi.Allowances) (rows []string) {
+	for _, a := range all {
+		for _, counter := range slices.Sorted(maps.Keys(a.Exceeded)) {
+			if n := a.Exceeded[counter]; n > 0 {
+				rows = append(rows, fmt.Sprintf("%s\t%s\t%d", counter, a.NIC, n))
+			}
+		}
+	}
+	return rows
 }
 
 // describeContact describes whether a service answers the agent.

@@ -24,6 +24,8 @@ func TestPrintStatus(t *testing.T) {
 			Report: &nodeapi.Report{
 				Neutron: nodeapi.Contact{Answered: at}, AWS: nodeapi.Contact{Answered: at, Error: "throttled"},
 				ENIs: []nodeapi.ENI{{ID: "eni-1", MAC: "02:00:00:00:00:01", Addresses: 4, Limit: 14}},
+				Allowances: []nodeapi.Allowances{{NIC: "ens5", Exceeded: map[string]uint64{"pps_allowance_exceeded": 0}},
+					{NIC: "ens6", Exceeded: map[string]uint64{"pps_allowance_exceeded": 7, "bw_in_allowance_exceeded": 12}}},
 			},
 		}, `Translation: on
 
@@ -36,6 +38,10 @@ PROVIDER ENI  MAC                PRIMARY     ADDRESSES
 eni-1         02:00:00:00:00:01  invalid IP  4 of 14
 
 Neutron uses no address of the external network.
+
+EXCEEDED                  NIC   PACKETS
+bw_in_allowance_exceeded  ens6  12
+pps_allowance_exceeded    ens6  7
 
 Neutron answered at 12:30:15 UTC
 AWS does not answer (last answer: at 12:30:15 UTC): throttled

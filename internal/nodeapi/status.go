@@ -50,6 +50,8 @@ type Report struct {
 	Addresses []Address `json:"addresses"` // Neutron's addresses, in order
 	// Findings are problems, with remedies.
 	Findings []model.Finding `json:"findings"`
+	// Allowances are the counters of the NICs that have them.
+	Allowances []Allowances `json:"allowances,omitempty"`
 	// Held are Elastic IPs that Neutron has released and that are kept for now, or whose release
 	// was agreed to.
 	Held []model.Held `json:"held"`
@@ -69,6 +71,18 @@ type ENI struct {
 	Device    int        `json:"device"`    // index
 	Addresses int        `json:"addresses"` // secondary private IPv4 addresses on it
 	Limit     int        `json:"limit"`     // of those
+}
+
+// Allowances are what a NIC's driver says of the instance's network allowances. Only ENA's
+// does (EC2 User Guide, monitoring-network-performance-ena).
+type Allowances struct {
+	NIC string `json:"nic"`
+	// Exceeded counts packets that AWS queued or dropped since the driver was reset, by the
+	// driver's name of the counter.
+	Exceeded map[string]uint64 `json:"exceeded"`
+	// ConnectionsAvailable is how many more connections AWS can track; nil if the driver does
+	// not say.
+	ConnectionsAvailable *uint64 `json:"connectionsAvailable,omitempty"`
 }
 
 // Address is one of Neutron's addresses.

@@ -172,6 +172,9 @@ func (c *commands) faultSetKind(k faults.Kind, seed *uint64) *cobra.Command {
 		flags.StringVar(&f.Code, "code", f.Code, "error code: "+strings.Join(faultCodes(), ", "))
 		complete(cmd, "code", faultCodes()...)
 	}
+	if k.Limit {
+		flags.IntVar(&f.Limit, "limit", f.Limit, "packets per second, both directions together")
+	}
 	if k.Times {
 		flags.DurationVar(&least, "min", least, "shortest duration")
 		flags.DurationVar(&most, "max", most, "longest duration")
@@ -185,7 +188,7 @@ func noZeros(cmd *cobra.Command, f faults.Fault) error {
 		name string
 		zero bool
 	}{{"rate", f.Rate == 0}, {"max", f.Max == 0}, {"action", f.Action == ""}, {"when", f.When == ""}, {"code",
-		f.Code == ""}} {
+		f.Code == ""}, {"limit", f.Limit == 0}} {
 		if flag.zero && cmd.Flags().Changed(flag.name) {
 			return hint.With(terminal.Usage(fmt.Errorf("--%s has no value", flag.name)),
 				"%s --help; to turn a fault off: macaw lab fault clear", cmd.CommandPath())
@@ -195,16 +198,17 @@ func noZeros(cmd *cobra.Command, f faults.Fault) error {
 }
 
 var faultExamples = map[string]string{
-	faults.Throttle: "throttle",
-	faults.Error:    "error --action 'Assign*' --rate 0.1 --when after --code InternalError",
-	faults.Timeout:  "timeout --action 'Associate*' --rate 0.05 --when either --min 5s --max 20s",
-	faults.Latency:  "latency --action 'Describe*' --min 100ms --max 2s",
-	faults.Lag:      "lag --min 1s --max 5s",
-	faults.IMDSLag:  "imds-lag --min 5s --max 30s",
-	faults.Late:     "late --min 500ms --max 6s",
-	faults.PowerOff: "power-off cloud-1",
-	faults.NICDown:  "nic-down eni-0123456789abcdef0",
-	faults.ZoneDown: "zone-down us-east-1a",
+	faults.PPSAllowance: "pps-allowance eni-0123456789abcdef0 --limit 1000",
+	faults.Throttle:     "throttle",
+	faults.Error:        "error --action 'Assign*' --rate 0.1 --when after --code InternalError",
+	faults.Timeout:      "timeout --action 'Associate*' --rate 0.05 --when either --min 5s --max 20s",
+	faults.Latency:      "latency --action 'Describe*' --min 100ms --max 2s",
+	faults.Lag:          "lag --min 1s --max 5s",
+	faults.IMDSLag:      "imds-lag --min 5s --max 30s",
+	faults.Late:         "late --min 500ms --max 6s",
+	faults.PowerOff:     "power-off cloud-1",
+	faults.NICDown:      "nic-down eni-0123456789abcdef0",
+	faults.ZoneDown:     "zone-down us-east-1a",
 }
 
 func faultCodes() []string {
@@ -264,7 +268,7 @@ func (st status) faultTargets(name string) []string {
 			enis = append(enis, m.ENIs...)
 		}
 		for _, e := range enis {
-			if name == faults.NICDown {
+			if name == faults.NICDown || name == faults.PPSAllowance {
 				all = append(all, e.ID+"\t"+e.Description)
 			}
 		}

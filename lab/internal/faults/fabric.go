@@ -11,8 +11,8 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
-// fabric delays topologies on their way to the next fabric, and marks down interfaces in
-// them.
+// fabric delays topologies on their way to the next fabric, and marks down and limited
+// interfaces in them.
 type fabric struct {
 	by   *Injector
 	next ec2.Fabric
@@ -91,7 +91,7 @@ func (f *fabric) passed(t vpc.Topology) {
 	}
 }
 
-// retell applies a changed plan to the fabric: it updates down interfaces, and passes on
+// retell applies a changed plan to the fabric: it updates the overlay, and passes on
 // delayed topologies if that fault is off.
 func (i *Injector) retell() {
 	i.mu.Lock()
@@ -112,15 +112,17 @@ func (i *Injector) retell() {
 	}
 }
 
-// overlay marks interfaces as down: those of the plan, of zones without power, and of
-// machines without power, whose kernel would otherwise keep answering.
+// overlay limits interfaces, and marks them as down: those of the plan, of zones without
+// power, and of machines without power, whose kernel would otherwise keep answering.
 func (i *Injector) overlay(t vpc.Topology) vpc.Topology {
 	w, _ := i.bound()
-	down, subnets := map[string]bool{}, map[string]bool{}
+	down, subnets, limits := map[string]bool{}, map[string]bool{}, map[string]int{}
 	for _, f := range i.List().Faults {
 		switch {
 		case f.Name == NICDown:
 			down[f.Target] = true
+		case f.Name == PPSAllowance:
+			limits[f.Target] = f.Limit
 		case f.Name == ZoneDown && w != nil:
 			for _, id := range w.SubnetsIn(f.Target) {
 				subnets[id] = true
@@ -134,13 +136,14 @@ func (i *Injector) overlay(t vpc.Topology) vpc.Topology {
 			}
 		}
 	}
-	if len(down)+len(subnets) == 0 {
+	if len(down)+len(subnets)+len(limits) == 0 {
 		return t
 	}
 	t.ENIs = slices.Clone(t.ENIs)
 	for n := range t.ENIs {
 		e := &t.ENIs[n]
 		e.Down = e.Down || down[e.ID] || subnets[e.Subnet]
+		e.PacketsPerSecond = limits[e.ID]
 	}
 	return t
 }

@@ -142,7 +142,7 @@ func (i *Injector) known(f Fault) error {
 		if !slices.ContainsFunc(w.Instances(), func(o ec2.Instance) bool { return o.ID == f.Target }) {
 			return fmt.Errorf("there is no instance %s", f.Target)
 		}
-	case NICDown:
+	case NICDown, PPSAllowance:
 		if !slices.ContainsFunc(w.Topology().ENIs, func(e vpc.ENI) bool { return e.ID == f.Target }) {
 			return fmt.Errorf("there is no network interface %s", f.Target)
 		}

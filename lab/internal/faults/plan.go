@@ -15,16 +15,17 @@ import (
 
 // The names of faults.
 const (
-	Throttle = "throttle"
-	Error    = "error"
-	Timeout  = "timeout"
-	Latency  = "latency"
-	Lag      = "lag"
-	IMDSLag  = "imds-lag"
-	Late     = "late"
-	PowerOff = "power-off"
-	NICDown  = "nic-down"
-	ZoneDown = "zone-down"
+	Throttle     = "throttle"
+	Error        = "error"
+	Timeout      = "timeout"
+	Latency      = "latency"
+	Lag          = "lag"
+	IMDSLag      = "imds-lag"
+	Late         = "late"
+	PowerOff     = "power-off"
+	NICDown      = "nic-down"
+	PPSAllowance = "pps-allowance"
+	ZoneDown     = "zone-down"
 )
 
 // When an error or a timeout strikes: instead of the call's effect, after it, or either at
@@ -58,6 +59,8 @@ type Fault struct {
 	// Min and Max bound a duration, drawn anew each time. Both or Max may be omitted.
 	Min Duration `json:"min,omitempty"`
 	Max Duration `json:"max,omitempty"`
+	// Limit is a number of packets per second.
+	Limit int `json:"limit,omitempty"`
 }
 
 // Duration is a time.Duration that is a string in JSON, such as 500ms.
@@ -70,8 +73,8 @@ type Kind struct {
 	Long  string // AWS's behaviour, with its source
 	// Target describes the target; empty if the kind has none.
 	Target string
-	// Action, Chance, Code and Times tell which settings the kind has.
-	Action, Chance, Code, Times bool
+	// Action, Chance, Code, Times and Limit tell which settings the kind has.
+	Action, Chance, Code, Times, Limit bool
 	// Default holds the defaults of the settings.
 	Default Fault
 }
@@ -80,6 +83,9 @@ type Kind struct {
 // errors-overview, "Server error codes").
 var Codes = map[string]int{"InternalError": 500, "ServiceUnavailable": 503, "Unavailable": 503,
 	"RequestLimitExceeded": 503}
+
+// maxLimit bounds Limit; no instance type passes more.
+const maxLimit = 100_000_000
 
 // maxTime bounds all durations: the lab keeps past states for that long.
 const maxTime = 2 * time.Minute
@@ -122,6 +128,13 @@ var Kinds = []Kind{
 		Long: "Its hardware has failed: EC2 goes on calling it running, its status checks are impaired.\nStop and start " +
 			"it, as on AWS, and it is elsewhere and whole. Cleared, it boots again."},
 	{Name: NICDown, Short: "Pass no frame from or to a network interface", Target: "ENI"},
+	{Name: PPSAllowance, Short: "Drop what exceeds so many packets per second at a network interface", Target: "ENI",
+		Limit: true,
+		Long: "An instance may send and receive so many packets per second, depending on its type; AWS\nqueues and then " +
+			"drops the rest, and only the ENA driver tells: pps_allowance_exceeded of\nethtool -S (EC2 User Guide, " +
+			"monitoring-network-performance-ena). AWS publishes no numbers.\nA machine of the lab has no ENA driver: " +
+			"\"macaw lab drops\" shows the frames.",
+		Default: Fault{Limit: 1000}},
 	{Name: ZoneDown, Short: "Take the power from an availability zone", Target: "ZONE",
 		Long: "Its machines are off, its network interfaces are dead, nothing can be launched or started in\nit " +
 			"(InsufficientInstanceCapacity). The API goes on."},
@@ -156,6 +169,7 @@ func (f Fault) Complete() (Fault, error) {
 	fill(&f.When, d.When)
 	fill(&f.Code, d.Code)
 	fill(&f.Rate, d.Rate)
+	fill(&f.Limit, d.Limit)
 	switch {
 	case f.Min == 0 && f.Max == 0:
 		f.Min, f.Max = d.Min, d.Max
@@ -186,7 +200,8 @@ func (f Fault) check(k Kind) error {
 		name       string
 		taken, set bool
 	}{{"action", k.Action, f.Action != ""}, {"rate", k.Chance, f.Rate != 0}, {"when", k.Chance, f.When != ""},
-		{"code", k.Code, f.Code != ""}, {"min or max", k.Times, f.Min != 0 || f.Max != 0}} {
+		{"code", k.Code, f.Code != ""}, {"min or max", k.Times, f.Min != 0 || f.Max != 0},
+		{"limit", k.Limit, f.Limit != 0}} {
 		if s.set && !s.taken {
 			return fmt.Errorf("it takes no %s", s.name)
 		}
@@ -202,6 +217,9 @@ func (f Fault) check(k Kind) error {
 	}
 	if _, known := Codes[f.Code]; k.Code && !known {
 		return fmt.Errorf("code %q: want InternalError, ServiceUnavailable, Unavailable or RequestLimitExceeded", f.Code)
+	}
+	if k.Limit && (f.Limit < 1 || f.Limit > maxLimit) {
+		return fmt.Errorf("limit %d: want 1 to %d packets per second", f.Limit, maxLimit)
 	}
 	switch {
 	case f.Min < 0:
@@ -288,6 +306,9 @@ func (f Fault) Describe() string {
 		parts = append(parts, "after the effect")
 	case Either:
 		parts = append(parts, "before or after the effect")
+	}
+	if f.Limit > 0 {
+		parts = append(parts, fmt.Sprintf("%d packets per second", f.Limit))
 	}
 	if f.Max > 0 {
 		parts = append(parts, fmt.Sprintf("%v to %v", time.Duration(f.Min), time.Duration(f.Max)))

@@ -69,14 +69,19 @@ func (m *fakeMachines) Terminate(_ context.Context, id string) error  { return m
 // fakeFabric records the names of the topologies it is given, and the down interfaces of
 // the last one.
 type fakeFabric struct {
-	told []string
-	down string
+	told   []string
+	down   string
+	limits map[string]int
 }
 
 func (f *fakeFabric) SetTopology(t vpc.Topology) error {
 	f.told = append(f.told, t.VPCs[0].ID)
 	var down []string
+	f.limits = map[string]int{}
 	for _, e := range t.ENIs {
+		if e.PacketsPerSecond != 0 {
+			f.limits[e.ID] = e.PacketsPerSecond
+		}
 		if e.Down {
 			down = append(down, e.ID)
 		}
@@ -149,6 +154,31 @@ func TestPower(t *testing.T) {
 		if err := i.Set(t.Context(), f); err == nil {
 			t.Errorf("%s of %s, which is not there, is no error", f.Name, f.Target)
 		}
+	}
+}
+
+func TestPPSAllowance(t *testing.T) {
+	i, _, _, f, before := bound(t)
+	has := func(step string, want map[string]int) {
+		t.Helper()
+		if d := cmp.Diff(want, f.limits); d != "" || f.down != "" {
+			t.Errorf("%s: down are %q, the limits (-want +got):\n%s", step, f.down, d)
+		}
+	}
+	set(t, i, Fault{Name: PPSAllowance, Target: "eni-a", Limit: 50})
+	set(t, i, Fault{Name: PPSAllowance, Target: "eni-b"})
+	has("two limits", map[string]int{"eni-a": 50, "eni-b": 1000})
+	set(t, i, Fault{Name: PPSAllowance, Target: "eni-a", Limit: 60})
+	if err := before.SetTopology(topology("next")); err != nil {
+		t.Fatal(err)
+	}
+	has("another limit, another topology", map[string]int{"eni-a": 60, "eni-b": 1000})
+	unset(t, i, PPSAllowance, "eni-b")
+	has("one", map[string]int{"eni-a": 60})
+	unset(t, i, "", "")
+	has("none", map[string]int{})
+	if err := i.Set(t.Context(), Fault{Name: PPSAllowance, Target: "eni-x"}); err == nil {
+		t.Error("the limit of an interface that is not there is no error")
 	}
 }
 

@@ -16,6 +16,7 @@ type record struct {
 	fragments [2]fragmentCache // by direction
 	// connections is set for NAT gateways only.
 	connections *natTable
+	sent        meter // frames in both directions, if the ENI has a limit
 	clock
 }
 

@@ -5,6 +5,7 @@ package vpc
 import (
 	"fmt"
 	"net/netip"
+	"time"
 )
 
 // delegatedBits are the lengths of delegated prefixes by family (EC2 User Guide,
@@ -31,6 +32,9 @@ func (c *compiler) addENI(e ENI) error {
 		record: c.record(e.ID), id: e.ID, seg: seg, mac: e.MAC, linkLocal: linkLocalOf(e.MAC),
 		check: e.SourceDestCheck, attached: e.Attached, down: e.Down, probed: e.StatusCheck, hostname: e.Hostname,
 		port: ENIPort(e.ID), idle: c.idle.with(e.Tracking), clients: make(map[addr4]addr4),
+	}
+	if e.PacketsPerSecond > 0 {
+		n.each = max(1, time.Second/time.Duration(e.PacketsPerSecond))
 	}
 	for i, a := range e.Addresses {
 		if !a.Is4() {

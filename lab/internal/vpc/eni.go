@@ -22,6 +22,8 @@ func (ps *pass) fromENI(in Port, frame []byte) {
 		// payload and SourceDestCheck (AWS Overview of Security Processes; EC2 User Guide,
 		// using-eni, covers IP addresses only).
 		why = ReasonSourceMAC
+	case ps.exceeds(n):
+		why = ReasonPPSAllowance
 	}
 	if why != ReasonNone {
 		ps.drop(n.record, Egress, why, frame, false)

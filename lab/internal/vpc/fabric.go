@@ -184,6 +184,10 @@ func (ps *pass) drop(r *record, d Direction, why Reason, frame []byte, raw bool)
 
 // deliver hands a frame to an ENI.
 func (ps *pass) deliver(n *nic, frame []byte) {
+	if ps.exceeds(n) {
+		ps.drop(n.record, Ingress, ReasonPPSAllowance, frame, false)
+		return
+	}
 	n.accept(Ingress, len(frame))
 	ps.out.Deliveries = append(ps.out.Deliveries, Delivery{To: n.port, Frame: frame})
 }

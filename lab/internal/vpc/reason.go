@@ -17,6 +17,7 @@ const (
 	ReasonVLAN
 	ReasonIPv6
 	ReasonNICDown
+	ReasonPPSAllowance
 	ReasonSourceMAC
 	ReasonSourceAddress
 	ReasonDestinationAddress
@@ -91,6 +92,9 @@ var reasons = [reasonCount]reasonText{
 	ReasonIPv6: {"ipv6", "the subnet has no IPv6 block, so no address in it is registered",
 		"VPC User Guide, subnet-sizing; EC2 User Guide, using-instance-addressing"},
 	ReasonNICDown: {"nic-down", "a fault that was asked for: the ENI passes nothing either way", ""},
+	ReasonPPSAllowance: {"pps-allowance",
+		"a fault that was asked for: more packets per second than the ENI may send and receive",
+		"EC2 User Guide, monitoring-network-performance-ena: pps_allowance_exceeded"},
 	ReasonSourceMAC: {"source-mac", "the Ethernet source is not the ENI's own MAC; SourceDestCheck does not lift this",
 		"AWS Overview of Security Processes: an instance cannot send with a source IP or MAC address other than its own"},
 	ReasonSourceAddress: {"source-address", "the source address is not registered on the ENI, and SourceDestCheck is on",

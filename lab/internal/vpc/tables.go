@@ -2,6 +2,8 @@
 
 package vpc
 
+import "time"
+
 // tables are a compiled topology. They are immutable.
 type tables struct {
 	nets    map[string]*network
@@ -98,7 +100,8 @@ type nic struct {
 	check     bool   // SourceDestCheck
 	attached  bool
 	down      bool
-	probed    bool // by status checks
+	each      time.Duration // for a frame, if their rate is limited; else 0
+	probed    bool          // by status checks
 	nat       *natTable
 	hostname  string
 	port      Port

@@ -96,6 +96,9 @@ type ENI struct {
 	Tracking Tracking
 	// Down is a fault: the ENI passes no frame in either direction.
 	Down bool
+	// PacketsPerSecond is a fault: what exceeds this many frames, both directions together,
+	// is dropped. 0 means no limit.
+	PacketsPerSecond int
 	// StatusCheck makes Tick request the primary address by ARP, as EC2 does for an
 	// instance's first interface.
 	StatusCheck bool
