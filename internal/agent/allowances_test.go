@@ -178,7 +178,8 @@ func TestAllowancesInReport(t *testing.T) {
 		if got := codes(); got != nil {
 			t.Errorf("long ago: findings %v", got)
 		}
-		for _, text := range []string{"code=connections-exceeded hint=", "level=INFO msg=resolved", "operation not permitted"} {
+		for _, text := range []string{"code=connections-exceeded hint=", "level=INFO msg=resolved",
+			"operation not permitted"} {
 			if n := strings.Count(journal.String(), text); n != 1 {
 				t.Errorf("%d lines with %q, want one:\n%s", n, text, &journal)
 			}

@@ -115,7 +115,7 @@ func testScan(t *testing.T, file string, p *project) {
 		t.Errorf("a guest reaches %v", open)
 	}
 	for name, instance := range map[string]string{"beside": beside, "elsewhere": elsewhere} {
-		out := must(t, macaw, "lab", "ssh", instance, "--", "python3", "-c", quoted(scanProgram), quoted(scan(name)))
+		out := must(t, macaw, "lab", "ssh", instance, "--", "python3", "-c", scanProgram, scan(name))
 		if open := found(out); len(open) > 0 {
 			t.Errorf("from an instance %s in AWS are reached: %v", name, open)
 		}
