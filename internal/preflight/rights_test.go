@@ -73,7 +73,8 @@ func TestLabSimulatedRights(t *testing.T) {
 			"✗ rights: the policies of " + me + " do not allow iam:PassRole"},
 		{"no DetachRolePolicy", without("iam:DetachRolePolicy"),
 			"? rights: the policies of " + me + " do not allow iam:DetachRolePolicy: repairs and macaw down need it"},
-		{"a bakery that may only look at IAM", bakery, "✓ rights: calls in dry run are permitted, and by IAM's simulation " + me + " may make all others"},
+		{"a bakery that may only look at IAM", bakery,
+			"✓ rights: calls in dry run are permitted, and by IAM's simulation " + me + " may make all others"},
 		{"no CreateRoute", without("ec2:CreateRoute"),
 			"? rights: the policies of " + me + " do not allow on all resources: ec2:CreateRoute; they may on the cloud's"},
 		{"no simulation", without("iam:SimulatePrincipalPolicy"),
@@ -130,7 +131,8 @@ func TestLabSimulatedRole(t *testing.T) {
 		SecretAccessKey: *session.Credentials.SecretAccessKey, SessionToken: *session.Credentials.SessionToken})
 	_, _, checks := s.look(file)
 	checks = slices.DeleteFunc(checks, func(c Check) bool { return c.Name != checkRights })
-	if len(checks) != 1 || !strings.Contains(checks[0].Text, "arn:aws:iam::123456789012:role/teams/deployer may make all") {
+	if len(checks) != 1 ||
+		!strings.Contains(checks[0].Text, "arn:aws:iam::123456789012:role/teams/deployer may make all") {
 		t.Errorf("%v", checks)
 	}
 }

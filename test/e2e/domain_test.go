@@ -130,7 +130,8 @@ func ownCertificate(t *testing.T) *authority.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scope := authority.Scope{Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, Names: []string{"example.org"}}
+	scope := authority.Scope{Names: []string{"example.org"},
+		Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}
 	root, err := authority.NewRoot(key, "a company's authority", scope, time.Now())
 	if err != nil {
 		t.Fatal(err)

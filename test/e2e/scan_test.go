@@ -183,7 +183,8 @@ func removeStrangers(ctx context.Context, api *ec2.Client, ids []string) error {
 		if _, err := api.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: ids}); err != nil {
 			return err
 		}
-		ended := ec2.NewInstanceTerminatedWaiter(api, func(o *ec2.InstanceTerminatedWaiterOptions) { o.MinDelay = time.Second })
+		ended := ec2.NewInstanceTerminatedWaiter(api,
+			func(o *ec2.InstanceTerminatedWaiterOptions) { o.MinDelay = time.Second })
 		if err := ended.Wait(ctx, &ec2.DescribeInstancesInput{InstanceIds: ids}, time.Minute); err != nil {
 			return err
 		}

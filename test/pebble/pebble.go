@@ -48,7 +48,8 @@ func Start(t testing.TB, o Options) Server {
 	t.Helper()
 	dir := t.TempDir()
 	for _, program := range []string{"pebble", "pebble-challtestsrv"} {
-		install := exec.CommandContext(t.Context(), "go", "install", "github.com/letsencrypt/pebble/v2/cmd/"+program+"@"+version)
+		install := exec.CommandContext(t.Context(), "go", "install",
+			"github.com/letsencrypt/pebble/v2/cmd/"+program+"@"+version)
 		install.Env, install.Dir = append(os.Environ(), "GOBIN="+dir, "GOFLAGS="), dir
 		if out, err := install.CombinedOutput(); err != nil {
 			t.Fatalf("building %s: %v\n%s", program, err, out)
@@ -60,8 +61,9 @@ func Start(t testing.TB, o Options) Server {
 	s := Server{Trusted: writeCertificate(t, dir, o.Listen)}
 	api, management, dns := freePort(t, o.Listen), freePort(t, o.Listen), freePort(t, o.Listen)
 	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
-		"listenAddress": netip.AddrPortFrom(o.Listen, api), "managementListenAddress": netip.AddrPortFrom(o.Listen, management),
-		"certificate": filepath.Join(dir, "api.pem"), "privateKey": filepath.Join(dir, "api.key"),
+		"listenAddress":           netip.AddrPortFrom(o.Listen, api),
+		"managementListenAddress": netip.AddrPortFrom(o.Listen, management),
+		"certificate":             filepath.Join(dir, "api.pem"), "privateKey": filepath.Join(dir, "api.key"),
 		"httpPort": o.Proofs, "tlsPort": o.Proofs,
 	}})
 	if err != nil {
@@ -79,7 +81,8 @@ func Start(t testing.TB, o Options) Server {
 	s.Directory = fmt.Sprintf("https://%s/dir", netip.AddrPortFrom(o.Listen, api))
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(s.Trusted)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}, Timeout: 5 * time.Second}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
+		Timeout: 5 * time.Second}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		resp, err := client.Get(fmt.Sprintf("https://%s/roots/0", netip.AddrPortFrom(o.Listen, management)))
 		if err == nil {
@@ -106,8 +109,8 @@ func writeCertificate(t testing.TB, dir string, at netip.Addr) []byte {
 	}
 	key, err := authority.NewKey()
 	fail(err)
-	root, err := authority.NewRoot(key, "Pebble's API",
-		authority.Scope{Networks: []netip.Prefix{netip.PrefixFrom(at, at.BitLen())}, Names: []string{"localhost"}}, time.Now())
+	scope := authority.Scope{Networks: []netip.Prefix{netip.PrefixFrom(at, at.BitLen())}, Names: []string{"localhost"}}
+	root, err := authority.NewRoot(key, "Pebble's API", scope, time.Now())
 	fail(err)
 	own, err := root.Issue(authority.Leaf{Name: "pebble", Addresses: []netip.Addr{at}}, time.Now())
 	fail(err)
