@@ -90,6 +90,27 @@ func TestPolicy(t *testing.T) {
 			!errors.Is(err, reason) {
 			t.Errorf("a last try: %d: %v", n, err)
 		}
+		// The machine sleeps during a try: what that one saw is from before.
+		tries := 0
+		err := Policy{Backoff: b, Total: time.Minute}.Do(context.Background(), func(context.Context) (bool, error) {
+			if tries++; tries == 2 {
+				time.Sleep(time.Hour)
+			}
+			return tries < 3, nil
+		})
+		if err != nil || tries != 3 {
+			t.Errorf("after an hour's sleep: %d tries, %v", tries, err)
+		}
+		// But a service that never answers in time ends it.
+		tries = 0
+		err = Policy{Backoff: b, Total: time.Minute}.Do(context.Background(), func(context.Context) (bool, error) {
+			tries++
+			time.Sleep(time.Hour)
+			return true, reason
+		})
+		if !errors.As(err, &end) || tries != 2 {
+			t.Errorf("with tries of an hour: %d, %v", tries, err)
+		}
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		if err := (Policy{Backoff: b, Tries: 9}).Do(ctx,

@@ -107,7 +107,7 @@ func (d *Deployment) makeImage(ctx context.Context) (id string, err error) {
 	if err := d.finish(ctx, h, job); err != nil {
 		return "", err
 	}
-	if _, err := d.job(ctx, h, job, func() {}); err != nil {
+	if _, err := d.job(ctx, h, job, func(string) {}); err != nil {
 		return "", err
 	}
 	// Tag first: from the start of the next job, the instance is good for nothing else.
@@ -115,7 +115,7 @@ func (d *Deployment) makeImage(ctx context.Context) (id string, err error) {
 		return "", err
 	}
 	last := host.Job{Name: "macaw-node-generalize", Command: []string{nodeapi.Program, "generalize"}}
-	if _, err := d.job(ctx, h, last, func() {}); err != nil {
+	if _, err := d.job(ctx, h, last, func(string) {}); err != nil {
 		return "", err
 	}
 	err = d.do(phaseBake, "stop the instance and make the image", func() error {

@@ -180,8 +180,8 @@ func (w *world) EnsureImage(ctx context.Context, auth neutron.Auth, name string,
 }
 
 func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error) {
-	if cfg.ImageReady != nil {
-		if err := cfg.ImageReady(ctx); err != nil {
+	if cfg.GuestsReady != nil {
+		if err := cfg.GuestsReady(ctx); err != nil {
 			return verify.Result{}, err
 		}
 	}
@@ -312,6 +312,7 @@ func (n *fakeNode) Follow(ctx context.Context, j host.Job, line func([]byte)) er
 	tell(nodeapi.Line{Step: j.Command[1], State: end})
 	if n.late != nil {
 		tell(nodeapi.Line{Step: nodeapi.StepServing, State: nodeapi.Done})
+		tell(nodeapi.Line{Step: nodeapi.StepGuests, State: nodeapi.Done})
 		if err := n.late(ctx); err != nil {
 			tell(nodeapi.Line{Result: nodeapi.ResultFailed, Error: err.Error()})
 			return nil

@@ -16,8 +16,8 @@ import (
 )
 
 // makeNode configures a machine as the node of a spec. It returns how many steps changed something. It
-// calls serving once the cloud serves, which may be before its end.
-func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec, serving func()) (changed int,
+// calls reached with [nodeapi.StepServing] and [nodeapi.StepGuests] once each, as soon as they are.
+func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec, reached func(step string)) (changed int,
 	err error) {
 	if err := d.putProgram(ctx, h); err != nil {
 		return 0, err
@@ -27,7 +27,8 @@ func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec, se
 	if err := d.finish(ctx, h, job); err != nil {
 		return 0, err
 	}
-	serving = sync.OnceFunc(serving)
+	serving := sync.OnceFunc(func() { reached(nodeapi.StepServing) })
+	guests := sync.OnceFunc(func() { reached(nodeapi.StepGuests) })
 	b, err := json.MarshalIndent(spec, "", "  ")
 	if err != nil {
 		return 0, err
@@ -35,9 +36,17 @@ func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec, se
 	if _, err := h.Put(ctx, nodeapi.SpecPath, b, 0o600); err != nil {
 		return 0, err
 	}
-	changed, err = d.job(ctx, h, job, serving)
+	changed, err = d.job(ctx, h, job, func(step string) {
+		switch step {
+		case nodeapi.StepServing:
+			serving()
+		case nodeapi.StepGuests:
+			guests()
+		}
+	})
 	if err == nil {
 		serving()
+		guests()
 	}
 	return changed, err
 }
@@ -84,7 +93,7 @@ func (d *Deployment) finish(ctx context.Context, h Node, job host.Job) error {
 		return err
 	}
 	d.Progress.Note(phaseHost, "an earlier run of "+job.Name+" is under way; following it")
-	_, err = d.follow(ctx, h, job, func() {})
+	_, err = d.follow(ctx, h, job, func(string) {})
 	var failed *jobError
 	if errors.As(err, &failed) || errors.Is(err, host.ErrLost) {
 		return nil
@@ -93,7 +102,7 @@ func (d *Deployment) finish(ctx context.Context, h Node, job host.Job) error {
 }
 
 // job starts a job and follows it to its end.
-func (d *Deployment) job(ctx context.Context, h Node, job host.Job, serving func()) (changed int, err error) {
+func (d *Deployment) job(ctx context.Context, h Node, job host.Job, reached func(step string)) (changed int, err error) {
 	started, err := h.Start(ctx, job)
 	if err != nil {
 		return 0, err
@@ -101,7 +110,7 @@ func (d *Deployment) job(ctx context.Context, h Node, job host.Job, serving func
 	if !started {
 		d.Progress.Note(phaseHost, "another process has started "+job.Name+" just now; following that run")
 	}
-	return d.follow(ctx, h, job, serving)
+	return d.follow(ctx, h, job, reached)
 }
 
 // jobError is a job that ran and failed.
@@ -109,9 +118,9 @@ type jobError struct{ job, text string }
 
 func (e *jobError) Error() string { return e.job + ": " + e.text }
 
-// follow shows the steps of a job's log and returns the job's result. It calls serving when the log says
-// that the cloud serves.
-func (d *Deployment) follow(ctx context.Context, h Node, job host.Job, serving func()) (changed int, err error) {
+// follow shows the steps of a job's log and returns the job's result. It calls reached for the
+// steps that others wait for.
+func (d *Deployment) follow(ctx context.Context, h Node, job host.Job, reached func(step string)) (changed int, err error) {
 	running := map[string]func(error){}
 	result, stray := nodeapi.Line{}, ""
 	err = h.Follow(ctx, job, func(line []byte) {
@@ -127,9 +136,9 @@ func (d *Deployment) follow(ctx context.Context, h Node, job host.Job, serving f
 			result = e
 		case e.Note != "":
 			d.Progress.Note(phaseNode, e.Note)
-		case e.Step == nodeapi.StepServing:
+		case e.Step == nodeapi.StepServing || e.Step == nodeapi.StepGuests:
 			if e.State == nodeapi.Done {
-				serving()
+				reached(e.Step)
 			}
 		case e.State == nodeapi.Started:
 			running[e.Step] = d.Progress.Start(phaseNode, e.Step)

@@ -4,12 +4,14 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"macaw.example/internal/hint"
+	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
@@ -88,70 +90,101 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		return UpResult{}, err
 	}
 	var changed int
-	var access access
-	var verified string
+	var p proof
 	findings := append([]model.Finding{}, d.domainFindings(ctx, node)...)
 	findings = append(findings, d.domainCertificateFindings(node, time.Now())...)
 	// The last services start while a guest is made already.
 	both, bothCtx := errgroup.WithContext(ctx)
-	serving := make(chan struct{})
+	serving, guests, made := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	both.Go(func() (err error) {
-		changed, err = d.makeNode(bothCtx, h, spec, func() { close(serving) })
+		changed, err = d.makeNode(bothCtx, h, spec, func(step string) {
+			if step == nodeapi.StepServing {
+				close(serving)
+			} else {
+				close(guests)
+			}
+		})
+		if err == nil {
+			close(made)
+		}
 		return err
 	})
-	both.Go(func() error {
+	both.Go(func() (err error) {
 		if err := receive(bothCtx, serving); err != nil {
 			return err
 		}
-		var err error
-		if access, err = d.takeAccess(bothCtx, h); err != nil {
+		p, err = d.prove(bothCtx, node, h, spec, o.Verify, guests)
+		if _, lost := errors.AsType[*host.LostError](err); !lost || bothCtx.Err() != nil {
 			return err
 		}
-		var more []model.Finding
-		verified, more, err = d.prove(bothCtx, node, h, spec, access, o.Verify)
-		findings = append(findings, more...)
+		// The job goes on, and is followed over another connection.
+		if err := receive(bothCtx, made); err != nil {
+			return err
+		}
+		p, err = d.prove(bothCtx, node, h, spec, o.Verify, guests)
 		return err
 	})
 	if err := both.Wait(); err != nil {
 		return UpResult{}, err
 	}
+	if p.mark != "" {
+		if _, err := h.Put(ctx, verifiedPath, []byte(p.mark), 0o644); err != nil {
+			return UpResult{}, err
+		}
+	}
+	findings = append(findings, p.findings...)
 	return UpResult{
-		Cloud: d.Cloud.Name, Dashboard: d.dashboard(node), Auth: access.Auth.URL,
-		Clouds: access.path, Addresses: node.Addresses, Verified: verified, Changes: changes + changed,
+		Cloud: d.Cloud.Name, Dashboard: d.dashboard(node), Auth: p.access.Auth.URL,
+		Clouds: p.access.path, Addresses: node.Addresses, Verified: p.verified, Changes: changes + changed,
 		Findings: findings, Nodes: nodes, GuestImage: guestImage(d.Cloud), GuestFlavor: guestFlavor(d.Cloud),
 		GuestUser:  guestUser(d.Cloud),
 		ElasticIPs: d.Cloud.Provider.ElasticIPs, Given: d.Cloud.ProviderAddresses(),
 	}, nil
 }
 
-// prove gives a cloud its guest image and verifies it, if it is due. It describes the result for display.
-func (d *Deployment) prove(ctx context.Context, node infra.NodeOutput, h Node, spec nodeapi.Spec, access access,
-	when When) (verified string, findings []model.Finding, err error) {
+// proof is what up found of a cloud that serves.
+type proof struct {
+	access   access
+	verified string // for display
+	mark     string // to be kept on the node if the rest of the run succeeds; empty if there is nothing new
+	findings []model.Finding
+}
+
+// prove gives a cloud its guest image and verifies it, if it is due. Its guest is made once guests is closed.
+func (d *Deployment) prove(ctx context.Context, node infra.NodeOutput, h Node, spec nodeapi.Spec, when When,
+	guests <-chan struct{}) (p proof, err error) {
+	if p.access, err = d.takeAccess(ctx, h); err != nil {
+		return p, err
+	}
 	err = whileAlive(ctx, h, func(ctx context.Context) error {
 		off, err := d.isOff(ctx, node, h)
 		if err != nil {
 			return err
 		}
+		if off && when == Always {
+			return d.errOff(node)
+		}
 		both, bothCtx := errgroup.WithContext(ctx)
 		provided := make(chan struct{})
 		both.Go(func() error {
-			if err := d.provideGuest(bothCtx, access); err != nil {
+			if err := d.provideGuest(bothCtx, p.access); err != nil {
 				return err
 			}
 			close(provided)
 			return nil
 		})
 		both.Go(func() error {
-			switch {
-			case off && when == Always:
-				return d.errOff(node)
-			case off:
-				findings, verified = append(findings, d.offFinding(node)), "no: the translation is switched off"
+			if off {
+				p.findings = append(p.findings, d.offFinding(node))
+				p.verified = "no: the translation is switched off"
 				return nil
 			}
 			var err error
-			verified, err = d.verifyAfterUp(bothCtx, h, spec, access, when, func(ctx context.Context) error {
-				return receive(ctx, provided)
+			p.verified, p.mark, err = d.verifyAfterUp(bothCtx, h, spec, p.access, when, func(ctx context.Context) error {
+				if err := receive(ctx, provided); err != nil {
+					return err
+				}
+				return receive(ctx, guests)
 			})
 			return err
 		})
@@ -163,7 +196,7 @@ func (d *Deployment) prove(ctx context.Context, node infra.NodeOutput, h Node, s
 			err = hint.With(err, "macaw lab drops shows what the lab's network refused")
 		}
 	}
-	return verified, findings, err
+	return p, err
 }
 
 // receive waits until a channel is closed.

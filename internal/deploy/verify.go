@@ -147,36 +147,34 @@ func verifyConfig(c *cloud.Cloud, h Node, acc access) verify.Config {
 	return cfg
 }
 
-// verifyAfterUp verifies the cloud if that is due, and describes the result for display. The guest's image
-// may still be on its way, until imageReady returns.
+// verifyAfterUp verifies the cloud if that is due, and describes the result for display. mark is to be kept
+// at verifiedPath; it is empty if there is nothing new. A guest can be made once guestsReady returns.
 func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spec, acc access, when When,
-	imageReady func(context.Context) error) (string, error) {
+	guestsReady func(context.Context) error) (text, mark string, err error) {
 	if when == Never {
-		return "no (--verify=never)", nil
+		return "no (--verify=never)", "", nil
 	}
-	mark, err := verifiedMark(spec)
+	mark, err = verifiedMark(spec)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	before, err := h.Output(ctx, "cat "+verifiedPath+" 2>/dev/null || true")
 	if err != nil {
-		return "", fmt.Errorf("reading the last verification: %w", err)
+		return "", "", fmt.Errorf("reading the last verification: %w", err)
 	}
 	if before = strings.TrimSpace(before); when != Always && strings.HasPrefix(before, mark+" ") {
-		return strings.TrimPrefix(before, mark+" ") + ", and nothing has changed since", nil
+		return strings.TrimPrefix(before, mark+" ") + ", and nothing has changed since", "", nil
 	}
 	start := time.Now()
 	cfg := verifyConfig(d.Cloud, h, acc)
-	cfg.ImageReady = imageReady
+	cfg.GuestsReady = guestsReady
 	res, err := d.openStack().Verify(ctx, cfg, d.showVerify)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	text := "on " + start.UTC().Format("2006-01-02 at 15:04 UTC")
-	if _, err := h.Put(ctx, verifiedPath, []byte(mark+" "+text+"\n"), 0o644); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s: a guest answered at %s (floating IP %s)", text, reachedAt(res), res.FloatingIP), nil
+	text = "on " + start.UTC().Format("2006-01-02 at 15:04 UTC")
+	return fmt.Sprintf("%s: a guest answered at %s (floating IP %s)", text, reachedAt(res), res.FloatingIP),
+		mark + " " + text + "\n", nil
 }
 
 // verifiedMark is a hash of a verified spec.

@@ -114,17 +114,19 @@ func (n *node) everyStep() []graph.Step {
 		}
 		add("nova-compute", n.startCompute(cloud), "emulators", "ovn-host", "cell", "keystone", "placement", "nova-conductor")
 	}
-	add(nodeapi.StepServing, func(context.Context) error { return nil }, "answers", "flavors", "external network",
-		"nova-compute", "served certificates")
+	late := []string{"answers", "flavors", "external network", "nova-compute"}
+	reached := func(context.Context) error { return nil }
+	add(nodeapi.StepServing, reached, append(slices.Clone(late), "served certificates")...)
 	if compute {
-		add("neutron-metadata", start(neutronMetadata), nodeapi.StepServing)
+		add("neutron-metadata", start(neutronMetadata), late...)
 	}
 	if controller {
-		add("nova-metadata", n.startAPI(novaMetadata, 8775), nodeapi.StepServing)
-		add("neutron-maintenance", start(neutronMaintenance), nodeapi.StepServing)
-		add("nova-console", start(novaConsole), nodeapi.StepServing)
-		add("dashboard", n.startDashboard, nodeapi.StepServing)
+		add("nova-metadata", n.startAPI(novaMetadata, 8775), late...)
+		add("neutron-maintenance", start(neutronMaintenance), late...)
+		add("nova-console", start(novaConsole), late...)
+		add("dashboard", n.startDashboard, late...)
 	}
+	add(nodeapi.StepGuests, reached, append(slices.Clone(late), "neutron-metadata", "nova-metadata")...)
 	return steps
 }
 

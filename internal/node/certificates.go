@@ -83,9 +83,9 @@ func RenewCertificates(ctx context.Context, spec nodeapi.OpenStack) (renewed []s
 	renewed, err = n.renewCertificates(ctx, time.Now())
 	domain, failed := n.renewDomain(ctx, time.Now())
 	err = errors.Join(err, failed)
-	if err == nil && spec.Has(model.Controller) {
-		if err = n.ensureServed(ctx); errors.Is(err, errNothingToDo) {
-			err = nil
+	if spec.Has(model.Controller) { // also if another certificate could not be renewed
+		if served := n.ensureServed(ctx); !errors.Is(served, errNothingToDo) {
+			err = errors.Join(err, served)
 		}
 	}
 	return append(renewed, domain...), err

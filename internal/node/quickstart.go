@@ -45,7 +45,12 @@ func (n *node) quickenStarts(ctx context.Context) error {
 		}
 	}
 	// So that it does not listen for others from now on; it keeps what DHCP has told it.
-	if _, err := n.run(ctx, command{Args: []string{"systemctl", "try-restart", "systemd-resolved.service"}}); err != nil {
+	const resolver = "systemd-resolved.service"
+	seen, err := n.system().Show(ctx, resolver)
+	if err != nil || seen[0].Missing != "" {
+		return err
+	}
+	if _, err := n.run(ctx, command{Args: []string{"systemctl", "try-restart", resolver}}); err != nil {
 		return fmt.Errorf("restarting the resolver: %w", err)
 	}
 	return nil

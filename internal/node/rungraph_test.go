@@ -3,10 +3,13 @@
 package node
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"macaw.example/internal/graph"
 	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 )
 
 func TestSteps(t *testing.T) {
@@ -22,5 +25,30 @@ func TestSteps(t *testing.T) {
 	n := &node{spec: allInOne()}
 	if err := graph.Check(n.everyStep()); err != nil {
 		t.Error(err)
+	}
+}
+
+// Without a certificate by ACME, which may take days of an operator's, everything else runs; only whoever
+// waits for HTTPS has to wait.
+func TestWithoutDomainCertificate(t *testing.T) {
+	n := &node{spec: allInOne()}
+	n.spec.Management.ACME = &nodeapi.ACME{}
+	ran := map[string]bool{}
+	steps := n.steps()
+	for i, s := range steps {
+		steps[i].Run = func(context.Context) error {
+			ran[s.Name] = true
+			if s.Name == "domain certificate" {
+				return errors.New("no A record")
+			}
+			return nil
+		}
+	}
+	_ = graph.Run(t.Context(), steps, graph.Options{Width: 1})
+	for _, s := range steps {
+		waits := s.Name == "served certificates" || s.Name == nodeapi.StepServing
+		if ran[s.Name] == waits {
+			t.Errorf("%s ran: %t", s.Name, ran[s.Name])
+		}
 	}
 }

@@ -25,9 +25,13 @@ type Line struct {
 	Hints []string `json:"hints,omitempty"`
 }
 
-// StepServing ends when the cloud serves an operator, and can make a guest. What still starts then has
-// nobody waiting for it.
-const StepServing = "serving"
+// Steps that others wait for.
+const (
+	// StepServing ends when the cloud serves an operator, who may make networks.
+	StepServing = "serving"
+	// StepGuests ends when guests can be made, and get their metadata.
+	StepGuests = "guests"
+)
 
 // The results of a job.
 const (

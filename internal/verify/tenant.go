@@ -180,8 +180,8 @@ func (t *tenant) describe(ctx context.Context, cfg Config) (o servers.CreateOpts
 	if o.FlavorRef, err = t.flavor(ctx, cfg.Flavor); err != nil {
 		return o, err
 	}
-	if cfg.ImageReady != nil {
-		if err := cfg.ImageReady(ctx); err != nil {
+	if cfg.GuestsReady != nil {
+		if err := cfg.GuestsReady(ctx); err != nil {
 			return o, err
 		}
 	}

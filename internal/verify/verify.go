@@ -20,8 +20,8 @@ type Config struct {
 	ExternalNetwork string
 	// Image and Flavor are the guest's, by name, and User is its login user.
 	Image, Flavor, User string
-	// ImageReady, if it is not nil, waits until the image is there.
-	ImageReady func(context.Context) error
+	// GuestsReady, if it is not nil, waits until the image is there, and guests get their metadata.
+	GuestsReady func(context.Context) error
 	// Inside means that floating IPs have no Elastic IPs: the guest is reached at its private
 	// address, with Dial, and does not reach the Internet.
 	Inside bool

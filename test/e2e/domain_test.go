@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -143,11 +144,13 @@ func ownCertificate(t *testing.T) *authority.Certificate {
 	return own
 }
 
-// watchPauses asks Keystone at its address all the time. The result stops that, and returns the longest time
-// without an answer.
+// watchPauses asks HAProxy at the cloud's address all the time, for a page that it answers by itself: the APIs
+// restart when the domain changes. The result stops that, and returns the longest time without an answer.
 func watchPauses(t *testing.T, e env) func() time.Duration {
 	t.Helper()
 	stop, longest := make(chan struct{}), make(chan time.Duration, 1)
+	ended := sync.OnceFunc(func() { close(stop) })
+	t.Cleanup(ended)
 	transport := trusting(t, e)
 	transport.DisableKeepAlives = true // a connection each, as of clients that come anew
 	client := &http.Client{Transport: transport, Timeout: 5 * time.Second}
@@ -157,12 +160,12 @@ func watchPauses(t *testing.T, e env) func() time.Duration {
 		for {
 			select {
 			case <-stop:
-				longest <- pause
+				longest <- max(pause, time.Since(last))
 				return
 			default:
 			}
 			asked := time.Now()
-			resp, err := client.Get("https://" + strings.TrimPrefix(e.Dashboard, "https://") + "nothing")
+			resp, err := client.Get(e.Dashboard + "nothing")
 			if err == nil {
 				resp.Body.Close()
 				pause, last = max(pause, asked.Sub(last)), asked
@@ -171,7 +174,7 @@ func watchPauses(t *testing.T, e env) func() time.Duration {
 		}
 	}()
 	return func() time.Duration {
-		close(stop)
+		ended()
 		return <-longest
 	}
 }

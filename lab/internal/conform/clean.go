@@ -123,11 +123,11 @@ func Clean(ctx context.Context, cfg Config, run string) error {
 	if run != "" {
 		wanted = filters("tag:"+TagRun, run)
 	}
+	c := &cleaner{api: api, wire: cfg.Wire}
 	l, err := find(ctx, api, wanted)
 	if err != nil {
-		return err
+		c.note(err) // IAM may answer all the same
 	}
-	c := &cleaner{api: api, wire: cfg.Wire}
 	c.machines(ctx, l)
 	c.each(l.addresses, func(a Leftover) error { return releaseAddress(ctx, api, a.ID) })
 	c.each(l.vpcs, func(v Leftover) error { return c.vpc(ctx, v.ID) })

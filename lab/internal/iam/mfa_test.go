@@ -291,6 +291,7 @@ func TestAssumeRoleWithMFA(t *testing.T) {
 		withCode(0)(in)
 		in.ExternalId = nil
 	}), "AccessDenied")
+	a.wantCode(assume(id, secret, "", withCode(0)), "AccessDenied") // it is taken all the same
 	a.wantCode(assume(id, secret, "", func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String("x") }),
 		"ValidationError")
 	a.clock.advance(2 * step)

@@ -121,6 +121,6 @@ func (t *tx) authenticate(m mfa) error {
 	case !d.take(t.now, m.code):
 		return refuse(" with invalid MFA one time pass code. ")
 	}
-	t.who.mfa = t.now
+	t.who.mfa, t.used = t.now, true
 	return nil
 }

@@ -110,6 +110,8 @@ type tx struct {
 	cfg *Config
 	now time.Time
 	who Caller
+	// used means that a code of an MFA device has been taken: it stays taken if the call is refused afterwards.
+	used bool
 }
 
 // view is a read-only view of the newest model.
@@ -118,7 +120,7 @@ func (s *Store) view(who Caller) *tx {
 }
 
 // update runs change on a copy of the model. The copy becomes the model if change
-// succeeds and the file is written.
+// succeeds, or has used up something before it failed, and the file is written.
 func (s *Store) update(who Caller, change func(*tx) error) error {
 	s.write.Lock()
 	defer s.write.Unlock()
@@ -126,8 +128,10 @@ func (s *Store) update(who Caller, change func(*tx) error) error {
 	if err != nil {
 		return fmt.Errorf("copying the IAM state: %w", err)
 	}
-	if err := change(&tx{model: m, cfg: &s.cfg, now: s.cfg.Now(), who: who}); err != nil {
-		return err
+	t := &tx{model: m, cfg: &s.cfg, now: s.cfg.Now(), who: who}
+	refused := change(t)
+	if refused != nil && !t.used {
+		return refused
 	}
 	encoded, err := json.Marshal(m)
 	if err != nil {
@@ -138,5 +142,5 @@ func (s *Store) update(who Caller, change func(*tx) error) error {
 	}
 	s.encoded = encoded
 	s.current.Store(m)
-	return nil
+	return refused
 }
