@@ -102,7 +102,8 @@ func (d *Deployment) finish(ctx context.Context, h Node, job host.Job) error {
 }
 
 // job starts a job and follows it to its end.
-func (d *Deployment) job(ctx context.Context, h Node, job host.Job, reached func(step string)) (changed int, err error) {
+func (d *Deployment) job(ctx context.Context, h Node, job host.Job, reached func(step string)) (changed int,
+	err error) {
 	started, err := h.Start(ctx, job)
 	if err != nil {
 		return 0, err
@@ -120,7 +121,8 @@ func (e *jobError) Error() string { return e.job + ": " + e.text }
 
 // follow shows the steps of a job's log and returns the job's result. It calls reached for the
 // steps that others wait for.
-func (d *Deployment) follow(ctx context.Context, h Node, job host.Job, reached func(step string)) (changed int, err error) {
+func (d *Deployment) follow(ctx context.Context, h Node, job host.Job, reached func(step string)) (changed int,
+	err error) {
 	running := map[string]func(error){}
 	result, stray := nodeapi.Line{}, ""
 	err = h.Follow(ctx, job, func(line []byte) {
