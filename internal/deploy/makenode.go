@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"macaw.example/internal/hint"
 	"macaw.example/internal/host"
@@ -27,8 +26,13 @@ func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec, re
 	if err := d.finish(ctx, h, job); err != nil {
 		return 0, err
 	}
-	serving := sync.OnceFunc(func() { reached(nodeapi.StepServing) })
-	guests := sync.OnceFunc(func() { reached(nodeapi.StepGuests) })
+	told := map[string]bool{}
+	tell := func(step string) {
+		if !told[step] {
+			told[step] = true
+			reached(step)
+		}
+	}
 	b, err := json.MarshalIndent(spec, "", "  ")
 	if err != nil {
 		return 0, err
@@ -36,17 +40,10 @@ func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec, re
 	if _, err := h.Put(ctx, nodeapi.SpecPath, b, 0o600); err != nil {
 		return 0, err
 	}
-	changed, err = d.job(ctx, h, job, func(step string) {
-		switch step {
-		case nodeapi.StepServing:
-			serving()
-		case nodeapi.StepGuests:
-			guests()
-		}
-	})
-	if err == nil {
-		serving()
-		guests()
+	changed, err = d.job(ctx, h, job, tell)
+	if err == nil { // also of a node's program that does not know these steps
+		tell(nodeapi.StepServing)
+		tell(nodeapi.StepGuests)
 	}
 	return changed, err
 }

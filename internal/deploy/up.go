@@ -161,8 +161,13 @@ func (d *Deployment) prove(ctx context.Context, node infra.NodeOutput, h Node, s
 		if err != nil {
 			return err
 		}
-		if off && when == Always {
+		switch {
+		case off && when == Always:
 			return d.errOff(node)
+		case off:
+			p.findings = append(p.findings, d.offFinding(node))
+			p.verified = "no: the translation is switched off"
+			return d.provideGuest(ctx, p.access)
 		}
 		both, bothCtx := errgroup.WithContext(ctx)
 		provided := make(chan struct{})
@@ -174,11 +179,6 @@ func (d *Deployment) prove(ctx context.Context, node infra.NodeOutput, h Node, s
 			return nil
 		})
 		both.Go(func() error {
-			if off {
-				p.findings = append(p.findings, d.offFinding(node))
-				p.verified = "no: the translation is switched off"
-				return nil
-			}
 			var err error
 			p.verified, p.mark, err = d.verifyAfterUp(bothCtx, h, spec, p.access, when, func(ctx context.Context) error {
 				if err := receive(ctx, provided); err != nil {

@@ -64,26 +64,12 @@ const fewGuests = 50
 
 // guestHosts returns the hosts of floating IPs' ports, by port ID.
 func (p Provider) guestHosts(ctx context.Context, floating []FloatingIP) (map[string]string, error) {
-	hosts := make(map[string]string)
-	for _, f := range floating {
-		if f.Port != "" {
-			hosts[f.Port] = ""
-		}
-	}
-	if len(hosts) == 0 {
-		return nil, nil
-	}
-	query := url.Values{}
-	if len(hosts) <= fewGuests {
-		for id := range hosts {
-			query.Add("id", id)
-		}
-	}
+	hosts := associated(floating)
 	type bound struct {
 		ID   string `json:"id"`
 		Host string `json:"binding:host_id"`
 	}
-	err := list(ctx, p.Client.api, "ports", query, func(b bound) error {
+	err := listPorts(ctx, p.Client, hosts, func(b bound) error {
 		if _, ok := hosts[b.ID]; ok {
 			hosts[b.ID] = b.Host
 		}
@@ -93,6 +79,31 @@ func (p Provider) guestHosts(ctx context.Context, floating []FloatingIP) (map[st
 		return nil, fmt.Errorf("listing the ports of floating IPs of %s: %w", p.Network, err)
 	}
 	return hosts, nil
+}
+
+// associated returns a map whose keys are the IDs of the ports that floating IPs are associated with.
+func associated(floating []FloatingIP) map[string]string {
+	ports := make(map[string]string)
+	for _, f := range floating {
+		if f.Port != "" {
+			ports[f.Port] = ""
+		}
+	}
+	return ports
+}
+
+// listPorts calls each with the ports whose IDs are the keys, and, if there are many, with all others too.
+func listPorts[T any](ctx context.Context, c *Client, of map[string]string, each func(T) error) error {
+	if len(of) == 0 {
+		return nil
+	}
+	query := url.Values{}
+	if len(of) <= fewGuests {
+		for id := range of {
+			query.Add("id", id)
+		}
+	}
+	return list(ctx, c.api, "ports", query, each)
 }
 
 // addresses determines the MAC and the node of each address. A centralized floating IP, and any

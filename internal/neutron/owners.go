@@ -35,8 +35,8 @@ func (p Provider) Owners(ctx context.Context) (map[string]string, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	guests, err := p.guests(ctx, s.floating)
-	if err != nil {
+	guests := associated(s.floating)
+	if err := p.devices(ctx, guests); err != nil {
 		return nil, err
 	}
 	owners := make(map[string]string)
@@ -79,33 +79,13 @@ func (c *Client) routers(ctx context.Context) (map[string]string, error) {
 	return names, nil
 }
 
-// guests returns the servers of the ports that floating IPs are associated with.
-func (p Provider) guests(ctx context.Context, floating []FloatingIP) (map[string]string, error) {
-	devices := make(map[string]string)
-	for _, f := range floating {
-		if f.Port != "" {
-			devices[f.Port] = ""
-		}
-	}
-	if len(devices) == 0 {
-		return devices, nil
-	}
-	return devices, p.devices(ctx, devices)
-}
-
 // devices sets the devices of ports, whose IDs are the keys.
 func (p Provider) devices(ctx context.Context, of map[string]string) error {
-	query := url.Values{}
-	if len(of) <= fewGuests {
-		for id := range of {
-			query.Add("id", id)
-		}
-	}
 	type device struct {
 		ID     string `json:"id"`
 		Device string `json:"device_id"`
 	}
-	err := list(ctx, p.Client.api, "ports", query, func(d device) error {
+	err := listPorts(ctx, p.Client, of, func(d device) error {
 		if _, ok := of[d.ID]; ok {
 			of[d.ID] = d.Device
 		}

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -104,8 +105,11 @@ func (n *node) disableUnits(ctx context.Context) error {
 		return err
 	}
 	for _, f := range files {
-		// Units of APIs were drop-ins of Debian's.
-		if err := os.Remove(filepath.Join(n.root, f.Path+".d/macaw.conf")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		old := f.Path + ".d/macaw.conf" // units of APIs were drop-ins of Debian's
+		if slices.ContainsFunc(files, func(f file) bool { return f.Path == old }) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(n.root, old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

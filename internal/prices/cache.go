@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
+	"macaw.example/internal/privatefile"
 	"macaw.example/internal/smallfile"
 )
 
@@ -58,30 +58,10 @@ func (t *Table) Save(dir, region string, today time.Time) error {
 	}
 	text, err := json.MarshalIndent(kept{today.Format(time.DateOnly), t.prices[region]}, "", "  ")
 	if err == nil {
-		err = os.MkdirAll(dir, 0o700)
-	}
-	if err == nil {
-		err = write(fileOf(dir, region), append(text, '\n'))
+		err = privatefile.Replace(fileOf(dir, region), append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("saving prices: %w", err)
 	}
 	return nil
-}
-
-// write replaces a file as a whole: two runs may save at once.
-func write(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".prices-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }

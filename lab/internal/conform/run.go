@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -58,6 +59,7 @@ type suite struct {
 	share    *semaphore.Weighted // of Elastic IPs
 	sites    sites
 	machines machines
+	listable atomic.Bool // the caller may list what checks make in IAM
 }
 
 // Run makes the VPCs, runs the checks and returns their results in the order of checks.
