@@ -82,11 +82,13 @@ test: lint generate-check build-all ## every test: unit, kernel and end-to-end
 test-unit: ## the tests that need no root; under a minute
 	$(GO) test -short ./...
 
+# It repeats at the end what failed, with its output: the way there is long.
+GOTESTSUM ?= $(GO) run gotest.tools/gotestsum@v1.13.0
 test-e2e: build host-packages test-packages ## the tests that boot machines and bring clouds up
-	$(GO) test -count=1 -v -timeout 38m -p 1 ./lab/labtest ./test/e2e
+	$(GOTESTSUM) --format standard-verbose -- -count=1 -timeout 50m -p 1 ./lab/labtest ./test/e2e
 
-test-terraform: ## Terraform's AWS provider against the lab's API, if you have it; a quarter of an hour
-	$(GO) test -count=1 -v -timeout 60m -run TestTerraform ./test/terraform -apply
+test-terraform: ## Terraform's AWS provider against the lab's API, and its OpenStack provider against the cloud OS_CLOUD; if you have them; a quarter of an hour
+	$(GO) test -count=1 -v -timeout 60m -run 'TestTerraform|TestOpenStack' ./test/terraform -apply
 
 CHAOS ?= 20m
 SEED ?= 1

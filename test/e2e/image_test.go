@@ -12,22 +12,44 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"macaw.example/internal/nodeapi"
 )
 
-// bake makes the cloud's image, unless it exists, and returns its ID.
+// bake returns the ID of the cloud's image, which this build of Macaw has made, now or earlier. An
+// image of another build has the same packages, but may have been cleaned otherwise.
 func bake(t *testing.T, file string) string {
 	t.Helper()
-	var out struct{ Image string }
-	if err := json.Unmarshal([]byte(must(t, macaw, "bake", file, "--output", "json")), &out); err != nil {
+	image := func(args ...string) string {
+		t.Helper()
+		var out struct{ Image string }
+		if err := json.Unmarshal([]byte(must(t, macaw, append(args, "--output", "json")...)), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out.Image
+	}
+	id := image("bake", file)
+	want, err := os.ReadFile("../../bin/macaw-node")
+	if err != nil {
 		t.Fatal(err)
 	}
-	return out.Image
+	have, err := os.ReadFile(filepath.Join(imageRoot(id), nodeapi.Program))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(have, want) {
+		t.Log("the image is another build's: baking it again")
+		id = image("bake", file, "--force")
+	}
+	return id
 }
+
+// imageRoot is the directory in which the lab stores an image's files.
+func imageRoot(id string) string { return filepath.Join("/var/lib/macaw/lab/images", id, "rootfs") }
 
 // testImage checks the files of a baked image, which the lab stores as AWS would.
 func testImage(t *testing.T, id string) {
-	root := filepath.Join("/var/lib/macaw/lab/images", id, "rootfs")
-	faults, err := imageFaults(root)
+	faults, err := imageFaults(imageRoot(id))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,4 +7,6 @@
 // The provider is not in Debian, and too large for every run of the tests. So the calls
 // that it made are recorded (testdata/calls.txt), and [TestCalls] makes them again;
 // [TestTerraform], with -apply, runs the provider itself.
+//
+// [TestOpenStack] does so with the OpenStack provider, on a running cloud.
 package terraform

@@ -29,17 +29,11 @@ func TestTerraform(t *testing.T) {
 	api := labtest.NewAPI(t, labtest.APIOptions{})
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
-	tf := terraform{t, program(t), t.TempDir(), server.URL}
+	tf := terraform{t, program(t), t.TempDir(), []string{"AWS_EC2_METADATA_DISABLED=true", "TF_VAR_endpoint=" + server.URL}}
 	for i, configuration := range []string{"first.tf", "second.tf"} {
-		text, err := os.ReadFile(filepath.Join("testdata", configuration))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(tf.folder, "main.tf"), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if i == 0 && !overridden() {
-			tf.run("init")
+		tf.configure(configuration)
+		if i == 0 {
+			tf.init()
 		}
 		tf.run("apply", "-auto-approve")
 		tf.run("plan", "-detailed-exitcode") // fails if there is a difference
@@ -67,16 +61,36 @@ func overridden() bool {
 }
 
 type terraform struct {
-	t                         *testing.T
-	program, folder, endpoint string
+	t               *testing.T
+	program, folder string
+	env             []string
+}
+
+// configure takes a file of testdata as the configuration.
+func (tf terraform) configure(name string) {
+	tf.t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		tf.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(tf.folder, "main.tf"), text, 0o600); err != nil {
+		tf.t.Fatal(err)
+	}
+}
+
+// init gets the provider, unless the user's configuration has it.
+func (tf terraform) init() {
+	tf.t.Helper()
+	if !overridden() {
+		tf.run("init")
+	}
 }
 
 func (tf terraform) run(args ...string) {
 	tf.t.Helper()
 	cmd := exec.CommandContext(tf.t.Context(), tf.program, append(args, "-no-color")...)
 	cmd.Dir = tf.folder
-	cmd.Env = append(os.Environ(), "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", "AWS_EC2_METADATA_DISABLED=true",
-		"TF_VAR_endpoint="+tf.endpoint)
+	cmd.Env = append(append(os.Environ(), "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1"), tf.env...)
 	out, err := cmd.CombinedOutput()
 	tf.t.Logf("%s:\n%s", args[0], out)
 	exit, ok := errors.AsType[*exec.ExitError](err)
