@@ -15,7 +15,10 @@ import (
 func testHostNetwork(t *testing.T, file string) {
 	t.Helper()
 	// Services that wait for others are part of the boot.
-	onNode(t, file, "timeout 180 systemctl is-system-running --wait || true")
+	jobs := onNode(t, file, "timeout 180 systemctl is-system-running --wait >/dev/null || systemctl list-jobs --full --after")
+	if strings.Contains(jobs, "JOB") {
+		t.Fatalf("the boot is not finished; jobs, and what waits for them:\n%s", jobs)
+	}
 	for _, c := range []struct{ what, script, want string }{
 		{"addresses of the provider NIC", "ip -o address show dev ens6", ""},
 		{"routing rules", "ip rule | grep -v 'lookup \\(local\\|main\\|default\\)$' || true", ""},
