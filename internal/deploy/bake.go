@@ -95,7 +95,7 @@ func (d *Deployment) makeImage(ctx context.Context) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	h, err := d.reachNew(ctx, nodes[0], "SSH at "+nodes[0].ManagementPublic)
+	h, err := d.reachNew(ctx, nodes[0], nil, "SSH at "+nodes[0].ManagementPublic)
 	if err != nil {
 		return "", err
 	}

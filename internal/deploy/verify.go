@@ -13,7 +13,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,13 +46,16 @@ func (r VerifyResult) ReachedAt() netip.Addr { return reachedAt(r.Result) }
 // reached from here. It removes the guest unless keep is set; a guest that it keeps is removed by the
 // next verification.
 func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, err error) {
-	err = d.onNode(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
-		off, err := d.isOff(ctx, n, h)
+	err = d.onController(ctx, func(ctx context.Context, w *ways, h Node) error {
+		err := w.onGateways(ctx, "", func(ctx context.Context, n infra.NodeOutput, h Node) error {
+			off, err := d.isOff(ctx, n, h)
+			if off {
+				return d.errOff(n)
+			}
+			return err
+		})
 		if err != nil {
 			return err
-		}
-		if off {
-			return d.errOff(n)
 		}
 		acc, err := d.takeAccess(ctx, h)
 		if err != nil {
@@ -79,9 +81,7 @@ func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, e
 		}
 		guest := []string{"ssh", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + sshWord(cfg.KnownHosts)}
 		if cfg.Inside {
-			node := d.login(n)
-			via := slices.Concat([]string{"ssh"}, node.Options(), []string{"-W", "%h:%p", node.Destination()})
-			guest = append(guest, "-o", "ProxyCommand="+commandLine(via))
+			guest = append(guest, "-o", "ProxyCommand="+d.login(w.controller()).Forward())
 		}
 		res.SSH = commandLine(append(guest, cfg.User+"@"+res.ReachedAt().String()))
 		return nil
@@ -149,12 +149,12 @@ func verifyConfig(c *cloud.Cloud, h Node, acc access) verify.Config {
 
 // verifyAfterUp verifies the cloud if that is due, and describes the result for display. mark is to be kept
 // at verifiedPath; it is empty if there is nothing new. A guest can be made once guestsReady returns.
-func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spec, acc access, when When,
+func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, specs []nodeapi.Spec, acc access, when When,
 	guestsReady func(context.Context) error) (text, mark string, err error) {
 	if when == Never {
 		return "no (--verify=never)", "", nil
 	}
-	mark, err = verifiedMark(spec)
+	mark, err = verifiedMark(specs)
 	if err != nil {
 		return "", "", err
 	}
@@ -177,9 +177,13 @@ func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spe
 		mark + " " + text + "\n", nil
 }
 
-// verifiedMark is a hash of a verified spec.
-func verifiedMark(spec nodeapi.Spec) (string, error) {
-	b, err := json.Marshal(spec)
+// verifiedMark is a hash of the specs of a verified cloud.
+func verifiedMark(specs []nodeapi.Spec) (string, error) {
+	var whole any = specs
+	if len(specs) == 1 {
+		whole = specs[0]
+	}
+	b, err := json.Marshal(whole)
 	if err != nil {
 		return "", err
 	}
