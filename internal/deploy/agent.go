@@ -33,7 +33,7 @@ func (a Agent) on(ctx context.Context, fn func(context.Context, infra.NodeOutput
 		return hint.With(fmt.Errorf("the cloud has no gateway node %s", a.node), "its gateway nodes: %s",
 			strings.Join(gateways, ", "))
 	}
-	w, err := a.d.running(ctx)
+	w, err := a.d.connectNodes(ctx)
 	if err != nil {
 		return err
 	}

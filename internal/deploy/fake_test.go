@@ -158,6 +158,7 @@ func (w *world) dial(ctx context.Context, cfg host.Config) (Node, error) {
 	n := w.nodes[cfg.Identity]
 	if n == nil {
 		n = &fakeNode{files: map[string]string{}}
+		n.address, n.through = cfg.Address, cfg.Dial != nil
 		if w.newNode != nil {
 			w.newNode(n)
 		}
@@ -204,6 +205,9 @@ type fakeNode struct {
 	off     bool     // the translation is switched off
 	broken  bool     // the translation's status cannot be read
 
+	address string // at which it was reached first
+	through bool   // through another node
+
 	late func(context.Context) error // the work of a job once the cloud serves
 	// put, if not nil, is called before a file is written, and afterwards.
 	put func(file string, written bool)
@@ -240,6 +244,11 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 			return "", err
 		}
 		return string(authority.EncodeChain(chain[1:])), nil
+	case strings.HasPrefix(command, nodeapi.Program+" secrets --roles "):
+		if n.files[nodeapi.Program] == "" {
+			return "", errors.New("there is no such program")
+		}
+		return "secrets of " + strings.TrimPrefix(command, nodeapi.Program+" secrets --roles "), nil
 	case strings.HasPrefix(command, "cat "+verifiedPath):
 		return n.files[verifiedPath], nil
 	case command == onGateway(commandStatus) && n.applied == "":

@@ -63,7 +63,7 @@ func (d *Deployment) Interact(ctx context.Context, name string, begin func() (ho
 
 // reachNamed connects to the named node, or to the controller if the name is empty.
 func (d *Deployment) reachNamed(ctx context.Context, name string) (w *ways, n infra.NodeOutput, h Node, err error) {
-	if w, err = d.running(ctx); err != nil {
+	if w, err = d.connectNodes(ctx); err != nil {
 		return nil, n, nil, err
 	}
 	n, err = d.pickNode(w.nodes, name)

@@ -4,7 +4,9 @@ package deploy
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -113,6 +115,22 @@ func (p aboutNode) Begin(phase, step string) func(error) {
 
 func (p aboutNode) Note(phase, text string) { p.Progress.Note(phase, p.node+": "+text) }
 
+// giveSecrets gives a node the secrets that its roles need, from the controller, where they are made.
+func (d *Deployment) giveSecrets(ctx context.Context, controller Node, m *machine) error {
+	return d.do(phaseHost, "secrets", func() error {
+		var roles []string
+		for _, r := range m.spec.OpenStack.Roles {
+			roles = append(roles, string(r))
+		}
+		part, err := controller.Output(ctx, nodeapi.Program+" secrets --roles "+strings.Join(roles, ","))
+		if err != nil {
+			return fmt.Errorf("fetching the secrets of node %s from the controller: %w", m.Name, err)
+		}
+		_, err = m.h.Put(ctx, nodeapi.Secrets, []byte(part), 0o600)
+		return err
+	})
+}
+
 // makeAll makes all machines the nodes of their specs, at once. It calls reached as [Deployment.makeNode]
 // does for the controller, and returns how many steps changed something.
 func (d *Deployment) makeAll(ctx context.Context, all machines, reached func(step string)) (changed int, err error) {
@@ -135,6 +153,9 @@ func (d *Deployment) makeAll(ctx context.Context, all machines, reached func(ste
 		mu.Lock()
 		defer mu.Unlock()
 		changed += n
+		if err != nil && len(all) > 1 {
+			return fmt.Errorf("node %s: %w", m.Name, err)
+		}
 		return err
 	})
 	return changed, err

@@ -10,18 +10,15 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
-	"macaw.example/internal/model"
 )
 
 // Node is a connection to a machine; *host.Host implements it over SSH, and documents the methods.

@@ -51,7 +51,7 @@ func specOf(c *cloud.Cloud, all []infra.NodeOutput, n infra.NodeOutput) (nodeapi
 		return spec, nil
 	}
 	if n.Name == gatewayOutput(c, all).Name {
-		s.NAT = c.PrivateSubnets()
+		s.NAT = privateNetworks(c, all)
 	}
 	mac, err := model.ParseMAC(n.ProviderENI.MAC)
 	if err != nil {
@@ -82,6 +82,18 @@ func peersOf(c *cloud.Cloud, all []infra.NodeOutput) (peers []nodeapi.Peer) {
 			Roles: c.Nodes[i].Roles})
 	}
 	return peers
+}
+
+// privateNetworks are the networks of the nodes without an Elastic IP.
+func privateNetworks(c *cloud.Cloud, all []infra.NodeOutput) (used []netip.Prefix) {
+	for p := range c.PrivateSubnets() {
+		if slices.ContainsFunc(all, func(n infra.NodeOutput) bool {
+			return n.ManagementPublic == "" && p.Contains(netip.MustParseAddr(n.ManagementAddress))
+		}) {
+			used = append(used, p)
+		}
+	}
+	return used
 }
 
 // gatewayOutput is the first gateway node.

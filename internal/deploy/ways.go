@@ -79,7 +79,7 @@ func (w *ways) Close() {
 // onController calls fn with a connection to the controller of a running cloud. The context of fn ends
 // when the connection is lost.
 func (d *Deployment) onController(ctx context.Context, fn func(context.Context, *ways, Node) error) error {
-	w, err := d.running(ctx)
+	w, err := d.connectNodes(ctx)
 	if err != nil {
 		return err
 	}
@@ -91,8 +91,8 @@ func (d *Deployment) onController(ctx context.Context, fn func(context.Context, 
 	return whileAlive(ctx, h, func(ctx context.Context) error { return fn(ctx, w, h) })
 }
 
-// running returns ways to the nodes of a cloud, which must all be there.
-func (d *Deployment) running(ctx context.Context) (*ways, error) {
+// connectNodes returns ways to the nodes of a cloud, which must all be there.
+func (d *Deployment) connectNodes(ctx context.Context) (*ways, error) {
 	if err := d.connect(ctx, false); err != nil {
 		return nil, err
 	}
