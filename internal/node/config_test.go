@@ -3,6 +3,7 @@
 package node
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -36,6 +37,7 @@ func allInOne() nodeapi.OpenStack {
 func knownSecrets() secrets {
 	s := secrets{
 		Admin: "secret-admin", Rabbit: "secret-rabbit", Metadata: "secret-metadata", Dashboard: "secret-dashboard",
+		Disks:    diskKeys{Client: sshKey{"secret-client", "public-client"}, Host: sshKey{"secret-host", "public-host"}},
 		Accounts: map[string]string{}, Databases: map[string]string{},
 	}
 	for _, a := range accounts {
@@ -72,18 +74,12 @@ func TestRenderKeepsSecretsFromOthers(t *testing.T) {
 }
 
 func TestRenderReadersAreUnitsOfTheNode(t *testing.T) {
-	for _, roles := range [][]model.Role{{model.Controller, model.Compute, model.Gateway}, {model.Controller},
-		{model.Compute}, {model.Gateway}} {
-		s := allInOne()
-		s.Roles = roles
-		var units []string
-		for _, svc := range onNode(s) {
-			units = append(units, svc.units...)
-		}
+	for name, s := range specs() {
+		units := unitsOf(onNode(s))
 		for path, f := range renderAll(t, s, facts{}) {
 			for _, r := range f.Readers {
 				if !slices.Contains(units, r) {
-					t.Errorf("roles %v: %s is read by %s, which the node does not run", roles, path, r)
+					t.Errorf("%s: %s is read by %s, which the node does not run", name, path, r)
 				}
 			}
 		}
@@ -91,10 +87,7 @@ func TestRenderReadersAreUnitsOfTheNode(t *testing.T) {
 }
 
 func TestRenderByRole(t *testing.T) {
-	s := allInOne()
-	s.Roles = []model.Role{model.Compute}
-	s.Management.Address = netip.MustParseAddr("10.0.0.12")
-	files := renderAll(t, s, facts{})
+	files := renderAll(t, specs()["compute"], facts{})
 	for _, path := range []string{"/etc/keystone/keystone.conf", "/etc/mysql/mariadb.conf.d/90-macaw.cnf",
 		"/etc/macaw/admin-openrc"} {
 		if _, ok := files[path]; ok {
@@ -105,7 +98,7 @@ func TestRenderByRole(t *testing.T) {
 	if strings.Contains(nova, "secret-database") {
 		t.Error("a compute node knows the password of Nova's database")
 	}
-	if !strings.Contains(nova, "my_ip = 10.0.0.12\n") || !strings.Contains(nova, "@10.0.0.11:5672/") {
+	if !strings.Contains(nova, "my_ip = 10.0.2.11\n") || !strings.Contains(nova, "@10.0.0.11:5672/") {
 		t.Errorf("nova.conf confuses the node with its controller:\n%s", nova)
 	}
 }
@@ -118,6 +111,7 @@ func TestRenderUnitsAgrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := renderAll(t, allInOne(), facts{KVM: true, KernelOVS: true})
+	maps.Copy(late, renderAll(t, specs()["gateway-compute"], facts{KVM: true, KernelOVS: true}))
 	for _, f := range early {
 		if diff := cmp.Diff(string(f.Content), string(late[f.Path].Content)); diff != "" {
 			t.Errorf("%s (-package step +apply):\n%s", f.Path, diff)

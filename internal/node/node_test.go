@@ -115,10 +115,10 @@ func TestFileWrite(t *testing.T) {
 
 func TestSecretsAreMadeOnce(t *testing.T) {
 	root := t.TempDir()
-	if _, err := loadSecrets(root, false); err == nil {
+	if _, err := loadSecrets(root, []model.Role{model.Compute}); err == nil {
 		t.Error("a node that is not the controller makes up secrets")
 	}
-	first, err := loadSecrets(root, true)
+	first, err := loadSecrets(root, model.Roles())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 		len(first.Databases) != len(databases) {
 		t.Errorf("incomplete: %d accounts, %d databases", len(first.Accounts), len(first.Databases))
 	}
-	again, err := loadSecrets(root, true)
+	again, err := loadSecrets(root, model.Roles())
 	if diff := cmp.Diff(first, again); diff != "" || err != nil {
 		t.Errorf("second time %v (-first +second):\n%s", err, diff)
 	}
@@ -160,7 +160,8 @@ func TestOVSArgs(t *testing.T) {
 			"ovn-bridge-mappings=provider:br-ex", "enable-chassis-as-gw"}, "netdev"},
 		{false, s.Roles, []string{"ovn-bridge-datapath-type=netdev", "set Bridge br-ex datapath_type=netdev",
 			"set Bridge br-int datapath_type=netdev"}, "=system "},
-		{true, []model.Role{model.Compute}, []string{"ovn-encap-ip=10.0.0.11"}, "br-ex"},
+		{true, []model.Role{model.Compute}, []string{"ovn-encap-ip=10.0.0.11", "--if-exists del-br br-ex",
+			"remove Open_vSwitch . external_ids ovn-bridge-mappings ovn-cms-options"}, "add-br br-ex"},
 	} {
 		s.Roles = tt.roles
 		got := strings.Join(ovsArgs(s, facts{KernelOVS: tt.kernel}), " ")
@@ -208,7 +209,7 @@ func TestEnsureSchemasSkipsWhatIsThere(t *testing.T) {
 		{"nothing new", func() {}, []string{"dpkg-query"}, ""},
 		{"upgraded, in use: nothing is dropped", func() {
 			installed, passwords = "python3-nova 2:31.0.1-1\n", "5\n"
-			loadSecrets(root, true)
+			loadSecrets(root, model.Roles())
 		}, []string{"dpkg-query", "CREATE", "python3"}, ""},
 	} {
 		ran = nil

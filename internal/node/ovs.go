@@ -56,6 +56,11 @@ func ovsArgs(s nodeapi.OpenStack, f facts) []string {
 		args = append(args,
 			fmt.Sprintf("external_ids:ovn-bridge-mappings=%s:%s", s.PhysicalNetwork, s.Bridge),
 			"external_ids:ovn-cms-options=enable-chassis-as-gw")
+	} else { // a node may have been a gateway
+		args = append(args, "--", "remove", "Open_vSwitch", ".", "external_ids", "ovn-bridge-mappings", "ovn-cms-options")
+		if s.Bridge != "" {
+			args = append(args, "--", "--if-exists", "del-br", s.Bridge)
+		}
 	}
 	bridge := func(name string, settings ...string) {
 		args = append(args, "--", "--may-exist", "add-br", name,

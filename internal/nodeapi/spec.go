@@ -4,8 +4,8 @@ package nodeapi
 
 // Paths and units on a node.
 const (
-	// Program is macaw-node, with the commands agent, status, on, off, agree, apply, install and
-	// generalize.
+	// Program is macaw-node, with the commands agent, status, on, off, agree, apply, install, generalize,
+	// secrets and forget.
 	Program = "/usr/local/bin/macaw-node"
 	// SpecPath has the Spec that apply reads.
 	SpecPath = "/etc/macaw/node.json"
@@ -29,6 +29,9 @@ const (
 	// ACMEAuthority has the certificates to trust the ACME server's API by, if they are not the
 	// system's.
 	ACMEAuthority = "/etc/macaw/tls/acme-authority.pem"
+	// Secrets has the cloud's secrets, on the controller; on another node, the part that "macaw-node
+	// secrets" on the controller prints for its roles. Only root may read it.
+	Secrets = "/etc/macaw/secrets.json"
 	// CloudsYAML has the administrator's credentials, on the controller.
 	CloudsYAML = "/etc/macaw/clouds.yaml"
 )
