@@ -45,6 +45,7 @@ func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 	b.Nodes[0].Name = "bake"
 	b.Nodes[0].Roles = nil
 	b.Nodes[0].Disk = bakeryDisk
+	b.Nodes[0].Zone, b.Nodes[0].Spot = "", false
 	return &b
 }
 

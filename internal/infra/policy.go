@@ -56,11 +56,18 @@ func trust(region string) document {
 
 // management matches the parts of the operator's access to the nodes. The gateways' agents have no
 // rights there: a compromised agent must not take the cloud's stable address away.
-func management() []string {
-	return []string{
+func management(c *cloud.Cloud) []string {
+	parts := []string{
 		awsapi.InterfacePart("*", partManagement), partNodeAddress("*"),
 		partSubnet(partManagement), partGroup(partManagement),
 	}
+	if len(c.Nodes) > 1 {
+		parts = append(parts, partSubnet(privateNetwork("*")))
+		for _, r := range model.Roles() {
+			parts = append(parts, partGroup(string(r)))
+		}
+	}
+	return parts
 }
 
 // gatewayRights are the rights of the agents on a cloud's gateways: the calls that bring Neutron's
@@ -76,11 +83,11 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 	// Existing resources and new ones have different condition keys.
 	mine := conditions{
 		"StringEquals":  {"aws:ResourceTag/" + awsapi.TagCloud: {c.Name}},
-		"StringNotLike": {"aws:ResourceTag/" + awsapi.TagPart: management()},
+		"StringNotLike": {"aws:ResourceTag/" + awsapi.TagPart: management(c)},
 	}
 	made := conditions{
 		"StringEquals":            {"aws:RequestTag/" + awsapi.TagCloud: {c.Name}},
-		"StringNotLike":           {"aws:RequestTag/" + awsapi.TagPart: management()},
+		"StringNotLike":           {"aws:RequestTag/" + awsapi.TagPart: management(c)},
 		"ForAllValues:StringLike": {"aws:TagKeys": {"Name", "macaw:*"}},
 	}
 	const interfaces, elasticIPs = "network-interface/*", "elastic-ip/*"
@@ -104,7 +111,19 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 	// When an interface's addresses are used up, another one takes the next addresses.
 	allow("MakeInterface", []string{"ec2:CreateNetworkInterface"}, arn(interfaces), made)
 	allow("MakeInterfaceIn", []string{"ec2:CreateNetworkInterface"}, arn("subnet/*", "security-group/*"), mine)
-	allow("AttachInterface", []string{"ec2:AttachNetworkInterface"}, arn(interfaces, "instance/*"), mine)
+	attach := []string{"ec2:AttachNetworkInterface"}
+	if len(c.Nodes) == 1 {
+		allow("AttachInterface", attach, arn(interfaces, "instance/*"), mine)
+	} else {
+		var gateways []string
+		for _, n := range c.With(model.Gateway) {
+			gateways = append(gateways, partInstance(n.Name))
+		}
+		allow("AttachInterface", attach, arn(interfaces), mine)
+		allow("AttachInterfaceTo", attach, arn("instance/*"), conditions{"StringEquals": {
+			"aws:ResourceTag/" + awsapi.TagCloud: {c.Name}, "aws:ResourceTag/" + awsapi.TagPart: gateways,
+		}})
+	}
 	tagged := []string{interfaces}
 	creators := []string{"CreateNetworkInterface"}
 
