@@ -73,7 +73,10 @@ func (n *node) everyStep() []graph.Step {
 
 	add("configuration", n.configure)
 	add("instance-metadata", start(instanceMetadata), "configuration")
-	add("openvswitch", n.configureOVS, "configuration")
+	if slices.ContainsFunc(onNode(n.spec), func(svc service) bool { return svc.name == tunnels.name }) {
+		add("tunnels", n.ensureTunnels, "configuration")
+	}
+	add("openvswitch", n.configureOVS, "configuration", "tunnels")
 	add("certificates", n.ensureCertificates, "configuration")
 	if controller {
 		add("haproxy", start(haproxy), "certificates")
@@ -150,6 +153,14 @@ func (n *node) configure(ctx context.Context) error {
 		return err
 	}
 	n.facts = facts{KVM: kvmWorks("/dev/kvm"), KernelOVS: kernelOVS(ctx, n.run)}
+	if n.facts.Tunnel, err = tunnelOf(n.spec, n.facts.KernelOVS); err != nil {
+		return err
+	}
+	if !n.spec.Tunnels {
+		if err := n.endTunnels(); err != nil {
+			return err
+		}
+	}
 	if n.files, err = render(n.spec, n.secrets, n.facts); err != nil {
 		return err
 	}

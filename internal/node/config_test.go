@@ -117,7 +117,9 @@ func TestRenderUnitsAgrees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	late := renderAll(t, allInOne(), facts{KVM: true, KernelOVS: true})
+	every := allInOne()
+	every.Tunnels = true
+	late := renderAll(t, every, facts{KVM: true, KernelOVS: true})
 	for _, f := range early {
 		if diff := cmp.Diff(string(f.Content), string(late[f.Path].Content)); diff != "" {
 			t.Errorf("%s (-package step +apply):\n%s", f.Path, diff)

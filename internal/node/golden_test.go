@@ -54,11 +54,12 @@ func TestRenderGolden(t *testing.T) {
 	}{
 		{"all-in-one", []model.Role{model.Controller, model.Compute, model.Gateway}, "10.0.0.11", true, facts{KVM: true}},
 		{"compute-kvm", []model.Role{model.Compute}, "10.0.0.12", false, facts{KVM: true, KernelOVS: true}},
-		{"compute-qemu", []model.Role{model.Compute}, "10.0.0.12", true, facts{}},
+		{"compute-qemu", []model.Role{model.Compute}, "10.0.0.12", true, facts{Tunnel: someTunnel()}},
 		{"gateway", []model.Role{model.Gateway}, "10.0.0.13", true, facts{KernelOVS: true}},
 	} {
 		s := allInOne()
 		s.Roles, s.Management.Address = tt.roles, netip.MustParseAddr(tt.address)
+		s.Tunnels = len(tt.roles) == 1 // another node has the rest
 		if !tt.public {
 			s.Management.Public = netip.Addr{}
 		}

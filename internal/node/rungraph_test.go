@@ -21,8 +21,9 @@ func TestSteps(t *testing.T) {
 			t.Errorf("roles %v: %v", roles, err)
 		}
 	}
-	// On a node with every role, no need may have been dropped as another node's.
+	// On a node with every role and every service, no need may have been dropped as another node's.
 	n := &node{spec: allInOne()}
+	n.spec.Tunnels = true
 	if err := graph.Check(n.everyStep()); err != nil {
 		t.Error(err)
 	}

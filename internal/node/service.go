@@ -12,7 +12,8 @@ import (
 // service describes one daemon, or a few that belong together: its files, packages and units.
 type service struct {
 	name  string
-	roles []model.Role // nodes with any of them run it
+	roles []model.Role                 // nodes with any of them run it
+	when  func(nodeapi.OpenStack) bool // and only if the cloud needs it; always if nil
 	files []configFile
 	units []string // started in this order, also at boot
 	api   []api    // those of its units that uWSGI runs
@@ -47,18 +48,18 @@ type api struct {
 var services = []service{
 	instanceMetadata, certificates,
 	mariadb, rabbitmq, memcached,
-	openvswitch, ovnCentral, ovnHost,
+	tunnels, openvswitch, ovnCentral, ovnHost,
 	keystone, glance, placement,
 	novaAPI, novaConductor, novaScheduler, novaMetadata, novaConsole, novaCompute, libvirt,
 	neutronAPI, neutronMaintenance, neutronMetadata,
 	dashboard, haproxy, adminAccess, agentAccess,
 }
 
-// onNode returns the services that a node with these roles runs.
+// onNode returns the services that a node runs.
 func onNode(s nodeapi.OpenStack) []service {
 	var on []service
 	for _, svc := range services {
-		if slices.ContainsFunc(svc.roles, s.Has) {
+		if slices.ContainsFunc(svc.roles, s.Has) && (svc.when == nil || svc.when(s)) {
 			on = append(on, svc)
 		}
 	}

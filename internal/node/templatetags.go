@@ -34,6 +34,7 @@ func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 
 		"neutron-server": neutronServer(s, sec),
 		"virtualization": virtualization(f),
+		"tunnel":         tunnelTag(f.Tunnel),
 	}
 	for _, a := range accounts {
 		t["password "+a.user] = sec.Accounts[a.user]

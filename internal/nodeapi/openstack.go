@@ -26,6 +26,9 @@ type OpenStack struct {
 	PhysicalNetwork string `json:"physical_network"` // Neutron's name of the provider network
 	Bridge          string `json:"bridge"`           // the OVS bridge behind PhysicalNetwork
 	ProviderPort    string `json:"provider_port"`    // that bridge's uplink device
+
+	// Tunnels means that the cloud has other nodes, to which the networks of guests reach.
+	Tunnels bool `json:"tunnels,omitempty"`
 }
 
 // Management is the node's place on the network of APIs, tunnels and SSH.

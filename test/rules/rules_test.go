@@ -115,7 +115,8 @@ func TestPrograms(t *testing.T) {
 		system, program string
 		without         []string
 	}{
-		{"linux", "cmd/macaw", []string{"internal/agent", "internal/node", "internal/registrar", "internal/translate"}},
+		{"linux", "cmd/macaw", []string{"internal/agent", "internal/node", "internal/registrar", "internal/translate",
+			"internal/tunnel"}},
 		{"darwin", "cmd/macaw", []string{"internal/agent", "internal/node", "lab/internal/ec2", "lab/internal/daemon",
 			"lab/command"}},
 		{"windows", "cmd/macaw", []string{"internal/agent", "internal/node", "lab/internal/ec2", "lab/internal/daemon",
