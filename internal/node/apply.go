@@ -79,7 +79,12 @@ func (n *node) everyStep() []graph.Step {
 		add("nat", start(nat), "configuration")
 	}
 	if chassis {
-		add("openvswitch", n.configureOVS, "configuration")
+		first := []string{"configuration"}
+		if tunnels.on(n.spec) {
+			add("tunnels", n.ensureTunnels, first...)
+			first = append(first, "tunnels")
+		}
+		add("openvswitch", n.configureOVS, first...)
 	}
 	add("certificates", n.ensureCertificates, "configuration")
 	if !controller {
@@ -176,6 +181,14 @@ func (n *node) configure(ctx context.Context) error {
 		return err
 	}
 	n.facts = facts{KVM: kvmWorks("/dev/kvm"), KernelOVS: kernelOVS(ctx, n.run)}
+	if n.facts.Tunnel, err = tunnelOf(n.spec, n.facts.KernelOVS); err != nil {
+		return err
+	}
+	if !tunnels.on(n.spec) {
+		if err := n.endTunnels(); err != nil {
+			return err
+		}
+	}
 	if n.files, err = render(n.spec, n.secrets, n.facts); err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func compareGolden(t *testing.T, name string, files []file) {
 
 func TestRenderGolden(t *testing.T) {
 	for name, f := range map[string]facts{
-		"all-in-one": {KVM: true}, "controller": {}, "gateway": {KernelOVS: true}, "gateway-compute": {},
+		"all-in-one": {KVM: true}, "controller": {}, "gateway": {KernelOVS: true}, "gateway-compute": {Tunnel: someTunnel()},
 		"compute": {KVM: true, KernelOVS: true},
 	} {
 		files, err := render(specs()[name], knownSecrets(), f)

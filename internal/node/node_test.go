@@ -17,6 +17,7 @@ import (
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/tunnel"
 )
 
 func TestSpecValidate(t *testing.T) {
@@ -155,16 +156,20 @@ func TestOVSArgs(t *testing.T) {
 		roles  []model.Role
 		want   []string
 		not    string
+		tunnel tunnel.Config
 	}{
 		{true, s.Roles, []string{"ovn-bridge-datapath-type=system", "add-port br-ex mcw1",
-			"ovn-bridge-mappings=provider:br-ex", "enable-chassis-as-gw"}, "netdev"},
+			"ovn-bridge-mappings=provider:br-ex", "enable-chassis-as-gw", "--if-exists del-br br-phy"}, "netdev",
+			tunnel.Config{}},
 		{false, s.Roles, []string{"ovn-bridge-datapath-type=netdev", "set Bridge br-ex datapath_type=netdev",
-			"set Bridge br-int datapath_type=netdev"}, "=system "},
+			"set Bridge br-int datapath_type=netdev"}, "=system ", tunnel.Config{}},
 		{true, []model.Role{model.Compute}, []string{"ovn-encap-ip=10.0.0.11", "--if-exists del-br br-ex",
-			"remove Open_vSwitch . external_ids ovn-bridge-mappings ovn-cms-options"}, "add-br br-ex"},
+			"remove Open_vSwitch . external_ids ovn-bridge-mappings ovn-cms-options"}, "add-br br-ex", tunnel.Config{}},
+		{false, []model.Role{model.Compute}, []string{"set Bridge br-phy datapath_type=netdev other_config:hwaddr=",
+			"--may-exist add-port br-phy mcg1"}, "del-br br-phy", someTunnel()},
 	} {
 		s.Roles = tt.roles
-		got := strings.Join(ovsArgs(s, facts{KernelOVS: tt.kernel}), " ")
+		got := strings.Join(ovsArgs(s, facts{KernelOVS: tt.kernel, Tunnel: tt.tunnel}), " ")
 		for _, w := range tt.want {
 			if !strings.Contains(got, w) {
 				t.Errorf("kernel %v, roles %v: no %q in %s", tt.kernel, tt.roles, w, got)

@@ -309,13 +309,14 @@ func TestWriteFilesRemovesThoseOfALostRole(t *testing.T) {
 // What a node with these roles does not run does not start, and all the rest may.
 func TestElsewhere(t *testing.T) {
 	for name, not := range map[string][]string{
-		"all-in-one": {"libvirtd-tls.socket", "macaw-disks.service", natUnit},
+		"all-in-one": {"libvirtd-tls.socket", "macaw-disks.service", natUnit, "macaw-tunnel.service"},
 		"compute": {"apache2.service", "glance-api.service", "haproxy.service", "keystone.service", natUnit,
 			"mariadb.service", "memcached.service", "neutron-api.service", "neutron-ovn-maintenance-worker.service",
 			"nova-api-metadata.service", "nova-api.service", "nova-conductor.service", "nova-novncproxy.service",
 			"nova-scheduler.service", "ovn-central.service", "ovn-northd.service", "ovn-ovsdb-server-nb.service",
 			"ovn-ovsdb-server-sb.service", "placement-api.service", "rabbitmq-server.service"},
 		"controller": {"libvirtd-tls.socket", "libvirtd.service", "libvirtd.socket", "macaw-disks.service", natUnit,
+			"macaw-tunnel.service",
 			"neutron-ovn-metadata-agent.service", "nova-compute.service", "openvswitch-switch.service",
 			"ovn-controller.service", "ovn-host.service", "ovs-vswitchd.service", "ovsdb-server.service", "virtlogd.socket"},
 	} {

@@ -48,6 +48,7 @@ func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 		"nova-server":    novaServer(s, sec),
 		"nova-migration": novaMigration(s),
 		"virtualization": virtualization(f),
+		"tunnel":         tunnelTag(f.Tunnel),
 	}
 	maps.Copy(t, natTags(s))
 	maps.Copy(t, computeTags(s))

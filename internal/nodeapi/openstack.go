@@ -87,6 +87,9 @@ func (p ProviderIPv6) IsZero() bool { return !p.Subnet.IsValid() && len(p.Addres
 // Has reports whether the node has role r.
 func (s OpenStack) Has(r model.Role) bool { return slices.Contains(s.Roles, r) }
 
+// Tunnels reports whether the cloud has several nodes that guests' networks reach to.
+func (s OpenStack) Tunnels() bool { return len(s.Peers(model.Compute, model.Gateway)) > 1 }
+
 // Peers returns the nodes of the cloud with any of these roles, in the order of Nodes.
 func (s OpenStack) Peers(roles ...model.Role) []Peer {
 	all := s.Nodes

@@ -7,7 +7,7 @@ import "slices"
 // PackagesHash identifies the result of the package step: 16 hexadecimal digits that change with
 // the list of packages and with the step itself. A baked image is tagged with it. A test of package
 // node checks the value.
-const PackagesHash = "bc9ae0cab413ed52"
+const PackagesHash = "618d4d24125a4c76"
 
 // controllerPackages run the APIs, the databases and the dashboard.
 var controllerPackages = []string{
