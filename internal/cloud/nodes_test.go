@@ -192,10 +192,10 @@ func TestSeveralNodesErrors(t *testing.T) {
 		{"Elastic IPs of public nodes only", lab + "lab: {elasticIPQuota: 6}\nnodes:\n" + rest +
 			"  - {name: b, roles: [gateway], count: 2}\n  - {name: c, roles: [compute], count: 9}\n", []string{
 			"x.yaml:3:23: lab.elasticIPQuota: 6 are too few: the nodes and the provider addresses need 7 Elastic IPs"}},
-		{"rules of several nodes", lab + "management:\n  allow: [" + networks(17) + "]\nnodes:\n" + rest +
+		{"rules of several nodes", lab + "management:\n  allow: [" + networks(18) + "]\nnodes:\n" + rest +
 			"  - {name: c, roles: [compute]}\n", []string{
-			"x.yaml:4:10: management.allow: 17 networks with 3 ports each need 61 rules, and a security group of AWS has at " +
-				"most 60: at most 16 networks", "hint: join neighbours to larger networks"}},
+			"x.yaml:4:10: management.allow: 18 networks with 3 ports each need 62 rules, and a security group of AWS has at " +
+				"most 60: at most 17 networks", "hint: join neighbours to larger networks"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, err := Parse("x.yaml", []byte(tt.file))

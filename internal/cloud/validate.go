@@ -57,7 +57,7 @@ func ManagementPorts() []uint16 { return []uint16{22, 80, 443} }
 
 // A security group has at most 60 inbound rules (VPC User Guide, amazon-vpc-limits). Some let nodes reach
 // each other: one if there is one node, and otherwise those of the controller's group, see package infra.
-const maxRules, rulesOfNode, rulesOfController = 60, 1, 10
+const maxRules, rulesOfNode, rulesOfController = 60, 1, 8
 
 const nameHint = "lower-case letters, digits and hyphens, a letter first, at most 32 characters"
 

@@ -89,10 +89,23 @@ func (b *up) group(network string, want []Rule) {
 	}
 	// A rule that the file does not have is a hole, so it is removed.
 	if extra := missing(have, want); len(extra) > 0 {
-		b.allows = append(b.allows, func() {
+		b.revokes = append(b.revokes, func(needs []string) {
 			b.change(part+"/revoke", "security group", network+" no longer allows "+describeRules(extra, "from"),
-				revoke(part, extra), part, part+"/allow")
+				revoke(part, extra), needs...)
 		})
+	}
+}
+
+// revokeAll plans the removal of rules, after interfaces have their groups: what those allow is not interrupted.
+func (b *up) revokeAll() {
+	var needs []string
+	for _, a := range b.Actions {
+		if strings.HasSuffix(a.ID, "/groups") || strings.HasPrefix(a.ID, partGroup("")) {
+			needs = append(needs, a.ID)
+		}
+	}
+	for _, revoke := range b.revokes {
+		revoke(needs)
 	}
 }
 

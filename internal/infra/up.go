@@ -65,6 +65,7 @@ type up struct {
 	gone     []string
 	restarts []func() // planned at the end
 	allows   []func() // planned when all security groups are
+	revokes  []func(needs []string)
 	// home is the zone of the cloud, places has the nodes' by name, and privates are the private subnets.
 	home     string
 	places   map[string]place
@@ -109,6 +110,7 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 		b.instance(n)
 	}
 	b.agentsInterfaces()
+	b.revokeAll()
 	b.routes()
 	b.privateRoutes()
 	b.surplusGroups()
