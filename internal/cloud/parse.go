@@ -29,7 +29,7 @@ func Load(path string) (*Cloud, error) {
 }
 
 // severalNodes lifts the refusal of clouds with several nodes.
-var severalNodes = false
+var severalNodes = true
 
 // Parse reads a cloud file, fills in the defaults and validates it; file is its name in error
 // messages. The error is of type Errors and has all mistakes, not only the first.

@@ -54,6 +54,7 @@ const (
 	portGlance   = 9292
 	portPlace    = 8778 // Placement
 	portLibvirt  = 16514
+	portDisks    = 16522 // of stopped guests that move to another node
 )
 
 // Ranges of ports: OVN's databases (northbound, southbound), Nova's API and metadata, the guests' displays
@@ -103,7 +104,7 @@ func roleRules(m cloud.Management, role model.Role, forwarded []string) (rules [
 		rules = append(append(rules, tcp(computes, portRabbitMQ, portPlace, portGlance)...), tcpRange(computes, portsNova))
 		return append(rules, operatorRules(m)...)
 	case model.Compute:
-		rules = append(tcp(sourceSelf, portLibvirt), tcpRange(sourceSelf, portsMigration), tcpRange(controller, portsDisplay))
+		rules = append(tcp(sourceSelf, portLibvirt, portDisks), tcpRange(sourceSelf, portsMigration), tcpRange(controller, portsDisplay))
 	case model.Gateway:
 		for _, p := range m.Allow {
 			rules = append(rules, tcp(p.String(), portSSH)...)

@@ -70,7 +70,7 @@ const severalPlan = `+ create iam role macaw-first-gateway-us-east-1
 ~ change security group: management allows icmp from its own members; 22,9478 from the controller
 ~ change security group: controller allows 5000,9696,6641-6642 from all nodes; 5672,8778,9292,8774-8775 from computes; ` +
 	`22,80,443 from 198.51.100.1/32
-~ change security group: compute allows 16514,49152-49215,udp 6081 from its own members; 5900-6923 from the controller; ` +
+~ change security group: compute allows 16514,16522,49152-49215,udp 6081 from its own members; 5900-6923 from the controller; ` +
 	`udp 6081 from gateways
 ~ change security group: gateway allows 22 from 198.51.100.1/32; everything from 10.0.2.0/24; everything from ` +
 	`10.0.3.0/24; udp 6081 from computes; udp 6081 from its own members
