@@ -100,7 +100,7 @@ func (s summary) text(w io.Writer) error {
 	fmt.Fprintf(t, "  Dashboard\t%s\tuser admin, domain Default, password in %s\n", s.Dashboard, s.Clouds)
 	fmt.Fprintf(t, "  API\t%s\topenstack --os-cloud %s server list\n", s.Auth, s.Cloud)
 	for _, n := range s.Nodes {
-		fmt.Fprintf(t, "  Node\t%s\tmacaw ssh %s %s\n", n.ManagementPublic, s.file, n.Name)
+		fmt.Fprintf(t, "  Node\t%s\tmacaw ssh %s %s\n", cmp.Or(n.ManagementPublic, n.ManagementAddress), s.file, n.Name)
 	}
 	fmt.Fprintf(t, "  Verified\t%s\n", s.Verified)
 	if err := t.Flush(); err != nil {

@@ -251,7 +251,9 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 		return "secrets of " + strings.TrimPrefix(command, nodeapi.Program+" secrets --roles "), nil
 	case strings.HasPrefix(command, "cat "+verifiedPath):
 		return n.files[verifiedPath], nil
-	case command == onGateway(commandStatus) && n.applied == "":
+	case command == onOtherNode(commandStatus) && n.applied != "":
+		return `{"machine": {"stopped": [], "certificates": []}}`, nil
+	case command == onOtherNode(commandStatus), command == onGateway(commandStatus) && n.applied == "":
 		return "", &host.ExitError{Status: exitNotSetUp}
 	case command == onGateway(commandStatus) && n.broken:
 		return "", &host.ExitError{Status: 1, Stderr: "error: no translation\nhint: look\nerror: second\n"}
