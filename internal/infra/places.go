@@ -139,13 +139,19 @@ func (b *up) locatePrivate() error {
 	return nil
 }
 
-// misplaced reports whether an interface of a node is not in the node's network, and free to go.
+// misplaced reports whether an interface of a node is not in the node's network, or one of a gateway that the
+// node no longer is, and free to go.
 func (b *up) misplaced(e Interface) bool {
 	for _, n := range b.c.Nodes {
-		if e.Part == awsapi.InterfacePart(n.Name, partManagement) && b.inVPC(e.VPC) && !b.holds(e) {
-			network := b.networkWith(e.Subnet)
-			return network != "" && network != b.places[n.Name].network
+		if nodeOf(e.Part) != n.Name || !b.inVPC(e.VPC) || b.holds(e) {
+			continue
 		}
+		if awsapi.IsProviderPart(n.Name, e.Part) {
+			return !isGateway(n)
+		}
+		network := b.networkWith(e.Subnet)
+		return e.Part == awsapi.InterfacePart(n.Name, partManagement) && network != "" &&
+			network != b.places[n.Name].network
 	}
 	return false
 }

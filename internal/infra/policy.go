@@ -56,18 +56,11 @@ func trust(region string) document {
 
 // management matches the parts of the operator's access to the nodes. The gateways' agents have no
 // rights there: a compromised agent must not take the cloud's stable address away.
-func management(c *cloud.Cloud) []string {
-	parts := []string{
+func management() []string {
+	return []string{
 		awsapi.InterfacePart("*", partManagement), partNodeAddress("*"),
 		partSubnet(partManagement), partGroup(partManagement),
 	}
-	if len(c.Nodes) > 1 {
-		parts = append(parts, partSubnet(privateNetwork("*")))
-		for _, r := range model.Roles() {
-			parts = append(parts, partGroup(string(r)))
-		}
-	}
-	return parts
 }
 
 // gatewayRights are the rights of the agents on a cloud's gateways: the calls that bring Neutron's
@@ -83,11 +76,11 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 	// Existing resources and new ones have different condition keys.
 	mine := conditions{
 		"StringEquals":  {"aws:ResourceTag/" + awsapi.TagCloud: {c.Name}},
-		"StringNotLike": {"aws:ResourceTag/" + awsapi.TagPart: management(c)},
+		"StringNotLike": {"aws:ResourceTag/" + awsapi.TagPart: management()},
 	}
 	made := conditions{
 		"StringEquals":            {"aws:RequestTag/" + awsapi.TagCloud: {c.Name}},
-		"StringNotLike":           {"aws:RequestTag/" + awsapi.TagPart: management(c)},
+		"StringNotLike":           {"aws:RequestTag/" + awsapi.TagPart: management()},
 		"ForAllValues:StringLike": {"aws:TagKeys": {"Name", "macaw:*"}},
 	}
 	const interfaces, elasticIPs = "network-interface/*", "elastic-ip/*"
@@ -110,19 +103,23 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 
 	// When an interface's addresses are used up, another one takes the next addresses.
 	allow("MakeInterface", []string{"ec2:CreateNetworkInterface"}, arn(interfaces), made)
-	allow("MakeInterfaceIn", []string{"ec2:CreateNetworkInterface"}, arn("subnet/*", "security-group/*"), mine)
+	in := mine
+	if len(c.Nodes) > 1 { // with more subnets and groups than these and those of management
+		in = conditions{"StringEquals": {"aws:ResourceTag/" + awsapi.TagCloud: {c.Name},
+			"aws:ResourceTag/" + awsapi.TagPart: {partSubnet(partProvider), partGroup(partProvider)}}}
+	}
+	allow("MakeInterfaceIn", []string{"ec2:CreateNetworkInterface"}, arn("subnet/*", "security-group/*"), in)
 	attach := []string{"ec2:AttachNetworkInterface"}
 	if len(c.Nodes) == 1 {
 		allow("AttachInterface", attach, arn(interfaces, "instance/*"), mine)
 	} else {
-		var gateways []string
-		for _, n := range c.With(model.Gateway) {
-			gateways = append(gateways, partInstance(n.Name))
-		}
 		allow("AttachInterface", attach, arn(interfaces), mine)
-		allow("AttachInterfaceTo", attach, arn("instance/*"), conditions{"StringEquals": {
-			"aws:ResourceTag/" + awsapi.TagCloud: {c.Name}, "aws:ResourceTag/" + awsapi.TagPart: gateways,
-		}})
+		// Gateways are known by their profile: a list of names could exceed the size of a policy.
+		profile := "arn:" + awsapi.Partition(region) + ":iam::*:instance-profile" + rolePath + GatewayName(c.Name, region)
+		allow("AttachInterfaceTo", attach, arn("instance/*"), conditions{
+			"StringEquals": {"aws:ResourceTag/" + awsapi.TagCloud: {c.Name}},
+			"ArnLike":      {"ec2:InstanceProfile": {profile}},
+		})
 	}
 	tagged := []string{interfaces}
 	creators := []string{"CreateNetworkInterface"}

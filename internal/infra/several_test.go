@@ -344,6 +344,33 @@ func TestSeveralImpossible(t *testing.T) {
 	}
 }
 
+// A node without an instance may become another kind: its interfaces are made anew.
+func TestSeveralOtherRoles(t *testing.T) {
+	l := newSeveralLab(t, 6)
+	out := bringUp(t, l, several(t, severalFile))
+	for _, i := range []int{1, 3} {
+		if err := terminateInstance(out.Nodes[i].InstanceID)(ctx, &applier{api: l.EC2, clock: hurriedClock{}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := several(t, `provider: {addresses: 2}
+nodes:
+  - {name: gw-1, roles: [gateway, compute]}
+  - {name: gw-2, roles: [compute]}
+  - {name: ctl, roles: [controller]}
+  - {name: cmp-1, roles: [gateway, compute]}
+`)
+	nodes := bringUp(t, l, w).Nodes
+	if a, b := nodes[1], nodes[3]; a.ManagementAddress != "10.0.2.4" || a.ProviderENI.ID != "" || a.ManagementPublic != "" ||
+		b.ManagementAddress != "10.0.0.6" || b.ProviderENI.Primary != "10.0.1.5" || b.ManagementPublic == "" {
+		t.Errorf("%+v\n%+v", a, b)
+	}
+	if p := planOf(t, l, w); p != "" {
+		t.Errorf("the plan is not empty:\n%s", p)
+	}
+	takeDown(t, l, "first")
+}
+
 // A Spot Instance that AWS has taken away is made anew, with its addresses. It cannot be stopped, not even by
 // up --restart.
 func TestSpotInstanceLost(t *testing.T) {
