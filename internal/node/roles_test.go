@@ -139,7 +139,7 @@ func TestSpecValidateOfSeveralNodes(t *testing.T) {
 // allSecrets are the secrets, by what they are.
 func allSecrets(s secrets) map[string]string {
 	all := map[string]string{"admin": s.Admin, "rabbit": s.Rabbit, "metadata": s.Metadata, "dashboard": s.Dashboard,
-		"disks client": s.Disks.Client.Private, "disks host": s.Disks.Host.Private}
+		"disks client": s.Disks.Client, "disks host": s.Disks.Host}
 	for user, password := range s.Accounts {
 		all["account "+user] = password
 	}
