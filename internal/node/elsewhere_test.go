@@ -84,6 +84,12 @@ func TestStopElsewhere(t *testing.T) {
 	if changed, err := n.stopElsewhere(t.Context()); err != nil || !changed {
 		t.Errorf("with all roles: changed %v, %v", changed, err)
 	}
+	// Nothing is left for others to run.
+	n.spec = specs()["all-and-others"]
+	n.spec.NAT = specs()["gateway-compute"].NAT
+	if _, err := n.stopElsewhere(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if exists(filepath.Join(root, elsewhereDropIn("keystone.service").Path)) {
 		t.Error("Keystone may not start, though the node is a controller again")
 	}

@@ -29,6 +29,17 @@ const (
 	peersEvery = time.Second
 )
 
+// others are the cloud's other nodes that run guests or routers.
+func others(s nodeapi.OpenStack) []nodeapi.Peer {
+	var with []nodeapi.Peer
+	for _, p := range s.Peers(model.Compute, model.Gateway) {
+		if p.Name != s.Node {
+			with = append(with, p)
+		}
+	}
+	return with
+}
+
 // awaiting is what a step waits for, and says so when that changes.
 func (n *node) awaiting(ctx context.Context, step string, limit time.Duration, ask func(context.Context) []string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %s", limit))
