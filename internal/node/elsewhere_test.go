@@ -103,12 +103,14 @@ func TestStartLibvirt(t *testing.T) {
 		active   []string
 		want     []string
 	}{
-		{"first time", "compute", nil, []string{start + "virtlogd.socket libvirtd.socket libvirtd-tls.socket libvirtd.service"}},
+		{"first time", "compute", nil,
+			[]string{start + "virtlogd.socket libvirtd.socket libvirtd-tls.socket libvirtd.service"}},
 		{"it has the socket", "compute", []string{"virtlogd.socket", "libvirtd.socket", "libvirtd-tls.socket",
 			"libvirtd.service"}, nil},
 		{"the first other compute came", "compute", []string{"virtlogd.socket", "libvirtd.socket", "libvirtd.service"},
 			[]string{"systemctl stop -- libvirtd.socket libvirtd.service", start + "libvirtd-tls.socket"}},
-		{"no other compute", "all-in-one", []string{"virtlogd.socket", "libvirtd.socket"}, []string{start + "libvirtd.service"}},
+		{"no other compute", "all-in-one", []string{"virtlogd.socket", "libvirtd.socket"},
+			[]string{start + "libvirtd.service"}},
 	} {
 		run, ran := fakeUnits(tt.active...)
 		n := &node{spec: specs()[tt.of], root: t.TempDir(), run: run}

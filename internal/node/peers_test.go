@@ -65,7 +65,9 @@ func (f *fakeCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/v3/auth/tokens":
 		base := "http://" + r.Host
 		catalog := []any{}
-		for kind, at := range map[string]string{"compute": "/compute/v2.1", "network": "/network", "placement": "/placement"} {
+		for kind, at := range map[string]string{
+			"compute": "/compute/v2.1", "network": "/network", "placement": "/placement",
+		} {
 			catalog = append(catalog, map[string]any{"type": kind, "name": kind, "endpoints": []any{map[string]any{
 				"interface": "internal", "region": "RegionOne", "region_id": "RegionOne", "url": base + at}}})
 		}
@@ -95,6 +97,9 @@ func (f *fakeCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func someCloud() *fakeCloud {
+	agent := func(id, host, binary, kind string) map[string]any {
+		return map[string]any{"id": id, "host": host, "binary": binary, "agent_type": kind, "alive": true}
+	}
 	return &fakeCloud{
 		services: []map[string]any{
 			{"id": 1, "binary": "nova-compute", "host": "gw-1", "state": "up"},
@@ -103,11 +108,11 @@ func someCloud() *fakeCloud {
 		},
 		providers: []map[string]any{{"uuid": "p-1", "name": "gw-1"}, {"uuid": "p-2", "name": "cmp"}},
 		agents: []map[string]any{
-			{"id": "a-1", "host": "gw-1", "binary": "ovn-controller", "agent_type": "OVN Controller Gateway agent", "alive": true},
-			{"id": "a-2", "host": "gw-1", "binary": "neutron-ovn-metadata-agent", "agent_type": "OVN Metadata agent", "alive": true},
-			{"id": "a-3", "host": "gw-2", "binary": "ovn-controller", "agent_type": "OVN Controller Gateway agent", "alive": true},
-			{"id": "a-4", "host": "cmp", "binary": "ovn-controller", "agent_type": "OVN Controller agent", "alive": true},
-			{"id": "a-5", "host": "cmp", "binary": "neutron-ovn-metadata-agent", "agent_type": "OVN Metadata agent", "alive": true},
+			agent("a-1", "gw-1", "ovn-controller", "OVN Controller Gateway agent"),
+			agent("a-2", "gw-1", "neutron-ovn-metadata-agent", "OVN Metadata agent"),
+			agent("a-3", "gw-2", "ovn-controller", "OVN Controller Gateway agent"),
+			agent("a-4", "cmp", "ovn-controller", "OVN Controller agent"),
+			agent("a-5", "cmp", "neutron-ovn-metadata-agent", "OVN Metadata agent"),
 		},
 	}
 }
@@ -184,7 +189,8 @@ func TestMissingPeers(t *testing.T) {
 		{"nothing there", func(s *seenPeers) { *s = seenPeers{} }, []string{"gw-1: nova-compute is not up, it is not in OVN",
 			"gw-2: it is not in OVN", "cmp: nova-compute is not up, it is not in OVN"}},
 		{"no inventory", func(s *seenPeers) { s.inventory = nil }, []string{
-			"gw-1: it has not registered its inventory with Placement", "cmp: it has not registered its inventory with Placement"}},
+			"gw-1: it has not registered its inventory with Placement",
+			"cmp: it has not registered its inventory with Placement"}},
 		{"a dead agent", func(s *seenPeers) { s.agents[1].Alive = false },
 			[]string{"gw-1: Neutron calls its neutron-ovn-metadata-agent dead"}},
 		{"no agent", func(s *seenPeers) { s.agents = slices.Delete(s.agents, 2, 3) },
@@ -229,7 +235,8 @@ func TestForget(t *testing.T) {
 	if removed, err = forget(); err != nil || len(removed) > 0 {
 		t.Errorf("again: removed %q, %v", removed, err)
 	}
-	if !cmp.Equal(chassis, []string{"gw-1", "gw-2"}) || !mapped["gw-1"] || len(cloud.services) != 2 || len(cloud.agents) != 3 {
+	if !cmp.Equal(chassis, []string{"gw-1", "gw-2"}) || !mapped["gw-1"] || len(cloud.services) != 2 ||
+		len(cloud.agents) != 3 {
 		t.Errorf("left of the others: %q %v %v %v", chassis, mapped, cloud.services, cloud.agents)
 	}
 }
@@ -269,12 +276,13 @@ func TestAwaitController(t *testing.T) {
 		t.Errorf("with all services there: %v", err)
 	}
 	plain.Close()
-	for of, want := range map[string]string{"compute": "OVN's southbound database", "gateway": "OVN's southbound database"} {
+	const want = "OVN's southbound database of the controller does not answer at 127.0.0.1:"
+	for _, of := range []string{"compute", "gateway"} {
 		n.spec.Roles = specs()[of].Roles
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		err := n.awaitController(ctx)
 		cancel()
-		if err == nil || !strings.Contains(err.Error(), want+" of the controller does not answer at 127.0.0.1:") {
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", of, err)
 		}
 	}
