@@ -28,8 +28,9 @@ const (
 	publicCertificate = "/etc/macaw/tls/public/authority.pem" // chain and key, as HAProxy wants them
 	ovnCertificate    = "/etc/macaw/tls/ovn.pem"
 	ovnKey            = "/etc/macaw/tls/ovn.key"
-	// ovnAuthorities has the cloud's authority and its nodes'. Open vSwitch sends its certificate without
-	// the issuer's (lib/stream-ssl.c, SSL_CTX_use_certificate_file), so its peers must have that.
+	// ovnAuthorities has the cloud's authority and the node's. Open vSwitch reads its certificate without
+	// the issuer's (lib/stream-ssl.c, SSL_CTX_use_certificate_file); OpenSSL completes what it sends from
+	// the authorities (SSL_CTX_add_extra_chain_cert(3)), so other nodes need not have this node's.
 	ovnAuthorities = "/etc/macaw/tls/ovn-authorities.pem"
 
 	// Those for migrations of guests are where AppArmor lets QEMU read (/etc/apparmor.d/abstractions/

@@ -3,6 +3,8 @@
 package node
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"maps"
 	"net/netip"
 	"slices"
@@ -37,7 +39,7 @@ func allInOne() nodeapi.OpenStack {
 func knownSecrets() secrets {
 	s := secrets{
 		Admin: "secret-admin", Rabbit: "secret-rabbit", Metadata: "secret-metadata", Dashboard: "secret-dashboard",
-		Disks:    diskKeys{Client: sshKey{"secret-client", "public-client"}, Host: sshKey{"secret-host", "public-host"}},
+		Disks:    diskKeys{Client: knownKey(1), Host: knownKey(2)},
 		Accounts: map[string]string{}, Databases: map[string]string{},
 	}
 	for _, a := range accounts {
@@ -47,6 +49,15 @@ func knownSecrets() secrets {
 		s.Databases[d.user] = "secret-database-" + d.user
 	}
 	return s
+}
+
+// knownKey is an SSH key that is no other's.
+func knownKey(seed byte) string {
+	key, err := encodeSSHKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize)))
+	if err != nil {
+		panic(err)
+	}
+	return key
 }
 
 func renderAll(t *testing.T, s nodeapi.OpenStack, f facts) map[string]file {
@@ -63,12 +74,16 @@ func renderAll(t *testing.T, s nodeapi.OpenStack, f facts) map[string]file {
 }
 
 func TestRenderKeepsSecretsFromOthers(t *testing.T) {
-	for path, f := range renderAll(t, allInOne(), facts{}) {
-		if strings.Contains(string(f.Content), "secret-") && f.Mode&0o007 != 0 {
-			t.Errorf("%s holds a secret and has mode %o", path, f.Mode)
-		}
-		if strings.Contains(string(f.Content), "secret-admin") && f.Mode != 0o600 {
-			t.Errorf("%s holds the administrator's password and has mode %o", path, f.Mode)
+	for name, s := range specs() {
+		for path, f := range renderAll(t, s, facts{}) {
+			for what, secret := range allSecrets(knownSecrets()) {
+				if strings.Contains(string(f.Content), secret) && f.Mode&0o007 != 0 {
+					t.Errorf("%s: %s holds the secret %s and has mode %o", name, path, what, f.Mode)
+				}
+			}
+			if strings.Contains(string(f.Content), "secret-admin") && f.Mode != 0o600 {
+				t.Errorf("%s: %s holds the administrator's password and has mode %o", name, path, f.Mode)
+			}
 		}
 	}
 }

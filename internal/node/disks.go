@@ -53,51 +53,63 @@ func migrates(s nodeapi.OpenStack) bool {
 	return s.Has(model.Compute) && len(s.Peers(model.Compute)) > 1
 }
 
-// diskKeys are the keys of all computes' servers for disks. Each compute has the broker's password, by which
-// it can have nova-compute on any other one do more than this server would, so keys of each node's own would
-// protect nothing.
+// diskKeys are the private SSH keys of all computes' servers for disks, in PEM. Each compute has the broker's
+// password, by which it can have nova-compute on any other one do more than this server would, so keys of each
+// node's own would protect nothing.
 type diskKeys struct {
-	Client sshKey `json:"client,omitzero"`
-	Host   sshKey `json:"host,omitzero"`
+	Client string `json:"client,omitempty"`
+	Host   string `json:"host,omitempty"`
 }
 
-func (k diskKeys) isZero() bool { return k.Client.Private == "" || k.Host.Private == "" }
+func (k diskKeys) isZero() bool { return k.Client == "" || k.Host == "" }
 
-func (k *diskKeys) fill() (err error) {
-	for _, key := range []*sshKey{&k.Client, &k.Host} {
-		if key.Private != "" {
+func (k *diskKeys) fill() error {
+	for _, key := range []*string{&k.Client, &k.Host} {
+		if *key != "" {
 			continue
 		}
-		if *key, err = newSSHKey(); err != nil {
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return err
+		}
+		if *key, err = encodeSSHKey(private); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sshKey is an SSH key.
-type sshKey struct {
-	Private string `json:"private"` // PEM, which OpenSSH reads as PKCS #8
-	Public  string `json:"public"`  // as in authorized_keys, without a comment
-}
-
-func newSSHKey() (sshKey, error) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return sshKey{}, err
-	}
+// encodeSSHKey returns a key in PKCS #8, which OpenSSH reads, in PEM without the last end of line.
+func encodeSSHKey(private ed25519.PrivateKey) (string, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		return sshKey{}, err
+		return "", err
+	}
+	return strings.TrimSpace(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))), nil
+}
+
+// publicSSHKey returns the public key of a private one, as in authorized_keys; nothing if there is none.
+func publicSSHKey(private string) string {
+	block, _ := pem.Decode([]byte(private))
+	if block == nil {
+		return ""
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return ""
+	}
+	own, ok := key.(ed25519.PrivateKey)
+	if !ok {
+		return ""
 	}
 	// RFC 8709, section 4: the name of the format, and the key, each after its length.
 	const format = "ssh-ed25519"
-	wire := binary.BigEndian.AppendUint32(nil, uint32(len(format)))
-	wire = append(wire, format...)
-	wire = binary.BigEndian.AppendUint32(wire, uint32(len(public)))
-	wire = append(wire, public...)
-	block := strings.TrimSpace(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
-	return sshKey{block, format + " " + base64.StdEncoding.EncodeToString(wire)}, nil
+	var wire []byte
+	for _, part := range []string{format, string(own.Public().(ed25519.PublicKey))} {
+		wire = binary.BigEndian.AppendUint32(wire, uint32(len(part)))
+		wire = append(wire, part...)
+	}
+	return format + " " + base64.StdEncoding.EncodeToString(wire)
 }
 
 // diskPath is a guest's directory, the one beside it of a guest that is being resized, or a file in either.

@@ -63,6 +63,9 @@ func (n *node) stopElsewhere(ctx context.Context) (changed bool, err error) {
 	if !n.spec.Has(model.Gateway) && exists(filepath.Join(n.root, agentUnitFile)) {
 		others = append(others, nodeapi.AgentUnit)
 	}
+	if len(others) == 0 {
+		return changed, nil
+	}
 	seen, err := n.system().Show(ctx, others...)
 	if err != nil {
 		return changed, err

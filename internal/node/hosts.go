@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -76,15 +75,4 @@ func planHosts(seen []byte, nodes []nodeapi.Peer) []byte {
 		rest = append(rest, '\n')
 	}
 	return append(rest, block...)
-}
-
-// others are the cloud's other nodes that run guests or routers.
-func others(s nodeapi.OpenStack) []nodeapi.Peer {
-	var with []nodeapi.Peer
-	for _, p := range s.Peers(model.Compute, model.Gateway) {
-		if p.Name != s.Node {
-			with = append(with, p)
-		}
-	}
-	return with
 }

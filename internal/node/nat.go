@@ -138,9 +138,6 @@ func (n *node) earlyNAT(ctx context.Context) error {
 	if err := os.Remove(filepath.Join(n.root, elsewhereDropIn(natUnit).Path)); err != nil && !os.IsNotExist(err) {
 		return err
 	}
-	if _, err := n.run(ctx, command{Args: []string{"systemctl", "daemon-reload"}}); err != nil {
-		return fmt.Errorf("telling systemd of changed units: %w", err)
-	}
 	return n.ensureRunning(ctx, natUnit)
 }
 

@@ -29,8 +29,21 @@ const (
 	peersEvery = time.Second
 )
 
+// others are the cloud's other nodes that run guests or routers.
+func others(s nodeapi.OpenStack) []nodeapi.Peer {
+	var with []nodeapi.Peer
+	for _, p := range s.Peers(model.Compute, model.Gateway) {
+		if p.Name != s.Node {
+			with = append(with, p)
+		}
+	}
+	return with
+}
+
 // awaiting is what a step waits for, and says so when that changes.
-func (n *node) awaiting(ctx context.Context, step string, limit time.Duration, ask func(context.Context) []string) error {
+func (n *node) awaiting(
+	ctx context.Context, step string, limit time.Duration, ask func(context.Context) []string,
+) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %s", limit))
 	defer cancel()
 	tick := time.NewTicker(peersEvery)
@@ -219,7 +232,8 @@ func (n *node) seePeers(ctx context.Context, c *client) (seen seenPeers, err err
 	for _, p := range providers {
 		seen.inventory = append(seen.inventory, p.Name)
 	}
-	out, err := n.run(ctx, command{Args: []string{"ovn-sbctl", "--timeout=10", "--bare", "--columns=name", "list", "Chassis"}})
+	list := []string{"ovn-sbctl", "--timeout=10", "--bare", "--columns=name", "list", "Chassis"}
+	out, err := n.run(ctx, command{Args: list})
 	if err != nil {
 		return seen, fmt.Errorf("listing OVN's chassis: %w", err)
 	}

@@ -47,7 +47,8 @@ func specs() map[string]nodeapi.OpenStack {
 		return s
 	}
 	apart := []nodeapi.Peer{ctl, gw1, gw2, cmpt}
-	all, both, guests := peer("one", "10.0.0.11", c, g, k), peer("one", "10.0.0.11", c, g), peer("one", "10.0.0.11", c, k)
+	one := func(roles ...model.Role) nodeapi.Peer { return peer("one", "10.0.0.11", roles...) }
+	all, both, guests := one(c, g, k), one(c, g), one(c, k)
 	return map[string]nodeapi.OpenStack{
 		"all-in-one":         allInOne(),
 		"controller":         spec(ctl, apart...),
@@ -103,13 +104,15 @@ func TestSpecValidateOfSeveralNodes(t *testing.T) {
 		{"other address in the list", "compute", func(s *nodeapi.OpenStack) {
 			s.Nodes[3].Address = netip.MustParseAddr("10.0.2.99")
 		}, "but at 10.0.2.99"},
-		{"twice the same name", "compute", func(s *nodeapi.OpenStack) { s.Nodes[2].Name = "gw-1" }, "two nodes have the name gw-1"},
+		{"twice the same name", "compute", func(s *nodeapi.OpenStack) { s.Nodes[2].Name = "gw-1" },
+			"two nodes have the name gw-1"},
 		{"twice the same address", "compute", func(s *nodeapi.OpenStack) { s.Nodes[2].Address = s.Nodes[1].Address },
 			"two nodes have the address 10.0.0.12"},
 		{"two controllers", "compute", func(s *nodeapi.OpenStack) { s.Nodes[1].Roles = []model.Role{model.Controller} },
 			"node gw-1 at 10.0.0.12 is a controller, but the controller's address is 10.0.0.11"},
 		{"no controller", "compute", func(s *nodeapi.OpenStack) { s.Nodes = s.Nodes[1:] }, "no controller in the list"},
-		{"a node with quotes", "compute", func(s *nodeapi.OpenStack) { s.Nodes[1].Name = "a'b" }, `name of the node is "a'b"`},
+		{"a node with quotes", "compute", func(s *nodeapi.OpenStack) { s.Nodes[1].Name = "a'b" },
+			`name of the node is "a'b"`},
 		{"a node without address", "compute", func(s *nodeapi.OpenStack) { s.Nodes[1].Address = netip.Addr{} },
 			"node gw-1 has no management address"},
 		{"the controller's address", "compute", func(s *nodeapi.OpenStack) { s.Controller = s.Management.Address },
@@ -139,7 +142,7 @@ func TestSpecValidateOfSeveralNodes(t *testing.T) {
 // allSecrets are the secrets, by what they are.
 func allSecrets(s secrets) map[string]string {
 	all := map[string]string{"admin": s.Admin, "rabbit": s.Rabbit, "metadata": s.Metadata, "dashboard": s.Dashboard,
-		"disks client": s.Disks.Client.Private, "disks host": s.Disks.Host.Private}
+		"disks client": s.Disks.Client, "disks host": s.Disks.Host}
 	for user, password := range s.Accounts {
 		all["account "+user] = password
 	}
@@ -151,7 +154,8 @@ func allSecrets(s secrets) map[string]string {
 
 // Each kind of node gets these secrets and no other, and its files have them and no other.
 func TestSecretsByRole(t *testing.T) {
-	compute := []string{"account neutron", "account nova", "account placement", "disks client", "disks host", "metadata", "rabbit"}
+	compute := []string{"account neutron", "account nova", "account placement", "disks client", "disks host", "metadata",
+		"rabbit"}
 	for name, want := range map[string][]string{
 		"compute":         compute,
 		"gateway":         {"account macaw-gateway"},

@@ -125,8 +125,8 @@ func makeSecrets(root string) (secrets, error) {
 		return s, fmt.Errorf("reading the cloud's secrets: %w", err)
 	}
 	if len(s.Roles) > 0 {
-		return s, hint.With(fmt.Errorf("reading the cloud's secrets: %s has the part for a node with the roles %v, and not all "+
-			"that a controller needs", secretsPath, s.Roles), "the cloud's secrets are on its controller")
+		return s, hint.With(fmt.Errorf("reading the cloud's secrets: %s has the part for a node with the roles %v, "+
+			"and not all that a controller needs", secretsPath, s.Roles), "the cloud's secrets are on its controller")
 	}
 	if err := s.fill(); err != nil {
 		return s, fmt.Errorf("making the cloud's secrets: %w", err)

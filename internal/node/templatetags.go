@@ -39,10 +39,10 @@ func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 		"guests-certificate": guestsCertificate,
 		"guests-key":         guestsKey,
 
-		"disks client private": sec.Disks.Client.Private,
-		"disks client public":  sec.Disks.Client.Public,
-		"disks host private":   sec.Disks.Host.Private,
-		"disks host public":    sec.Disks.Host.Public,
+		"disks client private": sec.Disks.Client,
+		"disks client public":  publicSSHKey(sec.Disks.Client),
+		"disks host private":   sec.Disks.Host,
+		"disks host public":    publicSSHKey(sec.Disks.Host),
 
 		"neutron-server": neutronServer(s, sec),
 		"nova-server":    novaServer(s, sec),

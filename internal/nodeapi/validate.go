@@ -49,9 +49,11 @@ func (s OpenStack) Validate() error {
 	c.need(s.Management.Address.IsValid(), "node %s has no management address", s.Node)
 	c.need(s.Controller.IsValid(), "no address of the controller")
 	if s.Has(model.Controller) {
-		c.need(s.Controller == s.Management.Address, "node %s is the controller, but the controller's address is %s and not %s",
+		c.need(s.Controller == s.Management.Address,
+			"node %s is the controller, but the controller's address is %s and not %s",
 			s.Node, s.Controller, s.Management.Address)
-		c.need(s.Public == "", "node %s is the controller, but told that clients reach the controller as %s", s.Node, s.Public)
+		c.need(s.Public == "", "node %s is the controller, but told that clients reach the controller as %s",
+			s.Node, s.Public)
 	} else {
 		c.need(s.Controller != s.Management.Address, "node %s is not the controller, but has the controller's address %s",
 			s.Node, s.Controller)
@@ -77,8 +79,8 @@ func (s OpenStack) validateProvider(c *checks) {
 	if s.Has(model.Gateway) {
 		c.name("bridge", s.Bridge)
 	} else {
-		c.need(s.Provider.NICMAC == "" && !s.Provider.Primary.IsValid(), "node %s is no gateway, but has the provider NIC %s %s",
-			s.Node, s.Provider.NICMAC, s.Provider.Primary)
+		c.need(s.Provider.NICMAC == "" && !s.Provider.Primary.IsValid(),
+			"node %s is no gateway, but has the provider NIC %s %s", s.Node, s.Provider.NICMAC, s.Provider.Primary)
 		c.need(s.ProviderPort == "", "node %s is no gateway, but has the provider port %s", s.Node, s.ProviderPort)
 	}
 	for _, a := range s.Provider.Addresses {
