@@ -5,8 +5,6 @@ package cloud
 import (
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -50,22 +48,6 @@ func TestSeveralNodes(t *testing.T) {
 	}
 	if got := c.With(model.Gateway); len(got) != 2 || got[0].Name != "gw-1" || !got[1].Public() || c.Nodes[3].Public() {
 		t.Errorf("gateways: %+v", got)
-	}
-}
-
-// A program that does not support several nodes yet says so, with the place.
-func TestSeveralNodesAreRefused(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "x.yaml")
-	if err := os.WriteFile(file, []byte(severalFile), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	want := file + ":6:3: nodes: more than one node is not supported yet\n    hint: keep one node, with every role"
-	if _, err := Load(file); err == nil || err.Error() != want {
-		t.Errorf("got:  %v\nwant: %s", err, want)
-	}
-	allowSeveral(t)
-	if _, err := Load(file); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -21,15 +21,8 @@ func Load(path string) (*Cloud, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the cloud file: %w", err)
 	}
-	c, err := Parse(path, data)
-	if err == nil && len(c.Nodes) > 1 && !severalNodes {
-		return nil, c.Reject("nodes", "keep one node, with every role", "more than one node is not supported yet")
-	}
-	return c, err
+	return Parse(path, data)
 }
-
-// severalNodes lifts the refusal of clouds with several nodes.
-var severalNodes = true
 
 // Parse reads a cloud file, fills in the defaults and validates it; file is its name in error
 // messages. The error is of type Errors and has all mistakes, not only the first.
