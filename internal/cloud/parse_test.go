@@ -91,9 +91,9 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Cloud{
-		Name:       "x",
-		Target:     "eu-central-1",
-		VPC:        VPC{CIDR: p("10.0.0.0/16")},
+		Name:   "x",
+		Target: "eu-central-1",
+		VPC:    VPC{CIDR: p("10.0.0.0/16")},
 		Management: Management{Subnet: p("10.0.0.0/24"), Private: p("10.0.2.0/24"),
 			Allow: []netip.Prefix{p("198.51.100.7/32")}},
 		Provider: Provider{Subnet: p("10.0.1.0/24"), Addresses: 4, First: netip.MustParseAddr("10.0.1.64"),
