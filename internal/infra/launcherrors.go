@@ -57,7 +57,8 @@ func (l launch) refused(err error) error {
 		return hint.With(err, "the account has never had a Spot Instance, and needs a role for them: "+
 			"aws iam create-service-linked-role --aws-service-name spot.amazonaws.com")
 	case l.node.Spot && noCapacity(err):
-		return &aloneError{hint.With(err, "AWS has no Spot capacity there at the moment: leave spot out, or take %s", elsewhere)}
+		return &aloneError{hint.With(err, "AWS has no Spot capacity there at the moment: leave spot out, or take %s",
+			elsewhere)}
 	case noCapacity(err) && !l.node.Public() && !l.primary.IsValid():
 		return &aloneError{hint.With(err, "take %s: capacity changes within minutes to hours", elsewhere)}
 	}

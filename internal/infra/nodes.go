@@ -139,9 +139,9 @@ func (b *up) eni(e eni) {
 		return
 	}
 	detail := fmt.Sprintf("%s with %s", label, e.primary)
-	switch k := len(secondary); {
-	case k == 0:
-	case k == b.c.Provider.Addresses:
+	switch k := len(secondary); k {
+	case 0:
+	case b.c.Provider.Addresses:
 		detail += fmt.Sprintf(" and %s to %s", secondary[0], secondary[k-1])
 	default:
 		detail += " and " + strings.Join(secondary, " ")

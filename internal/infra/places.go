@@ -70,8 +70,8 @@ func (b *up) networkOf(n cloud.Node) (string, error) {
 		switch {
 		case e.Part != awsapi.InterfacePart(n.Name, partManagement), have == "", have == want:
 		case isPrivate(have) && isPrivate(want):
-			b.drift("instance "+n.Name, anotherNode, "it is in %s, the file says %s", strings.TrimPrefix(have, privateNetwork("")),
-				strings.TrimPrefix(want, privateNetwork("")))
+			b.drift("instance "+n.Name, anotherNode, "it is in %s, the file says %s",
+				strings.TrimPrefix(have, privateNetwork("")), strings.TrimPrefix(want, privateNetwork("")))
 			return have, nil
 		case isPrivate(have):
 			return "", b.c.Reject(n.Field("roles"), anotherNode,

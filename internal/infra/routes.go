@@ -89,7 +89,8 @@ func (b *up) associate(part, label, network string, have RouteTable) {
 	if id := b.ids[subnet]; id != "" && slices.Contains(have.Subnets, id) {
 		return
 	}
-	b.change("route/"+subnet, "subnet", networkName(network)+" uses "+label, associateRouteTable(part, subnet), part, subnet)
+	b.change("route/"+subnet, "subnet", networkName(network)+" uses "+label, associateRouteTable(part, subnet),
+		part, subnet)
 }
 
 // route plans that the target of a destination, currently seen, is a part: the Internet gateway, or a network

@@ -196,10 +196,12 @@ func TestSeveralChanged(t *testing.T) {
 	}{
 		{"more nodes", severalFile, strings.NewReplacer("count: 2}", "count: 3}", "count: 2, zones: [a, b]",
 			"count: 4, zones: [a, b, c]").Replace(severalFile), 6,
-			[]string{"+ create network interface provider of gw-3 with 10.0.1.6", "+ create subnet private 10.0.4.0/24 in us-east-1c",
+			[]string{"+ create network interface provider of gw-3 with 10.0.1.6",
+				"+ create subnet private 10.0.4.0/24 in us-east-1c",
 				"~ change security group: gateway allows everything from 10.0.4.0/24",
 				"+ create instance cmp-3 t3.xlarge (spot) from ami-0123456789abcdef0"},
-			"gw-1=10.0.0.5 gw-2=10.0.0.6 gw-3=10.0.0.7 ctl=10.0.0.4 cmp-1=10.0.2.4 cmp-2=10.0.3.4 cmp-3=10.0.4.4 cmp-4=10.0.2.5"},
+			"gw-1=10.0.0.5 gw-2=10.0.0.6 gw-3=10.0.0.7 ctl=10.0.0.4 cmp-1=10.0.2.4 cmp-2=10.0.3.4 cmp-3=10.0.4.4 " +
+				"cmp-4=10.0.2.5"},
 		{"a node before the others", severalFile, strings.Replace(severalFile, "nodes:\n",
 			"nodes:\n  - {name: new, roles: [gateway]}\n", 1), 6,
 			[]string{"+ create network interface provider of new with 10.0.1.6",
@@ -224,7 +226,8 @@ func TestSeveralChanged(t *testing.T) {
 				"~ change network interface: management of gw-1 checks source and destination"},
 			"gw-1=10.0.0.5 gw-2=10.0.0.6 ctl=10.0.0.4"},
 		{"one becomes several", one, one + "nodes:\n  - {name: cloud-1}\n  - {name: b, roles: [compute]}\n", 3,
-			[]string{"~ change security group: management no longer allows 22,443,80 from 198.51.100.1/32; everything from its own members",
+			[]string{"~ change security group: management no longer allows 22,443,80 from 198.51.100.1/32; everything from " +
+				"its own members",
 				"~ change network interface: management of cloud-1 has security groups management, controller, compute, gateway",
 				"+ create network interface management of b with 10.0.2.4"}, "cloud-1=10.0.0.4 b=10.0.2.4"},
 		{"several become one", one + "nodes:\n  - {name: cloud-1}\n  - {name: b, roles: [compute]}\n", one, 3,
@@ -361,7 +364,8 @@ nodes:
   - {name: cmp-1, roles: [gateway, compute]}
 `)
 	nodes := bringUp(t, l, w).Nodes
-	if a, b := nodes[1], nodes[3]; a.ManagementAddress != "10.0.2.4" || a.ProviderENI.ID != "" || a.ManagementPublic != "" ||
+	a, b := nodes[1], nodes[3]
+	if a.ManagementAddress != "10.0.2.4" || a.ProviderENI.ID != "" || a.ManagementPublic != "" ||
 		b.ManagementAddress != "10.0.0.6" || b.ProviderENI.Primary != "10.0.1.5" || b.ManagementPublic == "" {
 		t.Errorf("%+v\n%+v", a, b)
 	}
@@ -469,7 +473,8 @@ func TestGatewaysOfSeveral(t *testing.T) {
 	agent := ec2.NewFromConfig(l.as(key.AccessKeyID, key.SecretAccessKey, key.SessionToken))
 	s := seen(t, l, "first")
 	subnet := s.Subnets[slices.IndexFunc(s.Subnets, func(n Subnet) bool { return n.Part == "subnet/provider" })]
-	private := s.Subnets[slices.IndexFunc(s.Subnets, func(n Subnet) bool { return isPrivate(strings.TrimPrefix(n.Part, "subnet/")) })]
+	private := s.Subnets[slices.IndexFunc(s.Subnets,
+		func(n Subnet) bool { return isPrivate(strings.TrimPrefix(n.Part, partSubnet(""))) })]
 	group := s.SecurityGroups[slices.IndexFunc(s.SecurityGroups,
 		func(g SecurityGroup) bool { return g.Part == "security-group/provider" })]
 	make := func(subnet, group string) (*ec2.CreateNetworkInterfaceOutput, error) {

@@ -74,7 +74,8 @@ var severalDriftCases = []driftCase{
 	}, "~ change tag: macaw:part of eni-"},
 	{"elastic ip", "association with any gateway", mended, func(d *driftLab) {
 		d.done(d.api.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllowReassociation: aws.Bool(true),
-			AllocationId: aws.String(d.id("address/provider/10.0.1.64")), NetworkInterfaceId: aws.String(d.id("eni/gw-2/provider"))}))
+			AllocationId:       aws.String(d.id("address/provider/10.0.1.64")),
+			NetworkInterfaceId: aws.String(d.id("eni/gw-2/provider"))}))
 	}, "~ change elastic ip: associated with 10.0.1.64"},
 	{"instance", "Spot Instance or not", shown, func(d *driftLab) { d.want.Cloud.Nodes[3].Spot = false },
 		"! instance cmp-1: it is a Spot Instance, the file says otherwise"},

@@ -90,7 +90,8 @@ func Ask(ctx context.Context, c Clients, q Question) (Account, error) {
 		return nil
 	})
 	for check, ask := range map[string]func(context.Context) error{
-		checkVCPUs: a.askVCPUs, checkSpotVCPUs: a.askSpotVCPUs, checkEncryption: a.askEncryption, checkPublicAccess: a.askPublicAccess,
+		checkVCPUs: a.askVCPUs, checkSpotVCPUs: a.askSpotVCPUs,
+		checkEncryption: a.askEncryption, checkPublicAccess: a.askPublicAccess,
 		checkImage: a.askImages, checkMetadata: a.askMetadata, checkRights: a.askRights,
 	} {
 		g.Go(func() error {

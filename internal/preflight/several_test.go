@@ -105,7 +105,8 @@ func TestLabZoneOfSeveral(t *testing.T) {
 		"us-east-1a": {"m7i.large"}, "us-east-1c": {"t3.2xlarge"}}})
 	_, plan, _ := s.look(strings.Replace(severalFile, "zones: [a, b]", "zones: [a]", 1))
 	text := plan.String()
-	for _, line := range []string{"subnet management 10.0.0.0/24 in us-east-1b", "subnet private 10.0.2.0/24 in us-east-1a"} {
+	for _, line := range []string{"subnet management 10.0.0.0/24 in us-east-1b",
+		"subnet private 10.0.2.0/24 in us-east-1a"} {
 		if !strings.Contains(text, line) {
 			t.Errorf("the plan has no %q:\n%s", line, text)
 		}
