@@ -45,7 +45,7 @@ func planHosts(seen []byte, nodes []nodeapi.Peer) []byte {
 	if len(nodes) > 0 {
 		block = append(block, hostsBegin+"\n"...)
 		for _, p := range nodes {
-			block = fmt.Appendf(block, "%s %s\n", p.Address, p.Name)
+			block = fmt.Appendf(block, "%s\t%s\n", p.Address, p.Name) // as cloud-init writes lines anew
 		}
 		block = append(block, hostsEnd+"\n"...)
 	}

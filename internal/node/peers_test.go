@@ -251,7 +251,9 @@ func TestForgetRefuses(t *testing.T) {
 
 // Each of a node's services waits for the controller's that it uses, and says for which.
 func TestAwaitController(t *testing.T) {
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(300) }))
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusMultipleChoices)
+	}))
 	defer web.Close()
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

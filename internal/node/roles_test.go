@@ -258,7 +258,7 @@ func TestSecretsForAnotherNode(t *testing.T) {
 func TestPlanHosts(t *testing.T) {
 	const own = "127.0.0.1 localhost\n127.0.1.1 gw-1\n"
 	nodes := specs()["gateway-compute"].Nodes[:2]
-	block := hostsBegin + "\n10.0.0.11 ctl\n10.0.0.12 gw-1\n" + hostsEnd + "\n"
+	block := hostsBegin + "\n10.0.0.11\tctl\n10.0.0.12\tgw-1\n" + hostsEnd + "\n"
 	for _, tt := range []struct {
 		name, seen string
 		nodes      []nodeapi.Peer
