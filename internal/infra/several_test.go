@@ -226,7 +226,7 @@ func TestSeveralChanged(t *testing.T) {
 				"~ change network interface: management of gw-1 checks source and destination"},
 			"gw-1=10.0.0.5 gw-2=10.0.0.6 ctl=10.0.0.4"},
 		{"one becomes several", one, one + "nodes:\n  - {name: cloud-1}\n  - {name: b, roles: [compute]}\n", 3,
-			[]string{"~ change security group: management no longer allows 22,443,80 from 198.51.100.1/32; everything from " +
+			[]string{"~ change security group: management no longer allows 22,80,443 from 198.51.100.1/32; everything from " +
 				"its own members",
 				"~ change network interface: management of cloud-1 has security groups management, controller, compute, gateway",
 				"+ create network interface management of b with 10.0.2.4"}, "cloud-1=10.0.0.4 b=10.0.2.4"},

@@ -21,9 +21,8 @@ import (
 // other_config:hwaddr, and in it one port.
 const (
 	Bridge = "br-phy"
-	// BridgeMAC is the bridge's, the same on each node: it leaves none. As the management NIC's
-	// a second time it would confuse whatever finds NICs by their MACs: cloud-init refuses to
-	// choose between two, and netplan's files are about all.
+	// BridgeMAC is the bridge's, the same on each node: it leaves none. The management NIC's would
+	// be there twice, and NICs are found by their MACs: by netplan, cloud-init and this program.
 	BridgeMAC = "02:6d:63:67:00:01"
 	Port      = "mcg1"
 )

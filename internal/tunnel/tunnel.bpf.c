@@ -10,8 +10,7 @@
  * The kernel keeps the NIC and its address. Geneve to that address goes to the bridge
  * alone; answers to ARP go to both, for each has neighbours of its own. Whatever the
  * bridge sends that is not Geneve from that address, or a question of ARP for it, is
- * dropped. The bridge has another MAC than the NIC: a machine with two interfaces of one
- * MAC confuses the programs that find NICs by their MACs, cloud-init among them.
+ * dropped. The bridge has another MAC than the NIC, for NICs are found by their MACs.
  *
  * Frames go into mcg0 as sent by it, and not into mcg1 as received: on its way through
  * mcg0, which has no offloads, the kernel completes their checksums, and cuts what NIC or

@@ -84,20 +84,23 @@ func TestTunnel(t *testing.T) {
 			c.works("at first")
 
 			// SSH goes on while Open vSwitch is gone, and comes again.
+			var outage time.Duration
 			gap := c.a.session(netip.AddrPortFrom(c.b.cfg.Address.Addr(), 22), func() {
+				began := time.Now()
 				for _, h := range []*host{c.a, c.b} {
 					h.killSwitch()
 				}
-				time.Sleep(300 * time.Millisecond)
-				if c.a.ping(c.b.inner, 56) == nil {
+				if c.a.ping(c.b.inner, 56) == nil { // takes a second
 					t.Error("a ping comes through the tunnel without Open vSwitch")
 				}
 				for _, h := range []*host{c.a, c.b} {
 					h.startSwitch()
 				}
+				outage = time.Since(began)
 			})
-			if limit := 500 * time.Millisecond; gap > limit {
-				t.Errorf("a session to the management address stood still for %s, more than %s", gap, limit)
+			t.Logf("Open vSwitch was gone for %s, and the longest gap in a session was %s", outage, gap)
+			if gap > outage/2 {
+				t.Errorf("a session to the management address stood still for %s", gap)
 			}
 			c.works("after restarts of ovs-vswitchd")
 
