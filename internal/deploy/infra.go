@@ -142,6 +142,9 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 		if len(full) == 0 {
 			d.tell(s)
 		}
+		if err := d.empty(ctx, s); err != nil {
+			return nil, 0, err
+		}
 		made := 0
 		out, err := infra.Apply(ctx, d.api(), s.plan, d.showActions(&made))
 		actions += made

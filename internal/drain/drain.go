@@ -22,6 +22,8 @@ type Options struct {
 	Reason string
 	// Stop lets Run shut down a guest whose live migration has failed, move it, and start it again.
 	Stop bool
+	// File is the cloud file, for hints.
+	File string
 	// AtOnce is how many guests are on their way at a time: 2. Nova itself sends one at a time from each node
 	// by live migration, and queues the others (nova.conf, max_concurrent_live_migrations).
 	AtOnce int
@@ -38,6 +40,9 @@ func (o Options) filled() Options {
 	}
 	if o.Limit == 0 {
 		o.Limit = time.Hour
+	}
+	if o.File == "" {
+		o.File = "FILE"
 	}
 	if o.Step == nil {
 		o.Step = func(string) func(error) { return func(error) {} }
@@ -68,13 +73,11 @@ func Run(ctx context.Context, n Nova, node string, o Options) (Result, error) {
 		return leave(g, node, failed, o.Stop)
 	}}
 	services, s, err := w.find(ctx)
+	if err == nil {
+		err = w.shut(ctx, s)
+	}
 	if err != nil {
 		return w.result(), err
-	}
-	if s.Enabled {
-		if err := n.Disable(ctx, s.ID, o.Reason); err != nil {
-			return w.result(), fmt.Errorf("keeping new guests from node %s: %w", node, err)
-		}
 	}
 	return w.all(ctx, func(guests []Guest) error {
 		if s.Up && elsewhere(services, node) {
@@ -84,14 +87,36 @@ func Run(ctx context.Context, n Nova, node string, o Options) (Result, error) {
 			names(guests))
 		if !s.Up {
 			err = hint.With(fmt.Errorf("moving guests from node %s: its nova-compute is down; on it: %s", node, names(guests)),
-				"start the node; or, if it will not come back: macaw node evacuate FILE %s", node)
+				"start the node; or, if it will not come back: macaw node evacuate %s %s", o.File, node)
 		}
 		return err
 	})
 }
 
+// Close keeps new guests from a node, as Run does first. Whoever empties several nodes closes all of them
+// before, or guests of one go to another.
+func Close(ctx context.Context, n Nova, node string, o Options) error {
+	w := &work{nova: n, node: node, o: o}
+	_, s, err := w.find(ctx)
+	if err != nil {
+		return err
+	}
+	return w.shut(ctx, s)
+}
+
+func (w *work) shut(ctx context.Context, s Service) error {
+	if !s.Enabled {
+		return nil
+	}
+	if err := w.nova.Disable(ctx, s.ID, w.o.Reason); err != nil {
+		return fmt.Errorf("keeping new guests from node %s: %w", w.node, err)
+	}
+	return nil
+}
+
 // Undo lets a node take guests again.
-func Undo(ctx context.Context, n Nova, node string) error {
+func Undo(ctx context.Context, n Nova, node string, o Options) error {
+	o = o.filled()
 	_, s, err := (&work{nova: n, node: node}).find(ctx)
 	if err != nil {
 		return err
@@ -100,8 +125,8 @@ func Undo(ctx context.Context, n Nova, node string) error {
 		// Nova refuses while the node's nova-compute has not removed the guests that were evacuated, which it does
 		// when it starts (nova/api/openstack/compute/services.py, _check_for_evacuations).
 		if err := n.ForceDown(ctx, s.ID, false); err != nil {
-			return hint.With(fmt.Errorf("letting node %s be up again: %w", node, err),
-				"macaw ssh FILE %s -- sudo systemctl restart nova-compute, then again", node)
+			return hint.With(fmt.Errorf("telling Nova that node %s is up again: %w", node, err),
+				"macaw ssh %s %s -- sudo systemctl restart nova-compute, then again", o.File, node)
 		}
 	}
 	if s.Enabled {

@@ -56,7 +56,7 @@ func mixed() *draintest.Nova {
 
 var mixedMoved = []string{
 	"came: b by live migration", "db: b by live migration", "frozen: b by live migration",
-	"off: b by cold migration", "shelf: no node (shelved) by offloading to its image", "web: b by live migration",
+	"off: b by cold migration", "shelf: no node: it is shelved by offloading to its image", "web: b by live migration",
 }
 
 func TestRun(t *testing.T) {
@@ -90,11 +90,11 @@ func TestRun(t *testing.T) {
 		if r, err := drain.Run(t.Context(), n, "a", o); err != nil || len(r.Guests) != 0 || len(n.Calls) != calls {
 			t.Errorf("again: %+v, %v, %q", r, err, n.Calls[calls:])
 		}
-		if err := drain.Undo(t.Context(), n, "a"); err != nil || !n.Computes["a"].Enabled {
+		if err := drain.Undo(t.Context(), n, "a", drain.Options{}); err != nil || !n.Computes["a"].Enabled {
 			t.Errorf("undo: %v, %+v", err, n.Computes["a"])
 		}
 		calls = len(n.Calls)
-		if err := drain.Undo(t.Context(), n, "a"); err != nil || len(n.Calls) != calls {
+		if err := drain.Undo(t.Context(), n, "a", drain.Options{}); err != nil || len(n.Calls) != calls {
 			t.Errorf("undo again: %v, %q", err, n.Calls[calls:])
 		}
 	})
@@ -341,7 +341,7 @@ func TestEvacuate(t *testing.T) {
 		check(t, r, "frozen: b by evacuation")
 		// It has come back.
 		n.Alive["a"] = true
-		if err := drain.Undo(t.Context(), n, "a"); err != nil || n.Computes["a"].ForcedDown || !n.Computes["a"].Enabled {
+		if err := drain.Undo(t.Context(), n, "a", drain.Options{}); err != nil || n.Computes["a"].ForcedDown || !n.Computes["a"].Enabled {
 			t.Errorf("undo: %v, %+v", err, n.Computes["a"])
 		}
 	})

@@ -31,10 +31,8 @@ func Evacuate(ctx context.Context, n Nova, node string, o Options) (Result, erro
 			return w.result(), fmt.Errorf("telling Nova that node %s is down: %w", node, err)
 		}
 	}
-	if s.Enabled {
-		if err := n.Disable(ctx, s.ID, o.Reason); err != nil {
-			return w.result(), fmt.Errorf("keeping new guests from node %s: %w", node, err)
-		}
+	if err := w.shut(ctx, s); err != nil {
+		return w.result(), err
 	}
 	return w.all(ctx, func(guests []Guest) error {
 		if elsewhere(services, node) {
@@ -74,7 +72,7 @@ func (w *work) hearNothing(ctx context.Context, first Service) error {
 		switch {
 		case first.ForcedDown && s.Changed.After(first.Changed), late && s.Up:
 			return hint.With(fmt.Errorf("node %s still reports to Nova: its guests run there, and would run twice", w.node),
-				"macaw node drain FILE %s moves them; or stop the instance first", w.node)
+				"macaw node drain %s %s moves them; or stop the instance first", w.o.File, w.node)
 		case late || !first.ForcedDown && !s.Up:
 			return nil
 		}

@@ -34,7 +34,7 @@ type Outcome struct {
 }
 
 // noNode is To of a guest that is on no node.
-const noNode = "no node (shelved)"
+const noNode = "no node: it is shelved"
 
 func (r *Result) sort() {
 	slices.SortFunc(r.Guests, func(a, b Outcome) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
