@@ -203,6 +203,9 @@ func (w *world) Nova(ctx context.Context, auth neutron.Auth) (drain.Nova, error)
 	if auth.User != "admin" {
 		return nil, fmt.Errorf("user %q may not", auth.User)
 	}
+	if w.nova == nil {
+		return draintest.New(), ctx.Err()
+	}
 	return w.nova, ctx.Err()
 }
 
@@ -259,6 +262,9 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 			return "", errors.New("there is no such program")
 		}
 		return "secrets of " + strings.TrimPrefix(command, nodeapi.Program+" secrets --roles "), nil
+	case strings.HasPrefix(command, forget("")):
+		n.ran = append(n.ran, command)
+		return "", nil
 	case strings.HasPrefix(command, "cat "+verifiedPath):
 		return n.files[verifiedPath], nil
 	case command == onGateway(commandStatus) && n.applied == "":

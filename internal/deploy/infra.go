@@ -145,6 +145,9 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 		if err := d.empty(ctx, s); err != nil {
 			return nil, 0, err
 		}
+		if err := d.anew(ctx, s); err != nil {
+			return nil, 0, err
+		}
 		made := 0
 		out, err := infra.Apply(ctx, d.api(), s.plan, d.showActions(&made))
 		actions += made

@@ -89,6 +89,11 @@ func (d *Deployment) withNova(ctx context.Context, seen infra.Seen, fn func(cont
 		return err
 	}
 	defer h.Close()
+	return d.novaOn(ctx, h, fn)
+}
+
+// novaOn calls fn with the Nova of the controller h.
+func (d *Deployment) novaOn(ctx context.Context, h Node, fn func(context.Context, drain.Nova) error) error {
 	return whileAlive(ctx, h, func(ctx context.Context) error {
 		acc, err := d.takeAccess(ctx, h)
 		if err != nil {
@@ -116,6 +121,9 @@ func (d *Deployment) drainOptions(reason string) drain.Options {
 
 // leaving are the nodes that a plan destroys although the cloud goes on.
 func (d *Deployment) leaving(s survey) []string {
+	if d.bakery { // which has no services
+		return nil
+	}
 	return s.plan.Leaving(d.Cloud.Nodes[d.controller()].Name, s.seen)
 }
 

@@ -4,6 +4,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"macaw.example/internal/drain"
 	"macaw.example/internal/drain/draintest"
 	"macaw.example/internal/hint"
+	"macaw.example/internal/infra"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -215,5 +217,51 @@ func TestEvacuate(t *testing.T) {
 			t.Errorf("of a node whose instance is gone: %+v, %v", res, err)
 		}
 		w.checkMoved(t)
+	})
+}
+
+// A node that is made anew is forgotten before, once its guests are elsewhere.
+func TestNodeMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		mustUp(t, w)
+		d, progress := w.process(strings.Replace(file, "provider:", "nodes: [{name: cloud-1, roles: [controller, gateway]}, "+
+			"{name: cmp-1, roles: [compute]}]\nprovider:", 1))
+		if err := d.connect(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		seen, err := d.see(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := survey{seen: seen, plan: &infra.Plan{Actions: []infra.Action{
+			{ID: "instance/cmp-1", Verb: infra.Create, Object: "instance"},
+		}}}
+		controller := w.nodes[infra.OutputsOf(d.Cloud, seen).Nodes[0].InstanceID]
+		ran := func() bool { return slices.Contains(controller.ran, forget("cmp-1")) }
+		w.nova = draintest.New("cloud-1")
+		if err := d.anew(t.Context(), s); err != nil || ran() {
+			t.Errorf("of a node that is new: %v, %q", err, controller.ran)
+		}
+		w.nova = draintest.New("cloud-1", "cmp-1")
+		w.nova.Add("web", "cmp-1", "ACTIVE")
+		err = d.anew(t.Context(), s)
+		if err == nil || !strings.Contains(err.Error(), "web of project tenant") || ran() ||
+			!strings.Contains(strings.Join(hint.All(err), "\n"), "macaw node evacuate cloud.yaml cmp-1") {
+			t.Errorf("with a guest: %v, %q", err, hint.All(err))
+		}
+		w.nova.Delete("web")
+		if err := d.anew(t.Context(), s); err != nil || !ran() {
+			t.Errorf("without guests: %v, %q", err, controller.ran)
+		}
+		w.nova.Called = func(context.Context, string) error { return errors.New("no answer") }
+		if err := d.anew(t.Context(), s); err != nil || !strings.Contains(strings.Join(progress.notes, "\n"), "no answer") {
+			t.Errorf("Nova does not answer: %v, %q", err, progress.notes)
+		}
+		controller.applied = ""
+		w.nova = nil
+		if err := d.anew(t.Context(), s); err != nil {
+			t.Errorf("before the controller is set up: %v", err)
+		}
 	})
 }

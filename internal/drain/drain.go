@@ -114,6 +114,35 @@ func (w *work) shut(ctx context.Context, s Service) error {
 	return nil
 }
 
+// Knows reports whether Nova has a compute node of this name. Its error names the guests on it, if there are any.
+func Knows(ctx context.Context, n Nova, node string) (bool, error) {
+	_, _, err := (&work{nova: n, node: node}).find(ctx)
+	if _, ok := errors.AsType[*NoNodeError](err); ok {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	guests, err := n.Guests(ctx, node)
+	if err != nil {
+		return true, fmt.Errorf("listing the guests of node %s: %w", node, err)
+	}
+	if len(guests) > 0 {
+		return true, &GuestsError{node, guests}
+	}
+	return true, nil
+}
+
+// GuestsError means that guests are on a node that should have none.
+type GuestsError struct {
+	Node   string
+	Guests []Guest
+}
+
+func (e *GuestsError) Error() string {
+	return fmt.Sprintf("guests are on node %s: %s", e.Node, names(e.Guests))
+}
+
 // Undo lets a node take guests again.
 func Undo(ctx context.Context, n Nova, node string, o Options) error {
 	o = o.filled()

@@ -12,6 +12,7 @@ import (
 	computeservices "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/agents"
 
+	"macaw.example/internal/hint"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/nodeapi"
 )
@@ -52,6 +53,17 @@ func stays(s nodeapi.OpenStack, name string) bool {
 	return name == s.Node || slices.ContainsFunc(s.Nodes, func(p nodeapi.Peer) bool { return p.Name == name })
 }
 
+// knowsItself returns an error if Nova knows other nodes only, and not this one, whose conductor reports to it.
+// The host name of a node may have been changed by hand: then nothing is known of the others either.
+func knowsItself(s nodeapi.OpenStack, seen knownHosts, former []string) error {
+	ours := slices.ContainsFunc(seen.services, func(svc computeservices.Service) bool { return svc.Host == s.Node })
+	if ours || len(former) == 0 {
+		return nil
+	}
+	return hint.With(fmt.Errorf("the cloud's services know %s, and not this node by its name %s", strings.Join(former, ", "),
+		s.Node), "hostname shows this node's; nothing was removed")
+}
+
 // forgetFormer removes nodes that the cloud no longer has from its services. It goes on with the others if one
 // cannot be removed.
 func (n *node) forgetFormer(c *client) func(context.Context) error {
@@ -63,6 +75,9 @@ func (n *node) forgetFormer(c *client) func(context.Context) error {
 		former, closed := planFormer(n.spec, seen)
 		if len(former)+len(closed) == 0 {
 			return errNothingToDo
+		}
+		if err := knowsItself(n.spec, seen, former); err != nil {
+			return err
 		}
 		errs := []error{reopen(ctx, c, closed)}
 		for _, name := range former {

@@ -44,6 +44,21 @@ func TestPlanFormer(t *testing.T) {
 	}
 }
 
+func TestKnowsItself(t *testing.T) {
+	seen := knownHosts{services: []computeservices.Service{{Host: "ctl.internal"}}}
+	spec := specs()["controller"]
+	if err := knowsItself(spec, seen, []string{"ctl.internal"}); err == nil || len(hint.All(err)) != 1 {
+		t.Errorf("under another name: %v", err)
+	}
+	if err := knowsItself(spec, seen, nil); err != nil {
+		t.Errorf("with nothing to forget: %v", err)
+	}
+	seen.services = append(seen.services, computeservices.Service{Host: spec.Node})
+	if err := knowsItself(spec, seen, []string{"old"}); err != nil {
+		t.Error(err)
+	}
+}
+
 // fakeServices are a cloud's, which forget nodes one by one. guest is on the node old.
 type fakeServices struct {
 	*httptest.Server
@@ -63,10 +78,11 @@ func newServices(t *testing.T) *fakeServices {
 	answer := func(pattern, what, with, without string) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
+			text := without
 			if slices.Contains(s.left, what) {
-				without = with
+				text = with
 			}
-			fmt.Fprint(w, without)
+			fmt.Fprint(w, text)
 		})
 	}
 	remove := func(pattern, what string) {
@@ -109,7 +125,7 @@ func newServices(t *testing.T) *fakeServices {
 			reason = nodeapi.RemovalReason
 		}
 		var all []string
-		for host, id := range map[string]string{"cmp": "7", "old": "8"} {
+		for host, id := range map[string]string{"cmp": "7", "old": "8", "ctl": "9"} {
 			if want := r.URL.Query().Get("host"); (want == "" || want == host) &&
 				(host != "old" || slices.Contains(s.left, "service")) {
 				all = append(all, fmt.Sprintf(`{"id": %q, "host": %q, "binary": "nova-compute", "disabled_reason": %q}`, id, host,
