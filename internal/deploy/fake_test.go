@@ -22,6 +22,8 @@ import (
 	"macaw.example/internal/authority"
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/drain"
+	"macaw.example/internal/drain/draintest"
 	"macaw.example/internal/host"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/nodeapi"
@@ -73,6 +75,7 @@ type world struct {
 	images   []string             // of the cloud
 	verified int
 	newNode  func(*fakeNode) // if not nil, is called for each
+	nova     *draintest.Nova
 }
 
 const file = "name: first\ntarget: eu-central-1\nmanagement: {allow: [192.0.2.0/24]}\nprovider: {addresses: 2}\n"
@@ -196,6 +199,16 @@ func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step)
 	return res, ctx.Err()
 }
 
+func (w *world) Nova(ctx context.Context, auth neutron.Auth) (drain.Nova, error) {
+	if auth.User != "admin" {
+		return nil, fmt.Errorf("user %q may not", auth.User)
+	}
+	if w.nova == nil {
+		return draintest.New(), ctx.Err()
+	}
+	return w.nova, ctx.Err()
+}
+
 // fakeNode is a machine whose jobs report what macaw-node would.
 type fakeNode struct {
 	files   map[string]string
@@ -249,6 +262,9 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 			return "", errors.New("there is no such program")
 		}
 		return "secrets of " + strings.TrimPrefix(command, nodeapi.Program+" secrets --roles "), nil
+	case strings.HasPrefix(command, forget("")):
+		n.ran = append(n.ran, command)
+		return "", nil
 	case strings.HasPrefix(command, "cat "+verifiedPath):
 		return n.files[verifiedPath], nil
 	case command == onOtherNode(commandStatus) && n.applied != "":

@@ -166,6 +166,12 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 		if len(full) == 0 {
 			d.tell(s)
 		}
+		if err := d.empty(ctx, s); err != nil {
+			return nil, 0, err
+		}
+		if err := d.anew(ctx, s); err != nil {
+			return nil, 0, err
+		}
 		made := 0
 		out, err := infra.Apply(ctx, d.api(), s.plan, d.showActions(&made))
 		actions += made

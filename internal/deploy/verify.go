@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/drain"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
@@ -93,6 +94,7 @@ func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, e
 type OpenStack interface {
 	EnsureImage(ctx context.Context, auth neutron.Auth, name string, parts []verify.Part) error
 	Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error)
+	Nova(ctx context.Context, auth neutron.Auth) (drain.Nova, error)
 }
 
 type realOpenStack struct{}
@@ -104,6 +106,17 @@ func (realOpenStack) EnsureImage(ctx context.Context, auth neutron.Auth, name st
 
 func (realOpenStack) Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error) {
 	return verify.Run(ctx, cfg, step)
+}
+
+// outOfReach is how long a service may be unreachable before a call of it fails.
+const outOfReach = time.Minute
+
+func (realOpenStack) Nova(ctx context.Context, auth neutron.Auth) (drain.Nova, error) {
+	session, err := neutron.LogIn(ctx, auth, outOfReach)
+	if err != nil {
+		return nil, err
+	}
+	return drain.Open(session)
 }
 
 func (d *Deployment) openStack() OpenStack {

@@ -152,6 +152,7 @@ func (n *node) everyStep() []graph.Step {
 		add("neutron-maintenance", start(neutronMaintenance), late...)
 		add("nova-console", start(novaConsole), late...)
 		add("dashboard", n.startDashboard, late...)
+		add(stepFormer, n.forgetFormer(cloud), late...)
 		if len(others(n.spec)) > 0 {
 			add(stepPeers, n.awaitPeers(cloud), "answers", "cell", "nova-conductor", "nova-scheduler")
 			guests = append(guests, stepPeers)

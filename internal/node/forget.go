@@ -85,8 +85,8 @@ func noGuests(ctx context.Context, c *client, name string) error {
 		names = append(names, fmt.Sprintf("%s (%s, %s)", g.Name, g.ID, g.Status))
 	}
 	return hint.With(fmt.Errorf("guests are on it: %s", strings.Join(names, ", ")),
-		"delete them, or migrate them: openstack server migrate --live-migration ID, for those that run; "+
-			"openstack server migrate ID for others; openstack server evacuate ID if the node is gone")
+		"macaw node drain FILE %[1]s moves them; macaw node evacuate FILE %[1]s makes them again on other nodes if "+
+			"this one is gone; or delete them", name)
 }
 
 // forgetCompute removes the node from Nova, which removes it from its cell and from Placement as well, and

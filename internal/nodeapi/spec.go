@@ -7,6 +7,9 @@ const (
 	// Program is macaw-node, with the commands agent, status, on, off, agree, apply, install, generalize,
 	// secrets and forget.
 	Program = "/usr/local/bin/macaw-node"
+	// RemovalReason is why a compute node takes no new guests that macaw up is about to remove, as Nova shows it.
+	// If up fails and the file has the node again, the controller lets it take guests.
+	RemovalReason = "macaw up removes this node"
 	// SpecPath has the Spec that apply reads.
 	SpecPath = "/etc/macaw/node.json"
 	// AgentUnit is the agent's unit.

@@ -63,8 +63,9 @@ var leaves = []string{
 	"internal/version",
 }
 
-// alone are the packages that import nothing of the module but leaves.
-var alone = []string{"internal/aws", "internal/cloud", "internal/host", "internal/translate", "internal/neutron"}
+// alone are the packages that import nothing of the module but leaves; drain also the OpenStack client.
+var alone = []string{"internal/aws", "internal/cloud", "internal/host", "internal/translate", "internal/neutron",
+	"internal/drain"}
 
 func isLab(name string) bool { return name == "lab" || strings.HasPrefix(name, "lab/") }
 
@@ -78,6 +79,8 @@ func mayImport(from, to string) bool {
 		return slices.Contains(leaves, to)
 	case !isLab(from) && isLab(to): // the product only brings the lab up
 		return command || from == "internal/deploy" && to == "lab"
+	case from == "internal/drain" && to == "internal/neutron":
+		return true
 	case slices.Contains(alone, from), slices.Contains(leaves, from):
 		return slices.Contains(leaves, to)
 	}
@@ -100,7 +103,7 @@ func TestMayImport(t *testing.T) {
 	for _, forbidden := range [][2]string{
 		{"lab", "internal/deploy"}, {"lab/internal/ec2", "internal/infra"}, {"internal/registrar", "lab"},
 		{"internal/deploy", "lab/internal/ec2"}, {"internal/cloud", "internal/infra"}, {"internal/deploy", "internal/cli"},
-		{"internal/hint", "internal/cloud"}, {"internal/neutron", "internal/agent"},
+		{"internal/hint", "internal/cloud"}, {"internal/neutron", "internal/agent"}, {"internal/drain", "internal/cloud"},
 	} {
 		if mayImport(forbidden[0], forbidden[1]) {
 			t.Errorf("%s may import %s", forbidden[0], forbidden[1])
