@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -22,12 +23,12 @@ import (
 func TestNodes(t *testing.T) {
 	needLab(t)
 	const name = "e2e-nodes"
-	file := cloudFile(t, name, `provider: {addresses: 6}
+	const fewer = `provider: {addresses: 6}
 nodes:
   - {name: ctl, roles: [controller]}
   - {name: gw, roles: [gateway, compute], count: 2}
-  - {name: cmp, roles: [compute], count: 1}
-`)
+`
+	file := cloudFile(t, name, fewer+"  - {name: cmp, roles: [compute], count: 1}\n")
 	downAfter(t, file)
 	bake(t, file)
 	if s := up(t, file); !strings.Contains(s.Verified, "a guest answered") {
@@ -65,6 +66,7 @@ nodes:
 		}
 	})
 	t.Run("gateway loses power", func(t *testing.T) { testFailover(t, file, guests[0]) })
+	t.Run("a node leaves", func(t *testing.T) { testLeave(t, file, cloudFile(t, name, fewer), guests[0]) })
 }
 
 // nodesStatus is what "macaw status --output json" prints, as far as these tests need it.
@@ -163,6 +165,37 @@ func testFailover(t *testing.T, file string, f *floatingIP) {
 	now := statusOf(t, file).servedBy(f)
 	if now == "" || now == active {
 		t.Errorf("%s is served by %q, and was by %s", f, now, active)
+	}
+}
+
+// testLeave removes the node of a guest from the cloud file: the guest moves to another node first.
+func testLeave(t *testing.T, file, fewer string, f *floatingIP) {
+	eventually(t, "all nodes are well", 3*time.Minute, func() error {
+		if st := statusOf(t, file); len(st.Findings) > 0 {
+			return errors.New(st.Findings[0].Text)
+		}
+		return nil
+	})
+	eventually(t, f.String()+" reaches out", time.Minute, f.reachesOut)
+	if _, err := command(t.Context(), macaw, "up", fewer); err == nil || !strings.Contains(err.Error(), "would be destroyed") {
+		t.Errorf("up without --yes: %v", err)
+	}
+	before, err := f.run(t, "cat /proc/sys/kernel/random/boot_id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	up(t, fewer, "--yes", "--verify=never")
+	after, err := f.run(t, "cat /proc/sys/kernel/random/boot_id")
+	if err != nil || after != before {
+		t.Errorf("the guest has booted anew: %q before, %q after, %v", before, after, err)
+	}
+	for _, list := range [][]string{{"compute", "service", "list"}, {"hypervisor", "list"}, {"network", "agent", "list"}} {
+		if out := must(t, "openstack", list...); strings.Contains(out, "cmp-1") {
+			t.Errorf("openstack %s still has cmp-1:\n%s", strings.Join(list, " "), out)
+		}
+	}
+	if s := up(t, fewer); s.Changes != 0 {
+		t.Errorf("up again made %d changes", s.Changes)
 	}
 }
 
