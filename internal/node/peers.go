@@ -48,15 +48,18 @@ func (n *node) awaiting(
 	defer cancel()
 	tick := time.NewTicker(peersEvery)
 	defer tick.Stop()
-	said := ""
+	missing := ""
 	for {
-		missing := strings.Join(ask(ctx), "; ")
-		if missing == "" {
+		now := strings.Join(ask(ctx), "; ")
+		switch {
+		case now == "":
 			return nil
-		}
-		if missing != said && n.note != nil {
-			n.note(step, "waiting: "+missing)
-			said = missing
+		case missing != "" && ctx.Err() != nil: // it was interrupted, and says nothing new
+		case now != missing:
+			missing = now
+			if n.note != nil {
+				n.note(step, "waiting: "+missing)
+			}
 		}
 		select {
 		case <-ctx.Done():
