@@ -212,9 +212,11 @@ func (h *host) startSwitch() {
 
 func (h *host) route() {
 	h.t.Helper()
-	h.do(func() error {
-		_, err := Route(h.t.Context(), h.cfg, h.command)
-		return err
+	h.await("routes", func() error {
+		return h.try(func() error {
+			_, err := Route(h.t.Context(), h.cfg, h.command)
+			return err
+		})
 	})
 }
 
@@ -310,7 +312,8 @@ func tail(s string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-const patience = 20 * time.Second
+// patience is long: other tests may use all of the machine.
+const patience = time.Minute
 
 func (s *namespace) await(what string, try func() error) {
 	s.t.Helper()

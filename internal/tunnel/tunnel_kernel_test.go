@@ -49,7 +49,9 @@ func newCloud(t *testing.T, a, b string) *cloud {
 
 func (h *host) ensure() {
 	h.t.Helper()
-	h.do(func() error { return Ensure(h.t.Context(), h.cfg, h.command) })
+	h.await("Ensure", func() error {
+		return h.try(func() error { return Ensure(h.t.Context(), h.cfg, h.command) })
+	})
 }
 
 // works checks that the tunnel carries pings, small and large, TCP and BFD.
@@ -221,12 +223,12 @@ func TestEnsureAfterAnything(t *testing.T) {
 // A process is killed at any time, which is no time that this test could choose.
 func TestEnsureKilled(t *testing.T) {
 	c := newCloud(t, "10.0.0.11/24", "10.0.0.12/24")
-	for i := range 30 {
+	for i := range 15 {
 		c.a.do(func() error {
 			if err := Remove(); err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond+time.Duration(i)*2*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond+time.Duration(i)*4*time.Millisecond)
 			defer cancel()
 			self := exec.CommandContext(ctx, os.Args[0])
 			self.Env = append(os.Environ(), "MACAW_TEST_ENSURE="+c.a.cfg.NIC.String()+" "+c.a.cfg.Address.String())
@@ -234,8 +236,9 @@ func TestEnsureKilled(t *testing.T) {
 			if err != nil && ctx.Err() == nil {
 				return fmt.Errorf("%w: %s", err, out)
 			}
-			return Ensure(t.Context(), c.a.cfg, c.a.command)
+			return nil
 		})
+		c.a.ensure()
 	}
 	c.works("killed often")
 }
