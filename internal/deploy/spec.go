@@ -38,7 +38,7 @@ func specOf(c *cloud.Cloud, all []infra.NodeOutput, n infra.NodeOutput) (nodeapi
 	if len(all) > 1 {
 		s.Nodes = peersOf(c, all)
 	}
-	s.PhysicalNetwork = "provider"
+	s.PhysicalNetwork, s.Bridge = "provider", "br-ex"
 	if of.Has(model.Controller) || of.Has(model.Gateway) {
 		ipv6, err := ipv6Of(c, gatewayOutput(c, all))
 		if err != nil {
@@ -57,7 +57,7 @@ func specOf(c *cloud.Cloud, all []infra.NodeOutput, n infra.NodeOutput) (nodeapi
 	if err != nil {
 		return spec, fmt.Errorf("reading the addresses of node %s: %w", n.Name, err)
 	}
-	s.Bridge, s.ProviderPort = "br-ex", "mcw1"
+	s.ProviderPort = "mcw1"
 	s.Provider.NICMAC, s.Provider.Primary = n.ProviderENI.MAC, netip.MustParseAddr(n.ProviderENI.Primary)
 	spec.Agent = nodeapi.Agent{
 		Cloud: c.Name, Node: n.Name, Gateways: gatewaysOf(c),
