@@ -11,7 +11,7 @@ CLOUD ?= examples/lab.yaml
 # with, what steps the clock of services, and what the eBPF program is compiled with.
 LAB_PACKAGES := mmdebstrap systemd-container apt-utils xz-utils
 TEST_PACKAGES := python3-openstackclient iputils-ping iproute2 curl awscli ansible python3-boto3 tshark chromium libnss3-tools \
-	tesseract-ocr tesseract-ocr-eng imagemagick haproxy
+	tesseract-ocr tesseract-ocr-eng imagemagick haproxy openvswitch-switch
 BENCH_PACKAGES := iptables
 CHAOS_PACKAGES := gcc libc6-dev
 GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev
@@ -99,15 +99,15 @@ GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lin
 lint: ## formatting, golangci-lint
 	$(GOLANGCI_LINT) run ./...
 
-generate: generate-packages ## compile the eBPF program
-	$(GO) generate ./internal/translate
+generate: generate-packages ## compile the eBPF programs
+	$(GO) generate ./internal/translate ./internal/tunnel
 
 # The object depends on the compiler and on the headers of libbpf and the kernel:
 # the committed one is what Debian 12 makes of the source.
-generate-check: ## see that the committed eBPF object is what its source compiles to
+generate-check: ## see that the committed eBPF objects are what their sources compile to
 	@. /etc/os-release; if [ "$$VERSION_ID" != 12 ]; then echo "generate-check: only on Debian 12"; exit 0; fi; \
 	$(MAKE) --no-print-directory generate && \
-	{ git diff --exit-code --stat -- internal/translate || { echo "make generate changes what is committed"; exit 1; }; }
+	{ git diff --exit-code --stat -- internal/translate internal/tunnel || { echo "make generate changes what is committed"; exit 1; }; }
 
 bench: bench-packages ## the benchmarks
 	$(GO) test -run '^$$' -bench . ./lab/internal/vpc ./internal/translate

@@ -88,6 +88,11 @@ func (local) config() (agent.Config, error) {
 }
 
 func (l local) Status(ctx context.Context) (nodeapi.Status, error) {
+	spec, err := readSpec(nodeapi.SpecPath)
+	if err == nil && !spec.OpenStack.Has(model.Gateway) {
+		m := node.Inspect(ctx, spec.OpenStack)
+		return nodeapi.Status{Machine: &m}, nil
+	}
 	cfg, err := l.config()
 	if err != nil {
 		return nodeapi.Status{}, err

@@ -75,6 +75,15 @@ func certificatesCommand(t *terminal.Terminal) *cobra.Command {
 	})
 }
 
+// tunnelCommand is what systemd runs at boot and after each start of ovs-vswitchd.
+func tunnelCommand(t *terminal.Terminal) *cobra.Command {
+	return terminal.Service(&cobra.Command{
+		Use: "tunnel", Hidden: true, Args: cobra.NoArgs,
+		Short: "Have Open vSwitch's userspace datapath send and receive the tunnels to other nodes",
+		RunE:  func(cmd *cobra.Command, _ []string) error { return node.EnsureTunnels(cmd.Context()) },
+	})
+}
+
 // virtualizationCommand is what systemd runs before nova-compute.
 func virtualizationCommand(t *terminal.Terminal) *cobra.Command {
 	return terminal.Service(&cobra.Command{

@@ -18,8 +18,8 @@ import (
 	"github.com/google/renameio/v2"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/netdev"
 	"macaw.example/internal/systemd"
-	"macaw.example/internal/translate"
 )
 
 // unitFile is where the agent's unit is.
@@ -37,7 +37,7 @@ type installer struct {
 // newInstaller returns the installer for this machine. warn gets what is wrong with the machine, and does not
 // keep the agent from working.
 func newInstaller(warn func(text string)) installer {
-	return installer{systemd.New(run), replace, os.DirFS(netplanDir), translate.FindNIC, warn}
+	return installer{systemd.New(run), replace, os.DirFS(netplanDir), netdev.FindNIC, warn}
 }
 
 // Install makes this machine run the agent, now and after each boot, and keeps its

@@ -12,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/netdev"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/translate"
 )
@@ -53,7 +54,7 @@ const unmanageTimeout = 2 * time.Minute
 // linux is the machine itself.
 type linux struct{ log *slog.Logger }
 
-func (linux) findNIC(mac model.MAC) (string, error)              { return translate.FindNIC(mac) }
+func (linux) findNIC(mac model.MAC) (string, error)              { return netdev.FindNIC(mac) }
 func (linux) clearNIC(name string) ([]string, error)             { return translate.ClearNIC(name) }
 func (linux) watch(ctx context.Context) (<-chan struct{}, error) { return translate.Watch(ctx) }
 

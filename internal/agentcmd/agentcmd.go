@@ -36,7 +36,7 @@ type Commands struct {
 	*terminal.Terminal
 	// Find returns the agent for a command's arguments.
 	Find func(args []string) (Agent, error)
-	// Args are the arguments that each command takes: "" or " FILE".
+	// Args are the arguments that each command takes: "" or " FILE [NODE]".
 	Args string
 	// Name is the command line up to the command: "macaw agent".
 	Name string
@@ -56,7 +56,7 @@ func (c *Commands) All() []*cobra.Command {
 		cmd.Use += c.Args
 		cmd.Args = cobra.NoArgs
 		if c.Args != "" {
-			cmd.Args = cobra.ExactArgs(1)
+			cmd.Args = cobra.RangeArgs(1, 2)
 		}
 		cmd.ValidArgsFunction = c.Complete
 	}

@@ -18,6 +18,10 @@ import (
 
 // PrintStatus prints the state of a gateway.
 func PrintStatus(w io.Writer, st nodeapi.Status) error {
+	if st.Mode == "" {
+		_, err := fmt.Fprintln(w, "This node is no gateway: it has no translation.")
+		return err
+	}
 	fmt.Fprintf(w, "Translation: %s\n\n", describeMode(st.Mode))
 	var entries, counters []string
 	for _, e := range st.Entries {

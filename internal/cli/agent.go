@@ -3,6 +3,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"macaw.example/internal/agentcmd"
@@ -13,20 +15,20 @@ func (a *App) agentCommand() *cobra.Command {
 		Use:     "agent",
 		Aliases: []string{"gateway"},
 		GroupID: "cloud",
-		Short:   "The agent of a cloud's gateway node, and its translation",
+		Short:   "The agents of a cloud's gateway nodes, and their translation",
 		Long: `Show or switch the translation between the provider NIC and the bridge of a cloud's
-gateway node, and release Elastic IPs that its agent holds. On the node itself,
-macaw-node has the same commands.`,
+gateway nodes, and release Elastic IPs that their agents hold: of the node NODE, or of all.
+On a node itself, macaw-node has the same commands.`,
 		Args: cobra.NoArgs,
 	}
 	about := &agentcmd.Commands{
-		Terminal: a.Terminal, Name: "macaw agent", Args: " FILE", Complete: completeCloudFile,
+		Terminal: a.Terminal, Name: "macaw agent", Args: " FILE [NODE]", Complete: completeCloudFile,
 		Find: func(args []string) (agentcmd.Agent, error) {
 			d, err := a.deployment("agent", args[0])
 			if err != nil {
 				return nil, err
 			}
-			return d.Agent(), nil
+			return d.Agent(strings.Join(args[1:], "")), nil
 		},
 	}
 	cmd.AddCommand(about.All()...)

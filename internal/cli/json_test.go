@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"macaw.example/internal/deploy"
+	"macaw.example/internal/drain"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/jsonstyle"
 	"macaw.example/internal/neutron"
@@ -17,7 +18,7 @@ import (
 func TestJSONStyle(t *testing.T) {
 	for _, problem := range jsonstyle.Problems(
 		summary{}, infra.Plan{}, deploy.Status{}, deploy.VerifyResult{}, deploy.DownResult{}, deploy.BakeResult{},
-		nodeapi.Status{}, deploy.Env{}, []preflight.Check{}, []neutron.Forward{}, addedForward{}, neutron.RemovedForward{},
+		nodeapi.Status{}, deploy.Env{}, drain.Result{}, enabledNode{}, []preflight.Check{}, []neutron.Forward{}, addedForward{}, neutron.RemovedForward{},
 	) {
 		t.Error(problem)
 	}

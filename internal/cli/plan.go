@@ -45,6 +45,9 @@ table in macaw; --prices asks AWS, and later plans use its answer.`,
 					fmt.Fprintln(w, "AWS matches the cloud file.")
 				}
 				_, err := fmt.Fprint(w, plan.Plan)
+				for _, node := range plan.Leaving {
+					_, err = fmt.Fprintf(w, "  node %s: its guests move to other nodes first\n", node)
+				}
 				for _, g := range plan.Guests {
 					_, err = fmt.Fprintf(w, "  %s: %s\n", g.Node, g.Text)
 				}

@@ -160,19 +160,19 @@ func TestSilentNode(t *testing.T) {
 	tails["up"] = " --verify=never"
 	check(append(commands, "up", "bake"), func(t *testing.T, command, stdout, stderr string) {
 		want := map[string]string{
-			"verify":       "error: asking the node for its translation: " + lost,
-			"agent status": "error: asking the node for its translation: " + lost,
+			"verify":       "error: asking the node for its state: " + lost,
+			"agent status": "error: asking the node for its state: " + lost,
 			"agent on":     "error: switching the translation on: " + lost,
 			"forward list": "error: fetching the cloud's credentials: " + lost,
 			"forward add":  "error: fetching the cloud's credentials: " + lost,
 			"ssh":          "Timeout, server " + strings.TrimSuffix(address, ":22") + " not responding.",
-			"up":           "error: reading the node's certificate authority: " + lost,
+			"up":           "error: reading the certificate authority of node cloud-1: " + lost,
 			"bake":         "error: asking the node for its architecture: ",
 		}[command]
 		if !strings.Contains(stderr, want) {
 			t.Errorf("no line %s in\n%s", want, stderr)
 		}
-		status := "does not answer: asking the node for its translation: " + strings.TrimSpace(lost)
+		status := "does not answer: asking the node for its state: " + strings.TrimSpace(lost)
 		if command == "status" && !strings.Contains(stdout, status) {
 			t.Errorf("no line %s in\n%s", status, stdout)
 		}

@@ -43,18 +43,20 @@ func printStatus(w io.Writer, st deploy.Status) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, n := range st.Nodes {
 		fmt.Fprintf(t, "Node %s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InstanceID, "not there"), n.ManagementAddress,
-			n.ManagementPublic)
+			cmp.Or(n.ManagementPublic, "no Elastic IP"))
 		for _, line := range addressesOf(n) {
 			fmt.Fprintf(t, "  %s\t%s\t%s\t\n", line.private, line.public, line.use)
 		}
 		switch {
 		case n.Agent != nil:
-			fmt.Fprintf(t, "  translation\t%s\t\t\n", n.Agent.Mode)
+			if n.Agent.Mode != "" {
+				fmt.Fprintf(t, "  translation\t%s\t\t\n", n.Agent.Mode)
+			}
 			if m := n.Agent.Machine; m != nil && m.Datapath != "" {
 				fmt.Fprintf(t, "  Open vSwitch\tforwards in %s\t\t\n", where(m.Datapath))
 			}
 		case n.Error != "":
-			fmt.Fprint(t, "  translation\tunknown, see below\t\t\n")
+			fmt.Fprint(t, "  state\tunknown, see below\t\t\n")
 		}
 	}
 	if err := t.Flush(); err != nil {

@@ -30,7 +30,8 @@ alone, so the command can be run again at any time; it can be interrupted at any
 point, and the next run continues there.
 
 A node that was removed from the file, or renamed, is destroyed with its data, but
-only with --yes; macaw plan shows it before.
+only with --yes; macaw plan shows it before. Its guests move to other nodes first, those
+that run by live migration; if one cannot move, no node is destroyed.
 
 Some changes, such as another instance type, need a stopped instance. macaw plan
 shows them; --restart stops the instance, makes them and starts it again.
@@ -100,7 +101,7 @@ func (s summary) text(w io.Writer) error {
 	fmt.Fprintf(t, "  Dashboard\t%s\tuser admin, domain Default, password in %s\n", s.Dashboard, s.Clouds)
 	fmt.Fprintf(t, "  API\t%s\topenstack --os-cloud %s server list\n", s.Auth, s.Cloud)
 	for _, n := range s.Nodes {
-		fmt.Fprintf(t, "  Node\t%s\tmacaw ssh %s %s\n", n.ManagementPublic, s.file, n.Name)
+		fmt.Fprintf(t, "  Node\t%s\tmacaw ssh %s %s\n", cmp.Or(n.ManagementPublic, n.ManagementAddress), s.file, n.Name)
 	}
 	fmt.Fprintf(t, "  Verified\t%s\n", s.Verified)
 	if err := t.Flush(); err != nil {

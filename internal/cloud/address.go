@@ -4,6 +4,7 @@ package cloud
 
 import (
 	"encoding/binary"
+	"iter"
 	"net/netip"
 )
 
@@ -43,4 +44,39 @@ func size(p netip.Prefix) int { return 1 << (32 - p.Bits()) }
 func defaultFirst(subnet netip.Prefix, addresses int) netip.Addr {
 	last := size(subnet) - reservedLast - addresses
 	return nth(subnet, max(reservedFirst, min(64, last)))
+}
+
+// Usable returns the addresses of a subnet that AWS does not reserve, in ascending order.
+func Usable(subnet netip.Prefix) iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for i := reservedFirst; i < size(subnet)-reservedLast; i++ {
+			if !yield(nth(subnet, i)) {
+				return
+			}
+		}
+	}
+}
+
+// usable returns how many they are.
+func usable(subnet netip.Prefix) int { return size(subnet) - reservedFirst - reservedLast }
+
+// ManagementAddress returns the private management address of the i-th node. It is fixed, not
+// chosen by AWS, so that the catalog's addresses stay when a machine is replaced.
+func (c *Cloud) ManagementAddress(i int) netip.Addr {
+	return nth(c.Management.Subnet, reservedFirst+i)
+}
+
+// ProviderPrimary returns the primary address of the i-th node's provider ENI: the i-th usable
+// address of the subnet outside Neutron's range. AWS could choose one inside.
+func (c *Cloud) ProviderPrimary(i int) netip.Addr {
+	a := nth(c.Provider.Subnet, reservedFirst)
+	for {
+		if !c.InRange(a) {
+			if i == 0 {
+				return a
+			}
+			i--
+		}
+		a = a.Next()
+	}
 }

@@ -36,7 +36,11 @@ type VPC struct {
 
 // Management is the network of SSH, the APIs, the dashboard and the tunnels.
 type Management struct {
+	// Subnet has the controller and the gateways.
 	Subnet netip.Prefix
+	// Private is the first subnet of the nodes that only compute; see PrivateSubnets. It is invalid if the
+	// VPC has no room for it, which is refused if there are such nodes.
+	Private netip.Prefix
 	// Allow lists the networks that may reach SSH, the APIs and the dashboard.
 	Allow []netip.Prefix
 	// AllowOperator ("auto") adds the public address of the machine that runs macaw, whichever that is
@@ -98,18 +102,6 @@ func (p Provider) Made() int {
 	return 0
 }
 
-// Node is one instance.
-type Node struct {
-	Name string
-	// Type is the EC2 instance type.
-	Type  string
-	Roles []model.Role
-	// Image is an image ID, or empty if Macaw chooses.
-	Image string
-	// Disk is the size of the root volume in GiB.
-	Disk int
-}
-
 // Verify has the settings for verifying a cloud.
 type Verify struct {
 	// Image is the URL of the guest's image, or empty for Macaw's own guest.
@@ -136,23 +128,8 @@ func (c *Cloud) ProviderAddresses() []netip.Addr {
 	return addrs
 }
 
-// ManagementAddress returns the private management address of the i-th node. It is fixed, not
-// chosen by AWS, so that the catalog's addresses stay when a machine is replaced.
-func (c *Cloud) ManagementAddress(i int) netip.Addr {
-	return nth(c.Management.Subnet, reservedFirst+i)
-}
-
-// ProviderPrimary returns the primary address of the i-th node's provider ENI: the i-th usable
-// address of the subnet outside Neutron's range. AWS could choose one inside.
-func (c *Cloud) ProviderPrimary(i int) netip.Addr {
-	a := nth(c.Provider.Subnet, reservedFirst)
-	for {
-		if off := offset(c.Provider.First, a); off < 0 || off >= c.Provider.Addresses {
-			if i == 0 {
-				return a
-			}
-			i--
-		}
-		a = a.Next()
-	}
+// InRange reports whether an address is one of Neutron's.
+func (c *Cloud) InRange(a netip.Addr) bool {
+	off := offset(c.Provider.First, a)
+	return off >= 0 && off < c.Provider.Addresses
 }

@@ -25,6 +25,8 @@ type decoder struct {
 	// bad has the paths whose value could not be read. Checks that need such a value are skipped,
 	// so that one mistake gives one error.
 	bad map[string]bool
+	// nodes are the entries of the list of nodes.
+	nodes []entry
 }
 
 type position struct{ line, column int }

@@ -3,7 +3,6 @@
 package cloud
 
 import (
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -39,6 +38,9 @@ func (d *decoder) defaults(c *Cloud) {
 	if !c.Provider.Subnet.IsValid() {
 		c.Provider.Subnet = netip.PrefixFrom(nth(c.VPC.CIDR, 1<<(32-bits)), bits)
 	}
+	if !c.Management.Private.IsValid() {
+		c.Management.Private = privateDefault(c, bits)
+	}
 	if !d.has("management.allow") && c.InLab() {
 		c.Management.Allow = []netip.Prefix{netip.MustParsePrefix(labOperator)}
 	}
@@ -57,24 +59,7 @@ func (d *decoder) defaults(c *Cloud) {
 	if !c.Provider.First.IsValid() {
 		c.Provider.First = defaultFirst(c.Provider.Subnet, c.Provider.Addresses)
 	}
-	if !d.has("nodes") {
-		c.Nodes = []Node{{}}
-	}
-	for i := range c.Nodes {
-		n, path := &c.Nodes[i], fmt.Sprintf("nodes[%d]", i)
-		if !d.has(path + ".name") {
-			n.Name = fmt.Sprintf("cloud-%d", i+1)
-		}
-		if !d.has(path + ".type") {
-			n.Type = defaultNodeType
-		}
-		if !d.has(path + ".roles") {
-			n.Roles = model.Roles()
-		}
-		if !d.has(path + ".disk") {
-			n.Disk = defaultDisk
-		}
-	}
+	d.nodeDefaults()
 	if !d.has("lab.elasticIPQuota") && c.InLab() {
 		c.Lab.ElasticIPQuota = defaultElasticIPQuota
 	}

@@ -78,24 +78,30 @@ var typeLimits = map[string]typeLimit{
 
 // validateLimits refuses what exceeds instance types and quotas.
 func (d *decoder) validateLimits(c *Cloud) {
-	for i, n := range c.Nodes {
-		limit, known := typeLimits[n.Type]
-		if known && d.ok(fmt.Sprintf("nodes[%d].type", i), "provider.addresses", "provider.elasticIPs") {
-			d.validateCarried(c, n, limit)
+	for i, e := range d.nodes {
+		limit, known := typeLimits[e.Type]
+		if known && e.Has(model.Gateway) && d.ok(entryPath(i)+".type", "provider.addresses", "provider.elasticIPs") {
+			d.validateCarried(c, e.Node, limit)
 		}
 	}
 	if !c.InLab() || !d.ok("lab.elasticIPQuota", "provider.elasticIPs", "provider.addresses") {
 		return
 	}
-	if need := len(c.Nodes) + c.Provider.Made(); need > c.Lab.ElasticIPQuota {
+	public := 0
+	for _, n := range c.Nodes {
+		if n.Public() {
+			public++
+		}
+	}
+	if need := public + c.Provider.Made(); need > c.Lab.ElasticIPQuota {
 		d.reject("lab.elasticIPQuota", "", "%d are too few: the nodes and the provider addresses need %d Elastic IPs",
 			c.Lab.ElasticIPQuota, need)
 	}
 }
 
-// validateCarried checks that a node has room for Neutron's addresses. Addresses made with the
-// cloud are on one provider ENI; otherwise there may be as many ENIs as the type takes, less the
-// management ENI.
+// validateCarried checks that a gateway has room for Neutron's addresses, of which it may get all: with
+// several gateways it depends on where Neutron puts its routers. Addresses made with the cloud are on one
+// provider ENI; otherwise there may be as many ENIs as the type takes, less the management ENI.
 func (d *decoder) validateCarried(c *Cloud, n Node, limit typeLimit) {
 	const path = "provider.addresses"
 	each := limit.addresses - 1 // less the primary address
@@ -117,9 +123,11 @@ func (d *decoder) validateCarried(c *Cloud, n Node, limit typeLimit) {
 		return
 	}
 	free := size(c.Provider.Subnet) - reservedFirst - reservedLast - c.Provider.Addresses
-	if enis := (c.Provider.Addresses + each - 1) / each; enis > 1 && free < enis {
+	// Each further gateway may have an ENI that is not full.
+	enis := (c.Provider.Addresses + each - 1) / each
+	if all := enis + len(c.With(model.Gateway)) - 1; enis > 1 && free < all {
 		d.reject(path, "take a larger provider.subnet",
 			"%d need %d ENIs of %s, and each uses an address itself: %s leaves %d",
-			c.Provider.Addresses, enis, n.Type, c.Provider.Subnet, free)
+			c.Provider.Addresses, all, n.Type, c.Provider.Subnet, free)
 	}
 }

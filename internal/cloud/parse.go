@@ -11,7 +11,6 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
-	"macaw.example/internal/model"
 	"macaw.example/internal/smallfile"
 )
 
@@ -36,6 +35,7 @@ func Parse(file string, data []byte) (*Cloud, error) {
 		d.cloud(root, c)
 		if !d.bad[""] {
 			d.defaults(c)
+			d.expand(c)
 			d.validate(c)
 		}
 	}
@@ -78,6 +78,7 @@ func (d *decoder) cloud(root ast.Node, c *Cloud) {
 		)},
 		field{"management", section(
 			field{"subnet", prefix(&c.Management.Subnet)},
+			field{"private", prefix(&c.Management.Private)},
 			field{"allow", func(path string, n ast.Node) { d.allow(path, n, &c.Management) }},
 			field{"domain", text(&c.Management.Domain)},
 			field{"tls", section(
@@ -109,8 +110,8 @@ func (d *decoder) cloud(root ast.Node, c *Cloud) {
 		)},
 		field{"nodes", func(path string, n ast.Node) {
 			d.list(path, n, func(path string, n ast.Node) {
-				c.Nodes = append(c.Nodes, Node{})
-				d.node(path, n, &c.Nodes[len(c.Nodes)-1])
+				d.nodes = append(d.nodes, entry{})
+				d.node(path, n, &d.nodes[len(d.nodes)-1])
 			})
 		}},
 		field{"verify", section(
@@ -151,21 +152,4 @@ func (d *decoder) allow(path string, n ast.Node, m *Management) {
 			m.Allow = append(m.Allow, p)
 		}
 	})
-}
-
-func (d *decoder) node(path string, n ast.Node, node *Node) {
-	d.mapping(path, n,
-		field{"name", func(p string, n ast.Node) { d.text(p, n, &node.Name) }},
-		field{"type", func(p string, n ast.Node) { d.text(p, n, &node.Type) }},
-		field{"roles", func(p string, n ast.Node) {
-			d.list(p, n, func(p string, n ast.Node) {
-				var s string
-				if d.text(p, n, &s) {
-					node.Roles = append(node.Roles, model.Role(s))
-				}
-			})
-		}},
-		field{"image", func(p string, n ast.Node) { d.text(p, n, &node.Image) }},
-		field{"disk", func(p string, n ast.Node) { d.number(p, n, &node.Disk) }},
-	)
 }

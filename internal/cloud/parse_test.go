@@ -19,7 +19,7 @@ import (
 )
 
 var comparePrefix = cmp.Options{cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}),
-	cmpopts.IgnoreUnexported(Cloud{})}
+	cmpopts.IgnoreUnexported(Cloud{}, Node{})}
 
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob("../../examples/*.yaml")
@@ -54,7 +54,8 @@ func TestLabExampleHasEveryField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"name", "target", "availabilityZone", "vpc", "cidr", "management", "subnet", "allow",
+	for _, key := range []string{"name", "target", "availabilityZone", "vpc", "cidr", "management", "subnet", "private",
+		"allow", "count", "zones", "spot",
 		"provider", "addresses", "first", "elasticIPs", "pool", "releaseAfter", "nodes", "type", "roles", "image", "disk",
 		"verify", "sha256", "lab", "elasticIPQuota"} {
 		if !strings.Contains(string(data), key+":") {
@@ -81,10 +82,11 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Cloud{
-		Name:       "x",
-		Target:     "eu-central-1",
-		VPC:        VPC{CIDR: p("10.0.0.0/16")},
-		Management: Management{Subnet: p("10.0.0.0/24"), Allow: []netip.Prefix{p("198.51.100.7/32")}},
+		Name:   "x",
+		Target: "eu-central-1",
+		VPC:    VPC{CIDR: p("10.0.0.0/16")},
+		Management: Management{Subnet: p("10.0.0.0/24"), Private: p("10.0.2.0/24"),
+			Allow: []netip.Prefix{p("198.51.100.7/32")}},
 		Provider: Provider{Subnet: p("10.0.1.0/24"), Addresses: 4, First: netip.MustParseAddr("10.0.1.64"),
 			ElasticIPs: model.ElasticIPsAll, ReleaseAfter: model.Wait(24 * time.Hour)},
 		Nodes: []Node{{Name: "cloud-1", Type: "t3.xlarge", Roles: model.Roles(), Disk: 40}},
@@ -138,8 +140,9 @@ func TestAddresses(t *testing.T) {
 			for _, a := range c.ProviderAddresses() {
 				addrs = append(addrs, a.String())
 			}
-			got := []string{strings.Join(addrs, " "), c.ManagementAddress(0).String(), c.ProviderPrimary(0).String(),
-				c.ProviderPrimary(1).String()}
+			management := slices.Collect(Usable(c.Management.Subnet))
+			provider := slices.DeleteFunc(slices.Collect(Usable(c.Provider.Subnet)), c.InRange)
+			got := []string{strings.Join(addrs, " "), management[0].String(), provider[0].String(), provider[1].String()}
 			if diff := cmp.Diff([]string{tt.addresses, tt.management, tt.primary, tt.next}, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -185,7 +188,7 @@ func TestErrors(t *testing.T) {
 		{"unknown nested key", lab + "provider:\n  adresses: 3\n",
 			[]string{`x.yaml:4:3: unknown key "provider.adresses"`, `hint: did you mean "addresses"?`}},
 		{"nothing like it", lab + "nodes:\n  - flavour: t3.xlarge\n",
-			[]string{`x.yaml:4:5: unknown key "nodes[0].flavour"`, "hint: known here: name, type, roles, image, disk"}},
+			[]string{`x.yaml:4:5: unknown key "nodes[0].flavour"`, "hint: known here: name, count, type, roles, zones, spot, image, disk"}},
 		{"twice", lab + "target: lab\n", []string{`x.yaml:3:1: duplicate key "target"`, "hint: the first is on line 2"}},
 		{"alias", "name: &n x\ntarget: lab\n",
 			[]string{"x.yaml:1:7: name: expected text, found an anchor, an alias or a tag, which a cloud file has no use for"}},
@@ -245,7 +248,7 @@ func TestErrors(t *testing.T) {
 		{"does not fit", lab + "provider: {first: 10.0.1.252}\n",
 			[]string{"x.yaml:3:19: provider.first: 4 addresses from 10.0.1.252 on do not fit in 10.0.1.0/24: there are 3"}},
 		{"no room for the node", lab + "provider: {subnet: 10.0.1.0/28, addresses: 11}\n", []string{
-			"x.yaml:3:44: provider.addresses: 11 of the usable addresses of 10.0.1.0/28 leave 0: each node's provider ENI " +
+			"x.yaml:3:44: provider.addresses: 11 of the usable addresses of 10.0.1.0/28 leave 0: each gateway's provider ENI " +
 				"needs one of its own",
 			"hint: take a larger provider.subnet"}},
 		{"too few addresses", lab + "provider: {addresses: 1}\n",
@@ -319,9 +322,9 @@ func TestErrors(t *testing.T) {
 		{"no nodes", lab + "nodes: []\n",
 			[]string{"x.yaml:3:8: nodes: is empty", "hint: leave the key out for one node with every role"}},
 		{"two nodes", lab + "nodes:\n  - name: a\n  - name: b\n",
-			[]string{"x.yaml:4:3: nodes: more than one node is not supported yet", "hint: keep one node, with every role"}},
+			[]string{"x.yaml:5:5: nodes[1].roles: a and b would both be controllers",
+				"hint: one controller for now; others can be gateways, computes or both"}},
 		{"same name", lab + "nodes:\n  - name: a\n  - name: a\n", []string{
-			"x.yaml:4:3: nodes: more than one node is not supported yet", "hint: keep one node, with every role",
 			`x.yaml:5:11: nodes[1].name: there is another node "a"`}},
 		{"bad image and disk", lab + "nodes:\n  - image: debian-13\n    disk: 4\n", []string{
 			`x.yaml:4:12: nodes[0].image: "debian-13" is not an image ID such as ami-0123456789abcdef0`,

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"macaw.example/internal/model"
 )
 
 // checkPlaces fails the test if an error's position is outside the file. The position after the end
@@ -62,13 +64,19 @@ func FuzzParse(f *testing.F) {
 			checkPlaces(t, data, err)
 			return
 		}
-		for _, a := range append(c.ProviderAddresses(), c.ProviderPrimary(0)) {
-			if !c.Provider.Subnet.Contains(a) {
+		for _, a := range c.ProviderAddresses() {
+			if !c.Provider.Subnet.Contains(a) || !c.InRange(a) {
 				t.Errorf("%s is not in %s", a, c.Provider.Subnet)
 			}
 		}
-		if !c.Management.Subnet.Contains(c.ManagementAddress(0)) {
-			t.Errorf("%s is not in %s", c.ManagementAddress(0), c.Management.Subnet)
+		own := 0
+		for a := range Usable(c.Provider.Subnet) {
+			if !c.InRange(a) {
+				own++
+			}
+		}
+		if own < len(c.With(model.Gateway)) {
+			t.Errorf("%d addresses are left for the interfaces of %d gateways", own, len(c.With(model.Gateway)))
 		}
 	})
 }

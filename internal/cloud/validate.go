@@ -26,24 +26,6 @@ var (
 	typePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,20}\.[a-z0-9][a-z0-9-]{0,20}$`)
 )
 
-// tooSmall are the sizes of instance types with at most 2 GiB of memory, in every family (EC2 Instance
-// Types Guide, gp and co specifications). Larger ones are not refused: how much memory the guests need
-// is the operator's matter.
-var tooSmall = []string{"nano", "micro", "small"}
-
-// A root volume is a gp3 volume (EC2 API Reference, ModifyVolume, Size), and Debian with OpenStack
-// does not fit into less than the smallest.
-const (
-	smallestDisk = 10    // GiB
-	largestDisk  = 65536 // GiB
-)
-
-// hostNames are names for the machine itself, or for multicast groups, in Debian's /etc/hosts and
-// in systemd. A node with such a name would connect to itself.
-var hostNames = []string{"localhost", "localhost4", "localhost6", "localdomain", "ip6-localhost", "ip6-loopback",
-	"ip6-localnet",
-	"ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters", "broadcasthost"}
-
 // privateRanges are the ranges that a VPC may use. AWS also accepts public ones (VPC User Guide,
 // vpc-cidr-blocks), but then guests could not reach their real owners.
 var privateRanges = prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", // RFC 1918
@@ -73,9 +55,9 @@ func prefixes(all ...string) []netip.Prefix {
 // and its consoles. Port 80 redirects to it.
 func ManagementPorts() []uint16 { return []uint16{22, 80, 443} }
 
-// A security group has at most 60 inbound rules (VPC User Guide,
-// amazon-vpc-limits); one of them lets nodes reach each other.
-const maxRules, rulesOfNodes = 60, 1
+// A security group has at most 60 inbound rules (VPC User Guide, amazon-vpc-limits). Some let nodes reach
+// each other: one if there is one node, and otherwise those of the controller's group, see package infra.
+const maxRules, rulesOfNode, rulesOfController = 60, 1, 8
 
 const nameHint = "lower-case letters, digits and hyphens, a letter first, at most 32 characters"
 
@@ -154,6 +136,8 @@ func (d *decoder) validateNetworks(c *Cloud) {
 	}
 	d.validateSubnet("management.subnet", c.Management.Subnet, c.VPC.CIDR)
 	d.validateSubnet("provider.subnet", c.Provider.Subnet, c.VPC.CIDR)
+	d.validatePrivate(c)
+	d.validateRoom(c)
 	if d.ok("vpc.cidr", "management.subnet", "provider.subnet") && c.Management.Subnet.Overlaps(c.Provider.Subnet) {
 		path, other, p, q := "provider.subnet", "management.subnet", c.Provider.Subnet, c.Management.Subnet
 		if !d.has(path) {
@@ -163,7 +147,7 @@ func (d *decoder) validateNetworks(c *Cloud) {
 	}
 	const allow = "management.allow"
 	if d.has(allow) && d.ok(allow) {
-		d.validateAllow(allow, c.Management)
+		d.validateAllow(allow, c)
 	}
 	switch {
 	case d.has(allow) && d.ok(allow) && len(c.Management.Allow) == 0 && !c.Management.AllowOperator && d.allRead(allow):
@@ -196,20 +180,23 @@ func (d *decoder) validateRange(path string, p netip.Prefix, lab bool) {
 	}
 }
 
-// validateAllow counts the rules that the management security group would have.
-func (d *decoder) validateAllow(path string, m Management) {
+// validateAllow counts the rules of the security group that lets the operator in.
+func (d *decoder) validateAllow(path string, c *Cloud) {
 	different := map[netip.Prefix]bool{}
-	for _, p := range m.Allow {
+	for _, p := range c.Management.Allow {
 		different[p] = true
 	}
-	if m.AllowOperator {
+	if c.Management.AllowOperator {
 		different[netip.Prefix{}] = true
 	}
-	ports := len(ManagementPorts())
-	if need := len(different)*ports + rulesOfNodes; need > maxRules {
+	ports, own := len(ManagementPorts()), rulesOfNode
+	if len(c.Nodes) > 1 {
+		own = rulesOfController
+	}
+	if need := len(different)*ports + own; need > maxRules {
 		d.reject(path, "join neighbours to larger networks",
 			"%d networks with %d ports each need %d rules, and a security group of AWS has at most %d: at most %d networks",
-			len(different), ports, need, maxRules, (maxRules-rulesOfNodes)/ports)
+			len(different), ports, need, maxRules, (maxRules-own)/ports)
 	}
 }
 
@@ -265,87 +252,9 @@ func (d *decoder) validateProvider(c *Cloud) {
 			end-first)
 		return
 	}
-	if free := end - reservedFirst - p.Addresses; free < len(c.Nodes) {
+	if free := end - reservedFirst - p.Addresses; free < len(c.With(model.Gateway)) {
 		d.reject("provider.addresses", "take a larger provider.subnet",
-			"%d of the usable addresses of %s leave %d: each node's provider ENI needs one of its own",
+			"%d of the usable addresses of %s leave %d: each gateway's provider ENI needs one of its own",
 			p.Addresses, p.Subnet, free)
-	}
-}
-
-func (d *decoder) validateNodes(c *Cloud) {
-	if !d.ok("nodes") {
-		return
-	}
-	if len(c.Nodes) == 0 {
-		d.reject("nodes", "leave the key out for one node with every role", "is empty")
-		return
-	}
-	names, played := map[string]bool{}, map[model.Role]bool{}
-	for i, n := range c.Nodes {
-		path := fmt.Sprintf("nodes[%d]", i)
-		if d.ok(path + ".name") {
-			switch {
-			case !namePattern.MatchString(n.Name):
-				d.reject(path+".name", nameHint, "%q is not a name", n.Name)
-			case slices.Contains(hostNames, n.Name):
-				d.reject(path+".name", "it becomes the node's host name", "%q is every machine's name for itself, or for others",
-					n.Name)
-			case names[n.Name]:
-				d.reject(path+".name", "", "there is another node %q", n.Name)
-			}
-			names[n.Name] = true
-		}
-		d.validateRoles(path+".roles", n.Roles, played)
-		if n.Image != "" && d.ok(path+".image") && !imagePattern.MatchString(n.Image) {
-			d.reject(path+".image", "", "%q is not an image ID such as ami-0123456789abcdef0", n.Image)
-		}
-		if d.ok(path+".type") && !typePattern.MatchString(n.Type) {
-			d.reject(path+".type", "", "%q is not an instance type such as t3.xlarge", n.Type)
-		}
-		if _, size, _ := strings.Cut(n.Type, "."); d.ok(path+".type") && slices.Contains(tooSmall, size) {
-			d.reject(path+".type", "OpenStack's services alone take about 3 GiB, measured in the lab; t3.xlarge has 16",
-				"%s has too little memory: at most 2 GiB", n.Type)
-		}
-		switch {
-		case !d.ok(path + ".disk"):
-		case n.Disk < smallestDisk:
-			d.reject(path+".disk", "", "%d GiB is too little: at least %d", n.Disk, smallestDisk)
-		case n.Disk > largestDisk:
-			d.reject(path+".disk", "", "%d GiB is too much: AWS has volumes of at most %d", n.Disk, largestDisk)
-		}
-	}
-	if d.allRead("nodes") {
-		for _, r := range model.Roles() {
-			if !played[r] {
-				d.reject("nodes", "", "no node has the role %s", r)
-			}
-		}
-	}
-	if len(c.Nodes) > 1 {
-		d.reject("nodes", "keep one node, with every role", "more than one node is not supported yet")
-	}
-}
-
-func (d *decoder) validateRoles(path string, roles []model.Role, played map[model.Role]bool) {
-	if !d.ok(path) || !d.allRead(path) {
-		return
-	}
-	if len(roles) == 0 {
-		d.reject(path, "leave the key out for all roles", "is empty")
-	}
-	var known []string
-	for _, r := range model.Roles() {
-		known = append(known, string(r))
-	}
-	seen := map[model.Role]bool{}
-	for i, r := range roles {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		switch {
-		case !slices.Contains(known, string(r)):
-			d.reject(at, suggest(string(r), known), "unknown role %q", r)
-		case seen[r]:
-			d.reject(at, "", "duplicate role %q", r)
-		}
-		seen[r], played[r] = true, true
 	}
 }

@@ -36,9 +36,9 @@ type Env struct {
 
 // Env fetches the administrator's credentials and puts them into clouds.yaml.
 func (d *Deployment) Env(ctx context.Context) (env Env, err error) {
-	err = d.onNode(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
+	err = d.onController(ctx, func(ctx context.Context, w *ways, h Node) error {
 		acc, err := d.takeAccess(ctx, h)
-		env = Env{Cloud: d.Cloud.Name, Clouds: acc.path, Auth: acc.Auth.URL, Dashboard: d.dashboard(n), CACert: acc.ca}
+		env = Env{Cloud: d.Cloud.Name, Clouds: acc.path, Auth: acc.Auth.URL, Dashboard: d.dashboard(w.controller()), CACert: acc.ca}
 		return err
 	})
 	return env, err

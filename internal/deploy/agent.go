@@ -6,28 +6,51 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
+	"macaw.example/internal/hint"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
 
-// Agent is a client of the gateway node's agent. Each method opens a new connection, because the
+// Agent is a client of the gateway nodes' agents. Each method opens new connections, because the
 // operator may take long to answer a question in between.
-type Agent struct{ d *Deployment }
+type Agent struct {
+	d    *Deployment
+	node string
+}
 
-// Agent returns a client of the gateway node's agent.
-func (d *Deployment) Agent() Agent { return Agent{d} }
+// Agent returns a client of the agent of a gateway node, or of all if node is empty.
+func (d *Deployment) Agent(node string) Agent { return Agent{d, node} }
 
 func (a Agent) on(ctx context.Context, fn func(context.Context, infra.NodeOutput, Node) error) error {
-	return a.d.onNode(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
+	gateways := gatewaysOf(a.d.Cloud)
+	if a.node != "" && !slices.Contains(gateways, a.node) {
+		return hint.With(fmt.Errorf("the cloud has no gateway node %s", a.node), "its gateway nodes: %s",
+			strings.Join(gateways, ", "))
+	}
+	w, err := a.d.connectNodes(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	return w.onGateways(ctx, a.node, func(ctx context.Context, n infra.NodeOutput, h Node) error {
 		return a.d.await(phaseHost, "ask "+n.Name+" about its translation", func() error { return fn(ctx, n, h) })
 	})
 }
 
-// Status returns the agent's last report and the current translation.
+// Status returns the agent's last report and the current translation. It is that of one node: with several
+// gateway nodes, one must have been named.
 func (a Agent) Status(ctx context.Context) (st nodeapi.Status, err error) {
+	gateways := gatewaysOf(a.d.Cloud)
+	if a.node == "" && len(gateways) > 1 {
+		return st, hint.With(errors.New("the cloud has several gateway nodes"), "name one: %s",
+			strings.Join(gateways, ", "))
+	}
 	err = a.on(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
 		st, err = a.d.readStatus(ctx, n, h)
 		return err

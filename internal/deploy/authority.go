@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"macaw.example/internal/authority"
@@ -16,29 +17,42 @@ import (
 	"macaw.example/internal/privatefile"
 )
 
-// giveCertificates gives a node the authority from which it issues its own certificates, unless the one
-// that it has serves, and the certificate for the cloud's domain, if there is one.
-func (d *Deployment) giveCertificates(ctx context.Context, h Node, spec nodeapi.OpenStack) error {
+// giveCertificates gives each node the authority from which it issues its own certificates, unless the one
+// that it has serves, and the controller the certificate for the cloud's domain, if there is one.
+func (d *Deployment) giveCertificates(ctx context.Context, all machines) error {
 	return d.do(phaseHost, "certificates", func() error {
-		out, err := h.Output(ctx, chainOf(nodeapi.Issuer))
-		if err != nil {
-			return fmt.Errorf("reading the node's certificate authority: %w", err)
-		}
-		// Something that is no chain is replaced.
-		seen, _ := authority.DecodeChain([]byte(out))
-		issuer, err := d.issuerFor(spec, seen, time.Now())
+		seen := make([][]*x509.Certificate, len(all))
+		err := all.each(ctx, func(ctx context.Context, m *machine) error {
+			out, err := m.h.Output(ctx, chainOf(nodeapi.Issuer))
+			if err != nil {
+				return fmt.Errorf("reading the certificate authority of node %s: %w", m.Name, err)
+			}
+			// Something that is no chain is replaced.
+			seen[slices.Index(all, m)], _ = authority.DecodeChain([]byte(out))
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		if issuer != nil {
+		made := slices.ContainsFunc(seen, func(chain []*x509.Certificate) bool { return len(chain) == 2 })
+		whole, told := cloudScope(d.Cloud, all), false
+		for i, m := range all {
+			issuer, err := d.issuerFor(m.spec.OpenStack, whole, seen[i], made, time.Now())
+			if err != nil {
+				return err
+			}
+			if issuer == nil {
+				continue
+			}
 			bundle, err := authority.EncodeBundle(issuer)
 			if err != nil {
 				return err
 			}
-			if _, err := h.Put(ctx, nodeapi.Issuer, bundle, 0o600); err != nil {
+			if _, err := m.h.Put(ctx, nodeapi.Issuer, bundle, 0o600); err != nil {
 				return err
 			}
-			if len(seen) == 2 && !authority.Belongs(issuer.Root(), seen[1].PublicKey) {
+			if !told && len(seen[i]) == 2 && !authority.Belongs(issuer.Root(), seen[i][1].PublicKey) {
+				told = true
 				d.note(phaseHost, "the cloud has another certificate authority: macaw env %s makes the clients of other "+
 					"operators trust it", d.Cloud.FileName())
 			}
@@ -46,7 +60,7 @@ func (d *Deployment) giveCertificates(ctx context.Context, h Node, spec nodeapi.
 		if err := d.settleAuthorityKey(); err != nil {
 			return err
 		}
-		return d.putDomainCertificate(ctx, h)
+		return d.putDomainCertificate(ctx, all[d.controller()].h)
 	})
 }
 
@@ -60,13 +74,15 @@ func chainOf(file string) string {
 }
 
 // issuerFor returns a new authority for a node, or nil if the one that the node has, with the chain
-// seen, serves.
+// seen, serves. made says that the cloud has an authority, on this node or another.
 func (d *Deployment) issuerFor(
 	spec nodeapi.OpenStack,
+	whole authority.Scope,
 	seen []*x509.Certificate,
+	made bool,
 	now time.Time,
 ) (*authority.Certificate, error) {
-	whole, own := cloudScope(d.Cloud, spec), nodeScope(spec)
+	own := nodeScope(spec)
 	key, next, err := d.authorityKey()
 	if err != nil {
 		return nil, err
@@ -78,6 +94,9 @@ func (d *Deployment) issuerFor(
 			if authority.Serves(seen, own, root.PublicKey, now) && authority.Serves(seen[1:], whole, root.PublicKey, now) {
 				return nil, nil
 			}
+		}
+		if made && len(d.Cloud.Nodes) > 1 {
+			return nil, d.errNoAuthorityKey(spec.Node)
 		}
 		if key, err = d.nextAuthorityKey(); err != nil {
 			return nil, err
@@ -118,16 +137,15 @@ func nodeScope(s nodeapi.OpenStack) authority.Scope {
 	return scope
 }
 
-// cloudScope is what all nodes may certify.
-func cloudScope(c *cloud.Cloud, s nodeapi.OpenStack) authority.Scope {
-	scope := nodeScope(s)
-	scope.Networks[0] = c.VPC.CIDR
-	for _, n := range c.Nodes {
-		if n.Name != s.Node {
-			scope.Names = append(scope.Names, n.Name)
-		}
+// cloudScope is what all nodes together may certify.
+func cloudScope(c *cloud.Cloud, all machines) authority.Scope {
+	whole := authority.Scope{Networks: []netip.Prefix{c.VPC.CIDR}}
+	for _, m := range all {
+		own := nodeScope(m.spec.OpenStack)
+		whole.Networks = append(whole.Networks, own.Networks[1:]...)
+		whole.Names = append(whole.Names, own.Names...)
 	}
-	return scope
+	return whole
 }
 
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }

@@ -46,6 +46,16 @@ func (d *Deployment) errOtherAuthority(node string) error {
 			"authority stays while it serves; to replace the authority: macaw up --new-authority %s", d.Cloud.FileName())
 }
 
+// errNoAuthorityKey says that a node's certificates cannot be made here. A new authority for this node alone
+// would leave it without the trust of the others.
+func (d *Deployment) errNoAuthorityKey(node string) error {
+	return hint.With(
+		fmt.Errorf("node %s needs certificates of the cloud's authority, and its key is not on this computer: there is no %s",
+			node, d.Home.authorityKey(d.Cloud.Name)),
+		"copy it from the computer that made the cloud; to replace the authority: macaw up --new-authority %s",
+		d.Cloud.FileName())
+}
+
 // checkAuthorityKey checks that the key of the cloud's certificate authority can be read.
 func (d *Deployment) checkAuthorityKey() error {
 	if d.newAuthority {

@@ -45,6 +45,7 @@ func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 	b.Nodes[0].Name = "bake"
 	b.Nodes[0].Roles = nil
 	b.Nodes[0].Disk = bakeryDisk
+	b.Nodes[0].Zone, b.Nodes[0].Spot = "", false
 	return &b
 }
 
@@ -95,7 +96,7 @@ func (d *Deployment) makeImage(ctx context.Context) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	h, err := d.reachNew(ctx, nodes[0], "SSH at "+nodes[0].ManagementPublic)
+	h, err := d.reachNew(ctx, nodes[0], nil, "SSH at "+nodes[0].ManagementPublic)
 	if err != nil {
 		return "", err
 	}

@@ -61,7 +61,7 @@ func (d *Deployment) askPrices(ctx context.Context, items []prices.Item, before 
 func costsNow(s infra.Seen) (items []prices.Item) {
 	for _, in := range s.Instances {
 		if in.State == "pending" || in.State == "running" {
-			items = append(items, instanceItem(nodeName(in.Part), in.Type))
+			items = append(items, instanceItem(nodeName(in.Part), in.Type, in.Spot))
 		}
 	}
 	for _, v := range s.Volumes {
@@ -80,11 +80,14 @@ func (d *Deployment) costsThen(s survey) (items []prices.Item) {
 		kept := slices.IndexFunc(s.seen.Instances, func(in infra.Instance) bool {
 			return nodeName(in.Part) == n.Name && in.State != "terminated" && in.State != "shutting-down"
 		})
-		instanceType := n.Type
-		if kept >= 0 && !s.plan.Launches(n.Name) && !s.plan.Retypes(n.Name) {
-			instanceType = s.seen.Instances[kept].Type
+		instanceType, spot := n.Type, n.Spot
+		if kept >= 0 && !s.plan.Launches(n.Name) {
+			spot = s.seen.Instances[kept].Spot
+			if !s.plan.Retypes(n.Name) {
+				instanceType = s.seen.Instances[kept].Type
+			}
 		}
-		items = append(items, instanceItem(n.Name, instanceType))
+		items = append(items, instanceItem(n.Name, instanceType, spot))
 		if s.plan.Launches(n.Name) {
 			items = append(items, volumeItem(n.Name, n.Disk))
 		}
@@ -101,8 +104,8 @@ func (d *Deployment) costsThen(s survey) (items []prices.Item) {
 	return append(items, addressItems(len(s.seen.Addresses)+s.plan.ElasticIPs())...)
 }
 
-func instanceItem(node, instanceType string) prices.Item {
-	return prices.Item{Name: "instance " + node, Type: instanceType, Count: 1}
+func instanceItem(node, instanceType string, spot bool) prices.Item {
+	return prices.Item{Name: "instance " + node, Type: instanceType, Count: 1, Spot: spot}
 }
 
 func volumeItem(node string, size int) prices.Item {

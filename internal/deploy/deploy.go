@@ -35,6 +35,7 @@ const (
 	phaseNeutron   = "neutron"
 	phaseVerify    = "verify"
 	phaseBake      = "bake"
+	phaseDrain     = "drain"
 )
 
 // Progress shows the steps of each phase. It must be safe for concurrent use.

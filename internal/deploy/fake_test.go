@@ -22,6 +22,8 @@ import (
 	"macaw.example/internal/authority"
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/drain"
+	"macaw.example/internal/drain/draintest"
 	"macaw.example/internal/host"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/nodeapi"
@@ -73,6 +75,7 @@ type world struct {
 	images   []string             // of the cloud
 	verified int
 	newNode  func(*fakeNode) // if not nil, is called for each
+	nova     *draintest.Nova
 }
 
 const file = "name: first\ntarget: eu-central-1\nmanagement: {allow: [192.0.2.0/24]}\nprovider: {addresses: 2}\n"
@@ -158,6 +161,7 @@ func (w *world) dial(ctx context.Context, cfg host.Config) (Node, error) {
 	n := w.nodes[cfg.Identity]
 	if n == nil {
 		n = &fakeNode{files: map[string]string{}}
+		n.address, n.through = cfg.Address, cfg.Dial != nil
 		if w.newNode != nil {
 			w.newNode(n)
 		}
@@ -195,6 +199,16 @@ func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step)
 	return res, ctx.Err()
 }
 
+func (w *world) Nova(ctx context.Context, auth neutron.Auth) (drain.Nova, error) {
+	if auth.User != "admin" {
+		return nil, fmt.Errorf("user %q may not", auth.User)
+	}
+	if w.nova == nil {
+		return draintest.New(), ctx.Err()
+	}
+	return w.nova, ctx.Err()
+}
+
 // fakeNode is a machine whose jobs report what macaw-node would.
 type fakeNode struct {
 	files   map[string]string
@@ -203,6 +217,9 @@ type fakeNode struct {
 	applied string   // the spec of the last apply
 	off     bool     // the translation is switched off
 	broken  bool     // the translation's status cannot be read
+
+	address string // at which it was reached first
+	through bool   // through another node
 
 	late func(context.Context) error // the work of a job once the cloud serves
 	// put, if not nil, is called before a file is written, and afterwards.
@@ -240,9 +257,19 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 			return "", err
 		}
 		return string(authority.EncodeChain(chain[1:])), nil
+	case strings.HasPrefix(command, nodeapi.Program+" secrets --roles "):
+		if n.files[nodeapi.Program] == "" {
+			return "", errors.New("there is no such program")
+		}
+		return "secrets of " + strings.TrimPrefix(command, nodeapi.Program+" secrets --roles "), nil
+	case strings.HasPrefix(command, forget("")):
+		n.ran = append(n.ran, command)
+		return "", nil
 	case strings.HasPrefix(command, "cat "+verifiedPath):
 		return n.files[verifiedPath], nil
-	case command == onGateway(commandStatus) && n.applied == "":
+	case command == onOtherNode(commandStatus) && n.applied != "":
+		return `{"machine": {"stopped": [], "certificates": []}}`, nil
+	case command == onOtherNode(commandStatus), command == onGateway(commandStatus) && n.applied == "":
 		return "", &host.ExitError{Status: exitNotSetUp}
 	case command == onGateway(commandStatus) && n.broken:
 		return "", &host.ExitError{Status: 1, Stderr: "error: no translation\nhint: look\nerror: second\n"}

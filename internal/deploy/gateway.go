@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"macaw.example/internal/hint"
@@ -35,6 +36,12 @@ func onGateway(command string) string {
 		nodeapi.Program, nodeapi.AgentConfig, exitNotSetUp, command)
 }
 
+// onOtherNode is that of a machine that may not be a node yet, and will not be a gateway.
+func onOtherNode(command string) string {
+	return fmt.Sprintf("[ -x %[1]s ] && [ -e %[2]s ] || exit %[3]d; exec %[1]s %[4]s",
+		nodeapi.Program, nodeapi.SpecPath, exitNotSetUp, command)
+}
+
 // gatewayError is the error of such a command, in one line. The hints of macaw-node are for users of the
 // node itself, and are left out.
 func (d *Deployment) gatewayError(n infra.NodeOutput, err error) error {
@@ -58,16 +65,20 @@ func (d *Deployment) gatewayError(n infra.NodeOutput, err error) error {
 		d.Cloud.FileName())
 }
 
-// readStatus reads the status of a gateway node.
+// readStatus reads the status of a node.
 func (d *Deployment) readStatus(ctx context.Context, n infra.NodeOutput, h Node) (nodeapi.Status, error) {
 	var st nodeapi.Status
-	out, err := h.Output(ctx, onGateway(commandStatus))
+	command := onOtherNode(commandStatus)
+	if slices.Contains(gatewaysOf(d.Cloud), n.Name) {
+		command = onGateway(commandStatus)
+	}
+	out, err := h.Output(ctx, command)
 	var exit *host.ExitError
 	switch {
 	case errors.As(err, &exit):
 		return st, d.gatewayError(n, err)
 	case err != nil:
-		return st, fmt.Errorf("asking the node for its translation: %w", err)
+		return st, fmt.Errorf("asking the node for its state: %w", err)
 	}
 	if err := json.Unmarshal([]byte(out), &st); err != nil {
 		return st, hint.With(fmt.Errorf("reading the status of node %s: %w", n.Name, err),

@@ -70,7 +70,7 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	if err != nil {
 		return s, err
 	}
-	w := infra.Wanted{Cloud: wanted, PublicKey: publicKey, UserData: userData(d.Cloud)}
+	w := infra.Wanted{Cloud: wanted, PublicKey: publicKey, UserData: userData}
 	w.Restart, w.Bakery = d.restart, d.bakery
 	if err := d.checkCertificateFiles(); err != nil {
 		return s, err
@@ -80,13 +80,14 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	}
 	if d.down {
 		// The image that the lab will have once it is up.
-		w.Image = images.Image{ID: d.Lab.StockImage(), Kind: images.Stock}
+		w.Image, w.Images = images.Image{ID: d.Lab.StockImage(), Kind: images.Stock}, map[string]images.Image{}
+		for _, n := range d.Cloud.Nodes {
+			w.Images[n.Image] = images.Image{ID: n.Image, Kind: images.Chosen}
+		}
 		s.plan, err = infra.PlanUp(w, s.seen)
 		return s, err
 	}
-	w.Image, err = images.Find(ctx, d.ec2, nodeapi.PackagesHash, d.Cloud.Nodes[0].Image)
-	noImage := errors.Is(err, images.ErrNone)
-	if err != nil && !noImage {
+	if err := d.findImages(ctx, &w); err != nil {
 		return s, err
 	}
 	types, err := infra.AskTypes(ctx, d.ec2, d.Cloud, s.seen)
@@ -95,7 +96,8 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	}
 	w.Virtualization = types.Virtualization()
 	account, err := preflight.Ask(ctx, d.asked(),
-		preflight.Question{Cloud: d.Cloud, Region: s.seen.Region, Types: types, Image: w.Image, Bakery: w.Bakery})
+		preflight.Question{Cloud: d.Cloud, Region: s.seen.Region, Types: types, Image: w.ImageOf(d.Cloud.Nodes[0]),
+			Bakery: w.Bakery})
 	if err != nil {
 		return s, err
 	}
@@ -103,14 +105,36 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	if s.plan, err = infra.PlanUp(w, s.seen); err != nil {
 		return s, err
 	}
-	s.checks = preflight.Run(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan, NoImage: noImage})
+	s.checks = preflight.Run(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan})
 	s.plan.Needs = preflight.Needs(s.checks)
 	return s, nil
 }
 
+// findImages finds the images that the nodes boot. One that there is not is left out.
+func (d *Deployment) findImages(ctx context.Context, w *infra.Wanted) error {
+	w.Images = map[string]images.Image{}
+	sought := map[string]bool{}
+	for _, n := range d.Cloud.Nodes {
+		if sought[n.Image] {
+			continue
+		}
+		sought[n.Image] = true
+		image, err := images.Find(ctx, d.ec2, nodeapi.PackagesHash, n.Image)
+		if err != nil && !errors.Is(err, images.ErrNone) {
+			return err
+		}
+		if n.Image == "" {
+			w.Image = image
+		} else {
+			w.Images[n.Image] = image
+		}
+	}
+	return nil
+}
+
 // userData makes cloud-init set the node's name as host name: Nova and OVN identify a node by it.
-func userData(c *cloud.Cloud) []byte {
-	return fmt.Appendf(nil, "#cloud-config\nhostname: %[1]s\nfqdn: %[1]s\nmanage_etc_hosts: localhost\n", c.Nodes[0].Name)
+func userData(n cloud.Node) []byte {
+	return fmt.Appendf(nil, "#cloud-config\nhostname: %[1]s\nfqdn: %[1]s\nmanage_etc_hosts: localhost\n", n.Name)
 }
 
 // makeInfra makes the cloud's AWS resources and returns its nodes and the number of actions. It
@@ -141,6 +165,12 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 		}
 		if len(full) == 0 {
 			d.tell(s)
+		}
+		if err := d.empty(ctx, s); err != nil {
+			return nil, 0, err
+		}
+		if err := d.anew(ctx, s); err != nil {
+			return nil, 0, err
 		}
 		made := 0
 		out, err := infra.Apply(ctx, d.api(), s.plan, d.showActions(&made))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -20,27 +21,35 @@ type Login struct {
 	User       string
 	Key        string // file with the private key
 	KnownHosts string // file that has the node's host key by its instance ID
+	// Via has the parameters for the controller, through which a node without an Elastic IP is reached;
+	// nil if it has one.
+	Via *Login
 }
 
-// Login returns the parameters for the named node, or for the first one if the name is empty. It
+// Login returns the parameters for the named node, or for the controller if the name is empty. It
 // connects once, which stores the node's host key where ssh finds it.
 func (d *Deployment) Login(ctx context.Context, name string) (Login, error) {
-	node, h, err := d.reachNamed(ctx, name)
+	w, node, _, err := d.reachNamed(ctx, name)
 	if err != nil {
 		return Login{}, err
 	}
-	h.Close()
-	return d.login(node), nil
+	defer w.Close()
+	l := d.login(node)
+	if node.ManagementPublic == "" {
+		via := d.login(w.controller())
+		l.Via = &via
+	}
+	return l, nil
 }
 
-// Interact runs a session on the named node, or on the first one if the name is empty, without
+// Interact runs a session on the named node, or on the controller if the name is empty, without
 // ssh(1). Its error is a *host.ExitError if the command has failed.
 func (d *Deployment) Interact(ctx context.Context, name string, begin func() (host.Session, func())) error {
-	node, h, err := d.reachNamed(ctx, name)
+	w, node, h, err := d.reachNamed(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer h.Close()
+	defer w.Close()
 	interactive, ok := h.(interface {
 		Interact(context.Context, host.Session) error
 	})
@@ -52,20 +61,19 @@ func (d *Deployment) Interact(ctx context.Context, name string, begin func() (ho
 	return interactive.Interact(ctx, session)
 }
 
-// reachNamed connects to the named node, or to the first one if the name is empty.
-func (d *Deployment) reachNamed(ctx context.Context, name string) (node infra.NodeOutput, h Node, err error) {
-	if err := d.connect(ctx, false); err != nil {
-		return node, nil, err
+// reachNamed connects to the named node, or to the controller if the name is empty.
+func (d *Deployment) reachNamed(ctx context.Context, name string) (w *ways, n infra.NodeOutput, h Node, err error) {
+	if w, err = d.connectNodes(ctx); err != nil {
+		return nil, n, nil, err
 	}
-	nodes, err := d.nodes(ctx)
+	n, err = d.pickNode(w.nodes, name)
+	if err == nil {
+		h, err = w.to(ctx, n)
+	}
 	if err != nil {
-		return node, nil, err
+		w.Close()
 	}
-	if node, err = pickNode(nodes, name); err != nil {
-		return node, nil, err
-	}
-	h, err = d.reach(ctx, node)
-	return node, h, err
+	return w, n, h, err
 }
 
 // Usable reports whether ssh(1) takes the key: it refuses one that other users may read, as all files
@@ -81,9 +89,18 @@ func (d *Deployment) login(n infra.NodeOutput) Login {
 
 // Options are the options of ssh(1). A silent node is given up after 25 s: four unanswered probes.
 func (l Login) Options() []string {
-	return []string{"-i", l.Key, "-o", "IdentitiesOnly=yes",
+	all := []string{"-i", l.Key, "-o", "IdentitiesOnly=yes",
 		"-o", "UserKnownHostsFile=" + sshWord(l.KnownHosts), "-o", "HostKeyAlias=" + l.Node.InstanceID,
 		"-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=4"}
+	if l.Via != nil {
+		all = append(all, "-o", "ProxyCommand="+l.Via.Forward())
+	}
+	return all
+}
+
+// Forward is a command line for ssh's ProxyCommand that goes through the node.
+func (l Login) Forward() string {
+	return commandLine(slices.Concat([]string{"ssh"}, l.Options(), []string{"-W", "%h:%p", l.Destination()}))
 }
 
 // sshWord is a path as one word of an option of ssh(1), which splits at blanks and expands %.
@@ -92,7 +109,7 @@ func sshWord(path string) string {
 }
 
 // Destination is the destination of ssh(1).
-func (l Login) Destination() string { return l.User + "@" + l.Node.ManagementPublic }
+func (l Login) Destination() string { return l.User + "@" + addressOf(l.Node) }
 
 // commandLine quotes a command for a shell where it needs quotes.
 func commandLine(command []string) string {

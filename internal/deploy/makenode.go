@@ -14,18 +14,23 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// makeNode configures a machine as the node of a spec. It returns how many steps changed something. It
-// calls reached with [nodeapi.StepServing] and [nodeapi.StepGuests] once each, as soon as they are.
+// applyJob makes a machine the node of its spec.
+var applyJob = host.Job{Name: "macaw-node-apply", Command: []string{nodeapi.Program, "apply"}}
+
+// prepare gives a machine macaw-node. A job that an interrupted run has left may use another program and
+// another spec: prepare waits for its end.
+func (d *Deployment) prepare(ctx context.Context, h Node) error {
+	if err := d.putProgram(ctx, h); err != nil {
+		return err
+	}
+	return d.finish(ctx, h, applyJob)
+}
+
+// makeNode configures a machine that is prepared as the node of a spec. It returns how many steps changed
+// something. It calls reached with [nodeapi.StepServing] and [nodeapi.StepGuests] once each, as soon as
+// they are.
 func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec, reached func(step string)) (changed int,
 	err error) {
-	if err := d.putProgram(ctx, h); err != nil {
-		return 0, err
-	}
-	job := host.Job{Name: "macaw-node-apply", Command: []string{nodeapi.Program, "apply"}}
-	// A job that an interrupted run has left may use another spec: wait for its end.
-	if err := d.finish(ctx, h, job); err != nil {
-		return 0, err
-	}
 	told := map[string]bool{}
 	tell := func(step string) {
 		if !told[step] {
@@ -40,7 +45,7 @@ func (d *Deployment) makeNode(ctx context.Context, h Node, spec nodeapi.Spec, re
 	if _, err := h.Put(ctx, nodeapi.SpecPath, b, 0o600); err != nil {
 		return 0, err
 	}
-	changed, err = d.job(ctx, h, job, tell)
+	changed, err = d.job(ctx, h, applyJob, tell)
 	if err == nil { // also of a node's program that does not know these steps
 		tell(nodeapi.StepServing)
 		tell(nodeapi.StepGuests)

@@ -31,7 +31,7 @@ func TestSpecOfIPv6(t *testing.T) {
 			t.Fatal(err)
 		}
 		n.ProviderENI.IPv6Subnet = tt.subnet
-		spec, err := specOf(c, n)
+		spec, err := specOf(c, []infra.NodeOutput{n}, n)
 		if (err != nil) != (tt.err != "") {
 			t.Errorf("%s in %q: %v", tt.file, tt.subnet, err)
 		}
@@ -68,7 +68,7 @@ func TestSpecOfReleases(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spec, err := specOf(c, n)
+		spec, err := specOf(c, []infra.NodeOutput{n}, n)
 		if err != nil || spec.Agent.ReleaseAfter != want {
 			t.Errorf("%q: releases wait %v, want %v; %v", file, spec.Agent.ReleaseAfter, want, err)
 		}

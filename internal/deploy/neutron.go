@@ -23,7 +23,7 @@ type Neutron struct {
 
 // WithNeutron calls fn with the cloud's Neutron, as its administrator.
 func (d *Deployment) WithNeutron(ctx context.Context, fn func(context.Context, Neutron) error) error {
-	return d.onNode(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
+	return d.onController(ctx, func(ctx context.Context, w *ways, h Node) error {
 		acc, err := d.takeAccess(ctx, h)
 		if err != nil {
 			return err
@@ -38,9 +38,13 @@ func (d *Deployment) WithNeutron(ctx context.Context, fn func(context.Context, N
 		}
 		return fn(ctx, Neutron{
 			Provider: neutron.Provider{Client: client, Network: externalNetwork},
-			Nodes:    []infra.NodeOutput{n},
+			Nodes:    w.nodes,
 			Public:   d.Cloud.Provider.ElasticIPs != model.ElasticIPsNone,
-			Reload:   func(ctx context.Context) error { return reloadAgent(ctx, h) },
+			Reload: func(ctx context.Context) error {
+				return w.onGateways(ctx, "", func(ctx context.Context, _ infra.NodeOutput, h Node) error {
+					return reloadAgent(ctx, h)
+				})
+			},
 		})
 	})
 }

@@ -3,12 +3,14 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -48,31 +50,40 @@ func (d *Deployment) loadKey() (public string, err error) {
 	return host.AuthorizedKey(key), nil
 }
 
-// reachNew connects to a node that may have just been started.
-func (d *Deployment) reachNew(ctx context.Context, n infra.NodeOutput, step string) (h Node, err error) {
+// reachNew connects to a node that may have just been started. A node without an Elastic IP is reached
+// through via.
+func (d *Deployment) reachNew(ctx context.Context, n infra.NodeOutput, via Node, step string) (h Node, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Limits.start())
 	defer cancel()
 	err = d.do(phaseHost, step, func() error {
-		h, err = d.dial(ctx, n)
+		h, err = d.dial(ctx, n, via)
 		return err
 	})
 	return h, err
 }
 
-// reach connects to a node that should be up.
-func (d *Deployment) reach(ctx context.Context, n infra.NodeOutput) (h Node, err error) {
+// reach connects to a node that should be up. A node without an Elastic IP is reached through via.
+func (d *Deployment) reach(ctx context.Context, n infra.NodeOutput, via Node) (h Node, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Limits.reach())
 	defer cancel()
-	err = d.await(phaseHost, "SSH to "+n.Name+" at "+n.ManagementPublic, func() error {
-		h, err = d.dial(ctx, n)
+	err = d.await(phaseHost, sshTo(n), func() error {
+		h, err = d.dial(ctx, n, via)
 		return err
 	})
 	return h, err
 }
 
-// dial connects to a node, and retries until ctx ends.
-func (d *Deployment) dial(ctx context.Context, n infra.NodeOutput) (Node, error) {
-	if n.InstanceID == "" || n.ManagementPublic == "" {
+// sshTo is the name of the step that connects to a node.
+func sshTo(n infra.NodeOutput) string { return "SSH to " + n.Name + " at " + addressOf(n) }
+
+// addressOf is the address at which a node is reached: from here, or from the controller if it has no
+// Elastic IP.
+func addressOf(n infra.NodeOutput) string { return cmp.Or(n.ManagementPublic, n.ManagementAddress) }
+
+// dial connects to a node, and retries until ctx ends. A node without an Elastic IP is reached through
+// via.
+func (d *Deployment) dial(ctx context.Context, n infra.NodeOutput, via Node) (Node, error) {
+	if n.InstanceID == "" || addressOf(n) == "" || n.ManagementPublic == "" && via == nil {
 		return nil, hint.With(fmt.Errorf("node %s is not there, or has no Elastic IP", n.Name), "macaw up %s",
 			d.Cloud.FileName())
 	}
@@ -86,11 +97,14 @@ func (d *Deployment) dial(ctx context.Context, n infra.NodeOutput) (Node, error)
 		return nil, err
 	}
 	cfg := host.Config{
-		Address: n.ManagementPublic + ":22", User: NodeUser, Key: key, Identity: n.InstanceID,
+		Address: addressOf(n) + ":22", User: NodeUser, Key: key, Identity: n.InstanceID,
 		HostKeys: host.HostKeys{Path: d.Home.knownHosts(d.Cloud.Name)},
 		Times:    d.Limits.SSH,
 		Gone:     d.goneFor(n.InstanceID),
 		Advice:   func(err error) string { return d.unreachableHint(err, n) },
+	}
+	if n.ManagementPublic == "" {
+		cfg.Dial = via.Dial
 	}
 	if d.Dial != nil {
 		return d.Dial(ctx, cfg)
@@ -161,25 +175,6 @@ func (d *Deployment) unreachableHint(err error, n infra.NodeOutput) string {
 		"aws ec2 get-console-output --latest --output text --instance-id " + n.InstanceID
 }
 
-// onNode calls fn with a connection to the node of a running cloud. The context of fn ends when the
-// connection is lost.
-func (d *Deployment) onNode(ctx context.Context, fn func(context.Context, infra.NodeOutput, Node) error) error {
-	if err := d.connect(ctx, false); err != nil {
-		return err
-	}
-	nodes, err := d.nodes(ctx)
-	if err != nil {
-		return err
-	}
-	// There is one node: the cloud file allows no more.
-	h, err := d.reach(ctx, nodes[0])
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	return whileAlive(ctx, h, func(ctx context.Context) error { return fn(ctx, nodes[0], h) })
-}
-
 // whileAlive runs fn, which needs the node in any way, until the connection to it is lost.
 func whileAlive(ctx context.Context, h Node, fn func(context.Context) error) error {
 	ctx, stop := h.Alive(ctx)
@@ -192,12 +187,18 @@ func whileAlive(ctx context.Context, h Node, fn func(context.Context) error) err
 	return err
 }
 
-// pickNode returns the named node, or the first one if the name is empty.
-func pickNode(nodes []infra.NodeOutput, name string) (infra.NodeOutput, error) {
+// pickNode returns the named node, or the controller if the name is empty.
+func (d *Deployment) pickNode(nodes []infra.NodeOutput, name string) (infra.NodeOutput, error) {
+	if name == "" {
+		return nodes[d.controller()], nil
+	}
+	var names []string
 	for _, n := range nodes {
-		if name == "" || n.Name == name {
+		if n.Name == name {
 			return n, nil
 		}
+		names = append(names, n.Name)
 	}
-	return infra.NodeOutput{}, fmt.Errorf("the cloud has no node %s", name)
+	return infra.NodeOutput{}, hint.With(fmt.Errorf("the cloud has no node %s", name), "its nodes: %s",
+		strings.Join(names, ", "))
 }

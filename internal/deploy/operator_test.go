@@ -83,15 +83,15 @@ func TestAllowAuto(t *testing.T) {
 	if text := plan(); text != "" {
 		t.Errorf("the same address: %s", text)
 	}
-	address = "203.0.113.9"
+	address = "198.18.7.9"
 	text := plan()
-	for _, want := range []string{`management allows [\d,]+ from 203.0.113.9/32\n`,
+	for _, want := range []string{`management allows [\d,]+ from 198.18.7.9/32\n`,
 		`management no longer allows [\d,]+ from 198.51.100.7/32\n`} {
 		if !regexp.MustCompile(want).MatchString(text) {
 			t.Errorf("the plan lacks %q:\n%s", want, text)
 		}
 	}
-	up("192.0.2.0/24", "203.0.113.9/32")
+	up("192.0.2.0/24", "198.18.7.9/32")
 	w.down(t)
 
 	// Without an answer nothing is made, and nothing is assumed.

@@ -14,6 +14,8 @@ type PlanResult struct {
 	*infra.Plan
 	// LabUp means that the lab is down and would be brought up first.
 	LabUp bool
+	// Leaving are the nodes that would be destroyed while the cloud goes on, after their guests have moved.
+	Leaving []string
 }
 
 // Plan returns the difference between the cloud file and what AWS has. It changes nothing, and does
@@ -34,6 +36,7 @@ func (d *Deployment) Plan(ctx context.Context) (PlanResult, error) {
 			err = s.err(d.Cloud)
 		}
 		if res.Plan = s.plan; err == nil {
+			res.Leaving = d.leaving(s)
 			s.plan.Cost, err = d.cost(ctx, s)
 		}
 		return err

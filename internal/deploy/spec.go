@@ -3,6 +3,7 @@
 package deploy
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -13,52 +14,91 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// specOf returns the spec of a node of the cloud.
-func specOf(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.Spec, error) {
-	ipv6, err := ipv6Of(c, n)
-	if err != nil {
-		return nodeapi.Spec{}, err
+// specOf returns the spec of a node of the cloud, one of all.
+func specOf(c *cloud.Cloud, all []infra.NodeOutput, n infra.NodeOutput) (nodeapi.Spec, error) {
+	of := c.Nodes[slices.IndexFunc(c.Nodes, func(of cloud.Node) bool { return of.Name == n.Name })]
+	controller := all[slices.IndexFunc(c.Nodes, func(of cloud.Node) bool { return of.Has(model.Controller) })]
+	spec := nodeapi.Spec{OpenStack: nodeapi.OpenStack{
+		Cloud: c.Name, Region: "RegionOne", Node: n.Name, Roles: of.Roles,
+		Controller: netip.MustParseAddr(controller.ManagementAddress),
+		Management: nodeapi.Management{Address: netip.MustParseAddr(n.ManagementAddress)},
+	}}
+	s := &spec.OpenStack
+	if n.ManagementPublic != "" {
+		s.Management.Public = netip.MustParseAddr(n.ManagementPublic)
 	}
-	management := netip.MustParseAddr(n.ManagementAddress)
-	primary := netip.MustParseAddr(n.ProviderENI.Primary)
-	spec := nodeapi.Spec{
-		OpenStack: nodeapi.OpenStack{
-			Cloud: c.Name, Region: "RegionOne", Node: n.Name, Controller: management,
-			Management: nodeapi.Management{Address: management, Public: netip.MustParseAddr(n.ManagementPublic),
-				Domain: c.Management.Domain, Foreign: !c.Management.TLS.Own()},
-			Provider: nodeapi.Provider{
-				NICMAC: n.ProviderENI.MAC, Subnet: c.Provider.Subnet, Gateway: c.Provider.Subnet.Masked().Addr().Next(),
-				Primary: primary, Addresses: c.ProviderAddresses(), IPv6: ipv6,
-			},
-			PhysicalNetwork: "provider", Bridge: "br-ex", ProviderPort: "mcw1",
-		},
+	if of.Has(model.Controller) {
+		s.Management.Domain, s.Management.Foreign = c.Management.Domain, !c.Management.TLS.Own()
+		if acme := c.Management.TLS.ACME; acme.Directory != "" {
+			s.Management.ACME = &nodeapi.ACME{Directory: acme.Directory, Email: acme.Email}
+		}
+	} else {
+		s.Public = cmp.Or(c.Management.Domain, controller.ManagementPublic)
+	}
+	if len(all) > 1 {
+		s.Nodes = peersOf(c, all)
+	}
+	s.PhysicalNetwork, s.Bridge = "provider", "br-ex"
+	if of.Has(model.Controller) || of.Has(model.Gateway) {
+		ipv6, err := ipv6Of(c, gatewayOutput(c, all))
+		if err != nil {
+			return spec, err
+		}
+		s.Provider = nodeapi.Provider{Subnet: c.Provider.Subnet, Gateway: c.Provider.Subnet.Masked().Addr().Next(),
+			Addresses: c.ProviderAddresses(), IPv6: ipv6}
+	}
+	if !of.Has(model.Gateway) {
+		return spec, nil
+	}
+	if n.Name == gatewayOutput(c, all).Name {
+		s.NAT = privateNetworks(c, all)
 	}
 	mac, err := model.ParseMAC(n.ProviderENI.MAC)
 	if err != nil {
-		return nodeapi.Spec{}, fmt.Errorf("reading the addresses of node %s: %w", n.Name, err)
+		return spec, fmt.Errorf("reading the addresses of node %s: %w", n.Name, err)
 	}
-	if acme := c.Management.TLS.ACME; acme.Directory != "" {
-		spec.OpenStack.Management.ACME = &nodeapi.ACME{Directory: acme.Directory, Email: acme.Email}
-	}
+	s.ProviderPort = "mcw1"
+	s.Provider.NICMAC, s.Provider.Primary = n.ProviderENI.MAC, netip.MustParseAddr(n.ProviderENI.Primary)
 	spec.Agent = nodeapi.Agent{
 		Cloud: c.Name, Node: n.Name, Gateways: gatewaysOf(c),
-		Region: region(c), Instance: n.InstanceID, SubnetID: n.ProviderENI.Subnet,
+		Region: region(c), Instance: n.InstanceID, InstanceType: of.Type, SubnetID: n.ProviderENI.Subnet,
 		Policy: c.Provider.ElasticIPs, Pool: c.Provider.Pool,
 		ReleaseAfter: c.Provider.ReleaseAfter, Range: infra.Range(c),
-		NICMAC: mac, Primary: primary, Subnet: c.Provider.Subnet, VPC: []netip.Prefix{c.VPC.CIDR}, Network: externalNetwork,
-		Metrics: netip.AddrPortFrom(management, metricsPort), AuthFile: nodeapi.AgentAuth,
+		NICMAC: mac, Primary: s.Provider.Primary, Subnet: c.Provider.Subnet, VPC: []netip.Prefix{c.VPC.CIDR},
+		Network: externalNetwork,
+		Metrics: netip.AddrPortFrom(s.Management.Address, metricsPort), AuthFile: nodeapi.AgentAuth,
 	}
-	if ipv6.Subnet.IsValid() {
+	if ipv6 := s.Provider.IPv6; ipv6.Subnet.IsValid() {
 		spec.Agent.Range = append(spec.Agent.Range, cloud.IPv6Block(ipv6.Subnet))
 		spec.Agent.VPC = append(spec.Agent.VPC, cloud.VPCIPv6Block(ipv6.Subnet))
 	}
-	for _, of := range c.Nodes {
-		if of.Name == n.Name {
-			spec.Agent.InstanceType = of.Type
-			spec.OpenStack.Roles = of.Roles
+	return spec, nil
+}
+
+// peersOf are all nodes, as each of them knows them.
+func peersOf(c *cloud.Cloud, all []infra.NodeOutput) (peers []nodeapi.Peer) {
+	for i, n := range all {
+		peers = append(peers, nodeapi.Peer{Name: n.Name, Address: netip.MustParseAddr(n.ManagementAddress),
+			Roles: c.Nodes[i].Roles})
+	}
+	return peers
+}
+
+// privateNetworks are the networks of the nodes without an Elastic IP.
+func privateNetworks(c *cloud.Cloud, all []infra.NodeOutput) (used []netip.Prefix) {
+	for p := range c.PrivateSubnets() {
+		if slices.ContainsFunc(all, func(n infra.NodeOutput) bool {
+			return n.ManagementPublic == "" && p.Contains(netip.MustParseAddr(n.ManagementAddress))
+		}) {
+			used = append(used, p)
 		}
 	}
-	return spec, nil
+	return used
+}
+
+// gatewayOutput is the first gateway node.
+func gatewayOutput(c *cloud.Cloud, all []infra.NodeOutput) infra.NodeOutput {
+	return all[slices.IndexFunc(c.Nodes, func(of cloud.Node) bool { return of.Has(model.Gateway) })]
 }
 
 // ipv6Of returns the provider network's IPv6 settings, if the cloud has IPv6.
@@ -81,7 +121,7 @@ const metricsPort = 9478
 // gatewaysOf returns the names of the cloud's gateway nodes.
 func gatewaysOf(c *cloud.Cloud) (names []string) {
 	for _, n := range c.Nodes {
-		if slices.Contains(n.Roles, model.Gateway) {
+		if n.Has(model.Gateway) {
 			names = append(names, n.Name)
 		}
 	}

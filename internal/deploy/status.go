@@ -5,6 +5,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"macaw.example/internal/infra"
@@ -39,37 +40,48 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	st := Status{Cloud: d.Cloud.Name, Nodes: []NodeStatus{}, Findings: []model.Finding{}}
-	for _, n := range infra.OutputsOf(d.Cloud, seen).Nodes {
-		node := NodeStatus{NodeOutput: n}
-		if n.InstanceID == "" {
-			st.Findings = append(st.Findings, d.missingNode(n))
-		} else if agent, err := d.agentStatus(ctx, n); err != nil {
-			node.Error = err.Error()
-			st.Findings = append(st.Findings, unansweredNode(n, err))
-		} else {
-			node.Agent = &agent
-			st.Findings = append(st.Findings, d.findingsOf(n, agent)...)
-		}
-		st.Nodes = append(st.Nodes, node)
+	nodes := infra.OutputsOf(d.Cloud, seen).Nodes
+	const limit = 10 * time.Second
+	reach, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer in %s", limit))
+	defer cancel()
+	w := d.waysTo(nodes)
+	defer w.Close()
+	asked := make([]struct {
+		NodeStatus
+		findings []model.Finding
+	}, len(nodes))
+	var all sync.WaitGroup
+	for i, n := range nodes {
+		all.Go(func() {
+			a := &asked[i]
+			a.NodeOutput = n
+			if n.InstanceID == "" {
+				a.findings = []model.Finding{d.missingNode(n)}
+				return
+			}
+			agent, err := d.nodeStatus(reach, w, n)
+			if err != nil {
+				a.Error, a.findings = err.Error(), []model.Finding{unansweredNode(n, err)}
+				return
+			}
+			a.Agent, a.findings = &agent, d.findingsOf(n, agent)
+		})
 	}
-	if len(st.Nodes) > 0 { // the controller is the first one
-		st.Findings = append(st.Findings, d.domainFindings(ctx, st.Nodes[0].NodeOutput)...)
+	all.Wait()
+	for _, a := range asked {
+		st.Nodes, st.Findings = append(st.Nodes, a.NodeStatus), append(st.Findings, a.findings...)
 	}
+	st.Findings = append(st.Findings, d.domainFindings(ctx, nodes[d.controller()])...)
 	return st, nil
 }
 
-// agentStatus reads a node's agent report.
-func (d *Deployment) agentStatus(ctx context.Context, n infra.NodeOutput) (nodeapi.Status, error) {
-	const limit = 10 * time.Second
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer in %s", limit))
-	defer cancel()
-	h, err := d.reach(ctx, n)
+// nodeStatus reads a node's status.
+func (d *Deployment) nodeStatus(ctx context.Context, w *ways, n infra.NodeOutput) (st nodeapi.Status, err error) {
+	h, err := w.to(ctx, n)
 	if err != nil {
-		return nodeapi.Status{}, err
+		return st, err
 	}
-	defer h.Close()
-	var st nodeapi.Status
-	err = d.await(phaseHost, "ask "+n.Name+" for its translation", func() error {
+	err = d.await(phaseHost, "ask "+n.Name+" for its state", func() error {
 		st, err = d.readStatus(ctx, n, h)
 		return err
 	})

@@ -55,6 +55,20 @@ func (d *Deployment) isOff(ctx context.Context, n infra.NodeOutput, h Node) (boo
 	return st.Mode == nodeapi.ModeOff, err
 }
 
+// switchedOff returns the gateways whose translation is switched off.
+func (d *Deployment) switchedOff(ctx context.Context, gateways machines) (off []infra.NodeOutput, err error) {
+	for _, m := range gateways {
+		is, err := d.isOff(ctx, m.NodeOutput, m.h)
+		if err != nil {
+			return nil, err
+		}
+		if is {
+			off = append(off, m.NodeOutput)
+		}
+	}
+	return off, nil
+}
+
 // errOff is the error of a verification while the translation is switched off.
 func (d *Deployment) errOff(n infra.NodeOutput) error {
 	return hint.With(fmt.Errorf("the translation of %s is switched off: no guest can be reached", n.Name),

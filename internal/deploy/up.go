@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -75,20 +76,15 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	if err != nil {
 		return UpResult{}, err
 	}
-	// There is one node: the cloud file allows no more.
-	node := nodes[0]
-	h, err := d.reachNew(ctx, node, "SSH to "+node.Name+" at "+node.ManagementPublic)
+	all, err := d.reachAll(ctx, nodes)
 	if err != nil {
 		return UpResult{}, hint.With(err, "macaw status %s, and the instance's console output", d.Cloud.FileName())
 	}
-	defer h.Close()
-	spec, err := specOf(d.Cloud, node)
-	if err != nil {
+	defer all.Close()
+	if err := d.giveCertificates(ctx, all); err != nil {
 		return UpResult{}, err
 	}
-	if err := d.giveCertificates(ctx, h, spec.OpenStack); err != nil {
-		return UpResult{}, err
-	}
+	node, h := nodes[d.controller()], all[d.controller()].h
 	var changed int
 	var p proof
 	findings := append([]model.Finding{}, d.domainFindings(ctx, node)...)
@@ -97,7 +93,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	both, bothCtx := errgroup.WithContext(ctx)
 	serving, guests, made := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	both.Go(func() (err error) {
-		changed, err = d.makeNode(bothCtx, h, spec, func(step string) {
+		changed, err = d.makeAll(bothCtx, all, func(step string) {
 			if step == nodeapi.StepServing {
 				close(serving)
 			} else {
@@ -113,7 +109,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		if err := receive(bothCtx, serving); err != nil {
 			return err
 		}
-		p, err = d.prove(bothCtx, node, h, spec, o.Verify, guests)
+		p, err = d.prove(bothCtx, all, o.Verify, guests)
 		if _, lost := errors.AsType[*host.LostError](err); !lost || bothCtx.Err() != nil {
 			return err
 		}
@@ -121,7 +117,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		if err := receive(bothCtx, made); err != nil {
 			return err
 		}
-		p, err = d.prove(bothCtx, node, h, spec, o.Verify, guests)
+		p, err = d.prove(bothCtx, all, o.Verify, guests)
 		return err
 	})
 	if err := both.Wait(); err != nil {
@@ -135,7 +131,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	findings = append(findings, p.findings...)
 	return UpResult{
 		Cloud: d.Cloud.Name, Dashboard: d.dashboard(node), Auth: p.access.Auth.URL,
-		Clouds: p.access.path, Addresses: node.Addresses, Verified: p.verified, Changes: changes + changed,
+		Clouds: p.access.path, Addresses: addressesOf(nodes), Verified: p.verified, Changes: changes + changed,
 		Findings: findings, Nodes: nodes, GuestImage: guestImage(d.Cloud), GuestFlavor: guestFlavor(d.Cloud),
 		GuestUser:  guestUser(d.Cloud),
 		ElasticIPs: d.Cloud.Provider.ElasticIPs, Given: d.Cloud.ProviderAddresses(),
@@ -151,21 +147,23 @@ type proof struct {
 }
 
 // prove gives a cloud its guest image and verifies it, if it is due. Its guest is made once guests is closed.
-func (d *Deployment) prove(ctx context.Context, node infra.NodeOutput, h Node, spec nodeapi.Spec, when When,
-	guests <-chan struct{}) (p proof, err error) {
+func (d *Deployment) prove(ctx context.Context, all machines, when When, guests <-chan struct{}) (p proof, err error) {
+	h := all[d.controller()].h
 	if p.access, err = d.takeAccess(ctx, h); err != nil {
 		return p, err
 	}
 	err = whileAlive(ctx, h, func(ctx context.Context) error {
-		off, err := d.isOff(ctx, node, h)
+		off, err := d.switchedOff(ctx, all.having(model.Gateway))
 		if err != nil {
 			return err
 		}
 		switch {
-		case off && when == Always:
-			return d.errOff(node)
-		case off:
-			p.findings = append(p.findings, d.offFinding(node))
+		case len(off) > 0 && when == Always:
+			return d.errOff(off[0])
+		case len(off) > 0:
+			for _, n := range off {
+				p.findings = append(p.findings, d.offFinding(n))
+			}
 			p.verified = "no: the translation is switched off"
 			return d.provideGuest(ctx, p.access)
 		}
@@ -180,7 +178,7 @@ func (d *Deployment) prove(ctx context.Context, node infra.NodeOutput, h Node, s
 		})
 		both.Go(func() error {
 			var err error
-			p.verified, p.mark, err = d.verifyAfterUp(bothCtx, h, spec, p.access, when, func(ctx context.Context) error {
+			p.verified, p.mark, err = d.verifyAfterUp(bothCtx, h, all.specs(), p.access, when, func(ctx context.Context) error {
 				if err := receive(ctx, provided); err != nil {
 					return err
 				}
@@ -197,6 +195,18 @@ func (d *Deployment) prove(ctx context.Context, node infra.NodeOutput, h Node, s
 		}
 	}
 	return p, err
+}
+
+// addressesOf are Neutron's registered addresses on all nodes, in ascending order.
+func addressesOf(nodes []infra.NodeOutput) []infra.AddressPair {
+	all := []infra.AddressPair{}
+	for _, n := range nodes {
+		all = append(all, n.Addresses...)
+	}
+	slices.SortFunc(all, func(a, b infra.AddressPair) int {
+		return netip.MustParseAddr(a.Private).Compare(netip.MustParseAddr(b.Private))
+	})
+	return all
 }
 
 // receive waits until a channel is closed.

@@ -13,11 +13,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/drain"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
@@ -47,13 +47,16 @@ func (r VerifyResult) ReachedAt() netip.Addr { return reachedAt(r.Result) }
 // reached from here. It removes the guest unless keep is set; a guest that it keeps is removed by the
 // next verification.
 func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, err error) {
-	err = d.onNode(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
-		off, err := d.isOff(ctx, n, h)
+	err = d.onController(ctx, func(ctx context.Context, w *ways, h Node) error {
+		err := w.onGateways(ctx, "", func(ctx context.Context, n infra.NodeOutput, h Node) error {
+			off, err := d.isOff(ctx, n, h)
+			if off {
+				return d.errOff(n)
+			}
+			return err
+		})
 		if err != nil {
 			return err
-		}
-		if off {
-			return d.errOff(n)
 		}
 		acc, err := d.takeAccess(ctx, h)
 		if err != nil {
@@ -79,9 +82,7 @@ func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, e
 		}
 		guest := []string{"ssh", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + sshWord(cfg.KnownHosts)}
 		if cfg.Inside {
-			node := d.login(n)
-			via := slices.Concat([]string{"ssh"}, node.Options(), []string{"-W", "%h:%p", node.Destination()})
-			guest = append(guest, "-o", "ProxyCommand="+commandLine(via))
+			guest = append(guest, "-o", "ProxyCommand="+d.login(w.controller()).Forward())
 		}
 		res.SSH = commandLine(append(guest, cfg.User+"@"+res.ReachedAt().String()))
 		return nil
@@ -93,6 +94,7 @@ func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, e
 type OpenStack interface {
 	EnsureImage(ctx context.Context, auth neutron.Auth, name string, parts []verify.Part) error
 	Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error)
+	Nova(ctx context.Context, auth neutron.Auth) (drain.Nova, error)
 }
 
 type realOpenStack struct{}
@@ -104,6 +106,17 @@ func (realOpenStack) EnsureImage(ctx context.Context, auth neutron.Auth, name st
 
 func (realOpenStack) Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error) {
 	return verify.Run(ctx, cfg, step)
+}
+
+// outOfReach is how long a service may be unreachable before a call of it fails.
+const outOfReach = time.Minute
+
+func (realOpenStack) Nova(ctx context.Context, auth neutron.Auth) (drain.Nova, error) {
+	session, err := neutron.LogIn(ctx, auth, outOfReach)
+	if err != nil {
+		return nil, err
+	}
+	return drain.Open(session)
 }
 
 func (d *Deployment) openStack() OpenStack {
@@ -149,12 +162,12 @@ func verifyConfig(c *cloud.Cloud, h Node, acc access) verify.Config {
 
 // verifyAfterUp verifies the cloud if that is due, and describes the result for display. mark is to be kept
 // at verifiedPath; it is empty if there is nothing new. A guest can be made once guestsReady returns.
-func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spec, acc access, when When,
+func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, specs []nodeapi.Spec, acc access, when When,
 	guestsReady func(context.Context) error) (text, mark string, err error) {
 	if when == Never {
 		return "no (--verify=never)", "", nil
 	}
-	mark, err = verifiedMark(spec)
+	mark, err = verifiedMark(specs)
 	if err != nil {
 		return "", "", err
 	}
@@ -177,9 +190,13 @@ func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, spec nodeapi.Spe
 		mark + " " + text + "\n", nil
 }
 
-// verifiedMark is a hash of a verified spec.
-func verifiedMark(spec nodeapi.Spec) (string, error) {
-	b, err := json.Marshal(spec)
+// verifiedMark is a hash of the specs of a verified cloud.
+func verifiedMark(specs []nodeapi.Spec) (string, error) {
+	var whole any = specs
+	if len(specs) == 1 {
+		whole = specs[0]
+	}
+	b, err := json.Marshal(whole)
 	if err != nil {
 		return "", err
 	}

@@ -5,11 +5,14 @@ package deploy
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/preflight"
@@ -46,8 +49,18 @@ func (d *Deployment) leaveZone(ctx context.Context, refused error, full []string
 		return nil, hint.With(refused, "no other zone of %s is left to try", seen.Region)
 	}
 	d.note(phaseInfra, "%s has no capacity for %s at the moment: moving the cloud's network to %s (%s)", zone,
-		d.Cloud.Nodes[0].Type, next, awsapi.Code(refused))
+		strings.Join(sharedTypes(d.Cloud), ", "), next, awsapi.Code(refused))
 	return full, infra.Vacate(ctx, d.api(), seen, d.showActions(new(int)))
+}
+
+// sharedTypes are the instance types of the nodes in the cloud's zone.
+func sharedTypes(c *cloud.Cloud) (all []string) {
+	for _, n := range c.Nodes {
+		if n.Zone == "" && !slices.Contains(all, n.Type) {
+			all = append(all, n.Type)
+		}
+	}
+	return all
 }
 
 // inRegion explains a refusal of all credentials: AWS refuses them in a region that the account has

@@ -55,6 +55,13 @@ func (a *applier) id(part string) string {
 	return a.ids[part]
 }
 
+func (a *applier) idsOf(parts []string) (ids []string) {
+	for _, p := range parts {
+		ids = append(ids, a.id(p))
+	}
+	return ids
+}
+
 func (a *applier) set(part, id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -76,9 +83,9 @@ func apply(ctx context.Context, c Clients, clock clock, p *Plan, progress Progre
 		a.ids[part] = id
 	}
 	// A plan may be made without an image, to show the rest of it.
-	if p.wanted != nil && p.wanted.Image.ID == "" {
+	if p.wanted != nil {
 		for _, n := range p.wanted.Cloud.Nodes {
-			if p.Launches(n.Name) {
+			if p.Launches(n.Name) && p.wanted.ImageOf(n).ID == "" {
 				return Outputs{}, fmt.Errorf("making instance %s: no image to boot", n.Name)
 			}
 		}

@@ -29,7 +29,7 @@ func wanted(t *testing.T, extra string) Wanted {
 		t.Fatal(err)
 	}
 	return Wanted{Cloud: c, PublicKey: labKey, Image: images.Image{ID: labImage, RootDevice: "/dev/xvda"},
-		UserData: []byte("#cloud-config\n")}
+		UserData: func(cloud.Node) []byte { return []byte("#cloud-config\n") }}
 }
 
 func TestUpAndDown(t *testing.T) {

@@ -42,7 +42,7 @@ func (m Metadata) differences(want Metadata) string {
 // subnetAttributes keeps AWS from assigning addresses of its choice to new interfaces and instances
 // in a subnet.
 func (b *up) subnetAttributes(network string, n Subnet) {
-	part := partSubnet(network)
+	part, network := partSubnet(network), networkName(network)
 	if n.MapPublic {
 		b.change(part+"/public", "subnet", network+" gives no public addresses by itself", mapNoPublic(part))
 	}
@@ -54,17 +54,29 @@ func (b *up) subnetAttributes(network string, n Subnet) {
 // interfaceAttributes plans a network interface's attributes other than its addresses. Without the
 // source/destination check, frames with foreign addresses leave it; with delete-on-termination, it
 // takes its addresses and MAC with it.
-func (b *up) interfaceAttributes(n Interface, label, network string) {
-	if n.Unchecked {
-		b.change(n.ID+"/check", "network interface", label+" checks source and destination", checkSources(n.ID))
+func (b *up) interfaceAttributes(n Interface, e eni) {
+	label := e.label()
+	switch {
+	case n.Unchecked && !e.forwards:
+		b.change(n.ID+"/check", "network interface", label+" checks source and destination", checkSources(n.Part, true))
+	case !n.Unchecked && e.forwards:
+		b.change(n.Part+"/forward", "network interface", label+forwards, checkSources(n.Part, false))
 	}
 	if n.DeleteOnTermination {
 		b.change(n.ID+"/keep", "network interface", label+" outlives its instance", keepInterface(n.ID, n.Attachment))
 	}
-	group := partGroup(network)
-	if len(n.Groups) != 1 || n.Groups[0] != b.ids[group] {
-		b.change(n.ID+"/groups", "network interface", label+" has security group "+network+" and no other",
-			setGroups(n.ID, group), group)
+	groups := e.partGroups()
+	same := len(n.Groups) == len(groups)
+	for _, g := range groups {
+		same = same && slices.Contains(n.Groups, b.ids[g])
+	}
+	if !same {
+		has := " has security group "
+		if len(groups) > 1 {
+			has = " has security groups "
+		}
+		b.change(n.ID+"/groups", "network interface", label+has+strings.Join(e.groups, ", ")+" and no other",
+			setGroups(n.ID, groups), groups...)
 	}
 }
 
@@ -75,8 +87,9 @@ func (b *up) agentsInterfaces() {
 		for _, node := range b.c.Nodes {
 			if awsapi.IsProviderPart(node.Name, n.Part) && n.Part != awsapi.InterfacePart(node.Name, partProvider) &&
 				n.Subnet == b.ids[partSubnet(partProvider)] {
-				b.interfaceAttributes(n, strings.TrimPrefix(n.Part, "eni/"+node.Name+"/")+" of "+node.Name,
-					partProvider)
+				b.ids[n.Part] = n.ID
+				b.interfaceAttributes(n, eni{node: node.Name, kind: strings.TrimPrefix(n.Part, "eni/"+node.Name+"/"),
+					groups: []string{partProvider}})
 			}
 		}
 	}
@@ -88,7 +101,7 @@ func (b *up) instanceAttributes(node cloud.Node, in Instance) {
 	if d := in.Metadata.differences(metadataWanted); d != "" {
 		b.change(part+"/metadata", "instance", node.Name+" guards its metadata: "+d, guardMetadata(in.ID))
 	}
-	if in.OnShutdown == "terminate" {
+	if in.OnShutdown == "terminate" && !in.Spot { // which cannot stop
 		b.change(part+"/shutdown", "instance", node.Name+" survives a shutdown from inside", stopOnShutdown(in.ID))
 	}
 	// Probably set on purpose, and harmless until the cloud is removed.
@@ -144,12 +157,16 @@ func (b *up) leftovers() {
 // may be intended. A route that diverts the cloud's own traffic is not wanted, but only its author
 // knows why it exists.
 func (b *up) routesDrift(t RouteTable) {
+	object := "route table"
+	if t.Part == partPrivateRoutes {
+		object += " private"
+	}
 	for _, r := range t.Others {
-		b.drift("route table", "if it is not wanted: aws ec2 delete-route --route-table-id "+t.ID,
+		b.drift(object, "if it is not wanted: aws ec2 delete-route --route-table-id "+t.ID,
 			"route not made by macaw: %s", r)
 	}
 	if t.Main {
-		b.drift("route table", "make another table the main one: aws ec2 replace-route-table-association",
+		b.drift(object, "make another table the main one: aws ec2 replace-route-table-association",
 			"it is the vpc's main route table: other subnets use it too")
 	}
 }
@@ -172,99 +189,4 @@ func (b *up) egress(network string, have []Rule) {
 		b.change(part+"/revoke-out", "security group", network+" no longer allows out "+describeRules(extra, "to"),
 			revokeEgress(part, extra))
 	}
-}
-
-// retag is a resource whose tag does not match its content.
-type retag struct{ id, part string }
-
-// retags assigns a part to resources of the cloud whose part tag is unknown, according to their
-// content, so that they are not made a second time. For a node's resources, any part of the right
-// kind is accepted: it may be another node's.
-func (b *up) retags() {
-	var all []retag
-	fix := func(id string, part *string, right string) {
-		kind, _, _ := strings.Cut(right, "/")
-		seen, _, _ := strings.Cut(*part, "/")
-		if *part == right || seen == kind && slices.Contains([]string{"eni", "instance", "address"}, kind) {
-			return
-		}
-		*part = right
-		all = append(all, retag{id, right})
-	}
-	s := b.s.clone()
-	for i := range s.VPCs {
-		fix(s.VPCs[i].ID, &s.VPCs[i].Part, partVPC)
-	}
-	for i := range s.InternetGateways {
-		fix(s.InternetGateways[i].ID, &s.InternetGateways[i].Part, partInternetGateway)
-	}
-	for i := range s.RouteTables {
-		fix(s.RouteTables[i].ID, &s.RouteTables[i].Part, partRouteTable)
-	}
-	for i := range s.KeyPairs {
-		fix(s.KeyPairs[i].ID, &s.KeyPairs[i].Part, partKeyPair)
-	}
-	subnets, enis := map[string]string{}, map[string]string{}
-	cidrs := map[string]string{
-		partManagement: b.c.Management.Subnet.String(), partProvider: b.c.Provider.Subnet.String(),
-	}
-	for i, n := range s.Subnets {
-		for network, cidr := range cidrs {
-			if n.CIDR == cidr {
-				fix(n.ID, &s.Subnets[i].Part, partSubnet(network))
-				subnets[n.ID] = network
-			}
-		}
-	}
-	for i, g := range s.SecurityGroups {
-		for _, network := range []string{partManagement, partProvider} {
-			if g.Name == groupName(b.c.Name, network) {
-				fix(g.ID, &s.SecurityGroups[i].Part, partGroup(network))
-			}
-		}
-	}
-	for i, n := range s.Interfaces {
-		for k, node := range b.c.Nodes {
-			switch {
-			case subnets[n.Subnet] == partManagement && n.Primary == b.c.ManagementAddress(k).String():
-				fix(n.ID, &s.Interfaces[i].Part, awsapi.InterfacePart(node.Name, partManagement))
-			case subnets[n.Subnet] == partProvider && n.Primary == b.c.ProviderPrimary(k).String():
-				fix(n.ID, &s.Interfaces[i].Part, awsapi.InterfacePart(node.Name, partProvider))
-			}
-		}
-		enis[s.Interfaces[i].Part] = n.ID
-	}
-	for i, in := range s.Instances {
-		for _, n := range s.Interfaces {
-			if rest, ok := strings.CutPrefix(n.Part, "eni/"); ok && in.live() && n.Instance == in.ID && n.Device == 0 {
-				node, _, _ := strings.Cut(rest, "/")
-				fix(in.ID, &s.Instances[i].Part, partInstance(node))
-			}
-		}
-	}
-	for i, a := range s.Addresses {
-		for _, t := range b.targets() {
-			if a.Interface != "" && a.Interface == enis[t.eni] && a.Private == t.private {
-				fix(a.ID, &s.Addresses[i].Part, t.part)
-			}
-		}
-	}
-	b.s = s
-	for _, r := range all {
-		b.change("tag/"+r.id, "tag", awsapi.TagPart+" of "+r.id+" is "+r.part, setPart(r))
-	}
-}
-
-// clone returns a copy whose lists can be modified.
-func (s Seen) clone() Seen {
-	s.VPCs = slices.Clone(s.VPCs)
-	s.InternetGateways = slices.Clone(s.InternetGateways)
-	s.RouteTables = slices.Clone(s.RouteTables)
-	s.KeyPairs = slices.Clone(s.KeyPairs)
-	s.Subnets = slices.Clone(s.Subnets)
-	s.SecurityGroups = slices.Clone(s.SecurityGroups)
-	s.Interfaces = slices.Clone(s.Interfaces)
-	s.Instances = slices.Clone(s.Instances)
-	s.Addresses = slices.Clone(s.Addresses)
-	return s
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package infra makes, changes and removes the AWS resources of a cloud: its VPC with two subnets,
+// Package infra makes, changes and removes the AWS resources of a cloud: its VPC with its subnets,
 // the instances with their network interfaces and Elastic IPs, and the gateways' role.
 //
 // Every run has the same three steps:

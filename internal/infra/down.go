@@ -119,8 +119,16 @@ func PlanDown(s Seen, others ...Other) *Plan {
 	for _, n := range s.Interfaces {
 		remove("network interface", n.ID, name(n.Part), deleteInterface, ids("instance"))
 	}
+	// Groups whose rules name each other can be deleted only without those rules (EC2 API Reference,
+	// DeleteSecurityGroup).
+	var unlinked []string
 	for _, g := range s.SecurityGroups {
-		remove("security group", g.ID, name(g.Part), deleteSecurityGroup, ids("network interface"))
+		if len(by[g.ID]) == 0 {
+			unlinked = append(unlinked, p.unlink(g)...)
+		}
+	}
+	for _, g := range s.SecurityGroups {
+		remove("security group", g.ID, name(g.Part), deleteSecurityGroup, ids("network interface"), unlinked)
 	}
 	for _, r := range s.Reservations {
 		p.remove(r.ID, "address reservation", r.CIDR, deleteReservation(r.ID))

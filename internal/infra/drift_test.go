@@ -4,6 +4,7 @@ package infra
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,13 +22,15 @@ func anyTraffic(cidr string) []types.IpPermission {
 	return []types.IpPermission{{IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String(cidr)}}}}
 }
 
-// driftCases are possible changes, in the order of docs/drift.md. The plan has a line with the
-// text.
-var driftCases = []struct {
+// driftCase is a possible change. The plan has a line with the text.
+type driftCase struct {
 	of, attribute, does string
 	change              func(*driftLab)
 	plan                string
-}{
+}
+
+// driftCases are those of a cloud with one node, in the order of docs/drift.md.
+var driftCases = []driftCase{
 	{"vpc", "enableDnsSupport", mended, func(d *driftLab) {
 		d.done(d.api.ModifyVpcAttribute(
 			ctx,
@@ -302,10 +305,19 @@ var driftCases = []struct {
 
 // Each difference is in the plan, and up reacts as the table says.
 func TestLabDrift(t *testing.T) {
-	for _, tt := range driftCases {
+	for _, of := range []struct {
+		lab   func(*testing.T) *driftLab
+		cases []driftCase
+	}{{newDriftLab, driftCases}, {newSeveralDriftLab, severalDriftCases}} {
+		drifts(t, of.lab, of.cases)
+	}
+}
+
+func drifts(t *testing.T, lab func(*testing.T) *driftLab, cases []driftCase) {
+	for _, tt := range cases {
 		t.Run(tt.of+"/"+tt.attribute, func(t *testing.T) {
 			t.Parallel()
-			d := newDriftLab(t)
+			d := lab(t)
 			tt.change(d)
 			p := d.plan()
 			if !strings.Contains(p.String(), tt.plan) {
@@ -374,7 +386,7 @@ func TestDriftPage(t *testing.T) {
 			got = append(got, strings.Join([]string{cells[0], cells[1], cells[3]}, ", "))
 		}
 	}
-	for _, c := range driftCases {
+	for _, c := range slices.Concat(driftCases, severalDriftCases) {
 		want = append(want, strings.Join([]string{c.of, c.attribute, c.does}, ", "))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -44,6 +44,7 @@ type finder interface {
 	ec2.DescribeIamInstanceProfileAssociationsAPIClient
 	ec2.DescribeImagesAPIClient
 	ec2.DescribeInstancesAPIClient
+	ec2.DescribeInstanceStatusAPIClient
 	ec2.DescribeInstanceTypesAPIClient
 	ec2.DescribeInstanceTypeOfferingsAPIClient
 	ec2.DescribeInternetGatewaysAPIClient

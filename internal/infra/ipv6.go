@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/cloud"
 	"macaw.example/internal/model"
 )
 
@@ -52,13 +53,13 @@ func ipv6Of(subnets []Subnet, id string) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// ipv6Addresses plans the IPv6 addresses of the i-th node's provider ENI. As with IPv4, addresses
-// of the range are made with the cloud or left to the agents, and all others are unassigned.
-func (b *up) ipv6Addresses(i int) {
-	if !b.c.Provider.IPv6 {
+// ipv6Addresses plans the IPv6 addresses of a node's provider ENI. As with IPv4, addresses of the range are
+// made with the cloud or left to the agents, and all others are unassigned.
+func (b *up) ipv6Addresses(n cloud.Node) {
+	if !b.c.Provider.IPv6 || !isGateway(n) {
 		return
 	}
-	node := b.c.Nodes[i].Name
+	node := n.Name
 	part := awsapi.InterfacePart(node, partProvider)
 	var have, elsewhere []string
 	for _, n := range b.s.Interfaces {
@@ -72,7 +73,7 @@ func (b *up) ipv6Addresses(i int) {
 			elsewhere = append(elsewhere, n.IPv6...)
 		}
 	}
-	made := b.c.Provider.ElasticIPs == model.ElasticIPsAll && i == 0
+	made := b.c.Provider.ElasticIPs == model.ElasticIPsAll && b.first(n)
 	label := partProvider + " of " + node
 	assign := func(what string) {
 		b.change(part+"/assign-ipv6", "network interface", label+" gets "+what, assignIPv6(part, elsewhere),

@@ -3,6 +3,7 @@
 package infra
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -20,12 +21,48 @@ import (
 // the families A, C, D, H, I, M, R, T and Z.
 const VCPUQuota = "L-1216C47A"
 
-// NoCapacity reports whether AWS refused to launch or start an instance because its zone has no
-// capacity for the type at the moment, or does not have the type (EC2 User Guide,
+// SpotVCPUQuota is the same of Spot Instances.
+const SpotVCPUQuota = "L-34B43A08"
+
+// NoCapacity reports whether AWS refused to launch or start an instance of the cloud's zone because that has
+// no capacity for the type at the moment, or does not have the type (EC2 User Guide,
 // troubleshooting-launch). Another zone may.
 func NoCapacity(err error) bool {
+	_, alone := errors.AsType[*aloneError](err)
+	return noCapacity(err) && !alone
+}
+
+func noCapacity(err error) bool {
 	code := errorCode(err)
 	return code == "InsufficientInstanceCapacity" || code == "Unsupported"
+}
+
+// aloneError is the refusal to launch a node whose zone does not bind the other nodes.
+type aloneError struct{ error }
+
+func (e *aloneError) Unwrap() error { return e.error }
+
+// refused adds a hint to AWS's refusal to launch, or returns nil for none.
+func (l launch) refused(err error) error {
+	elsewhere := "other zones for the node, or another type, or try again later"
+	switch code := errorCode(err); {
+	case err == nil:
+		return nil
+	// The codes are those of EC2 API Reference, errors-overview, and EC2 User Guide, spot-request-status.
+	case l.node.Spot && code == "MaxSpotInstanceCountExceeded":
+		return hint.With(err, "ask AWS for more: Service Quotas, ec2, %s; or leave spot out", SpotVCPUQuota)
+	case l.node.Spot && code == "SpotMaxPriceTooLow":
+		return hint.With(err, "Spot Instances cost more than others at the moment: leave spot out, or take %s", elsewhere)
+	case l.node.Spot && code == "AuthFailure.ServiceLinkedRoleCreationNotPermitted":
+		return hint.With(err, "the account has never had a Spot Instance, and needs a role for them: "+
+			"aws iam create-service-linked-role --aws-service-name spot.amazonaws.com")
+	case l.node.Spot && noCapacity(err):
+		return &aloneError{hint.With(err, "AWS has no Spot capacity there at the moment: leave spot out, or take %s",
+			elsewhere)}
+	case noCapacity(err) && !l.node.Public() && !l.primary.IsValid():
+		return &aloneError{hint.With(err, "take %s: capacity changes within minutes to hours", elsewhere)}
+	}
+	return launchHint(err)
 }
 
 // launchHint adds a hint for causes that a check before the launch may not have shown.

@@ -46,17 +46,19 @@ func modifyInterface(id string, in func(*applier) ec2.ModifyNetworkInterfaceAttr
 	})
 }
 
-func checkSources(id string) step {
-	return modifyInterface(id, func(*applier) ec2.ModifyNetworkInterfaceAttributeInput {
-		return ec2.ModifyNetworkInterfaceAttributeInput{
-			SourceDestCheck: &types.AttributeBooleanValue{Value: aws.Bool(true)},
-		}
+// checkSources switches the source/destination check of an interface, which is a part, on or off.
+func checkSources(part string, on bool) step {
+	return oneCall(func(ctx context.Context, a *applier) error {
+		_, err := a.api.ModifyNetworkInterfaceAttribute(ctx, &ec2.ModifyNetworkInterfaceAttributeInput{
+			NetworkInterfaceId: aws.String(a.id(part)), SourceDestCheck: &types.AttributeBooleanValue{Value: aws.Bool(on)},
+		})
+		return err
 	})
 }
 
-func setGroups(id, group string) step {
+func setGroups(id string, groups []string) step {
 	return modifyInterface(id, func(a *applier) ec2.ModifyNetworkInterfaceAttributeInput {
-		return ec2.ModifyNetworkInterfaceAttributeInput{Groups: []string{a.id(group)}}
+		return ec2.ModifyNetworkInterfaceAttributeInput{Groups: a.idsOf(groups)}
 	})
 }
 

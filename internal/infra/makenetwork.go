@@ -126,20 +126,20 @@ func createSubnet(part string, cidr netip.Prefix, zone string) step {
 	})
 }
 
-func createRouteTable(ctx context.Context, a *applier) error {
-	return a.create(ctx, func(ctx context.Context) error {
+func createRouteTable(part string) step {
+	return oneCreation(func(ctx context.Context, a *applier) error {
 		out, err := a.api.CreateRouteTable(ctx, &ec2.CreateRouteTableInput{
-			VpcId: aws.String(a.id(partVPC)), TagSpecifications: a.tags(types.ResourceTypeRouteTable, partRouteTable),
+			VpcId: aws.String(a.id(partVPC)), TagSpecifications: a.tags(types.ResourceTypeRouteTable, part),
 		}, noRetry)
 		if err == nil {
-			a.set(partRouteTable, aws.ToString(out.RouteTable.RouteTableId))
+			a.set(part, aws.ToString(out.RouteTable.RouteTableId))
 		}
 		return err
-	}, func(ctx context.Context) (bool, error) {
-		found, err := findRouteTables(ctx, a.api, a.mine(partRouteTable)...)
+	}, func(ctx context.Context, a *applier) (bool, error) {
+		found, err := findRouteTables(ctx, a.api, a.mine(part)...)
 		for _, t := range found {
 			if aws.ToString(t.VpcId) == a.id(partVPC) {
-				a.set(partRouteTable, aws.ToString(t.RouteTableId))
+				a.set(part, aws.ToString(t.RouteTableId))
 				return true, nil
 			}
 		}
@@ -155,13 +155,24 @@ func destination(to string) (ipv4, ipv6 *string) {
 	return &to, nil
 }
 
-func createRoute(to string) step {
+// routeTarget returns a route's target in the API's form: the Internet gateway or a network interface.
+func (a *applier) routeTarget(part string) (gateway, eni *string) {
+	id := aws.String(a.id(part))
+	if part == partInternetGateway {
+		return id, nil
+	}
+	return nil, id
+}
+
+// createRoute makes a route of a table; both are parts.
+func createRoute(table, to, target string) step {
 	return func(ctx context.Context, a *applier) error {
 		ipv4, ipv6 := destination(to)
+		gateway, eni := a.routeTarget(target)
 		var exists bool
 		err := a.call(ctx, func(ctx context.Context) error {
 			_, err := a.api.CreateRoute(ctx, &ec2.CreateRouteInput{
-				RouteTableId: aws.String(a.id(partRouteTable)), GatewayId: aws.String(a.id(partInternetGateway)),
+				RouteTableId: aws.String(a.id(table)), GatewayId: gateway, NetworkInterfaceId: eni,
 				DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
 			})
 			if exists = errorCode(err) == "RouteAlreadyExists"; exists {
@@ -170,17 +181,18 @@ func createRoute(to string) step {
 			return err
 		})
 		if exists {
-			return replaceRoute(to)(ctx, a)
+			return replaceRoute(table, to, target)(ctx, a)
 		}
 		return err
 	}
 }
 
-func replaceRoute(to string) step {
+func replaceRoute(table, to, target string) step {
 	ipv4, ipv6 := destination(to)
 	return oneCall(func(ctx context.Context, a *applier) error {
+		gateway, eni := a.routeTarget(target)
 		_, err := a.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{
-			RouteTableId: aws.String(a.id(partRouteTable)), GatewayId: aws.String(a.id(partInternetGateway)),
+			RouteTableId: aws.String(a.id(table)), GatewayId: gateway, NetworkInterfaceId: eni,
 			DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
 		})
 		return err
@@ -188,13 +200,13 @@ func replaceRoute(to string) step {
 }
 
 // associateRouteTable replaces the subnet's association with another table, if it has one.
-func associateRouteTable(subnet string) step {
+func associateRouteTable(table, subnet string) step {
 	return oneCall(func(ctx context.Context, a *applier) error {
 		_, err := a.api.AssociateRouteTable(ctx, &ec2.AssociateRouteTableInput{
-			RouteTableId: aws.String(a.id(partRouteTable)), SubnetId: aws.String(a.id(subnet)),
+			RouteTableId: aws.String(a.id(table)), SubnetId: aws.String(a.id(subnet)),
 		})
 		if errorCode(err) == "Resource.AlreadyAssociated" {
-			return a.replaceAssociation(ctx, a.id(subnet), err)
+			return a.replaceAssociation(ctx, a.id(table), a.id(subnet), err)
 		}
 		return err
 	}, "InvalidAssociationID.NotFound")
@@ -202,7 +214,7 @@ func associateRouteTable(subnet string) step {
 
 // replaceAssociation moves a subnet from another table to the cloud's; refused is the error of
 // associating it.
-func (a *applier) replaceAssociation(ctx context.Context, subnet string, refused error) error {
+func (a *applier) replaceAssociation(ctx context.Context, table, subnet string, refused error) error {
 	found, err := findRouteTables(ctx, a.api, awsapi.Filter("association.subnet-id", subnet))
 	if err != nil {
 		return err
@@ -211,11 +223,11 @@ func (a *applier) replaceAssociation(ctx context.Context, subnet string, refused
 		for _, as := range t.Associations {
 			switch {
 			case aws.ToString(as.SubnetId) != subnet:
-			case aws.ToString(t.RouteTableId) == a.id(partRouteTable):
+			case aws.ToString(t.RouteTableId) == table:
 				return nil // associated by a call whose response was lost
 			default:
 				_, err := a.api.ReplaceRouteTableAssociation(ctx, &ec2.ReplaceRouteTableAssociationInput{
-					AssociationId: as.RouteTableAssociationId, RouteTableId: aws.String(a.id(partRouteTable)),
+					AssociationId: as.RouteTableAssociationId, RouteTableId: aws.String(table),
 				})
 				return err
 			}
@@ -287,7 +299,7 @@ func addRules(part string, rules []Rule, authorize ruleCall) step {
 		const duplicate = "InvalidPermission.Duplicate"
 		send := func(rules []Rule) error {
 			return a.call(ctx, func(ctx context.Context) error {
-				return authorize(ctx, a.api, aws.String(a.id(part)), permissions(rules, a.id(part)))
+				return authorize(ctx, a.api, aws.String(a.id(part)), permissions(rules, a.id(part), a.id))
 			})
 		}
 		err := send(rules)
@@ -307,7 +319,7 @@ func removeRules(part string, rules []Rule, revoke ruleCall) step {
 	return func(ctx context.Context, a *applier) error {
 		for _, r := range rules {
 			if err := a.remove(ctx, func(ctx context.Context) error {
-				return revoke(ctx, a.api, aws.String(a.id(part)), permissions([]Rule{r}, a.id(part)))
+				return revoke(ctx, a.api, aws.String(a.id(part)), permissions([]Rule{r}, a.id(part), a.id))
 			}); err != nil {
 				return err
 			}
@@ -316,10 +328,18 @@ func removeRules(part string, rules []Rule, revoke ruleCall) step {
 	}
 }
 
-func permissions(rules []Rule, group string) []types.IpPermission {
+// revokeOf removes ingress rules from the group with an ID.
+func revokeOf(group string, rules []Rule) step {
+	return func(ctx context.Context, a *applier) error {
+		a.set(group, group)
+		return removeRules(group, rules, revokeIn)(ctx, a)
+	}
+}
+
+func permissions(rules []Rule, group string, id func(part string) string) []types.IpPermission {
 	var out []types.IpPermission
 	for _, r := range rules {
-		out = append(out, r.permission(group))
+		out = append(out, r.permission(group, id))
 	}
 	return out
 }

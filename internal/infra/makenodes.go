@@ -48,7 +48,7 @@ func importKeyPair(public string) step {
 	})
 }
 
-func createInterface(part, subnet, group, primary string, secondary []string) step {
+func createInterface(part, subnet string, groups []string, primary string, secondary []string) step {
 	return func(ctx context.Context, a *applier) error {
 		var addresses []types.PrivateIpAddressSpecification
 		for i, address := range slices.Concat([]string{primary}, secondary) {
@@ -58,10 +58,10 @@ func createInterface(part, subnet, group, primary string, secondary []string) st
 		}
 		for g := range generations {
 			in := &ec2.CreateNetworkInterfaceInput{
-				SubnetId: aws.String(a.id(subnet)), Groups: []string{a.id(group)}, PrivateIpAddresses: addresses,
+				SubnetId: aws.String(a.id(subnet)), Groups: a.idsOf(groups), PrivateIpAddresses: addresses,
 				Description: aws.String("Macaw cloud " + a.cloud + ", " + part),
-				ClientToken: token(a.cloud, part, a.id(subnet), a.id(group), primary, strings.Join(secondary, ","),
-					fmt.Sprint(g)),
+				ClientToken: token(a.cloud, part, a.id(subnet), strings.Join(a.idsOf(groups), ","), primary,
+					strings.Join(secondary, ","), fmt.Sprint(g)),
 				TagSpecifications: a.tags(types.ResourceTypeNetworkInterface, part),
 			}
 			var id string
@@ -181,7 +181,7 @@ func (l launch) interfaces(id func(part string) string) []types.InstanceNetworkI
 		}}
 	}
 	var all []types.InstanceNetworkInterfaceSpecification
-	for device, part := range partENIs(l.node.Name) {
+	for device, part := range partENIs(l.node) {
 		all = append(all, types.InstanceNetworkInterfaceSpecification{
 			DeviceIndex: aws.Int32(int32(device)), NetworkInterfaceId: aws.String(id(part)),
 		})
@@ -221,7 +221,7 @@ func runInstance(l launch) step {
 				err = errNoLonger
 			}
 			if !errors.Is(err, errNoLonger) {
-				return launchHint(err)
+				return l.refused(err)
 			}
 		}
 		return errNoLonger
@@ -241,6 +241,16 @@ func (l launch) input() *ec2.RunInstancesInput {
 			HttpPutResponseHopLimit: aws.Int32(m.HopLimit),
 			InstanceMetadataTags:    types.InstanceMetadataTagsState(m.Tags),
 		},
+	}
+	if l.node.Spot {
+		// One-time requests and termination are the defaults; a request that persisted would launch another
+		// instance by itself (EC2 User Guide, spot-requests).
+		in.InstanceMarketOptions = &types.InstanceMarketOptionsRequest{
+			MarketType: types.MarketTypeSpot, SpotOptions: &types.SpotMarketOptions{
+				SpotInstanceType:             types.SpotInstanceTypeOneTime,
+				InstanceInterruptionBehavior: types.InstanceInterruptionBehaviorTerminate,
+			},
+		}
 	}
 	if l.profile != "" {
 		in.IamInstanceProfile = &types.IamInstanceProfileSpecification{Name: aws.String(l.profile)}

@@ -43,70 +43,121 @@ func (b *up) replaced() {
 		}
 	}
 	for _, n := range b.s.Interfaces {
-		if b.unwanted(n.Part) {
+		if b.unwanted(n.Part) || b.misplaced(n) {
 			b.gone = append(b.gone, n.ID)
 			b.remove(n.ID, "network interface", name(n.Part)+" "+n.ID, deleteInterface(n.ID), instances...)
 		}
 	}
 }
 
-// interfaces plans both ENIs of the i-th node. They are made before the instance and outlive it, so
-// that addresses and MACs stay. A bakery's only one is made and deleted with its instance.
-func (b *up) interfaces(i int) {
+// interfaces plans the ENIs of a node. They are made before the instance and outlive it, so that addresses
+// and MACs stay. A bakery's only one is made and deleted with its instance.
+func (b *up) interfaces(n cloud.Node) {
 	if b.w.Bakery {
 		return
 	}
-	node := b.c.Nodes[i].Name
-	b.eni(node, partManagement, b.c.ManagementAddress(i), nil, nil)
-	var made, agents []string
+	at := b.places[n.Name]
+	b.eni(eni{node: n.Name, kind: partManagement, network: at.network, primary: at.management, groups: b.groupsOf(n),
+		forwards: b.first(n) && len(b.privates) > 0})
+	if !isGateway(n) {
+		return
+	}
+	provider := eni{node: n.Name, kind: partProvider, network: partProvider, primary: at.provider,
+		groups: []string{partProvider}}
 	for _, a := range b.c.ProviderAddresses() {
-		switch {
-		case b.c.Provider.ElasticIPs != model.ElasticIPsAll:
-			agents = append(agents, a.String())
-		case i == 0: // with several nodes the gateways' agents distribute them
-			made = append(made, a.String())
+		private := a.String()
+		// Where there are several gateways, their agents move addresses to the one that uses them.
+		provider.agents = append(provider.agents, private)
+		here := b.first(n) && b.c.Provider.ElasticIPs == model.ElasticIPsAll
+		if here && b.holder(private) == awsapi.InterfacePart(n.Name, partProvider) {
+			provider.secondary = append(provider.secondary, private)
 		}
 	}
-	b.eni(node, partProvider, b.c.ProviderPrimary(i), made, agents)
+	b.eni(provider)
 }
 
-// eni plans an ENI with its secondary addresses. The gateways' agents decide which of the addresses
-// in agents it has.
-func (b *up) eni(node, network string, primary netip.Addr, secondary, agents []string) {
-	part := awsapi.InterfacePart(node, network)
-	label := fmt.Sprintf("%s of %s", network, node)
+// holder returns the part of the ENI that has one of Neutron's addresses: that of any gateway, or, if none has
+// it, the one on which it is made.
+func (b *up) holder(private string) string {
+	for _, e := range b.s.Interfaces {
+		if !b.inVPC(e.VPC) || slices.Contains(b.gone, e.ID) || !slices.Contains(e.Secondary, private) {
+			continue
+		}
+		for _, n := range b.c.With(model.Gateway) {
+			if awsapi.IsProviderPart(n.Name, e.Part) {
+				b.ids[e.Part] = e.ID
+				return e.Part
+			}
+		}
+	}
+	gateway, _ := b.gateway()
+	return awsapi.InterfacePart(gateway.Name, partProvider)
+}
+
+// eni is a network interface that a node is made with.
+type eni struct {
+	node, kind, network string
+	primary             netip.Addr
+	secondary           []string // addresses that it has
+	agents              []string // those that it may have: the gateways' agents decide
+	groups              []string
+	forwards            bool // for others: without the source/destination check
+}
+
+func (e eni) label() string { return e.kind + " of " + e.node }
+
+// partGroups are the parts of its security groups.
+func (e eni) partGroups() (parts []string) {
+	for _, g := range e.groups {
+		parts = append(parts, partGroup(g))
+	}
+	return parts
+}
+
+// eni plans an ENI with its secondary addresses.
+func (b *up) eni(e eni) {
+	part, label, secondary := awsapi.InterfacePart(e.node, e.kind), e.label(), e.secondary
 	for _, n := range b.s.Interfaces {
-		if n.Part != part || n.Subnet != b.ids[partSubnet(network)] {
+		if n.Part != part || n.Subnet != b.ids[partSubnet(e.network)] {
 			continue
 		}
 		b.ids[part] = n.ID
-		if n.Primary != primary.String() {
+		if a, err := netip.ParseAddr(n.Primary); err == nil && e.kind == partProvider && b.c.InRange(a) {
 			b.drift("network interface "+label, "macaw down, then macaw up",
-				"its primary address is %s, the file makes it %s", n.Primary, primary)
+				"its primary address is %s, which the file gives to Neutron", n.Primary)
 		}
 		// Unassign first: the instance type limits how many fit.
-		if extra := missing(n.Secondary, slices.Concat(secondary, agents)); len(extra) > 0 {
+		if extra := missing(n.Secondary, slices.Concat(secondary, e.agents)); len(extra) > 0 {
 			b.change(part+"/unassign", "network interface", label+" gives up "+strings.Join(extra, " "),
 				unassign(part, extra))
 		}
 		if add := missing(secondary, n.Secondary); len(add) > 0 {
 			b.change(part+"/assign", "network interface", label+" gets "+strings.Join(add, " "), assign(part, add),
-				part+"/unassign")
+				append([]string{part + "/unassign"}, b.gone...)...)
 		}
-		b.interfaceAttributes(n, label, network)
+		b.interfaceAttributes(n, e)
 		return
 	}
-	detail := fmt.Sprintf("%s with %s", label, primary)
-	if k := len(secondary); k > 0 {
+	detail := fmt.Sprintf("%s with %s", label, e.primary)
+	switch k := len(secondary); k {
+	case 0:
+	case b.c.Provider.Addresses:
 		detail += fmt.Sprintf(" and %s to %s", secondary[0], secondary[k-1])
+	default:
+		detail += " and " + strings.Join(secondary, " ")
 	}
 	b.create(part, "network interface", detail,
-		createInterface(part, partSubnet(network), partGroup(network), primary.String(), secondary),
-		append([]string{partSubnet(network), partGroup(network)}, b.gone...)...)
+		createInterface(part, partSubnet(e.network), e.partGroups(), e.primary.String(), secondary),
+		slices.Concat([]string{partSubnet(e.network)}, e.partGroups(), b.gone)...)
+	if e.forwards {
+		b.change(part+"/forward", "network interface", label+forwards, checkSources(part, false), part)
+	}
 }
 
-func (b *up) instance(i int) error {
-	node := b.c.Nodes[i]
+// forwards ends the description of an interface that passes on the packets of others.
+const forwards = " forwards for private subnets: no source/destination check"
+
+func (b *up) instance(node cloud.Node) {
 	part := partInstance(node.Name)
 	var gone []string
 	for _, in := range b.s.Instances {
@@ -118,17 +169,17 @@ func (b *up) instance(i int) error {
 			continue
 		}
 		b.ids[part] = in.ID
-		b.instanceDrift(i, in)
+		b.instanceDrift(node, in)
 		b.instanceAttributes(node, in)
 		b.instanceAtRest(node, in)
 		b.profile(node, in)
-		return nil
+		return
 	}
-	l := launch{node: node, image: b.w.Image, key: keyName(b.c.Name), userData: b.w.UserData, gone: gone,
+	l := launch{node: node, image: b.w.ImageOf(node), key: keyName(b.c.Name), userData: b.w.userData(node), gone: gone,
 		nested: b.w.nests(node.Type)}
-	needs := append(partENIs(node.Name), partKeyPair)
+	needs := append(partENIs(node), partKeyPair)
 	if b.w.Bakery {
-		l.primary = b.c.ManagementAddress(i)
+		l.primary = b.places[node.Name].management
 		needs = []string{partSubnet(partManagement), partGroup(partManagement), partKeyPair}
 	}
 	if isGateway(node) {
@@ -137,29 +188,38 @@ func (b *up) instance(i int) error {
 	}
 	// Once there is an instance, its agent may have ended an association, see agentsChoice.
 	for _, t := range b.targets() {
-		needs = append(needs, t.part+"/associate")
+		if t.node == node.Name || t.node == "" && isGateway(node) {
+			needs = append(needs, t.part+"/associate")
+		}
 	}
-	b.create(part, "instance", fmt.Sprintf("%s %s from %s", node.Name, node.Type, b.w.Image.ID),
-		runInstance(l), needs...)
+	what := node.Name + " " + node.Type
+	if node.Spot {
+		what += " (spot)"
+	}
+	b.create(part, "instance", what+" from "+l.image.ID, runInstance(l), needs...)
 	b.guests(node, nil, false)
-	return nil
 }
 
 // instanceDrift reports differences that only a new instance could correct. That would destroy the
 // cloud's data, so it is the operator's decision.
-func (b *up) instanceDrift(i int, in Instance) {
-	node := b.c.Nodes[i]
+func (b *up) instanceDrift(node cloud.Node, in Instance) {
 	object, hint := "instance "+node.Name, "macaw down, then macaw up makes a new one; its data is lost"
 	// A newer image is no difference as long as the file does not name one.
 	if node.Image != "" && in.Image != node.Image {
 		b.drift(object, hint, "its image is %s, the file says %s", in.Image, node.Image)
 	}
-	for device, network := range []string{partManagement, partProvider} {
+	switch {
+	case in.Spot && !node.Spot:
+		b.drift(object, anotherNode, "it is a Spot Instance, the file says otherwise")
+	case !in.Spot && node.Spot:
+		b.drift(object, anotherNode, "it is no Spot Instance, the file says so")
+	}
+	for device, part := range partENIs(node) {
 		for _, n := range b.s.Interfaces {
-			ours := n.ID == b.ids[awsapi.InterfacePart(node.Name, network)]
-			if ours && (n.Instance != in.ID || n.Device != int32(device)) {
+			if n.ID == b.ids[part] && (n.Instance != in.ID || n.Device != int32(device)) {
+				_, kind, _ := strings.Cut(name(part), " ")
 				b.drift(object, "attach it, then reboot the instance",
-					"network interface %s (%s) is not its device %d", n.ID, network, device)
+					"network interface %s (%s) is not its device %d", n.ID, kind, device)
 			}
 		}
 	}
@@ -171,6 +231,7 @@ type target struct {
 	eni     string // part of the ENI
 	private string
 	label   string
+	node    string // whose management address it is, or empty
 }
 
 func (b *up) targets() []target {
@@ -178,21 +239,24 @@ func (b *up) targets() []target {
 		return nil
 	}
 	var out []target
-	for i, n := range b.c.Nodes {
-		private := b.c.ManagementAddress(i).String()
+	for _, n := range b.c.Nodes {
+		at := b.places[n.Name]
+		if at.network != partManagement {
+			continue // in a private subnet
+		}
+		private := at.management.String()
 		out = append(out, target{
 			part: partNodeAddress(n.Name), eni: awsapi.InterfacePart(n.Name, partManagement), private: private,
-			label: fmt.Sprintf("%s, management of %s", private, n.Name),
+			label: fmt.Sprintf("%s, management of %s", private, n.Name), node: n.Name,
 		})
 	}
-	if b.c.Provider.ElasticIPs != model.ElasticIPsAll {
+	if _, ok := b.gateway(); !ok || b.c.Provider.ElasticIPs != model.ElasticIPsAll {
 		return out
 	}
 	for _, a := range b.c.ProviderAddresses() {
 		private := a.String()
 		out = append(out, target{
-			part: awsapi.AddressPart(private), eni: awsapi.InterfacePart(b.c.Nodes[0].Name, partProvider),
-			private: private, label: private,
+			part: awsapi.AddressPart(private), eni: b.holder(private), private: private, label: private,
 		})
 	}
 	return out

@@ -4,7 +4,9 @@ package infra
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
+	"strings"
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
@@ -20,7 +22,7 @@ type NodeOutput struct {
 	Name       string `json:"name"`
 	InstanceID string `json:"instanceID"`
 	// ManagementAddress is the private address, ManagementPublic its public one, an Elastic IP unless it is
-	// a bakery.
+	// a bakery. A node that only computes has none.
 	ManagementAddress string      `json:"managementAddress"`
 	ManagementPublic  string      `json:"managementPublic"`
 	ProviderENI       ProviderENI `json:"providerENI"`
@@ -29,9 +31,11 @@ type NodeOutput struct {
 	Addresses []AddressPair `json:"addresses"`
 	// IPv6Addresses are the registered IPv6 addresses, in ascending order.
 	IPv6Addresses []string `json:"ipv6Addresses,omitempty"`
+	// NAT are the private subnets whose packets to the Internet the node passes on as its own.
+	NAT []netip.Prefix `json:"nat,omitempty"`
 }
 
-// ProviderENI is the node's second network interface.
+// ProviderENI is the second network interface of a gateway.
 type ProviderENI struct {
 	ID      string `json:"id"`
 	Subnet  string `json:"subnet"` // ID
@@ -92,7 +96,22 @@ func OutputsOf(c *cloud.Cloud, s Seen) Outputs {
 				}
 			}
 		}
+		if gateway, ok := firstGateway(c); ok && gateway.Name == n.Name {
+			node.NAT = privateCIDRs(s)
+		}
 		out.Nodes = append(out.Nodes, node)
 	}
 	return out
+}
+
+// privateCIDRs returns the networks of the private subnets in ascending order.
+func privateCIDRs(s Seen) (all []netip.Prefix) {
+	for _, n := range s.Subnets {
+		p, err := netip.ParsePrefix(n.CIDR)
+		if network, ok := strings.CutPrefix(n.Part, partSubnet("")); ok && err == nil && isPrivate(network) {
+			all = append(all, p)
+		}
+	}
+	slices.SortFunc(all, func(x, y netip.Prefix) int { return x.Addr().Compare(y.Addr()) })
+	return all
 }

@@ -133,7 +133,7 @@ func (l *gatewayLab) outside() []outsideCall {
 	add("open a security group", func() error {
 		_, err := api.AuthorizeSecurityGroupIngress(ctx,
 			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &l.first.SecurityGroups[0].ID,
-				IpPermissions: permissions(providerRules(l.cloud.Provider), "")})
+				IpPermissions: permissions(providerRules(l.cloud.Provider), "", nil)})
 		return err
 	})
 	add("remove the reservation", func() error {

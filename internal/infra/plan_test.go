@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/cloud"
 )
 
 const everything = `+ create iam role macaw-first-gateway-eu-central-1
@@ -286,7 +288,7 @@ func TestPlanUpErrors(t *testing.T) {
 	if _, err := PlanUp(w, Seen{Cloud: "first", Zones: []string{"a"}}); err == nil {
 		t.Error("planned a role without a region")
 	}
-	w.UserData = make([]byte, maxUserData+1)
+	w.UserData = func(cloud.Node) []byte { return make([]byte, maxUserData+1) }
 	if _, err := PlanUp(w, Seen{Cloud: "first", Region: "lab-1", Zones: []string{"a"}}); err == nil {
 		t.Error("planned with more user data than AWS takes")
 	}

@@ -103,8 +103,24 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 
 	// When an interface's addresses are used up, another one takes the next addresses.
 	allow("MakeInterface", []string{"ec2:CreateNetworkInterface"}, arn(interfaces), made)
-	allow("MakeInterfaceIn", []string{"ec2:CreateNetworkInterface"}, arn("subnet/*", "security-group/*"), mine)
-	allow("AttachInterface", []string{"ec2:AttachNetworkInterface"}, arn(interfaces, "instance/*"), mine)
+	in := mine
+	if len(c.Nodes) > 1 { // with more subnets and groups than these and those of management
+		in = conditions{"StringEquals": {"aws:ResourceTag/" + awsapi.TagCloud: {c.Name},
+			"aws:ResourceTag/" + awsapi.TagPart: {partSubnet(partProvider), partGroup(partProvider)}}}
+	}
+	allow("MakeInterfaceIn", []string{"ec2:CreateNetworkInterface"}, arn("subnet/*", "security-group/*"), in)
+	attach := []string{"ec2:AttachNetworkInterface"}
+	if len(c.Nodes) == 1 {
+		allow("AttachInterface", attach, arn(interfaces, "instance/*"), mine)
+	} else {
+		allow("AttachInterface", attach, arn(interfaces), mine)
+		// Gateways are known by their profile: a list of names could exceed the size of a policy.
+		profile := "arn:" + awsapi.Partition(region) + ":iam::*:instance-profile" + rolePath + GatewayName(c.Name, region)
+		allow("AttachInterfaceTo", attach, arn("instance/*"), conditions{
+			"StringEquals": {"aws:ResourceTag/" + awsapi.TagCloud: {c.Name}},
+			"ArnLike":      {"ec2:InstanceProfile": {profile}},
+		})
+	}
 	tagged := []string{interfaces}
 	creators := []string{"CreateNetworkInterface"}
 

@@ -40,6 +40,7 @@ func TestGatewayRights(t *testing.T) {
 	for _, policy := range allPolicies {
 		clouds[string(policy)] = policyCloud(t, policy, 2, false)
 	}
+	clouds["several"] = wanted(t, severalFile).Cloud
 	for name, c := range clouds {
 		var got bytes.Buffer
 		if err := json.Indent(&got, []byte(gatewayRights(c, "eu-central-1").text()), "", "  "); err != nil {
@@ -85,5 +86,20 @@ func TestPartitions(t *testing.T) {
 		if got := [2]string{rights.Statement[1].Resource[0], trust(region).Statement[0].Principal["Service"]}; got != want {
 			t.Errorf("%s: %v", region, got)
 		}
+	}
+}
+
+// So does that of a cloud with many gateways.
+func TestPolicyOfManyGatewaysFits(t *testing.T) {
+	ids := make([]string, 80)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("eipalloc-%017x", i)
+	}
+	c := wanted(t, "lab: {elasticIPQuota: 200}\nprovider: {ipv6: true, elasticIPs: on-demand, pool: ["+
+		strings.Join(ids, ", ")+"]}\nnodes:\n  - {name: c, roles: [controller]}\n  - {name: "+strings.Repeat("g", 28)+
+		", roles: [gateway, compute], count: 100}\n").Cloud
+	c.Name = strings.Repeat("n", 32)
+	if n := len(gatewayRights(c, "us-gov-west-1").text()); n > 10240 {
+		t.Errorf("%d characters", n)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -47,10 +48,10 @@ func (b *up) restChanges(node cloud.Node, in Instance) (all []restChange) {
 		}
 		all = append(all, c)
 	}
-	if !bytes.Equal(in.UserData, b.w.UserData) {
+	if data := b.w.userData(node); !bytes.Equal(in.UserData, data) {
 		all = append(all, restChange{id: part + "/user-data", detail: node.Name + " has macaw's user data",
 			drift: "its user data is not what macaw gave it; macaw up --restart changes it",
-			do:    setUserData(in.ID, b.w.UserData)})
+			do:    setUserData(in.ID, data)})
 	}
 	return all
 }
@@ -60,16 +61,29 @@ func (b *up) restChanges(node cloud.Node, in Instance) (all []restChange) {
 func (b *up) instanceAtRest(node cloud.Node, in Instance) {
 	changes := b.restChanges(node, in)
 	stopped := in.State == "stopped" || in.State == "stopping"
+	hint := "a restart stops the instance, changes it and starts it again: the cloud is down meanwhile, and keeps its " +
+		"addresses"
+	if b.several() {
+		hint = "a restart stops the instance, changes it and starts it again: its guests are down meanwhile, and it keeps " +
+			"its addresses"
+	}
+	if in.Spot {
+		hint = "a Spot Instance cannot be stopped: aws ec2 terminate-instances --instance-ids " + in.ID +
+			", and macaw up makes it anew; the guests on it are lost"
+	}
 	switch {
 	case stopped:
 		b.changeAtRest(node, changes)
-	case len(changes) > 0 && b.w.Restart:
+	case len(changes) > 0 && b.w.Restart && !in.Spot:
 		b.restarts = append(b.restarts, func() { b.restart(node, in, changes) })
 	default:
 		for _, c := range changes {
 			if c.drift != "" {
-				b.drift("instance "+node.Name, "a restart stops the instance, changes it and starts it again: the "+
-					"cloud is down meanwhile, and keeps its addresses", "%s", c.drift)
+				text := c.drift
+				if in.Spot {
+					text, _, _ = strings.Cut(text, "; macaw up --restart")
+				}
+				b.drift("instance "+node.Name, hint, "%s", text)
 			}
 		}
 		if in.State == "pending" {
@@ -77,7 +91,7 @@ func (b *up) instanceAtRest(node cloud.Node, in Instance) {
 			b.start(part, "instance", node.Name+" (it is starting)", awaitInstance(part))
 		}
 	}
-	b.guests(node, &in, stopped || b.w.Restart)
+	b.guests(node, &in, stopped || b.w.Restart && !in.Spot)
 }
 
 // changeAtRest plans changes of an instance, one after the other, and its start.

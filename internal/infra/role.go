@@ -23,7 +23,7 @@ const (
 // at most 32.
 func GatewayName(cloud, region string) string { return "macaw-" + cloud + "-gateway-" + region }
 
-func isGateway(n cloud.Node) bool { return slices.Contains(n.Roles, model.Gateway) }
+func isGateway(n cloud.Node) bool { return n.Has(model.Gateway) }
 
 // role plans the gateways' rights: a role with an embedded policy, in the instance profile that
 // gives it to instances.

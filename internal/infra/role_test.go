@@ -11,6 +11,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/model"
 )
 
 const testRole = "macaw-first-gateway-" + labRegion
@@ -120,7 +121,7 @@ func TestOperatorsChangesToTheRole(t *testing.T) {
 // Only gateways have rights.
 func TestNoRoleWithoutGateway(t *testing.T) {
 	l, w := newLab(t, 5), wanted(t, "")
-	w.Cloud.Nodes[0].Roles = nil
+	w.Cloud.Nodes[0].Roles = []model.Role{model.Controller}
 	bringUp(t, l, w)
 	on := got(l.root.DescribeInstances(ctx, &ec2.DescribeInstancesInput{})).Reservations[0].Instances[0]
 	roles := got(l.iam.ListRoles(ctx, &awsiam.ListRolesInput{})).Roles

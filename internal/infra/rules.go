@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/model"
 )
 
 const (
@@ -19,9 +20,13 @@ const (
 	sourceSelf = "self"
 )
 
-// managementRules lets the operator in, and the nodes reach each other.
+// managementRules lets the operator in, and the only node reach itself.
 func managementRules(m cloud.Management) []Rule {
-	rules := []Rule{{Protocol: "-1", From: -1, To: -1, Source: sourceSelf}}
+	return append([]Rule{{Protocol: "-1", From: -1, To: -1, Source: sourceSelf}}, operatorRules(m)...)
+}
+
+// operatorRules lets the operator in to SSH, the APIs and the dashboard.
+func operatorRules(m cloud.Management) (rules []Rule) {
 	for _, p := range m.Allow {
 		for _, port := range cloud.ManagementPorts() {
 			rules = append(rules, Rule{Protocol: "tcp", From: int32(port), To: int32(port), Source: p.String()})
@@ -34,6 +39,82 @@ func managementRules(m cloud.Management) []Rule {
 		if !slices.Contains(rules, open) {
 			rules = append(rules, open)
 		}
+	}
+	return rules
+}
+
+// The ports that nodes need of each other.
+const (
+	portGeneve   = 6081 // OVN's tunnels, UDP
+	portSSH      = 22
+	portMetrics  = 9478 // of the gateways' agents
+	portKeystone = 5000
+	portNeutron  = 9696
+	portRabbitMQ = 5672
+	portGlance   = 9292
+	portPlace    = 8778 // Placement
+	portLibvirt  = 16514
+	portDisks    = 16522 // of stopped guests that move to another node
+)
+
+// Ranges of ports: OVN's databases (northbound, southbound), Nova's API and metadata, the guests' displays
+// (QEMU's VNC), and the migration of guests (QEMU's, as libvirt chooses them).
+var (
+	portsOVN       = [2]int32{6641, 6642}
+	portsNova      = [2]int32{8774, 8775}
+	portsDisplay   = [2]int32{5900, 6923}
+	portsMigration = [2]int32{49152, 49215}
+)
+
+func tcp(source string, ports ...int32) (rules []Rule) {
+	for _, p := range ports {
+		rules = append(rules, Rule{Protocol: "tcp", From: p, To: p, Source: source})
+	}
+	return rules
+}
+
+func tcpRange(source string, r [2]int32) Rule {
+	return Rule{Protocol: "tcp", From: r[0], To: r[1], Source: source}
+}
+
+// nodeRules are those of all nodes of a cloud with several: they may ping each other, and the controller
+// reaches each by SSH and reads its agent's metrics.
+func nodeRules() []Rule {
+	controller := partGroup(string(model.Controller))
+	return append([]Rule{{Protocol: "icmp", From: -1, To: -1, Source: sourceSelf}},
+		tcp(controller, portSSH, portMetrics)...)
+}
+
+// roleRules are those of the nodes with a role, in a cloud with several nodes: what its services need, and
+// the operator. Whatever comes from the forwarded networks may enter gateways, which pass it on to the
+// Internet. A rule that names a group costs one of the 60, whatever its size (VPC User Guide,
+// amazon-vpc-limits).
+func roleRules(m cloud.Management, role model.Role, forwarded []string) (rules []Rule) {
+	nodes, controller := partGroup(partManagement), partGroup(string(model.Controller))
+	self := func(r model.Role) string {
+		if r == role {
+			return sourceSelf
+		}
+		return partGroup(string(r))
+	}
+	switch role {
+	case model.Controller:
+		rules = append(tcp(nodes, portKeystone, portNeutron), tcpRange(nodes, portsOVN))
+		computes := self(model.Compute)
+		rules = append(append(rules, tcp(computes, portRabbitMQ, portPlace, portGlance)...), tcpRange(computes, portsNova))
+		return append(rules, operatorRules(m)...)
+	case model.Compute:
+		rules = append(tcp(sourceSelf, portLibvirt, portDisks), tcpRange(sourceSelf, portsMigration), tcpRange(controller, portsDisplay))
+	case model.Gateway:
+		for _, p := range m.Allow {
+			rules = append(rules, tcp(p.String(), portSSH)...)
+		}
+		for _, network := range forwarded {
+			rules = append(rules, Rule{Protocol: "-1", From: -1, To: -1, Source: network})
+		}
+	}
+	for _, r := range []model.Role{model.Compute, model.Gateway} {
+		rules = append(rules, Rule{Protocol: "udp", From: portGeneve, To: portGeneve, Source: self(r)})
 	}
 	return rules
 }
@@ -81,15 +162,17 @@ func rulesOf(p types.IpPermission, group string) []Rule {
 	return rules
 }
 
-// permission returns the rule in AWS's form.
-func (r Rule) permission(group string) types.IpPermission {
+// permission returns the rule, of a group, in AWS's form. id returns the ID of a part.
+func (r Rule) permission(group string, id func(part string) string) types.IpPermission {
 	p := types.IpPermission{IpProtocol: aws.String(r.Protocol)}
-	if r.Protocol != "-1" {
+	if r.Protocol != "-1" { // for ICMP, type and code
 		p.FromPort, p.ToPort = aws.Int32(r.From), aws.Int32(r.To)
 	}
 	switch {
 	case r.Source == sourceSelf:
 		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(group)}}
+	case strings.HasPrefix(r.Source, partGroup("")):
+		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(id(r.Source))}}
 	case strings.HasPrefix(r.Source, "sg-"):
 		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(r.Source)}}
 	case strings.HasPrefix(r.Source, "pl-"):

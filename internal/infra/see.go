@@ -181,10 +181,7 @@ func (s *Seen) seeRouteTables(ctx context.Context, c Clients, mine types.Filter)
 func routeTableOf(t types.RouteTable) RouteTable {
 	table := RouteTable{ID: aws.ToString(t.RouteTableId), Part: awsapi.Part(t.Tags), VPC: aws.ToString(t.VpcId)}
 	for _, r := range t.Routes {
-		target := aws.ToString(r.GatewayId)
-		if target == "" {
-			target = "another target"
-		}
+		target := cmp.Or(aws.ToString(r.GatewayId), aws.ToString(r.NetworkInterfaceId), "another target")
 		switch {
 		case aws.ToString(r.DestinationCidrBlock) == everywhere:
 			table.Default, table.Blackhole = target, r.State == types.RouteStateBlackhole
@@ -324,6 +321,7 @@ func instanceOf(i types.Instance) Instance {
 	instance := Instance{
 		ID: aws.ToString(i.InstanceId), Part: awsapi.Part(i.Tags), Sealed: awsapi.Tag(i.Tags, images.TagSealed) != "",
 		Type: string(i.InstanceType), Image: aws.ToString(i.ImageId), Key: aws.ToString(i.KeyName),
+		Spot: i.InstanceLifecycle == types.InstanceLifecycleTypeSpot,
 	}
 	if i.State != nil {
 		instance.State = string(i.State.Name)

@@ -87,7 +87,8 @@ type InstanceProfile struct {
 // RouteTable has the routes of the subnets associated with it.
 type RouteTable struct {
 	ID, Part, VPC string
-	// Default is the target of 0.0.0.0/0: the ID of a gateway, or empty if there is no such route.
+	// Default is the target of 0.0.0.0/0: the ID of a gateway or a network interface, or empty if there is no
+	// such route.
 	Default string
 	// Blackhole is true if that target no longer exists.
 	Blackhole bool
@@ -115,7 +116,7 @@ type Rule struct {
 	// From and To bound the destination port; -1 for all.
 	From, To int32
 	// Source is the traffic's source or destination: a CIDR, "self" for the group itself, or
-	// another group's ID.
+	// another group's ID. In plans, it is the part of a group of the cloud.
 	Source string
 }
 
@@ -166,6 +167,8 @@ type Instance struct {
 	OnShutdown string
 	// Nested means that nested virtualization is on.
 	Nested bool
+	// Spot means that it is a Spot Instance.
+	Spot bool
 	// Sealed means that it is only good for making an image.
 	Sealed bool
 }

@@ -2,7 +2,12 @@
 
 package infra
 
-import awsapi "macaw.example/internal/aws"
+import (
+	"strings"
+
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/cloud"
+)
 
 // The parts of a cloud. A part has one resource.
 const (
@@ -10,6 +15,7 @@ const (
 	partInternetGateway = "internet-gateway"
 	partAttachment      = partInternetGateway + "/attach"
 	partRouteTable      = "route-table"
+	partPrivateRoutes   = partRouteTable + "/private"
 	partKeyPair         = "key-pair"
 	partRole            = "iam-role"
 	partRights          = partRole + "/rights"
@@ -29,9 +35,22 @@ func partSubnet(network string) string { return "subnet/" + network }
 func partGroup(network string) string  { return "security-group/" + network }
 func partInstance(node string) string  { return "instance/" + node }
 
-// partENIs are the parts of a node's first interfaces, in the order of its devices.
-func partENIs(node string) []string {
-	return []string{awsapi.InterfacePart(node, partManagement), awsapi.InterfacePart(node, partProvider)}
+// privateNetwork is the network of a zone's nodes that only compute.
+func privateNetwork(zone string) string { return "private/" + zone }
+
+func isPrivate(network string) bool { return strings.HasPrefix(network, privateNetwork("")) }
+
+// networkName is a network's name for display.
+func networkName(network string) string { return strings.ReplaceAll(network, "/", " ") }
+
+// partENIs are the parts of a node's first interfaces, in the order of its devices. Only gateways have one in
+// the provider network.
+func partENIs(n cloud.Node) []string {
+	all := []string{awsapi.InterfacePart(n.Name, partManagement)}
+	if isGateway(n) {
+		all = append(all, awsapi.InterfacePart(n.Name, partProvider))
+	}
+	return all
 }
 
 func partNodeAddress(node string) string { return "address/" + node + "/" + partManagement }

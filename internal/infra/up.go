@@ -19,12 +19,14 @@ type Wanted struct {
 	Cloud *cloud.Cloud
 	// PublicKey is an SSH public key in the form of authorized_keys.
 	PublicKey string
-	// Image is what new instances boot; it may be the zero value if none will be made.
-	Image images.Image
+	// Image is what new instances boot; it may be the zero value if none will be made. Images has those that
+	// nodes of the cloud file name, by ID.
+	Image  images.Image
+	Images map[string]images.Image
 	// Zone is the zone for new subnets; if empty, the region's first.
 	Zone string
-	// UserData is cloud-init's input, at most 16 KiB (EC2 User Guide, user-data).
-	UserData []byte
+	// UserData returns cloud-init's input for a node, at most 16 KiB (EC2 User Guide, user-data); nil is none.
+	UserData func(cloud.Node) []byte
 	// Virtualization is that of [Types]. Nothing is planned or said about types
 	// that it lacks.
 	Virtualization map[string]Virtualization
@@ -38,6 +40,21 @@ type Wanted struct {
 
 const maxUserData = 16 << 10
 
+// ImageOf returns the image that a node's new instance boots, the zero value if there is none.
+func (w Wanted) ImageOf(n cloud.Node) images.Image {
+	if n.Image == "" {
+		return w.Image
+	}
+	return w.Images[n.Image]
+}
+
+func (w Wanted) userData(n cloud.Node) []byte {
+	if w.UserData == nil {
+		return nil
+	}
+	return w.UserData(n)
+}
+
 // up builds the plan that makes or repairs a cloud.
 type up struct {
 	*Plan
@@ -47,43 +64,56 @@ type up struct {
 	// gone has the IDs of network interfaces that will be removed.
 	gone     []string
 	restarts []func() // planned at the end
+	allows   []func() // planned when all security groups are
+	revokes  []func(needs []string)
+	// home is the zone of the cloud, places has the nodes' by name, and privates are the private subnets.
+	home     string
+	places   map[string]place
+	privates []privateSubnet
 }
 
 // PlanUp returns the plan that turns what is seen into what is wanted. It makes no calls: the same
 // input gives the same plan.
 func PlanUp(w Wanted, s Seen) (*Plan, error) {
-	if len(w.UserData) > maxUserData {
-		return nil, fmt.Errorf("planning cloud %s: %d bytes of user data, and AWS's limit is %d",
-			w.Cloud.Name, len(w.UserData), maxUserData)
+	for _, n := range w.Cloud.Nodes {
+		if size := len(w.userData(n)); size > maxUserData {
+			return nil, fmt.Errorf("planning cloud %s: %d bytes of user data for %s, and AWS's limit is %d",
+				w.Cloud.Name, size, n.Name, maxUserData)
+		}
 	}
 	b := &up{Plan: &Plan{Cloud: w.Cloud.Name, wanted: &w, ids: map[string]string{}}, c: w.Cloud, w: w, s: s}
 	b.retags()
+	if err := b.locate(); err != nil {
+		return nil, err
+	}
 	// Actions are planned in the order in which they should start: the role and the Elastic IPs
 	// need nothing, AWS takes some time to propagate a role, and the instance takes longest.
 	if err := b.role(); err != nil {
 		return nil, err
 	}
 	b.replaced()
-	b.addresses()
-	if err := b.network(); err != nil {
-		return nil, err
+	if err := b.number(); err != nil {
+		return nil, fmt.Errorf("planning cloud %s: %w", w.Cloud.Name, err)
 	}
+	b.addresses()
+	b.network()
 	b.ipv6Blocks()
 	b.reservations()
 	b.groups()
 	b.keyPair()
-	for i := range b.c.Nodes {
-		b.interfaces(i)
-		b.ipv6Addresses(i)
+	for _, n := range b.c.Nodes {
+		b.interfaces(n)
+		b.ipv6Addresses(n)
 	}
 	b.associations()
-	for i := range b.c.Nodes {
-		if err := b.instance(i); err != nil {
-			return nil, err
-		}
+	for _, n := range b.c.Nodes {
+		b.instance(n)
 	}
 	b.agentsInterfaces()
+	b.revokeAll()
 	b.routes()
+	b.privateRoutes()
+	b.surplusGroups()
 	b.releaseIPv6()
 	b.leftovers()
 	for _, restart := range b.restarts {
@@ -115,14 +145,13 @@ func (b *up) vpc() *VPC {
 	return best
 }
 
-func (b *up) network() error {
+func (b *up) network() {
 	var vpcID string
 	if v := b.vpc(); v == nil {
 		b.create(partVPC, "vpc", b.c.VPC.CIDR.String(), createVPC(b.c.VPC.CIDR))
 		b.dns()
 	} else {
 		vpcID = v.ID
-		b.ids[partVPC] = v.ID
 		if v.CIDR != b.c.VPC.CIDR.String() {
 			b.drift("vpc", "macaw down, then macaw up", "it is %s, the file says %s", v.CIDR, b.c.VPC.CIDR)
 		}
@@ -136,19 +165,21 @@ func (b *up) network() error {
 		}
 	}
 	b.internetGateway(vpcID)
-	zone, err := b.zone()
-	if err != nil {
-		return err
+	b.subnet(vpcID, partManagement, b.c.Management.Subnet, b.home)
+	b.subnet(vpcID, partProvider, b.c.Provider.Subnet, b.home)
+	for _, p := range b.privates {
+		if !slices.Contains(slices.Collect(b.c.PrivateSubnets()), p.cidr) {
+			b.drift("subnet "+networkName(p.network), "macaw down, then macaw up", "it is %s, the file begins at %s", p.cidr,
+				b.c.Management.Private)
+		}
+		b.subnet(vpcID, p.network, p.cidr, p.zone)
 	}
-	b.subnet(vpcID, partManagement, b.c.Management.Subnet, zone)
-	b.subnet(vpcID, partProvider, b.c.Provider.Subnet, zone)
-	return nil
 }
 
 func (b *up) dns() { b.change("vpc/dns", "vpc", "dns support and host names on", enableDNS, partVPC) }
 
-// zone returns the zone of both subnets: a secondary address, and so a floating IP, never leaves
-// its zone.
+// zone returns the zone of the management and the provider subnet: a secondary address, and so a floating
+// IP, never leaves its zone.
 func (b *up) zone() (string, error) {
 	if zone := cmp.Or(b.subnetZone(), b.w.Zone, b.c.AvailabilityZone); zone != "" {
 		return zone, nil
@@ -159,10 +190,11 @@ func (b *up) zone() (string, error) {
 	return b.s.Zones[0], nil
 }
 
-// subnetZone returns the zone of the existing subnets, or the empty string.
+// subnetZone returns the zone of the existing ones, or the empty string.
 func (b *up) subnetZone() string {
 	for _, n := range b.s.Subnets {
-		if n.VPC == b.ids[partVPC] && strings.HasPrefix(n.Part, "subnet/") {
+		network, ok := strings.CutPrefix(n.Part, partSubnet(""))
+		if b.inVPC(n.VPC) && ok && !isPrivate(network) {
 			return n.Zone
 		}
 	}
@@ -204,116 +236,20 @@ func (b *up) subnet(vpcID, network string, cidr netip.Prefix, zone string) {
 		}
 		b.ids[part] = n.ID
 		if n.CIDR != cidr.String() {
-			b.drift("subnet "+network, "macaw down, then macaw up", "it is %s, the file says %s", n.CIDR, cidr)
+			b.drift("subnet "+networkName(network), "macaw down, then macaw up", "it is %s, the file says %s", n.CIDR, cidr)
 		}
-		if b.c.AvailabilityZone != "" && n.Zone != b.c.AvailabilityZone {
+		if b.c.AvailabilityZone != "" && n.Zone != b.c.AvailabilityZone && !isPrivate(network) {
 			b.drift("subnet "+network, "macaw down, then macaw up",
 				"it is in %s, the file says %s", n.Zone, b.c.AvailabilityZone)
 		}
 		b.subnetAttributes(network, n)
 		return
 	}
-	b.create(part, "subnet", fmt.Sprintf("%s %s in %s", network, cidr, zone), createSubnet(part, cidr, zone), partVPC)
-}
-
-// routes gives both subnets one route table with the Internet gateway as the default route. AWS
-// adds the VPC's local route.
-func (b *up) routes() {
-	var table *RouteTable
-	for i, t := range b.s.RouteTables {
-		if t.VPC == b.ids[partVPC] && (table == nil || len(t.Subnets) > len(table.Subnets)) {
-			table = &b.s.RouteTables[i]
-		}
+	detail := fmt.Sprintf("%s %s in %s", network, cidr, zone)
+	if isPrivate(network) {
+		detail = fmt.Sprintf("private %s in %s", cidr, zone)
 	}
-	if table == nil {
-		b.create(partRouteTable, "route table", "", createRouteTable, partVPC)
-		table = &RouteTable{}
-	} else {
-		b.ids[partRouteTable] = table.ID
-		b.routesDrift(*table)
-	}
-	needs := []string{partRouteTable, partInternetGateway, partAttachment}
-	b.route("route", everywhere, table.Default, table.Blackhole, needs)
-	if b.c.Provider.IPv6 {
-		b.route("route/ipv6", everywhere6, table.Default6, table.Blackhole6, append(needs, partVPCIPv6))
-	}
-	for _, network := range []string{partManagement, partProvider} {
-		part := partSubnet(network)
-		if id := b.ids[part]; id != "" && slices.Contains(table.Subnets, id) {
-			continue
-		}
-		b.change("route/"+part, "subnet", network+" uses the route table", associateRouteTable(part),
-			partRouteTable, part)
-	}
-}
-
-// route plans that the target of a destination, currently seen, is the Internet gateway.
-func (b *up) route(id, to, seen string, blackhole bool, needs []string) {
-	detail := to + " to the internet gateway"
-	switch {
-	case seen == "":
-		b.create(id, "route", detail, createRoute(to), needs...)
-	case seen != b.ids[partInternetGateway] || blackhole:
-		b.change(id, "route", detail, replaceRoute(to), needs...)
-	}
-}
-
-func (b *up) groups() {
-	b.group(partManagement, managementRules(b.c.Management))
-	b.group(partProvider, providerRules(b.c.Provider))
-}
-
-func (b *up) group(network string, want []Rule) {
-	part := partGroup(network)
-	var have []Rule
-	for _, g := range b.s.SecurityGroups {
-		if g.Part == part && g.VPC == b.ids[partVPC] {
-			b.ids[part], have = g.ID, g.Ingress
-			b.egress(network, g.Egress)
-		}
-	}
-	if b.ids[part] == "" {
-		b.create(part, "security group", network, createSecurityGroup(part, network), partVPC)
-	}
-	if add := missing(want, have); len(add) > 0 {
-		b.change(part+"/allow", "security group", network+" allows "+describeRules(add, "from"),
-			authorize(part, add), part)
-	}
-	// A rule that the file does not have is a hole, so it is removed.
-	if extra := missing(have, want); len(extra) > 0 {
-		b.change(part+"/revoke", "security group", network+" no longer allows "+describeRules(extra, "from"),
-			revoke(part, extra), part)
-	}
-}
-
-// describeRules formats the rules for display: ports grouped by source; way is "from" or "to".
-func describeRules(rules []Rule, way string) string {
-	var order []string
-	ports := map[string][]string{}
-	for _, r := range rules {
-		source := r.Source
-		if source == sourceSelf {
-			source = "its own members"
-		}
-		if ports[source] == nil {
-			order = append(order, source)
-		}
-		port := fmt.Sprintf("%s %d", r.Protocol, r.From)
-		switch {
-		case r.Protocol == "-1":
-			port = "everything"
-		case r.From != r.To:
-			port = fmt.Sprintf("%s %d-%d", r.Protocol, r.From, r.To)
-		case r.Protocol == "tcp":
-			port = fmt.Sprint(r.From)
-		}
-		ports[source] = append(ports[source], port)
-	}
-	var out []string
-	for _, source := range order {
-		out = append(out, strings.Join(ports[source], ",")+" "+way+" "+source)
-	}
-	return strings.Join(out, "; ")
+	b.create(part, "subnet", detail, createSubnet(part, cidr, zone), partVPC)
 }
 
 func (b *up) keyPair() {

@@ -48,10 +48,10 @@ func Apply(ctx context.Context, spec nodeapi.OpenStack, progress Progress) error
 		return err
 	}
 	defer held.Close()
-	if err := install(ctx, held, progress); err != nil {
+	if err := install(ctx, held, spec, progress); err != nil {
 		return err
 	}
-	n := &node{spec: spec, root: "/", run: executor(held)}
+	n := &node{spec: spec, root: "/", run: executor(held), note: notes(progress)}
 	return runGraph(ctx, n.steps(), progress)
 }
 
@@ -70,11 +70,26 @@ func (n *node) everyStep() []graph.Step {
 	}
 	cloud := newClient(n.spec, func() string { return n.secrets.Admin })
 	controller, compute := n.spec.Has(model.Controller), n.spec.Has(model.Compute)
+	chassis := openvswitch.on(n.spec)
 
 	add("configuration", n.configure)
+	add("hosts", n.ensureHosts)
 	add("instance-metadata", start(instanceMetadata), "configuration")
-	add("openvswitch", n.configureOVS, "configuration")
+	if nat.on(n.spec) {
+		add("nat", start(nat), "configuration")
+	}
+	if chassis {
+		first := []string{"configuration"}
+		if tunnels.on(n.spec) {
+			add("tunnels", n.ensureTunnels, first...)
+			first = append(first, "tunnels")
+		}
+		add("openvswitch", n.configureOVS, first...)
+	}
 	add("certificates", n.ensureCertificates, "configuration")
+	if !controller {
+		add("controller", n.awaitController, "configuration")
+	}
 	if controller {
 		add("haproxy", start(haproxy), "certificates")
 		last := "haproxy"
@@ -105,16 +120,28 @@ func (n *node) everyStep() []graph.Step {
 		add("external network", func(ctx context.Context) error { return ensureExternal(ctx, n.spec, n.secrets.Admin) },
 			"keystone", "neutron")
 	}
-	add("ovn-host", start(ovnHost), "openvswitch", "ovn-central", "certificates")
-	if compute {
-		add("libvirt", start(libvirt), "configuration")
-		add("emulators", n.probeEmulators, "libvirt")
-		if controller {
-			add("cell", n.mapHost, "schemas")
+	if chassis {
+		first := []string{"openvswitch", "ovn-central", "certificates"}
+		if !controller {
+			first = append(first, "controller")
 		}
+		add("ovn-host", start(ovnHost), first...)
+	}
+	if controller && len(n.spec.Peers(model.Compute)) > 0 {
+		add("cell", n.mapHosts, "schemas")
+	}
+	if compute {
+		first := []string{"configuration"}
+		if libvirtTLS.on(n.spec) {
+			first = append(first, "certificates")
+			add("disks", start(disks), "configuration")
+		}
+		add("libvirt", n.startLibvirt, first...)
+		add("emulators", n.probeEmulators, "libvirt")
 		add("nova-compute", n.startCompute(cloud), "emulators", "ovn-host", "cell", "keystone", "placement", "nova-conductor")
 	}
-	late := []string{"answers", "flavors", "external network", "nova-compute"}
+	late := []string{"answers", "flavors", "external network", "nova-compute", "ovn-host"}
+	guests := []string{"neutron-metadata", "nova-metadata"}
 	reached := func(context.Context) error { return nil }
 	add(nodeapi.StepServing, reached, append(slices.Clone(late), "served certificates")...)
 	if compute {
@@ -125,8 +152,13 @@ func (n *node) everyStep() []graph.Step {
 		add("neutron-maintenance", start(neutronMaintenance), late...)
 		add("nova-console", start(novaConsole), late...)
 		add("dashboard", n.startDashboard, late...)
+		add(stepFormer, n.forgetFormer(cloud), late...)
+		if len(others(n.spec)) > 0 {
+			add(stepPeers, n.awaitPeers(cloud), "answers", "cell", "nova-conductor", "nova-scheduler")
+			guests = append(guests, stepPeers)
+		}
 	}
-	add(nodeapi.StepGuests, reached, append(slices.Clone(late), "neutron-metadata", "nova-metadata")...)
+	add(nodeapi.StepGuests, reached, append(slices.Clone(late), guests...)...)
 	return steps
 }
 
@@ -146,21 +178,32 @@ func present(steps []graph.Step) []graph.Step {
 // configure writes every file, and makes the units start at boot.
 func (n *node) configure(ctx context.Context) error {
 	var err error
-	if n.secrets, err = loadSecrets(n.root, n.spec.Has(model.Controller)); err != nil {
+	if n.secrets, err = loadSecrets(n.root, n.spec.Roles); err != nil {
 		return err
 	}
 	n.facts = facts{KVM: kvmWorks("/dev/kvm"), KernelOVS: kernelOVS(ctx, n.run)}
+	if n.facts.Tunnel, err = tunnelOf(n.spec, n.facts.KernelOVS); err != nil {
+		return err
+	}
+	if !tunnels.on(n.spec) {
+		if err := n.endTunnels(); err != nil {
+			return err
+		}
+	}
 	if n.files, err = render(n.spec, n.secrets, n.facts); err != nil {
 		return err
 	}
-	changed := false
+	stopped, err := n.stopElsewhere(ctx)
+	if err != nil {
+		return err
+	}
+	changed, err := n.writeFiles()
+	if err != nil {
+		return err
+	}
+	changed = changed || stopped
 	var devices []string // configuration of networkd
 	for _, f := range n.files {
-		wrote, err := f.write(n.root)
-		if err != nil {
-			return err
-		}
-		changed = changed || wrote
 		if strings.HasPrefix(f.Path, networkdDir) {
 			devices = append(devices, filepath.Join(n.root, f.Path))
 		}
@@ -183,10 +226,7 @@ func (n *node) configure(ctx context.Context) error {
 			return err
 		}
 	}
-	var units []string
-	for _, svc := range onNode(n.spec) {
-		units = append(units, svc.units...)
-	}
+	units := unitsOf(onNode(n.spec))
 	slices.Sort(units)
 	units = slices.Compact(units)
 	if _, err := n.system().Reload(ctx, units...); err != nil {

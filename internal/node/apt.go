@@ -97,13 +97,12 @@ func (n *node) installPackages(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, c := range []command{
-		{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env},
-		{Args: []string{"apt-get", "update"}, Env: env},
-	} {
-		if err := n.runApt(ctx, c); err != nil {
-			return fmt.Errorf("installing packages: %w", err)
-		}
+	configure := command{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env}
+	if err := n.runApt(ctx, configure); err != nil {
+		return fmt.Errorf("installing packages: %w", err)
+	}
+	if err := n.updateLists(ctx, env); err != nil {
+		return fmt.Errorf("installing packages: %w", err)
 	}
 	options, quick, err := n.quickApt(ctx, env, unsynced)
 	if err != nil {
@@ -138,6 +137,35 @@ func (n *node) installPackages(ctx context.Context) (err error) {
 	}
 	return nil
 }
+
+// updateLists runs apt-get update. The way of a node without a public address to the Internet is a gateway,
+// which may be made at the same time: such a node tries until it works.
+func (n *node) updateLists(ctx context.Context, env []string) error {
+	update := command{Args: []string{"apt-get", "update"}, Env: env}
+	if n.spec.Node == "" || n.spec.Management.Public.IsValid() || len(n.spec.Nodes) < 2 {
+		return n.runApt(ctx, update)
+	}
+	// Without these it tries for minutes, and an index that it does not get is only a warning (apt.conf(5)).
+	update.Args = append(update.Args, "-o", "APT::Update::Error-Mode=any", "-o", "Acquire::http::Timeout=10",
+		"-o", "Acquire::https::Timeout=10")
+	waiting, cancel := context.WithTimeoutCause(ctx, peersLimit, fmt.Errorf("not done after %s", peersLimit))
+	defer cancel()
+	for {
+		err := n.runApt(waiting, update)
+		if err == nil {
+			return nil
+		}
+		n.note("packages", "waiting for the gateway through which this node reaches Debian's packages")
+		select {
+		case <-waiting.Done():
+			return fmt.Errorf("waiting for the way to Debian's packages: %w: %w", context.Cause(waiting), err)
+		case <-time.After(retryUpdate):
+		}
+	}
+}
+
+// retryUpdate is the pause between two tries to reach Debian's packages.
+const retryUpdate = 3 * time.Second
 
 // runApt runs apt-get or dpkg when no other one is running.
 func (n *node) runApt(ctx context.Context, c command) error {

@@ -297,3 +297,37 @@ func TestUpgradesResume(t *testing.T) {
 		}
 	}
 }
+
+// A node without a public address tries until the gateway through which it reaches Debian's packages works.
+// Others do not wait.
+func TestUpdateListsWaitsForTheGateway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, want := range map[string]int{"compute": 3, "gateway": 1, "all-in-one": 1} {
+			var tries, said int
+			n := aptNode(t, func(_ context.Context, c command) (string, error) {
+				if c.Args[0] == "systemctl" {
+					return idle(c), nil
+				}
+				if tries++; tries < want {
+					return "", errors.New("Could not connect to deb.debian.org:80")
+				}
+				return "", nil
+			}, func(string) { said++ })
+			n.spec = specs()[name]
+			if err := n.updateLists(t.Context(), nil); err != nil || tries != want || said != want-1 {
+				t.Errorf("%s: %d tries, said so %d times, %v; want %d tries", name, tries, said, err, want)
+			}
+		}
+		n := aptNode(t, func(_ context.Context, c command) (string, error) {
+			if c.Args[0] == "systemctl" {
+				return idle(c), nil
+			}
+			return "", errors.New("Could not connect to deb.debian.org:80")
+		}, func(string) {})
+		n.spec = specs()["compute"]
+		err := n.updateLists(t.Context(), nil)
+		if err == nil || !strings.Contains(err.Error(), "waiting for the way to Debian's packages: not done after 40m0s") {
+			t.Errorf("without a gateway: %v", err)
+		}
+	})
+}

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/google/renameio/v2"
+
 	"macaw.example/internal/authority"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/model"
@@ -26,10 +28,30 @@ const (
 	publicCertificate = "/etc/macaw/tls/public/authority.pem" // chain and key, as HAProxy wants them
 	ovnCertificate    = "/etc/macaw/tls/ovn.pem"
 	ovnKey            = "/etc/macaw/tls/ovn.key"
-	// ovnAuthorities has the cloud's authority and its nodes'. Open vSwitch sends its certificate without
-	// the issuer's (lib/stream-ssl.c, SSL_CTX_use_certificate_file), so its peers must have that.
+	// ovnAuthorities has the cloud's authority and the node's. Open vSwitch reads its certificate without
+	// the issuer's (lib/stream-ssl.c, SSL_CTX_use_certificate_file); OpenSSL completes what it sends from
+	// the authorities (SSL_CTX_add_extra_chain_cert(3)), so other nodes need not have this node's.
 	ovnAuthorities = "/etc/macaw/tls/ovn-authorities.pem"
+
+	// Those for migrations of guests are where AppArmor lets QEMU read (/etc/apparmor.d/abstractions/
+	// libvirt-qemu), by the names that QEMU looks for.
+	guestsDirectory   = "/etc/pki/qemu"
+	guestsCertificate = guestsDirectory + "/server-cert.pem"
+	guestsKey         = guestsDirectory + "/server-key.pem"
+	// guestsAuthorities has the node's own authority beside the root: libvirt and QEMU verify their own
+	// certificate by it, and look at no other issuer for that.
+	guestsAuthorities = guestsDirectory + "/ca-cert.pem"
 )
+
+// guestsLinks are further names of the certificate for migrations: a node is a client of others, too.
+// libvirtd looks for its client's certificate nowhere else (libvirt's "TLS setup").
+var guestsLinks = map[string]string{
+	guestsDirectory + "/client-cert.pem":     "server-cert.pem",
+	guestsDirectory + "/client-key.pem":      "server-key.pem",
+	"/etc/pki/CA/cacert.pem":                 guestsAuthorities,
+	"/etc/pki/libvirt/clientcert.pem":        guestsCertificate,
+	"/etc/pki/libvirt/private/clientkey.pem": guestsKey,
+}
 
 // certificates renews the certificates, once a day if that is due.
 var certificates = service{
@@ -50,6 +72,7 @@ type certificate struct {
 	group   string // may read the key; only root if empty
 	leaf    authority.Leaf
 	reload  string // the unit that reads it only when told; empty if its users notice by themselves
+	restart string // the unit that reads it only when it starts
 }
 
 // certificatesOf returns the certificates of a node.
@@ -58,6 +81,10 @@ func certificatesOf(s nodeapi.OpenStack) []certificate {
 	// Open vSwitch reads changed files at its next connection (lib/stream-ssl.c, update_ssl_config),
 	// and Neutron reads them for each.
 	all := []certificate{{path: ovnCertificate, keyPath: ovnKey, group: "neutron", leaf: leaf}}
+	if migrates(s) {
+		all = append(all, certificate{path: guestsCertificate, keyPath: guestsKey, group: "libvirt-qemu", leaf: leaf,
+			restart: "libvirtd.service"})
+	}
 	if s.Has(model.Controller) {
 		if s.Management.Public.IsValid() {
 			leaf.Addresses = append([]netip.Addr{s.Management.Public}, leaf.Addresses...)
@@ -108,9 +135,14 @@ func (n *node) renewCertificates(ctx context.Context, now time.Time) (renewed []
 	if err != nil {
 		return nil, err
 	}
-	for path, trusted := range map[string][]*x509.Certificate{
-		nodeapi.Authority: {issuer.Root()}, ovnAuthorities: issuer.Chain,
-	} {
+	authorities := map[string][]*x509.Certificate{nodeapi.Authority: {issuer.Root()}, ovnAuthorities: issuer.Chain}
+	if migrates(n.spec) {
+		authorities[guestsAuthorities] = issuer.Chain
+		if err := n.linkGuests(); err != nil {
+			return nil, err
+		}
+	}
+	for path, trusted := range authorities {
 		if _, err := (file{Path: path, Mode: 0o644, Content: authority.EncodeChain(trusted)}).write(n.root); err != nil {
 			return nil, err
 		}
@@ -123,14 +155,36 @@ func (n *node) renewCertificates(ctx context.Context, now time.Time) (renewed []
 			return renewed, err
 		}
 		renewed = append(renewed, c.path)
-		if c.reload == "" {
-			continue
+		if c.reload != "" {
+			if err := n.reload(ctx, c.reload); err != nil {
+				return renewed, err
+			}
 		}
-		if err := n.reload(ctx, c.reload); err != nil {
-			return renewed, err
+		if c.restart != "" { // if it is running
+			if err := n.systemctl(ctx, "try-restart", []string{c.restart}); err != nil {
+				return renewed, fmt.Errorf("making %s read its certificate: %w", c.restart, err)
+			}
 		}
 	}
 	return renewed, nil
+}
+
+// linkGuests makes the further names of the certificate for migrations.
+func (n *node) linkGuests() error {
+	for name, target := range guestsLinks {
+		path := filepath.Join(n.root, name)
+		if seen, err := os.Readlink(path); err == nil && seen == target {
+			continue
+		}
+		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		if err == nil {
+			err = renameio.Symlink(target, path)
+		}
+		if err != nil {
+			return fmt.Errorf("linking %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // ensureDomain is a step of its own, after HAProxy, which passes the ACME server's question on.

@@ -244,3 +244,57 @@ func TestDamagedCertificates(t *testing.T) {
 		t.Errorf("after its removal: %v", err)
 	}
 }
+
+// A compute that is not the only one has a certificate for migrations, by all the names that libvirt and QEMU
+// look for. libvirtd is started anew with another one.
+func TestCertificateForMigrations(t *testing.T) {
+	n := newTLSNode(t, model.Compute)
+	idCache.Store("group libvirt-qemu", os.Getgid())
+	t.Cleanup(func() { idCache.Delete("group libvirt-qemu") })
+	var ran []string
+	n.run = func(_ context.Context, c command) (string, error) {
+		ran = append(ran, strings.Join(c.Args, " "))
+		return "", nil
+	}
+	now := time.Now()
+	n.authority(now)
+	if _, err := n.renewCertificates(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	if exists(filepath.Join(n.root, guestsDirectory)) {
+		t.Error("the only compute has a certificate for migrations")
+	}
+	n.spec.Nodes = []nodeapi.Peer{
+		{Name: "cloud-1", Address: n.spec.Management.Address, Roles: n.spec.Roles},
+		{Name: "cloud-2", Address: netip.MustParseAddr("10.0.0.5"), Roles: n.spec.Roles},
+	}
+	for _, want := range [][]string{{guestsCertificate}, nil} {
+		renewed, err := n.renewCertificates(t.Context(), now)
+		if err != nil || !slices.Equal(renewed, want) {
+			t.Errorf("issued %q, %v; want %q", renewed, err, want)
+		}
+	}
+	if want := []string{"systemctl try-restart -- libvirtd.service"}; !slices.Equal(ran, want) {
+		t.Errorf("ran %q, want %q", ran, want)
+	}
+	seen, err := n.seenCertificate(certificate{path: guestsCertificate, keyPath: guestsKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := seen.Chain[0].IPAddresses; len(got) != 1 || got[0].String() != "10.0.0.4" {
+		t.Errorf("it is for %v", got)
+	}
+	for name := range guestsLinks {
+		target, err := os.Readlink(filepath.Join(n.root, name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(name), target)
+		}
+		if !exists(filepath.Join(n.root, target)) {
+			t.Errorf("%s leads nowhere", name)
+		}
+	}
+}

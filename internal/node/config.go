@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/tunnel"
 )
 
 //go:embed files
@@ -18,8 +19,9 @@ var templates embed.FS
 
 // facts are what a node detects about its kernel.
 type facts struct {
-	KVM       bool // guests use hardware virtualization, not emulation
-	KernelOVS bool // the kernel forwards for Open vSwitch
+	KVM       bool          // guests use hardware virtualization, not emulation
+	KernelOVS bool          // the kernel forwards for Open vSwitch
+	Tunnel    tunnel.Config // of tunnels to other nodes; zero if there are none, or the kernel forwards
 }
 
 // render returns every configuration file of the node, sorted by path.

@@ -3,6 +3,9 @@
 package node
 
 import (
+	"bytes"
+	"crypto/ed25519"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -36,6 +39,7 @@ func allInOne() nodeapi.OpenStack {
 func knownSecrets() secrets {
 	s := secrets{
 		Admin: "secret-admin", Rabbit: "secret-rabbit", Metadata: "secret-metadata", Dashboard: "secret-dashboard",
+		Disks:    diskKeys{Client: knownKey(1), Host: knownKey(2)},
 		Accounts: map[string]string{}, Databases: map[string]string{},
 	}
 	for _, a := range accounts {
@@ -45,6 +49,15 @@ func knownSecrets() secrets {
 		s.Databases[d.user] = "secret-database-" + d.user
 	}
 	return s
+}
+
+// knownKey is an SSH key that is no other's.
+func knownKey(seed byte) string {
+	key, err := encodeSSHKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize)))
+	if err != nil {
+		panic(err)
+	}
+	return key
 }
 
 func renderAll(t *testing.T, s nodeapi.OpenStack, f facts) map[string]file {
@@ -61,29 +74,27 @@ func renderAll(t *testing.T, s nodeapi.OpenStack, f facts) map[string]file {
 }
 
 func TestRenderKeepsSecretsFromOthers(t *testing.T) {
-	for path, f := range renderAll(t, allInOne(), facts{}) {
-		if strings.Contains(string(f.Content), "secret-") && f.Mode&0o007 != 0 {
-			t.Errorf("%s holds a secret and has mode %o", path, f.Mode)
-		}
-		if strings.Contains(string(f.Content), "secret-admin") && f.Mode != 0o600 {
-			t.Errorf("%s holds the administrator's password and has mode %o", path, f.Mode)
+	for name, s := range specs() {
+		for path, f := range renderAll(t, s, facts{}) {
+			for what, secret := range allSecrets(knownSecrets()) {
+				if strings.Contains(string(f.Content), secret) && f.Mode&0o007 != 0 {
+					t.Errorf("%s: %s holds the secret %s and has mode %o", name, path, what, f.Mode)
+				}
+			}
+			if strings.Contains(string(f.Content), "secret-admin") && f.Mode != 0o600 {
+				t.Errorf("%s: %s holds the administrator's password and has mode %o", name, path, f.Mode)
+			}
 		}
 	}
 }
 
 func TestRenderReadersAreUnitsOfTheNode(t *testing.T) {
-	for _, roles := range [][]model.Role{{model.Controller, model.Compute, model.Gateway}, {model.Controller},
-		{model.Compute}, {model.Gateway}} {
-		s := allInOne()
-		s.Roles = roles
-		var units []string
-		for _, svc := range onNode(s) {
-			units = append(units, svc.units...)
-		}
+	for name, s := range specs() {
+		units := unitsOf(onNode(s))
 		for path, f := range renderAll(t, s, facts{}) {
 			for _, r := range f.Readers {
 				if !slices.Contains(units, r) {
-					t.Errorf("roles %v: %s is read by %s, which the node does not run", roles, path, r)
+					t.Errorf("%s: %s is read by %s, which the node does not run", name, path, r)
 				}
 			}
 		}
@@ -91,10 +102,7 @@ func TestRenderReadersAreUnitsOfTheNode(t *testing.T) {
 }
 
 func TestRenderByRole(t *testing.T) {
-	s := allInOne()
-	s.Roles = []model.Role{model.Compute}
-	s.Management.Address = netip.MustParseAddr("10.0.0.12")
-	files := renderAll(t, s, facts{})
+	files := renderAll(t, specs()["compute"], facts{})
 	for _, path := range []string{"/etc/keystone/keystone.conf", "/etc/mysql/mariadb.conf.d/90-macaw.cnf",
 		"/etc/macaw/admin-openrc"} {
 		if _, ok := files[path]; ok {
@@ -105,7 +113,7 @@ func TestRenderByRole(t *testing.T) {
 	if strings.Contains(nova, "secret-database") {
 		t.Error("a compute node knows the password of Nova's database")
 	}
-	if !strings.Contains(nova, "my_ip = 10.0.0.12\n") || !strings.Contains(nova, "@10.0.0.11:5672/") {
+	if !strings.Contains(nova, "my_ip = 10.0.2.11\n") || !strings.Contains(nova, "@10.0.0.11:5672/") {
 		t.Errorf("nova.conf confuses the node with its controller:\n%s", nova)
 	}
 }
@@ -118,6 +126,7 @@ func TestRenderUnitsAgrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := renderAll(t, allInOne(), facts{KVM: true, KernelOVS: true})
+	maps.Copy(late, renderAll(t, specs()["gateway-compute"], facts{KVM: true, KernelOVS: true}))
 	for _, f := range early {
 		if diff := cmp.Diff(string(f.Content), string(late[f.Path].Content)); diff != "" {
 			t.Errorf("%s (-package step +apply):\n%s", f.Path, diff)

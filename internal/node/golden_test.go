@@ -5,15 +5,12 @@ package node
 import (
 	"bytes"
 	"flag"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
-
-	"macaw.example/internal/model"
 )
 
 var update = flag.Bool("update", false, "write what is rendered to testdata")
@@ -45,28 +42,15 @@ func compareGolden(t *testing.T, name string, files []file) {
 }
 
 func TestRenderGolden(t *testing.T) {
-	for _, tt := range []struct {
-		name    string
-		roles   []model.Role
-		address string
-		public  bool
-		facts   facts
-	}{
-		{"all-in-one", []model.Role{model.Controller, model.Compute, model.Gateway}, "10.0.0.11", true, facts{KVM: true}},
-		{"compute-kvm", []model.Role{model.Compute}, "10.0.0.12", false, facts{KVM: true, KernelOVS: true}},
-		{"compute-qemu", []model.Role{model.Compute}, "10.0.0.12", true, facts{}},
-		{"gateway", []model.Role{model.Gateway}, "10.0.0.13", true, facts{KernelOVS: true}},
+	for name, f := range map[string]facts{
+		"all-in-one": {KVM: true}, "controller": {}, "gateway": {KernelOVS: true}, "gateway-compute": {Tunnel: someTunnel()},
+		"compute": {KVM: true, KernelOVS: true},
 	} {
-		s := allInOne()
-		s.Roles, s.Management.Address = tt.roles, netip.MustParseAddr(tt.address)
-		if !tt.public {
-			s.Management.Public = netip.Addr{}
-		}
-		files, err := render(s, knownSecrets(), tt.facts)
+		files, err := render(specs()[name], knownSecrets(), f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		compareGolden(t, tt.name, files)
+		compareGolden(t, name, files)
 	}
 }
 

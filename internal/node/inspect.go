@@ -21,11 +21,7 @@ func Inspect(ctx context.Context, spec nodeapi.OpenStack) nodeapi.Machine {
 
 func (n *node) inspect(ctx context.Context) nodeapi.Machine {
 	m := nodeapi.Machine{Datapath: n.datapath(ctx), Stopped: []string{}, Certificates: n.certificatesInUse()}
-	var units []string
-	for _, svc := range onNode(n.spec) {
-		units = append(units, svc.units...)
-	}
-	seen, err := n.system().Show(ctx, units...)
+	seen, err := n.system().Show(ctx, unitsOf(onNode(n.spec))...)
 	if err != nil {
 		m.Unknown = fmt.Sprintf("asking systemd about the cloud's services: %v", err)
 	}

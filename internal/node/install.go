@@ -51,14 +51,15 @@ func Install(ctx context.Context, progress Progress) error {
 		return err
 	}
 	defer held.Close()
-	return install(ctx, held, progress)
+	return install(ctx, held, nodeapi.OpenStack{}, progress)
 }
 
-func install(ctx context.Context, held *os.File, progress Progress) error {
+// install is the package step of a machine, whose spec may not be known yet.
+func install(ctx context.Context, held *os.File, spec nodeapi.OpenStack, progress Progress) error {
 	if installed("/") {
 		return nil
 	}
-	n := &node{root: "/", run: executor(held), note: notes(progress)}
+	n := &node{spec: spec, root: "/", run: executor(held), note: notes(progress)}
 	err := runGraph(ctx, n.installSteps(), progress)
 	return errors.Join(err, n.endUnsynced())
 }
@@ -156,6 +157,9 @@ func (n *node) installSchemas(ctx context.Context) error {
 	seen, err := n.system().Show(ctx, mariadb.units...)
 	if err != nil {
 		return err
+	}
+	if exists(filepath.Join(n.root, elsewhereDropIn(mariadb.units[0]).Path)) {
+		return errNothingToDo // this node has no databases, and does not start the server
 	}
 	if seen[0].Active { // it serves a cloud in use
 		return ensureSchemas(ctx, n.run, n.root)

@@ -4,11 +4,29 @@ package node
 
 import (
 	"context"
+	"errors"
 
 	"macaw.example/internal/agent"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
+
+// prepare runs the package step of a node.
+func prepare(ctx context.Context, spec nodeapi.OpenStack, progress Progress) error {
+	if err := spec.Validate(); err != nil {
+		return err
+	}
+	held, err := lock(ctx, lockPath, progress)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	n := &node{spec: spec, root: "/", run: executor(held), note: notes(progress)}
+	if err := n.earlyNAT(ctx); err != nil && !errors.Is(err, errNothingToDo) {
+		return err
+	}
+	return install(ctx, held, spec, progress)
+}
 
 // Make makes this machine the node that spec describes. The provider NIC comes first, so that Open
 // vSwitch finds its port.
@@ -16,7 +34,7 @@ func Make(ctx context.Context, spec nodeapi.Spec, progress Progress) error {
 	if progress == nil {
 		progress = func(Event) {}
 	}
-	if err := Install(ctx, progress); err != nil {
+	if err := prepare(ctx, spec.OpenStack, progress); err != nil {
 		return err
 	}
 	if spec.OpenStack.Has(model.Gateway) {

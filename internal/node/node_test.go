@@ -17,6 +17,7 @@ import (
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/tunnel"
 )
 
 func TestSpecValidate(t *testing.T) {
@@ -115,10 +116,10 @@ func TestFileWrite(t *testing.T) {
 
 func TestSecretsAreMadeOnce(t *testing.T) {
 	root := t.TempDir()
-	if _, err := loadSecrets(root, false); err == nil {
+	if _, err := loadSecrets(root, []model.Role{model.Compute}); err == nil {
 		t.Error("a node that is not the controller makes up secrets")
 	}
-	first, err := loadSecrets(root, true)
+	first, err := loadSecrets(root, model.Roles())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,7 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 		len(first.Databases) != len(databases) {
 		t.Errorf("incomplete: %d accounts, %d databases", len(first.Accounts), len(first.Databases))
 	}
-	again, err := loadSecrets(root, true)
+	again, err := loadSecrets(root, model.Roles())
 	if diff := cmp.Diff(first, again); diff != "" || err != nil {
 		t.Errorf("second time %v (-first +second):\n%s", err, diff)
 	}
@@ -155,15 +156,20 @@ func TestOVSArgs(t *testing.T) {
 		roles  []model.Role
 		want   []string
 		not    string
+		tunnel tunnel.Config
 	}{
 		{true, s.Roles, []string{"ovn-bridge-datapath-type=system", "add-port br-ex mcw1",
-			"ovn-bridge-mappings=provider:br-ex", "enable-chassis-as-gw"}, "netdev"},
+			"ovn-bridge-mappings=provider:br-ex", "enable-chassis-as-gw", "--if-exists del-br br-phy"}, "netdev",
+			tunnel.Config{}},
 		{false, s.Roles, []string{"ovn-bridge-datapath-type=netdev", "set Bridge br-ex datapath_type=netdev",
-			"set Bridge br-int datapath_type=netdev"}, "=system "},
-		{true, []model.Role{model.Compute}, []string{"ovn-encap-ip=10.0.0.11"}, "br-ex"},
+			"set Bridge br-int datapath_type=netdev"}, "=system ", tunnel.Config{}},
+		{true, []model.Role{model.Compute}, []string{"ovn-encap-ip=10.0.0.11", "--if-exists del-br br-ex",
+			"remove Open_vSwitch . external_ids ovn-bridge-mappings ovn-cms-options"}, "add-br br-ex", tunnel.Config{}},
+		{false, []model.Role{model.Compute}, []string{"set Bridge br-phy datapath_type=netdev other_config:hwaddr=",
+			"--may-exist add-port br-phy mcg1"}, "del-br br-phy", someTunnel()},
 	} {
 		s.Roles = tt.roles
-		got := strings.Join(ovsArgs(s, facts{KernelOVS: tt.kernel}), " ")
+		got := strings.Join(ovsArgs(s, facts{KernelOVS: tt.kernel, Tunnel: tt.tunnel}), " ")
 		for _, w := range tt.want {
 			if !strings.Contains(got, w) {
 				t.Errorf("kernel %v, roles %v: no %q in %s", tt.kernel, tt.roles, w, got)
@@ -208,7 +214,7 @@ func TestEnsureSchemasSkipsWhatIsThere(t *testing.T) {
 		{"nothing new", func() {}, []string{"dpkg-query"}, ""},
 		{"upgraded, in use: nothing is dropped", func() {
 			installed, passwords = "python3-nova 2:31.0.1-1\n", "5\n"
-			loadSecrets(root, true)
+			loadSecrets(root, model.Roles())
 		}, []string{"dpkg-query", "CREATE", "python3"}, ""},
 	} {
 		ran = nil

@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	computeservices "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
-	"github.com/gophercloud/gophercloud/v2/openstack/placement/v1/resourceproviders"
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
+	"macaw.example/internal/nodeapi"
 )
 
 // novaAfter are the units that Nova's APIs start after at boot, and novaDaemonAfter its daemons on a
@@ -24,6 +25,30 @@ var (
 
 func novaConf(readers ...string) configFile {
 	return configFile{template: "nova.conf", path: "/etc/nova/nova.conf", group: "nova", readers: readers}
+}
+
+// novaServer has the section of nova.conf with which the controller's APIs check tokens. The last line is
+// empty, as between all sections.
+func novaServer(s nodeapi.OpenStack, sec secrets) string {
+	if !s.Has(model.Controller) {
+		return ""
+	}
+	return "[keystone_authtoken]\n" + authtoken(s, sec, "nova") + "\n"
+}
+
+// novaMigration has the section of nova.conf for migrations between nodes, with an empty line before it. Where
+// the guests' disks are is on no storage that nodes share: Nova finds that out by itself, and copies them.
+func novaMigration(s nodeapi.OpenStack) string {
+	if !migrates(s) {
+		return ""
+	}
+	return strings.Join([]string{
+		"",
+		"[libvirt]",
+		"live_migration_scheme = tls",
+		"live_migration_with_native_tls = true",
+		fmt.Sprintf("live_migration_inbound_addr = %s", s.Management.Address),
+	}, "\n")
 }
 
 // novaDatabaseConf is a file that only the controller's daemons read.
@@ -120,18 +145,22 @@ var novaCompute = service{
 	}},
 }
 
-// mapHost puts the node into Nova's cell before its compute service runs for the first time. Nova's
+// mapHosts puts all computes into Nova's cell before their services run for the first time. Nova's
 // scheduler discovers hosts only periodically, and refuses a first guest until then.
-func (n *node) mapHost(ctx context.Context) error {
-	added, err := query(ctx, n.run, fmt.Sprintf(`
+func (n *node) mapHosts(ctx context.Context) error {
+	var sql strings.Builder
+	for _, p := range n.spec.Peers(model.Compute) {
+		fmt.Fprintf(&sql, `
 INSERT INTO nova_api.host_mappings (created_at, cell_id, host)
 SELECT UTC_TIMESTAMP(), id, '%[1]s' FROM nova_api.cell_mappings
 WHERE name = 'cell1' AND NOT EXISTS (SELECT 1 FROM nova_api.host_mappings WHERE host = '%[1]s');
-SELECT ROW_COUNT();`, n.spec.Node))
-	if err != nil {
-		return fmt.Errorf("putting the node into Nova's cell: %w", err)
+SELECT ROW_COUNT();`, p.Name)
 	}
-	if added == "0\n" {
+	added, err := query(ctx, n.run, sql.String())
+	if err != nil {
+		return fmt.Errorf("putting computes into Nova's cell: %w", err)
+	}
+	if strings.Trim(added, "0\n") == "" {
 		return errNothingToDo
 	}
 	return nil
@@ -173,15 +202,7 @@ func computeUp(ctx context.Context, c *client, host string) error {
 	if len(seen) == 0 || seen[0].State != "up" {
 		return errors.New("it is not up yet")
 	}
-	placement, err := c.open(ctx, neutron.Placement)
-	if err != nil {
-		return err
-	}
-	pages, err = resourceproviders.List(placement, nil).AllPages(ctx)
-	if err != nil {
-		return err
-	}
-	providers, err := resourceproviders.ExtractResourceProviders(pages)
+	providers, err := listProviders(ctx, c)
 	if err != nil {
 		return err
 	}

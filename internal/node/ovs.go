@@ -9,6 +9,7 @@ import (
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/tunnel"
 )
 
 var openvswitch = service{
@@ -32,7 +33,16 @@ func (n *node) configureOVS(ctx context.Context) error {
 	if _, err := n.run(ctx, command{Args: ovsArgs(n.spec, n.facts)}); err != nil {
 		return fmt.Errorf("describing the chassis in Open vSwitch: %w", err)
 	}
-	return n.ensureRunning(ctx, openvswitch.units...)
+	started := n.ensureRunning(ctx, openvswitch.units...)
+	if started != nil && !errors.Is(started, errNothingToDo) {
+		return started
+	}
+	// If it was running already, the bridge is new to it.
+	routed, err := tunnel.Route(ctx, n.facts.Tunnel, n.tunnelRunner())
+	if err != nil || routed {
+		return err
+	}
+	return started
 }
 
 // ovsArgs is the one transaction that makes the chassis. It does not wait for ovs-vswitchd, so the
@@ -56,6 +66,11 @@ func ovsArgs(s nodeapi.OpenStack, f facts) []string {
 		args = append(args,
 			fmt.Sprintf("external_ids:ovn-bridge-mappings=%s:%s", s.PhysicalNetwork, s.Bridge),
 			"external_ids:ovn-cms-options=enable-chassis-as-gw")
+	} else { // a node may have been a gateway
+		args = append(args, "--", "remove", "Open_vSwitch", ".", "external_ids", "ovn-bridge-mappings", "ovn-cms-options")
+		if s.Bridge != "" {
+			args = append(args, "--", "--if-exists", "del-br", s.Bridge)
+		}
 	}
 	bridge := func(name string, settings ...string) {
 		args = append(args, "--", "--may-exist", "add-br", name,
@@ -68,6 +83,12 @@ func ovsArgs(s nodeapi.OpenStack, f facts) []string {
 		if s.ProviderPort != "" {
 			args = append(args, "--", "--may-exist", "add-port", s.Bridge, s.ProviderPort)
 		}
+	}
+	if f.Tunnel.IsZero() {
+		args = append(args, "--", "--if-exists", "del-br", tunnel.Bridge)
+	} else {
+		bridge(tunnel.Bridge, `other_config:hwaddr="`+tunnel.BridgeMAC+`"`)
+		args = append(args, "--", "--may-exist", "add-port", tunnel.Bridge, tunnel.Port)
 	}
 	// Nova's os-vif connects here; with OVN no agent opens it.
 	return append(args, "--", "set-manager", "ptcp:6640:127.0.0.1")

@@ -8,23 +8,21 @@ import (
 	"testing"
 
 	"macaw.example/internal/graph"
-	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
 
 func TestSteps(t *testing.T) {
-	for _, roles := range [][]model.Role{{model.Controller, model.Compute, model.Gateway}, {model.Controller},
-		{model.Compute}, {model.Gateway}, {model.Controller, model.Gateway}} {
-		n := &node{spec: allInOne()}
-		n.spec.Roles = roles
-		if err := graph.Check(n.steps()); err != nil {
-			t.Errorf("roles %v: %v", roles, err)
+	for name, s := range specs() {
+		if err := graph.Check((&node{spec: s}).steps()); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	// On a node with every role, no need may have been dropped as another node's.
-	n := &node{spec: allInOne()}
-	if err := graph.Check(n.everyStep()); err != nil {
-		t.Error(err)
+	for _, name := range []string{"all-in-one", "all-and-others"} {
+		n := &node{spec: specs()[name]}
+		if err := graph.Check(n.everyStep()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"macaw.example/internal/nodeapi"
 )
 
 //go:embed schema.py
@@ -84,7 +86,8 @@ func ensureSchemas(ctx context.Context, run runner, root string) error {
 		return errNothingToDo
 	}
 	var sql strings.Builder
-	fresh := stamped == nil && !exists(filepath.Join(root, secretsPath))
+	// Not the secrets: those of other nodes may be asked for before this node has its databases.
+	fresh := stamped == nil && !exists(filepath.Join(root, nodeapi.CloudsYAML))
 	if fresh {
 		if err := unused(ctx, run); err != nil {
 			return err
@@ -136,7 +139,7 @@ func unused(ctx context.Context, run runner) error {
 	if strings.TrimSpace(rows) != "0" {
 		return fmt.Errorf("the databases hold a cloud's data, but %s and %s, which belong to it, are missing: "+
 			"nothing was changed; restore the files, or drop the databases by hand if they are not needed",
-			secretsPath, schemaStamp)
+			nodeapi.CloudsYAML, schemaStamp)
 	}
 	return nil
 }

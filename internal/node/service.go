@@ -12,7 +12,8 @@ import (
 // service describes one daemon, or a few that belong together: its files, packages and units.
 type service struct {
 	name  string
-	roles []model.Role // nodes with any of them run it
+	roles []model.Role                 // nodes with any of them run it
+	when  func(nodeapi.OpenStack) bool // and only if this is true; nil: always
 	files []configFile
 	units []string // started in this order, also at boot
 	api   []api    // those of its units that uWSGI runs
@@ -45,24 +46,39 @@ type api struct {
 
 // services are all services of a cloud.
 var services = []service{
-	instanceMetadata, certificates,
+	instanceMetadata, certificates, nat,
 	mariadb, rabbitmq, memcached,
-	openvswitch, ovnCentral, ovnHost,
+	tunnels, openvswitch, ovnCentral, ovnHost,
 	keystone, glance, placement,
 	novaAPI, novaConductor, novaScheduler, novaMetadata, novaConsole, novaCompute, libvirt,
+	libvirtTLS, disks,
 	neutronAPI, neutronMaintenance, neutronMetadata,
 	dashboard, haproxy, adminAccess, agentAccess,
+}
+
+// on reports whether a node runs the service.
+func (svc service) on(s nodeapi.OpenStack) bool {
+	return slices.ContainsFunc(svc.roles, s.Has) && (svc.when == nil || svc.when(s))
 }
 
 // onNode returns the services that a node with these roles runs.
 func onNode(s nodeapi.OpenStack) []service {
 	var on []service
 	for _, svc := range services {
-		if slices.ContainsFunc(svc.roles, s.Has) {
+		if svc.on(s) {
 			on = append(on, svc)
 		}
 	}
 	return on
+}
+
+// unitsOf returns the units of services, in the order of their start.
+func unitsOf(services []service) []string {
+	var units []string
+	for _, svc := range services {
+		units = append(units, svc.units...)
+	}
+	return units
 }
 
 // pythonUnits are the units on a node that run OpenStack's own code.

@@ -2,11 +2,16 @@
 
 package node
 
-import "macaw.example/internal/nodeapi"
+import (
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+)
 
-// public is the node's name or address for access from outside.
+// public is the controller's name or address for access from outside.
 func public(s nodeapi.OpenStack) string {
 	switch {
+	case !s.Has(model.Controller):
+		return s.Public
 	case s.Management.Domain != "":
 		return s.Management.Domain
 	case s.Management.Public.IsValid():

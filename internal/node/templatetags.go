@@ -4,9 +4,11 @@ package node
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -32,9 +34,24 @@ func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 		"ovn-certificate": ovnCertificate,
 		"ovn-key":         ovnKey,
 
+		"guests-directory":   guestsDirectory,
+		"guests-authorities": guestsAuthorities,
+		"guests-certificate": guestsCertificate,
+		"guests-key":         guestsKey,
+
+		"disks client private": sec.Disks.Client,
+		"disks client public":  publicSSHKey(sec.Disks.Client),
+		"disks host private":   sec.Disks.Host,
+		"disks host public":    publicSSHKey(sec.Disks.Host),
+
 		"neutron-server": neutronServer(s, sec),
+		"nova-server":    novaServer(s, sec),
+		"nova-migration": novaMigration(s),
 		"virtualization": virtualization(f),
+		"tunnel":         tunnelTag(f.Tunnel),
 	}
+	maps.Copy(t, natTags(s))
+	maps.Copy(t, computeTags(s))
 	for _, a := range accounts {
 		t["password "+a.user] = sec.Accounts[a.user]
 		t["auth "+a.user] = auth(s, sec, a.user)
@@ -46,6 +63,21 @@ func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 		}
 	}
 	return t
+}
+
+// computeTags list the nodes that run guests.
+func computeTags(s nodeapi.OpenStack) tags {
+	var hosts, addresses, names []string
+	for _, p := range s.Peers(model.Compute) {
+		hosts = append(hosts, p.Address.String(), p.Name)
+		addresses = append(addresses, p.Address.String())
+		names = append(names, strconv.Quote("CN="+p.Name))
+	}
+	return tags{
+		"computes":          strings.Join(hosts, " "), // as patterns of ssh_config(5)
+		"compute-addresses": strings.Join(addresses, ","),
+		"compute-names":     strings.Join(names, ", "), // of certificates
+	}
 }
 
 // unitTags are the tags for systemd's files of a service, which are the same on every node.

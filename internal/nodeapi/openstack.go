@@ -3,10 +3,7 @@
 package nodeapi
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 
 	"macaw.example/internal/model"
@@ -21,17 +18,37 @@ type OpenStack struct {
 
 	Management Management `json:"management"`
 	Controller netip.Addr `json:"controller"` // management address of the controller
-	Provider   Provider   `json:"provider"`
+	// Public is the domain or address by which clients outside reach the controller, for the other
+	// nodes: the controller's own is in Management.
+	Public string `json:"public,omitempty"`
+	// Provider is Neutron's external network, for the controller, which makes it, and gateways.
+	Provider Provider `json:"provider"`
 
 	PhysicalNetwork string `json:"physical_network"` // Neutron's name of the provider network
-	Bridge          string `json:"bridge"`           // the OVS bridge behind PhysicalNetwork
-	ProviderPort    string `json:"provider_port"`    // that bridge's uplink device
+	Bridge          string `json:"bridge"`           // the OVS bridge behind PhysicalNetwork, on gateways
+	ProviderPort    string `json:"provider_port"`    // that bridge's uplink device, on gateways
+
+	// Nodes are all nodes of the cloud, with this one. Without any, this one is the only one.
+	Nodes []Peer `json:"nodes,omitempty"`
+	// NAT are the networks, of nodes without a public address, whose packets to the Internet this
+	// gateway masquerades with its management address.
+	NAT []netip.Prefix `json:"nat,omitempty"`
 }
+
+// Peer is a node of the cloud, as the other nodes know it.
+type Peer struct {
+	Name    string       `json:"name"`
+	Address netip.Addr   `json:"address"` // management address
+	Roles   []model.Role `json:"roles"`
+}
+
+// Has reports whether the node has role r.
+func (p Peer) Has(r model.Role) bool { return slices.Contains(p.Roles, r) }
 
 // Management is the node's place on the network of APIs, tunnels and SSH.
 type Management struct {
 	Address netip.Addr `json:"address"` // services listen on it; internal and admin endpoints name it
-	Public  netip.Addr `json:"public"`  // its Elastic IP
+	Public  netip.Addr `json:"public"`  // its Elastic IP; not valid on a node without
 	// Domain is the DNS name of Public, by which public endpoints and the dashboard are called; empty
 	// if they are called by the address.
 	Domain string `json:"domain,omitempty"`
@@ -49,7 +66,7 @@ type ACME struct {
 
 // Provider is Neutron's external network.
 type Provider struct {
-	NICMAC    string       `json:"nic_mac"`
+	NICMAC    string       `json:"nic_mac"` // on gateways, as Primary
 	Subnet    netip.Prefix `json:"subnet"`
 	Gateway   netip.Addr   `json:"gateway"`
 	Primary   netip.Addr   `json:"primary"`   // the NIC's own address, never Neutron's
@@ -70,50 +87,20 @@ func (p ProviderIPv6) IsZero() bool { return !p.Subnet.IsValid() && len(p.Addres
 // Has reports whether the node has role r.
 func (s OpenStack) Has(r model.Role) bool { return slices.Contains(s.Roles, r) }
 
-// namePattern permits only names that need no quoting in any file, command or query.
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+// Tunnels reports whether the cloud has several nodes that guests' networks reach to.
+func (s OpenStack) Tunnels() bool { return len(s.Peers(model.Compute, model.Gateway)) > 1 }
 
-// Validate returns an error if anything in the spec is missing or contradictory.
-func (s OpenStack) Validate() error {
-	var errs []error
-	need := func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf(format, args...))
+// Peers returns the nodes of the cloud with any of these roles, in the order of Nodes.
+func (s OpenStack) Peers(roles ...model.Role) []Peer {
+	all := s.Nodes
+	if len(all) == 0 {
+		all = []Peer{{Name: s.Node, Address: s.Management.Address, Roles: s.Roles}}
+	}
+	var with []Peer
+	for _, p := range all {
+		if slices.ContainsFunc(roles, p.Has) {
+			with = append(with, p)
 		}
 	}
-	for _, n := range []struct{ of, name string }{
-		{"cloud", s.Cloud}, {"region", s.Region}, {"node", s.Node}, {"physical network", s.PhysicalNetwork},
-		{"bridge", s.Bridge},
-	} {
-		need(namePattern.MatchString(n.name), "name of the %s is %q: want letters, digits, dots, dashes and underscores",
-			n.of, n.name)
-	}
-	need(len(s.Roles) > 0, "node %s has no role", s.Node)
-	for _, r := range s.Roles {
-		need(r == model.Controller || r == model.Compute || r == model.Gateway,
-			"role %q is none of controller, compute, gateway", r)
-	}
-	need(s.Management.Address.IsValid(), "node %s has no management address", s.Node)
-	need(s.Controller.IsValid(), "no address of the controller")
-	if s.Has(model.Controller) {
-		need(s.Controller == s.Management.Address, "node %s is the controller, but the controller's address is %s and not %s",
-			s.Node, s.Controller, s.Management.Address)
-	}
-	for _, a := range s.Provider.Addresses {
-		need(s.Provider.Subnet.Contains(a), "provider address %s is outside the subnet %s", a, s.Provider.Subnet)
-		need(a != s.Provider.Gateway && a != s.Provider.Primary, "provider address %s is not Neutron's to give", a)
-	}
-	if p := s.Provider.IPv6; !p.IsZero() {
-		need(p.Subnet.Addr().Is6(), "IPv6 provider subnet %s is not IPv6", p.Subnet)
-		need(p.Gateway.Is6(), "no gateway of the IPv6 provider subnet %s", p.Subnet)
-		need(len(p.Addresses) > 0, "no addresses of the IPv6 provider subnet %s", p.Subnet)
-		for _, a := range p.Addresses {
-			need(p.Subnet.Contains(a), "provider address %s is outside the subnet %s", a, p.Subnet)
-			need(a != p.Gateway, "provider address %s is not Neutron's to give", a)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("checking the node's spec: %w", err)
-	}
-	return nil
+	return with
 }

@@ -4,9 +4,12 @@ package nodeapi
 
 // Paths and units on a node.
 const (
-	// Program is macaw-node, with the commands agent, status, on, off, agree, apply, install and
-	// generalize.
+	// Program is macaw-node, with the commands agent, status, on, off, agree, apply, install, generalize,
+	// secrets and forget.
 	Program = "/usr/local/bin/macaw-node"
+	// RemovalReason is why a compute node takes no new guests that macaw up is about to remove, as Nova shows it.
+	// If up fails and the file has the node again, the controller lets it take guests.
+	RemovalReason = "macaw up removes this node"
 	// SpecPath has the Spec that apply reads.
 	SpecPath = "/etc/macaw/node.json"
 	// AgentUnit is the agent's unit.
@@ -29,6 +32,9 @@ const (
 	// ACMEAuthority has the certificates to trust the ACME server's API by, if they are not the
 	// system's.
 	ACMEAuthority = "/etc/macaw/tls/acme-authority.pem"
+	// Secrets has the cloud's secrets, on the controller; on another node, the part that "macaw-node
+	// secrets" on the controller prints for its roles. Only root may read it.
+	Secrets = "/etc/macaw/secrets.json"
 	// CloudsYAML has the administrator's credentials, on the controller.
 	CloudsYAML = "/etc/macaw/clouds.yaml"
 )

@@ -10,12 +10,12 @@ import (
 	"macaw.example/internal/neutron"
 )
 
-// Status is a gateway's current state, for display and as JSON.
+// Status is a node's current state, for display and as JSON. A node that is no gateway has only Machine.
 type Status struct {
-	Mode     string           `json:"mode"` // ModeTranslate or ModeOff
-	PinDir   string           `json:"pinDir"`
-	Entries  []Entry          `json:"entries"`
-	Counters map[string]Count `json:"counters"` // by reason; every one, zero ones too
+	Mode     string           `json:"mode,omitempty"` // ModeTranslate or ModeOff
+	PinDir   string           `json:"pinDir,omitempty"`
+	Entries  []Entry          `json:"entries,omitzero"`
+	Counters map[string]Count `json:"counters,omitzero"` // by reason; every one, zero ones too
 	// Report is the agent's last report; nil if it has not finished a pass since the machine
 	// started.
 	Report *Report `json:"report,omitempty"`

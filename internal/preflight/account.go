@@ -8,8 +8,9 @@ type Account struct {
 	Types map[string]Type
 	// ElasticIPs counts the region's, including the cloud's own.
 	ElasticIPs Quota
-	// VCPUs counts those of the running instances of the Standard families.
-	VCPUs Quota
+	// VCPUs counts those of the running instances of the Standard families, and SpotVCPUs those of Spot Instances
+	// of these families, which have a quota of their own.
+	VCPUs, SpotVCPUs Quota
 	// Encryption is the key that new volumes are encrypted with, empty if they are not.
 	Encryption string
 	// Key is what KMS says of that key, if it is not AWS's own.
@@ -43,6 +44,8 @@ type Type struct {
 	Addresses int32
 	// FreeTier means that accounts on the free plan may launch it.
 	FreeTier bool
+	// Spot means that there are Spot Instances of it.
+	Spot bool
 }
 
 // Key is a customer managed key of KMS.

@@ -5,6 +5,7 @@ package preflight
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"sync"
@@ -65,14 +66,19 @@ type asker struct {
 // Unknown.
 func Ask(ctx context.Context, c Clients, q Question) (Account, error) {
 	a := &asker{Clients: c, Question: q, Account: Account{
-		Types: map[string]Type{}, ElasticIPs: Quota{Limit: -1}, VCPUs: Quota{Limit: -1},
+		Types: map[string]Type{}, ElasticIPs: Quota{Limit: -1}, VCPUs: Quota{Limit: -1}, SpotVCPUs: Quota{Limit: -1},
 		Managed: map[string]bool{}, Denied: map[string]error{}, Unknown: map[string]error{},
 	}}
 	g, ctx := errgroup.WithContext(ctx)
+	var names []string
 	for _, n := range q.Cloud.Nodes {
+		names = append(names, n.Type)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
 		g.Go(func() error {
-			if err := a.askType(ctx, n.Type); err != nil {
-				return fmt.Errorf("asking AWS about instance type %s: %w", n.Type, err)
+			if err := a.askType(ctx, name); err != nil {
+				return fmt.Errorf("asking AWS about instance type %s: %w", name, err)
 			}
 			return nil
 		})
@@ -84,7 +90,8 @@ func Ask(ctx context.Context, c Clients, q Question) (Account, error) {
 		return nil
 	})
 	for check, ask := range map[string]func(context.Context) error{
-		checkVCPUs: a.askVCPUs, checkEncryption: a.askEncryption, checkPublicAccess: a.askPublicAccess,
+		checkVCPUs: a.askVCPUs, checkSpotVCPUs: a.askSpotVCPUs,
+		checkEncryption: a.askEncryption, checkPublicAccess: a.askPublicAccess,
 		checkImage: a.askImages, checkMetadata: a.askMetadata, checkRights: a.askRights,
 	} {
 		g.Go(func() error {
@@ -113,7 +120,8 @@ func (a *asker) askType(ctx context.Context, name string) error {
 	if !ok {
 		return nil
 	}
-	offer := Type{FreeTier: aws.ToBool(t.FreeTierEligible)}
+	offer := Type{FreeTier: aws.ToBool(t.FreeTierEligible),
+		Spot: slices.Contains(t.SupportedUsageClasses, types.UsageClassTypeSpot)}
 	if t.VCpuInfo != nil {
 		offer.VCPUs = aws.ToInt32(t.VCpuInfo.DefaultVCpus)
 	}

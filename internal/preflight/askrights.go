@@ -19,7 +19,6 @@ import (
 
 	"macaw.example/examples"
 	awsapi "macaw.example/internal/aws"
-	"macaw.example/internal/cloud"
 	"macaw.example/internal/infra"
 	"macaw.example/internal/model"
 )
@@ -110,7 +109,7 @@ func onRoles(actions []string) bool {
 
 // hasGateway reports whether the cloud has a node with such a role: a bakery has none.
 func (a *asker) hasGateway() bool {
-	return slices.ContainsFunc(a.Cloud.Nodes, func(n cloud.Node) bool { return slices.Contains(n.Roles, model.Gateway) })
+	return len(a.Cloud.With(model.Gateway)) > 0
 }
 
 // later reports whether up calls an action only to change or remove what an earlier run has made.

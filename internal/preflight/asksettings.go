@@ -15,23 +15,41 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/cloud"
 	"macaw.example/internal/infra"
 )
 
-// askVCPUs takes the quota from Service Quotas, and counts the vCPUs of the instances that it
-// concerns: pending or running, on demand (EC2 User Guide, ec2-on-demand-instances).
+// askVCPUs takes the quota of on-demand instances from Service Quotas, and counts the vCPUs of those that it
+// concerns: pending or running (EC2 User Guide, ec2-on-demand-instances).
 func (a *asker) askVCPUs(ctx context.Context) error {
+	q, err := a.vcpus(ctx, infra.VCPUQuota, "")
+	a.set(func() { a.VCPUs = q })
+	return err
+}
+
+// askSpotVCPUs does the same for Spot Instances (EC2 User Guide, using-spot-limits), if the cloud has any.
+func (a *asker) askSpotVCPUs(ctx context.Context) error {
+	if !slices.ContainsFunc(a.Cloud.Nodes, func(n cloud.Node) bool { return n.Spot }) {
+		return nil
+	}
+	q, err := a.vcpus(ctx, infra.SpotVCPUQuota, types.InstanceLifecycleTypeSpot)
+	a.set(func() { a.SpotVCPUs = q })
+	return err
+}
+
+func (a *asker) vcpus(ctx context.Context, code string, of types.InstanceLifecycleType) (Quota, error) {
+	q := Quota{Limit: -1}
 	if a.Quotas == nil {
-		return errors.New("no client of Service Quotas")
+		return q, errors.New("no client of Service Quotas")
 	}
 	out, err := a.Quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{
-		ServiceCode: aws.String("ec2"), QuotaCode: aws.String(infra.VCPUQuota),
+		ServiceCode: aws.String("ec2"), QuotaCode: aws.String(code),
 	})
 	if err != nil {
-		return err
+		return q, err
 	}
 	if out.Quota == nil || out.Quota.Value == nil {
-		return errors.New("the answer of Service Quotas has no value")
+		return q, errors.New("the answer of Service Quotas has no value")
 	}
 	in := &ec2.DescribeInstancesInput{Filters: []types.Filter{
 		awsapi.Filter("instance-state-name", "pending", "running"),
@@ -39,18 +57,17 @@ func (a *asker) askVCPUs(ctx context.Context) error {
 	reservations, err := awsapi.Collect(ctx, ec2.NewDescribeInstancesPaginator(a.EC2, in),
 		func(out *ec2.DescribeInstancesOutput) []types.Reservation { return out.Reservations })
 	if err != nil {
-		return err
+		return q, err
 	}
-	q := Quota{Limit: int(*out.Quota.Value)}
+	q.Limit = int(*out.Quota.Value)
 	for _, r := range reservations {
 		for _, i := range r.Instances {
-			if c := i.CpuOptions; c != nil && Standard(string(i.InstanceType)) && i.InstanceLifecycle == "" {
+			if c := i.CpuOptions; c != nil && Standard(string(i.InstanceType)) && i.InstanceLifecycle == of {
 				q.Held += int(aws.ToInt32(c.CoreCount) * aws.ToInt32(c.ThreadsPerCore))
 			}
 		}
 	}
-	a.set(func() { a.VCPUs = q })
-	return nil
+	return q, nil
 }
 
 // Standard reports whether an instance type counts against [infra.VCPUQuota].

@@ -30,6 +30,7 @@ const (
 	checkDisk         = "disk"
 	checkElasticIPs   = "elastic ips"
 	checkVCPUs        = "vcpus"
+	checkSpotVCPUs    = "spot vcpus"
 	checkFreePlan     = "free plan"
 	checkRights       = "rights"
 	checkEncryption   = "disk encryption"
@@ -60,8 +61,6 @@ type Input struct {
 	Seen    infra.Seen
 	// Plan is what up would do.
 	Plan *infra.Plan
-	// NoImage means that no image was found.
-	NoImage bool
 }
 
 // Run makes all checks, in a fixed order. It makes no calls: the same input gives the same checks.
@@ -69,9 +68,7 @@ func Run(in Input) []Check {
 	r := &run{Input: in, c: in.Wanted.Cloud}
 	r.zone()
 	r.image()
-	for i := range r.c.Nodes {
-		r.node(i)
-	}
+	r.nodes()
 	r.elasticIPs()
 	r.vcpus()
 	r.freePlan()

@@ -69,15 +69,22 @@ func (s *site) look(text string) (*cloud.Cloud, *infra.Plan, []Check) {
 	if in.Seen, err = infra.See(ctx, s.Clients, c.Name); err != nil {
 		s.t.Fatal(err)
 	}
-	in.Wanted.Image, err = images.Find(ctx, s.EC2, "no such packages", c.Nodes[0].Image)
-	if in.NoImage = errors.Is(err, images.ErrNone); err != nil && !in.NoImage {
-		s.t.Fatal(err)
+	in.Wanted.Images = map[string]images.Image{}
+	for _, n := range c.Nodes {
+		image, err := images.Find(ctx, s.EC2, "no such packages", n.Image)
+		if err != nil && !errors.Is(err, images.ErrNone) {
+			s.t.Fatal(err)
+		}
+		if in.Wanted.Images[n.Image] = image; n.Image == "" {
+			in.Wanted.Image = image
+		}
 	}
 	types, err := infra.AskTypes(ctx, s.EC2, c, in.Seen)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if in.Account, err = Ask(ctx, s.ask, Question{Cloud: c, Region: in.Seen.Region, Types: types, Image: in.Wanted.Image,
+	if in.Account, err = Ask(ctx, s.ask, Question{Cloud: c, Region: in.Seen.Region, Types: types,
+		Image:  in.Wanted.ImageOf(c.Nodes[0]),
 		Bakery: in.Wanted.Bakery}); err != nil {
 		s.t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func (r *run) freePlan() {
 	if !r.launches() || err == nil || awsapi.Code(err) == "UnauthorizedOperation" {
 		return
 	}
-	r.add(checkFreePlan, Failed, "nodes[0].type",
+	r.add(checkFreePlan, Failed, r.c.Nodes[0].Field("type"),
 		"upgrade the account to the paid plan in the console, Billing and Cost Management: the types of the free plan are "+
 			"too small for OpenStack",
 		"AWS's free plan does not include %s", r.c.Nodes[0].Type)

@@ -11,8 +11,8 @@ import (
 )
 
 // Zone returns the availability zone of the cloud's subnets, existing or planned: that of the cloud
-// file, or else the first that offers all of its instance types and is not among those to avoid. It
-// is empty if there is none.
+// file, or else the first that offers the instance types of all nodes there and is not among those to avoid.
+// It is empty if there is none.
 func Zone(a Account, c *cloud.Cloud, s infra.Seen, avoid ...string) string {
 	if zone := infra.SubnetZone(c, s); zone != "" {
 		return zone
@@ -21,7 +21,9 @@ func Zone(a Account, c *cloud.Cloud, s infra.Seen, avoid ...string) string {
 		return c.AvailabilityZone
 	}
 	for _, zone := range s.Zones {
-		elsewhere := func(n cloud.Node) bool { return !slices.Contains(a.Types[n.Type].Zones, zone) }
+		elsewhere := func(n cloud.Node) bool {
+			return n.Zone == "" && !slices.Contains(a.Types[n.Type].Zones, zone)
+		}
 		if !slices.Contains(avoid, zone) && !slices.ContainsFunc(c.Nodes, elsewhere) {
 			return zone
 		}

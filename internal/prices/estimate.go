@@ -22,6 +22,9 @@ type Item struct {
 	Type string `json:"type"`
 	// Count is how many there are, of [GP3] in GiB.
 	Count int `json:"count"`
+	// Spot means that it is a Spot Instance, whose price AWS changes and no price list has (EC2 User Guide,
+	// using-spot-instances-history).
+	Spot bool `json:"spot,omitempty"`
 }
 
 // text describes the item in a line of the estimate.
@@ -31,6 +34,9 @@ func (i Item) text() string {
 		return fmt.Sprintf("%s, %d GiB %s", i.Name, i.Count, i.Type)
 	case PublicIPv4:
 		return fmt.Sprintf("%d %s", i.Count, i.Name)
+	}
+	if i.Spot {
+		return i.Name + ", " + i.Type + " spot"
 	}
 	return i.Name + ", " + i.Type
 }
@@ -77,10 +83,10 @@ type Estimate struct {
 // Estimate returns the cost of what a cloud has now and will have.
 func (t *Table) Estimate(region string, now, then []Item) *Estimate {
 	e := &Estimate{Region: region, Currency: "USD", Lines: []Line{}, Notes: []string{}}
-	sources, unknown := map[string]bool{}, map[string]bool{}
+	sources, unknown, spot := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	price := func(i Item) (Amount, bool) {
 		usd, from, ok := t.find(region, i.Type)
-		if !ok {
+		if !ok || i.Spot {
 			return Amount{}, false
 		}
 		sources[from.Name] = true
@@ -94,7 +100,8 @@ func (t *Table) Estimate(region string, now, then []Item) *Estimate {
 			shown := cost.rounded()
 			line.Cost = &shown
 		} else {
-			e.Incomplete, unknown[i.Type] = true, true
+			e.Incomplete, unknown[i.Type] = true, unknown[i.Type] || !i.Spot
+			spot[i.Type] = spot[i.Type] || i.Spot
 		}
 		e.Lines = append(e.Lines, line)
 	}
@@ -105,7 +112,15 @@ func (t *Table) Estimate(region string, now, then []Item) *Estimate {
 	}
 	e.Total, e.Change = e.Total.rounded(), e.Change.rounded()
 	e.Sources = append([]string{}, slices.Sorted(maps.Keys(sources))...)
+	for _, item := range slices.Sorted(maps.Keys(spot)) {
+		if spot[item] {
+			e.Notes = append(e.Notes, t.spotNote(region, item))
+		}
+	}
 	for _, item := range slices.Sorted(maps.Keys(unknown)) {
+		if !unknown[item] {
+			continue
+		}
 		note := fmt.Sprintf("the price of %s in %s is not in %s", item, region, t.Name)
 		if !t.live {
 			note += "; --prices asks AWS"
@@ -121,13 +136,24 @@ func (t *Table) Estimate(region string, now, then []Item) *Estimate {
 func difference(now, then []Item) map[Item]int {
 	d := map[Item]int{}
 	for _, i := range then {
-		d[Item{i.Name, i.Type, 1}] += i.Count
+		d[Item{i.Name, i.Type, 1, i.Spot}] += i.Count
 	}
 	for _, i := range now {
-		d[Item{i.Name, i.Type, 1}] -= i.Count
+		d[Item{i.Name, i.Type, 1, i.Spot}] -= i.Count
 	}
 	maps.DeleteFunc(d, func(_ Item, times int) bool { return times == 0 })
 	return d
+}
+
+// spotNote says what a Spot Instance of a type costs at most: AWS charges the Spot price, and takes the
+// instance away if that exceeds the on-demand price (EC2 User Guide, how-spot-instances-work).
+func (t *Table) spotNote(region, item string) string {
+	note := "the price of Spot Instances of " + item + " changes: aws ec2 describe-spot-price-history shows it"
+	usd, _, ok := t.find(region, item)
+	if ok {
+		note += fmt.Sprintf("; it is at most %.4f/hour, the price of others", usd)
+	}
+	return note
 }
 
 func amount(i Item, usd float64) Amount {

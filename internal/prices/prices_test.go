@@ -39,8 +39,9 @@ func TestSizes(t *testing.T) {
 }
 
 func items(node, instanceType string, disk, addresses int) []Item {
-	return []Item{{"instance " + node, instanceType, 1}, {"volume of " + node, GP3, disk},
-		{"public IPv4 addresses", PublicIPv4, addresses}}
+	return []Item{{Name: "instance " + node, Type: instanceType, Count: 1},
+		{Name: "volume of " + node, Type: GP3, Count: disk},
+		{Name: "public IPv4 addresses", Type: PublicIPv4, Count: addresses}}
 }
 
 // The numbers of the documentation: the default cloud in Frankfurt.
@@ -56,6 +57,37 @@ func TestEstimate(t *testing.T) {
 `
 	if e.String() != want || e.Incomplete {
 		t.Errorf("%v: %s\nwant\n%s", e.Incomplete, e, want)
+	}
+}
+
+// Several nodes: a line each, and the sum. The price of a Spot Instance is unknown, and has a bound.
+func TestEstimateOfSeveral(t *testing.T) {
+	all := []Item{{Name: "instance ctl", Type: "m8i.large", Count: 1}, {Name: "instance gw", Type: "t3.xlarge", Count: 1},
+		{Name: "instance cmp-1", Type: "t3.xlarge", Count: 1, Spot: true},
+		{Name: "instance cmp-2", Type: "m9i.xlarge", Count: 1, Spot: true},
+		{Name: "public IPv4 addresses", Type: PublicIPv4, Count: 2}}
+	e := Default().Estimate("eu-central-1", nil, all)
+	want := `Cost on AWS in eu-central-1, in USD, without traffic and taxes (Macaw's table of 2026-01-19):
+  instance ctl, m8i.large             0.1268/hour       92.56/month
+  instance gw, t3.xlarge              0.1920/hour      140.16/month
+  instance cmp-1, t3.xlarge spot   price unknown
+  instance cmp-2, m9i.xlarge spot  price unknown
+  2 public IPv4 addresses             0.0100/hour        7.30/month
+  total                               0.3288/hour      240.02/month  incomplete: prices are unknown
+  this plan adds                      0.3288/hour      240.02/month  incomplete: prices are unknown
+  note: the price of Spot Instances of m9i.xlarge changes: aws ec2 describe-spot-price-history shows it
+  note: the price of Spot Instances of t3.xlarge changes: aws ec2 describe-spot-price-history shows it; it is at most ` +
+		`0.1920/hour, the price of others
+  note: t3.xlarge earns CPU credits: work beyond them is charged, 0.05 USD for each vCPU and hour
+`
+	if e.String() != want {
+		t.Errorf("%s\nwant\n%s", e, want)
+	}
+	// Making an on-demand instance of it is a change.
+	now := slices.Clone(all)
+	now[2].Spot = false
+	if e := Default().Estimate("eu-central-1", now, all); !e.ChangeIncomplete || e.Change.Hour != -0.192 {
+		t.Errorf("the change: %+v", e.Change)
 	}
 }
 

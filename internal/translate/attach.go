@@ -12,6 +12,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
+
+	"macaw.example/internal/netdev"
 )
 
 // ErrNotAttached is the error where no translation was ever attached.
@@ -76,14 +78,14 @@ func Attach(cfg Config) (*Translator, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.DisableGRO {
+	if cfg.DisableGRO { // such a datapath takes no frame that is larger than the MTU
 		for _, n := range nics {
-			if err := disableGRO(n.name); err != nil {
+			if err := netdev.SetFeature(n.name, "rx-gro", false); err != nil {
 				return nil, err
 			}
 		}
 	}
-	blackhole, port, err := makePair(cfg.Pair, mtu)
+	pair, err := netdev.MakePair(cfg.Pair, mtu)
 	if err != nil {
 		return nil, err
 	}
@@ -95,8 +97,8 @@ func Attach(cfg Config) (*Translator, error) {
 	t := &Translator{
 		cfg:       cfg,
 		nics:      nics,
-		port:      port.Attrs().Index,
-		blackhole: blackhole.Attrs().Index,
+		port:      pair[1].Attrs().Index,
+		blackhole: pair[0].Attrs().Index,
 		pinDir:    dir,
 		tcx:       true,
 	}
@@ -299,7 +301,7 @@ func Detach(cfg Config) error {
 		}
 	}
 	if end, err := netlink.LinkByName(cfg.Pair[0]); err == nil {
-		if err := deleteLink(end); err != nil {
+		if err := ignoreGone(netlink.LinkDel(end)); err != nil {
 			errs = append(errs, fmt.Errorf("removing pair %s: %w", cfg.Pair[0], err))
 		}
 	}

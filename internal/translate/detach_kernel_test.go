@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/vishvananda/netlink"
+
+	"macaw.example/internal/netdev"
 )
 
 func TestDetach(t *testing.T) {
@@ -39,7 +41,7 @@ func TestClearNIC(t *testing.T) {
 	w := newEnv(t, 1500)
 	w.host.addr("eth1", "10.99.0.5/24")
 	w.host.do(func() error {
-		if name, err := FindNIC(eniMAC); name != "eth1" || err != nil {
+		if name, err := netdev.FindNIC(eniMAC); name != "eth1" || err != nil {
 			t.Errorf("FindNIC: %q, %v", name, err)
 		}
 		removed, err := ClearNIC("eth1")
@@ -63,7 +65,7 @@ func TestClearNICOfSecondaryAddresses(t *testing.T) {
 	w := newEnv(t, 1500)
 	w.host.do(func() error {
 		for _, which := range []string{"all", "eth1"} {
-			if err := setSysctl("net/ipv4/conf/"+which+"/promote_secondaries", "0"); err != nil {
+			if err := netdev.SetSysctl("net/ipv4/conf/"+which+"/promote_secondaries", "0"); err != nil {
 				return err
 			}
 		}
@@ -91,7 +93,7 @@ func TestRemovingWhatIsGone(t *testing.T) {
 		t.Errorf("an entry: %v", err)
 	}
 	w.host.do(func() error {
-		if err := deleteLink(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: 9999}}); err != nil {
+		if err := ignoreGone(netlink.LinkDel(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: 9999}})); err != nil {
 			t.Errorf("a device: %v", err)
 		}
 		for _, h := range tr.hooks(nil) {

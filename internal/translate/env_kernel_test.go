@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/netdev"
 )
 
 var (
@@ -93,7 +94,7 @@ func newNamespace(t testing.TB) *namespace {
 	})
 	s.do(func() error {
 		for _, path := range []string{"net/ipv6/conf/default/accept_dad", "net/ipv6/conf/all/accept_dad"} {
-			if err := setSysctl(path, "0"); err != nil {
+			if err := netdev.SetSysctl(path, "0"); err != nil {
 				return err
 			}
 		}
@@ -176,7 +177,7 @@ func newUncheckedEnv(t testing.TB, mtu int) *env {
 	w := &env{t: t, vm: newNamespace(t), host: newNamespace(t), fabric: newNamespace(t)}
 	w.cfg = Config{NICs: []NIC{{"eth1", primary4}}, Subnet: netip.MustParsePrefix("10.99.0.0/24"),
 		PinDir: filepath.Join(t.TempDir(), "bpf")}
-	w.host.do(func() error { return setSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
+	w.host.do(func() error { return netdev.SetSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
 	cable(w.vm, "vr0", routerMAC, w.host, "vmport", mustMAC("02:00:00:00:00:01"), mtu)
 	cable(w.host, "eth1", eniMAC, w.fabric, "vpc0", gatewayMAC, mtu)
 	w.host.do(func() error {

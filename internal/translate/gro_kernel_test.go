@@ -9,6 +9,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/netdev"
 )
 
 // hasFeature tells whether a feature of an interface is active.
@@ -46,7 +48,7 @@ func TestDisableGRO(t *testing.T) {
 		w.host.do(func() (err error) { on, err = hasFeature("eth1", "rx-gro"); return err })
 		return on
 	}
-	w.host.do(func() error { return setFeature("eth1", "rx-gro", true) }) // a veth device has it off
+	w.host.do(func() error { return netdev.SetFeature("eth1", "rx-gro", true) }) // a veth device has it off
 	w.attach(registered...)
 	if !gro() {
 		t.Error("GRO was disabled though it may stay on")

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/netdev"
 )
 
 // Neighbour discovery from a router's link-local address leaves in the name of its
@@ -143,7 +144,7 @@ func TestRouterAsksForItsGuests(t *testing.T) {
 			"net/ipv6/conf/vr0/proxy_ndp":    "1",
 			"net/ipv6/neigh/vr0/proxy_delay": "0",
 		} {
-			if err := setSysctl(path, value); err != nil {
+			if err := netdev.SetSysctl(path, value); err != nil {
 				return err
 			}
 		}
@@ -160,7 +161,7 @@ func TestRouterAsksForItsGuests(t *testing.T) {
 	cable(far, "f0", mustMAC("0e:00:00:00:02:05"), w.fabric, "vf0", mustMAC("0e:00:00:00:02:01"), 1500)
 	far.addr("f0", "2001:db8::5/64")
 	w.fabric.addr("vf0", "2001:db8::1/64")
-	w.fabric.do(func() error { return setSysctl("net/ipv6/conf/all/forwarding", "1") })
+	w.fabric.do(func() error { return netdev.SetSysctl("net/ipv6/conf/all/forwarding", "1") })
 	far.route6("f0", "::/0", "2001:db8::1")
 	w.vm.route6("vr0", "2001:db8::/64", gateway6.String())
 	tr := w.attach(append([]Entry{{guest6, routerMAC, eniMAC}}, registered...)...)

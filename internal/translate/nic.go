@@ -12,27 +12,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"macaw.example/internal/model"
+	"macaw.example/internal/netdev"
 )
-
-// FindNIC returns the name of the physical interface with this MAC. Interfaces
-// on top of others (bridges, VLANs) may share a MAC and are passed over.
-func FindNIC(mac model.MAC) (string, error) {
-	links, err := netlink.LinkList()
-	if err != nil {
-		return "", fmt.Errorf("listing interfaces: %w", err)
-	}
-	for _, l := range links {
-		// A TAP or veth device is a NIC in a machine of the lab.
-		switch l.Type() {
-		case "device", "tuntap", "veth":
-			if l.Attrs().HardwareAddr.String() == mac.String() {
-				return l.Attrs().Name, nil
-			}
-		}
-	}
-	return "", fmt.Errorf("no interface has MAC %s", mac)
-}
 
 // ClearNIC leaves the NIC to the translation: up, without addresses, routes and routing
 // rules, and with the host's stack silent on it. It returns what it removed: cloud-init and
@@ -52,7 +33,7 @@ func ClearNIC(name string) (removed []string, err error) {
 		{"net/ipv6/conf/" + name + "/disable_ipv6", "1"},
 		{"net/ipv4/conf/" + name + "/arp_ignore", "8"}, // answer for no local address
 	} {
-		if err := setSysctl(sysctl.path, sysctl.value); err != nil {
+		if err := netdev.SetSysctl(sysctl.path, sysctl.value); err != nil {
 			return removed, err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/vishvananda/netlink"
+
+	"macaw.example/internal/netdev"
 )
 
 // offloadEnv is an env in which the NIC does what ENA does for the kernel: it takes frames
@@ -39,7 +41,7 @@ func newOffloadEnv(t testing.TB, mtu int) *offloadEnv {
 	t.Helper()
 	w := &offloadEnv{env: newUncheckedEnv(t, mtu), mtu: mtu}
 	w.wire, w.fabric = w.fabric, newNamespace(t)
-	w.wire.do(func() error { return setSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
+	w.wire.do(func() error { return netdev.SetSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
 	w.wire.do(func() error {
 		if err := clearAddresses("vpc0"); err != nil {
 			return err
@@ -52,7 +54,7 @@ func newOffloadEnv(t testing.TB, mtu int) *offloadEnv {
 		if err := netlink.LinkSetHardwareAddr(nic, mac[:]); err != nil {
 			return err
 		}
-		return setSysctl("net/ipv6/conf/vpc0/disable_ipv6", "1")
+		return netdev.SetSysctl("net/ipv6/conf/vpc0/disable_ipv6", "1")
 	})
 	cable(w.wire, "far0", mustMAC("02:00:00:00:00:03"), w.fabric, "vpc0", gatewayMAC, mtu)
 	w.wire.do(func() error {
@@ -94,7 +96,7 @@ func (s *namespace) features(name string, on bool, features ...string) {
 	for _, feature := range features {
 		var active bool
 		s.do(func() (err error) {
-			if err := setFeature(name, feature, on); err != nil {
+			if err := netdev.SetFeature(name, feature, on); err != nil {
 				return err
 			}
 			active, err = hasFeature(name, feature)

@@ -157,6 +157,16 @@ type server struct {
 // boot requests a guest with the given number of addresses.
 func (p *project) boot(name string, addresses int) *server {
 	p.t.Helper()
+	return p.bootOn("", name, addresses)
+}
+
+// bootOn requests a guest on the named node, or on any if the name is empty.
+func (p *project) bootOn(node, name string, addresses int) *server {
+	p.t.Helper()
+	zone := ""
+	if node != "" {
+		zone = "nova:" + node
+	}
 	ctx, s := p.t.Context(), &server{project: p, name: name}
 	var fixed []ports.IP
 	for range addresses {
@@ -172,7 +182,7 @@ func (p *project) boot(name string, addresses int) *server {
 		script += "ip addr add " + ip.IPAddress + "/24 dev eth0 2>/dev/null\n"
 	}
 	made, err := servers.Create(ctx, p.compute, keypairs.CreateOptsExt{
-		CreateOptsBuilder: servers.CreateOpts{Name: name, ImageRef: p.image, FlavorRef: p.flavor,
+		CreateOptsBuilder: servers.CreateOpts{Name: name, ImageRef: p.image, FlavorRef: p.flavor, AvailabilityZone: zone,
 			Networks: []servers.Network{{Port: port.ID}},
 			UserData: []byte(base64.StdEncoding.EncodeToString([]byte(script)))},
 		KeyName: p.name,

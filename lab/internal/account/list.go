@@ -44,6 +44,14 @@ var All = []Setting{
 			s.VCPUQuota, err = number(text)
 			return err
 		}},
+	{Name: "spot-vcpu-quota", Value: "NUMBER",
+		Short:  "the same of Spot Instances",
+		Source: "EC2 User Guide, using-spot-limits; Service Quotas, L-34B43A08; the error is reported by users",
+		get:    func(s Settings) string { return numberText(s.SpotVCPUQuota) },
+		set: func(s *Settings, text string) (err error) {
+			s.SpotVCPUQuota, err = number(text)
+			return err
+		}},
 	{Name: "free-plan", Value: "on",
 		Short:  "launch free-tier-eligible instance types only",
 		Source: "AWS Billing User Guide, free-tier-plans; the message is reported by users",
@@ -66,6 +74,14 @@ var All = []Setting{
 		get:    func(s Settings) string { return zonesText(s.NoCapacity) },
 		set: func(s *Settings, text string) (err error) {
 			s.NoCapacity, err = zones(text)
+			return err
+		}},
+	{Name: "no-spot-capacity", Value: "ZONE=TYPE[,TYPE...][;ZONE=...], * for all types",
+		Short:  "instance types that a zone has no Spot capacity for",
+		Source: "EC2 User Guide, troubleshooting-launch, InsufficientInstanceCapacity; the message is reported by users",
+		get:    func(s Settings) string { return zonesText(s.NoSpotCapacity) },
+		set: func(s *Settings, text string) (err error) {
+			s.NoSpotCapacity, err = zones(text)
 			return err
 		}},
 	{Name: "enforce-imdsv2", Value: "on",

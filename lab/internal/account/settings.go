@@ -21,6 +21,8 @@ type Settings struct {
 	// VCPUQuota is how many vCPUs the running on-demand instances of the Standard families may
 	// have; 0 is no limit.
 	VCPUQuota int `json:"vcpuQuota,omitempty"`
+	// SpotVCPUQuota is the same of Spot Instances.
+	SpotVCPUQuota int `json:"spotVCPUQuota,omitempty"`
 	// FreePlan lets only free-tier-eligible instance types be launched.
 	FreePlan bool `json:"freePlan,omitempty"`
 	// MissingTypes are the instance types that a zone does not offer, by zone.
@@ -28,6 +30,8 @@ type Settings struct {
 	// NoCapacity are the instance types that a zone has no capacity for at the moment, by zone; * is
 	// all.
 	NoCapacity map[string][]string `json:"noCapacity,omitempty"`
+	// NoSpotCapacity are those that it has no Spot capacity for.
+	NoSpotCapacity map[string][]string `json:"noSpotCapacity,omitempty"`
 	// EnforceIMDSv2 refuses launches that leave HttpTokens optional.
 	EnforceIMDSv2 bool `json:"enforceIMDSv2,omitempty"`
 	// Encryption is EBS encryption by default: one of the constants, empty for off.
@@ -81,6 +85,8 @@ func (s Settings) Check() error {
 	switch {
 	case s.VCPUQuota < 0:
 		return fmt.Errorf("vcpu-quota %d: must not be negative", s.VCPUQuota)
+	case s.SpotVCPUQuota < 0:
+		return fmt.Errorf("spot-vcpu-quota %d: must not be negative", s.SpotVCPUQuota)
 	case !slices.Contains(encryption, s.Encryption):
 		return fmt.Errorf("ebs-encryption %q: want one of %q", s.Encryption, encryption[1:])
 	case !slices.Contains(block, s.BlockPublicAccess):
@@ -108,7 +114,8 @@ func (s Settings) Check() error {
 			return fmt.Errorf("allowed-images %q: want an account's ID of 12 digits, or one of %q", owner, imageAliases)
 		}
 	}
-	return errors.Join(checkTypes("missing-types", s.MissingTypes, false), checkTypes("no-capacity", s.NoCapacity, true))
+	return errors.Join(checkTypes("missing-types", s.MissingTypes, false), checkTypes("no-capacity", s.NoCapacity, true),
+		checkTypes("no-spot-capacity", s.NoSpotCapacity, true))
 }
 
 var (
@@ -160,7 +167,7 @@ func (s Settings) checkZones(known []string) error {
 	for _, of := range []struct {
 		setting string
 		zones   map[string][]string
-	}{{"missing-types", s.MissingTypes}, {"no-capacity", s.NoCapacity}} {
+	}{{"missing-types", s.MissingTypes}, {"no-capacity", s.NoCapacity}, {"no-spot-capacity", s.NoSpotCapacity}} {
 		for _, zone := range slices.Sorted(maps.Keys(of.zones)) {
 			if !slices.Contains(known, zone) {
 				return fmt.Errorf("%s: the lab's region has no zone %q: its zones are %s", of.setting, zone,
@@ -182,6 +189,12 @@ func (s Settings) Full(zone, instanceType string) bool {
 	return slices.Contains(full, instanceType) || slices.Contains(full, "*")
 }
 
+// SpotFull is the same for Spot Instances.
+func (s Settings) SpotFull(zone, instanceType string) bool {
+	full := s.NoSpotCapacity[zone]
+	return slices.Contains(full, instanceType) || slices.Contains(full, "*")
+}
+
 // Organization returns the service control policy as a document; ok is false if there is none.
 func (s Settings) Organization() (d policy.Document, ok bool) {
 	if s.ServiceControlPolicy == "" {
@@ -194,6 +207,7 @@ func (s Settings) Organization() (d policy.Document, ok bool) {
 // clone shares nothing with s.
 func (s Settings) clone() Settings {
 	s.MissingTypes, s.NoCapacity = maps.Clone(s.MissingTypes), maps.Clone(s.NoCapacity)
+	s.NoSpotCapacity = maps.Clone(s.NoSpotCapacity)
 	s.PermissionSets = slices.Clone(s.PermissionSets)
 	s.Excluded, s.ImageProviders = slices.Clone(s.Excluded), slices.Clone(s.ImageProviders)
 	return s

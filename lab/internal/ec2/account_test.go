@@ -59,6 +59,24 @@ func TestLaunchSettings(t *testing.T) {
 		}, "VcpuLimitExceeded", "your current vCPU limit of 5 allows"},
 		{"vCPU quota, the first instance", account.Settings{VCPUQuota: 1},
 			func(l *lab) error { return l.launches("us-east-1a", "t3.small") }, "VcpuLimitExceeded", ""},
+		{"vCPU quota of Spot Instances", account.Settings{VCPUQuota: 4, SpotVCPUQuota: 5}, func(l *lab) error {
+			for _, change := range []func(*ec2.RunInstancesInput){spot, func(*ec2.RunInstancesInput) {}} {
+				if err := l.launches("us-east-1a", "t3.xlarge", change); err != nil {
+					return err
+				}
+			}
+			return l.launches("us-east-1a", "t3.small", spot)
+		}, "MaxSpotInstanceCountExceeded", "Max spot instance count exceeded"},
+		{"no Spot capacity", account.Settings{NoSpotCapacity: map[string][]string{"us-east-1a": {"t3.xlarge"}}},
+			func(l *lab) error {
+				if err := l.launches("us-east-1a", "t3.xlarge"); err != nil {
+					return err
+				}
+				if err := l.launches("us-east-1b", "t3.xlarge", spot); err != nil {
+					return err
+				}
+				return l.launches("us-east-1a", "t3.xlarge", spot)
+			}, "InsufficientInstanceCapacity", "There is no Spot capacity available that matches your request."},
 		{"free plan", account.Settings{FreePlan: true}, func(l *lab) error {
 			if err := l.launches("us-east-1a", "t3.micro"); err != nil {
 				return err

@@ -203,6 +203,9 @@ func modifyInstanceAttribute(t *tx, in modifyInstanceAttributeInput) (*done, err
 		return nil, fail("IncorrectInstanceState", "The instance '%s' is not in the 'stopped' state.", i.ID)
 	}
 	switch {
+	case i.Spot && (in.DisableApiTermination != nil || in.DisableApiStop != nil):
+		// EC2 User Guide, Using_ChangingDisableAPITermination: not for Spot Instances; the code is inferred.
+		err = fail("UnsupportedOperation", "Protection is not supported for Spot Instance '%s'.", i.ID)
 	case in.InstanceType != nil:
 		err = t.changeType(i, in.InstanceType.Value)
 	case in.UserData != nil:

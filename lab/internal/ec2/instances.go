@@ -76,6 +76,8 @@ type instanceRecord struct {
 	DNSNames            dnsNameOptions
 	Monitored           bool
 	Credits             string // standard or unlimited, of a burstable type
+	Spot                bool
+	SpotRequest         string // ID of the request that it fulfils
 	tagHolder
 }
 
@@ -136,6 +138,8 @@ type instanceXML struct {
 	Profile             *profileXML         `xml:"iamInstanceProfile" filter:"iam-instance-profile"`
 	Virtualization      string              `xml:"virtualizationType"`
 	Hypervisor          string              `xml:"hypervisor"`
+	Lifecycle           string              `xml:"instanceLifecycle,omitempty" filter:"instance-lifecycle"`
+	SpotRequest         string              `xml:"spotInstanceRequestId,omitempty" filter:"spot-instance-request-id"`
 	Token               string              `xml:"clientToken" filter:"client-token"`
 	Tags                set[tagXML]         `xml:"tagSet" filter:""`
 	Interfaces          set[instanceENIXML] `xml:"networkInterfaceSet"`
@@ -195,6 +199,9 @@ func (t *tx) instanceXML(i *instanceRecord) instanceXML {
 		CPU: cpuOptions(i), Metadata: i.Metadata, Platform: "Linux/UNIX", Usage: "RunInstances",
 		instanceDefaultsXML: i.defaults(), EBSOptimized: i.EBSOptimized, Profile: i.Profile.xml(),
 		Devices: ec2query.SetOf(t.volumesOf(i.ID), (*volumeRecord).deviceXML)}
+	if i.Spot {
+		x.Lifecycle, x.SpotRequest = lifecycleSpot, i.SpotRequest
+	}
 	if i.Reason.Code != "" {
 		x.StateReason, x.Reason = &i.Reason, i.Reason.Message
 	}

@@ -60,6 +60,7 @@ type runInstancesInput struct {
 	Monitoring                        struct{ Enabled bool }
 	PrivateDnsNameOptions             dnsNameOptionsInput
 	CreditSpecification               creditInput
+	InstanceMarketOptions             marketInput
 	launchDefaultsInput
 }
 
@@ -122,6 +123,9 @@ func (t *tx) launchTemplate(in runInstancesInput, reservation string) (*instance
 		return nil, invalidParameter("Invalid value '%s' for InstanceType.", i.Type)
 	}
 	if err := fitsImage(limits); err != nil {
+		return nil, err
+	}
+	if err := in.InstanceMarketOptions.apply(i, limits); err != nil {
 		return nil, err
 	}
 	if in.KeyName != "" {

@@ -31,7 +31,10 @@ func (t *tx) permitted(i *instanceRecord) error {
 // for it. The instance is among the records already.
 func (t *tx) roomFor(i *instanceRecord) error {
 	s := t.settings()
-	if s.VCPUQuota > 0 && instancetypes.Standard(i.Type) && t.vcpus() > s.VCPUQuota {
+	if i.Spot {
+		return t.spotRoom(i)
+	}
+	if s.VCPUQuota > 0 && instancetypes.Standard(i.Type) && t.vcpus(false) > s.VCPUQuota {
 		return fail("VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of %d allows "+
 			"for the instance bucket that the specified instance type belongs to. Please visit "+
 			"http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.", s.VCPUQuota)
@@ -50,10 +53,11 @@ func (t *tx) roomFor(i *instanceRecord) error {
 	return failStatus(http.StatusInternalServerError, "InsufficientInstanceCapacity", "%s", text)
 }
 
-// vcpus counts the vCPUs of the Standard instances that are pending or running.
-func (t *tx) vcpus() (n int) {
+// vcpus counts the vCPUs of the Standard instances that are pending or running, Spot Instances or others: they
+// have quotas of their own.
+func (t *tx) vcpus(spot bool) (n int) {
 	for _, i := range t.Instances {
-		if (i.State == statePending || i.State == stateRunning) && instancetypes.Standard(i.Type) {
+		if i.Spot == spot && (i.State == statePending || i.State == stateRunning) && instancetypes.Standard(i.Type) {
 			n += instancetypes.All()[i.Type].VCPUs
 		}
 	}

@@ -58,6 +58,9 @@ func stopInstances(_ *tx, in namedInstances) (*stateChangesOutput, error) {
 		switch i.State {
 		case stateStopping, stateStopped:
 		case stateRunning:
+			if err := i.stoppable(); err != nil {
+				return err
+			}
 			if i.StopProtected {
 				return fail("OperationNotPermitted",
 					"The instance '%s' may not be stopped. Modify its 'disableApiStop' instance attribute and try again.", i.ID)

@@ -23,7 +23,7 @@ type serviceQuota struct {
 	Adjustable, GlobalQuota                                  bool
 }
 
-// serveQuotas answers GetServiceQuota, in the JSON protocol, for the two quotas of EC2 that the
+// serveQuotas answers GetServiceQuota, in the JSON protocol, for the quotas of EC2 that the
 // lab has (Service Quotas API Reference).
 func (s *Server) serveQuotas(w http.ResponseWriter, c *Call, target string, body []byte, denied error) {
 	answer, err := s.quota(c, strings.TrimPrefix(target, quotasTarget), body, denied)
@@ -57,6 +57,11 @@ func (s *Server) quota(c *Call, action string, body []byte, denied error) (*serv
 		q.QuotaName = "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"
 		q.Value = unlimited
 		if most := s.state.cfg.Settings.Settings().VCPUQuota; most > 0 {
+			q.Value = float64(most)
+		}
+	case "ec2/L-34B43A08":
+		q.QuotaName, q.Value = "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", unlimited
+		if most := s.state.cfg.Settings.Settings().SpotVCPUQuota; most > 0 {
 			q.Value = float64(most)
 		}
 	case "ec2/L-0263D0A3":

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package translate
+package netdev
 
 import (
 	"fmt"
@@ -10,14 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// disableGRO keeps the kernel from merging the frames that a NIC receives, as
-// ethtool -K NAME gro off does: a datapath in user space reads them as they are
-// handed to its port, and takes none that is larger than the MTU.
-func disableGRO(name string) error { return setFeature(name, "rx-gro", false) }
-
-// setFeature turns a feature of an interface on or off, by the kernel's ethtool over
+// SetFeature turns a feature of an interface, such as "rx-gro", on or off, by the kernel's ethtool over
 // generic netlink (Documentation/networking/ethtool-netlink.rst, FEATURES_SET).
-func setFeature(name, feature string, on bool) error {
+func SetFeature(name, feature string, on bool) error {
 	family, err := netlink.GenlFamilyGet(unix.ETHTOOL_GENL_NAME)
 	if err != nil {
 		return fmt.Errorf("finding the kernel's ethtool family: %w", err)

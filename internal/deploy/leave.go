@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"macaw.example/internal/drain"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/infra"
+	"macaw.example/internal/nodeapi"
+)
+
+// drained is the reason for an operator's drain, as Nova shows it. Up leaves such a node as it is.
+const drained = "macaw node drain"
+
+// Drain moves all guests of a compute node to other nodes, and keeps new ones from it, until Undrain. A guest
+// that cannot move while it runs is restarted only if stop is set. Guests that stay are an error, and the
+// result names them too. The cloud file need not have the node any more.
+func (d *Deployment) Drain(ctx context.Context, node string, stop bool) (res drain.Result, err error) {
+	err = d.onNova(ctx, func(ctx context.Context, n drain.Nova, _ infra.Seen) error {
+		o := d.drainOptions(drained)
+		o.Stop = stop
+		res, err = drain.Run(ctx, n, node, o)
+		if err == nil {
+			err = res.Err()
+		}
+		return err
+	})
+	return res, err
+}
+
+// Undrain lets a compute node take guests again.
+func (d *Deployment) Undrain(ctx context.Context, node string) error {
+	return d.onNova(ctx, func(ctx context.Context, n drain.Nova, _ infra.Seen) error {
+		return d.do(phaseDrain, "let "+node+" take guests", func() error {
+			return drain.Undo(ctx, n, node, d.drainOptions(""))
+		})
+	})
+}
+
+// Evacuate makes the guests of a compute node that is gone again on other nodes. What their disks on the node
+// had is lost. It refuses if EC2 says that the instance is well, unless force is set, and in any case while
+// the node reports to Nova. Guests that stay are an error, and the result names them too.
+func (d *Deployment) Evacuate(ctx context.Context, node string, force bool) (res drain.Result, err error) {
+	err = d.onNova(ctx, func(ctx context.Context, n drain.Nova, seen infra.Seen) error {
+		health, err := infra.HealthOf(ctx, d.ec2, seen, node)
+		if err != nil {
+			return err
+		}
+		if health.Runs() && !health.Impaired && !force {
+			return hint.With(fmt.Errorf("evacuating node %s: EC2 says that %s", node, health),
+				"macaw node drain %s %s moves guests from a node that works; --force evacuates one that hangs: "+
+					"stop its instance first", d.Cloud.FileName(), node)
+		}
+		res, err = drain.Evacuate(ctx, n, node, d.drainOptions("macaw node evacuate"))
+		if err == nil {
+			err = res.Err()
+		}
+		if health.Runs() && len(res.Guests) > 0 {
+			d.note(phaseDrain, "EC2 says that %s: its guests would run twice if it came back to life before its "+
+				"nova-compute is restarted; aws ec2 stop-instances --force --instance-ids %s", health, health.Instance)
+		}
+		return err
+	})
+	return res, err
+}
+
+// onNova calls fn with the Nova of a running cloud, and with what AWS has of it, while no other run changes the
+// cloud. Nodes other than the controller may be missing.
+func (d *Deployment) onNova(ctx context.Context, fn func(context.Context, drain.Nova, infra.Seen) error) error {
+	err := d.exclusively(ctx, false, func(ctx context.Context, _ func()) error {
+		seen, err := d.look(ctx)
+		if err != nil {
+			return err
+		}
+		return d.withNova(ctx, seen, func(ctx context.Context, n drain.Nova) error { return fn(ctx, n, seen) })
+	})
+	return d.inRegion(ctx, err)
+}
+
+// withNova calls fn with the Nova of a running cloud.
+func (d *Deployment) withNova(ctx context.Context, seen infra.Seen, fn func(context.Context, drain.Nova) error) error {
+	controller := infra.OutputsOf(d.Cloud, seen).Nodes[d.controller()]
+	h, err := d.reach(ctx, controller, nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	return d.novaOn(ctx, h, fn)
+}
+
+// novaOn calls fn with the Nova of the controller h.
+func (d *Deployment) novaOn(ctx context.Context, h Node, fn func(context.Context, drain.Nova) error) error {
+	return whileAlive(ctx, h, func(ctx context.Context) error {
+		acc, err := d.takeAccess(ctx, h)
+		if err != nil {
+			return err
+		}
+		var n drain.Nova
+		err = d.await(phaseDrain, "log in at "+acc.Auth.URL, func() error {
+			n, err = d.openStack().Nova(ctx, acc.Auth)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return fn(ctx, n)
+	})
+}
+
+func (d *Deployment) drainOptions(reason string) drain.Options {
+	return drain.Options{
+		Reason: reason, File: d.Cloud.FileName(),
+		Step: func(what string) func(error) { return d.Progress.Start(phaseDrain, what) },
+		Note: func(text string) { d.Progress.Note(phaseDrain, text) },
+	}
+}
+
+// leaving are the nodes that a plan destroys although the cloud goes on.
+func (d *Deployment) leaving(s survey) []string {
+	if d.bakery { // which has no services
+		return nil
+	}
+	return s.plan.Leaving(d.Cloud.Nodes[d.controller()].Name, s.seen)
+}
+
+// empty moves the guests of the nodes that a plan destroys to other nodes. It succeeds only if none is left on
+// any of them.
+func (d *Deployment) empty(ctx context.Context, s survey) error {
+	nodes := d.leaving(s)
+	if len(nodes) == 0 {
+		return nil
+	}
+	err := d.withNova(ctx, s.seen, func(ctx context.Context, n drain.Nova) error {
+		o := d.drainOptions(nodeapi.RemovalReason)
+		var computes []string
+		for _, node := range nodes {
+			err := drain.Close(ctx, n, node, o)
+			if _, ok := errors.AsType[*drain.NoNodeError](err); ok {
+				continue // it has never run guests
+			}
+			if err != nil {
+				return err
+			}
+			computes = append(computes, node)
+		}
+		var stayed []error
+		for _, node := range computes {
+			res, err := drain.Run(ctx, n, node, o)
+			if err == nil {
+				err = res.Err()
+			}
+			if ctx.Err() != nil {
+				return err
+			}
+			stayed = append(stayed, err)
+		}
+		return errors.Join(stayed...)
+	})
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return hint.With(fmt.Errorf("moving the guests of nodes that the file no longer has; no node was destroyed: %w", err),
+		"the same command again moves the rest; macaw node drain %[1]s NODE --stop restarts guests that cannot move "+
+			"otherwise; or delete them; or give the node back to the file, and macaw up %[1]s lets it take guests again",
+		d.Cloud.FileName())
+}
