@@ -29,7 +29,7 @@ func TestOpenStack(t *testing.T) {
 	tf := terraform{t, program(t), t.TempDir(), []string{"TF_VAR_public_key=" + string(ssh.MarshalAuthorizedKey(key))}}
 	tf.configure("openstack.tf")
 	tf.init()
-	t.Cleanup(func() { tf.run("destroy", "-auto-approve") })
+	defer tf.run("destroy", "-auto-approve")
 	tf.run("apply", "-auto-approve")
 	tf.run("plan", "-detailed-exitcode") // fails if there is a difference
 	tf.run("apply", "-auto-approve", "-refresh-only")

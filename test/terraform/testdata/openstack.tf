@@ -91,7 +91,3 @@ resource "openstack_networking_floatingip_v2" "web" {
 output "address" {
   value = openstack_networking_floatingip_v2.web.address
 }
-
-output "tags" {
-  value = openstack_networking_floatingip_v2.web.all_tags
-}
