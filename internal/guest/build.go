@@ -53,7 +53,7 @@ func Key() string {
 	for _, script := range [][]byte{initScript, udhcpcScript} {
 		fmt.Fprintf(h, "%d\n%s", len(script), script)
 	}
-	fmt.Fprintln(h, drivers)
+	fmt.Fprintln(h, drivers, "the kernel is no boot sector")
 	return hex.EncodeToString(h.Sum(nil))[:8]
 }
 
@@ -82,6 +82,20 @@ func Build(ctx context.Context, debs Debs, dir string) (Files, error) {
 		}
 	}
 	return out, nil
+}
+
+// notBootSector takes the signature of a boot sector from a kernel's first 512 bytes. No loader of today reads
+// it: QEMU knows a kernel by the "HdrS" that follows (Linux, Documentation/arch/x86/boot.rst). But Nova takes
+// a kernel with it for a disk with a broken partition table, and refuses to fetch it when a guest migrates
+// (nova/virt/images.py, do_image_deep_inspection).
+func notBootSector(kernel []byte) []byte {
+	const signature, header = 0x1fe, 0x202
+	if len(kernel) < header+4 || string(kernel[header:header+4]) != "HdrS" {
+		return kernel
+	}
+	kernel = bytes.Clone(kernel)
+	kernel[signature], kernel[signature+1] = 0, 0
+	return kernel
 }
 
 // kernelOf returns the kernel and the modules that the guest needs.
@@ -115,7 +129,7 @@ func kernelOf(ctx context.Context, debs Debs) ([]byte, []module, error) {
 		}
 		for p, f := range t {
 			if strings.HasPrefix(p, "boot/vmlinuz-") {
-				return f.data, mods, nil
+				return notBootSector(f.data), mods, nil
 			}
 		}
 		return nil, nil, fmt.Errorf("package %s has no /boot/vmlinuz", name)
