@@ -38,7 +38,13 @@ type Env struct {
 func (d *Deployment) Env(ctx context.Context) (env Env, err error) {
 	err = d.onController(ctx, func(ctx context.Context, w *ways, h Node) error {
 		acc, err := d.takeAccess(ctx, h)
-		env = Env{Cloud: d.Cloud.Name, Clouds: acc.path, Auth: acc.Auth.URL, Dashboard: d.dashboard(w.controller()), CACert: acc.ca}
+		env = Env{
+			Cloud:     d.Cloud.Name,
+			Clouds:    acc.path,
+			Auth:      acc.Auth.URL,
+			Dashboard: d.dashboard(w.controller()),
+			CACert:    acc.ca,
+		}
 		return err
 	})
 	return env, err

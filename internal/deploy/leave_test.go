@@ -169,7 +169,8 @@ func TestDrain(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "1 of 2 guests are still on node cmp-1") || len(res.Guests) != 2 {
 			t.Errorf("%+v, %v", res, err)
 		}
-		if res, err = d.Drain(t.Context(), "cmp-1", true); err != nil || len(res.Guests) != 1 || res.Guests[0].How != drain.Cold {
+		if res, err = d.Drain(t.Context(), "cmp-1", true); err != nil || len(res.Guests) != 1 ||
+			res.Guests[0].How != drain.Cold {
 			t.Errorf("with stop: %+v, %v", res, err)
 		}
 		w.checkMoved(t)
@@ -225,8 +226,10 @@ func TestNodeMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		mustUp(t, w)
-		d, progress := w.process(strings.Replace(file, "provider:", "nodes: [{name: cloud-1, roles: [controller, gateway]}, "+
-			"{name: cmp-1, roles: [compute]}]\nprovider:", 1))
+		d, progress := w.process(
+			strings.Replace(file, "provider:", "nodes: [{name: cloud-1, roles: [controller, gateway]}, "+
+				"{name: cmp-1, roles: [compute]}]\nprovider:", 1),
+		)
 		if err := d.connect(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}

@@ -79,18 +79,64 @@ func Run(ctx context.Context, n Nova, node string, o Options) (Result, error) {
 	if err != nil {
 		return w.result(), err
 	}
-	return w.all(ctx, func(guests []Guest) error {
+	res, err := w.all(ctx, func(guests []Guest) error {
 		if s.Up && elsewhere(services, node) {
 			return nil
 		}
 		err := fmt.Errorf("moving guests from node %s: no other compute node is up and takes guests; on it: %s", node,
 			names(guests))
 		if !s.Up {
-			err = hint.With(fmt.Errorf("moving guests from node %s: its nova-compute is down; on it: %s", node, names(guests)),
-				"start the node; or, if it will not come back: macaw node evacuate %s %s", o.File, node)
+			err = hint.With(
+				fmt.Errorf("moving guests from node %s: its nova-compute is down; on it: %s", node, names(guests)),
+				"start the node; or, if it will not come back: macaw node evacuate %s %s",
+				o.File,
+				node,
+			)
 		}
 		return err
 	})
+	if err == nil && res.Err() == nil && s.Up {
+		err = w.cleared(ctx)
+	}
+	return res, err
+}
+
+// cleared waits until the node has nothing left of the guests that have moved. Nova keeps the records of
+// migrations that a node has not ended, and then does not forget the node
+// (nova/api/openstack/compute/services.py, delete).
+func (w *work) cleared(ctx context.Context) error {
+	show := sync.OnceValue(
+		func() func(error) { return w.o.Step("wait until " + w.node + " has removed what moved away") },
+	)
+	waited := false
+	for until := time.Now().Add(w.o.Limit); ; {
+		var left []string
+		err := patiently(ctx, func() (err error) {
+			left, err = w.nova.Leaving(ctx, w.node)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("listing migrations from node %s: %w", w.node, err)
+		}
+		if len(left) > 0 && time.Now().After(until) {
+			err = fmt.Errorf("migrations from node %s are not done after %s, of the guests %s", w.node, w.o.Limit,
+				strings.Join(left, ", "))
+			show()(err)
+			return err
+		}
+		if len(left) == 0 {
+			if waited {
+				show()(nil)
+			}
+			return nil
+		}
+		show()
+		waited = true
+		if err := pause(ctx); err != nil {
+			show()(err)
+			return err
+		}
+	}
 }
 
 // Close keeps new guests from a node, as Run does first. Whoever empties several nodes closes all of them

@@ -76,8 +76,12 @@ func TestRun(t *testing.T) {
 		if s := n.Computes["a"]; s.Enabled || s.Reason != "macaw: maintenance" {
 			t.Errorf("service: %+v", s)
 		}
-		if len(steps) != 6 || steps[0] != "move came of project tenant" || len(notes) < 6 {
+		if len(steps) != 7 || steps[0] != "move came of project tenant" || len(notes) < 6 {
 			t.Errorf("steps %q, notes %q", steps, notes)
+		}
+		// A node that is destroyed before could not be forgotten.
+		if left, err := n.Leaving(t.Context(), "a"); err != nil || len(left) > 0 {
+			t.Errorf("the node is still busy with %q, %v", left, err)
 		}
 		for _, s := range n.Servers {
 			for _, m := range s.Moves {
@@ -341,7 +345,8 @@ func TestEvacuate(t *testing.T) {
 		check(t, r, "frozen: b by evacuation")
 		// It has come back.
 		n.Alive["a"] = true
-		if err := drain.Undo(t.Context(), n, "a", drain.Options{}); err != nil || n.Computes["a"].ForcedDown || !n.Computes["a"].Enabled {
+		if err := drain.Undo(t.Context(), n, "a", drain.Options{}); err != nil || n.Computes["a"].ForcedDown ||
+			!n.Computes["a"].Enabled {
 			t.Errorf("undo: %v, %+v", err, n.Computes["a"])
 		}
 	})

@@ -25,6 +25,9 @@ type Nova interface {
 	Guest(ctx context.Context, id string) (Guest, error)
 	// Act asks for an action on a guest. Nova carries it out afterwards.
 	Act(ctx context.Context, id string, how How) error
+	// Leaving returns the IDs of guests whose migrations from or to a host are under way. A live migration is so for
+	// a while after the guest is on its destination: the source still removes what it has of it.
+	Leaving(ctx context.Context, host string) ([]string, error)
 	// Remaining says what a live migration has still to copy; nil if it does not copy.
 	Remaining(ctx context.Context, id string) (*Remaining, error)
 	// Failure says why the last action on a guest failed; empty if Nova does not know.

@@ -141,6 +141,20 @@ const finished = "finished"
 // ended are the statuses of evacuations that are not under way (nova/compute/manager.py, rebuild_instance).
 var ended = []string{"done", "completed", "failed", "error", "cancelled"}
 
+// over are the statuses of migrations that are not under way; Nova forgets no node with others
+// (nova/db/main/api.py, migration_get_in_progress_by_host_and_node).
+var over = append([]string{"accepted", "confirmed", "reverted"}, ended...)
+
+func (c *client) Leaving(ctx context.Context, host string) (guests []string, err error) {
+	seen, err := c.migrations(ctx, migrations.ListOpts{Host: &host})
+	for _, m := range seen {
+		if !slices.Contains(over, m.Status) {
+			guests = append(guests, m.InstanceID)
+		}
+	}
+	return guests, err
+}
+
 func (c *client) guest(ctx context.Context, s servers.Server) (Guest, error) {
 	g := Guest{ID: s.ID, Name: s.Name, Host: s.Host, Status: s.Status, State: s.VmState, Task: s.TaskState}
 	g.Flavor, _ = s.Flavor["original_name"].(string)
@@ -162,7 +176,10 @@ func (c *client) guest(ctx context.Context, s servers.Server) (Guest, error) {
 		if err != nil {
 			return g, err
 		}
-		g.Evacuating = slices.ContainsFunc(seen, func(m migrations.Migration) bool { return !slices.Contains(ended, m.Status) })
+		g.Evacuating = slices.ContainsFunc(
+			seen,
+			func(m migrations.Migration) bool { return !slices.Contains(ended, m.Status) },
+		)
 	}
 	return g, nil
 }

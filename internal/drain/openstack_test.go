@@ -77,7 +77,11 @@ func newCloud(t *testing.T) (*cloud, Nova) {
 	})
 	c.Server = httptest.NewServer(mux)
 	t.Cleanup(c.Close)
-	s, err := neutron.LogIn(t.Context(), neutron.Auth{URL: c.URL + "/v3", User: "admin", Password: "x", Project: "admin"}, 0)
+	s, err := neutron.LogIn(
+		t.Context(),
+		neutron.Auth{URL: c.URL + "/v3", User: "admin", Password: "x", Project: "admin"},
+		0,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +196,8 @@ func TestRequests(t *testing.T) {
 	live := `POST /servers/g1/action {"os-migrateLive":{"block_migration":"auto","host":null}}`
 	c.answers[live], c.status[live] = `{"conflictingRequest": {"code": 409, "message": "Not now."}}`, 409
 	err := n.Act(t.Context(), "g1", Live)
-	if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Status != 409 || err.Error() != "Not now. (HTTP 409)" {
+	if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Status != 409 ||
+		err.Error() != "Not now. (HTTP 409)" {
 		t.Errorf("refused: %v", err)
 	}
 	c.answers[live], c.status[live] = `{"computeFault": {"code": 500, "message": "Oops."}}`, 500

@@ -109,7 +109,10 @@ func confirmFirst(m *move, node string, failed map[How]string) {
 	if g.Host != node {
 		m.Stays += ", so its former disk is still on the node"
 	}
-	m.Hint = fmt.Sprintf("openstack server resize confirm %[1]s, or openstack server resize revert %[1]s, then again", g.ID)
+	m.Hint = fmt.Sprintf(
+		"openstack server resize confirm %[1]s, or openstack server resize revert %[1]s, then again",
+		g.ID,
+	)
 }
 
 // revive decides how a guest of a node that is gone comes back. Nova 31 evacuates what was running, stopped or

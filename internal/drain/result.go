@@ -37,7 +37,10 @@ type Outcome struct {
 const noNode = "no node: it is shelved"
 
 func (r *Result) sort() {
-	slices.SortFunc(r.Guests, func(a, b Outcome) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(
+		r.Guests,
+		func(a, b Outcome) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) },
+	)
 }
 
 // Left are the guests that are still on the node.
@@ -55,7 +58,13 @@ func (r Result) Err() error {
 	for _, o := range left {
 		names = append(names, fmt.Sprintf("%s of project %s (%s): %s", o.Name, o.Project, o.ID, o.Stayed))
 	}
-	err := fmt.Errorf("%d of %d guests are still on node %s: %s", len(left), len(r.Guests), r.Node, strings.Join(names, "; "))
+	err := fmt.Errorf(
+		"%d of %d guests are still on node %s: %s",
+		len(left),
+		len(r.Guests),
+		r.Node,
+		strings.Join(names, "; "),
+	)
 	var said []string
 	for _, o := range left {
 		if o.Hint != "" && !slices.Contains(said, o.Hint) {

@@ -90,7 +90,11 @@ func (b *up) group(network string, want []Rule) {
 	// A rule that the file does not have is a hole, so it is removed.
 	if extra := missing(have, want); len(extra) > 0 {
 		slices.SortFunc(extra, func(a, b Rule) int { // AWS's order is none
-			return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.Protocol, b.Protocol), cmp.Compare(a.From, b.From))
+			return cmp.Or(
+				strings.Compare(a.Source, b.Source),
+				strings.Compare(a.Protocol, b.Protocol),
+				cmp.Compare(a.From, b.From),
+			)
 		})
 		b.revokes = append(b.revokes, func(needs []string) {
 			b.change(part+"/revoke", "security group", network+" no longer allows "+describeRules(extra, "from"),

@@ -17,7 +17,9 @@ type statuses struct{ system, instance types.SummaryStatus }
 func (s statuses) DescribeInstanceStatus(context.Context, *ec2.DescribeInstanceStatusInput, ...func(*ec2.Options)) (
 	*ec2.DescribeInstanceStatusOutput, error) {
 	return &ec2.DescribeInstanceStatusOutput{InstanceStatuses: []types.InstanceStatus{{
-		SystemStatus: &types.InstanceStatusSummary{Status: s.system}, InstanceStatus: &types.InstanceStatusSummary{Status: s.instance},
+		SystemStatus: &types.InstanceStatusSummary{
+			Status: s.system,
+		}, InstanceStatus: &types.InstanceStatusSummary{Status: s.instance},
 	}}}, nil
 }
 
@@ -58,7 +60,12 @@ func TestHealthOf(t *testing.T) {
 func TestLeaving(t *testing.T) {
 	seen := Seen{Instances: []Instance{{ID: "i-1", Part: "instance/ctl", State: "running"},
 		{ID: "i-2", Part: "instance/cmp-1", State: "running"}, {ID: "i-3", Part: "instance/cmp-2", State: "running"}}}
-	p := &Plan{Actions: []Action{{ID: "i-3", Verb: Delete, Object: "instance"}, {ID: "eni-3", Verb: Delete, Object: "network interface"}}}
+	p := &Plan{
+		Actions: []Action{
+			{ID: "i-3", Verb: Delete, Object: "instance"},
+			{ID: "eni-3", Verb: Delete, Object: "network interface"},
+		},
+	}
 	if got := p.Leaving("ctl", seen); !slices.Equal(got, []string{"cmp-2"}) {
 		t.Errorf("%q", got)
 	}

@@ -104,7 +104,11 @@ func roleRules(m cloud.Management, role model.Role, forwarded []string) (rules [
 		rules = append(append(rules, tcp(computes, portRabbitMQ, portPlace, portGlance)...), tcpRange(computes, portsNova))
 		return append(rules, operatorRules(m)...)
 	case model.Compute:
-		rules = append(tcp(sourceSelf, portLibvirt, portDisks), tcpRange(sourceSelf, portsMigration), tcpRange(controller, portsDisplay))
+		rules = append(
+			tcp(sourceSelf, portLibvirt, portDisks),
+			tcpRange(sourceSelf, portsMigration),
+			tcpRange(controller, portsDisplay),
+		)
 	case model.Gateway:
 		for _, p := range m.Allow {
 			rules = append(rules, tcp(p.String(), portSSH)...)

@@ -54,7 +54,7 @@ func (n *node) forget(ctx context.Context, c *client, name string, check bool, r
 		return err
 	}
 	for _, remove := range []func(context.Context, *client, string, func(string)) error{
-		forgetCompute, forgetProvider, n.forgetMapping, forgetAgents, n.forgetChassis,
+		n.endMigrations, forgetCompute, forgetProvider, n.forgetMapping, forgetAgents, n.forgetChassis,
 	} {
 		if err := remove(ctx, c, name, report); err != nil {
 			return err
@@ -87,6 +87,24 @@ func noGuests(ctx context.Context, c *client, name string) error {
 	return hint.With(fmt.Errorf("guests are on it: %s", strings.Join(names, ", ")),
 		"macaw node drain FILE %[1]s moves them; macaw node evacuate FILE %[1]s makes them again on other nodes if "+
 			"this one is gone; or delete them", name)
+}
+
+// endMigrations ends the records of migrations that the node can end no more: it was destroyed, or died, before
+// it had removed what had moved away. Nova has no request for that, and forgets no node with such records
+// (nova/db/main/api.py, migration_get_in_progress_by_host_and_node, has the statuses).
+func (n *node) endMigrations(ctx context.Context, _ *client, name string, report func(string)) error {
+	ended, err := query(ctx, n.run, fmt.Sprintf(`
+UPDATE nova.migrations SET status = 'error', updated_at = UTC_TIMESTAMP()
+WHERE deleted = 0 AND (source_compute = '%[1]s' OR dest_compute = '%[1]s') AND status NOT IN
+('accepted', 'confirmed', 'reverted', 'error', 'failed', 'completed', 'cancelled', 'done');
+SELECT ROW_COUNT();`, name))
+	if err != nil {
+		return fmt.Errorf("ending its migrations in Nova: %w", err)
+	}
+	if count := strings.TrimSpace(ended); count != "0" {
+		report(count + " unfinished migrations")
+	}
+	return nil
 }
 
 // forgetCompute removes the node from Nova, which removes it from its cell and from Placement as well, and

@@ -117,11 +117,18 @@ func someCloud() *fakeCloud {
 	}
 }
 
-// ovnRunner is a database of OVN with these chassis, and MariaDB with a mapping for each.
+// ovnRunner is a database of OVN with these chassis, and MariaDB with mappings, and with two migrations of the
+// node "cmp" if "migrations" is mapped.
 func ovnRunner(chassis *[]string, mapped map[string]bool) runner {
 	return func(_ context.Context, c command) (string, error) {
 		line := strings.Join(c.Args, " ")
 		switch {
+		case c.Args[0] == "mariadb" && strings.Contains(c.Stdin, "nova.migrations"):
+			if mapped["migrations"] && strings.Contains(c.Stdin, "'cmp'") {
+				delete(mapped, "migrations")
+				return "2\n", nil
+			}
+			return "0\n", nil
 		case c.Args[0] == "mariadb":
 			for name := range mapped {
 				if strings.Contains(c.Stdin, "'"+name+"'") {
@@ -209,7 +216,7 @@ func TestMissingPeers(t *testing.T) {
 
 func TestForget(t *testing.T) {
 	cloud := someCloud()
-	chassis, mapped := []string{"gw-1", "gw-2", "cmp"}, map[string]bool{"cmp": true, "gw-1": true}
+	chassis, mapped := []string{"gw-1", "gw-2", "cmp"}, map[string]bool{"cmp": true, "gw-1": true, "migrations": true}
 	n := &node{spec: specs()["controller"], run: ovnRunner(&chassis, mapped)}
 	c := cloud.client(t)
 	forget := func() (removed []string, err error) {
@@ -227,8 +234,15 @@ func TestForget(t *testing.T) {
 	if err := n.forget(t.Context(), c, "cmp", true, func(string) {}); err != nil || len(cloud.deleted) > 0 {
 		t.Errorf("a check removed %q, %v", cloud.deleted, err)
 	}
-	want := []string{"Nova's service nova-compute", "Placement's provider p-2", "Nova's mapping to a cell",
-		"Neutron's agent ovn-controller", "Neutron's agent neutron-ovn-metadata-agent", "OVN's Chassis"}
+	want := []string{
+		"2 unfinished migrations",
+		"Nova's service nova-compute",
+		"Placement's provider p-2",
+		"Nova's mapping to a cell",
+		"Neutron's agent ovn-controller",
+		"Neutron's agent neutron-ovn-metadata-agent",
+		"OVN's Chassis",
+	}
 	if removed, err = forget(); err != nil || !cmp.Equal(want, removed) {
 		t.Errorf("%v, removed (-want +got):\n%s", err, cmp.Diff(want, removed))
 	}

@@ -15,7 +15,11 @@ import (
 func testHostNetwork(t *testing.T, file string) {
 	t.Helper()
 	// Services that wait for others are part of the boot.
-	jobs := onNode(t, file, "timeout 180 systemctl is-system-running --wait >/dev/null || systemctl list-jobs --full --after")
+	jobs := onNode(
+		t,
+		file,
+		"timeout 180 systemctl is-system-running --wait >/dev/null || systemctl list-jobs --full --after",
+	)
 	if strings.Contains(jobs, "JOB") {
 		t.Fatalf("the boot is not finished; jobs, and what waits for them:\n%s", jobs)
 	}

@@ -118,7 +118,9 @@ func testPrivateNode(t *testing.T, file string) {
 	if got := strings.TrimSpace(on("hostname")); got != "cmp-1" {
 		t.Errorf("it calls itself %q", got)
 	}
-	page := on(`python3 -c 'import urllib.request as r; print(len(r.urlopen("http://www.example.com/bytes/100000").read()))'`)
+	page := on(
+		`python3 -c 'import urllib.request as r; print(len(r.urlopen("http://www.example.com/bytes/100000").read()))'`,
+	)
 	if strings.TrimSpace(page) != "100000" {
 		t.Errorf("it downloads %q bytes from the Internet", page)
 	}
@@ -134,9 +136,14 @@ func testPrivateNode(t *testing.T, file string) {
 			t.Errorf("it has the secret %s", not)
 		}
 	}
-	listening := strings.Fields(on(`ss -Hltn | awk '{print $4}' | grep -v -e '^127\.' -e '^\[::1\]' | sed 's/.*://' | sort -un`))
+	listening := strings.Fields(
+		on(`ss -Hltn | awk '{print $4}' | grep -v -e '^127\.' -e '^\[::1\]' | sed 's/.*://' | sort -un`),
+	)
 	// SSH, libvirt, disks of stopped guests, and resolved's LLMNR is off.
-	if want := []string{"22", "16514", "16522"}; slices.ContainsFunc(listening, func(p string) bool { return !slices.Contains(want, p) }) {
+	if want := []string{"22", "16514", "16522"}; slices.ContainsFunc(
+		listening,
+		func(p string) bool { return !slices.Contains(want, p) },
+	) {
 		t.Errorf("ports %v are listened on, want only some of %v", listening, want)
 	}
 }
@@ -177,7 +184,8 @@ func testLeave(t *testing.T, file, fewer string, f *floatingIP) {
 		return nil
 	})
 	eventually(t, f.String()+" reaches out", time.Minute, f.reachesOut)
-	if _, err := command(t.Context(), macaw, "up", fewer); err == nil || !strings.Contains(err.Error(), "would be destroyed") {
+	if _, err := command(t.Context(), macaw, "up", fewer); err == nil ||
+		!strings.Contains(err.Error(), "would be destroyed") {
 		t.Errorf("up without --yes: %v", err)
 	}
 	before, err := f.run(t, "cat /proc/sys/kernel/random/boot_id")

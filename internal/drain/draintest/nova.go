@@ -32,6 +32,8 @@ type Nova struct {
 
 	mu    sync.Mutex
 	Calls []string // those that change something
+	// leaving has, by host and guest, until when the source of a live migration is busy with it.
+	leaving map[string]map[string]time.Time
 }
 
 // Server is a guest, with what becomes of it.
@@ -106,6 +108,19 @@ func (n *Nova) call(ctx context.Context, what string, fn func() error) error {
 		}
 	}
 	return err
+}
+
+// Leaving implements [drain.Nova].
+func (n *Nova) Leaving(ctx context.Context, host string) (ids []string, err error) {
+	err = n.call(ctx, "", func() error {
+		for id, until := range n.leaving[host] {
+			if time.Now().Before(until) {
+				ids = append(ids, id)
+			}
+		}
+		return nil
+	})
+	return ids, err
 }
 
 // Services implements [drain.Nova].
@@ -245,6 +260,14 @@ func (n *Nova) arrive(s *Server, g *drain.Guest, how drain.How, to string) {
 	old := g.Host
 	g.Host = to
 	switch how {
+	case drain.Live:
+		if n.leaving == nil {
+			n.leaving = map[string]map[string]time.Time{}
+		}
+		if n.leaving[old] == nil {
+			n.leaving[old] = map[string]time.Time{}
+		}
+		n.leaving[old][g.ID] = time.Now().Add(n.Takes)
 	case drain.Offload:
 		g.Host, g.Status, g.State = "", "SHELVED_OFFLOADED", "shelved_offloaded"
 	case drain.Cold:
