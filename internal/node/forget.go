@@ -12,6 +12,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	computeservices "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/agents"
+	"github.com/gophercloud/gophercloud/v2/openstack/placement/v1/allocations"
 	"github.com/gophercloud/gophercloud/v2/openstack/placement/v1/resourceproviders"
 
 	"macaw.example/internal/hint"
@@ -54,7 +55,8 @@ func (n *node) forget(ctx context.Context, c *client, name string, check bool, r
 		return err
 	}
 	for _, remove := range []func(context.Context, *client, string, func(string)) error{
-		n.endMigrations, forgetCompute, forgetProvider, n.forgetMapping, forgetAgents, n.forgetChassis,
+		// OVN first: until then a dead chassis may keep its routers.
+		n.forgetChassis, forgetAgents, n.endMigrations, forgetCompute, forgetProvider, n.forgetMapping,
 	} {
 		if err := remove(ctx, c, name, report); err != nil {
 			return err
@@ -145,10 +147,39 @@ func forgetProvider(ctx context.Context, c *client, name string, report func(str
 		if p.Name != name {
 			continue
 		}
+		if err := freeProvider(ctx, c, api, p.UUID); err != nil {
+			return err
+		}
 		if err := ignoreAbsent(resourceproviders.Delete(ctx, api, p.UUID).ExtractErr()); err != nil {
 			return fmt.Errorf("removing its provider from Placement: %w", err)
 		}
 		report("Placement's provider " + p.UUID)
+	}
+	return nil
+}
+
+// freeProvider removes what unfinished migrations have allocated, as consumers of their own. What a guest has
+// stays.
+func freeProvider(ctx context.Context, c *client, api *gophercloud.ServiceClient, id string) error {
+	const task = "freeing its provider in Placement: %w"
+	seen, err := resourceproviders.GetAllocations(ctx, api, id).Extract()
+	if ignoreAbsent(err) != nil || seen == nil {
+		return ignoreAbsent(err)
+	}
+	compute, err := c.open(ctx, neutron.Compute)
+	if err != nil {
+		return err
+	}
+	for consumer := range seen.Allocations {
+		switch err := servers.Get(ctx, compute, consumer).Err; {
+		case err == nil:
+			continue
+		case ignoreAbsent(err) != nil:
+			return fmt.Errorf(task, err)
+		}
+		if err := ignoreAbsent(allocations.Delete(ctx, api, consumer).ExtractErr()); err != nil {
+			return fmt.Errorf(task, err)
+		}
 	}
 	return nil
 }

@@ -87,6 +87,10 @@ func (f *fakeCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		answer(map[string]any{"servers": where(f.servers, "host")})
+	case strings.HasSuffix(path, "/p-2/allocations"):
+		answer(map[string]any{"allocations": map[string]any{"a-migration": map[string]any{}, "s-2": map[string]any{}}})
+	case strings.Contains(path, "/servers/") && strings.HasSuffix(path, "/s-2"):
+		answer(map[string]any{"server": map[string]any{"id": "s-2"}})
 	case strings.HasSuffix(path, "/resource_providers"):
 		answer(map[string]any{"resource_providers": f.providers})
 	case strings.HasSuffix(path, "/agents"):
@@ -235,16 +239,22 @@ func TestForget(t *testing.T) {
 		t.Errorf("a check removed %q, %v", cloud.deleted, err)
 	}
 	want := []string{
+		"OVN's Chassis",
+		"Neutron's agent ovn-controller",
+		"Neutron's agent neutron-ovn-metadata-agent",
 		"2 unfinished migrations",
 		"Nova's service nova-compute",
 		"Placement's provider p-2",
 		"Nova's mapping to a cell",
-		"Neutron's agent ovn-controller",
-		"Neutron's agent neutron-ovn-metadata-agent",
-		"OVN's Chassis",
 	}
 	if removed, err = forget(); err != nil || !cmp.Equal(want, removed) {
 		t.Errorf("%v, removed (-want +got):\n%s", err, cmp.Diff(want, removed))
+	}
+	freed := slices.DeleteFunc(slices.Clone(cloud.deleted), func(path string) bool {
+		return !strings.Contains(path, "/allocations/")
+	})
+	if len(freed) != 1 || !strings.HasSuffix(freed[0], "/allocations/a-migration") {
+		t.Errorf("in Placement %q were freed, want the migration's alone", freed)
 	}
 	if removed, err = forget(); err != nil || len(removed) > 0 {
 		t.Errorf("again: removed %q, %v", removed, err)
