@@ -18,7 +18,8 @@ import (
 func TestJSONStyle(t *testing.T) {
 	for _, problem := range jsonstyle.Problems(
 		summary{}, infra.Plan{}, deploy.Status{}, deploy.VerifyResult{}, deploy.DownResult{}, deploy.BakeResult{},
-		nodeapi.Status{}, deploy.Env{}, drain.Result{}, enabledNode{}, []preflight.Check{}, []neutron.Forward{}, addedForward{}, neutron.RemovedForward{},
+		nodeapi.Status{}, deploy.Env{}, drain.Result{}, enabledNode{}, []preflight.Check{}, []neutron.Forward{},
+		addedForward{}, neutron.RemovedForward{},
 	) {
 		t.Error(problem)
 	}

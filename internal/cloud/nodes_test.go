@@ -148,7 +148,8 @@ func TestSeveralNodesErrors(t *testing.T) {
 				"only compute", "hint: take a larger vpc.cidr, or smaller subnets"}},
 		{"no room for a zone", lab + "vpc: {cidr: 10.0.0.0/22}\nmanagement: {private: 10.0.3.0/24}\nnodes:\n" + rest +
 			"  - {name: b, roles: [compute], zones: [a, b], count: 2}\n", []string{
-			"x.yaml:4:23: management.private: 2 zones need as many subnets of the size of 10.0.3.0/24, and the vpc 10.0.0.0/22 " +
+			"x.yaml:4:23: management.private: 2 zones need as many subnets" +
+				" of the size of 10.0.3.0/24, and the vpc 10.0.0.0/22 " +
 				"has room for 1", "hint: one for each zone: take a smaller one, or one further ahead in the vpc"}},
 		{"no room in a zone", lab + "management: {private: 10.0.3.0/28}\nnodes:\n" + rest +
 			"  - {name: b, roles: [compute], zones: [a, b], count: 23}\n", []string{
@@ -169,7 +170,8 @@ func TestSeveralNodesErrors(t *testing.T) {
 				"one included", "hint: at most 5 here, or another type for node c"}},
 		{"further gateways' ENIs", lab + "provider: {subnet: 10.0.1.0/27, addresses: 23, elasticIPs: none}\nnodes:\n" + rest +
 			"  - {name: b, roles: [gateway, compute], count: 3}\n", []string{
-			"x.yaml:3:44: provider.addresses: 23 need 5 ENIs of t3.xlarge, and each uses an address itself: 10.0.1.0/27 leaves 4",
+			"x.yaml:3:44: provider.addresses: 23 need 5 ENIs of t3.xlarge, and" +
+				" each uses an address itself: 10.0.1.0/27 leaves 4",
 			"hint: take a larger provider.subnet"}},
 		{"Elastic IPs of public nodes only", lab + "lab: {elasticIPQuota: 6}\nnodes:\n" + rest +
 			"  - {name: b, roles: [gateway], count: 2}\n  - {name: c, roles: [compute], count: 9}\n", []string{

@@ -202,6 +202,28 @@ func TestBakeKilledAnywhere(t *testing.T) {
 	})
 }
 
+// An image is always made of a plain Debian: one that is made of another has what that had, and its traces.
+func TestBakeFromPlainDebian(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		api := ec2.NewFromConfig(w.aws.Config())
+		for _, force := range []bool{false, true} {
+			d, progress := w.process(file)
+			res, err := d.Bake(t.Context(), force)
+			if err != nil || !res.Made {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			if from := "from " + w.aws.Image; !strings.Contains(strings.Join(progress.steps, "\n"), from) {
+				t.Errorf("with force %t no instance was made %s: %q", force, from, progress.steps)
+			}
+		}
+		out, err := api.DescribeImages(t.Context(), &ec2.DescribeImagesInput{Owners: []string{"self"}})
+		if err != nil || len(out.Images) != 2 {
+			t.Errorf("%d images, %v", len(out.Images), err)
+		}
+	})
+}
+
 // everywhere calls fn in a world of its own for each step, and for each call of AWS, after which an
 // operation can be killed.
 func everywhere(t *testing.T, fn func(t *testing.T, w *world, step, call int) (wasKilled bool)) {

@@ -113,13 +113,17 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 // findImages finds the images that the nodes boot. One that there is not is left out.
 func (d *Deployment) findImages(ctx context.Context, w *infra.Wanted) error {
 	w.Images = map[string]images.Image{}
+	packages := nodeapi.PackagesHash
+	if d.bakery {
+		packages = "" // an image is made of a plain Debian, also if there is one already
+	}
 	sought := map[string]bool{}
 	for _, n := range d.Cloud.Nodes {
 		if sought[n.Image] {
 			continue
 		}
 		sought[n.Image] = true
-		image, err := images.Find(ctx, d.ec2, nodeapi.PackagesHash, n.Image)
+		image, err := images.Find(ctx, d.ec2, packages, n.Image)
 		if err != nil && !errors.Is(err, images.ErrNone) {
 			return err
 		}

@@ -232,7 +232,8 @@ func TestSeveralChanged(t *testing.T) {
 				"+ create network interface management of b with 10.0.2.4"}, "cloud-1=10.0.0.4 b=10.0.2.4"},
 		{"several become one", one + "nodes:\n  - {name: cloud-1}\n  - {name: b, roles: [compute]}\n", one, 3,
 			[]string{"- delete security group controller ", "- delete security group compute ", "- delete route table private ",
-				"~ change network interface: management of cloud-1 has security group management and no other"}, "cloud-1=10.0.0.4"},
+				"~ change network interface: management of cloud-1 has security group management and no other"},
+			"cloud-1=10.0.0.4"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before, after := several(t, tt.before), several(t, tt.after)

@@ -60,8 +60,8 @@ func knowsItself(s nodeapi.OpenStack, seen knownHosts, former []string) error {
 	if ours || len(former) == 0 {
 		return nil
 	}
-	return hint.With(fmt.Errorf("the cloud's services know %s, and not this node by its name %s", strings.Join(former, ", "),
-		s.Node), "hostname shows this node's; nothing was removed")
+	return hint.With(fmt.Errorf("the cloud's services know %s, and not this node by its name %s",
+		strings.Join(former, ", "), s.Node), "hostname shows this node's; nothing was removed")
 }
 
 // forgetFormer removes nodes that the cloud no longer has from its services. It goes on with the others if one
@@ -137,7 +137,9 @@ func (n *node) seeKnown(ctx context.Context, c *client) (seen knownHosts, err er
 	if seen.agents, err = listAgents(ctx, c, agents.ListOpts{}); err != nil {
 		return seen, err
 	}
-	out, err := n.run(ctx, command{Args: []string{"ovn-sbctl", "--timeout=30", "--bare", "--columns=name", "list", "Chassis"}})
+	out, err := n.run(ctx, command{Args: []string{
+		"ovn-sbctl", "--timeout=30", "--bare", "--columns=name", "list", "Chassis",
+	}})
 	if err != nil {
 		return seen, fmt.Errorf("listing OVN's chassis: %w", err)
 	}

@@ -58,7 +58,8 @@ func short(path string) (name string, ours bool) { return strings.CutPrefix(path
 // leaves know nothing of clouds or of the lab, and every package may import them.
 var leaves = []string{
 	"internal/aws", "internal/filelock", "internal/graph", "internal/hint", "internal/host", "internal/model",
-	"internal/jsonstyle", "internal/netdev", "internal/privatefile", "internal/silence", "internal/smallfile", "internal/systemd",
+	"internal/jsonstyle", "internal/netdev", "internal/privatefile", "internal/silence", "internal/smallfile",
+	"internal/systemd",
 	"internal/terminal",
 	"internal/version",
 }

@@ -13,8 +13,9 @@ import (
 // Each setting is set from text, shown as the same text, kept over a restart, and turned off.
 func TestSettingsKeep(t *testing.T) {
 	values := map[string]string{
-		"vcpu-quota": "5", "spot-vcpu-quota": "8", "no-spot-capacity": "us-east-1b=t3.nano", "free-plan": "on", "missing-types": "us-east-1a=m5.metal,t3.nano;us-east-1b=m5.metal",
-		"no-capacity": "us-east-1a=*", "enforce-imdsv2": "on", "ebs-encryption": EncryptForbidden,
+		"vcpu-quota": "5", "spot-vcpu-quota": "8", "no-spot-capacity": "us-east-1b=t3.nano", "free-plan": "on",
+		"missing-types": "us-east-1a=m5.metal,t3.nano;us-east-1b=m5.metal",
+		"no-capacity":   "us-east-1a=*", "enforce-imdsv2": "on", "ebs-encryption": EncryptForbidden,
 		"block-public-access": BlockBidirectional, "block-public-access-exclusions": "vpc-1,vpc-2",
 		"allowed-images":         "amazon,136693071363",
 		"service-control-policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`,
