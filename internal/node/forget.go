@@ -93,12 +93,14 @@ func noGuests(ctx context.Context, c *client, name string) error {
 
 // endMigrations ends the records of migrations that the node can end no more: it was destroyed, or died, before
 // it had removed what had moved away. Nova has no request for that, and forgets no node with such records
-// (nova/db/main/api.py, migration_get_in_progress_by_host_and_node, has the statuses).
+// (nova/db/main/api.py, migration_get_in_progress_by_host_and_node, has the statuses). A migration that waits
+// for its confirmation is its guest's, which would be stuck without it.
 func (n *node) endMigrations(ctx context.Context, _ *client, name string, report func(string)) error {
 	ended, err := query(ctx, n.run, fmt.Sprintf(`
 UPDATE nova.migrations SET status = 'error', updated_at = UTC_TIMESTAMP()
 WHERE deleted = 0 AND (source_compute = '%[1]s' OR dest_compute = '%[1]s') AND status NOT IN
-('accepted', 'confirmed', 'reverted', 'error', 'failed', 'completed', 'cancelled', 'done');
+('accepted', 'confirmed', 'reverted', 'error', 'failed', 'completed', 'cancelled', 'done',
+ 'finished', 'confirming', 'reverting');
 SELECT ROW_COUNT();`, name))
 	if err != nil {
 		return fmt.Errorf("ending its migrations in Nova: %w", err)
