@@ -78,3 +78,18 @@ func TestTunnelsPrecedeOpenVSwitch(t *testing.T) {
 		}
 	}
 }
+
+// cloud-init-local asks for a lease on a device that it takes for the machine's only one: at that time there must
+// be no other with a carrier.
+func TestTunnelsComeAfterCloudInit(t *testing.T) {
+	text, err := templates.ReadFile("files/macaw-tunnel.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if order, ok := strings.CutPrefix(line, "After="); ok && slices.Contains(strings.Fields(order), "network-pre.target") {
+			return
+		}
+	}
+	t.Errorf("the unit does not wait for network-pre.target:\n%s", text)
+}
