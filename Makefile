@@ -75,7 +75,7 @@ down: build ## remove that cloud, and the lab with it
 
 test: lint generate-check build-all ## every test: unit, kernel and end-to-end
 	@$(MAKE) --no-print-directory test-packages
-	$(GO) test ./cmd/... ./internal/... ./lab ./lab/command ./lab/internal/... ./test/ansible ./test/awscli \
+	$(GO) test -timeout 20m ./cmd/... ./internal/... ./lab ./lab/command ./lab/internal/... ./test/ansible ./test/awscli \
 		./test/rules ./test/terraform
 	@$(MAKE) --no-print-directory test-e2e
 
