@@ -87,7 +87,8 @@ func TestTunnelsComeAfterCloudInit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if order, ok := strings.CutPrefix(line, "After="); ok && slices.Contains(strings.Fields(order), "network-pre.target") {
+		order, ok := strings.CutPrefix(line, "After=")
+		if ok && slices.Contains(strings.Fields(order), "network-pre.target") {
 			return
 		}
 	}

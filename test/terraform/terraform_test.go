@@ -29,7 +29,8 @@ func TestTerraform(t *testing.T) {
 	api := labtest.NewAPI(t, labtest.APIOptions{})
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
-	tf := terraform{t, program(t), t.TempDir(), []string{"AWS_EC2_METADATA_DISABLED=true", "TF_VAR_endpoint=" + server.URL}}
+	tf := terraform{t, program(t), t.TempDir(),
+		[]string{"AWS_EC2_METADATA_DISABLED=true", "TF_VAR_endpoint=" + server.URL}}
 	for i, configuration := range []string{"first.tf", "second.tf"} {
 		tf.configure(configuration)
 		if i == 0 {

@@ -52,7 +52,8 @@ func (in marketInput) apply(i *instanceRecord, limits instancetypes.Type) error 
 		return badCombination("The parameter validUntil is for persistent requests only.")
 	case o.BlockDurationMinutes != 0: // EC2 API Reference, SpotMarketOptions: deprecated
 		return fail("UnsupportedOperation", "Spot Instances with a defined duration are no longer available.")
-	case !slices.Contains([]string{"", interruptTerminate, interruptStop, interruptHibernate}, o.InstanceInterruptionBehavior):
+	case !slices.Contains([]string{"", interruptTerminate, interruptStop, interruptHibernate},
+		o.InstanceInterruptionBehavior):
 		return invalidParameter("Invalid value '%s' for InstanceInterruptionBehavior.", o.InstanceInterruptionBehavior)
 	case o.InstanceInterruptionBehavior != "" && o.InstanceInterruptionBehavior != interruptTerminate:
 		// EC2 User Guide, interruption-behavior: stop and hibernate need a persistent request.
