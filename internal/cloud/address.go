@@ -59,24 +59,3 @@ func Usable(subnet netip.Prefix) iter.Seq[netip.Addr] {
 
 // usable returns how many they are.
 func usable(subnet netip.Prefix) int { return size(subnet) - reservedFirst - reservedLast }
-
-// ManagementAddress returns the private management address of the i-th node. It is fixed, not
-// chosen by AWS, so that the catalog's addresses stay when a machine is replaced.
-func (c *Cloud) ManagementAddress(i int) netip.Addr {
-	return nth(c.Management.Subnet, reservedFirst+i)
-}
-
-// ProviderPrimary returns the primary address of the i-th node's provider ENI: the i-th usable
-// address of the subnet outside Neutron's range. AWS could choose one inside.
-func (c *Cloud) ProviderPrimary(i int) netip.Addr {
-	a := nth(c.Provider.Subnet, reservedFirst)
-	for {
-		if !c.InRange(a) {
-			if i == 0 {
-				return a
-			}
-			i--
-		}
-		a = a.Next()
-	}
-}

@@ -211,6 +211,7 @@ func (w *world) Nova(ctx context.Context, auth neutron.Auth) (drain.Nova, error)
 
 // fakeNode is a machine whose jobs report what macaw-node would.
 type fakeNode struct {
+	mu      sync.Mutex // for files and applied: other nodes' secrets come from the controller while it is made
 	files   map[string]string
 	running []string // jobs under way
 	ran     []string // programs and their arguments, for each time that there was something to do
@@ -227,6 +228,8 @@ type fakeNode struct {
 }
 
 func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
@@ -298,8 +301,10 @@ func (n *fakeNode) Put(ctx context.Context, file string, content []byte, _ fs.Fi
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
+	n.mu.Lock()
 	changed := n.files[file] != string(content)
 	n.files[file] = string(content)
+	n.mu.Unlock()
 	tell(file, true)
 	return changed, ctx.Err()
 }
@@ -331,9 +336,13 @@ func (n *fakeNode) Follow(ctx context.Context, j host.Job, line func([]byte)) er
 	}
 	tell(nodeapi.Line{Step: j.Command[1], State: nodeapi.Started})
 	end := nodeapi.Skipped
-	if spec := n.files[nodeapi.SpecPath]; j.Command[1] != "apply" || spec != n.applied {
+	n.mu.Lock()
+	spec, applied := n.files[nodeapi.SpecPath], n.applied
+	n.applied = spec
+	n.mu.Unlock()
+	if j.Command[1] != "apply" || spec != applied {
 		tell(nodeapi.Line{Note: j.Command[1] + ": half of it"})
-		end, n.applied = nodeapi.Done, spec
+		end = nodeapi.Done
 		n.ran = append(n.ran, strings.Join(j.Command, " "))
 	}
 	tell(nodeapi.Line{Step: j.Command[1], State: end})

@@ -31,15 +31,15 @@ var errNotSetUp = errors.New("not set up yet")
 
 // onGateway is the shell command for a command of macaw-node, on a machine that may be no gateway node
 // yet.
-func onGateway(command string) string {
-	return fmt.Sprintf("[ -x %[1]s ] && [ -e %[2]s ] || exit %[3]d; exec %[1]s %[4]s",
-		nodeapi.Program, nodeapi.AgentConfig, exitNotSetUp, command)
-}
+func onGateway(command string) string { return onceThere(nodeapi.AgentConfig, command) }
 
 // onOtherNode is that of a machine that may not be a node yet, and will not be a gateway.
-func onOtherNode(command string) string {
-	return fmt.Sprintf("[ -x %[1]s ] && [ -e %[2]s ] || exit %[3]d; exec %[1]s %[4]s",
-		nodeapi.Program, nodeapi.SpecPath, exitNotSetUp, command)
+func onOtherNode(command string) string { return onceThere(nodeapi.SpecPath, command) }
+
+// onceThere is the shell command for a command of macaw-node on a machine that has a file.
+func onceThere(file, command string) string {
+	return fmt.Sprintf("[ -x %[1]s ] && [ -e %[2]s ] || exit %[3]d; exec %[1]s %[4]s", nodeapi.Program, file, exitNotSetUp,
+		command)
 }
 
 // gatewayError is the error of such a command, in one line. The hints of macaw-node are for users of the

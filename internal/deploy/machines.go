@@ -5,14 +5,12 @@ package deploy
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"macaw.example/internal/infra"
-	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -25,22 +23,6 @@ type machine struct {
 
 // machines are all nodes of the cloud, in the order of the cloud file.
 type machines []*machine
-
-// Close closes the connections, those that others go through last.
-func (all machines) Close() {
-	for _, private := range []bool{true, false} {
-		for _, m := range all {
-			if m != nil && m.h != nil && private == (m.ManagementPublic == "") {
-				m.h.Close()
-			}
-		}
-	}
-}
-
-// having returns those with a role.
-func (all machines) having(r model.Role) machines {
-	return slices.DeleteFunc(slices.Clone(all), func(m *machine) bool { return !m.spec.OpenStack.Has(r) })
-}
 
 // specs are their specs.
 func (all machines) specs() (specs []nodeapi.Spec) {
@@ -59,34 +41,19 @@ func (all machines) each(ctx context.Context, fn func(context.Context, *machine)
 	return g.Wait()
 }
 
-// reachAll connects to nodes that may have just been started: through the controller to those without an
-// Elastic IP.
-func (d *Deployment) reachAll(ctx context.Context, nodes []infra.NodeOutput) (all machines, err error) {
-	for _, n := range nodes {
-		spec, err := specOf(d.Cloud, nodes, n)
+// reachAll connects to all nodes of a cloud.
+func (d *Deployment) reachAll(ctx context.Context, w *ways) (all machines, err error) {
+	for _, n := range w.nodes {
+		spec, err := specOf(d.Cloud, w.nodes, n)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, &machine{NodeOutput: n, spec: spec})
 	}
-	controller, there := all[d.controller()], make(chan struct{})
-	err = all.each(ctx, func(ctx context.Context, m *machine) (err error) {
-		if m.ManagementPublic == "" {
-			if err := receive(ctx, there); err != nil {
-				return err
-			}
-		}
-		m.h, err = d.reachNew(ctx, m.NodeOutput, controller.h, sshTo(m.NodeOutput))
-		if err == nil && m == controller {
-			close(there)
-		}
+	return all, all.each(ctx, func(ctx context.Context, m *machine) (err error) {
+		m.h, err = w.to(ctx, m.NodeOutput)
 		return err
 	})
-	if err != nil {
-		all.Close()
-		return nil, err
-	}
-	return all, nil
 }
 
 // about returns the deployment with a progress that names a node, if there are several.

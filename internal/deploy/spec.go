@@ -17,7 +17,7 @@ import (
 // specOf returns the spec of a node of the cloud, one of all.
 func specOf(c *cloud.Cloud, all []infra.NodeOutput, n infra.NodeOutput) (nodeapi.Spec, error) {
 	of := c.Nodes[slices.IndexFunc(c.Nodes, func(of cloud.Node) bool { return of.Name == n.Name })]
-	controller := all[slices.IndexFunc(c.Nodes, func(of cloud.Node) bool { return of.Has(model.Controller) })]
+	controller := all[first(c, model.Controller)]
 	spec := nodeapi.Spec{OpenStack: nodeapi.OpenStack{
 		Cloud: c.Name, Region: "RegionOne", Node: n.Name, Roles: of.Roles,
 		Controller: netip.MustParseAddr(controller.ManagementAddress),
@@ -40,7 +40,7 @@ func specOf(c *cloud.Cloud, all []infra.NodeOutput, n infra.NodeOutput) (nodeapi
 	}
 	s.PhysicalNetwork, s.Bridge = "provider", "br-ex"
 	if of.Has(model.Controller) || of.Has(model.Gateway) {
-		ipv6, err := ipv6Of(c, gatewayOutput(c, all))
+		ipv6, err := ipv6Of(c, all[first(c, model.Gateway)])
 		if err != nil {
 			return spec, err
 		}
@@ -50,9 +50,7 @@ func specOf(c *cloud.Cloud, all []infra.NodeOutput, n infra.NodeOutput) (nodeapi
 	if !of.Has(model.Gateway) {
 		return spec, nil
 	}
-	if n.Name == gatewayOutput(c, all).Name {
-		s.NAT = privateNetworks(c, all)
-	}
+	s.NAT = n.NAT
 	mac, err := model.ParseMAC(n.ProviderENI.MAC)
 	if err != nil {
 		return spec, fmt.Errorf("reading the addresses of node %s: %w", n.Name, err)
@@ -84,23 +82,6 @@ func peersOf(c *cloud.Cloud, all []infra.NodeOutput) (peers []nodeapi.Peer) {
 	return peers
 }
 
-// privateNetworks are the networks of the nodes without an Elastic IP.
-func privateNetworks(c *cloud.Cloud, all []infra.NodeOutput) (used []netip.Prefix) {
-	for p := range c.PrivateSubnets() {
-		if slices.ContainsFunc(all, func(n infra.NodeOutput) bool {
-			return n.ManagementPublic == "" && p.Contains(netip.MustParseAddr(n.ManagementAddress))
-		}) {
-			used = append(used, p)
-		}
-	}
-	return used
-}
-
-// gatewayOutput is the first gateway node.
-func gatewayOutput(c *cloud.Cloud, all []infra.NodeOutput) infra.NodeOutput {
-	return all[slices.IndexFunc(c.Nodes, func(of cloud.Node) bool { return of.Has(model.Gateway) })]
-}
-
 // ipv6Of returns the provider network's IPv6 settings, if the cloud has IPv6.
 func ipv6Of(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.ProviderIPv6, error) {
 	if !c.Provider.IPv6 {
@@ -120,10 +101,8 @@ const metricsPort = 9478
 
 // gatewaysOf returns the names of the cloud's gateway nodes.
 func gatewaysOf(c *cloud.Cloud) (names []string) {
-	for _, n := range c.Nodes {
-		if n.Has(model.Gateway) {
-			names = append(names, n.Name)
-		}
+	for _, n := range c.With(model.Gateway) {
+		names = append(names, n.Name)
 	}
 	return names
 }

@@ -56,17 +56,15 @@ func (d *Deployment) isOff(ctx context.Context, n infra.NodeOutput, h Node) (boo
 }
 
 // switchedOff returns the gateways whose translation is switched off.
-func (d *Deployment) switchedOff(ctx context.Context, gateways machines) (off []infra.NodeOutput, err error) {
-	for _, m := range gateways {
-		is, err := d.isOff(ctx, m.NodeOutput, m.h)
-		if err != nil {
-			return nil, err
-		}
+func (d *Deployment) switchedOff(ctx context.Context, w *ways) (off []infra.NodeOutput, err error) {
+	err = w.onGateways(ctx, "", func(ctx context.Context, n infra.NodeOutput, h Node) error {
+		is, err := d.isOff(ctx, n, h)
 		if is {
-			off = append(off, m.NodeOutput)
+			off = append(off, n)
 		}
-	}
-	return off, nil
+		return err
+	})
+	return off, err
 }
 
 // errOff is the error of a verification while the translation is switched off.

@@ -76,11 +76,12 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	if err != nil {
 		return UpResult{}, err
 	}
-	all, err := d.reachAll(ctx, nodes)
+	w := d.waysToNew(nodes)
+	defer w.Close()
+	all, err := d.reachAll(ctx, w)
 	if err != nil {
 		return UpResult{}, hint.With(err, "macaw status %s, and the instance's console output", d.Cloud.FileName())
 	}
-	defer all.Close()
 	if err := d.giveCertificates(ctx, all); err != nil {
 		return UpResult{}, err
 	}
@@ -109,7 +110,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		if err := receive(bothCtx, serving); err != nil {
 			return err
 		}
-		p, err = d.prove(bothCtx, all, o.Verify, guests)
+		p, err = d.prove(bothCtx, w, all, o.Verify, guests)
 		if _, lost := errors.AsType[*host.LostError](err); !lost || bothCtx.Err() != nil {
 			return err
 		}
@@ -117,7 +118,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		if err := receive(bothCtx, made); err != nil {
 			return err
 		}
-		p, err = d.prove(bothCtx, all, o.Verify, guests)
+		p, err = d.prove(bothCtx, w, all, o.Verify, guests)
 		return err
 	})
 	if err := both.Wait(); err != nil {
@@ -147,13 +148,14 @@ type proof struct {
 }
 
 // prove gives a cloud its guest image and verifies it, if it is due. Its guest is made once guests is closed.
-func (d *Deployment) prove(ctx context.Context, all machines, when When, guests <-chan struct{}) (p proof, err error) {
+func (d *Deployment) prove(ctx context.Context, w *ways, all machines, when When, guests <-chan struct{}) (p proof,
+	err error) {
 	h := all[d.controller()].h
 	if p.access, err = d.takeAccess(ctx, h); err != nil {
 		return p, err
 	}
 	err = whileAlive(ctx, h, func(ctx context.Context) error {
-		off, err := d.switchedOff(ctx, all.having(model.Gateway))
+		off, err := d.switchedOff(ctx, w)
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,6 @@ import (
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/drain"
-	"macaw.example/internal/infra"
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/nodeapi"
@@ -48,13 +47,10 @@ func (r VerifyResult) ReachedAt() netip.Addr { return reachedAt(r.Result) }
 // next verification.
 func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, err error) {
 	err = d.onController(ctx, func(ctx context.Context, w *ways, h Node) error {
-		err := w.onGateways(ctx, "", func(ctx context.Context, n infra.NodeOutput, h Node) error {
-			off, err := d.isOff(ctx, n, h)
-			if off {
-				return d.errOff(n)
-			}
-			return err
-		})
+		off, err := d.switchedOff(ctx, w)
+		for _, n := range off {
+			err = errors.Join(err, d.errOff(n))
+		}
 		if err != nil {
 			return err
 		}

@@ -13,11 +13,12 @@ import (
 	"macaw.example/internal/model"
 )
 
-// ways are connections to the nodes of a running cloud, made as they are needed: directly, or through the
-// controller to a node without an Elastic IP.
+// ways are connections to the nodes of a cloud, made as they are needed: directly, or through the controller to
+// a node without an Elastic IP.
 type ways struct {
 	d     *Deployment
 	nodes []infra.NodeOutput // in the order of the cloud file
+	reach func(ctx context.Context, n infra.NodeOutput, via Node) (Node, error)
 
 	mu   sync.Mutex
 	open map[string]*way // by node
@@ -30,14 +31,24 @@ type way struct {
 	err  error
 }
 
+// waysTo returns ways to nodes that should be up.
 func (d *Deployment) waysTo(nodes []infra.NodeOutput) *ways {
-	return &ways{d: d, nodes: nodes, open: map[string]*way{}}
+	return &ways{d: d, nodes: nodes, reach: d.reach, open: map[string]*way{}}
+}
+
+// waysToNew returns ways to nodes that may have just been started.
+func (d *Deployment) waysToNew(nodes []infra.NodeOutput) *ways {
+	w := d.waysTo(nodes)
+	w.reach = func(ctx context.Context, n infra.NodeOutput, via Node) (Node, error) {
+		return d.reachNew(ctx, n, via, sshTo(n))
+	}
+	return w
 }
 
 // controller is the cloud's controller.
 func (w *ways) controller() infra.NodeOutput { return w.nodes[w.d.controller()] }
 
-// to returns the connection to a node that should be up. All callers share it, and none closes it.
+// to returns the connection to a node. All callers share it, and none closes it.
 func (w *ways) to(ctx context.Context, n infra.NodeOutput) (Node, error) {
 	w.mu.Lock()
 	c, there := w.open[n.Name]
@@ -59,7 +70,7 @@ func (w *ways) to(ctx context.Context, n infra.NodeOutput) (Node, error) {
 			return nil, c.err
 		}
 	}
-	c.h, c.err = w.d.reach(ctx, n, via)
+	c.h, c.err = w.reach(ctx, n, via)
 	return c.h, c.err
 }
 
@@ -122,6 +133,9 @@ func (w *ways) onGateways(ctx context.Context, name string,
 }
 
 // controller is the place of the controller in the cloud file's list of nodes.
-func (d *Deployment) controller() int {
-	return slices.IndexFunc(d.Cloud.Nodes, func(n cloud.Node) bool { return n.Has(model.Controller) })
+func (d *Deployment) controller() int { return first(d.Cloud, model.Controller) }
+
+// first is the place of the first node with a role in the cloud file's list.
+func first(c *cloud.Cloud, r model.Role) int {
+	return slices.IndexFunc(c.Nodes, func(n cloud.Node) bool { return n.Has(r) })
 }
