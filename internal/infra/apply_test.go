@@ -92,15 +92,23 @@ func TestDownLeavesOtherClouds(t *testing.T) {
 // After a kill at any call, with its response lost, the next run completes the cloud without
 // duplicates.
 func TestKilledAnywhere(t *testing.T) {
-	l := newLab(t, 3)
-	up := l.made(func() { bringUp(t, l, labWanted(t, l)) })
+	killedAnywhere(t, 1, func(t *testing.T) (*labAccount, Wanted) {
+		l := newLab(t, 3)
+		return l, labWanted(t, l)
+	})
+}
+
+// killedAnywhere makes and removes the cloud "first" in a lab of its own for each call at which both may be
+// killed, or for one in so many calls.
+func killedAnywhere(t *testing.T, stride int, open func(*testing.T) (*labAccount, Wanted)) {
+	l, w := open(t)
+	up := l.made(func() { bringUp(t, l, w) })
 	resources := len(l.everything(t))
 	down := l.made(func() { takeDown(t, l, "first") })
-	for n := 1; n <= max(up, down); n++ {
+	for n := 1; n <= max(up, down); n += stride {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t, 3)
-			w := labWanted(t, l)
+			l, w := open(t)
 			l.killed(t, n, func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, w); return err })
 			bringUp(t, l, w)
 			if got := l.everything(t); len(got) != resources {

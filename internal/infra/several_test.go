@@ -154,26 +154,9 @@ func TestSeveral(t *testing.T) {
 
 // After a kill at any call, the next run completes the cloud without duplicates, and removes it.
 func TestSeveralKilledAnywhere(t *testing.T) {
-	l, w := newSeveralLab(t, 5), several(t, severalFile)
-	up := l.made(func() { bringUp(t, l, w) })
-	resources := len(l.everything(t))
-	down := l.made(func() { takeDown(t, l, "first") })
-	for n := 1; n <= max(up, down); n += stride(3) {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			t.Parallel()
-			l := newSeveralLab(t, 5)
-			l.killed(t, n, func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, w); return err })
-			bringUp(t, l, w)
-			if got := l.everything(t); len(got) != resources {
-				t.Errorf("%d resources, want %d: %v", len(got), resources, got)
-			}
-			if p := planOf(t, l, w); p != "" {
-				t.Errorf("the plan is not empty:\n%s", p)
-			}
-			l.killed(t, n, func(ctx context.Context) error { return labDown(ctx, l.Clients, "first") })
-			takeDown(t, l, "first")
-		})
-	}
+	killedAnywhere(t, stride(3), func(t *testing.T) (*labAccount, Wanted) {
+		return newSeveralLab(t, 5), several(t, severalFile)
+	})
 }
 
 // stride is how many calls a test of kills passes over, in short mode.

@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "maps.h"
+#include "skb.h"
 
 static __always_inline void count(struct __sk_buff *skb, enum reason reason)
 {
@@ -107,23 +108,6 @@ static __always_inline bool same_mac(const void *a, const void *b)
 	const __u16 *x = a, *y = b;
 
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
-}
-
-/* The frame, if its first n octets can be read, pulled in if need be. */
-static __always_inline void *frame(struct __sk_buff *skb, __u32 n)
-{
-	void *data = (void *)(long)skb->data;
-	void *end = (void *)(long)skb->data_end;
-
-	if (data + n > end) {
-		if (bpf_skb_pull_data(skb, n))
-			return NULL;
-		data = (void *)(long)skb->data;
-		end = (void *)(long)skb->data_end;
-		if (data + n > end)
-			return NULL;
-	}
-	return data;
 }
 
 static __always_inline bool is_vlan(__be16 protocol)

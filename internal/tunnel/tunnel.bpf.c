@@ -27,6 +27,8 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "../translate/skb.h"
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define GENEVE 6081 /* RFC 8926, 3.3 */
@@ -56,23 +58,6 @@ volatile const __u32 pair; /* ifindex of mcg0 */
 volatile const __be32 address;
 volatile const struct mac nic_mac;
 volatile const struct mac bridge_mac;
-
-/* The frame, if its first n octets can be read, pulled in if need be. */
-static __always_inline void *frame(struct __sk_buff *skb, __u32 n)
-{
-	void *data = (void *)(long)skb->data;
-	void *end = (void *)(long)skb->data_end;
-
-	if (data + n > end) {
-		if (bpf_skb_pull_data(skb, n))
-			return NULL;
-		data = (void *)(long)skb->data;
-		end = (void *)(long)skb->data_end;
-		if (data + n > end)
-			return NULL;
-	}
-	return data;
-}
 
 static __always_inline void set_mac(void *to, const volatile struct mac *from)
 {
