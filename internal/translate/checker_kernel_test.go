@@ -31,14 +31,14 @@ type checker struct {
 
 // newChecker checks the frames of an ENI, on which addresses are registered.
 func newChecker(s *namespace, name string, eni model.MAC, allowed ...netip.Addr) *checker {
-	s.t.Helper()
+	s.T.Helper()
 	c := &checker{eni: eni, allowed: allowed}
 	fd := s.tap(name)
-	s.do(func() error { return onlyFrom(name, eni) })
+	s.Do(func() error { return onlyFrom(name, eni) })
 	done := make(chan struct{})
-	s.t.Cleanup(func() { <-done; unix.Close(fd) })
+	s.T.Cleanup(func() { <-done; unix.Close(fd) })
 	stop := make(chan struct{})
-	s.t.Cleanup(func() { close(stop) })
+	s.T.Cleanup(func() { close(stop) })
 	go func() {
 		defer close(done)
 		buf := make([]byte, 1<<16)
@@ -69,9 +69,9 @@ func (c *checker) allow(addrs ...netip.Addr) {
 
 // tap opens a packet socket on an interface of the namespace.
 func (s *namespace) tap(name string) int {
-	s.t.Helper()
+	s.T.Helper()
 	var fd int
-	s.do(func() (err error) {
+	s.Do(func() (err error) {
 		l, err := netlink.LinkByName(name)
 		if err != nil {
 			return err
@@ -91,12 +91,12 @@ func (s *namespace) tap(name string) int {
 
 // send puts frames on the wire of an interface.
 func (s *namespace) send(name string, frames ...[]byte) {
-	s.t.Helper()
+	s.T.Helper()
 	fd := s.tap(name)
 	defer unix.Close(fd)
 	for _, f := range frames {
 		if _, err := unix.Write(fd, f); err != nil {
-			s.t.Fatalf("sending on %s: %v", name, err)
+			s.T.Fatalf("sending on %s: %v", name, err)
 		}
 	}
 }

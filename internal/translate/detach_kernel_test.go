@@ -16,15 +16,15 @@ import (
 func TestDetach(t *testing.T) {
 	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
-	w.host.do(func() error { return Detach(w.cfg) })
-	w.host.do(func() error { return Detach(w.cfg) }) // again changes nothing
-	if err := w.host.try(tr.Check); err == nil {
+	w.host.Do(func() error { return Detach(w.cfg) })
+	w.host.Do(func() error { return Detach(w.cfg) }) // again changes nothing
+	if err := w.host.Try(tr.Check); err == nil {
 		t.Error("detached and Check is content")
 	}
 	if _, err := openIn(w.host, w.cfg.PinDir); !errors.Is(err, ErrNotAttached) {
 		t.Errorf("Open: %v, want ErrNotAttached", err)
 	}
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		left, err := filepath.Glob(filepath.Join(w.cfg.PinDir, "[a-z]*[a-z]"))
 		for _, pin := range left {
 			if filepath.Ext(pin) != ".debug" { // the kernel's own
@@ -40,7 +40,7 @@ func TestDetach(t *testing.T) {
 func TestClearNIC(t *testing.T) {
 	w := newEnv(t, 1500)
 	w.host.addr("eth1", "10.99.0.5/24")
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		if name, err := netdev.FindNIC(eniMAC); name != "eth1" || err != nil {
 			t.Errorf("FindNIC: %q, %v", name, err)
 		}
@@ -63,7 +63,7 @@ func TestClearNIC(t *testing.T) {
 // were added to its subnet later: they are removed as well.
 func TestClearNICOfSecondaryAddresses(t *testing.T) {
 	w := newEnv(t, 1500)
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		for _, which := range []string{"all", "eth1"} {
 			if err := netdev.SetSysctl("net/ipv4/conf/"+which+"/promote_secondaries", "0"); err != nil {
 				return err
@@ -75,7 +75,7 @@ func TestClearNICOfSecondaryAddresses(t *testing.T) {
 	for _, p := range want {
 		w.host.addr("eth1", p)
 	}
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		removed, err := ClearNIC("eth1")
 		if !slices.Equal(removed, want) {
 			t.Errorf("removed %v, want %v", removed, want)
@@ -92,7 +92,7 @@ func TestRemovingWhatIsGone(t *testing.T) {
 	if err := tr.remove(gone); err != nil {
 		t.Errorf("an entry: %v", err)
 	}
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		if err := ignoreGone(netlink.LinkDel(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: 9999}})); err != nil {
 			t.Errorf("a device: %v", err)
 		}
@@ -108,6 +108,6 @@ func TestRemovingWhatIsGone(t *testing.T) {
 }
 
 func openIn(s *namespace, dir string) (tr *Translator, err error) {
-	err = s.try(func() error { tr, err = Open(dir); return err })
+	err = s.Try(func() error { tr, err = Open(dir); return err })
 	return tr, err
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -22,13 +21,14 @@ import (
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/netdev"
+	"macaw.example/internal/netdev/netdevtest"
 )
 
 var (
-	eniMAC     = mustMAC("02:0a:0b:0c:0d:0e")
-	routerMAC  = mustMAC("fa:16:3e:11:22:33")
-	router2MAC = mustMAC("fa:16:3e:44:55:66")
-	gatewayMAC = mustMAC("0e:00:00:00:00:01")
+	eniMAC     = netdevtest.MustMAC("02:0a:0b:0c:0d:0e")
+	routerMAC  = netdevtest.MustMAC("fa:16:3e:11:22:33")
+	router2MAC = netdevtest.MustMAC("fa:16:3e:44:55:66")
+	gatewayMAC = netdevtest.MustMAC("0e:00:00:00:00:01")
 
 	router4, gateway4, primary4 = netip.MustParseAddr("10.99.0.10"), netip.MustParseAddr("10.99.0.1"),
 		netip.MustParseAddr("10.99.0.5")
@@ -40,109 +40,39 @@ var (
 	registered = []Entry{{router4, routerMAC, eniMAC}, {router6, routerMAC, eniMAC}}
 )
 
-func mustMAC(s string) model.MAC {
-	m, err := model.ParseMAC(s)
-	if err != nil {
-		panic(err)
-	}
-	return m
-}
-
-func needRoot(t testing.TB) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("needs root: network namespaces and eBPF programs")
-	}
-}
-
-// namespace is a thread with network and mount namespaces of its own, without
-// names: whatever happens to the test, they vanish with it.
-type namespace struct {
-	t    testing.TB
-	work chan func()
-	fd   int
-}
+// namespace is a test's network namespace.
+type namespace struct{ *netdevtest.Namespace }
 
 func newNamespace(t testing.TB) *namespace {
 	t.Helper()
-	needRoot(t)
-	s := &namespace{t: t, work: make(chan func())}
-	ready := make(chan error)
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
-		err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS)
-		if err == nil {
-			err = unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, "")
-		}
-		if err == nil {
-			s.fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		}
-		ready <- err
-		if err != nil {
-			return
-		}
-		for f := range s.work {
-			f()
-		}
-	}()
-	if err := <-ready; err != nil {
-		t.Fatalf("making namespaces: %v", err)
-	}
-	t.Cleanup(func() {
-		close(s.work)
-		unix.Close(s.fd)
-	})
-	s.do(func() error {
+	return &namespace{netdevtest.New(t, func() error {
 		for _, path := range []string{"net/ipv6/conf/default/accept_dad", "net/ipv6/conf/all/accept_dad"} {
 			if err := netdev.SetSysctl(path, "0"); err != nil {
 				return err
 			}
 		}
-		return up("lo")
-	})
-	return s
-}
-
-// do runs f on the namespace's thread; an error ends the test.
-func (s *namespace) do(f func() error) {
-	s.t.Helper()
-	if err := s.try(f); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func (s *namespace) try(f func() error) error {
-	result := make(chan error)
-	s.work <- func() { result <- f() }
-	return <-result
-}
-
-func up(name string) error {
-	l, err := netlink.LinkByName(name)
-	if err != nil {
-		return err
-	}
-	return netlink.LinkSetUp(l)
+		return nil
+	})}
 }
 
 // cable joins two namespaces with a veth pair.
 func cable(a *namespace, nameA string, macA model.MAC, b *namespace, nameB string, macB model.MAC, mtu int) {
-	a.t.Helper()
-	a.do(func() error {
+	a.T.Helper()
+	a.Do(func() error {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.MTU, attrs.HardwareAddr = nameA, mtu, macA[:]
 		return netlink.LinkAdd(&netlink.Veth{
 			LinkAttrs: attrs, PeerName: nameB, PeerMTU: uint32(mtu),
-			PeerHardwareAddr: macB[:], PeerNamespace: netlink.NsFd(b.fd),
+			PeerHardwareAddr: macB[:], PeerNamespace: netlink.NsFd(b.FD),
 		})
 	})
-	a.do(func() error { return up(nameA) })
-	b.do(func() error { return up(nameB) })
+	a.Do(func() error { return netdevtest.Up(nameA) })
+	b.Do(func() error { return netdevtest.Up(nameB) })
 }
 
 func (s *namespace) addr(name, cidr string) {
-	s.t.Helper()
-	s.do(func() error {
+	s.T.Helper()
+	s.Do(func() error {
 		l, err := netlink.LinkByName(name)
 		if err != nil {
 			return err
@@ -177,16 +107,16 @@ func newUncheckedEnv(t testing.TB, mtu int) *env {
 	w := &env{t: t, vm: newNamespace(t), host: newNamespace(t), fabric: newNamespace(t)}
 	w.cfg = Config{NICs: []NIC{{"eth1", primary4}}, Subnet: netip.MustParsePrefix("10.99.0.0/24"),
 		PinDir: filepath.Join(t.TempDir(), "bpf")}
-	w.host.do(func() error { return netdev.SetSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
-	cable(w.vm, "vr0", routerMAC, w.host, "vmport", mustMAC("02:00:00:00:00:01"), mtu)
+	w.host.Do(func() error { return netdev.SetSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
+	cable(w.vm, "vr0", routerMAC, w.host, "vmport", netdevtest.MustMAC("02:00:00:00:00:01"), mtu)
 	cable(w.host, "eth1", eniMAC, w.fabric, "vpc0", gatewayMAC, mtu)
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.MTU = "br-ex", mtu
 		if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
 			return err
 		}
-		return up("br-ex")
+		return netdevtest.Up("br-ex")
 	})
 	w.plug("vmport")
 	w.vm.addr("vr0", "10.99.0.10/24")
@@ -198,7 +128,7 @@ func newUncheckedEnv(t testing.TB, mtu int) *env {
 
 func (w *env) plug(port string) {
 	w.t.Helper()
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		bridge, err := netlink.LinkByName("br-ex")
 		if err != nil {
 			return err
@@ -215,7 +145,7 @@ func (w *env) plug(port string) {
 func (w *env) attach(entries ...Entry) *Translator {
 	w.t.Helper()
 	var tr *Translator
-	w.host.do(func() (err error) {
+	w.host.Do(func() (err error) {
 		if tr, err = Attach(w.cfg); err != nil {
 			return err
 		}
@@ -230,7 +160,7 @@ func (w *env) attach(entries ...Entry) *Translator {
 // attachAndExit attaches from another process, which ends.
 func (w *env) attachAndExit() {
 	w.t.Helper()
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		self := exec.Command(os.Args[0])
 		self.Env = append(os.Environ(), "MACAW_TEST_ATTACH="+w.cfg.PinDir)
 		if out, err := self.CombinedOutput(); err != nil {
@@ -253,14 +183,14 @@ func TestMain(m *testing.M) {
 
 // pings tells whether an echo of size octets comes back within a second.
 func (s *namespace) pings(from, to netip.Addr, size int) bool {
-	s.t.Helper()
+	s.T.Helper()
 	return s.pingsWithin(time.Second, from, to, size)
 }
 
 // pingsWithin is for an echo that has to come back: it is sent once, but the kernel may
 // have to solicit its neighbour again, after a second.
 func (s *namespace) pingsWithin(limit time.Duration, from, to netip.Addr, size int) bool {
-	s.t.Helper()
+	s.T.Helper()
 	network, proto := "ip4:icmp", 1
 	var kind, answer icmp.Type = ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply
 	if to.Is6() {
@@ -268,7 +198,7 @@ func (s *namespace) pingsWithin(limit time.Duration, from, to netip.Addr, size i
 		kind, answer = ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply
 	}
 	var conn *icmp.PacketConn
-	s.do(func() (err error) {
+	s.Do(func() (err error) {
 		conn, err = icmp.ListenPacket(network, from.String())
 		return err
 	})
@@ -277,7 +207,7 @@ func (s *namespace) pingsWithin(limit time.Duration, from, to netip.Addr, size i
 	body := &icmp.Echo{ID: int(time.Now().UnixNano() & 0xffff), Data: make([]byte, size)}
 	wire, err := (&icmp.Message{Type: kind, Body: body}).Marshal(nil)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	if _, err := conn.WriteTo(wire, &net.IPAddr{IP: to.AsSlice()}); err != nil {
 		return false
@@ -302,8 +232,8 @@ const replyTimeout = 5 * time.Second
 
 // forget empties a namespace's neighbour table.
 func (s *namespace) forget() {
-	s.t.Helper()
-	s.do(func() error {
+	s.T.Helper()
+	s.Do(func() error {
 		neighbours, err := netlink.NeighList(0, netlink.FAMILY_ALL)
 		if err != nil {
 			return err

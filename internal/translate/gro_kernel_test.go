@@ -45,10 +45,10 @@ func hasFeature(name, feature string) (bool, error) {
 func TestDisableGRO(t *testing.T) {
 	w := newEnv(t, 1500)
 	gro := func() (on bool) {
-		w.host.do(func() (err error) { on, err = hasFeature("eth1", "rx-gro"); return err })
+		w.host.Do(func() (err error) { on, err = hasFeature("eth1", "rx-gro"); return err })
 		return on
 	}
-	w.host.do(func() error { return netdev.SetFeature("eth1", "rx-gro", true) }) // a veth device has it off
+	w.host.Do(func() error { return netdev.SetFeature("eth1", "rx-gro", true) }) // a veth device has it off
 	w.attach(registered...)
 	if !gro() {
 		t.Error("GRO was disabled though it may stay on")

@@ -13,6 +13,7 @@ import (
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/netdev"
+	"macaw.example/internal/netdev/netdevtest"
 )
 
 // Neighbour discovery from a router's link-local address leaves in the name of its
@@ -135,10 +136,10 @@ func TestRouterAsksForItsGuests(t *testing.T) {
 	guest6 := netip.MustParseAddr("fd9a::5")
 	w.checker = newChecker(w.fabric, "vpc0", eniMAC, router4, router6, guest6)
 	guest := newNamespace(t)
-	cable(guest, "g0", mustMAC("fa:16:3e:00:00:05"), w.vm, "vg0", mustMAC("fa:16:3e:00:00:01"), 1500)
+	cable(guest, "g0", netdevtest.MustMAC("fa:16:3e:00:00:05"), w.vm, "vg0", netdevtest.MustMAC("fa:16:3e:00:00:01"), 1500)
 	guest.addr("g0", "fd9a::5/64")
 	w.vm.addr("vg0", "fd9a::1/64")
-	w.vm.do(func() error {
+	w.vm.Do(func() error {
 		for path, value := range map[string]string{
 			"net/ipv6/conf/all/forwarding":   "1",
 			"net/ipv6/conf/vr0/proxy_ndp":    "1",
@@ -158,10 +159,11 @@ func TestRouterAsksForItsGuests(t *testing.T) {
 	guest.route6("g0", "::/0", "fd9a::1")
 	w.fabric.route6("vpc0", "fd9a::/64", "")
 	far, far6 := newNamespace(t), netip.MustParseAddr("2001:db8::5")
-	cable(far, "f0", mustMAC("0e:00:00:00:02:05"), w.fabric, "vf0", mustMAC("0e:00:00:00:02:01"), 1500)
+	farMAC, nearMAC := netdevtest.MustMAC("0e:00:00:00:02:05"), netdevtest.MustMAC("0e:00:00:00:02:01")
+	cable(far, "f0", farMAC, w.fabric, "vf0", nearMAC, 1500)
 	far.addr("f0", "2001:db8::5/64")
 	w.fabric.addr("vf0", "2001:db8::1/64")
-	w.fabric.do(func() error { return netdev.SetSysctl("net/ipv6/conf/all/forwarding", "1") })
+	w.fabric.Do(func() error { return netdev.SetSysctl("net/ipv6/conf/all/forwarding", "1") })
 	far.route6("f0", "::/0", "2001:db8::1")
 	w.vm.route6("vr0", "2001:db8::/64", gateway6.String())
 	tr := w.attach(append([]Entry{{guest6, routerMAC, eniMAC}}, registered...)...)
@@ -207,8 +209,8 @@ func TestRouterAsksForItsGuests(t *testing.T) {
 
 // route6 adds a route to a network, on the link if via is empty.
 func (s *namespace) route6(name, to, via string) {
-	s.t.Helper()
-	s.do(func() error {
+	s.T.Helper()
+	s.Do(func() error {
 		l, err := netlink.LinkByName(name)
 		if err != nil {
 			return err

@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"github.com/vishvananda/netlink"
+
+	"macaw.example/internal/netdev/netdevtest"
 )
 
 var (
-	eni2MAC = mustMAC("02:0a:0b:0c:0d:0f")
-	eni3MAC = mustMAC("02:0a:0b:0c:0d:10")
+	eni2MAC = netdevtest.MustMAC("02:0a:0b:0c:0d:0f")
+	eni3MAC = netdevtest.MustMAC("02:0a:0b:0c:0d:10")
 
 	second4, secondPrimary = netip.MustParseAddr("10.99.0.20"), netip.MustParseAddr("10.99.0.6")
 	third4, thirdPrimary   = netip.MustParseAddr("10.99.0.30"), netip.MustParseAddr("10.99.0.7")
@@ -33,10 +35,10 @@ func newMultiENIEnv(t testing.TB) *multiENIEnv {
 	w.cfg.NICs = w.nics[:2]
 	w.vm.addr("vr0", second4.String()+"/32")
 	w.vm.addr("vr0", third4.String()+"/32")
-	cable(w.host, "eth2", eni2MAC, w.fabric, "vpc1", mustMAC("0e:00:00:00:01:02"), 1500)
-	cable(w.host, "eth3", eni3MAC, w.fabric, "vpc2", mustMAC("0e:00:00:00:01:03"), 1500)
+	cable(w.host, "eth2", eni2MAC, w.fabric, "vpc1", netdevtest.MustMAC("0e:00:00:00:01:02"), 1500)
+	cable(w.host, "eth3", eni3MAC, w.fabric, "vpc2", netdevtest.MustMAC("0e:00:00:00:01:03"), 1500)
 	// The subnet: the ENIs hear the gateway, and not each other.
-	w.fabric.do(func() error {
+	w.fabric.Do(func() error {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.HardwareAddr = "vpc", gatewayMAC[:]
 		subnet := &netlink.Bridge{LinkAttrs: attrs}
@@ -58,7 +60,7 @@ func newMultiENIEnv(t testing.TB) *multiENIEnv {
 				return err
 			}
 		}
-		return up("vpc")
+		return netdevtest.Up("vpc")
 	})
 	w.fabric.addr("vpc", gateway4.String()+"/24")
 	w.fabric.addr("vpc", gateway6.String()+"/64")

@@ -16,7 +16,7 @@ func TestClearNICOfRoutingRules(t *testing.T) {
 	w := newEnv(t, 1500)
 	w.host.addr("eth1", "10.99.0.5/24")
 	const own, shared = 101, 102
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		nic, err := netlink.LinkByName("eth1")
 		if err != nil {
 			return err

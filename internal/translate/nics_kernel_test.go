@@ -46,7 +46,7 @@ func TestEachAddressLeavesByItsOwnNIC(t *testing.T) {
 	w.checkers[0].allow(primary4)
 	w.checkers[1].allow(router4, second4, router6, secondPrimary)
 	moved := append([]Entry{{router4, routerMAC, eni2MAC}}, spread[1:]...)
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		changes, err := tr.Sync(moved)
 		if d := cmp.Diff(Changes{Set: moved[:1]}, changes, cmp.Comparer(sameAddr)); d != "" {
 			t.Errorf("changes (-want +got):\n%s", d)
@@ -102,7 +102,7 @@ func TestAsManyNICsAsPossible(t *testing.T) {
 
 	s := newNamespace(t)
 	for _, n := range []int{0, maxNICs + 1} {
-		if err := s.try(func() error { _, err := Attach(Config{NICs: make([]NIC, n)}); return err }); err == nil {
+		if err := s.Try(func() error { _, err := Attach(Config{NICs: make([]NIC, n)}); return err }); err == nil {
 			t.Errorf("attached to %d NICs", n)
 		}
 	}
@@ -133,7 +133,7 @@ func TestNICsComeAndGoUnderTraffic(t *testing.T) {
 			step := steps[i%len(steps)]
 			cfg := w.cfg
 			cfg.NICs = step.nics
-			err := w.host.try(func() error {
+			err := w.host.Try(func() error {
 				tr, err := Attach(cfg)
 				if err != nil {
 					return err
@@ -174,7 +174,7 @@ func TestNICsComeAndGoUnderTraffic(t *testing.T) {
 func TestNICIsAttachedAndReleased(t *testing.T) {
 	w := newMultiENIEnv(t)
 	w.env.attach(spread...)
-	w.host.do(func() error { // as a new ENI comes
+	w.host.Do(func() error { // as a new ENI comes
 		l, err := netlink.LinkByName("eth3")
 		if err != nil {
 			return err
@@ -185,14 +185,14 @@ func TestNICIsAttachedAndReleased(t *testing.T) {
 	all := append(spread[:len(spread):len(spread)], Entry{third4, routerMAC, eni3MAC})
 	tr := w.env.attach(all...)
 	w.pass("three NICs", router4, second4, third4, router6)
-	if err := w.host.try(tr.Check); err != nil {
+	if err := w.host.Try(tr.Check); err != nil {
 		t.Error(err)
 	}
 	w.noFaults()
 
 	// The first is left: what was its own goes nowhere.
 	w.cfg.NICs = w.nics[1:]
-	w.host.do(func() (err error) { tr, err = Attach(w.cfg); return err })
+	w.host.Do(func() (err error) { tr, err = Attach(w.cfg); return err })
 	t.Cleanup(func() { tr.Close() })
 	entries, err := tr.Entries()
 	want := []Entry{{second4, routerMAC, eni2MAC}, {third4, routerMAC, eni3MAC}, {router6, routerMAC, eni2MAC}}
@@ -203,13 +203,13 @@ func TestNICIsAttachedAndReleased(t *testing.T) {
 	if w.vm.pings(router4, gateway4, 56) {
 		t.Error("an address of the ENI that was left gets an answer")
 	}
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		if n := programsAt("eth1"); n != 0 {
 			t.Errorf("%d programs are left on eth1", n)
 		}
 		return nil
 	})
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		changes, err := tr.Sync(all)
 		missing := Changes{Missing: []Entry{{router4, routerMAC, eniMAC}}}
 		if d := cmp.Diff(missing, changes, cmp.Comparer(sameAddr)); d != "" || !changes.None() {
@@ -220,8 +220,8 @@ func TestNICIsAttachedAndReleased(t *testing.T) {
 	w.pass("still", second4, third4, router6)
 	w.noFaults()
 
-	w.host.do(func() error { return Detach(Config{PinDir: w.cfg.PinDir}) })
-	w.host.do(func() error {
+	w.host.Do(func() error { return Detach(Config{PinDir: w.cfg.PinDir}) })
+	w.host.Do(func() error {
 		for _, n := range w.nics {
 			if n := programsAt(n.Name); n != 0 {
 				t.Errorf("%d programs are left after Detach", n)
@@ -278,25 +278,25 @@ func TestCheckCoversEveryNIC(t *testing.T) {
 		{"gone", func(*Translator) func() error { return onSecond(netlink.LinkDel) }, false},
 	} {
 		tr := w.env.attach()
-		if err := w.host.try(tr.Check); err != nil {
+		if err := w.host.Try(tr.Check); err != nil {
 			t.Errorf("%s: healthy: %v", c.name, err)
 		}
-		w.host.do(c.hurt(tr))
-		if err := w.host.try(tr.Check); err == nil {
+		w.host.Do(c.hurt(tr))
+		if err := w.host.Try(tr.Check); err == nil {
 			t.Errorf("%s: Check is content", c.name)
 		}
 		if !c.repaired {
 			continue
 		}
 		tr = w.env.attach()
-		if err := w.host.try(tr.Check); err != nil {
+		if err := w.host.Try(tr.Check); err != nil {
 			t.Errorf("%s: repaired: %v", c.name, err)
 		}
 	}
 	// The ENI was taken away: what is left goes on without it.
 	w.cfg.NICs = w.nics[:1]
 	tr := w.env.attach(spread[0])
-	if err := w.host.try(tr.Check); err != nil {
+	if err := w.host.Try(tr.Check); err != nil {
 		t.Error(err)
 	}
 	w.pass("one is gone", router4)
@@ -305,7 +305,7 @@ func TestCheckCoversEveryNIC(t *testing.T) {
 func TestClsactWithSeveralNICs(t *testing.T) {
 	w := newMultiENIEnv(t)
 	tr := w.env.attach(spread...)
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		for _, h := range tr.hooks(nil) {
 			if err := h.detach(); err != nil {
 				return err
@@ -315,14 +315,14 @@ func TestClsactWithSeveralNICs(t *testing.T) {
 	})
 	tr.tcx = false
 	tr.Close()
-	w.host.do(tr.attach)
+	w.host.Do(tr.attach)
 	w.pass("clsact", router4, second4, router6)
-	if err := w.host.try(tr.Check); err != nil {
+	if err := w.host.Try(tr.Check); err != nil {
 		t.Error(err)
 	}
 	filters := func(want ...bool) {
 		t.Helper()
-		w.host.do(func() error {
+		w.host.Do(func() error {
 			for i, n := range w.nics[:2] {
 				l, err := netlink.LinkByName(n.Name)
 				if err != nil {
@@ -338,10 +338,10 @@ func TestClsactWithSeveralNICs(t *testing.T) {
 	filters(true, true)
 	tr.Close()
 	tr.nics = tr.nics[1:]
-	w.host.do(tr.attach)
+	w.host.Do(tr.attach)
 	filters(false, true)
 	w.pass("clsact, the first left", second4, router6)
 	w.noFaults()
-	w.host.do(func() error { return Detach(Config{PinDir: w.cfg.PinDir}) })
+	w.host.Do(func() error { return Detach(Config{PinDir: w.cfg.PinDir}) })
 	filters(false, false)
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/netdev/netdevtest"
 )
 
 // pagedNIC is a NIC whose driver leaves frames in the pages that they were received into, as
@@ -28,7 +29,7 @@ type pagedNIC struct {
 func newPagedNIC(w *env, name string, mac model.MAC) *pagedNIC {
 	w.t.Helper()
 	n := &pagedNIC{t: w.t}
-	w.host.do(func() (err error) {
+	w.host.Do(func() (err error) {
 		if n.fd, err = unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0); err != nil {
 			return err
 		}
@@ -69,7 +70,7 @@ func TestFramesInPages(t *testing.T) {
 
 func testFramesInPages(t *testing.T, gro bool) {
 	w := newUncheckedEnv(t, 1500)
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		old, err := netlink.LinkByName("eth1")
 		if err != nil {
 			return err
@@ -88,7 +89,7 @@ func testFramesInPages(t *testing.T, gro bool) {
 		binary.BigEndian.PutUint16(f[38:], uint16(len(f)-34))
 		return f
 	}
-	everyone := mustMAC("33:33:ff:00:00:10")
+	everyone := netdevtest.MustMAC("33:33:ff:00:00:10")
 	for _, c := range []struct {
 		name           string
 		received, want []byte

@@ -63,7 +63,7 @@ func testOffloads(t *testing.T, mtu int, tcx bool) {
 // useClsact attaches as a kernel without tcx does.
 func (w *offloadEnv) useClsact(tr *Translator) {
 	w.t.Helper()
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		for _, h := range tr.hooks(nil) {
 			if err := h.detach(); err != nil {
 				return err

@@ -29,7 +29,7 @@ const vnetHeader = 10
 // watch calls each for every frame that passes an interface, until stop is called, which
 // returns when the frames so far have been seen. It fails the test if some were lost.
 func (s *namespace) watch(name string, each func(sight)) (stop func()) {
-	s.t.Helper()
+	s.T.Helper()
 	fd := s.tap(name)
 	s.setOption(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 256<<20)
 	s.setOption(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1)
@@ -70,17 +70,17 @@ func (s *namespace) watch(name string, each func(sight)) (stop func()) {
 		stats, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 		unix.Close(fd)
 		if err != nil || stats.Drops > 0 {
-			s.t.Errorf("watching %s: %+v, %v, want no drops", name, stats, err)
+			s.T.Errorf("watching %s: %+v, %v, want no drops", name, stats, err)
 		}
 	}
-	s.t.Cleanup(stop)
+	s.T.Cleanup(stop)
 	return stop
 }
 
 func (s *namespace) setOption(fd, level, option, value int) {
-	s.t.Helper()
+	s.T.Helper()
 	if err := unix.SetsockoptInt(fd, level, option, value); err != nil {
-		s.t.Fatalf("setting option %d of socket: %v", option, err)
+		s.T.Fatalf("setting option %d of socket: %v", option, err)
 	}
 }
 
@@ -88,7 +88,7 @@ func (s *namespace) setOption(fd, level, option, value int) {
 // larger than the MTU, with the right checksums, and from one of these MACs, or from any if
 // there are none. Only frames for which concern is true are verified; stop returns how many.
 func (s *namespace) verifyFrames(name string, mtu int, concern func(sight) bool, from ...model.MAC) (stop func() int) {
-	s.t.Helper()
+	s.T.Helper()
 	var faults []string
 	frames, wrong := 0, 0
 	end := s.watch(name, func(seen sight) {
@@ -112,10 +112,10 @@ func (s *namespace) verifyFrames(name string, mtu int, concern func(sight) bool,
 		}
 	})
 	return func() int {
-		s.t.Helper()
+		s.T.Helper()
 		end()
 		for _, f := range faults {
-			s.t.Errorf("at %s, %d of %d frames are wrong: %s", name, wrong, frames, f)
+			s.T.Errorf("at %s, %d of %d frames are wrong: %s", name, wrong, frames, f)
 		}
 		faults = nil
 		return frames

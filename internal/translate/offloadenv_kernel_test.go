@@ -8,6 +8,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"macaw.example/internal/netdev"
+	"macaw.example/internal/netdev/netdevtest"
 )
 
 // offloadEnv is an env in which the NIC does what ENA does for the kernel: it takes frames
@@ -41,8 +42,8 @@ func newOffloadEnv(t testing.TB, mtu int) *offloadEnv {
 	t.Helper()
 	w := &offloadEnv{env: newUncheckedEnv(t, mtu), mtu: mtu}
 	w.wire, w.fabric = w.fabric, newNamespace(t)
-	w.wire.do(func() error { return netdev.SetSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
-	w.wire.do(func() error {
+	w.wire.Do(func() error { return netdev.SetSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
+	w.wire.Do(func() error {
 		if err := clearAddresses("vpc0"); err != nil {
 			return err
 		}
@@ -50,14 +51,14 @@ func newOffloadEnv(t testing.TB, mtu int) *offloadEnv {
 		if err != nil {
 			return err
 		}
-		mac := mustMAC("02:00:00:00:00:02") // a bridge takes frames to the MACs of its ports for itself
+		mac := netdevtest.MustMAC("02:00:00:00:00:02") // a bridge takes frames to the MACs of its ports for itself
 		if err := netlink.LinkSetHardwareAddr(nic, mac[:]); err != nil {
 			return err
 		}
 		return netdev.SetSysctl("net/ipv6/conf/vpc0/disable_ipv6", "1")
 	})
-	cable(w.wire, "far0", mustMAC("02:00:00:00:00:03"), w.fabric, "vpc0", gatewayMAC, mtu)
-	w.wire.do(func() error {
+	cable(w.wire, "far0", netdevtest.MustMAC("02:00:00:00:00:03"), w.fabric, "vpc0", gatewayMAC, mtu)
+	w.wire.Do(func() error {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.MTU = "wire", mtu
 		silent := false // no queries of its own
@@ -74,7 +75,7 @@ func newOffloadEnv(t testing.TB, mtu int) *offloadEnv {
 				return err
 			}
 		}
-		return up("wire")
+		return netdevtest.Up("wire")
 	})
 	w.fabric.addr("vpc0", gateway4.String()+"/24")
 	w.fabric.addr("vpc0", gateway6.String()+"/64")
@@ -92,10 +93,10 @@ func newOffloadEnv(t testing.TB, mtu int) *offloadEnv {
 
 // features turns features of an interface on or off, and sees that they are.
 func (s *namespace) features(name string, on bool, features ...string) {
-	s.t.Helper()
+	s.T.Helper()
 	for _, feature := range features {
 		var active bool
-		s.do(func() (err error) {
+		s.Do(func() (err error) {
 			if err := netdev.SetFeature(name, feature, on); err != nil {
 				return err
 			}
@@ -103,7 +104,7 @@ func (s *namespace) features(name string, on bool, features ...string) {
 			return err
 		})
 		if active != on {
-			s.t.Fatalf("feature %s of %s: %t, want %t", feature, name, active, on)
+			s.T.Fatalf("feature %s of %s: %t, want %t", feature, name, active, on)
 		}
 	}
 }

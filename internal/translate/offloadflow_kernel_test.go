@@ -42,7 +42,7 @@ func (w *env) routes() []route {
 func (r route) stream(t *testing.T, octets int64) {
 	t.Helper()
 	var listener net.Listener
-	r.to.do(func() (err error) {
+	r.to.Do(func() (err error) {
 		listener, err = net.Listen("tcp", netip.AddrPortFrom(r.b, 0).String())
 		return err
 	})
@@ -57,7 +57,7 @@ func (r route) stream(t *testing.T, octets int64) {
 		received <- sum
 	}()
 	var near net.Conn
-	r.from.do(func() (err error) {
+	r.from.Do(func() (err error) {
 		dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(r.a, 0)), Deadline: deadline}
 		near, err = dialer.Dial("tcp", listener.Addr().String())
 		return err
@@ -102,12 +102,12 @@ func noise(octets int64) io.Reader {
 func (r route) datagrams(t *testing.T, size, batch, batches int) error {
 	t.Helper()
 	var in, out *net.UDPConn
-	r.to.do(func() (err error) {
+	r.to.Do(func() (err error) {
 		in, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(r.b, 0)))
 		return err
 	})
 	defer in.Close()
-	r.from.do(func() (err error) {
+	r.from.Do(func() (err error) {
 		out, err = net.DialUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(r.a, 0)), in.LocalAddr().(*net.UDPAddr))
 		return err
 	})
@@ -164,7 +164,7 @@ func setUDP(t *testing.T, conn *net.UDPConn, level, option, value int) {
 // sendPartial sends an ICMPv6 frame as a driver of a guest may: with the sum of the pseudo
 // header in place of the checksum, which is left to the NIC.
 func (s *namespace) sendPartial(name string, frame []byte) {
-	s.t.Helper()
+	s.T.Helper()
 	fd := s.tap(name)
 	defer unix.Close(fd)
 	s.setOption(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1)
@@ -176,6 +176,6 @@ func (s *namespace) sendPartial(name string, frame []byte) {
 	pseudo := fold(58+uint32(len(frame)-ethernetHeader-ipv6Header), frame[22:ethernetHeader+ipv6Header])
 	binary.BigEndian.PutUint16(frame[ethernetHeader+ipv6Header+2:], pseudo)
 	if _, err := unix.Write(fd, append(header, frame...)); err != nil {
-		s.t.Fatalf("sending on %s: %v", name, err)
+		s.T.Fatalf("sending on %s: %v", name, err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 func TestPinsInAContainer(t *testing.T) {
 	s := newNamespace(t)
-	s.do(func() error {
+	s.Do(func() error {
 		if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, ""); err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func TestPinsInAContainer(t *testing.T) {
 
 func TestPinsByDefault(t *testing.T) {
 	s := newNamespace(t)
-	s.do(func() error {
+	s.Do(func() error {
 		if err := unix.Mount("sysfs", "/sys", "sysfs", 0, ""); err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func TestPinsByDefault(t *testing.T) {
 // Another version of the agent has other maps; what it translated goes on.
 func TestAttachOverMapsOfAnotherVersion(t *testing.T) {
 	w := newEnv(t, 1500)
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		if _, err := makePins(w.cfg.PinDir); err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func TestAttachOverMapsOfAnotherVersion(t *testing.T) {
 func TestAttachOverMapsOfOneNIC(t *testing.T) {
 	w := newMultiENIEnv(t)
 	var id ebpf.MapID
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		if _, err := makePins(w.cfg.PinDir); err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func TestAttachOverMapsOfOneNIC(t *testing.T) {
 		}
 		return err
 	})
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		tr, err := Attach(w.cfg)
 		if err != nil {
 			return err
@@ -169,7 +169,7 @@ func TestAttachOverMapsOfOneNIC(t *testing.T) {
 func TestENIsAreCarriedOver(t *testing.T) {
 	w := newMultiENIEnv(t)
 	tr := w.env.attach(spread...)
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 8, MaxEntries: 100})
 		if err != nil {
 			return err
@@ -187,7 +187,7 @@ func TestENIsAreCarriedOver(t *testing.T) {
 		}
 		return m.Pin(pin)
 	})
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		tr, err := Attach(w.cfg)
 		if err != nil {
 			return err

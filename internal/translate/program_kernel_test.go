@@ -32,7 +32,7 @@ func programs(t testing.TB, nics ...nic) (*bpfObjects, *Translator) {
 	s := newNamespace(t)
 	tr := &Translator{tcx: true, nics: nics, port: 1, pinDir: filepath.Join(t.TempDir(), "bpf")}
 	var objects *bpfObjects
-	s.do(func() (err error) {
+	s.Do(func() (err error) {
 		if _, err = makePins(tr.pinDir); err != nil {
 			return err
 		}

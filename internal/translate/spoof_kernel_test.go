@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/netdev/netdevtest"
 )
 
 var (
@@ -287,7 +288,7 @@ func TestSharedAddresses(t *testing.T) {
 	if err := tr.Share([]Sharer{{router4, router2MAC}, {router6, router2MAC}, {stray4, router2MAC}}); err != nil {
 		t.Fatal(err)
 	}
-	thief := mustMAC("fa:16:3e:77:88:99")
+	thief := netdevtest.MustMAC("fa:16:3e:77:88:99")
 	udp := []byte{0x23, 0x28, 0x23, 0x28, 0, 8, 0, 0}
 	toGateway6 := ndMessage(eniMAC, gatewayMAC, router6, gateway6, 136, router6, append([]byte{2, 1}, eniMAC[:]...)...)
 	fromBridge(t, objects, tr, []frameCase{
@@ -323,7 +324,7 @@ func TestSpoofingCostsTheUserNothing(t *testing.T) {
 			w := newEnv(t, 1500)
 			tr := w.attach(registered...)
 			if way == "clsact" {
-				w.host.do(func() error {
+				w.host.Do(func() error {
 					for _, h := range tr.hooks(nil) {
 						if err := h.detach(); err != nil {
 							return err
@@ -333,12 +334,12 @@ func TestSpoofingCostsTheUserNothing(t *testing.T) {
 				})
 				tr.tcx = false
 				tr.Close()
-				w.host.do(tr.attach)
+				w.host.Do(tr.attach)
 			}
 			w.bothWays("neighbours known")
 			// Another port of the bridge, whose MACs are not the router's.
 			spoofer := newNamespace(t)
-			cable(spoofer, "sp0", router2MAC, w.host, "spport", mustMAC("02:00:00:00:00:02"), 1500)
+			cable(spoofer, "sp0", router2MAC, w.host, "spport", netdevtest.MustMAC("02:00:00:00:00:02"), 1500)
 			w.plug("spport")
 			const rounds = 100
 			for range rounds {
@@ -408,7 +409,7 @@ func TestSpoofersDoNotSuppressAnnouncements(t *testing.T) {
 func TestSharedAddressMovesOnTheWire(t *testing.T) {
 	w := newEnv(t, 1500)
 	second := newNamespace(t)
-	cable(second, "vr1", router2MAC, w.host, "vmport2", mustMAC("02:00:00:00:00:03"), 1500)
+	cable(second, "vr1", router2MAC, w.host, "vmport2", netdevtest.MustMAC("02:00:00:00:00:03"), 1500)
 	w.plug("vmport2")
 	second.addr("vr1", "10.99.0.12/24")
 	shared := netip.MustParseAddr("10.99.0.50")
@@ -418,19 +419,19 @@ func TestSharedAddressMovesOnTheWire(t *testing.T) {
 			registered...)
 	}
 	tr := w.attach(holds(routerMAC)...)
-	w.host.do(func() error { return tr.Share([]Sharer{{shared, routerMAC}, {shared, router2MAC}}) })
+	w.host.Do(func() error { return tr.Share([]Sharer{{shared, routerMAC}, {shared, router2MAC}}) })
 	w.vm.addr("vr0", shared.String()+"/32")
 	w.mustPing("the first has it", w.fabric, gateway4, shared, 56)
 	w.mustPing("and sends from it", w.vm, shared, gateway4, 56)
 
-	w.vm.do(func() error { return removeAddr("vr0", shared) })
+	w.vm.Do(func() error { return removeAddr("vr0", shared) })
 	second.addr("vr1", shared.String()+"/32")
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() {
 		ended <- tr.Events(ctx, func(e Event) {
 			if e.Reason == OutMoved && e.Addr == shared {
-				w.host.do(func() error { _, err := tr.Sync(holds(e.MAC)); return err })
+				w.host.Do(func() error { _, err := tr.Sync(holds(e.MAC)); return err })
 				cancel()
 			}
 		})

@@ -55,7 +55,7 @@ func TestJumboFrames(t *testing.T) {
 	w.mustPing("jumbo out", w.vm, router4, gateway4, 8973)
 	w.mustPing("jumbo in", w.fabric, gateway4, router4, 8973)
 	w.noFaults()
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		for _, name := range []string{"mcw0", "mcw1"} {
 			l, err := netlink.LinkByName(name)
 			if err != nil {
@@ -180,7 +180,7 @@ func TestLoaderExitAndUpgrade(t *testing.T) {
 	w.attachAndExit()
 	w.plug("mcw1")
 	var tr *Translator
-	w.host.do(func() (err error) {
+	w.host.Do(func() (err error) {
 		if tr, err = Open(w.cfg.PinDir); err == nil {
 			_, err = tr.Sync(registered)
 		}
@@ -227,15 +227,15 @@ func TestPairMadeAnewIsHealed(t *testing.T) {
 	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
 	w.bothWays("before")
-	check := func() error { return w.host.try(tr.Check) }
+	check := func() error { return w.host.Try(tr.Check) }
 	if err := check(); err != nil {
 		t.Errorf("healthy: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var changed <-chan struct{}
-	w.host.do(func() (err error) { changed, err = Watch(ctx); return err })
-	w.host.do(func() error {
+	w.host.Do(func() (err error) { changed, err = Watch(ctx); return err })
+	w.host.Do(func() error {
 		l, err := netlink.LinkByName("mcw0")
 		if err != nil {
 			return err
@@ -252,22 +252,22 @@ func TestPairMadeAnewIsHealed(t *testing.T) {
 	}
 	tr2 := w.attach(registered...)
 	w.bothWays("healed")
-	if err := w.host.try(tr2.Check); err != nil {
+	if err := w.host.Try(tr2.Check); err != nil {
 		t.Error(err)
 	}
 
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		l, err := netlink.LinkByName("eth1")
 		if err != nil {
 			return err
 		}
 		return netlink.LinkSetMTU(l, 1400)
 	})
-	if err := w.host.try(tr2.Check); err == nil {
+	if err := w.host.Try(tr2.Check); err == nil {
 		t.Error("the NIC has another MTU and Check is content")
 	}
 	tr3 := w.attach(registered...)
-	if err := w.host.try(tr3.Check); err != nil {
+	if err := w.host.Try(tr3.Check); err != nil {
 		t.Error(err)
 	}
 	w.noFaults()
@@ -304,7 +304,7 @@ func TestVLANIsDropped(t *testing.T) {
 func TestClsactWithoutTCX(t *testing.T) {
 	w := newEnv(t, 1500)
 	tr := w.attach(registered...)
-	w.host.do(func() error {
+	w.host.Do(func() error {
 		for _, h := range tr.hooks(nil) {
 			if err := h.detach(); err != nil {
 				return err
@@ -319,15 +319,15 @@ func TestClsactWithoutTCX(t *testing.T) {
 	tr.tcx = false
 	for range 2 { // the second replaces
 		tr.Close()
-		w.host.do(tr.attach)
+		w.host.Do(tr.attach)
 		w.bothWays("clsact")
 	}
-	if err := w.host.try(tr.Check); err != nil {
+	if err := w.host.Try(tr.Check); err != nil {
 		t.Error(err)
 	}
 	w.noFaults()
-	w.host.do(func() error { return Detach(w.cfg) })
-	w.host.do(func() error {
+	w.host.Do(func() error { return Detach(w.cfg) })
+	w.host.Do(func() error {
 		if (hook{device: tr.nics[0].index}).clsactFilter() != nil {
 			t.Error("the filter is still on the NIC")
 		}
@@ -371,12 +371,12 @@ func TestDenseAndSparseAddresses(t *testing.T) {
 		}
 		tr := w.attach(registered...)
 		w.bothWays("subnet " + subnet)
-		w.host.do(func() error { _, err := tr.Sync(nil); return err })
+		w.host.Do(func() error { _, err := tr.Sync(nil); return err })
 		if w.vm.pings(router4, gateway4, 56) {
 			t.Errorf("subnet %s: an address that was removed is translated", subnet)
 		}
 		w.vm.forget()
-		w.host.do(func() error { _, err := tr.Sync(registered); return err })
+		w.host.Do(func() error { _, err := tr.Sync(registered); return err })
 		w.bothWays("subnet " + subnet + ", again")
 		w.attach(registered...) // made anew, filled from what was there
 		w.bothWays("subnet " + subnet + ", attached again")
@@ -423,7 +423,7 @@ func TestProbeARP(t *testing.T) {
 	events := make(chan Event, 100)
 	ended := make(chan error)
 	go func() { ended <- tr.Events(ctx, func(e Event) { events <- e }) }()
-	w.host.do(func() error { return tr.ProbeARP(stray4, netip.MustParseAddr("10.99.0.200"), router4) })
+	w.host.Do(func() error { return tr.ProbeARP(stray4, netip.MustParseAddr("10.99.0.200"), router4) })
 	select {
 	case e := <-events:
 		want := Event{Reason: OutUnregisteredARP, Addr: stray4, MAC: routerMAC}

@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,86 +25,17 @@ import (
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/netdev"
+	"macaw.example/internal/netdev/netdevtest"
 )
 
-func mustMAC(s string) model.MAC {
-	m, err := model.ParseMAC(s)
-	if err != nil {
-		panic(err)
-	}
-	return m
-}
-
-func needRoot(t testing.TB) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("needs root: network namespaces and eBPF programs")
-	}
-}
-
-// namespace is a thread with a network namespace of its own, without a name: whatever
-// happens to the test, it vanishes with it, and so do its processes.
-type namespace struct {
-	t    testing.TB
-	work chan func()
-	fd   int
-}
+// namespace is a test's network namespace.
+type namespace struct{ *netdevtest.Namespace }
 
 func newNamespace(t testing.TB) *namespace {
 	t.Helper()
-	needRoot(t)
-	s := &namespace{t: t, work: make(chan func())}
-	ready := make(chan error)
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
-		err := unix.Unshare(unix.CLONE_NEWNET)
-		if err == nil {
-			s.fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		}
-		ready <- err
-		if err != nil {
-			return
-		}
-		for f := range s.work {
-			f()
-		}
-	}()
-	if err := <-ready; err != nil {
-		t.Fatalf("making namespace: %v", err)
-	}
-	t.Cleanup(func() {
-		close(s.work)
-		unix.Close(s.fd)
-	})
-	s.do(func() error {
-		if err := netdev.SetSysctl("net/ipv6/conf/default/disable_ipv6", "1"); err != nil {
-			return err
-		}
-		return up("lo")
-	})
-	return s
-}
-
-// do runs f on the namespace's thread; an error ends the test.
-func (s *namespace) do(f func() error) {
-	s.t.Helper()
-	if err := s.try(f); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func (s *namespace) try(f func() error) error {
-	result := make(chan error)
-	s.work <- func() { result <- f() }
-	return <-result
-}
-
-func up(name string) error {
-	l, err := netlink.LinkByName(name)
-	if err != nil {
-		return err
-	}
-	return netlink.LinkSetUp(l)
+	return &namespace{netdevtest.New(t, func() error {
+		return netdev.SetSysctl("net/ipv6/conf/default/disable_ipv6", "1")
+	})}
 }
 
 func addAddress(name, cidr string) error {
@@ -136,15 +66,15 @@ func newHost(t testing.TB, fabric *namespace, end string, mac model.MAC, address
 	t.Helper()
 	h := &host{namespace: newNamespace(t), cfg: Config{NIC: mac, Address: netip.MustParsePrefix(address)},
 		inner: netip.MustParseAddr(inner)}
-	h.do(func() error {
+	h.Do(func() error {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.MTU, attrs.HardwareAddr = nicName, mtu, mac[:]
 		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: end, PeerMTU: mtu,
-			PeerNamespace: netlink.NsFd(fabric.fd)})
+			PeerNamespace: netlink.NsFd(fabric.FD)})
 	})
-	fabric.do(func() error { return up(end) })
-	h.do(func() error {
-		if err := up(nicName); err != nil {
+	fabric.Do(func() error { return netdevtest.Up(end) })
+	h.Do(func() error {
+		if err := netdevtest.Up(nicName); err != nil {
 			return err
 		}
 		if err := addAddress(nicName, address); err != nil {
@@ -159,8 +89,8 @@ func newHost(t testing.TB, fabric *namespace, end string, mac model.MAC, address
 // offloads turns the NIC's transmit offloads on or off. With them it is the receiver who
 // completes checksums and cuts frames: a veth pair passes on what it is given.
 func (h *host) offloads(on bool) {
-	h.t.Helper()
-	h.do(func() error {
+	h.T.Helper()
+	h.Do(func() error {
 		for _, feature := range offloads {
 			if err := netdev.SetFeature(nicName, feature, on); err != nil {
 				return err
@@ -172,17 +102,17 @@ func (h *host) offloads(on bool) {
 
 // startDatabase starts Open vSwitch's database.
 func (h *host) startDatabase() {
-	h.t.Helper()
+	h.T.Helper()
 	for _, program := range []string{"ovsdb-tool", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-appctl"} {
 		if _, err := exec.LookPath(program); err != nil {
-			h.t.Skip("needs Debian's package openvswitch-switch: ", err)
+			h.T.Skip("needs Debian's package openvswitch-switch: ", err)
 		}
 	}
 	dir, err := os.MkdirTemp("", "mcg-test-") // a test's own directory is too long for a socket
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
-	h.t.Cleanup(func() { os.RemoveAll(dir) })
+	h.T.Cleanup(func() { os.RemoveAll(dir) })
 	h.dir = dir
 	schema := "/usr/share/openvswitch/vswitch.ovsschema"
 	if s := os.Getenv("MACAW_TEST_OVS_SCHEMA"); s != "" {
@@ -200,21 +130,21 @@ func (h *host) startDatabase() {
 
 // startSwitch starts ovs-vswitchd, and does what the node's units do around its start.
 func (h *host) startSwitch() {
-	h.t.Helper()
+	h.T.Helper()
 	h.vswitchd = h.start("ovs-vswitchd", "unix:"+filepath.Join(h.dir, "db.sock"),
 		"--unixctl="+filepath.Join(h.dir, "vs.ctl"), "--log-file="+filepath.Join(h.dir, "vs.log"), "--verbose=console:off")
 	h.await("ovs-vswitchd", func() error {
-		_, err := h.command(h.t.Context(), "ovs-appctl", "version")
+		_, err := h.command(h.T.Context(), "ovs-appctl", "version")
 		return err
 	})
 	h.route()
 }
 
 func (h *host) route() {
-	h.t.Helper()
+	h.T.Helper()
 	h.await("routes", func() error {
-		return h.try(func() error {
-			_, err := Route(h.t.Context(), h.cfg, h.command)
+		return h.Try(func() error {
+			_, err := Route(h.T.Context(), h.cfg, h.command)
 			return err
 		})
 	})
@@ -228,7 +158,7 @@ func (h *host) killSwitch() {
 
 // bridges makes br-phy as package node does, and a tunnel to the peer.
 func (h *host) bridges(peer *host) {
-	h.t.Helper()
+	h.T.Helper()
 	h.run("ovs-vsctl", "--no-wait",
 		"--", "--may-exist", "add-br", Bridge,
 		"--", "set", "Bridge", Bridge, "datapath_type=netdev", `other_config:hwaddr="`+BridgeMAC+`"`,
@@ -242,10 +172,10 @@ func (h *host) bridges(peer *host) {
 
 // plug gives the bridge of guests an address, so that the host itself is a guest.
 func (h *host) plug() {
-	h.t.Helper()
+	h.T.Helper()
 	h.await("br-int", func() error {
-		return h.try(func() error {
-			if err := up("br-int"); err != nil {
+		return h.Try(func() error {
+			if err := netdevtest.Up("br-int"); err != nil {
 				return err
 			}
 			err := addAddress("br-int", h.inner.String()+"/24")
@@ -284,22 +214,22 @@ func (h *host) command(ctx context.Context, args ...string) (string, error) {
 }
 
 func (h *host) run(args ...string) string {
-	h.t.Helper()
+	h.T.Helper()
 	out, err := h.command(context.Background(), args...)
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return out
 }
 
 func (h *host) start(args ...string) *exec.Cmd {
-	h.t.Helper()
+	h.T.Helper()
 	cmd := h.cmd(context.Background(), args...)
-	h.do(cmd.Start)
-	h.t.Cleanup(func() {
-		if h.t.Failed() {
+	h.Do(cmd.Start)
+	h.T.Cleanup(func() {
+		if h.T.Failed() {
 			logged, _ := os.ReadFile(filepath.Join(h.dir, "vs.log"))
-			h.t.Logf("%s of %s:\n%s", args[0], h.cfg.Address, tail(string(logged), 15))
+			h.T.Logf("%s of %s:\n%s", args[0], h.cfg.Address, tail(string(logged), 15))
 		}
 		cmd.Process.Kill()
 		cmd.Wait()
@@ -316,14 +246,14 @@ func tail(s string, n int) string {
 const patience = time.Minute
 
 func (s *namespace) await(what string, try func() error) {
-	s.t.Helper()
+	s.T.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		err := try()
 		if err == nil {
 			return
 		}
 		if time.Now().After(end) {
-			s.t.Fatalf("waiting for %s: %v", what, err)
+			s.T.Fatalf("waiting for %s: %v", what, err)
 		}
 	}
 }
@@ -331,7 +261,7 @@ func (s *namespace) await(what string, try func() error) {
 // ping sends one echo with so many octets, and waits a second for its answer.
 func (s *namespace) ping(to netip.Addr, size int) error {
 	var conn *icmp.PacketConn
-	err := s.try(func() (err error) {
+	err := s.Try(func() (err error) {
 		conn, err = icmp.ListenPacket("ip4:icmp", "0.0.0.0")
 		return err
 	})
@@ -365,13 +295,13 @@ func (s *namespace) ping(to netip.Addr, size int) error {
 
 // listen accepts connections and sends back what they send.
 func (s *namespace) listen(at netip.AddrPort) {
-	s.t.Helper()
+	s.T.Helper()
 	var l net.Listener
-	s.do(func() (err error) {
+	s.Do(func() (err error) {
 		l, err = net.Listen("tcp4", at.String())
 		return err
 	})
-	s.t.Cleanup(func() { l.Close() })
+	s.T.Cleanup(func() { l.Close() })
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -398,7 +328,7 @@ func (s *namespace) listen(at netip.AddrPort) {
 // dial connects to another namespace's listener.
 func (s *namespace) dial(to netip.AddrPort) (net.Conn, error) {
 	var conn net.Conn
-	err := s.try(func() error {
+	err := s.Try(func() error {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			return err

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/netdev/netdevtest"
 )
 
 // fabric carries frames between hosts as AWS does: it takes a frame only from an ENI's own
@@ -33,15 +34,15 @@ type attached struct {
 }
 
 // routerMAC is the MAC of each subnet's router.
-var routerMAC = mustMAC("0e:00:00:00:00:01")
+var routerMAC = netdevtest.MustMAC("0e:00:00:00:00:01")
 
 func newFabric(t testing.TB) *fabric { return &fabric{namespace: newNamespace(t)} }
 
 // attach makes the fabric carry a host's frames; end is the host's cable's other end.
 func (f *fabric) attach(h *host, end string) {
-	f.t.Helper()
+	f.T.Helper()
 	a := &attached{host: h}
-	f.do(func() (err error) {
+	f.Do(func() (err error) {
 		l, err := netlink.LinkByName(end)
 		if err != nil {
 			return err
@@ -76,7 +77,7 @@ func (f *fabric) attach(h *host, end string) {
 			}
 		}
 	}()
-	f.t.Cleanup(func() {
+	f.T.Cleanup(func() {
 		close(stop)
 		<-stopped
 		unix.Close(a.fd)
@@ -90,11 +91,11 @@ func (f *fabric) fault(format string, args ...any) {
 }
 
 func (f *fabric) noFaults() {
-	f.t.Helper()
+	f.T.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.faults) > 0 {
-		f.t.Errorf("AWS drops %d frames that were sent, such as %s", len(f.faults), f.faults[0])
+		f.T.Errorf("AWS drops %d frames that were sent, such as %s", len(f.faults), f.faults[0])
 	}
 }
 

@@ -14,15 +14,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/netdev/netdevtest"
 )
 
 var (
-	bridgeMAC  = mustMAC(BridgeMAC)
-	hostMAC    = mustMAC("02:0a:00:00:00:0a")
-	peerMAC    = mustMAC("02:0a:00:00:00:0b")
+	bridgeMAC  = netdevtest.MustMAC(BridgeMAC)
+	hostMAC    = netdevtest.MustMAC("02:0a:00:00:00:0a")
+	peerMAC    = netdevtest.MustMAC("02:0a:00:00:00:0b")
 	own, peer  = netip.MustParseAddr("10.0.0.11"), netip.MustParseAddr("10.0.0.12")
 	stranger   = netip.MustParseAddr("10.0.0.99")
-	nobodysMAC = mustMAC("02:0a:00:00:00:99")
+	nobodysMAC = netdevtest.MustMAC("02:0a:00:00:00:99")
 )
 
 // udp is an IPv4 frame; offset is the fragment's offset and flags.
@@ -58,8 +59,8 @@ func with(f []byte, at int, value ...byte) []byte {
 
 // socket sends and receives frames at an interface.
 func (s *namespace) socket(name string) (fd int) {
-	s.t.Helper()
-	s.do(func() error {
+	s.T.Helper()
+	s.Do(func() error {
 		l, err := netlink.LinkByName(name)
 		if err != nil {
 			return err
@@ -73,7 +74,7 @@ func (s *namespace) socket(name string) (fd int) {
 		}
 		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_ALL), Ifindex: l.Attrs().Index})
 	})
-	s.t.Cleanup(func() { unix.Close(fd) })
+	s.T.Cleanup(func() { unix.Close(fd) })
 	return fd
 }
 
@@ -94,11 +95,11 @@ func arrives(t *testing.T, fd int, limit time.Duration) []byte {
 func TestFrames(t *testing.T) {
 	wire := newNamespace(t)
 	h := newHost(t, wire, "a", hostMAC, "10.0.0.11/24", "192.168.7.1")
-	h.do(func() error { return Ensure(t.Context(), h.cfg, nobody) })
+	h.Do(func() error { return Ensure(t.Context(), h.cfg, nobody) })
 	fabric, bridge := wire.socket("a"), h.socket(Port)
 	in := func(port, offset uint16) []byte { return udp(hostMAC, peerMAC, peer, own, port, offset) }
 	out := udp(peerMAC, bridgeMAC, own, peer, 6081, 0x4000)
-	question := arpFrame(mustMAC("ff:ff:ff:ff:ff:ff"), bridgeMAC, 1, bridgeMAC, own, peer)
+	question := arpFrame(netdevtest.MustMAC("ff:ff:ff:ff:ff:ff"), bridgeMAC, 1, bridgeMAC, own, peer)
 	reply := arpFrame(hostMAC, peerMAC, 2, peerMAC, peer, own)
 
 	for _, tt := range []struct {
@@ -169,7 +170,7 @@ func TestOffloads(t *testing.T) {
 	peerHost := newNamespace(t)
 	h := newHost(t, peerHost, "b", hostMAC, own.String()+"/24", "192.168.7.1")
 	h.offloads(true)
-	peerHost.do(func() error { return addAddress("b", peer.String()+"/24") })
+	peerHost.Do(func() error { return addAddress("b", peer.String()+"/24") })
 	h.startDatabase()
 	h.ensure()
 	h.bridges(&host{cfg: Config{Address: netip.PrefixFrom(peer, 24)}})
@@ -177,7 +178,7 @@ func TestOffloads(t *testing.T) {
 	h.plug()
 	var guest int
 	var guestMAC model.MAC
-	h.do(func() (err error) {
+	h.Do(func() (err error) {
 		l, err := netlink.LinkByName("br-int")
 		if err != nil {
 			return err
@@ -200,7 +201,7 @@ func TestOffloads(t *testing.T) {
 	binary.BigEndian.PutUint16(inner[24:], ^sum(inner[14:34]))
 	packet := append([]byte{0, 0, 0x65, 0x58, 0, 0, 7, 0}, inner...)
 	send := func(many int) error {
-		return peerHost.try(func() error {
+		return peerHost.Try(func() error {
 			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 			if err != nil {
 				return err

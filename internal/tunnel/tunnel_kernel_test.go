@@ -16,6 +16,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"macaw.example/internal/netdev"
+	"macaw.example/internal/netdev/netdevtest"
 )
 
 // cloud is two nodes with a tunnel between them.
@@ -27,8 +28,8 @@ type cloud struct {
 func newCloud(t *testing.T, a, b string) *cloud {
 	t.Helper()
 	c := &cloud{fabric: newFabric(t)}
-	c.a = newHost(t, c.fabric.namespace, "a", mustMAC("02:0a:00:00:00:0a"), a, "192.168.7.1")
-	c.b = newHost(t, c.fabric.namespace, "b", mustMAC("02:0a:00:00:00:0b"), b, "192.168.7.2")
+	c.a = newHost(t, c.fabric.namespace, "a", netdevtest.MustMAC("02:0a:00:00:00:0a"), a, "192.168.7.1")
+	c.b = newHost(t, c.fabric.namespace, "b", netdevtest.MustMAC("02:0a:00:00:00:0b"), b, "192.168.7.2")
 	for _, h := range []*host{c.a, c.b} {
 		h.offloads(false) // the fabric reads frames as they are on the wire
 		h.startDatabase()
@@ -48,22 +49,22 @@ func newCloud(t *testing.T, a, b string) *cloud {
 }
 
 func (h *host) ensure() {
-	h.t.Helper()
+	h.T.Helper()
 	h.await("Ensure", func() error {
-		return h.try(func() error { return Ensure(h.t.Context(), h.cfg, h.command) })
+		return h.Try(func() error { return Ensure(h.T.Context(), h.cfg, h.command) })
 	})
 }
 
 // works checks that the tunnel carries pings, small and large, TCP and BFD.
 func (c *cloud) works(when string) {
-	c.t.Helper()
+	c.T.Helper()
 	for _, way := range [][2]*host{{c.a, c.b}, {c.b, c.a}} {
 		from, to := way[0], way[1]
 		for _, size := range []int{56, 8000} {
 			from.await(when+": a ping through the tunnel", func() error { return from.ping(to.inner, size) })
 		}
 		if err := from.exchange(netip.AddrPortFrom(to.inner, 80), 1<<20); err != nil {
-			c.t.Errorf("%s: TCP through the tunnel: %v", when, err)
+			c.T.Errorf("%s: TCP through the tunnel: %v", when, err)
 		}
 		from.await(when+": BFD", func() error {
 			state := from.run("ovs-vsctl", "get", "Interface", "tunnel", "bfd_status:state")
@@ -107,7 +108,7 @@ func TestTunnel(t *testing.T) {
 			c.works("after restarts of ovs-vswitchd")
 
 			again := func(h *host) {
-				h.do(func() error {
+				h.Do(func() error {
 					changed, err := Route(t.Context(), h.cfg, h.command)
 					if changed && err == nil {
 						err = errors.New("a second Route changes something")
@@ -130,10 +131,10 @@ func TestTunnel(t *testing.T) {
 // session sends one octet every 10 ms over one connection, does something meanwhile, and
 // returns the longest time that one was on its way.
 func (h *host) session(to netip.AddrPort, meanwhile func()) (longest time.Duration) {
-	h.t.Helper()
+	h.T.Helper()
 	conn, err := h.dial(to)
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	defer conn.Close()
 	stop, done := make(chan struct{}), make(chan error)
@@ -161,7 +162,7 @@ func (h *host) session(to netip.AddrPort, meanwhile func()) (longest time.Durati
 	meanwhile()
 	close(stop)
 	if err := <-done; err != nil {
-		h.t.Errorf("a session to the management address broke: %v", err)
+		h.T.Errorf("a session to the management address broke: %v", err)
 	}
 	return longest
 }
@@ -211,7 +212,7 @@ func TestEnsureAfterAnything(t *testing.T) {
 		}},
 		{"a pair that is down", func() error { return netlink.LinkSetDown(link(Port)) }},
 	} {
-		c.a.do(tt.before)
+		c.a.Do(tt.before)
 		if c.a.ping(c.b.inner, 8000) == nil && tt.name != "the pair with offloads" {
 			t.Errorf("%s: the tunnel works", tt.name)
 		}
@@ -224,7 +225,7 @@ func TestEnsureAfterAnything(t *testing.T) {
 func TestEnsureKilled(t *testing.T) {
 	c := newCloud(t, "10.0.0.11/24", "10.0.0.12/24")
 	for i := range 15 {
-		c.a.do(func() error {
+		c.a.Do(func() error {
 			if err := Remove(); err != nil {
 				return err
 			}
@@ -249,7 +250,8 @@ func nobody(context.Context, ...string) (string, error) { return "", errors.New(
 func TestMain(m *testing.M) {
 	if text := os.Getenv("MACAW_TEST_ENSURE"); text != "" {
 		mac, address, _ := strings.Cut(text, " ")
-		if err := Ensure(context.Background(), Config{mustMAC(mac), netip.MustParsePrefix(address)}, nobody); err != nil {
+		cfg := Config{netdevtest.MustMAC(mac), netip.MustParsePrefix(address)}
+		if err := Ensure(context.Background(), cfg, nobody); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -261,7 +263,7 @@ func TestMain(m *testing.M) {
 func TestRemove(t *testing.T) {
 	c := newCloud(t, "10.0.0.11/24", "10.0.0.12/24")
 	c.works("at first")
-	c.a.do(func() error {
+	c.a.Do(func() error {
 		for range 2 {
 			if err := Ensure(t.Context(), Config{}, c.a.command); err != nil {
 				return err
@@ -282,7 +284,7 @@ func TestRemove(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	c := newCloud(t, "10.0.0.11/24", "10.0.0.12/24") // the bridge has the address, too
-	c.a.do(func() error {
+	c.a.Do(func() error {
 		found, err := Find(c.a.cfg.Address.Addr())
 		if err == nil && found != c.a.cfg {
 			err = fmt.Errorf("found %v, want %v", found, c.a.cfg)
