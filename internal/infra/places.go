@@ -59,16 +59,18 @@ func (b *up) networkOf(n cloud.Node) (string, error) {
 	if !n.Public() && !b.w.Bakery {
 		want = privateNetwork(cmp.Or(n.Zone, b.home))
 	}
+	// That says more than what follows from the management interface.
+	wasGateway := func(e Interface) bool { return b.holds(e) && awsapi.IsProviderPart(n.Name, e.Part) }
+	if !isGateway(n) && slices.ContainsFunc(b.s.Interfaces, wasGateway) {
+		return "", b.c.Reject(n.Field("roles"), anotherNode, "%s was made as a gateway, and its instance stays one", n.Name)
+	}
 	for _, e := range b.s.Interfaces {
-		if !b.holds(e) || nodeOf(e.Part) != n.Name {
+		if !b.holds(e) || e.Part != awsapi.InterfacePart(n.Name, partManagement) {
 			continue
-		}
-		if !isGateway(n) && awsapi.IsProviderPart(n.Name, e.Part) {
-			return "", b.c.Reject(n.Field("roles"), anotherNode, "%s was made as a gateway, and its instance stays one", n.Name)
 		}
 		have := b.networkWith(e.Subnet)
 		switch {
-		case e.Part != awsapi.InterfacePart(n.Name, partManagement), have == "", have == want:
+		case have == "", have == want:
 		case isPrivate(have) && isPrivate(want):
 			b.drift("instance "+n.Name, anotherNode, "it is in %s, the file says %s",
 				strings.TrimPrefix(have, privateNetwork("")), strings.TrimPrefix(want, privateNetwork("")))
