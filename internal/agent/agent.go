@@ -19,6 +19,7 @@ import (
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
+	"macaw.example/internal/ovn"
 	"macaw.example/internal/translate"
 )
 
@@ -52,15 +53,22 @@ type agent struct {
 	saver   *saver
 	metrics *metrics
 	report  *reporter
+	// watchOVN calls its argument with what OVN's southbound database says; nil: this is the only gateway.
+	watchOVN func(context.Context, func(ovn.Southbound)) error
+	bindings mailbox[bindings]
+	provider *providerWatch
 	reload  <-chan os.Signal // Neutron has changed, or an agreement is there
 
 	ready         bool          // systemd was notified of it
 	notifyFailing bool          // the last notification failed
 	neutron       neutronClient // nil until logged in
 
-	// addresses is Neutron's last answer; neutronAnswered says whether there was one.
-	addresses       []neutron.Address
+	// answered is Neutron's last answer; neutronAnswered says whether there was one. bound is what OVN said last,
+	// and addresses is the answer with the nodes where OVN has the addresses.
+	answered        []neutron.Address
 	neutronAnswered bool
+	bound           bindings
+	addresses       []neutron.Address
 	// observed is what the data plane has shown since: the routers of floating IPs, see
 	// trusted, and the present users of reserved addresses, see fromClaimant.
 	observed map[netip.Addr]model.MAC
@@ -95,9 +103,10 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
 		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h), h), tagger: newStatusTagger(log),
 		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
+		watchOVN: watchSouthbound(cfg), bindings: newMailbox[bindings](), provider: newProviderWatch(cfg, linux{}),
 	}
 	if cfg.Metrics.IsValid() {
-		go m.serve(ctx, cfg.Metrics, metricsRetry, log)
+		go m.serve(ctx, cfg.Metrics, a.provider, metricsRetry, log)
 	}
 	return a.run(ctx)
 }
@@ -110,6 +119,10 @@ func (a *agent) run(ctx context.Context) error {
 	workers.Go(func() { a.worker.run(ctx) })
 	workers.Go(func() { a.tagger.run(ctx) })
 	workers.Go(func() { a.saver.run(ctx) })
+	if a.watchOVN != nil {
+		workers.Go(func() { a.watchBindings(ctx) })
+		workers.Go(func() { a.provider.run(ctx) })
+	}
 
 	a.loadSaved()
 	failed := ""

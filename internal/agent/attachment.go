@@ -214,6 +214,9 @@ func (l *attachment) loop(
 			l.heartbeat()
 			l.queries.ended(time.Now().Add(next), l.time.debounce)
 
+		case b := <-l.bindings:
+			err = l.handleBindings(b)
+
 		case o := <-l.worker.outcomes:
 			err = l.handleOutcome(o)
 		}
@@ -290,7 +293,7 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 	l.neutron = a.neutron
 	failure, err := "Neutron query failed; keeping current entries", a.err
 	if err == nil {
-		l.addresses, l.neutronAnswered = a.addresses, true
+		l.answered, l.addresses, l.neutronAnswered = a.addresses, l.bound.place(a.addresses), true
 		l.observed = stillObserved(l.addresses, l.observed, l.pending)
 		failure, err = "updating the translation failed; keeping current entries", l.sync(l.t)
 	}
@@ -312,6 +315,25 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 		return backoff(l.time.retry, queries-1, l.time.poll)
 	}
 	return l.time.poll
+}
+
+// handleBindings makes the map and AWS follow OVN, which has moved routers. Neutron would say so later.
+func (l *attachment) handleBindings(b bindings) error {
+	l.bound = b
+	if b.unknown(l.cfg.Node, l.answered) {
+		l.queries.noLaterThan(time.Now().Add(l.time.debounce))
+	}
+	if !l.neutronAnswered {
+		return nil
+	}
+	before := fingerprint(l.addresses)
+	l.addresses = b.place(l.answered)
+	if fingerprint(l.addresses) == before {
+		return nil
+	}
+	l.log.Info("OVN has moved routers")
+	l.submit(time.Now())
+	return l.sync(l.t)
 }
 
 // Without an occasion a pass over AWS waits for so many times as long as the last one

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sys/unix"
 
+	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/translate"
 )
 
@@ -177,12 +178,14 @@ func (f frames) Collect(c chan<- prometheus.Metric) {
 // metricsRetry is the pause until the metrics server is started again.
 const metricsRetry = 30 * time.Second
 
-// serve serves the metrics until ctx is done, and starts again after a pause where that
+// serve serves the metrics and the node's health until ctx is done, and starts again after a pause where that
 // fails: another process may have the port for a while.
-func (m *metrics) serve(ctx context.Context, at netip.AddrPort, pause time.Duration, log *slog.Logger) {
+func (m *metrics) serve(
+	ctx context.Context, at netip.AddrPort, health http.Handler, pause time.Duration, log *slog.Logger,
+) {
 	failed := ""
 	for ctx.Err() == nil {
-		err := m.listenAndServe(ctx, at)
+		err := m.listenAndServe(ctx, at, health)
 		if err != nil && ctx.Err() == nil && err.Error() != failed {
 			failed = err.Error()
 			log.Warn("metrics server stopped", "error", err)
@@ -193,7 +196,7 @@ func (m *metrics) serve(ctx context.Context, at netip.AddrPort, pause time.Durat
 
 // listenAndServe serves the metrics at an address that the machine need not have yet: the
 // agent starts before the network does (ip(7), IP_FREEBIND).
-func (m *metrics) listenAndServe(ctx context.Context, at netip.AddrPort) error {
+func (m *metrics) listenAndServe(ctx context.Context, at netip.AddrPort, health http.Handler) error {
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error
 		freebind := func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1) }
@@ -208,6 +211,7 @@ func (m *metrics) listenAndServe(ctx context.Context, at netip.AddrPort) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET "+nodeapi.HealthPath, health)
 	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()

@@ -19,10 +19,10 @@ func (a *App) nodeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "node",
 		GroupID: "cloud",
-		Short:   "Move guests from a compute node, or make them again if it is gone",
-		Long: `Move the guests of a compute node to others, for instance before its instance is
-stopped; or make them again on others after it has died. To remove a node for good,
-remove it from the cloud file: macaw up --yes moves its guests first.`,
+		Short:   "Move guests and routers from a node, or make its guests again if it is gone",
+		Long: `Move the guests and routers of a node to others, for instance before its instance is
+stopped; or make its guests again on others after it has died. To remove a node for good,
+remove it from the cloud file: macaw up --yes moves what is on it first.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(a.nodeDrainCommand(), a.nodeEnableCommand(), a.nodeEvacuateCommand())
@@ -33,15 +33,15 @@ func (a *App) nodeDrainCommand() *cobra.Command {
 	var stop bool
 	cmd := &cobra.Command{
 		Use:   "drain FILE NODE",
-		Short: "Move all guests of a compute node to other nodes",
-		Long: `Keep new guests from a compute node, and move all that are on it to other nodes:
-guests that run or are paused by live migration, without a restart; those that are shut
+		Short: "Move all guests and routers of a node to other nodes",
+		Long: `Move a gateway's routers to other gateways, and keep them away. Keep new guests from a
+compute node, and move all that are on it to other nodes: guests that run or are paused by live migration, without a restart; those that are shut
 off by copying their disks. Guests in other states (suspended, being rescued, in error, or
 with a resize that their owner has not confirmed) stay; they are listed with the reason,
 and the exit status is 1.
 
 It may be interrupted at any point: the same command continues. The node takes no guests
-until "macaw node enable".`,
+and no routers until "macaw node enable".`,
 		Example: `  macaw node drain cloud.yaml cmp-2
   macaw node drain cloud.yaml cmp-2 --stop     # restart those that cannot move while they run`,
 		Args:              cobra.ExactArgs(2),
@@ -52,7 +52,7 @@ until "macaw node enable".`,
 				return err
 			}
 			res, err := d.Drain(cmd.Context(), args[1], stop)
-			return a.printDrained(res, err, "The node takes no guests until: macaw node enable "+args[0]+" "+args[1])
+			return a.printDrained(res, err, "The node takes nothing new until: macaw node enable "+args[0]+" "+args[1])
 		},
 	}
 	cmd.Flags().BoolVar(&stop, "stop", false,
@@ -63,7 +63,7 @@ until "macaw node enable".`,
 func (a *App) nodeEnableCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "enable FILE NODE",
-		Short:             "Let a compute node take guests again, after drain or evacuate",
+		Short:             "Let a node take guests and routers again, after drain or evacuate",
 		Example:           "  macaw node enable cloud.yaml cmp-2",
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: completeNode,
@@ -77,7 +77,7 @@ func (a *App) nodeEnableCommand() *cobra.Command {
 			}
 			enabled := enabledNode{Node: args[1]}
 			return a.Print(enabled, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "Node %s takes guests.\n", enabled.Node)
+				_, err := fmt.Fprintf(w, "Node %s takes guests and routers.\n", enabled.Node)
 				return err
 			})
 		},

@@ -78,7 +78,7 @@ until it is interrupted, such as "lab pcap", then ends with 0.`,
 		terminal.ReadOnly(a.statusCommand()),
 		a.verifyCommand(),
 		a.bakeCommand(), a.envCommand(), terminal.TextOnly(a.sshCommand()), a.agentCommand(), a.forwardCommand(),
-		a.nodeCommand(),
+		a.nodeCommand(), a.gatewayCommand(),
 	}
 	for _, cmd := range clouds {
 		cmd.PersistentFlags().StringVar(&a.profile, "profile", "",

@@ -6,21 +6,31 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"macaw.example/internal/cloud"
 	"macaw.example/internal/drain"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
 
 // drained is the reason for an operator's drain, as Nova shows it. Up leaves such a node as it is.
 const drained = "macaw node drain"
 
-// Drain moves all guests of a compute node to other nodes, and keeps new ones from it, until Undrain. A guest
+// Drain moves all guests and routers of a node to other nodes, and keeps new ones from it, until Undrain. A guest
 // that cannot move while it runs is restarted only if stop is set. Guests that stay are an error, and the
 // result names them too. The cloud file need not have the node any more.
 func (d *Deployment) Drain(ctx context.Context, node string, stop bool) (res drain.Result, err error) {
-	err = d.onNova(ctx, func(ctx context.Context, n drain.Nova, _ infra.Seen) error {
+	err = d.onNova(ctx, func(ctx context.Context, n drain.Nova, h Node, _ infra.Seen) error {
+		if err := d.drainGateway(ctx, h, node, true); err != nil {
+			return err
+		}
+		if d.onlyRoutes(node) {
+			res.Node = node
+			return nil
+		}
 		o := d.drainOptions(drained)
 		o.Stop = stop
 		res, err = drain.Run(ctx, n, node, o)
@@ -32,9 +42,19 @@ func (d *Deployment) Drain(ctx context.Context, node string, stop bool) (res dra
 	return res, err
 }
 
-// Undrain lets a compute node take guests again.
+// onlyRoutes tells whether a node of the file runs no guests.
+func (d *Deployment) onlyRoutes(node string) bool {
+	return slices.ContainsFunc(d.Cloud.Nodes, func(n cloud.Node) bool {
+		return n.Name == node && n.Has(model.Gateway) && !n.Has(model.Compute)
+	})
+}
+
+// Undrain lets a node take guests and routers again.
 func (d *Deployment) Undrain(ctx context.Context, node string) error {
-	return d.onNova(ctx, func(ctx context.Context, n drain.Nova, _ infra.Seen) error {
+	return d.onNova(ctx, func(ctx context.Context, n drain.Nova, h Node, _ infra.Seen) error {
+		if err := d.drainGateway(ctx, h, node, false); err != nil || d.onlyRoutes(node) {
+			return err
+		}
 		return d.do(phaseDrain, "let "+node+" take guests", func() error {
 			return drain.Undo(ctx, n, node, d.drainOptions(""))
 		})
@@ -45,7 +65,7 @@ func (d *Deployment) Undrain(ctx context.Context, node string) error {
 // had is lost. It refuses if EC2 says that the instance is well, unless force is set, and in any case while
 // the node reports to Nova. Guests that stay are an error, and the result names them too.
 func (d *Deployment) Evacuate(ctx context.Context, node string, force bool) (res drain.Result, err error) {
-	err = d.onNova(ctx, func(ctx context.Context, n drain.Nova, seen infra.Seen) error {
+	err = d.onNova(ctx, func(ctx context.Context, n drain.Nova, _ Node, seen infra.Seen) error {
 		health, err := infra.HealthOf(ctx, d.ec2, seen, node)
 		if err != nil {
 			return err
@@ -70,26 +90,28 @@ func (d *Deployment) Evacuate(ctx context.Context, node string, force bool) (res
 
 // onNova calls fn with the Nova of a running cloud, and with what AWS has of it, while no other run changes the
 // cloud. Nodes other than the controller may be missing.
-func (d *Deployment) onNova(ctx context.Context, fn func(context.Context, drain.Nova, infra.Seen) error) error {
+func (d *Deployment) onNova(ctx context.Context, fn func(context.Context, drain.Nova, Node, infra.Seen) error) error {
 	err := d.exclusively(ctx, false, func(ctx context.Context, _ func()) error {
 		seen, err := d.look(ctx)
 		if err != nil {
 			return err
 		}
-		return d.withNova(ctx, seen, func(ctx context.Context, n drain.Nova) error { return fn(ctx, n, seen) })
+		return d.withNova(ctx, seen, func(ctx context.Context, n drain.Nova, h Node) error { return fn(ctx, n, h, seen) })
 	})
 	return d.inRegion(ctx, err)
 }
 
-// withNova calls fn with the Nova of a running cloud.
-func (d *Deployment) withNova(ctx context.Context, seen infra.Seen, fn func(context.Context, drain.Nova) error) error {
+// withNova calls fn with the Nova of a running cloud, and its controller.
+func (d *Deployment) withNova(
+	ctx context.Context, seen infra.Seen, fn func(context.Context, drain.Nova, Node) error,
+) error {
 	controller := infra.OutputsOf(d.Cloud, seen).Nodes[d.controller()]
 	h, err := d.reach(ctx, controller, nil)
 	if err != nil {
 		return err
 	}
 	defer h.Close()
-	return d.novaOn(ctx, h, fn)
+	return d.novaOn(ctx, h, func(ctx context.Context, n drain.Nova) error { return fn(ctx, n, h) })
 }
 
 // novaOn calls fn with the Nova of the controller h.
@@ -134,7 +156,7 @@ func (d *Deployment) empty(ctx context.Context, s survey) error {
 	if len(nodes) == 0 {
 		return nil
 	}
-	err := d.withNova(ctx, s.seen, func(ctx context.Context, n drain.Nova) error {
+	err := d.withNova(ctx, s.seen, func(ctx context.Context, n drain.Nova, _ Node) error {
 		o := d.drainOptions(nodeapi.RemovalReason)
 		var computes []string
 		for _, node := range nodes {

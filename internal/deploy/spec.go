@@ -64,7 +64,13 @@ func specOf(c *cloud.Cloud, all []infra.NodeOutput, n infra.NodeOutput) (nodeapi
 		ReleaseAfter: c.Provider.ReleaseAfter, Range: infra.Range(c),
 		NICMAC: mac, Primary: s.Provider.Primary, Subnet: c.Provider.Subnet, VPC: []netip.Prefix{c.VPC.CIDR},
 		Network: externalNetwork,
-		Metrics: netip.AddrPortFrom(s.Management.Address, metricsPort), AuthFile: nodeapi.AgentAuth,
+		Metrics: netip.AddrPortFrom(s.Management.Address, nodeapi.AgentPort), AuthFile: nodeapi.AgentAuth,
+	}
+	if len(gatewaysOf(c)) > 1 {
+		spec.Agent.Southbound = &nodeapi.Database{
+			Endpoint:    "ssl:" + netip.AddrPortFrom(s.Controller, portSouthbound).String(),
+			Certificate: nodeapi.OVNCertificate, Key: nodeapi.OVNKey, Authorities: nodeapi.OVNAuthorities,
+		}
 	}
 	if ipv6 := s.Provider.IPv6; ipv6.Subnet.IsValid() {
 		spec.Agent.Range = append(spec.Agent.Range, cloud.IPv6Block(ipv6.Subnet))
@@ -95,10 +101,6 @@ func ipv6Of(c *cloud.Cloud, n infra.NodeOutput) (nodeapi.ProviderIPv6, error) {
 		Addresses: c.ProviderIPv6Addresses(subnet)}, nil
 }
 
-// metricsPort is the port of a gateway agent's Prometheus endpoint, at the node's management
-// address.
-const metricsPort = 9478
-
 // gatewaysOf returns the names of the cloud's gateway nodes.
 func gatewaysOf(c *cloud.Cloud) (names []string) {
 	for _, n := range c.With(model.Gateway) {
@@ -106,3 +108,6 @@ func gatewaysOf(c *cloud.Cloud) (names []string) {
 	}
 	return names
 }
+
+// portSouthbound is the port of OVN's southbound database (ovn-sbctl(8)).
+const portSouthbound = 6642

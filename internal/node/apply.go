@@ -102,6 +102,9 @@ func (n *node) everyStep() []graph.Step {
 		add("rabbitmq", start(rabbitmq), "configuration")
 		add("memcached", start(memcached), "configuration")
 		add("ovn-central", n.startCentral, "certificates")
+		if gatewayKeeper.on(n.spec) {
+			add("gateways", start(gatewayKeeper), "ovn-central")
+		}
 		add("schemas", func(ctx context.Context) error { return ensureSchemas(ctx, n.run, n.root) }, "mariadb")
 		add("accounts", n.ensureAccounts, "schemas")
 		add("identity", n.ensureIdentity, "schemas")

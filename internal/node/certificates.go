@@ -26,12 +26,12 @@ import (
 // The node's own certificates, all issued by the authority in nodeapi.Issuer.
 const (
 	publicCertificate = "/etc/macaw/tls/public/authority.pem" // chain and key, as HAProxy wants them
-	ovnCertificate    = "/etc/macaw/tls/ovn.pem"
-	ovnKey            = "/etc/macaw/tls/ovn.key"
+	ovnCertificate    = nodeapi.OVNCertificate
+	ovnKey            = nodeapi.OVNKey
 	// ovnAuthorities has the cloud's authority and the node's. Open vSwitch reads its certificate without
 	// the issuer's (lib/stream-ssl.c, SSL_CTX_use_certificate_file); OpenSSL completes what it sends from
 	// the authorities (SSL_CTX_add_extra_chain_cert(3)), so other nodes need not have this node's.
-	ovnAuthorities = "/etc/macaw/tls/ovn-authorities.pem"
+	ovnAuthorities = nodeapi.OVNAuthorities
 
 	// Those for migrations of guests are where AppArmor lets QEMU read (/etc/apparmor.d/abstractions/
 	// libvirt-qemu), by the names that QEMU looks for.

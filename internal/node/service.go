@@ -48,7 +48,7 @@ type api struct {
 var services = []service{
 	instanceMetadata, certificates, nat,
 	mariadb, rabbitmq, memcached,
-	tunnels, openvswitch, ovnCentral, ovnHost,
+	tunnels, openvswitch, ovnCentral, ovnHost, gatewayKeeper,
 	keystone, glance, placement,
 	novaAPI, novaConductor, novaScheduler, novaMetadata, novaConsole, novaCompute, libvirt,
 	libvirtTLS, disks,

@@ -37,7 +37,19 @@ type Agent struct {
 	State   string         `json:"state"`   // the last known map; empty: StateFile
 	Metrics netip.AddrPort `json:"metrics"` // where metrics are served; zero: nowhere
 
+	// Southbound is OVN's southbound database, which says which gateway has a router; nil: this is the only gateway.
+	Southbound *Database `json:"southbound,omitempty"`
+
 	AuthFile    string        `json:"auth_file"`   // JSON file with the credentials; or
 	Auth        *neutron.Auth `json:"auth"`        // the credentials themselves
 	Distributed bool          `json:"distributed"` // floating IPs are distributed, see neutron.Provider
+}
+
+// Database is where a database of OVN answers, and how to get in.
+type Database struct {
+	Endpoint string `json:"endpoint"` // ssl:ADDRESS:PORT
+	// Files with the node's certificate, its key, and the authorities of the database's certificate.
+	Certificate string `json:"certificate"`
+	Key         string `json:"key"`
+	Authorities string `json:"authorities"`
 }

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"time"
+
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/ovn"
+)
+
+// bindings is where OVN has routers' gateways, by the ID of the gateway port: the name of the node. Neutron
+// says the same a second later (binding:host_id follows Port_Binding), which is too late when a gateway fails.
+// nil: it is not known, and Neutron's word counts.
+type bindings map[string]string
+
+// bindingsOf are those of gateways that some node has.
+func bindingsOf(s ovn.Southbound) bindings {
+	all := make(bindings)
+	for _, g := range s.Gateways {
+		if g.Active != "" {
+			all[g.Port] = g.Active
+		}
+	}
+	return all
+}
+
+// place returns Neutron's addresses with the nodes on which OVN has them. A floating IP with the MAC of its
+// router's gateway is where that is; a distributed one has another.
+func (b bindings) place(addresses []neutron.Address) []neutron.Address {
+	if len(b) == 0 {
+		return addresses
+	}
+	gateways := make(map[string]neutron.Address) // by router
+	for _, a := range addresses {
+		if a.Kind == neutron.KindRouter {
+			gateways[a.Router] = a
+		}
+	}
+	placed := make([]neutron.Address, 0, len(addresses))
+	for _, a := range addresses {
+		gateway, ok := gateways[a.Router]
+		if a.Kind != neutron.KindPort && ok && a.MAC.String() == gateway.MAC.String() {
+			if host, ok := b[gateway.ID]; ok {
+				a.Host = host
+			}
+		}
+		placed = append(placed, a)
+	}
+	return placed
+}
+
+// unknown tells whether this node has a gateway that is not among Neutron's addresses.
+func (b bindings) unknown(node string, addresses []neutron.Address) bool {
+	known := make(map[string]bool)
+	for _, a := range addresses {
+		known[a.ID] = true
+	}
+	for port, host := range b {
+		if host == node && !known[port] {
+			return true
+		}
+	}
+	return false
+}
+
+// watchBindings puts what OVN says into the mailbox until ctx is done.
+func (a *agent) watchBindings(ctx context.Context) {
+	failed := ""
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := a.watchOVN(ctx, func(s ovn.Southbound) { a.bindings.put(bindingsOf(s)) })
+		if ctx.Err() != nil {
+			return
+		}
+		a.bindings.put(nil)
+		if time.Since(began) > a.time.retry {
+			failed = ""
+		}
+		if text := err.Error(); text != failed { // once, not every second
+			failed = text
+			a.log.Warn("OVN's southbound database does not say where routers are; relying on Neutron", "error", err)
+		}
+		sleep(ctx, a.time.retry)
+	}
+}
+
+// watchSouthbound returns the watch of OVN's southbound database; nil: there is no other gateway, and Neutron's word is
+// enough.
+func watchSouthbound(c Config) func(context.Context, func(ovn.Southbound)) error {
+	if c.Southbound == nil {
+		return nil
+	}
+	remote := ovn.Remote{
+		Endpoint: c.Southbound.Endpoint, Certificate: c.Southbound.Certificate, Key: c.Southbound.Key,
+		Authorities: c.Southbound.Authorities,
+	}
+	return func(ctx context.Context, changed func(ovn.Southbound)) error {
+		return ovn.WatchGateways(ctx, remote, changed)
+	}
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateways
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"macaw.example/internal/hint"
+	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/ovn"
+	"macaw.example/internal/smallfile"
+)
+
+// UnitName is the keeper's systemd unit.
+const UnitName = "macaw-gateways.service"
+
+// reportFile has what the keeper knows of the nodes.
+const reportFile = "/run/macaw/gateways.json"
+
+func writeReport(nodes []nodeapi.GatewayNode) error {
+	text, err := json.Marshal(nodes)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(reportFile), 0o755); err != nil {
+		return err
+	}
+	return renameio.WriteFile(reportFile, append(text, '\n'), 0o644)
+}
+
+func readReport() (nodes []nodeapi.GatewayNode, err error) {
+	text, err := smallfile.Read(reportFile)
+	if err == nil {
+		err = json.Unmarshal(text, &nodes)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = hint.With(fmt.Errorf("the gateways' state is not known: %s has not run since the node started", UnitName),
+			"systemctl status %s", UnitName)
+	}
+	return nodes, err
+}
+
+// List returns where routers are, and where they may be.
+func List(ctx context.Context) (all nodeapi.Gateways, err error) {
+	if all.Gateways, err = readReport(); err != nil {
+		return all, err
+	}
+	south, err := readSouthbound(ctx)
+	if err != nil {
+		return all, err
+	}
+	err = ovn.WithNorthbound(ctx, ovn.Remote{Endpoint: ovn.NorthboundSocket},
+		func(_ ovn.Northbound, orders []ovn.Order, wish ovn.Wish) error {
+			all = list(all.Gateways, orders, wish, south)
+			return nil
+		})
+	return all, err
+}
+
+func list(nodes []nodeapi.GatewayNode, orders []ovn.Order, wish ovn.Wish, south ovn.Southbound) nodeapi.Gateways {
+	all := nodeapi.Gateways{Gateways: nodes, Routers: []nodeapi.GatewayRouter{}}
+	s := seen{gateways: south.Gateways}
+	for _, o := range orders {
+		all.Routers = append(all.Routers, nodeapi.GatewayRouter{ID: o.Router, Node: s.activeOf(o.Port), Order: o.Chassis})
+	}
+	for i, n := range nodes {
+		nodes[i].Drained = slices.Contains(wish.Drained, n.Name)
+		for _, r := range all.Routers {
+			if r.Node == n.Name {
+				nodes[i].Routers++
+			}
+		}
+	}
+	return all
+}
+
+func readSouthbound(ctx context.Context) (south ovn.Southbound, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	read := false
+	err = ovn.WatchGateways(ctx, ovn.Remote{Endpoint: ovn.SouthboundSocket}, func(s ovn.Southbound) {
+		south, read = s, true
+		cancel()
+	})
+	if read {
+		return south, nil
+	}
+	return south, err
+}
+
+// moveLimit is how long Move waits for the keeper, which gives up after a time of its own.
+const moveLimit = 40 * time.Second
+
+// Move moves all routers to a node, or spreads them over all if node is empty, and waits until they are
+// there. Nothing brings them back later.
+func Move(ctx context.Context, node string) error {
+	return change(ctx, node, true, func(w *ovn.Wish) {
+		if w.Prefer, w.Spread = node, node == ""; node != "" {
+			w.Drained = slices.DeleteFunc(w.Drained, func(name string) bool { return name == node })
+		}
+	})
+}
+
+// SetDrained notes whether a node is to have no router, and waits until the routers that it has are elsewhere.
+func SetDrained(ctx context.Context, node string, drained bool) error {
+	return change(ctx, node, drained, func(w *ovn.Wish) {
+		w.Drained = slices.DeleteFunc(w.Drained, func(name string) bool { return name == node })
+		if drained {
+			w.Drained = append(w.Drained, node)
+			slices.Sort(w.Drained)
+		}
+	})
+}
+
+// change notes a wish, and waits until it is fulfilled if wait is set.
+func change(ctx context.Context, node string, wait bool, edit func(*ovn.Wish)) error {
+	nodes, err := readReport()
+	if err != nil {
+		return err
+	}
+	known := func(n nodeapi.GatewayNode) bool { return n.Name == node }
+	if node != "" && !slices.ContainsFunc(nodes, known) {
+		var names []string
+		for _, n := range nodes {
+			names = append(names, n.Name)
+		}
+		return hint.With(fmt.Errorf("there is no gateway %s", node), "one of %s", strings.Join(names, ", "))
+	}
+	err = ovn.WithNorthbound(ctx, ovn.Remote{Endpoint: ovn.NorthboundSocket},
+		func(n ovn.Northbound, _ []ovn.Order, w ovn.Wish) error {
+			edit(&w)
+			return n.SetWish(ctx, w)
+		})
+	if err != nil || !wait {
+		return err
+	}
+	return await(ctx, node)
+}
+
+// await waits until no wish to move is open, no router is on a drained node if another one can have it, and says
+// which ones are not where they should be.
+func await(ctx context.Context, node string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, moveLimit, fmt.Errorf("not done after %s", moveLimit))
+	defer cancel()
+	for {
+		waiting, err := open(ctx, node)
+		if err != nil || waiting == "" {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return hint.With(fmt.Errorf("moving routers: %w: %s", context.Cause(ctx), waiting),
+				"journalctl -u %s -u ovn-northd", UnitName)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// open is what is still to be done; empty: nothing.
+func open(ctx context.Context, node string) (waiting string, err error) {
+	south, err := readSouthbound(ctx)
+	if err != nil {
+		return "", err
+	}
+	nodes, err := readReport()
+	if err != nil {
+		return "", err
+	}
+	err = ovn.WithNorthbound(ctx, ovn.Remote{Endpoint: ovn.NorthboundSocket},
+		func(_ ovn.Northbound, orders []ovn.Order, wish ovn.Wish) error {
+			waiting, err = left(node, list(nodes, orders, wish, south), wish)
+			return err
+		})
+	return waiting, err
+}
+
+// left is what is still to be done; an error if the keeper has given up.
+func left(node string, now nodeapi.Gateways, wish ovn.Wish) (waiting string, err error) {
+	drained := slices.Contains(wish.Drained, node)
+	var wrong []string
+	for _, r := range now.Routers {
+		others := len(r.Order) > 1 || !slices.Contains(r.Order, node)
+		if drained && r.Node == node && others || !drained && node != "" && r.Node != node {
+			wrong = append(wrong, r.ID+" is on "+orNone(r.Node))
+		}
+	}
+	switch {
+	case len(wrong) > 0 && (drained || wish.Prefer != ""):
+		return "router " + strings.Join(wrong, ", router "), nil
+	case len(wrong) > 0:
+		return "", hint.With(fmt.Errorf("moving routers to %s: router %s", node, strings.Join(wrong, ", router ")),
+			"macaw gateway list shows whether %s is fit", node)
+	case wish.Prefer != "" || wish.Spread:
+		return "routers are being moved", nil
+	}
+	return "", nil
+}
+
+func orNone(node string) string {
+	if node == "" {
+		return "no node"
+	}
+	return node
+}

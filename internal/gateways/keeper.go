@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateways
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/ovn"
+)
+
+// timing are the keeper's intervals and timeouts.
+type timing struct {
+	tick      time.Duration // between two looks at the clock
+	unclaimed time.Duration // how long a gateway may be on no chassis; OVN moves one in less than two seconds
+	move      time.Duration // how long moving routers as wished may take
+	reconnect time.Duration // pause after a lost connection
+}
+
+var defaultTiming = timing{
+	tick: 100 * time.Millisecond, unclaimed: 4 * time.Second, move: 20 * time.Second, reconnect: time.Second,
+}
+
+// databases are OVN's, for Run and for tests.
+type databases interface {
+	WatchGateways(ctx context.Context, changed func(ovn.Southbound)) error
+	WatchOrders(ctx context.Context, changed func(northbound, []ovn.Order, ovn.Wish)) error
+}
+
+// northbound is what is written in the northbound database.
+type northbound interface {
+	SetOrder(context.Context, ovn.Order) error
+	SetWish(context.Context, ovn.Wish) error
+}
+
+// states says what is known of the gateway nodes now, and whether that is enough to act on.
+type states interface {
+	Now(time.Time) (all []nodeapi.GatewayNode, ok bool)
+}
+
+// keeper keeps the orders of a cloud's gateways.
+type keeper struct {
+	databases databases
+	states    states
+	report    func([]nodeapi.GatewayNode) error // for macaw gateway list
+	time      timing
+	log       *slog.Logger
+
+	// What was seen last; a database whose connection is lost is nil.
+	north struct {
+		northbound
+		orders []ovn.Order
+		wish   ovn.Wish
+	}
+	south *ovn.Southbound
+
+	nodes  []nodeapi.GatewayNode              // that the last plan was made with
+	absent map[string]time.Time // ports of gateways that are on no chassis, and since when
+	moving time.Time            // when the wish to move routers came; zero: there is none
+}
+
+// event changes what the keeper has seen.
+type event func(*keeper)
+
+// run keeps the orders until ctx is done.
+func (k *keeper) run(ctx context.Context) error {
+	events := make(chan event, 16)
+	send := func(e event) {
+		select {
+		case events <- e:
+		case <-ctx.Done():
+		}
+	}
+	var watchers sync.WaitGroup
+	defer watchers.Wait()
+	watchers.Go(func() {
+		k.again(ctx, "southbound", func() error {
+			defer send(func(k *keeper) { k.south = nil })
+			return k.databases.WatchGateways(ctx, func(s ovn.Southbound) { send(func(k *keeper) { k.south = &s }) })
+		})
+	})
+	watchers.Go(func() {
+		k.again(ctx, "northbound", func() error {
+			defer send(func(k *keeper) { k.north.northbound = nil })
+			return k.databases.WatchOrders(ctx, func(n northbound, orders []ovn.Order, w ovn.Wish) {
+				send(func(k *keeper) { k.north.northbound, k.north.orders, k.north.wish = n, orders, w })
+			})
+		})
+	})
+	tick := time.NewTicker(k.time.tick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-events:
+			e(k)
+		case <-tick.C:
+		}
+		if len(events) == 0 {
+			k.act(ctx, time.Now())
+		}
+	}
+}
+
+// again watches a database until ctx is done.
+func (k *keeper) again(ctx context.Context, name string, watch func() error) {
+	failed := ""
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := watch()
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > k.time.reconnect {
+			failed = ""
+		}
+		if text := err.Error(); text != failed { // once, not every second
+			failed = text
+			k.log.Warn("OVN's database is not there; routers stay where OVN has them", "database", name, "error", err)
+		}
+		t := time.NewTimer(k.time.reconnect)
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+		}
+		t.Stop()
+	}
+}
+
+// act compares what is seen with what should be, and writes the difference.
+func (k *keeper) act(ctx context.Context, now time.Time) {
+	nodes, ok := k.states.Now(now)
+	if !ok || k.north.northbound == nil || k.south == nil {
+		return
+	}
+	s := k.seen(now, nodes)
+	k.note(s.nodes)
+	for _, o := range plan(s) {
+		k.log.Info("ordering a router's gateways", "router", o.Router, "now on", s.activeOf(o.Port), "order",
+			strings.Join(o.Chassis, " "))
+		if err := k.north.SetOrder(ctx, o); err != nil && !errors.Is(err, context.Canceled) {
+			k.log.Warn("ordering a router's gateways failed", "router", o.Router, "error", err)
+			return
+		}
+	}
+	k.endMove(ctx, now, s)
+}
+
+// seen is what the keeper knows now.
+func (k *keeper) seen(now time.Time, nodes []nodeapi.GatewayNode) seen {
+	for i, n := range nodes {
+		nodes[i].Drained = slices.Contains(k.north.wish.Drained, n.Name)
+	}
+	absent := make(map[string]time.Time)
+	unclaimed := make(map[string]bool)
+	for _, g := range k.south.Gateways {
+		if g.Active != "" && slices.Contains(k.south.Chassis, g.Active) {
+			continue
+		}
+		since, ok := k.absent[g.Port]
+		if !ok {
+			since = now
+		}
+		absent[g.Port] = since
+		unclaimed[g.Port] = now.Sub(since) > k.time.unclaimed
+	}
+	k.absent = absent
+	return seen{
+		nodes: nodes, orders: k.north.orders, gateways: k.south.Gateways, chassis: k.south.Chassis,
+		unclaimed: unclaimed, wish: k.north.wish,
+	}
+}
+
+// note reports and logs what has changed about nodes.
+func (k *keeper) note(nodes []nodeapi.GatewayNode) {
+	if !slices.Equal(nodes, k.nodes) {
+		if err := k.report(nodes); err != nil {
+			k.log.Warn("writing the report failed", "error", err)
+		}
+	}
+	for _, n := range nodes {
+		at := slices.IndexFunc(k.nodes, func(o nodeapi.GatewayNode) bool { return o.Name == n.Name })
+		if at < 0 || k.nodes[at] == n {
+			continue
+		}
+		switch {
+		case !n.Reachable:
+			k.log.Warn("gateway does not answer; its routers go to others", "node", n.Name)
+		case n.Unfit != "":
+			k.log.Warn("gateway is unfit; its routers go to others", "node", n.Name, "reason", n.Unfit)
+		case n.Drained:
+			k.log.Info("gateway is drained; its routers go to others", "node", n.Name)
+		default:
+			k.log.Info("gateway is fit; routers stay where they are", "node", n.Name)
+		}
+	}
+	k.nodes = nodes
+}
+
+// endMove takes a wish to move routers back once they have moved, or after a time: it is not to hold for
+// nodes that return later.
+func (k *keeper) endMove(ctx context.Context, now time.Time, s seen) {
+	if s.wish.Prefer == "" && !s.wish.Spread {
+		k.moving = time.Time{}
+		return
+	}
+	if k.moving.IsZero() {
+		k.moving = now
+	}
+	done := fulfilled(s)
+	if !done && now.Sub(k.moving) < k.time.move {
+		return
+	}
+	if !done {
+		k.log.Warn("routers have not moved as wished", "after", k.time.move)
+	}
+	if err := k.north.SetWish(ctx, ovn.Wish{Drained: s.wish.Drained}); err != nil {
+		k.log.Warn("taking back the wish to move routers failed", "error", err)
+	}
+}

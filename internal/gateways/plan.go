@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateways
+
+import (
+	"cmp"
+	"slices"
+
+	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/ovn"
+)
+
+// seen is what plan works from.
+type seen struct {
+	nodes    []nodeapi.GatewayNode
+	orders   []ovn.Order   // northbound
+	gateways []ovn.Gateway // southbound
+	// unclaimed are the ports of gateways that no chassis has had for longer than OVN takes to move one.
+	unclaimed map[string]bool
+	chassis   []string // nodes that are in OVN; nil: not known
+	wish      ovn.Wish
+}
+
+// classes of nodes for a router, the best first.
+const (
+	fit = iota
+	drained
+	unfit
+	gone // no candidate
+)
+
+func (s seen) class(name string) int {
+	at := slices.IndexFunc(s.nodes, func(n nodeapi.GatewayNode) bool { return n.Name == name })
+	switch {
+	case at < 0, !s.nodes[at].Reachable:
+		return gone
+	case s.nodes[at].Unfit != "":
+		return unfit
+	case s.nodes[at].Drained:
+		return drained
+	}
+	return fit
+}
+
+// maxCandidates is how many chassis Neutron gives a router (MAX_GW_CHASSIS in neutron/common/ovn/constants.py).
+const maxCandidates = 5
+
+// plan returns the orders that differ from what OVN has.
+func plan(s seen) (changes []ovn.Order) {
+	turn := 0 // for spreading: which of the fit nodes is next
+	for _, o := range s.orders {
+		wanted := s.candidates(o, turn)
+		turn++
+		if len(wanted) > 0 && !slices.Equal(wanted, o.Chassis) {
+			o.Chassis = wanted
+			changes = append(changes, o)
+		}
+	}
+	return changes
+}
+
+// candidates are the chassis that may have a router, the first choice first. If no node can be reached there
+// is none: more likely the controller is cut off, and then it is better to change nothing.
+func (s seen) candidates(o ovn.Order, turn int) []string {
+	active := s.activeOf(o.Port)
+	all := slices.Clone(o.Chassis)
+	for _, n := range s.nodes {
+		if !slices.Contains(all, n.Name) && len(all) < maxCandidates {
+			all = append(all, n.Name)
+		}
+	}
+	all = slices.DeleteFunc(all, func(name string) bool { return s.class(name) == gone || !s.inOVN(name) })
+	first := s.first(all, active, turn)
+	slices.SortStableFunc(all, func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.class(a), s.class(b)), compareFirst(a, b, first))
+	})
+	// Each of two nodes that do not see each other's tunnel takes itself for the isolated one.
+	if s.unclaimed[o.Port] && len(all) > 1 {
+		all = all[:1]
+	}
+	return all
+}
+
+// first is the node that a router should be on, if it is of the best class.
+func (s seen) first(all []string, active string, turn int) string {
+	switch {
+	case s.wish.Prefer != "":
+		return s.wish.Prefer
+	case s.wish.Spread:
+		on := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return s.class(name) != fit })
+		slices.Sort(on)
+		if len(on) > 0 {
+			return on[turn%len(on)]
+		}
+	}
+	return active
+}
+
+func compareFirst(a, b, first string) int {
+	switch first {
+	case a:
+		return -1
+	case b:
+		return 1
+	}
+	return 0
+}
+
+func (s seen) activeOf(port string) string {
+	for _, g := range s.gateways {
+		if g.Port == port {
+			return g.Active
+		}
+	}
+	return ""
+}
+
+// inOVN tells whether a node is a chassis. One that is not yet would be a candidate that nobody sees.
+func (s seen) inOVN(name string) bool { return slices.Contains(s.chassis, name) }
+
+// fulfilled tells whether routers are where a wish to move them wants them, as far as they can be.
+func fulfilled(s seen) bool {
+	if len(plan(s)) > 0 {
+		return false
+	}
+	for _, o := range s.orders {
+		if active := s.activeOf(o.Port); len(o.Chassis) > 0 && active != o.Chassis[0] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nodeapi
+
+// HealthPath is where a gateway's agent answers with its [Health], beside its metrics.
+const HealthPath = "/health"
+
+// Health is what a gateway's agent says of its node to the controller, several times a second.
+type Health struct {
+	// Provider is why nothing passes between the node and its provider subnet. Empty: it does, or there is no sign
+	// yet that it does not.
+	Provider string `json:"provider,omitempty"`
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ovn
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ovn-kubernetes/libovsdb/client"
+	"github.com/ovn-kubernetes/libovsdb/model"
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+)
+
+// Rows of the northbound database, with the columns that are used.
+type (
+	routerPort struct {
+		UUID           string            `ovsdb:"_uuid"`
+		Name           string            `ovsdb:"name"`
+		GatewayChassis []string          `ovsdb:"gateway_chassis"`
+		ExternalIDs    map[string]string `ovsdb:"external_ids"`
+	}
+	gatewayChassis struct {
+		UUID        string `ovsdb:"_uuid"`
+		Name        string `ovsdb:"name"`
+		ChassisName string `ovsdb:"chassis_name"`
+		Priority    int    `ovsdb:"priority"`
+	}
+	global struct {
+		UUID        string            `ovsdb:"_uuid"`
+		ExternalIDs map[string]string `ovsdb:"external_ids"`
+	}
+)
+
+func northbound() (model.ClientDBModel, error) {
+	return model.NewClientDBModel("OVN_Northbound", map[string]model.Model{
+		"Logical_Router_Port": &routerPort{}, "Gateway_Chassis": &gatewayChassis{}, "NB_Global": &global{},
+	})
+}
+
+// routerPortPrefix and the Neutron port's ID are the name of a router's port.
+const routerPortPrefix = "lrp-"
+
+// Order is which chassis may have a router's gateway, the first choice first.
+type Order struct {
+	Port    string // ID of the gateway port in Neutron
+	Router  string // ID of the router in Neutron
+	Chassis []string
+}
+
+func (o Order) equal(other Order) bool {
+	return o.Port == other.Port && o.Router == other.Router && slices.Equal(o.Chassis, other.Chassis)
+}
+
+// Wish is what operators want of gateways, kept in the northbound database.
+type Wish struct {
+	Drained []string // chassis that are to have no router, until this is taken back
+	Prefer  string   // the chassis that all routers are to move to, once
+	Spread  bool     // routers are to be spread over all chassis, once
+}
+
+func (w Wish) equal(other Wish) bool {
+	return w.Prefer == other.Prefer && w.Spread == other.Spread && slices.Equal(w.Drained, other.Drained)
+}
+
+// Keys in NB_Global's external_ids. Names are separated by commas.
+const (
+	drainedKey = "macaw:drained-gateways"
+	moveKey    = "macaw:move-gateways" // a chassis' name, or spread
+	spread     = "*"                   // no name of a node
+)
+
+// Northbound is a connection to the northbound database.
+type Northbound struct {
+	c client.Client
+}
+
+// WatchOrders calls changed with the orders of all gateways, and what operators want, whenever one has changed, the first
+// time at once. changed may write by the connection that it gets. WatchOrders returns when ctx is done or the
+// connection is lost.
+func WatchOrders(ctx context.Context, r Remote, changed func(Northbound, []Order, Wish)) error {
+	rows, err := northbound()
+	if err != nil {
+		return err
+	}
+	var lastOrders []Order
+	var lastWish Wish
+	first := true
+	return watch(ctx, r, rows, northboundTables, func(c client.Client) error {
+		n := Northbound{c}
+		orders, wish, err := n.read(ctx)
+		if err != nil {
+			return err
+		}
+		if first || !slices.EqualFunc(orders, lastOrders, Order.equal) || !wish.equal(lastWish) {
+			changed(n, orders, wish)
+		}
+		first, lastOrders, lastWish = false, orders, wish
+		return nil
+	})
+}
+
+func northboundTables(client.Client) []client.MonitorOption {
+	return []client.MonitorOption{
+		client.WithTable(&routerPort{}), client.WithTable(&gatewayChassis{}), client.WithTable(&global{}),
+	}
+}
+
+func (n Northbound) read(ctx context.Context) ([]Order, Wish, error) {
+	var (
+		ports   []routerPort
+		members []gatewayChassis
+		globals []global
+		wish    Wish
+	)
+	for _, table := range []any{&ports, &members, &globals} {
+		if err := n.c.List(ctx, table); err != nil {
+			return nil, wish, fmt.Errorf("reading OVN's northbound database: %w", err)
+		}
+	}
+	for _, g := range globals {
+		wish.Drained = split(g.ExternalIDs[drainedKey])
+		wish.Prefer = g.ExternalIDs[moveKey]
+	}
+	if wish.Prefer == spread {
+		wish.Prefer, wish.Spread = "", true
+	}
+	slices.SortFunc(members, func(a, b gatewayChassis) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.ChassisName, b.ChassisName))
+	})
+	var all []Order
+	for _, p := range ports {
+		id, ok := strings.CutPrefix(p.Name, routerPortPrefix)
+		if !ok || len(p.GatewayChassis) == 0 {
+			continue
+		}
+		o := Order{Port: id, Router: strings.TrimPrefix(p.ExternalIDs[routerKey], routerPrefix)}
+		for _, m := range members {
+			if slices.Contains(p.GatewayChassis, m.UUID) {
+				o.Chassis = append(o.Chassis, m.ChassisName)
+			}
+		}
+		all = append(all, o)
+	}
+	slices.SortFunc(all, func(a, b Order) int { return cmp.Compare(a.Port, b.Port) })
+	return all, wish, nil
+}
+
+func split(names string) (all []string) {
+	if names != "" {
+		all = strings.Split(names, ",")
+	}
+	return all
+}
+
+// SetOrder makes these chassis, and no others, those that may have a gateway, the first choice first.
+// A port that has gone is no error.
+func (n Northbound) SetOrder(ctx context.Context, o Order) error {
+	p := routerPort{Name: routerPortPrefix + o.Port}
+	if err := n.c.Get(ctx, &p); err != nil {
+		return nil
+	}
+	var members []gatewayChassis
+	if err := n.c.List(ctx, &members); err != nil {
+		return fmt.Errorf("reading OVN's northbound database: %w", err)
+	}
+	var operations []ovsdb.Operation
+	var uuids []string
+	for i, chassis := range o.Chassis {
+		priority := len(o.Chassis) - i
+		at := slices.IndexFunc(members, func(m gatewayChassis) bool {
+			return m.ChassisName == chassis && slices.Contains(p.GatewayChassis, m.UUID)
+		})
+		var err error
+		var one []ovsdb.Operation
+		if at >= 0 {
+			m := members[at]
+			m.Priority = priority
+			one, err = n.c.Where(&m).Update(&m, &m.Priority)
+			uuids = append(uuids, m.UUID)
+		} else {
+			// As Neutron names them, which looks for its rows by name.
+			m := &gatewayChassis{
+				UUID: fmt.Sprintf("new%d", i), Name: p.Name + "_" + chassis, ChassisName: chassis, Priority: priority,
+			}
+			one, err = n.c.Create(m)
+			uuids = append(uuids, m.UUID)
+		}
+		if err != nil {
+			return fmt.Errorf("ordering the gateways of router %s: %w", o.Router, err)
+		}
+		operations = append(operations, one...)
+	}
+	p.GatewayChassis = uuids
+	set, err := n.c.Where(&p).Update(&p, &p.GatewayChassis)
+	if err != nil {
+		return fmt.Errorf("ordering the gateways of router %s: %w", o.Router, err)
+	}
+	if err := n.transact(ctx, append(operations, set...)); err != nil {
+		return fmt.Errorf("ordering the gateways of router %s: %w", o.Router, err)
+	}
+	return nil
+}
+
+// SetWish notes what operators want.
+func (n Northbound) SetWish(ctx context.Context, w Wish) error {
+	var globals []global
+	if err := n.c.List(ctx, &globals); err != nil {
+		return fmt.Errorf("reading OVN's northbound database: %w", err)
+	}
+	wanted := make(map[string]string)
+	if len(w.Drained) > 0 {
+		wanted[drainedKey] = strings.Join(w.Drained, ",")
+	}
+	switch {
+	case w.Spread:
+		wanted[moveKey] = spread
+	case w.Prefer != "":
+		wanted[moveKey] = w.Prefer
+	}
+	for _, g := range globals {
+		operations, err := n.c.Where(&g).Mutate(&g,
+			model.Mutation{Field: &g.ExternalIDs, Mutator: ovsdb.MutateOperationDelete, Value: []string{drainedKey, moveKey}},
+			model.Mutation{Field: &g.ExternalIDs, Mutator: ovsdb.MutateOperationInsert, Value: wanted},
+		)
+		if err == nil {
+			err = n.transact(ctx, operations)
+		}
+		if err != nil {
+			return fmt.Errorf("noting in OVN's northbound database what gateways are to do: %w", err)
+		}
+	}
+	return nil
+}
+
+func (n Northbound) transact(ctx context.Context, operations []ovsdb.Operation) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, transactTimeout, fmt.Errorf("no answer in %s", transactTimeout))
+	defer cancel()
+	results, err := n.c.Transact(ctx, operations...)
+	if err != nil {
+		return err
+	}
+	_, err = ovsdb.CheckOperationResults(results, operations)
+	return err
+}
+
+const transactTimeout = 5 * time.Second
+
+// WithNorthbound connects, and calls do with what the database has.
+func WithNorthbound(ctx context.Context, r Remote, do func(Northbound, []Order, Wish) error) error {
+	rows, err := northbound()
+	if err != nil {
+		return err
+	}
+	c, err := connect(ctx, r, rows)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer in %s", connectTimeout))
+	defer cancel()
+	if _, err := c.Monitor(ctx, c.NewMonitor(northboundTables(c)...)); err != nil {
+		return fmt.Errorf("reading OVN's database at %s: %w", r.Endpoint, err)
+	}
+	n := Northbound{c}
+	orders, wish, err := n.read(ctx)
+	if err != nil {
+		return err
+	}
+	return do(n, orders, wish)
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ovn
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// serve starts Open vSwitch's own database server with the part of a schema of OVN 25.03 that this package
+// uses, and returns its address, a
+// function that runs a transaction, and its process.
+func serve(t *testing.T, schema string) (Remote, func(operations string), *os.Process) {
+	t.Helper()
+	dir := t.TempDir()
+	db, socket := filepath.Join(dir, "db"), filepath.Join(dir, "socket")
+	run := func(name string, args ...string) {
+		t.Helper()
+		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
+		}
+	}
+	run("ovsdb-tool", "create", db, filepath.Join("testdata", schema+".ovsschema"))
+	server := exec.Command("ovsdb-server", "--remote=punix:"+socket, "--unixctl="+filepath.Join(dir, "ctl"), db)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	})
+	for range 100 {
+		if _, err := os.Stat(socket); err == nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	remote := "unix:" + socket
+	return Remote{Endpoint: remote}, func(operations string) {
+		t.Helper()
+		out, err := exec.Command("ovsdb-client", "transact", remote, operations).CombinedOutput()
+		if err != nil || strings.Contains(string(out), `"error"`) {
+			t.Fatalf("transaction %s: %v: %s", operations, err, out)
+		}
+	}, server.Process
+}
+
+// next returns what a watch says next.
+func next[T any](t *testing.T, values <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-values:
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing was said within 10 s")
+	}
+	return v
+}
+
+const chassisAndBinding = `["OVN_Southbound",
+ {"op":"insert","table":"Datapath_Binding","row":{"tunnel_key":1},"uuid-name":"datapath"},
+ {"op":"insert","table":"Chassis","row":{"name":"gw-1"},"uuid-name":"one"},
+ {"op":"insert","table":"Chassis","row":{"name":"gw-2"},"uuid-name":"two"},
+ {"op":"insert","table":"HA_Chassis","row":{"priority":1,"chassis":["named-uuid","one"]},"uuid-name":"h1"},
+ {"op":"insert","table":"HA_Chassis","row":{"priority":2,"chassis":["named-uuid","two"]},"uuid-name":"h2"},
+ {"op":"insert","table":"HA_Chassis","row":{"priority":3},"uuid-name":"h3"},
+ {"op":"insert","table":"HA_Chassis_Group","row":{"name":"g","ha_chassis":["set",[["named-uuid","h1"],["named-uuid","h2"],
+  ["named-uuid","h3"]]]},"uuid-name":"group"},
+ {"op":"insert","table":"Port_Binding","row":{"datapath":["named-uuid","datapath"],"tunnel_key":1,"logical_port":"cr-lrp-p1","type":"chassisredirect",
+  "ha_chassis_group":["named-uuid","group"],"external_ids":["map",[["neutron:router_name","neutron-r1"]]]}},
+ {"op":"insert","table":"Port_Binding","row":{"datapath":["named-uuid","datapath"],"tunnel_key":2,"logical_port":"guest","type":""}}]`
+
+func TestWatchGateways(t *testing.T) {
+	remote, transact, server := serve(t, "ovn-sb")
+	transact(chassisAndBinding)
+	ctx, cancel := context.WithCancel(t.Context())
+	said, ended := make(chan Southbound, 8), make(chan error, 1)
+	go func() { ended <- WatchGateways(ctx, remote, func(s Southbound) { said <- s }) }()
+	want := Southbound{
+		Gateways: []Gateway{{Port: "p1", Router: "r1", Candidates: []string{"gw-2", "gw-1"}}},
+		Chassis:  []string{"gw-1", "gw-2"},
+	}
+	if got := next(t, said); !reflect.DeepEqual(got, want) {
+		t.Errorf("at first: got %+v, want %+v", got, want)
+	}
+
+	transact(`["OVN_Southbound",
+	 {"op":"insert","table":"Chassis","row":{"name":"gw-3"},"uuid-name":"three"},
+	 {"op":"update","table":"Port_Binding","where":[["logical_port","==","cr-lrp-p1"]],"row":{"chassis":["named-uuid","three"]}}]`)
+	want.Gateways[0].Active, want.Chassis = "gw-3", []string{"gw-1", "gw-2", "gw-3"}
+	if got := next(t, said); !reflect.DeepEqual(got, want) {
+		t.Errorf("bound: got %+v, want %+v", got, want)
+	}
+
+	transact(`["OVN_Southbound",{"op":"update","table":"HA_Chassis","where":[["priority","==",1]],"row":{"priority":9}}]`)
+	want.Gateways[0].Candidates = []string{"gw-1", "gw-2"}
+	if got := next(t, said); !reflect.DeepEqual(got, want) {
+		t.Errorf("other priorities: got %+v, want %+v", got, want)
+	}
+
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := next(t, ended); !errors.Is(err, errDisconnected) {
+		t.Errorf("the server has gone: got %v, want %v", err, errDisconnected)
+	}
+	cancel()
+}
+
+const routerPorts = `["OVN_Northbound",
+ {"op":"insert","table":"NB_Global","row":{"external_ids":["map",[["other","stays"]]]}},
+ {"op":"insert","table":"Gateway_Chassis","row":{"name":"lrp-p1_gw-1","chassis_name":"gw-1","priority":2},"uuid-name":"a"},
+ {"op":"insert","table":"Gateway_Chassis","row":{"name":"lrp-p1_gw-2","chassis_name":"gw-2","priority":1},"uuid-name":"b"},
+ {"op":"insert","table":"Gateway_Chassis","row":{"name":"lrp-p2_gw-1","chassis_name":"gw-1","priority":1},"uuid-name":"c"},
+ {"op":"insert","table":"Logical_Router_Port","row":{"name":"lrp-p1","gateway_chassis":["set",[["named-uuid","a"],
+  ["named-uuid","b"]]],"external_ids":["map",[["neutron:router_name","neutron-r1"]]]}},
+ {"op":"insert","table":"Logical_Router_Port","row":{"name":"lrp-p2","gateway_chassis":["named-uuid","c"]}},
+ {"op":"insert","table":"Logical_Router_Port","row":{"name":"lrp-inside"}}]`
+
+func TestOrders(t *testing.T) {
+	remote, transact, _ := serve(t, "ovn-nb")
+	transact(routerPorts)
+	type state struct {
+		orders []Order
+		wish   Wish
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	said := make(chan state, 8)
+	connection := make(chan Northbound, 8)
+	go func() {
+		_ = WatchOrders(ctx, remote, func(n Northbound, o []Order, w Wish) { connection <- n; said <- state{o, w} })
+	}()
+	last := Order{Port: "p2", Chassis: []string{"gw-1"}}
+	want := state{orders: []Order{{"p1", "r1", []string{"gw-1", "gw-2"}}, last}}
+	if got := next(t, said); !reflect.DeepEqual(got, want) {
+		t.Fatalf("at first: got %+v, want %+v", got, want)
+	}
+	n := <-connection
+	for _, chassis := range [][]string{{"gw-2", "gw-1"}, {"gw-2"}, {"gw-3", "gw-2", "gw-1"}, {"gw-1", "gw-2", "gw-3"}} {
+		if err := n.SetOrder(ctx, Order{"p1", "r1", chassis}); err != nil {
+			t.Fatal(err)
+		}
+		want := state{orders: []Order{{"p1", "r1", chassis}, last}}
+		if got := next(t, said); !reflect.DeepEqual(got, want) {
+			t.Errorf("after an order: got %+v, want %+v", got, want)
+		}
+	}
+	if err := n.SetOrder(ctx, Order{"gone", "r9", []string{"gw-1"}}); err != nil {
+		t.Errorf("a port that has gone: %v", err)
+	}
+	for _, wish := range []Wish{{Drained: []string{"gw-1", "gw-2"}}, {Drained: []string{"gw-1"}, Prefer: "gw-2"}, {Spread: true}, {}} {
+		if err := n.SetWish(ctx, wish); err != nil {
+			t.Fatal(err)
+		}
+		if got := next(t, said); !reflect.DeepEqual(got.wish, wish) {
+			t.Errorf("after a wish: got %+v, want %+v", got.wish, wish)
+		}
+	}
+	out, err := exec.Command("ovsdb-client", "--format=csv", "dump", remote.Endpoint, "OVN_Northbound", "NB_Global", "external_ids").
+		CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "{other=stays}") {
+		t.Errorf("what others have noted there: %v: %s", err, out)
+	}
+	err = WithNorthbound(ctx, remote, func(_ Northbound, orders []Order, _ Wish) error {
+		if want := []string{"gw-1", "gw-2", "gw-3"}; !reflect.DeepEqual(orders[0].Chassis, want) {
+			t.Errorf("asked once: got %v, want %v", orders[0].Chassis, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A machine without power closes no connection.
+func TestSilentDatabase(t *testing.T) {
+	remote, transact, server := serve(t, "ovn-sb")
+	transact(chassisAndBinding)
+	said, ended := make(chan Southbound, 8), make(chan error, 1)
+	go func() { ended <- WatchGateways(t.Context(), remote, func(s Southbound) { said <- s }) }()
+	next(t, said)
+	if err := server.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := next(t, ended); !errors.Is(err, errDisconnected) {
+		t.Errorf("got %v, want %v", err, errDisconnected)
+	}
+}
+
+func TestNoDatabase(t *testing.T) {
+	err := WatchGateways(t.Context(), Remote{Endpoint: "unix:" + filepath.Join(t.TempDir(), "none")}, nil)
+	if err == nil || !strings.Contains(err.Error(), "connecting to OVN's database at unix:") {
+		t.Errorf("got %v", err)
+	}
+}
