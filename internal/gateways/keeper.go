@@ -60,9 +60,10 @@ type keeper struct {
 	}
 	south *ovn.Southbound
 
-	nodes  []nodeapi.GatewayNode              // that the last plan was made with
-	absent map[string]time.Time // ports of gateways that are on no chassis, and since when
-	moving time.Time            // when the wish to move routers came; zero: there is none
+	nodes  []nodeapi.GatewayNode // that the last plan was made with
+	absent map[string]time.Time  // ports of gateways that are on no chassis, and since when
+	alone  map[string]bool       // ports that have one candidate, since with several no chassis had them
+	moving time.Time             // when the wish to move routers came; zero: there is none
 }
 
 // event changes what the keeper has seen.
@@ -158,8 +159,11 @@ func (k *keeper) seen(now time.Time, nodes []nodeapi.GatewayNode) seen {
 	for i, n := range nodes {
 		nodes[i].Drained = slices.Contains(k.north.wish.Drained, n.Name)
 	}
+	// Whether the tunnels are up again nobody says; a change of nodes is a reason to try.
+	if k.alone == nil || !slices.Equal(nodes, k.nodes) || k.north.wish.Prefer != "" || k.north.wish.Spread {
+		k.alone = make(map[string]bool)
+	}
 	absent := make(map[string]time.Time)
-	unclaimed := make(map[string]bool)
 	for _, g := range k.south.Gateways {
 		if g.Active != "" && slices.Contains(k.south.Chassis, g.Active) {
 			continue
@@ -169,12 +173,14 @@ func (k *keeper) seen(now time.Time, nodes []nodeapi.GatewayNode) seen {
 			since = now
 		}
 		absent[g.Port] = since
-		unclaimed[g.Port] = now.Sub(since) > k.time.unclaimed
+		if now.Sub(since) > k.time.unclaimed {
+			k.alone[g.Port] = true
+		}
 	}
 	k.absent = absent
 	return seen{
 		nodes: nodes, orders: k.north.orders, gateways: k.south.Gateways, chassis: k.south.Chassis,
-		unclaimed: unclaimed, wish: k.north.wish,
+		alone: k.alone, wish: k.north.wish,
 	}
 }
 

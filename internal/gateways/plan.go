@@ -15,10 +15,11 @@ type seen struct {
 	nodes    []nodeapi.GatewayNode
 	orders   []ovn.Order   // northbound
 	gateways []ovn.Gateway // southbound
-	// unclaimed are the ports of gateways that no chassis has had for longer than OVN takes to move one.
-	unclaimed map[string]bool
-	chassis   []string // nodes that are in OVN; nil: not known
-	wish      ovn.Wish
+	// alone are the ports of gateways that no chassis had, with several candidates, for longer than OVN takes to move
+	// one: each of two nodes that do not see each other's tunnel takes itself for the isolated one.
+	alone   map[string]bool
+	chassis []string // nodes that are in OVN; nil: not known
+	wish    ovn.Wish
 }
 
 // classes of nodes for a router, the best first.
@@ -74,8 +75,7 @@ func (s seen) candidates(o ovn.Order, turn int) []string {
 	slices.SortStableFunc(all, func(a, b string) int {
 		return cmp.Or(cmp.Compare(s.class(a), s.class(b)), compareFirst(a, b, first))
 	})
-	// Each of two nodes that do not see each other's tunnel takes itself for the isolated one.
-	if s.unclaimed[o.Port] && len(all) > 1 {
+	if s.alone[o.Port] && len(all) > 1 {
 		all = all[:1]
 	}
 	return all
