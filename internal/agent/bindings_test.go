@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"macaw.example/internal/neutron"
+	"macaw.example/internal/ovn"
+)
+
+// fakeSouthbound says what it is told to.
+type fakeSouthbound struct {
+	says chan ovn.Southbound
+	lose chan struct{}
+}
+
+func newFakeSouthbound() *fakeSouthbound {
+	return &fakeSouthbound{make(chan ovn.Southbound), make(chan struct{})}
+}
+
+func (f *fakeSouthbound) watch(ctx context.Context, changed func(ovn.Southbound)) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.lose:
+			return errors.New("the connection was lost")
+		case s := <-f.says:
+			changed(s)
+		}
+	}
+}
+
+func (f *fakeSouthbound) bind(port, node string) {
+	f.says <- ovn.Southbound{Gateways: []ovn.Gateway{{Port: port, Active: node}}}
+}
+
+// twoGateways gives the agent another gateway, and OVN's word.
+func (b *env) twoGateways() *fakeSouthbound {
+	b.agent.cfg.Gateways = []string{"gw-2", "gw-1"}
+	b.agent.worker.cfg = b.agent.cfg
+	f := newFakeSouthbound()
+	b.agent.watchOVN, b.agent.bindings = f.watch, newMailbox[bindings]()
+	b.agent.provider = newProviderWatch(b.agent.cfg, b.machine)
+	return f
+}
+
+// When a gateway fails, OVN says a second before Neutron who has its routers now.
+func TestOVNIsFasterThanNeutron(t *testing.T) {
+	inBubble(t, func(b *env) {
+		south := b.twoGateways()
+		gateway, floating := router(addr10, mac1), router(addr11, mac1)
+		gateway.ID, gateway.Router = "p1", "r1"
+		floating.Kind, floating.ID, floating.Router = neutron.KindFloating, "f1", "r1"
+		b.neutron.set(nil, bound(gateway, "gw-2"), bound(floating, "gw-2"))
+		b.start()
+		pass(time.Second)
+		b.want("the other gateway has the router")
+
+		south.bind("p1", "gw-1")
+		pass(10 * time.Millisecond)
+		b.want("OVN has moved it here", entry(addr10, mac1), entry(addr11, mac1))
+		pass(5 * time.Minute)
+		b.want("Neutron never says so", entry(addr10, mac1), entry(addr11, mac1))
+		south.bind("p1", "gw-2")
+		pass(10 * time.Millisecond)
+		b.want("OVN has moved it back")
+	})
+}
+
+// Without Neutron's API a router fails over all the same.
+func TestFailoverWithoutNeutron(t *testing.T) {
+	inBubble(t, func(b *env) {
+		south := b.twoGateways()
+		gateway := router(addr10, mac1)
+		gateway.ID, gateway.Router = "p1", "r1"
+		b.neutron.set(nil, bound(gateway, "gw-2"))
+		b.start()
+		pass(time.Second)
+		b.neutron.set(errors.New("503"))
+		pass(time.Minute)
+		south.bind("p1", "gw-1")
+		pass(10 * time.Millisecond)
+		b.want("moved here", entry(addr10, mac1))
+	})
+}
+
+// What OVN said before the connection was lost is not believed for ever.
+func TestOVNLost(t *testing.T) {
+	inBubble(t, func(b *env) {
+		south := b.twoGateways()
+		gateway := router(addr10, mac1)
+		gateway.ID, gateway.Router = "p1", "r1"
+		b.neutron.set(nil, bound(gateway, "gw-1"))
+		b.start()
+		pass(time.Second)
+		south.bind("p1", "gw-1")
+		pass(time.Second)
+		b.want("here", entry(addr10, mac1))
+		south.lose <- struct{}{}
+		b.neutron.set(nil, bound(gateway, "gw-2"))
+		pass(31 * time.Second)
+		b.want("Neutron says that it has moved")
+	})
+}
+
+// A router that Neutron has not named yet.
+func TestOVNNamesAnUnknownRouter(t *testing.T) {
+	inBubble(t, func(b *env) {
+		south := b.twoGateways()
+		b.start()
+		pass(time.Second)
+		gateway := router(addr10, mac1)
+		gateway.ID, gateway.Router = "p1", "r1"
+		b.neutron.set(nil, bound(gateway, ""))
+		south.bind("p1", "gw-1")
+		pass(100 * time.Millisecond)
+		b.want("asked at once", entry(addr10, mac1))
+	})
+}
+
+func TestPlace(t *testing.T) {
+	gateway, floating, distributed, guest := router(addr10, mac1), router(addr11, mac1), router(addr12, mac2), router(foreign, mac2)
+	gateway.ID, gateway.Router, gateway.Host = "p1", "r1", "gw-1"
+	floating.Kind, floating.Router, floating.Host = neutron.KindFloating, "r1", "gw-1"
+	distributed.Kind, distributed.Router, distributed.Host = neutron.KindFloating, "r1", "cmp-1"
+	guest.Kind, guest.Host = neutron.KindPort, "cmp-2"
+	all := []neutron.Address{gateway, floating, distributed, guest}
+	for _, tt := range []struct {
+		name string
+		b    bindings
+		want [4]string
+	}{
+		{"OVN says nothing", nil, [4]string{"gw-1", "gw-1", "cmp-1", "cmp-2"}},
+		{"OVN has it on no node", bindings{"p2": "gw-2"}, [4]string{"gw-1", "gw-1", "cmp-1", "cmp-2"}},
+		{"OVN has moved it", bindings{"p1": "gw-2"}, [4]string{"gw-2", "gw-2", "cmp-1", "cmp-2"}},
+	} {
+		for i, a := range tt.b.place(all) {
+			if a.Host != tt.want[i] {
+				t.Errorf("%s: %s is on %q, want %q", tt.name, a.Addr, a.Host, tt.want[i])
+			}
+		}
+	}
+}
