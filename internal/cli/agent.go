@@ -13,7 +13,6 @@ import (
 func (a *App) agentCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "agent",
-		Aliases: []string{"gateway"},
 		GroupID: "cloud",
 		Short:   "The agents of a cloud's gateway nodes, and their translation",
 		Long: `Show or switch the translation between the provider NIC and the bridge of a cloud's
