@@ -61,8 +61,8 @@ func List(ctx context.Context) (all nodeapi.Gateways, err error) {
 		return all, err
 	}
 	err = ovn.WithNorthbound(ctx, ovn.Remote{Endpoint: ovn.NorthboundSocket},
-		func(_ ovn.Northbound, orders []ovn.Order, wish ovn.Wish) error {
-			all = list(all.Gateways, orders, wish, south)
+		func(_ ovn.Northbound, north ovn.State) error {
+			all = list(all.Gateways, north.Orders, north.Wish, south)
 			return nil
 		})
 	return all, err
@@ -138,9 +138,9 @@ func change(ctx context.Context, node string, wait bool, edit func(*ovn.Wish)) e
 		return hint.With(fmt.Errorf("there is no gateway %s", node), "one of %s", strings.Join(names, ", "))
 	}
 	err = ovn.WithNorthbound(ctx, ovn.Remote{Endpoint: ovn.NorthboundSocket},
-		func(n ovn.Northbound, _ []ovn.Order, w ovn.Wish) error {
-			edit(&w)
-			return n.SetWish(ctx, w)
+		func(n ovn.Northbound, north ovn.State) error {
+			edit(&north.Wish)
+			return n.SetWish(ctx, north.Wish)
 		})
 	if err != nil || !wait {
 		return err
@@ -178,8 +178,8 @@ func open(ctx context.Context, node string) (waiting string, err error) {
 		return "", err
 	}
 	err = ovn.WithNorthbound(ctx, ovn.Remote{Endpoint: ovn.NorthboundSocket},
-		func(_ ovn.Northbound, orders []ovn.Order, wish ovn.Wish) error {
-			waiting, err = left(node, list(nodes, orders, wish, south), wish)
+		func(_ ovn.Northbound, north ovn.State) error {
+			waiting, err = left(node, list(nodes, north.Orders, north.Wish, south), north.Wish)
 			return err
 		})
 	return waiting, err

@@ -30,13 +30,14 @@ var defaultTiming = timing{
 // databases are OVN's, for Run and for tests.
 type databases interface {
 	WatchGateways(ctx context.Context, changed func(ovn.Southbound)) error
-	WatchOrders(ctx context.Context, changed func(northbound, []ovn.Order, ovn.Wish)) error
+	WatchOrders(ctx context.Context, changed func(northbound, ovn.State)) error
 }
 
 // northbound is what is written in the northbound database.
 type northbound interface {
 	SetOrder(context.Context, ovn.Order) error
 	SetWish(context.Context, ovn.Wish) error
+	SetMesh(context.Context, []string) error
 }
 
 // states says what is known of the gateway nodes now, and whether that is enough to act on.
@@ -55,16 +56,24 @@ type keeper struct {
 	// What was seen last; a database whose connection is lost is nil.
 	north struct {
 		northbound
-		orders []ovn.Order
-		wish   ovn.Wish
+		ovn.State
 	}
 	south *ovn.Southbound
 
 	nodes  []nodeapi.GatewayNode // that the last plan was made with
 	absent map[string]time.Time  // ports of gateways that are on no chassis, and since when
-	alone  map[string]bool       // ports that have one candidate, since with several no chassis had them
+	alone  map[string]solitude   // ports of gateways that no chassis had while they had several candidates
 	moving time.Time             // when the wish to move routers came; zero: there is none
 }
+
+// solitude is the time in which a router has one candidate. Whether tunnels are up again nobody says, so several are tried
+// again, less and less often: while the tunnels are down, that costs the time in which no chassis has the router.
+type solitude struct {
+	until time.Time
+	pause time.Duration
+}
+
+const firstSolitude, lastSolitude = 30 * time.Second, time.Hour
 
 // event changes what the keeper has seen.
 type event func(*keeper)
@@ -89,8 +98,8 @@ func (k *keeper) run(ctx context.Context) error {
 	watchers.Go(func() {
 		k.again(ctx, "northbound", func() error {
 			defer send(func(k *keeper) { k.north.northbound = nil })
-			return k.databases.WatchOrders(ctx, func(n northbound, orders []ovn.Order, w ovn.Wish) {
-				send(func(k *keeper) { k.north.northbound, k.north.orders, k.north.wish = n, orders, w })
+			return k.databases.WatchOrders(ctx, func(n northbound, s ovn.State) {
+				send(func(k *keeper) { k.north.northbound, k.north.State = n, s })
 			})
 		})
 	})
@@ -143,6 +152,12 @@ func (k *keeper) act(ctx context.Context, now time.Time) {
 	}
 	s := k.seen(now, nodes)
 	k.note(s.nodes)
+	if mesh := meshOf(s); !slices.Equal(mesh, k.north.Mesh) {
+		if err := k.north.SetMesh(ctx, mesh); err != nil {
+			k.log.Warn("writing in OVN's northbound database failed", "error", err)
+			return
+		}
+	}
 	for _, o := range plan(s) {
 		k.log.Info("ordering a router's gateways", "router", o.Router, "now on", s.activeOf(o.Port), "order",
 			strings.Join(o.Chassis, " "))
@@ -157,11 +172,10 @@ func (k *keeper) act(ctx context.Context, now time.Time) {
 // seen is what the keeper knows now.
 func (k *keeper) seen(now time.Time, nodes []nodeapi.GatewayNode) seen {
 	for i, n := range nodes {
-		nodes[i].Drained = slices.Contains(k.north.wish.Drained, n.Name)
+		nodes[i].Drained = slices.Contains(k.north.Wish.Drained, n.Name)
 	}
-	// Whether the tunnels are up again nobody says; a change of nodes is a reason to try.
-	if k.alone == nil || !slices.Equal(nodes, k.nodes) || k.north.wish.Prefer != "" || k.north.wish.Spread {
-		k.alone = make(map[string]bool)
+	if k.alone == nil || !slices.Equal(nodes, k.nodes) || k.north.Wish.Prefer != "" || k.north.Wish.Spread {
+		k.alone = make(map[string]solitude)
 	}
 	absent := make(map[string]time.Time)
 	for _, g := range k.south.Gateways {
@@ -173,14 +187,22 @@ func (k *keeper) seen(now time.Time, nodes []nodeapi.GatewayNode) seen {
 			since = now
 		}
 		absent[g.Port] = since
-		if now.Sub(since) > k.time.unclaimed {
-			k.alone[g.Port] = true
+		if now.Sub(since) > k.time.unclaimed && !now.Before(k.alone[g.Port].until) {
+			pause := min(max(2*k.alone[g.Port].pause, firstSolitude), lastSolitude)
+			k.alone[g.Port] = solitude{now.Add(pause), pause}
+			absent[g.Port] = now
+			k.log.Warn("no gateway has a router, as when they do not see each other's tunnels; leaving it one", "router",
+				g.Router, "for", pause)
 		}
 	}
 	k.absent = absent
+	alone := make(map[string]bool)
+	for port, s := range k.alone {
+		alone[port] = now.Before(s.until)
+	}
 	return seen{
-		nodes: nodes, orders: k.north.orders, gateways: k.south.Gateways, chassis: k.south.Chassis,
-		alone: k.alone, wish: k.north.wish,
+		nodes: nodes, orders: k.north.Orders, gateways: k.south.Gateways, chassis: k.south.Chassis,
+		alone: alone, wish: k.north.Wish,
 	}
 }
 

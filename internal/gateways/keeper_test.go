@@ -21,6 +21,7 @@ type fakeOVN struct {
 	mu       sync.Mutex
 	orders   []ovn.Order
 	wish     ovn.Wish
+	mesh     []string
 	south    ovn.Southbound
 	changed  []func()
 	written  int
@@ -69,8 +70,10 @@ func (f *fakeOVN) WatchGateways(ctx context.Context, changed func(ovn.Southbound
 	})
 }
 
-func (f *fakeOVN) WatchOrders(ctx context.Context, changed func(northbound, []ovn.Order, ovn.Wish)) error {
-	return f.watch(ctx, "north", func() { changed(f, slices.Clone(f.orders), f.wish) })
+func (f *fakeOVN) WatchOrders(ctx context.Context, changed func(northbound, ovn.State)) error {
+	return f.watch(ctx, "north", func() {
+		changed(f, ovn.State{Orders: slices.Clone(f.orders), Wish: f.wish, Mesh: f.mesh})
+	})
 }
 
 func (f *fakeOVN) change(fn func()) {
@@ -98,6 +101,11 @@ func (f *fakeOVN) SetOrder(_ context.Context, o ovn.Order) error {
 
 func (f *fakeOVN) SetWish(_ context.Context, w ovn.Wish) error {
 	f.change(func() { f.wish = w })
+	return nil
+}
+
+func (f *fakeOVN) SetMesh(_ context.Context, names []string) error {
+	f.change(func() { f.mesh = names })
 	return nil
 }
 
@@ -152,9 +160,15 @@ func TestKeeper(t *testing.T) {
 	withKeeper(t, func(f *fakeOVN, s *fakeStates) {
 		time.Sleep(time.Second)
 		f.wants(t, "before the nodes' states are known", "a", "b")
+		if f.mesh != nil {
+			t.Errorf("a mesh of %v before the nodes' states are known", f.mesh)
+		}
 		s.set("a! b")
 		time.Sleep(150 * time.Millisecond)
 		f.wants(t, "a has died", "b")
+		if !slices.Equal(f.mesh, []string{"a", "b"}) {
+			t.Errorf("mesh: got %v", f.mesh)
+		}
 		s.set("a b")
 		time.Sleep(time.Second)
 		f.wants(t, "a is back", "b", "a")
@@ -204,8 +218,21 @@ func TestKeeperUnclaimed(t *testing.T) {
 		f.wants(t, "while OVN moves the router", "a", "b")
 		time.Sleep(2 * time.Second)
 		f.wants(t, "no tunnel between two", "a")
-		time.Sleep(time.Hour)
-		f.wants(t, "an hour later", "a")
+		time.Sleep(firstSolitude)
+		f.wants(t, "trying whether the tunnel is up", "a", "b")
+		for range 20 { // it is not
+			f.change(func() { f.south.Gateways[0].Active = "" })
+			time.Sleep(defaultTiming.unclaimed + time.Second)
+			f.wants(t, "the tunnel is still down", "a")
+			before := f.written
+			time.Sleep(firstSolitude)
+			if f.written != before {
+				t.Error("several candidates again, as soon as the first time")
+			}
+			time.Sleep(lastSolitude)
+		}
+		f.change(func() { f.south.Gateways[0].Active = "" })
+		time.Sleep(defaultTiming.unclaimed + time.Second)
 		s.set("a! b")
 		time.Sleep(time.Second)
 		f.wants(t, "the one has died", "b")

@@ -118,6 +118,17 @@ func (s seen) activeOf(port string) string {
 // inOVN tells whether a node is a chassis. One that is not yet would be a candidate that nobody sees.
 func (s seen) inOVN(name string) bool { return slices.Contains(s.chassis, name) }
 
+// meshOf are the gateways that should watch each other's tunnels: all that are in OVN, also while they are dead.
+func meshOf(s seen) (names []string) {
+	for _, n := range s.nodes {
+		if s.inOVN(n.Name) {
+			names = append(names, n.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // fulfilled tells whether routers are where a wish to move them wants them, as far as they can be.
 func fulfilled(s seen) bool {
 	if len(plan(s)) > 0 {

@@ -46,7 +46,7 @@ func (controller) WatchGateways(ctx context.Context, changed func(ovn.Southbound
 	return ovn.WatchGateways(ctx, ovn.Remote{Endpoint: ovn.SouthboundSocket}, changed)
 }
 
-func (controller) WatchOrders(ctx context.Context, changed func(northbound, []ovn.Order, ovn.Wish)) error {
+func (controller) WatchOrders(ctx context.Context, changed func(northbound, ovn.State)) error {
 	return ovn.WatchOrders(ctx, ovn.Remote{Endpoint: ovn.NorthboundSocket},
-		func(n ovn.Northbound, o []ovn.Order, w ovn.Wish) { changed(n, o, w) })
+		func(n ovn.Northbound, s ovn.State) { changed(n, s) })
 }

@@ -17,9 +17,16 @@ import (
 
 // Rows of the northbound database, with the columns that are used.
 type (
+	router struct {
+		UUID  string   `ovsdb:"_uuid"`
+		Name  string   `ovsdb:"name"`
+		Ports []string `ovsdb:"ports"`
+	}
 	routerPort struct {
 		UUID           string            `ovsdb:"_uuid"`
 		Name           string            `ovsdb:"name"`
+		MAC            string            `ovsdb:"mac"`
+		Networks       []string          `ovsdb:"networks"`
 		GatewayChassis []string          `ovsdb:"gateway_chassis"`
 		ExternalIDs    map[string]string `ovsdb:"external_ids"`
 	}
@@ -37,7 +44,7 @@ type (
 
 func northbound() (model.ClientDBModel, error) {
 	return model.NewClientDBModel("OVN_Northbound", map[string]model.Model{
-		"Logical_Router_Port": &routerPort{}, "Gateway_Chassis": &gatewayChassis{}, "NB_Global": &global{},
+		"Logical_Router": &router{}, "Logical_Router_Port": &routerPort{}, "Gateway_Chassis": &gatewayChassis{}, "NB_Global": &global{},
 	})
 }
 
@@ -49,6 +56,11 @@ type Order struct {
 	Port    string // ID of the gateway port in Neutron
 	Router  string // ID of the router in Neutron
 	Chassis []string
+}
+
+func (s State) equal(other State) bool {
+	return slices.EqualFunc(s.Orders, other.Orders, Order.equal) && s.Wish.equal(other.Wish) &&
+		slices.Equal(s.Mesh, other.Mesh)
 }
 
 func (o Order) equal(other Order) bool {
@@ -73,6 +85,16 @@ const (
 	spread     = "*"                   // no name of a node
 )
 
+// State is what the northbound database says about gateways.
+type State struct {
+	Orders []Order // of all routers' gateways
+	Wish   Wish
+	// Mesh are the chassis that watch each other's tunnels (BFD) at all times. OVN has chassis do so as long as they are
+	// candidates for one gateway. When a router gets its second candidate, the first would not see the second's tunnel for
+	// a second, take itself for isolated, and let go of the router.
+	Mesh []string
+}
+
 // Northbound is a connection to the northbound database.
 type Northbound struct {
 	c client.Client
@@ -81,72 +103,79 @@ type Northbound struct {
 // WatchOrders calls changed with the orders of all gateways, and what operators want, whenever one has changed, the first
 // time at once. changed may write by the connection that it gets. WatchOrders returns when ctx is done or the
 // connection is lost.
-func WatchOrders(ctx context.Context, r Remote, changed func(Northbound, []Order, Wish)) error {
+func WatchOrders(ctx context.Context, r Remote, changed func(Northbound, State)) error {
 	rows, err := northbound()
 	if err != nil {
 		return err
 	}
-	var lastOrders []Order
-	var lastWish Wish
+	var last State
 	first := true
 	return watch(ctx, r, rows, northboundTables, func(c client.Client) error {
 		n := Northbound{c}
-		orders, wish, err := n.read(ctx)
+		now, err := n.read(ctx)
 		if err != nil {
 			return err
 		}
-		if first || !slices.EqualFunc(orders, lastOrders, Order.equal) || !wish.equal(lastWish) {
-			changed(n, orders, wish)
+		if first || !now.equal(last) {
+			changed(n, now)
 		}
-		first, lastOrders, lastWish = false, orders, wish
+		first, last = false, now
 		return nil
 	})
 }
 
 func northboundTables(client.Client) []client.MonitorOption {
 	return []client.MonitorOption{
-		client.WithTable(&routerPort{}), client.WithTable(&gatewayChassis{}), client.WithTable(&global{}),
+		client.WithTable(&router{}), client.WithTable(&routerPort{}), client.WithTable(&gatewayChassis{}), client.WithTable(&global{}),
 	}
 }
 
-func (n Northbound) read(ctx context.Context) ([]Order, Wish, error) {
+func (n Northbound) read(ctx context.Context) (all State, err error) {
 	var (
 		ports   []routerPort
 		members []gatewayChassis
 		globals []global
-		wish    Wish
 	)
 	for _, table := range []any{&ports, &members, &globals} {
 		if err := n.c.List(ctx, table); err != nil {
-			return nil, wish, fmt.Errorf("reading OVN's northbound database: %w", err)
+			return all, fmt.Errorf("reading OVN's northbound database: %w", err)
 		}
 	}
 	for _, g := range globals {
-		wish.Drained = split(g.ExternalIDs[drainedKey])
-		wish.Prefer = g.ExternalIDs[moveKey]
+		all.Wish.Drained = split(g.ExternalIDs[drainedKey])
+		all.Wish.Prefer = g.ExternalIDs[moveKey]
 	}
-	if wish.Prefer == spread {
-		wish.Prefer, wish.Spread = "", true
+	if all.Wish.Prefer == spread {
+		all.Wish.Prefer, all.Wish.Spread = "", true
 	}
 	slices.SortFunc(members, func(a, b gatewayChassis) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.ChassisName, b.ChassisName))
 	})
-	var all []Order
 	for _, p := range ports {
+		if p.Name == meshName {
+			all.Mesh = chassisOf(p, members)
+			slices.Sort(all.Mesh)
+		}
 		id, ok := strings.CutPrefix(p.Name, routerPortPrefix)
 		if !ok || len(p.GatewayChassis) == 0 {
 			continue
 		}
-		o := Order{Port: id, Router: strings.TrimPrefix(p.ExternalIDs[routerKey], routerPrefix)}
-		for _, m := range members {
-			if slices.Contains(p.GatewayChassis, m.UUID) {
-				o.Chassis = append(o.Chassis, m.ChassisName)
-			}
-		}
-		all = append(all, o)
+		all.Orders = append(all.Orders, Order{
+			Port: id, Router: strings.TrimPrefix(p.ExternalIDs[routerKey], routerPrefix), Chassis: chassisOf(p, members),
+		})
 	}
-	slices.SortFunc(all, func(a, b Order) int { return cmp.Compare(a.Port, b.Port) })
-	return all, wish, nil
+	slices.SortFunc(all.Orders, func(a, b Order) int { return cmp.Compare(a.Port, b.Port) })
+	return all, nil
+}
+
+// chassisOf are the chassis of a router's port, in the order of members.
+func chassisOf(p routerPort, members []gatewayChassis) (all []string) {
+	for _, m := range members {
+		if slices.Contains(p.GatewayChassis, m.UUID) {
+			all = append(all, m.ChassisName)
+		}
+	}
+	return all
 }
 
 func split(names string) (all []string) {
@@ -163,18 +192,39 @@ func (n Northbound) SetOrder(ctx context.Context, o Order) error {
 	if err := n.c.Get(ctx, &p); err != nil {
 		return nil
 	}
+	if err := n.setChassis(ctx, &p, o.Chassis); err != nil {
+		return fmt.Errorf("ordering the gateways of router %s: %w", o.Router, err)
+	}
+	return nil
+}
+
+// setChassis makes these chassis the candidates of a port that is there.
+func (n Northbound) setChassis(ctx context.Context, p *routerPort, names []string) error {
+	operations, uuids, err := n.candidates(ctx, *p, names)
+	if err != nil {
+		return err
+	}
+	p.GatewayChassis = uuids
+	set, err := n.c.Where(p).Update(p, &p.GatewayChassis)
+	if err != nil {
+		return err
+	}
+	return n.transact(ctx, append(operations, set...))
+}
+
+// candidates are the operations that make rows for the candidates of a port, and the rows' UUIDs.
+func (n Northbound) candidates(ctx context.Context, p routerPort, names []string) (
+	operations []ovsdb.Operation, uuids []string, err error,
+) {
 	var members []gatewayChassis
 	if err := n.c.List(ctx, &members); err != nil {
-		return fmt.Errorf("reading OVN's northbound database: %w", err)
+		return nil, nil, err
 	}
-	var operations []ovsdb.Operation
-	var uuids []string
-	for i, chassis := range o.Chassis {
-		priority := len(o.Chassis) - i
+	for i, chassis := range names {
+		priority := len(names) - i
 		at := slices.IndexFunc(members, func(m gatewayChassis) bool {
 			return m.ChassisName == chassis && slices.Contains(p.GatewayChassis, m.UUID)
 		})
-		var err error
 		var one []ovsdb.Operation
 		if at >= 0 {
 			m := members[at]
@@ -190,19 +240,48 @@ func (n Northbound) SetOrder(ctx context.Context, o Order) error {
 			uuids = append(uuids, m.UUID)
 		}
 		if err != nil {
-			return fmt.Errorf("ordering the gateways of router %s: %w", o.Router, err)
+			return nil, nil, err
 		}
 		operations = append(operations, one...)
 	}
-	p.GatewayChassis = uuids
-	set, err := n.c.Where(&p).Update(&p, &p.GatewayChassis)
-	if err != nil {
-		return fmt.Errorf("ordering the gateways of router %s: %w", o.Router, err)
+	return operations, uuids, nil
+}
+
+// meshName is a router, and its port, that no network has; only Neutron's routers have names with its prefix. A chassis binds
+// the port and has nothing to do for it.
+const meshName = "macaw-gateways"
+
+// SetMesh makes these chassis watch each other's tunnels.
+func (n Northbound) SetMesh(ctx context.Context, names []string) error {
+	p := routerPort{Name: meshName}
+	var err error
+	if n.c.Get(ctx, &p) == nil {
+		err = n.setChassis(ctx, &p, names)
+	} else {
+		err = n.makeMesh(ctx, names)
 	}
-	if err := n.transact(ctx, append(operations, set...)); err != nil {
-		return fmt.Errorf("ordering the gateways of router %s: %w", o.Router, err)
+	if err != nil {
+		return fmt.Errorf("having gateways watch each other's tunnels: %w", err)
 	}
 	return nil
+}
+
+func (n Northbound) makeMesh(ctx context.Context, names []string) error {
+	// An address that nothing else has; no network is connected.
+	p := &routerPort{UUID: "port", Name: meshName, MAC: "02:00:00:00:00:01", Networks: []string{"169.254.255.253/30"}}
+	operations, uuids, err := n.candidates(ctx, *p, names)
+	if err != nil {
+		return err
+	}
+	p.GatewayChassis = uuids
+	for _, row := range []model.Model{p, &router{UUID: "router", Name: meshName, Ports: []string{p.UUID}}} {
+		one, err := n.c.Create(row)
+		if err != nil {
+			return err
+		}
+		operations = append(operations, one...)
+	}
+	return n.transact(ctx, operations)
 }
 
 // SetWish notes what operators want.
@@ -250,7 +329,7 @@ func (n Northbound) transact(ctx context.Context, operations []ovsdb.Operation) 
 const transactTimeout = 5 * time.Second
 
 // WithNorthbound connects, and calls do with what the database has.
-func WithNorthbound(ctx context.Context, r Remote, do func(Northbound, []Order, Wish) error) error {
+func WithNorthbound(ctx context.Context, r Remote, do func(Northbound, State) error) error {
 	rows, err := northbound()
 	if err != nil {
 		return err
@@ -266,9 +345,9 @@ func WithNorthbound(ctx context.Context, r Remote, do func(Northbound, []Order, 
 		return fmt.Errorf("reading OVN's database at %s: %w", r.Endpoint, err)
 	}
 	n := Northbound{c}
-	orders, wish, err := n.read(ctx)
+	now, err := n.read(ctx)
 	if err != nil {
 		return err
 	}
-	return do(n, orders, wish)
+	return do(n, now)
 }

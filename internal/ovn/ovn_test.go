@@ -127,19 +127,15 @@ const routerPorts = `["OVN_Northbound",
 func TestOrders(t *testing.T) {
 	remote, transact, _ := serve(t, "ovn-nb")
 	transact(routerPorts)
-	type state struct {
-		orders []Order
-		wish   Wish
-	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	said := make(chan state, 8)
+	said := make(chan State, 8)
 	connection := make(chan Northbound, 8)
 	go func() {
-		_ = WatchOrders(ctx, remote, func(n Northbound, o []Order, w Wish) { connection <- n; said <- state{o, w} })
+		_ = WatchOrders(ctx, remote, func(n Northbound, s State) { connection <- n; said <- s })
 	}()
 	last := Order{Port: "p2", Chassis: []string{"gw-1"}}
-	want := state{orders: []Order{{"p1", "r1", []string{"gw-1", "gw-2"}}, last}}
+	want := State{Orders: []Order{{"p1", "r1", []string{"gw-1", "gw-2"}}, last}}
 	if got := next(t, said); !reflect.DeepEqual(got, want) {
 		t.Fatalf("at first: got %+v, want %+v", got, want)
 	}
@@ -148,7 +144,7 @@ func TestOrders(t *testing.T) {
 		if err := n.SetOrder(ctx, Order{"p1", "r1", chassis}); err != nil {
 			t.Fatal(err)
 		}
-		want := state{orders: []Order{{"p1", "r1", chassis}, last}}
+		want := State{Orders: []Order{{"p1", "r1", chassis}, last}}
 		if got := next(t, said); !reflect.DeepEqual(got, want) {
 			t.Errorf("after an order: got %+v, want %+v", got, want)
 		}
@@ -160,8 +156,17 @@ func TestOrders(t *testing.T) {
 		if err := n.SetWish(ctx, wish); err != nil {
 			t.Fatal(err)
 		}
-		if got := next(t, said); !reflect.DeepEqual(got.wish, wish) {
-			t.Errorf("after a wish: got %+v, want %+v", got.wish, wish)
+		if got := next(t, said); !reflect.DeepEqual(got.Wish, wish) {
+			t.Errorf("after a wish: got %+v, want %+v", got.Wish, wish)
+		}
+	}
+	for _, mesh := range [][]string{{"gw-1", "gw-2"}, {"gw-1", "gw-3"}, {"gw-3"}} {
+		if err := n.SetMesh(ctx, mesh); err != nil {
+			t.Fatal(err)
+		}
+		got := next(t, said)
+		if !reflect.DeepEqual(got.Mesh, mesh) || len(got.Orders) != 2 {
+			t.Errorf("after a mesh: got %+v, want %v and two orders", got, mesh)
 		}
 	}
 	out, err := exec.Command("ovsdb-client", "--format=csv", "dump", remote.Endpoint, "OVN_Northbound", "NB_Global", "external_ids").
@@ -169,9 +174,9 @@ func TestOrders(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "{other=stays}") {
 		t.Errorf("what others have noted there: %v: %s", err, out)
 	}
-	err = WithNorthbound(ctx, remote, func(_ Northbound, orders []Order, _ Wish) error {
-		if want := []string{"gw-1", "gw-2", "gw-3"}; !reflect.DeepEqual(orders[0].Chassis, want) {
-			t.Errorf("asked once: got %v, want %v", orders[0].Chassis, want)
+	err = WithNorthbound(ctx, remote, func(_ Northbound, s State) error {
+		if want := []string{"gw-1", "gw-2", "gw-3"}; !reflect.DeepEqual(s.Orders[0].Chassis, want) {
+			t.Errorf("asked once: got %v, want %v", s.Orders[0].Chassis, want)
 		}
 		return nil
 	})
