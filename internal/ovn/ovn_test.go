@@ -130,9 +130,18 @@ func TestOrders(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	said := make(chan State, 8)
-	connection := make(chan Northbound, 8)
+	connection := make(chan Northbound, 1)
 	go func() {
-		_ = WatchOrders(ctx, remote, func(n Northbound, s State) { connection <- n; said <- s })
+		err := WatchOrders(ctx, remote, func(n Northbound, s State) {
+			select {
+			case connection <- n:
+			default:
+			}
+			said <- s
+		})
+		if ctx.Err() == nil {
+			t.Errorf("watching orders: %v", err)
+		}
 	}()
 	last := Order{Port: "p2", Chassis: []string{"gw-1"}}
 	want := State{Orders: []Order{{"p1", "r1", []string{"gw-1", "gw-2"}}, last}}
