@@ -57,7 +57,7 @@ type agent struct {
 	watchOVN func(context.Context, func(ovn.Southbound)) error
 	bindings mailbox[bindings]
 	provider *providerWatch
-	reload  <-chan os.Signal // Neutron has changed, or an agreement is there
+	reload   <-chan os.Signal // Neutron has changed, or an agreement is there
 
 	ready         bool          // systemd was notified of it
 	notifyFailing bool          // the last notification failed

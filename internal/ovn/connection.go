@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+
 	"github.com/go-logr/logr"
 	"github.com/ovn-kubernetes/libovsdb/client"
 	"github.com/ovn-kubernetes/libovsdb/model"
@@ -83,8 +84,9 @@ func connect(ctx context.Context, r Remote, rows model.ClientDBModel) (client.Cl
 	return c, nil
 }
 
-// watch connects, and calls changed whenever a row has changed, the first time once all rows are there. It returns when
-// ctx is done, the connection is lost, or changed returns an error.
+// watch connects, and calls changed whenever a row has changed, the first time once all rows are there. tables must
+// name the columns: otherwise the library has the database send all, and drops an update with one that the row's
+// type lacks. It returns when ctx is done, the connection is lost, or changed returns an error.
 func watch(
 	ctx context.Context, r Remote, rows model.ClientDBModel, tables func(client.Client) []client.MonitorOption,
 	changed func(client.Client) error,

@@ -125,8 +125,11 @@ func WatchOrders(ctx context.Context, r Remote, changed func(Northbound, State))
 }
 
 func northboundTables(client.Client) []client.MonitorOption {
+	r, p, m, g := &router{}, &routerPort{}, &gatewayChassis{}, &global{}
 	return []client.MonitorOption{
-		client.WithTable(&router{}), client.WithTable(&routerPort{}), client.WithTable(&gatewayChassis{}), client.WithTable(&global{}),
+		client.WithTable(r, &r.Name, &r.Ports),
+		client.WithTable(p, &p.Name, &p.MAC, &p.Networks, &p.GatewayChassis, &p.ExternalIDs),
+		client.WithTable(m, &m.Name, &m.ChassisName, &m.Priority), client.WithTable(g, &g.ExternalIDs),
 	}
 }
 

@@ -99,6 +99,14 @@ func TestWatchGateways(t *testing.T) {
 		t.Errorf("bound: got %+v, want %+v", got, want)
 	}
 
+	// OVN writes columns that this package does not use. One of them in an update must not spoil the others.
+	transact(`["OVN_Southbound",
+	 {"op":"update","table":"Port_Binding","where":[["logical_port","==","cr-lrp-p1"]],"row":{"up":true,"chassis":["set",[]]}}]`)
+	want.Gateways[0].Active = ""
+	if got := next(t, said); !reflect.DeepEqual(got, want) {
+		t.Errorf("no longer bound: got %+v, want %+v", got, want)
+	}
+
 	transact(`["OVN_Southbound",{"op":"update","table":"HA_Chassis","where":[["priority","==",1]],"row":{"priority":9}}]`)
 	want.Gateways[0].Candidates = []string{"gw-1", "gw-2"}
 	if got := next(t, said); !reflect.DeepEqual(got, want) {

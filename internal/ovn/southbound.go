@@ -80,10 +80,13 @@ func WatchGateways(ctx context.Context, r Remote, changed func(Southbound)) erro
 		return err
 	}
 	tables := func(client.Client) []client.MonitorOption {
-		p := &portBinding{}
+		p, n, g, m := &portBinding{}, &chassis{}, &haChassisGroup{}, &haChassis{}
+		redirects := []model.Condition{{Field: &p.Type, Function: ovsdb.ConditionEqual, Value: redirect}}
 		return []client.MonitorOption{
-			client.WithConditionalTable(p, []model.Condition{{Field: &p.Type, Function: ovsdb.ConditionEqual, Value: redirect}}),
-			client.WithTable(&chassis{}), client.WithTable(&haChassisGroup{}), client.WithTable(&haChassis{}),
+			client.WithConditionalTable(p, redirects, &p.Datapath, &p.TunnelKey, &p.LogicalPort, &p.Type, &p.Chassis,
+				&p.HAChassisGroup, &p.ExternalIDs),
+			client.WithTable(n, &n.Name), client.WithTable(g, &g.Name, &g.HAChassis),
+			client.WithTable(m, &m.Chassis, &m.Priority),
 		}
 	}
 	var last Southbound
