@@ -56,7 +56,8 @@ type agent struct {
 	// watchOVN calls its argument with what OVN's southbound database says; nil: this is the only gateway.
 	watchOVN func(context.Context, func(ovn.Southbound)) error
 	bindings mailbox[bindings]
-	provider *providerWatch
+	watchOVS func(context.Context, func(up []string)) error
+	health   *health
 	reload   <-chan os.Signal // Neutron has changed, or an agreement is there
 
 	ready         bool          // systemd was notified of it
@@ -103,10 +104,11 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
 		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h), h), tagger: newStatusTagger(log),
 		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
-		watchOVN: watchSouthbound(cfg), bindings: newMailbox[bindings](), provider: newProviderWatch(cfg, linux{}),
+		watchOVN: watchSouthbound(cfg), bindings: newMailbox[bindings](), health: &health{provider: newProviderWatch(cfg, linux{})},
+		watchOVS: watchSwitch,
 	}
 	if cfg.Metrics.IsValid() {
-		go m.serve(ctx, cfg.Metrics, a.provider, metricsRetry, log)
+		go m.serve(ctx, cfg.Metrics, a.health, metricsRetry, log)
 	}
 	return a.run(ctx)
 }
@@ -121,7 +123,8 @@ func (a *agent) run(ctx context.Context) error {
 	workers.Go(func() { a.saver.run(ctx) })
 	if a.watchOVN != nil {
 		workers.Go(func() { a.watchBindings(ctx) })
-		workers.Go(func() { a.provider.run(ctx) })
+		workers.Go(func() { a.watchTunnels(ctx) })
+		workers.Go(func() { a.health.provider.run(ctx) })
 	}
 
 	a.loadSaved()

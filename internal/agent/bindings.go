@@ -86,6 +86,20 @@ func (a *agent) watchBindings(ctx context.Context) {
 	}
 }
 
+// watchTunnels keeps the nodes whose tunnels are up until ctx is done.
+func (a *agent) watchTunnels(ctx context.Context) {
+	for ctx.Err() == nil {
+		_ = a.watchOVS(ctx, func(up []string) { a.health.tunnels.Store(&up) }) // Open vSwitch comes later, and restarts
+		a.health.tunnels.Store(nil)
+		sleep(ctx, a.time.retry)
+	}
+}
+
+// watchSwitch is the watch of this node's Open vSwitch.
+func watchSwitch(ctx context.Context, changed func(up []string)) error {
+	return ovn.WatchTunnels(ctx, ovn.Remote{Endpoint: ovn.SwitchSocket}, changed)
+}
+
 // watchSouthbound returns the watch of OVN's southbound database; nil: there is no other gateway, and Neutron's word is
 // enough.
 func watchSouthbound(c Config) func(context.Context, func(ovn.Southbound)) error {

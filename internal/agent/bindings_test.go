@@ -45,7 +45,12 @@ func (b *env) twoGateways() *fakeSouthbound {
 	b.agent.worker.cfg = b.agent.cfg
 	f := newFakeSouthbound()
 	b.agent.watchOVN, b.agent.bindings = f.watch, newMailbox[bindings]()
-	b.agent.provider = newProviderWatch(b.agent.cfg, b.machine)
+	b.agent.health = &health{provider: newProviderWatch(b.agent.cfg, b.machine)}
+	b.agent.watchOVS = func(ctx context.Context, changed func([]string)) error {
+		changed([]string{"gw-2"})
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	return f
 }
 

@@ -6,11 +6,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"sync/atomic"
@@ -20,7 +18,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"macaw.example/internal/model"
-	"macaw.example/internal/nodeapi"
 )
 
 // The provider subnet's router is asked for its MAC five times a second. On AWS the hypervisor answers for it, whatever
@@ -141,10 +138,4 @@ func arpRequest(mac model.MAC, from, target netip.Addr) []byte {
 func isReply(frame []byte, of netip.Addr) bool {
 	return len(frame) >= arpLength && binary.BigEndian.Uint16(frame[12:]) == unix.ETH_P_ARP &&
 		binary.BigEndian.Uint16(frame[20:]) == 2 && bytes.Equal(frame[28:32], of.AsSlice())
-}
-
-// ServeHTTP answers with the node's [nodeapi.Health].
-func (w *providerWatch) ServeHTTP(res http.ResponseWriter, _ *http.Request) {
-	res.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(res).Encode(nodeapi.Health{Provider: w.dead()}) // a client that has gone needs no answer
 }

@@ -167,18 +167,19 @@ func await(ctx context.Context, node string) error {
 	}
 }
 
-// open is what is still to be done; empty: nothing.
+// open is what is still to be done; empty: nothing. The southbound database is read last: the keeper takes a wish back
+// after it has seen there that routers have moved.
 func open(ctx context.Context, node string) (waiting string, err error) {
-	south, err := readSouthbound(ctx)
-	if err != nil {
-		return "", err
-	}
 	nodes, err := readReport()
 	if err != nil {
 		return "", err
 	}
 	err = ovn.WithNorthbound(ctx, ovn.Remote{Endpoint: ovn.NorthboundSocket},
 		func(_ ovn.Northbound, north ovn.State) error {
+			south, err := readSouthbound(ctx)
+			if err != nil {
+				return err
+			}
 			waiting, err = left(node, list(nodes, north.Orders, north.Wish, south), north.Wish)
 			return err
 		})

@@ -18,13 +18,12 @@ import (
 // timing are the keeper's intervals and timeouts.
 type timing struct {
 	tick      time.Duration // between two looks at the clock
-	unclaimed time.Duration // how long a gateway may be on no chassis; OVN moves one in less than two seconds
 	move      time.Duration // how long moving routers as wished may take
 	reconnect time.Duration // pause after a lost connection
 }
 
 var defaultTiming = timing{
-	tick: 100 * time.Millisecond, unclaimed: 4 * time.Second, move: 20 * time.Second, reconnect: time.Second,
+	tick: 100 * time.Millisecond, move: 20 * time.Second, reconnect: time.Second,
 }
 
 // databases are OVN's, for Run and for tests.
@@ -42,7 +41,7 @@ type northbound interface {
 
 // states says what is known of the gateway nodes now, and whether that is enough to act on.
 type states interface {
-	Now(time.Time) (all []nodeapi.GatewayNode, ok bool)
+	Now(time.Time) (all []state, ok bool)
 }
 
 // keeper keeps the orders of a cloud's gateways.
@@ -61,19 +60,8 @@ type keeper struct {
 	south *ovn.Southbound
 
 	nodes  []nodeapi.GatewayNode // that the last plan was made with
-	absent map[string]time.Time  // ports of gateways that are on no chassis, and since when
-	alone  map[string]solitude   // ports of gateways that no chassis had while they had several candidates
 	moving time.Time             // when the wish to move routers came; zero: there is none
 }
-
-// solitude is the time in which a router has one candidate. Whether tunnels are up again nobody says, so several are tried
-// again, less and less often: while the tunnels are down, that costs the time in which no chassis has the router.
-type solitude struct {
-	until time.Time
-	pause time.Duration
-}
-
-const firstSolitude, lastSolitude = 30 * time.Second, time.Hour
 
 // event changes what the keeper has seen.
 type event func(*keeper)
@@ -150,8 +138,8 @@ func (k *keeper) act(ctx context.Context, now time.Time) {
 	if !ok || k.north.northbound == nil || k.south == nil {
 		return
 	}
-	s := k.seen(now, nodes)
-	k.note(s.nodes)
+	s := k.seen(nodes)
+	k.note(s.known())
 	if mesh := meshOf(s); !slices.Equal(mesh, k.north.Mesh) {
 		if err := k.north.SetMesh(ctx, mesh); err != nil {
 			k.log.Warn("writing in OVN's northbound database failed", "error", err)
@@ -170,39 +158,13 @@ func (k *keeper) act(ctx context.Context, now time.Time) {
 }
 
 // seen is what the keeper knows now.
-func (k *keeper) seen(now time.Time, nodes []nodeapi.GatewayNode) seen {
+func (k *keeper) seen(nodes []state) seen {
 	for i, n := range nodes {
 		nodes[i].Drained = slices.Contains(k.north.Wish.Drained, n.Name)
 	}
-	if k.alone == nil || !slices.Equal(nodes, k.nodes) || k.north.Wish.Prefer != "" || k.north.Wish.Spread {
-		k.alone = make(map[string]solitude)
-	}
-	absent := make(map[string]time.Time)
-	for _, g := range k.south.Gateways {
-		if g.Active != "" && slices.Contains(k.south.Chassis, g.Active) {
-			continue
-		}
-		since, ok := k.absent[g.Port]
-		if !ok {
-			since = now
-		}
-		absent[g.Port] = since
-		if now.Sub(since) > k.time.unclaimed && !now.Before(k.alone[g.Port].until) {
-			pause := min(max(2*k.alone[g.Port].pause, firstSolitude), lastSolitude)
-			k.alone[g.Port] = solitude{now.Add(pause), pause}
-			absent[g.Port] = now
-			k.log.Warn("no gateway has a router, as when they do not see each other's tunnels; leaving it one", "router",
-				g.Router, "for", pause)
-		}
-	}
-	k.absent = absent
-	alone := make(map[string]bool)
-	for port, s := range k.alone {
-		alone[port] = now.Before(s.until)
-	}
 	return seen{
 		nodes: nodes, orders: k.north.Orders, gateways: k.south.Gateways, chassis: k.south.Chassis,
-		alone: alone, wish: k.north.Wish,
+		wish: k.north.Wish,
 	}
 }
 

@@ -118,11 +118,11 @@ func (f *fakeOVN) order() []string {
 // fakeStates is what the prober would say.
 type fakeStates struct {
 	mu    sync.Mutex
-	nodes []nodeapi.GatewayNode
+	nodes []state
 	ok    bool
 }
 
-func (f *fakeStates) Now(time.Time) ([]nodeapi.GatewayNode, bool) {
+func (f *fakeStates) Now(time.Time) ([]state, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.nodes), f.ok
@@ -207,38 +207,6 @@ func TestKeeperGivesUpMoving(t *testing.T) {
 			t.Errorf("wish after the time for moves: %+v", f.wish)
 		}
 		f.wants(t, "given up: the router stays where OVN has it", "a", "b")
-	})
-}
-
-func TestKeeperUnclaimed(t *testing.T) {
-	withKeeper(t, func(f *fakeOVN, s *fakeStates) {
-		s.set("a b")
-		f.change(func() { f.south.Gateways[0].Active = "" })
-		time.Sleep(defaultTiming.unclaimed - time.Second)
-		f.wants(t, "while OVN moves the router", "a", "b")
-		time.Sleep(2 * time.Second)
-		f.wants(t, "no tunnel between two", "a")
-		time.Sleep(firstSolitude)
-		f.wants(t, "trying whether the tunnel is up", "a", "b")
-		for range 20 { // it is not
-			f.change(func() { f.south.Gateways[0].Active = "" })
-			time.Sleep(defaultTiming.unclaimed + time.Second)
-			f.wants(t, "the tunnel is still down", "a")
-			before := f.written
-			time.Sleep(firstSolitude)
-			if f.written != before {
-				t.Error("several candidates again, as soon as the first time")
-			}
-			time.Sleep(lastSolitude)
-		}
-		f.change(func() { f.south.Gateways[0].Active = "" })
-		time.Sleep(defaultTiming.unclaimed + time.Second)
-		s.set("a! b")
-		time.Sleep(time.Second)
-		f.wants(t, "the one has died", "b")
-		s.set("a b")
-		time.Sleep(time.Second)
-		f.wants(t, "it is back", "b", "a")
 	})
 }
 

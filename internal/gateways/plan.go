@@ -10,16 +10,34 @@ import (
 	"macaw.example/internal/ovn"
 )
 
+// state is what is known of a gateway node, and what the node knows.
+type state struct {
+	nodeapi.GatewayNode
+	// tunnels are the nodes whose tunnels it has up; nil: not known.
+	tunnels []string
+}
+
+// sees tells whether a node has the tunnel to another one up, as far as is known.
+func (s state) sees(other string) bool { return s.tunnels == nil || slices.Contains(s.tunnels, other) }
+
 // seen is what plan works from.
 type seen struct {
-	nodes    []nodeapi.GatewayNode
+	nodes    []state
 	orders   []ovn.Order   // northbound
 	gateways []ovn.Gateway // southbound
-	// alone are the ports of gateways that no chassis had, with several candidates, for longer than OVN takes to move
-	// one: each of two nodes that do not see each other's tunnel takes itself for the isolated one.
-	alone   map[string]bool
-	chassis []string // nodes that are in OVN; nil: not known
-	wish    ovn.Wish
+	chassis  []string      // nodes that are in OVN; nil: not known
+	wish     ovn.Wish
+}
+
+// known is what operators see of the nodes.
+func (s seen) known() (all []nodeapi.GatewayNode) {
+	for i, n := range s.nodes {
+		if n.Unfit == "" && s.isolated(i) {
+			n.Unfit = "its tunnels to other nodes are dead"
+		}
+		all = append(all, n.GatewayNode)
+	}
+	return all
 }
 
 // classes of nodes for a router, the best first.
@@ -31,16 +49,22 @@ const (
 )
 
 func (s seen) class(name string) int {
-	at := slices.IndexFunc(s.nodes, func(n nodeapi.GatewayNode) bool { return n.Name == name })
+	at := slices.IndexFunc(s.nodes, func(n state) bool { return n.Name == name })
 	switch {
 	case at < 0, !s.nodes[at].Reachable:
 		return gone
-	case s.nodes[at].Unfit != "":
+	case s.nodes[at].Unfit != "" || s.isolated(at):
 		return unfit
 	case s.nodes[at].Drained:
 		return drained
 	}
 	return fit
+}
+
+// isolated tells whether a node has no tunnel up while another one has.
+func (s seen) isolated(at int) bool {
+	blind := s.nodes[at].tunnels != nil && len(s.nodes[at].tunnels) == 0
+	return blind && slices.ContainsFunc(s.nodes, func(n state) bool { return n.Reachable && len(n.tunnels) > 0 })
 }
 
 // maxCandidates is how many chassis Neutron gives a router (MAX_GW_CHASSIS in neutron/common/ovn/constants.py).
@@ -75,10 +99,12 @@ func (s seen) candidates(o ovn.Order, turn int) []string {
 	slices.SortStableFunc(all, func(a, b string) int {
 		return cmp.Or(cmp.Compare(s.class(a), s.class(b)), compareFirst(a, b, first))
 	})
-	if s.alone[o.Port] && len(all) > 1 {
-		all = all[:1]
+	if len(all) == 0 {
+		return nil
 	}
-	return all
+	// Of candidates that do not see each other's tunnels each takes itself for the isolated one, and lets go.
+	at := slices.IndexFunc(s.nodes, func(n state) bool { return n.Name == all[0] })
+	return slices.DeleteFunc(all, func(name string) bool { return name != all[0] && !s.nodes[at].sees(name) })
 }
 
 // first is the node that a router should be on, if it is of the best class.

@@ -15,10 +15,15 @@ import (
 	"macaw.example/internal/ovn"
 )
 
-// nodesOf reads nodes: a name alone is fit, with ! it does not answer, with ~ it is unfit, with - it is drained.
-func nodesOf(text string) (all []nodeapi.GatewayNode) {
+// nodesOf reads nodes: a name alone is fit, with ! it does not answer, with ~ it is unfit, with - it is drained. After a colon are
+// the nodes whose tunnels it has up; without a colon that is not known.
+func nodesOf(text string) (all []state) {
 	for _, word := range strings.Fields(text) {
-		n := nodeapi.GatewayNode{Name: strings.Trim(word, "!~-"), Reachable: !strings.Contains(word, "!")}
+		word, tunnels, known := strings.Cut(word, ":")
+		n := state{GatewayNode: nodeapi.GatewayNode{Name: strings.Trim(word, "!~-"), Reachable: !strings.Contains(word, "!")}}
+		if known {
+			n.tunnels = strings.FieldsFunc(tunnels, func(r rune) bool { return r == ',' })
+		}
 		if strings.Contains(word, "~") {
 			n.Unfit = "the provider NIC is not there"
 		}
@@ -33,7 +38,6 @@ func TestPlan(t *testing.T) {
 		name, nodes, order, active, want string // want: empty if the order stays
 		chassis                          string // empty: those of nodes
 		wish                             ovn.Wish
-		alone                            bool
 	}{
 		{name: "all is well", nodes: "a b", order: "a b", active: "a"},
 		{name: "no chassis has it yet", nodes: "a b", order: "a b"},
@@ -53,7 +57,13 @@ func TestPlan(t *testing.T) {
 		{name: "gone from OVN", nodes: "a b", order: "a b", active: "a", chassis: "a", want: "a"},
 		{name: "a new gateway", nodes: "a b", order: "a", active: "a", want: "a b"},
 		{name: "at most five", nodes: "a b c d e f", order: "a b c d e", active: "a"},
-		{name: "a pair without tunnel", nodes: "a b", order: "a b", alone: true, want: "a"},
+		{name: "all see each other", nodes: "a:b,c b:a,c c:a,b", order: "a b c", active: "a"},
+		{name: "a pair without tunnel", nodes: "a: b:", order: "a b", want: "a"},
+		{name: "a pair without tunnel, claimed", nodes: "a: b:", order: "a b", active: "b", want: "b"},
+		{name: "the tunnel is up again", nodes: "a:b b:a", order: "b", active: "b", want: "b a"},
+		{name: "a node that is back, without its tunnels yet", nodes: "a: b:c c:b", order: "b c", active: "b"},
+		{name: "isolated from all others", nodes: "a: b:c,x c:b,x", order: "a b c", active: "a", want: "b c"},
+		{name: "one tunnel of the active", nodes: "a:c b:c c:a,b", order: "a b c", active: "a", want: "a c"},
 		{name: "preferred", nodes: "a b c", order: "a b c", active: "a", wish: ovn.Wish{Prefer: "c"}, want: "c a b"},
 		{name: "preferred and there", nodes: "a b c", order: "c a b", active: "c", wish: ovn.Wish{Prefer: "c"}},
 		{name: "preferred and dead", nodes: "a b c!", order: "a b c", active: "a", wish: ovn.Wish{Prefer: "c"}, want: "a b"},
@@ -67,7 +77,6 @@ func TestPlan(t *testing.T) {
 				gateways: []ovn.Gateway{{Port: "p", Router: "r", Active: tt.active}},
 				chassis:  strings.Fields(tt.chassis),
 				wish:     tt.wish,
-				alone:    map[string]bool{"p": tt.alone},
 			}
 			if tt.chassis == "" {
 				for _, n := range nodes {
@@ -188,13 +197,13 @@ func TestRandomSequences(t *testing.T) {
 				if r.IntN(2) == 0 && (round > 0 || event != "blinks") {
 					active = ovnOf(order, active, up, others)
 				}
-				var nodes []nodeapi.GatewayNode
+				var nodes []state
 				for _, name := range names {
-					state := nodeapi.GatewayNode{Name: name, Reachable: up[name], Drained: drained[name]}
+					n := state{GatewayNode: nodeapi.GatewayNode{Name: name, Reachable: up[name], Drained: drained[name]}}
 					if unfit[name] {
-						state.Unfit = "dead"
+						n.Unfit = "dead"
 					}
-					nodes = append(nodes, state)
+					nodes = append(nodes, n)
 				}
 				s := seen{nodes: nodes, chassis: names, orders: []ovn.Order{{Port: "p", Chassis: order}},
 					gateways: []ovn.Gateway{{Port: "p", Active: active}}}

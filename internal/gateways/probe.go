@@ -97,7 +97,7 @@ func (p *prober) probe(ctx context.Context, g *probed) {
 }
 
 // Now is what the last probes have found. It is not enough to act on before every gateway had its chance.
-func (p *prober) Now(now time.Time) (all []nodeapi.GatewayNode, ok bool) {
+func (p *prober) Now(now time.Time) (all []state, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.began.IsZero() {
@@ -111,13 +111,13 @@ func (p *prober) Now(now time.Time) (all []nodeapi.GatewayNode, ok bool) {
 		return nil, false
 	}
 	for _, g := range p.gateway {
-		s := nodeapi.GatewayNode{Name: g.name, Reachable: now.Sub(g.answered) < lostAfter}
+		s := state{GatewayNode: nodeapi.GatewayNode{Name: g.name, Reachable: now.Sub(g.answered) < lostAfter}}
 		switch {
 		case !s.Reachable:
 		case now.Sub(g.spoke) > unwellAfter && now.Sub(p.began) > unwellAfter:
 			s.Unfit = "its agent does not answer"
 		default:
-			s.Unfit = g.health.Provider
+			s.Unfit, s.tunnels = g.health.Provider, g.health.Tunnels
 		}
 		all = append(all, s)
 	}

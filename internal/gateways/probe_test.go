@@ -57,9 +57,9 @@ func TestProber(t *testing.T) {
 		look := func(d time.Duration) (a nodeapi.GatewayNode, ok bool) {
 			for range int(d / (100 * time.Millisecond)) {
 				time.Sleep(100 * time.Millisecond)
-				var all []nodeapi.GatewayNode
+				var all []state
 				if all, ok = p.Now(time.Now()); ok {
-					a = all[0]
+					a = all[0].GatewayNode
 				}
 			}
 			return a, ok
@@ -85,6 +85,11 @@ func TestProber(t *testing.T) {
 		f.set(1, &nodeapi.Health{}, true)
 		if a, _ := look(500 * time.Millisecond); a != well {
 			t.Errorf("its provider side works: got %+v", a)
+		}
+		f.set(1, &nodeapi.Health{Tunnels: []string{"b"}}, true)
+		look(500 * time.Millisecond)
+		if all, _ := p.Now(time.Now()); !all[0].sees("b") || all[0].sees("c") || !all[1].sees("c") {
+			t.Errorf("tunnels: got %+v", all)
 		}
 		f.set(1, nil, true) // the agent is restarted, or hangs
 		if a, _ := look(5 * time.Second); a != well {

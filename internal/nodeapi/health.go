@@ -10,4 +10,6 @@ type Health struct {
 	// Provider is why nothing passes between the node and its provider subnet. Empty: it does, or there is no sign
 	// yet that it does not.
 	Provider string `json:"provider,omitempty"`
+	// Tunnels are the nodes whose tunnels are up, by BFD; nil: not known.
+	Tunnels []string `json:"tunnels"`
 }

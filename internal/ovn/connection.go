@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-
 	"github.com/go-logr/logr"
 	"github.com/ovn-kubernetes/libovsdb/client"
 	"github.com/ovn-kubernetes/libovsdb/model"

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,7 +29,11 @@ func serve(t *testing.T, schema string) (Remote, func(operations string), *os.Pr
 			t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
 		}
 	}
-	run("ovsdb-tool", "create", db, filepath.Join("testdata", schema+".ovsschema"))
+	file := filepath.Join("testdata", schema+".ovsschema")
+	if filepath.IsAbs(schema) {
+		file = schema
+	}
+	run("ovsdb-tool", "create", db, file)
 	server := exec.Command("ovsdb-server", "--remote=punix:"+socket, "--unixctl="+filepath.Join(dir, "ctl"), db)
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -199,6 +204,35 @@ func TestOrders(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWatchTunnels(t *testing.T) {
+	remote, transact, _ := serve(t, "/usr/share/openvswitch/vswitch.ovsschema")
+	said := make(chan []string, 8)
+	go func() { _ = WatchTunnels(t.Context(), remote, func(up []string) { said <- up }) }()
+	if got := next(t, said); got == nil || len(got) > 0 {
+		t.Errorf("no tunnels: got %v, want an empty list", got)
+	}
+	transact(`["Open_vSwitch",
+	 {"op":"insert","table":"Interface","row":{"name":"t1","type":"geneve","bfd_status":["map",[["state","up"]]]},"uuid-name":"i1"},
+	 {"op":"insert","table":"Interface","row":{"name":"t2","type":"geneve","bfd_status":["map",[["state","down"]]]},"uuid-name":"i2"},
+	 {"op":"insert","table":"Interface","row":{"name":"tap","type":""},"uuid-name":"i3"},
+	 {"op":"insert","table":"Port","row":{"name":"t1","interfaces":["named-uuid","i1"],
+	  "external_ids":["map",[["ovn-chassis-id","gw-1@10.0.0.5%10.0.0.6"]]]},"uuid-name":"p1"},
+	 {"op":"insert","table":"Port","row":{"name":"t2","interfaces":["named-uuid","i2"],
+	  "external_ids":["map",[["ovn-chassis-id","gw-2@10.0.0.7%10.0.0.6"]]]},"uuid-name":"p2"},
+	 {"op":"insert","table":"Port","row":{"name":"tap","interfaces":["named-uuid","i3"]},"uuid-name":"p3"},
+	 {"op":"insert","table":"Bridge","row":{"name":"br-int","ports":["set",[["named-uuid","p1"],["named-uuid","p2"],
+	  ["named-uuid","p3"]]]},"uuid-name":"b"},
+	 {"op":"insert","table":"Open_vSwitch","row":{"bridges":["named-uuid","b"]}}]`)
+	if got, want := next(t, said), []string{"gw-1"}; !slices.Equal(got, want) {
+		t.Errorf("one of two is up: got %v, want %v", got, want)
+	}
+	transact(`["Open_vSwitch",{"op":"update","table":"Interface","where":[["name","==","t2"]],
+	 "row":{"bfd_status":["map",[["state","up"],["flap_count","3"]]],"mtu":1500}}]`)
+	if got, want := next(t, said), []string{"gw-1", "gw-2"}; !slices.Equal(got, want) {
+		t.Errorf("both are up: got %v, want %v", got, want)
 	}
 }
 

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ovn
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ovn-kubernetes/libovsdb/client"
+	"github.com/ovn-kubernetes/libovsdb/model"
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+)
+
+// SwitchSocket is where the database of a node's own Open vSwitch answers.
+const SwitchSocket = "unix:/var/run/openvswitch/db.sock"
+
+// Rows of Open vSwitch's database, with the columns that are used.
+type (
+	switchPort struct {
+		UUID        string            `ovsdb:"_uuid"`
+		Name        string            `ovsdb:"name"`
+		Interfaces  []string          `ovsdb:"interfaces"`
+		ExternalIDs map[string]string `ovsdb:"external_ids"`
+	}
+	switchInterface struct {
+		UUID      string            `ovsdb:"_uuid"`
+		Name      string            `ovsdb:"name"`
+		Type      string            `ovsdb:"type"`
+		BFDStatus map[string]string `ovsdb:"bfd_status"`
+	}
+)
+
+// WatchTunnels calls changed with the chassis whose tunnels are up, in order, by the database of a node's Open vSwitch,
+// whenever they have changed, the first time at once. A tunnel is up if its BFD session is, which is what
+// ovn-controller asks (bfd_calculate_active_tunnels in controller/bfd.c). It returns when ctx is done or the connection is
+// lost.
+func WatchTunnels(ctx context.Context, r Remote, changed func(up []string)) error {
+	rows, err := model.NewClientDBModel("Open_vSwitch", map[string]model.Model{
+		"Port": &switchPort{}, "Interface": &switchInterface{},
+	})
+	if err != nil {
+		return err
+	}
+	tables := func(client.Client) []client.MonitorOption {
+		p, i := &switchPort{}, &switchInterface{}
+		geneve := []model.Condition{{Field: &i.Type, Function: ovsdb.ConditionEqual, Value: "geneve"}}
+		return []client.MonitorOption{
+			client.WithTable(p, &p.Name, &p.Interfaces, &p.ExternalIDs),
+			client.WithConditionalTable(i, geneve, &i.Name, &i.Type, &i.BFDStatus),
+		}
+	}
+	var last []string
+	first := true
+	return watch(ctx, r, rows, tables, func(c client.Client) error {
+		up, err := upTunnels(ctx, c)
+		if err != nil {
+			return err
+		}
+		if first || !slices.Equal(up, last) {
+			changed(up)
+		}
+		first, last = false, up
+		return nil
+	})
+}
+
+// tunnelKey is where ovn-controller notes a tunnel's chassis in its port's row, followed by @ and the address
+// (controller/encaps.c).
+const tunnelKey = "ovn-chassis-id"
+
+func upTunnels(ctx context.Context, c client.Client) ([]string, error) {
+	var ports []switchPort
+	var interfaces []switchInterface
+	for _, table := range []any{&ports, &interfaces} {
+		if err := c.List(ctx, table); err != nil {
+			return nil, fmt.Errorf("reading Open vSwitch's database: %w", err)
+		}
+	}
+	up := []string{} // not nil: that there is none is an answer too
+	for _, p := range ports {
+		name, _, _ := strings.Cut(p.ExternalIDs[tunnelKey], "@")
+		alive := func(i switchInterface) bool {
+			return slices.Contains(p.Interfaces, i.UUID) && i.BFDStatus["state"] == "up"
+		}
+		if name != "" && slices.ContainsFunc(interfaces, alive) {
+			up = append(up, name)
+		}
+	}
+	slices.Sort(up)
+	return slices.Compact(up), nil
+}
