@@ -20,10 +20,11 @@ type timing struct {
 	tick      time.Duration // between two looks at the clock
 	move      time.Duration // how long moving routers as wished may take
 	reconnect time.Duration // pause after a lost connection
+	blind     time.Duration // how long a node may have no tunnel up: OVN acts on that sooner, and sides come up one by one
 }
 
 var defaultTiming = timing{
-	tick: 100 * time.Millisecond, move: 20 * time.Second, reconnect: time.Second,
+	tick: 100 * time.Millisecond, move: 20 * time.Second, reconnect: time.Second, blind: 3 * time.Second,
 }
 
 // databases are OVN's, for Run and for tests.
@@ -59,6 +60,7 @@ type keeper struct {
 	}
 	south *ovn.Southbound
 
+	blind  map[string]time.Time  // nodes without a tunnel that is up, and since when
 	nodes  []nodeapi.GatewayNode // that the last plan was made with
 	moving time.Time             // when the wish to move routers came; zero: there is none
 }
@@ -138,7 +140,7 @@ func (k *keeper) act(ctx context.Context, now time.Time) {
 	if !ok || k.north.northbound == nil || k.south == nil {
 		return
 	}
-	s := k.seen(nodes)
+	s := k.seen(now, nodes)
 	k.note(s.known())
 	if mesh := meshOf(s); !slices.Equal(mesh, k.north.Mesh) {
 		if err := k.north.SetMesh(ctx, mesh); err != nil {
@@ -158,10 +160,20 @@ func (k *keeper) act(ctx context.Context, now time.Time) {
 }
 
 // seen is what the keeper knows now.
-func (k *keeper) seen(nodes []state) seen {
+func (k *keeper) seen(now time.Time, nodes []state) seen {
+	since := make(map[string]time.Time)
 	for i, n := range nodes {
 		nodes[i].Drained = slices.Contains(k.north.Wish.Drained, n.Name)
+		if !blind(nodes, i) {
+			continue
+		}
+		since[n.Name] = now
+		if before, ok := k.blind[n.Name]; ok {
+			since[n.Name] = before
+		}
+		nodes[i].isolated = now.Sub(since[n.Name]) > k.time.blind
 	}
+	k.blind = since
 	return seen{
 		nodes: nodes, orders: k.north.Orders, gateways: k.south.Gateways, chassis: k.south.Chassis,
 		wish: k.north.Wish,

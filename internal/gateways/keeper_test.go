@@ -210,6 +210,21 @@ func TestKeeperGivesUpMoving(t *testing.T) {
 	})
 }
 
+// The sides of a tunnel come up one by one.
+func TestKeeperIsolated(t *testing.T) {
+	withKeeper(t, func(f *fakeOVN, s *fakeStates) {
+		s.set("a: b:a")
+		time.Sleep(defaultTiming.blind - time.Second)
+		f.wants(t, "for two seconds", "a")
+		s.set("a:b b:a")
+		time.Sleep(defaultTiming.blind)
+		f.wants(t, "both are up", "a", "b")
+		s.set("a: b:x")
+		time.Sleep(defaultTiming.blind + time.Second)
+		f.wants(t, "a is isolated", "b")
+	})
+}
+
 // Without a database, or an answer, nothing is done, and later what is due then.
 func TestKeeperWithoutDatabases(t *testing.T) {
 	withKeeper(t, func(f *fakeOVN, s *fakeStates) {

@@ -15,6 +15,8 @@ type state struct {
 	nodeapi.GatewayNode
 	// tunnels are the nodes whose tunnels it has up; nil: not known.
 	tunnels []string
+	// isolated: it has had no tunnel up for a while, and others have some.
+	isolated bool
 }
 
 // sees tells whether a node has the tunnel to another one up, as far as is known.
@@ -31,8 +33,8 @@ type seen struct {
 
 // known is what operators see of the nodes.
 func (s seen) known() (all []nodeapi.GatewayNode) {
-	for i, n := range s.nodes {
-		if n.Unfit == "" && s.isolated(i) {
+	for _, n := range s.nodes {
+		if n.Unfit == "" && n.isolated {
 			n.Unfit = "its tunnels to other nodes are dead"
 		}
 		all = append(all, n.GatewayNode)
@@ -53,7 +55,7 @@ func (s seen) class(name string) int {
 	switch {
 	case at < 0, !s.nodes[at].Reachable:
 		return gone
-	case s.nodes[at].Unfit != "" || s.isolated(at):
+	case s.nodes[at].Unfit != "" || s.nodes[at].isolated:
 		return unfit
 	case s.nodes[at].Drained:
 		return drained
@@ -61,10 +63,10 @@ func (s seen) class(name string) int {
 	return fit
 }
 
-// isolated tells whether a node has no tunnel up while another one has.
-func (s seen) isolated(at int) bool {
-	blind := s.nodes[at].tunnels != nil && len(s.nodes[at].tunnels) == 0
-	return blind && slices.ContainsFunc(s.nodes, func(n state) bool { return n.Reachable && len(n.tunnels) > 0 })
+// blind tells whether a node has no tunnel up while another one has.
+func blind(nodes []state, at int) bool {
+	return nodes[at].Reachable && nodes[at].tunnels != nil && len(nodes[at].tunnels) == 0 &&
+		slices.ContainsFunc(nodes, func(n state) bool { return n.Reachable && len(n.tunnels) > 0 })
 }
 
 // maxCandidates is how many chassis Neutron gives a router (MAX_GW_CHASSIS in neutron/common/ovn/constants.py).
@@ -103,8 +105,13 @@ func (s seen) candidates(o ovn.Order, turn int) []string {
 		return nil
 	}
 	// Of candidates that do not see each other's tunnels each takes itself for the isolated one, and lets go.
-	at := slices.IndexFunc(s.nodes, func(n state) bool { return n.Name == all[0] })
-	return slices.DeleteFunc(all, func(name string) bool { return name != all[0] && !s.nodes[at].sees(name) })
+	best := all[0]
+	return slices.DeleteFunc(all, func(name string) bool { return name != best && !s.tunnel(best, name) })
+}
+
+// tunnel tells whether the tunnel between two nodes is up on both sides, as far as is known.
+func (s seen) tunnel(a, b string) bool {
+	return !slices.ContainsFunc(s.nodes, func(n state) bool { return n.Name == a && !n.sees(b) || n.Name == b && !n.sees(a) })
 }
 
 // first is the node that a router should be on, if it is of the best class.

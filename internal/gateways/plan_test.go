@@ -15,12 +15,13 @@ import (
 	"macaw.example/internal/ovn"
 )
 
-// nodesOf reads nodes: a name alone is fit, with ! it does not answer, with ~ it is unfit, with - it is drained. After a colon are
+// nodesOf reads nodes: a name alone is fit, with ! it does not answer, with ~ it is unfit, with ^ it is isolated, with - it is drained. After a colon are
 // the nodes whose tunnels it has up; without a colon that is not known.
 func nodesOf(text string) (all []state) {
 	for _, word := range strings.Fields(text) {
 		word, tunnels, known := strings.Cut(word, ":")
-		n := state{GatewayNode: nodeapi.GatewayNode{Name: strings.Trim(word, "!~-"), Reachable: !strings.Contains(word, "!")}}
+		n := state{GatewayNode: nodeapi.GatewayNode{Name: strings.Trim(word, "!~^-"), Reachable: !strings.Contains(word, "!")}}
+		n.isolated = strings.Contains(word, "^")
 		if known {
 			n.tunnels = strings.FieldsFunc(tunnels, func(r rune) bool { return r == ',' })
 		}
@@ -62,7 +63,8 @@ func TestPlan(t *testing.T) {
 		{name: "a pair without tunnel, claimed", nodes: "a: b:", order: "a b", active: "b", want: "b"},
 		{name: "the tunnel is up again", nodes: "a:b b:a", order: "b", active: "b", want: "b a"},
 		{name: "a node that is back, without its tunnels yet", nodes: "a: b:c c:b", order: "b c", active: "b"},
-		{name: "isolated from all others", nodes: "a: b:c,x c:b,x", order: "a b c", active: "a", want: "b c"},
+		{name: "its side of the tunnel is up, the other is not yet", nodes: "a:b b:", order: "b", active: "b"},
+		{name: "isolated from all others", nodes: "a^: b:c,x c:b,x", order: "a b c", active: "a", want: "b c"},
 		{name: "one tunnel of the active", nodes: "a:c b:c c:a,b", order: "a b c", active: "a", want: "a c"},
 		{name: "preferred", nodes: "a b c", order: "a b c", active: "a", wish: ovn.Wish{Prefer: "c"}, want: "c a b"},
 		{name: "preferred and there", nodes: "a b c", order: "c a b", active: "c", wish: ovn.Wish{Prefer: "c"}},
