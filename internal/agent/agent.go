@@ -56,6 +56,7 @@ type agent struct {
 	// watchOVN calls its argument with what OVN's southbound database says; nil: this is the only gateway.
 	watchOVN func(context.Context, func(ovn.Southbound)) error
 	bindings mailbox[bindings]
+	here     *gatewaysHere
 	watchOVS func(context.Context, func(up []string)) error
 	health   *health
 	reload   <-chan os.Signal // Neutron has changed, or an agreement is there
@@ -100,9 +101,10 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	defer signal.Stop(hangup)
 	m := newMetrics(cfg.PinDir, linux{})
 	h := newHeldFiles(cfg, log)
+	here := &gatewaysHere{node: cfg.Node}
 	a := &agent{
-		cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
-		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h), h), tagger: newStatusTagger(log),
+		here: here, cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
+		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h, here.still), h), tagger: newStatusTagger(log),
 		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
 		watchOVN: watchSouthbound(cfg), bindings: newMailbox[bindings](), health: &health{provider: newProviderWatch(cfg, linux{})},
 		watchOVS: watchSwitch,

@@ -24,6 +24,7 @@ type attachment struct {
 	queries      *querySchedule
 	checks       *alarm // of the interfaces
 	prober       *arpProber
+	verifyUntil  time.Time // see verifyFor
 	paidUntil    time.Time // up to when queries because of frames are paid, see eventDelay
 }
 
@@ -294,6 +295,7 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 	failure, err := "Neutron query failed; keeping current entries", a.err
 	if err == nil {
 		l.answered, l.addresses, l.neutronAnswered = a.addresses, l.bound.place(a.addresses), true
+		l.here.set(l.bound, a.addresses)
 		l.observed = stillObserved(l.addresses, l.observed, l.pending)
 		failure, err = "updating the translation failed; keeping current entries", l.sync(l.t)
 	}
@@ -317,9 +319,14 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 	return l.time.poll
 }
 
+// verifyFor is how long AWS is looked at every second after routers have moved: the node that had them before may not know
+// yet, and have taken an address back.
+const verifyFor = 10 * time.Second
+
 // handleBindings makes the map and AWS follow OVN, which has moved routers. Neutron would say so later.
 func (l *attachment) handleBindings(b bindings) error {
 	l.bound = b
+	l.verifyUntil = time.Now().Add(verifyFor)
 	if b.unknown(l.cfg.Node, l.answered) {
 		l.queries.noLaterThan(time.Now().Add(l.time.debounce))
 	}
@@ -372,11 +379,15 @@ func (l *attachment) handleOutcome(o outcome) error {
 	if err := l.sync(l.t); err != nil {
 		return err
 	}
+	now, next := time.Now(), o.result.Next
+	if verify := now.Add(l.time.retry); now.Before(l.verifyUntil) && (next.IsZero() || verify.Before(next)) {
+		next = verify
+	}
 	switch {
 	case o.err != nil:
 		l.reconcileBy(backoff(l.time.retry, l.failures.aws-1, l.time.poll))
-	case !o.result.Next.IsZero():
-		l.reconcileBy(max(time.Until(o.result.Next), l.time.debounce))
+	case !next.IsZero():
+		l.reconcileBy(max(time.Until(next), l.time.debounce))
 	}
 	if !slices.Equal(l.enis, l.attachedENIs) {
 		return fmt.Errorf("%w: this node has %d provider ENIs now", errStale, len(l.enis))

@@ -5,6 +5,7 @@ package agent
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"time"
 
@@ -27,12 +28,14 @@ const (
 )
 
 // newRegistrar makes the AWS half of the agent.
-func newRegistrar(cfg Config, observer registrar.Observer, h *heldFiles) *registrar.Registrar {
+func newRegistrar(
+	cfg Config, observer registrar.Observer, h *heldFiles, stillHere func(netip.Addr) bool,
+) *registrar.Registrar {
 	return registrar.New(ec2.NewFromConfig(awsConfig(cfg.Region)), registrar.Config{
 		Cloud: cfg.Cloud, Node: cfg.Node, Instance: cfg.Instance, InstanceType: cfg.InstanceType,
 		Subnet: cfg.SubnetID, Range: cfg.Range, Policy: cfg.Policy, Pool: cfg.Pool,
 		ReleaseAfter: cfg.ReleaseAfter, Held: h.load(), SaveHeld: h.save,
-		Observer: observer,
+		Observer: observer, StillHere: stillHere,
 	})
 }
 

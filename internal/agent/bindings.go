@@ -4,6 +4,8 @@ package agent
 
 import (
 	"context"
+	"net/netip"
+	"sync"
 	"time"
 
 	"macaw.example/internal/neutron"
@@ -15,19 +17,75 @@ import (
 // nil: it is not known, and Neutron's word counts.
 type bindings map[string]string
 
-// bindingsOf are those of gateways that some node has.
-func bindingsOf(s ovn.Southbound) bindings {
+// bindingsOf are those of gateways that some node has, or had: while a router moves, OVN has it nowhere for a moment, and
+// Neutron's word would put it back.
+func bindingsOf(s ovn.Southbound, before bindings) bindings {
 	all := make(bindings)
 	for _, g := range s.Gateways {
-		if g.Active != "" {
-			all[g.Port] = g.Active
+		host := g.Active
+		if host == "" {
+			host = before[g.Port]
+		}
+		if host != "" {
+			all[g.Port] = host
 		}
 	}
 	return all
 }
 
-// place returns Neutron's addresses with the nodes on which OVN has them. A floating IP with the MAC of its
-// router's gateway is where that is; a distributed one has another.
+// gatewaysHere is where this node's addresses are by OVN's last word, for goroutines other than the loop.
+type gatewaysHere struct {
+	mu    sync.Mutex
+	node  string
+	bound bindings
+	ports map[netip.Addr]string // the gateway port of each address; those that follow none are absent
+}
+
+// set notes what place works from.
+func (g *gatewaysHere) set(b bindings, addresses []neutron.Address) {
+	gateways := make(map[string]neutron.Address) // by router
+	for _, a := range addresses {
+		if a.Kind == neutron.KindRouter {
+			gateways[a.Router] = a
+		}
+	}
+	ports := make(map[netip.Addr]string)
+	for _, a := range addresses {
+		if gateway, ok := follows(a, gateways); ok {
+			ports[a.Addr] = gateway.ID
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ports = ports
+	if b != nil {
+		g.bound = b
+	}
+}
+
+// hear notes what OVN says, before the loop does.
+func (g *gatewaysHere) hear(b bindings) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.bound = b
+}
+
+// still tells whether an address of this node is still here, by OVN's last word.
+func (g *gatewaysHere) still(a netip.Addr) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	host, ok := g.bound[g.ports[a]]
+	return !ok || host == g.node
+}
+
+// follows returns the gateway that an address is at. A floating IP with the MAC of its router's gateway is where that is; a
+// distributed one has another.
+func follows(a neutron.Address, gateways map[string]neutron.Address) (gateway neutron.Address, ok bool) {
+	gateway, ok = gateways[a.Router]
+	return gateway, ok && a.Kind != neutron.KindPort && a.MAC.String() == gateway.MAC.String()
+}
+
+// place returns Neutron's addresses with the nodes on which OVN has them.
 func (b bindings) place(addresses []neutron.Address) []neutron.Address {
 	if len(b) == 0 {
 		return addresses
@@ -40,8 +98,7 @@ func (b bindings) place(addresses []neutron.Address) []neutron.Address {
 	}
 	placed := make([]neutron.Address, 0, len(addresses))
 	for _, a := range addresses {
-		gateway, ok := gateways[a.Router]
-		if a.Kind != neutron.KindPort && ok && a.MAC.String() == gateway.MAC.String() {
+		if gateway, ok := follows(a, gateways); ok {
 			if host, ok := b[gateway.ID]; ok {
 				a.Host = host
 			}
@@ -70,10 +127,16 @@ func (a *agent) watchBindings(ctx context.Context) {
 	failed := ""
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := a.watchOVN(ctx, func(s ovn.Southbound) { a.bindings.put(bindingsOf(s)) })
+		var last bindings
+		err := a.watchOVN(ctx, func(s ovn.Southbound) {
+			last = bindingsOf(s, last)
+			a.here.hear(last)
+			a.bindings.put(last)
+		})
 		if ctx.Err() != nil {
 			return
 		}
+		a.here.hear(nil)
 		a.bindings.put(nil)
 		if time.Since(began) > a.time.retry {
 			failed = ""

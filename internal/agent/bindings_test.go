@@ -69,6 +69,17 @@ func TestOVNIsFasterThanNeutron(t *testing.T) {
 		south.bind("p1", "gw-1")
 		pass(10 * time.Millisecond)
 		b.want("OVN has moved it here", entry(addr10, mac1), entry(addr11, mac1))
+		before := b.aws.count()
+		pass(verifyFor)
+		if n := b.aws.count() - before; n < 8 {
+			t.Errorf("%d looks at AWS in the %s after a router has moved", n, verifyFor)
+		}
+		pass(2 * time.Second)
+		before = b.aws.count()
+		pass(30 * time.Second)
+		if n := b.aws.count() - before; n > 1 {
+			t.Errorf("%d looks at AWS in 30 s, long after", n)
+		}
 		pass(5 * time.Minute)
 		b.want("Neutron never says so", entry(addr10, mac1), entry(addr11, mac1))
 		south.bind("p1", "gw-2")
@@ -148,6 +159,44 @@ func TestPlace(t *testing.T) {
 			if a.Host != tt.want[i] {
 				t.Errorf("%s: %s is on %q, want %q", tt.name, a.Addr, a.Host, tt.want[i])
 			}
+		}
+	}
+}
+
+// While a router moves, OVN has it nowhere for a moment.
+func TestBindingsOf(t *testing.T) {
+	says := func(node string) ovn.Southbound {
+		return ovn.Southbound{Gateways: []ovn.Gateway{{Port: "p1", Active: node}}}
+	}
+	var last bindings
+	for _, step := range []struct{ says, want string }{{"", ""}, {"gw-1", "gw-1"}, {"", "gw-1"}, {"gw-2", "gw-2"}} {
+		if last = bindingsOf(says(step.says), last); last["p1"] != step.want {
+			t.Errorf("OVN says %q: on %q, want %q", step.says, last["p1"], step.want)
+		}
+	}
+	if gone := bindingsOf(ovn.Southbound{}, last); len(gone) > 0 {
+		t.Errorf("a router that has gone: %v", gone)
+	}
+}
+
+// What the registrar asks in the middle of a pass.
+func TestGatewaysHere(t *testing.T) {
+	g := &gatewaysHere{node: "gw-1"}
+	gateway, floating, guest := router(addr10, mac1), router(addr11, mac1), router(addr12, mac2)
+	gateway.ID, gateway.Router = "p1", "r1"
+	floating.Kind, floating.Router = neutron.KindFloating, "r1"
+	guest.Kind = neutron.KindPort
+	if !g.still(addr10) {
+		t.Error("nothing is known, and an address is not here")
+	}
+	g.set(nil, []neutron.Address{gateway, floating, guest})
+	for _, step := range []struct {
+		b    bindings
+		want bool
+	}{{bindings{"p1": "gw-1"}, true}, {bindings{"p1": "gw-2"}, false}, {bindings{}, true}, {nil, true}} {
+		g.hear(step.b)
+		if got := [3]bool{g.still(addr10), g.still(addr11), g.still(addr12)}; got != [3]bool{step.want, step.want, true} {
+			t.Errorf("OVN says %v: got %v", step.b, got)
 		}
 	}
 }

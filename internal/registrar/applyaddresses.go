@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,6 +32,16 @@ func split(a Action) (Action, Action) {
 // assign registers addresses, as many of them as AWS takes. One that is assigned to the
 // interface already is no error.
 func (p *pass) assign(ctx context.Context, a Action) {
+	if a.Move {
+		all := len(a.Addrs)
+		a.Addrs = slices.DeleteFunc(slices.Clone(a.Addrs), func(addr netip.Addr) bool { return !p.cfg.StillHere(addr) })
+		if len(a.Addrs) < all {
+			p.requeue()
+		}
+		if len(a.Addrs) == 0 {
+			return
+		}
+	}
 	err := p.callAssign(ctx, a)
 	switch {
 	case err == nil:

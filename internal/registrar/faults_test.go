@@ -186,3 +186,26 @@ func TestMovedAwayAndBack(t *testing.T) {
 		}
 	})
 }
+
+// An agent learns before its pass, or in the middle of it, that a router is on another gateway, which has registered
+// the router's addresses meanwhile. It must not take them back.
+func TestMovedDuringPass(t *testing.T) {
+	for asked := range 2 { // how often the address is still here
+		inRegion(t, 5, func(r *region) {
+			c, d := r.node("gw-1", "m8i.large", 1), r.node("gw-2", "m8i.large", 1)
+			mine := wants(1)
+			other, _ := r.start(d)
+			must(other.Reconcile(r.t.Context(), mine))
+			left := asked
+			c.StillHere = func(netip.Addr) bool { left--; return left >= 0 }
+			reg, _ := r.start(c)
+			if result := must(reg.Reconcile(r.t.Context(), mine)); len(result.Registered) > 0 {
+				t.Errorf("still here when asked %d times: registered %v", asked, result.Registered)
+			}
+			on, _ := r.truth()
+			if e := r.describe(on[mine[0].Addr]); e.Instance != d.Instance {
+				t.Errorf("still here when asked %d times: the address is on %s, want %s", asked, e.Instance, d.Instance)
+			}
+		})
+	}
+}

@@ -41,6 +41,7 @@ func (p *pass) rounds(ctx context.Context) (Seen, []model.Finding, error) {
 		return Seen{}, nil, err
 	}
 	for round := 0; ; round++ {
+		p.dropMoved()
 		now := time.Now()
 		seen, _ := p.memory.overlay(described, now)
 		p.memory.observe(p.cfg, p.wanted, seen, now)
@@ -65,6 +66,16 @@ func (p *pass) rounds(ctx context.Context) (Seen, []model.Finding, error) {
 			p.unfinished = true
 			seen, _ := p.memory.overlay(described, time.Now())
 			return seen, findings, nil
+		}
+	}
+}
+
+// dropMoved leaves addresses to the nodes that their traffic has moved to since the wants were made.
+func (p *pass) dropMoved() {
+	for a, w := range p.wanted {
+		if w.Here && !p.cfg.StillHere(a) {
+			w.Here = false
+			p.wanted[a] = w
 		}
 	}
 }

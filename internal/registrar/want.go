@@ -51,6 +51,10 @@ type Config struct {
 	// of Neutron does not wait for hundreds of older ones; 8 s by default.
 	PassLimit time.Duration
 	Observer  Observer
+	// StillHere is asked about each address of this node before something is done for it: its traffic may have moved
+	// to another node since the wants were made, and that node must keep it. Nil: nothing has moved. It may be called
+	// from several goroutines.
+	StillHere func(netip.Addr) bool
 }
 
 func (c Config) withDefaults() Config {
@@ -62,6 +66,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.SaveHeld == nil {
 		c.SaveHeld = func([]model.Held) error { return nil }
+	}
+	if c.StillHere == nil {
+		c.StillHere = func(netip.Addr) bool { return true }
 	}
 	if c.Observer == nil {
 		c.Observer = noObserver{}
