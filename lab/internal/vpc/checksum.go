@@ -4,16 +4,31 @@ package vpc
 
 import "encoding/binary"
 
-// sum adds 16-bit words to a partial Internet checksum (RFC 1071).
+// sum adds 16-bit words to a partial Internet checksum (RFC 1071). It adds four words at a time, which gives the same
+// once the halves are added (section 2, C).
 func sum(partial uint32, b []byte) uint32 {
-	for len(b) >= 2 {
-		partial += uint32(b[0])<<8 | uint32(b[1])
+	total := uint64(partial)
+	for len(b) >= 32 {
+		w, x, y, z := binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), binary.BigEndian.Uint64(b[16:]),
+			binary.BigEndian.Uint64(b[24:])
+		total += w>>32 + w&0xffffffff + x>>32 + x&0xffffffff + y>>32 + y&0xffffffff + z>>32 + z&0xffffffff
+		b = b[32:]
+	}
+	for len(b) >= 4 {
+		total += uint64(binary.BigEndian.Uint32(b))
+		b = b[4:]
+	}
+	if len(b) >= 2 {
+		total += uint64(b[0])<<8 | uint64(b[1])
 		b = b[2:]
 	}
 	if len(b) == 1 {
-		partial += uint32(b[0]) << 8
+		total += uint64(b[0]) << 8
 	}
-	return partial
+	for total > 0xffff {
+		total = total>>16 + total&0xffff
+	}
+	return uint32(total)
 }
 
 // fold completes a partial sum to a checksum.

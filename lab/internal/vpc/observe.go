@@ -119,12 +119,14 @@ func (o *Observer) show(e Event) {
 
 // observePassed reports a frame that was accepted at its ingress port, and the resulting
 // deliveries.
-func (f *Fabric) observePassed(in Port, frame []byte, now time.Time, out *Output) {
+func (f *Fabric) observePassed(in Port, frame []byte, size int, now time.Time, out *Output) {
 	if f.observers.Load() == nil {
 		return
 	}
 	if !out.refused {
-		f.observe(Event{Time: now, Port: in, Direction: Egress, Length: len(frame), Frame: frame})
+		framesOf(frame, in.ipOffset(), size, func(frame []byte) {
+			f.observe(Event{Time: now, Port: in, Direction: Egress, Length: len(frame), Frame: frame})
+		})
 	}
 	for _, d := range out.Deliveries {
 		f.observeDelivery(d, now)
@@ -132,5 +134,7 @@ func (f *Fabric) observePassed(in Port, frame []byte, now time.Time, out *Output
 }
 
 func (f *Fabric) observeDelivery(d Delivery, now time.Time) {
-	f.observe(Event{Time: now, Port: d.To, Direction: Ingress, Length: len(d.Frame), Frame: d.Frame})
+	framesOf(d.Frame, d.To.ipOffset(), d.GSOSize, func(frame []byte) {
+		f.observe(Event{Time: now, Port: d.To, Direction: Ingress, Length: len(frame), Frame: frame})
+	})
 }

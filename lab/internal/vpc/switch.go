@@ -18,10 +18,17 @@ import (
 var ErrAttached = errors.New("the port has a link already")
 
 // Link carries frames (of an ENI) or raw packets (of other ports): each Read
-// returns one, each Write sends one. Close must end a Read. *Device is one.
+// returns one, each Write sends one. The size is that of GSO frames, as for
+// Fabric.ForwardGSO; 0 for others. Close must end a Read. *Device is one.
 type Link interface {
-	io.ReadWriteCloser
+	Read(b []byte) (n, gsoSize int, err error)
+	Write(frame []byte, gsoSize int) error
+	io.Closer
 }
+
+// longestFrame is enough for any frame: the kernel sends none over 64 KiB (GSO_LEGACY_MAX_SIZE of
+// linux/netdevice.h), headers included.
+const longestFrame = 1<<16 + 64
 
 // Switch moves frames between links through its fabric. Each link has one reader goroutine,
 // which also writes the resulting deliveries, so frames from one link stay in order.
@@ -121,9 +128,9 @@ func (s *Switch) remove(p Port, a *attachment) {
 func (s *Switch) read(p Port, a *attachment) {
 	defer close(a.done)
 	var out Output
-	frame := make([]byte, 1<<16)
+	frame := make([]byte, longestFrame)
 	for {
-		n, err := a.link.Read(frame)
+		n, size, err := a.link.Read(frame)
 		if err != nil {
 			s.mu.Lock()
 			ours := (*s.links.Load())[p] != a
@@ -136,7 +143,7 @@ func (s *Switch) read(p Port, a *attachment) {
 			return
 		}
 		now := time.Now()
-		s.fabric.Forward(p, frame[:n], now, &out)
+		s.fabric.ForwardGSO(p, frame[:n], size, now, &out)
 		for _, d := range out.Deliveries {
 			s.deliver(d, now)
 		}
@@ -149,7 +156,7 @@ func (s *Switch) deliver(d Delivery, now time.Time) {
 		s.fabric.undelivered(d, ReasonNoDevice, now)
 		return
 	}
-	if _, err := to.link.Write(d.Frame); err != nil {
+	if err := to.link.Write(d.Frame, d.GSOSize); err != nil {
 		s.fabric.undelivered(d, ReasonDevice, now)
 	}
 }
