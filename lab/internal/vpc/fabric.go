@@ -154,8 +154,8 @@ func (f *Fabric) ForwardGSO(in Port, frame []byte, size int, now time.Time, out 
 	ps := pass{f: f, tables: f.tables.Load(), now: now, in: in, out: out}
 	if size == 0 || !ps.fromGSO(frame, size) {
 		ps.from(frame)
+		f.observePassed(in, frame, now, out, out.Deliveries)
 	}
-	f.observePassed(in, frame, size, now, out)
 }
 
 // from processes an ordinary frame that arrived.
@@ -177,7 +177,8 @@ type pass struct {
 	now    time.Time
 	in     Port
 	out    *Output
-	hops   int // NAT gateways passed
+	hops   int  // NAT gateways passed
+	cut    bool // a GSO frame cannot pass whole; nothing was counted yet
 }
 
 // since returns the current time relative to the fabric's epoch.

@@ -27,8 +27,8 @@ func (ps *pass) toInternet(n *nic, p *packet) {
 		ps.refuse(n.record, Egress, why, p)
 		return
 	}
-	if p.size != 0 && p.longest() > internetMTU { // each is fragmented or answered
-		ps.each(p, func(p *packet) { ps.toInternet(n, p) })
+	if p.size != 0 && p.longest() > internetMTU { // each frame is fragmented or answered
+		ps.cut = true
 		return
 	}
 	if p.size == 0 && len(p.ip()) > internetMTU && p.df {

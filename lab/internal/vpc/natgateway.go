@@ -9,8 +9,8 @@ const natHops = 4
 // packet follows the route table of the gateway's own subnet. No security group applies,
 // because a gateway has none (VPC User Guide, nat-gateway-basics).
 func (ps *pass) toNAT(n, g *nic, p *packet) {
-	if p.size != 0 && natTakes(p) != ReasonNone { // each is answered
-		ps.each(p, func(p *packet) { ps.toNAT(n, g, p) })
+	if p.size != 0 && p.longest() > internetMTU { // each frame may be fragmented or answered
+		ps.cut = true
 		return
 	}
 	n.acceptPacket(Egress, p)
@@ -118,6 +118,10 @@ func (ps *pass) translateOut(g *nic, p *packet) Reason {
 // fromNAT passes a packet for a NAT gateway's own address back to the client: a reply of a
 // connection, or an error about one. Anything else is dropped.
 func (ps *pass) fromNAT(g *nic, p *packet) {
+	if p.size != 0 && p.longest() > internetMTU { // as in toNAT, but counted at its sender already
+		ps.each(p, func(p *packet) { ps.fromNAT(g, p) })
+		return
+	}
 	if ps.hops++; ps.hops > natHops {
 		ps.refuse(g.record, Ingress, ReasonNATLoop, p)
 		return

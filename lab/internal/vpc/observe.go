@@ -119,16 +119,14 @@ func (o *Observer) show(e Event) {
 
 // observePassed reports a frame that was accepted at its ingress port, and the resulting
 // deliveries.
-func (f *Fabric) observePassed(in Port, frame []byte, size int, now time.Time, out *Output) {
+func (f *Fabric) observePassed(in Port, frame []byte, now time.Time, out *Output, deliveries []Delivery) {
 	if f.observers.Load() == nil {
 		return
 	}
 	if !out.refused {
-		framesOf(frame, in.ipOffset(), size, func(frame []byte) {
-			f.observe(Event{Time: now, Port: in, Direction: Egress, Length: len(frame), Frame: frame})
-		})
+		f.observe(Event{Time: now, Port: in, Direction: Egress, Length: len(frame), Frame: frame})
 	}
-	for _, d := range out.Deliveries {
+	for _, d := range deliveries {
 		f.observeDelivery(d, now)
 	}
 }

@@ -101,7 +101,7 @@ func pingFrom(ns, dst string) error {
 func download(server, client, address string, data []byte) error {
 	var l net.Listener
 	if err := namespace.Do(server, func() (err error) {
-		l, err = net.Listen("tcp4", ":8080")
+		l, err = net.Listen("tcp", ":8080")
 		return err
 	}); err != nil {
 		return err
@@ -115,7 +115,7 @@ func download(server, client, address string, data []byte) error {
 	}()
 	var c net.Conn
 	if err := namespace.Do(client, func() (err error) {
-		c, err = net.DialTimeout("tcp4", address, 3*time.Second)
+		c, err = net.DialTimeout("tcp", address, 3*time.Second)
 		return err
 	}); err != nil {
 		return err
