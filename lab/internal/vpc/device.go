@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
@@ -43,9 +42,8 @@ type Device struct {
 	raw  syscall.RawConn
 	at   int // where the IP header of a frame begins
 	gro  *groWatch
-
-	reading transfer // one reader
-	writing sync.Pool
+	// reading holds the frame that was read, with its header. A device has one reader.
+	reading *transfer
 }
 
 // OpenTAP creates or reopens an Ethernet interface, sets its MAC and MTU, and brings it up.
@@ -62,11 +60,10 @@ func openDevice(cfg DeviceConfig, kind uint16) (d *Device, err error) {
 			return err
 		}
 		// Non-blocking, so that the runtime polls the file and Close ends a Read.
-		d = newDevice(os.NewFile(uintptr(fd), "tun:"+cfg.Name), kind)
-		if err := configure(cfg, kind); err != nil {
-			return errors.Join(err, d.Close())
+		if d, err = newDevice(os.NewFile(uintptr(fd), "tun:"+cfg.Name), kind); err != nil {
+			return err
 		}
-		if d.raw, err = d.file.SyscallConn(); err != nil {
+		if err := configure(cfg, kind); err != nil {
 			return errors.Join(err, d.Close())
 		}
 		if d.gro, err = watchGRO(cfg.Name); err != nil {

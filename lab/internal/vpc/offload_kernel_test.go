@@ -44,11 +44,11 @@ func (c *traffic) add(frame []byte, at, size int) {
 	})
 }
 
-func (l meteredLink) Read(b []byte) (n, size int, err error) {
-	if n, size, err = l.checkedLink.Read(b); err == nil {
-		l.from.add(b[:n], l.header, size)
+func (l meteredLink) Read() (frame []byte, size int, err error) {
+	if frame, size, err = l.checkedLink.Read(); err == nil {
+		l.from.add(frame, l.header, size)
 	}
-	return n, size, err
+	return frame, size, err
 }
 
 func (l meteredLink) Write(frame []byte, size int) error {

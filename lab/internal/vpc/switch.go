@@ -18,17 +18,13 @@ import (
 var ErrAttached = errors.New("the port has a link already")
 
 // Link carries frames (of an ENI) or raw packets (of other ports): each Read
-// returns one, each Write sends one. The size is that of GSO frames, as for
-// Fabric.ForwardGSO; 0 for others. Close must end a Read. *Device is one.
+// returns one, valid until the next; each Write sends one. The size is that of GSO
+// frames, as for Fabric.ForwardGSO; 0 for others. Close must end a Read. *Device is one.
 type Link interface {
-	Read(b []byte) (n, gsoSize int, err error)
+	Read() (frame []byte, gsoSize int, err error)
 	Write(frame []byte, gsoSize int) error
 	io.Closer
 }
-
-// longestFrame is enough for any frame: the kernel sends none over 64 KiB (GSO_LEGACY_MAX_SIZE of
-// linux/netdevice.h), headers included.
-const longestFrame = 1<<16 + 64
 
 // Switch moves frames between links through its fabric. Each link has one reader goroutine,
 // which also writes the resulting deliveries, so frames from one link stay in order.
@@ -128,9 +124,8 @@ func (s *Switch) remove(p Port, a *attachment) {
 func (s *Switch) read(p Port, a *attachment) {
 	defer close(a.done)
 	var out Output
-	frame := make([]byte, longestFrame)
 	for {
-		n, size, err := a.link.Read(frame)
+		frame, size, err := a.link.Read()
 		if err != nil {
 			s.mu.Lock()
 			ours := (*s.links.Load())[p] != a
@@ -143,7 +138,7 @@ func (s *Switch) read(p Port, a *attachment) {
 			return
 		}
 		now := time.Now()
-		s.fabric.ForwardGSO(p, frame[:n], size, now, &out)
+		s.fabric.ForwardGSO(p, frame, size, now, &out)
 		for _, d := range out.Deliveries {
 			s.deliver(d, now)
 		}

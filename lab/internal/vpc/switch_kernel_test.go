@@ -137,12 +137,12 @@ type checkedLink struct {
 	mtu    int
 }
 
-func (l checkedLink) Read(b []byte) (n, size int, err error) {
-	n, size, err = l.Device.Read(b)
+func (l checkedLink) Read() (frame []byte, size int, err error) {
+	frame, size, err = l.Device.Read()
 	if err == nil {
-		framesOf(b[:n], l.header, size, l.check)
+		framesOf(frame, l.header, size, l.check)
 	}
-	return n, size, err
+	return frame, size, err
 }
 
 func (l checkedLink) check(b []byte) {

@@ -22,15 +22,15 @@ func newFakeLink() *fakeLink {
 	return &fakeLink{in: make(chan []byte), out: make(chan []byte, 16), closed: make(chan struct{})}
 }
 
-func (l *fakeLink) Read(b []byte) (n, gsoSize int, err error) {
+func (l *fakeLink) Read() (frame []byte, gsoSize int, err error) {
 	select {
 	case frame, ok := <-l.in:
 		if !ok {
-			return 0, 0, io.ErrUnexpectedEOF // the interface was removed
+			return nil, 0, io.ErrUnexpectedEOF // the interface was removed
 		}
-		return copy(b, frame), 0, nil
+		return frame, 0, nil
 	case <-l.closed:
-		return 0, 0, os.ErrClosed
+		return nil, 0, os.ErrClosed
 	}
 }
 

@@ -6,106 +6,122 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
+	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// transfer is a read or write of one frame with its header, in one system call. It keeps the memory for the next.
+// longestFrame is enough for any frame: the kernel sends none over 64 KiB, headers included (GSO_LEGACY_MAX_SIZE of
+// linux/netdevice.h).
+const longestFrame = 1<<16 + 64
+
+// transfer reads or writes one frame with its header. Its memory serves for many.
+//
+// It does not tell Go's scheduler of the system call, which takes a few microseconds and never waits, as the file is
+// non-blocking. That would take a tenth of a small frame's time.
 type transfer struct {
-	header vnetHeader
-	parts  [2][]byte
-	n      int
-	err    error
-	// read and write are the functions that RawConn calls; made once, as a closure takes memory.
-	read, write func(fd uintptr) (done bool)
-	buffer      []byte // for a frame cut from a GSO frame
+	data []byte
+	n    int
+	err  syscall.Errno
+	try  func(fd uintptr) (done bool)
 }
 
-func newDevice(file *os.File, kind uint16) *Device {
-	d := &Device{file: file}
-	if kind == unix.IFF_TAP {
-		d.at = etherLen
-	}
-	d.reading.init()
-	d.writing.New = func() any {
-		t := new(transfer)
-		t.init()
-		return t
-	}
-	return d
-}
-
-func (t *transfer) init() {
-	t.parts[0] = t.header[:]
-	attempt := func(call func(fd int, parts [][]byte) (int, error)) func(uintptr) bool {
-		return func(fd uintptr) bool {
-			for {
-				if t.n, t.err = call(int(fd), t.parts[:]); t.err != unix.EINTR {
-					return t.err != unix.EAGAIN
-				}
+func newTransfer(call uintptr) *transfer {
+	t := new(transfer)
+	t.try = func(fd uintptr) bool {
+		for {
+			n, _, err := unix.RawSyscall(call, fd, uintptr(unsafe.Pointer(&t.data[0])), uintptr(len(t.data)))
+			if t.n, t.err = int(n), err; err != unix.EINTR {
+				return err != unix.EAGAIN
 			}
 		}
 	}
-	t.read, t.write = attempt(unix.Readv), attempt(unix.Writev)
+	return t
 }
 
-// do calls wait, which calls one of the functions until it does not have to wait any more.
-func (t *transfer) do(frame []byte, wait func(func(uintptr) bool) error, f func(uintptr) bool) (int, error) {
-	t.parts[1] = frame
-	err := wait(f)
-	t.parts[1] = nil
+// do calls wait, a method of RawConn, which calls try until it is done.
+func (t *transfer) do(wait func(func(uintptr) bool) error) error {
+	if wait(t.try) != nil {
+		return os.ErrClosed // the only way in which RawConn itself fails
+	}
+	if t.err != 0 {
+		return t.err
+	}
+	return nil
+}
+
+// sending holds transfers that write. A device may have several writers.
+var sending = sync.Pool{New: func() any { return newTransfer(unix.SYS_WRITE) }}
+
+func newDevice(file *os.File, kind uint16) (*Device, error) {
+	raw, err := file.SyscallConn()
 	if err != nil {
-		return 0, os.ErrClosed // the only failure of RawConn itself
+		return nil, errors.Join(err, file.Close())
 	}
-	if t.err == nil && t.n < vnetLen {
-		t.err = fmt.Errorf("%d bytes, less than a header", t.n)
+	d := &Device{file: file, raw: raw, reading: newTransfer(unix.SYS_READ)}
+	d.reading.data = make([]byte, vnetLen+longestFrame)
+	if kind == unix.IFF_TAP {
+		d.at = etherLen
 	}
-	return t.n - vnetLen, t.err
+	return d, nil
 }
 
-// Read reads one frame or packet, and of a GSO frame the payload of each frame that it stands for (otherwise 0). It
-// fails with os.ErrClosed after Close, and when the interface is removed. Only one Read may run at a time.
-func (d *Device) Read(b []byte) (n, gsoSize int, err error) {
+// Read returns one frame or packet, and of a GSO frame the payload of each frame that it stands for (otherwise 0). The
+// frame is valid until the next Read. It fails with os.ErrClosed after Close, and when the interface is removed.
+func (d *Device) Read() (frame []byte, gsoSize int, err error) {
+	t := d.reading
 	for {
-		n, err := d.reading.do(b, d.raw.Read, d.reading.read)
-		if errors.Is(err, unix.EINVAL) {
-			continue // the kernel took a frame off its queue whose GSO this header cannot describe
+		err := t.do(d.raw.Read)
+		switch {
+		case errors.Is(err, unix.EINVAL):
+			continue // the kernel took a frame off its queue whose GSO the header cannot describe
+		case err != nil:
+			return nil, 0, fmt.Errorf("reading %s: %w", d.file.Name(), err)
+		case t.n < vnetLen:
+			return nil, 0, fmt.Errorf("reading %s: %d bytes, less than a header", d.file.Name(), t.n)
 		}
-		if err != nil {
-			return 0, 0, err
-		}
-		return n, d.reading.header.received(b[:n], d.at), nil
+		frame := t.data[vnetLen:t.n]
+		return frame, (*vnetHeader)(t.data).received(frame, d.at), nil
 	}
 }
 
 // Write sends one frame or packet, with the size that Read returns. It fails while the interface is down.
 func (d *Device) Write(frame []byte, gsoSize int) error {
-	t := d.writing.Get().(*transfer)
-	defer d.writing.Put(t)
-	t.header = vnetHeader{}
 	g, ok := gsoOf(frame, d.at, gsoSize)
+	if ok && d.gro.on.Load() {
+		return d.writeWhole(&g)
+	}
+	t := sending.Get().(*transfer)
+	defer sending.Put(t)
 	if !ok {
-		return d.send(t, frame)
+		t.data = append(append(t.data[:0], make([]byte, vnetLen)...), frame...)
+		return t.do(d.raw.Write)
 	}
-	if d.gro.on.Load() {
-		t.header.describe(&g)
-		return d.send(t, frame)
-	}
-	if len(t.buffer) < g.longest() {
-		t.buffer = make([]byte, g.longest())
-	}
-	var errs error
+	buf := make([]byte, vnetLen+g.longest())
+	var failed error
 	for i := range g.frames() {
-		if err := d.send(t, g.frame(i, t.buffer)); err != nil {
-			errs = err
+		t.data = buf[:vnetLen+len(g.frame(i, buf[vnetLen:]))]
+		if err := t.do(d.raw.Write); err != nil {
+			failed = err
 		}
 	}
-	return errs
+	return failed
 }
 
-func (d *Device) send(t *transfer, frame []byte) error {
-	_, err := t.do(frame, d.raw.Write, t.write)
-	return err
+// writeWhole sends a GSO frame to a kernel that would merge its frames anyway. One of 64 KiB is not copied once more
+// to put a header before it.
+func (d *Device) writeWhole(g *gso) error {
+	var header vnetHeader
+	header.describe(g)
+	parts := [][]byte{header[:], g.whole}
+	var failed error
+	err := d.raw.Write(func(fd uintptr) bool {
+		_, failed = unix.Writev(int(fd), parts)
+		return failed != unix.EAGAIN && failed != unix.EINTR
+	})
+	return errors.Join(err, failed)
 }
 
 // Close closes the device. The interface persists until RemoveDevice or the end of its
