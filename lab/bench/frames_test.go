@@ -32,9 +32,7 @@ func BenchmarkFrames(b *testing.B) {
 	}
 	fabric, paths := fabricPaths(b)
 	subnet := paths[0]
-	if err := namespace.Do(subnet.client, func() error { return netdev.SetFeature("eth0", "tx-udp-segmentation", false) }); err != nil {
-		b.Fatal(err)
-	}
+	must(b, namespace.Do(subnet.client, func() error { return netdev.SetFeature("eth0", "tx-udp-segmentation", false) }))
 	sizes := []int{64, 1500} // of the frames, without and with Ethernet's header: as each is usually given
 	payload := map[int]int{64: 64 - 14 - 28, 1500: 1500 - 28}
 	rates, costs := map[int][]float64{}, map[int][]float64{}
@@ -75,7 +73,8 @@ func (p *path) datagrams() (client, server *net.UDPConn, err error) {
 	}
 	port := server.LocalAddr().(*net.UDPAddr).AddrPort().Port()
 	err = namespace.Do(p.client, func() (err error) {
-		client, err = net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(p.address), port)))
+		to := netip.AddrPortFrom(netip.MustParseAddr(p.address), port)
+		client, err = net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(to))
 		return err
 	})
 	if err != nil {

@@ -233,8 +233,8 @@ func bridge(b *testing.B, name string) *path {
 
 // offloads are the features that let an interface take segments to cut (TSO), checksums to compute, and merge what it
 // receives.
-var offloads = []string{"tx-checksum-ip-generic", "tx-tcp-segmentation", "tx-tcp-ecn-segmentation", "tx-tcp6-segmentation",
-	"rx-gro"}
+var offloads = []string{"tx-checksum-ip-generic", "tx-tcp-segmentation", "tx-tcp-ecn-segmentation",
+	"tx-tcp6-segmentation", "rx-gro"}
 
 // fabricPaths starts a fabric's process with two machines in a subnet and an Internet.
 func fabricPaths(b *testing.B) (pid int, paths []*path) {

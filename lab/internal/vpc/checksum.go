@@ -7,8 +7,9 @@ import (
 	"math/bits"
 )
 
-// sum adds 16-bit words to a partial Internet checksum (RFC 1071). It adds eight bytes at a time, in the byte order that
-// costs nothing: neither changes the sum, once its parts are added and its bytes are swapped (section 2, B and C).
+// sum adds 16-bit words to a partial Internet checksum (RFC 1071). It adds eight bytes at a time, in the byte order
+// that costs nothing: neither changes the sum, once its parts are added and its bytes are swapped (section 2, B and
+// C).
 func sum(partial uint32, b []byte) uint32 {
 	var total, carry uint64
 	for len(b) >= 32 {

@@ -102,12 +102,14 @@ func tcp6Extended(src, dst string, data []byte) []byte {
 
 func TestNoGSO(t *testing.T) {
 	fragment := with(udp("10.0.0.11", 1, "10.0.0.21", 2, counting(100)...), func(ip []byte) { ip[6] |= 0x20 })
+	long := tcp("10.0.0.11", 1, "10.0.0.21", 2, tcpACK, 1, 2, 3, 4)
+	long[32] = 0xf0
 	for name, packet := range map[string][]byte{
 		"nothing": nil, "short": make([]byte, 19), "ICMP": ping("10.0.0.11", "10.0.0.21", 1), "fragment": fragment,
 		"SYN":                    tcp("10.0.0.11", 1, "10.0.0.21", 2, tcpSYN, counting(100)...),
 		"no payload":             tcp("10.0.0.11", 1, "10.0.0.21", 2, tcpACK),
 		"length beyond the data": tcp("10.0.0.11", 1, "10.0.0.21", 2, tcpACK, counting(100)...)[:139],
-		"header beyond the data": func() []byte { p := tcp("10.0.0.11", 1, "10.0.0.21", 2, tcpACK, 1, 2, 3, 4); p[32] = 0xf0; return p }(),
+		"header beyond the data": long,
 		"short IPv6":             append([]byte{0x60}, make([]byte, 30)...),
 	} {
 		if _, ok := gsoOf(packet, 0, 10); ok {

@@ -118,7 +118,8 @@ func largest(t *testing.T, ns string, f func()) (length int, wrong error) {
 	t.Helper()
 	var fd int
 	if err := namespace.Do(ns, func() (err error) {
-		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(binary.NativeEndian.Uint16([]byte{8, 0}))); err != nil {
+		protocol := int(binary.NativeEndian.Uint16([]byte{etherIPv4 >> 8, etherIPv4 & 0xff}))
+		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol); err != nil {
 			return err
 		}
 		return errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20),
