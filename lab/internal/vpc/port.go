@@ -99,6 +99,9 @@ func (o *Output) reset() {
 	o.Deliveries = o.Deliveries[:0]
 	o.Reason = ReasonNone
 	o.refused = false
+	if cap(o.memory) > 1<<20 { // after a GSO frame for thousands of frames
+		o.memory = nil
+	}
 	o.memory = o.memory[:0]
 }
 
