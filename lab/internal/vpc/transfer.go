@@ -17,6 +17,10 @@ import (
 // linux/netdevice.h).
 const longestFrame = 1<<16 + 64
 
+// patience is how often a read is tried again before it waits. That takes a microsecond; to wait and to be woken takes
+// several, of the sender's time too.
+const patience = 8
+
 // transfer reads or writes one frame with its header. Its memory serves for many.
 //
 // It does not tell Go's scheduler of the system call, which takes a few microseconds and never waits, as the file is
@@ -31,10 +35,14 @@ type transfer struct {
 func newTransfer(call uintptr) *transfer {
 	t := new(transfer)
 	t.try = func(fd uintptr) bool {
-		for {
+		for tries := 0; ; tries++ {
 			n, _, err := unix.RawSyscall(call, fd, uintptr(unsafe.Pointer(&t.data[0])), uintptr(len(t.data)))
-			if t.n, t.err = int(n), err; err != unix.EINTR {
-				return err != unix.EAGAIN
+			t.n, t.err = int(n), err
+			switch {
+			case err == unix.EAGAIN && tries == patience:
+				return false
+			case err != unix.EAGAIN && err != unix.EINTR:
+				return true
 			}
 		}
 	}
