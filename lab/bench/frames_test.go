@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 
 // BenchmarkFrames sends datagrams between two machines of a subnet, for which offloads do nothing: as many as possible
 // of one size, and one at a time there and back, also beside a TCP stream. The fabric's process has one core, as in
-// BenchmarkStream. It reports the datagrams received, the fabric's CPU time for each, and the time there and back.
+// BenchmarkStream, and the machines only the others. It reports the datagrams received, the fabric's CPU time for each, and the time there and back.
 func BenchmarkFrames(b *testing.B) {
 	if os.Getuid() != 0 {
 		b.Skip("needs root to make network namespaces and interfaces")
@@ -32,6 +33,7 @@ func BenchmarkFrames(b *testing.B) {
 	}
 	fabric, paths := fabricPaths(b)
 	subnet := paths[0]
+	leaveCore(b, runtime.NumCPU()-1)
 	must(b, namespace.Do(subnet.client, func() error { return netdev.SetFeature("eth0", "tx-udp-segmentation", false) }))
 	sizes := []int{64, 1500} // of the frames, without and with Ethernet's header: as each is usually given
 	payload := map[int]int{64: 64 - 14 - 28, 1500: 1500 - 28}
@@ -72,6 +74,27 @@ func BenchmarkFrames(b *testing.B) {
 	}
 	b.ReportMetric(median(trips), "round-trip-µs")
 	b.ReportMetric(median(besides), "round-trip-beside-a-stream-µs")
+}
+
+// leaveCore keeps this process from a core until the benchmark ends.
+func leaveCore(b *testing.B, core int) {
+	var all, others unix.CPUSet
+	must(b, unix.SchedGetaffinity(0, &all))
+	others = all
+	others.Clear(core)
+	limit := func(set *unix.CPUSet) {
+		threads, err := os.ReadDir("/proc/self/task") // those to come have the affinity of the thread that makes them
+		must(b, err)
+		for _, thread := range threads {
+			id, err := strconv.Atoi(thread.Name())
+			must(b, err)
+			if err := unix.SchedSetaffinity(id, set); !errors.Is(err, unix.ESRCH) { // else it has ended
+				must(b, err)
+			}
+		}
+	}
+	limit(&others)
+	b.Cleanup(func() { limit(&all) })
 }
 
 // datagrams opens a socket in the server's namespace, and one in the client's that is connected to it.
