@@ -23,7 +23,8 @@ import (
 
 // BenchmarkFrames sends datagrams between two machines of a subnet, for which offloads do nothing: as many as possible
 // of one size, and one at a time there and back, also beside a TCP stream. The fabric's process has one core, as in
-// BenchmarkStream, and the machines only the others. It reports the datagrams received, the fabric's CPU time for each, and the time there and back.
+// BenchmarkStream, and the machines only the others. It reports the datagrams received, the fabric's CPU time for
+// each, and the time there and back.
 func BenchmarkFrames(b *testing.B) {
 	if os.Getuid() != 0 {
 		b.Skip("needs root to make network namespaces and interfaces")
