@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"macaw.example/internal/netdev"
@@ -312,4 +314,100 @@ func TestOffloadsTooLargeForTheInternet(t *testing.T) {
 	} else {
 		t.Logf("%d segments were too large at first", n)
 	}
+}
+
+// plainTAP opens an interface as labs did before it had offloads.
+func plainTAP(t *testing.T, ns, name string) (fd int) {
+	t.Helper()
+	if err := namespace.Do(ns, func() (err error) {
+		if fd, err = unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
+			return err
+		}
+		request, err := unix.NewIfreq(name)
+		if err != nil {
+			return err
+		}
+		request.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
+		return errors.Join(unix.IoctlIfreq(fd, unix.TUNSETIFF, request), unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0),
+			unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+// A machine keeps running while its lab's daemon is replaced: by one that uses the offloads of its interfaces, or by an
+// earlier one that does not know them.
+func TestInterfacesOutliveTheLabsVersion(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root to make network namespaces and interfaces")
+	}
+	ns := newNamespace(t)
+	if err := unix.Close(plainTAP(t, ns, "eth0")); err != nil {
+		t.Fatal(err)
+	}
+	d, err := OpenTAP(DeviceConfig{Namespace: ns, Name: "eth0", MAC: macA1, MTU: 9001})
+	if err != nil {
+		t.Fatal(err)
+	}
+	setUp(t, ns, "eth0", "10.0.0.11/24", "")
+	if err := links(ns, "eth0", func(h *netlink.Handle, l netlink.Link) error {
+		return h.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, IP: net.IPv4(10, 0, 0, 21), HardwareAddr: macA2[:],
+			State: netlink.NUD_PERMANENT})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	send := func() {
+		t.Helper()
+		if _, err := segmentedSocket(t, ns, "10.0.0.21:9", 1100).Write(counting(3300)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ours := func(frame []byte) bool { return len(frame) > 1100 && MAC(frame) == macA2 }
+	set(t, ns, gro, true)
+	eventually(t, "frames of UDP", func() error {
+		send()
+		for range 20 {
+			frame, size, err := d.Read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ours(frame) {
+				if size != 1100 && size != 0 || size == 0 && verify(frame[etherLen:]) != nil {
+					t.Errorf("%d bytes, size %d", len(frame), size)
+				}
+				return nil
+			}
+		}
+		return errors.New("none of 20 frames")
+	})
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	fd := plainTAP(t, ns, "eth0")
+	defer unix.Close(fd)
+	eventually(t, "a carrier", func() error {
+		return links(ns, "eth0", func(_ *netlink.Handle, l netlink.Link) error {
+			if l.Attrs().OperState == netlink.OperDown {
+				return errors.New("none")
+			}
+			return nil
+		})
+	})
+	send()
+	b := make([]byte, longestFrame)
+	for range 20 {
+		n, err := unix.Read(fd, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ours(b[:n]) {
+			if n != etherLen+28+1100 || verify(b[etherLen:n]) != nil {
+				t.Errorf("%d bytes: % x", n, b[:64])
+			}
+			return
+		}
+	}
+	t.Error("no frame of UDP among 20")
 }
