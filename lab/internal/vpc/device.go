@@ -12,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"macaw.example/internal/netdev"
 	"macaw.example/lab/internal/namespace"
 )
 
@@ -41,7 +42,7 @@ type Device struct {
 	file *os.File
 	raw  syscall.RawConn
 	at   int // where the IP header of a frame begins
-	gro  *groWatch
+	gro  *netdev.GRO
 	// reading holds the frame that was read, with its header. A device has one reader.
 	reading *transfer
 }
@@ -66,7 +67,7 @@ func openDevice(cfg DeviceConfig, kind uint16) (d *Device, err error) {
 		if err := configure(cfg, kind); err != nil {
 			return errors.Join(err, d.Close())
 		}
-		if d.gro, err = watchGRO(cfg.Name); err != nil {
+		if d.gro, err = netdev.WatchGRO(cfg.Name); err != nil {
 			return errors.Join(err, d.Close())
 		}
 		return nil

@@ -98,7 +98,7 @@ func (d *Device) Read() (frame []byte, gsoSize int, err error) {
 // Write sends one frame or packet, with the size that Read returns. It fails while the interface is down.
 func (d *Device) Write(frame []byte, gsoSize int) error {
 	g, ok := gsoOf(frame, d.at, gsoSize)
-	if ok && d.gro.on.Load() {
+	if ok && d.gro.On() {
 		return d.writeWhole(&g)
 	}
 	t := sending.Get().(*transfer)
@@ -136,7 +136,7 @@ func (d *Device) writeWhole(g *gso) error {
 // namespace.
 func (d *Device) Close() error {
 	if d.gro != nil {
-		d.gro.close()
+		d.gro.Close()
 	}
 	return d.file.Close()
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package vpc
+package netdev
 
 import (
 	"errors"
@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// groWatch follows whether GRO is on at an interface: whether its kernel merges the frames that it receives.
-type groWatch struct {
+// GRO follows whether GRO is on at an interface: whether its kernel merges the frames that it receives.
+type GRO struct {
 	on     atomic.Bool
 	name   string
 	socket int // for ethtool, in the interface's network namespace
@@ -21,8 +21,8 @@ type groWatch struct {
 	done   chan struct{}
 }
 
-// watchGRO starts to follow an interface of the caller's network namespace.
-func watchGRO(name string) (*groWatch, error) {
+// WatchGRO starts to follow an interface of the caller's network namespace.
+func WatchGRO(name string) (*GRO, error) {
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening a socket for ethtool: %w", err)
@@ -33,7 +33,7 @@ func watchGRO(name string) (*groWatch, error) {
 		unix.Close(socket)
 		return nil, fmt.Errorf("subscribing to changes of interfaces: %w", err)
 	}
-	w := &groWatch{name: name, socket: socket, news: news, done: make(chan struct{})}
+	w := &GRO{name: name, socket: socket, news: news, done: make(chan struct{})}
 	if err := w.read(); err != nil {
 		news.Close()
 		unix.Close(socket)
@@ -43,7 +43,10 @@ func watchGRO(name string) (*groWatch, error) {
 	return w, nil
 }
 
-func (w *groWatch) follow() {
+// On tells whether GRO is on.
+func (w *GRO) On() bool { return w.on.Load() }
+
+func (w *GRO) follow() {
 	defer close(w.done)
 	defer unix.Close(w.socket)
 	for {
@@ -56,7 +59,7 @@ func (w *groWatch) follow() {
 }
 
 // read asks the kernel: struct ethtool_value of linux/ethtool.h.
-func (w *groWatch) read() error {
+func (w *GRO) read() error {
 	value := struct{ command, data uint32 }{command: unix.ETHTOOL_GGRO}
 	request := struct {
 		name  [unix.IFNAMSIZ]byte
@@ -72,7 +75,8 @@ func (w *groWatch) read() error {
 	return nil
 }
 
-func (w *groWatch) close() {
+// Close ends it.
+func (w *GRO) Close() {
 	w.news.Close()
 	<-w.done
 }
