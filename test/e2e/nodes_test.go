@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -66,6 +67,9 @@ nodes:
 		}
 	})
 	t.Run("gateway loses power", func(t *testing.T) { testFailover(t, file, guests[0]) })
+	t.Run("it comes back", func(t *testing.T) { testNoFailBack(t, file, guests[0]) })
+	t.Run("hand-over", func(t *testing.T) { testHandOver(t, file, guests[0]) })
+	t.Run("provider side dies", func(t *testing.T) { testProviderSide(t, file, guests[0]) })
 	t.Run("a node leaves", func(t *testing.T) { testLeave(t, file, cloudFile(t, name, fewer), guests[0]) })
 }
 
@@ -175,14 +179,126 @@ func testFailover(t *testing.T, file string, f *floatingIP) {
 	}
 }
 
-// testLeave removes the node of a guest from the cloud file: the guest moves to another node first.
-func testLeave(t *testing.T, file, fewer string, f *floatingIP) {
+// allWell waits until no node has anything to complain about.
+func allWell(t *testing.T, file string) {
+	t.Helper()
 	eventually(t, "all nodes are well", 3*time.Minute, func() error {
 		if st := statusOf(t, file); len(st.Findings) > 0 {
 			return errors.New(st.Findings[0].Text)
 		}
 		return nil
 	})
+}
+
+// testNoFailBack sees that a router stays where it is when the gateway that it was on before returns, and that its
+// return costs nothing.
+func testNoFailBack(t *testing.T, file string, f *floatingIP) {
+	active := statusOf(t, file).servedBy(f)
+	gap := longestGap(t, f.public, func() {
+		allWell(t, file)
+		eventually(t, "both gateways may have each router", time.Minute, func() error {
+			for _, r := range gatewaysOf(t, file).Routers {
+				if len(r.Order) != 2 {
+					return fmt.Errorf("router %s: %v", r.ID, r.Order)
+				}
+			}
+			return nil
+		})
+		time.Sleep(3 * time.Second)
+	})
+	if gap > time.Second {
+		t.Errorf("%s answered nothing for %s while the other gateway came back", f, gap)
+	}
+	if now := statusOf(t, file).servedBy(f); now != active {
+		t.Errorf("%s is served by %q now, and was by %s", f, now, active)
+	}
+}
+
+// gatewayList is what "macaw gateway list --output json" prints, as far as these tests need it.
+type gatewayList struct {
+	Gateways []struct{ Name, Unfit string }
+	Routers  []struct {
+		ID, Node string
+		Order    []string
+	}
+}
+
+func gatewaysOf(t *testing.T, file string) (all gatewayList) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(must(t, macaw, "gateway", "list", file, "--output", "json")), &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// otherGateway is the one of two that does not serve a floating IP.
+func otherGateway(t *testing.T, file string, f *floatingIP) (active, other string) {
+	t.Helper()
+	active = statusOf(t, file).servedBy(f)
+	for _, g := range gatewaysOf(t, file).Gateways {
+		if g.Name != active {
+			other = g.Name
+		}
+	}
+	if active == "" || other == "" {
+		t.Fatalf("%s is served by %q, not by %q", f, active, other)
+	}
+	return active, other
+}
+
+// testHandOver moves all routers there and back by command.
+func testHandOver(t *testing.T, file string, f *floatingIP) {
+	for range 2 {
+		_, other := otherGateway(t, file, f)
+		gap := longestGap(t, f.public, func() {
+			time.Sleep(time.Second)
+			must(t, macaw, "gateway", "prefer", file, other)
+			time.Sleep(3 * time.Second)
+		})
+		t.Logf("routers moved to %s: %s answered nothing for %s", other, f, gap.Round(time.Millisecond))
+		if gap > 2*time.Second {
+			t.Errorf("the longest time without an answer was %s", gap)
+		}
+		if now := statusOf(t, file).servedBy(f); now != other {
+			t.Errorf("%s is served by %q, and should be by %s", f, now, other)
+		}
+	}
+}
+
+// testProviderSide takes the provider NIC from a gateway whose tunnels live on.
+func testProviderSide(t *testing.T, file string, f *floatingIP) {
+	active, other := otherGateway(t, file, f)
+	gap := longestGap(t, f.public, func() {
+		time.Sleep(time.Second)
+		must(t, macaw, "ssh", file, active, "--", "sudo", "ip", "link", "set", "ens6", "down")
+		eventually(t, f.String()+" answers through "+other, time.Minute, f.reachesOut)
+	})
+	t.Logf("%s lost its provider NIC: %s answered nothing for %s", active, f, gap.Round(time.Millisecond))
+	if gap > 20*time.Second {
+		t.Errorf("the longest time without an answer was %s", gap)
+	}
+	for _, g := range gatewaysOf(t, file).Gateways {
+		if (g.Unfit != "") != (g.Name == active) {
+			t.Errorf("gateway %s is unfit: %q", g.Name, g.Unfit)
+		}
+	}
+	must(t, macaw, "ssh", file, active, "--", "sudo", "ip", "link", "set", "ens6", "up")
+	eventually(t, active+" is fit", time.Minute, func() error {
+		for _, g := range gatewaysOf(t, file).Gateways {
+			if g.Unfit != "" {
+				return fmt.Errorf("%s: %s", g.Name, g.Unfit)
+			}
+		}
+		return nil
+	})
+	if now := statusOf(t, file).servedBy(f); now != other {
+		t.Errorf("%s is served by %q, and should stay on %s", f, now, other)
+	}
+}
+
+// testLeave removes the node of a guest from the cloud file: the guest moves to another node first.
+func testLeave(t *testing.T, file, fewer string, f *floatingIP) {
+	allWell(t, file)
 	eventually(t, f.String()+" reaches out", time.Minute, f.reachesOut)
 	if _, err := command(t.Context(), macaw, "up", fewer); err == nil ||
 		!strings.Contains(err.Error(), "would be destroyed") {
