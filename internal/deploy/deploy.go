@@ -83,9 +83,10 @@ type Deployment struct {
 	pricing *pricing.Client
 	keys    *kms.Client
 	sts     *sts.Client
-	running *lab.Lab // the cloud's lab, if it has one that is up
-	// down means that the cloud's lab is not up: there is nothing to see.
-	down bool
+	host    labHost // nil is package lab
+	running openLab // the cloud's lab, if it has one that is up
+	// down means that there is no lab: there is nothing to see.
+	down   bool
 	// operator is this machine's public address, once it is known.
 	operator netip.Addr
 	// restart permits stopping running instances for changes that need it.

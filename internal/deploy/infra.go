@@ -22,7 +22,7 @@ const seeStep = "see what AWS has"
 // see reads from AWS what exists of the cloud.
 func (d *Deployment) see(ctx context.Context) (infra.Seen, error) {
 	if d.down {
-		return infra.Seen{Region: lab.Region, Zones: []string{lab.Region + "a"}}, nil
+		return infra.Seen{Region: lab.Region, Zones: lab.Zones()}, nil
 	}
 	return infra.See(ctx, d.api(), d.Cloud.Name)
 }
@@ -84,8 +84,13 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 		for _, n := range d.Cloud.Nodes {
 			w.Images[n.Image] = images.Image{ID: n.Image, Kind: images.Chosen}
 		}
-		s.plan, err = infra.PlanUp(w, s.seen)
-		return s, err
+		account := labAccount(d.Cloud)
+		w.Zone = preflight.Zone(account, d.Cloud, s.seen, avoid...)
+		if s.plan, err = infra.PlanUp(w, s.seen); err != nil {
+			return s, err
+		}
+		s.checks = preflight.RunTypes(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan})
+		return s, nil
 	}
 	if err := d.findImages(ctx, &w); err != nil {
 		return s, err
@@ -100,6 +105,9 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 			Bakery: w.Bakery})
 	if err != nil {
 		return s, err
+	}
+	if quota := &account.ElasticIPs; quota.Limit >= 0 {
+		quota.Limit = max(quota.Limit, d.raisedQuota())
 	}
 	w.Zone = preflight.Zone(account, d.Cloud, s.seen, avoid...)
 	if s.plan, err = infra.PlanUp(w, s.seen); err != nil {

@@ -21,7 +21,7 @@ type PlanResult struct {
 // Plan returns the difference between the cloud file and what AWS has. It changes nothing, and does
 // not cover what runs on the nodes.
 func (d *Deployment) Plan(ctx context.Context) (PlanResult, error) {
-	if err := d.connect(ctx, false); err != nil {
+	if err := d.connect(ctx, look); err != nil {
 		return PlanResult{}, err
 	}
 	key, err := host.PlanKey(d.Home.key(d.Cloud.Name))

@@ -13,14 +13,14 @@ import (
 
 // PreflightResult is whether the account can carry a cloud, and what the cloud costs.
 type PreflightResult struct {
-	Checks []preflight.Check
-	Cost   *prices.Estimate
+	Checks   []preflight.Check
+	Cost     *prices.Estimate
 }
 
 // Preflight makes all checks of the account that up makes, and nothing else. For a lab that is down
 // there is nothing to check.
 func (d *Deployment) Preflight(ctx context.Context) (res PreflightResult, err error) {
-	if err := d.connect(ctx, false); err != nil {
+	if err := d.connect(ctx, look); err != nil {
 		return res, err
 	}
 	if d.down {

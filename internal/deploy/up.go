@@ -64,7 +64,7 @@ type UpResult struct {
 // Up makes or repairs the cloud. It leaves alone what exists and is as wanted.
 func (d *Deployment) Up(ctx context.Context, o UpOptions) (res UpResult, err error) {
 	d.restart, d.newAuthority = o.Restart, o.NewAuthority
-	err = d.exclusively(ctx, true, func(ctx context.Context, _ func()) error {
+	err = d.exclusively(ctx, bringUp, func(ctx context.Context, _ func()) error {
 		res, err = d.up(ctx, o)
 		return err
 	})

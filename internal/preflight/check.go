@@ -79,6 +79,14 @@ func Run(in Input) []Check {
 	return r.checks
 }
 
+// RunTypes makes only the checks of zones and instance types, for an account that cannot be asked anything else.
+func RunTypes(in Input) []Check {
+	r := &run{Input: in, c: in.Wanted.Cloud}
+	r.zone()
+	r.nodes()
+	return r.checks
+}
+
 // Error returns an error of the checks that failed, with their places in the cloud file, or nil.
 func Error(c *cloud.Cloud, checks []Check) error {
 	var errs []error
