@@ -38,6 +38,7 @@ table in macaw; --prices asks AWS, and later plans use its answer.`,
 				return err
 			}
 			err = a.Print(plan.Plan, func(w io.Writer) error {
+				fmt.Fprintf(w, "Cloud %s in %v\n", d.Cloud.Name, plan.Identity)
 				if plan.LabUp {
 					fmt.Fprintln(w, "+ bring the lab up")
 				}

@@ -31,7 +31,7 @@ func (d *Deployment) Down(ctx context.Context) (res DownResult, err error) {
 		res, err = d.remove(ctx, unlock)
 		return err
 	})
-	return res, err
+	return res, d.atEndpoint(err)
 }
 
 func (d *Deployment) remove(ctx context.Context, unlock func()) (DownResult, error) {
@@ -40,7 +40,10 @@ func (d *Deployment) remove(ctx context.Context, unlock func()) (DownResult, err
 	foreign := []string{}
 	if !d.down {
 		defer d.watchLab(ctx)()
-		var err error
+		err := d.approve(ctx)
+		if err != nil {
+			return res, err
+		}
 		if foreign, err = d.foreignKeys(ctx); err != nil {
 			return res, err
 		}

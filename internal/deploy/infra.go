@@ -89,6 +89,7 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 		if s.plan, err = infra.PlanUp(w, s.seen); err != nil {
 			return s, err
 		}
+		s.plan.Identity = d.identity()
 		s.checks = preflight.RunTypes(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan})
 		return s, nil
 	}
@@ -113,6 +114,7 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	if s.plan, err = infra.PlanUp(w, s.seen); err != nil {
 		return s, err
 	}
+	s.plan.Identity = d.identityOf(account)
 	s.checks = preflight.Run(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan})
 	s.plan.Needs = preflight.Needs(s.checks)
 	return s, nil
@@ -201,6 +203,8 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 
 // tell notes what the user should know before anything is made.
 func (d *Deployment) tell(s survey) {
+	d.caller = s.plan.Identity
+	d.note(phaseInfra, "cloud %s in %v", d.Cloud.Name, s.plan.Identity)
 	for _, drift := range s.plan.Drift {
 		d.Progress.Note(phaseInfra, drift.String())
 	}

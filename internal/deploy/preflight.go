@@ -7,12 +7,14 @@ import (
 	"errors"
 
 	"macaw.example/internal/host"
+	"macaw.example/internal/infra"
 	"macaw.example/internal/preflight"
 	"macaw.example/internal/prices"
 )
 
 // PreflightResult is whether the account can carry a cloud, and what the cloud costs.
 type PreflightResult struct {
+	Identity *infra.Identity
 	Checks   []preflight.Check
 	Cost     *prices.Estimate
 }
@@ -33,6 +35,7 @@ func (d *Deployment) Preflight(ctx context.Context) (res PreflightResult, err er
 	err = d.await(phaseInfra, seeStep, func() error {
 		s, err := d.survey(ctx, host.AuthorizedKey(key))
 		if res.Checks = s.checks; err == nil {
+			res.Identity = s.plan.Identity
 			res.Cost, err = d.cost(ctx, s)
 		}
 		return err

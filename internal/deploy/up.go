@@ -42,6 +42,7 @@ type UpOptions struct {
 // UpResult describes a running cloud.
 type UpResult struct {
 	Cloud     string              `json:"cloud"`
+	Identity  *infra.Identity     `json:"identity"`
 	Dashboard string              `json:"dashboard"` // URL
 	Auth      string              `json:"authURL"`   // Keystone's
 	Clouds    string              `json:"cloudsYAML"`
@@ -131,7 +132,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	}
 	findings = append(findings, p.findings...)
 	return UpResult{
-		Cloud: d.Cloud.Name, Dashboard: d.dashboard(node), Auth: p.access.Auth.URL,
+		Cloud: d.Cloud.Name, Identity: d.caller, Dashboard: d.dashboard(node), Auth: p.access.Auth.URL,
 		Clouds: p.access.path, Addresses: addressesOf(nodes), Verified: p.verified, Changes: changes + changed,
 		Findings: findings, Nodes: nodes, GuestImage: guestImage(d.Cloud), GuestFlavor: guestFlavor(d.Cloud),
 		GuestUser:  guestUser(d.Cloud),

@@ -68,9 +68,11 @@ func (d Drift) String() string { return fmt.Sprintf("! %s: %s", d.Object, d.Text
 // Plan is the difference between what AWS has and what is wanted: a graph of actions, sorted so
 // that each comes after those that it needs.
 type Plan struct {
-	Cloud   string   `json:"cloud"`
-	Actions []Action `json:"actions"`
-	Drift   []Drift  `json:"drift,omitempty"`
+	Cloud string `json:"cloud"`
+	// Identity is whose account it is for, if that is known.
+	Identity *Identity `json:"identity,omitempty"`
+	Actions  []Action  `json:"actions"`
+	Drift    []Drift   `json:"drift,omitempty"`
 	// Kept has the resources that stay when the cloud is removed, because others use them.
 	Kept []Kept `json:"kept,omitempty"`
 	// Needs lists, for display, what the plan consumes of the account's quotas.
