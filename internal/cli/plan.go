@@ -46,6 +46,9 @@ table in macaw; --prices asks AWS, and later plans use its answer.`,
 					fmt.Fprintln(w, "AWS matches the cloud file.")
 				}
 				_, err := fmt.Fprint(w, plan.Plan)
+				if !plan.Empty() {
+					_, err = fmt.Fprintf(w, "Plan: %s.\n", plan.Summary())
+				}
 				for _, node := range plan.Leaving {
 					_, err = fmt.Fprintf(w, "  node %s: its guests move to other nodes first\n", node)
 				}

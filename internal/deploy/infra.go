@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
@@ -172,10 +173,7 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 			return nil, 0, err
 		}
 		if gone := s.plan.Destroys(); len(gone) > 0 && !destroy {
-			return nil, 0, hint.With(
-				fmt.Errorf("instance %s would be destroyed with its data: the file has no such node; nothing was changed",
-					gone[0].Detail),
-				"macaw plan shows all of it, macaw up --yes does it; or give the node its old name")
+			return nil, 0, refuseToDestroy(gone)
 		}
 		if len(full) == 0 {
 			d.tell(s)
@@ -199,6 +197,21 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 			return nil, 0, d.unfinished(ctx, err, made)
 		}
 	}
+}
+
+// refuseToDestroy is the error of a plan that destroys instances without permission.
+func refuseToDestroy(gone []infra.Action) error {
+	what, data := "instance ", "its data: the file has no such node"
+	var names []string
+	for _, a := range gone {
+		names = append(names, a.Detail)
+	}
+	if len(gone) > 1 {
+		what, data = "instances ", "their data: the file has no such nodes"
+	}
+	return hint.With(
+		fmt.Errorf("%s%s would be destroyed with %s; nothing was changed", what, strings.Join(names, ", "), data),
+		"macaw plan shows all of it, macaw up --yes does it; or give each node its old name")
 }
 
 // tell notes what the user should know before anything is made.

@@ -4,6 +4,7 @@ package deploy
 
 import (
 	"context"
+	"slices"
 
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
@@ -14,7 +15,7 @@ type PlanResult struct {
 	*infra.Plan
 	// LabUp means that the lab is down and would be brought up first.
 	LabUp bool
-	// Leaving are the nodes that would be destroyed while the cloud goes on, after their guests have moved.
+	// Leaving are the nodes with guests that would be destroyed while the cloud goes on, after their guests have moved.
 	Leaving []string
 }
 
@@ -36,7 +37,7 @@ func (d *Deployment) Plan(ctx context.Context) (PlanResult, error) {
 			err = s.err(d.Cloud)
 		}
 		if res.Plan = s.plan; err == nil {
-			res.Leaving = d.leaving(s)
+			res.Leaving = slices.DeleteFunc(d.leaving(s), func(node string) bool { return !s.seen.TakesGuests(node) })
 			s.plan.Cost, err = d.cost(ctx, s)
 		}
 		return err
