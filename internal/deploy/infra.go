@@ -116,7 +116,8 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 		return s, err
 	}
 	s.plan.Identity = d.identityOf(account)
-	s.checks = preflight.Run(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan})
+	s.checks = preflight.Run(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan,
+		Public: s.plan.Identity.AtAWS(), Operator: d.publicAddress(ctx)})
 	s.plan.Needs = preflight.Needs(s.checks)
 	return s, nil
 }

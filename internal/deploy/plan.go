@@ -8,6 +8,7 @@ import (
 
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/preflight"
 )
 
 // PlanResult is what up would do on AWS.
@@ -30,10 +31,11 @@ func (d *Deployment) Plan(ctx context.Context) (PlanResult, error) {
 		return PlanResult{}, err
 	}
 	res := PlanResult{LabUp: d.down}
+	var checks []preflight.Check
 	err = d.await(phaseInfra, seeStep, func() error {
 		var s survey
 		s, err = d.survey(ctx, host.AuthorizedKey(key))
-		if err == nil {
+		if checks = s.checks; err == nil {
 			err = s.err(d.Cloud)
 		}
 		if res.Plan = s.plan; err == nil {
@@ -44,6 +46,9 @@ func (d *Deployment) Plan(ctx context.Context) (PlanResult, error) {
 	})
 	if err == nil {
 		d.noteUnchecked()
+		if c, ok := preflight.NotAdmitted(checks); ok {
+			d.note(phaseInfra, "%s; %s", c, c.Hint)
+		}
 	}
 	return res, err
 }
