@@ -73,7 +73,8 @@ func TestPlanUp(t *testing.T) {
 		{"killed after the vpc", func(s *Seen) {
 			*s = Seen{Cloud: "first", Region: s.Region, Zones: s.Zones,
 				VPCs: []VPC{{ID: "vpc-1", Part: "vpc", CIDR: "10.0.0.0/16", DNSSupport: true}}}
-		}, strings.Replace(everything, "+ create vpc 10.0.0.0/16\n", "", 1)},
+		}, strings.Replace(everything, "+ create vpc 10.0.0.0/16 (dns support and host names on)\n",
+			"~ change vpc: dns support and host names on\n", 1)},
 		{"gateway not attached", func(s *Seen) { s.InternetGateways[0].VPC = "" },
 			"~ change internet gateway: attached to the vpc\n"},
 		{"no route", func(s *Seen) { s.RouteTables[0].Default = "" }, "+ create route 0.0.0.0/0 to the internet gateway\n"},
@@ -208,7 +209,6 @@ func TestPlanIPv6(t *testing.T) {
 	}
 	in := func(s string) string { return strings.ReplaceAll(s, "P::", block.String()) }
 	const (
-		ofVPC       = "~ change vpc: has an IPv6 block of Amazon's\n"
 		ofSubnet    = "~ change subnet: provider has a /64 of the vpc's IPv6 block\n"
 		reservation = "+ create address reservation P::1:0/112 for neutron\n"
 	)
@@ -218,13 +218,13 @@ func TestPlanIPv6(t *testing.T) {
 		want   string
 	}{
 		{"nothing", func(s *Seen) { *s = none }, strings.NewReplacer(
+			"host names on)", "host names on; has an IPv6 block of Amazon's)",
+			"provider 10.0.1.0/24 in eu-central-1a (",
+			"provider 10.0.1.0/24 in eu-central-1a (has a /64 of the vpc's IPv6 block; ",
 			"+ create address reservation 10.0.1.64/31 for neutron\n",
-			ofVPC+ofSubnet+"+ create address reservation 10.0.1.64/31 for neutron\n+ create address reservation of IPv6 for "+
-				"neutron\n",
-			"provider allows everything from 0.0.0.0/0\n", "provider allows everything from 0.0.0.0/0; everything from ::/0\n",
-			"~ change elastic ip: associated with 10.0.0.4",
-			"~ change network interface: provider of cloud-1 gets 2 IPv6 addresses\n"+
-				"~ change elastic ip: associated with 10.0.0.4",
+			"+ create address reservation 10.0.1.64/31 for neutron\n+ create address reservation of IPv6 for neutron\n",
+			"provider (allows everything from 0.0.0.0/0)", "provider (allows everything from 0.0.0.0/0; everything from ::/0)",
+			"10.0.1.64 to 10.0.1.65\n", "10.0.1.64 to 10.0.1.65 (gets 2 IPv6 addresses)\n",
 			"+ create route 0.0.0.0/0 to the internet gateway\n",
 			"+ create route 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway\n",
 		).Replace(everything)},

@@ -67,7 +67,8 @@ const severalPlan = `+ create iam role macaw-first-gateway-us-east-1 (has the ri
 	`10.0.3.0/24; udp 6081 from computes; udp 6081 from its own members)
 + create security group provider (allows everything from 0.0.0.0/0)
 + create key pair macaw-first
-+ create network interface management of gw-1 with 10.0.0.5 (forwards for private subnets: no source/destination check)
++ create network interface management of gw-1 with 10.0.0.5 (forwards for private subnets: ` +
+	`no source/destination check)
 + create network interface provider of gw-1 with 10.0.1.4 and 10.0.1.64 to 10.0.1.65
 + create network interface management of gw-2 with 10.0.0.6
 + create network interface provider of gw-2 with 10.0.1.5
