@@ -71,7 +71,7 @@ up: build host-packages ## build, and make the cloud of examples/lab.yaml on the
 	bin/macaw up $(CLOUD)
 
 down: build ## remove that cloud, and the lab with it
-	bin/macaw down $(CLOUD)
+	bin/macaw down $(CLOUD) --yes
 
 test: lint generate-check build-all ## every test: unit, kernel and end-to-end
 	@$(MAKE) --no-print-directory test-packages

@@ -41,6 +41,9 @@ type Options struct {
 	// ElasticIPQuota is how many Elastic IPs the account may hold: initially 5, as on AWS;
 	// 0 leaves it unchanged.
 	ElasticIPQuota int
+	// MinElasticIPQuota raises that quota if it is lower, and NewElasticIPQuota is the one of a lab that is made. Both
+	// have no effect if they are 0, or with ElasticIPQuota.
+	MinElasticIPQuota, NewElasticIPQuota int
 	// AnnounceMoves says whether the fabric announces a moved address to the subnet's
 	// machines; nil leaves it unchanged (initially off). Reports on AWS conflict.
 	AnnounceMoves *bool
@@ -87,6 +90,18 @@ func (l *Lab) Tasks(ctx context.Context) ([]Task, error) { return control.SlowTa
 
 // ErrDown means that no lab is up on this host.
 var ErrDown = control.ErrDown
+
+// ErrNoDaemon means that this host has a lab, maybe with machines that run, and that its daemon is not running. Up and
+// Revive start it.
+var ErrNoDaemon = control.ErrNoDaemon
+
+// InstanceType is what the lab's AWS says of an instance type.
+type InstanceType struct {
+	VCPUs         int
+	Architectures []string
+	Addresses     int  // private IPv4 addresses of a network interface
+	Spot          bool // there are Spot Instances of it
+}
 
 // ErrNotLinux means that this operating system cannot run a lab.
 var ErrNotLinux = errors.New("the lab needs Linux, for systemd-nspawn and network namespaces")

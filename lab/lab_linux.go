@@ -7,14 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
+	"macaw.example/lab/internal/account"
 	"macaw.example/lab/internal/control"
 	"macaw.example/lab/internal/daemon"
 	"macaw.example/lab/internal/image"
+	"macaw.example/lab/internal/instancetypes"
 )
 
 func (o Options) internal() daemon.Options {
-	d := daemon.Options{Recipe: o.recipe(), ElasticIPQuota: o.ElasticIPQuota, AnnounceMoves: o.AnnounceMoves}
+	d := daemon.Options{Recipe: o.recipe(), ElasticIPQuota: o.ElasticIPQuota,
+		MinElasticIPQuota: o.MinElasticIPQuota, NewElasticIPQuota: o.NewElasticIPQuota, AnnounceMoves: o.AnnounceMoves}
 	d.Daemon = append(append(d.Daemon, o.Command...), "daemon")
 	return d
 }
@@ -43,12 +47,24 @@ func Up(ctx context.Context, o Options, p Progress) (*Lab, error) {
 	return &Lab{cfg}, nil
 }
 
-// Open returns this host's lab; ErrDown if none is up.
+// Open returns this host's lab. It waits for up to two minutes for a daemon that another command is
+// replacing. The error is ErrDown only if there is nothing of a lab, and ErrNoDaemon if its daemon is not
+// running.
 func Open(ctx context.Context) (*Lab, error) {
-	if !control.Ready(ctx) {
-		return nil, ErrDown
+	cfg, err := daemon.Open(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return Saved()
+	return &Lab{cfg}, nil
+}
+
+// Revive starts the daemon of a lab that has lost it, with the settings that it had. It does nothing if it runs, or if
+// there is no lab.
+func Revive(ctx context.Context, o Options, p Progress) error {
+	if len(o.Command) == 0 {
+		return errors.New("starting the lab's daemon: no Command is given")
+	}
+	return daemon.Revive(ctx, o.internal(), daemon.Step(p))
 }
 
 // Saved returns this host's lab whether or not its daemon is running; ErrDown if there is
@@ -63,6 +79,16 @@ func Saved() (*Lab, error) {
 	}
 	return &Lab{cfg}, nil
 }
+
+// FindInstanceType returns an instance type, which a lab has in all zones.
+func FindInstanceType(name string) (InstanceType, bool) {
+	t, ok := instancetypes.All()[name]
+	return InstanceType{VCPUs: t.VCPUs, Architectures: t.Architectures, Addresses: t.IPv4,
+		Spot: slices.Contains(t.UsageClasses, "spot")}, ok
+}
+
+// Zones returns the zones of the lab's region.
+func Zones() []string { return account.ZonesOf(Region) }
 
 // Down removes this host's lab: its daemon, machines, mounts, namespaces, routes and state.
 // Images stay, unless purge is set. It is no error if there is no lab.

@@ -18,8 +18,17 @@ func Up(context.Context, Options, Progress) (*Lab, error) { return nil, ErrNotLi
 // Open returns ErrNotLinux.
 func Open(context.Context) (*Lab, error) { return nil, ErrNotLinux }
 
+// Revive returns ErrNotLinux.
+func Revive(context.Context, Options, Progress) error { return ErrNotLinux }
+
 // Saved returns ErrNotLinux.
 func Saved() (*Lab, error) { return nil, ErrNotLinux }
+
+// FindInstanceType finds none.
+func FindInstanceType(string) (InstanceType, bool) { return InstanceType{}, false }
+
+// Zones returns nil.
+func Zones() []string { return nil }
 
 // Down returns ErrNotLinux.
 func Down(context.Context, bool) error { return ErrNotLinux }

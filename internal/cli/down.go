@@ -4,6 +4,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 
@@ -13,21 +14,27 @@ import (
 )
 
 func (a *App) downCommand() *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	cmd := &cobra.Command{
 		Use:     "down FILE",
 		GroupID: "cloud",
 		Short:   "Remove a cloud and all its AWS resources",
-		Long: `Remove all resources with the cloud's tag, in the order that AWS requires. Resources
+		Long: `Remove all resources with the cloud's tag, in the order that AWS requires, with all
+guests, volumes and Elastic IPs. It lists what goes and asks first; --yes is for
+scripts, which have no terminal to ask on. Resources
 that others use (such as a subnet with an instance of theirs) stay; they are listed
 with their users, and the exit code is 1. A lab that is empty afterwards is removed
 too, except for its images.`,
-		Example:           "  macaw down examples/lab.yaml",
+		Example:           "  macaw down examples/lab.yaml\n  macaw down examples/lab.yaml --yes",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCloudFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.deployment("down", args[0])
 			if err != nil {
 				return err
+			}
+			if !yes {
+				d.Approve = a.approveRemoval
 			}
 			res, err := d.Down(cmd.Context())
 			if err != nil && len(res.Kept) == 0 {
@@ -37,6 +44,14 @@ too, except for its images.`,
 			return cmp.Or(err, printed)
 		},
 	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+// approveRemoval shows what goes with a cloud, and asks.
+func (a *App) approveRemoval(ctx context.Context, r deploy.Removing) error {
+	fmt.Fprint(a.Stderr, r)
+	return a.Confirm(ctx, "Remove all of it, with its guests and their data?", false)
 }
 
 func printRemoved(w io.Writer, r deploy.DownResult) error {

@@ -38,6 +38,7 @@ table in macaw; --prices asks AWS, and later plans use its answer.`,
 				return err
 			}
 			err = a.Print(plan.Plan, func(w io.Writer) error {
+				fmt.Fprintf(w, "Cloud %s in %v\n", d.Cloud.Name, plan.Identity)
 				if plan.LabUp {
 					fmt.Fprintln(w, "+ bring the lab up")
 				}
@@ -45,6 +46,9 @@ table in macaw; --prices asks AWS, and later plans use its answer.`,
 					fmt.Fprintln(w, "AWS matches the cloud file.")
 				}
 				_, err := fmt.Fprint(w, plan.Plan)
+				if !plan.Empty() {
+					_, err = fmt.Fprintf(w, "Plan: %s.\n", plan.Summary())
+				}
 				for _, node := range plan.Leaving {
 					_, err = fmt.Fprintf(w, "  node %s: its guests move to other nodes first\n", node)
 				}

@@ -43,7 +43,9 @@ The exit status is 0 if no check fails, and %d if one does.`, terminal.ExitCheck
 				return err
 			}
 			failed := slices.ContainsFunc(res.Checks, func(c preflight.Check) bool { return c.State == preflight.Failed })
-			err = a.Print(map[string]any{"ok": !failed, "checks": res.Checks, "cost": res.Cost}, func(w io.Writer) error {
+			err = a.Print(map[string]any{"ok": !failed, "identity": res.Identity, "checks": res.Checks,
+				"cost": res.Cost}, func(w io.Writer) error {
+				fmt.Fprintf(w, "Cloud %s in %v\n", d.Cloud.Name, res.Identity)
 				for _, c := range res.Checks {
 					fmt.Fprintln(w, c)
 					if c.Hint != "" {

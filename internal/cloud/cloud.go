@@ -114,6 +114,8 @@ type Verify struct {
 type Lab struct {
 	// ElasticIPQuota is how many Elastic IPs the lab's account may hold.
 	ElasticIPQuota int
+	// QuotaGiven means that the file has it. Otherwise it is for a lab that is made with the cloud.
+	QuotaGiven bool
 }
 
 // InLab reports whether the cloud is on the local AWS.

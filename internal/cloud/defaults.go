@@ -60,7 +60,8 @@ func (d *decoder) defaults(c *Cloud) {
 		c.Provider.First = defaultFirst(c.Provider.Subnet, c.Provider.Addresses)
 	}
 	d.nodeDefaults()
-	if !d.has("lab.elasticIPQuota") && c.InLab() {
+	c.Lab.QuotaGiven = d.has("lab.elasticIPQuota")
+	if !c.Lab.QuotaGiven && c.InLab() {
 		c.Lab.ElasticIPQuota = defaultElasticIPQuota
 	}
 }

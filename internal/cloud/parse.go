@@ -4,13 +4,16 @@ package cloud
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
 
+	"macaw.example/internal/hint"
 	"macaw.example/internal/smallfile"
 )
 
@@ -18,6 +21,10 @@ import (
 // those of the file system.
 func Load(path string) (*Cloud, error) {
 	data, err := smallfile.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, hint.With(fmt.Errorf("reading the cloud file: %w", err),
+			"examples/minimal.yaml is one to begin with; macaw help shows the commands")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the cloud file: %w", err)
 	}

@@ -43,6 +43,7 @@ func TestLabExampleIsTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	shown.Lab.QuotaGiven = false
 	if diff := cmp.Diff(defaults, shown, comparePrefix); diff != "" {
 		t.Errorf("defaults (-), lab.yaml (+):\n%s", diff)
 	}

@@ -291,3 +291,19 @@ func TestUnreadableFile(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Of half a key, the other half is named.
+func TestHalfOfAKey(t *testing.T) {
+	const id, secret = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
+	for set, missing := range map[string]string{id: secret, secret: id} {
+		d := newDesk(t)
+		t.Setenv(id, "")
+		t.Setenv(secret, "")
+		t.Setenv(set, "hidden")
+		err := d.see(Options{})
+		d.want(err, Missing, set+" is set, and "+missing+" is not", "set both, or unset both")
+		if strings.Contains(err.Error(), "hidden") {
+			t.Errorf("the error has a secret: %v", err)
+		}
+	}
+}

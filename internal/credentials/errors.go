@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -60,6 +61,11 @@ func (o origin) missing(err error) error {
 	switch {
 	case o.kind == fromElsewhere && o.role == "" && awsapi.Code(err) == "":
 		e.text = "there are no AWS credentials: none in the environment, none in the profile, and this machine has no role"
+		if half := halfOfKeys(); half != "" {
+			e.text, e.hint = "the AWS credentials of the environment are incomplete: "+half, "set both, or unset both; a "+
+				"session has AWS_SESSION_TOKEN as well"
+			return e
+		}
 		if o.profile != "" {
 			e.text = strings.Replace(e.text, "the profile", "profile "+word(o.profile), 1)
 		}
@@ -210,4 +216,17 @@ func (o origin) correction(service, code string, with aws.Credentials) string {
 			"aws_session_token from the profile"
 	}
 	return "the access key may be deleted or inactive, or of another partition of AWS than the region: " + o.renewal()
+}
+
+// halfOfKeys names the variable that is missing if the environment has only one of the two; it is empty otherwise. The
+// SDK then takes the environment for one without credentials.
+func halfOfKeys() string {
+	id, secret := "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
+	switch hasID, hasSecret := os.Getenv(id) != "", os.Getenv(secret) != ""; {
+	case hasID && !hasSecret:
+		return id + " is set, and " + secret + " is not"
+	case hasSecret && !hasID:
+		return secret + " is set, and " + id + " is not"
+	}
+	return ""
 }

@@ -25,7 +25,7 @@ type BakeResult struct {
 func (d *Deployment) Bake(ctx context.Context, force bool) (res BakeResult, err error) {
 	bakery := *d
 	bakery.Cloud, bakery.bakery = bakeryOf(d.Cloud), true
-	err = bakery.exclusively(ctx, true, func(ctx context.Context, _ func()) error {
+	err = bakery.exclusively(ctx, bringUp, func(ctx context.Context, _ func()) error {
 		res, err = bakery.bake(ctx, force)
 		return err
 	})

@@ -4,7 +4,6 @@ package deploy
 
 import (
 	"context"
-	"errors"
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
@@ -12,8 +11,17 @@ import (
 	"macaw.example/lab"
 )
 
-// connect makes the clients of the cloud's AWS. If up is set, it brings up a lab that is down.
-func (d *Deployment) connect(ctx context.Context, up bool) (err error) {
+// connecting is what connect may do to a lab.
+type connecting int
+
+const (
+	look    connecting = iota // nothing
+	change                    // start the daemon of a lab that has lost it
+	bringUp                   // bring up a lab that is down
+)
+
+// connect makes the clients of the cloud's AWS.
+func (d *Deployment) connect(ctx context.Context, how connecting) (err error) {
 	if err := d.Home.check(d.Cloud); err != nil {
 		return err
 	}
@@ -25,7 +33,7 @@ func (d *Deployment) connect(ctx context.Context, up bool) (err error) {
 		}
 		return err
 	case d.Cloud.InLab():
-		return d.connectLab(ctx, up)
+		return d.connectLab(ctx, how)
 	}
 	done := d.Progress.Begin(phaseInfra, "find AWS credentials")
 	cfg, err := credentials.Load(ctx, credentials.Options{Region: d.Cloud.Target, Profile: d.Profile, Ask: d.Ask})
@@ -39,30 +47,15 @@ func (d *Deployment) connect(ctx context.Context, up bool) (err error) {
 	return awsapi.CheckEndpoint(d.ec2.Options().BaseEndpoint)
 }
 
-func (d *Deployment) connectLab(ctx context.Context, up bool) error {
-	if up {
+func (d *Deployment) connectLab(ctx context.Context, how connecting) error {
+	if how == bringUp {
 		o := d.Lab
-		o.ElasticIPQuota = d.Cloud.Lab.ElasticIPQuota
-		_, err := lab.Up(ctx, o, func(step string) func(error) { return d.Progress.Start(phaseLab, step) })
-		if err != nil {
+		o.MinElasticIPQuota, o.NewElasticIPQuota = d.raisedQuota(), d.Cloud.Lab.ElasticIPQuota
+		if err := d.labHost().Up(ctx, o, d.labStep); err != nil {
 			return err
 		}
 	}
-	err := d.await(phaseLab, "ask the lab's daemon", func() (err error) {
-		if d.running, err = lab.Open(ctx); ctx.Err() != nil {
-			return context.Cause(ctx) // whether the lab is down is unknown
-		}
-		return err
-	})
-	if errors.Is(err, lab.ErrDown) {
-		d.down = true
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	d.use(awsapi.Complete(d.running.Config(), "macaw lab up"))
-	return nil
+	return d.openLab(ctx, how != look)
 }
 
 // region is the cloud's region; the lab has one.

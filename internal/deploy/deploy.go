@@ -62,6 +62,8 @@ type Deployment struct {
 	// Ask asks the operator for one line, such as the code of an MFA device. It is nil if nobody can be
 	// asked.
 	Ask func(ctx context.Context, question string) (string, error)
+	// Approve, if not nil, is called before Down removes anything, with what goes; its error ends Down.
+	Approve func(context.Context, Removing) error
 	// Lab has the options for bringing up the cloud's lab.
 	Lab lab.Options
 	// Prices makes plan and preflight ask AWS for prices. Otherwise those that were asked before count,
@@ -83,9 +85,11 @@ type Deployment struct {
 	pricing *pricing.Client
 	keys    *kms.Client
 	sts     *sts.Client
-	running *lab.Lab // the cloud's lab, if it has one that is up
-	// down means that the cloud's lab is not up: there is nothing to see.
-	down bool
+	host    labHost // nil is package lab
+	running openLab // the cloud's lab, if it has one that is up
+	// down means that there is no lab: there is nothing to see.
+	down   bool
+	caller *infra.Identity // the plan's, once there is one
 	// operator is this machine's public address, once it is known.
 	operator netip.Addr
 	// restart permits stopping running instances for changes that need it.

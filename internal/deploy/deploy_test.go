@@ -337,3 +337,40 @@ func TestUpDestroysOnlyIfToldTo(t *testing.T) {
 		}
 	})
 }
+
+// Down tells what goes before it removes anything, and a refusal ends it.
+func TestDownIsApproved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		mustUp(t, w)
+		refusal := errors.New("nothing was done")
+		var asked []string
+		down := func() error {
+			d, _ := w.process(file)
+			d.Approve = func(_ context.Context, r Removing) error {
+				asked = append(asked, r.String())
+				return refusal
+			}
+			_, err := d.Down(t.Context())
+			return err
+		}
+		if err := down(); !errors.Is(err, refusal) {
+			t.Errorf("refused: %v", err)
+		}
+		want := []string{"Cloud first in account ", ", eu-central-1, as arn:", "  node cloud-1: instance i-",
+			"\n    volume vol-", "\n  Elastic IP ", "\n  other resources: "}
+		for _, part := range want {
+			if len(asked) != 1 || !strings.Contains(asked[0], part) {
+				t.Errorf("no %q in %q", part, asked)
+			}
+		}
+		d, _ := w.process(file)
+		if plan, err := d.Plan(t.Context()); err != nil || !plan.Empty() {
+			t.Errorf("after the refusal: %v\n%s", err, plan.Plan)
+		}
+		w.down(t)
+		if err := down(); err != nil || len(asked) != 1 {
+			t.Errorf("of nothing: %v, asked %q", err, asked)
+		}
+	})
+}

@@ -12,7 +12,6 @@ import (
 
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
-	"macaw.example/lab"
 )
 
 // DownResult is what was removed of a cloud.
@@ -28,11 +27,11 @@ type DownResult struct {
 // operator's files, and a lab that is empty then. Resources that others use stay: they are in the
 // result, and the error says so.
 func (d *Deployment) Down(ctx context.Context) (res DownResult, err error) {
-	err = d.exclusively(ctx, false, func(ctx context.Context, unlock func()) error {
+	err = d.exclusively(ctx, change, func(ctx context.Context, unlock func()) error {
 		res, err = d.remove(ctx, unlock)
 		return err
 	})
-	return res, err
+	return res, d.atEndpoint(err)
 }
 
 func (d *Deployment) remove(ctx context.Context, unlock func()) (DownResult, error) {
@@ -41,7 +40,10 @@ func (d *Deployment) remove(ctx context.Context, unlock func()) (DownResult, err
 	foreign := []string{}
 	if !d.down {
 		defer d.watchLab(ctx)()
-		var err error
+		err := d.approve(ctx)
+		if err != nil {
+			return res, err
+		}
 		if foreign, err = d.foreignKeys(ctx); err != nil {
 			return res, err
 		}
@@ -58,7 +60,7 @@ func (d *Deployment) remove(ctx context.Context, unlock func()) (DownResult, err
 		return res, err
 	}
 	unlock() // before the lab is removed
-	if d.Cloud.InLab() && d.AWS == nil && left == nil {
+	if d.running != nil && left == nil {
 		var err error
 		if res.LabDown, err = d.labDownIfEmpty(ctx); err != nil {
 			return res, err
@@ -116,12 +118,10 @@ func (d *Deployment) forget(foreign []string) error {
 
 // labDownIfEmpty removes the lab if it has no cloud left.
 func (d *Deployment) labDownIfEmpty(ctx context.Context) (bool, error) {
-	if !d.down {
-		empty, err := infra.Vacant(ctx, d.ec2)
-		if err != nil || !empty {
-			return false, err
-		}
+	empty, err := infra.Vacant(ctx, d.ec2)
+	if err != nil || !empty {
+		return false, err
 	}
-	err := d.do(phaseLab, "remove namespaces, mounts and routes", func() error { return lab.Down(ctx, false) })
+	err = d.do(phaseLab, "remove namespaces, mounts and routes", func() error { return d.labHost().Down(ctx) })
 	return err == nil, err
 }

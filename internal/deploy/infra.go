@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
@@ -22,7 +23,7 @@ const seeStep = "see what AWS has"
 // see reads from AWS what exists of the cloud.
 func (d *Deployment) see(ctx context.Context) (infra.Seen, error) {
 	if d.down {
-		return infra.Seen{Region: lab.Region, Zones: []string{lab.Region + "a"}}, nil
+		return infra.Seen{Region: lab.Region, Zones: lab.Zones()}, nil
 	}
 	return infra.See(ctx, d.api(), d.Cloud.Name)
 }
@@ -84,8 +85,14 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 		for _, n := range d.Cloud.Nodes {
 			w.Images[n.Image] = images.Image{ID: n.Image, Kind: images.Chosen}
 		}
-		s.plan, err = infra.PlanUp(w, s.seen)
-		return s, err
+		account := labAccount(d.Cloud)
+		w.Zone = preflight.Zone(account, d.Cloud, s.seen, avoid...)
+		if s.plan, err = infra.PlanUp(w, s.seen); err != nil {
+			return s, err
+		}
+		s.plan.Identity = d.identity()
+		s.checks = preflight.RunTypes(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan})
+		return s, nil
 	}
 	if err := d.findImages(ctx, &w); err != nil {
 		return s, err
@@ -101,11 +108,16 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	if err != nil {
 		return s, err
 	}
+	if quota := &account.ElasticIPs; quota.Limit >= 0 {
+		quota.Limit = max(quota.Limit, d.raisedQuota())
+	}
 	w.Zone = preflight.Zone(account, d.Cloud, s.seen, avoid...)
 	if s.plan, err = infra.PlanUp(w, s.seen); err != nil {
 		return s, err
 	}
-	s.checks = preflight.Run(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan})
+	s.plan.Identity = d.identityOf(account)
+	s.checks = preflight.Run(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan,
+		Public: s.plan.Identity.AtAWS(), Operator: d.publicAddress(ctx)})
 	s.plan.Needs = preflight.Needs(s.checks)
 	return s, nil
 }
@@ -162,10 +174,7 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 			return nil, 0, err
 		}
 		if gone := s.plan.Destroys(); len(gone) > 0 && !destroy {
-			return nil, 0, hint.With(
-				fmt.Errorf("instance %s would be destroyed with its data: the file has no such node; nothing was changed",
-					gone[0].Detail),
-				"macaw plan shows all of it, macaw up --yes does it; or give the node its old name")
+			return nil, 0, refuseToDestroy(gone)
 		}
 		if len(full) == 0 {
 			d.tell(s)
@@ -191,8 +200,25 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 	}
 }
 
+// refuseToDestroy is the error of a plan that destroys instances without permission.
+func refuseToDestroy(gone []infra.Action) error {
+	what, data := "instance ", "its data: the file has no such node"
+	var names []string
+	for _, a := range gone {
+		names = append(names, a.Detail)
+	}
+	if len(gone) > 1 {
+		what, data = "instances ", "their data: the file has no such nodes"
+	}
+	return hint.With(
+		fmt.Errorf("%s%s would be destroyed with %s; nothing was changed", what, strings.Join(names, ", "), data),
+		"macaw plan shows all of it, macaw up --yes does it; or give each node its old name")
+}
+
 // tell notes what the user should know before anything is made.
 func (d *Deployment) tell(s survey) {
+	d.caller = s.plan.Identity
+	d.note(phaseInfra, "cloud %s in %v", d.Cloud.Name, s.plan.Identity)
 	for _, drift := range s.plan.Drift {
 		d.Progress.Note(phaseInfra, drift.String())
 	}

@@ -91,7 +91,7 @@ func (d *Deployment) Evacuate(ctx context.Context, node string, force bool) (res
 // onNova calls fn with the Nova of a running cloud, and with what AWS has of it, while no other run changes the
 // cloud. Nodes other than the controller may be missing.
 func (d *Deployment) onNova(ctx context.Context, fn func(context.Context, drain.Nova, Node, infra.Seen) error) error {
-	err := d.exclusively(ctx, false, func(ctx context.Context, _ func()) error {
+	err := d.exclusively(ctx, change, func(ctx context.Context, _ func()) error {
 		seen, err := d.look(ctx)
 		if err != nil {
 			return err

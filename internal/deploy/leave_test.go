@@ -230,7 +230,7 @@ func TestNodeMadeAnew(t *testing.T) {
 			strings.Replace(file, "provider:", "nodes: [{name: cloud-1, roles: [controller, gateway]}, "+
 				"{name: cmp-1, roles: [compute]}]\nprovider:", 1),
 		)
-		if err := d.connect(t.Context(), false); err != nil {
+		if err := d.connect(t.Context(), look); err != nil {
 			t.Fatal(err)
 		}
 		seen, err := d.see(t.Context())

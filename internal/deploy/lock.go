@@ -26,14 +26,14 @@ import (
 // exclusively connects to a cloud's AWS and runs fn while no other run changes the cloud. A file
 // lock, which the kernel frees with the process, excludes runs on this machine, and a lock on AWS
 // those on other machines. The context of fn ends when the latter is lost.
-func (d *Deployment) exclusively(ctx context.Context, up bool,
+func (d *Deployment) exclusively(ctx context.Context, how connecting,
 	fn func(ctx context.Context, unlock func()) error) error {
 	here, machine, err := d.Home.lock(d.Cloud, d.Command)
 	if err != nil {
 		return d.Home.unwritable(err)
 	}
 	defer here.Close()
-	if err := d.connect(ctx, up); err != nil {
+	if err := d.connect(ctx, how); err != nil {
 		return err
 	}
 	if d.down {

@@ -55,11 +55,38 @@ func (d *Deployment) loadKey() (public string, err error) {
 func (d *Deployment) reachNew(ctx context.Context, n infra.NodeOutput, via Node, step string) (h Node, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Limits.start())
 	defer cancel()
+	defer d.remind(ctx, n)()
 	err = d.do(phaseHost, step, func() error {
 		h, err = d.dial(ctx, n, via)
 		return err
 	})
 	return h, err
+}
+
+// reminder is how often a wait for SSH is shown.
+const reminder = 30 * time.Second
+
+// remind shows from time to time that SSH to a node is waited for, until the returned function is called.
+func (d *Deployment) remind(ctx context.Context, n infra.NodeOutput) (stop func()) {
+	text := fmt.Sprintf("still waiting for SSH to %s at %s", n.Name, addressOf(n))
+	advice := ""
+	if !d.Cloud.InLab() && n.ManagementPublic != "" {
+		advice = "; management.allow must include the public address of this machine"
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	begun := time.Now()
+	go func() {
+		for tick := time.Tick(reminder); ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick:
+				d.note(phaseHost, "%s, for %s of at most %s%s", text, time.Since(begun).Round(time.Second), d.Limits.start(),
+					advice)
+			}
+		}
+	}()
+	return cancel
 }
 
 // reach connects to a node that should be up. A node without an Elastic IP is reached through via.

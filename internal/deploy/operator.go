@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"time"
 
 	"macaw.example/internal/checkip"
 	"macaw.example/internal/cloud"
@@ -64,6 +65,30 @@ func (d *Deployment) findOperator(ctx context.Context) (a netip.Addr, from strin
 		return err
 	})
 	return a, from, err
+}
+
+// publicLimit is how long the search for an address may take that is only used for a warning.
+const publicLimit = 3 * time.Second
+
+// publicAddress is this machine's public address, the zero value if it cannot be found out. For a cloud that everyone
+// may reach, or that is not on AWS, nobody is asked.
+func (d *Deployment) publicAddress(ctx context.Context) netip.Addr {
+	all := func(n netip.Prefix) bool { return n.Bits() == 0 }
+	if d.operator.IsValid() || !d.identity().AtAWS() || slices.ContainsFunc(d.Cloud.Management.Allow, all) {
+		return d.operator
+	}
+	service := cmp.Or(d.CheckIP, os.Getenv(checkIPVariable), checkip.AWS)
+	if d.CheckIP == "" && checkip.Check(service) != nil {
+		return netip.Addr{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, publicLimit)
+	defer cancel()
+	var a netip.Addr
+	_ = d.await(phaseInfra, "find this machine's public address", func() (err error) {
+		a, err = checkip.Find(ctx, service)
+		return err
+	})
+	return a
 }
 
 // proxyFor is the host of the proxy for a URL, by the environment; empty for none. Its URL may have a

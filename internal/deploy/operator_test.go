@@ -4,6 +4,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,10 +12,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"macaw.example/internal/hint"
+	"macaw.example/internal/host"
 )
 
 const autoFile = "name: first\ntarget: eu-central-1\nmanagement: {allow: [auto, 192.0.2.0/24]}\n" +
@@ -111,4 +115,30 @@ func TestAllowAuto(t *testing.T) {
 		!strings.Contains(err.Error(), `MACAW_CHECKIP_URL: "http://checkip.example.org" is no https URL`) {
 		t.Errorf("without TLS: %v", err)
 	}
+}
+
+// A wait for SSH is shown every 30 seconds, with what it often is.
+func TestWaitingForSSHIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		d, progress := w.process(file)
+		d.Dial = func(ctx context.Context, _ host.Config) (Node, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		d.Limits.Start = 70 * time.Second
+		if _, err := d.Up(t.Context(), UpOptions{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		var shown []string
+		for _, note := range progress.notes {
+			if strings.Contains(note, "still waiting for SSH to cloud-1 at ") {
+				shown = append(shown, note)
+			}
+		}
+		if len(shown) != 2 || !strings.HasSuffix(shown[0], ", for 30s of at most 1m10s; management.allow must include the "+
+			"public address of this machine") {
+			t.Errorf("%q", progress.notes)
+		}
+	})
 }

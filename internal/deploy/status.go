@@ -32,7 +32,7 @@ type NodeStatus struct {
 // Status reads the cloud's state. It reports nodes that do not answer soon, and does not wait for
 // them.
 func (d *Deployment) Status(ctx context.Context) (Status, error) {
-	if err := d.connect(ctx, false); err != nil {
+	if err := d.connect(ctx, look); err != nil {
 		return Status{}, err
 	}
 	seen, err := d.look(ctx)

@@ -42,6 +42,7 @@ type UpOptions struct {
 // UpResult describes a running cloud.
 type UpResult struct {
 	Cloud     string              `json:"cloud"`
+	Identity  *infra.Identity     `json:"identity"`
 	Dashboard string              `json:"dashboard"` // URL
 	Auth      string              `json:"authURL"`   // Keystone's
 	Clouds    string              `json:"cloudsYAML"`
@@ -64,7 +65,7 @@ type UpResult struct {
 // Up makes or repairs the cloud. It leaves alone what exists and is as wanted.
 func (d *Deployment) Up(ctx context.Context, o UpOptions) (res UpResult, err error) {
 	d.restart, d.newAuthority = o.Restart, o.NewAuthority
-	err = d.exclusively(ctx, true, func(ctx context.Context, _ func()) error {
+	err = d.exclusively(ctx, bringUp, func(ctx context.Context, _ func()) error {
 		res, err = d.up(ctx, o)
 		return err
 	})
@@ -131,7 +132,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	}
 	findings = append(findings, p.findings...)
 	return UpResult{
-		Cloud: d.Cloud.Name, Dashboard: d.dashboard(node), Auth: p.access.Auth.URL,
+		Cloud: d.Cloud.Name, Identity: d.caller, Dashboard: d.dashboard(node), Auth: p.access.Auth.URL,
 		Clouds: p.access.path, Addresses: addressesOf(nodes), Verified: p.verified, Changes: changes + changed,
 		Findings: findings, Nodes: nodes, GuestImage: guestImage(d.Cloud), GuestFlavor: guestFlavor(d.Cloud),
 		GuestUser:  guestUser(d.Cloud),

@@ -104,7 +104,7 @@ func (d *Deployment) onController(ctx context.Context, fn func(context.Context, 
 
 // connectNodes returns ways to the nodes of a cloud, which must all be there.
 func (d *Deployment) connectNodes(ctx context.Context) (*ways, error) {
-	if err := d.connect(ctx, false); err != nil {
+	if err := d.connect(ctx, look); err != nil {
 		return nil, err
 	}
 	nodes, err := d.nodes(ctx)

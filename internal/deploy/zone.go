@@ -74,7 +74,7 @@ func (d *Deployment) inRegion(ctx context.Context, err error) error {
 	out, regionErr := d.ec2.DescribeRegions(ctx, &ec2.DescribeRegionsInput{RegionNames: []string{region(d.Cloud)}},
 		func(o *ec2.Options) { o.Region = awsapi.HomeRegion(o.Region) })
 	if regionErr != nil || len(out.Regions) == 0 || aws.ToString(out.Regions[0].OptInStatus) != "not-opted-in" {
-		return err
+		return d.atEndpoint(err)
 	}
 	hint := "aws account enable-region --region-name " + region(d.Cloud) + ", which takes some minutes; or another region"
 	return d.Cloud.Reject("target", hint, "the account has not opted in to region %s", region(d.Cloud))

@@ -84,7 +84,7 @@ func Run(ctx context.Context, steps []Step, o Options) error {
 	if left && len(r.errs) == 0 {
 		return ctx.Err()
 	}
-	return errors.Join(r.errs...)
+	return errors.Join(distinct(r.errs)...)
 }
 
 // run is used by one goroutine; the steps' goroutines only send their result.
@@ -174,4 +174,29 @@ func (r *run) report(e Event) {
 	if r.Progress != nil {
 		r.Progress(e)
 	}
+}
+
+// refusal is the answer of a service, as of AWS.
+type refusal interface {
+	error
+	ErrorCode() string
+	ErrorMessage() string
+}
+
+// distinct leaves out errors of later steps whose cause is the same answer of a service: steps run in parallel, and one
+// cause, such as credentials that are not valid, ends all of them.
+func distinct(errs []error) (out []error) {
+	seen := map[string]bool{}
+	for _, err := range errs {
+		r, ok := errors.AsType[refusal](err)
+		if ok {
+			answer := r.ErrorCode() + "\n" + r.ErrorMessage()
+			if seen[answer] {
+				continue
+			}
+			seen[answer] = true
+		}
+		out = append(out, err)
+	}
+	return out
 }

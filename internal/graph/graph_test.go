@@ -202,3 +202,25 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// answer is an error of a service.
+type answer struct{ code, message string }
+
+func (a answer) Error() string        { return a.code + ": " + a.message }
+func (a answer) ErrorCode() string    { return a.code }
+func (a answer) ErrorMessage() string { return a.message }
+
+// Steps that fail by one cause make one error.
+func TestOneCause(t *testing.T) {
+	fails := func(err error) func(context.Context) error { return func(context.Context) error { return err } }
+	expired := fmt.Errorf("calling: %w", answer{"Expired", "the token has expired"})
+	err := Run(t.Context(), []Step{
+		{Name: "a", Run: fails(expired)}, {Name: "b", Run: fails(expired)},
+		{Name: "c", Run: fails(answer{"Denied", "c"})}, {Name: "d", Run: fails(errBroken)},
+		{Name: "e", Run: fails(errBroken)},
+	}, Options{})
+	text := err.Error()
+	if strings.Count(text, "Expired") != 1 || !strings.Contains(text, "Denied") || strings.Count(text, "broken") != 2 {
+		t.Error(text)
+	}
+}

@@ -5,9 +5,13 @@ package infra
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/model"
 )
 
 // Health is what EC2 says of a node's instance.
@@ -73,4 +77,24 @@ func (p *Plan) Leaving(controller string, s Seen) (names []string) {
 		}
 	}
 	return names
+}
+
+// TakesGuests reports whether a node that exists may have guests: it computes. A cloud of one node has no
+// security groups by role, and that node computes.
+func (s Seen) TakesGuests(node string) bool {
+	compute, roles := "", false
+	for _, g := range s.SecurityGroups {
+		for _, r := range model.Roles() {
+			roles = roles || g.Part == partGroup(string(r))
+		}
+		if g.Part == partGroup(string(model.Compute)) {
+			compute = g.ID
+		}
+	}
+	for _, e := range s.Interfaces {
+		if e.Part == awsapi.InterfacePart(node, partManagement) && roles {
+			return slices.Contains(e.Groups, compute)
+		}
+	}
+	return true
 }

@@ -68,9 +68,11 @@ func (d Drift) String() string { return fmt.Sprintf("! %s: %s", d.Object, d.Text
 // Plan is the difference between what AWS has and what is wanted: a graph of actions, sorted so
 // that each comes after those that it needs.
 type Plan struct {
-	Cloud   string   `json:"cloud"`
-	Actions []Action `json:"actions"`
-	Drift   []Drift  `json:"drift,omitempty"`
+	Cloud string `json:"cloud"`
+	// Identity is whose account it is for, if that is known.
+	Identity *Identity `json:"identity,omitempty"`
+	Actions  []Action  `json:"actions"`
+	Drift    []Drift   `json:"drift,omitempty"`
 	// Kept has the resources that stay when the cloud is removed, because others use them.
 	Kept []Kept `json:"kept,omitempty"`
 	// Needs lists, for display, what the plan consumes of the account's quotas.
@@ -134,10 +136,62 @@ func (p *Plan) Destroys() []Action {
 	return out
 }
 
+// folded returns the actions for display: changes of a resource that the plan creates are part of its creation.
+func (p *Plan) folded() []Action {
+	var out []Action
+	settings := map[string][]string{} // by ID of the creation
+	for _, a := range p.Actions {
+		sets := func(c Action) bool { return a.Verb == Change && c.Verb == Create && c.Object == a.Object }
+		i := slices.IndexFunc(out, func(c Action) bool { return sets(c) && strings.HasPrefix(a.ID, c.ID+"/") })
+		if i < 0 {
+			i = slices.IndexFunc(out, func(c Action) bool { return sets(c) && slices.Contains(a.Needs, c.ID) })
+		}
+		if i < 0 {
+			out = append(out, a)
+			continue
+		}
+		settings[out[i].ID] = append(settings[out[i].ID], setting(a.Detail, out[i].Detail))
+	}
+	for i, a := range out {
+		if more := settings[a.ID]; more != nil {
+			out[i].Detail = strings.TrimLeft(fmt.Sprintf("%s (%s)", a.Detail, strings.Join(more, "; ")), " ")
+		}
+	}
+	return out
+}
+
+// setting is a change without what the creation of its resource says already.
+func setting(change, creation string) string {
+	if rest, ok := strings.CutPrefix(creation, "for "); ok {
+		return strings.TrimSuffix(change, " with "+rest)
+	}
+	words, said := strings.Fields(change), strings.Fields(creation)
+	for len(words) > 1 && len(said) > 0 && words[0] == said[0] {
+		words, said = words[1:], said[1:]
+	}
+	return strings.Join(words, " ")
+}
+
+// Summary counts what the plan does, with changes of a resource as part of its creation.
+func (p *Plan) Summary() string {
+	create, change, destroy := 0, 0, 0
+	for _, a := range p.folded() {
+		switch a.Verb {
+		case Create:
+			create++
+		case Delete:
+			destroy++
+		default:
+			change++
+		}
+	}
+	return fmt.Sprintf("%d to create, %d to change, %d to destroy", create, change, destroy)
+}
+
 // String formats the plan for display, a line for each action.
 func (p *Plan) String() string {
 	var b strings.Builder
-	for _, a := range p.Actions {
+	for _, a := range p.folded() {
 		fmt.Fprintln(&b, a)
 	}
 	for _, d := range p.Drift {

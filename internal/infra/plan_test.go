@@ -13,35 +13,24 @@ import (
 	"macaw.example/internal/cloud"
 )
 
-const everything = `+ create iam role macaw-first-gateway-eu-central-1
-~ change iam role: macaw-first-gateway-eu-central-1 has the rights of a gateway
-+ create instance profile macaw-first-gateway-eu-central-1
-~ change instance profile: macaw-first-gateway-eu-central-1 has the role
-+ create elastic ip for 10.0.0.4, management of cloud-1
-+ create elastic ip for 10.0.1.64
-+ create elastic ip for 10.0.1.65
-+ create vpc 10.0.0.0/16
-~ change vpc: dns support and host names on
-+ create internet gateway
-~ change internet gateway: attached to the vpc
-+ create subnet management 10.0.0.0/24 in eu-central-1a
-+ create subnet provider 10.0.1.0/24 in eu-central-1a
+const everything = `+ create iam role macaw-first-gateway-eu-central-1 (has the rights of a gateway)
++ create instance profile macaw-first-gateway-eu-central-1 (has the role)
++ create elastic ip for 10.0.0.4, management of cloud-1 (associated)
++ create elastic ip for 10.0.1.64 (associated)
++ create elastic ip for 10.0.1.65 (associated)
++ create vpc 10.0.0.0/16 (dns support and host names on)
++ create internet gateway (attached to the vpc)
++ create subnet management 10.0.0.0/24 in eu-central-1a (uses the route table)
++ create subnet provider 10.0.1.0/24 in eu-central-1a (uses the route table)
 + create address reservation 10.0.1.64/31 for neutron
-+ create security group management
-~ change security group: management allows everything from its own members; 22,80,443 from 198.51.100.1/32
-+ create security group provider
-~ change security group: provider allows everything from 0.0.0.0/0
++ create security group management (allows everything from its own members; 22,80,443 from 198.51.100.1/32)
++ create security group provider (allows everything from 0.0.0.0/0)
 + create key pair macaw-first
 + create network interface management of cloud-1 with 10.0.0.4
 + create network interface provider of cloud-1 with 10.0.1.4 and 10.0.1.64 to 10.0.1.65
-~ change elastic ip: associated with 10.0.0.4, management of cloud-1
-~ change elastic ip: associated with 10.0.1.64
-~ change elastic ip: associated with 10.0.1.65
 + create instance cloud-1 t3.xlarge from ami-0123456789abcdef0
 + create route table
 + create route 0.0.0.0/0 to the internet gateway
-~ change subnet: management uses the route table
-~ change subnet: provider uses the route table
 `
 
 // Each case takes a complete cloud, breaks something, and has the repair.
@@ -84,7 +73,8 @@ func TestPlanUp(t *testing.T) {
 		{"killed after the vpc", func(s *Seen) {
 			*s = Seen{Cloud: "first", Region: s.Region, Zones: s.Zones,
 				VPCs: []VPC{{ID: "vpc-1", Part: "vpc", CIDR: "10.0.0.0/16", DNSSupport: true}}}
-		}, strings.Replace(everything, "+ create vpc 10.0.0.0/16\n", "", 1)},
+		}, strings.Replace(everything, "+ create vpc 10.0.0.0/16 (dns support and host names on)\n",
+			"~ change vpc: dns support and host names on\n", 1)},
 		{"gateway not attached", func(s *Seen) { s.InternetGateways[0].VPC = "" },
 			"~ change internet gateway: attached to the vpc\n"},
 		{"no route", func(s *Seen) { s.RouteTables[0].Default = "" }, "+ create route 0.0.0.0/0 to the internet gateway\n"},
@@ -134,8 +124,7 @@ func TestPlanUp(t *testing.T) {
 		{"a reservation of another type", func(s *Seen) { s.Reservations[0].Explicit = false },
 			"- delete address reservation 10.0.1.64/31\n+ create address reservation 10.0.1.64/31 for neutron\n"},
 		{"no role", func(s *Seen) { s.Role, s.Profile.Role = nil, "" },
-			"+ create iam role macaw-first-gateway-eu-central-1\n~ change iam role: macaw-first-gateway-eu-central-1 has the " +
-				"rights of a gateway\n" +
+			"+ create iam role macaw-first-gateway-eu-central-1 (has the rights of a gateway)\n" +
 				"~ change instance profile: macaw-first-gateway-eu-central-1 has the role\n"},
 		{"role without rights", func(s *Seen) { s.Role.Rights = "" },
 			"~ change iam role: macaw-first-gateway-eu-central-1 has the rights of a gateway\n"},
@@ -220,7 +209,6 @@ func TestPlanIPv6(t *testing.T) {
 	}
 	in := func(s string) string { return strings.ReplaceAll(s, "P::", block.String()) }
 	const (
-		ofVPC       = "~ change vpc: has an IPv6 block of Amazon's\n"
 		ofSubnet    = "~ change subnet: provider has a /64 of the vpc's IPv6 block\n"
 		reservation = "+ create address reservation P::1:0/112 for neutron\n"
 	)
@@ -230,13 +218,13 @@ func TestPlanIPv6(t *testing.T) {
 		want   string
 	}{
 		{"nothing", func(s *Seen) { *s = none }, strings.NewReplacer(
+			"host names on)", "host names on; has an IPv6 block of Amazon's)",
+			"provider 10.0.1.0/24 in eu-central-1a (",
+			"provider 10.0.1.0/24 in eu-central-1a (has a /64 of the vpc's IPv6 block; ",
 			"+ create address reservation 10.0.1.64/31 for neutron\n",
-			ofVPC+ofSubnet+"+ create address reservation 10.0.1.64/31 for neutron\n+ create address reservation of IPv6 for "+
-				"neutron\n",
-			"provider allows everything from 0.0.0.0/0\n", "provider allows everything from 0.0.0.0/0; everything from ::/0\n",
-			"~ change elastic ip: associated with 10.0.0.4",
-			"~ change network interface: provider of cloud-1 gets 2 IPv6 addresses\n"+
-				"~ change elastic ip: associated with 10.0.0.4",
+			"+ create address reservation 10.0.1.64/31 for neutron\n+ create address reservation of IPv6 for neutron\n",
+			"provider (allows everything from 0.0.0.0/0)", "provider (allows everything from 0.0.0.0/0; everything from ::/0)",
+			"10.0.1.64 to 10.0.1.65\n", "10.0.1.64 to 10.0.1.65 (gets 2 IPv6 addresses)\n",
 			"+ create route 0.0.0.0/0 to the internet gateway\n",
 			"+ create route 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway\n",
 		).Replace(everything)},

@@ -44,51 +44,37 @@ func several(t *testing.T, file string) Wanted {
 	return w
 }
 
-const severalPlan = `+ create iam role macaw-first-gateway-us-east-1
-~ change iam role: macaw-first-gateway-us-east-1 has the rights of a gateway
-+ create instance profile macaw-first-gateway-us-east-1
-~ change instance profile: macaw-first-gateway-us-east-1 has the role
-+ create elastic ip for 10.0.0.5, management of gw-1
-+ create elastic ip for 10.0.0.6, management of gw-2
-+ create elastic ip for 10.0.0.4, management of ctl
-+ create elastic ip for 10.0.1.64
-+ create elastic ip for 10.0.1.65
-+ create vpc 10.0.0.0/16
-~ change vpc: dns support and host names on
-+ create internet gateway
-~ change internet gateway: attached to the vpc
-+ create subnet management 10.0.0.0/24 in us-east-1a
-+ create subnet provider 10.0.1.0/24 in us-east-1a
-+ create subnet private 10.0.2.0/24 in us-east-1a
-+ create subnet private 10.0.3.0/24 in us-east-1b
+const severalPlan = `+ create iam role macaw-first-gateway-us-east-1 (has the rights of a gateway)
++ create instance profile macaw-first-gateway-us-east-1 (has the role)
++ create elastic ip for 10.0.0.5, management of gw-1 (associated)
++ create elastic ip for 10.0.0.6, management of gw-2 (associated)
++ create elastic ip for 10.0.0.4, management of ctl (associated)
++ create elastic ip for 10.0.1.64 (associated)
++ create elastic ip for 10.0.1.65 (associated)
++ create vpc 10.0.0.0/16 (dns support and host names on)
++ create internet gateway (attached to the vpc)
++ create subnet management 10.0.0.0/24 in us-east-1a (uses the route table)
++ create subnet provider 10.0.1.0/24 in us-east-1a (uses the route table)
++ create subnet private 10.0.2.0/24 in us-east-1a (us-east-1a uses the private route table)
++ create subnet private 10.0.3.0/24 in us-east-1b (us-east-1b uses the private route table)
 + create address reservation 10.0.1.64/31 for neutron
-+ create security group management
-+ create security group controller
-+ create security group compute
-+ create security group gateway
-+ create security group provider
-~ change security group: management allows icmp from its own members; 22,9478 from the controller
-~ change security group: controller allows 5000,9696,6641-6642 from all nodes; 5672,8778,9292,8774-8775 from computes; ` +
-	`22,80,443 from 198.51.100.1/32
-~ change security group: compute allows 16514,16522,49152-49215,udp 6081 from its own members; 5900-6923 from the controller; ` +
-	`udp 6081 from gateways
-~ change security group: gateway allows 22 from 198.51.100.1/32; everything from 10.0.2.0/24; everything from ` +
-	`10.0.3.0/24; udp 6081 from computes; udp 6081 from its own members
-~ change security group: provider allows everything from 0.0.0.0/0
++ create security group management (allows icmp from its own members; 22,9478 from the controller)
++ create security group controller (allows 5000,9696,6641-6642 from all nodes; 5672,8778,9292,8774-8775 from computes; ` +
+	`22,80,443 from 198.51.100.1/32)
++ create security group compute (allows 16514,16522,49152-49215,udp 6081 from its own members; 5900-6923 from the ` +
+	`controller; udp 6081 from gateways)
++ create security group gateway (allows 22 from 198.51.100.1/32; everything from 10.0.2.0/24; everything from ` +
+	`10.0.3.0/24; udp 6081 from computes; udp 6081 from its own members)
++ create security group provider (allows everything from 0.0.0.0/0)
 + create key pair macaw-first
-+ create network interface management of gw-1 with 10.0.0.5
-~ change network interface: management of gw-1 forwards for private subnets: no source/destination check
++ create network interface management of gw-1 with 10.0.0.5 (forwards for private subnets: ` +
+	`no source/destination check)
 + create network interface provider of gw-1 with 10.0.1.4 and 10.0.1.64 to 10.0.1.65
 + create network interface management of gw-2 with 10.0.0.6
 + create network interface provider of gw-2 with 10.0.1.5
 + create network interface management of ctl with 10.0.0.4
 + create network interface management of cmp-1 with 10.0.2.4
 + create network interface management of cmp-2 with 10.0.3.4
-~ change elastic ip: associated with 10.0.0.5, management of gw-1
-~ change elastic ip: associated with 10.0.0.6, management of gw-2
-~ change elastic ip: associated with 10.0.0.4, management of ctl
-~ change elastic ip: associated with 10.0.1.64
-~ change elastic ip: associated with 10.0.1.65
 + create instance gw-1 t3.xlarge from ami-0123456789abcdef0
 + create instance gw-2 t3.xlarge from ami-0123456789abcdef0
 + create instance ctl t3.xlarge from ami-0123456789abcdef0
@@ -96,12 +82,8 @@ const severalPlan = `+ create iam role macaw-first-gateway-us-east-1
 + create instance cmp-2 t3.xlarge (spot) from ami-0123456789abcdef0
 + create route table
 + create route 0.0.0.0/0 to the internet gateway
-~ change subnet: management uses the route table
-~ change subnet: provider uses the route table
 + create route table private
 + create route 0.0.0.0/0 of private subnets to gw-1
-~ change subnet: private us-east-1a uses the private route table
-~ change subnet: private us-east-1b uses the private route table
 `
 
 // A cloud with several nodes is made, is whole afterwards, and goes without a trace.

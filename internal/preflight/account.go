@@ -27,6 +27,8 @@ type Account struct {
 	Managed map[string]bool
 	// Denied are the refusals of the calls tried in dry run, by action.
 	Denied map[string]error
+	// Caller is who AWS takes the caller for; nil if it did not tell.
+	Caller *Caller
 	// Simulated is what IAM says of the caller's policies.
 	Simulated Simulated
 	// Unknown are the reasons why something could not be read, by check.
@@ -58,6 +60,9 @@ type Key struct {
 	// Untold is KMS's reason not to tell, nil if it did.
 	Untold error
 }
+
+// Caller is an identity of AWS.
+type Caller struct{ Account, ARN string }
 
 // Quota is how many of a resource an account may have, and has.
 type Quota struct {

@@ -56,12 +56,16 @@ type statement struct {
 // askRights asks IAM to simulate the caller's policies (IAM User Guide,
 // access_policies_testing-policies). An account's root user has no policies.
 func (a *asker) askRights(ctx context.Context) error {
-	if a.Simulator == nil || a.Identity == nil {
-		return errors.New("no clients of IAM and STS")
+	if a.Identity == nil {
+		return errors.New("no client of STS")
 	}
 	me, err := a.Identity.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return err
+	}
+	a.set(func() { a.Caller = &Caller{Account: aws.ToString(me.Account), ARN: aws.ToString(me.Arn)} })
+	if a.Simulator == nil {
+		return errors.New("no client of IAM")
 	}
 	principal, err := a.principal(ctx, aws.ToString(me.Arn))
 	if err != nil || principal == "" {

@@ -5,6 +5,7 @@ package preflight
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/infra"
@@ -61,6 +62,10 @@ type Input struct {
 	Seen    infra.Seen
 	// Plan is what up would do.
 	Plan *infra.Plan
+	// Public means that the cloud is reached over the Internet: the account is of AWS, and of no emulator.
+	Public bool
+	// Operator is this machine's public address; the zero value if it is unknown.
+	Operator netip.Addr
 }
 
 // Run makes all checks, in a fixed order. It makes no calls: the same input gives the same checks.
@@ -76,6 +81,15 @@ func Run(in Input) []Check {
 	r.encryption()
 	r.publicAccess()
 	r.metadata()
+	r.allow()
+	return r.checks
+}
+
+// RunTypes makes only the checks of zones and instance types, for an account that cannot be asked anything else.
+func RunTypes(in Input) []Check {
+	r := &run{Input: in, c: in.Wanted.Cloud}
+	r.zone()
+	r.nodes()
 	return r.checks
 }
 

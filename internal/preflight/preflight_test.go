@@ -28,6 +28,7 @@ import (
 const (
 	region = "eu-central-1"
 	file   = "name: first\ntarget: lab\n"
+	onAWS  = "name: first\ntarget: eu-central-1\nmanagement: {allow: [0.0.0.0/0]}\n"
 	key    = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUNTBnUUQbCZ6u14Te6i2g8VEGbQrfLUBGQq0HFdp7B macaw"
 )
 
@@ -145,10 +146,21 @@ func TestLabRefusedInTheFile(t *testing.T) {
 			"x.yaml:1:1: nodes[0].type: t3.xlarge is not to be had in eu-central-1a\n" +
 				"    hint: zones that have it: eu-central-1b, eu-central-1c"},
 		{"quota of Elastic IPs", file, labtest.APIOptions{ElasticIPQuota: 4},
+			"x.yaml:1:1: lab.elasticIPQuota: the cloud needs 5 more Elastic IPs, and the account has 0 of " +
+				"at most 4 in the region\n" +
+				"    hint: a higher lab.elasticIPQuota, or macaw lab up --elastic-ip-quota 5; with fewer " +
+				"provider.addresses, or provider.elasticIPs: on-demand, the cloud takes fewer"},
+		{"quota of Elastic IPs on AWS", onAWS, labtest.APIOptions{ElasticIPQuota: 4},
 			"x.yaml:1:1: provider.elasticIPs: the cloud needs 5 more Elastic IPs, and the account has 0 of " +
 				"at most 4 in the region\n" +
 				"    hint: release some (aws ec2 describe-addresses lists them), or ask AWS for more: Service Quotas, " +
 				"L-0263D0A3; with fewer provider.addresses, or provider.elasticIPs: on-demand, the cloud takes fewer"},
+		{"quota of Elastic IPs, for nodes alone", onAWS + "provider: {elasticIPs: on-demand}\nnodes:\n" +
+			"  - {name: con, roles: [controller]}\n  - {name: gw, count: 5, roles: [gateway, compute]}\n",
+			labtest.APIOptions{ElasticIPQuota: 5},
+			"x.yaml:6:3: nodes: the cloud needs 6 more Elastic IPs for the management addresses of controller and gateways, " +
+				"and the account has 0 of at most 5 in the region\n    hint: release some (aws ec2 describe-addresses lists " +
+				"them), or ask AWS for more: Service Quotas, L-0263D0A3"},
 		{"more addresses than the type carries", file + "provider: {addresses: 4}\nnodes: [{type: m8a.medium}]\n",
 			labtest.APIOptions{},
 			"x.yaml:3:23: provider.addresses: 4 are too many for m8a.medium: it carries 4 addresses on an ENI, its primary " +

@@ -20,13 +20,23 @@ func (r *run) elasticIPs() {
 	case q.Held+more <= q.Limit:
 		r.pass(checkElasticIPs, "%s", r.elasticIPsNeeded())
 	default:
-		hint := fmt.Sprintf("release some (aws ec2 describe-addresses lists them), or ask AWS for more: Service Quotas, %s",
-			elasticIPQuota)
+		field, hint := "provider.elasticIPs", fmt.Sprintf("release some (aws ec2 describe-addresses lists them), or ask AWS "+
+			"for more: Service Quotas, %s", elasticIPQuota)
+		if r.c.InLab() {
+			field, hint = "lab.elasticIPQuota", fmt.Sprintf("a higher lab.elasticIPQuota, or macaw lab up --elastic-ip-quota %d",
+				q.Held+more)
+		}
+		of := "Elastic IPs"
 		if r.c.Provider.Made() > 0 {
 			hint += "; with fewer provider.addresses, or provider.elasticIPs: on-demand, the cloud takes fewer"
+		} else {
+			of += " for the management addresses of controller and gateways"
+			if !r.c.InLab() {
+				field = "nodes"
+			}
 		}
-		r.add(checkElasticIPs, Failed, "provider.elasticIPs", hint,
-			"the cloud needs %d more Elastic IPs, and the account has %d of at most %d in the region", more, q.Held, q.Limit)
+		r.add(checkElasticIPs, Failed, field, hint,
+			"the cloud needs %d more %s, and the account has %d of at most %d in the region", more, of, q.Held, q.Limit)
 	}
 }
 

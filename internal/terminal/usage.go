@@ -5,9 +5,11 @@ package terminal
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"macaw.example/internal/hint"
 )
@@ -59,14 +61,30 @@ func wrongArguments(cmd *cobra.Command, args []string, check cobra.PositionalArg
 
 func unknownCommand(parent *cobra.Command, name string) error {
 	err := Usage(fmt.Errorf("unknown command %q for %q", name, parent.CommandPath()))
-	parent.SuggestionsMinimumDistance = 2 // edit distance, as in cobra's own suggestions
-	if len(name) < 6 {                    // two letters of a short word make another one
-		parent.SuggestionsMinimumDistance = 1
-	}
-	if near := parent.SuggestionsFor(name); len(near) > 0 {
+	if near := nearTo(parent, name); len(near) > 0 {
 		return hint.With(err, "did you mean %s %s?", parent.CommandPath(), strings.Join(near, ", or "))
 	}
 	return hint.With(err, "%s --help", parent.CommandPath())
+}
+
+// nearTo returns the commands of a group whose names are similar to a word.
+func nearTo(parent *cobra.Command, word string) []string {
+	parent.SuggestionsMinimumDistance = 2 // edit distance, as in cobra's own suggestions
+	if len(word) >= 6 {
+		return parent.SuggestionsFor(word)
+	}
+	// Two letters of a short word make another one, unless they have only changed places.
+	parent.SuggestionsMinimumDistance = 1
+	near := parent.SuggestionsFor(word)
+	for i := range len(word) - 1 {
+		swapped := word[:i] + word[i+1:i+2] + word[i:i+1] + word[i+2:]
+		for _, cmd := range parent.Commands() {
+			if cmd.IsAvailableCommand() && cmd.Name() == swapped && !slices.Contains(near, swapped) {
+				near = append(near, swapped)
+			}
+		}
+	}
+	return near
 }
 
 // helpOn implements "macaw help COMMAND".
@@ -97,5 +115,17 @@ func showGroupsAsGroups(root *cobra.Command) {
 
 // flagError adds a hint to a flag's error.
 func flagError(cmd *cobra.Command, err error) error {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if ok && unknown.GetSpecifiedShortnames() == "" {
+		flags := &cobra.Command{} // whose commands are the flags
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+			}
+		})
+		if near := nearTo(flags, unknown.GetSpecifiedName()); len(near) > 0 {
+			return hint.With(Usage(err), "did you mean --%s?", strings.Join(near, ", or --"))
+		}
+	}
 	return hint.With(Usage(err), "%s --help", cmd.CommandPath())
 }

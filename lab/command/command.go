@@ -10,6 +10,7 @@
 package command
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,8 +62,13 @@ func (c *commands) hint(err error, command string) error {
 	return hint.With(err, "%s %s", c.name, command)
 }
 
-// hintIfDown adds to ErrDown how to bring the lab up.
-func (c *commands) hintIfDown(err error) error { return c.hint(err, "up") }
+// hintIfDown adds to ErrDown and ErrNoDaemon how to bring the lab up.
+func (c *commands) hintIfDown(err error) error {
+	if errors.Is(err, lab.ErrDown) || errors.Is(err, lab.ErrNoDaemon) {
+		return c.hint(err, "up")
+	}
+	return err
+}
 
 // ask runs fn, a request to the lab's daemon, and shows a step if it takes long.
 func (c *commands) ask(fn func() error) error { return c.Steps().Await("lab", "ask the lab", fn) }

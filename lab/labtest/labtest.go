@@ -151,7 +151,7 @@ func (l *Lab) use(t testing.TB) error {
 		os.Remove(mark)
 	})
 	up, err := lab.Open(t.Context())
-	if errors.Is(err, lab.ErrDown) {
+	if errors.Is(err, lab.ErrDown) || errors.Is(err, lab.ErrNoDaemon) {
 		up, err = lab.Up(t.Context(), lab.Options{Command: []string{l.program}}, func(step string) func(error) {
 			began := time.Now()
 			return func(error) { t.Logf("lab: %s (%.1fs)", step, time.Since(began).Seconds()) }

@@ -78,9 +78,9 @@ func TestChaos(t *testing.T) {
 		t.Errorf("plan prints %q", plan)
 	}
 	for range 3 {
-		t.Logf("down killed after %s", c.killed(5*time.Second, "down", file))
+		t.Logf("down killed after %s", c.killed(5*time.Second, "down", "--yes", file))
 	}
-	must(t, macaw, "down", file)
+	must(t, macaw, "down", "--yes", file)
 	c.nothingLeft()
 }
 

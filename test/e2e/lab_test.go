@@ -79,7 +79,7 @@ func TestStock(t *testing.T) {
 	testHostNetwork(t, file)
 	t.Setenv("OS_CLOUD", "e2e-stock")
 	testReboot(t, file, func() { must(t, macaw, "lab", "reboot", "e2e-stock-instance-cloud-1") })
-	out := must(t, macaw, "down", file)
+	out := must(t, macaw, "down", "--yes", file)
 	if !strings.Contains(out, "is gone") {
 		t.Errorf("down prints %q", out)
 	}

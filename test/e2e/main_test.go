@@ -147,7 +147,7 @@ func downAfter(t testing.TB, file string) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()
-		if _, err := command(ctx, macaw, "down", file); err != nil {
+		if _, err := command(ctx, macaw, "down", "--yes", file); err != nil {
 			t.Error(err)
 		}
 	})

@@ -11,10 +11,15 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 )
 
-// ErrDown means that no lab daemon is running.
-var ErrDown = errors.New("the lab is down")
+var (
+	// ErrDown means that nobody listens at the lab's control socket.
+	ErrDown = errors.New("the lab is down")
+	// ErrNoDaemon means that there is a lab, maybe with machines that run, whose daemon does not.
+	ErrNoDaemon = errors.New("the lab's daemon is not running")
+)
 
 // Ask sends a request to the daemon and decodes its answer, unless answer is nil.
 func Ask(ctx context.Context, method, path string, answer any) error {
@@ -47,7 +52,10 @@ func Open(ctx context.Context, method, path string) (io.ReadCloser, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("%w: %w", ErrDown, err)
+		if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) {
+			return nil, fmt.Errorf("%w: %w", ErrDown, err)
+		}
+		return nil, fmt.Errorf("asking the lab's daemon: %w", err) // it may be there
 	}
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()

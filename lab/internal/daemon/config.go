@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"macaw.example/lab/internal/control"
+	"macaw.example/lab/internal/ec2"
 )
 
 // configure writes the configuration, and generates credentials if it has none yet.
@@ -24,12 +26,11 @@ func configure(opts Options, image string) (control.Config, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return control.Config{}, err
 	}
-	if c.AccessKey == "" {
+	made := c.AccessKey == ""
+	c.ElasticIPQuota = opts.quota(c.ElasticIPQuota, made)
+	if made {
 		c.AccessKey = "AKIA" + rand.Text()[:16]
 		c.SecretKey = (rand.Text() + rand.Text())[:40]
-	}
-	if opts.ElasticIPQuota > 0 {
-		c.ElasticIPQuota = opts.ElasticIPQuota
 	}
 	if opts.AnnounceMoves != nil {
 		c.AnnounceMoves = *opts.AnnounceMoves
@@ -39,6 +40,20 @@ func configure(opts Options, image string) (control.Config, error) {
 		return control.Config{}, err
 	}
 	return c, writeJSON(control.ConfigPath(), c)
+}
+
+// quota is how many Elastic IPs the account of a lab may hold that had this quota, or of one that is made now.
+func (o Options) quota(before int, made bool) int {
+	if o.ElasticIPQuota > 0 {
+		return o.ElasticIPQuota
+	}
+	if made {
+		before = o.NewElasticIPQuota
+	}
+	if o.MinElasticIPQuota > cmp.Or(before, ec2.DefaultAddressQuota) {
+		return o.MinElasticIPQuota
+	}
+	return before
 }
 
 // hash returns a short hash of a file's content.

@@ -60,3 +60,27 @@ func TestSecretsAreWrittenForRootOnly(t *testing.T) {
 		t.Errorf("mode %04o, want 0600", st.Mode().Perm())
 	}
 }
+
+// Clouds share the account: a command for one of them never lowers its quota.
+func TestElasticIPQuota(t *testing.T) {
+	for name, tt := range map[string]struct {
+		options Options
+		before  int
+		made    bool
+		want    int
+	}{
+		"nothing is said":    {Options{}, 7, false, 7},
+		"AWS's default":      {Options{}, 0, true, 0},
+		"set":                {Options{ElasticIPQuota: 3, MinElasticIPQuota: 9}, 7, false, 3},
+		"raised":             {Options{MinElasticIPQuota: 9}, 7, false, 9},
+		"not lowered":        {Options{MinElasticIPQuota: 6, NewElasticIPQuota: 20}, 7, false, 7},
+		"nor below AWS's":    {Options{MinElasticIPQuota: 4}, 0, false, 0},
+		"made":               {Options{NewElasticIPQuota: 20}, 0, true, 20},
+		"made for more":      {Options{NewElasticIPQuota: 20, MinElasticIPQuota: 30}, 0, true, 30},
+		"raised above AWS's": {Options{MinElasticIPQuota: 6}, 0, false, 6},
+	} {
+		if got := tt.options.quota(tt.before, tt.made); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}

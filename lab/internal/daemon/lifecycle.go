@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ type Options struct {
 	Recipe image.Recipe
 	// ElasticIPQuota is how many Elastic IPs the account may hold; 0 leaves it unchanged.
 	ElasticIPQuota int
+	// MinElasticIPQuota raises it if it is lower, NewElasticIPQuota is that of a lab that is made.
+	MinElasticIPQuota, NewElasticIPQuota int
 	// AnnounceMoves says whether the fabric announces a moved address; nil leaves it
 	// unchanged (initially off). Reports on AWS conflict.
 	AnnounceMoves *bool
@@ -62,7 +65,7 @@ func Up(ctx context.Context, opts Options, step Step) (control.Config, error) {
 	if _, err := images().Get(id); err != nil {
 		// The machines of a lab whose daemon has died get their network back before the
 		// image, which takes half a minute.
-		if err := revive(ctx, opts, step); err != nil {
+		if err := Revive(ctx, opts, step); err != nil {
 			return control.Config{}, err
 		}
 		what := "Debian"
@@ -98,8 +101,8 @@ func Up(ctx context.Context, opts Options, step Step) (control.Config, error) {
 	return cfg, startShown(ctx, opts, step)
 }
 
-// revive starts the daemon of a lab that has lost it, as it was configured.
-func revive(ctx context.Context, opts Options, step Step) error {
+// Revive starts the daemon of a lab that has lost it, as it was configured.
+func Revive(ctx context.Context, opts Options, step Step) error {
 	unlock, err := lock()
 	if err != nil {
 		return err
@@ -152,18 +155,21 @@ func start(ctx context.Context, daemon []string) error {
 	return nil
 }
 
-// stop ends the daemon and waits for its exit.
+// stopLimit is how long a daemon may take to end.
+const stopLimit = time.Minute
+
+// stop ends the daemon and waits for its exit. A daemon that does not listen may be starting or ending: it has exited
+// when its lock is free.
 func stop(ctx context.Context) error {
-	if err := control.Ask(ctx, http.MethodPost, "/stop", nil); err != nil {
-		if errors.Is(err, control.ErrDown) {
-			return nil
-		}
-		return err
-	}
-	for {
+	for begin := time.Now(); ; {
+		asked := control.Ask(ctx, http.MethodPost, "/stop", nil)
 		held, err := daemonLock()
 		if err == nil {
 			return held.Close()
+		}
+		if time.Since(begin) > stopLimit {
+			return fmt.Errorf("waiting for the lab's daemon to end: still running after %s: %w", stopLimit,
+				cmp.Or(asked, err))
 		}
 		select {
 		case <-ctx.Done():

@@ -23,6 +23,9 @@ import (
 	"macaw.example/lab/internal/vpc"
 )
 
+// DefaultAddressQuota is the limit of Elastic IPs of a new account (VPC User Guide, amazon-vpc-limits).
+const DefaultAddressQuota = 5
+
 // Config is the configuration of a State. Only Machines is required.
 type Config struct {
 	Account string // 12 digits; default DefaultAccount
@@ -39,8 +42,7 @@ type Config struct {
 	// ReservedAddresses of it (default 10) and the last are never allocated.
 	Addresses         netip.Prefix
 	ReservedAddresses int
-	// AddressQuota is the account's limit of Elastic IPs, default 5 (VPC User Guide,
-	// amazon-vpc-limits).
+	// AddressQuota is the account's limit of Elastic IPs, by default DefaultAddressQuota.
 	AddressQuota int
 	// Settings are those of the account; nil is an account without any.
 	Settings *account.Account
@@ -64,7 +66,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Region, "us-east-1")
 	setDefault(&c.Addresses, netip.MustParsePrefix("198.51.100.0/24"))
 	setDefault(&c.ReservedAddresses, 10)
-	setDefault(&c.AddressQuota, 5)
+	setDefault(&c.AddressQuota, DefaultAddressQuota)
 	setDefault(&c.IPv6Pool, netip.MustParsePrefix("2001:db8:1000::/36"))
 	setDefault(&c.Log, slog.Default())
 	if len(c.Zones) == 0 {
