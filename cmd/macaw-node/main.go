@@ -34,7 +34,8 @@ systemd.`,
 	}
 	root.AddCommand(about.All()...)
 	root.AddCommand(terminal.Service(agentCommand(t)), agreeCommand(), certificatesCommand(t),
-		tunnelCommand(t), virtualizationCommand(t), natCommand(), disksCommand(), secretsCommand(t), forgetCommand(t), gatewaysCommand(t))
+		tunnelCommand(t), virtualizationCommand(t), natCommand(), disksCommand(), secretsCommand(t), forgetCommand(t),
+		gatewaysCommand(t), overviewCommand(t))
 	root.AddCommand(jobs(t)...)
 	t.Flags(root)
 	return root
