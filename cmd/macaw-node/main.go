@@ -30,7 +30,7 @@ systemd.`,
 	}
 	about := &agentcmd.Commands{
 		Terminal: t, Name: "macaw-node",
-		Find: func([]string) (agentcmd.Agent, error) { return local{}, nil },
+		Find: func([]string) ([]agentcmd.Gateway, error) { return []agentcmd.Gateway{{Agent: local{}}}, nil },
 	}
 	root.AddCommand(about.All()...)
 	root.AddCommand(terminal.Service(agentCommand(t)), agreeCommand(), certificatesCommand(t),

@@ -47,6 +47,24 @@ func PrintStatus(w io.Writer, st nodeapi.Status) error {
 	return printReport(w, st.Report, st.NamesUnknown)
 }
 
+// printAll prints the state of several gateways, each under its name.
+func printAll(w io.Writer, all []nodeStatus) error {
+	for i, n := range all {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "Node %s\n", n.Node)
+		if n.Status == nil {
+			fmt.Fprintln(w, "It does not answer, see below.")
+			continue
+		}
+		if err := PrintStatus(w, *n.Status); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // table is a table, and a sentence that stands for it if it has no rows.
 type table struct {
 	header string
