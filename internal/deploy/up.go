@@ -180,7 +180,7 @@ func (d *Deployment) prove(ctx context.Context, w *ways, all machines, when When
 		})
 		both.Go(func() error {
 			var err error
-			p.verified, p.mark, err = d.verifyAfterUp(bothCtx, h, all.specs(), p.access, when, func(ctx context.Context) error {
+			p.verified, p.mark, err = d.verifyAfterUp(bothCtx, w, h, all.specs(), p.access, when, func(ctx context.Context) error {
 				if err := receive(ctx, provided); err != nil {
 					return err
 				}
