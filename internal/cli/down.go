@@ -18,7 +18,7 @@ func (a *App) downCommand() *cobra.Command {
 		GroupID: "cloud",
 		Short:   "Remove a cloud and all its AWS resources",
 		Long: `Remove all resources with the cloud's tag, in the order that AWS requires. Resources
-that others use (such as a subnet with an instance of theirs) stay; they are listed
+that others use (such as a subnet with somebody else's instance) stay; they are listed
 with their users, and the exit code is 1. A lab that is empty afterwards is removed
 too, except for its images.`,
 		Example:           "  macaw down examples/lab.yaml",
