@@ -240,7 +240,11 @@ func TestRoom(t *testing.T) {
 		{"it is not drained", "a b!", "", 1, ""},
 		{"a third is fit", "a b! c", "a", 1, ""},
 	} {
-		err := room("a", nodesOf(tt.nodes), tt.routers, ovn.Wish{Drained: strings.Fields(tt.drained)})
+		var nodes []nodeapi.GatewayNode
+		for _, n := range nodesOf(tt.nodes) {
+			nodes = append(nodes, n.GatewayNode)
+		}
+		err := room("a", nodes, tt.routers, ovn.Wish{Drained: strings.Fields(tt.drained)})
 		if (err == nil) != (tt.want == "") || tt.want != "" && !slices.Equal(hint.All(err), []string{tt.want}) {
 			t.Errorf("%s: %v, hints %q", tt.name, err, hint.All(err))
 		}
