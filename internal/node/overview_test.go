@@ -82,7 +82,8 @@ func TestOverview(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("with refusals (-want +got):\n%s", diff)
 	}
-	if _, err := Overview(t.Context(), nodeapi.OpenStack{Node: "gw-1", Roles: []model.Role{model.Gateway}}, true); err == nil {
+	gateway := nodeapi.OpenStack{Node: "gw-1", Roles: []model.Role{model.Gateway}}
+	if _, err := Overview(t.Context(), gateway, true); err == nil {
 		t.Error("a gateway answers for the cloud")
 	}
 }
