@@ -88,8 +88,8 @@ func (local) config() (agent.Config, error) {
 }
 
 func (l local) Status(ctx context.Context) (nodeapi.Status, error) {
-	spec, err := readSpec(nodeapi.SpecPath)
-	if err == nil && !spec.OpenStack.Has(model.Gateway) {
+	spec, noSpec := readSpec(nodeapi.SpecPath)
+	if noSpec == nil && !spec.OpenStack.Has(model.Gateway) {
 		m := node.Inspect(ctx, spec.OpenStack)
 		return nodeapi.Status{Machine: &m}, nil
 	}
@@ -101,9 +101,23 @@ func (l local) Status(ctx context.Context) (nodeapi.Status, error) {
 	if err != nil {
 		return st, err
 	}
-	_ = agent.NameOwners(ctx, cfg, st.Report) // else by ID
+	st.NamesUnknown = oneLine(nameOwners(ctx, cfg, spec.OpenStack, st.Report))
 	st.Machine = machine(nodeapi.SpecPath, func(s nodeapi.OpenStack) nodeapi.Machine { return node.Inspect(ctx, s) })
 	return st, nil
+}
+
+// nameOwners sets the names of what has a report's addresses: those that Neutron tells the agent, or on a controller
+// all, which its administrator may know. Where they are not known the IDs remain.
+func nameOwners(ctx context.Context, cfg agent.Config, s nodeapi.OpenStack, r *nodeapi.Report) error {
+	if r == nil || len(r.Addresses) == 0 {
+		return nil
+	}
+	if !s.Has(model.Controller) {
+		return agent.NameOwners(ctx, cfg, r)
+	}
+	o, err := node.Overview(ctx, s, true)
+	r.SetOwners(o.Owners)
+	return err
 }
 
 // machine returns the state of the machine that was made with the spec at a path; nil if there is none.

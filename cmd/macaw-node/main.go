@@ -30,11 +30,12 @@ systemd.`,
 	}
 	about := &agentcmd.Commands{
 		Terminal: t, Name: "macaw-node",
-		Find: func([]string) (agentcmd.Agent, error) { return local{}, nil },
+		Find: func([]string) ([]agentcmd.Gateway, error) { return []agentcmd.Gateway{{Agent: local{}}}, nil },
 	}
 	root.AddCommand(about.All()...)
 	root.AddCommand(terminal.Service(agentCommand(t)), agreeCommand(), certificatesCommand(t),
-		tunnelCommand(t), virtualizationCommand(t), natCommand(), disksCommand(), secretsCommand(t), forgetCommand(t), gatewaysCommand(t))
+		tunnelCommand(t), virtualizationCommand(t), natCommand(), disksCommand(), secretsCommand(t), forgetCommand(t),
+		gatewaysCommand(t), overviewCommand(t))
 	root.AddCommand(jobs(t)...)
 	t.Flags(root)
 	return root

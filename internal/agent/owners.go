@@ -14,8 +14,9 @@ import (
 // namesWithin bounds the questions for names: a status without them is better than none.
 const namesWithin = 5 * time.Second
 
-// NameOwners sets the names of what has a report's addresses. The report itself has only IDs, so that the
-// agent need not ask Nova and Keystone. After an error the IDs remain.
+// NameOwners sets those names of what has a report's addresses that Neutron knows: the agent's account has no role
+// in Nova and Keystone. The report itself has only IDs. After an error those names are set that are known, and
+// else the IDs remain.
 func NameOwners(ctx context.Context, cfg Config, r *nodeapi.Report) error {
 	if r == nil || len(r.Addresses) == 0 {
 		return nil
@@ -30,20 +31,7 @@ func NameOwners(ctx context.Context, cfg Config, r *nodeapi.Report) error {
 	if err != nil {
 		return err
 	}
-	owners, err := neutron.Provider{Client: client, Network: cfg.Network}.Owners(ctx)
-	if err != nil {
-		return err
-	}
-	name(r, owners)
-	return nil
-}
-
-func name(r *nodeapi.Report, owners map[string]string) {
-	for i, a := range r.Addresses {
-		id := a.ID
-		if a.Kind == neutron.KindRouter {
-			id = a.Router
-		}
-		r.Addresses[i].Name = owners[id]
-	}
+	owners, err := neutron.Provider{Client: client, Network: cfg.Network}.OwnersInNeutron(ctx)
+	r.SetOwners(owners)
+	return err
 }

@@ -68,14 +68,16 @@ func TestOwnersInReport(t *testing.T) {
 	r := &nodeapi.Report{Addresses: []nodeapi.Address{
 		{Kind: neutron.KindRouter, ID: "gw1", Router: "r1"}, {Kind: neutron.KindRouter, ID: "gw2", Router: "r2"},
 		{Kind: neutron.KindFloating, ID: "fip1", Router: "r1"}, {Kind: neutron.KindFloating, ID: "fip2"},
-		{Kind: neutron.KindPort, ID: "vm"},
+		{Kind: neutron.KindPort, ID: "vm"}, {Kind: neutron.KindPort, ID: "vip"},
 	}}
-	name(r, map[string]string{"r1": "router edge", "fip1": "server shop", "vm": "project demo"})
+	r.SetOwners(map[string]string{"r1": "router edge", "fip1": "router edge", "vm": "project demo", "vip": "port vip"})
+	r.SetOwners(map[string]string{"fip1": "server shop"}) // what another node knows, besides
 	var got []string
 	for _, a := range r.Addresses {
 		got = append(got, a.Owner())
 	}
-	want := []string{"router edge", "router r2", "floating IP of server shop", "floating IP fip2", "port of project demo"}
+	want := []string{"router edge", "router r2", "floating IP of server shop", "floating IP fip2", "port of project demo",
+		"port vip"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -44,7 +44,25 @@ func PrintStatus(w io.Writer, st nodeapi.Status) error {
 		_, err := fmt.Fprintln(w, "The agent has not reported yet.")
 		return err
 	}
-	return printReport(w, st.Report)
+	return printReport(w, st.Report, st.NamesUnknown)
+}
+
+// printAll prints the state of several gateways, each under its name.
+func printAll(w io.Writer, all []nodeStatus) error {
+	for i, n := range all {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "Node %s\n", n.Node)
+		if n.Status == nil {
+			fmt.Fprintln(w, "It does not answer, see below.")
+			continue
+		}
+		if err := PrintStatus(w, *n.Status); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // table is a table, and a sentence that stands for it if it has no rows.
@@ -80,8 +98,8 @@ func describeMode(mode string) string {
 	return "on"
 }
 
-// printReport prints an agent's report.
-func printReport(w io.Writer, r *nodeapi.Report) error {
+// printReport prints an agent's report. namesUnknown is why names in it are missing.
+func printReport(w io.Writer, r *nodeapi.Report, namesUnknown string) error {
 	var enis, addresses []string
 	for _, e := range r.ENIs {
 		enis = append(enis, fmt.Sprintf("%s\t%s\t%s\t%d of %d", e.ID, e.MAC, e.Primary, e.Addresses, e.Limit))
@@ -112,6 +130,9 @@ func printReport(w io.Writer, r *nodeapi.Report) error {
 			return err
 		}
 		fmt.Fprintln(w)
+	}
+	if namesUnknown != "" {
+		fmt.Fprintln(w, "Some names are not known: "+namesUnknown)
 	}
 	for _, c := range []struct {
 		who string

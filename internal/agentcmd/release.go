@@ -3,6 +3,7 @@
 package agentcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,17 +34,17 @@ addresses, and they have their Elastic IPs again. A released Elastic IP cannot b
 recovered.
 
 The command asks for confirmation; --yes skips that, and --address selects some. The
-agreement covers the Elastic IPs shown. It is stored on the gateway node, where the
-agent reads it. To list the held ones: ` + c.Name + ` status.`,
+agreement covers the Elastic IPs shown. It is stored on the gateway nodes that hold them,
+where their agents read it. To list the held ones: ` + c.Name + ` status.`,
 		Example: c.example("release", "") + "\n" +
 			c.example("release", " --address 10.0.1.70 --address 198.51.100.17") + "\n" +
 			c.example("release", " --yes --output json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			agent, err := c.Find(args)
+			gateways, err := c.Find(args)
 			if err != nil {
 				return err
 			}
-			return c.release(cmd.Context(), agent, addrs, yes)
+			return c.release(cmd.Context(), gateways, addrs, yes)
 		},
 	}
 	cmd.Flags().StringArrayVar(&addrs, "address", nil, "only this one, by Elastic IP or private address (may be repeated)")
@@ -53,68 +54,113 @@ agent reads it. To list the held ones: ` + c.Name + ` status.`,
 
 // agreed is the command's result: the releases that an operator has agreed to.
 type agreed struct {
-	Agreed []model.Held `json:"agreed"`
+	Agreed []waiting `json:"agreed"`
 }
 
-func (c *Commands) release(ctx context.Context, a Agent, addrs []string, yes bool) error {
-	st, err := a.Status(ctx)
+// waiting is an Elastic IP that waits for its release, and the node whose agent holds it; empty if the command is
+// about one.
+type waiting struct {
+	Node string `json:"node,omitempty"`
+	model.Held
+}
+
+// release asks about what all gateways hold, once. A gateway that does not answer is an error, after the others.
+func (c *Commands) release(ctx context.Context, gateways []Gateway, addrs []string, yes bool) error {
+	var held []waiting
+	unasked := each(ctx, gateways, func(g Gateway) error {
+		st, err := g.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if st.Report == nil {
+			return hint.With(errors.New("the gateway's agent has not reported its held Elastic IPs yet"),
+				"journalctl -u %s on the node", nodeapi.AgentUnit)
+		}
+		for _, h := range st.Report.Held {
+			held = append(held, waiting{g.Node, h})
+		}
+		return nil
+	})
+	if unasked != nil && (len(gateways) == 1 || ctx.Err() != nil) {
+		return unasked
+	}
+	held, err := heldOf(held, addrs, time.Now())
 	if err != nil {
-		return err
+		return errors.Join(err, unasked)
 	}
-	if st.Report == nil {
-		return hint.With(errors.New("the gateway's agent has not reported its held Elastic IPs yet"),
-			"journalctl -u %s on the node", nodeapi.AgentUnit)
-	}
-	waiting, err := heldOf(st.Report.Held, addrs, time.Now())
-	if err != nil {
-		return err
-	}
-	if len(waiting) == 0 {
-		return c.Print(agreed{[]model.Held{}}, func(w io.Writer) error {
+	if len(held) == 0 {
+		if unasked != nil {
+			return unasked
+		}
+		return c.Print(agreed{[]waiting{}}, func(w io.Writer) error {
 			_, err := fmt.Fprintln(w, "No Elastic IP is waiting for release.")
 			return err
 		})
 	}
 	if !yes {
 		fmt.Fprintln(c.Stderr, "Neutron released the addresses of these Elastic IPs, many at once:")
-		if err := PrintHeld(c.Stderr, waiting); err != nil {
+		if err := PrintHeld(c.Stderr, plain(held)); err != nil {
 			return err
 		}
 	}
 	if err := c.Confirm(ctx, "Release them? They cannot be recovered.", yes); err != nil {
 		return err
 	}
-	if err := a.Agree(ctx, waiting); err != nil {
+	done := []waiting{}
+	failed := each(ctx, gateways, func(g Gateway) error {
+		own := slices.DeleteFunc(slices.Clone(held), func(h waiting) bool { return h.Node != g.Node })
+		if len(own) == 0 {
+			return nil
+		}
+		if err := g.Agree(ctx, plain(own)); err != nil {
+			return err
+		}
+		if err := g.Reload(ctx); err != nil {
+			fmt.Fprintf(c.Stderr, "Could not notify the agent, which reads it in its next pass: %v\n", err)
+		}
+		for _, h := range own {
+			h.Agreed = true
+			done = append(done, h)
+		}
+		return nil
+	})
+	err = failed
+	if unasked != nil {
+		err = errors.Join(unasked, failed)
+	}
+	if len(done) == 0 {
 		return err
 	}
-	if err := a.Reload(ctx); err != nil {
-		fmt.Fprintf(c.Stderr, "Could not notify the agent, which reads it in its next pass: %v\n", err)
-	}
-	for i := range waiting {
-		waiting[i].Agreed = true
-	}
-	return c.Print(agreed{waiting}, func(w io.Writer) error {
+	printed := c.Print(agreed{done}, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "Agreed to the release of %d. The agent releases them when AWS and Neutron answer; "+
-			"%s status shows what is left.\n", len(waiting), c.Name)
+			"%s status shows what is left.\n", len(done), c.Name)
 		return err
 	})
+	return cmp.Or(err, printed)
+}
+
+func plain(all []waiting) (held []model.Held) {
+	for _, h := range all {
+		held = append(held, h.Held)
+	}
+	return held
 }
 
 // heldOf returns the held Elastic IPs that are still waiting: all, or those with one of these
 // addresses.
-func heldOf(held []model.Held, addrs []string, now time.Time) ([]model.Held, error) {
-	waiting := slices.DeleteFunc(slices.Clone(held), func(h model.Held) bool { return !h.Waits(now) })
+func heldOf(held []waiting, addrs []string, now time.Time) ([]waiting, error) {
+	held = slices.DeleteFunc(slices.Clone(held), func(h waiting) bool { return !h.Waits(now) })
 	if len(addrs) == 0 {
-		return waiting, nil
+		return held, nil
 	}
-	is := func(h model.Held, addr string) bool { return h.Addr.String() == addr || h.Public.String() == addr }
+	is := func(h waiting, addr string) bool { return h.Addr.String() == addr || h.Public.String() == addr }
 	for _, addr := range addrs {
-		if !slices.ContainsFunc(waiting, func(h model.Held) bool { return is(h, addr) }) {
+		if !slices.ContainsFunc(held, func(h waiting) bool { return is(h, addr) }) {
 			return nil, hint.With(terminal.Usage(fmt.Errorf("no Elastic IP of %s is waiting for release", addr)),
 				"the agent's status lists those that are")
 		}
 	}
-	return slices.DeleteFunc(waiting, func(h model.Held) bool {
+	return slices.DeleteFunc(held, func(h waiting) bool {
 		return !slices.ContainsFunc(addrs, func(addr string) bool { return is(h, addr) })
 	}), nil
 }

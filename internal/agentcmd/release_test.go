@@ -22,10 +22,14 @@ import (
 type fakeAgent struct {
 	held, agreed []model.Held
 	reload       error
+	silent       error // it does not answer
 }
 
 func (f *fakeAgent) Status(context.Context) (nodeapi.Status, error) {
-	return nodeapi.Status{Report: &nodeapi.Report{Held: f.held}}, nil
+	if f.silent != nil {
+		return nodeapi.Status{}, f.silent
+	}
+	return nodeapi.Status{Mode: nodeapi.ModeTranslate, Report: &nodeapi.Report{Held: f.held}}, nil
 }
 
 func (f *fakeAgent) Agree(_ context.Context, held []model.Held) error {
@@ -34,7 +38,7 @@ func (f *fakeAgent) Agree(_ context.Context, held []model.Held) error {
 }
 
 func (f *fakeAgent) Reload(context.Context) error          { return f.reload }
-func (f *fakeAgent) SetMode(context.Context, string) error { return nil }
+func (f *fakeAgent) SetMode(context.Context, string) error { return f.silent }
 
 func heldFor(n int) (all []model.Held) {
 	for i := range n {
@@ -79,7 +83,7 @@ func TestRelease(t *testing.T) {
 			if tt.unnoticed {
 				fake.reload = errors.New("it is not active")
 			}
-			err := c.release(t.Context(), fake, tt.addrs, true)
+			err := c.release(t.Context(), []Gateway{{Agent: fake}}, tt.addrs, true)
 			for _, h := range fake.agreed {
 				if h.Agreed || h.Since.IsZero() {
 					t.Errorf("agreed to %+v, which is not what was shown", h)
@@ -111,11 +115,32 @@ func TestReleaseAsks(t *testing.T) {
 	var out bytes.Buffer
 	c := &Commands{Terminal: terminal.New(&out, &out), Name: "macaw agent"}
 	fake := &fakeAgent{held: heldFor(2)}
-	err = c.release(t.Context(), fake, nil, false)
+	err = c.release(t.Context(), []Gateway{{Agent: fake}}, nil, false)
 	if len(fake.agreed) > 0 {
 		t.Error("agreed")
 	}
 	if err == nil || !strings.Contains(out.String(), "198.51.100.71") {
 		t.Errorf("error %v; it says:\n%s", err, &out)
+	}
+}
+
+// Several gateways are asked about once, and each agent is told of its own.
+func TestReleaseOfSeveral(t *testing.T) {
+	all := heldFor(3)
+	first, second, dead := &fakeAgent{held: all[:2]}, &fakeAgent{held: all[2:]}, &fakeAgent{silent: errors.New("no route")}
+	var out bytes.Buffer
+	c := &Commands{Terminal: terminal.New(&out, &out), Name: "macaw agent"}
+	c.Output = "json"
+	gateways := []Gateway{{"gw-1", first}, {"gw-2", second}, {"gw-3", dead}}
+	err := c.release(t.Context(), gateways, []string{"10.0.1.71", "10.0.1.72"}, true)
+	if err == nil || !strings.Contains(err.Error(), "node gw-3: no route") {
+		t.Error(err)
+	}
+	if len(first.agreed) != 1 || first.agreed[0].Allocation != "eipalloc-b" || len(second.agreed) != 1 {
+		t.Errorf("agreed to %v and %v", first.agreed, second.agreed)
+	}
+	var got agreed
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil || len(got.Agreed) != 2 || got.Agreed[1].Node != "gw-2" {
+		t.Errorf("%v: %s", err, &out)
 	}
 }

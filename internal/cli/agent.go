@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"macaw.example/internal/agentcmd"
+	"macaw.example/internal/model"
 )
 
 func (a *App) agentCommand() *cobra.Command {
@@ -21,13 +22,25 @@ On a node itself, macaw-node has the same commands.`,
 		Args: cobra.NoArgs,
 	}
 	about := &agentcmd.Commands{
-		Terminal: a.Terminal, Name: "macaw agent", Args: " FILE [NODE]", Complete: completeCloudFile,
-		Find: func(args []string) (agentcmd.Agent, error) {
+		Terminal: a.Terminal, Name: "macaw agent", Args: " FILE [NODE]", Complete: completeNodes(model.Gateway),
+		Find: func(args []string) ([]agentcmd.Gateway, error) {
 			d, err := a.deployment("agent", args[0])
 			if err != nil {
 				return nil, err
 			}
-			return d.Agent(strings.Join(args[1:], "")), nil
+			agents, err := d.Agents(strings.Join(args[1:], ""))
+			if err != nil {
+				return nil, err
+			}
+			var all []agentcmd.Gateway
+			for _, agent := range agents {
+				g := agentcmd.Gateway{Agent: agent}
+				if len(agents) > 1 {
+					g.Node = agent.Node()
+				}
+				all = append(all, g)
+			}
+			return all, nil
 		},
 	}
 	cmd.AddCommand(about.All()...)

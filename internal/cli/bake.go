@@ -23,10 +23,9 @@ an image (AMI) of it. From then on, up uses that image for all clouds in the reg
 until the list of packages changes.
 
 It takes as long as the packages in up, and then the copy of the disk: minutes.
-Meanwhile it uses a VPC and an instance with a public address of AWS's own, which is no
-Elastic IP. The image has a snapshot, which AWS charges by what it
-holds (0.05 USD for a GB and month in us-east-1) until you deregister the image and
-delete the snapshot. In the lab the image takes 2 GB of disk.`,
+Meanwhile it uses a VPC and an instance with a public address that is not an Elastic IP.
+The image has a snapshot, for which AWS charges by size (0.05 USD per GB and month in
+us-east-1) until you deregister the image and delete the snapshot. In the lab the image takes 2 GB of disk.`,
 		Example:           "  macaw bake cloud.yaml",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCloudFile,

@@ -22,7 +22,7 @@ func (a *App) downCommand() *cobra.Command {
 		Long: `Remove all resources with the cloud's tag, in the order that AWS requires, with all
 guests, volumes and Elastic IPs. It lists what goes and asks first; --yes is for
 scripts, which have no terminal to ask on. Resources
-that others use (such as a subnet with an instance of theirs) stay; they are listed
+that others use (such as a subnet with somebody else's instance) stay; they are listed
 with their users, and the exit code is 1. A lab that is empty afterwards is removed
 too, except for its images.`,
 		Example:           "  macaw down examples/lab.yaml\n  macaw down examples/lab.yaml --yes",

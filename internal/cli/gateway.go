@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"macaw.example/internal/cloud"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/terminal"
@@ -57,7 +56,7 @@ func (a *App) gatewayPreferCommand() *cobra.Command {
 		Long: `Move all routers to a gateway node, once. They stay there until the node fails, or until they
 are moved again. A packet or a few of each router are lost.`,
 		Example:           "  macaw gateway prefer cloud.yaml gw-1",
-		ValidArgsFunction: completeGateway,
+		ValidArgsFunction: completeNodes(model.Gateway),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.deployment("gateway prefer", args[0])
 			if err != nil {
@@ -133,22 +132,4 @@ func gatewayState(n nodeapi.GatewayNode) string {
 		return "drained"
 	}
 	return "fit"
-}
-
-// completeGateway completes the cloud file, and then the names of its gateway nodes.
-func completeGateway(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-	if len(args) != 1 {
-		return completeCloudFile(cmd, args, word)
-	}
-	c, err := cloud.Load(args[0])
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for _, n := range c.Nodes {
-		if n.Has(model.Gateway) {
-			names = append(names, n.Name)
-		}
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -19,7 +19,7 @@ func TestJSONStyle(t *testing.T) {
 	for _, problem := range jsonstyle.Problems(
 		summary{}, infra.Plan{}, deploy.Status{}, deploy.VerifyResult{}, deploy.DownResult{}, deploy.BakeResult{},
 		nodeapi.Status{}, deploy.Env{}, drain.Result{}, enabledNode{}, []preflight.Check{}, []neutron.Forward{},
-		addedForward{}, neutron.RemovedForward{},
+		addedForward{}, neutron.RemovedForward{}, cleaned{}, nodeapi.Overview{},
 	) {
 		t.Error(problem)
 	}

@@ -6,12 +6,14 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/drain"
+	"macaw.example/internal/model"
 	"macaw.example/internal/terminal"
 )
 
@@ -19,10 +21,10 @@ func (a *App) nodeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "node",
 		GroupID: "cloud",
-		Short:   "Move guests and routers from a node, or make its guests again if it is gone",
+		Short:   "Move guests and routers off a node, or recreate its guests if it is gone",
 		Long: `Move the guests and routers of a node to others, for instance before its instance is
-stopped; or make its guests again on others after it has died. To remove a node for good,
-remove it from the cloud file: macaw up --yes moves what is on it first.`,
+stopped; or recreate its guests on others after it has died. To remove a node permanently,
+delete it from the cloud file: macaw up --yes moves what is on it first.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(a.nodeDrainCommand(), a.nodeEnableCommand(), a.nodeEvacuateCommand())
@@ -35,17 +37,18 @@ func (a *App) nodeDrainCommand() *cobra.Command {
 		Use:   "drain FILE NODE",
 		Short: "Move all guests and routers of a node to other nodes",
 		Long: `Move a gateway's routers to other gateways, and keep them away. Keep new guests from a
-compute node, and move all that are on it to other nodes: guests that run or are paused by live migration, without a restart; those that are shut
-off by copying their disks. Guests in other states (suspended, being rescued, in error, or
-with a resize that their owner has not confirmed) stay; they are listed with the reason,
-and the exit status is 1.
+compute node, and move all that are on it to other nodes: those that run or are paused by
+live migration, without a restart; those that are shut off by copying their disks. Guests
+in other states (suspended, being rescued, in error, or with a resize that their owner has
+not confirmed) stay; they are listed with the reason, and the exit status is 1.
 
-It may be interrupted at any point: the same command continues. The node takes no guests
-and no routers until "macaw node enable".`,
+It changes nothing if no other node can take what is on this one. It may be interrupted at
+any point: the same command continues. The node takes no guests and no routers until
+"macaw node enable"; until then "macaw status" shows that.`,
 		Example: `  macaw node drain cloud.yaml cmp-2
   macaw node drain cloud.yaml cmp-2 --stop     # restart those that cannot move while they run`,
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: completeNode,
+		ValidArgsFunction: completeNodes(model.Compute, model.Gateway),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.deployment("node drain", args[0])
 			if err != nil {
@@ -66,7 +69,7 @@ func (a *App) nodeEnableCommand() *cobra.Command {
 		Short:             "Let a node take guests and routers again, after drain or evacuate",
 		Example:           "  macaw node enable cloud.yaml cmp-2",
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: completeNode,
+		ValidArgsFunction: completeNodes(model.Compute, model.Gateway),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.deployment("node enable", args[0])
 			if err != nil {
@@ -93,8 +96,8 @@ func (a *App) nodeEvacuateCommand() *cobra.Command {
 	var yes, force bool
 	cmd := &cobra.Command{
 		Use:   "evacuate FILE NODE",
-		Short: "Make the guests of a compute node that is gone again on other nodes",
-		Long: `Make the guests of a compute node that is gone again on other nodes, with their names,
+		Short: "Recreate the guests of a dead compute node on other nodes",
+		Long: `Recreate the guests of a compute node that is gone on other nodes, with their names,
 addresses and floating IPs. A guest whose disk was on the node starts from its image:
 what it had written since is lost. If the instance is only stopped, "macaw up" starts it
 with its guests' disks.
@@ -105,10 +108,13 @@ report to Nova any more, since its guests would run twice. The node may be one t
 cloud file does not have any more.`,
 		Example:           "  macaw node evacuate cloud.yaml cmp-2",
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: completeNode,
+		ValidArgsFunction: completeNodes(model.Compute),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.deployment("node evacuate", args[0])
 			if err != nil {
+				return err
+			}
+			if err := d.MayEvacuate(cmd.Context(), args[1], force); err != nil {
 				return err
 			}
 			question := fmt.Sprintf("Guests of node %s start from their images on other nodes, without what they have "+
@@ -157,18 +163,22 @@ func (a *App) printDrained(res drain.Result, err error, next string) error {
 	return cmp.Or(err, printed)
 }
 
-// completeNode completes the cloud file, and then the names of its nodes.
-func completeNode(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-	if len(args) != 1 {
-		return completeCloudFile(cmd, args, word)
+// completeNodes completes the cloud file, and then the names of its nodes with any of these roles.
+func completeNodes(roles ...model.Role) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(args) != 1 {
+			return completeCloudFile(cmd, args, word)
+		}
+		c, err := cloud.Load(args[0])
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var names []string
+		for _, n := range c.Nodes {
+			if slices.ContainsFunc(roles, n.Has) {
+				names = append(names, n.Name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
 	}
-	c, err := cloud.Load(args[0])
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for _, n := range c.Nodes {
-		names = append(names, n.Name)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -26,7 +26,7 @@ costs, as plan does.
 
   ✓  will work
   ✗  would fail: the hint says what can be done
-  ?  AWS does not tell before it happens, or not to this caller
+  ?  unknown: AWS does not reveal it in advance, or not to this caller
 
 The exit status is 0 if no check fails, and %d if one does.`, terminal.ExitChecks),
 		Example:           "  macaw preflight cloud.yaml\n  macaw preflight cloud.yaml --output json",

@@ -60,8 +60,9 @@ routers and floating IPs behind one ENI, each with its own Elastic IP.
 
 The exit status is 0 after success, 1 after an error, 2 if the command line is
 invalid, 3 if "plan --exit-code" finds something to do, 4 if a check of "preflight"
-fails, 130 after SIGINT (Ctrl-C) and 143 after SIGTERM. Any command may be interrupted at any point; one that runs
-until it is interrupted, such as "lab pcap", then ends with 0.
+fails, 130 after SIGINT (Ctrl-C) and 143 after SIGTERM. Any command may be interrupted
+at any point; one that runs until it is interrupted, such as "lab pcap", then ends
+with 0.
 
 With --output json, the result on stdout is JSON. Errors and progress are text on stderr all the
 same: lines "error: ..." and "hint: ...".`,

@@ -16,6 +16,7 @@ import (
 
 	"macaw.example/internal/deploy"
 	"macaw.example/internal/host"
+	"macaw.example/internal/model"
 	"macaw.example/internal/terminal"
 )
 
@@ -27,8 +28,9 @@ func (a *App) sshCommand() *cobra.Command {
 		Long: `Log in to a node, or run a command on it: by ssh(1), which follows your ~/.ssh/config,
 or by Macaw itself where there is no ssh, or where the key is on a file system without
 permissions, which ssh refuses.`,
-		Example: "  macaw ssh cloud.yaml\n  macaw ssh cloud.yaml cloud-1 -- sudo ovs-vsctl show",
-		Args:    cobra.MinimumNArgs(1),
+		Example:           "  macaw ssh cloud.yaml\n  macaw ssh cloud.yaml cloud-1 -- sudo ovs-vsctl show",
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeNodes(model.Controller, model.Gateway, model.Compute),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, command := args[1:], []string(nil)
 			if at := cmd.ArgsLenAtDash(); at >= 0 {

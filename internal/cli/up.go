@@ -30,8 +30,8 @@ alone, so the command can be run again at any time; it can be interrupted at any
 point, and the next run continues there.
 
 A node that was removed from the file, or renamed, is destroyed with its data, but
-only with --yes; macaw plan shows it before. Its guests move to other nodes first, those
-that run by live migration; if one cannot move, no node is destroyed.
+only with --yes; macaw plan shows it in advance. Its guests move to other nodes first, by
+live migration if they run; if one cannot move, no node is destroyed.
 
 Some changes, such as another instance type, need a stopped instance. macaw plan
 shows them; --restart stops the instance, makes them and starts it again.

@@ -88,8 +88,11 @@ func (d *decoder) validateMachine(path string, n Node) {
 		d.reject(path+".type", "", "%q is not an instance type such as t3.xlarge", n.Type)
 	}
 	if _, size, _ := strings.Cut(n.Type, "."); d.ok(path+".type") && slices.Contains(tooSmall, size) {
-		d.reject(path+".type", "OpenStack's services alone take about 3 GiB, measured in the lab; t3.xlarge has 16",
-			"%s has too little memory: at most 2 GiB", n.Type)
+		why := "OpenStack's services alone take about 3 GiB, measured in the lab; t3.xlarge has 16"
+		if d.ok(path+".roles") && !n.Has(model.Controller) {
+			why = "the smallest size that is accepted for a node of any role is medium, with 4 GiB"
+		}
+		d.reject(path+".type", why, "%s has too little memory: at most 2 GiB", n.Type)
 	}
 	switch {
 	case !d.ok(path + ".disk"):

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,22 +16,32 @@ import (
 	"macaw.example/internal/nodeapi"
 )
 
-// Agent is a client of the gateway nodes' agents. Each method opens new connections, because the
+// Agent is a client of a gateway node's agent. Each method opens new connections, because the
 // operator may take long to answer a question in between.
 type Agent struct {
 	d    *Deployment
 	node string
 }
 
-// Agent returns a client of the agent of a gateway node, or of all if node is empty.
-func (d *Deployment) Agent(node string) Agent { return Agent{d, node} }
-
-func (a Agent) on(ctx context.Context, fn func(context.Context, infra.NodeOutput, Node) error) error {
-	gateways := gatewaysOf(a.d.Cloud)
-	if a.node != "" && !slices.Contains(gateways, a.node) {
-		return hint.With(fmt.Errorf("the cloud has no gateway node %s", a.node), "its gateway nodes: %s",
+// Agents returns the clients of the agents of all gateway nodes, or that of one, in the order of the cloud file.
+func (d *Deployment) Agents(node string) (all []Agent, err error) {
+	gateways := gatewaysOf(d.Cloud)
+	if node != "" && !slices.Contains(gateways, node) {
+		return nil, hint.With(fmt.Errorf("the cloud has no gateway node %s", node), "its gateway nodes: %s",
 			strings.Join(gateways, ", "))
 	}
+	for _, name := range gateways {
+		if node == "" || name == node {
+			all = append(all, Agent{d, name})
+		}
+	}
+	return all, nil
+}
+
+// Node is the name of the agent's node.
+func (a Agent) Node() string { return a.node }
+
+func (a Agent) on(ctx context.Context, fn func(context.Context, infra.NodeOutput, Node) error) error {
 	w, err := a.d.connectNodes(ctx)
 	if err != nil {
 		return err
@@ -43,14 +52,8 @@ func (a Agent) on(ctx context.Context, fn func(context.Context, infra.NodeOutput
 	})
 }
 
-// Status returns the agent's last report and the current translation. It is that of one node: with several
-// gateway nodes, one must have been named.
+// Status returns the agent's last report and the current translation.
 func (a Agent) Status(ctx context.Context) (st nodeapi.Status, err error) {
-	gateways := gatewaysOf(a.d.Cloud)
-	if a.node == "" && len(gateways) > 1 {
-		return st, hint.With(errors.New("the cloud has several gateway nodes"), "name one: %s",
-			strings.Join(gateways, ", "))
-	}
 	err = a.on(ctx, func(ctx context.Context, n infra.NodeOutput, h Node) error {
 		st, err = a.d.readStatus(ctx, n, h)
 		return err

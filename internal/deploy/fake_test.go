@@ -3,6 +3,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -74,8 +75,11 @@ type world struct {
 	nodes    map[string]*fakeNode // by instance ID
 	images   []string             // of the cloud
 	verified int
-	newNode  func(*fakeNode) // if not nil, is called for each
-	nova     *draintest.Nova
+	// verifying, if it is not nil, is the verification.
+	verifying func(context.Context, verify.Config) error
+	cleaned   []string        // names of verifications whose remains were removed
+	newNode   func(*fakeNode) // if not nil, is called for each
+	nova      *draintest.Nova
 }
 
 const file = "name: first\ntarget: eu-central-1\nmanagement: {allow: [192.0.2.0/24]}\nprovider: {addresses: 2}\n"
@@ -190,6 +194,11 @@ func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step)
 		}
 	}
 	step("guest answers")(ctx.Err())
+	if w.verifying != nil {
+		if err := w.verifying(ctx, cfg); err != nil {
+			return verify.Result{}, err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.verified++
@@ -197,6 +206,13 @@ func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step)
 		Guest: "guest", FloatingIP: netip.MustParseAddr("10.0.1.64"), Key: []byte("key"), Kept: cfg.Keep,
 	}
 	return res, ctx.Err()
+}
+
+func (w *world) Clean(ctx context.Context, cfg verify.Config, _ verify.Step) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cleaned = append(w.cleaned, cfg.Name)
+	return len(w.cleaned) == 1, ctx.Err()
 }
 
 func (w *world) Nova(ctx context.Context, auth neutron.Auth) (drain.Nova, error) {
@@ -218,6 +234,8 @@ type fakeNode struct {
 	applied string   // the spec of the last apply
 	off     bool     // the translation is switched off
 	broken  bool     // the translation's status cannot be read
+	// status and overview are what macaw-node prints, if they are not empty.
+	status, overview string
 
 	address string // at which it was reached first
 	through bool   // through another node
@@ -270,6 +288,11 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 		return "", nil
 	case strings.HasPrefix(command, "cat "+verifiedPath):
 		return n.files[verifiedPath], nil
+	case strings.HasPrefix(command, onOtherNode("overview")) && n.applied == "":
+		return "", &host.ExitError{Status: exitNotSetUp}
+	case strings.HasPrefix(command, onOtherNode("overview")):
+		n.ran = append(n.ran, "overview")
+		return cmp.Or(n.overview, "{}"), nil
 	case command == onOtherNode(commandStatus) && n.applied != "":
 		return `{"machine": {"stopped": [], "certificates": []}}`, nil
 	case command == onOtherNode(commandStatus), command == onGateway(commandStatus) && n.applied == "":
@@ -278,6 +301,8 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 		return "", &host.ExitError{Status: 1, Stderr: "error: no translation\nhint: look\nerror: second\n"}
 	case command == onGateway(commandStatus) && n.off:
 		return `{"mode": "off", "report": {"findings": []}}`, nil
+	case command == onGateway(commandStatus) && n.status != "":
+		return n.status, nil
 	case command == onGateway(commandStatus):
 		return `{"mode": "translate", "report": {"findings": []}}`, nil
 	}

@@ -44,7 +44,11 @@ func TestStatusOfUnfinishedClouds(t *testing.T) {
 			if err != nil || len(st.Findings) != 1 || st.Findings[0] != tt.want {
 				t.Errorf("%s: %v, findings %+v\nwant %+v", name, err, st.Findings, tt.want)
 			}
-			_, err = d.Agent("").Status(t.Context())
+			agents, err := d.Agents("")
+			if err != nil || len(agents) != 1 {
+				t.Fatal(agents, err)
+			}
+			_, err = agents[0].Status(t.Context())
 			if err == nil || strings.Contains(err.Error(), "\n") || !strings.HasPrefix(hint.All(err)[0], up) {
 				t.Errorf("%s: agent status: %v, hints %q", name, err, hint.All(err))
 			}

@@ -119,8 +119,8 @@ func (d *Deployment) keeperError(err error) error {
 	if len(text) == 0 {
 		err = fmt.Errorf("node %s: %s", n.Name, strings.Join(strings.Fields(exit.Error()), " "))
 	}
-	for _, h := range hints {
-		err = hint.With(err, "%s", h)
+	for _, h := range hints { // the controller does not know the cloud file
+		err = hint.With(err, "%s", strings.ReplaceAll(h, "FILE", d.Cloud.FileName()))
 	}
 	return err
 }

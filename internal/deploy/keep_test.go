@@ -53,3 +53,26 @@ func TestKeptGuestLogin(t *testing.T) {
 		})
 	}
 }
+
+// What verify has left is removed without another verification, here and in the cloud.
+func TestCleanVerify(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		mustUp(t, w)
+		d, _ := w.process(file)
+		if _, err := d.Verify(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		before := w.verified
+		removed, err := d.CleanVerify(t.Context())
+		if err != nil || !removed || w.verified != before || len(w.cleaned) != 1 || w.cleaned[0] != "macaw-verify" {
+			t.Errorf("%v, %v, verified %d times, cleaned %q", removed, err, w.verified-before, w.cleaned)
+		}
+		if _, err := os.Stat(d.guestKey()); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the guest's key is still there: %v", err)
+		}
+		if removed, err := d.CleanVerify(t.Context()); err != nil || removed {
+			t.Errorf("the second time: %v, %v", removed, err)
+		}
+	})
+}

@@ -24,6 +24,10 @@ const drained = "macaw node drain"
 // result names them too. The cloud file need not have the node any more.
 func (d *Deployment) Drain(ctx context.Context, node string, stop bool) (res drain.Result, err error) {
 	err = d.onNova(ctx, func(ctx context.Context, n drain.Nova, h Node, _ infra.Seen) error {
+		// Before its routers leave: a node that cannot be emptied stays as it is.
+		if err := drain.Check(ctx, n, []string{node}, d.drainOptions(drained)); err != nil {
+			return err
+		}
 		if err := d.drainGateway(ctx, h, node, true); err != nil {
 			return err
 		}
@@ -66,14 +70,9 @@ func (d *Deployment) Undrain(ctx context.Context, node string) error {
 // the node reports to Nova. Guests that stay are an error, and the result names them too.
 func (d *Deployment) Evacuate(ctx context.Context, node string, force bool) (res drain.Result, err error) {
 	err = d.onNova(ctx, func(ctx context.Context, n drain.Nova, _ Node, seen infra.Seen) error {
-		health, err := infra.HealthOf(ctx, d.ec2, seen, node)
+		health, err := d.dead(ctx, seen, node, force)
 		if err != nil {
 			return err
-		}
-		if health.Runs() && !health.Impaired && !force {
-			return hint.With(fmt.Errorf("evacuating node %s: EC2 says that %s", node, health),
-				"macaw node drain %s %s moves guests from a node that works; --force evacuates one that hangs: "+
-					"stop its instance first", d.Cloud.FileName(), node)
 		}
 		res, err = drain.Evacuate(ctx, n, node, d.drainOptions("macaw node evacuate"))
 		if err == nil {
@@ -86,6 +85,30 @@ func (d *Deployment) Evacuate(ctx context.Context, node string, force bool) (res
 		return err
 	})
 	return res, err
+}
+
+// MayEvacuate returns the error of Evacuate if EC2 says that the instance is well. It changes nothing.
+func (d *Deployment) MayEvacuate(ctx context.Context, node string, force bool) error {
+	if err := d.connect(ctx, look); err != nil {
+		return err
+	}
+	seen, err := d.look(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = d.dead(ctx, seen, node, force)
+	return err
+}
+
+// dead returns what EC2 says of a node, and an error if it is well, unless force is set.
+func (d *Deployment) dead(ctx context.Context, seen infra.Seen, node string, force bool) (infra.Health, error) {
+	health, err := infra.HealthOf(ctx, d.ec2, seen, node)
+	if err == nil && health.Runs() && !health.Impaired && !force {
+		err = hint.With(fmt.Errorf("evacuating node %s: EC2 says that %s", node, health),
+			"macaw node drain %s %s moves guests from a node that works; --force evacuates one that hangs: "+
+				"stop its instance first", d.Cloud.FileName(), node)
+	}
+	return health, err
 }
 
 // onNova calls fn with the Nova of a running cloud, and with what AWS has of it, while no other run changes the
@@ -158,6 +181,9 @@ func (d *Deployment) empty(ctx context.Context, s survey) error {
 	}
 	err := d.withNova(ctx, s.seen, func(ctx context.Context, n drain.Nova, _ Node) error {
 		o := d.drainOptions(nodeapi.RemovalReason)
+		if err := drain.Check(ctx, n, nodes, o); err != nil {
+			return err
+		}
 		var computes []string
 		for _, node := range nodes {
 			err := drain.Close(ctx, n, node, o)

@@ -196,6 +196,12 @@ func TestEvacuate(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "EC2 says that instance "+instance+" is running") {
 			t.Errorf("of a node that is well: %v", err)
 		}
+		if may := d.MayEvacuate(t.Context(), "cmp-1", false); may == nil || may.Error() != err.Error() {
+			t.Errorf("before the question: %v, then %v", may, err)
+		}
+		if err := d.MayEvacuate(t.Context(), "cmp-1", true); err != nil {
+			t.Error(err)
+		}
 		if _, err := d.Evacuate(t.Context(), "cmp-1", true); err == nil || !strings.Contains(err.Error(), "still reports") {
 			t.Errorf("of a node that reports: %v", err)
 		}

@@ -103,14 +103,19 @@ func TestSeveralNodes(t *testing.T) {
 		if err != nil || len(st.Nodes) != 5 || len(st.Findings) > 0 {
 			t.Errorf("status: %v, %+v", err, st)
 		}
-		_, err = d.Agent("").Status(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "several gateway nodes") {
-			t.Errorf("status of an agent that nobody named: %v", err)
+		agents, err := d.Agents("")
+		if err != nil || len(agents) != 2 || agents[0].Node() != "gw-1" || agents[1].Node() != "gw-2" {
+			t.Errorf("agents of all gateways: %v, %v", agents, err)
 		}
-		if _, err := d.Agent("gw-2").Status(t.Context()); err != nil {
-			t.Error(err)
+		for _, a := range agents {
+			if _, err := a.Status(t.Context()); err != nil {
+				t.Error(err)
+			}
 		}
-		if _, err := d.Agent("cmp-1").Status(t.Context()); err == nil {
+		if one, err := d.Agents("gw-2"); err != nil || len(one) != 1 || one[0] != agents[1] {
+			t.Errorf("the agent of gw-2: %v, %v", one, err)
+		}
+		if _, err := d.Agents("cmp-1"); err == nil {
 			t.Error("cmp-1 has an agent")
 		}
 		l, err := d.Login(t.Context(), "cmp-2")

@@ -51,6 +51,9 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 		findings []model.Finding
 	}, len(nodes))
 	var all sync.WaitGroup
+	var cloudwide nodeapi.Overview
+	var unasked error
+	all.Go(func() { cloudwide, unasked = d.overview(reach, w) })
 	for i, n := range nodes {
 		all.Go(func() {
 			a := &asked[i]
@@ -71,6 +74,8 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 	for _, a := range asked {
 		st.Nodes, st.Findings = append(st.Nodes, a.NodeStatus), append(st.Findings, a.findings...)
 	}
+	st.use(cloudwide)
+	st.Findings = append(st.Findings, d.overviewFindings(cloudwide, unasked)...)
 	st.Findings = append(st.Findings, d.domainFindings(ctx, nodes[d.controller()])...)
 	return st, nil
 }

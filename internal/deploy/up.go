@@ -180,13 +180,14 @@ func (d *Deployment) prove(ctx context.Context, w *ways, all machines, when When
 			return nil
 		})
 		both.Go(func() error {
-			var err error
-			p.verified, p.mark, err = d.verifyAfterUp(bothCtx, h, all.specs(), p.access, when, func(ctx context.Context) error {
+			ready := func(ctx context.Context) error {
 				if err := receive(ctx, provided); err != nil {
 					return err
 				}
 				return receive(ctx, guests)
-			})
+			}
+			var err error
+			p.verified, p.mark, err = d.verifyAfterUp(bothCtx, w, h, all.specs(), p.access, when, ready)
 			return err
 		})
 		return both.Wait()

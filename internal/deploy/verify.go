@@ -61,7 +61,7 @@ func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, e
 		if err := d.provideGuest(ctx, acc); err != nil {
 			return err
 		}
-		cfg := verifyConfig(d.Cloud, h, acc)
+		cfg := d.verifyConfig(w, h, acc)
 		if keep {
 			// The file has one guest's key: an Elastic IP, or a floating IP, comes back with another.
 			cfg.Keep, cfg.KnownHosts = true, d.Home.guestKnownHosts(d.Cloud.Name)
@@ -86,10 +86,33 @@ func (d *Deployment) Verify(ctx context.Context, keep bool) (res VerifyResult, e
 	return res, err
 }
 
+// CleanVerify removes what a verification has left, a guest that was kept or the remains of an interrupted run, and
+// reports whether there was anything. It makes nothing.
+func (d *Deployment) CleanVerify(ctx context.Context) (removed bool, err error) {
+	err = d.onController(ctx, func(ctx context.Context, w *ways, h Node) error {
+		acc, err := d.takeAccess(ctx, h)
+		if err != nil {
+			return err
+		}
+		removed, err = d.openStack().Clean(ctx, d.verifyConfig(w, h, acc), d.showVerify)
+		if err != nil {
+			return err
+		}
+		for _, path := range []string{d.guestKey(), d.Home.guestKnownHosts(d.Cloud.Name)} {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		return nil
+	})
+	return removed, err
+}
+
 // OpenStack has the operations on a cloud's APIs.
 type OpenStack interface {
 	EnsureImage(ctx context.Context, auth neutron.Auth, name string, parts []verify.Part) error
 	Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error)
+	Clean(ctx context.Context, cfg verify.Config, step verify.Step) (bool, error)
 	Nova(ctx context.Context, auth neutron.Auth) (drain.Nova, error)
 }
 
@@ -102,6 +125,10 @@ func (realOpenStack) EnsureImage(ctx context.Context, auth neutron.Auth, name st
 
 func (realOpenStack) Verify(ctx context.Context, cfg verify.Config, step verify.Step) (verify.Result, error) {
 	return verify.Run(ctx, cfg, step)
+}
+
+func (realOpenStack) Clean(ctx context.Context, cfg verify.Config, step verify.Step) (bool, error) {
+	return verify.Clean(ctx, cfg, step)
 }
 
 // outOfReach is how long a service may be unreachable before a call of it fails.
@@ -134,9 +161,28 @@ func reachedAt(res verify.Result) netip.Addr {
 
 // keepKey stores the private key of a guest that was kept.
 func (d *Deployment) keepKey(key []byte) (string, error) {
-	dir := d.Home.of(d.Cloud.Name)
-	path := filepath.Join(dir, "guest_ed25519")
+	path := d.guestKey()
 	return path, privatefile.Replace(path, key)
+}
+
+// guestKey is the path of the private key of a guest that was kept.
+func (d *Deployment) guestKey() string {
+	return filepath.Join(d.Home.of(d.Cloud.Name), "guest_ed25519")
+}
+
+// verifyConfig returns the verification settings for the cloud, which ends when the translation is switched off
+// meanwhile: without it no guest is reached. h is the controller.
+func (d *Deployment) verifyConfig(w *ways, h Node, acc access) verify.Config {
+	cfg := verifyConfig(d.Cloud, h, acc)
+	cfg.Note = func(text string) { d.Progress.Note(phaseVerify, text) }
+	cfg.Watch = func(ctx context.Context) error {
+		off, err := d.switchedOff(ctx, w)
+		if len(off) == 0 || err != nil { // what cannot be asked is no reason to give up
+			return nil
+		}
+		return d.errOff(off[0])
+	}
+	return cfg
 }
 
 // verifyConfig returns the verification settings for a cloud. h is one of its nodes.
@@ -158,7 +204,7 @@ func verifyConfig(c *cloud.Cloud, h Node, acc access) verify.Config {
 
 // verifyAfterUp verifies the cloud if that is due, and describes the result for display. mark is to be kept
 // at verifiedPath; it is empty if there is nothing new. A guest can be made once guestsReady returns.
-func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, specs []nodeapi.Spec, acc access, when When,
+func (d *Deployment) verifyAfterUp(ctx context.Context, w *ways, h Node, specs []nodeapi.Spec, acc access, when When,
 	guestsReady func(context.Context) error) (text, mark string, err error) {
 	if when == Never {
 		return "no (--verify=never)", "", nil
@@ -175,7 +221,7 @@ func (d *Deployment) verifyAfterUp(ctx context.Context, h Node, specs []nodeapi.
 		return strings.TrimPrefix(before, mark+" ") + ", and nothing has changed since", "", nil
 	}
 	start := time.Now()
-	cfg := verifyConfig(d.Cloud, h, acc)
+	cfg := d.verifyConfig(w, h, acc)
 	cfg.GuestsReady = guestsReady
 	res, err := d.openStack().Verify(ctx, cfg, d.showVerify)
 	if err != nil {

@@ -73,32 +73,76 @@ func Run(ctx context.Context, n Nova, node string, o Options) (Result, error) {
 		return leave(g, node, failed, o.Stop)
 	}}
 	services, s, err := w.find(ctx)
+	permitted := func(guests []Guest) error { return w.mayLeave(services, s, []string{node}, guests) }
+	if err == nil {
+		err = w.check(ctx, permitted)
+	}
 	if err == nil {
 		err = w.shut(ctx, s)
 	}
 	if err != nil {
 		return w.result(), err
 	}
-	res, err := w.all(ctx, func(guests []Guest) error {
-		if s.Up && elsewhere(services, node) {
-			return nil
-		}
-		err := fmt.Errorf("moving guests from node %s: no other compute node is up and takes guests; on it: %s", node,
-			names(guests))
-		if !s.Up {
-			err = hint.With(
-				fmt.Errorf("moving guests from node %s: its nova-compute is down; on it: %s", node, names(guests)),
-				"start the node; or, if it will not come back: macaw node evacuate %s %s",
-				o.File,
-				node,
-			)
-		}
-		return err
-	})
+	res, err := w.all(ctx, permitted)
 	if err == nil && res.Err() == nil && s.Up {
 		err = w.cleared(ctx)
 	}
 	return res, err
+}
+
+// Check returns an error if a node has guests and none but these nodes, which are to be emptied together, can take
+// them. It changes nothing. Names that Nova does not know as compute nodes are ignored.
+func Check(ctx context.Context, n Nova, nodes []string, o Options) error {
+	o = o.filled()
+	for _, node := range nodes {
+		w := &work{nova: n, node: node, o: o}
+		services, s, err := w.find(ctx)
+		if _, ok := errors.AsType[*NoNodeError](err); ok {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		permitted := func(guests []Guest) error { return w.mayLeave(services, s, nodes, guests) }
+		if err := w.check(ctx, permitted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check calls permitted with the guests of the node, if there are any, and changes nothing.
+func (w *work) check(ctx context.Context, permitted func([]Guest) error) error {
+	guests, err := w.guests(ctx)
+	if err != nil || len(guests) == 0 {
+		return err
+	}
+	return permitted(guests)
+}
+
+// mayLeave returns an error if guests of the node cannot be moved to others than the nodes that are leaving.
+func (w *work) mayLeave(services []Service, s Service, leaving []string, guests []Guest) error {
+	if !s.Up {
+		return hint.With(
+			fmt.Errorf("moving guests from node %s: its nova-compute is down; on it: %s", w.node, names(guests)),
+			"start the node; or, if it will not come back: macaw node evacuate %s %s", w.o.File, w.node,
+		)
+	}
+	if elsewhere(services, leaving) {
+		return nil
+	}
+	return w.nowhere(services, leaving, fmt.Errorf(
+		"moving guests from node %s: no other compute node is up and takes guests; on it: %s", w.node, names(guests)))
+}
+
+// nowhere adds to an error what makes room for guests.
+func (w *work) nowhere(services []Service, leaving []string, err error) error {
+	for _, s := range services {
+		if s.Up && !s.Enabled && !slices.Contains(leaving, s.Host) {
+			return hint.With(err, "macaw node enable %s %s", w.o.File, s.Host)
+		}
+	}
+	return hint.With(err, "start another compute node, or add one to %[1]s and run macaw up %[1]s", w.o.File)
 }
 
 // cleared waits until the node has nothing left of the guests that have moved. Nova keeps the records of
@@ -251,9 +295,11 @@ func (e *NoNodeError) Error() string { return "Nova has no compute node " + e.No
 // Hint names those that there are.
 func (e *NoNodeError) Hint() string { return "its compute nodes: " + strings.Join(e.All, ", ") }
 
-// elsewhere reports whether guests can go to another node.
-func elsewhere(all []Service, node string) bool {
-	return slices.ContainsFunc(all, func(s Service) bool { return s.Host != node && s.Up && s.Enabled })
+// elsewhere reports whether guests can go to a node that is not leaving.
+func elsewhere(all []Service, leaving []string) bool {
+	return slices.ContainsFunc(all, func(s Service) bool {
+		return s.Up && s.Enabled && !slices.Contains(leaving, s.Host)
+	})
 }
 
 func names(guests []Guest) string {
@@ -272,18 +318,25 @@ func (w *work) result() Result {
 	return r
 }
 
+func (w *work) guests(ctx context.Context) (guests []Guest, err error) {
+	err = patiently(ctx, func() (err error) {
+		guests, err = w.nova.Guests(ctx, w.node)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the guests of node %s: %w", w.node, err)
+	}
+	return guests, nil
+}
+
 // all handles each guest of the node once, also those whose making began before the node was closed to new
 // ones. It calls permitted before it touches the first.
 func (w *work) all(ctx context.Context, permitted func([]Guest) error) (Result, error) {
 	handled := map[string]bool{}
 	for {
-		var guests []Guest
-		err := patiently(ctx, func() (err error) {
-			guests, err = w.nova.Guests(ctx, w.node)
-			return err
-		})
+		guests, err := w.guests(ctx)
 		if err != nil {
-			return w.result(), fmt.Errorf("listing the guests of node %s: %w", w.node, err)
+			return w.result(), err
 		}
 		guests = slices.DeleteFunc(guests, func(g Guest) bool { return handled[g.ID] })
 		if len(guests) == 0 {

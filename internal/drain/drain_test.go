@@ -207,7 +207,9 @@ func TestRunRefuses(t *testing.T) {
 		{"node is dead", "a", func(n *draintest.Nova) { n.Die("a"); time.Sleep(2 * time.Minute) },
 			"its nova-compute is down; on it: web of project tenant (id-web, ACTIVE)", "macaw node evacuate FILE a"},
 		{"nowhere to go", "a", func(n *draintest.Nova) { n.Computes["b"].Enabled = false },
-			"no other compute node is up and takes guests; on it: web", ""},
+			"no other compute node is up and takes guests; on it: web", "macaw node enable FILE b"},
+		{"nobody else", "a", func(n *draintest.Nova) { delete(n.Computes, "b") },
+			"no other compute node is up and takes guests; on it: web", "another compute node"},
 		{"Nova is away", "a", func(n *draintest.Nova) {
 			n.Called = func(context.Context, string) error { return errors.New("no answer") }
 		}, "asking Nova for its compute nodes: no answer", ""},
@@ -224,8 +226,32 @@ func TestRunRefuses(t *testing.T) {
 				if !strings.Contains(strings.Join(hint.All(err), "\n"), tt.hint) {
 					t.Errorf("hints %q", hint.All(err))
 				}
+				if !n.Computes["a"].Enabled || len(n.Calls) > 0 {
+					t.Errorf("it did %q although it refused", n.Calls)
+				}
 			})
 		})
+	}
+}
+
+// Nodes that are to be emptied together do not count on one another.
+func TestCheck(t *testing.T) {
+	n := draintest.New("a", "b", "c")
+	n.Add("web", "a", "ACTIVE")
+	if err := drain.Check(t.Context(), n, []string{"a", "b"}, drain.Options{}); err != nil {
+		t.Error(err)
+	}
+	err := drain.Check(t.Context(), n, []string{"a", "b", "c"}, drain.Options{})
+	if err == nil || !strings.Contains(err.Error(), "no other compute node is up and takes guests; on it: web") {
+		t.Error(err)
+	}
+	if len(n.Calls) > 0 {
+		t.Errorf("it did %q", n.Calls)
+	}
+	n.Computes["c"].Enabled = false
+	err = drain.Check(t.Context(), n, []string{"a", "b"}, drain.Options{})
+	if !strings.Contains(strings.Join(hint.All(err), "\n"), "macaw node enable FILE c") {
+		t.Errorf("%v, hints %q", err, hint.All(err))
 	}
 }
 
@@ -378,6 +404,9 @@ func TestEvacuateNowhere(t *testing.T) {
 		_, err := drain.Evacuate(t.Context(), n, "a", drain.Options{})
 		if err == nil || !strings.Contains(err.Error(), "no other compute node") || !strings.Contains(err.Error(), "web") {
 			t.Error(err)
+		}
+		if s := n.Computes["a"]; !s.Enabled || s.ForcedDown || !strings.Contains(fmt.Sprint(hint.All(err)), "enable FILE b") {
+			t.Errorf("service %+v, hints %q", s, hint.All(err))
 		}
 	})
 }

@@ -23,6 +23,16 @@ func Evacuate(ctx context.Context, n Nova, node string, o Options) (Result, erro
 	if err != nil {
 		return w.result(), err
 	}
+	permitted := func(guests []Guest) error {
+		if elsewhere(services, []string{node}) {
+			return nil
+		}
+		return w.nowhere(services, []string{node}, fmt.Errorf(
+			"evacuating node %s: no other compute node is up and takes guests; on it were: %s", node, names(guests)))
+	}
+	if err := w.check(ctx, permitted); err != nil {
+		return w.result(), err
+	}
 	if err := w.silent(ctx, s); err != nil {
 		return w.result(), err
 	}
@@ -34,13 +44,7 @@ func Evacuate(ctx context.Context, n Nova, node string, o Options) (Result, erro
 	if err := w.shut(ctx, s); err != nil {
 		return w.result(), err
 	}
-	return w.all(ctx, func(guests []Guest) error {
-		if elsewhere(services, node) {
-			return nil
-		}
-		return fmt.Errorf("evacuating node %s: no other compute node is up and takes guests; on it were: %s", node,
-			names(guests))
-	})
+	return w.all(ctx, permitted)
 }
 
 // silent waits until Nova notices that a node does not report any more. Of one that is forced down Nova says

@@ -68,6 +68,16 @@ func List(ctx context.Context) (all nodeapi.Gateways, err error) {
 	return all, err
 }
 
+// Drained returns the names of the gateways that are to have no router.
+func Drained(ctx context.Context) (nodes []string, err error) {
+	err = ovn.WithNorthbound(ctx, ovn.Remote{Endpoint: ovn.NorthboundSocket},
+		func(_ ovn.Northbound, north ovn.State) error {
+			nodes = north.Wish.Drained
+			return nil
+		})
+	return nodes, err
+}
+
 func list(nodes []nodeapi.GatewayNode, orders []ovn.Order, wish ovn.Wish, south ovn.Southbound) nodeapi.Gateways {
 	all := nodeapi.Gateways{Gateways: nodes, Routers: []nodeapi.GatewayRouter{}}
 	s := seen{gateways: south.Gateways}
@@ -140,12 +150,37 @@ func change(ctx context.Context, node string, wait bool, edit func(*ovn.Wish)) e
 	err = ovn.WithNorthbound(ctx, ovn.Remote{Endpoint: ovn.NorthboundSocket},
 		func(n ovn.Northbound, north ovn.State) error {
 			edit(&north.Wish)
+			if err := room(node, nodes, len(north.Orders), north.Wish); err != nil {
+				return err
+			}
 			return n.SetWish(ctx, north.Wish)
 		})
 	if err != nil || !wait {
 		return err
 	}
 	return await(ctx, node)
+}
+
+// room returns an error if a wish keeps routers from a node, and no other gateway can have them.
+func room(node string, nodes []nodeapi.GatewayNode, routers int, wish ovn.Wish) error {
+	if routers == 0 || !slices.Contains(wish.Drained, node) {
+		return nil
+	}
+	var drained []string
+	for _, n := range nodes {
+		switch {
+		case n.Name == node || !n.Reachable || n.Unfit != "":
+		case slices.Contains(wish.Drained, n.Name):
+			drained = append(drained, n.Name)
+		default:
+			return nil
+		}
+	}
+	err := fmt.Errorf("moving routers from %s: no other gateway works and takes routers", node)
+	if len(drained) > 0 {
+		return hint.With(err, "macaw node enable FILE %s", drained[0])
+	}
+	return hint.With(err, "macaw gateway list FILE shows the gateways' state")
 }
 
 // await waits until no wish to move is open, no router is on a drained node if another one can have it, and says

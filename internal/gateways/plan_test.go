@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"macaw.example/internal/hint"
 	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/ovn"
 )
@@ -220,6 +221,32 @@ func TestRandomSequences(t *testing.T) {
 			if worked && works(before) && active != before {
 				t.Fatalf("run %d: moved from %s to %s without need, after %s", run, before, active, strings.Join(trail, ", "))
 			}
+		}
+	}
+}
+
+// A gateway is drained only if another one can have its routers.
+func TestRoom(t *testing.T) {
+	for _, tt := range []struct {
+		name, nodes, drained string
+		routers              int
+		want                 string // the hint; empty if it is permitted
+	}{
+		{"another is fit", "a b", "a", 1, ""},
+		{"the other is drained", "a b", "a b", 1, "macaw node enable FILE b"},
+		{"the other does not answer", "a b!", "a", 1, "macaw gateway list FILE shows the gateways' state"},
+		{"the other is unfit", "a b~", "a", 1, "macaw gateway list FILE shows the gateways' state"},
+		{"there is no router", "a b!", "a", 0, ""},
+		{"it is not drained", "a b!", "", 1, ""},
+		{"a third is fit", "a b! c", "a", 1, ""},
+	} {
+		var nodes []nodeapi.GatewayNode
+		for _, n := range nodesOf(tt.nodes) {
+			nodes = append(nodes, n.GatewayNode)
+		}
+		err := room("a", nodes, tt.routers, ovn.Wish{Drained: strings.Fields(tt.drained)})
+		if (err == nil) != (tt.want == "") || tt.want != "" && !slices.Equal(hint.All(err), []string{tt.want}) {
+			t.Errorf("%s: %v, hints %q", tt.name, err, hint.All(err))
 		}
 	}
 }

@@ -227,3 +227,44 @@ func TestOwners(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Names that are not known for lack of a role do not take the others with them, and are no secret.
+func TestOwnersWithoutRole(t *testing.T) {
+	for _, tt := range []struct {
+		refuses []string
+		want    map[string]string
+		err     string
+	}{
+		{[]string{"compute", "identity"},
+			map[string]string{"r1": "router edge", "fip1": "port shop-eth0", "fip2": "router edge", "vm": "port outside"},
+			"listing servers"},
+		{[]string{"identity"}, map[string]string{"r1": "router edge", "fip1": "server shop", "fip2": "router edge",
+			"vm": "server outside"}, "listing projects"},
+	} {
+		f, p := recorded(t)
+		f.servers = `{"servers": [{"id": "vm1", "name": "outside"}, {"id": "s1", "name": "shop"}]}`
+		f.answers["GET /routers"] = `{"routers": [{"id": "r1", "name": "edge"}, {"id": "r2", "name": ""}]}`
+		f.answers["GET /ports?id=guest1"] = `{"ports": [{"id": "guest1", "name": "shop-eth0", "device_id": "s1"}]}`
+		f.refuses = map[string]bool{}
+		for _, service := range tt.refuses {
+			f.refuses[service] = true
+		}
+		got, err := p.Owners(t.Context())
+		if err == nil || !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("without a role in %v: %v", tt.refuses, err)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("without a role in %v (-want +got):\n%s", tt.refuses, diff)
+		}
+		if len(tt.refuses) < 2 {
+			continue
+		}
+		got, err = p.OwnersInNeutron(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("in Neutron (-want +got):\n%s", diff)
+		}
+	}
+}

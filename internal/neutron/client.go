@@ -24,9 +24,14 @@ func Connect(ctx context.Context, auth Auth) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := session.Open(Network)
+	return session.Neutron()
+}
+
+// Neutron finds Neutron in the catalog.
+func (s *Session) Neutron() (*Client, error) {
+	api, err := s.Open(Network)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{api: api, session: session}, nil
+	return &Client{api: api, session: s}, nil
 }

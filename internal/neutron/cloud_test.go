@@ -27,6 +27,8 @@ type fakeCloud struct {
 	queries map[string]url.Values // the last query by path, without fields
 	reads   int                   // GETs of Neutron
 	servers string                // Nova's
+	// refuses are services that this user has no role in: "compute", "identity".
+	refuses map[string]bool
 }
 
 const token = `{"token": {
@@ -128,10 +130,18 @@ func newFakeCloud(t *testing.T) *fakeCloud {
 	mux.HandleFunc("GET /v3/{$}", version("v3.14"))
 	mux.HandleFunc("GET /compute/v2.1/{$}", version("v2.1"))
 	mux.HandleFunc("GET /v3/projects", func(w http.ResponseWriter, r *http.Request) {
+		if f.refuses["identity"] {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"projects": [{"id": "p1", "name": "demo"}, {"id": "p2", "name": "prod"}, {"id": "p3", "name": "prod"}], "links": {}}`)
 	})
 	mux.HandleFunc("GET /compute/v2.1/servers", func(w http.ResponseWriter, r *http.Request) {
+		if f.refuses["compute"] {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
 		if r.URL.Query().Get("all_tenants") != "true" {
 			t.Errorf("servers asked with %s", r.URL.RawQuery)
 		}

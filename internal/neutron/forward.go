@@ -70,11 +70,12 @@ func (p Provider) name(ctx context.Context, all []Forward) error {
 	for _, f := range all {
 		guests[f.PortID] = ""
 	}
-	if err := p.devices(ctx, guests); err != nil {
+	ports, err := p.guestPorts(ctx, guests)
+	if err != nil {
 		return err
 	}
 	for i, f := range all {
-		all[i].Guest = servers[guests[f.PortID]]
+		all[i].Guest = servers[ports[f.PortID].Device]
 		all[i].Project = cmp.Or(projects[f.Project], f.Project)
 	}
 	return nil

@@ -4,6 +4,7 @@ package nodeapi
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"macaw.example/internal/model"
@@ -19,6 +20,9 @@ type Status struct {
 	// Report is the agent's last report; nil if it has not finished a pass since the machine
 	// started.
 	Report *Report `json:"report,omitempty"`
+	// NamesUnknown is why names of what has the addresses are missing; empty if all are known that this node may
+	// know.
+	NamesUnknown string `json:"namesUnknown,omitempty"`
 	// Machine is nil on a gateway that Macaw has not made.
 	Machine *Machine `json:"machine,omitempty"`
 }
@@ -108,6 +112,8 @@ func (a Address) Owner() string {
 		return a.Name
 	case a.Kind == neutron.KindFloating:
 		return "floating IP of " + a.Name
+	case strings.HasPrefix(a.Name, "port "):
+		return a.Name
 	default:
 		return "port of " + a.Name
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"macaw.example/internal/neutron"
@@ -43,6 +44,51 @@ type Config struct {
 	KnownHosts string
 	// Patience bounds each wait for the cloud or the guest.
 	Patience time.Duration
+	// Note, if it is not nil, is told every 30 seconds what a step has been waiting for.
+	Note func(text string)
+	// Watch, if it is not nil, is called then too, while a guest is checked. Its error ends the check: it says why
+	// the check cannot succeed.
+	Watch func(context.Context) error
+}
+
+// telling is the interval of notes about one wait.
+const telling = 30 * time.Second
+
+// attend runs fn, with notes while it lasts, and ends it when watch, unless that is nil, returns an error.
+func (cfg Config) attend(ctx context.Context, what string, watch func(context.Context) error,
+	fn func(context.Context) error) error {
+	ctx, end := context.WithCancel(ctx)
+	var hopeless error
+	var attendant sync.WaitGroup
+	attendant.Go(func() {
+		tick := time.NewTicker(telling)
+		defer tick.Stop()
+		for begun := time.Now(); ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if cfg.Note != nil {
+				cfg.Note(fmt.Sprintf("still waiting after %s: %s", time.Since(begun).Round(time.Second), what))
+			}
+			if watch == nil {
+				continue
+			}
+			if err := watch(ctx); err != nil && ctx.Err() == nil {
+				hopeless = err
+				end()
+				return
+			}
+		}
+	})
+	err := fn(ctx)
+	end()
+	attendant.Wait()
+	if err != nil && hopeless != nil {
+		return hopeless
+	}
+	return err
 }
 
 // Step shows the start of a check; its result is called at the end.
@@ -62,35 +108,12 @@ type Result struct {
 // Run verifies the cloud. It first removes the remains of an earlier run. Unless cfg.Keep is
 // set, it removes what it has made, also after a failure.
 func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
-	do := func(what string, fn func() error) error {
-		done := step(what)
-		err := fn()
-		done(err)
-		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		return nil
-	}
-	var admin *session
-	err = do(stepLogIn, func() (err error) {
-		admin, err = login(ctx, cfg.Auth)
-		return err
-	})
+	admin, _, err := clean(ctx, cfg, step)
 	if err != nil {
 		return Result{}, err
 	}
-	sweep := func(ctx context.Context) error { return admin.sweep(ctx, cfg.Name) }
-	remains, err := admin.remains(ctx, cfg.Name)
-	if err != nil {
-		return Result{}, fmt.Errorf("looking for the guest of an earlier verify: %w", err)
-	}
-	if remains {
-		if err := do(stepRemoveEarlier, func() error { return sweep(ctx) }); err != nil {
-			return Result{}, err
-		}
-	}
 	var t *tenant
-	err = do(stepBuild, func() (err error) {
+	err = cfg.do(ctx, step, stepBuild, func(ctx context.Context) (err error) {
 		t, err = admin.tenant(ctx, cfg)
 		if err != nil {
 			return err
@@ -111,13 +134,15 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		}
 		clean, cancel := within(context.WithoutCancel(ctx), limit)
 		defer cancel()
-		err = errors.Join(err, do(stepRemove, func() error { return sweep(clean) }))
+		err = errors.Join(err, cfg.do(clean, step, stepRemove, func(ctx context.Context) error {
+			return admin.sweep(ctx, cfg.Name)
+		}))
 	}()
 	if err != nil {
 		return Result{}, err
 	}
 	for _, check := range t.checks(cfg) {
-		err := do(check.what, func() error {
+		err := cfg.step(ctx, step, check.what, cfg.Watch, func(ctx context.Context) error {
 			ctx, cancel := within(ctx, cfg.Patience)
 			defer cancel()
 			return check.fn(ctx)
@@ -131,6 +156,50 @@ func Run(ctx context.Context, cfg Config, step Step) (res Result, err error) {
 		res.Key = t.privatePEM
 	}
 	return res, nil
+}
+
+// Clean removes what an earlier run with this name has left, and reports whether there was anything. It makes
+// nothing. Of cfg it uses Auth, Name, Patience and Note.
+func Clean(ctx context.Context, cfg Config, step Step) (removed bool, err error) {
+	ctx, cancel := within(ctx, cfg.Patience)
+	defer cancel()
+	_, removed, err = clean(ctx, cfg, step)
+	return removed, err
+}
+
+// clean logs in and removes the remains of an earlier run, if there are any.
+func clean(ctx context.Context, cfg Config, step Step) (admin *session, removed bool, err error) {
+	err = cfg.do(ctx, step, stepLogIn, func(ctx context.Context) (err error) {
+		admin, err = login(ctx, cfg.Auth)
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	remains, err := admin.remains(ctx, cfg.Name)
+	if err != nil {
+		return nil, false, fmt.Errorf("looking for the guest of an earlier verify: %w", err)
+	}
+	if remains {
+		err = cfg.do(ctx, step, stepRemoveEarlier, func(ctx context.Context) error { return admin.sweep(ctx, cfg.Name) })
+	}
+	return admin, remains && err == nil, err
+}
+
+// do runs fn as a step.
+func (cfg Config) do(ctx context.Context, step Step, what string, fn func(context.Context) error) error {
+	return cfg.step(ctx, step, what, nil, fn)
+}
+
+// step runs fn as a step that ends when watch, unless that is nil, returns an error.
+func (cfg Config) step(ctx context.Context, step Step, what string, watch, fn func(context.Context) error) error {
+	done := step(what)
+	err := cfg.attend(ctx, what, watch, fn)
+	done(err)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
 }
 
 // The steps of a run besides its checks. stepRemoveEarlier is for a run that kept its guest, or was
