@@ -24,23 +24,19 @@ func (ps *pass) toInternet(n *nic, p *packet) {
 		why = ReasonNoElasticIP
 	}
 	if why != ReasonNone {
-		ps.refuse(n.record, Egress, why, p)
+		ps.drop(n.record, Egress, why, p.frame, false)
 		return
 	}
-	if p.size != 0 && p.longest() > internetMTU { // each frame is fragmented or answered
-		ps.cut = true
-		return
-	}
-	if p.size == 0 && len(p.ip()) > internetMTU && p.df {
-		ps.refuse(n.record, Egress, ReasonInternetMTU, p)
+	if len(p.ip()) > internetMTU && p.df {
+		ps.drop(n.record, Egress, ReasonInternetMTU, p.frame, false)
 		ps.tooBig(n, p)
 		return
 	}
-	n.acceptPacket(Egress, p)
+	n.accept(Egress, len(p.frame))
 	if ip != nil {
 		p.translateSource(ip.public)
 	}
-	if p.size == 0 && len(p.ip()) > internetMTU {
+	if len(p.ip()) > internetMTU {
 		ps.fragment(p)
 		return
 	}
@@ -61,7 +57,7 @@ func (ps *pass) leave(p *packet) {
 		ps.enter(n, ip, p)
 		return
 	}
-	ps.deliverRaw(ps.f.internet, p)
+	ps.deliverRaw(ps.f.internet, p.ip())
 }
 
 // behind returns the ENI of a public destination address, and for IPv4 the Elastic IP.
@@ -106,7 +102,7 @@ func (ps *pass) fromInternet(raw []byte) {
 		ps.drop(r, Egress, why, raw, true)
 		return
 	}
-	r.acceptRaw(Egress, &p)
+	r.accept(Egress, len(p.ip()))
 	ps.enter(n, ip, &p)
 }
 
@@ -118,11 +114,11 @@ func (ps *pass) enter(n *nic, ip *elastic, p *packet) {
 	}
 	p.setMACs(n.mac, n.seg.gatewayMAC)
 	if n.seg.net.igw == "" {
-		ps.refuse(n.record, Ingress, ReasonNoInternetGateway, p)
+		ps.drop(n.record, Ingress, ReasonNoInternetGateway, p.frame, false)
 		return
 	}
 	if n.closed() {
-		ps.refuse(n.record, Ingress, ReasonBlockPublicAccess, p)
+		ps.drop(n.record, Ingress, ReasonBlockPublicAccess, p.frame, false)
 		return
 	}
 	ps.arrive(n, p)

@@ -22,13 +22,6 @@ import (
 // eni-b1 and the Internet.
 func kernels(t *testing.T) (f *Fabric, nsA1, nsA2, nsB1, internet string) {
 	t.Helper()
-	return kernelsBy(t, 1500, func(_ Port, d *Device, _ DeviceConfig) Link { return d })
-}
-
-// kernelsBy is kernels with other links to the devices, and with an MTU of the Internet's.
-func kernelsBy(t *testing.T, mtu int, link func(Port, *Device, DeviceConfig) Link) (f *Fabric, nsA1, nsA2, nsB1,
-	internet string) {
-	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root to make network namespaces and interfaces")
 	}
@@ -43,7 +36,7 @@ func kernelsBy(t *testing.T, mtu int, link func(Port, *Device, DeviceConfig) Lin
 		a1: {Namespace: nsA1, Name: "eth0", MAC: macA1, MTU: 9001}, a2: {Namespace: nsA2, Name: "eth0", MAC: macA2,
 			MTU: 9001},
 		b1: {Namespace: nsB1, Name: "eth0", MAC: macB1, MTU: 9001}, Internet: {Namespace: internet, Name: "internet",
-			MTU: mtu},
+			MTU: 1500},
 	} {
 		open := OpenTAP
 		if p == Internet {
@@ -53,7 +46,7 @@ func kernelsBy(t *testing.T, mtu int, link func(Port, *Device, DeviceConfig) Lin
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Attach(p, link(p, d, cfg)); err != nil {
+		if err := s.Attach(p, d); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,11 +9,7 @@ const natHops = 4
 // packet follows the route table of the gateway's own subnet. No security group applies,
 // because a gateway has none (VPC User Guide, nat-gateway-basics).
 func (ps *pass) toNAT(n, g *nic, p *packet) {
-	if p.size != 0 && p.longest() > internetMTU { // each frame may be fragmented or answered
-		ps.cut = true
-		return
-	}
-	n.acceptPacket(Egress, p)
+	n.accept(Egress, len(p.frame))
 	ps.hops++
 	var why Reason
 	switch {
@@ -25,21 +21,20 @@ func (ps *pass) toNAT(n, g *nic, p *packet) {
 		why = ps.translateOut(g, p)
 	}
 	if why != ReasonNone {
-		ps.refuse(g.record, Ingress, why, p)
-		if p.size == 0 {
-			ps.natError(g, p, why)
-		} else {
-			ps.each(p, func(p *packet) { ps.natError(g, p, why) })
-		}
+		ps.drop(g.record, Ingress, why, p.frame, false)
+		ps.natError(g, p, why)
 		return
 	}
-	g.acceptPacket(Ingress, p)
+	g.accept(Ingress, len(p.frame))
 	p.setMACs(g.seg.gatewayMAC, g.mac)
 	ps.route(g, p)
 }
 
 // natError sends the ICMP error or reset, if any, for a packet that a NAT gateway refused.
 func (ps *pass) natError(g *nic, p *packet, why Reason) {
+	if len(ps.out.Deliveries) > 0 {
+		return // of one packet's fragments: an answer would overwrite the earlier ones
+	}
 	var q packet
 	switch {
 	case why == ReasonNATIdle && p.flags&tcpRST == 0:
@@ -118,19 +113,15 @@ func (ps *pass) translateOut(g *nic, p *packet) Reason {
 // fromNAT passes a packet for a NAT gateway's own address back to the client: a reply of a
 // connection, or an error about one. Anything else is dropped.
 func (ps *pass) fromNAT(g *nic, p *packet) {
-	if p.size != 0 && p.longest() > internetMTU { // as in toNAT, but counted at its sender already
-		ps.each(p, func(p *packet) { ps.fromNAT(g, p) })
-		return
-	}
 	if ps.hops++; ps.hops > natHops {
-		ps.refuse(g.record, Ingress, ReasonNATLoop, p)
+		ps.drop(g.record, Ingress, ReasonNATLoop, p.frame, false)
 		return
 	}
 	if why := ps.translateBack(g, p); why != ReasonNone {
-		ps.refuse(g.record, Ingress, why, p)
+		ps.drop(g.record, Ingress, why, p.frame, false)
 		return
 	}
-	g.acceptPacket(Ingress, p)
+	g.accept(Ingress, len(p.frame))
 	p.setMACs(g.seg.gatewayMAC, g.mac)
 	ps.route(g, p)
 }
@@ -183,7 +174,7 @@ func natTakes(p *packet) Reason {
 		return ReasonNATProtocol
 	case p.fragmented() && p.proto != protoUDP:
 		return ReasonNATFragment
-	case p.longest() > natMTU:
+	case len(p.ip()) > natMTU:
 		return ReasonNATMTU
 	}
 	return ReasonNone
@@ -191,7 +182,7 @@ func natTakes(p *packet) Reason {
 
 // reset makes a TCP reset in response to a segment (RFC 9293, section 3.10.7.1).
 func (ps *pass) reset(about *packet) packet {
-	b := ps.out.take(etherLen + 20 + 20)
+	b := ps.out.aside(etherLen + 20 + 20)
 	ip := b[etherLen:]
 	putHeader(ip, about.dst.v4(), about.src.v4(), protoTCP)
 	seg, tcp := about.l4(), ip[20:]

@@ -119,20 +119,18 @@ func (o *Observer) show(e Event) {
 
 // observePassed reports a frame that was accepted at its ingress port, and the resulting
 // deliveries.
-func (f *Fabric) observePassed(in Port, frame []byte, now time.Time, out *Output, deliveries []Delivery) {
+func (f *Fabric) observePassed(in Port, frame []byte, now time.Time, out *Output) {
 	if f.observers.Load() == nil {
 		return
 	}
 	if !out.refused {
 		f.observe(Event{Time: now, Port: in, Direction: Egress, Length: len(frame), Frame: frame})
 	}
-	for _, d := range deliveries {
+	for _, d := range out.Deliveries {
 		f.observeDelivery(d, now)
 	}
 }
 
 func (f *Fabric) observeDelivery(d Delivery, now time.Time) {
-	framesOf(d.Frame, d.To.ipOffset(), d.GSOSize, func(frame []byte) {
-		f.observe(Event{Time: now, Port: d.To, Direction: Ingress, Length: len(frame), Frame: frame})
-	})
+	f.observe(Event{Time: now, Port: d.To, Direction: Ingress, Length: len(d.Frame), Frame: d.Frame})
 }

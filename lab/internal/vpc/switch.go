@@ -18,12 +18,9 @@ import (
 var ErrAttached = errors.New("the port has a link already")
 
 // Link carries frames (of an ENI) or raw packets (of other ports): each Read
-// returns one, valid until the next; each Write sends one. The size is that of GSO
-// frames, as for Fabric.ForwardGSO; 0 for others. Close must end a Read. *Device is one.
+// returns one, each Write sends one. Close must end a Read. *Device is one.
 type Link interface {
-	Read() (frame []byte, gsoSize int, err error)
-	Write(frame []byte, gsoSize int) error
-	io.Closer
+	io.ReadWriteCloser
 }
 
 // Switch moves frames between links through its fabric. Each link has one reader goroutine,
@@ -124,8 +121,9 @@ func (s *Switch) remove(p Port, a *attachment) {
 func (s *Switch) read(p Port, a *attachment) {
 	defer close(a.done)
 	var out Output
+	frame := make([]byte, 1<<16)
 	for {
-		frame, size, err := a.link.Read()
+		n, err := a.link.Read(frame)
 		if err != nil {
 			s.mu.Lock()
 			ours := (*s.links.Load())[p] != a
@@ -138,7 +136,7 @@ func (s *Switch) read(p Port, a *attachment) {
 			return
 		}
 		now := time.Now()
-		s.fabric.ForwardGSO(p, frame, size, now, &out)
+		s.fabric.Forward(p, frame[:n], now, &out)
 		for _, d := range out.Deliveries {
 			s.deliver(d, now)
 		}
@@ -151,7 +149,7 @@ func (s *Switch) deliver(d Delivery, now time.Time) {
 		s.fabric.undelivered(d, ReasonNoDevice, now)
 		return
 	}
-	if err := to.link.Write(d.Frame, d.GSOSize); err != nil {
+	if _, err := to.link.Write(d.Frame); err != nil {
 		s.fabric.undelivered(d, ReasonDevice, now)
 	}
 }

@@ -22,24 +22,24 @@ func newFakeLink() *fakeLink {
 	return &fakeLink{in: make(chan []byte), out: make(chan []byte, 16), closed: make(chan struct{})}
 }
 
-func (l *fakeLink) Read() (frame []byte, gsoSize int, err error) {
+func (l *fakeLink) Read(b []byte) (int, error) {
 	select {
 	case frame, ok := <-l.in:
 		if !ok {
-			return nil, 0, io.ErrUnexpectedEOF // the interface was removed
+			return 0, io.ErrUnexpectedEOF // the interface was removed
 		}
-		return frame, 0, nil
+		return copy(b, frame), nil
 	case <-l.closed:
-		return nil, 0, os.ErrClosed
+		return 0, os.ErrClosed
 	}
 }
 
-func (l *fakeLink) Write(b []byte, _ int) error {
+func (l *fakeLink) Write(b []byte) (int, error) {
 	select {
 	case l.out <- bytes.Clone(b):
-		return nil
+		return len(b), nil
 	default:
-		return errors.New("down")
+		return 0, errors.New("down")
 	}
 }
 
