@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/internal/hint"
+	"macaw.example/lab/labtest"
 )
 
 func mustUp(t *testing.T, w *world) UpResult {
@@ -334,6 +335,35 @@ func TestUpDestroysOnlyIfToldTo(t *testing.T) {
 		res, err := d.Up(t.Context(), UpOptions{Destroy: true})
 		if err != nil || len(res.Nodes) != 1 || res.Nodes[0].InstanceID == first || res.Nodes[0].Name != "other" {
 			t.Errorf("with leave: %+v, %v", res, err)
+		}
+	})
+}
+
+// What Neutron may use is given up only with that option.
+func TestUpGivesUpAddressesOnlyIfToldTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.aws = labtest.NewAPI(t, labtest.APIOptions{Region: "eu-central-1", ElasticIPQuota: 4})
+		three := strings.Replace(file, "addresses: 2", "addresses: 3", 1)
+		res, _ := mustUpAs(t, w, three, UpOptions{})
+		a := res.Nodes[0].Addresses
+		for _, tt := range []struct{ text, want string }{
+			{file, "up would give up 10.0.1.66 and its Elastic IP " + a[2].Public + ", which may be in use; nothing was changed"},
+			{strings.Replace(file, "addresses: 2", "addresses: 3, elasticIPs: none", 1), "up would give up the Elastic IP " +
+				a[0].Public + " of 10.0.1.64, the Elastic IP " + a[1].Public + " of 10.0.1.65, the Elastic IP " + a[2].Public +
+				" of 10.0.1.66, which may be in use; nothing was changed"},
+		} {
+			d, _ := w.process(tt.text)
+			_, err := d.Up(t.Context(), UpOptions{})
+			if err == nil || err.Error() != tt.want || len(hint.All(err)) != 1 {
+				t.Errorf("error %v", err)
+			}
+		}
+		if res, _ = mustUpAs(t, w, three, UpOptions{}); !slices.Equal(res.Nodes[0].Addresses, a) {
+			t.Errorf("addresses %v, before %v", res.Nodes[0].Addresses, a)
+		}
+		if res, _ = mustUpAs(t, w, file, UpOptions{Destroy: true}); !slices.Equal(res.Nodes[0].Addresses, a[:2]) {
+			t.Errorf("addresses %v, before %v", res.Nodes[0].Addresses, a)
 		}
 	})
 }

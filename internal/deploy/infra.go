@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
@@ -167,6 +168,11 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 					gone[0].Detail),
 				"macaw plan shows all of it, macaw up --yes does it; or give the node its old name")
 		}
+		if lost := s.plan.Losses; len(lost) > 0 && !destroy {
+			return nil, 0, hint.With(
+				fmt.Errorf("up would give up %s, which may be in use; nothing was changed", some(lost)),
+				"macaw plan shows all of it, macaw up --yes does it: an Elastic IP that is released does not come back")
+		}
 		if len(full) == 0 {
 			d.tell(s)
 		}
@@ -189,6 +195,19 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 			return nil, 0, d.unfinished(ctx, err, made)
 		}
 	}
+}
+
+// some names the first few of what Neutron loses.
+func some(lost []infra.Loss) string {
+	const most = 5
+	var names []string
+	for _, l := range lost[:min(most, len(lost))] {
+		names = append(names, l.String())
+	}
+	if more := len(lost) - most; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // tell notes what the user should know before anything is made.

@@ -31,7 +31,8 @@ const (
 // UpOptions are options of Up.
 type UpOptions struct {
 	Verify When // Auto if empty
-	// Destroy permits the removal of instances, with their data, that the cloud file no longer has.
+	// Destroy permits the removal of instances, with their data, that the cloud file no longer has, and of addresses
+	// and Elastic IPs that Neutron may use.
 	Destroy bool
 	// Restart permits stopping a running instance for changes that AWS makes only then.
 	Restart bool
