@@ -176,6 +176,9 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 		if len(full) == 0 {
 			d.tell(s)
 		}
+		if err := d.endRole(ctx, s); err != nil {
+			return nil, 0, err
+		}
 		if err := d.empty(ctx, s); err != nil {
 			return nil, 0, err
 		}
