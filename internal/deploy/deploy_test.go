@@ -14,10 +14,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/internal/hint"
+	"macaw.example/internal/infra"
 	"macaw.example/lab/labtest"
 )
 
@@ -364,6 +367,30 @@ func TestUpGivesUpAddressesOnlyIfToldTo(t *testing.T) {
 		}
 		if res, _ = mustUpAs(t, w, file, UpOptions{Destroy: true}); !slices.Equal(res.Nodes[0].Addresses, a[:2]) {
 			t.Errorf("addresses %v, before %v", res.Nodes[0].Addresses, a)
+		}
+	})
+}
+
+// What the agents have registered during the run is in the result.
+func TestUpReadsAddressesAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.newNode = func(n *fakeNode) {
+			n.late = func(ctx context.Context) error {
+				api := ec2.NewFromConfig(w.aws.Config())
+				out, err := api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{
+					{Name: aws.String("tag:macaw:part"), Values: []string{"eni/cloud-1/provider"}}}})
+				if err != nil {
+					return err
+				}
+				_, err = api.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
+					NetworkInterfaceId: out.NetworkInterfaces[0].NetworkInterfaceId, PrivateIpAddresses: []string{"10.0.1.64"}})
+				return err
+			}
+		}
+		res, _ := mustUpAs(t, w, strings.Replace(file, "addresses: 2", "addresses: 2, elasticIPs: none", 1), UpOptions{})
+		if want := []infra.AddressPair{{Private: "10.0.1.64"}}; !slices.Equal(res.Addresses, want) {
+			t.Errorf("addresses %+v", res.Addresses)
 		}
 	})
 }

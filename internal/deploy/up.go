@@ -131,6 +131,12 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		}
 	}
 	findings = append(findings, p.findings...)
+	// The agents have registered addresses meanwhile, and associated Elastic IPs.
+	if seen, err := d.see(ctx); err == nil {
+		nodes = infra.OutputsOf(d.Cloud, seen).Nodes
+	} else if ctx.Err() == nil {
+		d.note(phaseInfra, "the addresses are those at the beginning of the run: %v", err)
+	}
 	return UpResult{
 		Cloud: d.Cloud.Name, Dashboard: d.dashboard(node), Auth: p.access.Auth.URL,
 		Clouds: p.access.path, Addresses: addressesOf(nodes), Verified: p.verified, Changes: changes + changed,
