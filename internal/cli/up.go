@@ -69,7 +69,8 @@ the next run, with or without the flag.`,
 	}
 	cmd.Flags().StringVar(&when, "verify", string(deploy.Auto),
 		"try the cloud out: always, never, or auto: when something has changed since it was")
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "continue even if an instance and its data would be destroyed, or used addresses given up")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false,
+		"continue even if an instance and its data would be destroyed, or used addresses given up")
 	cmd.Flags().BoolVar(&restart, "restart", false, "stop and start an instance if a change needs it")
 	cmd.Flags().BoolVar(&newAuthority, "new-authority", false, "replace the cloud's certificate authority")
 	_ = cmd.RegisterFlagCompletionFunc("verify", cobra.FixedCompletions(whenToVerify, cobra.ShellCompDirectiveNoFileComp))
