@@ -150,8 +150,8 @@ func TestControlCharacters(t *testing.T) {
 	}
 	d.write("config", "[profile work]\nregion = eu-west-1\n")
 	d.write("credentials", "[work]\naws_access_key_id = %s\u00e9\naws_secret_access_key = x\n", labtest.AccessKey)
-	d.want(d.see(Options{Profile: "work"}), Invalid, "aws_access_key_id of the AWS credentials of profile work has a character",
-		"write it again")
+	d.want(d.see(Options{Profile: "work"}), Invalid,
+		"aws_access_key_id of the AWS credentials of profile work has a character", "write it again")
 }
 
 func TestRefused(t *testing.T) {
