@@ -351,7 +351,8 @@ func TestUpGivesUpAddressesOnlyIfToldTo(t *testing.T) {
 		res, _ := mustUpAs(t, w, three, UpOptions{})
 		a := res.Nodes[0].Addresses
 		for _, tt := range []struct{ text, want string }{
-			{file, "up would give up 10.0.1.66 and its Elastic IP " + a[2].Public + ", which may be in use; nothing was changed"},
+			{file, "up would give up 10.0.1.66 and its Elastic IP " + a[2].Public +
+				", which may be in use; nothing was changed"},
 			{strings.Replace(file, "addresses: 2", "addresses: 3, elasticIPs: none", 1), "up would give up the Elastic IP " +
 				a[0].Public + " of 10.0.1.64, the Elastic IP " + a[1].Public + " of 10.0.1.65, the Elastic IP " + a[2].Public +
 				" of 10.0.1.66, which may be in use; nothing was changed"},

@@ -90,7 +90,8 @@ func (c company) file(name string, content []byte) {
 // selfSigned returns a certificate for a key, issued by itself or another.
 func (c company) selfSigned(key crypto.Signer, name string, by *authority.Certificate) *authority.Certificate {
 	c.t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		DNSNames:  []string{name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
 	parent, signer, above := template, key, []*x509.Certificate(nil)
 	if by != nil {
@@ -332,7 +333,8 @@ func TestTryCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	config, served := filepath.Join(c.dir, "haproxy.cfg"), filepath.Join(c.dir, "public")
-	c.file("haproxy.cfg", []byte("defaults\n    mode http\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s\n"+
+	c.file("haproxy.cfg", []byte("defaults\n    mode http\n    timeout connect 5s\n    timeout client 5s\n"+
+		"    timeout server 5s\n"+
 		"frontend public\n    bind 127.0.0.1:443 ssl crt "+served+"/\n"))
 	for _, tt := range []struct {
 		certificate *authority.Certificate
@@ -342,7 +344,8 @@ func TestTryCertificate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", tryCertificate(config, filepath.Join(served, "domain.pem"), c.dir))
+		cmd := exec.CommandContext(t.Context(), "sh", "-c",
+			tryCertificate(config, filepath.Join(served, "domain.pem"), c.dir))
 		cmd.Env, cmd.Stdin = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin"), bytes.NewReader(bundle)
 		out, err := cmd.CombinedOutput()
 		if (err == nil) != (tt.want == "") || !strings.Contains(string(out), tt.want) {

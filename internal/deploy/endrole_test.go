@@ -28,7 +28,8 @@ func TestEndOfCompute(t *testing.T) {
 		d, _ := w.process(fewer)
 		_, err := d.Up(t.Context(), UpOptions{})
 		if err == nil || !strings.Contains(err.Error(), "ending the role compute of node gw-1: guests are on node gw-1: "+
-			"off of project tenant") || !strings.Contains(strings.Join(hint.All(err), "\n"), "macaw node drain cloud.yaml gw-1") {
+			"off of project tenant") ||
+			!strings.Contains(strings.Join(hint.All(err), "\n"), "macaw node drain cloud.yaml gw-1") {
 			t.Fatalf("with a guest: %v, %q", err, hint.All(err))
 		}
 		d, _ = w.process(several)
