@@ -34,9 +34,12 @@ func operatorHome() (deploy.Home, error) {
 		home.Cache = "" // without HOME
 	}
 	if !filepath.IsAbs(home.Dir) || !filepath.IsAbs(home.CloudsYAML) && os.Getenv("OS_CLIENT_CONFIG_FILE") == "" {
+		if err == nil {
+			err = fmt.Errorf("the home directory %q is no absolute path", user)
+		}
 		return deploy.Home{}, hint.With(
 			fmt.Errorf("finding the directory for the keys of clouds, and clouds.yaml: %w", err),
-			"set HOME; or XDG_DATA_HOME and XDG_CONFIG_HOME, to directories that only you can read")
+			"set HOME to an absolute path; or XDG_DATA_HOME and XDG_CONFIG_HOME, to directories that only you can read")
 	}
 	return home, nil
 }

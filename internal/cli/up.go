@@ -33,6 +33,10 @@ A node that was removed from the file, or renamed, is destroyed with its data, b
 only with --yes; macaw plan shows it in advance. Its guests move to other nodes first, by
 live migration if they run; if one cannot move, no node is destroyed.
 
+The same holds for Neutron's addresses: those that fewer provider.addresses would cut
+off, and Elastic IPs that another policy would release, go only with --yes as long as
+they are registered or associated.
+
 Some changes, such as another instance type, need a stopped instance. macaw plan
 shows them; --restart stops the instance, makes them and starts it again.
 
@@ -65,7 +69,8 @@ the next run, with or without the flag.`,
 	}
 	cmd.Flags().StringVar(&when, "verify", string(deploy.Auto),
 		"try the cloud out: always, never, or auto: when something has changed since it was")
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "continue even if an instance and its data would be destroyed")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false,
+		"continue even if an instance and its data would be destroyed, or used addresses given up")
 	cmd.Flags().BoolVar(&restart, "restart", false, "stop and start an instance if a change needs it")
 	cmd.Flags().BoolVar(&newAuthority, "new-authority", false, "replace the cloud's certificate authority")
 	_ = cmd.RegisterFlagCompletionFunc("verify", cobra.FixedCompletions(whenToVerify, cobra.ShellCompDirectiveNoFileComp))

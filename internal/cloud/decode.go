@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -209,6 +210,10 @@ func (d *decoder) number(path string, n ast.Node, to *int) {
 		// The YAML parser treats digits that fit no integer as text.
 		if digits := n.GetToken().Value; n.Type() == ast.StringType && strings.Trim(digits, "0123456789") == "" &&
 			digits != "" {
+			if _, err := strconv.Atoi(digits); err == nil {
+				d.reject(path, "write "+digits+" without quotes", "%q is text: want a whole number", digits)
+				return
+			}
 			d.reject(path, "", "%s is too large", digits)
 			return
 		}

@@ -164,6 +164,8 @@ func TestErrors(t *testing.T) {
 		{"not a mapping", "- name\n", []string{"x.yaml:1:1: expected keys and values, found a list"}},
 		{"no number for a computer", lab + "provider: {addresses: 99999999999999999999}\n",
 			[]string{"x.yaml:3:23: provider.addresses: 99999999999999999999 is too large"}},
+		{"a number as text", lab + "provider: {addresses: '4'}\n",
+			[]string{"x.yaml:3:23: provider.addresses: \"4\" is text: want a whole number", "hint: write 4 without quotes"}},
 		{"byte order mark", "\uFEFFname: x\ntarget: lab\nvcp: {}\n",
 			[]string{`x.yaml:3:1: unknown key "vcp"`, `hint: did you mean "vpc"?`}},
 		{"two documents", lab + "---\nname: y\n", []string{"x.yaml:4:1: a second document: a cloud file has one"}},

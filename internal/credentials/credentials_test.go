@@ -137,6 +137,23 @@ func TestProfile(t *testing.T) {
 		"the access key may be deleted or inactive")
 }
 
+// A file from Windows leaves a carriage return at the end of a variable. It is no fault of the network.
+func TestControlCharacters(t *testing.T) {
+	d := newDesk(t)
+	for _, variable := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv("AWS_ACCESS_KEY_ID", labtest.AccessKey)
+			t.Setenv("AWS_SECRET_ACCESS_KEY", labtest.SecretKey)
+			t.Setenv(variable, os.Getenv(variable)+"x\r")
+			d.want(d.see(Options{}), Invalid, variable+" has a character at its end or within that no key has: '\\r'", "Windows")
+		})
+	}
+	d.write("config", "[profile work]\nregion = eu-west-1\n")
+	d.write("credentials", "[work]\naws_access_key_id = %s\u00e9\naws_secret_access_key = x\n", labtest.AccessKey)
+	d.want(d.see(Options{Profile: "work"}), Invalid,
+		"aws_access_key_id of the AWS credentials of profile work has a character", "write it again")
+}
+
 func TestRefused(t *testing.T) {
 	d := newDesk(t)
 	session, err := sts.NewFromConfig(d.api.Config()).GetSessionToken(t.Context(), &sts.GetSessionTokenInput{})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -90,6 +91,28 @@ func (o origin) missing(err error) error {
 		e.hint = fmt.Sprintf("the trust policy of %s must name you, and your own policies allow sts:AssumeRole", o.role)
 	}
 	return e
+}
+
+// unprintable is an error of a key or a token with a character that none has, as of a file with the lines of Windows:
+// Go's client would refuse the request for its header, and that looks like the network's fault. The text has only
+// that character.
+func (o origin) unprintable(c aws.Credentials) error {
+	for _, part := range []struct{ variable, value string }{{"AWS_ACCESS_KEY_ID", c.AccessKeyID},
+		{"AWS_SECRET_ACCESS_KEY", c.SecretAccessKey}, {"AWS_SESSION_TOKEN", c.SessionToken}} {
+		at := strings.IndexFunc(part.value, func(r rune) bool { return r <= ' ' || r > '~' })
+		if at < 0 {
+			continue
+		}
+		what := part.variable
+		if o.kind != fromEnvironment {
+			what = fmt.Sprintf("%s of %v", strings.ToLower(what), o)
+		}
+		r, _ := utf8.DecodeRuneInString(part.value[at:])
+		return &Error{Err: errors.New("an unprintable character"), Reason: Invalid,
+			text: fmt.Sprintf("%s has a character at its end or within that no key has: %q", what, r),
+			hint: "write it again, without what a file with the line ends of Windows, or copying, has added"}
+	}
+	return nil
 }
 
 // ended reports whether an error is that of an SSO session that is over, or was never begun. The SDK

@@ -36,8 +36,12 @@ func Load(ctx context.Context, o Options) (aws.Config, error) {
 	if err != nil {
 		return cfg, err
 	}
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+	keys, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
 		return cfg, from.missing(err)
+	}
+	if err := from.unprintable(keys); err != nil {
+		return cfg, err
 	}
 	r := &renewing{options: o, from: from, current: cfg.Credentials}
 	cfg.Credentials = r

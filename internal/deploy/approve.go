@@ -40,7 +40,7 @@ func (d *Deployment) approve(ctx context.Context) error {
 		return err
 	}
 	r := Removing{Cloud: d.Cloud.Name, Where: d.where(ctx)}
-	r.Losses, r.Other = seen.Losses()
+	r.Losses, r.Other = seen.Irreplaceable()
 	return d.Approve(ctx, r)
 }
 

@@ -14,10 +14,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/internal/hint"
+	"macaw.example/internal/infra"
+	"macaw.example/lab/labtest"
 )
 
 func mustUp(t *testing.T, w *world) UpResult {
@@ -371,6 +375,60 @@ func TestDownIsApproved(t *testing.T) {
 		w.down(t)
 		if err := down(); err != nil || len(asked) != 1 {
 			t.Errorf("of nothing: %v, asked %q", err, asked)
+		}
+	})
+}
+
+// What Neutron may use is given up only with that option.
+func TestUpGivesUpAddressesOnlyIfToldTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.aws = labtest.NewAPI(t, labtest.APIOptions{Region: "eu-central-1", ElasticIPQuota: 4})
+		three := strings.Replace(file, "addresses: 2", "addresses: 3", 1)
+		res, _ := mustUpAs(t, w, three, UpOptions{})
+		a := res.Nodes[0].Addresses
+		for _, tt := range []struct{ text, want string }{
+			{file, "up would give up 10.0.1.66 and its Elastic IP " + a[2].Public +
+				", which may be in use; nothing was changed"},
+			{strings.Replace(file, "addresses: 2", "addresses: 3, elasticIPs: none", 1), "up would give up the Elastic IP " +
+				a[0].Public + " of 10.0.1.64, the Elastic IP " + a[1].Public + " of 10.0.1.65, the Elastic IP " + a[2].Public +
+				" of 10.0.1.66, which may be in use; nothing was changed"},
+		} {
+			d, _ := w.process(tt.text)
+			_, err := d.Up(t.Context(), UpOptions{})
+			if err == nil || err.Error() != tt.want || len(hint.All(err)) != 1 {
+				t.Errorf("error %v", err)
+			}
+		}
+		if res, _ = mustUpAs(t, w, three, UpOptions{}); !slices.Equal(res.Nodes[0].Addresses, a) {
+			t.Errorf("addresses %v, before %v", res.Nodes[0].Addresses, a)
+		}
+		if res, _ = mustUpAs(t, w, file, UpOptions{Destroy: true}); !slices.Equal(res.Nodes[0].Addresses, a[:2]) {
+			t.Errorf("addresses %v, before %v", res.Nodes[0].Addresses, a)
+		}
+	})
+}
+
+// What the agents have registered during the run is in the result.
+func TestUpReadsAddressesAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.newNode = func(n *fakeNode) {
+			n.late = func(ctx context.Context) error {
+				api := ec2.NewFromConfig(w.aws.Config())
+				out, err := api.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{
+					{Name: aws.String("tag:macaw:part"), Values: []string{"eni/cloud-1/provider"}}}})
+				if err != nil {
+					return err
+				}
+				_, err = api.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
+					NetworkInterfaceId: out.NetworkInterfaces[0].NetworkInterfaceId, PrivateIpAddresses: []string{"10.0.1.64"}})
+				return err
+			}
+		}
+		res, _ := mustUpAs(t, w, strings.Replace(file, "addresses: 2", "addresses: 2, elasticIPs: none", 1), UpOptions{})
+		if want := []infra.AddressPair{{Private: "10.0.1.64"}}; !slices.Equal(res.Addresses, want) {
+			t.Errorf("addresses %+v", res.Addresses)
 		}
 	})
 }

@@ -3,15 +3,19 @@
 package deploy
 
 import (
+	"bytes"
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"time"
 
 	"macaw.example/internal/authority"
+	"macaw.example/internal/hint"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -41,6 +45,13 @@ func (d *Deployment) putDomainCertificate(ctx context.Context, h Node) error {
 	} {
 		var changed bool
 		var err error
+		if f.content != nil && f.path == nodeapi.DomainCertificate {
+			try := tryCertificate("/etc/haproxy/haproxy.cfg", f.path, "/run")
+			if err := h.Run(ctx, try, bytes.NewReader(f.content), io.Discard); err != nil {
+				return fmt.Errorf("HAProxy does not take %s, and goes on with the certificate that it has: %w",
+					d.Cloud.Management.TLS.Certificate, err)
+			}
+		}
 		switch {
 		case f.content != nil:
 			changed, err = h.Put(ctx, f.path, f.content, 0o600)
@@ -51,13 +62,28 @@ func (d *Deployment) putDomainCertificate(ctx context.Context, h Node) error {
 		}
 		// Not on a new node, which has no HAProxy yet.
 		if err == nil && changed && f.path == nodeapi.DomainCertificate {
-			err = h.Run(ctx, "systemctl try-reload-or-restart haproxy.service 2>/dev/null || true", nil, io.Discard)
+			err = h.Run(ctx, "systemctl cat haproxy.service >/dev/null 2>&1 || exit 0; "+
+				"systemctl try-reload-or-restart haproxy.service", nil, io.Discard)
+			if err != nil {
+				err = hint.With(fmt.Errorf("reloading HAProxy with another certificate: %w", err),
+					"macaw ssh %s %s -- sudo journalctl -u haproxy", d.Cloud.FileName(), d.Cloud.Nodes[d.controller()].Name)
+			}
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tryCertificate is a command with which the HAProxy of a node, if it has one, tries out a file with a certificate
+// and its key, from standard input, that is to be written to a path. HAProxy loads all that is in that directory, so
+// the file is tried in another one.
+func tryCertificate(config, file, below string) string {
+	return fmt.Sprintf(`set -e; umask 077; d=$(mktemp -d -p %[3]s); trap 'rm -rf "$d"' EXIT; mkdir "$d/public"; `+
+		`cat >"$d/public/%[5]s"; [ -x /usr/sbin/haproxy ] && [ -e %[1]s ] || exit 0; `+
+		`cmp -s "$d/public/%[5]s" %[2]s && exit 0; sed "s#%[4]s/#$d/public/#" %[1]s >"$d/haproxy.cfg"; `+
+		`/usr/sbin/haproxy -c -f "$d/haproxy.cfg" >/dev/null`, config, file, below, path.Dir(file), path.Base(file))
 }
 
 // checkCertificateFiles reads the files that the cloud file names for TLS, and the key of the cloud's
@@ -108,6 +134,14 @@ func (d *Deployment) domainCertificate() (*authority.Certificate, error) {
 	if err := authority.InOrder(chain); err != nil {
 		return reject(inOrder, "%s: %v", tls.Certificate, err)
 	}
+	for i, c := range chain {
+		key, ok := c.PublicKey.(*rsa.PublicKey)
+		if ok && key.N.BitLen() < leastRSA {
+			return reject("have it issued again, with a key of at least that or an ECDSA key", "%s: the RSA key of "+
+				"certificate %d, %s, has %d bits, and HAProxy takes no less than %d", tls.Certificate, i+1, c.Subject,
+				key.N.BitLen(), leastRSA)
+		}
+	}
 	if err := chain[0].VerifyHostname(d.Cloud.Management.Domain); err != nil {
 		return reject("", "%s: %v", tls.Certificate, err)
 	}
@@ -120,6 +154,10 @@ func (d *Deployment) domainCertificate() (*authority.Certificate, error) {
 	}
 	return c, d.checkIssuers(chain, now)
 }
+
+// leastRSA is the size in bits of the smallest RSA key at OpenSSL's security level 2, Debian's default
+// (SSL_CTX_set_security_level(3)).
+const leastRSA = 2048
 
 const inOrder = "write the domain's certificate first, then that of its issuer, and so on; the root may be left out"
 

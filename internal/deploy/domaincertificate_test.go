@@ -3,10 +3,15 @@
 package deploy
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"math/big"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -82,6 +87,27 @@ func (c company) file(name string, content []byte) {
 	}
 }
 
+// selfSigned returns a certificate for a key, issued by itself or another.
+func (c company) selfSigned(key crypto.Signer, name string, by *authority.Certificate) *authority.Certificate {
+	c.t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		DNSNames:  []string{name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	parent, signer, above := template, key, []*x509.Certificate(nil)
+	if by != nil {
+		parent, signer, above = by.Chain[0], by.Key, by.Chain
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	made, err := x509.ParseCertificate(der)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return &authority.Certificate{Key: key, Chain: append([]*x509.Certificate{made}, above...)}
+}
+
 func TestDomainCertificate(t *testing.T) {
 	dir := t.TempDir()
 	c, stranger := newCompany(t, dir), newCompany(t, dir)
@@ -96,6 +122,14 @@ func TestDomainCertificate(t *testing.T) {
 	c.write("other", c.issue("www.example.org", time.Now()), 0, 1)
 	c.write("old", c.issue("cloud.example.org", time.Now().AddDate(-1, 0, 0)), 0, 1)
 	c.write("early", c.issue("cloud.example.org", time.Now().AddDate(1, 0, 0)), 0, 1)
+
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.write("weak", c.selfSigned(weak, "cloud.example.org", nil), 0)
+	issuer := c.selfSigned(weak, "weak issuer", nil)
+	c.write("below", c.selfSigned(good.Key, "cloud.example.org", issuer), 0, 1)
 
 	der, err := x509.MarshalPKCS8PrivateKey(good.Key)
 	if err != nil {
@@ -135,6 +169,10 @@ func TestDomainCertificate(t *testing.T) {
 			"key is that of certificate 3, CN=cloud.example.org, and not of the first", "hint: write the domain"}},
 		{"issuers mixed up", "mixed.pem", "good.key", "", []string{"management.tls.certificate: mixed.pem: certificate 1, " +
 			"CN=cloud.example.org, was not issued by the next, CN=the company", "hint: write the domain's certificate first"}},
+		{"a weak key", "weak.pem", "weak.key", "weak.pem", []string{"management.tls.certificate: weak.pem: the RSA key of " +
+			"certificate 1, CN=cloud.example.org, has 1024 bits, and HAProxy takes no less than 2048", "hint: have it issued"}},
+		{"a weak issuer", "below.pem", "below.key", "weak.pem", []string{"management.tls.certificate: below.pem: the RSA " +
+			"key of certificate 2, CN=weak issuer, has 1024 bits", "hint: have it issued"}},
 		{"for another name", "other.pem", "other.key", "authority.pem",
 			[]string{"management.tls.certificate: other.pem: x509: certificate is valid for www.example.org, not " +
 				"cloud.example.org"}},
@@ -280,5 +318,41 @@ func TestCertificateOfOnesOwn(t *testing.T) {
 	w.up(file)
 	if _, ok := w.onlyNode().files[nodeapi.DomainCertificate]; ok {
 		t.Error("the certificate is still on the node")
+	}
+}
+
+// HAProxy tries a certificate out before it replaces the one that is served.
+func TestTryCertificate(t *testing.T) {
+	if _, err := os.Stat("/usr/sbin/haproxy"); err != nil {
+		t.Skip("needs Debian's package haproxy: ", err)
+	}
+	c := newCompany(t, t.TempDir())
+	good := c.issue("cloud.example.org", time.Now())
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, served := filepath.Join(c.dir, "haproxy.cfg"), filepath.Join(c.dir, "public")
+	c.file("haproxy.cfg", []byte("defaults\n    mode http\n    timeout connect 5s\n    timeout client 5s\n"+
+		"    timeout server 5s\n"+
+		"frontend public\n    bind 127.0.0.1:443 ssl crt "+served+"/\n"))
+	for _, tt := range []struct {
+		certificate *authority.Certificate
+		want        string
+	}{{good, ""}, {c.selfSigned(weak, "cloud.example.org", nil), "unable to load SSL certificate"}} {
+		bundle, err := authority.EncodeBundle(tt.certificate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), "sh", "-c",
+			tryCertificate(config, filepath.Join(served, "domain.pem"), c.dir))
+		cmd.Env, cmd.Stdin = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin"), bytes.NewReader(bundle)
+		out, err := cmd.CombinedOutput()
+		if (err == nil) != (tt.want == "") || !strings.Contains(string(out), tt.want) {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(c.dir, "tmp.*")); err != nil || len(left) > 0 {
+		t.Errorf("left: %q, %v", left, err)
 	}
 }

@@ -310,7 +310,8 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 }
 
 func (n *fakeNode) Run(ctx context.Context, command string, stdin io.Reader, _ io.Writer) error {
-	if strings.HasPrefix(command, "systemctl try-reload-or-restart haproxy.service") {
+	if strings.HasSuffix(command, "systemctl try-reload-or-restart haproxy.service") ||
+		strings.Contains(command, "/usr/sbin/haproxy -c") {
 		return ctx.Err()
 	}
 	n.ran = append(n.ran, command)

@@ -176,8 +176,16 @@ func (d *Deployment) makeInfra(ctx context.Context, destroy bool) ([]infra.NodeO
 		if gone := s.plan.Destroys(); len(gone) > 0 && !destroy {
 			return nil, 0, refuseToDestroy(gone)
 		}
+		if lost := s.plan.Losses; len(lost) > 0 && !destroy {
+			return nil, 0, hint.With(
+				fmt.Errorf("up would give up %s, which may be in use; nothing was changed", some(lost)),
+				"macaw plan shows all of it, macaw up --yes does it: an Elastic IP that is released does not come back")
+		}
 		if len(full) == 0 {
 			d.tell(s)
+		}
+		if err := d.endRole(ctx, s); err != nil {
+			return nil, 0, err
 		}
 		if err := d.empty(ctx, s); err != nil {
 			return nil, 0, err
@@ -213,6 +221,19 @@ func refuseToDestroy(gone []infra.Action) error {
 	return hint.With(
 		fmt.Errorf("%s%s would be destroyed with %s; nothing was changed", what, strings.Join(names, ", "), data),
 		"macaw plan shows all of it, macaw up --yes does it; or give each node its old name")
+}
+
+// some names the first few of what Neutron loses.
+func some(lost []infra.Loss) string {
+	const most = 5
+	var names []string
+	for _, l := range lost[:min(most, len(lost))] {
+		names = append(names, l.String())
+	}
+	if more := len(lost) - most; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // tell notes what the user should know before anything is made.

@@ -31,7 +31,8 @@ const (
 // UpOptions are options of Up.
 type UpOptions struct {
 	Verify When // Auto if empty
-	// Destroy permits the removal of instances, with their data, that the cloud file no longer has.
+	// Destroy permits the removal of instances, with their data, that the cloud file no longer has, and of addresses
+	// and Elastic IPs that Neutron may use.
 	Destroy bool
 	// Restart permits stopping a running instance for changes that AWS makes only then.
 	Restart bool
@@ -131,6 +132,12 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 		}
 	}
 	findings = append(findings, p.findings...)
+	// The agents have registered addresses meanwhile, and associated Elastic IPs.
+	if seen, err := d.see(ctx); err == nil {
+		nodes = infra.OutputsOf(d.Cloud, seen).Nodes
+	} else if ctx.Err() == nil {
+		d.note(phaseInfra, "the addresses are those at the beginning of the run: %v", err)
+	}
 	return UpResult{
 		Cloud: d.Cloud.Name, Identity: d.caller, Dashboard: d.dashboard(node), Auth: p.access.Auth.URL,
 		Clouds: p.access.path, Addresses: addressesOf(nodes), Verified: p.verified, Changes: changes + changed,

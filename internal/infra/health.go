@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/cloud"
 	"macaw.example/internal/model"
 )
 
@@ -97,4 +98,31 @@ func (s Seen) TakesGuests(node string) bool {
 		}
 	}
 	return true
+}
+
+// EndsCompute returns the names of the nodes that run guests so far, by their security groups, and will not in a
+// cloud file. The only node of a cloud has no groups by role, and runs guests.
+func EndsCompute(c *cloud.Cloud, s Seen) (names []string) {
+	var roles []string // IDs of the groups by role
+	compute := ""
+	for _, g := range s.SecurityGroups {
+		switch g.Part {
+		case partGroup(string(model.Compute)):
+			compute = g.ID
+			roles = append(roles, g.ID)
+		case partGroup(string(model.Controller)), partGroup(string(model.Gateway)):
+			roles = append(roles, g.ID)
+		}
+	}
+	byRole := func(id string) bool { return slices.Contains(roles, id) }
+	for _, n := range c.Nodes {
+		there := slices.ContainsFunc(s.Instances, func(i Instance) bool { return i.live() && i.Part == partInstance(n.Name) })
+		for _, e := range s.Interfaces {
+			if there && !n.Has(model.Compute) && e.Part == awsapi.InterfacePart(n.Name, partManagement) &&
+				(slices.Contains(e.Groups, compute) || !slices.ContainsFunc(e.Groups, byRole)) {
+				names = append(names, n.Name)
+			}
+		}
+	}
+	return names
 }

@@ -75,6 +75,8 @@ type Plan struct {
 	Drift    []Drift   `json:"drift,omitempty"`
 	// Kept has the resources that stay when the cloud is removed, because others use them.
 	Kept []Kept `json:"kept,omitempty"`
+	// Losses has what Neutron may use and the plan gives up.
+	Losses []Loss `json:"losses,omitempty"`
 	// Needs lists, for display, what the plan consumes of the account's quotas.
 	Needs []string `json:"needs,omitempty"`
 	// Guests tells how the guests of each compute node run, if AWS was asked.
@@ -207,6 +209,9 @@ func (p *Plan) String() string {
 		if p.wanted != nil {
 			fmt.Fprintf(&b, "  destroys instance %s and its data: the file has no such node\n", a.Detail)
 		}
+	}
+	for _, l := range p.Losses {
+		fmt.Fprintf(&b, "  gives up %s, which may be in use\n", l)
 	}
 	for _, n := range p.Needs {
 		fmt.Fprintf(&b, "  needs %s\n", n)

@@ -91,7 +91,7 @@ func (l *labAccount) reservations(t *testing.T) (all []types.SubnetCidrReservati
 // Old blocks are removed before overlapping new ones are made.
 func TestReservationsFollowTheRange(t *testing.T) {
 	l := newLab(t, 9)
-	bringUp(t, l, wanted(t, "provider: {addresses: 8}\n"))
+	bringUp(t, l, wanted(t, "provider: {addresses: 3, first: 10.0.1.67}\n"))
 	w := wanted(t, "provider: {addresses: 5, first: 10.0.1.66}\n")
 	bringUp(t, l, w)
 	got := map[string]bool{}

@@ -83,6 +83,9 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	}
 	b := &up{Plan: &Plan{Cloud: w.Cloud.Name, wanted: &w, ids: map[string]string{}}, c: w.Cloud, w: w, s: s}
 	b.retags()
+	if err := b.keepsRanges(); err != nil {
+		return nil, err
+	}
 	if err := b.locate(); err != nil {
 		return nil, err
 	}
@@ -119,6 +122,9 @@ func PlanUp(w Wanted, s Seen) (*Plan, error) {
 	for _, restart := range b.restarts {
 		restart()
 	}
+	if err := b.losses(); err != nil {
+		return nil, err
+	}
 	return b.Plan, nil
 }
 
@@ -152,9 +158,6 @@ func (b *up) network() {
 		b.dns()
 	} else {
 		vpcID = v.ID
-		if v.CIDR != b.c.VPC.CIDR.String() {
-			b.drift("vpc", "macaw down, then macaw up", "it is %s, the file says %s", v.CIDR, b.c.VPC.CIDR)
-		}
 		if !v.DNSSupport || !v.DNSHostname {
 			b.dns()
 		}
@@ -235,9 +238,6 @@ func (b *up) subnet(vpcID, network string, cidr netip.Prefix, zone string) {
 			continue
 		}
 		b.ids[part] = n.ID
-		if n.CIDR != cidr.String() {
-			b.drift("subnet "+networkName(network), "macaw down, then macaw up", "it is %s, the file says %s", n.CIDR, cidr)
-		}
 		if b.c.AvailabilityZone != "" && n.Zone != b.c.AvailabilityZone && !isPrivate(network) {
 			b.drift("subnet "+network, "macaw down, then macaw up",
 				"it is in %s, the file says %s", n.Zone, b.c.AvailabilityZone)

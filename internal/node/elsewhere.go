@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"macaw.example/internal/hint"
 	"macaw.example/internal/model"
@@ -99,17 +100,35 @@ func (n *node) stopElsewhere(ctx context.Context) (changed bool, err error) {
 // agentUnitFile is where package agent installs its unit.
 const agentUnitFile = "/etc/systemd/system/" + nodeapi.AgentUnit
 
-// checkGuests refuses to end the role of compute while guests run: nobody could stop them any more.
+// checkGuests refuses to end the role of compute while guests are on the node: nobody could start, stop or move
+// them any more.
 func (n *node) checkGuests() error {
 	if n.spec.Has(model.Compute) {
 		return nil
 	}
-	running, err := filepath.Glob(filepath.Join(n.root, "/run/libvirt/qemu/*.pid"))
-	if err != nil || len(running) == 0 {
+	guests, err := libvirtGuests(n.root)
+	if err != nil || len(guests) == 0 {
 		return err
 	}
-	return hint.With(fmt.Errorf("ending the role compute of node %s: it runs %d guests", n.spec.Node, len(running)),
-		"migrate or delete them first: openstack server list --all-projects --host %s", n.spec.Node)
+	return hint.With(fmt.Errorf("ending the role compute of node %s: %d guests are on it: %s", n.spec.Node, len(guests),
+		strings.Join(guests, " ")), "migrate or delete them first: openstack server list --all-projects --host %s",
+		n.spec.Node)
+}
+
+// libvirtGuests returns the names of libvirt's domains. It has a file for each that is defined, as Nova defines all
+// of its own, and one for each that runs (qemu_conf.c: configDir, stateDir). libvirtd may be stopped by now.
+func libvirtGuests(root string) (names []string, err error) {
+	for _, dir := range []string{"/etc/libvirt/qemu", "/run/libvirt/qemu"} {
+		files, err := filepath.Glob(filepath.Join(root, dir, "*.xml"))
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			names = append(names, strings.TrimSuffix(filepath.Base(f), ".xml"))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // writtenPath lists the configuration files that Apply has written on this node.

@@ -27,6 +27,8 @@ import (
 const (
 	peersLimit = 40 * time.Minute
 	peersEvery = time.Second
+	// serviceDown is Nova's service_down_time: after this long without a report a service is down.
+	serviceDown = time.Minute
 )
 
 // others are the cloud's other nodes that run guests or routers.
@@ -132,6 +134,7 @@ func reason(err error) error {
 // seenPeers are the cloud's other nodes as its services know them.
 type seenPeers struct {
 	computes  []string // whose nova-compute is up
+	forced    []string // whose nova-compute reports, and Nova has it as forced down
 	inventory []string // that have registered their inventory with Placement
 	chassis   []string // in OVN
 	agents    []agents.Agent
@@ -140,7 +143,7 @@ type seenPeers struct {
 // awaitPeers waits until Nova, OVN and Neutron have the cloud's other nodes.
 func (n *node) awaitPeers(c *client) func(context.Context) error {
 	return func(ctx context.Context) error {
-		var waiting []string
+		var waiting, forced []string
 		err := n.awaiting(ctx, stepPeers, peersLimit, func(ctx context.Context) []string {
 			seen, err := n.seePeers(ctx, c)
 			if err != nil {
@@ -148,6 +151,7 @@ func (n *node) awaitPeers(c *client) func(context.Context) error {
 			}
 			var missing []string
 			missing, waiting = missingPeers(others(n.spec), seen)
+			forced = seen.forced
 			return missing
 		})
 		for _, name := range waiting {
@@ -156,6 +160,12 @@ func (n *node) awaitPeers(c *client) func(context.Context) error {
 		}
 		if err != nil {
 			return err
+		}
+		for _, name := range forced {
+			if n.note != nil {
+				n.note(stepPeers, name+" works, but Nova has its nova-compute as forced down, as after an evacuation: "+
+					"macaw node enable FILE "+name+" gives it guests again")
+			}
 		}
 		return errNothingToDo
 	}
@@ -169,7 +179,7 @@ func missingPeers(peers []nodeapi.Peer, seen seenPeers) (missing, waiting []stri
 	for _, p := range peers {
 		var of []string
 		if p.Has(model.Compute) {
-			if !slices.Contains(seen.computes, p.Name) {
+			if !slices.Contains(seen.computes, p.Name) && !slices.Contains(seen.forced, p.Name) {
 				of = append(of, "nova-compute is not up")
 			} else if !slices.Contains(seen.inventory, p.Name) {
 				of = append(of, "it has not registered its inventory with Placement")
@@ -215,6 +225,7 @@ func (n *node) seePeers(ctx context.Context, c *client) (seen seenPeers, err err
 	if err != nil {
 		return seen, err
 	}
+	compute.Microversion = servicesVersion // with forced_down
 	pages, err := computeservices.List(compute, computeservices.ListOpts{Binary: "nova-compute"}).AllPages(ctx)
 	if err != nil {
 		return seen, fmt.Errorf("listing Nova's services: %w", err)
@@ -224,8 +235,13 @@ func (n *node) seePeers(ctx context.Context, c *client) (seen seenPeers, err err
 		return seen, fmt.Errorf("listing Nova's services: %w", err)
 	}
 	for _, s := range services {
-		if s.State == "up" {
+		switch {
+		case s.State == "up":
 			seen.computes = append(seen.computes, s.Host)
+		case s.ForcedDown && time.Since(s.UpdatedAt) < serviceDown:
+			// Nova calls it down until the operator lifts that (nova/servicegroup/drivers/db.py, is_up), though each of
+			// its reports changes the record. The record's time is that of Nova's conductor, on this node.
+			seen.forced = append(seen.forced, s.Host)
 		}
 	}
 	providers, err := listProviders(ctx, c)

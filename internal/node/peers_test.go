@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/agents"
 
 	"macaw.example/internal/hint"
@@ -80,6 +81,12 @@ func (f *fakeCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(map[string]any{"versions": []any{map[string]any{"id": id, "status": "CURRENT",
 			"links": []any{map[string]any{"rel": "self", "href": "http://" + r.Host + path}}}}})
 	case strings.HasSuffix(path, "/os-services"):
+		if r.Header.Get("X-OpenStack-Nova-API-Version") != servicesVersion { // without it Nova hides forced_down
+			for _, s := range f.services {
+				defer func(had any) { s["forced_down"] = had }(s["forced_down"])
+				delete(s, "forced_down")
+			}
+		}
 		answer(map[string]any{"services": where(f.services, "host")})
 	case strings.HasSuffix(path, "/servers/detail"):
 		if r.URL.Query().Get("all_tenants") == "" {
@@ -177,6 +184,33 @@ func TestAwaitPeers(t *testing.T) {
 	}
 	if hints := strings.Join(hint.All(err), " "); !strings.Contains(hints, "macaw ssh FILE cmp ") {
 		t.Errorf("hints %q do not say where to look", hints)
+	}
+}
+
+// Nova calls a node that was evacuated down until the operator lifts that. If it reports, it is not waited for.
+func TestAwaitForcedDown(t *testing.T) {
+	cloud, chassis := someCloud(), []string{"gw-1", "gw-2", "cmp"}
+	gw := cloud.services[0]
+	gw["state"], gw["forced_down"] = "down", true
+	reported := func(ago time.Duration) {
+		gw["updated_at"] = time.Now().Add(-ago).UTC().Format(gophercloud.RFC3339MilliNoZ)
+	}
+	var notes []string
+	n := &node{spec: specs()["controller"], run: ovnRunner(&chassis, nil),
+		note: func(_, text string) { notes = append(notes, text) }}
+	reported(5 * time.Second)
+	limited, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	defer stop()
+	err := n.awaitPeers(cloud.client(t))(limited)
+	if !errors.Is(err, errNothingToDo) || len(notes) != 1 || !strings.Contains(notes[0], "macaw node enable FILE gw-1") {
+		t.Errorf("one that reports: %v, said %q", err, notes)
+	}
+	reported(2 * time.Minute)
+	limited, stop = context.WithTimeout(t.Context(), time.Second)
+	defer stop()
+	err = n.awaitPeers(cloud.client(t))(limited)
+	if err == nil || !strings.Contains(err.Error(), "gw-1: nova-compute is not up") {
+		t.Errorf("one that does not: %v", err)
 	}
 }
 

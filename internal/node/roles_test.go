@@ -332,18 +332,40 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
+// A guest is defined in libvirt whether it runs or not; libvirt's own files are no guests.
 func TestCheckGuests(t *testing.T) {
-	root := t.TempDir()
-	dir := filepath.Join(root, "run/libvirt/qemu")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "instance-00000001.pid"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]bool{"compute": true, "gateway": false} {
-		if err := (&node{spec: specs()[name], root: root}).checkGuests(); (err == nil) != want {
-			t.Errorf("%s with a guest: %v", name, err)
+	for _, tt := range []struct {
+		files []string
+		want  string // of a node that is no compute
+	}{
+		{[]string{"run/libvirt/qemu/driver.pid", "run/libvirt/qemu/autostarted", "etc/libvirt/qemu/networks/default.xml"}, ""},
+		{[]string{"run/libvirt/qemu/driver.pid", "etc/libvirt/qemu/instance-00000002.xml"},
+			"ending the role compute of node gw-2: 1 guests are on it: instance-00000002"},
+		{[]string{"run/libvirt/qemu/instance-00000001.xml", "run/libvirt/qemu/instance-00000001.pid",
+			"etc/libvirt/qemu/instance-00000001.xml", "etc/libvirt/qemu/instance-00000002.xml"},
+			"ending the role compute of node gw-2: 2 guests are on it: instance-00000001 instance-00000002"},
+		{[]string{"run/libvirt/qemu/instance-00000001.xml"},
+			"ending the role compute of node gw-2: 1 guests are on it: instance-00000001"},
+	} {
+		root := t.TempDir()
+		for _, path := range tt.files {
+			path = filepath.Join(root, path)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := (&node{spec: specs()["compute"], root: root}).checkGuests(); err != nil {
+			t.Errorf("a compute with %q: %v", tt.files, err)
+		}
+		got := ""
+		if err := (&node{spec: specs()["gateway"], root: root}).checkGuests(); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("a gateway with %q: %q", tt.files, got)
 		}
 	}
 }

@@ -25,7 +25,9 @@ func (c *commands) flowsCommand() *cobra.Command {
 		Long: `Show, after each interval, the flows at each network interface, and whether the
 fabric accepted them. The fields are those of AWS's VPC flow logs (version 2,
 without account and status), then the direction and, for a rejected flow, the
-reason. Frames that are not IP have no addresses.`,
+reason. Frames that are not IP have no addresses. It goes on until it is
+interrupted, or for the time of --for; with --output json it writes one JSON
+document per line.`,
 		Example: "  macaw lab flows\n  macaw lab flows --eni eni-0123456789abcdef0 --interval 1s --for 30s\n  macaw lab " +
 			"flows --output json | jq 'select(.action == \"REJECT\")'",
 		Args: cobra.NoArgs,
@@ -47,7 +49,7 @@ reason. Frames that are not IP have no addresses.`,
 	}
 	cmd.Flags().StringVar(&eni, "eni", "", `the network interface's ID, "internet" or "services"; default: all`)
 	cmd.Flags().DurationVar(&every, "interval", 10*time.Second, "aggregation interval")
-	cmd.Flags().DurationVar(&long, "for", 0, "stop after this time, such as 1m")
+	cmd.Flags().DurationVar(&long, "for", 0, "stop after this time, such as 1m; default: when interrupted")
 	_ = cmd.RegisterFlagCompletionFunc("eni", c.completePorts)
 	return cmd
 }
