@@ -103,11 +103,11 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	h := newHeldFiles(cfg, log)
 	here := &gatewaysHere{node: cfg.Node}
 	a := &agent{
-		here: here, cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
+		cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
 		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h, here.still), h), tagger: newStatusTagger(log),
 		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
-		watchOVN: watchSouthbound(cfg), bindings: newMailbox[bindings](), health: &health{provider: newProviderWatch(cfg, linux{})},
-		watchOVS: watchSwitch,
+		watchOVN: watchSouthbound(cfg), bindings: newMailbox[bindings](), here: here,
+		watchOVS: watchSwitch, health: &health{provider: newProviderWatch(cfg, linux{})},
 	}
 	if cfg.Metrics.IsValid() {
 		go m.serve(ctx, cfg.Metrics, a.health, metricsRetry, log)

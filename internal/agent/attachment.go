@@ -319,8 +319,8 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 	return l.time.poll
 }
 
-// verifyFor is how long AWS is looked at every second after routers have moved: the node that had them before may not know
-// yet, and have taken an address back.
+// verifyFor is how long AWS is looked at every second after routers have moved: the node that had them before may
+// not know yet, and have taken an address back.
 const verifyFor = 10 * time.Second
 
 // handleBindings makes the map and AWS follow OVN, which has moved routers. Neutron would say so later.

@@ -17,8 +17,8 @@ import (
 // nil: it is not known, and Neutron's word counts.
 type bindings map[string]string
 
-// bindingsOf are those of gateways that some node has, or had: while a router moves, OVN has it nowhere for a moment, and
-// Neutron's word would put it back.
+// bindingsOf are those of gateways that some node has, or had: while a router moves, OVN has it nowhere for a
+// moment, and Neutron's word would put it back.
 func bindingsOf(s ovn.Southbound, before bindings) bindings {
 	all := make(bindings)
 	for _, g := range s.Gateways {
@@ -78,8 +78,8 @@ func (g *gatewaysHere) still(a netip.Addr) bool {
 	return !ok || host == g.node
 }
 
-// follows returns the gateway that an address is at. A floating IP with the MAC of its router's gateway is where that is; a
-// distributed one has another.
+// follows returns the gateway that an address is at. A floating IP with the MAC of its router's gateway is
+// where that is; a distributed one has another.
 func follows(a neutron.Address, gateways map[string]neutron.Address) (gateway neutron.Address, ok bool) {
 	gateway, ok = gateways[a.Router]
 	return gateway, ok && a.Kind != neutron.KindPort && a.MAC.String() == gateway.MAC.String()

@@ -140,7 +140,8 @@ func TestOVNNamesAnUnknownRouter(t *testing.T) {
 }
 
 func TestPlace(t *testing.T) {
-	gateway, floating, distributed, guest := router(addr10, mac1), router(addr11, mac1), router(addr12, mac2), router(foreign, mac2)
+	gateway, floating := router(addr10, mac1), router(addr11, mac1)
+	distributed, guest := router(addr12, mac2), router(foreign, mac2)
 	gateway.ID, gateway.Router, gateway.Host = "p1", "r1", "gw-1"
 	floating.Kind, floating.Router, floating.Host = neutron.KindFloating, "r1", "gw-1"
 	distributed.Kind, distributed.Router, distributed.Host = neutron.KindFloating, "r1", "cmp-1"

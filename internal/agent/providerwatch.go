@@ -20,8 +20,8 @@ import (
 	"macaw.example/internal/model"
 )
 
-// The provider subnet's router is asked for its MAC five times a second. On AWS the hypervisor answers for it, whatever
-// else happens in the VPC, so that no answer means that the ENI or the NIC is dead.
+// The provider subnet's router is asked for its MAC five times a second. On AWS the hypervisor answers for it,
+// whatever else happens in the VPC, so that no answer means that the ENI or the NIC is dead.
 const (
 	routerEvery = 200 * time.Millisecond
 	routerLost  = time.Second
@@ -78,10 +78,11 @@ func (w *providerWatch) watch(ctx context.Context) error {
 	}
 	defer conn.Close()
 	request := arpRequest(w.mac, w.primary, w.router)
+	everybody := &packet.Addr{HardwareAddr: net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
 	answered := time.Now()
 	for ctx.Err() == nil {
 		next := time.Now().Add(routerEvery)
-		if _, err := conn.WriteTo(request, &packet.Addr{HardwareAddr: net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}); err != nil {
+		if _, err := conn.WriteTo(request, everybody); err != nil {
 			return fmt.Errorf("sending at provider NIC %s: %w", name, err)
 		}
 		got, err := w.hears(conn, next)

@@ -426,7 +426,8 @@ func TestMetricsComeWhenThePortIsFree(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		newMetrics(t.TempDir(), fakeNICs{}).serve(ctx, at, http.NotFoundHandler(), time.Millisecond, slog.New(slog.NewTextHandler(&out, nil)))
+		log := slog.New(slog.NewTextHandler(&out, nil))
+		newMetrics(t.TempDir(), fakeNICs{}).serve(ctx, at, http.NotFoundHandler(), time.Millisecond, log)
 	}()
 	defer func() { cancel(); <-done }()
 	for out.lines() == 0 { // until it has failed once

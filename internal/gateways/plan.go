@@ -111,7 +111,9 @@ func (s seen) candidates(o ovn.Order, turn int) []string {
 
 // tunnel tells whether the tunnel between two nodes is up on both sides, as far as is known.
 func (s seen) tunnel(a, b string) bool {
-	return !slices.ContainsFunc(s.nodes, func(n state) bool { return n.Name == a && !n.sees(b) || n.Name == b && !n.sees(a) })
+	return !slices.ContainsFunc(s.nodes, func(n state) bool {
+		return n.Name == a && !n.sees(b) || n.Name == b && !n.sees(a)
+	})
 }
 
 // first is the node that a router should be on, if it is of the best class.

@@ -16,12 +16,13 @@ import (
 	"macaw.example/internal/ovn"
 )
 
-// nodesOf reads nodes: a name alone is fit, with ! it does not answer, with ~ it is unfit, with ^ it is isolated, with - it is drained. After a colon are
-// the nodes whose tunnels it has up; without a colon that is not known.
+// nodesOf reads nodes: a name alone is fit, with ! it does not answer, with ~ it is unfit, with ^ it is isolated,
+// with - it is drained. After a colon are the nodes whose tunnels it has up; without a colon that is not known.
 func nodesOf(text string) (all []state) {
 	for _, word := range strings.Fields(text) {
 		word, tunnels, known := strings.Cut(word, ":")
-		n := state{GatewayNode: nodeapi.GatewayNode{Name: strings.Trim(word, "!~^-"), Reachable: !strings.Contains(word, "!")}}
+		n := state{}
+		n.Name, n.Reachable = strings.Trim(word, "!~^-"), !strings.Contains(word, "!")
 		n.isolated = strings.Contains(word, "^")
 		if known {
 			n.tunnels = strings.FieldsFunc(tunnels, func(r rune) bool { return r == ',' })

@@ -4,8 +4,8 @@ package infra
 
 import "fmt"
 
-// Irreplaceable lists, for display, what cannot be made again when the cloud is removed: instances with their volumes, volumes
-// left of earlier instances, and Elastic IPs. other counts the rest of the cloud's resources.
+// Irreplaceable lists, for display, what cannot be made again when the cloud is removed: instances with their
+// volumes, volumes left of earlier instances, and Elastic IPs. other counts the rest of the cloud's resources.
 func (s Seen) Irreplaceable() (lines []string, other int) {
 	shown := map[string]bool{}
 	volumes := func(indent, instance string) {

@@ -44,7 +44,8 @@ type (
 
 func northbound() (model.ClientDBModel, error) {
 	return model.NewClientDBModel("OVN_Northbound", map[string]model.Model{
-		"Logical_Router": &router{}, "Logical_Router_Port": &routerPort{}, "Gateway_Chassis": &gatewayChassis{}, "NB_Global": &global{},
+		"Logical_Router": &router{}, "Logical_Router_Port": &routerPort{}, "Gateway_Chassis": &gatewayChassis{},
+		"NB_Global": &global{},
 	})
 }
 
@@ -100,9 +101,9 @@ type Northbound struct {
 	c client.Client
 }
 
-// WatchOrders calls changed with the orders of all gateways, and what operators want, whenever one has changed, the first
-// time at once. changed may write by the connection that it gets. WatchOrders returns when ctx is done or the
-// connection is lost.
+// WatchOrders calls changed with the orders of all gateways, and what operators want, whenever one has changed,
+// the first time at once. changed may write by the connection that it gets. WatchOrders returns when ctx is done
+// or the connection is lost.
 func WatchOrders(ctx context.Context, r Remote, changed func(Northbound, State)) error {
 	rows, err := northbound()
 	if err != nil {
@@ -250,8 +251,8 @@ func (n Northbound) candidates(ctx context.Context, p routerPort, names []string
 	return operations, uuids, nil
 }
 
-// meshName is a router, and its port, that no network has; only Neutron's routers have names with its prefix. A chassis binds
-// the port and has nothing to do for it.
+// meshName is a router, and its port, that no network has; Neutron's have names that begin with its prefix. A
+// chassis binds the port and has nothing to do for it.
 const meshName = "macaw-gateways"
 
 // SetMesh makes these chassis watch each other's tunnels.

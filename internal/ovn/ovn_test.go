@@ -174,7 +174,9 @@ func TestOrders(t *testing.T) {
 	if err := n.SetOrder(ctx, Order{"gone", "r9", []string{"gw-1"}}); err != nil {
 		t.Errorf("a port that has gone: %v", err)
 	}
-	for _, wish := range []Wish{{Drained: []string{"gw-1", "gw-2"}}, {Drained: []string{"gw-1"}, Prefer: "gw-2"}, {Spread: true}, {}} {
+	for _, wish := range []Wish{
+		{Drained: []string{"gw-1", "gw-2"}}, {Drained: []string{"gw-1"}, Prefer: "gw-2"}, {Spread: true}, {},
+	} {
 		if err := n.SetWish(ctx, wish); err != nil {
 			t.Fatal(err)
 		}
@@ -191,8 +193,8 @@ func TestOrders(t *testing.T) {
 			t.Errorf("after a mesh: got %+v, want %v and two orders", got, mesh)
 		}
 	}
-	out, err := exec.Command("ovsdb-client", "--format=csv", "dump", remote.Endpoint, "OVN_Northbound", "NB_Global", "external_ids").
-		CombinedOutput()
+	dump := []string{"--format=csv", "dump", remote.Endpoint, "OVN_Northbound", "NB_Global", "external_ids"}
+	out, err := exec.Command("ovsdb-client", dump...).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "{other=stays}") {
 		t.Errorf("what others have noted there: %v: %s", err, out)
 	}
@@ -215,8 +217,10 @@ func TestWatchTunnels(t *testing.T) {
 		t.Errorf("no tunnels: got %v, want an empty list", got)
 	}
 	transact(`["Open_vSwitch",
-	 {"op":"insert","table":"Interface","row":{"name":"t1","type":"geneve","bfd_status":["map",[["state","up"]]]},"uuid-name":"i1"},
-	 {"op":"insert","table":"Interface","row":{"name":"t2","type":"geneve","bfd_status":["map",[["state","down"]]]},"uuid-name":"i2"},
+	 {"op":"insert","table":"Interface","row":{"name":"t1","type":"geneve","bfd_status":["map",[["state","up"]]]},
+	  "uuid-name":"i1"},
+	 {"op":"insert","table":"Interface","row":{"name":"t2","type":"geneve","bfd_status":["map",[["state","down"]]]},
+	  "uuid-name":"i2"},
 	 {"op":"insert","table":"Interface","row":{"name":"tap","type":""},"uuid-name":"i3"},
 	 {"op":"insert","table":"Port","row":{"name":"t1","interfaces":["named-uuid","i1"],
 	  "external_ids":["map",[["ovn-chassis-id","gw-1@10.0.0.5%10.0.0.6"]]]},"uuid-name":"p1"},

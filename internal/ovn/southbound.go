@@ -45,7 +45,8 @@ type (
 
 func southbound() (model.ClientDBModel, error) {
 	return model.NewClientDBModel("OVN_Southbound", map[string]model.Model{
-		"Port_Binding": &portBinding{}, "Chassis": &chassis{}, "HA_Chassis_Group": &haChassisGroup{}, "HA_Chassis": &haChassis{},
+		"Port_Binding": &portBinding{}, "Chassis": &chassis{}, "HA_Chassis_Group": &haChassisGroup{},
+		"HA_Chassis": &haChassis{},
 	})
 }
 

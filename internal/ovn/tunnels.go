@@ -32,10 +32,10 @@ type (
 	}
 )
 
-// WatchTunnels calls changed with the chassis whose tunnels are up, in order, by the database of a node's Open vSwitch,
-// whenever they have changed, the first time at once. A tunnel is up if its BFD session is, which is what
-// ovn-controller asks (bfd_calculate_active_tunnels in controller/bfd.c). It returns when ctx is done or the connection is
-// lost.
+// WatchTunnels calls changed with the chassis whose tunnels are up, in order, by the database of a node's Open
+// vSwitch, whenever they have changed, the first time at once. A tunnel is up if its BFD session is, which is what
+// ovn-controller asks (bfd_calculate_active_tunnels in controller/bfd.c): it ignores cpath_down, so that is no way
+// to tell it of a dead provider side. WatchTunnels returns when ctx is done or the connection is lost.
 func WatchTunnels(ctx context.Context, r Remote, changed func(up []string)) error {
 	rows, err := model.NewClientDBModel("Open_vSwitch", map[string]model.Model{
 		"Port": &switchPort{}, "Interface": &switchInterface{},
