@@ -16,9 +16,12 @@ import (
 // endRole refuses to end a node's role compute while guests are on it, before anything changes: without its
 // security group the node could not hand them to others any more. The node refuses it too, by what libvirt has.
 func (d *Deployment) endRole(ctx context.Context, s survey) error {
+	if d.bakery { // which has no services
+		return nil
+	}
 	nodes := infra.EndsCompute(d.Cloud, s.seen)
 	controller := infra.OutputsOf(d.Cloud, s.seen).Nodes[d.controller()]
-	if d.bakery || len(nodes) == 0 || controller.InstanceID == "" || s.plan.Starts(controller.Name) {
+	if len(nodes) == 0 || controller.InstanceID == "" || s.plan.Starts(controller.Name) {
 		return nil
 	}
 	h, err := d.reach(ctx, controller, nil)

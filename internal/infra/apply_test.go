@@ -126,7 +126,7 @@ func killedAnywhere(t *testing.T, stride int, open func(*testing.T) (*labAccount
 // The same for a change: another policy and range, and an instance that was made without the
 // gateways' instance profile.
 func TestChangeKilledAnywhere(t *testing.T) {
-	after := wanted(t, "provider: {addresses: 5, first: 10.0.1.67, elasticIPs: none}\n")
+	after := wanted(t, "provider: {addresses: 5, first: 10.0.1.62, elasticIPs: none}\n")
 	begin := func(t *testing.T) *labAccount {
 		l := newLab(t, 3)
 		bringUp(t, l, wanted(t, "provider: {addresses: 2}\n"))

@@ -117,7 +117,7 @@ func TestLabAnswersLost(t *testing.T) {
 			other := labWanted(t, l)
 			other.Cloud = wanted(
 				t,
-				"provider: {addresses: 3, first: 10.0.1.65}\nmanagement: {allow: [192.0.2.0/24]}\n",
+				"provider: {addresses: 3, first: 10.0.1.63}\nmanagement: {allow: [192.0.2.0/24]}\n",
 			).Cloud
 			if _, _, err := labUp(ctx, l.Clients, other); err != nil {
 				t.Fatalf("a change: %v", err)

@@ -145,7 +145,8 @@ func (p *Plan) folded() []Action {
 	for _, a := range p.Actions {
 		sets := func(c Action) bool { return a.Verb == Change && c.Verb == Create && c.Object == a.Object }
 		i := slices.IndexFunc(out, func(c Action) bool { return sets(c) && strings.HasPrefix(a.ID, c.ID+"/") })
-		if i < 0 {
+		// A rule of one group may need another group that is created.
+		if i < 0 && a.Object != "security group" {
 			i = slices.IndexFunc(out, func(c Action) bool { return sets(c) && slices.Contains(a.Needs, c.ID) })
 		}
 		if i < 0 {

@@ -171,7 +171,8 @@ func TestSeveralChanged(t *testing.T) {
 			"nodes:\n  - {name: new, roles: [gateway]}\n", 1), 6,
 			[]string{"+ create network interface provider of new with 10.0.1.6",
 				"~ change network interface: management of gw-1 checks source and destination",
-				"~ change network interface: management of new forwards for private subnets: no source/destination check",
+				"+ create network interface management of new with 10.0.0.7 (forwards for private subnets: no " +
+					"source/destination check)",
 				"~ change route: 0.0.0.0/0 of private subnets to new"},
 			"new=10.0.0.7 gw-1=10.0.0.5 gw-2=10.0.0.6 ctl=10.0.0.4 cmp-1=10.0.2.4 cmp-2=10.0.3.4"},
 		{"a gateway less", severalFile, strings.Replace(severalFile, "count: 2}", "count: 1}", 1), 5,

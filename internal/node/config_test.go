@@ -126,7 +126,9 @@ func TestRenderUnitsAgrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := renderAll(t, allInOne(), facts{KVM: true, KernelOVS: true})
-	maps.Copy(late, renderAll(t, specs()["gateway-compute"], facts{KVM: true, KernelOVS: true}))
+	for _, name := range []string{"controller", "gateway-compute"} {
+		maps.Copy(late, renderAll(t, specs()[name], facts{KVM: true, KernelOVS: true}))
+	}
 	for _, f := range early {
 		if diff := cmp.Diff(string(f.Content), string(late[f.Path].Content)); diff != "" {
 			t.Errorf("%s (-package step +apply):\n%s", f.Path, diff)

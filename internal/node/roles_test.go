@@ -313,8 +313,9 @@ func TestWriteFilesRemovesThoseOfALostRole(t *testing.T) {
 // What a node with these roles does not run does not start, and all the rest may.
 func TestElsewhere(t *testing.T) {
 	for name, not := range map[string][]string{
-		"all-in-one": {"libvirtd-tls.socket", "macaw-disks.service", natUnit, "macaw-tunnel.service"},
-		"compute": {"apache2.service", "glance-api.service", "haproxy.service", "keystone.service", natUnit,
+		"all-in-one": {"libvirtd-tls.socket", "macaw-disks.service", gatewayKeeperUnit, natUnit, "macaw-tunnel.service"},
+		"compute": {"apache2.service", "glance-api.service", "haproxy.service", "keystone.service",
+			gatewayKeeperUnit, natUnit,
 			"mariadb.service", "memcached.service", "neutron-api.service", "neutron-ovn-maintenance-worker.service",
 			"nova-api-metadata.service", "nova-api.service", "nova-conductor.service", "nova-novncproxy.service",
 			"nova-scheduler.service", "ovn-central.service", "ovn-northd.service", "ovn-ovsdb-server-nb.service",
