@@ -82,7 +82,10 @@ func Bake(ctx context.Context, api Baker, instanceID, packagesHash string) (stri
 		id = aws.ToString(out.ImageId)
 	}
 	ready := ec2.NewImageAvailableWaiter(api, func(o *ec2.ImageAvailableWaiterOptions) { o.MinDelay = time.Second })
-	if err := ready.Wait(ctx, &ec2.DescribeImagesInput{ImageIds: []string{id}}, bakeTimeout); err != nil {
+	// By a filter: EC2 may not know the ID yet, and then answers with InvalidAMIID.NotFound, which ends the waiter (EC2
+	// Developer Guide, "Eventual consistency in the Amazon EC2 API").
+	in := &ec2.DescribeImagesInput{Owners: []string{"self"}, Filters: []types.Filter{awsapi.Filter("image-id", id)}}
+	if err := ready.Wait(ctx, in, bakeTimeout); err != nil {
 		return "", fmt.Errorf("waiting for image %s: %w", id, err)
 	}
 	return id, nil
