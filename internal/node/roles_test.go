@@ -339,7 +339,8 @@ func TestCheckGuests(t *testing.T) {
 		files []string
 		want  string // of a node that is no compute
 	}{
-		{[]string{"run/libvirt/qemu/driver.pid", "run/libvirt/qemu/autostarted", "etc/libvirt/qemu/networks/default.xml"}, ""},
+		{[]string{"run/libvirt/qemu/driver.pid", "run/libvirt/qemu/autostarted",
+			"etc/libvirt/qemu/networks/default.xml"}, ""},
 		{[]string{"run/libvirt/qemu/driver.pid", "etc/libvirt/qemu/instance-00000002.xml"},
 			"ending the role compute of node gw-2: 1 guests are on it: instance-00000002"},
 		{[]string{"run/libvirt/qemu/instance-00000001.xml", "run/libvirt/qemu/instance-00000001.pid",
