@@ -85,7 +85,7 @@ test-unit: ## the tests that need no root; under a minute
 # It repeats at the end what failed, with its output: the way there is long.
 GOTESTSUM ?= $(GO) run gotest.tools/gotestsum@v1.13.0
 test-e2e: build host-packages test-packages ## the tests that boot machines and bring clouds up
-	$(GOTESTSUM) --format standard-verbose -- -count=1 -timeout 50m -p 1 ./lab/labtest ./test/e2e
+	$(GOTESTSUM) --format standard-verbose -- -count=1 -timeout 65m -p 1 ./lab/labtest ./test/e2e
 
 test-terraform: ## Terraform's AWS provider against the lab's API, and its OpenStack provider against the cloud OS_CLOUD; if you have them; a quarter of an hour
 	$(GO) test -count=1 -v -timeout 60m -run 'TestTerraform|TestOpenStack' ./test/terraform -apply
