@@ -270,19 +270,24 @@ func testProviderSide(t *testing.T, file string, f *floatingIP) {
 	active, other := otherGateway(t, file, f)
 	gap := longestGap(t, f.public, func() {
 		time.Sleep(time.Second)
-		must(t, macaw, "ssh", file, active, "--", "sudo", "ip", "link", "set", "ens6", "down")
+		// Once is not enough: the agent switches the NIC on again.
+		must(t, macaw, "ssh", file, active, "--", "sudo", "systemd-run", "--quiet", "--unit=nic-down", "sh", "-c",
+			quoted("while :; do ip link set ens6 down; sleep 0.05; done"))
 		eventually(t, f.String()+" answers through "+other, time.Minute, f.reachesOut)
 	})
 	t.Logf("%s lost its provider NIC: %s answered nothing for %s", active, f, gap.Round(time.Millisecond))
 	if gap > 20*time.Second {
 		t.Errorf("the longest time without an answer was %s", gap)
 	}
-	for _, g := range gatewaysOf(t, file).Gateways {
-		if (g.Unfit != "") != (g.Name == active) {
-			t.Errorf("gateway %s is unfit: %q", g.Name, g.Unfit)
+	eventually(t, active+" is unfit, and "+other+" is not", time.Minute, func() error {
+		for _, g := range gatewaysOf(t, file).Gateways {
+			if (g.Unfit != "") != (g.Name == active) {
+				return fmt.Errorf("%s: %q", g.Name, g.Unfit)
+			}
 		}
-	}
-	must(t, macaw, "ssh", file, active, "--", "sudo", "ip", "link", "set", "ens6", "up")
+		return nil
+	})
+	must(t, macaw, "ssh", file, active, "--", "sudo", "systemctl", "stop", "nic-down")
 	eventually(t, active+" is fit", time.Minute, func() error {
 		for _, g := range gatewaysOf(t, file).Gateways {
 			if g.Unfit != "" {
