@@ -295,7 +295,7 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 	failure, err := "Neutron query failed; keeping current entries", a.err
 	if err == nil {
 		l.answered, l.addresses, l.neutronAnswered = a.addresses, l.bound.place(a.addresses), true
-		l.here.set(l.bound, a.addresses)
+		l.here.set(a.addresses)
 		l.observed = stillObserved(l.addresses, l.observed, l.pending)
 		failure, err = "updating the translation failed; keeping current entries", l.sync(l.t)
 	}

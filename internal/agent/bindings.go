@@ -5,6 +5,7 @@ package agent
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,26 +42,12 @@ type gatewaysHere struct {
 	ports map[netip.Addr]string // the gateway port of each address; those that follow none are absent
 }
 
-// set notes what place works from.
-func (g *gatewaysHere) set(b bindings, addresses []neutron.Address) {
-	gateways := make(map[string]neutron.Address) // by router
-	for _, a := range addresses {
-		if a.Kind == neutron.KindRouter {
-			gateways[a.Router] = a
-		}
-	}
-	ports := make(map[netip.Addr]string)
-	for _, a := range addresses {
-		if gateway, ok := follows(a, gateways); ok {
-			ports[a.Addr] = gateway.ID
-		}
-	}
+// set notes Neutron's last answer.
+func (g *gatewaysHere) set(addresses []neutron.Address) {
+	ports := gatewayPorts(addresses)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.ports = ports
-	if b != nil {
-		g.bound = b
-	}
 }
 
 // hear notes what OVN says, before the loop does.
@@ -78,11 +65,23 @@ func (g *gatewaysHere) still(a netip.Addr) bool {
 	return !ok || host == g.node
 }
 
-// follows returns the gateway that an address is at. A floating IP with the MAC of its router's gateway is
-// where that is; a distributed one has another.
-func follows(a neutron.Address, gateways map[string]neutron.Address) (gateway neutron.Address, ok bool) {
-	gateway, ok = gateways[a.Router]
-	return gateway, ok && a.Kind != neutron.KindPort && a.MAC.String() == gateway.MAC.String()
+// gatewayPorts has the ID of the gateway port that each address is at. A floating IP with the MAC of its router's
+// gateway is where that is; a distributed one has another, and is absent.
+func gatewayPorts(addresses []neutron.Address) map[netip.Addr]string {
+	gateways := make(map[string]neutron.Address) // by router
+	for _, a := range addresses {
+		if a.Kind == neutron.KindRouter {
+			gateways[a.Router] = a
+		}
+	}
+	ports := make(map[netip.Addr]string)
+	for _, a := range addresses {
+		gateway, ok := gateways[a.Router]
+		if ok && a.Kind != neutron.KindPort && a.MAC.String() == gateway.MAC.String() {
+			ports[a.Addr] = gateway.ID
+		}
+	}
+	return ports
 }
 
 // place returns Neutron's addresses with the nodes on which OVN has them.
@@ -90,20 +89,12 @@ func (b bindings) place(addresses []neutron.Address) []neutron.Address {
 	if len(b) == 0 {
 		return addresses
 	}
-	gateways := make(map[string]neutron.Address) // by router
-	for _, a := range addresses {
-		if a.Kind == neutron.KindRouter {
-			gateways[a.Router] = a
+	ports := gatewayPorts(addresses)
+	placed := slices.Clone(addresses)
+	for i, a := range placed {
+		if host, ok := b[ports[a.Addr]]; ok {
+			placed[i].Host = host
 		}
-	}
-	placed := make([]neutron.Address, 0, len(addresses))
-	for _, a := range addresses {
-		if gateway, ok := follows(a, gateways); ok {
-			if host, ok := b[gateway.ID]; ok {
-				a.Host = host
-			}
-		}
-		placed = append(placed, a)
 	}
 	return placed
 }
@@ -169,10 +160,7 @@ func watchSouthbound(c Config) func(context.Context, func(ovn.Southbound)) error
 	if c.Southbound == nil {
 		return nil
 	}
-	remote := ovn.Remote{
-		Endpoint: c.Southbound.Endpoint, Certificate: c.Southbound.Certificate, Key: c.Southbound.Key,
-		Authorities: c.Southbound.Authorities,
-	}
+	remote := ovn.Remote(*c.Southbound)
 	return func(ctx context.Context, changed func(ovn.Southbound)) error {
 		return ovn.WatchGateways(ctx, remote, changed)
 	}

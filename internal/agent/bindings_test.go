@@ -190,7 +190,7 @@ func TestGatewaysHere(t *testing.T) {
 	if !g.still(addr10) {
 		t.Error("nothing is known, and an address is not here")
 	}
-	g.set(nil, []neutron.Address{gateway, floating, guest})
+	g.set([]neutron.Address{gateway, floating, guest})
 	for _, step := range []struct {
 		b    bindings
 		want bool

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/netdev"
 )
 
 // The provider subnet's router is asked for its MAC five times a second. On AWS the hypervisor answers for it,
@@ -77,7 +78,7 @@ func (w *providerWatch) watch(ctx context.Context) error {
 		return fmt.Errorf("opening a socket at provider NIC %s: %w", name, err)
 	}
 	defer conn.Close()
-	request := arpRequest(w.mac, w.primary, w.router)
+	request := netdev.ARPRequest(w.mac, w.primary, w.router)
 	everybody := &packet.Addr{HardwareAddr: net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
 	answered := time.Now()
 	for ctx.Err() == nil {
@@ -123,17 +124,6 @@ func (w *providerWatch) hears(conn *packet.Conn, by time.Time) (bool, error) {
 }
 
 const arpLength = 14 + 28 // Ethernet header and ARP
-
-// arpRequest is a frame that asks for the MAC of target.
-func arpRequest(mac model.MAC, from, target netip.Addr) []byte {
-	f := bytes.Repeat([]byte{0xff}, 6)
-	f = append(f, mac[:]...)
-	for _, field := range []uint16{unix.ETH_P_ARP, 1, unix.ETH_P_IP, 6<<8 | 4, 1} {
-		f = binary.BigEndian.AppendUint16(f, field)
-	}
-	f = append(append(f, mac[:]...), from.AsSlice()...)
-	return append(append(f, make([]byte, 6)...), target.AsSlice()...)
-}
 
 // isReply tells whether a frame is an ARP reply of an address.
 func isReply(frame []byte, of netip.Addr) bool {

@@ -22,9 +22,6 @@ import (
 	"macaw.example/internal/smallfile"
 )
 
-// UnitName is the keeper's systemd unit.
-const UnitName = "macaw-gateways.service"
-
 // reportFile has what the keeper knows of the nodes.
 const reportFile = "/run/macaw/gateways.json"
 
@@ -45,8 +42,8 @@ func readReport() (nodes []nodeapi.GatewayNode, err error) {
 		err = json.Unmarshal(text, &nodes)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		err = hint.With(fmt.Errorf("the gateways' state is not known: %s has not run since the node started", UnitName),
-			"systemctl status %s", UnitName)
+		err = hint.With(fmt.Errorf("the gateways' state is not known: %s has not run since the node started", nodeapi.GatewaysUnit),
+			"systemctl status %s", nodeapi.GatewaysUnit)
 	}
 	return nodes, err
 }
@@ -196,7 +193,7 @@ func await(ctx context.Context, node string) error {
 		select {
 		case <-ctx.Done():
 			return hint.With(fmt.Errorf("moving routers: %w: %s", context.Cause(ctx), waiting),
-				"journalctl -u %s -u ovn-northd", UnitName)
+				"journalctl -u %s -u ovn-northd", nodeapi.GatewaysUnit)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -27,7 +27,7 @@ type seen struct {
 	nodes    []state
 	orders   []ovn.Order   // northbound
 	gateways []ovn.Gateway // southbound
-	chassis  []string      // nodes that are in OVN; nil: not known
+	chassis  []string      // nodes that are in OVN
 	wish     ovn.Wish
 }
 
@@ -74,10 +74,8 @@ const maxCandidates = 5
 
 // plan returns the orders that differ from what OVN has.
 func plan(s seen) (changes []ovn.Order) {
-	turn := 0 // for spreading: which of the fit nodes is next
-	for _, o := range s.orders {
+	for turn, o := range s.orders { // spreading takes the fit nodes in turns
 		wanted := s.candidates(o, turn)
-		turn++
 		if len(wanted) > 0 && !slices.Equal(wanted, o.Chassis) {
 			o.Chassis = wanted
 			changes = append(changes, o)

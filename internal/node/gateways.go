@@ -24,7 +24,7 @@ var gatewayKeeper = service{
 	}},
 }
 
-const gatewayKeeperUnit = "macaw-gateways.service"
+const gatewayKeeperUnit = nodeapi.GatewaysUnit
 
 // gatewayTags has the address of each gateway's agent.
 func gatewayTags(s nodeapi.OpenStack) tags {

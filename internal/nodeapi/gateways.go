@@ -6,6 +6,9 @@ package nodeapi
 // each gateway node's agent, by the node's name.
 const GatewaysConfig = "/etc/macaw/gateways.json"
 
+// GatewaysUnit is the unit that decides which gateway has which router.
+const GatewaysUnit = "macaw-gateways.service"
+
 // AgentPort is the port of a gateway's agent at the node's management address: metrics and health.
 const AgentPort = 9478
 

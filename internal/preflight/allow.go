@@ -19,7 +19,6 @@ var neverPublic = []struct {
 }{
 	{netip.MustParsePrefix("192.0.2.0/24"), "for documentation"},
 	{netip.MustParsePrefix("198.51.100.0/24"), "for documentation"},
-	{netip.MustParsePrefix("203.0.113.0/24"), "for documentation"},
 	{netip.MustParsePrefix("10.0.0.0/8"), "private"},
 	{netip.MustParsePrefix("172.16.0.0/12"), "private"},
 	{netip.MustParsePrefix("192.168.0.0/16"), "private"},

@@ -3,7 +3,6 @@
 package translate
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/netdev"
 )
 
 // ProbeARP sends ARP probes for IPv4 addresses to the bridge, from the pair's blackhole. A
@@ -32,25 +32,12 @@ func (t *Translator) ProbeARP(addrs ...netip.Addr) error {
 		if a = a.Unmap(); !a.Is4() {
 			continue
 		}
-		frame := probe(model.MAC(blackhole.Attrs().HardwareAddr), a)
+		// An ARP probe: its sender has no address, so no host learns one from it (RFC 5227, 1.1).
+		frame := netdev.ARPRequest(model.MAC(blackhole.Attrs().HardwareAddr), netip.IPv4Unspecified(), a)
 		to := &unix.SockaddrLinklayer{Ifindex: blackhole.Attrs().Index}
 		if err := unix.Sendto(fd, frame, unix.MSG_DONTWAIT, to); err != nil {
 			return fmt.Errorf("sending an ARP probe for %s: %w", a, err)
 		}
 	}
 	return nil
-}
-
-// probe is an ARP probe: its sender has no address, so no host learns one from it (RFC
-// 5227, 1.1).
-func probe(from model.MAC, target netip.Addr) []byte {
-	f := make([]byte, 0, 42)
-	f = append(f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
-	f = append(f, from[:]...)
-	for _, field := range []uint16{unix.ETH_P_ARP, 1, unix.ETH_P_IP, 6<<8 | 4, 1} {
-		f = binary.BigEndian.AppendUint16(f, field)
-	}
-	f = append(f, from[:]...)
-	f = append(f, make([]byte, 4+6)...)
-	return append(f, target.AsSlice()...)
 }
