@@ -42,8 +42,9 @@ func readReport() (nodes []nodeapi.GatewayNode, err error) {
 		err = json.Unmarshal(text, &nodes)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		err = hint.With(fmt.Errorf("the gateways' state is not known: %s has not run since the node started", nodeapi.GatewaysUnit),
-			"systemctl status %s", nodeapi.GatewaysUnit)
+		const unit = nodeapi.GatewaysUnit
+		err = hint.With(fmt.Errorf("the gateways' state is not known: %s has not run since the node started", unit),
+			"systemctl status %s", unit)
 	}
 	return nodes, err
 }

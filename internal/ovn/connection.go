@@ -83,34 +83,48 @@ func connect(ctx context.Context, r Remote, rows model.ClientDBModel) (client.Cl
 	return c, nil
 }
 
-// watch connects, and calls changed whenever a row has changed, the first time once all rows are there. tables must
-// name the columns: otherwise the library has the database send all, and drops an update with one that the row's
-// type lacks. It returns when ctx is done, the connection is lost, or changed returns an error.
-func watch(
-	ctx context.Context, r Remote, rows model.ClientDBModel, tables func(client.Client) []client.MonitorOption,
-	changed func(client.Client) error,
-) error {
+// subscribe connects and reads the rows; from then on event is called after each change. tables must name the columns:
+// otherwise the library has the database send all, and drops an update with one that the row's type lacks.
+func subscribe(
+	ctx context.Context, r Remote, rows model.ClientDBModel, tables []client.MonitorOption, event func(),
+) (client.Client, error) {
 	c, err := connect(ctx, r, rows)
+	if err != nil {
+		return nil, err
+	}
+	c.Cache().AddEventHandler(anyEvent(event))
+	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer in %s", connectTimeout))
+	defer cancel()
+	if _, err := c.Monitor(ctx, c.NewMonitor(tables...)); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("reading OVN's database at %s: %w", r.Endpoint, err)
+	}
+	return c, nil
+}
+
+// watch calls changed with what read makes of the rows whenever that is another, the first time at once. It returns
+// when ctx is done, the connection is lost, or read returns an error.
+func watch[T any](
+	ctx context.Context, r Remote, rows model.ClientDBModel, tables []client.MonitorOption,
+	read func(client.Client) (T, error), equal func(T, T) bool, changed func(client.Client, T),
+) error {
+	dirty := make(chan struct{}, 1)
+	c, err := subscribe(ctx, r, rows, tables, func() {
+		select {
+		case dirty <- struct{}{}:
+		default:
+		}
+	})
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	lost := c.DisconnectNotify()
-	dirty := make(chan struct{}, 1)
-	c.Cache().AddEventHandler(anyEvent(func() {
-		select {
-		case dirty <- struct{}{}:
-		default:
-		}
-	}))
-	begin, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer in %s", connectTimeout))
-	defer cancel()
-	if _, err := c.Monitor(begin, c.NewMonitor(tables(c)...)); err != nil {
-		return fmt.Errorf("reading OVN's database at %s: %w", r.Endpoint, err)
-	}
-	if err := changed(c); err != nil {
+	last, err := read(c)
+	if err != nil {
 		return err
 	}
+	changed(c, last)
 	echo := time.NewTicker(echoEvery)
 	defer echo.Stop()
 	answers := make(chan error, 1)
@@ -122,9 +136,14 @@ func watch(
 		case <-lost:
 			return fmt.Errorf("watching OVN's database at %s: %w", r.Endpoint, errDisconnected)
 		case <-dirty:
-			if err := changed(c); err != nil {
+			now, err := read(c)
+			if err != nil {
 				return err
 			}
+			if !equal(now, last) {
+				changed(c, now)
+			}
+			last = now
 		case <-echo.C:
 			if waiting {
 				continue

@@ -109,23 +109,12 @@ func WatchOrders(ctx context.Context, r Remote, changed func(Northbound, State))
 	if err != nil {
 		return err
 	}
-	var last State
-	first := true
-	return watch(ctx, r, rows, northboundTables, func(c client.Client) error {
-		n := Northbound{c}
-		now, err := n.read(ctx)
-		if err != nil {
-			return err
-		}
-		if first || !now.equal(last) {
-			changed(n, now)
-		}
-		first, last = false, now
-		return nil
-	})
+	read := func(c client.Client) (State, error) { return Northbound{c}.read(ctx) }
+	return watch(ctx, r, rows, northboundTables(), read, State.equal,
+		func(c client.Client, now State) { changed(Northbound{c}, now) })
 }
 
-func northboundTables(client.Client) []client.MonitorOption {
+func northboundTables() []client.MonitorOption {
 	r, p, m, g := &router{}, &routerPort{}, &gatewayChassis{}, &global{}
 	return []client.MonitorOption{
 		client.WithTable(r, &r.Name, &r.Ports),
@@ -338,16 +327,13 @@ func WithNorthbound(ctx context.Context, r Remote, do func(Northbound, State) er
 	if err != nil {
 		return err
 	}
-	c, err := connect(ctx, r, rows)
+	c, err := subscribe(ctx, r, rows, northboundTables(), func() {})
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer in %s", connectTimeout))
 	defer cancel()
-	if _, err := c.Monitor(ctx, c.NewMonitor(northboundTables(c)...)); err != nil {
-		return fmt.Errorf("reading OVN's database at %s: %w", r.Endpoint, err)
-	}
 	n := Northbound{c}
 	now, err := n.read(ctx)
 	if err != nil {

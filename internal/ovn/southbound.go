@@ -80,29 +80,16 @@ func WatchGateways(ctx context.Context, r Remote, changed func(Southbound)) erro
 	if err != nil {
 		return err
 	}
-	tables := func(client.Client) []client.MonitorOption {
-		p, n, g, m := &portBinding{}, &chassis{}, &haChassisGroup{}, &haChassis{}
-		redirects := []model.Condition{{Field: &p.Type, Function: ovsdb.ConditionEqual, Value: redirect}}
-		return []client.MonitorOption{
-			client.WithConditionalTable(p, redirects, &p.Datapath, &p.TunnelKey, &p.LogicalPort, &p.Type, &p.Chassis,
-				&p.HAChassisGroup, &p.ExternalIDs),
-			client.WithTable(n, &n.Name), client.WithTable(g, &g.Name, &g.HAChassis),
-			client.WithTable(m, &m.Chassis, &m.Priority),
-		}
+	p, n, g, m := &portBinding{}, &chassis{}, &haChassisGroup{}, &haChassis{}
+	redirects := []model.Condition{{Field: &p.Type, Function: ovsdb.ConditionEqual, Value: redirect}}
+	tables := []client.MonitorOption{
+		client.WithConditionalTable(p, redirects, &p.Datapath, &p.TunnelKey, &p.LogicalPort, &p.Type, &p.Chassis,
+			&p.HAChassisGroup, &p.ExternalIDs),
+		client.WithTable(n, &n.Name), client.WithTable(g, &g.Name, &g.HAChassis),
+		client.WithTable(m, &m.Chassis, &m.Priority),
 	}
-	var last Southbound
-	first := true
-	return watch(ctx, r, rows, tables, func(c client.Client) error {
-		now, err := listGateways(ctx, c)
-		if err != nil {
-			return err
-		}
-		if first || !now.equal(last) {
-			changed(now)
-		}
-		first, last = false, now
-		return nil
-	})
+	read := func(c client.Client) (Southbound, error) { return listGateways(ctx, c) }
+	return watch(ctx, r, rows, tables, read, Southbound.equal, func(_ client.Client, now Southbound) { changed(now) })
 }
 
 func (s Southbound) equal(o Southbound) bool {

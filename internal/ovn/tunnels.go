@@ -43,27 +43,14 @@ func WatchTunnels(ctx context.Context, r Remote, changed func(up []string)) erro
 	if err != nil {
 		return err
 	}
-	tables := func(client.Client) []client.MonitorOption {
-		p, i := &switchPort{}, &switchInterface{}
-		geneve := []model.Condition{{Field: &i.Type, Function: ovsdb.ConditionEqual, Value: "geneve"}}
-		return []client.MonitorOption{
-			client.WithTable(p, &p.Name, &p.Interfaces, &p.ExternalIDs),
-			client.WithConditionalTable(i, geneve, &i.Name, &i.Type, &i.BFDStatus),
-		}
+	p, i := &switchPort{}, &switchInterface{}
+	geneve := []model.Condition{{Field: &i.Type, Function: ovsdb.ConditionEqual, Value: "geneve"}}
+	tables := []client.MonitorOption{
+		client.WithTable(p, &p.Name, &p.Interfaces, &p.ExternalIDs),
+		client.WithConditionalTable(i, geneve, &i.Name, &i.Type, &i.BFDStatus),
 	}
-	var last []string
-	first := true
-	return watch(ctx, r, rows, tables, func(c client.Client) error {
-		up, err := upTunnels(ctx, c)
-		if err != nil {
-			return err
-		}
-		if first || !slices.Equal(up, last) {
-			changed(up)
-		}
-		first, last = false, up
-		return nil
-	})
+	read := func(c client.Client) ([]string, error) { return upTunnels(ctx, c) }
+	return watch(ctx, r, rows, tables, read, slices.Equal, func(_ client.Client, now []string) { changed(now) })
 }
 
 // tunnelKey is where ovn-controller notes a tunnel's chassis in its port's row, followed by @ and the address
