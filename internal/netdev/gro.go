@@ -15,8 +15,8 @@ import (
 // GRO follows whether GRO is on at an interface: whether its kernel merges the frames that it receives.
 type GRO struct {
 	on     atomic.Bool
-	name   string
-	socket int // for ethtool, in the interface's network namespace
+	index  uint32 // of the interface; its name changes, such as when udev renames it
+	socket int    // for ethtool, in the interface's network namespace
 	news   *nl.NetlinkSocket
 	done   chan struct{}
 }
@@ -33,8 +33,11 @@ func WatchGRO(name string) (*GRO, error) {
 		unix.Close(socket)
 		return nil, fmt.Errorf("subscribing to changes of interfaces: %w", err)
 	}
-	w := &GRO{name: name, socket: socket, news: news, done: make(chan struct{})}
-	if err := w.read(); err != nil {
+	w := &GRO{socket: socket, news: news, done: make(chan struct{})}
+	if w.index, err = indexOf(socket, name); err == nil {
+		err = w.read()
+	}
+	if err != nil {
 		news.Close()
 		unix.Close(socket)
 		return nil, err
@@ -58,18 +61,47 @@ func (w *GRO) follow() {
 	}
 }
 
+// indexOf returns the index of an interface in the network namespace of a socket.
+func indexOf(socket int, name string) (uint32, error) {
+	request, err := unix.NewIfreq(name)
+	if err == nil {
+		err = unix.IoctlIfreq(socket, unix.SIOCGIFINDEX, request)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("finding interface %s: %w", name, err)
+	}
+	return request.Uint32(), nil
+}
+
+// nameOf returns the present name of an interface: struct ifreq of netdevice(7), whose name is an answer here.
+func nameOf(socket int, index uint32) (name [unix.IFNAMSIZ]byte, err error) {
+	request := struct {
+		name  [unix.IFNAMSIZ]byte
+		index uint32
+		_     [20]byte
+	}{index: index}
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCGIFNAME, uintptr(unsafe.Pointer(&request)))
+	if errno != 0 {
+		return name, fmt.Errorf("finding the name of interface %d: %w", index, errno)
+	}
+	return request.name, nil
+}
+
 // read asks the kernel: struct ethtool_value of linux/ethtool.h.
 func (w *GRO) read() error {
+	name, err := nameOf(w.socket, w.index)
+	if err != nil {
+		return err
+	}
 	value := struct{ command, data uint32 }{command: unix.ETHTOOL_GGRO}
 	request := struct {
 		name  [unix.IFNAMSIZ]byte
 		value unsafe.Pointer
 		_     [16]byte // struct ifreq is longer
-	}{value: unsafe.Pointer(&value)}
-	copy(request.name[:unix.IFNAMSIZ-1], w.name)
+	}{name: name, value: unsafe.Pointer(&value)}
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(w.socket), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
 	if errno != 0 {
-		return fmt.Errorf("asking whether GRO of %s is on: %w", w.name, errno)
+		return fmt.Errorf("asking whether GRO of %s is on: %w", unix.ByteSliceToString(name[:]), errno)
 	}
 	w.on.Store(value.data != 0)
 	return nil
