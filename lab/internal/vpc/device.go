@@ -67,7 +67,7 @@ func openDevice(cfg DeviceConfig, kind uint16) (d *Device, err error) {
 		if err := configure(cfg, kind); err != nil {
 			return errors.Join(err, d.Close())
 		}
-		if d.gro, err = netdev.WatchGRO(cfg.Name); err != nil {
+		if d.gro, err = netdev.WatchGRO(cfg.Name, func(fn func() error) error { return inside(cfg.Namespace, fn) }); err != nil {
 			return errors.Join(err, d.Close())
 		}
 		return nil
