@@ -55,7 +55,7 @@ type agent struct {
 	report  *reporter
 	// watchOVN calls its argument with what OVN's southbound database says; nil: this is the only gateway.
 	watchOVN func(context.Context, func(ovn.Southbound)) error
-	bindings mailbox[bindings]
+	bindings mailbox[placement]
 	here     *gatewaysHere
 	watchOVS func(context.Context, func(up []string)) error
 	health   *health
@@ -65,12 +65,14 @@ type agent struct {
 	notifyFailing bool          // the last notification failed
 	neutron       neutronClient // nil until logged in
 
-	// answered is Neutron's last answer; neutronAnswered says whether there was one. bound is what OVN said last,
-	// and addresses is the answer with the nodes where OVN has the addresses.
+	// answered is Neutron's last answer; neutronAnswered says whether there was one. placed is what OVN said last.
+	// addresses is the answer with the nodes where OVN has the addresses, and registering with those where AWS is
+	// to have them.
 	answered        []neutron.Address
 	neutronAnswered bool
-	bound           bindings
+	placed          placement
 	addresses       []neutron.Address
+	registering     []neutron.Address
 	// observed is what the data plane has shown since: the routers of floating IPs, see
 	// trusted, and the present users of reserved addresses, see fromClaimant.
 	observed map[netip.Addr]model.MAC
@@ -101,13 +103,13 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	defer signal.Stop(hangup)
 	m := newMetrics(cfg.PinDir, linux{})
 	h := newHeldFiles(cfg, log)
-	here := &gatewaysHere{node: cfg.Node}
+	here := newGatewaysHere(cfg.Node)
 	a := &agent{
 		cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
-		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h, here.still), h), tagger: newStatusTagger(log),
+		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h, here), h), tagger: newStatusTagger(log),
 		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
-		watchOVN: watchSouthbound(cfg), bindings: newMailbox[bindings](), here: here,
-		watchOVS: watchSwitch, health: &health{provider: newProviderWatch(cfg, linux{})},
+		watchOVN: watchSouthbound(cfg), bindings: newMailbox[placement](), here: here,
+		watchOVS: watchSwitch, health: &health{provider: newProviderWatch(cfg, linux{}), here: here},
 	}
 	if cfg.Metrics.IsValid() {
 		go m.serve(ctx, cfg.Metrics, a.health, metricsRetry, log)
@@ -236,6 +238,7 @@ func (a *agent) applyOutcome(o outcome) {
 	a.failures.aws = 0
 	a.registered, a.awsAnswered = a.mergeRegistered(o.result.ENIs), true
 	a.enis = a.mergeENIs(enisOf(a.cfg, o.result.ENIs))
+	a.here.shown(a.registered)
 	if a.neutron != nil {
 		a.tagger.batches.put(statusBatch{a.neutron, floatingIPStatuses(a.cfg, o.addresses, o.result)})
 	}

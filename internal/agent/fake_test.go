@@ -207,6 +207,25 @@ func (f *fakeAWS) count() int {
 	return f.passes
 }
 
+// here counts the addresses that were to be registered on this node in the last pass.
+func (f *fakeAWS) here() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, w := range f.wanted {
+		if w.Here {
+			n++
+		}
+	}
+	return n
+}
+
+// fail makes passes fail, or succeed again.
+func (f *fakeAWS) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
 func (f *fakeAWS) set(err error, room int, enis ...registrar.ENI) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -67,7 +67,8 @@ func openDevice(cfg DeviceConfig, kind uint16) (d *Device, err error) {
 		if err := configure(cfg, kind); err != nil {
 			return errors.Join(err, d.Close())
 		}
-		if d.gro, err = netdev.WatchGRO(cfg.Name, func(fn func() error) error { return inside(cfg.Namespace, fn) }); err != nil {
+		enter := func(fn func() error) error { return inside(cfg.Namespace, fn) }
+		if d.gro, err = netdev.WatchGRO(cfg.Name, enter); err != nil {
 			return errors.Join(err, d.Close())
 		}
 		return nil
