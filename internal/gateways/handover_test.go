@@ -23,7 +23,7 @@ func TestAddressesFirst(t *testing.T) {
 		time.Sleep(2 * time.Millisecond)
 		f.wants(t, "AWS has moved the addresses", "b", "a")
 		time.Sleep(time.Second)
-		if want := []string{"b"}; !slices.Equal(f.announced, want) || f.written != 1 || f.wish.Prefer != "" {
+		if want := []string{"b", ""}; !slices.Equal(f.announced, want) || f.written != 1 || f.wish.Prefer != "" {
 			t.Errorf("announced %v, wrote %d orders, wish %+v", f.announced, f.written, f.wish)
 		}
 
@@ -92,8 +92,39 @@ func TestAnnouncedBefore(t *testing.T) {
 		s.set("a b")
 		time.Sleep(time.Second)
 		f.wants(t, "nobody wants it moved", "a", "b")
-		if f.orders[0].Next != "" || f.written != 1 {
+		if f.orders[0].Next != "" || f.written != 0 {
 			t.Errorf("next: %q, %d orders written", f.orders[0].Next, f.written)
+		}
+	})
+}
+
+// The announcement holds until OVN has moved the router: agents who heard of its end before would bring the addresses
+// back. It does not hold for ever.
+func TestAnnouncedUntilMoved(t *testing.T) {
+	withKeeper(t, func(f *fakeOVN, s *fakeStates) {
+		s.set("a b")
+		f.follows = false
+		f.change(func() { f.wish = ovn.Wish{Prefer: "b"} })
+		time.Sleep(time.Second)
+		f.wants(t, "AWS has moved the addresses", "b", "a")
+		if f.orders[0].Next != "b" {
+			t.Errorf("OVN has not moved the router, and announced is %q", f.orders[0].Next)
+		}
+		f.change(func() { f.south.Gateways[0].Active = "" })
+		time.Sleep(time.Second)
+		if f.orders[0].Next != "b" {
+			t.Errorf("OVN has it on no node, and announced is %q", f.orders[0].Next)
+		}
+		f.change(func() { f.south.Gateways[0].Active = "b" })
+		time.Sleep(time.Second)
+		if f.orders[0].Next != "" || f.wish.Prefer != "" {
+			t.Errorf("moved; announced is %q, wish %+v", f.orders[0].Next, f.wish)
+		}
+
+		f.change(func() { f.wish = ovn.Wish{Prefer: "a"} })
+		time.Sleep(2*defaultTiming.handOver + time.Second)
+		if f.orders[0].Next != "" {
+			t.Errorf("OVN does not move the router, and announced is %q", f.orders[0].Next)
 		}
 	})
 }

@@ -160,7 +160,9 @@ func (k *keeper) act(ctx context.Context, now time.Time) {
 			return
 		}
 	}
-	for _, o := range k.addressesFirst(ctx, now, s, plan(s)) {
+	orders := plan(s)
+	k.endHandOvers(ctx, now, s, orders)
+	for _, o := range k.addressesFirst(ctx, now, s, orders) {
 		k.log.Info("ordering a router's gateways", "router", o.Router, "now on", s.activeOf(o.Port), "order",
 			strings.Join(o.Chassis, " "))
 		if err := k.north.SetOrder(ctx, o); err != nil && !errors.Is(err, context.Canceled) {
@@ -174,7 +176,6 @@ func (k *keeper) act(ctx context.Context, now time.Time) {
 
 // wrote notes an order that the database has, and has not shown yet.
 func (k *keeper) wrote(o ovn.Order) {
-	o.Next = ""
 	for i := range k.north.Orders {
 		if k.north.Orders[i].Port == o.Port {
 			k.north.Orders[i] = o

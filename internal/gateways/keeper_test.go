@@ -93,7 +93,7 @@ func (f *fakeOVN) SetOrder(_ context.Context, o ovn.Order) error {
 	}
 	f.change(func() {
 		f.written++
-		o.Next = ""
+		o.Next = f.orders[0].Next
 		f.orders = []ovn.Order{o}
 		if f.follows {
 			f.south.Gateways[0].Active = o.Chassis[0]
@@ -107,7 +107,9 @@ func (f *fakeOVN) SetNext(_ context.Context, o ovn.Order, chassis string) error 
 		return f.refusing
 	}
 	f.change(func() {
-		f.announced = append(f.announced, chassis)
+		if f.orders[0].Next != chassis {
+			f.announced = append(f.announced, chassis)
+		}
 		f.orders[0].Next = chassis
 	})
 	return nil

@@ -66,7 +66,8 @@ func (s State) equal(other State) bool {
 }
 
 func (o Order) equal(other Order) bool {
-	return o.Port == other.Port && o.Router == other.Router && o.Next == other.Next && slices.Equal(o.Chassis, other.Chassis)
+	return o.Port == other.Port && o.Router == other.Router && o.Next == other.Next &&
+		slices.Equal(o.Chassis, other.Chassis)
 }
 
 // Wish is what operators want of gateways, kept in the northbound database.
@@ -180,42 +181,26 @@ func split(names string) (all []string) {
 	return all
 }
 
-// SetOrder makes these chassis, and no others, those that may have a gateway, the first choice first, and
-// takes back what SetNext has noted. A port that has gone is no error.
+// SetOrder makes these chassis, and no others, those that may have a gateway, the first choice first.
+// A port that has gone is no error.
 func (n Northbound) SetOrder(ctx context.Context, o Order) error {
 	p := routerPort{Name: routerPortPrefix + o.Port}
 	if err := n.c.Get(ctx, &p); err != nil {
 		return nil
 	}
-	forget, err := n.noteNext(p, "")
-	if err == nil {
-		err = n.setChassis(ctx, &p, o.Chassis, forget...)
-	}
-	if err != nil {
+	if err := n.setChassis(ctx, &p, o.Chassis); err != nil {
 		return fmt.Errorf("ordering the gateways of router %s: %w", o.Router, err)
 	}
 	return nil
 }
 
 // SetNext notes the chassis that a gateway is about to move to, for the agents: AWS is to have its addresses there
-// first. OVN does nothing by it. A port that has gone is no error.
+// first. An empty name takes the note back. OVN does nothing by it. A port that has gone is no error.
 func (n Northbound) SetNext(ctx context.Context, o Order, chassis string) error {
 	p := routerPort{Name: routerPortPrefix + o.Port}
 	if err := n.c.Get(ctx, &p); err != nil {
 		return nil
 	}
-	operations, err := n.noteNext(p, chassis)
-	if err == nil {
-		err = n.transact(ctx, operations)
-	}
-	if err != nil {
-		return fmt.Errorf("announcing that router %s moves to %s: %w", o.Router, chassis, err)
-	}
-	return nil
-}
-
-// noteNext are the operations that note where a gateway is about to move; an empty name takes the note back.
-func (n Northbound) noteNext(p routerPort, chassis string) ([]ovsdb.Operation, error) {
 	change := []model.Mutation{
 		{Field: &p.ExternalIDs, Mutator: ovsdb.MutateOperationDelete, Value: []string{nextKey}},
 	}
@@ -224,11 +209,18 @@ func (n Northbound) noteNext(p routerPort, chassis string) ([]ovsdb.Operation, e
 			Field: &p.ExternalIDs, Mutator: ovsdb.MutateOperationInsert, Value: map[string]string{nextKey: chassis},
 		})
 	}
-	return n.c.Where(&p).Mutate(&p, change...)
+	operations, err := n.c.Where(&p).Mutate(&p, change...)
+	if err == nil {
+		err = n.transact(ctx, operations)
+	}
+	if err != nil {
+		return fmt.Errorf("announcing where router %s moves: %w", o.Router, err)
+	}
+	return nil
 }
 
-// setChassis makes these chassis the candidates of a port that is there, together with other operations.
-func (n Northbound) setChassis(ctx context.Context, p *routerPort, names []string, others ...ovsdb.Operation) error {
+// setChassis makes these chassis the candidates of a port that is there.
+func (n Northbound) setChassis(ctx context.Context, p *routerPort, names []string) error {
 	operations, uuids, err := n.candidates(ctx, *p, names)
 	if err != nil {
 		return err
@@ -238,7 +230,7 @@ func (n Northbound) setChassis(ctx context.Context, p *routerPort, names []strin
 	if err != nil {
 		return err
 	}
-	return n.transact(ctx, slices.Concat(operations, set, others))
+	return n.transact(ctx, append(operations, set...))
 }
 
 // candidates are the operations that make rows for the candidates of a port, and the rows' UUIDs.

@@ -172,14 +172,12 @@ func TestOrders(t *testing.T) {
 	for _, chassis := range [][]string{{"gw-2", "gw-1"}, {"gw-2"}, {"gw-3", "gw-2", "gw-1"}, {"gw-1", "gw-2", "gw-3"}} {
 		now := Order{Port: "p1", Router: "r1", Chassis: chassis}
 		before := want.Orders[0]
-		for _, next := range []string{"gw-9", chassis[0]} {
-			if err := n.SetNext(ctx, now, next); err != nil {
+		for _, before.Next = range []string{"gw-9", chassis[0], ""} {
+			if err := n.SetNext(ctx, now, before.Next); err != nil {
 				t.Fatal(err)
 			}
-		}
-		for _, before.Next = range []string{"gw-9", chassis[0]} {
 			if got := next(t, said); !reflect.DeepEqual(got, State{Orders: []Order{before, last}}) {
-				t.Errorf("before an order: got %+v, want %+v", got, before)
+				t.Errorf("about to move: got %+v, want %+v", got, before)
 			}
 		}
 		if err := n.SetOrder(ctx, now); err != nil {
