@@ -204,6 +204,9 @@ func (a *agent) sync(t translation) error {
 		return nil // without Neutron's answer nothing is released
 	}
 	entries, refused := plan(a.cfg, a.addresses, a.registered, a.observed)
+	// Those of a router that is about to come do no harm before, and are not waited for then.
+	coming, _ := plan(a.cfg, a.registering, a.registered, a.observed)
+	entries = withMissing(entries, coming)
 	if err := t.Share(sharers(a.cfg, a.addresses)); err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func TestAddressesMoveFirst(t *testing.T) {
 		if b.aws.here() != 2 || !ready() {
 			t.Errorf("about to come: %d addresses to be registered here, ready: %t", b.aws.here(), ready())
 		}
-		b.want("OVN has not moved it yet")
+		b.want("about to come: what it will need is there", entry(addr10, mac1), entry(addr11, mac1))
 		south.bind("p1", "gw-1")
 		pass(10 * time.Millisecond)
 		b.want("OVN has moved it here", entry(addr10, mac1), entry(addr11, mac1))
