@@ -80,6 +80,7 @@ type agent struct {
 	// Until awsAnswered it is what was known before.
 	registered  map[netip.Addr]model.MAC
 	enis        []eni
+	eniIDs      map[string]model.MAC // of enis, as far as AWS has shown them
 	awsAnswered bool
 
 	entries      []translate.Entry // what is translated
@@ -241,9 +242,20 @@ func (a *agent) applyOutcome(o outcome) {
 	a.failures.aws = 0
 	a.registered, a.awsAnswered = a.mergeRegistered(o.result.ENIs), true
 	a.enis = a.mergeENIs(enisOf(a.cfg, o.result.ENIs))
+	a.eniIDs = idsOf(o.result.ENIs)
 	a.here.shown(a.registered)
 	if a.neutron != nil {
 		a.tagger.batches.put(statusBatch{a.neutron, floatingIPStatuses(a.cfg, o.addresses, o.result)})
+	}
+}
+
+// noteArrivals takes over what AWS has acknowledged in the middle of a pass.
+func (a *agent) noteArrivals() {
+	a.registered = maps.Clone(a.registered) // the saver may read the old one
+	for addr, id := range a.here.arrivals() {
+		if mac, ok := a.eniIDs[id]; ok {
+			a.registered[addr] = mac
+		}
 	}
 }
 

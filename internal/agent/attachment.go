@@ -218,6 +218,10 @@ func (l *attachment) loop(
 		case b := <-l.bindings:
 			err = l.handleBindings(b)
 
+		case <-l.here.news:
+			l.noteArrivals()
+			err = l.sync(l.t)
+
 		case o := <-l.worker.outcomes:
 			err = l.handleOutcome(o)
 		}

@@ -143,6 +143,26 @@ func TestAddressesMoveFirst(t *testing.T) {
 	})
 }
 
+// What AWS has acknowledged counts at once, though Describes that show it take their time.
+func TestAcknowledgedCounts(t *testing.T) {
+	inBubble(t, func(b *env) {
+		south := b.twoGateways()
+		b.aws.assigned = b.agent.here.assigned
+		gateway := router(addr10, mac1)
+		gateway.ID, gateway.Router = "p1", "r1"
+		b.neutron.set(nil, bound(gateway, "gw-2"))
+		b.start()
+		pass(time.Second)
+		b.aws.slow(time.Minute)
+		south.bind("p1", "gw-1")
+		pass(10 * time.Millisecond)
+		b.want("OVN has moved it here, and AWS has acknowledged its address", entry(addr10, mac1))
+		south.bind("p1", "gw-2")
+		pass(10 * time.Millisecond)
+		b.want("OVN has moved it back")
+	})
+}
+
 // Without Neutron's API a router fails over all the same.
 func TestFailoverWithoutNeutron(t *testing.T) {
 	inBubble(t, func(b *env) {

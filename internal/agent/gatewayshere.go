@@ -21,10 +21,18 @@ type gatewaysHere struct {
 	ports      map[netip.Addr]string // the gateway port of each address; those that follow none are absent
 	registered map[netip.Addr]bool   // addresses that AWS has here
 	changed    chan struct{}         // closed when registered or ports have changed
+
+	// acknowledged are the IDs of the interfaces of addresses that AWS has acknowledged since it was last seen as a
+	// whole, and news says that there are some.
+	acknowledged map[netip.Addr]string
+	news         mailbox[struct{}]
 }
 
 func newGatewaysHere(node string) *gatewaysHere {
-	return &gatewaysHere{node: node, registered: make(map[netip.Addr]bool), changed: make(chan struct{})}
+	return &gatewaysHere{
+		node: node, registered: make(map[netip.Addr]bool), changed: make(chan struct{}),
+		acknowledged: make(map[netip.Addr]string), news: newMailbox[struct{}](),
+	}
 }
 
 // set notes Neutron's last answer.
@@ -43,6 +51,7 @@ func (g *gatewaysHere) hear(b bindings) {
 	g.bound = b
 	// What was here need not be when the router comes again.
 	maps.DeleteFunc(g.registered, func(a netip.Addr, _ bool) bool { return !g.isHere(a) })
+	maps.DeleteFunc(g.acknowledged, func(a netip.Addr, _ string) bool { return !g.isHere(a) })
 }
 
 // still tells whether an address of this node is still here, by OVN's last word.
@@ -57,20 +66,29 @@ func (g *gatewaysHere) isHere(a netip.Addr) bool {
 	return !ok || host == g.node
 }
 
-// assigned notes that AWS has acknowledged to have addresses here.
-func (g *gatewaysHere) assigned(addrs []netip.Addr) {
+// assigned notes that AWS has acknowledged to have addresses here, on an interface.
+func (g *gatewaysHere) assigned(eni string, addrs []netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, a := range addrs {
-		g.registered[a] = g.isHere(a)
+		g.registered[a], g.acknowledged[a] = g.isHere(a), eni
 	}
+	g.news.put(struct{}{})
 	g.wake()
+}
+
+// arrivals are the IDs of the interfaces of addresses that AWS has acknowledged, and not shown yet.
+func (g *gatewaysHere) arrivals() map[netip.Addr]string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.acknowledged)
 }
 
 // shown notes the addresses that AWS shows here, with their interfaces.
 func (g *gatewaysHere) shown(registered map[netip.Addr]model.MAC) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	clear(g.acknowledged)
 	g.registered = make(map[netip.Addr]bool)
 	for a := range registered {
 		g.registered[a] = g.isHere(a)

@@ -219,7 +219,7 @@ func TestAssigned(t *testing.T) {
 		other, _ := r.start(d)
 		must(other.Reconcile(r.t.Context(), mine))
 		var told []netip.Addr
-		c.Assigned = func(addrs []netip.Addr) { told = append(told, addrs...) }
+		c.Assigned = func(_ string, addrs []netip.Addr) { told = append(told, addrs...) }
 		reg, _ := r.start(c)
 		must(reg.Reconcile(r.t.Context(), mine))
 		must(reg.Reconcile(r.t.Context(), mine))

@@ -55,9 +55,9 @@ type Config struct {
 	// to another node since the wants were made, and that node must keep it. Nil: nothing has moved. It may be called
 	// from several goroutines.
 	StillHere func(netip.Addr) bool
-	// Assigned is told of addresses when AWS has acknowledged that they are on this node's interfaces, before a
-	// Describe shows it. It may be called from several goroutines. Nil: nobody is told.
-	Assigned func([]netip.Addr)
+	// Assigned is told of addresses when AWS has acknowledged that they are on one of this node's interfaces, given by
+	// its ID, before a Describe shows it. It may be called from several goroutines. Nil: nobody is told.
+	Assigned func(eni string, addrs []netip.Addr)
 }
 
 func (c Config) withDefaults() Config {
@@ -74,7 +74,7 @@ func (c Config) withDefaults() Config {
 		c.StillHere = func(netip.Addr) bool { return true }
 	}
 	if c.Assigned == nil {
-		c.Assigned = func([]netip.Addr) {}
+		c.Assigned = func(string, []netip.Addr) {}
 	}
 	if c.Observer == nil {
 		c.Observer = noObserver{}
