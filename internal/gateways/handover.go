@@ -13,8 +13,8 @@ import (
 // handOver is a router's move from a node that works. OVN moves a router within some 50 ms, and AWS takes up to a
 // second or more for the router's addresses; frames are lost from the first of both until the second. So AWS comes
 // first: the agents are told of the move, the new node's takes the addresses, and as soon as AWS has acknowledged that
-// OVN is told. The agents are told that the move is over once OVN has made it, or has not within a time. A node that has
-// failed is not waited for.
+// OVN is told. The agents are told that the move is over once OVN has made it, or has not within a time. A node that
+// has failed is not waited for.
 type handOver struct {
 	to    string
 	began time.Time
