@@ -110,7 +110,10 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h, here), h), tagger: newStatusTagger(log),
 		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
 		watchOVN: watchSouthbound(cfg), bindings: newMailbox[placement](), here: here,
-		watchOVS: watchSwitch, health: &health{provider: newProviderWatch(cfg, linux{}), here: here},
+		watchOVS: watchSwitch,
+		health: &health{
+			provider: newProviderWatch(cfg, linux{}), here: here, ovn: newControllerWatch(pingController),
+		},
 	}
 	if cfg.Metrics.IsValid() {
 		go m.serve(ctx, cfg.Metrics, a.health, metricsRetry, log)
@@ -130,6 +133,7 @@ func (a *agent) run(ctx context.Context) error {
 		workers.Go(func() { a.watchBindings(ctx) })
 		workers.Go(func() { a.watchTunnels(ctx) })
 		workers.Go(func() { a.health.provider.run(ctx) })
+		workers.Go(func() { a.health.ovn.run(ctx) })
 	}
 
 	a.loadSaved()

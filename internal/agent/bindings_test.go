@@ -50,7 +50,8 @@ func (b *env) twoGateways() *fakeSouthbound {
 	b.agent.worker.cfg = b.agent.cfg
 	f := newFakeSouthbound()
 	b.agent.watchOVN, b.agent.bindings = f.watch, newMailbox[placement]()
-	b.agent.health = &health{provider: newProviderWatch(b.agent.cfg, b.machine), here: b.agent.here}
+	b.agent.health = &health{provider: newProviderWatch(b.agent.cfg, b.machine), here: b.agent.here,
+		ovn: newControllerWatch(func(context.Context) error { return nil })}
 	b.agent.watchOVS = func(ctx context.Context, changed func([]string)) error {
 		changed([]string{"gw-2"})
 		<-ctx.Done()

@@ -21,10 +21,11 @@ type health struct {
 	provider *providerWatch
 	tunnels  atomic.Pointer[[]string] // the nodes whose tunnels are up
 	here     *gatewaysHere
+	ovn      *controllerWatch
 }
 
 func (h *health) now() nodeapi.Health {
-	now := nodeapi.Health{Provider: h.provider.dead()}
+	now := nodeapi.Health{Provider: h.provider.dead(), OVN: h.ovn.hangs()}
 	if up := h.tunnels.Load(); up != nil {
 		now.Tunnels = *up
 	}

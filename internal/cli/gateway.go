@@ -102,7 +102,7 @@ func (a *App) printGateways(all nodeapi.Gateways) error {
 			fmt.Fprintf(t, "%s\t%d\t%s\n", n.Name, n.Routers, gatewayState(n))
 		}
 		if len(all.Routers) > 0 {
-			fmt.Fprintln(t, "\nROUTER\tON\tTHEN")
+			fmt.Fprintln(t, "\nROUTER\tID\tON\tTHEN")
 		}
 		for _, r := range all.Routers {
 			var then []string
@@ -115,7 +115,7 @@ func (a *App) printGateways(all nodeapi.Gateways) error {
 			if on == "" {
 				on = "no node"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\n", r.ID, on, strings.Join(then, ", "))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Name, r.ID, on, strings.Join(then, ", "))
 		}
 		return t.Flush()
 	})

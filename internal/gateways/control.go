@@ -80,7 +80,8 @@ func list(nodes []nodeapi.GatewayNode, orders []ovn.Order, wish ovn.Wish, south 
 	all := nodeapi.Gateways{Gateways: nodes, Routers: []nodeapi.GatewayRouter{}}
 	s := seen{gateways: south.Gateways}
 	for _, o := range orders {
-		all.Routers = append(all.Routers, nodeapi.GatewayRouter{ID: o.Router, Node: s.activeOf(o.Port), Order: o.Chassis})
+		all.Routers = append(all.Routers,
+			nodeapi.GatewayRouter{ID: o.Router, Name: o.Name, Node: s.activeOf(o.Port), Order: o.Chassis})
 	}
 	for i, n := range nodes {
 		nodes[i].Drained = slices.Contains(wish.Drained, n.Name)

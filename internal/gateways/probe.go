@@ -4,6 +4,7 @@ package gateways
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -118,7 +119,7 @@ func (p *prober) Now(now time.Time) (all []state, ok bool) {
 		case now.Sub(g.spoke) > unwellAfter && now.Sub(p.began) > unwellAfter:
 			s.Unfit = "its agent does not answer"
 		default:
-			s.Unfit, s.tunnels = g.health.Provider, g.health.Tunnels
+			s.Unfit, s.tunnels = cmp.Or(g.health.Provider, g.health.OVN), g.health.Tunnels
 		}
 		all = append(all, s)
 	}

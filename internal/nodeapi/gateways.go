@@ -36,7 +36,8 @@ type GatewayNode struct {
 
 // GatewayRouter is where a router is.
 type GatewayRouter struct {
-	ID string `json:"id"` // in Neutron
+	ID   string `json:"id"`             // in Neutron
+	Name string `json:"name,omitempty"` // likewise; it may have none
 	// Node has it; empty: none.
 	Node string `json:"node"`
 	// Order are the nodes that may have it, the first choice first.

@@ -15,6 +15,9 @@ type Health struct {
 	// Provider is why nothing passes between the node and its provider subnet. Empty: it does, or there is no sign
 	// yet that it does not.
 	Provider string `json:"provider,omitempty"`
+	// OVN is why its changes do not reach the node: ovn-controller hangs, or does not run. Empty: it works, or there is no
+	// sign yet that it does not.
+	OVN string `json:"ovn,omitempty"`
 	// Tunnels are the nodes whose tunnels are up, by BFD; nil: not known.
 	Tunnels []string `json:"tunnels"`
 }

@@ -18,9 +18,10 @@ import (
 // Rows of the northbound database, with the columns that are used.
 type (
 	router struct {
-		UUID  string   `ovsdb:"_uuid"`
-		Name  string   `ovsdb:"name"`
-		Ports []string `ovsdb:"ports"`
+		UUID        string            `ovsdb:"_uuid"`
+		Name        string            `ovsdb:"name"`
+		Ports       []string          `ovsdb:"ports"`
+		ExternalIDs map[string]string `ovsdb:"external_ids"`
 	}
 	routerPort struct {
 		UUID           string            `ovsdb:"_uuid"`
@@ -56,6 +57,7 @@ const routerPortPrefix = "lrp-"
 type Order struct {
 	Port    string // ID of the gateway port in Neutron
 	Router  string // ID of the router in Neutron
+	Name    string // of the router in Neutron; it may have none
 	Chassis []string
 	Next    string // see [Northbound.SetNext]; empty: nothing is noted
 }
@@ -66,7 +68,7 @@ func (s State) equal(other State) bool {
 }
 
 func (o Order) equal(other Order) bool {
-	return o.Port == other.Port && o.Router == other.Router && o.Next == other.Next &&
+	return o.Port == other.Port && o.Router == other.Router && o.Name == other.Name && o.Next == other.Next &&
 		slices.Equal(o.Chassis, other.Chassis)
 }
 
@@ -119,7 +121,7 @@ func WatchOrders(ctx context.Context, r Remote, changed func(Northbound, State))
 func northboundTables() []client.MonitorOption {
 	r, p, m, g := &router{}, &routerPort{}, &gatewayChassis{}, &global{}
 	return []client.MonitorOption{
-		client.WithTable(r, &r.Name, &r.Ports),
+		client.WithTable(r, &r.Name, &r.Ports, &r.ExternalIDs),
 		client.WithTable(p, &p.Name, &p.MAC, &p.Networks, &p.GatewayChassis, &p.ExternalIDs),
 		client.WithTable(m, &m.Name, &m.ChassisName, &m.Priority), client.WithTable(g, &g.ExternalIDs),
 	}
@@ -127,11 +129,12 @@ func northboundTables() []client.MonitorOption {
 
 func (n Northbound) read(ctx context.Context) (all State, err error) {
 	var (
+		routers []router
 		ports   []routerPort
 		members []gatewayChassis
 		globals []global
 	)
-	for _, table := range []any{&ports, &members, &globals} {
+	for _, table := range []any{&routers, &ports, &members, &globals} {
 		if err := n.c.List(ctx, table); err != nil {
 			return all, fmt.Errorf("reading OVN's northbound database: %w", err)
 		}
@@ -146,6 +149,10 @@ func (n Northbound) read(ctx context.Context) (all State, err error) {
 	slices.SortFunc(members, func(a, b gatewayChassis) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.ChassisName, b.ChassisName))
 	})
+	names := make(map[string]string) // of Neutron's routers, by ID
+	for _, r := range routers {
+		names[strings.TrimPrefix(r.Name, routerPrefix)] = r.ExternalIDs[routerKey]
+	}
 	for _, p := range ports {
 		if p.Name == meshName {
 			all.Mesh = chassisOf(p, members)
@@ -155,9 +162,9 @@ func (n Northbound) read(ctx context.Context) (all State, err error) {
 		if !ok || len(p.GatewayChassis) == 0 {
 			continue
 		}
+		router := strings.TrimPrefix(p.ExternalIDs[routerKey], routerPrefix)
 		all.Orders = append(all.Orders, Order{
-			Port: id, Router: strings.TrimPrefix(p.ExternalIDs[routerKey], routerPrefix), Chassis: chassisOf(p, members),
-			Next: p.ExternalIDs[nextKey],
+			Port: id, Router: router, Name: names[router], Chassis: chassisOf(p, members), Next: p.ExternalIDs[nextKey],
 		})
 	}
 	slices.SortFunc(all.Orders, func(a, b Order) int { return cmp.Compare(a.Port, b.Port) })

@@ -5,6 +5,7 @@ package ovn
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,8 +43,9 @@ func serve(t *testing.T, schema string) (Remote, func(operations string), *os.Pr
 		_ = server.Process.Kill()
 		_ = server.Wait()
 	})
-	for range 100 {
-		if _, err := os.Stat(socket); err == nil {
+	for range 100 { // the socket is there before the server listens
+		if conn, err := net.Dial("unix", socket); err == nil {
+			conn.Close()
 			break
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -140,7 +142,9 @@ const routerPorts = `["OVN_Northbound",
  {"op":"insert","table":"Gateway_Chassis","row":{"name":"lrp-p1_gw-2","chassis_name":"gw-2","priority":1},"uuid-name":"b"},
  {"op":"insert","table":"Gateway_Chassis","row":{"name":"lrp-p2_gw-1","chassis_name":"gw-1","priority":1},"uuid-name":"c"},
  {"op":"insert","table":"Logical_Router_Port","row":{"name":"lrp-p1","gateway_chassis":["set",[["named-uuid","a"],
-  ["named-uuid","b"]]],"external_ids":["map",[["neutron:router_name","neutron-r1"]]]}},
+  ["named-uuid","b"]]],"external_ids":["map",[["neutron:router_name","neutron-r1"]]]},"uuid-name":"p1"},
+ {"op":"insert","table":"Logical_Router","row":{"name":"neutron-r1","ports":["named-uuid","p1"],
+  "external_ids":["map",[["neutron:router_name","edge"]]]}},
  {"op":"insert","table":"Logical_Router_Port","row":{"name":"lrp-p2","gateway_chassis":["named-uuid","c"]}},
  {"op":"insert","table":"Logical_Router_Port","row":{"name":"lrp-inside"}}]`
 
@@ -164,13 +168,13 @@ func TestOrders(t *testing.T) {
 		}
 	}()
 	last := Order{Port: "p2", Chassis: []string{"gw-1"}}
-	want := State{Orders: []Order{{Port: "p1", Router: "r1", Chassis: []string{"gw-1", "gw-2"}}, last}}
+	want := State{Orders: []Order{{Port: "p1", Router: "r1", Name: "edge", Chassis: []string{"gw-1", "gw-2"}}, last}}
 	if got := next(t, said); !reflect.DeepEqual(got, want) {
 		t.Fatalf("at first: got %+v, want %+v", got, want)
 	}
 	n := <-connection
 	for _, chassis := range [][]string{{"gw-2", "gw-1"}, {"gw-2"}, {"gw-3", "gw-2", "gw-1"}, {"gw-1", "gw-2", "gw-3"}} {
-		now := Order{Port: "p1", Router: "r1", Chassis: chassis}
+		now := Order{Port: "p1", Router: "r1", Name: "edge", Chassis: chassis}
 		before := want.Orders[0]
 		for _, before.Next = range []string{"gw-9", chassis[0], ""} {
 			if err := n.SetNext(ctx, now, before.Next); err != nil {
