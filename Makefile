@@ -16,7 +16,7 @@ BENCH_PACKAGES := iptables
 CHAOS_PACKAGES := gcc libc6-dev
 GENERATE_PACKAGES := clang-19 llvm-19 libbpf-dev
 
-.PHONY: help build build-all release install up down test test-unit test-e2e test-terraform chaos lint generate generate-check bench bench-cloud fuzz clean
+.PHONY: help build build-all release install up down test test-unit test-e2e test-terraform test-nodes chaos lint generate generate-check bench bench-cloud fuzz clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,10 @@ CHAOS ?= 20m
 SEED ?= 1
 chaos: build host-packages test-packages chaos-packages ## a cloud under every kind of mischief, for 20 minutes or for CHAOS; SEED repeats it
 	$(GO) test -count=1 -v -timeout 0 -run TestChaos ./test/e2e -chaos $(CHAOS) -seed $(SEED)
+
+EVENTS ?= 50
+test-nodes: build host-packages test-packages ## a cloud of five nodes: guests and routers move in every way, and EVENTS faults at random; SEED repeats it; two hours
+	$(GO) test -count=1 -v -timeout 0 -run TestManyNodes ./test/e2e -node-events $(EVENTS) -seed $(SEED)
 
 GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.7.2
 lint: ## formatting, golangci-lint
