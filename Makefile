@@ -120,9 +120,10 @@ bench: bench-packages ## the benchmarks
 	nice -n -19 $(GO) test -run '^$$' -bench Offloads -benchtime 401x ./test/bench
 	$(GO) test -run '^$$' -bench Agent -timeout 30m ./test/bench
 
-bench-cloud: build host-packages test-packages ## the benchmarks that bring clouds up; half an hour
+bench-cloud: build host-packages test-packages ## the benchmarks that bring clouds up; an hour
 	$(GO) test -run '^$$' -bench FloatingIPSet -benchtime 10x -timeout 25m -v ./test/e2e
 	$(GO) test -run '^$$' -bench ManyFloatingIPs -benchtime 1x -timeout 40m -v ./test/e2e
+	$(GO) test -run '^$$' -bench Nodes -benchtime 3x -timeout 40m -v ./test/e2e
 
 FUZZTIME ?= 1m
 fuzz: ## each fuzz target for a minute, or for FUZZTIME, such as 10000000x

@@ -19,7 +19,7 @@ import (
 
 // bake returns the ID of the cloud's image, which this build of Macaw has made, now or earlier. An
 // image of another build has the same packages, but may have been cleaned otherwise.
-func bake(t *testing.T, file string) string {
+func bake(t testing.TB, file string) string {
 	t.Helper()
 	image := func(args ...string) string {
 		t.Helper()
