@@ -141,16 +141,38 @@ func cloudFile(t testing.TB, name, more string) string {
 	return path
 }
 
-// downAfter removes a cloud, with everything that the test left in it, when the test ends.
+// downAfter removes a cloud, with everything that the test left in it, when the test ends. What its nodes have logged
+// is printed before if the test has failed.
 func downAfter(t testing.TB, file string) {
 	t.Helper()
 	t.Cleanup(func() {
+		if t.Failed() {
+			logsOf(t, file)
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()
 		if _, err := command(ctx, macaw, "down", "--yes", file); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// logsOf prints what a cloud's status is, and what Macaw's own units have logged last on each node.
+func logsOf(t testing.TB, file string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	status, err := command(ctx, macaw, "status", file, "--output", "json")
+	t.Logf("status: %s, %v", status, err)
+	var st struct{ Nodes []struct{ Name string } }
+	if err := json.Unmarshal([]byte(status), &st); err != nil {
+		return
+	}
+	for _, n := range st.Nodes {
+		out, err := command(ctx, macaw, "ssh", file, n.Name, "--", "sudo", "journalctl", "--no-pager", "-n", "150", "-o",
+			"short-precise", "-u", quoted("macaw-*"))
+		t.Logf("%s has logged: %s, %v", n.Name, out, err)
+	}
 }
 
 // eventually waits until fn succeeds.
