@@ -54,8 +54,8 @@ func southbound() (model.ClientDBModel, error) {
 // this prefix and the Neutron port's ID.
 const redirect, redirectPrefix = "chassisredirect", "cr-lrp-"
 
-// routerKey is where Neutron notes a router in its ports' rows, by its ID, with a prefix or without. In the router's own
-// row, whose name is the prefix and the ID, it has the router's name there.
+// routerKey is where Neutron notes a router in its ports' rows, by its ID, with a prefix or without. In the router's
+// own row, whose name is the prefix and the ID, it has the router's name there.
 const routerKey, routerPrefix = "neutron:router_name", "neutron-"
 
 // nextKey is where the node is noted that a gateway is about to move to: in a router port's row of the northbound

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// BenchmarkNodes measures "macaw up" from a baked image, without its verification: of one node, and of a controller, two
-// gateways and two computes. The image and the lab's daemon are there before. Both come in turn, and the ratio is of
-// their medians.
+// BenchmarkNodes measures "macaw up" from a baked image, without its verification: of one node, and of a controller,
+// two gateways and two computes. The image and the lab's daemon are there before. Both come in turn, and the ratio is
+// of their medians.
 func BenchmarkNodes(b *testing.B) {
 	needLab(b)
 	const one = "e2e-one"
