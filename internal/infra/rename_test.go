@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"macaw.example/internal/inventory"
 )
 
 // renamed wants the same cloud with its node renamed.
@@ -27,7 +29,7 @@ func TestLabNodeRenamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	resources := labLeft(t, l.Clients, "first")
-	s, err := See(ctx, l.Clients, "first")
+	s, err := inventory.See(ctx, l.EC2, l.IAM, "first")
 	if err != nil {
 		t.Fatal(err)
 	}

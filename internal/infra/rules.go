@@ -10,32 +10,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
-const (
-	everywhere  = "0.0.0.0/0"
-	everywhere6 = "::/0"
-	// sourceSelf is the source for the rule's own group.
-	sourceSelf = "self"
-)
-
 // managementRules lets the operator in, and the only node reach itself.
-func managementRules(m cloud.Management) []Rule {
-	return append([]Rule{{Protocol: "-1", From: -1, To: -1, Source: sourceSelf}}, operatorRules(m)...)
+func managementRules(m cloud.Management) []inventory.Rule {
+	return append([]inventory.Rule{{Protocol: "-1", From: -1, To: -1, Source: inventory.SourceSelf}}, operatorRules(m)...)
 }
 
 // operatorRules lets the operator in to SSH, the APIs and the dashboard.
-func operatorRules(m cloud.Management) (rules []Rule) {
+func operatorRules(m cloud.Management) (rules []inventory.Rule) {
 	for _, p := range m.Allow {
 		for _, port := range cloud.ManagementPorts() {
-			rules = append(rules, Rule{Protocol: "tcp", From: int32(port), To: int32(port), Source: p.String()})
+			rules = append(rules, inventory.Rule{Protocol: "tcp", From: int32(port), To: int32(port), Source: p.String()})
 		}
 	}
 	if m.TLS.ACME.Directory != "" {
 		// The authority asks from addresses that it does not tell (Let's Encrypt, FAQ). There is nothing
 		// but a redirection otherwise.
-		open := Rule{Protocol: "tcp", From: 80, To: 80, Source: everywhere}
+		open := inventory.Rule{Protocol: "tcp", From: 80, To: 80, Source: inventory.Everywhere}
 		if !slices.Contains(rules, open) {
 			rules = append(rules, open)
 		}
@@ -66,22 +60,22 @@ var (
 	portsMigration = [2]int32{49152, 49215}
 )
 
-func tcp(source string, ports ...int32) (rules []Rule) {
+func tcp(source string, ports ...int32) (rules []inventory.Rule) {
 	for _, p := range ports {
-		rules = append(rules, Rule{Protocol: "tcp", From: p, To: p, Source: source})
+		rules = append(rules, inventory.Rule{Protocol: "tcp", From: p, To: p, Source: source})
 	}
 	return rules
 }
 
-func tcpRange(source string, r [2]int32) Rule {
-	return Rule{Protocol: "tcp", From: r[0], To: r[1], Source: source}
+func tcpRange(source string, r [2]int32) inventory.Rule {
+	return inventory.Rule{Protocol: "tcp", From: r[0], To: r[1], Source: source}
 }
 
 // nodeRules are those of all nodes of a cloud with several: they may ping each other, and the controller
 // reaches each by SSH and reads its agent's metrics.
-func nodeRules() []Rule {
+func nodeRules() []inventory.Rule {
 	controller := partGroup(string(model.Controller))
-	return append([]Rule{{Protocol: "icmp", From: -1, To: -1, Source: sourceSelf}},
+	return append([]inventory.Rule{{Protocol: "icmp", From: -1, To: -1, Source: inventory.SourceSelf}},
 		tcp(controller, portSSH, portMetrics)...)
 }
 
@@ -89,11 +83,11 @@ func nodeRules() []Rule {
 // the operator. Whatever comes from the forwarded networks may enter gateways, which pass it on to the
 // Internet. A rule that names a group costs one of the 60, whatever its size (VPC User Guide,
 // amazon-vpc-limits).
-func roleRules(m cloud.Management, role model.Role, forwarded []string) (rules []Rule) {
+func roleRules(m cloud.Management, role model.Role, forwarded []string) (rules []inventory.Rule) {
 	nodes, controller := partGroup(partManagement), partGroup(string(model.Controller))
 	self := func(r model.Role) string {
 		if r == role {
-			return sourceSelf
+			return inventory.SourceSelf
 		}
 		return partGroup(string(r))
 	}
@@ -105,8 +99,8 @@ func roleRules(m cloud.Management, role model.Role, forwarded []string) (rules [
 		return append(rules, operatorRules(m)...)
 	case model.Compute:
 		rules = append(
-			tcp(sourceSelf, portLibvirt, portDisks),
-			tcpRange(sourceSelf, portsMigration),
+			tcp(inventory.SourceSelf, portLibvirt, portDisks),
+			tcpRange(inventory.SourceSelf, portsMigration),
 			tcpRange(controller, portsDisplay),
 		)
 	case model.Gateway:
@@ -114,66 +108,33 @@ func roleRules(m cloud.Management, role model.Role, forwarded []string) (rules [
 			rules = append(rules, tcp(p.String(), portSSH)...)
 		}
 		for _, network := range forwarded {
-			rules = append(rules, Rule{Protocol: "-1", From: -1, To: -1, Source: network})
+			rules = append(rules, inventory.Rule{Protocol: "-1", From: -1, To: -1, Source: network})
 		}
 	}
 	for _, r := range []model.Role{model.Compute, model.Gateway} {
-		rules = append(rules, Rule{Protocol: "udp", From: portGeneve, To: portGeneve, Source: self(r)})
+		rules = append(rules, inventory.Rule{Protocol: "udp", From: portGeneve, To: portGeneve, Source: self(r)})
 	}
 	return rules
 }
 
 // providerRules allows everything in: Neutron's security groups decide what may reach a guest, and
 // rules in two places would conflict.
-func providerRules(p cloud.Provider) []Rule {
-	rules := []Rule{{Protocol: "-1", From: -1, To: -1, Source: everywhere}}
+func providerRules(p cloud.Provider) []inventory.Rule {
+	rules := []inventory.Rule{{Protocol: "-1", From: -1, To: -1, Source: inventory.Everywhere}}
 	if p.IPv6 {
-		rules = append(rules, Rule{Protocol: "-1", From: -1, To: -1, Source: everywhere6})
+		rules = append(rules, inventory.Rule{Protocol: "-1", From: -1, To: -1, Source: inventory.Everywhere6})
 	}
 	return rules
 }
 
-// rulesOf splits a permission, which AWS groups by protocol and ports, into rules.
-func rulesOf(p types.IpPermission, group string) []Rule {
-	rule := Rule{Protocol: aws.ToString(p.IpProtocol), From: -1, To: -1}
-	if p.FromPort != nil {
-		rule.From = *p.FromPort
-	}
-	if p.ToPort != nil {
-		rule.To = *p.ToPort
-	}
-	var rules []Rule
-	add := func(source string) {
-		if source == group {
-			source = sourceSelf
-		}
-		r := rule
-		r.Source = source
-		rules = append(rules, r)
-	}
-	for _, r := range p.IpRanges {
-		add(aws.ToString(r.CidrIp))
-	}
-	for _, r := range p.Ipv6Ranges {
-		add(aws.ToString(r.CidrIpv6))
-	}
-	for _, r := range p.PrefixListIds {
-		add(aws.ToString(r.PrefixListId))
-	}
-	for _, r := range p.UserIdGroupPairs {
-		add(aws.ToString(r.GroupId))
-	}
-	return rules
-}
-
-// permission returns the rule, of a group, in AWS's form. id returns the ID of a part.
-func (r Rule) permission(group string, id func(part string) string) types.IpPermission {
+// permission returns a rule of a group in AWS's form. id returns the ID of a part.
+func permission(r inventory.Rule, group string, id func(part string) string) types.IpPermission {
 	p := types.IpPermission{IpProtocol: aws.String(r.Protocol)}
 	if r.Protocol != "-1" { // for ICMP, type and code
 		p.FromPort, p.ToPort = aws.Int32(r.From), aws.Int32(r.To)
 	}
 	switch {
-	case r.Source == sourceSelf:
+	case r.Source == inventory.SourceSelf:
 		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(group)}}
 	case strings.HasPrefix(r.Source, partGroup("")):
 		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(id(r.Source))}}

@@ -19,6 +19,7 @@ import (
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/images"
+	"macaw.example/internal/inventory"
 	"macaw.example/lab/labtest"
 )
 
@@ -125,7 +126,7 @@ func TestSeveral(t *testing.T) {
 			t.Errorf("%s has a profile: %t", n.Name, !got)
 		}
 		if data := seen(t, l, "first").Instances[slices.IndexFunc(seen(t, l, "first").Instances,
-			func(i Instance) bool { return i.ID == n.InstanceID })].UserData; string(data) !=
+			func(i inventory.Instance) bool { return i.ID == n.InstanceID })].UserData; string(data) !=
 			"#cloud-config\nhostname: "+n.Name+"\n" {
 			t.Errorf("%s: user data %q", n.Name, data)
 		}
@@ -417,7 +418,8 @@ func TestRulesFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &up{Plan: &Plan{ids: map[string]string{}}, c: c, w: Wanted{Cloud: c}, s: Seen{Zones: []string{"eu-central-1a"}}}
+	b := &up{Plan: &Plan{ids: map[string]string{}}, c: c, w: Wanted{Cloud: c},
+		s: inventory.Seen{Zones: []string{"eu-central-1a"}}}
 	if err := b.locate(); err != nil {
 		t.Fatal(err)
 	}
@@ -439,11 +441,11 @@ func TestGatewaysOfSeveral(t *testing.T) {
 	}
 	agent := ec2.NewFromConfig(l.as(key.AccessKeyID, key.SecretAccessKey, key.SessionToken))
 	s := seen(t, l, "first")
-	subnet := s.Subnets[slices.IndexFunc(s.Subnets, func(n Subnet) bool { return n.Part == "subnet/provider" })]
+	subnet := s.Subnets[slices.IndexFunc(s.Subnets, func(n inventory.Subnet) bool { return n.Part == "subnet/provider" })]
 	private := s.Subnets[slices.IndexFunc(s.Subnets,
-		func(n Subnet) bool { return isPrivate(strings.TrimPrefix(n.Part, partSubnet(""))) })]
+		func(n inventory.Subnet) bool { return isPrivate(strings.TrimPrefix(n.Part, partSubnet(""))) })]
 	group := s.SecurityGroups[slices.IndexFunc(s.SecurityGroups,
-		func(g SecurityGroup) bool { return g.Part == "security-group/provider" })]
+		func(g inventory.SecurityGroup) bool { return g.Part == "security-group/provider" })]
 	make := func(subnet, group string) (*ec2.CreateNetworkInterfaceOutput, error) {
 		return agent.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &subnet, Groups: []string{group},
 			TagSpecifications: awsapi.Tagged(types.ResourceTypeNetworkInterface, "first", "eni/gw-1/provider-2")})

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package infra
+package inventory
 
 import (
 	"net/netip"
@@ -34,6 +34,7 @@ type Seen struct {
 	Profile *InstanceProfile
 }
 
+// VPC is the virtual network of a cloud.
 type VPC struct {
 	ID, Part, CIDR          string
 	DNSSupport, DNSHostname bool
@@ -182,11 +183,11 @@ type Metadata struct {
 
 // Sealed reports whether one of the instances is sealed.
 func (s Seen) Sealed() bool {
-	return slices.ContainsFunc(s.Instances, func(i Instance) bool { return i.Sealed && i.live() })
+	return slices.ContainsFunc(s.Instances, func(i Instance) bool { return i.Sealed && i.Live() })
 }
 
-// live reports whether the instance is not terminated and will not be.
-func (i Instance) live() bool { return i.State != "terminated" && i.State != "shutting-down" }
+// Live reports whether the instance is not terminated and will not be.
+func (i Instance) Live() bool { return i.State != "terminated" && i.State != "shutting-down" }
 
 // Volume is an EBS volume.
 type Volume struct {
@@ -215,22 +216,3 @@ func (s Seen) Empty() bool {
 		len(s.VPCs)+len(s.InternetGateways)+len(s.Subnets)+len(s.Reservations)+len(s.RouteTables)+len(s.SecurityGroups)+
 			len(s.KeyPairs)+len(s.Interfaces)+len(s.Volumes)+len(s.Addresses) == 0
 }
-
-// without returns Seen without the kept resources, of the kinds that others can keep. A main route
-// table is always left out: it is deleted with its VPC.
-func (s Seen) without(kept []Kept) Seen {
-	stays := map[string]bool{}
-	for _, k := range kept {
-		stays[k.ID] = true
-	}
-	s.VPCs = rest(s.VPCs, func(v VPC) bool { return stays[v.ID] })
-	s.InternetGateways = rest(s.InternetGateways, func(g InternetGateway) bool { return stays[g.ID] })
-	s.Subnets = rest(s.Subnets, func(n Subnet) bool { return stays[n.ID] })
-	s.RouteTables = rest(s.RouteTables, func(t RouteTable) bool { return stays[t.ID] || t.Main })
-	s.SecurityGroups = rest(s.SecurityGroups, func(g SecurityGroup) bool { return stays[g.ID] })
-	s.Interfaces = rest(s.Interfaces, func(n Interface) bool { return stays[n.ID] })
-	s.Volumes = rest(s.Volumes, func(v Volume) bool { return stays[v.ID] })
-	return s
-}
-
-func rest[T any](all []T, not func(T) bool) []T { return slices.DeleteFunc(slices.Clone(all), not) }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package infra
+package inventory
 
 import (
 	"context"
@@ -15,22 +15,31 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
+// RightsName is the name of the policy that is embedded in the gateways' role.
+const RightsName = "gateway"
+
+// GatewayName is the name of the role and of the instance profile of a cloud's gateways. It has the
+// region, because IAM is global and two regions may have clouds of the same name. It fits into the
+// 64 characters of a role's name (IAM User Guide, reference_iam-quotas), because a cloud's name has
+// at most 32.
+func GatewayName(cloud, region string) string { return "macaw-" + cloud + "-gateway-" + region }
+
 // seeRole looks for the gateways' role by its name: IAM cannot search by tag. A role without the
 // cloud's tag is not the cloud's.
-func (s *Seen) seeRole(ctx context.Context, c Clients, _ types.Filter) (err error) {
-	s.Role, err = findRole(ctx, c.IAM, s.Cloud, GatewayName(s.Cloud, s.Region))
+func (s *Seen) seeRole(ctx context.Context, c clients, _ types.Filter) (err error) {
+	s.Role, err = FindRole(ctx, c.IAM, s.Cloud, GatewayName(s.Cloud, s.Region))
 	return err
 }
 
-func (s *Seen) seeProfile(ctx context.Context, c Clients, _ types.Filter) (err error) {
-	s.Profile, err = findProfile(ctx, c.IAM, s.Cloud, GatewayName(s.Cloud, s.Region))
+func (s *Seen) seeProfile(ctx context.Context, c clients, _ types.Filter) (err error) {
+	s.Profile, err = FindProfile(ctx, c.IAM, s.Cloud, GatewayName(s.Cloud, s.Region))
 	return err
 }
 
-// findRole returns nil if the cloud has no such role.
-func findRole(ctx context.Context, api IAM, cloud, name string) (*Role, error) {
+// FindRole returns nil if the cloud has no such role.
+func FindRole(ctx context.Context, api IAMReader, cloud, name string) (*Role, error) {
 	out, err := api.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String(name)})
-	if notFound(err) || err == nil && iamTag(out.Role.Tags, awsapi.TagCloud) != cloud {
+	if awsapi.IsNotFound(err) || err == nil && iamTag(out.Role.Tags, awsapi.TagCloud) != cloud {
 		return nil, nil
 	}
 	if err != nil {
@@ -41,9 +50,9 @@ func findRole(ctx context.Context, api IAM, cloud, name string) (*Role, error) {
 		return nil, err
 	}
 	rights, err := api.GetRolePolicy(ctx, &iam.GetRolePolicyInput{
-		RoleName: aws.String(name), PolicyName: aws.String(rightsName),
+		RoleName: aws.String(name), PolicyName: aws.String(RightsName),
 	})
-	if notFound(err) {
+	if awsapi.IsNotFound(err) {
 		return r, nil
 	}
 	if err != nil {
@@ -53,10 +62,10 @@ func findRole(ctx context.Context, api IAM, cloud, name string) (*Role, error) {
 	return r, err
 }
 
-// findProfile returns nil if the cloud has no such instance profile.
-func findProfile(ctx context.Context, api IAM, cloud, name string) (*InstanceProfile, error) {
+// FindProfile returns nil if the cloud has no such instance profile.
+func FindProfile(ctx context.Context, api IAMReader, cloud, name string) (*InstanceProfile, error) {
 	out, err := api.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: aws.String(name)})
-	if notFound(err) || err == nil && iamTag(out.InstanceProfile.Tags, awsapi.TagCloud) != cloud {
+	if awsapi.IsNotFound(err) || err == nil && iamTag(out.InstanceProfile.Tags, awsapi.TagCloud) != cloud {
 		return nil, nil
 	}
 	if err != nil {

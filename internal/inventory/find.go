@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package infra
+package inventory
 
 import (
 	"context"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -13,43 +12,46 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// Each of these returns all resources of a kind that pass the filters.
+// Each of these returns all resources of a kind that pass the filters. Package infra looks for the result of a
+// call whose response was lost with the exported ones.
 
-func findVPCs(ctx context.Context, api EC2, filters ...types.Filter) ([]types.Vpc, error) {
+func FindVPCs(ctx context.Context, api EC2Reader, filters ...types.Filter) ([]types.Vpc, error) {
 	return awsapi.Collect(ctx, ec2.NewDescribeVpcsPaginator(api, &ec2.DescribeVpcsInput{Filters: filters}),
 		func(out *ec2.DescribeVpcsOutput) []types.Vpc { return out.Vpcs })
 }
 
-func findInternetGateways(ctx context.Context, api EC2, filters ...types.Filter) ([]types.InternetGateway, error) {
+func FindInternetGateways(
+	ctx context.Context, api EC2Reader, filters ...types.Filter,
+) ([]types.InternetGateway, error) {
 	in := &ec2.DescribeInternetGatewaysInput{Filters: filters}
 	return awsapi.Collect(ctx, ec2.NewDescribeInternetGatewaysPaginator(api, in),
 		func(out *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return out.InternetGateways })
 }
 
-func findSubnets(ctx context.Context, api EC2, filters ...types.Filter) ([]types.Subnet, error) {
+func FindSubnets(ctx context.Context, api EC2Reader, filters ...types.Filter) ([]types.Subnet, error) {
 	return awsapi.Collect(ctx, ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{Filters: filters}),
 		func(out *ec2.DescribeSubnetsOutput) []types.Subnet { return out.Subnets })
 }
 
-func findRouteTables(ctx context.Context, api EC2, filters ...types.Filter) ([]types.RouteTable, error) {
+func FindRouteTables(ctx context.Context, api EC2Reader, filters ...types.Filter) ([]types.RouteTable, error) {
 	in := &ec2.DescribeRouteTablesInput{Filters: filters}
 	return awsapi.Collect(ctx, ec2.NewDescribeRouteTablesPaginator(api, in),
 		func(out *ec2.DescribeRouteTablesOutput) []types.RouteTable { return out.RouteTables })
 }
 
-func findSecurityGroups(ctx context.Context, api EC2, filters ...types.Filter) ([]types.SecurityGroup, error) {
+func FindSecurityGroups(ctx context.Context, api EC2Reader, filters ...types.Filter) ([]types.SecurityGroup, error) {
 	in := &ec2.DescribeSecurityGroupsInput{Filters: filters}
 	return awsapi.Collect(ctx, ec2.NewDescribeSecurityGroupsPaginator(api, in),
 		func(out *ec2.DescribeSecurityGroupsOutput) []types.SecurityGroup { return out.SecurityGroups })
 }
 
-func findInterfaces(ctx context.Context, api EC2, filters ...types.Filter) ([]types.NetworkInterface, error) {
+func findInterfaces(ctx context.Context, api EC2Reader, filters ...types.Filter) ([]types.NetworkInterface, error) {
 	in := &ec2.DescribeNetworkInterfacesInput{Filters: filters}
 	return awsapi.Collect(ctx, ec2.NewDescribeNetworkInterfacesPaginator(api, in),
 		func(out *ec2.DescribeNetworkInterfacesOutput) []types.NetworkInterface { return out.NetworkInterfaces })
 }
 
-func findInstances(ctx context.Context, api EC2, filters ...types.Filter) (all []types.Instance, err error) {
+func findInstances(ctx context.Context, api EC2Reader, filters ...types.Filter) (all []types.Instance, err error) {
 	in := &ec2.DescribeInstancesInput{Filters: filters}
 	reservations, err := awsapi.Collect(ctx, ec2.NewDescribeInstancesPaginator(api, in),
 		func(out *ec2.DescribeInstancesOutput) []types.Reservation { return out.Reservations })
@@ -59,25 +61,25 @@ func findInstances(ctx context.Context, api EC2, filters ...types.Filter) (all [
 	return all, err
 }
 
-func findVolumes(ctx context.Context, api EC2, filters ...types.Filter) ([]types.Volume, error) {
+func findVolumes(ctx context.Context, api EC2Reader, filters ...types.Filter) ([]types.Volume, error) {
 	return awsapi.Collect(ctx, ec2.NewDescribeVolumesPaginator(api, &ec2.DescribeVolumesInput{Filters: filters}),
 		func(out *ec2.DescribeVolumesOutput) []types.Volume { return out.Volumes })
 }
 
-func findNetworkACLs(ctx context.Context, api EC2, filters ...types.Filter) ([]types.NetworkAcl, error) {
+func findNetworkACLs(ctx context.Context, api EC2Reader, filters ...types.Filter) ([]types.NetworkAcl, error) {
 	in := &ec2.DescribeNetworkAclsInput{Filters: filters}
 	return awsapi.Collect(ctx, ec2.NewDescribeNetworkAclsPaginator(api, in),
 		func(out *ec2.DescribeNetworkAclsOutput) []types.NetworkAcl { return out.NetworkAcls })
 }
 
-func findEndpoints(ctx context.Context, api EC2, filters ...types.Filter) ([]types.VpcEndpoint, error) {
+func findEndpoints(ctx context.Context, api EC2Reader, filters ...types.Filter) ([]types.VpcEndpoint, error) {
 	in := &ec2.DescribeVpcEndpointsInput{Filters: filters}
 	return awsapi.Collect(ctx, ec2.NewDescribeVpcEndpointsPaginator(api, in),
 		func(out *ec2.DescribeVpcEndpointsOutput) []types.VpcEndpoint { return out.VpcEndpoints })
 }
 
-// findAddresses makes one call: the result has no pages (EC2 API Reference, DescribeAddresses).
-func findAddresses(ctx context.Context, api EC2, filters ...types.Filter) ([]types.Address, error) {
+// FindAddresses makes one call: the result has no pages (EC2 API Reference, DescribeAddresses).
+func FindAddresses(ctx context.Context, api EC2Reader, filters ...types.Filter) ([]types.Address, error) {
 	out, err := api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: filters})
 	if err != nil {
 		return nil, err
@@ -85,30 +87,12 @@ func findAddresses(ctx context.Context, api EC2, filters ...types.Filter) ([]typ
 	return out.Addresses, nil
 }
 
-// findKeyPairs makes one call: the result has no pages (EC2 API Reference, DescribeKeyPairs).
-func findKeyPairs(ctx context.Context, api EC2, filters ...types.Filter) ([]types.KeyPairInfo, error) {
+// FindKeyPairs makes one call: the result has no pages (EC2 API Reference, DescribeKeyPairs).
+func FindKeyPairs(ctx context.Context, api EC2Reader, filters ...types.Filter) ([]types.KeyPairInfo, error) {
 	in := &ec2.DescribeKeyPairsInput{Filters: filters, IncludePublicKey: aws.Bool(true)}
 	out, err := api.DescribeKeyPairs(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	return out.KeyPairs, nil
-}
-
-// findReservations returns a subnet's reservations: AWS lists them only by subnet, and the SDK has
-// no paginator for them.
-func findReservations(
-	ctx context.Context, api EC2, subnet string, filters ...types.Filter,
-) (all []types.SubnetCidrReservation, err error) {
-	for in := (&ec2.GetSubnetCidrReservationsInput{SubnetId: aws.String(subnet), Filters: filters}); ; {
-		out, err := api.GetSubnetCidrReservations(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		all = slices.Concat(all, out.SubnetIpv4CidrReservations, out.SubnetIpv6CidrReservations)
-		if aws.ToString(out.NextToken) == "" {
-			return all, nil
-		}
-		in.NextToken = out.NextToken
-	}
 }
