@@ -12,6 +12,7 @@ import (
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 )
 
 // managementRules lets the operator in, and the only node reach itself.
@@ -37,29 +38,6 @@ func operatorRules(m cloud.Management) (rules []inventory.Rule) {
 	return rules
 }
 
-// The ports that nodes need of each other.
-const (
-	portGeneve   = 6081 // OVN's tunnels, UDP
-	portSSH      = 22
-	portMetrics  = 9478 // of the gateways' agents
-	portKeystone = 5000
-	portNeutron  = 9696
-	portRabbitMQ = 5672
-	portGlance   = 9292
-	portPlace    = 8778 // Placement
-	portLibvirt  = 16514
-	portDisks    = 16522 // of stopped guests that move to another node
-)
-
-// Ranges of ports: OVN's databases (northbound, southbound), Nova's API and metadata, the guests' displays
-// (QEMU's VNC), and the migration of guests (QEMU's, as libvirt chooses them).
-var (
-	portsOVN       = [2]int32{6641, 6642}
-	portsNova      = [2]int32{8774, 8775}
-	portsDisplay   = [2]int32{5900, 6923}
-	portsMigration = [2]int32{49152, 49215}
-)
-
 func tcp(source string, ports ...int32) (rules []inventory.Rule) {
 	for _, p := range ports {
 		rules = append(rules, inventory.Rule{Protocol: "tcp", From: p, To: p, Source: source})
@@ -67,8 +45,8 @@ func tcp(source string, ports ...int32) (rules []inventory.Rule) {
 	return rules
 }
 
-func tcpRange(source string, r [2]int32) inventory.Rule {
-	return inventory.Rule{Protocol: "tcp", From: r[0], To: r[1], Source: source}
+func tcpRange(source string, from, to int32) inventory.Rule {
+	return inventory.Rule{Protocol: "tcp", From: from, To: to, Source: source}
 }
 
 // nodeRules are those of all nodes of a cloud with several: they may ping each other, and the controller
@@ -76,7 +54,7 @@ func tcpRange(source string, r [2]int32) inventory.Rule {
 func nodeRules() []inventory.Rule {
 	controller := partGroup(string(model.Controller))
 	return append([]inventory.Rule{{Protocol: "icmp", From: -1, To: -1, Source: inventory.SourceSelf}},
-		tcp(controller, portSSH, portMetrics)...)
+		tcp(controller, nodeapi.SSHPort, nodeapi.AgentPort)...)
 }
 
 // roleRules are those of the nodes with a role, in a cloud with several nodes: what its services need, and
@@ -93,26 +71,29 @@ func roleRules(m cloud.Management, role model.Role, forwarded []string) (rules [
 	}
 	switch role {
 	case model.Controller:
-		rules = append(tcp(nodes, portKeystone, portNeutron), tcpRange(nodes, portsOVN))
+		rules = append(tcp(nodes, nodeapi.KeystonePort, nodeapi.NeutronPort),
+			tcpRange(nodes, nodeapi.NorthboundPort, nodeapi.SouthboundPort))
 		computes := self(model.Compute)
-		rules = append(append(rules, tcp(computes, portRabbitMQ, portPlace, portGlance)...), tcpRange(computes, portsNova))
+		rules = append(rules, tcp(computes, nodeapi.RabbitMQPort, nodeapi.PlacementPort, nodeapi.GlancePort)...)
+		rules = append(rules, tcpRange(computes, nodeapi.NovaPort, nodeapi.NovaMetadataPort))
 		return append(rules, operatorRules(m)...)
 	case model.Compute:
 		rules = append(
-			tcp(inventory.SourceSelf, portLibvirt, portDisks),
-			tcpRange(inventory.SourceSelf, portsMigration),
-			tcpRange(controller, portsDisplay),
+			tcp(inventory.SourceSelf, nodeapi.LibvirtPort, nodeapi.DisksPort),
+			tcpRange(inventory.SourceSelf, nodeapi.MigrationPortFirst, nodeapi.MigrationPortLast),
+			tcpRange(controller, nodeapi.DisplayPortFirst, nodeapi.DisplayPortLast),
 		)
 	case model.Gateway:
 		for _, p := range m.Allow {
-			rules = append(rules, tcp(p.String(), portSSH)...)
+			rules = append(rules, tcp(p.String(), nodeapi.SSHPort)...)
 		}
 		for _, network := range forwarded {
 			rules = append(rules, inventory.Rule{Protocol: "-1", From: -1, To: -1, Source: network})
 		}
 	}
 	for _, r := range []model.Role{model.Compute, model.Gateway} {
-		rules = append(rules, inventory.Rule{Protocol: "udp", From: portGeneve, To: portGeneve, Source: self(r)})
+		rules = append(rules, inventory.Rule{Protocol: "udp", From: nodeapi.GenevePort, To: nodeapi.GenevePort,
+			Source: self(r)})
 	}
 	return rules
 }

@@ -109,12 +109,12 @@ func (n *node) everyStep() []graph.Step {
 		add("accounts", n.ensureAccounts, "schemas")
 		add("identity", n.ensureIdentity, "schemas")
 
-		add("keystone", n.startAPI(keystone, 5000), "identity", "accounts", "memcached")
-		add("placement", n.startAPI(placement, 8778), "accounts")
-		add("glance", n.startAPI(glance, 9292), "accounts")
+		add("keystone", n.startAPI(keystone, nodeapi.KeystonePort), "identity", "accounts", "memcached")
+		add("placement", n.startAPI(placement, nodeapi.PlacementPort), "accounts")
+		add("glance", n.startAPI(glance, nodeapi.GlancePort), "accounts")
 		// These connect to RabbitMQ when they have something to say.
-		add("nova", n.startAPI(novaAPI, 8774), "accounts")
-		add("neutron", n.startAPI(neutronAPI, 9696), "accounts", "ovn-central")
+		add("nova", n.startAPI(novaAPI, nodeapi.NovaPort), "accounts")
+		add("neutron", n.startAPI(neutronAPI, nodeapi.NeutronPort), "accounts", "ovn-central")
 		add("nova-conductor", start(novaConductor), "accounts", "rabbitmq")
 		add("nova-scheduler", start(novaScheduler), "accounts", "rabbitmq")
 		add("answers", func(ctx context.Context) error { return cloudAnswers(ctx, cloud) }, "keystone", "placement", "glance",

@@ -59,8 +59,7 @@ func short(path string) (name string, ours bool) { return strings.CutPrefix(path
 var leaves = []string{
 	"internal/aws", "internal/filelock", "internal/graph", "internal/hint", "internal/host", "internal/model",
 	"internal/jsonstyle", "internal/netdev", "internal/privatefile", "internal/silence", "internal/smallfile",
-	"internal/systemd",
-	"internal/terminal",
+	"internal/supervise", "internal/systemd", "internal/terminal",
 	"internal/version",
 }
 
