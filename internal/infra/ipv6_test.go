@@ -143,7 +143,7 @@ func TestIPv6KilledAnywhere(t *testing.T) {
 	for name, way := range map[string][2]string{"on": {ipv4Only, dualStack}, "off": {dualStack, ipv4Only}} {
 		clean := newLab(t, 3)
 		bringUp(t, clean, wanted(t, way[0]))
-		all := clean.made(func() { bringUp(t, clean, wanted(t, way[1])) })
+		all := clean.changed(func() { bringUp(t, clean, wanted(t, way[1])) })
 		whole, want := len(clean.everything(t)), dualStacked(t, clean.Clients, "first")
 		for n := 1; n <= all; n++ {
 			t.Run(fmt.Sprint(name, n), func(t *testing.T) {

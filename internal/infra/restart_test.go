@@ -233,7 +233,7 @@ func TestRestartKilledAnywhere(t *testing.T) {
 	w := ofType(t, "m8i.2xlarge")
 	w.Restart = true
 	l, _ := begin(t)
-	all := l.made(func() { bringUp(t, l, w) })
+	all := l.changed(func() { bringUp(t, l, w) })
 	for n := 1; n <= all; n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()

@@ -137,17 +137,9 @@ func TestSeveral(t *testing.T) {
 
 // After a kill at any call, the next run completes the cloud without duplicates, and removes it.
 func TestSeveralKilledAnywhere(t *testing.T) {
-	killedAnywhere(t, stride(3), func(t *testing.T) (*labAccount, Wanted) {
+	killedAnywhere(t, func(t *testing.T) (*labAccount, Wanted) {
 		return newSeveralLab(t, 5), several(t, severalFile)
 	})
-}
-
-// stride is how many calls a test of kills passes over, in short mode.
-func stride(short int) int {
-	if testing.Short() {
-		return short
-	}
-	return 1
 }
 
 // Each change of the file leads to the cloud that the file describes, and so does the next run after a kill.
@@ -216,7 +208,7 @@ func TestSeveralChanged(t *testing.T) {
 					t.Errorf("the plan has no %q:\n%s", line, plan)
 				}
 			}
-			all := l.made(func() { bringUp(t, l, after) })
+			all := l.changed(func() { bringUp(t, l, after) })
 			resources, got := len(l.everything(t)), []string{}
 			for _, n := range OutputsOf(after.Cloud, seen(t, l, "first")).Nodes {
 				got = append(got, n.Name+"="+n.ManagementAddress)
@@ -231,7 +223,7 @@ func TestSeveralChanged(t *testing.T) {
 				t.Errorf("the plan is not empty:\n%s", p)
 			}
 			takeDown(t, l, "first")
-			for n := 1; n <= all; n += stride(7) {
+			for n := 1; n <= all; n++ {
 				t.Run(fmt.Sprint(n), func(t *testing.T) {
 					t.Parallel()
 					l := newSeveralLab(t, tt.quota)
