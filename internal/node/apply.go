@@ -15,10 +15,19 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"macaw.example/internal/configfile"
+	"macaw.example/internal/execute"
 	"macaw.example/internal/graph"
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/nodeapi"
+)
+
+// Short names of what runs programs and writes files on the machine.
+type (
+	command = execute.Command
+	runner  = execute.Runner
+	file    = configfile.File
 )
 
 // node is the machine that the steps configure.
@@ -51,7 +60,7 @@ func Apply(ctx context.Context, spec nodeapi.OpenStack, progress Progress) error
 	if err := install(ctx, held, spec, progress); err != nil {
 		return err
 	}
-	n := &node{spec: spec, root: "/", run: executor(held), note: notes(progress)}
+	n := &node{spec: spec, root: "/", run: execute.On(held), note: notes(progress)}
 	return runGraph(ctx, n.steps(), progress)
 }
 

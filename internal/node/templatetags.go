@@ -10,6 +10,7 @@ import (
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/packages"
 )
 
 // nodeTags are the tags for every file of a node.
@@ -83,7 +84,7 @@ func computeTags(s nodeapi.OpenStack) tags {
 
 // unitTags are the tags for systemd's files of a service, which are the same on every node.
 func unitTags(svc service) tags {
-	return tags{"after": strings.Join(svc.after, " "), "cache": pythonCache}
+	return tags{"after": strings.Join(svc.after, " "), "cache": packages.PythonCache}
 }
 
 // apiTags are the additional tags for the files of an API that uWSGI runs.

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package execute
 
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -18,7 +15,7 @@ import (
 // statusEvery is how often the status of a command is read.
 const statusEvery = 10 * time.Second
 
-// followStatus gives a command a file as its descriptor statusFD, and calls report with its last
+// followStatus gives a command a file as its descriptor StatusFD, and calls report with its last
 // line whenever that has changed, until stop. It is a file and not a pipe, so that an apt that
 // outlives this process is not ended by a signal when it writes. held is descriptor 3 already.
 func followStatus(cmd *exec.Cmd, report func(line string), every time.Duration) (stop func(), err error) {
@@ -72,31 +69,4 @@ func lastLineOf(f *os.File) string {
 		return ""
 	}
 	return string(tail[bytes.LastIndexByte(tail[:end], '\n')+1 : end])
-}
-
-// describeStatus describes a line of APT::Status-Fd (apt, README.progress-reporting), or returns the
-// empty string: "pmstatus:python3-nova:43.2:Unpacking python3-nova (amd64)", and the like with
-// dlstatus while it downloads.
-func describeStatus(line string) string {
-	parts := strings.SplitN(line, ":", 4)
-	if len(parts) < 4 {
-		return ""
-	}
-	percent, err := strconv.ParseFloat(parts[2], 64)
-	if err != nil { // the name of a package may have an architecture: libc6:amd64
-		name, rest, ok := strings.Cut(parts[3], ":")
-		if percent, err = strconv.ParseFloat(name, 64); err != nil || !ok {
-			return ""
-		}
-		parts[3] = rest
-	}
-	what := map[string]string{"dlstatus": "downloaded", "pmstatus": "installed"}[parts[0]]
-	if what == "" {
-		return ""
-	}
-	detail := parts[3]
-	if detail != "" {
-		detail = ": " + strings.ToLower(detail[:1]) + detail[1:]
-	}
-	return fmt.Sprintf("%.0f%% %s%s", percent, what, detail)
 }

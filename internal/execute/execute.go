@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package execute
 
 import (
 	"bytes"
@@ -11,34 +11,53 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"macaw.example/internal/systemd"
 )
 
-// command is a program to run on the node. Secrets go into Stdin or Env, never into Args, which
+// Command is a program to run on the node. Secrets go into Stdin or Env, never into Args, which
 // every user of the node can read.
-type command struct {
+type Command struct {
 	Args  []string
 	Env   []string
 	Stdin string
 	// Status, if not nil, is called now and then, while the command runs, with the last line that
-	// it has written to file descriptor statusFD.
+	// it has written to file descriptor StatusFD.
 	Status func(line string)
 	// Grace is how long the command may go on after an interrupt (SIGINT) when its time is up or macaw
 	// is told to end. Without it, it is killed at once.
 	Grace time.Duration
 }
 
-const statusFD = 4
+// StatusFD is the file descriptor of a command that has a Status.
+const StatusFD = 4
 
-// runner runs a command and returns its standard output.
-type runner func(context.Context, command) (string, error)
+// Runner runs a command and returns its standard output.
+type Runner func(context.Context, Command) (string, error)
 
-// executor returns the runner that runs real commands. They inherit held, if it is not nil: when macaw is killed, the
+// On returns the runner that runs real commands. They inherit held, if it is not nil: when macaw is killed, the
 // apt or the migration that it leaves running keeps the lock until it ends.
-func executor(held *os.File) runner {
-	return func(ctx context.Context, c command) (string, error) { return execute(ctx, held, c) }
+func On(held *os.File) Runner {
+	return func(ctx context.Context, c Command) (string, error) { return execute(ctx, held, c) }
 }
 
-func execute(ctx context.Context, held *os.File, c command) (string, error) {
+// System is systemd, asked with these commands.
+func (r Runner) System() systemd.System {
+	return systemd.New(func(ctx context.Context, args ...string) (string, error) {
+		return r(ctx, Command{Args: args})
+	})
+}
+
+// Systemctl runs a verb of systemctl on units, of which there may be none.
+func (r Runner) Systemctl(ctx context.Context, verb string, units []string) error {
+	if len(units) == 0 {
+		return nil
+	}
+	_, err := r(ctx, Command{Args: append([]string{"systemctl", verb, "--"}, units...)})
+	return err
+}
+
+func execute(ctx context.Context, held *os.File, c Command) (string, error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	if c.Grace > 0 {
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

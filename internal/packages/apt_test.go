@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package packages
 
 import (
 	"bufio"
@@ -17,6 +17,10 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"macaw.example/internal/configfile"
+	"macaw.example/internal/execute"
+	"macaw.example/internal/systemd/systemdtest"
 )
 
 // lockFile is the environment variable with a file that a process of these tests locks, as apt
@@ -32,9 +36,6 @@ func TestMain(m *testing.M) {
 		fmt.Println("locked:", err)
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
-	}
-	if dir := os.Getenv(graceDir); dir != "" {
-		beInterrupted(dir)
 	}
 	os.Exit(m.Run())
 }
@@ -71,19 +72,43 @@ func holdLock(t *testing.T, path string) (free func()) {
 }
 
 // aptNode is a node with the directories of apt's locks.
-func aptNode(t *testing.T, run runner, note func(string)) *node {
+func aptNode(t *testing.T, run execute.Runner, note func(string)) *Machine {
 	t.Helper()
-	n := &node{root: t.TempDir(), run: run, note: func(_, text string) { note(text) }}
+	n := &Machine{Root: t.TempDir(), Run: run, Note: func(_, text string) { note(text) }, Used: used}
 	for _, path := range aptLocks {
-		if err := os.MkdirAll(filepath.Join(n.root, filepath.Dir(path)), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(n.Root, filepath.Dir(path)), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return n
 }
 
+// used are the files of a machine with something to lose.
+var used = []string{stamp, "/etc/macaw/instance-metadata.nft"}
+
+const stamp = "/var/lib/macaw/installed"
+
+// stopped is a unit that is not running, for systemctl show.
+const stopped = "LoadState=loaded ActiveState=inactive Job="
+
+func units(c execute.Command, usual string, states map[string]string) string {
+	return systemdtest.Show(c.Args, usual, states)
+}
+
 // idle answers systemctl show of units that are not running.
-func idle(c command) string { return units(c, stopped, nil) }
+func idle(c execute.Command) string { return units(c, stopped, nil) }
+
+func writeBelow(t *testing.T, root, name, text string) {
+	t.Helper()
+	path := filepath.Join(root, name)
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = os.WriteFile(path, []byte(text), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // The first boot of Debian's image may upgrade packages while Macaw installs its own. Each lock
 // is waited for, and whatever takes one in between.
@@ -92,13 +117,13 @@ func TestAptWaitsForLocks(t *testing.T) {
 		var free func()
 		var notes []string
 		ran := 0
-		var n *node
-		n = aptNode(t, func(_ context.Context, c command) (string, error) {
+		var n *Machine
+		n = aptNode(t, func(_ context.Context, c execute.Command) (string, error) {
 			if c.Args[0] == "systemctl" {
 				return idle(c), nil
 			}
 			if ran++; ran == 1 {
-				free = holdLock(t, filepath.Join(n.root, path))
+				free = holdLock(t, filepath.Join(n.Root, path))
 				return "", errors.New("E: Could not get lock " + path)
 			}
 			return "", nil
@@ -106,11 +131,11 @@ func TestAptWaitsForLocks(t *testing.T) {
 			notes = append(notes, text)
 			free()
 		})
-		free = holdLock(t, filepath.Join(n.root, path))
-		if err := n.runApt(t.Context(), command{Args: []string{"apt-get", "update"}}); err != nil {
+		free = holdLock(t, filepath.Join(n.Root, path))
+		if err := n.runApt(t.Context(), execute.Command{Args: []string{"apt-get", "update"}}); err != nil {
 			t.Fatal(err)
 		}
-		if ran != 2 || len(notes) != 2 || !strings.Contains(notes[0], "waiting for node.test (process ") {
+		if ran != 2 || len(notes) != 2 || !strings.Contains(notes[0], "waiting for packages.test (process ") {
 			t.Errorf("%s: ran %d times, said %q", path, ran, notes)
 		}
 	}
@@ -121,14 +146,15 @@ func TestAptFails(t *testing.T) {
 	for _, text := range []string{"E: Unable to locate package deadlock", "could not unlock the keyring",
 		"E: Could not open lock file /var/lib/dpkg/lock-frontend - open (28: No space left on device)"} {
 		broken, ran := errors.New(text), 0
-		n := aptNode(t, func(_ context.Context, c command) (string, error) {
+		n := aptNode(t, func(_ context.Context, c execute.Command) (string, error) {
 			if c.Args[0] == "systemctl" {
 				return idle(c), nil
 			}
 			ran++
 			return "", broken
 		}, func(string) {})
-		if err := n.runApt(t.Context(), command{Args: []string{"apt-get", "install"}}); !errors.Is(err, broken) || ran != 1 {
+		err := n.runApt(t.Context(), execute.Command{Args: []string{"apt-get", "install"}})
+		if !errors.Is(err, broken) || ran != 1 {
 			t.Errorf("runApt: %v after %d runs", err, ran)
 		}
 	}
@@ -146,7 +172,7 @@ func TestAptTriesAgainAfterALock(t *testing.T) {
 			n := aptNode(t, nil, func(string) {})
 			synctest.Test(t, func(t *testing.T) {
 				ran, began := 0, time.Now()
-				n.run = func(_ context.Context, c command) (string, error) {
+				n.Run = func(_ context.Context, c execute.Command) (string, error) {
 					if c.Args[0] == "systemctl" {
 						return idle(c), nil
 					}
@@ -155,7 +181,7 @@ func TestAptTriesAgainAfterALock(t *testing.T) {
 					}
 					return "", nil
 				}
-				err := n.runApt(t.Context(), command{Args: []string{"apt-get", "update"}})
+				err := n.runApt(t.Context(), execute.Command{Args: []string{"apt-get", "update"}})
 				switch took := time.Since(began); {
 				case failures == 3 && (err != nil || ran != 4):
 					t.Errorf("%s: %v after %d runs", text, err, ran)
@@ -182,7 +208,7 @@ func TestWaitDoesNotShortenTheInstallation(t *testing.T) {
 		n := aptNode(t, nil, func(string) {})
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			n.run = func(ctx context.Context, cmd command) (string, error) {
+			n.Run = func(ctx context.Context, cmd execute.Command) (string, error) {
 				if cmd.Args[0] == "systemctl" {
 					if time.Since(began) < c.others {
 						return units(cmd, stopped, map[string]string{aptServices[1]: "LoadState=loaded ActiveState=activating"}), nil
@@ -199,7 +225,7 @@ func TestWaitDoesNotShortenTheInstallation(t *testing.T) {
 					return "", errors.New("exit status 100")
 				}
 			}
-			err := n.runApt(t.Context(), command{Args: []string{"apt-get", "install"}})
+			err := n.runApt(t.Context(), execute.Command{Args: []string{"apt-get", "install"}})
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("%s: %v; want %q", c.name, err, c.want)
 			}
@@ -209,16 +235,16 @@ func TestWaitDoesNotShortenTheInstallation(t *testing.T) {
 
 // upgradable is a node with Debian's timers in this state, whose commands do is told and may fail. It has
 // no stamp.
-func upgradable(t *testing.T, timers string, do func(line string) error) *node {
+func upgradable(t *testing.T, timers string, do func(line string) error) *Machine {
 	t.Helper()
-	n := aptNode(t, func(_ context.Context, c command) (string, error) {
+	n := aptNode(t, func(_ context.Context, c execute.Command) (string, error) {
 		line := strings.Join(c.Args, " ")
 		if strings.HasPrefix(line, "systemctl show") {
 			return units(c, stopped, map[string]string{aptTimers[0]: timers, aptTimers[1]: timers}), nil
 		}
 		return "", do(line)
 	}, func(string) {})
-	writeBelow(t, n.root, bootID, "boot-1\n")
+	writeBelow(t, n.Root, bootID, "boot-1\n")
 	return n
 }
 
@@ -229,7 +255,7 @@ func TestUpgradesPaused(t *testing.T) {
 		did = append(did, strings.Join(strings.Fields(line)[:2], " "))
 		return nil
 	})
-	if _, err := (file{Path: manualPages}).write(n.root); err != nil {
+	if _, err := (configfile.File{Path: manualPages}).Write(n.Root); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.installPackages(t.Context()); err != nil {
@@ -240,8 +266,8 @@ func TestUpgradesPaused(t *testing.T) {
 	if got := strings.Join(did, ", "); got != want {
 		t.Errorf("did %s; want %s", got, want)
 	}
-	for path, want := range map[string]bool{heldBack.Path: true, manualPages: true, quickDir: false, policyPath: false} {
-		if _, err := os.Stat(filepath.Join(n.root, path)); (err == nil) != want {
+	for path, want := range map[string]bool{HeldBack.Path: true, manualPages: true, quickDir: false, policyPath: false} {
+		if _, err := os.Stat(filepath.Join(n.Root, path)); (err == nil) != want {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -279,8 +305,8 @@ func TestUpgradesResume(t *testing.T) {
 				}
 				return nil
 			})
-			run := n.run
-			n.run = func(ctx context.Context, cmd command) (string, error) {
+			run := n.Run
+			n.Run = func(ctx context.Context, cmd execute.Command) (string, error) {
 				if err := ctx.Err(); err != nil {
 					return "", err
 				}
@@ -302,9 +328,9 @@ func TestUpgradesResume(t *testing.T) {
 // Others do not wait.
 func TestUpdateListsWaitsForTheGateway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for name, want := range map[string]int{"compute": 3, "gateway": 1, "all-in-one": 1} {
+		for wait, want := range map[time.Duration]int{40 * time.Minute: 3, 0: 1} {
 			var tries, said int
-			n := aptNode(t, func(_ context.Context, c command) (string, error) {
+			n := aptNode(t, func(_ context.Context, c execute.Command) (string, error) {
 				if c.Args[0] == "systemctl" {
 					return idle(c), nil
 				}
@@ -313,18 +339,18 @@ func TestUpdateListsWaitsForTheGateway(t *testing.T) {
 				}
 				return "", nil
 			}, func(string) { said++ })
-			n.spec = specs()[name]
+			n.Gateway = wait
 			if err := n.updateLists(t.Context(), nil); err != nil || tries != want || said != want-1 {
-				t.Errorf("%s: %d tries, said so %d times, %v; want %d tries", name, tries, said, err, want)
+				t.Errorf("wait of %s: %d tries, said so %d times, %v; want %d tries", wait, tries, said, err, want)
 			}
 		}
-		n := aptNode(t, func(_ context.Context, c command) (string, error) {
+		n := aptNode(t, func(_ context.Context, c execute.Command) (string, error) {
 			if c.Args[0] == "systemctl" {
 				return idle(c), nil
 			}
 			return "", errors.New("Could not connect to deb.debian.org:80")
 		}, func(string) {})
-		n.spec = specs()["compute"]
+		n.Gateway = 40 * time.Minute
 		err := n.updateLists(t.Context(), nil)
 		if err == nil || !strings.Contains(err.Error(), "waiting for the way to Debian's packages: not done after 40m0s") {
 			t.Errorf("without a gateway: %v", err)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package packages
 
 import (
 	"context"
@@ -8,6 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"macaw.example/internal/configfile"
+	"macaw.example/internal/execute"
+	"macaw.example/internal/graph"
 )
 
 const (
@@ -20,17 +24,17 @@ const (
 // of every half second. oslo.messaging has no option for it. Each call takes as long as the pause,
 // and nova-compute's and guests' starts consist mostly of such calls. A package upgrade reverts it,
 // which is harmless.
-func (n *node) quickenReplies(ctx context.Context) error {
-	path := filepath.Join(n.root, messagingPath)
+func (m *Machine) quickenReplies(ctx context.Context) error {
+	path := filepath.Join(m.Root, messagingPath)
 	source, err := os.ReadFile(path)
 	if err != nil || !strings.Contains(string(source), slowReply) {
-		return errNothingToDo // another version, which may not need it
+		return graph.ErrNothingToDo // another version, which may not need it
 	}
 	source = []byte(strings.Replace(string(source), slowReply, quickReply, 1))
-	if _, err := (file{Path: messagingPath, Mode: 0o644, Content: source}).write(n.root); err != nil {
+	if _, err := (configfile.File{Path: messagingPath, Mode: 0o644, Content: source}).Write(m.Root); err != nil {
 		return err
 	}
-	if _, err := n.run(ctx, command{Args: []string{"python3", "-m", "compileall", "-q", path}}); err != nil {
+	if _, err := m.Run(ctx, execute.Command{Args: []string{"python3", "-m", "compileall", "-q", path}}); err != nil {
 		return fmt.Errorf("compiling %s: %w", messagingPath, err)
 	}
 	return nil

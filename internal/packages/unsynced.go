@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package packages
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"macaw.example/internal/configfile"
 	"macaw.example/internal/hint"
 )
 
@@ -28,19 +29,17 @@ const (
 
 // beginUnsynced reports whether packages may be installed without syncing. Its error is that this has been
 // done before, and the machine has lost power meanwhile.
-func (n *node) beginUnsynced() (bool, error) {
-	// Apply comes after a complete package step, whose stamp stays when Macaw is upgraded. The second file
-	// is one that Apply writes on every node; others in /etc/macaw are there before.
-	for _, path := range []string{installStamp, instanceMetadata.files[0].path} {
-		if exists(filepath.Join(n.root, path)) {
+func (m *Machine) beginUnsynced() (bool, error) {
+	for _, path := range m.Used {
+		if exists(filepath.Join(m.Root, path)) {
 			return false, nil
 		}
 	}
-	boot, err := os.ReadFile(filepath.Join(n.root, bootID))
+	boot, err := os.ReadFile(filepath.Join(m.Root, bootID))
 	if err != nil {
 		return false, fmt.Errorf("reading the ID of this boot: %w", err)
 	}
-	seen, err := os.ReadFile(filepath.Join(n.root, unsyncedMarker))
+	seen, err := os.ReadFile(filepath.Join(m.Root, unsyncedMarker))
 	switch {
 	case err == nil && string(seen) == string(boot):
 		return true, nil // an earlier run was killed
@@ -50,20 +49,25 @@ func (n *node) beginUnsynced() (bool, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, err
 	}
-	if _, err := (file{Path: unsyncedMarker, Mode: 0o644, Content: boot}).write(n.root); err != nil {
+	if _, err := (configfile.File{Path: unsyncedMarker, Mode: 0o644, Content: boot}).Write(m.Root); err != nil {
 		return false, err
 	}
 	unix.Sync() // the marker is on the disk before the first package
 	return true, nil
 }
 
-// endUnsynced brings what was installed to the disk. It is for runs that fail or are told to end, too: a
+// EndUnsynced brings what was installed to the disk. It is for runs that fail or are told to end, too: a
 // machine may be rebooted then.
-func (n *node) endUnsynced() error {
-	marker := filepath.Join(n.root, unsyncedMarker)
+func (m *Machine) EndUnsynced() error {
+	marker := filepath.Join(m.Root, unsyncedMarker)
 	if !exists(marker) {
 		return nil
 	}
 	unix.Sync()
 	return os.Remove(marker)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package packages
 
 import (
 	"context"
@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"macaw.example/internal/configfile"
+	"macaw.example/internal/execute"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -25,11 +27,11 @@ const (
 	policy = "#!/bin/sh\n# Written by macaw while it installs packages.\nexit 101\n"
 )
 
-// heldBack keeps Debian's unattended-upgrades, which is in its image for EC2, from packages whose
+// HeldBack keeps Debian's unattended-upgrades, which is in its image for EC2, from packages whose
 // upgrade restarts a service of the cloud or leaves one running with files of two versions: each
 // restart of Open vSwitch or MariaDB is an outage that nobody asked for. The patterns match the
 // beginnings of names (Unattended-Upgrade::Package-Blacklist, in the package's README.md).
-var heldBack = file{Path: "/etc/apt/apt.conf.d/60macaw-held-back", Mode: 0o644, Content: []byte(
+var HeldBack = configfile.File{Path: "/etc/apt/apt.conf.d/60macaw-held-back", Mode: 0o644, Content: []byte(
 	`// Written by macaw. Upgrades of these packages restart services of the cloud: install them at a
 // time of your choice, with apt-get upgrade.
 Unattended-Upgrade::Package-Blacklist {
@@ -67,6 +69,8 @@ var aptOptions = []string{"-y", "--no-install-recommends", "-o", "Dpkg::Options:
 const (
 	// aptLimit bounds the wait for another apt; the first upgrade of an old image takes minutes.
 	aptLimit = 20 * time.Minute
+	// pollEvery is the pause between two looks at locks.
+	pollEvery = 100 * time.Millisecond
 	// installLimit bounds one run of apt or dpkg: a script of a package may hang. Six hundred packages on a
 	// small instance with a slow mirror take half an hour.
 	installLimit = 2 * time.Hour
@@ -74,47 +78,47 @@ const (
 	installGrace = 15 * time.Minute
 )
 
-func (n *node) installPackages(ctx context.Context) (err error) {
+func (m *Machine) installPackages(ctx context.Context) (err error) {
 	env := []string{"DEBIAN_FRONTEND=noninteractive", "DEBCONF_NONINTERACTIVE_SEEN=true"}
-	unsynced, err := n.beginUnsynced()
+	unsynced, err := m.beginUnsynced()
 	if err != nil {
 		return fmt.Errorf("installing packages: %w", err)
 	}
 	ours := true
-	if seen, err := os.ReadFile(filepath.Join(n.root, policyPath)); err == nil {
+	if seen, err := os.ReadFile(filepath.Join(m.Root, policyPath)); err == nil {
 		ours = string(seen) == policy
 	}
 	if ours {
-		if _, err := (file{Path: policyPath, Mode: 0o755, Content: []byte(policy)}).write(n.root); err != nil {
+		if _, err := (configfile.File{Path: policyPath, Mode: 0o755, Content: []byte(policy)}).Write(m.Root); err != nil {
 			return err
 		}
 	}
-	if _, err := heldBack.write(n.root); err != nil {
+	if _, err := HeldBack.Write(m.Root); err != nil {
 		return err
 	}
-	resume, err := n.pauseUpgrades(ctx)
+	resume, err := m.pauseUpgrades(ctx)
 	defer func() { err = errors.Join(err, resume(ctx)) }() // after a failure too: the next run may be far off
 	if err != nil {
 		return err
 	}
-	configure := command{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env}
-	if err := n.runApt(ctx, configure); err != nil {
+	configure := execute.Command{Args: []string{"dpkg", "--configure", "-a", "--force-confold"}, Env: env}
+	if err := m.runApt(ctx, configure); err != nil {
 		return fmt.Errorf("installing packages: %w", err)
 	}
-	if err := n.updateLists(ctx, env); err != nil {
+	if err := m.updateLists(ctx, env); err != nil {
 		return fmt.Errorf("installing packages: %w", err)
 	}
-	options, quick, err := n.quickApt(ctx, env, unsynced)
+	options, quick, err := m.quickApt(ctx, env, unsynced)
 	if err != nil {
 		return fmt.Errorf("installing packages: %w", err)
 	}
-	options = append(options, "-o", fmt.Sprintf("APT::Status-Fd=%d", statusFD))
-	stop := n.compileMeanwhile(ctx)
-	err = n.runApt(ctx, command{
+	options = append(options, "-o", fmt.Sprintf("APT::Status-Fd=%d", execute.StatusFD))
+	stop := m.compileMeanwhile(ctx)
+	err = m.runApt(ctx, execute.Command{
 		Args: slices.Concat([]string{"apt-get", "install"}, aptOptions, options, nodeapi.Packages()), Env: quick,
 		Status: func(line string) {
 			if text := describeStatus(line); text != "" {
-				n.note("packages", text)
+				m.Note("packages", text)
 			}
 		},
 	})
@@ -122,16 +126,16 @@ func (n *node) installPackages(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("installing packages: %w", err)
 	}
-	if err := n.finishPackages(ctx); err != nil {
+	if err := m.finishPackages(ctx); err != nil {
 		return fmt.Errorf("installing packages: %w", err)
 	}
 	// dbus-daemon does not notice rules that packages have added. Until a reload, polkitd, which
 	// libvirt needs, cannot own its name on the bus.
-	if _, err := n.run(ctx, command{Args: []string{"systemctl", "reload", "dbus.service"}}); err != nil {
+	if _, err := m.Run(ctx, execute.Command{Args: []string{"systemctl", "reload", "dbus.service"}}); err != nil {
 		return fmt.Errorf("telling the message bus of new packages: %w", err)
 	}
 	if ours { // only now, so that it still applies after a killed run
-		if err := os.Remove(filepath.Join(n.root, policyPath)); err != nil {
+		if err := os.Remove(filepath.Join(m.Root, policyPath)); err != nil {
 			return err
 		}
 	}
@@ -140,22 +144,22 @@ func (n *node) installPackages(ctx context.Context) (err error) {
 
 // updateLists runs apt-get update. The way of a node without a public address to the Internet is a gateway,
 // which may be made at the same time: such a node tries until it works.
-func (n *node) updateLists(ctx context.Context, env []string) error {
-	update := command{Args: []string{"apt-get", "update"}, Env: env}
-	if n.spec.Node == "" || n.spec.Management.Public.IsValid() || len(n.spec.Nodes) < 2 {
-		return n.runApt(ctx, update)
+func (m *Machine) updateLists(ctx context.Context, env []string) error {
+	update := execute.Command{Args: []string{"apt-get", "update"}, Env: env}
+	if m.Gateway == 0 {
+		return m.runApt(ctx, update)
 	}
 	// Without these it tries for minutes, and an index that it does not get is only a warning (apt.conf(5)).
 	update.Args = append(update.Args, "-o", "APT::Update::Error-Mode=any", "-o", "Acquire::http::Timeout=10",
 		"-o", "Acquire::https::Timeout=10")
-	waiting, cancel := context.WithTimeoutCause(ctx, peersLimit, fmt.Errorf("not done after %s", peersLimit))
+	waiting, cancel := context.WithTimeoutCause(ctx, m.Gateway, fmt.Errorf("not done after %s", m.Gateway))
 	defer cancel()
 	for {
-		err := n.runApt(waiting, update)
+		err := m.runApt(waiting, update)
 		if err == nil {
 			return nil
 		}
-		n.note("packages", "waiting for the gateway through which this node reaches Debian's packages")
+		m.Note("packages", "waiting for the gateway through which this node reaches Debian's packages")
 		select {
 		case <-waiting.Done():
 			return fmt.Errorf("waiting for the way to Debian's packages: %w: %w", context.Cause(waiting), err)
@@ -168,14 +172,14 @@ func (n *node) updateLists(ctx context.Context, env []string) error {
 const retryUpdate = 3 * time.Second
 
 // runApt runs apt-get or dpkg when no other one is running.
-func (n *node) runApt(ctx context.Context, c command) error {
+func (m *Machine) runApt(ctx context.Context, c execute.Command) error {
 	waiting, cancel := context.WithTimeoutCause(ctx, aptLimit, fmt.Errorf("not done after %s", aptLimit))
 	defer cancel()
 	for {
-		if err := n.awaitApt(waiting); err != nil {
+		if err := m.awaitApt(waiting); err != nil {
 			return err
 		}
-		err := n.runPackager(ctx, c)
+		err := m.runPackager(ctx, c)
 		if err == nil || !lockTaken(err) {
 			return err
 		}
@@ -190,11 +194,11 @@ func (n *node) runApt(ctx context.Context, c command) error {
 
 // runPackager runs apt-get or dpkg within installLimit. It interrupts one that takes longer, which ends
 // it after the present run of dpkg (apt's pkgDPkgPM::Go), and kills it only if that does not end either.
-func (n *node) runPackager(ctx context.Context, c command) error {
+func (m *Machine) runPackager(ctx context.Context, c execute.Command) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, installLimit, fmt.Errorf("not done after %s", installLimit))
 	defer cancel()
 	c.Grace = installGrace
-	_, err := n.run(ctx, c)
+	_, err := m.Run(ctx, c)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return fmt.Errorf("%w: %w", err, cause)
 	}
@@ -211,13 +215,13 @@ func lockTaken(err error) bool {
 }
 
 // awaitApt waits until no apt or dpkg is running, and says which one it waits for.
-func (n *node) awaitApt(ctx context.Context) error {
+func (m *Machine) awaitApt(ctx context.Context) error {
 	var said string
 	for {
-		holder := n.aptHolder()
+		holder := m.aptHolder()
 		if holder == "" {
 			// Between two commands of theirs no lock is held.
-			seen, err := n.system().Show(ctx, aptServices...)
+			seen, err := m.Run.System().Show(ctx, aptServices...)
 			if err != nil {
 				return err
 			}
@@ -231,7 +235,7 @@ func (n *node) awaitApt(ctx context.Context) error {
 			return nil
 		}
 		if holder != said {
-			n.note("packages", "waiting for "+holder+", which is installing packages")
+			m.Note("packages", "waiting for "+holder+", which is installing packages")
 			said = holder
 		}
 		select {
@@ -244,9 +248,9 @@ func (n *node) awaitApt(ctx context.Context) error {
 
 // aptHolder returns the program that holds a lock of apt or dpkg, such as "unattended-upgr (process
 // 812)", or the empty string.
-func (n *node) aptHolder() string {
+func (m *Machine) aptHolder() string {
 	for _, path := range aptLocks {
-		f, err := os.Open(filepath.Join(n.root, path))
+		f, err := os.Open(filepath.Join(m.Root, path))
 		if err != nil {
 			continue // apt makes it
 		}

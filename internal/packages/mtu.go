@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package packages
 
 import (
 	"context"
 	_ "embed"
 	"path"
+
+	"macaw.example/internal/configfile"
 )
 
 // pythonPackages is Debian 13's directory for Python modules from outside its packages.
@@ -16,9 +18,9 @@ var mtuDriver []byte
 
 // mtuFiles are the driver and its registration with Neutron: entry points are found through a
 // distribution's metadata.
-func mtuFiles() []file {
+func mtuFiles() []configfile.File {
 	dist := path.Join(pythonPackages, "macaw_neutron-1.dist-info")
-	return []file{
+	return []configfile.File{
 		{Path: path.Join(pythonPackages, "macaw_neutron_mtu.py"), Mode: 0o644, Content: mtuDriver},
 		{Path: path.Join(dist, "METADATA"), Mode: 0o644,
 			Content: []byte("Metadata-Version: 2.1\nName: macaw-neutron\nVersion: 1\n")},
@@ -29,9 +31,9 @@ func mtuFiles() []file {
 
 // installMTUDriver gives Neutron the driver. It is part of the package step, because new entry
 // points invalidate the result of rememberEntryPoints.
-func (n *node) installMTUDriver(context.Context) error {
+func (m *Machine) installMTUDriver(context.Context) error {
 	for _, f := range mtuFiles() {
-		if _, err := f.write(n.root); err != nil {
+		if _, err := f.Write(m.Root); err != nil {
 			return err
 		}
 	}

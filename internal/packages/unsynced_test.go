@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package packages
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"macaw.example/internal/execute"
 	"macaw.example/internal/hint"
 )
 
@@ -26,8 +27,8 @@ func TestUnsynced(t *testing.T) {
 		{"a run was killed", map[string]string{unsyncedMarker: "boot-2\n"}, true, ""},
 		{"the machine lost power", map[string]string{unsyncedMarker: "boot-1\n"}, false,
 			"this machine stopped while packages were being installed"},
-		{"Macaw is upgraded", map[string]string{installStamp: "of an older one\n"}, false, ""},
-		{"the same, lost power after its first installation", map[string]string{installStamp: "of an older one\n",
+		{"Macaw is upgraded", map[string]string{stamp: "of an older one\n"}, false, ""},
+		{"the same, lost power after its first installation", map[string]string{stamp: "of an older one\n",
 			unsyncedMarker: "boot-1\n"}, false, ""},
 		{"a node whose stamp is lost", map[string]string{"etc/macaw/instance-metadata.nft": "x"}, false, ""},
 	} {
@@ -36,12 +37,12 @@ func TestUnsynced(t *testing.T) {
 			did = append(did, line)
 			return nil
 		})
-		writeBelow(t, n.root, bootID, "boot-2\n")
+		writeBelow(t, n.Root, bootID, "boot-2\n")
 		for name, text := range c.files {
-			writeBelow(t, n.root, name, text)
+			writeBelow(t, n.Root, name, text)
 		}
-		run, preloaded := n.run, false
-		n.run = func(ctx context.Context, cmd command) (string, error) {
+		run, preloaded := n.Run, false
+		n.Run = func(ctx context.Context, cmd execute.Command) (string, error) {
 			preloaded = preloaded || slices.Contains(cmd.Env, withoutSync)
 			return run(ctx, cmd)
 		}
@@ -56,10 +57,10 @@ func TestUnsynced(t *testing.T) {
 		if err != nil || preloaded != c.want || unsafe != c.want {
 			t.Errorf("%s: %v, eatmydata %v, unsafe-io %v; want %v", c.name, err, preloaded, unsafe, c.want)
 		}
-		if text, _ := os.ReadFile(filepath.Join(n.root, unsyncedMarker)); c.want && string(text) != "boot-2\n" {
+		if text, _ := os.ReadFile(filepath.Join(n.Root, unsyncedMarker)); c.want && string(text) != "boot-2\n" {
 			t.Errorf("%s: the marker is %q", c.name, text)
 		}
-		if err := n.endUnsynced(); err != nil || c.want && exists(filepath.Join(n.root, unsyncedMarker)) {
+		if err := n.EndUnsynced(); err != nil || c.want && exists(filepath.Join(n.Root, unsyncedMarker)) {
 			t.Errorf("%s: the marker outlasts the sync: %v", c.name, err)
 		}
 	}

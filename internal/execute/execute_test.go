@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package execute
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func TestGrace(t *testing.T) {
 		dir := t.TempDir()
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			for !exists(filepath.Join(dir, "ready")) {
+			for !there(filepath.Join(dir, "ready")) {
 				time.Sleep(time.Millisecond)
 			}
 			cancel()
@@ -35,8 +35,8 @@ func TestGrace(t *testing.T) {
 			t.Fatal(err)
 		}
 		env := []string{graceDir + "=" + dir, graceDoes + "=" + c.does}
-		_, err = execute(ctx, nil, command{Args: []string{self}, Env: env, Grace: c.grace})
-		if ended := exists(filepath.Join(dir, "ended")); err == nil || ended != c.want {
+		_, err = execute(ctx, nil, Command{Args: []string{self}, Env: env, Grace: c.grace})
+		if ended := there(filepath.Join(dir, "ended")); err == nil || ended != c.want {
 			t.Errorf("%s: %v; it ended by itself: %v, want %v", c.name, err, ended, c.want)
 		}
 	}
@@ -60,4 +60,16 @@ func beInterrupted(dir string) {
 			os.Exit(3)
 		}
 	}
+}
+
+func there(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(graceDir); dir != "" {
+		beInterrupted(dir)
+	}
+	os.Exit(m.Run())
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package packages
 
 import (
 	"context"
@@ -14,6 +14,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"macaw.example/internal/configfile"
+	"macaw.example/internal/execute"
 )
 
 // Most of an installation's time goes into what its six hundred packages do one after the other, and what
@@ -24,7 +27,7 @@ import (
 const quickDir = "/var/lib/macaw/quick"
 
 // quickPrograms are those programs.
-var quickPrograms = []file{
+var quickPrograms = []configfile.File{
 	{Path: quickDir + "/py3compile", Mode: 0o755, Content: []byte("#!/bin/sh\n# See compilePython in macaw-node.\n")},
 	{Path: quickDir + "/systemctl", Mode: 0o755, Content: []byte(`#!/bin/sh
 # Unit files are read once, after all packages.
@@ -58,14 +61,14 @@ const (
 )
 
 // quickApt prepares a quick installation, and returns apt's options and environment for it.
-func (n *node) quickApt(ctx context.Context, env []string, unsynced bool) (options, quick []string, err error) {
+func (m *Machine) quickApt(ctx context.Context, env []string, unsynced bool) (options, quick []string, err error) {
 	for _, f := range quickPrograms {
-		if _, err := f.write(n.root); err != nil {
+		if _, err := f.Write(m.Root); err != nil {
 			return nil, nil, err
 		}
 	}
 	// Beside it, so that a run after a killed one finds it.
-	if err := rename(filepath.Join(n.root, manualPages), filepath.Join(n.root, quickDir, "auto-update")); err != nil {
+	if err := rename(filepath.Join(m.Root, manualPages), filepath.Join(m.Root, quickDir, "auto-update")); err != nil {
 		return nil, nil, err
 	}
 	// apt sets the PATH of dpkg and its scripts itself (apt.conf(5), DPkg::Path).
@@ -75,22 +78,23 @@ func (n *node) quickApt(ctx context.Context, env []string, unsynced bool) (optio
 	if !unsynced {
 		return options, quick, nil
 	}
-	first := command{Args: append(append([]string{"apt-get", "install"}, aptOptions...), withoutSyncPackage), Env: env}
-	if err := n.runApt(ctx, first); err != nil {
+	first := execute.Command{Env: env,
+		Args: append(append([]string{"apt-get", "install"}, aptOptions...), withoutSyncPackage)}
+	if err := m.runApt(ctx, first); err != nil {
 		return nil, nil, err
 	}
 	return append(options, "-o", "Dpkg::Options::=--force-unsafe-io"), append(quick, withoutSync), nil
 }
 
 // finishPackages undoes quickApt, and does what packages did not do.
-func (n *node) finishPackages(ctx context.Context) error {
-	if err := rename(filepath.Join(n.root, quickDir, "auto-update"), filepath.Join(n.root, manualPages)); err != nil {
+func (m *Machine) finishPackages(ctx context.Context) error {
+	if err := rename(filepath.Join(m.Root, quickDir, "auto-update"), filepath.Join(m.Root, manualPages)); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(filepath.Join(n.root, quickDir)); err != nil {
+	if err := os.RemoveAll(filepath.Join(m.Root, quickDir)); err != nil {
 		return err
 	}
-	if _, err := n.run(ctx, command{Args: []string{"systemctl", "daemon-reload"}}); err != nil {
+	if _, err := m.Run(ctx, execute.Command{Args: []string{"systemctl", "daemon-reload"}}); err != nil {
 		return fmt.Errorf("telling systemd of new units: %w", err)
 	}
 	return nil
@@ -106,9 +110,9 @@ func rename(from, to string) error {
 }
 
 // buildDashboard does what the trigger would do, while the other processor makes the schemas.
-func (n *node) buildDashboard(ctx context.Context) error {
-	if _, err := n.run(ctx, command{Args: []string{"sh", "/var/lib/dpkg/info/openstack-dashboard.postinst", "triggered",
-		dashboardTrigger}}); err != nil {
+func (m *Machine) buildDashboard(ctx context.Context) error {
+	if _, err := m.Run(ctx, execute.Command{Args: []string{"sh", "/var/lib/dpkg/info/openstack-dashboard.postinst",
+		"triggered", dashboardTrigger}}); err != nil {
 		return fmt.Errorf("building the dashboard's static files: %w", err)
 	}
 	return nil
@@ -116,13 +120,13 @@ func (n *node) buildDashboard(ctx context.Context) error {
 
 // compilePython compiles what packages leave uncompiled, on all processors, except tests: they are more
 // than half of the code, and nobody runs them. It skips what is compiled.
-func (n *node) compilePython(ctx context.Context) error {
-	return n.compileAll(ctx, "0")
+func (m *Machine) compilePython(ctx context.Context) error {
+	return m.compileAll(ctx, "0")
 }
 
 // compileMeanwhile compiles the code of packages that are unpacked already, until stop: dpkg keeps one
 // processor busy.
-func (n *node) compileMeanwhile(ctx context.Context) (stop func()) {
+func (m *Machine) compileMeanwhile(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var compiling sync.WaitGroup
 	compiling.Go(func() {
@@ -133,7 +137,7 @@ func (n *node) compileMeanwhile(ctx context.Context) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				_ = n.compileAll(ctx, "1", "nice", "-n", "19") // compilePython sees what is left
+				_ = m.compileAll(ctx, "1", "nice", "-n", "19") // compilePython sees what is left
 			}
 		}
 	})
@@ -147,8 +151,8 @@ func (n *node) compileMeanwhile(ctx context.Context) (stop func()) {
 const compileEvery = 4 * time.Second
 
 // compileAll runs Python's compileall in so many processes, by a command like nice.
-func (n *node) compileAll(ctx context.Context, processes string, by ...string) error {
-	out, err := n.run(ctx, command{Args: append(by, "python3", "-m", "compileall", "-q", "-j", processes, "-x",
+func (m *Machine) compileAll(ctx context.Context, processes string, by ...string) error {
+	out, err := m.Run(ctx, execute.Command{Args: append(by, "python3", "-m", "compileall", "-q", "-j", processes, "-x",
 		"/tests?/", "/usr/lib/python3/dist-packages", "/usr/share/openstack-dashboard")})
 	if err != nil && (ctx.Err() != nil || !onlyUncompilable(out, err)) {
 		return fmt.Errorf("compiling Python code: %w", err)

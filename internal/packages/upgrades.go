@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package packages
 
 import (
 	"context"
@@ -21,9 +21,9 @@ const resumeLimit = 30 * time.Second
 // pauseUpgrades keeps Debian's timers from starting apt, until resume. What it has started already goes
 // on: runApt waits for it. resume starts every timer that starts at boot, not only those that were
 // running: a killed run has left them stopped. It is never nil, and works after the end of a context.
-func (n *node) pauseUpgrades(ctx context.Context) (resume func(context.Context) error, err error) {
+func (m *Machine) pauseUpgrades(ctx context.Context) (resume func(context.Context) error, err error) {
 	resume = func(context.Context) error { return nil }
-	seen, err := n.system().Show(ctx, aptTimers...)
+	seen, err := m.Run.System().Show(ctx, aptTimers...)
 	if err != nil {
 		return resume, err
 	}
@@ -39,34 +39,25 @@ func (n *node) pauseUpgrades(ctx context.Context) (resume func(context.Context) 
 	resume = func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resumeLimit)
 		defer cancel()
-		if err := n.systemctl(ctx, "start", wanted); err != nil {
+		if err := m.Run.Systemctl(ctx, "start", wanted); err != nil {
 			return fmt.Errorf("starting Debian's timers of upgrades again: %w", err)
 		}
 		return nil
 	}
-	if err := n.systemctl(ctx, "stop", active); err != nil {
+	if err := m.Run.Systemctl(ctx, "stop", active); err != nil {
 		return resume, fmt.Errorf("stopping Debian's timers of upgrades: %w", err)
 	}
 	return resume, nil
 }
 
-// endUpgrades keeps Debian's timers from starting apt until the next boot, and waits for what they have
+// EndUpgrades keeps Debian's timers from starting apt until the next boot, and waits for what they have
 // started: an image of the disk must not show an upgrade half done. The package step has started them
 // again, and one whose time has passed meanwhile runs at once (systemd.timer(5), Persistent=).
-func (n *node) endUpgrades(ctx context.Context) error {
-	if _, err := n.pauseUpgrades(ctx); err != nil {
+func (m *Machine) EndUpgrades(ctx context.Context) error {
+	if _, err := m.pauseUpgrades(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, aptLimit, fmt.Errorf("not done after %s", aptLimit))
 	defer cancel()
-	return n.awaitApt(ctx)
-}
-
-// systemctl runs a verb of systemctl on units, of which there may be none.
-func (n *node) systemctl(ctx context.Context, verb string, units []string) error {
-	if len(units) == 0 {
-		return nil
-	}
-	_, err := n.run(ctx, command{Args: append([]string{"systemctl", verb, "--"}, units...)})
-	return err
+	return m.awaitApt(ctx)
 }

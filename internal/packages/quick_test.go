@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package packages
 
 import (
 	"context"
 	"strings"
 	"testing"
+
+	"macaw.example/internal/execute"
 )
 
 // Templates are no valid Python, and need no byte code. Everything else that keeps Python from compiling
@@ -27,11 +29,11 @@ func TestCompilePython(t *testing.T) {
 		{"wrong usage", "exit 2", false},
 		{"no python3", "", false},
 	} {
-		n := &node{run: func(ctx context.Context, cmd command) (string, error) {
+		n := &Machine{Run: func(ctx context.Context, cmd execute.Command) (string, error) {
 			if c.script == "" {
-				return execute(ctx, nil, command{Args: []string{"/nonexistent/python3"}})
+				return execute.On(nil)(ctx, execute.Command{Args: []string{"/nonexistent/python3"}})
 			}
-			return execute(ctx, nil, command{Args: []string{"sh", "-c", c.script}})
+			return execute.On(nil)(ctx, execute.Command{Args: []string{"sh", "-c", c.script}})
 		}}
 		if err := n.compilePython(t.Context()); (err == nil) != c.want {
 			t.Errorf("%s: %v", c.name, err)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+// Package configfile writes configuration files: with owner and mode, whole or not at all, and only if they differ.
+package configfile
 
 import (
 	"bytes"
@@ -15,8 +16,8 @@ import (
 	"syscall"
 )
 
-// file is a wanted configuration file.
-type file struct {
+// File is a wanted configuration file.
+type File struct {
 	Path    string
 	Owner   string // root if empty
 	Group   string // root if empty
@@ -25,11 +26,11 @@ type file struct {
 	Readers []string // units that read it, only at their start
 }
 
-// write makes f exist below root, and reports whether anything had to be changed. It replaces a
+// Write makes f exist below root, and reports whether anything had to be changed. It replaces a
 // different file by renaming, so no reader ever sees half of it.
-func (f file) write(root string) (changed bool, err error) {
+func (f File) Write(root string) (changed bool, err error) {
 	path := filepath.Join(root, f.Path)
-	uid, gid, err := ids(f.Owner, f.Group)
+	uid, gid, err := IDs(f.Owner, f.Group)
 	if err != nil {
 		return false, fmt.Errorf("writing %s: %w", f.Path, err)
 	}
@@ -57,7 +58,7 @@ func (f file) write(root string) (changed bool, err error) {
 }
 
 // seen reports whether the file at path equals f.
-func (f file) seen(path string, uid, gid int) (bool, error) {
+func (f File) seen(path string, uid, gid int) (bool, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -78,8 +79,8 @@ func (f file) seen(path string, uid, gid int) (bool, error) {
 
 var idCache sync.Map
 
-// ids looks up a user and a group; an empty name is the user running this, which on a node is root.
-func ids(owner, group string) (uid, gid int, err error) {
+// IDs looks up a user and a group; an empty name is the user running this, which on a node is root.
+func IDs(owner, group string) (uid, gid int, err error) {
 	uid, gid = os.Getuid(), os.Getgid()
 	if owner != "" {
 		if uid, err = lookup("user "+owner, func() (string, error) {
@@ -104,6 +105,12 @@ func ids(owner, group string) (uid, gid int, err error) {
 		}
 	}
 	return uid, gid, nil
+}
+
+// Remember makes IDs find a user or a group, such as "user nova", where the system has none, until forget: for tests.
+func Remember(name string, id int) (forget func()) {
+	idCache.Store(name, id)
+	return func() { idCache.Delete(name) }
 }
 
 func lookup(key string, find func() (string, error)) (int, error) {
