@@ -55,7 +55,7 @@ type agent struct {
 	report  *reporter
 	// watchOVN calls its argument with what OVN's southbound database says; nil: this is the only gateway.
 	watchOVN func(context.Context, func(ovn.Southbound)) error
-	bindings mailbox[bindings]
+	bindings mailbox[placement]
 	here     *gatewaysHere
 	watchOVS func(context.Context, func(up []string)) error
 	health   *health
@@ -65,12 +65,14 @@ type agent struct {
 	notifyFailing bool          // the last notification failed
 	neutron       neutronClient // nil until logged in
 
-	// answered is Neutron's last answer; neutronAnswered says whether there was one. bound is what OVN said last,
-	// and addresses is the answer with the nodes where OVN has the addresses.
+	// answered is Neutron's last answer; neutronAnswered says whether there was one. placed is what OVN said last.
+	// addresses is the answer with the nodes where OVN has the addresses, and registering with those where AWS is
+	// to have them.
 	answered        []neutron.Address
 	neutronAnswered bool
-	bound           bindings
+	placed          placement
 	addresses       []neutron.Address
+	registering     []neutron.Address
 	// observed is what the data plane has shown since: the routers of floating IPs, see
 	// trusted, and the present users of reserved addresses, see fromClaimant.
 	observed map[netip.Addr]model.MAC
@@ -78,6 +80,7 @@ type agent struct {
 	// Until awsAnswered it is what was known before.
 	registered  map[netip.Addr]model.MAC
 	enis        []eni
+	eniIDs      map[string]model.MAC // of enis, as far as AWS has shown them
 	awsAnswered bool
 
 	entries      []translate.Entry // what is translated
@@ -101,13 +104,13 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	defer signal.Stop(hangup)
 	m := newMetrics(cfg.PinDir, linux{})
 	h := newHeldFiles(cfg, log)
-	here := &gatewaysHere{node: cfg.Node}
+	here := newGatewaysHere(cfg.Node)
 	a := &agent{
 		cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
-		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h, here.still), h), tagger: newStatusTagger(log),
+		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h, here), h), tagger: newStatusTagger(log),
 		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
-		watchOVN: watchSouthbound(cfg), bindings: newMailbox[bindings](), here: here,
-		watchOVS: watchSwitch, health: &health{provider: newProviderWatch(cfg, linux{})},
+		watchOVN: watchSouthbound(cfg), bindings: newMailbox[placement](), here: here,
+		watchOVS: watchSwitch, health: &health{provider: newProviderWatch(cfg, linux{}), here: here},
 	}
 	if cfg.Metrics.IsValid() {
 		go m.serve(ctx, cfg.Metrics, a.health, metricsRetry, log)
@@ -202,6 +205,9 @@ func (a *agent) sync(t translation) error {
 		return nil // without Neutron's answer nothing is released
 	}
 	entries, refused := plan(a.cfg, a.addresses, a.registered, a.observed)
+	// Those of a router that is about to come do no harm before, and are not waited for then.
+	coming, _ := plan(a.cfg, a.registering, a.registered, a.observed)
+	entries = withMissing(entries, coming)
 	if err := t.Share(sharers(a.cfg, a.addresses)); err != nil {
 		return err
 	}
@@ -236,8 +242,20 @@ func (a *agent) applyOutcome(o outcome) {
 	a.failures.aws = 0
 	a.registered, a.awsAnswered = a.mergeRegistered(o.result.ENIs), true
 	a.enis = a.mergeENIs(enisOf(a.cfg, o.result.ENIs))
+	a.eniIDs = idsOf(o.result.ENIs)
+	a.here.shown(a.registered)
 	if a.neutron != nil {
 		a.tagger.batches.put(statusBatch{a.neutron, floatingIPStatuses(a.cfg, o.addresses, o.result)})
+	}
+}
+
+// noteArrivals takes over what AWS has acknowledged in the middle of a pass.
+func (a *agent) noteArrivals() {
+	a.registered = maps.Clone(a.registered) // the saver may read the old one
+	for addr, id := range a.here.arrivals() {
+		if mac, ok := a.eniIDs[id]; ok {
+			a.registered[addr] = mac
+		}
 	}
 }
 

@@ -218,6 +218,10 @@ func (l *attachment) loop(
 		case b := <-l.bindings:
 			err = l.handleBindings(b)
 
+		case <-l.here.news:
+			l.noteArrivals()
+			err = l.sync(l.t)
+
 		case o := <-l.worker.outcomes:
 			err = l.handleOutcome(o)
 		}
@@ -294,7 +298,8 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 	l.neutron = a.neutron
 	failure, err := "Neutron query failed; keeping current entries", a.err
 	if err == nil {
-		l.answered, l.addresses, l.neutronAnswered = a.addresses, l.bound.place(a.addresses), true
+		l.answered, l.neutronAnswered = a.addresses, true
+		l.place()
 		l.here.set(a.addresses)
 		l.observed = stillObserved(l.addresses, l.observed, l.pending)
 		failure, err = "updating the translation failed; keeping current entries", l.sync(l.t)
@@ -323,24 +328,38 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 // not know yet, and have taken an address back.
 const verifyFor = 10 * time.Second
 
-// handleBindings makes the map and AWS follow OVN, which has moved routers. Neutron would say so later.
-func (l *attachment) handleBindings(b bindings) error {
-	l.bound = b
+// handleBindings makes the map and AWS follow OVN, which has moved routers, or is about to. Neutron would say so
+// later.
+func (l *attachment) handleBindings(p placement) error {
+	l.placed = p
 	l.verifyUntil = time.Now().Add(verifyFor)
-	if b.unknown(l.cfg.Node, l.answered) {
+	if p.next.unknown(l.cfg.Node, l.answered) {
 		l.queries.noLaterThan(time.Now().Add(l.time.debounce))
 	}
 	if !l.neutronAnswered {
 		return nil
 	}
-	before := fingerprint(l.addresses)
-	l.addresses = b.place(l.answered)
-	if fingerprint(l.addresses) == before {
+	before, registered := fingerprint(l.addresses), fingerprint(l.registering)
+	l.place()
+	moved, ahead := fingerprint(l.addresses) != before, fingerprint(l.registering) != registered
+	switch {
+	case moved:
+		l.log.Info("OVN has moved routers")
+	case ahead:
+		l.log.Info("routers are about to move; their addresses go first")
+	}
+	if ahead {
+		l.submit(time.Now())
+	}
+	if !moved {
 		return nil
 	}
-	l.log.Info("OVN has moved routers")
-	l.submit(time.Now())
 	return l.sync(l.t)
+}
+
+// place places Neutron's last answer by what OVN said last.
+func (l *attachment) place() {
+	l.addresses, l.registering = l.placed.now.place(l.answered), l.placed.next.place(l.answered)
 }
 
 // Without an occasion a pass over AWS waits for so many times as long as the last one
@@ -354,13 +373,13 @@ const (
 // submit submits Neutron's answer to AWS if it has changed, if something is due there,
 // or if the last pass was long ago.
 func (l *attachment) submit(now time.Time) {
-	last, current := &l.lastReconcile, fingerprint(l.addresses)
+	last, current := &l.lastReconcile, fingerprint(l.registering)
 	if current == last.fingerprint && now.Before(last.due) {
 		return
 	}
 	last.fingerprint = current
 	last.due = now.Add(min(max(l.time.resync, resyncShare*last.took), maxResync))
-	l.worker.submit(l.addresses)
+	l.worker.submit(l.registering)
 }
 
 // reconcileBy has AWS reconciled after d at the latest, with what Neutron says then.

@@ -5,7 +5,6 @@ package agent
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"time"
 
@@ -29,13 +28,13 @@ const (
 
 // newRegistrar makes the AWS half of the agent.
 func newRegistrar(
-	cfg Config, observer registrar.Observer, h *heldFiles, stillHere func(netip.Addr) bool,
+	cfg Config, observer registrar.Observer, h *heldFiles, here *gatewaysHere,
 ) *registrar.Registrar {
 	return registrar.New(ec2.NewFromConfig(awsConfig(cfg.Region)), registrar.Config{
 		Cloud: cfg.Cloud, Node: cfg.Node, Instance: cfg.Instance, InstanceType: cfg.InstanceType,
 		Subnet: cfg.SubnetID, Range: cfg.Range, Policy: cfg.Policy, Pool: cfg.Pool,
 		ReleaseAfter: cfg.ReleaseAfter, Held: h.load(), SaveHeld: h.save,
-		Observer: observer, StillHere: stillHere,
+		Observer: observer, StillHere: here.still, Assigned: here.assigned,
 	})
 }
 

@@ -4,9 +4,9 @@ package agent
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
-	"sync"
 
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/ovn"
@@ -34,37 +34,6 @@ func bindingsOf(s ovn.Southbound, before bindings) bindings {
 	return all
 }
 
-// gatewaysHere is where this node's addresses are by OVN's last word, for goroutines other than the loop.
-type gatewaysHere struct {
-	mu    sync.Mutex
-	node  string
-	bound bindings
-	ports map[netip.Addr]string // the gateway port of each address; those that follow none are absent
-}
-
-// set notes Neutron's last answer.
-func (g *gatewaysHere) set(addresses []neutron.Address) {
-	ports := gatewayPorts(addresses)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.ports = ports
-}
-
-// hear notes what OVN says, before the loop does.
-func (g *gatewaysHere) hear(b bindings) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.bound = b
-}
-
-// still tells whether an address of this node is still here, by OVN's last word.
-func (g *gatewaysHere) still(a netip.Addr) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	host, ok := g.bound[g.ports[a]]
-	return !ok || host == g.node
-}
-
 // gatewayPorts has the ID of the gateway port that each address is at. A floating IP with the MAC of its router's
 // gateway is where that is; a distributed one has another, and is absent.
 func gatewayPorts(addresses []neutron.Address) map[netip.Addr]string {
@@ -82,6 +51,23 @@ func gatewayPorts(addresses []neutron.Address) map[netip.Addr]string {
 		}
 	}
 	return ports
+}
+
+// nextOf is where the addresses of gateways are to be registered: where OVN has a gateway, or is about to move it.
+func nextOf(s ovn.Southbound, now bindings) bindings {
+	all := maps.Clone(now)
+	for _, g := range s.Gateways {
+		if g.Next != "" {
+			all[g.Port] = g.Next
+		}
+	}
+	return all
+}
+
+// placement is what OVN says of routers' gateways.
+type placement struct {
+	now  bindings // where frames go
+	next bindings // where AWS is to have the addresses
 }
 
 // place returns Neutron's addresses with the nodes on which OVN has them.
@@ -116,15 +102,16 @@ func (b bindings) unknown(node string, addresses []neutron.Address) bool {
 // watchBindings puts what OVN says into the mailbox until ctx is done.
 func (a *agent) watchBindings(ctx context.Context) {
 	supervise.Run(ctx, a.time.retry, func() error {
-		var last bindings
+		var last placement
 		err := a.watchOVN(ctx, func(s ovn.Southbound) {
-			last = bindingsOf(s, last)
-			a.here.hear(last)
+			last.now = bindingsOf(s, last.now)
+			last.next = nextOf(s, last.now)
+			a.here.hear(last.next)
 			a.bindings.put(last)
 		})
 		if ctx.Err() == nil {
 			a.here.hear(nil)
-			a.bindings.put(nil)
+			a.bindings.put(placement{})
 		}
 		return err
 	}, func(err error) {

@@ -5,6 +5,8 @@ package agent
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -35,8 +37,11 @@ func (f *fakeSouthbound) watch(ctx context.Context, changed func(ovn.Southbound)
 	}
 }
 
-func (f *fakeSouthbound) bind(port, node string) {
-	f.says <- ovn.Southbound{Gateways: []ovn.Gateway{{Port: port, Active: node}}}
+func (f *fakeSouthbound) bind(port, node string) { f.move(port, node, "") }
+
+// move says where a gateway is, and where it is about to go.
+func (f *fakeSouthbound) move(port, node, next string) {
+	f.says <- ovn.Southbound{Gateways: []ovn.Gateway{{Port: port, Active: node, Next: next}}}
 }
 
 // twoGateways gives the agent another gateway, and OVN's word.
@@ -44,8 +49,8 @@ func (b *env) twoGateways() *fakeSouthbound {
 	b.agent.cfg.Gateways = []string{"gw-2", "gw-1"}
 	b.agent.worker.cfg = b.agent.cfg
 	f := newFakeSouthbound()
-	b.agent.watchOVN, b.agent.bindings = f.watch, newMailbox[bindings]()
-	b.agent.health = &health{provider: newProviderWatch(b.agent.cfg, b.machine)}
+	b.agent.watchOVN, b.agent.bindings = f.watch, newMailbox[placement]()
+	b.agent.health = &health{provider: newProviderWatch(b.agent.cfg, b.machine), here: b.agent.here}
 	b.agent.watchOVS = func(ctx context.Context, changed func([]string)) error {
 		changed([]string{"gw-2"})
 		<-ctx.Done()
@@ -82,6 +87,76 @@ func TestOVNIsFasterThanNeutron(t *testing.T) {
 		}
 		pass(5 * time.Minute)
 		b.want("Neutron never says so", entry(addr10, mac1), entry(addr11, mac1))
+		south.bind("p1", "gw-2")
+		pass(10 * time.Millisecond)
+		b.want("OVN has moved it back")
+	})
+}
+
+// A router is about to move: AWS has its addresses on the new node before, and the old one translates until it moves.
+func TestAddressesMoveFirst(t *testing.T) {
+	inBubble(t, func(b *env) {
+		south := b.twoGateways()
+		gateway, floating := router(addr10, mac1), router(addr11, mac1)
+		gateway.ID, gateway.Router = "p1", "r1"
+		floating.Kind, floating.ID, floating.Router = neutron.KindFloating, "f1", "r1"
+		b.neutron.set(nil, bound(gateway, "gw-2"), bound(floating, "gw-2"))
+		b.start()
+		pass(time.Second)
+		ready := func() bool {
+			res := httptest.NewRecorder()
+			ctx, cancel := context.WithTimeout(b.t.Context(), time.Millisecond)
+			defer cancel()
+			b.agent.health.ServeHTTP(res, httptest.NewRequestWithContext(ctx, http.MethodGet, "/ready?gateway=p1", nil))
+			return res.Code == http.StatusNoContent
+		}
+		if b.aws.here() > 0 || ready() {
+			t.Errorf("before: %d addresses to be registered here, ready: %t", b.aws.here(), ready())
+		}
+
+		b.aws.fail(errors.New("RequestLimitExceeded"))
+		south.move("p1", "gw-2", "gw-1")
+		pass(10 * time.Millisecond)
+		if ready() {
+			t.Error("ready although AWS has refused")
+		}
+		b.aws.fail(nil)
+		pass(2 * time.Second)
+		if b.aws.here() != 2 || !ready() {
+			t.Errorf("about to come: %d addresses to be registered here, ready: %t", b.aws.here(), ready())
+		}
+		b.want("about to come: what it will need is there", entry(addr10, mac1), entry(addr11, mac1))
+		south.bind("p1", "gw-1")
+		pass(10 * time.Millisecond)
+		b.want("OVN has moved it here", entry(addr10, mac1), entry(addr11, mac1))
+
+		b.aws.fail(errors.New("RequestLimitExceeded")) // the other node's agent has not moved them yet
+		south.move("p1", "gw-1", "gw-2")
+		pass(10 * time.Millisecond)
+		if b.aws.here() > 0 || ready() {
+			t.Errorf("about to go: %d addresses to be registered here, ready: %t", b.aws.here(), ready())
+		}
+		b.want("OVN has it here still", entry(addr10, mac1), entry(addr11, mac1))
+		south.bind("p1", "gw-2")
+		pass(10 * time.Millisecond)
+		b.want("OVN has moved it away")
+	})
+}
+
+// What AWS has acknowledged counts at once, though Describes that show it take their time.
+func TestAcknowledgedCounts(t *testing.T) {
+	inBubble(t, func(b *env) {
+		south := b.twoGateways()
+		b.aws.assigned = b.agent.here.assigned
+		gateway := router(addr10, mac1)
+		gateway.ID, gateway.Router = "p1", "r1"
+		b.neutron.set(nil, bound(gateway, "gw-2"))
+		b.start()
+		pass(time.Second)
+		b.aws.slow(time.Minute)
+		south.bind("p1", "gw-1")
+		pass(10 * time.Millisecond)
+		b.want("OVN has moved it here, and AWS has acknowledged its address", entry(addr10, mac1))
 		south.bind("p1", "gw-2")
 		pass(10 * time.Millisecond)
 		b.want("OVN has moved it back")
@@ -182,7 +257,7 @@ func TestBindingsOf(t *testing.T) {
 
 // What the registrar asks in the middle of a pass.
 func TestGatewaysHere(t *testing.T) {
-	g := &gatewaysHere{node: "gw-1"}
+	g := newGatewaysHere("gw-1")
 	gateway, floating, guest := router(addr10, mac1), router(addr11, mac1), router(addr12, mac2)
 	gateway.ID, gateway.Router = "p1", "r1"
 	floating.Kind, floating.Router = neutron.KindFloating, "r1"

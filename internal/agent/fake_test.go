@@ -156,8 +156,11 @@ type fakeAWS struct {
 	enis   []registrar.ENI
 	wanted []registrar.Want // the last
 	passes int
-	held   []model.Held
-	agreed []model.Held
+	// assigned is told of what moves here, and takes is how long a pass goes on after that.
+	assigned func(eni string, addrs []netip.Addr)
+	takes    time.Duration
+	held     []model.Held
+	agreed   []model.Held
 }
 
 func (f *fakeAWS) Agree(seen []model.Held) error {
@@ -174,6 +177,25 @@ func fakeENI(mac model.MAC) registrar.ENI {
 }
 
 func (f *fakeAWS) Reconcile(_ context.Context, wanted []registrar.Want) (registrar.Result, error) {
+	r, err := f.reconcile(wanted)
+	if f.assigned != nil && err == nil {
+		f.assigned(r.ENIs[0].ID, r.ENIs[0].Addresses)
+	}
+	f.mu.Lock()
+	takes := f.takes
+	f.mu.Unlock()
+	time.Sleep(takes)
+	return r, err
+}
+
+// slow makes passes go on for a time after AWS has acknowledged what they do.
+func (f *fakeAWS) slow(takes time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.takes = takes
+}
+
+func (f *fakeAWS) reconcile(wanted []registrar.Want) (registrar.Result, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.passes++
@@ -205,6 +227,25 @@ func (f *fakeAWS) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.passes
+}
+
+// here counts the addresses that were to be registered on this node in the last pass.
+func (f *fakeAWS) here() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, w := range f.wanted {
+		if w.Here {
+			n++
+		}
+	}
+	return n
+}
+
+// fail makes passes fail, or succeed again.
+func (f *fakeAWS) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
 }
 
 func (f *fakeAWS) set(err error, room int, enis ...registrar.ENI) {

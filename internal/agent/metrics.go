@@ -206,6 +206,7 @@ func (m *metrics) listenAndServe(ctx context.Context, at netip.AddrPort, health 
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	mux.Handle("GET "+nodeapi.HealthPath, health)
+	mux.Handle("GET "+nodeapi.ReadyPath, health)
 	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()

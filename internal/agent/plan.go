@@ -113,6 +113,20 @@ func plan(c Config, addresses []neutron.Address, registered, observed map[netip.
 	return entries, refused
 }
 
+// withMissing returns entries with those of others whose address has none.
+func withMissing(entries, others []translate.Entry) []translate.Entry {
+	has := make(map[netip.Addr]bool)
+	for _, e := range entries {
+		has[e.Addr] = true
+	}
+	for _, e := range others {
+		if !has[e.Addr] {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
 // currentMAC returns the MAC that an address's frames have now; false if there are no
 // frames from it. That of a reserved address is the one that announced it last, of those
 // that may use it.

@@ -223,14 +223,18 @@ func open(ctx context.Context, node string) (waiting string, err error) {
 func left(node string, now nodeapi.Gateways, wish ovn.Wish) (waiting string, err error) {
 	drained := slices.Contains(wish.Drained, node)
 	var wrong []string
+	moving := false
 	for _, r := range now.Routers {
 		others := len(r.Order) > 1 || !slices.Contains(r.Order, node)
 		if drained && r.Node == node && others || !drained && node != "" && r.Node != node {
 			wrong = append(wrong, r.ID+" is on "+orNone(r.Node))
 		}
+		moving = moving || r.Node == "" && len(r.Order) > 0
 	}
 	switch {
-	case len(wrong) > 0 && (drained || wish.Prefer != ""):
+	// One that is on no node is on its way also after the keeper has seen it arrive: where the old node lets go after
+	// the new one has taken it, OVN writes down neither for a moment.
+	case len(wrong) > 0 && (drained || wish.Prefer != "" || moving):
 		return "router " + strings.Join(wrong, ", router "), nil
 	case len(wrong) > 0:
 		return "", hint.With(fmt.Errorf("moving routers to %s: router %s", node, strings.Join(wrong, ", router ")),

@@ -22,10 +22,12 @@ type timing struct {
 	move      time.Duration // how long moving routers as wished may take
 	reconnect time.Duration // pause after a lost connection
 	blind     time.Duration // how long a node may have no tunnel up: OVN acts on that sooner, and sides come up one by one
+	handOver  time.Duration // how long AWS may take to move a router's addresses before OVN moves the router all the same
 }
 
 var defaultTiming = timing{
 	tick: 100 * time.Millisecond, move: 20 * time.Second, reconnect: time.Second, blind: 3 * time.Second,
+	handOver: 5 * time.Second,
 }
 
 // databases are OVN's, for Run and for tests.
@@ -37,6 +39,7 @@ type databases interface {
 // northbound is what is written in the northbound database.
 type northbound interface {
 	SetOrder(context.Context, ovn.Order) error
+	SetNext(ctx context.Context, o ovn.Order, chassis string) error
 	SetWish(context.Context, ovn.Wish) error
 	SetMesh(context.Context, []string) error
 }
@@ -44,6 +47,8 @@ type northbound interface {
 // states says what is known of the gateway nodes now, and whether that is enough to act on.
 type states interface {
 	Now(time.Time) (all []state, ok bool)
+	// Ready waits until AWS has all addresses of a gateway on a node, by the word of the node's agent.
+	Ready(ctx context.Context, node, port string) error
 }
 
 // keeper keeps the orders of a cloud's gateways.
@@ -64,6 +69,10 @@ type keeper struct {
 	blind  map[string]time.Time  // nodes without a tunnel that is up, and since when
 	nodes  []nodeapi.GatewayNode // that the last plan was made with
 	moving time.Time             // when the wish to move routers came; zero: there is none
+
+	handOvers map[string]*handOver // by gateway port
+	events    chan event
+	waits     sync.WaitGroup
 }
 
 // event changes what the keeper has seen.
@@ -71,22 +80,18 @@ type event func(*keeper)
 
 // run keeps the orders until ctx is done.
 func (k *keeper) run(ctx context.Context) error {
-	events := make(chan event, 16)
-	send := func(e event) {
-		select {
-		case events <- e:
-		case <-ctx.Done():
-		}
-	}
-	var watchers sync.WaitGroup
-	defer watchers.Wait()
-	watchers.Go(func() {
+	ctx, cancel := context.WithCancel(ctx)
+	k.events, k.handOvers = make(chan event, 16), make(map[string]*handOver)
+	send := func(e event) { k.send(ctx, e) }
+	defer k.waits.Wait()
+	defer cancel()
+	k.waits.Go(func() {
 		k.again(ctx, "southbound", func() error {
 			defer send(func(k *keeper) { k.south = nil })
 			return k.databases.WatchGateways(ctx, func(s ovn.Southbound) { send(func(k *keeper) { k.south = &s }) })
 		})
 	})
-	watchers.Go(func() {
+	k.waits.Go(func() {
 		k.again(ctx, "northbound", func() error {
 			defer send(func(k *keeper) { k.north.northbound = nil })
 			return k.databases.WatchOrders(ctx, func(n northbound, s ovn.State) {
@@ -100,13 +105,20 @@ func (k *keeper) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case e := <-events:
+		case e := <-k.events:
 			e(k)
 		case <-tick.C:
 		}
-		if len(events) == 0 {
+		if len(k.events) == 0 {
 			k.act(ctx, time.Now())
 		}
+	}
+}
+
+func (k *keeper) send(ctx context.Context, e event) {
+	select {
+	case k.events <- e:
+	case <-ctx.Done():
 	}
 }
 
@@ -131,15 +143,27 @@ func (k *keeper) act(ctx context.Context, now time.Time) {
 			return
 		}
 	}
-	for _, o := range plan(s) {
+	orders := plan(s)
+	k.endHandOvers(ctx, now, s, orders)
+	for _, o := range k.addressesFirst(ctx, now, s, orders) {
 		k.log.Info("ordering a router's gateways", "router", o.Router, "now on", s.activeOf(o.Port), "order",
 			strings.Join(o.Chassis, " "))
 		if err := k.north.SetOrder(ctx, o); err != nil && !errors.Is(err, context.Canceled) {
 			k.log.Warn("ordering a router's gateways failed", "router", o.Router, "error", err)
 			return
 		}
+		k.wrote(o)
 	}
 	k.endMove(ctx, now, s)
+}
+
+// wrote notes an order that the database has, and has not shown yet.
+func (k *keeper) wrote(o ovn.Order) {
+	for i := range k.north.Orders {
+		if k.north.Orders[i].Port == o.Port {
+			k.north.Orders[i] = o
+		}
+	}
 }
 
 // seen is what the keeper knows now.

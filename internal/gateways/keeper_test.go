@@ -18,16 +18,18 @@ import (
 
 // fakeOVN is both of OVN's databases, and moves routers as OVN does.
 type fakeOVN struct {
-	mu       sync.Mutex
-	orders   []ovn.Order
-	wish     ovn.Wish
-	mesh     []string
-	south    ovn.Southbound
-	changed  []func()
-	written  int
-	lost     map[string]context.CancelCauseFunc
-	follows  bool // bindings follow orders
-	refusing error
+	mu      sync.Mutex
+	orders  []ovn.Order
+	wish    ovn.Wish
+	mesh    []string
+	south   ovn.Southbound
+	changed []func()
+	written int
+	// announced are the nodes that SetNext has named.
+	announced []string
+	lost      map[string]context.CancelCauseFunc
+	follows   bool // bindings follow orders
+	refusing  error
 }
 
 func newFakeOVN(order ...string) *fakeOVN {
@@ -91,10 +93,24 @@ func (f *fakeOVN) SetOrder(_ context.Context, o ovn.Order) error {
 	}
 	f.change(func() {
 		f.written++
+		o.Next = f.orders[0].Next
 		f.orders = []ovn.Order{o}
 		if f.follows {
 			f.south.Gateways[0].Active = o.Chassis[0]
 		}
+	})
+	return nil
+}
+
+func (f *fakeOVN) SetNext(_ context.Context, o ovn.Order, chassis string) error {
+	if f.refusing != nil {
+		return f.refusing
+	}
+	f.change(func() {
+		if f.orders[0].Next != chassis {
+			f.announced = append(f.announced, chassis)
+		}
+		f.orders[0].Next = chassis
 	})
 	return nil
 }
@@ -120,6 +136,20 @@ type fakeStates struct {
 	mu    sync.Mutex
 	nodes []state
 	ok    bool
+	aws   time.Duration // how long AWS takes to move a router's addresses
+	mute  error         // why the agents do not say when it has
+}
+
+func (f *fakeStates) Ready(ctx context.Context, _, _ string) error {
+	if f.mute != nil {
+		return f.mute
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(f.aws):
+		return nil
+	}
 }
 
 func (f *fakeStates) Now(time.Time) ([]state, bool) {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"sync"
 	"syscall"
@@ -122,6 +123,31 @@ func (p *prober) Now(now time.Time) (all []state, ok bool) {
 		all = append(all, s)
 	}
 	return all, true
+}
+
+// Ready asks the agent of a node, which answers when it is so.
+func (p *prober) Ready(ctx context.Context, node, port string) error {
+	at := slices.IndexFunc(p.gateway, func(g *probed) bool { return g.name == node })
+	if at < 0 {
+		return fmt.Errorf("there is no gateway %s", node)
+	}
+	agent := url.URL{
+		Scheme: "http", Host: p.gateway[at].at.String(), Path: nodeapi.ReadyPath,
+		RawQuery: url.Values{nodeapi.ReadyGateway: {port}}.Encode(),
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, agent.String(), nil)
+	if err != nil {
+		return err
+	}
+	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("the agent of %s: %s", node, res.Status)
+	}
+	return nil
 }
 
 // sound connects to a gateway's agent. A machine that refuses is there as well: the agent may be restarting, and frames

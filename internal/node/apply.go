@@ -220,9 +220,7 @@ func (n *node) configure(ctx context.Context) error {
 			devices = append(devices, filepath.Join(n.root, f.Path))
 		}
 	}
-	// A package upgrade does not restart these units: the package step keeps Debian's scripts from
-	// it.
-	n.files = append(n.files, file{Path: schemaStamp, Readers: pythonUnits(n.spec)})
+	n.files = append(n.files, programs(n.spec)...)
 	if n.spec.Has(model.Controller) {
 		for _, dir := range []string{"/etc/keystone/fernet-keys", "/etc/keystone/credential-keys"} {
 			if err := makeKeys(n.root, dir); err != nil {

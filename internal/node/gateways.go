@@ -18,6 +18,7 @@ var gatewayKeeper = service{
 	when:  func(s nodeapi.OpenStack) bool { return len(s.Nodes) > 1 },
 	files: []configFile{{template: "gateways.json", path: nodeapi.GatewaysConfig, readers: []string{gatewayKeeperUnit}}},
 	units: []string{gatewayKeeperUnit},
+	own:   true,
 	after: []string{"ovn-central.service"},
 	systemd: []configFile{{
 		template: gatewayKeeperUnit, path: "/etc/systemd/system/" + gatewayKeeperUnit, readers: []string{gatewayKeeperUnit},

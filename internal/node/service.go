@@ -20,6 +20,7 @@ type service struct {
 	after []string // units that start before its own when the node boots
 
 	python  bool         // its units run OpenStack's own code
+	own     bool         // its units run macaw-node, not only once
 	systemd []configFile // units that Debian lacks, and drop-ins for its own
 }
 
@@ -81,13 +82,18 @@ func unitsOf(services []service) []string {
 	return units
 }
 
-// pythonUnits are the units on a node that run OpenStack's own code.
-func pythonUnits(s nodeapi.OpenStack) []string {
-	var units []string
+// programs are what units on a node run that nothing else restarts when another version of it is installed: a package
+// upgrade leaves OpenStack's units alone, since the package step keeps Debian's scripts from restarting them, and
+// macaw-node comes in no package.
+func programs(s nodeapi.OpenStack) []file {
+	python, own := file{Path: schemaStamp}, file{Path: nodeapi.Program}
 	for _, svc := range onNode(s) {
 		if svc.python {
-			units = append(units, svc.units...)
+			python.Readers = append(python.Readers, svc.units...)
+		}
+		if svc.own {
+			own.Readers = append(own.Readers, svc.units...)
 		}
 	}
-	return units
+	return []file{python, own}
 }

@@ -5,12 +5,15 @@ package node
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/systemd"
 )
 
@@ -85,5 +88,39 @@ func TestEnableDisable(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(root, "etc/systemd/system/*.wants/*")); len(left) > 0 {
 		t.Errorf("still enabled: %v", left)
+	}
+}
+
+// A unit that runs macaw-node all the time is restarted when another macaw-node has come.
+func TestUnitsOfAnOlderProgram(t *testing.T) {
+	restarted := map[string]bool{}
+	for _, spec := range specs() {
+		for _, f := range programs(spec) {
+			for _, unit := range f.Readers {
+				restarted[unit] = restarted[unit] || f.Path == nodeapi.Program
+			}
+		}
+	}
+	units, err := fs.Glob(templates, "files/*.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, path := range units {
+		text, err := fs.ReadFile(templates, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs := strings.Contains(string(text), "\nExecStart="+nodeapi.Program+" ")
+		if !runs || strings.Contains(string(text), "\nType=oneshot") {
+			continue
+		}
+		found++
+		if unit := filepath.Base(path); !restarted[unit] {
+			t.Errorf("%s goes on with an older %s", unit, nodeapi.Program)
+		}
+	}
+	if found == 0 {
+		t.Error("no unit that runs macaw-node was found")
 	}
 }

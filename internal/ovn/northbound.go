@@ -57,6 +57,7 @@ type Order struct {
 	Port    string // ID of the gateway port in Neutron
 	Router  string // ID of the router in Neutron
 	Chassis []string
+	Next    string // see [Northbound.SetNext]; empty: nothing is noted
 }
 
 func (s State) equal(other State) bool {
@@ -65,7 +66,8 @@ func (s State) equal(other State) bool {
 }
 
 func (o Order) equal(other Order) bool {
-	return o.Port == other.Port && o.Router == other.Router && slices.Equal(o.Chassis, other.Chassis)
+	return o.Port == other.Port && o.Router == other.Router && o.Next == other.Next &&
+		slices.Equal(o.Chassis, other.Chassis)
 }
 
 // Wish is what operators want of gateways, kept in the northbound database.
@@ -155,6 +157,7 @@ func (n Northbound) read(ctx context.Context) (all State, err error) {
 		}
 		all.Orders = append(all.Orders, Order{
 			Port: id, Router: strings.TrimPrefix(p.ExternalIDs[routerKey], routerPrefix), Chassis: chassisOf(p, members),
+			Next: p.ExternalIDs[nextKey],
 		})
 	}
 	slices.SortFunc(all.Orders, func(a, b Order) int { return cmp.Compare(a.Port, b.Port) })
@@ -187,6 +190,31 @@ func (n Northbound) SetOrder(ctx context.Context, o Order) error {
 	}
 	if err := n.setChassis(ctx, &p, o.Chassis); err != nil {
 		return fmt.Errorf("ordering the gateways of router %s: %w", o.Router, err)
+	}
+	return nil
+}
+
+// SetNext notes the chassis that a gateway is about to move to, for the agents: AWS is to have its addresses there
+// first. An empty name takes the note back. OVN does nothing by it. A port that has gone is no error.
+func (n Northbound) SetNext(ctx context.Context, o Order, chassis string) error {
+	p := routerPort{Name: routerPortPrefix + o.Port}
+	if err := n.c.Get(ctx, &p); err != nil {
+		return nil
+	}
+	change := []model.Mutation{
+		{Field: &p.ExternalIDs, Mutator: ovsdb.MutateOperationDelete, Value: []string{nextKey}},
+	}
+	if chassis != "" {
+		change = append(change, model.Mutation{
+			Field: &p.ExternalIDs, Mutator: ovsdb.MutateOperationInsert, Value: map[string]string{nextKey: chassis},
+		})
+	}
+	operations, err := n.c.Where(&p).Mutate(&p, change...)
+	if err == nil {
+		err = n.transact(ctx, operations)
+	}
+	if err != nil {
+		return fmt.Errorf("announcing where router %s moves: %w", o.Router, err)
 	}
 	return nil
 }

@@ -112,6 +112,13 @@ func TestWatchGateways(t *testing.T) {
 		t.Errorf("no longer bound: got %+v, want %+v", got, want)
 	}
 
+	transact(`["OVN_Southbound",{"op":"mutate","table":"Port_Binding","where":[["logical_port","==","cr-lrp-p1"]],
+	 "mutations":[["external_ids","insert",["map",[["macaw:next-gateway","gw-2"]]]]]}]`)
+	want.Gateways[0].Next = "gw-2"
+	if got := next(t, said); !reflect.DeepEqual(got, want) {
+		t.Errorf("about to move: got %+v, want %+v", got, want)
+	}
+
 	transact(`["OVN_Southbound",{"op":"update","table":"HA_Chassis","where":[["priority","==",1]],"row":{"priority":9}}]`)
 	want.Gateways[0].Candidates = []string{"gw-1", "gw-2"}
 	if got := next(t, said); !reflect.DeepEqual(got, want) {
@@ -157,21 +164,32 @@ func TestOrders(t *testing.T) {
 		}
 	}()
 	last := Order{Port: "p2", Chassis: []string{"gw-1"}}
-	want := State{Orders: []Order{{"p1", "r1", []string{"gw-1", "gw-2"}}, last}}
+	want := State{Orders: []Order{{Port: "p1", Router: "r1", Chassis: []string{"gw-1", "gw-2"}}, last}}
 	if got := next(t, said); !reflect.DeepEqual(got, want) {
 		t.Fatalf("at first: got %+v, want %+v", got, want)
 	}
 	n := <-connection
 	for _, chassis := range [][]string{{"gw-2", "gw-1"}, {"gw-2"}, {"gw-3", "gw-2", "gw-1"}, {"gw-1", "gw-2", "gw-3"}} {
-		if err := n.SetOrder(ctx, Order{"p1", "r1", chassis}); err != nil {
+		now := Order{Port: "p1", Router: "r1", Chassis: chassis}
+		before := want.Orders[0]
+		for _, before.Next = range []string{"gw-9", chassis[0], ""} {
+			if err := n.SetNext(ctx, now, before.Next); err != nil {
+				t.Fatal(err)
+			}
+			if got := next(t, said); !reflect.DeepEqual(got, State{Orders: []Order{before, last}}) {
+				t.Errorf("about to move: got %+v, want %+v", got, before)
+			}
+		}
+		if err := n.SetOrder(ctx, now); err != nil {
 			t.Fatal(err)
 		}
-		want := State{Orders: []Order{{"p1", "r1", chassis}, last}}
+		want = State{Orders: []Order{now, last}}
 		if got := next(t, said); !reflect.DeepEqual(got, want) {
 			t.Errorf("after an order: got %+v, want %+v", got, want)
 		}
 	}
-	if err := n.SetOrder(ctx, Order{"gone", "r9", []string{"gw-1"}}); err != nil {
+	gone := Order{Port: "gone", Router: "r9", Chassis: []string{"gw-1"}}
+	if err := errors.Join(n.SetOrder(ctx, gone), n.SetNext(ctx, gone, "gw-1")); err != nil {
 		t.Errorf("a port that has gone: %v", err)
 	}
 	for _, wish := range []Wish{
@@ -193,12 +211,16 @@ func TestOrders(t *testing.T) {
 			t.Errorf("after a mesh: got %+v, want %v and two orders", got, mesh)
 		}
 	}
-	dump := []string{"--format=csv", "dump", remote.Endpoint, "OVN_Northbound", "NB_Global", "external_ids"}
-	out, err := exec.Command("ovsdb-client", dump...).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "{other=stays}") {
-		t.Errorf("what others have noted there: %v: %s", err, out)
+	for table, noted := range map[string]string{
+		"NB_Global": "{other=stays}", "Logical_Router_Port": `neutron:router_name""=neutron-r1}`,
+	} {
+		dump := []string{"--format=csv", "dump", remote.Endpoint, "OVN_Northbound", table, "external_ids"}
+		out, err := exec.Command("ovsdb-client", dump...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), noted) {
+			t.Errorf("what others have noted in %s: %v: %s", table, err, out)
+		}
 	}
-	err = WithNorthbound(ctx, remote, func(_ Northbound, s State) error {
+	err := WithNorthbound(ctx, remote, func(_ Northbound, s State) error {
 		if want := []string{"gw-1", "gw-2", "gw-3"}; !reflect.DeepEqual(s.Orders[0].Chassis, want) {
 			t.Errorf("asked once: got %v, want %v", s.Orders[0].Chassis, want)
 		}

@@ -57,11 +57,16 @@ const redirect, redirectPrefix = "chassisredirect", "cr-lrp-"
 // routerKey is where Neutron notes a router in its ports' rows, as "neutron-" and its ID.
 const routerKey, routerPrefix = "neutron:router_name", "neutron-"
 
+// nextKey is where the node is noted that a gateway is about to move to: in a router port's row of the northbound
+// database, from which ovn-northd copies it to the southbound one.
+const nextKey = "macaw:next-gateway"
+
 // Gateway is where a router's gateway is.
 type Gateway struct {
 	Port   string // ID of the gateway port in Neutron
 	Router string // ID of the router in Neutron
 	Active string // the chassis that it is bound to; empty: none
+	Next   string // the chassis that it is about to move to, as [Northbound.SetNext] has noted; empty: none
 	// Candidates are the chassis that may have it and are in OVN, the first choice first. The first binds
 	// it as soon as its tunnels are up, whatever the others do.
 	Candidates []string
@@ -97,7 +102,8 @@ func (s Southbound) equal(o Southbound) bool {
 }
 
 func (g Gateway) equal(o Gateway) bool {
-	return g.Port == o.Port && g.Router == o.Router && g.Active == o.Active && slices.Equal(g.Candidates, o.Candidates)
+	return g.Port == o.Port && g.Router == o.Router && g.Active == o.Active && g.Next == o.Next &&
+		slices.Equal(g.Candidates, o.Candidates)
 }
 
 func listGateways(ctx context.Context, c client.Client) (all Southbound, err error) {
@@ -127,7 +133,9 @@ func listGateways(ctx context.Context, c client.Client) (all Southbound, err err
 		if !ok {
 			continue
 		}
-		g := Gateway{Port: port, Router: strings.TrimPrefix(b.ExternalIDs[routerKey], routerPrefix)}
+		g := Gateway{
+			Port: port, Router: strings.TrimPrefix(b.ExternalIDs[routerKey], routerPrefix), Next: b.ExternalIDs[nextKey],
+		}
 		if b.Chassis != nil {
 			g.Active = names[*b.Chassis]
 		}

@@ -45,6 +45,7 @@ func (p *pass) assign(ctx context.Context, a Action) {
 	err := p.callAssign(ctx, a)
 	switch {
 	case err == nil:
+		p.cfg.Assigned(a.ENI, a.Addrs)
 		var effects []effect
 		for _, addr := range a.Addrs {
 			effects = append(effects, addressAssigned{addr, a.ENI})

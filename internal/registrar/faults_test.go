@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -208,4 +209,22 @@ func TestMovedDuringPass(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever waits for addresses to arrive is told as soon as AWS has acknowledged them, though no Describe shows it yet.
+func TestAssigned(t *testing.T) {
+	inRegion(t, 5, func(r *region) {
+		c, d := r.node("gw-1", "m8i.large", 1), r.node("gw-2", "m8i.large", 1)
+		mine := wants(2)
+		other, _ := r.start(d)
+		must(other.Reconcile(r.t.Context(), mine))
+		var told []netip.Addr
+		c.Assigned = func(_ string, addrs []netip.Addr) { told = append(told, addrs...) }
+		reg, _ := r.start(c)
+		must(reg.Reconcile(r.t.Context(), mine))
+		must(reg.Reconcile(r.t.Context(), mine))
+		if want := []netip.Addr{mine[0].Addr, mine[1].Addr}; !slices.Equal(told, want) {
+			t.Errorf("told of %v, want %v", told, want)
+		}
+	})
 }

@@ -55,6 +55,9 @@ type Config struct {
 	// to another node since the wants were made, and that node must keep it. Nil: nothing has moved. It may be called
 	// from several goroutines.
 	StillHere func(netip.Addr) bool
+	// Assigned is told of addresses when AWS has acknowledged that they are on one of this node's interfaces, given by
+	// its ID, before a Describe shows it. It may be called from several goroutines. Nil: nobody is told.
+	Assigned func(eni string, addrs []netip.Addr)
 }
 
 func (c Config) withDefaults() Config {
@@ -69,6 +72,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.StillHere == nil {
 		c.StillHere = func(netip.Addr) bool { return true }
+	}
+	if c.Assigned == nil {
+		c.Assigned = func(string, []netip.Addr) {}
 	}
 	if c.Observer == nil {
 		c.Observer = noObserver{}

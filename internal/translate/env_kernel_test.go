@@ -104,12 +104,19 @@ func newEnv(t testing.TB, mtu int) *env {
 
 func newUncheckedEnv(t testing.TB, mtu int) *env {
 	t.Helper()
+	return newEnvBy(t, mtu, cable)
+}
+
+// newEnvBy is newUncheckedEnv with another cable between host and fabric.
+func newEnvBy(t testing.TB, mtu int,
+	join func(a *namespace, nameA string, macA model.MAC, b *namespace, nameB string, macB model.MAC, mtu int)) *env {
+	t.Helper()
 	w := &env{t: t, vm: newNamespace(t), host: newNamespace(t), fabric: newNamespace(t)}
 	w.cfg = Config{NICs: []NIC{{"eth1", primary4}}, Subnet: netip.MustParsePrefix("10.99.0.0/24"),
 		PinDir: filepath.Join(t.TempDir(), "bpf")}
 	w.host.Do(func() error { return netdev.SetSysctl("net/ipv6/conf/default/disable_ipv6", "1") })
 	cable(w.vm, "vr0", routerMAC, w.host, "vmport", netdevtest.MustMAC("02:00:00:00:00:01"), mtu)
-	cable(w.host, "eth1", eniMAC, w.fabric, "vpc0", gatewayMAC, mtu)
+	join(w.host, "eth1", eniMAC, w.fabric, "vpc0", gatewayMAC, mtu)
 	w.host.Do(func() error {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.MTU = "br-ex", mtu

@@ -27,9 +27,29 @@ type account struct {
 	drops         [2][reasonCount]atomic.Uint64
 }
 
-func (a *account) accept(d Direction, bytes int) {
-	a.frames[d].Add(1)
+func (a *account) accept(d Direction, frames, bytes int) {
+	a.frames[d].Add(uint64(frames))
 	a.bytes[d].Add(uint64(bytes))
+}
+
+// acceptPacket counts a packet with its Ethernet header: of a GSO frame, all frames that it stands for.
+func (a *account) acceptPacket(d Direction, p *packet) {
+	if p.size == 0 {
+		a.accept(d, 1, len(p.frame))
+		return
+	}
+	g := p.gso()
+	a.accept(d, g.frames(), g.bytes())
+}
+
+// acceptRaw is acceptPacket at a port without Ethernet.
+func (a *account) acceptRaw(d Direction, p *packet) {
+	if p.size == 0 {
+		a.accept(d, 1, len(p.ip()))
+		return
+	}
+	g := p.gso()
+	a.accept(d, g.frames(), g.bytes()-g.frames()*etherLen)
 }
 
 // Traffic counts frames and bytes that passed.
@@ -88,7 +108,9 @@ func (f *Fabric) undelivered(d Delivery, why Reason, now time.Time) {
 	if r == nil {
 		r = f.unknown
 	}
-	r.drops[Ingress][why].Add(1)
-	f.log.add(now, d.To, Ingress, why, d.Frame, d.To.Kind != PortENI)
-	f.observe(Event{Time: now, Port: d.To, Direction: Ingress, Reason: why, Length: len(d.Frame), Frame: d.Frame})
+	framesOf(d.Frame, d.To.ipOffset(), d.GSOSize, func(frame []byte) {
+		r.drops[Ingress][why].Add(1)
+		f.log.add(now, d.To, Ingress, why, frame, d.To.Kind != PortENI)
+		f.observe(Event{Time: now, Port: d.To, Direction: Ingress, Reason: why, Length: len(frame), Frame: frame})
+	})
 }

@@ -77,7 +77,7 @@ func (ps *pass) announce(m move, flush func()) {
 
 // arpFrame makes an ARP request.
 func (ps *pass) arpFrame(to, from MAC, sender, target addr4) []byte {
-	b := ps.out.aside(etherLen + arpLen)
+	b := ps.out.take(etherLen + arpLen)
 	copy(b, to[:])
 	copy(b[6:], from[:])
 	put16(b[12:], etherARP)

@@ -31,7 +31,7 @@ func (ps *pass) arp(n *nic, frame []byte) {
 	case get16(b[6:]) == arpReply && sender == n.primary && target == n.seg.gateway:
 		// A reply to the router's status check (EC2 User Guide,
 		// monitoring-system-instance-status-check).
-		n.accept(Egress, len(frame))
+		n.accept(Egress, 1, len(frame))
 		n.answered.Store(ps.now.UnixNano())
 		return
 	case sender == target && !probe:
@@ -48,7 +48,7 @@ func (ps *pass) arp(n *nic, frame []byte) {
 		ps.drop(n.record, Egress, why, frame, false)
 		return
 	}
-	n.accept(Egress, len(frame))
+	n.accept(Egress, 1, len(frame))
 	copy(frame, n.mac[:])
 	copy(frame[6:], answer[:])
 	put16(b[6:], arpReply)

@@ -2,18 +2,39 @@
 
 package vpc
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
-// sum adds 16-bit words to a partial Internet checksum (RFC 1071).
+// sum adds 16-bit words to a partial Internet checksum (RFC 1071). It adds eight bytes at a time, in the byte order
+// that costs nothing: neither changes the sum, once its parts are added and its bytes are swapped (section 2, B and
+// C).
 func sum(partial uint32, b []byte) uint32 {
+	var total, carry uint64
+	for len(b) >= 32 {
+		total, carry = bits.Add64(total, binary.LittleEndian.Uint64(b), carry)
+		total, carry = bits.Add64(total, binary.LittleEndian.Uint64(b[8:]), carry)
+		total, carry = bits.Add64(total, binary.LittleEndian.Uint64(b[16:]), carry)
+		total, carry = bits.Add64(total, binary.LittleEndian.Uint64(b[24:]), carry)
+		b = b[32:]
+	}
+	for len(b) >= 8 {
+		total, carry = bits.Add64(total, binary.LittleEndian.Uint64(b), carry)
+		b = b[8:]
+	}
+	total = total>>32 + total&0xffffffff + carry
 	for len(b) >= 2 {
-		partial += uint32(b[0])<<8 | uint32(b[1])
+		total += uint64(binary.LittleEndian.Uint16(b))
 		b = b[2:]
 	}
 	if len(b) == 1 {
-		partial += uint32(b[0]) << 8
+		total += uint64(b[0])
 	}
-	return partial
+	total = total>>32 + total&0xffffffff
+	total = total>>16 + total&0xffff
+	total = total>>16 + total&0xffff
+	return partial + uint32(bits.ReverseBytes16(uint16(total>>16+total&0xffff)))
 }
 
 // fold completes a partial sum to a checksum.

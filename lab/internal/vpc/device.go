@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"macaw.example/internal/netdev"
 	"macaw.example/lab/internal/namespace"
 )
 
@@ -24,14 +26,26 @@ type DeviceConfig struct {
 }
 
 // Device is the fabric's end of a TAP or TUN interface. Read returns what the kernel sends
-// through the interface; the kernel receives there what Write sends. Frames and packets
-// have no extra header; the kernel computes all checksums and segments large packets first.
+// through the interface; the kernel receives there what Write sends.
+//
+// The interface has the offloads of a NIC, as ENA has them: the kernel may send GSO frames of
+// TCP and UDP, up to 64 KiB, and leave checksums to it, unless they are turned off there
+// (ethtool -K ens5 tso off tx off). Read returns ordinary frames with their checksums, and GSO
+// frames as they are. The kernel gets a GSO frame whole if it would merge its frames anyway,
+// and frame by frame if GRO is off (ethtool -K ens5 gro off).
 //
 // The interface persists, without carrier, when the device is closed; opening it again with
 // the same configuration restores it. So the process may be replaced while a machine runs.
 // An open device keeps its network namespace alive even after the namespace's name is
 // removed: close it when the machine is removed.
-type Device struct{ file *os.File }
+type Device struct {
+	file *os.File
+	raw  syscall.RawConn
+	at   int // where the IP header of a frame begins
+	gro  *netdev.GRO
+	// reading holds the frame that was read, with its header. A device has one reader.
+	reading *transfer
+}
 
 // OpenTAP creates or reopens an Ethernet interface, sets its MAC and MTU, and brings it up.
 func OpenTAP(cfg DeviceConfig) (*Device, error) { return openDevice(cfg, unix.IFF_TAP) }
@@ -47,8 +61,14 @@ func openDevice(cfg DeviceConfig, kind uint16) (d *Device, err error) {
 			return err
 		}
 		// Non-blocking, so that the runtime polls the file and Close ends a Read.
-		d = &Device{file: os.NewFile(uintptr(fd), "tun:"+cfg.Name)}
+		if d, err = newDevice(os.NewFile(uintptr(fd), "tun:"+cfg.Name), kind); err != nil {
+			return err
+		}
 		if err := configure(cfg, kind); err != nil {
+			return errors.Join(err, d.Close())
+		}
+		enter := func(fn func() error) error { return inside(cfg.Namespace, fn) }
+		if d.gro, err = netdev.WatchGRO(cfg.Name, enter); err != nil {
 			return errors.Join(err, d.Close())
 		}
 		return nil
@@ -73,19 +93,30 @@ func openTun(name string, kind uint16) (fd int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	ifr.SetUint16(kind | unix.IFF_NO_PI)
+	ifr.SetUint16(kind | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
 		return -1, fmt.Errorf("attaching to the interface: %w", err)
 	}
-	// Without offloads the kernel hands out whole frames with complete checksums. A
-	// reopened interface may have offloads set.
-	if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0); err != nil {
-		return -1, fmt.Errorf("turning offloads off: %w", err)
+	if err := offer(fd); err != nil {
+		return -1, err
 	}
 	if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1); err != nil {
 		return -1, fmt.Errorf("making the interface persistent: %w", err)
 	}
 	return fd, nil
+}
+
+// offer turns the offloads on that the kernel may use when it sends.
+func offer(fd int) error {
+	const tcp = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6 | unix.TUN_F_TSO_ECN
+	err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, tcp|unix.TUN_F_USO4|unix.TUN_F_USO6)
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.2: without UDP
+		err = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, tcp)
+	}
+	if err != nil {
+		return fmt.Errorf("turning offloads on: %w", err)
+	}
+	return nil
 }
 
 func configure(cfg DeviceConfig, kind uint16) error {
@@ -114,17 +145,6 @@ func configure(cfg DeviceConfig, kind uint16) error {
 	}
 	return nil
 }
-
-// Read returns one frame or packet. It fails with os.ErrClosed after Close, and when the
-// interface is removed.
-func (d *Device) Read(b []byte) (int, error) { return d.file.Read(b) }
-
-// Write sends one frame or packet. It fails while the interface is down.
-func (d *Device) Write(b []byte) (int, error) { return d.file.Write(b) }
-
-// Close closes the device. The interface persists until RemoveDevice or the end of its
-// namespace.
-func (d *Device) Close() error { return d.file.Close() }
 
 // RemoveDevice removes a TAP or TUN interface in a namespace, as in DeviceConfig. An
 // interface that does not exist is no error.

@@ -36,19 +36,19 @@ func (ps *pass) dhcp(n *nic, p *packet) {
 	request, err := dhcpv4.FromBytes(p.l4()[8:])
 	if err != nil || request.OpCode != dhcpv4.OpcodeBootRequest ||
 		request.HWType != iana.HWTypeEthernet || len(request.ClientHWAddr) != len(n.mac) {
-		ps.drop(n.record, Egress, ReasonMalformed, p.frame, false)
+		ps.refuse(n.record, Egress, ReasonMalformed, p)
 		return
 	}
 	if MAC(request.ClientHWAddr) != n.mac {
-		ps.drop(n.record, Egress, ReasonDHCPClient, p.frame, false)
+		ps.refuse(n.record, Egress, ReasonDHCPClient, p)
 		return
 	}
 	kind := n.dhcpAnswer(request)
 	if kind == dhcpv4.MessageTypeNone {
-		ps.drop(n.record, Egress, ReasonDHCPIgnored, p.frame, false)
+		ps.refuse(n.record, Egress, ReasonDHCPIgnored, p)
 		return
 	}
-	n.accept(Egress, len(p.frame))
+	n.acceptPacket(Egress, p)
 	to, mac := n.dhcpDestination(request, kind)
 	ps.deliver(n, ps.dhcpFrame(n, to, mac, ps.dhcpReply(n, request, kind).ToBytes()))
 }
@@ -132,7 +132,7 @@ func (ps *pass) dhcpReply(n *nic, request *dhcpv4.DHCPv4, kind dhcpv4.MessageTyp
 // dhcpFrame wraps a message of the server in a frame.
 func (ps *pass) dhcpFrame(n *nic, to addr4, mac MAC, msg []byte) []byte {
 	const start = etherLen + 20 + 8
-	b := ps.out.aside(start + len(msg))
+	b := ps.out.take(start + len(msg))
 	copy(b[start:], msg)
 	p := packet{frame: b}
 	p.setMACs(mac, n.seg.gatewayMAC)

@@ -40,7 +40,7 @@ func (ps *pass) dhcp6(n *nic, p *packet) {
 	udp := p.l4()
 	size := int(get16(udp[4:]))
 	if size < 12 || size > len(udp) || checksum6(p.ip(), udp[:size], protoUDP) != 0 {
-		ps.drop(n.record, Egress, ReasonMalformed, p.frame, false)
+		ps.refuse(n.record, Egress, ReasonMalformed, p)
 		return
 	}
 	request, err := parseDHCPv6(udp[8:size])
@@ -49,10 +49,10 @@ func (ps *pass) dhcp6(n *nic, p *packet) {
 		kind = n.dhcp6Answer(request)
 	}
 	if kind == dhcpv6.MessageTypeNone {
-		ps.drop(n.record, Egress, ReasonDHCPIgnored, p.frame, false)
+		ps.refuse(n.record, Egress, ReasonDHCPIgnored, p)
 		return
 	}
-	n.accept(Egress, len(p.frame))
+	n.acceptPacket(Egress, p)
 	ps.deliver(n, ps.dhcp6Frame(n, p.src, n.dhcp6Reply(request, kind).ToBytes()))
 }
 
@@ -178,7 +178,7 @@ func (n *nic) answerIA(ia *dhcpv6.OptIANA, first bool) *dhcpv6.OptIANA {
 // dhcp6Frame wraps a message of the server in a frame.
 func (ps *pass) dhcp6Frame(n *nic, to addr16, msg []byte) []byte {
 	const start = etherLen + 40 + 8
-	b := ps.out.aside(start + len(msg))
+	b := ps.out.take(start + len(msg))
 	copy(b[start:], msg)
 	p := packet{frame: b, v6: true}
 	p.setMACs(n.mac, n.seg.gatewayMAC)

@@ -12,6 +12,7 @@
 //
 // The fabric answers ARP and neighbour discovery from the registered addresses, and DHCP
 // and DHCPv6 with the interface's own address; instances never see each other's requests.
+// A GSO frame is judged and counted as the frames that it stands for ([Fabric.ForwardGSO]).
 // It keeps state only where AWS does: the flows of security groups, the connections of NAT
 // gateways, the fragments of packets.
 //

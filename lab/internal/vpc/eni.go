@@ -101,7 +101,7 @@ func (ps *pass) onward(n *nic, p *packet) {
 		// The source must be one of the ENI's addresses, unless SourceDestCheck
 		// is off (EC2 User Guide, using-eni; VPC User Guide, VPC_NAT_Instance).
 		why = ReasonSourceAddress
-	case len(p.ip()) > ps.f.cfg.MTU:
+	case p.longest() > ps.f.cfg.MTU:
 		why = ReasonMTU
 	case to == n.seg.gatewayMAC:
 		if !p.v6 && (isService(p.dst.v4()) || p.dst.v4() == n.seg.net.resolver) {
@@ -124,11 +124,11 @@ func (ps *pass) onward(n *nic, p *packet) {
 		}
 	}
 	if why != ReasonNone {
-		ps.drop(n.record, Egress, why, p.frame, false)
+		ps.refuse(n.record, Egress, why, p)
 		return
 	}
 	if ps.permit(n, p, Egress) {
-		n.accept(Egress, len(p.frame))
+		n.acceptPacket(Egress, p)
 		ps.arrive(peer, p)
 	}
 }
@@ -148,10 +148,10 @@ func (ps *pass) arrive(n *nic, p *packet) {
 	}
 	switch {
 	case why != ReasonNone:
-		ps.drop(n.record, Ingress, why, p.frame, false)
+		ps.refuse(n.record, Ingress, why, p)
 	case n.nat != nil:
 		ps.fromNAT(n, p)
 	case ps.permit(n, p, Ingress):
-		ps.deliver(n, p.frame)
+		ps.deliverPacket(n, p)
 	}
 }

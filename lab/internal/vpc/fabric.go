@@ -143,17 +143,31 @@ func (f *Fabric) ClientOf(addr netip.Addr) (eniID string, ok bool) {
 // frame and does not block. With a reused Output it does not allocate, except for DHCP and
 // the first packet of a flow. The contents of out are valid until its next use.
 func (f *Fabric) Forward(in Port, frame []byte, now time.Time, out *Output) {
+	f.ForwardGSO(in, frame, 0, now, out)
+}
+
+// ForwardGSO is Forward for a GSO frame, each of whose frames has that many bytes of payload (the last one may have
+// fewer). Its checksum field must hold the sum of the pseudo header, which includes the whole length. With a size of 0,
+// and if it can be no GSO frame, it is an ordinary one.
+func (f *Fabric) ForwardGSO(in Port, frame []byte, size int, now time.Time, out *Output) {
 	out.reset()
-	p := pass{f: f, tables: f.tables.Load(), now: now, in: in, out: out}
-	switch in.Kind {
-	case PortENI:
-		p.fromENI(in, frame)
-	case PortInternet:
-		p.fromInternet(frame)
-	case PortServices:
-		p.fromServices(frame)
+	ps := pass{f: f, tables: f.tables.Load(), now: now, in: in, out: out}
+	if size == 0 || !ps.fromGSO(frame, size) {
+		ps.from(frame)
+		f.observePassed(in, frame, now, out, out.Deliveries)
 	}
-	f.observePassed(in, frame, now, out)
+}
+
+// from processes an ordinary frame that arrived.
+func (ps *pass) from(frame []byte) {
+	switch ps.in.Kind {
+	case PortENI:
+		ps.fromENI(ps.in, frame)
+	case PortInternet:
+		ps.fromInternet(frame)
+	case PortServices:
+		ps.fromServices(frame)
+	}
 }
 
 // pass is the processing of one frame.
@@ -163,7 +177,8 @@ type pass struct {
 	now    time.Time
 	in     Port
 	out    *Output
-	hops   int // NAT gateways passed
+	hops   int  // NAT gateways passed
+	cut    bool // a GSO frame cannot pass whole; nothing was counted yet
 }
 
 // since returns the current time relative to the fabric's epoch.
@@ -182,18 +197,44 @@ func (ps *pass) drop(r *record, d Direction, why Reason, frame []byte, raw bool)
 	}
 }
 
+// refuse drops a packet with its Ethernet header: of a GSO frame, all frames that it stands for.
+func (ps *pass) refuse(r *record, d Direction, why Reason, p *packet) {
+	if p.size == 0 {
+		ps.drop(r, d, why, p.frame, false)
+		return
+	}
+	framesOf(p.frame, etherLen, p.size, func(frame []byte) { ps.drop(r, d, why, frame, false) })
+}
+
 // deliver hands a frame to an ENI.
 func (ps *pass) deliver(n *nic, frame []byte) {
 	if ps.exceeds(n) {
 		ps.drop(n.record, Ingress, ReasonPPSAllowance, frame, false)
 		return
 	}
-	n.accept(Ingress, len(frame))
+	n.accept(Ingress, 1, len(frame))
 	ps.out.Deliveries = append(ps.out.Deliveries, Delivery{To: n.port, Frame: frame})
 }
 
+// deliverPacket hands a packet with its Ethernet header to an ENI. With a limit some frames of a GSO frame may have
+// to be dropped.
+func (ps *pass) deliverPacket(n *nic, p *packet) {
+	switch {
+	case p.size == 0:
+		ps.deliver(n, p.frame)
+	case n.each != 0:
+		g := p.gso()
+		for i := range g.frames() {
+			ps.deliver(n, g.frame(i, ps.out.take(g.longest())))
+		}
+	default:
+		n.acceptPacket(Ingress, p)
+		ps.out.Deliveries = append(ps.out.Deliveries, Delivery{To: n.port, Frame: p.frame, GSOSize: p.size})
+	}
+}
+
 // deliverRaw hands a packet to a port without Ethernet.
-func (ps *pass) deliverRaw(r *record, ip []byte) {
-	r.accept(Ingress, len(ip))
-	ps.out.Deliveries = append(ps.out.Deliveries, Delivery{To: r.at, Frame: ip})
+func (ps *pass) deliverRaw(r *record, p *packet) {
+	r.acceptRaw(Ingress, p)
+	ps.out.Deliveries = append(ps.out.Deliveries, Delivery{To: r.at, Frame: p.ip(), GSOSize: p.size})
 }

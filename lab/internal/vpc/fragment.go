@@ -15,7 +15,7 @@ func (ps *pass) fragment(p *packet) {
 	body := p.l4()
 	pieces := (len(body) + step - 1) / step
 	room := etherLen + p.head + step
-	side := ps.out.aside(pieces * room)
+	side := ps.out.take(pieces * room)
 	for i := range pieces {
 		part := body[i*step : min((i+1)*step, len(body))]
 		piece := side[i*room:][:etherLen+p.head+len(part)]

@@ -24,19 +24,23 @@ func (ps *pass) toInternet(n *nic, p *packet) {
 		why = ReasonNoElasticIP
 	}
 	if why != ReasonNone {
-		ps.drop(n.record, Egress, why, p.frame, false)
+		ps.refuse(n.record, Egress, why, p)
 		return
 	}
-	if len(p.ip()) > internetMTU && p.df {
-		ps.drop(n.record, Egress, ReasonInternetMTU, p.frame, false)
+	if p.size != 0 && p.longest() > internetMTU { // each frame is fragmented or answered
+		ps.cut = true
+		return
+	}
+	if p.size == 0 && len(p.ip()) > internetMTU && p.df {
+		ps.refuse(n.record, Egress, ReasonInternetMTU, p)
 		ps.tooBig(n, p)
 		return
 	}
-	n.accept(Egress, len(p.frame))
+	n.acceptPacket(Egress, p)
 	if ip != nil {
 		p.translateSource(ip.public)
 	}
-	if len(p.ip()) > internetMTU {
+	if p.size == 0 && len(p.ip()) > internetMTU {
 		ps.fragment(p)
 		return
 	}
@@ -57,7 +61,7 @@ func (ps *pass) leave(p *packet) {
 		ps.enter(n, ip, p)
 		return
 	}
-	ps.deliverRaw(ps.f.internet, p.ip())
+	ps.deliverRaw(ps.f.internet, p)
 }
 
 // behind returns the ENI of a public destination address, and for IPv4 the Elastic IP.
@@ -102,7 +106,7 @@ func (ps *pass) fromInternet(raw []byte) {
 		ps.drop(r, Egress, why, raw, true)
 		return
 	}
-	r.accept(Egress, len(p.ip()))
+	r.acceptRaw(Egress, &p)
 	ps.enter(n, ip, &p)
 }
 
@@ -114,11 +118,11 @@ func (ps *pass) enter(n *nic, ip *elastic, p *packet) {
 	}
 	p.setMACs(n.mac, n.seg.gatewayMAC)
 	if n.seg.net.igw == "" {
-		ps.drop(n.record, Ingress, ReasonNoInternetGateway, p.frame, false)
+		ps.refuse(n.record, Ingress, ReasonNoInternetGateway, p)
 		return
 	}
 	if n.closed() {
-		ps.drop(n.record, Ingress, ReasonBlockPublicAccess, p.frame, false)
+		ps.refuse(n.record, Ingress, ReasonBlockPublicAccess, p)
 		return
 	}
 	ps.arrive(n, p)

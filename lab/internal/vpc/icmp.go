@@ -36,7 +36,7 @@ func (p *packet) answerable() bool { return !p.isError() && p.offset == 0 }
 // (RFC 1812, section 4.3.2.3).
 func (ps *pass) icmpAbout(from addr4, about *packet, kind, code uint8, mtu uint16) packet {
 	quote := about.ip()[:min(len(about.ip()), 576-20-8)]
-	b := ps.out.aside(etherLen + 20 + 8 + len(quote))
+	b := ps.out.take(etherLen + 20 + 8 + len(quote))
 	ip := b[etherLen:]
 	putHeader(ip, from, about.src.v4(), protoICMP)
 	icmp := ip[20:]
@@ -54,7 +54,7 @@ func (ps *pass) icmpAbout(from addr4, about *packet, kind, code uint8, mtu uint1
 // fits in 1280 bytes (RFC 4443, section 3.2).
 func (ps *pass) packetTooBig(from addr16, about *packet, mtu uint16) packet {
 	quote := about.ip()[:min(len(about.ip()), 1280-40-8)]
-	b := ps.out.aside(etherLen + 40 + 8 + len(quote))
+	b := ps.out.take(etherLen + 40 + 8 + len(quote))
 	ip := b[etherLen:]
 	putHeader6(ip, from, about.src, protoICMPv6, 64)
 	icmp := ip[40:]

@@ -22,6 +22,13 @@ import (
 // eni-b1 and the Internet.
 func kernels(t *testing.T) (f *Fabric, nsA1, nsA2, nsB1, internet string) {
 	t.Helper()
+	return kernelsBy(t, 1500, func(_ Port, d *Device, _ DeviceConfig) Link { return d })
+}
+
+// kernelsBy is kernels with other links to the devices, and with an MTU of the Internet's.
+func kernelsBy(t *testing.T, mtu int, link func(Port, *Device, DeviceConfig) Link) (f *Fabric, nsA1, nsA2, nsB1,
+	internet string) {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root to make network namespaces and interfaces")
 	}
@@ -36,7 +43,7 @@ func kernels(t *testing.T) (f *Fabric, nsA1, nsA2, nsB1, internet string) {
 		a1: {Namespace: nsA1, Name: "eth0", MAC: macA1, MTU: 9001}, a2: {Namespace: nsA2, Name: "eth0", MAC: macA2,
 			MTU: 9001},
 		b1: {Namespace: nsB1, Name: "eth0", MAC: macB1, MTU: 9001}, Internet: {Namespace: internet, Name: "internet",
-			MTU: 1500},
+			MTU: mtu},
 	} {
 		open := OpenTAP
 		if p == Internet {
@@ -46,7 +53,7 @@ func kernels(t *testing.T) (f *Fabric, nsA1, nsA2, nsB1, internet string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Attach(p, d); err != nil {
+		if err := s.Attach(p, link(p, d, cfg)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -31,8 +31,20 @@ func (p *packet) rewrite(off int, from, to addr4) {
 	putAddr(ip[off:], to)
 	put16(ip[10:], mend32(get16(ip[10:]), from, to))
 	if p.offset == 0 {
-		mendTransport(p.proto, ip[p.head:], from, to)
+		p.mendTransport(from, to)
 	}
+}
+
+// mendTransport updates the transport checksum for a changed address. That of a GSO frame holds the sum of the pseudo
+// header, and not its complement.
+func (p *packet) mendTransport(from, to addr4) {
+	if p.size == 0 {
+		mendTransport(p.proto, p.l4(), from, to)
+		return
+	}
+	g := p.gso()
+	field := g.whole[g.checksum:]
+	put16(field, ^mend32(^get16(field), from, to))
 }
 
 // mendTransport updates the transport checksum for a changed address of its pseudo header.

@@ -9,7 +9,11 @@ const natHops = 4
 // packet follows the route table of the gateway's own subnet. No security group applies,
 // because a gateway has none (VPC User Guide, nat-gateway-basics).
 func (ps *pass) toNAT(n, g *nic, p *packet) {
-	n.accept(Egress, len(p.frame))
+	if p.size != 0 && p.longest() > internetMTU { // each frame may be fragmented or answered
+		ps.cut = true
+		return
+	}
+	n.acceptPacket(Egress, p)
 	ps.hops++
 	var why Reason
 	switch {
@@ -21,20 +25,21 @@ func (ps *pass) toNAT(n, g *nic, p *packet) {
 		why = ps.translateOut(g, p)
 	}
 	if why != ReasonNone {
-		ps.drop(g.record, Ingress, why, p.frame, false)
-		ps.natError(g, p, why)
+		ps.refuse(g.record, Ingress, why, p)
+		if p.size == 0 {
+			ps.natError(g, p, why)
+		} else {
+			ps.each(p, func(p *packet) { ps.natError(g, p, why) })
+		}
 		return
 	}
-	g.accept(Ingress, len(p.frame))
+	g.acceptPacket(Ingress, p)
 	p.setMACs(g.seg.gatewayMAC, g.mac)
 	ps.route(g, p)
 }
 
 // natError sends the ICMP error or reset, if any, for a packet that a NAT gateway refused.
 func (ps *pass) natError(g *nic, p *packet, why Reason) {
-	if len(ps.out.Deliveries) > 0 {
-		return // of one packet's fragments: an answer would overwrite the earlier ones
-	}
 	var q packet
 	switch {
 	case why == ReasonNATIdle && p.flags&tcpRST == 0:
@@ -113,15 +118,19 @@ func (ps *pass) translateOut(g *nic, p *packet) Reason {
 // fromNAT passes a packet for a NAT gateway's own address back to the client: a reply of a
 // connection, or an error about one. Anything else is dropped.
 func (ps *pass) fromNAT(g *nic, p *packet) {
+	if p.size != 0 && p.longest() > internetMTU { // as in toNAT, but counted at its sender already
+		ps.each(p, func(p *packet) { ps.fromNAT(g, p) })
+		return
+	}
 	if ps.hops++; ps.hops > natHops {
-		ps.drop(g.record, Ingress, ReasonNATLoop, p.frame, false)
+		ps.refuse(g.record, Ingress, ReasonNATLoop, p)
 		return
 	}
 	if why := ps.translateBack(g, p); why != ReasonNone {
-		ps.drop(g.record, Ingress, why, p.frame, false)
+		ps.refuse(g.record, Ingress, why, p)
 		return
 	}
-	g.accept(Ingress, len(p.frame))
+	g.acceptPacket(Ingress, p)
 	p.setMACs(g.seg.gatewayMAC, g.mac)
 	ps.route(g, p)
 }
@@ -174,7 +183,7 @@ func natTakes(p *packet) Reason {
 		return ReasonNATProtocol
 	case p.fragmented() && p.proto != protoUDP:
 		return ReasonNATFragment
-	case len(p.ip()) > natMTU:
+	case p.longest() > natMTU:
 		return ReasonNATMTU
 	}
 	return ReasonNone
@@ -182,7 +191,7 @@ func natTakes(p *packet) Reason {
 
 // reset makes a TCP reset in response to a segment (RFC 9293, section 3.10.7.1).
 func (ps *pass) reset(about *packet) packet {
-	b := ps.out.aside(etherLen + 20 + 20)
+	b := ps.out.take(etherLen + 20 + 20)
 	ip := b[etherLen:]
 	putHeader(ip, about.dst.v4(), about.src.v4(), protoTCP)
 	seg, tcp := about.l4(), ip[20:]

@@ -29,7 +29,11 @@ func portAt(icmp, source bool) int {
 // setPort changes the source or destination port of an IPv4 packet, or the identifier of an
 // echo or echo reply.
 func (p *packet) setPort(source bool, to uint16) {
-	setWord(p.proto, p.l4(), portAt(p.icmp, source), to)
+	if p.size == 0 {
+		setWord(p.proto, p.l4(), portAt(p.icmp, source), to)
+	} else {
+		put16(p.l4()[portAt(false, source):], to) // a checksum field with the sum of the pseudo header covers no port
+	}
 	switch {
 	case p.icmp:
 		p.icmpID = to

@@ -50,10 +50,10 @@ func (ps *pass) nd(n *nic, p *packet) {
 		answer, why = ps.neighbour(n, p, getAddr16(l4[8:]))
 	}
 	if why != ReasonNone {
-		ps.drop(n.record, Egress, why, p.frame, false)
+		ps.refuse(n.record, Egress, why, p)
 		return
 	}
-	n.accept(Egress, len(p.frame))
+	n.acceptPacket(Egress, p)
 	to, mac := p.src, n.mac
 	if to == (addr16{}) { // RFC 4861, sections 6.2.6 and 7.2.4
 		to, mac = allNodes, multicastMAC(allNodes)
@@ -148,7 +148,7 @@ func ndSource(options []byte) (mac MAC, valid bool) {
 
 // advertisement makes a neighbour advertisement, from target, that target is at a MAC.
 func (ps *pass) advertisement(to, at MAC, dst, target addr16, flags byte) []byte {
-	b := ps.out.aside(etherLen + 40 + 32)
+	b := ps.out.take(etherLen + 40 + 32)
 	l4 := b[etherLen+40:]
 	clear(l4)
 	l4[0], l4[4] = ndNeighbourAdvert, flags

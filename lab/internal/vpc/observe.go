@@ -119,18 +119,20 @@ func (o *Observer) show(e Event) {
 
 // observePassed reports a frame that was accepted at its ingress port, and the resulting
 // deliveries.
-func (f *Fabric) observePassed(in Port, frame []byte, now time.Time, out *Output) {
+func (f *Fabric) observePassed(in Port, frame []byte, now time.Time, out *Output, deliveries []Delivery) {
 	if f.observers.Load() == nil {
 		return
 	}
 	if !out.refused {
 		f.observe(Event{Time: now, Port: in, Direction: Egress, Length: len(frame), Frame: frame})
 	}
-	for _, d := range out.Deliveries {
+	for _, d := range deliveries {
 		f.observeDelivery(d, now)
 	}
 }
 
 func (f *Fabric) observeDelivery(d Delivery, now time.Time) {
-	f.observe(Event{Time: now, Port: d.To, Direction: Ingress, Length: len(d.Frame), Frame: d.Frame})
+	framesOf(d.Frame, d.To.ipOffset(), d.GSOSize, func(frame []byte) {
+		f.observe(Event{Time: now, Port: d.To, Direction: Ingress, Length: len(frame), Frame: frame})
+	})
 }

@@ -22,7 +22,9 @@ const (
 	tcpFIN = 1
 	tcpSYN = 2
 	tcpRST = 4
+	tcpPSH = 8
 	tcpACK = 16
+	tcpCWR = 128
 )
 
 var broadcastMAC = MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
@@ -44,6 +46,7 @@ type packet struct {
 	df, more bool
 	offset   uint16 // of a fragment, in units of 8 bytes
 	id       uint32 // of a fragment
+	size     int    // of a GSO frame, the payload of each frame that it stands for; otherwise 0
 
 	// Of a packet that is not a later fragment:
 	icmp               bool   // ICMP in IPv4, ICMPv6 in IPv6
@@ -55,6 +58,21 @@ type packet struct {
 
 func (p *packet) ip() []byte { return p.frame[etherLen:] }
 func (p *packet) l4() []byte { return p.frame[etherLen+p.head:] }
+
+// gso describes a GSO frame.
+func (p *packet) gso() gso {
+	g, _ := gsoOf(p.frame, etherLen, p.size)
+	return g
+}
+
+// longest returns the length of the packet: of a GSO frame, that of the longest packet that it stands for.
+func (p *packet) longest() int {
+	if p.size == 0 {
+		return len(p.ip())
+	}
+	g := p.gso()
+	return g.longest() - etherLen
+}
 
 // fragmented tells whether the packet is a fragment.
 func (p *packet) fragmented() bool { return p.more || p.offset != 0 }
@@ -148,9 +166,13 @@ func (p *packet) quoted() (q packet, ok bool) {
 func (p *packet) setMACs(dst, src MAC) {
 	copy(p.frame, dst[:])
 	copy(p.frame[6:], src[:])
-	t := uint16(etherIPv4)
-	if p.v6 {
-		t = etherIPv6
+	put16(p.frame[12:], etherType(p.v6))
+}
+
+// etherType returns the type of frames that carry IPv6 or IPv4.
+func etherType(v6 bool) uint16 {
+	if v6 {
+		return etherIPv6
 	}
-	put16(p.frame[12:], t)
+	return etherIPv4
 }

@@ -62,12 +62,22 @@ func (d Direction) String() string {
 	return "ingress"
 }
 
+// ipOffset returns where the IP header of the port's frames begins.
+func (p Port) ipOffset() int {
+	if p.Kind == PortENI {
+		return etherLen
+	}
+	return 0
+}
+
 func (d Direction) opposite() Direction { return 1 - d }
 
 // Delivery is a frame or packet and its destination port.
 type Delivery struct {
 	To    Port
 	Frame []byte
+	// GSOSize of a GSO frame is the payload of each frame that it stands for, as for ForwardGSO; otherwise 0.
+	GSOSize int
 }
 
 // Output is the result of Forward. Its memory is reused by the next Forward with the same
@@ -82,31 +92,32 @@ type Output struct {
 	Reason Reason
 
 	refused bool   // the frame was dropped at its ingress port
-	work    []byte // the frame in transit: always an Ethernet header, then the packet
-	side    []byte // answers and fragments
+	memory  []byte // of the frames in transit, answers and fragments; its length is in use
 }
 
 func (o *Output) reset() {
 	o.Deliveries = o.Deliveries[:0]
 	o.Reason = ReasonNone
 	o.refused = false
+	if cap(o.memory) > 1<<20 { // after a GSO frame for thousands of frames
+		o.memory = nil
+	}
+	o.memory = o.memory[:0]
 }
 
-// load copies a frame into the working buffer, after pad bytes.
+// load copies a frame into memory of its own, after pad bytes.
 func (o *Output) load(frame []byte, pad int) []byte {
-	n := pad + len(frame)
-	if cap(o.work) < n {
-		o.work = make([]byte, max(n, 2048))
-	}
-	o.work = o.work[:n]
-	copy(o.work[pad:], frame)
-	return o.work
+	b := o.take(pad + len(frame))
+	copy(b[pad:], frame)
+	return b
 }
 
-// aside returns n uninitialized bytes outside the working buffer.
-func (o *Output) aside(n int) []byte {
-	if cap(o.side) < n {
-		o.side = make([]byte, max(n, 2048))
+// take returns n uninitialized bytes.
+func (o *Output) take(n int) []byte {
+	used := len(o.memory)
+	if cap(o.memory)-used < n {
+		o.memory, used = make([]byte, 0, max(n, 2*cap(o.memory), 4096)), 0 // what is in use stays where it is
 	}
-	return o.side[:n]
+	o.memory = o.memory[:used+n]
+	return o.memory[used : used+n : used+n]
 }

@@ -21,12 +21,12 @@ func (ps *pass) route(n *nic, p *packet) {
 		why = ReasonLinkLocal
 	}
 	if why != ReasonNone {
-		ps.drop(n.record, Egress, why, p.frame, false)
+		ps.refuse(n.record, Egress, why, p)
 		return
 	}
 	h := s.lookup(p)
 	if h == nil {
-		ps.drop(n.record, Egress, ReasonNoRoute, p.frame, false)
+		ps.refuse(n.record, Egress, ReasonNoRoute, p)
 		return
 	}
 	target := h.nic
@@ -47,7 +47,7 @@ func (ps *pass) route(n *nic, p *packet) {
 		}
 	case TargetInternetGateway:
 		if s.net.igw == "" || s.net.igw != h.igw {
-			ps.drop(n.record, Egress, ReasonNoInternetGateway, p.frame, false)
+			ps.refuse(n.record, Egress, ReasonNoInternetGateway, p)
 			return
 		}
 		ps.toInternet(n, p)
@@ -62,10 +62,10 @@ func (ps *pass) route(n *nic, p *packet) {
 		why = ReasonBlackhole
 	}
 	if why != ReasonNone {
-		ps.drop(n.record, Egress, why, p.frame, false)
+		ps.refuse(n.record, Egress, why, p)
 		return
 	}
-	n.accept(Egress, len(p.frame))
+	n.acceptPacket(Egress, p)
 	p.setMACs(target.mac, target.seg.gatewayMAC)
 	ps.arrive(target, p)
 }

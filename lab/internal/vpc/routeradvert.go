@@ -20,7 +20,7 @@ const (
 // routerAdvertisement makes an advertisement of the subnet's router. It omits the MTU: DHCP
 // announces it.
 func (ps *pass) routerAdvertisement(n *nic, to MAC, dst addr16) []byte {
-	b := ps.out.aside(etherLen + 40 + 16 + 8 + 32)
+	b := ps.out.take(etherLen + 40 + 16 + 8 + 32)
 	l4 := b[etherLen+40:]
 	clear(l4)
 	l4[0], l4[4], l4[5] = ndRouterAdvert, raHops, raManaged|raOther

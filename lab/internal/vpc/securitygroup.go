@@ -119,7 +119,7 @@ func (ps *pass) permit(n *nic, p *packet, d Direction) bool {
 	if why == ReasonNone {
 		return true
 	}
-	ps.drop(n.record, d, why, p.frame, false)
+	ps.refuse(n.record, d, why, p)
 	return false
 }
 

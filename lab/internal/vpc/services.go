@@ -36,7 +36,7 @@ type client struct {
 func (ps *pass) toServices(n *nic, p *packet) {
 	from, ok := n.clients[p.src.v4()]
 	if !ok {
-		ps.drop(n.record, Egress, ReasonServiceSource, p.frame, false)
+		ps.refuse(n.record, Egress, ReasonServiceSource, p)
 		return
 	}
 	if p.dst.v4() == n.seg.net.resolver {
@@ -44,8 +44,8 @@ func (ps *pass) toServices(n *nic, p *packet) {
 		p.translateDestination(resolverAddr)
 	}
 	p.translateSource(from)
-	n.accept(Egress, len(p.frame))
-	ps.deliverRaw(ps.f.services, p.ip())
+	n.acceptPacket(Egress, p)
+	ps.deliverRaw(ps.f.services, p)
 }
 
 // fromServices passes a reply to the ENI that sent the request.
@@ -63,7 +63,7 @@ func (ps *pass) fromServices(ip []byte) {
 		ps.drop(r, Egress, ReasonServiceReply, ip, true)
 		return
 	}
-	r.accept(Egress, len(p.ip()))
+	r.acceptRaw(Egress, &p)
 	n := c.nic
 	if viaBase {
 		p.translateSource(n.seg.net.resolver)
@@ -72,11 +72,11 @@ func (ps *pass) fromServices(ip []byte) {
 	p.setMACs(n.mac, n.seg.gatewayMAC)
 	switch {
 	case !n.attached || n.nat != nil: // a NAT gateway sends no requests
-		ps.drop(n.record, Ingress, ReasonDetached, p.frame, false)
+		ps.refuse(n.record, Ingress, ReasonDetached, &p)
 	case n.down:
-		ps.drop(n.record, Ingress, ReasonNICDown, p.frame, false)
+		ps.refuse(n.record, Ingress, ReasonNICDown, &p)
 	default:
-		ps.deliver(n, p.frame)
+		ps.deliverPacket(n, &p)
 	}
 }
 

@@ -18,9 +18,12 @@ import (
 var ErrAttached = errors.New("the port has a link already")
 
 // Link carries frames (of an ENI) or raw packets (of other ports): each Read
-// returns one, each Write sends one. Close must end a Read. *Device is one.
+// returns one, valid until the next; each Write sends one. The size is that of GSO
+// frames, as for Fabric.ForwardGSO; 0 for others. Close must end a Read. *Device is one.
 type Link interface {
-	io.ReadWriteCloser
+	Read() (frame []byte, gsoSize int, err error)
+	Write(frame []byte, gsoSize int) error
+	io.Closer
 }
 
 // Switch moves frames between links through its fabric. Each link has one reader goroutine,
@@ -121,9 +124,8 @@ func (s *Switch) remove(p Port, a *attachment) {
 func (s *Switch) read(p Port, a *attachment) {
 	defer close(a.done)
 	var out Output
-	frame := make([]byte, 1<<16)
 	for {
-		n, err := a.link.Read(frame)
+		frame, size, err := a.link.Read()
 		if err != nil {
 			s.mu.Lock()
 			ours := (*s.links.Load())[p] != a
@@ -136,7 +138,7 @@ func (s *Switch) read(p Port, a *attachment) {
 			return
 		}
 		now := time.Now()
-		s.fabric.Forward(p, frame[:n], now, &out)
+		s.fabric.ForwardGSO(p, frame, size, now, &out)
 		for _, d := range out.Deliveries {
 			s.deliver(d, now)
 		}
@@ -149,7 +151,7 @@ func (s *Switch) deliver(d Delivery, now time.Time) {
 		s.fabric.undelivered(d, ReasonNoDevice, now)
 		return
 	}
-	if _, err := to.link.Write(d.Frame); err != nil {
+	if err := to.link.Write(d.Frame, d.GSOSize); err != nil {
 		s.fabric.undelivered(d, ReasonDevice, now)
 	}
 }

@@ -22,24 +22,24 @@ func newFakeLink() *fakeLink {
 	return &fakeLink{in: make(chan []byte), out: make(chan []byte, 16), closed: make(chan struct{})}
 }
 
-func (l *fakeLink) Read(b []byte) (int, error) {
+func (l *fakeLink) Read() (frame []byte, gsoSize int, err error) {
 	select {
 	case frame, ok := <-l.in:
 		if !ok {
-			return 0, io.ErrUnexpectedEOF // the interface was removed
+			return nil, 0, io.ErrUnexpectedEOF // the interface was removed
 		}
-		return copy(b, frame), nil
+		return frame, 0, nil
 	case <-l.closed:
-		return 0, os.ErrClosed
+		return nil, 0, os.ErrClosed
 	}
 }
 
-func (l *fakeLink) Write(b []byte) (int, error) {
+func (l *fakeLink) Write(b []byte, _ int) error {
 	select {
 	case l.out <- bytes.Clone(b):
-		return len(b), nil
+		return nil
 	default:
-		return 0, errors.New("down")
+		return errors.New("down")
 	}
 }
 

@@ -89,7 +89,7 @@ func (w *watch) forward(t *testing.T, from Port, frame []byte, now time.Time) (l
 	right := len(w.out.Deliveries) > 0 && inputIsRight(from, frame)
 	for _, d := range w.out.Deliveries {
 		w.check(t, from, frame, d, right)
-		last = Delivery{d.To, bytes.Clone(d.Frame)}
+		last = Delivery{To: d.To, Frame: bytes.Clone(d.Frame), GSOSize: d.GSOSize}
 	}
 	return last
 }
