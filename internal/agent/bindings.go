@@ -7,10 +7,10 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"time"
 
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/ovn"
+	"macaw.example/internal/supervise"
 )
 
 // bindings is where OVN has routers' gateways, by the ID of the gateway port: the name of the node. Neutron
@@ -101,9 +101,7 @@ func (b bindings) unknown(node string, addresses []neutron.Address) bool {
 
 // watchBindings puts what OVN says into the mailbox until ctx is done.
 func (a *agent) watchBindings(ctx context.Context) {
-	failed := ""
-	for ctx.Err() == nil {
-		began := time.Now()
+	supervise.Run(ctx, a.time.retry, func() error {
 		var last placement
 		err := a.watchOVN(ctx, func(s ovn.Southbound) {
 			last.now = bindingsOf(s, last.now)
@@ -111,34 +109,14 @@ func (a *agent) watchBindings(ctx context.Context) {
 			a.here.hear(last.next)
 			a.bindings.put(last)
 		})
-		if ctx.Err() != nil {
-			return
+		if ctx.Err() == nil {
+			a.here.hear(nil)
+			a.bindings.put(placement{})
 		}
-		a.here.hear(nil)
-		a.bindings.put(placement{})
-		if time.Since(began) > a.time.retry {
-			failed = ""
-		}
-		if text := err.Error(); text != failed { // once, not every second
-			failed = text
-			a.log.Warn("OVN's southbound database does not say where routers are; relying on Neutron", "error", err)
-		}
-		sleep(ctx, a.time.retry)
-	}
-}
-
-// watchTunnels keeps the nodes whose tunnels are up until ctx is done.
-func (a *agent) watchTunnels(ctx context.Context) {
-	for ctx.Err() == nil {
-		_ = a.watchOVS(ctx, func(up []string) { a.health.tunnels.Store(&up) }) // Open vSwitch comes later, and restarts
-		a.health.tunnels.Store(nil)
-		sleep(ctx, a.time.retry)
-	}
-}
-
-// watchSwitch is the watch of this node's Open vSwitch.
-func watchSwitch(ctx context.Context, changed func(up []string)) error {
-	return ovn.WatchTunnels(ctx, ovn.Remote{Endpoint: ovn.SwitchSocket}, changed)
+		return err
+	}, func(err error) {
+		a.log.Warn("OVN's southbound database does not say where routers are; relying on Neutron", "error", err)
+	})
 }
 
 // watchSouthbound returns the watch of OVN's southbound database; nil: there is no other gateway, and Neutron's word is

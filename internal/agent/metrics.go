@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/supervise"
 	"macaw.example/internal/translate"
 )
 
@@ -183,15 +184,8 @@ const metricsRetry = 30 * time.Second
 func (m *metrics) serve(
 	ctx context.Context, at netip.AddrPort, health http.Handler, pause time.Duration, log *slog.Logger,
 ) {
-	failed := ""
-	for ctx.Err() == nil {
-		err := m.listenAndServe(ctx, at, health)
-		if err != nil && ctx.Err() == nil && err.Error() != failed {
-			failed = err.Error()
-			log.Warn("metrics server stopped", "error", err)
-		}
-		sleep(ctx, pause)
-	}
+	supervise.Run(ctx, pause, func() error { return m.listenAndServe(ctx, at, health) },
+		func(err error) { log.Warn("metrics server stopped", "error", err) })
 }
 
 // listenAndServe serves the metrics at an address that the machine need not have yet: the

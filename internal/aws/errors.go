@@ -127,6 +127,9 @@ func serverError(err error) bool {
 	return errors.As(err, &r) && r.HTTPStatusCode() >= http.StatusInternalServerError
 }
 
+// IsNotFound reports whether an error says that a resource does not exist, or is not visible yet.
+func IsNotFound(err error) bool { return ClassOf(err) == NotFound }
+
 // Passing reports whether the same call may succeed shortly, without any intervention.
 func Passing(err error) bool {
 	switch ClassOf(err) {

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"macaw.example/internal/infra"
 )
 
 // Removing is what Down is about to remove.
@@ -40,7 +42,7 @@ func (d *Deployment) approve(ctx context.Context) error {
 		return err
 	}
 	r := Removing{Cloud: d.Cloud.Name, Where: d.where(ctx)}
-	r.Losses, r.Other = seen.Irreplaceable()
+	r.Losses, r.Other = infra.Irreplaceable(seen)
 	return d.Approve(ctx, r)
 }
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"macaw.example/internal/infra"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 	"macaw.example/internal/prices"
 )
@@ -58,7 +58,7 @@ func (d *Deployment) askPrices(ctx context.Context, items []prices.Item, before 
 
 // costsNow are the things of a cloud that AWS charges for: an instance while it is pending or running
 // (EC2 User Guide, ec2-instance-lifecycle), a volume and an Elastic IP always.
-func costsNow(s infra.Seen) (items []prices.Item) {
+func costsNow(s inventory.Seen) (items []prices.Item) {
 	for _, in := range s.Instances {
 		if in.State == "pending" || in.State == "running" {
 			items = append(items, instanceItem(nodeName(in.Part), in.Type, in.Spot))
@@ -77,7 +77,7 @@ func (d *Deployment) costsThen(s survey) (items []prices.Item) {
 		destroyed[a.ID] = true
 	}
 	for _, n := range d.Cloud.Nodes {
-		kept := slices.IndexFunc(s.seen.Instances, func(in infra.Instance) bool {
+		kept := slices.IndexFunc(s.seen.Instances, func(in inventory.Instance) bool {
 			return nodeName(in.Part) == n.Name && in.State != "terminated" && in.State != "shutting-down"
 		})
 		instanceType, spot := n.Type, n.Spot

@@ -132,9 +132,9 @@ func steps(t *testing.T, before func(*world), run func(context.Context, *Deploym
 	return all
 }
 
-// killed runs an operation and kills it: when its n-th step has ended, or after its n-th call of
-// AWS, whose response is lost.
-func (w *world) killed(t *testing.T, step, call int, run func(context.Context, *Deployment) error) (wasKilled bool) {
+// killed runs an operation and kills it: when its n-th step has ended, or after its n-th call of AWS that counts (see
+// process), whose response is lost.
+func (w *world) killed(t *testing.T, step, call int, run func(context.Context, *Deployment) error) {
 	t.Helper()
 	ctx, kill := context.WithCancelCause(t.Context())
 	defer kill(nil)
@@ -147,12 +147,15 @@ func (w *world) killed(t *testing.T, step, call int, run func(context.Context, *
 			}
 		}
 	}
-	progress.ended, p.called = at(step), at(call)
+	progress.ended, p.changed = at(step), at(call)
 	err := run(ctx, d)
-	if wasKilled = context.Cause(ctx) == errKilled; err != nil && !wasKilled {
+	progress.mu.Lock()
+	w.places.steps = progress.n
+	progress.mu.Unlock()
+	w.places.calls = p.places
+	if err != nil && context.Cause(ctx) != errKilled {
 		t.Fatal(err)
 	}
-	return wasKilled
 }
 
 var errKilled = errors.New("killed")
@@ -170,21 +173,19 @@ func down(ctx context.Context, d *Deployment) error {
 // Up is killed after each of its steps, and after each of its calls of AWS; the next run makes the
 // same cloud.
 func TestUpKilledAnywhere(t *testing.T) {
-	everywhere(t, func(t *testing.T, w *world, step, call int) bool {
-		wasKilled := w.killed(t, step, call, up)
+	everywhere(t, func(t *testing.T, w *world, step, call int) {
+		w.killed(t, step, call, up)
 		w.check(t, mustUp(t, w))
 		w.down(t)
-		return wasKilled
 	})
 }
 
 // Down is killed in the same way; the next run leaves nothing.
 func TestDownKilledAnywhere(t *testing.T) {
-	everywhere(t, func(t *testing.T, w *world, step, call int) bool {
+	everywhere(t, func(t *testing.T, w *world, step, call int) {
 		mustUp(t, w)
-		wasKilled := w.killed(t, step, call, down)
+		w.killed(t, step, call, down)
 		w.down(t)
-		return wasKilled
 	})
 }
 
@@ -194,15 +195,14 @@ func TestBakeKilledAnywhere(t *testing.T) {
 		_, err := d.Bake(ctx, false)
 		return err
 	}
-	everywhere(t, func(t *testing.T, w *world, step, call int) bool {
-		wasKilled := w.killed(t, step, call, bake)
+	everywhere(t, func(t *testing.T, w *world, step, call int) {
+		w.killed(t, step, call, bake)
 		d, _ := w.process(file)
 		res, err := d.Bake(t.Context(), false)
 		if err != nil || res.Image == "" {
 			t.Errorf("the next one: %+v, %v", res, err)
 		}
 		w.checkGone(t)
-		return wasKilled
 	})
 }
 
@@ -228,32 +228,27 @@ func TestBakeFromPlainDebian(t *testing.T) {
 	})
 }
 
-// everywhere calls fn in a world of its own for each step, and for each call of AWS, after which an
-// operation can be killed.
-func everywhere(t *testing.T, fn func(t *testing.T, w *world, step, call int) (wasKilled bool)) {
-	for _, at := range []struct {
-		what string
-		of   func(n int) (step, call int)
-	}{
-		{"step", func(n int) (int, int) { return n, 0 }},
-		{"call", func(n int) (int, int) { return 0, n }},
-	} {
-		n := 1
-		for wasKilled := true; wasKilled; n++ {
-			t.Run(fmt.Sprintf("%s %d", at.what, n), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					step, call := at.of(n)
-					wasKilled = fn(t, newWorld(t), step, call)
-				})
-			})
-			if t.Failed() {
-				return
-			}
+// everywhere calls fn in a world of its own for each step, and for each call of AWS that counts, after which an
+// operation can be killed. With neither, it is not killed.
+func everywhere(t *testing.T, fn func(t *testing.T, w *world, step, call int)) {
+	var whole *world
+	synctest.Test(t, func(t *testing.T) {
+		whole = newWorld(t)
+		fn(t, whole, 0, 0)
+	})
+	run := func(what string, places int, at func(t *testing.T, w *world, n int)) {
+		if places < 10 {
+			t.Errorf("there were only %d places after a %s", places, what)
 		}
-		if n < 10 {
-			t.Errorf("there were only %d places after a %s", n-1, at.what)
+		for n := 1; n <= places; n++ {
+			t.Run(fmt.Sprintf("%s %d", what, n), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { at(t, newWorld(t), n) })
+			})
 		}
 	}
+	run("step", whole.places.steps, func(t *testing.T, w *world, n int) { fn(t, w, n, 0) })
+	run("call", whole.places.calls, func(t *testing.T, w *world, n int) { fn(t, w, 0, n) })
 }
 
 // What a job reports about a step under way is shown.

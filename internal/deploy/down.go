@@ -12,6 +12,7 @@ import (
 
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/inventory"
 )
 
 // DownResult is what was removed of a cloud.
@@ -100,7 +101,7 @@ func (d *Deployment) foreignKeys(ctx context.Context) ([]string, error) {
 	}
 	seen, err := d.look(ctx)
 	return slices.DeleteFunc(known, func(name string) bool {
-		return slices.ContainsFunc(seen.Instances, func(i infra.Instance) bool { return i.ID == name })
+		return slices.ContainsFunc(seen.Instances, func(i inventory.Instance) bool { return i.ID == name })
 	}), err
 }
 
@@ -118,7 +119,7 @@ func (d *Deployment) forget(foreign []string) error {
 
 // labDownIfEmpty removes the lab if it has no cloud left.
 func (d *Deployment) labDownIfEmpty(ctx context.Context) (bool, error) {
-	empty, err := infra.Vacant(ctx, d.ec2)
+	empty, err := inventory.Vacant(ctx, d.ec2)
 	if err != nil || !empty {
 		return false, err
 	}

@@ -3,6 +3,7 @@
 package deploy
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -13,9 +14,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -80,6 +83,9 @@ type world struct {
 	cleaned   []string        // names of verifications whose remains were removed
 	newNode   func(*fakeNode) // if not nil, is called for each
 	nova      *draintest.Nova
+	changes   atomic.Int64 // of machines and of the cloud on them, so far
+	// places are the steps, and the calls of AWS that count, of the last operation that killed has run.
+	places struct{ steps, calls int }
 }
 
 const file = "name: first\ntarget: eu-central-1\nmanagement: {allow: [192.0.2.0/24]}\nprovider: {addresses: 2}\n"
@@ -94,11 +100,16 @@ func newWorld(t *testing.T) *world {
 // process is a run of macaw, as AWS sees it.
 type process struct {
 	*world
-	mu    sync.Mutex
-	calls int  // so far
-	dead  bool // killed: it makes no more calls
-	// called, if not nil, is called after each call has taken effect.
-	called func(n int)
+	progress *quiet
+	mu       sync.Mutex
+	calls    int  // so far
+	dead     bool // killed: it makes no more calls
+	// called, if not nil, is called after each call has taken effect, and changed after one that counts: it changes
+	// something itself, or is the first one after a change. A kill after any other leaves what one after the call
+	// before it leaves.
+	called, changed func(n int)
+	places          int   // calls that count, so far
+	seen            int64 // changes and ended steps, at the last of them
 }
 
 // process returns a run of macaw.
@@ -113,7 +124,8 @@ func (w *world) killable(text string) (*Deployment, *quiet, *process) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	progress, p := &quiet{}, &process{world: w}
+	progress := &quiet{}
+	p := &process{world: w, progress: progress}
 	d := &Deployment{
 		Cloud: c, Home: w.home, Progress: progress, Command: "test",
 		AWS: func(context.Context) (aws.Config, error) {
@@ -142,18 +154,58 @@ func (p *process) Do(r *http.Request) (*http.Response, error) {
 	if dead {
 		return nil, errKilled
 	}
+	reads, err := onlyReads(r)
+	if err != nil {
+		return nil, err
+	}
 	resp, err := labtest.Direct{Handler: p.aws}.Do(r)
-	p.mu.Lock()
-	p.calls++
-	n := p.calls
-	p.mu.Unlock()
+	call, place := p.count(reads)
 	if p.called != nil {
-		p.called(n)
+		p.called(call)
+	}
+	if place > 0 && p.changed != nil {
+		p.changed(place)
 	}
 	if err := r.Context().Err(); err != nil {
 		return nil, err // the response is lost
 	}
 	return resp, err
+}
+
+// count counts a call that has taken effect. place is 0 if nothing has changed since the last one that counts.
+func (p *process) count(reads bool) (call, place int) {
+	p.progress.mu.Lock()
+	ended := p.progress.n
+	p.progress.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.world.changes.Load() + int64(ended)
+	p.calls++
+	if reads && now == p.seen {
+		return p.calls, 0
+	}
+	p.seen = now
+	p.places++
+	return p.calls, p.places
+}
+
+// onlyReads reports whether a call of AWS changes nothing, by the name of its action: in a form, or in a header.
+func onlyReads(r *http.Request) (bool, error) {
+	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	if r.Body != nil && action == "" {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return false, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return false, err
+		}
+		action = form.Get("Action")
+	}
+	return slices.ContainsFunc([]string{"Describe", "Get", "List", "Simulate"},
+		func(verb string) bool { return strings.HasPrefix(action, verb) }), nil
 }
 
 func (w *world) dial(ctx context.Context, cfg host.Config) (Node, error) {
@@ -164,7 +216,8 @@ func (w *world) dial(ctx context.Context, cfg host.Config) (Node, error) {
 	defer w.mu.Unlock()
 	n := w.nodes[cfg.Identity]
 	if n == nil {
-		n = &fakeNode{files: map[string]string{}}
+		n = &fakeNode{files: map[string]string{}, changes: &w.changes}
+		n.change()
 		n.address, n.through = cfg.Address, cfg.Dial != nil
 		if w.newNode != nil {
 			w.newNode(n)
@@ -181,6 +234,7 @@ func (w *world) EnsureImage(ctx context.Context, auth neutron.Auth, name string,
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	w.changes.Add(1)
 	if !slices.Contains(w.images, name) {
 		w.images = append(w.images, name)
 	}
@@ -202,6 +256,7 @@ func (w *world) Verify(ctx context.Context, cfg verify.Config, step verify.Step)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.verified++
+	w.changes.Add(1)
 	res := verify.Result{
 		Guest: "guest", FloatingIP: netip.MustParseAddr("10.0.1.64"), Key: []byte("key"), Kept: cfg.Keep,
 	}
@@ -212,6 +267,7 @@ func (w *world) Clean(ctx context.Context, cfg verify.Config, _ verify.Step) (bo
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cleaned = append(w.cleaned, cfg.Name)
+	w.changes.Add(1)
 	return len(w.cleaned) == 1, ctx.Err()
 }
 
@@ -243,6 +299,14 @@ type fakeNode struct {
 	late func(context.Context) error // the work of a job once the cloud serves
 	// put, if not nil, is called before a file is written, and afterwards.
 	put func(file string, written bool)
+
+	changes *atomic.Int64 // if not nil, counts what changes
+}
+
+func (n *fakeNode) change() {
+	if n.changes != nil {
+		n.changes.Add(1)
+	}
 }
 
 func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
@@ -257,6 +321,7 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 			return "", nil
 		}
 		delete(n.files, file)
+		n.change()
 		return "removed '" + file + "'", nil
 	case command == "uname -sm":
 		return "Linux x86_64\n", nil
@@ -284,6 +349,7 @@ func (n *fakeNode) Output(ctx context.Context, command string) (string, error) {
 		}
 		return "secrets of " + strings.TrimPrefix(command, nodeapi.Program+" secrets --roles "), nil
 	case strings.HasPrefix(command, forget("")):
+		n.change()
 		n.ran = append(n.ran, command)
 		return "", nil
 	case strings.HasPrefix(command, "cat "+verifiedPath):
@@ -315,6 +381,7 @@ func (n *fakeNode) Run(ctx context.Context, command string, stdin io.Reader, _ i
 		return ctx.Err()
 	}
 	n.ran = append(n.ran, command)
+	n.change()
 	return ctx.Err()
 }
 
@@ -331,6 +398,9 @@ func (n *fakeNode) Put(ctx context.Context, file string, content []byte, _ fs.Fi
 	changed := n.files[file] != string(content)
 	n.files[file] = string(content)
 	n.mu.Unlock()
+	if changed {
+		n.change()
+	}
 	tell(file, true)
 	return changed, ctx.Err()
 }
@@ -351,6 +421,7 @@ func (n *fakeNode) Start(ctx context.Context, j host.Job) (bool, error) {
 		return false, nil
 	}
 	n.running = append(n.running, j.Name)
+	n.change()
 	return true, nil
 }
 
@@ -366,6 +437,7 @@ func (n *fakeNode) Follow(ctx context.Context, j host.Job, line func([]byte)) er
 	spec, applied := n.files[nodeapi.SpecPath], n.applied
 	n.applied = spec
 	n.mu.Unlock()
+	n.change()
 	if j.Command[1] != "apply" || spec != applied {
 		tell(nodeapi.Line{Note: j.Command[1] + ": half of it"})
 		end = nodeapi.Done
@@ -384,6 +456,7 @@ func (n *fakeNode) Follow(ctx context.Context, j host.Job, line func([]byte)) er
 		return err
 	}
 	n.running = slices.DeleteFunc(n.running, func(name string) bool { return name == j.Name })
+	n.change()
 	tell(nodeapi.Line{Result: nodeapi.ResultOK})
 	return nil
 }

@@ -42,27 +42,57 @@ func onceThere(file, command string) string {
 		command)
 }
 
-// gatewayError is the error of such a command, in one line. The hints of macaw-node are for users of the
-// node itself, and are left out.
-func (d *Deployment) gatewayError(n infra.NodeOutput, err error) error {
+// commandError is the error of such a command, in one line. hinted adds hints, of which macaw-node has given some.
+func (d *Deployment) commandError(node string, err error, hinted func(err error, given []string) error) error {
 	var exit *host.ExitError
 	switch {
 	case !errors.As(err, &exit):
 		return err
 	case exit.Status == exitNotSetUp:
-		return hint.With(fmt.Errorf("node %s is %w", n.Name, errNotSetUp), "macaw up %s", d.Cloud.FileName())
+		return hint.With(fmt.Errorf("node %s is %w", node, errNotSetUp), "macaw up %s", d.Cloud.FileName())
 	}
-	var lines []string
+	var lines, given []string
 	for line := range strings.Lines(exit.Stderr) {
-		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "error: "); ok {
+		line = strings.TrimSpace(line)
+		if text, ok := strings.CutPrefix(line, "error: "); ok {
 			lines = append(lines, text)
+		}
+		if text, ok := strings.CutPrefix(line, "hint: "); ok {
+			given = append(given, text)
 		}
 	}
 	if len(lines) == 0 {
 		lines = append(lines, strings.Join(strings.Fields(exit.Error()), " "))
 	}
-	return hint.With(fmt.Errorf("node %s: %s", n.Name, strings.Join(lines, "; ")), "macaw up %s repairs it",
-		d.Cloud.FileName())
+	return hinted(fmt.Errorf("node %s: %s", node, strings.Join(lines, "; ")), given)
+}
+
+// gatewayError is the error of such a command. The hints of macaw-node are for users of the node itself, and are
+// left out.
+func (d *Deployment) gatewayError(n infra.NodeOutput, err error) error {
+	return d.commandError(n.Name, err, func(err error, _ []string) error {
+		return hint.With(err, "macaw up %s repairs it", d.Cloud.FileName())
+	})
+}
+
+// keeperError is the error of such a command on the controller, with the hints of macaw-node, which does not know
+// the cloud file.
+func (d *Deployment) keeperError(err error) error {
+	return d.commandError(d.Cloud.Nodes[d.controller()].Name, err, func(err error, given []string) error {
+		for _, h := range given {
+			err = hint.With(err, "%s", strings.ReplaceAll(h, "FILE", d.Cloud.FileName()))
+		}
+		return err
+	})
+}
+
+// decode reads what a macaw-node has answered. what names the answer, and whose the program's owner.
+func (d *Deployment) decode(answer string, into any, what, whose string) error {
+	if err := json.Unmarshal([]byte(answer), into); err != nil {
+		return hint.With(fmt.Errorf("reading %s: %w", what, err),
+			"%s macaw-node is of another version; macaw up %s replaces it", whose, d.Cloud.FileName())
+	}
+	return nil
 }
 
 // readStatus reads the status of a node.
@@ -80,11 +110,7 @@ func (d *Deployment) readStatus(ctx context.Context, n infra.NodeOutput, h Node)
 	case err != nil:
 		return st, fmt.Errorf("asking the node for its state: %w", err)
 	}
-	if err := json.Unmarshal([]byte(out), &st); err != nil {
-		return st, hint.With(fmt.Errorf("reading the status of node %s: %w", n.Name, err),
-			"its macaw-node is of another version; macaw up %s replaces it", d.Cloud.FileName())
-	}
-	return st, nil
+	return st, d.decode(out, &st, "the status of node "+n.Name, "its")
 }
 
 // missingNode is the finding that AWS does not have a node.

@@ -4,14 +4,12 @@ package deploy
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"macaw.example/internal/hint"
-	"macaw.example/internal/host"
 	"macaw.example/internal/nodeapi"
 )
 
@@ -30,11 +28,7 @@ func (d *Deployment) listGateways(ctx context.Context, h Node) (all nodeapi.Gate
 		if err != nil {
 			return d.keeperError(err)
 		}
-		if err := json.Unmarshal([]byte(out), &all); err != nil {
-			return hint.With(fmt.Errorf("reading where routers are: %w", err),
-				"the controller's macaw-node is of another version; macaw up %s replaces it", d.Cloud.FileName())
-		}
-		return nil
+		return d.decode(out, &all, "where routers are", "the controller's")
 	})
 }
 
@@ -95,32 +89,3 @@ func (d *Deployment) onGatewayKeeper(ctx context.Context, node string, fn func(c
 }
 
 func gatewaysCommand(command string) string { return onOtherNode("gateways " + command) }
-
-// keeperError is the error of such a command, with the hints of macaw-node.
-func (d *Deployment) keeperError(err error) error {
-	var exit *host.ExitError
-	if !errors.As(err, &exit) {
-		return err
-	}
-	n := d.Cloud.Nodes[d.controller()]
-	if exit.Status == exitNotSetUp {
-		return hint.With(fmt.Errorf("node %s is %w", n.Name, errNotSetUp), "macaw up %s", d.Cloud.FileName())
-	}
-	var text, hints []string
-	for line := range strings.Lines(exit.Stderr) {
-		if t, ok := strings.CutPrefix(strings.TrimSpace(line), "error: "); ok {
-			text = append(text, t)
-		}
-		if t, ok := strings.CutPrefix(strings.TrimSpace(line), "hint: "); ok {
-			hints = append(hints, t)
-		}
-	}
-	err = fmt.Errorf("node %s: %s", n.Name, strings.Join(text, "; "))
-	if len(text) == 0 {
-		err = fmt.Errorf("node %s: %s", n.Name, strings.Join(strings.Fields(exit.Error()), " "))
-	}
-	for _, h := range hints { // the controller does not know the cloud file
-		err = hint.With(err, "%s", strings.ReplaceAll(h, "FILE", d.Cloud.FileName()))
-	}
-	return err
-}

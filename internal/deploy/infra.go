@@ -12,6 +12,7 @@ import (
 	"macaw.example/internal/hint"
 	"macaw.example/internal/images"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/preflight"
 	"macaw.example/lab"
@@ -21,15 +22,15 @@ import (
 const seeStep = "see what AWS has"
 
 // see reads from AWS what exists of the cloud.
-func (d *Deployment) see(ctx context.Context) (infra.Seen, error) {
+func (d *Deployment) see(ctx context.Context) (inventory.Seen, error) {
 	if d.down {
-		return infra.Seen{Region: lab.Region, Zones: lab.Zones()}, nil
+		return inventory.Seen{Region: lab.Region, Zones: lab.Zones()}, nil
 	}
-	return infra.See(ctx, d.api(), d.Cloud.Name)
+	return inventory.See(ctx, d.ec2, d.iam, d.Cloud.Name)
 }
 
 // look is see, shown as a step if it takes long.
-func (d *Deployment) look(ctx context.Context) (seen infra.Seen, err error) {
+func (d *Deployment) look(ctx context.Context) (seen inventory.Seen, err error) {
 	err = d.await(phaseInfra, seeStep, func() error {
 		seen, err = d.see(ctx)
 		return err
@@ -56,7 +57,7 @@ func (d *Deployment) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
 // survey is what AWS has of a cloud and says of the account, what is to be done, and whether the
 // account can carry it.
 type survey struct {
-	seen   infra.Seen
+	seen   inventory.Seen
 	plan   *infra.Plan
 	checks []preflight.Check
 }

@@ -12,6 +12,7 @@ import (
 	"macaw.example/internal/drain"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
@@ -23,7 +24,7 @@ const drained = "macaw node drain"
 // that cannot move while it runs is restarted only if stop is set. Guests that stay are an error, and the
 // result names them too. The cloud file need not have the node any more.
 func (d *Deployment) Drain(ctx context.Context, node string, stop bool) (res drain.Result, err error) {
-	err = d.onNova(ctx, func(ctx context.Context, n drain.Nova, h Node, _ infra.Seen) error {
+	err = d.onNova(ctx, func(ctx context.Context, n drain.Nova, h Node, _ inventory.Seen) error {
 		// Before its routers leave: a node that cannot be emptied stays as it is.
 		if err := drain.Check(ctx, n, []string{node}, d.drainOptions(drained)); err != nil {
 			return err
@@ -55,7 +56,7 @@ func (d *Deployment) onlyRoutes(node string) bool {
 
 // Undrain lets a node take guests and routers again.
 func (d *Deployment) Undrain(ctx context.Context, node string) error {
-	return d.onNova(ctx, func(ctx context.Context, n drain.Nova, h Node, _ infra.Seen) error {
+	return d.onNova(ctx, func(ctx context.Context, n drain.Nova, h Node, _ inventory.Seen) error {
 		if err := d.drainGateway(ctx, h, node, false); err != nil || d.onlyRoutes(node) {
 			return err
 		}
@@ -69,7 +70,7 @@ func (d *Deployment) Undrain(ctx context.Context, node string) error {
 // had is lost. It refuses if EC2 says that the instance is well, unless force is set, and in any case while
 // the node reports to Nova. Guests that stay are an error, and the result names them too.
 func (d *Deployment) Evacuate(ctx context.Context, node string, force bool) (res drain.Result, err error) {
-	err = d.onNova(ctx, func(ctx context.Context, n drain.Nova, _ Node, seen infra.Seen) error {
+	err = d.onNova(ctx, func(ctx context.Context, n drain.Nova, _ Node, seen inventory.Seen) error {
 		health, err := d.dead(ctx, seen, node, force)
 		if err != nil {
 			return err
@@ -101,7 +102,7 @@ func (d *Deployment) MayEvacuate(ctx context.Context, node string, force bool) e
 }
 
 // dead returns what EC2 says of a node, and an error if it is well, unless force is set.
-func (d *Deployment) dead(ctx context.Context, seen infra.Seen, node string, force bool) (infra.Health, error) {
+func (d *Deployment) dead(ctx context.Context, seen inventory.Seen, node string, force bool) (infra.Health, error) {
 	health, err := infra.HealthOf(ctx, d.ec2, seen, node)
 	if err == nil && health.Runs() && !health.Impaired && !force {
 		err = hint.With(fmt.Errorf("evacuating node %s: EC2 says that %s", node, health),
@@ -113,7 +114,7 @@ func (d *Deployment) dead(ctx context.Context, seen infra.Seen, node string, for
 
 // onNova calls fn with the Nova of a running cloud, and with what AWS has of it, while no other run changes the
 // cloud. Nodes other than the controller may be missing.
-func (d *Deployment) onNova(ctx context.Context, fn func(context.Context, drain.Nova, Node, infra.Seen) error) error {
+func (d *Deployment) onNova(ctx context.Context, fn func(context.Context, drain.Nova, Node, inventory.Seen) error) error {
 	err := d.exclusively(ctx, change, func(ctx context.Context, _ func()) error {
 		seen, err := d.look(ctx)
 		if err != nil {
@@ -126,7 +127,7 @@ func (d *Deployment) onNova(ctx context.Context, fn func(context.Context, drain.
 
 // withNova calls fn with the Nova of a running cloud, and its controller.
 func (d *Deployment) withNova(
-	ctx context.Context, seen infra.Seen, fn func(context.Context, drain.Nova, Node) error,
+	ctx context.Context, seen inventory.Seen, fn func(context.Context, drain.Nova, Node) error,
 ) error {
 	controller := infra.OutputsOf(d.Cloud, seen).Nodes[d.controller()]
 	h, err := d.reach(ctx, controller, nil)

@@ -4,7 +4,6 @@ package deploy
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -47,11 +46,7 @@ func (d *Deployment) overview(ctx context.Context, w *ways) (o nodeapi.Overview,
 		if err != nil {
 			return err
 		}
-		if err := json.Unmarshal([]byte(out), &o); err != nil {
-			return hint.With(fmt.Errorf("reading the controller's answer: %w", err),
-				"its macaw-node is of another version; macaw up %s replaces it", d.Cloud.FileName())
-		}
-		return nil
+		return d.decode(out, &o, "the controller's answer", "its")
 	})
 }
 

@@ -39,7 +39,7 @@ func (d *Deployment) Plan(ctx context.Context) (PlanResult, error) {
 			err = s.err(d.Cloud)
 		}
 		if res.Plan = s.plan; err == nil {
-			res.Leaving = slices.DeleteFunc(d.leaving(s), func(node string) bool { return !s.seen.TakesGuests(node) })
+			res.Leaving = slices.DeleteFunc(d.leaving(s), func(node string) bool { return !infra.TakesGuests(s.seen, node) })
 			s.plan.Cost, err = d.cost(ctx, s)
 		}
 		return err

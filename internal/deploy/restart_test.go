@@ -77,10 +77,10 @@ func TestRestartKilledAnywhere(t *testing.T) {
 		_, err := d.Up(ctx, UpOptions{Restart: true})
 		return err
 	}
-	everywhere(t, func(t *testing.T, w *world, step, call int) bool {
+	everywhere(t, func(t *testing.T, w *world, step, call int) {
 		first, _ := mustUpAs(t, w, nesting, UpOptions{})
 		before := first.Nodes[0]
-		wasKilled := w.killed(t, step, call, restart)
+		w.killed(t, step, call, restart)
 		synctest.Wait()
 		state := w.instance(t, before.InstanceID).State.Name
 		res, _ := mustUpAs(t, w, file, UpOptions{Restart: state == types.InstanceStateNameRunning})
@@ -91,6 +91,5 @@ func TestRestartKilledAnywhere(t *testing.T) {
 			t.Errorf("before %+v, after %+v, instance %s, %s", before, res.Nodes[0], i.InstanceType, i.State.Name)
 		}
 		w.down(t)
-		return wasKilled
 	})
 }

@@ -68,7 +68,7 @@ func specOf(c *cloud.Cloud, all []infra.NodeOutput, n infra.NodeOutput) (nodeapi
 	}
 	if len(gatewaysOf(c)) > 1 {
 		spec.Agent.Southbound = &nodeapi.Database{
-			Endpoint:    "ssl:" + netip.AddrPortFrom(s.Controller, portSouthbound).String(),
+			Endpoint:    "ssl:" + netip.AddrPortFrom(s.Controller, nodeapi.SouthboundPort).String(),
 			Certificate: nodeapi.OVNCertificate, Key: nodeapi.OVNKey, Authorities: nodeapi.OVNAuthorities,
 		}
 	}
@@ -108,6 +108,3 @@ func gatewaysOf(c *cloud.Cloud) (names []string) {
 	}
 	return names
 }
-
-// portSouthbound is the port of OVN's southbound database (ovn-sbctl(8)).
-const portSouthbound = 6642

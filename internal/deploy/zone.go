@@ -15,6 +15,7 @@ import (
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/preflight"
 )
 
@@ -44,7 +45,7 @@ func (d *Deployment) leaveZone(ctx context.Context, refused error, full []string
 	if err != nil {
 		return nil, err
 	}
-	next := preflight.Zone(account, d.Cloud, infra.Seen{Zones: seen.Zones}, full...)
+	next := preflight.Zone(account, d.Cloud, inventory.Seen{Zones: seen.Zones}, full...)
 	if next == "" {
 		return nil, hint.With(refused, "no other zone of %s is left to try", seen.Region)
 	}

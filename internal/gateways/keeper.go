@@ -13,6 +13,7 @@ import (
 
 	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/ovn"
+	"macaw.example/internal/supervise"
 )
 
 // timing are the keeper's intervals and timeouts.
@@ -123,27 +124,9 @@ func (k *keeper) send(ctx context.Context, e event) {
 
 // again watches a database until ctx is done.
 func (k *keeper) again(ctx context.Context, name string, watch func() error) {
-	failed := ""
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := watch()
-		if ctx.Err() != nil {
-			return
-		}
-		if time.Since(began) > k.time.reconnect {
-			failed = ""
-		}
-		if text := err.Error(); text != failed { // once, not every second
-			failed = text
-			k.log.Warn("OVN's database is not there; routers stay where OVN has them", "database", name, "error", err)
-		}
-		t := time.NewTimer(k.time.reconnect)
-		select {
-		case <-ctx.Done():
-		case <-t.C:
-		}
-		t.Stop()
-	}
+	supervise.Run(ctx, k.time.reconnect, watch, func(err error) {
+		k.log.Warn("OVN's database is not there; routers stay where OVN has them", "database", name, "error", err)
+	})
 }
 
 // act compares what is seen with what should be, and writes the difference.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"macaw.example/internal/graph"
+	"macaw.example/internal/inventory"
 )
 
 // The states of an Event.
@@ -144,10 +145,10 @@ func (a *applier) waitConsistent(ctx context.Context) (Outputs, error) {
 }
 
 // readBack waits until AWS shows the result, and returns the remaining actions of a wanted cloud.
-func (a *applier) readBack(ctx context.Context) (seen Seen, left []Action, err error) {
+func (a *applier) readBack(ctx context.Context) (seen inventory.Seen, left []Action, err error) {
 	err = a.until(ctx, visiblePolicy, func(ctx context.Context) (bool, error) {
 		var err error
-		if seen, err = See(ctx, Clients{a.api, a.iam}, a.cloud); err != nil {
+		if seen, err = inventory.See(ctx, a.api, a.iam, a.cloud); err != nil {
 			return ctx.Err() == nil, err
 		}
 		if a.wanted == nil {
@@ -168,8 +169,8 @@ func (a *applier) readBack(ctx context.Context) (seen Seen, left []Action, err e
 }
 
 // stillThere returns an error if AWS still shows a resource that was removed.
-func (a *applier) stillThere(seen Seen) error {
-	rest := seen.without(a.kept)
+func (a *applier) stillThere(seen inventory.Seen) error {
+	rest := without(seen, a.kept)
 	if rest.Empty() {
 		return nil
 	}
@@ -179,3 +180,22 @@ func (a *applier) stillThere(seen Seen) error {
 	}
 	return fmt.Errorf("still visible on AWS after their removal: %s", what)
 }
+
+// without returns what was seen without the kept resources, of the kinds that others can keep. A main route
+// table is always left out: it is deleted with its VPC.
+func without(s inventory.Seen, kept []Kept) inventory.Seen {
+	stays := map[string]bool{}
+	for _, k := range kept {
+		stays[k.ID] = true
+	}
+	s.VPCs = rest(s.VPCs, func(v inventory.VPC) bool { return stays[v.ID] })
+	s.InternetGateways = rest(s.InternetGateways, func(g inventory.InternetGateway) bool { return stays[g.ID] })
+	s.Subnets = rest(s.Subnets, func(n inventory.Subnet) bool { return stays[n.ID] })
+	s.RouteTables = rest(s.RouteTables, func(t inventory.RouteTable) bool { return stays[t.ID] || t.Main })
+	s.SecurityGroups = rest(s.SecurityGroups, func(g inventory.SecurityGroup) bool { return stays[g.ID] })
+	s.Interfaces = rest(s.Interfaces, func(n inventory.Interface) bool { return stays[n.ID] })
+	s.Volumes = rest(s.Volumes, func(v inventory.Volume) bool { return stays[v.ID] })
+	return s
+}
+
+func rest[T any](all []T, not func(T) bool) []T { return slices.DeleteFunc(slices.Clone(all), not) }

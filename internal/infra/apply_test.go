@@ -92,20 +92,20 @@ func TestDownLeavesOtherClouds(t *testing.T) {
 // After a kill at any call, with its response lost, the next run completes the cloud without
 // duplicates.
 func TestKilledAnywhere(t *testing.T) {
-	killedAnywhere(t, 1, func(t *testing.T) (*labAccount, Wanted) {
+	killedAnywhere(t, func(t *testing.T) (*labAccount, Wanted) {
 		l := newLab(t, 3)
 		return l, labWanted(t, l)
 	})
 }
 
-// killedAnywhere makes and removes the cloud "first" in a lab of its own for each call at which both may be
-// killed, or for one in so many calls.
-func killedAnywhere(t *testing.T, stride int, open func(*testing.T) (*labAccount, Wanted)) {
+// killedAnywhere makes and removes the cloud "first" in a lab of its own for each change after which both may be
+// killed.
+func killedAnywhere(t *testing.T, open func(*testing.T) (*labAccount, Wanted)) {
 	l, w := open(t)
-	up := l.made(func() { bringUp(t, l, w) })
+	up := l.changed(func() { bringUp(t, l, w) })
 	resources := len(l.everything(t))
-	down := l.made(func() { takeDown(t, l, "first") })
-	for n := 1; n <= max(up, down); n += stride {
+	down := l.changed(func() { takeDown(t, l, "first") })
+	for n := 1; n <= max(up, down); n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			l, w := open(t)
@@ -135,7 +135,7 @@ func TestChangeKilledAnywhere(t *testing.T) {
 		return l
 	}
 	l := begin(t)
-	all := l.made(func() { bringUp(t, l, after) })
+	all := l.changed(func() { bringUp(t, l, after) })
 	resources := len(l.everything(t))
 	for n := 1; n <= all; n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 )
 
 // Attributes of existing resources that safety and function depend on. Each is corrected at once
@@ -17,10 +18,12 @@ import (
 // behind a router, from reading the instance's credentials: the response to PUT expires at the
 // first hop. All options are explicit, because an image or an account can set other defaults (EC2
 // User Guide, configuring-instance-metadata-options).
-var metadataWanted = Metadata{Endpoint: "enabled", IPv6: "disabled", Tokens: "required", Tags: "disabled", HopLimit: 1}
+var metadataWanted = inventory.Metadata{
+	Endpoint: "enabled", IPv6: "disabled", Tokens: "required", Tags: "disabled", HopLimit: 1,
+}
 
 // differences lists the options that differ, by their names in AWS.
-func (m Metadata) differences(want Metadata) string {
+func differences(m, want inventory.Metadata) string {
 	var all []string
 	for _, d := range []struct {
 		name string
@@ -41,7 +44,7 @@ func (m Metadata) differences(want Metadata) string {
 
 // subnetAttributes keeps AWS from assigning addresses of its choice to new interfaces and instances
 // in a subnet.
-func (b *up) subnetAttributes(network string, n Subnet) {
+func (b *up) subnetAttributes(network string, n inventory.Subnet) {
 	part, network := partSubnet(network), networkName(network)
 	if n.MapPublic {
 		b.change(part+"/public", "subnet", network+" gives no public addresses by itself", mapNoPublic(part))
@@ -54,7 +57,7 @@ func (b *up) subnetAttributes(network string, n Subnet) {
 // interfaceAttributes plans a network interface's attributes other than its addresses. Without the
 // source/destination check, frames with foreign addresses leave it; with delete-on-termination, it
 // takes its addresses and MAC with it.
-func (b *up) interfaceAttributes(n Interface, e eni) {
+func (b *up) interfaceAttributes(n inventory.Interface, e eni) {
 	label := e.label()
 	switch {
 	case n.Unchecked && !e.forwards:
@@ -96,9 +99,9 @@ func (b *up) agentsInterfaces() {
 }
 
 // instanceAttributes plans the attributes of an existing instance.
-func (b *up) instanceAttributes(node cloud.Node, in Instance) {
+func (b *up) instanceAttributes(node cloud.Node, in inventory.Instance) {
 	part, object := partInstance(node.Name), "instance "+node.Name
-	if d := in.Metadata.differences(metadataWanted); d != "" {
+	if d := differences(in.Metadata, metadataWanted); d != "" {
 		b.change(part+"/metadata", "instance", node.Name+" guards its metadata: "+d, guardMetadata(in.ID))
 	}
 	if in.OnShutdown == "terminate" && !in.Spot { // which cannot stop
@@ -123,7 +126,7 @@ func (b *up) instanceAttributes(node cloud.Node, in Instance) {
 
 // volumes plans that the root volume is deleted with its instance: a volume that stays costs money
 // and is of no use.
-func (b *up) volumes(node cloud.Node, in Instance) {
+func (b *up) volumes(node cloud.Node, in inventory.Instance) {
 	for _, v := range b.s.Volumes {
 		if v.Instance != in.ID {
 			continue
@@ -156,7 +159,7 @@ func (b *up) leftovers() {
 // routesDrift reports routes that were added to the cloud's route table. A route to another network
 // may be intended. A route that diverts the cloud's own traffic is not wanted, but only its author
 // knows why it exists.
-func (b *up) routesDrift(t RouteTable) {
+func (b *up) routesDrift(t inventory.RouteTable) {
 	object := "route table"
 	if t.Part == partPrivateRoutes {
 		object += " private"
@@ -174,10 +177,11 @@ func (b *up) routesDrift(t RouteTable) {
 // egress plans the egress rules of an existing group: allow everything. AWS creates each group with
 // such a rule, and adds another when the VPC gets IPv6, to groups that have only the first (VPC
 // User Guide, vpc-migrate-ipv6). That second rule stays when the VPC loses IPv6.
-func (b *up) egress(network string, have []Rule) {
+func (b *up) egress(network string, have []inventory.Rule) {
 	part := partGroup(network)
-	out := func(to string) Rule { return Rule{Protocol: "-1", From: -1, To: -1, Source: to} }
-	want, may := []Rule{out(everywhere)}, []Rule{out(everywhere), out(everywhere6)}
+	out := func(to string) inventory.Rule { return inventory.Rule{Protocol: "-1", From: -1, To: -1, Source: to} }
+	want := []inventory.Rule{out(inventory.Everywhere)}
+	may := append(slices.Clone(want), out(inventory.Everywhere6))
 	if v := b.vpc(); b.c.Provider.IPv6 && v != nil && len(v.IPv6) > 0 {
 		want = may
 	}

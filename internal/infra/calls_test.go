@@ -14,14 +14,14 @@ import (
 // calls is between the package's clients and the lab. It counts calls; a test may inspect or refuse
 // a call, or lose its response.
 type calls struct {
-	mu sync.Mutex
-	n  int // calls so far
+	mu      sync.Mutex
+	changes int // calls so far that change something
 	// before is called before a call, and after when it has taken effect. Their error replaces the
 	// response. Calls are shown one at a time.
 	before, after func(call) error
 }
 
-// call is a call, counted from 1.
+// call is a call. One that changes something is counted, from 1.
 type call struct {
 	n  int
 	op string
@@ -52,9 +52,9 @@ func (c *calls) pass(
 func (c *calls) show(to *func(call) error, this *call) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if this.n == 0 {
-		c.n++
-		this.n = c.n
+	if this.n == 0 && changes(this.op) {
+		c.changes++
+		this.n = c.changes
 	}
 	if *to == nil {
 		return nil
@@ -69,20 +69,21 @@ func (c *calls) hook(before, after func(call) error) {
 	c.before, c.after = before, after
 }
 
-// made counts the calls of f.
-func (c *calls) made(f func()) int {
-	begin := c.n
+// changed counts the calls of f that change something.
+func (c *calls) changed(f func()) int {
+	begin := c.changes
 	f()
-	return c.n - begin
+	return c.changes - begin
 }
 
-// killed runs f as a process that is killed when its n-th call has taken effect: the response is
-// lost, and concurrent goroutines make no more calls.
+// killed runs f as a process that is killed when its n-th change has taken effect: the response is lost, and
+// concurrent goroutines make no more calls. A kill after a call that reads leaves what one after the change
+// before it leaves.
 func (c *calls) killed(t *testing.T, n int, f func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	last := c.n + n
+	last := c.changes + n
 	c.hook(nil, func(this call) error {
 		if this.n != last {
 			return nil

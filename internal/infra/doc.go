@@ -5,8 +5,8 @@
 //
 // Every run has the same three steps:
 //
-//   - [See] reads what exists on AWS, by the tags of internal/aws. They are the only record
-//     of what belongs to a cloud. [SeeOthers] finds resources of others that block its removal.
+//   - Package inventory reads what exists on AWS, by the tags of internal/aws. They are the only record
+//     of what belongs to a cloud. It also finds resources of others that block its removal.
 //   - [PlanUp] compares that with the cloud file, and [PlanDown] removes everything. A [Plan] is
 //     pure: the same input gives the same [Action] values. Package preflight checks whether the
 //     account can carry it. What needs an operator's decision becomes a [Drift] or

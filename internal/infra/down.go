@@ -7,6 +7,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"macaw.example/internal/inventory"
 )
 
 // Removal is the result of Down.
@@ -40,11 +42,11 @@ func down(
 	out := Removal{Cloud: cloud}
 	told := map[string]bool{}
 	for round := 1; ; round++ {
-		seen, err := See(ctx, c, cloud)
+		seen, err := inventory.See(ctx, c.EC2, c.IAM, cloud)
 		if err != nil {
 			return out, err
 		}
-		others, err := SeeOthers(ctx, c.EC2, seen)
+		others, err := inventory.SeeOthers(ctx, c.EC2, seen)
 		if err != nil {
 			return out, err
 		}
@@ -74,9 +76,9 @@ func down(
 
 // PlanDown returns the plan that removes everything seen, in the order that AWS requires. Resources
 // that others use stay, with the ones that those need.
-func PlanDown(s Seen, others ...Other) *Plan {
+func PlanDown(s inventory.Seen, others ...inventory.Other) *Plan {
 	p := &Plan{Cloud: s.Cloud}
-	by := keepers(s, others)
+	by := inventory.Keepers(s, others)
 	keep := func(object, id, detail string) bool {
 		if len(by[id]) == 0 {
 			return false

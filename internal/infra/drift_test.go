@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	awsapi "macaw.example/internal/aws"
+
+	"macaw.example/internal/inventory"
 )
 
 func anyTraffic(cidr string) []types.IpPermission {
@@ -87,11 +89,11 @@ var driftCases = []driftCase{
 	{"route table", "default routes", mended, func(d *driftLab) {
 		d.done(d.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{RouteTableId: d.table(),
 			DestinationCidrBlock: aws.String(
-				everywhere,
+				inventory.Everywhere,
 			), NetworkInterfaceId: aws.String(d.id("eni/cloud-1/provider"))}))
 		d.done(d.api.DeleteRoute(
 			ctx,
-			&ec2.DeleteRouteInput{RouteTableId: d.table(), DestinationIpv6CidrBlock: aws.String(everywhere6)},
+			&ec2.DeleteRouteInput{RouteTableId: d.table(), DestinationIpv6CidrBlock: aws.String(inventory.Everywhere6)},
 		))
 	}, "~ change route: 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway"},
 	{"route table", "other routes", shown, func(d *driftLab) {
@@ -106,7 +108,7 @@ var driftCases = []driftCase{
 	}, "! route table: it is the vpc's main route table"},
 	{"security group", "inbound rules, missing", mended, func(d *driftLab) {
 		d.done(d.api.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
-			GroupId: aws.String(d.id("security-group/provider")), IpPermissions: anyTraffic(everywhere)}))
+			GroupId: aws.String(d.id("security-group/provider")), IpPermissions: anyTraffic(inventory.Everywhere)}))
 	}, "~ change security group: provider allows everything from 0.0.0.0/0"},
 	{"security group", "inbound rules, foreign", mended, func(d *driftLab) {
 		d.done(d.api.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
@@ -114,7 +116,7 @@ var driftCases = []driftCase{
 	}, "~ change security group: management no longer allows everything from 192.0.2.0/24"},
 	{"security group", "outbound rules, missing", mended, func(d *driftLab) {
 		d.done(d.api.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{
-			GroupId: aws.String(d.id("security-group/management")), IpPermissions: anyTraffic(everywhere)}))
+			GroupId: aws.String(d.id("security-group/management")), IpPermissions: anyTraffic(inventory.Everywhere)}))
 	}, "~ change security group: management allows out everything to 0.0.0.0/0"},
 	{"security group", "outbound rules, foreign", mended, func(d *driftLab) {
 		d.done(d.api.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	awsapi "macaw.example/internal/aws"
+
+	"macaw.example/internal/inventory"
 )
 
 // The reactions of up to a difference, as named in docs/drift.md.
@@ -29,7 +31,7 @@ type driftLab struct {
 	*testing.T
 	*labAccount
 	api  *ec2.Client
-	seen Seen
+	seen inventory.Seen
 	want Wanted
 }
 
@@ -46,7 +48,7 @@ func newDriftLab(t *testing.T) *driftLab {
 func (d *driftLab) look() {
 	d.Helper()
 	var err error
-	if d.seen, err = See(ctx, d.Clients, "first"); err != nil {
+	if d.seen, err = inventory.See(ctx, d.EC2, d.IAM, "first"); err != nil {
 		d.Fatal(err)
 	}
 }
@@ -105,7 +107,7 @@ func (d *driftLab) id(part string) string {
 	return ""
 }
 
-func (d *driftLab) eni(part string) Interface {
+func (d *driftLab) eni(part string) inventory.Interface {
 	id := d.id(part)
 	for _, n := range d.seen.Interfaces {
 		if n.ID == id {

@@ -6,12 +6,15 @@ import (
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"macaw.example/internal/inventory"
 )
 
 type options = func(*ec2.Options)
 
 // EC2 is the subset of the EC2 API that this package uses; *ec2.Client implements it.
 type EC2 interface {
+	inventory.EC2Reader
 	finder
 	accountReader
 	networkMaker
@@ -39,36 +42,16 @@ type accountReader interface {
 	) (*ec2.GetInstanceMetadataDefaultsOutput, error)
 }
 
-// finder has the read-only calls.
+// finder has further read-only calls.
 type finder interface {
 	ec2.DescribeIamInstanceProfileAssociationsAPIClient
 	ec2.DescribeImagesAPIClient
-	ec2.DescribeInstancesAPIClient
 	ec2.DescribeInstanceStatusAPIClient
 	ec2.DescribeInstanceTypesAPIClient
 	ec2.DescribeInstanceTypeOfferingsAPIClient
-	ec2.DescribeInternetGatewaysAPIClient
-	ec2.DescribeKeyPairsAPIClient
-	ec2.DescribeNetworkAclsAPIClient
-	ec2.DescribeNetworkInterfacesAPIClient
-	ec2.DescribeRouteTablesAPIClient
-	ec2.DescribeSecurityGroupsAPIClient
-	ec2.DescribeSubnetsAPIClient
-	ec2.DescribeVolumesAPIClient
-	ec2.DescribeVpcEndpointsAPIClient
-	ec2.DescribeVpcsAPIClient
 
 	DescribeAccountAttributes(
 		context.Context, *ec2.DescribeAccountAttributesInput, ...options) (*ec2.DescribeAccountAttributesOutput, error)
-	DescribeAddresses(context.Context, *ec2.DescribeAddressesInput, ...options) (*ec2.DescribeAddressesOutput, error)
-	DescribeAvailabilityZones(
-		context.Context, *ec2.DescribeAvailabilityZonesInput, ...options) (*ec2.DescribeAvailabilityZonesOutput, error)
-	DescribeInstanceAttribute(
-		context.Context, *ec2.DescribeInstanceAttributeInput, ...options) (*ec2.DescribeInstanceAttributeOutput, error)
-	DescribeVpcAttribute(
-		context.Context, *ec2.DescribeVpcAttributeInput, ...options) (*ec2.DescribeVpcAttributeOutput, error)
-	GetSubnetCidrReservations(
-		context.Context, *ec2.GetSubnetCidrReservationsInput, ...options) (*ec2.GetSubnetCidrReservationsOutput, error)
 }
 
 type networkMaker interface {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -73,7 +74,7 @@ func TestAddressesAreTheAgents(t *testing.T) {
 func (l *labAccount) furtherInterface(t *testing.T, primary string, secondary ...string) string {
 	t.Helper()
 	s := seen(t, l, "first")
-	i := slices.IndexFunc(s.Interfaces, func(n Interface) bool { return n.Part == "eni/cloud-1/provider" })
+	i := slices.IndexFunc(s.Interfaces, func(n inventory.Interface) bool { return n.Part == "eni/cloud-1/provider" })
 	in := &ec2.CreateNetworkInterfaceInput{
 		SubnetId: &s.Interfaces[i].Subnet, Groups: s.Interfaces[i].Groups, TagSpecifications: further("first"),
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/inventory"
 )
 
 func TestFolded(t *testing.T) {
@@ -34,15 +36,16 @@ func TestFolded(t *testing.T) {
 }
 
 func TestTakesGuests(t *testing.T) {
-	s := Seen{
-		SecurityGroups: []SecurityGroup{{ID: "sg-g", Part: partGroup("gateway")}, {ID: "sg-c", Part: partGroup("compute")}},
-		Interfaces: []Interface{{Part: "eni/gw/management", Groups: []string{"sg-g"}},
+	s := inventory.Seen{
+		SecurityGroups: []inventory.SecurityGroup{{ID: "sg-g", Part: partGroup("gateway")},
+			{ID: "sg-c", Part: partGroup("compute")}},
+		Interfaces: []inventory.Interface{{Part: "eni/gw/management", Groups: []string{"sg-g"}},
 			{Part: "eni/cmp/management", Groups: []string{"sg-c"}}},
 	}
-	if s.TakesGuests("gw") || !s.TakesGuests("cmp") {
+	if TakesGuests(s, "gw") || !TakesGuests(s, "cmp") {
 		t.Error("it is the compute that takes guests")
 	}
-	if s.SecurityGroups = nil; !s.TakesGuests("gw") {
+	if s.SecurityGroups = nil; !TakesGuests(s, "gw") {
 		t.Error("the only node takes guests")
 	}
 }

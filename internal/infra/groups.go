@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -44,7 +45,7 @@ func (b *up) groups() {
 // securityGroup is a group with its ingress rules.
 type securityGroup struct {
 	name  string
-	rules []Rule
+	rules []inventory.Rule
 }
 
 func (b *up) wantedGroups() []securityGroup {
@@ -65,9 +66,9 @@ func (b *up) wantedGroups() []securityGroup {
 	return append(all, provider)
 }
 
-func (b *up) group(network string, want []Rule) {
+func (b *up) group(network string, want []inventory.Rule) {
 	part := partGroup(network)
-	var have []Rule
+	var have []inventory.Rule
 	for _, g := range b.s.SecurityGroups {
 		if g.Part == part && b.inVPC(g.VPC) {
 			have = b.named(g.Ingress)
@@ -89,7 +90,7 @@ func (b *up) group(network string, want []Rule) {
 	}
 	// A rule that the file does not have is a hole, so it is removed.
 	if extra := missing(have, want); len(extra) > 0 {
-		slices.SortFunc(extra, func(a, b Rule) int { // AWS's order is none
+		slices.SortFunc(extra, func(a, b inventory.Rule) int { // AWS's order is none
 			return cmp.Or(
 				strings.Compare(a.Source, b.Source),
 				strings.Compare(a.Protocol, b.Protocol),
@@ -125,7 +126,7 @@ func (b *up) allowAll() {
 }
 
 // named returns rules with the parts of the cloud's groups in place of their IDs.
-func (b *up) named(rules []Rule) []Rule {
+func (b *up) named(rules []inventory.Rule) []inventory.Rule {
 	rules = slices.Clone(rules)
 	for i, r := range rules {
 		for _, g := range b.s.SecurityGroups {
@@ -147,7 +148,7 @@ func (b *up) surplusGroups() {
 			needs = append(needs, a.ID)
 		}
 	}
-	var surplus []SecurityGroup
+	var surplus []inventory.SecurityGroup
 	for _, g := range b.s.SecurityGroups {
 		name := strings.TrimPrefix(g.Part, partGroup(""))
 		known := slices.ContainsFunc(model.Roles(), func(r model.Role) bool { return string(r) == name })
@@ -166,8 +167,8 @@ func (b *up) surplusGroups() {
 
 // unlink plans that a group's rules no longer name other groups, so that those can be deleted, and returns
 // the action's ID.
-func (p *Plan) unlink(g SecurityGroup) []string {
-	var links []Rule
+func (p *Plan) unlink(g inventory.SecurityGroup) []string {
+	var links []inventory.Rule
 	for _, r := range g.Ingress {
 		if strings.HasPrefix(r.Source, "sg-") {
 			links = append(links, r)
@@ -182,7 +183,7 @@ func (p *Plan) unlink(g SecurityGroup) []string {
 }
 
 // describeRules formats the rules for display: ports grouped by source; way is "from" or "to".
-func describeRules(rules []Rule, way string) string {
+func describeRules(rules []inventory.Rule, way string) string {
 	var order []string
 	ports := map[string][]string{}
 	for _, r := range rules {
@@ -214,7 +215,7 @@ func describeRules(rules []Rule, way string) string {
 
 // sourceNames are the sources of rules for display.
 var sourceNames = map[string]string{
-	sourceSelf:                          "its own members",
+	inventory.SourceSelf:                "its own members",
 	partGroup(partManagement):           "all nodes",
 	partGroup(string(model.Controller)): "the controller",
 	partGroup(string(model.Gateway)):    "gateways",

@@ -12,6 +12,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -41,10 +42,12 @@ func (h Health) String() string {
 // HealthOf asks how a node is, which the cloud file need not have any more. A status check fails when EC2's
 // host, or its network, does not work, or when the instance does not answer (EC2 User Guide, "Status checks for
 // Amazon EC2 instances").
-func HealthOf(ctx context.Context, api ec2.DescribeInstanceStatusAPIClient, s Seen, node string) (Health, error) {
+func HealthOf(
+	ctx context.Context, api ec2.DescribeInstanceStatusAPIClient, s inventory.Seen, node string,
+) (Health, error) {
 	var h Health
 	for _, i := range s.Instances {
-		if i.Part == partInstance(node) && (h.Instance == "" || i.live()) {
+		if i.Part == partInstance(node) && (h.Instance == "" || i.Live()) {
 			h.Instance, h.State = i.ID, i.State
 		}
 	}
@@ -65,10 +68,10 @@ func HealthOf(ctx context.Context, api ec2.DescribeInstanceStatusAPIClient, s Se
 
 // Leaving returns the names of the nodes whose instances the plan removes while the cloud's controller stays:
 // their guests have somewhere to go.
-func (p *Plan) Leaving(controller string, s Seen) (names []string) {
+func (p *Plan) Leaving(controller string, s inventory.Seen) (names []string) {
 	stays := false
 	for _, i := range s.Instances {
-		stays = stays || i.Part == partInstance(controller) && i.live()
+		stays = stays || i.Part == partInstance(controller) && i.Live()
 	}
 	for _, gone := range p.Destroys() {
 		for _, i := range s.Instances {
@@ -82,7 +85,7 @@ func (p *Plan) Leaving(controller string, s Seen) (names []string) {
 
 // TakesGuests reports whether a node that exists may have guests: it computes. A cloud of one node has no
 // security groups by role, and that node computes.
-func (s Seen) TakesGuests(node string) bool {
+func TakesGuests(s inventory.Seen, node string) bool {
 	compute, roles := "", false
 	for _, g := range s.SecurityGroups {
 		for _, r := range model.Roles() {
@@ -102,7 +105,7 @@ func (s Seen) TakesGuests(node string) bool {
 
 // EndsCompute returns the names of the nodes that run guests so far, by their security groups, and will not in a
 // cloud file. The only node of a cloud has no groups by role, and runs guests.
-func EndsCompute(c *cloud.Cloud, s Seen) (names []string) {
+func EndsCompute(c *cloud.Cloud, s inventory.Seen) (names []string) {
 	var roles []string // IDs of the groups by role
 	compute := ""
 	for _, g := range s.SecurityGroups {
@@ -116,7 +119,8 @@ func EndsCompute(c *cloud.Cloud, s Seen) (names []string) {
 	}
 	byRole := func(id string) bool { return slices.Contains(roles, id) }
 	for _, n := range c.Nodes {
-		there := slices.ContainsFunc(s.Instances, func(i Instance) bool { return i.live() && i.Part == partInstance(n.Name) })
+		runs := func(i inventory.Instance) bool { return i.Live() && i.Part == partInstance(n.Name) }
+		there := slices.ContainsFunc(s.Instances, runs)
 		for _, e := range s.Interfaces {
 			if there && !n.Has(model.Compute) && e.Part == awsapi.InterfacePart(n.Name, partManagement) &&
 				(slices.Contains(e.Groups, compute) || !slices.ContainsFunc(e.Groups, byRole)) {

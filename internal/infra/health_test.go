@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"macaw.example/internal/inventory"
 )
 
 // statuses are the status checks of one instance.
@@ -17,43 +19,45 @@ type statuses struct{ system, instance types.SummaryStatus }
 func (s statuses) DescribeInstanceStatus(context.Context, *ec2.DescribeInstanceStatusInput, ...func(*ec2.Options)) (
 	*ec2.DescribeInstanceStatusOutput, error) {
 	return &ec2.DescribeInstanceStatusOutput{InstanceStatuses: []types.InstanceStatus{{
-		SystemStatus: &types.InstanceStatusSummary{
-			Status: s.system,
-		}, InstanceStatus: &types.InstanceStatusSummary{Status: s.instance},
+		SystemStatus:   &types.InstanceStatusSummary{Status: s.system},
+		InstanceStatus: &types.InstanceStatusSummary{Status: s.instance},
 	}}}, nil
 }
 
 func TestHealthOf(t *testing.T) {
-	in := func(id, state string) Instance { return Instance{ID: id, Part: "instance/a", State: state} }
+	in := func(id, state string) inventory.Instance {
+		return inventory.Instance{ID: id, Part: "instance/a", State: state}
+	}
+	type many = []inventory.Instance
 	well := statuses{types.SummaryStatusOk, types.SummaryStatusOk}
 	for _, tt := range []struct {
 		name   string
-		seen   []Instance
+		seen   []inventory.Instance
 		checks statuses
 		want   Health
 		runs   bool
 		text   string
 	}{
-		{"well", []Instance{in("i-1", "running")}, well, Health{"i-1", "running", false}, true, "instance i-1 is running"},
-		{"host impaired", []Instance{in("i-1", "running")}, statuses{types.SummaryStatusImpaired, types.SummaryStatusOk},
+		{"well", many{in("i-1", "running")}, well, Health{"i-1", "running", false}, true, "instance i-1 is running"},
+		{"host impaired", many{in("i-1", "running")}, statuses{types.SummaryStatusImpaired, types.SummaryStatusOk},
 			Health{"i-1", "running", true}, true, "instance i-1 is running, and fails a status check"},
-		{"does not answer", []Instance{in("i-1", "running")}, statuses{types.SummaryStatusOk, types.SummaryStatusImpaired},
+		{"does not answer", many{in("i-1", "running")}, statuses{types.SummaryStatusOk, types.SummaryStatusImpaired},
 			Health{"i-1", "running", true}, true, "instance i-1 is running, and fails a status check"},
-		{"young", []Instance{in("i-1", "running")},
+		{"young", many{in("i-1", "running")},
 			statuses{types.SummaryStatusInitializing, types.SummaryStatusInitializing},
 			Health{"i-1", "running", false}, true, "instance i-1 is running"},
-		{"stopped", []Instance{in("i-1", "stopped")}, well, Health{"i-1", "stopped", false}, false,
+		{"stopped", many{in("i-1", "stopped")}, well, Health{"i-1", "stopped", false}, false,
 			"instance i-1 is stopped"},
-		{"stopping", []Instance{in("i-1", "stopping")}, well, Health{"i-1", "stopping", false}, true,
+		{"stopping", many{in("i-1", "stopping")}, well, Health{"i-1", "stopping", false}, true,
 			"instance i-1 is stopping"},
-		{"terminated", []Instance{in("i-1", "terminated")}, well, Health{"i-1", "terminated", false}, false,
+		{"terminated", many{in("i-1", "terminated")}, well, Health{"i-1", "terminated", false}, false,
 			"instance i-1 is terminated"},
-		{"made anew", []Instance{in("i-2", "running"), in("i-1", "terminated")}, well, Health{"i-2", "running", false}, true,
+		{"made anew", many{in("i-2", "running"), in("i-1", "terminated")}, well, Health{"i-2", "running", false}, true,
 			"instance i-2 is running"},
-		{"unknown", []Instance{{ID: "i-3", Part: "instance/b", State: "running"}}, well, Health{}, false,
+		{"unknown", many{{ID: "i-3", Part: "instance/b", State: "running"}}, well, Health{}, false,
 			"there is no instance of the node"},
 	} {
-		h, err := HealthOf(t.Context(), tt.checks, Seen{Instances: tt.seen}, "a")
+		h, err := HealthOf(t.Context(), tt.checks, inventory.Seen{Instances: tt.seen}, "a")
 		if err != nil || h != tt.want || h.Runs() != tt.runs || h.String() != tt.text {
 			t.Errorf("%s: %+v, runs %v, %q, %v", tt.name, h, h.Runs(), h, err)
 		}
@@ -61,7 +65,7 @@ func TestHealthOf(t *testing.T) {
 }
 
 func TestLeaving(t *testing.T) {
-	seen := Seen{Instances: []Instance{{ID: "i-1", Part: "instance/ctl", State: "running"},
+	seen := inventory.Seen{Instances: []inventory.Instance{{ID: "i-1", Part: "instance/ctl", State: "running"},
 		{ID: "i-2", Part: "instance/cmp-1", State: "running"}, {ID: "i-3", Part: "instance/cmp-2", State: "running"}}}
 	p := &Plan{
 		Actions: []Action{

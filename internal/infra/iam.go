@@ -6,6 +6,8 @@ import (
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"macaw.example/internal/inventory"
 )
 
 // Clients are the AWS API clients that this package uses.
@@ -18,19 +20,16 @@ type iamOptions = func(*iam.Options)
 
 // IAM is the subset of the IAM API that this package uses; *iam.Client implements it.
 type IAM interface {
+	inventory.IAMReader
 	roleFinder
 	roleMaker
 	roleRemover
 }
 
-// roleFinder has the read-only calls.
+// roleFinder has further read-only calls.
 type roleFinder interface {
-	iam.GetRoleAPIClient
-	iam.GetInstanceProfileAPIClient
 	iam.ListRolePoliciesAPIClient
 	iam.ListAttachedRolePoliciesAPIClient
-
-	GetRolePolicy(context.Context, *iam.GetRolePolicyInput, ...iamOptions) (*iam.GetRolePolicyOutput, error)
 }
 
 type roleMaker interface {

@@ -3,17 +3,14 @@
 package infra
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -27,7 +24,7 @@ func (b *up) ipv6Blocks() {
 		b.change(partVPCIPv6, "vpc", "has an IPv6 block of Amazon's", giveVPCBlock, partVPC)
 	}
 	subnet := partSubnet(partProvider)
-	if block, ok := ipv6Of(b.s.Subnets, b.ids[subnet]); ok {
+	if block, ok := inventory.IPv6Of(b.s.Subnets, b.ids[subnet]); ok {
 		b.ids[partSubnetIPv6] = block.String()
 		return
 	}
@@ -41,16 +38,6 @@ func (b *up) ipv6Subnet() (netip.Prefix, bool) {
 		return netip.Prefix{}, false
 	}
 	return netip.MustParsePrefix(b.ids[partSubnetIPv6]), true
-}
-
-// ipv6Of returns the IPv6 block of the subnet with an ID.
-func ipv6Of(subnets []Subnet, id string) (netip.Prefix, bool) {
-	for _, n := range subnets {
-		if n.ID == id && id != "" {
-			return n.IPv6.CIDR, n.IPv6.CIDR.IsValid()
-		}
-	}
-	return netip.Prefix{}, false
 }
 
 // ipv6Addresses plans the IPv6 addresses of a node's provider ENI. As with IPv4, addresses of the range are
@@ -135,13 +122,13 @@ func (b *up) releaseIPv6() {
 			needs = append(needs, n.IPv6.Association)
 		}
 	}
-	free := slices.DeleteFunc(slices.Clone(v.IPv6), func(block Block) bool {
+	free := slices.DeleteFunc(slices.Clone(v.IPv6), func(block inventory.Block) bool {
 		return slices.ContainsFunc(others, block.CIDR.Overlaps)
 	})
 	if len(free) > 0 && len(free) == len(v.IPv6) {
 		for _, t := range b.s.RouteTables {
 			if t.ID == b.ids[partRouteTable] && t.Default6 != "" && t.Default6 == b.ids[partInternetGateway] {
-				b.remove("route/ipv6", "route", everywhere6, deleteRoute(t.ID, everywhere6))
+				b.remove("route/ipv6", "route", inventory.Everywhere6, deleteRoute(t.ID, inventory.Everywhere6))
 				needs = append(needs, "route/ipv6")
 			}
 		}
@@ -174,54 +161,4 @@ func lastOf(p netip.Prefix) netip.Addr {
 		b[i/8] |= 0x80 >> (i % 8)
 	}
 	return netip.AddrFrom16(b)
-}
-
-// withBlock appends a block if it is associated. AWS also shows pending and disassociated ones.
-func withBlock(blocks []Block, association, cidr *string, state string) ([]Block, error) {
-	if state != string(types.VpcCidrBlockStateCodeAssociated) {
-		return blocks, nil
-	}
-	p, err := netip.ParsePrefix(aws.ToString(cidr))
-	if err != nil {
-		return nil, fmt.Errorf("reading IPv6 block %s: %w", aws.ToString(association), err)
-	}
-	blocks = append(blocks, Block{Association: aws.ToString(association), CIDR: p.Masked()})
-	slices.SortFunc(blocks, func(x, y Block) int { return cmp.Compare(x.Association, y.Association) })
-	return blocks, nil
-}
-
-func vpcBlockState(a types.VpcIpv6CidrBlockAssociation) string {
-	if a.Ipv6CidrBlockState == nil {
-		return ""
-	}
-	return string(a.Ipv6CidrBlockState.State)
-}
-
-func subnetBlockState(a types.SubnetIpv6CidrBlockAssociation) string {
-	if a.Ipv6CidrBlockState == nil {
-		return ""
-	}
-	return string(a.Ipv6CidrBlockState.State)
-}
-
-// subnetBlock returns a subnet's IPv6 block: a subnet has at most one (EC2 API Reference,
-// AssociateSubnetCidrBlock).
-func subnetBlock(n types.Subnet) (Block, error) {
-	var blocks []Block
-	for _, a := range n.Ipv6CidrBlockAssociationSet {
-		var err error
-		if blocks, err = withBlock(blocks, a.AssociationId, a.Ipv6CidrBlock, subnetBlockState(a)); err != nil {
-			return Block{}, err
-		}
-	}
-	if len(blocks) == 0 {
-		return Block{}, nil
-	}
-	return blocks[0], nil
-}
-
-// canonical returns an IPv6 address in Go's spelling, since one address has many.
-func canonical(address string) (string, error) {
-	a, err := netip.ParseAddr(address)
-	return a.String(), err
 }

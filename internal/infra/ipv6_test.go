@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	awsapi "macaw.example/internal/aws"
+
+	"macaw.example/internal/inventory"
 )
 
 const (
@@ -51,7 +53,7 @@ func TestFree64(t *testing.T) {
 // dualStacked describes a cloud's IPv6 resources, with P for the subnet's prefix.
 func dualStacked(t *testing.T, c Clients, cloud string) string {
 	t.Helper()
-	s, err := See(context.Background(), c, cloud)
+	s, err := inventory.See(context.Background(), c.EC2, c.IAM, cloud)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +143,7 @@ func TestIPv6KilledAnywhere(t *testing.T) {
 	for name, way := range map[string][2]string{"on": {ipv4Only, dualStack}, "off": {dualStack, ipv4Only}} {
 		clean := newLab(t, 3)
 		bringUp(t, clean, wanted(t, way[0]))
-		all := clean.made(func() { bringUp(t, clean, wanted(t, way[1])) })
+		all := clean.changed(func() { bringUp(t, clean, wanted(t, way[1])) })
 		whole, want := len(clean.everything(t)), dualStacked(t, clean.Clients, "first")
 		for n := 1; n <= all; n++ {
 			t.Run(fmt.Sprint(name, n), func(t *testing.T) {
@@ -166,7 +168,7 @@ func TestIPv6OfOthers(t *testing.T) {
 	l := newLab(t, 3)
 	bringUp(t, l, wanted(t, dualStack))
 	s := seen(t, l, "first")
-	i := slices.IndexFunc(s.Subnets, func(n Subnet) bool { return n.Part == "subnet/management" })
+	i := slices.IndexFunc(s.Subnets, func(n inventory.Subnet) bool { return n.Part == "subnet/management" })
 	second := netip.PrefixFrom(lastOf(netip.PrefixFrom(s.VPCs[0].IPv6[0].CIDR.Addr(), 64)).Next(), 64)
 	got(l.root.AssociateSubnetCidrBlock(ctx, &ec2.AssociateSubnetCidrBlockInput{
 		SubnetId: &s.Subnets[i].ID, Ipv6CidrBlock: aws.String(second.String()),
@@ -288,7 +290,7 @@ func TestLabIPv6(t *testing.T) {
 		t.Fatal(err)
 	}
 	if e := out.SecurityGroups[0].IpPermissionsEgress; !slices.ContainsFunc(e, func(p types.IpPermission) bool {
-		return len(p.Ipv6Ranges) == 1 && *p.Ipv6Ranges[0].CidrIpv6 == everywhere6
+		return len(p.Ipv6Ranges) == 1 && *p.Ipv6Ranges[0].CidrIpv6 == inventory.Everywhere6
 	}) {
 		t.Errorf("what may go out: %+v", e)
 	}

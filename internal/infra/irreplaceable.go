@@ -2,11 +2,15 @@
 
 package infra
 
-import "fmt"
+import (
+	"fmt"
+
+	"macaw.example/internal/inventory"
+)
 
 // Irreplaceable lists, for display, what cannot be made again when the cloud is removed: instances with their
 // volumes, volumes left of earlier instances, and Elastic IPs. other counts the rest of the cloud's resources.
-func (s Seen) Irreplaceable() (lines []string, other int) {
+func Irreplaceable(s inventory.Seen) (lines []string, other int) {
 	shown := map[string]bool{}
 	volumes := func(indent, instance string) {
 		for _, v := range s.Volumes {

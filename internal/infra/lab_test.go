@@ -15,6 +15,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/images"
+	"macaw.example/internal/inventory"
 	"macaw.example/lab/labtest"
 )
 
@@ -80,7 +81,7 @@ func labWanted(t *testing.T, l *labAccount) Wanted {
 }
 
 func labUp(ctx context.Context, c Clients, w Wanted) (*Plan, Outputs, error) {
-	s, err := See(ctx, c, w.Cloud.Name)
+	s, err := inventory.See(ctx, c.EC2, c.IAM, w.Cloud.Name)
 	if err != nil {
 		return nil, Outputs{}, err
 	}
@@ -93,7 +94,7 @@ func labUp(ctx context.Context, c Clients, w Wanted) (*Plan, Outputs, error) {
 }
 
 func labDown(ctx context.Context, c Clients, cloud string) error {
-	s, err := See(ctx, c, cloud)
+	s, err := inventory.See(ctx, c.EC2, c.IAM, cloud)
 	if err != nil {
 		return err
 	}
@@ -123,9 +124,9 @@ func takeDown(t *testing.T, l *labAccount, cloud string, stays ...string) {
 	}
 }
 
-func seen(t *testing.T, l *labAccount, cloud string) Seen {
+func seen(t *testing.T, l *labAccount, cloud string) inventory.Seen {
 	t.Helper()
-	s, err := See(ctx, l.Clients, cloud)
+	s, err := inventory.See(ctx, l.EC2, l.IAM, cloud)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,13 +145,13 @@ func planOf(t *testing.T, l *labAccount, w Wanted) string {
 
 func labLeft(t *testing.T, c Clients, cloud string) int {
 	t.Helper()
-	s, err := See(context.Background(), c, cloud)
+	s, err := inventory.See(context.Background(), c.EC2, c.IAM, cloud)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := 0
 	for _, i := range s.Instances {
-		if i.live() {
+		if i.Live() {
 			n++
 		}
 	}

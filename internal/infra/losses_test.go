@@ -9,10 +9,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/inventory"
 )
 
 // rejected is the error of a plan, with its hint.
-func rejected(t *testing.T, file string, s Seen) string {
+func rejected(t *testing.T, file string, s inventory.Seen) string {
 	t.Helper()
 	p, err := PlanUp(wanted(t, file), s)
 	if err == nil {
@@ -52,7 +54,7 @@ func TestRangesStay(t *testing.T) {
 		t.Errorf("a larger range: %v\n%s", err, p)
 	}
 	// Without what AWS has there is nothing to keep.
-	if _, err := PlanUp(wanted(t, "vpc: {cidr: 10.1.0.0/16}\n"), Seen{Cloud: "first", Region: labRegion,
+	if _, err := PlanUp(wanted(t, "vpc: {cidr: 10.1.0.0/16}\n"), inventory.Seen{Cloud: "first", Region: labRegion,
 		Zones: []string{labRegion + "a"}}); err != nil {
 		t.Error(err)
 	}
@@ -65,16 +67,17 @@ func TestLosses(t *testing.T) {
 	bringUp(t, l, wanted(t, all))
 	s := seen(t, l, "first")
 	public := func(private string) string {
-		i := slices.IndexFunc(s.Addresses, func(a Address) bool { return a.Private == private })
+		i := slices.IndexFunc(s.Addresses, func(a inventory.Address) bool { return a.Private == private })
 		return s.Addresses[i].Public
 	}
-	block := s.Subnets[slices.IndexFunc(s.Subnets, func(n Subnet) bool { return n.IPv6.CIDR.IsValid() })].IPv6.CIDR
+	dual := func(n inventory.Subnet) bool { return n.IPv6.CIDR.IsValid() }
+	block := s.Subnets[slices.IndexFunc(s.Subnets, dual)].IPv6.CIDR
 	prefix := strings.TrimSuffix(block.Addr().String(), "::")
 	elasticIPs := ""
 	for _, a := range []string{"10.0.1.64", "10.0.1.65", "10.0.1.66", "10.0.1.67"} {
 		elasticIPs += "  gives up the Elastic IP " + public(a) + " of " + a + ", which may be in use\n"
 	}
-	of := func(s Seen, file string) string {
+	of := func(s inventory.Seen, file string) string {
 		p, err := PlanUp(wanted(t, file), s)
 		if err != nil {
 			t.Fatal(err)
@@ -108,7 +111,7 @@ func TestLosses(t *testing.T) {
 		}
 	}
 	// Nobody uses an Elastic IP that is not associated, of an address that is not registered.
-	i := slices.IndexFunc(s.Addresses, func(a Address) bool { return a.Private == "10.0.1.67" })
+	i := slices.IndexFunc(s.Addresses, func(a inventory.Address) bool { return a.Private == "10.0.1.67" })
 	s.Addresses[i].Private, s.Addresses[i].Interface, s.Addresses[i].Association = "", "", ""
 	for k := range s.Interfaces {
 		s.Interfaces[k].Secondary = slices.DeleteFunc(slices.Clone(s.Interfaces[k].Secondary),

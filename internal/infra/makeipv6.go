@@ -14,6 +14,8 @@ import (
 	"github.com/aws/smithy-go"
 
 	awsapi "macaw.example/internal/aws"
+
+	"macaw.example/internal/inventory"
 )
 
 // ipv6Subnet is the provider subnet's IPv6 block, which must exist.
@@ -25,7 +27,7 @@ func giveVPCBlock(ctx context.Context, a *applier) error {
 	comes := func(ctx context.Context) (bool, error) {
 		v, err := a.vpc(ctx)
 		return slices.ContainsFunc(v.Ipv6CidrBlockAssociationSet, func(as types.VpcIpv6CidrBlockAssociation) bool {
-			return coming(vpcBlockState(as))
+			return vpcBlockComes(as)
 		}), err
 	}
 	if err := a.create(ctx, func(ctx context.Context) error {
@@ -42,7 +44,7 @@ func giveVPCBlock(ctx context.Context, a *applier) error {
 	return a.until(ctx, visiblePolicy, func(ctx context.Context) (bool, error) {
 		blocks, err := a.vpcBlocks(ctx)
 		if err != nil {
-			return notFound(err) || awsapi.Passing(err), err
+			return awsapi.IsNotFound(err) || awsapi.Passing(err), err
 		}
 		if len(blocks) == 0 {
 			return true, fmt.Errorf("AWS shows no IPv6 block of vpc %s", a.id(partVPC))
@@ -58,6 +60,14 @@ var errTaken = &smithy.GenericAPIError{Code: "InvalidSubnet.Taken", Message: "an
 func coming(state string) bool {
 	return state == string(types.VpcCidrBlockStateCodeAssociating) ||
 		state == string(types.VpcCidrBlockStateCodeAssociated)
+}
+
+func vpcBlockComes(a types.VpcIpv6CidrBlockAssociation) bool {
+	return a.Ipv6CidrBlockState != nil && coming(string(a.Ipv6CidrBlockState.State))
+}
+
+func subnetBlockComes(a types.SubnetIpv6CidrBlockAssociation) bool {
+	return a.Ipv6CidrBlockState != nil && coming(string(a.Ipv6CidrBlockState.State))
 }
 
 func (a *applier) vpc(ctx context.Context) (types.Vpc, error) {
@@ -79,11 +89,9 @@ func (a *applier) vpcBlocks(ctx context.Context) ([]netip.Prefix, error) {
 	if err != nil {
 		return nil, err
 	}
-	var blocks []Block
-	for _, as := range v.Ipv6CidrBlockAssociationSet {
-		if blocks, err = withBlock(blocks, as.AssociationId, as.Ipv6CidrBlock, vpcBlockState(as)); err != nil {
-			return nil, err
-		}
+	blocks, err := inventory.VPCBlocks(v)
+	if err != nil {
+		return nil, err
 	}
 	var out []netip.Prefix
 	for _, b := range blocks {
@@ -100,7 +108,7 @@ func giveSubnetBlock(ctx context.Context, a *applier) error {
 		subnets, err := a.subnets(ctx)
 		return slices.ContainsFunc(subnets, func(n types.Subnet) bool {
 			return aws.ToString(n.SubnetId) == id && slices.ContainsFunc(n.Ipv6CidrBlockAssociationSet,
-				func(as types.SubnetIpv6CidrBlockAssociation) bool { return coming(subnetBlockState(as)) })
+				func(as types.SubnetIpv6CidrBlockAssociation) bool { return subnetBlockComes(as) })
 		}), err
 	}
 	if err := a.create(ctx, func(ctx context.Context) error {
@@ -115,7 +123,7 @@ func giveSubnetBlock(ctx context.Context, a *applier) error {
 		var taken []netip.Prefix
 		for _, n := range subnets {
 			for _, as := range n.Ipv6CidrBlockAssociationSet {
-				if aws.ToString(n.SubnetId) == id && coming(subnetBlockState(as)) {
+				if aws.ToString(n.SubnetId) == id && subnetBlockComes(as) {
 					return nil
 				}
 				p, err := netip.ParsePrefix(aws.ToString(as.Ipv6CidrBlock))
@@ -147,7 +155,7 @@ func giveSubnetBlock(ctx context.Context, a *applier) error {
 			if aws.ToString(n.SubnetId) != id {
 				continue
 			}
-			block, err := subnetBlock(n)
+			block, err := inventory.SubnetBlock(n)
 			if err != nil {
 				return false, err
 			}
@@ -162,7 +170,7 @@ func giveSubnetBlock(ctx context.Context, a *applier) error {
 
 // subnets returns every subnet of the VPC.
 func (a *applier) subnets(ctx context.Context) ([]types.Subnet, error) {
-	return findSubnets(ctx, a.api, inVPC(a.id(partVPC)))
+	return inventory.FindSubnets(ctx, a.api, awsapi.Filter("vpc-id", a.id(partVPC)))
 }
 
 // assignIPv6 assigns to an ENI the cloud's addresses that it lacks, except those in elsewhere.
@@ -226,11 +234,11 @@ func (a *applier) ipv6On(ctx context.Context, eni string) (have []string, err er
 		return nil, err
 	}
 	for _, n := range found {
-		on, err := ipv6On(n)
+		seen, err := inventory.InterfaceOf(n)
 		if err != nil {
 			return nil, err
 		}
-		have = append(have, on...)
+		have = append(have, seen.IPv6...)
 	}
 	return have, nil
 }
@@ -241,7 +249,7 @@ func (a *applier) ipv6On(ctx context.Context, eni string) (have []string, err er
 func takeSubnetBlock(association string, enis []string) step {
 	return oneRemoval(func(ctx context.Context, a *applier) error {
 		for _, eni := range enis {
-			if err := a.dropIPv6(ctx, eni, nil); err != nil && !notFound(err) {
+			if err := a.dropIPv6(ctx, eni, nil); err != nil && !awsapi.IsNotFound(err) {
 				return err
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	awsapi "macaw.example/internal/aws"
+
+	"macaw.example/internal/inventory"
 )
 
 // step carries out an action.
@@ -37,7 +39,7 @@ func createVPC(cidr netip.Prefix) step {
 		}
 		return err
 	}, func(ctx context.Context, a *applier) (bool, error) {
-		found, err := findVPCs(ctx, a.api, a.mine(partVPC)...)
+		found, err := inventory.FindVPCs(ctx, a.api, a.mine(partVPC)...)
 		for _, v := range found {
 			if aws.ToString(v.CidrBlock) == cidr.String() {
 				a.set(partVPC, aws.ToString(v.VpcId))
@@ -74,7 +76,7 @@ func createInternetGateway(ctx context.Context, a *applier) error {
 		}
 		return err
 	}, func(ctx context.Context) (bool, error) {
-		found, err := findInternetGateways(ctx, a.api, a.mine(partInternetGateway)...)
+		found, err := inventory.FindInternetGateways(ctx, a.api, a.mine(partInternetGateway)...)
 		if err != nil || len(found) == 0 {
 			return false, err
 		}
@@ -97,8 +99,8 @@ func attachInternetGateway(ctx context.Context, a *applier) error {
 }
 
 func (a *applier) attachedHere(ctx context.Context) bool {
-	found, err := findInternetGateways(ctx, a.api, awsapi.Filter("internet-gateway-id", a.id(partInternetGateway)),
-		awsapi.Filter("attachment.vpc-id", a.id(partVPC)))
+	found, err := inventory.FindInternetGateways(ctx, a.api,
+		awsapi.Filter("internet-gateway-id", a.id(partInternetGateway)), awsapi.Filter("attachment.vpc-id", a.id(partVPC)))
 	return err == nil && len(found) > 0
 }
 
@@ -114,7 +116,7 @@ func createSubnet(part string, cidr netip.Prefix, zone string) step {
 		}
 		return err
 	}, func(ctx context.Context, a *applier) (bool, error) {
-		found, err := findSubnets(ctx, a.api, a.mine(part)...)
+		found, err := inventory.FindSubnets(ctx, a.api, a.mine(part)...)
 		for _, n := range found {
 			if aws.ToString(n.VpcId) == a.id(partVPC) && aws.ToString(n.CidrBlock) == cidr.String() &&
 				aws.ToString(n.AvailabilityZone) == zone {
@@ -136,7 +138,7 @@ func createRouteTable(part string) step {
 		}
 		return err
 	}, func(ctx context.Context, a *applier) (bool, error) {
-		found, err := findRouteTables(ctx, a.api, a.mine(part)...)
+		found, err := inventory.FindRouteTables(ctx, a.api, a.mine(part)...)
 		for _, t := range found {
 			if aws.ToString(t.VpcId) == a.id(partVPC) {
 				a.set(part, aws.ToString(t.RouteTableId))
@@ -215,7 +217,7 @@ func associateRouteTable(table, subnet string) step {
 // replaceAssociation moves a subnet from another table to the cloud's; refused is the error of
 // associating it.
 func (a *applier) replaceAssociation(ctx context.Context, table, subnet string, refused error) error {
-	found, err := findRouteTables(ctx, a.api, awsapi.Filter("association.subnet-id", subnet))
+	found, err := inventory.FindRouteTables(ctx, a.api, awsapi.Filter("association.subnet-id", subnet))
 	if err != nil {
 		return err
 	}
@@ -249,7 +251,7 @@ func createSecurityGroup(part, network string) step {
 		}
 		return err
 	}, func(ctx context.Context, a *applier) (bool, error) {
-		found, err := findSecurityGroups(ctx, a.api, a.mine(part)...)
+		found, err := inventory.FindSecurityGroups(ctx, a.api, a.mine(part)...)
 		for _, g := range found {
 			if aws.ToString(g.VpcId) == a.id(partVPC) && aws.ToString(g.GroupName) == groupName(a.cloud, network) {
 				a.set(part, aws.ToString(g.GroupId))
@@ -263,10 +265,14 @@ func createSecurityGroup(part, network string) step {
 // ruleCall is a call that adds or removes a group's rules.
 type ruleCall func(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error
 
-func authorize(part string, rules []Rule) step       { return addRules(part, rules, authorizeIn) }
-func authorizeEgress(part string, rules []Rule) step { return addRules(part, rules, authorizeOut) }
-func revoke(part string, rules []Rule) step          { return removeRules(part, rules, revokeIn) }
-func revokeEgress(part string, rules []Rule) step    { return removeRules(part, rules, revokeOut) }
+func authorize(part string, rules []inventory.Rule) step { return addRules(part, rules, authorizeIn) }
+func authorizeEgress(part string, rules []inventory.Rule) step {
+	return addRules(part, rules, authorizeOut)
+}
+func revoke(part string, rules []inventory.Rule) step { return removeRules(part, rules, revokeIn) }
+func revokeEgress(part string, rules []inventory.Rule) step {
+	return removeRules(part, rules, revokeOut)
+}
 
 func authorizeIn(ctx context.Context, api EC2, group *string, rules []types.IpPermission) error {
 	in := &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules}
@@ -294,10 +300,10 @@ func revokeOut(ctx context.Context, api EC2, group *string, rules []types.IpPerm
 
 // addRules adds the rules in one call, which AWS accepts or refuses as a unit. If one of them
 // exists already, it adds each one separately.
-func addRules(part string, rules []Rule, authorize ruleCall) step {
+func addRules(part string, rules []inventory.Rule, authorize ruleCall) step {
 	return func(ctx context.Context, a *applier) error {
 		const duplicate = "InvalidPermission.Duplicate"
-		send := func(rules []Rule) error {
+		send := func(rules []inventory.Rule) error {
 			return a.call(ctx, func(ctx context.Context) error {
 				return authorize(ctx, a.api, aws.String(a.id(part)), permissions(rules, a.id(part), a.id))
 			})
@@ -307,7 +313,7 @@ func addRules(part string, rules []Rule, authorize ruleCall) step {
 			return err
 		}
 		for _, r := range rules {
-			if err := send([]Rule{r}); err != nil && errorCode(err) != duplicate {
+			if err := send([]inventory.Rule{r}); err != nil && errorCode(err) != duplicate {
 				return err
 			}
 		}
@@ -315,11 +321,11 @@ func addRules(part string, rules []Rule, authorize ruleCall) step {
 	}
 }
 
-func removeRules(part string, rules []Rule, revoke ruleCall) step {
+func removeRules(part string, rules []inventory.Rule, revoke ruleCall) step {
 	return func(ctx context.Context, a *applier) error {
 		for _, r := range rules {
 			if err := a.remove(ctx, func(ctx context.Context) error {
-				return revoke(ctx, a.api, aws.String(a.id(part)), permissions([]Rule{r}, a.id(part), a.id))
+				return revoke(ctx, a.api, aws.String(a.id(part)), permissions([]inventory.Rule{r}, a.id(part), a.id))
 			}); err != nil {
 				return err
 			}
@@ -329,17 +335,17 @@ func removeRules(part string, rules []Rule, revoke ruleCall) step {
 }
 
 // revokeOf removes ingress rules from the group with an ID.
-func revokeOf(group string, rules []Rule) step {
+func revokeOf(group string, rules []inventory.Rule) step {
 	return func(ctx context.Context, a *applier) error {
 		a.set(group, group)
 		return removeRules(group, rules, revokeIn)(ctx, a)
 	}
 }
 
-func permissions(rules []Rule, group string, id func(part string) string) []types.IpPermission {
+func permissions(rules []inventory.Rule, group string, id func(part string) string) []types.IpPermission {
 	var out []types.IpPermission
 	for _, r := range rules {
-		out = append(out, r.permission(group, id))
+		out = append(out, permission(r, group, id))
 	}
 	return out
 }

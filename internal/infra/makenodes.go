@@ -18,6 +18,7 @@ import (
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/images"
+	"macaw.example/internal/inventory"
 )
 
 // generations is how often a resource is made again because its token belongs to one that is gone:
@@ -37,7 +38,7 @@ func importKeyPair(public string) step {
 		}
 		return err
 	}, func(ctx context.Context, a *applier) (bool, error) {
-		found, err := findKeyPairs(ctx, a.api, a.mine(partKeyPair)...)
+		found, err := inventory.FindKeyPairs(ctx, a.api, a.mine(partKeyPair)...)
 		for _, k := range found {
 			if aws.ToString(k.KeyName) == keyName(a.cloud) && sameKey(aws.ToString(k.PublicKey), public) {
 				a.set(partKeyPair, aws.ToString(k.KeyPairId))
@@ -89,7 +90,7 @@ func createInterface(part, subnet string, groups []string, primary string, secon
 func (a *applier) awaitInterface(ctx context.Context, id string) error {
 	return a.until(ctx, visiblePolicy, func(ctx context.Context) (bool, error) {
 		found, err := a.interfaces(ctx, id)
-		if notFound(err) || err == nil && len(found) == 0 {
+		if awsapi.IsNotFound(err) || err == nil && len(found) == 0 {
 			return true, fmt.Errorf("network interface %s: %w", id, errNoLonger)
 		}
 		return awsapi.Passing(err), err
@@ -137,10 +138,17 @@ func unassign(part string, addresses []string) step {
 // secondary returns the secondary addresses of a network interface.
 func (a *applier) secondary(ctx context.Context, id string) (all []string, err error) {
 	found, err := a.interfaces(ctx, id)
-	for _, n := range found {
-		all = append(all, secondaryOn(n)...)
+	if err != nil {
+		return nil, err
 	}
-	return all, err
+	for _, n := range found {
+		seen, err := inventory.InterfaceOf(n)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, seen.Secondary...)
+	}
+	return all, nil
 }
 
 // interfaces returns the network interface with an ID, or an empty list if there is none.
@@ -319,7 +327,7 @@ func ended(i *types.Instance) error {
 // instance returns nil if there is no such instance.
 func (a *applier) instance(ctx context.Context, id string) (*types.Instance, error) {
 	out, err := a.api.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
-	if notFound(err) {
+	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -357,7 +365,7 @@ func allocateAddress(part string) step {
 		}
 		return err
 	}, func(ctx context.Context, a *applier) (bool, error) {
-		found, err := findAddresses(ctx, a.api, a.mine(part)...)
+		found, err := inventory.FindAddresses(ctx, a.api, a.mine(part)...)
 		if err != nil || len(found) == 0 {
 			return false, err
 		}

@@ -12,6 +12,8 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	awsapi "macaw.example/internal/aws"
+
+	"macaw.example/internal/inventory"
 )
 
 // alreadyExists is the code for a name in use (IAM API Reference, CreateRole).
@@ -33,7 +35,7 @@ func createRole(name, trust string) step {
 			Description: aws.String("Macaw cloud " + a.cloud + ", gateways"), Tags: a.iamTags(partRole),
 		})
 		if errorCode(err) == alreadyExists {
-			if r, roleErr := findRole(ctx, a.iam, a.cloud, name); roleErr == nil && r != nil {
+			if r, roleErr := inventory.FindRole(ctx, a.iam, a.cloud, name); roleErr == nil && r != nil {
 				return nil
 			}
 		}
@@ -53,7 +55,7 @@ func putTrust(name, trust string) step {
 func putRights(name, rights string) step {
 	return oneCall(func(ctx context.Context, a *applier) error {
 		_, err := a.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
-			RoleName: aws.String(name), PolicyName: aws.String(rightsName), PolicyDocument: aws.String(rights),
+			RoleName: aws.String(name), PolicyName: aws.String(inventory.RightsName), PolicyDocument: aws.String(rights),
 		})
 		return err
 	})
@@ -68,7 +70,7 @@ func createProfile(name string) step {
 			a.set(partProfile, aws.ToString(out.InstanceProfile.InstanceProfileId))
 		}
 		if errorCode(err) == alreadyExists {
-			if p, profileErr := findProfile(ctx, a.iam, a.cloud, name); profileErr == nil && p != nil {
+			if p, profileErr := inventory.FindProfile(ctx, a.iam, a.cloud, name); profileErr == nil && p != nil {
 				a.set(partProfile, p.ID)
 				return nil
 			}

@@ -10,6 +10,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -37,7 +38,7 @@ func (b *up) unwanted(part string) bool {
 func (b *up) replaced() {
 	var instances []string
 	for _, in := range b.s.Instances {
-		if in.live() && b.unwanted(in.Part) {
+		if in.Live() && b.unwanted(in.Part) {
 			instances = append(instances, in.ID)
 			b.remove(in.ID, "instance", name(in.Part)+" "+in.ID, terminateInstance(in.ID))
 		}
@@ -164,7 +165,7 @@ func (b *up) instance(node cloud.Node) {
 		if in.Part != part {
 			continue
 		}
-		if !in.live() {
+		if !in.Live() {
 			gone = append(gone, in.ID)
 			continue
 		}
@@ -183,7 +184,7 @@ func (b *up) instance(node cloud.Node) {
 		needs = []string{partSubnet(partManagement), partGroup(partManagement), partKeyPair}
 	}
 	if isGateway(node) {
-		l.profile = GatewayName(b.c.Name, b.s.Region)
+		l.profile = inventory.GatewayName(b.c.Name, b.s.Region)
 		needs = append(needs, partProfile, partProfile+"/role")
 	}
 	// Once there is an instance, its agent may have ended an association, see agentsChoice.
@@ -202,7 +203,7 @@ func (b *up) instance(node cloud.Node) {
 
 // instanceDrift reports differences that only a new instance could correct. That would destroy the
 // cloud's data, so it is the operator's decision.
-func (b *up) instanceDrift(node cloud.Node, in Instance) {
+func (b *up) instanceDrift(node cloud.Node, in inventory.Instance) {
 	object, hint := "instance "+node.Name, "macaw down, then macaw up makes a new one; its data is lost"
 	// A newer image is no difference as long as the file does not name one.
 	if node.Image != "" && in.Image != node.Image {
@@ -290,15 +291,15 @@ func (b *up) addresses() {
 
 // agents reports whether the gateways' agents decide on an Elastic IP. It has the same part as one
 // made with the cloud, so that switching the policy loses none that is in use.
-func (b *up) agents(a Address) bool {
+func (b *up) agents(a inventory.Address) bool {
 	private, ok := strings.CutPrefix(a.Part, awsapi.AddressParts)
 	_, err := netip.ParseAddr(private)
 	return ok && err == nil && b.c.Provider.ElasticIPs == model.ElasticIPsOnDemand
 }
 
 // address returns the Elastic IP of a target; of duplicates, the one associated with the target.
-func (b *up) address(t target) *Address {
-	var best *Address
+func (b *up) address(t target) *inventory.Address {
+	var best *inventory.Address
 	for i, a := range b.s.Addresses {
 		if a.Part == t.part && (best == nil || a.Private == t.private && best.Private != t.private) {
 			best = &b.s.Addresses[i]
@@ -323,13 +324,13 @@ func (b *up) associations() {
 // ended it: a tenant's tag asks for none or another. The agent also associates it again, when
 // Neutron uses the address without such a tag. Before the instance exists, and as long as the
 // address is not registered, there was no agent that could decide.
-func (b *up) agentsChoice(a *Address, t target) bool {
+func (b *up) agentsChoice(a *inventory.Address, t target) bool {
 	if a == nil || a.Interface != "" || a.Private != "" {
 		return false
 	}
 	for _, n := range b.s.Interfaces {
 		if n.ID == b.ids[t.eni] && n.ID != "" && slices.Contains(n.Secondary, t.private) {
-			return slices.ContainsFunc(b.s.Instances, func(i Instance) bool { return i.ID == n.Instance && i.live() })
+			return slices.ContainsFunc(b.s.Instances, func(i inventory.Instance) bool { return i.ID == n.Instance && i.Live() })
 		}
 	}
 	return false

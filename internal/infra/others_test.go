@@ -3,7 +3,6 @@
 package infra
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -18,6 +17,7 @@ import (
 
 	"macaw.example/internal/hint"
 	"macaw.example/internal/images"
+	"macaw.example/internal/inventory"
 )
 
 // down removes the cloud and returns what stays.
@@ -174,60 +174,12 @@ func TestLabDownAmongOthers(t *testing.T) {
 	}
 }
 
-// furnished is an AWS with kinds of resources that the lab cannot make.
-type furnished struct{ EC2 }
-
-func (furnished) DescribeVpcEndpoints(
-	context.Context, *ec2.DescribeVpcEndpointsInput, ...options,
-) (*ec2.DescribeVpcEndpointsOutput, error) {
-	return &ec2.DescribeVpcEndpointsOutput{VpcEndpoints: []types.VpcEndpoint{
-		{VpcEndpointId: aws.String("vpce-s3"), VpcEndpointType: types.VpcEndpointTypeGateway,
-			RouteTableIds: []string{"rtb-1"}},
-		{VpcEndpointId: aws.String("vpce-gone"), VpcEndpointType: types.VpcEndpointTypeGateway, State: types.StateDeleted},
-		{VpcEndpointId: aws.String("vpce-ssm"), VpcEndpointType: types.VpcEndpointTypeInterface}, // has network interfaces
-	}}, nil
-}
-
-func (furnished) DescribeNetworkAcls(
-	context.Context, *ec2.DescribeNetworkAclsInput, ...options,
-) (*ec2.DescribeNetworkAclsOutput, error) {
-	return &ec2.DescribeNetworkAclsOutput{NetworkAcls: []types.NetworkAcl{
-		{NetworkAclId: aws.String("acl-default"), IsDefault: aws.Bool(true)}, {NetworkAclId: aws.String("acl-1")},
-	}}, nil
-}
-
-func (furnished) DescribeInternetGateways(
-	context.Context, *ec2.DescribeInternetGatewaysInput, ...options,
-) (*ec2.DescribeInternetGatewaysOutput, error) {
-	return &ec2.DescribeInternetGatewaysOutput{InternetGateways: []types.InternetGateway{
-		{InternetGatewayId: aws.String("igw-1")},
-	}}, nil
-}
-
-func TestSeeOthers(t *testing.T) {
-	api := furnished{newLab(t, 1).EC2}
-	got, err := SeeOthers(ctx, api, Seen{
-		Cloud: "first", VPCs: []VPC{{ID: "vpc-1"}}, Volumes: []Volume{{ID: "vol-1", Instance: "i-1"}, {ID: "vol-2"}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]Other{
-		{"network acl acl-1", "acl-1", []string{"vpc-1"}},
-		{"instance i-1", "i-1", []string{"vol-1"}},
-		{"internet gateway igw-1", "igw-1", []string{"vpc-1"}},
-		{"vpc endpoint vpce-s3", "vpce-s3", []string{"rtb-1", "vpc-1"}},
-	}, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // The plan's JSON has what stays and why.
 func TestPlanDownKeeps(t *testing.T) {
-	p := PlanDown(Seen{Cloud: "first", VPCs: []VPC{{ID: "vpc-1", CIDR: "10.0.0.0/16"}},
-		RouteTables:      []RouteTable{{ID: "rtb-1", VPC: "vpc-1"}},
-		InternetGateways: []InternetGateway{{ID: "igw-1", VPC: "vpc-1"}},
-	}, Other{"vpc endpoint vpce-1", "vpce-1", []string{"rtb-1"}})
+	p := PlanDown(inventory.Seen{Cloud: "first", VPCs: []inventory.VPC{{ID: "vpc-1", CIDR: "10.0.0.0/16"}},
+		RouteTables:      []inventory.RouteTable{{ID: "rtb-1", VPC: "vpc-1"}},
+		InternetGateways: []inventory.InternetGateway{{ID: "igw-1", VPC: "vpc-1"}},
+	}, inventory.Other{What: "vpc endpoint vpce-1", ID: "vpce-1", Holds: []string{"rtb-1"}})
 	text, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 )
 
 // Outputs is what the rest of Macaw needs to know of a cloud's resources.
@@ -53,7 +54,7 @@ type AddressPair struct {
 }
 
 // OutputsOf returns the outputs of each node of the cloud, in the cloud file's order.
-func OutputsOf(c *cloud.Cloud, s Seen) Outputs {
+func OutputsOf(c *cloud.Cloud, s inventory.Seen) Outputs {
 	public := func(eni, private string) string {
 		for _, a := range s.Addresses {
 			if a.Interface == eni && a.Private == private {
@@ -66,7 +67,7 @@ func OutputsOf(c *cloud.Cloud, s Seen) Outputs {
 	for _, n := range c.Nodes {
 		node := NodeOutput{Name: n.Name, Addresses: []AddressPair{}}
 		for _, i := range s.Instances {
-			if i.Part == partInstance(n.Name) && i.live() {
+			if i.Part == partInstance(n.Name) && i.Live() {
 				node.InstanceID = i.ID
 			}
 		}
@@ -86,7 +87,7 @@ func OutputsOf(c *cloud.Cloud, s Seen) Outputs {
 				}
 			}
 		}
-		if subnet, ok := ipv6Of(s.Subnets, node.ProviderENI.Subnet); ok {
+		if subnet, ok := inventory.IPv6Of(s.Subnets, node.ProviderENI.Subnet); ok {
 			node.ProviderENI.IPv6Subnet = subnet.String()
 			for _, a := range c.ProviderIPv6Addresses(subnet) {
 				for _, e := range s.Interfaces {
@@ -105,7 +106,7 @@ func OutputsOf(c *cloud.Cloud, s Seen) Outputs {
 }
 
 // privateCIDRs returns the networks of the private subnets in ascending order.
-func privateCIDRs(s Seen) (all []netip.Prefix) {
+func privateCIDRs(s inventory.Seen) (all []netip.Prefix) {
 	for _, n := range s.Subnets {
 		p, err := netip.ParsePrefix(n.CIDR)
 		if network, ok := strings.CutPrefix(n.Part, partSubnet("")); ok && err == nil && isPrivate(network) {

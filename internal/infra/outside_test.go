@@ -11,6 +11,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -125,9 +126,8 @@ func (l *gatewayLab) outside() []outsideCall {
 		return err
 	})
 	add("change the route", func() error {
-		_, err := api.ReplaceRoute(ctx,
-			&ec2.ReplaceRouteInput{RouteTableId: &l.first.RouteTables[0].ID, DestinationCidrBlock: aws.String(everywhere),
-				NetworkInterfaceId: &own})
+		_, err := api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{RouteTableId: &l.first.RouteTables[0].ID,
+			DestinationCidrBlock: aws.String(inventory.Everywhere), NetworkInterfaceId: &own})
 		return err
 	})
 	add("open a security group", func() error {

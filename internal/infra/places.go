@@ -12,6 +12,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -60,7 +61,7 @@ func (b *up) networkOf(n cloud.Node) (string, error) {
 		want = privateNetwork(cmp.Or(n.Zone, b.home))
 	}
 	// That says more than what follows from the management interface.
-	wasGateway := func(e Interface) bool { return b.holds(e) && awsapi.IsProviderPart(n.Name, e.Part) }
+	wasGateway := func(e inventory.Interface) bool { return b.holds(e) && awsapi.IsProviderPart(n.Name, e.Part) }
 	if !isGateway(n) && slices.ContainsFunc(b.s.Interfaces, wasGateway) {
 		return "", b.c.Reject(n.Field("roles"), anotherNode, "%s was made as a gateway, and its instance stays one", n.Name)
 	}
@@ -87,9 +88,9 @@ func (b *up) networkOf(n cloud.Node) (string, error) {
 }
 
 // holds reports whether an interface is in the cloud's VPC and attached to a live instance of the cloud.
-func (b *up) holds(e Interface) bool {
+func (b *up) holds(e inventory.Interface) bool {
 	return b.inVPC(e.VPC) && e.Instance != "" &&
-		slices.ContainsFunc(b.s.Instances, func(i Instance) bool { return i.ID == e.Instance && i.live() })
+		slices.ContainsFunc(b.s.Instances, func(i inventory.Instance) bool { return i.ID == e.Instance && i.Live() })
 }
 
 // inVPC reports whether an ID is that of the cloud's VPC, which exists.
@@ -143,7 +144,7 @@ func (b *up) locatePrivate() error {
 
 // misplaced reports whether an interface of a node is not in the node's network, or one of a gateway that the
 // node no longer is, and free to go.
-func (b *up) misplaced(e Interface) bool {
+func (b *up) misplaced(e inventory.Interface) bool {
 	for _, n := range b.c.Nodes {
 		if nodeOf(e.Part) != n.Name || !b.inVPC(e.VPC) || b.holds(e) {
 			continue

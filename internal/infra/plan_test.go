@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 )
 
 const everything = `+ create iam role macaw-first-gateway-eu-central-1 (has the rights of a gateway)
@@ -38,8 +39,8 @@ func TestPlanUp(t *testing.T) {
 	w := wanted(t, "provider: {addresses: 2}\n")
 	l := newLab(t, 3)
 	bringUp(t, l, w)
-	none := Seen{Cloud: "first", Region: labRegion, Zones: []string{labRegion + "a"}}
-	eip := func(s *Seen, part string) *Address {
+	none := inventory.Seen{Cloud: "first", Region: labRegion, Zones: []string{labRegion + "a"}}
+	eip := func(s *inventory.Seen, part string) *inventory.Address {
 		for i := range s.Addresses {
 			if s.Addresses[i].Part == part {
 				return &s.Addresses[i]
@@ -47,7 +48,7 @@ func TestPlanUp(t *testing.T) {
 		}
 		return nil
 	}
-	provider := func(s *Seen) *Interface {
+	provider := func(s *inventory.Seen) *inventory.Interface {
 		for i := range s.Interfaces {
 			if s.Interfaces[i].Part == "eni/cloud-1/provider" {
 				return &s.Interfaces[i]
@@ -55,7 +56,7 @@ func TestPlanUp(t *testing.T) {
 		}
 		return nil
 	}
-	group := func(s *Seen) *SecurityGroup {
+	group := func(s *inventory.Seen) *inventory.SecurityGroup {
 		for i := range s.SecurityGroups {
 			if s.SecurityGroups[i].Part == "security-group/management" {
 				return &s.SecurityGroups[i]
@@ -65,105 +66,119 @@ func TestPlanUp(t *testing.T) {
 	}
 	tests := []struct {
 		name   string
-		mutate func(*Seen)
+		mutate func(*inventory.Seen)
 		want   string
 	}{
-		{"nothing", func(s *Seen) { *s = none }, everything},
-		{"all", func(*Seen) {}, ""},
-		{"killed after the vpc", func(s *Seen) {
-			*s = Seen{Cloud: "first", Region: s.Region, Zones: s.Zones,
-				VPCs: []VPC{{ID: "vpc-1", Part: "vpc", CIDR: "10.0.0.0/16", DNSSupport: true}}}
+		{"nothing", func(s *inventory.Seen) { *s = none }, everything},
+		{"all", func(*inventory.Seen) {}, ""},
+		{"killed after the vpc", func(s *inventory.Seen) {
+			*s = inventory.Seen{Cloud: "first", Region: s.Region, Zones: s.Zones,
+				VPCs: []inventory.VPC{{ID: "vpc-1", Part: "vpc", CIDR: "10.0.0.0/16", DNSSupport: true}}}
 		}, strings.Replace(everything, "+ create vpc 10.0.0.0/16 (dns support and host names on)\n",
 			"~ change vpc: dns support and host names on\n", 1)},
-		{"gateway not attached", func(s *Seen) { s.InternetGateways[0].VPC = "" },
+		{"gateway not attached", func(s *inventory.Seen) { s.InternetGateways[0].VPC = "" },
 			"~ change internet gateway: attached to the vpc\n"},
-		{"no route", func(s *Seen) { s.RouteTables[0].Default = "" }, "+ create route 0.0.0.0/0 to the internet gateway\n"},
-		{"route elsewhere", func(s *Seen) { s.RouteTables[0].Default = "igw-other" },
+		{"no route", func(s *inventory.Seen) { s.RouteTables[0].Default = "" },
+			"+ create route 0.0.0.0/0 to the internet gateway\n"},
+		{"route elsewhere", func(s *inventory.Seen) { s.RouteTables[0].Default = "igw-other" },
 			"~ change route: 0.0.0.0/0 to the internet gateway\n"},
-		{"blackhole", func(s *Seen) { s.RouteTables[0].Blackhole = true },
+		{"blackhole", func(s *inventory.Seen) { s.RouteTables[0].Blackhole = true },
 			"~ change route: 0.0.0.0/0 to the internet gateway\n"},
-		{"subnet not associated", func(s *Seen) { s.RouteTables[0].Subnets = s.RouteTables[0].Subnets[:0] },
+		{"subnet not associated", func(s *inventory.Seen) { s.RouteTables[0].Subnets = s.RouteTables[0].Subnets[:0] },
 			"~ change subnet: management uses the route table\n~ change subnet: provider uses the route table\n"},
-		{"rule missing", func(s *Seen) {
+		{"rule missing", func(s *inventory.Seen) {
 			g := group(s)
-			g.Ingress = slices.DeleteFunc(g.Ingress, func(r Rule) bool { return r.From == 443 })
+			g.Ingress = slices.DeleteFunc(g.Ingress, func(r inventory.Rule) bool { return r.From == 443 })
 		},
 			"~ change security group: management allows 443 from 198.51.100.1/32\n"},
-		{"a hole", func(s *Seen) { g := group(s); g.Ingress = append(g.Ingress, Rule{"tcp", 3306, 3306, everywhere}) },
+		{"a hole", func(s *inventory.Seen) {
+			g := group(s)
+			g.Ingress = append(g.Ingress, inventory.Rule{Protocol: "tcp", From: 3306, To: 3306, Source: inventory.Everywhere})
+		},
 			"~ change security group: management no longer allows 3306 from 0.0.0.0/0\n"},
-		{"secondary missing", func(s *Seen) { provider(s).Secondary = []string{"10.0.1.65"} },
+		{"secondary missing", func(s *inventory.Seen) { provider(s).Secondary = []string{"10.0.1.65"} },
 			"~ change network interface: provider of cloud-1 gets 10.0.1.64\n"},
-		{"secondary too many", func(s *Seen) { n := provider(s); n.Secondary = append(n.Secondary, "10.0.1.70") },
+		{"secondary too many", func(s *inventory.Seen) { n := provider(s); n.Secondary = append(n.Secondary, "10.0.1.70") },
 			"~ change network interface: provider of cloud-1 gives up 10.0.1.70\n"},
-		{"management not associated", func(s *Seen) {
+		{"management not associated", func(s *inventory.Seen) {
 			a := eip(s, "address/cloud-1/management")
 			a.Interface, a.Private = "", ""
 		}, "~ change elastic ip: associated with 10.0.0.4, management of cloud-1\n"},
 		// By the agent, for a tenant's tag elastic-ip-policy=none.
-		{"not associated", func(s *Seen) { a := eip(s, "address/provider/10.0.1.64"); a.Interface, a.Private = "", "" }, ""},
-		{"not associated, and not registered", func(s *Seen) {
+		{"not associated", func(s *inventory.Seen) {
+			a := eip(s, "address/provider/10.0.1.64")
+			a.Interface, a.Private = "", ""
+		}, ""},
+		{"not associated, and not registered", func(s *inventory.Seen) {
 			a := eip(s, "address/provider/10.0.1.64")
 			a.Interface, a.Private = "", ""
 			provider(s).Secondary = []string{"10.0.1.65"}
 		}, "~ change network interface: provider of cloud-1 gets 10.0.1.64\n" +
 			"~ change elastic ip: associated with 10.0.1.64\n"},
-		{"associated elsewhere", func(s *Seen) { eip(s, "address/provider/10.0.1.64").Private = "10.0.1.65" },
+		{"associated elsewhere", func(s *inventory.Seen) { eip(s, "address/provider/10.0.1.64").Private = "10.0.1.65" },
 			"~ change elastic ip: associated with 10.0.1.64\n"},
-		{"duplicate address", func(s *Seen) {
+		{"duplicate address", func(s *inventory.Seen) {
 			s.Addresses = append(s.Addresses,
-				Address{ID: "eipalloc-0", Part: "address/provider/10.0.1.64", Public: "198.51.100.99"})
+				inventory.Address{ID: "eipalloc-0", Part: "address/provider/10.0.1.64", Public: "198.51.100.99"})
 		}, "- delete elastic ip 198.51.100.99\n"},
-		{"address of before", func(s *Seen) {
+		{"address of before", func(s *inventory.Seen) {
 			s.Addresses = append(s.Addresses,
-				Address{ID: "eipalloc-z", Part: "address/provider/10.0.1.70", Public: "198.51.100.99", Association: "a",
+				inventory.Address{ID: "eipalloc-z", Part: "address/provider/10.0.1.70", Public: "198.51.100.99", Association: "a",
 					Private: "10.0.1.70"})
 		}, "- delete elastic ip 198.51.100.99 10.0.1.70\n" +
 			"  gives up the Elastic IP 198.51.100.99 of 10.0.1.70, which may be in use\n"},
-		{"no reservation", func(s *Seen) { s.Reservations = nil }, "+ create address reservation 10.0.1.64/31 for neutron\n"},
-		{"another reservation", func(s *Seen) { s.Reservations[0].CIDR = "10.0.1.64/30" },
+		{"no reservation", func(s *inventory.Seen) { s.Reservations = nil },
+			"+ create address reservation 10.0.1.64/31 for neutron\n"},
+		{"another reservation", func(s *inventory.Seen) { s.Reservations[0].CIDR = "10.0.1.64/30" },
 			"- delete address reservation 10.0.1.64/30\n+ create address reservation 10.0.1.64/31 for neutron\n"},
-		{"a reservation of another type", func(s *Seen) { s.Reservations[0].Explicit = false },
+		{"a reservation of another type", func(s *inventory.Seen) { s.Reservations[0].Explicit = false },
 			"- delete address reservation 10.0.1.64/31\n+ create address reservation 10.0.1.64/31 for neutron\n"},
-		{"no role", func(s *Seen) { s.Role, s.Profile.Role = nil, "" },
+		{"no role", func(s *inventory.Seen) { s.Role, s.Profile.Role = nil, "" },
 			"+ create iam role macaw-first-gateway-eu-central-1 (has the rights of a gateway)\n" +
 				"~ change instance profile: macaw-first-gateway-eu-central-1 has the role\n"},
-		{"role without rights", func(s *Seen) { s.Role.Rights = "" },
+		{"role without rights", func(s *inventory.Seen) { s.Role.Rights = "" },
 			"~ change iam role: macaw-first-gateway-eu-central-1 has the rights of a gateway\n"},
-		{"role with more rights", func(s *Seen) {
+		{"role with more rights", func(s *inventory.Seen) {
 			s.Role.Rights = strings.Replace(s.Role.Rights, "ec2:AssociateAddress",
 				"ec2:*", 1)
 		},
 			"~ change iam role: macaw-first-gateway-eu-central-1 has the rights of a gateway\n"},
-		{"role for anybody", func(s *Seen) {
+		{"role for anybody", func(s *inventory.Seen) {
 			s.Role.Trust = strings.Replace(s.Role.Trust, "ec2.amazonaws.com", "lambda.amazonaws.com", 1)
 		},
 			"~ change iam role: macaw-first-gateway-eu-central-1 is for instances\n"},
-		{"policies written otherwise", func(s *Seen) {
+		{"policies written otherwise", func(s *inventory.Seen) {
 			s.Role.Rights, s.Role.Trust = strings.ReplaceAll(s.Role.Rights, ",", ", \n"), strings.ReplaceAll(s.Role.Trust, ":{",
 				": {")
 		}, ""},
-		{"empty profile", func(s *Seen) { s.Profile.Role = "" },
+		{"empty profile", func(s *inventory.Seen) { s.Profile.Role = "" },
 			"~ change instance profile: macaw-first-gateway-eu-central-1 has the role\n"},
-		{"instance without profile", func(s *Seen) { s.Instances[0].Profile = InstanceProfile{} },
+		{"instance without profile", func(s *inventory.Seen) { s.Instances[0].Profile = inventory.InstanceProfile{} },
 			"~ change instance: cloud-1 has the instance profile macaw-first-gateway-eu-central-1\n"},
-		{"profile made anew", func(s *Seen) { s.Profile.ID = "AIPA-new" },
+		{"profile made anew", func(s *inventory.Seen) { s.Profile.ID = "AIPA-new" },
 			"~ change instance: cloud-1 has the instance profile macaw-first-gateway-eu-central-1\n"},
 		{"instance with another profile",
-			func(s *Seen) { s.Instances[0].Profile = InstanceProfile{ID: "AIPA-other", Name: "other"} },
+			func(s *inventory.Seen) {
+				s.Instances[0].Profile = inventory.InstanceProfile{ID: "AIPA-other", Name: "other"}
+			},
 			"! instance cloud-1: its instance profile is other, not macaw-first-gateway-eu-central-1\n" +
 				"    hint: put the rights of role macaw-first-gateway-eu-central-1 into its role, or take its instance profile " +
 				"away and run macaw up\n"},
-		{"stopped", func(s *Seen) { s.Instances[0].State = "stopped" }, "~ start instance cloud-1\n"},
-		{"pending", func(s *Seen) { s.Instances[0].State = "pending" }, "~ start instance cloud-1 (it is starting)\n"},
-		{"terminated", func(s *Seen) { s.Instances[0].State = "terminated" },
+		{"stopped", func(s *inventory.Seen) { s.Instances[0].State = "stopped" }, "~ start instance cloud-1\n"},
+		{"pending", func(s *inventory.Seen) { s.Instances[0].State = "pending" },
+			"~ start instance cloud-1 (it is starting)\n"},
+		{"terminated", func(s *inventory.Seen) { s.Instances[0].State = "terminated" },
 			"+ create instance cloud-1 t3.xlarge from ami-0123456789abcdef0\n"},
-		{"another key, nothing runs", func(s *Seen) { s.Instances, s.KeyPairs[0].PublicKey = nil, "ssh-ed25519 BBBB x" },
+		{"another key, nothing runs",
+			func(s *inventory.Seen) { s.Instances, s.KeyPairs[0].PublicKey = nil, "ssh-ed25519 BBBB x" },
 			"- delete key pair macaw-first\n+ create key pair macaw-first\n+ create instance cloud-1 t3.xlarge from " +
 				"ami-0123456789abcdef0\n"},
-		{"key hidden", func(s *Seen) { s.KeyPairs[0].PublicKey = "" }, ""},
-		{"second vpc", func(s *Seen) { s.VPCs = append([]VPC{{ID: "vpc-0", Part: "vpc", CIDR: "10.0.0.0/16"}}, s.VPCs...) },
+		{"key hidden", func(s *inventory.Seen) { s.KeyPairs[0].PublicKey = "" }, ""},
+		{"second vpc", func(s *inventory.Seen) {
+			s.VPCs = append([]inventory.VPC{{ID: "vpc-0", Part: "vpc", CIDR: "10.0.0.0/16"}}, s.VPCs...)
+		},
 			"! vpc: there is a second one, vpc-0\n    hint: macaw down removes it\n"},
-		{"detached", func(s *Seen) {
+		{"detached", func(s *inventory.Seen) {
 			n := provider(s)
 			n.ID, n.Instance = "eni-2", ""
 			eip(s, "address/provider/10.0.1.64").Interface = "eni-2"
@@ -191,14 +206,14 @@ func TestPlanUp(t *testing.T) {
 func TestPlanIPv6(t *testing.T) {
 	w := wanted(t, "provider: {addresses: 2, ipv6: true}\n")
 	l := newLab(t, 3)
-	none := Seen{Cloud: "first", Region: labRegion, Zones: []string{labRegion + "a"}}
+	none := inventory.Seen{Cloud: "first", Region: labRegion, Zones: []string{labRegion + "a"}}
 	bringUp(t, l, w)
-	provider := func(s *Seen) *Interface {
-		i := slices.IndexFunc(s.Interfaces, func(n Interface) bool { return n.Part == "eni/cloud-1/provider" })
+	provider := func(s *inventory.Seen) *inventory.Interface {
+		i := slices.IndexFunc(s.Interfaces, func(n inventory.Interface) bool { return n.Part == "eni/cloud-1/provider" })
 		return &s.Interfaces[i]
 	}
-	subnet := func(s *Seen) *Subnet {
-		i := slices.IndexFunc(s.Subnets, func(n Subnet) bool { return n.Part == "subnet/provider" })
+	subnet := func(s *inventory.Seen) *inventory.Subnet {
+		i := slices.IndexFunc(s.Subnets, func(n inventory.Subnet) bool { return n.Part == "subnet/provider" })
 		return &s.Subnets[i]
 	}
 	whole := seen(t, l, "first")
@@ -213,10 +228,10 @@ func TestPlanIPv6(t *testing.T) {
 	)
 	tests := []struct {
 		name   string
-		mutate func(*Seen)
+		mutate func(*inventory.Seen)
 		want   string
 	}{
-		{"nothing", func(s *Seen) { *s = none }, strings.NewReplacer(
+		{"nothing", func(s *inventory.Seen) { *s = none }, strings.NewReplacer(
 			"host names on)", "host names on; has an IPv6 block of Amazon's)",
 			"provider 10.0.1.0/24 in eu-central-1a (",
 			"provider 10.0.1.0/24 in eu-central-1a (has a /64 of the vpc's IPv6 block; ",
@@ -227,27 +242,31 @@ func TestPlanIPv6(t *testing.T) {
 			"+ create route 0.0.0.0/0 to the internet gateway\n",
 			"+ create route 0.0.0.0/0 to the internet gateway\n+ create route ::/0 to the internet gateway\n",
 		).Replace(everything)},
-		{"all", func(*Seen) {}, ""},
-		{"an ENI made anew", func(s *Seen) { provider(s).IPv6 = nil },
+		{"all", func(*inventory.Seen) {}, ""},
+		{"an ENI made anew", func(s *inventory.Seen) { provider(s).IPv6 = nil },
 			"~ change network interface: provider of cloud-1 gets P::1:0 P::1:1\n"},
-		{"one address missing", func(s *Seen) { provider(s).IPv6 = provider(s).IPv6[1:] },
+		{"one address missing", func(s *inventory.Seen) { provider(s).IPv6 = provider(s).IPv6[1:] },
 			"~ change network interface: provider of cloud-1 gets P::1:0\n"},
-		{"one on another ENI", func(s *Seen) {
-			n := Interface{ID: "eni-2", Part: "eni/cloud-1/provider-2", Subnet: provider(s).Subnet, Groups: provider(s).Groups,
-				IPv6: provider(s).IPv6[:1]}
+		{"one on another ENI", func(s *inventory.Seen) {
+			n := inventory.Interface{ID: "eni-2", Part: "eni/cloud-1/provider-2", Subnet: provider(s).Subnet,
+				Groups: provider(s).Groups, IPv6: provider(s).IPv6[:1]}
 			provider(s).IPv6 = provider(s).IPv6[1:]
 			s.Interfaces = append(s.Interfaces, n)
 		}, ""},
-		{"one too many", func(s *Seen) { provider(s).IPv6 = append(provider(s).IPv6, block.Next().String()) },
+		{"one too many", func(s *inventory.Seen) { provider(s).IPv6 = append(provider(s).IPv6, block.Next().String()) },
 			"~ change network interface: provider of cloud-1 gives up P::1\n"},
-		{"no reservation", func(s *Seen) {
-			s.Reservations = slices.DeleteFunc(s.Reservations, func(r Reservation) bool { return strings.Contains(r.CIDR, ":") })
+		{"no reservation", func(s *inventory.Seen) {
+			s.Reservations = slices.DeleteFunc(s.Reservations,
+				func(r inventory.Reservation) bool { return strings.Contains(r.CIDR, ":") })
 		}, reservation},
-		{"no route", func(s *Seen) { s.RouteTables[0].Default6 = "" }, "+ create route ::/0 to the internet gateway\n"},
-		{"blackhole", func(s *Seen) { s.RouteTables[0].Blackhole6 = true }, "~ change route: ::/0 to the internet gateway\n"},
-		{"killed before the subnet's", func(s *Seen) {
-			subnet(s).IPv6 = Block{}
-			s.Reservations = slices.DeleteFunc(s.Reservations, func(r Reservation) bool { return strings.Contains(r.CIDR, ":") })
+		{"no route", func(s *inventory.Seen) { s.RouteTables[0].Default6 = "" },
+			"+ create route ::/0 to the internet gateway\n"},
+		{"blackhole", func(s *inventory.Seen) { s.RouteTables[0].Blackhole6 = true },
+			"~ change route: ::/0 to the internet gateway\n"},
+		{"killed before the subnet's", func(s *inventory.Seen) {
+			subnet(s).IPv6 = inventory.Block{}
+			s.Reservations = slices.DeleteFunc(s.Reservations,
+				func(r inventory.Reservation) bool { return strings.Contains(r.CIDR, ":") })
 			provider(s).IPv6 = nil
 		}, ofSubnet + "+ create address reservation of IPv6 for neutron\n~ change network interface: provider of cloud-1 " +
 			"gets 2 IPv6 addresses\n"},
@@ -269,20 +288,20 @@ func TestPlanIPv6(t *testing.T) {
 
 func TestPlanUpErrors(t *testing.T) {
 	w := wanted(t, "")
-	if _, err := PlanUp(w, Seen{Cloud: "first", Region: "lab-1"}); err == nil {
+	if _, err := PlanUp(w, inventory.Seen{Cloud: "first", Region: "lab-1"}); err == nil {
 		t.Error("planned without a zone")
 	}
-	if _, err := PlanUp(w, Seen{Cloud: "first", Zones: []string{"a"}}); err == nil {
+	if _, err := PlanUp(w, inventory.Seen{Cloud: "first", Zones: []string{"a"}}); err == nil {
 		t.Error("planned a role without a region")
 	}
 	w.UserData = func(cloud.Node) []byte { return make([]byte, maxUserData+1) }
-	if _, err := PlanUp(w, Seen{Cloud: "first", Region: "lab-1", Zones: []string{"a"}}); err == nil {
+	if _, err := PlanUp(w, inventory.Seen{Cloud: "first", Region: "lab-1", Zones: []string{"a"}}); err == nil {
 		t.Error("planned with more user data than AWS takes")
 	}
 }
 
 func TestPlanJSON(t *testing.T) {
-	p, err := PlanUp(wanted(t, ""), Seen{Cloud: "first", Region: "lab-1", Zones: []string{"a"}})
+	p, err := PlanUp(wanted(t, ""), inventory.Seen{Cloud: "first", Region: "lab-1", Zones: []string{"a"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +332,8 @@ func TestPlanJSON(t *testing.T) {
 			}
 		}
 	}
-	if data, _ := json.Marshal(PlanDown(Seen{Cloud: "first"})); string(data) != `{"cloud":"first","actions":[]}` {
+	data, _ = json.Marshal(PlanDown(inventory.Seen{Cloud: "first"}))
+	if string(data) != `{"cloud":"first","actions":[]}` {
 		t.Errorf("an empty plan is %s", data)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -115,7 +116,8 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 	} else {
 		allow("AttachInterface", attach, arn(interfaces), mine)
 		// Gateways are known by their profile: a list of names could exceed the size of a policy.
-		profile := "arn:" + awsapi.Partition(region) + ":iam::*:instance-profile" + rolePath + GatewayName(c.Name, region)
+		profile := "arn:" + awsapi.Partition(region) + ":iam::*:instance-profile" + rolePath +
+			inventory.GatewayName(c.Name, region)
 		allow("AttachInterfaceTo", attach, arn("instance/*"), conditions{
 			"StringEquals": {"aws:ResourceTag/" + awsapi.TagCloud: {c.Name}},
 			"ArnLike":      {"ec2:InstanceProfile": {profile}},

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -71,7 +72,7 @@ func TestLargestPolicyFits(t *testing.T) {
 	if n := len(gatewayRights(c, "us-gov-west-1").text()); n > 10240 {
 		t.Errorf("%d characters", n)
 	}
-	if n := len(GatewayName(c.Name, "ap-southeast-1")); n > 64 {
+	if n := len(inventory.GatewayName(c.Name, "ap-southeast-1")); n > 64 {
 		t.Errorf("a name of %d characters", n)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/hint"
+	"macaw.example/internal/inventory"
 )
 
 func terminateInstance(id string) step {
@@ -41,7 +42,7 @@ func terminateInstance(id string) step {
 
 // releaseAddress disassociates an Elastic IP and then releases it: AWS refuses to release one in
 // use (EC2 API Reference, ReleaseAddress).
-func releaseAddress(seen Address) step {
+func releaseAddress(seen inventory.Address) step {
 	return func(ctx context.Context, a *applier) error {
 		if seen.Association != "" {
 			in := &ec2.DisassociateAddressInput{AssociationId: aws.String(seen.Association)}
@@ -59,7 +60,7 @@ func releaseAddress(seen Address) step {
 	}
 }
 
-func deleteInternetGateway(seen InternetGateway) step {
+func deleteInternetGateway(seen inventory.InternetGateway) step {
 	id := aws.String(seen.ID)
 	return func(ctx context.Context, a *applier) error {
 		if seen.VPC != "" {

@@ -10,10 +10,12 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	awsapi "macaw.example/internal/aws"
+
+	"macaw.example/internal/inventory"
 )
 
 // deleteProfile removes the role first, as IAM requires (IAM API Reference, DeleteInstanceProfile).
-func deleteProfile(seen InstanceProfile) step {
+func deleteProfile(seen inventory.InstanceProfile) step {
 	return func(ctx context.Context, a *applier) error {
 		if seen.Role != "" {
 			if err := a.remove(ctx, func(ctx context.Context) error {
@@ -59,7 +61,7 @@ func (a *applier) deletePolicies(ctx context.Context, role string) error {
 	}
 	for _, name := range names {
 		in := &iam.DeleteRolePolicyInput{RoleName: aws.String(role), PolicyName: aws.String(name)}
-		if _, err := a.iam.DeleteRolePolicy(ctx, in); err != nil && !notFound(err) {
+		if _, err := a.iam.DeleteRolePolicy(ctx, in); err != nil && !awsapi.IsNotFound(err) {
 			return err
 		}
 	}
@@ -75,7 +77,7 @@ func (a *applier) detachPolicies(ctx context.Context, role string) error {
 	}
 	for _, policy := range attached {
 		in := &iam.DetachRolePolicyInput{RoleName: aws.String(role), PolicyArn: policy.PolicyArn}
-		if _, err := a.iam.DetachRolePolicy(ctx, in); err != nil && !notFound(err) {
+		if _, err := a.iam.DetachRolePolicy(ctx, in); err != nil && !awsapi.IsNotFound(err) {
 			return err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"macaw.example/internal/inventory"
 )
 
 // renamed wants the same cloud with its node renamed.
@@ -27,7 +29,7 @@ func TestLabNodeRenamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	resources := labLeft(t, l.Clients, "first")
-	s, err := See(ctx, l.Clients, "first")
+	s, err := inventory.See(ctx, l.EC2, l.IAM, "first")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,12 +81,12 @@ func TestLabNodeRenamedKilledAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	resources := labLeft(t, l.Clients, "first")
-	all := l.made(func() {
+	all := l.changed(func() {
 		if _, _, err := labUp(ctx, l.Clients, renamed(t, l)); err != nil {
 			t.Fatal(err)
 		}
 	})
-	for n := 1; n <= all; n += 3 {
+	for n := 1; n <= all; n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, 3)

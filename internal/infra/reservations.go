@@ -5,7 +5,6 @@ package infra
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"math/bits"
 	"net/netip"
 	"slices"
@@ -16,6 +15,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 )
 
 // Range returns the fewest CIDR blocks that cover the cloud's addresses: those that Neutron may
@@ -94,42 +94,12 @@ func createReservation(subnet string, of func(*applier) netip.Prefix) step {
 			TagSpecifications: a.tags(types.ResourceTypeSubnetCidrReservation, partReservation(cidr.String())),
 		})
 		if errorCode(err) == "InvalidParameterValue" {
-			same := func(r Reservation) bool { return r.Explicit && r.CIDR == cidr.String() }
-			made, seeErr := reservationsIn(ctx, a.api, a.id(subnet), awsapi.ByTag(awsapi.TagCloud, a.cloud))
+			same := func(r inventory.Reservation) bool { return r.Explicit && r.CIDR == cidr.String() }
+			made, seeErr := inventory.Reservations(ctx, a.api, a.id(subnet), awsapi.ByTag(awsapi.TagCloud, a.cloud))
 			if seeErr == nil && slices.ContainsFunc(made, same) {
 				return nil
 			}
 		}
 		return err
 	})
-}
-
-// seeReservations reads the reservations of the subnets that were found.
-func (s *Seen) seeReservations(ctx context.Context, c Clients, mine types.Filter) error {
-	for _, n := range s.Subnets {
-		found, err := reservationsIn(ctx, c.EC2, n.ID, mine)
-		if notFound(err) {
-			continue // removed meanwhile
-		}
-		if err != nil {
-			return err
-		}
-		s.Reservations = append(s.Reservations, found...)
-	}
-	return nil
-}
-
-func reservationsIn(ctx context.Context, api EC2, subnet string, mine types.Filter) (all []Reservation, err error) {
-	found, err := findReservations(ctx, api, subnet, mine)
-	for _, r := range found {
-		cidr, err := netip.ParsePrefix(aws.ToString(r.Cidr))
-		if err != nil {
-			return nil, fmt.Errorf("reading reservation %s: %w", aws.ToString(r.SubnetCidrReservationId), err)
-		}
-		all = append(all, Reservation{
-			ID: aws.ToString(r.SubnetCidrReservationId), Part: awsapi.Part(r.Tags), Subnet: aws.ToString(r.SubnetId),
-			CIDR: cidr.String(), Explicit: r.ReservationType == types.SubnetCidrReservationTypeExplicit,
-		})
-	}
-	return all, err
 }

@@ -14,6 +14,7 @@ import (
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
+	"macaw.example/internal/inventory"
 )
 
 // restChange is a change of an attribute that AWS accepts only while the instance is stopped (EC2 API
@@ -28,7 +29,7 @@ type restChange struct {
 // restChanges returns the changes that an instance needs, in the order in which AWS accepts them:
 // nested virtualization is switched off before a change to a type that lacks it, and on after a
 // change to one that has it.
-func (b *up) restChanges(node cloud.Node, in Instance) (all []restChange) {
+func (b *up) restChanges(node cloud.Node, in inventory.Instance) (all []restChange) {
 	part := partInstance(node.Name)
 	kind, known := b.w.Virtualization[node.Type]
 	if in.Nested && known && kind != Nested {
@@ -58,7 +59,7 @@ func (b *up) restChanges(node cloud.Node, in Instance) (all []restChange) {
 
 // instanceAtRest plans the changes that need a stopped instance, and the start of one that is stopped.
 // Stopping a running one is the operator's decision.
-func (b *up) instanceAtRest(node cloud.Node, in Instance) {
+func (b *up) instanceAtRest(node cloud.Node, in inventory.Instance) {
 	changes := b.restChanges(node, in)
 	stopped := in.State == "stopped" || in.State == "stopping"
 	hint := "a restart stops the instance, changes it and starts it again: the cloud is down meanwhile, and keeps its " +
@@ -107,7 +108,7 @@ func (b *up) changeAtRest(node cloud.Node, changes []restChange, needs ...string
 // restart plans that a running instance is stopped, changed and started again, after everything else:
 // the cloud is down for as short as possible, and stays up if something else fails. A run that is
 // killed in between leaves a stopped instance, which the next run changes and starts.
-func (b *up) restart(node cloud.Node, in Instance, changes []restChange) {
+func (b *up) restart(node cloud.Node, in inventory.Instance, changes []restChange) {
 	stop := Action{ID: partInstance(node.Name) + "/stop", Verb: Stop, Object: "instance", Detail: node.Name,
 		do: stopInstance(in.ID)}
 	for _, a := range b.Actions {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/internal/hint"
+	"macaw.example/internal/inventory"
 	"macaw.example/lab"
 )
 
@@ -29,7 +30,8 @@ func TestAskTypes(t *testing.T) {
 	w := wanted(t, "")
 	for name, want := range virtualizations {
 		w.Cloud.Nodes[0].Type = name
-		s := Seen{Instances: []Instance{{State: "running", Type: "t3.micro"}, {State: "terminated", Type: "t3.small"}}}
+		s := inventory.Seen{Instances: []inventory.Instance{{State: "running", Type: "t3.micro"},
+			{State: "terminated", Type: "t3.small"}}}
 		got, err := AskTypes(ctx, l.Clients.EC2, w.Cloud, s)
 		if err != nil {
 			t.Fatal(err)
@@ -39,7 +41,7 @@ func TestAskTypes(t *testing.T) {
 		}
 	}
 	w.Cloud.Nodes[0].Type = "moon.large"
-	if got, err := AskTypes(ctx, l.Clients.EC2, w.Cloud, Seen{}); err != nil || len(got) != 0 {
+	if got, err := AskTypes(ctx, l.Clients.EC2, w.Cloud, inventory.Seen{}); err != nil || len(got) != 0 {
 		t.Errorf("an unknown type: %v, %v", got, err)
 	}
 }
@@ -90,7 +92,7 @@ func switchOff(t *testing.T, l *labAccount, w Wanted) {
 }
 
 // planned is the plan and what it says about guests.
-func planned(t *testing.T, w Wanted, s Seen) string {
+func planned(t *testing.T, w Wanted, s inventory.Seen) string {
 	t.Helper()
 	p, err := PlanUp(w, s)
 	if err != nil {
@@ -111,14 +113,14 @@ func TestPlanRestart(t *testing.T) {
 	const kvm = "cloud-1, KVM true: guests run under KVM: m8i.xlarge has nested virtualization\n"
 	const emulated = "cloud-1, KVM false: guests are emulated, which is slow: t3.xlarge has no nested virtualization; " +
 		"m8i.xlarge has it, as do the other types of m8i, c8i and r8i\n"
-	off := func(i *Instance) { i.Nested = false }
+	off := func(i *inventory.Instance) { i.Nested = false }
 	for _, tt := range []struct {
 		name, wanted string
-		mutate       func(*Instance)
+		mutate       func(*inventory.Instance)
 		restart      bool
 		want         string
 	}{
-		{"as wanted", "m8i.xlarge", func(*Instance) {}, true, kvm},
+		{"as wanted", "m8i.xlarge", func(*inventory.Instance) {}, true, kvm},
 		{"off", "m8i.xlarge", off, false,
 			"! instance cloud-1: nested virtualization is off, so its guests are emulated; macaw up --restart switches " +
 				"it on\n" + hint +
@@ -126,29 +128,30 @@ func TestPlanRestart(t *testing.T) {
 		{"off, restart", "m8i.xlarge", off, true,
 			"~ stop instance cloud-1\n~ change instance: cloud-1 has nested virtualization on\n~ start instance cloud-1\n" +
 				kvm},
-		{"off, killed after the stop", "m8i.xlarge", func(i *Instance) { i.Nested, i.State = false, "stopped" }, false,
+		{"off, killed after the stop", "m8i.xlarge",
+			func(i *inventory.Instance) { i.Nested, i.State = false, "stopped" }, false,
 			"~ change instance: cloud-1 has nested virtualization on\n~ start instance cloud-1\n" + kvm},
-		{"off, starting", "m8i.xlarge", func(i *Instance) { i.Nested, i.State = false, "pending" }, true,
+		{"off, starting", "m8i.xlarge", func(i *inventory.Instance) { i.Nested, i.State = false, "pending" }, true,
 			"~ stop instance cloud-1\n~ change instance: cloud-1 has nested virtualization on\n~ start instance cloud-1\n" +
 				kvm},
-		{"another type", "t3.xlarge", func(*Instance) {}, false,
+		{"another type", "t3.xlarge", func(*inventory.Instance) {}, false,
 			"! instance cloud-1: its type is m8i.xlarge, the file says t3.xlarge; macaw up --restart changes it\n" +
 				hint + kvm},
-		{"another type, restart", "t3.xlarge", func(*Instance) {}, true,
+		{"another type, restart", "t3.xlarge", func(*inventory.Instance) {}, true,
 			"~ stop instance cloud-1\n~ change instance: cloud-1 has nested virtualization off\n" +
 				"~ change instance: cloud-1 becomes t3.xlarge\n~ start instance cloud-1\n" + emulated},
-		{"to nesting", "m8i.xlarge", func(i *Instance) { i.Type, i.Nested = "t3.xlarge", false }, false,
+		{"to nesting", "m8i.xlarge", func(i *inventory.Instance) { i.Type, i.Nested = "t3.xlarge", false }, false,
 			"! instance cloud-1: its type is t3.xlarge, the file says m8i.xlarge; macaw up --restart changes it\n" +
 				hint + emulated},
-		{"to nesting, restart", "m8i.xlarge", func(i *Instance) { i.Type, i.Nested = "t3.xlarge", false }, true,
+		{"to nesting, restart", "m8i.xlarge", func(i *inventory.Instance) { i.Type, i.Nested = "t3.xlarge", false }, true,
 			"~ stop instance cloud-1\n~ change instance: cloud-1 becomes m8i.xlarge\n" +
 				"~ change instance: cloud-1 has nested virtualization on\n~ start instance cloud-1\n" + kvm},
-		{"to metal, restart", "c5.metal", func(*Instance) {}, true,
+		{"to metal, restart", "c5.metal", func(*inventory.Instance) {}, true,
 			"~ stop instance cloud-1\n~ change instance: cloud-1 has nested virtualization off\n" +
 				"~ change instance: cloud-1 becomes c5.metal\n~ start instance cloud-1\n" +
 				"cloud-1, KVM true: guests run under KVM: c5.metal is bare metal\n"},
 		{"a type of which nothing is known", "m7i.large",
-			func(i *Instance) { i.Type = "m7i.large" }, true, ""},
+			func(i *inventory.Instance) { i.Type = "m7i.large" }, true, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := ofType(t, tt.wanted)
@@ -230,7 +233,7 @@ func TestRestartKilledAnywhere(t *testing.T) {
 	w := ofType(t, "m8i.2xlarge")
 	w.Restart = true
 	l, _ := begin(t)
-	all := l.made(func() { bringUp(t, l, w) })
+	all := l.changed(func() { bringUp(t, l, w) })
 	for n := 1; n <= all; n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()

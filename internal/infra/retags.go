@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -19,7 +20,7 @@ type retag struct{ id, part string }
 // kind is accepted: it may be another node's.
 func (b *up) retags() {
 	r := &retagger{up: b}
-	b.s = b.s.clone()
+	b.s = clone(b.s)
 	r.network()
 	r.groups()
 	r.interfaces()
@@ -110,8 +111,8 @@ func (r *retagger) interfaces() {
 		}
 	}
 	known := trial.locate() == nil && trial.number() == nil
-	attached := func(n Interface, node string) bool {
-		return slices.ContainsFunc(s.Instances, func(in Instance) bool {
+	attached := func(n inventory.Interface, node string) bool {
+		return slices.ContainsFunc(s.Instances, func(in inventory.Instance) bool {
 			return in.ID == n.Instance && in.Part == partInstance(node)
 		})
 	}
@@ -134,7 +135,7 @@ func (r *retagger) interfaces() {
 func (r *retagger) instances() {
 	for i, in := range r.s.Instances {
 		for _, n := range r.s.Interfaces {
-			if rest, ok := strings.CutPrefix(n.Part, "eni/"); ok && in.live() && n.Instance == in.ID && n.Device == 0 {
+			if rest, ok := strings.CutPrefix(n.Part, "eni/"); ok && in.Live() && n.Instance == in.ID && n.Device == 0 {
 				node, _, _ := strings.Cut(rest, "/")
 				r.fix(in.ID, &r.s.Instances[i].Part, partInstance(node))
 			}
@@ -162,7 +163,7 @@ func (r *retagger) addresses() {
 }
 
 // clone returns a copy whose lists can be modified.
-func (s Seen) clone() Seen {
+func clone(s inventory.Seen) inventory.Seen {
 	s.VPCs = slices.Clone(s.VPCs)
 	s.InternetGateways = slices.Clone(s.InternetGateways)
 	s.RouteTables = slices.Clone(s.RouteTables)

@@ -62,7 +62,7 @@ func oneCall(f step, passing ...string) step {
 
 // passes reports whether a call that makes something may be made again.
 func passes(err error) bool {
-	return awsapi.Passing(err) || notFound(err) && errorCode(err) != "InvalidAMIID.NotFound"
+	return awsapi.Passing(err) || awsapi.IsNotFound(err) && errorCode(err) != "InvalidAMIID.NotFound"
 }
 
 // create makes a call that makes a resource, once for each time that AWS has none like it: a call
@@ -105,7 +105,7 @@ func (a *applier) appears(ctx context.Context, find func(context.Context) (bool,
 		found, err = find(ctx)
 		switch {
 		case err != nil:
-			return awsapi.Passing(err) || notFound(err), err
+			return awsapi.Passing(err) || awsapi.IsNotFound(err), err
 		case !found:
 			return true, errNotVisible
 		}
@@ -163,7 +163,7 @@ func (a *applier) removing(
 	return a.until(ctx, consistencyPolicy, func(ctx context.Context) (bool, error) {
 		err := f(ctx)
 		switch {
-		case notFound(err), errorCode(err) == "Gateway.NotAttached":
+		case awsapi.IsNotFound(err), errorCode(err) == "Gateway.NotAttached":
 			return false, nil
 		case awsapi.ClassOf(err) == awsapi.Busy:
 			if end := busy(ctx, err); end != nil {
@@ -177,8 +177,6 @@ func (a *applier) removing(
 
 // errorCode returns AWS's code, or the empty string for other errors.
 func errorCode(err error) string { return awsapi.Code(err) }
-
-func notFound(err error) bool { return awsapi.ClassOf(err) == awsapi.NotFound }
 
 // token is a ClientToken.
 func token(what ...string) *string { return aws.String(awsapi.Token(what...)) }

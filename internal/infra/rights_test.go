@@ -15,6 +15,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -26,7 +27,7 @@ type gatewayLab struct {
 	ctx           context.Context
 	agent         *ec2.Client
 	cloud         *cloud.Cloud
-	first, second Seen
+	first, second inventory.Seen
 	pool          string // an allocation without tags
 	other         string // another
 }
@@ -77,9 +78,9 @@ func (l *gatewayLab) bringUp(name, file string) *cloud.Cloud {
 	return c
 }
 
-func (l *gatewayLab) see(name string) Seen {
+func (l *gatewayLab) see(name string) inventory.Seen {
 	l.t.Helper()
-	s, err := See(l.ctx, l.Clients, name)
+	s, err := inventory.See(l.ctx, l.EC2, l.IAM, name)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func (l *gatewayLab) see(name string) Seen {
 }
 
 // find returns the ID of the one resource of a part.
-func (l *gatewayLab) find(s Seen, part string) string {
+func (l *gatewayLab) find(s inventory.Seen, part string) string {
 	l.t.Helper()
 	var ids []string
 	add := func(id, p string) {
@@ -114,9 +115,9 @@ func (l *gatewayLab) find(s Seen, part string) string {
 }
 
 // association returns an Elastic IP's association.
-func (l *gatewayLab) association(s Seen, part string) *string {
+func (l *gatewayLab) association(s inventory.Seen, part string) *string {
 	id := l.find(s, part)
-	i := slices.IndexFunc(s.Addresses, func(a Address) bool { return a.ID == id })
+	i := slices.IndexFunc(s.Addresses, func(a inventory.Address) bool { return a.ID == id })
 	return aws.String(s.Addresses[i].Association)
 }
 
@@ -149,7 +150,7 @@ func (l *gatewayLab) work() error {
 		NetworkInterfaceId: eni, PrivateIpAddresses: []string{private}, AllowReassignment: aws.Bool(true)}); err != nil {
 		return err
 	}
-	subnet, _ := ipv6Of(l.first.Subnets, l.find(l.first, "subnet/provider"))
+	subnet, _ := inventory.IPv6Of(l.first.Subnets, l.find(l.first, "subnet/provider"))
 	ipv6 := []string{cloud.IPv6Block(subnet).Addr().String()}
 	if _, err := api.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{
 		NetworkInterfaceId: eni, Ipv6Addresses: ipv6,
@@ -260,7 +261,7 @@ func refused(err error) bool {
 func (l *gatewayLab) put(d document) {
 	l.t.Helper()
 	if _, err := l.IAM.PutRolePolicy(l.ctx, &awsiam.PutRolePolicyInput{
-		RoleName: aws.String(l.first.Role.Name), PolicyName: aws.String(rightsName),
+		RoleName: aws.String(l.first.Role.Name), PolicyName: aws.String(inventory.RightsName),
 		PolicyDocument: aws.String(d.text())}); err != nil {
 		l.t.Fatal(err)
 	}

@@ -7,21 +7,12 @@ import (
 	"slices"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
-const (
-	// rolePath separates Macaw's roles from the account's others.
-	rolePath = "/macaw/"
-	// rightsName is the name of the policy that is embedded in the role.
-	rightsName = "gateway"
-)
-
-// GatewayName is the name of the role and of the instance profile of a cloud's gateways. It has the
-// region, because IAM is global and two regions may have clouds of the same name. It fits into the
-// 64 characters of a role's name (IAM User Guide, reference_iam-quotas), because a cloud's name has
-// at most 32.
-func GatewayName(cloud, region string) string { return "macaw-" + cloud + "-gateway-" + region }
+// rolePath separates Macaw's roles from the account's others.
+const rolePath = "/macaw/"
 
 func isGateway(n cloud.Node) bool { return n.Has(model.Gateway) }
 
@@ -34,7 +25,7 @@ func (b *up) role() error {
 	if b.s.Region == "" {
 		return errors.New("planning the gateways' role: the region is unknown")
 	}
-	name := GatewayName(b.c.Name, b.s.Region)
+	name := inventory.GatewayName(b.c.Name, b.s.Region)
 	trusted, rights := trust(b.s.Region).text(), gatewayRights(b.c, b.s.Region).text()
 	r := b.s.Role
 	switch {
@@ -60,8 +51,8 @@ func (b *up) role() error {
 }
 
 // profile plans that a gateway's existing instance has the instance profile.
-func (b *up) profile(n cloud.Node, in Instance) {
-	name, part := GatewayName(b.c.Name, b.s.Region), partInstance(n.Name)
+func (b *up) profile(n cloud.Node, in inventory.Instance) {
+	name, part := inventory.GatewayName(b.c.Name, b.s.Region), partInstance(n.Name)
 	switch {
 	case !isGateway(n) || in.Profile.ID != "" && in.Profile.ID == b.ids[partProfile]:
 		return

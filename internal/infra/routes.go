@@ -7,12 +7,14 @@ import (
 	"strings"
 
 	awsapi "macaw.example/internal/aws"
+
+	"macaw.example/internal/inventory"
 )
 
 // routes gives the management and the provider subnet one route table with the Internet gateway as the
 // default route. AWS adds the VPC's local route.
 func (b *up) routes() {
-	var table *RouteTable
+	var table *inventory.RouteTable
 	for i, t := range b.s.RouteTables {
 		if b.inVPC(t.VPC) && t.Part != partPrivateRoutes && (table == nil || len(t.Subnets) > len(table.Subnets)) {
 			table = &b.s.RouteTables[i]
@@ -20,9 +22,9 @@ func (b *up) routes() {
 	}
 	have := b.routeTable(partRouteTable, "", table)
 	needs := []string{partRouteTable, partInternetGateway, partAttachment}
-	b.route("route", partRouteTable, everywhere, partInternetGateway, have.Default, have.Blackhole, needs)
+	b.route("route", partRouteTable, inventory.Everywhere, partInternetGateway, have.Default, have.Blackhole, needs)
 	if b.c.Provider.IPv6 {
-		b.route("route/ipv6", partRouteTable, everywhere6, partInternetGateway, have.Default6, have.Blackhole6,
+		b.route("route/ipv6", partRouteTable, inventory.Everywhere6, partInternetGateway, have.Default6, have.Blackhole6,
 			append(needs, partVPCIPv6))
 	}
 	for _, network := range []string{partManagement, partProvider} {
@@ -34,7 +36,7 @@ func (b *up) routes() {
 // gateway, which forwards and masquerades: a NAT instance (VPC User Guide, VPC_NAT_Instance). The route may
 // come before that instance, and is then a black hole (EC2 API Reference, Route).
 func (b *up) privateRoutes() {
-	var table *RouteTable
+	var table *inventory.RouteTable
 	for i, t := range b.s.RouteTables {
 		if b.inVPC(t.VPC) && t.Part == partPrivateRoutes && table == nil {
 			table = &b.s.RouteTables[i]
@@ -51,7 +53,7 @@ func (b *up) privateRoutes() {
 	have := b.routeTable(partPrivateRoutes, "private", table)
 	eni := awsapi.InterfacePart(gateway.Name, partManagement)
 	// A black hole is no reason to replace it: the instance may be stopped.
-	b.route("route/private", partPrivateRoutes, everywhere, eni, have.Default, false,
+	b.route("route/private", partPrivateRoutes, inventory.Everywhere, eni, have.Default, false,
 		[]string{partPrivateRoutes, eni, eni + "/forward"})
 	for _, p := range b.privates {
 		b.associate(partPrivateRoutes, "the private route table", p.network, have)
@@ -73,10 +75,10 @@ func (b *up) surplusSubnets() (removed []string) {
 }
 
 // routeTable plans a route table, unless it exists, and returns it as seen.
-func (b *up) routeTable(part, label string, table *RouteTable) RouteTable {
+func (b *up) routeTable(part, label string, table *inventory.RouteTable) inventory.RouteTable {
 	if table == nil {
 		b.create(part, "route table", label, createRouteTable(part), partVPC)
-		return RouteTable{}
+		return inventory.RouteTable{}
 	}
 	b.ids[part] = table.ID
 	b.routesDrift(*table)
@@ -84,7 +86,7 @@ func (b *up) routeTable(part, label string, table *RouteTable) RouteTable {
 }
 
 // associate plans that a subnet uses a route table.
-func (b *up) associate(part, label, network string, have RouteTable) {
+func (b *up) associate(part, label, network string, have inventory.RouteTable) {
 	subnet := partSubnet(network)
 	if id := b.ids[subnet]; id != "" && slices.Contains(have.Subnets, id) {
 		return

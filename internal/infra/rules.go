@@ -10,32 +10,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
-)
-
-const (
-	everywhere  = "0.0.0.0/0"
-	everywhere6 = "::/0"
-	// sourceSelf is the source for the rule's own group.
-	sourceSelf = "self"
+	"macaw.example/internal/nodeapi"
 )
 
 // managementRules lets the operator in, and the only node reach itself.
-func managementRules(m cloud.Management) []Rule {
-	return append([]Rule{{Protocol: "-1", From: -1, To: -1, Source: sourceSelf}}, operatorRules(m)...)
+func managementRules(m cloud.Management) []inventory.Rule {
+	return append([]inventory.Rule{{Protocol: "-1", From: -1, To: -1, Source: inventory.SourceSelf}}, operatorRules(m)...)
 }
 
 // operatorRules lets the operator in to SSH, the APIs and the dashboard.
-func operatorRules(m cloud.Management) (rules []Rule) {
+func operatorRules(m cloud.Management) (rules []inventory.Rule) {
 	for _, p := range m.Allow {
 		for _, port := range cloud.ManagementPorts() {
-			rules = append(rules, Rule{Protocol: "tcp", From: int32(port), To: int32(port), Source: p.String()})
+			rules = append(rules, inventory.Rule{Protocol: "tcp", From: int32(port), To: int32(port), Source: p.String()})
 		}
 	}
 	if m.TLS.ACME.Directory != "" {
 		// The authority asks from addresses that it does not tell (Let's Encrypt, FAQ). There is nothing
 		// but a redirection otherwise.
-		open := Rule{Protocol: "tcp", From: 80, To: 80, Source: everywhere}
+		open := inventory.Rule{Protocol: "tcp", From: 80, To: 80, Source: inventory.Everywhere}
 		if !slices.Contains(rules, open) {
 			rules = append(rules, open)
 		}
@@ -43,137 +38,84 @@ func operatorRules(m cloud.Management) (rules []Rule) {
 	return rules
 }
 
-// The ports that nodes need of each other.
-const (
-	portGeneve   = 6081 // OVN's tunnels, UDP
-	portSSH      = 22
-	portMetrics  = 9478 // of the gateways' agents
-	portKeystone = 5000
-	portNeutron  = 9696
-	portRabbitMQ = 5672
-	portGlance   = 9292
-	portPlace    = 8778 // Placement
-	portLibvirt  = 16514
-	portDisks    = 16522 // of stopped guests that move to another node
-)
-
-// Ranges of ports: OVN's databases (northbound, southbound), Nova's API and metadata, the guests' displays
-// (QEMU's VNC), and the migration of guests (QEMU's, as libvirt chooses them).
-var (
-	portsOVN       = [2]int32{6641, 6642}
-	portsNova      = [2]int32{8774, 8775}
-	portsDisplay   = [2]int32{5900, 6923}
-	portsMigration = [2]int32{49152, 49215}
-)
-
-func tcp(source string, ports ...int32) (rules []Rule) {
+func tcp(source string, ports ...int32) (rules []inventory.Rule) {
 	for _, p := range ports {
-		rules = append(rules, Rule{Protocol: "tcp", From: p, To: p, Source: source})
+		rules = append(rules, inventory.Rule{Protocol: "tcp", From: p, To: p, Source: source})
 	}
 	return rules
 }
 
-func tcpRange(source string, r [2]int32) Rule {
-	return Rule{Protocol: "tcp", From: r[0], To: r[1], Source: source}
+func tcpRange(source string, from, to int32) inventory.Rule {
+	return inventory.Rule{Protocol: "tcp", From: from, To: to, Source: source}
 }
 
 // nodeRules are those of all nodes of a cloud with several: they may ping each other, and the controller
 // reaches each by SSH and reads its agent's metrics.
-func nodeRules() []Rule {
+func nodeRules() []inventory.Rule {
 	controller := partGroup(string(model.Controller))
-	return append([]Rule{{Protocol: "icmp", From: -1, To: -1, Source: sourceSelf}},
-		tcp(controller, portSSH, portMetrics)...)
+	return append([]inventory.Rule{{Protocol: "icmp", From: -1, To: -1, Source: inventory.SourceSelf}},
+		tcp(controller, nodeapi.SSHPort, nodeapi.AgentPort)...)
 }
 
 // roleRules are those of the nodes with a role, in a cloud with several nodes: what its services need, and
 // the operator. Whatever comes from the forwarded networks may enter gateways, which pass it on to the
 // Internet. A rule that names a group costs one of the 60, whatever its size (VPC User Guide,
 // amazon-vpc-limits).
-func roleRules(m cloud.Management, role model.Role, forwarded []string) (rules []Rule) {
+func roleRules(m cloud.Management, role model.Role, forwarded []string) (rules []inventory.Rule) {
 	nodes, controller := partGroup(partManagement), partGroup(string(model.Controller))
 	self := func(r model.Role) string {
 		if r == role {
-			return sourceSelf
+			return inventory.SourceSelf
 		}
 		return partGroup(string(r))
 	}
 	switch role {
 	case model.Controller:
-		rules = append(tcp(nodes, portKeystone, portNeutron), tcpRange(nodes, portsOVN))
+		rules = append(tcp(nodes, nodeapi.KeystonePort, nodeapi.NeutronPort),
+			tcpRange(nodes, nodeapi.NorthboundPort, nodeapi.SouthboundPort))
 		computes := self(model.Compute)
-		rules = append(append(rules, tcp(computes, portRabbitMQ, portPlace, portGlance)...), tcpRange(computes, portsNova))
+		rules = append(rules, tcp(computes, nodeapi.RabbitMQPort, nodeapi.PlacementPort, nodeapi.GlancePort)...)
+		rules = append(rules, tcpRange(computes, nodeapi.NovaPort, nodeapi.NovaMetadataPort))
 		return append(rules, operatorRules(m)...)
 	case model.Compute:
 		rules = append(
-			tcp(sourceSelf, portLibvirt, portDisks),
-			tcpRange(sourceSelf, portsMigration),
-			tcpRange(controller, portsDisplay),
+			tcp(inventory.SourceSelf, nodeapi.LibvirtPort, nodeapi.DisksPort),
+			tcpRange(inventory.SourceSelf, nodeapi.MigrationPortFirst, nodeapi.MigrationPortLast),
+			tcpRange(controller, nodeapi.DisplayPortFirst, nodeapi.DisplayPortLast),
 		)
 	case model.Gateway:
 		for _, p := range m.Allow {
-			rules = append(rules, tcp(p.String(), portSSH)...)
+			rules = append(rules, tcp(p.String(), nodeapi.SSHPort)...)
 		}
 		for _, network := range forwarded {
-			rules = append(rules, Rule{Protocol: "-1", From: -1, To: -1, Source: network})
+			rules = append(rules, inventory.Rule{Protocol: "-1", From: -1, To: -1, Source: network})
 		}
 	}
 	for _, r := range []model.Role{model.Compute, model.Gateway} {
-		rules = append(rules, Rule{Protocol: "udp", From: portGeneve, To: portGeneve, Source: self(r)})
+		rules = append(rules, inventory.Rule{Protocol: "udp", From: nodeapi.GenevePort, To: nodeapi.GenevePort,
+			Source: self(r)})
 	}
 	return rules
 }
 
 // providerRules allows everything in: Neutron's security groups decide what may reach a guest, and
 // rules in two places would conflict.
-func providerRules(p cloud.Provider) []Rule {
-	rules := []Rule{{Protocol: "-1", From: -1, To: -1, Source: everywhere}}
+func providerRules(p cloud.Provider) []inventory.Rule {
+	rules := []inventory.Rule{{Protocol: "-1", From: -1, To: -1, Source: inventory.Everywhere}}
 	if p.IPv6 {
-		rules = append(rules, Rule{Protocol: "-1", From: -1, To: -1, Source: everywhere6})
+		rules = append(rules, inventory.Rule{Protocol: "-1", From: -1, To: -1, Source: inventory.Everywhere6})
 	}
 	return rules
 }
 
-// rulesOf splits a permission, which AWS groups by protocol and ports, into rules.
-func rulesOf(p types.IpPermission, group string) []Rule {
-	rule := Rule{Protocol: aws.ToString(p.IpProtocol), From: -1, To: -1}
-	if p.FromPort != nil {
-		rule.From = *p.FromPort
-	}
-	if p.ToPort != nil {
-		rule.To = *p.ToPort
-	}
-	var rules []Rule
-	add := func(source string) {
-		if source == group {
-			source = sourceSelf
-		}
-		r := rule
-		r.Source = source
-		rules = append(rules, r)
-	}
-	for _, r := range p.IpRanges {
-		add(aws.ToString(r.CidrIp))
-	}
-	for _, r := range p.Ipv6Ranges {
-		add(aws.ToString(r.CidrIpv6))
-	}
-	for _, r := range p.PrefixListIds {
-		add(aws.ToString(r.PrefixListId))
-	}
-	for _, r := range p.UserIdGroupPairs {
-		add(aws.ToString(r.GroupId))
-	}
-	return rules
-}
-
-// permission returns the rule, of a group, in AWS's form. id returns the ID of a part.
-func (r Rule) permission(group string, id func(part string) string) types.IpPermission {
+// permission returns a rule of a group in AWS's form. id returns the ID of a part.
+func permission(r inventory.Rule, group string, id func(part string) string) types.IpPermission {
 	p := types.IpPermission{IpProtocol: aws.String(r.Protocol)}
 	if r.Protocol != "-1" { // for ICMP, type and code
 		p.FromPort, p.ToPort = aws.Int32(r.From), aws.Int32(r.To)
 	}
 	switch {
-	case r.Source == sourceSelf:
+	case r.Source == inventory.SourceSelf:
 		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(group)}}
 	case strings.HasPrefix(r.Source, partGroup("")):
 		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(id(r.Source))}}

@@ -19,6 +19,7 @@ import (
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/images"
+	"macaw.example/internal/inventory"
 	"macaw.example/lab/labtest"
 )
 
@@ -125,7 +126,7 @@ func TestSeveral(t *testing.T) {
 			t.Errorf("%s has a profile: %t", n.Name, !got)
 		}
 		if data := seen(t, l, "first").Instances[slices.IndexFunc(seen(t, l, "first").Instances,
-			func(i Instance) bool { return i.ID == n.InstanceID })].UserData; string(data) !=
+			func(i inventory.Instance) bool { return i.ID == n.InstanceID })].UserData; string(data) !=
 			"#cloud-config\nhostname: "+n.Name+"\n" {
 			t.Errorf("%s: user data %q", n.Name, data)
 		}
@@ -136,17 +137,9 @@ func TestSeveral(t *testing.T) {
 
 // After a kill at any call, the next run completes the cloud without duplicates, and removes it.
 func TestSeveralKilledAnywhere(t *testing.T) {
-	killedAnywhere(t, stride(3), func(t *testing.T) (*labAccount, Wanted) {
+	killedAnywhere(t, func(t *testing.T) (*labAccount, Wanted) {
 		return newSeveralLab(t, 5), several(t, severalFile)
 	})
-}
-
-// stride is how many calls a test of kills passes over, in short mode.
-func stride(short int) int {
-	if testing.Short() {
-		return short
-	}
-	return 1
 }
 
 // Each change of the file leads to the cloud that the file describes, and so does the next run after a kill.
@@ -215,7 +208,7 @@ func TestSeveralChanged(t *testing.T) {
 					t.Errorf("the plan has no %q:\n%s", line, plan)
 				}
 			}
-			all := l.made(func() { bringUp(t, l, after) })
+			all := l.changed(func() { bringUp(t, l, after) })
 			resources, got := len(l.everything(t)), []string{}
 			for _, n := range OutputsOf(after.Cloud, seen(t, l, "first")).Nodes {
 				got = append(got, n.Name+"="+n.ManagementAddress)
@@ -230,7 +223,7 @@ func TestSeveralChanged(t *testing.T) {
 				t.Errorf("the plan is not empty:\n%s", p)
 			}
 			takeDown(t, l, "first")
-			for n := 1; n <= all; n += stride(7) {
+			for n := 1; n <= all; n++ {
 				t.Run(fmt.Sprint(n), func(t *testing.T) {
 					t.Parallel()
 					l := newSeveralLab(t, tt.quota)
@@ -417,7 +410,8 @@ func TestRulesFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &up{Plan: &Plan{ids: map[string]string{}}, c: c, w: Wanted{Cloud: c}, s: Seen{Zones: []string{"eu-central-1a"}}}
+	b := &up{Plan: &Plan{ids: map[string]string{}}, c: c, w: Wanted{Cloud: c},
+		s: inventory.Seen{Zones: []string{"eu-central-1a"}}}
 	if err := b.locate(); err != nil {
 		t.Fatal(err)
 	}
@@ -439,11 +433,11 @@ func TestGatewaysOfSeveral(t *testing.T) {
 	}
 	agent := ec2.NewFromConfig(l.as(key.AccessKeyID, key.SecretAccessKey, key.SessionToken))
 	s := seen(t, l, "first")
-	subnet := s.Subnets[slices.IndexFunc(s.Subnets, func(n Subnet) bool { return n.Part == "subnet/provider" })]
+	subnet := s.Subnets[slices.IndexFunc(s.Subnets, func(n inventory.Subnet) bool { return n.Part == "subnet/provider" })]
 	private := s.Subnets[slices.IndexFunc(s.Subnets,
-		func(n Subnet) bool { return isPrivate(strings.TrimPrefix(n.Part, partSubnet(""))) })]
+		func(n inventory.Subnet) bool { return isPrivate(strings.TrimPrefix(n.Part, partSubnet(""))) })]
 	group := s.SecurityGroups[slices.IndexFunc(s.SecurityGroups,
-		func(g SecurityGroup) bool { return g.Part == "security-group/provider" })]
+		func(g inventory.SecurityGroup) bool { return g.Part == "security-group/provider" })]
 	make := func(subnet, group string) (*ec2.CreateNetworkInterfaceOutput, error) {
 		return agent.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &subnet, Groups: []string{group},
 			TagSpecifications: awsapi.Tagged(types.ResourceTypeNetworkInterface, "first", "eni/gw-1/provider-2")})

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"macaw.example/internal/inventory"
 )
 
 func newSeveralDriftLab(t *testing.T) *driftLab {
@@ -23,7 +25,7 @@ func newSeveralDriftLab(t *testing.T) *driftLab {
 
 // privateTable is the ID of the private subnets' route table.
 func (d *driftLab) privateTable() *string {
-	i := slices.IndexFunc(d.seen.RouteTables, func(t RouteTable) bool { return t.Part == partPrivateRoutes })
+	i := slices.IndexFunc(d.seen.RouteTables, func(t inventory.RouteTable) bool { return t.Part == partPrivateRoutes })
 	return aws.String(d.seen.RouteTables[i].ID)
 }
 
@@ -40,7 +42,7 @@ var severalDriftCases = []driftCase{
 		"~ change tag: macaw:part of subnet-"},
 	{"private route table", "default route", mended, func(d *driftLab) {
 		d.done(d.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{RouteTableId: d.privateTable(),
-			DestinationCidrBlock: aws.String(everywhere), GatewayId: aws.String(d.seen.InternetGateways[0].ID)}))
+			DestinationCidrBlock: aws.String(inventory.Everywhere), GatewayId: aws.String(d.seen.InternetGateways[0].ID)}))
 	}, "~ change route: 0.0.0.0/0 of private subnets to gw-1"},
 	{"private route table", "other routes", shown, func(d *driftLab) {
 		d.done(d.api.CreateRoute(ctx, &ec2.CreateRouteInput{RouteTableId: d.privateTable(),
@@ -85,7 +87,7 @@ var severalDriftCases = []driftCase{
 
 // publicTable is the ID of the other subnets' route table.
 func (d *driftLab) publicTable() *string {
-	i := slices.IndexFunc(d.seen.RouteTables, func(t RouteTable) bool { return t.Part == partRouteTable })
+	i := slices.IndexFunc(d.seen.RouteTables, func(t inventory.RouteTable) bool { return t.Part == partRouteTable })
 	return aws.String(d.seen.RouteTables[i].ID)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/images"
+	"macaw.example/internal/inventory"
 )
 
 // Wanted describes a cloud's AWS resources.
@@ -60,7 +61,7 @@ type up struct {
 	*Plan
 	c *cloud.Cloud
 	w Wanted
-	s Seen
+	s inventory.Seen
 	// gone has the IDs of network interfaces that will be removed.
 	gone     []string
 	restarts []func() // planned at the end
@@ -74,7 +75,7 @@ type up struct {
 
 // PlanUp returns the plan that turns what is seen into what is wanted. It makes no calls: the same
 // input gives the same plan.
-func PlanUp(w Wanted, s Seen) (*Plan, error) {
+func PlanUp(w Wanted, s inventory.Seen) (*Plan, error) {
 	for _, n := range w.Cloud.Nodes {
 		if size := len(w.userData(n)); size > maxUserData {
 			return nil, fmt.Errorf("planning cloud %s: %d bytes of user data for %s, and AWS's limit is %d",
@@ -134,8 +135,8 @@ func (b *up) drift(object, hint, format string, args ...any) {
 
 // vpc returns the cloud's VPC. Of duplicates, which a call repeated before AWS showed its result
 // makes, the one with subnets is in use.
-func (b *up) vpc() *VPC {
-	var best *VPC
+func (b *up) vpc() *inventory.VPC {
+	var best *inventory.VPC
 	for i, v := range b.s.VPCs {
 		used := false
 		for _, n := range b.s.Subnets {
@@ -205,7 +206,7 @@ func (b *up) subnetZone() string {
 }
 
 // SubnetZone returns the zone of a cloud's existing subnets, or the empty string.
-func SubnetZone(c *cloud.Cloud, s Seen) string {
+func SubnetZone(c *cloud.Cloud, s inventory.Seen) string {
 	b := &up{Plan: &Plan{ids: map[string]string{}}, c: c, s: s}
 	v := b.vpc()
 	if v == nil {
@@ -255,7 +256,7 @@ func (b *up) subnet(vpcID, network string, cidr netip.Prefix, zone string) {
 func (b *up) keyPair() {
 	used := false
 	for _, i := range b.s.Instances {
-		used = used || i.live() && !b.unwanted(i.Part)
+		used = used || i.Live() && !b.unwanted(i.Part)
 	}
 	for _, k := range b.s.KeyPairs {
 		if k.PublicKey == "" || sameKey(k.PublicKey, b.w.PublicKey) {

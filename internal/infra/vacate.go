@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"macaw.example/internal/inventory"
 )
 
 // ErrOccupied reports that a cloud cannot leave its zone, because it has an instance there.
@@ -15,9 +17,9 @@ var ErrOccupied = errors.New("the cloud has an instance in this zone, with a dis
 // PlanVacate returns the plan that removes what binds a cloud to its availability zone: its network
 // interfaces and its subnets. PlanUp then makes them in another one. A cloud with an instance cannot
 // be moved.
-func PlanVacate(s Seen) (*Plan, error) {
+func PlanVacate(s inventory.Seen) (*Plan, error) {
 	p := &Plan{Cloud: s.Cloud, ids: map[string]string{}}
-	if slices.ContainsFunc(s.Instances, Instance.live) {
+	if slices.ContainsFunc(s.Instances, inventory.Instance.Live) {
 		return nil, ErrOccupied
 	}
 	var interfaces []string
@@ -32,11 +34,11 @@ func PlanVacate(s Seen) (*Plan, error) {
 }
 
 // Vacate carries out PlanVacate, and returns when AWS no longer shows what it removed.
-func Vacate(ctx context.Context, c Clients, s Seen, progress Progress) error {
+func Vacate(ctx context.Context, c Clients, s inventory.Seen, progress Progress) error {
 	return vacate(ctx, c, wallClock{}, s, progress)
 }
 
-func vacate(ctx context.Context, c Clients, clock clock, s Seen, progress Progress) error {
+func vacate(ctx context.Context, c Clients, clock clock, s inventory.Seen, progress Progress) error {
 	p, err := PlanVacate(s)
 	if err != nil {
 		return err
@@ -46,7 +48,7 @@ func vacate(ctx context.Context, c Clients, clock clock, s Seen, progress Progre
 		return err
 	}
 	return a.until(ctx, visiblePolicy, func(ctx context.Context) (bool, error) {
-		now, err := See(ctx, c, s.Cloud)
+		now, err := inventory.See(ctx, c.EC2, c.IAM, s.Cloud)
 		if err != nil {
 			return ctx.Err() == nil, err
 		}

@@ -52,7 +52,7 @@ func TestLabVacateKilledAnywhere(t *testing.T) {
 		l.hook(nil, nil)
 		before, calls := seen(t, l, "first"), 0
 		l.killed(t, n, func(ctx context.Context) error {
-			calls = l.made(func() { err = vacate(ctx, l.Clients, hurriedClock{}, before, nil) })
+			calls = l.changed(func() { err = vacate(ctx, l.Clients, hurriedClock{}, before, nil) })
 			return err
 		})
 		if err == nil {

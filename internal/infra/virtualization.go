@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -31,13 +32,13 @@ const (
 type Types map[string]types.InstanceTypeInfo
 
 // AskTypes asks AWS about the instance types of a cloud's nodes and of its existing instances.
-func AskTypes(ctx context.Context, api EC2, c *cloud.Cloud, s Seen) (Types, error) {
+func AskTypes(ctx context.Context, api EC2, c *cloud.Cloud, s inventory.Seen) (Types, error) {
 	var names []string
 	for _, n := range c.Nodes {
 		names = append(names, n.Type)
 	}
 	for _, in := range s.Instances {
-		if in.live() {
+		if in.Live() {
 			names = append(names, in.Type)
 		}
 	}
@@ -93,7 +94,7 @@ type Guests struct {
 
 // guests adds how the guests of a compute node run. in is its instance, nil if it is still to be
 // made; restarts means that the plan applies changes that need a stop.
-func (b *up) guests(node cloud.Node, in *Instance, restarts bool) {
+func (b *up) guests(node cloud.Node, in *inventory.Instance, restarts bool) {
 	if !slices.Contains(node.Roles, model.Compute) {
 		return
 	}

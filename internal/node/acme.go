@@ -86,7 +86,7 @@ func (n *node) acmeAccount() (crypto.Signer, error) {
 	if b, err = authority.EncodeKey(key); err != nil {
 		return nil, err
 	}
-	_, err = file{Path: acmeKey, Mode: 0o600, Content: b}.write(n.root)
+	_, err = file{Path: acmeKey, Mode: 0o600, Content: b}.Write(n.root)
 	return key, err
 }
 

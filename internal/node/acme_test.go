@@ -59,7 +59,7 @@ func TestACME(t *testing.T) {
 	if _, err := n.renewDomain(t.Context(), now); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("from a server that is not trusted: %v", err)
 	}
-	if _, err := (file{Path: nodeapi.ACMEAuthority, Mode: 0o600, Content: trusted}).write(n.root); err != nil {
+	if _, err := (file{Path: nodeapi.ACMEAuthority, Mode: 0o600, Content: trusted}).Write(n.root); err != nil {
 		t.Fatal(err)
 	}
 	domain := func() *x509.Certificate {
@@ -109,7 +109,7 @@ func TestACME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (file{Path: nodeapi.DomainCertificate, Mode: 0o600, Content: bundle}).write(n.root); err != nil {
+	if _, err := (file{Path: nodeapi.DomainCertificate, Mode: 0o600, Content: bundle}).Write(n.root); err != nil {
 		t.Fatal(err)
 	}
 	if renewed := n.renew(now); !slices.Contains(renewed, nodeapi.DomainCertificate) ||
@@ -122,7 +122,7 @@ func TestACME(t *testing.T) {
 	n.spec.Management.Domain = "other.example.org"
 	elsewhere, trusted := startPebble(t, freePort(t))
 	n.spec.Management.ACME.Directory = elsewhere
-	if _, err := (file{Path: nodeapi.ACMEAuthority, Mode: 0o600, Content: trusted}).write(n.root); err != nil {
+	if _, err := (file{Path: nodeapi.ACMEAuthority, Mode: 0o600, Content: trusted}).Write(n.root); err != nil {
 		t.Fatal(err)
 	}
 	_, err = n.renewDomain(t.Context(), now)

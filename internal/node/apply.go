@@ -15,10 +15,19 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"macaw.example/internal/configfile"
+	"macaw.example/internal/execute"
 	"macaw.example/internal/graph"
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
 	"macaw.example/internal/nodeapi"
+)
+
+// Short names of what runs programs and writes files on the machine.
+type (
+	command = execute.Command
+	runner  = execute.Runner
+	file    = configfile.File
 )
 
 // node is the machine that the steps configure.
@@ -51,7 +60,7 @@ func Apply(ctx context.Context, spec nodeapi.OpenStack, progress Progress) error
 	if err := install(ctx, held, spec, progress); err != nil {
 		return err
 	}
-	n := &node{spec: spec, root: "/", run: executor(held), note: notes(progress)}
+	n := &node{spec: spec, root: "/", run: execute.On(held), note: notes(progress)}
 	return runGraph(ctx, n.steps(), progress)
 }
 
@@ -109,12 +118,12 @@ func (n *node) everyStep() []graph.Step {
 		add("accounts", n.ensureAccounts, "schemas")
 		add("identity", n.ensureIdentity, "schemas")
 
-		add("keystone", n.startAPI(keystone, 5000), "identity", "accounts", "memcached")
-		add("placement", n.startAPI(placement, 8778), "accounts")
-		add("glance", n.startAPI(glance, 9292), "accounts")
+		add("keystone", n.startAPI(keystone, nodeapi.KeystonePort), "identity", "accounts", "memcached")
+		add("placement", n.startAPI(placement, nodeapi.PlacementPort), "accounts")
+		add("glance", n.startAPI(glance, nodeapi.GlancePort), "accounts")
 		// These connect to RabbitMQ when they have something to say.
-		add("nova", n.startAPI(novaAPI, 8774), "accounts")
-		add("neutron", n.startAPI(neutronAPI, 9696), "accounts", "ovn-central")
+		add("nova", n.startAPI(novaAPI, nodeapi.NovaPort), "accounts")
+		add("neutron", n.startAPI(neutronAPI, nodeapi.NeutronPort), "accounts", "ovn-central")
 		add("nova-conductor", start(novaConductor), "accounts", "rabbitmq")
 		add("nova-scheduler", start(novaScheduler), "accounts", "rabbitmq")
 		add("answers", func(ctx context.Context) error { return cloudAnswers(ctx, cloud) }, "keystone", "placement", "glance",

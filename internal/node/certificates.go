@@ -18,6 +18,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"macaw.example/internal/authority"
+	"macaw.example/internal/execute"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
@@ -106,7 +107,7 @@ func RenewCertificates(ctx context.Context, spec nodeapi.OpenStack) (renewed []s
 		return nil, err
 	}
 	defer held.Close()
-	n := &node{spec: spec, root: "/", run: executor(held)}
+	n := &node{spec: spec, root: "/", run: execute.On(held)}
 	renewed, err = n.renewCertificates(ctx, time.Now())
 	domain, failed := n.renewDomain(ctx, time.Now())
 	err = errors.Join(err, failed)
@@ -143,7 +144,7 @@ func (n *node) renewCertificates(ctx context.Context, now time.Time) (renewed []
 		}
 	}
 	for path, trusted := range authorities {
-		if _, err := (file{Path: path, Mode: 0o644, Content: authority.EncodeChain(trusted)}).write(n.root); err != nil {
+		if _, err := (file{Path: path, Mode: 0o644, Content: authority.EncodeChain(trusted)}).Write(n.root); err != nil {
 			return nil, err
 		}
 	}
@@ -161,7 +162,7 @@ func (n *node) renewCertificates(ctx context.Context, now time.Time) (renewed []
 			}
 		}
 		if c.restart != "" { // if it is running
-			if err := n.systemctl(ctx, "try-restart", []string{c.restart}); err != nil {
+			if err := n.run.Systemctl(ctx, "try-restart", []string{c.restart}); err != nil {
 				return renewed, fmt.Errorf("making %s read its certificate: %w", c.restart, err)
 			}
 		}
@@ -220,14 +221,14 @@ func (n *node) renewDomain(ctx context.Context, now time.Time) (renewed []string
 			n.spec.Management.Public,
 		)
 	}
-	if _, err := (file{Path: c.path, Mode: 0o600, Content: bundle}).write(n.root); err != nil {
+	if _, err := (file{Path: c.path, Mode: 0o600, Content: bundle}).Write(n.root); err != nil {
 		return nil, err
 	}
 	got, err := authority.DecodeBundle(bundle)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := (file{Path: acmeOrigin, Mode: 0o644, Content: n.origin(got.Chain[0])}).write(n.root); err != nil {
+	if _, err := (file{Path: acmeOrigin, Mode: 0o644, Content: n.origin(got.Chain[0])}).Write(n.root); err != nil {
 		return nil, err
 	}
 	return []string{c.path}, n.reload(ctx, c.reload)
@@ -312,7 +313,7 @@ func (n *node) issue(issuer *authority.Certificate, c certificate, now time.Time
 		files = []file{chain}
 	}
 	for _, f := range files {
-		if _, err := f.write(n.root); err != nil {
+		if _, err := f.Write(n.root); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"macaw.example/internal/authority"
+	"macaw.example/internal/configfile"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
@@ -30,8 +31,7 @@ type tlsNode struct {
 
 func newTLSNode(t *testing.T, roles ...model.Role) *tlsNode {
 	t.Helper()
-	idCache.Store("group neutron", os.Getgid())
-	t.Cleanup(func() { idCache.Delete("group neutron") })
+	t.Cleanup(configfile.Remember("group neutron", os.Getgid()))
 	n := &tlsNode{t: t}
 	n.node = &node{
 		root: t.TempDir(),
@@ -72,7 +72,7 @@ func (n *tlsNode) authority(now time.Time, further ...netip.Prefix) (root *x509.
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	if _, err := (file{Path: nodeapi.Issuer, Mode: 0o600, Content: bundle}).write(n.root); err != nil {
+	if _, err := (file{Path: nodeapi.Issuer, Mode: 0o600, Content: bundle}).Write(n.root); err != nil {
 		n.t.Fatal(err)
 	}
 	return above.Root()
@@ -201,7 +201,7 @@ func TestDamagedCertificates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := (file{Path: path, Mode: 0o600, Content: bundle}).write(n.root); err != nil {
+		if _, err := (file{Path: path, Mode: 0o600, Content: bundle}).Write(n.root); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -230,7 +230,7 @@ func TestDamagedCertificates(t *testing.T) {
 		t.Errorf("an authority with another's key: %v, hints %q", err, hint.All(err))
 	}
 
-	if _, err := (file{Path: acmeKey, Mode: 0o600, Content: []byte("x\n")}).write(n.root); err != nil {
+	if _, err := (file{Path: acmeKey, Mode: 0o600, Content: []byte("x\n")}).Write(n.root); err != nil {
 		t.Fatal(err)
 	}
 	_, err = n.acmeAccount()
@@ -249,8 +249,7 @@ func TestDamagedCertificates(t *testing.T) {
 // look for. libvirtd is started anew with another one.
 func TestCertificateForMigrations(t *testing.T) {
 	n := newTLSNode(t, model.Compute)
-	idCache.Store("group libvirt-qemu", os.Getgid())
-	t.Cleanup(func() { idCache.Delete("group libvirt-qemu") })
+	t.Cleanup(configfile.Remember("group libvirt-qemu", os.Getgid()))
 	var ran []string
 	n.run = func(_ context.Context, c command) (string, error) {
 		ran = append(ran, strings.Join(c.Args, " "))

@@ -27,7 +27,9 @@ func newClient(s nodeapi.OpenStack, password func() string) *client {
 	return &client{url: keystoneURL(s), region: s.Region, password: password}
 }
 
-func keystoneURL(s nodeapi.OpenStack) string { return fmt.Sprintf("http://%s:5000/v3", s.Controller) }
+func keystoneURL(s nodeapi.OpenStack) string {
+	return fmt.Sprintf("http://%s:%d/v3", s.Controller, nodeapi.KeystonePort)
+}
 
 // open returns a service's client, at the controller's management address.
 func (c *client) open(ctx context.Context, service neutron.Service) (*gophercloud.ServiceClient, error) {

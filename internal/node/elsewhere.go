@@ -42,7 +42,7 @@ func (n *node) stopElsewhere(ctx context.Context) (changed bool, err error) {
 	}
 	others := elsewhere(n.spec)
 	for _, unit := range others {
-		wrote, err := elsewhereDropIn(unit).write(n.root)
+		wrote, err := elsewhereDropIn(unit).Write(n.root)
 		if err != nil {
 			return changed, err
 		}
@@ -81,7 +81,7 @@ func (n *node) stopElsewhere(ctx context.Context) (changed bool, err error) {
 	if slices.Contains(running, libvirtTLS.units[0]) {
 		running = append(running, "libvirtd.service")
 	}
-	if err := n.systemctl(ctx, "stop", running); err != nil {
+	if err := n.run.Systemctl(ctx, "stop", running); err != nil {
 		return changed, fmt.Errorf("stopping what belongs to roles that this node does not have: %w", err)
 	}
 	if err := disable(n.root, others); err != nil {
@@ -152,11 +152,11 @@ func (n *node) writeFiles() (changed bool, err error) {
 		return false, err
 	}
 	surplus := slices.DeleteFunc(slices.Clone(before), func(path string) bool { return slices.Contains(wanted, path) })
-	if _, err := writtenFile(append(slices.Clone(wanted), surplus...)).write(n.root); err != nil {
+	if _, err := writtenFile(append(slices.Clone(wanted), surplus...)).Write(n.root); err != nil {
 		return false, err
 	}
 	for _, f := range n.files {
-		wrote, err := f.write(n.root)
+		wrote, err := f.Write(n.root)
 		if err != nil {
 			return changed, err
 		}
@@ -168,7 +168,7 @@ func (n *node) writeFiles() (changed bool, err error) {
 		}
 		changed = true
 	}
-	_, err = writtenFile(wanted).write(n.root)
+	_, err = writtenFile(wanted).Write(n.root)
 	return changed, err
 }
 

@@ -40,7 +40,7 @@ func fakeUnits(active ...string) (run runner, ran *[]string) {
 func TestStopElsewhere(t *testing.T) {
 	root := t.TempDir()
 	write := func(path, content string) {
-		if _, err := (file{Path: path, Mode: 0o644, Content: []byte(content)}).write(root); err != nil {
+		if _, err := (file{Path: path, Mode: 0o644, Content: []byte(content)}).Write(root); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/placement/v1/allocations"
 	"github.com/gophercloud/gophercloud/v2/openstack/placement/v1/resourceproviders"
 
+	"macaw.example/internal/execute"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/model"
 	"macaw.example/internal/neutron"
@@ -43,7 +44,7 @@ func Forget(ctx context.Context, spec nodeapi.OpenStack, name string, check bool
 	if err != nil {
 		return err
 	}
-	n := &node{spec: spec, root: "/", run: executor(held), secrets: sec}
+	n := &node{spec: spec, root: "/", run: execute.On(held), secrets: sec}
 	if err := n.forget(ctx, newClient(spec, func() string { return sec.Admin }), name, check, report); err != nil {
 		return fmt.Errorf("forgetting node %s: %w", name, err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"macaw.example/internal/execute"
 	"macaw.example/internal/graph"
 )
 
@@ -65,7 +66,7 @@ func Generalize(ctx context.Context, progress Progress) error {
 		return err
 	}
 	defer held.Close()
-	n := &node{root: "/", run: executor(held), note: notes(progress)}
+	n := &node{root: "/", run: execute.On(held), note: notes(progress)}
 	return n.generalize(ctx, progress)
 }
 
@@ -75,7 +76,7 @@ func (n *node) generalize(ctx context.Context, progress Progress) error {
 			"it is the node of a cloud, with the cloud's secrets in /etc/macaw")
 	}
 	return runGraph(ctx, []graph.Step{
-		{Name: "Debian's upgrades", Run: n.endUpgrades},
+		{Name: "Debian's upgrades", Run: n.packages().EndUpgrades},
 		{Name: "cloud-init's records", Needs: []string{"Debian's upgrades"}, Run: n.forgetInstance},
 		{Name: "logs and traces", Needs: []string{"cloud-init's records"}, Run: n.forgetTraces},
 		{Name: "identities", Needs: []string{"logs and traces"}, Run: n.forgetIdentities},

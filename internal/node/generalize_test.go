@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"macaw.example/internal/configfile"
 )
 
 // machineOwn is what an image must not have of a machine; machineKept is what it must have.
@@ -66,13 +68,15 @@ func writeBelow(t *testing.T, root, name, text string) {
 func TestGeneralize(t *testing.T) {
 	root := usedMachine(t)
 	var ran []string
+	const upgrade = "apt-daily-upgrade.service"
 	upgrading := 0 // times that Debian's upgrade is seen to run
 	n := &node{root: root, note: func(string, string) {}, run: func(_ context.Context, c command) (string, error) {
 		if slices.Contains(c.Args, "show") {
-			states := map[string]string{aptTimers[0]: running, aptTimers[1]: running, aptServices[0]: stopped}
-			if slices.Contains(c.Args, aptServices[1]) {
+			states := map[string]string{"apt-daily.timer": running, "apt-daily-upgrade.timer": running,
+				"apt-daily.service": stopped}
+			if slices.Contains(c.Args, upgrade) {
 				if upgrading++; upgrading < 3 {
-					states[aptServices[1]] = "LoadState=loaded ActiveState=activating"
+					states[upgrade] = "LoadState=loaded ActiveState=activating"
 				}
 			}
 			return units(c, stopped, states), nil
@@ -82,7 +86,7 @@ func TestGeneralize(t *testing.T) {
 		}
 		ran = append(ran, strings.Join(c.Args, " "))
 		records := exists(filepath.Join(root, "var/lib/cloud/data/instance-id"))
-		if records && c.Args[0] != "cloud-init" && c.Args[len(c.Args)-1] != aptTimers[1] {
+		if records && c.Args[0] != "cloud-init" && c.Args[len(c.Args)-1] != "apt-daily-upgrade.timer" {
 			t.Errorf("%v: cloud-init's records are still there", ran)
 		}
 		if !exists(filepath.Join(root, "home/admin/.ssh/authorized_keys")) {
@@ -168,10 +172,8 @@ func TestGeneralizeLeavesANodeAlone(t *testing.T) {
 // The broker's cookie is not the image's, and does not change in a cloud.
 func TestRabbitCookieIsMadeOnce(t *testing.T) {
 	root := t.TempDir()
-	idCache.Store("user rabbitmq", os.Getuid())
-	idCache.Store("group rabbitmq", os.Getgid())
-	defer idCache.Delete("user rabbitmq")
-	defer idCache.Delete("group rabbitmq")
+	defer configfile.Remember("user rabbitmq", os.Getuid())()
+	defer configfile.Remember("group rabbitmq", os.Getgid())()
 	var before []byte
 	for i := range 2 {
 		if err := makeRabbitCookie(root); err != nil {

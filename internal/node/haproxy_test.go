@@ -142,7 +142,7 @@ func (p *proxy) put(c *authority.Certificate) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if _, err := (file{Path: nodeapi.DomainCertificate, Mode: 0o600, Content: bundle}).write(p.root); err != nil {
+	if _, err := (file{Path: nodeapi.DomainCertificate, Mode: 0o600, Content: bundle}).Write(p.root); err != nil {
 		p.t.Fatal(err)
 	}
 	if err := p.reload(p.t.Context()); err != nil {
@@ -264,7 +264,7 @@ func TestHAProxyServesWhatACMEIssued(t *testing.T) {
 	}
 	p := newProxy(t)
 	directory, trusted := startPebble(t, p.plain)
-	if _, err := (file{Path: nodeapi.ACMEAuthority, Mode: 0o600, Content: trusted}).write(p.root); err != nil {
+	if _, err := (file{Path: nodeapi.ACMEAuthority, Mode: 0o600, Content: trusted}).Write(p.root); err != nil {
 		t.Fatal(err)
 	}
 	end := p.watch()

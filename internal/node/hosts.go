@@ -34,7 +34,7 @@ func (n *node) ensureHosts(context.Context) error {
 	if bytes.Equal(wanted, seen) {
 		return errNothingToDo
 	}
-	_, err = file{Path: hostsPath, Mode: 0o644, Content: wanted}.write(n.root)
+	_, err = file{Path: hostsPath, Mode: 0o644, Content: wanted}.Write(n.root)
 	return err
 }
 

@@ -42,11 +42,11 @@ type catalogEntry struct {
 }
 
 var catalog = []catalogEntry{
-	{"glance", "image", 9292, "/image", ""},
-	{"keystone", "identity", 5000, "/identity", "/v3/"},
-	{"neutron", "network", 9696, "/networking", ""},
-	{"nova", "compute", 8774, "/compute", "/v2.1"},
-	{"placement", "placement", 8778, "/placement", ""},
+	{"glance", "image", nodeapi.GlancePort, "/image", ""},
+	{"keystone", "identity", nodeapi.KeystonePort, "/identity", "/v3/"},
+	{"neutron", "network", nodeapi.NeutronPort, "/networking", ""},
+	{"nova", "compute", nodeapi.NovaPort, "/compute", "/v2.1"},
+	{"placement", "placement", nodeapi.PlacementPort, "/placement", ""},
 }
 
 // inside is the URL for the cloud's own services.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"macaw.example/internal/execute"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
@@ -16,7 +17,7 @@ import (
 // Inspect tells the state of this node, which was made with spec. It changes nothing, and says in the
 // answer if systemd does not reply.
 func Inspect(ctx context.Context, spec nodeapi.OpenStack) nodeapi.Machine {
-	return (&node{spec: spec, root: "/", run: executor(nil)}).inspect(ctx)
+	return (&node{spec: spec, root: "/", run: execute.On(nil)}).inspect(ctx)
 }
 
 func (n *node) inspect(ctx context.Context) nodeapi.Machine {

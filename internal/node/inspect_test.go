@@ -5,26 +5,17 @@ package node
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/systemd/systemdtest"
 )
 
-// units answers systemctl show; states has the properties of units that are not as usual, which is given.
 func units(c command, usual string, states map[string]string) string {
-	var out []string
-	for _, unit := range c.Args[slices.Index(c.Args, "--")+1:] {
-		state, ok := states[unit]
-		if !ok {
-			state = usual
-		}
-		out = append(out, "Id="+unit+"\n"+strings.ReplaceAll(state, " ", "\n")+"\n")
-	}
-	return strings.Join(out, "\n")
+	return systemdtest.Show(c.Args, usual, states)
 }
 
 const (

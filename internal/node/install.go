@@ -13,12 +13,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"macaw.example/internal/agent"
+	"macaw.example/internal/execute"
 	"macaw.example/internal/graph"
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/packages"
 )
 
 const installStamp = "/var/lib/macaw/installed"
@@ -59,25 +62,34 @@ func install(ctx context.Context, held *os.File, spec nodeapi.OpenStack, progres
 	if installed("/") {
 		return nil
 	}
-	n := &node{spec: spec, root: "/", run: executor(held), note: notes(progress)}
+	n := &node{spec: spec, root: "/", run: execute.On(held), note: notes(progress)}
 	err := runGraph(ctx, n.installSteps(), progress)
-	return errors.Join(err, n.endUnsynced())
+	return errors.Join(err, n.packages().EndUnsynced())
+}
+
+// packages is this machine, for the packages. Apply comes after a complete package step, whose stamp stays when
+// Macaw is upgraded. The second file is one that Apply writes on every node; others in /etc/macaw are there before.
+func (n *node) packages() *packages.Machine {
+	return &packages.Machine{Root: n.root, Run: n.run, Note: n.note, Gateway: gatewayLimit(n.spec),
+		Used: []string{installStamp, instanceMetadata.files[0].path}}
+}
+
+// gatewayLimit is how long a node waits for the way to Debian's packages: for one without a public address, that is
+// a gateway, which may be made at the same time.
+func gatewayLimit(s nodeapi.OpenStack) time.Duration {
+	if s.Node == "" || s.Management.Public.IsValid() || len(s.Nodes) < 2 {
+		return 0
+	}
+	return peersLimit
 }
 
 // installSteps are the steps of the package step.
 func (n *node) installSteps() []graph.Step {
-	return []graph.Step{
-		{Name: "packages", Run: n.installPackages},
+	return append(n.packages().Steps(), []graph.Step{
 		{Name: "units", Needs: []string{"packages"}, Run: n.disableUnits},
 		{Name: "schemas", Needs: []string{"units"}, Run: n.installSchemas},
-		{Name: "default MTU", Needs: []string{"packages"}, Run: n.installMTUDriver},
-		{Name: "static files", Needs: []string{"bytecode"}, Run: n.buildDashboard},
-		{Name: "bytecode", Needs: []string{"packages"}, Run: n.compilePython},
-		{Name: "entry points", Needs: []string{"units", "default MTU"}, Run: n.rememberEntryPoints},
-		{Name: "replies", Needs: []string{"packages"}, Run: n.quickenReplies},
-		{Name: "starts", Needs: []string{"packages"}, Run: n.quickenStarts},
 		{Name: "cloud-init", Run: func(context.Context) error {
-			_, err := cloudInitConfig.write(n.root)
+			_, err := cloudInitConfig.Write(n.root)
 			return err
 		}},
 		{
@@ -85,11 +97,11 @@ func (n *node) installSteps() []graph.Step {
 			Needs: []string{"schemas", "entry points", "replies", "starts", "static files", "cloud-init"},
 			Run: func(context.Context) error {
 				unix.Sync()
-				_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(nodeapi.PackagesHash + "\n")}.write(n.root)
+				_, err := file{Path: installStamp, Mode: 0o644, Content: []byte(nodeapi.PackagesHash + "\n")}.Write(n.root)
 				return err
 			},
 		},
-	}
+	}...)
 }
 
 // disableUnits keeps everything from starting before Apply has configured it, also after a reboot.
@@ -115,7 +127,7 @@ func (n *node) disableUnits(ctx context.Context) error {
 		}
 	}
 	for _, f := range files {
-		if _, err := f.write(n.root); err != nil {
+		if _, err := f.Write(n.root); err != nil {
 			return err
 		}
 	}
@@ -131,23 +143,6 @@ func (n *node) disableUnits(ctx context.Context) error {
 				return fmt.Errorf("removing Debian's default site: %w", err)
 			}
 		}
-	}
-	return nil
-}
-
-// pythonCache is where the daemons find the result of rememberEntryPoints. Only root can write to
-// it, because daemons run what it names.
-const pythonCache = "/var/cache/macaw"
-
-//go:embed entrypoints.py
-var entryPointsScript string
-
-// rememberEntryPoints saves each daemon a search for plugins through three hundred packages. All of
-// them would otherwise make it at their first start, at the same time.
-func (n *node) rememberEntryPoints(ctx context.Context) error {
-	if _, err := n.run(ctx, command{Args: []string{"python3", "-"}, Env: []string{"XDG_CACHE_HOME=" + pythonCache},
-		Stdin: entryPointsScript}); err != nil {
-		return errNothingToDo // without the cache, daemons are only slower
 	}
 	return nil
 }

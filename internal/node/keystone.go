@@ -2,7 +2,10 @@
 
 package node
 
-import "macaw.example/internal/model"
+import (
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+)
 
 var keystone = service{
 	name:  "keystone",
@@ -13,7 +16,7 @@ var keystone = service{
 	},
 	units: []string{"keystone.service"},
 	api: []api{{
-		Unit: "keystone", Project: "keystone", Port: 5000, Threads: 8, WSGI: "/usr/bin/keystone-wsgi-public",
+		Unit: "keystone", Project: "keystone", Port: nodeapi.KeystonePort, Threads: 8, WSGI: "/usr/bin/keystone-wsgi-public",
 	}},
 	after:  []string{"mariadb.service", "memcached.service"},
 	python: true,

@@ -48,7 +48,7 @@ func (n *node) startLibvirt(ctx context.Context) error {
 		}
 		if !seen[0].Active && (seen[1].Active || seen[1].Starting) {
 			// With its other socket, whose clients would start it again. Guests go on running.
-			if err := n.systemctl(ctx, "stop", []string{"libvirtd.socket", "libvirtd.service"}); err != nil {
+			if err := n.run.Systemctl(ctx, "stop", []string{"libvirtd.socket", "libvirtd.service"}); err != nil {
 				return fmt.Errorf("stopping libvirtd for another socket: %w", err)
 			}
 		}

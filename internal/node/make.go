@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"macaw.example/internal/agent"
+	"macaw.example/internal/execute"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
@@ -21,7 +22,7 @@ func prepare(ctx context.Context, spec nodeapi.OpenStack, progress Progress) err
 		return err
 	}
 	defer held.Close()
-	n := &node{spec: spec, root: "/", run: executor(held), note: notes(progress)}
+	n := &node{spec: spec, root: "/", run: execute.On(held), note: notes(progress)}
 	if err := n.earlyNAT(ctx); err != nil && !errors.Is(err, errNothingToDo) {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"macaw.example/internal/execute"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
@@ -58,7 +59,7 @@ func SetNAT(ctx context.Context, spec nodeapi.OpenStack, on bool) error {
 	if err != nil {
 		return err
 	}
-	n := &node{spec: spec, root: "/", run: executor(nil)}
+	n := &node{spec: spec, root: "/", run: execute.On(nil)}
 	return n.setNAT(ctx, nic, on)
 }
 
@@ -131,7 +132,7 @@ func (n *node) earlyNAT(ctx context.Context) error {
 		return err
 	}
 	for _, f := range n.files {
-		if _, err := f.write(n.root); err != nil {
+		if _, err := f.Write(n.root); err != nil {
 			return err
 		}
 	}

@@ -55,7 +55,7 @@ var neutronAPI = service{
 	},
 	units: []string{"neutron-api.service"},
 	api: []api{{
-		Unit: "neutron-api", Project: "neutron", Port: 9696, Threads: 1, WSGI: "/usr/bin/neutron-api",
+		Unit: "neutron-api", Project: "neutron", Port: nodeapi.NeutronPort, Threads: 1, WSGI: "/usr/bin/neutron-api",
 		Args: "--config-file=/etc/neutron/neutron.conf --config-file=/etc/neutron/plugins/ml2/ml2_conf.ini",
 	}},
 	after:  neutronAfter,

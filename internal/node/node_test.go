@@ -96,16 +96,16 @@ func TestFileWrite(t *testing.T) {
 	root := t.TempDir()
 	f := file{Path: "/etc/x/y.conf", Mode: 0o640, Content: []byte("a\n")}
 	for i, want := range []bool{true, false} {
-		if changed, err := f.write(root); changed != want || err != nil {
+		if changed, err := f.Write(root); changed != want || err != nil {
 			t.Errorf("write %d: changed %v, %v; want %v", i+1, changed, err, want)
 		}
 	}
 	os.Chmod(filepath.Join(root, f.Path), 0o644)
-	if changed, _ := f.write(root); !changed {
+	if changed, _ := f.Write(root); !changed {
 		t.Error("another mode is not noticed")
 	}
 	f.Content = []byte("b\n")
-	if changed, _ := f.write(root); !changed {
+	if changed, _ := f.Write(root); !changed {
 		t.Error("another content is not noticed")
 	}
 	left, _ := os.ReadDir(filepath.Join(root, "etc/x"))

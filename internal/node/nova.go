@@ -75,7 +75,7 @@ var novaAPI = service{
 	files: []configFile{novaConf("nova-api.service"), novaDatabaseConf("nova-api.service")},
 	units: []string{"nova-api.service"},
 	// It runs on eventlet, which does not support uWSGI's threads.
-	api: []api{{Unit: "nova-api", Project: "nova", Port: 8774, Threads: 1, WSGI: "/usr/bin/nova-api-wsgi",
+	api: []api{{Unit: "nova-api", Project: "nova", Port: nodeapi.NovaPort, Threads: 1, WSGI: "/usr/bin/nova-api-wsgi",
 		Env: novaConfigFiles}},
 	after:  novaAfter,
 	python: true,

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
 )
 
 var ovnCentral = service{
@@ -80,7 +81,8 @@ const northbound, southbound = "ovn-nbctl", "ovn-sbctl"
 
 // settings are those of the databases. With a single gateway there is no BFD.
 func (n *node) settings() []ovnSetting {
-	all := []ovnSetting{globalSetting(commonZone, "true"), n.listens(northbound, 6641), n.listens(southbound, 6642)}
+	all := []ovnSetting{globalSetting(commonZone, "true"), n.listens(northbound, nodeapi.NorthboundPort),
+		n.listens(southbound, nodeapi.SouthboundPort)}
 	if len(n.spec.Peers(model.Gateway)) > 1 {
 		all = append(all, bfd...)
 	}

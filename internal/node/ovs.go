@@ -57,7 +57,7 @@ func ovsArgs(s nodeapi.OpenStack, f facts) []string {
 		"set", "Open_vSwitch", ".",
 		"external_ids:system-id=" + s.Node,
 		"external_ids:hostname=" + s.Node,
-		fmt.Sprintf("external_ids:ovn-remote=ssl:%s:6642", s.Controller),
+		fmt.Sprintf("external_ids:ovn-remote=ssl:%s:%d", s.Controller, nodeapi.SouthboundPort),
 		"external_ids:ovn-encap-type=geneve",
 		fmt.Sprintf("external_ids:ovn-encap-ip=%s", s.Management.Address),
 		"external_ids:ovn-bridge-datapath-type=" + datapath,

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/packages"
 )
 
 // installVersion is raised whenever the result of the package step, or of Generalize after it,
@@ -22,12 +23,12 @@ func packagesHash() string {
 		h.Write([]byte(name + "\n"))
 	}
 	h.Write(schemaScript)
-	h.Write([]byte(entryPointsScript + quickReply))
+	h.Write([]byte(packages.Changes()))
 	units, err := renderUnits(services)
 	if err != nil {
 		panic(err) // an embedded template
 	}
-	for _, f := range slices.Concat(mtuFiles(), quickStartFiles(), bootFiles, units, []file{heldBack, cloudInitConfig}) {
+	for _, f := range slices.Concat(packages.Files(), units, []file{packages.HeldBack, cloudInitConfig}) {
 		h.Write([]byte(f.Path))
 		h.Write(f.Content)
 	}

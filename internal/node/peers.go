@@ -80,12 +80,12 @@ type controllerService struct {
 }
 
 var controllerServices = []controllerService{
-	{"Keystone", 5000, true, []model.Role{model.Compute, model.Gateway}},
-	{"OVN's southbound database", 6642, false, []model.Role{model.Compute, model.Gateway}},
-	{"Neutron", 9696, true, []model.Role{model.Compute, model.Gateway}},
-	{"Placement", 8778, true, []model.Role{model.Compute}},
-	{"Glance", 9292, true, []model.Role{model.Compute}},
-	{"RabbitMQ", 5672, false, []model.Role{model.Compute}},
+	{"Keystone", nodeapi.KeystonePort, true, []model.Role{model.Compute, model.Gateway}},
+	{"OVN's southbound database", nodeapi.SouthboundPort, false, []model.Role{model.Compute, model.Gateway}},
+	{"Neutron", nodeapi.NeutronPort, true, []model.Role{model.Compute, model.Gateway}},
+	{"Placement", nodeapi.PlacementPort, true, []model.Role{model.Compute}},
+	{"Glance", nodeapi.GlancePort, true, []model.Role{model.Compute}},
+	{"RabbitMQ", nodeapi.RabbitMQPort, false, []model.Role{model.Compute}},
 }
 
 // awaitController waits until the controller's services that this node uses answer.

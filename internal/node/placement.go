@@ -2,7 +2,10 @@
 
 package node
 
-import "macaw.example/internal/model"
+import (
+	"macaw.example/internal/model"
+	"macaw.example/internal/nodeapi"
+)
 
 var placement = service{
 	name:  "placement",
@@ -13,7 +16,7 @@ var placement = service{
 	},
 	units: []string{"placement-api.service"},
 	api: []api{{
-		Unit: "placement-api", Project: "placement", Port: 8778, Threads: 4, WSGI: "/usr/bin/placement-api",
+		Unit: "placement-api", Project: "placement", Port: nodeapi.PlacementPort, Threads: 4, WSGI: "/usr/bin/placement-api",
 	}},
 	after:  []string{"mariadb.service", "memcached.service", "keystone.service"},
 	python: true,

@@ -224,7 +224,7 @@ func TestSecretsForAnotherNode(t *testing.T) {
 	}
 	other := t.TempDir()
 	write := func(content []byte) {
-		if _, err := (file{Path: secretsPath, Mode: 0o600, Content: content}).write(other); err != nil {
+		if _, err := (file{Path: secretsPath, Mode: 0o600, Content: content}).Write(other); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -288,7 +288,7 @@ func TestWriteFilesRemovesThoseOfALostRole(t *testing.T) {
 	root := t.TempDir()
 	plain := func(path string) file { return file{Path: path, Mode: 0o644, Content: []byte("x\n")} }
 	n := &node{spec: specs()["compute"], root: root, files: []file{plain("/etc/a"), plain("/etc/b")}}
-	if _, err := plain("/etc/c").write(root); err != nil { // somebody else's
+	if _, err := plain("/etc/c").Write(root); err != nil { // somebody else's
 		t.Fatal(err)
 	}
 	for i, want := range []bool{true, false} {

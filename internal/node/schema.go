@@ -117,7 +117,7 @@ func ensureSchemas(ctx context.Context, run runner, root string) error {
 	if err != nil {
 		return fmt.Errorf("stamping the databases: %w", err)
 	}
-	_, err = file{Path: schemaStamp, Mode: 0o644, Content: content}.write(root)
+	_, err = file{Path: schemaStamp, Mode: 0o644, Content: content}.Write(root)
 	return err
 }
 

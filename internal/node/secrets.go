@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"macaw.example/internal/configfile"
 	"macaw.example/internal/filelock"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/model"
@@ -135,7 +136,7 @@ func makeSecrets(root string) (secrets, error) {
 	if err != nil {
 		return s, err
 	}
-	_, err = file{Path: secretsPath, Mode: 0o600, Content: content}.write(root)
+	_, err = file{Path: secretsPath, Mode: 0o600, Content: content}.Write(root)
 	return s, err
 }
 
@@ -194,7 +195,7 @@ func makeKeys(root, dir string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
-	uid, gid, err := ids("keystone", "keystone")
+	uid, gid, err := configfile.IDs("keystone", "keystone")
 	if err != nil {
 		return fmt.Errorf("making keys in %s: %w", dir, err)
 	}
@@ -208,7 +209,7 @@ func makeKeys(root, dir string) error {
 		rand.Read(key)
 		name = filepath.Join(tmp, name)
 		_, e := file{Path: name, Owner: "keystone", Group: "keystone", Mode: 0o600,
-			Content: []byte(base64.URLEncoding.EncodeToString(key))}.write("/")
+			Content: []byte(base64.URLEncoding.EncodeToString(key))}.Write("/")
 		err = errors.Join(err, e)
 	}
 	err = errors.Join(err, os.Chown(tmp, uid, gid), os.Chmod(tmp, 0o700))
@@ -231,6 +232,6 @@ func makeRabbitCookie(root string) error {
 		return nil
 	}
 	_, err := file{Path: rabbitCookiePath, Owner: "rabbitmq", Group: "rabbitmq", Mode: 0o400,
-		Content: []byte(newSecret())}.write(root)
+		Content: []byte(newSecret())}.Write(root)
 	return err
 }

@@ -29,11 +29,7 @@ func (n *node) configChanged(unit string) time.Time {
 	return newest
 }
 
-func (n *node) system() systemd.System {
-	return systemd.New(func(ctx context.Context, args ...string) (string, error) {
-		return n.run(ctx, command{Args: args})
-	})
-}
+func (n *node) system() systemd.System { return n.run.System() }
 
 // ensureRunning makes units run with the configuration on disk, and waits until systemd reports
 // them started.

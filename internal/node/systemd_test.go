@@ -25,7 +25,7 @@ func TestConfigChangedIsWhenTheNewestReadFileCameToBe(t *testing.T) {
 	}}
 	at := map[string]time.Time{}
 	for _, f := range n.files {
-		if _, err := (file{Path: f.Path, Mode: 0o644}).write(n.root); err != nil {
+		if _, err := (file{Path: f.Path, Mode: 0o644}).Write(n.root); err != nil {
 			t.Fatal(err)
 		}
 		at[f.Path] = systemd.Changed(filepath.Join(n.root, f.Path))

@@ -10,6 +10,7 @@ import (
 
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/packages"
 )
 
 // nodeTags are the tags for every file of a node.
@@ -27,7 +28,7 @@ func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 		"secret rabbit":    sec.Rabbit,
 		"secret metadata":  sec.Metadata,
 		"secret dashboard": sec.Dashboard,
-		"transport":        fmt.Sprintf("rabbit://openstack:%s@%s:5672/", sec.Rabbit, s.Controller),
+		"transport":        fmt.Sprintf("rabbit://openstack:%s@%s:%d/", sec.Rabbit, s.Controller, nodeapi.RabbitMQPort),
 		"gateway-role":     gatewayRole,
 
 		"ovn-authorities": ovnAuthorities,
@@ -83,7 +84,7 @@ func computeTags(s nodeapi.OpenStack) tags {
 
 // unitTags are the tags for systemd's files of a service, which are the same on every node.
 func unitTags(svc service) tags {
-	return tags{"after": strings.Join(svc.after, " "), "cache": pythonCache}
+	return tags{"after": strings.Join(svc.after, " "), "cache": packages.PythonCache}
 }
 
 // apiTags are the additional tags for the files of an API that uWSGI runs.
@@ -110,7 +111,7 @@ func option(name, value string) string {
 // auth is the configuration with which user logs in to Keystone.
 func auth(s nodeapi.OpenStack, sec secrets, user string) string {
 	return strings.Join([]string{
-		fmt.Sprintf("auth_url = http://%s:5000/v3", s.Controller),
+		"auth_url = " + keystoneURL(s),
 		"auth_type = password",
 		"project_domain_name = Default",
 		"user_domain_name = Default",
@@ -126,7 +127,7 @@ func authtoken(s nodeapi.OpenStack, sec secrets, user string) string {
 	return strings.Join([]string{
 		auth(s, sec, user),
 		fmt.Sprintf("www_authenticate_uri = https://%s/identity/v3", public(s)),
-		fmt.Sprintf("memcached_servers = %s:11211", s.Controller),
+		fmt.Sprintf("memcached_servers = %s:%d", s.Controller, nodeapi.MemcachedPort),
 		"service_token_roles = service",
 		"service_token_roles_required = true",
 		"interface = internal",
@@ -136,5 +137,6 @@ func authtoken(s nodeapi.OpenStack, sec secrets, user string) string {
 // databaseURL is user's URL of a schema. The port is explicit because Nova's cells are templates of
 // this URL.
 func databaseURL(s nodeapi.OpenStack, sec secrets, user, schema string) string {
-	return fmt.Sprintf("mysql+pymysql://%s:%s@%s:3306/%s?charset=utf8", user, sec.Databases[user], s.Controller, schema)
+	return fmt.Sprintf("mysql+pymysql://%s:%s@%s:%d/%s?charset=utf8", user, sec.Databases[user], s.Controller,
+		nodeapi.MariaDBPort, schema)
 }

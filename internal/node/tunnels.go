@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"macaw.example/internal/execute"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 	"macaw.example/internal/tunnel"
@@ -89,7 +90,7 @@ func (n *node) tunnelRunner() tunnel.Runner {
 
 // EnsureTunnels makes this node's tunnels work, at boot and after each start of ovs-vswitchd.
 func EnsureTunnels(ctx context.Context) error {
-	n := &node{root: "/", run: executor(nil)}
+	n := &node{root: "/", run: execute.On(nil)}
 	var c tunnel.Config
 	b, err := os.ReadFile(tunnelConfig)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -38,7 +38,7 @@ func decideVirtualization(root string, f facts) (changed bool, err error) {
 		return false, err
 	}
 	for _, f := range files {
-		wrote, err := f.write(root)
+		wrote, err := f.Write(root)
 		if err != nil {
 			return changed, fmt.Errorf("deciding how guests run: %w", err)
 		}

@@ -19,7 +19,7 @@ func TestVirtualizationIsDecidedAnew(t *testing.T) {
 		var changed []string
 		for path, f := range files {
 			f.Group = "" // this machine may lack it
-			wrote, err := f.write(root)
+			wrote, err := f.Write(root)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,9 +9,6 @@ const GatewaysConfig = "/etc/macaw/gateways.json"
 // GatewaysUnit is the unit that decides which gateway has which router.
 const GatewaysUnit = "macaw-gateways.service"
 
-// AgentPort is the port of a gateway's agent at the node's management address: metrics and health.
-const AgentPort = 9478
-
 // The files by which a node gets in at OVN's databases: its certificate, its key, and the authorities of theirs.
 const (
 	OVNCertificate = "/etc/macaw/tls/ovn.pem"

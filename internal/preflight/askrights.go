@@ -19,7 +19,7 @@ import (
 
 	"macaw.example/examples"
 	awsapi "macaw.example/internal/aws"
-	"macaw.example/internal/infra"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -194,7 +194,7 @@ func (a *asker) principal(ctx context.Context, caller string) (string, error) {
 // be limited to resources that the simulation cannot name.
 func (a *asker) resources(patterns []string, principal string) (all []string, exact bool) {
 	account := strings.Split(principal, ":")
-	name := infra.GatewayName(a.Cloud.Name, a.Region)
+	name := inventory.GatewayName(a.Cloud.Name, a.Region)
 	for _, p := range patterns {
 		if p == "*" {
 			return []string{"*"}, false

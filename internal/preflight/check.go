@@ -9,6 +9,7 @@ import (
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/inventory"
 )
 
 // State is a check's result.
@@ -59,7 +60,7 @@ func (c Check) String() string {
 type Input struct {
 	Account Account
 	Wanted  infra.Wanted // its zone is that of [Zone]
-	Seen    infra.Seen
+	Seen    inventory.Seen
 	// Plan is what up would do.
 	Plan *infra.Plan
 	// Public means that the cloud is reached over the Internet: the account is of AWS, and of no emulator.

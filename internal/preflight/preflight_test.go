@@ -22,6 +22,7 @@ import (
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/images"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/inventory"
 	"macaw.example/lab/labtest"
 )
 
@@ -67,7 +68,7 @@ func (s *site) look(text string) (*cloud.Cloud, *infra.Plan, []Check) {
 	if s.bakery {
 		c.Nodes[0].Roles = nil
 	}
-	if in.Seen, err = infra.See(ctx, s.Clients, c.Name); err != nil {
+	if in.Seen, err = inventory.See(ctx, s.EC2, s.IAM, c.Name); err != nil {
 		s.t.Fatal(err)
 	}
 	in.Wanted.Images = map[string]images.Image{}

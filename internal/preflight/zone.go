@@ -8,12 +8,13 @@ import (
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/inventory"
 )
 
 // Zone returns the availability zone of the cloud's subnets, existing or planned: that of the cloud
 // file, or else the first that offers the instance types of all nodes there and is not among those to avoid.
 // It is empty if there is none.
-func Zone(a Account, c *cloud.Cloud, s infra.Seen, avoid ...string) string {
+func Zone(a Account, c *cloud.Cloud, s inventory.Seen, avoid ...string) string {
 	if zone := infra.SubnetZone(c, s); zone != "" {
 		return zone
 	}

@@ -3,17 +3,11 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -326,40 +320,4 @@ func testLeave(t *testing.T, file, fewer string, f *floatingIP) {
 	if s := up(t, fewer); s.Changes != 0 {
 		t.Errorf("up again made %d changes", s.Changes)
 	}
-}
-
-var pingAnswer = regexp.MustCompile(`^\[(\d+\.\d+)\] \d+ bytes from `)
-
-// longestGap pings an address every 50 ms while fn runs, and returns the longest time between two answers.
-func longestGap(t *testing.T, address string, fn func()) (longest time.Duration) {
-	t.Helper()
-	ping := exec.CommandContext(t.Context(), "ping", "-n", "-D", "-i", "0.05", net.ParseIP(address).String())
-	out, err := ping.StdoutPipe()
-	if err == nil {
-		err = ping.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		last := 0.0
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			m := pingAnswer.FindStringSubmatch(lines.Text())
-			if m == nil {
-				continue
-			}
-			at, _ := strconv.ParseFloat(m[1], 64)
-			if last > 0 {
-				longest = max(longest, time.Duration((at-last)*float64(time.Second)))
-			}
-			last = at
-		}
-	}()
-	fn()
-	_ = ping.Process.Signal(os.Interrupt)
-	<-done
-	_ = ping.Wait()
-	return longest
 }

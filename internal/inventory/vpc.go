@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inventory
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsapi "macaw.example/internal/aws"
+)
+
+func (s *Seen) seeVPCs(ctx context.Context, c clients, mine types.Filter) error {
+	found, err := FindVPCs(ctx, c.EC2, mine)
+	if err != nil {
+		return err
+	}
+	for _, v := range found {
+		vpc := VPC{ID: aws.ToString(v.VpcId), Part: awsapi.Part(v.Tags), CIDR: aws.ToString(v.CidrBlock)}
+		support, err := vpcAttribute(ctx, c.EC2, vpc.ID, types.VpcAttributeNameEnableDnsSupport)
+		if err != nil {
+			return err
+		}
+		names, err := vpcAttribute(ctx, c.EC2, vpc.ID, types.VpcAttributeNameEnableDnsHostnames)
+		if err != nil {
+			return err
+		}
+		if support == nil || names == nil {
+			continue // deleted meanwhile
+		}
+		if vpc.IPv6, err = VPCBlocks(v); err != nil {
+			return err
+		}
+		vpc.DNSSupport = attributeTrue(support.EnableDnsSupport)
+		vpc.DNSHostname = attributeTrue(names.EnableDnsHostnames)
+		s.VPCs = append(s.VPCs, vpc)
+	}
+	return nil
+}
+
+// vpcAttribute returns nil if the VPC does not exist.
+func vpcAttribute(
+	ctx context.Context, api EC2Reader, vpc string, name types.VpcAttributeName,
+) (*ec2.DescribeVpcAttributeOutput, error) {
+	out, err := api.DescribeVpcAttribute(ctx, &ec2.DescribeVpcAttributeInput{VpcId: aws.String(vpc), Attribute: name})
+	if awsapi.IsNotFound(err) {
+		return nil, nil
+	}
+	return out, err
+}
+
+func (s *Seen) seeInternetGateways(ctx context.Context, c clients, mine types.Filter) error {
+	found, err := FindInternetGateways(ctx, c.EC2, mine)
+	for _, g := range found {
+		gateway := InternetGateway{ID: aws.ToString(g.InternetGatewayId), Part: awsapi.Part(g.Tags)}
+		for _, a := range g.Attachments {
+			gateway.VPC = aws.ToString(a.VpcId)
+		}
+		s.InternetGateways = append(s.InternetGateways, gateway)
+	}
+	return err
+}
+
+func (s *Seen) seeSubnets(ctx context.Context, c clients, mine types.Filter) error {
+	found, err := FindSubnets(ctx, c.EC2, mine)
+	if err != nil {
+		return err
+	}
+	for _, n := range found {
+		subnet := Subnet{
+			ID: aws.ToString(n.SubnetId), Part: awsapi.Part(n.Tags), VPC: aws.ToString(n.VpcId),
+			CIDR: aws.ToString(n.CidrBlock), Zone: aws.ToString(n.AvailabilityZone),
+			MapPublic: aws.ToBool(n.MapPublicIpOnLaunch), AssignIPv6: aws.ToBool(n.AssignIpv6AddressOnCreation),
+		}
+		if subnet.IPv6, err = SubnetBlock(n); err != nil {
+			return err
+		}
+		s.Subnets = append(s.Subnets, subnet)
+	}
+	return nil
+}
+
+func (s *Seen) seeRouteTables(ctx context.Context, c clients, mine types.Filter) error {
+	found, err := FindRouteTables(ctx, c.EC2, mine)
+	for _, t := range found {
+		s.RouteTables = append(s.RouteTables, routeTableOf(t))
+	}
+	return err
+}
+
+func routeTableOf(t types.RouteTable) RouteTable {
+	table := RouteTable{ID: aws.ToString(t.RouteTableId), Part: awsapi.Part(t.Tags), VPC: aws.ToString(t.VpcId)}
+	for _, r := range t.Routes {
+		target := cmp.Or(aws.ToString(r.GatewayId), aws.ToString(r.NetworkInterfaceId), "another target")
+		switch {
+		case aws.ToString(r.DestinationCidrBlock) == Everywhere:
+			table.Default, table.Blackhole = target, r.State == types.RouteStateBlackhole
+		case aws.ToString(r.DestinationIpv6CidrBlock) == Everywhere6:
+			table.Default6, table.Blackhole6 = target, r.State == types.RouteStateBlackhole
+		case target != "local": // the VPC's own route, which is always there
+			table.Others = append(table.Others, otherRoute(r))
+		}
+	}
+	for _, a := range t.Associations {
+		if a.SubnetId != nil {
+			table.Subnets = append(table.Subnets, *a.SubnetId)
+		}
+		table.Main = table.Main || aws.ToBool(a.Main)
+	}
+	return table
+}
+
+// otherRoute describes a route for display. A route has one destination and one target of many
+// kinds (EC2 API Reference, Route).
+func otherRoute(r types.Route) string {
+	first := func(values ...*string) string {
+		for _, v := range values {
+			if aws.ToString(v) != "" {
+				return *v
+			}
+		}
+		return "an unknown target"
+	}
+	return first(r.DestinationCidrBlock, r.DestinationIpv6CidrBlock, r.DestinationPrefixListId) + " to " +
+		first(r.NetworkInterfaceId, r.InstanceId, r.NatGatewayId, r.VpcPeeringConnectionId, r.TransitGatewayId,
+			r.EgressOnlyInternetGatewayId, r.LocalGatewayId, r.CarrierGatewayId, r.CoreNetworkArn, r.GatewayId)
+}
