@@ -86,9 +86,8 @@ type agent struct {
 	failures     struct{ neutron, aws int } // in a row
 
 	lastReconcile struct {
-		fingerprint uint64        // of the addresses
-		due         time.Time     // of the next pass, even if the addresses are the same
-		took        time.Duration // the last pass
+		fingerprint uint64    // of the addresses
+		due         time.Time // of the next pass, even if the addresses are the same
 	}
 }
 
@@ -102,9 +101,10 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	m := newMetrics(cfg.PinDir, linux{})
 	h := newHeldFiles(cfg, log)
 	here := &gatewaysHere{node: cfg.Node}
+	api := newEC2(cfg.Region)
 	a := &agent{
 		cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
-		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h, here.still), h), tagger: newStatusTagger(log),
+		worker: newReconcileWorker(cfg, newRegistrar(api, cfg, m, h, here.still), h), tagger: newStatusTagger(log),
 		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
 		watchOVN: watchSouthbound(cfg), bindings: newMailbox[bindings](), here: here,
 		watchOVS: watchSwitch, health: &health{provider: newProviderWatch(cfg, linux{})},

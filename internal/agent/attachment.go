@@ -343,13 +343,17 @@ func (l *attachment) handleBindings(b bindings) error {
 	return l.sync(l.t)
 }
 
-// Without an occasion a pass over AWS waits for so many times as long as the last one
-// took, so that a node with thousands of addresses spends next to nothing on what an
-// operator may have changed by hand.
+// Without an occasion AWS is looked at once in timing.resync for so many addresses of the cloud, and for more of them
+// less often, so that a node with thousands spends next to nothing on it. How long AWS takes to answer must not matter:
+// this look also finds what a gateway with an old view of OVN has taken away.
 const (
-	resyncShare = 300
-	maxResync   = 10 * time.Minute
+	resyncAddresses = 1000
+	maxResync       = 10 * time.Minute
 )
+
+func (l *attachment) resync() time.Duration {
+	return min(l.time.resync*time.Duration(1+len(l.addresses)/resyncAddresses), maxResync)
+}
 
 // submit submits Neutron's answer to AWS if it has changed, if something is due there,
 // or if the last pass was long ago.
@@ -359,7 +363,7 @@ func (l *attachment) submit(now time.Time) {
 		return
 	}
 	last.fingerprint = current
-	last.due = now.Add(min(max(l.time.resync, resyncShare*last.took), maxResync))
+	last.due = now.Add(l.resync())
 	l.worker.submit(l.addresses)
 }
 
@@ -374,7 +378,6 @@ func (l *attachment) reconcileBy(d time.Duration) {
 
 // handleOutcome makes the map follow AWS.
 func (l *attachment) handleOutcome(o outcome) error {
-	l.lastReconcile.took = o.took
 	l.applyOutcome(o)
 	if err := l.sync(l.t); err != nil {
 		return err

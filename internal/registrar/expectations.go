@@ -35,9 +35,14 @@ func (m *memory) expect(now time.Time, effects ...effect) {
 	}
 	m.dropLocked(keys...)
 	for i, e := range effects {
-		if !slices.Contains(keys[i+1:], keys[i]) {
-			m.expectations = append(m.expectations, expectation{effect: e, expires: now.Add(expectationTTL)})
+		if slices.Contains(keys[i+1:], keys[i]) {
+			continue
 		}
+		ttl := expectationTTL
+		if _, ok := e.(addressAssigned); ok {
+			ttl = assignedTTL
+		}
+		m.expectations = append(m.expectations, expectation{effect: e, expires: now.Add(ttl)})
 	}
 }
 

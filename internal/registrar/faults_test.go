@@ -164,6 +164,35 @@ func TestFailover(t *testing.T) {
 	})
 }
 
+// Another gateway, with an old view, takes an address back right after it was moved, before AWS is read. The node that
+// has the traffic takes it again soon.
+func TestTakenBackBeforeItWasSeen(t *testing.T) {
+	inRegion(t, 5, func(r *region) {
+		c, d := r.node("gw-1", "m8i.large", 1), r.node("gw-2", "m8i.large", 1)
+		mine := wants(1)
+		other, _ := r.start(d)
+		must(other.Reconcile(r.t.Context(), mine))
+		time.Sleep(time.Minute)
+		reg, calls := r.start(c)
+		taken := false
+		calls.after = func() error {
+			on, _ := r.truth()
+			if e := r.describe(on[mine[0].Addr]); !taken && e.Instance == c.Instance {
+				taken = true
+				must(other.Reconcile(r.t.Context(), mine))
+			}
+			return nil
+		}
+		began := time.Now()
+		until(t, reg, mine, time.Minute)
+		on, _ := r.truth()
+		took := time.Since(began)
+		if e := r.describe(on[mine[0].Addr]); !taken || e.Instance != c.Instance || took > 2*assignedTTL {
+			t.Errorf("taken back: %t; %v after it was moved the address is on %s, want %s", taken, took, e.Instance, c.Instance)
+		}
+	})
+}
+
 // TestThereAndBack moves an address away and back within seconds: what the first
 // node remembers of it must not keep it from taking it back.
 func TestMovedAwayAndBack(t *testing.T) {
