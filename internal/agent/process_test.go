@@ -55,6 +55,7 @@ type process struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	ended  chan struct{}
+	knows  knowledge
 }
 
 // start starts the agent as Run does, with the lab as AWS and without a kernel.
@@ -164,6 +165,8 @@ func (p *process) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	form, _ := url.ParseQuery(string(body))
+	p.checkKnown(form)
 	p.wait(r.Context())
 	if p.is(&p.noAPI) {
 		return nil, errNoAnswer
@@ -171,7 +174,6 @@ func (p *process) Do(r *http.Request) (*http.Response, error) {
 	if p.counted(false) {
 		return nil, p.ctx.Err()
 	}
-	form, _ := url.ParseQuery(string(body))
 	writes := !strings.HasPrefix(form.Get("Action"), "Describe")
 	type answer struct {
 		*http.Response
@@ -224,6 +226,7 @@ func (p *process) watchOVN(ctx context.Context, changed func(ovn.Southbound)) er
 	}
 	lost := make(chan struct{})
 	p.change(func() { p.ovnLost = lost })
+	defer p.knows.lost()
 	seen := -1
 	for {
 		p.world.mu.Lock()
@@ -238,6 +241,7 @@ func (p *process) watchOVN(ctx context.Context, changed func(ovn.Southbound)) er
 			now := p.world.south[last]
 			p.world.mu.Unlock()
 			if p.ctx.Err() == nil && !p.is(&p.noOVN) {
+				p.knows.heard(now)
 				changed(now)
 			}
 			seen = last
@@ -288,12 +292,15 @@ func (p *process) ProviderAddresses(ctx context.Context) ([]neutron.Address, err
 		}
 		return nil, errNoAnswer
 	}
-	all := p.world.addresses()
+	all, asked := p.world.addresses(), time.Now()
 	p.mu.Lock()
 	slow := p.slow
 	p.mu.Unlock()
 	sleep(ctx, slow)
 	p.wait(ctx)
+	if ctx.Err() == nil {
+		p.knows.answered(all, asked)
+	}
 	return all, ctx.Err()
 }
 
