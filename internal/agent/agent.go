@@ -70,6 +70,7 @@ type agent struct {
 	answered        []neutron.Address
 	neutronAnswered bool
 	bound           bindings
+	ovnLost         time.Time // when the connection to OVN was lost; zero: it says where routers are, or never has
 	addresses       []neutron.Address
 	// observed is what the data plane has shown since: the routers of floating IPs, see
 	// trusted, and the present users of reserved addresses, see fromClaimant.

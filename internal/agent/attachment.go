@@ -294,6 +294,10 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 	l.neutron = a.neutron
 	failure, err := "Neutron query failed; keeping current entries", a.err
 	if err == nil {
+		if !l.ovnLost.IsZero() && a.asked.After(l.ovnLost) {
+			l.bound = nil
+			l.here.forget()
+		}
 		l.answered, l.addresses, l.neutronAnswered = a.addresses, l.bound.place(a.addresses), true
 		l.here.set(a.addresses)
 		l.observed = stillObserved(l.addresses, l.observed, l.pending)
@@ -323,9 +327,15 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 // not know yet, and have taken an address back.
 const verifyFor = 10 * time.Second
 
-// handleBindings makes the map and AWS follow OVN, which has moved routers. Neutron would say so later.
+// handleBindings makes the map and AWS follow OVN, which has moved routers. Neutron would say so later. nil: the
+// connection is lost, and from its next answer on Neutron's word counts.
 func (l *attachment) handleBindings(b bindings) error {
-	l.bound = b
+	if b == nil {
+		l.ovnLost = time.Now()
+		l.queries.noLaterThan(time.Now().Add(l.time.debounce))
+		return nil
+	}
+	l.bound, l.ovnLost = b, time.Time{}
 	l.verifyUntil = time.Now().Add(verifyFor)
 	if b.unknown(l.cfg.Node, l.answered) {
 		l.queries.noLaterThan(time.Now().Add(l.time.debounce))

@@ -34,11 +34,14 @@ func bindingsOf(s ovn.Southbound, before bindings) bindings {
 	return all
 }
 
-// gatewaysHere is where this node's addresses are by OVN's last word, for goroutines other than the loop.
+// gatewaysHere is where this node's addresses are by OVN's last word, for goroutines other than the loop. When the
+// connection is lost that word counts until Neutron's is newer: the last answer of Neutron may be from before a router
+// moved.
 type gatewaysHere struct {
 	mu    sync.Mutex
 	node  string
 	bound bindings
+	lost  bool                  // the connection to OVN
 	ports map[netip.Addr]string // the gateway port of each address; those that follow none are absent
 }
 
@@ -54,7 +57,30 @@ func (g *gatewaysHere) set(addresses []neutron.Address) {
 func (g *gatewaysHere) hear(b bindings) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.bound = b
+	g.bound, g.lost = b, false
+}
+
+// lose notes that OVN says nothing more.
+func (g *gatewaysHere) lose() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.lost = true
+}
+
+// forget forgets OVN's last word, unless it is there again.
+func (g *gatewaysHere) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.lost {
+		g.bound = nil
+	}
+}
+
+// word is what OVN has said last, nil if that does not count any more.
+func (g *gatewaysHere) word() bindings {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.bound
 }
 
 // still tells whether an address of this node is still here, by OVN's last word.
@@ -117,8 +143,7 @@ func (b bindings) unknown(node string, addresses []neutron.Address) bool {
 func (a *agent) watchBindings(ctx context.Context) {
 	failed := ""
 	for ctx.Err() == nil {
-		began := time.Now()
-		var last bindings
+		began, last := time.Now(), a.here.word()
 		err := a.watchOVN(ctx, func(s ovn.Southbound) {
 			last = bindingsOf(s, last)
 			a.here.hear(last)
@@ -127,7 +152,7 @@ func (a *agent) watchBindings(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		a.here.hear(nil)
+		a.here.lose()
 		a.bindings.put(nil)
 		if time.Since(began) > a.time.retry {
 			failed = ""

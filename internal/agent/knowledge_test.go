@@ -29,13 +29,19 @@ type knowledge struct {
 func (k *knowledge) heard(s ovn.Southbound) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.said, k.heardAt, k.lostAt = bindingsOf(s, k.said), time.Now(), time.Time{}
+	before := k.said
+	if k.neutron != nil {
+		before = nil
+	}
+	k.said, k.heardAt, k.lostAt, k.neutron = bindingsOf(s, before), time.Now(), time.Time{}, nil
 }
 
 func (k *knowledge) lost() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.lostAt, k.neutron = time.Now(), nil
+	if k.lostAt.IsZero() {
+		k.lostAt = time.Now()
+	}
 }
 
 func (k *knowledge) answered(all []neutron.Address, asked time.Time) {
@@ -59,7 +65,7 @@ func (k *knowledge) elsewhere(a netip.Addr, node string) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	says, since := k.said, k.heardAt
-	if k.neutron != nil && k.neutronAt.Before(time.Now()) {
+	if k.neutron != nil {
 		says, since = k.neutron, k.neutronAt
 	}
 	host := says[k.ports[a]]

@@ -50,6 +50,8 @@ func (p *pass) assign(ctx context.Context, a Action) {
 			effects = append(effects, addressAssigned{addr, a.ENI})
 		}
 		p.wrote(effects...)
+	case errors.Is(err, errElsewhere):
+		p.assign(ctx, a) // those that are still here
 	case aboutAddresses(err) && len(a.Addrs) > 1:
 		one, other := split(a)
 		p.assign(ctx, one)
@@ -86,6 +88,14 @@ func (p *pass) callAssign(ctx context.Context, a Action) error {
 		NetworkInterfaceId: eni, PrivateIpAddresses: addrs, AllowReassignment: aws.Bool(a.Move),
 	}
 	o := callOptions{action: "AssignPrivateIpAddresses", deadline: p.end}
+	if a.Move { // waiting for AWS's limits, and retries, take seconds
+		o.check = func() error {
+			if slices.ContainsFunc(a.Addrs, func(addr netip.Addr) bool { return !p.cfg.StillHere(addr) }) {
+				return errElsewhere
+			}
+			return nil
+		}
+	}
 	return p.do(ctx, o, func(ctx context.Context) error {
 		_, err := p.api.AssignPrivateIpAddresses(ctx, in, noRetry)
 		return err

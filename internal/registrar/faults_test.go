@@ -164,6 +164,28 @@ func TestFailover(t *testing.T) {
 	})
 }
 
+// The same while AWS throttles the call that would take them back: it is not repeated.
+func TestMovedDuringRetries(t *testing.T) {
+	inRegion(t, 5, func(r *region) {
+		c, d := r.node("gw-1", "m8i.large", 1), r.node("gw-2", "m8i.large", 1)
+		mine := wants(2)
+		other, _ := r.start(d)
+		must(other.Reconcile(r.t.Context(), mine))
+		began := time.Now()
+		c.StillHere = func(a netip.Addr) bool { return a == mine[0].Addr || time.Since(began) < time.Second }
+		r.set(lab.Fault{Name: lab.Error, Action: "Assign*", Rate: 1, When: lab.Before, Code: "RequestLimitExceeded"})
+		time.AfterFunc(2*time.Second, func() { _ = r.api.ClearFaults(context.Background()) })
+		reg, _ := r.start(c)
+		must(reg.Reconcile(r.t.Context(), mine))
+		on, _ := r.truth()
+		for i, want := range []string{c.Instance, d.Instance} {
+			if e := r.describe(on[mine[i].Addr]); e.Instance != want {
+				t.Errorf("%s is on %s, want %s", mine[i].Addr, e.Instance, want)
+			}
+		}
+	})
+}
+
 // Another gateway, with an old view, takes an address back right after it was moved, before AWS is read. The node that
 // has the traffic takes it again soon.
 func TestTakenBackBeforeItWasSeen(t *testing.T) {
