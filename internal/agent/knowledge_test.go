@@ -80,6 +80,7 @@ func (p *process) checkKnown(form url.Values) {
 	if form.Get("Action") != "AssignPrivateIpAddresses" || form.Get("AllowReassignment") != "true" {
 		return
 	}
+	p.world.watch.claim()
 	var wrong []string
 	for name := range form {
 		if !strings.HasPrefix(name, "PrivateIpAddress.") {

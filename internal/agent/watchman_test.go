@@ -41,6 +41,8 @@ type watchman struct {
 	identity map[string]string // the allocation, by the ID of the floating IP or router
 	strange  map[string]bool   // allocations that are not the cloud's
 	moves    map[netip.Addr]int
+	movedAt  time.Time   // the last of them
+	claims   []time.Time // when calls were made that take addresses from other interfaces
 	writes   int
 	wrong    []string
 }
@@ -110,6 +112,7 @@ func (m *watchman) look() {
 		}
 		if ok && m.eni(now).node != m.eni(before).node {
 			m.moves[a]++
+			m.movedAt = time.Now()
 		}
 	}
 	m.holder = holder
@@ -257,6 +260,36 @@ func (m *watchman) astray() (serving, left []string) {
 	}
 	slices.Sort(left)
 	return serving, left
+}
+
+// claim notes that a call is made which takes addresses from other interfaces.
+func (m *watchman) claim() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.claims = append(m.claims, time.Now())
+}
+
+// claimed is how long after a time the first such call was made, and how many there were since.
+func (m *watchman) claimed(since time.Time) (first time.Duration, calls int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	later := slices.DeleteFunc(slices.Clone(m.claims), since.After)
+	if len(later) == 0 {
+		return 0, 0
+	}
+	return later[0].Sub(since), len(later)
+}
+
+// on tells how many addresses are on a node's interfaces, with their Elastic IPs, and when the last one came.
+func (m *watchman) on(node string) (n int, last time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.elastic {
+		if a := parse(e.private); e.private == e.of && e.eni != "" && m.holder[a] == e.eni && m.eni(e.eni).node == node {
+			n++
+		}
+	}
+	return n, m.movedAt
 }
 
 // count is how often AWS was written to, and addresses moved between nodes.

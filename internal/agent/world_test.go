@@ -85,6 +85,7 @@ type worldOptions struct {
 	nodes int
 	kind  types.InstanceType
 	enis  int // provider interfaces of each node at first
+	last  int // those of the last node; zero: as many
 	quota int // Elastic IPs
 }
 
@@ -103,6 +104,9 @@ func inWorld(t *testing.T, o worldOptions, f func(w *world)) {
 		w.makeNetwork(t.Context())
 		w.watch = newWatchman(w)
 		for n := range o.nodes {
+			if n == o.nodes-1 && o.last > 0 {
+				o.enis = o.last
+			}
 			w.makeNode(t.Context(), fmt.Sprintf("gw-%d", n+1), o, filepath.Join(dir, fmt.Sprint(n)))
 		}
 		for _, n := range w.nodes {
