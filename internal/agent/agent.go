@@ -102,11 +102,12 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	m := newMetrics(cfg.PinDir, linux{})
 	h := newHeldFiles(cfg, log)
 	here := &gatewaysHere{node: cfg.Node}
-	api := newEC2(cfg.Region)
+	api, registered := newEC2(cfg.Region), newMailbox[registrations]()
 	a := &agent{
 		cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
-		worker: newReconcileWorker(cfg, newRegistrar(api, cfg, m, h, here.still), h), tagger: newStatusTagger(log),
-		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
+		worker: newReconcileWorker(cfg, newRegistrar(api, cfg, m, h, here.still, registered.put), h, registered),
+		tagger: newStatusTagger(log),
+		saver:  newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
 		watchOVN: watchSouthbound(cfg), bindings: newMailbox[bindings](), here: here,
 		watchOVS: watchSwitch, health: &health{provider: newProviderWatch(cfg, linux{})},
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/translate"
 )
 
@@ -218,7 +219,14 @@ func (l *attachment) loop(
 		case b := <-l.bindings:
 			err = l.handleBindings(b)
 
+		case r := <-l.worker.registered:
+			err = l.handleRegistered(r)
+
 		case o := <-l.worker.outcomes:
+			select {
+			case <-l.worker.registered: // it is older
+			default:
+			}
 			err = l.handleOutcome(o)
 		}
 		if err != nil {
@@ -384,6 +392,18 @@ func (l *attachment) reconcileBy(d time.Duration) {
 		l.lastReconcile.due = at
 	}
 	l.queries.noLaterThan(at)
+}
+
+// handleRegistered makes the map follow what a pass has registered before its outcome is there.
+func (l *attachment) handleRegistered(r registrations) error {
+	l.registered = maps.Clone(l.registered) // the saver may read the old one
+	for a, at := range r {
+		mac, err := model.ParseMAC(at.MAC)
+		if err == nil {
+			l.registered[a] = mac
+		}
+	}
+	return l.sync(l.t)
 }
 
 // handleOutcome makes the map follow AWS.

@@ -32,12 +32,13 @@ func newEC2(region string) *ec2.Client { return ec2.NewFromConfig(awsConfig(regi
 // newRegistrar makes the AWS half of the agent.
 func newRegistrar(
 	api registrar.EC2, cfg Config, observer registrar.Observer, h *heldFiles, stillHere func(netip.Addr) bool,
+	registered func(registrations),
 ) *registrar.Registrar {
 	return registrar.New(api, registrar.Config{
 		Cloud: cfg.Cloud, Node: cfg.Node, Instance: cfg.Instance, InstanceType: cfg.InstanceType,
 		Subnet: cfg.SubnetID, Range: cfg.Range, Policy: cfg.Policy, Pool: cfg.Pool,
 		ReleaseAfter: cfg.ReleaseAfter, Held: h.load(), SaveHeld: h.save,
-		Observer: observer, StillHere: stillHere,
+		Observer: observer, StillHere: stillHere, Registered: registered,
 	})
 }
 

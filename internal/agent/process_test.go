@@ -71,12 +71,14 @@ func (n *gatewayNode) start() {
 		o.APIOptions = append(o.APIOptions, awsapi.Options...)
 	})
 	m, h, here := newMetrics("", fakeNICs{}), newHeldFiles(n.cfg, log), &gatewaysHere{node: n.name}
+	registered := newMailbox[registrations]()
 	still := func(a netip.Addr) bool { p.wait(p.ctx); return here.still(a) }
 	a := &agent{
 		cfg: n.cfg, log: log, time: defaultTiming, kernel: procMachine{n.machine, p}, connect: p.connect,
 		notify: func(string) error { return nil },
-		worker: newReconcileWorker(n.cfg, newRegistrar(api, n.cfg, m, h, still), h), tagger: newStatusTagger(log),
-		saver: newSaver(n.cfg.State, log), metrics: m, report: newReporter("", n.name, fakeNICs{}, log),
+		worker: newReconcileWorker(n.cfg, newRegistrar(api, n.cfg, m, h, still, registered.put), h, registered),
+		tagger: newStatusTagger(log),
+		saver:  newSaver(n.cfg.State, log), metrics: m, report: newReporter("", n.name, fakeNICs{}, log),
 		watchOVN: p.watchOVN, bindings: newMailbox[bindings](), here: here,
 		watchOVS: func(ctx context.Context, _ func([]string)) error { <-ctx.Done(); return ctx.Err() },
 		health:   &health{provider: &providerWatch{find: func(model.MAC) (string, error) { <-p.ctx.Done(); return "", errNoAnswer }}},

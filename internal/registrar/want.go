@@ -55,6 +55,9 @@ type Config struct {
 	// to another node since the wants were made, and that node must keep it. Nil: nothing has moved. It may be called
 	// from several goroutines.
 	StillHere func(netip.Addr) bool
+	// Registered gets the addresses of this node as soon as AWS has acknowledged that they are assigned, before that is
+	// read back: Describes may show it seconds later, and frames pass already. Result has them too.
+	Registered func(map[netip.Addr]Registration)
 }
 
 func (c Config) withDefaults() Config {
@@ -69,6 +72,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.StillHere == nil {
 		c.StillHere = func(netip.Addr) bool { return true }
+	}
+	if c.Registered == nil {
+		c.Registered = func(map[netip.Addr]Registration) {}
 	}
 	if c.Observer == nil {
 		c.Observer = noObserver{}
