@@ -96,6 +96,22 @@ func BenchmarkFailover(b *testing.B) {
 	}
 }
 
+// However slow AWS is and however old its answers are: a router's addresses are translated on the other gateway when the
+// calls that claim them are answered, and a hundred as soon as one.
+func TestFailoverWaitsForNothingElse(t *testing.T) {
+	for _, f := range failoverFaults() {
+		limit, ok := map[string]time.Duration{"none": 0, "latency-1.2s": 1200 * ms, "lag-1-5s": 0, "no-Neutron": 0}[f.name]
+		if !ok {
+			continue
+		}
+		for _, n := range []int{1, 100} {
+			if got := f.measure(t, n, 1); got.translated > limit+50*ms {
+				t.Errorf("%s: %d floating IPs after %v, want %v", f.name, n, got.translated, limit)
+			}
+		}
+	}
+}
+
 // inBubbleOf runs a test in a benchmark: bubbles are for tests only.
 func inBubbleOf(b *testing.B, f func(t *testing.T)) {
 	all := func(_, _ string) (bool, error) { return true, nil }
@@ -125,6 +141,7 @@ func (f failoverFault) measure(t *testing.T, n int, seed uint64) (out failoverTi
 			g.slow = 100 * ms
 			g.start()
 		}
+		w.watch.sleep(true)
 		time.Sleep(5 * time.Minute) // until all are registered, and the buckets full
 		for _, fault := range f.faults {
 			_ = must(0, w.api.SetFault(ctx, fault))
@@ -132,6 +149,7 @@ func (f failoverFault) measure(t *testing.T, n int, seed uint64) (out failoverTi
 		if f.do != nil {
 			f.do(w)
 		}
+		w.watch.sleep(false)
 		began := time.Now()
 		w.bind(r, "gw-2")
 		for out.translated == 0 {

@@ -45,6 +45,7 @@ type watchman struct {
 	claims   []time.Time // when calls were made that take addresses from other interfaces
 	writes   int
 	wrong    []string
+	asleep   bool // it looks at nothing
 }
 
 type watchedENI struct{ node, mac string }
@@ -65,6 +66,9 @@ func newWatchman(w *world) *watchman {
 func (m *watchman) wrote(node string, form url.Values, resp *http.Response, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.asleep {
+		return
+	}
 	result := fmt.Sprint(err)
 	if err == nil {
 		result = resp.Status
@@ -260,6 +264,14 @@ func (m *watchman) astray() (serving, left []string) {
 	}
 	slices.Sort(left)
 	return serving, left
+}
+
+// sleep has it look at nothing, or look again from now on.
+func (m *watchman) sleep(asleep bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asleep = asleep
+	m.look()
 }
 
 // claim notes that a call is made which takes addresses from other interfaces.

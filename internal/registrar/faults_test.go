@@ -164,7 +164,35 @@ func TestFailover(t *testing.T) {
 	})
 }
 
-// The same while AWS throttles the call that would take them back: it is not repeated.
+// An address that arrives is claimed before AWS is looked at, and told of before a look shows it.
+func TestArrivalDoesNotWaitForDescribe(t *testing.T) {
+	inRegion(t, 5, func(r *region) {
+		c, d := r.node("gw-1", "m8i.large", 1), r.node("gw-2", "m8i.large", 1)
+		mine := wants(1)
+		other, _ := r.start(d)
+		must(other.Reconcile(r.t.Context(), mine))
+		var began time.Time
+		told := make(map[netip.Addr]time.Duration)
+		c.Registered = func(all map[netip.Addr]Registration) {
+			for a := range all {
+				if _, ok := told[a]; !ok {
+					told[a] = time.Since(began)
+				}
+			}
+		}
+		reg, _ := r.start(c)
+		must(reg.Reconcile(r.t.Context(), []Want{{Addr: mine[0].Addr}}))
+		r.set(lab.Fault{Name: lab.Latency, Action: "Describe*", Min: seconds(2), Max: seconds(2)})
+		r.set(lab.Fault{Name: lab.Lag, Action: "*", Min: seconds(3), Max: seconds(5)})
+		began = time.Now()
+		must(reg.Reconcile(r.t.Context(), mine))
+		if took, ok := told[mine[0].Addr]; !ok || took > time.Second {
+			t.Errorf("told after %v (%t)", took, ok)
+		}
+	})
+}
+
+// The call that would take them back is throttled meanwhile: it is not repeated.
 func TestMovedDuringRetries(t *testing.T) {
 	inRegion(t, 5, func(r *region) {
 		c, d := r.node("gw-1", "m8i.large", 1), r.node("gw-2", "m8i.large", 1)
