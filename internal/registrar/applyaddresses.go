@@ -47,7 +47,7 @@ func (p *pass) assign(ctx context.Context, a Action) {
 	case err == nil:
 		var effects []effect
 		for _, addr := range a.Addrs {
-			effects = append(effects, addressAssigned{addr, a.ENI})
+			effects = append(effects, addressAssigned{addr, a.ENI, a.Move})
 		}
 		p.wrote(effects...)
 	case errors.Is(err, errElsewhere):

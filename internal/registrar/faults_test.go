@@ -237,7 +237,7 @@ func TestTakenBackBeforeItWasSeen(t *testing.T) {
 		until(t, reg, mine, time.Minute)
 		on, _ := r.truth()
 		took := time.Since(began)
-		if e := r.describe(on[mine[0].Addr]); !taken || e.Instance != c.Instance || took > 2*assignedTTL {
+		if e := r.describe(on[mine[0].Addr]); !taken || e.Instance != c.Instance || took > 2*movedTTL {
 			t.Errorf("taken back: %t; %v after it was moved the address is on %s, want %s", taken, took, e.Instance, c.Instance)
 		}
 	})

@@ -250,7 +250,7 @@ func TestPlan(t *testing.T) {
 
 func TestExpectations(t *testing.T) {
 	m := newMemory()
-	m.expect(now, addressAssigned{a1, "eni-1"}, elasticIPAllocated{forAddr("alloc-2", a2, "")},
+	m.expect(now, addressAssigned{a1, "eni-1", false}, elasticIPAllocated{forAddr("alloc-2", a2, "")},
 		elasticIPAssociated{"alloc-2", "assoc", "eni-1", a2}, addressUnassigned{a3, "eni-1"})
 	old := Seen{ENIs: []ENI{own(1, a2, a3), other(a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-9")}}
 	want := Seen{ENIs: []ENI{own(1, a2, a1), other()},
@@ -275,7 +275,7 @@ func TestExpectations(t *testing.T) {
 		t.Error("still expected")
 	}
 	// Nothing is expected of what another node changes.
-	m.expect(now, addressAssigned{a1, "eni-1"})
+	m.expect(now, addressAssigned{a1, "eni-1", false})
 	m.dropOthers(map[netip.Addr]Want{a1: {Addr: a1}})
 	if got, _ = m.overlay(old, now); !cmp.Equal(old, got, byValue, cmpopts.EquateEmpty()) {
 		t.Error("expected of an address that is another node's")
