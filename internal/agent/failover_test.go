@@ -96,8 +96,8 @@ func BenchmarkFailover(b *testing.B) {
 	}
 }
 
-// However slow AWS is and however old its answers are: a router's addresses are translated on the other gateway when the
-// calls that claim them are answered, and a hundred as soon as one.
+// However slow AWS is and however old its answers are: a router's addresses are translated on the other gateway when
+// the calls that claim them are answered, and a hundred as soon as one.
 func TestFailoverWaitsForNothingElse(t *testing.T) {
 	for _, f := range failoverFaults() {
 		limit, ok := map[string]time.Duration{"none": 0, "latency-1.2s": 1200 * ms, "lag-1-5s": 0, "no-Neutron": 0}[f.name]

@@ -81,7 +81,7 @@ func (n *gatewayNode) start() {
 		saver:  newSaver(n.cfg.State, log), metrics: m, report: newReporter("", n.name, fakeNICs{}, log),
 		watchOVN: p.watchOVN, bindings: newMailbox[bindings](), here: here,
 		watchOVS: func(ctx context.Context, _ func([]string)) error { <-ctx.Done(); return ctx.Err() },
-		health:   &health{provider: &providerWatch{find: func(model.MAC) (string, error) { <-p.ctx.Done(); return "", errNoAnswer }}},
+		health:   &health{provider: &providerWatch{find: p.findNothing}},
 	}
 	n.mu.Lock()
 	n.process, n.killIn = p, 0
@@ -90,6 +90,12 @@ func (n *gatewayNode) start() {
 		defer close(p.ended)
 		_ = a.run(p.ctx)
 	}()
+}
+
+// findNothing keeps the watch of the provider NIC from doing anything.
+func (p *process) findNothing(model.MAC) (string, error) {
+	<-p.ctx.Done()
+	return "", errNoAnswer
 }
 
 // kill ends the process. What it has sent takes effect all the same.

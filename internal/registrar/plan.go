@@ -89,7 +89,8 @@ type batch struct {
 }
 
 // assign puts the addresses of this node on its interfaces: each stays where it is, and
-// a new one goes to the first interface with capacity. It returns those that fit nowhere, and the capacity that is left.
+// a new one goes to the first interface with capacity. It returns those that fit nowhere, and the capacity that is
+// left.
 func (p *planner) assign() (unplaced []netip.Addr, capacity map[capacityKey]int) {
 	capacity = p.capacity()
 	batches := map[batch][]netip.Addr{}
