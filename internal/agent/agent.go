@@ -71,6 +71,7 @@ type agent struct {
 	answered        []neutron.Address
 	neutronAnswered bool
 	placed          placement
+	ovnLost         time.Time // when the connection to OVN was lost; zero: it says where routers are, or never has
 	addresses       []neutron.Address
 	registering     []neutron.Address
 	// observed is what the data plane has shown since: the routers of floating IPs, see
@@ -80,7 +81,6 @@ type agent struct {
 	// Until awsAnswered it is what was known before.
 	registered  map[netip.Addr]model.MAC
 	enis        []eni
-	eniIDs      map[string]model.MAC // of enis, as far as AWS has shown them
 	awsAnswered bool
 
 	entries      []translate.Entry // what is translated
@@ -89,9 +89,8 @@ type agent struct {
 	failures     struct{ neutron, aws int } // in a row
 
 	lastReconcile struct {
-		fingerprint uint64        // of the addresses
-		due         time.Time     // of the next pass, even if the addresses are the same
-		took        time.Duration // the last pass
+		fingerprint uint64    // of the addresses
+		due         time.Time // of the next pass, even if the addresses are the same
 	}
 }
 
@@ -105,10 +104,12 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	m := newMetrics(cfg.PinDir, linux{})
 	h := newHeldFiles(cfg, log)
 	here := newGatewaysHere(cfg.Node)
+	api, registered := newEC2(cfg.Region), newMailbox[registrations]()
 	a := &agent{
 		cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
-		worker: newReconcileWorker(cfg, newRegistrar(cfg, m, h, here), h), tagger: newStatusTagger(log),
-		saver: newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
+		worker: newReconcileWorker(cfg, newRegistrar(api, cfg, m, h, here.still, registered.put), h, registered),
+		tagger: newStatusTagger(log),
+		saver:  newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
 		watchOVN: watchSouthbound(cfg), bindings: newMailbox[placement](), here: here,
 		watchOVS: watchSwitch,
 		health: &health{
@@ -246,20 +247,9 @@ func (a *agent) applyOutcome(o outcome) {
 	a.failures.aws = 0
 	a.registered, a.awsAnswered = a.mergeRegistered(o.result.ENIs), true
 	a.enis = a.mergeENIs(enisOf(a.cfg, o.result.ENIs))
-	a.eniIDs = idsOf(o.result.ENIs)
 	a.here.shown(a.registered)
 	if a.neutron != nil {
 		a.tagger.batches.put(statusBatch{a.neutron, floatingIPStatuses(a.cfg, o.addresses, o.result)})
-	}
-}
-
-// noteArrivals takes over what AWS has acknowledged in the middle of a pass.
-func (a *agent) noteArrivals() {
-	a.registered = maps.Clone(a.registered) // the saver may read the old one
-	for addr, id := range a.here.arrivals() {
-		if mac, ok := a.eniIDs[id]; ok {
-			a.registered[addr] = mac
-		}
 	}
 }
 

@@ -46,7 +46,7 @@ func inBubble(t *testing.T, f func(b *env)) {
 			here:    newGatewaysHere(cfg.Node),
 			cfg:     cfg,
 			log:     log,
-			worker:  newReconcileWorker(cfg, b.aws, newHeldFiles(cfg, log)),
+			worker:  newReconcileWorker(cfg, b.aws, newHeldFiles(cfg, log), newMailbox[registrations]()),
 			tagger:  newStatusTagger(log),
 			saver:   newSaver(state, log),
 			metrics: newMetrics(t.TempDir(), fakeNICs{}),

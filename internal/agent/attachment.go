@@ -11,6 +11,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"macaw.example/internal/model"
 	"macaw.example/internal/translate"
 )
 
@@ -218,11 +219,14 @@ func (l *attachment) loop(
 		case b := <-l.bindings:
 			err = l.handleBindings(b)
 
-		case <-l.here.news:
-			l.noteArrivals()
-			err = l.sync(l.t)
+		case r := <-l.worker.registered:
+			err = l.handleRegistered(r)
 
 		case o := <-l.worker.outcomes:
+			select {
+			case <-l.worker.registered: // it is older
+			default:
+			}
 			err = l.handleOutcome(o)
 		}
 		if err != nil {
@@ -298,6 +302,10 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 	l.neutron = a.neutron
 	failure, err := "Neutron query failed; keeping current entries", a.err
 	if err == nil {
+		if !l.ovnLost.IsZero() && a.asked.After(l.ovnLost) {
+			l.placed = placement{}
+			l.here.forget()
+		}
 		l.answered, l.neutronAnswered = a.addresses, true
 		l.place()
 		l.here.set(a.addresses)
@@ -329,9 +337,14 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 const verifyFor = 10 * time.Second
 
 // handleBindings makes the map and AWS follow OVN, which has moved routers, or is about to. Neutron would say so
-// later.
+// later. Without a word the connection is lost, and from its next answer on Neutron's counts.
 func (l *attachment) handleBindings(p placement) error {
-	l.placed = p
+	if p.now == nil {
+		l.ovnLost = time.Now()
+		l.queries.noLaterThan(time.Now().Add(l.time.debounce))
+		return nil
+	}
+	l.placed, l.ovnLost = p, time.Time{}
 	l.verifyUntil = time.Now().Add(verifyFor)
 	if p.next.unknown(l.cfg.Node, l.answered) {
 		l.queries.noLaterThan(time.Now().Add(l.time.debounce))
@@ -362,13 +375,17 @@ func (l *attachment) place() {
 	l.addresses, l.registering = l.placed.now.place(l.answered), l.placed.next.place(l.answered)
 }
 
-// Without an occasion a pass over AWS waits for so many times as long as the last one
-// took, so that a node with thousands of addresses spends next to nothing on what an
-// operator may have changed by hand.
+// Without an occasion AWS is looked at once in timing.resync for so many addresses of the cloud, and for more of them
+// less often, so that a node with thousands spends next to nothing on it. How long AWS takes to answer must not matter:
+// this look also finds what a gateway with an old view of OVN has taken away.
 const (
-	resyncShare = 300
-	maxResync   = 10 * time.Minute
+	resyncAddresses = 1000
+	maxResync       = 10 * time.Minute
 )
+
+func (l *attachment) resync() time.Duration {
+	return min(l.time.resync*time.Duration(1+len(l.addresses)/resyncAddresses), maxResync)
+}
 
 // submit submits Neutron's answer to AWS if it has changed, if something is due there,
 // or if the last pass was long ago.
@@ -378,7 +395,7 @@ func (l *attachment) submit(now time.Time) {
 		return
 	}
 	last.fingerprint = current
-	last.due = now.Add(min(max(l.time.resync, resyncShare*last.took), maxResync))
+	last.due = now.Add(l.resync())
 	l.worker.submit(l.registering)
 }
 
@@ -391,9 +408,21 @@ func (l *attachment) reconcileBy(d time.Duration) {
 	l.queries.noLaterThan(at)
 }
 
+// handleRegistered makes the map follow what a pass has registered before its outcome is there.
+func (l *attachment) handleRegistered(r registrations) error {
+	l.registered = maps.Clone(l.registered) // the saver may read the old one
+	for a, at := range r {
+		mac, err := model.ParseMAC(at.MAC)
+		if err == nil {
+			l.registered[a] = mac
+		}
+	}
+	l.here.shown(l.registered)
+	return l.sync(l.t)
+}
+
 // handleOutcome makes the map follow AWS.
 func (l *attachment) handleOutcome(o outcome) error {
-	l.lastReconcile.took = o.took
 	l.applyOutcome(o)
 	if err := l.sync(l.t); err != nil {
 		return err

@@ -5,6 +5,7 @@ package agent
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"time"
 
@@ -26,15 +27,18 @@ const (
 	callTimeout = 15 * time.Second
 )
 
+func newEC2(region string) *ec2.Client { return ec2.NewFromConfig(awsConfig(region)) }
+
 // newRegistrar makes the AWS half of the agent.
 func newRegistrar(
-	cfg Config, observer registrar.Observer, h *heldFiles, here *gatewaysHere,
+	api registrar.EC2, cfg Config, observer registrar.Observer, h *heldFiles, stillHere func(netip.Addr) bool,
+	registered func(registrations),
 ) *registrar.Registrar {
-	return registrar.New(ec2.NewFromConfig(awsConfig(cfg.Region)), registrar.Config{
+	return registrar.New(api, registrar.Config{
 		Cloud: cfg.Cloud, Node: cfg.Node, Instance: cfg.Instance, InstanceType: cfg.InstanceType,
 		Subnet: cfg.SubnetID, Range: cfg.Range, Policy: cfg.Policy, Pool: cfg.Pool,
 		ReleaseAfter: cfg.ReleaseAfter, Held: h.load(), SaveHeld: h.save,
-		Observer: observer, StillHere: here.still, Assigned: here.assigned,
+		Observer: observer, StillHere: stillHere, Registered: registered,
 	})
 }
 

@@ -102,7 +102,7 @@ func (b bindings) unknown(node string, addresses []neutron.Address) bool {
 // watchBindings puts what OVN says into the mailbox until ctx is done.
 func (a *agent) watchBindings(ctx context.Context) {
 	supervise.Run(ctx, a.time.retry, func() error {
-		var last placement
+		last := placement{now: a.here.word()}
 		err := a.watchOVN(ctx, func(s ovn.Southbound) {
 			last.now = bindingsOf(s, last.now)
 			last.next = nextOf(s, last.now)
@@ -110,7 +110,7 @@ func (a *agent) watchBindings(ctx context.Context) {
 			a.bindings.put(last)
 		})
 		if ctx.Err() == nil {
-			a.here.hear(nil)
+			a.here.lose()
 			a.bindings.put(placement{})
 		}
 		return err

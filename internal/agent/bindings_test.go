@@ -148,7 +148,7 @@ func TestAddressesMoveFirst(t *testing.T) {
 func TestAcknowledgedCounts(t *testing.T) {
 	inBubble(t, func(b *env) {
 		south := b.twoGateways()
-		b.aws.assigned = b.agent.here.assigned
+		b.aws.registered = b.agent.worker.registered.put
 		gateway := router(addr10, mac1)
 		gateway.ID, gateway.Router = "p1", "r1"
 		b.neutron.set(nil, bound(gateway, "gw-2"))
@@ -197,6 +197,37 @@ func TestOVNLost(t *testing.T) {
 		b.neutron.set(nil, bound(gateway, "gw-2"))
 		pass(31 * time.Second)
 		b.want("Neutron says that it has moved")
+	})
+}
+
+// The connection to OVN is lost right after a router has moved. Neutron's last answer is from before: it does not bring
+// the router back, and the next one counts.
+func TestOVNLostRightAfterAMove(t *testing.T) {
+	inBubble(t, func(b *env) {
+		south := b.twoGateways()
+		gateway := router(addr10, mac1)
+		gateway.ID, gateway.Router = "p1", "r1"
+		b.neutron.set(nil, bound(gateway, "gw-1"))
+		b.start()
+		south.bind("p1", "gw-1")
+		pass(time.Second)
+		b.want("here", entry(addr10, mac1))
+		b.neutron.set(errors.New("503"))
+		south.bind("p1", "gw-2")
+		pass(10 * time.Millisecond)
+		b.want("moved away")
+		south.lose <- struct{}{}
+		pass(time.Minute)
+		b.want("and OVN is lost")
+		if b.agent.here.still(addr10) {
+			t.Error("the registrar would take the router's address back")
+		}
+		b.neutron.set(nil, bound(gateway, "gw-1"))
+		pass(31 * time.Second)
+		b.want("Neutron says that it is back", entry(addr10, mac1))
+		if !b.agent.here.still(addr10) {
+			t.Error("the registrar would not take the router's address back")
+		}
 	})
 }
 

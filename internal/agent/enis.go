@@ -53,17 +53,6 @@ func registeredOn(seen []registrar.ENI) map[netip.Addr]model.MAC {
 	return on
 }
 
-// idsOf returns the MACs of this node's ENIs by their IDs.
-func idsOf(seen []registrar.ENI) map[string]model.MAC {
-	ids := make(map[string]model.MAC)
-	for _, s := range seen {
-		if mac, err := model.ParseMAC(s.MAC); err == nil {
-			ids[s.ID] = mac
-		}
-	}
-	return ids
-}
-
 // mergeENIs adds to the ENIs that AWS shows those whose interfaces this machine still
 // has: AWS may show an older state, and the machine knows better.
 func (a *agent) mergeENIs(shown []eni) []eni {

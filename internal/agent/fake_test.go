@@ -156,11 +156,11 @@ type fakeAWS struct {
 	enis   []registrar.ENI
 	wanted []registrar.Want // the last
 	passes int
-	// assigned is told of what moves here, and takes is how long a pass goes on after that.
-	assigned func(eni string, addrs []netip.Addr)
-	takes    time.Duration
-	held     []model.Held
-	agreed   []model.Held
+	// registered is told of what a pass has registered, and takes is how long the pass goes on after that.
+	registered func(registrations)
+	takes      time.Duration
+	held       []model.Held
+	agreed     []model.Held
 }
 
 func (f *fakeAWS) Agree(seen []model.Held) error {
@@ -178,8 +178,8 @@ func fakeENI(mac model.MAC) registrar.ENI {
 
 func (f *fakeAWS) Reconcile(_ context.Context, wanted []registrar.Want) (registrar.Result, error) {
 	r, err := f.reconcile(wanted)
-	if f.assigned != nil && err == nil {
-		f.assigned(r.ENIs[0].ID, r.ENIs[0].Addresses)
+	if f.registered != nil && err == nil {
+		f.registered(r.Registered)
 	}
 	f.mu.Lock()
 	takes := f.takes

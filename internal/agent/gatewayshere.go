@@ -13,26 +13,20 @@ import (
 )
 
 // gatewaysHere is which addresses are to be on this node by OVN's last word, and whether AWS has them here, for
-// goroutines other than the loop.
+// goroutines other than the loop. When the connection is lost that word counts until Neutron's is newer: the last
+// answer of Neutron may be from before a router moved.
 type gatewaysHere struct {
 	mu         sync.Mutex
 	node       string
 	bound      bindings
+	lost       bool                  // the connection to OVN
 	ports      map[netip.Addr]string // the gateway port of each address; those that follow none are absent
 	registered map[netip.Addr]bool   // addresses that AWS has here
 	changed    chan struct{}         // closed when registered or ports have changed
-
-	// acknowledged are the IDs of the interfaces of addresses that AWS has acknowledged since it was last seen as a
-	// whole, and news says that there are some.
-	acknowledged map[netip.Addr]string
-	news         mailbox[struct{}]
 }
 
 func newGatewaysHere(node string) *gatewaysHere {
-	return &gatewaysHere{
-		node: node, registered: make(map[netip.Addr]bool), changed: make(chan struct{}),
-		acknowledged: make(map[netip.Addr]string), news: newMailbox[struct{}](),
-	}
+	return &gatewaysHere{node: node, registered: make(map[netip.Addr]bool), changed: make(chan struct{})}
 }
 
 // set notes Neutron's last answer.
@@ -48,10 +42,32 @@ func (g *gatewaysHere) set(addresses []neutron.Address) {
 func (g *gatewaysHere) hear(b bindings) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.bound = b
+	g.bound, g.lost = b, false
 	// What was here need not be when the router comes again.
 	maps.DeleteFunc(g.registered, func(a netip.Addr, _ bool) bool { return !g.isHere(a) })
-	maps.DeleteFunc(g.acknowledged, func(a netip.Addr, _ string) bool { return !g.isHere(a) })
+}
+
+// lose notes that OVN says nothing more.
+func (g *gatewaysHere) lose() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.lost = true
+}
+
+// forget forgets OVN's last word, unless it is there again.
+func (g *gatewaysHere) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.lost {
+		g.bound = nil
+	}
+}
+
+// word is what OVN has said last, nil if that does not count any more.
+func (g *gatewaysHere) word() bindings {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.bound
 }
 
 // still tells whether an address of this node is still here, by OVN's last word.
@@ -66,29 +82,10 @@ func (g *gatewaysHere) isHere(a netip.Addr) bool {
 	return !ok || host == g.node
 }
 
-// assigned notes that AWS has acknowledged to have addresses here, on an interface.
-func (g *gatewaysHere) assigned(eni string, addrs []netip.Addr) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, a := range addrs {
-		g.registered[a], g.acknowledged[a] = g.isHere(a), eni
-	}
-	g.news.put(struct{}{})
-	g.wake()
-}
-
-// arrivals are the IDs of the interfaces of addresses that AWS has acknowledged, and not shown yet.
-func (g *gatewaysHere) arrivals() map[netip.Addr]string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return maps.Clone(g.acknowledged)
-}
-
-// shown notes the addresses that AWS shows here, with their interfaces.
+// shown notes the addresses that AWS has here, with their interfaces: it shows them, or has acknowledged them.
 func (g *gatewaysHere) shown(registered map[netip.Addr]model.MAC) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	clear(g.acknowledged)
 	g.registered = make(map[netip.Addr]bool)
 	for a := range registered {
 		g.registered[a] = g.isHere(a)

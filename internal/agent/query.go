@@ -13,6 +13,7 @@ import (
 
 // answer is the result of a query of Neutron.
 type answer struct {
+	asked     time.Time     // when the query began
 	neutron   neutronClient // for the next query; nil: log in anew
 	addresses []neutron.Address
 	err       error
@@ -23,12 +24,13 @@ type answer struct {
 func (a *agent) query(ctx context.Context, c neutronClient) answer {
 	ctx, cancel := context.WithTimeout(ctx, a.time.queryTimeout)
 	defer cancel()
-	answers := make(chan answer, 1)
+	answers, asked := make(chan answer, 1), time.Now()
 	go func() { answers <- a.list(ctx, c) }()
 	late := time.NewTimer(a.time.queryTimeout + a.time.retry)
 	defer late.Stop()
 	select {
 	case got := <-answers:
+		got.asked = asked
 		return got
 	case <-late.C:
 		return answer{err: fmt.Errorf("querying Neutron: no answer within %s", a.time.queryTimeout)}
@@ -46,5 +48,5 @@ func (a *agent) list(ctx context.Context, c neutronClient) answer {
 	if err != nil && !errors.Is(err, neutron.ErrNoNetwork) {
 		c = nil // password or catalog may have changed
 	}
-	return answer{c, addresses, err}
+	return answer{neutron: c, addresses: addresses, err: err}
 }

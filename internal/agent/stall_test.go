@@ -391,7 +391,8 @@ func TestUnitWatchdog(t *testing.T) {
 // A pass over AWS that never ends does not keep later answers of Neutron from it.
 func TestReconcileWorkerEndsAPassThatHangs(t *testing.T) {
 	inBubble(t, func(b *env) {
-		b.agent.worker = newReconcileWorker(b.agent.cfg, &hangingAWS{fakeAWS: b.aws}, b.agent.worker.held)
+		b.agent.worker = newReconcileWorker(b.agent.cfg, &hangingAWS{fakeAWS: b.aws}, b.agent.worker.held,
+			b.agent.worker.registered)
 		b.neutron.set(nil, router(addr10, mac1))
 		b.start()
 		pass(time.Hour)

@@ -5,6 +5,7 @@ package agent
 import (
 	"context"
 	"hash/maphash"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -20,8 +21,12 @@ type reconcileWorker struct {
 	cfg       Config
 	held      *heldFiles
 	wanted    mailbox[[]neutron.Address]
-	outcomes  mailbox[outcome]
+	// registered has what a pass that is under way has registered, see registrar.Config.
+	registered mailbox[registrations]
+	outcomes   mailbox[outcome]
 }
+
+type registrations = map[netip.Addr]registrar.Registration
 
 // reconciler is the registrar.
 type reconciler interface {
@@ -37,9 +42,9 @@ type outcome struct {
 	took      time.Duration
 }
 
-func newReconcileWorker(cfg Config, r reconciler, h *heldFiles) *reconcileWorker {
+func newReconcileWorker(cfg Config, r reconciler, h *heldFiles, registered mailbox[registrations]) *reconcileWorker {
 	return &reconcileWorker{
-		registrar: r, cfg: cfg, held: h,
+		registrar: r, cfg: cfg, held: h, registered: registered,
 		wanted: newMailbox[[]neutron.Address](), outcomes: newMailbox[outcome](),
 	}
 }

@@ -45,12 +45,13 @@ func (p *pass) assign(ctx context.Context, a Action) {
 	err := p.callAssign(ctx, a)
 	switch {
 	case err == nil:
-		p.cfg.Assigned(a.ENI, a.Addrs)
 		var effects []effect
 		for _, addr := range a.Addrs {
-			effects = append(effects, addressAssigned{addr, a.ENI})
+			effects = append(effects, addressAssigned{addr, a.ENI, a.Move})
 		}
 		p.wrote(effects...)
+	case errors.Is(err, errElsewhere):
+		p.assign(ctx, a) // those that are still here
 	case aboutAddresses(err) && len(a.Addrs) > 1:
 		one, other := split(a)
 		p.assign(ctx, one)
@@ -87,6 +88,14 @@ func (p *pass) callAssign(ctx context.Context, a Action) error {
 		NetworkInterfaceId: eni, PrivateIpAddresses: addrs, AllowReassignment: aws.Bool(a.Move),
 	}
 	o := callOptions{action: "AssignPrivateIpAddresses", deadline: p.end}
+	if a.Move { // waiting for AWS's limits, and retries, take seconds
+		o.check = func() error {
+			if slices.ContainsFunc(a.Addrs, func(addr netip.Addr) bool { return !p.cfg.StillHere(addr) }) {
+				return errElsewhere
+			}
+			return nil
+		}
+	}
 	return p.do(ctx, o, func(ctx context.Context) error {
 		_, err := p.api.AssignPrivateIpAddresses(ctx, in, noRetry)
 		return err

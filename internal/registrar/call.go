@@ -38,15 +38,22 @@ type callOptions struct {
 	notYetVisible func(error) bool
 	// deadline is when it is too late to begin; the zero time is never.
 	deadline time.Time
+	// check is asked before each try; its error ends the call.
+	check func() error
 }
 
 // do makes a call. Its errors are the context's, errDeadline, errAmbiguous of a
-// non-idempotent call, errUnavailable, or AWS's refusal.
+// non-idempotent call, errUnavailable, that of callOptions.check, or AWS's refusal.
 func (c *caller) do(ctx context.Context, o callOptions, f func(context.Context) error) error {
 	policy := awsapi.Policy{Backoff: retryBackoff, Tries: maxTries}
 	err := policy.Do(ctx, func(ctx context.Context) (again bool, err error) {
 		if err := c.limiter.wait(ctx, o.action, o.deadline); err != nil {
 			return false, err
+		}
+		if o.check != nil {
+			if err := o.check(); err != nil {
+				return false, err
+			}
 		}
 		c.calls.Add(1)
 		began := time.Now()

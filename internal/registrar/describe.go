@@ -35,6 +35,7 @@ func (r *Registrar) describe(ctx context.Context, estimate int) (Seen, error) {
 	if err := r.loadLimits(ctx); err != nil {
 		return s, err
 	}
+	s.Interfaces = r.limits.interfaces
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		ofCloud, inSubnet := awsapi.ByTag(awsapi.TagCloud, r.cfg.Cloud), awsapi.Filter("subnet-id", r.cfg.Subnet)

@@ -69,6 +69,8 @@ var (
 	errAlreadyDone = errors.New("already done")
 	// errDeadline: the call was not made; it is for another pass.
 	errDeadline = errors.New("no time left in this pass")
+	// errElsewhere: the call was not made; the traffic of one of its addresses has moved to another node.
+	errElsewhere = errors.New("no longer on this node")
 )
 
 // errorCode returns AWS's code, or the empty string for other errors.

@@ -35,9 +35,14 @@ func (m *memory) expect(now time.Time, effects ...effect) {
 	}
 	m.dropLocked(keys...)
 	for i, e := range effects {
-		if !slices.Contains(keys[i+1:], keys[i]) {
-			m.expectations = append(m.expectations, expectation{effect: e, expires: now.Add(expectationTTL)})
+		if slices.Contains(keys[i+1:], keys[i]) {
+			continue
 		}
+		ttl := expectationTTL
+		if a, ok := e.(addressAssigned); ok && a.moved {
+			ttl = movedTTL
+		}
+		m.expectations = append(m.expectations, expectation{effect: e, expires: now.Add(ttl)})
 	}
 }
 
@@ -97,8 +102,9 @@ func (m *memory) overlay(s Seen, now time.Time) (expected Seen, pending int) {
 // addressAssigned: an address is on an interface, and an Elastic IP that was associated
 // with it on another one has moved along.
 type addressAssigned struct {
-	addr netip.Addr
-	eni  string
+	addr  netip.Addr
+	eni   string
+	moved bool // AllowReassignment was set
 }
 
 func addressKey(a netip.Addr) string { return "address " + a.String() }

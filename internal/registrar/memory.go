@@ -16,6 +16,9 @@ const (
 	// expectationTTL is how long an acknowledged write is expected to become visible
 	// in a Describe (EC2 Developer Guide, eventual-consistency: seconds to minutes).
 	expectationTTL = 2 * time.Minute
+	// movedTTL is the same for an address that was moved here. It is shorter, since another node may have taken the
+	// address before any Describe showed it here, and since moving it once more does no harm.
+	movedTTL = 10 * time.Second
 	// settleWindow is how long after it was visible for the first time a Describe may
 	// still be older than the one before.
 	settleWindow = 10 * time.Second

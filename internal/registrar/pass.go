@@ -4,7 +4,9 @@ package registrar
 
 import (
 	"context"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +19,8 @@ const (
 	// readBackLimit is how long a round waits until the effects of its writes are
 	// visible. What is not by then is expected for a while, see expectation.
 	readBackLimit = 20 * time.Second
+	// claimWithin is how old the last look at AWS may be for addresses to be claimed by it.
+	claimWithin = 2 * time.Minute
 )
 
 // pass is one reconcile pass. It takes rounds of describe, plan and apply.
@@ -36,7 +40,8 @@ type pass struct {
 // rounds describes, plans and applies until there is nothing to do or nothing more
 // can be done. It returns what AWS shows in the end, with what is expected of it.
 func (p *pass) rounds(ctx context.Context) (Seen, []model.Finding, error) {
-	described, err := p.describe(ctx, len(p.wanted))
+	p.claim(ctx)
+	described, err := p.look(ctx)
 	if err != nil {
 		return Seen{}, nil, err
 	}
@@ -59,6 +64,7 @@ func (p *pass) rounds(ctx context.Context) (Seen, []model.Finding, error) {
 			actions = moves
 		}
 		p.apply(ctx, seen, actions)
+		p.tell(described)
 		if described, err = p.readBack(ctx); err != nil {
 			return Seen{}, findings, err
 		}
@@ -68,6 +74,43 @@ func (p *pass) rounds(ctx context.Context) (Seen, []model.Finding, error) {
 			return seen, findings, nil
 		}
 	}
+}
+
+// look describes AWS.
+func (p *pass) look(ctx context.Context) (Seen, error) {
+	described, err := p.describe(ctx, len(p.wanted))
+	if err == nil {
+		p.last, p.lastAt = described, time.Now()
+	}
+	return described, err
+}
+
+// claim takes the addresses whose traffic has moved to this node since the last pass, if they were on other interfaces
+// of the cloud when AWS was looked at last. Their users wait: looking first would take as long again as the call. What
+// has changed since then comes out of the next look.
+func (p *pass) claim(ctx context.Context) {
+	now := time.Now()
+	if !recent(p.lastAt, now, claimWithin) {
+		return
+	}
+	p.dropMoved()
+	arrived := maps.Clone(p.wanted)
+	maps.DeleteFunc(arrived, func(a netip.Addr, w Want) bool { return !w.Here || p.here[a] })
+	seen, _ := p.memory.overlay(p.last, now)
+	actions, _ := plan(p.cfg, arrived, seen, now, p.memory)
+	actions = slices.DeleteFunc(actions, func(a Action) bool { return a.Verb != Assign || !a.Move })
+	if len(actions) == 0 {
+		return
+	}
+	p.assignFailed = map[netip.Addr]bool{}
+	p.apply(ctx, seen, actions)
+	p.tell(p.last)
+}
+
+// tell tells the caller which addresses are registered, see Config.Registered.
+func (p *pass) tell(described Seen) {
+	seen, _ := p.memory.overlay(described, time.Now())
+	p.cfg.Registered(p.registered(p.wanted, seen))
 }
 
 // dropMoved leaves addresses to the nodes that their traffic has moved to since the wants were made.
@@ -112,7 +155,7 @@ func (p *pass) readBack(ctx context.Context) (Seen, error) {
 		if err := ctx.Err(); err != nil {
 			return Seen{}, err
 		}
-		described, err := p.describe(ctx, len(p.wanted))
+		described, err := p.look(ctx)
 		if err != nil {
 			return Seen{}, err
 		}

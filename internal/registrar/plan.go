@@ -42,10 +42,14 @@ func plan(cfg Config, wanted map[netip.Addr]Want, seen Seen, now time.Time, m *m
 		own:   slices.DeleteFunc(slices.Clone(seen.ENIs), func(e ENI) bool { return !cfg.mine(e) }),
 	}
 	p.unassign()
-	unplaced := p.assign()
+	unplaced, capacity := p.assign()
 	p.elastic()
 	p.reportHeld()
-	p.needENI(unplaced)
+	if len(unplaced) > 0 {
+		p.needENI(unplaced)
+	} else {
+		p.spareENI(capacity)
+	}
 	return p.actions, sortFindings(p.findings)
 }
 
@@ -85,9 +89,10 @@ type batch struct {
 }
 
 // assign puts the addresses of this node on its interfaces: each stays where it is, and
-// a new one goes to the first interface with capacity. It returns those that fit nowhere.
-func (p *planner) assign() (unplaced []netip.Addr) {
-	capacity := p.capacity()
+// a new one goes to the first interface with capacity. It returns those that fit nowhere, and the capacity that is
+// left.
+func (p *planner) assign() (unplaced []netip.Addr, capacity map[capacityKey]int) {
+	capacity = p.capacity()
 	batches := map[batch][]netip.Addr{}
 	var order []batch
 	for _, a := range p.order {
@@ -131,7 +136,7 @@ func (p *planner) assign() (unplaced []netip.Addr) {
 			}
 		}
 	}
-	return unplaced
+	return unplaced, capacity
 }
 
 // assignable tells whether an address of this node is still to be assigned. It notes
@@ -233,6 +238,10 @@ func (p *planner) needENI(unplaced []netip.Addr) {
 		p.report(netip.Addr{}, refused.code, "%s", refused.text)
 		return
 	}
+	p.addENI()
+}
+
+func (p *planner) addENI() {
 	need := Action{Verb: NeedENI}
 	for _, e := range p.own {
 		if e.Instance == "" {
@@ -241,4 +250,31 @@ func (p *planner) needENI(unplaced []netip.Addr) {
 		}
 	}
 	p.add(need)
+}
+
+// spareAgain is when another spare interface is worth a try after AWS refused one.
+const spareAgain = time.Hour
+
+// spareENI plans another interface for addresses that are on other nodes, so that there is room for them when their
+// routers move here: attaching one takes AWS up to ten seconds, and they would come one after another. They cost
+// nothing. Where the instance takes no more of them, that is no finding.
+func (p *planner) spareENI(capacity map[capacityKey]int) {
+	elsewhere, room := 0, 0
+	for _, a := range p.order {
+		holder := p.seen.holder(a)
+		if a.Is4() && p.cfg.inRange(a) && !p.wanted[a].Here && holder != nil && !p.cfg.mine(*holder) {
+			elsewhere++
+		}
+	}
+	for key, n := range capacity {
+		if !key.ipv6 {
+			room += n
+		}
+	}
+	const management = 1 // the node's first interface
+	if elsewhere <= room || len(p.own)+management >= p.seen.Interfaces ||
+		recent(p.m.eniRefused.at, p.now, spareAgain) {
+		return
+	}
+	p.addENI()
 }

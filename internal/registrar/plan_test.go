@@ -74,6 +74,7 @@ func here(a netip.Addr) Want { return Want{Addr: a, Here: true} }
 
 func TestPlan(t *testing.T) {
 	full := own(1, ip("10.20.24.11"), ip("10.20.24.12"), ip("10.20.24.13"))
+	elsewhere := []Want{{Addr: a1}, {Addr: a2}, {Addr: a3}, {Addr: a4}}
 	fullWants := []Want{{Addr: ip("10.20.24.11")}, {Addr: ip("10.20.24.12")}, {Addr: ip("10.20.24.13")}}
 	pool := func(c *Config) { c.Policy, c.Pool = model.ElasticIPsPool, []string{"alloc-p1", "alloc-p2"} }
 	for _, c := range []struct {
@@ -150,6 +151,15 @@ func TestPlan(t *testing.T) {
 			seen:   Seen{ENIs: []ENI{full}},
 			want: []Action{{Verb: Unassign, ENI: "eni-1", Addrs: ips(ip("10.20.24.11"))},
 				{Verb: Assign, ENI: "eni-1", Addrs: ips(a1)}}},
+		{name: "room for what is on other nodes", wanted: elsewhere,
+			seen: Seen{ENIs: []ENI{own(1), other(a1, a2, a3, a4)}, Interfaces: 3}, want: []Action{{Verb: NeedENI}}},
+		{name: "room enough", wanted: elsewhere[1:],
+			seen: Seen{ENIs: []ENI{own(1), other(a2, a3, a4)}, Interfaces: 3}},
+		{name: "no room, and the instance takes no more", wanted: elsewhere,
+			seen: Seen{ENIs: []ENI{own(1), other(a1, a2, a3, a4)}, Interfaces: 2}},
+		{name: "no room, and AWS has refused more", wanted: elsewhere,
+			memory: func(m *memory) { m.eniRefused.at = now.Add(-time.Minute) },
+			seen:   Seen{ENIs: []ENI{own(1), other(a1, a2, a3, a4)}, Interfaces: 3}},
 		{name: "out of range", wanted: []Want{here(ip("10.20.16.77"))}, seen: Seen{ENIs: []ENI{own(1)}},
 			findings: []model.Code{OutOfRange}},
 		{name: "an interface that is not the cloud's has it",
@@ -240,7 +250,7 @@ func TestPlan(t *testing.T) {
 
 func TestExpectations(t *testing.T) {
 	m := newMemory()
-	m.expect(now, addressAssigned{a1, "eni-1"}, elasticIPAllocated{forAddr("alloc-2", a2, "")},
+	m.expect(now, addressAssigned{a1, "eni-1", false}, elasticIPAllocated{forAddr("alloc-2", a2, "")},
 		elasticIPAssociated{"alloc-2", "assoc", "eni-1", a2}, addressUnassigned{a3, "eni-1"})
 	old := Seen{ENIs: []ENI{own(1, a2, a3), other(a1)}, Elastic: []ElasticIP{forAddr("alloc-1", a1, "eni-9")}}
 	want := Seen{ENIs: []ENI{own(1, a2, a1), other()},
@@ -265,7 +275,7 @@ func TestExpectations(t *testing.T) {
 		t.Error("still expected")
 	}
 	// Nothing is expected of what another node changes.
-	m.expect(now, addressAssigned{a1, "eni-1"})
+	m.expect(now, addressAssigned{a1, "eni-1", false})
 	m.dropOthers(map[netip.Addr]Want{a1: {Addr: a1}})
 	if got, _ = m.overlay(old, now); !cmp.Equal(old, got, byValue, cmpopts.EquateEmpty()) {
 		t.Error("expected of an address that is another node's")

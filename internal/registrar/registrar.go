@@ -21,7 +21,10 @@ type Registrar struct {
 	api       EC2
 	limits    *instanceLimits // of the instance type; nil until described
 	memory    *memory
-	savedHeld []model.Held // what Config.SaveHeld has saved; nil if that is not known
+	last      Seen                // what AWS has shown last
+	lastAt    time.Time           // when it did
+	here      map[netip.Addr]bool // the addresses that were this node's in the last pass
+	savedHeld []model.Held        // what Config.SaveHeld has saved; nil if that is not known
 }
 
 // New makes a Registrar, without calling AWS. The client needs no retries of its own:
@@ -78,6 +81,10 @@ func (r *Registrar) Reconcile(ctx context.Context, wanted []Want) (Result, error
 	}
 	r.memory.dropOthers(p.wanted)
 	seen, findings, err := p.rounds(ctx)
+	r.here = map[netip.Addr]bool{}
+	for a, w := range p.wanted {
+		r.here[a] = w.Here
+	}
 	result := Result{Findings: sortFindings(append(findings, p.findings...)), Calls: int(r.calls.Load() - before)}
 	if err != nil {
 		return result, fmt.Errorf("reconciling the addresses of %s: %w", r.cfg.Node, err)

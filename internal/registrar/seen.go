@@ -79,6 +79,8 @@ type Holder struct{ ENI, Instance string }
 type Seen struct {
 	ENIs    []ENI // in the order of device index, those of no instance last
 	Elastic []ElasticIP
+	// Interfaces is how many network interfaces this node's instance type takes.
+	Interfaces int
 	// Holders has the interfaces of the subnet, not the cloud's, that have addresses
 	// which AWS refused to assign.
 	Holders map[netip.Addr]Holder

@@ -55,9 +55,9 @@ type Config struct {
 	// to another node since the wants were made, and that node must keep it. Nil: nothing has moved. It may be called
 	// from several goroutines.
 	StillHere func(netip.Addr) bool
-	// Assigned is told of addresses when AWS has acknowledged that they are on one of this node's interfaces, given by
-	// its ID, before a Describe shows it. It may be called from several goroutines. Nil: nobody is told.
-	Assigned func(eni string, addrs []netip.Addr)
+	// Registered gets the addresses of this node as soon as AWS has acknowledged that they are assigned, before that is
+	// read back: Describes may show it seconds later, and frames pass already. Result has them too.
+	Registered func(map[netip.Addr]Registration)
 }
 
 func (c Config) withDefaults() Config {
@@ -73,8 +73,8 @@ func (c Config) withDefaults() Config {
 	if c.StillHere == nil {
 		c.StillHere = func(netip.Addr) bool { return true }
 	}
-	if c.Assigned == nil {
-		c.Assigned = func(string, []netip.Addr) {}
+	if c.Registered == nil {
+		c.Registered = func(map[netip.Addr]Registration) {}
 	}
 	if c.Observer == nil {
 		c.Observer = noObserver{}

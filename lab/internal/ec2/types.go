@@ -40,8 +40,12 @@ func describeInstanceTypes(_ *tx, in describeTypesInput) (*describeTypesOutput, 
 			return nil, fail("InvalidInstanceType", "The following supplied instance types do not exist: [%s]", name)
 		}
 	}
+	names := instancetypes.Names()
+	if len(in.InstanceType) > 0 { // there are hundreds of others
+		names = in.InstanceType
+	}
 	var all []item[instancetypes.XML]
-	for _, name := range instancetypes.Names() {
+	for _, name := range names {
 		all = append(all, item[instancetypes.XML]{name, instancetypes.NewXML(name, instancetypes.All()[name])})
 	}
 	page, next, err := choose(kind{name: "instance type", prefix: "type"}, all, in.InstanceType, in.query,
