@@ -5,6 +5,7 @@ package drain
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 )
@@ -85,6 +86,10 @@ func newTurns(atOnce int, guests []Guest) *turns {
 	t := &turns{free: atOnce, has: map[string]bool{}, running: map[string]bool{}, hurried: map[string]bool{}}
 	for _, g := range guests {
 		t.running[g.ID] = g.Status == "ACTIVE" || g.Status == "PAUSED"
+		if g.Task == "migrating" || strings.HasPrefix(g.Task, "resize_") { // by an earlier run
+			t.has[g.ID], t.running[g.ID] = true, false
+			t.free--
+		}
 	}
 	return t
 }
@@ -113,7 +118,7 @@ func (t *turns) take(id string) bool {
 	if t.has[id] {
 		return true
 	}
-	if t.free == 0 || !t.running[id] && t.anyRunning() {
+	if t.free <= 0 || !t.running[id] && t.anyRunning() {
 		return false
 	}
 	t.free--

@@ -25,7 +25,7 @@ func Serve(ctx context.Context, at netip.AddrPort, log *slog.Logger) error {
 		return err
 	}
 	s := &http.Server{
-		Handler: handler(newMetadata(), log), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
+		Handler: Handler(newMetadata(), log), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 1 << 12,
 	}
 	stop := context.AfterFunc(ctx, func() { s.Close() })
@@ -37,7 +37,8 @@ func Serve(ctx context.Context, at netip.AddrPort, log *slog.Logger) error {
 	return err
 }
 
-func handler(m Metadata, log *slog.Logger) http.Handler {
+// Handler answers GET of nodeapi.SpotPath with the notices in instance metadata.
+func Handler(m Metadata, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+nodeapi.SpotPath, &reporter{metadata: m, log: log})
 	return mux

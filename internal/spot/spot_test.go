@@ -61,7 +61,7 @@ func TestNotices(t *testing.T) {
 		time.Sleep(time.Minute)
 		var log bytes.Buffer
 		metadata := imds.New(imds.Options{Endpoint: "http://lab", HTTPClient: labtest.Direct{Handler: api.Metadata(id)}})
-		h := handler(metadata, slog.New(slog.NewTextHandler(&log, nil)))
+		h := Handler(metadata, slog.New(slog.NewTextHandler(&log, nil)))
 		if n, status := ask(t, h); status != http.StatusOK || n != (nodeapi.SpotNotices{}) {
 			t.Errorf("before: %d, %+v", status, n)
 		}
@@ -105,7 +105,7 @@ func TestMetadataFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			metadata := imds.New(imds.Options{Endpoint: "http://lab", HTTPClient: labtest.Direct{Handler: h}})
 			log := slog.New(slog.DiscardHandler)
-			if _, status := ask(t, handler(metadata, log)); status != http.StatusBadGateway {
+			if _, status := ask(t, Handler(metadata, log)); status != http.StatusBadGateway {
 				t.Errorf("%d", status)
 			}
 		})
