@@ -286,8 +286,9 @@ func TestInterruptionPreempts(t *testing.T) {
 		w.fault(lab.SpotInterruption)
 		time.Sleep(2 * time.Minute)
 		got := w.where("web-0", "web-1", "web-2", "web-3", "web-4", "web-5")
-		if n := strings.Count(got, "cmp-1 SHUTOFF"); n < 2 || strings.Contains(got, "cmp-1 ACTIVE") {
-			t.Errorf("%s", got)
+		calls := strings.Join(w.nova.Calls, ", ")
+		if strings.Count(got, "cmp-2") != 4 || strings.Count(calls, ": shutdown") != 2 {
+			t.Errorf("%s; %s", got, calls)
 		}
 	})
 }
