@@ -155,12 +155,18 @@ func PlanDown(s Seen, others ...Other) *Plan {
 		remove("vpc", v.ID, v.CIDR, deleteVPC,
 			ids("security group"), ids("subnet"), ids("route table"), ids("internet gateway"))
 	}
-	if i := s.Profile; i != nil {
-		p.remove(partProfile, "instance profile", i.Name, deleteProfile(*i), ids("instance")...)
+	profiles := []*InstanceProfile{s.Profile, s.ControllerProfile}
+	for n, h := range holders {
+		if i := profiles[n]; i != nil {
+			p.remove(h.part(partProfile), "instance profile", i.Name, deleteProfile(*i), ids("instance")...)
+		}
 	}
-	if r := s.Role; r != nil {
-		p.remove(partRole, "iam role", r.Name, deleteRole(r.Name),
-			slices.Concat(ids("instance"), ids("instance profile"))...)
+	roles := []*Role{s.Role, s.ControllerRole}
+	for n, h := range holders {
+		if r := roles[n]; r != nil {
+			p.remove(h.part(partRole), "iam role", r.Name, deleteRole(r.Name),
+				slices.Concat(ids("instance"), ids("instance profile"))...)
+		}
 	}
 	return p
 }

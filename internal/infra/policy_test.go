@@ -71,8 +71,10 @@ func TestLargestPolicyFits(t *testing.T) {
 	if n := len(gatewayRights(c, "us-gov-west-1").text()); n > 10240 {
 		t.Errorf("%d characters", n)
 	}
-	if n := len(GatewayName(c.Name, "ap-southeast-1")); n > 64 {
-		t.Errorf("a name of %d characters", n)
+	for _, h := range holders {
+		if n := len(h.name(c.Name, "ap-southeast-1")); n > 64 {
+			t.Errorf("a name of %d characters", n)
+		}
 	}
 }
 

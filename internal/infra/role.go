@@ -10,68 +10,122 @@ import (
 	"macaw.example/internal/model"
 )
 
+// rolePath separates Macaw's roles from the account's others.
+const rolePath = "/macaw/"
+
+// holder is who has a role, which is also the name of the policy that is embedded in the role.
+type holder string
+
 const (
-	// rolePath separates Macaw's roles from the account's others.
-	rolePath = "/macaw/"
-	// rightsName is the name of the policy that is embedded in the role.
-	rightsName = "gateway"
+	gatewayHolder    holder = "gateway"
+	controllerHolder holder = "controller" // that is no gateway, and evacuates compute nodes
 )
 
-// GatewayName is the name of the role and of the instance profile of a cloud's gateways. It has the
+var holders = [...]holder{gatewayHolder, controllerHolder}
+
+// part returns a part of the holder's.
+func (h holder) part(kind string) string {
+	if h == gatewayHolder {
+		return kind
+	}
+	return kind + "/" + string(h)
+}
+
+// name is the name of the role and of the instance profile of a holder. It has the
 // region, because IAM is global and two regions may have clouds of the same name. It fits into the
 // 64 characters of a role's name (IAM User Guide, reference_iam-quotas), because a cloud's name has
 // at most 32.
-func GatewayName(cloud, region string) string { return "macaw-" + cloud + "-gateway-" + region }
+func (h holder) name(cloud, region string) string {
+	return "macaw-" + cloud + "-" + string(h) + "-" + region
+}
+
+// GatewayName is the name of the role and of the instance profile of a cloud's gateways.
+func GatewayName(cloud, region string) string { return gatewayHolder.name(cloud, region) }
 
 func isGateway(n cloud.Node) bool { return n.Has(model.Gateway) }
 
-// role plans the gateways' rights: a role with an embedded policy, in the instance profile that
-// gives it to instances.
-func (b *up) role() error {
-	if !slices.ContainsFunc(b.c.Nodes, isGateway) {
-		return nil
-	}
-	if b.s.Region == "" {
-		return errors.New("planning the gateways' role: the region is unknown")
-	}
-	name := GatewayName(b.c.Name, b.s.Region)
-	trusted, rights := trust(b.s.Region).text(), gatewayRights(b.c, b.s.Region).text()
-	r := b.s.Role
+// holderOf returns whose role a node has; empty: none.
+func holderOf(c *cloud.Cloud, n cloud.Node) holder {
 	switch {
-	case r == nil:
-		b.create(partRole, "iam role", name, createRole(name, trusted))
-	case !sameDocument(r.Trust, trusted):
-		b.change(partRole+"/trust", "iam role", name+" is for instances", putTrust(name, trusted))
+	case isGateway(n):
+		return gatewayHolder
+	case n.Has(model.Controller) && c.Evacuate:
+		return controllerHolder
 	}
-	if r == nil || !sameDocument(r.Rights, rights) {
-		b.change(partRights, "iam role", name+" has the rights of a gateway", putRights(name, rights), partRole)
+	return ""
+}
+
+// roles plans the rights of nodes.
+func (b *up) roles() error {
+	has := func(h holder) bool {
+		return slices.ContainsFunc(b.c.Nodes, func(n cloud.Node) bool { return holderOf(b.c, n) == h })
 	}
-	p := b.s.Profile
-	if p == nil {
-		b.create(partProfile, "instance profile", name, createProfile(name))
-	} else {
-		b.ids[partProfile] = p.ID
+	gateways, controller := has(gatewayHolder), has(controllerHolder)
+	if b.s.Region == "" && (gateways || controller) {
+		return errors.New("planning the nodes' roles: the region is unknown")
 	}
-	if p == nil || p.Role != name {
-		b.change(partProfile+"/role", "instance profile", name+" has the role", fillProfile(name),
-			partRole, partProfile)
+	if gateways {
+		b.role(gatewayHolder, gatewayRights(b.c, b.s.Region), b.s.Role, b.s.Profile)
+	}
+	switch {
+	case controller:
+		b.role(controllerHolder, controllerRights(b.s.Region), b.s.ControllerRole, b.s.ControllerProfile)
+	case b.s.ControllerRole != nil: // the instance keeps its profile, without rights
+		b.rights(controllerHolder, noRights(), b.s.ControllerRole)
 	}
 	return nil
 }
 
-// profile plans that a gateway's existing instance has the instance profile.
-func (b *up) profile(n cloud.Node, in Instance) {
-	name, part := GatewayName(b.c.Name, b.s.Region), partInstance(n.Name)
+// role plans a holder's rights: a role with an embedded policy, in the instance profile that
+// gives it to instances.
+func (b *up) role(h holder, rights document, r *Role, p *InstanceProfile) {
+	name, trusted := h.name(b.c.Name, b.s.Region), trust(b.s.Region).text()
+	role, profile := h.part(partRole), h.part(partProfile)
 	switch {
-	case !isGateway(n) || in.Profile.ID != "" && in.Profile.ID == b.ids[partProfile]:
+	case r == nil:
+		b.create(role, "iam role", name, createRole(h, name, trusted))
+	case !sameDocument(r.Trust, trusted):
+		b.change(role+"/trust", "iam role", name+" is for instances", putTrust(name, trusted))
+	}
+	b.rights(h, rights, r)
+	if p == nil {
+		b.create(profile, "instance profile", name, createProfile(h, name))
+	} else {
+		b.ids[profile] = p.ID
+	}
+	if p == nil || p.Role != name {
+		b.change(profile+"/role", "instance profile", name+" has the role", fillProfile(name), role, profile)
+	}
+}
+
+// rights plans what a holder's role may do.
+func (b *up) rights(h holder, rights document, r *Role) {
+	name, text, role := h.name(b.c.Name, b.s.Region), rights.text(), h.part(partRole)
+	if r != nil && sameDocument(r.Rights, text) {
 		return
-	case in.Profile.ID != "" && in.Profile.Name != name:
+	}
+	what := name + " has the rights of a " + string(h)
+	if sameDocument(text, noRights().text()) {
+		what = name + " has no rights"
+	}
+	b.change(role+"/rights", "iam role", what, putRights(h, name, text), role)
+}
+
+// profile plans that a node's existing instance has its instance profile.
+func (b *up) profile(n cloud.Node, in Instance) {
+	h := holderOf(b.c, n)
+	name, other, part := h.name(b.c.Name, b.s.Region), controllerHolder.name(b.c.Name, b.s.Region), partInstance(n.Name)
+	profile := h.part(partProfile)
+	switch {
+	case h == "" || in.Profile.ID != "" && in.Profile.ID == b.ids[profile]:
+		return
+	case in.Profile.ID != "" && in.Profile.Name != name && in.Profile.Name != other:
 		b.drift("instance "+n.Name,
 			"put the rights of role "+name+" into its role, or take its instance profile away and run macaw up",
 			"its instance profile is %s, not %s", in.Profile.Name, name)
 		return
 	}
 	// A profile of the same name that was made anew has another ID.
-	b.change(part+"/profile", "instance", n.Name+" has the instance profile "+name, attachProfile(part, name),
-		part, partProfile, partProfile+"/role")
+	b.change(part+"/profile", "instance", n.Name+" has the instance profile "+name, attachProfile(part, profile, name),
+		part, profile, profile+"/role")
 }

@@ -43,7 +43,7 @@ func (l *labAccount) deleteProfile(t *testing.T) {
 func (l *labAccount) deleteRole(t *testing.T) {
 	t.Helper()
 	got(l.iam.DeleteRolePolicy(ctx, &awsiam.DeleteRolePolicyInput{
-		RoleName: aws.String(testRole), PolicyName: aws.String(rightsName),
+		RoleName: aws.String(testRole), PolicyName: aws.String(string(gatewayHolder)),
 	}))
 	got(l.iam.DeleteRole(ctx, &awsiam.DeleteRoleInput{RoleName: aws.String(testRole)}))
 }

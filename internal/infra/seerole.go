@@ -15,20 +15,28 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// seeRole looks for the gateways' role by its name: IAM cannot search by tag. A role without the
+// seeRoles looks for the nodes' roles by their names: IAM cannot search by tag. A role without the
 // cloud's tag is not the cloud's.
-func (s *Seen) seeRole(ctx context.Context, c Clients, _ types.Filter) (err error) {
-	s.Role, err = findRole(ctx, c.IAM, s.Cloud, GatewayName(s.Cloud, s.Region))
-	return err
+func (s *Seen) seeRoles(ctx context.Context, c Clients, _ types.Filter) (err error) {
+	for h, into := range map[holder]**Role{gatewayHolder: &s.Role, controllerHolder: &s.ControllerRole} {
+		if *into, err = findRole(ctx, c.IAM, s.Cloud, h, h.name(s.Cloud, s.Region)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (s *Seen) seeProfile(ctx context.Context, c Clients, _ types.Filter) (err error) {
-	s.Profile, err = findProfile(ctx, c.IAM, s.Cloud, GatewayName(s.Cloud, s.Region))
-	return err
+func (s *Seen) seeProfiles(ctx context.Context, c Clients, _ types.Filter) (err error) {
+	for h, into := range map[holder]**InstanceProfile{gatewayHolder: &s.Profile, controllerHolder: &s.ControllerProfile} {
+		if *into, err = findProfile(ctx, c.IAM, s.Cloud, h.name(s.Cloud, s.Region)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // findRole returns nil if the cloud has no such role.
-func findRole(ctx context.Context, api IAM, cloud, name string) (*Role, error) {
+func findRole(ctx context.Context, api IAM, cloud string, h holder, name string) (*Role, error) {
 	out, err := api.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String(name)})
 	if notFound(err) || err == nil && iamTag(out.Role.Tags, awsapi.TagCloud) != cloud {
 		return nil, nil
@@ -41,7 +49,7 @@ func findRole(ctx context.Context, api IAM, cloud, name string) (*Role, error) {
 		return nil, err
 	}
 	rights, err := api.GetRolePolicy(ctx, &iam.GetRolePolicyInput{
-		RoleName: aws.String(name), PolicyName: aws.String(rightsName),
+		RoleName: aws.String(name), PolicyName: aws.String(string(h)),
 	})
 	if notFound(err) {
 		return r, nil

@@ -18,7 +18,7 @@ const (
 	partPrivateRoutes   = partRouteTable + "/private"
 	partKeyPair         = "key-pair"
 	partRole            = "iam-role"
-	partRights          = partRole + "/rights"
+	partRights          = partRole + "/rights" // of the gateways
 	partProfile         = "instance-profile"
 	partManagement      = "management"
 	partProvider        = "provider"
