@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package computes brings guests to safety when AWS takes a compute node away, on the controller of a cloud with several
-// nodes:
+// Package computes brings guests to safety when AWS takes a compute node away, on the controller of a cloud with
+// several nodes:
 //
 //   - A Spot Instance has an interruption notice: its guests move to other nodes, and what is left is shut down before
 //     its two minutes are up.

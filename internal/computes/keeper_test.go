@@ -166,8 +166,8 @@ func (w *world) said(want ...string) {
 	}
 }
 
-// A Spot Instance is interrupted: its guests are elsewhere, or shut down, when it ends. What was left on it is made again
-// if the cloud file wants that.
+// A Spot Instance is interrupted: its guests are elsewhere, or shut down, when it ends. What was left on it is made
+// again if the cloud file wants that.
 func TestInterruption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

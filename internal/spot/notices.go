@@ -66,7 +66,8 @@ func Read(ctx context.Context, m Metadata) (n nodeapi.SpotNotices, err error) {
 // item decodes an item; ok is false if it is not there.
 func item(ctx context.Context, m Metadata, path string, into any) (ok bool, err error) {
 	out, err := m.GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
-	if refused, is := errors.AsType[*smithyhttp.ResponseError](err); is && refused.HTTPStatusCode() == http.StatusNotFound {
+	refused, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	if ok && refused.HTTPStatusCode() == http.StatusNotFound {
 		return false, nil
 	}
 	if err != nil {

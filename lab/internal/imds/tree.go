@@ -168,8 +168,8 @@ func (n NIC) put(m *node, owner string) {
 	m.put("vpc-ipv6-cidr-blocks", strings.Join(n.VPCIPv6CIDRs, "\n"))
 }
 
-// put adds an instance's lifecycle, and the notices that it has received as a Spot Instance. Without a notice its item is
-// not there (EC2 User Guide, spot-instance-termination-notices and rebalance-recommendations).
+// put adds an instance's lifecycle, and the notices that it has received as a Spot Instance. Without a notice its item
+// is not there (EC2 User Guide, spot-instance-termination-notices and rebalance-recommendations).
 func (s Spot) put(m *node) {
 	m.put("instance-life-cycle", "on-demand")
 	if !s.Spot {
