@@ -87,8 +87,8 @@ func TestControllerMaySeeInstances(t *testing.T) {
 	takeDown(t, l, "first")
 }
 
-// A controller that is a gateway has the gateways' role, which an instance can have only one of; so has one that becomes
-// a gateway.
+// A controller that is a gateway has the gateways' role, since an instance has one at most; so has one that becomes a
+// gateway.
 func TestControllerAndGateway(t *testing.T) {
 	const file = "evacuate: auto\n" + severalFile
 	l, w := newSeveralLab(t, 5), several(t, file)

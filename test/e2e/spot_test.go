@@ -119,7 +119,8 @@ func testInterruption(t *testing.T, file, cloud string, f *floatingIP) {
 		must(t, macaw, "lab", "fault", "set", "spot-interruption", id)
 		f.isOn(t, "cmp-1", 2*time.Minute)
 	})
-	t.Logf("it has moved after %s, with an outage of %s", time.Since(begun).Round(time.Second), gap.Round(time.Millisecond))
+	t.Logf("it has moved after %s, with an outage of %s", time.Since(begun).Round(time.Second),
+		gap.Round(time.Millisecond))
 	eventually(t, "instance "+id+" is terminated", 4*time.Minute, func() error {
 		i := nodeInstance(t, cloud, "cmp-2")
 		if i.State.Name != types.InstanceStateNameTerminated {

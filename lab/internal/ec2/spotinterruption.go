@@ -29,7 +29,8 @@ const interruptionWarning = 2 * time.Minute
 
 // reasonSpot is why an interrupted instance is terminated (EC2 API Reference, StateReason; the message is reported
 // by users).
-var reasonSpot = reasonXML{"Server.SpotInstanceTermination", "Server.SpotInstanceTermination: Spot instance termination"}
+var reasonSpot = reasonXML{"Server.SpotInstanceTermination",
+	"Server.SpotInstanceTermination: Spot instance termination"}
 
 // spotNotices are the notices that an instance has received; zero: none.
 type spotNotices struct {
