@@ -59,7 +59,7 @@ const (
 
 // API is a local AWS without machines, in the caller's process: EC2, IAM, STS and SSM as an
 // http.Handler, with one account and one access key. Instances go through AWS's states, but
-// nothing runs in them. Faults that need a network or a machine have no effect.
+// nothing runs in them. Of faults that need a network or a machine, EC2 tells what it tells of them, and no more.
 type API struct {
 	// Image is the ID of the only image: Debian 13 for amd64, as published by Debian; in other
 	// partitions than aws, a copy that the account owns.
