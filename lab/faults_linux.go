@@ -30,6 +30,9 @@ const (
 	// A network interface drops what exceeds a number of packets per second.
 	PPSAllowance = faults.PPSAllowance
 	ZoneDown     = faults.ZoneDown // an availability zone loses power
+	// A Spot Instance gets a rebalance recommendation, or an interruption notice, and ends two minutes later.
+	SpotRebalance    = faults.SpotRebalance
+	SpotInterruption = faults.SpotInterruption
 )
 
 // When an Error or a Timeout strikes a call.

@@ -35,7 +35,7 @@ systemd.`,
 	root.AddCommand(about.All()...)
 	root.AddCommand(terminal.Service(agentCommand(t)), agreeCommand(), certificatesCommand(t),
 		tunnelCommand(t), virtualizationCommand(t), natCommand(), disksCommand(), secretsCommand(t), forgetCommand(t),
-		gatewaysCommand(t), overviewCommand(t))
+		gatewaysCommand(t), overviewCommand(t), computesCommand(t), spotCommand(t))
 	root.AddCommand(jobs(t)...)
 	t.Flags(root)
 	return root

@@ -198,7 +198,7 @@ func (p *process) Do(r *http.Request) (*http.Response, error) {
 		}
 		answers <- answer{resp, err}
 	}()
-	limit := time.NewTimer(callTimeout)
+	limit := time.NewTimer(awsapi.CallTimeout)
 	defer limit.Stop()
 	select {
 	case <-r.Context().Done():

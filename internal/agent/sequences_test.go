@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	awsapi "macaw.example/internal/aws"
 )
 
 var (
@@ -180,7 +182,7 @@ func (w *weather) settle(out *sequenceOutcome) {
 	_, moved := w.watch.count()
 	out.wrong = append(out.wrong, serving...)
 	out.wrong = append(out.wrong, left...)
-	time.Sleep(callTimeout) // for calls that are under way since before
+	time.Sleep(awsapi.CallTimeout) // for calls that are under way since before
 	written, _ := w.watch.count()
 	if len(out.wrong) == 0 {
 		time.Sleep(quietFor)

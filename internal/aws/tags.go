@@ -56,6 +56,12 @@ func Filter(name string, values ...string) types.Filter {
 // ByTag selects resources that have a tag with one of the values.
 func ByTag(key string, values ...string) types.Filter { return Filter("tag:"+key, values...) }
 
+// InstancePart is the part of a node's instance.
+func InstancePart(node string) string { return "instance/" + node }
+
+// InstanceEnded reports whether an instance in a state runs no more, and will not by itself.
+func InstanceEnded(state string) bool { return state == "terminated" || state == "stopped" }
+
 // InterfacePart is the part of a node's network interface in one of the cloud's networks.
 func InterfacePart(node, network string) string { return "eni/" + node + "/" + network }
 

@@ -22,7 +22,9 @@ type Cloud struct {
 	Management       Management
 	Provider         Provider
 	Nodes            []Node
-	Verify           Verify
+	// Evacuate lets the controller evacuate compute nodes whose instance has ended.
+	Evacuate bool
+	Verify   Verify
 	// Lab is the zero value on AWS.
 	Lab Lab
 

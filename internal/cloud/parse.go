@@ -121,6 +121,7 @@ func (d *decoder) cloud(root ast.Node, c *Cloud) {
 				d.node(path, n, &d.nodes[len(d.nodes)-1])
 			})
 		}},
+		field{"evacuate", func(path string, n ast.Node) { d.evacuate(path, n, &c.Evacuate) }},
 		field{"verify", section(
 			field{"image", text(&c.Verify.Image)},
 			field{"sha256", text(&c.Verify.SHA256)},

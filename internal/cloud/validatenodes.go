@@ -57,6 +57,10 @@ func (d *decoder) validateNodes(c *Cloud) {
 			d.reject("nodes", "", "no node has the role %s", r)
 		}
 	}
+	if c.Evacuate && len(c.With(model.Compute)) < 2 {
+		d.reject("evacuate", "it makes guests of a compute node that has died again on another: give the cloud a second one",
+			"auto needs two compute nodes")
+	}
 	if all := c.With(model.Controller); len(all) > 1 {
 		path := all[1].Field("roles")
 		if all[1].entry == all[0].entry {

@@ -41,7 +41,7 @@ func bakeryOf(c *cloud.Cloud) *cloud.Cloud {
 	b := *c
 	b.Name = c.Name + "-bake"
 	b.Provider.Addresses, b.Provider.ElasticIPs, b.Provider.Pool = 0, model.ElasticIPsNone, nil
-	b.Nodes = []cloud.Node{c.Nodes[0]}
+	b.Nodes, b.Evacuate = []cloud.Node{c.Nodes[0]}, false
 	b.Nodes[0].Name = "bake"
 	b.Nodes[0].Roles = nil
 	b.Nodes[0].Disk = bakeryDisk

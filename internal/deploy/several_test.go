@@ -215,3 +215,26 @@ func TestOneOfSeveralNodesFails(t *testing.T) {
 		}
 	})
 }
+
+// Each Spot Instance is told that it is one, and the controller which they are, and whether it evacuates.
+func TestSpotAndEvacuate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSeveralWorld(t)
+		text := strings.Replace(several, "roles: [compute], count: 2", "roles: [compute], count: 2, spot: true", 1)
+		mustUpAs(t, w, "evacuate: auto\n"+text, UpOptions{})
+		for name, s := range w.specs(t) {
+			if s.OpenStack.Spot != strings.HasPrefix(name, "cmp") {
+				t.Errorf("%s is a Spot Instance: %v", name, s.OpenStack.Spot)
+			}
+			for _, p := range s.OpenStack.Nodes {
+				if p.Spot != strings.HasPrefix(p.Name, "cmp") {
+					t.Errorf("to %s %s is a Spot Instance: %v", name, p.Name, p.Spot)
+				}
+			}
+			e := s.OpenStack.Evacuate
+			if (e != nil) != (name == "ctl") || e != nil && (e.Region != "eu-central-1" || e.Cloud != s.OpenStack.Cloud) {
+				t.Errorf("%s evacuates: %+v", name, e)
+			}
+		}
+	})
+}

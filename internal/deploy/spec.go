@@ -38,6 +38,10 @@ func specOf(c *cloud.Cloud, all []infra.NodeOutput, n infra.NodeOutput) (nodeapi
 	if len(all) > 1 {
 		s.Nodes = peersOf(c, all)
 	}
+	s.Spot = of.Spot
+	if of.Has(model.Controller) && c.Evacuate {
+		s.Evacuate = &nodeapi.Evacuate{Region: region(c), Cloud: c.Name}
+	}
 	s.PhysicalNetwork, s.Bridge = "provider", "br-ex"
 	if of.Has(model.Controller) || of.Has(model.Gateway) {
 		ipv6, err := ipv6Of(c, all[first(c, model.Gateway)])
@@ -83,7 +87,7 @@ func specOf(c *cloud.Cloud, all []infra.NodeOutput, n infra.NodeOutput) (nodeapi
 func peersOf(c *cloud.Cloud, all []infra.NodeOutput) (peers []nodeapi.Peer) {
 	for i, n := range all {
 		peers = append(peers, nodeapi.Peer{Name: n.Name, Address: netip.MustParseAddr(n.ManagementAddress),
-			Roles: c.Nodes[i].Roles})
+			Roles: c.Nodes[i].Roles, Spot: c.Nodes[i].Spot})
 	}
 	return peers
 }

@@ -35,7 +35,7 @@ func (w *work) guest(ctx context.Context, g Guest) (Outcome, error) {
 			continue
 		case m.Wait == "":
 			asked = m.How
-			if out.How == "" || m.How != Confirm {
+			if out.How == "" || m.How != Confirm && m.How != Hurry {
 				out.How = m.How
 			}
 			w.o.Note(fmt.Sprintf("%s: %s", g.Name, m.How))

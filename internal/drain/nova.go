@@ -91,4 +91,6 @@ const (
 	Confirm How = "confirmation of its migration"
 	Offload How = "offloading to its image" // of a guest that is shelved
 	Revive  How = "evacuation"
+	Stop    How = "shutdown"
+	Hurry   How = "forced completion of its live migration" // which pauses the guest until it is done
 )

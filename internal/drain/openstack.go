@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -222,10 +223,20 @@ var actions = map[How]map[string]any{
 	Confirm: {"confirmResize": nil},
 	Offload: {"shelveOffload": nil},
 	Revive:  {"evacuate": map[string]any{}},
+	Stop:    {"os-stop": nil},
+	Hurry:   {"force_complete": nil}, // of the migration, not of the server
 }
 
 func (c *client) Act(ctx context.Context, id string, how How) error {
-	resp, err := c.compute.Post(ctx, c.compute.ServiceURL("servers", id, "action"), actions[how], nil,
+	path := []string{"servers", id, "action"}
+	if how == Hurry {
+		under, err := c.underway(ctx, id)
+		if err != nil || len(under) == 0 {
+			return err
+		}
+		path = []string{"servers", id, "migrations", strconv.Itoa(under[0].ID), "action"}
+	}
+	resp, err := c.compute.Post(ctx, c.compute.ServiceURL(path...), actions[how], nil,
 		&gophercloud.RequestOpts{OkCodes: []int{http.StatusOK, http.StatusAccepted, http.StatusNoContent}})
 	_, _, err = gophercloud.ParseResponse(resp, err)
 	if gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
@@ -234,17 +245,27 @@ func (c *client) Act(ctx context.Context, id string, how How) error {
 	return said(err)
 }
 
-func (c *client) Remaining(ctx context.Context, id string) (*Remaining, error) {
+// underwayMigration is a live migration that Nova is carrying out.
+type underwayMigration struct {
+	ID     int    `json:"id"`
+	Memory *int64 `json:"memory_remaining_bytes"`
+	Disk   *int64 `json:"disk_remaining_bytes"`
+}
+
+func (c *client) underway(ctx context.Context, id string) ([]underwayMigration, error) {
 	var answer struct {
-		Migrations []struct {
-			Memory *int64 `json:"memory_remaining_bytes"`
-			Disk   *int64 `json:"disk_remaining_bytes"`
-		} `json:"migrations"`
+		Migrations []underwayMigration `json:"migrations"`
 	}
-	if err := c.get(ctx, &answer, "servers", id, "migrations"); err != nil {
+	err := c.get(ctx, &answer, "servers", id, "migrations")
+	return answer.Migrations, err
+}
+
+func (c *client) Remaining(ctx context.Context, id string) (*Remaining, error) {
+	all, err := c.underway(ctx, id)
+	if err != nil {
 		return nil, err
 	}
-	for _, m := range answer.Migrations {
+	for _, m := range all {
 		if m.Memory != nil && m.Disk != nil {
 			return &Remaining{Memory: *m.Memory, Disk: *m.Disk}, nil
 		}

@@ -183,6 +183,7 @@ func TestRequests(t *testing.T) {
 		{`POST /servers/g1/action {"migrate":null}`, func() error { return n.Act(t.Context(), "g1", Cold) }},
 		{`POST /servers/g1/action {"confirmResize":null}`, func() error { return n.Act(t.Context(), "g1", Confirm) }},
 		{`POST /servers/g1/action {"shelveOffload":null}`, func() error { return n.Act(t.Context(), "g1", Offload) }},
+		{`POST /servers/g1/action {"os-stop":null}`, func() error { return n.Act(t.Context(), "g1", Stop) }},
 		{`POST /servers/g1/action {"evacuate":{}}`, func() error { return n.Act(t.Context(), "g1", Revive) }},
 	} {
 		c.answers[tt.want], c.asked = "", nil
@@ -223,6 +224,12 @@ func TestRemainingAndFailure(t *testing.T) {
 	 {"status": "running", "memory_remaining_bytes": 120000, "disk_remaining_bytes": 230000}]}`
 	if left, err := n.Remaining(t.Context(), "g1"); err != nil || left == nil || *left != (Remaining{120000, 230000}) {
 		t.Errorf("%v, %v", left, err)
+	}
+	c.answers[moving] = `{"migrations": [{"id": 7, "status": "running"}]}`
+	const force = `POST /servers/g1/migrations/7/action {"force_complete":null}`
+	c.answers[force] = ""
+	if err := n.Act(t.Context(), "g1", Hurry); err != nil || c.asked[len(c.asked)-1] != force {
+		t.Errorf("%v: asked %q", err, c.asked)
 	}
 	c.answers["GET /servers/g1/os-instance-actions"] = `{"instanceActions": [
 	 {"action": "live-migration", "request_id": "req-2", "message": "Error"}, {"action": "create", "request_id": "req-1"}]}`

@@ -25,7 +25,7 @@ func plan(guests []Guest, decide func(Guest) move) []move {
 	for _, g := range guests {
 		all = append(all, decide(g))
 	}
-	rank := func(m move) int { return slices.Index([]How{Confirm, Offload, Cold, Live, Revive, ""}, m.How) }
+	rank := func(m move) int { return slices.Index([]How{Confirm, Offload, Cold, Live, Revive, Stop, ""}, m.How) }
 	slices.SortFunc(all, func(a, b move) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Guest.Name, b.Guest.Name),
 			cmp.Compare(a.Guest.ID, b.Guest.ID))

@@ -157,12 +157,18 @@ func PlanDown(s inventory.Seen, others ...inventory.Other) *Plan {
 		remove("vpc", v.ID, v.CIDR, deleteVPC,
 			ids("security group"), ids("subnet"), ids("route table"), ids("internet gateway"))
 	}
-	if i := s.Profile; i != nil {
-		p.remove(partProfile, "instance profile", i.Name, deleteProfile(*i), ids("instance")...)
+	profiles := []*inventory.InstanceProfile{s.Profile, s.ControllerProfile}
+	for n, h := range inventory.Holders {
+		if i := profiles[n]; i != nil {
+			p.remove(partOf(h, partProfile), "instance profile", i.Name, deleteProfile(*i), ids("instance")...)
+		}
 	}
-	if r := s.Role; r != nil {
-		p.remove(partRole, "iam role", r.Name, deleteRole(r.Name),
-			slices.Concat(ids("instance"), ids("instance profile"))...)
+	roles := []*inventory.Role{s.Role, s.ControllerRole}
+	for n, h := range inventory.Holders {
+		if r := roles[n]; r != nil {
+			p.remove(partOf(h, partRole), "iam role", r.Name, deleteRole(r.Name),
+				slices.Concat(ids("instance"), ids("instance profile"))...)
+		}
 	}
 	return p
 }

@@ -25,7 +25,7 @@ type Health struct {
 
 // Runs reports whether the node may still be at work.
 func (h Health) Runs() bool {
-	return h.Instance != "" && h.State != "terminated" && h.State != "stopped"
+	return h.Instance != "" && !awsapi.InstanceEnded(h.State)
 }
 
 // String says it in a sentence, after "EC2 says that".

@@ -32,11 +32,10 @@ func Irreplaceable(s inventory.Seen) (lines []string, other int) {
 	}
 	other = len(s.VPCs) + len(s.InternetGateways) + len(s.Subnets) + len(s.Reservations) + len(s.RouteTables) +
 		len(s.SecurityGroups) + len(s.KeyPairs) + len(s.Interfaces)
-	if s.Role != nil {
-		other++
-	}
-	if s.Profile != nil {
-		other++
+	for _, there := range []bool{s.Role != nil, s.Profile != nil, s.ControllerRole != nil, s.ControllerProfile != nil} {
+		if there {
+			other++
+		}
 	}
 	return lines, other
 }

@@ -28,14 +28,14 @@ func (a *applier) iamTags(part string) (out []iamtypes.Tag) {
 
 // createRole makes the role. IAM has no ClientToken: an existing role of the name that is the
 // cloud's means that an earlier try succeeded.
-func createRole(name, trust string) step {
+func createRole(h holder, name, trust string) step {
 	return oneCall(func(ctx context.Context, a *applier) error {
 		_, err := a.iam.CreateRole(ctx, &iam.CreateRoleInput{
 			RoleName: aws.String(name), Path: aws.String(rolePath), AssumeRolePolicyDocument: aws.String(trust),
-			Description: aws.String("Macaw cloud " + a.cloud + ", gateways"), Tags: a.iamTags(partRole),
+			Description: aws.String("Macaw cloud " + a.cloud + ", " + string(h)), Tags: a.iamTags(partOf(h, partRole)),
 		})
 		if errorCode(err) == alreadyExists {
-			if r, roleErr := inventory.FindRole(ctx, a.iam, a.cloud, name); roleErr == nil && r != nil {
+			if r, roleErr := inventory.FindRole(ctx, a.iam, a.cloud, h, name); roleErr == nil && r != nil {
 				return nil
 			}
 		}
@@ -52,26 +52,26 @@ func putTrust(name, trust string) step {
 	})
 }
 
-func putRights(name, rights string) step {
+func putRights(h holder, name, rights string) step {
 	return oneCall(func(ctx context.Context, a *applier) error {
 		_, err := a.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
-			RoleName: aws.String(name), PolicyName: aws.String(inventory.RightsName), PolicyDocument: aws.String(rights),
+			RoleName: aws.String(name), PolicyName: aws.String(string(h)), PolicyDocument: aws.String(rights),
 		})
 		return err
 	})
 }
 
-func createProfile(name string) step {
+func createProfile(h holder, name string) step {
 	return oneCall(func(ctx context.Context, a *applier) error {
 		out, err := a.iam.CreateInstanceProfile(ctx, &iam.CreateInstanceProfileInput{
-			InstanceProfileName: aws.String(name), Path: aws.String(rolePath), Tags: a.iamTags(partProfile),
+			InstanceProfileName: aws.String(name), Path: aws.String(rolePath), Tags: a.iamTags(partOf(h, partProfile)),
 		})
 		if err == nil {
-			a.set(partProfile, aws.ToString(out.InstanceProfile.InstanceProfileId))
+			a.set(partOf(h, partProfile), aws.ToString(out.InstanceProfile.InstanceProfileId))
 		}
 		if errorCode(err) == alreadyExists {
 			if p, profileErr := inventory.FindProfile(ctx, a.iam, a.cloud, name); profileErr == nil && p != nil {
-				a.set(partProfile, p.ID)
+				a.set(partOf(h, partProfile), p.ID)
 				return nil
 			}
 		}
@@ -106,7 +106,7 @@ func fillProfile(name string) step {
 
 // attachProfile associates the profile with an instance, replacing another one: an instance has at
 // most one (EC2 API Reference, AssociateIamInstanceProfile).
-func attachProfile(instance, name string) step {
+func attachProfile(instance, part, name string) step {
 	profile := &types.IamInstanceProfileSpecification{Name: aws.String(name)}
 	return oneCall(func(ctx context.Context, a *applier) error {
 		see := &ec2.DescribeIamInstanceProfileAssociationsInput{Filters: []types.Filter{
@@ -117,7 +117,7 @@ func attachProfile(instance, name string) step {
 			return err
 		}
 		if all := out.IamInstanceProfileAssociations; len(all) > 0 {
-			if has := all[0].IamInstanceProfile; has != nil && aws.ToString(has.Id) == a.id(partProfile) {
+			if has := all[0].IamInstanceProfile; has != nil && aws.ToString(has.Id) == a.id(part) {
 				return nil
 			}
 			replace := &ec2.ReplaceIamInstanceProfileAssociationInput{

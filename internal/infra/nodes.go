@@ -183,9 +183,9 @@ func (b *up) instance(node cloud.Node) {
 		l.primary = b.places[node.Name].management
 		needs = []string{partSubnet(partManagement), partGroup(partManagement), partKeyPair}
 	}
-	if isGateway(node) {
-		l.profile = inventory.GatewayName(b.c.Name, b.s.Region)
-		needs = append(needs, partProfile, partProfile+"/role")
+	if h := holderOf(b.c, node); h != "" {
+		l.profile = h.RoleName(b.c.Name, b.s.Region)
+		needs = append(needs, partOf(h, partProfile), partOf(h, partProfile)+"/role")
 	}
 	// Once there is an instance, its agent may have ended an association, see agentsChoice.
 	for _, t := range b.targets() {

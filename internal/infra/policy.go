@@ -4,6 +4,7 @@ package infra
 
 import (
 	"encoding/json"
+	"slices"
 
 	awspolicy "github.com/hashicorp/awspolicyequivalence"
 
@@ -64,6 +65,25 @@ func management() []string {
 	}
 }
 
+// evacuationRight tells a controller whether the instance of a compute node has ended. It supports no resource or tag.
+const evacuationRight = "ec2:DescribeInstances"
+
+// controllerRights are the rights of a controller that evacuates compute nodes.
+func controllerRights(region string) document {
+	return document{Version: "2012-10-17", Statement: []statement{{
+		Sid: "See", Effect: "Allow", Action: []string{evacuationRight}, Resource: []string{"*"},
+		Condition: conditions{"StringEquals": {"ec2:Region": {region}}},
+	}}}
+}
+
+// noRights are those of a controller that does not evacuate any more. A policy has at least one statement (IAM User
+// Guide, reference_policies_elements_statement).
+func noRights() document {
+	return document{Version: "2012-10-17", Statement: []statement{
+		{Sid: "None", Effect: "Deny", Action: []string{"*"}, Resource: []string{"*"}},
+	}}
+}
+
 // gatewayRights are the rights of the agents on a cloud's gateways: the calls that bring Neutron's
 // addresses to AWS, on resources with the cloud's tag. The Service Authorization Reference,
 // list_amazonec2, lists the resources and condition keys of each action.
@@ -95,6 +115,9 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 	}
 	// These support no resource or tag, only the region.
 	see := []string{"ec2:DescribeNetworkInterfaces", "ec2:DescribeAddresses", "ec2:DescribeInstanceTypes"}
+	if c.Evacuate && slices.ContainsFunc(c.With(model.Controller), isGateway) { // an instance has one role
+		see = append(see, evacuationRight)
+	}
 	allow("See", see, []string{"*"}, conditions{"StringEquals": {"ec2:Region": {region}}})
 	register := []string{"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
 	if c.Provider.IPv6 {
@@ -117,7 +140,7 @@ func gatewayRights(c *cloud.Cloud, region string) document {
 		allow("AttachInterface", attach, arn(interfaces), mine)
 		// Gateways are known by their profile: a list of names could exceed the size of a policy.
 		profile := "arn:" + awsapi.Partition(region) + ":iam::*:instance-profile" + rolePath +
-			inventory.GatewayName(c.Name, region)
+			inventory.GatewayHolder.RoleName(c.Name, region)
 		allow("AttachInterfaceTo", attach, arn("instance/*"), conditions{
 			"StringEquals": {"aws:ResourceTag/" + awsapi.TagCloud: {c.Name}},
 			"ArnLike":      {"ec2:InstanceProfile": {profile}},

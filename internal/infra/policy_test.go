@@ -72,8 +72,10 @@ func TestLargestPolicyFits(t *testing.T) {
 	if n := len(gatewayRights(c, "us-gov-west-1").text()); n > 10240 {
 		t.Errorf("%d characters", n)
 	}
-	if n := len(inventory.GatewayName(c.Name, "ap-southeast-1")); n > 64 {
-		t.Errorf("a name of %d characters", n)
+	for _, h := range inventory.Holders {
+		if n := len(h.RoleName(c.Name, "ap-southeast-1")); n > 64 {
+			t.Errorf("a name of %d characters", n)
+		}
 	}
 }
 

@@ -261,7 +261,7 @@ func refused(err error) bool {
 func (l *gatewayLab) put(d document) {
 	l.t.Helper()
 	if _, err := l.IAM.PutRolePolicy(l.ctx, &awsiam.PutRolePolicyInput{
-		RoleName: aws.String(l.first.Role.Name), PolicyName: aws.String(inventory.RightsName),
+		RoleName: aws.String(l.first.Role.Name), PolicyName: aws.String(string(gatewayHolder)),
 		PolicyDocument: aws.String(d.text())}); err != nil {
 		l.t.Fatal(err)
 	}

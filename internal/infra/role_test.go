@@ -11,7 +11,6 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	awsapi "macaw.example/internal/aws"
-	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
 
@@ -44,7 +43,7 @@ func (l *labAccount) deleteProfile(t *testing.T) {
 func (l *labAccount) deleteRole(t *testing.T) {
 	t.Helper()
 	got(l.iam.DeleteRolePolicy(ctx, &awsiam.DeleteRolePolicyInput{
-		RoleName: aws.String(testRole), PolicyName: aws.String(inventory.RightsName),
+		RoleName: aws.String(testRole), PolicyName: aws.String(string(gatewayHolder)),
 	}))
 	got(l.iam.DeleteRole(ctx, &awsiam.DeleteRoleInput{RoleName: aws.String(testRole)}))
 }

@@ -18,7 +18,7 @@ const (
 	partPrivateRoutes   = partRouteTable + "/private"
 	partKeyPair         = "key-pair"
 	partRole            = "iam-role"
-	partRights          = partRole + "/rights"
+	partRights          = partRole + "/rights" // of the gateways
 	partProfile         = "instance-profile"
 	partManagement      = "management"
 	partProvider        = "provider"
@@ -33,7 +33,7 @@ const (
 
 func partSubnet(network string) string { return "subnet/" + network }
 func partGroup(network string) string  { return "security-group/" + network }
-func partInstance(node string) string  { return "instance/" + node }
+func partInstance(node string) string  { return awsapi.InstancePart(node) }
 
 // privateNetwork is the network of a zone's nodes that only compute.
 func privateNetwork(zone string) string { return "private/" + zone }

@@ -92,7 +92,7 @@ func PlanUp(w Wanted, s inventory.Seen) (*Plan, error) {
 	}
 	// Actions are planned in the order in which they should start: the role and the Elastic IPs
 	// need nothing, AWS takes some time to propagate a role, and the instance takes longest.
-	if err := b.role(); err != nil {
+	if err := b.roles(); err != nil {
 		return nil, err
 	}
 	b.replaced()

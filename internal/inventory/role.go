@@ -15,29 +15,47 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// RightsName is the name of the policy that is embedded in the gateways' role.
-const RightsName = "gateway"
+// Holder is who has a role, which is also the name of the policy that is embedded in the role.
+type Holder string
 
-// GatewayName is the name of the role and of the instance profile of a cloud's gateways. It has the
-// region, because IAM is global and two regions may have clouds of the same name. It fits into the
-// 64 characters of a role's name (IAM User Guide, reference_iam-quotas), because a cloud's name has
-// at most 32.
-func GatewayName(cloud, region string) string { return "macaw-" + cloud + "-gateway-" + region }
+// The holders of roles.
+const (
+	GatewayHolder    Holder = "gateway"
+	ControllerHolder Holder = "controller" // that is no gateway, and evacuates compute nodes
+)
 
-// seeRole looks for the gateways' role by its name: IAM cannot search by tag. A role without the
-// cloud's tag is not the cloud's.
-func (s *Seen) seeRole(ctx context.Context, c clients, _ types.Filter) (err error) {
-	s.Role, err = FindRole(ctx, c.IAM, s.Cloud, GatewayName(s.Cloud, s.Region))
-	return err
+// Holders are all.
+var Holders = [...]Holder{GatewayHolder, ControllerHolder}
+
+// RoleName is the name of the role and of the instance profile of a holder. It has the region, because IAM is
+// global and two regions may have clouds of the same name. It fits into the 64 characters of a role's name (IAM
+// User Guide, reference_iam-quotas), because a cloud's name has at most 32.
+func (h Holder) RoleName(cloud, region string) string {
+	return "macaw-" + cloud + "-" + string(h) + "-" + region
 }
 
-func (s *Seen) seeProfile(ctx context.Context, c clients, _ types.Filter) (err error) {
-	s.Profile, err = FindProfile(ctx, c.IAM, s.Cloud, GatewayName(s.Cloud, s.Region))
-	return err
+// seeRoles looks for the nodes' roles by their names: IAM cannot search by tag. A role without the
+// cloud's tag is not the cloud's.
+func (s *Seen) seeRoles(ctx context.Context, c clients, _ types.Filter) (err error) {
+	for h, into := range map[Holder]**Role{GatewayHolder: &s.Role, ControllerHolder: &s.ControllerRole} {
+		if *into, err = FindRole(ctx, c.IAM, s.Cloud, h, h.RoleName(s.Cloud, s.Region)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Seen) seeProfiles(ctx context.Context, c clients, _ types.Filter) (err error) {
+	for h, into := range map[Holder]**InstanceProfile{GatewayHolder: &s.Profile, ControllerHolder: &s.ControllerProfile} {
+		if *into, err = FindProfile(ctx, c.IAM, s.Cloud, h.RoleName(s.Cloud, s.Region)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // FindRole returns nil if the cloud has no such role.
-func FindRole(ctx context.Context, api IAMReader, cloud, name string) (*Role, error) {
+func FindRole(ctx context.Context, api IAMReader, cloud string, h Holder, name string) (*Role, error) {
 	out, err := api.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String(name)})
 	if awsapi.IsNotFound(err) || err == nil && iamTag(out.Role.Tags, awsapi.TagCloud) != cloud {
 		return nil, nil
@@ -50,7 +68,7 @@ func FindRole(ctx context.Context, api IAMReader, cloud, name string) (*Role, er
 		return nil, err
 	}
 	rights, err := api.GetRolePolicy(ctx, &iam.GetRolePolicyInput{
-		RoleName: aws.String(name), PolicyName: aws.String(RightsName),
+		RoleName: aws.String(name), PolicyName: aws.String(string(h)),
 	})
 	if awsapi.IsNotFound(err) {
 		return r, nil

@@ -47,8 +47,8 @@ func See(ctx context.Context, api EC2Reader, roles IAMReader, cloud string) (See
 	err := s.see(ctx, c, looks{
 		"instance attributes":  s.seeInstanceAttributes,
 		"address reservations": s.seeReservations,
-		"iam role":             s.seeRole,
-		"instance profile":     s.seeProfile,
+		"iam role":             s.seeRoles,
+		"instance profile":     s.seeProfiles,
 	})
 	s.sort()
 	return s, err

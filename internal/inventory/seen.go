@@ -32,6 +32,9 @@ type Seen struct {
 	// there are no duplicates.
 	Role    *Role
 	Profile *InstanceProfile
+	// ControllerRole and ControllerProfile are the same of a controller that evacuates and is no gateway.
+	ControllerRole    *Role
+	ControllerProfile *InstanceProfile
 }
 
 // VPC is the virtual network of a cloud.
@@ -212,7 +215,7 @@ func (s Seen) Empty() bool {
 			return false
 		}
 	}
-	return s.Role == nil && s.Profile == nil &&
+	return s.Role == nil && s.Profile == nil && s.ControllerRole == nil && s.ControllerProfile == nil &&
 		len(s.VPCs)+len(s.InternetGateways)+len(s.Subnets)+len(s.Reservations)+len(s.RouteTables)+len(s.SecurityGroups)+
 			len(s.KeyPairs)+len(s.Interfaces)+len(s.Volumes)+len(s.Addresses) == 0
 }

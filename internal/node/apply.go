@@ -84,6 +84,9 @@ func (n *node) everyStep() []graph.Step {
 	add("configuration", n.configure)
 	add("hosts", n.ensureHosts)
 	add("instance-metadata", start(instanceMetadata), "configuration")
+	if spotReport.on(n.spec) {
+		add("spot", start(spotReport), "configuration")
+	}
 	if nat.on(n.spec) {
 		add("nat", start(nat), "configuration")
 	}
@@ -128,6 +131,9 @@ func (n *node) everyStep() []graph.Step {
 		add("nova-scheduler", start(novaScheduler), "accounts", "rabbitmq")
 		add("answers", func(ctx context.Context) error { return cloudAnswers(ctx, cloud) }, "keystone", "placement", "glance",
 			"nova", "neutron")
+		if computeKeeper.on(n.spec) {
+			add("computes", start(computeKeeper), "answers")
+		}
 		add("flavors", func(ctx context.Context) error { return ensureFlavors(ctx, cloud) }, "keystone", "nova")
 		add("external network", func(ctx context.Context) error { return ensureExternal(ctx, n.spec, n.secrets.Admin) },
 			"keystone", "neutron")

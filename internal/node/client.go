@@ -36,9 +36,7 @@ func (c *client) open(ctx context.Context, service neutron.Service) (*gopherclou
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.session == nil {
-		session, err := neutron.LogIn(ctx, neutron.Auth{
-			URL: c.url, User: "admin", Password: c.password(), Project: "admin", Region: c.region, Interface: "internal",
-		}, 0)
+		session, err := neutron.LogIn(ctx, adminAuth(c.url, c.region, c.password()), 0)
 		if err != nil {
 			return nil, err
 		}

@@ -126,7 +126,7 @@ func TestRenderUnitsAgrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := renderAll(t, allInOne(), facts{KVM: true, KernelOVS: true})
-	for _, name := range []string{"controller", "gateway-compute"} {
+	for _, name := range []string{"controller", "gateway-compute", "compute"} {
 		maps.Copy(late, renderAll(t, specs()[name], facts{KVM: true, KernelOVS: true}))
 	}
 	for _, f := range early {

@@ -36,9 +36,7 @@ func overview(ctx context.Context, keystone, region, password string, owners boo
 	o.Drained = []nodeapi.Drained{}
 	ctx, cancel := context.WithTimeoutCause(ctx, overviewWithin, fmt.Errorf("no answer in %s", overviewWithin))
 	defer cancel()
-	session, err := neutron.LogIn(ctx, neutron.Auth{
-		URL: keystone, User: "admin", Password: password, Project: "admin", Region: region, Interface: "internal",
-	}, 0)
+	session, err := neutron.LogIn(ctx, adminAuth(keystone, region, password), 0)
 	if err != nil {
 		return o, err
 	}

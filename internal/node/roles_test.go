@@ -26,6 +26,7 @@ func specs() map[string]nodeapi.OpenStack {
 		return nodeapi.Peer{Name: name, Address: netip.MustParseAddr(address), Roles: roles}
 	}
 	ctl, cmpt := peer("ctl", "10.0.0.11", c), peer("cmp", "10.0.2.11", k)
+	cmpt.Spot = true
 	gw1, gw2 := peer("gw-1", "10.0.0.12", g, k), peer("gw-2", "10.0.0.13", g)
 	spec := func(of nodeapi.Peer, nodes ...nodeapi.Peer) nodeapi.OpenStack {
 		s := allInOne()
@@ -40,6 +41,10 @@ func specs() map[string]nodeapi.OpenStack {
 		if !of.Has(c) && !of.Has(g) {
 			s.Management.Public = netip.Addr{}
 			s.Provider, s.PhysicalNetwork, s.Bridge = nodeapi.Provider{}, "", ""
+		}
+		s.Spot = of.Spot
+		if of.Has(c) && len(nodes) > 2 {
+			s.Evacuate = &nodeapi.Evacuate{Region: "eu-central-1", Cloud: s.Cloud}
 		}
 		if of.Name == "gw-1" {
 			s.NAT = []netip.Prefix{netip.MustParsePrefix("10.0.2.0/24")}
@@ -313,15 +318,16 @@ func TestWriteFilesRemovesThoseOfALostRole(t *testing.T) {
 // What a node with these roles does not run does not start, and all the rest may.
 func TestElsewhere(t *testing.T) {
 	for name, not := range map[string][]string{
-		"all-in-one": {"libvirtd-tls.socket", "macaw-disks.service", gatewayKeeperUnit, natUnit, "macaw-tunnel.service"},
+		"all-in-one": {"libvirtd-tls.socket", computeKeeperUnit, "macaw-disks.service", gatewayKeeperUnit, natUnit,
+			spotReportUnit, "macaw-tunnel.service"},
 		"compute": {"apache2.service", "glance-api.service", "haproxy.service", "keystone.service",
-			gatewayKeeperUnit, natUnit,
+			computeKeeperUnit, gatewayKeeperUnit, natUnit,
 			"mariadb.service", "memcached.service", "neutron-api.service", "neutron-ovn-maintenance-worker.service",
 			"nova-api-metadata.service", "nova-api.service", "nova-conductor.service", "nova-novncproxy.service",
 			"nova-scheduler.service", "ovn-central.service", "ovn-northd.service", "ovn-ovsdb-server-nb.service",
 			"ovn-ovsdb-server-sb.service", "placement-api.service", "rabbitmq-server.service"},
 		"controller": {"libvirtd-tls.socket", "libvirtd.service", "libvirtd.socket", "macaw-disks.service", natUnit,
-			"macaw-tunnel.service",
+			spotReportUnit, "macaw-tunnel.service",
 			"neutron-ovn-metadata-agent.service", "nova-compute.service", "openvswitch-switch.service",
 			"ovn-controller.service", "ovn-host.service", "ovs-vswitchd.service", "ovsdb-server.service", "virtlogd.socket"},
 	} {

@@ -49,7 +49,7 @@ type api struct {
 var services = []service{
 	instanceMetadata, certificates, nat,
 	mariadb, rabbitmq, memcached,
-	tunnels, openvswitch, ovnCentral, ovnHost, gatewayKeeper,
+	tunnels, openvswitch, ovnCentral, ovnHost, gatewayKeeper, computeKeeper, spotReport,
 	keystone, glance, placement,
 	novaAPI, novaConductor, novaScheduler, novaMetadata, novaConsole, novaCompute, libvirt,
 	libvirtTLS, disks,

@@ -53,6 +53,7 @@ func nodeTags(s nodeapi.OpenStack, sec secrets, f facts) tags {
 	}
 	maps.Copy(t, natTags(s))
 	maps.Copy(t, gatewayTags(s))
+	maps.Copy(t, keeperTags(s))
 	maps.Copy(t, computeTags(s))
 	for _, a := range accounts {
 		t["password "+a.user] = sec.Accounts[a.user]

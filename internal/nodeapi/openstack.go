@@ -33,6 +33,10 @@ type OpenStack struct {
 	// NAT are the networks, of nodes without a public address, whose packets to the Internet this
 	// gateway masquerades with its management address.
 	NAT []netip.Prefix `json:"nat,omitempty"`
+	// Spot means that this node is a Spot Instance.
+	Spot bool `json:"spot,omitempty"`
+	// Evacuate lets the controller evacuate compute nodes whose instance has ended; nil: an operator does.
+	Evacuate *Evacuate `json:"evacuate,omitempty"`
 }
 
 // Peer is a node of the cloud, as the other nodes know it.
@@ -40,6 +44,7 @@ type Peer struct {
 	Name    string       `json:"name"`
 	Address netip.Addr   `json:"address"` // management address
 	Roles   []model.Role `json:"roles"`
+	Spot    bool         `json:"spot,omitempty"` // it is a Spot Instance
 }
 
 // Has reports whether the node has role r.

@@ -7,7 +7,7 @@ import "slices"
 // PackagesHash identifies the result of the package step: 16 hexadecimal digits that change with
 // the list of packages and with the step itself. A baked image is tagged with it. A test of package
 // node checks the value.
-const PackagesHash = "4d6ce91bb49dec55"
+const PackagesHash = "979d969a110196f8"
 
 // controllerPackages run the APIs, the databases and the dashboard.
 var controllerPackages = []string{

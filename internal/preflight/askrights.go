@@ -194,7 +194,7 @@ func (a *asker) principal(ctx context.Context, caller string) (string, error) {
 // be limited to resources that the simulation cannot name.
 func (a *asker) resources(patterns []string, principal string) (all []string, exact bool) {
 	account := strings.Split(principal, ":")
-	name := inventory.GatewayName(a.Cloud.Name, a.Region)
+	name := inventory.GatewayHolder.RoleName(a.Cloud.Name, a.Region)
 	for _, p := range patterns {
 		if p == "*" {
 			return []string{"*"}, false

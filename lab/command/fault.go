@@ -140,7 +140,7 @@ func (c *commands) faultSetKind(k faults.Kind, seed *uint64) *cobra.Command {
 			if _, err := f.Complete(); err != nil {
 				return hint.With(terminal.Usage(err), "%s --help", cmd.CommandPath())
 			}
-			if k.Name == faults.PowerOff {
+			if k.Target == faultOfInstance {
 				target, err := c.faultInstance(ctx, f.Target)
 				if err != nil {
 					return err
@@ -209,6 +209,9 @@ var faultExamples = map[string]string{
 	faults.PowerOff:     "power-off cloud-1",
 	faults.NICDown:      "nic-down eni-0123456789abcdef0",
 	faults.ZoneDown:     "zone-down us-east-1a",
+
+	faults.SpotRebalance:    "spot-rebalance cmp-1",
+	faults.SpotInterruption: "spot-interruption cmp-1",
 }
 
 func faultCodes() []string {
@@ -223,6 +226,9 @@ func faultCodes() []string {
 func complete(cmd *cobra.Command, flag string, values ...string) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
+
+// faultOfInstance is the target of faults of instances.
+const faultOfInstance = "INSTANCE"
 
 // faultInstance finds a machine by its ID or its name. An ID is not looked up: the API
 // itself may be faulty.
@@ -262,7 +268,7 @@ func (st status) faultTargets(name string) []string {
 	for _, v := range st.VPCs {
 		enis := slices.Clone(v.ENIs)
 		for _, m := range v.Machines {
-			if name == faults.PowerOff {
+			if k, _ := faults.KindOf(name); k.Target == faultOfInstance {
 				all = append(all, m.ID+"\t"+m.Name)
 			}
 			enis = append(enis, m.ENIs...)
@@ -319,7 +325,7 @@ actions. Machines and zones without power get it back.`,
 				return hint.With(terminal.Usage(fmt.Errorf("there is no fault %q", name)), "one of %s",
 					strings.Join(faults.Names(), ", "))
 			}
-			if name == faults.PowerOff && which != "" {
+			if k, _ := faults.KindOf(name); k.Target == faultOfInstance && which != "" {
 				var err error
 				if which, err = c.faultInstance(cmd.Context(), which); err != nil {
 					return err

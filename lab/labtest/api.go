@@ -25,6 +25,7 @@ import (
 	"macaw.example/lab/internal/faults"
 	"macaw.example/lab/internal/iam"
 	"macaw.example/lab/internal/identitycenter"
+	"macaw.example/lab/internal/imds"
 )
 
 // APIOptions configure an API. The zero value is valid.
@@ -58,7 +59,7 @@ const (
 
 // API is a local AWS without machines, in the caller's process: EC2, IAM, STS and SSM as an
 // http.Handler, with one account and one access key. Instances go through AWS's states, but
-// nothing runs in them. Faults that need a network or a machine have no effect.
+// nothing runs in them. Of faults that need a network or a machine, EC2 tells what it tells of them, and no more.
 type API struct {
 	// Image is the ID of the only image: Debian 13 for amd64, as published by Debian; in other
 	// partitions than aws, a copy that the account owns.
@@ -126,6 +127,9 @@ func OpenAPI(o APIOptions) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.faults.Bind(context.Background(), a.state, noMachines{}); err != nil {
+		return nil, err
+	}
 	a.handler = ec2.NewServer(a.state, a.accounts, ec2.InjectFaults(a.faults))
 	a.Calm = ec2.NewServer(a.state, a.accounts)
 	a.state.Resume()
@@ -182,6 +186,18 @@ func (a *API) RoleCredentials(instance, profile string) (c aws.Credentials, ok b
 	return aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret, SessionToken: key.Token}, ok
 }
 
+// Metadata returns an instance's metadata service, as the instance reaches it at 169.254.169.254.
+func (a *API) Metadata(instance string) http.Handler {
+	return imds.New(a.faults.Metadata(a.state), func(*http.Request) (string, bool) {
+		for _, i := range a.state.Instances() {
+			if i.ID == instance && len(i.NICs) > 0 {
+				return i.NICs[0].ENI, true
+			}
+		}
+		return "", false
+	})
+}
+
 // Actions returns the AWS actions that the lab implements, as "ec2 DescribeVpcs".
 func Actions() []string {
 	var all []string
@@ -236,6 +252,8 @@ type noMachines struct{}
 func (noMachines) Launch(context.Context, ec2.Instance) error        { return nil }
 func (noMachines) Start(context.Context, ec2.Instance) error         { return nil }
 func (noMachines) Stop(context.Context, string) error                { return nil }
+func (noMachines) PowerOff(context.Context, string) error            { return nil }
+func (noMachines) PowerOn(context.Context, string) error             { return nil }
 func (noMachines) Reboot(context.Context, string) error              { return nil }
 func (noMachines) Terminate(context.Context, string) error           { return nil }
 func (noMachines) CreateImage(context.Context, string, string) error { return nil }

@@ -217,9 +217,16 @@ func (n *Nova) Act(ctx context.Context, id string, how drain.How) error {
 func (n *Nova) act(s *Server, how drain.How) error {
 	permitted := map[drain.How][]string{
 		drain.Live: {"ACTIVE", "PAUSED"}, drain.Cold: {"ACTIVE", "SHUTOFF"}, drain.Confirm: {"VERIFY_RESIZE"},
-		drain.Offload: {"SHELVED"},
+		drain.Offload: {"SHELVED"}, drain.Stop: {"ACTIVE"},
 	}
 	from := n.Computes[s.Host]
+	if how == drain.Hurry {
+		if s.Task != "migrating" {
+			return &drain.RefusedError{Message: "Server is not being live migrated.", Status: 409}
+		}
+		s.due = time.Now().Add(time.Second)
+		return nil
+	}
 	if how == drain.Revive {
 		switch {
 		case from.Up:
@@ -237,11 +244,11 @@ func (n *Nova) act(s *Server, how drain.How) error {
 		return nil
 	}
 	s.Task = map[drain.How]string{drain.Live: "migrating", drain.Cold: "resize_prep", drain.Offload: "shelving_offloading",
-		drain.Revive: "rebuilding"}[how]
+		drain.Revive: "rebuilding", drain.Stop: "powering-off"}[how]
 	s.Evacuating = how == drain.Revive
 	why := n.Fails[Key(s.Name, how)]
 	to := n.pick(s.Host)
-	if to == "" && how != drain.Offload {
+	if to == "" && how != drain.Offload && how != drain.Stop {
 		why = "No valid host was found. There are not enough hosts available."
 	}
 	s.then = func(g *drain.Guest) {
@@ -257,6 +264,11 @@ func (n *Nova) act(s *Server, how drain.How) error {
 
 // arrive ends an action that has succeeded.
 func (n *Nova) arrive(s *Server, g *drain.Guest, how drain.How, to string) {
+	if how == drain.Stop {
+		g.Status, g.State = "SHUTOFF", "stopped"
+		s.Moves = append(s.Moves, "shut down")
+		return
+	}
 	old := g.Host
 	g.Host = to
 	switch how {

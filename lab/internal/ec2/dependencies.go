@@ -75,7 +75,8 @@ type Instance struct {
 	State    string // as EC2 names it: pending, running, ...
 	NICs     []NIC  // in the order of their device indices
 	// KVM is set if the machine has the processor's virtualization extensions.
-	KVM bool
+	KVM  bool
+	Spot bool // it is a Spot Instance
 }
 
 // NIC is a network interface of an instance.

@@ -78,6 +78,7 @@ type instanceRecord struct {
 	Credits             string // standard or unlimited, of a burstable type
 	Spot                bool
 	SpotRequest         string // ID of the request that it fulfils
+	Notices             spotNotices
 	tagHolder
 }
 

@@ -23,8 +23,8 @@ func (t *tx) metadata(eni string) (imds.Instance, bool) {
 		Region: t.cfg.Region, Zone: i.Zone, ZoneID: t.cfg.zoneID(i.Zone),
 		Reservation: i.Reservation, LaunchIndex: i.LaunchIndex,
 		Launched: i.Launched, PrivateDNS: x.PrivateDNS, PublicDNS: x.PublicDNS, KeyName: i.KeyName, PublicKey: i.PublicKey,
-		Profile: imds.Profile{ARN: i.Profile.ARN, ID: i.Profile.ID},
-		Tags:    maps.Clone(i.Tags), Options: imds.Options{Disabled: i.Metadata.Endpoint == "disabled",
+		Profile: imds.Profile{ARN: i.Profile.ARN, ID: i.Profile.ID}, Spot: i.spotMetadata(),
+		Tags: maps.Clone(i.Tags), Options: imds.Options{Disabled: i.Metadata.Endpoint == "disabled",
 			TokenOptional: i.Metadata.Tokens == "optional", HopLimit: i.Metadata.HopLimit,
 			ShowTags: i.Metadata.Tags == "enabled"}}
 	if len(i.UserData) > 0 {

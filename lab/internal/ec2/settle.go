@@ -32,6 +32,7 @@ func (s *State) settle() {
 			s.work.run(s.ctx, id, goal, func(ctx context.Context) { s.moveInstance(ctx, id) })
 		}
 	}
+	s.awaitInterruptions(t)
 	for id, n := range t.NATGateways {
 		if n.State == natPending || n.State == natDeleting {
 			s.work.run(s.ctx, id, n.State, func(ctx context.Context) { s.moveNATGateway(ctx, id) })
@@ -236,7 +237,7 @@ func (e *eniRecord) nic() NIC {
 func (t *tx) spec(i *instanceRecord) Instance {
 	limits := instancetypes.All()[i.Type]
 	spec := Instance{ID: i.ID, ImageID: i.Image, Type: i.Type, VCPUs: limits.VCPUs, MemoryMB: limits.MemoryMB,
-		State: i.State, KVM: i.kvm()}
+		State: i.State, KVM: i.kvm(), Spot: i.Spot}
 	for index, e := range t.enisOf(i.ID) {
 		if index == 0 {
 			spec.Hostname = t.hostnameOf(e)

@@ -36,6 +36,7 @@ type World interface {
 	Zones() []string
 	SubnetsIn(zone string) []string
 	InstancesIn(zone string) []string
+	NotifySpot(instanceID string, n ec2.SpotNotice, on bool) error
 }
 
 // Power switches machines without involving their operating system. Switching to the
@@ -91,6 +92,7 @@ func (i *Injector) Bind(ctx context.Context, w World, p Power) error {
 	for _, id := range i.dead() {
 		errs = append(errs, p.PowerOff(ctx, id))
 	}
+	i.notifySpot(nil, i.List().Faults)
 	i.retell()
 	return errors.Join(errs...)
 }
@@ -142,6 +144,8 @@ func (i *Injector) known(f Fault) error {
 		if !slices.ContainsFunc(w.Instances(), func(o ec2.Instance) bool { return o.ID == f.Target }) {
 			return fmt.Errorf("there is no instance %s", f.Target)
 		}
+	case SpotRebalance, SpotInterruption:
+		return spotTarget(w, f.Target)
 	case NICDown, PPSAllowance:
 		if !slices.ContainsFunc(w.Topology().ENIs, func(e vpc.ENI) bool { return e.ID == f.Target }) {
 			return fmt.Errorf("there is no network interface %s", f.Target)
@@ -158,7 +162,7 @@ func (i *Injector) known(f Fault) error {
 func (i *Injector) alter(ctx context.Context, change func(Plan) (Plan, error)) error {
 	i.change.Lock()
 	defer i.change.Unlock()
-	before := i.dead()
+	before, faults := i.dead(), i.List().Faults
 	i.mu.Lock()
 	p, err := change(i.plan)
 	if err == nil {
@@ -171,6 +175,7 @@ func (i *Injector) alter(ctx context.Context, change func(Plan) (Plan, error)) e
 	if err != nil {
 		return err
 	}
+	i.notifySpot(faults, p.Faults)
 	i.retell()
 	return i.repower(ctx, before, i.dead())
 }

@@ -53,16 +53,22 @@ func (m machines) dark(ctx context.Context, id string) error {
 	return nil
 }
 
-// forget clears a machine's hardware fault without switching the machine.
+// forget clears a machine's own faults without switching the machine.
 func (m machines) forget(id string) error {
 	i := m.by
 	i.mu.Lock()
-	p, err := i.plan.Clear(PowerOff, id)
-	if err != nil {
-		i.mu.Unlock()
-		return nil // it has none
+	p := i.plan
+	for _, name := range []string{PowerOff, SpotRebalance, SpotInterruption} {
+		if without, err := p.Clear(name, id); err == nil { // else it has none
+			p = without
+		}
 	}
-	if err = write(i.cfg.File, p); err == nil {
+	if len(p.Faults) == len(i.plan.Faults) {
+		i.mu.Unlock()
+		return nil
+	}
+	err := write(i.cfg.File, p)
+	if err == nil {
 		i.plan = p
 	}
 	i.mu.Unlock()

@@ -26,6 +26,9 @@ const (
 	NICDown      = "nic-down"
 	PPSAllowance = "pps-allowance"
 	ZoneDown     = "zone-down"
+	// A rebalance recommendation, and an interruption notice with its end, of a Spot Instance.
+	SpotRebalance    = "spot-rebalance"
+	SpotInterruption = "spot-interruption"
 )
 
 // When an error or a timeout strikes: instead of the call's effect, after it, or either at
@@ -138,6 +141,14 @@ var Kinds = []Kind{
 	{Name: ZoneDown, Short: "Take the power from an availability zone", Target: "ZONE",
 		Long: "Its machines are off, its network interfaces are dead, nothing can be launched or started in\nit " +
 			"(InsufficientInstanceCapacity). The API goes on."},
+	{Name: SpotRebalance, Short: "Tell a Spot Instance that the risk of its interruption is higher", Target: "INSTANCE",
+		Long: "Its metadata has a rebalance recommendation, at events/recommendations/rebalance (EC2 User\nGuide, " +
+			"rebalance-recommendations). Nothing else need follow."},
+	{Name: SpotInterruption, Short: "Interrupt a Spot Instance in two minutes", Target: "INSTANCE",
+		Long: "Its metadata has an interruption notice at once, at spot/instance-action and\nspot/termination-time, and a " +
+			"rebalance recommendation if there was none. Two minutes later\nthe instance is terminated, with the reason " +
+			"Server.SpotInstanceTermination (EC2 User Guide,\nspot-instance-termination-notices). Cleared before, it goes " +
+			"on, which AWS does not offer."},
 }
 
 // KindOf returns the kind of a name.

@@ -4,6 +4,7 @@ package faults
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,14 +20,23 @@ import (
 )
 
 // fakeWorld has an instance in each of two zones.
-type fakeWorld struct{ stopped bool }
+type fakeWorld struct {
+	stopped bool
+	spot    bool     // i-a is a Spot Instance
+	told    []string // its notices
+}
+
+func (w *fakeWorld) NotifySpot(id string, n ec2.SpotNotice, on bool) error {
+	w.told = append(w.told, fmt.Sprint(id, " ", n, " ", on))
+	return nil
+}
 
 func (w *fakeWorld) Instances() []ec2.Instance {
 	state := "running"
 	if w.stopped {
 		state = "stopped"
 	}
-	return []ec2.Instance{{ID: "i-a", State: state, NICs: []ec2.NIC{{ENI: "eni-a"}}},
+	return []ec2.Instance{{ID: "i-a", State: state, Spot: w.spot, NICs: []ec2.NIC{{ENI: "eni-a"}}},
 		{ID: "i-b", State: state, NICs: []ec2.NIC{{ENI: "eni-b"}}}}
 }
 func (w *fakeWorld) Topology() vpc.Topology { return topology("now") }
@@ -227,6 +237,45 @@ func TestPlanSurvives(t *testing.T) {
 	m.calls = nil
 	if err := again.Bind(t.Context(), w, m); err != nil || !slices.Equal(m.calls, []string{"off i-a"}) {
 		t.Errorf("after a restart: %v, switched %v", err, m.calls)
+	}
+}
+
+// Notices of Spot Instances are EC2's: told when they are set or cleared, and once more after a restart.
+func TestSpotNotices(t *testing.T) {
+	i, w, m, _, _ := bound(t)
+	if err := i.Set(t.Context(), Fault{Name: SpotInterruption, Target: "i-a"}); err == nil {
+		t.Error("an on-demand instance is interrupted")
+	}
+	w.spot = true
+	did := func(step string, want ...string) {
+		t.Helper()
+		if d := cmp.Diff(want, w.told); d != "" {
+			t.Errorf("%s (-want +got):\n%s", step, d)
+		}
+		w.told = nil
+	}
+	set(t, i, Fault{Name: SpotRebalance, Target: "i-a"})
+	did("rebalance", "i-a 0 true")
+	set(t, i, Fault{Name: SpotInterruption, Target: "i-a"})
+	did("interruption", "i-a 1 true")
+	set(t, i, Fault{Name: SpotInterruption, Target: "i-a"})
+	did("again")
+	unset(t, i, SpotRebalance, "i-a")
+	did("cleared", "i-a 0 false")
+	again, err := New(i.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Bind(t.Context(), w, m); err != nil {
+		t.Fatal(err)
+	}
+	did("restarted", "i-a 1 true")
+	if err := again.Machines(m).Terminate(t.Context(), "i-a"); err != nil || len(again.List().Faults) > 0 {
+		t.Errorf("terminated: %v, %v", err, again.List())
+	}
+	w.stopped = true
+	if err := again.Set(t.Context(), Fault{Name: SpotRebalance, Target: "i-a"}); err == nil {
+		t.Error("a stopped instance gets a notice")
 	}
 }
 

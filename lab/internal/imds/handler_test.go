@@ -239,3 +239,38 @@ func TestSDK(t *testing.T) {
 		t.Errorf("the token's answer may travel %d hops, want 2", hops)
 	}
 }
+
+// A Spot Instance's notices are items that are not there before.
+func TestSpot(t *testing.T) {
+	at := time.Date(2026, 11, 30, 8, 22, 0, 0, time.FixedZone("CET", 3600))
+	for name, tt := range map[string]struct {
+		spot Spot
+		want map[string]string // empty: 404
+	}{
+		"on-demand": {Spot{}, map[string]string{"instance-life-cycle": "on-demand", "spot/instance-action": "",
+			"events/recommendations/rebalance": "", "spot": ""}},
+		"no notice": {Spot{Spot: true}, map[string]string{"instance-life-cycle": "spot", "spot/instance-action": "",
+			"spot/termination-time": "", "events/recommendations/rebalance": ""}},
+		"rebalance": {Spot{Spot: true, Rebalance: at}, map[string]string{
+			"events/recommendations/rebalance": `{"noticeTime": "2026-11-30T07:22:00Z"}`, "spot/instance-action": ""}},
+		"interruption": {Spot{Spot: true, Rebalance: at, Terminate: at.Add(2 * time.Minute)}, map[string]string{
+			"spot/":                            "instance-action\ntermination-time",
+			"spot/instance-action":             `{"action": "terminate", "time": "2026-11-30T07:24:00Z"}`,
+			"spot/termination-time":            "2026-11-30T07:24:00Z",
+			"events/recommendations/rebalance": `{"noticeTime": "2026-11-30T07:22:00Z"}`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := service(t, func(i *Instance) { i.Spot = tt.spot })
+			good := token(t, s)
+			for path, want := range tt.want {
+				if status, _ := do(t, s, "GET", "/latest/meta-data/"+path); status != http.StatusUnauthorized {
+					t.Errorf("%s without a token: %d", path, status)
+				}
+				status, text := do(t, s, "GET", "/latest/meta-data/"+path, tokenHeader, good)
+				if want == "" && status != http.StatusNotFound || want != "" && (status != http.StatusOK || text != want) {
+					t.Errorf("%s: %d %q, want %q", path, status, text, want)
+				}
+			}
+		})
+	}
+}

@@ -35,6 +35,16 @@ type Instance struct {
 	Tags map[string]string
 	// Profile is the instance profile; the zero value means none.
 	Profile Profile
+	Spot    Spot
+}
+
+// Spot is what a Spot Instance is told.
+type Spot struct {
+	Spot bool // it is one
+	// Rebalance is when a rebalance recommendation was made; zero: there is none.
+	Rebalance time.Time
+	// Terminate is when the instance will be terminated, by an interruption notice; zero: there is none.
+	Terminate time.Time
 }
 
 // Profile is an instance profile.

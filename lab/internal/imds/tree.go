@@ -95,7 +95,7 @@ func newTree(i Instance) *node {
 	m.put("hostname", i.PrivateDNS)
 	m.put("instance-action", "none")
 	m.put("instance-id", i.ID)
-	m.put("instance-life-cycle", "on-demand")
+	i.Spot.put(m)
 	m.put("instance-type", i.Type)
 	m.put("local-hostname", i.PrivateDNS)
 	m.put("placement/availability-zone", i.Zone)
@@ -166,6 +166,24 @@ func (n NIC) put(m *node, owner string) {
 	m.put("ipv6-prefix", strings.Join(n.IPv6Prefixes, "\n"))
 	m.put("subnet-ipv6-cidr-blocks", strings.Join(n.SubnetIPv6CIDRs, "\n"))
 	m.put("vpc-ipv6-cidr-blocks", strings.Join(n.VPCIPv6CIDRs, "\n"))
+}
+
+// put adds an instance's lifecycle, and the notices that it has received as a Spot Instance. Without a notice its item
+// is not there (EC2 User Guide, spot-instance-termination-notices and rebalance-recommendations).
+func (s Spot) put(m *node) {
+	m.put("instance-life-cycle", "on-demand")
+	if !s.Spot {
+		return
+	}
+	m.put("instance-life-cycle", "spot")
+	const form = "2006-01-02T15:04:05Z"
+	if at := s.Terminate.UTC(); !at.IsZero() {
+		m.put("spot/instance-action", `{"action": "terminate", "time": "`+at.Format(form)+`"}`)
+		m.put("spot/termination-time", at.Format(form))
+	}
+	if at := s.Rebalance.UTC(); !at.IsZero() {
+		m.put("events/recommendations/rebalance", `{"noticeTime": "`+at.Format(form)+`"}`)
+	}
 }
 
 func joined[T any](all []T, text func(T) string) string {
