@@ -42,8 +42,9 @@ func TestFloatingIPs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	quota := 18 + len(others.Addresses)
 	file := cloudFile(t, name, fmt.Sprintf(
-		"provider: {addresses: 40, elasticIPs: on-demand, ipv6: true}\nlab: {elasticIPQuota: %d}\n", 18+len(others.Addresses)))
+		"provider: {addresses: 40, elasticIPs: on-demand, ipv6: true}\nlab: {elasticIPQuota: %d}\n", quota))
 	downAfter(t, file)
 	up(t, file, "--verify=never")
 	t.Setenv("OS_CLOUD", name)
