@@ -97,7 +97,7 @@ chaos: build host-packages test-packages chaos-packages ## a cloud under every k
 
 EVENTS ?= 50
 test-nodes: build host-packages test-packages ## a cloud of five nodes: guests and routers move in every way, and EVENTS faults at random; SEED repeats it; two hours
-	$(GO) test -count=1 -v -timeout 0 -run TestManyNodes ./test/e2e -node-events $(EVENTS) -seed $(SEED)
+	$(GO) test -count=1 -v -timeout 0 -run '^(TestSpot|TestManyNodes)$$' ./test/e2e -node-events $(EVENTS) -seed $(SEED)
 
 GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.7.2
 lint: ## formatting, golangci-lint

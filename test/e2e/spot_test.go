@@ -19,6 +19,9 @@ import (
 // TestSpot brings up a cloud of three nodes: a controller that is the gateway, and two Spot Instances. One is
 // interrupted, later the other one dies without a notice.
 func TestSpot(t *testing.T) {
+	if *nodeEvents == 0 {
+		t.Skip("make test-nodes runs it")
+	}
 	needLab(t)
 	const name = "e2e-spot"
 	file := cloudFile(t, name, `provider: {addresses: 4}
