@@ -18,6 +18,7 @@ var computeKeeper = service{
 	when:  func(s nodeapi.OpenStack) bool { return s.Evacuate != nil || len(spotNodes(s)) > 0 },
 	files: []configFile{{template: "computes.json", path: nodeapi.ComputesConfig, readers: []string{computeKeeperUnit}}},
 	units: []string{computeKeeperUnit},
+	own:   true,
 	systemd: []configFile{{
 		template: computeKeeperUnit, path: "/etc/systemd/system/" + computeKeeperUnit, readers: []string{computeKeeperUnit},
 	}},
@@ -29,6 +30,7 @@ var spotReport = service{
 	roles: []model.Role{model.Compute},
 	when:  func(s nodeapi.OpenStack) bool { return s.Spot },
 	units: []string{spotReportUnit},
+	own:   true,
 	systemd: []configFile{{
 		template: spotReportUnit, path: "/etc/systemd/system/" + spotReportUnit, readers: []string{spotReportUnit},
 	}},
