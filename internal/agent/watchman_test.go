@@ -204,6 +204,28 @@ func (w *world) elastic() map[string]watchedElasticIP {
 	return all
 }
 
+// faults are what is wrong with an address that has users.
+func (m *watchman) faults(a netip.Addr, s served, elastic []watchedElasticIP, entries []translate.Entry) (all []string) {
+	eni := m.holder[a]
+	if eni == "" {
+		return []string{fmt.Sprintf("%s is on no interface, and belongs to %s", a, s.node)}
+	}
+	on := m.eni(eni)
+	if on.node != s.node {
+		all = append(all, fmt.Sprintf("%s is on %s, and belongs to %s", a, on.node, s.node))
+	}
+	if !slices.ContainsFunc(elastic, func(e watchedElasticIP) bool { return e.private == a.String() && e.eni == eni }) {
+		all = append(all, fmt.Sprintf("%s has no Elastic IP: %v", a, elastic))
+	}
+	has := slices.ContainsFunc(entries, func(e translate.Entry) bool {
+		return e.Addr == a && e.MAC == s.mac && e.ENI.String() == on.mac
+	})
+	if idle := s.mac[0] == 0; !idle && !has {
+		all = append(all, fmt.Sprintf("%s is not translated on %s: %v", a, s.node, entries))
+	}
+	return all
+}
+
 // astray is what is not as Neutron and OVN have it: first what has users, then what is left over.
 func (m *watchman) astray() (serving, left []string) {
 	m.mu.Lock()
@@ -221,27 +243,7 @@ func (m *watchman) astray() (serving, left []string) {
 		entries[n.name], _ = n.machine.Entries()
 	}
 	for _, a := range slices.SortedFunc(maps.Keys(wanted), netip.Addr.Compare) {
-		s, eni := wanted[a], m.holder[a]
-		switch on := (watchedENI{}); {
-		case eni == "":
-			serving = append(serving, fmt.Sprintf("%s is on no interface, and belongs to %s", a, s.node))
-		default:
-			if on = m.eni(eni); on.node != s.node {
-				serving = append(serving, fmt.Sprintf("%s is on %s, and belongs to %s", a, on.node, s.node))
-			}
-			at := slices.IndexFunc(elastic[a.String()], func(e watchedElasticIP) bool {
-				return e.private == a.String() && e.eni == eni
-			})
-			if at < 0 {
-				serving = append(serving, fmt.Sprintf("%s has no Elastic IP: %v", a, elastic[a.String()]))
-			}
-			has := slices.ContainsFunc(entries[s.node], func(e translate.Entry) bool {
-				return e.Addr == a && e.MAC == s.mac && e.ENI.String() == on.mac
-			})
-			if idle := s.mac[0] == 0; !idle && !has {
-				serving = append(serving, fmt.Sprintf("%s is not translated on %s: %v", a, s.node, entries[s.node]))
-			}
-		}
+		serving = append(serving, m.faults(a, wanted[a], elastic[a.String()], entries[wanted[a].node])...)
 		if n := len(elastic[a.String()]); n > 1 {
 			left = append(left, fmt.Sprintf("%s has %d Elastic IPs", a, n))
 		}

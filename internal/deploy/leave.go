@@ -114,7 +114,9 @@ func (d *Deployment) dead(ctx context.Context, seen inventory.Seen, node string,
 
 // onNova calls fn with the Nova of a running cloud, and with what AWS has of it, while no other run changes the
 // cloud. Nodes other than the controller may be missing.
-func (d *Deployment) onNova(ctx context.Context, fn func(context.Context, drain.Nova, Node, inventory.Seen) error) error {
+func (d *Deployment) onNova(
+	ctx context.Context, fn func(context.Context, drain.Nova, Node, inventory.Seen) error,
+) error {
 	err := d.exclusively(ctx, change, func(ctx context.Context, _ func()) error {
 		seen, err := d.look(ctx)
 		if err != nil {

@@ -16,7 +16,8 @@ import (
 // nodeInstance is a node's instance.
 func nodeInstance(t *testing.T, s inventory.Seen, node string) inventory.Instance {
 	t.Helper()
-	at := slices.IndexFunc(s.Instances, func(i inventory.Instance) bool { return i.Part == partInstance(node) && i.Live() })
+	isNode := func(i inventory.Instance) bool { return i.Part == partInstance(node) && i.Live() }
+	at := slices.IndexFunc(s.Instances, isNode)
 	if at < 0 {
 		t.Fatalf("there is no instance of %s", node)
 	}
@@ -106,8 +107,8 @@ func TestControllerAndGateway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "ctl has the instance profile " + gatewayHolder.RoleName("first", "us-east-1"); !strings.Contains(p.String(),
-		want) {
+	role := gatewayHolder.RoleName("first", "us-east-1")
+	if want := "ctl has the instance profile " + role; !strings.Contains(p.String(), want) {
 		t.Errorf("no %q:\n%s", want, p)
 	}
 	if h := holderOf(both.Cloud, both.Cloud.With(model.Controller)[0]); h != gatewayHolder {

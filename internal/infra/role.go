@@ -102,8 +102,8 @@ func (b *up) rights(h holder, rights document, r *inventory.Role) {
 // profile plans that a node's existing instance has its instance profile.
 func (b *up) profile(n cloud.Node, in inventory.Instance) {
 	h := holderOf(b.c, n)
-	name, other, part := h.RoleName(b.c.Name, b.s.Region), controllerHolder.RoleName(b.c.Name, b.s.Region), partInstance(n.Name)
-	profile := partOf(h, partProfile)
+	name, other := h.RoleName(b.c.Name, b.s.Region), controllerHolder.RoleName(b.c.Name, b.s.Region)
+	part, profile := partInstance(n.Name), partOf(h, partProfile)
 	switch {
 	case h == "" || in.Profile.ID != "" && in.Profile.ID == b.ids[profile]:
 		return
