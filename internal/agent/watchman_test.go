@@ -205,7 +205,9 @@ func (w *world) elastic() map[string]watchedElasticIP {
 }
 
 // faults are what is wrong with an address that has users.
-func (m *watchman) faults(a netip.Addr, s served, elastic []watchedElasticIP, entries []translate.Entry) (all []string) {
+func (m *watchman) faults(
+	a netip.Addr, s served, elastic []watchedElasticIP, entries []translate.Entry,
+) (all []string) {
 	eni := m.holder[a]
 	if eni == "" {
 		return []string{fmt.Sprintf("%s is on no interface, and belongs to %s", a, s.node)}
