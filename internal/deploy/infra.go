@@ -38,20 +38,24 @@ func (d *Deployment) look(ctx context.Context) (seen inventory.Seen, err error) 
 	return seen, err
 }
 
-// nodes returns the cloud's nodes as AWS has them, and an error if one is missing.
+// nodes returns the cloud's nodes as AWS has them, and an error if the controller is missing. Another one that is
+// missing is an error once it is needed.
 func (d *Deployment) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
 	seen, err := d.look(ctx)
 	if err != nil {
 		return nil, err
 	}
 	nodes := infra.OutputsOf(d.Cloud, seen).Nodes
-	for _, n := range nodes {
-		if n.InstanceID == "" {
-			return nil, hint.With(fmt.Errorf("cloud %s is not up: there is no node %s", d.Cloud.Name, n.Name),
-				"macaw up %s", d.Cloud.FileName())
-		}
+	return nodes, d.there(nodes[d.controller()])
+}
+
+// there is an error if AWS does not have a node.
+func (d *Deployment) there(n infra.NodeOutput) error {
+	if n.InstanceID != "" {
+		return nil
 	}
-	return nodes, nil
+	return hint.With(fmt.Errorf("cloud %s is not up: there is no node %s", d.Cloud.Name, n.Name),
+		"macaw up %s", d.Cloud.FileName())
 }
 
 // survey is what AWS has of a cloud and says of the account, what is to be done, and whether the

@@ -7,6 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 )
 
 // ssh(1) takes a known_hosts file below any directory.
@@ -30,4 +34,31 @@ func TestLoginBelowOddDirectories(t *testing.T) {
 			t.Errorf("%s: ssh reads %s, want %s", dir, got, l.KnownHosts)
 		}
 	}
+}
+
+// A node that is gone keeps nobody from the others.
+func TestLoginBesideMissingNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSeveralWorld(t)
+		res, _ := mustUpAs(t, w, several, UpOptions{})
+		for _, n := range res.Nodes {
+			if n.Name != "cmp-2" {
+				continue
+			}
+			if _, err := ec2.NewFromConfig(w.aws.Config()).TerminateInstances(t.Context(),
+				&ec2.TerminateInstancesInput{InstanceIds: []string{n.InstanceID}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(10 * time.Minute)
+		d, _ := w.process(several)
+		for _, name := range []string{"", "gw-1", "cmp-1"} {
+			if _, err := d.Login(t.Context(), name); err != nil {
+				t.Errorf("node %q: %v", name, err)
+			}
+		}
+		if _, err := d.Login(t.Context(), "cmp-2"); err == nil || !strings.Contains(err.Error(), "there is no node cmp-2") {
+			t.Errorf("the node that is gone: %v", err)
+		}
+	})
 }

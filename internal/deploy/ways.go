@@ -64,6 +64,9 @@ func (w *ways) to(ctx context.Context, n infra.NodeOutput) (Node, error) {
 		return c.h, c.err
 	}
 	defer close(c.done)
+	if c.err = w.d.there(n); c.err != nil {
+		return nil, c.err
+	}
 	var via Node
 	if n.ManagementPublic == "" && n.Name != w.controller().Name {
 		if via, c.err = w.to(ctx, w.controller()); c.err != nil {
