@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 
@@ -70,8 +69,9 @@ func TestManyNodes(t *testing.T) {
 // hostOf is the node that a guest is on, by Nova.
 func hostOf(t *testing.T, f *floatingIP) string {
 	t.Helper()
-	return strings.TrimSpace(must(t, "openstack", "server", "show", f.server.id, "-f", "value", "-c",
-		"OS-EXT-SRV-ATTR:host"))
+	got, err := servers.Get(t.Context(), f.compute, f.server.id).Extract()
+	f.check("guest", err)
+	return got.Host
 }
 
 func testColdMigration(t *testing.T, f *floatingIP) {
