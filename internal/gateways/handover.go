@@ -92,7 +92,10 @@ func (k *keeper) endHandOvers(ctx context.Context, now time.Time, s seen, orders
 		}
 		if err := k.north.SetNext(ctx, o, ""); err != nil {
 			k.log.Warn("announcing that a router's move is over failed", "router", o.Router, "error", err)
+			continue
 		}
+		o.Next = ""
+		k.wrote(o)
 	}
 	for _, o := range orders {
 		if h, ok := k.handOvers[o.Port]; ok && noted[o.Port] == nil {
