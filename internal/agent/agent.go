@@ -56,7 +56,7 @@ type agent struct {
 	// watchOVN calls its argument with what OVN's southbound database says; nil: this is the only gateway.
 	watchOVN func(context.Context, func(ovn.Southbound)) error
 	bindings mailbox[placement]
-	here     *gatewaysHere
+	word     *lastWord
 	watchOVS func(context.Context, func(up []string)) error
 	health   *health
 	reload   <-chan os.Signal // Neutron has changed, or an agreement is there
@@ -103,17 +103,17 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	defer signal.Stop(hangup)
 	m := newMetrics(cfg.PinDir, linux{})
 	h := newHeldFiles(cfg, log)
-	here := newGatewaysHere(cfg.Node)
+	word := newLastWord(cfg)
 	api, registered := newEC2(cfg.Region), newMailbox[registrations]()
 	a := &agent{
 		cfg: cfg, log: log, time: defaultTiming, kernel: linux{log}, connect: connect, notify: notify, reload: hangup,
-		worker: newReconcileWorker(cfg, newRegistrar(api, cfg, m, h, here.still, registered.put), h, registered),
+		worker: newReconcileWorker(cfg, newRegistrar(api, cfg, m, h, word.still, registered.put), h, registered),
 		tagger: newStatusTagger(log),
 		saver:  newSaver(cfg.State, log), metrics: m, report: newReporter(reportFile, cfg.Node, linux{}, log),
-		watchOVN: watchSouthbound(cfg), bindings: newMailbox[placement](), here: here,
+		watchOVN: watchSouthbound(cfg), bindings: newMailbox[placement](), word: word,
 		watchOVS: watchSwitch,
 		health: &health{
-			provider: newProviderWatch(cfg, linux{}), here: here, ovn: newControllerWatch(pingController),
+			provider: newProviderWatch(cfg, linux{}), word: word, ovn: newControllerWatch(pingController),
 		},
 	}
 	if cfg.Metrics.IsValid() {
@@ -247,7 +247,7 @@ func (a *agent) applyOutcome(o outcome) {
 	a.failures.aws = 0
 	a.registered, a.awsAnswered = a.mergeRegistered(o.result.ENIs), true
 	a.enis = a.mergeENIs(enisOf(a.cfg, o.result.ENIs))
-	a.here.shown(a.registered)
+	a.word.shown(a.registered)
 	if a.neutron != nil {
 		a.tagger.batches.put(statusBatch{a.neutron, floatingIPStatuses(a.cfg, o.addresses, o.result)})
 	}

@@ -43,7 +43,7 @@ func inBubble(t *testing.T, f func(b *env)) {
 			Range: []netip.Prefix{netip.MustParsePrefix("10.20.1.8/29")}}
 		log := slog.New(slog.DiscardHandler)
 		b.agent = &agent{
-			here:    newGatewaysHere(cfg.Node),
+			word:    newLastWord(cfg),
 			cfg:     cfg,
 			log:     log,
 			worker:  newReconcileWorker(cfg, b.aws, newHeldFiles(cfg, log), newMailbox[registrations]()),

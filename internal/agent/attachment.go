@@ -302,13 +302,13 @@ func (l *attachment) handleAnswer(ctx context.Context, a answer) time.Duration {
 	l.neutron = a.neutron
 	failure, err := "Neutron query failed; keeping current entries", a.err
 	if err == nil {
+		newer := false // than the loss of the connection to OVN
 		if !l.ovnLost.IsZero() && a.asked.After(l.ovnLost) {
-			l.placed = placement{}
-			l.here.forget()
+			l.placed, newer = placement{}, true
 		}
 		l.answered, l.neutronAnswered = a.addresses, true
 		l.place()
-		l.here.set(a.addresses)
+		l.word.answered(a.addresses, newer)
 		l.observed = stillObserved(l.addresses, l.observed, l.pending)
 		failure, err = "updating the translation failed; keeping current entries", l.sync(l.t)
 	}
@@ -417,7 +417,7 @@ func (l *attachment) handleRegistered(r registrations) error {
 			l.registered[a] = mac
 		}
 	}
-	l.here.shown(l.registered)
+	l.word.shown(l.registered)
 	return l.sync(l.t)
 }
 

@@ -102,15 +102,15 @@ func (b bindings) unknown(node string, addresses []neutron.Address) bool {
 // watchBindings puts what OVN says into the mailbox until ctx is done.
 func (a *agent) watchBindings(ctx context.Context) {
 	supervise.Run(ctx, a.time.retry, func() error {
-		last := placement{now: a.here.word()}
+		last := placement{now: a.word.bindings()}
 		err := a.watchOVN(ctx, func(s ovn.Southbound) {
 			last.now = bindingsOf(s, last.now)
 			last.next = nextOf(s, last.now)
-			a.here.hear(last.next)
+			a.word.hear(last.next)
 			a.bindings.put(last)
 		})
 		if ctx.Err() == nil {
-			a.here.lose()
+			a.word.lose()
 			a.bindings.put(placement{})
 		}
 		return err

@@ -50,7 +50,7 @@ func (b *env) twoGateways() *fakeSouthbound {
 	b.agent.worker.cfg = b.agent.cfg
 	f := newFakeSouthbound()
 	b.agent.watchOVN, b.agent.bindings = f.watch, newMailbox[placement]()
-	b.agent.health = &health{provider: newProviderWatch(b.agent.cfg, b.machine), here: b.agent.here,
+	b.agent.health = &health{provider: newProviderWatch(b.agent.cfg, b.machine), word: b.agent.word,
 		ovn: newControllerWatch(func(context.Context) error { return nil })}
 	b.agent.watchOVS = func(ctx context.Context, changed func([]string)) error {
 		changed([]string{"gw-2"})
@@ -219,13 +219,13 @@ func TestOVNLostRightAfterAMove(t *testing.T) {
 		south.lose <- struct{}{}
 		pass(time.Minute)
 		b.want("and OVN is lost")
-		if b.agent.here.still(addr10) {
+		if b.agent.word.still(addr10) {
 			t.Error("the registrar would take the router's address back")
 		}
 		b.neutron.set(nil, bound(gateway, "gw-1"))
 		pass(31 * time.Second)
 		b.want("Neutron says that it is back", entry(addr10, mac1))
-		if !b.agent.here.still(addr10) {
+		if !b.agent.word.still(addr10) {
 			t.Error("the registrar would not take the router's address back")
 		}
 	})
@@ -288,23 +288,36 @@ func TestBindingsOf(t *testing.T) {
 }
 
 // What the registrar asks in the middle of a pass.
-func TestGatewaysHere(t *testing.T) {
-	g := newGatewaysHere("gw-1")
+func TestLastWord(t *testing.T) {
+	w := newLastWord(Config{Node: "gw-1", Gateways: []string{"gw-1", "gw-2"}})
 	gateway, floating, guest := router(addr10, mac1), router(addr11, mac1), router(addr12, mac2)
 	gateway.ID, gateway.Router = "p1", "r1"
 	floating.Kind, floating.Router = neutron.KindFloating, "r1"
 	guest.Kind = neutron.KindPort
-	if !g.still(addr10) {
+	if !w.still(addr10) {
 		t.Error("nothing is known, and an address is not here")
 	}
-	g.set([]neutron.Address{gateway, floating, guest})
+	says := func(host string) []neutron.Address {
+		return []neutron.Address{bound(gateway, host), bound(floating, host), bound(guest, "gw-1")}
+	}
 	for _, step := range []struct {
-		b    bindings
-		want bool
-	}{{bindings{"p1": "gw-1"}, true}, {bindings{"p1": "gw-2"}, false}, {bindings{}, true}, {nil, true}} {
-		g.hear(step.b)
-		if got := [3]bool{g.still(addr10), g.still(addr11), g.still(addr12)}; got != [3]bool{step.want, step.want, true} {
-			t.Errorf("OVN says %v: got %v", step.b, got)
+		what  string
+		do    func()
+		there bool
+	}{
+		{what: "Neutron says here", do: func() { w.answered(says("gw-1"), true) }},
+		{what: "OVN says here", do: func() { w.hear(bindings{"p1": "gw-1"}) }},
+		{what: "OVN says there", do: func() { w.hear(bindings{"p1": "gw-2"}) }, there: true},
+		{what: "OVN is lost", do: func() { w.lose() }, there: true},
+		{what: "Neutron, asked before, says here", do: func() { w.answered(says("gw-1"), false) }, there: true},
+		{what: "Neutron, asked since, says here", do: func() { w.answered(says("gw-1"), true) }},
+		{what: "Neutron says there", do: func() { w.answered(says("gw-2"), true) }, there: true},
+		{what: "OVN has it on no node", do: func() { w.hear(bindings{}) }, there: true},
+		{what: "OVN says here again", do: func() { w.hear(bindings{"p1": "gw-1"}) }},
+	} {
+		step.do()
+		if got := [3]bool{w.still(addr10), w.still(addr11), w.still(addr12)}; got != [3]bool{!step.there, !step.there, true} {
+			t.Errorf("%s: here %v", step.what, got)
 		}
 	}
 }

@@ -20,7 +20,7 @@ const readyLimit = 10 * time.Second
 type health struct {
 	provider *providerWatch
 	tunnels  atomic.Pointer[[]string] // the nodes whose tunnels are up
-	here     *gatewaysHere
+	word     *lastWord
 	ovn      *controllerWatch
 }
 
@@ -46,7 +46,7 @@ func (h *health) serveReady(res http.ResponseWriter, req *http.Request) {
 	ctx, cancel := context.WithTimeout(req.Context(), readyLimit)
 	defer cancel()
 	port := req.URL.Query().Get(nodeapi.ReadyGateway)
-	if err := h.here.await(ctx, port); err != nil {
+	if err := h.word.await(ctx, port); err != nil {
 		http.Error(res, fmt.Sprintf("AWS does not have all addresses of gateway %q here after %s", port, readyLimit),
 			http.StatusServiceUnavailable)
 		return

@@ -70,19 +70,19 @@ func (n *gatewayNode) start() {
 		o.HTTPClient = p
 		o.APIOptions = append(o.APIOptions, awsapi.Options...)
 	})
-	m, h, here := newMetrics("", fakeNICs{}), newHeldFiles(n.cfg, log), newGatewaysHere(n.name)
+	m, h, word := newMetrics("", fakeNICs{}), newHeldFiles(n.cfg, log), newLastWord(n.cfg)
 	registered := newMailbox[registrations]()
-	still := func(a netip.Addr) bool { p.wait(p.ctx); return here.still(a) }
+	still := func(a netip.Addr) bool { p.wait(p.ctx); return word.still(a) }
 	a := &agent{
 		cfg: n.cfg, log: log, time: defaultTiming, kernel: procMachine{n.machine, p}, connect: p.connect,
 		notify: func(string) error { return nil },
 		worker: newReconcileWorker(n.cfg, newRegistrar(api, n.cfg, m, h, still, registered.put), h, registered),
 		tagger: newStatusTagger(log),
 		saver:  newSaver(n.cfg.State, log), metrics: m, report: newReporter("", n.name, fakeNICs{}, log),
-		watchOVN: p.watchOVN, bindings: newMailbox[placement](), here: here,
+		watchOVN: p.watchOVN, bindings: newMailbox[placement](), word: word,
 		watchOVS: func(ctx context.Context, _ func([]string)) error { <-ctx.Done(); return ctx.Err() },
 		health: &health{
-			provider: &providerWatch{find: p.findNothing}, here: here,
+			provider: &providerWatch{find: p.findNothing}, word: word,
 			ovn: newControllerWatch(func(context.Context) error { <-p.ctx.Done(); return errNoAnswer }),
 		},
 	}
