@@ -16,23 +16,23 @@ import (
 
 func TestArguments(t *testing.T) {
 	spec := Spec{ID: "i-1", Hostname: "ip-10-0-0-4"}
-	plain := arguments("/m/i-1", spec, facts{})
+	plain := arguments("/m/i-1", spec, facts{}, "/proc/7/fd/9")
 	for _, want := range []string{
-		"--directory=/m/i-1/root", "--network-namespace-path=/run/netns/mcw-i-1", "--hostname=ip-10-0-0-4", "--boot",
+		"--directory=/m/i-1/root", "--network-namespace-path=/proc/7/fd/9", "--hostname=ip-10-0-0-4", "--boot",
 		"--keep-unit",
 	} {
 		if !slices.Contains(plain, want) {
 			t.Errorf("arguments lack %s: %v", want, plain)
 		}
 	}
-	if other := arguments("/m/i-1", spec, facts{kvm: true}); slices.Contains(other, "--bind=/dev/kvm") {
+	if other := arguments("/m/i-1", spec, facts{kvm: true}, ""); slices.Contains(other, "--bind=/dev/kvm") {
 		t.Error("an instance without virtualization: the machine gets /dev/kvm")
 	}
 	spec.KVM = true
-	if other := arguments("/m/i-1", spec, facts{}); slices.Contains(other, "--bind=/dev/kvm") {
+	if other := arguments("/m/i-1", spec, facts{}, "/proc/7/fd/9"); slices.Contains(other, "--bind=/dev/kvm") {
 		t.Error("a host without KVM: the machine gets /dev/kvm")
 	}
-	full := arguments("/m/i-1", spec, facts{systemd: true, kvm: true})
+	full := arguments("/m/i-1", spec, facts{systemd: true, kvm: true}, "")
 	if !slices.Contains(full, "--bind=/dev/kvm") || slices.Contains(full, "--keep-unit") {
 		t.Errorf("a host with systemd and KVM: %v", full)
 	}

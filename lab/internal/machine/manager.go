@@ -51,8 +51,13 @@ func (m *Manager) Create(spec Spec) error {
 	return namespace.Add(Namespace(spec.ID))
 }
 
-// Start boots a created machine. Its supervisor runs in its own session, so neither a
-// signal to this process nor its end affects it. Starting a running machine does nothing.
+// bootLimit is how long Start waits for the machine's init to begin. A host that takes
+// longer may still boot it.
+const bootLimit = 30 * time.Second
+
+// Start boots a created machine, and returns when its init has begun. Its supervisor runs in
+// its own session, so neither a signal to this process nor its end affects it. Starting a
+// running machine does nothing.
 func (m *Manager) Start(ctx context.Context, id string) error {
 	f := m.folder(id)
 	if f.running() {
@@ -72,12 +77,12 @@ func (m *Manager) Start(ctx context.Context, id string) error {
 	// Reap the supervisor if it ends before this process does.
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	for !f.running() {
+	for end := time.Now().Add(bootLimit); !f.booted() && time.Now().Before(end); {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case err := <-ended:
-			return fmt.Errorf("starting machine %s: its supervisor ended: %w: %s", id, err, m.lastLine(f))
+		case <-ended:
+			return fmt.Errorf("starting machine %s: it ended before its init began: %s", id, m.lastLine(f))
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

@@ -68,10 +68,12 @@ func Supervise(ctx context.Context, dir string) error {
 			return err
 		}
 		for {
-			if err := elsewhere(func() (err error) { spec, err = renew(f); return err }); err != nil {
+			var network *os.File
+			if err := elsewhere(func() (err error) { spec, network, err = renew(f); return err }); err != nil {
 				return err
 			}
-			code, err := boot(ctx, f, spec, host, console)
+			code, err := boot(ctx, f, spec, host, network, console)
+			network.Close()
 			if err != nil || code != exitReboot {
 				return err
 			}
@@ -82,17 +84,21 @@ func Supervise(ctx context.Context, dir string) error {
 
 // renew resets a machine's network as a power cycle does: its interfaces' configuration,
 // routes and rules are lost. Its current NICs stay attached, including those attached while
-// it was running.
-func renew(f folder) (Spec, error) {
+// it was running. It returns the new network namespace, open.
+func renew(f folder) (Spec, *os.File, error) {
 	spec, err := f.read()
 	if err != nil {
-		return Spec{}, err
+		return Spec{}, nil, err
 	}
 	var devices []string
 	for _, n := range spec.NICs {
 		devices = append(devices, n.Device)
 	}
-	return spec, namespace.Renew(Namespace(spec.ID), devices)
+	if err := namespace.Renew(Namespace(spec.ID), devices); err != nil {
+		return Spec{}, nil, err
+	}
+	network, err := namespace.Open(Namespace(spec.ID))
+	return spec, network, err
 }
 
 // elsewhere calls fn on another thread, outside the caller's private mount namespace.
@@ -103,9 +109,12 @@ func elsewhere(fn func() error) error {
 }
 
 // boot runs systemd-nspawn once and returns its exit code. The caller's thread is locked:
-// it has the machine's mount namespace, and the machine ends with it.
-func boot(ctx context.Context, f folder, spec Spec, host facts, console *os.File) (int, error) {
-	cmd := exec.CommandContext(ctx, "systemd-nspawn", arguments(f, spec, host)...)
+// it has the machine's mount namespace, and the machine ends with it. The machine's network
+// namespace is passed as an open file: where the host's mounts are private, as they are
+// without systemd, the machine's mount namespace does not have its name.
+func boot(ctx context.Context, f folder, spec Spec, host facts, network, console *os.File) (int, error) {
+	path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), network.Fd())
+	cmd := exec.CommandContext(ctx, "systemd-nspawn", arguments(f, spec, host, path)...)
 	cmd.Env = append(os.Environ(),
 		// systemd in the machine requires cgroup v2, whatever the host has mounted.
 		"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
@@ -145,11 +154,11 @@ func hostFacts() facts {
 
 // arguments returns systemd-nspawn's arguments. A machine gets every capability: it runs
 // libvirt, Open vSwitch and eBPF as an instance would. It is no security boundary.
-func arguments(f folder, spec Spec, host facts) []string {
+func arguments(f folder, spec Spec, host facts, network string) []string {
 	args := []string{
 		"--quiet", "--boot", "--directory=" + f.root(),
 		"--machine=" + Namespace(spec.ID), "--hostname=" + spec.Hostname,
-		"--register=no", "--network-namespace-path=" + namespace.Path(Namespace(spec.ID)),
+		"--register=no", "--network-namespace-path=" + network,
 		"--capability=all", "--bind=/dev/net/tun",
 		// nspawn's filter refuses bpf(2) even with every capability (systemd.exec(5),
 		// SystemCallFilter).
@@ -241,6 +250,25 @@ func (f folder) signal(sig syscall.Signal) error {
 		return err
 	}
 	return syscall.Kill(pid, sig)
+}
+
+// booted tells whether the machine's init has begun: until then systemd-nspawn's child still
+// runs systemd-nspawn's own program.
+func (f folder) booted() bool {
+	leader, err := os.ReadFile(f.leader())
+	if err != nil {
+		return false
+	}
+	init, err := f.init(0)
+	if err != nil {
+		return false
+	}
+	own, err := os.Readlink(fmt.Sprintf("/proc/%s/exe", leader))
+	if err != nil {
+		return false
+	}
+	its, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", init))
+	return err == nil && its != own
 }
 
 // init returns the process ID of the machine's init, in the host's PID namespace. While the

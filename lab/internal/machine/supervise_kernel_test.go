@@ -61,8 +61,17 @@ func apart(t *testing.T) bool {
 	return true
 }
 
-// newMachine makes a machine that a given program boots instead of systemd-nspawn.
+// newMachine makes a machine that a given program boots instead of systemd-nspawn, and starts it.
 func newMachine(t *testing.T, nspawn string) (*Manager, folder) {
+	t.Helper()
+	m, id := created(t, nspawn)
+	if err := m.Start(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	return m, m.folder(id)
+}
+
+func created(t *testing.T, nspawn string) (m *Manager, id string) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{"bin/systemd-nspawn": "#!/bin/sh\n" + nspawn, "image/etc/motd": "hello"} {
@@ -76,16 +85,13 @@ func newMachine(t *testing.T, nspawn string) (*Manager, folder) {
 	}
 	t.Setenv("PATH", filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
 	t.Setenv(supervisor, "1")
-	m := &Manager{Dir: filepath.Join(dir, "machines"), Supervisor: []string{"/proc/self/exe"}}
+	m = &Manager{Dir: filepath.Join(dir, "machines"), Supervisor: []string{"/proc/self/exe"}}
 	spec := Spec{ID: fmt.Sprintf("t-%d", os.Getpid()), Layers: []string{filepath.Join(dir, "image")}, Hostname: "test"}
 	if err := m.Create(spec); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { destroyed(t, m, spec.ID) })
-	if err := m.Start(t.Context(), spec.ID); err != nil {
-		t.Fatal(err)
-	}
-	return m, m.folder(spec.ID)
+	return m, spec.ID
 }
 
 // destroyed destroys a machine and checks that nothing is left.
@@ -137,6 +143,55 @@ func TestRootIsMountedForTheMachineOnly(t *testing.T) {
 		if st, err := os.Stat(path); err != nil || st.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v; want %04o", path, st.Mode(), err, want)
 		}
+	}
+}
+
+// A machine gets its network namespace also where the host's mounts are private, as they are in this process and on a
+// host without systemd: there nothing that is mounted later appears in the machine's mount namespace.
+func TestNetworkWhereMountsArePrivate(t *testing.T) {
+	if !apart(t) {
+		return
+	}
+	const boots = `for a; do case $a in --network-namespace-path=*) net=${a#*=};; esac; done
+exec nsenter --net="$net" unshare --pid --fork --kill-child sleep infinity
+`
+	m, f := newMachine(t, boots)
+	for range 2 {
+		init, err := f.init(5 * time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		its := inode(t, fmt.Sprintf("/proc/%d/ns/net", init))
+		if want := inode(t, namespace.Path(Namespace(filepath.Base(string(f))))); its != want {
+			t.Errorf("the machine is in network namespace %d, want %d", its, want)
+		}
+		if err := m.Stop(t.Context(), filepath.Base(string(f)), 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Start(t.Context(), filepath.Base(string(f))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func inode(t *testing.T, path string) uint64 {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	return st.Ino
+}
+
+// A machine that does not get as far as its init is not started, and the error says what systemd-nspawn said.
+func TestStartOfWhatDoesNotBoot(t *testing.T) {
+	if !apart(t) {
+		return
+	}
+	m, id := created(t, "echo this host refuses; exit 1\n")
+	err := m.Start(t.Context(), id)
+	if err == nil || !strings.Contains(err.Error(), "this host refuses") {
+		t.Errorf("starting it: %v", err)
 	}
 }
 
@@ -204,7 +259,7 @@ func TestKillWhatHangs(t *testing.T) {
 	if !apart(t) {
 		return
 	}
-	m, f := newMachine(t, "sleep infinity & exec sleep infinity\n")
+	m, f := newMachine(t, "tail -f /dev/null & exec sleep infinity\n")
 	if _, err := f.init(5 * time.Second); err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,15 @@ func Add(name string) error {
 	})
 }
 
+// Open opens a named namespace, for a process that does not see its name.
+func Open(name string) (*os.File, error) {
+	ns, err := open(name)
+	if err != nil {
+		return nil, fmt.Errorf("opening network namespace %s: %w", name, err)
+	}
+	return os.NewFile(uintptr(ns), Path(name)), nil
+}
+
 // open opens a named namespace. It returns fs.ErrNotExist if there is none, or only a file
 // of that name without a namespace mounted on it, which an interrupted Add or Renew leaves.
 func open(name string) (netns.NsHandle, error) {
