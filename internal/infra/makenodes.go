@@ -17,6 +17,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/hint"
 	"macaw.example/internal/images"
 	"macaw.example/internal/inventory"
 )
@@ -289,30 +290,43 @@ func tokenSpent(err error) bool {
 	return code == "IdempotentParameterMismatch" || code == "IdempotentInstanceTerminated"
 }
 
-// awaitInstance waits until an instance runs.
+// awaitInstance waits until an instance runs. For a while AWS may not show it yet, or show it as it was before its
+// start.
 func awaitInstance(part string) step {
 	return func(ctx context.Context, a *applier) error {
-		id, unknown := a.id(part), a.clock.Now().Add(visiblePolicy.Total)
+		id, late := a.id(part), a.clock.Now().Add(visiblePolicy.Total)
 		return a.until(ctx, machinePolicy, func(ctx context.Context) (bool, error) {
 			i, err := a.instance(ctx, id)
 			switch {
 			case err != nil:
 				return awsapi.Passing(err), err
 			case i == nil:
-				return a.clock.Now().Before(unknown), fmt.Errorf("instance %s: %w", id, errNoLonger)
+				return a.clock.Now().Before(late), fmt.Errorf("instance %s: %w", id, errNoLonger)
 			}
 			switch i.State.Name {
 			case types.InstanceStateNameRunning:
 				return false, nil
 			case types.InstanceStateNameTerminated, types.InstanceStateNameShuttingDown:
 				return false, ended(i)
+			case types.InstanceStateNameStopped, types.InstanceStateNameStopping:
+				return a.clock.Now().Before(late), stoppedAgain(i)
 			}
 			return true, fmt.Errorf("instance %s is %s", id, i.State.Name)
 		})
 	}
 }
 
-// ended explains why an instance that should run does not.
+// stoppedAgain explains why an instance that was started is stopped.
+func stoppedAgain(i *types.Instance) error {
+	id, reason := aws.ToString(i.InstanceId), ""
+	if i.StateReason != nil {
+		reason = ": " + aws.ToString(i.StateReason.Message)
+	}
+	return hint.With(fmt.Errorf("instance %s was started and is %s%s", id, i.State.Name, reason),
+		"its console may say why: aws ec2 get-console-output --latest --instance-id %s; macaw up starts it again", id)
+}
+
+// ended explains why an instance that should run has ended.
 func ended(i *types.Instance) error {
 	id, code := aws.ToString(i.InstanceId), ""
 	if i.StateReason != nil {

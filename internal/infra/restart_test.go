@@ -4,8 +4,10 @@ package infra
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"macaw.example/internal/hint"
 	"macaw.example/internal/inventory"
 	"macaw.example/lab"
+	"macaw.example/lab/labtest"
 )
 
 // virtualizations are those of the types that the tests use.
@@ -280,5 +283,43 @@ func TestRestartWhileAWSLags(t *testing.T) {
 		if i := describe(t, l, id); *i.CpuOptions.CoreCount != 4 || i.CpuOptions.NestedVirtualization != "enabled" {
 			t.Errorf("the instance has %+v", i.CpuOptions)
 		}
+	})
+}
+
+// An instance that AWS starts, and that stops again at once: up ends soon, and says what AWS says of it.
+func TestStartThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fails := atomic.Bool{}
+		l := newLab(t, 3, func(o *labtest.APIOptions) {
+			o.Restart = func() error {
+				if fails.Load() {
+					return errors.New("the host refuses")
+				}
+				return nil
+			}
+		})
+		w := ofType(t, "t3.xlarge")
+		id := bringUp(t, l, w).Nodes[0].InstanceID
+		time.Sleep(time.Minute)
+		if _, err := l.root.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{id}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		fails.Store(true)
+		p, err := PlanUp(w, seen(t, l, "first"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, err = apply(ctx, l.Clients, wallClock{}, p, nil)
+		if err == nil || !strings.Contains(err.Error(), "Server.InternalError: Internal error on launch") ||
+			!strings.Contains(strings.Join(hint.All(err), " "), "get-console-output") {
+			t.Errorf("up: %v; hints %q", err, hint.All(err))
+		}
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("up took %v", took)
+		}
+		fails.Store(false)
+		bringUp(t, l, w)
 	})
 }

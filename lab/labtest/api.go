@@ -39,6 +39,8 @@ type APIOptions struct {
 	ElasticIPQuota int
 	// Account are the account's settings; the zero value is an account without any.
 	Account AccountSettings
+	// Restart is asked when an instance boots again; the instance stops if it returns an error. Nil: it boots.
+	Restart func() error
 	// Now is the clock of IAM and STS, by which sessions end and codes of MFA devices change; default
 	// time.Now. Requests are still to be signed with the time of time.Now.
 	Now func() time.Time
@@ -119,7 +121,7 @@ func OpenAPI(o APIOptions) (*API, error) {
 		image.Owner, image.Parameters = ec2.DefaultAccount, nil // a copy: Debian publishes in the partition aws only
 	}
 	a.state, err = ec2.Open(ec2.Config{
-		Region: a.region, Machines: noMachines{}, Profiles: a.accounts, Log: log,
+		Region: a.region, Machines: noMachines{o.Restart}, Profiles: a.accounts, Log: log,
 		Addresses: o.ElasticIPs, ReservedAddresses: o.ReservedElasticIPs, AddressQuota: o.ElasticIPQuota,
 		Settings: a.settings,
 		Images:   []ec2.Image{image},
@@ -127,7 +129,7 @@ func OpenAPI(o APIOptions) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.faults.Bind(context.Background(), a.state, noMachines{}); err != nil {
+	if err := a.faults.Bind(context.Background(), a.state, noMachines{o.Restart}); err != nil {
 		return nil, err
 	}
 	a.handler = ec2.NewServer(a.state, a.accounts, ec2.InjectFaults(a.faults))
@@ -247,10 +249,9 @@ func (d Direct) Do(r *http.Request) (resp *http.Response, err error) {
 }
 
 // noMachines are instances in which nothing runs.
-type noMachines struct{}
+type noMachines struct{ restart func() error }
 
 func (noMachines) Launch(context.Context, ec2.Instance) error        { return nil }
-func (noMachines) Start(context.Context, ec2.Instance) error         { return nil }
 func (noMachines) Stop(context.Context, string) error                { return nil }
 func (noMachines) PowerOff(context.Context, string) error            { return nil }
 func (noMachines) PowerOn(context.Context, string) error             { return nil }
@@ -260,6 +261,13 @@ func (noMachines) CreateImage(context.Context, string, string) error { return ni
 func (noMachines) DeleteImage(context.Context, string) error         { return nil }
 func (noMachines) AttachNIC(context.Context, string, ec2.NIC) error  { return nil }
 func (noMachines) DetachNIC(context.Context, string, ec2.NIC) error  { return nil }
+func (m noMachines) Start(context.Context, ec2.Instance) error {
+	if m.restart == nil {
+		return nil
+	}
+	return m.restart()
+}
+
 func (noMachines) ConsoleOutput(context.Context, string) ([]byte, error) {
 	return []byte("Debian GNU/Linux 13 ttyS0\n\nlogin: "), nil
 }
