@@ -67,6 +67,10 @@ func drawOne(r *rand.Rand, node, router int) (what string, do func(*weather)) {
 	name, d := fmt.Sprintf("gw-%d", node+1), between(r, 500*ms, 45*time.Second)
 	number := r.IntN(floatingIPs)
 	switch n := r.IntN(100); {
+	case n < 6:
+		herald, withdrawn := between(r, 20*ms, 6*time.Second), r.IntN(4) == 0
+		return fmt.Sprintf("router %d is handed over to %s, heralded %v before (withdrawn: %t)", router, name, herald,
+			withdrawn), func(w *weather) { w.handOver(router, name, herald, withdrawn) }
 	case n < 18:
 		none := time.Duration(0)
 		if r.IntN(2) == 0 {
@@ -173,6 +177,19 @@ func (w *weather) moves(router int, to string, none time.Duration) {
 	}
 	w.later(none, func() { w.bind(r, to) })
 	w.later(none+500*ms, func() { w.announce(r.addr, r) })
+}
+
+// handOver moves a router as the controller does: the node that it goes to gets the addresses first. What has been
+// heralded is withdrawn when the router has moved, or before it does.
+func (w *weather) handOver(router int, to string, herald time.Duration, withdrawn bool) {
+	r := w.routers[router]
+	w.herald(r, to)
+	w.later(herald, func() {
+		if !withdrawn {
+			w.moves(router, to, 50*ms)
+		}
+		w.later(200*ms, func() { w.herald(r, "") })
+	})
 }
 
 // announce has a router announce one of its addresses where it is, as OVN does.
@@ -300,6 +317,7 @@ func (w *weather) clear() {
 		if active == "" {
 			active = w.nodes[i%len(w.nodes)].name
 		}
+		w.herald(r, "")
 		w.bind(r, active)
 	}
 	for _, n := range w.nodes {

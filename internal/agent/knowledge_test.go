@@ -19,6 +19,7 @@ import (
 type knowledge struct {
 	mu        sync.Mutex
 	said      bindings  // by OVN; what it said last counts until there is something newer
+	next      bindings  // likewise, with routers where they are about to be
 	heardAt   time.Time // when it said so
 	lostAt    time.Time // when the connection was lost; zero: it lives
 	neutron   bindings  // by Neutron, if asked since then
@@ -34,6 +35,7 @@ func (k *knowledge) heard(s ovn.Southbound) {
 		before = nil
 	}
 	k.said, k.heardAt, k.lostAt, k.neutron = bindingsOf(s, before), time.Now(), time.Time{}, nil
+	k.next = nextOf(s, k.said)
 }
 
 func (k *knowledge) lost() {
@@ -64,7 +66,7 @@ func (k *knowledge) answered(all []neutron.Address, asked time.Time) {
 func (k *knowledge) elsewhere(a netip.Addr, node string) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	says, since := k.said, k.heardAt
+	says, since := k.next, k.heardAt
 	if k.neutron != nil {
 		says, since = k.neutron, k.neutronAt
 	}

@@ -55,6 +55,7 @@ type worldRouter struct {
 	addr     netip.Addr
 	mac      model.MAC
 	active   string // the node by OVN; empty: none
+	next     string // the node that it is about to move to; empty: it stays
 	host     string // the node by Neutron
 }
 
@@ -208,13 +209,7 @@ func (w *world) bind(r *worldRouter, to string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r.active = to
-	var s ovn.Southbound
-	for _, r := range w.routers {
-		s.Gateways = append(s.Gateways, ovn.Gateway{Port: r.port, Router: r.id, Active: r.active})
-	}
-	w.south = append(w.south, s)
-	close(w.told)
-	w.told = make(chan struct{})
+	w.say()
 	if to != "" {
 		time.AfterFunc(w.neutronLag, func() {
 			w.mu.Lock()
@@ -224,6 +219,25 @@ func (w *world) bind(r *worldRouter, to string) {
 			}
 		})
 	}
+}
+
+// herald has OVN say where a router is about to move; empty: it stays.
+func (w *world) herald(r *worldRouter, to string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r.next = to
+	w.say()
+}
+
+// say has OVN say where routers are. The caller holds the lock.
+func (w *world) say() {
+	var s ovn.Southbound
+	for _, r := range w.routers {
+		s.Gateways = append(s.Gateways, ovn.Gateway{Port: r.port, Router: r.id, Active: r.active, Next: r.next})
+	}
+	w.south = append(w.south, s)
+	close(w.told)
+	w.told = make(chan struct{})
 }
 
 // float makes a floating IP, or associates it with another router; nil: with none.
