@@ -3,19 +3,21 @@
 package gateways
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -132,61 +134,48 @@ func (p *prober) Ready(ctx context.Context, node, port string) error {
 	if at < 0 {
 		return fmt.Errorf("there is no gateway %s", node)
 	}
-	agent := url.URL{
-		Scheme: "http", Host: p.gateway[at].at.String(), Path: nodeapi.ReadyPath,
-		RawQuery: url.Values{nodeapi.ReadyGateway: {port}}.Encode(),
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, agent.String(), nil)
-	if err != nil {
-		return err
-	}
-	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("the agent of %s: %s", node, res.Status)
-	}
-	return nil
+	query := url.Values{nodeapi.ReadyGateway: {port}}
+	return ask(ctx, p.gateway[at].at, nodeapi.ReadyPath, query, http.StatusNoContent, func(io.Reader) error { return nil })
 }
 
-// sound connects to a gateway's agent. A machine that refuses is there as well: the agent may be restarting, and frames
-// go on without it.
+// sound asks a gateway's agent for its health. A machine that takes the connection, or refuses it, is there as well: the
+// agent may hang or be restarting, and frames go on without it.
 func sound(ctx context.Context, at netip.AddrPort) (reachable bool, health *nodeapi.Health) {
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", at.String())
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
+	var h nodeapi.Health
+	err := ask(ctx, at, nodeapi.HealthPath, nil, http.StatusOK, func(body io.Reader) error {
+		return json.NewDecoder(body).Decode(&h)
+	})
 	if err != nil {
-		return errors.Is(err, syscall.ECONNREFUSED), nil
-	}
-	defer c.Close()
-	h, err := ask(ctx, c, at)
-	if err != nil {
-		return true, nil
+		return connected.Load() || errors.Is(err, syscall.ECONNREFUSED), nil
 	}
 	return true, &h
 }
 
-func ask(ctx context.Context, c net.Conn, at netip.AddrPort) (h nodeapi.Health, err error) {
-	if end, ok := ctx.Deadline(); ok {
-		if err := c.SetDeadline(end); err != nil {
-			return h, err
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at.String()+nodeapi.HealthPath, nil)
+// agents is the client of agents. Each question has a connection of its own: it is to find out whether there is one.
+var agents = &http.Client{Transport: &http.Transport{
+	DisableKeepAlives: true, DialContext: (&net.Dialer{Timeout: probeTimeout}).DialContext,
+}}
+
+// ask asks an agent, and has its answer read if it is the expected one.
+func ask(
+	ctx context.Context, at netip.AddrPort, path string, query url.Values, want int, read func(io.Reader) error,
+) error {
+	u := url.URL{Scheme: "http", Host: at.String(), Path: path, RawQuery: query.Encode()}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return h, err
+		return err
 	}
-	req.Close = true
-	if err := req.Write(c); err != nil {
-		return h, err
-	}
-	res, err := http.ReadResponse(bufio.NewReader(c), req)
+	res, err := agents.Do(req)
 	if err != nil {
-		return h, err
+		return err
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return h, fmt.Errorf("asking the agent at %s for its health: %s", at, res.Status)
+	if res.StatusCode != want {
+		return fmt.Errorf("the agent at %s, asked for %s: %s", at, path, res.Status)
 	}
-	return h, json.NewDecoder(res.Body).Decode(&h)
+	return read(res.Body)
 }
