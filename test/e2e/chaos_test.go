@@ -52,7 +52,7 @@ func TestChaos(t *testing.T) {
 	up(t, file, "--verify=never")
 	t.Setenv("OS_CLOUD", name)
 	c.api = client(t)
-	t.Cleanup(func() { _, _ = command(context.Background(), macaw, "lab", "fault", "clear", "--all") })
+	clearFaultsAfter(t)
 
 	for i, addresses := range []int{3, 2} {
 		p := makeProject(t, name, fmt.Sprintf("p%d", i+1), fmt.Sprintf("192.168.%d.0/24", 61+i))

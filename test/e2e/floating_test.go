@@ -49,7 +49,7 @@ func TestFloatingIPs(t *testing.T) {
 	up(t, file, "--verify=never")
 	t.Setenv("OS_CLOUD", name)
 
-	t.Cleanup(func() { _, _ = command(context.Background(), macaw, "lab", "fault", "clear", "--all") })
+	clearFaultsAfter(t)
 	for _, fault := range [][]string{
 		{"throttle"}, {"latency", "--min", "50ms", "--max", "500ms"}, {"lag", "--min", "1s", "--max", "4s"},
 		{"error", "--rate", "0.1", "--when", "either"},

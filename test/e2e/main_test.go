@@ -99,6 +99,15 @@ func must(t testing.TB, name string, args ...string) string {
 	return out
 }
 
+// clearFaultsAfter has the lab's faults end with a test.
+func clearFaultsAfter(t testing.TB) {
+	t.Cleanup(func() {
+		if _, err := command(context.Background(), macaw, "lab", "fault", "clear", "--all"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // summary is what "macaw up --output json" prints.
 type summary struct {
 	Cloud, Dashboard, AuthURL, CloudsYAML, Verified string

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -42,7 +41,7 @@ func TestManyNodes(t *testing.T) {
 	bake(t, file)
 	up(t, file, "--verify=never")
 	t.Setenv("OS_CLOUD", manyNodes)
-	t.Cleanup(func() { _, _ = command(context.Background(), macaw, "lab", "fault", "clear", "--all") })
+	clearFaultsAfter(t)
 
 	var guests []*floatingIP
 	for i, node := range []string{"cmp-1", "cmp-2"} {

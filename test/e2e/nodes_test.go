@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -153,11 +152,7 @@ func testFailover(t *testing.T, file string, f *floatingIP) {
 		t.Fatalf("no gateway serves %s", f)
 	}
 	machine := "e2e-nodes-instance-" + active
-	t.Cleanup(func() {
-		if _, err := command(context.Background(), macaw, "lab", "fault", "clear", "--all"); err != nil {
-			t.Error(err)
-		}
-	})
+	clearFaultsAfter(t)
 	gap := longestGap(t, f.public, func() {
 		time.Sleep(2 * time.Second)
 		must(t, macaw, "lab", "fault", "set", "power-off", machine)

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -89,11 +88,7 @@ func keeperSaid(t *testing.T, file string) string {
 func testRebalance(t *testing.T, file, cloud string, f *floatingIP) {
 	id := aws.ToString(nodeInstance(t, cloud, "cmp-1").InstanceId)
 	must(t, macaw, "lab", "fault", "set", "spot-rebalance", id)
-	t.Cleanup(func() {
-		if _, err := command(context.Background(), macaw, "lab", "fault", "clear", "--all"); err != nil {
-			t.Error(err)
-		}
-	})
+	clearFaultsAfter(t)
 	f.isOn(t, "cmp-2", 2*time.Minute)
 	eventually(t, "status names the reason", time.Minute, func() error {
 		for _, finding := range statusOf(t, file).Findings {

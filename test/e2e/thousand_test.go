@@ -46,7 +46,7 @@ lab: {elasticIPQuota: 250}
 	up(b, file, "--verify=never")
 	p := makeProject(b, name, "many", "192.168.51.0/24")
 	must(b, macaw, "lab", "fault", "set", "throttle")
-	b.Cleanup(func() { _, _ = command(context.Background(), macaw, "lab", "fault", "clear", "--all") })
+	clearFaultsAfter(b)
 	_, err := quotas.Update(b.Context(), p.network, p.id,
 		quotas.UpdateOpts{FloatingIP: gophercloud.IntToPointer(-1), Port: gophercloud.IntToPointer(-1)}).Extract()
 	p.check("quota", err)
