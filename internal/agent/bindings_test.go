@@ -47,7 +47,7 @@ func (f *fakeSouthbound) move(port, node, next string) {
 // twoGateways gives the agent another gateway, and OVN's word.
 func (b *env) twoGateways() *fakeSouthbound {
 	b.agent.cfg.Gateways = []string{"gw-2", "gw-1"}
-	b.agent.worker.cfg = b.agent.cfg
+	b.agent.worker.cfg, b.agent.word = b.agent.cfg, newLastWord(b.agent.cfg)
 	f := newFakeSouthbound()
 	b.agent.watchOVN, b.agent.bindings = f.watch, newMailbox[placement]()
 	b.agent.health = &health{provider: newProviderWatch(b.agent.cfg, b.machine), word: b.agent.word,
@@ -60,13 +60,19 @@ func (b *env) twoGateways() *fakeSouthbound {
 	return f
 }
 
+// routerR1 is a router with gateway port p1, and a floating IP of it.
+func routerR1() (gateway, floating neutron.Address) {
+	gateway, floating = router(addr10, mac1), router(addr11, mac1)
+	gateway.ID, gateway.Router = "p1", "r1"
+	floating.Kind, floating.ID, floating.Router = neutron.KindFloating, "f1", "r1"
+	return gateway, floating
+}
+
 // When a gateway fails, OVN says a second before Neutron who has its routers now.
 func TestOVNIsFasterThanNeutron(t *testing.T) {
 	inBubble(t, func(b *env) {
 		south := b.twoGateways()
-		gateway, floating := router(addr10, mac1), router(addr11, mac1)
-		gateway.ID, gateway.Router = "p1", "r1"
-		floating.Kind, floating.ID, floating.Router = neutron.KindFloating, "f1", "r1"
+		gateway, floating := routerR1()
 		b.neutron.set(nil, bound(gateway, "gw-2"), bound(floating, "gw-2"))
 		b.start()
 		pass(time.Second)
@@ -98,9 +104,7 @@ func TestOVNIsFasterThanNeutron(t *testing.T) {
 func TestAddressesMoveFirst(t *testing.T) {
 	inBubble(t, func(b *env) {
 		south := b.twoGateways()
-		gateway, floating := router(addr10, mac1), router(addr11, mac1)
-		gateway.ID, gateway.Router = "p1", "r1"
-		floating.Kind, floating.ID, floating.Router = neutron.KindFloating, "f1", "r1"
+		gateway, floating := routerR1()
 		b.neutron.set(nil, bound(gateway, "gw-2"), bound(floating, "gw-2"))
 		b.start()
 		pass(time.Second)
@@ -149,8 +153,7 @@ func TestAcknowledgedCounts(t *testing.T) {
 	inBubble(t, func(b *env) {
 		south := b.twoGateways()
 		b.aws.registered = b.agent.worker.registered.put
-		gateway := router(addr10, mac1)
-		gateway.ID, gateway.Router = "p1", "r1"
+		gateway, _ := routerR1()
 		b.neutron.set(nil, bound(gateway, "gw-2"))
 		b.start()
 		pass(time.Second)
@@ -168,8 +171,7 @@ func TestAcknowledgedCounts(t *testing.T) {
 func TestFailoverWithoutNeutron(t *testing.T) {
 	inBubble(t, func(b *env) {
 		south := b.twoGateways()
-		gateway := router(addr10, mac1)
-		gateway.ID, gateway.Router = "p1", "r1"
+		gateway, _ := routerR1()
 		b.neutron.set(nil, bound(gateway, "gw-2"))
 		b.start()
 		pass(time.Second)
@@ -185,8 +187,7 @@ func TestFailoverWithoutNeutron(t *testing.T) {
 func TestOVNLost(t *testing.T) {
 	inBubble(t, func(b *env) {
 		south := b.twoGateways()
-		gateway := router(addr10, mac1)
-		gateway.ID, gateway.Router = "p1", "r1"
+		gateway, _ := routerR1()
 		b.neutron.set(nil, bound(gateway, "gw-1"))
 		b.start()
 		pass(time.Second)
@@ -205,8 +206,7 @@ func TestOVNLost(t *testing.T) {
 func TestOVNLostRightAfterAMove(t *testing.T) {
 	inBubble(t, func(b *env) {
 		south := b.twoGateways()
-		gateway := router(addr10, mac1)
-		gateway.ID, gateway.Router = "p1", "r1"
+		gateway, _ := routerR1()
 		b.neutron.set(nil, bound(gateway, "gw-1"))
 		b.start()
 		south.bind("p1", "gw-1")
@@ -237,8 +237,7 @@ func TestOVNNamesAnUnknownRouter(t *testing.T) {
 		south := b.twoGateways()
 		b.start()
 		pass(time.Second)
-		gateway := router(addr10, mac1)
-		gateway.ID, gateway.Router = "p1", "r1"
+		gateway, _ := routerR1()
 		b.neutron.set(nil, bound(gateway, ""))
 		south.bind("p1", "gw-1")
 		pass(100 * time.Millisecond)
@@ -290,9 +289,8 @@ func TestBindingsOf(t *testing.T) {
 // What the registrar asks in the middle of a pass.
 func TestLastWord(t *testing.T) {
 	w := newLastWord(Config{Node: "gw-1", Gateways: []string{"gw-1", "gw-2"}})
-	gateway, floating, guest := router(addr10, mac1), router(addr11, mac1), router(addr12, mac2)
-	gateway.ID, gateway.Router = "p1", "r1"
-	floating.Kind, floating.Router = neutron.KindFloating, "r1"
+	gateway, floating := routerR1()
+	guest := router(addr12, mac2)
 	guest.Kind = neutron.KindPort
 	if !w.still(addr10) {
 		t.Error("nothing is known, and an address is not here")
