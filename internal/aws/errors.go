@@ -59,7 +59,8 @@ var classes = map[string]Class{
 	"RequestTimeout":              Unclear,
 	"RequestTimeoutException":     Unclear,
 
-	"NoSuchEntity": NotFound,
+	"NoSuchEntity":       NotFound,
+	"NatGatewayNotFound": NotFound,
 
 	"InvalidSubnet.Conflict":      Exists,
 	"InvalidGroup.Duplicate":      Exists,

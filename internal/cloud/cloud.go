@@ -43,6 +43,9 @@ type Management struct {
 	// Private is the first subnet of the nodes that only compute; see PrivateSubnets. It is invalid if the
 	// VPC has no room for it, which is refused if there are such nodes.
 	Private netip.Prefix
+	// NATGateway has the nodes that only compute reach the Internet through a NAT gateway of AWS's, instead of
+	// through the first gateway. Without such nodes it has no effect.
+	NATGateway bool
 	// Allow lists the networks that may reach SSH, the APIs and the dashboard.
 	Allow []netip.Prefix
 	// AllowOperator ("auto") adds the public address of the machine that runs macaw, whichever that is

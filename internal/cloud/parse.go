@@ -86,6 +86,7 @@ func (d *decoder) cloud(root ast.Node, c *Cloud) {
 		field{"management", section(
 			field{"subnet", prefix(&c.Management.Subnet)},
 			field{"private", prefix(&c.Management.Private)},
+			field{"nat", func(path string, n ast.Node) { d.nat(path, n, &c.Management.NATGateway) }},
 			field{"allow", func(path string, n ast.Node) { d.allow(path, n, &c.Management) }},
 			field{"domain", text(&c.Management.Domain)},
 			field{"tls", section(

@@ -150,8 +150,15 @@ func (d *decoder) validateRoom(c *Cloud) {
 			public++
 		}
 	}
-	if room := usable(c.Management.Subnet); d.ok(path, "vpc.cidr") && public > room {
+	room := usable(c.Management.Subnet)
+	switch {
+	case !d.ok(path, "vpc.cidr"):
+	case public > room:
 		d.reject(path, "take a larger one", "%s has room for %d nodes, and %d are controller or gateways",
 			c.Management.Subnet, room, public)
+	case public == room && c.UsesNATGateway():
+		d.reject(path, "take a larger one, or management.nat: instance",
+			"%s has room for the %d nodes that are controller or gateways, and for no NAT gateway beside them",
+			c.Management.Subnet, public)
 	}
 }

@@ -61,7 +61,10 @@ func (b *up) interfaceAttributes(n inventory.Interface, e eni) {
 	label := e.label()
 	switch {
 	case n.Unchecked && !e.forwards:
-		b.change(n.ID+"/check", "network interface", label+" checks source and destination", checkSources(n.Part, true))
+		b.checks = append(b.checks, func() { // what it has forwarded has another way out by then
+			b.change(n.ID+"/check", "network interface", label+" checks source and destination", checkSources(n.Part, true),
+				privateRoute)
+		})
 	case !n.Unchecked && e.forwards:
 		b.change(n.Part+"/forward", "network interface", label+forwards, checkSources(n.Part, false))
 	}

@@ -111,9 +111,19 @@ func PlanDown(s inventory.Seen, others ...inventory.Other) *Plan {
 			remove("volume", v.ID, name(v.Part), deleteVolume, ids("instance"))
 		}
 	}
+	for _, n := range s.NATGateways {
+		if !n.Deleted() {
+			p.remove(n.ID, "nat gateway", natName(n), deleteNATGateway(n.ID))
+		}
+	}
 	for _, a := range s.Addresses {
+		do := releaseAddress(a)
+		if ofNAT(s, a) {
+			do = releaseNATAddress(a.ID)
+		}
 		// A running agent would allocate another one.
-		p.remove(a.ID, "elastic ip", strings.TrimSpace(a.Public+" "+a.Private), releaseAddress(a), ids("instance")...)
+		p.remove(a.ID, "elastic ip", strings.TrimSpace(a.Public+" "+a.Private), do,
+			slices.Concat(ids("instance"), ids("nat gateway"))...)
 	}
 	for _, k := range s.KeyPairs {
 		p.remove(k.ID, "key pair", k.Name, deleteKeyPair(k.ID))
@@ -136,7 +146,8 @@ func PlanDown(s inventory.Seen, others ...inventory.Other) *Plan {
 		p.remove(r.ID, "address reservation", r.CIDR, deleteReservation(r.ID))
 	}
 	for _, n := range s.Subnets {
-		remove("subnet", n.ID, name(n.Part), deleteSubnet, ids("network interface"), ids("address reservation"))
+		remove("subnet", n.ID, name(n.Part), deleteSubnet, ids("network interface"), ids("nat gateway"),
+			ids("address reservation"))
 	}
 	for _, t := range s.RouteTables { // deleting a subnet ends its association
 		if t.Main && len(by[t.ID]) == 0 {
@@ -151,7 +162,7 @@ func PlanDown(s inventory.Seen, others ...inventory.Other) *Plan {
 		// It cannot be detached while the VPC has public addresses (EC2 API Reference,
 		// DetachInternetGateway). Addresses of a pool are released with their network interfaces.
 		p.remove(g.ID, "internet gateway", g.ID, deleteInternetGateway(g),
-			slices.Concat(ids("elastic ip"), ids("instance"), ids("network interface"))...)
+			slices.Concat(ids("elastic ip"), ids("instance"), ids("network interface"), ids("nat gateway"))...)
 	}
 	for _, v := range s.VPCs {
 		remove("vpc", v.ID, v.CIDR, deleteVPC,

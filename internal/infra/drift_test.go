@@ -310,7 +310,7 @@ func TestLabDrift(t *testing.T) {
 	for _, of := range []struct {
 		lab   func(*testing.T) *driftLab
 		cases []driftCase
-	}{{newDriftLab, driftCases}, {newSeveralDriftLab, severalDriftCases}} {
+	}{{newDriftLab, driftCases}, {newSeveralDriftLab, severalDriftCases}, {newNATDriftLab, natDriftCases}} {
 		drifts(t, of.lab, of.cases)
 	}
 }
@@ -388,7 +388,7 @@ func TestDriftPage(t *testing.T) {
 			got = append(got, strings.Join([]string{cells[0], cells[1], cells[3]}, ", "))
 		}
 	}
-	for _, c := range slices.Concat(driftCases, severalDriftCases) {
+	for _, c := range slices.Concat(driftCases, severalDriftCases, natDriftCases) {
 		want = append(want, strings.Join([]string{c.of, c.attribute, c.does}, ", "))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -65,6 +65,7 @@ type networkMaker interface {
 		context.Context, *ec2.CreateInternetGatewayInput, ...options) (*ec2.CreateInternetGatewayOutput, error)
 	AttachInternetGateway(
 		context.Context, *ec2.AttachInternetGatewayInput, ...options) (*ec2.AttachInternetGatewayOutput, error)
+	CreateNatGateway(context.Context, *ec2.CreateNatGatewayInput, ...options) (*ec2.CreateNatGatewayOutput, error)
 	CreateSubnet(context.Context, *ec2.CreateSubnetInput, ...options) (*ec2.CreateSubnetOutput, error)
 	CreateSubnetCidrReservation(
 		context.Context, *ec2.CreateSubnetCidrReservationInput, ...options,
@@ -136,6 +137,7 @@ type remover interface {
 	DisassociateAddress(
 		context.Context, *ec2.DisassociateAddressInput, ...options) (*ec2.DisassociateAddressOutput, error)
 	ReleaseAddress(context.Context, *ec2.ReleaseAddressInput, ...options) (*ec2.ReleaseAddressOutput, error)
+	DeleteNatGateway(context.Context, *ec2.DeleteNatGatewayInput, ...options) (*ec2.DeleteNatGatewayOutput, error)
 	DeleteNetworkInterface(
 		context.Context, *ec2.DeleteNetworkInterfaceInput, ...options) (*ec2.DeleteNetworkInterfaceOutput, error)
 	DeleteSecurityGroup(

@@ -56,7 +56,9 @@ func (b *up) wantedGroups() []securityGroup {
 	all := []securityGroup{{partManagement, nodeRules()}}
 	var forwarded []string
 	for _, p := range b.privates {
-		forwarded = append(forwarded, p.cidr.String())
+		if !b.usesNAT() {
+			forwarded = append(forwarded, p.cidr.String())
+		}
 	}
 	for _, role := range model.Roles() {
 		if len(b.c.With(role)) > 0 {
@@ -104,9 +106,10 @@ func (b *up) group(network string, want []inventory.Rule) {
 	}
 }
 
-// revokeAll plans the removal of rules, after interfaces have their groups: what those allow is not interrupted.
+// revokeAll plans the removal of rules, after interfaces have their groups, and the private subnets another way out:
+// what the rules allow is not interrupted.
 func (b *up) revokeAll() {
-	var needs []string
+	needs := []string{privateRoute}
 	for _, a := range b.Actions {
 		if strings.HasSuffix(a.ID, "/groups") || strings.HasPrefix(a.ID, partGroup("")) {
 			needs = append(needs, a.ID)

@@ -157,24 +157,28 @@ func destination(to string) (ipv4, ipv6 *string) {
 	return &to, nil
 }
 
-// routeTarget returns a route's target in the API's form: the Internet gateway or a network interface.
-func (a *applier) routeTarget(part string) (gateway, eni *string) {
+// routeTarget returns a route's target in the API's form: the Internet gateway, the NAT gateway or a network
+// interface.
+func (a *applier) routeTarget(part string) (gateway, nat, eni *string) {
 	id := aws.String(a.id(part))
-	if part == partInternetGateway {
-		return id, nil
+	switch part {
+	case partInternetGateway:
+		return id, nil, nil
+	case partNATGateway:
+		return nil, id, nil
 	}
-	return nil, id
+	return nil, nil, id
 }
 
 // createRoute makes a route of a table; both are parts.
 func createRoute(table, to, target string) step {
 	return func(ctx context.Context, a *applier) error {
 		ipv4, ipv6 := destination(to)
-		gateway, eni := a.routeTarget(target)
+		gateway, nat, eni := a.routeTarget(target)
 		var exists bool
 		err := a.call(ctx, func(ctx context.Context) error {
 			_, err := a.api.CreateRoute(ctx, &ec2.CreateRouteInput{
-				RouteTableId: aws.String(a.id(table)), GatewayId: gateway, NetworkInterfaceId: eni,
+				RouteTableId: aws.String(a.id(table)), GatewayId: gateway, NatGatewayId: nat, NetworkInterfaceId: eni,
 				DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
 			})
 			if exists = errorCode(err) == "RouteAlreadyExists"; exists {
@@ -192,9 +196,9 @@ func createRoute(table, to, target string) step {
 func replaceRoute(table, to, target string) step {
 	ipv4, ipv6 := destination(to)
 	return oneCall(func(ctx context.Context, a *applier) error {
-		gateway, eni := a.routeTarget(target)
+		gateway, nat, eni := a.routeTarget(target)
 		_, err := a.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{
-			RouteTableId: aws.String(a.id(table)), GatewayId: gateway, NetworkInterfaceId: eni,
+			RouteTableId: aws.String(a.id(table)), GatewayId: gateway, NatGatewayId: nat, NetworkInterfaceId: eni,
 			DestinationCidrBlock: ipv4, DestinationIpv6CidrBlock: ipv6,
 		})
 		return err

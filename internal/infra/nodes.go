@@ -59,7 +59,7 @@ func (b *up) interfaces(n cloud.Node) {
 	}
 	at := b.places[n.Name]
 	b.eni(eni{node: n.Name, kind: partManagement, network: at.network, primary: at.management, groups: b.groupsOf(n),
-		forwards: b.first(n) && len(b.privates) > 0})
+		forwards: b.first(n) && len(b.privates) > 0 && !b.usesNAT()})
 	if !isGateway(n) {
 		return
 	}
@@ -277,7 +277,7 @@ func (b *up) addresses() {
 	}
 	var needs []string // under a tight quota, releases must come first
 	for _, a := range b.s.Addresses {
-		if !keep[a.ID] && !b.agents(a) {
+		if !keep[a.ID] && !b.agents(a) && !b.ofNAT(a) {
 			b.remove(a.ID, "elastic ip", strings.TrimSpace(a.Public+" "+a.Private), releaseAddress(a), partRights)
 			needs = append(needs, a.ID)
 		}
@@ -287,6 +287,7 @@ func (b *up) addresses() {
 			b.create(t.part, "elastic ip", "for "+t.label, allocateAddress(t.part), needs...)
 		}
 	}
+	b.natAddress(needs)
 }
 
 // agents reports whether the gateways' agents decide on an Elastic IP. It has the same part as one

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -113,6 +114,16 @@ func operatorRightsAreEnough(t *testing.T, region string) {
 	ipv4.Cloud = wanted(t, ipv4Only).Cloud
 	if _, _, err := labUp(ctx, l.Clients, ipv4); err != nil {
 		t.Fatal(err)
+	}
+	if err := labDown(ctx, l.Clients, "first"); err != nil {
+		t.Fatal(err)
+	}
+	// The two ways out of private nodes, and from one to the other.
+	for _, file := range []string{natFile, instanceFile, natFile} {
+		several := several(t, strings.Replace(file, ", zones: [a, b]", "", 1))
+		if _, _, err := labUp(ctx, l.Clients, several); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := labDown(ctx, l.Clients, "first"); err != nil {
 		t.Fatal(err)

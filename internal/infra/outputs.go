@@ -97,7 +97,7 @@ func OutputsOf(c *cloud.Cloud, s inventory.Seen) Outputs {
 				}
 			}
 		}
-		if gateway, ok := firstGateway(c); ok && gateway.Name == n.Name {
+		if gateway, ok := firstGateway(c); ok && gateway.Name == n.Name && !c.UsesNATGateway() {
 			node.NAT = privateCIDRs(s)
 		}
 		out.Nodes = append(out.Nodes, node)

@@ -179,6 +179,11 @@ func (b *up) number() error {
 			}
 		}
 	}
+	for _, n := range b.s.NATGateways {
+		if a, err := netip.ParseAddr(n.Private); err == nil && n.Live() && b.inVPC(n.VPC) {
+			taken = append(taken, a)
+		}
+	}
 	take := func(node, network string, free func(netip.Addr) bool) (netip.Addr, error) {
 		part := awsapi.InterfacePart(node, kindOf(network))
 		for _, e := range b.s.Interfaces {
@@ -209,7 +214,7 @@ func (b *up) number() error {
 		}
 		b.places[n.Name] = p
 	}
-	return nil
+	return b.numberNAT(taken)
 }
 
 // kindOf is the kind of interface that nodes have in a network.

@@ -124,6 +124,27 @@ func (p *Plan) ElasticIPs() (more int) {
 	return more
 }
 
+// ElasticIPsAtOnce returns how many Elastic IPs the plan needs at the same time, more than there are: some are
+// released only after others are allocated.
+func (p *Plan) ElasticIPsAtOnce() (more int) {
+	var before []string // released
+	for _, a := range p.Actions {
+		if a.Object == "elastic ip" && a.Verb == Create {
+			more++
+			before = append(before, a.Needs...)
+		}
+	}
+	if more == 0 {
+		return p.ElasticIPs()
+	}
+	for _, a := range p.Actions {
+		if a.Object == "elastic ip" && a.Verb == Delete && slices.Contains(before, a.ID) {
+			more--
+		}
+	}
+	return more
+}
+
 // Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Actions) == 0 }
 

@@ -48,7 +48,8 @@ func (r *retagger) fix(id string, part *string, right string) {
 }
 
 // network fixes the parts of the VPC and of what is in it once. A subnet is known by its addresses, and a
-// private one's zone is its own; a route table with a route to an interface is the private one.
+// private one's zone is its own; a route table with a route to an interface or a
+// NAT gateway is the private one.
 func (r *retagger) network() {
 	s := &r.s
 	for i := range s.VPCs {
@@ -57,9 +58,15 @@ func (r *retagger) network() {
 	for i := range s.InternetGateways {
 		r.fix(s.InternetGateways[i].ID, &s.InternetGateways[i].Part, partInternetGateway)
 	}
+	for i := range s.NATGateways {
+		if !s.NATGateways[i].Deleted() {
+			r.fix(s.NATGateways[i].ID, &s.NATGateways[i].Part, partNATGateway)
+		}
+	}
 	for i, t := range s.RouteTables {
 		right := partRouteTable
-		if t.Part == partPrivateRoutes || t.Part != partRouteTable && strings.HasPrefix(t.Default, "eni-") {
+		private := strings.HasPrefix(t.Default, "eni-") || strings.HasPrefix(t.Default, "nat-")
+		if t.Part == partPrivateRoutes || t.Part != partRouteTable && private {
 			right = partPrivateRoutes
 		}
 		r.fix(t.ID, &s.RouteTables[i].Part, right)
@@ -143,9 +150,15 @@ func (r *retagger) instances() {
 	}
 }
 
-// addresses fixes the parts of Elastic IPs, each by the address that it is associated with.
+// addresses fixes the parts of Elastic IPs, each by the NAT gateway that has it or the address that it is associated
+// with.
 func (r *retagger) addresses() {
 	for i, a := range r.s.Addresses {
+		for _, n := range r.s.NATGateways {
+			if n.Live() && n.Allocation == a.ID {
+				r.fix(a.ID, &r.s.Addresses[i].Part, partNATAddress)
+			}
+		}
 		for _, n := range r.s.Interfaces {
 			if a.Interface == "" || a.Interface != n.ID {
 				continue
@@ -166,6 +179,7 @@ func (r *retagger) addresses() {
 func clone(s inventory.Seen) inventory.Seen {
 	s.VPCs = slices.Clone(s.VPCs)
 	s.InternetGateways = slices.Clone(s.InternetGateways)
+	s.NATGateways = slices.Clone(s.NATGateways)
 	s.RouteTables = slices.Clone(s.RouteTables)
 	s.KeyPairs = slices.Clone(s.KeyPairs)
 	s.Subnets = slices.Clone(s.Subnets)

@@ -9,6 +9,7 @@ import (
 	awsapi "macaw.example/internal/aws"
 
 	"macaw.example/internal/inventory"
+	"macaw.example/internal/model"
 )
 
 // routes gives the management and the provider subnet one route table with the Internet gateway as the
@@ -32,9 +33,12 @@ func (b *up) routes() {
 	}
 }
 
-// privateRoutes gives the private subnets a route table of their own. Its default route leads to the first
-// gateway, which forwards and masquerades: a NAT instance (VPC User Guide, VPC_NAT_Instance). The route may
-// come before that instance, and is then a black hole (EC2 API Reference, Route).
+// privateRoute is the action that gives the private subnets their way to the Internet.
+const privateRoute = "route/private"
+
+// privateRoutes gives the private subnets a route table of their own. Its default route leads to a NAT gateway, or
+// to the first gateway, which forwards and masquerades: a NAT instance (VPC User Guide, VPC_NAT_Instance). The
+// route may come before that instance, and is then a black hole (EC2 API Reference, Route).
 func (b *up) privateRoutes() {
 	var table *inventory.RouteTable
 	for i, t := range b.s.RouteTables {
@@ -51,10 +55,14 @@ func (b *up) privateRoutes() {
 		return
 	}
 	have := b.routeTable(partPrivateRoutes, "private", table)
-	eni := awsapi.InterfacePart(gateway.Name, partManagement)
+	target := awsapi.InterfacePart(gateway.Name, partManagement)
+	needs := []string{partPrivateRoutes, target, target + "/forward", partGroup(string(model.Gateway)) + "/allow"}
+	if b.usesNAT() {
+		target = partNATGateway
+		needs = []string{partPrivateRoutes, target}
+	}
 	// A black hole is no reason to replace it: the instance may be stopped.
-	b.route("route/private", partPrivateRoutes, inventory.Everywhere, eni, have.Default, false,
-		[]string{partPrivateRoutes, eni, eni + "/forward"})
+	b.route(privateRoute, partPrivateRoutes, inventory.Everywhere, target, have.Default, false, needs)
 	for _, p := range b.privates {
 		b.associate(partPrivateRoutes, "the private route table", p.network, have)
 	}
@@ -95,11 +103,15 @@ func (b *up) associate(part, label, network string, have inventory.RouteTable) {
 		part, subnet)
 }
 
-// route plans that the target of a destination, currently seen, is a part: the Internet gateway, or a network
-// interface.
+// route plans that the target of a destination, currently seen, is a part: the Internet gateway, the NAT gateway,
+// or a network interface.
 func (b *up) route(id, table, to, target, seen string, blackhole bool, needs []string) {
 	detail := to + " to the internet gateway"
-	if target != partInternetGateway {
+	switch target {
+	case partInternetGateway:
+	case partNATGateway:
+		detail = to + " of private subnets to the nat gateway"
+	default:
 		detail = to + " of private subnets to " + nodeOf(target)
 	}
 	switch {

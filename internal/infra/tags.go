@@ -14,6 +14,8 @@ const (
 	partVPC             = "vpc"
 	partInternetGateway = "internet-gateway"
 	partAttachment      = partInternetGateway + "/attach"
+	partNATGateway      = "nat-gateway"
+	partNATAddress      = "address/" + partNATGateway
 	partRouteTable      = "route-table"
 	partPrivateRoutes   = partRouteTable + "/private"
 	partKeyPair         = "key-pair"

@@ -71,6 +71,9 @@ type up struct {
 	home     string
 	places   map[string]place
 	privates []privateSubnet
+	// natPrivate is the private address of a new NAT gateway.
+	natPrivate netip.Addr
+	checks     []func() // planned after the routes
 }
 
 // PlanUp returns the plan that turns what is seen into what is wanted. It makes no calls: the same
@@ -101,6 +104,7 @@ func PlanUp(w Wanted, s inventory.Seen) (*Plan, error) {
 	}
 	b.addresses()
 	b.network()
+	b.natGateway()
 	b.ipv6Blocks()
 	b.reservations()
 	b.groups()
@@ -114,10 +118,14 @@ func PlanUp(w Wanted, s inventory.Seen) (*Plan, error) {
 		b.instance(n)
 	}
 	b.agentsInterfaces()
-	b.revokeAll()
 	b.routes()
 	b.privateRoutes()
+	b.revokeAll()
+	for _, check := range b.checks {
+		check()
+	}
 	b.surplusGroups()
+	b.surplusNAT()
 	b.releaseIPv6()
 	b.leftovers()
 	for _, restart := range b.restarts {

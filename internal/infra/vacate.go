@@ -15,7 +15,7 @@ import (
 var ErrOccupied = errors.New("the cloud has an instance in this zone, with a disk that cannot leave it")
 
 // PlanVacate returns the plan that removes what binds a cloud to its availability zone: its network
-// interfaces and its subnets. PlanUp then makes them in another one. A cloud with an instance cannot
+// interfaces, its NAT gateway and its subnets. PlanUp then makes them in another one. A cloud with an instance cannot
 // be moved.
 func PlanVacate(s inventory.Seen) (*Plan, error) {
 	p := &Plan{Cloud: s.Cloud, ids: map[string]string{}}
@@ -26,6 +26,12 @@ func PlanVacate(s inventory.Seen) (*Plan, error) {
 	for _, n := range s.Interfaces {
 		interfaces = append(interfaces, n.ID)
 		p.remove(n.ID, "network interface", name(n.Part)+" "+n.ID, deleteInterface(n.ID))
+	}
+	for _, n := range s.NATGateways {
+		if !n.Deleted() {
+			interfaces = append(interfaces, n.ID)
+			p.remove(n.ID, "nat gateway", natName(n), deleteNATGateway(n.ID))
+		}
 	}
 	for _, n := range s.Subnets {
 		p.remove(n.ID, "subnet", name(n.Part)+" "+n.ID, deleteSubnet(n.ID), interfaces...)

@@ -14,6 +14,7 @@ type EC2Reader interface {
 	ec2.DescribeInstancesAPIClient
 	ec2.DescribeInternetGatewaysAPIClient
 	ec2.DescribeKeyPairsAPIClient
+	ec2.DescribeNatGatewaysAPIClient
 	ec2.DescribeNetworkAclsAPIClient
 	ec2.DescribeNetworkInterfacesAPIClient
 	ec2.DescribeRouteTablesAPIClient

@@ -60,6 +60,11 @@ func (o *others) ours(instance string) bool {
 	return slices.ContainsFunc(o.seen.Instances, func(i Instance) bool { return i.ID == instance })
 }
 
+// ourNAT reports whether a network interface is that of a NAT gateway of the cloud.
+func (o *others) ourNAT(eni string) bool {
+	return slices.ContainsFunc(o.seen.NATGateways, func(n NATGateway) bool { return n.Interface == eni })
+}
+
 // volumes finds the cloud's volumes that are attached to instances of others.
 func (o *others) volumes() {
 	for _, v := range o.seen.Volumes {
@@ -94,6 +99,8 @@ func (o *others) networkInterface(n types.NetworkInterface, v VPC) {
 	}
 	ours := !o.theirs(n.TagSet)
 	switch {
+	case o.ourNAT(id):
+		return // deleted with the NAT gateway
 	case ours && (instance == "" || o.ours(instance)):
 		return
 	case ours: // attached to an instance of others

@@ -32,6 +32,7 @@ func See(ctx context.Context, api EC2Reader, roles IAMReader, cloud string) (See
 		"availability zones": s.seeZones,
 		"vpcs":               s.seeVPCs,
 		"internet gateways":  s.seeInternetGateways,
+		"nat gateways":       s.seeNATGateways,
 		"subnets":            s.seeSubnets,
 		"route tables":       s.seeRouteTables,
 		"security groups":    s.seeSecurityGroups,
@@ -74,6 +75,7 @@ func (s *Seen) sort() {
 	slices.Sort(s.Zones)
 	slices.SortFunc(s.VPCs, func(x, y VPC) int { return cmp.Compare(x.ID, y.ID) })
 	slices.SortFunc(s.InternetGateways, func(x, y InternetGateway) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(s.NATGateways, func(x, y NATGateway) int { return cmp.Compare(x.ID, y.ID) })
 	slices.SortFunc(s.Subnets, func(x, y Subnet) int { return cmp.Compare(x.ID, y.ID) })
 	slices.SortFunc(s.Reservations, func(x, y Reservation) int { return cmp.Compare(x.ID, y.ID) })
 	slices.SortFunc(s.RouteTables, func(x, y RouteTable) int { return cmp.Compare(x.ID, y.ID) })

@@ -16,12 +16,14 @@ type Seen struct {
 	Zones            []string
 	VPCs             []VPC
 	InternetGateways []InternetGateway
-	Subnets          []Subnet
-	Reservations     []Reservation
-	RouteTables      []RouteTable
-	SecurityGroups   []SecurityGroup
-	KeyPairs         []KeyPair
-	Interfaces       []Interface
+	// NATGateways includes failed and deleted ones, for as long as AWS shows them.
+	NATGateways    []NATGateway
+	Subnets        []Subnet
+	Reservations   []Reservation
+	RouteTables    []RouteTable
+	SecurityGroups []SecurityGroup
+	KeyPairs       []KeyPair
+	Interfaces     []Interface
 	// Instances includes terminated ones, for as long as AWS shows them.
 	Instances []Instance
 	// Volumes are the instances' root volumes, and those left of earlier instances.
@@ -91,8 +93,8 @@ type InstanceProfile struct {
 // RouteTable has the routes of the subnets associated with it.
 type RouteTable struct {
 	ID, Part, VPC string
-	// Default is the target of 0.0.0.0/0: the ID of a gateway or a network interface, or empty if there is no
-	// such route.
+	// Default is the target of 0.0.0.0/0: the ID of a gateway, a NAT gateway or a network interface, or empty if
+	// there is no such route.
 	Default string
 	// Blackhole is true if that target no longer exists.
 	Blackhole bool
@@ -212,6 +214,11 @@ type Address struct {
 func (s Seen) Empty() bool {
 	for _, i := range s.Instances {
 		if i.State != "terminated" {
+			return false
+		}
+	}
+	for _, n := range s.NATGateways {
+		if !n.Deleted() {
 			return false
 		}
 	}

@@ -94,7 +94,8 @@ func (s *Seen) seeRouteTables(ctx context.Context, c clients, mine types.Filter)
 func routeTableOf(t types.RouteTable) RouteTable {
 	table := RouteTable{ID: aws.ToString(t.RouteTableId), Part: awsapi.Part(t.Tags), VPC: aws.ToString(t.VpcId)}
 	for _, r := range t.Routes {
-		target := cmp.Or(aws.ToString(r.GatewayId), aws.ToString(r.NetworkInterfaceId), "another target")
+		target := cmp.Or(aws.ToString(r.GatewayId), aws.ToString(r.NatGatewayId), aws.ToString(r.NetworkInterfaceId),
+			"another target")
 		switch {
 		case aws.ToString(r.DestinationCidrBlock) == Everywhere:
 			table.Default, table.Blackhole = target, r.State == types.RouteStateBlackhole

@@ -12,7 +12,7 @@ import (
 const elasticIPQuota = "L-0263D0A3"
 
 func (r *run) elasticIPs() {
-	more, q := r.Plan.ElasticIPs(), r.Account.ElasticIPs
+	more, q := r.Plan.ElasticIPsAtOnce(), r.Account.ElasticIPs
 	switch {
 	case more <= 0:
 	case q.Limit < 0:
@@ -31,6 +31,9 @@ func (r *run) elasticIPs() {
 			hint += "; with fewer provider.addresses, or provider.elasticIPs: on-demand, the cloud takes fewer"
 		} else {
 			of += " for the management addresses of controller and gateways"
+			if r.c.UsesNATGateway() {
+				of += " and the NAT gateway"
+			}
 			if !r.c.InLab() {
 				field = "nodes"
 			}
@@ -41,7 +44,7 @@ func (r *run) elasticIPs() {
 }
 
 func (r *run) elasticIPsNeeded() string {
-	more, q := r.Plan.ElasticIPs(), r.Account.ElasticIPs
+	more, q := r.Plan.ElasticIPsAtOnce(), r.Account.ElasticIPs
 	return fmt.Sprintf("%d more Elastic IPs; the account has %d of at most %d in the region", more, q.Held, q.Limit)
 }
 

@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package infra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/google/go-cmp/cmp"
+
+	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/hint"
+	"macaw.example/internal/inventory"
+	"macaw.example/lab/labtest"
+)
+
+// natFile is a cloud with a NAT gateway, and instanceFile the same with a NAT instance.
+const (
+	instanceFile = `provider: {addresses: 2, elasticIPs: on-demand}
+nodes:
+  - {name: gw, roles: [controller, gateway]}
+  - {name: cmp, roles: [compute], count: 2, zones: [a, b]}
+`
+	natFile = "management: {nat: gateway}\n" + instanceFile
+	// natQuotaOfTests has room for the Elastic IPs of the node and of the NAT gateway, and for none that leaks.
+	natQuotaOfTests = 2
+)
+
+// nats are the NAT gateways that AWS has and has not deleted.
+func (l *labAccount) nats() (all []types.NatGateway) {
+	return slices.DeleteFunc(got(l.root.DescribeNatGateways(ctx, &ec2.DescribeNatGatewaysInput{})).NatGateways,
+		func(n types.NatGateway) bool { return n.State == types.NatGatewayStateDeleted })
+}
+
+// way is what the private subnets' default route leads to.
+func way(t *testing.T, l *labAccount) string {
+	t.Helper()
+	tables := seen(t, l, "first").RouteTables
+	i := slices.IndexFunc(tables, func(t inventory.RouteTable) bool { return t.Part == partPrivateRoutes })
+	if i < 0 {
+		return ""
+	}
+	return tables[i].Default
+}
+
+// The lab takes a second to make or delete a NAT gateway, which costs nothing in a bubble.
+func inBubble(t *testing.T, f func(*testing.T)) {
+	t.Helper()
+	synctest.Test(t, f)
+}
+
+const natPlan = `+ create elastic ip for the nat gateway
++ create nat gateway with 10.0.0.254 in us-east-1a
++ create network interface management of gw with 10.0.0.4
++ create route 0.0.0.0/0 of private subnets to the nat gateway
+`
+
+// The nodes' way out is the NAT gateway: the gateway node forwards nothing, and admits nothing for that.
+func TestNATGateway(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		l, w := newSeveralLab(t, natQuotaOfTests), several(t, natFile)
+		p, out, err := labUp(ctx, l.Clients, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(natPlan) {
+			if !strings.Contains("\n"+p.String(), "\n"+line) {
+				t.Errorf("the plan has no %q:\n%s", line, p)
+			}
+		}
+		if strings.Contains(p.String(), "forwards") || strings.Contains(p.String(), "everything from 10.0") {
+			t.Errorf("the gateway node is opened for forwarding:\n%s", p)
+		}
+		if p := planOf(t, l, w); p != "" {
+			t.Errorf("a second up would:\n%s", p)
+		}
+		for _, n := range out.Nodes {
+			if len(n.NAT) > 0 {
+				t.Errorf("%s forwards for %v", n.Name, n.NAT)
+			}
+		}
+		all := l.nats()
+		if len(all) != 1 || all[0].State != "available" || way(t, l) != *all[0].NatGatewayId {
+			t.Fatalf("NAT gateways %+v, the route leads to %s", all, way(t, l))
+		}
+		s := seen(t, l, "first")
+		a := s.Addresses[slices.IndexFunc(s.Addresses, func(a inventory.Address) bool { return a.Part == partNATAddress })]
+		n := s.NATGateways[0]
+		if n.Allocation != a.ID || n.Private != "10.0.0.254" || awsapi.Tag(all[0].Tags, awsapi.TagPart) != partNATGateway {
+			t.Errorf("NAT gateway %+v, Elastic IP %+v", n, a)
+		}
+		takeDown(t, l, "first")
+		takeDown(t, l, "first")
+		// AWS remembers the first one, and its token.
+		bringUp(t, l, w)
+		if all := l.nats(); len(all) != 1 || *all[0].NatGatewayId == n.ID {
+			t.Errorf("made anew: %+v", all)
+		}
+		takeDown(t, l, "first")
+	})
+}
+
+// Made, and removed, whatever call is the last of a run.
+func TestNATGatewayKilledAnywhere(t *testing.T) {
+	open := func(t *testing.T) (*labAccount, Wanted) {
+		return newSeveralLab(t, natQuotaOfTests), several(t, natFile)
+	}
+	var up, down, resources int
+	t.Run("whole", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			l, w := open(t)
+			up = l.changed(func() { bringUp(t, l, w) })
+			resources = len(l.everything(t))
+			down = l.changed(func() { takeDown(t, l, "first") })
+		})
+	})
+	for n := 1; n <= max(up, down); n++ {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				l, w := open(t)
+				l.killed(t, n, func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, w); return err })
+				bringUp(t, l, w)
+				if got := l.everything(t); len(got) != resources {
+					t.Errorf("%d resources, want %d: %v", len(got), resources, got)
+				}
+				if p := planOf(t, l, w); p != "" {
+					t.Errorf("the plan is not empty:\n%s", p)
+				}
+				l.killed(t, n, func(ctx context.Context) error { return labDown(ctx, l.Clients, "first") })
+				takeDown(t, l, "first")
+			})
+		})
+	}
+}
+
+// switches are changes between the two ways out, and of a cloud that has a NAT gateway.
+var switches = []struct {
+	name, before, after string
+	lines               []string // of the plan
+}{
+	{"to a NAT gateway", instanceFile, natFile, []string{
+		"+ create elastic ip for the nat gateway",
+		"+ create nat gateway with 10.0.0.254 in us-east-1a",
+		"~ change route: 0.0.0.0/0 of private subnets to the nat gateway",
+		"~ change security group: gateway no longer allows everything from 10.0.2.0/24; everything from 10.0.3.0/24",
+		"~ change network interface: management of gw checks source and destination"}},
+	{"to a NAT instance", natFile, instanceFile, []string{
+		"~ change security group: gateway allows everything from 10.0.2.0/24; everything from 10.0.3.0/24",
+		"~ change network interface: management of gw forwards for private subnets: no source/destination check",
+		"~ change route: 0.0.0.0/0 of private subnets to gw",
+		"- delete nat gateway nat-",
+		"- delete elastic ip "}},
+	{"no private nodes any more", natFile,
+		natFile[:strings.Index(natFile, "  - {name: gw")] + "  - {name: gw, roles: [controller, gateway, compute]}\n",
+		[]string{"- delete subnet private us-east-1a ", "- delete route table private ", "- delete nat gateway nat-",
+			"- delete elastic ip "}},
+}
+
+// At any time the private subnets have a way out that works: the route never leads to what is not there yet, or to
+// what has been taken away, and goes last to its new target what was before.
+func TestNATSwitched(t *testing.T) {
+	for _, tt := range switches {
+		t.Run(tt.name, func(t *testing.T) {
+			var all, resources int
+			t.Run("whole", func(t *testing.T) {
+				inBubble(t, func(t *testing.T) {
+					l := newSeveralLab(t, natQuotaOfTests)
+					out := bringUp(t, l, several(t, tt.before))
+					after := several(t, tt.after)
+					plan := planOf(t, l, after)
+					for _, line := range tt.lines {
+						if !strings.Contains("\n"+plan, "\n"+line) {
+							t.Errorf("the plan has no %q:\n%s", line, plan)
+						}
+					}
+					l.hook(func(c call) error {
+						if c.n > 0 {
+							wayWorks(t, l, c.op)
+						}
+						return nil
+					}, nil)
+					all = l.changed(func() { bringUp(t, l, after) })
+					l.hook(nil, nil)
+					resources = len(l.everything(t))
+					now := OutputsOf(after.Cloud, seen(t, l, "first"))
+					if now.Nodes[0].InstanceID != out.Nodes[0].InstanceID {
+						t.Error("another instance")
+					}
+					nat := []netip.Prefix{netip.MustParsePrefix("10.0.2.0/24"), netip.MustParsePrefix("10.0.3.0/24")}
+					if after.Cloud.UsesNATGateway() || len(now.Nodes) == 1 {
+						nat = nil
+					}
+					if !slices.Equal(now.Nodes[0].NAT, nat) {
+						t.Errorf("the gateway node forwards for %v", now.Nodes[0].NAT)
+					}
+					if p := planOf(t, l, after); p != "" {
+						t.Errorf("the plan is not empty:\n%s", p)
+					}
+					takeDown(t, l, "first")
+				})
+			})
+			for n := 1; n <= all; n++ {
+				t.Run(fmt.Sprint(n), func(t *testing.T) {
+					t.Parallel()
+					inBubble(t, func(t *testing.T) {
+						l := newSeveralLab(t, natQuotaOfTests)
+						bringUp(t, l, several(t, tt.before))
+						after := several(t, tt.after)
+						l.killed(t, n, func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, after); return err })
+						bringUp(t, l, after)
+						if p := planOf(t, l, after); p != "" {
+							t.Errorf("the plan is not empty:\n%s", p)
+						}
+						if got := l.everything(t); len(got) != resources {
+							t.Errorf("%d resources, want %d: %v", len(got), resources, got)
+						}
+						// And back, which a run that was killed has not prevented.
+						before := several(t, tt.before)
+						bringUp(t, l, before)
+						if p := planOf(t, l, before); p != "" {
+							t.Errorf("the plan to go back is not empty:\n%s", p)
+						}
+						takeDown(t, l, "first")
+					})
+				})
+			}
+		})
+	}
+}
+
+// wayWorks reports a moment at which what private nodes send to the Internet goes nowhere.
+func wayWorks(t *testing.T, l *labAccount, before string) {
+	t.Helper()
+	tables := got(l.root.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{
+		Filters: []types.Filter{awsapi.Filter("tag:"+awsapi.TagPart, partPrivateRoutes)}})).RouteTables
+	if len(tables) == 0 || len(tables[0].Associations) == 0 {
+		return // the private nodes are gone
+	}
+	for _, r := range tables[0].Routes {
+		if aws.ToString(r.DestinationCidrBlock) != inventory.Everywhere {
+			continue
+		}
+		if r.NatGatewayId != nil {
+			n := got(l.root.DescribeNatGateways(ctx, &ec2.DescribeNatGatewaysInput{NatGatewayIds: []string{*r.NatGatewayId}}))
+			if s := n.NatGateways[0].State; s != "available" {
+				t.Errorf("before %s: the NAT gateway that the route leads to is %s", before, s)
+			}
+			return
+		}
+		e := got(l.root.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
+			NetworkInterfaceIds: []string{*r.NetworkInterfaceId}})).NetworkInterfaces[0]
+		if *e.SourceDestCheck {
+			t.Errorf("before %s: the node that the route leads to checks source and destination", before)
+		}
+		admits := false
+		for _, g := range e.Groups {
+			rules := got(l.root.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{*g.GroupId}}))
+			for _, p := range rules.SecurityGroups[0].IpPermissions {
+				admits = admits || slices.ContainsFunc(p.IpRanges,
+					func(r types.IpRange) bool { return *r.CidrIp == "10.0.2.0/24" })
+			}
+		}
+		if !admits {
+			t.Errorf("before %s: the node that the route leads to does not admit the private subnets", before)
+		}
+		return
+	}
+	t.Errorf("before %s: there is no route", before)
+}
+
+// A NAT gateway that fails ends the run with AWS's reason, and the next run makes another with the same Elastic IP.
+func TestNATGatewayFails(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		l, w := newSeveralLab(t, natQuotaOfTests), several(t, natFile)
+		var stolen *string
+		l.hook(func(c call) error {
+			in, ok := c.in.(*ec2.CreateNatGatewayInput)
+			if !ok || stolen != nil {
+				return nil
+			}
+			subnet := got(l.root.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{*in.SubnetId}})).Subnets[0]
+			eni := got(l.root.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: subnet.SubnetId,
+				PrivateIpAddress: aws.String("10.0.0.200")})).NetworkInterface.NetworkInterfaceId
+			got(l.root.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: in.AllocationId, NetworkInterfaceId: eni}))
+			stolen = eni
+			return nil
+		}, nil)
+		_, _, err := labUp(ctx, l.Clients, w)
+		l.hook(nil, nil)
+		if err == nil || !strings.Contains(err.Error(), "failed: Resource.AlreadyAssociated: Elastic IP address eipalloc-") ||
+			!slices.Contains(hint.All(err), "macaw up removes it and makes another") {
+			t.Fatalf("%v, hints %q", err, hint.All(err))
+		}
+		got(l.root.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: stolen}))
+		p := planOf(t, l, w)
+		if !strings.Contains(p, "- delete nat gateway nat-") || !strings.Contains(p, "(Resource.AlreadyAssociated: ") ||
+			!strings.Contains(p, "+ create nat gateway with 10.0.0.254") || strings.Contains(p, "elastic ip for the nat") {
+			t.Errorf("the plan:\n%s", p)
+		}
+		bringUp(t, l, w)
+		if n := len(l.nats()); n != 1 {
+			t.Errorf("%d NAT gateways", n)
+		}
+		takeDown(t, l, "first")
+	})
+}
+
+// A failed one does not keep its cloud from being removed.
+func TestNATGatewayFailedAndRemoved(t *testing.T) {
+	s := inventory.Seen{Cloud: "first", NATGateways: []inventory.NATGateway{
+		{ID: "nat-1", State: "failed", Reason: "InternalError: x"}, {ID: "nat-2", State: "deleted"}}}
+	if s.Empty() {
+		t.Error("nothing is left, although there is a failed NAT gateway")
+	}
+	want := "- delete nat gateway nat-1 (InternalError: x)\n"
+	if diff := cmp.Diff(want, PlanDown(s).String()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	s.NATGateways = s.NATGateways[1:]
+	if !s.Empty() {
+		t.Error("AWS remembers a deleted NAT gateway, and something is left")
+	}
+}
+
+// Waiting has an end, with the state and what to do; and one that AWS deletes meanwhile is made again.
+func TestNATGatewayNeverAvailable(t *testing.T) {
+	for _, state := range []types.NatGatewayState{"pending", "deleting"} {
+		synctest.Test(t, func(t *testing.T) {
+			api := &stuckNAT{state: state}
+			a := &applier{api: api, clock: wallClock{}, ids: map[string]string{}, cloud: "first"}
+			began := time.Now()
+			err := createNATGateway(netip.MustParseAddr("10.0.0.254"), nil)(ctx, a)
+			var over *awsapi.Exhausted
+			switch {
+			case state == "deleting":
+				if !errors.Is(err, errNoLonger) || len(api.tokens) != generations {
+					t.Errorf("%v, after %d tries", err, len(api.tokens))
+				}
+			case !errors.As(err, &over) || !strings.Contains(err.Error(), "nat gateway nat-1 is pending") ||
+				len(hint.All(err)) == 0 || len(api.tokens) != 1:
+				t.Errorf("%v, hints %q, %d tries", err, hint.All(err), len(api.tokens))
+			case time.Since(began) < 10*time.Minute || time.Since(began) > 11*time.Minute:
+				t.Errorf("it took %s", time.Since(began))
+			}
+		})
+	}
+}
+
+// stuckNAT makes NAT gateways that stay in a state.
+type stuckNAT struct {
+	EC2
+	state  types.NatGatewayState
+	tokens map[string]bool
+}
+
+func (s *stuckNAT) CreateNatGateway(_ context.Context, in *ec2.CreateNatGatewayInput, _ ...options) (
+	*ec2.CreateNatGatewayOutput, error) {
+	if s.tokens == nil {
+		s.tokens = map[string]bool{}
+	}
+	s.tokens[*in.ClientToken] = true
+	return &ec2.CreateNatGatewayOutput{NatGateway: &types.NatGateway{NatGatewayId: aws.String("nat-1")}}, nil
+}
+
+func (s *stuckNAT) DescribeNatGateways(context.Context, *ec2.DescribeNatGatewaysInput, ...options) (
+	*ec2.DescribeNatGatewaysOutput, error) {
+	return &ec2.DescribeNatGatewaysOutput{NatGateways: []types.NatGateway{{NatGatewayId: aws.String("nat-1"),
+		State: s.state}}}, nil
+}
+
+// The quota of NAT gateways has its remedy.
+func TestNATGatewayLimit(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		l, w := newSeveralLab(t, natQuotaOfTests), several(t, natFile)
+		l.hook(func(c call) error {
+			if c.op == "CreateNatGateway" {
+				return apiError("NatGatewayLimitExceeded")
+			}
+			return nil
+		}, nil)
+		_, _, err := labUp(ctx, l.Clients, w)
+		if errorCode(err) != "NatGatewayLimitExceeded" || !strings.Contains(strings.Join(hint.All(err), "\n"), natQuota) {
+			t.Errorf("%v, hints %q", err, hint.All(err))
+		}
+	})
+}
+
+// A run whose every first answer is lost makes one NAT gateway, and removes it.
+func TestNATAnswersLost(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		l, w := newSeveralLab(t, natQuotaOfTests+1), several(t, natFile)
+		l.lossy(&loser{lost: map[string]bool{}})
+		bringUp(t, l, w)
+		if n := len(l.nats()); n != 1 {
+			t.Errorf("%d NAT gateways", n)
+		}
+		takeDown(t, l, "first")
+	})
+}
+
+// A cloud leaves a zone without capacity with its NAT gateway, and keeps the Elastic IP.
+func TestNATGatewayVacates(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		l, w := newSeveralLab(t, natQuotaOfTests), several(t, natFile)
+		p, err := PlanUp(w, seen(t, l, "first"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.hook(func(c call) error {
+			if c.op == "RunInstances" {
+				return apiError("InsufficientInstanceCapacity")
+			}
+			return nil
+		}, nil)
+		if _, err := apply(ctx, l.Clients, hurriedClock{}, p, nil); !NoCapacity(err) {
+			t.Fatalf("up: %v", err)
+		}
+		l.hook(nil, nil)
+		if err := vacate(ctx, l.Clients, hurriedClock{}, seen(t, l, "first"), nil); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(l.nats()); n != 0 {
+			t.Errorf("%d NAT gateways", n)
+		}
+		w.Zone = "us-east-1b"
+		bringUp(t, l, w)
+		s := seen(t, l, "first")
+		if subnet := SubnetZone(w.Cloud, s); subnet != "us-east-1b" {
+			t.Errorf("the cloud is in %s", subnet)
+		}
+		takeDown(t, l, "first")
+	})
+}
+
+// A full management subnet is refused before anything is made.
+func TestNATGatewayNoRoom(t *testing.T) {
+	b := &up{Plan: &Plan{ids: map[string]string{}}, c: several(t, natFile).Cloud, privates: []privateSubnet{{}}}
+	var all []netip.Addr
+	for a := b.c.Management.Subnet.Addr(); b.c.Management.Subnet.Contains(a); a = a.Next() {
+		all = append(all, a)
+	}
+	if err := b.numberNAT(all); err == nil || err.Error() != "no address is free in subnet 10.0.0.0/24 for the nat gateway" {
+		t.Errorf("%v", err)
+	}
+}
+
+// The Elastic IP of a NAT gateway is released only after others need theirs, so it counts until then.
+func TestElasticIPsAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		l := newSeveralLab(t, 3)
+		bringUp(t, l, several(t, natFile))
+		more := strings.Replace(instanceFile, "nodes:\n", "nodes:\n  - {name: gw-2, roles: [gateway]}\n", 1)
+		p, err := PlanUp(several(t, more), seen(t, l, "first"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.ElasticIPs() != 0 || p.ElasticIPsAtOnce() != 1 {
+			t.Errorf("%d Elastic IPs more, %d at once", p.ElasticIPs(), p.ElasticIPsAtOnce())
+		}
+	})
+}
+
+// Drift of a cloud with a NAT gateway, in the order of docs/drift.md.
+
+func newNATDriftLab(t *testing.T) *driftLab {
+	t.Helper()
+	l := newSeveralLab(t, natQuotaOfTests, func(*labtest.APIOptions) {})
+	d := &driftLab{T: t, labAccount: l, api: l.root, want: several(t, natFile)}
+	d.up()
+	d.look()
+	return d
+}
+
+var natDriftCases = []driftCase{
+	{"nat gateway", "existence", mended, func(d *driftLab) {
+		d.done(d.api.DeleteNatGateway(ctx, &ec2.DeleteNatGatewayInput{NatGatewayId: &d.seen.NATGateways[0].ID}))
+	}, "+ create nat gateway with 10.0.0.25"},
+	{"nat gateway", "tag `macaw:part`", mended, func(d *driftLab) { d.retag(d.seen.NATGateways[0].ID, "x") },
+		"~ change tag: macaw:part of nat-"},
+	{"nat gateway", "tag `macaw:part` of its Elastic IP", mended, func(d *driftLab) { d.retag(d.id(partNATAddress), "") },
+		"~ change tag: macaw:part of eipalloc-"},
+	{"private route table", "default route with a NAT gateway", mended, func(d *driftLab) {
+		d.done(d.api.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{RouteTableId: d.privateTable(),
+			DestinationCidrBlock: aws.String(inventory.Everywhere), NetworkInterfaceId: aws.String(d.id("eni/gw/management"))}))
+	}, "~ change route: 0.0.0.0/0 of private subnets to the nat gateway"},
+	{"network interface", "source/destination check with a NAT gateway", mended, func(d *driftLab) {
+		d.modifyENI("eni/gw/management", ec2.ModifyNetworkInterfaceAttributeInput{SourceDestCheck: yes(false)})
+	}, "~ change network interface: management of gw checks source and destination"},
+}
+
+// A cloud from which every tag of a part was taken is known again by its content.
+func TestNATWithoutTags(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		d := newNATDriftLab(t)
+		whole := d.everything(t)
+		for _, id := range append(slices.Clone(whole), d.seen.NATGateways[0].ID) {
+			// AWS's own interface of the NAT gateway has none.
+			if !strings.HasPrefix(id, "scr-") && strings.Contains(id, "-") && !strings.HasPrefix(id, "macaw") &&
+				id != d.seen.NATGateways[0].Interface {
+				d.retag(id, "")
+			}
+		}
+		d.up()
+		if now := d.everything(t); !slices.Equal(now, whole) {
+			t.Errorf("resources: %v, before %v", now, whole)
+		}
+		if p := d.plan().String(); p != "" {
+			t.Errorf("the plan:\n%s", p)
+		}
+	})
+}
+
+// What others have in the cloud's VPC keeps what it needs, and the NAT gateway goes all the same.
+func TestDownAmongOthersWithNATGateway(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		d := newNATDriftLab(t)
+		id := got(d.api.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{
+			SubnetId: aws.String(d.id("subnet/management"))})).NetworkInterface.NetworkInterfaceId
+		removal, err := d.down()
+		var left *KeptError
+		if !errors.As(err, &left) || strings.Contains(err.Error(), "NAT Gateway") {
+			t.Fatalf("down: %v", err)
+		}
+		if n := len(d.nats()); n != 0 || !slices.ContainsFunc(removal.Removed,
+			func(a Action) bool { return a.Object == "nat gateway" }) {
+			t.Errorf("%d NAT gateways are left; removed: %v", n, removal.Removed)
+		}
+		d.done(d.api.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: id}))
+		if _, err := d.down(); err != nil {
+			t.Error(err)
+		}
+		if left := d.everything(t); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
+	})
+}
