@@ -46,6 +46,7 @@ func TestClassOf(t *testing.T) {
 		{"no credentials", &smithy.OperationError{Err: errors.New("failed to refresh cached credentials")}, Unclear, false},
 		{"EC2's", api("InvalidVpcID.NotFound", ""), NotFound, false},
 		{"IAM's", api("NoSuchEntity", ""), NotFound, false},
+		{"a NAT gateway", api("NatGatewayNotFound", ""), NotFound, false},
 		{"an instance profile that is new", api("InvalidParameterValue", "Invalid IAM Instance Profile name"), NotFound,
 			false},
 		{"made already", api("InvalidSubnet.Conflict", ""), Exists, false},
