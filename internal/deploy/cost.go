@@ -44,6 +44,9 @@ func (d *Deployment) askPrices(ctx context.Context, items []prices.Item, before 
 		if i.Type != prices.PublicIPv4 { // the same in all regions
 			types = append(types, i.Type)
 		}
+		if i.Type == prices.NATGateway {
+			types = append(types, prices.NATGatewayGB)
+		}
 	}
 	slices.Sort(types)
 	table, err := prices.Ask(ctx, d.pricing, region(d.Cloud), slices.Compact(types), time.Now(), before)
@@ -57,7 +60,7 @@ func (d *Deployment) askPrices(ctx context.Context, items []prices.Item, before 
 }
 
 // costsNow are the things of a cloud that AWS charges for: an instance while it is pending or running
-// (EC2 User Guide, ec2-instance-lifecycle), a volume and an Elastic IP always.
+// (EC2 User Guide, ec2-instance-lifecycle), a NAT gateway while it is there, a volume and an Elastic IP always.
 func costsNow(s inventory.Seen) (items []prices.Item) {
 	for _, in := range s.Instances {
 		if in.State == "pending" || in.State == "running" {
@@ -66,6 +69,9 @@ func costsNow(s inventory.Seen) (items []prices.Item) {
 	}
 	for _, v := range s.Volumes {
 		items = append(items, volumeItem(nodeName(v.Part), int(v.Size)))
+	}
+	if slices.ContainsFunc(s.NATGateways, inventory.NATGateway.Live) {
+		items = append(items, natItem())
 	}
 	return append(items, addressItems(len(s.Addresses))...)
 }
@@ -101,7 +107,14 @@ func (d *Deployment) costsThen(s survey) (items []prices.Item) {
 		volume := func(i prices.Item) int { return map[bool]int{true: 1}[i.Type == prices.GP3] }
 		return cmp.Compare(volume(x), volume(y))
 	})
+	if d.Cloud.UsesNATGateway() {
+		items = append(items, natItem())
+	}
 	return append(items, addressItems(len(s.seen.Addresses)+s.plan.ElasticIPs())...)
+}
+
+func natItem() prices.Item {
+	return prices.Item{Name: "NAT gateway", Type: prices.NATGateway, Count: 1}
 }
 
 func instanceItem(node, instanceType string, spot bool) prices.Item {

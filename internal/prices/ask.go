@@ -3,6 +3,7 @@
 package prices
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -63,12 +65,23 @@ func asked(region string, found map[string]float64, day string, before *Table) *
 // filtersOf select the one product that an item is. An instance type has many: by operating system,
 // installed software, tenancy, and for reserved capacity with and without an instance in it.
 func filtersOf(region, item string) map[string]string {
-	if item == GP3 {
+	switch item {
+	case GP3:
 		return map[string]string{"regionCode": region, "productFamily": "Storage", "volumeApiName": item}
+	case NATGateway, NATGatewayGB:
+		return map[string]string{"regionCode": region, "productFamily": "NAT Gateway"}
 	}
 	return map[string]string{"regionCode": region, "instanceType": item, "operatingSystem": "Linux",
 		"preInstalledSw": "NA", "tenancy": "Shared", "capacitystatus": "Used"}
 }
+
+// units are those of the items, where they are not hours.
+var units = map[string]string{GP3: "GB-Mo", NATGatewayGB: "GB"}
+
+// usages are the usage types of items that no filter finds, since a usage type begins with the region in a notation
+// of its own, or in us-east-1 does not: EU-NatGateway-Hours. There are others of regional NAT gateways and of
+// provisioned bandwidth.
+var usages = map[string]string{NATGateway: "NatGateway-Hours", NATGatewayGB: "NatGateway-Bytes"}
 
 // ask returns an item's price, 0 if AWS does not list it.
 func ask(ctx context.Context, api Lister, region, item string) (float64, error) {
@@ -83,13 +96,9 @@ func ask(ctx context.Context, api Lister, region, item string) (float64, error) 
 	if err != nil {
 		return 0, err
 	}
-	unit := "Hrs"
-	if item == GP3 {
-		unit = "GB-Mo"
-	}
 	var all []float64
 	for _, text := range products {
-		some, err := onDemand(text, unit)
+		some, err := onDemand(text, cmp.Or(units[item], "Hrs"), usages[item])
 		if err != nil {
 			return 0, fmt.Errorf("reading a product: %w", err)
 		}
@@ -104,9 +113,15 @@ func ask(ctx context.Context, api Lister, region, item string) (float64, error) 
 }
 
 // onDemand returns the prices of a product's On-Demand terms (Billing and Cost Management User
-// Guide, reading-service-price-list-file). Prices of 0 are those of what is not charged.
-func onDemand(text, unit string) (all []float64, err error) {
+// Guide, reading-service-price-list-file), none if it is of another usage type. Prices of 0 are those of what is not
+// charged.
+func onDemand(text, unit, usage string) (all []float64, err error) {
 	var product struct {
+		Product struct {
+			Attributes struct {
+				UsageType string `json:"usagetype"`
+			} `json:"attributes"`
+		} `json:"product"`
 		Terms struct {
 			OnDemand map[string]struct {
 				PriceDimensions map[string]struct {
@@ -118,6 +133,9 @@ func onDemand(text, unit string) (all []float64, err error) {
 	}
 	if err := json.Unmarshal([]byte(text), &product); err != nil {
 		return nil, err
+	}
+	if is := product.Product.Attributes.UsageType; usage != "" && is != usage && !strings.HasSuffix(is, "-"+usage) {
+		return nil, nil
 	}
 	for _, term := range product.Terms.OnDemand {
 		for _, d := range term.PriceDimensions {

@@ -30,12 +30,13 @@ func lister(cfg aws.Config) *pricing.Client {
 func TestLabAsk(t *testing.T) {
 	api := labtest.NewAPI(t, labtest.APIOptions{Region: region})
 	day := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
-	table, err := Ask(context.Background(), lister(api.Config()), region, []string{"t3.xlarge", GP3, "m9i.xlarge"}, day,
-		Default())
+	table, err := Ask(context.Background(), lister(api.Config()), region, []string{"t3.xlarge", GP3, "m9i.xlarge",
+		NATGateway, NATGatewayGB}, day, Default())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for item, want := range map[string]float64{"t3.xlarge": 4*0.03 + 16*0.004, GP3: 0.07, PublicIPv4: 0.005} {
+	for item, want := range map[string]float64{"t3.xlarge": 4*0.03 + 16*0.004, GP3: 0.07, PublicIPv4: 0.005, NATGateway: 0.04,
+		NATGatewayGB: 0.03} {
 		usd, from, _ := table.find(region, item)
 		if math.Abs(usd-want) > 1e-9 || (item != PublicIPv4) != (from.Name == "AWS's price list of 2026-11-30") {
 			t.Errorf("%s costs %v (%s), want %v", item, usd, from.Name, want)

@@ -18,7 +18,7 @@ const monthHours = 730
 type Item struct {
 	// Name says what it is for: "instance cloud-1".
 	Name string `json:"name"`
-	// Type is an instance type or one of [GP3] and [PublicIPv4].
+	// Type is an instance type or one of [GP3], [PublicIPv4] and [NATGateway].
 	Type string `json:"type"`
 	// Count is how many there are, of [GP3] in GiB.
 	Count int `json:"count"`
@@ -34,6 +34,8 @@ func (i Item) text() string {
 		return fmt.Sprintf("%s, %d GiB %s", i.Name, i.Count, i.Type)
 	case PublicIPv4:
 		return fmt.Sprintf("%d %s", i.Count, i.Name)
+	case NATGateway:
+		return i.Name
 	}
 	if i.Spot {
 		return i.Name + ", " + i.Type + " spot"
@@ -127,8 +129,21 @@ func (t *Table) Estimate(region string, now, then []Item) *Estimate {
 		}
 		e.Notes = append(e.Notes, note)
 	}
+	e.Notes = append(e.Notes, t.natNote(region, then)...)
 	e.Notes = append(e.Notes, burstable(then)...)
 	return e
+}
+
+// natNote tells of the charge for what passes a NAT gateway (Amazon VPC pricing, NAT gateways).
+func (t *Table) natNote(region string, then []Item) []string {
+	if !slices.ContainsFunc(then, func(i Item) bool { return i.Type == NATGateway }) {
+		return nil
+	}
+	note := "what passes the NAT gateway is charged, in both directions, in addition to traffic"
+	if usd, from, ok := t.find(region, NATGatewayGB); ok {
+		return []string{note + fmt.Sprintf(": %.3f USD for each GB (%s)", usd, from.Name)}
+	}
+	return []string{note + ": the price of a GB in " + region + " is not in " + t.Name}
 }
 
 // difference is what to add to one set of items to get the other, negative for what goes. Addresses and

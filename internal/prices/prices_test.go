@@ -20,7 +20,7 @@ func TestSizes(t *testing.T) {
 		"us-east-1 r8i.large": 0.13892, "us-east-1 m7i.metal-24xl": 5.32224, "us-east-1 x8i.64xlarge": 28.01024,
 		"us-east-1 x8i.96xlarge": 48.74438, "eu-central-1 t3.micro": 0.012, "eu-central-1 m8i.large": 0.12679,
 		"us-west-1 m8i.large": 0.12348, "ap-south-1 m8i.large": 0.11135,
-		"eu-west-3 " + PublicIPv4: 0.005,
+		"eu-west-3 " + PublicIPv4: 0.005, "us-east-1 " + NATGateway: 0.045, "eu-west-1 " + NATGatewayGB: 0.048,
 	} {
 		region, item, _ := strings.Cut(where, " ")
 		got, _, ok := Default().find(region, item)
@@ -29,7 +29,7 @@ func TestSizes(t *testing.T) {
 		}
 	}
 	for _, unknown := range []string{"eu-south-2 m8i.metal-48xl", "us-east-1 m9i.xlarge", "cn-north-1 t3.xlarge",
-		"us-gov-west-1 " + PublicIPv4, "eu-west-1 t3.0xlarge", "eu-west-1 t3.xlargexlarge", "eu-west-1 t3", "eu-west-1 "} {
+		"us-gov-west-1 " + PublicIPv4, "sa-east-1 " + NATGateway, "eu-west-1 t3.0xlarge", "eu-west-1 t3.xlargexlarge", "eu-west-1 t3", "eu-west-1 "} {
 		region, item, _ := strings.Cut(unknown, " ")
 		usd, _, ok := Default().find(region, item)
 		if ok {
@@ -88,6 +88,32 @@ func TestEstimateOfSeveral(t *testing.T) {
 	now[2].Spot = false
 	if e := Default().Estimate("eu-central-1", now, all); !e.ChangeIncomplete || e.Change.Hour != -0.192 {
 		t.Errorf("the change: %+v", e.Change)
+	}
+}
+
+// A NAT gateway costs by the hour, and what passes it by the GB, which only a note tells.
+func TestEstimateOfNATGateway(t *testing.T) {
+	all := []Item{{Name: "instance gw", Type: "m8i.large", Count: 1}, {Name: "NAT gateway", Type: NATGateway, Count: 1}}
+	want := `Cost on AWS in us-east-1, in USD, without traffic and taxes (Macaw's table of 2026-01-19):
+  instance gw, m8i.large     0.1058/hour       77.26/month
+  NAT gateway                0.0450/hour       32.85/month
+  total                      0.1508/hour      110.11/month
+  this plan adds             0.0450/hour       32.85/month
+  note: what passes the NAT gateway is charged, in both directions, in addition to traffic: 0.045 USD for each GB ` +
+		`(Macaw's table of 2026-01-19)
+`
+	if e := Default().Estimate("us-east-1", all[:1], all); e.String() != want {
+		t.Errorf("%s\nwant\n%s", e, want)
+	}
+	e := Default().Estimate("eu-central-1", nil, all)
+	for _, note := range []string{
+		"the price of nat-gateway in eu-central-1 is not in Macaw's table of 2026-01-19; --prices asks AWS",
+		"what passes the NAT gateway is charged, in both directions, in addition to traffic: the price of a GB in " +
+			"eu-central-1 is not in Macaw's table of 2026-01-19",
+	} {
+		if !e.Incomplete || !slices.Contains(e.Notes, note) {
+			t.Errorf("notes %q, want %q", e.Notes, note)
+		}
 	}
 }
 

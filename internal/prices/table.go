@@ -16,11 +16,13 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// What is priced besides instance types: GP3 by the GiB and month, PublicIPv4 by the hour, as
-// instances are.
+// What is priced besides instance types: GP3 by the GiB and month; PublicIPv4 and NATGateway by the hour, as
+// instances are; NATGatewayGB by the GB that passes one, in either direction.
 const (
-	GP3        = "gp3"
-	PublicIPv4 = "public-ipv4"
+	GP3          = "gp3"
+	PublicIPv4   = "public-ipv4"
+	NATGateway   = "nat-gateway"
+	NATGatewayGB = "nat-gateway-gb"
 )
 
 // everywhere is the region of prices that all commercial regions share.

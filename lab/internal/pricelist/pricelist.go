@@ -153,6 +153,32 @@ func products(region string) (all []product) {
 	slices.SortFunc(all[len(all)-len(volumePrices):], func(x, y product) int {
 		return cmp.Compare(x.attributes["volumeApiName"], y.attributes["volumeApiName"])
 	})
+	return append(all, natGateways(region)...)
+}
+
+// natGateways are the products of NAT gateways. In usage types the region has a notation of its own, and none in
+// us-east-1; the lab has one for all others.
+func natGateways(region string) (all []product) {
+	prefix := ""
+	if region != "us-east-1" {
+		prefix = "LAB1-"
+	}
+	for _, p := range []struct {
+		usage, operation, unit string
+		usd                    float64
+	}{
+		{"NatGateway-Hours", "NatGateway", "Hrs", 0.04},
+		{"NatGateway-Bytes", "NatGateway", "GB", 0.03},
+		{"NatGateway-Prvd-Bytes", "NatGateway", "GB", 0},
+		{"NatGateway-Prvd-Hours", "NatGateway", "Gbps-hrs", 1},
+		{"RegionalNatGateway-Hours", "RegionalNatGateway", "Hrs", 0.05},
+		{"RegionalNatGateway-Bytes", "RegionalNatGateway", "GB", 0.05},
+	} {
+		all = append(all, product{family: "NAT Gateway", unit: p.unit, usd: p.usd, attributes: map[string]string{
+			"regionCode": region, "servicecode": "AmazonEC2", "group": "NGW:NatGateway", "operation": p.operation,
+			"usagetype": prefix + p.usage,
+		}})
+	}
 	return all
 }
 
