@@ -48,8 +48,8 @@ type natGatewayRecord struct {
 }
 
 type natAddressXML struct {
-	Address     string `xml:"privateIp"`
-	ENI         string `xml:"networkInterfaceId"`
+	Address     string `xml:"privateIp,omitempty"`
+	ENI         string `xml:"networkInterfaceId,omitempty"`
 	Allocation  string `xml:"allocationId,omitempty"`
 	Association string `xml:"associationId,omitempty"`
 	Public      string `xml:"publicIp,omitempty"`
@@ -76,7 +76,7 @@ func (t *tx) natGatewayXML(n *natGatewayRecord) natGatewayXML {
 	x := natGatewayXML{ID: n.ID, VPC: n.VPC, Subnet: n.Subnet, State: n.State, Connectivity: n.connectivity(),
 		Availability: "zonal", Created: timestamp(n.Created), Tags: n.Tags.xml(),
 		FailureCode: n.Failure.Code, FailureMessage: n.Failure.Message}
-	a := natAddressXML{Address: n.Address.String(), ENI: n.ENI, Allocation: n.Allocation, Association: n.Association,
+	a := natAddressXML{ENI: n.ENI, Allocation: n.Allocation, Association: n.Association,
 		Primary: true, Status: "succeeded"}
 	switch n.State {
 	case natPending:
@@ -85,6 +85,9 @@ func (t *tx) natGatewayXML(n *natGatewayRecord) natGatewayXML {
 		a.Status = "failed"
 	case natDeleting, natDeleted:
 		a.Status = "disassociating"
+	}
+	if n.Address.IsValid() {
+		a.Address = n.Address.String()
 	}
 	if n.Public.IsValid() {
 		a.Public = n.Public.String()
@@ -156,15 +159,44 @@ func createNatGateway(t *tx, in createNATGatewayInput) (*createNATGatewayOutput,
 	}
 	var elastic *addressRecord
 	if !n.Private {
-		if elastic, err = find(kindAddress, t.Addresses, in.AllocationId); err != nil {
+		if elastic, err = t.natElasticIP(in.AllocationId); err != nil {
 			return nil, err
 		}
 		n.Allocation = elastic.ID
 	}
-	e, err := t.newENI(eniSpec{SubnetId: s.ID, PrivateIpAddress: in.PrivateIpAddress,
-		Description: "Interface for NAT Gateway " + n.ID})
-	if err != nil {
+	if err := t.natInterface(n, s, elastic, in.PrivateIpAddress); err != nil {
 		return nil, err
+	}
+	if n.Tags, err = in.tagsFor(kindNATGateway); err != nil {
+		return nil, err
+	}
+	t.NATGateways[n.ID] = n
+	t.remember(in.ClientToken, n.ID)
+	return &createNATGatewayOutput{Token: in.ClientToken, Gateway: t.natGatewayXML(n)}, nil
+}
+
+// natElasticIP returns the Elastic IP for a NAT gateway. If there is none, this call has a code of its own (users'
+// reports, hashicorp/terraform-provider-aws#27087).
+func (t *tx) natElasticIP(id string) (*addressRecord, error) {
+	elastic, err := find(kindAddress, t.Addresses, id)
+	if err != nil && kindAddress.check(id) == nil {
+		return nil, fail("InvalidElasticIpID.NotFound", "The elasticIp ID '%s' does not exist", id)
+	}
+	return elastic, err
+}
+
+// natInterface makes the interface of a NAT gateway and associates the Elastic IP, if any, or determines why the
+// gateway will fail.
+func (t *tx) natInterface(n *natGatewayRecord, s *subnetRecord, elastic *addressRecord, private string) error {
+	const full = "InsufficientFreeAddressesInSubnet"
+	e, err := t.newENI(eniSpec{SubnetId: s.ID, PrivateIpAddress: private,
+		Description: "Interface for NAT Gateway " + n.ID})
+	if err != nil && asAPIError(err).Code == full {
+		n.Failure = reasonXML{full, "Subnet has insufficient free addresses to create this NAT gateway"}
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	e.NATGateway, e.SourceDestCheck, e.Groups, e.IPv6 = n.ID, false, nil, nil
 	e.Attachment = &attachmentRecord{ID: newID("ela-attach"), DeviceIndex: 1, Status: attached, At: t.now}
@@ -179,12 +211,7 @@ func createNatGateway(t *tx, in createNATGatewayInput) (*createNATGatewayOutput,
 		elastic.Association, elastic.ENI, elastic.Private = newID(kindAddressAssoc.prefix), e.ID, e.primary()
 		n.Association, n.Public = elastic.Association, elastic.Public
 	}
-	if n.Tags, err = in.tagsFor(kindNATGateway); err != nil {
-		return nil, err
-	}
-	t.NATGateways[n.ID] = n
-	t.remember(in.ClientToken, n.ID)
-	return &createNATGatewayOutput{Token: in.ClientToken, Gateway: t.natGatewayXML(n)}, nil
+	return nil
 }
 
 // natGatewaysIn counts a zone's gateways towards the quota (VPC User Guide,
@@ -192,7 +219,9 @@ func createNatGateway(t *tx, in createNATGatewayInput) (*createNATGatewayOutput,
 func (t *tx) natGatewaysIn(zone string) int {
 	count := 0
 	for _, n := range t.NATGateways {
-		if n.State != natFailed && n.State != natDeleted && t.Subnets[n.Subnet].Zone == zone {
+		// Without an interface it does not keep its subnet.
+		s := t.Subnets[n.Subnet]
+		if n.State != natFailed && n.State != natDeleted && s != nil && s.Zone == zone {
 			count++
 		}
 	}

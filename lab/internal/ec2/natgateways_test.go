@@ -96,6 +96,13 @@ func TestNATGateway(t *testing.T) {
 	if n := l.nat(id); n.State != "deleting" || n.DeleteTime == nil {
 		t.Errorf("being deleted it is %+v", n)
 	}
+	// Until it is deleted it has the Elastic IP, and a part of the subnet.
+	_, err = l.ReleaseAddress(l.ctx, &ec2.ReleaseAddressInput{AllocationId: eip.AllocationId})
+	l.wantCode(err, "AuthFailure")
+	_, err = l.DeleteSubnet(l.ctx, &ec2.DeleteSubnetInput{SubnetId: &public})
+	l.wantCode(err, "DependencyViolation")
+	_, err = l.DetachInternetGateway(l.ctx, &ec2.DetachInternetGatewayInput{InternetGatewayId: &igw, VpcId: &v})
+	l.wantCode(err, "DependencyViolation")
 	if err := ec2.NewNatGatewayDeletedWaiter(l.Client, func(o *ec2.NatGatewayDeletedWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 10*time.Millisecond, 10*time.Millisecond
 	}).Wait(l.ctx, which, time.Minute); err != nil {
@@ -135,7 +142,9 @@ func TestNATGatewayFails(t *testing.T) {
 			"InvalidParameterCombination"},
 		{"unknown address", func(in *ec2.CreateNatGatewayInput) {
 			in.AllocationId = aws.String("eipalloc-0123456789abcdef0")
-		}, "InvalidAllocationID.NotFound"},
+		}, "InvalidElasticIpID.NotFound"},
+		{"an address that is none", func(in *ec2.CreateNatGatewayInput) { in.AllocationId = aws.String("eip") },
+			"InvalidAllocationID.Malformed"},
 		{"unknown subnet", func(in *ec2.CreateNatGatewayInput) { in.SubnetId = aws.String("subnet-0123456789abcdef0") },
 			"InvalidSubnetID.NotFound"},
 		{"reserved address", func(in *ec2.CreateNatGatewayInput) { in.PrivateIpAddress = aws.String("10.0.0.1") },
@@ -182,4 +191,30 @@ func TestNATGatewayFails(t *testing.T) {
 	}
 	_, err = l.DescribeNatGateways(l.ctx, &ec2.DescribeNatGatewaysInput{NatGatewayIds: []string{"nat-0123456789abcdef0"}})
 	l.wantCode(err, "NatGatewayNotFound")
+}
+
+// A full subnet shows only afterwards, as all that is missing does.
+func TestNATGatewayWithoutRoom(t *testing.T) {
+	l := newLab(t)
+	v := l.vpc("10.0.0.0/16")
+	s := l.subnet(v, "10.0.0.0/28")
+	l.gateway(v)
+	for range 11 {
+		l.eni(s, "")
+	}
+	eip := must(l.AllocateAddress(l.ctx, &ec2.AllocateAddressInput{}))(l).AllocationId
+	n := must(l.CreateNatGateway(l.ctx, &ec2.CreateNatGatewayInput{SubnetId: &s, AllocationId: eip}))(l).NatGateway
+	if n.State != "pending" {
+		t.Errorf("it is %s at first", n.State)
+	}
+	l.eventually("the failure", func() bool { return l.nat(*n.NatGatewayId).State == "failed" })
+	if n := l.nat(*n.NatGatewayId); *n.FailureCode != "InsufficientFreeAddressesInSubnet" ||
+		n.NatGatewayAddresses[0].NetworkInterfaceId != nil {
+		t.Errorf("%+v", n)
+	}
+	must(l.ReleaseAddress(l.ctx, &ec2.ReleaseAddressInput{AllocationId: eip}))(l)
+	must(l.DeleteNatGateway(l.ctx, &ec2.DeleteNatGatewayInput{NatGatewayId: n.NatGatewayId}))(l)
+	if n := l.nat(*n.NatGatewayId); n.State != "deleted" {
+		t.Errorf("deleted, it is %s", n.State)
+	}
 }
