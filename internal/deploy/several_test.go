@@ -16,6 +16,7 @@ import (
 	"macaw.example/internal/authority"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
+	"macaw.example/internal/prices"
 	"macaw.example/lab/labtest"
 )
 
@@ -235,6 +236,49 @@ func TestSpotAndEvacuate(t *testing.T) {
 			if (e != nil) != (name == "ctl") || e != nil && (e.Region != "eu-central-1" || e.Cloud != s.OpenStack.Cloud) {
 				t.Errorf("%s evacuates: %+v", name, e)
 			}
+		}
+	})
+}
+
+// natNodes are a cloud whose private nodes reach the Internet through the first gateway; with natFile it has a NAT
+// gateway for that.
+const (
+	natNodes = "provider: {addresses: 2, elasticIPs: on-demand}\nnodes:\n  - {name: gw, roles: [controller, gateway]}\n" +
+		"  - {name: cmp, roles: [compute]}\n"
+	natHead = "name: first\ntarget: eu-central-1\nmanagement: {allow: [192.0.2.0/24], nat: "
+)
+
+// With a NAT gateway no node masquerades, and one that did does not any more. The estimate has it.
+func TestNAT(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSeveralWorld(t)
+		for _, nat := range []string{"instance", "gateway", "instance"} {
+			text := natHead + nat + "}\n" + natNodes
+			d, _ := w.process(text)
+			lines := texts(mustCost(t, d))
+			// Frankfurt's price is not in the table.
+			if priced := slices.Contains(lines, "NAT gateway price unknown"); priced != (nat == "gateway") {
+				t.Errorf("%s: %q", nat, lines)
+			}
+			mustUpAs(t, w, text, UpOptions{})
+			for name, spec := range w.specs(t) {
+				if masquerades := len(spec.OpenStack.NAT) > 0; masquerades != (nat == "instance" && name == "gw") {
+					t.Errorf("%s: node %s masquerades %v", nat, name, spec.OpenStack.NAT)
+				}
+			}
+			d, _ = w.process(text)
+			if e := mustCost(t, d); e.Change != (prices.Amount{}) || e.ChangeIncomplete {
+				t.Errorf("%s: a cloud that is up: %s", nat, e)
+			}
+			if again, _ := mustUpAs(t, w, text, UpOptions{}); again.Changes != 0 {
+				t.Errorf("%s: up again made %d changes", nat, again.Changes)
+			}
+		}
+		d, _ := w.process(natHead + "gateway}\n" + natNodes)
+		d.Prices = true
+		if lines := texts(mustCost(t, d)); !slices.Contains(lines, "NAT gateway 0.0400/hour 29.20/month") ||
+			!slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, ": 0.030 USD for each GB") }) {
+			t.Errorf("asked: %q", lines)
 		}
 	})
 }

@@ -95,6 +95,33 @@ func TestStopElsewhere(t *testing.T) {
 	}
 }
 
+// A gateway through which nodes reached the Internet, and do not any more: it stops forwarding, also after a boot, and
+// has no rules for it.
+func TestStopNAT(t *testing.T) {
+	root := t.TempDir()
+	run, ran := fakeUnits(natUnit)
+	n := &node{spec: specs()["gateway-compute"], root: root, run: run}
+	r := newRenderer(natTags(n.spec))
+	r.add(nat.files[0], nil)
+	var err error
+	if n.files, err = r.sorted(); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := n.writeFiles(); err != nil || !changed || !exists(filepath.Join(root, natRules)) {
+		t.Fatalf("changed %v, %v", changed, err)
+	}
+	n.spec.NAT, n.files = nil, nil
+	if changed, err := n.stopElsewhere(t.Context()); err != nil || !changed {
+		t.Fatalf("changed %v, %v", changed, err)
+	}
+	if !slices.Contains(*ran, "systemctl stop -- "+natUnit) || !exists(filepath.Join(root, elsewhereDropIn(natUnit).Path)) {
+		t.Errorf("ran %q", *ran)
+	}
+	if changed, err := n.writeFiles(); err != nil || !changed || exists(filepath.Join(root, natRules)) {
+		t.Errorf("changed %v, %v, and the rules are there: %v", changed, err, exists(filepath.Join(root, natRules)))
+	}
+}
+
 // libvirtd gets its sockets when it starts, so one that runs without that for migrations starts anew.
 func TestStartLibvirt(t *testing.T) {
 	const start = "systemctl start -- "

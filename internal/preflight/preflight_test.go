@@ -162,6 +162,13 @@ func TestLabRefusedInTheFile(t *testing.T) {
 			"x.yaml:6:3: nodes: the cloud needs 6 more Elastic IPs for the management addresses of controller and gateways, " +
 				"and the account has 0 of at most 5 in the region\n    hint: release some (aws ec2 describe-addresses lists " +
 				"them), or ask AWS for more: Service Quotas, L-0263D0A3"},
+		{"quota of Elastic IPs, with a NAT gateway", file + "management: {nat: gateway}\n" +
+			"provider: {elasticIPs: on-demand}\nnodes: [{name: gw, roles: [controller, gateway]}, {name: cmp, roles: " +
+			"[compute]}]\n", labtest.APIOptions{ElasticIPQuota: 1},
+			"x.yaml:1:1: lab.elasticIPQuota: the cloud needs 2 more Elastic IPs for the management addresses of controller " +
+				"and gateways and the NAT gateway, and the account has 0 of at most 1 in the region\n" +
+				"    hint: a higher lab.elasticIPQuota, or macaw lab up --elastic-ip-quota 2; management.nat: instance takes " +
+				"one fewer"},
 		{"more addresses than the type carries", file + "provider: {addresses: 4}\nnodes: [{type: m8a.medium}]\n",
 			labtest.APIOptions{},
 			"x.yaml:3:23: provider.addresses: 4 are too many for m8a.medium: it carries 4 addresses on an ENI, its primary " +

@@ -38,6 +38,9 @@ func (r *run) elasticIPs() {
 				field = "nodes"
 			}
 		}
+		if r.c.UsesNATGateway() {
+			hint += "; management.nat: instance takes one fewer"
+		}
 		r.add(checkElasticIPs, Failed, field, hint,
 			"the cloud needs %d more %s, and the account has %d of at most %d in the region", more, of, q.Held, q.Limit)
 	}
