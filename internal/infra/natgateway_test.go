@@ -545,3 +545,106 @@ func TestDownAmongOthersWithNATGateway(t *testing.T) {
 		}
 	})
 }
+
+// AWS may show a NAT gateway as deleted before its Elastic IP is free, and refuses to disassociate it at any time.
+func TestNATAddressFreedLate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		l, w := newSeveralLab(t, natQuotaOfTests), several(t, natFile)
+		bringUp(t, l, w)
+		s := seen(t, l, "first")
+		refused := 0
+		l.hook(func(c call) error {
+			switch in := c.in.(type) {
+			case *ec2.DisassociateAddressInput:
+				for _, a := range s.Addresses {
+					if a.Association == *in.AssociationId && a.Part == partNATAddress {
+						return apiError("AuthFailure")
+					}
+				}
+			case *ec2.ReleaseAddressInput:
+				if refused < 3 && *in.AllocationId == s.NATGateways[0].Allocation {
+					refused++
+					return apiError("AuthFailure")
+				}
+			}
+			return nil
+		}, nil)
+		takeDown(t, l, "first")
+		if refused != 3 {
+			t.Errorf("AWS refused %d times", refused)
+		}
+	})
+}
+
+// A NAT gateway takes longer to go than a release is tried again, so the Elastic IP waits for it, and so do the subnet
+// and the Internet gateway.
+func TestNATGatewayGoesFirst(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		l := newSeveralLab(t, natQuotaOfTests)
+		bringUp(t, l, several(t, natFile))
+		s := seen(t, l, "first")
+		nat := s.NATGateways[0]
+		subnet := s.Subnets[slices.IndexFunc(s.Subnets, func(n inventory.Subnet) bool { return n.ID == nat.Subnet })]
+		back, err := PlanUp(several(t, instanceFile), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		route := back.Actions[slices.IndexFunc(back.Actions, func(a Action) bool { return a.ID == privateRoute })]
+		for _, need := range []string{"eni/gw/management/forward", "security-group/gateway/allow"} {
+			if !slices.Contains(route.Needs, need) {
+				t.Errorf("the route to the NAT instance does not wait for %s: %q", need, route.Needs)
+			}
+		}
+		vacate, err := PlanVacate(inventory.Seen{Cloud: "first", Subnets: s.Subnets, NATGateways: s.NATGateways})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, tt := range map[string]struct {
+			plan *Plan
+			last []string
+		}{
+			"up": {back, []string{nat.Allocation}}, "vacate": {vacate, []string{subnet.ID}},
+			"down": {PlanDown(s), []string{nat.Allocation, subnet.ID, s.InternetGateways[0].ID}},
+		} {
+			for _, id := range tt.last {
+				i := slices.IndexFunc(tt.plan.Actions, func(a Action) bool { return a.ID == id && a.Verb == Delete })
+				if i < 0 || !slices.Contains(tt.plan.Actions[i].Needs, nat.ID) {
+					t.Errorf("%s: %s does not wait for the NAT gateway:\n%s", what, id, tt.plan)
+				}
+			}
+		}
+	})
+}
+
+// No node gets the address of a NAT gateway, wherever that is.
+func TestNodesAvoidTheNATGateway(t *testing.T) {
+	s := inventory.Seen{Cloud: "first", Region: "us-east-1", Zones: []string{"us-east-1a"},
+		VPCs: []inventory.VPC{{ID: "vpc-1", Part: partVPC, CIDR: "10.0.0.0/16"}},
+		NATGateways: []inventory.NATGateway{
+			{ID: "nat-1", Part: partNATGateway, VPC: "vpc-1", State: "deleted", Private: "10.0.0.5"},
+			{ID: "nat-2", Part: partNATGateway, VPC: "vpc-1", State: "available", Private: "10.0.0.4"}}}
+	p, err := PlanUp(several(t, natFile), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(p.String(), "create network interface management of gw with 10.0.0.5\n") {
+		t.Errorf("the plan:\n%s", p)
+	}
+}
+
+// However often somebody deletes it, AWS's memory of the tokens is in nobody's way.
+func TestNATGatewayDeletedOften(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		l, w := newSeveralLab(t, natQuotaOfTests), several(t, natFile)
+		for range generations + 2 {
+			bringUp(t, l, w)
+			id := l.nats()[0].NatGatewayId
+			got(l.root.DeleteNatGateway(ctx, &ec2.DeleteNatGatewayInput{NatGatewayId: id}))
+			time.Sleep(time.Minute)
+		}
+		bringUp(t, l, w)
+		if n := len(l.nats()); n != 1 {
+			t.Errorf("%d NAT gateways", n)
+		}
+	})
+}
