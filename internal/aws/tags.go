@@ -62,6 +62,19 @@ func InstancePart(node string) string { return "instance/" + node }
 // InstanceEnded reports whether an instance in a state runs no more, and will not by itself.
 func InstanceEnded(state string) bool { return state == "terminated" || state == "stopped" }
 
+// The networks that each cloud has.
+const (
+	ManagementNetwork = "management"
+	ProviderNetwork   = "provider"
+)
+
+// SubnetPart is the part of a network's subnet, and GroupPart that of a security group by its name.
+func SubnetPart(network string) string { return "subnet/" + network }
+func GroupPart(name string) string     { return "security-group/" + name }
+
+// NodeAddressPart is the part of the Elastic IP of a node's management interface.
+func NodeAddressPart(node string) string { return "address/" + node + "/" + ManagementNetwork }
+
 // InterfacePart is the part of a node's network interface in one of the cloud's networks.
 func InterfacePart(node, network string) string { return "eni/" + node + "/" + network }
 
@@ -69,7 +82,7 @@ func InterfacePart(node, network string) string { return "eni/" + node + "/" + n
 // 1: the one that the node is made with, and those that its agent attaches when the addresses of
 // the others are used up.
 func ProviderPart(node string, n int) string {
-	part := InterfacePart(node, "provider")
+	part := InterfacePart(node, ProviderNetwork)
 	if n > 1 {
 		part += fmt.Sprintf("-%d", n)
 	}

@@ -9,6 +9,7 @@ import (
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/inventory"
+	"macaw.example/internal/securitygroups"
 )
 
 // Attributes of existing resources that safety and function depend on. Each is corrected at once
@@ -189,11 +190,11 @@ func (b *up) egress(network string, have []inventory.Rule) {
 		want = may
 	}
 	if add := missing(want, have); len(add) > 0 {
-		b.change(part+"/allow-out", "security group", network+" allows out "+describeRules(add, "to"),
+		b.change(part+"/allow-out", "security group", network+" allows out "+securitygroups.Describe(add, "to"),
 			authorizeEgress(part, add))
 	}
 	if extra := missing(have, may); len(extra) > 0 {
-		b.change(part+"/revoke-out", "security group", network+" no longer allows out "+describeRules(extra, "to"),
+		b.change(part+"/revoke-out", "security group", network+" no longer allows out "+securitygroups.Describe(extra, "to"),
 			revokeEgress(part, extra))
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 
+	"macaw.example/internal/iampolicy"
 	"macaw.example/internal/inventory"
 )
 
@@ -296,7 +297,7 @@ var driftCases = []driftCase{
 		d.done(d.iam.UpdateAssumeRolePolicy(
 			ctx,
 			&awsiam.UpdateAssumeRolePolicyInput{RoleName: aws.String(d.seen.Role.Name),
-				PolicyDocument: aws.String(strings.Replace(trust(labRegion).text(), "ec2.", "lambda.", 1))},
+				PolicyDocument: aws.String(strings.Replace(iampolicy.Trust(labRegion).Text(), "ec2.", "lambda.", 1))},
 		))
 	}, "~ change iam role: macaw-first-gateway-eu-central-1 is for instances"},
 	{"instance profile", "role", mended, func(d *driftLab) {

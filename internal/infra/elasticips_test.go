@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/iampolicy"
 	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
@@ -119,7 +120,7 @@ func TestPolicyChanged(t *testing.T) {
 		if tt.elasticIPs == 3 && !slices.Equal(before.Addresses, now.Addresses) {
 			t.Errorf("%s: addresses %v, before %v", tt.policy, now.Addresses, before.Addresses)
 		}
-		if got := seen(t, l, "first").Role.Rights; !sameDocument(got, gatewayRights(w.Cloud, labRegion).text()) {
+		if got := seen(t, l, "first").Role.Rights; !iampolicy.Same(got, iampolicy.OfGateways(w.Cloud, labRegion).Text()) {
 			t.Errorf("%s: the rights are %s", tt.policy, got)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"macaw.example/internal/iampolicy"
 	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
@@ -96,11 +97,11 @@ func TestControllerAndGateway(t *testing.T) {
 	l, w := newSeveralLab(t, 5), several(t, file)
 	bringUp(t, l, w)
 	both := several(t, strings.Replace(file, "ctl, roles: [controller]", "ctl, roles: [controller, gateway]", 1))
-	rights := gatewayRights(both.Cloud, "us-east-1").Statement[0].Action
-	if !slices.Contains(rights, evacuationRight) {
+	rights := iampolicy.OfGateways(both.Cloud, "us-east-1").Statement[0].Action
+	if !slices.Contains(rights, iampolicy.Evacuation) {
 		t.Errorf("%q", rights)
 	}
-	if slices.Contains(gatewayRights(w.Cloud, "us-east-1").Statement[0].Action, evacuationRight) {
+	if slices.Contains(iampolicy.OfGateways(w.Cloud, "us-east-1").Statement[0].Action, iampolicy.Evacuation) {
 		t.Error("gateways that are no controller may see instances")
 	}
 	p, err := PlanUp(both, seen(t, l, "first"))

@@ -4,13 +4,13 @@ package infra
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
+	"macaw.example/internal/securitygroups"
 )
 
 // groupsOf returns the security groups of a node's management interface, by name.
@@ -34,7 +34,7 @@ func (b *up) groups() {
 		}
 	}
 	for _, g := range b.wantedGroups() {
-		b.group(g.name, g.rules)
+		b.group(g.Name, g.Rules)
 		if !b.several() {
 			b.allowAll()
 		}
@@ -42,30 +42,15 @@ func (b *up) groups() {
 	b.allowAll()
 }
 
-// securityGroup is a group with its ingress rules.
-type securityGroup struct {
-	name  string
-	rules []inventory.Rule
-}
-
-func (b *up) wantedGroups() []securityGroup {
-	provider := securityGroup{partProvider, providerRules(b.c.Provider)}
-	if !b.several() {
-		return []securityGroup{{partManagement, managementRules(b.c.Management)}, provider}
-	}
-	all := []securityGroup{{partManagement, nodeRules()}}
+// wantedGroups are the security groups of the cloud.
+func (b *up) wantedGroups() []securitygroups.Group {
 	var forwarded []string
 	for _, p := range b.privates {
 		if !b.usesNAT() {
 			forwarded = append(forwarded, p.cidr.String())
 		}
 	}
-	for _, role := range model.Roles() {
-		if len(b.c.With(role)) > 0 {
-			all = append(all, securityGroup{string(role), roleRules(b.c.Management, role, forwarded)})
-		}
-	}
-	return append(all, provider)
+	return securitygroups.Of(b.c, forwarded)
 }
 
 func (b *up) group(network string, want []inventory.Rule) {
@@ -86,7 +71,7 @@ func (b *up) group(network string, want []inventory.Rule) {
 			for _, r := range add {
 				needs = append(needs, r.Source)
 			}
-			b.change(part+"/allow", "security group", network+" allows "+describeRules(add, "from"), authorize(part, add),
+			b.change(part+"/allow", "security group", network+" allows "+securitygroups.Describe(add, "from"), authorize(part, add),
 				needs...)
 		})
 	}
@@ -100,7 +85,7 @@ func (b *up) group(network string, want []inventory.Rule) {
 			)
 		})
 		b.revokes = append(b.revokes, func(needs []string) {
-			b.change(part+"/revoke", "security group", network+" no longer allows "+describeRules(extra, "from"),
+			b.change(part+"/revoke", "security group", network+" no longer allows "+securitygroups.Describe(extra, "from"),
 				revoke(part, extra), needs...)
 		})
 	}
@@ -156,7 +141,7 @@ func (b *up) surplusGroups() {
 		name := strings.TrimPrefix(g.Part, partGroup(""))
 		known := slices.ContainsFunc(model.Roles(), func(r model.Role) bool { return string(r) == name })
 		if known && b.inVPC(g.VPC) &&
-			!slices.ContainsFunc(wanted, func(w securityGroup) bool { return w.name == name }) {
+			!slices.ContainsFunc(wanted, func(w securitygroups.Group) bool { return w.Name == name }) {
 			surplus = append(surplus, g)
 		}
 	}
@@ -185,42 +170,13 @@ func (p *Plan) unlink(g inventory.SecurityGroup) []string {
 	return []string{id}
 }
 
-// describeRules formats the rules for display: ports grouped by source; way is "from" or "to".
-func describeRules(rules []inventory.Rule, way string) string {
-	var order []string
-	ports := map[string][]string{}
-	for _, r := range rules {
-		source := cmp.Or(sourceNames[r.Source], r.Source)
-		if ports[source] == nil {
-			order = append(order, source)
+// missing returns the elements of want that are not in have.
+func missing[T comparable](want, have []T) []T {
+	var out []T
+	for _, w := range want {
+		if !slices.Contains(have, w) && !slices.Contains(out, w) {
+			out = append(out, w)
 		}
-		port := fmt.Sprintf("%s %d", r.Protocol, r.From)
-		switch {
-		case r.Protocol == "-1":
-			port = "everything"
-		case r.Protocol == "icmp" && r.From == -1:
-			port = r.Protocol
-		case r.From != r.To && r.Protocol == "tcp":
-			port = fmt.Sprintf("%d-%d", r.From, r.To)
-		case r.From != r.To:
-			port = fmt.Sprintf("%s %d-%d", r.Protocol, r.From, r.To)
-		case r.Protocol == "tcp":
-			port = fmt.Sprint(r.From)
-		}
-		ports[source] = append(ports[source], port)
 	}
-	var out []string
-	for _, source := range order {
-		out = append(out, strings.Join(ports[source], ",")+" "+way+" "+source)
-	}
-	return strings.Join(out, "; ")
-}
-
-// sourceNames are the sources of rules for display.
-var sourceNames = map[string]string{
-	inventory.SourceSelf:                "its own members",
-	partGroup(partManagement):           "all nodes",
-	partGroup(string(model.Controller)): "the controller",
-	partGroup(string(model.Gateway)):    "gateways",
-	partGroup(string(model.Compute)):    "computes",
+	return out
 }

@@ -14,6 +14,7 @@ import (
 	awsapi "macaw.example/internal/aws"
 
 	"macaw.example/internal/inventory"
+	"macaw.example/internal/securitygroups"
 )
 
 // step carries out an action.
@@ -349,7 +350,7 @@ func revokeOf(group string, rules []inventory.Rule) step {
 func permissions(rules []inventory.Rule, group string, id func(part string) string) []types.IpPermission {
 	var out []types.IpPermission
 	for _, r := range rules {
-		out = append(out, permission(r, group, id))
+		out = append(out, securitygroups.Permission(r, group, id))
 	}
 	return out
 }

@@ -13,6 +13,7 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 
+	"macaw.example/internal/iampolicy"
 	"macaw.example/internal/inventory"
 )
 
@@ -31,7 +32,7 @@ func (a *applier) iamTags(part string) (out []iamtypes.Tag) {
 func createRole(h holder, name, trust string) step {
 	return oneCall(func(ctx context.Context, a *applier) error {
 		_, err := a.iam.CreateRole(ctx, &iam.CreateRoleInput{
-			RoleName: aws.String(name), Path: aws.String(rolePath), AssumeRolePolicyDocument: aws.String(trust),
+			RoleName: aws.String(name), Path: aws.String(iampolicy.RolePath), AssumeRolePolicyDocument: aws.String(trust),
 			Description: aws.String("Macaw cloud " + a.cloud + ", " + string(h)), Tags: a.iamTags(partOf(h, partRole)),
 		})
 		if errorCode(err) == alreadyExists {
@@ -64,7 +65,7 @@ func putRights(h holder, name, rights string) step {
 func createProfile(h holder, name string) step {
 	return oneCall(func(ctx context.Context, a *applier) error {
 		out, err := a.iam.CreateInstanceProfile(ctx, &iam.CreateInstanceProfileInput{
-			InstanceProfileName: aws.String(name), Path: aws.String(rolePath), Tags: a.iamTags(partOf(h, partProfile)),
+			InstanceProfileName: aws.String(name), Path: aws.String(iampolicy.RolePath), Tags: a.iamTags(partOf(h, partProfile)),
 		})
 		if err == nil {
 			a.set(partOf(h, partProfile), aws.ToString(out.InstanceProfile.InstanceProfileId))

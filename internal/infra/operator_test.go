@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"os"
 	"reflect"
 	"strings"
@@ -15,15 +16,18 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
 
+	"macaw.example/internal/iampolicy"
 	"macaw.example/internal/images"
 	"macaw.example/lab/labtest"
 )
+
+var update = flag.Bool("update", false, "write the golden files")
 
 const operatorRightsFile = "../../examples/operator-rights.json"
 
 // operatorRights are the rights that Macaw needs on the operator's machine: the calls of the
 // interfaces here, and what AWS requires along with them.
-func operatorRights() document {
+func operatorRights() iampolicy.Document {
 	calls := func(service string, interfaces ...reflect.Type) (out []string) {
 		for _, i := range interfaces {
 			for m := range i.NumMethod() {
@@ -36,17 +40,17 @@ func operatorRights() document {
 	for _, c := range calls("ec2", reflect.TypeFor[EC2](), reflect.TypeFor[images.Baker]()) {
 		ec2Calls = append(ec2Calls, missing([]string{c}, ec2Calls)...)
 	}
-	return document{Version: "2012-10-17", Statement: []statement{
+	return iampolicy.Document{Version: "2012-10-17", Statement: []iampolicy.Statement{
 		{Sid: "MakeClouds", Effect: "Allow", Action: ec2Calls, Resource: []string{"*"}},
 		{Sid: "SeeQuotas", Effect: "Allow", Action: []string{"servicequotas:GetServiceQuota"}, Resource: []string{"*"}},
 		{Sid: "MakeGatewayRoles", Effect: "Allow",
 			Action: append(calls("iam", reflect.TypeFor[IAM]()), "iam:TagRole", "iam:TagInstanceProfile"),
 			// For a missing role or profile, IAM's ARN has the name without the path.
-			Resource: []string{"arn:*:iam::*:role" + rolePath + "*", "arn:*:iam::*:role/macaw-*",
-				"arn:*:iam::*:instance-profile" + rolePath + "*", "arn:*:iam::*:instance-profile/macaw-*"}},
+			Resource: []string{"arn:*:iam::*:role" + iampolicy.RolePath + "*", "arn:*:iam::*:role/macaw-*",
+				"arn:*:iam::*:instance-profile" + iampolicy.RolePath + "*", "arn:*:iam::*:instance-profile/macaw-*"}},
 		// Into a profile and, with it, to instances.
 		{Sid: "PassGatewayRoles", Effect: "Allow", Action: []string{"iam:PassRole"},
-			Resource: []string{"arn:*:iam::*:role" + rolePath + "*"}},
+			Resource: []string{"arn:*:iam::*:role" + iampolicy.RolePath + "*"}},
 		// Macaw works without it: docs/aws.md, Rights.
 		{Sid: "Optional", Effect: "Allow", Resource: []string{"*"},
 			Action: []string{"iam:SimulatePrincipalPolicy", "kms:CreateGrant", "kms:DescribeKey",
@@ -56,7 +60,7 @@ func operatorRights() document {
 
 func TestOperatorRightsFile(t *testing.T) {
 	var got bytes.Buffer
-	if err := json.Indent(&got, []byte(operatorRights().text()), "", "  "); err != nil {
+	if err := json.Indent(&got, []byte(operatorRights().Text()), "", "  "); err != nil {
 		t.Fatal(err)
 	}
 	got.WriteByte('\n')
@@ -84,7 +88,7 @@ func TestLabOperatorRightsAreEnough(t *testing.T) {
 func operatorRightsAreEnough(t *testing.T, region string) {
 	ctx, l := context.Background(), newLab(t, 3, func(o *labtest.APIOptions) { o.Region = region })
 	root := l.iam
-	name, text := aws.String("operator"), aws.String(operatorRights().text())
+	name, text := aws.String("operator"), aws.String(operatorRights().Text())
 	if _, err := root.CreateUser(ctx, &awsiam.CreateUserInput{UserName: name}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/iampolicy"
 	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
@@ -133,7 +134,7 @@ func (l *gatewayLab) outside() []outsideCall {
 	add("open a security group", func() error {
 		_, err := api.AuthorizeSecurityGroupIngress(ctx,
 			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &l.first.SecurityGroups[0].ID,
-				IpPermissions: permissions(providerRules(l.cloud.Provider), "", nil)})
+				IpPermissions: anyTraffic(inventory.Everywhere)})
 		return err
 	})
 	add("remove the reservation", func() error {
@@ -155,7 +156,7 @@ func (l *gatewayLab) outside() []outsideCall {
 	add("take more rights", func() error {
 		_, err := identities.PutRolePolicy(ctx,
 			&awsiam.PutRolePolicyInput{RoleName: &l.first.Role.Name, PolicyName: aws.String("more"),
-				PolicyDocument: aws.String(gatewayRights(l.cloud, labRegion).text())})
+				PolicyDocument: aws.String(iampolicy.OfGateways(l.cloud, labRegion).Text())})
 		return err
 	})
 	return all

@@ -15,9 +15,12 @@ import (
 
 	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/iampolicy"
 	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
+
+var allPolicies = model.ElasticIPPolicies()
 
 // gatewayLab is a local AWS with two clouds, first and second, and resources that belong to
 // neither. Its agent is a client with the rights of the first cloud's instance.
@@ -258,11 +261,11 @@ func refused(err error) bool {
 	return errorCode(err) == "UnauthorizedOperation" || errorCode(err) == "AccessDenied"
 }
 
-func (l *gatewayLab) put(d document) {
+func (l *gatewayLab) put(d iampolicy.Document) {
 	l.t.Helper()
 	if _, err := l.IAM.PutRolePolicy(l.ctx, &awsiam.PutRolePolicyInput{
 		RoleName: aws.String(l.first.Role.Name), PolicyName: aws.String(string(gatewayHolder)),
-		PolicyDocument: aws.String(d.text())}); err != nil {
+		PolicyDocument: aws.String(d.Text())}); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -280,9 +283,9 @@ func TestLabRightsAreEnoughAndNeeded(t *testing.T) {
 				t.Fatalf("with all its rights: %v", err)
 			}
 			l.tidy()
-			whole := gatewayRights(l.cloud, labRegion)
-			without := func(what string, change func(*document)) {
-				d := gatewayRights(l.cloud, labRegion)
+			whole := iampolicy.OfGateways(l.cloud, labRegion)
+			without := func(what string, change func(*iampolicy.Document)) {
+				d := iampolicy.OfGateways(l.cloud, labRegion)
 				change(&d)
 				l.put(d)
 				if err := l.work(); !refused(err) {
@@ -291,16 +294,16 @@ func TestLabRightsAreEnoughAndNeeded(t *testing.T) {
 				l.tidy()
 			}
 			for i, s := range whole.Statement {
-				without(s.Sid, func(d *document) { d.Statement = dropped(d.Statement, i) })
+				without(s.Sid, func(d *iampolicy.Document) { d.Statement = dropped(d.Statement, i) })
 				for j, action := range s.Action {
 					if len(s.Action) > 1 {
-						without(s.Sid+"'s "+action, func(d *document) { d.Statement[i].Action = dropped(d.Statement[i].Action, j) })
+						without(s.Sid+"'s "+action, func(d *iampolicy.Document) { d.Statement[i].Action = dropped(d.Statement[i].Action, j) })
 					}
 				}
 				for j, resource := range s.Resource {
 					if len(s.Resource) > 1 {
 						without(s.Sid+" on "+resource,
-							func(d *document) { d.Statement[i].Resource = dropped(d.Statement[i].Resource, j) })
+							func(d *iampolicy.Document) { d.Statement[i].Resource = dropped(d.Statement[i].Resource, j) })
 					}
 				}
 			}

@@ -7,12 +7,10 @@ import (
 	"slices"
 
 	"macaw.example/internal/cloud"
+	"macaw.example/internal/iampolicy"
 	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 )
-
-// rolePath separates Macaw's roles from the account's others.
-const rolePath = "/macaw/"
 
 // holder is who has a role.
 type holder = inventory.Holder
@@ -53,26 +51,26 @@ func (b *up) roles() error {
 		return errors.New("planning the nodes' roles: the region is unknown")
 	}
 	if gateways {
-		b.role(gatewayHolder, gatewayRights(b.c, b.s.Region), b.s.Role, b.s.Profile)
+		b.role(gatewayHolder, iampolicy.OfGateways(b.c, b.s.Region), b.s.Role, b.s.Profile)
 	}
 	switch {
 	case controller:
-		b.role(controllerHolder, controllerRights(b.s.Region), b.s.ControllerRole, b.s.ControllerProfile)
+		b.role(controllerHolder, iampolicy.OfController(b.s.Region), b.s.ControllerRole, b.s.ControllerProfile)
 	case b.s.ControllerRole != nil: // the instance keeps its profile, without rights
-		b.rights(controllerHolder, noRights(), b.s.ControllerRole)
+		b.rights(controllerHolder, iampolicy.None(), b.s.ControllerRole)
 	}
 	return nil
 }
 
 // role plans a holder's rights: a role with an embedded policy, in the instance profile that
 // gives it to instances.
-func (b *up) role(h holder, rights document, r *inventory.Role, p *inventory.InstanceProfile) {
-	name, trusted := h.RoleName(b.c.Name, b.s.Region), trust(b.s.Region).text()
+func (b *up) role(h holder, rights iampolicy.Document, r *inventory.Role, p *inventory.InstanceProfile) {
+	name, trusted := h.RoleName(b.c.Name, b.s.Region), iampolicy.Trust(b.s.Region).Text()
 	role, profile := partOf(h, partRole), partOf(h, partProfile)
 	switch {
 	case r == nil:
 		b.create(role, "iam role", name, createRole(h, name, trusted))
-	case !sameDocument(r.Trust, trusted):
+	case !iampolicy.Same(r.Trust, trusted):
 		b.change(role+"/trust", "iam role", name+" is for instances", putTrust(name, trusted))
 	}
 	b.rights(h, rights, r)
@@ -87,13 +85,13 @@ func (b *up) role(h holder, rights document, r *inventory.Role, p *inventory.Ins
 }
 
 // rights plans what a holder's role may do.
-func (b *up) rights(h holder, rights document, r *inventory.Role) {
-	name, text, role := h.RoleName(b.c.Name, b.s.Region), rights.text(), partOf(h, partRole)
-	if r != nil && sameDocument(r.Rights, text) {
+func (b *up) rights(h holder, rights iampolicy.Document, r *inventory.Role) {
+	name, text, role := h.RoleName(b.c.Name, b.s.Region), rights.Text(), partOf(h, partRole)
+	if r != nil && iampolicy.Same(r.Rights, text) {
 		return
 	}
 	what := name + " has the rights of a " + string(h)
-	if sameDocument(text, noRights().text()) {
+	if iampolicy.Same(text, iampolicy.None().Text()) {
 		what = name + " has no rights"
 	}
 	b.change(role+"/rights", "iam role", what, putRights(h, name, text), role)

@@ -11,6 +11,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	awsapi "macaw.example/internal/aws"
+	"macaw.example/internal/iampolicy"
 	"macaw.example/internal/model"
 )
 
@@ -93,7 +94,7 @@ func TestOperatorsChangesToTheRole(t *testing.T) {
 	bringUp(t, l, w)
 	name, other := aws.String(testRole), aws.String("other")
 	got(l.iam.CreateRole(ctx, &awsiam.CreateRoleInput{
-		RoleName: other, AssumeRolePolicyDocument: aws.String(trust(labRegion).text()),
+		RoleName: other, AssumeRolePolicyDocument: aws.String(iampolicy.Trust(labRegion).Text()),
 	}))
 	l.emptyProfile(t)
 	got(l.iam.AddRoleToInstanceProfile(ctx, &awsiam.AddRoleToInstanceProfileInput{
@@ -107,7 +108,7 @@ func TestOperatorsChangesToTheRole(t *testing.T) {
 		t.Errorf("the profile has role %s", got)
 	}
 	got(l.iam.PutRolePolicy(ctx, &awsiam.PutRolePolicyInput{
-		RoleName: name, PolicyName: aws.String("more"), PolicyDocument: aws.String(gatewayRights(w.Cloud, labRegion).text()),
+		RoleName: name, PolicyName: aws.String("more"), PolicyDocument: aws.String(iampolicy.OfGateways(w.Cloud, labRegion).Text()),
 	}))
 	got(l.iam.AttachRolePolicy(ctx, &awsiam.AttachRolePolicyInput{
 		RoleName: name, PolicyArn: aws.String("arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess"),

@@ -416,8 +416,8 @@ func TestRulesFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, g := range b.wantedGroups() {
-		if len(g.rules) > 60 {
-			t.Errorf("%s has %d rules", g.name, len(g.rules))
+		if len(g.Rules) > 60 {
+			t.Errorf("%s has %d rules", g.Name, len(g.Rules))
 		}
 	}
 }

@@ -22,8 +22,8 @@ const (
 	partRole            = "iam-role"
 	partRights          = partRole + "/rights" // of the gateways
 	partProfile         = "instance-profile"
-	partManagement      = "management"
-	partProvider        = "provider"
+	partManagement      = awsapi.ManagementNetwork
+	partProvider        = awsapi.ProviderNetwork
 )
 
 // partVPCIPv6 and partSubnetIPv6 are the IPv6 blocks of the VPC and of the provider subnet, which
@@ -33,8 +33,8 @@ const (
 	partSubnetIPv6 = "subnet/" + partProvider + "/ipv6"
 )
 
-func partSubnet(network string) string { return "subnet/" + network }
-func partGroup(network string) string  { return "security-group/" + network }
+func partSubnet(network string) string { return awsapi.SubnetPart(network) }
+func partGroup(network string) string  { return awsapi.GroupPart(network) }
 func partInstance(node string) string  { return awsapi.InstancePart(node) }
 
 // privateNetwork is the network of a zone's nodes that only compute.
@@ -55,7 +55,7 @@ func partENIs(n cloud.Node) []string {
 	return all
 }
 
-func partNodeAddress(node string) string { return "address/" + node + "/" + partManagement }
+func partNodeAddress(node string) string { return awsapi.NodeAddressPart(node) }
 func partReservation(cidr string) string { return "reservation/" + cidr }
 
 // keyName is a key pair's name, which is unique in a region.

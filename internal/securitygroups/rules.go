@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package infra
+// Package securitygroups has the security groups of a cloud with their ingress rules. It makes no calls.
+package securitygroups
 
 import (
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
@@ -52,7 +54,7 @@ func tcpRange(source string, from, to int32) inventory.Rule {
 // nodeRules are those of all nodes of a cloud with several: they may ping each other, and the controller
 // reaches each by SSH and reads its agent's metrics.
 func nodeRules() []inventory.Rule {
-	controller := partGroup(string(model.Controller))
+	controller := awsapi.GroupPart(string(model.Controller))
 	return append([]inventory.Rule{{Protocol: "icmp", From: -1, To: -1, Source: inventory.SourceSelf}},
 		tcp(controller, nodeapi.SSHPort, nodeapi.AgentPort)...)
 }
@@ -62,12 +64,12 @@ func nodeRules() []inventory.Rule {
 // Internet. A rule that names a group costs one of the 60, whatever its size (VPC User Guide,
 // amazon-vpc-limits).
 func roleRules(m cloud.Management, role model.Role, forwarded []string) (rules []inventory.Rule) {
-	nodes, controller := partGroup(partManagement), partGroup(string(model.Controller))
+	nodes, controller := awsapi.GroupPart(awsapi.ManagementNetwork), awsapi.GroupPart(string(model.Controller))
 	self := func(r model.Role) string {
 		if r == role {
 			return inventory.SourceSelf
 		}
-		return partGroup(string(r))
+		return awsapi.GroupPart(string(r))
 	}
 	switch role {
 	case model.Controller:
@@ -108,8 +110,8 @@ func providerRules(p cloud.Provider) []inventory.Rule {
 	return rules
 }
 
-// permission returns a rule of a group in AWS's form. id returns the ID of a part.
-func permission(r inventory.Rule, group string, id func(part string) string) types.IpPermission {
+// Permission returns a rule of a group in AWS's form. id returns the ID of a part.
+func Permission(r inventory.Rule, group string, id func(part string) string) types.IpPermission {
 	p := types.IpPermission{IpProtocol: aws.String(r.Protocol)}
 	if r.Protocol != "-1" { // for ICMP, type and code
 		p.FromPort, p.ToPort = aws.Int32(r.From), aws.Int32(r.To)
@@ -117,7 +119,7 @@ func permission(r inventory.Rule, group string, id func(part string) string) typ
 	switch {
 	case r.Source == inventory.SourceSelf:
 		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(group)}}
-	case strings.HasPrefix(r.Source, partGroup("")):
+	case strings.HasPrefix(r.Source, awsapi.GroupPart("")):
 		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(id(r.Source))}}
 	case strings.HasPrefix(r.Source, "sg-"):
 		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(r.Source)}}
@@ -131,13 +133,24 @@ func permission(r inventory.Rule, group string, id func(part string) string) typ
 	return p
 }
 
-// missing returns the elements of want that are not in have.
-func missing[T comparable](want, have []T) []T {
-	var out []T
-	for _, w := range want {
-		if !slices.Contains(have, w) && !slices.Contains(out, w) {
-			out = append(out, w)
+// Group is a security group with its ingress rules.
+type Group struct {
+	Name  string
+	Rules []inventory.Rule
+}
+
+// Of returns the security groups of a cloud: one for each role if there are several nodes. The first gateway passes
+// on what comes from the forwarded networks.
+func Of(c *cloud.Cloud, forwarded []string) []Group {
+	provider := Group{awsapi.ProviderNetwork, providerRules(c.Provider)}
+	if len(c.Nodes) == 1 {
+		return []Group{{awsapi.ManagementNetwork, managementRules(c.Management)}, provider}
+	}
+	all := []Group{{awsapi.ManagementNetwork, nodeRules()}}
+	for _, role := range model.Roles() {
+		if len(c.With(role)) > 0 {
+			all = append(all, Group{string(role), roleRules(c.Management, role, forwarded)})
 		}
 	}
-	return out
+	return append(all, provider)
 }

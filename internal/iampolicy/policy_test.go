@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package infra
+package iampolicy
 
 import (
 	"bytes"
@@ -23,6 +23,22 @@ var update = flag.Bool("update", false, "write the golden files")
 
 var allPolicies = model.ElasticIPPolicies()
 
+const severalFile = `provider: {addresses: 2}
+nodes:
+  - {name: gw, roles: [gateway, compute], count: 2}
+  - {name: ctl, roles: [controller]}
+  - {name: cmp, roles: [compute], count: 2, zones: [a, b], spot: true}
+`
+
+func parse(t *testing.T, text string) *cloud.Cloud {
+	t.Helper()
+	c, err := cloud.Parse("x.yaml", []byte("name: first\ntarget: lab\n"+text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func policyCloud(t *testing.T, policy model.ElasticIPPolicy, pool int, ipv6 bool) *cloud.Cloud {
 	t.Helper()
 	file := fmt.Sprintf("provider:\n  ipv6: %t\n  elasticIPs: %s\n", ipv6, policy)
@@ -33,7 +49,7 @@ func policyCloud(t *testing.T, policy model.ElasticIPPolicy, pool int, ipv6 bool
 		}
 		file += "  pool: [" + strings.Join(ids, ", ") + "]\n"
 	}
-	return wanted(t, file).Cloud
+	return parse(t, file)
 }
 
 func TestGatewayRights(t *testing.T) {
@@ -41,10 +57,10 @@ func TestGatewayRights(t *testing.T) {
 	for _, policy := range allPolicies {
 		clouds[string(policy)] = policyCloud(t, policy, 2, false)
 	}
-	clouds["several"] = wanted(t, severalFile).Cloud
+	clouds["several"] = parse(t, severalFile)
 	for name, c := range clouds {
 		var got bytes.Buffer
-		if err := json.Indent(&got, []byte(gatewayRights(c, "eu-central-1").text()), "", "  "); err != nil {
+		if err := json.Indent(&got, []byte(OfGateways(c, "eu-central-1").Text()), "", "  "); err != nil {
 			t.Fatal(err)
 		}
 		got.WriteByte('\n')
@@ -69,7 +85,7 @@ func TestGatewayRights(t *testing.T) {
 func TestLargestPolicyFits(t *testing.T) {
 	c := policyCloud(t, model.ElasticIPsPool, 80, true)
 	c.Name = strings.Repeat("n", 32)
-	if n := len(gatewayRights(c, "us-gov-west-1").text()); n > 10240 {
+	if n := len(OfGateways(c, "us-gov-west-1").Text()); n > 10240 {
 		t.Errorf("%d characters", n)
 	}
 	for _, h := range inventory.Holders {
@@ -85,8 +101,8 @@ func TestPartitions(t *testing.T) {
 		"cn-north-1":    {"arn:aws-cn:ec2:cn-north-1:*:network-interface/*", "ec2.amazonaws.com.cn"},
 		"us-gov-west-1": {"arn:aws-us-gov:ec2:us-gov-west-1:*:network-interface/*", "ec2.amazonaws.com"},
 	} {
-		rights := gatewayRights(policyCloud(t, model.ElasticIPsNone, 0, false), region)
-		if got := [2]string{rights.Statement[1].Resource[0], trust(region).Statement[0].Principal["Service"]}; got != want {
+		rights := OfGateways(policyCloud(t, model.ElasticIPsNone, 0, false), region)
+		if got := [2]string{rights.Statement[1].Resource[0], Trust(region).Statement[0].Principal["Service"]}; got != want {
 			t.Errorf("%s: %v", region, got)
 		}
 	}
@@ -98,11 +114,11 @@ func TestPolicyOfManyGatewaysFits(t *testing.T) {
 	for i := range ids {
 		ids[i] = fmt.Sprintf("eipalloc-%017x", i)
 	}
-	c := wanted(t, "lab: {elasticIPQuota: 200}\nprovider: {ipv6: true, elasticIPs: on-demand, pool: ["+
+	c := parse(t, "lab: {elasticIPQuota: 200}\nprovider: {ipv6: true, elasticIPs: on-demand, pool: ["+
 		strings.Join(ids, ", ")+"]}\nnodes:\n  - {name: c, roles: [controller]}\n  - {name: "+strings.Repeat("g", 28)+
-		", roles: [gateway, compute], count: 100}\n").Cloud
+		", roles: [gateway, compute], count: 100}\n")
 	c.Name = strings.Repeat("n", 32)
-	if n := len(gatewayRights(c, "us-gov-west-1").text()); n > 10240 {
+	if n := len(OfGateways(c, "us-gov-west-1").Text()); n > 10240 {
 		t.Errorf("%d characters", n)
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package infra
+package securitygroups
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
@@ -23,13 +24,13 @@ func TestSecurityPageHasTheRules(t *testing.T) {
 	}
 	_, table, _ := strings.Cut(string(page), "### Security groups of several nodes")
 	table, _, _ = strings.Cut(table, "\nNodes that only compute")
-	groups := map[string][]inventory.Rule{partManagement: nodeRules()}
+	groups := map[string][]inventory.Rule{awsapi.ManagementNetwork: nodeRules()}
 	for _, r := range model.Roles() {
 		groups[string(r)] = roleRules(cloud.Management{}, r, nil)
 	}
 	for group, rules := range groups {
-		words := map[string]string{partGroup(partManagement): "all nodes", partGroup("compute"): "computes",
-			partGroup("controller"): "the controller", inventory.SourceSelf: group + "s"}
+		words := map[string]string{awsapi.GroupPart(awsapi.ManagementNetwork): "all nodes", awsapi.GroupPart("compute"): "computes",
+			awsapi.GroupPart("controller"): "the controller", inventory.SourceSelf: group + "s"}
 		ports := map[string][]string{} // in rows, by whom they are for
 		slices.SortFunc(rules, func(x, y inventory.Rule) int { return int(x.From - y.From) })
 		for _, r := range rules {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package infra
+package iampolicy
 
 import "testing"
 
@@ -23,7 +23,7 @@ func TestSameDocument(t *testing.T) {
 		"":  false,
 		"{": false,
 	} {
-		if sameDocument(ours, text) != want {
+		if Same(ours, text) != want {
 			t.Errorf("%s: the same is %v", text, !want)
 		}
 	}
