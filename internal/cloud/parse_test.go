@@ -55,7 +55,8 @@ func TestLabExampleHasEveryField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"name", "target", "availabilityZone", "vpc", "cidr", "management", "subnet", "private", "nat",
+	for _, key := range []string{"name", "target", "availabilityZone", "vpc", "cidr", "management", "subnet", "private",
+		"nat",
 		"allow", "count", "zones", "spot",
 		"provider", "addresses", "first", "elasticIPs", "pool", "releaseAfter", "nodes", "type", "roles", "image", "disk",
 		"verify", "sha256", "lab", "elasticIPQuota"} {

@@ -71,8 +71,8 @@ func (b *up) group(network string, want []inventory.Rule) {
 			for _, r := range add {
 				needs = append(needs, r.Source)
 			}
-			b.change(part+"/allow", "security group", network+" allows "+securitygroups.Describe(add, "from"), authorize(part, add),
-				needs...)
+			b.change(part+"/allow", "security group", network+" allows "+securitygroups.Describe(add, "from"),
+				authorize(part, add), needs...)
 		})
 	}
 	// A rule that the file does not have is a hole, so it is removed.

@@ -451,7 +451,8 @@ func TestNATGatewayNoRoom(t *testing.T) {
 	for a := b.c.Management.Subnet.Addr(); b.c.Management.Subnet.Contains(a); a = a.Next() {
 		all = append(all, a)
 	}
-	if err := b.numberNAT(all); err == nil || err.Error() != "no address is free in subnet 10.0.0.0/24 for the nat gateway" {
+	err := b.numberNAT(all)
+	if err == nil || err.Error() != "no address is free in subnet 10.0.0.0/24 for the nat gateway" {
 		t.Errorf("%v", err)
 	}
 }

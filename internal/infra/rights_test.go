@@ -297,7 +297,8 @@ func TestLabRightsAreEnoughAndNeeded(t *testing.T) {
 				without(s.Sid, func(d *iampolicy.Document) { d.Statement = dropped(d.Statement, i) })
 				for j, action := range s.Action {
 					if len(s.Action) > 1 {
-						without(s.Sid+"'s "+action, func(d *iampolicy.Document) { d.Statement[i].Action = dropped(d.Statement[i].Action, j) })
+						without(s.Sid+"'s "+action,
+							func(d *iampolicy.Document) { d.Statement[i].Action = dropped(d.Statement[i].Action, j) })
 					}
 				}
 				for j, resource := range s.Resource {

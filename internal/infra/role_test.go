@@ -108,7 +108,8 @@ func TestOperatorsChangesToTheRole(t *testing.T) {
 		t.Errorf("the profile has role %s", got)
 	}
 	got(l.iam.PutRolePolicy(ctx, &awsiam.PutRolePolicyInput{
-		RoleName: name, PolicyName: aws.String("more"), PolicyDocument: aws.String(iampolicy.OfGateways(w.Cloud, labRegion).Text()),
+		RoleName: name, PolicyName: aws.String("more"),
+		PolicyDocument: aws.String(iampolicy.OfGateways(w.Cloud, labRegion).Text()),
 	}))
 	got(l.iam.AttachRolePolicy(ctx, &awsiam.AttachRolePolicyInput{
 		RoleName: name, PolicyArn: aws.String("arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess"),

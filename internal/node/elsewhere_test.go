@@ -114,7 +114,8 @@ func TestStopNAT(t *testing.T) {
 	if changed, err := n.stopElsewhere(t.Context()); err != nil || !changed {
 		t.Fatalf("changed %v, %v", changed, err)
 	}
-	if !slices.Contains(*ran, "systemctl stop -- "+natUnit) || !exists(filepath.Join(root, elsewhereDropIn(natUnit).Path)) {
+	dropIn := filepath.Join(root, elsewhereDropIn(natUnit).Path)
+	if !slices.Contains(*ran, "systemctl stop -- "+natUnit) || !exists(dropIn) {
 		t.Errorf("ran %q", *ran)
 	}
 	if changed, err := n.writeFiles(); err != nil || !changed || exists(filepath.Join(root, natRules)) {

@@ -35,7 +35,8 @@ func TestLabAsk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for item, want := range map[string]float64{"t3.xlarge": 4*0.03 + 16*0.004, GP3: 0.07, PublicIPv4: 0.005, NATGateway: 0.04,
+	for item, want := range map[string]float64{"t3.xlarge": 4*0.03 + 16*0.004, GP3: 0.07, PublicIPv4: 0.005,
+		NATGateway:   0.04,
 		NATGatewayGB: 0.03} {
 		usd, from, _ := table.find(region, item)
 		if math.Abs(usd-want) > 1e-9 || (item != PublicIPv4) != (from.Name == "AWS's price list of 2026-11-30") {

@@ -20,7 +20,8 @@ func TestSizes(t *testing.T) {
 		"us-east-1 r8i.large": 0.13892, "us-east-1 m7i.metal-24xl": 5.32224, "us-east-1 x8i.64xlarge": 28.01024,
 		"us-east-1 x8i.96xlarge": 48.74438, "eu-central-1 t3.micro": 0.012, "eu-central-1 m8i.large": 0.12679,
 		"us-west-1 m8i.large": 0.12348, "ap-south-1 m8i.large": 0.11135,
-		"eu-west-3 " + PublicIPv4: 0.005, "us-east-1 " + NATGateway: 0.045, "eu-west-1 " + NATGatewayGB: 0.048,
+		"eu-west-3 " + PublicIPv4: 0.005, "us-east-1 " + NATGateway: 0.045,
+		"eu-west-1 " + NATGatewayGB: 0.048,
 	} {
 		region, item, _ := strings.Cut(where, " ")
 		got, _, ok := Default().find(region, item)

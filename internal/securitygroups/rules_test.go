@@ -29,7 +29,8 @@ func TestSecurityPageHasTheRules(t *testing.T) {
 		groups[string(r)] = roleRules(cloud.Management{}, r, nil)
 	}
 	for group, rules := range groups {
-		words := map[string]string{awsapi.GroupPart(awsapi.ManagementNetwork): "all nodes", awsapi.GroupPart("compute"): "computes",
+		words := map[string]string{awsapi.GroupPart(awsapi.ManagementNetwork): "all nodes",
+			awsapi.GroupPart("compute"):    "computes",
 			awsapi.GroupPart("controller"): "the controller", inventory.SourceSelf: group + "s"}
 		ports := map[string][]string{} // in rows, by whom they are for
 		slices.SortFunc(rules, func(x, y inventory.Rule) int { return int(x.From - y.From) })
