@@ -30,7 +30,8 @@ func TestSizes(t *testing.T) {
 		}
 	}
 	for _, unknown := range []string{"eu-south-2 m8i.metal-48xl", "us-east-1 m9i.xlarge", "cn-north-1 t3.xlarge",
-		"us-gov-west-1 " + PublicIPv4, "sa-east-1 " + NATGateway, "eu-west-1 t3.0xlarge", "eu-west-1 t3.xlargexlarge", "eu-west-1 t3", "eu-west-1 "} {
+		"us-gov-west-1 " + PublicIPv4, "sa-east-1 " + NATGateway, "eu-west-1 t3.0xlarge", "eu-west-1 t3.xlargexlarge",
+		"eu-west-1 t3", "eu-west-1 "} {
 		region, item, _ := strings.Cut(unknown, " ")
 		usd, _, ok := Default().find(region, item)
 		if ok {
