@@ -138,8 +138,8 @@ func (p *prober) Ready(ctx context.Context, node, port string) error {
 	return ask(ctx, p.gateway[at].at, nodeapi.ReadyPath, query, http.StatusNoContent, func(io.Reader) error { return nil })
 }
 
-// sound asks a gateway's agent for its health. A machine that takes the connection, or refuses it, is there as well: the
-// agent may hang or be restarting, and frames go on without it.
+// sound asks a gateway's agent for its health. A machine that takes the connection, or refuses it, is there as well:
+// the agent may hang or be restarting, and frames go on without it.
 func sound(ctx context.Context, at netip.AddrPort) (reachable bool, health *nodeapi.Health) {
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
