@@ -5,12 +5,15 @@ package infra
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
@@ -31,34 +34,55 @@ const (
 // Types is what AWS says of instance types, by name. Those that the region does not have are missing.
 type Types map[string]types.InstanceTypeInfo
 
-// AskTypes asks AWS about the instance types of a cloud's nodes and of its existing instances.
-func AskTypes(ctx context.Context, api EC2, c *cloud.Cloud, s inventory.Seen) (Types, error) {
+// AskTypes asks AWS about the instance types of a cloud's nodes.
+func AskTypes(ctx context.Context, api EC2, c *cloud.Cloud) (Types, error) {
 	var names []string
 	for _, n := range c.Nodes {
 		names = append(names, n.Type)
 	}
+	return askTypes(ctx, api, names)
+}
+
+// WithExisting returns the types with those of a cloud's existing instances, which the cloud file may have changed.
+func (t Types) WithExisting(ctx context.Context, api EC2, s inventory.Seen) (Types, error) {
+	var names []string
 	for _, in := range s.Instances {
-		if in.Live() {
+		if _, known := t[in.Type]; !known && in.Live() {
 			names = append(names, in.Type)
 		}
 	}
+	all, err := askTypes(ctx, api, names)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(all, t)
+	return all, nil
+}
+
+func askTypes(ctx context.Context, api EC2, names []string) (Types, error) {
 	slices.Sort(names)
-	all := Types{}
+	var mu sync.Mutex
+	all, reads := Types{}, []func(context.Context) error(nil)
 	for _, name := range slices.Compact(names) {
 		// One call for each type: a call that names an unknown one is refused as a whole.
-		out, err := api.DescribeInstanceTypes(ctx,
-			&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{types.InstanceType(name)}})
-		if errorCode(err) == "InvalidInstanceType" {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("asking AWS about instance type %s: %w", name, err)
-		}
-		for _, t := range out.InstanceTypes {
-			all[name] = t
-		}
+		reads = append(reads, func(ctx context.Context) error {
+			out, err := api.DescribeInstanceTypes(ctx,
+				&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{types.InstanceType(name)}})
+			if errorCode(err) == "InvalidInstanceType" {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("asking AWS about instance type %s: %w", name, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, t := range out.InstanceTypes {
+				all[name] = t
+			}
+			return nil
+		})
 	}
-	return all, nil
+	return all, awsapi.Reads(ctx, reads...)
 }
 
 // Virtualization tells how guests can run on the types.
