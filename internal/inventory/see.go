@@ -33,8 +33,8 @@ type clients struct {
 // The lists are of slightly different moments, and a list may have what another lacks: an interface whose
 // instance is not there. That would be so if they were read one after the other too, since an answer may be
 // older than the one before it (EC2 Developer Guide, eventual-consistency). A plan that was made of it is found out
-// by its calls, or when its result is read back. Details are read after the lists, of what these have: what is
-// gone by then is left out.
+// by its calls, when its result is read back, or by the next run. Details are read after the lists, of what these
+// have: a VPC that is gone by then is left out, and an instance has no attributes.
 func See(ctx context.Context, api EC2Reader, roles IAMReader, cloud string) (Seen, error) {
 	s, c := Seen{Cloud: cloud}, clients{api, roles}
 	if err := s.see(ctx, c,
