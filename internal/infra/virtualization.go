@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
@@ -40,7 +37,7 @@ func AskTypes(ctx context.Context, api EC2, c *cloud.Cloud) (Types, error) {
 	for _, n := range c.Nodes {
 		names = append(names, n.Type)
 	}
-	return askTypes(ctx, api, names)
+	return inventory.InstanceTypes(ctx, api, names)
 }
 
 // WithExisting returns the types with those of a cloud's existing instances, which the cloud file may have changed.
@@ -51,38 +48,11 @@ func (t Types) WithExisting(ctx context.Context, api EC2, s inventory.Seen) (Typ
 			names = append(names, in.Type)
 		}
 	}
-	all, err := askTypes(ctx, api, names)
-	if err != nil {
-		return nil, err
+	all, err := inventory.InstanceTypes(ctx, api, names)
+	if err == nil {
+		maps.Copy(all, t)
 	}
-	maps.Copy(all, t)
-	return all, nil
-}
-
-func askTypes(ctx context.Context, api EC2, names []string) (Types, error) {
-	slices.Sort(names)
-	var mu sync.Mutex
-	all, reads := Types{}, []func(context.Context) error(nil)
-	for _, name := range slices.Compact(names) {
-		// One call for each type: a call that names an unknown one is refused as a whole.
-		reads = append(reads, func(ctx context.Context) error {
-			out, err := api.DescribeInstanceTypes(ctx,
-				&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{types.InstanceType(name)}})
-			if errorCode(err) == "InvalidInstanceType" {
-				return nil
-			}
-			if err != nil {
-				return fmt.Errorf("asking AWS about instance type %s: %w", name, err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, t := range out.InstanceTypes {
-				all[name] = t
-			}
-			return nil
-		})
-	}
-	return all, awsapi.Reads(ctx, reads...)
+	return all, err
 }
 
 // Virtualization tells how guests can run on the types.
