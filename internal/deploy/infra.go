@@ -114,6 +114,7 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	}
 	var types infra.Types
 	var account preflight.Account
+	var withOperator *cloud.Cloud
 	var public netip.Addr
 	// What the account is asked does not depend on what it has of the cloud. The calls that up makes have the last
 	// word on both, so it does not matter which was read first.
@@ -137,7 +138,7 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 			return err
 		},
 		func(ctx context.Context) (err error) {
-			w.Cloud, err = d.withOperator(ctx)
+			withOperator, err = d.withOperator(ctx)
 			if err == nil {
 				public = d.publicAddress(ctx)
 			}
@@ -146,6 +147,7 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	if err != nil {
 		return s, d.inRegion(ctx, err)
 	}
+	w.Cloud = withOperator
 	if types, err = types.WithExisting(ctx, d.ec2, s.seen); err != nil {
 		return s, err
 	}
