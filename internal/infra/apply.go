@@ -91,8 +91,8 @@ func apply(ctx context.Context, c Clients, clock clock, p *Plan, progress Progre
 			}
 		}
 	}
-	if len(p.Actions) == 0 && a.settled(p.seen) {
-		return a.outputs(p.seen), nil
+	if len(p.Actions) == 0 && (a.wanted != nil || a.stillThere(p.seen) == nil) {
+		return a.outputs(p.seen), nil // the plan was made of the result, which need not be read again
 	}
 	if err := a.run(ctx, p.Actions, progress); err != nil {
 		return Outputs{}, err
@@ -142,12 +142,6 @@ func (a *applier) waitConsistent(ctx context.Context) (Outputs, error) {
 		return Outputs{}, fmt.Errorf("reading back cloud %s: %w", a.cloud, err)
 	}
 	return a.outputs(seen), nil
-}
-
-// settled reports whether a plan without actions leaves nothing to wait for: what it was made of is the result, and
-// need not be read again.
-func (a *applier) settled(seen inventory.Seen) bool {
-	return a.wanted != nil || a.stillThere(seen) == nil
 }
 
 func (a *applier) outputs(seen inventory.Seen) Outputs {
