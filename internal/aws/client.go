@@ -19,7 +19,11 @@ import (
 // is repeated.
 func HTTPClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithDialerOptions(silence.Watch).
-		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = 30 * time.Second })
+		WithTransportOptions(func(t *http.Transport) {
+			t.ResponseHeaderTimeout = 30 * time.Second
+			// The SDK keeps 10: the next reads would have to make the others again, which takes several round trips.
+			t.MaxIdleConnsPerHost = 2 * ReadsAtOnce
+		})
 }
 
 // Retryer retries in the SDK's adaptive mode, which slows down all calls while AWS throttles.

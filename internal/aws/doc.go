@@ -8,7 +8,7 @@
 //     twice). [Complete] gives a client all of that.
 //   - The tags by which a cloud's resources are found ([TagCloud], [TagPart], [Tags]), and the
 //     names of parts that more than one package makes ([ProviderPart], [AddressPart]).
-//   - How lists are requested ([Filter], [ByTag], [Collect]).
+//   - How lists are requested ([Filter], [ByTag], [Collect]), and how many calls at once ([Reads]).
 //
 // The package makes no calls of its own, and does not know what a cloud consists of.
 package aws

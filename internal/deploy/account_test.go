@@ -51,11 +51,16 @@ func TestUpLeavesZonesWithoutCapacity(t *testing.T) {
 			NoCapacity: map[string][]string{"eu-central-1a": {"*"}, "eu-central-1b": {"t3.xlarge"}},
 		})
 		d, progress := w.process(file)
+		c := farAway(d)
 		res, err := d.Up(t.Context(), UpOptions{})
 		if err != nil {
 			t.Fatal(err, hint.All(err))
 		}
 		w.check(t, res)
+		// Each of the three plans asks the account; the search for the next zone asks only where the type is offered.
+		if n, m := c.counts["GetEbsEncryptionByDefault"], c.counts["DescribeInstanceTypeOfferings"]; n != 3 || m != 5 {
+			t.Errorf("asked %d times for the account's settings, %d times for zones", n, m)
+		}
 		if zones := w.zones(); !slices.Equal(zones, []string{"eu-central-1c"}) {
 			t.Errorf("the subnets are in %v", zones)
 		}

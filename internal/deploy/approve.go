@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"strings"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/inventory"
 )
 
 // Removing is what Down is about to remove.
@@ -37,11 +39,20 @@ func (d *Deployment) approve(ctx context.Context) error {
 	if d.Approve == nil {
 		return nil
 	}
-	seen, err := d.look(ctx)
+	var seen inventory.Seen
+	r := Removing{Cloud: d.Cloud.Name}
+	err := awsapi.Reads(ctx,
+		func(ctx context.Context) (err error) {
+			seen, err = d.look(ctx)
+			return err
+		},
+		func(ctx context.Context) error {
+			r.Where = d.where(ctx)
+			return nil
+		})
 	if err != nil || seen.Empty() {
 		return err
 	}
-	r := Removing{Cloud: d.Cloud.Name, Where: d.where(ctx)}
 	r.Losses, r.Other = infra.Irreplaceable(seen)
 	return d.Approve(ctx, r)
 }

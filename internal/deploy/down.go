@@ -99,7 +99,7 @@ func (d *Deployment) foreignKeys(ctx context.Context) ([]string, error) {
 	if err != nil || len(known) == 0 {
 		return nil, err
 	}
-	seen, err := d.look(ctx)
+	seen, err := d.lookForNodes(ctx)
 	return slices.DeleteFunc(known, func(name string) bool {
 		return slices.ContainsFunc(seen.Instances, func(i inventory.Instance) bool { return i.ID == name })
 	}), err

@@ -6,8 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
+	"sync"
 
+	awsapi "macaw.example/internal/aws"
 	"macaw.example/internal/cloud"
 	"macaw.example/internal/hint"
 	"macaw.example/internal/images"
@@ -38,10 +41,22 @@ func (d *Deployment) look(ctx context.Context) (seen inventory.Seen, err error) 
 	return seen, err
 }
 
+// lookForNodes reads only where the nodes are, as [inventory.SeeNodes], shown as a step if it takes long.
+func (d *Deployment) lookForNodes(ctx context.Context) (seen inventory.Seen, err error) {
+	if d.down {
+		return seen, nil
+	}
+	err = d.await(phaseInfra, seeStep, func() error {
+		seen, err = inventory.SeeNodes(ctx, d.ec2, d.Cloud.Name)
+		return err
+	})
+	return seen, err
+}
+
 // nodes returns the cloud's nodes as AWS has them, and an error if the controller is missing. Another one that is
 // missing is an error once it is needed.
 func (d *Deployment) nodes(ctx context.Context) ([]infra.NodeOutput, error) {
-	seen, err := d.look(ctx)
+	seen, err := d.lookForNodes(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -72,19 +87,17 @@ func (s survey) err(c *cloud.Cloud) error { return preflight.Error(c, s.checks) 
 // survey compares the cloud file with what AWS has, and makes all checks. For new subnets it avoids
 // zones that have turned out to have no capacity.
 func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...string) (s survey, err error) {
-	wanted, err := d.withOperator(ctx)
-	if err != nil {
-		return s, err
-	}
-	w := infra.Wanted{Cloud: wanted, PublicKey: publicKey, UserData: userData}
-	w.Restart, w.Bakery = d.restart, d.bakery
+	w := infra.Wanted{PublicKey: publicKey, UserData: userData, Restart: d.restart, Bakery: d.bakery}
 	if err := d.checkCertificateFiles(); err != nil {
 		return s, err
 	}
-	if s.seen, err = d.see(ctx); err != nil {
-		return s, d.inRegion(ctx, err)
-	}
 	if d.down {
+		if s.seen, err = d.see(ctx); err != nil {
+			return s, err
+		}
+		if w.Cloud, err = d.withOperator(ctx); err != nil {
+			return s, err
+		}
 		// The image that the lab will have once it is up.
 		w.Image, w.Images = images.Image{ID: d.Lab.StockImage(), Kind: images.Stock}, map[string]images.Image{}
 		for _, n := range d.Cloud.Nodes {
@@ -99,20 +112,46 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 		s.checks = preflight.RunTypes(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan})
 		return s, nil
 	}
-	if err := d.findImages(ctx, &w); err != nil {
-		return s, err
-	}
-	types, err := infra.AskTypes(ctx, d.ec2, d.Cloud, s.seen)
+	var types infra.Types
+	var account preflight.Account
+	var withOperator *cloud.Cloud
+	var public netip.Addr
+	// What the account is asked does not depend on what it has of the cloud. The calls that up makes have the last
+	// word on both, so it does not matter which was read first.
+	err = awsapi.Reads(ctx,
+		func(ctx context.Context) (err error) {
+			s.seen, err = d.see(ctx)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			account, err = preflight.Ask(ctx, d.asked(), preflight.Question{
+				Cloud: d.Cloud, Region: region(d.Cloud), Bakery: w.Bakery,
+				Types: func(ctx context.Context) (_ infra.Types, err error) {
+					types, err = infra.AskTypes(ctx, d.ec2, d.Cloud)
+					return types, err
+				},
+				Image: func(ctx context.Context) (images.Image, error) {
+					err := d.findImages(ctx, &w)
+					return w.ImageOf(d.Cloud.Nodes[0]), err
+				},
+			})
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			withOperator, err = d.withOperator(ctx)
+			if err == nil {
+				public = d.publicAddress(ctx)
+			}
+			return err
+		})
 	if err != nil {
+		return s, d.inRegion(ctx, err)
+	}
+	w.Cloud = withOperator
+	if types, err = types.WithExisting(ctx, d.ec2, s.seen); err != nil {
 		return s, err
 	}
 	w.Virtualization = types.Virtualization()
-	account, err := preflight.Ask(ctx, d.asked(),
-		preflight.Question{Cloud: d.Cloud, Region: s.seen.Region, Types: types, Image: w.ImageOf(d.Cloud.Nodes[0]),
-			Bakery: w.Bakery})
-	if err != nil {
-		return s, err
-	}
 	if quota := &account.ElasticIPs; quota.Limit >= 0 {
 		quota.Limit = max(quota.Limit, d.raisedQuota())
 	}
@@ -122,7 +161,7 @@ func (d *Deployment) survey(ctx context.Context, publicKey string, avoid ...stri
 	}
 	s.plan.Identity = d.identityOf(account)
 	s.checks = preflight.Run(preflight.Input{Account: account, Wanted: w, Seen: s.seen, Plan: s.plan,
-		Public: s.plan.Identity.AtAWS(), Operator: d.publicAddress(ctx)})
+		Public: s.plan.Identity.AtAWS(), Operator: public})
 	s.plan.Needs = preflight.Needs(s.checks)
 	return s, nil
 }
@@ -134,23 +173,30 @@ func (d *Deployment) findImages(ctx context.Context, w *infra.Wanted) error {
 	if d.bakery {
 		packages = "" // an image is made of a plain Debian, also if there is one already
 	}
+	var mu sync.Mutex
+	var reads []func(context.Context) error
 	sought := map[string]bool{}
 	for _, n := range d.Cloud.Nodes {
 		if sought[n.Image] {
 			continue
 		}
 		sought[n.Image] = true
-		image, err := images.Find(ctx, d.ec2, packages, n.Image)
-		if err != nil && !errors.Is(err, images.ErrNone) {
-			return err
-		}
-		if n.Image == "" {
-			w.Image = image
-		} else {
-			w.Images[n.Image] = image
-		}
+		reads = append(reads, func(ctx context.Context) error {
+			image, err := images.Find(ctx, d.ec2, packages, n.Image)
+			if err != nil && !errors.Is(err, images.ErrNone) {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if n.Image == "" {
+				w.Image = image
+			} else {
+				w.Images[n.Image] = image
+			}
+			return nil
+		})
 	}
-	return nil
+	return awsapi.Reads(ctx, reads...)
 }
 
 // userData makes cloud-init set the node's name as host name: Nova and OVN identify a node by it.

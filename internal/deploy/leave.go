@@ -93,7 +93,7 @@ func (d *Deployment) MayEvacuate(ctx context.Context, node string, force bool) e
 	if err := d.connect(ctx, look); err != nil {
 		return err
 	}
-	seen, err := d.look(ctx)
+	seen, err := d.lookForNodes(ctx)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (d *Deployment) onNova(
 	ctx context.Context, fn func(context.Context, drain.Nova, Node, inventory.Seen) error,
 ) error {
 	err := d.exclusively(ctx, change, func(ctx context.Context, _ func()) error {
-		seen, err := d.look(ctx)
+		seen, err := d.lookForNodes(ctx)
 		if err != nil {
 			return err
 		}

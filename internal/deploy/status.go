@@ -35,7 +35,7 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 	if err := d.connect(ctx, look); err != nil {
 		return Status{}, err
 	}
-	seen, err := d.look(ctx)
+	seen, err := d.lookForNodes(ctx)
 	if err != nil {
 		return Status{}, err
 	}

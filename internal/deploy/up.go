@@ -14,6 +14,7 @@ import (
 	"macaw.example/internal/hint"
 	"macaw.example/internal/host"
 	"macaw.example/internal/infra"
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/model"
 	"macaw.example/internal/nodeapi"
 )
@@ -133,7 +134,7 @@ func (d *Deployment) up(ctx context.Context, o UpOptions) (UpResult, error) {
 	}
 	findings = append(findings, p.findings...)
 	// The agents have registered addresses meanwhile, and associated Elastic IPs.
-	if seen, err := d.see(ctx); err == nil {
+	if seen, err := inventory.SeeNodes(ctx, d.ec2, d.Cloud.Name); err == nil {
 		nodes = infra.OutputsOf(d.Cloud, seen).Nodes
 	} else if ctx.Err() == nil {
 		d.note(phaseInfra, "the addresses are those at the beginning of the run: %v", err)

@@ -36,16 +36,13 @@ func (d *Deployment) leaveZone(ctx context.Context, refused error, full []string
 	}
 	zone := infra.SubnetZone(d.Cloud, seen)
 	full = append(full, zone)
-	types, err := infra.AskTypes(ctx, d.ec2, d.Cloud, seen)
+	offers, err := preflight.Offers(ctx, d.ec2, d.Cloud, func(ctx context.Context) (infra.Types, error) {
+		return infra.AskTypes(ctx, d.ec2, d.Cloud)
+	})
 	if err != nil {
 		return nil, err
 	}
-	account, err := preflight.Ask(ctx, preflight.Clients{EC2: d.ec2},
-		preflight.Question{Cloud: d.Cloud, Region: seen.Region, Types: types})
-	if err != nil {
-		return nil, err
-	}
-	next := preflight.Zone(account, d.Cloud, inventory.Seen{Zones: seen.Zones}, full...)
+	next := preflight.Zone(preflight.Account{Types: offers}, d.Cloud, inventory.Seen{Zones: seen.Zones}, full...)
 	if next == "" {
 		return nil, hint.With(refused, "no other zone of %s is left to try", seen.Region)
 	}

@@ -91,6 +91,9 @@ func apply(ctx context.Context, c Clients, clock clock, p *Plan, progress Progre
 			}
 		}
 	}
+	if len(p.Actions) == 0 && (a.wanted != nil || a.stillThere(p.seen) == nil) {
+		return a.outputs(p.seen), nil // the plan was made of the result, which need not be read again
+	}
 	if err := a.run(ctx, p.Actions, progress); err != nil {
 		return Outputs{}, err
 	}
@@ -138,10 +141,14 @@ func (a *applier) waitConsistent(ctx context.Context) (Outputs, error) {
 	if err != nil {
 		return Outputs{}, fmt.Errorf("reading back cloud %s: %w", a.cloud, err)
 	}
+	return a.outputs(seen), nil
+}
+
+func (a *applier) outputs(seen inventory.Seen) Outputs {
 	if a.wanted == nil {
-		return Outputs{}, nil
+		return Outputs{}
 	}
-	return OutputsOf(a.wanted.Cloud, seen), nil
+	return OutputsOf(a.wanted.Cloud, seen)
 }
 
 // readBack waits until AWS shows the result, and returns the remaining actions of a wanted cloud.

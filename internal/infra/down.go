@@ -77,7 +77,7 @@ func down(
 // PlanDown returns the plan that removes everything seen, in the order that AWS requires. Resources
 // that others use stay, with the ones that those need.
 func PlanDown(s inventory.Seen, others ...inventory.Other) *Plan {
-	p := &Plan{Cloud: s.Cloud}
+	p := &Plan{Cloud: s.Cloud, seen: s}
 	by := inventory.Keepers(s, others)
 	keep := func(object, id, detail string) bool {
 		if len(by[id]) == 0 {

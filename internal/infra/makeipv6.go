@@ -70,6 +70,9 @@ func subnetBlockComes(a types.SubnetIpv6CidrBlockAssociation) bool {
 	return a.Ipv6CidrBlockState != nil && coming(string(a.Ipv6CidrBlockState.State))
 }
 
+// errNoBlock reports that an answer is older than the VPC's block, which an earlier one had.
+var errNoBlock = &smithy.GenericAPIError{Code: "InvalidVpc.NoBlock", Message: "AWS shows no IPv6 block of the VPC"}
+
 func (a *applier) vpc(ctx context.Context) (types.Vpc, error) {
 	out, err := a.api.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{a.id(partVPC)}})
 	if err != nil {
@@ -116,6 +119,9 @@ func giveSubnetBlock(ctx context.Context, a *applier) error {
 		if err != nil {
 			return err
 		}
+		if len(blocks) == 0 {
+			return errNoBlock
+		}
 		subnets, err := a.subnets(ctx)
 		if err != nil {
 			return err
@@ -143,7 +149,7 @@ func giveSubnetBlock(ctx context.Context, a *applier) error {
 			return errTaken
 		}
 		return err
-	}, comes, errTaken.Code); err != nil {
+	}, comes, errTaken.Code, errNoBlock.Code); err != nil {
 		return err
 	}
 	return a.until(ctx, visiblePolicy, func(ctx context.Context) (bool, error) {

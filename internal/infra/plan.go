@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"macaw.example/internal/inventory"
 	"macaw.example/internal/prices"
 )
 
@@ -84,8 +85,9 @@ type Plan struct {
 	// Cost is what the cloud costs on AWS, if it was estimated.
 	Cost *prices.Estimate `json:"cost,omitempty"`
 
-	// wanted is nil in a plan that removes the cloud.
+	// wanted is nil in a plan that removes the cloud. seen is what the plan was made of.
 	wanted *Wanted
+	seen   inventory.Seen
 	// ids has the IDs of existing resources by part.
 	ids map[string]string
 }

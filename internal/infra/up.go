@@ -85,7 +85,7 @@ func PlanUp(w Wanted, s inventory.Seen) (*Plan, error) {
 				w.Cloud.Name, size, n.Name, maxUserData)
 		}
 	}
-	b := &up{Plan: &Plan{Cloud: w.Cloud.Name, wanted: &w, ids: map[string]string{}}, c: w.Cloud, w: w, s: s}
+	b := &up{Plan: &Plan{Cloud: w.Cloud.Name, wanted: &w, seen: s, ids: map[string]string{}}, c: w.Cloud, w: w, s: s}
 	b.retags()
 	if err := b.keepsRanges(); err != nil {
 		return nil, err

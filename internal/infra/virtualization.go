@@ -5,10 +5,10 @@ package infra
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"macaw.example/internal/cloud"
@@ -31,34 +31,28 @@ const (
 // Types is what AWS says of instance types, by name. Those that the region does not have are missing.
 type Types map[string]types.InstanceTypeInfo
 
-// AskTypes asks AWS about the instance types of a cloud's nodes and of its existing instances.
-func AskTypes(ctx context.Context, api EC2, c *cloud.Cloud, s inventory.Seen) (Types, error) {
+// AskTypes asks AWS about the instance types of a cloud's nodes.
+func AskTypes(ctx context.Context, api EC2, c *cloud.Cloud) (Types, error) {
 	var names []string
 	for _, n := range c.Nodes {
 		names = append(names, n.Type)
 	}
+	return inventory.InstanceTypes(ctx, api, names)
+}
+
+// WithExisting returns the types with those of a cloud's existing instances, which the cloud file may have changed.
+func (t Types) WithExisting(ctx context.Context, api EC2, s inventory.Seen) (Types, error) {
+	var names []string
 	for _, in := range s.Instances {
-		if in.Live() {
+		if _, known := t[in.Type]; !known && in.Live() {
 			names = append(names, in.Type)
 		}
 	}
-	slices.Sort(names)
-	all := Types{}
-	for _, name := range slices.Compact(names) {
-		// One call for each type: a call that names an unknown one is refused as a whole.
-		out, err := api.DescribeInstanceTypes(ctx,
-			&ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{types.InstanceType(name)}})
-		if errorCode(err) == "InvalidInstanceType" {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("asking AWS about instance type %s: %w", name, err)
-		}
-		for _, t := range out.InstanceTypes {
-			all[name] = t
-		}
+	all, err := inventory.InstanceTypes(ctx, api, names)
+	if err == nil {
+		maps.Copy(all, t)
 	}
-	return all, nil
+	return all, err
 }
 
 // Virtualization tells how guests can run on the types.

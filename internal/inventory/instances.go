@@ -57,35 +57,43 @@ var instanceAttributes = []types.InstanceAttributeName{
 	types.InstanceAttributeNameUserData,
 }
 
-// seeInstanceAttributes makes one call for each attribute (EC2 API Reference,
-// DescribeInstanceAttribute).
-func (s *Seen) seeInstanceAttributes(ctx context.Context, c clients, _ types.Filter) error {
-	for n := range s.Instances {
-		i := &s.Instances[n]
+// instances make one call for each attribute of an instance (EC2 API Reference, DescribeInstanceAttribute).
+func (d *details) instances() (all []look) {
+	for n := range d.Instances {
+		i := &d.Instances[n]
 		if !i.Live() {
 			continue
 		}
 		for _, attribute := range instanceAttributes {
-			in := &ec2.DescribeInstanceAttributeInput{InstanceId: aws.String(i.ID), Attribute: attribute}
-			out, err := c.EC2.DescribeInstanceAttribute(ctx, in)
-			if awsapi.IsNotFound(err) {
-				break // terminated meanwhile
-			}
-			if err != nil {
-				return err
-			}
-			switch attribute {
-			case types.InstanceAttributeNameDisableApiTermination:
-				i.NoTerminate = attributeTrue(out.DisableApiTermination)
-			case types.InstanceAttributeNameDisableApiStop:
-				i.NoStop = attributeTrue(out.DisableApiStop)
-			case types.InstanceAttributeNameInstanceInitiatedShutdownBehavior:
-				i.OnShutdown = attributeText(out.InstanceInitiatedShutdownBehavior)
-			case types.InstanceAttributeNameUserData:
-				if i.UserData, err = base64.StdEncoding.DecodeString(attributeText(out.UserData)); err != nil {
-					return fmt.Errorf("reading the user data of %s: %w", i.ID, err)
+			all = append(all, look{"instance attributes", func(ctx context.Context, c clients, _ types.Filter) error {
+				in := &ec2.DescribeInstanceAttributeInput{InstanceId: aws.String(i.ID), Attribute: attribute}
+				out, err := c.EC2.DescribeInstanceAttribute(ctx, in)
+				if awsapi.IsNotFound(err) {
+					d.isGone(i.ID)
+					return nil
 				}
-			}
+				if err != nil {
+					return err
+				}
+				return i.use(attribute, out)
+			}})
+		}
+	}
+	return all
+}
+
+// use fills in an attribute.
+func (i *Instance) use(attribute types.InstanceAttributeName, out *ec2.DescribeInstanceAttributeOutput) (err error) {
+	switch attribute {
+	case types.InstanceAttributeNameDisableApiTermination:
+		i.NoTerminate = attributeTrue(out.DisableApiTermination)
+	case types.InstanceAttributeNameDisableApiStop:
+		i.NoStop = attributeTrue(out.DisableApiStop)
+	case types.InstanceAttributeNameInstanceInitiatedShutdownBehavior:
+		i.OnShutdown = attributeText(out.InstanceInitiatedShutdownBehavior)
+	case types.InstanceAttributeNameUserData:
+		if i.UserData, err = base64.StdEncoding.DecodeString(attributeText(out.UserData)); err != nil {
+			return fmt.Errorf("reading the user data of %s: %w", i.ID, err)
 		}
 	}
 	return nil

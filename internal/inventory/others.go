@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -27,31 +28,46 @@ type Other struct {
 }
 
 // SeeOthers reads the resources of others in the VPCs of a cloud, and which of the cloud's
-// resources they use.
+// resources they use. It reads after [See] and not beside it: what is the cloud's is told by what that saw, and
+// the cloud's own instance that it lacked would count as one of others.
 func SeeOthers(ctx context.Context, api EC2Reader, s Seen) ([]Other, error) {
 	o := others{seen: s}
 	o.volumes()
+	var reads []func(context.Context) error
 	for _, v := range s.VPCs {
 		for what, look := range map[string]func(context.Context, EC2Reader, VPC) error{
 			"network interfaces": o.interfaces, "subnets": o.subnets, "route tables": o.routeTables,
 			"security groups": o.groups, "network acls": o.acls, "internet gateways": o.gateways,
 			"vpc endpoints": o.endpoints,
 		} {
-			if err := look(ctx, api, v); err != nil && !awsapi.IsNotFound(err) {
-				return nil, fmt.Errorf("looking for others' %s in vpc %s: %w", what, v.ID, err)
-			}
+			reads = append(reads, func(ctx context.Context) error {
+				if err := look(ctx, api, v); err != nil && !awsapi.IsNotFound(err) {
+					return fmt.Errorf("looking for others' %s in vpc %s: %w", what, v.ID, err)
+				}
+				return nil
+			})
 		}
 	}
-	slices.SortFunc(o.found, func(x, y Other) int { return cmp.Compare(x.ID, y.ID) })
+	if err := awsapi.Reads(ctx, reads...); err != nil {
+		return nil, err
+	}
+	// An instance may be found twice, by its volume and by its network interface.
+	slices.SortFunc(o.found, func(x, y Other) int {
+		return cmp.Or(cmp.Compare(x.ID, y.ID), slices.Compare(x.Holds, y.Holds))
+	})
 	return o.found, nil
 }
 
+// others is used by several reads at once.
 type others struct {
 	seen  Seen
+	mu    sync.Mutex
 	found []Other
 }
 
 func (o *others) add(what, id string, holds ...string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.found = append(o.found, Other{What: what, ID: id, Holds: holds})
 }
 

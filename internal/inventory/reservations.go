@@ -15,19 +15,21 @@ import (
 	awsapi "macaw.example/internal/aws"
 )
 
-// seeReservations reads the reservations of the subnets that were found.
-func (s *Seen) seeReservations(ctx context.Context, c clients, mine types.Filter) error {
-	for _, n := range s.Subnets {
-		found, err := Reservations(ctx, c.EC2, n.ID, mine)
-		if awsapi.IsNotFound(err) {
-			continue // removed meanwhile
-		}
-		if err != nil {
+// reservations make a call for each subnet. One that is gone has none.
+func (d *details) reservations() (all []look) {
+	for _, n := range d.Subnets {
+		all = append(all, look{"address reservations", func(ctx context.Context, c clients, mine types.Filter) error {
+			found, err := Reservations(ctx, c.EC2, n.ID, mine)
+			if awsapi.IsNotFound(err) {
+				return nil
+			}
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.Reservations = append(d.Reservations, found...)
 			return err
-		}
-		s.Reservations = append(s.Reservations, found...)
+		}})
 	}
-	return nil
+	return all
 }
 
 // Reservations returns the reservations of a subnet that pass a filter.

@@ -34,24 +34,26 @@ func (h Holder) RoleName(cloud, region string) string {
 	return "macaw-" + cloud + "-" + string(h) + "-" + region
 }
 
-// seeRoles looks for the nodes' roles by their names: IAM cannot search by tag. A role without the
-// cloud's tag is not the cloud's.
-func (s *Seen) seeRoles(ctx context.Context, c clients, _ types.Filter) (err error) {
-	for h, into := range map[Holder]**Role{GatewayHolder: &s.Role, ControllerHolder: &s.ControllerRole} {
-		if *into, err = FindRole(ctx, c.IAM, s.Cloud, h, h.RoleName(s.Cloud, s.Region)); err != nil {
+// roles look for the nodes' roles by their names: IAM cannot search by tag. A role without the cloud's tag is
+// not the cloud's.
+func (d *details) roles() (all []look) {
+	for h, into := range map[Holder]**Role{GatewayHolder: &d.Role, ControllerHolder: &d.ControllerRole} {
+		all = append(all, look{"iam role", func(ctx context.Context, c clients, _ types.Filter) (err error) {
+			*into, err = FindRole(ctx, c.IAM, d.Cloud, h, h.RoleName(d.Cloud, d.Region))
 			return err
-		}
+		}})
 	}
-	return nil
+	return all
 }
 
-func (s *Seen) seeProfiles(ctx context.Context, c clients, _ types.Filter) (err error) {
-	for h, into := range map[Holder]**InstanceProfile{GatewayHolder: &s.Profile, ControllerHolder: &s.ControllerProfile} {
-		if *into, err = FindProfile(ctx, c.IAM, s.Cloud, h.RoleName(s.Cloud, s.Region)); err != nil {
+func (d *details) profiles() (all []look) {
+	for h, into := range map[Holder]**InstanceProfile{GatewayHolder: &d.Profile, ControllerHolder: &d.ControllerProfile} {
+		all = append(all, look{"instance profile", func(ctx context.Context, c clients, _ types.Filter) (err error) {
+			*into, err = FindProfile(ctx, c.IAM, d.Cloud, h.RoleName(d.Cloud, d.Region))
 			return err
-		}
+		}})
 	}
-	return nil
+	return all
 }
 
 // FindRole returns nil if the cloud has no such role.

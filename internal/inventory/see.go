@@ -7,17 +7,20 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"golang.org/x/sync/errgroup"
 
 	awsapi "macaw.example/internal/aws"
 )
 
-// looks are the functions that read AWS, by what they read.
-type looks map[string]func(ctx context.Context, c clients, mine types.Filter) error
+// look reads one thing from AWS: what, for errors.
+type look struct {
+	what string
+	do   func(ctx context.Context, c clients, mine types.Filter) error
+}
 
 // clients are those of the two APIs.
 type clients struct {
@@ -25,49 +28,90 @@ type clients struct {
 	IAM IAMReader
 }
 
-// See reads everything of the named cloud.
+// See reads everything of the named cloud, in three round trips: the lists, their details, and the policy of a role.
+//
+// The lists are of slightly different moments, and a list may have what another lacks: an interface whose
+// instance is not there. That would be so if they were read one after the other too, since an answer may be
+// older than the one before it (EC2 Developer Guide, eventual-consistency). A plan that was made of it is found out
+// by its calls, when its result is read back, or by the next run. Details are read after the lists, of what these
+// have: a VPC that is gone by then is left out, and an instance has no attributes.
 func See(ctx context.Context, api EC2Reader, roles IAMReader, cloud string) (Seen, error) {
 	s, c := Seen{Cloud: cloud}, clients{api, roles}
-	if err := s.see(ctx, c, looks{
-		"availability zones": s.seeZones,
-		"vpcs":               s.seeVPCs,
-		"internet gateways":  s.seeInternetGateways,
-		"nat gateways":       s.seeNATGateways,
-		"subnets":            s.seeSubnets,
-		"route tables":       s.seeRouteTables,
-		"security groups":    s.seeSecurityGroups,
-		"key pairs":          s.seeKeyPairs,
-		"network interfaces": s.seeInterfaces,
-		"instances":          s.seeInstances,
-		"volumes":            s.seeVolumes,
-		"elastic ips":        s.seeAddresses,
-	}); err != nil {
+	if err := s.see(ctx, c,
+		look{"availability zones", s.seeZones},
+		look{"vpcs", s.seeVPCs},
+		look{"internet gateways", s.seeInternetGateways},
+		look{"nat gateways", s.seeNATGateways},
+		look{"subnets", s.seeSubnets},
+		look{"route tables", s.seeRouteTables},
+		look{"security groups", s.seeSecurityGroups},
+		look{"key pairs", s.seeKeyPairs},
+		look{"network interfaces", s.seeInterfaces},
+		look{"instances", s.seeInstances},
+		look{"volumes", s.seeVolumes},
+		look{"elastic ips", s.seeAddresses},
+	); err != nil {
 		return s, err
 	}
-	// These depend on the results above.
-	err := s.see(ctx, c, looks{
-		"instance attributes":  s.seeInstanceAttributes,
-		"address reservations": s.seeReservations,
-		"iam role":             s.seeRoles,
-		"instance profile":     s.seeProfiles,
-	})
+	d := details{Seen: &s, gone: map[string]bool{}}
+	// Roles first: each takes two calls, one after the other.
+	err := s.see(ctx, c, slices.Concat(d.roles(), d.profiles(), d.vpcs(), d.instances(), d.reservations())...)
+	d.drop()
 	s.sort()
 	return s, err
 }
 
-// see runs all looks in parallel.
-func (s *Seen) see(ctx context.Context, c clients, all looks) error {
+// SeeNodes reads only where the nodes of the named cloud are, in one round trip: its instances without their
+// attributes, network interfaces, subnets and Elastic IPs. No plan can be made of that.
+func SeeNodes(ctx context.Context, api EC2Reader, cloud string) (Seen, error) {
+	s := Seen{Cloud: cloud}
+	err := s.see(ctx, clients{EC2: api},
+		look{"subnets", s.seeSubnets},
+		look{"network interfaces", s.seeInterfaces},
+		look{"instances", s.seeInstances},
+		look{"elastic ips", s.seeAddresses},
+	)
+	s.sort()
+	return s, err
+}
+
+// see looks for all at once.
+func (s *Seen) see(ctx context.Context, c clients, all ...look) error {
 	mine := awsapi.ByTag(awsapi.TagCloud, s.Cloud)
-	g, ctx := errgroup.WithContext(ctx)
-	for what, look := range all {
-		g.Go(func() error {
-			if err := look(ctx, c, mine); err != nil {
-				return fmt.Errorf("looking for the %s of cloud %s: %w", what, s.Cloud, err)
+	var reads []func(context.Context) error
+	for _, l := range all {
+		reads = append(reads, func(ctx context.Context) error {
+			if err := l.do(ctx, c, mine); err != nil {
+				return fmt.Errorf("looking for the %s of cloud %s: %w", l.what, s.Cloud, err)
 			}
 			return nil
 		})
 	}
-	return g.Wait()
+	return awsapi.Reads(ctx, reads...)
+}
+
+// details are looks at what the lists have, by name or ID. Each has fields of its own to fill in, except for
+// what mu protects.
+type details struct {
+	*Seen
+	mu   sync.Mutex
+	gone map[string]bool // IDs of what AWS has removed since the lists were read
+}
+
+func (d *details) isGone(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gone[id] = true
+}
+
+// drop removes what is gone. An instance stays as it was listed: those that are terminated are listed too.
+func (d *details) drop() {
+	d.VPCs = slices.DeleteFunc(d.VPCs, func(v VPC) bool { return d.gone[v.ID] })
+	for n := range d.Instances {
+		if i := &d.Instances[n]; d.gone[i.ID] {
+			i.NoTerminate, i.NoStop, i.OnShutdown, i.UserData = false, false, "", nil
+		}
+	}
 }
 
 // sort sorts every list by ID, so that the same cloud gives the same Seen.

@@ -20,36 +20,42 @@ func (s *Seen) seeVPCs(ctx context.Context, c clients, mine types.Filter) error 
 	}
 	for _, v := range found {
 		vpc := VPC{ID: aws.ToString(v.VpcId), Part: awsapi.Part(v.Tags), CIDR: aws.ToString(v.CidrBlock)}
-		support, err := vpcAttribute(ctx, c.EC2, vpc.ID, types.VpcAttributeNameEnableDnsSupport)
-		if err != nil {
-			return err
-		}
-		names, err := vpcAttribute(ctx, c.EC2, vpc.ID, types.VpcAttributeNameEnableDnsHostnames)
-		if err != nil {
-			return err
-		}
-		if support == nil || names == nil {
-			continue // deleted meanwhile
-		}
 		if vpc.IPv6, err = VPCBlocks(v); err != nil {
 			return err
 		}
-		vpc.DNSSupport = attributeTrue(support.EnableDnsSupport)
-		vpc.DNSHostname = attributeTrue(names.EnableDnsHostnames)
 		s.VPCs = append(s.VPCs, vpc)
 	}
 	return nil
 }
 
-// vpcAttribute returns nil if the VPC does not exist.
-func vpcAttribute(
-	ctx context.Context, api EC2Reader, vpc string, name types.VpcAttributeName,
-) (*ec2.DescribeVpcAttributeOutput, error) {
-	out, err := api.DescribeVpcAttribute(ctx, &ec2.DescribeVpcAttributeInput{VpcId: aws.String(vpc), Attribute: name})
-	if awsapi.IsNotFound(err) {
-		return nil, nil
+// vpcs make one call for each attribute of a VPC (EC2 API Reference, DescribeVpcAttribute).
+func (d *details) vpcs() (all []look) {
+	for n := range d.VPCs {
+		v := &d.VPCs[n]
+		for attribute, use := range map[types.VpcAttributeName]func(*ec2.DescribeVpcAttributeOutput){
+			types.VpcAttributeNameEnableDnsSupport: func(out *ec2.DescribeVpcAttributeOutput) {
+				v.DNSSupport = attributeTrue(out.EnableDnsSupport)
+			},
+			types.VpcAttributeNameEnableDnsHostnames: func(out *ec2.DescribeVpcAttributeOutput) {
+				v.DNSHostname = attributeTrue(out.EnableDnsHostnames)
+			},
+		} {
+			all = append(all, look{"vpc attributes", func(ctx context.Context, c clients, _ types.Filter) error {
+				in := &ec2.DescribeVpcAttributeInput{VpcId: aws.String(v.ID), Attribute: attribute}
+				out, err := c.EC2.DescribeVpcAttribute(ctx, in)
+				switch {
+				case awsapi.IsNotFound(err):
+					d.isGone(v.ID)
+				case err != nil:
+					return err
+				default:
+					use(out)
+				}
+				return nil
+			}})
+		}
 	}
-	return out, err
+	return all
 }
 
 func (s *Seen) seeInternetGateways(ctx context.Context, c clients, mine types.Filter) error {

@@ -48,11 +48,20 @@ func askKey(ctx context.Context, api Keys, id string) (k Key) {
 	}
 	dry, arn := aws.Bool(true), aws.ToString(out.KeyMetadata.Arn)
 	partition, _, _ := strings.Cut(strings.TrimPrefix(arn, "arn:"), ":")
-	_, grant := api.CreateGrant(ctx, &kms.CreateGrantInput{KeyId: &arn, DryRun: dry,
-		GranteePrincipal: aws.String("arn:" + partition + ":iam::" + aws.ToString(out.KeyMetadata.AWSAccountId) + ":root"),
-		Operations:       []types.GrantOperation{types.GrantOperationDecrypt}})
-	_, data := api.GenerateDataKeyWithoutPlaintext(ctx, &kms.GenerateDataKeyWithoutPlaintextInput{KeyId: &arn, DryRun: dry,
-		KeySpec: types.DataKeySpecAes256})
+	var grant, data error
+	_ = awsapi.Reads(ctx,
+		func(ctx context.Context) error {
+			account := aws.ToString(out.KeyMetadata.AWSAccountId)
+			_, grant = api.CreateGrant(ctx, &kms.CreateGrantInput{KeyId: &arn, DryRun: dry,
+				GranteePrincipal: aws.String("arn:" + partition + ":iam::" + account + ":root"),
+				Operations:       []types.GrantOperation{types.GrantOperationDecrypt}})
+			return nil
+		},
+		func(ctx context.Context) error {
+			_, data = api.GenerateDataKeyWithoutPlaintext(ctx, &kms.GenerateDataKeyWithoutPlaintextInput{KeyId: &arn,
+				DryRun: dry, KeySpec: types.DataKeySpecAes256})
+			return nil
+		})
 	for _, err := range []error{grant, data} {
 		if awsapi.Code(err) != "DryRunOperationException" {
 			k.Untold = err

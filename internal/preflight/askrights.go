@@ -75,27 +75,39 @@ func (a *asker) askRights(ctx context.Context) error {
 	if err := json.Unmarshal(examples.OperatorRights, &wanted); err != nil {
 		return fmt.Errorf("reading the operator's rights: %w", err)
 	}
-	s := Simulated{Principal: principal}
+	var all []*simulation
+	var reads []func(context.Context) error
 	for _, w := range wanted.Statement {
 		if w.Sid == "Optional" || onRoles(w.Action) && !a.hasGateway() {
 			continue
 		}
 		resources, exact := a.resources(w.Resource, principal)
 		for _, c := range alike(w.Action, resources) {
-			denied, err := a.simulateAny(ctx, principal, c)
-			if awsapi.Code(err) == "AccessDenied" || ctx.Err() != nil {
-				return err // for all of them
-			}
-			s.Untold = cmp.Or(s.Untold, err)
-			for action, missing := range denied {
-				switch {
-				case !exact || len(missing) > 0:
-					s.Doubtful = append(s.Doubtful, action)
-				case later(action):
-					s.Later = append(s.Later, action)
-				default:
-					s.Denied = append(s.Denied, action)
+			c.exact = exact
+			all = append(all, &c)
+			reads = append(reads, func(ctx context.Context) error {
+				c.denied, c.untold = a.simulateAny(ctx, principal, c)
+				if awsapi.Code(c.untold) == "AccessDenied" || ctx.Err() != nil {
+					return c.untold // for all of them
 				}
+				return nil
+			})
+		}
+	}
+	if err := awsapi.Reads(ctx, reads...); err != nil {
+		return err
+	}
+	s := Simulated{Principal: principal}
+	for _, c := range all {
+		s.Untold = cmp.Or(s.Untold, c.untold)
+		for action, missing := range c.denied {
+			switch {
+			case !c.exact || len(missing) > 0:
+				s.Doubtful = append(s.Doubtful, action)
+			case later(action):
+				s.Later = append(s.Later, action)
+			default:
+				s.Denied = append(s.Denied, action)
 			}
 		}
 	}
@@ -124,7 +136,13 @@ func later(action string) bool {
 }
 
 // simulation is one call: actions on resources.
-type simulation struct{ actions, resources []string }
+type simulation struct {
+	actions, resources []string
+	exact              bool // the resources are the cloud's own
+	// denied has the actions that it denies, with missing condition values, and untold why it could not be made.
+	denied map[string][]string
+	untold error
+}
 
 // alike splits actions by the type of their resources: IAM refuses to simulate, in one call, actions that
 // "require different authorization information" (reported by users). An action on an instance profile has that
@@ -157,7 +175,7 @@ func (a *asker) simulateAny(ctx context.Context, principal string, s simulation)
 	}
 	denied, err = map[string][]string{}, nil
 	for _, action := range s.actions {
-		one, refused := a.simulate(ctx, principal, simulation{[]string{action}, s.resources})
+		one, refused := a.simulate(ctx, principal, simulation{actions: []string{action}, resources: s.resources})
 		maps.Copy(denied, one)
 		if refused != nil {
 			err = cmp.Or(err, fmt.Errorf("simulating %s: %w", action, refused))

@@ -3,6 +3,7 @@
 package preflight
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,54 +21,87 @@ import (
 )
 
 // askVCPUs takes the quota of on-demand instances from Service Quotas, and counts the vCPUs of those that it
-// concerns: pending or running (EC2 User Guide, ec2-on-demand-instances).
+// concerns: pending or running (EC2 User Guide, ec2-on-demand-instances). It does the same for Spot Instances (EC2
+// User Guide, using-spot-limits), if the cloud has any.
 func (a *asker) askVCPUs(ctx context.Context) error {
-	q, err := a.vcpus(ctx, infra.VCPUQuota, "")
-	a.set(func() { a.VCPUs = q })
-	return err
-}
-
-// askSpotVCPUs does the same for Spot Instances (EC2 User Guide, using-spot-limits), if the cloud has any.
-func (a *asker) askSpotVCPUs(ctx context.Context) error {
-	if !slices.ContainsFunc(a.Cloud.Nodes, func(n cloud.Node) bool { return n.Spot }) {
-		return nil
+	type quota struct {
+		check, code string
+		of          types.InstanceLifecycleType
+		into        *Quota
+		err         error
 	}
-	q, err := a.vcpus(ctx, infra.SpotVCPUQuota, types.InstanceLifecycleTypeSpot)
-	a.set(func() { a.SpotVCPUs = q })
-	return err
+	all := []*quota{{check: checkVCPUs, code: infra.VCPUQuota, into: &a.VCPUs}}
+	if slices.ContainsFunc(a.Cloud.Nodes, func(n cloud.Node) bool { return n.Spot }) {
+		all = append(all, &quota{check: checkSpotVCPUs, code: infra.SpotVCPUQuota,
+			of: types.InstanceLifecycleTypeSpot, into: &a.SpotVCPUs})
+	}
+	limits := make([]int, len(all))
+	var running []types.Instance
+	var unseen error
+	var reads []func(context.Context) error
+	for n, q := range all {
+		reads = append(reads, func(ctx context.Context) error {
+			limits[n], q.err = a.vcpuQuota(ctx, q.code)
+			return ctx.Err()
+		})
+	}
+	if a.Quotas != nil {
+		reads = append(reads, func(ctx context.Context) error {
+			running, unseen = a.running(ctx)
+			return ctx.Err()
+		})
+	}
+	if err := awsapi.Reads(ctx, reads...); err != nil {
+		return err
+	}
+	for n, q := range all {
+		if err := cmp.Or(q.err, unseen); err != nil {
+			if err := a.unknown(ctx, q.check, err); err != nil {
+				return err
+			}
+			continue
+		}
+		a.set(func() { *q.into = Quota{Limit: limits[n], Held: vcpusOf(running, q.of)} })
+	}
+	return nil
 }
 
-func (a *asker) vcpus(ctx context.Context, code string, of types.InstanceLifecycleType) (Quota, error) {
-	q := Quota{Limit: -1}
+func (a *asker) vcpuQuota(ctx context.Context, code string) (int, error) {
 	if a.Quotas == nil {
-		return q, errors.New("no client of Service Quotas")
+		return -1, errors.New("no client of Service Quotas")
 	}
 	out, err := a.Quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{
 		ServiceCode: aws.String("ec2"), QuotaCode: aws.String(code),
 	})
 	if err != nil {
-		return q, err
+		return -1, err
 	}
 	if out.Quota == nil || out.Quota.Value == nil {
-		return q, errors.New("the answer of Service Quotas has no value")
+		return -1, errors.New("the answer of Service Quotas has no value")
 	}
+	return int(*out.Quota.Value), nil
+}
+
+// running are the account's instances that count against a quota.
+func (a *asker) running(ctx context.Context) (all []types.Instance, err error) {
 	in := &ec2.DescribeInstancesInput{Filters: []types.Filter{
 		awsapi.Filter("instance-state-name", "pending", "running"),
 	}}
 	reservations, err := awsapi.Collect(ctx, ec2.NewDescribeInstancesPaginator(a.EC2, in),
 		func(out *ec2.DescribeInstancesOutput) []types.Reservation { return out.Reservations })
-	if err != nil {
-		return q, err
-	}
-	q.Limit = int(*out.Quota.Value)
 	for _, r := range reservations {
-		for _, i := range r.Instances {
-			if c := i.CpuOptions; c != nil && Standard(string(i.InstanceType)) && i.InstanceLifecycle == of {
-				q.Held += int(aws.ToInt32(c.CoreCount) * aws.ToInt32(c.ThreadsPerCore))
-			}
+		all = append(all, r.Instances...)
+	}
+	return all, err
+}
+
+func vcpusOf(running []types.Instance, of types.InstanceLifecycleType) (n int) {
+	for _, i := range running {
+		if c := i.CpuOptions; c != nil && Standard(string(i.InstanceType)) && i.InstanceLifecycle == of {
+			n += int(aws.ToInt32(c.CoreCount) * aws.ToInt32(c.ThreadsPerCore))
 		}
 	}
-	return q, nil
+	return n
 }
 
 // Standard reports whether an instance type counts against [infra.VCPUQuota].
@@ -162,42 +196,49 @@ func (a *asker) try(ctx context.Context) error {
 	tags := func(t types.ResourceType) []types.TagSpecification {
 		return awsapi.Tagged(t, a.Cloud.Name, "preflight")
 	}
-	calls := map[string]func() error{
-		"CreateVpc": func() error {
+	calls := map[string]func(context.Context) error{
+		"CreateVpc": func(ctx context.Context) error {
 			_, err := a.EC2.CreateVpc(ctx, &ec2.CreateVpcInput{DryRun: dry,
 				CidrBlock: aws.String(a.Cloud.VPC.CIDR.String()), TagSpecifications: tags(types.ResourceTypeVpc)})
 			return err
 		},
-		"CreateInternetGateway": func() error {
+		"CreateInternetGateway": func(ctx context.Context) error {
 			_, err := a.EC2.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{DryRun: dry,
 				TagSpecifications: tags(types.ResourceTypeInternetGateway)})
 			return err
 		},
 	}
 	if !a.Bakery {
-		calls["AllocateAddress"] = func() error {
+		calls["AllocateAddress"] = func(ctx context.Context) error {
 			_, err := a.EC2.AllocateAddress(ctx, &ec2.AllocateAddressInput{DryRun: dry, Domain: types.DomainTypeVpc,
 				TagSpecifications: tags(types.ResourceTypeElasticIp)})
 			return err
 		}
 	}
-	if a.Image.ID != "" {
-		calls["RunInstances"] = func() error {
-			_, err := a.EC2.RunInstances(ctx, infra.DryLaunch(a.Cloud, a.Image))
+	reads := []func(context.Context) error{func(ctx context.Context) error {
+		image, err := a.Image(ctx)
+		if err != nil || image.ID == "" {
 			return err
 		}
-	}
+		_, err = a.EC2.RunInstances(ctx, infra.DryLaunch(a.Cloud, image))
+		return a.tried(ctx, "RunInstances", err)
+	}}
 	for action, call := range calls {
-		err := call()
-		switch code := awsapi.Code(err); {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case code == "DryRunOperation":
-		case refusal(err):
-			a.set(func() { a.Denied[action] = err })
-		case code == "":
-			return fmt.Errorf("trying %s in dry run: %w", action, err)
-		}
+		reads = append(reads, func(ctx context.Context) error { return a.tried(ctx, action, call(ctx)) })
+	}
+	return awsapi.Reads(ctx, reads...)
+}
+
+// tried notes the result of a call in dry run.
+func (a *asker) tried(ctx context.Context, action string, err error) error {
+	switch code := awsapi.Code(err); {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case code == "DryRunOperation":
+	case refusal(err):
+		a.set(func() { a.Denied[action] = err })
+	case code == "":
+		return fmt.Errorf("trying %s in dry run: %w", action, err)
 	}
 	return nil
 }

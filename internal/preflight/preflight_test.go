@@ -81,13 +81,10 @@ func (s *site) look(text string) (*cloud.Cloud, *infra.Plan, []Check) {
 			in.Wanted.Image = image
 		}
 	}
-	types, err := infra.AskTypes(ctx, s.EC2, c, in.Seen)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if in.Account, err = Ask(ctx, s.ask, Question{Cloud: c, Region: in.Seen.Region, Types: types,
-		Image:  in.Wanted.ImageOf(c.Nodes[0]),
-		Bakery: in.Wanted.Bakery}); err != nil {
+	if in.Account, err = Ask(ctx, s.ask, Question{Cloud: c, Region: in.Seen.Region, Bakery: in.Wanted.Bakery,
+		Types: func(ctx context.Context) (infra.Types, error) { return infra.AskTypes(ctx, s.EC2, c) },
+		Image: func(context.Context) (images.Image, error) { return in.Wanted.ImageOf(c.Nodes[0]), nil },
+	}); err != nil {
 		s.t.Fatal(err)
 	}
 	in.Wanted.Zone = Zone(in.Account, c, in.Seen)

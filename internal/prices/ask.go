@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,19 +39,29 @@ func Ask(ctx context.Context, api Lister, region string, items []string, today t
 	if p := awsapi.Partition(region); p != "aws" {
 		return nil, fmt.Errorf("asking AWS for prices: partition %s has other price lists, which macaw does not read", p)
 	}
+	var mu sync.Mutex
+	var reads []func(context.Context) error
 	found := map[string]float64{}
 	for _, item := range items {
-		usd, err := ask(ctx, api, region, item)
-		if code := awsapi.Code(err); code == "AccessDeniedException" {
-			return nil, hint.With(fmt.Errorf("asking AWS for the price of %s: %w", item, err),
-				"--prices needs the right pricing:GetProducts")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("asking AWS for the price of %s in %s: %w", item, region, err)
-		}
-		if usd > 0 {
-			found[item] = usd
-		}
+		reads = append(reads, func(ctx context.Context) error {
+			usd, err := ask(ctx, api, region, item)
+			if code := awsapi.Code(err); code == "AccessDeniedException" {
+				return hint.With(fmt.Errorf("asking AWS for the price of %s: %w", item, err),
+					"--prices needs the right pricing:GetProducts")
+			}
+			if err != nil {
+				return fmt.Errorf("asking AWS for the price of %s in %s: %w", item, region, err)
+			}
+			if usd > 0 {
+				mu.Lock()
+				defer mu.Unlock()
+				found[item] = usd
+			}
+			return nil
+		})
+	}
+	if err := awsapi.Reads(ctx, reads...); err != nil {
+		return nil, err
 	}
 	t := asked(region, found, today.Format(time.DateOnly), before)
 	t.live = true
