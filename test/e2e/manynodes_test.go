@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,13 +21,13 @@ var nodeEvents = flag.Int("node-events", 0, "how many faults TestManyNodes injec
 const manyNodes = "e2e-many"
 
 // manyNodesFile is a cloud with count gateways that do nothing else, and two computes.
-func manyNodesFile(t testing.TB, count int) string {
+func manyNodesFile(t testing.TB, count int, more ...string) string {
 	return cloudFile(t, manyNodes, fmt.Sprintf(`provider: {addresses: 6}
 nodes:
   - {name: ctl, roles: [controller]}
   - {name: gw, roles: [gateway], count: %d}
   - {name: cmp, roles: [compute], count: 2}
-`, count))
+`, count)+strings.Join(more, ""))
 }
 
 // TestManyNodes is what takes too long for every run: guests move between computes in each way that Nova has, gateways
@@ -57,6 +58,7 @@ func TestManyNodes(t *testing.T) {
 		m.elastic = append(m.elastic, g.public)
 	}
 	m.well("at first")
+	t.Run("nat gateway", func(t *testing.T) { m.testNATGateway(t) })
 	t.Run("cold migration", func(t *testing.T) { testColdMigration(t, guests[0]) })
 	t.Run("resize", func(t *testing.T) { testResize(t, guests[1]) })
 	t.Run("gateways", func(t *testing.T) { m.testGateways(t) })
