@@ -109,18 +109,24 @@ func killedAnywhere(t *testing.T, open func(*testing.T) (*labAccount, Wanted)) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			l, w := open(t)
-			l.killed(t, n, func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, w); return err })
-			bringUp(t, l, w)
-			if got := l.everything(t); len(got) != resources {
-				t.Errorf("%d resources, want %d: %v", len(got), resources, got)
-			}
-			if p := planOf(t, l, w); p != "" {
-				t.Errorf("the plan is not empty:\n%s", p)
-			}
-			l.killed(t, n, func(ctx context.Context) error { return labDown(ctx, l.Clients, "first") })
-			takeDown(t, l, "first")
+			l.upAndDownKilled(t, w, n, resources)
 		})
 	}
+}
+
+// upAndDownKilled brings a cloud of so many resources up and down, each killed at its nth change and run again.
+func (l *labAccount) upAndDownKilled(t *testing.T, w Wanted, n, resources int) {
+	t.Helper()
+	l.killed(t, n, func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, w); return err })
+	bringUp(t, l, w)
+	if got := l.everything(t); len(got) != resources {
+		t.Errorf("%d resources, want %d: %v", len(got), resources, got)
+	}
+	if p := planOf(t, l, w); p != "" {
+		t.Errorf("the plan is not empty:\n%s", p)
+	}
+	l.killed(t, n, func(ctx context.Context) error { return labDown(ctx, l.Clients, "first") })
+	takeDown(t, l, "first")
 }
 
 // The same for a change: another policy and range, and an instance that was made without the

@@ -129,16 +129,7 @@ func TestNATGatewayKilledAnywhere(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(t *testing.T) {
 				l, w := open(t)
-				l.killed(t, n, func(ctx context.Context) error { _, _, err := labUp(ctx, l.Clients, w); return err })
-				bringUp(t, l, w)
-				if got := l.everything(t); len(got) != resources {
-					t.Errorf("%d resources, want %d: %v", len(got), resources, got)
-				}
-				if p := planOf(t, l, w); p != "" {
-					t.Errorf("the plan is not empty:\n%s", p)
-				}
-				l.killed(t, n, func(ctx context.Context) error { return labDown(ctx, l.Clients, "first") })
-				takeDown(t, l, "first")
+				l.upAndDownKilled(t, w, n, resources)
 			})
 		})
 	}
